@@ -1,0 +1,318 @@
+import type { Entry } from './entry.ts';
+
+/**
+ * The contract between a consensus engine and its host.
+ *
+ * An engine is a deterministic state machine. The host feeds it inputs, then calls `drain()` once per turn of its
+ * event loop and carries out what comes back. Inside `rkvd` the host is gRPC and LevelDB; in the simulator it is a
+ * virtual world. An engine never waits, never throws on what a peer sent, and has no clock and no randomness of its own.
+ */
+
+/** A server's 1-based id. 0 means nobody. */
+export type NodeId = number;
+
+/** What must survive a crash besides the log (Raft figure 2). `commit` is a hint that saves work; losing it is safe. */
+export interface HardState {
+  readonly term: number;
+  readonly vote: NodeId;
+  readonly commit: number;
+}
+
+export const EMPTY_HARD_STATE: HardState = { term: 0, vote: 0, commit: 0 };
+
+/**
+ * Who takes part. All lists ascend and hold no id twice. `outgoing`, `learnersNext` and `autoLeave` are used only while
+ * an engine with joint consensus (Raft §6) is between two configurations.
+ */
+export interface Configuration {
+  readonly voters: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+  readonly outgoing: readonly NodeId[];
+  readonly learnersNext: readonly NodeId[];
+  readonly autoLeave: boolean;
+}
+
+export function simpleConfiguration(voters: readonly NodeId[], learners: readonly NodeId[] = []): Configuration {
+  const ascending = (ids: readonly NodeId[]) => [...new Set(ids)].sort((a, b) => a - b);
+  return { voters: ascending(voters), learners: ascending(learners), outgoing: [], learnersNext: [], autoLeave: false };
+}
+
+/** The state machine as of `index`, and the configuration then in force. */
+export interface Snapshot {
+  readonly index: number;
+  readonly term: number;
+  readonly configuration: Configuration;
+  readonly data: Uint8Array;
+}
+
+/**
+ * What an engine may read of the log. The host's log store implements it. Everything that an output handed over to be
+ * persisted is visible here as soon as the host took that output, durable or not. All reads are synchronous.
+ */
+export interface LogReader {
+  /** The first index that `entries` can return: one after the snapshot's or the compaction point, 1 in a new log. */
+  readonly firstIndex: number;
+  /** The last index; firstIndex - 1 where the log is empty. */
+  readonly lastIndex: number;
+  /** The term at `index`, also at firstIndex - 1 (0 for index 0); undefined where it is compacted or not there yet. */
+  term(index: number): number | undefined;
+  /**
+   * Entries from `from` to at most `to`, both included: at least one if `from` is in the log, then as many as fit in
+   * `maxBytes` of encoded records. Throws LogCompactedError below firstIndex and RangeError above lastIndex.
+   */
+  entries(from: number, to: number, maxBytes: number): Entry[];
+  /** All membership entries still in the log, ascending. */
+  configurationEntries(): readonly Entry[];
+  /** The latest stored snapshot, data included. */
+  snapshot(): Snapshot | undefined;
+}
+
+/** The entries asked for were compacted away. */
+export class LogCompactedError extends Error {
+  override readonly name = 'LogCompactedError';
+  constructor(index: number, firstIndex: number) {
+    super(`log entry ${index} is compacted; the first entry kept is ${firstIndex}`);
+  }
+}
+
+/** Settings that mean the same in every engine. */
+export interface EngineSettings {
+  /** An election starts after between once and twice this long without a leader. */
+  readonly electionTimeoutMs: number;
+  readonly heartbeatMs: number;
+  /** Entries in one append message. */
+  readonly entriesPerMessage: number;
+  /** Times `entriesPerMessage` that may go to a follower that catches up. */
+  readonly catchUpMultiplier: number;
+  /** false: one entry per message and one proposal per disk write. */
+  readonly batch: boolean;
+  /** A leader that hears from no quorum for an election timeout steps down. */
+  readonly checkQuorum: boolean;
+  /** Encoded entries in one message never pass this, except that one entry always fits. */
+  readonly maxMessageBytes: number;
+}
+
+export interface EngineInit {
+  readonly id: NodeId;
+  readonly settings: EngineSettings;
+  /** Uniform in [0, 1). The engine's only source of randomness. */
+  readonly random: () => number;
+  /** The host's monotonic clock at creation, in ms; `tick` continues it. */
+  readonly nowMs: number;
+  /** What storage held at start. */
+  readonly hardState: HardState;
+  readonly log: LogReader;
+  /** Voters of a brand-new cluster: used only as far as neither snapshot nor log say otherwise. May not include `id`. */
+  readonly bootstrap: readonly NodeId[];
+  /** Index up to which the host's state machine has been restored (the snapshot's index, or 0). */
+  readonly appliedIndex: number;
+}
+
+/** Commands of one host turn. `token` names the batch in what comes back. */
+export interface ProposalBatch {
+  readonly token: number;
+  readonly commands: readonly Uint8Array[];
+}
+
+export const ChangeType = {
+  AddVoter: 'add-voter',
+  AddLearner: 'add-learner',
+  /** A voter becomes a learner. (A learner becomes a voter by AddVoter.) */
+  Demote: 'demote',
+  Remove: 'remove',
+} as const;
+export type ChangeType = (typeof ChangeType)[keyof typeof ChangeType];
+
+export interface MembershipChange {
+  readonly type: ChangeType;
+  readonly id: NodeId;
+}
+
+/** Why something asked of an engine was not done. The outcome is certain: it did not happen and will not. */
+export const RejectReason = {
+  /** Ask `leader` (0: not known). */
+  NotLeader: 'not-leader',
+  /** A leadership transfer is in progress; try again. */
+  Transferring: 'transferring',
+  /** A membership change is in flight; try again. */
+  ChangeInFlight: 'change-in-flight',
+  /** The change makes no sense in the present configuration, or the engine has no such change. */
+  InvalidChange: 'invalid-change',
+  /** Too much is queued; try again later. */
+  Overloaded: 'overloaded',
+  /** The server to add did not catch up, or the transfer's target did not take over, in time. */
+  Timeout: 'timeout',
+} as const;
+export type RejectReason = (typeof RejectReason)[keyof typeof RejectReason];
+
+/** Part of a proposal batch took its place in the leader's log: command `offset + i` became entry `firstIndex + i`. */
+export interface AcceptedProposals {
+  readonly token: number;
+  readonly offset: number;
+  readonly count: number;
+  readonly firstIndex: number;
+  readonly term: number;
+}
+
+/** Commands `offset` to `offset + count - 1` of a batch were not, and will never be, appended by this engine. */
+export interface RejectedProposals {
+  readonly token: number;
+  readonly offset: number;
+  readonly count: number;
+  readonly reason: RejectReason;
+  readonly leader: NodeId;
+}
+
+/** A linearizable read may be answered once `index` is applied; or it failed and was not answered. */
+export type ReadOutcome =
+  | { readonly token: number; readonly ok: true; readonly index: number }
+  | { readonly token: number; readonly ok: false; readonly reason: RejectReason; readonly leader: NodeId };
+
+/** How a `reconfigure` or `transferLeadership` ended. ok: committed, or the target has taken over. */
+export type RequestOutcome =
+  | { readonly token: number; readonly ok: true }
+  | { readonly token: number; readonly ok: false; readonly reason: RejectReason; readonly leader: NodeId };
+
+export interface Envelope<M> {
+  readonly to: NodeId;
+  readonly message: M;
+}
+
+/**
+ * One step of storage. The host persists the parts in this order, atomically: snapshot (which replaces the whole log),
+ * truncation, entries, hard state. Marks ascend by one. When everything up to `mark` is on disk, the host says `durable(mark)`.
+ */
+export interface PersistBatch {
+  readonly mark: number;
+  readonly snapshot?: Snapshot | undefined;
+  /** Remove this index and all after it. Given only where entries really are replaced. */
+  readonly truncateFrom?: number | undefined;
+  readonly entries: readonly Entry[];
+  readonly hardState?: HardState | undefined;
+  /** false where only `hardState.commit` changed: nothing waits for this batch, and it need not be synced by itself. */
+  readonly mustSync: boolean;
+}
+
+/** The original's names for what happens in a server's life; they become rows of `event-<ns>.csv`. */
+export const ENGINE_EVENTS = [
+  'catchup',
+  'failure',
+  'election',
+  'preelection',
+  'becomeleader',
+  'proposeaddserver',
+  'proposeremoveserver',
+  'caughtup',
+  'removed',
+  'added',
+  'applyconfiguration',
+  'terminated',
+  'startreplicate',
+  'injectentries',
+] as const;
+export type EngineEvent = (typeof ENGINE_EVENTS)[number];
+
+/** Everything that a turn brought forth. The arrays belong to the host after `drain`. */
+export interface Output<M> {
+  readonly persist: PersistBatch | undefined;
+  /** Send now, in order: a leader replicates in parallel with its own disk write. */
+  readonly messages: readonly Envelope<M>[];
+  /**
+   * Send once every PersistBatch handed over so far, this output's included, is durable; at once where none is pending.
+   * Votes and append acknowledgements travel here.
+   */
+  readonly messagesAfterPersist: readonly Envelope<M>[];
+  /** The state machine becomes this snapshot, once this output's persist is durable and before `committed` is applied. */
+  readonly restore: Snapshot | undefined;
+  /** Newly committed entries, consecutive, each exactly once, in order. The host may apply them at once. */
+  readonly committed: readonly Entry[];
+  readonly accepted: readonly AcceptedProposals[];
+  readonly rejected: readonly RejectedProposals[];
+  readonly reads: readonly ReadOutcome[];
+  readonly requests: readonly RequestOutcome[];
+  readonly events: readonly EngineEvent[];
+}
+
+export const Role = {
+  Follower: 'follower',
+  PreCandidate: 'pre-candidate',
+  Candidate: 'candidate',
+  Leader: 'leader',
+  /** A learner / non-voter, or a server that is not part of the configuration. */
+  Passive: 'passive',
+} as const;
+export type Role = (typeof Role)[keyof typeof Role];
+
+/** What a leader knows of one other server. */
+export interface PeerStatus {
+  readonly id: NodeId;
+  readonly matchIndex: number;
+  readonly nextIndex: number;
+  /** An engine's own word for the state of replication, such as `probe`, `pipeline`, `catching-up`. */
+  readonly state: string;
+  /** ms since the peer last answered, or -1 where it never did. */
+  readonly lastHeardMs: number;
+}
+
+export interface EngineStatus {
+  readonly id: NodeId;
+  readonly role: Role;
+  readonly term: number;
+  /** 0: not known. */
+  readonly leader: NodeId;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly lastIndex: number;
+  readonly configuration: Configuration;
+  /** On a leader: every other member, ascending. Elsewhere empty. */
+  readonly peers: readonly PeerStatus[];
+}
+
+/** `M` is the engine's own message type; the host carries messages without looking inside. */
+export interface Engine<M> {
+  /** Time is now `nowMs`, never less than before. The host calls it often enough: at least once per heartbeat / 2. */
+  tick(nowMs: number): void;
+  receive(from: NodeId, message: M): void;
+  /** Every command of the batch turns up once in `accepted` or `rejected`, possibly in a later turn. */
+  propose(batch: ProposalBatch): void;
+  /** Asks for a linearizable read (Raft §8, thesis §6.4); exactly one ReadOutcome follows, possibly turns later. */
+  read(token: number): void;
+  /**
+   * Exactly one RequestOutcome follows, with one exception: a server that stops being leader while the change's entry
+   * may still commit says nothing, and the host's own time limit answers the caller.
+   */
+  reconfigure(change: MembershipChange, token: number): void;
+  /** Hand leadership to `to`, or where it is 0 to the most up-to-date voter (thesis §3.10). */
+  transferLeadership(to: NodeId, token: number): void;
+  /** Storage says: every PersistBatch up to `mark` is on disk. */
+  durable(mark: number): void;
+  /** The host's state machine has applied everything up to `index`. */
+  applied(index: number): void;
+  /** The host stored a snapshot at or below the applied index and the log may have been compacted up to it; LogReader already shows it. */
+  snapshotStored(index: number): void;
+  /** What is to be done now. Calling it twice in a row yields nothing the second time. */
+  drain(): Output<M>;
+  status(): EngineStatus;
+  /** The settings as this engine really applies them, for the record of a measurement. */
+  effectiveSettings(): Readonly<Record<string, string | number | boolean>>;
+  /** The term and configuration as of an applied index, for a snapshot the host is about to take there. */
+  configurationAt(appliedIndex: number): Configuration;
+}
+
+/** Turns an engine's messages into bytes and back. `decode` throws MalformedMessageError on anything it cannot read. */
+export interface MessageCodec<M> {
+  encode(message: M): Uint8Array;
+  decode(bytes: Uint8Array): M;
+}
+
+/** A peer sent bytes that are not a message. */
+export class MalformedMessageError extends Error {
+  override readonly name = 'MalformedMessageError';
+}
+
+/** What a host needs to know of an engine to run it. */
+export interface EngineKind<M> {
+  readonly name: 'gorums' | 'etcd' | 'hashicorp';
+  create(init: EngineInit): Engine<M>;
+  readonly codec: MessageCodec<M>;
+}

@@ -1,0 +1,44 @@
+/**
+ * What kind of entry a log position holds. The numbers are on the wire and on disk: never reuse one.
+ * Hosts apply `Normal` entries to the state machine and leave every other kind to the engine.
+ */
+export const EntryType = {
+  /** Written by a new leader to commit its term (Raft §8). Data: `noop`. */
+  Internal: 0,
+  /** A state machine command. */
+  Normal: 1,
+  /** A membership change. Data is in the engine's own encoding. */
+  Reconf: 2,
+  /** A membership change that may pass through a joint configuration (Raft §6). Data is in the engine's own encoding. */
+  JointReconf: 3,
+  /** Holds a place in the log and changes nothing; its commit proves that everything before it is applied. */
+  Barrier: 4,
+} as const;
+export type EntryType = (typeof EntryType)[keyof typeof EntryType];
+
+/** Whether an entry of this type changes the membership; log stores keep an index of such entries. */
+export function isConfigurationType(type: EntryType): boolean {
+  return type === EntryType.Reconf || type === EntryType.JointReconf;
+}
+
+/**
+ * One log entry. Immutable but for its record, which remembers where its encoded form already stands so that
+ * the disk and every follower are served from the same bytes (see entryCodec.ts).
+ */
+export class Entry {
+  readonly index: number;
+  readonly term: number;
+  readonly type: EntryType;
+  readonly data: Uint8Array;
+  /** The buffer that holds this entry's record at [recordStart, recordEnd), or null while it was never encoded. */
+  record: Uint8Array | null = null;
+  recordStart = 0;
+  recordEnd = 0;
+
+  constructor(index: number, term: number, type: EntryType, data: Uint8Array) {
+    this.index = index;
+    this.term = term;
+    this.type = type;
+    this.data = data;
+  }
+}

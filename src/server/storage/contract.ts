@@ -1,0 +1,55 @@
+import type { HardState, LogReader, PersistBatch, Snapshot } from '../../consensus/contract.ts';
+
+/**
+ * The stable storage of one server. Engines read it through LogReader; the host writes to it. Writes are accepted at once
+ * (readers see them) and become durable later, in order: one synchronous write is in flight at a time and the next one
+ * gathers what arrived meanwhile (group commit). Memory and LevelDB implementations pass the same suite.
+ */
+export interface LogStore extends LogReader {
+  /** As of the last accepted batch. */
+  readonly hardState: HardState;
+  /** The highest mark known to be on disk. */
+  readonly durableMark: number;
+  /** Takes the batch; `listener.durable` or `listener.failed` follows in a later turn, never inside this call. */
+  persist(batch: PersistBatch): void;
+  /**
+   * Stores a snapshot of an applied index beside the log and drops entries up to `snapshot.index - trailingEntries`, which stay
+   * readable only above that. `listener.snapshotStored(index)` follows.
+   */
+  storeSnapshot(snapshot: Snapshot, trailingEntries: number): void;
+  /** Finishes what was accepted, then releases the files. */
+  close(): Promise<void>;
+}
+
+export interface LogStoreListener {
+  /** Every batch up to `mark` is on disk. */
+  durable(mark: number): void;
+  snapshotStored(index: number): void;
+  /** A write failed. Nothing accepted after the last `durable` is certain; the store takes no further batches. */
+  failed(error: Error): void;
+}
+
+/** One change of a key-value disk. A value of null deletes. Keys sort as bytes. */
+export interface DiskOperation {
+  readonly key: string;
+  readonly value: Uint8Array | null;
+}
+
+/**
+ * What the log store needs of a disk: an ordered key-value store with atomic batches. LevelDB in `rkvd`, a virtual disk
+ * with faults in the simulator. `done` is called in a later turn, in the order of the writes.
+ */
+export interface Disk {
+  /** The value, or undefined. Throws where the disk cannot be read. */
+  get(key: string): Uint8Array | undefined;
+  /** All keys with this prefix, ascending. Used once, at start. */
+  keys(prefix: string): readonly string[];
+  /** Applies the operations atomically; with `sync`, `done(null)` means that they and all writes before them survive a crash. */
+  write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void;
+  close(): Promise<void>;
+}
+
+/** What is on disk is not what was written: the server must not start from it. */
+export class CorruptLogError extends Error {
+  override readonly name = 'CorruptLogError';
+}
