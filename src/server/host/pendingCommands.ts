@@ -1,0 +1,218 @@
+import type { AcceptedProposals, NodeId, ProposalBatch, RejectedProposals } from '../../consensus/contract.ts';
+import type { Entry } from '../../consensus/entry.ts';
+import type { ApplyResult, KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import type { CommandOutcome, CommandSink, LookupOutcome } from './replica.ts';
+
+/** Who waits for the commands of one batch, in the batch's order. */
+interface Waiters {
+  readonly sinks: CommandSink[];
+  readonly tags: number[];
+}
+
+interface Lookups {
+  readonly keys: string[];
+  readonly sinks: CommandSink[];
+  readonly tags: number[];
+}
+
+/** Commands that stand in the leader's log as the entries from firstIndex on. */
+interface Accepted {
+  readonly waiters: Waiters;
+  readonly offset: number;
+  readonly firstIndex: number;
+  readonly count: number;
+  readonly term: number;
+  /** How many of them, from the front, are answered. */
+  answered: number;
+}
+
+interface ProposedBatch {
+  readonly waiters: Waiters;
+  /** How many commands, from the front, the engine accepted or rejected so far. */
+  decided: number;
+}
+
+interface ConfirmedRead {
+  readonly index: number;
+  readonly lookups: Lookups;
+}
+
+/**
+ * Commands and lookups between their arrival and their answer. Work is per batch wherever it can be: a batch is one
+ * token in the engine and one record here, and commands are matched to committed entries by walking both in log order.
+ */
+export class PendingCommands {
+  /** Commands and lookups not answered yet. */
+  size = 0;
+  private commands: Uint8Array[] = [];
+  private waiters: Waiters = { sinks: [], tags: [] };
+  private lookups: Lookups = { keys: [], sinks: [], tags: [] };
+  private nextToken = 1;
+  private readonly proposed = new Map<number, ProposedBatch>();
+  private readonly reading = new Map<number, Lookups>();
+  /** Ascending by firstIndex; those before `acceptedHead` are done. */
+  private accepted: Accepted[] = [];
+  private acceptedHead = 0;
+  private confirmed: ConfirmedRead[] = [];
+
+  addCommand(command: Uint8Array, sink: CommandSink, tag: number): void {
+    this.size++;
+    this.commands.push(command);
+    this.waiters.sinks.push(sink);
+    this.waiters.tags.push(tag);
+  }
+
+  addLookup(key: string, sink: CommandSink, tag: number): void {
+    this.size++;
+    this.lookups.keys.push(key);
+    this.lookups.sinks.push(sink);
+    this.lookups.tags.push(tag);
+  }
+
+  /** The commands that gathered, as one batch; those that would take the open ones past `sizeMax` are refused. */
+  takeCommands(sizeMax: number, leader: NodeId): ProposalBatch | undefined {
+    if (this.commands.length === 0) return undefined;
+    const { sinks, tags } = this.waiters;
+    while (this.size > sizeMax && this.commands.length > 0) {
+      this.commands.pop();
+      this.answer(sinks.pop()!, tags.pop()!, { status: 'overloaded', leader });
+    }
+    const commands = this.commands;
+    const waiters = this.waiters;
+    this.commands = [];
+    this.waiters = { sinks: [], tags: [] };
+    if (commands.length === 0) return undefined;
+    const token = this.nextToken++;
+    this.proposed.set(token, { waiters, decided: 0 });
+    return { token, commands };
+  }
+
+  /** The token under which the lookups that gathered are to be confirmed. */
+  takeLookups(): number | undefined {
+    if (this.lookups.keys.length === 0) return undefined;
+    const token = this.nextToken++;
+    this.reading.set(token, this.lookups);
+    this.lookups = { keys: [], sinks: [], tags: [] };
+    return token;
+  }
+
+  accept({ token, offset, count, firstIndex, term }: AcceptedProposals): void {
+    const waiters = this.decide(token, count);
+    if (waiters !== undefined) this.accepted.push({ waiters, offset, firstIndex, count, term, answered: 0 });
+  }
+
+  reject({ token, offset, count }: RejectedProposals, outcome: CommandOutcome): void {
+    const waiters = this.decide(token, count);
+    if (waiters === undefined) return;
+    this.answerRange(waiters, offset, offset + count, outcome);
+  }
+
+  private decide(token: number, count: number): Waiters | undefined {
+    const batch = this.proposed.get(token);
+    if (batch === undefined) return undefined;
+    batch.decided += count;
+    if (batch.decided >= batch.waiters.tags.length) this.proposed.delete(token);
+    return batch.waiters;
+  }
+
+  /** `entry` is applied; `result` is undefined for entries that are not commands. */
+  applied(entry: Entry, result: ApplyResult | undefined): void {
+    while (this.acceptedHead < this.accepted.length) {
+      const head = this.accepted[this.acceptedHead]!;
+      if (entry.index < head.firstIndex) return;
+      const position = entry.index - head.firstIndex;
+      if (position >= head.count) {
+        this.forgetHead();
+        continue;
+      }
+      const at = head.offset + position;
+      head.answered = position + 1;
+      // Another entry committed in the place of ours, so ours is certainly lost.
+      const outcome: CommandOutcome = entry.term === head.term && result !== undefined ? result : NOT_DONE;
+      this.answer(head.waiters.sinks[at]!, head.waiters.tags[at]!, outcome);
+      if (head.answered === head.count) this.forgetHead();
+      return;
+    }
+  }
+
+  private forgetHead(): void {
+    this.acceptedHead++;
+    if (this.acceptedHead === this.accepted.length) {
+      this.accepted = [];
+      this.acceptedHead = 0;
+    } else if (this.acceptedHead >= ACCEPTED_SLACK_MAX) {
+      this.accepted = this.accepted.slice(this.acceptedHead);
+      this.acceptedHead = 0;
+    }
+  }
+
+  readConfirmed(token: number, index: number): void {
+    const lookups = this.reading.get(token);
+    if (lookups === undefined) return;
+    this.reading.delete(token);
+    this.confirmed.push({ index, lookups });
+  }
+
+  readFailed(token: number, outcome: LookupOutcome): void {
+    const lookups = this.reading.get(token);
+    if (lookups === undefined) return;
+    this.reading.delete(token);
+    this.answerAll(lookups, () => outcome);
+  }
+
+  /** Answers the confirmed lookups whose index is applied. */
+  answerLookups(appliedIndex: number, stateMachine: KeyValueStore): void {
+    if (this.confirmed.length === 0) return;
+    const waiting: ConfirmedRead[] = [];
+    for (const read of this.confirmed) {
+      if (read.index > appliedIndex) waiting.push(read);
+      else this.answerAll(read.lookups, (key) => ({ status: 'ok', value: stateMachine.get(key) }));
+    }
+    this.confirmed = waiting;
+  }
+
+  /** Leadership is lost: what stands in the log may commit or not, so nobody can be told. */
+  loseAccepted(leader: NodeId): void {
+    const lost = this.accepted.slice(this.acceptedHead);
+    this.accepted = [];
+    this.acceptedHead = 0;
+    for (const { waiters, offset, count, answered } of lost) {
+      this.answerRange(waiters, offset + answered, offset + count, { status: 'unknown', leader });
+    }
+  }
+
+  /** The replica stops. What the engine never appended was certainly not done. */
+  loseAll(leader: NodeId): void {
+    this.loseAccepted(leader);
+    const undecided = [...this.proposed.values()];
+    this.proposed.clear();
+    for (const { waiters, decided } of undecided) this.answerRange(waiters, decided, waiters.tags.length, NOT_DONE);
+    const waiting = this.waiters;
+    this.waiters = { sinks: [], tags: [] };
+    this.commands = [];
+    this.answerRange(waiting, 0, waiting.tags.length, NOT_DONE);
+    const lookups = [this.lookups, ...this.reading.values(), ...this.confirmed.map((read) => read.lookups)];
+    this.lookups = { keys: [], sinks: [], tags: [] };
+    this.reading.clear();
+    this.confirmed = [];
+    for (const each of lookups) this.answerAll(each, () => NOT_DONE);
+  }
+
+  private answerRange({ sinks, tags }: Waiters, from: number, to: number, outcome: CommandOutcome): void {
+    for (let i = from; i < to; i++) this.answer(sinks[i]!, tags[i]!, outcome);
+  }
+
+  private answer(sink: CommandSink, tag: number, outcome: CommandOutcome): void {
+    this.size--;
+    sink.commandDone(tag, outcome);
+  }
+
+  private answerAll({ keys, sinks, tags }: Lookups, outcome: (key: string) => LookupOutcome): void {
+    this.size -= keys.length;
+    for (let i = 0; i < keys.length; i++) sinks[i]!.lookupDone(tags[i]!, outcome(keys[i]!));
+  }
+}
+
+const NOT_DONE = { status: 'not-leader', leader: 0 } as const;
+/** Finished batches left at the front of the queue before it is cut. */
+const ACCEPTED_SLACK_MAX = 256;

@@ -1,0 +1,388 @@
+import type {
+  AcceptedProposals,
+  Configuration,
+  Engine,
+  EngineEvent,
+  EngineKind,
+  EngineSettings,
+  EngineStatus,
+  Envelope,
+  MembershipChange,
+  NodeId,
+  Output,
+  ReadOutcome,
+  RejectedProposals,
+  RejectReason,
+  RequestOutcome,
+  Snapshot,
+} from '../../consensus/contract.ts';
+import { Role } from '../../consensus/contract.ts';
+import { type Entry, EntryType } from '../../consensus/entry.ts';
+import type { ApplyResult, KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import type { LogStore, LogStoreListener } from '../storage/contract.ts';
+import { PendingCommands } from './pendingCommands.ts';
+
+/** What became of a command. `unknown`: it may or may not have been applied, or may be later; retry under its session. */
+export type CommandOutcome =
+  | ApplyResult
+  | { readonly status: 'not-leader' | 'unknown' | 'overloaded'; readonly leader: NodeId };
+
+/** What became of a lookup; `value` is undefined where the key is not there. */
+export type LookupOutcome =
+  | { readonly status: 'ok'; readonly value: string | undefined }
+  | { readonly status: 'not-leader' | 'overloaded'; readonly leader: NodeId };
+
+export type RequestResult =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: RejectReason; readonly leader: NodeId };
+
+/** Receives the outcomes of the commands and lookups it submitted, each under the tag it gave. */
+export interface CommandSink {
+  commandDone(tag: number, outcome: CommandOutcome): void;
+  lookupDone(tag: number, outcome: LookupOutcome): void;
+}
+
+/** The world outside a replica: real in rkvd, virtual in the simulator. */
+export interface ReplicaEnvironment<M> {
+  /** Monotonic, ms. */
+  nowMs(): number;
+  /** Runs `turn` once, soon, after the inputs that are already waiting. */
+  schedule(turn: () => void): void;
+  /** Hands messages to the network, in order; those to one server stay in order or are lost. */
+  send(envelopes: readonly Envelope<M>[]): void;
+  event(event: EngineEvent): void;
+  /** The role, term or leader changed. */
+  statusChanged(status: EngineStatus): void;
+  /** Storage failed: this replica has stopped for good. */
+  failed(error: Error): void;
+  /** Each entry as it is applied, for observers such as the simulator's invariants. */
+  applied?(entry: Entry): void;
+  restored?(snapshot: Snapshot): void;
+}
+
+export interface ReplicaOptions<M> {
+  readonly kind: EngineKind<M>;
+  readonly id: NodeId;
+  readonly settings: EngineSettings;
+  readonly bootstrap: readonly NodeId[];
+  readonly random: () => number;
+  readonly stateMachine: KeyValueStore;
+  readonly environment: ReplicaEnvironment<M>;
+  /** Applied entries between two snapshots; 0 takes none. */
+  readonly snapshotEveryEntries: number;
+  /** Entries kept in the log below a snapshot, for followers that are a little behind. */
+  readonly trailingEntries: number;
+}
+
+/** Commands and lookups that may be unanswered in one replica; more are refused as overloaded. */
+export const PENDING_MAX = 1 << 17;
+/** Drains in one turn. Engines are quiet after two or three; the bound keeps a faulty one from stopping the process. */
+const DRAINS_PER_TURN_MAX = 16;
+
+/**
+ * One server's replica: an engine, its log store and its state machine, and the rules between them. It owns the order
+ * "persist, then send what promises it" and the meaning of an acknowledgement: durable on a quorum and applied here.
+ * Synchronous and deterministic; all waiting is done by the environment and the store.
+ */
+export class Replica<M> implements LogStoreListener {
+  readonly engine: Engine<M>;
+  private readonly store: LogStore;
+  private readonly stateMachine: KeyValueStore;
+  private readonly environment: ReplicaEnvironment<M>;
+  private readonly options: ReplicaOptions<M>;
+  private readonly pending = new PendingCommands();
+  private turnScheduled = false;
+  private inTurn = false;
+  private stopped = false;
+  private lastMark: number;
+  private appliedIndex: number;
+  private snapshotIndex: number;
+  private snapshotInFlight = false;
+  /** Messages that wait until their mark is durable, in order. */
+  private held: { readonly mark: number; readonly messages: readonly Envelope<M>[] }[] = [];
+  /** Committed entries wait behind a snapshot that is not durable yet. */
+  private restoring: { readonly mark: number; readonly snapshot: Snapshot; readonly after: Entry[] } | undefined;
+  private readonly requests = new Map<number, (result: RequestResult) => void>();
+  private nextRequestToken = 1;
+  private role: Role;
+  private term: number;
+  private leader: NodeId;
+
+  /** The store must be open; its snapshot, if any, is restored into `stateMachine` here. */
+  constructor(store: LogStore, options: ReplicaOptions<M>) {
+    this.options = options;
+    this.store = store;
+    this.stateMachine = options.stateMachine;
+    this.environment = options.environment;
+    this.lastMark = store.durableMark;
+    const snapshot = store.snapshot();
+    if (snapshot !== undefined) this.stateMachine.restore(snapshot.data);
+    this.appliedIndex = snapshot?.index ?? 0;
+    this.snapshotIndex = this.appliedIndex;
+    this.engine = options.kind.create({
+      id: options.id,
+      settings: options.settings,
+      random: options.random,
+      nowMs: this.environment.nowMs(),
+      hardState: store.hardState,
+      log: store,
+      bootstrap: options.bootstrap,
+      appliedIndex: this.appliedIndex,
+    });
+    const status = this.engine.status();
+    this.role = status.role;
+    this.term = status.term;
+    this.leader = status.leader;
+  }
+
+  /** Submits a command: the marshalled Cmd that is to enter the log. One commandDone follows, never inside this call. */
+  submit(command: Uint8Array, sink: CommandSink, tag: number): void {
+    this.pending.addCommand(command, sink, tag);
+    this.wake();
+  }
+
+  /** Asks for a linearizable read of `key`. One lookupDone follows, never inside this call. */
+  lookup(key: string, sink: CommandSink, tag: number): void {
+    this.pending.addLookup(key, sink, tag);
+    this.wake();
+  }
+
+  /** Whether another command would be taken; callers with back-pressure ask before they read more. */
+  get hasRoom(): boolean {
+    return this.pending.size < PENDING_MAX;
+  }
+
+  reconfigure(change: MembershipChange, done: (result: RequestResult) => void): void {
+    const token = this.nextRequestToken++;
+    this.requests.set(token, done);
+    this.engine.reconfigure(change, token);
+    this.wake();
+  }
+
+  transferLeadership(to: NodeId, done: (result: RequestResult) => void): void {
+    const token = this.nextRequestToken++;
+    this.requests.set(token, done);
+    this.engine.transferLeadership(to, token);
+    this.wake();
+  }
+
+  receive(from: NodeId, message: M): void {
+    if (this.stopped) return;
+    this.engine.receive(from, message);
+    this.wake();
+  }
+
+  tick(): void {
+    if (this.stopped) return;
+    this.engine.tick(this.environment.nowMs());
+    this.turn();
+  }
+
+  status(): EngineStatus {
+    return this.engine.status();
+  }
+
+  configuration(): Configuration {
+    return this.engine.status().configuration;
+  }
+
+  /** Answers everything that is still open as unknown or not done. The store is the caller's to close. */
+  stop(): void {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.pending.loseAll(this.leader);
+  }
+
+  durable(mark: number): void {
+    if (this.stopped) return;
+    this.engine.durable(mark);
+    this.releaseHeld(mark);
+    this.finishRestore(mark);
+    this.turn();
+  }
+
+  snapshotStored(index: number): void {
+    this.snapshotInFlight = false;
+    if (this.stopped) return;
+    this.snapshotIndex = Math.max(this.snapshotIndex, index);
+    this.engine.snapshotStored(index);
+    this.wake();
+  }
+
+  failed(error: Error): void {
+    if (this.stopped) return;
+    this.stop();
+    this.environment.failed(error);
+  }
+
+  private wake(): void {
+    if (this.turnScheduled || this.stopped) return;
+    this.turnScheduled = true;
+    this.environment.schedule(() => {
+      this.turnScheduled = false;
+      this.turn();
+    });
+  }
+
+  /** Gives the engine what gathered, then carries out what it wants until it wants nothing. */
+  private turn(): void {
+    if (this.stopped || this.inTurn) return;
+    this.inTurn = true;
+    try {
+      this.offerPending();
+      for (let drains = 0; drains < DRAINS_PER_TURN_MAX; drains++) {
+        if (!this.carryOut(this.engine.drain())) break;
+      }
+      this.noticeStatus();
+      this.maybeSnapshot();
+    } finally {
+      this.inTurn = false;
+    }
+  }
+
+  private offerPending(): void {
+    const batch = this.pending.takeCommands(PENDING_MAX, this.leader);
+    if (batch !== undefined) this.engine.propose(batch);
+    const readToken = this.pending.takeLookups();
+    if (readToken !== undefined) this.engine.read(readToken);
+  }
+
+  /** Returns whether there was anything to do. */
+  private carryOut(output: Output<M>): boolean {
+    const { persist } = output;
+    if (persist !== undefined) {
+      this.lastMark = persist.mark;
+      this.store.persist(persist);
+    }
+    if (output.messages.length > 0) this.environment.send(output.messages);
+    if (output.messagesAfterPersist.length > 0) this.sendAfterPersist(output.messagesAfterPersist);
+    for (const event of output.events) this.environment.event(event);
+    for (const accepted of output.accepted) this.accept(accepted);
+    for (const rejected of output.rejected) this.reject(rejected);
+    if (output.restore !== undefined) this.beginRestore(output.restore);
+    if (output.committed.length > 0) this.commit(output.committed);
+    for (const read of output.reads) this.readDone(read);
+    for (const request of output.requests) this.requestDone(request);
+    return !isQuiet(output);
+  }
+
+  private sendAfterPersist(messages: readonly Envelope<M>[]): void {
+    if (this.store.durableMark >= this.lastMark) this.environment.send(messages);
+    else this.held.push({ mark: this.lastMark, messages });
+  }
+
+  private releaseHeld(mark: number): void {
+    let released = 0;
+    for (const { mark: needed, messages } of this.held) {
+      if (needed > mark) break;
+      this.environment.send(messages);
+      released++;
+    }
+    if (released > 0) this.held.splice(0, released);
+  }
+
+  private accept(accepted: AcceptedProposals): void {
+    this.pending.accept(accepted);
+  }
+
+  private reject(rejected: RejectedProposals): void {
+    const status = rejected.reason === 'not-leader' ? 'not-leader' : 'overloaded';
+    this.pending.reject(rejected, { status, leader: rejected.leader });
+  }
+
+  private beginRestore(snapshot: Snapshot): void {
+    this.restoring = { mark: this.lastMark, snapshot, after: [] };
+    if (this.store.durableMark >= this.lastMark) this.finishRestore(this.lastMark);
+  }
+
+  private finishRestore(mark: number): void {
+    const restoring = this.restoring;
+    if (restoring === undefined || restoring.mark > mark) return;
+    this.restoring = undefined;
+    this.stateMachine.restore(restoring.snapshot.data);
+    this.appliedIndex = restoring.snapshot.index;
+    this.snapshotIndex = restoring.snapshot.index;
+    this.environment.restored?.(restoring.snapshot);
+    this.engine.applied(this.appliedIndex);
+    if (restoring.after.length > 0) this.commit(restoring.after);
+    else this.answerReads();
+  }
+
+  private commit(entries: readonly Entry[]): void {
+    if (this.restoring !== undefined) {
+      this.restoring.after.push(...entries);
+      return;
+    }
+    for (const entry of entries) this.apply(entry);
+    this.engine.applied(this.appliedIndex);
+    this.answerReads();
+  }
+
+  private apply(entry: Entry): void {
+    if (entry.index !== this.appliedIndex + 1) {
+      throw new Error(`engine committed entry ${entry.index} after ${this.appliedIndex}`);
+    }
+    this.appliedIndex = entry.index;
+    const result = entry.type === EntryType.Normal ? this.stateMachine.apply(entry) : undefined;
+    this.environment.applied?.(entry);
+    this.pending.applied(entry, result);
+  }
+
+  private readDone(read: ReadOutcome): void {
+    if (read.ok) {
+      this.pending.readConfirmed(read.token, read.index);
+      this.answerReads();
+      return;
+    }
+    const status = read.reason === 'not-leader' ? 'not-leader' : 'overloaded';
+    this.pending.readFailed(read.token, { status, leader: read.leader });
+  }
+
+  private answerReads(): void {
+    this.pending.answerLookups(this.appliedIndex, this.stateMachine);
+  }
+
+  private requestDone(request: RequestOutcome): void {
+    const done = this.requests.get(request.token);
+    this.requests.delete(request.token);
+    done?.(request.ok ? { ok: true } : { ok: false, reason: request.reason, leader: request.leader });
+  }
+
+  private noticeStatus(): void {
+    const status = this.engine.status();
+    const { role, term, leader } = status;
+    if (role === this.role && term === this.term && leader === this.leader) return;
+    const lostLeadership = this.role === Role.Leader && (role !== Role.Leader || term !== this.term);
+    this.role = role;
+    this.term = term;
+    this.leader = leader;
+    if (lostLeadership) this.pending.loseAccepted(leader);
+    this.environment.statusChanged(status);
+  }
+
+  private maybeSnapshot(): void {
+    const { snapshotEveryEntries, trailingEntries } = this.options;
+    if (snapshotEveryEntries === 0 || this.snapshotInFlight || this.restoring !== undefined) return;
+    if (this.appliedIndex - this.snapshotIndex < snapshotEveryEntries) return;
+    const term = this.store.term(this.appliedIndex);
+    if (term === undefined) return;
+    this.snapshotInFlight = true;
+    const configuration = this.engine.configurationAt(this.appliedIndex);
+    const data = this.stateMachine.snapshot();
+    this.store.storeSnapshot({ index: this.appliedIndex, term, configuration, data }, trailingEntries);
+  }
+}
+
+function isQuiet<M>(output: Output<M>): boolean {
+  return (
+    output.persist === undefined &&
+    output.restore === undefined &&
+    output.messages.length === 0 &&
+    output.messagesAfterPersist.length === 0 &&
+    output.committed.length === 0 &&
+    output.accepted.length === 0 &&
+    output.rejected.length === 0 &&
+    output.reads.length === 0 &&
+    output.requests.length === 0
+  );
+}

@@ -1,0 +1,36 @@
+import { writeVarint } from '../../consensus/entryCodec.ts';
+
+/** Bytes that grow as they are written. */
+export class ByteWriter {
+  private bytes = new Uint8Array(4096);
+  private length = 0;
+
+  varint(value: number): void {
+    this.reserve(9);
+    this.length = writeVarint(this.bytes, this.length, value);
+  }
+
+  text(value: string): void {
+    // UTF-8 takes at most three bytes for a UTF-16 unit.
+    const sizeMax = value.length * 3;
+    this.reserve(9 + sizeMax);
+    const encoded = utf8.encode(value);
+    this.varint(encoded.length);
+    this.bytes.set(encoded, this.length);
+    this.length += encoded.length;
+  }
+
+  /** What was written, in a buffer of its own. */
+  finish(): Uint8Array {
+    return this.bytes.slice(0, this.length);
+  }
+
+  private reserve(size: number): void {
+    if (this.length + size <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.length + size));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+  }
+}
+
+const utf8 = new TextEncoder();

@@ -1,0 +1,152 @@
+import { type Entry, EntryType } from '../../consensus/entry.ts';
+import { ByteReader, MalformedEntryError } from '../../consensus/entryCodec.ts';
+import { ByteWriter } from './byteWriter.ts';
+import { CommandType, decodeCommand, MalformedCommandError } from './command.ts';
+import { Session } from './session.ts';
+
+/** How a command ended, the same on every replica. */
+export type ApplyResult =
+  | { readonly status: 'ok'; readonly clientId: number }
+  | {
+      readonly status: 'unknown-session' | 'sequence-too-old' | 'sequence-too-far' | 'invalid';
+      readonly detail: string;
+    };
+
+/** A snapshot that this version cannot read. */
+export class MalformedSnapshotError extends Error {
+  override readonly name = 'MalformedSnapshotError';
+}
+
+/** Sessions kept; registering one more forgets the oldest, on every replica alike. */
+export const SESSIONS_MAX = 1 << 20;
+const SNAPSHOT_VERSION = 1;
+const OK: ApplyResult = { status: 'ok', clientId: 0 };
+
+/**
+ * The replicated state: keys and sessions. Deterministic: equal logs give equal states and equal snapshots, byte for byte.
+ */
+export class KeyValueStore {
+  private readonly values = new Map<string, string>();
+  private readonly sessions = new Map<number, Session>();
+
+  get keyCount(): number {
+    return this.values.size;
+  }
+
+  get sessionCount(): number {
+    return this.sessions.size;
+  }
+
+  get(key: string): string | undefined {
+    return this.values.get(key);
+  }
+
+  /** Applies a committed Normal entry. Never throws on what a client put into it. */
+  apply(entry: Entry): ApplyResult {
+    if (entry.type !== EntryType.Normal)
+      throw new RangeError(`entry ${entry.index} has type ${entry.type}, expected Normal`);
+    try {
+      const command = decodeCommand(entry.data);
+      if (command.type === CommandType.Insert) {
+        return this.insert(command.clientId, command.clientSeq, command.key, command.value);
+      }
+      if (command.type === CommandType.Register) return this.register(entry.index);
+      return { status: 'invalid', detail: 'a lookup does not belong in the log' };
+    } catch (error) {
+      if (error instanceof MalformedCommandError) return { status: 'invalid', detail: error.message };
+      throw error;
+    }
+  }
+
+  private register(index: number): ApplyResult {
+    this.sessions.set(index, new Session());
+    if (this.sessions.size > SESSIONS_MAX) this.sessions.delete(this.sessions.keys().next().value!);
+    return { status: 'ok', clientId: index };
+  }
+
+  private insert(clientId: number, clientSeq: number, key: string, value: string): ApplyResult {
+    const session = this.sessions.get(clientId);
+    if (session === undefined) return { status: 'unknown-session', detail: `no session ${clientId}: register first` };
+    if (key === '') return { status: 'invalid', detail: 'the key is empty' };
+    if (clientSeq === 0) return { status: 'invalid', detail: 'clientSeq is 0; sequence numbers start at 1' };
+    switch (session.admit(clientSeq)) {
+      case 'apply':
+        this.values.set(key, value);
+        return OK;
+      case 'duplicate':
+        return OK;
+      case 'too-old':
+        return {
+          status: 'sequence-too-old',
+          detail: `clientSeq ${clientSeq} of session ${clientId} is too old: numbers up to ${session.floor} are forgotten`,
+        };
+      case 'too-far':
+        return {
+          status: 'sequence-too-far',
+          detail: `clientSeq ${clientSeq} of session ${clientId} is too far ahead: everything up to ${session.mark} is applied`,
+        };
+    }
+  }
+
+  snapshot(): Uint8Array {
+    const out = new ByteWriter();
+    out.varint(SNAPSHOT_VERSION);
+    out.varint(this.sessions.size);
+    for (const [id, session] of this.sessions) {
+      out.varint(id);
+      out.varint(session.floor);
+      out.varint(session.mark);
+      const above = [...session.above].sort((a, b) => a - b);
+      out.varint(above.length);
+      for (const seq of above) out.varint(seq);
+    }
+    out.varint(this.values.size);
+    for (const [key, value] of this.values) {
+      out.text(key);
+      out.text(value);
+    }
+    return out.finish();
+  }
+
+  /** Replaces the whole state. Throws MalformedSnapshotError, leaving the state as it was. */
+  restore(bytes: Uint8Array): void {
+    const sessions: [number, Session][] = [];
+    const values: [string, string][] = [];
+    try {
+      const reader = new ByteReader(bytes);
+      const version = reader.varint();
+      if (version !== SNAPSHOT_VERSION) {
+        throw new MalformedSnapshotError(`snapshot version ${version}, expected ${SNAPSHOT_VERSION}`);
+      }
+      for (let count = reader.varint(); count > 0; count--) sessions.push(readSession(reader));
+      for (let count = reader.varint(); count > 0; count--) values.push([readText(reader), readText(reader)]);
+      if (reader.pos !== reader.end)
+        throw new MalformedSnapshotError(`${reader.end - reader.pos} bytes after the last key`);
+    } catch (error) {
+      if (error instanceof MalformedEntryError)
+        throw new MalformedSnapshotError(`snapshot of the key-value store: ${error.message}`);
+      throw error;
+    }
+    this.sessions.clear();
+    this.values.clear();
+    for (const [id, session] of sessions) this.sessions.set(id, session);
+    for (const [key, value] of values) this.values.set(key, value);
+  }
+}
+
+function readSession(reader: ByteReader): [number, Session] {
+  const id = reader.varint();
+  const session = new Session();
+  session.floor = reader.varint();
+  session.mark = reader.varint();
+  const count = reader.varint();
+  if (count > 0) session.above = new Set();
+  for (let i = 0; i < count; i++) session.above.add(reader.varint());
+  return [id, session];
+}
+
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
+function readText(reader: ByteReader): string {
+  return utf8.decode(reader.view());
+}
