@@ -1,0 +1,47 @@
+/** What a check may spend. When it is gone the answer is 'unknown'. */
+export interface Limits {
+  /** Operations tried, over the whole check. One step costs on the order of a microsecond. */
+  readonly stepsMax?: number;
+  /** Configurations remembered at a time, which bounds memory: some tens of bytes each. */
+  readonly configurationsMax?: number;
+  /** A clock of the caller's, in any unit, and the time on it at which to give up. The checker has no clock of its own. */
+  readonly now?: () => number;
+  readonly deadline?: number;
+}
+
+export const STEPS_MAX_DEFAULT = 50_000_000;
+export const CONFIGURATIONS_MAX_DEFAULT = 2_000_000;
+/** How many steps pass between two looks at the caller's clock. */
+const STEPS_PER_CLOCK_READ = 1024;
+
+export type Exhausted = 'steps' | 'configurations' | 'deadline';
+
+/** Counts down; shared by all searches of one check. */
+export class Budget {
+  readonly configurationsMax: number;
+  readonly #now: () => number;
+  readonly #deadline: number;
+  #stepsLeft: number;
+  #stepsToClock = 0;
+  #isLate = false;
+
+  constructor({ stepsMax, configurationsMax, now, deadline }: Limits = {}) {
+    this.#stepsLeft = stepsMax ?? STEPS_MAX_DEFAULT;
+    this.configurationsMax = configurationsMax ?? CONFIGURATIONS_MAX_DEFAULT;
+    this.#now = now ?? (() => 0);
+    this.#deadline = deadline ?? Infinity;
+  }
+
+  /** Takes one step, or says why there is none left. Once exhausted it stays so. */
+  spend(): Exhausted | undefined {
+    if (this.#isLate) return 'deadline';
+    if (this.#stepsLeft <= 0) return 'steps';
+    this.#stepsLeft -= 1;
+    this.#stepsToClock -= 1;
+    if (this.#stepsToClock <= 0) {
+      this.#stepsToClock = STEPS_PER_CLOCK_READ;
+      this.#isLate = this.#now() >= this.#deadline;
+    }
+    return undefined;
+  }
+}
