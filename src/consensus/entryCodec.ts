@@ -16,8 +16,10 @@ const TAG_DATA = 0x22;
 export class MalformedEntryError extends Error {
   override readonly name = 'MalformedEntryError';
   readonly offset: number;
+  readonly what: string;
   constructor(what: string, offset: number) {
     super(`malformed log entry at byte ${offset}: ${what}`);
+    this.what = what;
     this.offset = offset;
   }
 }

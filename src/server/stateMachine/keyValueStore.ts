@@ -1,7 +1,7 @@
 import { type Entry, EntryType } from '../../consensus/entry.ts';
 import { ByteReader, MalformedEntryError } from '../../consensus/entryCodec.ts';
+import { CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
 import { ByteWriter } from './byteWriter.ts';
-import { CommandType, decodeCommand, MalformedCommandError } from './command.ts';
 import { Session } from './session.ts';
 
 /** How a command ended, the same on every replica. */

@@ -1,4 +1,5 @@
-import { ByteReader, MalformedEntryError, varintSize, writeVarint } from '../../consensus/entryCodec.ts';
+import { ByteReader, MalformedEntryError, varintSize, writeVarint } from '../consensus/entryCodec.ts';
+import { readText } from './text.ts';
 
 /**
  * Commands as they stand in Normal log entries: the marshalled `rkvpb.Cmd`. Read and written here by hand because
@@ -39,7 +40,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
     return decodeCmd(bytes);
   } catch (error) {
     if (error instanceof MalformedEntryError)
-      throw new MalformedCommandError(`command is not a Cmd message: ${error.message}`);
+      throw new MalformedCommandError(`command is not a Cmd message: byte ${error.offset}: ${error.what}`);
     throw error;
   }
 }
@@ -77,8 +78,8 @@ function decodeInsert(body: ByteReader): InsertCommand {
     const tag = body.varint();
     if (tag === 0x08) clientId = body.varint();
     else if (tag === 0x10) clientSeq = body.varint();
-    else if (tag === 0x1a) key = text(body);
-    else if (tag === 0x22) value = text(body);
+    else if (tag === 0x1a) key = readText(body);
+    else if (tag === 0x22) value = readText(body);
     else body.skip(tag);
   }
   return { type: CommandType.Insert, clientId, clientSeq, key, value };
@@ -88,37 +89,12 @@ function decodeLookup(body: ByteReader): LookupCommand {
   let key = '';
   while (body.pos < body.end) {
     const tag = body.varint();
-    if (tag === 0x0a) key = text(body);
+    if (tag === 0x0a) key = readText(body);
     else body.skip(tag);
   }
   return { type: CommandType.Lookup, key };
 }
 
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** A string field. Short ASCII, the common case, is read without a call into the decoder. */
-function text(reader: ByteReader): string {
-  const length = reader.varint();
-  const start = reader.pos;
-  const end = start + length;
-  if (end > reader.end)
-    throw new MalformedEntryError(`a string of ${length} bytes in ${reader.end - start} bytes`, start);
-  reader.pos = end;
-  const bytes = reader.bytes;
-  if (length <= SHORT_TEXT_BYTES_MAX) {
-    let result = '';
-    let at = start;
-    for (; at < end && bytes[at]! < 0x80; at++) result += String.fromCharCode(bytes[at]!);
-    if (at === end) return result;
-  }
-  try {
-    return strictUtf8.decode(bytes.subarray(start, end));
-  } catch {
-    throw new MalformedCommandError('a string is not valid UTF-8');
-  }
-}
-
-const SHORT_TEXT_BYTES_MAX = 24;
 const utf8 = new TextEncoder();
 
 export function encodeCommand(command: Command): Uint8Array {

@@ -1,0 +1,30 @@
+import { type ByteReader, MalformedEntryError } from '../consensus/entryCodec.ts';
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** Above this the decoder's call pays for itself. */
+const SHORT_TEXT_BYTES_MAX = 24;
+
+/**
+ * A string field's value. Short ASCII, the common case, is read without a call into the decoder.
+ * Throws MalformedEntryError where the field is cut short or is not UTF-8.
+ */
+export function readText(reader: ByteReader): string {
+  const length = reader.varint();
+  const start = reader.pos;
+  const end = start + length;
+  if (end > reader.end)
+    throw new MalformedEntryError(`a string of ${length} bytes in ${reader.end - start} bytes`, start);
+  reader.pos = end;
+  const bytes = reader.bytes;
+  if (length <= SHORT_TEXT_BYTES_MAX) {
+    let result = '';
+    let at = start;
+    for (; at < end && bytes[at]! < 0x80; at++) result += String.fromCharCode(bytes[at]!);
+    if (at === end) return result;
+  }
+  try {
+    return strictUtf8.decode(bytes.subarray(start, end));
+  } catch {
+    throw new MalformedEntryError('a string is not valid UTF-8', start);
+  }
+}
