@@ -32,6 +32,10 @@ export class Budget {
     this.#deadline = deadline ?? Infinity;
   }
 
+  get stepsLeft(): number {
+    return this.#stepsLeft;
+  }
+
   /** Takes one step, or says why there is none left. Once exhausted it stays so. */
   spend(): Exhausted | undefined {
     if (this.#isLate) return 'deadline';

@@ -1,0 +1,51 @@
+/** A history as text: one row a client, then the longest linearizable prefix and what it leaves over. */
+import { type Bar, columnPositions, type Diagram } from './diagram.ts';
+
+const LABEL_LENGTH_MAX = 48;
+
+export function renderText(diagram: Diagram): string {
+  const positions = columnPositions(
+    diagram,
+    () => 2,
+    (bar) => barLabel(bar).length + 4,
+  );
+  const nameWidth = Math.max(...diagram.lanes.map(({ client }) => clientName(client).length), 0);
+  const rows = diagram.lanes.map(({ client, bars }) => {
+    let row = '';
+    for (const bar of bars) row = row.padEnd(positions[bar.startColumn]!) + drawBar(bar, positions);
+    return `${clientName(client).padEnd(nameWidth)} │ ${row}`;
+  });
+  return [`key ${JSON.stringify(diagram.key)}`, '', ...rows, '', ...explain(diagram), ''].join('\n');
+}
+
+function clientName(client: string): string {
+  return client === '' ? '' : `client ${client}`;
+}
+
+function drawBar(bar: Bar, positions: readonly number[]): string {
+  const isOpen = bar.endColumn === undefined;
+  const end = isOpen ? positions.at(-1)! : positions[bar.endColumn]!;
+  const label = barLabel(bar);
+  const inner = end - positions[bar.startColumn]! - 3 - label.length;
+  const line = isOpen ? '┄' : '─';
+  const left = line.repeat(Math.max(0, inner >> 1));
+  const right = line.repeat(Math.max(0, inner - (inner >> 1)));
+  return `├${left} ${label} ${right}${isOpen ? '▷' : '┤'}`;
+}
+
+function barLabel(bar: Bar): string {
+  const { label, step, endColumn } = bar;
+  const text = label.length > LABEL_LENGTH_MAX ? `${label.slice(0, LABEL_LENGTH_MAX - 1)}…` : label;
+  const mark = step !== undefined ? `#${step} ` : endColumn === undefined ? '' : '✗ ';
+  return `${mark}${text}`;
+}
+
+function explain({ steps, stuck, initialState }: Diagram): string[] {
+  const lines = ['longest linearizable prefix:', `  at first${' '.repeat(4)}${initialState}`];
+  for (const { bar, client, stateAfter } of steps) {
+    lines.push(`  #${bar.step} client ${client}: ${bar.label}   ⇒ ${stateAfter}`);
+  }
+  if (stuck.length === 0) return [...lines, 'every operation is placed: linearizable'];
+  lines.push(`then the value is ${steps.at(-1)?.stateAfter ?? initialState}, and no order places all of:`);
+  return [...lines, ...stuck.map(({ bar }) => `  ✗ ${bar.details}`)];
+}
