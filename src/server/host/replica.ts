@@ -76,7 +76,7 @@ export interface ReplicaOptions<M> {
 
 /** Commands and lookups that may be unanswered in one replica; more are refused as overloaded. */
 export const PENDING_MAX = 1 << 17;
-/** Drains in one turn. Engines are quiet after two or three; the bound keeps a faulty one from stopping the process. */
+/** Drains in one turn. Engines are mostly quiet after two or three; one that hands over a long committed log is not. */
 const DRAINS_PER_TURN_MAX = 16;
 
 /**
@@ -230,8 +230,12 @@ export class Replica<M> implements LogStoreListener {
     this.inTurn = true;
     try {
       this.offerPending();
-      for (let drains = 0; drains < DRAINS_PER_TURN_MAX; drains++) {
-        if (!this.carryOut(this.engine.drain())) break;
+      let drains = 0;
+      while (this.carryOut(this.engine.drain())) {
+        if (++drains < DRAINS_PER_TURN_MAX) continue;
+        // Let input and output through before going on.
+        this.wake();
+        break;
       }
       this.noticeStatus();
       this.maybeSnapshot();

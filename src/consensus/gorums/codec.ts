@@ -1,0 +1,175 @@
+import { type Configuration, MalformedMessageError, type MessageCodec } from '../contract.ts';
+import {
+  ByteReader,
+  decodeEntries,
+  MalformedEntryError,
+  recordsSize,
+  writeEntries,
+  writeVarint,
+} from '../entryCodec.ts';
+import type { GorumsMessage } from './messages.ts';
+
+/**
+ * The engine's messages on an ordered stream: version, kind, call, then fixed fields as varints, then entries as a run of
+ * records or a snapshot's bytes. The unary service's protobuf messages are made of the same records.
+ */
+const VERSION = 1;
+
+const Kind = {
+  RequestVote: 1,
+  RequestVoteResponse: 2,
+  AppendEntries: 3,
+  AppendEntriesResponse: 4,
+  InstallSnapshot: 5,
+  InstallSnapshotResponse: 6,
+  CatchMeUp: 7,
+  TimeoutNow: 8,
+} as const;
+
+const VARINT_BYTES_MAX = 9;
+
+/** Version, kind and numbers, with room for `payloadBytes` after them. */
+function header(kind: number, numbers: readonly number[], payloadBytes = 0): { bytes: Uint8Array; at: number } {
+  const bytes = new Uint8Array(2 + numbers.length * VARINT_BYTES_MAX + payloadBytes);
+  bytes[0] = VERSION;
+  bytes[1] = kind;
+  let at = 2;
+  for (const number of numbers) at = writeVarint(bytes, at, number);
+  return { bytes, at };
+}
+
+function plain(kind: number, numbers: readonly number[]): Uint8Array {
+  const { bytes, at } = header(kind, numbers);
+  return bytes.subarray(0, at);
+}
+
+function encode(message: GorumsMessage): Uint8Array {
+  const { call } = message;
+  switch (message.type) {
+    case 'RequestVote': {
+      const { candidate, term, lastLogIndex, lastLogTerm, preVote } = message;
+      return plain(Kind.RequestVote, [call, candidate, term, lastLogIndex, lastLogTerm, Number(preVote)]);
+    }
+    case 'RequestVoteResponse':
+      return plain(Kind.RequestVoteResponse, [call, message.term, Number(message.granted)]);
+    case 'AppendEntries': {
+      const { leader, term, prevLogIndex, prevLogTerm, commitIndex, entries } = message;
+      const numbers = [call, leader, term, prevLogIndex, prevLogTerm, commitIndex];
+      const { bytes, at } = header(Kind.AppendEntries, numbers, recordsSize(entries));
+      return bytes.subarray(0, writeEntries(entries, bytes, at));
+    }
+    case 'AppendEntriesResponse':
+      return plain(Kind.AppendEntriesResponse, [call, message.term, message.matchIndex, Number(message.success)]);
+    case 'InstallSnapshot': {
+      const { leader, term, lastIncludedIndex, lastIncludedTerm, configuration, data } = message;
+      const body = encodeSnapshotBody(configuration, data);
+      const numbers = [call, leader, term, lastIncludedIndex, lastIncludedTerm];
+      const { bytes, at } = header(Kind.InstallSnapshot, numbers, body.length);
+      bytes.set(body, at);
+      return bytes.subarray(0, at + body.length);
+    }
+    case 'InstallSnapshotResponse':
+      return plain(Kind.InstallSnapshotResponse, [call, message.term]);
+    case 'CatchMeUp':
+      return plain(Kind.CatchMeUp, [call, message.follower, message.nextIndex]);
+    case 'TimeoutNow':
+      return plain(Kind.TimeoutNow, [call, message.leader, message.term]);
+  }
+}
+
+/** What the `data` field of an InstallSnapshot request holds: the configuration, then the state machine's bytes. */
+export function encodeSnapshotBody({ voters, learners }: Configuration, data: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array((2 + voters.length + learners.length) * VARINT_BYTES_MAX + data.length);
+  let at = 0;
+  for (const ids of [voters, learners]) {
+    at = writeVarint(bytes, at, ids.length);
+    for (const id of ids) at = writeVarint(bytes, at, id);
+  }
+  bytes.set(data, at);
+  return bytes.subarray(0, at + data.length);
+}
+
+/** Throws MalformedMessageError. */
+export function decodeSnapshotBody(bytes: Uint8Array): { configuration: Configuration; data: Uint8Array } {
+  return guarded(() => readSnapshotBody(new ByteReader(bytes)));
+}
+
+function readSnapshotBody(reader: ByteReader): { configuration: Configuration; data: Uint8Array } {
+  const ids = () => {
+    const count = reader.varint();
+    if (count > reader.end - reader.pos) throw new MalformedMessageError(`a list of ${count} ids in too few bytes`);
+    return Array.from({ length: count }, () => reader.varint());
+  };
+  const configuration = { voters: ids(), learners: ids(), outgoing: [], learnersNext: [], autoLeave: false };
+  return { configuration, data: reader.bytes.subarray(reader.pos, reader.end) };
+}
+
+function decodeBody(kind: number, reader: ByteReader): GorumsMessage {
+  const call = reader.varint();
+  const number = () => reader.varint();
+  const flag = () => reader.varint() === 1;
+  switch (kind) {
+    case Kind.RequestVote:
+      return {
+        type: 'RequestVote',
+        call,
+        candidate: number(),
+        term: number(),
+        lastLogIndex: number(),
+        lastLogTerm: number(),
+        preVote: flag(),
+      };
+    case Kind.RequestVoteResponse:
+      return { type: 'RequestVoteResponse', call, term: number(), granted: flag() };
+    case Kind.AppendEntries:
+      return {
+        type: 'AppendEntries',
+        call,
+        leader: number(),
+        term: number(),
+        prevLogIndex: number(),
+        prevLogTerm: number(),
+        commitIndex: number(),
+        entries: decodeEntries(reader.bytes, reader.pos, reader.end),
+      };
+    case Kind.AppendEntriesResponse:
+      return { type: 'AppendEntriesResponse', call, term: number(), matchIndex: number(), success: flag() };
+    case Kind.InstallSnapshot:
+      return {
+        type: 'InstallSnapshot',
+        call,
+        leader: number(),
+        term: number(),
+        lastIncludedIndex: number(),
+        lastIncludedTerm: number(),
+        ...readSnapshotBody(reader),
+      };
+    case Kind.InstallSnapshotResponse:
+      return { type: 'InstallSnapshotResponse', call, term: number() };
+    case Kind.CatchMeUp:
+      return { type: 'CatchMeUp', call, follower: number(), nextIndex: number() };
+    case Kind.TimeoutNow:
+      return { type: 'TimeoutNow', call, leader: number(), term: number() };
+    default:
+      throw new MalformedMessageError(`message kind ${kind}, expected 1 to 8`);
+  }
+}
+
+function guarded<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof MalformedEntryError) throw new MalformedMessageError(`gorums message: ${error.message}`);
+    throw error;
+  }
+}
+
+function decode(bytes: Uint8Array): GorumsMessage {
+  const [version, kind] = bytes;
+  if (version !== VERSION || kind === undefined) {
+    throw new MalformedMessageError(`gorums message of version ${version ?? 'none'}, expected ${VERSION}`);
+  }
+  return guarded(() => decodeBody(kind, new ByteReader(bytes, 2)));
+}
+
+export const gorumsCodec: MessageCodec<GorumsMessage> = { encode, decode };

@@ -1,0 +1,4 @@
+import { describeEngineContract } from '../testing/engine.suite.ts';
+import { gorumsKind } from './index.ts';
+
+describeEngineContract(gorumsKind);

@@ -1,0 +1,569 @@
+import {
+  ChangeType,
+  type Configuration,
+  type EngineSettings,
+  type MembershipChange,
+  type NodeId,
+  type PeerStatus,
+  type ProposalBatch,
+  RejectReason,
+} from '../contract.ts';
+import { Entry, EntryType } from '../entry.ts';
+import type { PendingLog } from '../log/pendingLog.ts';
+import type { ConfigurationHistory } from '../membership/configurationHistory.ts';
+import type { OutputBuffer } from '../outputBuffer.ts';
+import type { AppendEntriesResponse, GorumsMessage } from './messages.ts';
+import { appendAnswer, isQuorum } from './quorum.ts';
+import { encodeChange } from './reconfiguration.ts';
+
+/** What a leader uses of the server it leads from. */
+export interface LedServer {
+  readonly id: NodeId;
+  readonly settings: EngineSettings;
+  readonly log: PendingLog;
+  readonly configurations: ConfigurationHistory;
+  readonly out: OutputBuffer<GorumsMessage>;
+  readonly nowMs: number;
+  readonly term: number;
+  readonly commitIndex: number;
+  /** Up to here this server's own log is on disk. */
+  readonly durableIndex: number;
+  /** A number for a quorum call, never used before by this server. */
+  nextCall(): number;
+  commitTo(index: number): void;
+  /** Stops leading without a new term. */
+  resign(): void;
+}
+
+/** Quorum calls with entries that may be unanswered at once; more proposals gather until one is answered. */
+export const ROUNDS_IN_FLIGHT_MAX = 8;
+/** Calls remembered of a peer that does not answer. */
+const UNANSWERED_CALLS_MAX = 256;
+/** An addition is given up when the new server makes no progress for this many election timeouts. */
+const CATCH_UP_PATIENCE_ELECTIONS = 10;
+
+/** One quorum call: the same entries to everyone, one answer back. */
+interface Round {
+  readonly call: number;
+  readonly startMs: number;
+  /** The last index that it carries. */
+  readonly end: number;
+  readonly readTokens: number[];
+  readonly readIndex: number;
+  /** Who answered at all, which proves that this server still leads. */
+  readonly heard: Set<NodeId>;
+  /** Up to which index each success proved the follower's log. */
+  readonly matched: Map<NodeId, number>;
+}
+
+interface Peer {
+  readonly id: NodeId;
+  matchIndex: number;
+  lastHeardMs: number;
+  /**
+   * steady: takes part in rounds. behind: refused a round, so it gets empty ones until it asks. catching-up: what it
+   * asked for is on its way.
+   */
+  state: 'steady' | 'behind' | 'catching-up';
+  /** What it asked for with CatchMeUp and the next round will bring. */
+  injectFrom: number | undefined;
+  /** Refusals of calls before this one say nothing new. */
+  injectedCall: number;
+  /** Calls that it has not answered, ascending, with the last index each carried. */
+  unanswered: { readonly call: number; readonly end: number }[];
+}
+
+interface Change {
+  readonly change: MembershipChange;
+  readonly token: number;
+  /** Index of its entry, 0 before it is appended. */
+  index: number;
+  progressMs: number;
+}
+
+export interface Transfer {
+  readonly to: NodeId;
+  readonly token: number;
+  readonly deadlineMs: number;
+  told: boolean;
+}
+
+/**
+ * A leader's volatile state in the gorums engine. There is one `nextIndex` for the whole configuration: a round goes to
+ * everyone, and a quorum function turns the replies into one answer. A follower that cannot take a round asks for what it
+ * lacks (CatchMeUp), and the leader injects it into the next round for that follower alone.
+ */
+export class Leader {
+  private readonly server: LedServer;
+  private readonly startIndex: number;
+  private nextIndex: number;
+  private rounds: Round[] = [];
+  private readonly peers = new Map<NodeId, Peer>();
+  private queue: { readonly batch: ProposalBatch; offset: number }[] = [];
+  private reads: number[] = [];
+  private change: Change | undefined;
+  private transfer: Transfer | undefined;
+  private lastRoundMs = Number.NEGATIVE_INFINITY;
+  /** Start of the latest round that a quorum answered. */
+  private quorumMs: number;
+
+  /** Appends the Internal entry that lets this term commit (Raft §8). */
+  constructor(server: LedServer) {
+    this.server = server;
+    this.quorumMs = server.nowMs;
+    this.startIndex = server.log.lastIndex + 1;
+    this.nextIndex = this.startIndex;
+    server.log.append([new Entry(this.startIndex, server.term, EntryType.Internal, NOOP)]);
+    this.refreshPeers();
+  }
+
+  /** Whether an entry of this term is committed, so that the commit index is known to be up to date (Raft §8). */
+  private get established(): boolean {
+    return this.server.commitIndex >= this.startIndex;
+  }
+
+  propose(batch: ProposalBatch): void {
+    if (this.transfer !== undefined) {
+      this.reject(batch, 0, RejectReason.Transferring);
+      return;
+    }
+    this.queue.push({ batch, offset: 0 });
+  }
+
+  read(token: number): void {
+    this.reads.push(token);
+  }
+
+  catchMeUp(follower: NodeId, nextIndex: number): void {
+    const peer = this.peers.get(follower);
+    if (peer === undefined) return;
+    peer.lastHeardMs = this.server.nowMs;
+    this.server.out.events.push('catchup');
+    peer.injectFrom = Math.max(1, Math.min(nextIndex, this.server.log.lastIndex + 1));
+  }
+
+  /** A reply of this term. */
+  answered(from: NodeId, reply: AppendEntriesResponse): void {
+    const peer = this.peers.get(from);
+    if (peer === undefined) return;
+    const { server } = this;
+    peer.lastHeardMs = server.nowMs;
+    const sent = peer.unanswered.find((each) => each.call === reply.call);
+    peer.unanswered = peer.unanswered.filter((each) => each.call > reply.call);
+    if (reply.success && sent !== undefined) this.matched(peer, sent.end);
+    else if (!reply.success && reply.call >= peer.injectedCall) peer.state = 'behind';
+    this.recordReply(from, reply.call, reply.success ? sent?.end : undefined);
+  }
+
+  /** The follower installed a snapshot; the rest it will ask for. */
+  snapshotInstalled(from: NodeId, call: number): void {
+    const peer = this.peers.get(from);
+    if (peer === undefined) return;
+    peer.lastHeardMs = this.server.nowMs;
+    const sent = peer.unanswered.find((each) => each.call === call);
+    peer.unanswered = peer.unanswered.filter((each) => each.call > call);
+    if (sent !== undefined) this.matched(peer, sent.end);
+    this.recordReply(from, call, undefined);
+  }
+
+  private matched(peer: Peer, index: number): void {
+    if (index > peer.matchIndex) {
+      peer.matchIndex = index;
+      if (this.change?.change.id === peer.id) this.change.progressMs = this.server.nowMs;
+    }
+    if (peer.state !== 'steady' && index >= this.nextIndex - 1) peer.state = 'steady';
+  }
+
+  private recordReply(from: NodeId, call: number, matchedIndex: number | undefined): void {
+    const round = this.rounds.find((each) => each.call === call);
+    if (round === undefined) return;
+    round.heard.add(from);
+    if (matchedIndex !== undefined) round.matched.set(from, matchedIndex);
+    const configuration = this.server.configurations.latest;
+    if (isQuorum(configuration, round.heard)) {
+      this.quorumMs = Math.max(this.quorumMs, round.startMs);
+      this.confirmReads(round.call);
+    }
+    this.countRounds();
+  }
+
+  /** A round that a quorum answered proves leadership for every read that came before the round began (thesis §6.4). */
+  private confirmReads(call: number): void {
+    for (const round of this.rounds) {
+      if (round.call > call) break;
+      for (const token of round.readTokens) this.server.out.reads.push({ token, ok: true, index: round.readIndex });
+      round.readTokens.length = 0;
+    }
+  }
+
+  /** Commits what the rounds' answers allow: only entries of this term are committed by counting (Raft §5.4.2). */
+  countRounds(): void {
+    const { server } = this;
+    const configuration = server.configurations.latest;
+    let best = 0;
+    let answeredCall = 0;
+    for (const round of this.rounds) {
+      round.matched.set(server.id, server.durableIndex);
+      const answer = appendAnswer(configuration, round.matched);
+      if (answer === undefined) continue;
+      best = Math.max(best, answer);
+      if (answer >= round.end) answeredCall = round.call;
+    }
+    // A round that its voters answered in full, and those before it, have nothing more to say.
+    if (answeredCall > 0) {
+      this.confirmReads(answeredCall);
+      this.rounds = this.rounds.filter((round) => round.call > answeredCall);
+    }
+    if (best > server.commitIndex && server.log.term(best) === server.term) {
+      server.commitTo(best);
+      this.committed();
+    }
+  }
+
+  private committed(): void {
+    const { server, change } = this;
+    if (change !== undefined && change.index > 0 && change.index <= server.commitIndex) {
+      this.change = undefined;
+      server.out.requests.push({ token: change.token, ok: true });
+      server.out.events.push(change.change.type === ChangeType.Remove ? 'removed' : 'added');
+      // The last round to a removed server tells it that its removal is committed.
+      this.startRound();
+      this.refreshPeers();
+    }
+    const { configurations } = server;
+    if (configurations.latestIndex <= server.commitIndex && !configurations.latest.voters.includes(server.id)) {
+      server.resign();
+    }
+  }
+
+  tick(): void {
+    const { server } = this;
+    const { electionTimeoutMs, checkQuorum } = server.settings;
+    if (checkQuorum && server.nowMs - this.quorumMs > electionTimeoutMs && !this.alone) {
+      server.out.events.push('failure');
+      server.resign();
+      return;
+    }
+    const oldest = this.rounds[0];
+    if (oldest !== undefined && server.nowMs - oldest.startMs > this.roundTimeoutMs) this.abandonRounds();
+    if (this.transfer !== undefined && server.nowMs >= this.transfer.deadlineMs) this.endTransfer();
+    this.giveUpChange();
+  }
+
+  private get alone(): boolean {
+    const { voters } = this.server.configurations.latest;
+    return voters.length === 1 && voters[0] === this.server.id;
+  }
+
+  /** How long the replies to a round may take before its entries are sent again. */
+  private get roundTimeoutMs(): number {
+    const { heartbeatMs, electionTimeoutMs } = this.server.settings;
+    return Math.max(5 * heartbeatMs, electionTimeoutMs / 2);
+  }
+
+  /** No quorum answered in time: what is not known to be on a quorum goes out again. */
+  private abandonRounds(): void {
+    for (const round of this.rounds) this.reads.push(...round.readTokens);
+    this.rounds = [];
+    this.nextIndex = Math.min(this.nextIndex, this.server.commitIndex + 1);
+  }
+
+  /** Appends what was proposed and starts the rounds that are due. Called once a turn. */
+  pump(): void {
+    const { server } = this;
+    this.advanceChange();
+    this.appendQueued();
+    this.advanceTransfer();
+    while (this.roundIsDue()) this.startRound();
+    if (server.nowMs - this.lastRoundMs >= server.settings.heartbeatMs) this.startRound();
+    this.countRounds();
+  }
+
+  private appendQueued(): void {
+    const { server } = this;
+    const { log, settings } = server;
+    // Unbatched: the next proposal waits until the one before is on disk and on its way.
+    while (this.queue.length > 0 && (settings.batch || this.idle)) {
+      const head = this.queue[0]!;
+      const { commands, token } = head.batch;
+      const count = settings.batch ? commands.length - head.offset : 1;
+      const firstIndex = log.lastIndex + 1;
+      const entries: Entry[] = [];
+      for (let i = 0; i < count; i++) {
+        entries.push(new Entry(firstIndex + i, server.term, EntryType.Normal, commands[head.offset + i]!));
+      }
+      log.append(entries);
+      server.out.accepted.push({ token, offset: head.offset, count, firstIndex, term: server.term });
+      head.offset += count;
+      if (head.offset === commands.length) this.queue.shift();
+    }
+  }
+
+  private get idle(): boolean {
+    const { log, durableIndex } = this.server;
+    return durableIndex >= log.lastIndex && this.nextIndex > log.lastIndex;
+  }
+
+  private get entriesPerRound(): number {
+    const { batch, entriesPerMessage } = this.server.settings;
+    return batch ? entriesPerMessage : 1;
+  }
+
+  private roundIsDue(): boolean {
+    const backlog = this.server.log.lastIndex - this.nextIndex + 1;
+    for (const peer of this.peers.values()) if (peer.injectFrom !== undefined) return true;
+    if (this.reads.length > 0 && this.established && !this.rounds.some((round) => round.readTokens.length > 0)) {
+      return true;
+    }
+    if (backlog === 0) return false;
+    if (this.rounds.length === 0) return true;
+    return backlog >= this.entriesPerRound && this.rounds.length < ROUNDS_IN_FLIGHT_MAX;
+  }
+
+  private startRound(): void {
+    const { server } = this;
+    const { log, settings } = server;
+    const prevLogIndex = this.nextIndex - 1;
+    const entries = log.entries(this.nextIndex, log.lastIndex, this.entriesPerRound, settings.maxMessageBytes);
+    const end = prevLogIndex + entries.length;
+    const readTokens = this.established ? this.reads : [];
+    if (this.established) this.reads = [];
+    const call = server.nextCall();
+    this.nextIndex = end + 1;
+    this.lastRoundMs = server.nowMs;
+    this.rounds.push({
+      call,
+      startMs: server.nowMs,
+      end,
+      readTokens,
+      readIndex: server.commitIndex,
+      heard: new Set([server.id]),
+      matched: new Map(),
+    });
+    if (server.settings.checkQuorum && this.alone) this.quorumMs = server.nowMs;
+    for (const peer of this.peers.values()) {
+      if (peer.injectFrom !== undefined) this.inject(peer, call, peer.injectFrom);
+      else if (peer.state === 'steady') this.sendEntries(peer, call, prevLogIndex, entries);
+      else this.sendEntries(peer, call, end, []);
+    }
+    if (this.alone) this.confirmReads(call);
+  }
+
+  private sendEntries(peer: Peer, call: number, prevLogIndex: number, entries: readonly Entry[]): void {
+    const { server } = this;
+    const prevLogTerm = server.log.term(prevLogIndex);
+    if (prevLogTerm === undefined) {
+      this.sendSnapshot(peer, call);
+      return;
+    }
+    this.remember(peer, call, prevLogIndex + entries.length);
+    server.out.send(peer.id, {
+      type: 'AppendEntries',
+      call,
+      leader: server.id,
+      term: server.term,
+      prevLogIndex,
+      prevLogTerm,
+      commitIndex: server.commitIndex,
+      entries,
+    });
+  }
+
+  /** Sends what a follower asked for: up to entriesPerMessage × catchUpMultiplier entries, or a snapshot where they are compacted. */
+  private inject(peer: Peer, call: number, from: number): void {
+    const { log, settings, out } = this.server;
+    peer.injectFrom = undefined;
+    peer.injectedCall = call;
+    out.events.push('injectentries');
+    if (from < log.firstIndex) {
+      this.sendSnapshot(peer, call);
+      return;
+    }
+    const countMax = settings.entriesPerMessage * settings.catchUpMultiplier;
+    const entries = log.entries(from, log.lastIndex, countMax, settings.maxMessageBytes);
+    const end = from - 1 + entries.length;
+    // What reaches the point from which the next round goes on makes the follower part of it.
+    peer.state = end >= this.nextIndex - 1 ? 'steady' : 'catching-up';
+    this.sendEntries(peer, call, from - 1, entries.slice(0, Math.max(0, this.nextIndex - from)));
+  }
+
+  private sendSnapshot(peer: Peer, call: number): void {
+    const { server } = this;
+    const snapshot = server.log.storedSnapshot();
+    if (snapshot === undefined) return;
+    peer.state = 'catching-up';
+    peer.injectedCall = call;
+    this.remember(peer, call, snapshot.index);
+    server.out.send(peer.id, {
+      type: 'InstallSnapshot',
+      call,
+      leader: server.id,
+      term: server.term,
+      lastIncludedIndex: snapshot.index,
+      lastIncludedTerm: snapshot.term,
+      configuration: snapshot.configuration,
+      data: snapshot.data,
+    });
+  }
+
+  private remember(peer: Peer, call: number, end: number): void {
+    if (peer.unanswered.length >= UNANSWERED_CALLS_MAX) peer.unanswered.shift();
+    peer.unanswered.push({ call, end });
+  }
+
+  /** One change at a time, and only once this term has committed an entry (thesis §4.1 and its erratum). */
+  reconfigure(change: MembershipChange, token: number): void {
+    const { server } = this;
+    const refuse = (reason: RejectReason) => server.out.requests.push({ token, ok: false, reason, leader: server.id });
+    const { configurations } = server;
+    if (this.change !== undefined || configurations.latestIndex > server.commitIndex) {
+      refuse(RejectReason.ChangeInFlight);
+    } else if (this.transfer !== undefined) refuse(RejectReason.Transferring);
+    else if (!isPossible(change, configurations.latest)) refuse(RejectReason.InvalidChange);
+    else {
+      server.out.events.push(change.type === ChangeType.Remove ? 'proposeremoveserver' : 'proposeaddserver');
+      this.change = { change, token, index: 0, progressMs: server.nowMs };
+      this.refreshPeers();
+    }
+  }
+
+  private advanceChange(): void {
+    const { server, change } = this;
+    if (change === undefined || change.index > 0 || !this.established) return;
+    if (change.change.type === ChangeType.AddVoter) {
+      const peer = this.peers.get(change.change.id);
+      if (peer === undefined || peer.matchIndex < server.commitIndex) return;
+      server.out.events.push('caughtup');
+    }
+    change.index = server.log.lastIndex + 1;
+    const entry = new Entry(change.index, server.term, EntryType.Reconf, encodeChange(change.change));
+    server.log.append([entry]);
+    server.configurations.append(entry);
+    server.out.events.push('applyconfiguration');
+    this.refreshPeers();
+  }
+
+  private giveUpChange(): void {
+    const { server, change } = this;
+    if (change === undefined || change.index > 0) return;
+    const patienceMs = CATCH_UP_PATIENCE_ELECTIONS * server.settings.electionTimeoutMs;
+    if (server.nowMs - change.progressMs < patienceMs) return;
+    this.change = undefined;
+    server.out.requests.push({ token: change.token, ok: false, reason: RejectReason.Timeout, leader: server.id });
+    this.refreshPeers();
+  }
+
+  /** Peers are the voters, a server that is about to join, and one whose removal is not committed yet; in ascending order. */
+  private refreshPeers(): void {
+    const { server, change } = this;
+    const { configurations } = server;
+    const ids = new Set(configurations.latest.voters);
+    if (configurations.latestIndex > server.commitIndex)
+      for (const id of configurations.previous?.voters ?? []) ids.add(id);
+    if (change?.change.type === ChangeType.AddVoter) ids.add(change.change.id);
+    ids.delete(server.id);
+    const before = new Map(this.peers);
+    this.peers.clear();
+    for (const id of [...ids].sort((a, b) => a - b)) {
+      if (!before.has(id)) server.out.events.push('startreplicate');
+      this.peers.set(id, before.get(id) ?? newPeer(id));
+    }
+  }
+
+  transferLeadership(to: NodeId, token: number): void {
+    const { server } = this;
+    const refuse = (reason: RejectReason) => server.out.requests.push({ token, ok: false, reason, leader: server.id });
+    const target = to === 0 ? this.mostUpToDate() : to;
+    if (this.transfer !== undefined) refuse(RejectReason.Transferring);
+    else if (this.change !== undefined) refuse(RejectReason.ChangeInFlight);
+    else if (target === server.id || !server.configurations.latest.voters.includes(target)) {
+      refuse(RejectReason.InvalidChange);
+    } else {
+      const deadlineMs = server.nowMs + server.settings.electionTimeoutMs;
+      this.transfer = { to: target, token, deadlineMs, told: false };
+    }
+  }
+
+  private mostUpToDate(): NodeId {
+    let best: Peer | undefined;
+    for (const id of this.server.configurations.latest.voters) {
+      const peer = this.peers.get(id);
+      if (peer !== undefined && (best === undefined || peer.matchIndex > best.matchIndex)) best = peer;
+    }
+    return best?.id ?? 0;
+  }
+
+  /** Nothing new is accepted; once the target holds the whole log it is told to stand for election (thesis §3.10). */
+  private advanceTransfer(): void {
+    const { server, transfer } = this;
+    if (transfer === undefined || transfer.told) return;
+    if (this.peers.get(transfer.to)?.matchIndex !== server.log.lastIndex) return;
+    transfer.told = true;
+    const { id: leader, term } = server;
+    server.out.send(transfer.to, { type: 'TimeoutNow', call: server.nextCall(), leader, term });
+  }
+
+  private endTransfer(): void {
+    const { server, transfer } = this;
+    if (transfer === undefined) return;
+    this.transfer = undefined;
+    server.out.requests.push({ token: transfer.token, ok: false, reason: RejectReason.Timeout, leader: server.id });
+  }
+
+  /**
+   * This server no longer leads; `leader` does, as far as is known. Everything that is certainly not done is said so.
+   * Returns a transfer whose target was told to take over: who leads next decides it.
+   */
+  stop(leader: NodeId): Transfer | undefined {
+    const { out } = this.server;
+    for (const { batch, offset } of this.queue) this.reject(batch, offset, RejectReason.NotLeader, leader);
+    const reads = [...this.rounds.flatMap((round) => round.readTokens), ...this.reads];
+    for (const token of reads) out.reads.push({ token, ok: false, reason: RejectReason.NotLeader, leader });
+    if (this.change !== undefined && this.change.index === 0) {
+      out.requests.push({ token: this.change.token, ok: false, reason: RejectReason.NotLeader, leader });
+    }
+    if (this.transfer?.told === true) return this.transfer;
+    this.endTransfer();
+    return undefined;
+  }
+
+  private reject(
+    { token, commands }: ProposalBatch,
+    offset: number,
+    reason: RejectReason,
+    leader = this.server.id,
+  ): void {
+    this.server.out.rejected.push({ token, offset, count: commands.length - offset, reason, leader });
+  }
+
+  peerStatus(): PeerStatus[] {
+    const { nowMs } = this.server;
+    return [...this.peers.values()].map(({ id, matchIndex, state, lastHeardMs }) => ({
+      id,
+      matchIndex,
+      nextIndex: state === 'steady' ? this.nextIndex : matchIndex + 1,
+      state,
+      lastHeardMs: lastHeardMs < 0 ? -1 : nowMs - lastHeardMs,
+    }));
+  }
+}
+
+function newPeer(id: NodeId): Peer {
+  return {
+    id,
+    matchIndex: 0,
+    lastHeardMs: -1,
+    state: 'steady',
+    injectFrom: undefined,
+    injectedCall: 0,
+    unanswered: [],
+  };
+}
+
+function isPossible(change: MembershipChange, { voters }: Configuration): boolean {
+  if (change.id <= 0) return false;
+  if (change.type === ChangeType.AddVoter) return !voters.includes(change.id);
+  return change.type === ChangeType.Remove && voters.includes(change.id) && voters.length > 1;
+}
+
+const NOOP = Uint8Array.of(0x6e, 0x6f, 0x6f, 0x70);

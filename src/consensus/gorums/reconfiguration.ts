@@ -1,0 +1,39 @@
+import { ChangeType, type Configuration, type MembershipChange, simpleConfiguration } from '../contract.ts';
+import type { Entry } from '../entry.ts';
+import { ByteReader, varintSize, writeVarint } from '../entryCodec.ts';
+
+/** The data of Reconf entries is the marshalled `rkvpb.ReconfRequest`: serverID = 1, reconfType = 2 (Add 0, Remove 1). */
+const TAG_SERVER = 0x08;
+const TAG_TYPE = 0x10;
+const REMOVE = 1;
+
+export function encodeChange(change: MembershipChange): Uint8Array {
+  const remove = change.type === ChangeType.Remove;
+  const bytes = new Uint8Array(1 + varintSize(change.id) + (remove ? 2 : 0));
+  bytes[0] = TAG_SERVER;
+  const end = writeVarint(bytes, 1, change.id);
+  if (remove) {
+    bytes[end] = TAG_TYPE;
+    bytes[end + 1] = REMOVE;
+  }
+  return bytes;
+}
+
+/** The configuration that a Reconf entry makes of the one before it. Data that cannot be read changes nothing, on every server alike. */
+export function applyChange(before: Configuration, entry: Entry): Configuration {
+  let id = 0;
+  let remove = false;
+  try {
+    const reader = new ByteReader(entry.data);
+    while (reader.pos < reader.end) {
+      const tag = reader.varint();
+      if (tag === TAG_SERVER) id = reader.varint();
+      else if (tag === TAG_TYPE) remove = reader.varint() === REMOVE;
+      else reader.skip(tag);
+    }
+  } catch {
+    return before;
+  }
+  if (id === 0) return before;
+  return simpleConfiguration(remove ? before.voters.filter((voter) => voter !== id) : [...before.voters, id]);
+}

@@ -1,0 +1,68 @@
+import type { Configuration } from '../contract.ts';
+import type { Entry } from '../entry.ts';
+
+/** Decodes one membership entry into the configuration that it makes of the one before it. */
+export type ApplyChange = (before: Configuration, entry: Entry) => Configuration;
+
+interface Step {
+  readonly index: number;
+  readonly configuration: Configuration;
+}
+
+/**
+ * Every configuration that the log names, for engines that use the latest one in their log whether or not it is committed
+ * (Raft §6; thesis §4.1). Truncation rolls back; a snapshot replaces the past.
+ */
+export class ConfigurationHistory {
+  private readonly applyChange: ApplyChange;
+  private steps: Step[];
+
+  constructor(baseIndex: number, base: Configuration, entries: readonly Entry[], applyChange: ApplyChange) {
+    this.applyChange = applyChange;
+    this.steps = [{ index: baseIndex, configuration: base }];
+    for (const entry of entries) if (entry.index > baseIndex) this.append(entry);
+  }
+
+  /** In force now. */
+  get latest(): Configuration {
+    return this.steps[this.steps.length - 1]!.configuration;
+  }
+
+  /** Index of the entry that brought the latest configuration; the base's index where none did. */
+  get latestIndex(): number {
+    return this.steps[this.steps.length - 1]!.index;
+  }
+
+  /** In force before the latest change; undefined where the log holds none. */
+  get previous(): Configuration | undefined {
+    return this.steps[this.steps.length - 2]?.configuration;
+  }
+
+  at(index: number): Configuration {
+    let found = this.steps[0]!;
+    for (const step of this.steps) if (step.index <= index) found = step;
+    return found.configuration;
+  }
+
+  append(entry: Entry): void {
+    this.steps.push({ index: entry.index, configuration: this.applyChange(this.latest, entry) });
+  }
+
+  /** Forgets the changes at `from` and after it. Returns whether there were any. */
+  truncate(from: number): boolean {
+    const kept = this.steps.filter((step, position) => position === 0 || step.index < from);
+    const rolledBack = kept.length < this.steps.length;
+    this.steps = kept;
+    return rolledBack;
+  }
+
+  restore(index: number, configuration: Configuration): void {
+    this.steps = [{ index, configuration }];
+  }
+
+  /** The log below `index` may be gone: keeps only what is in force from there on. */
+  compact(index: number): void {
+    const later = this.steps.filter((step) => step.index > index);
+    this.steps = [{ index, configuration: this.at(index) }, ...later];
+  }
+}

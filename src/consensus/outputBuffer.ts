@@ -1,0 +1,57 @@
+import type {
+  AcceptedProposals,
+  EngineEvent,
+  Envelope,
+  NodeId,
+  Output,
+  PersistBatch,
+  ReadOutcome,
+  RejectedProposals,
+  RequestOutcome,
+  Snapshot,
+} from './contract.ts';
+import type { Entry } from './entry.ts';
+
+/** Gathers what an engine's turn brings forth until the host drains it. */
+export class OutputBuffer<M> {
+  messages: Envelope<M>[] = [];
+  messagesAfterPersist: Envelope<M>[] = [];
+  restore: Snapshot | undefined;
+  accepted: AcceptedProposals[] = [];
+  rejected: RejectedProposals[] = [];
+  reads: ReadOutcome[] = [];
+  requests: RequestOutcome[] = [];
+  events: EngineEvent[] = [];
+
+  send(to: NodeId, message: M): void {
+    this.messages.push({ to, message });
+  }
+
+  sendAfterPersist(to: NodeId, message: M): void {
+    this.messagesAfterPersist.push({ to, message });
+  }
+
+  take(persist: PersistBatch | undefined, committed: readonly Entry[]): Output<M> {
+    const { messages, messagesAfterPersist, restore, accepted, rejected, reads, requests, events } = this;
+    this.messages = [];
+    this.messagesAfterPersist = [];
+    this.restore = undefined;
+    this.accepted = [];
+    this.rejected = [];
+    this.reads = [];
+    this.requests = [];
+    this.events = [];
+    return {
+      persist,
+      messages,
+      messagesAfterPersist,
+      restore,
+      committed,
+      accepted,
+      rejected,
+      reads,
+      requests,
+      events,
+    };
+  }
+}

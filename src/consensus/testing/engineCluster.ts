@@ -1,0 +1,238 @@
+import {
+  type Engine,
+  type EngineKind,
+  type EngineSettings,
+  type NodeId,
+  type Output,
+  Role,
+  type Snapshot,
+} from '../contract.ts';
+import { type Entry, EntryType } from '../entry.ts';
+import { MemoryLog } from './memoryLog.ts';
+
+export const TEST_SETTINGS: EngineSettings = {
+  electionTimeoutMs: 100,
+  heartbeatMs: 10,
+  entriesPerMessage: 8,
+  catchUpMultiplier: 4,
+  batch: true,
+  checkQuorum: false,
+  maxMessageBytes: 1 << 20,
+};
+
+/** One engine with an in-memory log, whose writes become durable when the test says so. */
+export class EngineServer<M> {
+  readonly id: NodeId;
+  readonly log = new MemoryLog();
+  engine: Engine<M>;
+  applied: Entry[] = [];
+  outcomes: Pick<Output<M>, 'accepted' | 'rejected' | 'reads' | 'requests' | 'events'> = emptyOutcomes();
+  restored: Snapshot | undefined;
+  private appliedIndex = 0;
+  private held: { mark: number; messages: Output<M>['messages'] }[] = [];
+  private lastMark = 0;
+  private durableMark = 0;
+  private readonly cluster: EngineCluster<M>;
+
+  constructor(cluster: EngineCluster<M>, id: NodeId) {
+    this.cluster = cluster;
+    this.id = id;
+    this.engine = this.create();
+  }
+
+  private create(): Engine<M> {
+    const { kind, settings, bootstrap, nowMs } = this.cluster;
+    let draws = this.id;
+    return kind.create({
+      id: this.id,
+      settings,
+      // Spread over [0, 1) and different on every server, so that the lowest id stands first.
+      random: () => ((draws++ * 37) % 100) / 100,
+      nowMs,
+      hardState: this.log.hardState,
+      log: this.log,
+      bootstrap,
+      appliedIndex: this.appliedIndex,
+    });
+  }
+
+  /** As after a crash in which nothing that was handed over was lost. */
+  restart(): void {
+    this.appliedIndex = this.log.snapshot()?.index ?? 0;
+    this.applied = this.applied.filter((entry) => entry.index <= this.appliedIndex);
+    this.held = [];
+    this.lastMark = 0;
+    this.durableMark = 0;
+    this.engine = this.create();
+  }
+
+  /** Carries out what the engine wants; `sync` makes the writes durable at once. Returns whether there was anything. */
+  turn(sync: boolean): boolean {
+    const output = this.engine.drain();
+    if (output.persist !== undefined) {
+      this.log.persist(output.persist);
+      this.lastMark = output.persist.mark;
+    }
+    this.cluster.post(this.id, output.messages);
+    this.held.push({ mark: this.lastMark, messages: output.messagesAfterPersist });
+    if (output.restore !== undefined) {
+      this.restored = output.restore;
+      this.appliedIndex = output.restore.index;
+      this.applied = [];
+      this.engine.applied(this.appliedIndex);
+    }
+    this.apply(output.committed);
+    for (const name of ['accepted', 'rejected', 'reads', 'requests', 'events'] as const) {
+      (this.outcomes[name] as unknown[]).push(...output[name]);
+    }
+    if (sync) this.sync();
+    else this.release();
+    return (
+      output.persist !== undefined ||
+      output.committed.length + output.messages.length + output.messagesAfterPersist.length > 0
+    );
+  }
+
+  sync(): void {
+    if (this.durableMark < this.lastMark) {
+      this.durableMark = this.lastMark;
+      this.engine.durable(this.durableMark);
+    }
+    this.release();
+  }
+
+  private release(): void {
+    const due = this.held.filter((each) => each.mark <= this.durableMark);
+    this.held = this.held.filter((each) => each.mark > this.durableMark);
+    for (const { messages } of due) this.cluster.post(this.id, messages);
+  }
+
+  private apply(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      if (entry.index !== this.appliedIndex + 1)
+        throw new Error(`server ${this.id} committed ${entry.index} after ${this.appliedIndex}`);
+      this.appliedIndex = entry.index;
+      this.applied.push(entry);
+    }
+    if (entries.length > 0) this.engine.applied(this.appliedIndex);
+  }
+
+  takeOutcomes(): EngineServer<M>['outcomes'] {
+    const { outcomes } = this;
+    this.outcomes = emptyOutcomes();
+    return outcomes;
+  }
+
+  commands(): string[] {
+    const normal = this.applied.filter((entry) => entry.type === EntryType.Normal && entry.data.length > 0);
+    return normal.map((entry) => new TextDecoder().decode(entry.data));
+  }
+}
+
+function emptyOutcomes<M>(): EngineServer<M>['outcomes'] {
+  return { accepted: [], rejected: [], reads: [], requests: [], events: [] };
+}
+
+/** Engines, a lossless network with links that can be cut, and a clock that the test moves. */
+export class EngineCluster<M> {
+  readonly kind: EngineKind<M>;
+  readonly settings: EngineSettings;
+  readonly bootstrap: readonly NodeId[];
+  readonly servers = new Map<NodeId, EngineServer<M>>();
+  nowMs = 0;
+  mail: { from: NodeId; to: NodeId; message: M }[] = [];
+  private readonly cuts = new Set<string>();
+  private readonly down = new Set<NodeId>();
+  private nextToken = 1;
+
+  constructor(kind: EngineKind<M>, ids: readonly NodeId[], bootstrap = ids, settings = TEST_SETTINGS) {
+    this.kind = kind;
+    this.settings = settings;
+    this.bootstrap = bootstrap;
+    for (const id of ids) this.servers.set(id, new EngineServer(this, id));
+  }
+
+  server(id: NodeId): EngineServer<M> {
+    return this.servers.get(id)!;
+  }
+
+  post(from: NodeId, envelopes: Output<M>['messages']): void {
+    // Through the codec, as in the world.
+    const { codec } = this.kind;
+    for (const { to, message } of envelopes) this.mail.push({ from, to, message: codec.decode(codec.encode(message)) });
+  }
+
+  /** Cuts `id` off from everybody else. */
+  isolate(id: NodeId): void {
+    for (const other of this.servers.keys()) {
+      this.cuts.add(`${id}>${other}`);
+      this.cuts.add(`${other}>${id}`);
+    }
+  }
+
+  heal(): void {
+    this.cuts.clear();
+  }
+
+  stop(id: NodeId): void {
+    this.down.add(id);
+  }
+
+  start(id: NodeId): void {
+    this.down.delete(id);
+    this.server(id).restart();
+  }
+
+  /** Delivers and carries out until all is quiet. */
+  settle(): void {
+    for (let turns = 0; turns < 2_000; turns++) {
+      let busy = false;
+      for (const [id, server] of this.servers) if (!this.down.has(id) && server.turn(true)) busy = true;
+      const mail = this.mail;
+      this.mail = [];
+      for (const { from, to, message } of mail) {
+        if (this.down.has(to) || this.down.has(from) || this.cuts.has(`${from}>${to}`)) continue;
+        this.servers.get(to)?.engine.receive(from, message);
+        busy = true;
+      }
+      if (!busy) return;
+    }
+    throw new Error('the cluster does not come to rest');
+  }
+
+  /** Lets `durationMs` pass in steps of half a heartbeat. */
+  run(durationMs: number): void {
+    const end = this.nowMs + durationMs;
+    while (this.nowMs < end) {
+      this.nowMs += this.settings.heartbeatMs / 2;
+      for (const [id, server] of this.servers) if (!this.down.has(id)) server.engine.tick(this.nowMs);
+      this.settle();
+    }
+  }
+
+  leaders(): NodeId[] {
+    return [...this.servers.values()]
+      .filter(({ id, engine }) => !this.down.has(id) && engine.status().role === Role.Leader)
+      .map(({ id }) => id);
+  }
+
+  /** Runs until one server leads that everybody reachable follows. */
+  elect(): EngineServer<M> {
+    this.run(5 * this.settings.electionTimeoutMs);
+    const [leader] = [...this.leaders()].sort(
+      (a, b) => this.server(b).engine.status().term - this.server(a).engine.status().term,
+    );
+    if (leader === undefined) throw new Error('no leader');
+    return this.server(leader);
+  }
+
+  propose(id: NodeId, ...commands: string[]): number {
+    const token = this.nextToken++;
+    this.server(id).engine.propose({ token, commands: commands.map((text) => new TextEncoder().encode(text)) });
+    return token;
+  }
+
+  token(): number {
+    return this.nextToken++;
+  }
+}
