@@ -1,0 +1,65 @@
+import { Socket } from 'node:net';
+
+/** Names the inherited file descriptor of a pipe whose other end the supervisor holds open for as long as it lives. */
+export const supervisorFdVariable = 'RKV_SUPERVISOR_FD';
+
+/** How long a server may take to end by itself once its supervisor is gone, ms. */
+const endingMsMax = 10_000;
+
+/** The variable is set, but to nothing that can be watched. */
+export class SupervisorPipeError extends Error {
+  override readonly name = 'SupervisorPipeError';
+}
+
+export interface ParentWatch {
+  /** Stops watching. */
+  close(): void;
+}
+
+/**
+ * Calls `onGone`, once, when the supervisor that started this process has ended in whatever way, SIGKILL included: the kernel
+ * closes its end of the pipe then. Does nothing where no supervisor started this process. `onGone` is to shut the server
+ * down as SIGINT would; a process that has not ended `endingMsMax` later is ended here, so that none is left behind.
+ * Throws SupervisorPipeError where the variable is set to something other than the descriptor of an open pipe.
+ */
+export function watchParent(env: Readonly<Record<string, string | undefined>>, onGone: () => void): ParentWatch {
+  const given = env[supervisorFdVariable];
+  if (given === undefined || given === '') return { close: () => {} };
+  const pipe = openPipe(given);
+  // The supervisor also reads our output. Without it a write there fails, which must not stop the shutdown halfway.
+  const ignore = (): void => {};
+  process.stdout.on('error', ignore);
+  process.stderr.on('error', ignore);
+  let watching = true;
+  pipe.on('error', ignore);
+  pipe.once('close', () => {
+    if (!watching) return;
+    watching = false;
+    setTimeout(() => process.exit(1), endingMsMax).unref();
+    onGone();
+  });
+  pipe.resume();
+  // The watch alone is no reason to stay alive.
+  pipe.unref();
+  return {
+    close: () => {
+      watching = false;
+      pipe.destroy();
+      process.stdout.off('error', ignore);
+      process.stderr.off('error', ignore);
+    },
+  };
+}
+
+function openPipe(given: string): Socket {
+  const fd = /^\d{1,9}$/.test(given) ? Number(given) : -1;
+  if (fd < 3)
+    throw new SupervisorPipeError(`${supervisorFdVariable}: expected a file descriptor from 3, got "${given}"`);
+  try {
+    return new Socket({ fd, readable: true, writable: false });
+  } catch (cause) {
+    throw new SupervisorPipeError(`${supervisorFdVariable}: expected the open end of a pipe, got descriptor ${fd}`, {
+      cause,
+    });
+  }
+}

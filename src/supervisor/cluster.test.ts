@@ -1,0 +1,156 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { ClusterConfig } from './config/schema.ts';
+import type { ClusterEvent } from './events.ts';
+import { type RunningCluster, type StartOptions, startCluster } from './launcher.ts';
+import { identify, isRunning } from './process/identity.ts';
+
+const fakeRkvd = fileURLToPath(new URL('./testing/fakeRkvd.mjs', import.meta.url));
+const program = { file: process.execPath, args: [fakeRkvd] };
+
+let cluster: RunningCluster | undefined;
+afterEach(async () => {
+  await cluster?.stopNow();
+  cluster = undefined;
+});
+
+async function start(config: ClusterConfig, options: StartOptions = {}): Promise<RunningCluster> {
+  cluster = await startCluster(config, { program, readyTimeoutMs: 20_000, ...options });
+  return cluster;
+}
+
+/** Listens to a cluster; `next` resolves with the first event of a type and server that has not been taken yet. */
+function recorder() {
+  const events: ClusterEvent[] = [];
+  const waiting: (() => void)[] = [];
+  const onEvent = (event: ClusterEvent): void => {
+    events.push(event);
+    for (const wake of waiting.splice(0)) wake();
+  };
+  const next = async (type: ClusterEvent['type'], id?: number): Promise<ClusterEvent> => {
+    for (;;) {
+      const found = events.findIndex(
+        (event) => event.type === type && (!('id' in event) || id === undefined || event.id === id),
+      );
+      if (found >= 0) return events.splice(0, found + 1).at(-1)!;
+      await new Promise<void>((wake) => waiting.push(wake));
+    }
+  };
+  return { events, onEvent, next };
+}
+
+describe('startCluster', () => {
+  it('comes up on free ports in a temporary folder, and leaves nothing behind', async () => {
+    const running = await start({ nodes: 3, batch: false, flags: { maxgrpc: 4096 } });
+    expect(await running.leader()).toBe(1);
+    const reports = await running.status();
+    expect(reports.map(({ id, state, role, term }) => ({ id, state, role, term }))).toEqual([
+      { id: 1, state: 'running', role: 'leader', term: 2 },
+      { id: 2, state: 'running', role: 'follower', term: 2 },
+      { id: 3, state: 'running', role: 'follower', term: 2 },
+    ]);
+    expect(running.logs(2)[0]).toMatch(/fake rkvd -id=2 .*-batch=false .*-maxgrpc=4096 .*-recover=false/);
+    expect(readFileSync(running.plan.servers[1]!.logFile, 'utf8')).toContain('fake rkvd -id=2');
+    const processes = [...running.pids().values()].map(identify);
+    expect(processes).toHaveLength(3);
+    await running.stop();
+    expect(processes.filter(isRunning)).toEqual([]);
+    expect(existsSync(running.plan.directory)).toBe(false);
+    expect(existsSync(dirname(running.plan.directory))).toBe(true);
+  });
+
+  it('fails at once, with its last lines, where a server ends before there is a leader', async () => {
+    const { events, onEvent } = recorder();
+    const failing = start({ nodes: 3 }, { environment: { FAKE_FAULTS: '{"2":"exit"}' }, onEvent });
+    await expect(failing).rejects.toThrow(
+      /^server 2 ended before there was a leader: exit code 3\nserver 2 printed last:\n(.*\n)* {4}fake failure of server 2/,
+    );
+    const started = events.filter((event) => event.type === 'started').length;
+    const ended = events.filter((event) => event.type === 'ended' || event.type === 'crashed').length;
+    expect([started, ended]).toEqual([3, 3]);
+  });
+
+  it('fails with the last lines of every server where nobody is elected in time', async () => {
+    const failing = start({ nodes: 2 }, { environment: { FAKE_LEADER: '0' }, readyTimeoutMs: 1500 });
+    await expect(failing).rejects.toThrow(
+      /no leader within 1500 ms\nserver 1 printed last:\n.*-id=1.*\nserver 2 printed last:/,
+    );
+  });
+
+  it('fails clearly where the program is not there', async () => {
+    const failing = start({ nodes: 1 }, { program: { file: '/nowhere/rkvd', args: [] } });
+    await expect(failing).rejects.toThrow(/server 1 ended before there was a leader: could not start: .*ENOENT/);
+  });
+
+  it('refuses the data of another backend', async () => {
+    const first = await start({ nodes: 1 }, { keepData: true });
+    const { directory: datadir } = first.plan;
+    await first.stop();
+    await expect(start({ nodes: 1, datadir, backend: 'etcd' })).rejects.toThrow(
+      /holds data of the gorums backend, not of etcd/,
+    );
+    await start({ nodes: 1, datadir, backend: 'etcd' }, { fresh: true });
+  });
+});
+
+describe('a running cluster', () => {
+  it('restarts a killed server from its data, later each time', async () => {
+    const { onEvent, next } = recorder();
+    const running = await start({ nodes: 3, restart: { firstDelay: '40ms', stableAfter: '1h' } }, { onEvent });
+    for (const delayMs of [40, 80]) {
+      running.kill(3);
+      expect(await next('crashed', 3)).toMatchObject({ exit: { signal: 'SIGKILL' } });
+      expect(await next('restarting', 3)).toMatchObject({ delayMs });
+      expect((await running.status())[2]).toMatchObject({ state: 'restarting', role: undefined });
+      expect(await next('started', 3)).toMatchObject({ recover: true });
+    }
+    expect((await running.status())[2]).toMatchObject({ state: 'running', restarts: 2, lastExit: 'signal SIGKILL' });
+  });
+
+  it('leaves a server stopped that ended well, or was killed for good, until it is restarted', async () => {
+    const { onEvent, next } = recorder();
+    const running = await start({ nodes: 2, restart: { firstDelay: '1ms' } }, { onEvent });
+    running.kill(2, 'SIGTERM');
+    await next('ended', 2);
+    expect((await running.status())[1]).toMatchObject({ state: 'stopped', pid: undefined });
+    expect(() => running.kill(2)).toThrow('server 2 does not run');
+    await running.restart(2);
+    await next('started', 2);
+    running.kill(2, 'SIGKILL', { restart: false });
+    await next('crashed', 2);
+    expect((await running.status())[1]).toMatchObject({ state: 'stopped' });
+    expect(() => running.kill(9)).toThrow('no server 9: expected one of 1, 2');
+  });
+
+  it('pauses and resumes a server', async () => {
+    const running = await start({ nodes: 2 });
+    running.pause(2);
+    expect((await running.status())[1]).toMatchObject({ state: 'paused', role: undefined });
+    expect(() => running.pause(2)).toThrow(/paused already/);
+    running.resume(2);
+    expect((await running.status())[1]).toMatchObject({ state: 'running' });
+    expect(() => running.resume(2)).toThrow('server 2 is not paused');
+  });
+
+  it('ends servers that ignore signals, and paused ones', async () => {
+    const running = await start(
+      { nodes: 4 },
+      {
+        environment: { FAKE_FAULTS: '{"2":"deaf","3":"stubborn"}' },
+        grace: { interruptMs: 150, terminateMs: 150 },
+      },
+    );
+    const processes = [...running.pids().values()].map(identify);
+    running.pause(4);
+    await running.stop();
+    expect(processes.filter(isRunning)).toEqual([]);
+    expect((await running.status()).map((report) => report.lastExit)).toEqual([
+      'exit code 0',
+      'exit code 0',
+      'signal SIGKILL',
+      'exit code 0',
+    ]);
+  });
+});

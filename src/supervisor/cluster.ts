@@ -1,0 +1,278 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { type ClusterPlan, type ServerPlan, serverFlags } from './clusterPlan.ts';
+import { type ClusterEvent, type ClusterEventListener, describeExit } from './events.ts';
+import { ManagedServer, type ServerState, type StopGrace } from './managedServer.ts';
+import { LogBuffer } from './process/logBuffer.ts';
+import { launch, type ProcessExit } from './process/serverProcess.ts';
+import { StatusClient } from './statusClient.ts';
+
+/** How long one server's answer to a status call is waited for, ms. */
+const statusTimeoutMs = 1000;
+/** How often the servers are asked while a leader is awaited, ms. */
+const leaderPollMs = 50;
+/** Log lines of each server that go into an error. */
+const errorLogLines = 10;
+
+/** The program that is one server, and what comes before its flags. */
+export interface ServerProgram {
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
+/** One server as the supervisor and the server itself see it. What only the server knows is undefined where it does not answer. */
+export interface ServerReport {
+  readonly id: number;
+  readonly address: string;
+  readonly state: ServerState;
+  readonly pid: number | undefined;
+  readonly restarts: number;
+  readonly restartInMs: number | undefined;
+  /** How its last process ended. */
+  readonly lastExit: string | undefined;
+  readonly role: string | undefined;
+  readonly term: number | undefined;
+  /** The id of the leader it knows; 0: none. */
+  readonly leader: number | undefined;
+  readonly commitIndex: number | undefined;
+  readonly appliedIndex: number | undefined;
+  readonly voters: readonly number[] | undefined;
+  readonly metricsAddress: string | undefined;
+  /** The settings as its engine really applies them. */
+  readonly settings: Readonly<Record<string, string>> | undefined;
+}
+
+/** The cluster did not come up, or lost what was asked of it. The message ends with the last log lines of the servers. */
+export class ClusterError extends Error {
+  override readonly name = 'ClusterError';
+}
+
+/** A server that the cluster does not have, or one not in a state for what was asked. */
+export class ServerStateError extends Error {
+  override readonly name = 'ServerStateError';
+}
+
+export interface ClusterOptions {
+  readonly program: ServerProgram;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly grace: StopGrace;
+  readonly onEvent: ClusterEventListener;
+  /** Called once every server has ended. */
+  readonly cleanUp: () => Promise<void>;
+}
+
+/** Server processes of one plan. Starting them, waiting for a leader and cleaning up are steps of their own, which launcher.ts takes. */
+export class Cluster {
+  readonly plan: ClusterPlan;
+  readonly #options: ClusterOptions;
+  readonly #servers = new Map<number, ManagedServer>();
+  readonly #logs = new Map<number, LogBuffer>();
+  readonly #clients = new Map<number, StatusClient>();
+  #stopping: Promise<void> | undefined;
+
+  constructor(plan: ClusterPlan, options: ClusterOptions) {
+    this.plan = plan;
+    this.#options = options;
+    for (const server of plan.servers) {
+      this.#logs.set(server.id, new LogBuffer());
+      this.#clients.set(server.id, new StatusClient(server.address));
+      this.#servers.set(server.id, this.#manage(server));
+    }
+  }
+
+  #manage(server: ServerPlan): ManagedServer {
+    const { program, environment, grace, onEvent } = this.#options;
+    return new ManagedServer({
+      id: server.id,
+      policy: this.plan.restart,
+      grace,
+      onEvent,
+      nowMs: () => performance.now(),
+      launch: (recover) =>
+        launch({
+          file: program.file,
+          args: [...program.args, ...serverFlags(this.plan, server, recover)],
+          directory: server.directory,
+          environment,
+          logFile: server.logFile,
+          log: this.#logs.get(server.id)!,
+        }),
+    });
+  }
+
+  /** `host:port` of every server, in the order of their ids. */
+  get addresses(): readonly string[] {
+    return this.plan.servers.map((server) => server.address);
+  }
+
+  /** Starts every server; with `fresh` empty, else from its data where it has some. */
+  start(fresh: boolean): void {
+    for (const server of this.plan.servers) {
+      this.#servers.get(server.id)!.start(!fresh && hasData(server));
+    }
+  }
+
+  #server(id: number): ManagedServer {
+    const server = this.#servers.get(id);
+    if (server === undefined) {
+      throw new ServerStateError(`no server ${id}: expected one of ${[...this.#servers.keys()].join(', ')}`);
+    }
+    return server;
+  }
+
+  /** The last lines that server `id` printed, oldest first. */
+  logs(id: number, lines = 200): string[] {
+    this.#server(id);
+    return this.#logs.get(id)!.last(lines);
+  }
+
+  /** The pids of the processes that run now, by server id. */
+  pids(): Map<number, number> {
+    const pids = new Map<number, number>();
+    for (const [id, server] of this.#servers) if (server.pid !== undefined) pids.set(id, server.pid);
+    return pids;
+  }
+
+  status(): Promise<ServerReport[]> {
+    return Promise.all(this.plan.servers.map((server) => this.#report(server)));
+  }
+
+  async #report({ id, address }: ServerPlan): Promise<ServerReport> {
+    const server = this.#server(id);
+    const answer = server.state === 'running' ? await this.#clients.get(id)!.ask(statusTimeoutMs) : undefined;
+    // Another process may listen at that port, or listen still; its answer is not this server's.
+    const status = answer !== undefined && answer.id === id && answer.pid === server.pid ? answer : undefined;
+    return {
+      id,
+      address,
+      state: server.state,
+      pid: server.pid,
+      restarts: server.restarts,
+      restartInMs: server.restartInMs,
+      lastExit: server.lastExit === undefined ? undefined : describeExit(server.lastExit),
+      role: status?.role,
+      term: status?.term,
+      leader: status?.leader,
+      commitIndex: status?.commitIndex,
+      appliedIndex: status?.appliedIndex,
+      voters: status?.voters,
+      metricsAddress: status?.metricsAddress,
+      settings: status?.settings,
+    };
+  }
+
+  /** The id of the leader that a majority of its voters follow, or undefined where there is none. */
+  async leader(): Promise<number | undefined> {
+    return findLeader(await this.status())?.id;
+  }
+
+  /** Waits until there is a leader; one other than `not` where that is given. Throws ClusterError after `timeoutMs`. */
+  async waitForLeader({ timeoutMs, not }: { readonly timeoutMs: number; readonly not?: number }): Promise<number> {
+    const deadlineMs = performance.now() + timeoutMs;
+    for (;;) {
+      if (this.#stopping !== undefined) throw new ClusterError('the cluster is stopping');
+      const leader = await this.leader();
+      if (leader !== undefined && leader !== not) return leader;
+      if (performance.now() >= deadlineMs) {
+        const wanted = not === undefined ? 'no leader' : `no leader other than server ${not}`;
+        throw new ClusterError(`${wanted} within ${timeoutMs} ms${this.#lastWords()}`);
+      }
+      await new Promise((done) => setTimeout(done, leaderPollMs));
+    }
+  }
+
+  /** As `waitForLeader`, but a server that ends meanwhile ends the wait: nothing that has just been started should. */
+  async waitUntilReady(timeoutMs: number): Promise<number> {
+    const early = Promise.race(
+      [...this.#servers.values()].map((server) => server.ended.then((exit) => ({ server, exit }))),
+    );
+    const leader = this.waitForLeader({ timeoutMs });
+    leader.catch(() => {});
+    const first = await Promise.race([leader, early]);
+    if (typeof first === 'number') return first;
+    throw this.#startFailure(first.server.id, first.exit);
+  }
+
+  #startFailure(id: number, exit: ProcessExit): ClusterError {
+    return new ClusterError(
+      `server ${id} ended before there was a leader: ${describeExit(exit)}${this.#lastWords([id])}`,
+      {
+        cause: exit.spawnError,
+      },
+    );
+  }
+
+  #lastWords(ids: readonly number[] = this.plan.servers.map((server) => server.id)): string {
+    return ids
+      .map((id) => {
+        const lines = this.logs(id, errorLogLines);
+        const shown = lines.length === 0 ? ['(nothing)'] : lines;
+        return `\nserver ${id} printed last:\n${shown.map((line) => `    ${line}`).join('\n')}`;
+      })
+      .join('');
+  }
+
+  /** Sends a signal, SIGKILL unless told otherwise. What dies of it restarts as the policy says, unless `restart` is false. */
+  kill(id: number, signal: NodeJS.Signals = 'SIGKILL', options?: { readonly restart?: boolean }): void {
+    if (!this.#server(id).signal(signal, options)) throw new ServerStateError(`server ${id} does not run`);
+  }
+
+  /** Stops it, where it runs, as SIGINT does, and starts it from its data at once. Resolves once the new process is started. */
+  async restart(id: number): Promise<void> {
+    const server = this.#server(id);
+    await server.stop();
+    if (this.#stopping !== undefined) throw new ServerStateError('the cluster is stopping');
+    server.start(true);
+  }
+
+  /** Stops it as SIGINT does, and leaves it stopped. */
+  async stopServer(id: number): Promise<void> {
+    await this.#server(id).stop();
+  }
+
+  /** SIGSTOP: it keeps its connections and answers nothing. */
+  pause(id: number): void {
+    if (!this.#server(id).pause()) throw new ServerStateError(`server ${id} does not run, or is paused already`);
+  }
+
+  resume(id: number): void {
+    if (!this.#server(id).resume()) throw new ServerStateError(`server ${id} is not paused`);
+  }
+
+  /** Ends every server: SIGINT to all, then SIGTERM, then SIGKILL to those that are left. May be called more than once. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stopAll((server) => server.stop());
+    return this.#stopping;
+  }
+
+  /** SIGKILL to all that still run, whether or not `stop` is under way. */
+  async stopNow(): Promise<void> {
+    const ended = this.#stopAll((server) => server.stopNow());
+    this.#stopping ??= ended;
+    await ended;
+  }
+
+  async #stopAll(end: (server: ManagedServer) => Promise<void>): Promise<void> {
+    const emit = (event: ClusterEvent): void => this.#options.onEvent(event);
+    emit({ type: 'stopping' });
+    await Promise.all([...this.#servers.values()].map(end));
+    for (const client of this.#clients.values()) client.close();
+    await this.#options.cleanUp();
+    emit({ type: 'stopped' });
+  }
+}
+
+function hasData({ dataDirectory }: ServerPlan): boolean {
+  return existsSync(dataDirectory) && readdirSync(dataDirectory).length > 0;
+}
+
+/** The server that leads, if a majority of the voters it names follow it in its term. */
+export function findLeader(reports: readonly ServerReport[]): ServerReport | undefined {
+  const claims = reports.filter((report) => report.role === 'leader');
+  const newest = claims.sort((a, b) => b.term! - a.term!)[0];
+  if (newest === undefined) return undefined;
+  const voters = newest.voters ?? [];
+  const followed = reports.filter(
+    ({ id, term, leader }) => voters.includes(id) && term === newest.term && leader === newest.id,
+  );
+  return followed.length > voters.length / 2 ? newest : undefined;
+}

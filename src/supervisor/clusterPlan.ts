@@ -1,0 +1,114 @@
+import { join, resolve } from 'node:path';
+import { parseDurationMs } from './config/duration.ts';
+import { type Backend, type ClusterConfig, parseAddress } from './config/schema.ts';
+import { defaultRestartPolicy, type RestartPolicy } from './restartPolicy.ts';
+
+const defaultBasePort = 9201;
+const defaultNodes = 3;
+
+export interface ServerPlan {
+  readonly id: number;
+  /** `host:port`, as clients and peers dial it. */
+  readonly address: string;
+  /** Working directory of the process: the CSV files it writes when it ends land here. */
+  readonly directory: string;
+  /** Where its log and hard state live. */
+  readonly dataDirectory: string;
+  readonly logFile: string;
+}
+
+/** A cluster's settings with every default filled in: all that is needed to start it. */
+export interface ClusterPlan {
+  readonly name: string;
+  readonly backend: Backend;
+  readonly directory: string;
+  readonly servers: readonly ServerPlan[];
+  /** The flags that every server gets alike, as `-name=value`. */
+  readonly sharedFlags: readonly string[];
+  readonly electionMs: number;
+  readonly restart: RestartPolicy;
+}
+
+/** Where a cluster keeps its data unless its file names a `datadir`; counted from the working directory, as that is. */
+export function defaultDirectory(name: string): string {
+  return join('rkv-data', name);
+}
+
+/** Fills in the defaults. `ports` overrides the ports of a configuration that lists no servers of its own. */
+export function planCluster(config: ClusterConfig, name: string, ports?: readonly number[]): ClusterPlan {
+  const clusterName = config.name ?? name;
+  const directory = resolve(config.datadir ?? defaultDirectory(clusterName));
+  const addresses = serverAddresses(config, ports);
+  return {
+    name: clusterName,
+    backend: config.backend ?? 'gorums',
+    directory,
+    servers: addresses.map((address, position) => serverPlan(config, directory, position, address)),
+    sharedFlags: sharedFlags(config, addresses),
+    electionMs: parseDurationMs(config.election ?? '1s')!,
+    restart: restartPolicy(config),
+  };
+}
+
+function serverAddresses(config: ClusterConfig, ports: readonly number[] | undefined): string[] {
+  if (config.servers !== undefined) {
+    return config.servers.map(({ address, port }) => {
+      const { host, port: number } = address === undefined ? { host: '127.0.0.1', port } : parseAddress(address)!;
+      return `${host}:${number}`;
+    });
+  }
+  const count = config.nodes ?? defaultNodes;
+  const basePort = config.basePort ?? defaultBasePort;
+  return Array.from({ length: count }, (_, position) => `127.0.0.1:${ports?.[position] ?? basePort + position}`);
+}
+
+function serverPlan(config: ClusterConfig, clusterDirectory: string, position: number, address: string): ServerPlan {
+  const id = position + 1;
+  const own = config.servers?.[position]?.datadir;
+  const directory = own === undefined ? join(clusterDirectory, `server-${id}`) : resolve(own);
+  return {
+    id,
+    address,
+    directory,
+    dataDirectory: join(directory, 'data'),
+    logFile: join(clusterDirectory, 'logs', `rkvd-${id}.log`),
+  };
+}
+
+/** Only what the configuration sets: the defaults of the rest are rkvd's own, in one place. */
+function sharedFlags(config: ClusterConfig, addresses: readonly string[]): string[] {
+  const values: Record<string, string | number | boolean | undefined> = {
+    servers: addresses.join(','),
+    cluster: (config.cluster ?? addresses.map((_, position) => position + 1)).join(','),
+    backend: config.backend,
+    batch: config.batch,
+    entriespermsg: config.entriespermsg,
+    catchupmultiplier: config.catchupmultiplier,
+    election: config.election,
+    heartbeat: config.heartbeat,
+    checkquorum: config.checkquorum,
+    cache: config.cache,
+    servermetrics: config.metrics,
+    ...config.flags,
+  };
+  return Object.entries(values)
+    .filter(([, value]) => value !== undefined)
+    .map(([flag, value]) => `-${flag}=${value}`);
+}
+
+function restartPolicy({ restart }: ClusterConfig): RestartPolicy {
+  const ms = (duration: string | undefined, otherwise: number): number =>
+    duration === undefined ? otherwise : parseDurationMs(duration)!;
+  const firstDelayMs = ms(restart?.firstDelay, defaultRestartPolicy.firstDelayMs);
+  return {
+    enabled: restart?.enabled ?? defaultRestartPolicy.enabled,
+    firstDelayMs,
+    maxDelayMs: Math.max(firstDelayMs, ms(restart?.maxDelay, defaultRestartPolicy.maxDelayMs)),
+    stableAfterMs: ms(restart?.stableAfter, defaultRestartPolicy.stableAfterMs),
+  };
+}
+
+/** The command line of one server. */
+export function serverFlags(plan: ClusterPlan, server: ServerPlan, recover: boolean): string[] {
+  return [`-id=${server.id}`, ...plan.sharedFlags, `-datadir=${server.dataDirectory}`, `-recover=${recover}`];
+}

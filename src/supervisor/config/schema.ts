@@ -1,0 +1,204 @@
+import { z } from 'zod';
+import { parseDurationMs } from './duration.ts';
+
+export const Backends = ['gorums', 'etcd', 'hashicorp'] as const;
+export type Backend = (typeof Backends)[number];
+
+/** Upper bound on the servers of one file: all of them run on this machine. */
+const serversMax = 64;
+
+// Every message says what was expected; whoever prints it adds what was there instead.
+const integer = (what: string, min: number, max: number = Number.MAX_SAFE_INTEGER) =>
+  z.custom<number>((value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max, {
+    error: `expected ${what}`,
+  });
+
+const flag = z.boolean({ error: 'expected true or false' });
+
+const duration = z.custom<string>((value) => typeof value === 'string' && (parseDurationMs(value) ?? 0) > 0, {
+  error: 'expected a duration above zero, such as 20ms, 1s or 1m30s',
+});
+
+const port = integer('a port between 1 and 65535', 1, 65_535);
+
+const text = (what: string) =>
+  z.custom<string>((value) => typeof value === 'string' && value.length > 0, { error: `expected ${what}` });
+
+/** `host:port`, `:port` or `[v6]:port`; undefined where `value` is none of them. */
+export function parseAddress(value: string): { readonly host: string; readonly port: number } | undefined {
+  const parts = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]*):(\d{1,5})$/.exec(value);
+  if (parts === null) return undefined;
+  const number = Number(parts[2]);
+  if (number < 1 || number > 65_535) return undefined;
+  return { host: parts[1] === '' ? '127.0.0.1' : parts[1]!, port: number };
+}
+
+const address = z.custom<string>((value) => typeof value === 'string' && parseAddress(value) !== undefined, {
+  error: 'expected an address such as 127.0.0.1:9201 or :9201',
+});
+
+const name = z.custom<string>((value) => typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value), {
+  error: 'expected letters, digits, dots, dashes and underscores (at most 64)',
+});
+
+const server = z.strictObject(
+  {
+    id: integer('a server id from 1', 1).optional(),
+    address: address.optional(),
+    port: port.optional(),
+    datadir: text('a folder').optional(),
+  },
+  { error: objectMessage('a server such as {id: 1, port: 9201}') },
+);
+
+const restart = z.strictObject(
+  {
+    enabled: flag.optional(),
+    firstDelay: duration.optional(),
+    maxDelay: duration.optional(),
+    stableAfter: duration.optional(),
+  },
+  { error: objectMessage('restart settings such as {firstDelay: 500ms, maxDelay: 30s}') },
+);
+
+const extraFlags = z.record(
+  z.string().regex(/^[a-z][a-z0-9]*$/, { error: 'expected the name of an rkvd flag, without its dash' }),
+  z.union([z.string(), z.number(), z.boolean()], { error: 'expected a text, a number, true or false' }),
+  { error: 'expected rkvd flags such as {maxgrpc: 1048576}' },
+);
+
+// Unknown keys keep zod's own issue, which names them; their wording is made where their line is known.
+function objectMessage(what: string) {
+  return (issue: { code?: string | undefined }) =>
+    issue.code === 'unrecognized_keys' ? undefined : `expected ${what}`;
+}
+
+const shape = {
+  name: name.optional(),
+  backend: z.enum(Backends, { error: `expected one of ${Backends.join(', ')}` }).optional(),
+  nodes: integer(`a number of servers between 1 and ${serversMax}`, 1, serversMax).optional(),
+  basePort: port.optional(),
+  servers: z
+    .array(server, { error: 'expected a list of servers' })
+    .min(1, { error: 'expected at least one server' })
+    .max(serversMax, { error: `expected at most ${serversMax} servers` })
+    .optional(),
+  cluster: z
+    .array(integer('a server id from 1', 1), { error: 'expected a list of server ids such as [1, 2, 3]' })
+    .min(1, { error: 'expected at least one server id' })
+    .optional(),
+  batch: flag.optional(),
+  entriespermsg: integer('a whole number of entries from 1', 1).optional(),
+  catchupmultiplier: integer('a whole number from 1', 1).optional(),
+  election: duration.optional(),
+  heartbeat: duration.optional(),
+  checkquorum: flag.optional(),
+  cache: integer('a whole number of bytes', 0).optional(),
+  metrics: flag.optional(),
+  datadir: text('a folder').optional(),
+  restart: restart.optional(),
+  flags: extraFlags.optional(),
+};
+
+/** The flags of rkvd that a key of their own, or the supervisor, already sets. */
+const reservedFlags: Readonly<Record<string, string>> = {
+  id: 'servers',
+  servers: 'servers',
+  listen: 'servers',
+  cluster: 'cluster',
+  backend: 'backend',
+  batch: 'batch',
+  entriespermsg: 'entriespermsg',
+  catchupmultiplier: 'catchupmultiplier',
+  election: 'election',
+  heartbeat: 'heartbeat',
+  checkquorum: 'checkquorum',
+  cache: 'cache',
+  servermetrics: 'metrics',
+  datadir: 'datadir',
+  recover: 'the command line option --fresh',
+};
+
+type Unchecked = z.infer<z.ZodObject<typeof shape>>;
+type Complain = (path: (string | number)[], message: string) => void;
+
+function checkServers(config: Unchecked, complain: Complain): void {
+  const { servers } = config;
+  if (servers === undefined) return;
+  if (config.nodes !== undefined) complain(['nodes'], 'expected either nodes or servers, not both');
+  if (config.basePort !== undefined) complain(['basePort'], 'expected either basePort or servers, not both');
+  const takenBy = new Map<number, number>();
+  servers.forEach((one, position) => {
+    const id = position + 1;
+    if (one.id !== undefined && one.id !== id) {
+      complain(['servers', position, 'id'], `expected ${id} (a server's id is its place in the list)`);
+    }
+    if ((one.address === undefined) === (one.port === undefined)) {
+      complain(['servers', position], 'expected either a port or an address');
+      return;
+    }
+    const taken = one.port ?? parseAddress(one.address!)!.port;
+    const owner = takenBy.get(taken);
+    if (owner !== undefined) {
+      const key = one.port === undefined ? 'address' : 'port';
+      complain(['servers', position, key], `expected a port of its own (server ${owner} has it)`);
+    }
+    takenBy.set(taken, id);
+  });
+}
+
+function checkCluster(config: Unchecked, complain: Complain): void {
+  const count = config.servers?.length ?? config.nodes ?? 3;
+  const seen = new Set<number>();
+  config.cluster?.forEach((id, position) => {
+    if (id > count) complain(['cluster', position], `expected the id of one of the ${count} servers`);
+    else if (seen.has(id)) complain(['cluster', position], 'expected every server id once');
+    seen.add(id);
+  });
+  const last = (config.basePort ?? 1) + count - 1;
+  if (config.servers === undefined && last > 65_535) {
+    complain(['basePort'], `expected room for ${count} ports up to 65535`);
+  }
+}
+
+function checkTimers(config: Unchecked, complain: Complain): void {
+  const electionMs = parseDurationMs(config.election ?? '1s')!;
+  const heartbeatMs = parseDurationMs(config.heartbeat ?? '20ms')!;
+  if (heartbeatMs >= electionMs) {
+    const key = config.heartbeat === undefined ? 'election' : 'heartbeat';
+    const other = key === 'heartbeat' ? `below the election timeout` : 'above the heartbeat interval of 20ms';
+    complain([key], `expected a duration ${other}`);
+  }
+  const { firstDelay, maxDelay } = config.restart ?? {};
+  if (firstDelay !== undefined && maxDelay !== undefined && parseDurationMs(maxDelay)! < parseDurationMs(firstDelay)!) {
+    complain(['restart', 'maxDelay'], 'expected at least firstDelay');
+  }
+}
+
+function checkFlags(config: Unchecked, complain: Complain): void {
+  for (const key of Object.keys(config.flags ?? {})) {
+    const instead = reservedFlags[key];
+    if (instead !== undefined) complain(['flags', key], `expected a flag that no other key sets (use ${instead})`);
+  }
+}
+
+/** What a cluster file may say. Every key is optional: an empty file is a gorums cluster of three. */
+export const clusterSchema = z
+  .strictObject(shape, { error: objectMessage('a mapping of keys such as backend: gorums') })
+  .superRefine((config, context) => {
+    const complain: Complain = (path, message) => context.addIssue({ code: 'custom', path, message });
+    checkServers(config, complain);
+    checkCluster(config, complain);
+    checkTimers(config, complain);
+    checkFlags(config, complain);
+  });
+
+/** A cluster file's contents, or the same given by a program. Durations are Go's (`20ms`). */
+export type ClusterConfig = Unchecked;
+
+/** The keys that the object at `path` may have. */
+export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
+  if (path.length === 0) return Object.keys(shape);
+  if (path[0] === 'servers') return Object.keys(server.shape);
+  return path[0] === 'restart' ? Object.keys(restart.shape) : [];
+}

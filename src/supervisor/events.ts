@@ -1,0 +1,64 @@
+import type { ProcessExit } from './process/serverProcess.ts';
+
+/** What happens to a cluster, as a person or a bench wants to know it. */
+export type ClusterEvent =
+  | { readonly type: 'started'; readonly id: number; readonly pid: number; readonly recover: boolean }
+  | { readonly type: 'crashed'; readonly id: number; readonly pid: number | undefined; readonly exit: ProcessExit }
+  | { readonly type: 'restarting'; readonly id: number; readonly delayMs: number; readonly crashes: number }
+  | { readonly type: 'ended'; readonly id: number; readonly pid: number | undefined; readonly exit: ProcessExit }
+  | { readonly type: 'signalled'; readonly id: number; readonly pid: number; readonly signal: NodeJS.Signals }
+  | { readonly type: 'paused'; readonly id: number; readonly pid: number }
+  | { readonly type: 'resumed'; readonly id: number; readonly pid: number }
+  | { readonly type: 'leader'; readonly id: number; readonly term: number }
+  | { readonly type: 'no-leader' }
+  | { readonly type: 'stopping' }
+  | { readonly type: 'stopped' };
+
+export type ClusterEventListener = (event: ClusterEvent) => void;
+
+/** `exit code 1`, `signal SIGKILL`, or why it did not start. */
+export function describeExit({ code, signal, spawnError }: ProcessExit): string {
+  if (spawnError !== undefined) return `could not start: ${spawnError.message}`;
+  return signal === null ? `exit code ${code}` : `signal ${signal}`;
+}
+
+/** A duration for people: `500 ms`, `2 s`, `2.5 s`. */
+export function formatMs(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 100) / 10} s`;
+}
+
+/** The event in one line. */
+export function describeEvent(event: ClusterEvent): string {
+  switch (event.type) {
+    case 'started':
+      return `server ${event.id} started (pid ${event.pid}${event.recover ? ', from its data' : ''})`;
+    case 'crashed':
+      return `server ${event.id}${pidNote(event.pid)} crashed: ${describeExit(event.exit)}`;
+    case 'restarting':
+      return `server ${event.id} restarts in ${formatMs(event.delayMs)} (${crashCount(event.crashes)})`;
+    case 'ended':
+      return `server ${event.id}${pidNote(event.pid)} ended: ${describeExit(event.exit)}`;
+    case 'signalled':
+      return `server ${event.id} (pid ${event.pid}) was sent ${event.signal}`;
+    case 'paused':
+      return `server ${event.id} (pid ${event.pid}) paused`;
+    case 'resumed':
+      return `server ${event.id} (pid ${event.pid}) resumed`;
+    case 'leader':
+      return `server ${event.id} leads in term ${event.term}`;
+    case 'no-leader':
+      return 'no leader';
+    case 'stopping':
+      return 'stopping';
+    case 'stopped':
+      return 'stopped';
+  }
+}
+
+function pidNote(pid: number | undefined): string {
+  return pid === undefined ? '' : ` (pid ${pid})`;
+}
+
+function crashCount(crashes: number): string {
+  return crashes === 1 ? 'first crash' : `${crashes} crashes in a row`;
+}

@@ -1,0 +1,120 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Cluster, ClusterError, type ServerProgram } from './cluster.ts';
+import { type ClusterPlan, planCluster } from './clusterPlan.ts';
+import { checkClusterConfig } from './config/parse.ts';
+import type { ClusterConfig } from './config/schema.ts';
+import type { ClusterEventListener } from './events.ts';
+import { defaultStopGrace, type StopGrace } from './managedServer.ts';
+import { takeFreePorts } from './process/freePorts.ts';
+
+/** Another process may take a free port between the moment we find it and the moment a server binds it. */
+const portAttemptsMax = 3;
+const portTaken = /EADDRINUSE|address already in use|port .* in use/i;
+
+/** The server of this package. From src/ as from dist/, the package begins two folders up. */
+export const rkvdProgram: ServerProgram = {
+  file: process.execPath,
+  args: [fileURLToPath(new URL('../../bin/rkvd', import.meta.url))],
+};
+
+export interface StartOptions {
+  /** Its name in messages, and in the temporary folder's. Default `cluster`. */
+  readonly name?: string;
+  /** What runs as a server; rkvd unless a test says otherwise. */
+  readonly program?: ServerProgram;
+  /** Added to the servers' environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly grace?: StopGrace;
+  readonly onEvent?: ClusterEventListener;
+  /** How long to wait for a leader, ms. Default: 30 s and ten election timeouts. */
+  readonly readyTimeoutMs?: number;
+  /** Start empty; the servers move aside what is there. */
+  readonly fresh?: boolean;
+  /** Keep a temporary folder when the cluster stops. */
+  readonly keepData?: boolean;
+}
+
+/** A cluster that came up. `stop` ends it and removes its temporary folder. */
+export type RunningCluster = Omit<Cluster, 'start' | 'waitUntilReady'>;
+
+/**
+ * Starts a cluster and resolves once it has a leader. Without `datadir` it lives in a temporary folder that `stop` removes;
+ * without `servers` and `basePort` it takes free ports. Should this process end in any way, the servers end by themselves.
+ * Throws ClusterConfigError where `config` is wrong, ClusterError where the cluster does not come up; nothing is left running then.
+ */
+export async function startCluster(config: ClusterConfig, options: StartOptions = {}): Promise<RunningCluster> {
+  const checked = checkClusterConfig(config);
+  const name = options.name ?? checked.name ?? 'cluster';
+  const takesPorts = checked.servers === undefined && checked.basePort === undefined;
+  for (let attempt = 1; ; attempt++) {
+    const temporary = checked.datadir === undefined ? await mkdtemp(join(tmpdir(), `rkv-${name}-`)) : undefined;
+    const ports = takesPorts ? await takeFreePorts(checked.nodes ?? 3) : undefined;
+    const plan = planCluster({ ...checked, datadir: checked.datadir ?? temporary }, name, ports);
+    try {
+      return await startPlanned(plan, { ...options, temporary });
+    } catch (error) {
+      const again = takesPorts && attempt < portAttemptsMax && error instanceof ClusterError;
+      if (!again || !portTaken.test(error.message)) throw error;
+    }
+  }
+}
+
+/** As `startCluster`, from a plan. `temporary` is a folder that the cluster removes when it stops. */
+export async function startPlanned(
+  plan: ClusterPlan,
+  options: StartOptions & {
+    readonly temporary?: string | undefined;
+    /** Told of the cluster before its servers start, so that it can be stopped while it comes up. */
+    readonly onCluster?: (cluster: Cluster) => void;
+  } = {},
+): Promise<RunningCluster> {
+  const { temporary } = options;
+  // What a server writes to the system's temporary folder goes with the cluster's own, where that is temporary too.
+  const ownTemporary: Record<string, string> = temporary === undefined ? {} : { TMPDIR: temporary };
+  const cluster = new Cluster(plan, {
+    program: options.program ?? rkvdProgram,
+    environment: { ...ownTemporary, ...options.environment },
+    grace: options.grace ?? defaultStopGrace,
+    onEvent: options.onEvent ?? (() => {}),
+    cleanUp: async () => {
+      if (temporary !== undefined && options.keepData !== true) await rm(temporary, { recursive: true, force: true });
+    },
+  });
+  options.onCluster?.(cluster);
+  try {
+    await claimData(plan, options.fresh ?? false);
+    cluster.start(options.fresh ?? false);
+    await cluster.waitUntilReady(options.readyTimeoutMs ?? 30_000 + 10 * plan.electionMs);
+    return cluster;
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+}
+
+/** Notes in the cluster's folder which backend wrote these data, and refuses those of another. */
+async function claimData(plan: ClusterPlan, fresh: boolean): Promise<void> {
+  await mkdir(plan.directory, { recursive: true });
+  const path = join(plan.directory, 'cluster.json');
+  const before = fresh ? undefined : (await readJson(path))?.backend;
+  if (before !== undefined && before !== plan.backend) {
+    throw new ClusterError(
+      `${plan.directory} holds data of the ${String(before)} backend, not of ${plan.backend}: ` +
+        'give this cluster a datadir of its own, or start it with --fresh, which moves that data aside',
+    );
+  }
+  await writeFile(path, `${JSON.stringify({ backend: plan.backend })}\n`);
+}
+
+async function readJson(path: string): Promise<Record<string, unknown> | undefined> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    // Not there, or not whole: a file that only guards against a mistake must not be one.
+    return undefined;
+  }
+}

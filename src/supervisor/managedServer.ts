@@ -1,0 +1,196 @@
+import type { ClusterEventListener } from './events.ts';
+import { guardPaused } from './process/pauseGuard.ts';
+import { type ProcessExit, type ServerProcess, within } from './process/serverProcess.ts';
+import { planRestart, type RestartPolicy } from './restartPolicy.ts';
+
+export type ServerState = 'running' | 'paused' | 'restarting' | 'stopped';
+
+/** How long a server is given to end after each signal of a stop, ms. */
+export interface StopGrace {
+  /** After SIGINT, on which a server writes its CSV files. */
+  readonly interruptMs: number;
+  /** After SIGTERM. SIGKILL follows. */
+  readonly terminateMs: number;
+}
+
+export const defaultStopGrace: StopGrace = { interruptMs: 5000, terminateMs: 2000 };
+
+export interface ManagedServerOptions {
+  readonly id: number;
+  readonly policy: RestartPolicy;
+  readonly grace: StopGrace;
+  readonly launch: (recover: boolean) => ServerProcess;
+  readonly onEvent: ClusterEventListener;
+  /** Monotonic, ms. */
+  readonly nowMs: () => number;
+}
+
+interface Running {
+  readonly process: ServerProcess;
+  readonly startedMs: number;
+  /** Resolves once this object has taken note of the end. */
+  readonly settled: Promise<ProcessExit>;
+  resume: (() => void) | undefined;
+  endsOnPurpose: boolean;
+  restartsAfterCrash: boolean;
+}
+
+/** One server of a cluster through all the processes that it is in turn: it starts again after a crash, later each time. */
+export class ManagedServer {
+  readonly #options: ManagedServerOptions;
+  #running: Running | undefined;
+  #restartTimer: NodeJS.Timeout | undefined;
+  #restartAtMs = 0;
+  #crashes = 0;
+  #restarts = 0;
+  #launches = 0;
+  #lastExit: ProcessExit | undefined;
+
+  constructor(options: ManagedServerOptions) {
+    this.#options = options;
+  }
+
+  get id(): number {
+    return this.#options.id;
+  }
+
+  get pid(): number | undefined {
+    return this.#running?.process.pid;
+  }
+
+  get state(): ServerState {
+    if (this.#running !== undefined) return this.#running.resume === undefined ? 'running' : 'paused';
+    return this.#restartTimer === undefined ? 'stopped' : 'restarting';
+  }
+
+  /** ms until it starts again, where it waits for that. */
+  get restartInMs(): number | undefined {
+    if (this.#restartTimer === undefined) return undefined;
+    return Math.max(0, this.#restartAtMs - this.#options.nowMs());
+  }
+
+  /** How often it was started after the first time. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  get lastExit(): ProcessExit | undefined {
+    return this.#lastExit;
+  }
+
+  /** Resolves when the process that runs now ends; never where none does. */
+  get ended(): Promise<ProcessExit> {
+    return this.#running?.settled ?? new Promise(() => {});
+  }
+
+  /** Starts it, where it does not run. With `recover` it continues from its data, as it always does from the second time on. */
+  start(recover: boolean): void {
+    this.#cancelRestart();
+    if (this.#running !== undefined) return;
+    const continues = recover || this.#launches > 0;
+    if (this.#launches > 0) this.#restarts++;
+    this.#launches++;
+    const process = this.#options.launch(continues);
+    const running: Running = {
+      process,
+      startedMs: this.#options.nowMs(),
+      settled: process.exited.then((exit) => {
+        this.#noteEnd(running, exit);
+        return exit;
+      }),
+      resume: undefined,
+      endsOnPurpose: false,
+      restartsAfterCrash: true,
+    };
+    this.#running = running;
+    if (process.pid !== undefined) {
+      this.#options.onEvent({ type: 'started', id: this.id, pid: process.pid, recover: continues });
+    }
+  }
+
+  #noteEnd(running: Running, exit: ProcessExit): void {
+    running.resume?.();
+    this.#running = undefined;
+    this.#lastExit = exit;
+    const { id, policy, onEvent, nowMs } = this.#options;
+    const pid = running.process.pid;
+    // A server that ends with 0 was asked to, by us or by somebody else.
+    if (running.endsOnPurpose || exit.code === 0) {
+      onEvent({ type: 'ended', id, pid, exit });
+      return;
+    }
+    onEvent({ type: 'crashed', id, pid, exit });
+    if (!policy.enabled || !running.restartsAfterCrash) return;
+    const plan = planRestart(policy, this.#crashes, nowMs() - running.startedMs);
+    this.#crashes = plan.crashes;
+    this.#restartAtMs = nowMs() + plan.delayMs;
+    this.#restartTimer = setTimeout(() => this.start(true), plan.delayMs);
+    onEvent({ type: 'restarting', id, delayMs: plan.delayMs, crashes: plan.crashes });
+  }
+
+  #cancelRestart(): void {
+    clearTimeout(this.#restartTimer);
+    this.#restartTimer = undefined;
+  }
+
+  /** Sends a signal; false where it does not run. An end that follows is a crash, which `restart: false` leaves at that. */
+  signal(signal: NodeJS.Signals, { restart = true }: { readonly restart?: boolean } = {}): boolean {
+    const running = this.#running;
+    if (running?.process.pid === undefined) return false;
+    running.restartsAfterCrash = restart;
+    if (!running.process.signal(signal)) return false;
+    this.#options.onEvent({ type: 'signalled', id: this.id, pid: running.process.pid, signal });
+    return true;
+  }
+
+  /** Stops it where it stands (SIGSTOP); false where it does not run. */
+  pause(): boolean {
+    const running = this.#running;
+    if (running?.process.pid === undefined || running.resume !== undefined) return false;
+    const { process } = running;
+    const pid = process.pid!;
+    const release = guardPaused(pid);
+    running.resume = () => {
+      running.resume = undefined;
+      process.signal('SIGCONT');
+      release();
+    };
+    if (!process.signal('SIGSTOP')) return false;
+    this.#options.onEvent({ type: 'paused', id: this.id, pid });
+    return true;
+  }
+
+  /** Lets a paused one run on; false where it is not paused. */
+  resume(): boolean {
+    const running = this.#running;
+    if (running?.resume === undefined) return false;
+    running.resume();
+    this.#options.onEvent({ type: 'resumed', id: this.id, pid: running.process.pid! });
+    return true;
+  }
+
+  /** Ends it for good: SIGINT, then SIGTERM, then SIGKILL. Resolves once it has ended. */
+  async stop(): Promise<void> {
+    this.#cancelRestart();
+    const running = this.#running;
+    if (running === undefined) return;
+    running.endsOnPurpose = true;
+    running.resume?.();
+    running.process.signal('SIGINT');
+    if (await within(running.settled, this.#options.grace.interruptMs)) return;
+    running.process.signal('SIGTERM');
+    if (await within(running.settled, this.#options.grace.terminateMs)) return;
+    running.process.signal('SIGKILL');
+    await running.settled;
+  }
+
+  /** Ends it at once, for good. Resolves once it has ended. */
+  async stopNow(): Promise<void> {
+    this.#cancelRestart();
+    const running = this.#running;
+    if (running === undefined) return;
+    running.endsOnPurpose = true;
+    running.process.signal('SIGKILL');
+    await running.settled;
+  }
+}
