@@ -10,11 +10,15 @@ export interface LogStore extends LogReader {
   readonly hardState: HardState;
   /** The highest mark known to be on disk. */
   readonly durableMark: number;
-  /** Takes the batch; `listener.durable` or `listener.failed` follows in a later turn, never inside this call. */
+  /**
+   * Takes the batch; `listener.durable` or `listener.failed` follows in a later turn, never inside this call. Throws
+   * InvalidBatchError where the batch does not fit the log, and LogStoreClosedError after `close` or a failed write.
+   */
   persist(batch: PersistBatch): void;
   /**
    * Stores a snapshot of an applied index beside the log and drops entries up to `snapshot.index - trailingEntries`, which stay
-   * readable only above that. `listener.snapshotStored(index)` follows.
+   * readable only above that. `listener.snapshotStored(index)` follows. A snapshot that is not newer than the stored one
+   * is ignored, and no call follows. Throws like `persist`.
    */
   storeSnapshot(snapshot: Snapshot, trailingEntries: number): void;
   /** Finishes what was accepted, then releases the files. */
@@ -38,11 +42,15 @@ export interface DiskOperation {
 /**
  * What the log store needs of a disk: an ordered key-value store with atomic batches. LevelDB in `rkvd`, a virtual disk
  * with faults in the simulator. `done` is called in a later turn, in the order of the writes.
+ *
+ * What the store relies on: whatever is readable when the disk is opened survives later crashes, and so does every write
+ * up to and including a completed write with `sync`. What it does not rely on: of the writes after that one a crash may
+ * leave any part, damaged in any way, and each of their operations may have been carried out or not.
  */
 export interface Disk {
-  /** The value, or undefined. Throws where the disk cannot be read. */
+  /** The value, or undefined. Throws where the disk cannot be read. A write is visible here at the latest once it is done. */
   get(key: string): Uint8Array | undefined;
-  /** All keys with this prefix, ascending. Used once, at start. */
+  /** All keys with this prefix, ascending. Used only at start, before the first write. */
   keys(prefix: string): readonly string[];
   /** Applies the operations atomically; with `sync`, `done(null)` means that they and all writes before them survive a crash. */
   write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void;
@@ -52,4 +60,19 @@ export interface Disk {
 /** What is on disk is not what was written: the server must not start from it. */
 export class CorruptLogError extends Error {
   override readonly name = 'CorruptLogError';
+}
+
+/** The disk holds a log in a format that this version of the program does not read. */
+export class UnknownFormatError extends Error {
+  override readonly name = 'UnknownFormatError';
+}
+
+/** A batch that does not fit the log: a defect in who made it. Nothing of it was taken. */
+export class InvalidBatchError extends Error {
+  override readonly name = 'InvalidBatchError';
+}
+
+/** The store was closed, or a write failed (the cause): it takes nothing more. */
+export class LogStoreClosedError extends Error {
+  override readonly name = 'LogStoreClosedError';
 }

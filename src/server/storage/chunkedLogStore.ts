@@ -1,0 +1,580 @@
+import {
+  EMPTY_HARD_STATE,
+  type HardState,
+  LogCompactedError,
+  type PersistBatch,
+  type Snapshot,
+} from '../../consensus/contract.ts';
+import { type Entry, isConfigurationType } from '../../consensus/entry.ts';
+import { recordSize } from '../../consensus/entryCodec.ts';
+import { ChunkCache, LoadedChunk, readObjects } from './chunkCache.ts';
+import { ChunkIndex } from './chunkIndex.ts';
+import {
+  CorruptLogError,
+  type Disk,
+  type DiskOperation,
+  InvalidBatchError,
+  type LogStore,
+  LogStoreClosedError,
+  type LogStoreListener,
+} from './contract.ts';
+import { Garbage } from './garbage.ts';
+import { chunkKey, snapshotKey, stateKey, VERSION_KEY } from './keys.ts';
+import { decodeRecordHeader, describeDamage, encodeRecord, type SnapshotReference } from './record.ts';
+import { type OpenReport, type Recovered, recover } from './recovery.ts';
+import { decodeSnapshot, encodeSnapshot } from './snapshotRecord.ts';
+import { TermRuns } from './termRuns.ts';
+import { encodeVersion } from './version.ts';
+
+/** Bytes of encoded chunks kept in memory, whatever `cacheEntries` says. */
+export const CACHE_BYTES_MAX = 256 * 1024 * 1024;
+/** The newest entries that stay in memory as objects. */
+export const HOT_ENTRIES_MAX = 16_384;
+export const HOT_BYTES_MAX = 32 * 1024 * 1024;
+/** Entries of one write; more wait for the next one. A single entry always fits. */
+export const WRITE_BYTES_MAX = 4 * 1024 * 1024;
+/** Keys that one write deletes beside what it writes, so that compaction never stalls an append. */
+export const DELETES_PER_WRITE_MAX = 128;
+/** After so many writes without sync the next one is synced, so that a crash never leaves more remains than that. */
+export const UNSYNCED_WRITES_MAX = 64;
+/** A larger snapshot is not kept in memory once it is durable, but read back when it is asked for. */
+export const SNAPSHOT_IN_MEMORY_BYTES_MAX = 64 * 1024 * 1024;
+
+export interface ChunkedLogStoreOptions {
+  /** Encoded entries kept in memory (the flag `-cache`). */
+  readonly cacheEntries: number;
+  /** The bounds above, for tests. */
+  readonly cacheBytesMax?: number;
+  readonly hotEntriesMax?: number;
+  readonly hotBytesMax?: number;
+  readonly writeBytesMax?: number;
+  readonly snapshotInMemoryBytesMax?: number;
+}
+
+export interface OpenedLogStore {
+  readonly store: ChunkedLogStore;
+  readonly report: OpenReport;
+}
+
+/** A batch's mark, and the last index that must be on disk before it may be reported. */
+interface PendingMark {
+  readonly mark: number;
+  lastIndex: number;
+}
+
+interface InFlight {
+  readonly sequence: number;
+  readonly durableSequence: number;
+  readonly sync: boolean;
+  readonly chunk: LoadedChunk | undefined;
+  /** The highest mark that this write completes. */
+  readonly mark: number;
+  readonly snapshot: Snapshot | undefined;
+  /** A stored (not installed) snapshot to tell the listener of; it may have been replaced by a newer one since. */
+  readonly storedSnapshotIndex: number | undefined;
+}
+
+/**
+ * The log store's logic over a Disk: `rkvd` runs it on LevelDB, the simulator on a virtual disk with faults. It has no
+ * clock, no randomness and, but for `close`, no promises. recovery.ts describes what it leaves on disk and why that is safe.
+ *
+ * An index is in one of three places: `#fresh` (accepted, in no write yet), the chunk in flight, or a chunk on disk.
+ */
+export class ChunkedLogStore implements LogStore {
+  readonly #disk: Disk;
+  readonly #listener: LogStoreListener;
+  readonly #writeBytesMax: number;
+  readonly #snapshotInMemoryBytesMax: number;
+
+  #hardState: HardState;
+  #baseIndex: number;
+  #baseTerm: number;
+  readonly #terms = new TermRuns();
+  #configurations: readonly Entry[] = [];
+  readonly #chunks = new ChunkIndex();
+  readonly #cache: ChunkCache;
+  #fresh: Entry[] = [];
+  #freshFirst: number;
+
+  /** The latest snapshot, while it is kept in memory. */
+  #snapshot: Snapshot | undefined;
+  #snapshotReference: SnapshotReference | undefined;
+  /** A snapshot that no write carries yet. */
+  #snapshotToWrite: Snapshot | undefined;
+  #storedSnapshotIndex: number | undefined;
+
+  /** Something was accepted that no write carries yet. */
+  #dirty = false;
+  #mustSync = false;
+  #marks: PendingMark[] = [];
+  #acceptedMark = 0;
+  #durableMark = 0;
+  #inFlight: InFlight | undefined;
+  #unsyncedWrites = 0;
+
+  #nextSequence: number;
+  #durableSequence: number;
+  #anchoredSequence: number;
+  #previousSequence: number;
+  #previousChecksum: number;
+  #versionMissing: boolean;
+  /** The key of the last record, if it is a state record: the next record makes it useless. */
+  #stateKey: string | undefined;
+  /** Remains of dropped writes; the first write deletes them all. */
+  #remains: readonly string[];
+  readonly #deadStates = new Garbage();
+  readonly #dead = new Garbage();
+
+  #failure: Error | undefined;
+  #closing: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | undefined;
+
+  /**
+   * Opens what the disk holds. Throws CorruptLogError where something that was durable is damaged or missing and
+   * UnknownFormatError where another version of the program wrote it; the disk then is as it was.
+   */
+  static open(disk: Disk, listener: LogStoreListener, options: ChunkedLogStoreOptions): OpenedLogStore {
+    const recovered = recover(disk);
+    return { store: new ChunkedLogStore(disk, listener, options, recovered), report: recovered.report };
+  }
+
+  private constructor(
+    disk: Disk,
+    listener: LogStoreListener,
+    options: ChunkedLogStoreOptions,
+    { last, ...recovered }: Recovered,
+  ) {
+    this.#disk = disk;
+    this.#listener = listener;
+    this.#writeBytesMax = options.writeBytesMax ?? WRITE_BYTES_MAX;
+    this.#snapshotInMemoryBytesMax = options.snapshotInMemoryBytesMax ?? SNAPSHOT_IN_MEMORY_BYTES_MAX;
+    this.#cache = new ChunkCache({
+      entriesMax: options.cacheEntries,
+      bytesMax: options.cacheBytesMax ?? CACHE_BYTES_MAX,
+      hotEntriesMax: Math.min(options.hotEntriesMax ?? HOT_ENTRIES_MAX, options.cacheEntries),
+      hotBytesMax: options.hotBytesMax ?? HOT_BYTES_MAX,
+    });
+    this.#hardState = last?.hardState ?? EMPTY_HARD_STATE;
+    this.#baseIndex = last?.baseIndex ?? 0;
+    this.#baseTerm = last?.baseTerm ?? 0;
+    this.#freshFirst = (last?.lastIndex ?? 0) + 1;
+    this.#snapshotReference = last?.snapshot;
+    this.#keepSnapshot(recovered.snapshot);
+    this.#nextSequence = recovered.nextSequence;
+    // What is readable at opening survives later crashes (the disk's promise), so all that was accepted is durable.
+    this.#durableSequence = last?.sequence ?? 0;
+    this.#anchoredSequence = recovered.anchoredSequence;
+    this.#previousSequence = last?.sequence ?? 0;
+    this.#previousChecksum = last?.checksum ?? 0;
+    this.#versionMissing = recovered.versionMissing;
+    this.#stateKey = last !== undefined && recovered.lastIsState ? stateKey(last.sequence) : undefined;
+    this.#remains = recovered.remains;
+    for (const key of recovered.dead) this.#dead.add(key, this.#durableSequence);
+    this.#loadChunks(recovered);
+  }
+
+  #loadChunks(recovered: Omit<Recovered, 'last'>): void {
+    for (const chunk of recovered.chunks) {
+      this.#chunks.push(chunk.firstIndex, chunk.sequence);
+      for (const run of chunk.termRuns) {
+        this.#terms.truncateFrom(run.first);
+        this.#terms.append(run.first, run.term);
+      }
+    }
+    this.#terms.truncateFrom(this.#freshFirst);
+    this.#terms.dropUpTo(this.#baseIndex);
+    const configurations: Entry[] = [];
+    recovered.chunks.forEach((chunk, position) => {
+      const end = (recovered.chunks[position + 1]?.firstIndex ?? this.#freshFirst) - 1;
+      for (const index of chunk.configurationIndexes) {
+        if (index > this.#baseIndex && index <= end) configurations.push(this.entries(index, index, 0)[0]!);
+      }
+    });
+    this.#configurations = configurations;
+  }
+
+  get firstIndex(): number {
+    return this.#baseIndex + 1;
+  }
+
+  get lastIndex(): number {
+    return this.#freshFirst + this.#fresh.length - 1;
+  }
+
+  get hardState(): HardState {
+    return this.#hardState;
+  }
+
+  get durableMark(): number {
+    return this.#durableMark;
+  }
+
+  /** Encoded entries in memory, and their bytes; for metrics. */
+  get cached(): { entries: number; bytes: number } {
+    return { entries: this.#cache.entryCount, bytes: this.#cache.byteCount };
+  }
+
+  term(index: number): number | undefined {
+    if (index === this.#baseIndex) return this.#baseTerm;
+    if (index < this.#baseIndex || index > this.lastIndex) return undefined;
+    return this.#terms.at(index);
+  }
+
+  configurationEntries(): readonly Entry[] {
+    return this.#configurations;
+  }
+
+  snapshot(): Snapshot | undefined {
+    const reference = this.#snapshotReference;
+    if (this.#snapshot !== undefined || reference === undefined) return this.#snapshot;
+    const key = snapshotKey(reference.index, reference.sequence);
+    const { snapshot, damage } = decodeSnapshot(key, this.#disk.get(key), reference.checksum);
+    if (snapshot === undefined) throw new CorruptLogError(`the snapshot ${key}: ${describeDamage(damage)}`);
+    return snapshot;
+  }
+
+  entries(from: number, to: number, maxBytes: number): Entry[] {
+    if (from <= this.#baseIndex) throw new LogCompactedError(from, this.firstIndex);
+    const last = this.lastIndex;
+    if (from > last) throw new RangeError(`log entry ${from} is not there yet; the last one is ${last}`);
+    const end = Math.min(to, last);
+    const found: Entry[] = [];
+    let bytes = 0;
+    let next = from;
+    for (let position = this.#chunks.find(from); next < this.#freshFirst && next <= end; position++) {
+      const chunk = this.#load(position);
+      const chunkEnd = Math.min(end, (this.#chunks.firstAt(position + 1) ?? this.#freshFirst) - 1);
+      bytes += chunk.read(next, chunkEnd, maxBytes - bytes, found);
+      if (from + found.length <= chunkEnd) return found;
+      next = chunkEnd + 1;
+    }
+    if (next <= end) {
+      readObjects(this.#fresh, next - this.#freshFirst, end - this.#freshFirst, maxBytes - bytes, found);
+    }
+    return found;
+  }
+
+  #load(position: number): LoadedChunk {
+    const { firstIndex, sequence } = this.#chunks.at(position);
+    if (this.#inFlight?.sequence === sequence) return this.#inFlight.chunk!;
+    const cached = this.#cache.get(sequence);
+    if (cached !== undefined) return cached;
+    const key = chunkKey(firstIndex, sequence);
+    const value = this.#disk.get(key);
+    const { header, damage } = decodeRecordHeader(key, value);
+    if (header === undefined || value === undefined) {
+      const end = (this.#chunks.firstAt(position + 1) ?? this.#freshFirst) - 1;
+      throw new CorruptLogError(`${key}, entries ${firstIndex} to ${end}: ${describeDamage(damage!)}`);
+    }
+    const lastIndex = firstIndex + header.entryCount - 1;
+    const chunk = new LoadedChunk(sequence, firstIndex, lastIndex, value, header.entriesStart, null);
+    this.#cache.add(chunk);
+    return chunk;
+  }
+
+  persist(batch: PersistBatch): void {
+    this.#throwIfClosed();
+    this.#check(batch);
+    if (batch.snapshot !== undefined) this.#install(batch.snapshot);
+    if (batch.truncateFrom !== undefined) this.#truncate(batch.truncateFrom);
+    if (batch.entries.length > 0) this.#append(batch.entries);
+    if (batch.hardState !== undefined) this.#hardState = batch.hardState;
+    this.#acceptedMark = batch.mark;
+    this.#marks.push({ mark: batch.mark, lastIndex: this.lastIndex });
+    this.#dirty = true;
+    this.#mustSync ||= batch.mustSync;
+    this.#write();
+  }
+
+  #throwIfClosed(): void {
+    if (this.#failure !== undefined) {
+      throw new LogStoreClosedError('the log store stopped after a failed write', { cause: this.#failure });
+    }
+    if (this.#closing !== undefined) throw new LogStoreClosedError('the log store is closed');
+  }
+
+  #check({ mark, snapshot, truncateFrom, entries }: PersistBatch): void {
+    if (mark <= this.#acceptedMark) throw new InvalidBatchError(`mark ${mark} follows mark ${this.#acceptedMark}`);
+    let last = snapshot?.index ?? this.lastIndex;
+    const base = snapshot?.index ?? this.#baseIndex;
+    if (truncateFrom !== undefined) {
+      if (truncateFrom <= base || truncateFrom > last + 1) {
+        throw new InvalidBatchError(`truncation from ${truncateFrom} of a log from ${base + 1} to ${last}`);
+      }
+      last = truncateFrom - 1;
+    }
+    for (const entry of entries) {
+      if (entry.index !== last + 1) throw new InvalidBatchError(`entry ${entry.index} follows entry ${last}`);
+      last++;
+    }
+  }
+
+  /** The snapshot replaces the whole log. */
+  #install(snapshot: Snapshot): void {
+    this.#discardFrom(this.#baseIndex + 1, snapshot.index + 1);
+    this.#terms.clear();
+    this.#configurations = [];
+    this.#baseIndex = snapshot.index;
+    this.#baseTerm = snapshot.term;
+    this.#replaceSnapshot(snapshot);
+  }
+
+  #truncate(index: number): void {
+    if (index > this.lastIndex) return;
+    if (index >= this.#freshFirst) this.#fresh.length = index - this.#freshFirst;
+    else this.#discardFrom(index, index);
+    this.#terms.truncateFrom(index);
+    if ((this.#configurations[this.#configurations.length - 1]?.index ?? 0) >= index) {
+      this.#configurations = this.#configurations.filter((entry) => entry.index < index);
+    }
+    for (let i = this.#marks.length - 1; i >= 0 && this.#marks[i]!.lastIndex >= index; i--) {
+      this.#marks[i]!.lastIndex = index - 1;
+    }
+  }
+
+  /** Forgets all written chunks that begin at or after `index`, and what was not written; the log goes on at `next`. */
+  #discardFrom(index: number, next: number): void {
+    // The first chunk may begin below the log's base; where nothing is to be kept, it goes too.
+    for (const chunk of this.#chunks.popFrom(index === this.#baseIndex + 1 ? 0 : index)) this.#bury(chunk);
+    this.#fresh = [];
+    this.#freshFirst = next;
+    for (const pending of this.#marks) pending.lastIndex = Math.min(pending.lastIndex, next - 1);
+  }
+
+  #bury({ firstIndex, sequence }: { firstIndex: number; sequence: number }): void {
+    this.#cache.delete(sequence);
+    this.#dead.add(chunkKey(firstIndex, sequence), this.#nextSequence);
+  }
+
+  #append(entries: readonly Entry[]): void {
+    const first = entries[0]!;
+    this.#terms.append(first.index, first.term);
+    const mixed = entries[entries.length - 1]!.term !== first.term;
+    let configurations: Entry[] | undefined;
+    for (const entry of entries) {
+      if (mixed) this.#terms.append(entry.index, entry.term);
+      // Every type but Internal (0) and Normal (1) is rare.
+      if (entry.type > 1 && isConfigurationType(entry.type)) {
+        configurations ??= [...this.#configurations];
+        configurations.push(entry);
+      }
+    }
+    if (configurations !== undefined) this.#configurations = configurations;
+    if (this.#fresh.length === 0) this.#fresh = entries.slice();
+    else for (const entry of entries) this.#fresh.push(entry);
+  }
+
+  storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {
+    this.#throwIfClosed();
+    const stored = this.#snapshotToWrite?.index ?? this.#snapshotReference?.index ?? 0;
+    if (snapshot.index <= stored) return;
+    const lastIndex = this.lastIndex;
+    if (snapshot.index > lastIndex) {
+      throw new InvalidBatchError(`snapshot of index ${snapshot.index} of a log that ends at ${lastIndex}`);
+    }
+    const base = Math.max(this.#baseIndex, snapshot.index - Math.max(0, trailingEntries));
+    this.#compact(base);
+    this.#replaceSnapshot(snapshot);
+    this.#storedSnapshotIndex = snapshot.index;
+    this.#dirty = true;
+    this.#mustSync = true;
+    this.#write();
+  }
+
+  #compact(base: number): void {
+    this.#baseTerm = this.term(base)!;
+    this.#baseIndex = base;
+    if (base >= this.#freshFirst) {
+      this.#fresh = this.#fresh.slice(base - this.#freshFirst + 1);
+      this.#freshFirst = base + 1;
+    }
+    for (const chunk of this.#chunks.shiftUpTo(base, this.#freshFirst - 1)) this.#bury(chunk);
+    this.#terms.dropUpTo(base);
+    if ((this.#configurations[0]?.index ?? Number.POSITIVE_INFINITY) <= base) {
+      this.#configurations = this.#configurations.filter((entry) => entry.index > base);
+    }
+  }
+
+  #replaceSnapshot(snapshot: Snapshot): void {
+    const old = this.#snapshotReference;
+    if (old !== undefined) this.#dead.add(snapshotKey(old.index, old.sequence), this.#nextSequence);
+    this.#snapshotReference = undefined;
+    this.#snapshotToWrite = snapshot;
+    this.#snapshot = snapshot;
+  }
+
+  #keepSnapshot(snapshot: Snapshot | undefined): void {
+    const isSmall = snapshot !== undefined && snapshot.data.length <= this.#snapshotInMemoryBytesMax;
+    this.#snapshot = isSmall ? snapshot : undefined;
+  }
+
+  /** Begins the next write, if none is in flight and there is something to write. */
+  #write(): void {
+    if (this.#inFlight !== undefined || this.#failure !== undefined) return;
+    if (!this.#dirty && !this.#wantsCleaning()) return;
+    const sequence = this.#nextSequence++;
+    const operations: DiskOperation[] = [];
+    const snapshot = this.#writeSnapshot(sequence, operations);
+    const chunk = this.#writeRecord(sequence, operations);
+    if (this.#versionMissing) operations.push({ key: VERSION_KEY, value: encodeVersion() });
+    const remove = (key: string) => operations.push({ key, value: null });
+    this.#remains.forEach(remove);
+    const left = DELETES_PER_WRITE_MAX - this.#deadStates.take(this.#anchoredSequence, DELETES_PER_WRITE_MAX, remove);
+    this.#dead.take(this.#anchoredSequence, left, remove);
+    const sync = this.#needsSync();
+    this.#unsyncedWrites = sync ? 0 : this.#unsyncedWrites + 1;
+    this.#inFlight = {
+      sequence,
+      durableSequence: this.#durableSequence,
+      sync,
+      chunk,
+      mark: this.#takeMarks(),
+      snapshot,
+      storedSnapshotIndex: this.#storedSnapshotIndex,
+    };
+    this.#storedSnapshotIndex = undefined;
+    this.#dirty = this.#fresh.length > 0;
+    this.#mustSync = this.#dirty;
+    this.#versionMissing = false;
+    this.#remains = [];
+    this.#disk.write(operations, sync, (error) => this.#done(error));
+  }
+
+  /** A batch alone that need not be synced is not, but for the first write and now and then one. */
+  #needsSync(): boolean {
+    return (
+      !this.#dirty ||
+      this.#mustSync ||
+      this.#remains.length > 0 ||
+      this.#versionMissing ||
+      this.#unsyncedWrites >= UNSYNCED_WRITES_MAX
+    );
+  }
+
+  /** Whether large garbage waits: for its deletion, or for a write that anchors the durable one that replaced it. */
+  #wantsCleaning(): boolean {
+    return (
+      this.#closing === undefined && (this.#dead.nextReplacedBy ?? Number.POSITIVE_INFINITY) <= this.#durableSequence
+    );
+  }
+
+  #writeSnapshot(sequence: number, operations: DiskOperation[]): Snapshot | undefined {
+    const snapshot = this.#snapshotToWrite;
+    if (snapshot === undefined) return undefined;
+    const { value, checksum } = encodeSnapshot(snapshot);
+    operations.push({ key: snapshotKey(snapshot.index, sequence), value });
+    this.#snapshotReference = { index: snapshot.index, sequence, checksum };
+    this.#snapshotToWrite = undefined;
+    return snapshot;
+  }
+
+  #writeRecord(sequence: number, operations: DiskOperation[]): LoadedChunk | undefined {
+    const { entries, bytes } = this.#takeFresh();
+    const lastIndex = this.#freshFirst - 1;
+    const first = entries[0]?.index;
+    const { term, vote, commit } = this.#hardState;
+    const fields = {
+      sequence,
+      durableSequence: this.#durableSequence,
+      previousSequence: this.#previousSequence,
+      previousChecksum: this.#previousChecksum,
+      baseIndex: this.#baseIndex,
+      baseTerm: this.#baseTerm,
+      snapshot: this.#snapshotReference,
+      // Entries that had to wait for the next write may be committed already; the hint must not point beyond the log.
+      hardState: { term, vote, commit: Math.min(commit, lastIndex) },
+      lastIndex,
+      lastTerm: this.term(lastIndex) ?? 0,
+      previousTerm: this.term((first ?? lastIndex + 1) - 1) ?? 0,
+    };
+    const record = encodeRecord(fields, entries, bytes);
+    if (this.#stateKey !== undefined) this.#deadStates.add(this.#stateKey, sequence);
+    this.#previousSequence = sequence;
+    this.#previousChecksum = record.checksum;
+    this.#stateKey = first === undefined ? stateKey(sequence) : undefined;
+    operations.push({ key: this.#stateKey ?? chunkKey(first!, sequence), value: record.value });
+    if (first === undefined) return undefined;
+    const chunk = new LoadedChunk(sequence, first, lastIndex, record.value, record.entriesStart, entries);
+    this.#chunks.push(first, sequence);
+    this.#cache.add(chunk);
+    return chunk;
+  }
+
+  /** Takes as many fresh entries as one write may carry. */
+  #takeFresh(): { readonly entries: readonly Entry[]; readonly bytes: number } {
+    const fresh = this.#fresh;
+    let bytes = 0;
+    let count = 0;
+    for (; count < fresh.length; count++) {
+      const size = recordSize(fresh[count]!);
+      if (bytes + size > this.#writeBytesMax && count > 0) break;
+      bytes += size;
+    }
+    this.#freshFirst += count;
+    this.#fresh = count === fresh.length ? [] : fresh.slice(count);
+    return { entries: count === fresh.length ? fresh : fresh.slice(0, count), bytes };
+  }
+
+  /** The highest mark whose entries are all written once the write being made is; everything else it stands for is. */
+  #takeMarks(): number {
+    let complete = 0;
+    while (complete < this.#marks.length && this.#marks[complete]!.lastIndex < this.#freshFirst) complete++;
+    if (complete === 0) return 0;
+    const { mark } = this.#marks[complete - 1]!;
+    this.#marks.splice(0, complete);
+    return mark;
+  }
+
+  #done(error: Error | null): void {
+    const written = this.#inFlight;
+    if (written === undefined) return;
+    this.#inFlight = undefined;
+    if (error !== null) {
+      this.#fail(error);
+      return;
+    }
+    if (written.sync) {
+      this.#durableSequence = written.sequence;
+      this.#anchoredSequence = written.durableSequence;
+    }
+    if (written.snapshot !== undefined && written.snapshot === this.#snapshot) this.#keepSnapshot(written.snapshot);
+    // The disk gets its next work before anyone is told, so that both go on side by side.
+    this.#write();
+    if (written.mark > this.#durableMark) {
+      this.#durableMark = written.mark;
+      this.#listener.durable(written.mark);
+    }
+    if (written.storedSnapshotIndex !== undefined) this.#listener.snapshotStored(written.storedSnapshotIndex);
+    this.#finishClosing();
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
+    this.#listener.failed(error);
+    this.#finishClosing();
+  }
+
+  close(): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing.promise;
+    let resolve = () => {};
+    let reject = (_: Error) => {};
+    const promise = new Promise<void>((resolved, rejected) => {
+      resolve = resolved;
+      reject = rejected;
+    });
+    this.#closing = { promise, resolve, reject };
+    // One last synced record, which tells that the one before it was durable.
+    if (this.#failure === undefined && this.#previousSequence > 0) {
+      this.#dirty = true;
+      this.#mustSync = true;
+      this.#write();
+    }
+    this.#finishClosing();
+    return promise;
+  }
+
+  #finishClosing(): void {
+    const closing = this.#closing;
+    if (closing === undefined || this.#inFlight !== undefined || (this.#dirty && this.#failure === undefined)) return;
+    this.#disk.close().then(closing.resolve, closing.reject);
+  }
+}

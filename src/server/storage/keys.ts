@@ -1,0 +1,46 @@
+/**
+ * The names under which the log store keeps things on its disk. Numbers have a fixed width, so that keys sort as bytes in
+ * the order of their numbers. Every key but `version` holds the sequence number of the write that put it there and is
+ * therefore written exactly once: nothing that is on disk is ever overwritten (see recovery.ts for why that matters).
+ */
+const WIDTH = 16;
+
+export const CHUNK_PREFIX = 'c';
+export const STATE_PREFIX = 'h';
+export const SNAPSHOT_PREFIX = 's';
+export const VERSION_KEY = 'version';
+
+function fixed(value: number): string {
+  return String(value).padStart(WIDTH, '0');
+}
+
+/** Where the write `sequence` keeps its record, if it holds entries: chunks sort by their first index. */
+export function chunkKey(firstIndex: number, sequence: number): string {
+  return `${CHUNK_PREFIX}${fixed(firstIndex)}-${fixed(sequence)}`;
+}
+
+/** Where the write `sequence` keeps its record, if it holds no entries. */
+export function stateKey(sequence: number): string {
+  return STATE_PREFIX + fixed(sequence);
+}
+
+export function snapshotKey(index: number, sequence: number): string {
+  return `${SNAPSHOT_PREFIX}${fixed(index)}-${fixed(sequence)}`;
+}
+
+export interface ParsedKey {
+  /** The first index of a chunk, the index of a snapshot, 0 of a state record. */
+  readonly index: number;
+  readonly sequence: number;
+}
+
+const TWO_NUMBERS = /^[cs](\d{16})-(\d{16})$/;
+const ONE_NUMBER = /^h(\d{16})$/;
+
+/** The numbers in a key, or undefined where the log store cannot have written such a key. */
+export function parseKey(key: string): ParsedKey | undefined {
+  const two = TWO_NUMBERS.exec(key);
+  if (two !== null) return { index: Number(two[1]), sequence: Number(two[2]) };
+  const one = ONE_NUMBER.exec(key);
+  return one === null ? undefined : { index: 0, sequence: Number(one[1]) };
+}

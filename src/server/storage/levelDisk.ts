@@ -1,0 +1,132 @@
+import { Level } from 'level';
+import type { Disk, DiskOperation } from './contract.ts';
+
+/**
+ * LevelDB settings for a log of chunks. The store keeps its own cache of chunks and their checksums, so LevelDB's block
+ * cache and compression (which costs a third more CPU per entry here, see docs) would be paid for twice.
+ */
+const LEVEL_OPTIONS = {
+  keyEncoding: 'utf8',
+  valueEncoding: 'view',
+  compression: false,
+  writeBufferSize: 16 * 1024 * 1024,
+  maxFileSize: 16 * 1024 * 1024,
+  cacheSize: 4 * 1024 * 1024,
+} as const;
+
+/** The directory cannot be used as a store: `location` is where, the message says what was wrong, `cause` is LevelDB's word. */
+export class StorageOpenError extends Error {
+  override readonly name = 'StorageOpenError';
+  readonly location: string;
+  constructor(location: string, what: string, cause: unknown) {
+    super(`cannot open the log store in ${location}: ${what}`, { cause });
+    this.location = location;
+  }
+}
+
+/** A write that LevelDB refused. */
+export class StorageWriteError extends Error {
+  override readonly name = 'StorageWriteError';
+}
+
+/** One of LevelDB's codes in an error or in what caused it. */
+function codesOf(error: unknown): string[] {
+  const codes: string[] = [];
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && typeof at.code === 'string') codes.push(at.code);
+  }
+  return codes;
+}
+
+function innermost(error: unknown): string {
+  let at = error;
+  while (at instanceof Error && at.cause !== undefined) at = at.cause;
+  return at instanceof Error ? at.message : String(at);
+}
+
+function explain(error: unknown): string {
+  const codes = codesOf(error);
+  if (codes.includes('LEVEL_LOCKED'))
+    return `another process is using it; expected to be its only user (${innermost(error)})`;
+  if (codes.includes('LEVEL_CORRUPTION')) return `LevelDB finds its own files damaged (${innermost(error)})`;
+  return `expected a directory that can be read and written (${innermost(error)})`;
+}
+
+type Database = Level<string, Uint8Array>;
+
+interface QueuedWrite {
+  readonly operations: readonly DiskOperation[];
+  readonly sync: boolean;
+  readonly done: (error: Error | null) => void;
+}
+
+/** A Disk on LevelDB. */
+export class LevelDisk implements Disk {
+  readonly #database: Database;
+  /** The keys found at opening; given up with the first write. */
+  #keysAtOpen: readonly string[] | undefined;
+  readonly #queue: QueuedWrite[] = [];
+  #writing = false;
+
+  /** Opens or creates the database in this directory. Throws StorageOpenError. */
+  static async open(location: string): Promise<LevelDisk> {
+    const database: Database = new Level(location, LEVEL_OPTIONS);
+    try {
+      await database.open();
+      return new LevelDisk(database, await database.keys().all());
+    } catch (error) {
+      await database.close().catch(() => undefined);
+      throw new StorageOpenError(location, explain(error), error);
+    }
+  }
+
+  private constructor(database: Database, keysAtOpen: readonly string[]) {
+    this.#database = database;
+    this.#keysAtOpen = keysAtOpen;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#database.getSync(key);
+  }
+
+  keys(prefix: string): readonly string[] {
+    if (this.#keysAtOpen === undefined)
+      throw new Error('the keys of a LevelDisk can be listed only before the first write');
+    return this.#keysAtOpen.filter((key) => key.startsWith(prefix));
+  }
+
+  write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
+    this.#keysAtOpen = undefined;
+    this.#queue.push({ operations, sync, done });
+    if (!this.#writing) this.#writeNext();
+  }
+
+  /** One write at a time: LevelDB's worker threads keep no order between several. */
+  #writeNext(): void {
+    const next = this.#queue.shift();
+    this.#writing = next !== undefined;
+    if (next === undefined) return;
+    this.#commit(next).then(
+      () => this.#finish(next, null),
+      (error: unknown) => this.#finish(next, new StorageWriteError(`LevelDB: ${innermost(error)}`, { cause: error })),
+    );
+  }
+
+  async #commit({ operations, sync }: QueuedWrite): Promise<void> {
+    const batch = this.#database.batch();
+    for (const { key, value } of operations) {
+      if (value === null) batch.del(key);
+      else batch.put(key, value);
+    }
+    await batch.write({ sync });
+  }
+
+  #finish(write: QueuedWrite, error: Error | null): void {
+    this.#writeNext();
+    write.done(error);
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+}

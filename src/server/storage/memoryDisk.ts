@@ -1,0 +1,111 @@
+import type { Disk, DiskOperation } from './contract.ts';
+
+interface MemoryWrite {
+  readonly operations: readonly DiskOperation[];
+  readonly sync: boolean;
+  readonly done: (error: Error | null) => void;
+}
+
+/** How a memory disk completes its writes: each in a later turn by itself, or only when `step` is called. */
+export type Completion = 'automatic' | 'by-step';
+
+/**
+ * A Disk in memory. Writes become visible when they complete. It remembers what a crash may lose, so that `crash` can
+ * return a disk as it might be found afterwards.
+ */
+export class MemoryDisk implements Disk {
+  readonly #completion: Completion;
+  /** What a crash cannot touch. */
+  #durable: Map<string, Uint8Array>;
+  /** What is readable now. */
+  readonly #visible: Map<string, Uint8Array>;
+  /** Completed writes that no sync has followed yet. */
+  #unsynced: MemoryWrite[] = [];
+  #pending: MemoryWrite[] = [];
+  #crashed = false;
+  /** While set, every write fails with it. */
+  failure: Error | undefined;
+
+  constructor(completion: Completion = 'automatic', content: ReadonlyMap<string, Uint8Array> = new Map()) {
+    this.#completion = completion;
+    this.#durable = new Map(content);
+    this.#visible = new Map(content);
+  }
+
+  /** What is readable now; tests may change it to damage the disk. */
+  get content(): Map<string, Uint8Array> {
+    return this.#visible;
+  }
+
+  get pendingWrites(): number {
+    return this.#pending.length;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#visible.get(key);
+  }
+
+  keys(prefix: string): readonly string[] {
+    return [...this.#visible.keys()].filter((key) => key.startsWith(prefix)).sort();
+  }
+
+  write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
+    this.#pending.push({ operations, sync, done });
+    if (this.#completion === 'automatic') setImmediate(() => this.step());
+  }
+
+  /** Completes the oldest pending write; false where there is none. */
+  step(): boolean {
+    const write = this.#pending.shift();
+    if (write === undefined || this.#crashed) return false;
+    if (this.failure !== undefined) {
+      write.done(this.failure);
+      return true;
+    }
+    for (const operation of write.operations) apply(this.#visible, operation);
+    this.#unsynced.push(write);
+    if (write.sync) {
+      this.#unsynced = [];
+      this.#durable = new Map(this.#visible);
+    }
+    write.done(null);
+    return true;
+  }
+
+  /**
+   * Ends this disk and returns what might be found of it. Without `random` all that was not synced is lost; with it
+   * (uniform in [0, 1)) every operation of every write since the last completed sync is lost, done, cut short or damaged.
+   */
+  crash(random?: () => number): MemoryDisk {
+    this.#crashed = true;
+    const found = new Map(this.#durable);
+    if (random !== undefined) {
+      for (const write of [...this.#unsynced, ...this.#pending]) {
+        // Most writes are whole or gone; the rest are torn operation by operation.
+        const fate = random();
+        for (const operation of write.operations) {
+          const own = fate < 0.35 ? 0 : fate < 0.5 ? 0.9 : random();
+          if (own < 0.5) apply(found, operation);
+          else if (own < 0.8) apply(found, { key: operation.key, value: damaged(operation.value, random) });
+        }
+      }
+    }
+    return new MemoryDisk(this.#completion, found);
+  }
+
+  async close(): Promise<void> {}
+}
+
+function apply(content: Map<string, Uint8Array>, { key, value }: DiskOperation): void {
+  if (value === null) content.delete(key);
+  else content.set(key, value);
+}
+
+function damaged(value: Uint8Array | null, random: () => number): Uint8Array | null {
+  if (value === null) return null;
+  const at = Math.floor(random() * value.length);
+  if (random() < 0.5) return value.slice(0, at);
+  const copy = value.slice();
+  copy[at] = copy[at]! ^ (1 << Math.floor(random() * 8));
+  return copy;
+}

@@ -1,0 +1,93 @@
+import { type HardState, type PersistBatch, type Snapshot, simpleConfiguration } from '../../consensus/contract.ts';
+import { Entry, EntryType } from '../../consensus/entry.ts';
+import type { LogStore, LogStoreListener } from './contract.ts';
+
+/** Things that the tests of this folder share. */
+
+/** Remembers what a store said, and lets a test wait for it. */
+export class Listener implements LogStoreListener {
+  readonly marks: number[] = [];
+  readonly snapshots: number[] = [];
+  readonly failures: Error[] = [];
+  #waiting: (() => void)[] = [];
+
+  durable(mark: number): void {
+    this.marks.push(mark);
+    this.#wake();
+  }
+
+  snapshotStored(index: number): void {
+    this.snapshots.push(index);
+    this.#wake();
+  }
+
+  failed(error: Error): void {
+    this.failures.push(error);
+    this.#wake();
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+const text = new TextEncoder();
+
+export function command(index: number, term: number, data = `e${index}t${term}`): Entry {
+  return new Entry(index, term, EntryType.Normal, text.encode(data));
+}
+
+export function commands(from: number, to: number, term: number): Entry[] {
+  const entries: Entry[] = [];
+  for (let index = from; index <= to; index++) entries.push(command(index, term));
+  return entries;
+}
+
+export function snapshotAt(index: number, term: number, data = `s${index}t${term}`): Snapshot {
+  return { index, term, configuration: simpleConfiguration([1, 2, 3], [4]), data: text.encode(data) };
+}
+
+export function hard(term: number, vote = 0, commit = 0): HardState {
+  return { term, vote, commit };
+}
+
+/** A batch from the parts given. */
+export function batch(mark: number, parts: Partial<Omit<PersistBatch, 'mark'>>): PersistBatch {
+  return { mark, entries: parts.entries ?? [], mustSync: parts.mustSync ?? true, ...parts };
+}
+
+/** Everything a store shows, as plain values that can be compared. */
+export function contentOf(store: LogStore): object {
+  const entries =
+    store.lastIndex < store.firstIndex ? [] : store.entries(store.firstIndex, store.lastIndex, Number.MAX_SAFE_INTEGER);
+  const plain = (entry: Entry) => [entry.index, entry.term, entry.type, Array.from(entry.data)];
+  const snapshot = store.snapshot();
+  const terms: (number | undefined)[] = [];
+  for (let index = store.firstIndex - 2; index <= store.lastIndex + 1; index++) terms.push(store.term(index));
+  return {
+    firstIndex: store.firstIndex,
+    lastIndex: store.lastIndex,
+    terms,
+    entries: entries.map(plain),
+    configurations: store.configurationEntries().map(plain),
+    hardState: { ...store.hardState },
+    snapshot: snapshot === undefined ? undefined : { ...snapshot, data: Array.from(snapshot.data) },
+  };
+}
+
+/** A deterministic source of numbers in [0, 1), for tests (Steele and others, SplitMix, with 32 bits). */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x9e3779b9) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
+  };
+}
