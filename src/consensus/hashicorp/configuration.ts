@@ -1,0 +1,108 @@
+import {
+  ChangeType,
+  type Configuration,
+  MalformedMessageError,
+  type MembershipChange,
+  type NodeId,
+  simpleConfiguration,
+} from '../contract.ts';
+import { ByteReader, varintSize, writeVarint } from '../entryCodec.ts';
+
+const VERSION = 1;
+
+/**
+ * The configuration after `change`, or undefined where the change makes no sense in it. One server changes at a time, so
+ * the majorities of the two configurations overlap and no joint phase is needed (thesis §4.1).
+ */
+export function changed(from: Configuration, change: MembershipChange): Configuration | undefined {
+  const { type, id } = change;
+  if (!Number.isSafeInteger(id) || id < 1) return undefined;
+  const isVoter = from.voters.includes(id);
+  const isLearner = from.learners.includes(id);
+  const otherVoters = from.voters.filter((voter) => voter !== id);
+  const otherLearners = from.learners.filter((learner) => learner !== id);
+  switch (type) {
+    case ChangeType.AddVoter:
+      return isVoter ? undefined : simpleConfiguration([...from.voters, id], otherLearners);
+    case ChangeType.AddLearner:
+      return isVoter || isLearner ? undefined : simpleConfiguration(from.voters, [...from.learners, id]);
+    case ChangeType.Demote:
+      if (!isVoter || otherVoters.length === 0) return undefined;
+      return simpleConfiguration(otherVoters, [...from.learners, id]);
+    case ChangeType.Remove:
+      if (isLearner) return simpleConfiguration(from.voters, otherLearners);
+      return isVoter && otherVoters.length > 0 ? simpleConfiguration(otherVoters, from.learners) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Everyone in the configuration, ascending. */
+export function members(configuration: Configuration): NodeId[] {
+  return [...configuration.voters, ...configuration.learners].sort((a, b) => a - b);
+}
+
+/** Bytes that `writeConfiguration` takes. */
+export function configurationSize(configuration: Configuration): number {
+  let size = 1;
+  for (const ids of [configuration.voters, configuration.learners]) {
+    size += varintSize(ids.length);
+    for (const id of ids) size += varintSize(id);
+  }
+  return size;
+}
+
+/** Version, then the voters and the learners, each as a count and the ids. Returns the position after them. */
+export function writeConfiguration(configuration: Configuration, into: Uint8Array, at: number): number {
+  let pos = writeVarint(into, at, VERSION);
+  for (const ids of [configuration.voters, configuration.learners]) {
+    pos = writeVarint(into, pos, ids.length);
+    for (const id of ids) pos = writeVarint(into, pos, id);
+  }
+  return pos;
+}
+
+/** The data of a membership entry: the whole new configuration. */
+export function encodeConfiguration(configuration: Configuration): Uint8Array {
+  const bytes = new Uint8Array(configurationSize(configuration));
+  writeConfiguration(configuration, bytes, 0);
+  return bytes;
+}
+
+/** Throws MalformedMessageError or MalformedEntryError on what is not a configuration. */
+export function readConfiguration(reader: ByteReader): Configuration {
+  const version = reader.varint();
+  if (version !== VERSION) {
+    throw new MalformedMessageError(`configuration version ${version}, expected ${VERSION}`);
+  }
+  const voters = readIds(reader, 'voters');
+  const learners = readIds(reader, 'learners');
+  if (learners.some((id) => voters.includes(id))) {
+    throw new MalformedMessageError(`voters ${voters} and learners ${learners} share a server`);
+  }
+  return simpleConfiguration(voters, learners);
+}
+
+/** Throws MalformedMessageError or MalformedEntryError on what is not exactly one configuration. */
+export function decodeConfiguration(bytes: Uint8Array): Configuration {
+  const reader = new ByteReader(bytes);
+  const configuration = readConfiguration(reader);
+  if (reader.pos !== reader.end) {
+    throw new MalformedMessageError(`${reader.end - reader.pos} bytes after a configuration, expected none`);
+  }
+  return configuration;
+}
+
+function readIds(reader: ByteReader, what: string): NodeId[] {
+  const count = reader.varint();
+  if (count > reader.end - reader.pos) {
+    throw new MalformedMessageError(`${count} ${what} in ${reader.end - reader.pos} bytes`);
+  }
+  const ids: NodeId[] = [];
+  for (let i = 0; i < count; i++) {
+    const id = reader.varint();
+    if (id <= (ids[i - 1] ?? 0)) throw new MalformedMessageError(`${what} do not ascend from 1: ${id} at place ${i}`);
+    ids.push(id);
+  }
+  return ids;
+}

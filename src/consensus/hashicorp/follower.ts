@@ -1,0 +1,141 @@
+import { type Configuration, MalformedMessageError, type NodeId } from '../contract.ts';
+import { isConfigurationType } from '../entry.ts';
+import { MalformedEntryError } from '../entryCodec.ts';
+import { decodeConfiguration } from './configuration.ts';
+import type { AppendRequest, SnapshotChunk } from './messages.ts';
+import { SnapshotReceiver } from './snapshotReceiver.ts';
+import type { ServerState } from './state.ts';
+
+interface Acknowledgement {
+  readonly to: NodeId;
+  readonly term: number;
+  readonly seq: number;
+  readonly index: number;
+}
+
+/** What a server does with the log that its leader sends. The caller has settled whose term is the newer one. */
+export class FollowerLog {
+  private readonly state: ServerState;
+  private readonly receiver = new SnapshotReceiver();
+  /** One acknowledgement a turn stands for all appends of the turn. */
+  private acknowledgement: Acknowledgement | undefined;
+
+  constructor(state: ServerState) {
+    this.state = state;
+  }
+
+  /** AppendEntries (Raft figure 2, receiver's steps 2 to 5). A message that no correct leader sends is dropped. */
+  append(from: NodeId, request: AppendRequest): void {
+    const { state } = this;
+    const configurations = checked(request);
+    if (configurations === undefined) return;
+    const { prevIndex, prevTerm, entries, seq } = request;
+    if (!this.matches(prevIndex, prevTerm)) {
+      state.reply(from, { type: 'append-reply', term: state.term, seq, ok: false, index: this.mayMatch(prevIndex) });
+      return;
+    }
+    const lastNew = prevIndex + entries.length;
+    const fresh = this.firstFresh(request);
+    if (fresh === undefined) return;
+    if (fresh < entries.length) {
+      const added = entries.slice(fresh);
+      const skipped = entries.slice(0, fresh).filter((entry) => isConfigurationType(entry.type)).length;
+      if (added[0]!.index <= state.log.lastIndex) state.truncateFrom(added[0]!.index);
+      state.append(added, configurations.slice(skipped));
+    }
+    state.commitTo(Math.min(request.commit, lastNew));
+    this.acknowledge(from, seq, lastNew);
+  }
+
+  /** InstallSnapshot (Raft figure 13), chunk by chunk. Only the whole snapshot, durable, is acknowledged as installed. */
+  snapshot(from: NodeId, chunk: SnapshotChunk): void {
+    const { state } = this;
+    const { seq, index, snapshotTerm, total } = chunk;
+    const answer = { type: 'snapshot-reply', term: state.term, seq, index } as const;
+    if (index <= state.commitIndex || state.log.term(index) === snapshotTerm) {
+      // All of it is in the log already (figure 13, step 6): nothing is discarded.
+      this.receiver.abandon();
+      state.commitTo(index);
+      state.outbox.sendAfterPersist(from, { ...answer, received: total, installed: true });
+      return;
+    }
+    const snapshot = this.receiver.add(from, chunk);
+    if (snapshot === undefined) {
+      state.reply(from, { ...answer, received: this.receiver.received(from, chunk), installed: false });
+      return;
+    }
+    state.install(snapshot);
+    this.acknowledgement = undefined;
+    state.outbox.sendAfterPersist(from, { ...answer, received: total, installed: true });
+  }
+
+  /** Called once a turn: the acknowledgement leaves when what it promises is durable. */
+  flush(): void {
+    const { acknowledgement, state } = this;
+    if (acknowledgement === undefined) return;
+    this.acknowledgement = undefined;
+    const { to, term, seq, index } = acknowledgement;
+    if (term === state.term) state.outbox.sendAfterPersist(to, { type: 'append-reply', term, seq, ok: true, index });
+  }
+
+  private acknowledge(to: NodeId, seq: number, index: number): void {
+    const { term } = this.state;
+    const earlier = this.acknowledgement;
+    this.acknowledgement =
+      earlier !== undefined && earlier.to === to && earlier.term === term
+        ? { to, term, seq: Math.max(seq, earlier.seq), index: Math.max(index, earlier.index) }
+        : { to, term, seq, index };
+  }
+
+  /** What is committed matches every leader's log (leader completeness, Raft §5.4), compacted or not. */
+  private matches(prevIndex: number, prevTerm: number): boolean {
+    if (prevIndex < this.state.commitIndex) return true;
+    return this.state.log.term(prevIndex) === prevTerm;
+  }
+
+  /** The place in the request of its first entry that this log does not hold; undefined where it contradicts a committed one. */
+  private firstFresh(request: AppendRequest): number | undefined {
+    const { log, commitIndex } = this.state;
+    const { entries } = request;
+    if (request.prevIndex === log.lastIndex) return 0;
+    for (let i = 0; i < entries.length; i++) {
+      const { index, term } = entries[i]!;
+      if (index > log.lastIndex) return i;
+      if (index < log.firstIndex) continue;
+      if (log.term(index) !== term) return index > commitIndex ? i : undefined;
+    }
+    return entries.length;
+  }
+
+  /**
+   * The last index that may match a leader whose entry at `prevIndex` does not: the end of a shorter log; else the entry
+   * before the term that stands there, since the leader probably has none of that term (Raft §5.3, the optimisation).
+   */
+  private mayMatch(prevIndex: number): number {
+    const { log, commitIndex } = this.state;
+    if (prevIndex > log.lastIndex) return log.lastIndex;
+    const conflicting = log.term(prevIndex);
+    let index = prevIndex - 1;
+    while (index > commitIndex && log.term(index) === conflicting) index--;
+    return Math.max(index, Math.min(commitIndex, prevIndex - 1));
+  }
+}
+
+/** The configurations among the entries, or undefined where the entries are not ones that a correct leader sends. */
+function checked(request: AppendRequest): Configuration[] | undefined {
+  const configurations: Configuration[] = [];
+  let index = request.prevIndex;
+  let term = request.prevTerm;
+  for (const entry of request.entries) {
+    if (entry.index !== ++index || entry.term < term || entry.term > request.term) return undefined;
+    term = entry.term;
+    if (!isConfigurationType(entry.type)) continue;
+    try {
+      configurations.push(decodeConfiguration(entry.data));
+    } catch (error) {
+      if (error instanceof MalformedMessageError || error instanceof MalformedEntryError) return undefined;
+      throw error;
+    }
+  }
+  return configurations;
+}

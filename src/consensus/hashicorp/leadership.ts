@@ -1,0 +1,359 @@
+import {
+  ChangeType,
+  type EngineEvent,
+  type MembershipChange,
+  type NodeId,
+  type PeerStatus,
+  type ProposalBatch,
+  RejectReason,
+} from '../contract.ts';
+import { Entry, EntryType } from '../entry.ts';
+import { CommitmentTracker } from './commitment.ts';
+import { changed, encodeConfiguration, members } from './configuration.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { HeartbeatRounds } from './heartbeatRounds.ts';
+import { PENDING_READS_MAX } from './limits.ts';
+import type { AppendReply, HashicorpMessage, HeartbeatReply, SnapshotReply } from './messages.ts';
+import { ReadQueue } from './readQueue.ts';
+import { type ReplicationSource, Replicator } from './replicator.ts';
+import type { ServerState } from './state.ts';
+import { restoreEntryData } from './userSnapshot.ts';
+
+const NOOP = new Uint8Array([0x6e, 0x6f, 0x6f, 0x70]);
+const NOTHING = new Uint8Array(0);
+
+/** A transfer of leadership under way (thesis §3.10). */
+export interface Transfer {
+  readonly target: NodeId;
+  readonly token: number;
+  readonly deadlineMs: number;
+  /** TimeoutNow went out: the target holds everything. */
+  told: boolean;
+}
+
+interface WaitingChange {
+  readonly change: MembershipChange;
+  readonly token: number;
+}
+
+/** A removed server that is still to learn of its removal. */
+interface Farewell {
+  readonly index: number;
+  readonly deadlineMs: number;
+}
+
+/** Everything that a server is only while it leads, from its election to its step-down. */
+export class Leadership implements ReplicationSource {
+  private readonly state: ServerState;
+  private readonly stepDown: () => void;
+  private readonly tracker: CommitmentTracker;
+  private readonly dispatcher: Dispatcher;
+  private readonly rounds: HeartbeatRounds;
+  private readonly reads = new ReadQueue();
+  /** Ascending by id. */
+  private replicators: Replicator[] = [];
+  private readonly farewells = new Map<NodeId, Farewell>();
+  /** The first entry of the term. While it is not committed, neither reads nor changes are served (thesis §6.4, §4.1). */
+  private readonly firstOfTerm: number;
+  private waitingChanges: WaitingChange[] = [];
+  private ownChange: { readonly index: number; readonly event: EngineEvent } | undefined;
+  private transferring: Transfer | undefined;
+  private heartbeatDueMs: number;
+
+  /** `stepDown` ends this leadership and calls `abandon`. */
+  constructor(state: ServerState, stepDown: () => void) {
+    this.state = state;
+    this.stepDown = stepDown;
+    this.dispatcher = new Dispatcher(state);
+    this.rounds = new HeartbeatRounds(state.id);
+    this.firstOfTerm = state.log.lastIndex + 1;
+    this.heartbeatDueMs = state.nowMs;
+    this.tracker = new CommitmentTracker(state.configuration.voters, this.firstOfTerm);
+    this.tracker.match(state.id, state.writes.durableIndex);
+    for (const id of members(state.configuration)) this.startReplication(id);
+    state.append([new Entry(this.firstOfTerm, state.term, EntryType.Internal, NOOP)]);
+    this.heartbeatIfDue();
+  }
+
+  // What the replicators see.
+  get term(): number {
+    return this.state.term;
+  }
+  get nowMs(): number {
+    return this.state.nowMs;
+  }
+  get commitIndex(): number {
+    return this.state.commitIndex;
+  }
+  get round(): number {
+    return this.rounds.round;
+  }
+  get log() {
+    return this.state.log;
+  }
+  get limits() {
+    return this.state.limits;
+  }
+  send(to: NodeId, message: HashicorpMessage): void {
+    this.state.outbox.send(to, message);
+  }
+  event(event: EngineEvent): void {
+    this.state.outbox.event(event);
+  }
+
+  tick(): void {
+    const { state } = this;
+    const leaseStartMs = this.rounds.leaseStartMs(state.configuration.voters, state.nowMs);
+    if (state.nowMs - leaseStartMs >= state.limits.leaseMs || state.diskStalled) {
+      this.stepDown();
+      return;
+    }
+    this.heartbeatIfDue();
+    for (const replicator of this.replicators) replicator.tick();
+    this.dispatcher.expire();
+    const { transferring } = this;
+    if (transferring !== undefined && state.nowMs >= transferring.deadlineMs) {
+      this.transferring = undefined;
+      state.outbox.requestFailed(transferring.token, RejectReason.Timeout, state.id);
+    }
+    this.endFarewells();
+  }
+
+  propose(batch: ProposalBatch): void {
+    if (this.transferring === undefined) this.dispatcher.propose(batch);
+    else {
+      const { token, commands } = batch;
+      const count = commands.length;
+      this.state.outbox.rejected({ token, offset: 0, count, reason: RejectReason.Transferring, leader: this.state.id });
+    }
+  }
+
+  read(token: number): void {
+    if (this.reads.size < PENDING_READS_MAX) this.reads.add(token, this.state.commitIndex);
+    else this.state.outbox.readFailed(token, RejectReason.Overloaded, this.state.id);
+  }
+
+  barrier(token: number): void {
+    if (this.transferring === undefined) this.dispatcher.mark('barrier', token, NOTHING);
+    else this.state.outbox.requestFailed(token, RejectReason.Transferring, this.state.id);
+  }
+
+  restoreUserSnapshot(snapshot: Uint8Array, token: number): void {
+    if (this.transferring !== undefined) {
+      this.state.outbox.requestFailed(token, RejectReason.Transferring, this.state.id);
+    } else if (snapshot.length > this.limits.messageBytes) {
+      this.state.outbox.requestFailed(token, RejectReason.Overloaded, this.state.id);
+    } else this.dispatcher.mark('restore', token, restoreEntryData(snapshot));
+  }
+
+  reconfigure(change: MembershipChange, token: number): void {
+    const { state } = this;
+    if (this.transferring !== undefined) {
+      state.outbox.requestFailed(token, RejectReason.Transferring, state.id);
+      return;
+    }
+    if (state.commitIndex < this.firstOfTerm) {
+      this.waitingChanges.push({ change, token });
+      return;
+    }
+    if (state.configurations.latest.index > state.commitIndex) {
+      state.outbox.requestFailed(token, RejectReason.ChangeInFlight, state.id);
+      return;
+    }
+    const configuration = changed(state.configuration, change);
+    if (configuration === undefined) {
+      state.outbox.requestFailed(token, RejectReason.InvalidChange, state.id);
+      return;
+    }
+    const adds = change.type === ChangeType.AddVoter || change.type === ChangeType.AddLearner;
+    state.outbox.event(adds ? 'proposeaddserver' : 'proposeremoveserver');
+    const index = state.log.lastIndex + 1;
+    const entry = new Entry(index, state.term, EntryType.Reconf, encodeConfiguration(configuration));
+    state.append([entry], [configuration]);
+    this.ownChange = { index, event: adds ? 'added' : 'removed' };
+    state.requests.add({ token, index, term: state.term, untilApplied: false });
+    this.followConfiguration(index);
+    this.commit();
+  }
+
+  transferLeadership(to: NodeId, token: number): void {
+    const { state } = this;
+    const target = to === 0 ? this.mostUpToDateVoter() : to;
+    if (this.transferring !== undefined) {
+      state.outbox.requestFailed(token, RejectReason.Transferring, state.id);
+    } else if (target === state.id || !state.configuration.voters.includes(target)) {
+      state.outbox.requestFailed(token, RejectReason.InvalidChange, state.id);
+    } else {
+      // What queued before is still served; what comes now is not.
+      this.dispatcher.dispatch();
+      const deadlineMs = state.nowMs + state.limits.transferTimeoutMs;
+      this.transferring = { target, token, deadlineMs, told: false };
+    }
+  }
+
+  appendReplied(from: NodeId, reply: AppendReply): void {
+    const replicator = this.replicator(from);
+    if (replicator?.appendReplied(reply)) this.matched(replicator);
+  }
+
+  snapshotReplied(from: NodeId, reply: SnapshotReply): void {
+    const replicator = this.replicator(from);
+    if (replicator?.snapshotReplied(reply)) this.matched(replicator);
+  }
+
+  heartbeatReplied(from: NodeId, reply: HeartbeatReply): void {
+    const replicator = this.replicator(from);
+    if (replicator === undefined || !this.rounds.answered(from, reply.round)) return;
+    replicator.heartbeatAnswered(reply.round, reply.lastIndex);
+    this.releaseReads();
+  }
+
+  /** The leader counts itself when its own write is durable, and not before. */
+  ownWriteDurable(): void {
+    this.tracker.match(this.state.id, this.state.writes.durableIndex);
+    this.commit();
+  }
+
+  /** Once a turn: what queued is appended, and everything that may be sent is. */
+  flush(): void {
+    if (this.transferring === undefined) this.dispatcher.dispatch();
+    if (this.reads.wantsRound) this.beginRound();
+    this.releaseReads();
+    for (const replicator of this.replicators) replicator.pump();
+    this.tellTarget();
+  }
+
+  /** Leadership is over. Returns the transfer that was under way. */
+  abandon(): Transfer | undefined {
+    const { outbox, leader } = this.state;
+    this.dispatcher.abandon();
+    for (const token of this.reads.abandon()) outbox.readFailed(token, RejectReason.NotLeader, leader);
+    for (const { token } of this.waitingChanges) outbox.requestFailed(token, RejectReason.NotLeader, leader);
+    this.waitingChanges = [];
+    return this.transferring;
+  }
+
+  peers(): PeerStatus[] {
+    return this.replicators.map((one) => ({
+      id: one.peer,
+      matchIndex: one.matchIndex,
+      nextIndex: one.nextIndex,
+      state: one.state,
+      lastHeardMs: one.lastHeardMs,
+    }));
+  }
+
+  private replicator(id: NodeId): Replicator | undefined {
+    return this.replicators.find((one) => one.peer === id);
+  }
+
+  private heartbeatIfDue(): void {
+    const { state } = this;
+    if (state.nowMs < this.heartbeatDueMs) return;
+    this.heartbeatDueMs = state.nowMs + state.limits.heartbeatMs;
+    this.beginRound();
+  }
+
+  private beginRound(): void {
+    const { state } = this;
+    const round = this.rounds.begin(state.nowMs, state.nowMs - state.limits.leaseMs);
+    for (const { peer } of this.replicators)
+      state.outbox.sendFirst(peer, { type: 'heartbeat', term: state.term, round });
+    this.reads.roundBegan(round);
+  }
+
+  private releaseReads(): void {
+    const { state } = this;
+    if (this.reads.size === 0 || state.commitIndex < this.firstOfTerm) return;
+    const round = this.rounds.verifiedRound(state.configuration.voters);
+    for (const { token, index } of this.reads.verified(round, this.firstOfTerm)) state.outbox.readOk(token, index);
+  }
+
+  private matched(replicator: Replicator): void {
+    if (this.farewells.has(replicator.peer)) return;
+    this.tracker.match(replicator.peer, replicator.matchIndex);
+    this.commit();
+  }
+
+  private commit(): void {
+    const { state, tracker } = this;
+    if (tracker.commitIndex <= state.commitIndex) return;
+    const isFirst = state.commitIndex < this.firstOfTerm;
+    state.commitTo(tracker.commitIndex);
+    if (this.ownChange !== undefined && this.ownChange.index <= state.commitIndex) {
+      if (this.ownChange.event === 'added' || state.configuration.voters.includes(state.id)) {
+        state.outbox.event(this.ownChange.event);
+      }
+      this.ownChange = undefined;
+    }
+    if (state.configurations.latest.index <= state.commitIndex && !state.isVoter) {
+      this.leave();
+      return;
+    }
+    if (!isFirst) return;
+    this.releaseReads();
+    const changes = this.waitingChanges;
+    this.waitingChanges = [];
+    for (const { change, token } of changes) this.reconfigure(change, token);
+  }
+
+  /** This server led its own removal or demotion to the end (thesis §4.2.2): the others hear of the commit, one takes over. */
+  private leave(): void {
+    for (const replicator of this.replicators) replicator.pump(true);
+    const successor = this.mostUpToDateVoter();
+    if (successor !== 0) this.send(successor, { type: 'timeout-now', term: this.term });
+    this.stepDown();
+  }
+
+  private mostUpToDateVoter(): NodeId {
+    const { voters } = this.state.configuration;
+    let best: Replicator | undefined;
+    for (const one of this.replicators) {
+      if (voters.includes(one.peer) && (best === undefined || one.matchIndex > best.matchIndex)) best = one;
+    }
+    return best?.peer ?? 0;
+  }
+
+  private tellTarget(): void {
+    const { transferring } = this;
+    if (transferring === undefined || transferring.told) return;
+    if (this.replicator(transferring.target)?.matchIndex !== this.state.log.lastIndex) return;
+    transferring.told = true;
+    this.send(transferring.target, { type: 'timeout-now', term: this.term });
+  }
+
+  private startReplication(id: NodeId): void {
+    if (id === this.state.id) return;
+    this.farewells.delete(id);
+    const others = this.replicators.filter((one) => one.peer !== id);
+    this.replicators = [...others, new Replicator(id, this)].sort((a, b) => a.peer - b.peer);
+    this.tracker.forget(id);
+    this.rounds.grace(id, this.state.nowMs);
+  }
+
+  /** The configuration that entry `index` brought is in force from now on. */
+  private followConfiguration(index: number): void {
+    const { state } = this;
+    const present = members(state.configuration);
+    for (const { peer } of this.replicators) {
+      if (present.includes(peer) || this.farewells.has(peer)) continue;
+      this.farewells.set(peer, { index, deadlineMs: state.nowMs + state.limits.farewellMs });
+      this.tracker.forget(peer);
+      this.rounds.forget(peer);
+    }
+    for (const id of present) {
+      if (this.replicator(id) === undefined || this.farewells.has(id)) this.startReplication(id);
+    }
+    this.tracker.setVoters(state.configuration.voters);
+  }
+
+  private endFarewells(): void {
+    for (const [id, { index, deadlineMs }] of this.farewells) {
+      const replicator = this.replicator(id);
+      if (replicator !== undefined && !replicator.knows(index) && this.nowMs < deadlineMs) continue;
+      this.farewells.delete(id);
+      this.rounds.forget(id);
+      this.replicators = this.replicators.filter((one) => one.peer !== id);
+    }
+  }
+}

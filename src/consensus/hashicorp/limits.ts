@@ -1,0 +1,74 @@
+import type { EngineSettings } from '../contract.ts';
+
+/** Every bound of this engine, in one place. Settings that users choose are in EngineSettings. */
+
+/** Messages that may be unanswered in one follower's pipeline. */
+export const PIPELINE_MESSAGES_MAX = 1024;
+/** Bytes of entries that may be unanswered in one follower's pipeline. */
+export const PIPELINE_BYTES_MAX = 16 * 1024 * 1024;
+/** Messages that one turn sends to one follower, so that a follower far behind does not hold up the turn. */
+export const MESSAGES_PER_TURN_MAX = 32;
+/** The first wait after an append failed, ms; it doubles with every further failure up to an election timeout. */
+export const FAILURE_WAIT_MS = 10;
+/** Bytes of a snapshot in one message: small, so that heartbeats pass between two of them. */
+export const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
+/** Entries and bytes that a leader appends beyond the commit index before proposals have to wait. */
+export const UNCOMMITTED_ENTRIES_MAX = 131_072;
+export const UNCOMMITTED_BYTES_MAX = 256 * 1024 * 1024;
+/** Commands that may wait in the apply queue; what comes on top is rejected as `overloaded`. */
+export const QUEUED_COMMANDS_MAX = 131_072;
+/** Reads that may wait for a proof of leadership; what comes on top is rejected as `overloaded`. */
+export const PENDING_READS_MAX = 131_072;
+/** Bytes of committed entries read back from storage in one turn. */
+export const COMMITTED_BYTES_PER_TURN = 8 * 1024 * 1024;
+/**
+ * A leader whose own disk has not finished a write for this many election timeouts steps down, however healthy its
+ * heartbeats are; and a server whose disk stalls that long does not ask for votes.
+ */
+export const DISK_STALL_ELECTION_TIMEOUTS = 2;
+/** How long after its removal is committed a server is still told of it, in election timeouts. */
+export const FAREWELL_ELECTION_TIMEOUTS = 2;
+
+/** EngineSettings as this engine applies them, with what follows from them. Times are ms. */
+export interface Limits {
+  readonly electionTimeoutMs: number;
+  readonly heartbeatMs: number;
+  /** A leader without an answer to a heartbeat sent this long ago, from a majority, steps down. */
+  readonly leaseMs: number;
+  /** How long a follower may lack news of a commit when no entries flow. */
+  readonly commitTimeoutMs: number;
+  /** An append unanswered this long has failed. */
+  readonly responseTimeoutMs: number;
+  /** A proposal that found no place in the log for this long is rejected as `timeout`. */
+  readonly enqueueTimeoutMs: number;
+  readonly transferTimeoutMs: number;
+  readonly diskStallMs: number;
+  readonly farewellMs: number;
+  readonly batch: boolean;
+  readonly entriesPerMessage: number;
+  /** Entries that may be unanswered by one follower. */
+  readonly windowEntries: number;
+  readonly messageBytes: number;
+  readonly snapshotChunkBytes: number;
+}
+
+export function limitsOf(settings: EngineSettings): Limits {
+  const { electionTimeoutMs, heartbeatMs, batch, maxMessageBytes } = settings;
+  const entriesPerMessage = batch ? Math.max(1, settings.entriesPerMessage) : 1;
+  return {
+    electionTimeoutMs,
+    heartbeatMs,
+    leaseMs: electionTimeoutMs,
+    commitTimeoutMs: heartbeatMs,
+    responseTimeoutMs: electionTimeoutMs,
+    enqueueTimeoutMs: electionTimeoutMs,
+    transferTimeoutMs: electionTimeoutMs,
+    diskStallMs: DISK_STALL_ELECTION_TIMEOUTS * electionTimeoutMs,
+    farewellMs: FAREWELL_ELECTION_TIMEOUTS * electionTimeoutMs,
+    batch,
+    entriesPerMessage,
+    windowEntries: entriesPerMessage * Math.max(1, settings.catchUpMultiplier),
+    messageBytes: maxMessageBytes,
+    snapshotChunkBytes: Math.max(1, Math.min(SNAPSHOT_CHUNK_BYTES, maxMessageBytes)),
+  };
+}

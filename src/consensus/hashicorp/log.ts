@@ -1,0 +1,161 @@
+import type { LogReader, Snapshot } from '../contract.ts';
+import { type Entry, isConfigurationType } from '../entry.ts';
+import { recordSize } from '../entryCodec.ts';
+
+/** Pruned entries are let go in lots of this many, so that a busy log is not copied every turn. */
+const PRUNE_LOT = 512;
+
+/** What of the log has to be persisted next, in the order of PersistBatch. */
+export interface LogWrite {
+  readonly snapshot: Snapshot | undefined;
+  readonly truncateFrom: number | undefined;
+  readonly entries: readonly Entry[];
+}
+
+/**
+ * The log as the engine sees it: the host's stored log, and over it a tail of entries still in memory. The tail holds
+ * everything not yet handed to the host (which the stored log cannot show) and not yet committed (which is wanted again
+ * soon), as the very objects that went to the disk and to the followers.
+ */
+export class RaftLog {
+  private readonly reader: LogReader;
+  /** Entries tailStart … lastIndex. Everything below tailStart is in the stored log. */
+  private tail: Entry[] = [];
+  private tailStart: number;
+  private last: number;
+  private lastTermValue: number;
+  /** Entries up to here were handed to the host. */
+  private handed: number;
+  private cutFrom: number | undefined;
+  private snapshotToHand: Snapshot | undefined;
+  /** The point that an installed snapshot set, until the stored log shows it. */
+  private baseIndex = 0;
+  private baseTerm = 0;
+
+  constructor(reader: LogReader) {
+    this.reader = reader;
+    this.last = reader.lastIndex;
+    this.handed = this.last;
+    this.tailStart = this.last + 1;
+    this.lastTermValue = reader.term(this.last) ?? 0;
+  }
+
+  get lastIndex(): number {
+    return this.last;
+  }
+
+  get lastTerm(): number {
+    return this.lastTermValue;
+  }
+
+  /** The first index whose entry can still be read; the term is known one below it. */
+  get firstIndex(): number {
+    return Math.max(this.baseIndex + 1, this.reader.firstIndex);
+  }
+
+  /** The term at `index`, undefined where it is compacted or beyond the end. */
+  term(index: number): number | undefined {
+    if (index === this.last) return this.lastTermValue;
+    if (index > this.last || index < this.baseIndex) return undefined;
+    if (index >= this.tailStart) return this.tail[index - this.tailStart]!.term;
+    if (index === this.baseIndex && this.baseIndex > 0) return this.baseTerm;
+    return this.reader.term(index);
+  }
+
+  append(entries: readonly Entry[]): void {
+    const newest = entries[entries.length - 1];
+    if (newest === undefined) return;
+    if (entries[0]!.index !== this.last + 1) {
+      throw new RangeError(`append at ${entries[0]!.index} to a log that ends at ${this.last}`);
+    }
+    for (const entry of entries) this.tail.push(entry);
+    this.last = newest.index;
+    this.lastTermValue = newest.term;
+  }
+
+  /** Drops `index` and all after it. */
+  truncateFrom(index: number): void {
+    const lastTerm = this.term(index - 1) ?? 0;
+    if (index > this.tailStart) this.tail.length = index - this.tailStart;
+    else {
+      this.tail = [];
+      this.tailStart = index;
+    }
+    if (index <= this.handed) {
+      this.cutFrom = Math.min(this.cutFrom ?? index, index);
+      this.handed = index - 1;
+    }
+    this.last = index - 1;
+    this.lastTermValue = lastTerm;
+  }
+
+  /** The snapshot takes the place of the whole log. */
+  restore(snapshot: Snapshot): void {
+    this.tail = [];
+    this.tailStart = snapshot.index + 1;
+    this.last = snapshot.index;
+    this.lastTermValue = snapshot.term;
+    this.handed = snapshot.index;
+    this.cutFrom = undefined;
+    this.snapshotToHand = snapshot;
+    this.baseIndex = snapshot.index;
+    this.baseTerm = snapshot.term;
+  }
+
+  /** Entries `from` to at most `to`: at least one, then as many as fit in `maxBytes`. `from` must be in the log. */
+  entries(from: number, to: number, maxBytes: number): Entry[] {
+    if (from < this.tailStart) return this.reader.entries(from, Math.min(to, this.tailStart - 1), maxBytes);
+    const start = from - this.tailStart;
+    const limit = Math.min(to, this.last) - this.tailStart + 1;
+    let bytes = 0;
+    let end = start;
+    while (end < limit) {
+      bytes += recordSize(this.tail[end]!);
+      if (bytes > maxBytes && end > start) break;
+      end++;
+    }
+    return this.tail.slice(start, end);
+  }
+
+  /** Whether `index` can be read without asking the stored log. */
+  inMemory(index: number): boolean {
+    return index >= this.tailStart && index <= this.last;
+  }
+
+  /** The entry at `index` if it is in memory. */
+  recent(index: number): Entry | undefined {
+    return this.inMemory(index) ? this.tail[index - this.tailStart] : undefined;
+  }
+
+  /** The latest stored snapshot. */
+  snapshot(): Snapshot | undefined {
+    return this.snapshotToHand ?? this.reader.snapshot();
+  }
+
+  /** The membership entries of the stored log. */
+  storedConfigurationEntries(): readonly Entry[] {
+    return this.reader.configurationEntries().filter((entry) => isConfigurationType(entry.type));
+  }
+
+  /** What has to be persisted since the last call. */
+  takeWrite(): LogWrite | undefined {
+    if (this.handed === this.last && this.cutFrom === undefined && this.snapshotToHand === undefined) return undefined;
+    const write: LogWrite = {
+      snapshot: this.snapshotToHand,
+      truncateFrom: this.cutFrom,
+      entries: this.tail.slice(this.handed + 1 - this.tailStart),
+    };
+    this.handed = this.last;
+    this.cutFrom = undefined;
+    this.snapshotToHand = undefined;
+    return write;
+  }
+
+  /** Entries up to `index` are not wanted soon. Those that the host has not been handed stay. Call before `takeWrite`. */
+  prune(index: number): void {
+    const count = Math.min(index, this.handed) + 1 - this.tailStart;
+    if (count <= 0 || (count < PRUNE_LOT && count < this.tail.length)) return;
+    this.tail = this.tail.slice(count);
+    this.tailStart += count;
+  }
+}

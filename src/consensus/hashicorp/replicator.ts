@@ -1,0 +1,334 @@
+import type { EngineEvent, NodeId, Snapshot } from '../contract.ts';
+import { recordSize } from '../entryCodec.ts';
+import {
+  FAILURE_WAIT_MS,
+  type Limits,
+  MESSAGES_PER_TURN_MAX,
+  PIPELINE_BYTES_MAX,
+  PIPELINE_MESSAGES_MAX,
+} from './limits.ts';
+import type { RaftLog } from './log.ts';
+import type { AppendReply, HashicorpMessage, SnapshotReply } from './messages.ts';
+
+/** What replicators share: their leader's view of the world. */
+export interface ReplicationSource {
+  readonly term: number;
+  readonly nowMs: number;
+  readonly commitIndex: number;
+  /** The latest round of heartbeats. */
+  readonly round: number;
+  readonly log: RaftLog;
+  readonly limits: Limits;
+  send(to: NodeId, message: HashicorpMessage): void;
+  event(event: EngineEvent): void;
+}
+
+interface Inflight {
+  readonly seq: number;
+  readonly prevIndex: number;
+  readonly lastIndex: number;
+  readonly bytes: number;
+  readonly commit: number;
+  readonly sentMs: number;
+  /** The latest round of heartbeats when it was sent. */
+  readonly round: number;
+}
+
+interface SnapshotTransfer {
+  readonly snapshot: Snapshot;
+  /** Bytes that the follower said it has. */
+  received: number;
+  /** The chunk under way, or 0. */
+  seq: number;
+  sentMs: number;
+}
+
+/**
+ * Brings one follower's log to where the leader's is. It begins by *request and response*: one append at a time, with
+ * `nextIndex` walking back until one is accepted. From the first success it is a *pipeline*: appends follow each other
+ * without waiting, within a window. A follower behind the compaction point gets the *snapshot*, chunk by chunk. Whatever
+ * goes wrong leads back to request and response, after a wait that grows with every failure in a row.
+ */
+export class Replicator {
+  readonly peer: NodeId;
+  private readonly source: ReplicationSource;
+  private mode: 'probe' | 'pipeline' | 'snapshot' = 'probe';
+  private next: number;
+  private match = 0;
+  private seq = 0;
+  private inflight: Inflight[] = [];
+  private inflightBytes = 0;
+  private transfer: SnapshotTransfer | undefined;
+  private failures = 0;
+  private retryAtMs = 0;
+  /** When the peer last said anything, ms; -1: never. */
+  private heardMs = -1;
+  /** The commit index that the last append carried, and when it went. */
+  private toldCommit = 0;
+  private lastSendMs = 0;
+  /** The commit index that the last answered append carried. */
+  private knownCommit = 0;
+  /** The leader's last index when this follower was found to be behind; 0: it keeps up. */
+  private behindUntil = 0;
+
+  constructor(peer: NodeId, source: ReplicationSource) {
+    this.peer = peer;
+    this.source = source;
+    this.next = source.log.lastIndex + 1;
+  }
+
+  /** The follower holds everything up to here durably. */
+  get matchIndex(): number {
+    return this.match;
+  }
+
+  get nextIndex(): number {
+    return this.next;
+  }
+
+  get lastHeardMs(): number {
+    return this.heardMs < 0 ? -1 : this.source.nowMs - this.heardMs;
+  }
+
+  /**
+   * For people: `probe`, `pipeline` and `snapshot` are healthy; `stuck`: heartbeats are answered, appends are not;
+   * `unreachable`: nothing is answered.
+   */
+  get state(): string {
+    if (this.failures === 0) return this.mode;
+    return this.silent ? 'unreachable' : 'stuck';
+  }
+
+  /** The follower's answers show that it holds entry `index` and knows that it is committed. */
+  knows(index: number): boolean {
+    return this.match >= index && this.knownCommit >= index;
+  }
+
+  /** Sends whatever may go now; with `tellCommit`, a commit index that is news goes at once instead of within a commit timeout. */
+  pump(tellCommit = false): void {
+    const { nowMs, log } = this.source;
+    if (nowMs < this.retryAtMs) return;
+    if (this.mode === 'snapshot') this.pumpSnapshot();
+    else if (this.mode === 'probe') {
+      if (this.inflight.length === 0) this.sendAppend();
+    } else {
+      for (let sent = 0; sent < MESSAGES_PER_TURN_MAX; sent++) {
+        if (this.next > log.lastIndex || !this.windowOpen() || this.mode !== 'pipeline') break;
+        this.sendAppend();
+      }
+      if (this.commitIsNews(tellCommit)) this.sendAppend();
+    }
+  }
+
+  /** Time passed: an append or chunk that stayed unanswered for too long has failed. */
+  tick(): void {
+    const deadline = this.source.nowMs - this.source.limits.responseTimeoutMs;
+    const oldest = this.inflight[0];
+    if (oldest !== undefined && oldest.sentMs <= deadline) this.failed();
+    else if (this.transfer !== undefined && this.transfer.seq !== 0 && this.transfer.sentMs <= deadline) {
+      this.transfer.seq = 0;
+      this.backOff();
+    }
+  }
+
+  /** Returns whether `matchIndex` moved. */
+  appendReplied(reply: AppendReply): boolean {
+    this.heard();
+    return reply.ok ? this.appendAccepted(reply) : this.appendRefused(reply);
+  }
+
+  /**
+   * An answer to a heartbeat of `round`. It shows that the peer is there; and, since a heartbeat that left after an append
+   * normally arrives after it, a last index below that append's says that the append was lost.
+   */
+  heartbeatAnswered(round: number, lastIndex: number): void {
+    const wasSilent = this.silent;
+    this.heard();
+    if (wasSilent && this.failures > 0) this.retryAtMs = 0;
+    const oldest = this.inflight[0];
+    if (oldest !== undefined && oldest.round < round && lastIndex < oldest.lastIndex) this.probeFrom(lastIndex + 1);
+  }
+
+  /** Returns whether `matchIndex` moved. */
+  snapshotReplied(reply: SnapshotReply): boolean {
+    this.heard();
+    const transfer = this.transfer;
+    if (transfer === undefined || reply.seq !== transfer.seq || reply.index !== transfer.snapshot.index) return false;
+    this.failures = 0;
+    transfer.seq = 0;
+    if (!reply.installed) {
+      transfer.received = Math.min(reply.received, transfer.snapshot.data.length);
+      return false;
+    }
+    this.transfer = undefined;
+    this.mode = 'probe';
+    return this.matched(reply.index);
+  }
+
+  private get silent(): boolean {
+    return this.heardMs < 0 || this.source.nowMs - this.heardMs >= this.source.limits.electionTimeoutMs;
+  }
+
+  private heard(): void {
+    this.heardMs = this.source.nowMs;
+  }
+
+  private appendAccepted(reply: AppendReply): boolean {
+    if (reply.index > this.source.log.lastIndex) return false;
+    const answered = this.inflight.findIndex((one) => one.seq > reply.seq);
+    const done = answered < 0 ? this.inflight.length : answered;
+    for (let i = 0; i < done; i++) this.inflightBytes -= this.inflight[i]!.bytes;
+    if (done > 0) {
+      this.knownCommit = this.inflight[done - 1]!.commit;
+      this.inflight.splice(0, done);
+      this.failures = 0;
+      this.retryAtMs = 0;
+      if (this.mode === 'probe') {
+        this.mode = 'pipeline';
+        this.source.event('startreplicate');
+      }
+    }
+    return this.matched(reply.index);
+  }
+
+  private matched(index: number): boolean {
+    this.next = Math.max(this.next, index + 1);
+    if (index <= this.match) return false;
+    this.match = index;
+    if (this.mode === 'snapshot' && index + 1 >= this.source.log.firstIndex) {
+      this.transfer = undefined;
+      this.mode = 'probe';
+    }
+    if (this.behindUntil > 0 && index >= this.behindUntil) {
+      this.behindUntil = 0;
+      this.source.event('caughtup');
+    }
+    return true;
+  }
+
+  private appendRefused(reply: AppendReply): boolean {
+    const refused = this.inflight.find((one) => one.seq === reply.seq);
+    if (refused === undefined) return false;
+    const hint = Math.min(reply.index, refused.prevIndex - 1);
+    const before = this.match;
+    // An append right after what the follower said it holds, refused while it was the only one under way: the follower
+    // has lost its log, and what it once held no longer counts.
+    if (this.mode === 'probe' && refused.prevIndex <= this.match) this.match = Math.max(0, hint);
+    this.probeFrom(hint + 1);
+    return this.match !== before;
+  }
+
+  /** Back to request and response. */
+  private probeFrom(index: number): void {
+    this.inflight = [];
+    this.inflightBytes = 0;
+    this.mode = 'probe';
+    this.next = Math.max(this.match + 1, Math.min(index, this.source.log.lastIndex + 1));
+    this.fallBehind();
+  }
+
+  private fallBehind(): void {
+    if (this.behindUntil > 0 || this.next > this.source.log.lastIndex) return;
+    this.behindUntil = this.source.log.lastIndex;
+    this.source.event('catchup');
+  }
+
+  private failed(): void {
+    this.probeFrom(this.inflight[0]!.prevIndex + 1);
+    this.backOff();
+  }
+
+  private backOff(): void {
+    this.failures++;
+    const waitMs = FAILURE_WAIT_MS * 2 ** Math.min(this.failures - 1, 20);
+    this.retryAtMs = this.source.nowMs + Math.min(waitMs, this.source.limits.electionTimeoutMs);
+  }
+
+  private windowOpen(): boolean {
+    const { limits } = this.source;
+    const oldest = this.inflight[0];
+    if (oldest === undefined) return true;
+    return (
+      this.inflight.length < PIPELINE_MESSAGES_MAX &&
+      this.inflightBytes < PIPELINE_BYTES_MAX &&
+      this.next - oldest.prevIndex + limits.entriesPerMessage - 1 <= limits.windowEntries
+    );
+  }
+
+  private commitIsNews(atOnce: boolean): boolean {
+    const { commitIndex, nowMs, limits, log } = this.source;
+    return (
+      this.mode === 'pipeline' &&
+      this.next > log.lastIndex &&
+      this.toldCommit < commitIndex &&
+      (atOnce || nowMs - this.lastSendMs >= limits.commitTimeoutMs) &&
+      this.inflight.length < PIPELINE_MESSAGES_MAX
+    );
+  }
+
+  private sendAppend(): void {
+    const { log, limits, nowMs, term, commitIndex, round } = this.source;
+    const prevIndex = this.next - 1;
+    const prevTerm = log.term(prevIndex);
+    if (prevTerm === undefined || this.next < log.firstIndex) {
+      this.beginSnapshot();
+      return;
+    }
+    const upTo = Math.min(log.lastIndex, prevIndex + limits.entriesPerMessage);
+    const entries = upTo > prevIndex ? log.entries(this.next, upTo, limits.messageBytes) : [];
+    let bytes = 0;
+    for (const entry of entries) bytes += recordSize(entry);
+    const lastIndex = prevIndex + entries.length;
+    this.seq++;
+    this.inflight.push({ seq: this.seq, prevIndex, lastIndex, bytes, commit: commitIndex, sentMs: nowMs, round });
+    this.inflightBytes += bytes;
+    this.toldCommit = commitIndex;
+    this.lastSendMs = nowMs;
+    if (this.mode === 'pipeline') this.next = lastIndex + 1;
+    this.source.send(this.peer, {
+      type: 'append',
+      term,
+      seq: this.seq,
+      prevIndex,
+      prevTerm,
+      commit: commitIndex,
+      entries,
+    });
+  }
+
+  private beginSnapshot(): void {
+    this.inflight = [];
+    this.inflightBytes = 0;
+    const snapshot = this.source.log.snapshot();
+    if (snapshot === undefined || snapshot.index < this.next - 1) {
+      this.backOff();
+      return;
+    }
+    this.mode = 'snapshot';
+    this.transfer = { snapshot, received: 0, seq: 0, sentMs: 0 };
+    this.fallBehind();
+    this.pumpSnapshot();
+  }
+
+  /** One chunk at a time: between two of them heartbeats and other followers' appends pass. */
+  private pumpSnapshot(): void {
+    const transfer = this.transfer!;
+    if (transfer.seq !== 0) return;
+    const { limits, nowMs, term } = this.source;
+    const { snapshot, received } = transfer;
+    this.seq++;
+    transfer.seq = this.seq;
+    transfer.sentMs = nowMs;
+    this.source.send(this.peer, {
+      type: 'snapshot',
+      term,
+      seq: this.seq,
+      index: snapshot.index,
+      snapshotTerm: snapshot.term,
+      configuration: snapshot.configuration,
+      offset: received,
+      total: snapshot.data.length,
+      data: snapshot.data.subarray(received, received + limits.snapshotChunkBytes),
+    });
+  }
+}

@@ -1,0 +1,200 @@
+import {
+  type Configuration,
+  type EngineInit,
+  type HardState,
+  type NodeId,
+  type PersistBatch,
+  Role,
+  type Snapshot,
+  simpleConfiguration,
+} from '../contract.ts';
+import { type Entry, isConfigurationType } from '../entry.ts';
+import { decodeConfiguration } from './configuration.ts';
+import { ConfigurationHistory } from './configurationHistory.ts';
+import { Delivery } from './delivery.ts';
+import { type Limits, limitsOf } from './limits.ts';
+import { RaftLog } from './log.ts';
+import type { HashicorpMessage } from './messages.ts';
+import { Outbox } from './outbox.ts';
+import { PendingWrites } from './pendingWrites.ts';
+import { Requests } from './requests.ts';
+
+/** What a server is in every role: its term and vote, its log and how far that is committed, its timers. */
+export class ServerState {
+  readonly id: NodeId;
+  readonly limits: Limits;
+  readonly log: RaftLog;
+  readonly configurations: ConfigurationHistory;
+  readonly writes: PendingWrites;
+  readonly outbox = new Outbox();
+  readonly requests: Requests;
+  readonly delivery: Delivery;
+  nowMs: number;
+  term: number;
+  /** Whom this server voted for in `term`; 0: nobody. */
+  vote: NodeId;
+  role: Role = Role.Follower;
+  leader: NodeId = 0;
+  /** When a leader was last heard from, ms. */
+  leaderHeardMs = Number.NEGATIVE_INFINITY;
+  electionDueMs = 0;
+  commitIndex: number;
+  appliedIndex: number;
+  private readonly random: () => number;
+  /** Term, vote and commit index as last handed to storage. */
+  private stored: HardState;
+
+  constructor(init: EngineInit) {
+    this.id = init.id;
+    this.limits = limitsOf(init.settings);
+    this.random = init.random;
+    this.nowMs = init.nowMs;
+    this.term = init.hardState.term;
+    this.vote = init.hardState.vote;
+    this.stored = init.hardState;
+    this.log = new RaftLog(init.log);
+    this.configurations = initialConfigurations(init, this.log);
+    this.writes = new PendingWrites(this.log.lastIndex, this.term);
+    this.requests = new Requests(this.outbox);
+    this.delivery = new Delivery(init.appliedIndex);
+    this.appliedIndex = init.appliedIndex;
+    const known = Math.min(init.hardState.commit, this.log.lastIndex);
+    this.commitIndex = Math.max(known, this.log.firstIndex - 1, init.appliedIndex);
+    this.resetElectionTimer();
+    this.refreshRole();
+  }
+
+  /** The configuration in force: the latest in the log, committed or not. */
+  get configuration(): Configuration {
+    return this.configurations.latest.configuration;
+  }
+
+  get isVoter(): boolean {
+    return this.configuration.voters.includes(this.id);
+  }
+
+  /** The disk has owed an answer for longer than this engine lets a leader or candidate wait. */
+  get diskStalled(): boolean {
+    return this.writes.stalledMs(this.nowMs) > this.limits.diskStallMs;
+  }
+
+  /** Uniform in [1, 2) election timeouts from now (Raft §5.2). */
+  resetElectionTimer(): void {
+    this.electionDueMs = this.nowMs + this.limits.electionTimeoutMs * (1 + this.random());
+  }
+
+  /** A follower's role: whether it may become leader depends on the configuration. */
+  refreshRole(): void {
+    if (this.role === Role.Leader) return;
+    if (!this.isVoter) this.role = Role.Passive;
+    else if (this.role === Role.Passive) this.role = Role.Follower;
+  }
+
+  enterTerm(term: number, vote: NodeId): void {
+    this.term = term;
+    this.vote = vote;
+  }
+
+  /** Says `message`, which reveals the current term but promises nothing else: at once if the term is on disk. */
+  reply(to: NodeId, message: HashicorpMessage): void {
+    if (this.writes.durableTerm === this.term) this.outbox.send(to, message);
+    else this.outbox.sendAfterPersist(to, message);
+  }
+
+  /** Whether a log that ends with (`lastTerm`, `lastIndex`) is at least as up to date as this one (Raft §5.4.1). */
+  isUpToDate(lastTerm: number, lastIndex: number): boolean {
+    if (lastTerm !== this.log.lastTerm) return lastTerm > this.log.lastTerm;
+    return lastIndex >= this.log.lastIndex;
+  }
+
+  /** Appends; `configurations` are those of the membership entries among `entries`, in order. */
+  append(entries: readonly Entry[], configurations: readonly Configuration[] = []): void {
+    this.log.append(entries);
+    if (configurations.length === 0) return;
+    let next = 0;
+    for (const entry of entries) {
+      if (isConfigurationType(entry.type)) this.configurations.append(entry.index, configurations[next++]!);
+    }
+    this.refreshRole();
+  }
+
+  truncateFrom(index: number): void {
+    this.log.truncateFrom(index);
+    this.writes.truncateFrom(index);
+    this.configurations.truncateFrom(index);
+    this.refreshRole();
+  }
+
+  /** The leader's snapshot takes the place of the log and of the state machine. */
+  install(snapshot: Snapshot): void {
+    const { index, configuration } = snapshot;
+    const before = this.configuration;
+    this.log.restore(snapshot);
+    this.writes.truncateFrom(1);
+    this.configurations.restart({ index, configuration });
+    this.requests.forgetUpTo(index);
+    this.delivery.install(snapshot);
+    this.commitIndex = index;
+    this.outbox.event('applyconfiguration');
+    this.noticeOwnRemoval(before, configuration);
+    this.refreshRole();
+  }
+
+  /** Everything up to `index` is committed. */
+  commitTo(index: number): void {
+    if (index <= this.commitIndex) return;
+    const before = this.commitIndex;
+    this.commitIndex = index;
+    let previous = this.configurations.at(before).configuration;
+    for (const { configuration } of this.configurations.between(before, index)) {
+      this.outbox.event('applyconfiguration');
+      this.noticeOwnRemoval(previous, configuration);
+      previous = configuration;
+    }
+    this.requests.commit(index, this.appliedIndex, this.log, this.leader);
+  }
+
+  takePersist(): PersistBatch | undefined {
+    const write = this.log.takeWrite();
+    const promised = this.term !== this.stored.term || this.vote !== this.stored.vote;
+    if (write === undefined && !promised) return undefined;
+    const hardState =
+      promised || this.commitIndex !== this.stored.commit
+        ? { term: this.term, vote: this.vote, commit: this.commitIndex }
+        : undefined;
+    if (hardState !== undefined) this.stored = hardState;
+    const mark = this.writes.handOver(this.log.lastIndex, this.term, this.nowMs);
+    return {
+      mark,
+      snapshot: write?.snapshot,
+      truncateFrom: write?.truncateFrom,
+      entries: write?.entries ?? [],
+      hardState,
+      mustSync: true,
+    };
+  }
+
+  private noticeOwnRemoval(before: Configuration, after: Configuration): void {
+    if (!isMember(before, this.id) || isMember(after, this.id)) return;
+    this.outbox.event('removed');
+    this.outbox.event('terminated');
+  }
+}
+
+function isMember(configuration: Configuration, id: NodeId): boolean {
+  return configuration.voters.includes(id) || configuration.learners.includes(id);
+}
+
+/** Storage's own configuration, or the bootstrap one in a server that is new; then what the log says. */
+function initialConfigurations(init: EngineInit, log: RaftLog): ConfigurationHistory {
+  const snapshot = init.log.snapshot();
+  const history = new ConfigurationHistory(
+    snapshot === undefined
+      ? { index: 0, configuration: simpleConfiguration(init.bootstrap) }
+      : { index: snapshot.index, configuration: snapshot.configuration },
+  );
+  for (const entry of log.storedConfigurationEntries()) {
+    if (entry.index > history.latest.index) history.append(entry.index, decodeConfiguration(entry.data));
+  }
+  return history;
+}
