@@ -1,51 +1,10 @@
-/**
- * `npm run conformance -- <kind> <folder>`: runs cases that other systems produced against this code.
- *
- * Progress and reasons go to stderr, one line a case to stdout, and the last line is `N passed, N failed`. Exits 1 if
- * a case failed, if there was none, or if the arguments make no sense.
- */
-import { stat } from 'node:fs/promises';
+/** The process behind `npm run conformance`. */
+import { dispatch } from './dispatch.ts';
 
-/** What running one folder's cases came to. A kind's module exports `run(folder): Promise<ConformanceResult>`. */
-export interface ConformanceResult {
-  readonly passed: number;
-  readonly failed: number;
-}
-
-interface ConformanceModule {
-  run(folder: string): Promise<ConformanceResult>;
-}
-
-/** A kind is one line here; its module is loaded only when asked for. */
-const kinds: Readonly<Record<string, () => Promise<ConformanceModule>>> = {
-  porcupine: () => import('./porcupine.ts'),
-};
-
-const USAGE = `usage: npm run conformance -- <${Object.keys(kinds).join('|')}> <folder>`;
-
-/** Returns the exit code. */
-async function main(args: readonly string[]): Promise<number> {
-  const [kind, folder, ...rest] = args;
-  if (kind === undefined || folder === undefined) return refuse('a kind and a folder are needed');
-  if (rest.length > 0) return refuse(`unexpected argument ${JSON.stringify(rest[0])}`);
-  const load = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
-  if (load === undefined) return refuse(`unknown kind ${JSON.stringify(kind)}`);
-  const status = await stat(folder).catch(() => undefined);
-  if (status === undefined) return refuse(`no such folder: ${folder}`);
-  if (!status.isDirectory()) return refuse(`not a folder: ${folder}`);
-  const module = await load();
-  const { passed, failed } = await module.run(folder);
-  console.log(`${passed} passed, ${failed} failed`);
-  return failed > 0 || passed === 0 ? 1 : 0;
-}
-
-function refuse(reason: string): number {
-  console.error(`conformance: ${reason}\n${USAGE}`);
-  return 1;
-}
+export type { ConformanceResult } from './dispatch.ts';
 
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await dispatch(process.argv.slice(2));
 } catch (error) {
   console.error(`conformance: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

@@ -12,7 +12,7 @@ import { parseAppendLog } from '../checker/formats/appendLog.ts';
 import { parseJepsenLog } from '../checker/formats/jepsenLog.ts';
 import { appendStoreModel } from '../checker/models/appendStore.ts';
 import { registerModel } from '../checker/models/register.ts';
-import type { ConformanceResult } from './main.ts';
+import type { ConformanceResult } from './dispatch.ts';
 
 const HISTORY_MS_MAX = 60_000;
 

@@ -157,3 +157,10 @@ export function columnPositions(
   }
   return positions;
 }
+
+/** Long values differ at either end as often as not, so the middle gives way. */
+export function shortenMiddle(text: string, lengthMax: number): string {
+  if (text.length <= lengthMax) return text;
+  const head = lengthMax >> 1;
+  return `${text.slice(0, head)}…${text.slice(text.length - (lengthMax - head - 1))}`;
+}

@@ -1,5 +1,5 @@
 /** A history as an SVG image: one row a client, time to the right, the longest linearizable prefix numbered. */
-import { type Bar, columnPositions, type Diagram, type Step } from './diagram.ts';
+import { type Bar, columnPositions, type Diagram, type Step, shortenMiddle } from './diagram.ts';
 
 const FONT = 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace';
 const FONT_SIZE = 13;
@@ -41,6 +41,7 @@ interface Frame {
 export function renderSvg(diagram: Diagram): string {
   const frame = frameOf(diagram);
   const { width, height } = frame;
+  const points = pointsOf(diagram, frame);
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`,
     ` font-family="${escapeXml(FONT)}" font-size="${FONT_SIZE}">`,
@@ -48,9 +49,10 @@ export function renderSvg(diagram: Diagram): string {
     `<rect width="100%" height="100%" fill="#ffffff"/>`,
     title(diagram),
     ...diagram.lanes.map(({ client }, index) => laneBackground(client, index, frame)),
+    drawPath(points),
     ...diagram.lanes.flatMap(({ bars }, index) => bars.map((bar) => drawBar(bar, index, frame))),
-    drawOrder(diagram, frame),
-    legend(diagram, frame),
+    ...points.map(drawBadge),
+    legend(frame),
     '</svg>\n',
   ];
   return parts.join('\n');
@@ -86,11 +88,12 @@ function defs(): string {
 function titleLines({ key, steps, stuck, initialState }: Diagram): [string, string] {
   if (stuck.length === 0) return [`key ${JSON.stringify(key)}: linearizable`, 'every operation is placed'];
   const value = shorten(steps.at(-1)?.stateAfter ?? initialState);
-  const left = stuck.length === 1 ? 'the operation marked ✗' : `the ${stuck.length} operations marked ✗`;
+  const left =
+    stuck.length === 1 ? 'the operation marked ✗ cannot follow' : `the ${stuck.length} marked ✗ cannot all follow`;
   const placed = steps.length === 1 ? '1 operation' : `${steps.length} operations`;
   return [
     `key ${JSON.stringify(key)}: not linearizable`,
-    `at most ${placed} can be put in order; then the value is ${value}, and ${left} cannot all follow`,
+    `at most ${placed} can be put in order; then the value is ${value}, and ${left}`,
   ];
 }
 
@@ -145,23 +148,34 @@ function barLabel(bar: Bar): string {
   return `${nameOfLook(bar) === 'stuck' ? '✗ ' : ''}${shorten(bar.label)}`;
 }
 
-/** A numbered badge on each placed operation's bar, at a time at which it may have taken effect, joined in order. */
-function drawOrder(diagram: Diagram, frame: Frame): string {
+/** Where a placed operation may have taken effect. */
+interface Point {
+  readonly step: Step;
+  readonly x: number;
+  /** The middle of the badge, on the upper edge of the bar. */
+  readonly y: number;
+}
+
+function pointsOf(diagram: Diagram, frame: Frame): Point[] {
   const laneOf = new Map(diagram.lanes.flatMap(({ bars }, index) => bars.map((bar) => [bar, index] as const)));
-  const points = diagram.steps.map((step) => ({
-    step,
-    x: pointX(step, frame),
-    y: barTop(laneOf.get(step.bar)!) - 2,
-  }));
-  const line = points.map(({ x, y }) => `${x},${y}`).join(' ');
-  const badges = points.map(
-    ({ step, x, y }) =>
-      `<g><title>${escapeXml(`step ${step.bar.step}: ${step.bar.label}, after which the value is ${step.stateAfter}`)}</title>` +
-      `<line x1="${x}" y1="${y}" x2="${x}" y2="${y + BAR_HEIGHT + 2}" stroke="${ORDER}" stroke-opacity="0.35"/>` +
-      `<circle cx="${x}" cy="${y}" r="${BADGE_RADIUS}" fill="${ORDER}" stroke="#ffffff" stroke-width="1.5"/>` +
-      `<text x="${x}" y="${y + 4}" fill="#ffffff" font-size="11" font-weight="600" text-anchor="middle">${step.bar.step}</text></g>`,
+  return diagram.steps.map((step) => ({ step, x: pointX(step, frame), y: barTop(laneOf.get(step.bar)!) - 2 }));
+}
+
+/** Lies under the bars, so that labels stay readable. */
+function drawPath(points: readonly Point[]): string {
+  const corners = points.map(({ x, y }) => `${x},${y}`).join(' ');
+  return `<polyline points="${corners}" fill="none" stroke="${ORDER}" stroke-opacity="0.55" stroke-width="1.5" stroke-dasharray="2 3"/>`;
+}
+
+function drawBadge({ step: { bar, stateAfter }, x, y }: Point): string {
+  const details = `step ${bar.step}: ${bar.label}, after which the value is ${stateAfter}`;
+  const bottom = y + 2 + BAR_HEIGHT;
+  return (
+    `<g><title>${escapeXml(details)}</title>` +
+    `<line x1="${x}" y1="${bottom - 5}" x2="${x}" y2="${bottom}" stroke="${ORDER}" stroke-width="1.5"/>` +
+    `<circle cx="${x}" cy="${y}" r="${BADGE_RADIUS}" fill="${ORDER}" stroke="#ffffff" stroke-width="1.5"/>` +
+    `<text x="${x}" y="${y + 4}" fill="#ffffff" font-size="11" font-weight="600" text-anchor="middle">${bar.step}</text></g>`
   );
-  return `<polyline points="${line}" fill="none" stroke="${ORDER}" stroke-opacity="0.45" stroke-width="1.5" stroke-dasharray="2 3"/>${badges.join('\n')}`;
 }
 
 function pointX({ column, fraction }: Step, { columns, left }: Frame): number {
@@ -178,7 +192,7 @@ const LEGEND: readonly (readonly [keyof typeof LOOKS | 'open' | 'badge', string]
 const LEGEND_SWATCH = 34;
 const LEGEND_WIDTH = LEGEND.reduce((sum, [, text]) => sum + LEGEND_SWATCH + text.length * CHARACTER_WIDTH + 22, 0);
 
-function legend(_: Diagram, { height }: Frame): string {
+function legend({ height }: Frame): string {
   const y = height - MARGIN;
   let x = MARGIN;
   return LEGEND.map(([kind, text]) => {
@@ -199,7 +213,7 @@ function legendSwatch(kind: keyof typeof LOOKS | 'open' | 'badge', x: number, y:
 }
 
 function shorten(text: string): string {
-  return text.length > LABEL_LENGTH_MAX ? `${text.slice(0, LABEL_LENGTH_MAX - 1)}…` : text;
+  return shortenMiddle(text, LABEL_LENGTH_MAX);
 }
 
 const XML_ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };

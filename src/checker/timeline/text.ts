@@ -1,7 +1,8 @@
 /** A history as text: one row a client, then the longest linearizable prefix and what it leaves over. */
-import { type Bar, columnPositions, type Diagram } from './diagram.ts';
+import { type Bar, columnPositions, type Diagram, shortenMiddle } from './diagram.ts';
 
 const LABEL_LENGTH_MAX = 48;
+const STATE_LENGTH_MAX = 64;
 
 export function renderText(diagram: Diagram): string {
   const positions = columnPositions(
@@ -35,17 +36,19 @@ function drawBar(bar: Bar, positions: readonly number[]): string {
 
 function barLabel(bar: Bar): string {
   const { label, step, endColumn } = bar;
-  const text = label.length > LABEL_LENGTH_MAX ? `${label.slice(0, LABEL_LENGTH_MAX - 1)}…` : label;
+  const text = shortenMiddle(label, LABEL_LENGTH_MAX);
   const mark = step !== undefined ? `#${step} ` : endColumn === undefined ? '' : '✗ ';
   return `${mark}${text}`;
 }
 
 function explain({ steps, stuck, initialState }: Diagram): string[] {
-  const lines = ['longest linearizable prefix:', `  at first${' '.repeat(4)}${initialState}`];
+  const lines = ['longest linearizable prefix:', `  at first   ⇒ ${initialState}`];
   for (const { bar, client, stateAfter } of steps) {
-    lines.push(`  #${bar.step} client ${client}: ${bar.label}   ⇒ ${stateAfter}`);
+    const state = shortenMiddle(stateAfter, STATE_LENGTH_MAX);
+    lines.push(`  #${bar.step} client ${client}: ${shortenMiddle(bar.label, STATE_LENGTH_MAX)}   ⇒ ${state}`);
   }
   if (stuck.length === 0) return [...lines, 'every operation is placed: linearizable'];
-  lines.push(`then the value is ${steps.at(-1)?.stateAfter ?? initialState}, and no order places all of:`);
+  const last = shortenMiddle(steps.at(-1)?.stateAfter ?? initialState, STATE_LENGTH_MAX);
+  lines.push(`then the value is ${last}, and no order places all of:`);
   return [...lines, ...stuck.map(({ bar }) => `  ✗ ${bar.details}`)];
 }
