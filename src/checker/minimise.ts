@@ -1,10 +1,10 @@
 /**
  * From a failing history to the few operations that are at fault.
  *
- * Leaving operations out blindly proves nothing: without the write it saw, any read looks impossible. So an operation is
- * never left out but *relaxed*: its outcome is forgotten, so that it may take effect at any time after its invocation,
- * or never. Whatever happened is still possible after that, hence a relaxed history that is not linearizable convicts
- * the original. The **culprits** are a set of operations that is still impossible with everything else relaxed, and
+ * Leaving operations out blindly proves nothing: without the write it saw, any read looks impossible. So an operation
+ * that may have had an effect is never left out but *relaxed*: its outcome is forgotten, so that it may take effect at
+ * any time after its invocation, or never. (One that only observed is relaxed by leaving it out.) Whatever happened is
+ * still possible after that, hence a relaxed history that is not linearizable convicts the original. The **culprits** are a set of operations that is still impossible with everything else relaxed, and
  * possible as soon as any one of them is relaxed too. The **context** is the fewest other operations without which
  * some culprit would look needless, such as the write that a compare-and-set found.
  */
@@ -55,13 +55,12 @@ class Minimiser<State, Input, Output> {
   run(): MinimalHistory<Input, Output> {
     const prefix = this.#shortestFailingPrefix();
     const answered = prefix.filter(({ output }) => output !== UNKNOWN);
+    // Observations go first: one that stays may need the write it saw as context, which then makes two.
+    const candidates = [...answered.filter((each) => !this.#hasEffect(each)), ...answered.filter(this.#hasEffect)];
     const culprits = new Set(
-      shrink(answered, (kept) => {
-        const keptSet = new Set(kept);
-        return this.#is('illegal', relaxAllBut(prefix, keptSet));
-      }),
+      shrink(candidates, (kept) => this.#is('illegal', this.#relaxAllBut(prefix, new Set(kept)))),
     );
-    const others = prefix.filter((operation) => !culprits.has(operation) && this.#hasEffect(operation));
+    const others = prefix.filter((operation) => !culprits.has(operation)).filter(this.#hasEffect);
     const context = new Set(shrink(others, (kept) => this.#explains(culprits, new Set(kept), prefix)));
     const kept = prefix.filter((operation) => culprits.has(operation) || context.has(operation));
     return { operations: kept, culprits, isMinimal: this.#isMinimal };
@@ -100,12 +99,22 @@ class Minimiser<State, Input, Output> {
     const shown = prefix.filter((operation) => culprits.has(operation) || context.has(operation));
     return [...culprits].every((relaxed) => {
       const kept = new Set([...culprits].filter((culprit) => culprit !== relaxed));
-      return this.#is('ok', relaxAllBut(shown, kept));
+      return this.#is('ok', this.#relaxAllBut(shown, kept));
     });
   }
 
-  #hasEffect({ input, output }: Operation<Input, Output>): boolean {
+  readonly #hasEffect = ({ input, output }: Operation<Input, Output>): boolean => {
     return !this.#model.isReadOnly(input, output);
+  };
+
+  #relaxAllBut(
+    operations: readonly Operation<Input, Output>[],
+    kept: ReadonlySet<Operation<Input, Output>>,
+  ): Operation<Input, Output>[] {
+    return operations.flatMap((operation) => {
+      if (kept.has(operation)) return [operation];
+      return this.#hasEffect(operation) ? [relax(operation)] : [];
+    });
   }
 
   #is(verdict: 'ok' | 'illegal', operations: readonly Operation<Input, Output>[]): boolean {
@@ -122,13 +131,6 @@ function relax<Input, Output>(operation: Operation<Input, Output>): Operation<In
   const { client, key, input, invokeAt, recorded } = operation;
   const relaxed = { client, key, input, output: UNKNOWN, invokeAt, returnAt: Infinity } as const;
   return recorded === undefined ? relaxed : { ...relaxed, recorded: { invokeTime: recorded.invokeTime } };
-}
-
-function relaxAllBut<Input, Output>(
-  operations: readonly Operation<Input, Output>[],
-  kept: ReadonlySet<Operation<Input, Output>>,
-): Operation<Input, Output>[] {
-  return operations.map((operation) => (kept.has(operation) ? operation : relax(operation)));
 }
 
 /**
