@@ -18,6 +18,7 @@ interface ConformanceModule {
 
 /** A kind is one line here; its module is loaded only when asked for. */
 const kinds: Readonly<Record<string, () => Promise<ConformanceModule>>> = {
+  'etcd-raft': () => import('./etcdRaft.ts'),
   porcupine: () => import('./porcupine.ts'),
 };
 

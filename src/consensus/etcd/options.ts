@@ -1,0 +1,85 @@
+import type { NodeId } from '../contract.ts';
+
+export const ReadMode = {
+  /** Every read is confirmed by a majority. */
+  Safe: 'safe',
+  /** The leader trusts that no other was elected within an election timeout. Clocks must not drift; needs checkQuorum. */
+  LeaseBased: 'lease-based',
+} as const;
+export type ReadMode = (typeof ReadMode)[keyof typeof ReadMode];
+
+/** How one node behaves. Sizes are bytes; Infinity switches a limit off. */
+export interface RaftOptions {
+  readonly id: NodeId;
+  /** Ticks without a leader until an election; each one waits for a random number of ticks from this to twice this. */
+  readonly electionTicks: number;
+  readonly heartbeatTicks: number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Entries in one append message. */
+  readonly entriesPerMessageMax: number;
+  readonly messageBytesMax: number;
+  /** Handed out to be applied and not applied yet. */
+  readonly applyingBytesMax: number;
+  /** A leader's entries that are not applied yet; beyond it proposals are dropped. One proposal always fits. */
+  readonly uncommittedBytesMax: number;
+  readonly inflightMessagesMax: number;
+  readonly inflightBytesMax: number;
+  readonly checkQuorum: boolean;
+  readonly preVote: boolean;
+  /** Refuse pre-votes while a leader was heard from, also without checkQuorum (thesis §4.2.3). */
+  readonly preVoteLease: boolean;
+  readonly readMode: ReadMode;
+  /** Storage writes are answered by messages of the local threads, instead of being done when `advance` is called. */
+  readonly asyncStorageWrites: boolean;
+  readonly disableProposalForwarding: boolean;
+  /** Lets membership changes into the log that do not fit the present configuration. */
+  readonly disableConfChangeValidation: boolean;
+  readonly stepDownOnRemoval: boolean;
+  /** Appends to one follower that fall together in one turn are sent as one, when `flush` is called. */
+  readonly coalesceAppends: boolean;
+}
+
+export const DEFAULT_OPTIONS: Omit<RaftOptions, 'id' | 'random'> = {
+  electionTicks: 10,
+  heartbeatTicks: 1,
+  entriesPerMessageMax: Number.POSITIVE_INFINITY,
+  messageBytesMax: Number.POSITIVE_INFINITY,
+  applyingBytesMax: Number.POSITIVE_INFINITY,
+  uncommittedBytesMax: Number.POSITIVE_INFINITY,
+  inflightMessagesMax: 256,
+  inflightBytesMax: Number.POSITIVE_INFINITY,
+  checkQuorum: false,
+  preVote: false,
+  preVoteLease: false,
+  readMode: ReadMode.Safe,
+  asyncStorageWrites: false,
+  disableProposalForwarding: false,
+  disableConfChangeValidation: false,
+  stepDownOnRemoval: false,
+  coalesceAppends: false,
+};
+
+/** The options contradict each other. */
+export class InvalidOptionsError extends Error {
+  override readonly name = 'InvalidOptionsError';
+}
+
+/** Throws InvalidOptionsError. */
+export function checkOptions(options: RaftOptions): void {
+  const { id, heartbeatTicks, electionTicks, inflightMessagesMax, inflightBytesMax, messageBytesMax } = options;
+  if (!(id > 0)) throw new InvalidOptionsError(`id ${id}, expected a positive number`);
+  if (!(heartbeatTicks > 0)) throw new InvalidOptionsError(`heartbeatTicks ${heartbeatTicks}, expected at least 1`);
+  if (!(electionTicks > heartbeatTicks)) {
+    throw new InvalidOptionsError(
+      `electionTicks ${electionTicks}, expected more than heartbeatTicks ${heartbeatTicks}`,
+    );
+  }
+  if (!(inflightMessagesMax > 0)) throw new InvalidOptionsError('inflightMessagesMax must be at least 1');
+  if (inflightBytesMax < messageBytesMax && messageBytesMax !== Number.POSITIVE_INFINITY) {
+    throw new InvalidOptionsError('inflightBytesMax must be at least messageBytesMax');
+  }
+  if (options.readMode === ReadMode.LeaseBased && !options.checkQuorum) {
+    throw new InvalidOptionsError('lease-based reads need checkQuorum');
+  }
+}
