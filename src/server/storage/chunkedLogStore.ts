@@ -294,11 +294,16 @@ export class ChunkedLogStore implements LogStore {
 
   #check({ mark, snapshot, truncateFrom, entries }: PersistBatch): void {
     if (mark <= this.#acceptedMark) throw new InvalidBatchError(`mark ${mark} follows mark ${this.#acceptedMark}`);
+    const stored = this.#snapshotToWrite?.index ?? this.#snapshotReference?.index ?? 0;
+    if (snapshot !== undefined && snapshot.index < stored) {
+      throw new InvalidBatchError(`a snapshot of index ${snapshot.index} in place of one of ${stored}`);
+    }
     let last = snapshot?.index ?? this.lastIndex;
-    const base = snapshot?.index ?? this.#baseIndex;
+    // What a snapshot holds was applied, hence committed: nothing may ever truncate it.
+    const base = Math.max(snapshot?.index ?? this.#baseIndex, stored);
     if (truncateFrom !== undefined) {
       if (truncateFrom <= base || truncateFrom > last + 1) {
-        throw new InvalidBatchError(`truncation from ${truncateFrom} of a log from ${base + 1} to ${last}`);
+        throw new InvalidBatchError(`truncation from ${truncateFrom}, expected ${base + 1} to ${last + 1}`);
       }
       last = truncateFrom - 1;
     }

@@ -259,14 +259,13 @@ function droppedWrites(scan: Scan, accepted: ReadonlySet<number>): DroppedWrite[
  * that was durable is damaged or missing, and UnknownFormatError where another version wrote it.
  */
 export function recover(disk: Disk): Recovered {
+  // Where a crash tore the very first write, the version is missing or damaged beside an intact record (which has a version
+  // of its own); the next write puts it there.
   const version = readVersion(disk.get(VERSION_KEY));
   const scan = new Scan();
   for (const key of disk.keys(CHUNK_PREFIX)) scan.add(disk, key);
   for (const key of disk.keys(STATE_PREFIX)) scan.add(disk, key);
   throwIfDurableDamaged(scan);
-  if (version.damage !== undefined && scan.durableSequence > 0) {
-    throw new CorruptLogError(`${VERSION_KEY}, the key of the format's version: ${version.damage}`);
-  }
   const chain = acceptedChain(disk, scan);
   const last = chain[chain.length - 1];
   const accepted = new Set(chain.map((header) => header.sequence));

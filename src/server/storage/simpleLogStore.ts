@@ -81,6 +81,9 @@ export class SimpleLogStore implements LogStore {
     const base = batch.snapshot?.index ?? this.#baseIndex;
     const kept = batch.snapshot === undefined ? this.#entries : [];
     const cut = batch.truncateFrom ?? base + kept.length + 1;
+    const stored = this.#snapshot?.index ?? 0;
+    if (batch.snapshot !== undefined && batch.snapshot.index < stored) throw new InvalidBatchError('an older snapshot');
+    if (batch.truncateFrom !== undefined && cut <= stored) throw new InvalidBatchError(`truncation from ${cut}`);
     if (cut <= base || cut > base + kept.length + 1) throw new InvalidBatchError(`truncation from ${cut}`);
     const entries = [...kept.slice(0, cut - base - 1), ...batch.entries];
     entries.forEach((entry, i) => {

@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Entry, EntryType } from './entry.ts';
+import {
+  ByteReader,
+  decodeEntries,
+  encodeEntries,
+  MalformedEntryError,
+  recordSize,
+  recordsSize,
+  varintSize,
+  writeEntries,
+  writeVarint,
+} from './entryCodec.ts';
+
+const safeInteger = fc.oneof(
+  fc.maxSafeNat(),
+  fc.nat(300),
+  fc.integer({ min: 0, max: 53 }).map((bits) => Math.min(2 ** bits, Number.MAX_SAFE_INTEGER)),
+  fc.constant(Number.MAX_SAFE_INTEGER),
+);
+const type = fc.constantFrom(...Object.values(EntryType));
+const entry = fc
+  .tuple(safeInteger, safeInteger, type, fc.uint8Array({ maxLength: 300 }))
+  .map(([index, term, kind, data]) => new Entry(index, term, kind, data));
+
+function plain(entries: readonly Entry[]): unknown[] {
+  return entries.map((each) => [each.index, each.term, each.type, Array.from(each.data)]);
+}
+
+function sample(from: number, to: number, dataBytes = 5): Entry[] {
+  const entries: Entry[] = [];
+  for (let i = from; i <= to; i++) entries.push(new Entry(i, 3, EntryType.Normal, new Uint8Array(dataBytes).fill(i)));
+  return entries;
+}
+
+describe('varints', () => {
+  it('round-trip every safe integer in the size announced', () => {
+    fc.assert(
+      fc.property(safeInteger, (value) => {
+        const bytes = new Uint8Array(10);
+        const end = writeVarint(bytes, 0, value);
+        expect(end).toBe(varintSize(value));
+        expect(new ByteReader(bytes, 0, end).varint()).toBe(value);
+      }),
+    );
+  });
+
+  it('are the bytes that protobuf prescribes', () => {
+    const bytes = new Uint8Array(10);
+    const written = (value: number) => Array.from(bytes.subarray(0, writeVarint(bytes, 0, value)));
+    expect(written(0)).toEqual([0]);
+    expect(written(127)).toEqual([127]);
+    expect(written(300)).toEqual([0xac, 0x02]);
+    expect(written(2 ** 31)).toEqual([0x80, 0x80, 0x80, 0x80, 0x08]);
+    expect(written(2 ** 53 - 1)).toEqual([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f]);
+  });
+
+  it('beyond 2^53 - 1, too long or cut short are refused', () => {
+    const read = (...bytes: number[]) => new ByteReader(new Uint8Array(bytes)).varint();
+    expect(() => read(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x10)).toThrow(/above 2\^53 - 1/);
+    expect(() => read(...new Array<number>(10).fill(0xff), 1)).toThrow(MalformedEntryError);
+    expect(() => read(0x80)).toThrow(/cut short/);
+    expect(() => read()).toThrow(/cut short/);
+  });
+});
+
+describe('entries', () => {
+  it('round-trip, and take the size announced', () => {
+    fc.assert(
+      fc.property(fc.array(entry, { maxLength: 20 }), (entries) => {
+        const size = recordsSize(entries);
+        const bytes = encodeEntries(entries);
+        expect(bytes.length).toBe(size);
+        expect(recordsSize(entries)).toBe(size);
+        expect(plain(decodeEntries(bytes))).toEqual(plain(entries));
+      }),
+    );
+  });
+
+  it('are the bytes that the gorums wire prescribes', () => {
+    const bytes = encodeEntries([
+      new Entry(300, 1, EntryType.Normal, new Uint8Array([7, 8])),
+      new Entry(0, 0, EntryType.Internal, new Uint8Array(0)),
+    ]);
+    const first = [0x32, 11, 0x08, 1, 0x10, 0xac, 0x02, 0x18, 1, 0x22, 2, 7, 8];
+    expect(Array.from(bytes)).toEqual([...first, 0x32, 0]);
+  });
+
+  it('that stand side by side are returned without a copy', () => {
+    const entries = sample(1, 20);
+    const bytes = encodeEntries(entries);
+    const again = encodeEntries(entries);
+    expect(again.buffer).toBe(bytes.buffer);
+    const part = encodeEntries(entries.slice(4, 9));
+    expect(part.buffer).toBe(bytes.buffer);
+    expect(plain(decodeEntries(part))).toEqual(plain(entries.slice(4, 9)));
+    const decoded = decodeEntries(bytes);
+    expect(encodeEntries(decoded.slice(2)).buffer).toBe(bytes.buffer);
+  });
+
+  it('from several buffers, with and without records, in any mixture encode the same', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(2), fc.nat(5)), { maxLength: 12 }), (groups) => {
+        const entries: Entry[] = [];
+        for (const [kind, count] of groups) {
+          const made = sample(entries.length + 1, entries.length + count);
+          if (kind > 0) encodeEntries(made);
+          entries.push(...(kind === 2 ? decodeEntries(encodeEntries(made)) : made));
+        }
+        const fresh = sample(1, entries.length);
+        expect(Array.from(encodeEntries(entries))).toEqual(Array.from(encodeEntries(fresh)));
+        expect(plain(decodeEntries(encodeEntries(entries)))).toEqual(plain(fresh));
+      }),
+    );
+  });
+
+  it('written into a larger buffer refer to it', () => {
+    const entries = sample(1, 3);
+    const into = new Uint8Array(recordsSize(entries) + 10);
+    expect(writeEntries(entries, into, 7)).toBe(into.length - 3);
+    expect(entries.every((each) => each.record === into)).toBe(true);
+    expect(entries[1]!.recordEnd - entries[1]!.recordStart).toBe(recordSize(entries[1]!));
+    expect(plain(decodeEntries(into, 7, into.length - 3))).toEqual(plain(sample(1, 3)));
+  });
+
+  it('with unknown fields are read, and keep them when they are passed on', () => {
+    const bytes = new Uint8Array([0x32, 15, 0x10, 5, 0x38, 0x96, 0x01, 0x42, 1, 9, 0x4d, 1, 2, 3, 4, 0x18, 1]);
+    const [found] = decodeEntries(bytes);
+    expect(plain([found!])).toEqual([[5, 0, 1, []]]);
+    expect(Array.from(encodeEntries([found!]))).toEqual(Array.from(bytes));
+  });
+
+  it('that are malformed are refused by name, whatever the bytes', () => {
+    const refused = [
+      [0x33, 0],
+      [0x32],
+      [0x32, 5, 0x08],
+      [0x32, 2, 0x22, 5, 1, 1, 1, 1, 1],
+      [0x32, 2, 0x18, 5],
+      [0x32, 1, 0x08, 1],
+      [0x32, 1, 0x0b],
+      [0x32, 3, 0x4d, 1, 2, 3, 4],
+    ];
+    for (const bytes of refused) expect(() => decodeEntries(new Uint8Array(bytes))).toThrow(MalformedEntryError);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        try {
+          decodeEntries(bytes);
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedEntryError);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('cut short anywhere but between records are refused', () => {
+    const bytes = encodeEntries(sample(1, 3));
+    const size = bytes.length / 3;
+    for (let end = 0; end <= bytes.length; end++) {
+      if (end % size === 0) expect(decodeEntries(bytes, 0, end)).toHaveLength(end / size);
+      else expect(() => decodeEntries(bytes, 0, end)).toThrow(MalformedEntryError);
+    }
+  });
+});

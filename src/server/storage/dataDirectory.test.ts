@@ -1,0 +1,93 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { prepareDataDirectory, serverDirectory } from './dataDirectory.ts';
+import { LevelDisk, StorageOpenError } from './levelDisk.ts';
+import { openLevelLogStore } from './openLogStore.ts';
+import { batch, commands, Listener } from './testing.ts';
+
+const NOW_MS = Date.UTC(2026, 0, 31, 10, 20, 30, 456);
+const OPTIONS = { cacheEntries: 1000 };
+
+describe('the data directory', () => {
+  let folder: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'rkv-data-'));
+  });
+
+  afterEach(async () => {
+    await rm(folder, { recursive: true });
+  });
+
+  it('begins empty where there is nothing, with and without recovery', async () => {
+    const data = join(folder, 'not', 'yet');
+    const expected = { location: join(data, 'rkvd-1'), existing: false, movedTo: undefined };
+    expect(await prepareDataDirectory(data, 1, false, NOW_MS)).toEqual(expected);
+    expect(await prepareDataDirectory(data, 1, true, NOW_MS)).toEqual(expected);
+  });
+
+  it('continues from existing data with recovery', async () => {
+    const location = serverDirectory(folder, 2);
+    const { store } = await openLevelLogStore(location, new Listener(), OPTIONS);
+    store.persist(batch(1, { entries: commands(1, 3, 1) }));
+    await store.close();
+    expect(await prepareDataDirectory(folder, 2, true, NOW_MS)).toEqual({
+      location,
+      existing: true,
+      movedTo: undefined,
+    });
+    const again = await openLevelLogStore(location, new Listener(), OPTIONS);
+    expect(again.report).toMatchObject({ found: true, firstIndex: 1, lastIndex: 3, dropped: [] });
+    await again.store.close();
+  });
+
+  it('moves existing data aside without recovery, each time under another name', async () => {
+    const location = serverDirectory(folder, 3);
+    const moved: (string | undefined)[] = [];
+    for (const content of ['first', 'second', 'third']) {
+      await mkdir(location);
+      await writeFile(join(location, 'data'), content);
+      moved.push((await prepareDataDirectory(folder, 3, false, NOW_MS)).movedTo);
+    }
+    const base = `${location}.old-2026-01-31T10-20-30Z`;
+    expect(moved).toEqual([base, `${base}.2`, `${base}.3`]);
+    const kept = await Promise.all(moved.map((place) => readFile(join(place!, 'data'), 'utf8')));
+    expect(kept).toEqual(['first', 'second', 'third']);
+    expect(await readdir(folder)).not.toContain('rkvd-3');
+  });
+
+  it('says what is wrong where a file is in the way', async () => {
+    await writeFile(join(folder, 'file'), '');
+    await expect(prepareDataDirectory(join(folder, 'file'), 1, false, NOW_MS)).rejects.toThrow(StorageOpenError);
+    await expect(LevelDisk.open(join(folder, 'file'))).rejects.toThrow(
+      /cannot open the log store in .*file: expected a/,
+    );
+  });
+
+  it('says that another process has the store open', async () => {
+    const location = join(folder, 'log');
+    const disk = await LevelDisk.open(location);
+    const script = `
+      import { Level } from 'level';
+      const level = new Level(process.argv[1]);
+      level.open().catch((error) => { console.log(error.cause.code); process.exit(3); });`;
+    const child = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script, location]);
+    await expect(child).rejects.toMatchObject({ code: 3, stdout: 'LEVEL_LOCKED\n' });
+    await expect(LevelDisk.open(location)).rejects.toThrow(/another process is using it/);
+    await disk.close();
+  });
+
+  it('says that LevelDB finds its files damaged', async () => {
+    const location = join(folder, 'log');
+    await (await LevelDisk.open(location)).close();
+    await writeFile(join(location, 'CURRENT'), 'nonsense\n');
+    const failure = await LevelDisk.open(location).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(StorageOpenError);
+    expect((failure as StorageOpenError).location).toBe(location);
+    expect((failure as StorageOpenError).cause).toBeDefined();
+  });
+});

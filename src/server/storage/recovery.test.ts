@@ -1,0 +1,240 @@
+import { describe, expect, it } from 'vitest';
+import { ChunkedLogStore } from './chunkedLogStore.ts';
+import { CorruptLogError, InvalidBatchError, LogStoreClosedError, UnknownFormatError } from './contract.ts';
+import { chunkKey } from './keys.ts';
+import { MemoryDisk } from './memoryDisk.ts';
+import { seal } from './record.ts';
+import { batch, commands, contentOf, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
+import { encodeVersion } from './version.ts';
+
+const OPTIONS = { cacheEntries: 1000 };
+
+function open(disk: MemoryDisk, listener = new Listener()) {
+  return { listener, ...ChunkedLogStore.open(disk, listener, OPTIONS) };
+}
+
+function run(disk: MemoryDisk): void {
+  while (disk.step()) {}
+}
+
+/** Three durable chunks of three entries each; a clean end unless the test goes on. */
+function threeChunks() {
+  const disk = new MemoryDisk('by-step');
+  const { store, listener } = open(disk);
+  for (let mark = 1; mark <= 3; mark++) {
+    store.persist(batch(mark, { entries: commands(mark * 3 - 2, mark * 3, mark), hardState: hard(mark) }));
+    run(disk);
+  }
+  return { disk, store, listener };
+}
+
+function flipBit(disk: MemoryDisk, key: string, at = -1): void {
+  const value = disk.content.get(key)!.slice();
+  const position = at < 0 ? value.length + at : at;
+  value[position] = value[position]! ^ 1;
+  disk.content.set(key, value);
+}
+
+describe('opening a log store', () => {
+  it('drops a damaged last write that nothing says was durable, and reports it', () => {
+    const { disk } = threeChunks();
+    flipBit(disk, chunkKey(7, 3));
+    const { store, report } = open(disk);
+    expect(store.lastIndex).toBe(6);
+    expect(store.hardState).toEqual(hard(2));
+    expect(report.dropped).toHaveLength(1);
+    expect(report.dropped[0]).toMatchObject({ key: chunkKey(7, 3), sequence: 3, firstIndex: 7 });
+    expect(report.dropped[0]!.reason).toMatch(/checksum expected 0x[0-9a-f]{8}, found 0x[0-9a-f]{8}/);
+  });
+
+  it('refuses a damaged write that a later one says was durable, naming key, range and checksums', () => {
+    const { disk } = threeChunks();
+    flipBit(disk, chunkKey(4, 2));
+    expect(() => open(disk)).toThrow(CorruptLogError);
+    expect(() => open(disk)).toThrow(
+      /c0000000000000004-0000000000000002 .*entries 4 to 6.*expected 0x[0-9a-f]{8}, found 0x[0-9a-f]{8}/,
+    );
+  });
+
+  it('finds a flipped bit wherever it is', () => {
+    const { disk } = threeChunks();
+    const length = disk.content.get(chunkKey(1, 1))!.length;
+    for (let at = 0; at < length; at++) {
+      const copy = new MemoryDisk('by-step', disk.content);
+      flipBit(copy, chunkKey(1, 1), at);
+      expect(() => open(copy)).toThrow(CorruptLogError);
+    }
+  });
+
+  it('refuses a gap', () => {
+    const { disk } = threeChunks();
+    disk.content.delete(chunkKey(1, 1));
+    expect(() => open(disk)).toThrow(/log entries 1 to 3 are missing/);
+  });
+
+  it('refuses to start where the last durable write is missing', () => {
+    const { disk } = threeChunks();
+    disk.content.delete(chunkKey(4, 2));
+    expect(() => open(disk)).toThrow(/the record of write 2, which was durable, is missing/);
+  });
+
+  it('does not take replaced entries for those of a lost chunk', () => {
+    const { disk, store } = threeChunks();
+    const replaced = disk.content.get(chunkKey(7, 3))!;
+    store.persist(batch(4, { truncateFrom: 7, entries: commands(7, 9, 4) }));
+    run(disk);
+    store.persist(batch(5, { entries: commands(10, 10, 4) }));
+    run(disk);
+    store.persist(batch(6, { entries: commands(11, 11, 4) }));
+    run(disk);
+    disk.content.set(chunkKey(7, 3), replaced);
+    disk.content.delete(chunkKey(7, 4));
+    expect(() => open(disk)).toThrow(/log entry 9 has term 3, but the record of write 5 says 4/);
+  });
+
+  it('refuses a damaged or missing snapshot that was durable', () => {
+    const { disk, store } = threeChunks();
+    store.storeSnapshot(snapshotAt(5, 2), 0);
+    run(disk);
+    const key = disk.keys('s')[0]!;
+    const intact = new MemoryDisk('by-step', disk.content);
+    expect(open(intact).store.snapshot()).toMatchObject({ index: 5, term: 2 });
+    flipBit(disk, key);
+    expect(() => open(disk)).toThrow(/the snapshot that the record of write/);
+    disk.content.delete(key);
+    expect(() => open(disk)).toThrow(CorruptLogError);
+  });
+
+  it('refuses another format version, of the store or of a record', () => {
+    const { disk } = threeChunks();
+    const other = new MemoryDisk('by-step', disk.content);
+    other.content.set('version', encodeVersion(2));
+    expect(() => open(other)).toThrow(UnknownFormatError);
+    const record = disk.content.get(chunkKey(1, 1))!.slice();
+    record[4] = 9;
+    seal(record);
+    disk.content.set(chunkKey(1, 1), record);
+    expect(() => open(disk)).toThrow(/c0000000000000001-0000000000000001 has format version 9; this program reads 1/);
+  });
+
+  it('refuses keys and records that are not where they belong', () => {
+    const { disk } = threeChunks();
+    const foreign = new MemoryDisk('by-step', disk.content);
+    foreign.content.set('c1', new Uint8Array(9));
+    expect(() => open(foreign)).toThrow(/the key "c1" is not one of the log store's/);
+    disk.content.set(chunkKey(1, 9), disk.content.get(chunkKey(1, 1))!);
+    expect(() => open(disk)).toThrow(/the key says write 9 from index 1/);
+  });
+
+  it('knows after a clean close that everything was durable', async () => {
+    const { disk, store } = threeChunks();
+    const closed = store.close();
+    run(disk);
+    await closed;
+    flipBit(disk, chunkKey(7, 3));
+    expect(() => open(disk)).toThrow(CorruptLogError);
+  });
+
+  it('answers any damage with an error of its own or a shorter log, never with other entries', () => {
+    for (let seed = 1; seed <= 500; seed++) {
+      const random = randomFrom(seed);
+      const { disk, store } = threeChunks();
+      const whole = JSON.stringify(contentOf(store));
+      const keys = [...disk.content.keys()];
+      const key = keys[Math.floor(random() * keys.length)]!;
+      const value = disk.content.get(key)!.slice();
+      for (let i = 0; i < 1 + random() * 3; i++)
+        value[Math.floor(random() * value.length)] = Math.floor(random() * 256);
+      disk.content.set(key, random() < 0.3 ? value.slice(0, Math.floor(random() * value.length)) : value);
+      try {
+        const { store: found, report } = open(disk);
+        if (report.dropped.length === 0) expect(JSON.stringify(contentOf(found))).toBe(whole);
+        else expect(found.lastIndex).toBe(6);
+      } catch (error) {
+        expect(error).toBeInstanceOf(CorruptLogError);
+      }
+    }
+  });
+});
+
+describe('the chunked store', () => {
+  it('gathers what arrives during a write into one value', () => {
+    const disk = new MemoryDisk('by-step');
+    const { store, listener } = open(disk);
+    for (let mark = 1; mark <= 50; mark++) store.persist(batch(mark, { entries: commands(mark, mark, 1) }));
+    expect(disk.pendingWrites).toBe(1);
+    disk.step();
+    disk.step();
+    expect(listener.marks).toEqual([1, 50]);
+    expect(disk.keys('c')).toEqual([chunkKey(1, 1), chunkKey(2, 2)]);
+  });
+
+  it('splits what passes the bytes of one write, and reports marks only when all of theirs is written', () => {
+    const disk = new MemoryDisk('by-step');
+    const listener = new Listener();
+    const { store } = ChunkedLogStore.open(disk, listener, { cacheEntries: 9, writeBytesMax: 50 });
+    store.persist(batch(1, { entries: commands(1, 1, 1) }));
+    store.persist(batch(2, { entries: commands(2, 9, 1), hardState: hard(1, 0, 9) }));
+    store.persist(batch(3, { entries: commands(10, 10, 1) }));
+    const seen: number[][] = [];
+    while (disk.step()) seen.push([...listener.marks]);
+    expect(seen.length).toBeGreaterThan(3);
+    expect(seen[1]).toEqual([1]);
+    expect(listener.marks.at(-1)).toBe(3);
+    expect(store.entries(1, 10, 1e9)).toHaveLength(10);
+  });
+
+  it('stops at a failed write and says so once', async () => {
+    const { disk, store, listener } = threeChunks();
+    disk.failure = new Error('disk full');
+    store.persist(batch(4, { entries: commands(10, 10, 3) }));
+    store.persist(batch(5, { entries: commands(11, 11, 3) }));
+    run(disk);
+    expect(listener.failures.map((error) => error.message)).toEqual(['disk full']);
+    expect(listener.marks).toEqual([1, 2, 3]);
+    expect(() => store.persist(batch(6, { entries: commands(12, 12, 3) }))).toThrow(LogStoreClosedError);
+    await store.close();
+  });
+
+  it('never truncates what a snapshot holds', () => {
+    const { store } = threeChunks();
+    store.storeSnapshot(snapshotAt(7, 3), 5);
+    expect(() => store.persist(batch(4, { truncateFrom: 7 }))).toThrow(InvalidBatchError);
+    store.persist(batch(4, { truncateFrom: 8 }));
+    expect(store.lastIndex).toBe(7);
+  });
+
+  it('deletes compacted chunks in bounded portions until none is left', () => {
+    const disk = new MemoryDisk('by-step');
+    const { store } = open(disk);
+    for (let mark = 1; mark <= 1000; mark++) {
+      store.persist(batch(mark, { entries: commands(mark, mark, 1) }));
+      run(disk);
+    }
+    store.storeSnapshot(snapshotAt(1000, 1), 3);
+    let most = 0;
+    for (let before = disk.content.size; disk.step(); before = disk.content.size) {
+      most = Math.max(most, before - disk.content.size);
+    }
+    expect(most).toBeLessThanOrEqual(128);
+    expect(disk.keys('c')).toEqual([chunkKey(998, 998), chunkKey(999, 999), chunkKey(1000, 1000)]);
+    expect(disk.content.size).toBeLessThan(10);
+    expect(open(disk).store.firstIndex).toBe(998);
+  });
+
+  it('keeps no more in memory than it may, and reads the rest back', () => {
+    const disk = new MemoryDisk('by-step');
+    const options = { cacheEntries: 100, hotEntriesMax: 10 };
+    const { store } = ChunkedLogStore.open(disk, new Listener(), options);
+    for (let mark = 1; mark <= 200; mark++) {
+      store.persist(batch(mark, { entries: commands(mark * 10 - 9, mark * 10, 1) }));
+      run(disk);
+      expect(store.cached.entries).toBeLessThanOrEqual(100);
+    }
+    for (let from = 1; from <= 2000; from += 7) {
+      const found = store.entries(from, from + 24, 1e9).map((entry) => entry.index);
+      expect(found).toEqual(Array.from({ length: Math.min(25, 2001 - from) }, (_, i) => from + i));
+      expect(store.cached.entries).toBeLessThanOrEqual(100);
+    }
+  });
+});
