@@ -106,6 +106,7 @@ export class Cluster {
 
   /** Starts every server; with `fresh` empty, else from its data where it has some. */
   start(fresh: boolean): void {
+    if (this.#stopping !== undefined) return;
     for (const server of this.plan.servers) {
       this.#servers.get(server.id)!.start(!fresh && hasData(server));
     }

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // Stands in for rkvd in the supervisor's own tests: it takes the same flags, serves rkvadmin.Admin/Status and ends when its
 // supervisor does. Server 1 leads, unless FAKE_LEADER names another (0: nobody). FAKE_FAULTS is JSON: server id to
 // what is wrong with it: "exit" (ends at once), "deaf" (ignores SIGINT), "stubborn" (ignores SIGTERM too).

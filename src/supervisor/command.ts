@@ -1,0 +1,153 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { parseDurationMs } from './config/duration.ts';
+import { ClusterConfigError } from './config/problems.ts';
+import { askSupervisor } from './control/client.ts';
+import { type ControlRequest, isSignal } from './control/protocol.ts';
+import { type ClusterChoice, findRunning, readClusterFile } from './findCluster.ts';
+import { isRunning } from './process/identity.ts';
+import { renderStatus } from './statusTable.ts';
+import { type ClusterStatus, type Terminal, type UpOptions, up } from './up.ts';
+
+/** Longest a supervisor takes to answer: a restart or a stop waits for servers to end, ms. */
+const answerMsMax = 60_000;
+const endPollMs = 20;
+
+export interface CommandContext {
+  readonly terminal: Terminal;
+  readonly onInterrupt: UpOptions['onInterrupt'];
+}
+
+/** Runs `rkv-cluster` with the arguments that follow its name. Resolves with its exit code. */
+export async function runCommand(args: readonly string[], context: CommandContext): Promise<number> {
+  const { terminal } = context;
+  let exitCode = 0;
+  const program = buildProgram(context, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // commander has printed its own already, or it was --help.
+    if (error instanceof CommanderError) return error.exitCode;
+    // Problems of a file are told as compilers do: the line begins with the place.
+    terminal.err(error instanceof ClusterConfigError ? error.message : `rkv-cluster: ${explain(error)}`);
+    return 1;
+  }
+}
+
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' && path !== undefined) return `${path}: no such file`;
+  if (code === 'EACCES' && path !== undefined) return `${path}: permission denied`;
+  return error.message;
+}
+
+function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: number) => void): Command {
+  const program = new Command('rkv-cluster')
+    .description('Runs a cluster of rkvd servers on this machine, described by a YAML file.')
+    .showHelpAfterError('(--help says more)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+    });
+
+  program
+    .command('up')
+    .description('start a cluster, print its status and keep it running until Ctrl-C')
+    .argument('<file>', 'cluster file, such as configs/3node.yaml')
+    .option('--fresh', 'start empty: the servers move aside the data of an earlier run')
+    .option('--datadir <folder>', "where data, logs and state live, instead of the file's datadir")
+    .option('--timeout <duration>', 'how long to wait for a leader, such as 30s', parseDuration)
+    .addOption(new Option('--rkvd <program>', "run this server program instead of this package's"))
+    .action(async (file: string, options: { fresh?: true; datadir?: string; timeout?: number; rkvd?: string }) => {
+      const upOptions: UpOptions = {
+        fresh: options.fresh ?? false,
+        onInterrupt,
+        ...(options.timeout === undefined ? {} : { readyTimeoutMs: options.timeout }),
+        ...(options.rkvd === undefined ? {} : { program: { file: options.rkvd, args: [] } }),
+      };
+      exit(await up(readClusterFile(file, options.datadir), upOptions, terminal));
+    });
+
+  onRunning(
+    program.command('status').description('print what every server is doing; exit code 1 where no cluster runs'),
+  )
+    .option('--json', 'print JSON')
+    .action(async (file: string | undefined, options: { datadir?: string; json?: true }) => {
+      const status = (await ask({ file, ...options }, { command: 'status' })) as ClusterStatus;
+      terminal.out(options.json === true ? JSON.stringify(status, null, 2) : renderStatus(status.servers));
+    });
+
+  onRunning(program.command('down').description('stop a cluster and wait until it has ended')).action(
+    async (file: string | undefined, options: { datadir?: string }) => {
+      const state = findRunning({ file, ...options });
+      await askSupervisor(state.control, { command: 'down' }, answerMsMax);
+      while (isRunning(state.supervisor)) await new Promise((done) => setTimeout(done, endPollMs));
+      terminal.out(`${state.name} stopped`);
+    },
+  );
+
+  onServer(program, 'kill', 'send a server a signal: SIGKILL is a crash, after which it restarts')
+    .option('--signal <signal>', 'the signal to send', parseSignal, 'SIGKILL')
+    .option('--no-restart', 'leave it down')
+    .action(
+      async (
+        id: number,
+        file: string | undefined,
+        options: { datadir?: string; signal: NodeJS.Signals; restart: boolean },
+      ) => {
+        const { signal, restart } = options;
+        await ask({ file, ...options }, { command: 'kill', id, signal, restart });
+      },
+    );
+  const simple = {
+    restart: 'stop a server and start it from its data; starts one that is down',
+    pause: 'stop a server where it stands (SIGSTOP)',
+    resume: 'let a paused server run on (SIGCONT)',
+  } as const;
+  for (const command of ['restart', 'pause', 'resume'] as const) {
+    onServer(program, command, simple[command]).action(
+      async (id: number, file: string | undefined, options: { datadir?: string }) => {
+        await ask({ file, ...options }, { command, id });
+      },
+    );
+  }
+  return program;
+}
+
+/** The arguments that say which running cluster is meant. */
+function onRunning(command: Command): Command {
+  return command
+    .argument('[file]', 'its cluster file; not needed where only one cluster runs')
+    .option('--datadir <folder>', 'its data folder, where that is not what the file says');
+}
+
+function onServer(program: Command, name: string, description: string): Command {
+  return onRunning(program.command(name).description(description).argument('<id>', 'id of the server', parseId));
+}
+
+function ask(choice: ClusterChoice, request: ControlRequest): Promise<unknown> {
+  return askSupervisor(findRunning(choice).control, request, answerMsMax);
+}
+
+function parseId(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Expected a server id such as 1.');
+  return Number(text);
+}
+
+function parseDuration(text: string): number {
+  const ms = parseDurationMs(text) ?? 0;
+  if (ms <= 0) throw new InvalidArgumentError('Expected a duration such as 30s.');
+  return ms;
+}
+
+/** People type `kill` as well as `SIGKILL`. */
+function parseSignal(text: string): NodeJS.Signals {
+  const upper = text.toUpperCase();
+  const signal = upper.startsWith('SIG') ? upper : `SIG${upper}`;
+  if (!isSignal(signal)) throw new InvalidArgumentError('Expected a signal such as SIGKILL or TERM.');
+  return signal;
+}

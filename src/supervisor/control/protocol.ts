@@ -1,0 +1,30 @@
+import { constants } from 'node:os';
+import { z } from 'zod';
+
+const id = z.int().min(1);
+/** Whether the operating system knows a signal of this name. */
+export function isSignal(value: unknown): value is NodeJS.Signals {
+  return typeof value === 'string' && Object.hasOwn(constants.signals, value);
+}
+
+const signal = z.custom<NodeJS.Signals>(isSignal, { error: 'expected a signal such as SIGKILL' });
+
+/** What a person asks of a running supervisor: one JSON object on one line of its Unix socket. */
+export const requestSchema = z.discriminatedUnion('command', [
+  z.strictObject({ command: z.literal('status') }),
+  z.strictObject({ command: z.literal('down') }),
+  z.strictObject({ command: z.literal('kill'), id, signal, restart: z.boolean() }),
+  z.strictObject({ command: z.literal('restart'), id }),
+  z.strictObject({ command: z.literal('pause'), id }),
+  z.strictObject({ command: z.literal('resume'), id }),
+]);
+
+export type ControlRequest = z.infer<typeof requestSchema>;
+
+/** Its answer, on one line too; the connection ends with it. */
+export type ControlResponse =
+  | { readonly ok: true; readonly value?: unknown }
+  | { readonly ok: false; readonly error: string };
+
+/** Longest request, bytes. */
+export const requestBytesMax = 64 * 1024;

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { identify, isRunning, type ProcessIdentity } from '../process/identity.ts';
+
+const fileName = 'supervisor.json';
+
+/** Longest path of a Unix socket that every system takes (sockaddr_un.sun_path is 104 bytes on some), bytes. */
+const socketPathBytesMax = 100;
+
+const identity = z.object({ pid: z.int().min(1), startTicks: z.string().nullable() });
+
+const schema = z.object({
+  version: z.literal(1),
+  supervisor: identity,
+  startedAt: z.string(),
+  name: z.string(),
+  directory: z.string(),
+  control: z.string(),
+  servers: z.array(z.object({ id: z.int(), address: z.string(), process: identity.nullable() })),
+});
+
+/** What a running supervisor writes into its cluster's folder: who it is, how to talk to it, and what it has started. */
+export type SupervisorState = z.infer<typeof schema>;
+
+/** A supervisor of this cluster runs already. */
+export class AlreadyRunningError extends Error {
+  override readonly name = 'AlreadyRunningError';
+}
+
+/** The state that a supervisor of `directory` left or keeps there; undefined where there is none, or none that can be read. */
+export function readState(directory: string): SupervisorState | undefined {
+  return readStateAt(join(directory, fileName));
+}
+
+function readStateAt(path: string): SupervisorState | undefined {
+  try {
+    return schema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The state of the supervisor that runs `directory` now. What one that was killed left behind does not count. */
+export function readRunningState(directory: string): SupervisorState | undefined {
+  const state = readState(directory);
+  return state !== undefined && isRunning(state.supervisor) ? state : undefined;
+}
+
+function controlPath(directory: string): string {
+  const path = join(directory, 'control.sock');
+  if (Buffer.byteLength(path) <= socketPathBytesMax) return path;
+  const short = createHash('sha256').update(directory).digest('hex').slice(0, 16);
+  return join(tmpdir(), `rkv-cluster-${short}.sock`);
+}
+
+/** The right to supervise a folder, held from `claim` to `release`. */
+export class Claim {
+  readonly #path: string;
+  #state: SupervisorState;
+  /** The servers that a supervisor which was killed had started, where they still run: they are about to end. */
+  readonly leftovers: readonly ProcessIdentity[];
+
+  private constructor(path: string, state: SupervisorState, leftovers: readonly ProcessIdentity[]) {
+    this.#path = path;
+    this.#state = state;
+    this.leftovers = leftovers;
+  }
+
+  /** Throws AlreadyRunningError where a supervisor that still runs has the folder. */
+  static take(directory: string, name: string): Claim {
+    mkdirSync(directory, { recursive: true });
+    const path = join(directory, fileName);
+    const state: SupervisorState = {
+      version: 1,
+      supervisor: identify(process.pid),
+      startedAt: new Date().toISOString(),
+      name,
+      directory,
+      control: controlPath(directory),
+      servers: [],
+    };
+    const before = removeStale(path);
+    const servers = before?.servers.flatMap(({ process }) => (process === null ? [] : [process])) ?? [];
+    writeNew(path, state);
+    if (before !== undefined) rmSync(before.control, { force: true });
+    return new Claim(path, state, servers.filter(isRunning));
+  }
+
+  get state(): SupervisorState {
+    return this.#state;
+  }
+
+  /** Notes which processes run now. */
+  update(servers: SupervisorState['servers']): void {
+    this.#state = { ...this.#state, servers };
+    const whole = `${this.#path}.${process.pid}`;
+    writeFileSync(whole, format(this.#state));
+    renameSync(whole, this.#path);
+  }
+
+  release(): void {
+    rmSync(this.#path, { force: true });
+  }
+}
+
+const format = (state: SupervisorState): string => `${JSON.stringify(state, null, 2)}\n`;
+
+function refuse(state: SupervisorState | undefined, path: string): never {
+  const who = state === undefined ? `another supervisor (${path})` : `a supervisor (pid ${state.supervisor.pid})`;
+  throw new AlreadyRunningError(`${who} runs the cluster in ${dirname(path)} already: rkv-cluster down stops it`);
+}
+
+/** Takes what a dead supervisor left out of the way, so that of two that try at once only one does. */
+function removeStale(path: string): SupervisorState | undefined {
+  const seen = readStateAt(path);
+  if (seen !== undefined && isRunning(seen.supervisor)) refuse(seen, path);
+  const aside = `${path}.stale-${process.pid}`;
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  const moved = readStateAt(aside);
+  if (moved !== undefined && isRunning(moved.supervisor)) {
+    // Another one was quicker, and this is its file: back with it.
+    renameSync(aside, path);
+    refuse(moved, path);
+  }
+  rmSync(aside, { force: true });
+  return moved;
+}
+
+/** Writes the file where none is; whole from the first moment that others can see it. */
+function writeNew(path: string, state: SupervisorState): void {
+  const whole = `${path}.${process.pid}`;
+  writeFileSync(whole, format(state));
+  try {
+    linkSync(whole, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') refuse(readStateAt(path), path);
+    throw error;
+  } finally {
+    rmSync(whole, { force: true });
+  }
+}

@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import { type ClusterPlan, defaultDirectory, planCluster } from './clusterPlan.ts';
+import { parseClusterFile } from './config/parse.ts';
+import { readRunningState, type SupervisorState } from './control/stateFile.ts';
+
+/** No cluster runs where one was looked for, or more than one does. */
+export class NoClusterError extends Error {
+  override readonly name = 'NoClusterError';
+}
+
+/** Reads, checks and completes a cluster file. Throws ClusterConfigError, or the file system's error. */
+export function readClusterFile(file: string, datadir?: string): ClusterPlan {
+  const config = parseClusterFile(readFileSync(file, 'utf8'), file);
+  return planCluster({ ...config, datadir: datadir ?? config.datadir }, basename(file, extname(file)));
+}
+
+/** Which cluster is meant: that of a file, that in a folder, or, without either, the one that runs under ./rkv-data. */
+export interface ClusterChoice {
+  readonly file?: string | undefined;
+  readonly datadir?: string | undefined;
+}
+
+/** The supervisor of the cluster that is meant. Throws NoClusterError where none runs. */
+export function findRunning({ file, datadir }: ClusterChoice): SupervisorState {
+  if (file === undefined && datadir === undefined) return findOnlyRunning();
+  const directory = file === undefined ? resolve(datadir!) : readClusterFile(file, datadir).directory;
+  const state = readRunningState(directory);
+  if (state === undefined) throw new NoClusterError(`no cluster runs in ${directory}`);
+  return state;
+}
+
+function findOnlyRunning(): SupervisorState {
+  const root = resolve(dirname(defaultDirectory('any')));
+  const running = folders(root).flatMap((directory) => readRunningState(directory) ?? []);
+  if (running.length === 1) return running[0]!;
+  if (running.length === 0) throw new NoClusterError(`no cluster runs in ${root}: name its file or its --datadir`);
+  const names = running.map((state) => basename(state.directory)).join(', ');
+  throw new NoClusterError(`${running.length} clusters run in ${root} (${names}): name a file or a --datadir`);
+}
+
+function folders(root: string): string[] {
+  try {
+    return readdirSync(root).map((name) => join(root, name));
+  } catch {
+    // No cluster was ever started from here.
+    return [];
+  }
+}

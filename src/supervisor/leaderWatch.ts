@@ -1,0 +1,36 @@
+import { type Cluster, findLeader, type ServerReport } from './cluster.ts';
+import type { ClusterEventListener } from './events.ts';
+
+const pollMs = 500;
+
+/** Tells of every change of leader after `reports`, at most one a poll. Returns how to end that. */
+export function watchLeader(
+  cluster: Pick<Cluster, 'status'>,
+  onEvent: ClusterEventListener,
+  reports: readonly ServerReport[],
+): () => void {
+  let known = name(findLeader(reports));
+  let timer: NodeJS.Timeout | undefined;
+  let ended = false;
+  const poll = async (): Promise<void> => {
+    const leader = findLeader(await cluster.status());
+    if (ended) return;
+    if (name(leader) !== known) {
+      known = name(leader);
+      onEvent(leader === undefined ? { type: 'no-leader' } : { type: 'leader', id: leader.id, term: leader.term! });
+    }
+    schedule();
+  };
+  const schedule = (): void => {
+    timer = setTimeout(() => void poll(), pollMs);
+  };
+  schedule();
+  return () => {
+    ended = true;
+    clearTimeout(timer);
+  };
+}
+
+function name(leader: ServerReport | undefined): string {
+  return leader === undefined ? 'none' : `${leader.id} in ${leader.term}`;
+}

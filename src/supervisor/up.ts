@@ -1,0 +1,178 @@
+import { relative } from 'node:path';
+import { type Cluster, ClusterError, type ServerProgram, type ServerReport } from './cluster.ts';
+import type { ClusterPlan } from './clusterPlan.ts';
+import type { ControlRequest } from './control/protocol.ts';
+import { serveControl } from './control/server.ts';
+import { Claim } from './control/stateFile.ts';
+import { type ClusterEvent, describeEvent } from './events.ts';
+import { startPlanned } from './launcher.ts';
+import { watchLeader } from './leaderWatch.ts';
+import { identify, isRunning, type ProcessIdentity } from './process/identity.ts';
+import { within } from './process/serverProcess.ts';
+import { renderStatus } from './statusTable.ts';
+
+/** How long servers may take to end whose supervisor was killed, ms; rkvd allows itself 10 s for it. */
+const leftoverMsMax = 12_000;
+const leftoverPollMs = 50;
+const controlCloseMsMax = 1000;
+
+/** Where a command's words go: what was asked for, and what went wrong. */
+export interface Terminal {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+export interface UpOptions {
+  readonly fresh: boolean;
+  readonly readyTimeoutMs?: number;
+  readonly program?: ServerProgram;
+  /** Calls back for every request to stop that comes from outside, such as Ctrl-C; returns how to end that. */
+  readonly onInterrupt: (interrupt: () => void) => () => void;
+}
+
+/** Runs a cluster in the foreground until it is asked to stop. Resolves with the exit code; throws where it does not come up. */
+export async function up(plan: ClusterPlan, options: UpOptions, terminal: Terminal): Promise<number> {
+  const claim = Claim.take(plan.directory, plan.name);
+  try {
+    await endLeftovers(claim.leftovers, terminal);
+    return await new Supervision(plan, options, terminal, claim).run();
+  } finally {
+    claim.release();
+  }
+}
+
+/** The servers of a supervisor that was killed end by themselves; those that do not in time are ended here. */
+async function endLeftovers(leftovers: readonly ProcessIdentity[], terminal: Terminal): Promise<void> {
+  if (leftovers.length === 0) return;
+  const pids = leftovers.map(({ pid }) => pid).join(', ');
+  terminal.out(`waiting for servers whose supervisor was killed to end (pid ${pids})`);
+  const deadlineMs = performance.now() + leftoverMsMax;
+  while (leftovers.some(isRunning)) {
+    if (performance.now() > deadlineMs) {
+      for (const one of leftovers.filter(isRunning)) {
+        // Only where the start time proves that it is the process that was started for this cluster.
+        if (one.startTicks === null)
+          throw new ClusterError(`a server of an earlier run still runs (pid ${one.pid}): end it first`);
+        process.kill(one.pid, 'SIGKILL');
+      }
+    }
+    await new Promise((done) => setTimeout(done, leftoverPollMs));
+  }
+}
+
+class Supervision {
+  readonly #plan: ClusterPlan;
+  readonly #options: UpOptions;
+  readonly #terminal: Terminal;
+  readonly #claim: Claim;
+  #cluster: Cluster | undefined;
+  #stopAsked = false;
+  #wakeStop: () => void = () => {};
+  readonly #stopRequest = new Promise<void>((wake) => {
+    this.#wakeStop = wake;
+  });
+
+  constructor(plan: ClusterPlan, options: UpOptions, terminal: Terminal, claim: Claim) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#terminal = terminal;
+    this.#claim = claim;
+  }
+
+  async run(): Promise<number> {
+    const { out } = this.#terminal;
+    const stopListening = this.#options.onInterrupt(() => this.#interrupt());
+    const control = await serveControl(this.#claim.state.control, (request) => this.#answer(request));
+    try {
+      const { servers, backend, directory } = this.#plan;
+      out(`starting ${servers.length} servers (${backend}) with data in ${relative('', directory) || '.'}`);
+      const cluster = await this.#start();
+      if (cluster === undefined) return 0;
+      const reports = await cluster.status();
+      out(renderStatus(reports));
+      out('Ctrl-C stops the cluster');
+      const stopWatching = watchLeader(cluster, (event) => this.#note(event), reports);
+      await this.#stopRequest;
+      stopWatching();
+      await cluster.stop();
+      return 0;
+    } finally {
+      stopListening();
+      await within(control.close(), controlCloseMsMax);
+    }
+  }
+
+  /** Undefined where the cluster was asked to stop before it was up. */
+  async #start(): Promise<Cluster | undefined> {
+    try {
+      await startPlanned(this.#plan, {
+        ...this.#options,
+        onCluster: (cluster) => {
+          this.#cluster = cluster;
+          if (this.#stopAsked) this.#askStop();
+        },
+        onEvent: (event) => this.#note(event),
+      });
+    } catch (error) {
+      if (this.#stopAsked) return undefined;
+      throw error;
+    }
+    return this.#cluster;
+  }
+
+  #note(event: ClusterEvent): void {
+    const time = new Date().toISOString().slice(11, 23);
+    this.#terminal.out(`${time} ${describeEvent(event)}`);
+    if (event.type !== 'started' && event.type !== 'crashed' && event.type !== 'ended') return;
+    const pids = this.#cluster!.pids();
+    const servers = this.#plan.servers.map(({ id, address }) => {
+      const pid = pids.get(id);
+      return { id, address, process: pid === undefined ? null : identify(pid) };
+    });
+    this.#claim.update(servers);
+  }
+
+  /** The first time asks the servers to stop, the second time ends them. */
+  #interrupt(): void {
+    if (this.#stopAsked) {
+      this.#cluster?.stopNow().catch(() => {});
+      return;
+    }
+    this.#askStop();
+  }
+
+  #askStop(): void {
+    this.#stopAsked = true;
+    this.#wakeStop();
+    // A failure to stop is the run's own, which waits for the same promise.
+    this.#cluster?.stop().catch(() => {});
+  }
+
+  async #answer(request: ControlRequest): Promise<unknown> {
+    const cluster = this.#cluster;
+    if (cluster === undefined) throw new ClusterError('the cluster is only just starting: try again');
+    switch (request.command) {
+      case 'status':
+        return { name: this.#plan.name, pid: process.pid, servers: await cluster.status() } satisfies ClusterStatus;
+      case 'down':
+        this.#askStop();
+        return cluster.stop();
+      case 'kill':
+        return cluster.kill(request.id, request.signal, { restart: request.restart });
+      case 'restart':
+        return cluster.restart(request.id);
+      case 'pause':
+        return cluster.pause(request.id);
+      case 'resume':
+        return cluster.resume(request.id);
+    }
+  }
+}
+
+/** What `rkv-cluster status --json` prints. */
+export interface ClusterStatus {
+  readonly name: string;
+  /** Of the supervisor. */
+  readonly pid: number;
+  readonly servers: readonly ServerReport[];
+}
