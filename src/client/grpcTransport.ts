@@ -1,0 +1,117 @@
+import {
+  type ChannelOptions,
+  Client,
+  credentials,
+  status as GrpcStatus,
+  Metadata,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { AdminClient } from '../wire/generated/admin.ts';
+import { ReconfType, RKVClient } from '../wire/generated/rkv.ts';
+import { SESSION_METHOD } from '../wire/sessionCodec.ts';
+import type { ClientEnvironment } from './environment.ts';
+import { RefusedError, ServerUnreachableError } from './errors.ts';
+import { SessionStream } from './sessionStream.ts';
+import type { Transport } from './transport.ts';
+import { UnaryLink } from './unaryLink.ts';
+
+export interface GrpcTransportOptions {
+  /** How commands travel: on one session stream, or as unary calls as the Go clients make them. */
+  readonly rpc: 'stream' | 'unary';
+  readonly environment: ClientEnvironment;
+  /** Largest answer taken, bytes; default MESSAGE_BYTES_MAX. */
+  readonly messageBytesMax?: number;
+}
+
+/** The servers' default for `-maxgrpc`. */
+export const MESSAGE_BYTES_MAX = 134_217_728;
+/** What HTTP/2 lets a server send ahead: results of many commands, while this side's event loop is busy. */
+const FLOW_CONTROL_WINDOW_BYTES = 4 << 20;
+
+/** The real network: gRPC without TLS, each link on a connection of its own. */
+export function grpcTransport({
+  rpc,
+  environment,
+  messageBytesMax = MESSAGE_BYTES_MAX,
+}: GrpcTransportOptions): Transport {
+  const options: ChannelOptions = {
+    'grpc.max_receive_message_length': messageBytesMax,
+    'grpc.max_send_message_length': -1,
+    'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
+    // Retries are ours: gRPC's would keep a copy of what was sent.
+    'grpc.enable_retries': 0,
+    'grpc.service_config_disable_resolution': 1,
+    'grpc.enable_http_proxy': 0,
+    // A connection that failed must not make the next attempt wait.
+    'grpc.use_local_subchannel_pool': 1,
+  };
+  const insecure = credentials.createInsecure();
+  const open = new Set<Client>();
+  /** Runs one unary call on a connection that closes after it. */
+  function once<C extends Client, R>(
+    client: C,
+    address: string,
+    call: (client: C, done: (error: ServiceError | null, response: R) => void) => void,
+  ): Promise<R> {
+    open.add(client);
+    return new Promise((resolve, reject) => {
+      call(client, (error, response) => {
+        open.delete(client);
+        client.close();
+        if (error === null) resolve(response);
+        else reject(unaryError(address, error));
+      });
+    });
+  }
+  const within = (timeoutMs: number) => ({ deadline: Date.now() + Math.ceil(timeoutMs) });
+
+  return {
+    open(address, listener) {
+      const client =
+        rpc === 'stream' ? new Client(address, insecure, options) : new RKVClient(address, insecure, options);
+      open.add(client);
+      const release = () => {
+        open.delete(client);
+        client.close();
+      };
+      if (client instanceof RKVClient) return new UnaryLink(address, client, release, listener, environment);
+      const { path, requestSerialize, responseDeserialize } = SESSION_METHOD;
+      const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+      return new SessionStream(address, call, release, listener, environment);
+    },
+    status: (address, timeoutMs) =>
+      once(new AdminClient(address, insecure, options), address, (client, done) => {
+        client.status({}, new Metadata(), within(timeoutMs), done);
+      }),
+    reconfigure: (address, { change, serverId, waitForLeadership }, timeoutMs) =>
+      once(new RKVClient(address, insecure, options), address, (client, done) => {
+        const request = { serverID: serverId, reconfType: change === 'add' ? ReconfType.ADD : ReconfType.REMOVE };
+        if (waitForLeadership) client.reconfOnBecome(request, new Metadata(), within(timeoutMs), done);
+        else client.reconf(request, new Metadata(), within(timeoutMs), done);
+      }),
+    async transferLeadership(address, to, timeoutMs) {
+      await once(new AdminClient(address, insecure, options), address, (client, done) => {
+        client.transferLeadership({ to }, new Metadata(), within(timeoutMs), done);
+      });
+    },
+    close() {
+      for (const client of open) client.close();
+      open.clear();
+    },
+  };
+}
+
+/** Codes that say something about the way to the server rather than about the request. */
+const UNREACHABLE: ReadonlySet<number> = new Set([
+  GrpcStatus.UNAVAILABLE,
+  GrpcStatus.DEADLINE_EXCEEDED,
+  GrpcStatus.CANCELLED,
+  GrpcStatus.INTERNAL,
+]);
+
+function unaryError(address: string, error: ServiceError): Error {
+  if (UNREACHABLE.has(error.code)) {
+    return new ServerUnreachableError(address, `${address}: ${error.details}`, { cause: error });
+  }
+  return new RefusedError(error.details, { cause: error });
+}

@@ -1,0 +1,417 @@
+import { ResultStatus } from '../wire/generated/rkv.ts';
+import { parseAddress } from './addresses.ts';
+import { Backoff } from './backoff.ts';
+import type { ClientEnvironment } from './environment.ts';
+import type { CommandListener, CommandResult, CommandStatus } from './pendingCommand.ts';
+import { PendingCommand } from './pendingCommand.ts';
+import { BATCH_BYTES_MAX } from './sessionStream.ts';
+import type { LeaderHint, LinkFailure, LinkListener, ServerLink, Transport } from './transport.ts';
+
+export interface LeaderChannelOptions {
+  readonly addresses: readonly string[];
+  readonly transport: Transport;
+  readonly environment: ClientEnvironment;
+  readonly backoffMinMs: number;
+  readonly backoffMaxMs: number;
+  /** A server that leaves commands unanswered, or a stream unopened, for so long is left for another. */
+  readonly stallTimeoutMs: number;
+  /** Commands larger than this are refused here. */
+  readonly commandBytesMax: number;
+}
+
+/** What went wrong on the way and was mended by a retry. Counts since the start. */
+export interface ChannelCounters {
+  /** Links opened, the first included. */
+  links: number;
+  /** Links that the server or the network ended. */
+  linksLost: number;
+  /** Servers left because they did not answer. */
+  stalls: number;
+  notLeader: number;
+  /** Attempts whose outcome nobody knew. */
+  unknown: number;
+  overloaded: number;
+  retries: number;
+}
+
+const OK_RESULT: CommandResult = { status: 'ok', clientId: 0, value: undefined, detail: '', maybeDone: true };
+/** Commands that a server gets before it has answered one: it may not be the leader. */
+const PROBE_COMMANDS_MAX = 16;
+/** Hints followed at once, one after the other, before a pause: two servers may each take the other for the leader. */
+const HINTS_AT_ONCE_MAX = 2;
+/** How often deadlines and silent servers are looked for. */
+const WATCH_INTERVAL_MS = 25;
+
+const REFUSALS: ReadonlyMap<number, CommandStatus> = new Map<number, CommandStatus>([
+  [ResultStatus.RESULT_UNKNOWN_SESSION, 'unknown-session'],
+  [ResultStatus.RESULT_SEQUENCE_TOO_OLD, 'sequence-too-old'],
+  [ResultStatus.RESULT_SEQUENCE_TOO_FAR, 'sequence-too-far'],
+  [ResultStatus.RESULT_INVALID, 'invalid'],
+]);
+
+/**
+ * One link to whichever server leads, and on it the commands of any number of sessions. A command that a server did
+ * not carry out, or may not have, is sent again as it is, until its result is certain or its deadline passes: an
+ * insert's sequence number makes that safe (Raft §8), a lookup changes nothing, and a register that took place twice
+ * leaves a session that nobody uses.
+ */
+export class LeaderChannel implements LinkListener {
+  readonly counters: ChannelCounters = {
+    links: 0,
+    linksLost: 0,
+    stalls: 0,
+    notLeader: 0,
+    unknown: 0,
+    overloaded: 0,
+    retries: 0,
+  };
+  /** Why the last attempt to reach the leader failed, for people. */
+  lastFailure = '';
+  private readonly options: LeaderChannelOptions;
+  private readonly environment: ClientEnvironment;
+  private readonly backoff: Backoff;
+  /** Waiting to be sent; those before `head` have left. */
+  private queue: PendingCommand[] = [];
+  private head = 0;
+  private link: ServerLink | null = null;
+  /** The link's server has carried out a command. */
+  private proven = false;
+  /** Left for another server, with commands still to be answered. */
+  private retiring: ServerLink[] = [];
+  private nextAddress = 0;
+  private hintsFollowed = 0;
+  /** Calls off the pause before the next attempt. */
+  private cancelPause: (() => void) | null = null;
+  private cancelWatch: (() => void) | null = null;
+  private flushing = false;
+  private closed = false;
+  /** At most the earliest deadline of any unfinished command. */
+  private deadlineFloorMs = Number.POSITIVE_INFINITY;
+  /** Of the results that arrived together: what has to be sent again, and whether the server is to be left. */
+  private returned: PendingCommand[] = [];
+  private leave = false;
+  private overloaded = false;
+
+  constructor(options: LeaderChannelOptions) {
+    this.options = options;
+    this.environment = options.environment;
+    this.backoff = new Backoff(options.backoffMinMs, options.backoffMaxMs, options.environment.random);
+  }
+
+  /** The server that carries out commands now, as far as is known. */
+  get leaderAddress(): string | undefined {
+    return this.proven ? this.link?.address : undefined;
+  }
+
+  /** Commands without a result, those that were given up but not yet answered by their server among them. */
+  get pending(): number {
+    let pending = this.queued;
+    for (const link of this.links()) pending += link.unanswered;
+    return pending;
+  }
+
+  private get queued(): number {
+    return this.queue.length - this.head;
+  }
+
+  /**
+   * Takes a marshalled Cmd; what is submitted in one turn of the event loop travels in one batch. The listener never
+   * hears within this call. `deadlineMs` by the environment's clock.
+   */
+  submit(cmd: Uint8Array, listener: CommandListener, tag: number, deadlineMs: number): PendingCommand {
+    const command = new PendingCommand(cmd, listener, tag, deadlineMs);
+    this.queue.push(command);
+    if (deadlineMs < this.deadlineFloorMs) this.deadlineFloorMs = deadlineMs;
+    this.flushSoon();
+    return command;
+  }
+
+  /** The clock that deadlines go by. */
+  nowMs(): number {
+    return this.environment.nowMs();
+  }
+
+  /** Gives the command up. Its listener hears `cancelled`, at once. */
+  cancel(command: PendingCommand, detail: string): void {
+    this.abandon(command, 'cancelled', detail);
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.cancelPause?.();
+    this.cancelWatch?.();
+    const open = this.unfinished();
+    for (const link of this.links()) link.close();
+    this.link = null;
+    this.retiring = [];
+    this.queue = [];
+    this.head = 0;
+    for (const command of open) this.abandon(command, 'closed', 'the client was closed');
+  }
+
+  /** Later in this turn of the event loop, so that everything that is submitted until then travels together. */
+  private flushSoon(): void {
+    if (this.flushing || this.queued === 0) return;
+    this.flushing = true;
+    this.environment.soon(() => {
+      this.flushing = false;
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    if (this.closed) {
+      for (const command of this.takeQueue()) this.abandon(command, 'closed', 'the client was closed');
+      return;
+    }
+    if (this.queued === 0) return;
+    this.watch();
+    if (this.cancelPause !== null) return;
+    const { link } = this;
+    if (link === null) {
+      this.connect(this.options.addresses[this.nextAddress % this.options.addresses.length]!);
+      return;
+    }
+    while (this.head < this.queue.length && this.roomOn(link) > 0) {
+      const command = this.queue[this.head++]!;
+      if (command.listener === null) continue;
+      if (command.cmd.length > this.options.commandBytesMax) this.refuseSize(command);
+      else {
+        command.sent = true;
+        link.add(command);
+      }
+    }
+    if (this.head === this.queue.length) this.takeQueue();
+    else if (this.head >= QUEUE_SLACK_MAX) this.queue = this.takeQueue();
+    link.flush();
+  }
+
+  private roomOn(link: ServerLink): number {
+    const room = link.room();
+    return this.proven ? room : Math.min(room, PROBE_COMMANDS_MAX - link.unanswered);
+  }
+
+  private takeQueue(): PendingCommand[] {
+    const rest = this.head === 0 ? this.queue : this.queue.slice(this.head);
+    this.queue = [];
+    this.head = 0;
+    return rest;
+  }
+
+  private refuseSize(command: PendingCommand): void {
+    const detail = `the command takes ${command.cmd.length} bytes, at most ${this.options.commandBytesMax} fit`;
+    command.finish({ status: 'too-large', clientId: 0, value: undefined, detail, maybeDone: command.maybeDone });
+  }
+
+  // What links report
+
+  linkReady(link: ServerLink): void {
+    if (link === this.link) this.flushSoon();
+  }
+
+  linkResult(
+    link: ServerLink,
+    command: PendingCommand,
+    status: ResultStatus,
+    clientId: number,
+    value: string | undefined,
+    detail: string,
+  ): void {
+    const current = link === this.link;
+    switch (status) {
+      case ResultStatus.RESULT_OK:
+        if (current && !this.proven) this.prove();
+        if (clientId === 0 && value === undefined) command.finish(OK_RESULT);
+        else command.finish({ status: 'ok', clientId, value, detail: '', maybeDone: true });
+        return;
+      case ResultStatus.RESULT_NOT_LEADER:
+        this.counters.notLeader++;
+        command.sent = false;
+        this.lastFailure = `${link.address} is not the leader`;
+        if (current) this.leave = true;
+        this.returned.push(command);
+        return;
+      case ResultStatus.RESULT_UNKNOWN:
+        this.counters.unknown++;
+        this.lastFailure = `${link.address} lost its leadership`;
+        command.lose();
+        if (current) this.leave = true;
+        this.returned.push(command);
+        return;
+      case ResultStatus.RESULT_OVERLOADED:
+        this.counters.overloaded++;
+        command.sent = false;
+        this.lastFailure = `${link.address} has too much to do`;
+        if (current) this.overloaded = true;
+        this.returned.push(command);
+        return;
+      default: {
+        const refusal = REFUSALS.get(status) ?? 'invalid';
+        if (current && !this.proven) this.prove();
+        command.finish({ status: refusal, clientId: 0, value: undefined, detail, maybeDone: command.maybeDone });
+      }
+    }
+  }
+
+  private prove(): void {
+    this.proven = true;
+    this.hintsFollowed = 0;
+    this.backoff.reset();
+  }
+
+  linkBatchDone(link: ServerLink, hint: LeaderHint | undefined): void {
+    if (this.returned.length > 0) {
+      this.requeue(this.returned);
+      this.returned = [];
+    }
+    if (link !== this.link) {
+      if (link.unanswered === 0) {
+        link.close();
+        this.retiring = this.retiring.filter((each) => each !== link);
+      }
+      return;
+    }
+    const { leave, overloaded } = this;
+    this.leave = false;
+    this.overloaded = false;
+    if (leave) this.moveAway(hint);
+    else if (overloaded) this.pause();
+    else this.flushSoon();
+  }
+
+  linkClosed(link: ServerLink, { message, tooLarge }: LinkFailure): void {
+    this.counters.linksLost++;
+    this.lastFailure = `${link.address}: ${message}`;
+    const lost = link.waiting();
+    for (const command of lost) command.lose();
+    // Batches stay below that size, so the one that was refused holds a single command, and would be refused for ever.
+    const tooLargeFor = tooLarge ? lost.filter((command) => command.cmd.length > BATCH_BYTES_MAX) : [];
+    for (const command of tooLargeFor) {
+      command.finish({ status: 'too-large', clientId: 0, value: undefined, detail: message, maybeDone: true });
+    }
+    this.requeue(lost);
+    if (link === this.link) this.leaveLink();
+    else this.retiring = this.retiring.filter((each) => each !== link);
+  }
+
+  // Where to go next
+
+  private connect(address: string): void {
+    this.counters.links++;
+    this.proven = false;
+    this.link = this.options.transport.open(address, this);
+  }
+
+  /** The current server does not lead: the commands still on it will be answered there; the others go elsewhere. */
+  private moveAway(hint: LeaderHint | undefined): void {
+    const link = this.link!;
+    this.link = null;
+    this.proven = false;
+    if (link.unanswered > 0) this.retiring.push(link);
+    else link.close();
+    const { addresses } = this.options;
+    // Go clients know a leader by its place in the list; so do we where a server gives no address.
+    const hinted = hint === undefined ? '' : filledAddress(hint.address) || (addresses[hint.id - 1] ?? '');
+    if (hinted !== '' && hinted !== link.address && this.hintsFollowed < HINTS_AT_ONCE_MAX) {
+      this.hintsFollowed++;
+      const at = addresses.indexOf(hinted);
+      if (at !== -1) this.nextAddress = at;
+      if (this.cancelPause === null) this.connect(hinted);
+      return;
+    }
+    this.tryNextAfterPause();
+  }
+
+  private leaveLink(): void {
+    this.link?.close();
+    this.link = null;
+    this.proven = false;
+    this.tryNextAfterPause();
+  }
+
+  private tryNextAfterPause(): void {
+    this.hintsFollowed = 0;
+    this.nextAddress = (this.nextAddress + 1) % this.options.addresses.length;
+    this.pause();
+  }
+
+  /** Sends nothing for a while. */
+  private pause(): void {
+    if (this.cancelPause !== null) return;
+    this.cancelPause = this.environment.after(this.backoff.nextMs(), () => {
+      this.cancelPause = null;
+      this.flush();
+    });
+  }
+
+  private requeue(commands: readonly PendingCommand[]): void {
+    const open = commands.filter((command) => command.listener !== null);
+    if (open.length === 0) return;
+    this.counters.retries += open.length;
+    this.queue = [...open, ...this.takeQueue()];
+    this.flushSoon();
+  }
+
+  // Deadlines and silent servers
+
+  private watch(): void {
+    if (this.cancelWatch !== null || this.closed) return;
+    this.cancelWatch = this.environment.after(WATCH_INTERVAL_MS, () => {
+      this.cancelWatch = null;
+      this.checkDeadlines();
+      this.checkSilence();
+      if (this.queued > 0 || this.links().some((link) => link.unanswered > 0)) this.watch();
+    });
+  }
+
+  private checkDeadlines(): void {
+    const nowMs = this.environment.nowMs();
+    if (nowMs < this.deadlineFloorMs) return;
+    let floorMs = Number.POSITIVE_INFINITY;
+    const overdue: PendingCommand[] = [];
+    for (const command of this.unfinished()) {
+      if (command.deadlineMs <= nowMs) overdue.push(command);
+      else if (command.deadlineMs < floorMs) floorMs = command.deadlineMs;
+    }
+    this.deadlineFloorMs = floorMs;
+    for (const command of overdue) this.abandon(command, 'timeout', this.lastFailure);
+  }
+
+  private checkSilence(): void {
+    const nowMs = this.environment.nowMs();
+    for (const link of this.links()) {
+      const awaited = link.unanswered > 0 || (link === this.link && !this.proven && this.queued > 0);
+      if (!awaited || nowMs - link.heardMs < this.options.stallTimeoutMs) continue;
+      this.counters.stalls++;
+      link.close();
+      this.linkClosed(link, { message: `no answer for ${this.options.stallTimeoutMs} ms`, tooLarge: false });
+    }
+  }
+
+  private links(): ServerLink[] {
+    return this.link === null ? this.retiring : [this.link, ...this.retiring];
+  }
+
+  private unfinished(): PendingCommand[] {
+    const sent = this.links().flatMap((link) => link.waiting());
+    return [...sent, ...this.queue.slice(this.head)].filter((command) => command.listener !== null);
+  }
+
+  private abandon(command: PendingCommand, status: CommandStatus, detail: string): void {
+    command.finish({ status, clientId: 0, value: undefined, detail, maybeDone: command.maybeDone });
+  }
+}
+
+/** Sent commands left at the front of the queue before it is cut. */
+const QUEUE_SLACK_MAX = 4096;
+
+/** A server's idea of an address with the host filled in; empty where it is none. */
+function filledAddress(text: string): string {
+  if (text === '') return '';
+  try {
+    return parseAddress(text);
+  } catch {
+    return '';
+  }
+}

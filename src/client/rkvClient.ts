@@ -1,0 +1,225 @@
+import { CommandType, encodeCommand, REGISTER_BYTES } from '../wire/command.ts';
+import type { StatusResponse } from '../wire/generated/admin.ts';
+import { ReconfStatus } from '../wire/generated/rkv.ts';
+import { parseAddress } from './addresses.ts';
+import { Backoff } from './backoff.ts';
+import { ClientSession } from './clientSession.ts';
+import { type ClientEnvironment, systemEnvironment } from './environment.ts';
+import {
+  AddressError,
+  ClientClosedError,
+  RefusedError,
+  RequestAbortedError,
+  RequestTimeoutError,
+  RkvError,
+  TooManyPendingError,
+} from './errors.ts';
+import { grpcTransport, MESSAGE_BYTES_MAX } from './grpcTransport.ts';
+import { type ChannelCounters, LeaderChannel } from './leaderChannel.ts';
+import type { CommandListener, PendingCommand } from './pendingCommand.ts';
+import { REQUEST_TIMEOUT_MS, type RequestOptions, requestResult } from './request.ts';
+import type { Reconfiguration, Transport } from './transport.ts';
+
+export interface RkvClientOptions {
+  /** `host:port` of the servers, in the order of their ids where that is known. */
+  readonly addresses: readonly string[];
+  /** Default 'stream'. */
+  readonly rpc?: 'stream' | 'unary';
+  /** Default for every request: 10 s. */
+  readonly timeoutMs?: number;
+  /** Pauses between attempts: default 1 ms doubling to 1 s. */
+  readonly backoffMinMs?: number;
+  readonly backoffMaxMs?: number;
+  /** A server that answers nothing for so long is left for another; default 2 s. */
+  readonly stallTimeoutMs?: number;
+  /** Largest command; default 128 MiB less what a message adds, the servers' default bound. */
+  readonly commandBytesMax?: number;
+  readonly environment?: ClientEnvironment;
+  readonly transport?: Transport;
+}
+
+/** Requests of one client without an answer. */
+export const CLIENT_PENDING_MAX = 1 << 18;
+const STALL_TIMEOUT_MS = 2000;
+const MESSAGE_OVERHEAD_BYTES = 1024;
+/** How long one server may take to answer about itself. */
+const STATUS_TIMEOUT_MS = 2000;
+
+/** What one server said about itself, or why it did not. */
+export type ServerReport =
+  | { readonly address: string; readonly status: StatusResponse }
+  | { readonly address: string; readonly error: Error };
+
+/**
+ * A client of the cluster. It finds the leader by itself, keeps one stream to it for all its sessions, and sends again
+ * what may not have arrived. An open stream keeps the process alive: call `close`.
+ */
+export class RkvClient {
+  private readonly addresses: readonly string[];
+  private readonly transport: Transport;
+  private readonly environment: ClientEnvironment;
+  private readonly channel: LeaderChannel;
+  private readonly defaults: { readonly timeoutMs: number };
+  private readonly newBackoff: () => Backoff;
+  private closed = false;
+
+  /** Throws AddressError. Connects with the first request. */
+  constructor(options: RkvClientOptions) {
+    if (options.addresses.length === 0) throw new AddressError('no server address given');
+    this.addresses = options.addresses.map(parseAddress);
+    this.environment = options.environment ?? systemEnvironment;
+    this.transport =
+      options.transport ?? grpcTransport({ rpc: options.rpc ?? 'stream', environment: this.environment });
+    this.defaults = { timeoutMs: options.timeoutMs ?? REQUEST_TIMEOUT_MS };
+    const backoffMinMs = options.backoffMinMs ?? 1;
+    const backoffMaxMs = options.backoffMaxMs ?? 1000;
+    this.newBackoff = () => new Backoff(backoffMinMs, backoffMaxMs, this.environment.random);
+    this.channel = new LeaderChannel({
+      addresses: this.addresses,
+      transport: this.transport,
+      environment: this.environment,
+      backoffMinMs,
+      backoffMaxMs,
+      stallTimeoutMs: options.stallTimeoutMs ?? STALL_TIMEOUT_MS,
+      commandBytesMax: options.commandBytesMax ?? MESSAGE_BYTES_MAX - MESSAGE_OVERHEAD_BYTES,
+    });
+  }
+
+  /** What was mended by retries so far. */
+  get counters(): Readonly<ChannelCounters> {
+    return this.channel.counters;
+  }
+
+  /** Requests without an answer. */
+  get pending(): number {
+    return this.channel.pending;
+  }
+
+  /** The server that carried out the last command, where it is still thought to lead. */
+  get leaderAddress(): string | undefined {
+    return this.channel.leaderAddress;
+  }
+
+  /** Registers a session. */
+  async openSession(options: RequestOptions = {}): Promise<ClientSession> {
+    const { clientId } = await this.request(REGISTER_BYTES, options);
+    return new ClientSession(clientId, this.channel, this.defaults);
+  }
+
+  /** A linearizable read; undefined where the key is not there. */
+  async lookup(key: string, options: RequestOptions = {}): Promise<string | undefined> {
+    const { value } = await this.request(encodeCommand({ type: CommandType.Lookup, key }), options);
+    return value;
+  }
+
+  /** As `lookup`, without a promise, for load. `deadlineMs` by the client's environment. */
+  submitLookup(key: string, listener: CommandListener, tag: number, deadlineMs: number): PendingCommand {
+    return this.channel.submit(encodeCommand({ type: CommandType.Lookup, key }), listener, tag, deadlineMs);
+  }
+
+  /** What a server says about itself. Rejects with ServerUnreachableError. */
+  status(address: string, options: RequestOptions = {}): Promise<StatusResponse> {
+    return this.transport.status(parseAddress(address), options.timeoutMs ?? STATUS_TIMEOUT_MS);
+  }
+
+  /** Every server's status, in the order of the addresses. */
+  statuses(options: RequestOptions = {}): Promise<ServerReport[]> {
+    return Promise.all(
+      this.addresses.map((address) =>
+        this.status(address, options).then(
+          (status) => ({ address, status }),
+          (error: Error) => ({ address, error }),
+        ),
+      ),
+    );
+  }
+
+  /** The status of the server that leads, by what the servers say of themselves; of two, the one of the later term. */
+  async leader(options: RequestOptions = {}): Promise<{ address: string; status: StatusResponse } | undefined> {
+    let found: { address: string; status: StatusResponse } | undefined;
+    for (const report of await this.statuses(options)) {
+      if (!('status' in report) || report.status.role !== 'leader') continue;
+      if (found === undefined || report.status.term > found.status.term) found = report;
+    }
+    return found;
+  }
+
+  /** Adds or removes a server and resolves once that is committed. Tries again until the time is up. */
+  async reconfigure(change: Reconfiguration, options: RequestOptions = {}): Promise<void> {
+    await this.onLeader(options, async (address, timeoutMs) => {
+      const response = await this.transport.reconfigure(address, change, timeoutMs);
+      if (response.status === ReconfStatus.OK) return 'done';
+      if (response.status === ReconfStatus.TIMEOUT) return `${address} did not get it committed in its time`;
+      return `${address} is not the leader`;
+    });
+  }
+
+  /** Hands leadership to a server; `to` 0 for the most up-to-date voter. Rejects with RefusedError where it cannot be. */
+  async transferLeadership(to: number, options: RequestOptions = {}): Promise<void> {
+    await this.onLeader(options, async (address, timeoutMs) => {
+      await this.transport.transferLeadership(address, to, timeoutMs);
+      return 'done';
+    });
+  }
+
+  /** Ends everything; requests under way reject with ClientClosedError. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.channel.close();
+    this.transport.close();
+  }
+
+  private request(cmd: Uint8Array, options: RequestOptions) {
+    if (this.channel.pending >= CLIENT_PENDING_MAX) {
+      throw new TooManyPendingError(`${this.channel.pending} requests have no answer, as many as may`);
+    }
+    return requestResult(this.channel, cmd, { ...this.defaults, ...options });
+  }
+
+  /** Makes an unary call to the leader, with pauses between attempts; `call` says what went wrong where it may be tried again. */
+  private async onLeader(
+    { timeoutMs = this.defaults.timeoutMs, signal }: RequestOptions,
+    call: (address: string, timeoutMs: number) => Promise<'done' | string>,
+  ): Promise<void> {
+    const deadlineMs = this.environment.nowMs() + timeoutMs;
+    const backoff = this.newBackoff();
+    let failure = 'no server says that it leads';
+    let maybeDone = false;
+    for (;;) {
+      const leftMs = deadlineMs - this.environment.nowMs();
+      if (leftMs <= 0) throw new RequestTimeoutError(`not done within ${timeoutMs} ms (${failure})`, maybeDone);
+      if (signal?.aborted)
+        throw new RequestAbortedError('the request was aborted', maybeDone, { cause: signal.reason });
+      if (this.closed) throw new ClientClosedError('the client was closed', maybeDone);
+      const leader = await this.leader({ timeoutMs: Math.min(leftMs, STATUS_TIMEOUT_MS) });
+      if (leader !== undefined) {
+        try {
+          const outcome = await call(leader.address, Math.max(1, deadlineMs - this.environment.nowMs()));
+          if (outcome === 'done') return;
+          failure = outcome;
+        } catch (error) {
+          if (!(error instanceof RkvError)) throw error;
+          if (error instanceof RefusedError && !/not leader/.test(error.message)) throw error;
+          failure = error.message;
+        }
+        maybeDone = true;
+      }
+      await this.pause(backoff.nextMs(), signal);
+    }
+  }
+
+  private pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.environment.after(delayMs, () => {
+        signal?.removeEventListener('abort', stop);
+        resolve();
+      });
+      const stop = () => {
+        cancel();
+        resolve();
+      };
+      signal?.addEventListener('abort', stop, { once: true });
+    });
+  }
+}

@@ -1,0 +1,135 @@
+import { status as GrpcStatus, type ServiceError } from '@grpc/grpc-js';
+import { CommandType, decodeCommand } from '../wire/command.ts';
+import { ResultStatus, type RKVClient } from '../wire/generated/rkv.ts';
+import type { ClientEnvironment } from './environment.ts';
+import type { PendingCommand } from './pendingCommand.ts';
+import type { LeaderHint, LinkListener, ServerLink } from './transport.ts';
+
+/** Unary calls under way at once; a call costs far more than a command of a batch. */
+const CALLS_MAX = 1024;
+/** What the Go system's Lookup answers for a key that is not there. */
+export const NO_VALUE = '(none)';
+
+/** Each command as a unary call of its own, as the Go clients do it. */
+export class UnaryLink implements ServerLink {
+  readonly address: string;
+  heardMs: number;
+  private readonly client: RKVClient;
+  private readonly release: () => void;
+  private readonly listener: LinkListener;
+  private readonly environment: ClientEnvironment;
+  private readonly calls = new Set<PendingCommand>();
+  private open = true;
+
+  /** `release` frees the client; called once, when the link has ended. */
+  constructor(
+    address: string,
+    client: RKVClient,
+    release: () => void,
+    listener: LinkListener,
+    environment: ClientEnvironment,
+  ) {
+    this.address = address;
+    this.client = client;
+    this.release = release;
+    this.listener = listener;
+    this.environment = environment;
+    this.heardMs = environment.nowMs();
+    environment.soon(() => {
+      if (this.open) listener.linkReady(this);
+    });
+  }
+
+  get unanswered(): number {
+    return this.calls.size;
+  }
+
+  room(): number {
+    return this.open ? CALLS_MAX - this.calls.size : 0;
+  }
+
+  add(command: PendingCommand): void {
+    if (this.calls.size === 0) this.heardMs = this.environment.nowMs();
+    this.calls.add(command);
+    const parsed = decodeCommand(command.cmd);
+    if (parsed.type === CommandType.Insert) {
+      const { clientId, clientSeq, key, value } = parsed;
+      this.client.insert({ clientID: clientId, clientSeq, key, value }, (error, response) => {
+        if (error !== null) this.failed(command, error);
+        else if (response.ok) this.answer(command, ResultStatus.RESULT_OK, 0, undefined, '');
+        else this.answer(command, ResultStatus.RESULT_INVALID, 0, undefined, 'the server answered that it is not ok');
+      });
+    } else if (parsed.type === CommandType.Lookup) {
+      this.client.lookup({ key: parsed.key }, (error, response) => {
+        if (error !== null) this.failed(command, error);
+        else {
+          const value = response.value === NO_VALUE ? undefined : response.value;
+          this.answer(command, ResultStatus.RESULT_OK, 0, value, '');
+        }
+      });
+    } else {
+      this.client.register({}, (error, response) => {
+        if (error !== null) this.failed(command, error);
+        else this.answer(command, ResultStatus.RESULT_OK, response.clientID, undefined, '');
+      });
+    }
+  }
+
+  flush(): void {}
+
+  waiting(): PendingCommand[] {
+    return [...this.calls];
+  }
+
+  close(): void {
+    if (!this.open) return;
+    this.open = false;
+    this.release();
+  }
+
+  private answer(
+    command: PendingCommand,
+    status: ResultStatus,
+    clientId: number,
+    value: string | undefined,
+    detail: string,
+    hint?: LeaderHint,
+  ): void {
+    if (!this.open || !this.calls.delete(command)) return;
+    this.heardMs = this.environment.nowMs();
+    this.listener.linkResult(this, command, status, clientId, value, detail);
+    this.listener.linkBatchDone(this, hint);
+  }
+
+  private failed(command: PendingCommand, error: ServiceError): void {
+    const hint = notLeaderHint(error.details);
+    if (hint !== undefined) {
+      this.answer(command, ResultStatus.RESULT_NOT_LEADER, 0, undefined, error.details, hint);
+      return;
+    }
+    const status = REFUSALS.get(error.code);
+    if (status !== undefined) {
+      this.answer(command, status, 0, undefined, error.details);
+      return;
+    }
+    if (!this.open) return;
+    const tooLarge = error.code === GrpcStatus.RESOURCE_EXHAUSTED && /larger|size/i.test(error.details);
+    this.close();
+    this.listener.linkClosed(this, { message: error.message, tooLarge });
+  }
+}
+
+/** The codes under which a server's unary calls refuse a command; any other code loses the call. */
+const REFUSALS: ReadonlyMap<number, ResultStatus> = new Map([
+  [GrpcStatus.INVALID_ARGUMENT, ResultStatus.RESULT_INVALID],
+  [GrpcStatus.NOT_FOUND, ResultStatus.RESULT_UNKNOWN_SESSION],
+  [GrpcStatus.ALREADY_EXISTS, ResultStatus.RESULT_SEQUENCE_TOO_OLD],
+  [GrpcStatus.OUT_OF_RANGE, ResultStatus.RESULT_SEQUENCE_TOO_FAR],
+  [GrpcStatus.ABORTED, ResultStatus.RESULT_UNKNOWN],
+]);
+
+/** Reads `not leader, <id> is`, the Go system's refusal. The id is 0 where the server knows of no leader. */
+export function notLeaderHint(details: string): LeaderHint | undefined {
+  const match = /not leader, (\d+) is/.exec(details);
+  return match === null ? undefined : { id: Number(match[1]), address: '' };
+}
