@@ -18,9 +18,12 @@ const LEVEL_OPTIONS = {
 export class StorageOpenError extends Error {
   override readonly name = 'StorageOpenError';
   readonly location: string;
+  /** Another process has it open. */
+  readonly inUse: boolean;
   constructor(location: string, what: string, cause: unknown) {
     super(`cannot open the log store in ${location}: ${what}`, { cause });
     this.location = location;
+    this.inUse = codesOf(cause).includes('LEVEL_LOCKED');
   }
 }
 
@@ -69,8 +72,8 @@ export class LevelDisk implements Disk {
   #writing = false;
 
   /** Opens or creates the database in this directory. Throws StorageOpenError. */
-  static async open(location: string): Promise<LevelDisk> {
-    const database: Database = new Level(location, LEVEL_OPTIONS);
+  static async open(location: string, { createIfMissing = true } = {}): Promise<LevelDisk> {
+    const database: Database = new Level(location, { ...LEVEL_OPTIONS, createIfMissing });
     try {
       await database.open();
       return new LevelDisk(database, await database.keys().all());

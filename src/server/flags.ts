@@ -1,0 +1,128 @@
+import { defineFlags, type FlagValue, flagDefaults, parseFlags, UsageError } from '../goflags/goFlags.ts';
+import { type Address, parseAddress } from '../wire/addresses.ts';
+
+/** The flags of rkvd: the original's, and four of ours (datadir, listen, snapshotentries, trailingentries). */
+export const RKVD_FLAGS = defineFlags({
+  id: {
+    kind: 'int',
+    default: 0,
+    min: 1,
+    required: true,
+    usage: "this server's `id`: its 1-based position in -servers",
+  },
+  servers: {
+    kind: 'string',
+    default: ':9201,:9202,:9203,:9204,:9205,:9206,:9207',
+    usage: 'comma separated `addresses` of all servers that may ever take part; an omitted host means 127.0.0.1',
+  },
+  cluster: {
+    kind: 'string',
+    default: '1,2,3',
+    usage: 'comma separated `ids` of the initial cluster; a server not named waits, passive, until it is added',
+  },
+  backend: {
+    kind: 'choice',
+    default: 'gorums',
+    choices: ['gorums', 'etcd', 'hashicorp'],
+    usage: 'consensus `engine`: gorums, etcd or hashicorp',
+  },
+  batch: { kind: 'bool', default: true, usage: 'batch entries into messages and proposals into disk writes' },
+  entriespermsg: { kind: 'int', default: 64, min: 1, usage: '`entries` per AppendEntries message' },
+  catchupmultiplier: {
+    kind: 'int',
+    default: 1024,
+    min: 1,
+    usage: '`times` entriespermsg that may go to a follower that catches up',
+  },
+  election: {
+    kind: 'duration',
+    default: 1000,
+    min: 1,
+    usage: '`time` without a leader before an election starts; randomised up to twice that',
+  },
+  heartbeat: { kind: 'duration', default: 20, min: 1, usage: 'heartbeat `interval`' },
+  checkquorum: { kind: 'bool', default: false, usage: 'a leader needs a quorum of responses to stay leader' },
+  cache: { kind: 'int', default: 67_108_864, min: 0, usage: '`entries` kept in memory (and at most 256 MiB of them)' },
+  maxgrpc: { kind: 'int', default: 134_217_728, min: 1024, usage: 'largest gRPC message, in `bytes`' },
+  ordergorums: {
+    kind: 'bool',
+    default: true,
+    usage: 'gorums: force ordering of RPCs per node, on one stream; false: unary calls, as the original speaks them',
+  },
+  recover: { kind: 'bool', default: false, usage: 'continue from stable storage; without it old data is moved aside' },
+  servermetrics: { kind: 'bool', default: true, usage: 'Prometheus metrics at http://localhost:590<id>/metrics' },
+  quiet: { kind: 'bool', default: false, usage: 'no log on the terminal' },
+  datadir: { kind: 'string', default: '.', usage: '`folder` for the data of this server' },
+  listen: {
+    kind: 'string',
+    default: '',
+    usage: '`address` to listen on, where it differs from the one that the others reach, such as 0.0.0.0:9201',
+  },
+  snapshotentries: {
+    kind: 'int',
+    default: 1_000_000,
+    min: 0,
+    usage: 'applied `entries` between two snapshots, after which the log is cut; 0 takes none',
+  },
+  trailingentries: {
+    kind: 'int',
+    default: 100_000,
+    min: 0,
+    usage: '`entries` kept in the log below a snapshot, for followers that are a little behind',
+  },
+});
+
+type RkvdFlags = { readonly [N in keyof typeof RKVD_FLAGS]: FlagValue<(typeof RKVD_FLAGS)[N]> };
+
+/** The settings of one server, checked. */
+export interface ServerConfig {
+  readonly flags: RkvdFlags;
+  readonly id: number;
+  /** Addresses as others reach them; position i is server i + 1. */
+  readonly servers: readonly Address[];
+  readonly bootstrap: readonly number[];
+  readonly listen: Address;
+}
+
+/** Throws UsageError with what was wrong; returns undefined where help was asked for. */
+export function parseServerConfig(argv: readonly string[]): ServerConfig | undefined {
+  const { values: flags, rest, help } = parseFlags(RKVD_FLAGS, argv);
+  if (help) return undefined;
+  if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}": rkvd takes flags only`);
+  const servers = flags.servers.split(',').map((text) => address('servers', text));
+  if (flags.id > servers.length) {
+    throw new UsageError(`invalid value "${flags.id}" for flag -id: -servers names ${servers.length} servers`);
+  }
+  const bootstrap = flags.cluster.split(',').map((text) => memberId(text, servers.length));
+  if (new Set(bootstrap).size < bootstrap.length) {
+    throw new UsageError(`invalid value "${flags.cluster}" for flag -cluster: an id stands there twice`);
+  }
+  if (flags.heartbeat >= flags.election) {
+    throw new UsageError(
+      `-heartbeat ${flags.heartbeat}ms must be shorter than -election ${flags.election}ms, or every follower stands for election`,
+    );
+  }
+  const own = servers[flags.id - 1]!;
+  const listen = flags.listen === '' ? own : address('listen', flags.listen);
+  return { flags, id: flags.id, servers, bootstrap, listen };
+}
+
+function address(flag: string, text: string): Address {
+  const parsed = parseAddress(text.trim());
+  if (parsed === undefined) {
+    throw new UsageError(`invalid value "${text}" for flag -${flag}: expected host:port or :port, such as :9201`);
+  }
+  return parsed;
+}
+
+function memberId(text: string, serverCount: number): number {
+  const id = Number(text.trim());
+  if (!/^\d+$/.test(text.trim()) || id < 1 || id > serverCount) {
+    throw new UsageError(`invalid value "${text}" for flag -cluster: expected ids from 1 to ${serverCount}`);
+  }
+  return id;
+}
+
+export function rkvdUsage(): string {
+  return `Usage of rkvd:\n${flagDefaults(RKVD_FLAGS)}`;
+}

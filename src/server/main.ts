@@ -1,0 +1,75 @@
+import { UsageError } from '../goflags/goFlags.ts';
+import { UnknownEngineError } from './engines.ts';
+import { parseServerConfig, rkvdUsage, type ServerConfig } from './flags.ts';
+import { openLog } from './observe/log.ts';
+import { SupervisorPipeError, watchParent } from './parentWatch.ts';
+import { ListenError, RkvServer } from './server.ts';
+import { CorruptLogError, UnknownFormatError } from './storage/contract.ts';
+import { StorageOpenError } from './storage/levelDisk.ts';
+
+/** Errors whose message is all that a person needs. */
+const EXPECTED = [
+  ListenError,
+  StorageOpenError,
+  CorruptLogError,
+  UnknownFormatError,
+  UnknownEngineError,
+  SupervisorPipeError,
+];
+const STOP_TIME_MAX_MS = 10_000;
+
+/** Runs one server until SIGINT, SIGTERM, its supervisor's end or a failure of its storage. */
+async function main(argv: readonly string[]): Promise<void> {
+  const config = readCommandLine(argv);
+  if (config === undefined) return;
+  const { log, close: closeLog } = openLog(config.id, config.flags.quiet);
+  let stopping = false;
+  const stop = (reason: string, exitCode: number): void => {
+    if (stopping) return;
+    stopping = true;
+    process.exitCode = exitCode;
+    setTimeout(() => process.exit(exitCode || 1), STOP_TIME_MAX_MS).unref();
+    log.info({ reason }, 'stopping');
+    shutDown(server)
+      .catch((error: unknown) => log.error({ err: error }, 'stopping failed'))
+      .then(closeLog)
+      .finally(() => process.exit(exitCode));
+  };
+  const server = new RkvServer(config, log, (error) => {
+    log.fatal({ err: error }, 'storage failed');
+    if (config.flags.quiet) process.stderr.write(`rkvd: storage failed: ${error.message}\n`);
+    stop('storage failed', 1);
+  });
+  try {
+    await server.start();
+  } catch (error) {
+    const message = EXPECTED.some((kind) => error instanceof kind) ? (error as Error).message : (error as Error).stack;
+    log.fatal({ err: error }, 'cannot start');
+    if (config.flags.quiet) process.stderr.write(`rkvd: ${message}\n`);
+    await closeLog();
+    process.exit(1);
+  }
+  process.on('SIGINT', () => stop('SIGINT', 0));
+  process.on('SIGTERM', () => stop('SIGTERM', 0));
+  watchParent(process.env, () => stop('the supervisor is gone', 0));
+}
+
+function readCommandLine(argv: readonly string[]): ServerConfig | undefined {
+  try {
+    const config = parseServerConfig(argv);
+    if (config === undefined) process.stdout.write(rkvdUsage());
+    return config;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${error.message}\n${rkvdUsage()}`);
+    process.exitCode = 1;
+    return undefined;
+  }
+}
+
+async function shutDown(server: RkvServer): Promise<void> {
+  await server.stop();
+  await server.writeRecord(process.cwd());
+}
+
+await main(process.argv.slice(2));

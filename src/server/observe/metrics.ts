@@ -1,0 +1,66 @@
+import { createServer, type Server } from 'node:http';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { HdrSummary } from './summary.ts';
+
+/** The metrics of a server under the original's names, in seconds where they are times. */
+export class ServerMetrics {
+  readonly registry = new Registry();
+  readonly leader = this.gauge('leader', 'Id of the leader this server knows of, 0 for none');
+  readonly commitIndex = this.gauge('commit_index', 'Commit index');
+  readonly readRequests = this.counter('read_requests', 'Lookups received');
+  readonly writeRequests = this.counter('write_requests', 'Registers and inserts received');
+  readonly reads = this.counter('reads', 'Lookups answered');
+  readonly writes = this.counter('writes', 'Registers and inserts applied and acknowledged');
+  readonly catchups = this.counter('catchups', 'Catch-up requests seen');
+  readonly handleAppendEntriesRequest = this.summary('handle_append_entries_request');
+  readonly handleAppendEntriesResponse = this.summary('handle_append_entries_response');
+  readonly handleRequestVoteRequest = this.summary('handle_request_vote_request');
+  readonly handleRequestVoteResponse = this.summary('handle_request_vote_response');
+  readonly commitClientCommand = this.summary('commit_client_command');
+  readonly ioRead = this.summary('io_read');
+  readonly ioWrite = this.summary('io_write');
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  private gauge(name: string, help: string): Gauge {
+    return new Gauge({ name: `raft_server_${name}`, help, registers: [this.registry] });
+  }
+
+  private counter(name: string, help: string): Counter {
+    return new Counter({ name: `raft_server_${name}`, help, registers: [this.registry] });
+  }
+
+  private summary(name: string): HdrSummary {
+    const help = `Time of ${name.replaceAll('_', ' ')}, seconds`;
+    return new HdrSummary(this.registry, `raft_server_${name}`, help, () => performance.now());
+  }
+}
+
+/** Port 590<id>: 5901 for server 1, 59010 for server 10. */
+export function metricsPort(id: number): number {
+  return Number(`590${id}`);
+}
+
+/** Serves `/metrics` on the loopback interface; `refresh` runs before each answer. Rejects where the port cannot be had. */
+export function serveMetrics(registry: Registry, port: number, refresh: () => void): Promise<Server> {
+  const server = createServer((request, response) => {
+    if (request.url !== '/metrics') {
+      response.writeHead(404).end('see /metrics\n');
+      return;
+    }
+    refresh();
+    registry.metrics().then(
+      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+      (error: Error) => response.writeHead(500).end(`${error.message}\n`),
+    );
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => {
+      server.unref();
+      resolve(server);
+    });
+  });
+}

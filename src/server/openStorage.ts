@@ -1,0 +1,50 @@
+import type { ServerConfig } from './flags.ts';
+import type { Log } from './observe/log.ts';
+import type { ServerMetrics } from './observe/metrics.ts';
+import { ChunkedLogStore } from './storage/chunkedLogStore.ts';
+import type { LogStore, LogStoreListener } from './storage/contract.ts';
+import { prepareDataDirectory, serverDirectory } from './storage/dataDirectory.ts';
+import { LevelDisk, StorageOpenError } from './storage/levelDisk.ts';
+import { TimedDisk } from './storage/timedDisk.ts';
+
+/**
+ * Opens the server's log store, moving older data aside first unless `-recover` is given. Throws StorageOpenError,
+ * CorruptLogError or UnknownFormatError, nothing being lost.
+ */
+export async function openStorage(
+  { id, flags }: ServerConfig,
+  listener: LogStoreListener,
+  metrics: ServerMetrics,
+  log: Log,
+): Promise<LogStore> {
+  if (!flags.recover) await refuseDataInUse(serverDirectory(flags.datadir, id));
+  const { location, existing, movedTo } = await prepareDataDirectory(flags.datadir, id, flags.recover, Date.now());
+  if (movedTo !== undefined)
+    log.warn({ movedTo }, 'data of an earlier run moved aside; -recover would continue from it');
+  if (flags.recover && !existing) log.warn({ location }, 'nothing to recover: starting empty');
+  const nowUs = () => performance.now() * 1000;
+  const times = {
+    read: (us: number) => metrics.ioRead.observeUs(us),
+    write: (us: number) => metrics.ioWrite.observeUs(us),
+  };
+  const disk = new TimedDisk(await LevelDisk.open(location), times, nowUs);
+  try {
+    const { store, report } = ChunkedLogStore.open(disk, listener, { cacheEntries: flags.cache });
+    for (const { key, reason } of report.dropped) log.warn({ key, reason }, 'dropped a write that a crash interrupted');
+    if (report.found) log.info({ first: report.firstIndex, last: report.lastIndex }, 'recovered the log');
+    return store;
+  } catch (error) {
+    await disk.close();
+    throw error;
+  }
+}
+
+/** Moving files that another process writes to would not stop it, and would hide them from it. */
+async function refuseDataInUse(location: string): Promise<void> {
+  try {
+    const disk = await LevelDisk.open(location, { createIfMissing: false });
+    await disk.close();
+  } catch (error) {
+    if (error instanceof StorageOpenError && error.inUse) throw error;
+  }
+}

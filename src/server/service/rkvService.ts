@@ -1,0 +1,226 @@
+import {
+  type MethodDefinition,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  type sendUnaryData,
+  status,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { ChangeType, type MembershipChange } from '../../consensus/contract.ts';
+import {
+  CommandType,
+  decodeCommand,
+  MalformedCommandError,
+  REGISTER_BYTES,
+  wrapInsertRequest,
+} from '../../wire/command.ts';
+import {
+  InsertResponse,
+  LookupRequest,
+  LookupResponse,
+  ReconfRequest,
+  ReconfResponse,
+  ReconfStatus,
+  ReconfType,
+  RegisterResponse,
+} from '../../wire/generated/rkv.ts';
+import { SESSION_METHOD } from '../../wire/sessionCodec.ts';
+import type { CommandOutcome, CommandSink, LookupOutcome, RequestResult } from '../host/replica.ts';
+import { unaryError } from './outcomes.ts';
+import type { ServiceContext } from './serviceContext.ts';
+import { SessionStream } from './sessionStream.ts';
+
+type Call = ServerUnaryCall<Buffer, Buffer>;
+type Done = sendUnaryData<Buffer>;
+
+/** What the original answers to a lookup of a key that is not there. */
+export const MISSING_VALUE = '(none)';
+/** How long a membership change may take before its caller is told Timeout; it may still happen. */
+export const RECONF_TIMEOUT_MS = 30_000;
+
+const bytes = (buffer: Buffer) => buffer;
+
+function unary(method: string): MethodDefinition<Buffer, Buffer> {
+  return {
+    path: `/rkvpb.RKV/${method}`,
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: bytes,
+    requestDeserialize: bytes,
+    responseSerialize: bytes,
+    responseDeserialize: bytes,
+  };
+}
+
+/** `rkvpb.RKV` with its messages left as bytes, so that bad ones get an answer that says what is wrong. */
+export const RKV_SERVICE: ServiceDefinition = {
+  Register: unary('Register'),
+  Insert: unary('Insert'),
+  Lookup: unary('Lookup'),
+  Reconf: unary('Reconf'),
+  ReconfOnBecome: unary('ReconfOnBecome'),
+  Session: SESSION_METHOD,
+};
+
+export function rkvImplementation(context: ServiceContext): UntypedServiceImplementation {
+  const handle = (act: (call: Call, done: Done) => void) => (call: Call, done: Done) => {
+    try {
+      act(call, done);
+    } catch (error) {
+      if (!(error instanceof InvalidRequestError || error instanceof MalformedCommandError)) throw error;
+      done({ code: status.INVALID_ARGUMENT, details: error.message });
+    }
+  };
+  return {
+    Register: handle((_call, done) => register(context, done)),
+    Insert: handle((call, done) => insert(context, call, done)),
+    Lookup: handle((call, done) => lookup(context, call, done)),
+    Reconf: handle((call, done) => reconf(context, readReconf(call, context), done)),
+    ReconfOnBecome: handle((call, done) => reconfOnBecome(context, call, done)),
+    Session: (call: ServerDuplexStream<Buffer, Buffer>) => {
+      const stream = new SessionStream(call, context);
+      context.sessions.add(stream);
+      call.on('close', () => context.sessions.delete(stream));
+      call.on('cancelled', () => context.sessions.delete(stream));
+    },
+  };
+}
+
+/** A request that no server can carry out; becomes INVALID_ARGUMENT. */
+class InvalidRequestError extends Error {
+  override readonly name = 'InvalidRequestError';
+}
+
+/** The sink of one unary call. */
+class UnaryCommand implements CommandSink {
+  private readonly context: ServiceContext;
+  private readonly startUs: number;
+  private readonly done: Done;
+  private readonly respond: (clientId: number) => Uint8Array;
+
+  constructor(context: ServiceContext, done: Done, respond: (clientId: number) => Uint8Array) {
+    this.context = context;
+    this.startUs = context.nowUs();
+    this.done = done;
+    this.respond = respond;
+  }
+
+  commandDone(_tag: number, outcome: CommandOutcome): void {
+    if (outcome.status !== 'ok') {
+      this.done(unaryError(outcome));
+      return;
+    }
+    this.context.written(this.startUs);
+    this.done(null, Buffer.from(this.respond(outcome.clientId)));
+  }
+
+  lookupDone(_tag: number, outcome: LookupOutcome): void {
+    if (outcome.status !== 'ok') {
+      this.done(unaryError(outcome));
+      return;
+    }
+    this.context.metrics.reads.inc();
+    const value = outcome.value ?? MISSING_VALUE;
+    this.done(null, Buffer.from(LookupResponse.encode({ value }).finish()));
+  }
+}
+
+function register(context: ServiceContext, done: Done): void {
+  context.metrics.writeRequests.inc();
+  const sink = new UnaryCommand(context, done, (clientID) => RegisterResponse.encode({ clientID }).finish());
+  context.replica.submit(REGISTER_BYTES, sink, 0);
+}
+
+const INSERTED = InsertResponse.encode({ ok: true }).finish();
+
+function insert(context: ServiceContext, call: Call, done: Done): void {
+  if (call.request.length > context.commandBytesMax) {
+    throw new InvalidRequestError(
+      `the insert has ${call.request.length} bytes, at most ${context.commandBytesMax} are taken`,
+    );
+  }
+  const command = wrapInsertRequest(call.request);
+  const decoded = decodeCommand(command);
+  if (decoded.type === CommandType.Insert && decoded.key === '') throw new InvalidRequestError('the key is empty');
+  context.metrics.writeRequests.inc();
+  context.replica.submit(command, new UnaryCommand(context, done, () => INSERTED), 0);
+}
+
+function lookup(context: ServiceContext, call: Call, done: Done): void {
+  const { key } = decodeRequest(LookupRequest, 'LookupRequest', call.request);
+  if (key === '') throw new InvalidRequestError('the key is empty');
+  context.metrics.readRequests.inc();
+  context.replica.lookup(key, new UnaryCommand(context, done, () => INSERTED), 0);
+}
+
+function decodeRequest<T>(type: { decode(bytes: Uint8Array): T }, name: string, request: Buffer): T {
+  try {
+    return type.decode(request);
+  } catch (cause) {
+    throw new InvalidRequestError(`not a ${name}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function readReconf(call: Call, { serverCount }: ServiceContext): MembershipChange {
+  const { serverID, reconfType } = decodeRequest(ReconfRequest, 'ReconfRequest', call.request);
+  if (serverID < 1 || serverID > serverCount) {
+    throw new InvalidRequestError(`no server ${serverID}: -servers names servers 1 to ${serverCount}`);
+  }
+  if (reconfType !== ReconfType.ADD && reconfType !== ReconfType.REMOVE) {
+    throw new InvalidRequestError(`reconfType ${reconfType}, expected 0 (Add) or 1 (Remove)`);
+  }
+  return { type: reconfType === ReconfType.ADD ? ChangeType.AddVoter : ChangeType.Remove, id: serverID };
+}
+
+function reconf(context: ServiceContext, change: MembershipChange, done: Done): void {
+  const answer = (reconfStatus: ReconfStatus) => {
+    clearTimeout(timer);
+    const leaderHint = reconfStatus === ReconfStatus.NOTLEADER ? context.leader().address : '';
+    done(null, Buffer.from(ReconfResponse.encode({ status: reconfStatus, leaderHint }).finish()));
+    done = () => {};
+  };
+  const timer = setTimeout(() => answer(ReconfStatus.TIMEOUT), RECONF_TIMEOUT_MS);
+  timer.unref();
+  // Asking for what is so already is done: callers retry after answers that got lost.
+  if (isInForce(context, change)) {
+    answer(ReconfStatus.OK);
+    return;
+  }
+  context.replica.reconfigure(change, (result) => {
+    if (result.ok) answer(ReconfStatus.OK);
+    else if (result.reason === 'not-leader') answer(ReconfStatus.NOTLEADER);
+    else if (result.reason === 'timeout') answer(ReconfStatus.TIMEOUT);
+    else {
+      clearTimeout(timer);
+      done({ code: status.FAILED_PRECONDITION, details: whyRefused(result, change) });
+    }
+  });
+}
+
+/** Whether the configuration as of what is applied, and so committed, is what the change asks for. */
+function isInForce({ replica }: ServiceContext, { type, id }: MembershipChange): boolean {
+  const { role, appliedIndex } = replica.status();
+  const { voters, outgoing } = replica.engine.configurationAt(appliedIndex);
+  return role === 'leader' && outgoing.length === 0 && voters.includes(id) === (type === ChangeType.AddVoter);
+}
+
+function whyRefused(result: Extract<RequestResult, { ok: false }>, { type, id }: MembershipChange): string {
+  const what = type === ChangeType.Remove ? `remove server ${id}` : `add server ${id}`;
+  switch (result.reason) {
+    case 'change-in-flight':
+      return `cannot ${what}: another membership change is in flight; try again`;
+    case 'transferring':
+      return `cannot ${what}: leadership is being transferred; try again`;
+    case 'invalid-change':
+      return `cannot ${what}: it makes no sense in the present configuration`;
+    default:
+      return `cannot ${what}: the server has too much to do; try again`;
+  }
+}
+
+function reconfOnBecome(context: ServiceContext, call: Call, done: Done): void {
+  const change = readReconf(call, context);
+  const stop = context.onceLeader(() => reconf(context, change, done));
+  call.once('cancelled', stop);
+}

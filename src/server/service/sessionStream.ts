@@ -1,0 +1,183 @@
+import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
+import { ResultStatus } from '../../wire/generated/rkv.ts';
+import { decodeCommandBatch, MalformedBatchError, ResultBatchWriter } from '../../wire/sessionCodec.ts';
+import type { CommandOutcome, CommandSink, LookupOutcome } from '../host/replica.ts';
+import { detailOf, resultStatus } from './outcomes.ts';
+import type { ServiceContext } from './serviceContext.ts';
+
+/** Commands that may be unanswered on one stream. */
+export const SESSION_WINDOW = 16_384;
+/** Result bytes that may wait for a slow client before the server stops reading from it. */
+const WAITING_RESULTS_BYTES_MAX = 1 << 20;
+
+/**
+ * The server's end of one session stream. What is answered within a turn leaves as one ResultBatch; a client that does not
+ * read its results is not read from either.
+ */
+export class SessionStream {
+  private readonly call: ServerDuplexStream<Buffer, Buffer>;
+  private readonly context: ServiceContext;
+  private readonly results = new ResultBatchWriter();
+  private unanswered = 0;
+  private flushDue = false;
+  private ended = false;
+  private open = true;
+
+  constructor(call: ServerDuplexStream<Buffer, Buffer>, context: ServiceContext) {
+    this.call = call;
+    this.context = context;
+    call.on('data', (bytes: Buffer) => this.take(bytes));
+    call.on('end', () => {
+      this.ended = true;
+      this.finishWhenAnswered();
+    });
+    call.on('error', () => {
+      this.open = false;
+    });
+    call.on('cancelled', () => {
+      this.open = false;
+    });
+    call.on('drain', () => call.resume());
+    this.results.window(SESSION_WINDOW);
+    this.noteLeader();
+    this.flushSoon();
+  }
+
+  private take(bytes: Buffer): void {
+    const { context } = this;
+    try {
+      const { ids, commands } = decodeCommandBatch(bytes);
+      const sink = new BatchSink(this, context.nowUs());
+      for (let i = 0; i < ids.length; i++) this.takeCommand(ids[i]!, commands[i]!, sink);
+    } catch (error) {
+      if (!(error instanceof MalformedBatchError)) throw error;
+      this.fail(status.INVALID_ARGUMENT, error.message);
+    }
+  }
+
+  private takeCommand(id: number, command: Uint8Array, sink: CommandSink): void {
+    const { context } = this;
+    if (this.unanswered >= SESSION_WINDOW) {
+      this.refuse(id, ResultStatus.RESULT_OVERLOADED, `more than ${SESSION_WINDOW} commands are unanswered`);
+      return;
+    }
+    if (command.length > context.commandBytesMax) {
+      const detail = `the command has ${command.length} bytes, at most ${context.commandBytesMax} are taken`;
+      this.refuse(id, ResultStatus.RESULT_INVALID, detail);
+      return;
+    }
+    // The type stands first in what our clients send; anything else is decoded to find it.
+    const type = command.length === 0 ? CommandType.Register : command[0] === 0x08 ? command[1] : undefined;
+    if (type === CommandType.Register || type === CommandType.Insert) this.write(id, command, sink);
+    else this.decodeAndTake(id, command, sink);
+  }
+
+  private write(id: number, command: Uint8Array, sink: CommandSink): void {
+    this.unanswered++;
+    this.context.metrics.writeRequests.inc();
+    this.context.replica.submit(command, sink, id);
+  }
+
+  private decodeAndTake(id: number, bytes: Uint8Array, sink: CommandSink): void {
+    try {
+      const command = decodeCommand(bytes);
+      if (command.type !== CommandType.Lookup) this.write(id, bytes, sink);
+      else if (command.key === '') this.refuse(id, ResultStatus.RESULT_INVALID, 'the key is empty');
+      else {
+        this.unanswered++;
+        this.context.metrics.readRequests.inc();
+        this.context.replica.lookup(command.key, sink, id);
+      }
+    } catch (error) {
+      if (!(error instanceof MalformedCommandError)) throw error;
+      this.refuse(id, ResultStatus.RESULT_INVALID, error.message);
+    }
+  }
+
+  private refuse(id: number, why: ResultStatus, detail: string): void {
+    this.results.refused(id, why, detail);
+    this.flushSoon();
+  }
+
+  /** A command that came at `startUs` has its outcome. */
+  commandDone(id: number, outcome: CommandOutcome, startUs: number): void {
+    this.unanswered--;
+    if (outcome.status === 'ok') {
+      this.context.written(startUs);
+      if (outcome.clientId === 0) this.results.ok(id);
+      else this.results.registered(id, outcome.clientId);
+    } else this.failed(id, outcome);
+    this.flushSoon();
+  }
+
+  lookupDone(id: number, outcome: LookupOutcome): void {
+    this.unanswered--;
+    if (outcome.status === 'ok') {
+      this.context.metrics.reads.inc();
+      this.results.value(id, outcome.value);
+    } else this.failed(id, outcome);
+    this.flushSoon();
+  }
+
+  private failed(id: number, outcome: Exclude<CommandOutcome | LookupOutcome, { status: 'ok' }>): void {
+    this.results.refused(id, resultStatus(outcome), detailOf(outcome));
+    if (outcome.status === 'not-leader' || outcome.status === 'unknown') this.noteLeader();
+  }
+
+  /** Tells the client where the leader is, as far as this server knows. */
+  noteLeader(): void {
+    if (!this.open) return;
+    const { id, address } = this.context.leader();
+    this.results.leader(id, address);
+    this.flushSoon();
+  }
+
+  private flushSoon(): void {
+    if (this.flushDue) return;
+    this.flushDue = true;
+    queueMicrotask(() => this.flush());
+  }
+
+  private flush(): void {
+    this.flushDue = false;
+    if (!this.open) return;
+    const bytes = this.results.finish();
+    const room = bytes.length === 0 || this.call.write(bytes);
+    if (!room && this.call.writableLength > WAITING_RESULTS_BYTES_MAX) this.call.pause();
+    this.finishWhenAnswered();
+  }
+
+  private finishWhenAnswered(): void {
+    if (this.ended && this.unanswered === 0 && this.open && !this.flushDue) {
+      this.open = false;
+      this.call.end();
+      this.context.sessions.delete(this);
+    }
+  }
+
+  private fail(code: status, details: string): void {
+    if (!this.open) return;
+    this.open = false;
+    this.call.emit('error', { code, details });
+  }
+}
+
+/** Carries the time at which a batch came to the outcomes of its commands. */
+class BatchSink implements CommandSink {
+  private readonly stream: SessionStream;
+  private readonly startUs: number;
+
+  constructor(stream: SessionStream, startUs: number) {
+    this.stream = stream;
+    this.startUs = startUs;
+  }
+
+  commandDone(id: number, outcome: CommandOutcome): void {
+    this.stream.commandDone(id, outcome, this.startUs);
+  }
+
+  lookupDone(id: number, outcome: LookupOutcome): void {
+    this.stream.lookupDone(id, outcome);
+  }
+}

@@ -1,0 +1,113 @@
+import { type ClientDuplexStream, credentials, Client as GrpcClient, status } from '@grpc/grpc-js';
+import type { MessageCodec, NodeId } from '../../consensus/contract.ts';
+import { type Address, formatAddress } from '../../wire/addresses.ts';
+import { encodeFrame, encodeHello, PEER_PROTOCOL_VERSION } from '../../wire/peerCodec.ts';
+import type { Log } from '../observe/log.ts';
+import { PEER_STREAM_METHOD } from './peerMethod.ts';
+
+/** Bytes that may wait in a link; what comes on top is dropped, as a network would. */
+export const LINK_BYTES_MAX = 64 * 1024 * 1024;
+const RECONNECT_MIN_MS = 20;
+const RECONNECT_MAX_MS = 500;
+
+export interface PeerLinkOptions<M> {
+  readonly self: NodeId;
+  readonly peer: NodeId;
+  readonly address: Address;
+  readonly engine: string;
+  readonly codec: MessageCodec<M>;
+  readonly maxMessageBytes: number;
+  readonly log: Log;
+  /** The peer does not know our stream: it is one of the original's servers. */
+  readonly unimplemented: () => void;
+}
+
+/**
+ * The way to one peer: an ordered stream that carries a turn's messages in one frame. While it is down messages are
+ * dropped, which engines expect of networks; it comes back by itself.
+ */
+export class PeerLink<M> {
+  private readonly options: PeerLinkOptions<M>;
+  private readonly client: GrpcClient;
+  private stream: ClientDuplexStream<Buffer, Buffer> | undefined;
+  private waitingBytes = 0;
+  private reconnectMs = RECONNECT_MIN_MS;
+  private timer: NodeJS.Timeout | undefined;
+  private closed = false;
+  private reported = '';
+
+  constructor(options: PeerLinkOptions<M>) {
+    this.options = options;
+    const { address, maxMessageBytes } = options;
+    this.client = new GrpcClient(formatAddress(address), credentials.createInsecure(), {
+      'grpc.max_send_message_length': maxMessageBytes,
+      'grpc.max_receive_message_length': maxMessageBytes,
+      'grpc.initial_reconnect_backoff_ms': RECONNECT_MIN_MS,
+      'grpc.min_reconnect_backoff_ms': RECONNECT_MIN_MS,
+      'grpc.max_reconnect_backoff_ms': RECONNECT_MAX_MS,
+      'grpc.keepalive_time_ms': 10_000,
+      'grpc.keepalive_timeout_ms': 5_000,
+    });
+  }
+
+  /** Messages of one turn, in order. */
+  send(messages: readonly M[]): void {
+    if (this.closed) return;
+    if (this.stream === undefined) {
+      if (this.timer !== undefined) return;
+      this.connect();
+    }
+    if (this.waitingBytes > LINK_BYTES_MAX) return;
+    const { codec } = this.options;
+    const frame = encodeFrame(messages.map((message) => codec.encode(message)));
+    this.waitingBytes += frame.length;
+    this.stream?.write(frame, () => {
+      this.waitingBytes -= frame.length;
+    });
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.stream?.cancel();
+    this.client.close();
+  }
+
+  private connect(): void {
+    const { self, peer, engine, log } = this.options;
+    const { path, requestSerialize, responseDeserialize } = PEER_STREAM_METHOD;
+    const stream = this.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    this.stream = stream;
+    this.waitingBytes = 0;
+    stream.on('data', () => {
+      this.reconnectMs = RECONNECT_MIN_MS;
+      this.reported = '';
+      log.info({ peer, address: formatAddress(this.options.address) }, 'connected to peer');
+    });
+    stream.on('error', (error: Error & { code?: number }) => this.lost(stream, error));
+    stream.on('end', () => this.lost(stream, undefined));
+    stream.write(encodeHello({ version: PEER_PROTOCOL_VERSION, from: self, to: peer, engine }));
+  }
+
+  private lost(stream: ClientDuplexStream<Buffer, Buffer>, error: (Error & { code?: number }) | undefined): void {
+    if (this.stream !== stream || this.closed) return;
+    this.stream = undefined;
+    if (error?.code === status.UNIMPLEMENTED) this.options.unimplemented();
+    this.report(error);
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+    }, this.reconnectMs);
+    this.timer.unref();
+    this.reconnectMs = Math.min(this.reconnectMs * 2, RECONNECT_MAX_MS);
+  }
+
+  /** Says once why a peer is out of reach, not at every attempt. */
+  private report(error: (Error & { code?: number }) | undefined): void {
+    const { peer, log } = this.options;
+    const reason = error?.message ?? 'the peer ended the stream';
+    if (reason === this.reported) return;
+    this.reported = reason;
+    if (error?.code === status.FAILED_PRECONDITION) log.error({ peer }, `peer refuses us: ${reason}`);
+    else log.warn({ peer }, `peer is out of reach: ${reason}`);
+  }
+}

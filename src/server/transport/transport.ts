@@ -1,0 +1,101 @@
+import type { Server } from '@grpc/grpc-js';
+import type { EngineKind, Envelope, NodeId } from '../../consensus/contract.ts';
+import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
+import type { Address } from '../../wire/addresses.ts';
+import type { Log } from '../observe/log.ts';
+import { GORUMS_SERVICE, GorumsUnaryClient, GorumsUnaryServer } from './gorumsUnary.ts';
+import { PEER_SERVICE, peerImplementation } from './peerAcceptor.ts';
+import { PeerLink } from './peerLink.ts';
+
+export interface TransportOptions<M> {
+  readonly self: NodeId;
+  readonly servers: readonly Address[];
+  readonly kind: EngineKind<M>;
+  /** The gorums engine's calls travel on ordered streams; otherwise as unary calls. */
+  readonly ordered: boolean;
+  readonly maxMessageBytes: number;
+  readonly log: Log;
+  readonly receive: (from: NodeId, message: M) => void;
+}
+
+/** Messages to and from the other servers. Every engine's travel on ordered streams; gorums also answers and makes unary calls. */
+export class PeerTransport<M> {
+  private readonly options: TransportOptions<M>;
+  private readonly links = new Map<NodeId, PeerLink<M>>();
+  private readonly unaryClients = new Map<NodeId, GorumsUnaryClient>();
+  private readonly unaryServer: GorumsUnaryServer | undefined;
+  private readonly receive: (from: NodeId, message: GorumsMessage) => void;
+
+  constructor(server: Server, options: TransportOptions<M>) {
+    this.options = options;
+    const { self, servers, kind, log } = options;
+    this.receive = options.receive as never;
+    const { codec, name: engine } = kind;
+    const acceptor = { self, serverCount: servers.length, engine, codec, log, receive: options.receive };
+    server.addService(PEER_SERVICE, peerImplementation(acceptor));
+    if (engine === 'gorums') {
+      this.unaryServer = new GorumsUnaryServer(this.receive);
+      server.addService(GORUMS_SERVICE, this.unaryServer.implementation());
+    }
+  }
+
+  send(envelopes: readonly Envelope<M>[]): void {
+    if (envelopes.length === 1) {
+      this.sendTo(envelopes[0]!.to, [envelopes[0]!.message]);
+      return;
+    }
+    const byPeer = new Map<NodeId, M[]>();
+    for (const { to, message } of envelopes) {
+      const messages = byPeer.get(to);
+      if (messages === undefined) byPeer.set(to, [message]);
+      else messages.push(message);
+    }
+    for (const [to, messages] of byPeer) this.sendTo(to, messages);
+  }
+
+  private sendTo(to: NodeId, messages: readonly M[]): void {
+    const { unaryServer } = this;
+    const rest =
+      unaryServer === undefined
+        ? messages
+        : messages.filter((message) => !unaryServer.answer(message as unknown as GorumsMessage));
+    if (rest.length === 0 || to === this.options.self) return;
+    const unary = this.unaryClient(to);
+    if (unary === undefined) this.link(to)?.send(rest);
+    else for (const message of rest) unary.send(message as unknown as GorumsMessage);
+  }
+
+  private unaryClient(to: NodeId): GorumsUnaryClient | undefined {
+    const { ordered, servers, maxMessageBytes } = this.options;
+    const existing = this.unaryClients.get(to);
+    const address = servers[to - 1];
+    if (existing !== undefined || ordered || this.unaryServer === undefined || address === undefined) return existing;
+    return this.useUnary(to, address, maxMessageBytes);
+  }
+
+  private useUnary(to: NodeId, address: Address, maxMessageBytes: number): GorumsUnaryClient {
+    const client = new GorumsUnaryClient(to, address, maxMessageBytes, this.receive);
+    this.unaryClients.set(to, client);
+    return client;
+  }
+
+  private link(to: NodeId): PeerLink<M> | undefined {
+    const existing = this.links.get(to);
+    if (existing !== undefined) return existing;
+    const { self, servers, kind, maxMessageBytes, log } = this.options;
+    const address = servers[to - 1];
+    if (address === undefined) return undefined;
+    const unimplemented = () => {
+      if (this.unaryServer !== undefined && !this.unaryClients.has(to)) this.useUnary(to, address, maxMessageBytes);
+    };
+    const { codec, name: engine } = kind;
+    const link = new PeerLink<M>({ self, peer: to, address, engine, codec, maxMessageBytes, log, unimplemented });
+    this.links.set(to, link);
+    return link;
+  }
+
+  close(): void {
+    for (const link of this.links.values()) link.close();
+    for (const client of this.unaryClients.values()) client.close();
+  }
+}
