@@ -2,8 +2,9 @@ import { Level } from 'level';
 import type { Disk, DiskOperation } from './contract.ts';
 
 /**
- * LevelDB settings for a log of chunks. The store keeps its own cache of chunks and their checksums, so LevelDB's block
- * cache and compression (which costs a third more CPU per entry here, see docs) would be paid for twice.
+ * LevelDB settings for a log of chunks. The store keeps chunks in a cache of its own and checks their checksums itself, so a
+ * large block cache would hold everything twice; and commands are mostly short and varied, on which compression is spent in
+ * vain. A write buffer of 16 MiB is a few seconds of a busy log, and is what opening after a crash may have to replay.
  */
 const LEVEL_OPTIONS = {
   keyEncoding: 'utf8',
