@@ -68,7 +68,7 @@ function numbersOf(message: HashicorpMessage): number[] {
     case 'heartbeat':
       return [message.round];
     case 'heartbeat-reply':
-      return [message.round, message.lastIndex];
+      return [message.round, message.lastIndex, message.commit];
     case 'vote':
       return [flags(message.preVote, message.transfer), message.lastIndex, message.lastTerm];
     case 'vote-reply':
@@ -121,7 +121,7 @@ function decodeBody(typeNumber: number, reader: ByteReader): HashicorpMessage {
     case 'heartbeat':
       return { type, term, round: reader.varint() };
     case 'heartbeat-reply':
-      return { type, term, round: reader.varint(), lastIndex: reader.varint() };
+      return { type, term, round: reader.varint(), lastIndex: reader.varint(), commit: reader.varint() };
     case 'vote': {
       const [preVote, transfer] = readFlags(reader, 2);
       return { type, term, preVote, transfer, lastIndex: reader.varint(), lastTerm: reader.varint() };

@@ -233,9 +233,14 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     if (message.type === 'append') this.follower.append(from, message);
     else if (message.type === 'snapshot') this.follower.snapshot(from, message);
     else {
-      const { term, round } = message;
-      state.reply(from, { type: 'heartbeat-reply', term, round, lastIndex: state.log.lastIndex });
+      this.answerHeartbeat(from, message.round);
     }
+  }
+
+  private answerHeartbeat(to: NodeId, round: number): void {
+    const { state } = this;
+    const { term, commitIndex: commit } = state;
+    state.reply(to, { type: 'heartbeat-reply', term, round, lastIndex: state.log.lastIndex, commit });
   }
 
   private refuseOldLeader(from: NodeId, message: AppendRequest | Heartbeat | SnapshotChunk): void {
@@ -246,7 +251,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     } else if (message.type === 'snapshot') {
       const { seq, index } = message;
       state.reply(from, { type: 'snapshot-reply', term, seq, index, received: 0, installed: false });
-    } else state.reply(from, { type: 'heartbeat-reply', term, round: message.round, lastIndex: state.log.lastIndex });
+    } else this.answerHeartbeat(from, message.round);
   }
 
   private becomeFollower(term: number, leader: NodeId): void {

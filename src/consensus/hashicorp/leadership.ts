@@ -204,7 +204,7 @@ export class Leadership implements ReplicationSource {
   heartbeatReplied(from: NodeId, reply: HeartbeatReply): void {
     const replicator = this.replicator(from);
     if (replicator === undefined || !this.rounds.answered(from, reply.round)) return;
-    replicator.heartbeatAnswered(reply.round, reply.lastIndex);
+    if (replicator.heartbeatAnswered(reply)) this.matched(replicator);
     this.releaseReads();
   }
 

@@ -36,12 +36,16 @@ export interface Heartbeat {
   readonly round: number;
 }
 
-/** You are, as far as I know. `lastIndex` is the follower's last entry, on disk or not: it tells of appends that got lost. */
+/**
+ * You are, as far as I know. `lastIndex` is the follower's last entry, on disk or not, and `commit` its commit index: they
+ * tell of what got lost on the way, or with the follower's memory.
+ */
 export interface HeartbeatReply {
   readonly type: 'heartbeat-reply';
   readonly term: number;
   readonly round: number;
   readonly lastIndex: number;
+  readonly commit: number;
 }
 
 /** With `preVote`, `term` is the one the candidate would take (thesis §9.6). `transfer`: the leader asked for this election. */

@@ -8,7 +8,7 @@ import {
   PIPELINE_MESSAGES_MAX,
 } from './limits.ts';
 import type { RaftLog } from './log.ts';
-import type { AppendReply, HashicorpMessage, SnapshotReply } from './messages.ts';
+import type { AppendReply, HashicorpMessage, HeartbeatReply, SnapshotReply } from './messages.ts';
 
 /** What replicators share: their leader's view of the world. */
 export interface ReplicationSource {
@@ -55,6 +55,8 @@ export class Replicator {
   private mode: 'probe' | 'pipeline' | 'snapshot' = 'probe';
   private next: number;
   private match = 0;
+  /** The latest round of heartbeats when `match` last rose. */
+  private matchedInRound = 0;
   private seq = 0;
   private inflight: Inflight[] = [];
   private inflightBytes = 0;
@@ -138,15 +140,25 @@ export class Replicator {
   }
 
   /**
-   * An answer to a heartbeat of `round`. It shows that the peer is there; and, since a heartbeat that left after an append
-   * normally arrives after it, a last index below that append's says that the append was lost.
+   * An answer to a heartbeat shows that the peer is there, and what it has:
+   * - less than it acknowledged before the heartbeat left: it has lost its log, and what it once held no longer counts;
+   * - less than an append that left before the heartbeat: normally that append was lost, for the heartbeat came after it;
+   * - an older commit index than it was told while nothing is under way: it has forgotten, and is told again.
+   * Returns whether `matchIndex` moved.
    */
-  heartbeatAnswered(round: number, lastIndex: number): void {
+  heartbeatAnswered({ round, lastIndex, commit }: HeartbeatReply): boolean {
     const wasSilent = this.silent;
     this.heard();
     if (wasSilent && this.failures > 0) this.retryAtMs = 0;
     const oldest = this.inflight[0];
-    if (oldest !== undefined && oldest.round < round && lastIndex < oldest.lastIndex) this.probeFrom(lastIndex + 1);
+    if (round > this.matchedInRound && lastIndex < this.match && this.mode !== 'snapshot') {
+      this.match = lastIndex;
+      this.probeFrom(lastIndex + 1);
+      return true;
+    }
+    if (oldest === undefined) this.toldCommit = Math.min(this.toldCommit, commit);
+    else if (oldest.round < round && lastIndex < oldest.lastIndex) this.probeFrom(lastIndex + 1);
+    return false;
   }
 
   /** Returns whether `matchIndex` moved. */
@@ -195,6 +207,7 @@ export class Replicator {
     this.next = Math.max(this.next, index + 1);
     if (index <= this.match) return false;
     this.match = index;
+    this.matchedInRound = this.source.round;
     if (this.mode === 'snapshot' && index + 1 >= this.source.log.firstIndex) {
       this.transfer = undefined;
       this.mode = 'probe';
@@ -212,7 +225,7 @@ export class Replicator {
     const hint = Math.min(reply.index, refused.prevIndex - 1);
     const before = this.match;
     // An append right after what the follower said it holds, refused while it was the only one under way: the follower
-    // has lost its log, and what it once held no longer counts.
+    // has lost its log.
     if (this.mode === 'probe' && refused.prevIndex <= this.match) this.match = Math.max(0, hint);
     this.probeFrom(hint + 1);
     return this.match !== before;
