@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { ServerConfig } from './flags.ts';
 import type { Log } from './observe/log.ts';
 import type { ServerMetrics } from './observe/metrics.ts';
@@ -41,6 +42,8 @@ export async function openStorage(
 
 /** Moving files that another process writes to would not stop it, and would hide them from it. */
 async function refuseDataInUse(location: string): Promise<void> {
+  // Opening would make the folder where there is none.
+  if (!existsSync(location)) return;
   try {
     const disk = await LevelDisk.open(location, { createIfMissing: false });
     await disk.close();
