@@ -1,0 +1,75 @@
+import type { Configuration, HardState, NodeId } from '../../consensus/contract.ts';
+import { EMPTY_HARD_STATE, Role } from '../../consensus/contract.ts';
+import { LogMirror, type MirroredEntry } from './logMirror.ts';
+
+/** A batch that was handed to the store and is not known to be durable. */
+export interface PendingBatch {
+  readonly mark: number;
+  readonly snapshot: { readonly index: number; readonly term: number; readonly id: number } | undefined;
+  readonly truncateFrom: number | undefined;
+  readonly entries: readonly MirroredEntry[];
+  readonly hardState: HardState | undefined;
+}
+
+/** A log and a hard state: what a store holds. */
+export class StoredState {
+  readonly log = new LogMirror();
+  hardState: HardState = EMPTY_HARD_STATE;
+
+  take(batch: PendingBatch): void {
+    if (batch.snapshot !== undefined) this.log.restore(batch.snapshot.index, batch.snapshot.term, batch.snapshot.id);
+    if (batch.truncateFrom !== undefined) this.log.truncateFrom(batch.truncateFrom);
+    for (const entry of batch.entries) this.log.push(entry);
+    if (batch.hardState !== undefined) this.hardState = batch.hardState;
+  }
+
+  copyFrom(other: StoredState): void {
+    this.log.copyFrom(other.log);
+    this.hardState = other.hardState;
+  }
+}
+
+/** What the invariants know of one server. */
+export class ServerRecord {
+  readonly id: NodeId;
+  /** What the engine handed over to be persisted. */
+  readonly accepted = new StoredState();
+  /** What the disk is known to hold. */
+  readonly durable = new StoredState();
+  pending: PendingBatch[] = [];
+  /** Counts starts. */
+  incarnation = 0;
+  isRunning = false;
+  role: Role = Role.Follower;
+  term = 0;
+  leader: NodeId = 0;
+  commitIndex = 0;
+  /** The last committed entry that the engine handed over. */
+  delivered = 0;
+  applied = 0;
+  lastMark = 0;
+  configuration: Configuration | undefined;
+
+  constructor(id: NodeId) {
+    this.id = id;
+  }
+
+  get isLeader(): boolean {
+    return this.isRunning && this.role === Role.Leader;
+  }
+
+  durableUpTo(mark: number): void {
+    let done = 0;
+    for (const batch of this.pending) {
+      if (batch.mark > mark) break;
+      this.durable.take(batch);
+      done++;
+    }
+    if (done > 0) this.pending.splice(0, done);
+  }
+
+  stopped(): void {
+    this.isRunning = false;
+    this.role = Role.Follower;
+  }
+}

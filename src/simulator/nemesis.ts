@@ -1,0 +1,276 @@
+import { ChangeType, type MembershipChange, type NodeId, Role } from '../consensus/contract.ts';
+import type { Strike } from './plan.ts';
+import type { Random } from './random.ts';
+import type { Surroundings } from './surroundings.ts';
+import { ENDPOINTS_MAX, type Partition } from './virtualNetwork.ts';
+import type { AimedCrash, CrashKind, VirtualServer } from './virtualServer.ts';
+
+const AIMED_CRASHES: readonly AimedCrash[] = [
+  'crash inside a turn',
+  'crash with a write pending',
+  'crash right after a sync',
+];
+
+/** Brings the plan's faults upon the cluster until it is told to heal it. */
+export class Nemesis {
+  readonly #around: Surroundings;
+  readonly #random: Random;
+  readonly #servers: readonly VirtualServer[];
+  readonly #clients: readonly number[];
+  #isOver = false;
+
+  constructor(around: Surroundings, servers: readonly VirtualServer[], clients: readonly number[]) {
+    this.#around = around;
+    this.#random = around.random.fork('nemesis');
+    this.#servers = servers;
+    this.#clients = clients;
+    for (const server of servers) server.onDown = () => this.#restartLater(server);
+  }
+
+  start(): void {
+    for (const [strike, meanUs] of this.#around.plan.strikes) this.#schedule(strike, meanUs);
+  }
+
+  #schedule(strike: Strike, meanUs: number): void {
+    this.#around.timeline.after(this.#random.exponential(meanUs), () => {
+      if (this.#isOver) return;
+      this.#strike(strike);
+      this.#schedule(strike, meanUs);
+    });
+  }
+
+  #strike(strike: Strike): void {
+    switch (strike) {
+      case 'partition':
+        return this.#partition();
+      case 'clog':
+        return this.#clog();
+      case 'crash':
+        return this.#crash('crash between events');
+      case 'aimed crash':
+        return this.#victim()?.aim(this.#random.pick(AIMED_CRASHES));
+      case 'crash of all':
+        for (const server of this.#servers) this.#crashOne(server, 'crash of the whole cluster');
+        return;
+      case 'graceful stop':
+        return this.#stop();
+      case 'pause':
+        return this.#pause();
+      case 'slow disk':
+      case 'stalled disk':
+      case 'full disk':
+      case 'read error':
+        return this.#spoilDisk(strike);
+      case 'clock jump':
+        return this.#jump();
+      case 'membership change':
+        return this.#changeMembership();
+      case 'leadership transfer':
+        return this.#transfer();
+    }
+  }
+
+  /** Ends every fault, and starts every server. */
+  heal(): void {
+    this.#isOver = true;
+    this.#around.network.heal();
+    for (const server of this.#servers) {
+      server.disk.heal();
+      server.clock.setRate(1);
+      server.resume();
+      server.start();
+    }
+  }
+
+  /** A running server, now and then with a preference for the leader. */
+  #victim(): VirtualServer | undefined {
+    const running = this.#servers.filter((server) => server.isRunning && !server.isPaused);
+    if (running.length === 0) return undefined;
+    if (!this.#random.chance(0.4)) return this.#random.pick(running);
+    return this.#leader() ?? this.#random.pick(running);
+  }
+
+  /** Who leads the highest term, as far as anyone can tell. */
+  #leader(): VirtualServer | undefined {
+    let leader: VirtualServer | undefined;
+    let term = 0;
+    for (const server of this.#servers) {
+      if (!server.isRunning || server.isPaused) continue;
+      const status = server.status()!;
+      if (status.role !== Role.Leader || status.term < term) continue;
+      leader = server;
+      term = status.term;
+    }
+    return leader;
+  }
+
+  // --- network ---
+
+  #partition(): void {
+    const partition = this.#drawPartition();
+    const mend = this.#around.network.cut(partition);
+    this.#note(partition.kind, () => partition.pairs.map(([from, to]) => `${from}→${to}`).join(' '));
+    this.#around.timeline.after(this.#random.exponential(PARTITION_MEAN_US), () => {
+      mend();
+      if (!this.#isOver) this.#note('partition ends');
+    });
+  }
+
+  #drawPartition(): Partition {
+    const random = this.#random;
+    const ids = this.#servers.map((server) => server.id);
+    const leader = this.#leader();
+    const endpoints = random.chance(0.5) ? [...ids, ...this.#clients] : ids;
+    const isAlone = random.chance(0.5);
+    const side = new Set<number>();
+    if (isAlone) side.add(leader !== undefined && random.chance(0.6) ? leader.id : random.pick(ids));
+    else for (const id of endpoints) if (random.chance(0.5)) side.add(id);
+    const pairs: [number, number][] = [];
+    for (const a of endpoints) {
+      for (const b of endpoints) if (a !== b && side.has(a) && !side.has(b)) pairs.push([a, b]);
+    }
+    const back = pairs.map(([a, b]): [number, number] => [b, a]);
+    const kind = random.int(3);
+    if (kind === 0) return { kind: 'symmetric partition', pairs: [...pairs, ...back] };
+    if (kind === 1) return { kind: 'one-way partition', pairs: random.chance(0.5) ? pairs : back };
+    const some = pairs.filter(() => random.chance(0.5));
+    return { kind: 'partial partition', pairs: [...some, ...some.map(([a, b]): [number, number] => [b, a])] };
+  }
+
+  #clog(): void {
+    const from = this.#random.pick(this.#servers).id;
+    const to = this.#random.pick(this.#servers).id;
+    if (from === to) return;
+    this.#note('clog', () => `${from}→${to}`);
+    const release = this.#around.network.clog(from, to);
+    this.#around.timeline.after(this.#random.exponential(CLOG_MEAN_US), () => {
+      release();
+      if (!this.#isOver) this.#note('clog ends', () => `${from}→${to}`);
+    });
+  }
+
+  // --- servers ---
+
+  #crash(kind: CrashKind): void {
+    const victim = this.#victim();
+    if (victim !== undefined) this.#crashOne(victim, kind);
+  }
+
+  #crashOne(server: VirtualServer, kind: CrashKind): void {
+    if (!server.isRunning) return;
+    server.crash(kind);
+    this.#restartLater(server);
+  }
+
+  #stop(): void {
+    const victim = this.#victim();
+    if (victim === undefined) return;
+    victim.stop();
+    this.#restartLater(victim);
+  }
+
+  #restartLater(server: VirtualServer): void {
+    const meanUs = this.#random.pick(DOWN_MEANS_US);
+    this.#around.timeline.after(this.#random.exponential(meanUs), () => {
+      if (server.isRunning) return;
+      // Whoever restarts a server whose disk was full has made room.
+      server.disk.isFull = false;
+      server.start();
+      if (server.isRunning) this.#around.census.count('restart');
+    });
+  }
+
+  #pause(): void {
+    const victim = this.#victim();
+    if (victim === undefined) return;
+    victim.pause();
+    this.#around.timeline.after(this.#random.exponential(PAUSE_MEAN_US), () => victim.resume());
+  }
+
+  #spoilDisk(how: 'slow disk' | 'stalled disk' | 'full disk' | 'read error'): void {
+    const { disk, id } = this.#random.pick(this.#servers);
+    const durationUs = this.#random.exponential(DISK_TROUBLE_MEAN_US);
+    this.#note(how, () => `server ${id} for ${(durationUs / 1e6).toFixed(3)} s`);
+    if (how === 'slow disk') disk.slowness = this.#random.pick([5, 20, 100]);
+    else if (how === 'stalled disk') disk.stalledUntilUs = this.#around.timeline.nowUs + durationUs;
+    else if (how === 'full disk') disk.isFull = true;
+    else disk.readErrorChance = this.#random.pick([0.1, 1]);
+    this.#around.timeline.after(durationUs, () => {
+      if (how === 'slow disk') disk.slowness = 1;
+      else if (how === 'full disk') disk.isFull = false;
+      else if (how === 'read error') disk.readErrorChance = 0;
+    });
+  }
+
+  #jump(): void {
+    const server = this.#random.pick(this.#servers);
+    const aheadUs = this.#random.exponential(CLOCK_JUMP_MEAN_US);
+    this.#around.census.count('clock jump');
+    this.#note('clock jump', () => `server ${server.id} by ${(aheadUs / 1e6).toFixed(3)} s`);
+    server.clock.jump(aheadUs);
+    if (server.clock.rate !== 1 && this.#random.chance(0.3)) server.clock.setRate(0.8 + this.#random.next() * 0.45);
+  }
+
+  // --- operators ---
+
+  /** Mostly a change that makes sense, at the leader; sometimes neither. */
+  #changeMembership(): void {
+    const server = this.#random.chance(0.85) ? this.#leader() : this.#victim();
+    const status = server?.status();
+    if (server === undefined || status === undefined || server.isPaused) return;
+    const change = this.#drawChange(status.configuration.voters, status.configuration.learners);
+    const { census } = this.#around;
+    const what = `${change.type} ${change.id}`;
+    this.#note('operator', () => `asks server ${server.id}: ${what}`);
+    server.reconfigure(change, (result) => {
+      this.#note('operator', () => `${what}: ${result.ok ? 'done' : result.reason}`);
+      if (!result.ok) census.count('membership change refused');
+      else if (change.type === ChangeType.Remove)
+        census.count(change.id === server.id ? 'leader removed' : 'server removed');
+      else if (change.type === ChangeType.AddLearner) census.count('learner added');
+      else if (change.type === ChangeType.Demote) census.count('voter demoted');
+      else census.count('server added');
+    });
+  }
+
+  #drawChange(voters: readonly NodeId[], learners: readonly NodeId[]): MembershipChange {
+    const random = this.#random;
+    const any = random.pick(this.#servers).id;
+    if (random.chance(0.05)) return { type: random.pick(Object.values(ChangeType)), id: any };
+    const hasLearners = this.#around.engine.learners;
+    const outside = this.#servers.map((server) => server.id).filter((id) => !voters.includes(id));
+    if (outside.length > 0 && random.chance(0.55)) {
+      const id = random.pick(outside);
+      const asLearner = hasLearners && !learners.includes(id) && random.chance(0.4);
+      return { type: asLearner ? ChangeType.AddLearner : ChangeType.AddVoter, id };
+    }
+    const id = random.pick(voters.length > 0 ? voters : [any]);
+    if (hasLearners && random.chance(0.3)) return { type: ChangeType.Demote, id };
+    return { type: ChangeType.Remove, id };
+  }
+
+  #transfer(): void {
+    const leader = this.#random.chance(0.9) ? this.#leader() : this.#victim();
+    if (leader === undefined) return;
+    const to = this.#random.chance(0.2) ? 0 : this.#random.pick(this.#servers).id;
+    this.#note('operator', () => `asks server ${leader.id} to hand over to ${to || 'anyone'}`);
+    leader.transferLeadership(to, (result) => {
+      this.#note('operator', () => `transfer to ${to || 'anyone'}: ${result.ok ? 'done' : result.reason}`);
+      this.#around.census.count(result.ok ? 'leadership transferred' : 'leadership transfer refused');
+    });
+  }
+
+  #note(what: string, detail?: () => string): void {
+    this.#around.trace.note('nemesis', what, detail);
+  }
+}
+
+const PARTITION_MEAN_US = 3_000_000;
+const CLOG_MEAN_US = 1_500_000;
+const DOWN_MEANS_US = [100_000, 1_000_000, 4_000_000];
+const PAUSE_MEAN_US = 1_200_000;
+const DISK_TROUBLE_MEAN_US = 2_000_000;
+const CLOCK_JUMP_MEAN_US = 800_000;
+
+/** The first endpoint that is not a server's. */
+export const FIRST_CLIENT = ENDPOINTS_MAX / 2;

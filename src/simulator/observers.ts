@@ -1,0 +1,58 @@
+import type { Engine, EngineStatus, NodeId, Output, Snapshot } from '../consensus/contract.ts';
+import type { Entry } from '../consensus/entry.ts';
+import type { ApplyResult, KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
+import type { LogStore } from '../server/storage/contract.ts';
+import { DelegatingEngine, DelegatingStore } from './delegates.ts';
+import type { Judge } from './invariants/judge.ts';
+
+/** Shows the judge every turn of an engine. */
+export class ObservedEngine extends DelegatingEngine<unknown> {
+  readonly #id: NodeId;
+  readonly #judge: Judge;
+
+  constructor(inner: Engine<unknown>, id: NodeId, judge: Judge) {
+    super(inner);
+    this.#id = id;
+    this.#judge = judge;
+  }
+
+  override drain(): Output<unknown> {
+    const output = this.inner.drain();
+    const { persist, restore, committed } = output;
+    if (persist !== undefined || restore !== undefined || committed.length > 0) {
+      this.#judge.turn(this.#id, { persist, restore, committed, status: this.inner.status() });
+    }
+    return output;
+  }
+
+  override status(): EngineStatus {
+    const status = this.inner.status();
+    this.#judge.status(this.#id, status);
+    return status;
+  }
+}
+
+/** Shows the judge the snapshots that a replica takes. */
+export class ObservedStore extends DelegatingStore {
+  readonly #taken: (snapshot: Snapshot) => void;
+
+  constructor(inner: LogStore, taken: (snapshot: Snapshot) => void) {
+    super(inner);
+    this.#taken = taken;
+  }
+
+  override storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {
+    this.#taken(snapshot);
+    super.storeSnapshot(snapshot, trailingEntries);
+  }
+}
+
+/** Asks the judge before each entry that the state machine applies. */
+export function observeStateMachine(stateMachine: KeyValueStore, applying: (entry: Entry) => void): KeyValueStore {
+  const apply = stateMachine.apply.bind(stateMachine);
+  stateMachine.apply = (entry: Entry): ApplyResult => {
+    applying(entry);
+    return apply(entry);
+  };
+  return stateMachine;
+}

@@ -1,0 +1,162 @@
+import type { EngineSettings, NodeId } from '../consensus/contract.ts';
+import { Random } from './random.ts';
+
+/** What strikes a cluster from time to time while the faults last. */
+export const STRIKES = [
+  'partition',
+  'clog',
+  'crash',
+  'aimed crash',
+  'crash of all',
+  'graceful stop',
+  'pause',
+  'slow disk',
+  'stalled disk',
+  'full disk',
+  'read error',
+  'clock jump',
+  'membership change',
+  'leadership transfer',
+] as const;
+export type Strike = (typeof STRIKES)[number];
+
+export interface NetworkPlan {
+  readonly delayMinUs: number;
+  /** Mean of the exponential part of a delay. */
+  readonly delayMeanUs: number;
+  readonly tailChance: number;
+  readonly tailMeanUs: number;
+  readonly lossChance: number;
+  readonly duplicateChance: number;
+  /** Whether messages of one link may overtake one another. */
+  readonly reorders: boolean;
+}
+
+export interface DiskPlan {
+  readonly syncMinUs: number;
+  readonly syncMeanUs: number;
+  /** What a crash does to what was not synced. */
+  readonly tears: boolean;
+  readonly flips: boolean;
+  readonly survivalChance: number;
+}
+
+export interface ClientPlan {
+  readonly count: number;
+  readonly windowMax: number;
+  readonly thinkMeanUs: number;
+  readonly keyCount: number;
+  readonly readFraction: number;
+  readonly attemptTimeoutUs: number;
+  /** After so long without an answer a client gives an operation up, while the faults last. */
+  readonly patienceUs: number;
+}
+
+/** One seed's world: its own mix of sizes, settings and faults ("swarm testing", Groce et al., ISSTA 2012). */
+export interface Plan {
+  readonly seed: number;
+  /** Ids 1 to `serverCount` may take part; `bootstrap` form the first cluster. */
+  readonly serverCount: number;
+  readonly bootstrap: readonly NodeId[];
+  readonly settings: EngineSettings;
+  readonly snapshotEveryEntries: number;
+  readonly trailingEntries: number;
+  readonly cacheEntries: number;
+  /** The faults last so long; then everything heals. */
+  readonly chaosUs: number;
+  readonly network: NetworkPlan;
+  readonly disk: DiskPlan;
+  readonly clients: ClientPlan;
+  /** Rates of the servers' clocks: 1 is right. */
+  readonly clockRates: readonly number[];
+  /** Mean time between two strikes of a kind, for those that this seed has. */
+  readonly strikes: ReadonlyMap<Strike, number>;
+}
+
+/** A run lasts at least so long, and has at least so many finished client operations. */
+export const RUN_MIN_US = 60_000_000;
+export const OPERATIONS_MIN = 100;
+
+/** Seven-server clusters are dear, so they are drawn less often. */
+const CLUSTER_SIZES = [1, 2, 3, 3, 3, 3, 4, 5, 5, 7];
+
+export function drawPlan(seed: number): Plan {
+  const random = new Random(seed).fork('plan');
+  const clusterSize = random.pick(CLUSTER_SIZES);
+  const spare = random.chance(0.5) ? random.int(Math.min(2, 7 - clusterSize) + 1) : 0;
+  const serverCount = clusterSize + spare;
+  const ids = Array.from({ length: serverCount }, (_, i) => i + 1);
+  const bootstrap = random.shuffled(ids).slice(0, clusterSize);
+  bootstrap.sort((a, b) => a - b);
+  const isCalm = random.chance(0.05);
+  const takesSnapshots = random.chance(0.6);
+  return {
+    seed,
+    serverCount,
+    bootstrap,
+    settings: drawSettings(random),
+    snapshotEveryEntries: takesSnapshots ? random.between(5, 60) : 0,
+    trailingEntries: random.chance(0.5) ? 0 : random.between(1, 30),
+    cacheEntries: random.pick([1, 8, 1000]),
+    chaosUs: random.between(40, 52) * 1_000_000,
+    network: drawNetwork(random, isCalm),
+    disk: {
+      syncMinUs: random.between(100, 1000),
+      syncMeanUs: random.pick([300, 2000, 10_000]),
+      tears: random.chance(0.5),
+      flips: random.chance(0.5),
+      survivalChance: random.pick([0, 0.3, 0.7]),
+    },
+    clients: drawClients(random),
+    clockRates: ids.map(() => (random.chance(0.4) ? 0.8 + random.next() * 0.45 : 1)),
+    strikes: isCalm ? new Map() : drawStrikes(random),
+  };
+}
+
+function drawSettings(random: Random): EngineSettings {
+  const heartbeatMs = random.pick([50, 80, 100, 150]);
+  return {
+    heartbeatMs,
+    electionTimeoutMs: heartbeatMs * random.between(4, 10),
+    entriesPerMessage: random.pick([1, 2, 5, 64]),
+    catchUpMultiplier: random.pick([1, 4, 1024]),
+    batch: random.chance(0.75),
+    checkQuorum: random.chance(0.5),
+    maxMessageBytes: random.pick([200, 4096, 1 << 20]),
+  };
+}
+
+function drawNetwork(random: Random, isCalm: boolean): NetworkPlan {
+  const sometimes = (chance: number) => !isCalm && random.chance(chance);
+  return {
+    delayMinUs: random.between(50, 1000),
+    delayMeanUs: random.pick([200, 1000, 5000, 20_000]),
+    tailChance: sometimes(0.5) ? random.pick([0.005, 0.05]) : 0,
+    tailMeanUs: random.pick([50_000, 500_000, 2_000_000]),
+    lossChance: sometimes(0.5) ? random.pick([0.005, 0.03, 0.15]) : 0,
+    duplicateChance: sometimes(0.5) ? random.pick([0.01, 0.1]) : 0,
+    reorders: sometimes(0.5),
+  };
+}
+
+function drawClients(random: Random): ClientPlan {
+  const attemptTimeoutUs = random.pick([200_000, 500_000, 1_000_000]);
+  return {
+    count: random.between(2, 5),
+    windowMax: random.pick([1, 1, 2, 4, 8]),
+    thinkMeanUs: random.pick([150_000, 300_000, 600_000]),
+    keyCount: random.between(1, 6),
+    readFraction: random.pick([0.1, 0.3, 0.6]),
+    attemptTimeoutUs,
+    patienceUs: attemptTimeoutUs * random.pick([1, 3, 10]),
+  };
+}
+
+function drawStrikes(random: Random): ReadonlyMap<Strike, number> {
+  const strikes = new Map<Strike, number>();
+  for (const strike of STRIKES) {
+    if (!random.chance(strike === 'crash of all' ? 0.2 : 0.45)) continue;
+    strikes.set(strike, random.between(2, 14) * 1_000_000);
+  }
+  return strikes;
+}

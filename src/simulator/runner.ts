@@ -1,0 +1,28 @@
+import { Worker } from 'node:worker_threads';
+import type { WorkerTask } from './worker.ts';
+import type { RunReport } from './world.ts';
+
+export interface SeedRange {
+  readonly engine: string;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Runs a range of seeds on `threads` threads. `done` is told of each run, in no particular order. */
+export async function runSeeds(range: SeedRange, threads: number, done: (report: RunReport) => void): Promise<void> {
+  const { engine, first, count } = range;
+  const workers = Math.min(threads, count);
+  const tasks = Array.from({ length: workers }, (_, offset): WorkerTask => {
+    return { engine, first: first + offset, end: first + count, stride: workers };
+  });
+  await Promise.all(tasks.map((task) => runTask(task, done)));
+}
+
+function runTask(task: WorkerTask, done: (report: RunReport) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task });
+    worker.on('message', done);
+    worker.on('error', reject);
+    worker.on('exit', resolve);
+  });
+}

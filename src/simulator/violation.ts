@@ -1,0 +1,33 @@
+/** The rules that the simulator holds a cluster to. */
+export const INVARIANTS = [
+  'election safety',
+  'leader append-only',
+  'log matching',
+  'leader completeness',
+  'state machine safety',
+  'durable quorum',
+  'committed entries stay',
+  'monotonic term and vote',
+  'monotonic commit index',
+  'one membership change',
+  'exactly once',
+  'acknowledged write',
+  'linearizability',
+  'durability',
+  'persist contract',
+  'engine contract',
+  'liveness',
+  'no exception',
+] as const;
+export type Invariant = (typeof INVARIANTS)[number];
+
+/** A run broke a rule. */
+export class InvariantViolation extends Error {
+  override readonly name = 'InvariantViolation';
+  readonly invariant: Invariant;
+
+  constructor(invariant: Invariant, what: string, options?: ErrorOptions) {
+    super(`${invariant}: ${what}`, options);
+    this.invariant = invariant;
+  }
+}

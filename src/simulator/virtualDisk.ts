@@ -1,0 +1,192 @@
+import type { Disk, DiskOperation } from '../server/storage/contract.ts';
+import type { Census } from './census.ts';
+import type { DiskPlan } from './plan.ts';
+import type { Random } from './random.ts';
+import type { Timeline } from './timeline.ts';
+
+/** An injected failure: a full disk, or one that cannot be read. */
+export class VirtualDiskError extends Error {
+  override readonly name = 'VirtualDiskError';
+}
+
+interface Write {
+  readonly operations: readonly DiskOperation[];
+  readonly sync: boolean;
+  readonly done: (error: Error | null) => void;
+}
+
+export interface DiskWatcher {
+  /** A synchronous write was begun; it takes `latencyUs` unless something stalls it. */
+  syncBegun(latencyUs: number): void;
+  /** The writes up to now are on the platter; nobody was told yet. */
+  syncDone(): void;
+}
+
+/**
+ * The disk of one server; it outlives the server's processes. Writes become visible when they complete, one after
+ * the other. What a crash leaves of those that no completed sync followed is as bad as the contract of Disk allows:
+ * each may be lost, there, or torn operation by operation, with values cut short and bits flipped.
+ */
+export class VirtualDisk {
+  isFull = false;
+  /** Probability that a read fails. */
+  readErrorChance = 0;
+  /** Times the usual latency. */
+  slowness = 1;
+  stalledUntilUs = 0;
+  readonly #timeline: Timeline;
+  readonly #random: Random;
+  readonly #census: Census;
+  readonly #plan: DiskPlan;
+  #visible = new Map<string, Uint8Array>();
+  #durable = new Map<string, Uint8Array>();
+  #unsynced: Write[] = [];
+  #pending: Write[] = [];
+  #epoch = 0;
+
+  constructor(timeline: Timeline, random: Random, census: Census, plan: DiskPlan) {
+    this.#timeline = timeline;
+    this.#random = random;
+    this.#census = census;
+    this.#plan = plan;
+  }
+
+  get hasUnsyncedWrites(): boolean {
+    return this.#unsynced.length > 0 || this.#pending.length > 0;
+  }
+
+  /** The disk as one process sees it; dead once the disk crashed or was opened again. */
+  open(watcher: DiskWatcher): Disk {
+    const epoch = ++this.#epoch;
+    return {
+      get: (key) => {
+        this.#maybeFailRead();
+        return this.#visible.get(key);
+      },
+      keys: (prefix) => {
+        this.#maybeFailRead();
+        return [...this.#visible.keys()].filter((key) => key.startsWith(prefix)).sort();
+      },
+      write: (operations, sync, done) => {
+        if (epoch === this.#epoch) this.#write({ operations, sync, done }, watcher);
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  #maybeFailRead(): void {
+    if (this.readErrorChance === 0 || !this.#random.chance(this.readErrorChance)) return;
+    this.#census.count('read error');
+    throw new VirtualDiskError('input/output error');
+  }
+
+  #write(write: Write, watcher: DiskWatcher): void {
+    this.#pending.push(write);
+    if (this.#pending.length === 1) this.#begin(watcher);
+  }
+
+  #begin(watcher: DiskWatcher): void {
+    const write = this.#pending[0]!;
+    const { syncMinUs, syncMeanUs } = this.#plan;
+    const usualUs = write.sync ? syncMinUs + this.#random.exponential(syncMeanUs) : UNSYNCED_WRITE_US;
+    const latencyUs = Math.round(usualUs * this.slowness);
+    if (this.slowness > 1) this.#census.count('slow disk');
+    const epoch = this.#epoch;
+    this.#timeline.after(latencyUs, () => this.#complete(epoch, watcher));
+    if (write.sync) watcher.syncBegun(latencyUs);
+  }
+
+  #complete(epoch: number, watcher: DiskWatcher): void {
+    if (epoch !== this.#epoch) return;
+    if (this.stalledUntilUs > this.#timeline.nowUs) {
+      this.#census.count('stalled disk');
+      this.#timeline.at(this.stalledUntilUs, () => this.#complete(epoch, watcher));
+      return;
+    }
+    const write = this.#pending.shift()!;
+    // A write that is asked for while this one is reported finds the disk idle and begins at once.
+    if (this.#pending.length > 0) this.#begin(watcher);
+    if (this.isFull) {
+      this.#census.count('full disk');
+      write.done(new VirtualDiskError('no space left on device'));
+    } else {
+      for (const operation of write.operations) apply(this.#visible, operation);
+      this.#unsynced.push(write);
+      if (write.sync) this.#sync();
+      if (write.sync) watcher.syncDone();
+      write.done(null);
+    }
+  }
+
+  #sync(): void {
+    for (const write of this.#unsynced) for (const operation of write.operations) apply(this.#durable, operation);
+    this.#unsynced = [];
+  }
+
+  /** The machine loses its power. */
+  crash(): void {
+    this.#epoch++;
+    const lost = [...this.#unsynced, ...this.#pending];
+    this.#unsynced = [];
+    this.#pending = [];
+    for (const write of lost) this.#leave(write);
+    this.#visible = new Map(this.#durable);
+  }
+
+  #leave(write: Write): void {
+    const random = this.#random;
+    if (random.chance(this.#plan.survivalChance)) {
+      this.#census.count('unsynced write survived');
+      for (const operation of write.operations) apply(this.#durable, operation);
+      return;
+    }
+    const tears = this.#plan.tears && random.chance(0.5);
+    const flips = this.#plan.flips && random.chance(0.5);
+    if (!tears && !flips) {
+      this.#census.count('unsynced write lost');
+      return;
+    }
+    for (const operation of write.operations) {
+      if (tears && random.chance(0.5)) {
+        this.#census.count('write torn');
+        if (operation.value === null || random.chance(0.5)) continue;
+        apply(this.#durable, {
+          key: operation.key,
+          value: operation.value.slice(0, random.int(operation.value.length)),
+        });
+      } else if (flips && operation.value !== null && operation.value.length > 0) {
+        this.#census.count('bits flipped');
+        const value = operation.value.slice();
+        const flipped = random.between(1, 3);
+        for (let i = 0; i < flipped; i++) value[random.int(value.length)]! ^= 1 << random.int(8);
+        apply(this.#durable, { key: operation.key, value });
+      } else apply(this.#durable, operation);
+    }
+  }
+
+  /** The process ended and the machine did not: everything that was written is there. */
+  settle(): void {
+    this.#epoch++;
+    const writes = this.#pending;
+    this.#pending = [];
+    if (!this.isFull) {
+      for (const write of writes) for (const operation of write.operations) apply(this.#visible, operation);
+    }
+    this.#unsynced = [];
+    this.#durable = new Map(this.#visible);
+  }
+
+  heal(): void {
+    this.isFull = false;
+    this.readErrorChance = 0;
+    this.slowness = 1;
+    this.stalledUntilUs = 0;
+  }
+}
+
+const UNSYNCED_WRITE_US = 20;
+
+function apply(content: Map<string, Uint8Array>, { key, value }: DiskOperation): void {
+  if (value === null) content.delete(key);
+  else content.set(key, value);
+}

@@ -1,0 +1,129 @@
+import type { Census, FaultKind } from './census.ts';
+import type { NetworkPlan } from './plan.ts';
+import type { Random } from './random.ts';
+import type { Timeline } from './timeline.ts';
+import type { Trace } from './trace.ts';
+
+/** Servers are endpoints 1 to 7; clients follow. */
+export const ENDPOINTS_MAX = 16;
+
+export type PartitionKind = Extract<FaultKind, 'symmetric partition' | 'one-way partition' | 'partial partition'>;
+
+/** Pairs of endpoints that cannot reach each other, in this direction. */
+export interface Partition {
+  readonly kind: PartitionKind;
+  readonly pairs: readonly (readonly [from: number, to: number])[];
+}
+
+/**
+ * Carries messages between endpoints with delay, loss, duplication and reordering as planned, through partitions and
+ * clogged links. Loopback does not exist: nobody sends to himself.
+ */
+export class VirtualNetwork {
+  readonly #timeline: Timeline;
+  readonly #random: Random;
+  readonly #census: Census;
+  readonly #trace: Trace;
+  readonly #plan: NetworkPlan;
+  #isHealed = false;
+  /** Per link: the partition that blocks it, if any. */
+  readonly #blocked: (Partition | undefined)[] = new Array(ENDPOINTS_MAX * ENDPOINTS_MAX).fill(undefined);
+  readonly #clogged: ((() => void)[] | undefined)[] = new Array(ENDPOINTS_MAX * ENDPOINTS_MAX).fill(undefined);
+  /** Per link: when the latest message arrives. */
+  readonly #lastArrivalUs = new Float64Array(ENDPOINTS_MAX * ENDPOINTS_MAX);
+  readonly #counted = new Set<Partition>();
+
+  constructor(timeline: Timeline, random: Random, census: Census, trace: Trace, plan: NetworkPlan) {
+    this.#timeline = timeline;
+    this.#random = random;
+    this.#census = census;
+    this.#trace = trace;
+    this.#plan = plan;
+  }
+
+  /** Sends; returns how many copies are under way. */
+  send(from: number, to: number, deliver: () => void): number {
+    const link = from * ENDPOINTS_MAX + to;
+    const blocked = this.#blocked[link];
+    if (blocked !== undefined) {
+      if (!this.#counted.has(blocked)) {
+        this.#counted.add(blocked);
+        this.#census.count(blocked.kind);
+      }
+      return 0;
+    }
+    if (this.#isHealed) {
+      this.#carry(link, deliver);
+      return 1;
+    }
+    const { lossChance, duplicateChance } = this.#plan;
+    if (lossChance > 0 && this.#random.chance(lossChance)) {
+      this.#census.count('message lost');
+      this.#trace.mix(10, link);
+      return 0;
+    }
+    this.#carry(link, deliver);
+    if (duplicateChance === 0 || !this.#random.chance(duplicateChance)) return 1;
+    this.#census.count('message duplicated');
+    this.#carry(link, deliver);
+    return 2;
+  }
+
+  #carry(link: number, deliver: () => void): void {
+    const queue = this.#clogged[link];
+    if (queue !== undefined) {
+      if (queue.length === 0) this.#census.count('clogged link');
+      queue.push(deliver);
+      return;
+    }
+    let arrivalUs = this.#timeline.nowUs + this.#delayUs();
+    const lastUs = this.#lastArrivalUs[link]!;
+    if (arrivalUs < lastUs) {
+      if (this.#plan.reorders && !this.#isHealed) this.#census.count('message overtaken');
+      else arrivalUs = lastUs;
+    } else this.#lastArrivalUs[link] = arrivalUs;
+    this.#timeline.at(arrivalUs, deliver);
+  }
+
+  #delayUs(): number {
+    const { delayMinUs, delayMeanUs, tailChance, tailMeanUs } = this.#plan;
+    const random = this.#random;
+    const delayUs = delayMinUs + random.exponential(delayMeanUs);
+    if (tailChance === 0 || this.#isHealed || !random.chance(tailChance)) return delayUs;
+    this.#census.count('message delayed by a tail');
+    return delayUs + random.exponential(tailMeanUs);
+  }
+
+  /** Cuts the pairs; returns how to mend them. */
+  cut(partition: Partition): () => void {
+    const links = partition.pairs.map(([from, to]) => from * ENDPOINTS_MAX + to);
+    for (const link of links) this.#blocked[link] = partition;
+    return () => {
+      for (const link of links) if (this.#blocked[link] === partition) this.#blocked[link] = undefined;
+    };
+  }
+
+  /** Holds everything back on a link; returns how to let it through. */
+  clog(from: number, to: number): () => void {
+    const link = from * ENDPOINTS_MAX + to;
+    if (this.#clogged[link] !== undefined) return () => {};
+    const queue: (() => void)[] = [];
+    this.#clogged[link] = queue;
+    return () => {
+      if (this.#clogged[link] !== queue) return;
+      this.#clogged[link] = undefined;
+      for (const deliver of queue) this.#carry(link, deliver);
+    };
+  }
+
+  /** Ends all faults; what is still under way arrives when it arrives. */
+  heal(): void {
+    this.#isHealed = true;
+    this.#blocked.fill(undefined);
+    for (let link = 0; link < this.#clogged.length; link++) {
+      const queue = this.#clogged[link];
+      this.#clogged[link] = undefined;
+      for (const deliver of queue ?? []) this.#carry(link, deliver);
+    }
+  }
+}

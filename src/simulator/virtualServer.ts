@@ -1,0 +1,436 @@
+import type {
+  EngineEvent,
+  EngineKind,
+  EngineStatus,
+  Envelope,
+  MembershipChange,
+  NodeId,
+} from '../consensus/contract.ts';
+import { MalformedMessageError } from '../consensus/contract.ts';
+import {
+  type CommandOutcome,
+  type CommandSink,
+  type LookupOutcome,
+  Replica,
+  type ReplicaEnvironment,
+  type RequestResult,
+} from '../server/host/replica.ts';
+import { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
+import { ChunkedLogStore } from '../server/storage/chunkedLogStore.ts';
+import { CorruptLogError, type Disk, type LogStore, type LogStoreListener } from '../server/storage/contract.ts';
+import type { FaultKind } from './census.ts';
+import { ObservedEngine, ObservedStore, observeStateMachine } from './observers.ts';
+import type { Random } from './random.ts';
+import type { Surroundings } from './surroundings.ts';
+import { InvariantViolation } from './violation.ts';
+import { VirtualClock } from './virtualClock.ts';
+import { VirtualDisk, VirtualDiskError } from './virtualDisk.ts';
+
+/** A command or lookup as it arrives at a server. */
+export interface ClientCall {
+  /** The client's endpoint in the network. */
+  readonly from: number;
+  /** The marshalled command; undefined for a lookup of `key`. */
+  readonly command: Uint8Array | undefined;
+  readonly key: string;
+  /** The session's command, for the judge; 0 where it is a registration. */
+  readonly clientId: number;
+  readonly clientSeq: number;
+  commandDone(outcome: CommandOutcome): void;
+  lookupDone(outcome: LookupOutcome): void;
+}
+
+/** Thrown out of whatever a server is doing when its power goes. */
+class PowerLost extends Error {
+  override readonly name = 'PowerLost';
+}
+
+export type CrashKind = Extract<
+  FaultKind,
+  | 'crash between events'
+  | 'crash inside a turn'
+  | 'crash with a write pending'
+  | 'crash right after a sync'
+  | 'crash of the whole cluster'
+>;
+export type AimedCrash = Exclude<CrashKind, 'crash between events' | 'crash of the whole cluster'>;
+
+/** One process: from a start to the end of it. */
+interface Life {
+  readonly replica: Replica<unknown>;
+  readonly store: LogStore;
+  readonly stateMachine: KeyValueStore;
+}
+
+/**
+ * One server: a machine with a disk and a clock that outlive its processes, and at most one process, which is a production
+ * Replica over the production log store. It starts, crashes, pauses and fails as told, or as its disk makes it.
+ */
+export class VirtualServer {
+  readonly id: NodeId;
+  readonly clock: VirtualClock;
+  readonly disk: VirtualDisk;
+  /** Told whenever the server went down by itself: it is to be started again. */
+  onDown: (() => void) | undefined;
+  readonly #around: Surroundings;
+  readonly #random: Random;
+  readonly #name: string;
+  readonly #memory = new Map<string, unknown>();
+  #life: Life | undefined;
+  /** Counts lives and ends of lives: what belongs to an earlier one is ignored. */
+  #epoch = 0;
+  #backlog: (() => void)[] | undefined;
+  #aimed: AimedCrash | undefined;
+  #callsToCrash = 0;
+
+  constructor(id: NodeId, around: Surroundings) {
+    const { timeline, random, census, plan } = around;
+    this.id = id;
+    this.#name = `server ${id}`;
+    this.#around = around;
+    this.#random = random.fork(`server ${id}`);
+    const rate = plan.clockRates[id - 1]!;
+    this.clock = new VirtualClock(timeline, rate, this.#random.int(1_000_000_000));
+    if (rate !== 1) census.count('clock drift');
+    this.disk = new VirtualDisk(timeline, this.#random.fork('disk'), census, plan.disk);
+  }
+
+  get isRunning(): boolean {
+    return this.#life !== undefined;
+  }
+
+  get isPaused(): boolean {
+    return this.#backlog !== undefined;
+  }
+
+  get stateMachine(): KeyValueStore | undefined {
+    return this.#life?.stateMachine;
+  }
+
+  status(): EngineStatus | undefined {
+    return this.#life?.replica.status();
+  }
+
+  // --- lives ---
+
+  /** Opens the store and starts a replica on it. Where the disk cannot be read the server stays down. */
+  start(): void {
+    if (this.#life !== undefined) return;
+    const epoch = ++this.#epoch;
+    try {
+      this.#life = this.#open(epoch);
+    } catch (error) {
+      if (isDiskFailure(error)) return this.#failed(`cannot start: ${messageOf(error)}`);
+      if (error instanceof InvariantViolation) throw error;
+      const invariant = error instanceof CorruptLogError ? 'durability' : 'no exception';
+      throw new InvariantViolation(invariant, `${this.#name} cannot start: ${messageOf(error)}`, { cause: error });
+    }
+    const status = this.#life.replica.status();
+    this.#note('start', () => `term ${status.term}, log to ${status.lastIndex}, commit ${status.commitIndex}`);
+    this.#scheduleTick(epoch);
+  }
+
+  #open(epoch: number): Life {
+    const { judge, plan, engine, mutation, census } = this.#around;
+    const disk = this.disk.open({ syncBegun: (us) => this.#syncBegun(us), syncDone: () => this.#syncDone() });
+    const target: { listener: LogStoreListener | undefined } = { listener: undefined };
+    const listener: LogStoreListener = {
+      durable: (mark) => {
+        judge.durable(this.id, mark);
+        target.listener!.durable(mark);
+      },
+      snapshotStored: (index) => target.listener!.snapshotStored(index),
+      failed: (error) => target.listener!.failed(error),
+    };
+    const { store: chunked } = ChunkedLogStore.open(this.#guarded(disk, epoch), listener, {
+      cacheEntries: plan.cacheEntries,
+    });
+    judge.started(this.id, chunked);
+    let store: LogStore = new ObservedStore(chunked, (snapshot) => {
+      census.count('snapshot taken');
+      this.#note('snapshot', () => `at ${snapshot.index}`);
+      judge.snapshotTaken(this.id, snapshot);
+      this.#maybeLosePower();
+    });
+    const later = (run: () => void) => this.#soon(epoch, run);
+    const replicaListener: LogStoreListener = {
+      durable: (mark) => target.listener!.durable(mark),
+      snapshotStored: (index) => target.listener!.snapshotStored(index),
+      failed: (error) => target.listener!.failed(error),
+    };
+    store = mutation.store?.(store, replicaListener, later) ?? store;
+    const stateMachine = observeStateMachine(mutation.stateMachine?.() ?? new KeyValueStore(), (entry) =>
+      judge.applying(this.id, entry),
+    );
+    const replica = new Replica(store, {
+      kind: this.#observedKind(engine.kind),
+      id: this.id,
+      settings: plan.settings,
+      bootstrap: plan.bootstrap,
+      random: this.#random.fork(`engine ${epoch}`).next,
+      stateMachine,
+      environment: this.#environment(epoch, stateMachine),
+      snapshotEveryEntries: plan.snapshotEveryEntries,
+      trailingEntries: plan.trailingEntries,
+    });
+    target.listener = replica;
+    return { replica, store, stateMachine };
+  }
+
+  #observedKind(kind: EngineKind<unknown>): EngineKind<unknown> {
+    const { mutation, judge } = this.#around;
+    return {
+      name: kind.name,
+      codec: kind.codec,
+      create: (init) => {
+        const engine = kind.create(init);
+        return new ObservedEngine(mutation.engine?.(engine, this.#memory) ?? engine, this.id, judge);
+      },
+    };
+  }
+
+  /** A disk whose completions reach only the process that asked, and only while it runs. */
+  #guarded(disk: Disk, epoch: number): Disk {
+    return {
+      get: (key) => disk.get(key),
+      keys: (prefix) => disk.keys(prefix),
+      write: (operations, sync, done) => {
+        this.#around.trace.mix(2, this.id);
+        disk.write(operations, sync, (error) => this.#enter(epoch, () => done(error)));
+      },
+      close: () => disk.close(),
+    };
+  }
+
+  #environment(epoch: number, stateMachine: KeyValueStore): ReplicaEnvironment<unknown> {
+    const { judge, census } = this.#around;
+    return {
+      nowMs: () => this.clock.nowMs,
+      schedule: (turn) => this.#soon(epoch, turn),
+      send: (envelopes) => this.#send(envelopes),
+      event: (event) => this.#event(event),
+      statusChanged: ({ role, term, leader }) => this.#note(role, () => `term ${term}, leader ${leader || 'unknown'}`),
+      failed: (error) => this.#failed(error.message),
+      applied: (entry) => {
+        judge.applied(this.id, entry, stateMachine);
+        this.#maybeLosePower();
+      },
+      restored: (snapshot) => {
+        census.count('snapshot installed');
+        this.#note('restore', () => `snapshot at ${snapshot.index}`);
+        judge.restored(this.id, snapshot, stateMachine);
+      },
+    };
+  }
+
+  #event(event: EngineEvent): void {
+    this.#note(`event ${event}`);
+  }
+
+  /** A process that stops in an orderly way; the machine goes on. */
+  stop(): void {
+    const life = this.#life;
+    if (life === undefined || this.isPaused) return;
+    this.#around.census.count('graceful stop');
+    this.#note('stop');
+    life.replica.stop();
+    this.#end(() => this.disk.settle());
+  }
+
+  crash(kind: CrashKind): void {
+    if (this.#life === undefined) return;
+    this.#around.census.count(kind);
+    this.#note('crash', () => `${kind}${this.disk.hasUnsyncedWrites ? ', with unsynced writes' : ''}`);
+    this.#end(() => this.disk.crash());
+  }
+
+  #failed(why: string): void {
+    this.#note('failed', () => why);
+    this.#end(() => this.disk.settle());
+    this.onDown?.();
+  }
+
+  #end(atDisk: () => void): void {
+    this.#epoch++;
+    this.#life = undefined;
+    this.#backlog = undefined;
+    this.#aimed = undefined;
+    atDisk();
+    this.#around.judge.stopped(this.id);
+  }
+
+  pause(): void {
+    if (this.#life === undefined || this.isPaused) return;
+    this.#note('pause');
+    this.#around.census.count('pause');
+    this.#backlog = [];
+  }
+
+  resume(): void {
+    const backlog = this.#backlog;
+    if (backlog === undefined) return;
+    this.#note('resume', () => `${backlog.length} things waited`);
+    this.#backlog = undefined;
+    for (const run of backlog) run();
+  }
+
+  // --- aimed crashes ---
+
+  aim(kind: AimedCrash): void {
+    this.#aimed = kind;
+    this.#callsToCrash = this.#random.between(1, 40);
+  }
+
+  /** Every call that a process makes to the outside is a moment at which the power may go. */
+  #maybeLosePower(): void {
+    if (this.#aimed !== 'crash inside a turn' || --this.#callsToCrash > 0) return;
+    throw new PowerLost();
+  }
+
+  #syncBegun(latencyUs: number): void {
+    if (this.#aimed !== 'crash with a write pending') return;
+    const epoch = this.#epoch;
+    this.#aimed = undefined;
+    this.#around.timeline.after(this.#random.int(latencyUs), () => {
+      if (epoch === this.#epoch) this.#crashByItself('crash with a write pending');
+    });
+  }
+
+  #syncDone(): void {
+    if (this.#aimed === 'crash right after a sync') this.#crashByItself('crash right after a sync');
+  }
+
+  #crashByItself(kind: CrashKind): void {
+    this.crash(kind);
+    this.onDown?.();
+  }
+
+  // --- what happens to a process ---
+
+  /** Runs part of the process of `epoch`, if it still runs; later, if it is paused. */
+  #enter(epoch: number, run: () => void): void {
+    if (epoch !== this.#epoch) return;
+    if (this.#backlog !== undefined) {
+      this.#backlog.push(() => this.#enter(epoch, run));
+      return;
+    }
+    try {
+      run();
+    } catch (error) {
+      if (error instanceof InvariantViolation) throw error;
+      if (error instanceof PowerLost) this.#crashByItself('crash inside a turn');
+      else if (isDiskFailure(error)) this.#failed(messageOf(error));
+      else throw new InvariantViolation('no exception', `${this.#name}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  #soon(epoch: number, run: () => void): void {
+    this.#around.timeline.after(this.#random.between(1, TURN_DELAY_US_MAX), () => this.#enter(epoch, run));
+  }
+
+  #scheduleTick(epoch: number): void {
+    const intervalUs = (this.#around.plan.settings.heartbeatMs * 1000) / 2 / this.clock.rate;
+    this.#around.timeline.after(intervalUs, () => {
+      if (epoch !== this.#epoch) return;
+      if (!this.isPaused) this.#enter(epoch, () => this.#life!.replica.tick());
+      this.#scheduleTick(epoch);
+    });
+  }
+
+  #send(envelopes: readonly Envelope<unknown>[]): void {
+    const { engine, network, trace } = this.#around;
+    for (const { to, message } of envelopes) {
+      this.#maybeLosePower();
+      const bytes = engine.kind.codec.encode(message);
+      trace.mixBytes(3, bytes);
+      if (trace.isRead) this.#note('send', () => `to ${to}: ${describeMessage(message)}`);
+      if (to === this.id) {
+        throw new InvariantViolation('engine contract', `${this.#name} sends a message to itself`);
+      }
+      network.send(this.id, to, () => this.#peers(to)?.deliver(this.id, bytes));
+    }
+  }
+
+  /** Set by the world once all servers exist. */
+  peers: ReadonlyMap<NodeId, VirtualServer> = new Map();
+
+  #peers(id: NodeId): VirtualServer | undefined {
+    return this.peers.get(id);
+  }
+
+  deliver(from: NodeId, bytes: Uint8Array): void {
+    if (this.#life === undefined) return;
+    this.#enter(this.#epoch, () => {
+      this.#life!.replica.receive(from, this.#decode(bytes));
+    });
+  }
+
+  #decode(bytes: Uint8Array): unknown {
+    try {
+      return this.#around.engine.kind.codec.decode(bytes);
+    } catch (error) {
+      if (!(error instanceof MalformedMessageError)) throw error;
+      throw new InvariantViolation('engine contract', `${this.#name} cannot decode a message: ${error.message}`);
+    }
+  }
+
+  // --- what is asked of it ---
+
+  call(call: ClientCall): void {
+    if (this.#life === undefined) return;
+    this.#enter(this.#epoch, () => {
+      const { replica } = this.#life!;
+      const sink = this.#sink(call);
+      if (call.command === undefined) replica.lookup(call.key, sink, 0);
+      else replica.submit(call.command, sink, 0);
+    });
+  }
+
+  #sink(call: ClientCall): CommandSink {
+    const { judge, network } = this.#around;
+    return {
+      commandDone: (_tag, outcome) => {
+        if (outcome.status === 'ok' && call.clientId !== 0) judge.acknowledged(this.id, call.clientId, call.clientSeq);
+        if (outcome.status === 'ok' && call.clientId === 0) judge.registered(this.id, outcome.clientId);
+        network.send(this.id, call.from, () => call.commandDone(outcome));
+      },
+      lookupDone: (_tag, outcome) => {
+        network.send(this.id, call.from, () => call.lookupDone(outcome));
+      },
+    };
+  }
+
+  reconfigure(change: MembershipChange, done: (result: RequestResult) => void): void {
+    if (this.#life === undefined) return;
+    this.#enter(this.#epoch, () => this.#life!.replica.reconfigure(change, done));
+  }
+
+  transferLeadership(to: NodeId, done: (result: RequestResult) => void): void {
+    if (this.#life === undefined) return;
+    this.#enter(this.#epoch, () => this.#life!.replica.transferLeadership(to, done));
+  }
+
+  #note(what: string, detail?: () => string): void {
+    this.#around.trace.note(this.#name, what, detail);
+  }
+}
+
+/** A process takes up to so long to get round to something. */
+const TURN_DELAY_US_MAX = 30;
+
+function isDiskFailure(error: unknown): boolean {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) if (at instanceof VirtualDiskError) return true;
+  return false;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
+
+function describeMessage(message: unknown): string {
+  return JSON.stringify(message, (key, value: unknown) => {
+    if (key === 'record' || key === 'recordStart' || key === 'recordEnd') return undefined;
+    if (value instanceof Uint8Array) return `${value.length} bytes`;
+    return value;
+  });
+}

@@ -1,0 +1,232 @@
+import { checkHistory } from '../checker/check.ts';
+import { HistoryRecorder } from '../checker/history.ts';
+import { type KeyValueInput, type KeyValueOutput, keyValueModel } from '../checker/models/keyValue.ts';
+import { Role } from '../consensus/contract.ts';
+import { Census, type CountedKind } from './census.ts';
+import type { SimulatedEngine } from './engines.ts';
+import { Judge } from './invariants/judge.ts';
+import type { Mutation } from './mutation.ts';
+import { FIRST_CLIENT, Nemesis } from './nemesis.ts';
+import { drawPlan, OPERATIONS_MIN, type Plan, RUN_MIN_US } from './plan.ts';
+import { Random } from './random.ts';
+import type { Surroundings } from './surroundings.ts';
+import { Timeline } from './timeline.ts';
+import { Trace } from './trace.ts';
+import { type Invariant, InvariantViolation } from './violation.ts';
+import { VirtualClient } from './virtualClient.ts';
+import { VirtualNetwork } from './virtualNetwork.ts';
+import { VirtualServer } from './virtualServer.ts';
+
+export interface RunOptions {
+  /** Receives the trace, line by line. */
+  readonly print?: (line: string) => void;
+  /** For tests: a deliberate mistake. */
+  readonly mutation?: Mutation;
+  /** For tests: changes what the seed drew. */
+  readonly adjust?: (plan: Plan) => Plan;
+}
+
+/** How one seed's run went. A plain value: it crosses threads. */
+export interface RunReport {
+  readonly seed: number;
+  readonly engine: string;
+  readonly violation: { readonly invariant: Invariant; readonly message: string; readonly stack: string } | undefined;
+  readonly traceHash: string;
+  readonly virtualSeconds: number;
+  readonly steps: number;
+  readonly operations: number;
+  readonly acknowledged: number;
+  readonly committed: number;
+  readonly leaderships: number;
+  readonly counts: readonly (readonly [CountedKind, number])[];
+}
+
+/** Runs one seed. Everything in it follows from the arguments. */
+export function runSeed(engine: SimulatedEngine, seed: number, options: RunOptions = {}): RunReport {
+  const world = new World(engine, (options.adjust ?? ((plan) => plan))(drawPlan(seed)), options);
+  let violation: RunReport['violation'];
+  try {
+    world.run();
+  } catch (error) {
+    if (!(error instanceof InvariantViolation)) throw error;
+    const cause = error.cause instanceof Error ? `\ncaused by ${error.cause.stack}` : '';
+    violation = { invariant: error.invariant, message: error.message, stack: `${error.stack}${cause}` };
+  }
+  return world.report(violation);
+}
+
+class World {
+  readonly #around: Surroundings;
+  readonly #timeline = new Timeline();
+  readonly #history = new HistoryRecorder<KeyValueInput, KeyValueOutput>();
+  readonly #servers: VirtualServer[] = [];
+  readonly #clients: VirtualClient[] = [];
+  readonly #nemesis: Nemesis;
+
+  constructor(engine: SimulatedEngine, plan: Plan, { print, mutation = {} }: RunOptions) {
+    const timeline = this.#timeline;
+    const random = new Random(plan.seed);
+    const trace = new Trace(timeline, print);
+    const census = new Census();
+    const network = new VirtualNetwork(timeline, random.fork('network'), census, trace, plan.network);
+    this.#around = { plan, engine, mutation, timeline, random, network, trace, census, judge: new Judge() };
+    for (let id = 1; id <= plan.serverCount; id++) this.#servers.push(new VirtualServer(id, this.#around));
+    const peers = new Map(this.#servers.map((server) => [server.id, server]));
+    for (const server of this.#servers) server.peers = peers;
+    const endpoints = Array.from({ length: plan.clients.count }, (_, i) => FIRST_CLIENT + i);
+    for (const at of endpoints) this.#clients.push(new VirtualClient(at, this.#around, this.#servers, this.#history));
+    this.#nemesis = new Nemesis(this.#around, this.#servers, endpoints);
+  }
+
+  /** Throws InvariantViolation. */
+  run(): void {
+    const { plan, trace } = this.#around;
+    trace.note('world', 'plan', () => describePlan(plan));
+    for (const server of this.#servers) server.start();
+    for (const client of this.#clients) client.start();
+    this.#nemesis.start();
+    this.#runUntil(plan.chaosUs);
+    this.#nemesis.heal();
+    trace.note('world', 'heal');
+    this.#serve();
+    this.#converge();
+    this.#checkHistory();
+    trace.note('world', 'end');
+  }
+
+  #runUntil(timeUs: number): void {
+    const { timeline } = this.#around;
+    let isDue = false;
+    timeline.at(timeUs, () => {
+      isDue = true;
+    });
+    while (!isDue) this.#step();
+  }
+
+  #step(): void {
+    if (!this.#timeline.step()) throw new InvariantViolation('liveness', 'nothing is left to happen');
+    if (this.#timeline.steps > STEPS_MAX) {
+      throw new InvariantViolation('liveness', `the cluster is still busy after ${STEPS_MAX} events`);
+    }
+  }
+
+  /** Steps until `isDone`; past `boundUs` the cluster counts as stuck. */
+  #stepUntil(isDone: () => boolean, boundUs: number, what: () => string): void {
+    const { timeline } = this.#around;
+    const deadlineUs = timeline.nowUs + boundUs;
+    while (!isDone()) {
+      if (timeline.nowUs > deadlineUs) {
+        throw new InvariantViolation('liveness', `${boundUs / 1e6} s after the faults ended ${what()}`);
+      }
+      this.#step();
+    }
+  }
+
+  /** The healed cluster must elect a leader and answer every client, again and again. */
+  #serve(): void {
+    const { plan, timeline } = this.#around;
+    for (const client of this.#clients) client.bePatient();
+    const before = this.#clients.map((client) => client.succeeded);
+    const hasProgress = () =>
+      this.#clients.every((client, i) => client.succeeded >= before[i]! + OPERATIONS_AFTER_HEALING_MIN);
+    this.#stepUntil(hasProgress, this.#recoveryBoundUs, () => {
+      const waiting = this.#clients.filter((client, i) => client.succeeded === before[i]!).length;
+      return `${waiting} of ${plan.clients.count} clients were not served (${this.#describeServers()})`;
+    });
+    const isLongEnough = () => timeline.nowUs >= RUN_MIN_US && this.#operations >= OPERATIONS_MIN;
+    this.#stepUntil(isLongEnough, SERVING_BOUND_US, () => `the clients have finished ${this.#operations} operations`);
+    for (const client of this.#clients) client.rest();
+    const isAnswered = () => this.#clients.every((client) => client.inFlight === 0);
+    this.#stepUntil(isAnswered, this.#recoveryBoundUs, () => 'operations are unanswered');
+  }
+
+  /** Within this time of the last fault clients are served: elections, back-offs and one attempt's timeout, generously. */
+  get #recoveryBoundUs(): number {
+    const { settings, clients } = this.#around.plan;
+    return 30 * settings.electionTimeoutMs * 1000 + 10 * clients.attemptTimeoutUs + 5_000_000;
+  }
+
+  /** Every member must apply everything that is committed, and have the same state. */
+  #converge(): void {
+    const { judge } = this.#around;
+    this.#stepUntil(
+      () => this.#hasConverged(),
+      this.#recoveryBoundUs,
+      () => `not every member has applied ${judge.committed.length} entries (${this.#describeServers()})`,
+    );
+    for (const { id, stateMachine } of this.#members) judge.checkConverged(id, stateMachine!);
+  }
+
+  #hasConverged(): boolean {
+    const { length } = this.#around.judge.committed;
+    const members = this.#members;
+    return members.length > 0 && members.every((server) => this.#around.judge.server(server.id).applied === length);
+  }
+
+  /** Who belongs to the cluster, as the leader sees it; nobody while there is no leader. */
+  get #members(): VirtualServer[] {
+    const { judge } = this.#around;
+    let term = 0;
+    let members: VirtualServer[] = [];
+    for (const server of this.#servers) {
+      const record = judge.server(server.id);
+      if (record.role !== Role.Leader || !record.isRunning || record.term <= term) continue;
+      term = record.term;
+      const { voters = [], learners = [] } = record.configuration ?? {};
+      members = this.#servers.filter(({ id }) => voters.includes(id) || learners.includes(id));
+    }
+    return members;
+  }
+
+  #describeServers(): string {
+    const describe = (server: VirtualServer) => {
+      const status = server.status();
+      if (status === undefined) return `${server.id} down`;
+      const { role, term, leader, commitIndex, appliedIndex, lastIndex, configuration } = status;
+      return `${server.id} ${role} term ${term} leader ${leader} log ${lastIndex} commit ${commitIndex} applied ${appliedIndex} voters ${configuration.voters.join()}`;
+    };
+    return this.#servers.map(describe).join('; ');
+  }
+
+  #checkHistory(): void {
+    const report = checkHistory(keyValueModel, this.#history.operations());
+    if (report.verdict === 'illegal') {
+      const [{ key, operations }] = [report.illegal[0]!];
+      const text = operations.map(({ client, input, output, recorded }) => {
+        const interval = `[${recorded?.invokeTime} ${recorded?.returnTime ?? '…'}]`;
+        return `${interval} client ${client}: ${keyValueModel.describe(input, output)}`;
+      });
+      throw new InvariantViolation('linearizability', `of the history of key ${key}:\n${text.join('\n')}`);
+    }
+  }
+
+  get #operations(): number {
+    return this.#clients.reduce((sum, client) => sum + client.finished, 0);
+  }
+
+  report(violation: RunReport['violation']): RunReport {
+    const { plan, engine, trace, census, judge, timeline } = this.#around;
+    return {
+      seed: plan.seed,
+      engine: engine.kind.name,
+      violation,
+      traceHash: trace.hash,
+      virtualSeconds: timeline.nowUs / 1e6,
+      steps: timeline.steps,
+      operations: this.#operations,
+      acknowledged: this.#clients.reduce((sum, client) => sum + client.succeeded, 0),
+      committed: judge.committed.length,
+      leaderships: judge.leaderships,
+      counts: [...census.counts],
+    };
+  }
+}
+
+function describePlan(plan: Plan): string {
+  return JSON.stringify(plan, (_key, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value));
+}
+
+const OPERATIONS_AFTER_HEALING_MIN = 2;
+const SERVING_BOUND_US = 120_000_000;
+/** A quiet minute of seven servers is some 150 000 events. */
+const STEPS_MAX = 5_000_000;
