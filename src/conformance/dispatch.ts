@@ -19,6 +19,7 @@ interface ConformanceModule {
 /** A kind is one line here; its module is loaded only when asked for. */
 const kinds: Readonly<Record<string, () => Promise<ConformanceModule>>> = {
   'etcd-raft': () => import('./etcdRaft.ts'),
+  'gorums-wire': () => import('./gorumsWire.ts'),
   porcupine: () => import('./porcupine.ts'),
 };
 
