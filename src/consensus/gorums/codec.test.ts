@@ -1,0 +1,143 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { MalformedMessageError, simpleConfiguration } from '../contract.ts';
+import { Entry, EntryType } from '../entry.ts';
+import { encodeEntries } from '../entryCodec.ts';
+import { decodeSnapshotBody, encodeSnapshotBody, gorumsCodec } from './codec.ts';
+import type { GorumsMessage } from './messages.ts';
+
+const integer = fc.oneof(fc.constantFrom(0, 127, 128, 2 ** 32, 2 ** 53 - 1), fc.nat());
+const data = fc.uint8Array({ maxLength: 60 });
+const ids = fc.uniqueArray(fc.integer({ min: 1, max: 400 }), { maxLength: 7 });
+const entry = fc
+  .tuple(integer, integer, fc.constantFrom(...Object.values(EntryType)), data)
+  .map(([index, term, type, of]) => new Entry(index, term, type, of));
+
+const message: fc.Arbitrary<GorumsMessage> = fc.oneof(
+  fc.record({
+    type: fc.constant('RequestVote' as const),
+    call: integer,
+    candidate: integer,
+    term: integer,
+    lastLogIndex: integer,
+    lastLogTerm: integer,
+    preVote: fc.boolean(),
+  }),
+  fc.record({ type: fc.constant('RequestVoteResponse' as const), call: integer, term: integer, granted: fc.boolean() }),
+  fc.record({
+    type: fc.constant('AppendEntries' as const),
+    call: integer,
+    leader: integer,
+    term: integer,
+    prevLogIndex: integer,
+    prevLogTerm: integer,
+    commitIndex: integer,
+    entries: fc.array(entry, { maxLength: 5 }),
+  }),
+  fc.record({
+    type: fc.constant('AppendEntriesResponse' as const),
+    call: integer,
+    term: integer,
+    matchIndex: integer,
+    success: fc.boolean(),
+  }),
+  fc.record({
+    type: fc.constant('InstallSnapshot' as const),
+    call: integer,
+    leader: integer,
+    term: integer,
+    lastIncludedIndex: integer,
+    lastIncludedTerm: integer,
+    configuration: fc.tuple(ids, ids).map(([voters, learners]) => simpleConfiguration(voters, learners)),
+    data,
+  }),
+  fc.record({ type: fc.constant('InstallSnapshotResponse' as const), call: integer, term: integer }),
+  fc.record({ type: fc.constant('CatchMeUp' as const), call: integer, follower: integer, nextIndex: integer }),
+  fc.record({ type: fc.constant('TimeoutNow' as const), call: integer, leader: integer, term: integer }),
+);
+
+/** A message without what only remembers where an entry's bytes stand. */
+function plain(of: GorumsMessage) {
+  if (of.type !== 'AppendEntries') return of;
+  return {
+    ...of,
+    entries: of.entries.map(({ index, term, type, data: bytes }) => ({ index, term, type, data: bytes })),
+  };
+}
+
+function expectOnlyMalformed(decode: () => unknown): void {
+  try {
+    decode();
+  } catch (error) {
+    expect(error).toBeInstanceOf(MalformedMessageError);
+  }
+}
+
+describe('the stream codec', () => {
+  it('reads what it wrote', () => {
+    fc.assert(
+      fc.property(message, (sent) => {
+        expect(plain(gorumsCodec.decode(gorumsCodec.encode(sent)))).toEqual(plain(sent));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('carries entries as the records that the disk holds, and reads them without a copy', () => {
+    const entries = [
+      new Entry(4, 2, EntryType.Normal, Uint8Array.of(1)),
+      new Entry(5, 2, EntryType.Internal, Uint8Array.of(2)),
+    ];
+    const records = encodeEntries(entries);
+    const numbers = { prevLogIndex: 3, prevLogTerm: 2, commitIndex: 3 };
+    const bytes = gorumsCodec.encode({ type: 'AppendEntries', call: 1, leader: 1, term: 2, ...numbers, entries });
+    expect(bytes.subarray(bytes.length - records.length)).toEqual(records);
+    const decoded = gorumsCodec.decode(bytes);
+    if (decoded.type !== 'AppendEntries') throw new Error(decoded.type);
+    for (const { record } of decoded.entries) expect(record).toBe(bytes);
+  });
+
+  it('refuses other versions and kinds', () => {
+    expect(() => gorumsCodec.decode(new Uint8Array(0))).toThrow('version none, expected 1');
+    expect(() => gorumsCodec.decode(Uint8Array.of(1))).toThrow(MalformedMessageError);
+    expect(() => gorumsCodec.decode(Uint8Array.of(2, 7, 0, 0, 0))).toThrow('version 2, expected 1');
+    expect(() => gorumsCodec.decode(Uint8Array.of(1, 99, 0))).toThrow('message kind 99, expected 1 to 8');
+  });
+
+  it('throws MalformedMessageError and nothing else on garbage', () => {
+    const garbage = fc
+      .tuple(fc.integer({ min: 0, max: 9 }), fc.uint8Array({ maxLength: 40 }))
+      .map(([kind, rest]) => Uint8Array.of(1, kind, ...rest));
+    fc.assert(
+      fc.property(fc.oneof(garbage, data), (bytes) => expectOnlyMalformed(() => gorumsCodec.decode(bytes))),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('throws MalformedMessageError and nothing else on a message that was cut or changed', () => {
+    fc.assert(
+      fc.property(message, fc.nat(), fc.nat(255), (sent, position, value) => {
+        const bytes = Uint8Array.from(gorumsCodec.encode(sent));
+        expectOnlyMalformed(() => gorumsCodec.decode(bytes.subarray(0, position % bytes.length)));
+        bytes[position % bytes.length] = value;
+        expectOnlyMalformed(() => gorumsCodec.decode(bytes));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe('the body of a snapshot message', () => {
+  it('holds the configuration before the state', () => {
+    const configuration = simpleConfiguration([1, 2], [3]);
+    const bytes = encodeSnapshotBody(configuration, Uint8Array.of(9, 9));
+    expect([...bytes]).toEqual([2, 1, 2, 1, 3, 9, 9]);
+    expect(decodeSnapshotBody(bytes)).toEqual({ configuration, data: Uint8Array.of(9, 9) });
+  });
+
+  it('is refused with MalformedMessageError where its lists are cut short', () => {
+    for (const bytes of [[], [2, 1], [0xff, 0xff, 0xff, 0x7f], [1, 1, 1]]) {
+      expect(() => decodeSnapshotBody(Uint8Array.from(bytes))).toThrow(MalformedMessageError);
+    }
+  });
+});
