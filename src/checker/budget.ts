@@ -2,32 +2,32 @@
 export interface Limits {
   /** Operations tried, over the whole check. One step costs on the order of a microsecond. */
   readonly stepsMax?: number;
-  /** Configurations remembered at a time, which bounds memory: some tens of bytes each. */
-  readonly configurationsMax?: number;
+  /** Bytes of configurations remembered at a time: some tens of bytes each. Half as much again is in use while growing. */
+  readonly memoryBytesMax?: number;
   /** A clock of the caller's, in any unit, and the time on it at which to give up. The checker has no clock of its own. */
   readonly now?: () => number;
   readonly deadline?: number;
 }
 
 export const STEPS_MAX_DEFAULT = 50_000_000;
-export const CONFIGURATIONS_MAX_DEFAULT = 2_000_000;
+export const MEMORY_BYTES_MAX_DEFAULT = 128 * 1024 * 1024;
 /** How many steps pass between two looks at the caller's clock. */
 const STEPS_PER_CLOCK_READ = 1024;
 
-export type Exhausted = 'steps' | 'configurations' | 'deadline';
+export type Exhausted = 'steps' | 'memory' | 'deadline';
 
 /** Counts down; shared by all searches of one check. */
 export class Budget {
-  readonly configurationsMax: number;
+  readonly memoryBytesMax: number;
   readonly #now: () => number;
   readonly #deadline: number;
   #stepsLeft: number;
   #stepsToClock = 0;
   #isLate = false;
 
-  constructor({ stepsMax, configurationsMax, now, deadline }: Limits = {}) {
+  constructor({ stepsMax, memoryBytesMax, now, deadline }: Limits = {}) {
     this.#stepsLeft = stepsMax ?? STEPS_MAX_DEFAULT;
-    this.configurationsMax = configurationsMax ?? CONFIGURATIONS_MAX_DEFAULT;
+    this.memoryBytesMax = memoryBytesMax ?? MEMORY_BYTES_MAX_DEFAULT;
     this.#now = now ?? (() => 0);
     this.#deadline = deadline ?? Infinity;
   }

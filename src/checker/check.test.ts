@@ -111,8 +111,8 @@ describe('the limits', () => {
   it('turn into "unknown", naming the key and what ran out, never into a guess', () => {
     const noSteps = checkHistory(registerModel, hard, { stepsMax: 5 });
     expect(noSteps).toMatchObject({ verdict: 'unknown', undecided: [{ key: 'key0', exhausted: 'steps' }] });
-    const noRoom = checkHistory(registerModel, hard, { configurationsMax: 5 });
-    expect(noRoom).toMatchObject({ verdict: 'unknown', undecided: [{ key: 'key0', exhausted: 'configurations' }] });
+    const noRoom = checkHistory(registerModel, hard, { memoryBytesMax: 200 });
+    expect(noRoom).toMatchObject({ verdict: 'unknown', undecided: [{ key: 'key0', exhausted: 'memory' }] });
     expect(checkHistory(registerModel, hard).verdict).toBe('ok');
   });
 

@@ -87,7 +87,7 @@ class Search<State, Input, Output> {
     this.#usedStart = 2 + Math.ceil(slotCount / 32);
     const usedWords = Math.ceil((source.length - requiredCount) / 32);
     this.#words = new Int32Array(this.#usedStart + usedWords);
-    this.#visited = new VisitedConfigurations(this.#usedStart, usedWords);
+    this.#visited = new VisitedConfigurations(this.#usedStart, usedWords, budget.memoryBytesMax);
     this.#next = new Int32Array(1 + 2 * requiredCount);
     this.#previous = new Int32Array(1 + 2 * requiredCount);
     let last = 0;
@@ -108,7 +108,7 @@ class Search<State, Input, Output> {
     let fromClass = 0;
     for (;;) {
       if (this.#requiredPlaced === this.#problem.requiredCount) return { verdict: 'ok', order: this.#order() };
-      if (this.#visited.size > this.#budget.configurationsMax) return this.#giveUp('configurations');
+      if (this.#visited.isFull) return this.#giveUp('memory');
       const choice = hasMore ? this.#choose(node, fromClass) : undefined;
       if (typeof choice === 'string') return this.#giveUp(choice);
       if (choice !== undefined) {

@@ -10,19 +10,27 @@
 export class VisitedConfigurations {
   readonly #exactWords: number;
   readonly #stride: number;
+  readonly #recordsMax: number;
   #records: Int32Array;
   #buckets: Int32Array;
   #count = 0;
 
-  constructor(exactWords: number, usedWords: number) {
+  constructor(exactWords: number, usedWords: number, bytesMax: number) {
     this.#exactWords = exactWords;
     this.#stride = 1 + exactWords + usedWords;
+    // Beside its words, each record costs up to four words of buckets.
+    this.#recordsMax = Math.floor(bytesMax / ((this.#stride + 4) * Int32Array.BYTES_PER_ELEMENT));
     this.#records = new Int32Array(this.#stride * 64);
     this.#buckets = new Int32Array(128).fill(NONE);
   }
 
   get size(): number {
     return this.#count;
+  }
+
+  /** True once another configuration might not fit into `bytesMax`. */
+  get isFull(): boolean {
+    return this.#count >= this.#recordsMax;
   }
 
   /** Adds the configuration (exact words, then used words) unless one at least as good is known; says whether it did. */
@@ -49,7 +57,7 @@ export class VisitedConfigurations {
   #append(words: Int32Array, bucket: number): void {
     const start = this.#count * this.#stride;
     if (start + this.#stride > this.#records.length) {
-      const larger = new Int32Array(this.#records.length * 2);
+      const larger = new Int32Array(Math.min(this.#records.length * 2, Math.max(this.#recordsMax, 64) * this.#stride));
       larger.set(this.#records);
       this.#records = larger;
     }

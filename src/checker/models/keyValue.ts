@@ -9,7 +9,7 @@ export type KeyValueInput = { readonly kind: 'get' } | { readonly kind: 'put'; r
 export type KeyValueOutput = string | undefined;
 
 export const keyValueModel: Model<string | undefined, KeyValueInput, KeyValueOutput> = {
-  name: 'key-value',
+  name: 'key-value store',
   init: () => undefined,
   step: (state, input, output) => {
     if (input.kind === 'put') return input.value;

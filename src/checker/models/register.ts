@@ -65,33 +65,56 @@ function describe(input: RegisterInput, output: RegisterOutput | Unknown): strin
 }
 
 function reduce(all: Operations): Reduction<RegisterInput, RegisterOutput> {
-  const operations = dropUnseenEffects(all);
+  const { seen, hasRefusal } = observations(all);
+  const operations = all.filter(({ input, output }) => {
+    return output !== UNKNOWN || (input.kind !== 'read' && (hasRefusal || seen.has(input.value)));
+  });
+  const verdict = decideWithoutCas(operations);
+  if (verdict !== undefined) return { verdict };
+  return { model: registerModel, operations: mergeUnseenValues(operations, seen) };
+}
+
+/**
+ * What clients saw or expected to see, and whether a compare-and-set was refused.
+ *
+ * An unknown operation whose new value is not among those can be left out: if it takes effect in some linearization,
+ * nothing between it and the next change can depend on its value, so the linearization stands without it. But it has
+ * to stay where there was a refusal, which may be explained by *any* value other than the expected one.
+ */
+function observations(operations: Operations): {
+  readonly seen: ReadonlySet<Value | null>;
+  readonly hasRefusal: boolean;
+} {
+  const seen = new Set<Value | null>();
+  let hasRefusal = false;
+  for (const { input, output } of operations) {
+    if (input.kind === 'cas') {
+      seen.add(input.expected);
+      hasRefusal ||= output !== UNKNOWN && output.kind === 'cas' && !output.swapped;
+    } else if (output !== UNKNOWN && output.kind === 'read') seen.add(output.value);
+  }
+  return { seen, hasRefusal };
+}
+
+function decideWithoutCas(operations: Operations): 'ok' | 'illegal' | undefined {
   const accesses: Access[] = [];
   for (const { input, output, invokeAt, returnAt } of operations) {
-    if (input.kind === 'cas') return { model: registerModel, operations };
+    if (input.kind === 'cas') return undefined;
     if (input.kind === 'write') accesses.push({ kind: 'write', value: input.value, invokeAt, returnAt });
     else if (output !== UNKNOWN && output.kind === 'read') {
       accesses.push({ kind: 'read', value: output.value ?? undefined, invokeAt, returnAt });
     }
   }
-  const verdict = decideUniqueWrites(accesses);
-  return verdict === undefined ? { model: registerModel, operations } : { verdict };
+  return decideUniqueWrites(accesses);
 }
 
-/**
- * Leaves out unknown operations whose new value nobody ever saw. If such an operation takes effect in some
- * linearization, nothing between it and the next change can depend on its value, so the linearization stands without
- * it. That fails only where a compare-and-set was refused, which may be explained by *any* unexpected value.
- */
-function dropUnseenEffects(operations: Operations): Operations {
-  const seen = new Set<Value | null>();
-  for (const { input, output } of operations) {
-    if (input.kind === 'cas') {
-      if (output !== UNKNOWN && output.kind === 'cas' && !output.swapped) return operations;
-      seen.add(input.expected);
-    } else if (output !== UNKNOWN && output.kind === 'read') seen.add(output.value);
-  }
-  return operations.filter(({ input, output }) => {
-    return output !== UNKNOWN || (input.kind !== 'read' && seen.has(input.value));
+/** Values that nobody saw or expected cannot be told apart, so they become one: fewer states, and fewer kinds of write. */
+function mergeUnseenValues(operations: Operations, seen: ReadonlySet<Value | null>): Operations {
+  let unseen = 'unseen';
+  while (seen.has(unseen)) unseen += "'";
+  return operations.map((operation) => {
+    const { input } = operation;
+    if (input.kind === 'read' || seen.has(input.value)) return operation;
+    return { ...operation, input: { ...input, value: unseen } };
   });
 }

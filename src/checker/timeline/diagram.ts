@@ -36,7 +36,7 @@ export interface Step {
 }
 
 export interface Diagram {
-  readonly key: string;
+  readonly title: string;
   readonly columnCount: number;
   readonly lanes: readonly Lane[];
   /** The longest linearizable prefix: as many operations as can be put in order before no further one fits. */
@@ -72,7 +72,7 @@ export function diagramOf<State, Input, Output>(
     return bar.step === undefined && bar.endColumn !== undefined ? [{ bar, client: clientOf(index) }] : [];
   });
   return {
-    key: operations[0]?.key ?? '',
+    title: `${model.name}, key ${JSON.stringify(operations[0]?.key ?? '')}: ${stuck.length > 0 ? 'not ' : ''}linearizable`,
     columnCount: events.length,
     lanes: lanesOf(bars, operations),
     steps: stepsOf(model, operations, order, bars),

@@ -47,7 +47,7 @@ export function renderSvg(diagram: Diagram): string {
     ` font-family="${escapeXml(FONT)}" font-size="${FONT_SIZE}">`,
     defs(),
     `<rect width="100%" height="100%" fill="#ffffff"/>`,
-    title(diagram),
+    drawTitle(diagram),
     ...diagram.lanes.map(({ client }, index) => laneBackground(client, index, frame)),
     drawPath(points),
     ...diagram.lanes.flatMap(({ bars }, index) => bars.map((bar) => drawBar(bar, index, frame))),
@@ -85,19 +85,16 @@ function defs(): string {
   return `<defs>${gradients.join('')}</defs>`;
 }
 
-function titleLines({ key, steps, stuck, initialState }: Diagram): [string, string] {
-  if (stuck.length === 0) return [`key ${JSON.stringify(key)}: linearizable`, 'every operation is placed'];
+function titleLines({ title, steps, stuck, initialState }: Diagram): [string, string] {
+  if (stuck.length === 0) return [title, 'every operation is placed'];
   const value = shorten(steps.at(-1)?.stateAfter ?? initialState);
   const left =
     stuck.length === 1 ? 'the operation marked ✗ cannot follow' : `the ${stuck.length} marked ✗ cannot all follow`;
   const placed = steps.length === 1 ? '1 operation' : `${steps.length} operations`;
-  return [
-    `key ${JSON.stringify(key)}: not linearizable`,
-    `at most ${placed} can be put in order; then the value is ${value}, and ${left}`,
-  ];
+  return [title, `at most ${placed} can be put in order; then the value is ${value}, and ${left}`];
 }
 
-function title(diagram: Diagram): string {
+function drawTitle(diagram: Diagram): string {
   const [heading, detail] = titleLines(diagram);
   return (
     `<text x="${MARGIN}" y="30" fill="${INK}" font-size="${FONT_SIZE * 1.25}" font-weight="600">${escapeXml(heading)}</text>` +

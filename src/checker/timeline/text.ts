@@ -16,7 +16,7 @@ export function renderText(diagram: Diagram): string {
     for (const bar of bars) row = row.padEnd(positions[bar.startColumn]!) + drawBar(bar, positions);
     return `${clientName(client).padEnd(nameWidth)} │ ${row}`;
   });
-  return [`key ${JSON.stringify(diagram.key)}`, '', ...rows, '', ...explain(diagram), ''].join('\n');
+  return [diagram.title, '', ...rows, '', ...explain(diagram), ''].join('\n');
 }
 
 function clientName(client: string): string {
@@ -47,7 +47,7 @@ function explain({ steps, stuck, initialState }: Diagram): string[] {
     const state = shortenMiddle(stateAfter, STATE_LENGTH_MAX);
     lines.push(`  #${bar.step} client ${client}: ${shortenMiddle(bar.label, STATE_LENGTH_MAX)}   ⇒ ${state}`);
   }
-  if (stuck.length === 0) return [...lines, 'every operation is placed: linearizable'];
+  if (stuck.length === 0) return [...lines, 'every operation is placed'];
   const last = shortenMiddle(steps.at(-1)?.stateAfter ?? initialState, STATE_LENGTH_MAX);
   lines.push(`then the value is ${last}, and no order places all of:`);
   return [...lines, ...stuck.map(({ bar }) => `  ✗ ${bar.details}`)];
