@@ -107,6 +107,12 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
     return this.configurations.latest.voters.includes(this.id);
   }
 
+  /** A server that a change not yet committed removes may be the only one whose log can win (thesis §4.2.2). */
+  private get mayStand(): boolean {
+    const { latestIndex, previous } = this.configurations;
+    return this.isVoter || (latestIndex > this.commitIndex && previous?.voters.includes(this.id) === true);
+  }
+
   nextCall(): number {
     return ++this.calls;
   }
@@ -120,7 +126,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
     if (this.handedOver !== undefined && this.nowMs >= this.handedOver.deadlineMs) this.settleTransfer(false);
     if (this.nowMs < this.electionDueMs) return;
     this.restartElectionTimer();
-    if (this.isVoter) this.startElection(true);
+    if (this.mayStand) this.startElection(true);
   }
 
   receive(from: NodeId, message: GorumsMessage): void {
@@ -316,7 +322,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   }
 
   private onTimeoutNow(message: TimeoutNow): void {
-    if (message.term === this.term && message.leader === this.leaderId && this.isVoter) this.startElection(false);
+    if (message.term === this.term && message.leader === this.leaderId && this.mayStand) this.startElection(false);
   }
 
   private lead(): void {
