@@ -58,7 +58,7 @@ export class RaftCore {
     this.log = new RaftLog(storage, options.applyingBytesMax);
     this.term = initial.hardState.term;
     this.vote = initial.hardState.vote;
-    this.log.commitTo(initial.hardState.commit);
+    this.log.commitTo(Math.max(initial.hardState.commit, initial.appliedIndex));
     this.log.appliedTo(Math.min(initial.appliedIndex, this.log.committed), 0);
     this.members = membersOf(initial.configuration, (_id, learner) => this.newProgress(learner));
     this.reset(this.term);

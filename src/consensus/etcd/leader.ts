@@ -135,7 +135,10 @@ function appendEntries(core: RaftCore, leader: LeaderState, proposed: readonly E
   const entries = new Array<Entry>(proposed.length);
   for (let i = 0; i < entries.length; i++) {
     const entry = proposed[i]!;
-    entries[i] = new Entry(++index, core.term, entry.type, entry.data);
+    index++;
+    // A proposer that already knows its places in the log saves a copy.
+    const inPlace = entry.index === index && entry.term === core.term;
+    entries[i] = inPlace ? entry : new Entry(index, core.term, entry.type, entry.data);
   }
   core.log.append(entries);
   // The leader acknowledges its own entries like any follower: when they are durable.
@@ -147,7 +150,8 @@ function appendEntries(core: RaftCore, leader: LeaderState, proposed: readonly E
 
 function receiveAppendResponse(core: RaftCore, leader: LeaderState, message: Message): void {
   const progress = core.members.progress.get(message.from);
-  if (progress === undefined) return;
+  // Nobody can hold, or refuse, what this leader never sent.
+  if (progress === undefined || message.index > core.log.lastIndex) return;
   progress.recentActive = true;
   if (message.reject) {
     // The follower says where its log may agree with ours; our own terms say whether it can (Raft §5.3, end).

@@ -1,0 +1,34 @@
+import type { EngineSettings } from '../contract.ts';
+
+/** Ticks in an election timeout at least, so that candidates' random timeouts fall apart. */
+const ELECTION_TICKS_MIN = 10;
+/** Elections' worth of ticks made up for at once after a pause; older time is forgotten. */
+const CATCH_UP_ELECTIONS_MAX = 2;
+
+/** Turns the host's ms into the core's ticks. */
+export class TickClock {
+  readonly tickMs: number;
+  readonly heartbeatTicks: number;
+  readonly electionTicks: number;
+  private tickedMs: number;
+
+  constructor({ heartbeatMs, electionTimeoutMs }: EngineSettings, nowMs: number) {
+    this.tickMs = Math.min(heartbeatMs, electionTimeoutMs / ELECTION_TICKS_MIN);
+    this.heartbeatTicks = Math.max(1, Math.floor(heartbeatMs / this.tickMs));
+    this.electionTicks = Math.max(this.heartbeatTicks + 1, Math.ceil(electionTimeoutMs / this.tickMs));
+    this.tickedMs = nowMs;
+  }
+
+  /** How many ticks have passed since the last call. */
+  advance(nowMs: number): number {
+    const elapsed = Math.floor((nowMs - this.tickedMs) / this.tickMs);
+    if (elapsed <= 0) return 0;
+    const limit = this.electionTicks * CATCH_UP_ELECTIONS_MAX;
+    if (elapsed > limit) {
+      this.tickedMs = nowMs;
+      return limit;
+    }
+    this.tickedMs += elapsed * this.tickMs;
+    return elapsed;
+  }
+}

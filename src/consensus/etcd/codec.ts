@@ -1,0 +1,214 @@
+import {
+  type Configuration,
+  MalformedMessageError,
+  type MessageCodec,
+  type NodeId,
+  type Snapshot,
+} from '../contract.ts';
+import type { Entry } from '../entry.ts';
+import {
+  ByteReader,
+  decodeRecord,
+  MalformedEntryError,
+  RECORD_TAG,
+  recordsSize,
+  varintSize,
+  writeEntries,
+  writeVarint,
+} from '../entryCodec.ts';
+import { isLocal, Message, MessageType } from './messages.ts';
+
+/**
+ * Messages on the wire: a format version, the type, then protobuf fields, zero values left out. The entries are the records
+ * that the log is made of, side by side as field 6, so that sending them is one copy and receiving them is none.
+ * Sender and receiver are not in it: the stream knows them.
+ */
+const FORMAT_VERSION = 1;
+
+const Field = {
+  Term: 0x08,
+  Index: 0x10,
+  LogTerm: 0x18,
+  Commit: 0x20,
+  RejectHint: 0x28,
+  Entry: RECORD_TAG,
+  Flags: 0x38,
+  ReadSequence: 0x40,
+  ReadContext: 0x48,
+  Snapshot: 0x52,
+} as const;
+
+const FLAG_REJECT = 1;
+const FLAG_TRANSFER = 2;
+
+const WIRE_TYPES: ReadonlySet<number> = new Set(Object.values(MessageType).filter((type) => !isLocal(type)));
+
+export type EtcdMessage = Message;
+
+export const etcdCodec: MessageCodec<EtcdMessage> = { encode, decode };
+
+function encode(message: EtcdMessage): Uint8Array {
+  const flags = (message.reject ? FLAG_REJECT : 0) | (message.transfer ? FLAG_TRANSFER : 0);
+  const fields: readonly (readonly [number, number])[] = [
+    [Field.Term, message.term],
+    [Field.Index, message.index],
+    [Field.LogTerm, message.logTerm],
+    [Field.Commit, message.commit],
+    [Field.RejectHint, message.rejectHint],
+    [Field.Flags, flags],
+    [Field.ReadSequence, message.readSequence],
+    [Field.ReadContext, message.readContext],
+  ];
+  let size = 2;
+  for (const [, value] of fields) if (value !== 0) size += 1 + varintSize(value);
+  const snapshot = message.snapshot === undefined ? undefined : encodeSnapshot(message.snapshot);
+  if (snapshot !== undefined) size += 1 + varintSize(snapshot.length) + snapshot.length;
+  size += recordsSize(message.entries);
+  const bytes = new Uint8Array(size);
+  bytes[0] = FORMAT_VERSION;
+  bytes[1] = message.type;
+  let pos = 2;
+  for (const [tag, value] of fields) {
+    if (value === 0) continue;
+    bytes[pos++] = tag;
+    pos = writeVarint(bytes, pos, value);
+  }
+  if (snapshot !== undefined) {
+    bytes[pos++] = Field.Snapshot;
+    pos = writeVarint(bytes, pos, snapshot.length);
+    bytes.set(snapshot, pos);
+    pos += snapshot.length;
+  }
+  writeEntries(message.entries, bytes, pos);
+  return bytes;
+}
+
+/** Entries and snapshot data are views of `bytes`. */
+function decode(bytes: Uint8Array): EtcdMessage {
+  if (bytes[0] !== FORMAT_VERSION) {
+    throw new MalformedMessageError(`etcd message of version ${bytes[0]}, expected ${FORMAT_VERSION}`);
+  }
+  const type = bytes[1];
+  if (type === undefined || !WIRE_TYPES.has(type)) {
+    throw new MalformedMessageError(`etcd message of type ${type}, which no server sends`);
+  }
+  const message = new Message(type as MessageType, 0);
+  try {
+    readFields(message, new ByteReader(bytes, 2));
+  } catch (cause) {
+    if (cause instanceof MalformedEntryError)
+      throw new MalformedMessageError(`etcd message: ${cause.message}`, { cause });
+    throw cause;
+  }
+  check(message);
+  return message;
+}
+
+function readFields(message: Message, reader: ByteReader): void {
+  const entries: Entry[] = [];
+  while (reader.pos < reader.end) {
+    const start = reader.pos;
+    const tag = reader.varint();
+    switch (tag) {
+      case Field.Entry:
+        entries.push(decodeRecord(reader, start));
+        break;
+      case Field.Term:
+        message.term = reader.varint();
+        break;
+      case Field.Index:
+        message.index = reader.varint();
+        break;
+      case Field.LogTerm:
+        message.logTerm = reader.varint();
+        break;
+      case Field.Commit:
+        message.commit = reader.varint();
+        break;
+      case Field.RejectHint:
+        message.rejectHint = reader.varint();
+        break;
+      case Field.ReadSequence:
+        message.readSequence = reader.varint();
+        break;
+      case Field.ReadContext:
+        message.readContext = reader.varint();
+        break;
+      case Field.Flags: {
+        const flags = reader.varint();
+        message.reject = (flags & FLAG_REJECT) !== 0;
+        message.transfer = (flags & FLAG_TRANSFER) !== 0;
+        break;
+      }
+      case Field.Snapshot:
+        message.snapshot = decodeSnapshot(reader.view());
+        break;
+      default:
+        reader.skip(tag);
+    }
+  }
+  if (entries.length > 0) message.entries = entries;
+}
+
+/** What the engine relies on: a message that breaks it must not get in. */
+function check(message: Message): void {
+  const { type, term, index, logTerm, entries, snapshot } = message;
+  const forwarded = type === MessageType.Propose || type === MessageType.ReadIndex;
+  if (term === 0 && !forwarded && type !== MessageType.TransferLeader) {
+    throw new MalformedMessageError(`etcd message of type ${type} without a term`);
+  }
+  if ((type === MessageType.Snapshot) !== (snapshot !== undefined)) {
+    throw new MalformedMessageError(
+      `etcd message of type ${type} ${snapshot === undefined ? 'without' : 'with'} a snapshot`,
+    );
+  }
+  if (entries.length === 0 || type === MessageType.Propose) return;
+  if (type !== MessageType.Append) throw new MalformedMessageError(`etcd message of type ${type} with entries`);
+  let before = { index, term: logTerm };
+  for (const entry of entries) {
+    if (entry.index !== before.index + 1 || entry.term < before.term || entry.term > term) {
+      throw new MalformedMessageError(
+        `entry ${entry.term}/${entry.index} after ${before.term}/${before.index} in a message of term ${term}`,
+      );
+    }
+    before = entry;
+  }
+}
+
+function encodeSnapshot({ index, term, configuration, data }: Snapshot): Uint8Array {
+  const { voters, outgoing, learners, learnersNext, autoLeave } = configuration;
+  const numbers: number[] = [index, term, Number(autoLeave)];
+  for (const ids of [voters, outgoing, learners, learnersNext]) numbers.push(ids.length, ...ids);
+  let size = data.length;
+  for (const number of numbers) size += varintSize(number);
+  const bytes = new Uint8Array(size);
+  let pos = 0;
+  for (const number of numbers) pos = writeVarint(bytes, pos, number);
+  bytes.set(data, pos);
+  return bytes;
+}
+
+function decodeSnapshot(bytes: Uint8Array): Snapshot {
+  const reader = new ByteReader(bytes);
+  const index = reader.varint();
+  const term = reader.varint();
+  const autoLeave = reader.varint() !== 0;
+  const voters = readIds(reader);
+  const outgoing = readIds(reader);
+  const learners = readIds(reader);
+  const learnersNext = readIds(reader);
+  if (index === 0 || term === 0) throw new MalformedMessageError(`a snapshot of ${term}/${index}`);
+  const configuration: Configuration = { voters, outgoing, learners, learnersNext, autoLeave };
+  return { index, term, configuration, data: bytes.subarray(reader.pos) };
+}
+
+function readIds(reader: ByteReader): NodeId[] {
+  const count = reader.varint();
+  const ids: NodeId[] = [];
+  for (let i = 0; i < count; i++) {
+    const id = reader.varint();
+    if (id <= (ids[i - 1] ?? 0)) throw new MalformedMessageError(`member ${id} after ${ids[i - 1] ?? 0}`);
+    ids.push(id);
+  }
+  return ids;
+}

@@ -1,0 +1,519 @@
+import {
+  type Configuration,
+  type Engine,
+  type EngineEvent,
+  type EngineInit,
+  type EngineSettings,
+  type EngineStatus,
+  type HardState,
+  type LogReader,
+  type MembershipChange,
+  type NodeId,
+  type Output,
+  type ProposalBatch,
+  RejectReason,
+  Role,
+  simpleConfiguration,
+} from '../contract.ts';
+import { Entry, EntryType, isConfigurationType } from '../entry.ts';
+import { OutputBuffer } from '../outputBuffer.ts';
+import { AppliedConfigurations } from './appliedConfigurations.ts';
+import { TickClock } from './clock.ts';
+import type { EtcdMessage } from './codec.ts';
+import { decodeConfChange, MalformedConfChangeError } from './confChange.ts';
+import { RaftRole } from './core.ts';
+import type { LeaderState } from './leader.ts';
+import {
+  APPLYING_BYTES_MAX,
+  INFLIGHT_BYTES_MAX,
+  QUEUED_COMMANDS_MAX,
+  ROUNDS_PER_DRAIN_MAX,
+  SNAPSHOT_RETRY_ELECTIONS,
+  TRANSFER_ELECTIONS,
+  UNCOMMITTED_BYTES_MAX,
+} from './limits.ts';
+import { ConfChangeError, isJoint, memberIds } from './membership.ts';
+import { isLocal, type Message, MessageType, payloadSize } from './messages.ts';
+import { RaftNode, type Ready } from './node.ts';
+import { DEFAULT_OPTIONS, type RaftOptions } from './options.ts';
+import { Persistence } from './persistence.ts';
+import { ProgressState } from './progress.ts';
+import { ProposalQueue } from './proposalQueue.ts';
+import { entriesSize } from './raftLog.ts';
+import {
+  bestSuccessor,
+  changeEntry,
+  isDone,
+  isSensible,
+  type PendingChange,
+  type PendingTransfer,
+} from './requests.ts';
+
+/** The etcd engine behind the contract: the same node that the scripts run, with asynchronous storage writes. */
+export class EtcdEngine implements Engine<EtcdMessage> {
+  private readonly id: NodeId;
+  private readonly settings: EngineSettings;
+  private readonly node: RaftNode;
+  private readonly clock: TickClock;
+  private readonly persistence: Persistence;
+  private readonly configurations: AppliedConfigurations;
+  private readonly out = new OutputBuffer<EtcdMessage>();
+  private committed: Entry[] = [];
+  /** Committed entries handed to the host and not applied yet, in the portions in which the core counts them. */
+  private handedOut: { readonly last: number; readonly bytes: number; readonly payload: number }[] = [];
+  private readonly heardMs = new Map<NodeId, number>();
+  private readonly snapshotSentMs = new Map<NodeId, number>();
+  private readonly queue = new ProposalQueue();
+  /** Reads of this turn; they share one round of confirmations. */
+  private newReads: number[] = [];
+  private readonly openReads = new Map<number, readonly number[]>();
+  private readContext = 0;
+  private change: PendingChange | undefined;
+  private transfer: PendingTransfer | undefined;
+  /** The reign that the open reads and requests belong to. */
+  private reign: LeaderState | undefined;
+  private nowMs: number;
+  private appliedIndex: number;
+
+  constructor(init: EngineInit) {
+    const { id, settings, log, hardState, appliedIndex } = init;
+    this.id = id;
+    this.settings = settings;
+    this.nowMs = init.nowMs;
+    this.appliedIndex = appliedIndex;
+    this.clock = new TickClock(settings, init.nowMs);
+    const configuration = log.snapshot()?.configuration ?? simpleConfiguration(init.bootstrap);
+    this.configurations = new AppliedConfigurations(appliedIndex, configuration);
+    this.persistence = new Persistence(log, hardState);
+    this.node = new RaftNode(optionsFor(init, this.clock), log, {
+      hardState: { ...hardState, commit: knownCommit(log, hardState) },
+      configuration,
+      appliedIndex,
+    });
+  }
+
+  tick(nowMs: number): void {
+    this.nowMs = nowMs;
+    for (let ticks = this.clock.advance(nowMs); ticks > 0; ticks--) this.node.tick();
+    this.retrySnapshots();
+    this.noticeReign();
+    this.watchTransfer();
+  }
+
+  receive(from: NodeId, message: EtcdMessage): void {
+    this.heardMs.set(from, this.nowMs);
+    if (!isForPeers(message.type)) return;
+    message.from = from;
+    this.node.step(message);
+    this.noticeReign();
+  }
+
+  propose(batch: ProposalBatch): void {
+    const { token, commands } = batch;
+    const refusal = this.refusal();
+    if (refusal !== undefined) this.reject(token, 0, commands.length, refusal);
+    else if (!this.settings.batch) this.enqueue(batch);
+    else this.append(token, 0, commands);
+  }
+
+  read(token: number): void {
+    if (this.node.core.leader !== undefined) this.newReads.push(token);
+    else this.out.reads.push({ token, ok: false, reason: RejectReason.NotLeader, leader: this.node.core.lead });
+  }
+
+  reconfigure(change: MembershipChange, token: number): void {
+    const { core } = this.node;
+    const refusal = this.refusal() ?? this.refusalOf(change);
+    if (refusal !== undefined) {
+      this.refuseRequest(token, refusal);
+      return;
+    }
+    if (this.node.propose([changeEntry(change)]) !== undefined) {
+      this.refuseRequest(token, RejectReason.Overloaded);
+      return;
+    }
+    this.change = { token, index: core.log.lastIndex, applied: false };
+    this.out.events.push(change.type.startsWith('add') ? 'proposeaddserver' : 'proposeremoveserver');
+  }
+
+  transferLeadership(to: NodeId, token: number): void {
+    const { configuration, members } = this.node.core;
+    const refusal = this.refusal();
+    if (refusal !== undefined) {
+      this.refuseRequest(token, refusal);
+      return;
+    }
+    const target = to === 0 ? bestSuccessor(this.id, configuration, members.progress) : to;
+    if (target === this.id) {
+      this.out.requests.push({ token, ok: true });
+    } else if (!configuration.voters.includes(target)) {
+      this.refuseRequest(token, RejectReason.InvalidChange);
+    } else {
+      const deadlineMs = this.nowMs + TRANSFER_ELECTIONS * this.settings.electionTimeoutMs;
+      this.transfer = { token, to: target, deadlineMs };
+      this.node.transferLeadership(target);
+    }
+  }
+
+  durable(mark: number): void {
+    this.deliver(this.persistence.durable(mark));
+  }
+
+  applied(index: number): void {
+    this.appliedIndex = Math.max(this.appliedIndex, index);
+    let count = 0;
+    for (const { last, bytes, payload } of this.handedOut) {
+      if (last > index) break;
+      this.node.core.appliedTo(last, bytes, payload);
+      count++;
+    }
+    if (count > 0) this.handedOut.splice(0, count);
+  }
+
+  snapshotStored(index: number): void {
+    this.configurations.forgetBelow(Math.min(index, this.appliedIndex));
+  }
+
+  drain(): Output<EtcdMessage> {
+    this.askReads();
+    for (let rounds = 0; rounds < ROUNDS_PER_DRAIN_MAX; rounds++) {
+      this.appendQueued();
+      if (!this.node.hasReady) break;
+      this.carryOut(this.node.ready());
+      this.deliver(this.persistence.takeDue());
+    }
+    const committed = this.committed;
+    if (committed.length > 0) this.committed = [];
+    return this.out.take(this.persistence.take(), committed);
+  }
+
+  status(): EngineStatus {
+    const { core } = this.node;
+    const peers = core.leader === undefined ? [] : [...core.members.progress].filter(([id]) => id !== this.id);
+    return {
+      id: this.id,
+      role: this.role,
+      term: core.term,
+      leader: core.lead,
+      commitIndex: core.log.committed,
+      appliedIndex: this.appliedIndex,
+      lastIndex: core.log.lastIndex,
+      configuration: core.configuration,
+      peers: peers.map(([id, { match, next, state }]) => ({
+        id,
+        matchIndex: match,
+        nextIndex: next,
+        state: PEER_STATES[state],
+        lastHeardMs: this.heardMs.has(id) ? this.nowMs - this.heardMs.get(id)! : -1,
+      })),
+    };
+  }
+
+  effectiveSettings(): Readonly<Record<string, string | number | boolean>> {
+    const { batch, checkQuorum, maxMessageBytes } = this.settings;
+    const { options } = this.node.core;
+    return {
+      batch,
+      entriesPerMessage: options.entriesPerMessageMax,
+      inflightEntriesMax: options.inflightMessagesMax * options.entriesPerMessageMax,
+      inflightBytesMax: options.inflightBytesMax,
+      maxMessageBytes,
+      checkQuorum,
+      electionTimeoutMs: this.clock.electionTicks * this.clock.tickMs,
+      heartbeatMs: this.clock.heartbeatTicks * this.clock.tickMs,
+      preVote: true,
+      reads: 'read index',
+    };
+  }
+
+  configurationAt(appliedIndex: number): Configuration {
+    return this.configurations.at(appliedIndex);
+  }
+
+  private get role(): Role {
+    const { core } = this.node;
+    if (core.leader !== undefined) return Role.Leader;
+    const { voters, outgoing } = core.configuration;
+    if (!voters.includes(this.id) && !outgoing.includes(this.id)) return Role.Passive;
+    if (core.role === RaftRole.Candidate) return Role.Candidate;
+    return core.role === RaftRole.PreCandidate ? Role.PreCandidate : Role.Follower;
+  }
+
+  // --- proposals ---
+
+  /** Why this server takes no proposals of any kind. */
+  private refusal(): RejectReason | undefined {
+    const { leader } = this.node.core;
+    if (leader === undefined) return RejectReason.NotLeader;
+    return leader.transferee !== 0 ? RejectReason.Transferring : undefined;
+  }
+
+  private refusalOf(change: MembershipChange): RejectReason | undefined {
+    const { core } = this.node;
+    if (isJoint(core.configuration)) return RejectReason.ChangeInFlight;
+    if (!isSensible(change, core.configuration)) return RejectReason.InvalidChange;
+    return core.leader!.pendingConfIndex > core.log.applied ? RejectReason.ChangeInFlight : undefined;
+  }
+
+  /** All of the commands take their places in the log, or none. */
+  private append(token: number, offset: number, commands: readonly Uint8Array[]): void {
+    if (commands.length === 0) return;
+    const { log, term } = this.node.core;
+    const firstIndex = log.lastIndex + 1;
+    const entries = commands.map((command, i) => new Entry(firstIndex + i, term, EntryType.Normal, command));
+    const count = commands.length;
+    if (this.node.propose(entries) !== undefined) this.reject(token, offset, count, RejectReason.Overloaded);
+    else this.out.accepted.push({ token, offset, count, firstIndex, term });
+  }
+
+  private enqueue(batch: ProposalBatch): void {
+    const { token, commands } = batch;
+    if (this.queue.size + commands.length <= QUEUED_COMMANDS_MAX) this.queue.add(batch);
+    else this.reject(token, 0, commands.length, RejectReason.Overloaded);
+  }
+
+  /** Without batching: the next command goes to disk when the one before it is there. */
+  private appendQueued(): void {
+    const { core } = this.node;
+    const next = this.queue.peek();
+    if (next === undefined || this.refusal() !== undefined || core.log.unstable.entries.length > 0) return;
+    this.queue.shift();
+    this.append(next.token, next.offset, [next.command]);
+  }
+
+  private reject(token: number, offset: number, count: number, reason: RejectReason): void {
+    if (count > 0) this.out.rejected.push({ token, offset, count, reason, leader: this.node.core.lead });
+  }
+
+  private refuseRequest(token: number, reason: RejectReason): void {
+    this.out.requests.push({ token, ok: false, reason, leader: this.node.core.lead });
+  }
+
+  // --- the end of a reign, and transfers ---
+
+  /** What was asked of a leader that leads no more: answered where the outcome is certain, and otherwise left to the host. */
+  private noticeReign(): void {
+    const { leader, lead } = this.node.core;
+    if (this.transfer !== undefined && leader === undefined) this.watchTransfer();
+    if (leader === this.reign) return;
+    this.reign = leader;
+    for (const { token, offset, count } of this.queue.takeAll()) {
+      this.reject(token, offset, count, RejectReason.NotLeader);
+    }
+    const failed = [...[...this.openReads.values()].flat(), ...this.newReads];
+    for (const token of failed) {
+      this.out.reads.push({ token, ok: false, reason: RejectReason.NotLeader, leader: lead });
+    }
+    this.openReads.clear();
+    this.newReads = [];
+    this.snapshotSentMs.clear();
+    this.change = undefined;
+  }
+
+  private watchTransfer(): void {
+    const { transfer } = this;
+    if (transfer === undefined) return;
+    const { leader, lead } = this.node.core;
+    const gaveUp = leader !== undefined && leader.transferee !== transfer.to;
+    const another = leader === undefined && lead !== 0 && lead !== transfer.to;
+    if (lead === transfer.to) this.out.requests.push({ token: transfer.token, ok: true });
+    else if (gaveUp || another || this.nowMs >= transfer.deadlineMs) {
+      this.refuseRequest(transfer.token, RejectReason.Timeout);
+    } else return;
+    this.transfer = undefined;
+  }
+
+  // --- reads ---
+
+  private askReads(): void {
+    if (this.newReads.length === 0) return;
+    const context = ++this.readContext;
+    this.openReads.set(context, this.newReads);
+    this.newReads = [];
+    this.node.readIndex(context);
+  }
+
+  private answerReads(ready: Ready): void {
+    for (const { context, index } of ready.readStates) {
+      for (const token of this.openReads.get(context) ?? []) this.out.reads.push({ token, ok: true, index });
+      this.openReads.delete(context);
+    }
+  }
+
+  // --- what the core wants done ---
+
+  private carryOut(ready: Ready): void {
+    if (ready.softState !== undefined) this.recordRole(ready.softState.role);
+    if (ready.readStates.length > 0) this.answerReads(ready);
+    if (ready.snapshot !== undefined) {
+      this.out.restore = ready.snapshot;
+      this.configurations.restart(ready.snapshot.index, ready.snapshot.configuration);
+    }
+    for (const message of ready.messages) {
+      if (message.type === MessageType.StorageAppend) this.write(message, ready.hardState);
+      else if (message.type === MessageType.StorageApply) this.handOut(message.entries);
+      else this.send(message);
+    }
+  }
+
+  private write(message: Message, hardState: HardState | undefined): void {
+    this.persistence.write(message.snapshot, message.entries, hardState);
+    const own: Message[] = [];
+    for (const response of message.responses) {
+      if (response.to === this.id) own.push(response);
+      else this.sendAfterPersist(response);
+    }
+    this.persistence.owe(own);
+  }
+
+  private send(message: Message): void {
+    // A candidate that is elected by others before its own vote is on disk, and then crashes, could stand a second time in
+    // the same term and lead it with another log. So it asks for votes only when its own is durable.
+    if (message.type === MessageType.Vote) this.out.sendAfterPersist(message.to, message);
+    else this.out.send(message.to, message);
+    if (message.type !== MessageType.Snapshot) return;
+    this.snapshotSentMs.set(message.to, this.nowMs);
+    this.out.events.push('catchup');
+  }
+
+  /** Acknowledgements that leave together: the last one says it all. */
+  private sendAfterPersist(response: Message): void {
+    const waiting = this.out.messagesAfterPersist;
+    const before = waiting[waiting.length - 1]?.message;
+    if (
+      before?.type === MessageType.AppendResp &&
+      response.type === MessageType.AppendResp &&
+      !before.reject &&
+      !response.reject &&
+      before.to === response.to &&
+      before.term === response.term &&
+      before.index <= response.index
+    ) {
+      waiting.pop();
+    }
+    this.out.sendAfterPersist(response.to, response);
+  }
+
+  private handOut(entries: readonly Entry[]): void {
+    const last = entries[entries.length - 1]!.index;
+    this.handedOut.push({ last, bytes: entriesSize(entries), payload: payloadSize(entries) });
+    for (const entry of entries) {
+      this.committed.push(entry);
+      if (isConfigurationType(entry.type)) this.applyChange(entry);
+    }
+  }
+
+  /** A change that does not fit, or cannot be read, has no effect on any server. */
+  private applyChange(entry: Entry): void {
+    const before = this.node.core.configuration;
+    try {
+      const after = this.node.applyConfChange(decodeConfChange(entry.data));
+      this.configurations.add(entry.index, after);
+      this.recordChange(before, after);
+    } catch (error) {
+      if (!(error instanceof ConfChangeError || error instanceof MalformedConfChangeError)) throw error;
+    }
+    if (this.change !== undefined) {
+      this.change.applied ||= entry.index === this.change.index;
+      if (isDone(this.change, this.node.core.configuration)) {
+        this.out.requests.push({ token: this.change.token, ok: true });
+        this.change = undefined;
+      }
+    }
+    this.noticeReign();
+  }
+
+  private deliver(responses: readonly Message[]): void {
+    for (const response of responses) this.node.step(response);
+    if (responses.length > 0) this.noticeReign();
+  }
+
+  /** The network may lose a snapshot, and nobody says so. */
+  private retrySnapshots(): void {
+    for (const [id, sentMs] of this.snapshotSentMs) {
+      if (this.node.core.members.progress.get(id)?.state !== ProgressState.Snapshot) {
+        this.snapshotSentMs.delete(id);
+      } else if (this.nowMs - sentMs >= SNAPSHOT_RETRY_ELECTIONS * this.settings.electionTimeoutMs) {
+        this.snapshotSentMs.delete(id);
+        this.node.reportSnapshotFailure(id);
+      }
+    }
+  }
+
+  // --- events ---
+
+  private recordRole(role: RaftRole): void {
+    const event = ROLE_EVENTS[role];
+    if (event !== undefined) this.out.events.push(event);
+  }
+
+  private recordChange(before: Configuration, after: Configuration): void {
+    const { events } = this.out;
+    events.push('applyconfiguration');
+    const old = memberIds(before);
+    const now = memberIds(after);
+    if (now.some((id) => !old.includes(id))) events.push('added');
+    if (old.some((id) => !now.includes(id))) events.push('removed');
+    if (old.includes(this.id) && !now.includes(this.id)) events.push('terminated');
+  }
+}
+
+const ROLE_EVENTS: Readonly<Partial<Record<RaftRole, EngineEvent>>> = {
+  [RaftRole.PreCandidate]: 'preelection',
+  [RaftRole.Candidate]: 'election',
+  [RaftRole.Leader]: 'becomeleader',
+};
+
+const PEER_STATES = {
+  [ProgressState.Probe]: 'probe',
+  [ProgressState.Replicate]: 'replicate',
+  [ProgressState.Snapshot]: 'snapshot',
+} as const;
+
+/** The other types are never sent by this engine: clients ask the leader, and so do reads and transfers. */
+function isForPeers(type: MessageType): boolean {
+  switch (type) {
+    case MessageType.Propose:
+    case MessageType.ReadIndex:
+    case MessageType.ReadIndexResp:
+    case MessageType.TransferLeader:
+      return false;
+    default:
+      return !isLocal(type);
+  }
+}
+
+function optionsFor({ id, settings, random }: EngineInit, clock: TickClock): RaftOptions {
+  const { batch, checkQuorum, catchUpMultiplier, entriesPerMessage, maxMessageBytes } = settings;
+  const perMessage = batch ? entriesPerMessage : 1;
+  return {
+    ...DEFAULT_OPTIONS,
+    id,
+    random,
+    electionTicks: clock.electionTicks,
+    heartbeatTicks: clock.heartbeatTicks,
+    entriesPerMessageMax: perMessage,
+    messageBytesMax: maxMessageBytes,
+    applyingBytesMax: APPLYING_BYTES_MAX,
+    uncommittedBytesMax: UNCOMMITTED_BYTES_MAX,
+    inflightMessagesMax: Math.max(1, Math.floor((entriesPerMessage * catchUpMultiplier) / perMessage)),
+    inflightBytesMax: Math.max(INFLIGHT_BYTES_MAX, maxMessageBytes),
+    checkQuorum,
+    preVote: true,
+    preVoteLease: true,
+    asyncStorageWrites: true,
+    disableProposalForwarding: true,
+    stepDownOnRemoval: true,
+    coalesceAppends: true,
+  };
+}
+
+/**
+ * How far the log is certainly committed. Beside the stored hint: a leader proposes a membership change only when all
+ * changes before it are applied, so all but the last in the log are committed. Without this, a server that lost its hint
+ * could stand for election in a configuration more than one change old, whose majority need not meet the present one's.
+ */
+function knownCommit(log: LogReader, { commit }: HardState): number {
+  const changes = log.configurationEntries();
+  return Math.max(commit, changes[changes.length - 2]?.index ?? 0);
+}

@@ -1,0 +1,109 @@
+import type { HardState, LogReader, PersistBatch, Snapshot } from '../contract.ts';
+import type { Entry } from '../entry.ts';
+import type { Message } from './messages.ts';
+
+/**
+ * Turns the core's asynchronous storage writes into the contract's marks: gathers the writes of one drain into one batch,
+ * and keeps the responses that this server owes itself until that batch is durable.
+ *
+ * A new commit index alone is not written: it is a hint, and rides with the next batch that has to be.
+ */
+export class Persistence {
+  private readonly log: LogReader;
+  private mark = 0;
+  private durableMark = 0;
+  private stored: HardState;
+  private latest: HardState;
+  private snapshot: Snapshot | undefined;
+  private truncateFrom: number | undefined;
+  private entries: Entry[] = [];
+  private dirty = false;
+  /** Responses for this drain's batch. */
+  private owed: Message[] = [];
+  private waiting: { readonly mark: number; readonly responses: readonly Message[] }[] = [];
+
+  constructor(log: LogReader, hardState: HardState) {
+    this.log = log;
+    this.stored = hardState;
+    this.latest = hardState;
+  }
+
+  /** Nothing handed over, or about to be, waits for the disk. */
+  get idle(): boolean {
+    return !this.dirty && this.durableMark === this.mark;
+  }
+
+  write(snapshot: Snapshot | undefined, entries: readonly Entry[], hardState: HardState | undefined): void {
+    if (hardState !== undefined) {
+      this.latest = hardState;
+      if (hardState.term !== this.stored.term || hardState.vote !== this.stored.vote) this.dirty = true;
+    }
+    if (snapshot !== undefined) {
+      this.snapshot = snapshot;
+      this.truncateFrom = undefined;
+      this.entries = [];
+      this.dirty = true;
+    }
+    if (entries.length > 0) this.append(entries);
+  }
+
+  /** These are due when everything written so far is durable. */
+  owe(responses: readonly Message[]): void {
+    for (const response of responses) this.owed.push(response);
+  }
+
+  /** The responses that wait for nothing. */
+  takeDue(): Message[] {
+    if (!this.idle || this.owed.length === 0) return NONE;
+    const due = this.owed;
+    this.owed = [];
+    return due;
+  }
+
+  /** The batch of this drain. */
+  take(): PersistBatch | undefined {
+    let batch: PersistBatch | undefined;
+    if (this.dirty) {
+      const { snapshot, truncateFrom, entries, latest } = this;
+      const changed =
+        latest.term !== this.stored.term || latest.vote !== this.stored.vote || latest.commit !== this.stored.commit;
+      const hardState = changed ? latest : undefined;
+      batch = { mark: ++this.mark, snapshot, truncateFrom, entries, hardState, mustSync: true };
+      this.stored = latest;
+      this.snapshot = undefined;
+      this.truncateFrom = undefined;
+      this.entries = [];
+      this.dirty = false;
+    }
+    if (this.owed.length > 0) {
+      this.waiting.push({ mark: this.mark, responses: this.owed });
+      this.owed = [];
+    }
+    return batch;
+  }
+
+  /** Everything up to `mark` is on disk; the responses that are due now, in order. */
+  durable(mark: number): Message[] {
+    this.durableMark = Math.max(this.durableMark, Math.min(mark, this.mark));
+    const due: Message[] = [];
+    let count = 0;
+    for (; count < this.waiting.length && this.waiting[count]!.mark <= this.durableMark; count++) {
+      due.push(...this.waiting[count]!.responses);
+    }
+    if (count > 0) this.waiting.splice(0, count);
+    return due;
+  }
+
+  private append(entries: readonly Entry[]): void {
+    const first = entries[0]!.index;
+    const kept = this.entries[0] === undefined ? 0 : first - this.entries[0].index;
+    if (kept < this.entries.length) this.entries.length = Math.max(0, kept);
+    if (this.snapshot === undefined && first <= this.log.lastIndex && first < (this.truncateFrom ?? first + 1)) {
+      this.truncateFrom = first;
+    }
+    for (const entry of entries) this.entries.push(entry);
+    this.dirty = true;
+  }
+}
+
+const NONE: Message[] = [];
