@@ -1,0 +1,64 @@
+import { seededRandom } from './random.ts';
+import { zipf } from './zipf.ts';
+
+export interface WorkloadOptions {
+  /** How many keys there are. */
+  readonly keyspace: number;
+  readonly zipfS: number;
+  readonly zipfV: number;
+  /** Bytes of a value. */
+  readonly payloadBytes: number;
+  /** Equal seeds draw the same keys and values in the same order. */
+  readonly seed: number;
+}
+
+/** What requests are about: the next key and value to use. */
+export interface Workload {
+  /** Draws a key and answers its number. */
+  nextKey(): number;
+  keyText(key: number): string;
+  /** The key in UTF-8; not to be changed. */
+  keyBytes(key: number): Uint8Array;
+  /** A value in UTF-8; not to be changed. */
+  nextValue(): Uint8Array;
+  /** Uniform in [0, 1). */
+  random(): number;
+}
+
+/** Decimal digits and `X` behind them up to here; longer numbers stand alone. */
+export const KEY_BYTES = 16;
+const VALUES = 64;
+/** Keys kept in their encoded form; the Zipf distribution rarely goes beyond. */
+const KEYS_KEPT_MAX = 1 << 16;
+const VALUE_LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_';
+
+export function keyOf(number: number): string {
+  return String(number).padEnd(KEY_BYTES, 'X');
+}
+
+/** Zipf-distributed keys and random values, which a store cannot compress away. Throws ZipfParameterError. */
+export function zipfWorkload({ keyspace, zipfS, zipfV, payloadBytes, seed }: WorkloadOptions): Workload {
+  const random = seededRandom(seed);
+  const nextKey = zipf({ s: zipfS, v: zipfV, max: keyspace - 1 }, random);
+  const utf8 = new TextEncoder();
+  const kept: (Uint8Array | undefined)[] = [];
+  const letter = () => VALUE_LETTERS[Math.floor(random() * VALUE_LETTERS.length)]!;
+  const values = Array.from({ length: VALUES }, () =>
+    utf8.encode(Array.from({ length: payloadBytes }, letter).join('')),
+  );
+  let nextValue = 0;
+  return {
+    nextKey,
+    keyText: keyOf,
+    keyBytes(key) {
+      if (key >= KEYS_KEPT_MAX) return utf8.encode(keyOf(key));
+      const found = kept[key];
+      if (found !== undefined) return found;
+      const encoded = utf8.encode(keyOf(key));
+      kept[key] = encoded;
+      return encoded;
+    },
+    nextValue: () => values[nextValue++ % VALUES]!,
+    random,
+  };
+}
