@@ -12,7 +12,7 @@ import { isLinearizableByDefinition } from './testing/bruteForce.ts';
 import { generateHistory, SeededRandom } from './testing/generate.ts';
 import { appendObject, registerObject } from './testing/objects.ts';
 
-const ROUNDS = 4_000;
+const ROUNDS = 2_500;
 
 type Draw<Input, Output> = (random: SeededRandom) => { readonly input: Input; readonly output: Output };
 
