@@ -35,6 +35,8 @@ export interface StartOptions {
   readonly fresh?: boolean;
   /** Keep a temporary folder when the cluster stops. */
   readonly keepData?: boolean;
+  /** Told of the cluster before its servers start, so that it can be stopped while it comes up. */
+  readonly onCluster?: (cluster: Cluster) => void;
 }
 
 /** A cluster that came up. `stop` ends it and removes its temporary folder. */
@@ -67,8 +69,6 @@ export async function startPlanned(
   plan: ClusterPlan,
   options: StartOptions & {
     readonly temporary?: string | undefined;
-    /** Told of the cluster before its servers start, so that it can be stopped while it comes up. */
-    readonly onCluster?: (cluster: Cluster) => void;
   } = {},
 ): Promise<RunningCluster> {
   const { temporary } = options;

@@ -50,9 +50,11 @@ export type Pace = { readonly kind: 'closed' } | { readonly kind: 'open'; readon
 export interface LoadSink {
   /** Requests are issued from now on. */
   started?(nowMs: number): void;
+  /** About to be sent; `slot` is this request's alone until it completes or fails. `Workload.nextValue` comes after this. */
+  issued?(slot: number, read: boolean, key: number): void;
   /** `fromMs`: when the request was due (open loop) or sent (closed loop). */
-  completed(read: boolean, fromMs: number, endMs: number): void;
-  failed(read: boolean, kind: FailureKind, fromMs: number, endMs: number): void;
+  completed(read: boolean, fromMs: number, endMs: number, slot: number): void;
+  failed(read: boolean, kind: FailureKind, fromMs: number, endMs: number, slot: number): void;
   /** Requests that were due but not sent, because too many were unanswered. */
   dropped(count: number, nowMs: number): void;
 }
@@ -178,10 +180,10 @@ class LoadRun implements CommandListener {
     this.clientPending[client]!--;
     if (result.status === 'ok') {
       this.completed++;
-      for (const sink of this.options.sinks) sink.completed(read, fromMs, nowMs);
+      for (const sink of this.options.sinks) sink.completed(read, fromMs, nowMs, slot);
     } else {
       this.failed++;
-      for (const sink of this.options.sinks) sink.failed(read, result.status, fromMs, nowMs);
+      for (const sink of this.options.sinks) sink.failed(read, result.status, fromMs, nowMs, slot);
       if (result.status === 'unknown-session') this.reopen(client);
       if (result.status === 'closed') this.stopIssuing();
     }
@@ -240,6 +242,7 @@ class LoadRun implements CommandListener {
     this.issued++;
     const deadlineMs = fromMs + this.timeoutMs;
     const key = workload.nextKey();
+    for (const sink of this.options.sinks) sink.issued?.(slot, read, key);
     if (read) this.options.client.submitLookup(workload.keyText(key), this, slot, deadlineMs);
     else {
       const session = this.sessions[client]!;
