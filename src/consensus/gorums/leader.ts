@@ -323,6 +323,8 @@ export class Leader {
   private startRound(): void {
     const { server } = this;
     const { log, settings } = server;
+    // A leader that commits alone may have compacted what its rounds have not carried yet.
+    this.nextIndex = Math.max(this.nextIndex, log.firstIndex);
     const prevLogIndex = this.nextIndex - 1;
     const entries = log.entries(this.nextIndex, log.lastIndex, this.entriesPerRound, settings.maxMessageBytes);
     const end = prevLogIndex + entries.length;
