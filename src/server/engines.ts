@@ -1,22 +1,13 @@
 import type { EngineKind } from '../consensus/contract.ts';
+import { etcdKind } from '../consensus/etcd/index.ts';
 import { gorumsKind } from '../consensus/gorums/index.ts';
+import { hashicorpKind } from '../consensus/hashicorp/index.ts';
 
 /** The engines by the name that `-backend` takes. Their message types differ, and only the engine itself looks inside. */
-const ENGINES: Readonly<Record<string, EngineKind<unknown>>> = {
+export const ENGINES = {
   gorums: gorumsKind as EngineKind<unknown>,
-};
+  etcd: etcdKind as EngineKind<unknown>,
+  hashicorp: hashicorpKind as EngineKind<unknown>,
+} as const;
 
-/** The engine is not part of this build. */
-export class UnknownEngineError extends Error {
-  override readonly name = 'UnknownEngineError';
-}
-
-export function engineKind(backend: string): EngineKind<unknown> {
-  const kind = ENGINES[backend];
-  if (kind === undefined) {
-    throw new UnknownEngineError(
-      `backend "${backend}" is not built yet; there are: ${Object.keys(ENGINES).join(', ')}`,
-    );
-  }
-  return kind;
-}
+export type Backend = keyof typeof ENGINES;

@@ -1,5 +1,4 @@
 import { UsageError } from '../goflags/goFlags.ts';
-import { UnknownEngineError } from './engines.ts';
 import { parseServerConfig, rkvdUsage, type ServerConfig } from './flags.ts';
 import { openLog } from './observe/log.ts';
 import { SupervisorPipeError, watchParent } from './parentWatch.ts';
@@ -8,14 +7,7 @@ import { CorruptLogError, UnknownFormatError } from './storage/contract.ts';
 import { StorageOpenError } from './storage/levelDisk.ts';
 
 /** Errors whose message is all that a person needs. */
-const EXPECTED = [
-  ListenError,
-  StorageOpenError,
-  CorruptLogError,
-  UnknownFormatError,
-  UnknownEngineError,
-  SupervisorPipeError,
-];
+const EXPECTED = [ListenError, StorageOpenError, CorruptLogError, UnknownFormatError, SupervisorPipeError];
 const STOP_TIME_MAX_MS = 10_000;
 
 /** Runs one server until SIGINT, SIGTERM, its supervisor's end or a failure of its storage. */

@@ -5,7 +5,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { EngineEvent, EngineSettings, EngineStatus } from '../consensus/contract.ts';
 import { type Address, formatAddress } from '../wire/addresses.ts';
 import { AdminService } from '../wire/generated/admin.ts';
-import { engineKind } from './engines.ts';
+import { ENGINES } from './engines.ts';
 import type { ServerConfig } from './flags.ts';
 import { Replica, type ReplicaEnvironment } from './host/replica.ts';
 import type { Log } from './observe/log.ts';
@@ -100,7 +100,7 @@ export class RkvServer {
   private startReplica(store: LogStore): void {
     const { config, log, grpc, stateMachine } = this;
     const { flags, id, bootstrap, servers } = config;
-    const kind = engineKind(flags.backend);
+    const kind = ENGINES[flags.backend];
     const replica = new Replica<unknown>(store, {
       kind,
       id,
