@@ -1,0 +1,178 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Entry, EntryType } from '../../consensus/entry.ts';
+import { type Command, CommandType, encodeCommand } from '../../wire/command.ts';
+import { KeyValueStore, MalformedSnapshotError } from './keyValueStore.ts';
+import { SEQUENCE_AHEAD_MAX } from './session.ts';
+
+const entryOf = (index: number, data: Uint8Array) => new Entry(index, 1, EntryType.Normal, data);
+const register = (store: KeyValueStore, index: number) => store.apply(entryOf(index, new Uint8Array(0)));
+
+function insert(store: KeyValueStore, clientId: number, clientSeq: number, key: string, value: string, index = 100) {
+  return store.apply(entryOf(index, encodeCommand({ type: CommandType.Insert, clientId, clientSeq, key, value })));
+}
+
+/** A log in which two sessions insert, now and then twice or out of order, among commands that are refused. */
+const commands: fc.Arbitrary<readonly Command[]> = fc.array(
+  fc.oneof(
+    fc.constant({ type: CommandType.Register }),
+    fc.record({
+      type: fc.constant(CommandType.Insert),
+      clientId: fc.integer({ min: 1, max: 6 }),
+      clientSeq: fc.integer({ min: 0, max: 12 }),
+      key: fc.string({ unit: 'grapheme', maxLength: 3 }),
+      value: fc.string({ unit: 'grapheme', maxLength: 8 }),
+    }),
+  ),
+  { maxLength: 60 },
+);
+
+function storeOf(log: readonly Command[]): KeyValueStore {
+  const store = new KeyValueStore();
+  for (const [i, command] of log.entries()) store.apply(entryOf(i + 1, encodeCommand(command)));
+  return store;
+}
+
+describe('the key-value store', () => {
+  it('hands out sessions named after their entries', () => {
+    const store = new KeyValueStore();
+    expect(register(store, 17)).toEqual({ status: 'ok', clientId: 17 });
+    expect(register(store, 18)).toEqual({ status: 'ok', clientId: 18 });
+    expect(store.sessionCount).toBe(2);
+  });
+
+  it('applies each command once: a retry is acknowledged and changes nothing', () => {
+    const store = new KeyValueStore();
+    register(store, 1);
+    expect(insert(store, 1, 1, 'a', 'first').status).toBe('ok');
+    expect(insert(store, 1, 2, 'a', 'second').status).toBe('ok');
+    expect(insert(store, 1, 1, 'a', 'first').status).toBe('ok');
+    expect(store.get('a')).toBe('second');
+    expect(store.get('b')).toBeUndefined();
+  });
+
+  it('finds what the Go client inserted, from 2 on and out of order', () => {
+    const store = new KeyValueStore();
+    register(store, 1);
+    for (const seq of [3, 2, 5, 4, 6]) expect(insert(store, 1, seq, `k${seq}`, `${seq}`).status).toBe('ok');
+    expect([2, 3, 4, 5, 6].map((seq) => store.get(`k${seq}`))).toEqual(['2', '3', '4', '5', '6']);
+  });
+
+  it('applies what a simple model applies', () => {
+    fc.assert(
+      fc.property(commands, (log) => {
+        const values = new Map<string, string>();
+        const sessions = new Map<number, Set<number>>();
+        for (const [i, command] of log.entries()) {
+          if (command.type === CommandType.Register) sessions.set(i + 1, new Set());
+          if (command.type !== CommandType.Insert || command.key === '' || command.clientSeq === 0) continue;
+          const applied = sessions.get(command.clientId);
+          if (applied === undefined || applied.has(command.clientSeq)) continue;
+          applied.add(command.clientSeq);
+          values.set(command.key, command.value);
+        }
+        const store = storeOf(log);
+        expect([store.keyCount, store.sessionCount]).toEqual([values.size, sessions.size]);
+        for (const [key, value] of values) expect(store.get(key)).toBe(value);
+      }),
+    );
+  });
+});
+
+describe('a command that cannot be applied is answered, and changes nothing:', () => {
+  it.each([
+    ['an unknown session', { clientId: 9, clientSeq: 1, key: 'a', status: 'unknown-session', detail: 'no session 9' }],
+    ['an empty key', { clientId: 1, clientSeq: 1, key: '', status: 'invalid', detail: 'the key is empty' }],
+    ['number 0', { clientId: 1, clientSeq: 0, key: 'a', status: 'invalid', detail: 'start at 1' }],
+    [
+      'a number too far ahead',
+      { clientId: 1, clientSeq: SEQUENCE_AHEAD_MAX + 1, key: 'a', status: 'sequence-too-far', detail: 'too far ahead' },
+    ],
+  ])('%s', (_, { clientId, clientSeq, key, status, detail }) => {
+    const store = new KeyValueStore();
+    register(store, 1);
+    const before = store.snapshot();
+    const result = insert(store, clientId, clientSeq, key, 'x');
+    expect(result).toMatchObject({ status, detail: expect.stringContaining(detail) });
+    expect(store.snapshot()).toEqual(before);
+  });
+
+  it('a number below a gap that was given up', () => {
+    const store = new KeyValueStore();
+    register(store, 1);
+    for (let seq = 2; seq < 5000; seq++) insert(store, 1, seq, 'a', `${seq}`);
+    expect(insert(store, 1, 1, 'a', 'late')).toMatchObject({
+      status: 'sequence-too-old',
+      detail: 'clientSeq 1 of session 1 is too old: numbers up to 1 are forgotten',
+    });
+    expect(store.get('a')).toBe('4999');
+  });
+
+  it('a lookup in the log', () => {
+    const lookup = encodeCommand({ type: CommandType.Lookup, key: 'a' });
+    expect(new KeyValueStore().apply(entryOf(1, lookup)).status).toBe('invalid');
+  });
+
+  it('garbage', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 40 }), (garbage) => {
+        const store = new KeyValueStore();
+        const { status } = store.apply(entryOf(1, garbage));
+        expect(['invalid', 'unknown-session', 'ok']).toContain(status);
+        expect(store.keyCount).toBe(0);
+      }),
+      { numRuns: 1000 },
+    );
+    expect(new KeyValueStore().apply(entryOf(1, Uint8Array.of(0x08, 7)))).toMatchObject({
+      status: 'invalid',
+      detail: expect.stringContaining('command type 7'),
+    });
+  });
+
+  it('but an entry that is not a command is a mistake of the host', () => {
+    const noop = new Entry(3, 1, EntryType.Internal, new Uint8Array(0));
+    expect(() => new KeyValueStore().apply(noop)).toThrow('entry 3 has type 0, expected Normal');
+  });
+});
+
+describe('snapshots', () => {
+  it('carry keys and sessions: a restored store goes on as the one it was taken from', () => {
+    fc.assert(
+      fc.property(commands, commands, (before, after) => {
+        const original = storeOf(before);
+        const restored = storeOf(after);
+        restored.restore(original.snapshot());
+        expect(restored.snapshot()).toEqual(original.snapshot());
+        for (const [i, command] of after.entries()) {
+          const entry = entryOf(before.length + 1 + i, encodeCommand(command));
+          expect(restored.apply(entry)).toEqual(original.apply(entry));
+        }
+        expect(restored.snapshot()).toEqual(original.snapshot());
+      }),
+    );
+  });
+
+  it('grow with the state past any first buffer', () => {
+    const store = new KeyValueStore();
+    register(store, 1);
+    for (let seq = 1; seq <= 300; seq++) insert(store, 1, seq, `key ${seq}`, 'é'.repeat(seq * 7));
+    const restored = new KeyValueStore();
+    restored.restore(store.snapshot());
+    expect(restored.get('key 300')).toBe('é'.repeat(2100));
+    expect(restored.keyCount).toBe(300);
+  });
+
+  it('that cannot be read are refused with MalformedSnapshotError and leave the state as it was', () => {
+    const store = storeOf([{ type: CommandType.Register }]);
+    insert(store, 1, 1, 'a', 'kept');
+    const good = store.snapshot();
+    const refuses = (bytes: Uint8Array, reason: string) => {
+      expect(() => store.restore(bytes)).toThrow(MalformedSnapshotError);
+      expect(() => store.restore(bytes)).toThrow(reason);
+      expect(store.snapshot()).toEqual(good);
+    };
+    for (let length = 0; length < good.length; length++) refuses(good.subarray(0, length), 'snapshot');
+    refuses(Uint8Array.of(...good, 0), '1 bytes after the last key');
+    refuses(Uint8Array.of(9), 'snapshot version 9, expected 1');
+  });
+});

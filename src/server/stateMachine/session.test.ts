@@ -1,0 +1,128 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Admission, APPLIED_ABOVE_MARK_MAX, SEQUENCE_AHEAD_MAX, Session } from './session.ts';
+
+/** The obvious twin: every number ever applied, in one set that is never trimmed. */
+class SlowSession {
+  private readonly applied: Set<number>;
+  floor = 0;
+
+  constructor(applied: readonly number[] = []) {
+    this.applied = new Set(applied);
+  }
+
+  /** The highest number up to which everything above the floor is applied. */
+  get mark(): number {
+    let mark = this.floor;
+    while (this.applied.has(mark + 1)) mark++;
+    return mark;
+  }
+
+  get aboveMark(): number[] {
+    return [...this.applied].filter((seq) => seq > this.mark).sort((a, b) => a - b);
+  }
+
+  admit(seq: number): Admission {
+    if (seq <= this.floor) return 'too-old';
+    if (this.applied.has(seq)) return 'duplicate';
+    if (seq > this.mark + SEQUENCE_AHEAD_MAX) return 'too-far';
+    const isFull = seq !== this.mark + 1 && this.aboveMark.length === APPLIED_ABOVE_MARK_MAX;
+    this.applied.add(seq);
+    if (isFull) this.floor = this.aboveMark[0]! - 1;
+    return 'apply';
+  }
+}
+
+function admitRange(session: Session, from: number, to: number): void {
+  for (let seq = from; seq <= to; seq++) expect(session.admit(seq)).toBe('apply');
+}
+
+describe('a session', () => {
+  it('admits what its slow twin admits', () => {
+    const seq = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(SEQUENCE_AHEAD_MAX, SEQUENCE_AHEAD_MAX + 5));
+    fc.assert(
+      fc.property(fc.array(seq, { maxLength: 80 }), (numbers) => {
+        const session = new Session();
+        const slow = new SlowSession();
+        for (const number of numbers) {
+          expect(session.admit(number)).toBe(slow.admit(number));
+          expect([session.floor, session.mark]).toEqual([slow.floor, slow.mark]);
+          expect([...session.above].sort((a, b) => a - b)).toEqual(slow.aboveMark);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('admits what its slow twin admits while its set is nearly full', () => {
+    const first = APPLIED_ABOVE_MARK_MAX + 3;
+    const near = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: first - 1, max: first + 6 }));
+    fc.assert(
+      fc.property(fc.array(near, { minLength: 1, maxLength: 6 }), (numbers) => {
+        // Two more may come before the set is full.
+        const present = Array.from({ length: APPLIED_ABOVE_MARK_MAX - 2 }, (_, i) => 4 + i);
+        const session = new Session();
+        const slow = new SlowSession(present);
+        for (const number of present) session.admit(number);
+        for (const number of numbers) {
+          expect(session.admit(number)).toBe(slow.admit(number));
+          expect([session.floor, session.mark]).toEqual([slow.floor, slow.mark]);
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('applies every number once, whatever the order', () => {
+    const shuffled = fc.shuffledSubarray(
+      Array.from({ length: 60 }, (_, i) => i + 1),
+      { minLength: 60 },
+    );
+    fc.assert(
+      fc.property(shuffled, (order) => {
+        const session = new Session();
+        for (const seq of order) expect(session.admit(seq)).toBe('apply');
+        for (const seq of order) expect(session.admit(seq)).toBe('duplicate');
+        expect([session.floor, session.mark, session.above.size]).toEqual([0, 60, 0]);
+      }),
+    );
+  });
+
+  it('serves the Go client, which numbers its first insert 2 and pipelines', () => {
+    const session = new Session();
+    const last = 3 * APPLIED_ABOVE_MARK_MAX;
+    for (let seq = 2; seq < last; seq += 2) {
+      expect(session.admit(seq + 1)).toBe('apply');
+      expect(session.admit(seq)).toBe('apply');
+      expect(session.above.size).toBeLessThanOrEqual(APPLIED_ABOVE_MARK_MAX);
+    }
+    expect(session.admit(last - 1)).toBe('duplicate');
+    expect(session.floor).toBe(1);
+    expect(session.admit(1)).toBe('too-old');
+  });
+
+  it('moves the mark past its oldest gap, and no further, when its set is full', () => {
+    const session = new Session();
+    admitRange(session, 1, 10);
+    admitRange(session, 12, 20);
+    // 21 is missing, too: a younger gap stays open.
+    const last = 22 + APPLIED_ABOVE_MARK_MAX - 9;
+    admitRange(session, 22, last - 1);
+    expect(session.mark).toBe(10);
+    expect(session.admit(last)).toBe('apply');
+    expect([session.floor, session.mark]).toEqual([11, 20]);
+    expect(session.admit(11)).toBe('too-old');
+    expect(session.admit(10)).toBe('too-old');
+    expect(session.admit(12)).toBe('duplicate');
+    expect(session.admit(21)).toBe('apply');
+    expect([session.mark, session.above.size]).toEqual([last, 0]);
+  });
+
+  it('refuses a number too far ahead and is none the worse for it', () => {
+    const session = new Session();
+    admitRange(session, 1, 3);
+    expect(session.admit(3 + SEQUENCE_AHEAD_MAX + 1)).toBe('too-far');
+    expect(session.admit(3 + SEQUENCE_AHEAD_MAX)).toBe('apply');
+    expect(session.admit(4)).toBe('apply');
+  });
+});
