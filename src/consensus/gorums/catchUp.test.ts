@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { simpleConfiguration } from '../contract.ts';
+import { Entry, EntryType } from '../entry.ts';
+import { PendingLog } from '../log/pendingLog.ts';
+import { MemoryLog } from '../testing/memoryLog.ts';
+import { CATCH_UP_INTERVAL_MS, CatchUp } from './catchUp.ts';
+import type { AppendEntries } from './messages.ts';
+
+function logOf(...terms: number[]): PendingLog {
+  const log = new PendingLog(new MemoryLog());
+  log.append(terms.map((term, i) => new Entry(i + 1, term, EntryType.Normal, new Uint8Array(0))));
+  return log;
+}
+
+function refused(prevLogIndex: number): AppendEntries {
+  const numbers = { call: 1, leader: 2, term: 9, prevLogTerm: 9, commitIndex: 0 };
+  return { type: 'AppendEntries', ...numbers, prevLogIndex, entries: [] };
+}
+
+const ask = (log: PendingLog, prevLogIndex: number, commitIndex = 0) =>
+  new CatchUp().ask(log, refused(prevLogIndex), commitIndex, 0);
+
+describe('what a follower asks for', () => {
+  it('is what comes after its log where that is too short', () => {
+    expect(ask(logOf(), 5)).toBe(1);
+    expect(ask(logOf(1, 1, 2), 5)).toBe(4);
+  });
+
+  it('begins with the term that conflicts (Raft §5.3)', () => {
+    expect(ask(logOf(1, 2, 2, 2, 3), 4)).toBe(2);
+    expect(ask(logOf(1, 1, 1), 3)).toBe(1);
+  });
+
+  it('is never committed already, nor compacted', () => {
+    expect(ask(logOf(1, 2, 2, 2), 4, 3)).toBe(4);
+    const log = logOf();
+    log.restore({ index: 6, term: 2, configuration: simpleConfiguration([1]), data: new Uint8Array(0) });
+    log.append([new Entry(7, 2, EntryType.Normal, new Uint8Array(0))]);
+    expect(ask(log, 7, 6)).toBe(7);
+  });
+});
+
+describe('how often a follower asks', () => {
+  it('is every 100 ms for the same, and at once for something else', () => {
+    const catchUp = new CatchUp();
+    const log = logOf(1);
+    expect(catchUp.ask(log, refused(5), 0, 1000)).toBe(2);
+    expect(catchUp.ask(log, refused(6), 0, 1000 + CATCH_UP_INTERVAL_MS - 1)).toBeUndefined();
+    expect(catchUp.ask(log, refused(7), 0, 1000 + CATCH_UP_INTERVAL_MS)).toBe(2);
+    log.append([new Entry(2, 1, EntryType.Normal, new Uint8Array(0))]);
+    expect(catchUp.ask(log, refused(8), 0, 1000 + CATCH_UP_INTERVAL_MS + 1)).toBe(3);
+  });
+});

@@ -1,0 +1,263 @@
+import { describe, expect, it } from 'vitest';
+import { ChangeType, type Output, simpleConfiguration } from '../contract.ts';
+import { Entry, EntryType } from '../entry.ts';
+import { TEST_SETTINGS } from '../testing/engineCluster.ts';
+import { SteppedEngine, type SteppedStart } from '../testing/steppedEngine.ts';
+import { gorumsKind } from './index.ts';
+import type { AppendEntries, GorumsMessage } from './messages.ts';
+
+const { electionTimeoutMs, heartbeatMs } = TEST_SETTINGS;
+type Server = SteppedEngine<GorumsMessage>;
+
+const start = (of: Partial<SteppedStart> = {}): Server =>
+  new SteppedEngine(gorumsKind, { id: 1, bootstrap: [1, 2, 3], ...of });
+
+function lastCall(output: Output<GorumsMessage>): number {
+  const [envelope] = [...output.messages, ...output.messagesAfterPersist].slice(-1);
+  if (envelope === undefined) throw new Error('nothing was sent');
+  return envelope.message.call;
+}
+
+/** Stands for election and wins with the vote of 2; returns the turn in which the first round left. */
+function lead(server: Server): Output<GorumsMessage> {
+  const asked = server.pass(electionTimeoutMs);
+  const term = server.engine.status().term + 1;
+  const grant = { type: 'RequestVoteResponse', term, granted: true } as const;
+  const stood = server.step(2, { ...grant, call: lastCall(asked) });
+  return server.step(2, { ...grant, call: lastCall(stood) });
+}
+
+function answer(server: Server, from: number, call: number, success = true): Output<GorumsMessage> {
+  const { term } = server.engine.status();
+  return server.step(from, { type: 'AppendEntriesResponse', call, term, matchIndex: 0, success });
+}
+
+/** A leader whose first entry is committed, with nothing on its way. */
+function established(of: Partial<SteppedStart> = {}): Server {
+  const server = start(of);
+  const call = lastCall(lead(server));
+  answer(server, 2, call);
+  answer(server, 3, call);
+  expect(server.engine.status()).toMatchObject({ role: 'leader', commitIndex: server.log.lastIndex });
+  return server;
+}
+
+function propose(server: Server, count: number): Output<GorumsMessage> {
+  server.engine.propose({ token: 1, commands: Array.from({ length: count }, (_, i) => Uint8Array.of(i)) });
+  return server.settle();
+}
+
+/** To whom a turn's rounds went, and from which entry to which. */
+function appends({ messages }: Output<GorumsMessage>) {
+  return messages
+    .filter((envelope): envelope is { to: number; message: AppendEntries } => envelope.message.type === 'AppendEntries')
+    .map(({ to, message }) => [to, message.prevLogIndex, message.entries.length]);
+}
+
+describe('an election', () => {
+  it('asks for pre-votes first, without a new term (thesis §9.6)', () => {
+    const server = start();
+    const { messages, persist } = server.pass(electionTimeoutMs);
+    expect(messages.map(({ to, message }) => [to, message])).toMatchObject([
+      [2, { type: 'RequestVote', preVote: true, term: 1 }],
+      [3, { type: 'RequestVote', preVote: true, term: 1 }],
+    ]);
+    expect(persist).toBeUndefined();
+    expect(server.engine.status()).toMatchObject({ role: 'pre-candidate', term: 0 });
+  });
+
+  it('asks for votes only after its own is durable, and counts its own only then (Raft §5.2)', () => {
+    const server = start();
+    const asked = lastCall(server.pass(electionTimeoutMs));
+    server.engine.receive(2, { type: 'RequestVoteResponse', call: asked, term: 1, granted: true });
+    const stood = server.turn();
+    expect(stood.messages).toEqual([]);
+    expect(stood.messagesAfterPersist.map(({ to }) => to)).toEqual([2, 3]);
+    expect(stood.persist?.hardState).toMatchObject({ term: 1, vote: 1 });
+    server.engine.receive(2, { type: 'RequestVoteResponse', call: lastCall(stood), term: 1, granted: true });
+    server.turn();
+    expect(server.engine.status().role).toBe('candidate');
+    server.sync();
+    expect(server.engine.status().role).toBe('leader');
+  });
+
+  it('takes no vote of an earlier call for its own', () => {
+    const server = start();
+    const asked = lastCall(server.pass(electionTimeoutMs));
+    const grant = { type: 'RequestVoteResponse', call: asked, term: 1, granted: true } as const;
+    server.step(2, grant);
+    server.step(3, grant);
+    expect(server.engine.status()).toMatchObject({ role: 'candidate', term: 1 });
+  });
+});
+
+describe('a round', () => {
+  it('of a new leader carries an Internal entry to everyone in ascending order (Raft §8)', () => {
+    const output = lead(start());
+    expect(appends(output)).toEqual([
+      [2, 0, 1],
+      [3, 0, 1],
+    ]);
+    expect(output.persist?.entries).toMatchObject([{ index: 1, term: 1, type: EntryType.Internal }]);
+  });
+
+  it('starts at once where none is in flight, and otherwise gathers', () => {
+    const server = established();
+    const first = propose(server, 1);
+    expect(appends(first)).toEqual([
+      [2, 1, 1],
+      [3, 1, 1],
+    ]);
+    expect(appends(propose(server, 2))).toEqual([]);
+    expect(appends(answer(server, 2, lastCall(first)))).toEqual([
+      [2, 2, 2],
+      [3, 2, 2],
+    ]);
+  });
+
+  it('commits what a majority holds, its own durable log included (Raft §5.3)', () => {
+    const server = established();
+    server.engine.propose({ token: 1, commands: [Uint8Array.of(1)] });
+    const round = server.turn();
+    const { term } = server.engine.status();
+    const success = {
+      type: 'AppendEntriesResponse',
+      call: lastCall(round),
+      term,
+      matchIndex: 1,
+      success: true,
+    } as const;
+    server.engine.receive(3, success);
+    expect(server.turn().committed).toEqual([]);
+    server.sync();
+    expect(server.turn().committed.map((entry) => entry.index)).toEqual([2]);
+  });
+
+  it('commits no entry of an earlier term by counting (Raft §5.4.2, figure 8)', () => {
+    const old = [1, 2].map((index) => new Entry(index, 1, EntryType.Normal, Uint8Array.of(index)));
+    const hardState = { term: 1, vote: 1, commit: 0 };
+    const settings = { entriesPerMessage: 1, catchUpMultiplier: 1 };
+    const server = start({ entries: old, hardState, settings });
+    answer(server, 2, lastCall(lead(server)), false);
+    const call = lastCall(server.step(2, { type: 'CatchMeUp', call: 1, follower: 2, nextIndex: 1 }));
+    answer(server, 2, call);
+    expect(server.engine.status()).toMatchObject({ commitIndex: 0, peers: [{ id: 2, matchIndex: 1 }, { id: 3 }] });
+    const rest = lastCall(server.step(2, { type: 'CatchMeUp', call: 2, follower: 2, nextIndex: 2 }));
+    answer(server, 2, rest);
+    expect(server.engine.status().commitIndex).toBe(0);
+    const last = lastCall(server.step(2, { type: 'CatchMeUp', call: 3, follower: 2, nextIndex: 3 }));
+    answer(server, 2, last);
+    expect(server.engine.status().commitIndex).toBe(3);
+  });
+
+  it('goes out again from the commit index when no quorum answers in time', () => {
+    const server = established();
+    propose(server, 2);
+    server.pass(heartbeatMs);
+    expect(appends(server.pass(electionTimeoutMs / 2 + 1))).toEqual([
+      [2, 1, 2],
+      [3, 1, 2],
+    ]);
+  });
+
+  it('is not moved by answers to calls it does not know, and ends with a higher term (Raft §5.1)', () => {
+    const server = established();
+    propose(server, 1);
+    answer(server, 2, 9999);
+    expect(server.engine.status().commitIndex).toBe(1);
+    const higher = { type: 'AppendEntriesResponse', call: 1, term: 8, matchIndex: 0, success: false } as const;
+    expect(server.step(3, higher).persist?.hardState).toMatchObject({ term: 8, vote: 0 });
+    expect(server.engine.status()).toMatchObject({ role: 'follower', term: 8 });
+  });
+});
+
+describe('a read', () => {
+  it('is confirmed by a quorum round begun after it came, at the commit index of then (thesis §6.4)', () => {
+    const server = established();
+    const before = propose(server, 1);
+    server.engine.read(5);
+    const confirming = server.settle();
+    expect(appends(confirming)).toHaveLength(2);
+    expect(answer(server, 2, lastCall(before)).reads).toEqual([]);
+    expect(answer(server, 2, lastCall(confirming)).reads).toEqual([{ token: 5, ok: true, index: 1 }]);
+  });
+
+  it('waits until this term has committed an entry (Raft §8)', () => {
+    const server = start();
+    const first = lead(server);
+    server.engine.read(5);
+    expect(server.settle().reads).toEqual([]);
+    const confirming = answer(server, 2, lastCall(first));
+    expect(confirming.reads).toEqual([]);
+    expect(answer(server, 3, lastCall(confirming)).reads).toEqual([{ token: 5, ok: true, index: 1 }]);
+  });
+});
+
+describe('a follower that catches up', () => {
+  it('gets what it asked for in the next round, alone, and is part of the rounds from there on', () => {
+    const server = established();
+    answer(server, 2, lastCall(propose(server, 4)));
+    const injected = server.step(3, { type: 'CatchMeUp', call: 9, follower: 3, nextIndex: 1 });
+    expect(appends(injected)).toEqual([
+      [2, 5, 0],
+      [3, 0, 5],
+    ]);
+    expect(injected.events).toContain('injectentries');
+    answer(server, 3, lastCall(injected));
+    expect(appends(propose(server, 1))).toEqual([
+      [2, 5, 1],
+      [3, 5, 1],
+    ]);
+  });
+
+  it('gets empty rounds between its refusal and its question', () => {
+    const server = established();
+    const round = propose(server, 1);
+    answer(server, 3, lastCall(round), false);
+    answer(server, 2, lastCall(round));
+    expect(appends(propose(server, 1))).toEqual([
+      [2, 2, 1],
+      [3, 3, 0],
+    ]);
+  });
+
+  it('gets at most entriesPerMessage × catchUpMultiplier entries at a time', () => {
+    const server = established({ settings: { entriesPerMessage: 2, catchUpMultiplier: 2 } });
+    let round = propose(server, 6);
+    while (server.engine.status().commitIndex < 7) round = answer(server, 2, lastCall(round));
+    const injected = server.step(3, { type: 'CatchMeUp', call: 9, follower: 3, nextIndex: 1 });
+    expect(appends(injected).at(-1)).toEqual([3, 0, 4]);
+  });
+
+  it('gets a snapshot where the log is compacted (Raft §7)', () => {
+    const server = established();
+    answer(server, 2, lastCall(propose(server, 3)));
+    const configuration = simpleConfiguration([1, 2, 3]);
+    server.log.storeSnapshot({ index: 3, term: 1, configuration, data: Uint8Array.of(9) }, 0);
+    server.engine.snapshotStored(3);
+    const { messages } = server.step(3, { type: 'CatchMeUp', call: 9, follower: 3, nextIndex: 1 });
+    expect(messages.find(({ to }) => to === 3)?.message).toMatchObject({
+      type: 'InstallSnapshot',
+      lastIncludedIndex: 3,
+      lastIncludedTerm: 1,
+      data: Uint8Array.of(9),
+    });
+  });
+});
+
+describe('a server to be added', () => {
+  it('is brought up to date before it counts (thesis §4.2.1)', () => {
+    const server = established();
+    server.engine.reconfigure({ type: ChangeType.AddVoter, id: 4 }, 3);
+    server.settle();
+    const heartbeat = server.pass(heartbeatMs);
+    expect(appends(heartbeat).map(([to]) => to)).toEqual([2, 3, 4]);
+    answer(server, 4, lastCall(heartbeat), false);
+    expect(server.log.configurationEntries()).toEqual([]);
+    const injected = server.step(4, { type: 'CatchMeUp', call: 1, follower: 4, nextIndex: 1 });
+    const appended = answer(server, 4, lastCall(injected));
+    expect(appended.events).toContain('caughtup');
+    expect(server.engine.status().configuration.voters).toEqual([1, 2, 3, 4]);
+    expect(server.log.configurationEntries()).toMatchObject([{ index: 2, type: EntryType.Reconf }]);
+  });
+});
