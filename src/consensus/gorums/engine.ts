@@ -34,6 +34,7 @@ import { applyChange } from './reconfiguration.ts';
 
 /** Committed entries handed over in one drain. */
 const COMMITTED_PER_DRAIN_MAX = 4096;
+const FIRST_CALL_MAX = 2 ** 32;
 const COMMITTED_BYTES_PER_DRAIN_MAX = 8 << 20;
 
 interface Election {
@@ -60,7 +61,11 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   private leader: Leader | undefined;
   private election: Election | undefined;
   private readonly catchUp = new CatchUp();
-  private calls = 0;
+  /**
+   * Calls so far, from a random start: an answer to a call of an earlier life must not pass for one of this life, least of
+   * all a pre-vote for a vote.
+   */
+  private calls: number;
   /** When the leader was last heard from. */
   private heardMs = Number.NEGATIVE_INFINITY;
   private electionDueMs = 0;
@@ -79,6 +84,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
     this.id = init.id;
     this.settings = init.settings;
     this.random = init.random;
+    this.calls = Math.floor(init.random() * FIRST_CALL_MAX);
     this.nowMs = init.nowMs;
     this.log = new PendingLog(init.log);
     this.term = init.hardState.term;
@@ -307,7 +313,9 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
       this.follow(term, 0);
       return;
     }
-    if (this.election?.call === call) this.countVote(from, granted);
+    const { election } = this;
+    if (election?.call !== call) return;
+    if (!granted || term === (election.preVote ? this.term + 1 : this.term)) this.countVote(from, granted);
   }
 
   private countVote(from: NodeId, granted: boolean): void {
