@@ -262,8 +262,9 @@ export class Cluster {
   }
 }
 
-function hasData({ dataDirectory }: ServerPlan): boolean {
-  return existsSync(dataDirectory) && readdirSync(dataDirectory).length > 0;
+/** A file that is not the server's data does no harm: a server that is told to recover nothing starts empty. */
+function hasData({ directory }: ServerPlan): boolean {
+  return existsSync(directory) && readdirSync(directory).length > 0;
 }
 
 /** The server that leads, if a majority of the voters it names follow it in its term. */

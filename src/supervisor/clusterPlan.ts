@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
-import { parseDurationMs } from './config/duration.ts';
-import { type Backend, type ClusterConfig, parseAddress } from './config/schema.ts';
+import { formatAddress, parseAddress } from '../wire/addresses.ts';
+import { type Backend, type ClusterConfig, durationMs } from './config/schema.ts';
 import { defaultRestartPolicy, type RestartPolicy } from './restartPolicy.ts';
 
 const defaultBasePort = 9201;
@@ -10,10 +10,8 @@ export interface ServerPlan {
   readonly id: number;
   /** `host:port`, as clients and peers dial it. */
   readonly address: string;
-  /** Working directory of the process: the CSV files it writes when it ends land here. */
+  /** Its working directory and its `-datadir`: its log, its hard state and the CSV files it writes when it ends. */
   readonly directory: string;
-  /** Where its log and hard state live. */
-  readonly dataDirectory: string;
   readonly logFile: string;
 }
 
@@ -45,17 +43,14 @@ export function planCluster(config: ClusterConfig, name: string, ports?: readonl
     directory,
     servers: addresses.map((address, position) => serverPlan(config, directory, position, address)),
     sharedFlags: sharedFlags(config, addresses),
-    electionMs: parseDurationMs(config.election ?? '1s')!,
+    electionMs: durationMs(config.election ?? '1s'),
     restart: restartPolicy(config),
   };
 }
 
 function serverAddresses(config: ClusterConfig, ports: readonly number[] | undefined): string[] {
   if (config.servers !== undefined) {
-    return config.servers.map(({ address, port }) => {
-      const { host, port: number } = address === undefined ? { host: '127.0.0.1', port } : parseAddress(address)!;
-      return `${host}:${number}`;
-    });
+    return config.servers.map(({ address, port }) => formatAddress(parseAddress(address ?? `:${port}`)!));
   }
   const count = config.nodes ?? defaultNodes;
   const basePort = config.basePort ?? defaultBasePort;
@@ -70,7 +65,6 @@ function serverPlan(config: ClusterConfig, clusterDirectory: string, position: n
     id,
     address,
     directory,
-    dataDirectory: join(directory, 'data'),
     logFile: join(clusterDirectory, 'logs', `rkvd-${id}.log`),
   };
 }
@@ -98,7 +92,7 @@ function sharedFlags(config: ClusterConfig, addresses: readonly string[]): strin
 
 function restartPolicy({ restart }: ClusterConfig): RestartPolicy {
   const ms = (duration: string | undefined, otherwise: number): number =>
-    duration === undefined ? otherwise : parseDurationMs(duration)!;
+    duration === undefined ? otherwise : durationMs(duration);
   const firstDelayMs = ms(restart?.firstDelay, defaultRestartPolicy.firstDelayMs);
   return {
     enabled: restart?.enabled ?? defaultRestartPolicy.enabled,
@@ -110,5 +104,5 @@ function restartPolicy({ restart }: ClusterConfig): RestartPolicy {
 
 /** The command line of one server. */
 export function serverFlags(plan: ClusterPlan, server: ServerPlan, recover: boolean): string[] {
-  return [`-id=${server.id}`, ...plan.sharedFlags, `-datadir=${server.dataDirectory}`, `-recover=${recover}`];
+  return [`-id=${server.id}`, ...plan.sharedFlags, `-datadir=${server.directory}`, `-recover=${recover}`];
 }

@@ -1,6 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { parseDurationMs } from './config/duration.ts';
 import { ClusterConfigError } from './config/problems.ts';
+import { durationMs } from './config/schema.ts';
 import { askSupervisor } from './control/client.ts';
 import { type ControlRequest, isSignal } from './control/protocol.ts';
 import { type ClusterChoice, findRunning, readClusterFile } from './findCluster.ts';
@@ -139,7 +139,7 @@ function parseId(text: string): number {
 }
 
 function parseDuration(text: string): number {
-  const ms = parseDurationMs(text) ?? 0;
+  const ms = durationMs(text);
   if (ms <= 0) throw new InvalidArgumentError('Expected a duration such as 30s.');
   return ms;
 }

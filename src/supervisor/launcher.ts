@@ -12,7 +12,7 @@ import { takeFreePorts } from './process/freePorts.ts';
 
 /** Another process may take a free port between the moment we find it and the moment a server binds it. */
 const portAttemptsMax = 3;
-const portTaken = /EADDRINUSE|address already in use|port .* in use/i;
+const portTaken = /EADDRINUSE|address already in use|port .* in use|another process listens there/i;
 
 /** The server of this package. From src/ as from dist/, the package begins two folders up. */
 export const rkvdProgram: ServerProgram = {

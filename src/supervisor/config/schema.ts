@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { parseDurationMs } from './duration.ts';
+import { parseDurationMs } from '../../goflags/goValues.ts';
+import { parseAddress } from '../../wire/addresses.ts';
 
 export const Backends = ['gorums', 'etcd', 'hashicorp'] as const;
 export type Backend = (typeof Backends)[number];
@@ -15,7 +16,13 @@ const integer = (what: string, min: number, max: number = Number.MAX_SAFE_INTEGE
 
 const flag = z.boolean({ error: 'expected true or false' });
 
-const duration = z.custom<string>((value) => typeof value === 'string' && (parseDurationMs(value) ?? 0) > 0, {
+/** A duration as Go writes it, in ms; 0 where `text` is none. */
+export function durationMs(text: string): number {
+  const parsed = parseDurationMs(text);
+  return parsed.ok ? parsed.value : 0;
+}
+
+const duration = z.custom<string>((value) => typeof value === 'string' && durationMs(value) > 0, {
   error: 'expected a duration above zero, such as 20ms, 1s or 1m30s',
 });
 
@@ -23,15 +30,6 @@ const port = integer('a port between 1 and 65535', 1, 65_535);
 
 const text = (what: string) =>
   z.custom<string>((value) => typeof value === 'string' && value.length > 0, { error: `expected ${what}` });
-
-/** `host:port`, `:port` or `[v6]:port`; undefined where `value` is none of them. */
-export function parseAddress(value: string): { readonly host: string; readonly port: number } | undefined {
-  const parts = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]*):(\d{1,5})$/.exec(value);
-  if (parts === null) return undefined;
-  const number = Number(parts[2]);
-  if (number < 1 || number > 65_535) return undefined;
-  return { host: parts[1] === '' ? '127.0.0.1' : parts[1]!, port: number };
-}
 
 const address = z.custom<string>((value) => typeof value === 'string' && parseAddress(value) !== undefined, {
   error: 'expected an address such as 127.0.0.1:9201 or :9201',
@@ -93,7 +91,7 @@ const shape = {
   election: duration.optional(),
   heartbeat: duration.optional(),
   checkquorum: flag.optional(),
-  cache: integer('a whole number of bytes', 0).optional(),
+  cache: integer('a whole number of entries', 0).optional(),
   metrics: flag.optional(),
   datadir: text('a folder').optional(),
   restart: restart.optional(),
@@ -162,15 +160,15 @@ function checkCluster(config: Unchecked, complain: Complain): void {
 }
 
 function checkTimers(config: Unchecked, complain: Complain): void {
-  const electionMs = parseDurationMs(config.election ?? '1s')!;
-  const heartbeatMs = parseDurationMs(config.heartbeat ?? '20ms')!;
+  const electionMs = durationMs(config.election ?? '1s');
+  const heartbeatMs = durationMs(config.heartbeat ?? '20ms');
   if (heartbeatMs >= electionMs) {
     const key = config.heartbeat === undefined ? 'election' : 'heartbeat';
     const other = key === 'heartbeat' ? `below the election timeout` : 'above the heartbeat interval of 20ms';
     complain([key], `expected a duration ${other}`);
   }
   const { firstDelay, maxDelay } = config.restart ?? {};
-  if (firstDelay !== undefined && maxDelay !== undefined && parseDurationMs(maxDelay)! < parseDurationMs(firstDelay)!) {
+  if (firstDelay !== undefined && maxDelay !== undefined && durationMs(maxDelay) < durationMs(firstDelay)) {
     complain(['restart', 'maxDelay'], 'expected at least firstDelay');
   }
 }
