@@ -49,7 +49,7 @@ export class Delivery {
     const first = restore === undefined ? restoredSnapshot(entries[0]!) : undefined;
     if (first !== undefined && appliedIndex >= this.delivered) {
       const { index, term } = entries[0]!;
-      restore = { index, term, configuration: state.configurations.at(index).configuration, data: first };
+      restore = { index, term, configuration: state.configurations.at(index), data: first };
       this.delivered = index;
       entries = entries.slice(1);
     }

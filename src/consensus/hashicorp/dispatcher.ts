@@ -26,13 +26,7 @@ export class Dispatcher {
     const count = batch.commands.length;
     if (count === 0) return;
     if (this.queue.size + count > QUEUED_COMMANDS_MAX) {
-      this.state.outbox.rejected({
-        token: batch.token,
-        offset: 0,
-        count,
-        reason: RejectReason.Overloaded,
-        leader: this.state.id,
-      });
+      this.state.outbox.reject(batch.token, 0, count, RejectReason.Overloaded, this.state.id);
       return;
     }
     this.queue.push({ kind: 'commands', batch, offset: 0, queuedAtMs: this.state.nowMs });
@@ -88,7 +82,7 @@ export class Dispatcher {
     for (let i = 0; i < count; i++) {
       entries.push(new Entry(firstIndex + i, term, EntryType.Normal, commands[head.offset + i]!));
     }
-    this.state.outbox.accepted({ token, offset: head.offset, count, firstIndex, term });
+    this.state.outbox.accepted.push({ token, offset: head.offset, count, firstIndex, term });
   }
 
   private placeMarker(head: Exclude<Queued, QueuedCommands>, index: number, entries: Entry[]): void {
@@ -111,7 +105,7 @@ export class Dispatcher {
     for (const item of items) {
       if (item.kind === 'commands') {
         const { token, commands } = item.batch;
-        outbox.rejected({ token, offset: item.offset, count: commands.length - item.offset, reason, leader });
+        outbox.reject(token, item.offset, commands.length - item.offset, reason, leader);
       } else outbox.requestFailed(item.token, reason, leader);
     }
   }

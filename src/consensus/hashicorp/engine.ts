@@ -102,7 +102,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     }
     const { token, commands } = batch;
     const { outbox, leader } = this.state;
-    outbox.rejected({ token, offset: 0, count: commands.length, reason: RejectReason.NotLeader, leader });
+    outbox.reject(token, 0, commands.length, RejectReason.NotLeader, leader);
   }
 
   /** VerifyLeader: answered when a majority has answered a heartbeat sent after this call. */
@@ -153,7 +153,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
   }
 
   snapshotStored(index: number): void {
-    this.state.configurations.forgetBefore(index);
+    this.state.configurations.compact(index);
   }
 
   drain(): Output<HashicorpMessage> {
@@ -163,7 +163,8 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     state.log.prune(state.delivery.index);
     const persist = state.takePersist();
     const { restore, committed } = state.delivery.take(state);
-    return state.outbox.take(persist, restore, committed);
+    state.outbox.restore = restore;
+    return state.outbox.take(persist, committed);
   }
 
   status(): EngineStatus {
@@ -201,7 +202,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
   }
 
   configurationAt(appliedIndex: number): Configuration {
-    return this.state.configurations.at(appliedIndex).configuration;
+    return this.state.configurations.at(appliedIndex);
   }
 
   private refuse(token: number): void {
@@ -274,7 +275,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     const { takeover, state } = this;
     if (takeover === undefined) return;
     this.takeover = undefined;
-    if (leader === takeover.target) state.outbox.requestOk(takeover.token);
+    if (leader === takeover.target) state.outbox.requests.push({ token: takeover.token, ok: true });
     else state.outbox.requestFailed(takeover.token, RejectReason.NotLeader, leader);
   }
 

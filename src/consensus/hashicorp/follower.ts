@@ -1,4 +1,4 @@
-import { type Configuration, MalformedMessageError, type NodeId } from '../contract.ts';
+import { MalformedMessageError, type NodeId } from '../contract.ts';
 import { isConfigurationType } from '../entry.ts';
 import { MalformedEntryError } from '../entryCodec.ts';
 import { decodeConfiguration } from './configuration.ts';
@@ -27,8 +27,7 @@ export class FollowerLog {
   /** AppendEntries (Raft figure 2, receiver's steps 2 to 5). A message that no correct leader sends is dropped. */
   append(from: NodeId, request: AppendRequest): void {
     const { state } = this;
-    const configurations = checked(request);
-    if (configurations === undefined) return;
+    if (!isWellFormed(request)) return;
     const { prevIndex, prevTerm, entries, seq } = request;
     if (!this.matches(prevIndex, prevTerm)) {
       state.reply(from, { type: 'append-reply', term: state.term, seq, ok: false, index: this.mayMatch(prevIndex) });
@@ -39,9 +38,8 @@ export class FollowerLog {
     if (fresh === undefined) return;
     if (fresh < entries.length) {
       const added = entries.slice(fresh);
-      const skipped = entries.slice(0, fresh).filter((entry) => isConfigurationType(entry.type)).length;
       if (added[0]!.index <= state.log.lastIndex) state.truncateFrom(added[0]!.index);
-      state.append(added, configurations.slice(skipped));
+      state.append(added);
     }
     state.commitTo(Math.min(request.commit, lastNew));
     this.acknowledge(from, seq, lastNew);
@@ -121,21 +119,24 @@ export class FollowerLog {
   }
 }
 
-/** The configurations among the entries, or undefined where the entries are not ones that a correct leader sends. */
-function checked(request: AppendRequest): Configuration[] | undefined {
-  const configurations: Configuration[] = [];
+/** Whether the entries are ones that a correct leader sends. */
+function isWellFormed(request: AppendRequest): boolean {
   let index = request.prevIndex;
   let term = request.prevTerm;
   for (const entry of request.entries) {
-    if (entry.index !== ++index || entry.term < term || entry.term > request.term) return undefined;
+    if (entry.index !== ++index || entry.term < term || entry.term > request.term) return false;
     term = entry.term;
-    if (!isConfigurationType(entry.type)) continue;
-    try {
-      configurations.push(decodeConfiguration(entry.data));
-    } catch (error) {
-      if (error instanceof MalformedMessageError || error instanceof MalformedEntryError) return undefined;
-      throw error;
-    }
+    if (isConfigurationType(entry.type) && !isConfiguration(entry.data)) return false;
   }
-  return configurations;
+  return true;
+}
+
+function isConfiguration(data: Uint8Array): boolean {
+  try {
+    decodeConfiguration(data);
+    return true;
+  } catch (error) {
+    if (error instanceof MalformedMessageError || error instanceof MalformedEntryError) return false;
+    throw error;
+  }
 }

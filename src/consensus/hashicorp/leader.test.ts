@@ -84,6 +84,15 @@ describe('replication (Raft §5.3)', () => {
     expect(server.durable().committed.map(({ index }) => index)).toEqual([2]);
   });
 
+  it('counts no more of the leader’s log than is durable', () => {
+    const server = established();
+    const first = server.propose('a');
+    accept(server, 2, sent(first, 'append', 2)[0]!);
+    accept(server, 2, sent(server.propose('b'), 'append', 2)[0]!);
+    expect(server.durable(first.persist!.mark).committed.map(({ index }) => index)).toEqual([2]);
+    expect(server.durable().committed.map(({ index }) => index)).toEqual([3]);
+  });
+
   it('commits by the followers alone while the leader’s disk is slow', () => {
     const server = established();
     const requests = sent(server.propose('a'), 'append');

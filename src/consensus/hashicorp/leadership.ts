@@ -123,8 +123,7 @@ export class Leadership implements ReplicationSource {
     if (this.transferring === undefined) this.dispatcher.propose(batch);
     else {
       const { token, commands } = batch;
-      const count = commands.length;
-      this.state.outbox.rejected({ token, offset: 0, count, reason: RejectReason.Transferring, leader: this.state.id });
+      this.state.outbox.reject(token, 0, commands.length, RejectReason.Transferring, this.state.id);
     }
   }
 
@@ -156,7 +155,7 @@ export class Leadership implements ReplicationSource {
       this.waitingChanges.push({ change, token });
       return;
     }
-    if (state.configurations.latest.index > state.commitIndex) {
+    if (state.configurations.latestIndex > state.commitIndex) {
       state.outbox.requestFailed(token, RejectReason.ChangeInFlight, state.id);
       return;
     }
@@ -169,7 +168,7 @@ export class Leadership implements ReplicationSource {
     state.outbox.event(adds ? 'proposeaddserver' : 'proposeremoveserver');
     const index = state.log.lastIndex + 1;
     const entry = new Entry(index, state.term, EntryType.Reconf, encodeConfiguration(configuration));
-    state.append([entry], [configuration]);
+    state.append([entry]);
     this.ownChange = { index, event: adds ? 'added' : 'removed' };
     state.requests.add({ token, index, term: state.term, untilApplied: false });
     this.followConfiguration(index);
@@ -266,7 +265,8 @@ export class Leadership implements ReplicationSource {
     const { state } = this;
     if (this.reads.size === 0 || state.commitIndex < this.firstOfTerm) return;
     const round = this.rounds.verifiedRound(state.configuration.voters);
-    for (const { token, index } of this.reads.verified(round, this.firstOfTerm)) state.outbox.readOk(token, index);
+    for (const { token, index } of this.reads.verified(round, this.firstOfTerm))
+      state.outbox.reads.push({ token, ok: true, index });
   }
 
   private matched(replicator: Replicator): void {
@@ -286,7 +286,7 @@ export class Leadership implements ReplicationSource {
       }
       this.ownChange = undefined;
     }
-    if (state.configurations.latest.index <= state.commitIndex && !state.isVoter) {
+    if (state.configurations.latestIndex <= state.commitIndex && !state.isVoter) {
       this.leave();
       return;
     }

@@ -1,5 +1,5 @@
 import type { LogReader, Snapshot } from '../contract.ts';
-import { type Entry, isConfigurationType } from '../entry.ts';
+import type { Entry } from '../entry.ts';
 import { recordSize } from '../entryCodec.ts';
 
 /** Pruned entries are let go in lots of this many, so that a busy log is not copied every turn. */
@@ -130,11 +130,6 @@ export class RaftLog {
   /** The latest stored snapshot. */
   snapshot(): Snapshot | undefined {
     return this.snapshotToHand ?? this.reader.snapshot();
-  }
-
-  /** The membership entries of the stored log. */
-  storedConfigurationEntries(): readonly Entry[] {
-    return this.reader.configurationEntries().filter((entry) => isConfigurationType(entry.type));
   }
 
   /** What has to be persisted since the last call. */

@@ -63,6 +63,8 @@ export class Replicator {
   private transfer: SnapshotTransfer | undefined;
   private failures = 0;
   private retryAtMs = 0;
+  /** When an append was last answered, ms. */
+  private progressMs = 0;
   /** When the peer last said anything, ms; -1: never. */
   private heardMs = -1;
   /** The commit index that the last append carried, and when it went. */
@@ -122,11 +124,11 @@ export class Replicator {
     }
   }
 
-  /** Time passed: an append or chunk that stayed unanswered for too long has failed. */
+  /** Time passed. Where nothing was answered for too long, appends or a chunk have failed; late answers are no failure. */
   tick(): void {
     const deadline = this.source.nowMs - this.source.limits.responseTimeoutMs;
     const oldest = this.inflight[0];
-    if (oldest !== undefined && oldest.sentMs <= deadline) this.failed();
+    if (oldest !== undefined && Math.max(oldest.sentMs, this.progressMs) <= deadline) this.failed();
     else if (this.transfer !== undefined && this.transfer.seq !== 0 && this.transfer.sentMs <= deadline) {
       this.transfer.seq = 0;
       this.backOff();
@@ -193,6 +195,7 @@ export class Replicator {
     if (done > 0) {
       this.knownCommit = this.inflight[done - 1]!.commit;
       this.inflight.splice(0, done);
+      this.progressMs = this.source.nowMs;
       this.failures = 0;
       this.retryAtMs = 0;
       if (this.mode === 'probe') {

@@ -36,7 +36,7 @@ export class Requests {
       if (log.term(request.index) !== request.term) {
         this.outbox.requestFailed(request.token, RejectReason.NotLeader, leader);
       } else if (request.untilApplied) this.committed.push(request);
-      else this.outbox.requestOk(request.token);
+      else this.outbox.requests.push({ token: request.token, ok: true });
     }
     this.applied(appliedIndex);
   }
@@ -44,7 +44,7 @@ export class Requests {
   applied(appliedIndex: number): void {
     if (this.committed.length === 0) return;
     for (const request of this.committed) {
-      if (request.index <= appliedIndex) this.outbox.requestOk(request.token);
+      if (request.index <= appliedIndex) this.outbox.requests.push({ token: request.token, ok: true });
     }
     this.committed = this.committed.filter((request) => request.index > appliedIndex);
   }

@@ -9,8 +9,8 @@ import {
   simpleConfiguration,
 } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
+import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { decodeConfiguration } from './configuration.ts';
-import { ConfigurationHistory } from './configurationHistory.ts';
 import { Delivery } from './delivery.ts';
 import { type Limits, limitsOf } from './limits.ts';
 import { RaftLog } from './log.ts';
@@ -53,7 +53,7 @@ export class ServerState {
     this.vote = init.hardState.vote;
     this.stored = init.hardState;
     this.log = new RaftLog(init.log);
-    this.configurations = initialConfigurations(init, this.log);
+    this.configurations = initialConfigurations(init);
     this.writes = new PendingWrites(this.log.lastIndex, this.term);
     this.requests = new Requests(this.outbox);
     this.delivery = new Delivery(init.appliedIndex);
@@ -66,7 +66,7 @@ export class ServerState {
 
   /** The configuration in force: the latest in the log, committed or not. */
   get configuration(): Configuration {
-    return this.configurations.latest.configuration;
+    return this.configurations.latest;
   }
 
   get isVoter(): boolean {
@@ -107,21 +107,19 @@ export class ServerState {
     return lastIndex >= this.log.lastIndex;
   }
 
-  /** Appends; `configurations` are those of the membership entries among `entries`, in order. */
-  append(entries: readonly Entry[], configurations: readonly Configuration[] = []): void {
+  append(entries: readonly Entry[]): void {
     this.log.append(entries);
-    if (configurations.length === 0) return;
-    let next = 0;
     for (const entry of entries) {
-      if (isConfigurationType(entry.type)) this.configurations.append(entry.index, configurations[next++]!);
+      if (!isConfigurationType(entry.type)) continue;
+      this.configurations.append(entry);
+      this.refreshRole();
     }
-    this.refreshRole();
   }
 
   truncateFrom(index: number): void {
     this.log.truncateFrom(index);
     this.writes.truncateFrom(index);
-    this.configurations.truncateFrom(index);
+    this.configurations.truncate(index);
     this.refreshRole();
   }
 
@@ -131,7 +129,7 @@ export class ServerState {
     const before = this.configuration;
     this.log.restore(snapshot);
     this.writes.truncateFrom(1);
-    this.configurations.restart({ index, configuration });
+    this.configurations.restore(index, configuration);
     this.requests.forgetUpTo(index);
     this.delivery.install(snapshot);
     this.commitIndex = index;
@@ -145,11 +143,11 @@ export class ServerState {
     if (index <= this.commitIndex) return;
     const before = this.commitIndex;
     this.commitIndex = index;
-    let previous = this.configurations.at(before).configuration;
-    for (const { configuration } of this.configurations.between(before, index)) {
+    const previous = this.configurations.at(before);
+    const current = this.configurations.at(index);
+    if (current !== previous) {
       this.outbox.event('applyconfiguration');
-      this.noticeOwnRemoval(previous, configuration);
-      previous = configuration;
+      this.noticeOwnRemoval(previous, current);
     }
     this.requests.commit(index, this.appliedIndex, this.log, this.leader);
   }
@@ -186,15 +184,11 @@ function isMember(configuration: Configuration, id: NodeId): boolean {
 }
 
 /** Storage's own configuration, or the bootstrap one in a server that is new; then what the log says. */
-function initialConfigurations(init: EngineInit, log: RaftLog): ConfigurationHistory {
-  const snapshot = init.log.snapshot();
-  const history = new ConfigurationHistory(
-    snapshot === undefined
-      ? { index: 0, configuration: simpleConfiguration(init.bootstrap) }
-      : { index: snapshot.index, configuration: snapshot.configuration },
-  );
-  for (const entry of log.storedConfigurationEntries()) {
-    if (entry.index > history.latest.index) history.append(entry.index, decodeConfiguration(entry.data));
-  }
-  return history;
+function initialConfigurations(init: EngineInit): ConfigurationHistory {
+  const { log } = init;
+  const snapshot = log.snapshot();
+  const base = snapshot?.configuration ?? simpleConfiguration(init.bootstrap);
+  // An entry of this engine carries the whole configuration: what was before does not matter.
+  const apply = (_before: Configuration, entry: Entry) => decodeConfiguration(entry.data);
+  return new ConfigurationHistory(snapshot?.index ?? 0, base, log.configurationEntries(), apply);
 }

@@ -53,9 +53,9 @@ export class OneServer {
     return this.drain();
   }
 
-  /** Everything handed over so far is on disk. */
-  durable(): Out {
-    this.engine.durable(this.mark);
+  /** Everything handed over up to `mark` is on disk. */
+  durable(mark = this.mark): Out {
+    this.engine.durable(mark);
     return this.drain();
   }
 
