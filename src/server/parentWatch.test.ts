@@ -1,0 +1,56 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { SupervisorPipeError, supervisorFdVariable, watchParent } from './parentWatch.ts';
+
+let folder: string | undefined;
+afterEach(() => {
+  if (folder !== undefined) rmSync(folder, { recursive: true });
+  folder = undefined;
+});
+
+/** A pipe whose reading end watchParent takes over. */
+function pipe(): { readFd: number; closeWriteEnd: () => void } {
+  folder = mkdtempSync(join(tmpdir(), 'rkv-pipe-'));
+  const path = join(folder, 'fifo');
+  execFileSync('mkfifo', [path]);
+  const readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const writeFd = openSync(path, constants.O_WRONLY);
+  return { readFd, closeWriteEnd: () => closeSync(writeFd) };
+}
+
+describe('watchParent', () => {
+  it('calls back once the other end of the pipe is closed', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    try {
+      const { readFd, closeWriteEnd } = pipe();
+      const gone = new Promise<void>((done) => watchParent({ [supervisorFdVariable]: String(readFd) }, done));
+      closeWriteEnd();
+      await gone;
+      // The end that it would force on a process which does not end by itself.
+      expect(vi.getTimerCount()).toBe(1);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('does not call back once it is closed', async () => {
+    const { readFd, closeWriteEnd } = pipe();
+    const onGone = vi.fn();
+    watchParent({ [supervisorFdVariable]: String(readFd) }, onGone).close();
+    closeWriteEnd();
+    await new Promise((done) => setImmediate(done));
+    expect(onGone).not.toHaveBeenCalled();
+  });
+
+  it('does nothing where no supervisor started the process', () => {
+    watchParent({}, () => expect.unreachable()).close();
+    watchParent({ [supervisorFdVariable]: '' }, () => expect.unreachable()).close();
+  });
+
+  it.each(['x', '1', '-4', '3.5', '999999'])('refuses %s', (given) => {
+    expect(() => watchParent({ [supervisorFdVariable]: given }, () => {})).toThrow(SupervisorPipeError);
+  });
+});
