@@ -43,7 +43,7 @@ export class ClientSession {
     this.pending++;
     try {
       const cmd = encodeInsert(this.id, this.nextSeq++, utf8.encode(key), utf8.encode(value));
-      await requestResult(this.channel, cmd, { ...this.defaults, ...options });
+      await requestResult(this.channel, cmd, 'changes', { ...this.defaults, ...options });
     } finally {
       this.pending--;
     }

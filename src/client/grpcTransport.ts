@@ -11,6 +11,7 @@ import { ReconfType, RKVClient } from '../wire/generated/rkv.ts';
 import { SESSION_METHOD } from '../wire/sessionCodec.ts';
 import type { ClientEnvironment } from './environment.ts';
 import { RefusedError, ServerUnreachableError } from './errors.ts';
+import { grpcReason } from './grpcReason.ts';
 import { SessionStream } from './sessionStream.ts';
 import type { Transport } from './transport.ts';
 import { UnaryLink } from './unaryLink.ts';
@@ -111,7 +112,7 @@ const UNREACHABLE: ReadonlySet<number> = new Set([
 
 function unaryError(address: string, error: ServiceError): Error {
   if (UNREACHABLE.has(error.code)) {
-    return new ServerUnreachableError(address, `${address}: ${error.details}`, { cause: error });
+    return new ServerUnreachableError(address, `${address}: ${grpcReason(error)}`, { cause: error });
   }
   return new RefusedError(error.details, { cause: error });
 }

@@ -20,10 +20,14 @@ export interface RequestOptions {
 
 export const REQUEST_TIMEOUT_MS = 10_000;
 
+/** Whether it matters to anybody that a command may have been carried out although no answer came. */
+export type Effect = 'changes' | 'reads';
+
 /** Submits a marshalled Cmd and resolves with its result where that is 'ok'; rejects with a class of errors.ts. */
 export function requestResult(
   channel: LeaderChannel,
   cmd: Uint8Array,
+  effect: Effect,
   { timeoutMs = REQUEST_TIMEOUT_MS, signal }: RequestOptions,
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
@@ -35,14 +39,19 @@ export function requestResult(
     const commandDone = (_tag: number, result: CommandResult) => {
       signal?.removeEventListener('abort', abort);
       if (result.status === 'ok') resolve(result);
-      else reject(resultError(result, timeoutMs, signal));
+      else reject(resultError(result, effect, timeoutMs, signal));
     };
     const command = channel.submit(cmd, { commandDone }, 0, channel.nowMs() + timeoutMs);
     signal?.addEventListener('abort', abort, { once: true });
   });
 }
 
-function resultError({ status, detail, maybeDone }: CommandResult, timeoutMs: number, signal?: AbortSignal): Error {
+function resultError(
+  { status, detail, maybeDone }: CommandResult,
+  effect: Effect,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Error {
   switch (status) {
     case 'unknown-session':
       return new UnknownSessionError(detail);
@@ -53,9 +62,12 @@ function resultError({ status, detail, maybeDone }: CommandResult, timeoutMs: nu
     case 'too-large':
       return new CommandTooLargeError(detail);
     case 'timeout': {
-      const fate = maybeDone ? 'it may have been carried out' : 'it was not carried out';
+      const fate = maybeDone ? '; it may have been carried out' : '; it was not carried out';
       const why = detail === '' ? '' : ` (${detail})`;
-      return new RequestTimeoutError(`no answer within ${timeoutMs} ms${why}; ${fate}`, maybeDone);
+      return new RequestTimeoutError(
+        `no answer within ${timeoutMs} ms${why}${effect === 'changes' ? fate : ''}`,
+        maybeDone,
+      );
     }
     case 'cancelled':
       return new RequestAbortedError(detail, maybeDone, { cause: signal?.reason });

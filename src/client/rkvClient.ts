@@ -17,7 +17,7 @@ import {
 import { grpcTransport, MESSAGE_BYTES_MAX } from './grpcTransport.ts';
 import { type ChannelCounters, LeaderChannel } from './leaderChannel.ts';
 import type { CommandListener, PendingCommand } from './pendingCommand.ts';
-import { REQUEST_TIMEOUT_MS, type RequestOptions, requestResult } from './request.ts';
+import { type Effect, REQUEST_TIMEOUT_MS, type RequestOptions, requestResult } from './request.ts';
 import type { Reconfiguration, Transport } from './transport.ts';
 
 export interface RkvClientOptions {
@@ -102,13 +102,13 @@ export class RkvClient {
 
   /** Registers a session. */
   async openSession(options: RequestOptions = {}): Promise<ClientSession> {
-    const { clientId } = await this.request(REGISTER_BYTES, options);
+    const { clientId } = await this.request(REGISTER_BYTES, 'reads', options);
     return new ClientSession(clientId, this.channel, this.defaults);
   }
 
   /** A linearizable read; undefined where the key is not there. */
   async lookup(key: string, options: RequestOptions = {}): Promise<string | undefined> {
-    const { value } = await this.request(encodeCommand({ type: CommandType.Lookup, key }), options);
+    const { value } = await this.request(encodeCommand({ type: CommandType.Lookup, key }), 'reads', options);
     return value;
   }
 
@@ -170,11 +170,11 @@ export class RkvClient {
     this.transport.close();
   }
 
-  private request(cmd: Uint8Array, options: RequestOptions) {
+  private request(cmd: Uint8Array, effect: Effect, options: RequestOptions) {
     if (this.channel.pending >= CLIENT_PENDING_MAX) {
       throw new TooManyPendingError(`${this.channel.pending} requests have no answer, as many as may`);
     }
-    return requestResult(this.channel, cmd, { ...this.defaults, ...options });
+    return requestResult(this.channel, cmd, effect, { ...this.defaults, ...options });
   }
 
   /** Makes an unary call to the leader, with pauses between attempts; `call` says what went wrong where it may be tried again. */
@@ -200,7 +200,7 @@ export class RkvClient {
           failure = outcome;
         } catch (error) {
           if (!(error instanceof RkvError)) throw error;
-          if (error instanceof RefusedError && !/not leader/.test(error.message)) throw error;
+          if (error instanceof RefusedError && !/not leader|try again/.test(error.message)) throw error;
           failure = error.message;
         }
         maybeDone = true;

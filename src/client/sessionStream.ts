@@ -3,6 +3,7 @@ import { status as GrpcStatus } from '@grpc/grpc-js';
 import type { ResultStatus } from '../wire/generated/rkv.ts';
 import { CommandBatchWriter, MalformedBatchError, type ResultVisitor, readResultBatch } from '../wire/sessionCodec.ts';
 import type { ClientEnvironment } from './environment.ts';
+import { grpcReason } from './grpcReason.ts';
 import type { PendingCommand } from './pendingCommand.ts';
 import type { LeaderHint, LinkListener, ServerLink } from './transport.ts';
 
@@ -48,7 +49,9 @@ export class SessionStream implements ServerLink, ResultVisitor {
     this.heardMs = environment.nowMs();
     call.on('data', (message: Buffer) => this.received(message));
     call.on('drain', () => this.drained());
-    call.on('error', (error: ServiceError) => this.failed(error.message, error.code === GrpcStatus.RESOURCE_EXHAUSTED));
+    call.on('error', (error: ServiceError) =>
+      this.failed(grpcReason(error), error.code === GrpcStatus.RESOURCE_EXHAUSTED),
+    );
     call.on('end', () => this.failed('the server ended the stream', false));
   }
 

@@ -2,6 +2,7 @@ import { status as GrpcStatus, type ServiceError } from '@grpc/grpc-js';
 import { CommandType, decodeCommand } from '../wire/command.ts';
 import { ResultStatus, type RKVClient } from '../wire/generated/rkv.ts';
 import type { ClientEnvironment } from './environment.ts';
+import { grpcReason } from './grpcReason.ts';
 import type { PendingCommand } from './pendingCommand.ts';
 import type { LeaderHint, LinkListener, ServerLink } from './transport.ts';
 
@@ -107,26 +108,39 @@ export class UnaryLink implements ServerLink {
       this.answer(command, ResultStatus.RESULT_NOT_LEADER, 0, undefined, error.details, hint);
       return;
     }
-    const status = REFUSALS.get(error.code);
+    const status = refusal(error);
     if (status !== undefined) {
       this.answer(command, status, 0, undefined, error.details);
       return;
     }
     if (!this.open) return;
-    const tooLarge = error.code === GrpcStatus.RESOURCE_EXHAUSTED && /larger|size/i.test(error.details);
     this.close();
-    this.listener.linkClosed(this, { message: error.message, tooLarge });
+    this.listener.linkClosed(this, { message: grpcReason(error), tooLarge: isTooLarge(error) });
   }
 }
 
-/** The codes under which a server's unary calls refuse a command; any other code loses the call. */
-const REFUSALS: ReadonlyMap<number, ResultStatus> = new Map([
-  [GrpcStatus.INVALID_ARGUMENT, ResultStatus.RESULT_INVALID],
-  [GrpcStatus.NOT_FOUND, ResultStatus.RESULT_UNKNOWN_SESSION],
-  [GrpcStatus.ALREADY_EXISTS, ResultStatus.RESULT_SEQUENCE_TOO_OLD],
-  [GrpcStatus.OUT_OF_RANGE, ResultStatus.RESULT_SEQUENCE_TOO_FAR],
-  [GrpcStatus.ABORTED, ResultStatus.RESULT_UNKNOWN],
-]);
+/** What a server's unary calls mean by their codes; any other code loses the call, its outcome unknown. */
+function refusal(error: ServiceError): ResultStatus | undefined {
+  switch (error.code) {
+    case GrpcStatus.INVALID_ARGUMENT:
+      return ResultStatus.RESULT_INVALID;
+    case GrpcStatus.NOT_FOUND:
+      return ResultStatus.RESULT_UNKNOWN_SESSION;
+    case GrpcStatus.OUT_OF_RANGE:
+      return /too old/.test(error.details)
+        ? ResultStatus.RESULT_SEQUENCE_TOO_OLD
+        : ResultStatus.RESULT_SEQUENCE_TOO_FAR;
+    case GrpcStatus.RESOURCE_EXHAUSTED:
+      return isTooLarge(error) ? undefined : ResultStatus.RESULT_OVERLOADED;
+    default:
+      return undefined;
+  }
+}
+
+/** gRPC and an overloaded server share the code; gRPC says by how much the message is larger than it may be. */
+function isTooLarge({ code, details }: ServiceError): boolean {
+  return code === GrpcStatus.RESOURCE_EXHAUSTED && /larger than/.test(details);
+}
 
 /** Reads `not leader, <id> is`, the Go system's refusal. The id is 0 where the server knows of no leader. */
 export function notLeaderHint(details: string): LeaderHint | undefined {

@@ -1,6 +1,7 @@
 import { type ClientSession, SESSION_PENDING_MAX } from '../clientSession.ts';
 import { type ClientEnvironment, systemEnvironment } from '../environment.ts';
 import type { CommandListener, CommandResult, CommandStatus } from '../pendingCommand.ts';
+import type { RequestOptions } from '../request.ts';
 import type { RkvClient } from '../rkvClient.ts';
 import type { Workload } from './workload.ts';
 
@@ -83,11 +84,15 @@ const PACE_INTERVAL_MS = 1;
 const SESSIONS_AT_ONCE_MAX = 256;
 
 /** Registers the sessions of `count` clients. Rejects as RkvClient.openSession does. */
-export async function openSessions(client: RkvClient, count: number): Promise<ClientSession[]> {
+export async function openSessions(
+  client: RkvClient,
+  count: number,
+  options: RequestOptions = {},
+): Promise<ClientSession[]> {
   const sessions: ClientSession[] = [];
   while (sessions.length < count) {
     const size = Math.min(SESSIONS_AT_ONCE_MAX, count - sessions.length);
-    sessions.push(...(await Promise.all(Array.from({ length: size }, () => client.openSession()))));
+    sessions.push(...(await Promise.all(Array.from({ length: size }, () => client.openSession(options)))));
   }
   return sessions;
 }

@@ -1,0 +1,146 @@
+import { defineFlags, flagDefaults, type ParsedFlags, parseFlags, UsageError } from '../../goflags/goFlags.ts';
+import { parseAddresses } from '../addresses.ts';
+import { AddressError } from '../errors.ts';
+
+/** The original's flags, and four of ours: rpc, timeout, seed and csv. */
+export const RKVCTL_FLAGS = defineFlags({
+  cluster: {
+    kind: 'string',
+    default: ':9201,:9202,:9203',
+    usage: 'comma separated `addresses` of the servers; an omitted host means 127.0.0.1',
+  },
+  rpc: {
+    kind: 'choice',
+    default: 'stream',
+    choices: ['stream', 'unary'],
+    usage: 'how commands `travel`: stream (in batches) or unary (a call each, as the Go clients do it)',
+  },
+  timeout: { kind: 'duration', default: 10_000, min: 1, usage: '`time` that one request may take, retries included' },
+  clients: { kind: 'int', default: 1, min: 1, max: 100_000, usage: 'load: `number` of clients' },
+  throughput: {
+    kind: 'float',
+    default: 1,
+    min: 0,
+    max: 1e6,
+    usage: 'load: `requests` per second per client; 0 sends the next when the last is answered',
+  },
+  forever: { kind: 'bool', default: true, usage: 'load: go on until interrupted' },
+  time: { kind: 'duration', default: 0, min: 0, usage: 'load: go on for this `time`; overrides -forever' },
+  count: { kind: 'int', default: 0, min: 0, usage: 'load: `requests` per client; overrides -forever and -time' },
+  reads: { kind: 'float', default: 0, min: 0, max: 1, usage: 'load: `fraction` of requests that read' },
+  payload: { kind: 'int', default: 16, min: 16, max: 64 << 20, usage: 'load: `bytes` of a value' },
+  keyspace: { kind: 'int', default: 10_000, min: 1, usage: 'load: `number` of keys' },
+  zipfs: { kind: 'float', default: 1.1, usage: 'load: `s` of the Zipf distribution of keys, above 1' },
+  zipfv: { kind: 'float', default: 4, min: 1, max: 1e9, usage: 'load: `v` of the Zipf distribution of keys' },
+  seed: { kind: 'int', default: 0, min: 0, usage: 'load: `seed` of keys and values; 0 draws one' },
+  csv: { kind: 'bool', default: true, usage: 'load: write latency-<ns>.csv on exit' },
+  add: { kind: 'int', default: 0, min: 1, usage: 'add the server of this `id` to the cluster' },
+  remove: { kind: 'int', default: 0, min: 1, usage: 'remove the server of this `id` from the cluster' },
+  ensure: { kind: 'bool', default: false, usage: 'with -add or -remove: use ReconfOnBecome and keep trying' },
+});
+
+export type RkvctlFlags = ParsedFlags<typeof RKVCTL_FLAGS>['values'];
+
+export type Action =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'get'; readonly key: string }
+  | { readonly kind: 'put'; readonly key: string; readonly value: string }
+  | { readonly kind: 'status' }
+  | { readonly kind: 'leader' }
+  /** 0: the most up-to-date voter. */
+  | { readonly kind: 'transfer'; readonly to: number }
+  | { readonly kind: 'reconfigure'; readonly change: 'add' | 'remove'; readonly serverId: number }
+  | { readonly kind: 'load' };
+
+export interface CommandLine {
+  readonly action: Action;
+  readonly flags: RkvctlFlags;
+  readonly addresses: readonly string[];
+}
+
+/** Throws UsageError. Flags may stand before and after a command's words. */
+export function parseCommandLine(argv: readonly string[]): CommandLine {
+  const parsed = parseFlags(RKVCTL_FLAGS, argv, { interspersed: true });
+  const flags = parsed.values;
+  if (parsed.help) return { action: { kind: 'help' }, flags, addresses: [] };
+  const action = actionOf(parsed);
+  return { action, flags, addresses: addressesOf(flags.cluster) };
+}
+
+function addressesOf(text: string): string[] {
+  try {
+    return parseAddresses(text);
+  } catch (error) {
+    if (!(error instanceof AddressError)) throw error;
+    throw new UsageError(`invalid value "${text}" for flag -cluster: ${error.message}`, { cause: error });
+  }
+}
+
+function actionOf({ rest, given, values }: ParsedFlags<typeof RKVCTL_FLAGS>): Action {
+  const reconfigures = given.has('add') || given.has('remove');
+  if (values.ensure && !reconfigures) throw new UsageError('-ensure goes with -add or -remove');
+  const [word, ...words] = rest;
+  if (word !== undefined) {
+    if (reconfigures) throw new UsageError(`-add and -remove stand alone, not with "${word}"`);
+    return wordAction(word, words);
+  }
+  if (given.has('add') && given.has('remove')) throw new UsageError('-add and -remove are two changes: make one first');
+  if (given.has('add')) return { kind: 'reconfigure', change: 'add', serverId: values.add };
+  if (given.has('remove')) return { kind: 'reconfigure', change: 'remove', serverId: values.remove };
+  if (!values.forever && values.time === 0 && values.count === 0) {
+    throw new UsageError('-forever=false needs -time or -count');
+  }
+  if (!(values.zipfs > 1)) throw new UsageError(`invalid value "${values.zipfs}" for flag -zipfs: must be above 1`);
+  return { kind: 'load' };
+}
+
+function wordAction(word: string, words: readonly string[]): Action {
+  const takes = (form: string, min: number, max = min) => {
+    if (words.length < min || words.length > max) throw new UsageError(`expected: rkvctl ${form}`);
+  };
+  switch (word) {
+    case 'help':
+      return { kind: 'help' };
+    case 'get':
+      takes('get KEY', 1);
+      return { kind: 'get', key: words[0]! };
+    case 'put':
+      takes('put KEY VALUE', 2);
+      return { kind: 'put', key: words[0]!, value: words[1]! };
+    case 'status':
+      takes('status', 0);
+      return { kind: 'status' };
+    case 'leader':
+      takes('leader', 0);
+      return { kind: 'leader' };
+    case 'transfer': {
+      takes('transfer [ID]', 0, 1);
+      const to = words[0] === undefined ? 0 : Number(words[0]);
+      if (words[0] !== undefined && !/^[1-9][0-9]{0,8}$/.test(words[0])) {
+        throw new UsageError(`bad server id "${words[0]}": expected a number from 1`);
+      }
+      return { kind: 'transfer', to };
+    }
+    default:
+      throw new UsageError(`unknown command "${word}"`);
+  }
+}
+
+export function usage(): string {
+  return `Usage: rkvctl [flags] [command]
+
+Commands:
+  get KEY          print the value of KEY; where there is none, print (none) and exit 2
+  put KEY VALUE    set KEY to VALUE; returns once that is durable on a quorum
+  status           print what every server says about itself
+  leader           print the id of the leader, or "no leader" and exit 1
+  transfer [ID]    hand leadership to server ID, or to the most up-to-date one
+  help             print this
+Without a command: change the membership with -add or -remove, or else put load on the cluster.
+A word that starts with a dash goes behind "--", as in: rkvctl put -- KEY -1
+
+Flags, in any of the forms -flag=value, -flag value and --flag value (switches: -flag or -flag=false):
+${flagDefaults(RKVCTL_FLAGS)}
+Exit codes: 0 done, 1 not done or a bad command line, 2 no such key.
+`;
+}

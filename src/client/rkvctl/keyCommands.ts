@@ -1,0 +1,64 @@
+import type { RkvClient } from '../rkvClient.ts';
+import { NO_VALUE } from '../unaryLink.ts';
+import { noServerAnswers } from './statusCommands.ts';
+import type { Terminal } from './terminal.ts';
+
+export const EXIT_NO_SUCH_KEY = 2;
+
+export async function getKey(client: RkvClient, key: string, terminal: Terminal, signal: AbortSignal): Promise<number> {
+  const value = await client.lookup(key, { signal });
+  terminal.out(`${value ?? NO_VALUE}\n`);
+  return value === undefined ? EXIT_NO_SUCH_KEY : 0;
+}
+
+export async function putKey(
+  client: RkvClient,
+  key: string,
+  value: string,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
+  const session = await client.openSession({ signal });
+  await session.insert(key, value, { signal });
+  terminal.out('ok\n');
+  return 0;
+}
+
+export async function reconfigure(
+  client: RkvClient,
+  { change, serverId }: { readonly change: 'add' | 'remove'; readonly serverId: number },
+  ensure: boolean,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
+  const request = { change, serverId, waitForLeadership: ensure };
+  await client.reconfigure(request, ensure ? { signal, timeoutMs: Number.POSITIVE_INFINITY } : { signal });
+  terminal.out(`server ${serverId} ${change === 'add' ? 'added' : 'removed'}\n`);
+  return 0;
+}
+
+export async function transfer(
+  client: RkvClient,
+  to: number,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
+  await client.transferLeadership(to, { signal });
+  const leader = await client.leader();
+  if (leader !== undefined) terminal.out(`${leader.status.id}\n`);
+  else terminal.out(to === 0 ? 'leadership is handed over\n' : `${to}\n`);
+  return 0;
+}
+
+/** The id of the leader; `no leader` and 1 where no server says that it leads. */
+export async function printLeader(client: RkvClient, terminal: Terminal): Promise<number> {
+  const reports = await client.statuses();
+  let leader: { id: number; term: number } | undefined;
+  for (const report of reports) {
+    if (!('status' in report) || report.status.role !== 'leader') continue;
+    if (leader === undefined || report.status.term > leader.term) leader = report.status;
+  }
+  terminal.out(leader === undefined ? 'no leader\n' : `${leader.id}\n`);
+  if (reports.every((report) => 'error' in report)) terminal.err(noServerAnswers(reports));
+  return leader === undefined ? 1 : 0;
+}

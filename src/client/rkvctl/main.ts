@@ -1,0 +1,19 @@
+import { run } from './run.ts';
+import { processTerminal } from './terminal.ts';
+
+const controller = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(name, () => {
+    // The second one means now.
+    if (controller.signal.aborted) process.exit(1);
+    controller.abort(new Error(name));
+  });
+}
+// Without this a reader that went away, such as head, ends in a stack trace.
+process.stdout.on('error', () => process.exit(1));
+
+process.exitCode = await run(process.argv.slice(2), {
+  terminal: processTerminal,
+  signal: controller.signal,
+  folder: process.cwd(),
+});

@@ -1,0 +1,74 @@
+import { UsageError } from '../../goflags/goFlags.ts';
+import { RkvError } from '../errors.ts';
+import { RkvClient } from '../rkvClient.ts';
+import { type CommandLine, parseCommandLine, usage } from './commandLine.ts';
+import { getKey, printLeader, putKey, reconfigure, transfer } from './keyCommands.ts';
+import { loadCommand } from './loadCommand.ts';
+import { noServerAnswers, printStatus } from './statusCommands.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface RunEnvironment {
+  readonly terminal: Terminal;
+  /** Ends what is under way. */
+  readonly signal: AbortSignal;
+  /** Where files are written. */
+  readonly folder: string;
+}
+
+/** Carries a command line out and answers the exit code. */
+export async function run(argv: readonly string[], environment: RunEnvironment): Promise<number> {
+  const { terminal } = environment;
+  let commandLine: CommandLine;
+  try {
+    commandLine = parseCommandLine(argv);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    terminal.err(`${error.message}\n${usage()}`);
+    return 1;
+  }
+  if (commandLine.action.kind === 'help') {
+    terminal.out(usage());
+    return 0;
+  }
+  const { addresses, flags } = commandLine;
+  const client = new RkvClient({ addresses, rpc: flags.rpc, timeoutMs: flags.timeout });
+  try {
+    return await perform(commandLine, client, environment);
+  } catch (error) {
+    if (!(error instanceof RkvError)) throw error;
+    terminal.err(`${error.message}\n`);
+    const reports = await client.statuses({ timeoutMs: LAST_LOOK_TIMEOUT_MS });
+    if (reports.every((report) => 'error' in report)) terminal.err(noServerAnswers(reports));
+    return 1;
+  } finally {
+    client.close();
+  }
+}
+
+/** After a failure, for one look whether anybody is there at all. */
+const LAST_LOOK_TIMEOUT_MS = 500;
+
+function perform(
+  { action, flags }: CommandLine,
+  client: RkvClient,
+  { terminal, signal, folder }: RunEnvironment,
+): Promise<number> {
+  switch (action.kind) {
+    case 'get':
+      return getKey(client, action.key, terminal, signal);
+    case 'put':
+      return putKey(client, action.key, action.value, terminal, signal);
+    case 'status':
+      return printStatus(client, terminal);
+    case 'leader':
+      return printLeader(client, terminal);
+    case 'transfer':
+      return transfer(client, action.to, terminal, signal);
+    case 'reconfigure':
+      return reconfigure(client, action, flags.ensure, terminal, signal);
+    case 'load':
+      return loadCommand({ client, flags, terminal, signal, folder });
+    case 'help':
+      return Promise.resolve(0);
+  }
+}

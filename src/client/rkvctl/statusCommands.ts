@@ -1,0 +1,51 @@
+import Table from 'cli-table3';
+import type { RkvClient, ServerReport } from '../rkvClient.ts';
+import type { Terminal } from './terminal.ts';
+
+const HEAD = ['id', 'address', 'role', 'term', 'leader', 'commit', 'applied', 'last', 'keys', 'sessions', 'backend'];
+
+/** What every server says about itself, as a table; 1 where none answers. */
+export async function printStatus(client: RkvClient, terminal: Terminal): Promise<number> {
+  const reports = await client.statuses();
+  if (reports.every((report) => 'error' in report)) {
+    terminal.err(noServerAnswers(reports));
+    return 1;
+  }
+  const table = new Table({ head: HEAD, style: { head: [], border: [] } });
+  for (const report of reports) table.push(row(report));
+  terminal.out(`${table.toString()}\n`);
+  const leader = reports.flatMap((r) => ('status' in r && r.status.role === 'leader' ? [r.status] : [])).at(-1);
+  if (leader !== undefined) {
+    const learners = leader.learners.length === 0 ? '' : `, learners ${leader.learners.join(', ')}`;
+    terminal.out(`members as server ${leader.id} sees them: ${leader.voters.join(', ')}${learners}\n`);
+  }
+  return 0;
+}
+
+function row(report: ServerReport): (string | number)[] {
+  if ('error' in report) return ['?', report.address, shortReason(report.error), ...HEAD.slice(3).map(() => '')];
+  const { id, role, term, leader, commitIndex, appliedIndex, lastIndex, keys, sessions, backend } = report.status;
+  const knownLeader = leader === 0 ? '-' : leader;
+  return [id, report.address, role, term, knownLeader, commitIndex, appliedIndex, lastIndex, keys, sessions, backend];
+}
+
+/** Names every server and why it did not answer. */
+export function noServerAnswers(reports: readonly ServerReport[]): string {
+  const reasons = reports.map((r) => `  ${r.address}: ${'error' in r ? shortReason(r.error) : 'answered'}\n`);
+  return `no server answers:\n${reasons.join('')}`;
+}
+
+function shortReason({ message }: Error): string {
+  const known = /ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|Deadline exceeded/i.exec(message)?.[0];
+  if (known === undefined) return message;
+  return REASONS.get(known.toUpperCase()) ?? known;
+}
+
+const REASONS = new Map([
+  ['ECONNREFUSED', 'connection refused'],
+  ['ETIMEDOUT', 'no route in time'],
+  ['EHOSTUNREACH', 'host unreachable'],
+  ['ENETUNREACH', 'network unreachable'],
+  ['ENOTFOUND', 'unknown host'],
+  ['DEADLINE EXCEEDED', 'no answer in time'],
+]);
