@@ -33,7 +33,8 @@ export class Dispatcher {
   }
 
   mark(kind: 'barrier' | 'restore', token: number, data: Uint8Array): void {
-    this.queue.push({ kind, token, data, queuedAtMs: this.state.nowMs });
+    if (this.queue.size < QUEUED_COMMANDS_MAX) this.queue.push({ kind, token, data, queuedAtMs: this.state.nowMs });
+    else this.state.outbox.requestFailed(token, RejectReason.Overloaded, this.state.id);
   }
 
   /**

@@ -10,26 +10,11 @@ import {
   RejectReason,
   Role,
 } from '../contract.ts';
+import { Elections } from './elections.ts';
 import { FollowerLog } from './follower.ts';
 import { Leadership } from './leadership.ts';
-import type {
-  AppendRequest,
-  HashicorpMessage,
-  Heartbeat,
-  SnapshotChunk,
-  TimeoutNow,
-  VoteReply,
-  VoteRequest,
-} from './messages.ts';
-import { majority } from './quorum.ts';
+import type { AppendRequest, HashicorpMessage, Heartbeat, SnapshotChunk, TimeoutNow } from './messages.ts';
 import { ServerState } from './state.ts';
-
-/** An election or pre-election that this server stands in. */
-interface Candidacy {
-  readonly preVote: boolean;
-  readonly granted: Set<NodeId>;
-  readonly refused: Set<NodeId>;
-}
 
 /** A transfer whose target was told to take over; it ends when the next leader is known. */
 interface Takeover {
@@ -45,13 +30,17 @@ interface Takeover {
 export class HashicorpEngine implements Engine<HashicorpMessage> {
   private readonly state: ServerState;
   private readonly follower: FollowerLog;
+  private readonly elections: Elections;
   private leadership: Leadership | undefined;
-  private candidacy: Candidacy | undefined;
   private takeover: Takeover | undefined;
 
   constructor(init: EngineInit) {
     this.state = new ServerState(init);
     this.follower = new FollowerLog(this.state);
+    this.elections = new Elections(this.state, {
+      won: () => this.becomeLeader(),
+      follow: (term, leader) => this.becomeFollower(term, leader),
+    });
   }
 
   tick(nowMs: number): void {
@@ -62,7 +51,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
       state.outbox.requestFailed(takeover.token, RejectReason.Timeout, state.leader);
     }
     if (this.leadership !== undefined) this.leadership.tick();
-    else if (state.nowMs >= state.electionDueMs) this.electionTimedOut();
+    else if (state.nowMs >= state.electionDueMs) this.elections.timedOut();
   }
 
   receive(from: NodeId, message: HashicorpMessage): void {
@@ -74,14 +63,14 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
         this.fromLeader(from, message);
         break;
       case 'vote':
-        this.voteRequested(from, message);
+        this.elections.voteRequested(from, message);
         break;
       case 'timeout-now':
         this.timeoutNow(from, message);
         break;
       case 'vote-reply':
-        if (message.preVote && message.granted) this.preVoteGranted(from, message);
-        else if (this.isCurrent(message.term)) this.voteReplied(from, message);
+        if (message.preVote && message.granted) this.elections.preVoteGranted(from, message);
+        else if (this.isCurrent(message.term)) this.elections.voteReplied(from, message);
         break;
       case 'append-reply':
         if (this.isCurrent(message.term)) this.leadership?.appendReplied(from, message);
@@ -140,11 +129,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     const { state } = this;
     state.writes.durable(mark);
     if (this.leadership !== undefined) this.leadership.ownWriteDurable();
-    else if (state.role === Role.Candidate && state.writes.durableTerm === state.term) {
-      // A candidate counts its own vote when it is on disk, like everybody else's.
-      this.candidacy?.granted.add(state.id);
-      this.countVotes();
-    }
+    else this.elections.writeDurable();
   }
 
   applied(index: number): void {
@@ -260,9 +245,9 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     if (term > state.term) state.enterTerm(term, 0);
     state.leader = leader;
     const { leadership } = this;
-    const stood = leadership !== undefined || this.candidacy !== undefined;
+    const stood = leadership !== undefined || this.elections.standing;
     this.leadership = undefined;
-    this.candidacy = undefined;
+    this.elections.withdraw();
     state.role = Role.Follower;
     state.refreshRole();
     if (stood) state.resetElectionTimer();
@@ -279,102 +264,8 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     else state.outbox.requestFailed(takeover.token, RejectReason.NotLeader, leader);
   }
 
-  private electionTimedOut(): void {
-    const { state } = this;
-    state.resetElectionTimer();
-    if (state.leader !== 0) state.outbox.event('failure');
-    state.leader = 0;
-    if (!state.isVoter || state.diskStalled) {
-      this.candidacy = undefined;
-      state.role = Role.Follower;
-      state.refreshRole();
-      return;
-    }
-    state.outbox.event('preelection');
-    state.role = Role.PreCandidate;
-    this.candidacy = { preVote: true, granted: new Set([state.id]), refused: new Set() };
-    this.requestVotes(state.term + 1, false);
-    this.countVotes();
-  }
-
-  /** Raft §5.2. The requests leave when the new term and this server's own vote are on disk. */
-  private campaign(transfer: boolean): void {
-    const { state } = this;
-    state.outbox.event('election');
-    state.role = Role.Candidate;
-    state.leader = 0;
-    state.enterTerm(state.term + 1, state.id);
-    state.resetElectionTimer();
-    this.candidacy = { preVote: false, granted: new Set(), refused: new Set() };
-    this.requestVotes(state.term, transfer);
-  }
-
-  private requestVotes(term: number, transfer: boolean): void {
-    const { state, candidacy } = this;
-    const preVote = candidacy!.preVote;
-    const { lastIndex, lastTerm } = state.log;
-    for (const id of state.configuration.voters) {
-      if (id === state.id) continue;
-      const request: VoteRequest = { type: 'vote', term, preVote, transfer, lastIndex, lastTerm };
-      if (preVote) state.outbox.send(id, request);
-      else state.outbox.sendAfterPersist(id, request);
-    }
-  }
-
-  private voteRequested(from: NodeId, request: VoteRequest): void {
-    const { state } = this;
-    const { term, preVote, transfer } = request;
-    // A server that hears from a leader neither votes nor takes the newer term (thesis §4.2.3), unless that leader wants it.
-    const hasLeader =
-      this.leadership !== undefined ||
-      (state.leader !== 0 && state.nowMs - state.leaderHeardMs < state.limits.electionTimeoutMs);
-    const hears = !(hasLeader && !transfer);
-    const upToDate = state.isUpToDate(request.lastTerm, request.lastIndex);
-    if (preVote) {
-      const granted = hears && upToDate && term > state.term;
-      state.reply(from, { type: 'vote-reply', term: granted ? term : state.term, preVote, granted });
-      return;
-    }
-    if (term > state.term && hears) this.becomeFollower(term, 0);
-    const free = state.vote === 0 || state.vote === from;
-    if (term === state.term && free && state.leader === 0 && upToDate) {
-      state.vote = from;
-      state.resetElectionTimer();
-      state.outbox.sendAfterPersist(from, { type: 'vote-reply', term, preVote, granted: true });
-    } else state.reply(from, { type: 'vote-reply', term: state.term, preVote, granted: false });
-  }
-
-  private preVoteGranted(from: NodeId, reply: VoteReply): void {
-    if (this.candidacy?.preVote !== true || reply.term !== this.state.term + 1) return;
-    this.candidacy.granted.add(from);
-    this.countVotes();
-  }
-
-  private voteReplied(from: NodeId, reply: VoteReply): void {
-    const { candidacy } = this;
-    if (candidacy === undefined || candidacy.preVote !== reply.preVote) return;
-    (reply.granted ? candidacy.granted : candidacy.refused).add(from);
-    this.countVotes();
-  }
-
-  private countVotes(): void {
-    const { state, candidacy } = this;
-    if (candidacy === undefined) return;
-    const { voters } = state.configuration;
-    const needed = majority(voters.length);
-    if (voters.filter((id) => candidacy.granted.has(id)).length >= needed) {
-      if (candidacy.preVote) this.campaign(false);
-      else this.becomeLeader();
-    } else if (voters.filter((id) => candidacy.refused.has(id)).length >= needed) {
-      this.candidacy = undefined;
-      state.role = Role.Follower;
-      state.refreshRole();
-    }
-  }
-
   private becomeLeader(): void {
     const { state } = this;
-    this.candidacy = undefined;
     state.role = Role.Leader;
     state.leader = state.id;
     state.outbox.event('becomeleader');
@@ -385,6 +276,6 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
   private timeoutNow(from: NodeId, message: TimeoutNow): void {
     const { state } = this;
     if (message.term !== state.term || state.leader !== from || !state.isVoter || state.diskStalled) return;
-    this.campaign(true);
+    this.elections.campaign(true);
   }
 }

@@ -55,7 +55,7 @@ export class Leadership implements ReplicationSource {
   private readonly farewells = new Map<NodeId, Farewell>();
   /** The first entry of the term. While it is not committed, neither reads nor changes are served (thesis §6.4, §4.1). */
   private readonly firstOfTerm: number;
-  private waitingChanges: WaitingChange[] = [];
+  private waitingChange: WaitingChange | undefined;
   private ownChange: { readonly index: number; readonly event: EngineEvent } | undefined;
   private transferring: Transfer | undefined;
   private heartbeatDueMs: number;
@@ -152,7 +152,8 @@ export class Leadership implements ReplicationSource {
       return;
     }
     if (state.commitIndex < this.firstOfTerm) {
-      this.waitingChanges.push({ change, token });
+      if (this.waitingChange === undefined) this.waitingChange = { change, token };
+      else state.outbox.requestFailed(token, RejectReason.ChangeInFlight, state.id);
       return;
     }
     if (state.configurations.latestIndex > state.commitIndex) {
@@ -227,13 +228,16 @@ export class Leadership implements ReplicationSource {
     const { outbox, leader } = this.state;
     this.dispatcher.abandon();
     for (const token of this.reads.abandon()) outbox.readFailed(token, RejectReason.NotLeader, leader);
-    for (const { token } of this.waitingChanges) outbox.requestFailed(token, RejectReason.NotLeader, leader);
-    this.waitingChanges = [];
+    if (this.waitingChange !== undefined) {
+      outbox.requestFailed(this.waitingChange.token, RejectReason.NotLeader, leader);
+      this.waitingChange = undefined;
+    }
     return this.transferring;
   }
 
   peers(): PeerStatus[] {
-    return this.replicators.map((one) => ({
+    const present = this.replicators.filter(({ peer }) => !this.farewells.has(peer));
+    return present.map((one) => ({
       id: one.peer,
       matchIndex: one.matchIndex,
       nextIndex: one.nextIndex,
@@ -292,9 +296,9 @@ export class Leadership implements ReplicationSource {
     }
     if (!isFirst) return;
     this.releaseReads();
-    const changes = this.waitingChanges;
-    this.waitingChanges = [];
-    for (const { change, token } of changes) this.reconfigure(change, token);
+    const waiting = this.waitingChange;
+    this.waitingChange = undefined;
+    if (waiting !== undefined) this.reconfigure(waiting.change, waiting.token);
   }
 
   /** This server led its own removal or demotion to the end (thesis §4.2.2): the others hear of the commit, one takes over. */

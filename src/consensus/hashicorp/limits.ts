@@ -6,8 +6,8 @@ import type { EngineSettings } from '../contract.ts';
 export const PIPELINE_MESSAGES_MAX = 1024;
 /** Bytes of entries that may be unanswered in one follower's pipeline. */
 export const PIPELINE_BYTES_MAX = 16 * 1024 * 1024;
-/** Messages that one turn sends to one follower, so that a follower far behind does not hold up the turn. */
-export const MESSAGES_PER_TURN_MAX = 32;
+/** Messages to one follower between two signs of life of it or of the clock, so that one far behind does not hold up a turn. */
+export const BURST_MESSAGES_MAX = 32;
 /** The first wait after an append failed, ms; it doubles with every further failure up to an election timeout. */
 export const FAILURE_WAIT_MS = 10;
 /** Bytes of a snapshot in one message: small, so that heartbeats pass between two of them. */

@@ -53,7 +53,7 @@ export class RaftLog {
     return Math.max(this.baseIndex + 1, this.reader.firstIndex);
   }
 
-  /** The term at `index`, undefined where it is compacted or beyond the end. */
+  /** The term at `index`, undefined beyond the end and where it is compacted and no longer in memory. */
   term(index: number): number | undefined {
     if (index === this.last) return this.lastTermValue;
     if (index > this.last || index < this.baseIndex) return undefined;

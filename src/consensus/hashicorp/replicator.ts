@@ -1,9 +1,9 @@
 import type { EngineEvent, NodeId, Snapshot } from '../contract.ts';
 import { recordSize } from '../entryCodec.ts';
 import {
+  BURST_MESSAGES_MAX,
   FAILURE_WAIT_MS,
   type Limits,
-  MESSAGES_PER_TURN_MAX,
   PIPELINE_BYTES_MAX,
   PIPELINE_MESSAGES_MAX,
 } from './limits.ts';
@@ -58,6 +58,8 @@ export class Replicator {
   /** The latest round of heartbeats when `match` last rose. */
   private matchedInRound = 0;
   private seq = 0;
+  /** Pipelined messages that may still go before the follower or the clock is heard again. */
+  private burst = BURST_MESSAGES_MAX;
   private inflight: Inflight[] = [];
   private inflightBytes = 0;
   private transfer: SnapshotTransfer | undefined;
@@ -116,8 +118,8 @@ export class Replicator {
     else if (this.mode === 'probe') {
       if (this.inflight.length === 0) this.sendAppend();
     } else {
-      for (let sent = 0; sent < MESSAGES_PER_TURN_MAX; sent++) {
-        if (this.next > log.lastIndex || !this.windowOpen() || this.mode !== 'pipeline') break;
+      while (this.burst > 0 && this.mode === 'pipeline' && this.next <= log.lastIndex && this.windowOpen()) {
+        this.burst--;
         this.sendAppend();
       }
       if (this.commitIsNews(tellCommit)) this.sendAppend();
@@ -126,6 +128,7 @@ export class Replicator {
 
   /** Time passed. Where nothing was answered for too long, appends or a chunk have failed; late answers are no failure. */
   tick(): void {
+    this.burst = BURST_MESSAGES_MAX;
     const deadline = this.source.nowMs - this.source.limits.responseTimeoutMs;
     const oldest = this.inflight[0];
     if (oldest !== undefined && Math.max(oldest.sentMs, this.progressMs) <= deadline) this.failed();
@@ -185,6 +188,7 @@ export class Replicator {
 
   private heard(): void {
     this.heardMs = this.source.nowMs;
+    this.burst = BURST_MESSAGES_MAX;
   }
 
   private appendAccepted(reply: AppendReply): boolean {

@@ -1,0 +1,149 @@
+import { type NodeId, Role } from '../contract.ts';
+import type { VoteReply, VoteRequest } from './messages.ts';
+import { majority } from './quorum.ts';
+import type { ServerState } from './state.ts';
+
+/** An election or pre-election that this server stands in. */
+interface Candidacy {
+  readonly preVote: boolean;
+  readonly granted: Set<NodeId>;
+  readonly refused: Set<NodeId>;
+}
+
+/** What comes of an election for the rest of the engine. */
+export interface ElectionResult {
+  /** A majority voted for this server in the current term. */
+  won(): void;
+  /** A newer term is there; its leader is not known. */
+  follow(term: number, leader: NodeId): void;
+}
+
+/** Elections (Raft §5.2) with pre-vote (thesis §9.6): standing in them, and voting. */
+export class Elections {
+  private readonly state: ServerState;
+  private readonly result: ElectionResult;
+  private candidacy: Candidacy | undefined;
+
+  constructor(state: ServerState, result: ElectionResult) {
+    this.state = state;
+    this.result = result;
+  }
+
+  get standing(): boolean {
+    return this.candidacy !== undefined;
+  }
+
+  withdraw(): void {
+    this.candidacy = undefined;
+  }
+
+  /** Nothing was heard from a leader for an election timeout. */
+  timedOut(): void {
+    const { state } = this;
+    state.resetElectionTimer();
+    if (state.leader !== 0) state.outbox.event('failure');
+    state.leader = 0;
+    if (!state.isVoter || state.diskStalled) {
+      this.standDown();
+      return;
+    }
+    state.outbox.event('preelection');
+    state.role = Role.PreCandidate;
+    this.candidacy = { preVote: true, granted: new Set([state.id]), refused: new Set() };
+    this.requestVotes(state.term + 1, false);
+    this.countVotes();
+  }
+
+  /** Raft §5.2. The requests leave when the new term and this server's own vote are on disk. */
+  campaign(transfer: boolean): void {
+    const { state } = this;
+    state.outbox.event('election');
+    state.role = Role.Candidate;
+    state.leader = 0;
+    state.enterTerm(state.term + 1, state.id);
+    state.resetElectionTimer();
+    this.candidacy = { preVote: false, granted: new Set(), refused: new Set() };
+    this.requestVotes(state.term, transfer);
+  }
+
+  voteRequested(from: NodeId, request: VoteRequest): void {
+    const { state } = this;
+    const { term, preVote, transfer } = request;
+    // A server that hears from a leader neither votes nor takes the newer term (thesis §4.2.3), unless that leader wants it.
+    const hasLeader =
+      state.role === Role.Leader ||
+      (state.leader !== 0 && state.nowMs - state.leaderHeardMs < state.limits.electionTimeoutMs);
+    const open = transfer || !hasLeader;
+    const upToDate = state.isUpToDate(request.lastTerm, request.lastIndex);
+    if (preVote) {
+      const granted = open && upToDate && term > state.term;
+      state.reply(from, { type: 'vote-reply', term: granted ? term : state.term, preVote, granted });
+      return;
+    }
+    if (term > state.term && open) this.result.follow(term, 0);
+    const free = state.vote === 0 || state.vote === from;
+    if (term === state.term && free && state.leader === 0 && upToDate) {
+      // Whoever votes for another in this term stops asking about the next.
+      this.standDown();
+      state.vote = from;
+      state.resetElectionTimer();
+      state.outbox.sendAfterPersist(from, { type: 'vote-reply', term, preVote, granted: true });
+    } else state.reply(from, { type: 'vote-reply', term: state.term, preVote, granted: false });
+  }
+
+  /** The term of a granted pre-vote is the one asked about, which nobody has taken yet. */
+  preVoteGranted(from: NodeId, reply: VoteReply): void {
+    if (this.candidacy?.preVote !== true || reply.term !== this.state.term + 1) return;
+    this.candidacy.granted.add(from);
+    this.countVotes();
+  }
+
+  voteReplied(from: NodeId, reply: VoteReply): void {
+    const { candidacy } = this;
+    if (candidacy === undefined || candidacy.preVote !== reply.preVote) return;
+    (reply.granted ? candidacy.granted : candidacy.refused).add(from);
+    this.countVotes();
+  }
+
+  /** A candidate counts its own vote when it is on disk, like everybody else's. */
+  writeDurable(): void {
+    const { state } = this;
+    if (state.role !== Role.Candidate || state.writes.durableTerm !== state.term) return;
+    this.candidacy?.granted.add(state.id);
+    this.countVotes();
+  }
+
+  private countVotes(): void {
+    const { state, candidacy } = this;
+    if (candidacy === undefined) return;
+    const { voters } = state.configuration;
+    const needed = majority(voters.length);
+    if (voters.filter((id) => candidacy.granted.has(id)).length >= needed) {
+      if (candidacy.preVote) this.campaign(false);
+      else {
+        this.candidacy = undefined;
+        this.result.won();
+      }
+    } else if (voters.filter((id) => candidacy.refused.has(id)).length >= needed) {
+      this.standDown();
+    }
+  }
+
+  private standDown(): void {
+    this.candidacy = undefined;
+    this.state.role = Role.Follower;
+    this.state.refreshRole();
+  }
+
+  private requestVotes(term: number, transfer: boolean): void {
+    const { state, candidacy } = this;
+    const preVote = candidacy!.preVote;
+    const { lastIndex, lastTerm } = state.log;
+    for (const id of state.configuration.voters) {
+      if (id === state.id) continue;
+      const request: VoteRequest = { type: 'vote', term, preVote, transfer, lastIndex, lastTerm };
+      if (preVote) state.outbox.send(id, request);
+      else state.outbox.sendAfterPersist(id, request);
+    }
+  }
+}
