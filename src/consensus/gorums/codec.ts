@@ -1,4 +1,4 @@
-import { type Configuration, MalformedMessageError, type MessageCodec } from '../contract.ts';
+import { type Configuration, MalformedMessageError, type MessageCodec, simpleConfiguration } from '../contract.ts';
 import {
   ByteReader,
   decodeEntries,
@@ -100,7 +100,7 @@ function readSnapshotBody(reader: ByteReader): { configuration: Configuration; d
     if (count > reader.end - reader.pos) throw new MalformedMessageError(`a list of ${count} ids in too few bytes`);
     return Array.from({ length: count }, () => reader.varint());
   };
-  const configuration = { voters: ids(), learners: ids(), outgoing: [], learnersNext: [], autoLeave: false };
+  const configuration = simpleConfiguration(ids(), ids());
   return { configuration, data: reader.bytes.subarray(reader.pos, reader.end) };
 }
 

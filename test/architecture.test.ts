@@ -1,0 +1,95 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+/**
+ * Which folders of src/ each one may import besides itself; docs/architecture.md says why. An entry with a slash allows a
+ * part of a folder only.
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  consensus: [],
+  checker: [],
+  goflags: [],
+  wire: ['consensus'],
+  server: ['consensus', 'wire', 'goflags'],
+  client: ['wire', 'goflags'],
+  supervisor: ['client', 'wire', 'goflags'],
+  bench: ['supervisor', 'client', 'wire', 'goflags'],
+  simulator: [
+    'consensus',
+    'checker',
+    'wire/command.ts',
+    'server/host',
+    'server/stateMachine',
+    'server/storage/chunkedLogStore.ts',
+    'server/storage/contract.ts',
+  ],
+  conformance: ['consensus', 'checker', 'wire'],
+};
+
+/** What would make an engine's outputs depend on more than its inputs. */
+const IMPURE =
+  /\b(Date\.now|new Date|Math\.random|performance\.|setTimeout|setInterval|setImmediate|process\.|Buffer\.|await )/;
+
+const SOURCE = 'src';
+
+interface Source {
+  readonly path: string;
+  readonly folder: string;
+  readonly text: string;
+  readonly imports: readonly string[];
+}
+
+const sources: Source[] = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !/\.(test|suite)\.ts$/.test(name) && !name.split('/').includes('testing'))
+  .map((name) => {
+    const text = readFileSync(join(SOURCE, name), 'utf8');
+    const imports = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1]!);
+    return { path: name, folder: name.split('/')[0]!, text, imports };
+  });
+
+function within(source: Source, imported: string): string {
+  return relative(SOURCE, normalize(join(SOURCE, dirname(source.path), imported)));
+}
+
+describe('the folders of src/', () => {
+  it('are all named here', () => {
+    expect([...new Set(sources.map(({ folder }) => folder))].sort()).toEqual(Object.keys(MAY_IMPORT).sort());
+  });
+
+  it.each(Object.keys(MAY_IMPORT))('%s imports only what it may', (folder) => {
+    const allowed = [folder, ...MAY_IMPORT[folder]!];
+    const strays: string[] = [];
+    for (const source of sources.filter((each) => each.folder === folder)) {
+      for (const imported of source.imports.filter((name) => name.startsWith('.'))) {
+        const target = within(source, imported);
+        if (!allowed.some((each) => target === each || target.startsWith(`${each}/`))) {
+          strays.push(`${source.path} imports ${target}`);
+        }
+      }
+    }
+    expect(strays).toEqual([]);
+  });
+
+  it('keep engines and checker free of everything outside themselves', () => {
+    const strays = sources
+      .filter(
+        ({ folder, path }) => folder === 'consensus' || (folder === 'checker' && !path.startsWith('checker/bench')),
+      )
+      .flatMap(({ path, imports }) =>
+        imports.filter((name) => !name.startsWith('.')).map((name) => `${path}: ${name}`),
+      );
+    expect(strays).toEqual([]);
+  });
+
+  it('keep the clock, chance and waiting out of engines', () => {
+    const strays = sources
+      .filter(({ folder }) => folder === 'consensus')
+      .flatMap(({ path, text }) => {
+        const code = text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+        const found = IMPURE.exec(code);
+        return found === null ? [] : [`${path}: ${found[0]}`];
+      });
+    expect(strays).toEqual([]);
+  });
+});
