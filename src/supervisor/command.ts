@@ -3,14 +3,15 @@ import { ClusterConfigError } from './config/problems.ts';
 import { durationMs } from './config/schema.ts';
 import { askSupervisor } from './control/client.ts';
 import { type ControlRequest, isSignal } from './control/protocol.ts';
+import { readRunningState, type SupervisorState } from './control/stateFile.ts';
 import { type ClusterChoice, findRunning, readClusterFile } from './findCluster.ts';
-import { isRunning } from './process/identity.ts';
 import { renderStatus } from './statusTable.ts';
 import { type ClusterStatus, type Terminal, type UpOptions, up } from './up.ts';
 
 /** Longest a supervisor takes to answer: a restart or a stop waits for servers to end, ms. */
 const answerMsMax = 60_000;
-const endPollMs = 20;
+const releaseMsMax = 5000;
+const releasePollMs = 20;
 
 export interface CommandContext {
   readonly terminal: Terminal;
@@ -85,7 +86,7 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
     async (file: string | undefined, options: { datadir?: string }) => {
       const state = findRunning({ file, ...options });
       await askSupervisor(state.control, { command: 'down' }, answerMsMax);
-      while (isRunning(state.supervisor)) await new Promise((done) => setTimeout(done, endPollMs));
+      await untilReleased(state);
       terminal.out(`${state.name} stopped`);
     },
   );
@@ -127,6 +128,14 @@ function onRunning(command: Command): Command {
 
 function onServer(program: Command, name: string, description: string): Command {
   return onRunning(program.command(name).description(description).argument('<id>', 'id of the server', parseId));
+}
+
+/** The servers have ended by now; waits until their supervisor has let go of the folder too, so that `up` may follow at once. */
+async function untilReleased(state: SupervisorState): Promise<void> {
+  const deadlineMs = performance.now() + releaseMsMax;
+  while (readRunningState(state.directory)?.startedAt === state.startedAt && performance.now() < deadlineMs) {
+    await new Promise((done) => setTimeout(done, releasePollMs));
+  }
 }
 
 function ask(choice: ClusterChoice, request: ControlRequest): Promise<unknown> {

@@ -8,13 +8,11 @@ import { type ClusterEvent, describeEvent } from './events.ts';
 import { startPlanned } from './launcher.ts';
 import { watchLeader } from './leaderWatch.ts';
 import { identify, isRunning, type ProcessIdentity } from './process/identity.ts';
-import { within } from './process/serverProcess.ts';
 import { renderStatus } from './statusTable.ts';
 
 /** How long servers may take to end whose supervisor was killed, ms; rkvd allows itself 10 s for it. */
 const leftoverMsMax = 12_000;
 const leftoverPollMs = 50;
-const controlCloseMsMax = 1000;
 
 /** Where a command's words go: what was asked for, and what went wrong. */
 export interface Terminal {
@@ -98,7 +96,7 @@ class Supervision {
       return 0;
     } finally {
       stopListening();
-      await within(control.close(), controlCloseMsMax);
+      await control.close();
     }
   }
 

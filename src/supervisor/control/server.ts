@@ -4,9 +4,11 @@ import { type ControlRequest, type ControlResponse, requestBytesMax, requestSche
 
 /** A client that has connected and says nothing is dropped after this, ms. */
 const requestMsMax = 10_000;
+/** How long answers that are under way may take to leave once the server is closed, ms. */
+const closeMsMax = 500;
 
 export interface ControlServer {
-  /** Ends it once the answers that are under way have left. */
+  /** Ends it once the answers that are under way have left, or have had time to. */
   close(): Promise<void>;
 }
 
@@ -17,7 +19,10 @@ export async function serveControl(
 ): Promise<ControlServer> {
   // The claim on the cluster's folder is ours, so whoever listened here has ended.
   rmSync(path, { force: true });
+  const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     readLine(socket)
       .then((line) => (line === undefined ? undefined : answer(line, handle)))
@@ -32,7 +37,18 @@ export async function serveControl(
     });
   });
   chmodSync(path, 0o600);
-  return { close: () => new Promise((done) => server.close(() => done())) };
+  return {
+    close: () =>
+      new Promise((done) => {
+        const timer = setTimeout(() => {
+          for (const socket of sockets) socket.destroy();
+        }, closeMsMax);
+        server.close(() => {
+          clearTimeout(timer);
+          done();
+        });
+      }),
+  };
 }
 
 async function answer(line: string, handle: (request: ControlRequest) => Promise<unknown>): Promise<ControlResponse> {

@@ -1,0 +1,215 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCommand } from './command.ts';
+import { takeFreePorts } from './process/freePorts.ts';
+import { identify, isRunning } from './process/identity.ts';
+import type { ClusterStatus } from './up.ts';
+
+const fakeRkvd = fileURLToPath(new URL('./testing/fakeRkvd.mjs', import.meta.url));
+
+let folder: string;
+let file: string;
+const terminals: Terminal[] = [];
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'rkv-command-'));
+  file = join(folder, 'pair.yaml');
+  const [first, second] = await takeFreePorts(2);
+  writeFileSync(file, `servers: [{port: ${first}}, {port: ${second}}]\ndatadir: ${join(folder, 'data')}\n`);
+});
+afterEach(async () => {
+  for (const terminal of terminals.splice(0)) await terminal.interruptTwice();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** One terminal with one command in it. */
+class Terminal {
+  out = '';
+  err = '';
+  readonly exitCode: Promise<number>;
+  #interrupt: () => void = () => {};
+  #listeners: (() => void)[] = [];
+
+  constructor(...args: string[]) {
+    const heard = (): void => {
+      for (const listener of this.#listeners) listener();
+    };
+    this.exitCode = runCommand(args, {
+      terminal: {
+        out: (text) => {
+          this.out += `${text}\n`;
+          heard();
+        },
+        err: (text) => {
+          this.err += `${text}\n`;
+        },
+      },
+      onInterrupt: (interrupt) => {
+        this.#interrupt = interrupt;
+        return () => {
+          this.#interrupt = () => {};
+        };
+      },
+    });
+    terminals.push(this);
+  }
+
+  interrupt(): void {
+    this.#interrupt();
+  }
+
+  async interruptTwice(): Promise<void> {
+    this.interrupt();
+    this.interrupt();
+    await this.exitCode;
+  }
+
+  /** Waits until it has printed this. */
+  async prints(pattern: RegExp): Promise<void> {
+    const ended = this.exitCode.then((code) => {
+      if (!pattern.test(this.out))
+        throw new Error(`ended with ${code} and without ${pattern}:\n${this.out}${this.err}`);
+    });
+    const heard = new Promise<void>((done) => {
+      this.#listeners.push(() => pattern.test(this.out) && done());
+    });
+    if (!pattern.test(this.out)) await Promise.race([heard, ended]);
+  }
+}
+
+async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const terminal = new Terminal(...args);
+  const code = await terminal.exitCode;
+  return { code, out: terminal.out, err: terminal.err };
+}
+
+const up = (...args: string[]): Terminal => new Terminal('up', file, '--rkvd', fakeRkvd, ...args);
+
+async function processes() {
+  const status = JSON.parse((await run('status', file, '--json')).out) as ClusterStatus;
+  return status.servers.map((server) => identify(server.pid!));
+}
+
+describe('rkv-cluster', () => {
+  it('comes up, tells its status, takes orders and goes down', async () => {
+    const running = up();
+    await running.prints(/Ctrl-C stops the cluster/);
+    expect(running.out).toMatch(/│ {2}1 │ +\d+ │ 127\.0\.0\.1:\d+ +│ leader +│ +2 │ +7 │/);
+    const servers = await processes();
+
+    expect((await run('status', file)).out).toMatch(/leader[\s\S]*follower/);
+    expect(await run('pause', '2', file)).toEqual({ code: 0, out: '', err: '' });
+    expect((await run('status', '--datadir', join(folder, 'data'))).out).toContain('paused');
+    expect((await run('resume', '2', file)).code).toBe(0);
+    expect((await run('kill', '2', file, '--signal', 'term')).code).toBe(0);
+    await running.prints(/server 2 \(pid \d+\) ended: exit code 0/);
+    expect((await run('status', file)).out).toContain('down (exit code 0)');
+    expect((await run('restart', '2', file)).code).toBe(0);
+    expect((await run('kill', '2', file)).code).toBe(0);
+    await running.prints(
+      /server 2 restarts in 500 ms \(first crash\)\n[\s\S]*server 2 started \(pid \d+, from its data\)/,
+    );
+    expect(await run('resume', '2', file)).toEqual({ code: 1, out: '', err: 'rkv-cluster: server 2 is not paused\n' });
+
+    expect(await run('down', file)).toEqual({ code: 0, out: 'pair stopped\n', err: '' });
+    expect(await running.exitCode).toBe(0);
+    expect(servers.filter(isRunning)).toEqual([]);
+    expect(await run('status', file)).toEqual({
+      code: 1,
+      out: '',
+      err: `rkv-cluster: no cluster runs in ${join(folder, 'data')}\n`,
+    });
+  });
+
+  it('stops on Ctrl-C, and is refused a second time meanwhile', async () => {
+    const running = up();
+    await running.prints(/Ctrl-C stops the cluster/);
+    const servers = await processes();
+    const second = await run('up', file, '--rkvd', fakeRkvd);
+    expect(second).toMatchObject({ code: 1, out: '' });
+    expect(second.err).toMatch(
+      /^rkv-cluster: a supervisor \(pid \d+\) runs the cluster in .*: rkv-cluster down stops it\n$/,
+    );
+    running.interrupt();
+    expect(await running.exitCode).toBe(0);
+    expect(running.out).toMatch(/stopping\n[\s\S]*ended: exit code 0\n[\s\S]*stopped\n$/);
+    expect(servers.filter(isRunning)).toEqual([]);
+  });
+
+  it('can be stopped while it still comes up', async () => {
+    process.env.FAKE_LEADER = '0';
+    try {
+      const running = up();
+      await running.prints(/server 2 started/);
+      running.interrupt();
+      expect(await running.exitCode).toBe(0);
+    } finally {
+      delete process.env.FAKE_LEADER;
+    }
+  });
+
+  it('says why a cluster did not come up, and leaves nothing running', async () => {
+    process.env.FAKE_FAULTS = '{"2":"exit"}';
+    try {
+      const failed = await run('up', file, '--rkvd', fakeRkvd);
+      expect(failed.code).toBe(1);
+      expect(failed.err).toMatch(
+        /^rkv-cluster: server 2 ended before there was a leader: exit code 3\nserver 2 printed last:/,
+      );
+      expect(failed.out).toMatch(/stopped\n$/);
+      expect((await run('status', file)).code).toBe(1);
+    } finally {
+      delete process.env.FAKE_FAULTS;
+    }
+  });
+
+  it('fails where nobody is elected in time', async () => {
+    process.env.FAKE_LEADER = '0';
+    try {
+      const failed = await run('up', file, '--rkvd', fakeRkvd, '--timeout', '500ms');
+      expect(failed).toMatchObject({ code: 1 });
+      expect(failed.err).toContain('no leader within 500 ms\nserver 1 printed last:');
+    } finally {
+      delete process.env.FAKE_LEADER;
+    }
+  });
+
+  it('tells what is wrong with a file as compilers do', async () => {
+    writeFileSync(file, 'nodes: 3\nbakend: etcd\n');
+    const problem = `${file}:2: bakend: unknown key: did you mean backend?\n`;
+    expect(await run('up', file)).toEqual({ code: 1, out: '', err: problem });
+    expect(await run('status', file)).toEqual({ code: 1, out: '', err: problem });
+  });
+
+  it.each([
+    [['up', '/nowhere/x.yaml'], /^rkv-cluster: \/nowhere\/x\.yaml: no such file\n$/],
+    [['up'], /missing required argument 'file'/],
+    [['stauts'], /unknown command 'stauts'\n\(Did you mean status\?\)/],
+    [['kill', 'x'], /Expected a server id such as 1/],
+    [['kill', '1', '--signal', 'nope'], /Expected a signal such as SIGKILL or TERM/],
+    [['up', 'x.yaml', '--timeout', '5'], /Expected a duration such as 30s/],
+    [['down', '--datadir', '/nowhere'], /^rkv-cluster: no cluster runs in \/nowhere\n$/],
+  ])('refuses %j', async (args, message) => {
+    const { code, err } = await run(...args);
+    expect(code).toBe(1);
+    expect(err).toMatch(message);
+  });
+
+  it('needs no file where one cluster runs', async () => {
+    const before = process.cwd();
+    mkdirSync(join(folder, 'rkv-data'));
+    try {
+      process.chdir(folder);
+      expect((await run('status')).err).toMatch(/no cluster runs in .*rkv-data: name its file or its --datadir/);
+      const running = up('--datadir', join('rkv-data', 'pair'));
+      await running.prints(/Ctrl-C stops the cluster/);
+      expect((await run('status')).out).toContain('leader');
+      expect((await run('down')).code).toBe(0);
+    } finally {
+      process.chdir(before);
+    }
+  });
+});

@@ -1,0 +1,155 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { identify, isRunning } from '../process/identity.ts';
+import { askSupervisor, ControlError } from './client.ts';
+import type { ControlRequest } from './protocol.ts';
+import { requestBytesMax } from './protocol.ts';
+import { type ControlServer, serveControl } from './server.ts';
+import { AlreadyRunningError, Claim, readRunningState, readState } from './stateFile.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'rkv-control-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A process that has ended. */
+function deadPid(): number {
+  return Number(execFileSync(process.execPath, ['-p', 'process.pid'], { encoding: 'utf8' }));
+}
+
+describe('Claim', () => {
+  it('is seen while it is held, and gone afterwards', () => {
+    const claim = Claim.take(folder, 'three');
+    const server = { id: 1, address: '127.0.0.1:9201', process: identify(process.pid) };
+    claim.update([server]);
+    expect(readRunningState(folder)).toMatchObject({
+      name: 'three',
+      directory: folder,
+      supervisor: { pid: process.pid },
+      servers: [server],
+    });
+    claim.release();
+    expect(readState(folder)).toBeUndefined();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('is refused while another holds it, naming who', () => {
+    const claim = Claim.take(folder, 'three');
+    expect(() => Claim.take(folder, 'three')).toThrow(AlreadyRunningError);
+    expect(() => Claim.take(folder, 'three')).toThrow(
+      `a supervisor (pid ${process.pid}) runs the cluster in ${folder}`,
+    );
+    expect(readRunningState(folder)?.supervisor.pid).toBe(process.pid);
+    claim.release();
+  });
+
+  it('takes over what a supervisor that was killed left behind, and tells of its servers', () => {
+    const claim = Claim.take(folder, 'three');
+    const own = identify(process.pid);
+    const gone = { pid: deadPid(), startTicks: own.startTicks };
+    claim.update([
+      { id: 1, address: ':1', process: own },
+      { id: 2, address: ':2', process: gone },
+      { id: 3, address: ':3', process: null },
+    ]);
+    const path = join(folder, 'supervisor.json');
+    const left = JSON.parse(readFileSync(path, 'utf8'));
+    writeFileSync(path, JSON.stringify({ ...left, supervisor: gone }));
+    writeFileSync(join(folder, 'control.sock'), '');
+    expect(readRunningState(folder)).toBeUndefined();
+    expect(Claim.take(folder, 'three').leftovers).toEqual([own]);
+    expect(existsSync(join(folder, 'control.sock'))).toBe(false);
+  });
+
+  it.each(['', '{', '{"version":2}'])('does not stumble over a state file that says %j', (text) => {
+    writeFileSync(join(folder, 'supervisor.json'), text);
+    expect(readRunningState(folder)).toBeUndefined();
+    Claim.take(folder, 'three').release();
+  });
+
+  it('finds a short place for the socket of a folder with a long name', () => {
+    const claim = Claim.take(join(folder, 'x'.repeat(120)), 'three');
+    expect(claim.state.control.length).toBeLessThanOrEqual(100);
+    claim.release();
+  });
+});
+
+describe('process identity', () => {
+  it('tells a process from an earlier one with its pid', () => {
+    const own = identify(process.pid);
+    expect(isRunning(own)).toBe(true);
+    expect(isRunning({ ...own, startTicks: '1' })).toBe(false);
+    expect(isRunning({ pid: deadPid(), startTicks: null })).toBe(false);
+  });
+});
+
+describe('the control channel', () => {
+  let server: ControlServer | undefined;
+  afterEach(async () => {
+    await server?.close();
+    server = undefined;
+  });
+
+  async function serve(handle: (request: ControlRequest) => Promise<unknown>): Promise<string> {
+    const path = join(folder, 'control.sock');
+    server = await serveControl(path, handle);
+    return path;
+  }
+
+  /** Sends raw text and resolves with all that comes back. */
+  function send(path: string, text: string): Promise<string> {
+    return new Promise((done) => {
+      let answer = '';
+      const socket = connect(path, () => socket.end(text));
+      socket.on('data', (chunk) => {
+        answer += String(chunk);
+      });
+      socket.on('error', () => {});
+      socket.on('close', () => done(answer));
+    });
+  }
+
+  it('answers with what the handler says', async () => {
+    const path = await serve(async (request) => ({ asked: request.command }));
+    expect(await askSupervisor(path, { command: 'status' }, 5000)).toEqual({ asked: 'status' });
+    expect(await askSupervisor(path, { command: 'pause', id: 2 }, 5000)).toEqual({ asked: 'pause' });
+  });
+
+  it('fails with what the handler fails with', async () => {
+    const path = await serve(async () => {
+      throw new Error('no server 9');
+    });
+    const asking = askSupervisor(path, { command: 'restart', id: 9 }, 5000);
+    await expect(asking).rejects.toThrow(ControlError);
+    await expect(asking).rejects.toThrow('no server 9');
+  });
+
+  it.each([
+    ['{"command":"fly"}\n', /"ok":false,"error":"bad request: command: /],
+    [
+      '{"command":"kill","id":1,"signal":"SIGNOT","restart":true}\n',
+      /bad request: signal: expected a signal such as SIGKILL/,
+    ],
+    ['{"command":"pause","id":-1}\n', /bad request: id: /],
+    ['garbage\n', /"ok":false/],
+    ['{"command":"status"}', /^$/],
+    ['x'.repeat(2 * requestBytesMax), /^$/],
+  ])('survives %.40s', async (text, answer) => {
+    const path = await serve(async () => 'fine');
+    expect(await send(path, text)).toMatch(answer);
+    expect(await askSupervisor(path, { command: 'status' }, 5000)).toBe('fine');
+  });
+
+  it('fails clearly where nobody listens, or nobody answers', async () => {
+    await expect(askSupervisor(join(folder, 'none.sock'), { command: 'status' }, 5000)).rejects.toThrow(
+      /no answer from the supervisor: .*ENOENT/,
+    );
+    const path = await serve(() => new Promise(() => {}));
+    await expect(askSupervisor(path, { command: 'status' }, 20)).rejects.toThrow('did not answer within 20 ms');
+  });
+});
