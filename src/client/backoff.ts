@@ -11,11 +11,11 @@ export class Backoff {
     this.random = random;
   }
 
-  /** The delay before the next attempt. */
-  nextMs(): number {
+  /** The delay before the next attempt, this time at most `capMs`. */
+  nextMs(capMs = this.maxMs): number {
     const delayMs = Math.min(this.maxMs, this.minMs * 2 ** this.failures);
-    if (delayMs < this.maxMs) this.failures++;
-    return delayMs * (0.5 + this.random() / 2);
+    if (delayMs < Math.min(this.maxMs, capMs)) this.failures++;
+    return Math.min(delayMs, capMs) * (0.5 + this.random() / 2);
   }
 
   reset(): void {

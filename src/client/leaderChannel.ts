@@ -39,6 +39,8 @@ const OK_RESULT: CommandResult = { status: 'ok', clientId: 0, value: undefined, 
 const PROBE_COMMANDS_MAX = 16;
 /** Hints followed at once, one after the other, before a pause: two servers may each take the other for the leader. */
 const HINTS_AT_ONCE_MAX = 2;
+/** Longest pause while servers answer but none leads: an election takes about as long as a few of these. */
+const ELECTION_PAUSE_MS_MAX = 100;
 /** How often deadlines and silent servers are looked for. */
 const WATCH_INTERVAL_MS = 25;
 
@@ -80,6 +82,8 @@ export class LeaderChannel implements LinkListener {
   private retiring: ServerLink[] = [];
   private nextAddress = 0;
   private hintsFollowed = 0;
+  /** Links that ended one after the other without a word from their servers. */
+  private silentFailures = 0;
   /** Calls off the pause before the next attempt. */
   private cancelPause: (() => void) | null = null;
   private cancelWatch: (() => void) | null = null;
@@ -219,6 +223,7 @@ export class LeaderChannel implements LinkListener {
     detail: string,
   ): void {
     const current = link === this.link;
+    this.silentFailures = 0;
     switch (status) {
       case ResultStatus.RESULT_OK:
         if (current && !this.proven) this.prove();
@@ -282,6 +287,7 @@ export class LeaderChannel implements LinkListener {
 
   linkClosed(link: ServerLink, { message, tooLarge }: LinkFailure): void {
     this.counters.linksLost++;
+    this.silentFailures++;
     this.lastFailure = `${link.address}: ${message}`;
     const lost = link.waiting();
     for (const command of lost) command.lose();
@@ -339,7 +345,9 @@ export class LeaderChannel implements LinkListener {
   /** Sends nothing for a while. */
   private pause(): void {
     if (this.cancelPause !== null) return;
-    this.cancelPause = this.environment.after(this.backoff.nextMs(), () => {
+    const electing = this.silentFailures < this.options.addresses.length;
+    const pauseMs = this.backoff.nextMs(electing ? ELECTION_PAUSE_MS_MAX : Number.POSITIVE_INFINITY);
+    this.cancelPause = this.environment.after(pauseMs, () => {
       this.cancelPause = null;
       this.flush();
     });

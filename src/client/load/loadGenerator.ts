@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type ClientSession, SESSION_PENDING_MAX } from '../clientSession.ts';
 import { type ClientEnvironment, systemEnvironment } from '../environment.ts';
 import type { CommandListener, CommandResult, CommandStatus } from '../pendingCommand.ts';
@@ -90,6 +91,8 @@ export async function openSessions(
   options: RequestOptions = {},
 ): Promise<ClientSession[]> {
   const sessions: ClientSession[] = [];
+  // One listener for each session under way is no leak.
+  if (options.signal !== undefined) setMaxListeners(SESSIONS_AT_ONCE_MAX + 16, options.signal);
   while (sessions.length < count) {
     const size = Math.min(SESSIONS_AT_ONCE_MAX, count - sessions.length);
     sessions.push(...(await Promise.all(Array.from({ length: size }, () => client.openSession(options)))));

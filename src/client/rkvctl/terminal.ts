@@ -4,7 +4,6 @@ export interface Terminal {
   err(text: string): void;
   /** `err` is a terminal that takes a line back. */
   readonly interactive: boolean;
-  readonly columns: number;
 }
 
 export const processTerminal: Terminal = {
@@ -16,8 +15,5 @@ export const processTerminal: Terminal = {
   },
   get interactive() {
     return process.stderr.isTTY === true;
-  },
-  get columns() {
-    return process.stderr.columns ?? 80;
   },
 };

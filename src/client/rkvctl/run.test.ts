@@ -1,0 +1,138 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { LatencyRecorder } from '../load/latencyRecorder.ts';
+import { TestCluster } from '../testing/testCluster.ts';
+import { ClientMetrics, serveMetrics } from './metrics.ts';
+import { run } from './run.ts';
+
+const cleanUps: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+async function setUp() {
+  const cluster = await TestCluster.start(3);
+  cleanUps.push(() => cluster.stop());
+  const folder = await mkdtemp(join(tmpdir(), 'rkvctl-'));
+  cleanUps.push(() => rm(folder, { recursive: true }));
+  const rkvctl = async (line: string, options: { interactive?: boolean; signal?: AbortSignal } = {}) => {
+    let out = '';
+    let err = '';
+    const terminal = {
+      out: (text: string) => {
+        out += text;
+      },
+      err: (text: string) => {
+        err += text;
+      },
+      interactive: options.interactive ?? false,
+    };
+    const signal = options.signal ?? new AbortController().signal;
+    const argv = ['-cluster', cluster.addresses.join(','), ...line.split(' ')];
+    const code = await run(argv, { terminal, signal, folder });
+    return { code, out, err };
+  };
+  return { cluster, folder, rkvctl };
+}
+
+describe('rkvctl', () => {
+  it('puts and gets', async () => {
+    const { rkvctl } = await setUp();
+    expect(await rkvctl('put a 1')).toEqual({ code: 0, out: 'ok\n', err: '' });
+    expect(await rkvctl('get a')).toEqual({ code: 0, out: '1\n', err: '' });
+    expect(await rkvctl('get a --rpc unary')).toEqual({ code: 0, out: '1\n', err: '' });
+    expect(await rkvctl('get b')).toEqual({ code: 2, out: '(none)\n', err: '' });
+  });
+
+  it('tells who leads, who is there and hands leadership over', async () => {
+    const { cluster, rkvctl } = await setUp();
+    expect(await rkvctl('leader')).toEqual({ code: 0, out: '1\n', err: '' });
+    expect(await rkvctl('transfer 3')).toEqual({ code: 0, out: '3\n', err: '' });
+    cluster.servers[0]!.stop();
+    const { code, out } = await rkvctl('status');
+    expect(code).toBe(0);
+    expect(out).toMatch(/3 .*leader/);
+    expect(out).toContain('connection refused');
+    cluster.leader = 0;
+    expect(await rkvctl('leader')).toMatchObject({ code: 1, out: 'no leader\n' });
+  });
+
+  it('changes the membership', async () => {
+    const { cluster, rkvctl } = await setUp();
+    expect(await rkvctl('-add 4')).toMatchObject({ code: 0, out: 'server 4 added\n' });
+    expect(await rkvctl('-remove 1 -ensure')).toMatchObject({ code: 0, out: 'server 1 removed\n' });
+    expect(cluster.reconfigurations.length).toBe(2);
+  });
+
+  it('says so when nobody answers, within its time', async () => {
+    const { cluster, rkvctl } = await setUp();
+    cluster.stop();
+    for (const line of ['get a -timeout 50ms', 'status', 'leader', '-add 4 -timeout 50ms', '-count 1 -timeout 50ms']) {
+      const { code, err } = await rkvctl(line);
+      expect(code, line).toBe(1);
+      expect(err, line).toContain(`no server answers:\n  ${cluster.addresses[0]}: connection refused\n`);
+    }
+  });
+
+  it('prints the reason, then the usage', async () => {
+    const { rkvctl } = await setUp();
+    const { code, out, err } = await rkvctl('frobnicate');
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toMatch(/^unknown command "frobnicate"\nUsage: rkvctl/);
+    expect(await rkvctl('-h')).toMatchObject({ code: 0, err: '', out: expect.stringContaining('Usage: rkvctl') });
+  });
+
+  it('puts load on the cluster and writes what it measured', async () => {
+    const { cluster, folder, rkvctl } = await setUp();
+    const { code, out, err } = await rkvctl('-clients 5 -throughput 0 -count 20 -reads 0.3 -payload 32 -seed 5');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^100 requests done in .*\nwrites \d+: µs mean \d+, p50 \d+.*\nreads {2}\d+: /);
+    expect(err).toMatch(/wrote .*latency-\d+\.csv/);
+    const [file] = await readdir(folder);
+    expect((await readFile(join(folder, file!), 'utf8')).split('\n').length).toBe(102);
+    expect(
+      cluster.applied.every(({ key, value }) => /^\d+X+$/.test(key) && key.length === 16 && value.length === 32),
+    ).toBe(true);
+  });
+
+  it('ends the load at a signal, with summary and file', async () => {
+    const { cluster, folder, rkvctl } = await setUp();
+    const controller = new AbortController();
+    cluster.decide = (attempt, server) => {
+      if (attempt === 50) controller.abort();
+      return server.id === cluster.leader ? 'apply' : 'not-leader';
+    };
+    const { code, out } = await rkvctl('-clients 5 -throughput 0', { signal: controller.signal, interactive: true });
+    expect(code).toBe(0);
+    expect(out).toMatch(/requests done/);
+    expect((await readdir(folder)).length).toBe(1);
+  });
+});
+
+describe('metrics', () => {
+  it('are served under the original names', async () => {
+    const recorder = new LatencyRecorder();
+    const metrics = new ClientMetrics(recorder);
+    recorder.started(0);
+    for (const sink of [recorder, metrics]) {
+      sink.completed(false, 0, 2);
+      sink.completed(true, 0, 4);
+    }
+    metrics.issued(0, true);
+    metrics.issued(1, false);
+    recorder.finish();
+    const server = await serveMetrics(() => metrics.text(), 0);
+    cleanUps.push(() => void server.close());
+    const { port } = server.address() as { port: number };
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    for (const name of ['read_requests', 'write_requests', 'reads', 'writes']) {
+      expect(text).toContain(`\nraft_client_${name} 1\n`);
+    }
+    expect(text).toContain('raft_client_read_latency{quantile="0.5"} 0.004');
+    expect(text).toContain('raft_client_write_latency_sum 0.002\nraft_client_write_latency_count 1\n');
+    await expect(serveMetrics(() => '', port)).rejects.toThrow('EADDRINUSE');
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(404);
+  });
+});
