@@ -43,7 +43,7 @@ export class Elections {
     state.resetElectionTimer();
     if (state.leader !== 0) state.outbox.event('failure');
     state.leader = 0;
-    if (!state.isVoter || state.diskStalled) {
+    if (!state.mayStand || state.diskStalled) {
       this.standDown();
       return;
     }

@@ -275,7 +275,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
 
   private timeoutNow(from: NodeId, message: TimeoutNow): void {
     const { state } = this;
-    if (message.term !== state.term || state.leader !== from || !state.isVoter || state.diskStalled) return;
+    if (message.term !== state.term || state.leader !== from || !state.mayStand || state.diskStalled) return;
     this.elections.campaign(true);
   }
 }

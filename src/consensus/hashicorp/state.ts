@@ -73,6 +73,14 @@ export class ServerState {
     return this.configuration.voters.includes(this.id);
   }
 
+  /**
+   * Whether this server may stand for election: as a voter, and also while the entry that takes its vote away is not
+   * known to be committed, since the others may need just its log to commit that entry (thesis §4.2.2).
+   */
+  get mayStand(): boolean {
+    return this.isVoter || this.configurations.at(this.commitIndex).voters.includes(this.id);
+  }
+
   /** The disk has owed an answer for longer than this engine lets a leader or candidate wait. */
   get diskStalled(): boolean {
     return this.writes.stalledMs(this.nowMs) > this.limits.diskStallMs;
@@ -86,7 +94,7 @@ export class ServerState {
   /** A follower's role: whether it may become leader depends on the configuration. */
   refreshRole(): void {
     if (this.role === Role.Leader) return;
-    if (!this.isVoter) this.role = Role.Passive;
+    if (!this.mayStand) this.role = Role.Passive;
     else if (this.role === Role.Passive) this.role = Role.Follower;
   }
 
@@ -148,6 +156,7 @@ export class ServerState {
     if (current !== previous) {
       this.outbox.event('applyconfiguration');
       this.noticeOwnRemoval(previous, current);
+      this.refreshRole();
     }
     this.requests.commit(index, this.appliedIndex, this.log, this.leader);
   }
