@@ -14,6 +14,7 @@ export const FAULT_KINDS = [
   'crash between events',
   'crash inside a turn',
   'crash with a write pending',
+  'crash with a vote pending',
   'crash right after a sync',
   'crash of the whole cluster',
   'graceful stop',

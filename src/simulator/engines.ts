@@ -1,4 +1,5 @@
 import type { EngineKind } from '../consensus/contract.ts';
+import { etcdKind } from '../consensus/etcd/index.ts';
 import { gorumsKind } from '../consensus/gorums/index.ts';
 import { hashicorpKind } from '../consensus/hashicorp/index.ts';
 
@@ -12,6 +13,7 @@ export interface SimulatedEngine {
 /** An engine joins the simulator by being named here. */
 export const SIMULATED_ENGINES: Readonly<Record<string, SimulatedEngine>> = {
   gorums: { kind: gorumsKind, learners: false },
+  etcd: { kind: etcdKind, learners: true },
   hashicorp: { kind: hashicorpKind, learners: true },
 };
 

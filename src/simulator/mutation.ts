@@ -1,14 +1,16 @@
-import type { Engine } from '../consensus/contract.ts';
+import type { Engine, EngineInit } from '../consensus/contract.ts';
 import type { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
-import type { LogStore, LogStoreListener } from '../server/storage/contract.ts';
+import type { Disk, LogStore, LogStoreListener } from '../server/storage/contract.ts';
 
 /**
  * How a test puts a deliberate mistake into a cluster: by wrapping the production objects as they are put together.
  * The wrappers stand between the objects and the judge's view of them, so that the judge sees what really happens.
  */
 export interface Mutation {
-  engine?(engine: Engine<unknown>, memory: Map<string, unknown>): Engine<unknown>;
+  engine?(engine: Engine<unknown>, init: EngineInit): Engine<unknown>;
   /** `listener` is the replica; `later` runs something in a turn of its own. */
   store?(store: LogStore, listener: LogStoreListener, later: (run: () => void) => void): LogStore;
   stateMachine?(): KeyValueStore;
+  /** What the log store writes to. */
+  disk?(disk: Disk): Disk;
 }

@@ -42,31 +42,44 @@ export class Nemesis {
   #strike(strike: Strike): void {
     switch (strike) {
       case 'partition':
-        return this.#partition();
+        this.#partition();
+        break;
       case 'clog':
-        return this.#clog();
+        this.#clog();
+        break;
       case 'crash':
-        return this.#crash('crash between events');
+        this.#crash('crash between events');
+        break;
       case 'aimed crash':
-        return this.#victim()?.aim(this.#random.pick(AIMED_CRASHES));
+        this.#victim()?.aim(this.#random.pick(AIMED_CRASHES));
+        break;
+      case 'vote crash':
+        this.#victim()?.aim('crash with a vote pending');
+        break;
       case 'crash of all':
         for (const server of this.#servers) this.#crashOne(server, 'crash of the whole cluster');
-        return;
+        break;
       case 'graceful stop':
-        return this.#stop();
+        this.#stop();
+        break;
       case 'pause':
-        return this.#pause();
+        this.#pause();
+        break;
       case 'slow disk':
       case 'stalled disk':
       case 'full disk':
       case 'read error':
-        return this.#spoilDisk(strike);
+        this.#spoilDisk(strike);
+        break;
       case 'clock jump':
-        return this.#jump();
+        this.#jump();
+        break;
       case 'membership change':
-        return this.#changeMembership();
+        this.#changeMembership();
+        break;
       case 'leadership transfer':
-        return this.#transfer();
+        this.#transfer();
+        break;
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Engine, EngineStatus, NodeId, Output, Snapshot } from '../consensus/contract.ts';
+import type { Engine, EngineStatus, NodeId, Output, PersistBatch, Snapshot } from '../consensus/contract.ts';
 import type { Entry } from '../consensus/entry.ts';
 import type { ApplyResult, KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
 import type { LogStore } from '../server/storage/contract.ts';
@@ -32,17 +32,29 @@ export class ObservedEngine extends DelegatingEngine<unknown> {
   }
 }
 
-/** Shows the judge the snapshots that a replica takes. */
-export class ObservedStore extends DelegatingStore {
-  readonly #taken: (snapshot: Snapshot) => void;
+export interface StoreWatcher {
+  /** A vote is about to be stored. */
+  votes(): void;
+  snapshotTaken(snapshot: Snapshot): void;
+}
 
-  constructor(inner: LogStore, taken: (snapshot: Snapshot) => void) {
+/** Shows what a replica hands to its store. */
+export class ObservedStore extends DelegatingStore {
+  readonly #watcher: StoreWatcher;
+
+  constructor(inner: LogStore, watcher: StoreWatcher) {
     super(inner);
-    this.#taken = taken;
+    this.#watcher = watcher;
+  }
+
+  override persist(batch: PersistBatch): void {
+    const { term, vote } = batch.hardState ?? this.inner.hardState;
+    if (vote !== 0 && (vote !== this.inner.hardState.vote || term !== this.inner.hardState.term)) this.#watcher.votes();
+    super.persist(batch);
   }
 
   override storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {
-    this.#taken(snapshot);
+    this.#watcher.snapshotTaken(snapshot);
     super.storeSnapshot(snapshot, trailingEntries);
   }
 }

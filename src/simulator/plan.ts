@@ -7,6 +7,7 @@ export const STRIKES = [
   'clog',
   'crash',
   'aimed crash',
+  'vote crash',
   'crash of all',
   'graceful stop',
   'pause',
@@ -144,7 +145,7 @@ function drawClients(random: Random): ClientPlan {
   return {
     count: random.between(2, 5),
     windowMax: random.pick([1, 1, 2, 4, 8]),
-    thinkMeanUs: random.pick([150_000, 300_000, 600_000]),
+    thinkMeanUs: random.pick([400_000, 800_000, 1_500_000]),
     keyCount: random.between(1, 6),
     readFraction: random.pick([0.1, 0.3, 0.6]),
     attemptTimeoutUs,

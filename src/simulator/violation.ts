@@ -6,6 +6,7 @@ export const INVARIANTS = [
   'leader completeness',
   'state machine safety',
   'durable quorum',
+  'commit in own term',
   'committed entries stay',
   'monotonic term and vote',
   'monotonic commit index',

@@ -184,7 +184,7 @@ export class VirtualClient {
         break;
       case 'not-leader':
       case 'overloaded':
-        if (attempt === operation.attempt) this.#retry(operation, outcome.leader, REFUSED_DELAY_US);
+        if (attempt === operation.attempt) this.#retry(operation, outcome.leader, backOffUs(attempt));
         break;
       default:
         throw new InvariantViolation(
@@ -197,7 +197,7 @@ export class VirtualClient {
   #lookupDone(operation: Operation, attempt: number, outcome: LookupOutcome): void {
     if (operation.isDone) return;
     if (outcome.status === 'ok') this.#done(operation, outcome.value, 0);
-    else if (attempt === operation.attempt) this.#retry(operation, outcome.leader, REFUSED_DELAY_US);
+    else if (attempt === operation.attempt) this.#retry(operation, outcome.leader, backOffUs(attempt));
   }
 
   #done(operation: Operation, output: KeyValueOutput, sessionId: number): void {
@@ -221,4 +221,10 @@ export class VirtualClient {
 }
 
 const RETRY_MEAN_US = 5000;
-const REFUSED_DELAY_US = 20_000;
+const REFUSED_DELAY_US = 10_000;
+const BACK_OFF_US_MAX = 640_000;
+
+/** How long to wait after a refusal: longer and longer, for there may be no leader for a while. */
+function backOffUs(attempt: number): number {
+  return Math.min(BACK_OFF_US_MAX, REFUSED_DELAY_US * 2 ** Math.min(attempt, 10));
+}

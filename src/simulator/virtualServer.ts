@@ -50,6 +50,7 @@ export type CrashKind = Extract<
   | 'crash between events'
   | 'crash inside a turn'
   | 'crash with a write pending'
+  | 'crash with a vote pending'
   | 'crash right after a sync'
   | 'crash of the whole cluster'
 >;
@@ -75,13 +76,14 @@ export class VirtualServer {
   readonly #around: Surroundings;
   readonly #random: Random;
   readonly #name: string;
-  readonly #memory = new Map<string, unknown>();
   #life: Life | undefined;
   /** Counts lives and ends of lives: what belongs to an earlier one is ignored. */
   #epoch = 0;
   #backlog: (() => void)[] | undefined;
   #aimed: AimedCrash | undefined;
   #callsToCrash = 0;
+  /** A vote was handed to the store and no sync has begun since. */
+  #isVoting = false;
 
   constructor(id: NodeId, around: Surroundings) {
     const { timeline, random, census, plan } = around;
@@ -120,7 +122,10 @@ export class VirtualServer {
     try {
       this.#life = this.#open(epoch);
     } catch (error) {
-      if (isDiskFailure(error)) return this.#failed(`cannot start: ${messageOf(error)}`);
+      if (isDiskFailure(error)) {
+        this.#failed(`cannot start: ${messageOf(error)}`);
+        return;
+      }
       if (error instanceof InvariantViolation) throw error;
       const invariant = error instanceof CorruptLogError ? 'durability' : 'no exception';
       throw new InvariantViolation(invariant, `${this.#name} cannot start: ${messageOf(error)}`, { cause: error });
@@ -142,15 +147,20 @@ export class VirtualServer {
       snapshotStored: (index) => target.listener!.snapshotStored(index),
       failed: (error) => target.listener!.failed(error),
     };
-    const { store: chunked } = ChunkedLogStore.open(this.#guarded(disk, epoch), listener, {
+    const { store: chunked } = ChunkedLogStore.open(this.#guarded(mutation.disk?.(disk) ?? disk, epoch), listener, {
       cacheEntries: plan.cacheEntries,
     });
     judge.started(this.id, chunked);
-    let store: LogStore = new ObservedStore(chunked, (snapshot) => {
-      census.count('snapshot taken');
-      this.#note('snapshot', () => `at ${snapshot.index}`);
-      judge.snapshotTaken(this.id, snapshot);
-      this.#maybeLosePower();
+    let store: LogStore = new ObservedStore(chunked, {
+      votes: () => {
+        this.#isVoting = true;
+      },
+      snapshotTaken: (snapshot) => {
+        census.count('snapshot taken');
+        this.#note('snapshot', () => `at ${snapshot.index}`);
+        judge.snapshotTaken(this.id, snapshot);
+        this.#maybeLosePower();
+      },
     });
     const later = (run: () => void) => this.#soon(epoch, run);
     const replicaListener: LogStoreListener = {
@@ -184,7 +194,7 @@ export class VirtualServer {
       codec: kind.codec,
       create: (init) => {
         const engine = kind.create(init);
-        return new ObservedEngine(mutation.engine?.(engine, this.#memory) ?? engine, this.id, judge);
+        return new ObservedEngine(mutation.engine?.(engine, init) ?? engine, this.id, judge);
       },
     };
   }
@@ -288,11 +298,17 @@ export class VirtualServer {
   }
 
   #syncBegun(latencyUs: number): void {
-    if (this.#aimed !== 'crash with a write pending') return;
+    this.#crashWhilePending(latencyUs);
+    this.#isVoting = false;
+  }
+
+  #crashWhilePending(latencyUs: number): void {
+    const aimed = this.#aimed;
+    if (aimed !== 'crash with a write pending' && !(aimed === 'crash with a vote pending' && this.#isVoting)) return;
     const epoch = this.#epoch;
     this.#aimed = undefined;
     this.#around.timeline.after(this.#random.int(latencyUs), () => {
-      if (epoch === this.#epoch) this.#crashByItself('crash with a write pending');
+      if (epoch === this.#epoch) this.#crashByItself(aimed);
     });
   }
 

@@ -96,6 +96,7 @@ export class Judge {
     if (status.commitIndex < record.commitIndex) {
       this.#fail('monotonic commit index', record, `commit index ${record.commitIndex} became ${status.commitIndex}`);
     }
+    this.#checkOwnTerm(record, status);
     const isNew = status.role === Role.Leader && (record.role !== Role.Leader || record.term !== status.term);
     record.role = status.role;
     record.term = status.term;
@@ -103,6 +104,19 @@ export class Judge {
     record.commitIndex = status.commitIndex;
     record.configuration = status.configuration;
     if (isNew) this.#elected(record);
+  }
+
+  /** A leader moves its commit index only onto entries of its own term (Raft §5.4.2). */
+  #checkOwnTerm(record: ServerRecord, { role, term, commitIndex }: EngineStatus): void {
+    if (role !== Role.Leader || record.role !== Role.Leader || term !== record.term) return;
+    if (commitIndex === record.commitIndex) return;
+    const entry = record.accepted.log.entry(commitIndex);
+    if (entry === undefined || entry.term === term) return;
+    this.#fail(
+      'commit in own term',
+      record,
+      `as leader of term ${term} it commits entry ${commitIndex} of term ${entry.term}`,
+    );
   }
 
   #elected(record: ServerRecord): void {

@@ -1,0 +1,81 @@
+import type { HardState, PersistBatch, Snapshot } from '../../consensus/contract.ts';
+import { Entry } from '../../consensus/entry.ts';
+import { type ApplyResult, KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
+import type { Disk, LogStore, LogStoreListener } from '../../server/storage/contract.ts';
+import { CommandType, decodeCommand, encodeCommand } from '../../wire/command.ts';
+import { DelegatingStore } from '../delegates.ts';
+
+/** Reports batches durable as soon as it has taken them. */
+export class ReportsDurableAtOnce extends DelegatingStore {
+  readonly #listener: LogStoreListener;
+  readonly #later: (run: () => void) => void;
+
+  constructor(inner: LogStore, listener: LogStoreListener, later: (run: () => void) => void) {
+    super(inner);
+    this.#listener = listener;
+    this.#later = later;
+  }
+
+  override persist(batch: PersistBatch): void {
+    super.persist(batch);
+    this.#later(() => this.#listener.durable(batch.mark));
+  }
+}
+
+/** Starts with a hard state that lacks something. */
+export class ForgetsAtStart extends DelegatingStore {
+  readonly #forget: (hardState: HardState) => HardState;
+
+  constructor(inner: LogStore, forget: (hardState: HardState) => HardState) {
+    super(inner);
+    this.#forget = forget;
+  }
+
+  override get hardState(): HardState {
+    return this.#forget(super.hardState);
+  }
+}
+
+/** Stores the first snapshot's content under every later snapshot's index. */
+export class StoresStaleSnapshots extends DelegatingStore {
+  #data: Uint8Array | undefined;
+
+  override storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {
+    this.#data ??= snapshot.data;
+    super.storeSnapshot({ ...snapshot, data: this.#data }, trailingEntries);
+  }
+}
+
+/** Writes without waiting for the platter. */
+export function neverSyncs(disk: Disk): Disk {
+  return {
+    get: (key) => disk.get(key),
+    keys: (prefix) => disk.keys(prefix),
+    write: (operations, _sync, done) => disk.write(operations, false, done),
+    close: () => disk.close(),
+  };
+}
+
+/** Applies every insert it sees, seen before or not: it goes by the entry's index and not by the client's number. */
+export class ForgetsSequenceNumbers extends KeyValueStore {
+  override apply(entry: Entry): ApplyResult {
+    const command = decodeCommand(entry.data);
+    if (command.type !== CommandType.Insert) return super.apply(entry);
+    const { index, term, type } = entry;
+    return super.apply(new Entry(index, term, type, encodeCommand({ ...command, clientSeq: index })));
+  }
+}
+
+/** Takes every second command of a session for one that it has seen. */
+export class AcknowledgesWithoutApplying extends KeyValueStore {
+  override apply(entry: Entry): ApplyResult {
+    const command = decodeCommand(entry.data);
+    if (command.type !== CommandType.Insert || command.clientSeq % 2 === 1) return super.apply(entry);
+    return { status: 'ok', clientId: 0 };
+  }
+}
+
+/** Starts empty, whatever the snapshot holds. */
+export class IgnoresSnapshots extends KeyValueStore {
+  override restore(): void {}
+}

@@ -1,0 +1,67 @@
+import type { AppendEntries, GorumsMessage } from '../../consensus/gorums/messages.ts';
+import type { AppendRequest, HashicorpMessage } from '../../consensus/hashicorp/messages.ts';
+
+/** What mutants need to know of an engine's messages. Each function answers undefined where the message is of another kind. */
+export interface MessageTools {
+  /** A vote, or the request of a candidate, which promises its own. */
+  isVote(message: unknown): boolean;
+  /** A reply that says that entries were taken. */
+  isAppendAcknowledgement(message: unknown): boolean;
+  /** A vote request that claims the longest of logs. */
+  withEndlessLog(message: unknown): unknown;
+  /** The append request, claiming that the entry before it has the term that the receiver has there. */
+  withMatchingPrevious(message: unknown, termAt: (index: number) => number | undefined): unknown;
+  /** The append request, claiming that everything it carries is committed. */
+  withAllCommitted(message: unknown): unknown;
+}
+
+const VOTES: ReadonlySet<string> = new Set(['RequestVote', 'RequestVoteResponse', 'vote', 'vote-reply']);
+
+const gorums: MessageTools = {
+  isVote: (message) => VOTES.has((message as GorumsMessage | HashicorpMessage).type),
+  isAppendAcknowledgement: (message) => {
+    const reply = message as GorumsMessage;
+    return reply.type === 'AppendEntriesResponse' && reply.success;
+  },
+  withEndlessLog: (message) => {
+    const request = message as GorumsMessage;
+    return request.type === 'RequestVote' ? { ...request, lastLogTerm: ENDLESS, lastLogIndex: ENDLESS } : undefined;
+  },
+  withMatchingPrevious: (message, termAt) => {
+    const request = message as GorumsMessage;
+    if (request.type !== 'AppendEntries') return undefined;
+    const prevLogTerm = termAt(request.prevLogIndex) ?? request.prevLogTerm;
+    return { ...request, prevLogTerm } satisfies AppendEntries;
+  },
+  withAllCommitted: (message) => {
+    const request = message as GorumsMessage;
+    if (request.type !== 'AppendEntries') return undefined;
+    return { ...request, commitIndex: request.prevLogIndex + request.entries.length } satisfies AppendEntries;
+  },
+};
+
+const hashicorp: MessageTools = {
+  isVote: (message) => VOTES.has((message as GorumsMessage | HashicorpMessage).type),
+  isAppendAcknowledgement: (message) => {
+    const reply = message as HashicorpMessage;
+    return reply.type === 'append-reply' && reply.ok;
+  },
+  withEndlessLog: (message) => {
+    const request = message as HashicorpMessage;
+    return request.type === 'vote' ? { ...request, lastTerm: ENDLESS, lastIndex: ENDLESS } : undefined;
+  },
+  withMatchingPrevious: (message, termAt) => {
+    const request = message as HashicorpMessage;
+    if (request.type !== 'append') return undefined;
+    return { ...request, prevTerm: termAt(request.prevIndex) ?? request.prevTerm } satisfies AppendRequest;
+  },
+  withAllCommitted: (message) => {
+    const request = message as HashicorpMessage;
+    if (request.type !== 'append') return undefined;
+    return { ...request, commit: request.prevIndex + request.entries.length } satisfies AppendRequest;
+  },
+};
+
+const ENDLESS = 1e9;
+
+export const MESSAGE_TOOLS: Readonly<Record<string, MessageTools>> = { gorums, hashicorp };

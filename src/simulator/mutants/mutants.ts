@@ -1,0 +1,207 @@
+import type { Mutation } from '../mutation.ts';
+import type { Invariant } from '../violation.ts';
+import {
+  AnswersReadsAtOnce,
+  AppliesUncommitted,
+  CountsItselfAtOnce,
+  CountsOneForAll,
+  Mishears,
+  SendsBeforeDurable,
+} from './engineMutants.ts';
+import { ChangesTwiceAtOnce, CommitsEarlierTerms, truncatesMatchingSuffix, VotesTwice } from './gorumsMutants.ts';
+import {
+  AcknowledgesWithoutApplying,
+  ForgetsAtStart,
+  ForgetsSequenceNumbers,
+  IgnoresSnapshots,
+  neverSyncs,
+  ReportsDurableAtOnce,
+  StoresStaleSnapshots,
+} from './hostMutants.ts';
+import { MESSAGE_TOOLS, type MessageTools } from './messageTools.ts';
+
+/** A deliberate mistake that the simulator must find. */
+export interface Mutant {
+  readonly name: string;
+  /** The engines that it can be made in. */
+  readonly engines: readonly string[];
+  /** Found within so many seeds, counted from 1, on each of them. */
+  readonly seedsMax: number;
+  /** The rules that may be the first to notice. */
+  readonly invariants: readonly Invariant[];
+  mutation(engine: string): Mutation;
+}
+
+const ALL = Object.keys(MESSAGE_TOOLS);
+
+function tools(engine: string): MessageTools {
+  return MESSAGE_TOOLS[engine]!;
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'a vote leaves before it is durable',
+    engines: ALL,
+    seedsMax: 3000,
+    invariants: ['election safety'],
+    mutation: (name) => ({ engine: (engine) => new SendsBeforeDurable(engine, tools(name).isVote) }),
+  },
+  {
+    name: 'an append is acknowledged before it is durable',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['durable quorum'],
+    mutation: (name) => ({ engine: (engine) => new SendsBeforeDurable(engine, tools(name).isAppendAcknowledgement) }),
+  },
+  {
+    name: 'a leader counts itself before its write is durable',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['durable quorum', 'engine contract', 'no exception'],
+    mutation: () => ({ engine: (engine) => new CountsItselfAtOnce(engine) }),
+  },
+  {
+    name: 'the store reports writes durable before they are',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['durable quorum'],
+    mutation: () => ({ store: (store, listener, later) => new ReportsDurableAtOnce(store, listener, later) }),
+  },
+  {
+    name: 'the disk is never synced',
+    engines: ALL,
+    seedsMax: 50,
+    invariants: ['durability'],
+    mutation: () => ({ disk: neverSyncs }),
+  },
+  {
+    name: 'a restart forgets the vote',
+    engines: ALL,
+    seedsMax: 200,
+    invariants: ['monotonic term and vote', 'election safety'],
+    mutation: () => ({ store: (store) => new ForgetsAtStart(store, (hardState) => ({ ...hardState, vote: 0 })) }),
+  },
+  {
+    name: 'a restart forgets the term and the vote',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['monotonic term and vote'],
+    mutation: () => ({
+      store: (store) => new ForgetsAtStart(store, (hardState) => ({ ...hardState, term: 0, vote: 0 })),
+    }),
+  },
+  {
+    name: 'votes are given without looking at the candidate’s log',
+    engines: ALL,
+    seedsMax: 200,
+    invariants: ['leader completeness', 'committed entries stay'],
+    mutation: (name) => ({ engine: (engine) => new Mishears(engine, tools(name).withEndlessLog) }),
+  },
+  {
+    name: 'entries are appended without looking at the one before',
+    engines: ALL,
+    seedsMax: 200,
+    invariants: [
+      'log matching',
+      'persist contract',
+      'committed entries stay',
+      'engine contract',
+      'state machine safety',
+    ],
+    mutation: (name) => ({
+      engine: (engine, { log }) =>
+        new Mishears(engine, (message) => tools(name).withMatchingPrevious(message, (index) => log.term(index))),
+    }),
+  },
+  {
+    name: 'a follower commits whatever it is sent',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['durable quorum'],
+    mutation: (name) => ({ engine: (engine) => new Mishears(engine, tools(name).withAllCommitted) }),
+  },
+  {
+    name: 'one acknowledgement counts for all',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['durable quorum'],
+    mutation: (name) => ({ engine: (engine) => new CountsOneForAll(engine, tools(name)) }),
+  },
+  {
+    name: 'uncommitted entries are applied',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['durable quorum', 'state machine safety'],
+    mutation: () => ({ engine: (engine, init) => new AppliesUncommitted(engine, init) }),
+  },
+  {
+    name: 'a leader answers reads without a quorum',
+    engines: ALL,
+    seedsMax: 300,
+    invariants: ['linearizability'],
+    mutation: () => ({ engine: (engine) => new AnswersReadsAtOnce(engine, false) }),
+  },
+  {
+    name: 'every server answers reads',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['linearizability'],
+    mutation: () => ({ engine: (engine) => new AnswersReadsAtOnce(engine, true) }),
+  },
+  {
+    name: 'a retried command is applied again',
+    engines: ALL,
+    seedsMax: 50,
+    invariants: ['exactly once'],
+    mutation: () => ({ stateMachine: () => new ForgetsSequenceNumbers() }),
+  },
+  {
+    name: 'a command is acknowledged and not applied',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['state machine safety'],
+    mutation: () => ({ stateMachine: () => new AcknowledgesWithoutApplying() }),
+  },
+  {
+    name: 'snapshots hold an older state than they say',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['state machine safety'],
+    mutation: () => ({ store: (store) => new StoresStaleSnapshots(store) }),
+  },
+  {
+    name: 'a restart does not restore the snapshot',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['state machine safety', 'exactly once', 'acknowledged write'],
+    mutation: () => ({ stateMachine: () => new IgnoresSnapshots() }),
+  },
+  {
+    name: 'a server votes for two in one term',
+    engines: ['gorums'],
+    seedsMax: 200,
+    invariants: ['monotonic term and vote', 'election safety'],
+    mutation: () => ({ engine: (engine) => new VotesTwice(engine) }),
+  },
+  {
+    name: 'two membership changes are in flight at once',
+    engines: ['gorums'],
+    seedsMax: 300,
+    invariants: ['one membership change'],
+    mutation: () => ({ engine: (engine) => new ChangesTwiceAtOnce(engine) }),
+  },
+  {
+    name: 'a follower truncates entries that match',
+    engines: ['gorums'],
+    seedsMax: 200,
+    invariants: ['committed entries stay', 'persist contract', 'monotonic commit index'],
+    mutation: () => ({ engine: truncatesMatchingSuffix }),
+  },
+  {
+    name: 'a leader commits an earlier term’s entry by counting',
+    engines: ['gorums'],
+    seedsMax: 500,
+    invariants: ['commit in own term', 'leader completeness', 'committed entries stay'],
+    mutation: () => ({ engine: (engine) => new CommitsEarlierTerms(engine) }),
+  },
+];
