@@ -122,12 +122,20 @@ class Supervision {
     const time = new Date().toISOString().slice(11, 23);
     this.#terminal.out(`${time} ${describeEvent(event)}`);
     if (event.type !== 'started' && event.type !== 'crashed' && event.type !== 'ended') return;
-    const pids = this.#cluster!.pids();
+    this.#noteProcesses(this.#cluster!.pids());
+  }
+
+  #noteProcesses(pids: ReadonlyMap<number, number>): void {
     const servers = this.#plan.servers.map(({ id, address }) => {
       const pid = pids.get(id);
       return { id, address, process: pid === undefined ? null : identify(pid) };
     });
-    this.#claim.update(servers);
+    try {
+      this.#claim.update(servers);
+    } catch (error) {
+      // Such as a full disk. The servers may well live through it, and what is noted matters only after our own end.
+      this.#terminal.err(`rkv-cluster: cannot note the servers' processes: ${(error as Error).message}`);
+    }
   }
 
   /** The first time asks the servers to stop, the second time ends them. */

@@ -1,0 +1,154 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
+import { identify, isRunning, type ProcessIdentity } from '../src/supervisor/process/identity.ts';
+import type { ClusterStatus } from '../src/supervisor/up.ts';
+
+const bin = (name: string): string => fileURLToPath(new URL(`../bin/${name}`, import.meta.url));
+
+const electionMs = 400;
+
+let folder: string;
+let file: string;
+let addresses: string;
+let supervisor: ChildProcess | undefined;
+let printed: string;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'rkv-supervisor-'));
+  file = join(folder, 'three.yaml');
+  const ports = await takeFreePorts(3);
+  addresses = ports.map((port) => `127.0.0.1:${port}`).join(',');
+  const servers = ports.map((port) => `{port: ${port}}`).join(', ');
+  const text = `servers: [${servers}]\nelection: ${electionMs}ms\nmetrics: false\ndatadir: ${join(folder, 'data')}\n`;
+  writeFileSync(file, text);
+});
+afterEach(() => {
+  supervisor?.kill('SIGKILL');
+  supervisor = undefined;
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+});
+
+/** Starts `rkv-cluster up` and waits until it says that the cluster is up. */
+async function up(...options: string[]): Promise<void> {
+  printed = '';
+  const child = spawn(bin('rkv-cluster'), ['up', file, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
+  supervisor = child;
+  await new Promise<void>((done, fail) => {
+    const hear = (bytes: Buffer): void => {
+      printed += String(bytes);
+      if (printed.includes('Ctrl-C stops the cluster')) done();
+    };
+    child.stdout.on('data', hear);
+    child.stderr.on('data', hear);
+    child.once('exit', (code) => fail(new Error(`rkv-cluster up ended with ${code}:\n${printed}`)));
+  });
+}
+
+function run(name: string, ...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync(bin(name), args, { encoding: 'utf8', timeout: 20_000 });
+  if (status !== 0) throw new Error(`${name} ${args.join(' ')} ended with ${status}: ${stderr}${stdout}\n${printed}`);
+  return stdout;
+}
+
+const status = (): ClusterStatus => JSON.parse(run('rkv-cluster', 'status', file, '--json')) as ClusterStatus;
+const rkvctl = (...args: string[]): string => run('rkvctl', '-cluster', addresses, ...args);
+
+async function until<T>(what: string, limitMs: number, look: () => T | undefined): Promise<T> {
+  const deadlineMs = performance.now() + limitMs;
+  for (;;) {
+    const found = look();
+    if (found !== undefined) return found;
+    if (performance.now() > deadlineMs) throw new Error(`${what}: not within ${limitMs} ms\n${printed}`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+const allEnded = (processes: readonly ProcessIdentity[]): true | undefined =>
+  processes.some(isRunning) ? undefined : true;
+
+function csvFiles(): string[] {
+  const data = join(folder, 'data');
+  return [1, 2, 3].flatMap((id) =>
+    readdirSync(join(data, `server-${id}`)).filter((name) => /^event-\d+\.csv$/.test(name)),
+  );
+}
+
+describe('rkv-cluster with rkvd', () => {
+  it('brings a killed leader back, keeps what was written through a stop, and stops in order', async () => {
+    await up();
+    rkvctl('put', 'a', '1');
+    const leader = status().servers.find((server) => server.role === 'leader')!;
+    process.kill(leader.pid!, 'SIGKILL');
+    const another = await until('another leader', 20 * electionMs, () =>
+      status().servers.find((server) => server.role === 'leader' && server.id !== leader.id),
+    );
+    await until('the killed server caught up', 15_000, () => {
+      const back = status().servers[leader.id - 1]!;
+      return back.pid !== leader.pid && (back.appliedIndex ?? 0) >= another.commitIndex! ? true : undefined;
+    });
+    expect(rkvctl('get', 'a')).toBe('1\n');
+    expect(printed).toMatch(new RegExp(`server ${leader.id} .* crashed: signal SIGKILL`));
+    expect(printed).toMatch(new RegExp(`server ${leader.id} started \\(pid \\d+, from its data\\)`));
+
+    const processes = status().servers.map((server) => identify(server.pid!));
+    const ended = new Promise((done) => supervisor!.once('exit', done));
+    supervisor!.kill('SIGINT');
+    expect(await ended).toBe(0);
+    expect(processes.filter(isRunning)).toEqual([]);
+    expect(csvFiles()).toHaveLength(3);
+
+    await up();
+    expect(rkvctl('get', 'a')).toBe('1\n');
+    run('rkv-cluster', 'down', file);
+
+    await up('--fresh');
+    expect(spawnSync(bin('rkvctl'), ['-cluster', addresses, 'get', 'a'], { encoding: 'utf8' }).stdout).toBe('(none)\n');
+    run('rkv-cluster', 'down', file);
+  }, 90_000);
+
+  it('leaves no orphan when it is killed, not even a paused server, and can be started again', async () => {
+    await up();
+    rkvctl('put', 'a', '1');
+    const paused = status().servers.find((server) => server.role !== 'leader')!;
+    const processes = status().servers.map((server) => identify(server.pid!));
+    expect(processes.filter(isRunning)).toHaveLength(3);
+    run('rkv-cluster', 'pause', String(paused.id), file);
+    supervisor!.kill('SIGKILL');
+    await until('the end of every server', 10_000, () => allEnded(processes));
+    expect(csvFiles()).toHaveLength(3);
+    expect(spawnSync(bin('rkv-cluster'), ['status', file]).status).toBe(1);
+
+    await up();
+    expect(rkvctl('get', 'a')).toBe('1\n');
+    run('rkv-cluster', 'down', file);
+  }, 60_000);
+
+  it('takes over at once from a supervisor that was killed', async () => {
+    await up();
+    supervisor!.kill('SIGKILL');
+    await up();
+    run('rkv-cluster', 'down', file);
+  }, 60_000);
+
+  it('says why a server could not start', async () => {
+    await up();
+    const other = join(folder, 'other.yaml');
+    const port = addresses.split(',')[1]!.split(':')[1];
+    writeFileSync(other, `servers: [{port: ${port}}]\nmetrics: false\ndatadir: ${join(folder, 'other')}\n`);
+    const { status: code, stderr } = spawnSync(bin('rkv-cluster'), ['up', other], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^rkv-cluster: server 1 ended before there was a leader: exit code 1\nserver 1 printed last:\n/,
+    );
+    expect(stderr).toContain(`:${port}`);
+    run('rkv-cluster', 'down', file);
+  }, 60_000);
+});
