@@ -17,7 +17,12 @@ export async function launch(entry) {
   const path = join(root, 'dist', entry);
   // While somebody compiles, what is there may be half of it.
   if (!existsSync(path) || existsSync(lock)) await compile(path);
-  await import(pathToFileURL(path).href);
+  try {
+    await import(pathToFileURL(path).href);
+  } catch (error) {
+    if (error?.code === 'ERR_MODULE_NOT_FOUND' && /package/.test(error.message)) fail(`${error.message}\nRun: npm ci`);
+    throw error;
+  }
 }
 
 async function compile(path) {
@@ -36,7 +41,7 @@ async function compile(path) {
 function compileLocked(path) {
   process.stderr.write('compiling this checkout, once (npm run build does the same)\n');
   // Not incremental: what an earlier compilation noted says nothing about files that were deleted since.
-  const options = ['-p', join(root, 'tsconfig.json'), '--incremental', 'false'];
+  const options = ['-p', join(root, 'tsconfig.json'), '--incremental', 'false', '--noEmitOnError'];
   const { status, error, stdout } = spawnSync(compiler, options, { encoding: 'utf8' });
   if (error !== undefined) return `the compiler did not run: ${error.message}`;
   if (!existsSync(path)) return `compiling did not make ${path}\n${stdout}`;
