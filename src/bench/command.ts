@@ -1,0 +1,98 @@
+import { mkdir } from 'node:fs/promises';
+import { Command, CommanderError } from 'commander';
+import { benchRuns } from './bench.ts';
+import { addBenchOptions, type BenchFlags, requestOf } from './options.ts';
+import { planRuns } from './plan.ts';
+import { renderComparison } from './render/compareTable.ts';
+import { barProgress, plainProgress } from './render/progress.ts';
+import { renderRuns, type WrittenRun } from './render/runTable.ts';
+import { readRun } from './results/store.ts';
+
+/** Where a command's words go: what was asked for, and everything else. */
+export interface Terminal {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+export interface CommandContext {
+  readonly terminal: Terminal;
+  /** A terminal to draw progress on; undefined where nobody watches. */
+  readonly progressStream: NodeJS.WritableStream | undefined;
+  /** Calls back for every request to stop that comes from outside, such as Ctrl-C; returns how to end that. */
+  readonly onInterrupt: (interrupt: () => void) => () => void;
+}
+
+/** As a shell tells of a command that Ctrl-C ended. */
+const INTERRUPTED_EXIT_CODE = 130;
+
+/** Runs `rkv-bench` with the arguments that follow its name. Resolves with its exit code. */
+export async function runCommand(args: readonly string[], context: CommandContext): Promise<number> {
+  const { terminal } = context;
+  let exitCode = 0;
+  const program = buildProgram(context, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // commander has printed its own already, or it was --help.
+    if (error instanceof CommanderError) return error.exitCode;
+    const message = error instanceof Error ? error.message : String(error);
+    for (const line of message.split('\n')) terminal.err(`rkv-bench: ${line}`);
+    return 1;
+  }
+}
+
+function buildProgram(context: CommandContext, exit: (code: number) => void): Command {
+  const { terminal } = context;
+  const program = new Command('rkv-bench')
+    .description(
+      'Measures a cluster: starts rkvd servers, drives them with inserts and lookups, checks that what they acknowledged\nis there, and writes what was measured to results/<run>/.',
+    )
+    .showHelpAfterError('(--help says more)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+    });
+  addBenchOptions(program).action(async (flags: BenchFlags) => exit(await bench(flags, context)));
+  program
+    .command('compare')
+    .description('print runs side by side, with ratios to the first and the settings that differ')
+    .argument('<runs...>', 'folders of runs, such as results/demo')
+    .action(async (places: string[]) => {
+      const runs = await Promise.all(places.map(readRun));
+      terminal.out(renderComparison(runs));
+    });
+  return program;
+}
+
+async function bench(flags: BenchFlags, context: CommandContext): Promise<number> {
+  const { terminal, progressStream } = context;
+  const runs = planRuns(requestOf(flags), new Date());
+  await mkdir(flags.results, { recursive: true });
+  const stop = new AbortController();
+  const ignoreInterrupts = context.onInterrupt(() => {
+    if (!stop.signal.aborted) terminal.err('stopping: what was measured so far is written');
+    stop.abort();
+  });
+  let written: WrittenRun[];
+  try {
+    written = await benchRuns(runs, {
+      results: flags.results,
+      signal: stop.signal,
+      progress: (title) =>
+        progressStream === undefined
+          ? plainProgress(title, (text) => terminal.err(text.trimEnd()))
+          : barProgress(title, progressStream),
+    });
+  } finally {
+    ignoreInterrupts();
+  }
+  const people = flags.json === true ? terminal.err : terminal.out;
+  people(renderRuns(written));
+  if (flags.json === true) terminal.out(JSON.stringify(written.map(({ record }) => record)));
+  if (written.some(({ record }) => !record.verdict.passed)) return 1;
+  return stop.signal.aborted ? INTERRUPTED_EXIT_CODE : 0;
+}

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+
+/** Linux counts process times in hundredths of a second towards user programs, whatever its own clock (proc(5), USER_HZ). */
+const TICKS_PER_SECOND = 100;
+
+/** CPU time used at one moment, seconds, since each process began; servers that cannot be seen are missing. */
+export interface CpuSample {
+  readonly atMs: number;
+  readonly bench: number;
+  readonly servers: ReadonlyMap<number, number>;
+  /** All cores together, everything that ran; undefined where the system does not tell. */
+  readonly machine: number | undefined;
+}
+
+/** `pids` by server id. */
+export function sampleCpu(pids: ReadonlyMap<number, number>): CpuSample {
+  const { user, system } = process.cpuUsage();
+  const servers = new Map<number, number>();
+  for (const [id, pid] of pids) {
+    const seconds = parseProcessSeconds(readText(`/proc/${pid}/stat`));
+    if (seconds !== undefined) servers.set(id, seconds);
+  }
+  return {
+    atMs: performance.now(),
+    bench: (user + system) / 1e6,
+    servers,
+    machine: parseMachineSeconds(readText('/proc/stat')),
+  };
+}
+
+/** Most memory that a process ever held, bytes. */
+export function residentBytesMax(pid: number): number | undefined {
+  const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readText(`/proc/${pid}/status`))?.[1];
+  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+/** User and system time of a /proc/<pid>/stat (fields 14 and 15). */
+export function parseProcessSeconds(stat: string): number | undefined {
+  // The command's name stands in parentheses and may itself hold spaces and parentheses.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  return stat === '' || Number.isNaN(ticks) ? undefined : ticks / TICKS_PER_SECOND;
+}
+
+/** Everything but idle and waiting for the disk, of the first line of /proc/stat. */
+export function parseMachineSeconds(stat: string): number | undefined {
+  const numbers = /^cpu\s+([\d ]+)$/m.exec(stat)?.[1]?.split(' ').map(Number);
+  if (numbers === undefined || numbers.length < 8) return undefined;
+  const [user, nice, system, , , irq, softirq, steal] = numbers as [number, number, number, number, ...number[]];
+  return (user + nice + system + irq! + softirq! + steal!) / TICKS_PER_SECOND;
+}

@@ -1,0 +1,97 @@
+import type { LatencyUs, RunRecord, Spread } from '../results/schema.ts';
+import { formatCount, formatSpread, formatUsAsMs, renderTable } from './format.ts';
+
+/** Runs side by side: what was measured, as ratios to the first run too, and every setting that differs. */
+export function renderComparison(runs: readonly RunRecord[]): string {
+  const names = runs.map((run) => (run.interrupted ? `${run.name} (interrupted)` : run.name));
+  const differing = differingFacts(runs);
+  const settings =
+    differing.length === 0
+      ? ['The settings, the machine and the versions are the same.']
+      : ['What differs:', renderTable(['', ...names], differing, 1)];
+  const failing = runs.filter(({ verdict }) => !verdict.passed).map(({ name }) => name);
+  return [
+    renderTable(['', ...names], measuredRows(runs), 1),
+    ...settings,
+    ...(failing.length === 0 ? [] : [`Do not trust ${failing.join(', ')}: the check of the run failed.`]),
+  ].join('\n');
+}
+
+type Format = (value: number) => string;
+
+function measuredRows(runs: readonly RunRecord[]): string[][] {
+  const rates = (title: string, of: (run: RunRecord) => Spread): string[] => {
+    const [first] = runs;
+    return [
+      title,
+      ...runs.map((run) =>
+        withRatio(formatSpread(of(run), formatCount), of(run).median, of(first!).median, run === first),
+      ),
+    ];
+  };
+  const values = (title: string, of: (run: RunRecord) => number, format: Format): string[] => {
+    const [first] = runs;
+    return [title, ...runs.map((run) => withRatio(format(of(run)), of(run), of(first!), run === first))];
+  };
+  const latencies = (kind: string, of: (run: RunRecord) => LatencyUs): string[][] => [
+    values(`${kind} mean, ms`, (run) => of(run).mean, formatUsAsMs),
+    values(`${kind} p50, ms`, (run) => of(run).p50, formatUsAsMs),
+    values(`${kind} p90, ms`, (run) => of(run).p90, formatUsAsMs),
+    values(`${kind} p99, ms`, (run) => of(run).p99, formatUsAsMs),
+    values(`${kind} p99.9, ms`, (run) => of(run).p999, formatUsAsMs),
+    values(`${kind} max, ms`, (run) => of(run).max, formatUsAsMs),
+  ];
+  const rows: string[][] = [];
+  if (runs.some(({ merged }) => merged.writes > 0)) {
+    rows.push(rates('inserts per second', ({ merged }) => merged.writesPerSecond));
+    rows.push(...latencies('insert', ({ merged }) => merged.writeLatencyUs));
+  }
+  if (runs.some(({ merged }) => merged.reads > 0)) {
+    rows.push(rates('lookups per second', ({ merged }) => merged.readsPerSecond));
+    rows.push(...latencies('lookup', ({ merged }) => merged.readLatencyUs));
+  }
+  rows.push(['failed or dropped', ...runs.map(({ merged }) => formatCount(merged.failed + merged.dropped))]);
+  rows.push([
+    'check',
+    ...runs.map(({ verdict }) => (verdict.verified ? 'ok' : verdict.passed ? 'not checked' : 'FAILED')),
+  ]);
+  return rows;
+}
+
+function withRatio(text: string, value: number, first: number, isFirst: boolean): string {
+  return isFirst || first === 0 ? text : `${text}  ×${(value / first).toFixed(2)}`;
+}
+
+/** Settings, effective settings, machine and versions, a row each, of which not all runs have the same. */
+function differingFacts(runs: readonly RunRecord[]): string[][] {
+  const facts = runs.map(factsOf);
+  const titles = new Set(facts.flatMap((each) => [...each.keys()]));
+  const rows: string[][] = [];
+  for (const title of titles) {
+    const values = facts.map((each) => each.get(title) ?? '-');
+    if (new Set(values).size > 1) rows.push([title, ...values]);
+  }
+  return rows;
+}
+
+function factsOf(run: RunRecord): Map<string, string> {
+  const facts = new Map<string, string>();
+  const add = (prefix: string, values: object) => {
+    for (const [key, value] of Object.entries(values)) facts.set(prefix + key, value === null ? '-' : String(value));
+  };
+  const { kind, ...cluster } = run.settings.cluster;
+  facts.set('cluster', kind);
+  add('', cluster);
+  add('', run.settings.load);
+  facts.set('repeats', String(run.settings.repeats));
+  const server = run.repeats.at(-1)?.servers[0];
+  if (server !== undefined) {
+    facts.set('backend', server.backend);
+    add('effective ', server.effectiveSettings);
+  }
+  add('machine ', run.machine);
+  if (run.disk !== null) facts.set('file system', run.disk.fileSystem);
+  add('version of ', run.versions);
+  if (run.git !== null) facts.set('commit', `${run.git.commit.slice(0, 10)}${run.git.dirty ? ' and changes' : ''}`);
+  return facts;
+}

@@ -1,0 +1,38 @@
+import Table from 'cli-table3';
+import type { Spread } from '../results/schema.ts';
+
+/** `12,345`; decimals only below 100. */
+export function formatCount(value: number): string {
+  const digits = value !== 0 && Math.abs(value) < 100 && !Number.isInteger(value) ? 1 : 0;
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** Whole µs as ms for people: `0.843`, `4.12`, `17.7`, `1,204`. */
+export function formatUsAsMs(us: number): string {
+  const ms = us / 1000;
+  const digits = ms < 1 ? 3 : ms < 10 ? 2 : ms < 100 ? 1 : 0;
+  return ms.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** `21,034`, and where repeats differ `21,034 (19,870–22,410)`. */
+export function formatSpread({ median, min, max }: Spread, format: (value: number) => string): string {
+  return min === max ? format(median) : `${format(median)} (${format(min)}–${format(max)})`;
+}
+
+/** A table with one line below its head and none between its rows. The first columns read from the left. */
+export function renderTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  leftColumns: number,
+): string {
+  const table = new Table({
+    head: [...head],
+    style: { head: [], border: [] },
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    colAligns: head.map((_, at) => (at < leftColumns ? 'left' : 'right')),
+  });
+  for (const row of rows) table.push([...row]);
+  const lines = table.toString().split('\n');
+  const rule = lines[0]!.replace('┌', '├').replace('┐', '┤').replaceAll('┬', '┼');
+  return [...lines.slice(0, 2), rule, ...lines.slice(2)].join('\n');
+}

@@ -1,0 +1,139 @@
+import { formatDuration } from '../../goflags/goValues.ts';
+import type { LatencyUs, RunRecord, RunSettings, Spread } from '../results/schema.ts';
+import { formatCount, formatSpread, formatUsAsMs, renderTable } from './format.ts';
+
+/** A run, and the folder it was written to. */
+export interface WrittenRun {
+  readonly record: RunRecord;
+  readonly folder: string;
+}
+
+const head = [
+  'backend',
+  'entries/msg',
+  'operation',
+  'per second',
+  'p50 ms',
+  'p90 ms',
+  'p99 ms',
+  'p99.9 ms',
+  'max ms',
+  'failed',
+  'check',
+];
+const leftColumns = 3;
+
+/** What was measured, for people: what was done, a table, and what it means. */
+export function renderRuns(runs: readonly WrittenRun[]): string {
+  const [first] = runs;
+  if (first === undefined) return 'nothing was measured';
+  const rows = runs.flatMap(({ record }) => runRows(record));
+  const notes = runs.flatMap((run) => runNotes(run, runs.length > 1));
+  return [
+    describeLoad(first.record.settings),
+    '',
+    renderTable(head, rows, leftColumns),
+    ...explanation(first.record),
+    ...notes,
+    ...closing(runs),
+  ].join('\n');
+}
+
+/** `200 clients insert 16-byte values over 10,000 keys for 5s, …`. */
+export function describeLoad({ cluster, load, repeats }: RunSettings): string {
+  const { clients, ratePerClient, reads, payloadBytes, keyspace, timeMs } = load;
+  const servers = cluster.kind === 'own' ? `${cluster.servers} servers on this machine` : cluster.addresses.join(', ');
+  const share = reads === 0 ? '' : `, ${formatCount(reads * 100)} % of the requests lookups,`;
+  const pace =
+    ratePerClient === null
+      ? 'each sends its next request when the last is answered (closed loop)'
+      : `each sends ${formatCount(ratePerClient)} requests a second whatever the answers do (open loop)`;
+  const times = repeats > 1 ? `, ${repeats} times` : '';
+  const who = clients === 1 ? '1 client inserts' : `${formatCount(clients)} clients insert`;
+  return `${servers}. ${who} ${payloadBytes}-byte values over ${formatCount(keyspace)} keys${share} for ${formatDuration(timeMs)}${times};\n${pace}.`;
+}
+
+function runRows(record: RunRecord): string[][] {
+  const { merged, settings, verdict } = record;
+  const { backend, entries } = clusterLabels(record);
+  const check = verdict.verified ? 'ok' : verdict.passed ? 'not checked' : 'FAILED';
+  const failed = formatCount(merged.failed + merged.dropped);
+  const row = (operation: string, rate: Spread, latency: LatencyUs) => [
+    backend,
+    entries,
+    operation,
+    formatSpread(rate, formatCount),
+    ...[latency.p50, latency.p90, latency.p99, latency.p999, latency.max].map(formatUsAsMs),
+    failed,
+    check,
+  ];
+  const rows: string[][] = [];
+  if (settings.load.reads < 1) rows.push(row('insert', merged.writesPerSecond, merged.writeLatencyUs));
+  if (settings.load.reads > 0) rows.push(row('lookup', merged.readsPerSecond, merged.readLatencyUs));
+  return rows;
+}
+
+function clusterLabels({ settings, repeats }: RunRecord): { backend: string; entries: string } {
+  const server = repeats[0]?.servers[0];
+  if (settings.cluster.kind === 'own') {
+    const { backend, batch, entriesPerMsg } = settings.cluster;
+    return { backend, entries: batch ? String(entriesPerMsg) : '1 (no batch)' };
+  }
+  const effective = server?.effectiveSettings ?? {};
+  return { backend: server?.backend ?? '?', entries: effective.entriespermsg ?? effective.entriesPerMessage ?? '?' };
+}
+
+function explanation(record: RunRecord): string[] {
+  const lines = [
+    'An insert is answered once a majority of the servers has it on disk and the leader has applied it; a lookup is',
+    'linearizable. Half of the requests were answered within p50, 99 of 100 within p99.',
+  ];
+  if (record.disk !== null) {
+    const { fileSystem, syncUs } = record.disk;
+    lines.push(
+      `Disk: ${fileSystem}, a durable write of 4 KiB takes ${formatUsAsMs(syncUs.p50)} ms (p50), ${formatUsAsMs(syncUs.p99)} ms (p99).`,
+    );
+  }
+  const { cpuModel, cores, node } = record.machine;
+  lines.push(`Machine: ${cores} cores, ${cpuModel}, Node ${node}.`);
+  return lines;
+}
+
+function runNotes({ record }: WrittenRun, named: boolean): string[] {
+  const prefix = named ? `${record.name}: ` : '';
+  const { verdict, repeats, interrupted } = record;
+  const notes = [...checkNotes(record), ...cpuNotes(repeats)];
+  if (interrupted) notes.push('INTERRUPTED: this is what was measured until then.');
+  for (const warning of verdict.warnings) notes.push(`Note: ${warning}.`);
+  for (const problem of verdict.problems) notes.push(`FAILED: ${problem}.`);
+  return notes.map((note) => prefix + note);
+}
+
+function checkNotes({ repeats, verdict }: RunRecord): string[] {
+  if (!verdict.verified) return [];
+  const keys = repeats.reduce((sum, { verification }) => sum + verification.keysRead, 0);
+  const writes = repeats.reduce((sum, { verification }) => sum + verification.acknowledgedWrites, 0);
+  return [
+    `Check: ${formatCount(writes)} inserts acknowledged (warm-up included); ${formatCount(keys)} keys read back, each with a value that an acknowledged history allows.`,
+  ];
+}
+
+function cpuNotes(repeats: RunRecord['repeats']): string[] {
+  const last = repeats.at(-1);
+  if (last === undefined || last.benchCpuUsPerCommand === null || last.serversCpuUsPerCommand === null) return [];
+  const servers = last.servers
+    .map(
+      ({ id, cpuSeconds }) => `server ${id}${id === last.leader ? ' (leader)' : ''} ${cpuSeconds?.toFixed(1) ?? '?'} s`,
+    )
+    .join(', ');
+  const perCommand = `${formatCount(last.serversCpuUsPerCommand)} µs + ${formatCount(last.benchCpuUsPerCommand)} µs a request`;
+  return [
+    `CPU in ${(last.windowMs / 1000).toFixed(1)} s: ${servers}, bench ${last.benchCpuSeconds.toFixed(1)} s (${perCommand}).`,
+  ];
+}
+
+function closing(runs: readonly WrittenRun[]): string[] {
+  const folders = runs.map(({ folder }) => folder);
+  const compare = folders.length > 1 ? folders.join(' ') : `${folders[0]} results/OTHER`;
+  return ['', `Written to ${folders.join(', ')}. To see runs side by side: rkv-bench compare ${compare}`];
+}

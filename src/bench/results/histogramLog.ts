@@ -1,0 +1,27 @@
+import { HistogramLogWriter } from 'hdr-histogram-js';
+import type { RepeatHistograms } from './store.ts';
+
+/** The log shows an interval's maximum in ms; the histograms hold µs. */
+const US_PER_SHOWN_UNIT = 1000;
+
+/** An HdrHistogram log, one interval a repeat, tagged `repeat-1`, `repeat-2`, … where there is more than one. */
+export function histogramLog(repeats: readonly RepeatHistograms[], kind: 'writes' | 'reads'): string {
+  let text = '';
+  const log = new HistogramLogWriter((part) => {
+    text += part;
+  });
+  const firstMs = repeats[0]?.startedAtMs ?? 0;
+  log.outputComment(`[rkv-bench: latency of ${kind}; values in us, Interval_Max in ms]`);
+  log.outputLogFormatVersion();
+  log.outputComment(
+    `[StartTime: ${(firstMs / 1000).toFixed(3)} (seconds since epoch), ${new Date(firstMs).toISOString()}]`,
+  );
+  log.outputLegend();
+  repeats.forEach((repeat, at) => {
+    const histogram = repeat[kind];
+    if (repeats.length > 1) histogram.tag = `repeat-${at + 1}`;
+    const startSeconds = (repeat.startedAtMs - firstMs) / 1000;
+    log.outputIntervalHistogram(histogram, startSeconds, startSeconds + repeat.windowMs / 1000, US_PER_SHOWN_UNIT);
+  });
+  return text;
+}

@@ -1,0 +1,200 @@
+import { z } from 'zod';
+
+/** Raised when a field changes its meaning or goes; a reader takes what is as old as itself or older. */
+export const SCHEMA_VERSION = 1;
+
+const count = z.int().min(0);
+/** A time in whole µs. */
+const us = z.int().min(0);
+const perSecond = z.number().min(0);
+
+const latency = z.object({
+  count,
+  mean: us,
+  p25: us,
+  p50: us,
+  p75: us,
+  p90: us,
+  p95: us,
+  p99: us,
+  p999: us,
+  max: us,
+});
+
+const settings = z.object({
+  cluster: z.discriminatedUnion('kind', [
+    z.object({
+      kind: z.literal('own'),
+      servers: z.int().min(1),
+      backend: z.string(),
+      batch: z.boolean(),
+      entriesPerMsg: z.int().min(1),
+      /** Durations as Go writes them. */
+      heartbeat: z.string(),
+      election: z.string(),
+      checkQuorum: z.boolean(),
+    }),
+    z.object({ kind: z.literal('running'), addresses: z.array(z.string()) }),
+  ]),
+  load: z.object({
+    clients: z.int().min(1),
+    /** Requests per second of each client; null: closed loop. */
+    ratePerClient: perSecond.nullable(),
+    timeMs: z.number().min(0),
+    warmupMs: z.number().min(0),
+    /** Fraction of lookups. */
+    reads: z.number().min(0).max(1),
+    payloadBytes: z.int().min(1),
+    keyspace: z.int().min(1),
+    zipfS: z.number(),
+    zipfV: z.number(),
+    seed: z.int(),
+    rpc: z.enum(['stream', 'unary']),
+  }),
+  repeats: z.int().min(1),
+});
+
+/** One server as it described itself after the load. */
+const server = z.object({
+  id: count,
+  address: z.string(),
+  backend: z.string(),
+  role: z.string(),
+  /** As its engine really applies them. */
+  effectiveSettings: z.record(z.string(), z.string()),
+  /** CPU time spent in the measured window, seconds; null where the process cannot be seen. */
+  cpuSeconds: z.number().min(0).nullable(),
+  /** Most memory it ever held, bytes. */
+  residentBytesMax: count.nullable(),
+});
+
+const second = z.object({
+  /** Counted from 0. */
+  second: count,
+  writes: count,
+  reads: count,
+  failed: count,
+  dropped: count,
+  /** Of reads and writes together. */
+  p50Us: us,
+  p99Us: us,
+  maxUs: us,
+});
+
+const verification = z.object({
+  status: z.enum(['verified', 'failed', 'not-checked']),
+  /** Acknowledged inserts, those of the warm-up included. */
+  acknowledgedWrites: count,
+  /** Log entries that the leader applied meanwhile; null where other clients may have added to them. */
+  appliedEntries: count.nullable(),
+  /** Keys read back and compared with what was acknowledged. */
+  keysRead: count,
+  problems: z.array(z.string()),
+});
+
+const repeat = z.object({
+  startedAt: z.string(),
+  interrupted: z.boolean(),
+  /** In which requests were issued, ms. */
+  windowMs: z.number().min(0),
+  issued: count,
+  writes: count,
+  reads: count,
+  failed: count,
+  /** Open loop: due, but never sent, because too many were unanswered. */
+  dropped: count,
+  /** Completed within the window, divided by it. */
+  writesPerSecond: perSecond,
+  readsPerSecond: perSecond,
+  writeLatencyUs: latency,
+  readLatencyUs: latency,
+  errorsByKind: z.record(z.string(), count),
+  /** Open loop: the furthest that issuing fell behind its schedule. It is part of the latencies. */
+  lagUsMax: us,
+  /** What the client library mended by sending again. */
+  client: z.object({ retries: count, linksLost: count, stalls: count, notLeader: count }),
+  timeline: z.array(second),
+  servers: z.array(server),
+  leader: count.nullable(),
+  benchCpuSeconds: z.number().min(0),
+  /** CPU time per completed command, µs, with fractions. */
+  benchCpuUsPerCommand: z.number().min(0).nullable(),
+  serversCpuUsPerCommand: z.number().min(0).nullable(),
+  /** What other processes took of the machine's cores meanwhile, 0 to 1. */
+  othersCpuShare: z.number().min(0).nullable(),
+  /** Servers that ended or restarted meanwhile, in words. */
+  incidents: z.array(z.string()),
+  verification,
+});
+
+/** Over the repeats. */
+const spread = z.object({ median: z.number(), min: z.number(), max: z.number() });
+
+const merged = z.object({
+  writes: count,
+  reads: count,
+  failed: count,
+  dropped: count,
+  writesPerSecond: spread,
+  readsPerSecond: spread,
+  /** Of the histograms of all repeats added up. */
+  writeLatencyUs: latency,
+  readLatencyUs: latency,
+  writeP50Us: spread,
+  writeP99Us: spread,
+  errorsByKind: z.record(z.string(), count),
+});
+
+const machine = z.object({
+  cpuModel: z.string(),
+  cores: z.int().min(1),
+  memoryBytes: count,
+  platform: z.string(),
+  kernel: z.string(),
+  node: z.string(),
+});
+
+const disk = z.object({
+  fileSystem: z.string(),
+  inMemory: z.boolean(),
+  /** Of appending 4 KiB to a file and fdatasync, before the load. */
+  syncUs: z.object({ count, p50: us, p99: us, max: us }),
+});
+
+export const runSchema = z.object({
+  schemaVersion: z.literal(SCHEMA_VERSION),
+  name: z.string().min(1),
+  startedAt: z.string(),
+  interrupted: z.boolean(),
+  settings,
+  machine,
+  /** Where the servers' data was; null where that was not ours to see. */
+  disk: disk.nullable(),
+  versions: z.record(z.string(), z.string()),
+  /** Null outside of a checkout. */
+  git: z.object({ commit: z.string(), dirty: z.boolean() }).nullable(),
+  repeats: z.array(repeat).min(1),
+  merged,
+  verdict: z.object({
+    passed: z.boolean(),
+    verified: z.boolean(),
+    problems: z.array(z.string()),
+    warnings: z.array(z.string()),
+  }),
+});
+
+/** `results/<run>/run.json`: one cluster's settings under one load, measured once or more. */
+export type RunRecord = z.infer<typeof runSchema>;
+export type RunSettings = RunRecord['settings'];
+export type LoadSettings = RunSettings['load'];
+export type RepeatRecord = z.infer<typeof repeat>;
+export type ServerRecord = z.infer<typeof server>;
+export type SecondRecord = z.infer<typeof second>;
+export type Verification = z.infer<typeof verification>;
+export type LatencyUs = z.infer<typeof latency>;
+export type Merged = z.infer<typeof merged>;
+export type Spread = z.infer<typeof spread>;
+export type Verdict = RunRecord['verdict'];
+export type MachineFacts = z.infer<typeof machine>;
+export type DiskFacts = z.infer<typeof disk>;
+export type GitFacts = NonNullable<RunRecord['git']>;

@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Histogram } from 'hdr-histogram-js';
+import { z } from 'zod';
+import { histogramLog } from './histogramLog.ts';
+import { type RunRecord, runSchema, SCHEMA_VERSION } from './schema.ts';
+
+/** Results that cannot be read or written. */
+export class ResultsError extends Error {
+  override readonly name: string = 'ResultsError';
+}
+
+/** There is no such run. */
+export class ResultsMissingError extends ResultsError {
+  override readonly name = 'ResultsMissingError';
+}
+
+/** A run.json that is not what this version writes; the message names every field that is wrong. */
+export class ResultsInvalidError extends ResultsError {
+  override readonly name = 'ResultsInvalidError';
+}
+
+/** A run.json of a later version of rkv-bench. */
+export class ResultsVersionError extends ResultsError {
+  override readonly name = 'ResultsVersionError';
+}
+
+const FILE = 'run.json';
+/** Wrong fields that an error names. */
+const PROBLEMS_SHOWN_MAX = 5;
+
+/** The histograms of one repeat, and when it was. */
+export interface RepeatHistograms {
+  readonly startedAtMs: number;
+  readonly windowMs: number;
+  readonly writes: Histogram;
+  readonly reads: Histogram;
+}
+
+/** The folder of a run. Throws ResultsError where there is one of that name: results are never overwritten. */
+export function runFolder(results: string, name: string): string {
+  const folder = join(results, name);
+  if (existsSync(folder)) throw new ResultsError(`${folder} is there already: give this run another --name`);
+  return folder;
+}
+
+/** Writes run.json and the histogram logs. run.json comes last and whole: where it is, the rest is too. */
+export async function writeRun(
+  folder: string,
+  record: RunRecord,
+  repeats: readonly RepeatHistograms[],
+): Promise<string> {
+  const path = join(folder, FILE);
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'writes.hlog'), histogramLog(repeats, 'writes'));
+    if (record.settings.load.reads > 0) await writeFile(join(folder, 'reads.hlog'), histogramLog(repeats, 'reads'));
+    await writeFile(`${path}.part`, `${JSON.stringify(runSchema.parse(record), null, 2)}\n`);
+    await rename(`${path}.part`, path);
+  } catch (error) {
+    throw new ResultsError(`cannot write ${folder}: ${(error as Error).message}`, { cause: error });
+  }
+  return path;
+}
+
+/** Reads a run from its folder, or from its run.json. Throws one of the classes above. */
+export async function readRun(place: string): Promise<RunRecord> {
+  const path = place.endsWith('.json') ? place : join(place, FILE);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      const why = existsSync(place) ? `${place} holds no ${FILE}` : `there is no ${place}`;
+      throw new ResultsMissingError(`${why}: expected the folder of a run, such as results/demo`, { cause: error });
+    }
+    throw new ResultsError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+  return parseRun(text, path);
+}
+
+/** Checks the text of a run.json; `path` is for the errors. */
+export function parseRun(text: string, path: string): RunRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ResultsInvalidError(`${path} is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+  const version = z.object({ schemaVersion: z.int() }).safeParse(value);
+  if (!version.success) throw new ResultsInvalidError(`${path}: expected a run of rkv-bench, with a schemaVersion`);
+  if (version.data.schemaVersion > SCHEMA_VERSION) {
+    throw new ResultsVersionError(
+      `${path} has schema version ${version.data.schemaVersion}; this rkv-bench reads up to ${SCHEMA_VERSION}`,
+    );
+  }
+  const run = runSchema.safeParse(value);
+  if (run.success) return run.data;
+  const { issues } = run.error;
+  const shown = issues.slice(0, PROBLEMS_SHOWN_MAX).map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  const more = issues.length > shown.length ? [`  and ${issues.length - shown.length} more`] : [];
+  throw new ResultsInvalidError([`${path} is not a run of rkv-bench:`, ...shown, ...more].join('\n'));
+}

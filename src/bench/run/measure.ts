@@ -1,0 +1,226 @@
+import { randomBytes } from 'node:crypto';
+import type { ClientSession } from '../../client/clientSession.ts';
+import { LatencyRecorder, type SecondRow } from '../../client/load/latencyRecorder.ts';
+import { type LoadSummary, openSessions, type Pace, runLoad } from '../../client/load/loadGenerator.ts';
+import { zipfWorkload } from '../../client/load/workload.ts';
+import { RkvClient } from '../../client/rkvClient.ts';
+import { diskFacts, machineFacts } from '../facts/machine.ts';
+import { type CpuSample, residentBytesMax, sampleCpu } from '../facts/processTimes.ts';
+import { latencyUs } from '../merge.ts';
+import type { PlannedRun } from '../plan.ts';
+import type { DiskFacts, LoadSettings, RepeatRecord, SecondRecord, ServerRecord } from '../results/schema.ts';
+import type { RepeatHistograms } from '../results/store.ts';
+import { leaderOf, localPids, serverStatuses } from './servers.ts';
+import { openTarget, type Target } from './target.ts';
+import { verify } from './verify.ts';
+import { WindowCounter } from './windowCounter.ts';
+import { markFrom, WriteAudit } from './writeAudit.ts';
+
+/** Told of a run's course, for people. */
+export interface Progress {
+  phase(phase: 'starting' | 'warming-up' | 'measuring' | 'verifying' | 'stopping', durationMs?: number): void;
+  second(row: SecondRow): void;
+}
+
+/** One repeat of a run, measured. */
+export interface Measurement {
+  readonly record: RepeatRecord;
+  readonly histograms: RepeatHistograms;
+  readonly disk: DiskFacts | null;
+}
+
+/**
+ * Measures a run once, on servers of its own that end with it, or on those that run. Where the signal fires, what was
+ * measured until then; undefined where that is nothing. Rejects where the servers do not come up or accept no session.
+ */
+export async function measureOnce(
+  run: PlannedRun,
+  repeat: number,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Measurement | undefined> {
+  progress.phase('starting');
+  let target: Target;
+  try {
+    target = await openTarget(run, signal);
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+  const client = new RkvClient({ addresses: target.addresses, rpc: run.settings.load.rpc });
+  try {
+    return await driveTarget({ load: run.settings.load, repeat, target, client, progress, signal });
+  } finally {
+    progress.phase('stopping');
+    client.close();
+    await target.stop();
+  }
+}
+
+interface Drive {
+  readonly load: LoadSettings;
+  readonly repeat: number;
+  readonly target: Target;
+  readonly client: RkvClient;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+async function driveTarget(drive: Drive): Promise<Measurement | undefined> {
+  const { load, target, client, progress, signal } = drive;
+  const disk = target.dataDirectory === undefined ? null : await diskFacts(target.dataDirectory);
+  const sessions = await openSessions(client, load.clients);
+  const before = await serverStatuses(client);
+  const audit = newAudit(load, drive.repeat);
+  if (load.warmupMs > 0) {
+    progress.phase('warming-up', load.warmupMs);
+    await runLoad({ ...loadOptions(drive, sessions, audit), durationMs: load.warmupMs, sinks: [audit] });
+  }
+  if (signal.aborted) return undefined;
+
+  progress.phase('measuring', load.timeMs);
+  const measured = await measureWindow(drive, sessions, audit, localPids(before));
+
+  progress.phase('verifying');
+  const appliedBefore = leaderOf(before)?.appliedIndex ?? 0;
+  const verification = await verify({ client, audit, own: target.own, appliedBefore });
+  const record = await repeatRecord(drive, measured, verification);
+  const { recorder, summary, startedAtMs } = measured;
+  const windowMs = summary.issuedUntilMs - summary.startedMs;
+  return { record, histograms: { startedAtMs, windowMs, writes: recorder.writes, reads: recorder.reads }, disk };
+}
+
+function newAudit(load: LoadSettings, repeat: number): WriteAudit {
+  const { keyspace, zipfS, zipfV, payloadBytes, seed } = load;
+  const workload = zipfWorkload({ keyspace, zipfS, zipfV, payloadBytes, seed: seed + repeat });
+  return new WriteAudit(workload, { mark: markFrom(randomBytes(8)), keyspace, payloadBytes });
+}
+
+function loadOptions({ load, client, signal }: Drive, sessions: readonly ClientSession[], audit: WriteAudit) {
+  const pace: Pace =
+    load.ratePerClient === null ? { kind: 'closed' } : { kind: 'open', ratePerClient: load.ratePerClient };
+  return { client, sessions, workload: audit.workload, pace, reads: load.reads, signal };
+}
+
+interface Measured {
+  readonly startedAtMs: number;
+  readonly summary: LoadSummary;
+  readonly recorder: LatencyRecorder;
+  readonly counter: WindowCounter;
+  readonly pids: ReadonlyMap<number, number>;
+  readonly cpuBefore: CpuSample;
+  readonly cpuAfter: CpuSample;
+  /** Of the client, from the start of the window. */
+  readonly mended: RepeatRecord['client'];
+}
+
+async function measureWindow(
+  drive: Drive,
+  sessions: readonly ClientSession[],
+  audit: WriteAudit,
+  pids: ReadonlyMap<number, number>,
+): Promise<Measured> {
+  const { load, client, progress, signal } = drive;
+  const recorder = new LatencyRecorder((row) => progress.second(row));
+  const counter = new WindowCounter(load.timeMs, signal);
+  const countersBefore = { ...client.counters };
+  const startedAtMs = Date.now();
+  const cpuBefore = sampleCpu(pids);
+  const summary = await runLoad({
+    ...loadOptions(drive, sessions, audit),
+    durationMs: load.timeMs,
+    sinks: [audit, recorder, counter],
+  });
+  const cpuAfter = sampleCpu(pids);
+  recorder.finish();
+  const { retries, linksLost, stalls, notLeader } = client.counters;
+  const mended = {
+    retries: retries - countersBefore.retries,
+    linksLost: linksLost - countersBefore.linksLost,
+    stalls: stalls - countersBefore.stalls,
+    notLeader: notLeader - countersBefore.notLeader,
+  };
+  return { startedAtMs, summary, recorder, counter, pids, cpuBefore, cpuAfter, mended };
+}
+
+async function repeatRecord(
+  { client, target, signal }: Drive,
+  measured: Measured,
+  verification: RepeatRecord['verification'],
+): Promise<RepeatRecord> {
+  const { summary, recorder, counter } = measured;
+  const statuses = await serverStatuses(client);
+  const windowMs = summary.issuedUntilMs - summary.startedMs;
+  const perSecond = (count: number) => (windowMs > 0 ? Math.round((count / windowMs) * 10_000) / 10 : 0);
+  return {
+    startedAt: new Date(measured.startedAtMs).toISOString(),
+    interrupted: signal.aborted,
+    windowMs: Math.round(windowMs),
+    issued: summary.issued,
+    writes: recorder.writes.totalCount,
+    reads: recorder.reads.totalCount,
+    failed: summary.failed,
+    dropped: summary.dropped,
+    writesPerSecond: perSecond(counter.writes),
+    readsPerSecond: perSecond(counter.reads),
+    writeLatencyUs: latencyUs(recorder.writes),
+    readLatencyUs: latencyUs(recorder.reads),
+    errorsByKind: Object.fromEntries(recorder.failuresByKind),
+    lagUsMax: Math.round(summary.lagMsMax * 1000),
+    client: measured.mended,
+    timeline: recorder.seconds.map(secondRecord),
+    servers: statuses.map((status) => ({
+      id: status.id,
+      address: status.address,
+      backend: status.backend,
+      role: status.role,
+      effectiveSettings: status.settings,
+      ...processRecord(status.id, measured),
+    })),
+    leader: leaderOf(statuses)?.id ?? null,
+    ...cpuRecord(measured),
+    incidents: target.takeIncidents(),
+    verification,
+  };
+}
+
+function secondRecord(row: SecondRow): SecondRecord {
+  const { second, writes, reads, failed, dropped, latencyUsP50, latencyUsP99, latencyUsMax } = row;
+  return { second, writes, reads, failed, dropped, p50Us: latencyUsP50, p99Us: latencyUsP99, maxUs: latencyUsMax };
+}
+
+function processRecord(id: number, measured: Measured): Pick<ServerRecord, 'cpuSeconds' | 'residentBytesMax'> {
+  const { pids, cpuBefore, cpuAfter } = measured;
+  const pid = pids.get(id);
+  const from = cpuBefore.servers.get(id);
+  const to = cpuAfter.servers.get(id);
+  return {
+    cpuSeconds: from === undefined || to === undefined ? null : rounded(to - from),
+    residentBytesMax: (pid === undefined ? undefined : residentBytesMax(pid)) ?? null,
+  };
+}
+
+function cpuRecord({ cpuBefore, cpuAfter, pids, recorder }: Measured) {
+  const bench = cpuAfter.bench - cpuBefore.bench;
+  let servers = 0;
+  for (const [id, to] of cpuAfter.servers) servers += to - (cpuBefore.servers.get(id) ?? to);
+  const commands = recorder.writes.totalCount + recorder.reads.totalCount;
+  const perCommand = (seconds: number) => (commands === 0 ? null : rounded((seconds * 1e6) / commands));
+  return {
+    benchCpuSeconds: rounded(bench),
+    benchCpuUsPerCommand: perCommand(bench),
+    serversCpuUsPerCommand: pids.size === 0 ? null : perCommand(servers),
+    othersCpuShare: othersShare(cpuBefore, cpuAfter, bench + servers),
+  };
+}
+
+function othersShare(before: CpuSample, after: CpuSample, oursSeconds: number): number | null {
+  if (before.machine === undefined || after.machine === undefined) return null;
+  const capacitySeconds = ((after.atMs - before.atMs) / 1000) * machineFacts().cores;
+  const others = after.machine - before.machine - oursSeconds;
+  return rounded(Math.min(1, Math.max(0, others / capacitySeconds)));
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

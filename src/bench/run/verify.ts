@@ -1,0 +1,104 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { keyOf } from '../../client/load/workload.ts';
+import type { RkvClient } from '../../client/rkvClient.ts';
+import type { StatusResponse } from '../../wire/generated/admin.ts';
+import type { Verification } from '../results/schema.ts';
+import { leaderOf, serverStatuses } from './servers.ts';
+import type { KeyFinding, WriteAudit } from './writeAudit.ts';
+
+/** Lookups under way at once. */
+const LOOKUPS_AT_ONCE = 100;
+const PROBLEMS_MAX = 10;
+/** How long followers may take to apply what the leader has, ms. */
+const CONVERGENCE_MS_MAX = 5000;
+const CONVERGENCE_POLL_MS = 50;
+
+const descriptions: Readonly<Record<Exclude<KeyFinding, 'good'>, string>> = {
+  lost: 'has no value, though a write to it was acknowledged',
+  stale: 'holds a value that an acknowledged later write had replaced',
+  foreign: 'holds a value that this run did not write, though a write to it was acknowledged',
+  garbled: 'holds a value that this run never wrote to it',
+};
+
+export interface VerifyOptions {
+  readonly client: RkvClient;
+  readonly audit: WriteAudit;
+  /** Nobody else writes to the cluster. */
+  readonly own: boolean;
+  /** The leader's applied index before the first audited write. */
+  readonly appliedBefore: number;
+}
+
+/** Compares what was acknowledged with what the servers hold, once all requests have ended. Does not reject. */
+export async function verify({ client, audit, own, appliedBefore }: VerifyOptions): Promise<Verification> {
+  const acknowledgedWrites = audit.acknowledged;
+  try {
+    const findings = await readBack(client, audit);
+    const statuses = await converged(client, own);
+    const applied = leaderOf(statuses)?.appliedIndex;
+    const appliedEntries = own && applied !== undefined ? applied - appliedBefore : null;
+    const keyProblems = [...findings.problems, ...(own ? replicaProblems(statuses) : [])];
+    if (appliedEntries !== null && appliedEntries < acknowledgedWrites) {
+      keyProblems.unshift(
+        `${acknowledgedWrites} inserts were acknowledged, but only ${appliedEntries} entries applied`,
+      );
+    }
+    // Somebody else's writes to a shared cluster cannot be told from lost ones.
+    const onlyForeign = !own && findings.foreign > 0 && keyProblems.length === findings.foreign;
+    const status = keyProblems.length === 0 ? 'verified' : onlyForeign ? 'not-checked' : 'failed';
+    const problems = keyProblems.slice(0, PROBLEMS_MAX);
+    if (keyProblems.length > problems.length) problems.push(`and ${keyProblems.length - problems.length} more`);
+    return { status, acknowledgedWrites, appliedEntries, keysRead: findings.keysRead, problems };
+  } catch (error) {
+    const problems = [`the keys could not be read back: ${(error as Error).message}`];
+    return { status: 'failed', acknowledgedWrites, appliedEntries: null, keysRead: 0, problems };
+  }
+}
+
+async function readBack(client: RkvClient, audit: WriteAudit) {
+  const keys = audit.keysToRead();
+  const problems: string[] = [];
+  let foreign = 0;
+  for (let at = 0; at < keys.length; at += LOOKUPS_AT_ONCE) {
+    const group = keys.slice(at, at + LOOKUPS_AT_ONCE);
+    const values = await Promise.all(group.map((key) => client.lookup(keyOf(key))));
+    values.forEach((value, position) => {
+      const key = group[position]!;
+      const finding = audit.judge(key, value);
+      if (finding === 'good') return;
+      if (finding === 'foreign') foreign++;
+      problems.push(`key ${keyOf(key)} ${descriptions[finding]}`);
+    });
+  }
+  return { keysRead: keys.length, problems, foreign };
+}
+
+/** Waits until all servers have applied the same entries, where nobody adds to them. */
+async function converged(client: RkvClient, own: boolean): Promise<StatusResponse[]> {
+  const deadlineMs = performance.now() + CONVERGENCE_MS_MAX;
+  for (;;) {
+    const statuses = await serverStatuses(client);
+    const [first] = statuses;
+    const equal = statuses.every((status) => status.appliedIndex === first?.appliedIndex);
+    if (!own || equal || performance.now() > deadlineMs) return statuses;
+    await pause(CONVERGENCE_POLL_MS);
+  }
+}
+
+function replicaProblems(statuses: readonly StatusResponse[]): string[] {
+  const [first] = statuses;
+  if (first === undefined) return ['no server says what it has applied'];
+  return statuses.flatMap(({ id, appliedIndex, keys, sessions }) => {
+    if (appliedIndex !== first.appliedIndex) {
+      return [
+        `server ${id} has applied up to entry ${appliedIndex}, server ${first.id} up to ${first.appliedIndex}, ${CONVERGENCE_MS_MAX} ms after the last answer`,
+      ];
+    }
+    const equal = keys === first.keys && sessions === first.sessions;
+    return equal
+      ? []
+      : [
+          `server ${id} holds ${keys} keys and ${sessions} sessions, server ${first.id} ${first.keys} and ${first.sessions}`,
+        ];
+  });
+}

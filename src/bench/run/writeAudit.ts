@@ -1,0 +1,191 @@
+import type { LoadSink } from '../../client/load/loadGenerator.ts';
+import type { Workload } from '../../client/load/workload.ts';
+
+/** Keys whose writes are followed. */
+export const AUDITED_KEYS_MAX = 1000;
+const FIRST_RECORDS = 1 << 17;
+const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const DIGIT_CODES = new TextEncoder().encode(DIGITS);
+/** Characters of the run's mark, and of a write's number behind it, at the front of a value. */
+const MARK_LENGTH = 8;
+const NUMBER_LENGTH = 8;
+const NO_RECORD = -1;
+
+/** What a key's value says about the writes of this run. */
+export type KeyFinding = 'good' | 'lost' | 'stale' | 'foreign' | 'garbled';
+
+/**
+ * Follows the writes to a sample of the keys, so that afterwards a read of such a key can be judged: a value may be
+ * there only if no acknowledged write began after its own write was acknowledged, which is what linearizability leaves
+ * of a history whose reads come last. A write without an acknowledgement may have taken place or not.
+ *
+ * It is both a sink of the load and a wrapper of its workload, whose values it marks with the run and their number.
+ */
+export class WriteAudit implements LoadSink {
+  readonly workload: Workload;
+  /** Of all keys, since the start. */
+  acknowledged = 0;
+  private readonly mark: string;
+  private readonly stride: number;
+  private readonly value: Uint8Array;
+  /** Counts the beginnings and acknowledgements of audited writes: the order that real time gave them. */
+  private clock = 0;
+  private nextNumber = 0;
+  /** By key / stride: when the latest of its acknowledged writes began; 0 where none was. */
+  private readonly ackedBegan: Float64Array;
+  /** Records of writes, ascending by number. */
+  private recorded = 0;
+  private number = new Float64Array(FIRST_RECORDS);
+  private key = new Int32Array(FIRST_RECORDS);
+  private began = new Float64Array(FIRST_RECORDS);
+  /** 0: not acknowledged. */
+  private acked = new Float64Array(FIRST_RECORDS);
+  private readonly slotRecord: number[] = [];
+  /** Of the write that is being issued; NO_RECORD where its key is not followed. */
+  private issuing = NO_RECORD;
+
+  /** `mark`: eight characters of its own for every run. `keyspace` as the workload draws from it. */
+  constructor(
+    inner: Workload,
+    options: { readonly mark: string; readonly keyspace: number; readonly payloadBytes: number },
+  ) {
+    const { mark, keyspace, payloadBytes } = options;
+    if (mark.length !== MARK_LENGTH || payloadBytes < MARK_LENGTH + NUMBER_LENGTH) {
+      throw new RangeError(`a value of ${payloadBytes} bytes has no room for the mark "${mark}" and a number`);
+    }
+    this.mark = mark;
+    this.stride = Math.max(1, Math.ceil(keyspace / AUDITED_KEYS_MAX));
+    this.ackedBegan = new Float64Array(Math.ceil(keyspace / this.stride));
+    this.value = new Uint8Array(payloadBytes);
+    this.workload = { ...inner, nextValue: () => this.markedValue(inner.nextValue()) };
+  }
+
+  issued(slot: number, read: boolean, key: number): void {
+    this.issuing = NO_RECORD;
+    if (!read && key % this.stride === 0) this.issuing = this.record(key);
+    this.slotRecord[slot] = this.issuing;
+  }
+
+  completed(read: boolean, _fromMs: number, _endMs: number, slot: number): void {
+    if (read) return;
+    this.acknowledged++;
+    const record = this.slotRecord[slot] ?? NO_RECORD;
+    if (record === NO_RECORD) return;
+    this.slotRecord[slot] = NO_RECORD;
+    this.acked[record] = ++this.clock;
+    const at = this.key[record]! / this.stride;
+    if (this.began[record]! > this.ackedBegan[at]!) this.ackedBegan[at] = this.began[record]!;
+  }
+
+  failed(_read: boolean, _kind: unknown, _fromMs: number, _endMs: number, slot: number): void {
+    this.slotRecord[slot] = NO_RECORD;
+  }
+
+  dropped(): void {}
+
+  /** The audited keys with an acknowledged write. */
+  keysToRead(): number[] {
+    const keys: number[] = [];
+    this.ackedBegan.forEach((began, at) => {
+      if (began > 0) keys.push(at * this.stride);
+    });
+    return keys;
+  }
+
+  /** Judges what a linearizable read of a key gave after all requests had ended. */
+  judge(key: number, value: string | undefined): KeyFinding {
+    const ackedBegan = this.ackedBegan[key / this.stride]!;
+    if (value === undefined) return ackedBegan > 0 ? 'lost' : 'good';
+    if (!value.startsWith(this.mark)) return ackedBegan > 0 ? 'foreign' : 'good';
+    const number = decodeNumber(value);
+    if (number === undefined || number >= this.nextNumber || value.length !== this.value.length) return 'garbled';
+    const record = this.find(number);
+    // Records are dropped only once a later write stands above theirs.
+    if (record === NO_RECORD) return 'stale';
+    if (this.key[record] !== key) return 'garbled';
+    const acked = this.acked[record]!;
+    return acked === 0 || acked > ackedBegan ? 'good' : 'stale';
+  }
+
+  private record(key: number): number {
+    if (this.recorded === this.number.length) this.makeRoom();
+    const record = this.recorded++;
+    this.number[record] = this.nextNumber++;
+    this.key[record] = key;
+    this.began[record] = ++this.clock;
+    this.acked[record] = 0;
+    return record;
+  }
+
+  private markedValue(inner: Uint8Array): Uint8Array {
+    const { value, mark, issuing } = this;
+    value.set(inner);
+    for (let at = 0; at < MARK_LENGTH; at++) value[at] = mark.charCodeAt(at);
+    // Other keys' values are never read back; their number stays what the workload drew.
+    if (issuing === NO_RECORD) return value;
+    let rest = this.number[issuing]!;
+    for (let at = MARK_LENGTH + NUMBER_LENGTH - 1; at >= MARK_LENGTH; at--) {
+      value[at] = DIGIT_CODES[rest % 64]!;
+      rest = Math.floor(rest / 64);
+    }
+    return value;
+  }
+
+  /** Drops the writes that can no longer be a key's value; makes the arrays larger where that is not half of them. */
+  private makeRoom(): void {
+    const moved = new Map<number, number>();
+    let kept = 0;
+    for (let record = 0; record < this.recorded; record++) {
+      const acked = this.acked[record]!;
+      if (acked !== 0 && acked <= this.ackedBegan[this.key[record]! / this.stride]!) continue;
+      this.number[kept] = this.number[record]!;
+      this.key[kept] = this.key[record]!;
+      this.began[kept] = this.began[record]!;
+      this.acked[kept] = acked;
+      moved.set(record, kept++);
+    }
+    this.recorded = kept;
+    this.slotRecord.forEach((record, slot) => {
+      if (record !== NO_RECORD) this.slotRecord[slot] = moved.get(record) ?? NO_RECORD;
+    });
+    if (kept <= this.number.length / 2) return;
+    this.number = enlarged(this.number, Float64Array);
+    this.key = enlarged(this.key, Int32Array);
+    this.began = enlarged(this.began, Float64Array);
+    this.acked = enlarged(this.acked, Float64Array);
+  }
+
+  private find(number: number): number {
+    let low = 0;
+    let high = this.recorded - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const found = this.number[middle]!;
+      if (found === number) return middle;
+      if (found < number) low = middle + 1;
+      else high = middle - 1;
+    }
+    return NO_RECORD;
+  }
+}
+
+function enlarged<A extends Float64Array | Int32Array>(from: A, make: new (length: number) => A): A {
+  const to = new make(2 * from.length);
+  to.set(from);
+  return to;
+}
+
+function decodeNumber(value: string): number | undefined {
+  let number = 0;
+  for (let at = MARK_LENGTH; at < MARK_LENGTH + NUMBER_LENGTH; at++) {
+    const digit = DIGITS.indexOf(value.charAt(at));
+    if (digit === -1 || at >= value.length) return undefined;
+    number = number * 64 + digit;
+  }
+  return number;
+}
+
+/** A mark for one run, from eight random bytes. */
+export function markFrom(bytes: Uint8Array): string {
+  return Array.from({ length: MARK_LENGTH }, (_, at) => DIGITS[bytes[at]! % 64]!).join('');
+}
