@@ -16,6 +16,13 @@ describe('election timer (Raft §5.2)', () => {
     }
   });
 
+  it('does not run out in the first tick after the host slept: a heartbeat may be waiting behind it', () => {
+    const server = new OneServer();
+    expect(server.sleep(1000).messages).toEqual([]);
+    server.receive(2, { type: 'heartbeat', term: 1, round: 1 });
+    expect(sent(server.wait(100), 'vote')).toEqual([]);
+  });
+
   it('does not run in a server that is no voter', () => {
     const server = new OneServer({ bootstrap: [2, 3] });
     expect(server.wait(1000).messages).toEqual([]);

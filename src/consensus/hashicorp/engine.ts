@@ -33,6 +33,8 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
   private readonly elections: Elections;
   private leadership: Leadership | undefined;
   private takeover: Takeover | undefined;
+  /** The last tick came so late that it decided nothing; the next one decides, however late. */
+  private hostSlept = false;
 
   constructor(init: EngineInit) {
     this.state = new ServerState(init);
@@ -45,7 +47,14 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
 
   tick(nowMs: number): void {
     const { state, takeover } = this;
+    const sleptMs = nowMs - state.nowMs;
     state.nowMs = Math.max(state.nowMs, nowMs);
+    this.hostSlept = !this.hostSlept && sleptMs >= state.limits.hostSleptMs;
+    if (this.hostSlept) {
+      // The host did not run: what it owes us (answers, durable marks) is probably waiting behind this very tick.
+      this.leadership?.heartbeatIfDue();
+      return;
+    }
     if (takeover !== undefined && state.nowMs >= takeover.deadlineMs) {
       this.takeover = undefined;
       state.outbox.requestFailed(takeover.token, RejectReason.Timeout, state.leader);

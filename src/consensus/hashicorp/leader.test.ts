@@ -226,6 +226,22 @@ describe('leader lease', () => {
     expect(server.engine.status().role).toBe(Role.Follower);
   });
 
+  it('is not judged by the first tick after the host slept, but by the next', () => {
+    const server = established();
+    keepAlive(server, 200);
+    const output = server.sleep(500);
+    expect(sent(output, 'heartbeat')).toHaveLength(2);
+    expect(server.engine.status().role).toBe(Role.Leader);
+    const { round } = sent(output, 'heartbeat', 2)[0]!;
+    server.receive(2, { type: 'heartbeat-reply', term: 1, round, lastIndex: 1, commit: 1 });
+    server.wait(5);
+    expect(server.engine.status().role).toBe(Role.Leader);
+    server.sleep(500);
+    expect(server.engine.status().role).toBe(Role.Leader);
+    server.sleep(500);
+    expect(server.engine.status().role).toBe(Role.Follower);
+  });
+
   it('holds with one of two followers', () => {
     const server = established();
     keepAlive(server, 500, [3]);

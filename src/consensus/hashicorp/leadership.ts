@@ -119,6 +119,13 @@ export class Leadership implements ReplicationSource {
     this.endFarewells();
   }
 
+  heartbeatIfDue(): void {
+    const { state } = this;
+    if (state.nowMs < this.heartbeatDueMs) return;
+    this.heartbeatDueMs = state.nowMs + state.limits.heartbeatMs;
+    this.beginRound();
+  }
+
   propose(batch: ProposalBatch): void {
     if (this.transferring === undefined) this.dispatcher.propose(batch);
     else {
@@ -140,7 +147,7 @@ export class Leadership implements ReplicationSource {
   restoreUserSnapshot(snapshot: Uint8Array, token: number): void {
     if (this.transferring !== undefined) {
       this.state.outbox.requestFailed(token, RejectReason.Transferring, this.state.id);
-    } else if (snapshot.length > this.limits.messageBytes) {
+    } else if (snapshot.length > this.limits.entryBytes) {
       this.state.outbox.requestFailed(token, RejectReason.Overloaded, this.state.id);
     } else this.dispatcher.mark('restore', token, restoreEntryData(snapshot));
   }
@@ -248,13 +255,6 @@ export class Leadership implements ReplicationSource {
 
   private replicator(id: NodeId): Replicator | undefined {
     return this.replicators.find((one) => one.peer === id);
-  }
-
-  private heartbeatIfDue(): void {
-    const { state } = this;
-    if (state.nowMs < this.heartbeatDueMs) return;
-    this.heartbeatDueMs = state.nowMs + state.limits.heartbeatMs;
-    this.beginRound();
   }
 
   private beginRound(): void {

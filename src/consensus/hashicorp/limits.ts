@@ -4,8 +4,10 @@ import type { EngineSettings } from '../contract.ts';
 
 /** Messages that may be unanswered in one follower's pipeline. */
 export const PIPELINE_MESSAGES_MAX = 1024;
+/** Bytes of entries in one append, where `maxMessageBytes` allows more: heartbeats should not stand behind a large one. */
+export const APPEND_BYTES_MAX = 1024 * 1024;
 /** Bytes of entries that may be unanswered in one follower's pipeline. */
-export const PIPELINE_BYTES_MAX = 16 * 1024 * 1024;
+export const PIPELINE_BYTES_MAX = 8 * 1024 * 1024;
 /** Messages to one follower between two signs of life of it or of the clock, so that one far behind does not hold up a turn. */
 export const BURST_MESSAGES_MAX = 32;
 /** The first wait after an append failed, ms; it doubles with every further failure up to an election timeout. */
@@ -48,7 +50,12 @@ export interface Limits {
   readonly entriesPerMessage: number;
   /** Entries that may be unanswered by one follower. */
   readonly windowEntries: number;
+  /** Of entries in one append. */
   readonly messageBytes: number;
+  /** Of a snapshot that a user restores. */
+  readonly entryBytes: number;
+  /** A tick this long after the last one decides nothing: the host had no time to hand over what came meanwhile. */
+  readonly hostSleptMs: number;
   readonly snapshotChunkBytes: number;
 }
 
@@ -68,7 +75,9 @@ export function limitsOf(settings: EngineSettings): Limits {
     batch,
     entriesPerMessage,
     windowEntries: entriesPerMessage * Math.max(1, settings.catchUpMultiplier),
-    messageBytes: maxMessageBytes,
+    messageBytes: Math.min(APPEND_BYTES_MAX, maxMessageBytes),
+    entryBytes: maxMessageBytes,
+    hostSleptMs: electionTimeoutMs / 2,
     snapshotChunkBytes: Math.max(1, Math.min(SNAPSHOT_CHUNK_BYTES, maxMessageBytes)),
   };
 }

@@ -59,7 +59,18 @@ export class OneServer {
     return this.drain();
   }
 
+  /** Time passes as it does in a host that is awake: tick by tick. */
   wait(durationMs: number): Out {
+    const endMs = this.nowMs + durationMs;
+    while (this.nowMs < endMs) {
+      this.nowMs = Math.min(endMs, this.nowMs + SETTINGS.heartbeatMs / 2);
+      this.engine.tick(this.nowMs);
+    }
+    return this.drain();
+  }
+
+  /** The host did not run for this long. */
+  sleep(durationMs: number): Out {
     this.nowMs += durationMs;
     this.engine.tick(this.nowMs);
     return this.drain();
