@@ -69,6 +69,7 @@ describe('startCluster', () => {
     );
     const started = events.filter((event) => event.type === 'started').length;
     const ended = events.filter((event) => event.type === 'ended' || event.type === 'crashed').length;
+    expect(events.filter((event) => event.type === 'restarting')).toEqual([]);
     expect([started, ended]).toEqual([3, 3]);
   });
 

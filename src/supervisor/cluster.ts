@@ -67,6 +67,7 @@ export class Cluster {
   readonly #servers = new Map<number, ManagedServer>();
   readonly #logs = new Map<number, LogBuffer>();
   readonly #clients = new Map<number, StatusClient>();
+  #ready = false;
   #stopping: Promise<void> | undefined;
 
   constructor(plan: ClusterPlan, options: ClusterOptions) {
@@ -84,6 +85,8 @@ export class Cluster {
     return new ManagedServer({
       id: server.id,
       policy: this.plan.restart,
+      // A server that cannot even start will not the second time: that ends the start of the cluster.
+      mayRestart: () => this.#ready,
       grace,
       onEvent,
       nowMs: () => performance.now(),
@@ -189,7 +192,10 @@ export class Cluster {
     const leader = this.waitForLeader({ timeoutMs });
     leader.catch(() => {});
     const first = await Promise.race([leader, early]);
-    if (typeof first === 'number') return first;
+    if (typeof first === 'number') {
+      this.#ready = true;
+      return first;
+    }
     throw this.#startFailure(first.server.id, first.exit);
   }
 

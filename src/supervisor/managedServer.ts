@@ -18,6 +18,8 @@ export const defaultStopGrace: StopGrace = { interruptMs: 5000, terminateMs: 200
 export interface ManagedServerOptions {
   readonly id: number;
   readonly policy: RestartPolicy;
+  /** Whether a crash now is to be followed by a restart; asked at each. */
+  readonly mayRestart: () => boolean;
   readonly grace: StopGrace;
   readonly launch: (recover: boolean) => ServerProcess;
   readonly onEvent: ClusterEventListener;
@@ -112,7 +114,7 @@ export class ManagedServer {
     running.resume?.();
     this.#running = undefined;
     this.#lastExit = exit;
-    const { id, policy, onEvent, nowMs } = this.#options;
+    const { id, policy, mayRestart, onEvent, nowMs } = this.#options;
     const pid = running.process.pid;
     // A server that ends with 0 was asked to, by us or by somebody else.
     if (running.endsOnPurpose || exit.code === 0) {
@@ -120,7 +122,7 @@ export class ManagedServer {
       return;
     }
     onEvent({ type: 'crashed', id, pid, exit });
-    if (!policy.enabled || !running.restartsAfterCrash) return;
+    if (!policy.enabled || !running.restartsAfterCrash || !mayRestart()) return;
     const plan = planRestart(policy, this.#crashes, nowMs() - running.startedMs);
     this.#crashes = plan.crashes;
     this.#restartAtMs = nowMs() + plan.delayMs;

@@ -5,7 +5,7 @@ import { formatMs } from './events.ts';
 const columns = ['id', 'pid', 'address', 'role', 'term', 'commit index', 'metrics'];
 
 /** What a server is: its role where it answers, and why it does not where it does not. */
-export function describeRole(report: ServerReport): string {
+function describeRole(report: ServerReport): string {
   if (report.role !== undefined) return report.role;
   switch (report.state) {
     case 'running':

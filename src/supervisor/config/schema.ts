@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseDurationMs } from '../../goflags/goValues.ts';
 import { parseAddress } from '../../wire/addresses.ts';
 
-export const Backends = ['gorums', 'etcd', 'hashicorp'] as const;
+const Backends = ['gorums', 'etcd', 'hashicorp'] as const;
 export type Backend = (typeof Backends)[number];
 
 /** Upper bound on the servers of one file: all of them run on this machine. */
