@@ -78,6 +78,8 @@ export class LeaderChannel implements LinkListener {
   private link: ServerLink | null = null;
   /** The link's server has carried out a command. */
   private proven = false;
+  /** There was a pause since the last success. */
+  private paused = false;
   /** Left for another server, with commands still to be answered. */
   private retiring: ServerLink[] = [];
   private nextAddress = 0;
@@ -226,7 +228,7 @@ export class LeaderChannel implements LinkListener {
     this.silentFailures = 0;
     switch (status) {
       case ResultStatus.RESULT_OK:
-        if (current && !this.proven) this.prove();
+        if (current && (!this.proven || this.paused)) this.prove();
         if (clientId === 0 && value === undefined) command.finish(OK_RESULT);
         else command.finish({ status: 'ok', clientId, value, detail: '', maybeDone: true });
         return;
@@ -261,15 +263,13 @@ export class LeaderChannel implements LinkListener {
 
   private prove(): void {
     this.proven = true;
+    this.paused = false;
     this.hintsFollowed = 0;
     this.backoff.reset();
   }
 
   linkBatchDone(link: ServerLink, hint: LeaderHint | undefined): void {
-    if (this.returned.length > 0) {
-      this.requeue(this.returned);
-      this.returned = [];
-    }
+    this.requeueReturned();
     if (link !== this.link) {
       if (link.unanswered === 0) {
         link.close();
@@ -289,6 +289,10 @@ export class LeaderChannel implements LinkListener {
     this.counters.linksLost++;
     this.silentFailures++;
     this.lastFailure = `${link.address}: ${message}`;
+    // A batch may have broken off in the middle.
+    this.requeueReturned();
+    this.leave = false;
+    this.overloaded = false;
     const lost = link.waiting();
     for (const command of lost) command.lose();
     // Batches stay below that size, so the one that was refused holds a single command, and would be refused for ever.
@@ -345,12 +349,19 @@ export class LeaderChannel implements LinkListener {
   /** Sends nothing for a while. */
   private pause(): void {
     if (this.cancelPause !== null) return;
+    this.paused = true;
     const electing = this.silentFailures < this.options.addresses.length;
     const pauseMs = this.backoff.nextMs(electing ? ELECTION_PAUSE_MS_MAX : Number.POSITIVE_INFINITY);
     this.cancelPause = this.environment.after(pauseMs, () => {
       this.cancelPause = null;
       this.flush();
     });
+  }
+
+  private requeueReturned(): void {
+    if (this.returned.length === 0) return;
+    this.requeue(this.returned);
+    this.returned = [];
   }
 
   private requeue(commands: readonly PendingCommand[]): void {

@@ -12,6 +12,7 @@ import {
   TooManyPendingError,
   UnknownSessionError,
 } from './errors.ts';
+import { seededRandom } from './load/random.ts';
 import { RkvClient, type RkvClientOptions } from './rkvClient.ts';
 import { TestCluster } from './testing/testCluster.ts';
 
@@ -181,6 +182,33 @@ describe('RkvClient', () => {
     await session.insert('a', '1');
     expect(client.counters.stalls).toBe(1);
     expect(client.leaderAddress).toBe(servers.addresses[1]);
+  });
+
+  it.each([1, 2, 3, 4])('applies every insert once, whatever happens: seed %d', async (seed) => {
+    const servers = await cluster();
+    const random = seededRandom(seed);
+    const troubles = ['unknown-applied', 'unknown-lost', 'overloaded', 'drop-before', 'drop-after'] as const;
+    servers.decide = (_, server) => {
+      if (random() < 0.01) servers.leader = Math.floor(random() * 4);
+      if (servers.leader === 0) servers.leader = random() < 0.3 ? 1 : 0;
+      if (random() < 0.03) return troubles[Math.floor(random() * troubles.length)]!;
+      return server.id === servers.leader ? 'apply' : 'not-leader';
+    };
+    const client = clientOf(servers);
+    const sessions = await Promise.all(Array.from({ length: 10 }, () => client.openSession()));
+    await Promise.all(
+      sessions.map(async (session, at) => {
+        for (let round = 0; round < 20; round++) {
+          const values = Array.from({ length: 5 }, (_, i) => `${round * 5 + i}`);
+          await Promise.all(values.map((value) => session.insert(`s${at}-${value}`, value)));
+          expect(await client.lookup(`s${at}-${values[4]}`)).toBe(values[4]);
+        }
+      }),
+    );
+    expect(servers.applied.length).toBe(1000);
+    expect(new Set(servers.applied.map(({ clientId, clientSeq }) => `${clientId}/${clientSeq}`)).size).toBe(1000);
+    expect(servers.values.size).toBe(1000);
+    expect(client.pending).toBe(0);
   });
 
   it('sends what one turn submits as one batch, within the window', async () => {

@@ -42,6 +42,7 @@ export interface RkvClientOptions {
 export const CLIENT_PENDING_MAX = 1 << 18;
 const STALL_TIMEOUT_MS = 2000;
 const MESSAGE_OVERHEAD_BYTES = 1024;
+const RECONFIGURE_ATTEMPT_MS_MAX = 30_000;
 /** How long one server may take to answer about itself. */
 const STATUS_TIMEOUT_MS = 2000;
 
@@ -147,7 +148,9 @@ export class RkvClient {
   /** Adds or removes a server and resolves once that is committed. Tries again until the time is up. */
   async reconfigure(change: Reconfiguration, options: RequestOptions = {}): Promise<void> {
     await this.onLeader(options, async (address, timeoutMs) => {
-      const response = await this.transport.reconfigure(address, change, timeoutMs);
+      // A server that waits to lead again is not asked for ever: by then another may lead.
+      const attemptMs = Math.min(timeoutMs, RECONFIGURE_ATTEMPT_MS_MAX);
+      const response = await this.transport.reconfigure(address, change, attemptMs);
       if (response.status === ReconfStatus.OK) return 'done';
       if (response.status === ReconfStatus.TIMEOUT) return `${address} did not get it committed in its time`;
       return `${address} is not the leader`;
