@@ -51,8 +51,9 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     state.nowMs = Math.max(state.nowMs, nowMs);
     this.hostSlept = !this.hostSlept && sleptMs >= state.limits.hostSleptMs;
     if (this.hostSlept) {
-      // The host did not run: what it owes us (answers, durable marks) is probably waiting behind this very tick.
-      this.leadership?.heartbeatIfDue();
+      // The host did not run: what it owes us (heartbeats, answers, durable marks) is probably waiting behind this tick.
+      state.electionDueMs = Math.max(state.electionDueMs, state.nowMs + state.limits.hostSleptMs);
+      this.leadership?.woke();
       return;
     }
     if (takeover !== undefined && state.nowMs >= takeover.deadlineMs) {

@@ -59,6 +59,7 @@ export class Leadership implements ReplicationSource {
   private ownChange: { readonly index: number; readonly event: EngineEvent } | undefined;
   private transferring: Transfer | undefined;
   private heartbeatDueMs: number;
+  private leaseGraceUntilMs = 0;
 
   /** `stepDown` ends this leadership and calls `abandon`. */
   constructor(state: ServerState, stepDown: () => void) {
@@ -103,8 +104,7 @@ export class Leadership implements ReplicationSource {
 
   tick(): void {
     const { state } = this;
-    const leaseStartMs = this.rounds.leaseStartMs(state.configuration.voters, state.nowMs);
-    if (state.nowMs - leaseStartMs >= state.limits.leaseMs || state.diskStalled) {
+    if (this.leaseExpired() || state.diskStalled) {
       this.stepDown();
       return;
     }
@@ -119,7 +119,19 @@ export class Leadership implements ReplicationSource {
     this.endFarewells();
   }
 
-  heartbeatIfDue(): void {
+  /** The host slept. Answers to what was sent before come too late for the lease; those to a new heartbeat get a little time. */
+  woke(): void {
+    this.leaseGraceUntilMs = this.state.nowMs + this.state.limits.hostSleptMs;
+    this.heartbeatIfDue();
+  }
+
+  private leaseExpired(): boolean {
+    const { nowMs, configuration, limits } = this.state;
+    if (nowMs < this.leaseGraceUntilMs) return false;
+    return nowMs - this.rounds.leaseStartMs(configuration.voters, nowMs) >= limits.leaseMs;
+  }
+
+  private heartbeatIfDue(): void {
     const { state } = this;
     if (state.nowMs < this.heartbeatDueMs) return;
     this.heartbeatDueMs = state.nowMs + state.limits.heartbeatMs;

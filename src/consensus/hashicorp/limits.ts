@@ -54,7 +54,10 @@ export interface Limits {
   readonly messageBytes: number;
   /** Of a snapshot that a user restores. */
   readonly entryBytes: number;
-  /** A tick this long after the last one decides nothing: the host had no time to hand over what came meanwhile. */
+  /**
+   * A tick this long after the last one decides nothing, and timers that ran out meanwhile get as long again: the host had
+   * no time to hand over what came.
+   */
   readonly hostSleptMs: number;
   readonly snapshotChunkBytes: number;
 }

@@ -170,7 +170,9 @@ export class Replicator {
   snapshotReplied(reply: SnapshotReply): boolean {
     this.heard();
     const transfer = this.transfer;
-    if (transfer === undefined || reply.seq !== transfer.seq || reply.index !== transfer.snapshot.index) return false;
+    if (transfer === undefined || reply.index !== transfer.snapshot.index) return false;
+    // That it is installed stays true however late it is said; how far the chunks are does not.
+    if (!reply.installed && reply.seq !== transfer.seq) return false;
     this.failures = 0;
     transfer.seq = 0;
     if (!reply.installed) {
