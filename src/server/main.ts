@@ -32,18 +32,19 @@ async function main(argv: readonly string[]): Promise<void> {
     if (config.flags.quiet) process.stderr.write(`rkvd: storage failed: ${error.message}\n`);
     stop('storage failed', 1);
   });
+  process.on('SIGINT', () => stop('SIGINT', 0));
+  process.on('SIGTERM', () => stop('SIGTERM', 0));
   try {
+    watchParent(process.env, () => stop('the supervisor is gone', 0));
     await server.start();
   } catch (error) {
+    if (stopping) return;
     const message = EXPECTED.some((kind) => error instanceof kind) ? (error as Error).message : (error as Error).stack;
     log.fatal({ err: error }, 'cannot start');
     if (config.flags.quiet) process.stderr.write(`rkvd: ${message}\n`);
     await closeLog();
     process.exit(1);
   }
-  process.on('SIGINT', () => stop('SIGINT', 0));
-  process.on('SIGTERM', () => stop('SIGTERM', 0));
-  watchParent(process.env, () => stop('the supervisor is gone', 0));
 }
 
 function readCommandLine(argv: readonly string[]): ServerConfig | undefined {
