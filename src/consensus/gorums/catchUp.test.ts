@@ -51,3 +51,19 @@ describe('how often a follower asks', () => {
     expect(catchUp.ask(log, refused(8), 0, 1000 + CATCH_UP_INTERVAL_MS + 1)).toBe(3);
   });
 });
+
+describe('a wrong suffix longer than one answer', () => {
+  it('is asked for piece by piece, not from its end again (simulator: seed 24 of a mutant, livelock)', () => {
+    const catchUp = new CatchUp();
+    const log = logOf(1, 2, 2, 2);
+    expect(catchUp.ask(log, refused(4), 0, 1000)).toBe(2);
+    // The answer brought entry 2, which was right; 3 and 4 still are not.
+    catchUp.agreed(9, 2);
+    expect(catchUp.ask(log, refused(8), 0, 1001)).toBe(3);
+    // The next one replaced entry 3 and so cut off the rest.
+    log.truncate(3);
+    log.append([new Entry(3, 3, EntryType.Normal, new Uint8Array(0))]);
+    catchUp.agreed(9, 3);
+    expect(catchUp.ask(log, refused(8), 0, 1002)).toBe(4);
+  });
+});

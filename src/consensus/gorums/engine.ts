@@ -401,6 +401,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
     const success = this.takeEntries(request);
     const response = { type: 'AppendEntriesResponse', call, term: this.term, matchIndex, success } as const;
     if (success) {
+      this.catchUp.agreed(request.term, request.prevLogIndex + request.entries.length);
       this.out.sendAfterPersist(from, response);
       return;
     }
