@@ -7,12 +7,13 @@ import type { WrittenRun } from './render/runTable.ts';
 import { type RunRecord, SCHEMA_VERSION } from './results/schema.ts';
 import { runFolder, writeRun } from './results/store.ts';
 import { type Measurement, measureOnce, type Progress } from './run/measure.ts';
+import type { Interrupts } from './run/target.ts';
 
 /** Where a bench's results go, and how it is followed and stopped. */
 export interface BenchContext {
   readonly results: string;
-  /** Stops what is under way; what was measured until then is written. */
-  readonly signal: AbortSignal;
+  /** End what is under way; what was measured until then is written. */
+  readonly interrupts: Interrupts;
   /** One for each repeat; `end` is called when that is over, however it went. */
   readonly progress: (title: string) => Progress & { end(): void };
 }
@@ -23,11 +24,11 @@ export async function benchRuns(runs: readonly PlannedRun[], context: BenchConte
   const folders = runs.map(({ name }) => runFolder(context.results, name));
   const written: WrittenRun[] = [];
   for (const [at, run] of runs.entries()) {
-    if (context.signal.aborted) break;
+    if (context.interrupts.stop.aborted) break;
     const folder = folders[at]!;
     const measurements = await measureRepeats(run, context);
     if (measurements.length === 0) break;
-    const record = await runRecord(run, measurements, context.signal.aborted);
+    const record = await runRecord(run, measurements, context.interrupts.stop.aborted);
     await writeRun(
       folder,
       record,
@@ -41,10 +42,10 @@ export async function benchRuns(runs: readonly PlannedRun[], context: BenchConte
 async function measureRepeats(run: PlannedRun, context: BenchContext): Promise<Measurement[]> {
   const { repeats } = run.settings;
   const measurements: Measurement[] = [];
-  for (let repeat = 0; repeat < repeats && !context.signal.aborted; repeat++) {
+  for (let repeat = 0; repeat < repeats && !context.interrupts.stop.aborted; repeat++) {
     const progress = context.progress(repeats > 1 ? `${run.name} ${repeat + 1}/${repeats}` : run.name);
     try {
-      const measurement = await measureOnce(run, repeat, progress, context.signal);
+      const measurement = await measureOnce(run, repeat, progress, context.interrupts);
       if (measurement !== undefined) measurements.push(measurement);
     } finally {
       progress.end();

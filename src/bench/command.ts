@@ -73,15 +73,17 @@ async function bench(flags: BenchFlags, context: CommandContext): Promise<number
   const runs = planRuns(requestOf(flags), new Date());
   await mkdir(flags.results, { recursive: true });
   const stop = new AbortController();
+  const hurry = new AbortController();
   const ignoreInterrupts = context.onInterrupt(() => {
-    if (!stop.signal.aborted) terminal.err('stopping: what was measured so far is written');
+    if (stop.signal.aborted) hurry.abort();
+    else terminal.err('\nstopping; once more to wait for nothing');
     stop.abort();
   });
   let written: WrittenRun[];
   try {
     written = await benchRuns(runs, {
       results: flags.results,
-      signal: stop.signal,
+      interrupts: { stop: stop.signal, hurry: hurry.signal },
       progress: (title) =>
         progressStream === undefined
           ? plainProgress(title, (text) => terminal.err(text.trimEnd()))

@@ -56,7 +56,9 @@ function loadWarnings({ load, repeats, merged }: Evidence): string[] {
   }
   const unchecked = repeats.filter(({ verification }) => verification.status === 'not-checked');
   if (unchecked.length > 0) {
-    warnings.push('others wrote to the same keys, so what was acknowledged could not be checked');
+    warnings.push(
+      `what was acknowledged could not be checked (${unchecked[0]!.verification.problems[0] ?? 'unknown'})`,
+    );
   }
   for (const incident of new Set(repeats.flatMap(({ incidents }) => incidents))) warnings.push(incident);
   const { median, min, max } = merged.writesPerSecond;

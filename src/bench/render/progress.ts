@@ -6,6 +6,7 @@ import { formatCount, formatUsAsMs } from './format.ts';
 
 const REDRAW_INTERVAL_MS = 100;
 const BAR_WIDTH = 24;
+const PHASE_WIDTH = 16;
 
 const phases = {
   starting: 'starting servers',
@@ -47,7 +48,7 @@ export function barProgress(title: string, stream: NodeJS.WritableStream): Progr
   const redraw = (phase: keyof typeof phases, durationMs: number, startMs: number) => {
     const passedMs = Math.min(durationMs, performance.now() - startMs);
     const clock = durationMs === 1 ? '' : `${(passedMs / 1000).toFixed(1)}s of ${formatDuration(durationMs)}`;
-    bar.update(durationMs === 1 ? 0 : passedMs, { phase: phases[phase].padEnd(16), clock, figures });
+    bar.update(durationMs === 1 ? 0 : passedMs, { phase: phases[phase].padEnd(PHASE_WIDTH), clock, figures });
   };
   const end = () => {
     clearInterval(timer);
@@ -58,9 +59,9 @@ export function barProgress(title: string, stream: NodeJS.WritableStream): Progr
     phase(phase, durationMs = 1) {
       clearInterval(timer);
       if (phase === 'measuring') figures = '';
-      if (!started) bar.start(durationMs, 0, { phase: '', clock: '', figures: '' });
+      if (started) bar.setTotal(durationMs);
+      else bar.start(durationMs, 0, { phase: phases[phase].padEnd(PHASE_WIDTH), clock: '', figures });
       started = true;
-      bar.setTotal(durationMs);
       const startMs = performance.now();
       redraw(phase, durationMs, startMs);
       if (durationMs > 1) timer = setInterval(() => redraw(phase, durationMs, startMs), REDRAW_INTERVAL_MS);

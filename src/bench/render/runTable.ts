@@ -102,11 +102,18 @@ function explanation(record: RunRecord): string[] {
 function runNotes({ record }: WrittenRun, named: boolean): string[] {
   const prefix = named ? `${record.name}: ` : '';
   const { verdict, repeats, interrupted } = record;
-  const notes = [...checkNotes(record), ...cpuNotes(repeats)];
+  const notes = [...settingsNotes(record), ...checkNotes(record), ...cpuNotes(repeats)];
   if (interrupted) notes.push('INTERRUPTED: this is what was measured until then.');
   for (const warning of verdict.warnings) notes.push(`Note: ${warning}.`);
   for (const problem of verdict.problems) notes.push(`FAILED: ${problem}.`);
   return notes.map((note) => prefix + note);
+}
+
+function settingsNotes({ repeats }: RunRecord): string[] {
+  const settings = Object.entries(repeats.at(-1)?.servers[0]?.effectiveSettings ?? {});
+  return settings.length === 0
+    ? []
+    : [`Settings in force: ${settings.map(([key, value]) => `${key} ${value}`).join(', ')}.`];
 }
 
 function checkNotes({ repeats, verdict }: RunRecord): string[] {
@@ -114,7 +121,7 @@ function checkNotes({ repeats, verdict }: RunRecord): string[] {
   const keys = repeats.reduce((sum, { verification }) => sum + verification.keysRead, 0);
   const writes = repeats.reduce((sum, { verification }) => sum + verification.acknowledgedWrites, 0);
   return [
-    `Check: ${formatCount(writes)} inserts acknowledged (warm-up included); ${formatCount(keys)} keys read back, each with a value that an acknowledged history allows.`,
+    `Check: ${formatCount(writes)} inserts acknowledged (warm-up included); ${formatCount(keys)} keys read back, none lost or stale; all servers agree.`,
   ];
 }
 

@@ -11,7 +11,7 @@ import type { PlannedRun } from '../plan.ts';
 import type { DiskFacts, LoadSettings, RepeatRecord, SecondRecord, ServerRecord } from '../results/schema.ts';
 import type { RepeatHistograms } from '../results/store.ts';
 import { leaderOf, localPids, serverStatuses } from './servers.ts';
-import { openTarget, type Target } from './target.ts';
+import { type Interrupts, openTarget, type Target } from './target.ts';
 import { verify } from './verify.ts';
 import { WindowCounter } from './windowCounter.ts';
 import { markFrom, WriteAudit } from './writeAudit.ts';
@@ -30,30 +30,37 @@ export interface Measurement {
 }
 
 /**
- * Measures a run once, on servers of its own that end with it, or on those that run. Where the signal fires, what was
+ * Measures a run once, on servers of its own that end with it, or on those that run. Where it is interrupted, what was
  * measured until then; undefined where that is nothing. Rejects where the servers do not come up or accept no session.
  */
 export async function measureOnce(
   run: PlannedRun,
   repeat: number,
   progress: Progress,
-  signal: AbortSignal,
+  interrupts: Interrupts,
 ): Promise<Measurement | undefined> {
+  const { stop, hurry } = interrupts;
   progress.phase('starting');
   let target: Target;
   try {
-    target = await openTarget(run, signal);
+    target = await openTarget(run, interrupts);
   } catch (error) {
-    if (signal.aborted) return undefined;
+    if (stop.aborted) return undefined;
     throw error;
   }
   const client = new RkvClient({ addresses: target.addresses, rpc: run.settings.load.rpc });
+  const hurryUp = () => {
+    client.close();
+    void target.stopNow();
+  };
+  hurry.addEventListener('abort', hurryUp, { once: true });
   try {
-    return await driveTarget({ load: run.settings.load, repeat, target, client, progress, signal });
+    return await driveTarget({ load: run.settings.load, repeat, target, client, progress, signal: stop });
   } finally {
     progress.phase('stopping');
     client.close();
     await target.stop();
+    hurry.removeEventListener('abort', hurryUp);
   }
 }
 
@@ -69,7 +76,8 @@ interface Drive {
 async function driveTarget(drive: Drive): Promise<Measurement | undefined> {
   const { load, target, client, progress, signal } = drive;
   const disk = target.dataDirectory === undefined ? null : await diskFacts(target.dataDirectory);
-  const sessions = await openSessions(client, load.clients);
+  const sessions = await openSessionsUnless(signal, client, load.clients);
+  if (sessions === undefined) return undefined;
   const before = await serverStatuses(client);
   const audit = newAudit(load, drive.repeat);
   if (load.warmupMs > 0) {
@@ -88,6 +96,20 @@ async function driveTarget(drive: Drive): Promise<Measurement | undefined> {
   const { recorder, summary, startedAtMs } = measured;
   const windowMs = summary.issuedUntilMs - summary.startedMs;
   return { record, histograms: { startedAtMs, windowMs, writes: recorder.writes, reads: recorder.reads }, disk };
+}
+
+/** Servers that do not answer keep a registration waiting for long; nothing is lost by giving it up. */
+async function openSessionsUnless(signal: AbortSignal, client: RkvClient, clients: number) {
+  const giveUp = () => client.close();
+  signal.addEventListener('abort', giveUp, { once: true });
+  try {
+    return await openSessions(client, clients);
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
 }
 
 function newAudit(load: LoadSettings, repeat: number): WriteAudit {

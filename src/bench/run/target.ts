@@ -1,9 +1,17 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cluster } from '../../supervisor/cluster.ts';
 import { type ClusterEvent, describeEvent } from '../../supervisor/events.ts';
 import { type RunningCluster, startCluster } from '../../supervisor/launcher.ts';
 import type { Backend, PlannedRun } from '../plan.ts';
+
+/** How a person ends a run early. */
+export interface Interrupts {
+  /** Measure no more, and end in order. */
+  readonly stop: AbortSignal;
+  /** Wait for nothing. Fires after `stop`. */
+  readonly hurry: AbortSignal;
+}
 
 /** The servers that a run measures. */
 export interface Target {
@@ -16,10 +24,17 @@ export interface Target {
   takeIncidents(): string[];
   /** Ends what was started for the run. */
   stop(): Promise<void>;
+  /** The same, without waiting for servers to end in order. */
+  stopNow(): Promise<void>;
 }
 
-/** Starts the cluster of a run, or takes the one that runs. Throws ClusterError; nothing is left running then. */
-export async function openTarget(run: PlannedRun, signal: AbortSignal): Promise<Target> {
+/** The folder for the servers' data cannot be used. */
+export class DataDirectoryError extends Error {
+  override readonly name = 'DataDirectoryError';
+}
+
+/** Starts the cluster of a run, or takes the one that runs. Throws ClusterError and DataDirectoryError; nothing is left running then. */
+export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): Promise<Target> {
   const { cluster } = run.settings;
   if (cluster.kind === 'running') {
     return {
@@ -28,23 +43,26 @@ export async function openTarget(run: PlannedRun, signal: AbortSignal): Promise<
       dataDirectory: undefined,
       takeIncidents: () => [],
       stop: async () => {},
+      stopNow: async () => {},
     };
   }
-  const data = run.dataDirectory === undefined ? undefined : await mkdtemp(join(run.dataDirectory, 'rkv-bench-'));
+  const data = run.dataDirectory === undefined ? undefined : await makeDataDirectory(run.dataDirectory);
   const removeData = async () => {
     if (data !== undefined) await rm(data, { recursive: true, force: true });
   };
   const incidents: string[] = [];
   let starting: Cluster | undefined;
   const stopStarting = () => void starting?.stop();
-  signal.addEventListener('abort', stopStarting, { once: true });
+  const stopStartingNow = () => void starting?.stopNow();
+  stop.addEventListener('abort', stopStarting, { once: true });
+  hurry.addEventListener('abort', stopStartingNow, { once: true });
   let running: RunningCluster;
   try {
     running = await startCluster(clusterConfig(cluster, data), {
       name: 'bench',
       onCluster: (created) => {
         starting = created;
-        if (signal.aborted) stopStarting();
+        if (stop.aborted) stopStarting();
       },
       onEvent: (event) => {
         if (isIncident(event)) incidents.push(describeEvent(event));
@@ -54,7 +72,8 @@ export async function openTarget(run: PlannedRun, signal: AbortSignal): Promise<
     await removeData();
     throw error;
   } finally {
-    signal.removeEventListener('abort', stopStarting);
+    stop.removeEventListener('abort', stopStarting);
+    hurry.removeEventListener('abort', stopStartingNow);
   }
   return {
     addresses: running.addresses,
@@ -65,7 +84,17 @@ export async function openTarget(run: PlannedRun, signal: AbortSignal): Promise<
       await running.stop();
       await removeData();
     },
+    stopNow: () => running.stopNow(),
   };
+}
+
+async function makeDataDirectory(parent: string): Promise<string> {
+  try {
+    await mkdir(parent, { recursive: true });
+    return await mkdtemp(join(parent, 'rkv-bench-'));
+  } catch (error) {
+    throw new DataDirectoryError(`cannot keep data in ${parent}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 type OwnCluster = Extract<PlannedRun['settings']['cluster'], { kind: 'own' }>;

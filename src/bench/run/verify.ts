@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { ClientClosedError } from '../../client/errors.ts';
 import { keyOf } from '../../client/load/workload.ts';
 import type { RkvClient } from '../../client/rkvClient.ts';
 import type { StatusResponse } from '../../wire/generated/admin.ts';
@@ -51,7 +52,8 @@ export async function verify({ client, audit, own, appliedBefore }: VerifyOption
     return { status, acknowledgedWrites, appliedEntries, keysRead: findings.keysRead, problems };
   } catch (error) {
     const problems = [`the keys could not be read back: ${(error as Error).message}`];
-    return { status: 'failed', acknowledgedWrites, appliedEntries: null, keysRead: 0, problems };
+    const status = error instanceof ClientClosedError ? 'not-checked' : 'failed';
+    return { status, acknowledgedWrites, appliedEntries: null, keysRead: 0, problems };
   }
 }
 
