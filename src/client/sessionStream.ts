@@ -152,7 +152,7 @@ export class SessionStream implements ServerLink, ResultVisitor {
 }
 
 /** A server answered what was not asked, or twice. */
-export class UnexpectedResultError extends Error {
+class UnexpectedResultError extends Error {
   override readonly name = 'UnexpectedResultError';
   constructor(id: number) {
     super(`a result for command ${id}, which does not wait for one`);

@@ -143,7 +143,7 @@ function isTooLarge({ code, details }: ServiceError): boolean {
 }
 
 /** Reads `not leader, <id> is`, the Go system's refusal. The id is 0 where the server knows of no leader. */
-export function notLeaderHint(details: string): LeaderHint | undefined {
+function notLeaderHint(details: string): LeaderHint | undefined {
   const match = /not leader, (\d+) is/.exec(details);
   return match === null ? undefined : { id: Number(match[1]), address: '' };
 }

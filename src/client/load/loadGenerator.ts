@@ -82,6 +82,8 @@ export const IN_FLIGHT_MAX = 50_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 /** How often the open loop looks for requests that are due. */
 const PACE_INTERVAL_MS = 1;
+/** Of a product of a rate and a time, in requests. */
+const ROUNDING = 1e-6;
 const SESSIONS_AT_ONCE_MAX = 256;
 
 /** Registers the sessions of `count` clients. Rejects as RkvClient.openSession does. */
@@ -213,7 +215,9 @@ class LoadRun implements CommandListener {
     const clients = this.sessions.length;
     const nowMs = this.environment.nowMs();
     const untilMs = Math.min(nowMs - this.startedMs, durationMs);
-    const due = Math.min(Math.floor((untilMs / 1000) * ratePerSecond) + 1, this.countMax * clients);
+    // What would be due just when the time is up is not sent any more.
+    const inTime = Math.ceil((durationMs / 1000) * ratePerSecond - ROUNDING);
+    const due = Math.min(Math.floor((untilMs / 1000) * ratePerSecond) + 1, inTime, this.countMax * clients);
     let dropped = 0;
     if (this.scheduled < due) {
       const lagMs = nowMs - (this.startedMs + (this.scheduled / ratePerSecond) * 1000);

@@ -3,7 +3,7 @@ import { NO_VALUE } from '../unaryLink.ts';
 import { noServerAnswers } from './statusCommands.ts';
 import type { Terminal } from './terminal.ts';
 
-export const EXIT_NO_SUCH_KEY = 2;
+const EXIT_NO_SUCH_KEY = 2;
 
 export async function getKey(client: RkvClient, key: string, terminal: Terminal, signal: AbortSignal): Promise<number> {
   const value = await client.lookup(key, { signal });

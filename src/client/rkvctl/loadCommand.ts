@@ -89,7 +89,7 @@ function progressLine(row: SecondRow): string {
 
 const ms = (us: number) => `${(us / 1000).toFixed(us < 10_000 ? 2 : 1)} ms`;
 
-export function summaryText(summary: LoadSummary, recorder: LatencyRecorder): string {
+function summaryText(summary: LoadSummary, recorder: LatencyRecorder): string {
   const seconds = Math.max(summary.endedMs - summary.startedMs, 1) / 1000;
   const perSecond = (summary.completed / seconds).toFixed(summary.completed / seconds < 100 ? 1 : 0);
   const lines = [
