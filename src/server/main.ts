@@ -22,7 +22,7 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = exitCode;
     setTimeout(() => process.exit(exitCode || 1), STOP_TIME_MAX_MS).unref();
     log.info({ reason }, 'stopping');
-    shutDown(server)
+    void shutDown(server)
       .catch((error: unknown) => log.error({ err: error }, 'stopping failed'))
       .then(closeLog)
       .finally(() => process.exit(exitCode));
