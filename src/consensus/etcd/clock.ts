@@ -2,8 +2,11 @@ import type { EngineSettings } from '../contract.ts';
 
 /** Ticks in an election timeout at least, so that candidates' random timeouts fall apart. */
 const ELECTION_TICKS_MIN = 10;
-/** Elections' worth of ticks made up for at once after a pause; older time is forgotten. */
-const CATCH_UP_ELECTIONS_MAX = 2;
+/**
+ * At most this part of an election timeout passes in one call. A host that slept longer has messages waiting that it has not
+ * handed over yet; what a leader or its followers did meanwhile shall be heard before anybody is declared gone.
+ */
+const ELECTION_PART_MAX = 0.5;
 
 /** Turns the host's ms into the core's ticks. */
 export class TickClock {
@@ -23,7 +26,7 @@ export class TickClock {
   advance(nowMs: number): number {
     const elapsed = Math.floor((nowMs - this.tickedMs) / this.tickMs);
     if (elapsed <= 0) return 0;
-    const limit = this.electionTicks * CATCH_UP_ELECTIONS_MAX;
+    const limit = Math.max(1, Math.floor(this.electionTicks * ELECTION_PART_MAX));
     if (elapsed > limit) {
       this.tickedMs = nowMs;
       return limit;

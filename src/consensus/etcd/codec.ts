@@ -198,7 +198,7 @@ function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const learners = readIds(reader);
   const learnersNext = readIds(reader);
   if (index === 0 || term === 0) throw new MalformedMessageError(`a snapshot of ${term}/${index}`);
-  const configuration: Configuration = { voters, outgoing, learners, learnersNext, autoLeave };
+  const configuration: Configuration = { voters, learners, outgoing, learnersNext, autoLeave };
   return { index, term, configuration, data: bytes.subarray(reader.pos) };
 }
 

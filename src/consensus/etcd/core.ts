@@ -44,6 +44,8 @@ export class RaftCore {
   leader: LeaderState | undefined;
   /** A candidate's answers, its own included. */
   readonly votes = new Map<NodeId, boolean>();
+  /** How far servers that refused their votes know our log to be committed. */
+  refusedCommit = 0;
   /** Reads that may be answered. */
   readStates: ReadState[] = [];
   /** May leave at once. */
@@ -218,6 +220,7 @@ export class RaftCore {
     }
     this.lead = 0;
     this.leader = undefined;
+    this.refusedCommit = 0;
     this.electionElapsed = 0;
     const { electionTicks, random } = this.options;
     this.randomizedTimeout = electionTicks + Math.floor(random() * electionTicks);

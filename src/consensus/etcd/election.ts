@@ -11,6 +11,7 @@ import { broadcastAppend } from './replication.ts';
 /** An election timeout passed, or `transfer`: the leader asks this server to take over. */
 export function startElection(core: RaftCore, transfer: boolean): void {
   if (core.role === RaftRole.Leader || !core.promotable) return;
+  core.log.commitTo(core.refusedCommit);
   // A committed change that is not applied yet: the configuration this server would count votes in is known to be old.
   if (core.log.hasUnappliedChange()) return;
   // A leader that hands over has proven that the election can be won: no pre-vote.
@@ -58,7 +59,21 @@ export function receiveVoteRequest(core: RaftCore, request: Message): void {
     return;
   }
   answer.reject = true;
+  if (core.options.shareCommit) {
+    answer.commit = core.log.committed;
+    answer.logTerm = core.log.term(answer.commit) ?? 0;
+  }
   core.send(answer);
+}
+
+/**
+ * A refusal tells how far the refusing server knows the log to be committed. If the candidate holds that very entry it knows so
+ * too, once it has lost. Where changes take effect when they commit, this ends a deadlock: a candidate in an old configuration
+ * may need the vote of a server that was removed, and that has the longer log and so refuses, but knows of the commit.
+ */
+function noteRefusal(core: RaftCore, refusal: Message): void {
+  if (refusal.logTerm === 0 || !core.log.matches(refusal.commit, refusal.logTerm)) return;
+  core.refusedCommit = Math.max(core.refusedCommit, refusal.commit);
 }
 
 /** What candidates and pre-candidates do with a message of their term. */
@@ -80,6 +95,7 @@ export function stepCandidate(core: RaftCore, message: Message): boolean {
       receiveSnapshot(core, message);
       return true;
     case awaited:
+      if (message.reject) noteRefusal(core, message);
       countVote(core, message.from, !message.reject);
       return true;
     default:
@@ -93,7 +109,9 @@ function countVote(core: RaftCore, from: NodeId, granted: boolean): void {
   const result = jointVote(voters, outgoing, (id) => core.votes.get(id));
   if (result === VoteResult.Lost) {
     // A lost pre-vote leaves the term as it was: the answers carried terms that were only asked for.
+    const { refusedCommit } = core;
     core.becomeFollower(core.term, 0);
+    core.log.commitTo(refusedCommit);
   } else if (result === VoteResult.Won) {
     if (core.role === RaftRole.PreCandidate) {
       core.campaignForReal();

@@ -33,12 +33,13 @@ import {
   UNCOMMITTED_BYTES_MAX,
 } from './limits.ts';
 import { ConfChangeError, isJoint, memberIds } from './membership.ts';
-import { isLocal, type Message, MessageType, payloadSize } from './messages.ts';
+import { isLocal, Message, MessageType, payloadSize } from './messages.ts';
 import { RaftNode, type Ready } from './node.ts';
 import { DEFAULT_OPTIONS, type RaftOptions } from './options.ts';
 import { Persistence } from './persistence.ts';
 import { ProgressState } from './progress.ts';
 import { ProposalQueue } from './proposalQueue.ts';
+import { jointVote, VoteResult } from './quorum.ts';
 import { entriesSize } from './raftLog.ts';
 import {
   bestSuccessor,
@@ -68,6 +69,8 @@ export class EtcdEngine implements Engine<EtcdMessage> {
   private newReads: number[] = [];
   private readonly openReads = new Map<number, readonly number[]>();
   private readContext = 0;
+  /** The entry that removed or demoted this leader, which leads on until the others know; 0 where there is none. */
+  private removedAt = 0;
   private change: PendingChange | undefined;
   private transfer: PendingTransfer | undefined;
   /** The reign that the open reads and requests belong to. */
@@ -105,6 +108,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     if (!isForPeers(message.type)) return;
     message.from = from;
     this.node.step(message);
+    if (this.removedAt !== 0) this.retire();
     this.noticeReign();
   }
 
@@ -244,7 +248,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
   /** Why this server takes no proposals of any kind. */
   private refusal(): RejectReason | undefined {
     const { leader } = this.node.core;
-    if (leader === undefined) return RejectReason.NotLeader;
+    if (leader === undefined || this.removedAt !== 0) return RejectReason.NotLeader;
     return leader.transferee !== 0 ? RejectReason.Transferring : undefined;
   }
 
@@ -282,11 +286,16 @@ export class EtcdEngine implements Engine<EtcdMessage> {
   }
 
   private reject(token: number, offset: number, count: number, reason: RejectReason): void {
-    if (count > 0) this.out.rejected.push({ token, offset, count, reason, leader: this.node.core.lead });
+    if (count > 0) this.out.rejected.push({ token, offset, count, reason, leader: this.leaderHint });
   }
 
   private refuseRequest(token: number, reason: RejectReason): void {
-    this.out.requests.push({ token, ok: false, reason, leader: this.node.core.lead });
+    this.out.requests.push({ token, ok: false, reason, leader: this.leaderHint });
+  }
+
+  /** Where to go instead: never to a leader that only waits for its successor. */
+  private get leaderHint(): NodeId {
+    return this.removedAt === 0 ? this.node.core.lead : 0;
   }
 
   // --- the end of a reign, and transfers ---
@@ -297,6 +306,8 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     if (this.transfer !== undefined && leader === undefined) this.watchTransfer();
     if (leader === this.reign) return;
     this.reign = leader;
+    this.removedAt = 0;
+    this.finishChange();
     for (const { token, offset, count } of this.queue.takeAll()) {
       this.reject(token, offset, count, RejectReason.NotLeader);
     }
@@ -413,14 +424,37 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     } catch (error) {
       if (!(error instanceof ConfChangeError || error instanceof MalformedConfChangeError)) throw error;
     }
-    if (this.change !== undefined) {
-      this.change.applied ||= entry.index === this.change.index;
-      if (isDone(this.change, this.node.core.configuration)) {
-        this.out.requests.push({ token: this.change.token, ok: true });
-        this.change = undefined;
-      }
-    }
+    const { core } = this.node;
+    if (this.change?.index === entry.index) this.change.applied = true;
+    const own = core.members.progress.get(this.id);
+    if (core.leader !== undefined && (own === undefined || own.learner)) {
+      this.removedAt ||= entry.index;
+      this.retire();
+    } else this.finishChange();
     this.noticeReign();
+  }
+
+  private finishChange(): void {
+    if (this.change === undefined || !isDone(this.change, this.node.core.configuration)) return;
+    this.out.requests.push({ token: this.change.token, ok: true });
+    this.change = undefined;
+  }
+
+  /**
+   * A leader that is no voter any more leads on until a majority of the voters knows that it is not. If it left at once, and
+   * for good, voters that do not know of the commit would go on counting it, and might never find a majority. The one that is
+   * best prepared is then asked to take over without waiting for a timeout.
+   */
+  private retire(): void {
+    const { core } = this.node;
+    const { voters, outgoing } = core.configuration;
+    const { progress } = core.members;
+    if (core.leader === undefined) return;
+    const knows = (id: NodeId) => (progress.get(id)?.knownCommit ?? 0) >= this.removedAt;
+    if (jointVote(voters, outgoing, knows) !== VoteResult.Won) return;
+    const successor = bestSuccessor(this.id, core.configuration, progress);
+    if (knows(successor)) core.send(new Message(MessageType.TimeoutNow, successor));
+    core.becomeFollower(core.term, 0);
   }
 
   private deliver(responses: readonly Message[]): void {
@@ -502,9 +536,11 @@ function optionsFor({ id, settings, random }: EngineInit, clock: TickClock): Raf
     preVote: true,
     preVoteLease: true,
     asyncStorageWrites: true,
+    // A leader with a slow disk takes part in its quorum late, but knows what is committed, and in which configuration, first.
+    applyUnstable: true,
     disableProposalForwarding: true,
-    stepDownOnRemoval: true,
     coalesceAppends: true,
+    shareCommit: true,
   };
 }
 

@@ -58,10 +58,12 @@ export function receiveAppend(core: RaftCore, message: Message): void {
   const answer = new Message(MessageType.AppendResp, message.from);
   if (message.index < log.committed) {
     answer.index = log.committed;
+    if (core.options.shareCommit) answer.commit = log.committed;
     core.send(answer);
     return;
   }
   const last = log.appendAfter(message.index, message.logTerm, message.entries, message.commit);
+  if (core.options.shareCommit) answer.commit = log.committed;
   if (last !== undefined) {
     answer.index = last;
     core.send(answer);
@@ -81,6 +83,7 @@ export function receiveHeartbeat(core: RaftCore, message: Message): void {
   core.log.commitTo(message.commit);
   const answer = new Message(MessageType.HeartbeatResp, message.from);
   answer.readSequence = message.readSequence;
+  if (core.options.shareCommit) answer.commit = core.log.committed;
   core.send(answer);
 }
 

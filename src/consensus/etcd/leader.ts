@@ -153,6 +153,7 @@ function receiveAppendResponse(core: RaftCore, leader: LeaderState, message: Mes
   // Nobody can hold, or refuse, what this leader never sent.
   if (progress === undefined || message.index > core.log.lastIndex) return;
   progress.recentActive = true;
+  progress.knownCommit = Math.max(progress.knownCommit, message.commit);
   if (message.reject) {
     // The follower says where its log may agree with ours; our own terms say whether it can (Raft §5.3, end).
     const hint =
@@ -194,6 +195,7 @@ function receiveHeartbeatResponse(core: RaftCore, leader: LeaderState, message: 
   const progress = core.members.progress.get(message.from);
   if (progress === undefined) return;
   progress.recentActive = true;
+  progress.knownCommit = Math.max(progress.knownCommit, message.commit);
   progress.flowPaused = false;
   // An append, empty if need be, finds out what became of messages that were lost, and ends probing.
   if (progress.match < core.log.lastIndex || progress.state === ProgressState.Probe) sendAppend(core, message.from);

@@ -160,9 +160,9 @@ export class RaftNode {
     for (const message of messages) this.core.step(message);
   }
 
-  /** Committed entries may be applied before they are durable here only where writing them comes first anyway. */
   private get appliesUnstable(): boolean {
-    return !this.core.options.asyncStorageWrites;
+    const { asyncStorageWrites, applyUnstable } = this.core.options;
+    return applyUnstable || !asyncStorageWrites;
   }
 
   private stepLocal(type: MessageType, from: NodeId = this.core.id): void {

@@ -32,12 +32,19 @@ export interface RaftOptions {
   readonly readMode: ReadMode;
   /** Storage writes are answered by messages of the local threads, instead of being done when `advance` is called. */
   readonly asyncStorageWrites: boolean;
+  /**
+   * Committed entries are handed out as soon as a quorum holds them, even while this node's own write of them is in progress.
+   * Without asynchronous storage writes that is always so: the caller writes before it applies.
+   */
+  readonly applyUnstable: boolean;
   readonly disableProposalForwarding: boolean;
   /** Lets membership changes into the log that do not fit the present configuration. */
   readonly disableConfChangeValidation: boolean;
   readonly stepDownOnRemoval: boolean;
   /** Appends to one follower that fall together in one turn are sent as one, when `flush` is called. */
   readonly coalesceAppends: boolean;
+  /** Answers tell the sender's commit index: to the leader, and with the refusal of a vote to the candidate. */
+  readonly shareCommit: boolean;
 }
 
 export const DEFAULT_OPTIONS: Omit<RaftOptions, 'id' | 'random'> = {
@@ -54,10 +61,12 @@ export const DEFAULT_OPTIONS: Omit<RaftOptions, 'id' | 'random'> = {
   preVoteLease: false,
   readMode: ReadMode.Safe,
   asyncStorageWrites: false,
+  applyUnstable: false,
   disableProposalForwarding: false,
   disableConfChangeValidation: false,
   stepDownOnRemoval: false,
   coalesceAppends: false,
+  shareCommit: false,
 };
 
 /** The options contradict each other. */

@@ -23,6 +23,8 @@ export class Progress {
   next: number;
   /** The highest commit index on its way to the follower; what it cannot use yet (beyond its log) does not count. */
   sentCommit = 0;
+  /** The highest commit index that the follower is known to know; stays 0 where answers do not tell. */
+  knownCommit = 0;
   /** The index of the snapshot on its way; 0 outside Snapshot state. */
   pendingSnapshot = 0;
   /** Heard from since the last CheckQuorum. */
@@ -122,6 +124,7 @@ export class Progress {
     const copy = new Progress(this.match, this.next, learner, this.inflights);
     copy.state = this.state;
     copy.sentCommit = this.sentCommit;
+    copy.knownCommit = this.knownCommit;
     copy.pendingSnapshot = this.pendingSnapshot;
     copy.recentActive = this.recentActive;
     copy.flowPaused = this.flowPaused;
