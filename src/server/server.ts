@@ -20,6 +20,7 @@ import type { ServiceContext } from './service/serviceContext.ts';
 import type { SessionStream } from './service/sessionStream.ts';
 import { KeyValueStore } from './stateMachine/keyValueStore.ts';
 import type { LogStore, LogStoreListener } from './storage/contract.ts';
+import { FLOW_CONTROL_WINDOW_BYTES } from './transport/peerMethod.ts';
 import { PeerTransport } from './transport/transport.ts';
 
 /** Room in a gRPC message for what stands around the entries. */
@@ -61,6 +62,7 @@ export class RkvServer {
     this.grpc = new Server({
       'grpc.max_receive_message_length': maxgrpc,
       'grpc.max_send_message_length': maxgrpc,
+      'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
     });
   }
 

@@ -244,6 +244,16 @@ export function describeEngineContract<M>(kind: EngineKind<M>): void {
       expect(leader.takeOutcomes().requests).toEqual([{ token: 5, ok: true }]);
     });
 
+    it('picks the target of a transfer itself where none is named', () => {
+      const cluster = new EngineCluster(kind, [1, 2, 3]);
+      const leader = cluster.elect();
+      leader.takeOutcomes();
+      leader.engine.transferLeadership(0, 5);
+      cluster.run(2 * TEST_SETTINGS.electionTimeoutMs);
+      expect(leader.takeOutcomes().requests).toEqual([{ token: 5, ok: true }]);
+      expect(cluster.leaders()).not.toEqual([leader.id]);
+    });
+
     it('gives up a transfer whose target does not answer, and serves again', () => {
       const cluster = new EngineCluster(kind, [1, 2, 3]);
       const leader = cluster.elect();

@@ -3,7 +3,7 @@ import type { MessageCodec, NodeId } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../wire/addresses.ts';
 import { encodeFrame, encodeHello, PEER_PROTOCOL_VERSION } from '../../wire/peerCodec.ts';
 import type { Log } from '../observe/log.ts';
-import { PEER_STREAM_METHOD } from './peerMethod.ts';
+import { FLOW_CONTROL_WINDOW_BYTES, PEER_STREAM_METHOD } from './peerMethod.ts';
 
 /** Bytes that may wait in a link; what comes on top is dropped, as a network would. */
 export const LINK_BYTES_MAX = 64 * 1024 * 1024;
@@ -42,6 +42,7 @@ export class PeerLink<M> {
     this.client = new GrpcClient(formatAddress(address), credentials.createInsecure(), {
       'grpc.max_send_message_length': maxMessageBytes,
       'grpc.max_receive_message_length': maxMessageBytes,
+      'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
       'grpc.initial_reconnect_backoff_ms': RECONNECT_MIN_MS,
       'grpc.min_reconnect_backoff_ms': RECONNECT_MIN_MS,
       'grpc.max_reconnect_backoff_ms': RECONNECT_MAX_MS,

@@ -12,3 +12,6 @@ export const PEER_STREAM_METHOD: MethodDefinition<Buffer, Buffer> = {
   responseSerialize: bytes,
   responseDeserialize: bytes,
 };
+
+/** HTTP/2's default of 64 KiB holds less than one append message of a follower that catches up. */
+export const FLOW_CONTROL_WINDOW_BYTES = 4 * 1024 * 1024;
