@@ -1,4 +1,4 @@
-import Table from 'cli-table3';
+import { renderTable } from '../client/table.ts';
 import type { ServerReport } from './cluster.ts';
 import { formatMs } from './events.ts';
 
@@ -21,27 +21,16 @@ function describeRole(report: ServerReport): string {
 
 /** The servers of a cluster, a row each. */
 export function renderStatus(reports: readonly ServerReport[]): string {
-  const table = new Table({
-    head: columns,
-    style: { head: [], border: [] },
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
-    colAligns: ['right', 'right', 'left', 'left', 'right', 'right', 'left'],
-  });
-  for (const report of reports) {
-    table.push([
-      String(report.id),
-      orDash(report.pid),
-      report.address,
-      describeRole(report),
-      orDash(report.term),
-      orDash(report.commitIndex),
-      orDash(report.metricsAddress),
-    ]);
-  }
-  // Without lines between the rows, but with the one below the head.
-  const lines = table.toString().split('\n');
-  const rule = lines[0]!.replace('┌', '├').replace('┐', '┤').replaceAll('┬', '┼');
-  return [...lines.slice(0, 2), rule, ...lines.slice(2)].join('\n');
+  const rows = reports.map((report) => [
+    String(report.id),
+    orDash(report.pid),
+    report.address,
+    describeRole(report),
+    orDash(report.term),
+    orDash(report.commitIndex),
+    orDash(report.metricsAddress),
+  ]);
+  return renderTable(columns, rows, ['right', 'right', 'left', 'left', 'right', 'right', 'left']);
 }
 
 function orDash(value: number | string | undefined): string {

@@ -1,5 +1,6 @@
+import { renderTable } from '../../client/table.ts';
 import type { LatencyUs, RunRecord, Spread } from '../results/schema.ts';
-import { formatCount, formatSpread, formatUsAsMs, renderTable } from './format.ts';
+import { formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
 
 /** Runs side by side: what was measured, as ratios to the first run too, and every setting that differs. */
 export function renderComparison(runs: readonly RunRecord[]): string {
@@ -8,10 +9,10 @@ export function renderComparison(runs: readonly RunRecord[]): string {
   const settings =
     differing.length === 0
       ? ['The settings, the machine and the versions are the same.']
-      : ['What differs:', renderTable(['', ...names], differing, 1)];
+      : ['What differs:', renderTable(['', ...names], differing, leftThenRight(1, names.length))];
   const failing = runs.filter(({ verdict }) => !verdict.passed).map(({ name }) => name);
   return [
-    renderTable(['', ...names], measuredRows(runs), 1),
+    renderTable(['', ...names], measuredRows(runs), leftThenRight(1, names.length)),
     ...settings,
     ...(failing.length === 0 ? [] : [`Do not trust ${failing.join(', ')}: the check of the run failed.`]),
   ].join('\n');

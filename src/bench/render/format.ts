@@ -1,4 +1,3 @@
-import Table from 'cli-table3';
 import type { Spread } from '../results/schema.ts';
 
 /** `12,345`; decimals only below 100. */
@@ -19,20 +18,7 @@ export function formatSpread({ median, min, max }: Spread, format: (value: numbe
   return min === max ? format(median) : `${format(median)} (${format(min)}–${format(max)})`;
 }
 
-/** A table with one line below its head and none between its rows. The first columns read from the left. */
-export function renderTable(
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  leftColumns: number,
-): string {
-  const table = new Table({
-    head: [...head],
-    style: { head: [], border: [] },
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
-    colAligns: head.map((_, at) => (at < leftColumns ? 'left' : 'right')),
-  });
-  for (const row of rows) table.push([...row]);
-  const lines = table.toString().split('\n');
-  const rule = lines[0]!.replace('┌', '├').replace('┐', '┤').replaceAll('┬', '┼');
-  return [...lines.slice(0, 2), rule, ...lines.slice(2)].join('\n');
+/** Names read from the left, figures from the right. */
+export function leftThenRight(left: number, right: number): ('left' | 'right')[] {
+  return [...Array<'left'>(left).fill('left'), ...Array<'right'>(right).fill('right')];
 }

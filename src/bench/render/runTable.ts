@@ -1,6 +1,7 @@
+import { renderTable } from '../../client/table.ts';
 import { formatDuration } from '../../goflags/goValues.ts';
 import type { LatencyUs, RunRecord, RunSettings, Spread } from '../results/schema.ts';
-import { formatCount, formatSpread, formatUsAsMs, renderTable } from './format.ts';
+import { formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
 
 /** A run, and the folder it was written to. */
 export interface WrittenRun {
@@ -32,7 +33,7 @@ export function renderRuns(runs: readonly WrittenRun[]): string {
   return [
     describeLoad(first.record.settings),
     '',
-    renderTable(head, rows, leftColumns),
+    renderTable(head, rows, leftThenRight(leftColumns, head.length - leftColumns)),
     ...explanation(first.record),
     ...notes,
     ...closing(runs),

@@ -1,8 +1,9 @@
-import Table from 'cli-table3';
 import type { RkvClient, ServerReport } from '../rkvClient.ts';
+import { renderTable } from '../table.ts';
 import type { Terminal } from './terminal.ts';
 
 const HEAD = ['id', 'address', 'role', 'term', 'leader', 'commit', 'applied', 'last', 'keys', 'sessions', 'backend'];
+const TEXT_COLUMNS = new Set(['address', 'role', 'backend']);
 
 /** What every server says about itself, as a table; 1 where none answers. */
 export async function printStatus(client: RkvClient, terminal: Terminal): Promise<number> {
@@ -11,9 +12,8 @@ export async function printStatus(client: RkvClient, terminal: Terminal): Promis
     terminal.err(noServerAnswers(reports));
     return 1;
   }
-  const table = new Table({ head: HEAD, style: { head: [], border: [] } });
-  for (const report of reports) table.push(row(report));
-  terminal.out(`${table.toString()}\n`);
+  const aligns = HEAD.map((name) => (TEXT_COLUMNS.has(name) ? 'left' : 'right'));
+  terminal.out(`${renderTable(HEAD, reports.map(row), aligns)}\n`);
   const leader = reports.flatMap((r) => ('status' in r && r.status.role === 'leader' ? [r.status] : [])).at(-1);
   if (leader !== undefined) {
     const learners = leader.learners.length === 0 ? '' : `, learners ${leader.learners.join(', ')}`;
@@ -22,11 +22,12 @@ export async function printStatus(client: RkvClient, terminal: Terminal): Promis
   return 0;
 }
 
-function row(report: ServerReport): (string | number)[] {
+function row(report: ServerReport): string[] {
   if ('error' in report) return ['?', report.address, shortReason(report.error), ...HEAD.slice(3).map(() => '')];
   const { id, role, term, leader, commitIndex, appliedIndex, lastIndex, keys, sessions, backend } = report.status;
   const knownLeader = leader === 0 ? '-' : leader;
-  return [id, report.address, role, term, knownLeader, commitIndex, appliedIndex, lastIndex, keys, sessions, backend];
+  const numbers = [term, knownLeader, commitIndex, appliedIndex, lastIndex, keys, sessions];
+  return [String(id), report.address, role, ...numbers.map(String), backend];
 }
 
 /** Names every server and why it did not answer. */
