@@ -15,10 +15,6 @@ export class Trace {
     this.#print = print;
   }
 
-  get isRead(): boolean {
-    return this.#print !== undefined;
-  }
-
   /** Takes a number into the hash, with the present time. */
   mix(what: number, value: number): void {
     const time = this.#timeline.nowUs;
@@ -40,6 +36,11 @@ export class Trace {
     for (let i = 0; i < what.length; i++) hash = Math.imul(hash ^ what.charCodeAt(i), 0x01000193);
     for (let i = 0; i < who.length; i++) hash = Math.imul(hash ^ who.charCodeAt(i), 0x01000193);
     this.mix(1, hash);
+    this.tell(who, what, detail);
+  }
+
+  /** As `note`, for what is in the hash already. */
+  tell(who: string, what: string, detail?: () => string): void {
     if (this.#print === undefined) return;
     const seconds = (this.#timeline.nowUs / 1e6).toFixed(6).padStart(12);
     this.#print(`${seconds}  ${who.padEnd(9)} ${what.padEnd(18)} ${detail?.() ?? ''}`.trimEnd());

@@ -359,7 +359,7 @@ export class VirtualServer {
       this.#maybeLosePower();
       const bytes = engine.kind.codec.encode(message);
       trace.mixBytes(3, bytes);
-      if (trace.isRead) this.#note('send', () => `to ${to}: ${describeMessage(message)}`);
+      trace.tell(this.#name, 'send', () => `to ${to}: ${describeMessage(message)}`);
       if (to === this.id) {
         throw new InvariantViolation('engine contract', `${this.#name} sends a message to itself`);
       }

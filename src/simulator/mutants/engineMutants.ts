@@ -63,7 +63,9 @@ export class CountsOneForAll extends DelegatingEngine<unknown> {
     this.inner.receive(from, message);
     if (!this.#tools.isAppendAcknowledgement(message)) return;
     const { id, configuration } = this.inner.status();
-    for (const voter of configuration.voters) if (voter !== from && voter !== id) this.inner.receive(voter, message);
+    for (const voter of configuration.voters) {
+      if (voter !== from && voter !== id) this.inner.receive(voter, this.#tools.sentBy(message, voter));
+    }
   }
 }
 

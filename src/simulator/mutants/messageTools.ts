@@ -1,3 +1,5 @@
+import type { NodeId } from '../../consensus/contract.ts';
+import { Message, MessageType } from '../../consensus/etcd/messages.ts';
 import type { AppendEntries, GorumsMessage } from '../../consensus/gorums/messages.ts';
 import type { AppendRequest, HashicorpMessage } from '../../consensus/hashicorp/messages.ts';
 
@@ -5,6 +7,8 @@ import type { AppendRequest, HashicorpMessage } from '../../consensus/hashicorp/
 export interface MessageTools {
   /** A vote, or the request of a candidate, which promises its own. */
   isVote(message: unknown): boolean;
+  /** The message as another server would have sent it. */
+  sentBy(message: unknown, id: NodeId): unknown;
   /** A reply that says that entries were taken. */
   isAppendAcknowledgement(message: unknown): boolean;
   /** A vote request that claims the longest of logs. */
@@ -19,6 +23,7 @@ const VOTES: ReadonlySet<string> = new Set(['RequestVote', 'RequestVoteResponse'
 
 const gorums: MessageTools = {
   isVote: (message) => VOTES.has((message as GorumsMessage | HashicorpMessage).type),
+  sentBy: (message) => message,
   isAppendAcknowledgement: (message) => {
     const reply = message as GorumsMessage;
     return reply.type === 'AppendEntriesResponse' && reply.success;
@@ -42,6 +47,7 @@ const gorums: MessageTools = {
 
 const hashicorp: MessageTools = {
   isVote: (message) => VOTES.has((message as GorumsMessage | HashicorpMessage).type),
+  sentBy: (message) => message,
   isAppendAcknowledgement: (message) => {
     const reply = message as HashicorpMessage;
     return reply.type === 'append-reply' && reply.ok;
@@ -62,6 +68,37 @@ const hashicorp: MessageTools = {
   },
 };
 
+const etcd: MessageTools = {
+  isVote: (message) => {
+    const { type } = message as Message;
+    return type === MessageType.Vote || type === MessageType.VoteResp;
+  },
+  sentBy: (message, id) => changed(message as Message, { from: id }),
+  isAppendAcknowledgement: (message) => {
+    const { type, reject } = message as Message;
+    return type === MessageType.AppendResp && !reject;
+  },
+  withEndlessLog: (message) => {
+    const request = message as Message;
+    if (request.type !== MessageType.Vote && request.type !== MessageType.PreVote) return undefined;
+    return changed(request, { index: ENDLESS, logTerm: ENDLESS });
+  },
+  withMatchingPrevious: (message, termAt) => {
+    const request = message as Message;
+    if (request.type !== MessageType.Append) return undefined;
+    return changed(request, { logTerm: termAt(request.index) ?? request.logTerm });
+  },
+  withAllCommitted: (message) => {
+    const request = message as Message;
+    if (request.type !== MessageType.Append) return undefined;
+    return changed(request, { commit: request.index + request.entries.length });
+  },
+};
+
+function changed(message: Message, changes: Partial<Message>): Message {
+  return Object.assign(new Message(message.type, message.to), message, changes);
+}
+
 const ENDLESS = 1e9;
 
-export const MESSAGE_TOOLS: Readonly<Record<string, MessageTools>> = { gorums, hashicorp };
+export const MESSAGE_TOOLS: Readonly<Record<string, MessageTools>> = { gorums, etcd, hashicorp };

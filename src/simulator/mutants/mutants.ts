@@ -1,4 +1,5 @@
 import type { Mutation } from '../mutation.ts';
+import type { Plan } from '../plan.ts';
 import type { Invariant } from '../violation.ts';
 import {
   AnswersReadsAtOnce,
@@ -29,7 +30,26 @@ export interface Mutant {
   readonly seedsMax: number;
   /** The rules that may be the first to notice. */
   readonly invariants: readonly Invariant[];
+  /** The mix of faults that suits it, where what it needs is rare in the usual one. */
+  readonly adjust?: (plan: Plan) => Plan;
   mutation(engine: string): Mutation;
+}
+
+/** Elections all the time, on slow disks and a slow network, in which servers crash just when they vote. */
+function stormOfElections(plan: Plan): Plan {
+  return {
+    ...plan,
+    serverCount: 3,
+    bootstrap: [1, 2, 3],
+    settings: { ...plan.settings, heartbeatMs: 50, electionTimeoutMs: 200 },
+    network: { ...plan.network, delayMinUs: 1000, delayMeanUs: 20_000 },
+    disk: { ...plan.disk, syncMinUs: 1000, syncMeanUs: 20_000, survivalChance: 0 },
+    clockRates: [1, 1, 1],
+    strikes: new Map([
+      ['crash', 1_500_000],
+      ['vote crash', 300_000],
+    ]),
+  };
 }
 
 const ALL = Object.keys(MESSAGE_TOOLS);
@@ -42,8 +62,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a vote leaves before it is durable',
     engines: ALL,
-    seedsMax: 3000,
+    seedsMax: 100,
     invariants: ['election safety'],
+    adjust: stormOfElections,
     mutation: (name) => ({ engine: (engine) => new SendsBeforeDurable(engine, tools(name).isVote) }),
   },
   {

@@ -1,0 +1,3 @@
+import { describeMutants } from './testing/describeMutants.ts';
+
+describeMutants('etcd');

@@ -1,0 +1,3 @@
+import { describeEngine } from './testing/describeEngine.ts';
+
+describeEngine('etcd');

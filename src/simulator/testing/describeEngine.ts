@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { simulatedEngine } from '../engines.ts';
+import { REGRESSIONS } from '../regressions.ts';
+import { Totals } from '../totals.ts';
+import { type RunReport, runSeed } from '../world.ts';
+
+/** Seeds 1 to this many are run every time. */
+const CORPUS_SEEDS = 160;
+/** And so many that were never run before. */
+const FRESH_SEEDS = 80;
+const TIMEOUT_MS = 240_000;
+
+/** The simulator's part of the test suite for one engine. */
+export function describeEngine(name: string): void {
+  const engine = simulatedEngine(name);
+
+  function expectNoFailure(totals: Totals): void {
+    const failures = totals.failures.map(
+      ({ seed, violation }) =>
+        `${violation!.message}\n  replay: npm run simulate -- --engine ${name} --seed ${seed} --trace`,
+    );
+    expect(failures).toEqual([]);
+  }
+
+  function runRange(first: number, count: number): Totals {
+    const totals = new Totals();
+    for (let seed = first; seed < first + count; seed++) totals.add(runSeed(engine, seed));
+    return totals;
+  }
+
+  describe(`the ${name} engine in the simulator`, () => {
+    it(
+      `survives the corpus, in which every planned fault happens`,
+      () => {
+        const totals = runRange(1, CORPUS_SEEDS);
+        expectNoFailure(totals);
+        expect(totals.neverHappened(engine)).toEqual([]);
+        expect(totals.virtualSeconds).toBeGreaterThanOrEqual(60 * CORPUS_SEEDS);
+        expect(totals.operations).toBeGreaterThanOrEqual(100 * CORPUS_SEEDS);
+      },
+      TIMEOUT_MS,
+    );
+
+    it(
+      'survives fresh seeds',
+      () => {
+        const base = (Date.now() % 1_000_000_000) * 1000;
+        console.log(`${name}: fresh seeds from ${base}`);
+        expectNoFailure(runRange(base, FRESH_SEEDS));
+      },
+      TIMEOUT_MS,
+    );
+
+    it('runs a seed in the same way twice', () => {
+      for (const seed of [1, 2, 3]) {
+        const lines: string[] = [];
+        const first = runSeed(engine, seed);
+        const second = runSeed(engine, seed, { print: (line) => lines.push(line) });
+        expect(second).toEqual(first);
+        expect(first.traceHash).not.toBe(runSeed(engine, seed + 1000).traceHash);
+        expect(lines.length).toBeGreaterThan(100);
+      }
+    });
+
+    const known = REGRESSIONS.filter((regression) => regression.engine === name);
+    it.each(known)('still survives seed $seed: $found', ({ seed }) => {
+      const report: RunReport = runSeed(engine, seed);
+      expect(report.violation).toBeUndefined();
+    });
+  });
+}
