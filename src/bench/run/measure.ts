@@ -57,7 +57,7 @@ export async function measureOnce(
   try {
     return await driveTarget({ load: run.settings.load, repeat, target, client, progress, signal: stop });
   } finally {
-    progress.phase('stopping');
+    if (target.own) progress.phase('stopping');
     client.close();
     await target.stop();
     hurry.removeEventListener('abort', hurryUp);

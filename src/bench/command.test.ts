@@ -1,0 +1,71 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCommand } from './command.ts';
+import { writeRun } from './results/store.ts';
+import { sampleHistograms, sampleRun } from './testing/sampleRun.ts';
+
+let results: string;
+beforeEach(async () => {
+  results = await mkdtemp(join(tmpdir(), 'rkv-bench-command-'));
+});
+afterEach(() => rm(results, { recursive: true, force: true }));
+
+async function run(...args: string[]) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const exitCode = await runCommand(args, {
+    terminal: { out: (text) => out.push(text), err: (text) => err.push(text) },
+    progressStream: undefined,
+    onInterrupt: () => () => {},
+  });
+  return { exitCode, out: out.join('\n'), err: err.join('\n') };
+}
+
+describe('rkv-bench', () => {
+  it.each([
+    [['--time', 'soon'], /--time .*'soon' is invalid\. Expected a duration such as 10s/],
+    [['--clients', 'many'], /--clients .* Expected a number/],
+    [['--entriespermsg', '64,x'], /Expected whole numbers such as 64 or 64,1024/],
+    [['--cluster', 'nowhere'], /bad server address "nowhere"/],
+    [['--rpc', 'pigeon'], /Allowed choices are stream, unary/],
+    [['--frobnicate'], /unknown option '--frobnicate'/],
+    [['frobnicate'], /too many arguments/],
+    [['--payload', '3'], /^rkv-bench: --payload: expected at least 16 bytes/],
+    [['compare'], /missing required argument 'runs'/],
+    [['compare', '/no/such/run'], /^rkv-bench: there is no \/no\/such\/run/],
+  ])('refuses %j and exits with 1', async (args, message) => {
+    const { exitCode, out, err } = await run(...args);
+    expect({ exitCode, out }).toEqual({ exitCode: 1, out: '' });
+    expect(err).toMatch(message);
+  });
+
+  it('refuses a name that is taken before it starts anything', async () => {
+    await writeRun(join(results, 'taken'), sampleRun('taken', [1]), [sampleHistograms([1])]);
+    const { exitCode, err } = await run('--results', results, '--name', 'taken');
+    expect(exitCode).toBe(1);
+    expect(err).toMatch(/^rkv-bench: .*taken is there already: give this run another --name$/);
+  });
+
+  it('says where data cannot be kept', async () => {
+    const { exitCode, err } = await run('--results', results, '--datadir', '/dev/null/x', '--time', '1s');
+    expect(exitCode).toBe(1);
+    expect(err).toMatch(/rkv-bench: cannot keep data in \/dev\/null\/x: /);
+  });
+
+  it('explains itself', async () => {
+    const { exitCode, out } = await run('--help');
+    expect(exitCode).toBe(0);
+    for (const word of ['--backend', '--throughput', '--repeats', 'compare']) expect(out).toContain(word);
+  });
+
+  it('compares runs', async () => {
+    for (const name of ['one', 'two']) {
+      await writeRun(join(results, name), sampleRun(name, [1]), [sampleHistograms([1])]);
+    }
+    const { exitCode, out } = await run('compare', join(results, 'one'), join(results, 'two'));
+    expect(exitCode).toBe(0);
+    expect(out).toMatch(/one .* two/);
+  });
+});

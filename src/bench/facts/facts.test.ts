@@ -1,0 +1,81 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { diskFacts, fileSystemOf, machineFacts } from './machine.ts';
+import { gitFacts, packageVersions } from './packageFacts.ts';
+import { parseMachineSeconds, parseProcessSeconds, residentBytesMax, sampleCpu } from './processTimes.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rkv-facts-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe('facts about the machine', () => {
+  it('are there, whatever it tells', () => {
+    const { cores, cpuModel, node } = machineFacts();
+    expect(cores).toBeGreaterThan(0);
+    expect(cpuModel).not.toBe('');
+    expect(node).toBe(process.version);
+  });
+
+  it('time durable writes and leave nothing behind', async () => {
+    const { syncUs } = await diskFacts(folder);
+    expect(syncUs.count).toBeGreaterThan(0);
+    expect(syncUs.p50).toBeLessThanOrEqual(syncUs.p99);
+    expect(syncUs.p99).toBeLessThanOrEqual(syncUs.max);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('name the file system of the longest mount point above a folder', () => {
+    const mounts = [
+      '/dev/sda1 / ext4 rw 0 0',
+      'tmpfs /tmp tmpfs rw 0 0',
+      '/dev/sdb1 /tmp/disk xfs rw 0 0',
+      '/dev/sdc1 /with\\040space btrfs rw 0 0',
+      '/dev/sdd1 /tmp/disk zfs rw 0 0',
+    ].join('\n');
+    expect(fileSystemOf('/home', mounts)).toBe('ext4');
+    expect(fileSystemOf('/tmp', mounts)).toBe('tmpfs');
+    expect(fileSystemOf('/tmpfile', mounts)).toBe('ext4');
+    expect(fileSystemOf('/with space/x', mounts)).toBe('btrfs');
+    expect(fileSystemOf('/tmp/disk/x', mounts)).toBe('zfs');
+    expect(fileSystemOf('/tmp', '')).toBe('unknown');
+  });
+});
+
+describe('facts about the checkout', () => {
+  it('are no commit outside of one', async () => {
+    expect(await gitFacts(folder)).toBeNull();
+    expect(await gitFacts(join(folder, 'missing'))).toBeNull();
+  });
+
+  it('name this package and its dependencies', async () => {
+    const versions = await packageVersions();
+    expect(versions.rkv).toMatch(/^\d+\.\d+\.\d+/);
+    expect(versions['@grpc/grpc-js']).toMatch(/^\d/);
+    expect(await packageVersions(folder)).toEqual({});
+  });
+});
+
+describe('CPU times', () => {
+  it('are read past a command with spaces and parentheses', () => {
+    expect(parseProcessSeconds('12 (a) b (c)) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20')).toBe(2);
+    expect(parseProcessSeconds('')).toBeUndefined();
+    expect(parseProcessSeconds('garbage')).toBeUndefined();
+  });
+
+  it('of the machine leave out idling and waiting', () => {
+    expect(parseMachineSeconds('cpu  100 20 30 4000 500 6 7 8 0 0\ncpu0 1 2\n')).toBe(1.71);
+    expect(parseMachineSeconds('')).toBeUndefined();
+    expect(parseMachineSeconds('cpu 1 2 3\n')).toBeUndefined();
+  });
+
+  it('leave out processes that are not there', () => {
+    const sample = sampleCpu(new Map([[1, 2 ** 30]]));
+    expect(sample.servers.size).toBe(0);
+    expect(sample.bench).toBeGreaterThan(0);
+    expect(residentBytesMax(2 ** 30)).toBeUndefined();
+  });
+});
