@@ -68,6 +68,7 @@ describe('new leader (Raft §8)', () => {
     expect(server.engine.status().configuration.voters).toEqual([1, 2, 3]);
     const later = accept(server, 2, sent(output, 'append', 2)[0]!);
     expect(later.reads).toEqual([{ token: 6, ok: true, index: 1 }]);
+    server.wait(5);
     expect(server.engine.status().configuration.voters).toEqual([1, 2]);
   });
 });

@@ -117,6 +117,7 @@ export class Leadership implements ReplicationSource {
       state.outbox.requestFailed(transferring.token, RejectReason.Timeout, state.id);
     }
     this.endFarewells();
+    this.beginWaitingChange();
   }
 
   /** The host slept. Answers to what was sent before come too late for the lease; those to a new heartbeat get a little time. */
@@ -306,11 +307,15 @@ export class Leadership implements ReplicationSource {
       this.leave();
       return;
     }
-    if (!isFirst) return;
-    this.releaseReads();
+    if (isFirst) this.releaseReads();
+  }
+
+  /** In a turn of its own, so that it stays visible by which configuration's majority the first entry was committed. */
+  private beginWaitingChange(): void {
     const waiting = this.waitingChange;
+    if (waiting === undefined || this.state.commitIndex < this.firstOfTerm) return;
     this.waitingChange = undefined;
-    if (waiting !== undefined) this.reconfigure(waiting.change, waiting.token);
+    this.reconfigure(waiting.change, waiting.token);
   }
 
   /** This server led its own removal or demotion to the end (thesis §4.2.2): the others hear of the commit, one takes over. */
