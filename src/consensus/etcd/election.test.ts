@@ -1,0 +1,222 @@
+import { describe, expect, it } from 'vitest';
+import { RaftRole } from './core.ts';
+import { MessageType } from './messages.ts';
+import { OneNode } from './testing/oneNode.ts';
+
+const { Append, AppendResp, Heartbeat, HeartbeatResp, PreVote, PreVoteResp, Propose, TimeoutNow, Vote, VoteResp } =
+  MessageType;
+const types = (messages: readonly { type: MessageType; to: number }[]) => messages.map(({ type, to }) => [type, to]);
+
+describe('elections (Raft §5.2)', () => {
+  it('starts one between once and twice the timeout after the last sign of a leader', () => {
+    for (const [random, ticks] of [
+      [0, 10],
+      [0.55, 15],
+      [0.999, 19],
+    ] as const) {
+      const server = new OneNode({ options: { random: () => random } });
+      server.tick(ticks - 1);
+      expect(server.run()).toEqual([]);
+      server.tick(1);
+      expect(types(server.run())).toEqual([
+        [Vote, 2],
+        [Vote, 3],
+      ]);
+      expect([server.core.role, server.core.term, server.core.vote]).toEqual([RaftRole.Candidate, 1, 1]);
+    }
+  });
+
+  it('is put off by a heartbeat', () => {
+    const server = new OneNode();
+    server.tick(9);
+    server.receive(Heartbeat, 2, { term: 1 });
+    server.tick(9);
+    expect(types(server.run())).toEqual([[HeartbeatResp, 2]]);
+  });
+
+  it('is won by a majority, and the new leader writes an empty entry of its term', () => {
+    const server = new OneNode({ terms: [1, 1], hardState: { term: 1 } });
+    const messages = server.lead();
+    expect(server.core.role).toBe(RaftRole.Leader);
+    expect(messages.map(({ type, index, entries }) => [type, index, entries[0]?.index, entries[0]?.term])).toEqual([
+      [Append, 2, 3, 2],
+      [Append, 2, 3, 2],
+    ]);
+  });
+
+  it('is lost by a majority of refusals', () => {
+    const server = new OneNode();
+    server.node.campaign();
+    server.run();
+    server.receive(VoteResp, 2, { term: 1, reject: true });
+    expect(server.core.role).toBe(RaftRole.Candidate);
+    server.receive(VoteResp, 3, { term: 1, reject: true });
+    expect([server.core.role, server.core.term]).toEqual([RaftRole.Follower, 1]);
+  });
+
+  it('ends for a candidate that hears from a leader of its term', () => {
+    const server = new OneNode();
+    server.node.campaign();
+    server.run();
+    server.receive(Heartbeat, 3, { term: 1 });
+    expect([server.core.role, server.core.lead]).toEqual([RaftRole.Follower, 3]);
+  });
+
+  it('counts a vote once, and the own vote only when it is durable', () => {
+    const server = new OneNode({ voters: [1, 2, 3, 4, 5], options: { asyncStorageWrites: true } });
+    server.node.campaign();
+    server.node.ready();
+    server.receive(VoteResp, 2, { term: 1 });
+    server.receive(VoteResp, 2, { term: 1 });
+    server.receive(VoteResp, 3, { term: 1 });
+    expect(server.core.role).toBe(RaftRole.Candidate);
+    server.receive(VoteResp, 1, { term: 1 });
+    expect(server.core.role).toBe(RaftRole.Leader);
+  });
+
+  it('a leader alone is elected without anybody else', () => {
+    const server = new OneNode({ voters: [1] });
+    server.node.campaign();
+    server.run();
+    expect([server.core.role, server.core.log.committed]).toEqual([RaftRole.Leader, 1]);
+  });
+});
+
+describe('votes (Raft §5.2, §5.4.1)', () => {
+  it('go to one candidate a term, and to that one again', () => {
+    const server = new OneNode();
+    server.receive(Vote, 2, { term: 1 });
+    server.receive(Vote, 3, { term: 1 });
+    server.receive(Vote, 2, { term: 1 });
+    expect(server.run().map(({ to, reject }) => [to, reject])).toEqual([
+      [2, false],
+      [3, true],
+      [2, false],
+    ]);
+    expect(server.log.hardState).toMatchObject({ term: 1, vote: 2 });
+  });
+
+  it.each([
+    ['a longer log of the same term', 4, 2, true],
+    ['an equal log', 3, 2, true],
+    ['a shorter log of the same term', 2, 2, false],
+    ['a shorter log of a later term', 1, 3, true],
+    ['a longer log of an earlier term', 9, 1, false],
+  ])('are given or not by the end of the log: %s', (_what, index, logTerm, granted) => {
+    const server = new OneNode({ terms: [1, 1, 2], hardState: { term: 2 } });
+    server.receive(Vote, 2, { term: 3, index, logTerm });
+    expect(server.run().map(({ reject }) => !reject)).toEqual([granted]);
+  });
+
+  it('are given by learners too, which may be voters by now', () => {
+    const server = new OneNode({ id: 3, voters: [1, 2], learners: [3] });
+    server.receive(Vote, 2, { term: 1 });
+    expect(server.run().map(({ reject }) => reject)).toEqual([false]);
+    server.tick(100);
+    expect(server.core.role).toBe(RaftRole.Follower);
+  });
+
+  it('survive a restart', () => {
+    const server = new OneNode({ hardState: { term: 4, vote: 2 } });
+    server.receive(Vote, 3, { term: 4 });
+    expect(server.run().map(({ reject }) => reject)).toEqual([true]);
+  });
+});
+
+describe('pre-votes (thesis §9.6)', () => {
+  const options = { preVote: true };
+
+  it('ask with the next term without taking it', () => {
+    const server = new OneNode({ options, hardState: { term: 5 } });
+    server.tick(10);
+    expect(server.run().map(({ type, term }) => [type, term])).toEqual([
+      [PreVote, 6],
+      [PreVote, 6],
+    ]);
+    expect([server.core.role, server.core.term, server.log.hardState.term]).toEqual([RaftRole.PreCandidate, 5, 0]);
+    server.receive(PreVoteResp, 2, { term: 6 });
+    expect(types(server.run())).toEqual([
+      [Vote, 2],
+      [Vote, 3],
+    ]);
+    expect(server.core.term).toBe(6);
+  });
+
+  it('take no term and no vote from who grants them', () => {
+    const server = new OneNode({ options, hardState: { term: 5, vote: 3 } });
+    server.receive(PreVote, 2, { term: 6 });
+    expect(server.run().map(({ type, term, reject }) => [type, term, reject])).toEqual([[PreVoteResp, 6, false]]);
+    expect([server.core.term, server.core.vote]).toEqual([5, 3]);
+  });
+
+  it('are ignored while a leader is heard from (thesis §4.2.3)', () => {
+    for (const guarded of [{ checkQuorum: true }, { preVoteLease: true }]) {
+      const server = new OneNode({ options: { ...options, ...guarded }, hardState: { term: 5 } });
+      server.receive(Heartbeat, 2, { term: 5 });
+      server.run();
+      server.receive(PreVote, 3, { term: 6 });
+      expect(server.run()).toEqual([]);
+      server.core.setRandomizedElectionTimeout(100);
+      server.tick(10);
+      server.receive(PreVote, 3, { term: 6 });
+      expect(types(server.run())).toEqual([[PreVoteResp, 3]]);
+    }
+  });
+
+  it('of an older term are refused with the present one, so that the asker catches up', () => {
+    const server = new OneNode({ options, hardState: { term: 5 } });
+    server.receive(PreVote, 2, { term: 3 });
+    expect(server.run().map(({ type, term, reject }) => [type, term, reject])).toEqual([[PreVoteResp, 5, true]]);
+  });
+
+  it('let a leader of an older term know that it is over', () => {
+    const server = new OneNode({ options, hardState: { term: 5 } });
+    server.receive(Heartbeat, 2, { term: 4 });
+    expect(server.run().map(({ type, term }) => [type, term])).toEqual([[AppendResp, 5]]);
+  });
+});
+
+describe('who may not stand', () => {
+  it('learners, strangers, and servers with a change committed and not applied', () => {
+    const learner = new OneNode({ id: 3, voters: [1, 2], learners: [3] });
+    const stranger = new OneNode({ id: 9 });
+    for (const server of [learner, stranger]) {
+      server.node.campaign();
+      server.receive(TimeoutNow, 1, { term: 1 });
+      expect(server.run()).toEqual([]);
+    }
+  });
+
+  it('who follows nobody drops proposals', () => {
+    expect(new OneNode().propose('a')).toBe('raft proposal dropped');
+    const candidate = new OneNode();
+    candidate.node.campaign();
+    expect(candidate.propose('a')).toBe('raft proposal dropped');
+  });
+
+  it('who follows a leader forwards them, unless it may not', () => {
+    const forwarding = new OneNode();
+    forwarding.receive(Heartbeat, 2, { term: 1 });
+    forwarding.run();
+    expect(forwarding.propose('a')).toBeUndefined();
+    expect(types(forwarding.run())).toEqual([[Propose, 2]]);
+    const refusing = new OneNode({ options: { disableProposalForwarding: true } });
+    refusing.receive(Heartbeat, 2, { term: 1 });
+    expect(refusing.propose('a')).toBe('raft proposal dropped');
+  });
+});
+
+describe('a server that was removed and refuses its vote', () => {
+  it('tells of the commit that the candidate did not hear of', () => {
+    const options = { shareCommit: true };
+    const removed = new OneNode({ id: 1, voters: [2], terms: [1, 1, 1], hardState: { term: 1, commit: 2 }, options });
+    removed.receive(Vote, 2, { term: 2, index: 2, logTerm: 1 });
+    const [refusal] = removed.run();
+    expect(refusal).toMatchObject({ reject: true, commit: 2, logTerm: 1 });
+    const candidate = new OneNode({ id: 2, voters: [1, 2], terms: [1, 1], hardState: { term: 1 }, options });
+    candidate.node.campaign();
+    candidate.run();
+    candidate.node.step(refusal!);
+    expect([candidate.core.role, candidate.core.log.committed]).toEqual([RaftRole.Follower, 2]);
+  });
+});

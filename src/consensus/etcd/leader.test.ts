@@ -1,0 +1,331 @@
+import { describe, expect, it } from 'vitest';
+import { Entry, EntryType } from '../entry.ts';
+import { ChangeKind, encodeConfChange, Transition } from './confChange.ts';
+import { RaftRole } from './core.ts';
+import { MessageType } from './messages.ts';
+import { ReadMode } from './options.ts';
+import { OneNode } from './testing/oneNode.ts';
+
+const { Append, AppendResp, Heartbeat, HeartbeatResp, Snapshot, TimeoutNow } = MessageType;
+const sentTo = (messages: readonly { type: MessageType; to: number }[], type: MessageType) =>
+  messages.filter((message) => message.type === type).map(({ to }) => to);
+
+function change(kind: ChangeKind, id: number, transition: Transition = Transition.Auto): Entry {
+  return new Entry(0, 0, EntryType.JointReconf, encodeConfChange({ transition, steps: [{ kind, id }] }));
+}
+
+describe('replication (Raft §5.3)', () => {
+  it('probes until an answer, then streams', () => {
+    const server = new OneNode();
+    server.lead();
+    server.propose('a');
+    expect(sentTo(server.run(), Append)).toEqual([]);
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    const messages = server.run();
+    expect(sentTo(messages, Append)).toContain(2);
+    server.propose('b');
+    server.propose('c');
+    expect(sentTo(server.run(), Append)).toEqual([2, 2]);
+  });
+
+  it('walks back over a whole term at a time when the logs conflict', () => {
+    const server = new OneNode({ terms: [1, 1, 2, 2, 2], hardState: { term: 2 } });
+    server.lead();
+    // The follower's log has terms 1 1 1 1: everything after index 2 differs.
+    server.receive(AppendResp, 2, { term: 3, index: 5, reject: true, rejectHint: 4, logTerm: 1 });
+    const [probe] = server.run().filter(({ type }) => type === Append);
+    expect([probe!.index, probe!.logTerm, probe!.entries.length]).toEqual([2, 1, 4]);
+  });
+
+  it('ignores acknowledgements of entries that it never had', () => {
+    const server = new OneNode();
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 99 });
+    server.receive(AppendResp, 3, { term: 1, index: 99 });
+    expect(server.core.log.committed).toBe(0);
+  });
+
+  it('limits a message by count and by bytes', () => {
+    const server = new OneNode({
+      terms: [1, 1, 1, 1, 1],
+      hardState: { term: 1 },
+      options: { entriesPerMessageMax: 2 },
+    });
+    server.lead();
+    server.receive(AppendResp, 2, { term: 2, index: 5, reject: true, rejectHint: 0 });
+    const messages = server.run().filter(({ to, type }) => to === 2 && type === Append);
+    expect(messages.map(({ entries }) => entries.length)).toEqual([2]);
+    server.receive(AppendResp, 2, { term: 2, index: 2 });
+    const streamed = server.run().filter(({ to, type }) => to === 2 && type === Append);
+    expect(streamed.map(({ index, entries }) => [index, entries.length])).toEqual([
+      [2, 2],
+      [4, 2],
+    ]);
+  });
+
+  it('sends a snapshot where the entries are gone, to who is there to take it (Raft §7)', () => {
+    const server = new OneNode({ terms: [1, 1, 1], hardState: { term: 1, commit: 3 } });
+    server.run();
+    const { configuration } = server.core;
+    server.log.persist({
+      mark: 99,
+      snapshot: { index: 3, term: 1, configuration, data: new Uint8Array([7]) },
+      entries: [],
+      mustSync: true,
+    });
+    server.lead();
+    server.receive(AppendResp, 2, { term: 2, index: 3, reject: true, rejectHint: 0 });
+    expect(sentTo(server.run(), Snapshot)).toEqual([2]);
+    server.propose('held back');
+    expect(server.run().filter(({ to }) => to === 2)).toEqual([]);
+    server.receive(AppendResp, 2, { term: 2, index: 3 });
+    const [next] = server.run().filter(({ to, type }) => to === 2 && type === Append);
+    expect([next!.index, next!.entries.length]).toEqual([3, 2]);
+  });
+
+  it('sends one append for what falls together, where it may', () => {
+    const server = new OneNode({ options: { coalesceAppends: true } });
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    server.propose('a');
+    server.propose('b');
+    server.propose('c');
+    const messages = server.run().filter(({ type }) => type === Append);
+    expect(messages.map(({ to, entries }) => [to, entries.length])).toEqual([[2, 3]]);
+  });
+});
+
+describe('commitment (Raft §5.3, §5.4.2)', () => {
+  it('takes a majority, the leader included', () => {
+    const server = new OneNode({ voters: [1, 2, 3, 4, 5] });
+    server.node.campaign();
+    server.run();
+    for (const id of [2, 3]) server.receive(MessageType.VoteResp, id, { term: 1 });
+    server.run();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    expect(server.core.log.committed).toBe(0);
+    server.receive(AppendResp, 3, { term: 1, index: 1 });
+    expect(server.core.log.committed).toBe(1);
+  });
+
+  it('never counts an entry of an earlier term (figure 8)', () => {
+    const server = new OneNode({ terms: [1, 1], hardState: { term: 1 } });
+    server.lead();
+    server.receive(AppendResp, 2, { term: 2, index: 2 });
+    expect(server.core.log.committed).toBe(0);
+    server.receive(AppendResp, 2, { term: 2, index: 3 });
+    expect(server.core.log.committed).toBe(3);
+  });
+
+  it('counts the leader only once its own write is durable', () => {
+    const server = new OneNode({ options: { asyncStorageWrites: true } });
+    server.node.campaign();
+    server.node.ready();
+    server.receive(MessageType.VoteResp, 1, { term: 1 });
+    server.receive(MessageType.VoteResp, 2, { term: 1 });
+    const { messages } = server.node.ready();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    expect(server.core.log.committed).toBe(0);
+    const write = messages.find(({ type }) => type === MessageType.StorageAppend)!;
+    for (const response of write.responses) server.node.step(response);
+    expect(server.core.log.committed).toBe(1);
+  });
+});
+
+describe('staying leader', () => {
+  it('ends with a higher term', () => {
+    const server = new OneNode();
+    server.lead();
+    server.receive(HeartbeatResp, 3, { term: 9 });
+    expect([server.core.role, server.core.term, server.core.lead]).toEqual([RaftRole.Follower, 9, 0]);
+  });
+
+  it('takes a quorum heard from within an election timeout, with CheckQuorum', () => {
+    const server = new OneNode({ options: { checkQuorum: true } });
+    server.lead();
+    for (let periods = 0; periods < 3; periods++) {
+      server.receive(HeartbeatResp, 3, { term: 1 });
+      server.tick(10);
+    }
+    expect(server.core.role).toBe(RaftRole.Leader);
+    server.tick(10);
+    expect(server.core.role).toBe(RaftRole.Follower);
+  });
+
+  it('tells followers no commit index beyond what they are known to hold', () => {
+    const server = new OneNode();
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    server.tick(1);
+    const heartbeats = server.run().filter(({ type }) => type === Heartbeat);
+    expect(heartbeats.map(({ to, commit }) => [to, commit])).toEqual([
+      [2, 1],
+      [3, 0],
+    ]);
+  });
+});
+
+describe('reads (thesis §6.4)', () => {
+  const led = (options = {}) => {
+    const server = new OneNode({ options });
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    return server;
+  };
+
+  it('wait for a majority that answers after them', () => {
+    const server = led();
+    server.node.readIndex(7);
+    const heartbeats = server.run().filter(({ type }) => type === Heartbeat);
+    expect(heartbeats.map(({ readSequence }) => readSequence)).toEqual([1, 1]);
+    server.receive(HeartbeatResp, 2, { term: 1 });
+    expect(server.core.readStates).toEqual([]);
+    server.receive(HeartbeatResp, 2, { term: 1, readSequence: 1 });
+    expect(server.core.readStates).toMatchObject([{ index: 1, context: 7 }]);
+  });
+
+  it('are proven together with those before them, and never by answers from the future', () => {
+    const server = led();
+    for (const context of [7, 8, 9]) server.node.readIndex(context);
+    server.receive(HeartbeatResp, 3, { term: 1, readSequence: 50 });
+    expect(server.core.readStates).toEqual([]);
+    server.receive(HeartbeatResp, 3, { term: 1, readSequence: 2 });
+    expect(server.core.readStates.map(({ context }) => context)).toEqual([7, 8]);
+  });
+
+  it('wait until an entry of the leader’s term is committed', () => {
+    const server = new OneNode({ terms: [1], hardState: { term: 1, commit: 1 } });
+    server.lead();
+    server.node.readIndex(7);
+    expect(sentTo(server.run(), Heartbeat)).toEqual([]);
+    server.receive(AppendResp, 2, { term: 2, index: 2 });
+    expect(sentTo(server.run(), Heartbeat)).toEqual([2, 3]);
+    server.receive(HeartbeatResp, 2, { term: 2, readSequence: 1 });
+    expect(server.core.readStates).toMatchObject([{ index: 2, context: 7 }]);
+  });
+
+  it('are answered at once by lease', () => {
+    const server = led({ checkQuorum: true, readMode: ReadMode.LeaseBased });
+    server.node.readIndex(7);
+    expect(server.core.readStates).toMatchObject([{ index: 1, context: 7 }]);
+  });
+
+  it('go through a follower to the leader and back', () => {
+    const follower = new OneNode({ id: 2 });
+    follower.receive(Heartbeat, 1, { term: 1 });
+    follower.run();
+    follower.node.readIndex(7);
+    const [request] = follower.run();
+    const server = led();
+    server.node.step(request!);
+    server.run();
+    server.receive(HeartbeatResp, 3, { term: 1, readSequence: 1 });
+    const [answer] = server.run().filter(({ type }) => type === MessageType.ReadIndexResp);
+    follower.node.step(answer!);
+    expect(follower.core.readStates).toMatchObject([{ index: 1, context: 7 }]);
+  });
+});
+
+describe('leadership transfer (thesis §3.10)', () => {
+  it('asks a follower that is up to date to take over at once, and takes no proposals meanwhile', () => {
+    const server = new OneNode();
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    server.node.transferLeadership(2);
+    expect(sentTo(server.run(), TimeoutNow)).toEqual([2]);
+    expect(server.propose('a')).toBe('raft proposal dropped');
+  });
+
+  it('first brings it up to date, and gives up after an election timeout', () => {
+    const server = new OneNode();
+    server.lead();
+    server.node.transferLeadership(3);
+    expect(sentTo(server.run(), TimeoutNow)).toEqual([]);
+    server.receive(AppendResp, 3, { term: 1, index: 1 });
+    expect(sentTo(server.run(), TimeoutNow)).toEqual([3]);
+    server.tick(10);
+    expect(server.propose('a')).toBeUndefined();
+  });
+
+  it('makes the follower stand without a pre-vote, and in spite of the lease', () => {
+    const follower = new OneNode({ id: 2, options: { preVote: true, checkQuorum: true } });
+    follower.receive(Heartbeat, 1, { term: 1 });
+    follower.run();
+    follower.receive(TimeoutNow, 1, { term: 1 });
+    const [request] = follower.run();
+    expect(request).toMatchObject({ type: MessageType.Vote, term: 2, transfer: true });
+    const voter = new OneNode({ id: 1, options: { checkQuorum: true } });
+    voter.receive(Heartbeat, 3, { term: 1 });
+    voter.run();
+    voter.node.step(request!);
+    expect(voter.run().map(({ reject }) => reject)).toEqual([false]);
+  });
+});
+
+describe('membership changes (Raft §6, thesis §4)', () => {
+  it('take effect when they are applied, one at a time', () => {
+    const server = new OneNode();
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    server.node.propose([change(ChangeKind.AddVoter, 4)]);
+    server.node.propose([change(ChangeKind.AddVoter, 5)]);
+    server.run();
+    expect(server.core.configuration.voters).toEqual([1, 2, 3]);
+    server.receive(AppendResp, 2, { term: 1, index: 3 });
+    const messages = server.run();
+    expect(server.core.configuration.voters).toEqual([1, 2, 3, 4]);
+    expect(sentTo(messages, Append)).toContain(4);
+    expect(server.applied.map(({ type }) => type)).toEqual([
+      EntryType.Internal,
+      EntryType.JointReconf,
+      EntryType.Internal,
+    ]);
+  });
+
+  it('through a joint configuration need both halves, and are left by the leader itself', () => {
+    const server = new OneNode();
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    server.node.propose([change(ChangeKind.AddLearner, 3, Transition.JointImplicit)]);
+    server.run();
+    server.receive(AppendResp, 2, { term: 1, index: 2 });
+    server.run();
+    expect(server.core.configuration).toMatchObject({ voters: [1, 2], outgoing: [1, 2, 3], learnersNext: [3] });
+    expect(server.core.log.lastIndex).toBe(3);
+    server.receive(AppendResp, 2, { term: 1, index: 3 });
+    server.run();
+    expect(server.core.configuration).toMatchObject({ voters: [1, 2], outgoing: [], learners: [3] });
+  });
+
+  it('that remove the leader make it step down, where it shall', () => {
+    const server = new OneNode({ options: { stepDownOnRemoval: true } });
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    server.node.propose([change(ChangeKind.Remove, 1)]);
+    server.run();
+    server.receive(AppendResp, 2, { term: 1, index: 2 });
+    server.run();
+    expect([server.core.role, server.core.lead]).toEqual([RaftRole.Follower, 0]);
+  });
+});
+
+describe('limits', () => {
+  it('drops proposals while too much is not applied, but never an empty one', () => {
+    const server = new OneNode({ options: { uncommittedBytesMax: 8 } });
+    server.lead();
+    expect(server.propose('a first one may be too large')).toBeUndefined();
+    expect(server.propose('b')).toBe('raft proposal dropped');
+    expect(server.propose('')).toBeUndefined();
+    server.run();
+    server.receive(AppendResp, 2, { term: 1, index: 3 });
+    server.run();
+    expect(server.propose('c')).toBeUndefined();
+  });
+});
