@@ -22,22 +22,30 @@ const head = [
   'failed',
   'check',
 ];
-const leftColumns = 3;
+const aligns = leftThenRight(3, head.length - 3);
+/** Of what stands before a note. */
+const labelWidth = 9;
 
 /** What was measured, for people: what was done, a table, and what it means. */
 export function renderRuns(runs: readonly WrittenRun[]): string {
   const [first] = runs;
   if (first === undefined) return 'nothing was measured';
   const rows = runs.flatMap(({ record }) => runRows(record));
-  const notes = runs.flatMap((run) => runNotes(run, runs.length > 1));
   return [
     describeLoad(first.record.settings),
     '',
-    renderTable(head, rows, leftThenRight(leftColumns, head.length - leftColumns)),
-    ...explanation(first.record),
-    ...notes,
+    renderTable(head, rows, aligns),
+    'Answered means durable on a majority of the servers and applied on the leader; lookups are linearizable.',
+    'p50: half of the requests were answered within this time; p99: 99 of 100.',
+    '',
+    ...surroundings(first.record),
+    ...runs.flatMap(({ record }) => (runs.length > 1 ? ['', record.name, ...runNotes(record)] : runNotes(record))),
     ...closing(runs),
   ].join('\n');
+}
+
+function note(label: string, text: string): string {
+  return `${label.padEnd(labelWidth)} ${text}`;
 }
 
 /** `200 clients insert 16-byte values over 10,000 keys for 5s, …`. */
@@ -92,37 +100,33 @@ function clusterLabels({ settings, repeats }: RunRecord): { backend: string; ent
   };
 }
 
-function explanation(record: RunRecord): string[] {
-  const lines = [
-    'An insert is answered once a majority of the servers has it on disk and the leader has applied it; a lookup is',
-    'linearizable. Half of the requests were answered within p50, 99 of 100 within p99.',
+function surroundings({ disk, machine }: RunRecord): string[] {
+  const { cpuModel, cores, node } = machine;
+  const lines = [note('machine', `${cores} cores, ${cpuModel}, Node ${node}`)];
+  if (disk === null) return lines;
+  const p50 = formatUsAsMs(disk.syncUs.p50);
+  const p99 = formatUsAsMs(disk.syncUs.p99);
+  return [
+    ...lines,
+    note('disk', `${disk.fileSystem}; one durable write of 4 KiB takes ${p50} ms (p50), ${p99} ms (p99)`),
   ];
-  if (record.disk !== null) {
-    const { fileSystem, syncUs } = record.disk;
-    lines.push(
-      `Disk: ${fileSystem}, a durable write of 4 KiB takes ${formatUsAsMs(syncUs.p50)} ms (p50), ${formatUsAsMs(syncUs.p99)} ms (p99).`,
-    );
-  }
-  const { cpuModel, cores, node } = record.machine;
-  lines.push(`Machine: ${cores} cores, ${cpuModel}, Node ${node}.`);
-  return lines;
 }
 
-function runNotes({ record }: WrittenRun, named: boolean): string[] {
-  const prefix = named ? `${record.name}: ` : '';
+function runNotes(record: RunRecord): string[] {
   const { verdict, repeats, interrupted } = record;
-  const notes = [...settingsNotes(record), ...checkNotes(record), ...cpuNotes(repeats)];
-  if (interrupted) notes.push('INTERRUPTED: this is what was measured until then.');
-  for (const warning of verdict.warnings) notes.push(`Note: ${warning}.`);
-  for (const problem of verdict.problems) notes.push(`FAILED: ${problem}.`);
-  return notes.map((note) => prefix + note);
+  return [
+    ...settingsNotes(record),
+    ...cpuNotes(repeats),
+    ...checkNotes(record),
+    ...(interrupted ? [note('INTERRUPT', 'this is what was measured until then')] : []),
+    ...verdict.warnings.map((warning) => note('note', warning)),
+    ...verdict.problems.map((problem) => note('FAILED', problem)),
+  ];
 }
 
 function settingsNotes({ repeats }: RunRecord): string[] {
   const settings = Object.entries(repeats.at(-1)?.servers[0]?.effectiveSettings ?? {});
-  return settings.length === 0
-    ? []
-    : [`Settings in force: ${settings.map(([key, value]) => `${key} ${value}`).join(', ')}.`];
+  return settings.length === 0 ? [] : [note('in force', settings.map(([key, value]) => `${key} ${value}`).join(', '))];
 }
 
 function checkNotes({ repeats, verdict }: RunRecord): string[] {
@@ -130,11 +134,11 @@ function checkNotes({ repeats, verdict }: RunRecord): string[] {
   const keys = repeats.reduce((sum, { verification }) => sum + verification.keysRead, 0);
   const writes = repeats.reduce((sum, { verification }) => sum + verification.acknowledgedWrites, 0);
   // While others write, servers have no common state to agree on.
-  const agreement = repeats.every(({ verification }) => verification.appliedEntries !== null)
-    ? '; the servers hold the same'
-    : '';
+  const own = repeats.every(({ verification }) => verification.appliedEntries !== null);
+  const applied = own ? ': all are applied, and the servers hold the same' : '';
   return [
-    `Check: ${formatCount(writes)} inserts acknowledged (warm-up included); ${formatCount(keys)} keys read back, none lost or stale${agreement}.`,
+    note('check', `${formatCount(writes)} inserts were answered, warm-up included${applied};`),
+    note('', `${formatCount(keys)} keys read back: none lost, none stale`),
   ];
 }
 
@@ -146,14 +150,17 @@ function cpuNotes(repeats: RunRecord['repeats']): string[] {
       ({ id, cpuSeconds }) => `server ${id}${id === last.leader ? ' (leader)' : ''} ${cpuSeconds?.toFixed(1) ?? '?'} s`,
     )
     .join(', ');
-  const perCommand = `${formatCount(last.serversCpuUsPerCommand)} µs + ${formatCount(last.benchCpuUsPerCommand)} µs a request`;
+  const perCommand = `${formatCount(last.serversCpuUsPerCommand)} + ${formatCount(last.benchCpuUsPerCommand)} µs a request`;
   return [
-    `CPU in ${(last.windowMs / 1000).toFixed(1)} s: ${servers}, bench ${last.benchCpuSeconds.toFixed(1)} s (${perCommand}).`,
+    note(
+      'CPU',
+      `of ${(last.windowMs / 1000).toFixed(1)} s: ${servers}, bench ${last.benchCpuSeconds.toFixed(1)} s; ${perCommand}`,
+    ),
   ];
 }
 
 function closing(runs: readonly WrittenRun[]): string[] {
   const folders = runs.map(({ folder }) => folder);
   const compare = folders.length > 1 ? folders.join(' ') : `${folders[0]} results/OTHER`;
-  return ['', `Written to ${folders.join(', ')}. To see runs side by side: rkv-bench compare ${compare}`];
+  return ['', `Written to ${folders.join(', ')}`, `Side by side with another: bin/rkv-bench compare ${compare}`];
 }

@@ -1,0 +1,78 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { mergeRepeats } from '../merge.ts';
+import { sampleHistograms, sampleRepeat, sampleRun } from '../testing/sampleRun.ts';
+import { renderComparison } from './compareTable.ts';
+import { formatCount, formatSpread, formatUsAsMs } from './format.ts';
+import { renderRuns } from './runTable.ts';
+
+/** `REWRITE=1 npx vitest run src/bench/render` writes them anew; a person reads the difference. */
+function expectGolden(name: string, text: string): void {
+  const path = fileURLToPath(new URL(`./testdata/${name}.txt`, import.meta.url));
+  if (process.env.REWRITE === '1') writeFileSync(path, `${text}\n`);
+  expect(`${text}\n`).toBe(readFileSync(path, 'utf8'));
+}
+
+const times = (count: number, us: number) => Array.from({ length: count }, () => us);
+
+describe('renderComparison', () => {
+  const first = sampleRun('monday', [...times(1500, 800), ...times(20, 12_000)]);
+
+  it('shows ratios to the first run, and the settings that differ', () => {
+    const repeats = [sampleRepeat(times(3000, 400)), sampleRepeat(times(2500, 500))];
+    const histograms = [sampleHistograms(times(3000, 400)), sampleHistograms(times(2500, 500))];
+    const { cluster, load } = first.settings;
+    const second = sampleRun('tuesday', [], {
+      settings: { cluster, load: { ...load, clients: 4, ratePerClient: 750 }, repeats: 2 },
+      repeats,
+      merged: mergeRepeats(repeats, histograms),
+      git: { commit: '123456789abcdef', dirty: true },
+    });
+    expectGolden('compare-differing', renderComparison([first, second]));
+  });
+
+  it('says so where nothing differs, and marks what must not be trusted', () => {
+    const failed = sampleRun('wrong', times(10, 100), {
+      interrupted: true,
+      git: null,
+      verdict: { passed: false, verified: false, problems: ['key 1 has no value'], warnings: [] },
+    });
+    expectGolden('compare-failed', renderComparison([{ ...failed, name: 'same', interrupted: false }, failed]));
+  });
+});
+
+describe('renderRuns', () => {
+  it('tells a newcomer what was done, what it means and where it is', () => {
+    const run = sampleRun('demo', [...times(99, 800), 12_000]);
+    expectGolden('run', renderRuns([{ record: run, folder: 'results/demo' }]));
+  });
+
+  it('tables a sweep together, with what went wrong by name', () => {
+    const slow = sampleRun('sweep-slow', times(50, 4000), {
+      verdict: {
+        passed: false,
+        verified: false,
+        problems: ['key 1 has no value'],
+        warnings: ['requests failed: 2 timeout'],
+      },
+      interrupted: true,
+    });
+    const fast = sampleRun('sweep-fast', times(100, 500));
+    const runs = [fast, slow].map((record) => ({ record, folder: `results/${record.name}` }));
+    expectGolden('sweep', renderRuns(runs));
+  });
+
+  it('says so where there is nothing', () => {
+    expect(renderRuns([])).toBe('nothing was measured');
+  });
+});
+
+describe('numbers for people', () => {
+  it('have as many digits as they are worth', () => {
+    expect([0, 7, 7.25, 99.94, 21_034.4].map(formatCount)).toEqual(['0', '7', '7.3', '99.9', '21,034']);
+    expect([0, 843, 4120, 17_700, 1_204_000].map(formatUsAsMs)).toEqual(['0.000', '0.843', '4.12', '17.7', '1,204']);
+    expect(formatSpread({ median: 5, min: 4, max: 7 }, formatCount)).toBe('5 (4–7)');
+    expect(formatSpread({ median: 5, min: 5, max: 5 }, formatCount)).toBe('5');
+  });
+});

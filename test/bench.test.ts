@@ -1,0 +1,124 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HistogramLogReader } from 'hdr-histogram-js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCommand } from '../src/bench/command.ts';
+import type { RunRecord } from '../src/bench/results/schema.ts';
+import { readRun } from '../src/bench/results/store.ts';
+import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
+
+let folder: string;
+let cluster: RunningCluster | undefined;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rkv-bench-test-'));
+});
+afterEach(async () => {
+  await cluster?.stopNow();
+  cluster = undefined;
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 });
+});
+
+/** Runs rkv-bench with servers' data and results in the test's folder. `interruptAt`: Ctrl-C when stderr says that. */
+async function bench(args: readonly string[], interruptAt?: string) {
+  const out: string[] = [];
+  const err: string[] = [];
+  let interrupt = () => {};
+  const exitCode = await runCommand([...args, '--results', join(folder, 'results')], {
+    terminal: {
+      out: (text) => out.push(text),
+      err: (text) => {
+        err.push(text);
+        if (interruptAt !== undefined && text.includes(interruptAt)) setTimeout(() => interrupt(), 300);
+      },
+    },
+    progressStream: undefined,
+    onInterrupt: (listener) => {
+      interrupt = listener;
+      return () => {};
+    },
+  });
+  return { exitCode, out: out.join('\n'), err: err.join('\n') };
+}
+
+const resultOf = (name: string): Promise<RunRecord> => readRun(join(folder, 'results', name));
+const ownData = () => ['--datadir', join(folder, 'data')];
+
+describe('rkv-bench', () => {
+  it('starts a cluster, measures it, proves what was acknowledged, and leaves results and nothing else', async () => {
+    const load = ['--time', '1500ms', '--warmup', '300ms', '--clients', '20', '--reads', '0.2', '--name', 'first'];
+    const { exitCode, out, err } = await bench(['--backend', 'gorums', '--batch', ...ownData(), ...load]);
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: expect.stringContaining('first: measuring for 1.5s') });
+    expect(out).toContain('│ gorums ');
+    expect(await readdir(join(folder, 'data'))).toEqual([]);
+
+    const run = await resultOf('first');
+    expect(run.verdict).toMatchObject({ passed: true, verified: true, problems: [] });
+    expect(run.disk?.syncUs.count).toBeGreaterThan(0);
+    const [repeat] = run.repeats;
+    expect(repeat!.writes).toBeGreaterThan(0);
+    expect(repeat!.reads).toBeGreaterThan(0);
+    expect(repeat!.failed).toBe(0);
+    expect(repeat!.servers.map(({ id, backend }) => [id, backend])).toEqual([
+      [1, 'gorums'],
+      [2, 'gorums'],
+      [3, 'gorums'],
+    ]);
+    expect(repeat!.servers[0]!.effectiveSettings).toMatchObject({ batch: 'true', entriesPerMessage: '64' });
+    const { writeLatencyUs: latency, verification, timeline } = repeat!;
+    expect(latency.p50).toBeLessThanOrEqual(latency.p99);
+    expect(timeline.reduce((sum, { writes }) => sum + writes, 0)).toBe(repeat!.writes);
+    expect(verification.acknowledgedWrites).toBeGreaterThanOrEqual(repeat!.writes);
+    expect(verification.appliedEntries).toBeGreaterThanOrEqual(verification.acknowledgedWrites);
+    expect(verification.keysRead).toBeGreaterThan(0);
+    for (const kind of ['writes', 'reads'] as const) {
+      const log = new HistogramLogReader(await readFile(join(folder, 'results', 'first', `${kind}.hlog`), 'utf8'));
+      expect(log.nextIntervalHistogram()?.totalCount).toBe(repeat![kind]);
+    }
+  });
+
+  it('writes what was measured when it is interrupted, and still proves it', async () => {
+    const { exitCode } = await bench(
+      [...ownData(), '--time', '60s', '--warmup', '0s', '--clients', '5', '--name', 'cut'],
+      'measuring',
+    );
+    expect(exitCode).toBe(130);
+    const run = await resultOf('cut');
+    expect(run.interrupted).toBe(true);
+    expect(run.repeats[0]!.windowMs).toBeLessThan(30_000);
+    expect(run.verdict.verified).toBe(true);
+    expect(await readdir(join(folder, 'data'))).toEqual([]);
+  });
+
+  it('measures a cluster that runs, prints JSON, and compares the runs', async () => {
+    cluster = await startCluster({ nodes: 3, metrics: false, flags: { quiet: true } }, { name: 'bench-test' });
+    const common = ['--cluster', cluster.addresses.join(','), '--time', '1s', '--warmup', '0s', '--json'];
+    const closed = await bench([...common, '--clients', '5', '--name', 'closed']);
+    expect(closed.exitCode).toBe(0);
+    expect(closed.err).toContain('│ gorums ');
+    const [printed] = JSON.parse(closed.out) as RunRecord[];
+    expect(printed).toEqual(await resultOf('closed'));
+    expect(printed!.verdict.verified).toBe(true);
+
+    const open = await bench([...common, '--clients', '5', '--throughput', '20', '--rpc', 'unary', '--name', 'open']);
+    expect(open.exitCode).toBe(0);
+    const [repeat] = (await resultOf('open')).repeats;
+    expect(repeat!.issued + repeat!.dropped).toBeLessThanOrEqual(101);
+    expect(await cluster.leader()).toBeDefined();
+
+    const compared = await runCompare('closed', 'open');
+    expect(compared).toMatch(/ratePerClient +│ +- │ +20 /);
+    expect(compared).toMatch(/rpc +│ +stream │ +unary /);
+  });
+});
+
+async function runCompare(...names: string[]): Promise<string> {
+  const out: string[] = [];
+  const exitCode = await runCommand(['compare', ...names.map((name) => join(folder, 'results', name))], {
+    terminal: { out: (text) => out.push(text), err: () => {} },
+    progressStream: undefined,
+    onInterrupt: () => () => {},
+  });
+  expect(exitCode).toBe(0);
+  return out.join('\n');
+}
