@@ -35,6 +35,11 @@ import { applyChange } from './reconfiguration.ts';
 /** Committed entries handed over in one drain. */
 const COMMITTED_PER_DRAIN_MAX = 4096;
 const FIRST_CALL_MAX = 2 ** 32;
+/**
+ * No cluster holds so many elections while a server is away. A message from further ahead is not from one of ours, and to
+ * believe it would bring the term, which never falls, to the end of the integers.
+ */
+const TERM_JUMP_MAX = 2 ** 32;
 const COMMITTED_BYTES_PER_DRAIN_MAX = 8 << 20;
 
 interface Election {
@@ -136,6 +141,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   }
 
   receive(from: NodeId, message: GorumsMessage): void {
+    if (from === this.id || ('term' in message && message.term > this.term + TERM_JUMP_MAX)) return;
     switch (message.type) {
       case 'RequestVote':
         this.onRequestVote(from, message);
@@ -330,7 +336,8 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   }
 
   private onTimeoutNow(message: TimeoutNow): void {
-    if (message.term === this.term && message.leader === this.leaderId && this.mayStand) this.startElection(false);
+    if (this.leader !== undefined || message.term !== this.term || message.leader !== this.leaderId) return;
+    if (this.mayStand) this.startElection(false);
   }
 
   private lead(): void {
@@ -416,7 +423,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   private takeEntries(request: AppendEntries): boolean {
     const { log } = this;
     const { prevLogIndex, prevLogTerm, entries } = request;
-    if (!areConsecutive(entries, prevLogIndex)) return false;
+    if (!isWellFormed(request)) return false;
     // What a snapshot covers is committed, and so the same everywhere.
     if (prevLogIndex >= log.firstIndex - 1 && log.term(prevLogIndex) !== prevLogTerm) return false;
     let position = Math.max(0, log.firstIndex - 1 - prevLogIndex);
@@ -506,7 +513,13 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   }
 }
 
-function areConsecutive(entries: readonly Entry[], prevLogIndex: number): boolean {
-  for (let i = 0; i < entries.length; i++) if (entries[i]!.index !== prevLogIndex + 1 + i) return false;
+/** Whether the entries are ones that a correct leader sends: consecutive, their terms never falling nor above its own. */
+function isWellFormed({ term, prevLogIndex, prevLogTerm, entries }: AppendEntries): boolean {
+  let before = prevLogTerm;
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i]!;
+    if (entry.index !== prevLogIndex + 1 + i || entry.term < before || entry.term > term) return false;
+    before = entry.term;
+  }
   return true;
 }

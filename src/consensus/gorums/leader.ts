@@ -263,7 +263,7 @@ export class Leader {
 
   /** No quorum answered in time: what is not known to be on a quorum goes out again. */
   private abandonRounds(): void {
-    for (const round of this.rounds) this.reads.push(...round.readTokens);
+    this.reads = [...this.rounds.flatMap((round) => round.readTokens), ...this.reads];
     this.rounds = [];
     this.nextIndex = Math.min(this.nextIndex, this.server.commitIndex + 1);
   }
