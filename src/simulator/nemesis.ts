@@ -88,6 +88,7 @@ export class Nemesis {
     this.#isOver = true;
     this.#around.network.heal();
     for (const server of this.#servers) {
+      server.spare();
       server.disk.heal();
       server.clock.setRate(1);
       server.resume();

@@ -126,7 +126,9 @@ export class VirtualClient {
     };
     const copies = network.send(this.#endpoint, server.id, () => server.call(call));
     if (copies > 1) operation.isUncertain = true;
-    operation.timer = timeline.after(plan.clients.attemptTimeoutUs, () => {
+    // Waiting longer each time keeps retries from being all that a slow cluster has time for.
+    const timeoutUs = plan.clients.attemptTimeoutUs * 2 ** Math.min(attempt - 1, TIMEOUT_DOUBLINGS_MAX);
+    operation.timer = timeline.after(timeoutUs, () => {
       operation.isUncertain = true;
       this.#retry(operation, 0, 0);
     });
@@ -220,6 +222,7 @@ export class VirtualClient {
   }
 }
 
+const TIMEOUT_DOUBLINGS_MAX = 4;
 const RETRY_MEAN_US = 5000;
 const REFUSED_DELAY_US = 10_000;
 const BACK_OFF_US_MAX = 640_000;

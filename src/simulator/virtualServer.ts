@@ -82,6 +82,7 @@ export class VirtualServer {
   #backlog: (() => void)[] | undefined;
   #aimed: AimedCrash | undefined;
   #callsToCrash = 0;
+  #isSpared = false;
   /** A vote was handed to the store and no sync has begun since. */
   #isVoting = false;
 
@@ -287,8 +288,15 @@ export class VirtualServer {
   // --- aimed crashes ---
 
   aim(kind: AimedCrash): void {
+    if (this.#isSpared) return;
     this.#aimed = kind;
     this.#callsToCrash = this.#random.between(1, 40);
+  }
+
+  /** No more aimed crashes, not even one that is due. */
+  spare(): void {
+    this.#isSpared = true;
+    this.#aimed = undefined;
   }
 
   /** Every call that a process makes to the outside is a moment at which the power may go. */
@@ -308,7 +316,7 @@ export class VirtualServer {
     const epoch = this.#epoch;
     this.#aimed = undefined;
     this.#around.timeline.after(this.#random.int(latencyUs), () => {
-      if (epoch === this.#epoch) this.#crashByItself(aimed);
+      if (epoch === this.#epoch && !this.#isSpared) this.#crashByItself(aimed);
     });
   }
 

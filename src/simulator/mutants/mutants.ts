@@ -63,7 +63,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a vote leaves before it is durable',
     engines: ALL,
     seedsMax: 100,
-    invariants: ['election safety'],
+    invariants: ['election safety', 'leader completeness'],
     adjust: stormOfElections,
     mutation: (name) => ({ engine: (engine) => new SendsBeforeDurable(engine, tools(name).isVote) }),
   },
