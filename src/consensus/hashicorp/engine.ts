@@ -184,7 +184,8 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
       heartbeatMs: limits.heartbeatMs,
       batch: limits.batch,
       entriesPerMessage: limits.entriesPerMessage,
-      catchUpEntries: limits.windowEntries,
+      pipelineEntries: limits.pipelineEntries,
+      catchUpEntries: limits.catchUpEntries,
       maxMessageBytes: limits.messageBytes,
       // The leader lease is part of this architecture and has no switch.
       checkQuorum: true,

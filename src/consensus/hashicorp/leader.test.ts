@@ -109,9 +109,19 @@ describe('replication (Raft §5.3)', () => {
     expect(sent(next, 'append', 2)).toMatchObject([{ prevIndex: 1, entries: [{ index: 2 }] }]);
     const many = Array.from({ length: 20 }, (_, i) => `c${i}`);
     const ahead = sent(server.propose(...many), 'append', 2);
-    // entriesPerMessage 4 and catchUpMultiplier 2: eight entries may be unanswered, one of them is.
-    expect(ahead.map(({ entries }) => entries.length)).toEqual([4]);
-    expect(sent(accept(server, 2, ahead[0]!), 'append', 2).map(({ entries }) => entries.length)).toEqual([4, 4]);
+    expect(ahead.map(({ entries }) => entries.length)).toEqual([4, 4, 4, 4, 4]);
+  });
+
+  it('to a follower that catches up has entriesPerMessage × catchUpMultiplier entries unanswered at most', () => {
+    const server = new OneServer({ log: logOf(...Array(30).fill(1)) });
+    const [request] = sent(server.lead(), 'append', 2);
+    const refusal = { type: 'append-reply', term: 2, seq: request!.seq, ok: false, index: 0 } as const;
+    const [probe] = sent(server.receive(2, refusal), 'append', 2);
+    const sizes = (output: ReturnType<OneServer['drain']>) =>
+      sent(output, 'append', 2).map(({ entries }) => entries.length);
+    expect(probe!.entries).toHaveLength(4);
+    expect(sizes(accept(server, 2, probe!))).toEqual([4, 4]);
+    expect(sizes(server.wait(10))).toEqual([]);
   });
 
   it('puts one set of entries into every follower’s message and the disk’s', () => {

@@ -2,7 +2,9 @@ import type { EngineSettings } from '../contract.ts';
 
 /** Every bound of this engine, in one place. Settings that users choose are in EngineSettings. */
 
-/** Messages that may be unanswered in one follower's pipeline. */
+/** Messages that may be unanswered by a follower that keeps up; by one that catches up, `catchUpMultiplier` of them. */
+export const PIPELINE_MESSAGES = 64;
+/** Messages that may be unanswered in any case: an append without entries takes no room in the window of entries. */
 export const PIPELINE_MESSAGES_MAX = 1024;
 /** Bytes of entries in one append, where `maxMessageBytes` allows more: heartbeats should not stand behind a large one. */
 export const APPEND_BYTES_MAX = 1024 * 1024;
@@ -48,8 +50,9 @@ export interface Limits {
   readonly farewellMs: number;
   readonly batch: boolean;
   readonly entriesPerMessage: number;
-  /** Entries that may be unanswered by one follower. */
-  readonly windowEntries: number;
+  /** Entries that may be unanswered by a follower that keeps up, and by one that catches up. */
+  readonly pipelineEntries: number;
+  readonly catchUpEntries: number;
   /** Of entries in one append. */
   readonly messageBytes: number;
   /** Of a snapshot that a user restores. */
@@ -77,7 +80,8 @@ export function limitsOf(settings: EngineSettings): Limits {
     farewellMs: FAREWELL_ELECTION_TIMEOUTS * electionTimeoutMs,
     batch,
     entriesPerMessage,
-    windowEntries: entriesPerMessage * Math.max(1, settings.catchUpMultiplier),
+    pipelineEntries: entriesPerMessage * PIPELINE_MESSAGES,
+    catchUpEntries: entriesPerMessage * Math.max(1, settings.catchUpMultiplier),
     messageBytes: Math.min(APPEND_BYTES_MAX, maxMessageBytes),
     entryBytes: maxMessageBytes,
     hostSleptMs: electionTimeoutMs / 2,

@@ -270,10 +270,11 @@ export class Replicator {
     const { limits } = this.source;
     const oldest = this.inflight[0];
     if (oldest === undefined) return true;
+    const entriesMax = this.behindUntil > 0 ? limits.catchUpEntries : limits.pipelineEntries;
     return (
       this.inflight.length < PIPELINE_MESSAGES_MAX &&
       this.inflightBytes < PIPELINE_BYTES_MAX &&
-      this.next - oldest.prevIndex + limits.entriesPerMessage - 1 <= limits.windowEntries
+      this.next - oldest.prevIndex + limits.entriesPerMessage - 1 <= entriesMax
     );
   }
 
