@@ -87,9 +87,15 @@ export class PendingCommands {
     return { token, commands };
   }
 
-  /** The token under which the lookups that gathered are to be confirmed. */
-  takeLookups(): number | undefined {
-    if (this.lookups.keys.length === 0) return undefined;
+  /** The token under which the lookups that gathered are to be confirmed; too many are refused as with commands. */
+  takeLookups(sizeMax: number, leader: NodeId): number | undefined {
+    const { keys, sinks, tags } = this.lookups;
+    while (this.size > sizeMax && keys.length > 0) {
+      keys.pop();
+      this.size--;
+      sinks.pop()!.lookupDone(tags.pop()!, { status: 'overloaded', leader });
+    }
+    if (keys.length === 0) return undefined;
     const token = this.nextToken++;
     this.reading.set(token, this.lookups);
     this.lookups = { keys: [], sinks: [], tags: [] };
@@ -122,7 +128,9 @@ export class PendingCommands {
       if (entry.index < head.firstIndex) return;
       const position = entry.index - head.firstIndex;
       if (position >= head.count) {
+        // A snapshot took the place of the entries, so what became of them here is not known.
         this.forgetHead();
+        this.answerRest(head, UNKNOWN);
         continue;
       }
       const at = head.offset + position;
@@ -176,9 +184,11 @@ export class PendingCommands {
     const lost = this.accepted.slice(this.acceptedHead);
     this.accepted = [];
     this.acceptedHead = 0;
-    for (const { waiters, offset, count, answered } of lost) {
-      this.answerRange(waiters, offset + answered, offset + count, { status: 'unknown', leader });
-    }
+    for (const batch of lost) this.answerRest(batch, { status: 'unknown', leader });
+  }
+
+  private answerRest({ waiters, offset, count, answered }: Accepted, outcome: CommandOutcome): void {
+    this.answerRange(waiters, offset + answered, offset + count, outcome);
   }
 
   /** The replica stops. What the engine never appended was certainly not done. */
@@ -213,6 +223,7 @@ export class PendingCommands {
   }
 }
 
+const UNKNOWN = { status: 'unknown', leader: 0 } as const;
 const NOT_DONE = { status: 'not-leader', leader: 0 } as const;
 /** Finished batches left at the front of the queue before it is cut. */
 const ACCEPTED_SLACK_MAX = 256;

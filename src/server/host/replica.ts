@@ -18,7 +18,12 @@ import type {
 } from '../../consensus/contract.ts';
 import { Role } from '../../consensus/contract.ts';
 import { type Entry, EntryType } from '../../consensus/entry.ts';
-import type { ApplyResult, KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import {
+  type ApplyResult,
+  checkSnapshot,
+  type KeyValueStore,
+  MalformedSnapshotError,
+} from '../stateMachine/keyValueStore.ts';
 import type { LogStore, LogStoreListener } from '../storage/contract.ts';
 import { PendingCommands } from './pendingCommands.ts';
 
@@ -53,7 +58,7 @@ export interface ReplicaEnvironment<M> {
   event(event: EngineEvent): void;
   /** The role, term or leader changed. */
   statusChanged(status: EngineStatus): void;
-  /** Storage failed: this replica has stopped for good. */
+  /** Storage failed, or holds or was to hold what cannot be used: this replica has stopped for good. */
   failed(error: Error): void;
   /** Each entry as it is applied, for observers such as the simulator's invariants. */
   applied?(entry: Entry): void;
@@ -237,6 +242,7 @@ export class Replica<M> implements LogStoreListener {
         this.wake();
         break;
       }
+      if (this.stopped) return;
       this.noticeStatus();
       this.maybeSnapshot();
     } finally {
@@ -247,7 +253,7 @@ export class Replica<M> implements LogStoreListener {
   private offerPending(): void {
     const batch = this.pending.takeCommands(PENDING_MAX, this.leader);
     if (batch !== undefined) this.engine.propose(batch);
-    const readToken = this.pending.takeLookups();
+    const readToken = this.pending.takeLookups(PENDING_MAX, this.leader);
     if (readToken !== undefined) this.engine.read(readToken);
   }
 
@@ -255,6 +261,7 @@ export class Replica<M> implements LogStoreListener {
   private carryOut(output: Output<M>): boolean {
     const { persist } = output;
     if (persist !== undefined) {
+      if (persist.snapshot !== undefined && !this.isReadable(persist.snapshot)) return false;
       this.lastMark = persist.mark;
       this.store.persist(persist);
     }
@@ -268,6 +275,18 @@ export class Replica<M> implements LogStoreListener {
     for (const read of output.reads) this.readDone(read);
     for (const request of output.requests) this.requestDone(request);
     return !isQuiet(output);
+  }
+
+  /** A snapshot that cannot be restored must not reach the disk: no later start could get past it. */
+  private isReadable({ index, data }: Snapshot): boolean {
+    try {
+      checkSnapshot(data);
+      return true;
+    } catch (cause) {
+      if (!(cause instanceof MalformedSnapshotError)) throw cause;
+      this.failed(new MalformedSnapshotError(`the leader's snapshot of index ${index}: ${cause.message}`, { cause }));
+      return false;
+    }
   }
 
   private sendAfterPersist(messages: readonly Envelope<M>[]): void {

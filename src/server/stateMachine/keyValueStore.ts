@@ -110,28 +110,38 @@ export class KeyValueStore {
 
   /** Replaces the whole state. Throws MalformedSnapshotError, leaving the state as it was. */
   restore(bytes: Uint8Array): void {
-    const sessions: [number, Session][] = [];
-    const values: [string, string][] = [];
-    try {
-      const reader = new ByteReader(bytes);
-      const version = reader.varint();
-      if (version !== SNAPSHOT_VERSION) {
-        throw new MalformedSnapshotError(`snapshot version ${version}, expected ${SNAPSHOT_VERSION}`);
-      }
-      for (let count = reader.varint(); count > 0; count--) sessions.push(readSession(reader));
-      for (let count = reader.varint(); count > 0; count--) values.push([readText(reader), readText(reader)]);
-      if (reader.pos !== reader.end)
-        throw new MalformedSnapshotError(`${reader.end - reader.pos} bytes after the last key`);
-    } catch (error) {
-      if (error instanceof MalformedEntryError)
-        throw new MalformedSnapshotError(`snapshot of the key-value store: ${error.message}`);
-      throw error;
-    }
+    const { sessions, values } = readSnapshot(bytes);
     this.sessions.clear();
     this.values.clear();
     for (const [id, session] of sessions) this.sessions.set(id, session);
     for (const [key, value] of values) this.values.set(key, value);
   }
+}
+
+/** Throws MalformedSnapshotError where a store could not be restored from these bytes. */
+export function checkSnapshot(bytes: Uint8Array): void {
+  readSnapshot(bytes);
+}
+
+function readSnapshot(bytes: Uint8Array): { sessions: [number, Session][]; values: [string, string][] } {
+  const sessions: [number, Session][] = [];
+  const values: [string, string][] = [];
+  try {
+    const reader = new ByteReader(bytes);
+    const version = reader.varint();
+    if (version !== SNAPSHOT_VERSION) {
+      throw new MalformedSnapshotError(`snapshot version ${version}, expected ${SNAPSHOT_VERSION}`);
+    }
+    for (let count = reader.varint(); count > 0; count--) sessions.push(readSession(reader));
+    for (let count = reader.varint(); count > 0; count--) values.push([readText(reader), readText(reader)]);
+    if (reader.pos !== reader.end)
+      throw new MalformedSnapshotError(`${reader.end - reader.pos} bytes after the last key`);
+  } catch (error) {
+    if (error instanceof MalformedEntryError)
+      throw new MalformedSnapshotError(`snapshot of the key-value store: ${error.message}`);
+    throw error;
+  }
+  return { sessions, values };
 }
 
 function readSession(reader: ByteReader): [number, Session] {

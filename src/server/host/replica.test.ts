@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { type EngineKind, simpleConfiguration } from '../../consensus/contract.ts';
+import { gorumsKind } from '../../consensus/gorums/index.ts';
+import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
+import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import { MemoryDisk } from '../storage/memoryDisk.ts';
+import { openMemoryLogStore } from '../storage/openLogStore.ts';
+import { Replica } from './replica.ts';
+
+const SETTINGS = {
+  electionTimeoutMs: 100,
+  heartbeatMs: 10,
+  entriesPerMessage: 64,
+  catchUpMultiplier: 16,
+  batch: true,
+  checkQuorum: false,
+  maxMessageBytes: 1 << 20,
+};
+
+/** Server 1 of three on a disk of its own, driven by hand. */
+function replicaOn(disk: MemoryDisk, kind: EngineKind<GorumsMessage> = gorumsKind) {
+  const turns: (() => void)[] = [];
+  const sent: GorumsMessage[] = [];
+  const failures: Error[] = [];
+  const listener = {
+    durable: (mark: number) => replica.durable(mark),
+    snapshotStored: (index: number) => replica.snapshotStored(index),
+    failed: (error: Error) => replica.failed(error),
+  };
+  const { store } = openMemoryLogStore(listener, { cacheEntries: 1000 }, disk);
+  const stateMachine = new KeyValueStore();
+  const replica: Replica<GorumsMessage> = new Replica(store, {
+    kind,
+    id: 1,
+    settings: SETTINGS,
+    bootstrap: [1, 2, 3],
+    random: () => 0,
+    stateMachine,
+    environment: {
+      nowMs: () => 0,
+      schedule: (turn) => turns.push(turn),
+      send: (envelopes) => sent.push(...envelopes.map(({ message }) => message)),
+      event: () => {},
+      statusChanged: () => {},
+      failed: (error) => failures.push(error),
+    },
+    snapshotEveryEntries: 0,
+    trailingEntries: 0,
+  });
+  const run = () => {
+    while (turns.length > 0) turns.shift()!();
+  };
+  return { replica, store, stateMachine, sent, failures, run };
+}
+
+function installSnapshot(data: Uint8Array): GorumsMessage {
+  const numbers = { call: 1, leader: 2, term: 3, lastIncludedIndex: 7, lastIncludedTerm: 2 };
+  return { type: 'InstallSnapshot', ...numbers, configuration: simpleConfiguration([1, 2, 3]), data };
+}
+
+describe('a replica given a snapshot by its leader', () => {
+  it('a snapshot that cannot be restored was put on disk, and the server never started again', async () => {
+    const disk = new MemoryDisk();
+    const { replica, store, sent, failures, run } = replicaOn(disk);
+    replica.receive(2, installSnapshot(Uint8Array.of(99, 1, 2)));
+    run();
+    expect(failures[0]).toMatchObject({ name: 'MalformedSnapshotError', message: expect.stringContaining('index 7') });
+    expect(sent).toEqual([]);
+    await store.close();
+    expect(replicaOn(disk).replica.status()).toMatchObject({ appliedIndex: 0, lastIndex: 0 });
+  });
+
+  it('restores it and says so once it is durable', async () => {
+    const { replica, store, sent, failures, stateMachine, run } = replicaOn(new MemoryDisk());
+    const source = new KeyValueStore();
+    replica.receive(2, installSnapshot(source.snapshot()));
+    run();
+    expect(sent).toEqual([]);
+    await store.close();
+    expect(failures).toEqual([]);
+    expect(sent).toEqual([{ type: 'InstallSnapshotResponse', call: 1, term: 3 }]);
+    expect(replica.status().appliedIndex).toBe(7);
+    expect(stateMachine.keyCount).toBe(0);
+  });
+});
