@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -64,8 +64,11 @@ describe('rkv-bench', () => {
     for (const name of ['one', 'two']) {
       await writeRun(join(results, name), sampleRun(name, [1]), [sampleHistograms([1])]);
     }
-    const { exitCode, out } = await run('compare', join(results, 'one'), join(results, 'two'));
-    expect(exitCode).toBe(0);
+    await writeFile(join(results, 'README.md'), 'a folder of runs has one');
+    const places = ['README.md', 'one', 'two'].map((name) => join(results, name));
+    const { exitCode, out, err } = await run('compare', ...places);
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: `${places[0]} is no run and is left out` });
     expect(out).toMatch(/one .* two/);
+    expect((await run('compare', places[0]!)).exitCode).toBe(1);
   });
 });

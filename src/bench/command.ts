@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { Command, CommanderError } from 'commander';
 import { benchRuns } from './bench.ts';
@@ -62,10 +63,17 @@ function buildProgram(context: CommandContext, exit: (code: number) => void): Co
     .description('print runs side by side, with ratios to the first and the settings that differ')
     .argument('<runs...>', 'folders of runs, such as results/demo')
     .action(async (places: string[]) => {
-      const runs = await Promise.all(places.map(readRun));
+      const files = places.length > 1 ? places.filter(isOtherFile) : [];
+      for (const file of files) terminal.err(`${file} is no run and is left out`);
+      const runs = await Promise.all(places.filter((place) => !files.includes(place)).map(readRun));
       terminal.out(renderComparison(runs));
     });
   return program;
+}
+
+/** A shell's `results/*` names the README there too. */
+function isOtherFile(place: string): boolean {
+  return !place.endsWith('.json') && (statSync(place, { throwIfNoEntry: false })?.isFile() ?? false);
 }
 
 async function bench(flags: BenchFlags, context: CommandContext): Promise<number> {

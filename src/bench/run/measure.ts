@@ -231,7 +231,8 @@ function cpuRecord({ cpuBefore, cpuAfter, pids, recorder }: Measured) {
   return {
     benchCpuSeconds: rounded(bench),
     benchCpuUsPerCommand: perCommand(bench),
-    serversCpuUsPerCommand: pids.size === 0 ? null : perCommand(servers),
+    // A server that was started anew, or is not there, would be missing from the sum.
+    serversCpuUsPerCommand: pids.size > 0 && cpuAfter.servers.size === pids.size ? perCommand(servers) : null,
     othersCpuShare: othersShare(cpuBefore, cpuAfter, bench + servers),
   };
 }
