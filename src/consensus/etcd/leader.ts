@@ -21,6 +21,8 @@ export class LeaderState {
   heartbeatElapsed = 0;
   /** With coalesced appends: something is to be sent at the next flush. */
   appendDue = false;
+  /** With coalesced appends: a membership change was committed, and the others shall hear of it at once. */
+  commitDue = false;
   readonly reads = new ReadQueue();
   /** Reads that wait until an entry of this term is committed: until then the commit index may be an old one. */
   earlyReads: ReadState[] = [];
@@ -168,7 +170,9 @@ function receiveAppendResponse(core: RaftCore, leader: LeaderState, message: Mes
   if (progress.state === ProgressState.Probe) progress.becomeReplicate();
   else if (progress.state === ProgressState.Replicate) progress.inflights.freeUpTo(message.index);
   else if (progress.match + 1 >= core.log.firstIndex) progress.becomeReplicate();
+  const before = core.log.committed;
   if (commitMore(core)) {
+    leader.commitDue ||= before < leader.pendingConfIndex && leader.pendingConfIndex <= core.log.committed;
     releaseEarlyReads(core, leader);
     broadcastAppend(core, leader);
   } else if (message.from !== core.id && progress.canUseCommit(core.log.committed)) {

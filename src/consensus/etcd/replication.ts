@@ -15,14 +15,19 @@ export function broadcastAppend(core: RaftCore, leader: LeaderState): void {
   for (const id of core.members.progress.keys()) if (id !== core.id) sendAppend(core, id);
 }
 
-/** With coalesced appends: sends what fell together since the last flush. */
+/**
+ * With coalesced appends: sends what fell together since the last flush. A commit index that moved is not worth a message and
+ * its answer: it travels with the next entries, or the next heartbeat. Only the commit of a membership change is told at once.
+ */
 export function flushAppends(core: RaftCore, leader: LeaderState): void {
   if (!leader.appendDue) return;
+  const { commitDue } = leader;
   leader.appendDue = false;
+  leader.commitDue = false;
   for (const [id, progress] of core.members.progress) {
     if (id === core.id) continue;
     while (trySendAppend(core, id, progress, false));
-    if (progress.canUseCommit(core.log.committed)) trySendAppend(core, id, progress, true);
+    if (commitDue && progress.canUseCommit(core.log.committed)) trySendAppend(core, id, progress, true);
   }
 }
 
