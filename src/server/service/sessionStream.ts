@@ -9,7 +9,11 @@ import type { ServiceContext } from './serviceContext.ts';
 /** Commands that may be unanswered on one stream. */
 export const SESSION_WINDOW = 16_384;
 /** Result bytes that may wait for a slow client before the server stops reading from it. */
-const WAITING_RESULTS_BYTES_MAX = 1 << 20;
+export const WAITING_RESULTS_BYTES_MAX = 1 << 20;
+/** Where more than this waits, lookups are refused: a window of commands may ask for far more than memory holds. */
+export const LOOKUP_WAITING_BYTES_MAX = 64 * 1024 * 1024;
+/** A batch that has grown to this leaves at once: all results of a turn may be more than a gRPC message takes. */
+const RESULT_BATCH_BYTES_MAX = 256 * 1024;
 
 /**
  * The server's end of one session stream. What is answered within a turn leaves as one ResultBatch; a client that does not
@@ -20,6 +24,8 @@ export class SessionStream {
   private readonly context: ServiceContext;
   private readonly results = new ResultBatchWriter();
   private unanswered = 0;
+  /** Written and not taken by the connection yet. (The call's own writableLength counts messages.) */
+  private waitingBytes = 0;
   private flushDue = false;
   private ended = false;
   private open = true;
@@ -38,7 +44,6 @@ export class SessionStream {
     call.on('cancelled', () => {
       this.open = false;
     });
-    call.on('drain', () => call.resume());
     this.results.window(SESSION_WINDOW);
     this.noteLeader();
     this.flushSoon();
@@ -69,11 +74,11 @@ export class SessionStream {
     }
     // The type stands first in what our clients send; anything else is decoded to find it.
     const type = command.length === 0 ? CommandType.Register : command[0] === 0x08 ? command[1] : undefined;
-    if (type === CommandType.Register || type === CommandType.Insert) this.write(id, command, sink);
+    if (type === CommandType.Register || type === CommandType.Insert) this.submit(id, command, sink);
     else this.decodeAndTake(id, command, sink);
   }
 
-  private write(id: number, command: Uint8Array, sink: CommandSink): void {
+  private submit(id: number, command: Uint8Array, sink: CommandSink): void {
     this.unanswered++;
     this.context.metrics.writeRequests.inc();
     this.context.replica.submit(command, sink, id);
@@ -82,7 +87,7 @@ export class SessionStream {
   private decodeAndTake(id: number, bytes: Uint8Array, sink: CommandSink): void {
     try {
       const command = decodeCommand(bytes);
-      if (command.type !== CommandType.Lookup) this.write(id, bytes, sink);
+      if (command.type !== CommandType.Lookup) this.submit(id, bytes, sink);
       else if (command.key === '') this.refuse(id, ResultStatus.RESULT_INVALID, 'the key is empty');
       else {
         this.unanswered++;
@@ -113,10 +118,13 @@ export class SessionStream {
 
   lookupDone(id: number, outcome: LookupOutcome): void {
     this.unanswered--;
-    if (outcome.status === 'ok') {
+    if (outcome.status !== 'ok') this.failed(id, outcome);
+    else if (this.waitingBytes > LOOKUP_WAITING_BYTES_MAX) {
+      this.results.refused(id, ResultStatus.RESULT_OVERLOADED, 'too many results wait to be read');
+    } else {
       this.context.metrics.reads.inc();
       this.results.value(id, outcome.value);
-    } else this.failed(id, outcome);
+    }
     this.flushSoon();
   }
 
@@ -134,6 +142,7 @@ export class SessionStream {
   }
 
   private flushSoon(): void {
+    if (this.results.byteLength >= RESULT_BATCH_BYTES_MAX) this.write(this.results.finish());
     if (this.flushDue) return;
     this.flushDue = true;
     queueMicrotask(() => this.flush());
@@ -142,10 +151,19 @@ export class SessionStream {
   private flush(): void {
     this.flushDue = false;
     if (!this.open) return;
-    const bytes = this.results.finish();
-    const room = bytes.length === 0 || this.call.write(bytes);
-    if (!room && this.call.writableLength > WAITING_RESULTS_BYTES_MAX) this.call.pause();
+    if (this.results.byteLength > 0) this.write(this.results.finish());
     this.finishWhenAnswered();
+  }
+
+  private write(bytes: Buffer): void {
+    if (!this.open) return;
+    const { call } = this;
+    this.waitingBytes += bytes.length;
+    call.write(bytes, () => {
+      this.waitingBytes -= bytes.length;
+      if (call.isPaused() && this.waitingBytes <= WAITING_RESULTS_BYTES_MAX) call.resume();
+    });
+    if (this.waitingBytes > WAITING_RESULTS_BYTES_MAX) call.pause();
   }
 
   private finishWhenAnswered(): void {

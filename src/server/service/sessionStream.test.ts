@@ -1,0 +1,118 @@
+import { EventEmitter } from 'node:events';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { describe, expect, it } from 'vitest';
+import { encodeCommand } from '../../wire/command.ts';
+import { ResultStatus } from '../../wire/generated/rkv.ts';
+import { CommandBatchWriter, readResultBatch } from '../../wire/sessionCodec.ts';
+import type { CommandSink } from '../host/replica.ts';
+import { ServerMetrics } from '../observe/metrics.ts';
+import type { ServiceContext } from './serviceContext.ts';
+import { LOOKUP_WAITING_BYTES_MAX, SessionStream } from './sessionStream.ts';
+
+/** A client's call as grpc-js shows it; what is written waits until the test lets it go. */
+class Call extends EventEmitter {
+  readonly written: Buffer[] = [];
+  readonly flushed: (() => void)[] = [];
+  paused = false;
+  ended = false;
+  write(bytes: Buffer, done: () => void = () => {}): boolean {
+    this.written.push(bytes);
+    this.flushed.push(done);
+    return this.flushed.length < 16;
+  }
+  /** grpc-js counts messages here, not bytes. */
+  get writableLength(): number {
+    return this.flushed.length;
+  }
+  pause(): void {
+    this.paused = true;
+  }
+  resume(): void {
+    this.paused = false;
+  }
+  isPaused(): boolean {
+    return this.paused;
+  }
+  readAll(): void {
+    for (const done of this.flushed.splice(0)) done();
+  }
+  end(): void {
+    this.ended = true;
+  }
+}
+
+function session() {
+  const call = new Call();
+  const open: { sink: CommandSink; tag: number }[] = [];
+  const replica = { lookup: (_key: string, sink: CommandSink, tag: number) => open.push({ sink, tag }) };
+  const context = {
+    replica,
+    metrics: new ServerMetrics(),
+    commandBytesMax: 1 << 20,
+    nowUs: () => 0,
+    leader: () => ({ id: 1, address: 'here' }),
+    sessions: new Set(),
+  };
+  new SessionStream(call as unknown as ServerDuplexStream<Buffer, Buffer>, context as unknown as ServiceContext);
+  const ask = (count: number) => {
+    const batch = new CommandBatchWriter();
+    for (let id = 0; id < count; id++) batch.add(id, encodeCommand({ type: 2, key: 'k' }));
+    call.emit('data', batch.finish());
+  };
+  const answer = (value: string) => {
+    for (const { sink, tag } of open.splice(0)) sink.lookupDone(tag, { status: 'ok', value });
+  };
+  const statuses = () => {
+    const found: ResultStatus[] = [];
+    for (const bytes of call.written) readResultBatch(bytes, { result: (_id, status) => found.push(status) });
+    return found;
+  };
+  return { call, ask, answer, statuses };
+}
+
+const MIB = 'x'.repeat(1 << 20);
+
+describe('a session stream', () => {
+  it('results of one turn left as one message however large, which no client could take', async () => {
+    const { call, ask, answer, statuses } = session();
+    ask(8);
+    answer(MIB);
+    await Promise.resolve();
+    expect(statuses()).toEqual(Array(8).fill(ResultStatus.RESULT_OK));
+    expect(Math.max(...call.written.map((bytes) => bytes.length))).toBeLessThan(2 * MIB.length);
+    expect(call.ended).toBe(false);
+  });
+
+  it('ends once all is answered, though the last result left before its turn was over', async () => {
+    const { call, ask, answer } = session();
+    ask(1);
+    call.emit('end');
+    await Promise.resolve();
+    expect(call.ended).toBe(false);
+    answer(MIB);
+    await Promise.resolve();
+    expect(call.ended).toBe(true);
+  });
+
+  it('a client that did not read its results was read from all the same: messages were counted, not bytes', async () => {
+    const { call, ask, answer } = session();
+    ask(4);
+    answer(MIB);
+    await Promise.resolve();
+    expect(call.paused).toBe(true);
+    call.readAll();
+    expect(call.paused).toBe(false);
+  });
+
+  it('lookups of large values took memory without bound where the client did not read', async () => {
+    const { ask, answer, statuses } = session();
+    ask(100);
+    answer(MIB);
+    await Promise.resolve();
+    const found = statuses();
+    expect(found).toHaveLength(100);
+    const answered = found.filter((status) => status === ResultStatus.RESULT_OK).length;
+    expect(answered).toBe(LOOKUP_WAITING_BYTES_MAX / MIB.length);
+    expect(found[99]).toBe(ResultStatus.RESULT_OVERLOADED);
+  });
+});
