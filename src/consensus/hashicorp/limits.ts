@@ -3,11 +3,11 @@ import type { EngineSettings } from '../contract.ts';
 /** Every bound of this engine, in one place. Settings that users choose are in EngineSettings. */
 
 /** Messages that may be unanswered by a follower that keeps up; by one that catches up, `catchUpMultiplier` of them. */
-export const PIPELINE_MESSAGES = 64;
+const PIPELINE_MESSAGES = 64;
 /** Messages that may be unanswered in any case: an append without entries takes no room in the window of entries. */
 export const PIPELINE_MESSAGES_MAX = 1024;
 /** Bytes of entries in one append, where `maxMessageBytes` allows more: heartbeats should not stand behind a large one. */
-export const APPEND_BYTES_MAX = 1024 * 1024;
+const APPEND_BYTES_MAX = 1024 * 1024;
 /** Bytes of entries that may be unanswered in one follower's pipeline. */
 export const PIPELINE_BYTES_MAX = 8 * 1024 * 1024;
 /** Messages to one follower between two signs of life of it or of the clock, so that one far behind does not hold up a turn. */
@@ -15,7 +15,7 @@ export const BURST_MESSAGES_MAX = 32;
 /** The first wait after an append failed, ms; it doubles with every further failure up to an election timeout. */
 export const FAILURE_WAIT_MS = 10;
 /** Bytes of a snapshot in one message: small, so that heartbeats pass between two of them. */
-export const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
+const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
 /** Entries and bytes that a leader appends beyond the commit index before proposals have to wait. */
 export const UNCOMMITTED_ENTRIES_MAX = 131_072;
 export const UNCOMMITTED_BYTES_MAX = 256 * 1024 * 1024;
@@ -29,9 +29,9 @@ export const COMMITTED_BYTES_PER_TURN = 8 * 1024 * 1024;
  * A leader whose own disk has not finished a write for this many election timeouts steps down, however healthy its
  * heartbeats are; and a server whose disk stalls that long does not ask for votes.
  */
-export const DISK_STALL_ELECTION_TIMEOUTS = 2;
+const DISK_STALL_ELECTION_TIMEOUTS = 2;
 /** How long after its removal is committed a server is still told of it, in election timeouts. */
-export const FAREWELL_ELECTION_TIMEOUTS = 2;
+const FAREWELL_ELECTION_TIMEOUTS = 2;
 
 /** EngineSettings as this engine applies them, with what follows from them. Times are ms. */
 export interface Limits {

@@ -16,7 +16,7 @@ const DEFAULT_SETTINGS: EngineSettings = {
 };
 
 /** A line of a scenario that is not a command. */
-export class ScriptError extends Error {
+class ScriptError extends Error {
   override readonly name = 'ScriptError';
 }
 

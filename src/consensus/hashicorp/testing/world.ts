@@ -285,6 +285,6 @@ export function dataOf(words: readonly string[]): Uint8Array {
   return new TextEncoder().encode(words.join(' '));
 }
 
-export function wordsOf(data: Uint8Array): string[] {
+function wordsOf(data: Uint8Array): string[] {
   return data.length === 0 ? [] : new TextDecoder().decode(data).split(' ');
 }
