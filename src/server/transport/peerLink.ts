@@ -7,6 +7,8 @@ import { FLOW_CONTROL_WINDOW_BYTES, PEER_STREAM_METHOD } from './peerMethod.ts';
 
 /** Bytes that may wait in a link; what comes on top is dropped, as a network would. */
 export const LINK_BYTES_MAX = 64 * 1024 * 1024;
+/** A message in a frame takes its bytes and at most these: a tag and a length below 2^35. */
+const FRAMING_BYTES_MAX = 6;
 const RECONNECT_MIN_MS = 20;
 const RECONNECT_MAX_MS = 500;
 
@@ -23,8 +25,8 @@ export interface PeerLinkOptions<M> {
 }
 
 /**
- * The way to one peer: an ordered stream that carries a turn's messages in one frame. While it is down messages are
- * dropped, which engines expect of networks; it comes back by itself.
+ * The way to one peer: an ordered stream that carries a turn's messages in one frame, or in as many as gRPC's limit on a
+ * message asks for. While it is down messages are dropped, which engines expect of networks; it comes back by itself.
  */
 export class PeerLink<M> {
   private readonly options: PeerLinkOptions<M>;
@@ -58,13 +60,44 @@ export class PeerLink<M> {
       if (this.timer !== undefined) return;
       this.connect();
     }
-    if (this.waitingBytes > LINK_BYTES_MAX) return;
-    const { codec } = this.options;
-    const frame = encodeFrame(messages.map((message) => codec.encode(message)));
+    let frame: Uint8Array[] = [];
+    let frameBytes = 0;
+    for (const message of messages) {
+      const bytes = this.options.codec.encode(message);
+      const size = bytes.length + FRAMING_BYTES_MAX;
+      if (size > this.options.maxMessageBytes) {
+        this.reportTooLarge(bytes.length);
+        continue;
+      }
+      if (frameBytes + size > this.options.maxMessageBytes) {
+        this.write(frame);
+        frame = [];
+        frameBytes = 0;
+      }
+      frame.push(bytes);
+      frameBytes += size;
+    }
+    if (frame.length > 0) this.write(frame);
+  }
+
+  private write(messages: readonly Uint8Array[]): void {
+    const { stream } = this;
+    if (stream === undefined || this.waitingBytes > LINK_BYTES_MAX) return;
+    const frame = encodeFrame(messages);
     this.waitingBytes += frame.length;
-    this.stream?.write(frame, () => {
-      this.waitingBytes -= frame.length;
+    stream.write(frame, () => {
+      // What waited in a stream that is lost was forgotten with it.
+      if (this.stream === stream) this.waitingBytes -= frame.length;
     });
+  }
+
+  /** To send it would end the stream, and the heartbeats with it. */
+  private reportTooLarge(size: number): void {
+    const { peer, log, maxMessageBytes } = this.options;
+    const reason = `a message of ${size} bytes is not sent: -maxgrpc allows ${maxMessageBytes}`;
+    if (reason === this.reported) return;
+    this.reported = reason;
+    log.error({ peer }, reason);
   }
 
   close(): void {
