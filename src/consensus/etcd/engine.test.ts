@@ -1,4 +1,256 @@
+import { describe, expect, it } from 'vitest';
+import {
+  ChangeType,
+  EMPTY_HARD_STATE,
+  type EngineInit,
+  type Output,
+  RejectReason,
+  Role,
+  simpleConfiguration,
+} from '../contract.ts';
+import { Entry, EntryType } from '../entry.ts';
 import { describeEngineContract } from '../testing/engine.suite.ts';
+import { EngineCluster, TEST_SETTINGS } from '../testing/engineCluster.ts';
+import { MemoryLog } from '../testing/memoryLog.ts';
+import type { EtcdMessage } from './codec.ts';
+import { ChangeKind, encodeConfChange, Transition } from './confChange.ts';
 import { etcdKind } from './index.ts';
+import { Message, MessageType } from './messages.ts';
 
 describeEngineContract(etcdKind);
+
+const { electionTimeoutMs, heartbeatMs } = TEST_SETTINGS;
+const typesOf = (envelopes: Output<EtcdMessage>['messages']) => envelopes.map(({ message }) => message.type);
+
+function engineOf(init: Partial<EngineInit> & { log: MemoryLog }) {
+  return etcdKind.create({
+    id: 1,
+    settings: TEST_SETTINGS,
+    random: () => 0,
+    nowMs: 0,
+    hardState: EMPTY_HARD_STATE,
+    bootstrap: [1, 2, 3],
+    appliedIndex: 0,
+    ...init,
+  });
+}
+
+function message(type: MessageType, fields: Partial<Message>): EtcdMessage {
+  return Object.assign(new Message(type, 1), fields);
+}
+
+describe('elections behind the contract', () => {
+  it('asks for votes only once its own vote and term are durable', () => {
+    const log = new MemoryLog();
+    const engine = engineOf({ log });
+    for (let now = 0; now <= 2 * electionTimeoutMs; now += heartbeatMs) engine.tick(now);
+    expect(typesOf(engine.drain().messages)).toContain(MessageType.PreVote);
+    engine.receive(2, message(MessageType.PreVoteResp, { term: 1 }));
+    const output = engine.drain();
+    expect(output.persist?.hardState).toMatchObject({ term: 1, vote: 1 });
+    expect(typesOf(output.messages)).toEqual([]);
+    expect(typesOf(output.messagesAfterPersist)).toEqual([MessageType.Vote, MessageType.Vote]);
+    engine.receive(2, message(MessageType.VoteResp, { term: 1 }));
+    expect(engine.status().role).toBe(Role.Candidate);
+    engine.durable(output.persist!.mark);
+    expect(engine.status().role).toBe(Role.Leader);
+  });
+
+  it('names the failure of a leader that fell silent', () => {
+    const cluster = new EngineCluster(etcdKind, [1, 2, 3]);
+    const leader = cluster.elect();
+    cluster.stop(leader.id);
+    for (const server of cluster.servers.values()) server.takeOutcomes();
+    cluster.run(3 * electionTimeoutMs);
+    const events = [...cluster.servers.values()].flatMap((server) => server.takeOutcomes().events);
+    expect(events.indexOf('failure')).toBeGreaterThanOrEqual(0);
+    expect(events.indexOf('failure')).toBe(events.indexOf('preelection') - 1);
+  });
+
+  it('knows that all membership changes in its log but the last are committed, though the hint was lost', () => {
+    const log = new MemoryLog();
+    const change = (index: number, id: number) => {
+      const steps = [{ kind: ChangeKind.AddVoter, id }];
+      return new Entry(index, 1, EntryType.Reconf, encodeConfChange({ transition: Transition.Auto, steps }));
+    };
+    log.persist({ mark: 1, entries: [change(1, 4), change(2, 5)], mustSync: true });
+    const engine = engineOf({ log, hardState: { term: 1, vote: 0, commit: 0 } });
+    expect(engine.drain().committed.map(({ index }) => index)).toEqual([1]);
+    expect(engine.status().configuration).toEqual(simpleConfiguration([1, 2, 3, 4]));
+    expect([engine.configurationAt(0), engine.configurationAt(1)]).toEqual([
+      simpleConfiguration([1, 2, 3]),
+      simpleConfiguration([1, 2, 3, 4]),
+    ]);
+  });
+});
+
+describe('replication behind the contract', () => {
+  it('sends no message for a commit index alone; the next heartbeat tells it', () => {
+    const cluster = new EngineCluster(etcdKind, [1, 2, 3]);
+    const leader = cluster.elect();
+    cluster.propose(leader.id, 'a');
+    cluster.settle();
+    const follower = cluster.server(leader.id === 1 ? 2 : 1);
+    expect(leader.commands()).toEqual(['a']);
+    expect(follower.commands()).toEqual([]);
+    cluster.run(2 * heartbeatMs);
+    expect(follower.commands()).toEqual(['a']);
+  });
+
+  it('acknowledges the appends of one turn once', () => {
+    const log = new MemoryLog();
+    const engine = engineOf({ log });
+    const append = (index: number) => {
+      const entries = [new Entry(index + 1, 1, EntryType.Normal, new Uint8Array(1))];
+      return message(MessageType.Append, { term: 1, index, logTerm: index === 0 ? 0 : 1, entries });
+    };
+    for (const index of [0, 1, 2]) engine.receive(2, append(index));
+    const { persist, messagesAfterPersist } = engine.drain();
+    expect(persist?.entries).toHaveLength(3);
+    expect(messagesAfterPersist.map(({ message: { type, index } }) => [type, index])).toEqual([
+      [MessageType.AppendResp, 3],
+    ]);
+  });
+
+  it('sends a snapshot again that nobody answered', () => {
+    let sent = 0;
+    const { codec } = etcdKind;
+    const encode = (each: EtcdMessage) => {
+      const isLost = each.type === MessageType.Snapshot && sent++ === 0;
+      return codec.encode(isLost ? message(MessageType.HeartbeatResp, { term: each.term }) : each);
+    };
+    const cluster = new EngineCluster({ ...etcdKind, codec: { ...codec, encode } }, [1, 2, 3]);
+    const leader = cluster.elect();
+    const away = leader.id === 3 ? 2 : 3;
+    cluster.stop(away);
+    cluster.propose(leader.id, 'a');
+    cluster.settle();
+    const { commitIndex, term, configuration } = leader.engine.status();
+    const snapshot = { index: commitIndex, term, configuration, data: new Uint8Array([1]) };
+    leader.log.persist({ mark: 1e6, snapshot, entries: [], mustSync: true });
+    cluster.start(away);
+    cluster.propose(leader.id, 'b');
+    cluster.run(2 * electionTimeoutMs);
+    expect([sent, cluster.server(away).restored]).toEqual([1, undefined]);
+    cluster.run(4 * electionTimeoutMs);
+    expect([sent, cluster.server(away).restored?.index]).toEqual([2, commitIndex]);
+    expect(cluster.server(away).commands()).toEqual(['b']);
+  });
+
+  it('takes a snapshot from before it was a member', () => {
+    const log = new MemoryLog();
+    const engine = engineOf({ id: 4, log });
+    const snapshot = { index: 7, term: 1, configuration: simpleConfiguration([1, 2, 3]), data: new Uint8Array([1]) };
+    engine.receive(1, message(MessageType.Snapshot, { term: 1, snapshot }));
+    const { persist, restore, committed } = engine.drain();
+    expect([persist?.snapshot, restore, committed]).toEqual([snapshot, snapshot, []]);
+    expect(engine.status()).toMatchObject({ role: Role.Passive, commitIndex: 7, lastIndex: 7 });
+  });
+
+  it('takes nothing from peers that peers do not send', () => {
+    const log = new MemoryLog();
+    const engine = engineOf({ log, bootstrap: [1] });
+    for (let now = 0; now <= 3 * electionTimeoutMs; now += heartbeatMs) {
+      engine.tick(now);
+      const { persist } = engine.drain();
+      if (persist !== undefined) {
+        log.persist(persist);
+        engine.durable(persist.mark);
+      }
+    }
+    engine.drain();
+    const before = engine.status();
+    expect(before.role).toBe(Role.Leader);
+    const entries = [new Entry(9, 1, EntryType.Normal, new Uint8Array(1))];
+    engine.receive(2, message(MessageType.Propose, { entries }));
+    engine.receive(2, message(MessageType.TransferLeader, { term: 1 }));
+    engine.receive(2, message(MessageType.Hup, {}));
+    engine.receive(2, message(MessageType.StorageAppendResp, { term: 1, index: 9 }));
+    expect(engine.status()).toEqual(before);
+  });
+});
+
+describe('requests', () => {
+  it('demotes a voter through a joint configuration and says so when it is left', () => {
+    const cluster = new EngineCluster(etcdKind, [1, 2, 3]);
+    const leader = cluster.elect();
+    const other = leader.id === 3 ? 2 : 3;
+    leader.takeOutcomes();
+    leader.engine.reconfigure({ type: ChangeType.Demote, id: other }, 4);
+    cluster.settle();
+    expect(leader.takeOutcomes().requests).toEqual([{ token: 4, ok: true }]);
+    cluster.run(4 * heartbeatMs);
+    const voters = [1, 2, 3].filter((id) => id !== other);
+    for (const { engine } of cluster.servers.values()) {
+      expect(engine.status().configuration).toEqual(simpleConfiguration(voters, [other]));
+    }
+    expect(cluster.server(other).engine.status().role).toBe(Role.Passive);
+  });
+
+  it('leads on after its own removal until its successor knows, then hands over without a timeout', () => {
+    const cluster = new EngineCluster(etcdKind, [1, 2]);
+    const leader = cluster.elect();
+    const other = leader.id === 1 ? 2 : 1;
+    leader.takeOutcomes();
+    leader.engine.reconfigure({ type: ChangeType.Remove, id: leader.id }, 4);
+    cluster.settle();
+    expect(leader.takeOutcomes().requests).toEqual([{ token: 4, ok: true }]);
+    expect(leader.engine.status().role).toBe(Role.Passive);
+    expect(cluster.leaders()).toEqual([other]);
+    cluster.propose(leader.id, 'a');
+    leader.turn(true);
+    expect(leader.takeOutcomes().rejected).toMatchObject([{ reason: RejectReason.NotLeader }]);
+  });
+
+  it('hands over to the voter with the longest log where nobody is named', () => {
+    const cluster = new EngineCluster(etcdKind, [1, 2, 3]);
+    const leader = cluster.elect();
+    const [behind, upToDate] = [1, 2, 3].filter((id) => id !== leader.id) as [number, number];
+    cluster.stop(behind);
+    cluster.propose(leader.id, 'a');
+    cluster.settle();
+    cluster.start(behind);
+    leader.takeOutcomes();
+    leader.engine.transferLeadership(0, 9);
+    cluster.settle();
+    expect(cluster.leaders()).toEqual([upToDate]);
+    expect(leader.takeOutcomes().requests).toEqual([{ token: 9, ok: true }]);
+  });
+
+  it('answers a transfer to itself at once, and refuses one to a learner or a stranger', () => {
+    const cluster = new EngineCluster(etcdKind, [1, 2, 3, 4], [1, 2, 3]);
+    const leader = cluster.elect();
+    leader.takeOutcomes();
+    leader.engine.transferLeadership(leader.id, 1);
+    leader.engine.transferLeadership(4, 2);
+    leader.turn(true);
+    expect(leader.takeOutcomes().requests).toMatchObject([
+      { token: 1, ok: true },
+      { token: 2, ok: false, reason: RejectReason.InvalidChange },
+    ]);
+  });
+
+  it('answers what it can when its reign ends, and nothing about entries that may still commit', () => {
+    const settings = { ...TEST_SETTINGS, batch: false };
+    const cluster = new EngineCluster(etcdKind, [1, 2, 3], [1, 2, 3], settings);
+    const leader = cluster.elect();
+    cluster.isolate(leader.id);
+    leader.takeOutcomes();
+    const token = cluster.propose(leader.id, 'in the log', 'queued', 'queued');
+    leader.engine.drain();
+    leader.engine.read(50);
+    leader.engine.reconfigure({ type: ChangeType.AddVoter, id: 4 }, 51);
+    leader.engine.receive(leader.id === 1 ? 2 : 1, message(MessageType.Heartbeat, { term: 99 }));
+    const { rejected, reads, requests } = leader.engine.drain();
+    expect(rejected).toMatchObject([{ token, offset: 1, count: 2, reason: RejectReason.NotLeader }]);
+    expect(reads).toMatchObject([{ token: 50, ok: false, reason: RejectReason.NotLeader }]);
+    expect(requests).toEqual([]);
+  });
+
+  it('states the settings as it applies them', () => {
+    const settings = engineOf({ log: new MemoryLog() }).effectiveSettings();
+    expect(settings).toMatchObject({ entriesPerMessage: 8, inflightEntriesMax: 32, electionTimeoutMs, heartbeatMs });
+    const single = engineOf({ log: new MemoryLog(), settings: { ...TEST_SETTINGS, batch: false } });
+    expect(single.effectiveSettings()).toMatchObject({ entriesPerMessage: 1, inflightEntriesMax: 32 });
+  });
+});

@@ -97,7 +97,9 @@ export class EtcdEngine implements Engine<EtcdMessage> {
 
   tick(nowMs: number): void {
     this.nowMs = nowMs;
+    const { lead } = this.node.core;
     for (let ticks = this.clock.advance(nowMs); ticks > 0; ticks--) this.node.tick();
+    if (lead !== 0 && this.node.core.role === RaftRole.PreCandidate) this.out.events.push('failure');
     this.retrySnapshots();
     this.noticeReign();
     this.watchTransfer();
