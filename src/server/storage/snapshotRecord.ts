@@ -19,7 +19,8 @@ function configurationNumbers(configuration: Configuration): number[] {
     configuration.outgoing,
     configuration.learnersNext,
   ]) {
-    numbers.push(ids.length, ...ids);
+    numbers.push(ids.length);
+    for (const id of ids) numbers.push(id);
   }
   numbers.push(configuration.autoLeave ? 1 : 0);
   return numbers;

@@ -43,13 +43,20 @@ function definition(method: GorumsMethod): MethodDefinition<Buffer, Buffer> {
 
 export const GORUMS_SERVICE = Object.fromEntries(GORUMS_METHODS.map((method) => [method, definition(method)]));
 
+export interface UnaryServerOptions {
+  readonly self: NodeId;
+  readonly serverCount: number;
+}
+
 /** The answering side. */
 export class GorumsUnaryServer {
+  private readonly options: UnaryServerOptions;
   private readonly receive: (from: NodeId, message: GorumsMessage) => void;
   private readonly open = new Map<number, sendUnaryData<Buffer>>();
   private calls = 0;
 
-  constructor(receive: (from: NodeId, message: GorumsMessage) => void) {
+  constructor(options: UnaryServerOptions, receive: (from: NodeId, message: GorumsMessage) => void) {
+    this.options = options;
     this.receive = receive;
   }
 
@@ -66,17 +73,25 @@ export class GorumsUnaryServer {
     const number = UNARY_CALL_BASE + ++this.calls;
     try {
       const message = decodeRequest(method, plainBytes(call.request), number);
+      const from = senderOf(message);
+      this.checkSender(from);
       if (method === 'CatchMeUp') done(null, Buffer.from(EMPTY_RESPONSE));
       else {
         this.open.set(number, done);
         call.once('cancelled', () => this.open.delete(number));
       }
-      this.receive(senderOf(message), message);
+      this.receive(from, message);
     } catch (error) {
       this.open.delete(number);
       if (!(error instanceof MalformedMessageError)) throw error;
       done({ code: status.INVALID_ARGUMENT, details: error.message });
     }
+  }
+
+  private checkSender(from: NodeId): void {
+    const { self, serverCount } = this.options;
+    if (from >= 1 && from <= serverCount && from !== self) return;
+    throw new MalformedMessageError(`server ${from} is not one of the other ${serverCount - 1} servers of -servers`);
   }
 
   /** Answers the call that the message is a response to; false where it answers none of these. */

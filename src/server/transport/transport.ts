@@ -34,7 +34,7 @@ export class PeerTransport<M> {
     const acceptor = { self, serverCount: servers.length, engine, codec, log, receive: options.receive };
     server.addService(PEER_SERVICE, peerImplementation(acceptor));
     if (engine === 'gorums') {
-      this.unaryServer = new GorumsUnaryServer(this.receive);
+      this.unaryServer = new GorumsUnaryServer({ self, serverCount: servers.length }, this.receive);
       server.addService(GORUMS_SERVICE, this.unaryServer.implementation());
     }
   }
