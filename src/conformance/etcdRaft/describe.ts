@@ -13,7 +13,7 @@ const KIND_LETTERS: Readonly<Record<ChangeKind, string>> = {
 };
 
 /** `v1 l2 r3` */
-export function describeSteps(steps: readonly ChangeStep[]): string {
+function describeSteps(steps: readonly ChangeStep[]): string {
   return steps.map(({ kind, id }) => `${KIND_LETTERS[kind]}${id}`).join(' ');
 }
 

@@ -9,14 +9,7 @@ import type { RaftOptions } from './options.ts';
 import { Progress } from './progress.ts';
 import { entriesSize, type LogStorage, RaftLog } from './raftLog.ts';
 import type { ReadState } from './readQueue.ts';
-
-export const RaftRole = {
-  Follower: 'StateFollower',
-  PreCandidate: 'StatePreCandidate',
-  Candidate: 'StateCandidate',
-  Leader: 'StateLeader',
-} as const;
-export type RaftRole = (typeof RaftRole)[keyof typeof RaftRole];
+import { RaftRole } from './role.ts';
 
 /** What storage held when the node started. */
 export interface InitialState {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { RaftRole } from './core.ts';
 import { MessageType } from './messages.ts';
+import { RaftRole } from './role.ts';
 import { OneNode } from './testing/oneNode.ts';
 
 const { Append, AppendResp, Heartbeat, HeartbeatResp, PreVote, PreVoteResp, Propose, TimeoutNow, Vote, VoteResp } =

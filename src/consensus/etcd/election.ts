@@ -1,10 +1,11 @@
 import type { NodeId } from '../contract.ts';
-import { type RaftCore, RaftRole } from './core.ts';
+import type { RaftCore } from './core.ts';
 import { receiveAppend, receiveHeartbeat, receiveSnapshot } from './follower.ts';
 import { voterIds } from './membership.ts';
 import { Message, MessageType, voteResponseType } from './messages.ts';
 import { jointVote, VoteResult } from './quorum.ts';
 import { broadcastAppend } from './replication.ts';
+import { RaftRole } from './role.ts';
 
 /** Elections: Raft §5.2 and §5.4.1, pre-votes of thesis §9.6, and elections that a leader asks for (thesis §3.10). */
 

@@ -21,7 +21,6 @@ import { AppliedConfigurations } from './appliedConfigurations.ts';
 import { TickClock } from './clock.ts';
 import type { EtcdMessage } from './codec.ts';
 import { decodeConfChange, MalformedConfChangeError } from './confChange.ts';
-import { RaftRole } from './core.ts';
 import type { LeaderState } from './leader.ts';
 import {
   APPLYING_BYTES_MAX,
@@ -49,6 +48,7 @@ import {
   type PendingChange,
   type PendingTransfer,
 } from './requests.ts';
+import { RaftRole } from './role.ts';
 
 /** The etcd engine behind the contract: the same node that the scripts run, with asynchronous storage writes. */
 export class EtcdEngine implements Engine<EtcdMessage> {

@@ -1,7 +1,8 @@
-import { type RaftCore, RaftRole } from './core.ts';
+import type { RaftCore } from './core.ts';
 import { membersOf } from './membership.ts';
 import { Message, MessageType } from './messages.ts';
 import { ReadMode } from './options.ts';
+import { RaftRole } from './role.ts';
 
 /** What followers, and learners, do with a message of their term (Raft §5.3). False where a proposal was dropped. */
 export function stepFollower(core: RaftCore, message: Message): boolean {

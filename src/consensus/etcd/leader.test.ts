@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Entry, EntryType } from '../entry.ts';
 import { ChangeKind, encodeConfChange, Transition } from './confChange.ts';
-import { RaftRole } from './core.ts';
 import { MessageType } from './messages.ts';
 import { ReadMode } from './options.ts';
+import { RaftRole } from './role.ts';
 import { OneNode } from './testing/oneNode.ts';
 
 const { Append, AppendResp, Heartbeat, HeartbeatResp, Snapshot, TimeoutNow } = MessageType;

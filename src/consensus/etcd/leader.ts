@@ -99,7 +99,7 @@ function checkQuorum(core: RaftCore): void {
 }
 
 /** Entries come without index and term and take their places in the log. False: dropped. */
-export function propose(core: RaftCore, leader: LeaderState, proposed: readonly Entry[]): boolean {
+function propose(core: RaftCore, leader: LeaderState, proposed: readonly Entry[]): boolean {
   // A leader that is not a member any more, or hands over, takes nothing.
   if (!core.members.progress.has(core.id) || leader.transferee !== 0) return false;
   const entries = checkChanges(core, leader, proposed);

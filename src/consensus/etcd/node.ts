@@ -1,13 +1,14 @@
 import { type Configuration, EMPTY_HARD_STATE, type HardState, type NodeId, type Snapshot } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import type { ConfChange } from './confChange.ts';
-import { type InitialState, RaftCore, type RaftRole } from './core.ts';
+import { type InitialState, RaftCore } from './core.ts';
 import { APPEND_THREAD, APPLY_THREAD, isLocal, isLocalThread, Message, MessageType } from './messages.ts';
 import { checkOptions, type RaftOptions } from './options.ts';
 import { entriesSize, type LogStorage } from './raftLog.ts';
 import type { ReadState } from './readQueue.ts';
 import { applyConfChange } from './reconfigure.ts';
 import { flushAppends } from './replication.ts';
+import type { RaftRole } from './role.ts';
 
 /** Everything that a turn brought forth. The storage writes in it are in `messages`, too, where they are asynchronous. */
 export interface Ready {

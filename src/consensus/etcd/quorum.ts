@@ -19,7 +19,7 @@ export const VoteResult = {
 export type VoteResult = (typeof VoteResult)[keyof typeof VoteResult];
 
 /** Votes needed out of `size` voters. */
-export function majority(size: number): number {
+function majority(size: number): number {
   return Math.floor(size / 2) + 1;
 }
 
