@@ -10,7 +10,7 @@ describe("the original's unary protocol", () => {
   let follower: RKVClient;
 
   beforeAll(async () => {
-    cluster = await startCluster({ nodes: 3, election: '400ms', metrics: false });
+    cluster = await startCluster({ nodes: 3, election: '2s', metrics: false });
     const leaderId = (await cluster.leader())!;
     const stub = (id: number) => new RKVClient(cluster.plan.servers[id - 1]!.address, credentials.createInsecure());
     leader = stub(leaderId);

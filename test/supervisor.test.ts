@@ -68,6 +68,10 @@ async function until<T>(what: string, limitMs: number, look: () => T | undefined
   }
 }
 
+/** What the supervisor prints arrives only while this process waits. */
+const hasPrinted = (line: RegExp): Promise<true> =>
+  until(String(line), 10_000, () => (line.test(printed) ? true : undefined));
+
 const allEnded = (processes: readonly ProcessIdentity[]): true | undefined =>
   processes.some(isRunning) ? undefined : true;
 
@@ -92,8 +96,8 @@ describe('rkv-cluster with rkvd', () => {
       return back.pid !== leader.pid && (back.appliedIndex ?? 0) >= another.commitIndex! ? true : undefined;
     });
     expect(rkvctl('get', 'a')).toBe('1\n');
-    expect(printed).toMatch(new RegExp(`server ${leader.id} .* crashed: signal SIGKILL`));
-    expect(printed).toMatch(new RegExp(`server ${leader.id} started \\(pid \\d+, from its data\\)`));
+    await hasPrinted(new RegExp(`server ${leader.id} .* crashed: signal SIGKILL`));
+    await hasPrinted(new RegExp(`server ${leader.id} started \\(pid \\d+, from its data\\)`));
 
     const processes = status().servers.map((server) => identify(server.pid!));
     const ended = new Promise((done) => supervisor!.once('exit', done));

@@ -45,8 +45,9 @@ describe('startCluster', () => {
   it('comes up on free ports in a temporary folder, and leaves nothing behind', async () => {
     const running = await start({ nodes: 3, batch: false, flags: { maxgrpc: 4096 } });
     expect(await running.leader()).toBe(1);
-    const reports = await running.status();
-    expect(reports.map(({ id, state, role, term }) => ({ id, state, role, term }))).toEqual([
+    // Up means that a majority follows the leader; the third server may take a little longer.
+    const rows = async () => (await running.status()).map(({ id, state, role, term }) => ({ id, state, role, term }));
+    await expect.poll(rows, { timeout: 10_000 }).toEqual([
       { id: 1, state: 'running', role: 'leader', term: 2 },
       { id: 2, state: 'running', role: 'follower', term: 2 },
       { id: 3, state: 'running', role: 'follower', term: 2 },
