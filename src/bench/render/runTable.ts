@@ -25,6 +25,8 @@ const head = [
 const aligns = leftThenRight(3, head.length - 3);
 /** Of what stands before a note. */
 const labelWidth = 9;
+/** Of a note's text; the table is as wide. */
+const noteWidthMax = 103;
 
 /** What was measured, for people: what was done, a table, and what it means. */
 export function renderRuns(runs: readonly WrittenRun[]): string {
@@ -45,7 +47,13 @@ export function renderRuns(runs: readonly WrittenRun[]): string {
 }
 
 function note(label: string, text: string): string {
-  return `${label.padEnd(labelWidth)} ${text}`;
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)!;
+    if (line !== '' && line.length + 1 + word.length > noteWidthMax) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines.map((line, at) => `${(at === 0 ? label : '').padEnd(labelWidth)} ${line}`).join('\n');
 }
 
 /** `200 clients insert 16-byte values over 10,000 keys for 5s, …`. */
@@ -137,8 +145,10 @@ function checkNotes({ repeats, verdict }: RunRecord): string[] {
   const own = repeats.every(({ verification }) => verification.appliedEntries !== null);
   const applied = own ? ': all are applied, and the servers hold the same' : '';
   return [
-    note('check', `${formatCount(writes)} inserts were answered, warm-up included${applied};`),
-    note('', `${formatCount(keys)} keys read back: none lost, none stale`),
+    note(
+      'check',
+      `${formatCount(writes)} inserts were answered, warm-up included${applied}; ${formatCount(keys)} keys read back: none lost, none stale`,
+    ),
   ];
 }
 
