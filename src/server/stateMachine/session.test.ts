@@ -54,6 +54,15 @@ describe('a session', () => {
     );
   });
 
+  it('filling the oldest gap of a full set made what was applied before it too old to be told', () => {
+    const session = new Session();
+    admitRange(session, 1, 2);
+    admitRange(session, 4, APPLIED_ABOVE_MARK_MAX + 3);
+    expect(session.admit(3)).toBe('apply');
+    expect([session.floor, session.mark]).toEqual([0, APPLIED_ABOVE_MARK_MAX + 3]);
+    expect(session.admit(2)).toBe('duplicate');
+  });
+
   it('admits what its slow twin admits while its set is nearly full', () => {
     const first = APPLIED_ABOVE_MARK_MAX + 3;
     const near = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: first - 1, max: first + 6 }));

@@ -10,8 +10,9 @@ export class Session {
 
   /** Decides on `seq` and, where the answer is 'apply', remembers it as applied. */
   admit(seq: number): Admission {
-    if (seq === this.mark + 1 && this.above.size === 0) {
+    if (seq === this.mark + 1) {
       this.mark = seq;
+      if (this.above.size > 0) this.absorb();
       return 'apply';
     }
     if (seq <= this.floor) return 'too-old';

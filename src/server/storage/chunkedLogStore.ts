@@ -292,8 +292,12 @@ export class ChunkedLogStore implements LogStore {
     if (this.#closing !== undefined) throw new LogStoreClosedError('the log store is closed');
   }
 
-  #check({ mark, snapshot, truncateFrom, entries }: PersistBatch): void {
+  #check({ mark, snapshot, truncateFrom, entries, hardState }: PersistBatch): void {
     if (mark <= this.#acceptedMark) throw new InvalidBatchError(`mark ${mark} follows mark ${this.#acceptedMark}`);
+    // It could be written but never read again, and the server could not start with it.
+    if (hardState !== undefined && !Number.isSafeInteger(hardState.term)) {
+      throw new InvalidBatchError(`term ${hardState.term}, expected at most 2^53 - 1`);
+    }
     const stored = this.#snapshotToWrite?.index ?? this.#snapshotReference?.index ?? 0;
     if (snapshot !== undefined && snapshot.index < stored) {
       throw new InvalidBatchError(`a snapshot of index ${snapshot.index} in place of one of ${stored}`);

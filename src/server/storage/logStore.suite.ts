@@ -206,6 +206,7 @@ export function logStoreSuite(name: string, kindOf: () => StoreKind): void {
         batch(2, { hardState: hard(2), entries: commands(5, 6, 1) }),
         batch(2, { hardState: hard(2), entries: [command(4, 1), command(6, 1)] }),
         batch(2, { hardState: hard(2), truncateFrom: 0 }),
+        batch(2, { hardState: hard(Number.MAX_SAFE_INTEGER + 1) }),
         batch(2, { hardState: hard(2), truncateFrom: 5 }),
         batch(2, { hardState: hard(2), truncateFrom: 2, entries: commands(3, 3, 2) }),
       ];

@@ -78,6 +78,8 @@ export class SimpleLogStore implements LogStore {
   persist(batch: PersistBatch): void {
     this.#throwIfClosed();
     if (batch.mark <= this.#acceptedMark) throw new InvalidBatchError(`mark ${batch.mark} again`);
+    const { term } = batch.hardState ?? this.hardState;
+    if (!Number.isSafeInteger(term)) throw new InvalidBatchError(`term ${term}`);
     const base = batch.snapshot?.index ?? this.#baseIndex;
     const kept = batch.snapshot === undefined ? this.#entries : [];
     const cut = batch.truncateFrom ?? base + kept.length + 1;
