@@ -27,7 +27,10 @@ export interface Workload {
 
 /** Decimal digits and `X` behind them up to here; longer numbers stand alone. */
 export const KEY_BYTES = 16;
-const VALUES = 64;
+/** Different values that requests take turns with: as many as fit in these bytes, within these bounds. */
+const VALUES_MIN = 2;
+const VALUES_MAX = 64;
+const VALUES_BYTES = 1 << 20;
 /** Keys kept in their encoded form; the Zipf distribution rarely goes beyond. */
 const KEYS_KEPT_MAX = 1 << 16;
 const VALUE_LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_';
@@ -42,9 +45,10 @@ export function zipfWorkload({ keyspace, zipfS, zipfV, payloadBytes, seed }: Wor
   const nextKey = zipf({ s: zipfS, v: zipfV, max: keyspace - 1 }, random);
   const utf8 = new TextEncoder();
   const kept: (Uint8Array | undefined)[] = [];
-  const letter = () => VALUE_LETTERS[Math.floor(random() * VALUE_LETTERS.length)]!;
-  const values = Array.from({ length: VALUES }, () =>
-    utf8.encode(Array.from({ length: payloadBytes }, letter).join('')),
+  const letters = utf8.encode(VALUE_LETTERS);
+  const count = Math.max(VALUES_MIN, Math.min(VALUES_MAX, Math.floor(VALUES_BYTES / payloadBytes)));
+  const values = Array.from({ length: count }, () =>
+    new Uint8Array(payloadBytes).map(() => letters[Math.floor(random() * letters.length)]!),
   );
   let nextValue = 0;
   return {
@@ -58,7 +62,7 @@ export function zipfWorkload({ keyspace, zipfS, zipfV, payloadBytes, seed }: Wor
       kept[key] = encoded;
       return encoded;
     },
-    nextValue: () => values[nextValue++ % VALUES]!,
+    nextValue: () => values[nextValue++ % count]!,
     random,
   };
 }
