@@ -9,7 +9,6 @@ import {
   Mishears,
   SendsBeforeDurable,
 } from './engineMutants.ts';
-import { ChangesTwiceAtOnce, CommitsEarlierTerms, truncatesMatchingSuffix, VotesTwice } from './gorumsMutants.ts';
 import {
   AcknowledgesWithoutApplying,
   ForgetsAtStart,
@@ -19,6 +18,14 @@ import {
   ReportsDurableAtOnce,
   StoresStaleSnapshots,
 } from './hostMutants.ts';
+import {
+  ChangesTwiceAtOnce,
+  CommitsEarlierTerms,
+  INSIDES,
+  type Insides,
+  truncatesMatchingSuffix,
+  VotesTwice,
+} from './insideMutants.ts';
 import { MESSAGE_TOOLS, type MessageTools } from './messageTools.ts';
 
 /** A deliberate mistake that the simulator must find. */
@@ -52,10 +59,23 @@ function stormOfElections(plan: Plan): Plan {
   };
 }
 
+/** An operator who does not wait for one change to be done before asking for the next, on slow disks. */
+function restlessMembership(plan: Plan): Plan {
+  return {
+    ...plan,
+    disk: { ...plan.disk, syncMinUs: 20_000, syncMeanUs: 50_000 },
+    strikes: new Map([...plan.strikes, ['membership change', 100_000]]),
+  };
+}
+
 const ALL = Object.keys(MESSAGE_TOOLS);
 
 function tools(engine: string): MessageTools {
   return MESSAGE_TOOLS[engine]!;
+}
+
+function insides(engine: string): Insides {
+  return INSIDES[engine]!;
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -98,7 +118,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a restart forgets the vote',
     engines: ALL,
-    seedsMax: 200,
+    seedsMax: 20,
     invariants: ['monotonic term and vote', 'election safety'],
     mutation: () => ({ store: (store) => new ForgetsAtStart(store, (hardState) => ({ ...hardState, vote: 0 })) }),
   },
@@ -114,14 +134,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'votes are given without looking at the candidate’s log',
     engines: ALL,
-    seedsMax: 200,
+    seedsMax: 50,
     invariants: ['leader completeness', 'committed entries stay'],
     mutation: (name) => ({ engine: (engine) => new Mishears(engine, tools(name).withEndlessLog) }),
   },
   {
     name: 'entries are appended without looking at the one before',
     engines: ALL,
-    seedsMax: 200,
+    seedsMax: 100,
     invariants: [
       'log matching',
       'persist contract',
@@ -199,30 +219,31 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a server votes for two in one term',
-    engines: ['gorums'],
-    seedsMax: 200,
+    engines: ALL,
+    seedsMax: 50,
     invariants: ['monotonic term and vote', 'election safety'],
-    mutation: () => ({ engine: (engine) => new VotesTwice(engine) }),
+    mutation: (name) => ({ engine: (engine) => new VotesTwice(engine, insides(name), tools(name)) }),
   },
   {
     name: 'two membership changes are in flight at once',
-    engines: ['gorums'],
-    seedsMax: 300,
+    engines: ALL,
+    seedsMax: 50,
     invariants: ['one membership change'],
-    mutation: () => ({ engine: (engine) => new ChangesTwiceAtOnce(engine) }),
+    adjust: restlessMembership,
+    mutation: (name) => ({ engine: (engine) => new ChangesTwiceAtOnce(engine, insides(name)) }),
   },
   {
     name: 'a follower truncates entries that match',
     engines: ['gorums'],
-    seedsMax: 200,
+    seedsMax: 20,
     invariants: ['committed entries stay', 'persist contract', 'monotonic commit index'],
     mutation: () => ({ engine: truncatesMatchingSuffix }),
   },
   {
     name: 'a leader commits an earlier term’s entry by counting',
-    engines: ['gorums'],
-    seedsMax: 500,
-    invariants: ['commit in own term', 'leader completeness', 'committed entries stay'],
-    mutation: () => ({ engine: (engine) => new CommitsEarlierTerms(engine) }),
+    engines: ALL,
+    seedsMax: 50,
+    invariants: ['commit in own term'],
+    mutation: (name) => ({ engine: (engine) => new CommitsEarlierTerms(engine, insides(name)) }),
   },
 ];

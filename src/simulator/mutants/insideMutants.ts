@@ -1,0 +1,187 @@
+import type { Engine, MembershipChange, NodeId } from '../../consensus/contract.ts';
+import type { GorumsEngine } from '../../consensus/gorums/engine.ts';
+import type { AppendEntries } from '../../consensus/gorums/messages.ts';
+import { appendAnswer } from '../../consensus/gorums/quorum.ts';
+import { DelegatingEngine } from '../delegates.ts';
+import type { MessageTools } from './messageTools.ts';
+
+/**
+ * Mistakes that no wrapper can make from the outside: they reach into an engine. The interfaces here say what they count
+ * on finding there; a mutant that finds something else fails its test.
+ */
+export interface Insides {
+  forgetVote(engine: Engine<unknown>): void;
+  /** Runs `action` in an engine that believes no membership change to be in flight. */
+  withoutChangeInFlight(engine: Engine<unknown>, action: () => void): void;
+  /** As leader, commit whatever a majority holds, of whatever term. */
+  commitAnyTerm(engine: Engine<unknown>): void;
+}
+
+/** Gives its vote to whoever asks, however often it gave it away in this term. */
+export class VotesTwice extends DelegatingEngine<unknown> {
+  readonly #insides: Insides;
+  readonly #tools: MessageTools;
+
+  constructor(inner: Engine<unknown>, insides: Insides, tools: MessageTools) {
+    super(inner);
+    this.#insides = insides;
+    this.#tools = tools;
+  }
+
+  override receive(from: NodeId, message: unknown): void {
+    if (this.#tools.withEndlessLog(message) !== undefined) this.#insides.forgetVote(this.inner);
+    this.inner.receive(from, message);
+  }
+}
+
+/** Starts a membership change although one is in flight. */
+export class ChangesTwiceAtOnce extends DelegatingEngine<unknown> {
+  readonly #insides: Insides;
+
+  constructor(inner: Engine<unknown>, insides: Insides) {
+    super(inner);
+    this.#insides = insides;
+  }
+
+  override reconfigure(change: MembershipChange, token: number): void {
+    this.#insides.withoutChangeInFlight(this.inner, () => this.inner.reconfigure(change, token));
+  }
+}
+
+/** As leader, commits earlier terms' entries by counting. */
+export class CommitsEarlierTerms extends DelegatingEngine<unknown> {
+  readonly #insides: Insides;
+
+  constructor(inner: Engine<unknown>, insides: Insides) {
+    super(inner);
+    this.#insides = insides;
+  }
+
+  override receive(from: NodeId, message: unknown): void {
+    this.#insides.commitAnyTerm(this.inner);
+    this.inner.receive(from, message);
+  }
+}
+
+/** Runs `action` while `object[name]` is `value`, whatever it is computed from. */
+function whileItIs(object: object, name: string, value: unknown, action: () => void): void {
+  Object.defineProperty(object, name, { get: () => value, configurable: true });
+  try {
+    action();
+  } finally {
+    Reflect.deleteProperty(object, name);
+  }
+}
+
+// --- gorums ---
+
+interface InsideGorums {
+  vote: NodeId;
+  leader: InsideGorumsLeader | undefined;
+  truncate(from: number): void;
+  takeEntries(request: AppendEntries): boolean;
+}
+
+interface InsideGorumsLeader {
+  change: unknown;
+  rounds: { readonly matched: Map<NodeId, number> }[];
+  countRounds(): void;
+}
+
+const inGorums = (engine: Engine<unknown>) => engine as unknown as InsideGorums;
+
+const gorums: Insides = {
+  forgetVote: (engine) => {
+    inGorums(engine).vote = 0;
+  },
+  withoutChangeInFlight: (engine, action) => {
+    const { leader } = inGorums(engine);
+    if (leader !== undefined) leader.change = undefined;
+    whileItIs((engine as unknown as GorumsEngine).configurations, 'latestIndex', 0, action);
+  },
+  commitAnyTerm: (engine) => {
+    const { leader } = inGorums(engine);
+    if (leader === undefined || Object.hasOwn(leader, 'countRounds')) return;
+    const whole = engine as unknown as GorumsEngine;
+    const countRounds = leader.countRounds.bind(leader);
+    leader.countRounds = () => {
+      for (const round of leader.rounds) {
+        round.matched.set(whole.id, whole.durableIndex);
+        const answer = appendAnswer(whole.configurations.latest, round.matched);
+        if (answer !== undefined) whole.commitTo(answer);
+      }
+      countRounds();
+    };
+  },
+};
+
+/** As follower, throws away what it has after the entry before the request's, matching or not. Gorums only. */
+export function truncatesMatchingSuffix(engine: Engine<unknown>): Engine<unknown> {
+  const inside = inGorums(engine);
+  const takeEntries = inside.takeEntries.bind(inside);
+  inside.takeEntries = (request) => {
+    const { log } = engine as unknown as GorumsEngine;
+    const { prevLogIndex, prevLogTerm, entries } = request;
+    const matches = prevLogIndex >= log.firstIndex - 1 && log.term(prevLogIndex) === prevLogTerm;
+    if (matches && entries.length > 0 && prevLogIndex < log.lastIndex) inside.truncate(prevLogIndex + 1);
+    return takeEntries(request);
+  };
+  return engine;
+}
+
+// --- etcd ---
+
+interface InsideEtcd {
+  readonly node: {
+    readonly core: {
+      vote: NodeId;
+      readonly leader: { pendingConfIndex: number } | undefined;
+      readonly log: { readonly lastIndex: number; matches(index: number, term: number): boolean };
+    };
+  };
+}
+
+const inEtcd = (engine: Engine<unknown>) => (engine as unknown as InsideEtcd).node.core;
+
+const etcd: Insides = {
+  forgetVote: (engine) => {
+    inEtcd(engine).vote = 0;
+  },
+  withoutChangeInFlight: (engine, action) => {
+    const { leader } = inEtcd(engine);
+    if (leader !== undefined) leader.pendingConfIndex = 0;
+    action();
+  },
+  commitAnyTerm: (engine) => {
+    const core = inEtcd(engine);
+    if (Object.hasOwn(core.log, 'matches')) return;
+    const matches = core.log.matches.bind(core.log);
+    // A leader asks its log only this: whether what a majority holds is of its own term.
+    core.log.matches = (index, term) =>
+      core.leader === undefined ? matches(index, term) : index <= core.log.lastIndex;
+  },
+};
+
+// --- hashicorp ---
+
+interface InsideHashicorp {
+  readonly state: { vote: NodeId; readonly configurations: object };
+  readonly leadership: { readonly tracker: { firstOfTerm: number } } | undefined;
+}
+
+const inHashicorp = (engine: Engine<unknown>) => engine as unknown as InsideHashicorp;
+
+const hashicorp: Insides = {
+  forgetVote: (engine) => {
+    inHashicorp(engine).state.vote = 0;
+  },
+  withoutChangeInFlight: (engine, action) => {
+    whileItIs(inHashicorp(engine).state.configurations, 'latestIndex', 0, action);
+  },
+  commitAnyTerm: (engine) => {
+    const { leadership } = inHashicorp(engine);
+    if (leadership !== undefined) leadership.tracker.firstOfTerm = 0;
+  },
+};
+
+export const INSIDES: Readonly<Record<string, Insides>> = { gorums, etcd, hashicorp };
