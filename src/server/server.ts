@@ -26,7 +26,7 @@ import { PeerTransport } from './transport/transport.ts';
 /** Room in a gRPC message for what stands around the entries. */
 const MESSAGE_OVERHEAD_BYTES = 4096;
 /** Entries in one message take at most this, however large `-maxgrpc` is: larger ones gain nothing and delay what follows. */
-const ENTRIES_BYTES_MAX = 4 * 1024 * 1024;
+const ENTRIES_BYTES_MAX = 1024 * 1024;
 const TICK_MS_MAX = 20;
 
 /** The address cannot be listened on. */

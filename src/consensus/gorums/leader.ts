@@ -9,6 +9,7 @@ import {
   RejectReason,
 } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { recordsSize } from '../entryCodec.ts';
 import type { PendingLog } from '../log/pendingLog.ts';
 import type { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import type { OutputBuffer } from '../outputBuffer.ts';
@@ -37,6 +38,10 @@ export interface LedServer {
 
 /** Quorum calls with entries that may be unanswered at once; more proposals gather until one is answered. */
 export const ROUNDS_IN_FLIGHT_MAX = 8;
+/** Bytes of entries in unanswered rounds after which no further round carries any; heartbeats go on empty. */
+export const BYTES_IN_FLIGHT_MAX = 4 * 1024 * 1024;
+/** Rounds given up in a row double the patience with the next ones, this often at most. */
+const PATIENCE_DOUBLINGS_MAX = 4;
 /** Calls remembered of a peer that does not answer. */
 const UNANSWERED_CALLS_MAX = 256;
 /** An addition is given up when the new server makes no progress for this many election timeouts. */
@@ -48,6 +53,8 @@ interface Round {
   readonly startMs: number;
   /** The last index that it carries. */
   readonly end: number;
+  /** Of the entries that it carries, 0 for none. */
+  readonly entryBytes: number;
   readonly readTokens: number[];
   readonly readIndex: number;
   /** Who answered at all, which proves that this server still leads. */
@@ -104,6 +111,8 @@ export class Leader {
   private change: Change | undefined;
   private transfer: Transfer | undefined;
   private lastRoundMs = Number.NEGATIVE_INFINITY;
+  /** How often in a row rounds were given up without a commit in between. */
+  private abandonments = 0;
   /** Start of the latest round that a quorum answered. */
   private quorumMs: number;
 
@@ -215,6 +224,7 @@ export class Leader {
       this.rounds = this.rounds.filter((round) => round.call > answeredCall);
     }
     if (best > server.commitIndex && server.log.term(best) === server.term) {
+      this.abandonments = 0;
       server.commitTo(best);
       this.committed();
     }
@@ -255,14 +265,19 @@ export class Leader {
     return voters.length === 1 && voters[0] === this.server.id;
   }
 
-  /** How long the replies to a round may take before its entries are sent again. */
+  /**
+   * How long the replies to a round may take before its entries are sent again. Grows while nothing commits: what is slow
+   * because there is much of it must not be made slower by sending it twice.
+   */
   private get roundTimeoutMs(): number {
     const { heartbeatMs, electionTimeoutMs } = this.server.settings;
-    return Math.max(5 * heartbeatMs, electionTimeoutMs / 2);
+    const patience = 2 ** Math.min(this.abandonments, PATIENCE_DOUBLINGS_MAX);
+    return Math.max(5 * heartbeatMs, electionTimeoutMs / 2) * patience;
   }
 
   /** No quorum answered in time: what is not known to be on a quorum goes out again. */
   private abandonRounds(): void {
+    this.abandonments++;
     this.reads = [...this.rounds.flatMap((round) => round.readTokens), ...this.reads];
     this.rounds = [];
     this.nextIndex = Math.min(this.nextIndex, this.server.commitIndex + 1);
@@ -317,7 +332,18 @@ export class Leader {
     }
     if (backlog === 0) return false;
     if (this.rounds.length === 0) return true;
-    return backlog >= this.entriesPerRound && this.rounds.length < ROUNDS_IN_FLIGHT_MAX;
+    return backlog >= this.entriesPerRound && this.hasRoom;
+  }
+
+  /** Whether another round may carry entries. */
+  private get hasRoom(): boolean {
+    let rounds = 0;
+    let bytes = 0;
+    for (const { entryBytes } of this.rounds) {
+      if (entryBytes > 0) rounds++;
+      bytes += entryBytes;
+    }
+    return rounds < ROUNDS_IN_FLIGHT_MAX && bytes < BYTES_IN_FLIGHT_MAX;
   }
 
   private startRound(): void {
@@ -326,7 +352,9 @@ export class Leader {
     // A leader that commits alone may have compacted what its rounds have not carried yet.
     this.nextIndex = Math.max(this.nextIndex, log.firstIndex);
     const prevLogIndex = this.nextIndex - 1;
-    const entries = log.entries(this.nextIndex, log.lastIndex, this.entriesPerRound, settings.maxMessageBytes);
+    const entries = this.hasRoom
+      ? log.entries(this.nextIndex, log.lastIndex, this.entriesPerRound, settings.maxMessageBytes)
+      : [];
     const end = prevLogIndex + entries.length;
     const readTokens = this.established ? this.reads : [];
     if (this.established) this.reads = [];
@@ -337,6 +365,7 @@ export class Leader {
       call,
       startMs: server.nowMs,
       end,
+      entryBytes: recordsSize(entries),
       readTokens,
       readIndex: server.commitIndex,
       heard: new Set([server.id]),
