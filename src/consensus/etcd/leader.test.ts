@@ -96,6 +96,23 @@ describe('replication (Raft §5.3)', () => {
   });
 });
 
+describe('heartbeats (Raft §5.2)', () => {
+  it('are spared to followers that were sent an append, where appends are coalesced', () => {
+    const server = new OneNode({ options: { coalesceAppends: true } });
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    server.tick(1);
+    server.run();
+    server.propose('a');
+    server.run();
+    server.tick(1);
+    expect(sentTo(server.run(), Heartbeat)).toEqual([3]);
+    server.tick(1);
+    expect(sentTo(server.run(), Heartbeat)).toEqual([2, 3]);
+  });
+});
+
 describe('commitment (Raft §5.3, §5.4.2)', () => {
   it('takes a majority, the leader included', () => {
     const server = new OneNode({ voters: [1, 2, 3, 4, 5] });

@@ -8,7 +8,7 @@ import { ReadMode } from './options.ts';
 import { ProgressState } from './progress.ts';
 import { jointCommitted, jointVote, VoteResult } from './quorum.ts';
 import { ReadQueue, type ReadState } from './readQueue.ts';
-import { broadcastAppend, broadcastHeartbeat, sendAppend, sendMore } from './replication.ts';
+import { beat, broadcastAppend, broadcastHeartbeat, sendAppend, sendMore } from './replication.ts';
 
 /** What a node has only while it leads. */
 export class LeaderState {
@@ -56,7 +56,7 @@ export function tickLeader(core: RaftCore, leader: LeaderState): void {
 export function stepLeader(core: RaftCore, leader: LeaderState, message: Message): boolean {
   switch (message.type) {
     case MessageType.Beat:
-      broadcastHeartbeat(core, leader.reads.newestWaiting);
+      beat(core, leader.reads.newestWaiting);
       return true;
     case MessageType.CheckQuorum:
       checkQuorum(core);

@@ -41,7 +41,10 @@ export interface RaftOptions {
   /** Lets membership changes into the log that do not fit the present configuration. */
   readonly disableConfChangeValidation: boolean;
   readonly stepDownOnRemoval: boolean;
-  /** Appends to one follower that fall together in one turn are sent as one, and none for the commit index alone. */
+  /**
+   * Appends to one follower that fall together in one turn are sent as one, none for the commit index alone, and no heartbeat
+   * to who was just sent an append.
+   */
   readonly coalesceAppends: boolean;
   /** Answers tell the sender's commit index: to the leader, and with the refusal of a vote to the candidate. */
   readonly shareCommit: boolean;

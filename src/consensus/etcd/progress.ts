@@ -29,6 +29,8 @@ export class Progress {
   pendingSnapshot = 0;
   /** Heard from since the last CheckQuorum. */
   recentActive = false;
+  /** An append was sent since the last heartbeat was due. */
+  heardOfUs = false;
   /** Nothing more is sent until an answer or a heartbeat's answer arrives. */
   flowPaused = false;
   learner: boolean;
@@ -128,6 +130,7 @@ export class Progress {
     copy.pendingSnapshot = this.pendingSnapshot;
     copy.recentActive = this.recentActive;
     copy.flowPaused = this.flowPaused;
+    copy.heardOfUs = this.heardOfUs;
     return copy;
   }
 

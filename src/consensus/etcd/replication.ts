@@ -74,6 +74,7 @@ function trySendAppend(core: RaftCore, to: NodeId, progress: Progress, evenIfEmp
   core.send(message);
   progress.sentEntries(entries.length, payloadSize(entries));
   progress.sentCommit = log.committed;
+  progress.heardOfUs = true;
   return true;
 }
 
@@ -90,16 +91,34 @@ function sendSnapshot(core: RaftCore, to: NodeId, progress: Progress): boolean {
 }
 
 /**
+ * The regular heartbeat. With coalesced appends it is left out for followers that were sent an append since the last one: that
+ * says the same, and more. Followers that are probed or paused always get theirs, as its answer is what ends that state.
+ */
+export function beat(core: RaftCore, readSequence: number): void {
+  for (const [id, progress] of core.members.progress) {
+    if (id === core.id) continue;
+    const streams = progress.state === ProgressState.Replicate && !progress.paused;
+    const spared = core.options.coalesceAppends && streams && progress.heardOfUs && readSequence === 0;
+    progress.heardOfUs = false;
+    if (!spared) sendHeartbeat(core, id, progress, readSequence);
+  }
+}
+
+/** A heartbeat to everyone, as a read needs it: its answers come after the read. */
+export function broadcastHeartbeat(core: RaftCore, readSequence: number): void {
+  for (const [id, progress] of core.members.progress) {
+    if (id !== core.id) sendHeartbeat(core, id, progress, readSequence);
+  }
+}
+
+/**
  * Asserts leadership, with the newest read to confirm. The commit index goes no further than what the follower is known to
  * hold: beyond it its log may still be another leader's.
  */
-export function broadcastHeartbeat(core: RaftCore, readSequence: number): void {
-  for (const [id, progress] of core.members.progress) {
-    if (id === core.id) continue;
-    const message = new Message(MessageType.Heartbeat, id);
-    message.commit = Math.min(progress.match, core.log.committed);
-    message.readSequence = readSequence;
-    core.send(message);
-    progress.sentCommit = message.commit;
-  }
+function sendHeartbeat(core: RaftCore, id: NodeId, progress: Progress, readSequence: number): void {
+  const message = new Message(MessageType.Heartbeat, id);
+  message.commit = Math.min(progress.match, core.log.committed);
+  message.readSequence = readSequence;
+  core.send(message);
+  progress.sentCommit = message.commit;
 }
