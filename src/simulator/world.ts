@@ -48,11 +48,19 @@ export function runSeed(engine: SimulatedEngine, seed: number, options: RunOptio
   try {
     world.run();
   } catch (error) {
-    if (!(error instanceof InvariantViolation)) throw error;
-    const cause = error.cause instanceof Error ? `\ncaused by ${error.cause.stack}` : '';
-    violation = { invariant: error.invariant, message: error.message, stack: `${error.stack}${cause}` };
+    violation = describeViolation(error);
   }
   return world.report(violation);
+}
+
+/** Whatever ended a run early is a failure of its seed, a defect of the simulator included. */
+function describeViolation(error: unknown): RunReport['violation'] {
+  const violation =
+    error instanceof InvariantViolation
+      ? error
+      : new InvariantViolation('no exception', 'outside of all servers', { cause: error });
+  const cause = violation.cause instanceof Error ? `\ncaused by ${violation.cause.stack}` : '';
+  return { invariant: violation.invariant, message: violation.message, stack: `${violation.stack}${cause}` };
 }
 
 class World {
