@@ -32,6 +32,12 @@ async function main(argv: readonly string[]): Promise<void> {
     if (config.flags.quiet) process.stderr.write(`rkvd: storage failed: ${error.message}\n`);
     stop('storage failed', 1);
   });
+  process.on('uncaughtException', (error) => {
+    // A disk that cannot be read, or a defect of ours: what is durable is safe, and going on might not be.
+    log.fatal({ err: error }, 'cannot go on');
+    process.stderr.write(`rkvd: cannot go on: ${error.stack}\n`);
+    stop('an error', 1);
+  });
   process.on('SIGINT', () => stop('SIGINT', 0));
   process.on('SIGTERM', () => stop('SIGTERM', 0));
   try {

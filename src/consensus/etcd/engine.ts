@@ -17,6 +17,7 @@ import {
 } from '../contract.ts';
 import { Entry, EntryType, isConfigurationType } from '../entry.ts';
 import { OutputBuffer } from '../outputBuffer.ts';
+import { isPlausibleTerm } from '../plausibleTerm.ts';
 import { AppliedConfigurations } from './appliedConfigurations.ts';
 import { TickClock } from './clock.ts';
 import type { EtcdMessage } from './codec.ts';
@@ -107,7 +108,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
 
   receive(from: NodeId, message: EtcdMessage): void {
     this.heardMs.set(from, this.nowMs);
-    if (!isForPeers(message.type)) return;
+    if (from === this.id || !isForPeers(message.type) || !isPlausibleTerm(message.term, this.node.core.term)) return;
     message.from = from;
     this.node.step(message);
     if (this.removedAt !== 0) this.retire();

@@ -18,6 +18,7 @@ import { type Entry, isConfigurationType } from '../entry.ts';
 import { PendingLog } from '../log/pendingLog.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { OutputBuffer } from '../outputBuffer.ts';
+import { isPlausibleTerm } from '../plausibleTerm.ts';
 import { CatchUp } from './catchUp.ts';
 import { Leader, type LedServer, type Transfer } from './leader.ts';
 import type {
@@ -35,11 +36,6 @@ import { applyChange } from './reconfiguration.ts';
 /** Committed entries handed over in one drain. */
 const COMMITTED_PER_DRAIN_MAX = 4096;
 const FIRST_CALL_MAX = 2 ** 32;
-/**
- * No cluster holds so many elections while a server is away. A message from further ahead is not from one of ours, and to
- * believe it would bring the term, which never falls, to the end of the integers.
- */
-const TERM_JUMP_MAX = 2 ** 32;
 const COMMITTED_BYTES_PER_DRAIN_MAX = 8 << 20;
 
 interface Election {
@@ -141,7 +137,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   }
 
   receive(from: NodeId, message: GorumsMessage): void {
-    if (from === this.id || ('term' in message && message.term > this.term + TERM_JUMP_MAX)) return;
+    if (from === this.id || ('term' in message && !isPlausibleTerm(message.term, this.term))) return;
     switch (message.type) {
       case 'RequestVote':
         this.onRequestVote(from, message);

@@ -10,6 +10,7 @@ import {
   RejectReason,
   Role,
 } from '../contract.ts';
+import { isPlausibleTerm } from '../plausibleTerm.ts';
 import { Elections } from './elections.ts';
 import { FollowerLog } from './follower.ts';
 import { Leadership } from './leadership.ts';
@@ -65,7 +66,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
   }
 
   receive(from: NodeId, message: HashicorpMessage): void {
-    if (from === this.state.id) return;
+    if (from === this.state.id || !isPlausibleTerm(message.term, this.state.term)) return;
     switch (message.type) {
       case 'append':
       case 'heartbeat':

@@ -286,6 +286,22 @@ export function describeEngineContract<M>(kind: EngineKind<M>): void {
       expect(leader.engine.status().term).toBe(term);
     });
 
+    it('does not believe a term that no cluster reaches', () => {
+      const cluster = new EngineCluster(kind, [1, 2, 3]);
+      const leader = cluster.elect();
+      const { term } = leader.engine.status();
+      cluster.propose(leader.id, 'x');
+      leader.turn(true);
+      const follower = cluster.server(leader.id === 1 ? 2 : 1);
+      for (const { from, to, message } of cluster.mail.splice(0)) {
+        if (to !== follower.id) continue;
+        const forged = { ...message, term: Number.MAX_SAFE_INTEGER };
+        follower.engine.receive(from, forged);
+      }
+      cluster.settle();
+      expect(follower.engine.status().term).toBe(term);
+    });
+
     it('steps down without a quorum where checkQuorum says so', () => {
       const cluster = new EngineCluster(kind, [1, 2, 3], [1, 2, 3], { ...TEST_SETTINGS, checkQuorum: true });
       const leader = cluster.elect();

@@ -12,11 +12,10 @@ import type {
   Output,
   ReadOutcome,
   RejectedProposals,
-  RejectReason,
   RequestOutcome,
   Snapshot,
 } from '../../consensus/contract.ts';
-import { Role } from '../../consensus/contract.ts';
+import { RejectReason, Role } from '../../consensus/contract.ts';
 import { type Entry, EntryType } from '../../consensus/entry.ts';
 import {
   type ApplyResult,
@@ -196,6 +195,9 @@ export class Replica<M> implements LogStoreListener {
     if (this.stopped) return;
     this.stopped = true;
     this.pending.loseAll(this.leader);
+    const open = [...this.requests.values()];
+    this.requests.clear();
+    for (const done of open) done({ ok: false, reason: RejectReason.Timeout, leader: this.leader });
   }
 
   durable(mark: number): void {
