@@ -160,15 +160,18 @@ export class ChunkedLogStore implements LogStore {
     this.#snapshotReference = last?.snapshot;
     this.#keepSnapshot(recovered.snapshot);
     this.#nextSequence = recovered.nextSequence;
-    // What is readable at opening survives later crashes (the disk's promise), so all that was accepted is durable.
-    this.#durableSequence = last?.sequence ?? 0;
+    // What is readable at opening survives later crashes (the disk's promise), so all that was accepted is durable. But
+    // while something is left to tidy up, records must not say so: recovery takes what they name for tidy (recovery.ts).
+    const isTidy = recovered.remains.length === 0 && !recovered.versionMissing;
+    const lastSequence = last?.sequence ?? 0;
+    this.#durableSequence = isTidy ? lastSequence : recovered.anchoredSequence;
     this.#anchoredSequence = recovered.anchoredSequence;
     this.#previousSequence = last?.sequence ?? 0;
     this.#previousChecksum = last?.checksum ?? 0;
     this.#versionMissing = recovered.versionMissing;
     this.#stateKey = last !== undefined && recovered.lastIsState ? stateKey(last.sequence) : undefined;
     this.#remains = recovered.remains;
-    for (const key of recovered.dead) this.#dead.add(key, this.#durableSequence);
+    for (const key of recovered.dead) this.#dead.add(key, lastSequence);
     this.#loadChunks(recovered);
   }
 

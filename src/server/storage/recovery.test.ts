@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChunkedLogStore } from './chunkedLogStore.ts';
 import { CorruptLogError, InvalidBatchError, LogStoreClosedError, UnknownFormatError } from './contract.ts';
-import { chunkKey } from './keys.ts';
+import { chunkKey, VERSION_KEY } from './keys.ts';
 import { MemoryDisk } from './memoryDisk.ts';
 import { seal } from './record.ts';
 import { batch, commands, contentOf, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
@@ -154,6 +154,36 @@ describe('opening a log store', () => {
         expect(error).toBeInstanceOf(CorruptLogError);
       }
     }
+  });
+});
+
+describe('crashes that leave a record and undo what stood beside it, again and again', () => {
+  /** Writes a vote, and crashes so that only the write's record is left of it; `damage` spoils that too. */
+  function crashWithRecordOnly(disk: MemoryDisk, term: number, damage = false): MemoryDisk {
+    const before = new Map(disk.content);
+    const { store } = open(disk);
+    store.persist(batch(1, { hardState: hard(term) }));
+    disk.step();
+    for (const [key, value] of disk.content) {
+      if (before.has(key) || key === VERSION_KEY) continue;
+      before.set(key, damage ? value.map((byte, i) => (i === value.length - 1 ? byte ^ 1 : byte)) : value);
+    }
+    return new MemoryDisk('by-step', before);
+  }
+
+  it('do not make the remains of a dropped write look durable (simulator: etcd, seed 103 of an election storm)', () => {
+    let { disk } = threeChunks();
+    disk = crashWithRecordOnly(disk, 4, true);
+    for (let term = 5; term <= 8; term++) disk = crashWithRecordOnly(disk, term);
+    const { store, report } = open(disk);
+    expect(store.hardState).toEqual(hard(8));
+    expect(report.dropped).toHaveLength(1);
+  });
+
+  it('do not make a version that was never written look lost', () => {
+    let disk = new MemoryDisk('by-step');
+    for (let term = 1; term <= 4; term++) disk = crashWithRecordOnly(disk, term);
+    expect(open(disk).store.hardState).toEqual(hard(4));
   });
 });
 

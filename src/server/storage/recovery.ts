@@ -41,8 +41,9 @@ import { readVersion } from './version.ts';
  *   found again here and is deleted later.
  * - During a later write, with remains of dropped writes still there: their numbers are not used again; the first write
  *   after opening deletes them. If a crash undoes just that delete, they do not link to what was accepted in their place
- *   (predecessor checksum) and are dropped again. They cannot come to lie at or below D: D passes their numbers only
- *   when that first write, deletes included, is durable.
+ *   (predecessor checksum) and are dropped again. They cannot come to lie at or below D: until that first write, deletes
+ *   included, is durable, its record and those of later openings go on naming the old D, although more was accepted.
+ *   The same holds for the version, which the first write of all puts there.
  *
  * What no store can see: a last write that vanished or was damaged long after it was durable, when no later write tells of
  * it. `close` leaves a last record that does, for all but itself.
