@@ -82,6 +82,29 @@ export const OPERATIONS_MIN = 100;
 const CLUSTER_SIZES = [1, 2, 3, 3, 3, 3, 4, 5, 5, 7];
 
 export function drawPlan(seed: number): Plan {
+  const plan = drawMix(seed);
+  return new Random(seed).fork('storm').chance(STORM_CHANCE) ? withStormOfCrashes(plan) : plan;
+}
+
+/** One seed in twenty has servers that crash again before they have recovered. */
+const STORM_CHANCE = 0.05;
+
+/**
+ * Elections all the time, on slow disks that a crash leaves in the worst state and a slow network, in which servers crash just
+ * when they vote.
+ */
+export function withStormOfCrashes(plan: Plan): Plan {
+  const { settings, network, disk, strikes } = plan;
+  return {
+    ...plan,
+    settings: { ...settings, heartbeatMs: 50, electionTimeoutMs: 200 },
+    network: { ...network, delayMinUs: 1000, delayMeanUs: 20_000 },
+    disk: { ...disk, syncMinUs: 1000, syncMeanUs: 20_000, tears: true, flips: true },
+    strikes: new Map([...strikes, ['crash', 1_500_000], ['vote crash', 300_000]]),
+  };
+}
+
+function drawMix(seed: number): Plan {
   const random = new Random(seed).fork('plan');
   const clusterSize = random.pick(CLUSTER_SIZES);
   const spare = random.chance(0.5) ? random.int(Math.min(2, 7 - clusterSize) + 1) : 0;

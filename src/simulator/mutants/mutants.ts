@@ -59,6 +59,16 @@ function stormOfElections(plan: Plan): Plan {
   };
 }
 
+/** Leaders are cut off from the others again and again, while many clients read and write few keys. */
+function leadersCutOff(plan: Plan): Plan {
+  return {
+    ...plan,
+    settings: { ...plan.settings, checkQuorum: false },
+    clients: { ...plan.clients, count: 6, windowMax: 4, thinkMeanUs: 200_000, keyCount: 2, readFraction: 0.6 },
+    strikes: new Map([['partition', 1_500_000]]),
+  };
+}
+
 /** An operator who does not wait for one change to be done before asking for the next, on slow disks. */
 function restlessMembership(plan: Plan): Plan {
   return {
@@ -82,7 +92,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a vote leaves before it is durable',
     engines: ALL,
-    seedsMax: 100,
+    seedsMax: 500,
     invariants: ['election safety', 'leader completeness'],
     adjust: stormOfElections,
     mutation: (name) => ({ engine: (engine) => new SendsBeforeDurable(engine, tools(name).isVote) }),
@@ -149,6 +159,7 @@ export const MUTANTS: readonly Mutant[] = [
       'engine contract',
       'state machine safety',
     ],
+    adjust: leadersCutOff,
     mutation: (name) => ({
       engine: (engine, { log }) =>
         new Mishears(engine, (message) => tools(name).withMatchingPrevious(message, (index) => log.term(index))),
@@ -178,8 +189,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a leader answers reads without a quorum',
     engines: ALL,
-    seedsMax: 300,
+    seedsMax: 50,
     invariants: ['linearizability'],
+    adjust: leadersCutOff,
     mutation: () => ({ engine: (engine) => new AnswersReadsAtOnce(engine, false) }),
   },
   {
