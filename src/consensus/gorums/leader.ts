@@ -14,8 +14,9 @@ import type { PendingLog } from '../log/pendingLog.ts';
 import type { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import type { OutputBuffer } from '../outputBuffer.ts';
 import type { AppendEntriesResponse, GorumsMessage } from './messages.ts';
-import { appendAnswer, isQuorum } from './quorum.ts';
+import { isQuorum } from './quorum.ts';
 import { encodeChange } from './reconfiguration.ts';
+import { Rounds } from './rounds.ts';
 
 /** What a leader uses of the server it leads from. */
 export interface LedServer {
@@ -36,32 +37,12 @@ export interface LedServer {
   resign(): void;
 }
 
-/** Quorum calls with entries that may be unanswered at once; more proposals gather until one is answered. */
-export const ROUNDS_IN_FLIGHT_MAX = 8;
-/** Bytes of entries in unanswered rounds after which no further round carries any; heartbeats go on empty. */
-export const BYTES_IN_FLIGHT_MAX = 4 * 1024 * 1024;
 /** Rounds given up in a row double the patience with the next ones, this often at most. */
 const PATIENCE_DOUBLINGS_MAX = 4;
 /** Calls remembered of a peer that does not answer. */
 const UNANSWERED_CALLS_MAX = 256;
 /** An addition is given up when the new server makes no progress for this many election timeouts. */
 const CATCH_UP_PATIENCE_ELECTIONS = 10;
-
-/** One quorum call: the same entries to everyone, one answer back. */
-interface Round {
-  readonly call: number;
-  readonly startMs: number;
-  /** The last index that it carries. */
-  readonly end: number;
-  /** Of the entries that it carries, 0 for none. */
-  readonly entryBytes: number;
-  readonly readTokens: number[];
-  readonly readIndex: number;
-  /** Who answered at all, which proves that this server still leads. */
-  readonly heard: Set<NodeId>;
-  /** Up to which index each success proved the follower's log. */
-  readonly matched: Map<NodeId, number>;
-}
 
 interface Peer {
   readonly id: NodeId;
@@ -104,7 +85,7 @@ export class Leader {
   private readonly server: LedServer;
   private readonly startIndex: number;
   private nextIndex: number;
-  private rounds: Round[] = [];
+  private readonly rounds = new Rounds();
   private readonly peers = new Map<NodeId, Peer>();
   private queue: { readonly batch: ProposalBatch; offset: number }[] = [];
   private reads: number[] = [];
@@ -184,48 +165,31 @@ export class Leader {
   }
 
   private recordReply(from: NodeId, call: number, matchedIndex: number | undefined): void {
-    const round = this.rounds.find((each) => each.call === call);
-    if (round === undefined) return;
-    round.heard.add(from);
-    if (matchedIndex !== undefined) round.matched.set(from, matchedIndex);
-    const configuration = this.server.configurations.latest;
-    if (isQuorum(configuration, round.heard)) {
-      this.quorumMs = Math.max(this.quorumMs, round.startMs);
-      this.confirmReads(round.call);
+    const replied = this.rounds.reply(from, call, matchedIndex);
+    if (replied === undefined) return;
+    if (isQuorum(this.server.configurations.latest, replied.heard)) {
+      this.quorumMs = Math.max(this.quorumMs, replied.startMs);
+      this.confirmReads(call);
     }
     this.countRounds();
   }
 
-  /** A round that a quorum answered proves leadership for every read that came before the round began (thesis §6.4). */
   private confirmReads(call: number): void {
-    for (const round of this.rounds) {
-      if (round.call > call) break;
-      for (const token of round.readTokens) this.server.out.reads.push({ token, ok: true, index: round.readIndex });
-      round.readTokens.length = 0;
-    }
+    for (const { token, index } of this.rounds.confirmReads(call))
+      this.server.out.reads.push({ token, ok: true, index });
   }
 
   /** Commits what the rounds' answers allow: only entries of this term are committed by counting (Raft §5.4.2). */
   countRounds(): void {
     const { server } = this;
-    const configuration = server.configurations.latest;
-    let best = 0;
-    let answeredCall = 0;
-    for (const round of this.rounds) {
-      round.matched.set(server.id, server.durableIndex);
-      const answer = appendAnswer(configuration, round.matched);
-      if (answer === undefined) continue;
-      best = Math.max(best, answer);
-      if (answer >= round.end) answeredCall = round.call;
-    }
-    // A round that its voters answered in full, and those before it, have nothing more to say.
+    const { index, answeredCall } = this.rounds.answer(server.configurations.latest, server.id, server.durableIndex);
     if (answeredCall > 0) {
       this.confirmReads(answeredCall);
-      this.rounds = this.rounds.filter((round) => round.call > answeredCall);
+      this.rounds.close(answeredCall);
     }
-    if (best > server.commitIndex && server.log.term(best) === server.term) {
+    if (index > server.commitIndex && server.log.term(index) === server.term) {
       this.abandonments = 0;
-      server.commitTo(best);
+      server.commitTo(index);
       this.committed();
     }
   }
@@ -242,6 +206,7 @@ export class Leader {
     }
     const { configurations } = server;
     if (configurations.latestIndex <= server.commitIndex && !configurations.latest.voters.includes(server.id)) {
+      this.handOver();
       server.resign();
     }
   }
@@ -254,8 +219,8 @@ export class Leader {
       server.resign();
       return;
     }
-    const oldest = this.rounds[0];
-    if (oldest !== undefined && server.nowMs - oldest.startMs > this.roundTimeoutMs) this.abandonRounds();
+    const { oldestStartMs } = this.rounds;
+    if (oldestStartMs !== undefined && server.nowMs - oldestStartMs > this.roundTimeoutMs) this.abandonRounds();
     if (this.transfer !== undefined && server.nowMs >= this.transfer.deadlineMs) this.endTransfer();
     this.giveUpChange();
   }
@@ -278,8 +243,7 @@ export class Leader {
   /** No quorum answered in time: what is not known to be on a quorum goes out again. */
   private abandonRounds(): void {
     this.abandonments++;
-    this.reads = [...this.rounds.flatMap((round) => round.readTokens), ...this.reads];
-    this.rounds = [];
+    this.reads = [...this.rounds.abandon(), ...this.reads];
     this.nextIndex = Math.min(this.nextIndex, this.server.commitIndex + 1);
   }
 
@@ -327,23 +291,12 @@ export class Leader {
   private roundIsDue(): boolean {
     const backlog = this.server.log.lastIndex - this.nextIndex + 1;
     for (const peer of this.peers.values()) if (peer.injectFrom !== undefined) return true;
-    if (this.reads.length > 0 && this.established && !this.rounds.some((round) => round.readTokens.length > 0)) {
+    if (this.reads.length > 0 && this.established && !this.rounds.carryReads) {
       return true;
     }
     if (backlog === 0) return false;
-    if (this.rounds.length === 0) return true;
-    return backlog >= this.entriesPerRound && this.hasRoom;
-  }
-
-  /** Whether another round may carry entries. */
-  private get hasRoom(): boolean {
-    let rounds = 0;
-    let bytes = 0;
-    for (const { entryBytes } of this.rounds) {
-      if (entryBytes > 0) rounds++;
-      bytes += entryBytes;
-    }
-    return rounds < ROUNDS_IN_FLIGHT_MAX && bytes < BYTES_IN_FLIGHT_MAX;
+    if (this.rounds.isEmpty) return true;
+    return backlog >= this.entriesPerRound && this.rounds.hasRoom;
   }
 
   private startRound(): void {
@@ -352,7 +305,7 @@ export class Leader {
     // A leader that commits alone may have compacted what its rounds have not carried yet.
     this.nextIndex = Math.max(this.nextIndex, log.firstIndex);
     const prevLogIndex = this.nextIndex - 1;
-    const entries = this.hasRoom
+    const entries = this.rounds.hasRoom
       ? log.entries(this.nextIndex, log.lastIndex, this.entriesPerRound, settings.maxMessageBytes)
       : [];
     const end = prevLogIndex + entries.length;
@@ -361,16 +314,8 @@ export class Leader {
     const call = server.nextCall();
     this.nextIndex = end + 1;
     this.lastRoundMs = server.nowMs;
-    this.rounds.push({
-      call,
-      startMs: server.nowMs,
-      end,
-      entryBytes: recordsSize(entries),
-      readTokens,
-      readIndex: server.commitIndex,
-      heard: new Set([server.id]),
-      matched: new Map(),
-    });
+    const round = { call, startMs: server.nowMs, end, entryBytes: recordsSize(entries), readTokens };
+    this.rounds.add({ ...round, readIndex: server.commitIndex }, server.id);
     if (server.settings.checkQuorum && this.alone) this.quorumMs = server.nowMs;
     for (const peer of this.peers.values()) {
       if (peer.injectFrom !== undefined) this.inject(peer, call, peer.injectFrom);
@@ -530,8 +475,18 @@ export class Leader {
     if (transfer === undefined || transfer.told) return;
     if (this.peers.get(transfer.to)?.matchIndex !== server.log.lastIndex) return;
     transfer.told = true;
-    const { id: leader, term } = server;
-    server.out.send(transfer.to, { type: 'TimeoutNow', call: server.nextCall(), leader, term });
+    this.tellToStand(transfer.to);
+  }
+
+  private tellToStand(to: NodeId): void {
+    const { server } = this;
+    server.out.send(to, { type: 'TimeoutNow', call: server.nextCall(), leader: server.id, term: server.term });
+  }
+
+  /** A leader that is removed spares the others the wait for an election timeout. */
+  private handOver(): void {
+    const successor = this.mostUpToDate();
+    if (successor !== 0) this.tellToStand(successor);
   }
 
   private endTransfer(): void {
@@ -548,7 +503,7 @@ export class Leader {
   stop(leader: NodeId): Transfer | undefined {
     const { out } = this.server;
     for (const { batch, offset } of this.queue) this.reject(batch, offset, RejectReason.NotLeader, leader);
-    const reads = [...this.rounds.flatMap((round) => round.readTokens), ...this.reads];
+    const reads = [...this.rounds.abandon(), ...this.reads];
     for (const token of reads) out.reads.push({ token, ok: false, reason: RejectReason.NotLeader, leader });
     if (this.change !== undefined && this.change.index === 0) {
       out.requests.push({ token: this.change.token, ok: false, reason: RejectReason.NotLeader, leader });
