@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { Command, CommanderError } from 'commander';
+import type { ProcessContext } from '../supervisor/commandProcess.ts';
 import { benchRuns } from './bench.ts';
 import { addBenchOptions, type BenchFlags, requestOf } from './options.ts';
 import { planRuns } from './plan.ts';
@@ -9,25 +10,11 @@ import { barProgress, plainProgress } from './render/progress.ts';
 import { renderRuns, type WrittenRun } from './render/runTable.ts';
 import { readRun } from './results/store.ts';
 
-/** Where a command's words go: what was asked for, and everything else. */
-export interface Terminal {
-  out(text: string): void;
-  err(text: string): void;
-}
-
-export interface CommandContext {
-  readonly terminal: Terminal;
-  /** A terminal to draw progress on; undefined where nobody watches. */
-  readonly progressStream: NodeJS.WritableStream | undefined;
-  /** Calls back for every request to stop that comes from outside, such as Ctrl-C; returns how to end that. */
-  readonly onInterrupt: (interrupt: () => void) => () => void;
-}
-
 /** As a shell tells of a command that Ctrl-C ended. */
 const INTERRUPTED_EXIT_CODE = 130;
 
 /** Runs `rkv-bench` with the arguments that follow its name. Resolves with its exit code. */
-export async function runCommand(args: readonly string[], context: CommandContext): Promise<number> {
+export async function runCommand(args: readonly string[], context: ProcessContext): Promise<number> {
   const { terminal } = context;
   let exitCode = 0;
   const program = buildProgram(context, (code) => {
@@ -45,7 +32,7 @@ export async function runCommand(args: readonly string[], context: CommandContex
   }
 }
 
-function buildProgram(context: CommandContext, exit: (code: number) => void): Command {
+function buildProgram(context: ProcessContext, exit: (code: number) => void): Command {
   const { terminal } = context;
   const program = new Command('rkv-bench')
     .description(
@@ -76,7 +63,7 @@ function isOtherFile(place: string): boolean {
   return !place.endsWith('.json') && (statSync(place, { throwIfNoEntry: false })?.isFile() ?? false);
 }
 
-async function bench(flags: BenchFlags, context: CommandContext): Promise<number> {
+async function bench(flags: BenchFlags, context: ProcessContext): Promise<number> {
   const { terminal, progressStream } = context;
   const runs = planRuns(requestOf(flags), new Date());
   await mkdir(flags.results, { recursive: true });

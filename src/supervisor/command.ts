@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { ProcessContext } from './commandProcess.ts';
 import { ClusterConfigError } from './config/problems.ts';
 import { durationMs } from './config/schema.ts';
 import { askSupervisor } from './control/client.ts';
@@ -6,17 +7,15 @@ import { type ControlRequest, isSignal } from './control/protocol.ts';
 import { readRunningState, type SupervisorState } from './control/stateFile.ts';
 import { type ClusterChoice, findRunning, readClusterFile } from './findCluster.ts';
 import { renderStatus } from './statusTable.ts';
-import { type ClusterStatus, type Terminal, type UpOptions, up } from './up.ts';
+import { type ClusterStatus, type UpOptions, up } from './up.ts';
 
 /** Longest a supervisor takes to answer: a restart or a stop waits for servers to end, ms. */
 const answerMsMax = 60_000;
 const releaseMsMax = 5000;
 const releasePollMs = 20;
 
-export interface CommandContext {
-  readonly terminal: Terminal;
-  readonly onInterrupt: UpOptions['onInterrupt'];
-}
+/** What it uses of the process; it draws no progress. */
+type CommandContext = Omit<ProcessContext, 'progressStream'>;
 
 /** Runs `rkv-cluster` with the arguments that follow its name. Resolves with its exit code. */
 export async function runCommand(args: readonly string[], context: CommandContext): Promise<number> {

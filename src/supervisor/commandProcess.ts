@@ -1,0 +1,37 @@
+import type { Terminal } from './up.ts';
+
+/** What a command uses of the process that it runs in. */
+export interface ProcessContext {
+  readonly terminal: Terminal;
+  /** A terminal to draw progress on; undefined where nobody watches. */
+  readonly progressStream: NodeJS.WritableStream | undefined;
+  /** Calls back for every request to stop that comes from outside, such as Ctrl-C; returns how to end that. */
+  readonly onInterrupt: (interrupt: () => void) => () => void;
+}
+
+const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** What is open still when a command is done, such as an idle connection, does not hold it up for longer, ms. */
+const lingerMsMax = 1000;
+
+/** Runs a command as this process: with its arguments, output, signals and exit code. */
+export async function runAsProcess(
+  runCommand: (args: readonly string[], context: ProcessContext) => Promise<number>,
+): Promise<void> {
+  // Whoever read our output may leave first (`rkv-cluster up | head`); what the command does is none of its business.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  process.exitCode = await runCommand(process.argv.slice(2), {
+    terminal: {
+      out: (text) => void process.stdout.write(`${text}\n`),
+      err: (text) => void process.stderr.write(`${text}\n`),
+    },
+    progressStream: process.stderr.isTTY ? process.stderr : undefined,
+    onInterrupt: (interrupt) => {
+      for (const signal of interrupts) process.on(signal, interrupt);
+      return () => {
+        for (const signal of interrupts) process.off(signal, interrupt);
+      };
+    },
+  });
+  setTimeout(() => process.exit(), lingerMsMax).unref();
+}
