@@ -2,7 +2,7 @@ import type { EngineSettings, NodeId } from '../consensus/contract.ts';
 import { Random } from './random.ts';
 
 /** What strikes a cluster from time to time while the faults last. */
-export const STRIKES = [
+const STRIKES = [
   'partition',
   'clog',
   'crash',
@@ -93,7 +93,7 @@ const STORM_CHANCE = 0.05;
  * Elections all the time, on slow disks that a crash leaves in the worst state and a slow network, in which servers crash just
  * when they vote.
  */
-export function withStormOfCrashes(plan: Plan): Plan {
+function withStormOfCrashes(plan: Plan): Plan {
   const { settings, network, disk, strikes } = plan;
   return {
     ...plan,

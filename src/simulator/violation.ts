@@ -1,5 +1,5 @@
 /** The rules that the simulator holds a cluster to. */
-export const INVARIANTS = [
+const INVARIANTS = [
   'election safety',
   'leader append-only',
   'log matching',

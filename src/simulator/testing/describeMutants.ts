@@ -6,7 +6,7 @@ import { type RunReport, runSeed } from '../world.ts';
 const TIMEOUT_MS = 240_000;
 
 /** The first seed, counted from 1, in which the mutant is caught. */
-export function catchMutant({ mutation, adjust, seedsMax }: Mutant, engine: string): RunReport | undefined {
+function catchMutant({ mutation, adjust, seedsMax }: Mutant, engine: string): RunReport | undefined {
   const simulated = simulatedEngine(engine);
   for (let seed = 1; seed <= seedsMax; seed++) {
     const options = { mutation: mutation(engine), ...(adjust === undefined ? {} : { adjust }) };
