@@ -202,8 +202,12 @@ function decodeSnapshot(bytes: Uint8Array): Snapshot {
   return { index, term, configuration, data: bytes.subarray(reader.pos) };
 }
 
+/** Far more than any cluster has, and few enough to be handled at once. */
+const MEMBERS_MAX = 1024;
+
 function readIds(reader: ByteReader): NodeId[] {
   const count = reader.varint();
+  if (count > MEMBERS_MAX) throw new MalformedMessageError(`${count} members, expected at most ${MEMBERS_MAX}`);
   const ids: NodeId[] = [];
   for (let i = 0; i < count; i++) {
     const id = reader.varint();

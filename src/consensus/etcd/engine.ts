@@ -109,6 +109,8 @@ export class EtcdEngine implements Engine<EtcdMessage> {
   receive(from: NodeId, message: EtcdMessage): void {
     this.heardMs.set(from, this.nowMs);
     if (from === this.id || !isForPeers(message.type) || !isPlausibleTerm(message.term, this.node.core.term)) return;
+    // Only the leader it follows may tell a server to stand for election at once.
+    if (message.type === MessageType.TimeoutNow && from !== this.node.core.lead) return;
     message.from = from;
     this.node.step(message);
     if (this.removedAt !== 0) this.retire();
