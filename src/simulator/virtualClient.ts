@@ -143,14 +143,16 @@ export class VirtualClient {
       this.#giveUp(operation);
       return;
     }
-    this.#move(leader);
+    this.#move(leader, operation.attempt);
     operation.timer = timeline.after(delayUs + this.#random.exponential(RETRY_MEAN_US), () => this.#attempt(operation));
   }
 
-  #move(leader: NodeId): void {
+  #move(leader: NodeId, attempt: number): void {
     const before = this.#target;
+    // Former members may send a client round in a circle for long; so it asks everybody in turn at last.
+    if (attempt > HINTED_ATTEMPTS_MAX) this.#target = this.#servers[attempt % this.#servers.length]!.id;
     // A hint may be out of date, and may point at a server that cannot be reached.
-    if (leader !== 0 && this.#random.chance(0.8)) this.#target = leader;
+    else if (leader !== 0 && this.#random.chance(0.8)) this.#target = leader;
     else this.#target = this.#random.pick(this.#servers).id;
     if (this.#target !== before) this.#around.census.count('client moved');
   }
@@ -223,6 +225,8 @@ export class VirtualClient {
 }
 
 const TIMEOUT_DOUBLINGS_MAX = 4;
+/** Attempts of one request that follow hints or chance, before it asks all servers in turn. */
+const HINTED_ATTEMPTS_MAX = 12;
 const RETRY_MEAN_US = 5000;
 const REFUSED_DELAY_US = 10_000;
 const BACK_OFF_US_MAX = 640_000;
