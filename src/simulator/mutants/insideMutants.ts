@@ -1,7 +1,7 @@
 import type { Engine, MembershipChange, NodeId } from '../../consensus/contract.ts';
 import type { GorumsEngine } from '../../consensus/gorums/engine.ts';
 import type { AppendEntries } from '../../consensus/gorums/messages.ts';
-import { appendAnswer } from '../../consensus/gorums/quorum.ts';
+import type { Rounds } from '../../consensus/gorums/rounds.ts';
 import { DelegatingEngine } from '../delegates.ts';
 import type { MessageTools } from './messageTools.ts';
 
@@ -84,7 +84,7 @@ interface InsideGorums {
 
 interface InsideGorumsLeader {
   change: unknown;
-  rounds: { readonly matched: Map<NodeId, number> }[];
+  readonly rounds: Rounds;
   countRounds(): void;
 }
 
@@ -105,11 +105,7 @@ const gorums: Insides = {
     const whole = engine as unknown as GorumsEngine;
     const countRounds = leader.countRounds.bind(leader);
     leader.countRounds = () => {
-      for (const round of leader.rounds) {
-        round.matched.set(whole.id, whole.durableIndex);
-        const answer = appendAnswer(whole.configurations.latest, round.matched);
-        if (answer !== undefined) whole.commitTo(answer);
-      }
+      whole.commitTo(leader.rounds.answer(whole.configurations.latest, whole.id, whole.durableIndex).index);
       countRounds();
     };
   },
