@@ -7,6 +7,9 @@ import { GORUMS_SERVICE, GorumsUnaryClient, GorumsUnaryServer } from './gorumsUn
 import { PEER_SERVICE, peerImplementation } from './peerAcceptor.ts';
 import { PeerLink } from './peerLink.ts';
 
+/** How long a peer that does not know our stream is called by unary calls before the stream is tried again. */
+const STREAM_RETRY_MS = 30_000;
+
 export interface TransportOptions<M> {
   readonly self: NodeId;
   readonly servers: readonly Address[];
@@ -79,6 +82,12 @@ export class PeerTransport<M> {
     return client;
   }
 
+  /** What answered there may have been another program for a while, or the server may have been replaced by one of ours. */
+  private tryStreamAgain(to: NodeId): void {
+    this.unaryClients.get(to)?.close();
+    this.unaryClients.delete(to);
+  }
+
   private link(to: NodeId): PeerLink<M> | undefined {
     const existing = this.links.get(to);
     if (existing !== undefined) return existing;
@@ -86,7 +95,9 @@ export class PeerTransport<M> {
     const address = servers[to - 1];
     if (address === undefined) return undefined;
     const unimplemented = () => {
-      if (this.unaryServer !== undefined && !this.unaryClients.has(to)) this.useUnary(to, address, maxMessageBytes);
+      if (this.unaryServer === undefined || this.unaryClients.has(to)) return;
+      this.useUnary(to, address, maxMessageBytes);
+      setTimeout(() => this.tryStreamAgain(to), STREAM_RETRY_MS).unref();
     };
     const { codec, name: engine } = kind;
     const link = new PeerLink<M>({ self, peer: to, address, engine, codec, maxMessageBytes, log, unimplemented });
