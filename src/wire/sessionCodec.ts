@@ -1,6 +1,6 @@
-import type { MethodDefinition } from '@grpc/grpc-js';
 import { ByteReader, MalformedEntryError, varintSize, writeVarint } from '../consensus/entryCodec.ts';
 import { ResultStatus } from './generated/rkv.ts';
+import { rawMethod } from './rawMethod.ts';
 import { readText } from './text.ts';
 
 /**
@@ -9,15 +9,7 @@ import { readText } from './text.ts';
  */
 
 /** The `Session` method with its messages left as bytes, for codecs that read and write them in place. */
-export const SESSION_METHOD: MethodDefinition<Buffer, Buffer> = {
-  path: '/rkvpb.RKV/Session',
-  requestStream: true,
-  responseStream: true,
-  requestSerialize: (bytes) => bytes,
-  requestDeserialize: (bytes) => bytes,
-  responseSerialize: (bytes) => bytes,
-  responseDeserialize: (bytes) => bytes,
-};
+export const SESSION_METHOD = rawMethod('/rkvpb.RKV/Session', { streams: true });
 
 /** Bytes that are not a CommandBatch or not a ResultBatch. */
 export class MalformedBatchError extends Error {

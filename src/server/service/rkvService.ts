@@ -1,5 +1,4 @@
 import {
-  type MethodDefinition,
   type ServerDuplexStream,
   type ServerUnaryCall,
   type ServiceDefinition,
@@ -25,6 +24,7 @@ import {
   ReconfType,
   RegisterResponse,
 } from '../../wire/generated/rkv.ts';
+import { rawMethod } from '../../wire/rawMethod.ts';
 import { SESSION_METHOD } from '../../wire/sessionCodec.ts';
 import type { CommandOutcome, CommandSink, LookupOutcome, RequestResult } from '../host/replica.ts';
 import { unaryError } from './outcomes.ts';
@@ -39,19 +39,7 @@ export const MISSING_VALUE = '(none)';
 /** How long a membership change may take before its caller is told Timeout; it may still happen. */
 export const RECONF_TIMEOUT_MS = 30_000;
 
-const bytes = (buffer: Buffer) => buffer;
-
-function unary(method: string): MethodDefinition<Buffer, Buffer> {
-  return {
-    path: `/rkvpb.RKV/${method}`,
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: bytes,
-    requestDeserialize: bytes,
-    responseSerialize: bytes,
-    responseDeserialize: bytes,
-  };
-}
+const unary = (method: string) => rawMethod(`/rkvpb.RKV/${method}`);
 
 /** `rkvpb.RKV` with its messages left as bytes, so that bad ones get an answer that says what is wrong. */
 export const RKV_SERVICE: ServiceDefinition = {

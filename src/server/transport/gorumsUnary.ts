@@ -16,8 +16,11 @@ import {
   EMPTY_RESPONSE,
   encodeRequest,
   encodeResponse,
+  GORUMS_METHODS,
   type GorumsMethod,
 } from '../../wire/gorumsWire.ts';
+import { rawMethod } from '../../wire/rawMethod.ts';
+import { peerChannelOptions } from './peerMethod.ts';
 
 /**
  * The `gorums.Raft` unary service, as the original's servers call it and answer it. Calls that come in get numbers from
@@ -26,22 +29,9 @@ import {
 const UNARY_CALL_BASE = 2 ** 40;
 const CALL_DEADLINE_MS = 5_000;
 
-export const GORUMS_METHODS: readonly GorumsMethod[] = ['RequestVote', 'AppendEntries', 'InstallSnapshot', 'CatchMeUp'];
-
-function definition(method: GorumsMethod): MethodDefinition<Buffer, Buffer> {
-  const bytes = (buffer: Buffer) => buffer;
-  return {
-    path: `/gorums.Raft/${method}`,
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: bytes,
-    requestDeserialize: bytes,
-    responseSerialize: bytes,
-    responseDeserialize: bytes,
-  };
-}
-
-export const GORUMS_SERVICE = Object.fromEntries(GORUMS_METHODS.map((method) => [method, definition(method)]));
+export const GORUMS_SERVICE = Object.fromEntries(
+  GORUMS_METHODS.map((method) => [method, rawMethod(`/gorums.Raft/${method}`)]),
+) as Readonly<Record<GorumsMethod, MethodDefinition<Buffer, Buffer>>>;
 
 export interface UnaryServerOptions {
   readonly self: NodeId;
@@ -124,20 +114,18 @@ export class GorumsUnaryClient {
   ) {
     this.peer = peer;
     this.receive = receive;
-    this.client = new GrpcClient(formatAddress(address), credentials.createInsecure(), {
-      'grpc.max_send_message_length': maxMessageBytes,
-      'grpc.max_receive_message_length': maxMessageBytes,
-      'grpc.initial_reconnect_backoff_ms': 20,
-      'grpc.min_reconnect_backoff_ms': 20,
-      'grpc.max_reconnect_backoff_ms': 500,
-    });
+    this.client = new GrpcClient(
+      formatAddress(address),
+      credentials.createInsecure(),
+      peerChannelOptions(maxMessageBytes),
+    );
   }
 
   /** Messages without a unary method, such as TimeoutNow, are dropped. */
   send(message: GorumsMessage): void {
     const request = encodeRequest(message);
     if (request === undefined) return;
-    const { path, requestSerialize, responseDeserialize } = definition(request.method);
+    const { path, requestSerialize, responseDeserialize } = GORUMS_SERVICE[request.method];
     const deadline = Date.now() + CALL_DEADLINE_MS;
     this.client.makeUnaryRequest(
       path,

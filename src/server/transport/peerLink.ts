@@ -3,14 +3,18 @@ import type { MessageCodec, NodeId } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../wire/addresses.ts';
 import { encodeFrame, encodeHello, PEER_PROTOCOL_VERSION } from '../../wire/peerCodec.ts';
 import type { Log } from '../observe/log.ts';
-import { FLOW_CONTROL_WINDOW_BYTES, PEER_STREAM_METHOD } from './peerMethod.ts';
+import {
+  FLOW_CONTROL_WINDOW_BYTES,
+  PEER_STREAM_METHOD,
+  peerChannelOptions,
+  RECONNECT_MAX_MS,
+  RECONNECT_MIN_MS,
+} from './peerMethod.ts';
 
 /** Bytes that may wait in a link; what comes on top is dropped, as a network would. */
 export const LINK_BYTES_MAX = 64 * 1024 * 1024;
 /** A message in a frame takes its bytes and at most these: a tag and a length below 2^35. */
 const FRAMING_BYTES_MAX = 6;
-const RECONNECT_MIN_MS = 20;
-const RECONNECT_MAX_MS = 500;
 
 export interface PeerLinkOptions<M> {
   readonly self: NodeId;
@@ -42,12 +46,8 @@ export class PeerLink<M> {
     this.options = options;
     const { address, maxMessageBytes } = options;
     this.client = new GrpcClient(formatAddress(address), credentials.createInsecure(), {
-      'grpc.max_send_message_length': maxMessageBytes,
-      'grpc.max_receive_message_length': maxMessageBytes,
+      ...peerChannelOptions(maxMessageBytes),
       'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
-      'grpc.initial_reconnect_backoff_ms': RECONNECT_MIN_MS,
-      'grpc.min_reconnect_backoff_ms': RECONNECT_MIN_MS,
-      'grpc.max_reconnect_backoff_ms': RECONNECT_MAX_MS,
       'grpc.keepalive_time_ms': 10_000,
       'grpc.keepalive_timeout_ms': 5_000,
     });

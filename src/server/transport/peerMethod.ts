@@ -1,17 +1,22 @@
-import type { MethodDefinition } from '@grpc/grpc-js';
+import type { ChannelOptions } from '@grpc/grpc-js';
+import { rawMethod } from '../../wire/rawMethod.ts';
 
-const bytes = (buffer: Buffer) => buffer;
+export const RECONNECT_MIN_MS = 20;
+export const RECONNECT_MAX_MS = 500;
 
 /** `rkvpeer.Peer/Stream` with its messages left as bytes. */
-export const PEER_STREAM_METHOD: MethodDefinition<Buffer, Buffer> = {
-  path: '/rkvpeer.Peer/Stream',
-  requestStream: true,
-  responseStream: true,
-  requestSerialize: bytes,
-  requestDeserialize: bytes,
-  responseSerialize: bytes,
-  responseDeserialize: bytes,
-};
+export const PEER_STREAM_METHOD = rawMethod('/rkvpeer.Peer/Stream', { streams: true });
 
 /** HTTP/2's default of 64 KiB holds less than one append message of a follower that catches up. */
 export const FLOW_CONTROL_WINDOW_BYTES = 4 * 1024 * 1024;
+
+/** How every connection to a peer is made: messages up to `-maxgrpc`, and back soon after a loss. */
+export function peerChannelOptions(maxMessageBytes: number): ChannelOptions {
+  return {
+    'grpc.max_send_message_length': maxMessageBytes,
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.initial_reconnect_backoff_ms': RECONNECT_MIN_MS,
+    'grpc.min_reconnect_backoff_ms': RECONNECT_MIN_MS,
+    'grpc.max_reconnect_backoff_ms': RECONNECT_MAX_MS,
+  };
+}
