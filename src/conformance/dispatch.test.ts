@@ -1,25 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { dispatch } from './dispatch.ts';
+import { captureRuns, folder, stderr, stdout } from './testing/capture.ts';
 
-let folder = '';
-let stdout: string[] = [];
-let stderr: string[] = [];
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'rkv-conformance-'));
-  stdout = [];
-  stderr = [];
-  vi.spyOn(console, 'log').mockImplementation((line: string) => void stdout.push(line));
-  vi.spyOn(console, 'error').mockImplementation((line: string) => void stderr.push(line));
-});
-
-afterEach(async () => {
-  vi.restoreAllMocks();
-  await rm(folder, { recursive: true });
-});
+captureRuns();
 
 describe('the conformance command line', () => {
   it.each([

@@ -1,29 +1,14 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type DecodedCall, decodeCall, parseRecording, settingsOf } from './gorumsWire/recording.ts';
 import { run } from './gorumsWire.ts';
+import { captureRuns, folder, stderr, stdout } from './testing/capture.ts';
 
 const SHARED = join(import.meta.dirname, '../../../shared/conformance/gorums-wire');
 
-let folder = '';
-let stdout: string[] = [];
-let stderr: string[] = [];
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'rkv-gorums-wire-'));
-  stdout = [];
-  stderr = [];
-  vi.spyOn(console, 'log').mockImplementation((line: string) => void stdout.push(line));
-  vi.spyOn(console, 'error').mockImplementation((line: string) => void stderr.push(line));
-});
-
-afterEach(async () => {
-  vi.restoreAllMocks();
-  await rm(folder, { recursive: true });
-});
+captureRuns();
 
 /** A line of a recording; the messages are given in hexadecimal. */
 function call(seq: number, atMs: number, to: number, method: string, request: string, response: string): string {

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { run } from './porcupine.ts';
+import { captureRuns, folder, stderr, stdout } from './testing/capture.ts';
 
 const SHARED = join(import.meta.dirname, '../../../shared/conformance/porcupine');
 const STALE_READ = [
@@ -13,22 +13,7 @@ const STALE_READ = [
   ':process 0, :type :ok, :f :get, :key "k", :value ""',
 ].map((entries) => `{${entries}}\n`);
 
-let folder = '';
-let stdout: string[] = [];
-let stderr: string[] = [];
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'rkv-porcupine-'));
-  stdout = [];
-  stderr = [];
-  vi.spyOn(console, 'log').mockImplementation((line: string) => void stdout.push(line));
-  vi.spyOn(console, 'error').mockImplementation((line: string) => void stderr.push(line));
-});
-
-afterEach(async () => {
-  vi.restoreAllMocks();
-  await rm(folder, { recursive: true });
-});
+captureRuns();
 
 async function write(name: string, text: string): Promise<void> {
   await mkdir(join(folder, 'histories'), { recursive: true });
