@@ -153,6 +153,7 @@ describe('rkv-cluster', () => {
 
   it('says why a cluster did not come up, and leaves nothing running', async () => {
     process.env.FAKE_FAULTS = '{"2":"exit"}';
+    process.env.FAKE_LEADER = '0';
     try {
       const failed = await run('up', file, '--rkvd', fakeRkvd);
       expect(failed.code).toBe(1);
@@ -163,6 +164,7 @@ describe('rkv-cluster', () => {
       expect((await run('status', file)).code).toBe(1);
     } finally {
       delete process.env.FAKE_FAULTS;
+      delete process.env.FAKE_LEADER;
     }
   });
 
