@@ -1,8 +1,9 @@
 import { UsageError } from '../goflags/goFlags.ts';
 import { parseServerConfig, rkvdUsage, type ServerConfig } from './flags.ts';
+import { ListenError } from './net/grpcListener.ts';
 import { openLog } from './observe/log.ts';
 import { SupervisorPipeError, watchParent } from './parentWatch.ts';
-import { ListenError, RkvServer } from './server.ts';
+import { RkvServer } from './server.ts';
 import { CorruptLogError, UnknownFormatError } from './storage/contract.ts';
 import { StorageOpenError } from './storage/levelDisk.ts';
 

@@ -1,6 +1,6 @@
 import type { Server as HttpServer } from 'node:http';
 import { createServer as createProbe } from 'node:net';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { EngineEvent, EngineSettings, EngineStatus } from '../consensus/contract.ts';
 import { type Address, formatAddress } from '../wire/addresses.ts';
@@ -8,6 +8,7 @@ import { AdminService } from '../wire/generated/admin.ts';
 import { ENGINES } from './engines.ts';
 import type { ServerConfig } from './flags.ts';
 import { Replica, type ReplicaEnvironment } from './host/replica.ts';
+import { GrpcListener, listenError } from './net/grpcListener.ts';
 import type { Log } from './observe/log.ts';
 import { handlingTimes } from './observe/messageTimes.ts';
 import { metricsPort, ServerMetrics, serveMetrics } from './observe/metrics.ts';
@@ -20,7 +21,6 @@ import type { ServiceContext } from './service/serviceContext.ts';
 import type { SessionStream } from './service/sessionStream.ts';
 import { KeyValueStore } from './stateMachine/keyValueStore.ts';
 import type { LogStore, LogStoreListener } from './storage/contract.ts';
-import { FLOW_CONTROL_WINDOW_BYTES } from './transport/peerMethod.ts';
 import { PeerTransport } from './transport/transport.ts';
 
 /** Room in a gRPC message for what stands around the entries. */
@@ -28,11 +28,6 @@ const MESSAGE_OVERHEAD_BYTES = 4096;
 /** Entries in one message take at most this, however large `-maxgrpc` is: larger ones gain nothing and delay what follows. */
 const ENTRIES_BYTES_MAX = 1024 * 1024;
 const TICK_MS_MAX = 20;
-
-/** The address cannot be listened on. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError';
-}
 
 /** One running rkvd: a replica between its storage, its peers and its clients. */
 export class RkvServer {
@@ -46,6 +41,7 @@ export class RkvServer {
   private readonly sessions = new Set<SessionStream>();
   private readonly leaderWaiters = new Set<() => void>();
   private readonly grpc: Server;
+  private readonly listener: GrpcListener;
   private store: LogStore | undefined;
   private replica: Replica<unknown> | undefined;
   private transport: PeerTransport<unknown> | undefined;
@@ -62,8 +58,8 @@ export class RkvServer {
     this.grpc = new Server({
       'grpc.max_receive_message_length': maxgrpc,
       'grpc.max_send_message_length': maxgrpc,
-      'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
     });
+    this.listener = new GrpcListener(this.grpc);
   }
 
   /** Throws ListenError, or what openStorage throws; nothing is left running then. */
@@ -75,7 +71,7 @@ export class RkvServer {
     this.store = await openStorage(config, listener, this.metrics, log);
     try {
       this.startReplica(this.store);
-      await bind(this.grpc, config.listen);
+      await this.listener.listen(config.listen);
     } catch (error) {
       await this.stop();
       throw error;
@@ -242,6 +238,7 @@ export class RkvServer {
     this.metricsServer?.close();
     // Let the answers of stop() leave before the connections go.
     await new Promise((resolve) => setImmediate(resolve));
+    this.listener.close();
     this.grpc.forceShutdown();
     await this.store?.close();
   }
@@ -271,18 +268,4 @@ function probe({ host, port }: Address): Promise<void> {
     server.once('error', (cause: Error) => reject(listenError({ host, port }, cause)));
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve()));
   });
-}
-
-function bind(grpc: Server, address: Address): Promise<void> {
-  return new Promise((resolve, reject) => {
-    grpc.bindAsync(formatAddress(address), ServerCredentials.createInsecure(), (cause) => {
-      if (cause === null) resolve();
-      else reject(listenError(address, cause));
-    });
-  });
-}
-
-function listenError(address: Address, cause: Error & { code?: string }): ListenError {
-  const why = cause.code === 'EADDRINUSE' ? 'another process listens there' : cause.message;
-  return new ListenError(`cannot listen on ${formatAddress(address)}: ${why}`, { cause });
 }

@@ -3,13 +3,7 @@ import type { MessageCodec, NodeId } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../wire/addresses.ts';
 import { encodeFrame, encodeHello, PEER_PROTOCOL_VERSION } from '../../wire/peerCodec.ts';
 import type { Log } from '../observe/log.ts';
-import {
-  FLOW_CONTROL_WINDOW_BYTES,
-  PEER_STREAM_METHOD,
-  peerChannelOptions,
-  RECONNECT_MAX_MS,
-  RECONNECT_MIN_MS,
-} from './peerMethod.ts';
+import { PEER_STREAM_METHOD, peerChannelOptions, RECONNECT_MAX_MS, RECONNECT_MIN_MS } from './peerMethod.ts';
 
 /** Bytes that may wait in a link; what comes on top is dropped, as a network would. */
 export const LINK_BYTES_MAX = 64 * 1024 * 1024;
@@ -47,7 +41,6 @@ export class PeerLink<M> {
     const { address, maxMessageBytes } = options;
     this.client = new GrpcClient(formatAddress(address), credentials.createInsecure(), {
       ...peerChannelOptions(maxMessageBytes),
-      'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
       'grpc.keepalive_time_ms': 10_000,
       'grpc.keepalive_timeout_ms': 5_000,
     });

@@ -1,5 +1,6 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { rawMethod } from '../../wire/rawMethod.ts';
+import { FLOW_CONTROL_WINDOW_BYTES } from '../net/grpcListener.ts';
 
 export const RECONNECT_MIN_MS = 20;
 export const RECONNECT_MAX_MS = 500;
@@ -7,14 +8,12 @@ export const RECONNECT_MAX_MS = 500;
 /** `rkvpeer.Peer/Stream` with its messages left as bytes. */
 export const PEER_STREAM_METHOD = rawMethod('/rkvpeer.Peer/Stream', { streams: true });
 
-/** HTTP/2's default of 64 KiB holds less than one append message of a follower that catches up. */
-export const FLOW_CONTROL_WINDOW_BYTES = 4 * 1024 * 1024;
-
 /** How every connection to a peer is made: messages up to `-maxgrpc`, and back soon after a loss. */
 export function peerChannelOptions(maxMessageBytes: number): ChannelOptions {
   return {
     'grpc.max_send_message_length': maxMessageBytes,
     'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
     'grpc.initial_reconnect_backoff_ms': RECONNECT_MIN_MS,
     'grpc.min_reconnect_backoff_ms': RECONNECT_MIN_MS,
     'grpc.max_reconnect_backoff_ms': RECONNECT_MAX_MS,
