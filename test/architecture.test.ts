@@ -9,12 +9,13 @@ import { describe, expect, it } from 'vitest';
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   consensus: [],
   checker: [],
+  files: [],
   goflags: [],
   wire: ['consensus'],
-  server: ['consensus', 'wire', 'goflags'],
-  client: ['wire', 'goflags'],
-  supervisor: ['client', 'wire', 'goflags'],
-  bench: ['supervisor', 'client', 'wire', 'goflags'],
+  server: ['consensus', 'wire', 'files', 'goflags'],
+  client: ['wire', 'files', 'goflags'],
+  supervisor: ['client', 'wire', 'files', 'goflags'],
+  bench: ['supervisor', 'client', 'wire', 'files', 'goflags'],
   simulator: [
     'consensus',
     'checker',
@@ -24,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/storage/chunkedLogStore.ts',
     'server/storage/contract.ts',
   ],
-  conformance: ['consensus', 'checker', 'wire'],
+  conformance: ['consensus', 'checker', 'wire', 'files'],
 };
 
 /** What would make an engine's outputs depend on more than its inputs. */

@@ -12,6 +12,9 @@ export interface ConformanceResult {
   readonly failed: number;
 }
 
+/** Of one recording, script or history. Larger texts would not fit into a string either. */
+export const CASE_BYTES_MAX = 256 * 1024 * 1024;
+
 interface ConformanceModule {
   run(folder: string): Promise<ConformanceResult>;
 }

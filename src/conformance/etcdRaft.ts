@@ -4,9 +4,10 @@
  * Lines of log output are left out on both sides; apart from them the traces must be equal. A command that is not known
  * fails its script.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative } from 'node:path';
-import type { ConformanceResult } from './dispatch.ts';
+import { readTextFile } from '../files/regularFile.ts';
+import { CASE_BYTES_MAX, type ConformanceResult } from './dispatch.ts';
 import { lineDifference } from './etcdRaft/difference.ts';
 import { InteractionScript } from './etcdRaft/interactionScript.ts';
 import { MembershipScript } from './etcdRaft/membershipScript.ts';
@@ -26,7 +27,7 @@ export async function run(folder: string): Promise<ConformanceResult> {
   let passed = 0;
   let failed = 0;
   for (const path of paths) {
-    const text = await readFile(path, 'utf8');
+    const text = readTextFile(path, CASE_BYTES_MAX);
     if (!single && !text.split('\n').some((line) => line.trimEnd() === '----')) continue;
     const problems = runScript(text);
     if (problems.length === 0) passed++;

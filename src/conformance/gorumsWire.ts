@@ -4,13 +4,14 @@
  * each method's messages decode and encode to the same bytes; and, for each server that only ever follows, an engine in
  * its place answers as it did.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { MalformedMessageError } from '../consensus/contract.ts';
 import type { GorumsMessage } from '../consensus/gorums/messages.ts';
+import { readTextFile } from '../files/regularFile.ts';
 import { EMPTY_RESPONSE, encodeRequest, encodeResponse, GORUMS_METHODS } from '../wire/gorumsWire.ts';
-import type { ConformanceResult } from './dispatch.ts';
+import { CASE_BYTES_MAX, type ConformanceResult } from './dispatch.ts';
 import {
   type DecodedCall,
   decodeCall,
@@ -33,11 +34,11 @@ interface Case {
 /** Throws MalformedRecordingError where a file is no recording. A folder without one has no case. */
 export async function run(folder: string): Promise<ConformanceResult> {
   const names = (await readdir(folder)).sort();
-  const meta = names.includes('meta.json') ? await readFile(join(folder, 'meta.json'), 'utf8') : undefined;
+  const meta = names.includes('meta.json') ? readTextFile(join(folder, 'meta.json'), CASE_BYTES_MAX) : undefined;
   let passed = 0;
   let failed = 0;
   for (const name of names.filter((file) => file.endsWith('.jsonl'))) {
-    const cases = judge(parseRecording(await readFile(join(folder, name), 'utf8'), name), meta);
+    const cases = judge(parseRecording(readTextFile(join(folder, name), CASE_BYTES_MAX), name), meta);
     for (const { name: what, calls, problems } of cases) {
       if (problems.length === 0) passed++;
       else failed++;

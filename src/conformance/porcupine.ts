@@ -2,7 +2,7 @@
  * Recorded histories against their verdicts. The folder holds a `verdicts.json` (file name → linearizable or not) and,
  * at any depth below it, the files: `.log` is a Jepsen register log, `.txt` a log of a get/put/append store.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
@@ -12,13 +12,14 @@ import { parseAppendLog } from '../checker/formats/appendLog.ts';
 import { parseJepsenLog } from '../checker/formats/jepsenLog.ts';
 import { appendStoreModel } from '../checker/models/appendStore.ts';
 import { registerModel } from '../checker/models/register.ts';
-import type { ConformanceResult } from './dispatch.ts';
+import { readTextFile } from '../files/regularFile.ts';
+import { CASE_BYTES_MAX, type ConformanceResult } from './dispatch.ts';
 
 const HISTORY_MS_MAX = 60_000;
 
 /** Throws if `verdicts.json` is missing or malformed; a history that cannot be read is a failed case. */
 export async function run(folder: string): Promise<ConformanceResult> {
-  const verdicts = await readVerdicts(join(folder, 'verdicts.json'));
+  const verdicts = readVerdicts(join(folder, 'verdicts.json'));
   const paths = await historiesBelow(folder);
   let passed = 0;
   for (const [name, isLinearizable] of verdicts) {
@@ -37,10 +38,13 @@ export async function run(folder: string): Promise<ConformanceResult> {
   return { passed, failed: verdicts.size - passed };
 }
 
-async function readVerdicts(path: string): Promise<Map<string, boolean>> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+function readVerdicts(path: string): Map<string, boolean> {
+  let text: string;
+  try {
+    text = readTextFile(path, CASE_BYTES_MAX);
+  } catch (cause) {
     throw new Error(`${path} cannot be read; it has to map each history's file name to true or false`, { cause });
-  });
+  }
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -70,7 +74,7 @@ async function verdictOn(name: string, paths: readonly string[]): Promise<string
   if (path === undefined) return 'no such file below the folder (.log or .txt)';
   if (others.length > 0) return `ambiguous: ${paths.join(', ')}`;
   try {
-    const report = checkFile(path, await readFile(path, 'utf8'));
+    const report = checkFile(path, readTextFile(path, CASE_BYTES_MAX));
     const [undecided] = report.undecided;
     if (report.verdict !== 'unknown' || undecided === undefined) return report.verdict;
     return `unknown (key ${JSON.stringify(undecided.key)} ran out of ${undecided.exhausted})`;

@@ -72,4 +72,6 @@ async function shutDown(server: RkvServer): Promise<void> {
   await server.writeRecord(process.cwd());
 }
 
+// What LevelDB and we write is for this user alone.
+process.umask(0o077);
 await main(process.argv.slice(2));

@@ -10,6 +10,7 @@ import type { ServerConfig } from './flags.ts';
 import { Replica, type ReplicaEnvironment } from './host/replica.ts';
 import { GrpcListener, listenError } from './net/grpcListener.ts';
 import type { Log } from './observe/log.ts';
+import { type LimitedLog, limitLog } from './observe/logLimiter.ts';
 import { handlingTimes } from './observe/messageTimes.ts';
 import { metricsPort, ServerMetrics, serveMetrics } from './observe/metrics.ts';
 import { Recorder } from './observe/recorder.ts';
@@ -28,11 +29,16 @@ const MESSAGE_OVERHEAD_BYTES = 4096;
 /** Entries in one message take at most this, however large `-maxgrpc` is: larger ones gain nothing and delay what follows. */
 const ENTRIES_BYTES_MAX = 1024 * 1024;
 const TICK_MS_MAX = 20;
+/** Messages of higher terms make any server a follower again; honest ones send a few of them a second at most. */
+const ROLES_LOGGED_PER_SECOND = 10;
 
 /** One running rkvd: a replica between its storage, its peers and its clients. */
 export class RkvServer {
   private readonly config: ServerConfig;
   private readonly log: Log;
+  /** For what peers and strangers can cause. */
+  private readonly peerLog: LimitedLog;
+  private readonly roleLog: LimitedLog;
   private readonly onFailed: (error: Error) => void;
   private readonly metrics = new ServerMetrics();
   private readonly recorder = new Recorder(nowUs);
@@ -53,6 +59,9 @@ export class RkvServer {
   constructor(config: ServerConfig, log: Log, onFailed: (error: Error) => void) {
     this.config = config;
     this.log = log;
+    const nowMs = () => performance.now();
+    this.peerLog = limitLog(log, nowMs);
+    this.roleLog = limitLog(log, nowMs, ROLES_LOGGED_PER_SECOND);
     this.onFailed = onFailed;
     const { maxgrpc } = config.flags;
     this.grpc = new Server({
@@ -96,7 +105,7 @@ export class RkvServer {
   }
 
   private startReplica(store: LogStore): void {
-    const { config, log, grpc, stateMachine } = this;
+    const { config, grpc, stateMachine } = this;
     const { flags, id, bootstrap, servers } = config;
     const kind = ENGINES[flags.backend];
     const replica = new Replica<unknown>(store, {
@@ -118,7 +127,7 @@ export class RkvServer {
       kind,
       ordered: flags.ordergorums,
       maxMessageBytes: flags.maxgrpc,
-      log,
+      log: this.peerLog,
       receive: (from, message) => {
         const startMs = performance.now();
         replica.receive(from, message);
@@ -196,7 +205,7 @@ export class RkvServer {
     const before = this.lastStatus;
     this.lastStatus = status;
     const { role, term, leader } = status;
-    this.log.info({ role, term, leader: leader || 'none' }, `became ${role}`);
+    this.roleLog.info({ role, term, leader: leader || 'none' }, `became ${role}`);
     this.metrics.leader.set(leader);
     this.health.setStatus('rkvpb.RKV', leader === 0 ? 'NOT_SERVING' : 'SERVING');
     if (before?.leader !== leader) for (const session of this.sessions) session.noteLeader();

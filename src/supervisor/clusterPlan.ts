@@ -60,13 +60,18 @@ function serverAddresses(config: ClusterConfig, ports: readonly number[] | undef
 function serverPlan(config: ClusterConfig, clusterDirectory: string, position: number, address: string): ServerPlan {
   const id = position + 1;
   const own = config.servers?.[position]?.datadir;
-  const directory = own === undefined ? join(clusterDirectory, `server-${id}`) : resolve(own);
+  const directory = own === undefined ? serverDirectory(clusterDirectory, id) : resolve(own);
   return {
     id,
     address,
     directory,
     logFile: join(clusterDirectory, 'logs', `rkvd-${id}.log`),
   };
+}
+
+/** Where server `id` works and keeps its data unless its configuration says otherwise. */
+export function serverDirectory(clusterDirectory: string, id: number): string {
+  return join(clusterDirectory, `server-${id}`);
 }
 
 /** Only what the configuration sets: the defaults of the rest are rkvd's own, in one place. */

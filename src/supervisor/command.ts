@@ -4,7 +4,7 @@ import { ClusterConfigError } from './config/problems.ts';
 import { durationMs } from './config/schema.ts';
 import { askSupervisor } from './control/client.ts';
 import { type ControlRequest, isSignal } from './control/protocol.ts';
-import { readRunningState, type SupervisorState } from './control/stateFile.ts';
+import { controlPath, type RunningSupervisor, readRunningState } from './control/stateFile.ts';
 import { type ClusterChoice, findRunning, readClusterFile } from './findCluster.ts';
 import { renderStatus } from './statusTable.ts';
 import { type ClusterStatus, type UpOptions, up } from './up.ts';
@@ -84,7 +84,7 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
   onRunning(program.command('down').description('stop a cluster and wait until it has ended')).action(
     async (file: string | undefined, options: { datadir?: string }) => {
       const state = findRunning({ file, ...options });
-      await askSupervisor(state.control, { command: 'down' }, answerMsMax);
+      await askSupervisor(controlPath(state.directory), { command: 'down' }, answerMsMax);
       await untilReleased(state);
       terminal.out(`${state.name} stopped`);
     },
@@ -130,7 +130,7 @@ function onServer(program: Command, name: string, description: string): Command 
 }
 
 /** The servers have ended by now; waits until their supervisor has let go of the folder too, so that `up` may follow at once. */
-async function untilReleased(state: SupervisorState): Promise<void> {
+async function untilReleased(state: RunningSupervisor): Promise<void> {
   const deadlineMs = performance.now() + releaseMsMax;
   while (readRunningState(state.directory)?.startedAt === state.startedAt && performance.now() < deadlineMs) {
     await new Promise((done) => setTimeout(done, releasePollMs));
@@ -138,7 +138,7 @@ async function untilReleased(state: SupervisorState): Promise<void> {
 }
 
 function ask(choice: ClusterChoice, request: ControlRequest): Promise<unknown> {
-  return askSupervisor(findRunning(choice).control, request, answerMsMax);
+  return askSupervisor(controlPath(findRunning(choice).directory), request, answerMsMax);
 }
 
 function parseId(text: string): number {

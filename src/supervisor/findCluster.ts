@@ -1,17 +1,21 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
+import { readTextFile } from '../files/regularFile.ts';
 import { type ClusterPlan, defaultDirectory, planCluster } from './clusterPlan.ts';
 import { parseClusterFile } from './config/parse.ts';
-import { readRunningState, type SupervisorState } from './control/stateFile.ts';
+import { type RunningSupervisor, readRunningState } from './control/stateFile.ts';
 
 /** No cluster runs where one was looked for, or more than one does. */
 export class NoClusterError extends Error {
   override readonly name = 'NoClusterError';
 }
 
-/** Reads, checks and completes a cluster file. Throws ClusterConfigError, or the file system's error. */
+/** Far more than 64 servers need. */
+const clusterFileBytesMax = 1024 * 1024;
+
+/** Reads, checks and completes a cluster file. Throws ClusterConfigError, UnusableFileError or the file system's error. */
 export function readClusterFile(file: string, datadir?: string): ClusterPlan {
-  const config = parseClusterFile(readFileSync(file, 'utf8'), file);
+  const config = parseClusterFile(readTextFile(file, clusterFileBytesMax), file);
   return planCluster({ ...config, datadir: datadir ?? config.datadir }, basename(file, extname(file)));
 }
 
@@ -22,7 +26,7 @@ export interface ClusterChoice {
 }
 
 /** The supervisor of the cluster that is meant. Throws NoClusterError where none runs. */
-export function findRunning({ file, datadir }: ClusterChoice): SupervisorState {
+export function findRunning({ file, datadir }: ClusterChoice): RunningSupervisor {
   if (file === undefined && datadir === undefined) return findOnlyRunning();
   const directory = file === undefined ? resolve(datadir!) : readClusterFile(file, datadir).directory;
   const state = readRunningState(directory);
@@ -30,7 +34,7 @@ export function findRunning({ file, datadir }: ClusterChoice): SupervisorState {
   return state;
 }
 
-function findOnlyRunning(): SupervisorState {
+function findOnlyRunning(): RunningSupervisor {
   const root = resolve(dirname(defaultDirectory('any')));
   const running = folders(root).flatMap((directory) => readRunningState(directory) ?? []);
   if (running.length === 1) return running[0]!;

@@ -1,7 +1,9 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeFolder, replacePrivateFile } from '../files/privateFile.ts';
+import { readTextFile } from '../files/regularFile.ts';
 import { Cluster, ClusterError, type ServerProgram } from './cluster.ts';
 import { type ClusterPlan, planCluster } from './clusterPlan.ts';
 import { checkClusterConfig } from './config/parse.ts';
@@ -10,6 +12,8 @@ import type { ClusterEventListener } from './events.ts';
 import { defaultStopGrace, type StopGrace } from './managedServer.ts';
 import { takeFreePorts } from './process/freePorts.ts';
 
+/** Far more than `cluster.json` ever holds. */
+const claimBytesMax = 64 * 1024;
 /** Another process may take a free port between the moment we find it and the moment a server binds it. */
 const portAttemptsMax = 3;
 const portTaken = /EADDRINUSE|address already in use|port .* in use|another process listens there/i;
@@ -85,7 +89,7 @@ export async function startPlanned(
   });
   options.onCluster?.(cluster);
   try {
-    await claimData(plan, options.fresh ?? false);
+    claimData(plan, options.fresh ?? false);
     cluster.start(options.fresh ?? false);
     await cluster.waitUntilReady(options.readyTimeoutMs ?? 30_000 + 10 * plan.electionMs);
     return cluster;
@@ -96,22 +100,22 @@ export async function startPlanned(
 }
 
 /** Notes in the cluster's folder which backend wrote these data, and refuses those of another. */
-async function claimData(plan: ClusterPlan, fresh: boolean): Promise<void> {
-  await mkdir(plan.directory, { recursive: true });
+function claimData(plan: ClusterPlan, fresh: boolean): void {
+  makeFolder(plan.directory);
   const path = join(plan.directory, 'cluster.json');
-  const before = fresh ? undefined : (await readJson(path))?.backend;
+  const before = fresh ? undefined : readJson(path)?.backend;
   if (before !== undefined && before !== plan.backend) {
     throw new ClusterError(
       `${plan.directory} holds data of the ${String(before)} backend, not of ${plan.backend}: ` +
         'give this cluster a datadir of its own, or start it with --fresh, which moves that data aside',
     );
   }
-  await writeFile(path, `${JSON.stringify({ backend: plan.backend })}\n`);
+  replacePrivateFile(path, `${JSON.stringify({ backend: plan.backend })}\n`);
 }
 
-async function readJson(path: string): Promise<Record<string, unknown> | undefined> {
+function readJson(path: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    const value: unknown = JSON.parse(readTextFile(path, claimBytesMax));
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
     // Not there, or not whole: a file that only guards against a mistake must not be one.

@@ -1,13 +1,13 @@
 import { relative } from 'node:path';
 import { type Cluster, ClusterError, type ServerProgram, type ServerReport } from './cluster.ts';
-import type { ClusterPlan } from './clusterPlan.ts';
+import { type ClusterPlan, serverDirectory } from './clusterPlan.ts';
 import type { ControlRequest } from './control/protocol.ts';
 import { serveControl } from './control/server.ts';
-import { Claim } from './control/stateFile.ts';
+import { Claim, controlPath } from './control/stateFile.ts';
 import { type ClusterEvent, describeEvent } from './events.ts';
 import { startPlanned } from './launcher.ts';
 import { watchLeader } from './leaderWatch.ts';
-import { identify, isRunning, type ProcessIdentity } from './process/identity.ts';
+import { identify, isOurServer, isRunning, type ProcessIdentity } from './process/identity.ts';
 import { renderStatus } from './statusTable.ts';
 
 /** How long servers may take to end whose supervisor was killed, ms; rkvd allows itself 10 s for it. */
@@ -32,30 +32,51 @@ export interface UpOptions {
 export async function up(plan: ClusterPlan, options: UpOptions, terminal: Terminal): Promise<number> {
   const claim = Claim.take(plan.directory, plan.name);
   try {
-    await endLeftovers(claim.leftovers, terminal);
+    await endLeftovers(leftovers(claim, plan), terminal);
     return await new Supervision(plan, options, terminal, claim).run();
   } finally {
     claim.release();
   }
 }
 
+/** A server that a supervisor which was killed may have left. */
+interface Leftover {
+  readonly process: ProcessIdentity;
+  readonly id: number;
+  readonly directory: string;
+}
+
+/** What still runs of what an earlier supervisor noted, without what the kernel says is none of our servers. */
+function leftovers(claim: Claim, plan: ClusterPlan): Leftover[] {
+  return claim.before.flatMap(({ id, process }) => {
+    if (process === null) return [];
+    const directory = plan.servers[id - 1]?.directory ?? serverDirectory(plan.directory, id);
+    const one = { process, id, directory };
+    return isOurServer(process, one) !== false && isRunning(process) ? [one] : [];
+  });
+}
+
 /** The servers of a supervisor that was killed end by themselves; those that do not in time are ended here. */
-async function endLeftovers(leftovers: readonly ProcessIdentity[], terminal: Terminal): Promise<void> {
+async function endLeftovers(leftovers: readonly Leftover[], terminal: Terminal): Promise<void> {
   if (leftovers.length === 0) return;
-  const pids = leftovers.map(({ pid }) => pid).join(', ');
+  const pids = leftovers.map(({ process }) => process.pid).join(', ');
   terminal.out(`waiting for servers whose supervisor was killed to end (pid ${pids})`);
   const deadlineMs = performance.now() + leftoverMsMax;
-  while (leftovers.some(isRunning)) {
-    if (performance.now() > deadlineMs) {
-      for (const one of leftovers.filter(isRunning)) {
-        // Only where the start time proves that it is the process that was started for this cluster.
-        if (one.startTicks === null)
-          throw new ClusterError(`a server of an earlier run still runs (pid ${one.pid}): end it first`);
-        process.kill(one.pid, 'SIGKILL');
-      }
-    }
+  const running = () => leftovers.filter((one) => isRunning(one.process));
+  while (running().length > 0) {
+    if (performance.now() > deadlineMs) for (const one of running()) endLeftover(one);
     await new Promise((done) => setTimeout(done, leftoverPollMs));
   }
+}
+
+/** Only where the kernel says that it is the very process that was started for this cluster. */
+function endLeftover(one: Leftover): void {
+  const { pid } = one.process;
+  const isOurs = isOurServer(one.process, one);
+  if (isOurs === undefined) {
+    throw new ClusterError(`a server of an earlier run may still run (pid ${pid}): end it first`);
+  }
+  if (isOurs) process.kill(pid, 'SIGKILL');
 }
 
 class Supervision {
@@ -80,7 +101,7 @@ class Supervision {
   async run(): Promise<number> {
     const { out } = this.#terminal;
     const stopListening = this.#options.onInterrupt(() => this.#interrupt());
-    const control = await serveControl(this.#claim.state.control, (request) => this.#answer(request));
+    const control = await serveControl(controlPath(this.#plan.directory), (request) => this.#answer(request));
     try {
       const { servers, backend, directory } = this.#plan;
       out(`starting ${servers.length} servers (${backend}) with data in ${relative('', directory) || '.'}`);

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HistogramLogReader } from 'hdr-histogram-js';
@@ -60,6 +61,15 @@ describe('a run on disk', () => {
   it('that cannot be read says why', async () => {
     await mkdir(join(results, 'odd', 'run.json'), { recursive: true });
     await expect(readRun(join(results, 'odd'))).rejects.toBeInstanceOf(ResultsError);
+  });
+
+  it('that is a pipe, or has no end, is refused and not waited for', async () => {
+    execFileSync('mkfifo', [join(results, 'run.json')]);
+    await expect(readRun(results)).rejects.toThrow(/run\.json is a pipe or a device: expected a regular file/);
+    await rm(join(results, 'run.json'));
+    await writeFile(join(results, 'run.json'), '');
+    await truncate(join(results, 'run.json'), 2 ** 40);
+    await expect(readRun(results)).rejects.toThrow(/run\.json is too large/);
   });
 
   it('that cannot be written says why', async () => {

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Histogram } from 'hdr-histogram-js';
 import { z } from 'zod';
+import { readTextFile } from '../../files/regularFile.ts';
 import { histogramLog } from './histogramLog.ts';
 import { type RunRecord, runSchema, SCHEMA_VERSION } from './schema.ts';
 
@@ -27,6 +28,8 @@ export class ResultsVersionError extends ResultsError {
 }
 
 const FILE = 'run.json';
+/** A timeline of a day takes a tenth of it. */
+const RUN_BYTES_MAX = 256 * 1024 * 1024;
 /** Wrong fields that an error names. */
 const PROBLEMS_SHOWN_MAX = 5;
 
@@ -69,7 +72,7 @@ export async function readRun(place: string): Promise<RunRecord> {
   const path = place.endsWith('.json') ? place : join(place, FILE);
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = readTextFile(path, RUN_BYTES_MAX);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
+import { newPrivateFile } from '../../files/privateFile.ts';
 import type { LoadSink } from './loadGenerator.ts';
 
 /** Commands kept for the file: 16 bytes each. Later ones are counted but not written. */
@@ -43,7 +44,7 @@ export class LatencyCsv implements LoadSink {
   /** Writes `start,end` in Unix ns, one row a command, and answers the file's path. */
   async write(folder: string): Promise<string> {
     const path = join(folder, `latency-${unixNs(Date.now())}.csv`);
-    const file = createWriteStream(path);
+    const file = createWriteStream(path, newPrivateFile);
     const done = once(file, 'close');
     file.write('start,end\n');
     for (let at = 0; at < this.count; at += ROWS_PER_WRITE) {

@@ -2,12 +2,30 @@ import { createWriteStream } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
+import { openPrivateLog, ownTemporaryFolder } from '../../files/privateFile.ts';
 
 export type Log = pino.Logger;
 
-/** `<tmp>/raft<two-digit id>.log`, as the original names it. */
-export function logFilePath(id: number): string {
-  return join(tmpdir(), `raft${String(id).padStart(2, '0')}.log`);
+interface OpenedFile {
+  readonly path: string;
+  readonly descriptor: number;
+  /** Why it is not where the original has it. */
+  readonly problem: string | undefined;
+}
+
+/**
+ * Opens `<tmp>/raft<two-digit id>.log`, as the original names it; where another user has put something there, the file of
+ * that name in a folder of our own. Throws where that cannot be had either.
+ */
+function openFile(id: number): OpenedFile {
+  const name = `raft${String(id).padStart(2, '0')}.log`;
+  const usual = join(tmpdir(), name);
+  try {
+    return { path: usual, descriptor: openPrivateLog(usual), problem: undefined };
+  } catch (error) {
+    const path = join(ownTemporaryFolder(), name);
+    return { path, descriptor: openPrivateLog(path), problem: (error as Error).message };
+  }
 }
 
 export interface OpenedLog {
@@ -18,16 +36,28 @@ export interface OpenedLog {
 
 /** Logs to the server's file as JSON lines, and unless `quiet` to stderr as text. */
 export function openLog(id: number, quiet: boolean): OpenedLog {
-  const file = createWriteStream(logFilePath(id), { flags: 'a' });
-  const streams: pino.StreamEntry[] = [{ stream: file }];
+  const streams: pino.StreamEntry[] = [];
+  let close: OpenedLog['close'] = () => Promise.resolve();
+  let moved: Omit<OpenedFile, 'descriptor'> | undefined;
+  try {
+    const { path, descriptor, problem } = openFile(id);
+    if (problem !== undefined) moved = { path, problem };
+    const file = createWriteStream(path, { fd: descriptor });
+    // A log that cannot be written is no reason to stop serving; it is said once.
+    file.once('error', (error) => {
+      process.stderr.write(`rkvd: cannot write ${path}: ${error.message}\n`);
+      file.on('error', () => {});
+    });
+    streams.push({ stream: file });
+    close = () => new Promise((resolve) => file.end(() => resolve()));
+  } catch (error) {
+    process.stderr.write(`rkvd: no log file: ${(error as Error).message}\n`);
+  }
   if (!quiet) streams.push({ stream: { write: (line: string) => void process.stderr.write(forPeople(line)) } });
   const log = pino({ base: { server: id }, timestamp: pino.stdTimeFunctions.isoTime }, pino.multistream(streams));
-  // A log that cannot be written is no reason to stop serving; it is said once.
-  file.once('error', (error) => {
-    process.stderr.write(`rkvd: cannot write ${logFilePath(id)}: ${error.message}\n`);
-    file.on('error', () => {});
-  });
-  return { log, close: () => new Promise((resolve) => file.end(() => resolve())) };
+  if (moved !== undefined) log.warn({ file: moved.path, reason: moved.problem }, 'this log is not at its usual place');
+  if (moved !== undefined && quiet) process.stderr.write(`rkvd: ${moved.problem}; logging to ${moved.path}\n`);
+  return { log, close };
 }
 
 const HIDDEN = new Set(['level', 'time', 'server', 'msg', 'err']);

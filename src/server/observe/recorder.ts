@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EngineEvent } from '../../consensus/contract.ts';
+import { newPrivateFile } from '../../files/privateFile.ts';
 
 /** Rows kept of each file; of more, the oldest are let go. 12 bytes a row. */
 export const LATENCY_ROWS_MAX = 4_194_304;
@@ -49,12 +50,12 @@ export class Recorder {
     const event = join(folder, `event-${stamp}.csv`);
     await this.writeLatencies(latency);
     const rows = this.events.map((row) => `${row.event},${nanoseconds(row.timeUs)}\n`);
-    await writeFile(event, `event,time\n${rows.join('')}`);
+    await writeFile(event, `event,time\n${rows.join('')}`, newPrivateFile);
     return { latency, event };
   }
 
   private async writeLatencies(path: string): Promise<void> {
-    const stream = createWriteStream(path);
+    const stream = createWriteStream(path, newPrivateFile);
     const done = new Promise<void>((resolve, reject) => {
       stream.once('error', reject);
       stream.once('close', resolve);

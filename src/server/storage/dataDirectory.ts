@@ -1,5 +1,6 @@
 import { mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { keepFolderPrivate } from '../../files/privateFile.ts';
 import { StorageOpenError } from './levelDisk.ts';
 
 /** Names tried for data moved aside within the same second. */
@@ -63,7 +64,10 @@ export async function prepareDataDirectory(
   const location = serverDirectory(dataDirectory, id);
   try {
     await mkdir(dataDirectory, { recursive: true });
-    const hasData = (await isThere(location)) && (await readdir(location)).length > 0;
+    const there = await isThere(location);
+    // Every value that was ever put is in there, and another user could put there what we take for ours.
+    if (there) keepFolderPrivate(location);
+    const hasData = there && (await readdir(location)).length > 0;
     if (recover || !hasData) return { location, existing: hasData, movedTo: undefined };
     return { location, existing: false, movedTo: await moveAside(location, nowMs) };
   } catch (error) {

@@ -2,7 +2,7 @@ import { type ServerDuplexStream, status, type UntypedServiceImplementation } fr
 import { MalformedMessageError, type MessageCodec, type NodeId } from '../../consensus/contract.ts';
 import { type Hello, Welcome } from '../../wire/generated/peer.ts';
 import { decodeFrame, MalformedFrameError, PEER_PROTOCOL_VERSION } from '../../wire/peerCodec.ts';
-import type { Log } from '../observe/log.ts';
+import type { LimitedLog } from '../observe/logLimiter.ts';
 import { PEER_STREAM_METHOD } from './peerMethod.ts';
 
 export interface PeerAcceptorOptions<M> {
@@ -10,7 +10,7 @@ export interface PeerAcceptorOptions<M> {
   readonly serverCount: number;
   readonly engine: string;
   readonly codec: MessageCodec<M>;
-  readonly log: Log;
+  readonly log: LimitedLog;
   readonly receive: (from: NodeId, message: M) => void;
 }
 

@@ -2,7 +2,7 @@ import { type ClientDuplexStream, credentials, Client as GrpcClient, status } fr
 import type { MessageCodec, NodeId } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../wire/addresses.ts';
 import { encodeFrame, encodeHello, PEER_PROTOCOL_VERSION } from '../../wire/peerCodec.ts';
-import type { Log } from '../observe/log.ts';
+import type { LimitedLog } from '../observe/logLimiter.ts';
 import { PEER_STREAM_METHOD, peerChannelOptions, RECONNECT_MAX_MS, RECONNECT_MIN_MS } from './peerMethod.ts';
 
 /** Bytes that may wait in a link; what comes on top is dropped, as a network would. */
@@ -17,7 +17,7 @@ export interface PeerLinkOptions<M> {
   readonly engine: string;
   readonly codec: MessageCodec<M>;
   readonly maxMessageBytes: number;
-  readonly log: Log;
+  readonly log: LimitedLog;
   /** The peer does not know our stream: it is one of the original's servers. */
   readonly unimplemented: () => void;
 }

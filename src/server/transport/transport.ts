@@ -2,7 +2,7 @@ import type { Server } from '@grpc/grpc-js';
 import type { EngineKind, Envelope, NodeId } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import type { Address } from '../../wire/addresses.ts';
-import type { Log } from '../observe/log.ts';
+import type { LimitedLog } from '../observe/logLimiter.ts';
 import { GORUMS_SERVICE, GorumsUnaryClient, GorumsUnaryServer } from './gorumsUnary.ts';
 import { PEER_SERVICE, peerImplementation } from './peerAcceptor.ts';
 import { PeerLink } from './peerLink.ts';
@@ -17,7 +17,7 @@ export interface TransportOptions<M> {
   /** The gorums engine's calls travel on ordered streams; otherwise as unary calls. */
   readonly ordered: boolean;
   readonly maxMessageBytes: number;
-  readonly log: Log;
+  readonly log: LimitedLog;
   readonly receive: (from: NodeId, message: M) => void;
 }
 

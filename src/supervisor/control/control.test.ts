@@ -1,15 +1,27 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { identify, isRunning } from '../process/identity.ts';
+import { identify, isOurServer, isRunning } from '../process/identity.ts';
 import { askSupervisor, ControlError } from './client.ts';
 import type { ControlRequest } from './protocol.ts';
 import { requestBytesMax } from './protocol.ts';
 import { type ControlServer, serveControl } from './server.ts';
-import { AlreadyRunningError, Claim, readRunningState, readState } from './stateFile.ts';
+import { AlreadyRunningError, Claim, controlPath, readRunningState, readState } from './stateFile.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -60,10 +72,32 @@ describe('Claim', () => {
     const path = join(folder, 'supervisor.json');
     const left = JSON.parse(readFileSync(path, 'utf8'));
     writeFileSync(path, JSON.stringify({ ...left, supervisor: gone }));
-    writeFileSync(join(folder, 'control.sock'), '');
     expect(readRunningState(folder)).toBeUndefined();
-    expect(Claim.take(folder, 'three').leftovers).toEqual([own]);
-    expect(existsSync(join(folder, 'control.sock'))).toBe(false);
+    expect(Claim.take(folder, 'three').before.map(({ process }) => process)).toEqual([own, gone, null]);
+  });
+
+  it('is not fooled by a pipe, a link or a huge file in the place of its state', () => {
+    const path = join(folder, 'supervisor.json');
+    execFileSync('mkfifo', [path]);
+    expect(readRunningState(folder)).toBeUndefined();
+    Claim.take(folder, 'three').release();
+    const other = join(folder, 'other');
+    writeFileSync(other, 'mine');
+    symlinkSync(other, path);
+    const claim = Claim.take(folder, 'three');
+    claim.update([]);
+    claim.release();
+    expect(readFileSync(other, 'utf8')).toBe('mine');
+    truncateSync(other, 8 * 1024 * 1024 * 1024);
+    symlinkSync(other, path);
+    expect(readState(folder)).toBeUndefined();
+  });
+
+  it('keeps its state to itself', () => {
+    const claim = Claim.take(join(folder, 'new'), 'three');
+    expect(statSync(join(folder, 'new')).mode & 0o777).toBe(0o700);
+    expect(statSync(join(folder, 'new', 'supervisor.json')).mode & 0o777).toBe(0o600);
+    claim.release();
   });
 
   it.each(['', '{', '{"version":2}'])('does not stumble over a state file that says %j', (text) => {
@@ -73,13 +107,45 @@ describe('Claim', () => {
   });
 
   it('finds a short place for the socket of a folder with a long name', () => {
-    const claim = Claim.take(join(folder, 'x'.repeat(120)), 'three');
-    expect(claim.state.control.length).toBeLessThanOrEqual(100);
-    claim.release();
+    const long = join(folder, 'x'.repeat(120));
+    mkdirSync(long);
+    const path = controlPath(long);
+    expect(path.length).toBeLessThanOrEqual(100);
+    const { mode, uid } = statSync(dirname(path));
+    expect([mode & 0o777, uid]).toEqual([0o700, process.geteuid!()]);
   });
 });
 
 describe('process identity', () => {
+  it('takes no process for a server but one that a supervisor started for the very folder and id', async () => {
+    const start = async (args: readonly string[], env: Record<string, string>) => {
+      const child = spawn(process.execPath, ['-e', 'console.log(); setInterval(() => {}, 1000)', '--', ...args], {
+        env: { PATH: process.env.PATH, ...env },
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      await once(child.stdout, 'data');
+      return child;
+    };
+    const flags = ['-id=1', `-datadir=${folder}`];
+    const variable = { RKV_SUPERVISOR_FD: '3' };
+    const server = await start(flags, variable);
+    const other = await start(flags, {});
+    try {
+      const mark = { id: 1, directory: folder };
+      const identity = identify(server.pid!);
+      expect(isOurServer(identity, mark)).toBe(true);
+      expect(isOurServer({ ...identity, startTicks: '1' }, mark)).toBe(false);
+      expect(isOurServer({ ...identity, startTicks: null }, mark)).toBe(false);
+      expect(isOurServer(identity, { ...mark, id: 2 })).toBe(false);
+      expect(isOurServer(identity, { ...mark, directory: dirname(folder) })).toBe(false);
+      expect(isOurServer(identify(other.pid!), mark)).toBe(false);
+      expect(isOurServer(identify(process.pid), mark)).toBe(false);
+    } finally {
+      server.kill('SIGKILL');
+      other.kill('SIGKILL');
+    }
+  });
+
   it('tells a process from an earlier one with its pid', () => {
     const own = identify(process.pid);
     expect(isRunning(own)).toBe(true);
@@ -89,6 +155,20 @@ describe('process identity', () => {
 });
 
 describe('the control channel', () => {
+  it('takes the place of a socket that was left behind, and of nothing else', async () => {
+    const path = join(folder, 'control.sock');
+    writeFileSync(path, 'mine');
+    await expect(serveControl(path, async () => 'fine')).rejects.toThrow('control.sock is in the way');
+    expect(readFileSync(path, 'utf8')).toBe('mine');
+    rmSync(path);
+    const abandon = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 9))`;
+    spawnSync(process.execPath, ['-e', abandon]);
+    expect(lstatSync(path).isSocket()).toBe(true);
+    server = await serveControl(path, async () => 'fine');
+    expect(await askSupervisor(path, { command: 'status' }, 5000)).toBe('fine');
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
   let server: ControlServer | undefined;
   afterEach(async () => {
     await server?.close();

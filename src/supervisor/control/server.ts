@@ -1,5 +1,6 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { UnusableFileError } from '../../files/regularFile.ts';
 import { type ControlRequest, type ControlResponse, requestBytesMax, requestSchema } from './protocol.ts';
 
 /** A client that has connected and says nothing is dropped after this, ms. */
@@ -12,13 +13,15 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
-/** Answers requests at the Unix socket `path`, each with what `handle` resolves with or the message it fails with. */
+/**
+ * Answers requests at the Unix socket `path`, each with what `handle` resolves with or the message it fails with. Throws
+ * UnusableFileError where something other than a socket is there.
+ */
 export async function serveControl(
   path: string,
   handle: (request: ControlRequest) => Promise<unknown>,
 ): Promise<ControlServer> {
-  // The claim on the cluster's folder is ours, so whoever listened here has ended.
-  rmSync(path, { force: true });
+  removeSocket(path);
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
@@ -49,6 +52,14 @@ export async function serveControl(
         });
       }),
   };
+}
+
+/** The claim on the cluster's folder is ours, so whoever listened here has ended. */
+function removeSocket(path: string): void {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  if (!stats.isSocket()) throw new UnusableFileError(path, 'is in the way', 'the socket of a supervisor, or nothing');
+  rmSync(path, { force: true });
 }
 
 async function answer(line: string, handle: (request: ControlRequest) => Promise<unknown>): Promise<ControlResponse> {

@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { linkSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { identify, isRunning, type ProcessIdentity } from '../process/identity.ts';
+import { makeFolder, ownTemporaryFolder, replacePrivateFile, writeBeside } from '../../files/privateFile.ts';
+import { readTextFile } from '../../files/regularFile.ts';
+import { identify, isRunning } from '../process/identity.ts';
 
 const fileName = 'supervisor.json';
+
+/** Far more than a supervisor ever writes. */
+const stateBytesMax = 1024 * 1024;
 
 /** Longest path of a Unix socket that every system takes (sockaddr_un.sun_path is 104 bytes on some), bytes. */
 const socketPathBytesMax = 100;
@@ -17,13 +21,19 @@ const schema = z.object({
   supervisor: identity,
   startedAt: z.string(),
   name: z.string(),
-  directory: z.string(),
-  control: z.string(),
   servers: z.array(z.object({ id: z.int(), address: z.string(), process: identity.nullable() })),
 });
 
-/** What a running supervisor writes into its cluster's folder: who it is, how to talk to it, and what it has started. */
+/**
+ * What a running supervisor writes into its cluster's folder: who it is and what it has started. Whoever can write to the
+ * folder can write this too, so nothing in it is acted on without a proof (process/identity.ts), and it names no paths.
+ */
 export type SupervisorState = z.infer<typeof schema>;
+
+/** A supervisor that runs, and where. */
+export interface RunningSupervisor extends SupervisorState {
+  readonly directory: string;
+}
 
 /** A supervisor of this cluster runs already. */
 export class AlreadyRunningError extends Error {
@@ -37,68 +47,59 @@ export function readState(directory: string): SupervisorState | undefined {
 
 function readStateAt(path: string): SupervisorState | undefined {
   try {
-    return schema.parse(JSON.parse(readFileSync(path, 'utf8')));
+    return schema.parse(JSON.parse(readTextFile(path, stateBytesMax)));
   } catch {
     return undefined;
   }
 }
 
 /** The state of the supervisor that runs `directory` now. What one that was killed left behind does not count. */
-export function readRunningState(directory: string): SupervisorState | undefined {
+export function readRunningState(directory: string): RunningSupervisor | undefined {
   const state = readState(directory);
-  return state !== undefined && isRunning(state.supervisor) ? state : undefined;
+  return state !== undefined && isRunning(state.supervisor) ? { ...state, directory } : undefined;
 }
 
-function controlPath(directory: string): string {
+/** The socket of the supervisor of `directory`, which is there. Throws UnusableFileError where it has no safe place. */
+export function controlPath(directory: string): string {
   const path = join(directory, 'control.sock');
   if (Buffer.byteLength(path) <= socketPathBytesMax) return path;
-  const short = createHash('sha256').update(directory).digest('hex').slice(0, 16);
-  return join(tmpdir(), `rkv-cluster-${short}.sock`);
+  const short = createHash('sha256').update(realpathSync(directory)).digest('hex').slice(0, 16);
+  return join(ownTemporaryFolder(), `cluster-${short}.sock`);
 }
 
 /** The right to supervise a folder, held from `claim` to `release`. */
 export class Claim {
   readonly #path: string;
   #state: SupervisorState;
-  /** The servers that a supervisor which was killed had started, where they still run: they are about to end. */
-  readonly leftovers: readonly ProcessIdentity[];
+  /** What a supervisor that was killed had noted of its servers, by its own word. */
+  readonly before: SupervisorState['servers'];
 
-  private constructor(path: string, state: SupervisorState, leftovers: readonly ProcessIdentity[]) {
+  private constructor(path: string, state: SupervisorState, before: SupervisorState['servers']) {
     this.#path = path;
     this.#state = state;
-    this.leftovers = leftovers;
+    this.before = before;
   }
 
   /** Throws AlreadyRunningError where a supervisor that still runs has the folder. */
   static take(directory: string, name: string): Claim {
-    mkdirSync(directory, { recursive: true });
+    makeFolder(directory);
     const path = join(directory, fileName);
     const state: SupervisorState = {
       version: 1,
       supervisor: identify(process.pid),
       startedAt: new Date().toISOString(),
       name,
-      directory,
-      control: controlPath(directory),
       servers: [],
     };
     const before = removeStale(path);
-    const servers = before?.servers.flatMap(({ process }) => (process === null ? [] : [process])) ?? [];
     writeNew(path, state);
-    if (before !== undefined) rmSync(before.control, { force: true });
-    return new Claim(path, state, servers.filter(isRunning));
-  }
-
-  get state(): SupervisorState {
-    return this.#state;
+    return new Claim(path, state, before?.servers ?? []);
   }
 
   /** Notes which processes run now. */
   update(servers: SupervisorState['servers']): void {
     this.#state = { ...this.#state, servers };
-    const whole = `${this.#path}.${process.pid}`;
-    writeFileSync(whole, format(this.#state));
-    renameSync(whole, this.#path);
+    replacePrivateFile(this.#path, format(this.#state));
   }
 
   release(): void {
@@ -136,8 +137,7 @@ function removeStale(path: string): SupervisorState | undefined {
 
 /** Writes the file where none is; whole from the first moment that others can see it. */
 function writeNew(path: string, state: SupervisorState): void {
-  const whole = `${path}.${process.pid}`;
-  writeFileSync(whole, format(state));
+  const whole = writeBeside(path, format(state));
   try {
     linkSync(whole, path);
   } catch (error) {

@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 
+/** rkvd watches the descriptor that this names and ends once its other end, ours, is closed. src/server/parentWatch.ts reads it. */
+export const supervisorFdVariable = 'RKV_SUPERVISOR_FD';
+
 /** Tells a process from a later one that was given the same pid. */
 export interface ProcessIdentity {
   readonly pid: number;
@@ -32,5 +35,33 @@ export function isRunning(identity: ProcessIdentity): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** What the kernel says of a process that was started as one of our servers. */
+export interface ServerMark {
+  /** Its working directory, and its data folder. */
+  readonly directory: string;
+  readonly id: number;
+}
+
+/**
+ * Whether the process that was identified still runs and is, by what the kernel says of it, server `id` of the folder
+ * `directory`, started by a supervisor. Undefined where the system does not tell.
+ */
+export function isOurServer(identity: ProcessIdentity, { directory, id }: ServerMark): boolean | undefined {
+  if (startTicks(process.pid) === null) return undefined;
+  if (identity.startTicks === null || !isRunning(identity)) return false;
+  const args = words(identity.pid, 'cmdline');
+  const isStarted = args.includes(`-id=${id}`) && args.includes(`-datadir=${directory}`);
+  return isStarted && words(identity.pid, 'environ').some((word) => word.startsWith(`${supervisorFdVariable}=`));
+}
+
+/** What a file of /proc/<pid> holds, each ended by a zero byte; nothing where it is not ours to read. */
+function words(pid: number, name: 'cmdline' | 'environ'): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8').split('\0');
+  } catch {
+    return [];
   }
 }

@@ -1,10 +1,12 @@
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { keepFolderPrivate, openPrivateLog } from '../../files/privateFile.ts';
 
 const defaultBytesMax = 32 * 1024 * 1024;
 
 /**
  * Appends what a process printed to a file, and keeps it bounded: a full file becomes `<path>.1`, in place of the one before.
+ * The folder is for logs alone, and closed to other users. Throws UnusableFileError where something else is in the way.
  * Writes are synchronous so that the last words of a process are on disk when its end is reported; servers print little.
  */
 export class LogFile {
@@ -16,9 +18,9 @@ export class LogFile {
   constructor(path: string, bytesMax = defaultBytesMax) {
     this.#path = path;
     this.#bytesMax = bytesMax;
-    mkdirSync(dirname(path), { recursive: true });
-    this.#bytes = existsSync(path) ? statSync(path).size : 0;
-    this.#descriptor = openSync(path, 'a');
+    keepFolderPrivate(dirname(path));
+    this.#descriptor = openPrivateLog(path);
+    this.#bytes = fstatSync(this.#descriptor).size;
   }
 
   write(bytes: Uint8Array): void {
@@ -36,7 +38,7 @@ export class LogFile {
     closeSync(this.#descriptor);
     this.#descriptor = -1;
     renameSync(this.#path, `${this.#path}.1`);
-    this.#descriptor = openSync(this.#path, 'a');
+    this.#descriptor = openPrivateLog(this.#path);
     this.#bytes = 0;
   }
 

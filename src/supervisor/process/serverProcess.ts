@@ -1,11 +1,10 @@
-import { mkdirSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { execa } from 'execa';
+import { makeFolder } from '../../files/privateFile.ts';
+import { supervisorFdVariable } from './identity.ts';
 import type { LogBuffer } from './logBuffer.ts';
 import { LogFile } from './logFile.ts';
 
-/** rkvd watches the descriptor that this names and ends once its other end, ours, is closed. src/server/parentWatch.ts reads it. */
-const supervisorFdVariable = 'RKV_SUPERVISOR_FD';
 const supervisorFd = 3;
 
 /** How long the output of an ended process is waited for, ms: a process of its own making may hold it open. */
@@ -40,7 +39,7 @@ export interface ServerProcess {
 /** Starts a process whose life hangs on ours: descriptor 3 of it is a pipe that the kernel closes when we end. */
 export function launch(command: LaunchCommand): ServerProcess {
   try {
-    mkdirSync(command.directory, { recursive: true });
+    makeFolder(command.directory);
     return spawn(command, new LogFile(command.logFile));
   } catch (error) {
     // Told like any other failure to start: a restart has nobody to throw to.
