@@ -6,6 +6,8 @@ const INTERVAL_MS = 1000;
 const KEYS_MAX = 16;
 /** Of a message, as a key. */
 const KEY_LENGTH_MAX = 80;
+/** Of a message, looked at for its key. */
+const LOOKED_AT_MAX = 4 * KEY_LENGTH_MAX;
 
 interface Interval {
   readonly sinceMs: number;
@@ -77,8 +79,13 @@ export interface LimitedLog {
 export function limitLog(log: Log, nowMs: () => number, linesPerSecond = 1): LimitedLog {
   const limiter = new LogLimiter(nowMs, linesPerSecond);
   const limited = (level: 'info' | 'warn' | 'error') => (fields: object, message: string) => {
-    const note = limiter.pass(message.slice(0, KEY_LENGTH_MAX).replaceAll(/\d+/g, '#'));
+    const note = limiter.pass(kindOf(message));
     if (note !== undefined) log[level](fields, message + note);
   };
   return { info: limited('info'), warn: limited('warn'), error: limited('error') };
+}
+
+/** What is the same in messages that differ in their numbers only. */
+function kindOf(message: string): string {
+  return message.slice(0, LOOKED_AT_MAX).replaceAll(/\d+/g, '#').slice(0, KEY_LENGTH_MAX);
 }
