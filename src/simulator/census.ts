@@ -38,6 +38,7 @@ export const FAULT_KINDS = [
   'leadership transfer refused',
   'snapshot taken',
   'snapshot installed',
+  'senseless command refused',
   'client retried',
   'client moved',
   'outcome failed',

@@ -59,12 +59,18 @@ export class ObservedStore extends DelegatingStore {
   }
 }
 
-/** Asks the judge before each entry that the state machine applies. */
-export function observeStateMachine(stateMachine: KeyValueStore, applying: (entry: Entry) => void): KeyValueStore {
+/** Asks the judge before each entry that the state machine applies, and tells it what came of it. */
+export function observeStateMachine(
+  stateMachine: KeyValueStore,
+  applying: (entry: Entry) => void,
+  appliedAs: (entry: Entry, result: ApplyResult) => void,
+): KeyValueStore {
   const apply = stateMachine.apply.bind(stateMachine);
   stateMachine.apply = (entry: Entry): ApplyResult => {
     applying(entry);
-    return apply(entry);
+    const result = apply(entry);
+    appliedAs(entry, result);
+    return result;
   };
   return stateMachine;
 }

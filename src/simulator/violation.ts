@@ -13,6 +13,7 @@ const INVARIANTS = [
   'one membership change',
   'exactly once',
   'acknowledged write',
+  'refused before the log',
   'linearizability',
   'durability',
   'persist contract',

@@ -170,8 +170,10 @@ export class VirtualServer {
       failed: (error) => target.listener!.failed(error),
     };
     store = mutation.store?.(store, replicaListener, later) ?? store;
-    const stateMachine = observeStateMachine(mutation.stateMachine?.() ?? new KeyValueStore(), (entry) =>
-      judge.applying(this.id, entry),
+    const stateMachine = observeStateMachine(
+      mutation.stateMachine?.() ?? new KeyValueStore(),
+      (entry) => judge.applying(this.id, entry),
+      (entry, result) => judge.appliedAs(this.id, entry, result),
     );
     const replica = new Replica(store, {
       kind: this.#observedKind(engine.kind),

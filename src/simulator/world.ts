@@ -9,6 +9,7 @@ import type { Mutation } from './mutation.ts';
 import { FIRST_CLIENT, Nemesis } from './nemesis.ts';
 import { drawPlan, OPERATIONS_MIN, type Plan, RUN_MIN_US } from './plan.ts';
 import { Random } from './random.ts';
+import { StrayClient } from './strayClient.ts';
 import type { Surroundings } from './surroundings.ts';
 import { Timeline } from './timeline.ts';
 import { Trace } from './trace.ts';
@@ -69,6 +70,7 @@ class World {
   readonly #history = new HistoryRecorder<KeyValueInput, KeyValueOutput>();
   readonly #servers: VirtualServer[] = [];
   readonly #clients: VirtualClient[] = [];
+  readonly #stray: StrayClient;
   readonly #nemesis: Nemesis;
 
   constructor(engine: SimulatedEngine, plan: Plan, { print, mutation = {} }: RunOptions) {
@@ -83,6 +85,7 @@ class World {
     for (const server of this.#servers) server.peers = peers;
     const endpoints = Array.from({ length: plan.clients.count }, (_, i) => FIRST_CLIENT + i);
     for (const at of endpoints) this.#clients.push(new VirtualClient(at, this.#around, this.#servers, this.#history));
+    this.#stray = new StrayClient(FIRST_CLIENT + plan.clients.count, this.#around, this.#servers);
     this.#nemesis = new Nemesis(this.#around, this.#servers, endpoints);
   }
 
@@ -92,6 +95,7 @@ class World {
     trace.note('world', 'plan', () => describePlan(plan));
     for (const server of this.#servers) server.start();
     for (const client of this.#clients) client.start();
+    this.#stray.start();
     this.#nemesis.start();
     this.#runUntil(plan.chaosUs);
     this.#nemesis.heal();
@@ -144,6 +148,7 @@ class World {
     const isLongEnough = () => timeline.nowUs >= RUN_MIN_US && this.#operations >= OPERATIONS_MIN;
     this.#stepUntil(isLongEnough, SERVING_BOUND_US, () => `the clients have finished ${this.#operations} operations`);
     for (const client of this.#clients) client.rest();
+    this.#stray.rest();
     const isAnswered = () => this.#clients.every((client) => client.inFlight === 0);
     this.#stepUntil(isAnswered, this.#recoveryBoundUs, () => 'operations are unanswered');
   }

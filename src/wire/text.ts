@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { type ByteReader, MalformedEntryError } from '../consensus/entryCodec.ts';
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -27,4 +28,22 @@ export function readText(reader: ByteReader): string {
   } catch {
     throw new MalformedEntryError('a string is not valid UTF-8', start);
   }
+}
+
+/** Passes over a string field's value, and returns its length in bytes. Throws as readText does. */
+export function checkText(reader: ByteReader): number {
+  const length = reader.varint();
+  const start = reader.pos;
+  const end = start + length;
+  if (end > reader.end)
+    throw new MalformedEntryError(`a string of ${length} bytes in ${reader.end - start} bytes`, start);
+  reader.pos = end;
+  const { bytes } = reader;
+  if (length <= SHORT_TEXT_BYTES_MAX) {
+    let at = start;
+    while (at < end && bytes[at]! < 0x80) at++;
+    if (at === end) return length;
+  }
+  if (!isUtf8(bytes.subarray(start, end))) throw new MalformedEntryError('a string is not valid UTF-8', start);
+  return length;
 }

@@ -15,6 +15,7 @@ class Sink implements CommandSink {
   }
 }
 
+const passAll = () => undefined;
 const COMMAND = new Uint8Array(0);
 const OK = { status: 'ok', clientId: 0 } as const;
 const entry = (index: number, term = 1) => new Entry(index, term, EntryType.Normal, COMMAND);
@@ -23,7 +24,7 @@ function accepted(tags: readonly number[], firstIndex: number) {
   const pending = new PendingCommands();
   const sink = new Sink();
   for (const tag of tags) pending.addCommand(COMMAND, sink, tag);
-  const { token } = pending.takeCommands(100, 0)!;
+  const { token } = pending.takeCommands(100, 0, passAll)!;
   pending.accept({ token, offset: 0, count: tags.length, firstIndex, term: 1 });
   return { pending, sink };
 }

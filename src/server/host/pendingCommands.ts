@@ -1,6 +1,6 @@
 import type { AcceptedProposals, NodeId, ProposalBatch, RejectedProposals } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
-import type { ApplyResult, KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import type { ApplyResult, KeyValueStore, Refusal } from '../stateMachine/keyValueStore.ts';
 import type { CommandOutcome, CommandSink, LookupOutcome } from './replica.ts';
 
 /** Who waits for the commands of one batch, in the batch's order. */
@@ -32,6 +32,15 @@ interface ProposedBatch {
   decided: number;
 }
 
+/** Commands that are not given to the engine yet. */
+interface Queue {
+  commands: Uint8Array[];
+  waiters: Waiters;
+}
+
+/** Says what a command is certain to be refused with, before it enters the log. */
+export type Foresee = (command: Uint8Array) => Refusal | 'undecided' | undefined;
+
 interface ConfirmedRead {
   readonly index: number;
   readonly lookups: Lookups;
@@ -44,8 +53,12 @@ interface ConfirmedRead {
 export class PendingCommands {
   /** Commands and lookups not answered yet. */
   size = 0;
-  private commands: Uint8Array[] = [];
-  private waiters: Waiters = { sinks: [], tags: [] };
+  private arrived: Queue = emptyQueue();
+  /** Commands that only a read can decide on, and those that one let pass. */
+  private undecided: Queue = emptyQueue();
+  private readonly deciding = new Map<number, Queue>();
+  private decidable: { readonly index: number; readonly queue: Queue }[] = [];
+  private cleared: Queue = emptyQueue();
   private lookups: Lookups = { keys: [], sinks: [], tags: [] };
   private nextToken = 1;
   private readonly proposed = new Map<number, ProposedBatch>();
@@ -57,9 +70,7 @@ export class PendingCommands {
 
   addCommand(command: Uint8Array, sink: CommandSink, tag: number): void {
     this.size++;
-    this.commands.push(command);
-    this.waiters.sinks.push(sink);
-    this.waiters.tags.push(tag);
+    append(this.arrived, command, sink, tag);
   }
 
   addLookup(key: string, sink: CommandSink, tag: number): void {
@@ -69,22 +80,86 @@ export class PendingCommands {
     this.lookups.tags.push(tag);
   }
 
-  /** The commands that gathered, as one batch; those that would take the open ones past `sizeMax` are refused. */
-  takeCommands(sizeMax: number, leader: NodeId): ProposalBatch | undefined {
-    if (this.commands.length === 0) return undefined;
-    const { sinks, tags } = this.waiters;
-    while (this.size > sizeMax && this.commands.length > 0) {
-      this.commands.pop();
-      this.answer(sinks.pop()!, tags.pop()!, { status: 'overloaded', leader });
+  /**
+   * The commands that gathered, as one batch; those that would take the open ones past `sizeMax` are refused, and so are
+   * those whose refusal is certain: they do not enter the log.
+   */
+  takeCommands(sizeMax: number, leader: NodeId, foresee: Foresee): ProposalBatch | undefined {
+    if (this.arrived.commands.length > 0) {
+      this.refuseExcess(this.arrived, sizeMax, leader);
+      this.sift(foresee);
     }
-    const commands = this.commands;
-    const waiters = this.waiters;
-    this.commands = [];
-    this.waiters = { sinks: [], tags: [] };
+    this.appendCleared();
+    const { commands, waiters } = this.arrived;
     if (commands.length === 0) return undefined;
+    this.arrived = emptyQueue();
     const token = this.nextToken++;
     this.proposed.set(token, { waiters, decided: 0 });
     return { token, commands };
+  }
+
+  private refuseExcess({ commands, waiters }: Queue, sizeMax: number, leader: NodeId): void {
+    while (this.size > sizeMax && commands.length > 0) {
+      commands.pop();
+      this.answer(waiters.sinks.pop()!, waiters.tags.pop()!, { status: 'overloaded', leader });
+    }
+  }
+
+  /** Mostly every command passes, and nothing is moved then. */
+  private sift(foresee: Foresee): void {
+    const { commands, waiters } = this.arrived;
+    const { sinks, tags } = waiters;
+    let kept = 0;
+    for (let i = 0; i < commands.length; i++) {
+      const verdict = foresee(commands[i]!);
+      if (verdict === undefined) {
+        if (kept < i) {
+          commands[kept] = commands[i]!;
+          sinks[kept] = sinks[i]!;
+          tags[kept] = tags[i]!;
+        }
+        kept++;
+      } else if (verdict === 'undecided') append(this.undecided, commands[i]!, sinks[i]!, tags[i]!);
+      else this.answer(sinks[i]!, tags[i]!, verdict);
+    }
+    commands.length = kept;
+    sinks.length = kept;
+    tags.length = kept;
+  }
+
+  private appendCleared(): void {
+    const { commands, waiters } = this.cleared;
+    if (commands.length === 0) return;
+    this.cleared = emptyQueue();
+    for (let i = 0; i < commands.length; i++) append(this.arrived, commands[i]!, waiters.sinks[i]!, waiters.tags[i]!);
+  }
+
+  /** The token of a read that decides on what applied state alone could not. */
+  takeUndecided(): number | undefined {
+    if (this.undecided.commands.length === 0) return undefined;
+    const token = this.nextToken++;
+    this.deciding.set(token, this.undecided);
+    this.undecided = emptyQueue();
+    return token;
+  }
+
+  /** Refuses or lets pass the commands whose read is applied. Returns whether some passed and are to be taken. */
+  decideRead(appliedIndex: number, foresee: Foresee): boolean {
+    if (this.decidable.length === 0) return false;
+    const ready = this.decidable.filter(({ index }) => index <= appliedIndex);
+    this.decidable = this.decidable.filter(({ index }) => index > appliedIndex);
+    for (const { queue } of ready) this.decideQueue(queue, foresee);
+    return this.cleared.commands.length > 0;
+  }
+
+  private decideQueue({ commands, waiters }: Queue, foresee: Foresee): void {
+    for (let i = 0; i < commands.length; i++) {
+      const verdict = foresee(commands[i]!);
+      const sink = waiters.sinks[i]!;
+      const tag = waiters.tags[i]!;
+      if (verdict === undefined || verdict === 'undecided') append(this.cleared, commands[i]!, sink, tag);
+      else this.answer(sink, tag, verdict);
+    }
   }
 
   /** The token under which the lookups that gathered are to be confirmed; too many are refused as with commands. */
@@ -155,13 +230,25 @@ export class PendingCommands {
   }
 
   readConfirmed(token: number, index: number): void {
+    const queue = this.deciding.get(token);
+    if (queue !== undefined) {
+      this.deciding.delete(token);
+      this.decidable.push({ index, queue });
+      return;
+    }
     const lookups = this.reading.get(token);
     if (lookups === undefined) return;
     this.reading.delete(token);
     this.confirmed.push({ index, lookups });
   }
 
-  readFailed(token: number, outcome: LookupOutcome): void {
+  readFailed(token: number, outcome: Exclude<LookupOutcome, { readonly status: 'ok' }>): void {
+    const queue = this.deciding.get(token);
+    if (queue !== undefined) {
+      this.deciding.delete(token);
+      this.answerRange(queue.waiters, 0, queue.commands.length, outcome);
+      return;
+    }
     const lookups = this.reading.get(token);
     if (lookups === undefined) return;
     this.reading.delete(token);
@@ -197,10 +284,14 @@ export class PendingCommands {
     const undecided = [...this.proposed.values()];
     this.proposed.clear();
     for (const { waiters, decided } of undecided) this.answerRange(waiters, decided, waiters.tags.length, NOT_DONE);
-    const waiting = this.waiters;
-    this.waiters = { sinks: [], tags: [] };
-    this.commands = [];
-    this.answerRange(waiting, 0, waiting.tags.length, NOT_DONE);
+    const unproposed = [this.arrived, this.undecided, this.cleared, ...this.deciding.values()];
+    for (const { queue } of this.decidable) unproposed.push(queue);
+    this.arrived = emptyQueue();
+    this.undecided = emptyQueue();
+    this.cleared = emptyQueue();
+    this.deciding.clear();
+    this.decidable = [];
+    for (const { waiters } of unproposed) this.answerRange(waiters, 0, waiters.tags.length, NOT_DONE);
     const lookups = [this.lookups, ...this.reading.values(), ...this.confirmed.map((read) => read.lookups)];
     this.lookups = { keys: [], sinks: [], tags: [] };
     this.reading.clear();
@@ -221,6 +312,16 @@ export class PendingCommands {
     this.size -= keys.length;
     for (let i = 0; i < keys.length; i++) sinks[i]!.lookupDone(tags[i]!, outcome(keys[i]!));
   }
+}
+
+function emptyQueue(): Queue {
+  return { commands: [], waiters: { sinks: [], tags: [] } };
+}
+
+function append({ commands, waiters }: Queue, command: Uint8Array, sink: CommandSink, tag: number): void {
+  commands.push(command);
+  waiters.sinks.push(sink);
+  waiters.tags.push(tag);
 }
 
 const UNKNOWN = { status: 'unknown', leader: 0 } as const;

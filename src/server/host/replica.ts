@@ -108,6 +108,13 @@ export class Replica<M> implements LogStoreListener {
   private restoring: { readonly mark: number; readonly snapshot: Snapshot; readonly after: Entry[] } | undefined;
   private readonly requests = new Map<number, (result: RequestResult) => void>();
   private nextRequestToken = 1;
+  private readonly foresee = (command: Uint8Array) => this.stateMachine.foresee(command, this.appliedIndex, false);
+  /** After a read: what is acknowledged is applied. Entries that are not may still move a session's mark. */
+  private readonly foreseeCurrent = (command: Uint8Array) => {
+    const refusal = this.stateMachine.foresee(command, this.appliedIndex, true);
+    const mayPass = refusal !== undefined && refusal !== 'undecided' && refusal.status === 'sequence-too-far';
+    return mayPass && this.engine.status().lastIndex > this.appliedIndex ? undefined : refusal;
+  };
   private role: Role;
   private term: number;
   private leader: NodeId;
@@ -253,8 +260,10 @@ export class Replica<M> implements LogStoreListener {
   }
 
   private offerPending(): void {
-    const batch = this.pending.takeCommands(PENDING_MAX, this.leader);
+    const batch = this.pending.takeCommands(PENDING_MAX, this.leader, this.foresee);
     if (batch !== undefined) this.engine.propose(batch);
+    const undecidedToken = this.pending.takeUndecided();
+    if (undecidedToken !== undefined) this.engine.read(undecidedToken);
     const readToken = this.pending.takeLookups(PENDING_MAX, this.leader);
     if (readToken !== undefined) this.engine.read(readToken);
   }
@@ -365,6 +374,7 @@ export class Replica<M> implements LogStoreListener {
 
   private answerReads(): void {
     this.pending.answerLookups(this.appliedIndex, this.stateMachine);
+    if (this.pending.decideRead(this.appliedIndex, this.foreseeCurrent)) this.wake();
   }
 
   private requestDone(request: RequestOutcome): void {

@@ -7,13 +7,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { ChangeType, type MembershipChange } from '../../consensus/contract.ts';
-import {
-  CommandType,
-  decodeCommand,
-  MalformedCommandError,
-  REGISTER_BYTES,
-  wrapInsertRequest,
-} from '../../wire/command.ts';
+import { REGISTER_BYTES, wrapInsertRequest } from '../../wire/command.ts';
 import {
   InsertResponse,
   LookupRequest,
@@ -56,7 +50,7 @@ export function rkvImplementation(context: ServiceContext): UntypedServiceImplem
     try {
       act(call, done);
     } catch (error) {
-      if (!(error instanceof InvalidRequestError || error instanceof MalformedCommandError)) throw error;
+      if (!(error instanceof InvalidRequestError)) throw error;
       done({ code: status.INVALID_ARGUMENT, details: error.message });
     }
   };
@@ -128,11 +122,8 @@ function insert(context: ServiceContext, call: Call, done: Done): void {
       `the insert has ${call.request.length} bytes, at most ${context.commandBytesMax} are taken`,
     );
   }
-  const command = wrapInsertRequest(call.request);
-  const decoded = decodeCommand(command);
-  if (decoded.type === CommandType.Insert && decoded.key === '') throw new InvalidRequestError('the key is empty');
   context.metrics.writeRequests.inc();
-  context.replica.submit(command, new UnaryCommand(context, done, () => INSERTED), 0);
+  context.replica.submit(wrapInsertRequest(call.request), new UnaryCommand(context, done, () => INSERTED), 0);
 }
 
 function lookup(context: ServiceContext, call: Call, done: Done): void {

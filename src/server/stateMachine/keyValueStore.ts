@@ -1,6 +1,7 @@
 import { type Entry, EntryType } from '../../consensus/entry.ts';
 import { ByteReader, MalformedEntryError } from '../../consensus/entryCodec.ts';
 import { CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
+import { scanCommand } from '../../wire/commandScan.ts';
 import { ByteWriter } from './byteWriter.ts';
 import { Session } from './session.ts';
 
@@ -12,6 +13,8 @@ export type ApplyResult =
       readonly detail: string;
     };
 
+export type Refusal = Exclude<ApplyResult, { readonly status: 'ok' }>;
+
 /** A snapshot that this version cannot read. */
 export class MalformedSnapshotError extends Error {
   override readonly name = 'MalformedSnapshotError';
@@ -21,6 +24,9 @@ export class MalformedSnapshotError extends Error {
 export const SESSIONS_MAX = 1 << 20;
 const SNAPSHOT_VERSION = 1;
 const OK: ApplyResult = { status: 'ok', clientId: 0 };
+const KEY_EMPTY: Refusal = { status: 'invalid', detail: 'the key is empty' };
+const SEQUENCE_ZERO: Refusal = { status: 'invalid', detail: 'clientSeq is 0; sequence numbers start at 1' };
+const LOOKUP_IN_LOG: Refusal = { status: 'invalid', detail: 'a lookup does not belong in the log' };
 
 /**
  * The replicated state: keys and sessions. Deterministic: equal logs give equal states and equal snapshots, byte for byte.
@@ -51,7 +57,7 @@ export class KeyValueStore {
         return this.insert(command.clientId, command.clientSeq, command.key, command.value);
       }
       if (command.type === CommandType.Register) return this.register(entry.index);
-      return { status: 'invalid', detail: 'a lookup does not belong in the log' };
+      return LOOKUP_IN_LOG;
     } catch (error) {
       if (error instanceof MalformedCommandError) return { status: 'invalid', detail: error.message };
       throw error;
@@ -66,26 +72,40 @@ export class KeyValueStore {
 
   private insert(clientId: number, clientSeq: number, key: string, value: string): ApplyResult {
     const session = this.sessions.get(clientId);
-    if (session === undefined) return { status: 'unknown-session', detail: `no session ${clientId}: register first` };
-    if (key === '') return { status: 'invalid', detail: 'the key is empty' };
-    if (clientSeq === 0) return { status: 'invalid', detail: 'clientSeq is 0; sequence numbers start at 1' };
-    switch (session.admit(clientSeq)) {
-      case 'apply':
-        this.values.set(key, value);
-        return OK;
-      case 'duplicate':
-        return OK;
-      case 'too-old':
-        return {
-          status: 'sequence-too-old',
-          detail: `clientSeq ${clientSeq} of session ${clientId} is too old: numbers up to ${session.floor} are forgotten`,
-        };
-      case 'too-far':
-        return {
-          status: 'sequence-too-far',
-          detail: `clientSeq ${clientSeq} of session ${clientId} is too far ahead: everything up to ${session.mark} is applied`,
-        };
-    }
+    if (session === undefined) return unknownSession(clientId);
+    if (key === '') return KEY_EMPTY;
+    if (clientSeq === 0) return SEQUENCE_ZERO;
+    const admission = session.admit(clientSeq);
+    if (admission === 'too-old' || admission === 'too-far')
+      return refusedSequence(admission, clientId, clientSeq, session);
+    if (admission === 'apply') this.values.set(key, value);
+    return OK;
+  }
+
+  /**
+   * What apply() is certain to refuse the command with, wherever it comes to stand in the log; asked before it enters it.
+   * `appliedIndex` is the index up to which this state is applied.
+   *
+   * The answers are lasting truths of the applied entries, which are committed: they hold on a leader that was deposed
+   * without knowing it as well, and on followers. A session's id is the index of its registration, so an id up to
+   * `appliedIndex` that is no session's never was one or was forgotten, and none can become it; a session's floor only
+   * rises. A registration above `appliedIndex` may yet be applied, and so may inserts that move a session's mark: that
+   * is 'undecided' until a linearizable read has shown, to `isCurrent`, what was acknowledged by now.
+   */
+  foresee(command: Uint8Array, appliedIndex: number, isCurrent: boolean): Refusal | 'undecided' | undefined {
+    const scanned = scanCommand(command);
+    if (scanned === undefined) return whyMalformed(command);
+    const { type, clientId, clientSeq } = scanned;
+    if (type === CommandType.Register) return undefined;
+    if (type === CommandType.Lookup) return LOOKUP_IN_LOG;
+    const session = this.sessions.get(clientId);
+    if (session === undefined) return clientId <= appliedIndex || isCurrent ? unknownSession(clientId) : 'undecided';
+    if (!scanned.hasKey) return KEY_EMPTY;
+    if (clientSeq === 0) return SEQUENCE_ZERO;
+    const refusal = session.refusal(clientSeq);
+    if (refusal === undefined) return undefined;
+    if (refusal === 'too-far' && !isCurrent) return 'undecided';
+    return refusedSequence(refusal, clientId, clientSeq, session);
   }
 
   snapshot(): Uint8Array {
@@ -115,6 +135,31 @@ export class KeyValueStore {
     this.values.clear();
     for (const [id, session] of sessions) this.sessions.set(id, session);
     for (const [key, value] of values) this.values.set(key, value);
+  }
+}
+
+function unknownSession(clientId: number): Refusal {
+  return { status: 'unknown-session', detail: `no session ${clientId}: register first` };
+}
+
+function refusedSequence(why: 'too-old' | 'too-far', clientId: number, clientSeq: number, session: Session): Refusal {
+  const number = `clientSeq ${clientSeq} of session ${clientId}`;
+  if (why === 'too-old') {
+    const detail = `${number} is too old: numbers up to ${session.floor} are forgotten`;
+    return { status: 'sequence-too-old', detail };
+  }
+  const detail = `${number} is too far ahead: everything up to ${session.mark} is applied`;
+  return { status: 'sequence-too-far', detail };
+}
+
+/** undefined where it is a command after all. */
+function whyMalformed(command: Uint8Array): Refusal | undefined {
+  try {
+    decodeCommand(command);
+    return undefined;
+  } catch (error) {
+    if (error instanceof MalformedCommandError) return { status: 'invalid', detail: error.message };
+    throw error;
   }
 }
 

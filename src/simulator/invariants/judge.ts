@@ -8,7 +8,7 @@ import {
   type Snapshot,
 } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
-import { KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
+import { type ApplyResult, KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
 import type { LogStore } from '../../server/storage/contract.ts';
 import { type Invariant, InvariantViolation } from '../violation.ts';
 import { CommittedLog } from './committedLog.ts';
@@ -293,6 +293,12 @@ export class Judge {
     if (entry.index > this.committed.length) {
       this.#fail('state machine safety', record, `applies entry ${entry.index}, which is not committed`);
     }
+  }
+
+  /** What is certain to be refused is refused before it enters a log: the committed one holds nothing of it. */
+  appliedAs(id: NodeId, { index }: Entry, result: ApplyResult): void {
+    if (result.status !== 'invalid' && result.status !== 'unknown-session') return;
+    this.#fail('refused before the log', this.server(id), `entry ${index} is refused by all: ${result.detail}`);
   }
 
   applied(id: NodeId, entry: Entry, stateMachine: KeyValueStore): void {

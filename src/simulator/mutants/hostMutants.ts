@@ -1,6 +1,6 @@
 import type { HardState, PersistBatch, Snapshot } from '../../consensus/contract.ts';
 import { Entry } from '../../consensus/entry.ts';
-import { type ApplyResult, KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
+import { type ApplyResult, KeyValueStore, type Refusal } from '../../server/stateMachine/keyValueStore.ts';
 import type { Disk, LogStore, LogStoreListener } from '../../server/storage/contract.ts';
 import { CommandType, decodeCommand, encodeCommand } from '../../wire/command.ts';
 import { DelegatingStore } from '../delegates.ts';
@@ -72,6 +72,20 @@ export class AcknowledgesWithoutApplying extends KeyValueStore {
     const command = decodeCommand(entry.data);
     if (command.type !== CommandType.Insert || command.clientSeq % 2 === 1) return super.apply(entry);
     return { status: 'ok', clientId: 0 };
+  }
+}
+
+/** Lets everything into the log. */
+export class ForeseesNothing extends KeyValueStore {
+  override foresee(): undefined {
+    return undefined;
+  }
+}
+
+/** Takes for certain what only looks so: a session that is not applied here yet. */
+export class ForeseesTooMuch extends KeyValueStore {
+  override foresee(command: Uint8Array, appliedIndex: number): Refusal | 'undecided' | undefined {
+    return super.foresee(command, appliedIndex, true);
   }
 }
 

@@ -11,6 +11,8 @@ import {
 } from './engineMutants.ts';
 import {
   AcknowledgesWithoutApplying,
+  ForeseesNothing,
+  ForeseesTooMuch,
   ForgetsAtStart,
   ForgetsSequenceNumbers,
   IgnoresSnapshots,
@@ -190,7 +192,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a leader answers reads without a quorum',
     engines: ALL,
     seedsMax: 50,
-    invariants: ['linearizability'],
+    invariants: ['linearizability', 'acknowledged write'],
     adjust: leadersCutOff,
     mutation: () => ({ engine: (engine) => new AnswersReadsAtOnce(engine, false) }),
   },
@@ -198,7 +200,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'every server answers reads',
     engines: ALL,
     seedsMax: 20,
-    invariants: ['linearizability'],
+    invariants: ['linearizability', 'acknowledged write'],
     mutation: () => ({ engine: (engine) => new AnswersReadsAtOnce(engine, true) }),
   },
   {
@@ -226,8 +228,22 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a restart does not restore the snapshot',
     engines: ALL,
     seedsMax: 20,
-    invariants: ['state machine safety', 'exactly once', 'acknowledged write'],
+    invariants: ['state machine safety', 'exactly once', 'acknowledged write', 'refused before the log'],
     mutation: () => ({ stateMachine: () => new IgnoresSnapshots() }),
+  },
+  {
+    name: 'what is certain to be refused enters the log',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['refused before the log', 'no exception'],
+    mutation: () => ({ stateMachine: () => new ForeseesNothing() }),
+  },
+  {
+    name: 'a session that is not applied yet is refused',
+    engines: ALL,
+    seedsMax: 50,
+    invariants: ['acknowledged write'],
+    mutation: () => ({ stateMachine: () => new ForeseesTooMuch() }),
   },
   {
     name: 'a server votes for two in one term',

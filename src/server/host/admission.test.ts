@@ -1,0 +1,155 @@
+import { describe, expect, it } from 'vitest';
+import { type EngineKind, Role } from '../../consensus/contract.ts';
+import { Entry, EntryType } from '../../consensus/entry.ts';
+import { CommandType, encodeCommand, REGISTER_BYTES } from '../../wire/command.ts';
+import { ENGINES } from '../engines.ts';
+import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import { APPLIED_ABOVE_MARK_MAX, SEQUENCE_AHEAD_MAX } from '../stateMachine/session.ts';
+import { MemoryDisk } from '../storage/memoryDisk.ts';
+import { openMemoryLogStore } from '../storage/openLogStore.ts';
+import { type CommandOutcome, type CommandSink, Replica } from './replica.ts';
+
+const SETTINGS = {
+  electionTimeoutMs: 100,
+  heartbeatMs: 10,
+  entriesPerMessage: 64,
+  catchUpMultiplier: 16,
+  batch: true,
+  checkQuorum: false,
+  maxMessageBytes: 1 << 20,
+};
+
+/** The only member of a cluster, driven by hand until it leads and has a session. */
+async function leading(kind: EngineKind<unknown>) {
+  const turns: (() => void)[] = [];
+  let nowMs = 0;
+  const listener = {
+    durable: (mark: number) => replica.durable(mark),
+    snapshotStored: (index: number) => replica.snapshotStored(index),
+    failed: (error: Error) => replica.failed(error),
+  };
+  const { store } = openMemoryLogStore(listener, { cacheEntries: 1000 }, new MemoryDisk());
+  const stateMachine = new KeyValueStore();
+  const replica: Replica<unknown> = new Replica(store, {
+    kind,
+    id: 1,
+    settings: SETTINGS,
+    bootstrap: [1],
+    random: () => 0,
+    stateMachine,
+    environment: {
+      nowMs: () => nowMs,
+      schedule: (turn) => turns.push(turn),
+      send: () => {},
+      event: () => {},
+      statusChanged: () => {},
+      failed: (error) => {
+        throw error;
+      },
+    },
+    snapshotEveryEntries: 0,
+    trailingEntries: 0,
+  });
+  /** Time passes, and the disk works, until `done`. */
+  const until = async (done: () => boolean) => {
+    for (let i = 0; i < 1000 && !done(); i++) {
+      nowMs += 5;
+      replica.tick();
+      while (turns.length > 0) turns.shift()!();
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    expect(done()).toBe(true);
+  };
+  const settled = () => {
+    const { appliedIndex, lastIndex, role } = replica.status();
+    return role === Role.Leader && lastIndex > 0 && appliedIndex === lastIndex;
+  };
+  const outcomes = async (...commands: readonly Uint8Array[]) => {
+    const found: CommandOutcome[] = [];
+    const sink: CommandSink = {
+      commandDone: (tag, outcome) => {
+        found[tag] = outcome;
+      },
+      lookupDone: () => {},
+    };
+    for (const [tag, command] of commands.entries()) replica.submit(command, sink, tag);
+    await until(() => Object.keys(found).length === commands.length);
+    return found;
+  };
+  await until(settled);
+  const [registered] = await outcomes(REGISTER_BYTES);
+  const session = registered!.status === 'ok' ? registered!.clientId : 0;
+  await until(settled);
+  return { replica, stateMachine, session, outcomes };
+}
+
+const insert = (clientId: number, clientSeq: number, key = 'k') =>
+  encodeCommand({ type: CommandType.Insert, clientId, clientSeq, key, value: 'v' });
+
+describe.each(Object.entries(ENGINES))('what is certain to be refused, with the %s engine', (_name, kind) => {
+  const cases: readonly (readonly [string, (session: number, lastIndex: number) => Uint8Array])[] = [
+    ['an insert of what is another entry than a registration', (session) => insert(session - 1, 1)],
+    ['an insert of session 0', () => insert(0, 1)],
+    ['an insert of a session that the log has no entry for yet', (_session, last) => insert(last + 1, 1)],
+    ['an insert of a session far beyond the log', () => insert(2 ** 50, 1)],
+    ['an insert without a key', (session) => insert(session, 1, '')],
+    ['an insert with the number 0', (session) => insert(session, 0)],
+    ['an insert too far ahead', (session) => insert(session, SEQUENCE_AHEAD_MAX + 1)],
+    ['a lookup', () => encodeCommand({ type: CommandType.Lookup, key: 'k' })],
+    ['an unknown type', () => Uint8Array.of(0x08, 0x07)],
+    ['a command cut short', (session) => insert(session, 1).subarray(0, 6)],
+    ['a key that is not UTF-8', () => Uint8Array.of(0x08, 0x01, 0x12, 0x03, 0x1a, 0x01, 0xff)],
+    ['noise', () => Uint8Array.of(0xff, 0xff, 0xff)],
+  ];
+
+  it.each(cases)('%s never enters the log, and is answered as the state machine would', async (_what, command) => {
+    const { replica, stateMachine, session, outcomes } = await leading(kind);
+    const { lastIndex } = replica.status();
+    const bytes = command(session, lastIndex);
+    const [outcome] = await outcomes(bytes);
+    expect(outcome!.status).not.toBe('ok');
+    expect(replica.status().lastIndex).toBe(lastIndex);
+    expect(outcome).toEqual(stateMachine.apply(new Entry(lastIndex + 1, 1, EntryType.Normal, bytes)));
+  });
+
+  it('a number that is forgotten never enters the log either', async () => {
+    const { replica, session, outcomes } = await leading(kind);
+    // The gap at 1 is given up when so many numbers above it are applied.
+    await outcomes(...Array.from({ length: APPLIED_ABOVE_MARK_MAX + 1 }, (_, i) => insert(session, i + 2)));
+    const { lastIndex } = replica.status();
+    const [outcome] = await outcomes(insert(session, 1));
+    expect(outcome).toMatchObject({ status: 'sequence-too-old' });
+    expect(replica.status().lastIndex).toBe(lastIndex);
+  });
+
+  it('what is not certain yet is carried out once it is', async () => {
+    const { replica, session, outcomes } = await leading(kind);
+    const { lastIndex } = replica.status();
+    // The registration's own index: above what is applied when the insert comes, applied when it is decided on.
+    const next = lastIndex + 1;
+    const [registered, early] = await outcomes(REGISTER_BYTES, insert(next, 1), insert(session, 1));
+    expect(registered).toEqual({ status: 'ok', clientId: next });
+    expect(['ok', 'unknown-session']).toContain(early!.status);
+    const [late] = await outcomes(insert(next, 1));
+    expect(late).toMatchObject({ status: 'ok' });
+  });
+
+  it('good commands of a batch pass in order between refused ones', async () => {
+    const { replica, stateMachine, session, outcomes } = await leading(kind);
+    const { lastIndex } = replica.status();
+    const found = await outcomes(insert(0, 1), insert(session, 1, 'a'), Uint8Array.of(0xff), insert(session, 2, 'b'));
+    expect(found.map(({ status }) => status)).toEqual(['unknown-session', 'ok', 'invalid', 'ok']);
+    expect(replica.status().lastIndex).toBe(lastIndex + 2);
+    expect([stateMachine.get('a'), stateMachine.get('b')]).toEqual(['v', 'v']);
+  });
+
+  it('answers everything that waits when it stops', async () => {
+    const { replica } = await leading(kind);
+    const found: string[] = [];
+    const sink: CommandSink = { commandDone: (_tag, { status }) => found.push(status), lookupDone: () => {} };
+    replica.submit(insert(2 ** 50, 1), sink, 0);
+    replica.submit(insert(0, 1), sink, 0);
+    replica.stop();
+    expect(found).toEqual(['not-leader', 'not-leader']);
+  });
+});

@@ -1,0 +1,74 @@
+import { CommandType, encodeCommand } from '../wire/command.ts';
+import type { Random } from './random.ts';
+import type { Surroundings } from './surroundings.ts';
+import { InvariantViolation } from './violation.ts';
+import type { VirtualServer } from './virtualServer.ts';
+
+const INTERVAL_MEAN_US = 1_500_000;
+
+/**
+ * A client that is out of its mind: it sends what every server is to refuse. None of it may come to stand in a log, which is
+ * the judge's to watch, and none of it may be acknowledged.
+ */
+export class StrayClient {
+  readonly #endpoint: number;
+  readonly #around: Surroundings;
+  readonly #random: Random;
+  readonly #servers: readonly VirtualServer[];
+  #isIdle = false;
+
+  constructor(endpoint: number, around: Surroundings, servers: readonly VirtualServer[]) {
+    this.#endpoint = endpoint;
+    this.#around = around;
+    this.#random = around.random.fork('stray client');
+    this.#servers = servers;
+  }
+
+  start(): void {
+    this.#around.timeline.after(this.#random.exponential(INTERVAL_MEAN_US), () => {
+      if (this.#isIdle) return;
+      this.#send();
+      this.start();
+    });
+  }
+
+  rest(): void {
+    this.#isIdle = true;
+  }
+
+  #send(): void {
+    const { census } = this.#around;
+    this.#random.pick(this.#servers).call({
+      from: this.#endpoint,
+      command: this.#command(),
+      key: '',
+      clientId: 0,
+      clientSeq: 0,
+      commandDone: ({ status }) => {
+        if (status === 'ok') {
+          throw new InvariantViolation('acknowledged write', 'a command that makes no sense was acknowledged');
+        }
+        if (status === 'unknown-session' || status === 'invalid') census.count('senseless command refused');
+      },
+      lookupDone: () => {},
+    });
+  }
+
+  #command(): Uint8Array {
+    const random = this.#random;
+    const insert = (clientId: number, key = 'stray') =>
+      encodeCommand({ type: CommandType.Insert, clientId, clientSeq: 1, key, value: 'stray' });
+    switch (random.int(5)) {
+      case 0:
+        return insert(0);
+      case 1:
+        return insert(2 ** 40 + random.int(1000));
+      case 2:
+        return encodeCommand({ type: CommandType.Lookup, key: 'stray' });
+      case 3:
+        return insert(1).subarray(0, 5);
+      default:
+        return insert(random.int(200), '');
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Command, CommandType, decodeCommand, encodeCommand } from './command.ts';
+import { scanCommand } from './commandScan.ts';
+
+/** What scanCommand is to find, from the decoder that the state machine uses. */
+function decoded(bytes: Uint8Array) {
+  let command: Command;
+  try {
+    command = decodeCommand(bytes);
+  } catch {
+    return undefined;
+  }
+  const { type } = command;
+  if (type === CommandType.Register) return { type, clientId: 0, clientSeq: 0, hasKey: false };
+  const hasKey = command.key !== '';
+  if (type === CommandType.Lookup) return { type, clientId: 0, clientSeq: 0, hasKey };
+  return { type, clientId: command.clientId, clientSeq: command.clientSeq, hasKey };
+}
+
+const insert = fc.record({
+  type: fc.constant(CommandType.Insert),
+  clientId: fc.maxSafeNat(),
+  clientSeq: fc.maxSafeNat(),
+  key: fc.string({ unit: 'binary' }),
+  value: fc.string({ unit: 'binary', maxLength: 60 }),
+});
+const lookup = fc.record({ type: fc.constant(CommandType.Lookup), key: fc.string({ unit: 'binary' }) });
+
+describe('scanCommand', () => {
+  it('finds in a command what the decoder finds', () => {
+    fc.assert(
+      fc.property(fc.oneof(insert, lookup), (command) => {
+        const bytes = encodeCommand(command as Command);
+        expect(scanCommand(bytes)).toEqual(decoded(bytes));
+      }),
+    );
+  });
+
+  it('agrees with the decoder on what is no command', () => {
+    const damage = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 });
+    const damaged = fc.tuple(fc.oneof(insert, lookup), damage, fc.nat()).map(([command, changes, cut]) => {
+      const bytes = encodeCommand(command as Command).slice();
+      for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
+      return bytes.slice(0, bytes.length - (cut % 3));
+    });
+    fc.assert(
+      fc.property(fc.oneof(damaged, fc.uint8Array({ maxLength: 40 })), (bytes) => {
+        expect(scanCommand(bytes)).toEqual(decoded(bytes));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});

@@ -1,0 +1,75 @@
+import { ByteReader, MalformedEntryError } from '../consensus/entryCodec.ts';
+import { CommandType } from './command.ts';
+import { checkText } from './text.ts';
+
+/** What stands in a marshalled Cmd apart from its texts. */
+export interface ScannedCommand {
+  readonly type: number;
+  /** Of an insert; 0 in other commands. */
+  readonly clientId: number;
+  readonly clientSeq: number;
+  readonly hasKey: boolean;
+}
+
+/**
+ * Reads what decodeCommand reads without making strings of keys and values: it is called once for every command that is
+ * to enter the log. undefined where decodeCommand would throw.
+ */
+export function scanCommand(bytes: Uint8Array): ScannedCommand | undefined {
+  if (bytes.length === 0) return REGISTER;
+  try {
+    return scan(bytes);
+  } catch (error) {
+    if (error instanceof MalformedEntryError) return undefined;
+    throw error;
+  }
+}
+
+function scan(bytes: Uint8Array): ScannedCommand | undefined {
+  const reader = new ByteReader(bytes);
+  let type = 0;
+  let start = 0;
+  let end = 0;
+  while (reader.pos < reader.end) {
+    const tag = reader.varint();
+    if (tag === 0x08) type = reader.varint();
+    else if (tag === 0x12) {
+      const length = reader.varint();
+      start = reader.pos;
+      end = start + length;
+      if (end > reader.end) return undefined;
+      reader.pos = end;
+    } else reader.skip(tag);
+  }
+  const body = new ByteReader(bytes, start, end);
+  if (type === CommandType.Insert) return scanInsert(body);
+  if (type === CommandType.Lookup) return scanLookup(body);
+  return type === CommandType.Register ? REGISTER : undefined;
+}
+
+function scanInsert(body: ByteReader): ScannedCommand {
+  let clientId = 0;
+  let clientSeq = 0;
+  let hasKey = false;
+  while (body.pos < body.end) {
+    const tag = body.varint();
+    if (tag === 0x08) clientId = body.varint();
+    else if (tag === 0x10) clientSeq = body.varint();
+    else if (tag === 0x1a) hasKey = checkText(body) > 0;
+    else if (tag === 0x22) checkText(body);
+    else body.skip(tag);
+  }
+  return { type: CommandType.Insert, clientId, clientSeq, hasKey };
+}
+
+function scanLookup(body: ByteReader): ScannedCommand {
+  let hasKey = false;
+  while (body.pos < body.end) {
+    const tag = body.varint();
+    if (tag === 0x0a) hasKey = checkText(body) > 0;
+    else body.skip(tag);
+  }
+  return { type: CommandType.Lookup, clientId: 0, clientSeq: 0, hasKey };
+}
+
+const REGISTER: ScannedCommand = { type: CommandType.Register, clientId: 0, clientSeq: 0, hasKey: false };
