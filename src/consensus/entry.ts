@@ -11,8 +11,6 @@ export const EntryType = {
   Reconf: 2,
   /** A membership change that may pass through a joint configuration (Raft §6). Data is in the engine's own encoding. */
   JointReconf: 3,
-  /** Holds a place in the log and changes nothing; its commit proves that everything before it is applied. */
-  Barrier: 4,
 } as const;
 export type EntryType = (typeof EntryType)[keyof typeof EntryType];
 

@@ -1,4 +1,4 @@
-import { Entry, type EntryType } from './entry.ts';
+import { Entry, EntryType } from './entry.ts';
 
 /**
  * The encoded form of entries: a run of *records*. A record is the protobuf field that `repeated Entry entries = 6`
@@ -11,6 +11,8 @@ const TAG_TERM = 0x08;
 const TAG_INDEX = 0x10;
 const TAG_TYPE = 0x18;
 const TAG_DATA = 0x22;
+
+const ENTRY_TYPE_MAX = Math.max(...Object.values(EntryType));
 
 /** Bytes that are not a well-formed run of records. `offset` counts from the start of the run. */
 export class MalformedEntryError extends Error {
@@ -214,7 +216,9 @@ export function decodeRecord(reader: ByteReader, recordStart: number): Entry {
     else if (tag === TAG_DATA) data = body.view();
     else body.skip(tag);
   }
-  if (type > 4) throw new MalformedEntryError(`entry type ${type}, expected 0 to 4`, recordStart);
+  if (type > ENTRY_TYPE_MAX) {
+    throw new MalformedEntryError(`entry type ${type}, expected 0 to ${ENTRY_TYPE_MAX}`, recordStart);
+  }
   reader.pos = end;
   const entry = new Entry(index, term, type as EntryType, data);
   entry.record = reader.bytes;

@@ -123,8 +123,6 @@ class Storm {
       const draw = this.random();
       if (draw < 0.1) engine.transferLeadership(this.below(6), this.nextToken++);
       else if (draw < 0.3) engine.reconfigure({ type: this.anyChange(), id: this.any() }, this.nextToken++);
-      else if (draw < 0.4) engine.barrier(this.nextToken++);
-      else if (draw < 0.45) engine.restoreUserSnapshot(new TextEncoder().encode(`restored ${id}`), this.nextToken++);
     }
   }
 

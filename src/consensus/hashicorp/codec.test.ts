@@ -9,7 +9,7 @@ const number = fc.oneof(fc.nat(300), fc.maxSafeNat());
 const term = number;
 const data = fc.uint8Array({ maxLength: 40 });
 const entry = fc
-  .tuple(number, number, fc.integer({ min: 0, max: 4 }), data)
+  .tuple(number, number, fc.integer({ min: 0, max: 3 }), data)
   .map(([index, entryTerm, type, bytes]) => new Entry(index, entryTerm, type as EntryType, bytes));
 
 function of<T extends HashicorpMessage['type']>(type: T) {

@@ -1,7 +1,7 @@
 import { type ProposalBatch, RejectReason } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { encodeEntries } from '../entryCodec.ts';
-import { ApplyQueue, type Queued, type QueuedCommands } from './applyQueue.ts';
+import { ApplyQueue, type QueuedCommands } from './applyQueue.ts';
 import { QUEUED_COMMANDS_MAX, UNCOMMITTED_BYTES_MAX, UNCOMMITTED_ENTRIES_MAX } from './limits.ts';
 import type { ServerState } from './state.ts';
 
@@ -29,12 +29,7 @@ export class Dispatcher {
       this.state.outbox.reject(batch.token, 0, count, RejectReason.Overloaded, this.state.id);
       return;
     }
-    this.queue.push({ kind: 'commands', batch, offset: 0, queuedAtMs: this.state.nowMs });
-  }
-
-  mark(kind: 'barrier' | 'restore', token: number, data: Uint8Array): void {
-    if (this.queue.size < QUEUED_COMMANDS_MAX) this.queue.push({ kind, token, data, queuedAtMs: this.state.nowMs });
-    else this.state.outbox.requestFailed(token, RejectReason.Overloaded, this.state.id);
+    this.queue.push({ batch, offset: 0, queuedAtMs: this.state.nowMs });
   }
 
   /**
@@ -51,10 +46,8 @@ export class Dispatcher {
     if (!state.limits.batch) room = state.writes.idle ? Math.min(room, 1) : 0;
     const entries: Entry[] = [];
     while (entries.length < room && queue.head !== undefined) {
-      const head = queue.head;
       const before = entries.length;
-      if (head.kind === 'commands') this.place(head, first, room, entries);
-      else this.placeMarker(head, first + before, entries);
+      this.place(queue.head, first, room, entries);
       queue.advance(entries.length - before);
     }
     if (entries.length === 0) return;
@@ -86,13 +79,6 @@ export class Dispatcher {
     this.state.outbox.accepted.push({ token, offset: head.offset, count, firstIndex, term });
   }
 
-  private placeMarker(head: Exclude<Queued, QueuedCommands>, index: number, entries: Entry[]): void {
-    const { term } = this.state;
-    const type = head.kind === 'barrier' ? EntryType.Barrier : EntryType.Internal;
-    entries.push(new Entry(index, term, type, head.data));
-    this.state.requests.add({ token: head.token, index, term, untilApplied: true });
-  }
-
   private forgetCommitted(): void {
     let done = 0;
     while (done < this.uncommitted.length && this.uncommitted[done]!.lastIndex <= this.state.commitIndex) {
@@ -101,13 +87,10 @@ export class Dispatcher {
     if (done > 0) this.uncommitted.splice(0, done);
   }
 
-  private turnAway(items: readonly Queued[], reason: RejectReason): void {
+  private turnAway(items: readonly QueuedCommands[], reason: RejectReason): void {
     const { outbox, leader } = this.state;
-    for (const item of items) {
-      if (item.kind === 'commands') {
-        const { token, commands } = item.batch;
-        outbox.reject(token, item.offset, commands.length - item.offset, reason, leader);
-      } else outbox.requestFailed(item.token, reason, leader);
+    for (const { batch, offset } of items) {
+      outbox.reject(batch.token, offset, batch.commands.length - offset, reason, leader);
     }
   }
 }

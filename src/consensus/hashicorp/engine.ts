@@ -26,7 +26,7 @@ interface Takeover {
 
 /**
  * A consensus engine with the architecture of hashicorp/raft: a replicator per follower, heartbeats beside it, a commitment
- * tracker, group commit of an apply queue, a leader lease, VerifyLeader and Barrier, voters and non-voters.
+ * tracker, group commit of an apply queue, a leader lease, VerifyLeader, voters and non-voters.
  */
 export class HashicorpEngine implements Engine<HashicorpMessage> {
   private readonly state: ServerState;
@@ -111,21 +111,6 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     else this.state.outbox.readFailed(token, RejectReason.NotLeader, this.state.leader);
   }
 
-  /** A RequestOutcome follows once everything proposed before is applied on this server; as for `reconfigure` otherwise. */
-  barrier(token: number): void {
-    if (this.leadership !== undefined) this.leadership.barrier(token);
-    else this.refuse(token);
-  }
-
-  /**
-   * Replaces the state machine of every server by `snapshot`, which becomes one log entry and therefore fits in
-   * `maxMessageBytes` (`overloaded` otherwise). The membership stays as it is. A RequestOutcome follows once it is applied.
-   */
-  restoreUserSnapshot(snapshot: Uint8Array, token: number): void {
-    if (this.leadership !== undefined) this.leadership.restoreUserSnapshot(snapshot, token);
-    else this.refuse(token);
-  }
-
   reconfigure(change: MembershipChange, token: number): void {
     if (this.leadership !== undefined) this.leadership.reconfigure(change, token);
     else this.refuse(token);
@@ -145,7 +130,6 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
 
   applied(index: number): void {
     this.state.appliedIndex = Math.max(this.state.appliedIndex, index);
-    this.state.requests.applied(this.state.appliedIndex);
   }
 
   snapshotStored(index: number): void {

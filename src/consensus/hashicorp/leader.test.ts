@@ -297,13 +297,12 @@ describe('apply queue', () => {
   it('becomes one append and one write, whoever asked', () => {
     const server = established();
     server.engine.propose({ token: 7, commands: [Uint8Array.of(1), Uint8Array.of(2)] });
-    server.engine.barrier(8);
     server.engine.propose({ token: 9, commands: [Uint8Array.of(3)] });
     const output = server.drain();
-    expect(output.persist?.entries.map(({ type }) => type)).toEqual([1, 1, 4, 1]);
+    expect(output.persist?.entries.map(({ type }) => type)).toEqual([1, 1, 1]);
     expect(output.accepted).toEqual([
       { token: 7, offset: 0, count: 2, firstIndex: 2, term: 1 },
-      { token: 9, offset: 0, count: 1, firstIndex: 5, term: 1 },
+      { token: 9, offset: 0, count: 1, firstIndex: 4, term: 1 },
     ]);
     expect(server.drain().persist).toBeUndefined();
   });
@@ -317,27 +316,6 @@ describe('apply queue', () => {
 });
 
 describe('delivery', () => {
-  it('holds a restored snapshot back until everything before it is applied', () => {
-    const server = new OneServer({ bootstrap: [1] });
-    server.wait(150);
-    server.durable();
-    server.durable();
-    server.engine.propose({ token: 1, commands: [Uint8Array.of(1)] });
-    server.engine.restoreUserSnapshot(Uint8Array.of(9), 2);
-    server.engine.propose({ token: 3, commands: [Uint8Array.of(2)] });
-    server.drain();
-    const first = server.durable();
-    expect(first.committed.at(-1)?.index).toBe(2);
-    expect(first.restore).toBeUndefined();
-    expect(server.drain().restore).toBeUndefined();
-    server.engine.applied(2);
-    const second = server.drain();
-    expect(second.restore).toMatchObject({ index: 3, data: Uint8Array.of(9) });
-    expect(second.committed.map(({ index }) => index)).toEqual([4]);
-    server.engine.applied(4);
-    expect(server.drain().requests).toEqual([{ token: 2, ok: true }]);
-  });
-
   it('reads a backlog in storage back in lots', () => {
     const log = logOf(1);
     const big = Array.from({ length: 5 }, (_, i) => command(i + 2, 1, 'x'.repeat(3 * 1024 * 1024)));

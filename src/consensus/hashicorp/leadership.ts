@@ -17,10 +17,8 @@ import type { AppendReply, HashicorpMessage, HeartbeatReply, SnapshotReply } fro
 import { ReadQueue } from './readQueue.ts';
 import { type ReplicationSource, Replicator } from './replicator.ts';
 import type { ServerState } from './state.ts';
-import { restoreEntryData } from './userSnapshot.ts';
 
 const NOOP = new Uint8Array([0x6e, 0x6f, 0x6f, 0x70]);
-const NOTHING = new Uint8Array(0);
 
 /** A transfer of leadership under way (thesis §3.10). */
 export interface Transfer {
@@ -152,19 +150,6 @@ export class Leadership implements ReplicationSource {
     else this.state.outbox.readFailed(token, RejectReason.Overloaded, this.state.id);
   }
 
-  barrier(token: number): void {
-    if (this.transferring === undefined) this.dispatcher.mark('barrier', token, NOTHING);
-    else this.state.outbox.requestFailed(token, RejectReason.Transferring, this.state.id);
-  }
-
-  restoreUserSnapshot(snapshot: Uint8Array, token: number): void {
-    if (this.transferring !== undefined) {
-      this.state.outbox.requestFailed(token, RejectReason.Transferring, this.state.id);
-    } else if (snapshot.length > this.limits.entryBytes) {
-      this.state.outbox.requestFailed(token, RejectReason.Overloaded, this.state.id);
-    } else this.dispatcher.mark('restore', token, restoreEntryData(snapshot));
-  }
-
   reconfigure(change: MembershipChange, token: number): void {
     const { state } = this;
     if (this.transferring !== undefined) {
@@ -191,7 +176,7 @@ export class Leadership implements ReplicationSource {
     const entry = new Entry(index, state.term, EntryType.Reconf, encodeConfiguration(configuration));
     state.append([entry]);
     this.ownChange = { index, event: adds ? 'added' : 'removed' };
-    state.requests.add({ token, index, term: state.term, untilApplied: false });
+    state.requests.add({ token, index, term: state.term });
     this.followConfiguration(index);
     this.commit();
   }

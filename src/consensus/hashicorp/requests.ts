@@ -6,18 +6,15 @@ interface Request {
   readonly token: number;
   readonly index: number;
   readonly term: number;
-  /** Wait for the host to apply the entry, not only for its commit. */
-  readonly untilApplied: boolean;
 }
 
 /**
- * Requests that became a log entry: membership changes, barriers, restored snapshots. They end where the entry's index is
- * committed, even if this server is no longer leader then: with the entry, or with another that took its place.
+ * Membership changes that became a log entry. They end where the entry's index is committed, even if this server is no
+ * longer leader then: with the entry, or with another that took its place.
  */
 export class Requests {
   private readonly outbox: Outbox;
   private waiting: Request[] = [];
-  private committed: Request[] = [];
 
   constructor(outbox: Outbox) {
     this.outbox = outbox;
@@ -27,31 +24,20 @@ export class Requests {
     this.waiting.push(request);
   }
 
-  /** Everything up to `commitIndex` is committed, the host has applied up to `appliedIndex`. */
-  commit(commitIndex: number, appliedIndex: number, log: RaftLog, leader: NodeId): void {
+  /** Everything up to `commitIndex` is committed. */
+  commit(commitIndex: number, log: RaftLog, leader: NodeId): void {
     if (this.waiting.length === 0) return;
     const due = this.waiting.filter((request) => request.index <= commitIndex);
     this.waiting = this.waiting.filter((request) => request.index > commitIndex);
     for (const request of due) {
       if (log.term(request.index) !== request.term) {
         this.outbox.requestFailed(request.token, RejectReason.NotLeader, leader);
-      } else if (request.untilApplied) this.committed.push(request);
-      else this.outbox.requests.push({ token: request.token, ok: true });
+      } else this.outbox.requests.push({ token: request.token, ok: true });
     }
-    this.applied(appliedIndex);
-  }
-
-  applied(appliedIndex: number): void {
-    if (this.committed.length === 0) return;
-    for (const request of this.committed) {
-      if (request.index <= appliedIndex) this.outbox.requests.push({ token: request.token, ok: true });
-    }
-    this.committed = this.committed.filter((request) => request.index > appliedIndex);
   }
 
   /** A snapshot took the place of everything up to `index`: what became of entries there cannot be known any more. */
   forgetUpTo(index: number): void {
     this.waiting = this.waiting.filter((request) => request.index > index);
-    this.committed = this.committed.filter((request) => request.index > index);
   }
 }

@@ -158,7 +158,7 @@ export class ServerState {
       this.noticeOwnRemoval(previous, current);
       this.refreshRole();
     }
-    this.requests.commit(index, this.appliedIndex, this.log, this.leader);
+    this.requests.commit(index, this.log, this.leader);
   }
 
   takePersist(): PersistBatch | undefined {

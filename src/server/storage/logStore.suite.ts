@@ -99,7 +99,7 @@ export function logStoreSuite(name: string, kindOf: () => StoreKind): void {
       const data = new Uint8Array(300).fill(7);
       const written = [
         new Entry(1, 2 ** 40, EntryType.Normal, data),
-        new Entry(2, 2 ** 53 - 1, EntryType.Barrier, data),
+        new Entry(2, 2 ** 53 - 1, EntryType.JointReconf, data),
       ];
       const expected = Array.from(encodeEntries(written));
       store.persist(batch(1, { entries: written }));

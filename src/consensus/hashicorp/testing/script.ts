@@ -2,8 +2,7 @@ import { ChangeType, type Configuration, type EngineSettings, type NodeId, type 
 import { type Entry, EntryType } from '../../entry.ts';
 import { decodeConfiguration } from '../configuration.ts';
 import type { HashicorpMessage } from '../messages.ts';
-import { restoredSnapshot } from '../userSnapshot.ts';
-import { dataOf, type VirtualServer, World } from './world.ts';
+import { type VirtualServer, World } from './world.ts';
 
 const DEFAULT_SETTINGS: EngineSettings = {
   electionTimeoutMs: 100,
@@ -65,12 +64,6 @@ export class Script {
         break;
       case 'read':
         world.server(id).engine.read(this.token(`read at s${id}`));
-        break;
-      case 'barrier':
-        world.server(id).engine.barrier(this.token(`barrier at s${id}`));
-        break;
-      case 'restore-user-snapshot':
-        world.server(id).engine.restoreUserSnapshot(dataOf(args.slice(1)), this.token('restored snapshot'));
         break;
       case 'transfer':
         world
@@ -296,9 +289,8 @@ function describeConfiguration({ voters, learners }: Configuration): string {
 
 function describeEntry(entry: Entry): string {
   if (entry.type === EntryType.Normal) return new TextDecoder().decode(entry.data);
-  if (entry.type === EntryType.Barrier) return 'barrier';
   if (entry.type === EntryType.Reconf) return `[${describeConfiguration(decodeConfiguration(entry.data))}]`;
-  return restoredSnapshot(entry) === undefined ? 'noop' : 'user snapshot';
+  return 'noop';
 }
 
 function describeMessage(message: HashicorpMessage): string {

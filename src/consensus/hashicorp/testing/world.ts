@@ -281,7 +281,7 @@ function carryOut(log: MemoryLog, write: Write): void {
   else log.storeSnapshot(write.snapshot, write.trailing);
 }
 
-export function dataOf(words: readonly string[]): Uint8Array {
+function dataOf(words: readonly string[]): Uint8Array {
   return new TextEncoder().encode(words.join(' '));
 }
 
