@@ -106,6 +106,16 @@ export interface EngineInit {
   readonly bootstrap: readonly NodeId[];
   /** Index up to which the host's state machine has been restored (the snapshot's index, or 0). */
   readonly appliedIndex: number;
+  /** What is wrong with a snapshot's data, which the host's state machine then could not be restored from; undefined: nothing. */
+  readonly snapshotDataFault: (data: Uint8Array) => string | undefined;
+}
+
+/** A peer's message was left out. It changed nothing, except perhaps that the term rose towards its own. */
+export interface Refusal {
+  /** For people: what was wrong with it. */
+  readonly reason: string;
+  /** No correct server sends such a message. false: it may be sent, and believed later. */
+  readonly malformed: boolean;
 }
 
 /** Commands of one host turn. `token` names the batch in what comes back. */
@@ -272,7 +282,8 @@ export interface EngineStatus {
 export interface Engine<M> {
   /** Time is now `nowMs`, never less than before. The host calls it often enough: at least once per heartbeat / 2. */
   tick(nowMs: number): void;
-  receive(from: NodeId, message: M): void;
+  /** Returns why the message was left out; undefined where it was not. */
+  receive(from: NodeId, message: M): Refusal | undefined;
   /** Every command of the batch turns up once in `accepted` or `rejected`, possibly in a later turn. */
   propose(batch: ProposalBatch): void;
   /** Asks for a linearizable read (Raft §8, thesis §6.4); exactly one ReadOutcome follows, possibly turns later. */

@@ -2,7 +2,7 @@ import type { Server as HttpServer } from 'node:http';
 import { createServer as createProbe } from 'node:net';
 import { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
-import type { EngineEvent, EngineSettings, EngineStatus } from '../consensus/contract.ts';
+import type { EngineEvent, EngineSettings, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
 import { type Address, formatAddress } from '../wire/addresses.ts';
 import { AdminService } from '../wire/generated/admin.ts';
 import { ENGINES } from './engines.ts';
@@ -130,8 +130,10 @@ export class RkvServer {
       log: this.peerLog,
       receive: (from, message) => {
         const startMs = performance.now();
-        replica.receive(from, message);
+        const refusal = replica.receive(from, message);
         timed(message, (performance.now() - startMs) * 1000);
+        if (refusal !== undefined) this.refused(from, refusal);
+        return refusal;
       },
     });
     const context = this.context(replica);
@@ -199,6 +201,11 @@ export class RkvServer {
     this.recorder.event(event);
     if (event === 'catchup') this.metrics.catchups.inc();
     this.log.debug({ event }, 'event');
+  }
+
+  private refused(from: NodeId, { reason }: Refusal): void {
+    this.metrics.refusedMessages.inc();
+    this.peerLog.warn({ peer: from }, `left a peer's message out: ${reason}`);
   }
 
   private statusChanged(status: EngineStatus): void {

@@ -8,6 +8,7 @@ import type {
   Output,
   PersistBatch,
   ProposalBatch,
+  Refusal,
   Snapshot,
 } from '../consensus/contract.ts';
 import type { Entry } from '../consensus/entry.ts';
@@ -22,8 +23,8 @@ export class DelegatingEngine<M> implements Engine<M> {
   tick(nowMs: number): void {
     this.inner.tick(nowMs);
   }
-  receive(from: NodeId, message: M): void {
-    this.inner.receive(from, message);
+  receive(from: NodeId, message: M): Refusal | undefined {
+    return this.inner.receive(from, message);
   }
   propose(batch: ProposalBatch): void {
     this.inner.propose(batch);

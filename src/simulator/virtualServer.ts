@@ -387,7 +387,11 @@ export class VirtualServer {
   deliver(from: NodeId, bytes: Uint8Array): void {
     if (this.#life === undefined) return;
     this.#enter(this.#epoch, () => {
-      this.#life!.replica.receive(from, this.#decode(bytes));
+      const refusal = this.#life!.replica.receive(from, this.#decode(bytes));
+      if (refusal === undefined) return;
+      if (!refusal.malformed)
+        throw new InvariantViolation('liveness', `${this.#name} does not believe ${refusal.reason}`);
+      throw new InvariantViolation('engine contract', `server ${from} sends ${this.#name} ${refusal.reason}`);
     });
   }
 

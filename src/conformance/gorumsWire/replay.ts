@@ -46,6 +46,7 @@ export function replayFollower(id: NodeId, calls: readonly DecodedCall[], settin
     log,
     bootstrap: settings.cluster,
     appliedIndex: 0,
+    snapshotDataFault: () => undefined,
   });
   const wrong: WrongAnswer[] = [];
   for (const call of calls) {

@@ -125,18 +125,4 @@ describe('the wire encoding', () => {
   ])('refuses %s', (_what, bytes) => {
     expect(() => etcdCodec.decode(bytes)).toThrow(MalformedMessageError);
   });
-
-  it.each([
-    ['a gap', [entryAt(5, 1), entryAt(7, 1)]],
-    ['a gap after the entry before', [entryAt(6, 1)]],
-    ['a term that falls', [entryAt(5, 2), entryAt(6, 1)]],
-    ['a term above the leader’s', [entryAt(5, 9)]],
-  ])('refuses entries with %s', (_what, entries) => {
-    const message = Object.assign(new Message(MessageType.Append, 0), { term: 3, index: 4, logTerm: 1, entries });
-    expect(() => etcdCodec.decode(etcdCodec.encode(message))).toThrow(MalformedMessageError);
-  });
 });
-
-function entryAt(index: number, term: number): Entry {
-  return new Entry(index, term, EntryType.Normal, new Uint8Array(1));
-}

@@ -1,4 +1,5 @@
 import type { Configuration, HardState, NodeId } from '../contract.ts';
+import { TERM_MAX } from '../termGuard.ts';
 import { campaign, receiveVoteRequest, startElection, stepCandidate } from './election.ts';
 import { stepFollower } from './follower.ts';
 import { Inflights } from './inflights.ts';
@@ -74,7 +75,8 @@ export class RaftCore {
   /** Whether this node may stand for election: a voter whose log is not being replaced. */
   get promotable(): boolean {
     const own = this.members.progress.get(this.id);
-    return own !== undefined && !own.learner && this.log.unstable.snapshot === undefined;
+    const mayRise = this.term < TERM_MAX;
+    return own !== undefined && !own.learner && this.log.unstable.snapshot === undefined && mayRise;
   }
 
   /** Whether a leader was heard from within the last election timeout. */

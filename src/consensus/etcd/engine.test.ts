@@ -16,8 +16,9 @@ import type { EtcdMessage } from './codec.ts';
 import { ChangeKind, encodeConfChange, Transition } from './confChange.ts';
 import { etcdKind } from './index.ts';
 import { Message, MessageType } from './messages.ts';
+import { etcdForgery } from './testing/forgery.ts';
 
-describeEngineContract(etcdKind);
+describeEngineContract(etcdKind, etcdForgery);
 
 const { electionTimeoutMs, heartbeatMs } = TEST_SETTINGS;
 const typesOf = (envelopes: Output<EtcdMessage>['messages']) => envelopes.map(({ message }) => message.type);
@@ -31,6 +32,7 @@ function engineOf(init: Partial<EngineInit> & { log: MemoryLog }) {
     hardState: EMPTY_HARD_STATE,
     bootstrap: [1, 2, 3],
     appliedIndex: 0,
+    snapshotDataFault: () => undefined,
     ...init,
   });
 }

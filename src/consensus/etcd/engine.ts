@@ -11,13 +11,16 @@ import {
   type NodeId,
   type Output,
   type ProposalBatch,
+  type Refusal,
   RejectReason,
   Role,
+  type Snapshot,
   simpleConfiguration,
 } from '../contract.ts';
 import { Entry, EntryType, isConfigurationType } from '../entry.ts';
 import { OutputBuffer } from '../outputBuffer.ts';
-import { isPlausibleTerm } from '../plausibleTerm.ts';
+import { TermGuard } from '../termGuard.ts';
+import { entriesFault, refused, snapshotFault, tooFarAhead } from '../untrusted.ts';
 import { AppliedConfigurations } from './appliedConfigurations.ts';
 import { TickClock } from './clock.ts';
 import type { EtcdMessage } from './codec.ts';
@@ -57,6 +60,8 @@ export class EtcdEngine implements Engine<EtcdMessage> {
   private readonly settings: EngineSettings;
   private readonly node: RaftNode;
   private readonly clock: TickClock;
+  private readonly terms: TermGuard;
+  private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
   private readonly persistence: Persistence;
   private readonly configurations: AppliedConfigurations;
   private readonly out = new OutputBuffer<EtcdMessage>();
@@ -86,6 +91,8 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     this.nowMs = init.nowMs;
     this.appliedIndex = appliedIndex;
     this.clock = new TickClock(settings, init.nowMs);
+    this.terms = new TermGuard(settings.electionTimeoutMs);
+    this.snapshotDataFault = init.snapshotDataFault;
     const configuration = log.snapshot()?.configuration ?? simpleConfiguration(init.bootstrap);
     this.configurations = new AppliedConfigurations(appliedIndex, configuration);
     this.persistence = new Persistence(log, hardState);
@@ -106,15 +113,45 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     this.watchTransfer();
   }
 
-  receive(from: NodeId, message: EtcdMessage): void {
+  receive(from: NodeId, message: EtcdMessage): Refusal | undefined {
     this.heardMs.set(from, this.nowMs);
-    if (from === this.id || !isForPeers(message.type) || !isPlausibleTerm(message.term, this.node.core.term)) return;
+    const refusal = this.refusalOfMessage(from, message);
+    if (refusal !== undefined) return refusal;
     // Only the leader it follows may tell a server to stand for election at once.
-    if (message.type === MessageType.TimeoutNow && from !== this.node.core.lead) return;
+    if (message.type === MessageType.TimeoutNow && from !== this.node.core.lead) return undefined;
     message.from = from;
     this.node.step(message);
     if (this.removedAt !== 0) this.retire();
     this.noticeReign();
+    return undefined;
+  }
+
+  private refusalOfMessage(from: NodeId, message: EtcdMessage): Refusal | undefined {
+    const { core } = this.node;
+    const { type, term } = message;
+    if (from === this.id || !isForPeers(type)) return refused(`a message of type ${type} from server ${from}`);
+    if (term > core.term) {
+      const own = core.term;
+      const believed = this.terms.ceiling(own, this.nowMs);
+      if (term > believed) {
+        if (believed > own && tellsTerm(message)) {
+          core.becomeFollower(believed, 0);
+          this.noticeReign();
+        }
+        return tooFarAhead(term, own);
+      }
+    }
+    if (type === MessageType.Append) {
+      return refused(entriesFault(message.index, message.logTerm, message.entries, term, changeFault));
+    }
+    return message.snapshot === undefined ? undefined : refused(this.faultOf(message.snapshot, term));
+  }
+
+  private faultOf(snapshot: Snapshot, term: number): string | undefined {
+    const fault = snapshotFault(snapshot, term);
+    if (fault !== undefined || snapshot.index <= this.node.core.log.committed) return fault;
+    const unreadable = this.snapshotDataFault(snapshot.data);
+    return unreadable === undefined ? undefined : `the leader's snapshot of index ${snapshot.index}: ${unreadable}`;
   }
 
   propose(batch: ProposalBatch): void {
@@ -519,6 +556,23 @@ function isForPeers(type: MessageType): boolean {
       return false;
     default:
       return !isLocal(type);
+  }
+}
+
+/** Whether the term in a message is its sender's own: requests for votes, and votes given, may name one that nobody took yet. */
+function tellsTerm({ type, reject }: Message): boolean {
+  if (type === MessageType.VoteResp || type === MessageType.PreVoteResp) return reject;
+  return type !== MessageType.Vote && type !== MessageType.PreVote;
+}
+
+function changeFault(entry: Entry): string | undefined {
+  if (!isConfigurationType(entry.type)) return undefined;
+  try {
+    decodeConfChange(entry.data);
+    return undefined;
+  } catch (error) {
+    if (error instanceof MalformedConfChangeError) return error.message;
+    throw error;
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type Output,
   type PersistBatch,
   type ProposalBatch,
+  type Refusal,
   RejectReason,
   Role,
   simpleConfiguration,
@@ -18,7 +19,8 @@ import { type Entry, isConfigurationType } from '../entry.ts';
 import { PendingLog } from '../log/pendingLog.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { OutputBuffer } from '../outputBuffer.ts';
-import { isPlausibleTerm } from '../plausibleTerm.ts';
+import { TERM_MAX, TermGuard } from '../termGuard.ts';
+import { entriesFault, refused, snapshotFault, tooFarAhead } from '../untrusted.ts';
 import { CatchUp } from './catchUp.ts';
 import { Leader, type LedServer, type Transfer } from './leader.ts';
 import type {
@@ -31,7 +33,7 @@ import type {
   TimeoutNow,
 } from './messages.ts';
 import { electionAnswer } from './quorum.ts';
-import { applyChange } from './reconfiguration.ts';
+import { applyChange, changeFault } from './reconfiguration.ts';
 
 /** Committed entries handed over in one drain. */
 const COMMITTED_PER_DRAIN_MAX = 4096;
@@ -57,6 +59,8 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   durableIndex: number;
 
   private readonly random: () => number;
+  private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
+  private readonly terms: TermGuard;
   private vote: NodeId;
   private leaderId: NodeId = 0;
   private leader: Leader | undefined;
@@ -85,6 +89,8 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
     this.id = init.id;
     this.settings = init.settings;
     this.random = init.random;
+    this.snapshotDataFault = init.snapshotDataFault;
+    this.terms = new TermGuard(init.settings.electionTimeoutMs);
     this.calls = Math.floor(init.random() * FIRST_CALL_MAX);
     this.nowMs = init.nowMs;
     this.log = new PendingLog(init.log);
@@ -133,11 +139,12 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
     if (this.handedOver !== undefined && this.nowMs >= this.handedOver.deadlineMs) this.settleTransfer(false);
     if (this.nowMs < this.electionDueMs) return;
     this.restartElectionTimer();
-    if (this.mayStand) this.startElection(true);
+    if (this.mayStand && this.term < TERM_MAX) this.startElection(true);
   }
 
-  receive(from: NodeId, message: GorumsMessage): void {
-    if (from === this.id || ('term' in message && !isPlausibleTerm(message.term, this.term))) return;
+  receive(from: NodeId, message: GorumsMessage): Refusal | undefined {
+    const refusal = this.refusalOf(from, message);
+    if (refusal !== undefined) return refusal;
     switch (message.type) {
       case 'RequestVote':
         this.onRequestVote(from, message);
@@ -166,6 +173,34 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
         this.onTimeoutNow(message);
         break;
     }
+    return undefined;
+  }
+
+  private refusalOf(from: NodeId, message: GorumsMessage): Refusal | undefined {
+    if (from === this.id || speaker(message, from) !== from) {
+      return refused(`a ${message.type} in the name of server ${speaker(message, from)}`);
+    }
+    if ('term' in message && message.term > this.term) {
+      const { term } = this;
+      const believed = this.terms.ceiling(term, this.nowMs);
+      if (message.term > believed) {
+        if (believed > term && tellsTerm(message)) this.follow(believed, 0);
+        return tooFarAhead(message.term, term);
+      }
+    }
+    if (message.type === 'AppendEntries') {
+      const { term, prevLogIndex, prevLogTerm, entries } = message;
+      return refused(entriesFault(prevLogIndex, prevLogTerm, entries, term, changeFault));
+    }
+    return message.type === 'InstallSnapshot' ? refused(this.faultOf(message)) : undefined;
+  }
+
+  private faultOf(request: InstallSnapshot): string | undefined {
+    const { lastIncludedIndex: index, lastIncludedTerm: term, configuration, data } = request;
+    const fault = snapshotFault({ index, term, configuration }, request.term);
+    if (fault !== undefined || index <= this.commitIndex || request.term < this.term) return fault;
+    const unreadable = this.snapshotDataFault(data);
+    return unreadable === undefined ? undefined : `the leader's snapshot of index ${index}: ${unreadable}`;
   }
 
   propose(batch: ProposalBatch): void {
@@ -333,7 +368,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
 
   private onTimeoutNow(message: TimeoutNow): void {
     if (this.leader !== undefined || message.term !== this.term || message.leader !== this.leaderId) return;
-    if (this.mayStand) this.startElection(false);
+    if (this.mayStand && this.term < TERM_MAX) this.startElection(false);
   }
 
   private lead(): void {
@@ -419,7 +454,6 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   private takeEntries(request: AppendEntries): boolean {
     const { log } = this;
     const { prevLogIndex, prevLogTerm, entries } = request;
-    if (!isWellFormed(request)) return false;
     // What a snapshot covers is committed, and so the same everywhere.
     if (prevLogIndex >= log.firstIndex - 1 && log.term(prevLogIndex) !== prevLogTerm) return false;
     let position = Math.max(0, log.firstIndex - 1 - prevLogIndex);
@@ -509,13 +543,23 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   }
 }
 
-/** Whether the entries are ones that a correct leader sends: consecutive, their terms never falling nor above its own. */
-function isWellFormed({ term, prevLogIndex, prevLogTerm, entries }: AppendEntries): boolean {
-  let before = prevLogTerm;
-  for (let i = 0; i < entries.length; i++) {
-    const entry = entries[i]!;
-    if (entry.index !== prevLogIndex + 1 + i || entry.term < before || entry.term > term) return false;
-    before = entry.term;
+/** Whom a message names as its sender; responses name nobody. */
+function speaker(message: GorumsMessage, from: NodeId): NodeId {
+  switch (message.type) {
+    case 'RequestVote':
+      return message.candidate;
+    case 'AppendEntries':
+    case 'InstallSnapshot':
+    case 'TimeoutNow':
+      return message.leader;
+    case 'CatchMeUp':
+      return message.follower;
+    default:
+      return from;
   }
-  return true;
+}
+
+/** Whether the term in a message is its sender's own: requests for votes, and votes given, may name one that nobody took yet. */
+function tellsTerm(message: GorumsMessage): boolean {
+  return message.type !== 'RequestVote' && !(message.type === 'RequestVoteResponse' && message.granted);
 }

@@ -94,14 +94,6 @@ describe('a follower asked to append', () => {
     expect(messages[0]?.message).toMatchObject({ type: 'AppendEntriesResponse', success: false });
     expect(terms(server)).toEqual([1, 1, 3]);
   });
-
-  it('refuses entries that do not follow one another', () => {
-    const server = follower();
-    const gap = [...entriesOf(4, 3), ...entriesOf(6, 3)];
-    const { messages } = server.step(2, append({ prevLogIndex: 3, prevLogTerm: 3, entries: gap }));
-    expect(messages[0]?.message).toMatchObject({ success: false });
-    expect(server.log.lastIndex).toBe(3);
-  });
 });
 
 describe('a follower that is behind', () => {

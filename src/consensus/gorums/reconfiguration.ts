@@ -1,6 +1,12 @@
-import { ChangeType, type Configuration, type MembershipChange, simpleConfiguration } from '../contract.ts';
-import type { Entry } from '../entry.ts';
-import { ByteReader, varintSize, writeVarint } from '../entryCodec.ts';
+import {
+  ChangeType,
+  type Configuration,
+  type MembershipChange,
+  type NodeId,
+  simpleConfiguration,
+} from '../contract.ts';
+import { type Entry, isConfigurationType } from '../entry.ts';
+import { ByteReader, MalformedEntryError, varintSize, writeVarint } from '../entryCodec.ts';
 
 /** The data of Reconf entries is the marshalled `rkvpb.ReconfRequest`: serverID = 1, reconfType = 2 (Add 0, Remove 1). */
 const TAG_SERVER = 0x08;
@@ -19,21 +25,38 @@ export function encodeChange(change: MembershipChange): Uint8Array {
   return bytes;
 }
 
-/** The configuration that a Reconf entry makes of the one before it. Data that cannot be read changes nothing, on every server alike. */
-export function applyChange(before: Configuration, entry: Entry): Configuration {
+/** What is wrong with a membership entry; undefined where nothing is, and for every other entry. */
+export function changeFault(entry: Entry): string | undefined {
+  if (!isConfigurationType(entry.type) || readChange(entry.data) !== undefined) return undefined;
+  return `${entry.data.length} bytes that are not a membership change`;
+}
+
+function readChange(data: Uint8Array): { readonly id: NodeId; readonly remove: boolean } | undefined {
   let id = 0;
   let remove = false;
   try {
-    const reader = new ByteReader(entry.data);
+    const reader = new ByteReader(data);
     while (reader.pos < reader.end) {
       const tag = reader.varint();
       if (tag === TAG_SERVER) id = reader.varint();
       else if (tag === TAG_TYPE) remove = reader.varint() === REMOVE;
       else reader.skip(tag);
     }
-  } catch {
-    return before;
+  } catch (error) {
+    if (error instanceof MalformedEntryError) return undefined;
+    throw error;
   }
-  if (id === 0) return before;
-  return simpleConfiguration(remove ? before.voters.filter((voter) => voter !== id) : [...before.voters, id]);
+  return id === 0 ? undefined : { id, remove };
+}
+
+/**
+ * The configuration that a Reconf entry makes of the one before it. Data that cannot be read, and the removal of the last
+ * voter, change nothing, on every server alike.
+ */
+export function applyChange(before: Configuration, entry: Entry): Configuration {
+  const change = readChange(entry.data);
+  if (change === undefined) return before;
+  const voters = before.voters.filter((voter) => voter !== change.id);
+  if (!change.remove) return simpleConfiguration([...voters, change.id]);
+  return voters.length === 0 ? before : simpleConfiguration(voters);
 }

@@ -68,6 +68,7 @@ describe('what the simulator found', () => {
         log,
         bootstrap: [1, 2, 3],
         appliedIndex: 0,
+        snapshotDataFault: () => undefined,
       };
       const engine = gorumsKind.create(init);
       engine.tick(2 * electionTimeoutMs);

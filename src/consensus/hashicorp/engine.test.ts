@@ -1,4 +1,5 @@
 import { describeEngineContract } from '../testing/engine.suite.ts';
 import { hashicorpKind } from './index.ts';
+import { hashicorpForgery } from './testing/forgery.ts';
 
-describeEngineContract(hashicorpKind);
+describeEngineContract(hashicorpKind, hashicorpForgery);

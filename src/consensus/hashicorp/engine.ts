@@ -7,12 +7,14 @@ import {
   type NodeId,
   type Output,
   type ProposalBatch,
+  type Refusal,
   RejectReason,
   Role,
 } from '../contract.ts';
-import { isPlausibleTerm } from '../plausibleTerm.ts';
+import { TERM_MAX, TermGuard } from '../termGuard.ts';
+import { refused, tooFarAhead } from '../untrusted.ts';
 import { Elections } from './elections.ts';
-import { FollowerLog } from './follower.ts';
+import { appendFault, chunkFault, FollowerLog } from './follower.ts';
 import { Leadership } from './leadership.ts';
 import type { AppendRequest, HashicorpMessage, Heartbeat, SnapshotChunk, TimeoutNow } from './messages.ts';
 import { ServerState } from './state.ts';
@@ -31,6 +33,7 @@ interface Takeover {
 export class HashicorpEngine implements Engine<HashicorpMessage> {
   private readonly state: ServerState;
   private readonly follower: FollowerLog;
+  private readonly terms: TermGuard;
   private readonly elections: Elections;
   private leadership: Leadership | undefined;
   private takeover: Takeover | undefined;
@@ -39,7 +42,8 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
 
   constructor(init: EngineInit) {
     this.state = new ServerState(init);
-    this.follower = new FollowerLog(this.state);
+    this.follower = new FollowerLog(this.state, init.snapshotDataFault);
+    this.terms = new TermGuard(init.settings.electionTimeoutMs);
     this.elections = new Elections(this.state, {
       won: () => this.becomeLeader(),
       follow: (term, leader) => this.becomeFollower(term, leader),
@@ -62,15 +66,27 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
       state.outbox.requestFailed(takeover.token, RejectReason.Timeout, state.leader);
     }
     if (this.leadership !== undefined) this.leadership.tick();
-    else if (state.nowMs >= state.electionDueMs) this.elections.timedOut();
+    else if (state.nowMs >= state.electionDueMs && state.term < TERM_MAX) this.elections.timedOut();
   }
 
-  receive(from: NodeId, message: HashicorpMessage): void {
-    if (from === this.state.id || !isPlausibleTerm(message.term, this.state.term)) return;
+  receive(from: NodeId, message: HashicorpMessage): Refusal | undefined {
+    const { state } = this;
+    if (from === state.id) return refused(`a ${message.type} in the name of server ${from}`);
+    if (message.term > state.term) {
+      const { term } = state;
+      const believed = this.terms.ceiling(term, state.nowMs);
+      if (message.term > believed) {
+        if (believed > term && tellsTerm(message)) this.becomeFollower(believed, 0);
+        return tooFarAhead(message.term, term);
+      }
+    }
     switch (message.type) {
       case 'append':
+      case 'snapshot': {
+        const fault = message.type === 'append' ? appendFault(message) : chunkFault(message);
+        return refused(fault ?? this.fromLeader(from, message));
+      }
       case 'heartbeat':
-      case 'snapshot':
         this.fromLeader(from, message);
         break;
       case 'vote':
@@ -93,6 +109,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
         if (this.isCurrent(message.term)) this.leadership?.snapshotReplied(from, message);
         break;
     }
+    return undefined;
   }
 
   propose(batch: ProposalBatch): void {
@@ -196,27 +213,27 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     return term === this.state.term;
   }
 
-  private fromLeader(from: NodeId, message: AppendRequest | Heartbeat | SnapshotChunk): void {
+  /** What a leader says. Returns what is wrong with it, where that shows only now. */
+  private fromLeader(from: NodeId, message: AppendRequest | Heartbeat | SnapshotChunk): string | undefined {
     const { state } = this;
     if (message.term < state.term) {
       this.refuseOldLeader(from, message);
-      return;
+      return undefined;
     }
     // Two leaders in one term cannot be (election safety); whoever says so is not believed.
     if (
       message.term === state.term &&
       (this.leadership !== undefined || (state.leader !== 0 && state.leader !== from))
     ) {
-      return;
+      return undefined;
     }
     if (message.term > state.term || state.leader !== from) this.becomeFollower(message.term, from);
     state.leaderHeardMs = state.nowMs;
     state.resetElectionTimer();
+    if (message.type === 'snapshot') return this.follower.snapshot(from, message);
     if (message.type === 'append') this.follower.append(from, message);
-    else if (message.type === 'snapshot') this.follower.snapshot(from, message);
-    else {
-      this.answerHeartbeat(from, message.round);
-    }
+    else this.answerHeartbeat(from, message.round);
+    return undefined;
   }
 
   private answerHeartbeat(to: NodeId, round: number): void {
@@ -271,7 +288,13 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
 
   private timeoutNow(from: NodeId, message: TimeoutNow): void {
     const { state } = this;
-    if (message.term !== state.term || state.leader !== from || !state.mayStand || state.diskStalled) return;
+    if (message.term !== state.term || message.term >= TERM_MAX || state.leader !== from) return;
+    if (!state.mayStand || state.diskStalled) return;
     this.elections.campaign(true);
   }
+}
+
+/** Whether the term in a message is its sender's own: requests for votes, and votes given, may name one that nobody took yet. */
+function tellsTerm(message: HashicorpMessage): boolean {
+  return message.type !== 'vote' && !(message.type === 'vote-reply' && message.granted);
 }

@@ -1,6 +1,7 @@
-import { MalformedMessageError, type NodeId } from '../contract.ts';
-import { isConfigurationType } from '../entry.ts';
+import { type EngineInit, MalformedMessageError, type NodeId } from '../contract.ts';
+import { type Entry, isConfigurationType } from '../entry.ts';
 import { MalformedEntryError } from '../entryCodec.ts';
+import { configurationFault, entriesFault, snapshotFault } from '../untrusted.ts';
 import { decodeConfiguration } from './configuration.ts';
 import type { AppendRequest, SnapshotChunk } from './messages.ts';
 import { SnapshotReceiver } from './snapshotReceiver.ts';
@@ -16,18 +17,19 @@ interface Acknowledgement {
 /** What a server does with the log that its leader sends. The caller has settled whose term is the newer one. */
 export class FollowerLog {
   private readonly state: ServerState;
+  private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
   private readonly receiver = new SnapshotReceiver();
   /** One acknowledgement a turn stands for all appends of the turn. */
   private acknowledgement: Acknowledgement | undefined;
 
-  constructor(state: ServerState) {
+  constructor(state: ServerState, snapshotDataFault: EngineInit['snapshotDataFault']) {
     this.state = state;
+    this.snapshotDataFault = snapshotDataFault;
   }
 
-  /** AppendEntries (Raft figure 2, receiver's steps 2 to 5). A message that no correct leader sends is dropped. */
+  /** AppendEntries (Raft figure 2, receiver's steps 2 to 5). `appendFault` finds nothing wrong with the request. */
   append(from: NodeId, request: AppendRequest): void {
     const { state } = this;
-    if (!isWellFormed(request)) return;
     const { prevIndex, prevTerm, entries, seq } = request;
     if (!this.matches(prevIndex, prevTerm)) {
       state.reply(from, { type: 'append-reply', term: state.term, seq, ok: false, index: this.mayMatch(prevIndex) });
@@ -45,8 +47,11 @@ export class FollowerLog {
     this.acknowledge(from, seq, lastNew);
   }
 
-  /** InstallSnapshot (Raft figure 13), chunk by chunk. Only the whole snapshot, durable, is acknowledged as installed. */
-  snapshot(from: NodeId, chunk: SnapshotChunk): void {
+  /**
+   * InstallSnapshot (Raft figure 13), chunk by chunk. Only the whole snapshot, durable, is acknowledged as installed.
+   * Returns what is wrong with it: that its data cannot be read shows only when it is whole.
+   */
+  snapshot(from: NodeId, chunk: SnapshotChunk): string | undefined {
     const { state } = this;
     const { seq, index, snapshotTerm, total } = chunk;
     const answer = { type: 'snapshot-reply', term: state.term, seq, index } as const;
@@ -55,16 +60,19 @@ export class FollowerLog {
       this.receiver.abandon();
       state.commitTo(index);
       state.outbox.sendAfterPersist(from, { ...answer, received: total, installed: true });
-      return;
+      return undefined;
     }
     const snapshot = this.receiver.add(from, chunk);
     if (snapshot === undefined) {
       state.reply(from, { ...answer, received: this.receiver.received(from, chunk), installed: false });
-      return;
+      return undefined;
     }
+    const unreadable = this.snapshotDataFault(snapshot.data);
+    if (unreadable !== undefined) return `the leader's snapshot of index ${index}: ${unreadable}`;
     state.install(snapshot);
     this.acknowledgement = undefined;
     state.outbox.sendAfterPersist(from, { ...answer, received: total, installed: true });
+    return undefined;
   }
 
   /** Called once a turn: the acknowledgement leaves when what it promises is durable. */
@@ -119,24 +127,22 @@ export class FollowerLog {
   }
 }
 
-/** Whether the entries are ones that a correct leader sends. */
-function isWellFormed(request: AppendRequest): boolean {
-  let index = request.prevIndex;
-  let term = request.prevTerm;
-  for (const entry of request.entries) {
-    if (entry.index !== ++index || entry.term < term || entry.term > request.term) return false;
-    term = entry.term;
-    if (isConfigurationType(entry.type) && !isConfiguration(entry.data)) return false;
-  }
-  return true;
+/** What is wrong with an append; undefined where it is one that a correct leader sends. */
+export function appendFault({ prevIndex, prevTerm, entries, term }: AppendRequest): string | undefined {
+  return entriesFault(prevIndex, prevTerm, entries, term, changeFault);
 }
 
-function isConfiguration(data: Uint8Array): boolean {
+/** As `appendFault`, but for the data. */
+export function chunkFault({ index, snapshotTerm, configuration, term }: SnapshotChunk): string | undefined {
+  return snapshotFault({ index, term: snapshotTerm, configuration }, term);
+}
+
+function changeFault(entry: Entry): string | undefined {
+  if (!isConfigurationType(entry.type)) return undefined;
   try {
-    decodeConfiguration(data);
-    return true;
+    return configurationFault(decodeConfiguration(entry.data));
   } catch (error) {
-    if (error instanceof MalformedMessageError || error instanceof MalformedEntryError) return false;
+    if (error instanceof MalformedMessageError || error instanceof MalformedEntryError) return error.message;
     throw error;
   }
 }

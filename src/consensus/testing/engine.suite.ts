@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { ChangeType, type EngineKind, RejectReason, Role, simpleConfiguration } from '../contract.ts';
-import { EngineCluster, TEST_SETTINGS } from './engineCluster.ts';
+import { ChangeType, type EngineKind, RejectReason, Role, type Snapshot, simpleConfiguration } from '../contract.ts';
+import { Entry, EntryType } from '../entry.ts';
+import { EngineCluster, TEST_SETTINGS, UNREADABLE } from './engineCluster.ts';
+import type { Forgery } from './forgery.ts';
 
 /** What every engine must do, whatever makes it itself. Each engine's tests run this unchanged. */
-export function describeEngineContract<M>(kind: EngineKind<M>): void {
+export function describeEngineContract<M>(kind: EngineKind<M>, forgery: Forgery<M>): void {
   describe(`${kind.name}: the engine contract`, () => {
     it('elects one leader, and everybody follows it', () => {
       const cluster = new EngineCluster(kind, [1, 2, 3]);
@@ -286,20 +288,95 @@ export function describeEngineContract<M>(kind: EngineKind<M>): void {
       expect(leader.engine.status().term).toBe(term);
     });
 
-    it('does not believe a term that no cluster reaches', () => {
+    it('takes a term far ahead only in steps, and says that it left the message out', () => {
       const cluster = new EngineCluster(kind, [1, 2, 3]);
       const leader = cluster.elect();
-      const { term } = leader.engine.status();
-      cluster.propose(leader.id, 'x');
-      leader.turn(true);
-      const follower = cluster.server(leader.id === 1 ? 2 : 1);
-      for (const { from, to, message } of cluster.mail.splice(0)) {
-        if (to !== follower.id) continue;
-        const forged = { ...message, term: Number.MAX_SAFE_INTEGER };
-        follower.engine.receive(from, forged);
+      const before = leader.engine.status().term;
+      const from = leader.id === 1 ? 2 : 1;
+      for (let i = 0; i < 10; i++) {
+        const refusal = leader.engine.receive(from, forgery.answer(from, Number.MAX_SAFE_INTEGER));
+        expect(refusal).toMatchObject({ malformed: false });
       }
-      cluster.settle();
-      expect(follower.engine.status().term).toBe(term);
+      const { term } = leader.engine.status();
+      expect(term).toBeGreaterThan(before);
+      expect(term).toBeLessThanOrEqual(before + 2 ** 32);
+    });
+
+    it('servers that forged terms led apart never heard each other again', () => {
+      const cluster = new EngineCluster(kind, [1, 2, 3]);
+      cluster.elect();
+      for (const id of [1, 2, 3]) cluster.isolate(id);
+      for (let step = 0; step < 8; step++) {
+        for (const [id, from, steps] of [
+          [2, 3, 4],
+          [3, 2, 8],
+        ] as const) {
+          if (step < steps) cluster.server(id).engine.receive(from, forgery.answer(from, Number.MAX_SAFE_INTEGER));
+        }
+        cluster.run(TEST_SETTINGS.electionTimeoutMs);
+      }
+      const terms = [1, 2, 3].map((id) => cluster.server(id).engine.status().term);
+      expect(terms[2]! - terms[1]!).toBeGreaterThan(2 ** 33);
+      expect(terms[1]! - terms[0]!).toBeGreaterThan(2 ** 33);
+      cluster.heal();
+      cluster.run(20 * TEST_SETTINGS.electionTimeoutMs);
+      const leader = cluster.elect();
+      cluster.propose(leader.id, 'together');
+      cluster.run(2 * TEST_SETTINGS.heartbeatMs);
+      for (const server of cluster.servers.values()) expect(server.commands()).toEqual(['together']);
+    });
+
+    describe('refuses, and is as it was, given', () => {
+      const entryOf = (
+        index: number,
+        term: number,
+        type: EntryType = EntryType.Normal,
+        data: Uint8Array = new Uint8Array(0),
+      ) => new Entry(index, term, type, data);
+      const changed = (data: Uint8Array) => [entryOf(2, 1, EntryType.Reconf, data)];
+      const appends: readonly (readonly [string, number, readonly Entry[]])[] = [
+        ['entries with a gap', 1, [entryOf(2, 1), entryOf(4, 1)]],
+        ['entries that do not follow the one before', 1, [entryOf(3, 1)]],
+        ['entries whose terms fall', 1, [entryOf(2, 1), entryOf(3, 0)]],
+        ['an entry of a later term than its leader', 1, [entryOf(2, 9)]],
+        ['a membership entry that cannot be read', 1, changed(Uint8Array.of(1, 1, 9, 0, 0))],
+        ['a membership entry that is cut short', 1, changed(forgery.change(300).subarray(0, -1))],
+        ['a membership entry without a word', 1, changed(new Uint8Array(0))],
+        ['an entry that no log reaches', 2 ** 53 - 3, [entryOf(2 ** 53 - 2, 1)]],
+      ];
+      it.each(appends)('%s', (_what, prevIndex, entries) => {
+        const cluster = new EngineCluster(kind, [1, 2, 3]);
+        const leader = cluster.elect();
+        const follower = cluster.server(leader.id === 1 ? 2 : 1);
+        const before = follower.engine.status();
+        const append = { term: before.term, prevIndex, prevTerm: 1, commit: prevIndex + 1, entries };
+        expect(follower.engine.receive(leader.id, forgery.append(leader.id, append))).toMatchObject({
+          malformed: true,
+        });
+        expect(follower.turn(true)).toBe(false);
+        expect(follower.engine.status()).toEqual(before);
+      });
+
+      const configuration = simpleConfiguration([1, 2, 3]);
+      const snapshot = { index: 9, term: 1, configuration, data: Uint8Array.of(1) };
+      const snapshots: readonly (readonly [string, Snapshot])[] = [
+        ['a snapshot whose data cannot be restored', { ...snapshot, data: UNREADABLE }],
+        ['a snapshot of a later term than its leader', { ...snapshot, term: 9 }],
+        ['a snapshot of no term', { ...snapshot, term: 0 }],
+        ['a snapshot of an index that no log reaches', { ...snapshot, index: Number.MAX_SAFE_INTEGER }],
+        ['a snapshot of a configuration without voters', { ...snapshot, configuration: simpleConfiguration([]) }],
+        ['a snapshot with a voter 0', { ...snapshot, configuration: { ...configuration, voters: [0, 1] } }],
+      ];
+      it.each(snapshots)('%s', (_what, of) => {
+        const cluster = new EngineCluster(kind, [1, 2, 3]);
+        const leader = cluster.elect();
+        const follower = cluster.server(leader.id === 1 ? 2 : 1);
+        const before = follower.engine.status();
+        const message = forgery.snapshot(leader.id, before.term, of);
+        expect(follower.engine.receive(leader.id, message)).toMatchObject({ malformed: true });
+        expect(follower.turn(true)).toBe(false);
+        expect(follower.engine.status()).toEqual(before);
+      });
     });
 
     it('steps down without a quorum where checkQuorum says so', () => {

@@ -10,6 +10,9 @@ import {
 import { type Entry, EntryType } from '../entry.ts';
 import { MemoryLog } from './memoryLog.ts';
 
+/** What a host says of a snapshot that its state machine could not be restored from. */
+export const UNREADABLE = Uint8Array.of(0xff);
+
 export const TEST_SETTINGS: EngineSettings = {
   electionTimeoutMs: 100,
   heartbeatMs: 10,
@@ -53,6 +56,7 @@ export class EngineServer<M> {
       log: this.log,
       bootstrap,
       appliedIndex: this.appliedIndex,
+      snapshotDataFault: (data) => (data[0] === UNREADABLE[0] ? 'not a snapshot' : undefined),
     });
   }
 

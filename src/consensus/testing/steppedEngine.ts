@@ -40,6 +40,7 @@ export class SteppedEngine<M> {
       log: this.log,
       bootstrap,
       appliedIndex: 0,
+      snapshotDataFault: () => undefined,
     });
   }
 

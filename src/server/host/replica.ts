@@ -11,6 +11,7 @@ import type {
   NodeId,
   Output,
   ReadOutcome,
+  Refusal,
   RejectedProposals,
   RequestOutcome,
   Snapshot,
@@ -139,6 +140,7 @@ export class Replica<M> implements LogStoreListener {
       log: store,
       bootstrap: options.bootstrap,
       appliedIndex: this.appliedIndex,
+      snapshotDataFault,
     });
     const status = this.engine.status();
     this.role = status.role;
@@ -177,10 +179,12 @@ export class Replica<M> implements LogStoreListener {
     this.wake();
   }
 
-  receive(from: NodeId, message: M): void {
-    if (this.stopped) return;
-    this.engine.receive(from, message);
+  /** Returns why the engine left the message out; undefined where it did not. */
+  receive(from: NodeId, message: M): Refusal | undefined {
+    if (this.stopped) return undefined;
+    const refusal = this.engine.receive(from, message);
     this.wake();
+    return refusal;
   }
 
   tick(): void {
@@ -272,7 +276,6 @@ export class Replica<M> implements LogStoreListener {
   private carryOut(output: Output<M>): boolean {
     const { persist } = output;
     if (persist !== undefined) {
-      if (persist.snapshot !== undefined && !this.isReadable(persist.snapshot)) return false;
       this.lastMark = persist.mark;
       this.store.persist(persist);
     }
@@ -286,18 +289,6 @@ export class Replica<M> implements LogStoreListener {
     for (const read of output.reads) this.readDone(read);
     for (const request of output.requests) this.requestDone(request);
     return !isQuiet(output);
-  }
-
-  /** A snapshot that cannot be restored must not reach the disk: no later start could get past it. */
-  private isReadable({ index, data }: Snapshot): boolean {
-    try {
-      checkSnapshot(data);
-      return true;
-    } catch (cause) {
-      if (!(cause instanceof MalformedSnapshotError)) throw cause;
-      this.failed(new MalformedSnapshotError(`the leader's snapshot of index ${index}: ${cause.message}`, { cause }));
-      return false;
-    }
   }
 
   private sendAfterPersist(messages: readonly Envelope<M>[]): void {
@@ -405,6 +396,17 @@ export class Replica<M> implements LogStoreListener {
     const configuration = this.engine.configurationAt(this.appliedIndex);
     const data = this.stateMachine.snapshot();
     this.store.storeSnapshot({ index: this.appliedIndex, term, configuration, data }, trailingEntries);
+  }
+}
+
+/** A snapshot that cannot be restored must not reach the disk: no later start could get past it. */
+function snapshotDataFault(data: Uint8Array): string | undefined {
+  try {
+    checkSnapshot(data);
+    return undefined;
+  } catch (error) {
+    if (error instanceof MalformedSnapshotError) return error.message;
+    throw error;
   }
 }
 

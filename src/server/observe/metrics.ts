@@ -12,6 +12,10 @@ export class ServerMetrics {
   readonly reads = this.counter('reads', 'Lookups answered');
   readonly writes = this.counter('writes', 'Registers and inserts applied and acknowledged');
   readonly catchups = this.counter('catchups', 'Catch-up requests seen');
+  readonly refusedMessages = this.counter(
+    'refused_messages',
+    "Peers' messages left out: malformed, or of a term too far ahead",
+  );
   readonly handleAppendEntriesRequest = this.summary('handle_append_entries_request');
   readonly handleAppendEntriesResponse = this.summary('handle_append_entries_response');
   readonly handleRequestVoteRequest = this.summary('handle_request_vote_request');

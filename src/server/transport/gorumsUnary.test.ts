@@ -1,15 +1,19 @@
 import { EventEmitter } from 'node:events';
 import { type handleUnaryCall, status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
+import type { Refusal } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { encodeRequest, type GorumsMethod } from '../../wire/gorumsWire.ts';
 import { GorumsUnaryServer } from './gorumsUnary.ts';
 
 /** Server 1 of three, called with `message`. */
-function called(message: GorumsMessage) {
+function called(message: GorumsMessage, refusal?: Refusal) {
   const received: [number, string][] = [];
   const answers: { code?: status; details?: string }[] = [];
-  const server = new GorumsUnaryServer({ self: 1, serverCount: 3 }, (from, { type }) => received.push([from, type]));
+  const server = new GorumsUnaryServer({ self: 1, serverCount: 3 }, (from, { type }) => {
+    received.push([from, type]);
+    return refusal;
+  });
   const { method, bytes } = encodeRequest(message)!;
   const handler = server.implementation()[method as GorumsMethod] as handleUnaryCall<Buffer, Buffer>;
   const call = Object.assign(new EventEmitter(), { request: Buffer.from(bytes) });
@@ -36,6 +40,13 @@ describe('the unary service of the gorums engine', () => {
       ]);
     },
   );
+
+  it('says why the engine left a call out', () => {
+    const malformed = called(vote(3), { reason: 'a vote that nobody sends', malformed: true });
+    expect(malformed.answers).toEqual([{ code: status.INVALID_ARGUMENT, details: 'a vote that nobody sends' }]);
+    const early = called(vote(3), { reason: 'too far ahead', malformed: false });
+    expect(early.answers).toEqual([{ code: status.FAILED_PRECONDITION, details: 'too far ahead' }]);
+  });
 
   it('a CatchMeUp in the name of nobody was answered as if it were taken', () => {
     const { received, answers } = called({ type: 'CatchMeUp', call: 0, follower: 9, nextIndex: 1 });

@@ -7,7 +7,7 @@ import {
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { MalformedMessageError, type NodeId } from '../../consensus/contract.ts';
+import { MalformedMessageError, type NodeId, type Refusal } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { type Address, formatAddress } from '../../wire/addresses.ts';
 import {
@@ -41,11 +41,11 @@ export interface UnaryServerOptions {
 /** The answering side. */
 export class GorumsUnaryServer {
   private readonly options: UnaryServerOptions;
-  private readonly receive: (from: NodeId, message: GorumsMessage) => void;
+  private readonly receive: (from: NodeId, message: GorumsMessage) => Refusal | undefined;
   private readonly open = new Map<number, sendUnaryData<Buffer>>();
   private calls = 0;
 
-  constructor(options: UnaryServerOptions, receive: (from: NodeId, message: GorumsMessage) => void) {
+  constructor(options: UnaryServerOptions, receive: (from: NodeId, message: GorumsMessage) => Refusal | undefined) {
     this.options = options;
     this.receive = receive;
   }
@@ -65,12 +65,19 @@ export class GorumsUnaryServer {
       const message = decodeRequest(method, plainBytes(call.request), number);
       const from = senderOf(message);
       this.checkSender(from);
-      if (method === 'CatchMeUp') done(null, Buffer.from(EMPTY_RESPONSE));
-      else {
-        this.open.set(number, done);
-        call.once('cancelled', () => this.open.delete(number));
+      this.open.set(number, done);
+      call.once('cancelled', () => this.open.delete(number));
+      const refusal = this.receive(from, message);
+      if (refusal !== undefined) {
+        this.open.delete(number);
+        done({
+          code: refusal.malformed ? status.INVALID_ARGUMENT : status.FAILED_PRECONDITION,
+          details: refusal.reason,
+        });
+      } else if (method === 'CatchMeUp') {
+        this.open.delete(number);
+        done(null, Buffer.from(EMPTY_RESPONSE));
       }
-      this.receive(from, message);
     } catch (error) {
       this.open.delete(number);
       if (!(error instanceof MalformedMessageError)) throw error;
@@ -104,13 +111,13 @@ function senderOf(message: GorumsMessage): NodeId {
 export class GorumsUnaryClient {
   private readonly client: GrpcClient;
   private readonly peer: NodeId;
-  private readonly receive: (from: NodeId, message: GorumsMessage) => void;
+  private readonly receive: (from: NodeId, message: GorumsMessage) => unknown;
 
   constructor(
     peer: NodeId,
     address: Address,
     maxMessageBytes: number,
-    receive: (from: NodeId, message: GorumsMessage) => void,
+    receive: (from: NodeId, message: GorumsMessage) => unknown,
   ) {
     this.peer = peer;
     this.receive = receive;

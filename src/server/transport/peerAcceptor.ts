@@ -1,5 +1,5 @@
 import { type ServerDuplexStream, status, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { MalformedMessageError, type MessageCodec, type NodeId } from '../../consensus/contract.ts';
+import { MalformedMessageError, type MessageCodec, type NodeId, type Refusal } from '../../consensus/contract.ts';
 import { type Hello, Welcome } from '../../wire/generated/peer.ts';
 import { decodeFrame, MalformedFrameError, PEER_PROTOCOL_VERSION } from '../../wire/peerCodec.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
@@ -11,12 +11,15 @@ export interface PeerAcceptorOptions<M> {
   readonly engine: string;
   readonly codec: MessageCodec<M>;
   readonly log: LimitedLog;
-  readonly receive: (from: NodeId, message: M) => void;
+  readonly receive: (from: NodeId, message: M) => Refusal | undefined;
 }
 
 export const PEER_SERVICE = { stream: PEER_STREAM_METHOD };
 
-/** Takes the streams that peers dial. A peer that does not fit, or that sends bytes we cannot read, loses its stream and nothing else. */
+/**
+ * Takes the streams that peers dial. A peer that does not fit, or that sends what we cannot read or no correct server sends,
+ * loses its stream and nothing else.
+ */
 export function peerImplementation<M>(options: PeerAcceptorOptions<M>): UntypedServiceImplementation {
   return {
     stream: (call: ServerDuplexStream<Buffer, Buffer>) => accept(call, options),
@@ -45,7 +48,10 @@ function accept<M>(call: ServerDuplexStream<Buffer, Buffer>, options: PeerAccept
         from = hello!.from;
         call.write(Buffer.from(Welcome.encode({ version: PEER_PROTOCOL_VERSION }).finish()));
       }
-      for (const message of messages) receive(from, codec.decode(message));
+      for (const message of messages) {
+        const refusal = receive(from, codec.decode(message));
+        if (refusal?.malformed) throw new MalformedMessageError(refusal.reason);
+      }
     } catch (error) {
       if (!(error instanceof MalformedFrameError || error instanceof MalformedMessageError)) throw error;
       refuse(status.INVALID_ARGUMENT, error.message);

@@ -29,6 +29,7 @@ async function linked() {
   const receive = (_from: number, message: Uint8Array) => {
     received.push(message);
     wake();
+    return undefined;
   };
   server.addService(PEER_SERVICE, peerImplementation({ ...acceptor, receive }));
   const port = await new Promise<number>((resolve, reject) => {

@@ -1,5 +1,5 @@
 import type { Server } from '@grpc/grpc-js';
-import type { EngineKind, Envelope, NodeId } from '../../consensus/contract.ts';
+import type { EngineKind, Envelope, NodeId, Refusal } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import type { Address } from '../../wire/addresses.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
@@ -18,7 +18,8 @@ export interface TransportOptions<M> {
   readonly ordered: boolean;
   readonly maxMessageBytes: number;
   readonly log: LimitedLog;
-  readonly receive: (from: NodeId, message: M) => void;
+  /** Says why a message was left out; its caller, or the stream that it came on, is told. */
+  readonly receive: (from: NodeId, message: M) => Refusal | undefined;
 }
 
 /** Messages to and from the other servers. Every engine's travel on ordered streams; gorums also answers and makes unary calls. */
@@ -27,7 +28,7 @@ export class PeerTransport<M> {
   private readonly links = new Map<NodeId, PeerLink<M>>();
   private readonly unaryClients = new Map<NodeId, GorumsUnaryClient>();
   private readonly unaryServer: GorumsUnaryServer | undefined;
-  private readonly receive: (from: NodeId, message: GorumsMessage) => void;
+  private readonly receive: (from: NodeId, message: GorumsMessage) => Refusal | undefined;
 
   constructor(server: Server, options: TransportOptions<M>) {
     this.options = options;

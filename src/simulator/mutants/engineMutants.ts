@@ -4,6 +4,7 @@ import {
   type LogReader,
   type NodeId,
   type Output,
+  type Refusal,
   Role,
 } from '../../consensus/contract.ts';
 import { DelegatingEngine } from '../delegates.ts';
@@ -45,8 +46,8 @@ export class Mishears extends DelegatingEngine<unknown> {
     this.#change = change;
   }
 
-  override receive(from: NodeId, message: unknown): void {
-    this.inner.receive(from, this.#change(message) ?? message);
+  override receive(from: NodeId, message: unknown): Refusal | undefined {
+    return this.inner.receive(from, this.#change(message) ?? message);
   }
 }
 
@@ -59,13 +60,14 @@ export class CountsOneForAll extends DelegatingEngine<unknown> {
     this.#tools = tools;
   }
 
-  override receive(from: NodeId, message: unknown): void {
-    this.inner.receive(from, message);
-    if (!this.#tools.isAppendAcknowledgement(message)) return;
+  override receive(from: NodeId, message: unknown): Refusal | undefined {
+    const refusal = this.inner.receive(from, message);
+    if (!this.#tools.isAppendAcknowledgement(message)) return refusal;
     const { id, configuration } = this.inner.status();
     for (const voter of configuration.voters) {
       if (voter !== from && voter !== id) this.inner.receive(voter, this.#tools.sentBy(message, voter));
     }
+    return refusal;
   }
 }
 

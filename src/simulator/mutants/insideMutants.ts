@@ -1,4 +1,4 @@
-import type { Engine, MembershipChange, NodeId } from '../../consensus/contract.ts';
+import type { Engine, MembershipChange, NodeId, Refusal } from '../../consensus/contract.ts';
 import type { GorumsEngine } from '../../consensus/gorums/engine.ts';
 import type { AppendEntries } from '../../consensus/gorums/messages.ts';
 import type { Rounds } from '../../consensus/gorums/rounds.ts';
@@ -28,9 +28,9 @@ export class VotesTwice extends DelegatingEngine<unknown> {
     this.#tools = tools;
   }
 
-  override receive(from: NodeId, message: unknown): void {
+  override receive(from: NodeId, message: unknown): Refusal | undefined {
     if (this.#tools.withEndlessLog(message) !== undefined) this.#insides.forgetVote(this.inner);
-    this.inner.receive(from, message);
+    return this.inner.receive(from, message);
   }
 }
 
@@ -57,9 +57,9 @@ export class CommitsEarlierTerms extends DelegatingEngine<unknown> {
     this.#insides = insides;
   }
 
-  override receive(from: NodeId, message: unknown): void {
+  override receive(from: NodeId, message: unknown): Refusal | undefined {
     this.#insides.commitAnyTerm(this.inner);
-    this.inner.receive(from, message);
+    return this.inner.receive(from, message);
   }
 }
 

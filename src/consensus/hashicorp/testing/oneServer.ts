@@ -33,6 +33,7 @@ export class OneServer {
       hardState: this.log.hardState,
       bootstrap: [1, 2, 3],
       appliedIndex: 0,
+      snapshotDataFault: () => undefined,
       ...init,
       log: this.log,
     });

@@ -146,6 +146,7 @@ export class VirtualServer {
       log: this.log,
       bootstrap: options.voters,
       appliedIndex: this.appliedIndex,
+      snapshotDataFault: () => undefined,
     });
   }
 

@@ -1,0 +1,49 @@
+import fc from 'fast-check';
+import { ChangeType } from '../../contract.ts';
+import type { ForgedAppend, Forgery, Parts } from '../../testing/forgery.ts';
+import { isLocal, Message, MessageType } from '../messages.ts';
+import { changeEntry } from '../requests.ts';
+
+function message(type: MessageType, fields: Partial<Message>): Message {
+  return Object.assign(new Message(type, 0), fields);
+}
+
+function appendOf({ term, prevIndex: index, prevTerm: logTerm, commit, entries }: ForgedAppend): Message {
+  return message(MessageType.Append, { term, index, logTerm, commit, entries });
+}
+
+function any(_from: number, { number, flag, append, snapshot }: Parts): fc.Arbitrary<Message> {
+  const plain = Object.values(MessageType).filter(
+    (type) => !isLocal(type) && type !== MessageType.Append && type !== MessageType.Snapshot,
+  );
+  const numbers = {
+    term: number,
+    index: number,
+    logTerm: number,
+    commit: number,
+    reject: flag,
+    rejectHint: number,
+    transfer: flag,
+    readSequence: number,
+    readContext: number,
+  };
+  return fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.tuple(fc.constantFrom(...plain), fc.record(numbers)).map(([type, of]) => message(type, of)),
+    },
+    { weight: 2, arbitrary: append.map(appendOf) },
+    {
+      weight: 1,
+      arbitrary: fc.tuple(number, snapshot).map(([term, of]) => message(MessageType.Snapshot, { term, snapshot: of })),
+    },
+  );
+}
+
+export const etcdForgery: Forgery<Message> = {
+  answer: (_from, term) => message(MessageType.AppendResp, { term, index: 1 }),
+  append: (_from, of) => appendOf(of),
+  snapshot: (_from, term, snapshot) => message(MessageType.Snapshot, { term, snapshot }),
+  change: (id) => changeEntry({ type: ChangeType.AddVoter, id }).data,
+  any,
+};

@@ -1,0 +1,57 @@
+import fc from 'fast-check';
+import { ChangeType, type NodeId } from '../../contract.ts';
+import type { ForgedAppend, Forgery, Parts } from '../../testing/forgery.ts';
+import type { GorumsMessage, InstallSnapshot } from '../messages.ts';
+import { encodeChange } from '../reconfiguration.ts';
+
+function appendOf(leader: NodeId, call: number, of: ForgedAppend): GorumsMessage {
+  const { term, prevIndex: prevLogIndex, prevTerm: prevLogTerm, commit: commitIndex, entries } = of;
+  return { type: 'AppendEntries', call, leader, term, prevLogIndex, prevLogTerm, commitIndex, entries };
+}
+
+function snapshotOf(leader: NodeId, call: number, term: number, snapshot: Parameters<Forgery<never>['snapshot']>[2]) {
+  const { index: lastIncludedIndex, term: lastIncludedTerm, configuration, data } = snapshot;
+  const message = { call, leader, term, lastIncludedIndex, lastIncludedTerm, configuration, data };
+  return { type: 'InstallSnapshot', ...message } satisfies InstallSnapshot;
+}
+
+function any(from: NodeId, { number, flag, append, snapshot }: Parts): fc.Arbitrary<GorumsMessage> {
+  const name = fc.oneof({ weight: 9, arbitrary: fc.constant(from) }, { weight: 1, arbitrary: number });
+  return fc.oneof(
+    fc
+      .record({
+        call: number,
+        candidate: name,
+        term: number,
+        lastLogIndex: number,
+        lastLogTerm: number,
+        preVote: flag,
+      })
+      .map((numbers): GorumsMessage => ({ type: 'RequestVote', ...numbers })),
+    fc
+      .record({ call: number, term: number, granted: flag })
+      .map((numbers): GorumsMessage => ({ type: 'RequestVoteResponse', ...numbers })),
+    fc.tuple(name, number, append).map(([leader, call, of]) => appendOf(leader, call, of)),
+    fc
+      .record({ call: number, term: number, matchIndex: number, success: flag })
+      .map((numbers): GorumsMessage => ({ type: 'AppendEntriesResponse', ...numbers })),
+    fc.tuple(name, number, number, snapshot).map(([leader, call, term, of]) => snapshotOf(leader, call, term, of)),
+    fc
+      .record({ call: number, term: number })
+      .map((numbers): GorumsMessage => ({ type: 'InstallSnapshotResponse', ...numbers })),
+    fc
+      .record({ call: number, follower: name, nextIndex: number })
+      .map((numbers): GorumsMessage => ({ type: 'CatchMeUp', ...numbers })),
+    fc
+      .record({ call: number, leader: name, term: number })
+      .map((numbers): GorumsMessage => ({ type: 'TimeoutNow', ...numbers })),
+  );
+}
+
+export const gorumsForgery: Forgery<GorumsMessage> = {
+  answer: (_from, term) => ({ type: 'AppendEntriesResponse', call: 1, term, matchIndex: 0, success: false }),
+  append: (from, of) => appendOf(from, 1, of),
+  snapshot: (from, term, snapshot) => snapshotOf(from, 1, term, snapshot),
+  change: (id) => encodeChange({ type: ChangeType.AddVoter, id }),
+  any,
+};

@@ -1,0 +1,49 @@
+import fc from 'fast-check';
+import { type Snapshot, simpleConfiguration } from '../../contract.ts';
+import type { ForgedAppend, Forgery, Parts } from '../../testing/forgery.ts';
+import { encodeConfiguration } from '../configuration.ts';
+import type { HashicorpMessage } from '../messages.ts';
+
+function appendOf(seq: number, of: ForgedAppend): HashicorpMessage {
+  return { type: 'append', seq, ...of };
+}
+
+function chunkOf(seq: number, term: number, snapshot: Snapshot, offset: number, end: number): HashicorpMessage {
+  const { index, term: snapshotTerm, configuration, data } = snapshot;
+  const part = { offset, total: data.length, data: data.subarray(offset, end) };
+  return { type: 'snapshot', seq, term, index, snapshotTerm, configuration, ...part };
+}
+
+function any(_from: number, { number, flag, append, snapshot }: Parts): fc.Arbitrary<HashicorpMessage> {
+  return fc.oneof(
+    fc.tuple(number, append).map(([seq, of]) => appendOf(seq, of)),
+    fc
+      .record({ term: number, seq: number, ok: flag, index: number })
+      .map((of): HashicorpMessage => ({ type: 'append-reply', ...of })),
+    fc.record({ term: number, round: number }).map((of): HashicorpMessage => ({ type: 'heartbeat', ...of })),
+    fc
+      .record({ term: number, round: number, lastIndex: number, commit: number })
+      .map((of): HashicorpMessage => ({ type: 'heartbeat-reply', ...of })),
+    fc
+      .record({ term: number, preVote: flag, transfer: flag, lastIndex: number, lastTerm: number })
+      .map((of): HashicorpMessage => ({ type: 'vote', ...of })),
+    fc
+      .record({ term: number, preVote: flag, granted: flag })
+      .map((of): HashicorpMessage => ({ type: 'vote-reply', ...of })),
+    fc.record({ term: number }).map((of): HashicorpMessage => ({ type: 'timeout-now', ...of })),
+    fc
+      .tuple(number, number, snapshot, fc.nat(3), fc.nat(12))
+      .map(([seq, term, of, offset, end]) => chunkOf(seq, term, of, Math.min(offset, of.data.length), end)),
+    fc
+      .record({ term: number, seq: number, index: number, received: number, installed: flag })
+      .map((of): HashicorpMessage => ({ type: 'snapshot-reply', ...of })),
+  );
+}
+
+export const hashicorpForgery: Forgery<HashicorpMessage> = {
+  answer: (_from, term) => ({ type: 'append-reply', term, seq: 1, ok: false, index: 0 }),
+  append: (_from, of) => appendOf(1, of),
+  snapshot: (_from, term, snapshot) => chunkOf(1, term, snapshot, 0, snapshot.data.length),
+  change: (id) => encodeConfiguration(simpleConfiguration([1, 2, 3, id])),
+  any,
+};

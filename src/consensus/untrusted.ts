@@ -1,0 +1,69 @@
+import type { Configuration, NodeId, Refusal, Snapshot } from './contract.ts';
+import type { Entry } from './entry.ts';
+
+/** Checks of what peers send, before an engine takes any of it. Each says what is wrong, or undefined. */
+
+/** No log grows so long; beyond it there would be no room to count on. */
+const INDEX_MAX = Number.MAX_SAFE_INTEGER - 2 ** 32;
+
+/** The refusal of what no correct server sends; undefined where nothing is wrong. */
+export function refused(fault: string | undefined): Refusal | undefined {
+  return fault === undefined ? undefined : { reason: fault, malformed: true };
+}
+
+/** The refusal of a term that is too far ahead to be taken at once. */
+export function tooFarAhead(term: number, own: number): Refusal {
+  return { reason: `term ${term} is too far ahead of term ${own} to be taken at once`, malformed: false };
+}
+
+/**
+ * Entries that a leader of `term` sends after the entry (`prevIndex`, `prevTerm`): consecutive, their terms never falling
+ * nor above its own. `changeFault` looks at membership entries and leaves all others alone: one that cannot be read would
+ * be found out only where it takes effect, at every start again.
+ */
+export function entriesFault(
+  prevIndex: number,
+  prevTerm: number,
+  entries: readonly Entry[],
+  term: number,
+  changeFault: (entry: Entry) => string | undefined,
+): string | undefined {
+  let before = prevTerm;
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i]!;
+    const index = prevIndex + 1 + i;
+    if (entry.index !== index || entry.term < before || entry.term > term) {
+      return `entry ${entry.term}/${entry.index} after ${before}/${index - 1} in a message of term ${term}`;
+    }
+    before = entry.term;
+    const fault = changeFault(entry);
+    if (fault !== undefined) return `entry ${entry.index}: ${fault}`;
+  }
+  return prevIndex + entries.length > INDEX_MAX
+    ? `entry ${prevIndex + entries.length}, which no log reaches`
+    : undefined;
+}
+
+/** A snapshot that a leader of `term` sends, but for its data. */
+export function snapshotFault(snapshot: Omit<Snapshot, 'data'>, term: number): string | undefined {
+  const { index, term: ofEntry, configuration } = snapshot;
+  if (index < 1 || index > INDEX_MAX || ofEntry < 1 || ofEntry > term) {
+    return `a snapshot of entry ${ofEntry}/${index} in a message of term ${term}`;
+  }
+  const fault = configurationFault(configuration);
+  return fault === undefined ? undefined : `a snapshot of entry ${ofEntry}/${index} whose ${fault}`;
+}
+
+/** A configuration in which nobody votes, or that names somebody twice, leaves a cluster nobody can lead. */
+export function configurationFault({ voters, outgoing, learners, learnersNext }: Configuration): string | undefined {
+  if (voters.length === 0) return 'configuration has no voters';
+  for (const ids of [voters, outgoing, learners, learnersNext]) {
+    if (!isAscending(ids)) return `members do not ascend from 1: ${ids}`;
+  }
+  const both = learners.find((id) => voters.includes(id) || outgoing.includes(id));
+  return both === undefined ? undefined : `member ${both} is voter and learner`;
+}
+
+function isAscending(ids: readonly NodeId[]): boolean {
+  return ids.every((id, place) => id > (ids[place - 1] ?? 0));
+}
