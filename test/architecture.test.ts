@@ -25,6 +25,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/stateMachine',
     'server/storage/chunkedLogStore.ts',
     'server/storage/contract.ts',
+    'server/storage/promisedDisk.ts',
+    'server/storage/promisedSlot.ts',
   ],
   conformance: ['consensus', 'checker', 'wire', 'cli', 'files'],
 };

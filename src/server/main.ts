@@ -1,14 +1,15 @@
 import { UsageError } from '../goflags/goFlags.ts';
+import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
 import { parseServerConfig, rkvdUsage, type ServerConfig } from './flags.ts';
 import { ListenError } from './net/grpcListener.ts';
 import { openLog } from './observe/log.ts';
 import { SupervisorPipeError, watchParent } from './parentWatch.ts';
 import { RkvServer } from './server.ts';
-import { CorruptLogError, UnknownFormatError } from './storage/contract.ts';
+import { RefusedDataError } from './storage/contract.ts';
 import { StorageOpenError } from './storage/levelDisk.ts';
 
 /** Errors whose message is all that a person needs. */
-const EXPECTED = [ListenError, StorageOpenError, CorruptLogError, UnknownFormatError, SupervisorPipeError];
+const EXPECTED = [ListenError, StorageOpenError, SupervisorPipeError];
 const STOP_TIME_MAX_MS = 10_000;
 
 /** Runs one server until SIGINT, SIGTERM, its supervisor's end or a failure of its storage. */
@@ -46,6 +47,12 @@ async function main(argv: readonly string[]): Promise<void> {
     await server.start();
   } catch (error) {
     if (stopping) return;
+    if (error instanceof RefusedDataError) {
+      log.fatal({ err: error, remedy: error.remedy }, 'these data are refused');
+      if (config.flags.quiet) process.stderr.write(`rkvd: these data are refused: ${error.message}; ${error.remedy}\n`);
+      await closeLog();
+      process.exit(REFUSED_DATA_EXIT_CODE);
+    }
     const message = EXPECTED.some((kind) => error instanceof kind) ? (error as Error).message : (error as Error).stack;
     log.fatal({ err: error }, 'cannot start');
     if (config.flags.quiet) process.stderr.write(`rkvd: ${message}\n`);

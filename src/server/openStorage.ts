@@ -2,15 +2,15 @@ import { existsSync } from 'node:fs';
 import type { ServerConfig } from './flags.ts';
 import type { Log } from './observe/log.ts';
 import type { ServerMetrics } from './observe/metrics.ts';
-import { ChunkedLogStore } from './storage/chunkedLogStore.ts';
-import type { LogStore, LogStoreListener } from './storage/contract.ts';
+import type { Disk, LogStore, LogStoreListener } from './storage/contract.ts';
 import { prepareDataDirectory, serverDirectory } from './storage/dataDirectory.ts';
 import { LevelDisk, StorageOpenError } from './storage/levelDisk.ts';
+import { openLevelLogStore } from './storage/openLogStore.ts';
 import { TimedDisk } from './storage/timedDisk.ts';
 
 /**
- * Opens the server's log store, moving older data aside first unless `-recover` is given. Throws StorageOpenError,
- * CorruptLogError or UnknownFormatError, nothing being lost.
+ * Opens the server's log store, moving older data aside first unless `-recover` is given. Throws StorageOpenError
+ * or a RefusedDataError, nothing being lost.
  */
 export async function openStorage(
   { id, flags }: ServerConfig,
@@ -28,16 +28,14 @@ export async function openStorage(
     read: (us: number) => metrics.ioRead.observeUs(us),
     write: (us: number) => metrics.ioWrite.observeUs(us),
   };
-  const disk = new TimedDisk(await LevelDisk.open(location), times, nowUs);
-  try {
-    const { store, report } = ChunkedLogStore.open(disk, listener, { cacheEntries: flags.cache });
-    for (const { key, reason } of report.dropped) log.warn({ key, reason }, 'dropped a write that a crash interrupted');
-    if (report.found) log.info({ first: report.firstIndex, last: report.lastIndex }, 'recovered the log');
-    return store;
-  } catch (error) {
-    await disk.close();
-    throw error;
-  }
+  const observe = (disk: Disk) => new TimedDisk(disk, times, nowUs);
+  const opened = await openLevelLogStore(location, listener, { cacheEntries: flags.cache }, observe);
+  const { store, report, restored, adopted } = opened;
+  for (const { key, reason } of report.dropped) log.warn({ key, reason }, 'dropped a write that a crash interrupted');
+  for (const key of restored) log.info({ key }, 'put back from the promise file what a crash kept from the database');
+  if (adopted) log.info({ location }, 'these data had no promise file; they have one from now on');
+  if (report.found) log.info({ first: report.firstIndex, last: report.lastIndex }, 'recovered the log');
+  return store;
 }
 
 /** Moving files that another process writes to would not stop it, and would hide them from it. */

@@ -1,6 +1,6 @@
 import type { Engine, EngineInit } from '../consensus/contract.ts';
 import type { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
-import type { Disk, LogStore, LogStoreListener } from '../server/storage/contract.ts';
+import type { Disk, LogStore, LogStoreListener, PromisedArea } from '../server/storage/contract.ts';
 
 /**
  * How a test puts a deliberate mistake into a cluster: by wrapping the production objects as they are put together.
@@ -13,4 +13,6 @@ export interface Mutation {
   stateMachine?(): KeyValueStore;
   /** What the log store writes to. */
   disk?(disk: Disk): Disk;
+  /** What it keeps its promises in. */
+  promised?(area: PromisedArea): PromisedArea;
 }

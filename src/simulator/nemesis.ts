@@ -59,6 +59,9 @@ export class Nemesis {
       case 'crash of all':
         for (const server of this.#servers) this.#crashOne(server, 'crash of the whole cluster');
         break;
+      case 'lost tail':
+        this.#loseTail();
+        break;
       case 'graceful stop':
         this.#stop();
         break;
@@ -90,6 +93,7 @@ export class Nemesis {
     for (const server of this.#servers) {
       server.spare();
       server.disk.heal();
+      server.disk.putBackTail();
       server.clock.setRate(1);
       server.resume();
       server.start();
@@ -174,6 +178,15 @@ export class Nemesis {
     if (!server.isRunning) return;
     server.crash(kind);
     this.#restartLater(server);
+  }
+
+  /** The server must refuse to start until somebody puts back what it lost. */
+  #loseTail(): void {
+    const victim = this.#victim();
+    if (victim === undefined) return;
+    victim.crashAndLoseTail();
+    this.#restartLater(victim);
+    this.#around.timeline.after(this.#random.exponential(TAIL_LOST_MEAN_US), () => victim.disk.putBackTail());
   }
 
   #stop(): void {
@@ -284,6 +297,7 @@ const CLOG_MEAN_US = 1_500_000;
 const DOWN_MEANS_US = [100_000, 1_000_000, 4_000_000];
 const PAUSE_MEAN_US = 1_200_000;
 const DISK_TROUBLE_MEAN_US = 2_000_000;
+const TAIL_LOST_MEAN_US = 5_000_000;
 const CLOCK_JUMP_MEAN_US = 800_000;
 
 /** The first endpoint that is not a server's. */

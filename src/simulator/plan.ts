@@ -18,6 +18,7 @@ const STRIKES = [
   'clock jump',
   'membership change',
   'leadership transfer',
+  'lost tail',
 ] as const;
 export type Strike = (typeof STRIKES)[number];
 

@@ -3,6 +3,7 @@ import type { Census } from './census.ts';
 import type { DiskPlan } from './plan.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
+import { VirtualPromisedArea } from './virtualPromisedArea.ts';
 
 /** An injected failure: a full disk, or one that cannot be read. */
 export class VirtualDiskError extends Error {
@@ -34,6 +35,8 @@ export class VirtualDisk {
   /** Times the usual latency. */
   slowness = 1;
   stalledUntilUs = 0;
+  /** Beside the disk, not on it: what befalls the disk's content leaves it alone. */
+  readonly promised: VirtualPromisedArea;
   readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #census: Census;
@@ -43,12 +46,17 @@ export class VirtualDisk {
   #unsynced: Write[] = [];
   #pending: Write[] = [];
   #epoch = 0;
+  /** What the last synced writes replaced, newest last. */
+  readonly #undo: Map<string, Uint8Array | undefined>[] = [];
+  /** All that was there before the end of it was lost. */
+  #whole: Map<string, Uint8Array> | undefined;
 
   constructor(timeline: Timeline, random: Random, census: Census, plan: DiskPlan) {
     this.#timeline = timeline;
     this.#random = random;
     this.#census = census;
     this.#plan = plan;
+    this.promised = new VirtualPromisedArea(timeline, random.fork('promised'), census, plan, this);
   }
 
   get hasUnsyncedWrites(): boolean {
@@ -119,8 +127,16 @@ export class VirtualDisk {
   }
 
   #sync(): void {
-    for (const write of this.#unsynced) for (const operation of write.operations) apply(this.#durable, operation);
+    const replaced = new Map<string, Uint8Array | undefined>();
+    for (const write of this.#unsynced) {
+      for (const operation of write.operations) {
+        if (!replaced.has(operation.key)) replaced.set(operation.key, this.#durable.get(operation.key));
+        apply(this.#durable, operation);
+      }
+    }
     this.#unsynced = [];
+    this.#undo.push(replaced);
+    if (this.#undo.length > LOST_WRITES_MAX) this.#undo.shift();
   }
 
   /** The machine loses its power. */
@@ -131,6 +147,38 @@ export class VirtualDisk {
     this.#pending = [];
     for (const write of lost) this.#leave(write);
     this.#visible = new Map(this.#durable);
+    this.promised.crash();
+  }
+
+  /** After a crash: the last `writes` synced writes are gone as well, though they were durable. False where there were none. */
+  loseTail(writes: number): boolean {
+    if (this.#undo.length === 0 || this.#whole !== undefined) return false;
+    this.#whole = this.#durable;
+    const left = new Map(this.#durable);
+    for (let i = 0; i < writes; i++) {
+      for (const [key, value] of this.#undo.pop() ?? []) apply(left, { key, value: value ?? null });
+    }
+    this.#undo.length = 0;
+    this.#durable = left;
+    this.#visible = new Map(left);
+    return true;
+  }
+
+  get hasLostTail(): boolean {
+    return this.#whole !== undefined;
+  }
+
+  /** A server started all the same: it did not need what was lost. */
+  acceptLoss(): void {
+    this.#whole = undefined;
+  }
+
+  /** Somebody finds what was lost, and puts it back. */
+  putBackTail(): void {
+    if (this.#whole === undefined) return;
+    this.#durable = this.#whole;
+    this.#visible = new Map(this.#whole);
+    this.#whole = undefined;
   }
 
   #leave(write: Write): void {
@@ -174,6 +222,8 @@ export class VirtualDisk {
     }
     this.#unsynced = [];
     this.#durable = new Map(this.#visible);
+    this.#undo.length = 0;
+    this.promised.settle();
   }
 
   heal(): void {
@@ -185,6 +235,8 @@ export class VirtualDisk {
 }
 
 const UNSYNCED_WRITE_US = 20;
+/** The most synced writes that can be lost from the end. */
+export const LOST_WRITES_MAX = 16;
 
 function apply(content: Map<string, Uint8Array>, { key, value }: DiskOperation): void {
   if (value === null) content.delete(key);

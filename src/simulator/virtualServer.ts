@@ -17,14 +17,22 @@ import {
 } from '../server/host/replica.ts';
 import { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
 import { ChunkedLogStore } from '../server/storage/chunkedLogStore.ts';
-import { CorruptLogError, type Disk, type LogStore, type LogStoreListener } from '../server/storage/contract.ts';
+import {
+  type Disk,
+  type LogStore,
+  type LogStoreListener,
+  type PromisedArea,
+  RefusedDataError,
+} from '../server/storage/contract.ts';
+import { PromisedDisk } from '../server/storage/promisedDisk.ts';
+import { STORE_ID_BYTES } from '../server/storage/promisedSlot.ts';
 import type { FaultKind } from './census.ts';
 import { ObservedEngine, ObservedStore, observeStateMachine } from './observers.ts';
 import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
 import { InvariantViolation } from './violation.ts';
 import { VirtualClock } from './virtualClock.ts';
-import { VirtualDisk, VirtualDiskError } from './virtualDisk.ts';
+import { LOST_WRITES_MAX, VirtualDisk, VirtualDiskError } from './virtualDisk.ts';
 
 /** A command or lookup as it arrives at a server. */
 export interface ClientCall {
@@ -128,7 +136,14 @@ export class VirtualServer {
         return;
       }
       if (error instanceof InvariantViolation) throw error;
-      const invariant = error instanceof CorruptLogError ? 'durability' : 'no exception';
+      const isRefused = error instanceof RefusedDataError;
+      if (isRefused && this.disk.hasLostTail) {
+        this.#around.census.count('lost tail refused');
+        this.#note('refuses', () => messageOf(error));
+        this.onDown?.();
+        return;
+      }
+      const invariant = isRefused ? 'durability' : 'no exception';
       throw new InvariantViolation(invariant, `${this.#name} cannot start: ${messageOf(error)}`, { cause: error });
     }
     const status = this.#life.replica.status();
@@ -148,10 +163,18 @@ export class VirtualServer {
       snapshotStored: (index) => target.listener!.snapshotStored(index),
       failed: (error) => target.listener!.failed(error),
     };
-    const { store: chunked } = ChunkedLogStore.open(this.#guarded(mutation.disk?.(disk) ?? disk, epoch), listener, {
-      cacheEntries: plan.cacheEntries,
-    });
+    const area = this.disk.promised.open();
+    const promised = PromisedDisk.open(
+      this.#guarded(mutation.disk?.(disk) ?? disk, epoch),
+      this.#guardedArea(mutation.promised?.(area) ?? area, epoch),
+      () => Uint8Array.from({ length: STORE_ID_BYTES }, () => this.#random.int(256)),
+    );
+    const { store: chunked } = promised.recover((whole) =>
+      ChunkedLogStore.open(whole, listener, { cacheEntries: plan.cacheEntries }),
+    );
     judge.started(this.id, chunked);
+    if (this.disk.hasLostTail) census.count('lost tail put back');
+    this.disk.acceptLoss();
     let store: LogStore = new ObservedStore(chunked, {
       votes: () => {
         this.#isVoting = true;
@@ -215,6 +238,18 @@ export class VirtualServer {
     };
   }
 
+  #guardedArea(area: PromisedArea, epoch: number): PromisedArea {
+    const entering = (done: (error: Error | null) => void) => (error: Error | null) =>
+      this.#enter(epoch, () => done(error));
+    return {
+      name: area.name,
+      found: area.found,
+      create: (slots, done) => area.create(slots, entering(done)),
+      write: (slot, pieces, done) => area.write(slot, pieces, entering(done)),
+      close: () => area.close(),
+    };
+  }
+
   #environment(epoch: number, stateMachine: KeyValueStore): ReplicaEnvironment<unknown> {
     const { judge, census } = this.#around;
     return {
@@ -255,6 +290,14 @@ export class VirtualServer {
     this.#around.census.count(kind);
     this.#note('crash', () => `${kind}${this.disk.hasUnsyncedWrites ? ', with unsynced writes' : ''}`);
     this.#end(() => this.disk.crash());
+  }
+
+  /** A crash after which what the disk had promised is not there either. */
+  crashAndLoseTail(): void {
+    this.crash('crash between events');
+    if (!this.isRunning && this.disk.loseTail(this.#random.between(1, LOST_WRITES_MAX))) {
+      this.#note('lost tail');
+    }
   }
 
   #failed(why: string): void {

@@ -57,14 +57,57 @@ export interface Disk {
   close(): Promise<void>;
 }
 
+/**
+ * A small durable place of its own, outside the disk's files, in which promisedDisk.ts keeps what the last writes promised: two
+ * slots of PROMISED_SLOT_BYTES, of which one at a time is written. A file beside the server's folder in `rkvd`.
+ *
+ * What is relied on: a slot that is not being written stays as it is, and a completed write survives a crash. A crash during a
+ * write may leave anything in that slot; one during `create` leaves both slots or nothing.
+ */
+export interface PromisedArea {
+  /** For errors: where it is. */
+  readonly name: string;
+  /** Both slots as they were found; undefined where there is no such place. A slot may be cut short or damaged. */
+  readonly found: PromisedSlots | undefined;
+  /** Makes the place with this content. Called once, before any `write`, where none was found. */
+  create(slots: PromisedSlots, done: (error: Error | null) => void): void;
+  /** Puts the pieces, one after the other, at the beginning of a slot. One write at a time. */
+  write(slot: number, pieces: readonly Uint8Array[], done: (error: Error | null) => void): void;
+  close(): Promise<void>;
+}
+
+export type PromisedSlots = readonly [Uint8Array, Uint8Array];
+
+/**
+ * What is on disk cannot be served from, and starting again will not change that. `rkvd` ends with
+ * exit code 3 (wire/exitCodes.ts), on which its supervisor does not start it again.
+ */
+export class RefusedDataError extends Error {
+  override readonly name: string = 'RefusedDataError';
+  /** What a person can do about it. */
+  readonly remedy: string =
+    'start this server once with -rejoin, which moves these data aside and gets everything back from the others';
+}
+
 /** What is on disk is not what was written: the server must not start from it. */
-export class CorruptLogError extends Error {
+export class CorruptLogError extends RefusedDataError {
   override readonly name = 'CorruptLogError';
 }
 
+/** The disk ends before what was promised to be on it: the server would vote and lead from what it forgot. */
+export class LostWritesError extends RefusedDataError {
+  override readonly name = 'LostWritesError';
+}
+
+/** It cannot be told what was promised: the promise file is missing, damaged, older than the disk, or another store's. */
+export class UnknownPromiseError extends RefusedDataError {
+  override readonly name = 'UnknownPromiseError';
+}
+
 /** The disk holds a log in a format that this version of the program does not read. */
-export class UnknownFormatError extends Error {
+export class UnknownFormatError extends RefusedDataError {
   override readonly name = 'UnknownFormatError';
+  override readonly remedy = 'start it with the version of the program that wrote it';
 }
 
 /** A batch that does not fit the log: a defect in who made it. Nothing of it was taken. */

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { prepareDataDirectory, serverDirectory } from './dataDirectory.ts';
@@ -45,6 +45,23 @@ describe('the data directory', () => {
     await again.store.close();
   });
 
+  it('moves a folder and its promise file together, also where one of them is missing', async () => {
+    const location = serverDirectory(folder, 4);
+    const { store } = await openLevelLogStore(location, new Listener(), OPTIONS);
+    store.persist(batch(1, { entries: commands(1, 3, 1) }));
+    await store.close();
+    const movedTo = (await prepareDataDirectory(folder, 4, false, NOW_MS)).movedTo!;
+    expect(await readdir(folder)).toEqual([basename(movedTo), `${basename(movedTo)}.promised`]);
+    const again = await openLevelLogStore(movedTo, new Listener(), OPTIONS);
+    expect(again.report.lastIndex).toBe(3);
+    await again.store.close();
+
+    await rename(`${movedTo}.promised`, `${location}.promised`);
+    const second = (await prepareDataDirectory(folder, 4, false, NOW_MS)).movedTo!;
+    expect(second).not.toBe(movedTo);
+    expect(await readdir(folder)).toEqual([basename(movedTo), `${basename(second)}.promised`]);
+  });
+
   it('moves existing data aside without recovery, each time under another name', async () => {
     const location = serverDirectory(folder, 3);
     const moved: (string | undefined)[] = [];
@@ -85,9 +102,6 @@ describe('the data directory', () => {
     const location = join(folder, 'log');
     await (await LevelDisk.open(location)).close();
     await writeFile(join(location, 'CURRENT'), 'nonsense\n');
-    const failure = await LevelDisk.open(location).catch((error: unknown) => error);
-    expect(failure).toBeInstanceOf(StorageOpenError);
-    expect((failure as StorageOpenError).location).toBe(location);
-    expect((failure as StorageOpenError).cause).toBeDefined();
+    await expect(LevelDisk.open(location)).rejects.toThrow(StorageOpenError);
   });
 });

@@ -2,6 +2,7 @@ import { mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keepFolderPrivate } from '../../files/privateFile.ts';
 import { StorageOpenError } from './levelDisk.ts';
+import { promisedFile } from './openLogStore.ts';
 
 /** Names tried for data moved aside within the same second. */
 const ASIDE_NAMES_MAX = 1000;
@@ -39,12 +40,15 @@ function stamp(nowMs: number): string {
   return new Date(nowMs).toISOString().replace(/\.\d+/, '').replaceAll(':', '-');
 }
 
+/** Moves the folder and the promise file beside it. */
 async function moveAside(location: string, nowMs: number): Promise<string> {
   const base = `${location}.old-${stamp(nowMs)}`;
   for (let attempt = 1; attempt <= ASIDE_NAMES_MAX; attempt++) {
     const target = attempt === 1 ? base : `${base}.${attempt}`;
-    if (await isThere(target)) continue;
-    await rename(location, target);
+    if ((await isThere(target)) || (await isThere(promisedFile(target)))) continue;
+    // Either may be there without the other. The pair stays a pair, under names that belong together.
+    if (await isThere(location)) await rename(location, target);
+    if (await isThere(promisedFile(location))) await rename(promisedFile(location), promisedFile(target));
     return target;
   }
   throw new Error(`${base} and ${ASIDE_NAMES_MAX - 1} names like it are taken`);
@@ -68,7 +72,8 @@ export async function prepareDataDirectory(
     // Every value that was ever put is in there, and another user could put there what we take for ours.
     if (there) keepFolderPrivate(location);
     const hasData = there && (await readdir(location)).length > 0;
-    if (recover || !hasData) return { location, existing: hasData, movedTo: undefined };
+    const isNew = !hasData && !(await isThere(promisedFile(location)));
+    if (recover || isNew) return { location, existing: hasData, movedTo: undefined };
     return { location, existing: false, movedTo: await moveAside(location, nowMs) };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
 /**
  * The names under which the log store keeps things on its disk. Numbers have a fixed width, so that keys sort as bytes in
- * the order of their numbers. Every key but `version` holds the sequence number of the write that put it there and is
+ * the order of their numbers. Every key but `version` and `promised` holds the sequence number of the write that put it there and is
  * therefore written exactly once: nothing that is on disk is ever overwritten (see recovery.ts for why that matters).
  */
 const WIDTH = 16;
@@ -9,6 +9,8 @@ export const CHUNK_PREFIX = 'c';
 export const STATE_PREFIX = 'h';
 export const SNAPSHOT_PREFIX = 's';
 export const VERSION_KEY = 'version';
+/** Names the store that a promise file belongs to (promisedSlot.ts). */
+export const PROMISED_KEY = 'promised';
 
 function fixed(value: number): string {
   return String(value).padStart(WIDTH, '0');

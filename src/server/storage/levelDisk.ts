@@ -1,5 +1,5 @@
 import { Level } from 'level';
-import type { Disk, DiskOperation } from './contract.ts';
+import { CorruptLogError, type Disk, type DiskOperation } from './contract.ts';
 
 /**
  * LevelDB settings for a log of chunks. The store keeps chunks in a cache of its own and checks their checksums itself, so a
@@ -52,7 +52,6 @@ function explain(error: unknown): string {
   const codes = codesOf(error);
   if (codes.includes('LEVEL_LOCKED'))
     return `another process is using it; expected to be its only user (${innermost(error)})`;
-  if (codes.includes('LEVEL_CORRUPTION')) return `LevelDB finds its own files damaged (${innermost(error)})`;
   return `expected a directory that can be read and written (${innermost(error)})`;
 }
 
@@ -72,7 +71,7 @@ export class LevelDisk implements Disk {
   readonly #queue: QueuedWrite[] = [];
   #writing = false;
 
-  /** Opens or creates the database in this directory. Throws StorageOpenError. */
+  /** Opens or creates the database in this directory. Throws StorageOpenError, or CorruptLogError where LevelDB finds it damaged. */
   static async open(location: string, { createIfMissing = true } = {}): Promise<LevelDisk> {
     const database: Database = new Level(location, { ...LEVEL_OPTIONS, createIfMissing });
     try {
@@ -80,6 +79,10 @@ export class LevelDisk implements Disk {
       return new LevelDisk(database, await database.keys().all());
     } catch (error) {
       await database.close().catch(() => undefined);
+      if (codesOf(error).includes('LEVEL_CORRUPTION')) {
+        const what = `LevelDB finds its files in ${location} damaged (${innermost(error)})`;
+        throw new CorruptLogError(what, { cause: error });
+      }
       throw new StorageOpenError(location, explain(error), error);
     }
   }

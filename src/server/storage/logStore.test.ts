@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ChunkedLogStoreOptions } from './chunkedLogStore.ts';
 import { logStoreSuite, type StoreKind } from './logStore.suite.ts';
-import { MemoryDisk } from './memoryDisk.ts';
+import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { openLevelLogStore, openMemoryLogStore } from './openLogStore.ts';
 import { SimpleLogStore } from './simpleLogStore.ts';
 import type { Listener } from './testing.ts';
@@ -28,9 +28,11 @@ function simpleKind(): StoreKind {
 
 function memoryKind(options: ChunkedLogStoreOptions): StoreKind {
   let disk = new MemoryDisk();
-  const open = async (listener: Listener) => openMemoryLogStore(listener, options, disk).store;
+  let area = new MemoryPromisedArea();
+  const open = async (listener: Listener) => openMemoryLogStore(listener, options, disk, area).store;
   const reopen = (listener: Listener) => {
     disk = new MemoryDisk('automatic', disk.content);
+    area = new MemoryPromisedArea('automatic', area.content);
     return open(listener);
   };
   return { open, settle: () => {}, reopen, destroy: async () => {} };

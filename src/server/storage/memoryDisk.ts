@@ -1,4 +1,4 @@
-import type { Disk, DiskOperation } from './contract.ts';
+import type { Disk, DiskOperation, PromisedArea, PromisedSlots } from './contract.ts';
 
 interface MemoryWrite {
   readonly operations: readonly DiskOperation[];
@@ -108,4 +108,79 @@ function damaged(value: Uint8Array | null, random: () => number): Uint8Array | n
   const copy = value.slice();
   copy[at] = copy[at]! ^ (1 << Math.floor(random() * 8));
   return copy;
+}
+
+interface SlotWrite {
+  readonly slot: number;
+  readonly bytes: Uint8Array;
+  readonly done: (error: Error | null) => void;
+}
+
+/** A PromisedArea in memory, with the same ways to complete and to crash. */
+export class MemoryPromisedArea implements PromisedArea {
+  readonly name = 'the promised area';
+  readonly found: PromisedSlots | undefined;
+  readonly #completion: Completion;
+  #slots: PromisedSlots | undefined;
+  #pending: (() => void)[] = [];
+  #writing: SlotWrite | undefined;
+  #crashed = false;
+
+  constructor(completion: Completion = 'automatic', slots: PromisedSlots | undefined = undefined) {
+    this.#completion = completion;
+    this.found = slots;
+    this.#slots = slots;
+  }
+
+  /** What is readable now. */
+  get content(): PromisedSlots | undefined {
+    return this.#slots;
+  }
+
+  create(slots: PromisedSlots, done: (error: Error | null) => void): void {
+    this.#later(() => {
+      this.#slots = slots;
+      done(null);
+    });
+  }
+
+  write(slot: number, pieces: readonly Uint8Array[], done: (error: Error | null) => void): void {
+    this.#writing = { slot, bytes: new Uint8Array(Buffer.concat(pieces)), done };
+    this.#later(() => {
+      const { slot, bytes, done } = this.#writing!;
+      this.#writing = undefined;
+      this.#put(slot, bytes);
+      done(null);
+    });
+  }
+
+  #put(slot: number, bytes: Uint8Array): void {
+    const [first, second] = this.#slots!;
+    this.#slots = slot === 0 ? [bytes, second] : [first, bytes];
+  }
+
+  #later(run: () => void): void {
+    this.#pending.push(run);
+    if (this.#completion === 'automatic') setImmediate(() => this.step());
+  }
+
+  /** Completes the oldest pending write; false where there is none. */
+  step(): boolean {
+    const run = this.#pending.shift();
+    if (run === undefined || this.#crashed) return false;
+    run();
+    return true;
+  }
+
+  /** Ends this area and returns what might be found of it: the slot being written as it was, as it will be, cut short or damaged. */
+  crash(random?: () => number): MemoryPromisedArea {
+    this.#crashed = true;
+    const writing = this.#writing;
+    if (writing !== undefined && random !== undefined && random() < 0.7) {
+      this.#put(writing.slot, random() < 0.4 ? writing.bytes : damaged(writing.bytes, random)!);
+    }
+    return new MemoryPromisedArea(this.#completion, this.#slots);
+  }
+
+  async close(): Promise<void> {}
 }

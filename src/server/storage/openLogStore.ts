@@ -1,31 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { ChunkedLogStore, type ChunkedLogStoreOptions, type OpenedLogStore } from './chunkedLogStore.ts';
-import type { LogStoreListener } from './contract.ts';
+import type { Disk, LogStoreListener, PromisedArea } from './contract.ts';
 import { LevelDisk } from './levelDisk.ts';
-import { MemoryDisk } from './memoryDisk.ts';
+import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
+import { PromisedDisk, throwIfPromised } from './promisedDisk.ts';
+import { PromisedFile } from './promisedFile.ts';
+import { STORE_ID_BYTES } from './promisedSlot.ts';
+
+/** Beside the folder, not in it: whatever happens to the folder as a whole is noticed. */
+export function promisedFile(location: string): string {
+  return `${location}.promised`;
+}
+
+/** What opening found and did, beyond the log itself. */
+export interface OpenedLevelLogStore extends OpenedLogStore {
+  /** Keys of records that LevelDB had lost and the promise file had kept. */
+  readonly restored: readonly string[];
+  /** The data were written before there were promise files, and have one from now on. */
+  readonly adopted: boolean;
+}
 
 /**
- * The log store of a server, in a LevelDB database in `location`, which is created where it is missing. Throws
- * StorageOpenError, CorruptLogError or UnknownFormatError; the database is closed again then.
+ * The log store of a server, in a LevelDB database in `location`, which is created where it is missing, and the promise file
+ * beside it. `observe` may stand between the store and its disk. Throws StorageOpenError or a RefusedDataError; everything
+ * is closed again then.
  */
 export async function openLevelLogStore(
   location: string,
   listener: LogStoreListener,
   options: ChunkedLogStoreOptions,
-): Promise<OpenedLogStore> {
-  const disk = await LevelDisk.open(location);
+  observe: (disk: Disk) => Disk = (disk) => disk,
+): Promise<OpenedLevelLogStore> {
+  const area = await PromisedFile.open(promisedFile(location));
+  let level: LevelDisk | undefined;
   try {
-    return ChunkedLogStore.open(disk, listener, options);
+    if (!existsSync(join(location, 'CURRENT'))) throwIfPromised(area, location);
+    level = await LevelDisk.open(location);
+    const disk = PromisedDisk.open(level, area, newStoreId);
+    const opened = disk.recover((whole) => ChunkedLogStore.open(observe(whole), listener, options));
+    return { ...opened, restored: disk.restored, adopted: disk.isAdopted };
   } catch (error) {
-    await disk.close();
+    await level?.close();
+    await area.close();
     throw error;
   }
+}
+
+function newStoreId(): Uint8Array {
+  return randomBytes(STORE_ID_BYTES);
 }
 
 /** A log store that forgets everything with its process: the same logic on a disk in memory. */
 export function openMemoryLogStore(
   listener: LogStoreListener,
   options: ChunkedLogStoreOptions,
-  disk = new MemoryDisk(),
+  memory = new MemoryDisk(),
+  area: PromisedArea = new MemoryPromisedArea(),
 ): OpenedLogStore {
-  return ChunkedLogStore.open(disk, listener, options);
+  const disk = PromisedDisk.open(memory, area, newStoreId);
+  return disk.recover((whole) => ChunkedLogStore.open(whole, listener, options));
 }

@@ -45,8 +45,8 @@ import { readVersion } from './version.ts';
  *   included, is durable, its record and those of later openings go on naming the old D, although more was accepted.
  *   The same holds for the version, which the first write of all puts there.
  *
- * What no store can see: a last write that vanished or was damaged long after it was durable, when no later write tells of
- * it. `close` leaves a last record that does, for all but itself.
+ * What the disk alone cannot show: last writes that vanished or were damaged long after they were durable, when no later
+ * write tells of them. promisedDisk.ts finds them missing.
  */
 export interface DroppedWrite {
   readonly key: string;
@@ -56,10 +56,20 @@ export interface DroppedWrite {
   readonly reason: string;
 }
 
+/** Which write: two that differ never have the same number and checksum. */
+export interface WriteName {
+  readonly sequence: number;
+  readonly checksum: number;
+}
+
 /** What was found when a store was opened; the host logs it. */
 export interface OpenReport {
   /** false: there was nothing. */
   readonly found: boolean;
+  /** D: writes up to this one are known to have been durable. */
+  readonly durableSequence: number;
+  /** The accepted writes from D on, in order. */
+  readonly accepted: readonly WriteName[];
   readonly firstIndex: number;
   readonly lastIndex: number;
   readonly chunks: number;
@@ -307,6 +317,8 @@ export function recover(disk: Disk): Recovered {
     versionMissing: version.damage !== undefined,
     report: {
       found: last !== undefined,
+      durableSequence: scan.durableSequence,
+      accepted: chain.map(({ sequence, checksum }) => ({ sequence, checksum })),
       firstIndex: lastState.baseIndex + 1,
       lastIndex: lastState.lastIndex,
       chunks: chunks.length,

@@ -1,7 +1,13 @@
 import type { HardState, PersistBatch, Snapshot } from '../../consensus/contract.ts';
 import { Entry } from '../../consensus/entry.ts';
+<<<<<<< HEAD
 import { type ApplyResult, KeyValueStore, type Refusal } from '../../server/stateMachine/keyValueStore.ts';
 import type { Disk, LogStore, LogStoreListener } from '../../server/storage/contract.ts';
+=======
+import { type ApplyResult, KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
+import type { Disk, LogStore, LogStoreListener, PromisedArea } from '../../server/storage/contract.ts';
+import { PROMISED_KEY } from '../../server/storage/keys.ts';
+>>>>>>> 9d47606 (Remember outside the database what was promised of it, so that a lost tail is told from a crash)
 import { CommandType, decodeCommand, encodeCommand } from '../../wire/command.ts';
 import { DelegatingStore } from '../delegates.ts';
 
@@ -53,6 +59,27 @@ export function neverSyncs(disk: Disk): Disk {
     keys: (prefix) => disk.keys(prefix),
     write: (operations, _sync, done) => disk.write(operations, false, done),
     close: () => disk.close(),
+  };
+}
+
+/** Knows nothing of a promised area. */
+export function hidesStoreId(disk: Disk): Disk {
+  return {
+    get: (key) => (key === PROMISED_KEY ? undefined : disk.get(key)),
+    keys: (prefix) => disk.keys(prefix),
+    write: (operations, sync, done) => disk.write(operations, sync, done),
+    close: () => disk.close(),
+  };
+}
+
+/** Keeps no promise beyond the process. */
+export function forgetsPromises(area: PromisedArea): PromisedArea {
+  return {
+    name: area.name,
+    found: undefined,
+    create: (slots, done) => area.create(slots, done),
+    write: (slot, pieces, done) => area.write(slot, pieces, done),
+    close: () => area.close(),
   };
 }
 

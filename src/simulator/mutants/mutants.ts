@@ -15,6 +15,8 @@ import {
   ForeseesTooMuch,
   ForgetsAtStart,
   ForgetsSequenceNumbers,
+  forgetsPromises,
+  hidesStoreId,
   IgnoresSnapshots,
   neverSyncs,
   ReportsDurableAtOnce,
@@ -80,6 +82,11 @@ function restlessMembership(plan: Plan): Plan {
   };
 }
 
+/** Servers come back without the end of what was durable. */
+function losesTails(plan: Plan): Plan {
+  return { ...plan, strikes: new Map([...plan.strikes, ['lost tail', 2_000_000]]) };
+}
+
 const ALL = Object.keys(MESSAGE_TOOLS);
 
 function tools(engine: string): MessageTools {
@@ -126,6 +133,14 @@ export const MUTANTS: readonly Mutant[] = [
     seedsMax: 50,
     invariants: ['durability'],
     mutation: () => ({ disk: neverSyncs }),
+  },
+  {
+    name: 'a store does not miss what it promised',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['durability'],
+    adjust: losesTails,
+    mutation: () => ({ disk: hidesStoreId, promised: forgetsPromises }),
   },
   {
     name: 'a restart forgets the vote',

@@ -1,0 +1,193 @@
+import { crc32 } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { ChunkedLogStore } from './chunkedLogStore.ts';
+import {
+  LostWritesError,
+  type PromisedSlots,
+  RefusedDataError,
+  UnknownFormatError,
+  UnknownPromiseError,
+} from './contract.ts';
+import { chunkKey, PROMISED_KEY, VERSION_KEY } from './keys.ts';
+import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
+import { openMemoryLogStore } from './openLogStore.ts';
+import { COPIED_BYTES_MAX, decodeSlot } from './promisedSlot.ts';
+import { batch, command, commands, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
+
+const OPTIONS = { cacheEntries: 1000 };
+
+class Machine {
+  disk: MemoryDisk;
+  area: MemoryPromisedArea;
+  listener = new Listener();
+  store: ChunkedLogStore;
+
+  constructor(content?: ReadonlyMap<string, Uint8Array>, slots?: PromisedSlots) {
+    this.disk = new MemoryDisk('by-step', content);
+    this.area = new MemoryPromisedArea('by-step', slots);
+    this.store = openMemoryLogStore(this.listener, OPTIONS, this.disk, this.area).store;
+  }
+
+  run(): void {
+    while (this.disk.step() || this.area.step()) {}
+  }
+
+  copy(): { content: Map<string, Uint8Array>; slots: PromisedSlots } {
+    return { content: new Map(this.disk.content), slots: this.area.content! };
+  }
+}
+
+/** `count` synced writes of one entry each, and an unsynced one after each. */
+function written(count: number, machine = new Machine()): Machine {
+  const first = machine.store.lastIndex + 1;
+  for (let index = first; index < first + count; index++) {
+    machine.store.persist(batch(2 * index, { entries: commands(index, index, 1), hardState: hard(1, 1, index - 1) }));
+    machine.run();
+    machine.store.persist(batch(2 * index + 1, { hardState: hard(1, 1, index), mustSync: false }));
+    machine.run();
+  }
+  return machine;
+}
+
+function flipped(bytes: Uint8Array, at: number): Uint8Array {
+  const copy = Uint8Array.from(bytes);
+  copy[at]! ^= 1;
+  return copy;
+}
+
+/** With the checksum of its header put right. */
+function resealed(slot: Uint8Array): Uint8Array {
+  const view = new DataView(slot.buffer);
+  view.setUint32(0, crc32(slot.subarray(4, view.getUint16(4, true))), true);
+  return slot;
+}
+
+describe('a disk that remembers what was promised of it', () => {
+  it('refuses every older copy of the disk beside the newest slots', () => {
+    const machine = new Machine();
+    const copies: Map<string, Uint8Array>[] = [];
+    for (let i = 0; i < 6; i++) copies.push(written(1, machine).copy().content);
+    const { content, slots } = machine.copy();
+    expect(new Machine(content, slots).store.lastIndex).toBe(6);
+    for (const older of copies.slice(0, 3)) expect(() => new Machine(older, slots)).toThrow(LostWritesError);
+    expect(() => new Machine(undefined, slots)).toThrow(/write 11 was promised .* do not lead up to it/);
+    // The slots hold all that came after these.
+    for (const recent of copies.slice(3)) expect(new Machine(recent, slots).store.lastIndex).toBe(6);
+  });
+
+  it('refuses a disk whose last writes are gone, whatever is left of them', () => {
+    const { content, slots } = written(6).copy();
+    const keys = [...content.keys()].filter((key) => ![VERSION_KEY, PROMISED_KEY].includes(key));
+    for (let seed = 1; seed <= 200; seed++) {
+      const random = randomFrom(seed);
+      const damaged = new Map(content);
+      const lost = keys.filter(() => random() < 0.3);
+      for (const key of lost) {
+        if (random() < 0.5) damaged.delete(key);
+        else damaged.set(key, flipped(content.get(key)!, Math.floor(random() * content.get(key)!.length)));
+      }
+      let store: ChunkedLogStore | undefined;
+      try {
+        store = new Machine(damaged, slots).store;
+      } catch (error) {
+        expect(error).toBeInstanceOf(RefusedDataError);
+      }
+      if (store !== undefined) {
+        expect(store.entries(1, 6, 1e9).map(({ index }) => index)).toEqual([1, 2, 3, 4, 5, 6]);
+        expect(store.hardState.commit).toBeGreaterThanOrEqual(5);
+      }
+    }
+  });
+
+  it('puts back what only the slots held, before anything else is written', () => {
+    const machine = written(3);
+    machine.store.persist(batch(100, { entries: commands(4, 4, 1) }));
+    while (machine.area.step()) {}
+    // The slot is durable, the disk is not: neither is the write, and both outcomes would be right.
+    expect(machine.listener.marks).not.toContain(100);
+    const again = new Machine(machine.disk.crash().content, machine.area.crash().content);
+    expect(again.store.lastIndex).toBe(4);
+    again.store.persist(batch(1, { entries: commands(5, 5, 1) }));
+    again.disk.step();
+    expect(again.disk.keys('c')).toContain(chunkKey(4, 7));
+    expect(again.disk.keys('c')).toHaveLength(4);
+    again.run();
+    expect(again.disk.keys('c')).toHaveLength(5);
+  });
+
+  it('goes on where a crash tore the slot of the last write', () => {
+    const torn = written(2);
+    torn.store.persist(batch(100, { entries: commands(3, 3, 1) }));
+    torn.run();
+    const { content, slots } = torn.copy();
+    const last = decodeSlot(slots[0])!.sequence > decodeSlot(slots[1])!.sequence ? 0 : 1;
+    const length = decodeSlot(slots[last])!.records.reduce((sum, { value }) => sum + value.length, 0);
+    for (let at = 0; at < length; at++) {
+      const found = slots.map((slot, i) => (i === last ? flipped(slot, at) : slot)) as unknown as PromisedSlots;
+      const machine = new Machine(content, found);
+      expect(machine.store.lastIndex).toBe(3);
+      written(1, machine);
+      expect(new Machine(machine.disk.content, machine.area.content).store.lastIndex).toBe(4);
+    }
+  });
+
+  it('refuses slots that are damaged both, gone, older than the disk, or of another store', () => {
+    const machine = written(3);
+    const older = machine.copy().slots;
+    written(3, machine);
+    const { content, slots } = machine.copy();
+    const damaged: PromisedSlots = [flipped(slots[0], 9), flipped(slots[1], 40)];
+    const cases: [PromisedSlots | undefined, RegExp][] = [
+      [damaged, /is damaged: what these data must hold cannot be told without it/],
+      [[new Uint8Array(0), new Uint8Array(0)], /is damaged/],
+      [undefined, /is missing/],
+      [older, /ends with write 5, these data know that write \d+ was promised: it is damaged, or older than they are/],
+      [written(6).copy().slots, /they do not belong together/],
+      [[slots[0], written(6).copy().slots[1]], /they do not belong together/],
+    ];
+    for (const [found, message] of cases) {
+      expect(() => new Machine(content, found)).toThrow(UnknownPromiseError);
+      expect(() => new Machine(content, found)).toThrow(message);
+    }
+  });
+
+  it('refuses slots of another version', () => {
+    const { content, slots } = written(2).copy();
+    const other = Uint8Array.from(slots[0]);
+    other[10] = 9;
+    expect(() => new Machine(content, [resealed(other), resealed(other)])).toThrow(UnknownFormatError);
+  });
+
+  it('takes on data that were written before there were slots, and guards them from then on', () => {
+    const disk = new MemoryDisk('by-step');
+    const { store } = ChunkedLogStore.open(disk, new Listener(), OPTIONS);
+    store.persist(batch(1, { entries: commands(1, 3, 1), hardState: hard(1) }));
+    while (disk.step()) {}
+    const old = new Map(disk.content);
+    const machine = new Machine(old);
+    expect(machine.store.lastIndex).toBe(3);
+    machine.store.persist(batch(2, { entries: commands(4, 4, 1) }));
+    machine.run();
+    expect(machine.disk.get(PROMISED_KEY)).toBeDefined();
+    written(2, machine);
+    expect(() => new Machine(old, machine.area.content)).toThrow(LostWritesError);
+  });
+
+  it('has a large write and a snapshot on the disk before their slot is begun', () => {
+    for (const isSnapshot of [true, false]) {
+      const machine = written(3);
+      if (isSnapshot) machine.store.storeSnapshot(snapshotAt(2, 1), 0);
+      else machine.store.persist(batch(100, { entries: [command(4, 1, 'x'.repeat(COPIED_BYTES_MAX))] }));
+      expect(machine.area.step()).toBe(false);
+      machine.disk.step();
+      expect(machine.listener.marks).not.toContain(100);
+      const { content, slots } = machine.copy();
+      expect(new Machine(content, slots).store.lastIndex).toBe(isSnapshot ? 3 : 4);
+      machine.run();
+      const older = written(3).copy().content;
+      expect(() => new Machine(older, machine.area.content)).toThrow(UnknownPromiseError);
+      for (const key of machine.disk.content.keys()) if (!content.has(key)) machine.disk.content.delete(key);
+      expect(new Machine(machine.disk.content, machine.area.content).store.lastIndex).toBe(isSnapshot ? 3 : 4);
+    }
+  });
+});

@@ -1,0 +1,311 @@
+import {
+  CorruptLogError,
+  type Disk,
+  type DiskOperation,
+  LostWritesError,
+  type PromisedArea,
+  type PromisedSlots,
+  UnknownPromiseError,
+} from './contract.ts';
+import { CHUNK_PREFIX, PROMISED_KEY, parseKey, SNAPSHOT_PREFIX, STATE_PREFIX } from './keys.ts';
+import {
+  COPIED_BYTES_MAX,
+  COPIED_RECORDS_MAX,
+  decodeSlot,
+  decodeStoreId,
+  encodeSlotHeader,
+  encodeStoreId,
+  type PromisedSlot,
+} from './promisedSlot.ts';
+import { storedChecksum } from './record.ts';
+import type { OpenReport, WriteName } from './recovery.ts';
+
+/**
+ * A disk that remembers outside itself what was promised of it, so that a lost tail is told from a crash.
+ *
+ * The disk under it (LevelDB) drops what it cannot read at the end of its own log, and an older copy of its files looks like
+ * any other store. So each synced write N also goes to one of the two slots of a PromisedArea, in turn: its number, its
+ * checksum, and copies of the write records since the synced write before it (unsynced ones come first, and are small). Both
+ * go on in parallel, and `done` is called when both are durable. A write that puts a snapshot, or more than
+ * COPIED_BYTES_MAX, is on the disk before its slot is begun, and the slot holds no copy.
+ *
+ * At opening, copies that the disk lacks are laid over it, and recovery.ts finds out what the whole holds. Let N be the
+ * greatest write with an intact slot, L the last one accepted and D what some intact record says was durable.
+ * - No intact slot, or no area although the disk names one: what was promised is unknown. UnknownPromiseError.
+ * - N is not among the accepted writes: something up to N that was promised is lost, or this is another history.
+ *   LostWritesError.
+ * - D > N: write D was reported durable, so its slot was. The area is damaged, or older than the disk. UnknownPromiseError.
+ * - Otherwise everything that was promised is there.
+ *
+ * Why that finds every loss, and never takes a crash for one. Only one write is in flight, and N was begun only after the
+ * synced write P before it was reported, with disk and slot durable. Let S be the last write that was reported durable.
+ * - Slot S is intact until S+1 is under way, which writes the other slot. So the greatest intact slot is S, or a write begun
+ *   after it; and whatever the disk lost up to S, record S or the chain to it is missing, and S is not accepted.
+ * - A crash during write N with its copies: the disk holds all up to P, whatever came after P may be missing. If slot N is
+ *   intact, it supplies everything after P: N is accepted. If it is not, P's slot is the greatest, P is on the disk, and
+ *   no record says more than D = P, because none was begun after N.
+ * - A crash during a write without copies: its slot was begun when the disk had it.
+ * - A redone record is what recovery.ts knows as a crash that left the record and undid what stood beside it.
+ * - A crash during what opening leaves to be done before the first write (#settle): what was laid over the disk is put there
+ *   first, then, where L > N, the slot that is not N's names L. Only then is a record written that says D = L.
+ * - Copies of writes that were dead already when their keys were deleted may be laid over the disk again. They are dead by
+ *   recovery.ts's rule, and are deleted again.
+ *
+ * What is left: the disk and the area put back together, as they once were, are a consistent past. And where the last write's
+ * slot and the last write are damaged both, while everything before them is whole, that is what a crash leaves.
+ */
+export class PromisedDisk implements Disk {
+  readonly #disk: Disk;
+  readonly #area: PromisedArea;
+  readonly #storeId: Uint8Array;
+  readonly #overlay = new Map<string, Uint8Array>();
+  /** The greatest intact slot, and where it is. */
+  readonly #promised: PromisedSlot | undefined;
+  #slot: number;
+  readonly #namesStore: boolean;
+  #state: 'opening' | 'confirmed' | 'settled' = 'opening';
+  /** The last accepted write. */
+  #last: WriteName = NO_WRITE;
+  /** Records written since the last synced write. */
+  #unsynced: Uint8Array[] = [];
+  #unsyncedBytes = 0;
+  /** Since then there was something that a slot cannot hold. */
+  #isBeyondCopy = false;
+
+  /**
+   * `newStoreId` is asked where the disk has no promised area yet: it is new, or of an earlier version of the program.
+   * Throws UnknownPromiseError. Stores are opened through `recover`.
+   */
+  static open(disk: Disk, area: PromisedArea, newStoreId: () => Uint8Array): PromisedDisk {
+    return new PromisedDisk(disk, area, newStoreId);
+  }
+
+  private constructor(disk: Disk, area: PromisedArea, newStoreId: () => Uint8Array) {
+    this.#disk = disk;
+    this.#area = area;
+    const named = disk.get(PROMISED_KEY);
+    const namedId = named === undefined ? undefined : decodeStoreId(named);
+    this.#namesStore = namedId !== undefined;
+    if (area.found === undefined) {
+      if (named !== undefined) {
+        throw new UnknownPromiseError(`${area.name} is missing: what these data must hold cannot be told without it`);
+      }
+      this.#promised = undefined;
+      this.#slot = 1;
+      this.#storeId = newStoreId();
+      return;
+    }
+    const { promised, slot, other } = readSlots(area.name, area.found);
+    this.#slot = slot;
+    this.#promised = promised;
+    this.#storeId = promised.storeId;
+    for (const id of [namedId, other?.storeId]) {
+      if (id === undefined || Buffer.compare(id, promised.storeId) === 0) continue;
+      throw new UnknownPromiseError(
+        `${area.name} is of store ${hex(promised.storeId)}, these data are of store ${hex(id)}: they do not belong together`,
+      );
+    }
+    for (const { key, value } of [...promised.records, ...(other?.records ?? [])]) {
+      if (!isEqual(disk.get(key), value)) this.#overlay.set(key, value);
+    }
+  }
+
+  /** The keys of the records that the disk had lost and the area had kept; for the log. */
+  get restored(): readonly string[] {
+    return [...this.#overlay.keys()];
+  }
+
+  /** Whether these data had no promised area yet; for the log. */
+  get isAdopted(): boolean {
+    return this.#promised === undefined && this.#last.sequence > 0;
+  }
+
+  /**
+   * Opens a store on this disk and compares what it found with what was promised. Throws LostWritesError, UnknownPromiseError,
+   * and what `open` throws; the disk then is as it was.
+   */
+  recover<T extends { readonly report: OpenReport }>(open: (disk: Disk) => T): T {
+    const opened = this.#open(open);
+    this.#confirm(opened.report);
+    this.#state = 'confirmed';
+    return opened;
+  }
+
+  #open<T>(open: (disk: Disk) => T): T {
+    try {
+      return open(this);
+    } catch (error) {
+      if (!(error instanceof CorruptLogError) || this.#overlay.size === 0) throw error;
+      const { sequence } = this.#promised!;
+      throw new LostWritesError(
+        `write ${sequence} was promised (${this.#area.name} says so), and these data do not lead up to it: ${error.message}`,
+        { cause: error },
+      );
+    }
+  }
+
+  #confirm({ accepted, durableSequence }: OpenReport): void {
+    this.#last = accepted[accepted.length - 1] ?? NO_WRITE;
+    if (this.#promised === undefined) return;
+    const { sequence, checksum } = this.#promised;
+    if (durableSequence > sequence) {
+      throw new UnknownPromiseError(
+        `${this.#area.name} ends with write ${sequence}, these data know that write ${durableSequence} was promised: it is damaged, or older than they are`,
+      );
+    }
+    const found = sequence === 0 ? NO_WRITE : accepted.find((write) => write.sequence === sequence);
+    if (found === undefined) {
+      throw new LostWritesError(
+        `write ${sequence} was promised (${this.#area.name} says so), and these data end with write ${this.#last.sequence}: they lost their end, or are older than what was here`,
+      );
+    }
+    if (found.checksum === checksum) return;
+    throw new LostWritesError(
+      `write ${sequence} is not the one that was promised (${this.#area.name} says so): checksum expected ${checksum}, found ${found.checksum}`,
+    );
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#overlay.get(key) ?? this.#disk.get(key);
+  }
+
+  keys(prefix: string): readonly string[] {
+    const found = this.#disk.keys(prefix);
+    if (this.#overlay.size === 0) return found;
+    const overlaid = [...this.#overlay.keys()].filter((key) => key.startsWith(prefix));
+    return [...new Set([...found, ...overlaid])].sort();
+  }
+
+  /** One at a time, as the log store does. */
+  write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
+    if (this.#state === 'settled') this.#write(operations, sync, done);
+    else if (this.#state === 'opening')
+      throw new Error('what was found on this disk was not compared with what was promised');
+    else {
+      this.#settle((error) => {
+        if (error === null) this.#write(operations, sync, done);
+        else done(error);
+      });
+    }
+  }
+
+  /** What comes before the first write, each step durable before the next: see above. */
+  #settle(done: (error: Error | null) => void): void {
+    const steps: ((next: (error: Error | null) => void) => void)[] = [];
+    const { sequence, checksum } = this.#last;
+    if (this.#promised === undefined) {
+      const header = encodeSlotHeader(this.#storeId, sequence, checksum, []);
+      steps.push((next) => this.#area.create([header, header], next));
+    }
+    const operations: DiskOperation[] = [];
+    for (const [key, value] of this.#overlay) operations.push({ key, value });
+    if (!this.#namesStore) operations.push({ key: PROMISED_KEY, value: encodeStoreId(this.#storeId) });
+    if (operations.length > 0) steps.push((next) => this.#disk.write(operations, true, next));
+    if (this.#promised !== undefined && sequence > this.#promised.sequence) {
+      steps.push((next) => this.#mark(sequence, checksum, [], next));
+    }
+    const next = (error: Error | null): void => {
+      const step = error === null ? steps.shift() : undefined;
+      if (step !== undefined) {
+        step(next);
+        return;
+      }
+      if (error === null) {
+        this.#state = 'settled';
+        this.#overlay.clear();
+      }
+      done(error);
+    };
+    next(null);
+  }
+
+  #write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
+    const record = this.#take(operations);
+    if (!sync) {
+      this.#disk.write(operations, false, done);
+      return;
+    }
+    const { sequence } = parseKey(record.key)!;
+    const checksum = storedChecksum(record.value);
+    const records = this.#unsynced;
+    const isCopied = !this.#isBeyondCopy;
+    this.#unsynced = [];
+    this.#unsyncedBytes = 0;
+    this.#isBeyondCopy = false;
+    if (!isCopied) {
+      this.#disk.write(operations, true, (error) => {
+        if (error === null) this.#mark(sequence, checksum, [], done);
+        else done(error);
+      });
+      return;
+    }
+    let left = 2;
+    let failure: Error | null = null;
+    const half = (error: Error | null): void => {
+      failure ??= error;
+      if (--left === 0) done(failure);
+    };
+    this.#disk.write(operations, true, half);
+    this.#mark(sequence, checksum, records, half);
+  }
+
+  /** The write's record, which is kept for the next slot. */
+  #take(operations: readonly DiskOperation[]): { readonly key: string; readonly value: Uint8Array } {
+    let record: { readonly key: string; readonly value: Uint8Array } | undefined;
+    for (const { key, value } of operations) {
+      if (value === null) continue;
+      if (key.startsWith(CHUNK_PREFIX) || key.startsWith(STATE_PREFIX)) record = { key, value };
+      else if (key.startsWith(SNAPSHOT_PREFIX)) this.#isBeyondCopy = true;
+    }
+    if (record === undefined) throw new Error('a write without a record');
+    this.#unsynced.push(record.value);
+    this.#unsyncedBytes += record.value.length;
+    if (this.#unsyncedBytes > COPIED_BYTES_MAX || this.#unsynced.length > COPIED_RECORDS_MAX) {
+      this.#isBeyondCopy = true;
+      this.#unsynced = [];
+    }
+    return record;
+  }
+
+  #mark(sequence: number, checksum: number, records: readonly Uint8Array[], done: (error: Error | null) => void): void {
+    this.#slot = 1 - this.#slot;
+    this.#area.write(this.#slot, [encodeSlotHeader(this.#storeId, sequence, checksum, records), ...records], done);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#disk.close(), this.#area.close()]);
+  }
+}
+
+const NO_WRITE: WriteName = { sequence: 0, checksum: 0 };
+
+interface ReadSlots {
+  readonly promised: PromisedSlot;
+  readonly slot: number;
+  readonly other: PromisedSlot | undefined;
+}
+
+/** The greatest intact slot and the other one, if that is intact. Throws UnknownPromiseError where none is. */
+function readSlots(name: string, [first, second]: PromisedSlots): ReadSlots {
+  const slots = [decodeSlot(first), decodeSlot(second)];
+  const slot = (slots[1]?.sequence ?? -1) > (slots[0]?.sequence ?? -1) ? 1 : 0;
+  const promised = slots[slot];
+  if (promised !== undefined) return { promised, slot, other: slots[1 - slot] };
+  throw new UnknownPromiseError(`${name} is damaged: what these data must hold cannot be told without it`);
+}
+
+/** For a disk that is not there at all, in `location`. Throws LostWritesError where it should be, or UnknownPromiseError. */
+export function throwIfPromised({ name, found }: PromisedArea, location: string): void {
+  if (found === undefined) return;
+  const { sequence } = readSlots(name, found).promised;
+  if (sequence === 0) return;
+  throw new LostWritesError(`write ${sequence} was promised (${name} says so), and ${location} holds no database`);
+}
+
+function isEqual(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  return a !== undefined && Buffer.compare(a, b) === 0;
+}
+
+function hex(id: Uint8Array): string {
+  return Buffer.from(id).toString('hex');
+}

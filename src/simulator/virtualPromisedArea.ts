@@ -1,0 +1,112 @@
+import type { PromisedArea, PromisedSlots } from '../server/storage/contract.ts';
+import type { Census } from './census.ts';
+import type { DiskPlan } from './plan.ts';
+import type { Random } from './random.ts';
+import type { Timeline } from './timeline.ts';
+
+type Done = (error: Error | null) => void;
+
+interface Pending {
+  /** The area after this write. */
+  readonly slots: PromisedSlots;
+  /** The slot that is written; undefined while the area is made, which happens as a whole or not at all. */
+  readonly slot: number | undefined;
+}
+
+/** What the virtual disk's troubles mean here. */
+export interface AreaTroubles {
+  readonly slowness: number;
+  readonly stalledUntilUs: number;
+}
+
+/**
+ * The file with the two slots beside a virtual disk. Its writes go on in parallel with the disk's, in a time of their own; a
+ * crash leaves the slot that was being written as it was, as it was to be, cut short or with bits flipped.
+ */
+export class VirtualPromisedArea {
+  readonly #timeline: Timeline;
+  readonly #random: Random;
+  readonly #census: Census;
+  readonly #plan: DiskPlan;
+  readonly #troubles: AreaTroubles;
+  #slots: PromisedSlots | undefined;
+  #pending: Pending | undefined;
+  #epoch = 0;
+
+  constructor(timeline: Timeline, random: Random, census: Census, plan: DiskPlan, troubles: AreaTroubles) {
+    this.#timeline = timeline;
+    this.#random = random;
+    this.#census = census;
+    this.#plan = plan;
+    this.#troubles = troubles;
+  }
+
+  /** The area as one process sees it. */
+  open(): PromisedArea {
+    const epoch = ++this.#epoch;
+    return {
+      name: 'the promised area',
+      found: this.#slots,
+      create: (slots, done) => this.#begin(epoch, { slots, slot: undefined }, done),
+      write: (slot, pieces, done) => {
+        const bytes = new Uint8Array(Buffer.concat(pieces));
+        this.#begin(epoch, { slots: withSlot(this.#slots!, slot, bytes), slot }, done);
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  #begin(epoch: number, pending: Pending, done: Done): void {
+    if (epoch !== this.#epoch) return;
+    this.#pending = pending;
+    const { syncMinUs, syncMeanUs } = this.#plan;
+    const usualUs = syncMinUs + this.#random.exponential(syncMeanUs);
+    this.#timeline.after(Math.round(usualUs * this.#troubles.slowness), () => this.#complete(epoch, done));
+  }
+
+  #complete(epoch: number, done: Done): void {
+    if (epoch !== this.#epoch) return;
+    const { stalledUntilUs } = this.#troubles;
+    if (stalledUntilUs > this.#timeline.nowUs) {
+      this.#timeline.at(stalledUntilUs, () => this.#complete(epoch, done));
+      return;
+    }
+    this.#slots = this.#pending!.slots;
+    this.#pending = undefined;
+    done(null);
+  }
+
+  crash(): void {
+    const pending = this.#end();
+    if (pending === undefined) return;
+    const random = this.#random;
+    if (random.chance(this.#plan.survivalChance)) {
+      this.#slots = pending.slots;
+      return;
+    }
+    const { slot } = pending;
+    if (slot === undefined || !this.#plan.tears || random.chance(0.5)) return;
+    this.#census.count('slot torn');
+    const written = pending.slots[slot]!;
+    const torn = written.slice(0, random.int(written.length));
+    if (this.#plan.flips && torn.length > 0) torn[random.int(torn.length)]! ^= 1 << random.int(8);
+    this.#slots = withSlot(this.#slots!, slot, torn);
+  }
+
+  /** The process ended and the machine did not. */
+  settle(): void {
+    const pending = this.#end();
+    if (pending !== undefined) this.#slots = pending.slots;
+  }
+
+  #end(): Pending | undefined {
+    const pending = this.#pending;
+    this.#epoch++;
+    this.#pending = undefined;
+    return pending;
+  }
+}
+
+function withSlot([first, second]: PromisedSlots, slot: number, bytes: Uint8Array): PromisedSlots {
+  return slot === 0 ? [bytes, second] : [first, bytes];
+}
