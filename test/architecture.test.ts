@@ -25,6 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/stateMachine',
     'server/storage/chunkedLogStore.ts',
     'server/storage/contract.ts',
+    'server/storage/keys.ts',
     'server/storage/promisedDisk.ts',
     'server/storage/promisedSlot.ts',
   ],

@@ -22,7 +22,6 @@ export async function openStorage(
   const { location, existing, movedTo } = await prepareDataDirectory(flags.datadir, id, flags.recover, Date.now());
   if (movedTo !== undefined)
     log.warn({ movedTo }, 'data of an earlier run moved aside; -recover would continue from it');
-  if (flags.recover && !existing) log.warn({ location }, 'nothing to recover: starting empty');
   const nowUs = () => performance.now() * 1000;
   const times = {
     read: (us: number) => metrics.ioRead.observeUs(us),
@@ -34,6 +33,7 @@ export async function openStorage(
   for (const { key, reason } of report.dropped) log.warn({ key, reason }, 'dropped a write that a crash interrupted');
   for (const key of restored) log.info({ key }, 'put back from the promise file what a crash kept from the database');
   if (adopted) log.info({ location }, 'these data had no promise file; they have one from now on');
+  if (flags.recover && !existing) log.warn({ location }, 'nothing to recover: starting empty');
   if (report.found) log.info({ first: report.firstIndex, last: report.lastIndex }, 'recovered the log');
   return store;
 }

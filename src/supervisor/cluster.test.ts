@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
 import type { ClusterConfig } from './config/schema.ts';
 import type { ClusterEvent } from './events.ts';
 import { type RunningCluster, type StartOptions, startCluster } from './launcher.ts';
@@ -68,7 +69,7 @@ describe('startCluster', () => {
     const environment = { FAKE_FAULTS: '{"2":"exit"}', FAKE_LEADER: '0' };
     const failing = start({ nodes: 3 }, { environment, onEvent });
     await expect(failing).rejects.toThrow(
-      /^server 2 ended before there was a leader: exit code 3\nserver 2 printed last:\n(.*\n)* {4}fake failure of server 2/,
+      /^server 2 ended before there was a leader: exit code 1\nserver 2 printed last:\n(.*\n)* {4}fake failure of server 2/,
     );
     const started = events.filter((event) => event.type === 'started').length;
     const ended = events.filter((event) => event.type === 'ended' || event.type === 'crashed').length;
@@ -126,6 +127,18 @@ describe('a running cluster', () => {
     await next('crashed', 2);
     expect((await running.status())[1]).toMatchObject({ state: 'stopped' });
     expect(() => running.kill(9)).toThrow('no server 9: expected one of 1, 2');
+  });
+
+  it('leaves a server stopped that refuses its data, and says so', async () => {
+    const { events, onEvent, next } = recorder();
+    const environment = { FAKE_FAULTS: '{"3":"refuses"}' };
+    const running = await start({ nodes: 3, restart: { firstDelay: '1ms' } }, { environment, onEvent });
+    running.kill(3);
+    await next('restarting', 3);
+    expect(await next('crashed', 3)).toMatchObject({ exit: { code: REFUSED_DATA_EXIT_CODE } });
+    const lastExit = 'its data are refused, see its log';
+    expect((await running.status())[2]).toMatchObject({ state: 'stopped', lastExit });
+    expect(events.filter((event) => event.type === 'restarting')).toEqual([]);
   });
 
   it('pauses and resumes a server', async () => {

@@ -158,7 +158,7 @@ describe('rkv-cluster', () => {
       const failed = await run('up', file, '--rkvd', fakeRkvd);
       expect(failed.code).toBe(1);
       expect(failed.err).toMatch(
-        /^rkv-cluster: server 2 ended before there was a leader: exit code 3\nserver 2 printed last:/,
+        /^rkv-cluster: server 2 ended before there was a leader: exit code 1\nserver 2 printed last:/,
       );
       expect(failed.out).toMatch(/stopped\n$/);
       expect((await run('status', file)).code).toBe(1);

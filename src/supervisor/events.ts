@@ -1,3 +1,4 @@
+import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
 import type { ProcessExit } from './process/serverProcess.ts';
 
 /** What happens to a cluster, as a person or a bench wants to know it. */
@@ -16,9 +17,10 @@ export type ClusterEvent =
 
 export type ClusterEventListener = (event: ClusterEvent) => void;
 
-/** `exit code 1`, `signal SIGKILL`, or why it did not start. */
+/** `exit code 1`, `signal SIGKILL`, or why it did not start or cannot go on. */
 export function describeExit({ code, signal, spawnError }: ProcessExit): string {
   if (spawnError !== undefined) return `could not start: ${spawnError.message}`;
+  if (code === REFUSED_DATA_EXIT_CODE) return 'its data are refused, see its log';
   return signal === null ? `exit code ${code}` : `signal ${signal}`;
 }
 

@@ -1,3 +1,4 @@
+import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
 import type { ClusterEventListener } from './events.ts';
 import { guardPaused } from './process/pauseGuard.ts';
 import { type ProcessExit, type ServerProcess, within } from './process/serverProcess.ts';
@@ -122,6 +123,8 @@ export class ManagedServer {
       return;
     }
     onEvent({ type: 'crashed', id, pid, exit });
+    // It would end in the same way again, until somebody has seen to its data.
+    if (exit.code === REFUSED_DATA_EXIT_CODE) return;
     if (!policy.enabled || !running.restartsAfterCrash || !mayRestart()) return;
     const plan = planRestart(policy, this.#crashes, nowMs() - running.startedMs);
     this.#crashes = plan.crashes;

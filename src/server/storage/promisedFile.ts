@@ -1,12 +1,12 @@
 import { constants, writev } from 'node:fs';
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { PromisedArea, PromisedSlots } from './contract.ts';
 import { StorageOpenError, StorageWriteError } from './levelDisk.ts';
 import { PROMISED_SLOT_BYTES } from './promisedSlot.ts';
 
 const FILE_BYTES = 2 * PROMISED_SLOT_BYTES;
-const { O_RDWR, O_CREAT, O_TRUNC, O_DSYNC, O_NOFOLLOW, O_NONBLOCK } = constants;
+const { O_RDWR, O_CREAT, O_EXCL, O_DSYNC, O_NOFOLLOW, O_NONBLOCK } = constants;
 /** With O_DSYNC a write is on the platter when it returns: one trip to a worker thread, not two. A pipe in the way blocks nobody. */
 const FLAGS = O_RDWR | O_DSYNC | O_NOFOLLOW | O_NONBLOCK;
 const OWNER_ONLY = 0o600;
@@ -53,7 +53,8 @@ export class PromisedFile implements PromisedArea {
     const bytes = new Uint8Array(FILE_BYTES);
     slots.forEach((slot, i) => void bytes.set(slot, i * PROMISED_SLOT_BYTES));
     const temporary = `${this.name}.new`;
-    const handle = await open(temporary, FLAGS | O_CREAT | O_TRUNC, OWNER_ONLY);
+    await rm(temporary, { force: true });
+    const handle = await open(temporary, FLAGS | O_CREAT | O_EXCL, OWNER_ONLY);
     this.#handle = handle;
     const { bytesWritten } = await handle.write(bytes, 0, FILE_BYTES, 0);
     if (bytesWritten < FILE_BYTES) throw new Error(`wrote ${bytesWritten} of ${FILE_BYTES} bytes`);
@@ -86,7 +87,10 @@ export class PromisedFile implements PromisedArea {
 }
 
 async function readSlots(handle: FileHandle): Promise<PromisedSlots> {
-  if (!(await handle.stat()).isFile()) throw new Error('it is no regular file');
+  const stats = await handle.stat();
+  if (!stats.isFile()) throw new Error('it is no regular file');
+  // In a folder that others can write to, somebody else's file would decide what is ours.
+  if (process.geteuid !== undefined && stats.uid !== process.geteuid()) throw new Error('it belongs to another user');
   const bytes = new Uint8Array(FILE_BYTES);
   const { bytesRead } = await handle.read(bytes, 0, FILE_BYTES, 0);
   const end = (slot: number) =>

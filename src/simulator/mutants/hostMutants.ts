@@ -1,13 +1,8 @@
 import type { HardState, PersistBatch, Snapshot } from '../../consensus/contract.ts';
 import { Entry } from '../../consensus/entry.ts';
-<<<<<<< HEAD
 import { type ApplyResult, KeyValueStore, type Refusal } from '../../server/stateMachine/keyValueStore.ts';
-import type { Disk, LogStore, LogStoreListener } from '../../server/storage/contract.ts';
-=======
-import { type ApplyResult, KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
 import type { Disk, LogStore, LogStoreListener, PromisedArea } from '../../server/storage/contract.ts';
 import { PROMISED_KEY } from '../../server/storage/keys.ts';
->>>>>>> 9d47606 (Remember outside the database what was promised of it, so that a lost tail is told from a crash)
 import { CommandType, decodeCommand, encodeCommand } from '../../wire/command.ts';
 import { DelegatingStore } from '../delegates.ts';
 

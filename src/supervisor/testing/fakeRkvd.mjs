@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Stands in for rkvd in the supervisor's own tests: it takes the same flags, serves rkvadmin.Admin/Status and ends when its
 // supervisor does. Server 1 leads, unless FAKE_LEADER names another (0: nobody). FAKE_FAULTS is JSON: server id to
-// what is wrong with it: "exit" (ends at once), "deaf" (ignores SIGINT), "stubborn" (ignores SIGTERM too).
+// what is wrong with it: "exit" (ends at once), "refuses" (its data), "deaf" (ignores SIGINT), "stubborn" (ignores SIGTERM too).
 import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
@@ -56,8 +56,9 @@ process.on('SIGTERM', () => fault !== 'stubborn' && process.exit(0));
 console.log(`fake rkvd ${process.argv.slice(2).join(' ')}`);
 if (fault === 'exit') {
   console.error(`fake failure of server ${id}`);
-  process.exit(3);
+  process.exit(1);
 }
+if (fault === 'refuses' && flags.get('recover') === 'true') process.exit(3);
 const server = new Server();
 server.addService({ status: method }, { status: (_call, answer) => answer(null, encodeStatus()) });
 server.bindAsync(address, ServerCredentials.createInsecure(), (error) => {
