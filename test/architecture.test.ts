@@ -9,14 +9,13 @@ import { describe, expect, it } from 'vitest';
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   consensus: [],
   checker: [],
-  cli: [],
   files: [],
   goflags: [],
   wire: ['consensus'],
-  server: ['consensus', 'wire', 'cli', 'files', 'goflags'],
-  client: ['wire', 'cli', 'files', 'goflags'],
-  supervisor: ['client', 'wire', 'cli', 'files', 'goflags'],
-  bench: ['supervisor', 'client', 'wire', 'cli', 'files', 'goflags'],
+  server: ['consensus', 'wire', 'files', 'goflags'],
+  client: ['wire', 'files', 'goflags'],
+  supervisor: ['client', 'wire', 'files', 'goflags'],
+  bench: ['supervisor', 'client', 'wire', 'files', 'goflags'],
   simulator: [
     'consensus',
     'checker',
@@ -29,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/storage/promisedDisk.ts',
     'server/storage/promisedSlot.ts',
   ],
-  conformance: ['consensus', 'checker', 'wire', 'cli', 'files'],
+  conformance: ['consensus', 'checker', 'wire', 'files'],
 };
 
 /** What would make an engine's outputs depend on more than its inputs. */

@@ -45,6 +45,17 @@ const resultOf = (name: string): Promise<RunRecord> => readRun(join(folder, 'res
 const ownData = () => ['--datadir', join(folder, 'data')];
 
 describe('rkv-bench', () => {
+  it('--distance: an insert takes the way there and back twice', async () => {
+    const load = ['--time', '1s', '--warmup', '100ms', '--clients', '2', '--name', 'far'];
+    const { exitCode, out } = await bench(['--distance', '20ms', ...ownData(), ...load]);
+    expect(exitCode).toBe(0);
+    expect(out).toContain('3 rkvd servers on this machine, 20ms from everybody (each way)');
+    const { merged, settings } = await resultOf('far');
+    expect(settings.cluster).toMatchObject({ distance: '20ms' });
+    // Timers may be a millisecond early on each of the four ways.
+    expect(merged.writeLatencyUs.p50).toBeGreaterThan(4 * 19_000);
+  });
+
   it('starts a cluster, measures it, proves what was acknowledged, and leaves results and nothing else', async () => {
     const load = ['--time', '1500ms', '--warmup', '300ms', '--clients', '20', '--reads', '0.2', '--name', 'first'];
     const { exitCode, out, err } = await bench(['--backend', 'gorums', '--batch', ...ownData(), ...load]);

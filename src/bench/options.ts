@@ -12,6 +12,7 @@ export interface BenchFlags {
   readonly heartbeat?: number;
   readonly election?: number;
   readonly checkquorum?: boolean;
+  readonly distance?: number;
   readonly cluster?: readonly string[];
   readonly datadir?: string;
   readonly clients: number;
@@ -50,6 +51,11 @@ export function addBenchOptions(command: Command): Command {
     .option('--heartbeat <duration>', 'heartbeat interval of the servers (default: 20ms)', duration)
     .option('--election <duration>', 'election timeout of the servers (default: 1s)', duration)
     .option('--checkquorum', 'a leader needs a quorum of responses to stay leader')
+    .option(
+      '--distance <duration>',
+      'put the servers so far from each other and from the bench: what every byte takes one way',
+      duration,
+    )
     .option('--datadir <folder>', "where the servers' data lies while they run (default: the temporary folder)")
     .option(
       '--cluster <addresses>',
@@ -90,6 +96,7 @@ export function requestOf(flags: BenchFlags): BenchRequest {
     heartbeatMs: flags.heartbeat,
     electionMs: flags.election,
     checkQuorum: flags.checkquorum,
+    distanceMs: flags.distance,
     cluster: flags.cluster,
     dataDirectory: flags.datadir,
     clients: flags.clients,

@@ -27,6 +27,12 @@ const problemOf = (changes: Partial<BenchRequest>): string => {
 };
 
 describe('planRuns', () => {
+  it('takes a distance that leaves time for elections', () => {
+    expect(plan({ distanceMs: 20 })[0]!.settings.cluster).toMatchObject({ distance: '20ms' });
+    expect(problemOf({ distanceMs: 250 })).toContain('--distance: expected a duration above 0 and below a quarter');
+    expect(problemOf({ distanceMs: 20, cluster: [':9201'] })).toContain('--distance: the cluster');
+  });
+
   it('fills in the defaults', () => {
     const [run] = plan({});
     expect(run!.name).toBe('20300102-030405-gorums');

@@ -13,6 +13,7 @@ export interface BenchRequest {
   readonly heartbeatMs?: number | undefined;
   readonly electionMs?: number | undefined;
   readonly checkQuorum?: boolean | undefined;
+  readonly distanceMs?: number | undefined;
   readonly cluster?: readonly string[] | undefined;
   readonly dataDirectory?: string | undefined;
   readonly clients: number;
@@ -85,6 +86,7 @@ function plannedClusters(request: BenchRequest): RunSettings['cluster'][] {
       heartbeat: formatDuration(request.heartbeatMs ?? 20),
       election: formatDuration(request.electionMs ?? 1000),
       checkQuorum: request.checkQuorum ?? false,
+      ...(request.distanceMs === undefined ? {} : { distance: formatDuration(request.distanceMs) }),
     })),
   );
 }
@@ -154,6 +156,10 @@ function clusterProblems(request: BenchRequest): string[] {
         (request.entriesPerMsg ?? []).every((entries) => isWhole(entries, 1, 2 ** 31)),
       `--entriespermsg: expected whole numbers from 1, got "${request.entriesPerMsg?.join(',')}"`,
     ],
+    [
+      request.distanceMs === undefined || (request.distanceMs > 0 && request.distanceMs < electionMs / 4),
+      `--distance: expected a duration above 0 and below a quarter of the election timeout of ${formatDuration(electionMs)}, got ${formatDuration(request.distanceMs ?? 0)}`,
+    ],
     [isWhole(request.servers ?? 3, 1, SERVERS_MAX), `--servers: expected 1 to ${SERVERS_MAX}, got ${request.servers}`],
     [
       heartbeatMs >= 1 && heartbeatMs < electionMs,
@@ -169,6 +175,7 @@ function clusterProblems(request: BenchRequest): string[] {
     '--election': request.electionMs,
     '--checkquorum': request.checkQuorum,
     '--datadir': request.dataDirectory,
+    '--distance': request.distanceMs,
   };
   if (request.cluster !== undefined) {
     for (const [flag, value] of Object.entries(ownOnly)) {

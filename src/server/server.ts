@@ -5,8 +5,6 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { EngineEvent, EngineSettings, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
 import { type Address, formatAddress } from '../wire/addresses.ts';
 import { AdminService } from '../wire/generated/admin.ts';
-import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
-import { FrontDoor } from './admission/frontDoor.ts';
 import { ENGINES } from './engines.ts';
 import type { ServerConfig } from './flags.ts';
 import { Replica, type ReplicaEnvironment } from './host/replica.ts';
@@ -33,8 +31,6 @@ const ENTRIES_BYTES_MAX = 1024 * 1024;
 const TICK_MS_MAX = 20;
 /** Messages of higher terms make any server a follower again; honest ones send a few of them a second at most. */
 const ROLES_LOGGED_PER_SECOND = 10;
-/** Commands on their way through the log may take this part of `-clientmemory`; the rest is for requests and answers. */
-const QUEUED_SHARE = 1 / 2;
 
 /** One running rkvd: a replica between its storage, its peers and its clients. */
 export class RkvServer {
@@ -51,8 +47,7 @@ export class RkvServer {
   private readonly sessions = new Set<SessionStream>();
   private readonly leaderWaiters = new Set<() => void>();
   private readonly grpc: Server;
-  private listener: GrpcListener | undefined;
-  private door: FrontDoor | undefined;
+  private readonly listener: GrpcListener;
   private store: LogStore | undefined;
   private replica: Replica<unknown> | undefined;
   private transport: PeerTransport<unknown> | undefined;
@@ -73,6 +68,7 @@ export class RkvServer {
       'grpc.max_receive_message_length': maxgrpc,
       'grpc.max_send_message_length': maxgrpc,
     });
+    this.listener = new GrpcListener(this.grpc);
   }
 
   /** Throws ListenError, or what openStorage throws; nothing is left running then. */
@@ -83,9 +79,7 @@ export class RkvServer {
     const listener = this.storeListener();
     this.store = await openStorage(config, listener, this.metrics, log);
     try {
-      this.door = this.frontDoor();
-      this.listener = new GrpcListener(this.grpc, this.door);
-      this.startReplica(this.store, this.door);
+      this.startReplica(this.store);
       await this.listener.listen(config.listen);
     } catch (error) {
       await this.stop();
@@ -110,28 +104,7 @@ export class RkvServer {
     };
   }
 
-  /** To be made once the store has its descriptors. */
-  private frontDoor(): FrontDoor {
-    const { config, metrics, log } = this;
-    const { maxconnections, clientmemory } = config.flags;
-    const peers = config.servers.length - 1;
-    const allowed = connectionsFor(descriptorLimit(), descriptorsInUse(), peers);
-    const connectionsMax = maxconnections === 0 ? allowed : maxconnections;
-    if (connectionsMax > allowed) {
-      log.warn({ maxconnections, allowed }, 'the limit on open files leaves less room than -maxconnections asks for');
-    }
-    const limited = limitLog(log, () => performance.now());
-    return new FrontDoor({
-      connectionsMax,
-      peerConnections: 2 * peers,
-      budgetBytes: clientmemory,
-      queuedBytes: () => this.replica?.pendingBytes ?? 0,
-      counts: metrics,
-      report: (what) => limited.warn({}, what),
-    });
-  }
-
-  private startReplica(store: LogStore, door: FrontDoor): void {
+  private startReplica(store: LogStore): void {
     const { config, grpc, stateMachine } = this;
     const { flags, id, bootstrap, servers } = config;
     const kind = ENGINES[flags.backend];
@@ -145,7 +118,6 @@ export class RkvServer {
       environment: this.environment(),
       snapshotEveryEntries: flags.snapshotentries,
       trailingEntries: flags.trailingentries,
-      pendingBytesMax: flags.clientmemory * QUEUED_SHARE,
     });
     this.replica = replica;
     const timed = handlingTimes(this.metrics);
@@ -156,7 +128,6 @@ export class RkvServer {
       ordered: flags.ordergorums,
       maxMessageBytes: flags.maxgrpc,
       log: this.peerLog,
-      connection: () => door.openingStream?.connection,
       receive: (from, message) => {
         const startMs = performance.now();
         const refusal = replica.receive(from, message);
@@ -165,7 +136,7 @@ export class RkvServer {
         return refusal;
       },
     });
-    const context = this.context(replica, door);
+    const context = this.context(replica);
     grpc.addService(RKV_SERVICE, rkvImplementation(context));
     const facts = {
       backend: flags.backend,
@@ -189,18 +160,14 @@ export class RkvServer {
     };
   }
 
-  private context(replica: Replica<unknown>, door: FrontDoor): ServiceContext {
+  private context(replica: Replica<unknown>): ServiceContext {
     const { config, metrics, sessions, recorder } = this;
     return {
       replica,
-      door,
       metrics,
       sessions,
       serverCount: config.servers.length,
-      commandBytesMax: Math.min(
-        Math.floor(config.flags.maxgrpc / 2) - MESSAGE_OVERHEAD_BYTES / 8,
-        config.flags.clientmemory * QUEUED_SHARE,
-      ),
+      commandBytesMax: Math.floor(config.flags.maxgrpc / 2) - MESSAGE_OVERHEAD_BYTES / 8,
       nowUs,
       leader: () => {
         const { leader } = replica.status();
@@ -262,8 +229,6 @@ export class RkvServer {
       this.metricsServer = await serveMetrics(this.metrics.registry, port, () => {
         const status = this.replica?.status();
         if (status !== undefined) this.metrics.commitIndex.set(status.commitIndex);
-        this.metrics.connections.set(this.door?.connectionCount ?? 0);
-        this.metrics.clientMemory.set(this.door?.memory.lastCountBytes ?? 0);
       });
     } catch (error) {
       this.log.error({ port }, `no metrics: port ${port} cannot be had (${(error as Error).message})`);
@@ -289,8 +254,7 @@ export class RkvServer {
     this.metricsServer?.close();
     // Let the answers of stop() leave before the connections go.
     await new Promise((resolve) => setImmediate(resolve));
-    this.listener?.close();
-    this.door?.close();
+    this.listener.close();
     this.grpc.forceShutdown();
     await this.store?.close();
   }

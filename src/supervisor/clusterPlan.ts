@@ -10,6 +10,8 @@ export interface ServerPlan {
   readonly id: number;
   /** `host:port`, as clients and peers dial it. */
   readonly address: string;
+  /** Where it listens; undefined: at its address. */
+  readonly listen?: string;
   /** Its working directory and its `-datadir`: its log, its hard state and the CSV files it writes when it ends. */
   readonly directory: string;
   readonly logFile: string;
@@ -109,5 +111,6 @@ function restartPolicy({ restart }: ClusterConfig): RestartPolicy {
 
 /** The command line of one server. */
 export function serverFlags(plan: ClusterPlan, server: ServerPlan, recover: boolean): string[] {
-  return [`-id=${server.id}`, ...plan.sharedFlags, `-datadir=${server.directory}`, `-recover=${recover}`];
+  const listen = server.listen === undefined ? [] : [`-listen=${server.listen}`];
+  return [`-id=${server.id}`, ...plan.sharedFlags, ...listen, `-datadir=${server.directory}`, `-recover=${recover}`];
 }

@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeFolder, replacePrivateFile } from '../files/privateFile.ts';
 import { readTextFile } from '../files/regularFile.ts';
+import { parseAddress } from '../wire/addresses.ts';
 import { Cluster, ClusterError, type ServerProgram } from './cluster.ts';
 import { type ClusterPlan, planCluster } from './clusterPlan.ts';
 import { checkClusterConfig } from './config/parse.ts';
 import type { ClusterConfig } from './config/schema.ts';
 import type { ClusterEventListener } from './events.ts';
 import { defaultStopGrace, type StopGrace } from './managedServer.ts';
+import { startDelayThread } from './process/delayThread.ts';
 import { takeFreePorts } from './process/freePorts.ts';
 
 /** Far more than `cluster.json` ever holds. */
@@ -33,6 +35,8 @@ export interface StartOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly grace?: StopGrace;
   readonly onEvent?: ClusterEventListener;
+  /** Puts the servers so far from each other and from everybody else: one way, ms. Needs free ports. */
+  readonly delayMs?: number;
   /** How long to wait for a leader, ms. Default: 30 s and ten election timeouts. */
   readonly readyTimeoutMs?: number;
   /** Start empty; the servers move aside what is there. */
@@ -57,8 +61,9 @@ export async function startCluster(config: ClusterConfig, options: StartOptions 
   const takesPorts = checked.servers === undefined && checked.basePort === undefined;
   for (let attempt = 1; ; attempt++) {
     const temporary = checked.datadir === undefined ? await mkdtemp(join(tmpdir(), `rkv-${name}-`)) : undefined;
-    const ports = takesPorts ? await takeFreePorts(checked.nodes ?? 3) : undefined;
-    const plan = planCluster({ ...checked, datadir: checked.datadir ?? temporary }, name, ports);
+    const ports = takesPorts ? await takeFreePorts(2 * (checked.nodes ?? 3)) : undefined;
+    const planned = planCluster({ ...checked, datadir: checked.datadir ?? temporary }, name, ports);
+    const plan = options.delayMs === undefined ? planned : listeningElsewhere(planned, ports);
     try {
       return await startPlanned(plan, { ...options, temporary });
     } catch (error) {
@@ -78,12 +83,14 @@ export async function startPlanned(
   const { temporary } = options;
   // What a server writes to the system's temporary folder goes with the cluster's own, where that is temporary too.
   const ownTemporary: Record<string, string> = temporary === undefined ? {} : { TMPDIR: temporary };
+  const endDelay = await startDelay(plan, options.delayMs);
   const cluster = new Cluster(plan, {
     program: options.program ?? rkvdProgram,
     environment: { ...ownTemporary, ...options.environment },
     grace: options.grace ?? defaultStopGrace,
     onEvent: options.onEvent ?? (() => {}),
     cleanUp: async () => {
+      await endDelay();
       if (temporary !== undefined && options.keepData !== true) await rm(temporary, { recursive: true, force: true });
     },
   });
@@ -98,6 +105,22 @@ export async function startPlanned(
     throw error;
   }
 }
+
+/** As planned, but with each server on a port of its own behind the one that the others and the clients reach. */
+function listeningElsewhere(plan: ClusterPlan, ports: readonly number[] | undefined): ClusterPlan {
+  const spare = ports?.slice(plan.servers.length);
+  if (spare === undefined) throw new ClusterError('distance is for clusters on free ports of this machine');
+  const servers = plan.servers.map((server, position) => ({ ...server, listen: `127.0.0.1:${spare[position]}` }));
+  return { ...plan, servers };
+}
+
+async function startDelay({ servers }: ClusterPlan, delayMs: number | undefined): Promise<() => Promise<void>> {
+  if (delayMs === undefined) return async () => {};
+  const ports = servers.map(({ address, listen }) => ({ from: portOf(address), to: portOf(listen!) }));
+  return startDelayThread({ delayMs, ports });
+}
+
+const portOf = (address: string) => parseAddress(address)!.port;
 
 /** Notes in the cluster's folder which backend wrote these data, and refuses those of another. */
 function claimData(plan: ClusterPlan, fresh: boolean): void {

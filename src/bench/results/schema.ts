@@ -33,6 +33,8 @@ const settings = z.object({
       heartbeat: z.string(),
       election: z.string(),
       checkQuorum: z.boolean(),
+      /** How far the servers are from each other and from the clients, one way; none where it is not there. */
+      distance: z.string().optional(),
     }),
     z.object({ kind: z.literal('running'), addresses: z.array(z.string()) }),
   ]),

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cluster } from '../../supervisor/cluster.ts';
+import { durationMs } from '../../supervisor/config/schema.ts';
 import { type ClusterEvent, describeEvent } from '../../supervisor/events.ts';
 import { type RunningCluster, startCluster } from '../../supervisor/launcher.ts';
 import type { Backend, PlannedRun } from '../plan.ts';
@@ -60,6 +61,7 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): 
   try {
     running = await startCluster(clusterConfig(cluster, data), {
       name: 'bench',
+      ...(cluster.distance === undefined ? {} : { delayMs: durationMs(cluster.distance) }),
       onCluster: (created) => {
         starting = created;
         if (stop.aborted) stopStarting();

@@ -29,6 +29,7 @@ import type { LeaderState } from './leader.ts';
 import {
   APPLYING_BYTES_MAX,
   INFLIGHT_BYTES_MAX,
+  INFLIGHT_MESSAGES_MIN,
   QUEUED_COMMANDS_MAX,
   ROUNDS_PER_DRAIN_MAX,
   SNAPSHOT_RETRY_ELECTIONS,
@@ -589,7 +590,10 @@ function optionsFor({ id, settings, random }: EngineInit, clock: TickClock): Raf
     messageBytesMax: maxMessageBytes,
     applyingBytesMax: APPLYING_BYTES_MAX,
     uncommittedBytesMax: UNCOMMITTED_BYTES_MAX,
-    inflightMessagesMax: Math.max(1, Math.floor((entriesPerMessage * catchUpMultiplier) / perMessage)),
+    inflightMessagesMax: Math.max(
+      INFLIGHT_MESSAGES_MIN,
+      Math.floor((entriesPerMessage * catchUpMultiplier) / perMessage),
+    ),
     inflightBytesMax: Math.max(INFLIGHT_BYTES_MAX, maxMessageBytes),
     checkQuorum,
     preVote: true,

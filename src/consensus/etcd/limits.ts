@@ -4,6 +4,11 @@
 export const QUEUED_COMMANDS_MAX = 1 << 17;
 /** Client data in a leader's log that is not applied yet; more is refused as overloaded. */
 export const UNCOMMITTED_BYTES_MAX = 128 << 20;
+/**
+ * Messages that may be on their way to one follower however small `catchUpMultiplier` is, or a follower that keeps up would
+ * wait for answers from far away.
+ */
+export const INFLIGHT_MESSAGES_MIN = 64;
 /** Client data on its way to one follower. */
 export const INFLIGHT_BYTES_MAX = 64 << 20;
 /** Encoded entries handed out to be applied and not applied yet. */

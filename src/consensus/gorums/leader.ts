@@ -92,6 +92,8 @@ export class Leader {
   private change: Change | undefined;
   private transfer: Transfer | undefined;
   private lastRoundMs = Number.NEGATIVE_INFINITY;
+  /** When the last round that carried entries or reads began. */
+  private lastLoadMs = Number.NEGATIVE_INFINITY;
   /** How often in a row rounds were given up without a commit in between. */
   private abandonments = 0;
   /** Start of the latest round that a quorum answered. */
@@ -288,15 +290,19 @@ export class Leader {
     return batch ? entriesPerMessage : 1;
   }
 
+  /**
+   * A round starts when there is something to carry and nothing on its way. What comes meanwhile gathers, but not for a
+   * whole round trip to far servers: until it fills a message, or the clock has moved on.
+   */
   private roundIsDue(): boolean {
-    const backlog = this.server.log.lastIndex - this.nextIndex + 1;
+    const { server } = this;
+    const backlog = server.log.lastIndex - this.nextIndex + 1;
     for (const peer of this.peers.values()) if (peer.injectFrom !== undefined) return true;
-    if (this.reads.length > 0 && this.established && !this.rounds.carryReads) {
-      return true;
-    }
+    const isLater = server.nowMs > this.lastLoadMs;
+    if (this.reads.length > 0 && this.established && (!this.rounds.carryReads || isLater)) return true;
     if (backlog === 0) return false;
-    if (this.rounds.isEmpty) return true;
-    return backlog >= this.entriesPerRound && this.rounds.hasRoom;
+    if (!this.rounds.carryEntries) return true;
+    return (backlog >= this.entriesPerRound || isLater) && this.rounds.hasRoom;
   }
 
   private startRound(): void {
@@ -314,6 +320,7 @@ export class Leader {
     const call = server.nextCall();
     this.nextIndex = end + 1;
     this.lastRoundMs = server.nowMs;
+    if (entries.length > 0 || readTokens.length > 0) this.lastLoadMs = server.nowMs;
     const round = { call, startMs: server.nowMs, end, entryBytes: recordsSize(entries), readTokens };
     this.rounds.add({ ...round, readIndex: server.commitIndex }, server.id);
     if (server.settings.checkQuorum && this.alone) this.quorumMs = server.nowMs;

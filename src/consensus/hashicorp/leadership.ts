@@ -222,7 +222,7 @@ export class Leadership implements ReplicationSource {
   /** Once a turn: what queued is appended, and everything that may be sent is. */
   flush(): void {
     if (this.transferring === undefined) this.dispatcher.dispatch();
-    if (this.reads.wantsRound) this.beginRound();
+    if (this.reads.wantsRound(this.state.nowMs)) this.beginRound();
     this.releaseReads();
     for (const replicator of this.replicators) replicator.pump();
     this.tellTarget();
@@ -260,7 +260,7 @@ export class Leadership implements ReplicationSource {
     const round = this.rounds.begin(state.nowMs, state.nowMs - state.limits.leaseMs);
     for (const { peer } of this.replicators)
       state.outbox.sendFirst(peer, { type: 'heartbeat', term: state.term, round });
-    this.reads.roundBegan(round);
+    this.reads.roundBegan(round, state.nowMs);
   }
 
   private releaseReads(): void {

@@ -12,12 +12,14 @@ interface ReadRound {
 
 /**
  * VerifyLeader (thesis §6.4): a read costs no log entry but the proof, gathered after it arrived, that its server still
- * leads. All reads that arrive while a round is under way share the next one.
+ * leads. Reads that arrive together share a round.
  */
 export class ReadQueue {
   private waiting: WaitingRead[] = [];
   private rounds: ReadRound[] = [];
   private count = 0;
+  /** When the last round with reads began. */
+  private lastBeganMs = Number.NEGATIVE_INFINITY;
 
   get size(): number {
     return this.count;
@@ -28,14 +30,18 @@ export class ReadQueue {
     this.count++;
   }
 
-  /** Whether a round should begin for the sake of reads: some wait and none is under way. */
-  get wantsRound(): boolean {
-    return this.waiting.length > 0 && this.rounds.length === 0;
+  /**
+   * Whether a round should begin for the sake of reads: some wait, and none is under way that began now. Reads that come
+   * while one is share the next, but do not wait for its answer from far away.
+   */
+  wantsRound(nowMs: number): boolean {
+    return this.waiting.length > 0 && (this.rounds.length === 0 || nowMs > this.lastBeganMs);
   }
 
   /** A round begins, for whatever reason; every waiting read joins it. */
-  roundBegan(round: number): void {
+  roundBegan(round: number, nowMs: number): void {
     if (this.waiting.length === 0) return;
+    this.lastBeganMs = nowMs;
     this.rounds.push({ round, reads: this.waiting });
     this.waiting = [];
   }

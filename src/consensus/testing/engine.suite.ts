@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeType, type EngineKind, RejectReason, Role, type Snapshot, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { describeDistance } from './distance.suite.ts';
 import { EngineCluster, TEST_SETTINGS, UNREADABLE } from './engineCluster.ts';
 import type { Forgery } from './forgery.ts';
 
 /** What every engine must do, whatever makes it itself. Each engine's tests run this unchanged. */
 export function describeEngineContract<M>(kind: EngineKind<M>, forgery: Forgery<M>): void {
+  describeDistance(kind);
+
   describe(`${kind.name}: the engine contract`, () => {
     it('elects one leader, and everybody follows it', () => {
       const cluster = new EngineCluster(kind, [1, 2, 3]);

@@ -144,7 +144,9 @@ export class EngineCluster<M> {
   readonly bootstrap: readonly NodeId[];
   readonly servers = new Map<NodeId, EngineServer<M>>();
   nowMs = 0;
-  mail: { from: NodeId; to: NodeId; message: M }[] = [];
+  /** How long a message takes. */
+  oneWayMs = 0;
+  mail: { from: NodeId; to: NodeId; message: M; dueMs: number }[] = [];
   private readonly cuts = new Set<string>();
   private readonly down = new Set<NodeId>();
   private nextToken = 1;
@@ -163,7 +165,10 @@ export class EngineCluster<M> {
   post(from: NodeId, envelopes: Output<M>['messages']): void {
     // Through the codec, as in the world.
     const { codec } = this.kind;
-    for (const { to, message } of envelopes) this.mail.push({ from, to, message: codec.decode(codec.encode(message)) });
+    const dueMs = this.nowMs + this.oneWayMs;
+    for (const { to, message } of envelopes) {
+      this.mail.push({ from, to, message: codec.decode(codec.encode(message)), dueMs });
+    }
   }
 
   /** Cuts `id` off from everybody else. */
@@ -187,13 +192,13 @@ export class EngineCluster<M> {
     this.server(id).restart();
   }
 
-  /** Delivers and carries out until all is quiet. */
+  /** Delivers what is due and carries out until all is quiet. */
   settle(): void {
     for (let turns = 0; turns < 2_000; turns++) {
       let busy = false;
       for (const [id, server] of this.servers) if (!this.down.has(id) && server.turn(true)) busy = true;
-      const mail = this.mail;
-      this.mail = [];
+      const mail = this.mail.filter(({ dueMs }) => dueMs <= this.nowMs);
+      this.mail = this.mail.filter(({ dueMs }) => dueMs > this.nowMs);
       for (const { from, to, message } of mail) {
         if (this.down.has(to) || this.down.has(from) || this.cuts.has(`${from}>${to}`)) continue;
         this.servers.get(to)?.engine.receive(from, message);
