@@ -9,13 +9,14 @@ import { describe, expect, it } from 'vitest';
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   consensus: [],
   checker: [],
+  cli: [],
   files: [],
   goflags: [],
   wire: ['consensus'],
-  server: ['consensus', 'wire', 'files', 'goflags'],
-  client: ['wire', 'files', 'goflags'],
-  supervisor: ['client', 'wire', 'files', 'goflags'],
-  bench: ['supervisor', 'client', 'wire', 'files', 'goflags'],
+  server: ['consensus', 'wire', 'cli', 'files', 'goflags'],
+  client: ['wire', 'cli', 'files', 'goflags'],
+  supervisor: ['client', 'wire', 'cli', 'files', 'goflags'],
+  bench: ['supervisor', 'client', 'wire', 'cli', 'files', 'goflags'],
   simulator: [
     'consensus',
     'checker',
@@ -28,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/storage/promisedDisk.ts',
     'server/storage/promisedSlot.ts',
   ],
-  conformance: ['consensus', 'checker', 'wire', 'files'],
+  conformance: ['consensus', 'checker', 'wire', 'cli', 'files'],
 };
 
 /** What would make an engine's outputs depend on more than its inputs. */

@@ -1,7 +1,7 @@
 import { defineFlags, type FlagValue, flagDefaults, parseFlags, UsageError } from '../goflags/goFlags.ts';
 import { type Address, parseAddress } from '../wire/addresses.ts';
 
-/** The flags of rkvd: the original's, and four of ours (datadir, listen, snapshotentries, trailingentries). */
+/** The flags of rkvd: the original's, and some of ours (below datadir). */
 export const RKVD_FLAGS = defineFlags({
   id: {
     kind: 'int',
@@ -57,6 +57,18 @@ export const RKVD_FLAGS = defineFlags({
     kind: 'string',
     default: '',
     usage: '`address` to listen on, where it differs from the one that the others reach, such as 0.0.0.0:9201',
+  },
+  clientmemory: {
+    kind: 'int',
+    default: 268_435_456,
+    min: 1_048_576,
+    usage: '`bytes` that all clients together may make the server hold: requests, and answers that they do not read',
+  },
+  maxconnections: {
+    kind: 'int',
+    default: 0,
+    min: 0,
+    usage: '`connections` that may be open at once; 0: as many as the limit on open files leaves room for, up to 16384',
   },
   snapshotentries: {
     kind: 'int',

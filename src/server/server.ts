@@ -5,6 +5,8 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { EngineEvent, EngineSettings, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
 import { type Address, formatAddress } from '../wire/addresses.ts';
 import { AdminService } from '../wire/generated/admin.ts';
+import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
+import { FrontDoor } from './admission/frontDoor.ts';
 import { ENGINES } from './engines.ts';
 import type { ServerConfig } from './flags.ts';
 import { Replica, type ReplicaEnvironment } from './host/replica.ts';
@@ -31,6 +33,8 @@ const ENTRIES_BYTES_MAX = 1024 * 1024;
 const TICK_MS_MAX = 20;
 /** Messages of higher terms make any server a follower again; honest ones send a few of them a second at most. */
 const ROLES_LOGGED_PER_SECOND = 10;
+/** Commands on their way through the log may take this part of `-clientmemory`; the rest is for requests and answers. */
+const QUEUED_SHARE = 1 / 2;
 
 /** One running rkvd: a replica between its storage, its peers and its clients. */
 export class RkvServer {
@@ -47,7 +51,8 @@ export class RkvServer {
   private readonly sessions = new Set<SessionStream>();
   private readonly leaderWaiters = new Set<() => void>();
   private readonly grpc: Server;
-  private readonly listener: GrpcListener;
+  private listener: GrpcListener | undefined;
+  private door: FrontDoor | undefined;
   private store: LogStore | undefined;
   private replica: Replica<unknown> | undefined;
   private transport: PeerTransport<unknown> | undefined;
@@ -68,7 +73,6 @@ export class RkvServer {
       'grpc.max_receive_message_length': maxgrpc,
       'grpc.max_send_message_length': maxgrpc,
     });
-    this.listener = new GrpcListener(this.grpc);
   }
 
   /** Throws ListenError, or what openStorage throws; nothing is left running then. */
@@ -79,7 +83,9 @@ export class RkvServer {
     const listener = this.storeListener();
     this.store = await openStorage(config, listener, this.metrics, log);
     try {
-      this.startReplica(this.store);
+      this.door = this.frontDoor();
+      this.listener = new GrpcListener(this.grpc, this.door);
+      this.startReplica(this.store, this.door);
       await this.listener.listen(config.listen);
     } catch (error) {
       await this.stop();
@@ -104,7 +110,28 @@ export class RkvServer {
     };
   }
 
-  private startReplica(store: LogStore): void {
+  /** To be made once the store has its descriptors. */
+  private frontDoor(): FrontDoor {
+    const { config, metrics, log } = this;
+    const { maxconnections, clientmemory } = config.flags;
+    const peers = config.servers.length - 1;
+    const allowed = connectionsFor(descriptorLimit(), descriptorsInUse(), peers);
+    const connectionsMax = maxconnections === 0 ? allowed : maxconnections;
+    if (connectionsMax > allowed) {
+      log.warn({ maxconnections, allowed }, 'the limit on open files leaves less room than -maxconnections asks for');
+    }
+    const limited = limitLog(log, () => performance.now());
+    return new FrontDoor({
+      connectionsMax,
+      peerConnections: 2 * peers,
+      budgetBytes: clientmemory,
+      queuedBytes: () => this.replica?.pendingBytes ?? 0,
+      counts: metrics,
+      report: (what) => limited.warn({}, what),
+    });
+  }
+
+  private startReplica(store: LogStore, door: FrontDoor): void {
     const { config, grpc, stateMachine } = this;
     const { flags, id, bootstrap, servers } = config;
     const kind = ENGINES[flags.backend];
@@ -118,6 +145,7 @@ export class RkvServer {
       environment: this.environment(),
       snapshotEveryEntries: flags.snapshotentries,
       trailingEntries: flags.trailingentries,
+      pendingBytesMax: flags.clientmemory * QUEUED_SHARE,
     });
     this.replica = replica;
     const timed = handlingTimes(this.metrics);
@@ -128,6 +156,7 @@ export class RkvServer {
       ordered: flags.ordergorums,
       maxMessageBytes: flags.maxgrpc,
       log: this.peerLog,
+      connection: () => door.openingStream?.connection,
       receive: (from, message) => {
         const startMs = performance.now();
         const refusal = replica.receive(from, message);
@@ -136,7 +165,7 @@ export class RkvServer {
         return refusal;
       },
     });
-    const context = this.context(replica);
+    const context = this.context(replica, door);
     grpc.addService(RKV_SERVICE, rkvImplementation(context));
     const facts = {
       backend: flags.backend,
@@ -160,14 +189,18 @@ export class RkvServer {
     };
   }
 
-  private context(replica: Replica<unknown>): ServiceContext {
+  private context(replica: Replica<unknown>, door: FrontDoor): ServiceContext {
     const { config, metrics, sessions, recorder } = this;
     return {
       replica,
+      door,
       metrics,
       sessions,
       serverCount: config.servers.length,
-      commandBytesMax: Math.floor(config.flags.maxgrpc / 2) - MESSAGE_OVERHEAD_BYTES / 8,
+      commandBytesMax: Math.min(
+        Math.floor(config.flags.maxgrpc / 2) - MESSAGE_OVERHEAD_BYTES / 8,
+        config.flags.clientmemory * QUEUED_SHARE,
+      ),
       nowUs,
       leader: () => {
         const { leader } = replica.status();
@@ -229,6 +262,8 @@ export class RkvServer {
       this.metricsServer = await serveMetrics(this.metrics.registry, port, () => {
         const status = this.replica?.status();
         if (status !== undefined) this.metrics.commitIndex.set(status.commitIndex);
+        this.metrics.connections.set(this.door?.connectionCount ?? 0);
+        this.metrics.clientMemory.set(this.door?.memory.lastCountBytes ?? 0);
       });
     } catch (error) {
       this.log.error({ port }, `no metrics: port ${port} cannot be had (${(error as Error).message})`);
@@ -254,7 +289,8 @@ export class RkvServer {
     this.metricsServer?.close();
     // Let the answers of stop() leave before the connections go.
     await new Promise((resolve) => setImmediate(resolve));
-    this.listener.close();
+    this.listener?.close();
+    this.door?.close();
     this.grpc.forceShutdown();
     await this.store?.close();
   }

@@ -3,15 +3,13 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { readTextFile } from '../files/regularFile.ts';
 import { type ClusterPlan, defaultDirectory, planCluster } from './clusterPlan.ts';
 import { parseClusterFile } from './config/parse.ts';
+import { clusterFileBytesMax } from './config/yamlDocument.ts';
 import { type RunningSupervisor, readRunningState } from './control/stateFile.ts';
 
 /** No cluster runs where one was looked for, or more than one does. */
 export class NoClusterError extends Error {
   override readonly name = 'NoClusterError';
 }
-
-/** Far more than 64 servers need. */
-const clusterFileBytesMax = 1024 * 1024;
 
 /** Reads, checks and completes a cluster file. Throws ClusterConfigError, UnusableFileError or the file system's error. */
 export function readClusterFile(file: string, datadir?: string): ClusterPlan {

@@ -1,4 +1,4 @@
-import { renderTable } from '../client/table.ts';
+import { renderTable } from '../cli/table.ts';
 import type { ServerReport } from './cluster.ts';
 import { formatMs } from './events.ts';
 

@@ -1,4 +1,4 @@
-import { renderTable } from '../../client/table.ts';
+import { renderTable } from '../../cli/table.ts';
 import type { LatencyUs, RunRecord, Spread } from '../results/schema.ts';
 import { formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
 
@@ -11,8 +11,10 @@ export function renderComparison(runs: readonly RunRecord[]): string {
       ? ['The settings, the machine and the versions are the same.']
       : ['What differs:', renderTable(['', ...names], differing, leftThenRight(1, names.length))];
   const failing = runs.filter(({ verdict }) => !verdict.passed).map(({ name }) => name);
+  const unanswered = runs.some(({ merged }) => merged.failed + merged.dropped > 0);
   return [
     renderTable(['', ...names], measuredRows(runs), leftThenRight(1, names.length)),
+    ...(unanswered ? ['Requests that failed or were dropped stand in no rate and no latency.'] : []),
     ...settings,
     ...(failing.length === 0 ? [] : [`Do not trust ${failing.join(', ')}: the check of the run failed.`]),
   ].join('\n');

@@ -1,4 +1,4 @@
-import { renderTable } from '../../client/table.ts';
+import { renderTable } from '../../cli/table.ts';
 import { formatDuration } from '../../goflags/goValues.ts';
 import type { LatencyUs, RunRecord, RunSettings, Spread } from '../results/schema.ts';
 import { formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
@@ -37,13 +37,29 @@ export function renderRuns(runs: readonly WrittenRun[]): string {
     describeLoad(first.record.settings),
     '',
     renderTable(head, rows, aligns),
-    'Answered means durable on a majority of the servers and applied on the leader; lookups are linearizable.',
-    'p50: half of the requests were answered within this time; p99: 99 of 100.',
+    ...footnotes(runs.map(({ record }) => record)),
     '',
     ...surroundings(first.record),
     ...runs.flatMap(({ record }) => (runs.length > 1 ? ['', record.name, ...runNotes(record)] : runNotes(record))),
     ...closing(runs),
   ].join('\n');
+}
+
+/** What the figures mean, and what they leave out. */
+function footnotes(runs: readonly RunRecord[]): string[] {
+  // Where the check failed, this is just what did not hold.
+  const promise = runs.some(({ verdict }) => !verdict.passed)
+    ? []
+    : ['Answered means durable on a majority of the servers and applied on the leader; lookups are linearizable.'];
+  const unanswered = runs.reduce((sum, { merged }) => sum + merged.failed + merged.dropped, 0);
+  if (unanswered === 0)
+    return [...promise, 'p50: half of the requests were answered within this time; p99: 99 of 100.'];
+  const count = unanswered === 1 ? '1 request got no answer' : `${formatCount(unanswered)} requests got no answer`;
+  return [
+    ...promise,
+    `p50: half of the answered requests were answered within this time; p99: 99 of 100. ${count} (failed, or due`,
+    'and never sent) and stand in none of these times and rates: with them the real ones are worse.',
+  ];
 }
 
 function note(label: string, text: string): string {

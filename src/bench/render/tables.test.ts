@@ -63,6 +63,16 @@ describe('renderRuns', () => {
     expectGolden('sweep', renderRuns(runs));
   });
 
+  it('says of failed requests that the times are without them', () => {
+    const run = sampleRun('lossy', [...times(99, 800), 12_000]);
+    const lossy = { ...run, merged: { ...run.merged, failed: 1200, dropped: 34 } };
+    const text = renderRuns([{ record: lossy, folder: 'results/lossy' }]);
+    expect(text).toContain('half of the answered requests');
+    expect(text).toContain('1,234 requests got no answer');
+    expect(text).not.toContain('half of the requests');
+    expect(renderComparison([run, lossy])).toContain('Requests that failed or were dropped stand in no rate');
+  });
+
   it('says so where there is nothing', () => {
     expect(renderRuns([])).toBe('nothing was measured');
   });

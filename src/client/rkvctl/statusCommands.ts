@@ -1,5 +1,5 @@
+import { renderTable } from '../../cli/table.ts';
 import type { RkvClient, ServerReport } from '../rkvClient.ts';
-import { renderTable } from '../table.ts';
 import type { Terminal } from './terminal.ts';
 
 const HEAD = ['id', 'address', 'role', 'term', 'leader', 'commit', 'applied', 'last', 'keys', 'sessions', 'backend'];

@@ -7,12 +7,16 @@ import type { CommandOutcome, CommandSink, LookupOutcome } from './replica.ts';
 interface Waiters {
   readonly sinks: CommandSink[];
   readonly tags: number[];
+  /** Bytes of each command. */
+  readonly sizes: number[];
 }
 
 interface Lookups {
   readonly keys: string[];
   readonly sinks: CommandSink[];
   readonly tags: number[];
+  /** Of all their keys together, about. */
+  bytes: number;
 }
 
 /** Commands that stand in the leader's log as the entries from firstIndex on. */
@@ -53,13 +57,15 @@ interface ConfirmedRead {
 export class PendingCommands {
   /** Commands and lookups not answered yet. */
   size = 0;
+  /** Bytes of the commands, and about those of the lookups' keys, that are not answered yet. */
+  bytes = 0;
   private arrived: Queue = emptyQueue();
   /** Commands that only a read can decide on, and those that one let pass. */
   private undecided: Queue = emptyQueue();
   private readonly deciding = new Map<number, Queue>();
   private decidable: { readonly index: number; readonly queue: Queue }[] = [];
   private cleared: Queue = emptyQueue();
-  private lookups: Lookups = { keys: [], sinks: [], tags: [] };
+  private lookups: Lookups = noLookups();
   private nextToken = 1;
   private readonly proposed = new Map<number, ProposedBatch>();
   private readonly reading = new Map<number, Lookups>();
@@ -70,23 +76,26 @@ export class PendingCommands {
 
   addCommand(command: Uint8Array, sink: CommandSink, tag: number): void {
     this.size++;
+    this.bytes += command.length;
     append(this.arrived, command, sink, tag);
   }
 
   addLookup(key: string, sink: CommandSink, tag: number): void {
     this.size++;
+    this.bytes += key.length;
+    this.lookups.bytes += key.length;
     this.lookups.keys.push(key);
     this.lookups.sinks.push(sink);
     this.lookups.tags.push(tag);
   }
 
   /**
-   * The commands that gathered, as one batch; those that would take the open ones past `sizeMax` are refused, and so are
-   * those whose refusal is certain: they do not enter the log.
+   * The commands that gathered, as one batch; those that would take the open ones past `sizeMax` or `bytesMax` are refused, and
+   * so are those whose refusal is certain: they do not enter the log.
    */
-  takeCommands(sizeMax: number, leader: NodeId, foresee: Foresee): ProposalBatch | undefined {
+  takeCommands(sizeMax: number, bytesMax: number, leader: NodeId, foresee: Foresee): ProposalBatch | undefined {
     if (this.arrived.commands.length > 0) {
-      this.refuseExcess(this.arrived, sizeMax, leader);
+      this.refuseExcess(this.arrived, sizeMax, bytesMax, leader);
       this.sift(foresee);
     }
     this.appendCleared();
@@ -98,17 +107,18 @@ export class PendingCommands {
     return { token, commands };
   }
 
-  private refuseExcess({ commands, waiters }: Queue, sizeMax: number, leader: NodeId): void {
-    while (this.size > sizeMax && commands.length > 0) {
+  private refuseExcess({ commands, waiters }: Queue, sizeMax: number, bytesMax: number, leader: NodeId): void {
+    while ((this.size > sizeMax || this.bytes > bytesMax) && commands.length > 0) {
       commands.pop();
-      this.answer(waiters.sinks.pop()!, waiters.tags.pop()!, { status: 'overloaded', leader });
+      this.answer(waiters, commands.length, { status: 'overloaded', leader });
+      cut(waiters, commands.length);
     }
   }
 
   /** Mostly every command passes, and nothing is moved then. */
   private sift(foresee: Foresee): void {
     const { commands, waiters } = this.arrived;
-    const { sinks, tags } = waiters;
+    const { sinks, tags, sizes } = waiters;
     let kept = 0;
     for (let i = 0; i < commands.length; i++) {
       const verdict = foresee(commands[i]!);
@@ -117,14 +127,14 @@ export class PendingCommands {
           commands[kept] = commands[i]!;
           sinks[kept] = sinks[i]!;
           tags[kept] = tags[i]!;
+          sizes[kept] = sizes[i]!;
         }
         kept++;
       } else if (verdict === 'undecided') append(this.undecided, commands[i]!, sinks[i]!, tags[i]!);
-      else this.answer(sinks[i]!, tags[i]!, verdict);
+      else this.answer(waiters, i, verdict);
     }
     commands.length = kept;
-    sinks.length = kept;
-    tags.length = kept;
+    cut(waiters, kept);
   }
 
   private appendCleared(): void {
@@ -155,25 +165,26 @@ export class PendingCommands {
   private decideQueue({ commands, waiters }: Queue, foresee: Foresee): void {
     for (let i = 0; i < commands.length; i++) {
       const verdict = foresee(commands[i]!);
-      const sink = waiters.sinks[i]!;
-      const tag = waiters.tags[i]!;
-      if (verdict === undefined || verdict === 'undecided') append(this.cleared, commands[i]!, sink, tag);
-      else this.answer(sink, tag, verdict);
+      if (verdict === undefined || verdict === 'undecided') {
+        append(this.cleared, commands[i]!, waiters.sinks[i]!, waiters.tags[i]!);
+      } else this.answer(waiters, i, verdict);
     }
   }
 
   /** The token under which the lookups that gathered are to be confirmed; too many are refused as with commands. */
-  takeLookups(sizeMax: number, leader: NodeId): number | undefined {
+  takeLookups(sizeMax: number, bytesMax: number, leader: NodeId): number | undefined {
     const { keys, sinks, tags } = this.lookups;
-    while (this.size > sizeMax && keys.length > 0) {
-      keys.pop();
+    while ((this.size > sizeMax || this.bytes > bytesMax) && keys.length > 0) {
+      const { length } = keys.pop()!;
+      this.bytes -= length;
+      this.lookups.bytes -= length;
       this.size--;
       sinks.pop()!.lookupDone(tags.pop()!, { status: 'overloaded', leader });
     }
     if (keys.length === 0) return undefined;
     const token = this.nextToken++;
     this.reading.set(token, this.lookups);
-    this.lookups = { keys: [], sinks: [], tags: [] };
+    this.lookups = noLookups();
     return token;
   }
 
@@ -212,7 +223,7 @@ export class PendingCommands {
       head.answered = position + 1;
       // Another entry committed in the place of ours, so ours is certainly lost.
       const outcome: CommandOutcome = entry.term === head.term && result !== undefined ? result : NOT_DONE;
-      this.answer(head.waiters.sinks[at]!, head.waiters.tags[at]!, outcome);
+      this.answer(head.waiters, at, outcome);
       if (head.answered === head.count) this.forgetHead();
       return;
     }
@@ -293,36 +304,47 @@ export class PendingCommands {
     this.decidable = [];
     for (const { waiters } of unproposed) this.answerRange(waiters, 0, waiters.tags.length, NOT_DONE);
     const lookups = [this.lookups, ...this.reading.values(), ...this.confirmed.map((read) => read.lookups)];
-    this.lookups = { keys: [], sinks: [], tags: [] };
+    this.lookups = noLookups();
     this.reading.clear();
     this.confirmed = [];
     for (const each of lookups) this.answerAll(each, () => NOT_DONE);
   }
 
-  private answerRange({ sinks, tags }: Waiters, from: number, to: number, outcome: CommandOutcome): void {
-    for (let i = from; i < to; i++) this.answer(sinks[i]!, tags[i]!, outcome);
+  private answerRange(waiters: Waiters, from: number, to: number, outcome: CommandOutcome): void {
+    for (let i = from; i < to; i++) this.answer(waiters, i, outcome);
   }
 
-  private answer(sink: CommandSink, tag: number, outcome: CommandOutcome): void {
+  private answer({ sinks, tags, sizes }: Waiters, at: number, outcome: CommandOutcome): void {
     this.size--;
-    sink.commandDone(tag, outcome);
+    this.bytes -= sizes[at]!;
+    sinks[at]!.commandDone(tags[at]!, outcome);
   }
 
-  private answerAll({ keys, sinks, tags }: Lookups, outcome: (key: string) => LookupOutcome): void {
+  private answerAll({ keys, sinks, tags, bytes }: Lookups, outcome: (key: string) => LookupOutcome): void {
     this.size -= keys.length;
+    this.bytes -= bytes;
     for (let i = 0; i < keys.length; i++) sinks[i]!.lookupDone(tags[i]!, outcome(keys[i]!));
   }
 }
 
 function emptyQueue(): Queue {
-  return { commands: [], waiters: { sinks: [], tags: [] } };
+  return { commands: [], waiters: { sinks: [], tags: [], sizes: [] } };
+}
+
+function cut({ sinks, tags, sizes }: Waiters, length: number): void {
+  sinks.length = length;
+  tags.length = length;
+  sizes.length = length;
 }
 
 function append({ commands, waiters }: Queue, command: Uint8Array, sink: CommandSink, tag: number): void {
   commands.push(command);
   waiters.sinks.push(sink);
   waiters.tags.push(tag);
+  waiters.sizes.push(command.length);
 }
+
+const noLookups = (): Lookups => ({ keys: [], sinks: [], tags: [], bytes: 0 });
 
 const UNKNOWN = { status: 'unknown', leader: 0 } as const;
 const NOT_DONE = { status: 'not-leader', leader: 0 } as const;

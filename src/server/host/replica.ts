@@ -77,6 +77,8 @@ export interface ReplicaOptions<M> {
   readonly snapshotEveryEntries: number;
   /** Entries kept in the log below a snapshot, for followers that are a little behind. */
   readonly trailingEntries: number;
+  /** Bytes of commands that may be unanswered; more are refused as overloaded. Without it, any number. */
+  readonly pendingBytesMax?: number;
 }
 
 /** Commands and lookups that may be unanswered in one replica; more are refused as overloaded. */
@@ -160,9 +162,9 @@ export class Replica<M> implements LogStoreListener {
     this.wake();
   }
 
-  /** Whether another command would be taken; callers with back-pressure ask before they read more. */
-  get hasRoom(): boolean {
-    return this.pending.size < PENDING_MAX;
+  /** Bytes of the commands and lookups that are not answered yet. */
+  get pendingBytes(): number {
+    return this.pending.bytes;
   }
 
   reconfigure(change: MembershipChange, done: (result: RequestResult) => void): void {
@@ -264,11 +266,12 @@ export class Replica<M> implements LogStoreListener {
   }
 
   private offerPending(): void {
-    const batch = this.pending.takeCommands(PENDING_MAX, this.leader, this.foresee);
+    const { pendingBytesMax = Number.POSITIVE_INFINITY } = this.options;
+    const batch = this.pending.takeCommands(PENDING_MAX, pendingBytesMax, this.leader, this.foresee);
     if (batch !== undefined) this.engine.propose(batch);
     const undecidedToken = this.pending.takeUndecided();
     if (undecidedToken !== undefined) this.engine.read(undecidedToken);
-    const readToken = this.pending.takeLookups(PENDING_MAX, this.leader);
+    const readToken = this.pending.takeLookups(PENDING_MAX, pendingBytesMax, this.leader);
     if (readToken !== undefined) this.engine.read(readToken);
   }
 

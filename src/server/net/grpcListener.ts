@@ -3,6 +3,7 @@ import http2, { type Http2Server, type ServerHttp2Session, type ServerOptions } 
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { type Address, formatAddress } from '../../wire/addresses.ts';
+import type { FrontDoor } from '../admission/frontDoor.ts';
 
 /** The address cannot be listened on. */
 export class ListenError extends Error {
@@ -22,17 +23,21 @@ export const FLOW_CONTROL_WINDOW_BYTES = 4 * 1024 * 1024;
  */
 export class GrpcListener {
   private readonly grpc: GrpcServer;
+  private readonly door: FrontDoor | undefined;
   private readonly listening: NetServer[] = [];
   private http2: Http2Server | undefined;
 
-  constructor(grpc: GrpcServer) {
+  /** `door` decides which connections are taken, and watches over them. */
+  constructor(grpc: GrpcServer, door?: FrontDoor) {
     this.grpc = grpc;
+    this.door = door;
   }
 
   /** Throws ListenError; nothing listens then. */
   async listen(address: Address): Promise<void> {
     const http2Server = this.createHttp2Server();
     this.http2 = http2Server;
+    this.door?.watch(http2Server);
     http2Server.on('session', (session: ServerHttp2Session) => session.setLocalWindowSize(FLOW_CONTROL_WINDOW_BYTES));
     try {
       for (const host of await hostsOf(address)) this.listening.push(await this.listenOn({ ...address, host }));
@@ -56,7 +61,9 @@ export class GrpcListener {
   }
 
   private take(socket: Socket): void {
-    this.http2?.emit('connection', socket);
+    const handOn = () => this.http2?.emit('connection', socket);
+    if (this.door === undefined) handOn();
+    else this.door.admit(socket, handOn);
   }
 
   /** The HTTP/2 server that grpc-js makes for injected connections, made with our settings. */

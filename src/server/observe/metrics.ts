@@ -16,6 +16,14 @@ export class ServerMetrics {
     'refused_messages',
     "Peers' messages left out: malformed, or of a term too far ahead",
   );
+  readonly connections = this.gauge('connections', 'Open connections of clients and peers');
+  readonly clientMemory = this.gauge('client_memory_bytes', 'Bytes that clients make the server hold, as last counted');
+  readonly connectionsRefused = this.counter(
+    'connections_refused',
+    'Connections refused: as many as allowed were open',
+  );
+  readonly connectionsClosed = this.counter('connections_closed', 'Connections closed for what they did or did not do');
+  readonly callsEnded = this.counter('calls_ended', 'Calls ended for what they made the server hold');
   readonly handleAppendEntriesRequest = this.summary('handle_append_entries_request');
   readonly handleAppendEntriesResponse = this.summary('handle_append_entries_response');
   readonly handleRequestVoteRequest = this.summary('handle_request_vote_request');
@@ -42,6 +50,9 @@ export class ServerMetrics {
   }
 }
 
+/** Connections of scrapers at once: each takes a descriptor. */
+const SCRAPERS_MAX = 8;
+
 /** Port 590<id>: 5901 for server 1, 59010 for server 10. */
 export function metricsPort(id: number): number {
   return Number(`590${id}`);
@@ -60,6 +71,7 @@ export function serveMetrics(registry: Registry, port: number, refresh: () => vo
       (error: Error) => response.writeHead(500).end(`${error.message}\n`),
     );
   });
+  server.maxConnections = SCRAPERS_MAX;
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', () => {

@@ -46,6 +46,9 @@ export function unaryError(failure: Failure): { readonly code: status; readonly 
   }
 }
 
+export const TOO_MANY_REGISTRATIONS =
+  'this connection registers sessions faster than is taken: go on with those it has, or register more slowly';
+
 export function notLeaderText(leader: number): string {
   return `not leader, ${leader} is`;
 }

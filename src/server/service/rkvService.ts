@@ -21,9 +21,9 @@ import {
 import { rawMethod } from '../../wire/rawMethod.ts';
 import { SESSION_METHOD } from '../../wire/sessionCodec.ts';
 import type { CommandOutcome, CommandSink, LookupOutcome, RequestResult } from '../host/replica.ts';
-import { unaryError } from './outcomes.ts';
+import { TOO_MANY_REGISTRATIONS, unaryError } from './outcomes.ts';
 import type { ServiceContext } from './serviceContext.ts';
-import { SessionStream } from './sessionStream.ts';
+import { LARGE_VALUE_UNITS_MIN, SessionStream } from './sessionStream.ts';
 
 type Call = ServerUnaryCall<Buffer, Buffer>;
 type Done = sendUnaryData<Buffer>;
@@ -55,7 +55,7 @@ export function rkvImplementation(context: ServiceContext): UntypedServiceImplem
     }
   };
   return {
-    Register: handle((_call, done) => register(context, done)),
+    Register: handle((call, done) => register(context, call, done)),
     Insert: handle((call, done) => insert(context, call, done)),
     Lookup: handle((call, done) => lookup(context, call, done)),
     Reconf: handle((call, done) => reconf(context, readReconf(call, context), done)),
@@ -78,12 +78,14 @@ class InvalidRequestError extends Error {
 class UnaryCommand implements CommandSink {
   private readonly context: ServiceContext;
   private readonly startUs: number;
+  private readonly call: Call;
   private readonly done: Done;
   private readonly respond: (clientId: number) => Uint8Array;
 
-  constructor(context: ServiceContext, done: Done, respond: (clientId: number) => Uint8Array) {
+  constructor(context: ServiceContext, call: Call, done: Done, respond: (clientId: number) => Uint8Array) {
     this.context = context;
     this.startUs = context.nowUs();
+    this.call = call;
     this.done = done;
     this.respond = respond;
   }
@@ -102,15 +104,34 @@ class UnaryCommand implements CommandSink {
       this.done(unaryError(outcome));
       return;
     }
-    this.context.metrics.reads.inc();
     const value = outcome.value ?? MISSING_VALUE;
+    const { context, call } = this;
+    if (value.length >= LARGE_VALUE_UNITS_MIN && !mayHold(context, call, value.length)) {
+      this.done({ code: status.RESOURCE_EXHAUSTED, details: TOO_MUCH_UNREAD });
+      return;
+    }
+    context.metrics.reads.inc();
     this.done(null, Buffer.from(LookupResponse.encode({ value }).finish()));
   }
 }
 
-function register(context: ServiceContext, done: Done): void {
+const TOO_MUCH_UNREAD =
+  'answers that this connection has not read take a quarter of what -clientmemory allows: read them, or ask for less at once';
+
+function mayHold({ door }: ServiceContext, call: Call, bytes: number): boolean {
+  const connection = door.connectionOf(call.getPeer());
+  if (!door.mayHold(connection, bytes)) return false;
+  connection?.grew(bytes);
+  return true;
+}
+
+function register(context: ServiceContext, call: Call, done: Done): void {
+  if (context.door.connectionOf(call.getPeer())?.mayRegister(performance.now()) === false) {
+    done({ code: status.RESOURCE_EXHAUSTED, details: TOO_MANY_REGISTRATIONS });
+    return;
+  }
   context.metrics.writeRequests.inc();
-  const sink = new UnaryCommand(context, done, (clientID) => RegisterResponse.encode({ clientID }).finish());
+  const sink = new UnaryCommand(context, call, done, (clientID) => RegisterResponse.encode({ clientID }).finish());
   context.replica.submit(REGISTER_BYTES, sink, 0);
 }
 
@@ -123,14 +144,14 @@ function insert(context: ServiceContext, call: Call, done: Done): void {
     );
   }
   context.metrics.writeRequests.inc();
-  context.replica.submit(wrapInsertRequest(call.request), new UnaryCommand(context, done, () => INSERTED), 0);
+  context.replica.submit(wrapInsertRequest(call.request), new UnaryCommand(context, call, done, () => INSERTED), 0);
 }
 
 function lookup(context: ServiceContext, call: Call, done: Done): void {
   const { key } = decodeRequest(LookupRequest, 'LookupRequest', call.request);
   if (key === '') throw new InvalidRequestError('the key is empty');
   context.metrics.readRequests.inc();
-  context.replica.lookup(key, new UnaryCommand(context, done, () => INSERTED), 0);
+  context.replica.lookup(key, new UnaryCommand(context, call, done, () => INSERTED), 0);
 }
 
 function decodeRequest<T>(type: { decode(bytes: Uint8Array): T }, name: string, request: Buffer): T {

@@ -1,4 +1,5 @@
 import type { NodeId } from '../../consensus/contract.ts';
+import type { FrontDoor } from '../admission/frontDoor.ts';
 import type { Replica } from '../host/replica.ts';
 import type { ServerMetrics } from '../observe/metrics.ts';
 import type { SessionStream } from './sessionStream.ts';
@@ -12,6 +13,8 @@ export interface ServiceContext {
   readonly commandBytesMax: number;
   /** Open session streams. */
   readonly sessions: Set<SessionStream>;
+  /** Knows who asks, and how much may be kept for whom. */
+  readonly door: Pick<FrontDoor, 'openingStream' | 'connectionOf' | 'mayHold'>;
   /** Unix time, µs. */
   nowUs(): number;
   /** The leader this server knows of: id 0 and an empty address where it knows none. */

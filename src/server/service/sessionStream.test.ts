@@ -48,6 +48,7 @@ function session() {
   const context = {
     replica,
     metrics: new ServerMetrics(),
+    door: { openingStream: undefined, connectionOf: () => undefined, mayHold: () => true },
     commandBytesMax: 1 << 20,
     nowUs: () => 0,
     leader: () => ({ id: 1, address: 'here' }),

@@ -2,8 +2,9 @@ import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
 import { ResultStatus } from '../../wire/generated/rkv.ts';
 import { decodeCommandBatch, MalformedBatchError, ResultBatchWriter } from '../../wire/sessionCodec.ts';
+import type { StreamAccount } from '../admission/connection.ts';
 import type { CommandOutcome, CommandSink, LookupOutcome } from '../host/replica.ts';
-import { detailOf, resultStatus } from './outcomes.ts';
+import { detailOf, resultStatus, TOO_MANY_REGISTRATIONS } from './outcomes.ts';
 import type { ServiceContext } from './serviceContext.ts';
 
 /** Commands that may be unanswered on one stream. */
@@ -12,6 +13,8 @@ export const SESSION_WINDOW = 16_384;
 export const WAITING_RESULTS_BYTES_MAX = 1 << 20;
 /** Where more than this waits, lookups are refused: a window of commands may ask for far more than memory holds. */
 export const LOOKUP_WAITING_BYTES_MAX = 64 * 1024 * 1024;
+/** Values of fewer UTF-16 units are answered without asking what their connection holds. */
+export const LARGE_VALUE_UNITS_MIN = 16 * 1024;
 /** A batch that has grown to this leaves at once: all results of a turn may be more than a gRPC message takes. */
 const RESULT_BATCH_BYTES_MAX = 256 * 1024;
 
@@ -23,6 +26,7 @@ export class SessionStream {
   private readonly call: ServerDuplexStream<Buffer, Buffer>;
   private readonly context: ServiceContext;
   private readonly results = new ResultBatchWriter();
+  private readonly account: StreamAccount | undefined;
   private unanswered = 0;
   /** Written and not taken by the connection yet. (The call's own writableLength counts messages.) */
   private waitingBytes = 0;
@@ -33,6 +37,8 @@ export class SessionStream {
   constructor(call: ServerDuplexStream<Buffer, Buffer>, context: ServiceContext) {
     this.call = call;
     this.context = context;
+    this.account = context.door.openingStream;
+    this.account?.countTaken();
     call.on('data', (bytes: Buffer) => this.take(bytes));
     call.on('end', () => {
       this.ended = true;
@@ -51,6 +57,7 @@ export class SessionStream {
 
   private take(bytes: Buffer): void {
     const { context } = this;
+    this.account?.taken(bytes.length);
     try {
       const { ids, commands } = decodeCommandBatch(bytes);
       const sink = new BatchSink(this, context.nowUs());
@@ -74,8 +81,15 @@ export class SessionStream {
     }
     // The type stands first in what our clients send; anything else is decoded to find it.
     const type = command.length === 0 ? CommandType.Register : command[0] === 0x08 ? command[1] : undefined;
-    if (type === CommandType.Register || type === CommandType.Insert) this.submit(id, command, sink);
+    if (type === CommandType.Register) this.register(id, command, sink);
+    else if (type === CommandType.Insert) this.submit(id, command, sink);
     else this.decodeAndTake(id, command, sink);
+  }
+
+  private register(id: number, command: Uint8Array, sink: CommandSink): void {
+    if (this.account?.connection.mayRegister(performance.now()) === false) {
+      this.refuse(id, ResultStatus.RESULT_OVERLOADED, TOO_MANY_REGISTRATIONS);
+    } else this.submit(id, command, sink);
   }
 
   private submit(id: number, command: Uint8Array, sink: CommandSink): void {
@@ -87,7 +101,8 @@ export class SessionStream {
   private decodeAndTake(id: number, bytes: Uint8Array, sink: CommandSink): void {
     try {
       const command = decodeCommand(bytes);
-      if (command.type !== CommandType.Lookup) this.submit(id, bytes, sink);
+      if (command.type === CommandType.Register) this.register(id, bytes, sink);
+      else if (command.type === CommandType.Insert) this.submit(id, bytes, sink);
       else if (command.key === '') this.refuse(id, ResultStatus.RESULT_INVALID, 'the key is empty');
       else {
         this.unanswered++;
@@ -119,13 +134,19 @@ export class SessionStream {
   lookupDone(id: number, outcome: LookupOutcome): void {
     this.unanswered--;
     if (outcome.status !== 'ok') this.failed(id, outcome);
-    else if (this.waitingBytes > LOOKUP_WAITING_BYTES_MAX) {
+    else if (this.waitingBytes > LOOKUP_WAITING_BYTES_MAX || !this.mayHold(outcome.value)) {
       this.results.refused(id, ResultStatus.RESULT_OVERLOADED, 'too many results wait to be read');
     } else {
       this.context.metrics.reads.inc();
       this.results.value(id, outcome.value);
     }
     this.flushSoon();
+  }
+
+  /** What other streams of this connection hold counts too. Small values are bounded by the window. */
+  private mayHold(value: string | undefined): boolean {
+    if (value === undefined || value.length < LARGE_VALUE_UNITS_MIN) return true;
+    return this.context.door.mayHold(this.account?.connection, value.length);
   }
 
   private failed(id: number, outcome: Exclude<CommandOutcome | LookupOutcome, { status: 'ok' }>): void {
@@ -159,8 +180,10 @@ export class SessionStream {
     if (!this.open) return;
     const { call } = this;
     this.waitingBytes += bytes.length;
+    this.account?.answered(bytes.length);
     call.write(bytes, () => {
       this.waitingBytes -= bytes.length;
+      this.account?.read(bytes.length);
       if (call.isPaused() && this.waitingBytes <= WAITING_RESULTS_BYTES_MAX) call.resume();
     });
     if (this.waitingBytes > WAITING_RESULTS_BYTES_MAX) call.pause();

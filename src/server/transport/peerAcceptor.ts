@@ -2,6 +2,7 @@ import { type ServerDuplexStream, status, type UntypedServiceImplementation } fr
 import { MalformedMessageError, type MessageCodec, type NodeId, type Refusal } from '../../consensus/contract.ts';
 import { type Hello, Welcome } from '../../wire/generated/peer.ts';
 import { decodeFrame, MalformedFrameError, PEER_PROTOCOL_VERSION } from '../../wire/peerCodec.ts';
+import type { Connection } from '../admission/connection.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { PEER_STREAM_METHOD } from './peerMethod.ts';
 
@@ -12,6 +13,8 @@ export interface PeerAcceptorOptions<M> {
   readonly codec: MessageCodec<M>;
   readonly log: LimitedLog;
   readonly receive: (from: NodeId, message: M) => Refusal | undefined;
+  /** The connection of the stream that is being accepted. */
+  readonly connection?: () => Connection | undefined;
 }
 
 export const PEER_SERVICE = { stream: PEER_STREAM_METHOD };
@@ -30,6 +33,7 @@ function accept<M>(call: ServerDuplexStream<Buffer, Buffer>, options: PeerAccept
   const { codec, log, receive } = options;
   let from: NodeId = 0;
   let refused = false;
+  const connection = options.connection?.();
   const refuse = (code: status, details: string) => {
     refused = true;
     log.warn({ peer: from || undefined, from: call.getPeer() }, `refused a peer's stream: ${details}`);
@@ -46,6 +50,7 @@ function accept<M>(call: ServerDuplexStream<Buffer, Buffer>, options: PeerAccept
           return;
         }
         from = hello!.from;
+        if (connection !== undefined) connection.isPeer = true;
         call.write(Buffer.from(Welcome.encode({ version: PEER_PROTOCOL_VERSION }).finish()));
       }
       for (const message of messages) {

@@ -2,6 +2,7 @@ import type { Server } from '@grpc/grpc-js';
 import type { EngineKind, Envelope, NodeId, Refusal } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import type { Address } from '../../wire/addresses.ts';
+import type { Connection } from '../admission/connection.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { GORUMS_SERVICE, GorumsUnaryClient, GorumsUnaryServer } from './gorumsUnary.ts';
 import { PEER_SERVICE, peerImplementation } from './peerAcceptor.ts';
@@ -20,6 +21,8 @@ export interface TransportOptions<M> {
   readonly log: LimitedLog;
   /** Says why a message was left out; its caller, or the stream that it came on, is told. */
   readonly receive: (from: NodeId, message: M) => Refusal | undefined;
+  /** The connection of the stream that is being accepted. */
+  readonly connection: () => Connection | undefined;
 }
 
 /** Messages to and from the other servers. Every engine's travel on ordered streams; gorums also answers and makes unary calls. */
@@ -32,10 +35,10 @@ export class PeerTransport<M> {
 
   constructor(server: Server, options: TransportOptions<M>) {
     this.options = options;
-    const { self, servers, kind, log } = options;
+    const { self, servers, kind, log, connection, receive } = options;
     this.receive = options.receive as never;
     const { codec, name: engine } = kind;
-    const acceptor = { self, serverCount: servers.length, engine, codec, log, receive: options.receive };
+    const acceptor = { self, serverCount: servers.length, engine, codec, log, connection, receive };
     server.addService(PEER_SERVICE, peerImplementation(acceptor));
     if (engine === 'gorums') {
       this.unaryServer = new GorumsUnaryServer({ self, serverCount: servers.length }, this.receive);

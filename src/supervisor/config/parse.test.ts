@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { planCluster } from '../clusterPlan.ts';
 import { checkClusterConfig, parseClusterFile } from './parse.ts';
 import { ClusterConfigError } from './problems.ts';
 
@@ -119,9 +121,142 @@ flags: {maxgrpc: 4096, ordergorums: false}
     ]);
   });
 
+  it('takes servers that share a port at addresses of their own, and aliases', () => {
+    expect(problemsOf('servers: [{address: "127.0.0.1:9201"}, {address: "127.0.0.2:9201"}]')).toEqual([]);
+    expect(problemsOf('election: &e 2s', 'restart: {firstDelay: *e, maxDelay: *e}')).toEqual([]);
+  });
+
+  it.each([
+    ['servers: [{address: "127.0.0.1:7"}, {address: "localhost:7"}]', 'servers[1].address: expected a port of its own'],
+    ['servers: [{address: "0.0.0.0:7"}, {address: "127.0.0.2:7"}]', 'servers[1].address: expected a port of its own'],
+    ['servers: [{port: 7}, {port: 7}]', 'servers[1].port: expected a port of its own (server 1 has it), got 7'],
+    ['nodes: .inf', 'nodes: expected a number of servers between 1 and 64, got Infinity'],
+    ['flags: {constructor: [1]}', 'flags.constructor: expected a text, a number, true or false, got [1]'],
+    ['constructor: 1', 'constructor: unknown key: expected one of'],
+    ['flags: {__proto__: 3}', 'not YAML: __proto__ is no key'],
+    ['__proto__: {nodes: 3}', 'not YAML: __proto__ is no key'],
+    ['servers: [{port: 1, __proto__: 3}]', 'not YAML: __proto__ is no key'],
+    ['servers: &s [*s]', 'not YAML: the alias *s stands in what it stands for'],
+    ['flags: &f {x: {y: *f}}', 'not YAML: the alias *f stands in what it stands for'],
+    ['nodes: !!js/function 3', 'not YAML: Unresolved tag'],
+    ['? [a]\n: 1', 'not YAML: expected a plain word as a key'],
+    ['!!binary aa: 1', 'not YAML: expected a plain word as a key'],
+    ['? {a: 1}\n: 1', 'not YAML: expected a plain word as a key'],
+    [`name: ${'['.repeat(20_000)}`, 'not YAML: expected at most 32 lists and mappings in one another'],
+    ['- '.repeat(20_000), 'not YAML: expected at most 32 lists and mappings in one another'],
+    [`? ${'{'.repeat(20_000)}`, 'not YAML: expected at most 32 lists and mappings in one another'],
+    [`servers: [&a {port: 1}, ${'*a, '.repeat(10_000)}]`, 'too large: expected at most 256 aliases'],
+    ['x'.repeat(2 << 20), 'too large: expected at most 1048576 bytes'],
+    ['"\\e[31mred\\u202e": 1', '\\x1b[31mred\\u202e: unknown key: expected one of'],
+    ['backend: "\\e[31m\\u009b2J"', 'backend: expected one of gorums, etcd, hashicorp, got "\\u001b[31m\\u009b2J"'],
+  ])('refuses %.60s with a line, whatever it does to others', (text, problem) => {
+    expect(problemsOf(text)[0]!.startsWith(`x.yaml:1: ${problem}`), problemsOf(text)[0]!).toBe(true);
+  });
+
+  it('refuses aliases that multiply', () => {
+    const lines = ['a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]'];
+    for (let at = 1; at < 10; at++)
+      lines.push(
+        `a${at}: &a${at} [${Array(9)
+          .fill(`*a${at - 1}`)
+          .join(', ')}]`,
+      );
+    expect(problemsOf(...lines)).toEqual([
+      'x.yaml:6: not YAML: expected at most 100000 values, those counted that aliases repeat',
+    ]);
+  });
+
+  it('tells of the first of many problems, and that there are more', () => {
+    const unknown = Array.from({ length: 20_000 }, (_, at) => `k${at}: 1`);
+    const problems = problemsOf(...unknown);
+    expect(problems[0]).toMatch(/^x\.yaml:1: k0: unknown key: /);
+    expect(problems[19]).toMatch(/^x\.yaml:20: k19: unknown key: /);
+    expect(problems.slice(20)).toEqual(['x.yaml: and more like these']);
+    const some = unknown.slice(0, 5000);
+    expect(problemsOf(`flags: {${some.map((line) => line.replace(': 1', ': []')).join(', ')}}`)).toHaveLength(21);
+    expect(problemsOf(`cluster: [${'9, '.repeat(5000)}]`)).toHaveLength(21);
+    expect(problemsOf('}{]['.repeat(10_000))).toHaveLength(21);
+    expect(problemsOf('backend: etcd', `${'y'.repeat(50_000)}: 1`)[0]!.length).toBeLessThan(500);
+  });
+
+  it('says what is wrong with the file and where, whatever the text is', () => {
+    const word = fc.constantFrom(
+      ...[
+        'servers',
+        'flags',
+        'nodes',
+        'restart',
+        'cluster',
+        'name',
+        'port',
+        'address',
+        'constructor',
+        '__proto__',
+        '<<',
+      ],
+      ...[
+        'toString',
+        'x',
+        '1',
+        '9201',
+        '-1',
+        '1e999',
+        '.nan',
+        'null',
+        '~',
+        'true',
+        '2s',
+        '":9201"',
+        '"\\e[1m"',
+        '!!set',
+        '!x',
+      ],
+    );
+    const mark = fc.constantFrom(
+      ...[
+        '&a ',
+        '&b ',
+        '*a',
+        '*b',
+        '[',
+        ']',
+        '{',
+        '}',
+        ', ',
+        ': ',
+        '? ',
+        '- ',
+        '\n',
+        '\n  ',
+        '\n    ',
+        '# ',
+        '---\n',
+        '...\n',
+      ],
+      ...['"', "'", '|\n', '>-\n ', '%TAG ! x\n', '\t', '\u0000', '\ufeff', '\u2028', '\ud800', '!!map ', '!!binary '],
+    );
+    const text = fc.oneof(
+      fc.array(fc.oneof(word, mark), { maxLength: 40 }).map((parts) => parts.join('')),
+      fc.json({ maxDepth: 4 }),
+      fc.string({ unit: 'binary' }),
+    );
+    fc.assert(
+      fc.property(text, (given) => {
+        try {
+          planCluster(parseClusterFile(given, 'x.yaml'), 'x');
+        } catch (error) {
+          if (!(error instanceof ClusterConfigError)) throw error;
+          for (const line of error.message.split('\n')) expect(line).toMatch(/^x\.yaml(:\d+)?: [^\p{Cc}]+$/u);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('says where a text is not YAML', () => {
     expect(problemsOf('nodes: 3', 'cluster: [1, 2')[0]).toMatch(/^x\.yaml:2: not YAML: /);
     expect(problemsOf('nodes: 3', 'nodes: 4')[0]).toMatch(/^x\.yaml:2: not YAML: .*unique/);
+    expect(problemsOf('nodes: 3', '---', 'nodes: 4')[0]).toMatch(/^x\.yaml:[23]: not YAML: expected one document/);
     expect(problemsOf('a: *b')[0]).toMatch(/^x\.yaml:1: not YAML: /);
   });
 
@@ -131,6 +266,14 @@ flags: {maxgrpc: 4096, ordergorums: false}
 });
 
 describe('checkClusterConfig', () => {
+  it('shows what it cannot show as JSON', () => {
+    const loop: Record<string, unknown> = {};
+    loop.backend = loop;
+    expect(() => checkClusterConfig(loop)).toThrow(
+      'backend: expected one of gorums, etcd, hashicorp, got [object Object]',
+    );
+  });
+
   it('has no line to name', () => {
     expect(() => checkClusterConfig({ nodes: -1 })).toThrow(
       'cluster settings: nodes: expected a number of servers between 1 and 64, got -1',

@@ -1,3 +1,5 @@
+import { printable } from '../../cli/printable.ts';
+
 /** One thing wrong with a cluster's settings, and where. */
 export interface ConfigProblem {
   /** As a person writes it: `servers[1].port`; empty for the whole. */
@@ -7,20 +9,29 @@ export interface ConfigProblem {
   readonly line?: number;
 }
 
+/** Of one file, in the message; a person mends these first. */
+const problemsShownMax = 20;
+/** Of a key and of a parser's own words, which may hold a piece of the file. */
+const keyLengthMax = 60;
+const messageLengthMax = 300;
+
 /** A cluster's settings are wrong. The message has one line a problem: `file:line: key: what was expected, got what`. */
 export class ClusterConfigError extends Error {
   override readonly name = 'ClusterConfigError';
   readonly problems: readonly ConfigProblem[];
 
   constructor(source: string, problems: readonly ConfigProblem[]) {
-    super(problems.map((problem) => describe(source, problem)).join('\n'));
+    const shown = problems.slice(0, problemsShownMax).map((problem) => describe(source, problem));
+    const more = problems.length > shown.length ? [`${printable(source)}: and more like these`] : [];
+    super([...shown, ...more].join('\n'));
     this.problems = problems;
   }
 }
 
 function describe(source: string, { key, message, line }: ConfigProblem): string {
-  const place = line === undefined ? source : `${source}:${line}`;
-  return key === '' ? `${place}: ${message}` : `${place}: ${key}: ${message}`;
+  const place = line === undefined ? printable(source) : `${printable(source)}:${line}`;
+  const what = printable(message, messageLengthMax);
+  return key === '' ? `${place}: ${what}` : `${place}: ${printable(key, keyLengthMax)}: ${what}`;
 }
 
 /** `['servers', 1, 'port']` as `servers[1].port`. */

@@ -117,6 +117,9 @@ const reservedFlags: Readonly<Record<string, string>> = {
   recover: 'the command line option --fresh',
 };
 
+/** Addresses at which a server would take the port on all of the machine's. */
+const everyHost: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
 type Unchecked = z.infer<z.ZodObject<typeof shape>>;
 type Complain = (path: (string | number)[], message: string) => void;
 
@@ -125,7 +128,7 @@ function checkServers(config: Unchecked, complain: Complain): void {
   if (servers === undefined) return;
   if (config.nodes !== undefined) complain(['nodes'], 'expected either nodes or servers, not both');
   if (config.basePort !== undefined) complain(['basePort'], 'expected either basePort or servers, not both');
-  const takenBy = new Map<number, number>();
+  const takenBy = new Map<number, { readonly host: string; readonly id: number }[]>();
   servers.forEach((one, position) => {
     const id = position + 1;
     if (one.id !== undefined && one.id !== id) {
@@ -135,14 +138,21 @@ function checkServers(config: Unchecked, complain: Complain): void {
       complain(['servers', position], 'expected either a port or an address');
       return;
     }
-    const taken = one.port ?? parseAddress(one.address!)!.port;
-    const owner = takenBy.get(taken);
+    const { host, port: taken } = parseAddress(one.address ?? `:${one.port}`)!;
+    const there = takenBy.get(taken) ?? [];
+    const owner = there.find((other) => isSameHost(other.host, host));
     if (owner !== undefined) {
       const key = one.port === undefined ? 'address' : 'port';
-      complain(['servers', position, key], `expected a port of its own (server ${owner} has it)`);
+      complain(['servers', position, key], `expected a port of its own (server ${owner.id} has it)`);
     }
-    takenBy.set(taken, id);
+    takenBy.set(taken, [...there, { host, id }]);
   });
+}
+
+/** Whether two servers of this machine would listen at the same place, were their ports the same. */
+function isSameHost(one: string, other: string): boolean {
+  const plain = (host: string) => (host === 'localhost' ? '127.0.0.1' : host.toLowerCase());
+  return plain(one) === plain(other) || everyHost.has(one) || everyHost.has(other);
 }
 
 function checkCluster(config: Unchecked, complain: Complain): void {
@@ -175,7 +185,7 @@ function checkTimers(config: Unchecked, complain: Complain): void {
 
 function checkFlags(config: Unchecked, complain: Complain): void {
   for (const key of Object.keys(config.flags ?? {})) {
-    const instead = reservedFlags[key];
+    const instead = Object.hasOwn(reservedFlags, key) ? reservedFlags[key] : undefined;
     if (instead !== undefined) complain(['flags', key], `expected a flag that no other key sets (use ${instead})`);
   }
 }

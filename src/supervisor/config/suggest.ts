@@ -17,10 +17,14 @@ function editDistance(a: string, b: string): number {
   return cost[a.length * width + b.length]!;
 }
 
+/** Of a word that may be a misspelt one; comparing takes time by its length. */
+const wordLengthMax = 40;
+
 const comparable = (word: string): string => word.toLowerCase().replace(/[-_]/g, '');
 
 /** The known word that `word` was most likely meant to be, or undefined where none is near. */
 export function suggest(word: string, known: readonly string[]): string | undefined {
+  if (word.length > wordLengthMax) return undefined;
   const typed = comparable(word);
   const tolerated = Math.max(1, Math.floor(typed.length / 3));
   let nearest: string | undefined;

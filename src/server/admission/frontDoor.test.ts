@@ -1,0 +1,189 @@
+import { once } from 'node:events';
+import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { connect } from 'node:net';
+import { Server, status } from '@grpc/grpc-js';
+import { afterEach, describe, expect, it } from 'vitest';
+import { takeFreePorts } from '../../supervisor/process/freePorts.ts';
+import { rawMethod } from '../../wire/rawMethod.ts';
+import { GrpcListener } from '../net/grpcListener.ts';
+import { FrontDoor, type FrontDoorOptions } from './frontDoor.ts';
+
+const MIB = 1 << 20;
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0).reverse()) close();
+});
+
+class Count {
+  value = 0;
+  inc(): void {
+    this.value++;
+  }
+}
+
+/** A server with one method that answers what it was asked, and one that peers call. */
+async function opened(options: Partial<FrontDoorOptions> = {}) {
+  const counts = { connectionsRefused: new Count(), connectionsClosed: new Count(), callsEnded: new Count() };
+  const reports: string[] = [];
+  const door = new FrontDoor({
+    connectionsMax: 100,
+    peerConnections: 2,
+    budgetBytes: 4 * MIB,
+    queuedBytes: () => 0,
+    counts,
+    report: (what) => reports.push(what),
+    ...options,
+  });
+  const grpc = new Server({ 'grpc.max_receive_message_length': 64 * MIB });
+  const echo = (call: { request: Buffer }, done: (error: null, value: Buffer) => void) => done(null, call.request);
+  grpc.addService({ echo: rawMethod('/test/Echo'), vote: rawMethod('/gorums.Raft/RequestVote') }, { echo, vote: echo });
+  const listener = new GrpcListener(grpc, door);
+  const [port] = await takeFreePorts(1);
+  await listener.listen({ host: '127.0.0.1', port: port! });
+  closers.push(() => {
+    listener.close();
+    door.close();
+    grpc.forceShutdown();
+  });
+  const dial = () => {
+    const session = http2.connect(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: 1000 } });
+    session.on('error', () => {});
+    closers.push(() => session.destroy());
+    return session;
+  };
+  const dialRaw = async (bytes: Buffer) => {
+    const socket = connect(port!, '127.0.0.1');
+    socket.on('error', () => {}).resume();
+    closers.push(() => socket.destroy());
+    await once(socket, 'connect');
+    socket.write(bytes);
+    return socket;
+  };
+  return { door, counts, reports, dial, dialRaw };
+}
+
+function request(session: ClientHttp2Session, path = '/test/Echo', headers = {}): ClientHttp2Stream {
+  const call = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', ...headers });
+  call.on('error', () => {});
+  return call;
+}
+
+const message = (body: Buffer, size = body.length) => {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(size, 1);
+  return Buffer.concat([prefix, body]);
+};
+
+/** The status of a call that has ended, in gRPC's numbers; HTTP/2's code where the stream was reset. */
+async function statusOf(call: ClientHttp2Stream): Promise<{ status: number; details: string }> {
+  let found = { status: -1, details: '' };
+  const note = (headers: Record<string, unknown>) => {
+    if (headers['grpc-status'] === undefined) return;
+    found = { status: Number(headers['grpc-status']), details: decodeURI(String(headers['grpc-message'] ?? '')) };
+  };
+  call.on('response', note);
+  call.on('trailers', note);
+  call.resume();
+  await closeOf(call);
+  return found.status === -1 ? { status: -1, details: `rst ${call.rstCode}` } : found;
+}
+
+const answered = async (call: ClientHttp2Stream) => {
+  call.end(message(Buffer.from('well-behaved')));
+  expect((await statusOf(call)).status).toBe(status.OK);
+};
+
+const closeOf = (emitter: { once(event: 'close', then: () => void): unknown }) =>
+  new Promise<void>((resolve) => emitter.once('close', resolve));
+
+const PREFACE = Buffer.concat([
+  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+  Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
+]);
+const DATA_ON_IDLE_STREAM = Buffer.from([0, 0, 1, 0, 0, 0, 0, 0, 1, 7]);
+
+describe('memory', () => {
+  it('bodies that were announced and never completed were gathered without bound', async () => {
+    const { door, counts, dial } = await opened();
+    const modest = dial();
+    const started = request(modest);
+    started.write(message(Buffer.alloc(100), 200));
+    const hogs = Array.from({ length: 8 }, () => request(dial()));
+    const ends = hogs.map(statusOf);
+    for (const hog of hogs) hog.write(message(Buffer.alloc(MIB), 60 * MIB));
+    const first = await Promise.race(ends);
+    expect(first.status).toBe(status.RESOURCE_EXHAUSTED);
+    expect(first.details).toContain('-clientmemory');
+    expect(door.memory.lastCountBytes).toBeLessThanOrEqual(4 * MIB);
+    expect(counts.callsEnded.value).toBeGreaterThan(0);
+    started.write(Buffer.alloc(100));
+    started.end();
+    expect((await statusOf(started)).status).toBe(status.OK);
+  });
+
+  it('answers that nobody reads were kept without bound', async () => {
+    const { door, dial } = await opened();
+    const hog = dial();
+    const calls = Array.from({ length: 12 }, () => request(hog));
+    for (const call of calls) {
+      call.pause();
+      call.end(message(Buffer.alloc(MIB / 2)));
+    }
+    await Promise.race(calls.map(closeOf));
+    await answered(request(dial()));
+    expect(door.memory.count()).toBe(0);
+    expect(door.memory.lastCountBytes).toBeLessThanOrEqual(4 * MIB);
+  });
+
+  it('a compressed request could be small and take any amount of memory', async () => {
+    const { dial } = await opened();
+    const call = request(dial(), '/test/Echo', { 'grpc-encoding': 'gzip' });
+    expect((await statusOf(call)).status).toBe(status.UNIMPLEMENTED);
+  });
+});
+
+describe('connections', () => {
+  it('beyond the bound are refused, saying so; peers still come in', async () => {
+    const { counts, dial } = await opened({ connectionsMax: 2, peerConnections: 1 });
+    const open = [dial(), dial()].map((session) => request(session));
+    for (const call of open) call.write(message(Buffer.alloc(1), 2));
+    await Promise.all(open.map((call) => once(call, 'ready')));
+    await new Promise((resolve) => open[1]!.session!.ping(resolve));
+    const refused = dial();
+    const closed = closeOf(refused);
+    const client = await statusOf(request(refused));
+    expect(client).toMatchObject({
+      status: status.RESOURCE_EXHAUSTED,
+      details: expect.stringContaining('2 connections'),
+    });
+    expect(counts.connectionsRefused.value).toBe(1);
+    await closed;
+    await answered(request(dial(), '/gorums.Raft/RequestVote'));
+  });
+
+  it('frames on streams that were never opened left their sessions behind for ever, sockets included', async () => {
+    const { door, counts, dialRaw } = await opened();
+    const sockets = await Promise.all(
+      Array.from({ length: 5 }, () => dialRaw(Buffer.concat([PREFACE, DATA_ON_IDLE_STREAM]))),
+    );
+    await Promise.all(sockets.map(closeOf));
+    expect([door.connectionCount, counts.connectionsClosed.value]).toEqual([0, 5]);
+  });
+
+  it('a connection on which calls are abandoned again and again is closed', async () => {
+    const { counts, dial } = await opened();
+    const session = dial();
+    const closed = closeOf(session);
+    const abandon = () => {
+      for (let i = 0; i < 100 && !session.destroyed && !session.closed; i++) {
+        const call = request(session);
+        call.close(http2.constants.NGHTTP2_CANCEL);
+      }
+      if (!session.destroyed && !session.closed) setImmediate(abandon);
+    };
+    abandon();
+    await closed;
+    expect(counts.connectionsClosed.value).toBeLessThanOrEqual(1);
+    await answered(request(dial()));
+  });
+});
