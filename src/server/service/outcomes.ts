@@ -10,6 +10,7 @@ const SESSION_STATUS: Readonly<Record<Failure['status'], ResultStatus>> = {
   unknown: ResultStatus.RESULT_UNKNOWN,
   overloaded: ResultStatus.RESULT_OVERLOADED,
   'unknown-session': ResultStatus.RESULT_UNKNOWN_SESSION,
+  'too-many-sessions': ResultStatus.RESULT_OVERLOADED,
   'sequence-too-old': ResultStatus.RESULT_SEQUENCE_TOO_OLD,
   'sequence-too-far': ResultStatus.RESULT_SEQUENCE_TOO_FAR,
   invalid: ResultStatus.RESULT_INVALID,
@@ -38,6 +39,8 @@ export function unaryError(failure: Failure): { readonly code: status; readonly 
       return { code: status.RESOURCE_EXHAUSTED, details: 'the server has too much to do; try again later' };
     case 'unknown-session':
       return { code: status.NOT_FOUND, details: failure.detail };
+    case 'too-many-sessions':
+      return { code: status.RESOURCE_EXHAUSTED, details: failure.detail };
     case 'sequence-too-old':
     case 'sequence-too-far':
       return { code: status.OUT_OF_RANGE, details: failure.detail };

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { type Command, CommandType, encodeCommand } from '../../wire/command.ts';
+import { ByteWriter } from './byteWriter.ts';
 import { KeyValueStore, MalformedSnapshotError } from './keyValueStore.ts';
 import { SEQUENCE_AHEAD_MAX } from './session.ts';
 
@@ -173,6 +174,43 @@ describe('snapshots', () => {
     };
     for (let length = 0; length < good.length; length++) refuses(good.subarray(0, length), 'snapshot');
     refuses(Uint8Array.of(...good, 0), '1 bytes after the last key');
-    refuses(Uint8Array.of(9), 'snapshot version 9, expected 1');
+    refuses(Uint8Array.of(9), 'snapshot version 9, expected 2');
+  });
+
+  it('of version 1, which knew no last uses, are read', () => {
+    const out = new ByteWriter();
+    for (const number of [1, 3]) out.varint(number);
+    for (const number of [5, 0, 0, 0]) out.varint(number);
+    for (const number of [7, 1, 4, 2, 6, 8]) out.varint(number);
+    for (const number of [9, 0, 0, 0]) out.varint(number);
+    out.varint(1);
+    out.text('key');
+    out.text('value');
+    const store = new KeyValueStore();
+    store.restore(out.finish());
+    expect([store.sessionCount, store.get('key')]).toEqual([3, 'value']);
+    expect(insert(store, 7, 1, 'key', 'x').status).toBe('sequence-too-old');
+    for (const seq of [3, 6, 8]) expect(insert(store, 7, seq, 'key', 'again').status).toBe('ok');
+    expect(store.get('key')).toBe('value');
+    expect(insert(store, 5, 1, 'key', 'first of session 5').status).toBe('ok');
+    expect(insert(store, 9, 1, 'other', '').status).toBe('ok');
+  });
+
+  it('that a registration cannot be taken is the same on every replica, and changes nothing', () => {
+    const limits = { sessionsMax: 2, unusedIdleEntries: 5, usedIdleEntries: 50 };
+    const store = new KeyValueStore(limits);
+    register(store, 1);
+    register(store, 2);
+    const before = store.snapshot();
+    expect(register(store, 3)).toMatchObject({
+      status: 'too-many-sessions',
+      detail: expect.stringContaining('in use'),
+    });
+    expect(store.snapshot()).toEqual(before);
+    const restored = new KeyValueStore(limits);
+    restored.restore(before);
+    expect(register(restored, 6)).toEqual(register(store, 6));
+    expect(restored.snapshot()).toEqual(store.snapshot());
+    expect(insert(store, 1, 1, 'a', 'b').status).toBe('unknown-session');
   });
 });

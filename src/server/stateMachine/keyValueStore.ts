@@ -4,12 +4,13 @@ import { CommandType, decodeCommand, MalformedCommandError } from '../../wire/co
 import { scanCommand } from '../../wire/commandScan.ts';
 import { ByteWriter } from './byteWriter.ts';
 import { Session } from './session.ts';
+import { SESSION_LIMITS, type SessionLimits, SessionTable } from './sessionTable.ts';
 
 /** How a command ended, the same on every replica. */
 export type ApplyResult =
   | { readonly status: 'ok'; readonly clientId: number }
   | {
-      readonly status: 'unknown-session' | 'sequence-too-old' | 'sequence-too-far' | 'invalid';
+      readonly status: 'unknown-session' | 'too-many-sessions' | 'sequence-too-old' | 'sequence-too-far' | 'invalid';
       readonly detail: string;
     };
 
@@ -20,12 +21,16 @@ export class MalformedSnapshotError extends Error {
   override readonly name = 'MalformedSnapshotError';
 }
 
-/** Sessions kept; registering one more forgets the oldest, on every replica alike. */
-export const SESSIONS_MAX = 1 << 20;
-const SNAPSHOT_VERSION = 1;
+const SNAPSHOT_VERSION = 2;
+/** It knew no last uses, and held all sessions in the order of their registration. */
+const SNAPSHOT_VERSION_1 = 1;
 const OK: ApplyResult = { status: 'ok', clientId: 0 };
 const KEY_EMPTY: Refusal = { status: 'invalid', detail: 'the key is empty' };
 const SEQUENCE_ZERO: Refusal = { status: 'invalid', detail: 'clientSeq is 0; sequence numbers start at 1' };
+const TOO_MANY_SESSIONS: Refusal = {
+  status: 'too-many-sessions',
+  detail: 'there are as many sessions as are kept, and all of them are in use; try again later',
+};
 const LOOKUP_IN_LOG: Refusal = { status: 'invalid', detail: 'a lookup does not belong in the log' };
 
 /**
@@ -33,7 +38,11 @@ const LOOKUP_IN_LOG: Refusal = { status: 'invalid', detail: 'a lookup does not b
  */
 export class KeyValueStore {
   private readonly values = new Map<string, string>();
-  private readonly sessions = new Map<number, Session>();
+  private readonly sessions: SessionTable;
+
+  constructor(limits: SessionLimits = SESSION_LIMITS) {
+    this.sessions = new SessionTable(limits);
+  }
 
   get keyCount(): number {
     return this.values.size;
@@ -54,7 +63,7 @@ export class KeyValueStore {
     try {
       const command = decodeCommand(entry.data);
       if (command.type === CommandType.Insert) {
-        return this.insert(command.clientId, command.clientSeq, command.key, command.value);
+        return this.insert(entry.index, command.clientId, command.clientSeq, command.key, command.value);
       }
       if (command.type === CommandType.Register) return this.register(entry.index);
       return LOOKUP_IN_LOG;
@@ -65,12 +74,10 @@ export class KeyValueStore {
   }
 
   private register(index: number): ApplyResult {
-    this.sessions.set(index, new Session());
-    if (this.sessions.size > SESSIONS_MAX) this.sessions.delete(this.sessions.keys().next().value!);
-    return { status: 'ok', clientId: index };
+    return this.sessions.register(index) ? { status: 'ok', clientId: index } : TOO_MANY_SESSIONS;
   }
 
-  private insert(clientId: number, clientSeq: number, key: string, value: string): ApplyResult {
+  private insert(index: number, clientId: number, clientSeq: number, key: string, value: string): ApplyResult {
     const session = this.sessions.get(clientId);
     if (session === undefined) return unknownSession(clientId);
     if (key === '') return KEY_EMPTY;
@@ -78,6 +85,7 @@ export class KeyValueStore {
     const admission = session.admit(clientSeq);
     if (admission === 'too-old' || admission === 'too-far')
       return refusedSequence(admission, clientId, clientSeq, session);
+    this.sessions.noteUse(clientId, session, index);
     if (admission === 'apply') this.values.set(key, value);
     return OK;
   }
@@ -111,15 +119,19 @@ export class KeyValueStore {
   snapshot(): Uint8Array {
     const out = new ByteWriter();
     out.varint(SNAPSHOT_VERSION);
-    out.varint(this.sessions.size);
-    for (const [id, session] of this.sessions) {
+    const { usedSessions, unusedIds } = this.sessions;
+    out.varint(usedSessions.size);
+    for (const [id, session] of usedSessions) {
       out.varint(id);
+      out.varint(session.lastUsed);
       out.varint(session.floor);
       out.varint(session.mark);
       const above = [...session.above].sort((a, b) => a - b);
       out.varint(above.length);
       for (const seq of above) out.varint(seq);
     }
+    out.varint(unusedIds.size);
+    for (const id of unusedIds) out.varint(id);
     out.varint(this.values.size);
     for (const [key, value] of this.values) {
       out.text(key);
@@ -130,10 +142,9 @@ export class KeyValueStore {
 
   /** Replaces the whole state. Throws MalformedSnapshotError, leaving the state as it was. */
   restore(bytes: Uint8Array): void {
-    const { sessions, values } = readSnapshot(bytes);
-    this.sessions.clear();
+    const { used, unused, values } = readSnapshot(bytes);
+    this.sessions.replace(used, unused);
     this.values.clear();
-    for (const [id, session] of sessions) this.sessions.set(id, session);
     for (const [key, value] of values) this.values.set(key, value);
   }
 }
@@ -168,17 +179,23 @@ export function checkSnapshot(bytes: Uint8Array): void {
   readSnapshot(bytes);
 }
 
-function readSnapshot(bytes: Uint8Array): { sessions: [number, Session][]; values: [string, string][] } {
-  const sessions: [number, Session][] = [];
-  const values: [string, string][] = [];
+interface SnapshotContent {
+  readonly used: [number, Session][];
+  readonly unused: number[];
+  readonly values: [string, string][];
+}
+
+function readSnapshot(bytes: Uint8Array): SnapshotContent {
+  const content: SnapshotContent = { used: [], unused: [], values: [] };
   try {
     const reader = new ByteReader(bytes);
     const version = reader.varint();
-    if (version !== SNAPSHOT_VERSION) {
+    if (version === SNAPSHOT_VERSION) readSessions(reader, content);
+    else if (version === SNAPSHOT_VERSION_1) readSessionsOfVersion1(reader, content);
+    else {
       throw new MalformedSnapshotError(`snapshot version ${version}, expected ${SNAPSHOT_VERSION}`);
     }
-    for (let count = reader.varint(); count > 0; count--) sessions.push(readSession(reader));
-    for (let count = reader.varint(); count > 0; count--) values.push([readText(reader), readText(reader)]);
+    for (let count = reader.varint(); count > 0; count--) content.values.push([readText(reader), readText(reader)]);
     if (reader.pos !== reader.end)
       throw new MalformedSnapshotError(`${reader.end - reader.pos} bytes after the last key`);
   } catch (error) {
@@ -186,18 +203,41 @@ function readSnapshot(bytes: Uint8Array): { sessions: [number, Session][]; value
       throw new MalformedSnapshotError(`snapshot of the key-value store: ${error.message}`);
     throw error;
   }
-  return { sessions, values };
+  return content;
 }
 
-function readSession(reader: ByteReader): [number, Session] {
-  const id = reader.varint();
+function readSessions(reader: ByteReader, { used, unused }: SnapshotContent): void {
+  for (let count = reader.varint(); count > 0; count--) {
+    const id = reader.varint();
+    const lastUsed = reader.varint();
+    if (lastUsed === 0)
+      throw new MalformedSnapshotError(`snapshot: session ${id} stands among the used ones, and was not`);
+    used.push([id, readSession(reader, lastUsed)]);
+  }
+  for (let count = reader.varint(); count > 0; count--) unused.push(reader.varint());
+}
+
+/** When a session was last used is not known: no later than the last of them was registered is safe to assume of all. */
+function readSessionsOfVersion1(reader: ByteReader, { used, unused }: SnapshotContent): void {
+  for (let count = reader.varint(); count > 0; count--) {
+    const id = reader.varint();
+    const session = readSession(reader, id);
+    if (session.mark === 0 && session.above.size === 0) unused.push(id);
+    else used.push([id, session]);
+  }
+  const newest = Math.max(1, used.at(-1)?.[0] ?? 0, unused.at(-1) ?? 0);
+  for (const [, session] of used) session.lastUsed = newest;
+}
+
+function readSession(reader: ByteReader, lastUsed: number): Session {
   const session = new Session();
+  session.lastUsed = lastUsed;
   session.floor = reader.varint();
   session.mark = reader.varint();
   const count = reader.varint();
   if (count > 0) session.above = new Set();
   for (let i = 0; i < count; i++) session.above.add(reader.varint());
-  return [id, session];
+  return session;
 }
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });

@@ -6,6 +6,8 @@
 export class Session {
   floor = 0;
   mark = 0;
+  /** Index of the last entry that used it; 0 where none did. */
+  lastUsed = 0;
   above: Set<number> = NONE;
 
   /** Decides on `seq` and, where the answer is 'apply', remembers it as applied. */

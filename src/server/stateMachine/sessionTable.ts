@@ -1,0 +1,124 @@
+import { Session } from './session.ts';
+
+export interface SessionLimits {
+  /** Sessions kept. */
+  readonly sessionsMax: number;
+  /** Entries of the log after which a session that was never used may be forgotten for another's sake. */
+  readonly unusedIdleEntries: number;
+  /** The same for a session that was used, since its last use. */
+  readonly usedIdleEntries: number;
+}
+
+export const SESSION_LIMITS: SessionLimits = {
+  sessionsMax: 1 << 20,
+  unusedIdleEntries: 1 << 16,
+  usedIdleEntries: 1 << 20,
+};
+/** Sessions looked at for one that can be forgotten, for one registration. */
+const LOOKED_AT_MAX = 64;
+
+/**
+ * The sessions of the state machine, and which of them is forgotten when there are too many. Idleness is counted in entries of
+ * the log, so that every replica forgets the same. Registering costs a stranger nothing and using a session is what a client
+ * does: those never used go first, oldest first; then the least recently used, about; one in use is never forgotten, rather is
+ * the registration refused.
+ */
+export class SessionTable {
+  private readonly limits: SessionLimits;
+  /** Ids of sessions never used, ascending. */
+  private readonly unused = new Set<number>();
+  /** In the order in which they were first used, or were found in use when one was to be forgotten. */
+  private readonly used = new Map<number, Session>();
+  /**
+   * Where the first of each stands. Everything before is deleted; an iterator made anew would walk over all the holes that
+   * deleting from the front leaves, which made every registration beyond the bound take a millisecond.
+   */
+  private unusedHand = this.unused.values();
+  private usedHand = this.used.entries();
+  private oldestUnused: number | undefined;
+
+  constructor(limits: SessionLimits = SESSION_LIMITS) {
+    this.limits = limits;
+  }
+
+  get size(): number {
+    return this.unused.size + this.used.size;
+  }
+
+  /** A session to look at, or to use and then to say so. */
+  get(id: number): Session | undefined {
+    return this.used.get(id) ?? (this.unused.has(id) ? new Session() : undefined);
+  }
+
+  /** The entry `index` used the session that `get` gave for this id. */
+  noteUse(id: number, session: Session, index: number): void {
+    if (session.lastUsed === 0) {
+      this.unused.delete(id);
+      this.used.set(id, session);
+    }
+    session.lastUsed = index;
+  }
+
+  /** Makes the session that the entry `index` registers; false where there is no room and nothing to forget. */
+  register(index: number): boolean {
+    if (this.size >= this.limits.sessionsMax && !this.forgetUnused(index) && !this.forgetUsed(index)) return false;
+    this.unused.add(index);
+    return true;
+  }
+
+  private forgetUnused(index: number): boolean {
+    if (this.unused.size === 0) return false;
+    if (this.oldestUnused === undefined || !this.unused.has(this.oldestUnused)) this.oldestUnused = this.nextUnused();
+    if (index - this.oldestUnused < this.limits.unusedIdleEntries) return false;
+    return this.unused.delete(this.oldestUnused);
+  }
+
+  private nextUnused(): number {
+    let next = this.unusedHand.next();
+    if (next.done) {
+      this.unusedHand = this.unused.values();
+      next = this.unusedHand.next();
+    }
+    return next.value!;
+  }
+
+  private forgetUsed(index: number): boolean {
+    const lookedAtMax = Math.min(LOOKED_AT_MAX, this.used.size);
+    for (let lookedAt = 0; lookedAt < lookedAtMax; lookedAt++) {
+      const [id, session] = this.nextUsed();
+      this.used.delete(id);
+      if (index - session.lastUsed >= this.limits.usedIdleEntries) return true;
+      this.used.set(id, session);
+    }
+    return false;
+  }
+
+  private nextUsed(): [number, Session] {
+    let next = this.usedHand.next();
+    if (next.done) {
+      this.usedHand = this.used.entries();
+      next = this.usedHand.next();
+    }
+    return next.value!;
+  }
+
+  /** In the order that decides who is forgotten: a table filled in this order goes on as this one does. */
+  get usedSessions(): ReadonlyMap<number, Session> {
+    return this.used;
+  }
+
+  get unusedIds(): ReadonlySet<number> {
+    return this.unused;
+  }
+
+  /** Takes what stands in a snapshot in the place of all there is. */
+  replace(used: Iterable<readonly [number, Session]>, unused: Iterable<number>): void {
+    this.used.clear();
+    this.unused.clear();
+    this.oldestUnused = undefined;
+    this.usedHand = this.used.entries();
+    this.unusedHand = this.unused.values();
+    for (const [id, session] of used) this.used.set(id, session);
+    for (const id of unused) this.unused.add(id);
+  }
+}
