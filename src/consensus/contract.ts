@@ -86,7 +86,7 @@ export interface EngineSettings {
   readonly catchUpMultiplier: number;
   /** false: one entry per message and one proposal per disk write. */
   readonly batch: boolean;
-  /** A leader that hears from no quorum for an election timeout steps down. */
+  /** A leader that hears from no quorum for an election timeout steps down. Otherwise it only keeps nobody from being elected. */
   readonly checkQuorum: boolean;
   /** Encoded entries in one message never pass this, except that one entry always fits. */
   readonly maxMessageBytes: number;
@@ -268,7 +268,7 @@ export interface EngineStatus {
   readonly id: NodeId;
   readonly role: Role;
   readonly term: number;
-  /** 0: not known. */
+  /** 0: not known, also on a leader that no quorum answers. */
   readonly leader: NodeId;
   readonly commitIndex: number;
   readonly appliedIndex: number;

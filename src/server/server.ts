@@ -245,11 +245,13 @@ export class RkvServer {
     const before = this.lastStatus;
     this.lastStatus = status;
     const { role, term, leader } = status;
-    this.roleLog.info({ role, term, leader: leader || 'none' }, `became ${role}`);
+    if (role === 'leader' && leader === 0) {
+      this.roleLog.warn({ term }, 'no quorum answers: another may lead; nothing is taken until one does');
+    } else this.roleLog.info({ role, term, leader: leader || 'none' }, `became ${role}`);
     this.metrics.leader.set(leader);
     this.health.setStatus('rkvpb.RKV', leader === 0 ? 'NOT_SERVING' : 'SERVING');
     if (before?.leader !== leader) for (const session of this.sessions) session.noteLeader();
-    if (role !== 'leader') return;
+    if (role !== 'leader' || leader === 0) return;
     const waiters = [...this.leaderWaiters];
     this.leaderWaiters.clear();
     for (const then of waiters) then();

@@ -31,6 +31,7 @@ export const FAULT_KINDS = [
   'full disk',
   'read error',
   'pause',
+  'deaf leader',
   'clock drift',
   'clock jump',
   'server added',

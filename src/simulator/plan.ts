@@ -73,6 +73,8 @@ export interface Plan {
   readonly clockRates: readonly number[];
   /** Mean time between two strikes of a kind, for those that this seed has. */
   readonly strikes: ReadonlyMap<Strike, number>;
+  /** Once everything is healed, the leader is made deaf for a while, and it is judged whether the others serve meanwhile. */
+  readonly deafLeader: boolean;
 }
 
 /** A run lasts at least so long, and has at least so many finished client operations. */
@@ -83,8 +85,16 @@ export const OPERATIONS_MIN = 100;
 const CLUSTER_SIZES = [1, 2, 3, 3, 3, 3, 4, 5, 5, 7];
 
 export function drawPlan(seed: number): Plan {
-  const plan = drawMix(seed);
+  const mix = drawMix(seed);
+  const plan = { ...mix, deafLeader: new Random(seed).fork('deaf leader').chance(DEAF_LEADER_CHANCE) && isBrisk(mix) };
   return new Random(seed).fork('storm').chance(STORM_CHANCE) ? withStormOfCrashes(plan) : plan;
+}
+
+const DEAF_LEADER_CHANCE = 0.6;
+
+/** Whether an election takes little of an election timeout, so that a bound on the whole means something. */
+function isBrisk({ network, disk }: Plan): boolean {
+  return network.delayMeanUs <= 1000 && disk.syncMeanUs <= 2000;
 }
 
 /** One seed in twenty has servers that crash again before they have recovered. */
@@ -100,6 +110,7 @@ function withStormOfCrashes(plan: Plan): Plan {
     ...plan,
     settings: { ...settings, heartbeatMs: 50, electionTimeoutMs: 200 },
     network: { ...network, delayMinUs: 1000, delayMeanUs: 20_000 },
+    deafLeader: false,
     disk: { ...disk, syncMinUs: 1000, syncMeanUs: 20_000, tears: true, flips: true },
     strikes: new Map([...strikes, ['crash', 1_500_000], ['vote crash', 300_000]]),
   };
@@ -135,6 +146,7 @@ function drawMix(seed: number): Plan {
     clients: drawClients(random),
     clockRates: ids.map(() => (random.chance(0.4) ? 0.8 + random.next() * 0.45 : 1)),
     strikes: isCalm ? new Map() : drawStrikes(random),
+    deafLeader: false,
   };
 }
 

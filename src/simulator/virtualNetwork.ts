@@ -94,6 +94,11 @@ export class VirtualNetwork {
     return delayUs + random.exponential(tailMeanUs);
   }
 
+  /** When everything that is under way now has arrived. Once the network is healed, what is sent later on a link arrives no earlier. */
+  get allArrivedUs(): number {
+    return this.#lastArrivalUs.reduce((latest, each) => Math.max(latest, each), 0);
+  }
+
   /** Cuts the pairs; returns how to mend them. */
   cut(partition: Partition): () => void {
     const links = partition.pairs.map(([from, to]) => from * ENDPOINTS_MAX + to);

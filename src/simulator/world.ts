@@ -3,6 +3,7 @@ import { HistoryRecorder } from '../checker/history.ts';
 import { type KeyValueInput, type KeyValueOutput, keyValueModel } from '../checker/models/keyValue.ts';
 import { Role } from '../consensus/contract.ts';
 import { Census, type CountedKind } from './census.ts';
+import { DeafLeader } from './deafLeader.ts';
 import type { SimulatedEngine } from './engines.ts';
 import { Judge } from './invariants/judge.ts';
 import type { Mutation } from './mutation.ts';
@@ -145,12 +146,22 @@ class World {
       const waiting = this.#clients.filter((client, i) => client.succeeded === before[i]!).length;
       return `${waiting} of ${plan.clients.count} clients were not served (${this.#describeServers()})`;
     });
+    if (plan.deafLeader) this.#deafen();
     const isLongEnough = () => timeline.nowUs >= RUN_MIN_US && this.#operations >= OPERATIONS_MIN;
     this.#stepUntil(isLongEnough, SERVING_BOUND_US, () => `the clients have finished ${this.#operations} operations`);
     for (const client of this.#clients) client.rest();
     this.#stray.rest();
     const isAnswered = () => this.#clients.every((client) => client.inFlight === 0);
     this.#stepUntil(isAnswered, this.#recoveryBoundUs, () => 'operations are unanswered');
+  }
+
+  /** The one fault that comes when all others are over: what it does to service shows only where nothing else does. */
+  #deafen(): void {
+    this.#runUntil(this.#around.network.allArrivedUs);
+    const deaf = DeafLeader.of(this.#around, this.#servers);
+    if (deaf === undefined) return;
+    while (!deaf.isOver()) this.#step();
+    deaf.mend();
   }
 
   /** Within this time of the last fault clients are served: elections, back-offs and one attempt's timeout, and its doublings, generously. */

@@ -1,3 +1,4 @@
+import { Audience } from '../audience.ts';
 import {
   type Configuration,
   type Engine,
@@ -80,6 +81,8 @@ export class EtcdEngine implements Engine<EtcdMessage> {
   private removedAt = 0;
   private change: PendingChange | undefined;
   private transfer: PendingTransfer | undefined;
+  /** Of the present reign. */
+  private audience: Audience | undefined;
   /** The reign that the open reads and requests belong to. */
   private reign: LeaderState | undefined;
   private nowMs: number;
@@ -112,6 +115,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     this.retrySnapshots();
     this.noticeReign();
     this.watchTransfer();
+    this.watchAudience();
   }
 
   receive(from: NodeId, message: EtcdMessage): Refusal | undefined {
@@ -121,6 +125,8 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     // Only the leader it follows may tell a server to stand for election at once.
     if (message.type === MessageType.TimeoutNow && from !== this.node.core.lead) return undefined;
     message.from = from;
+    this.breakLease(message);
+    if (isAnswer(message.type)) this.audience?.answered(from, this.nowMs, this.node.core.configuration);
     this.node.step(message);
     if (this.removedAt !== 0) this.retire();
     this.noticeReign();
@@ -164,8 +170,8 @@ export class EtcdEngine implements Engine<EtcdMessage> {
   }
 
   read(token: number): void {
-    if (this.node.core.leader !== undefined) this.newReads.push(token);
-    else this.out.reads.push({ token, ok: false, reason: RejectReason.NotLeader, leader: this.node.core.lead });
+    if (this.node.core.leader !== undefined && !this.isAlone) this.newReads.push(token);
+    else this.out.reads.push({ token, ok: false, reason: RejectReason.NotLeader, leader: this.lead });
   }
 
   reconfigure(change: MembershipChange, token: number): void {
@@ -241,7 +247,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
       id: this.id,
       role: this.role,
       term: core.term,
-      leader: core.lead,
+      leader: this.lead,
       commitIndex: core.log.committed,
       appliedIndex: this.appliedIndex,
       lastIndex: core.log.lastIndex,
@@ -291,7 +297,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
   /** Why this server takes no proposals of any kind. */
   private refusal(): RejectReason | undefined {
     const { leader } = this.node.core;
-    if (leader === undefined || this.removedAt !== 0) return RejectReason.NotLeader;
+    if (leader === undefined || this.removedAt !== 0 || this.isAlone) return RejectReason.NotLeader;
     return leader.transferee !== 0 ? RejectReason.Transferring : undefined;
   }
 
@@ -338,7 +344,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
 
   /** Where to go instead: never to a leader that only waits for its successor. */
   private get leaderHint(): NodeId {
-    return this.removedAt === 0 ? this.node.core.lead : 0;
+    return this.removedAt === 0 ? this.lead : 0;
   }
 
   // --- the end of a reign, and transfers ---
@@ -349,8 +355,16 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     if (this.transfer !== undefined && leader === undefined) this.watchTransfer();
     if (leader === this.reign) return;
     this.reign = leader;
+    this.audience = leader === undefined ? undefined : new Audience(this.id, this.settings, this.nowMs);
     this.removedAt = 0;
     this.finishChange();
+    this.refuseClients(lead);
+    this.snapshotSentMs.clear();
+    this.change = undefined;
+  }
+
+  /** What is neither in the log nor answered is certainly not done here. */
+  private refuseClients(lead: NodeId): void {
     for (const { token, offset, count } of this.queue.takeAll()) {
       this.reject(token, offset, count, RejectReason.NotLeader);
     }
@@ -360,8 +374,44 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     }
     this.openReads.clear();
     this.newReads = [];
-    this.snapshotSentMs.clear();
-    this.change = undefined;
+  }
+
+  // --- a leader that no quorum answers ---
+
+  private get isSilent(): boolean {
+    return this.audience?.isSilent === true;
+  }
+
+  private get isAlone(): boolean {
+    return this.audience?.isAlone === true;
+  }
+
+  /** Who leads, as far as is known: a leader that no quorum answers does not know. */
+  private get lead(): NodeId {
+    return this.isAlone ? 0 : this.node.core.lead;
+  }
+
+  /** Asks with pre-vote requests, which everybody answers and which disturb nobody. */
+  private watchAudience(): void {
+    const { audience, nowMs } = this;
+    const { configuration, log, term } = this.node.core;
+    if (audience === undefined) return;
+    audience.tick(nowMs, configuration);
+    if (audience.isAlone) this.refuseClients(0);
+    for (const id of audience.toBeAsked(nowMs, configuration)) {
+      const request = new Message(MessageType.PreVote, id);
+      request.from = this.id;
+      request.term = term + 1;
+      request.index = log.lastIndex;
+      request.logTerm = log.lastTerm;
+      this.out.send(id, request);
+    }
+  }
+
+  /** A silent leader keeps nobody from being elected, and a leader that asks for a vote does not disturb itself (thesis §4.2.3). */
+  private breakLease(message: Message): void {
+    const { type, from } = message;
+    if (type === MessageType.PreVote && (this.isSilent || from === this.node.core.lead)) message.transfer = true;
   }
 
   private watchTransfer(): void {
@@ -424,7 +474,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     // A candidate that is elected by others before its own vote is on disk, and then crashes, could stand a second time in
     // the same term and lead it with another log. So it asks for votes only when its own is durable.
     if (message.type === MessageType.Vote) this.out.sendAfterPersist(message.to, message);
-    else this.out.send(message.to, message);
+    else if (!this.isSilent || !isLeaders(message.type)) this.out.send(message.to, message);
     if (message.type !== MessageType.Snapshot) return;
     this.snapshotSentMs.set(message.to, this.nowMs);
     this.out.events.push('catchup');
@@ -558,6 +608,24 @@ function isForPeers(type: MessageType): boolean {
     default:
       return !isLocal(type);
   }
+}
+
+/** What follows from a message of the receiver's own. */
+function isAnswer(type: MessageType): boolean {
+  switch (type) {
+    case MessageType.AppendResp:
+    case MessageType.HeartbeatResp:
+    case MessageType.VoteResp:
+    case MessageType.PreVoteResp:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** What says that its sender leads, and keeps its receiver from standing for election. */
+function isLeaders(type: MessageType): boolean {
+  return type === MessageType.Append || type === MessageType.Heartbeat || type === MessageType.Snapshot;
 }
 
 /** Whether the term in a message is its sender's own: requests for votes, and votes given, may name one that nobody took yet. */

@@ -340,9 +340,10 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
     this.out.sendAfterPersist(from, { type: 'RequestVoteResponse', call, term: this.term, granted });
   }
 
-  /** Whether a leader was heard from within an election timeout; then nobody needs another one. */
+  /** Whether a leader was heard from within an election timeout; then nobody needs another one. A silent one asks for another. */
   private get hasLeader(): boolean {
-    return this.leader !== undefined || this.nowMs - this.heardMs < this.settings.electionTimeoutMs;
+    if (this.leader !== undefined) return !this.leader.isSilent;
+    return this.nowMs - this.heardMs < this.settings.electionTimeoutMs;
   }
 
   private onVote(from: NodeId, { call, term, granted }: RequestVoteResponse): void {
@@ -350,6 +351,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
       this.follow(term, 0);
       return;
     }
+    this.leader?.heard(from);
     const { election } = this;
     if (election?.call !== call) return;
     if (!granted || term === (election.preVote ? this.term + 1 : this.term)) this.countVote(from, granted);
@@ -515,7 +517,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
       id: this.id,
       role: this.role,
       term: this.term,
-      leader: this.leaderId,
+      leader: this.leader?.isAlone ? 0 : this.leaderId,
       commitIndex: this.commitIndex,
       appliedIndex: this.appliedIndex,
       lastIndex: this.log.lastIndex,

@@ -1,3 +1,4 @@
+import { Audience } from '../audience.ts';
 import {
   ChangeType,
   type Configuration,
@@ -98,11 +99,13 @@ export class Leader {
   private abandonments = 0;
   /** Start of the latest round that a quorum answered. */
   private quorumMs: number;
+  private readonly audience: Audience;
 
   /** Appends the Internal entry that lets this term commit (Raft §8). */
   constructor(server: LedServer) {
     this.server = server;
     this.quorumMs = server.nowMs;
+    this.audience = new Audience(server.id, server.settings, server.nowMs);
     this.startIndex = server.log.lastIndex + 1;
     this.nextIndex = this.startIndex;
     server.log.append([new Entry(this.startIndex, server.term, EntryType.Internal, NOOP)]);
@@ -114,7 +117,27 @@ export class Leader {
     return this.server.commitIndex >= this.startIndex;
   }
 
+  /** No quorum answers: it keeps nobody from being elected. */
+  get isSilent(): boolean {
+    return this.audience.isSilent;
+  }
+
+  /** Silent for so long that another may lead. */
+  get isAlone(): boolean {
+    return this.audience.isAlone;
+  }
+
+  /** `from` answered a message of this leader's. */
+  heard(from: NodeId): void {
+    const { nowMs, configurations } = this.server;
+    this.audience.answered(from, nowMs, configurations.latest);
+  }
+
   propose(batch: ProposalBatch): void {
+    if (this.isAlone) {
+      this.reject(batch, 0, RejectReason.NotLeader, 0);
+      return;
+    }
     if (this.transfer !== undefined) {
       this.reject(batch, 0, RejectReason.Transferring);
       return;
@@ -123,13 +146,15 @@ export class Leader {
   }
 
   read(token: number): void {
-    this.reads.push(token);
+    if (this.isAlone) this.server.out.reads.push({ token, ok: false, reason: RejectReason.NotLeader, leader: 0 });
+    else this.reads.push(token);
   }
 
   catchMeUp(follower: NodeId, nextIndex: number): void {
     const peer = this.peers.get(follower);
     if (peer === undefined) return;
     peer.lastHeardMs = this.server.nowMs;
+    this.heard(follower);
     this.server.out.events.push('catchup');
     peer.injectFrom = Math.max(1, Math.min(nextIndex, this.server.log.lastIndex + 1));
   }
@@ -140,6 +165,7 @@ export class Leader {
     if (peer === undefined) return;
     const { server } = this;
     peer.lastHeardMs = server.nowMs;
+    this.heard(from);
     const sent = peer.unanswered.find((each) => each.call === reply.call);
     peer.unanswered = peer.unanswered.filter((each) => each.call > reply.call);
     if (reply.success && sent !== undefined) this.matched(peer, sent.end);
@@ -152,6 +178,7 @@ export class Leader {
     const peer = this.peers.get(from);
     if (peer === undefined) return;
     peer.lastHeardMs = this.server.nowMs;
+    this.heard(from);
     const sent = peer.unanswered.find((each) => each.call === call);
     peer.unanswered = peer.unanswered.filter((each) => each.call > call);
     if (sent !== undefined) this.matched(peer, sent.end);
@@ -221,6 +248,8 @@ export class Leader {
       server.resign();
       return;
     }
+    this.audience.tick(server.nowMs, server.configurations.latest);
+    if (this.isAlone) this.refuseClients(0);
     const { oldestStartMs } = this.rounds;
     if (oldestStartMs !== undefined && server.nowMs - oldestStartMs > this.roundTimeoutMs) this.abandonRounds();
     if (this.transfer !== undefined && server.nowMs >= this.transfer.deadlineMs) this.endTransfer();
@@ -255,9 +284,23 @@ export class Leader {
     this.advanceChange();
     this.appendQueued();
     this.advanceTransfer();
-    while (this.roundIsDue()) this.startRound();
-    if (server.nowMs - this.lastRoundMs >= server.settings.heartbeatMs) this.startRound();
+    this.ask();
+    if (!this.isSilent) {
+      while (this.roundIsDue()) this.startRound();
+      if (server.nowMs - this.lastRoundMs >= server.settings.heartbeatMs) this.startRound();
+    }
     this.countRounds();
+  }
+
+  /** Pre-vote requests, which everybody answers and which disturb nobody. */
+  private ask(): void {
+    const { server } = this;
+    const { id: candidate, log, configurations, nowMs } = server;
+    for (const voter of this.audience.toBeAsked(nowMs, configurations.latest)) {
+      const { lastIndex: lastLogIndex, lastTerm: lastLogTerm } = log;
+      const request = { call: server.nextCall(), candidate, term: server.term + 1, lastLogIndex, lastLogTerm };
+      server.out.send(voter, { type: 'RequestVote', ...request, preVote: true });
+    }
   }
 
   private appendQueued(): void {
@@ -509,15 +552,23 @@ export class Leader {
    */
   stop(leader: NodeId): Transfer | undefined {
     const { out } = this.server;
-    for (const { batch, offset } of this.queue) this.reject(batch, offset, RejectReason.NotLeader, leader);
-    const reads = [...this.rounds.abandon(), ...this.reads];
-    for (const token of reads) out.reads.push({ token, ok: false, reason: RejectReason.NotLeader, leader });
+    this.refuseClients(leader);
     if (this.change !== undefined && this.change.index === 0) {
       out.requests.push({ token: this.change.token, ok: false, reason: RejectReason.NotLeader, leader });
     }
     if (this.transfer?.told === true) return this.transfer;
     this.endTransfer();
     return undefined;
+  }
+
+  /** What is neither in the log nor answered is certainly not done here. */
+  private refuseClients(leader: NodeId): void {
+    const { queue } = this;
+    const reads = [...this.rounds.takeReads(), ...this.reads];
+    this.queue = [];
+    this.reads = [];
+    for (const { batch, offset } of queue) this.reject(batch, offset, RejectReason.NotLeader, leader);
+    for (const token of reads) this.server.out.reads.push({ token, ok: false, reason: RejectReason.NotLeader, leader });
   }
 
   private reject(

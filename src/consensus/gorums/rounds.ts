@@ -120,9 +120,16 @@ export class Rounds {
     this.open = this.open.filter(({ round }) => round.call > answeredCall);
   }
 
+  /** The reads that are not confirmed; they are no longer these rounds'. */
+  takeReads(): number[] {
+    const tokens = this.open.flatMap(({ readTokens }) => readTokens);
+    for (const each of this.open) each.readTokens = [];
+    return tokens;
+  }
+
   /** Gives all of them up. Returns the reads that are not confirmed. */
   abandon(): number[] {
-    const tokens = this.open.flatMap(({ readTokens }) => readTokens);
+    const tokens = this.takeReads();
     this.open = [];
     return tokens;
   }

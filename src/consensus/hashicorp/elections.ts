@@ -71,8 +71,10 @@ export class Elections {
     const { term, preVote, transfer } = request;
     // A server that hears from a leader neither votes nor takes the newer term (thesis §4.2.3), unless that leader wants it.
     const hasLeader =
-      state.role === Role.Leader ||
-      (state.leader !== 0 && state.nowMs - state.leaderHeardMs < state.limits.electionTimeoutMs);
+      (state.role === Role.Leader && !state.silent) ||
+      (state.role !== Role.Leader &&
+        state.leader !== 0 &&
+        state.nowMs - state.leaderHeardMs < state.limits.electionTimeoutMs);
     const open = transfer || !hasLeader;
     const upToDate = state.isUpToDate(request.lastTerm, request.lastIndex);
     if (preVote) {

@@ -96,6 +96,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
         this.timeoutNow(from, message);
         break;
       case 'vote-reply':
+        if (message.term <= state.term + 1) this.leadership?.heard(from);
         if (message.preVote && message.granted) this.elections.preVoteGranted(from, message);
         else if (this.isCurrent(message.term)) this.elections.voteReplied(from, message);
         break;
@@ -189,8 +190,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
       pipelineEntries: limits.pipelineEntries,
       catchUpEntries: limits.catchUpEntries,
       maxMessageBytes: limits.messageBytes,
-      // The leader lease is part of this architecture and has no switch.
-      checkQuorum: true,
+      checkQuorum: limits.checkQuorum,
       preVote: true,
       leaderLeaseMs: limits.leaseMs,
       commitTimeoutMs: limits.commitTimeoutMs,

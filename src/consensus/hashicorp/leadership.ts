@@ -1,3 +1,4 @@
+import { Audience } from '../audience.ts';
 import {
   ChangeType,
   type EngineEvent,
@@ -58,6 +59,7 @@ export class Leadership implements ReplicationSource {
   private transferring: Transfer | undefined;
   private heartbeatDueMs: number;
   private leaseGraceUntilMs = 0;
+  private readonly audience: Audience;
 
   /** `stepDown` ends this leadership and calls `abandon`. */
   constructor(state: ServerState, stepDown: () => void) {
@@ -65,6 +67,7 @@ export class Leadership implements ReplicationSource {
     this.stepDown = stepDown;
     this.dispatcher = new Dispatcher(state);
     this.rounds = new HeartbeatRounds(state.id);
+    this.audience = new Audience(state.id, state.limits, state.nowMs);
     this.firstOfTerm = state.log.lastIndex + 1;
     this.heartbeatDueMs = state.nowMs;
     this.tracker = new CommitmentTracker(state.configuration.voters, this.firstOfTerm);
@@ -106,6 +109,8 @@ export class Leadership implements ReplicationSource {
       this.stepDown();
       return;
     }
+    this.audience.tick(state.nowMs, state.configuration);
+    this.noticeAudience();
     this.heartbeatIfDue();
     for (const replicator of this.replicators) replicator.tick();
     this.dispatcher.expire();
@@ -126,27 +131,52 @@ export class Leadership implements ReplicationSource {
 
   private leaseExpired(): boolean {
     const { nowMs, configuration, limits } = this.state;
-    if (nowMs < this.leaseGraceUntilMs) return false;
+    if (!limits.checkQuorum || nowMs < this.leaseGraceUntilMs) return false;
     return nowMs - this.rounds.leaseStartMs(configuration.voters, nowMs) >= limits.leaseMs;
+  }
+
+  /** `from` answered a message of this leader's. */
+  heard(from: NodeId): void {
+    const { state } = this;
+    this.audience.answered(from, state.nowMs, state.configuration);
+    this.noticeAudience();
+  }
+
+  private noticeAudience(): void {
+    const { state, audience } = this;
+    state.silent = audience.isSilent;
+    state.leader = audience.isAlone ? 0 : state.id;
+    if (audience.isAlone) this.refuseClients();
+  }
+
+  /** Pre-vote requests, which everybody answers and which disturb nobody. */
+  private ask(): void {
+    const { state } = this;
+    const { lastIndex, lastTerm } = state.log;
+    for (const id of this.audience.toBeAsked(state.nowMs, state.configuration)) {
+      this.send(id, { type: 'vote', term: state.term + 1, preVote: true, transfer: false, lastIndex, lastTerm });
+    }
   }
 
   private heartbeatIfDue(): void {
     const { state } = this;
-    if (state.nowMs < this.heartbeatDueMs) return;
+    this.ask();
+    if (state.silent || state.nowMs < this.heartbeatDueMs) return;
     this.heartbeatDueMs = state.nowMs + state.limits.heartbeatMs;
     this.beginRound();
   }
 
   propose(batch: ProposalBatch): void {
-    if (this.transferring === undefined) this.dispatcher.propose(batch);
-    else {
-      const { token, commands } = batch;
-      this.state.outbox.reject(token, 0, commands.length, RejectReason.Transferring, this.state.id);
-    }
+    const { token, commands } = batch;
+    const { outbox, leader } = this.state;
+    if (this.audience.isAlone) outbox.reject(token, 0, commands.length, RejectReason.NotLeader, leader);
+    else if (this.transferring === undefined) this.dispatcher.propose(batch);
+    else outbox.reject(token, 0, commands.length, RejectReason.Transferring, leader);
   }
 
   read(token: number): void {
-    if (this.reads.size < PENDING_READS_MAX) this.reads.add(token, this.state.commitIndex);
+    if (this.audience.isAlone) this.state.outbox.readFailed(token, RejectReason.NotLeader, this.state.leader);
+    else if (this.reads.size < PENDING_READS_MAX) this.reads.add(token, this.state.commitIndex);
     else this.state.outbox.readFailed(token, RejectReason.Overloaded, this.state.id);
   }
 
@@ -197,16 +227,19 @@ export class Leadership implements ReplicationSource {
   }
 
   appendReplied(from: NodeId, reply: AppendReply): void {
+    this.heard(from);
     const replicator = this.replicator(from);
     if (replicator?.appendReplied(reply)) this.matched(replicator);
   }
 
   snapshotReplied(from: NodeId, reply: SnapshotReply): void {
+    this.heard(from);
     const replicator = this.replicator(from);
     if (replicator?.snapshotReplied(reply)) this.matched(replicator);
   }
 
   heartbeatReplied(from: NodeId, reply: HeartbeatReply): void {
+    this.heard(from);
     const replicator = this.replicator(from);
     if (replicator === undefined || !this.rounds.answered(from, reply.round)) return;
     if (replicator.heartbeatAnswered(reply)) this.matched(replicator);
@@ -222,22 +255,29 @@ export class Leadership implements ReplicationSource {
   /** Once a turn: what queued is appended, and everything that may be sent is. */
   flush(): void {
     if (this.transferring === undefined) this.dispatcher.dispatch();
-    if (this.reads.wantsRound(this.state.nowMs)) this.beginRound();
+    if (!this.state.silent && this.reads.wantsRound(this.state.nowMs)) this.beginRound();
     this.releaseReads();
-    for (const replicator of this.replicators) replicator.pump();
+    if (!this.state.silent) for (const replicator of this.replicators) replicator.pump();
     this.tellTarget();
   }
 
   /** Leadership is over. Returns the transfer that was under way. */
   abandon(): Transfer | undefined {
     const { outbox, leader } = this.state;
-    this.dispatcher.abandon();
-    for (const token of this.reads.abandon()) outbox.readFailed(token, RejectReason.NotLeader, leader);
+    this.state.silent = false;
+    this.refuseClients();
     if (this.waitingChange !== undefined) {
       outbox.requestFailed(this.waitingChange.token, RejectReason.NotLeader, leader);
       this.waitingChange = undefined;
     }
     return this.transferring;
+  }
+
+  /** What is neither in the log nor answered is certainly not done here. */
+  private refuseClients(): void {
+    const { outbox, leader } = this.state;
+    this.dispatcher.abandon();
+    for (const token of this.reads.abandon()) outbox.readFailed(token, RejectReason.NotLeader, leader);
   }
 
   peers(): PeerStatus[] {

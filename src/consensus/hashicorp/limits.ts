@@ -37,7 +37,7 @@ const FAREWELL_ELECTION_TIMEOUTS = 2;
 export interface Limits {
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
-  /** A leader without an answer to a heartbeat sent this long ago, from a majority, steps down. */
+  /** With checkQuorum, a leader without an answer to a heartbeat sent this long ago, from a majority, steps down. */
   readonly leaseMs: number;
   /** How long a follower may lack news of a commit when no entries flow. */
   readonly commitTimeoutMs: number;
@@ -49,6 +49,7 @@ export interface Limits {
   readonly diskStallMs: number;
   readonly farewellMs: number;
   readonly batch: boolean;
+  readonly checkQuorum: boolean;
   readonly entriesPerMessage: number;
   /** Entries that may be unanswered by a follower that keeps up, and by one that catches up. */
   readonly pipelineEntries: number;
@@ -77,6 +78,7 @@ export function limitsOf(settings: EngineSettings): Limits {
     diskStallMs: DISK_STALL_ELECTION_TIMEOUTS * electionTimeoutMs,
     farewellMs: FAREWELL_ELECTION_TIMEOUTS * electionTimeoutMs,
     batch,
+    checkQuorum: settings.checkQuorum,
     entriesPerMessage,
     pipelineEntries: entriesPerMessage * PIPELINE_MESSAGES,
     catchUpEntries: entriesPerMessage * Math.max(1, settings.catchUpMultiplier),

@@ -35,6 +35,8 @@ export class ServerState {
   vote: NodeId;
   role: Role = Role.Follower;
   leader: NodeId = 0;
+  /** As leader: no quorum answers, so it keeps nobody from being elected. */
+  silent = false;
   /** When a leader was last heard from, ms. */
   leaderHeardMs = Number.NEGATIVE_INFINITY;
   electionDueMs = 0;

@@ -179,6 +179,11 @@ export class EngineCluster<M> {
     }
   }
 
+  /** What `from` sends does not reach `to`. */
+  cut(from: NodeId, to: NodeId): void {
+    this.cuts.add(`${from}>${to}`);
+  }
+
   heal(): void {
     this.cuts.clear();
   }

@@ -381,7 +381,9 @@ export class Replica<M> implements LogStoreListener {
     const status = this.engine.status();
     const { role, term, leader } = status;
     if (role === this.role && term === this.term && leader === this.leader) return;
-    const lostLeadership = this.role === Role.Leader && (role !== Role.Leader || term !== this.term);
+    // A leader that does not name itself has lost its quorum: what stands in its log may commit through another.
+    const served = this.role === Role.Leader && this.leader === this.options.id;
+    const lostLeadership = served && (role !== Role.Leader || term !== this.term || leader !== this.leader);
     this.role = role;
     this.term = term;
     this.leader = leader;

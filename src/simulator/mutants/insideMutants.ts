@@ -15,6 +15,8 @@ export interface Insides {
   withoutChangeInFlight(engine: Engine<unknown>, action: () => void): void;
   /** As leader, commit whatever a majority holds, of whatever term. */
   commitAnyTerm(engine: Engine<unknown>): void;
+  /** Who still answers the engine, where it leads. */
+  audience(engine: Engine<unknown>): object | undefined;
 }
 
 /** Gives its vote to whoever asks, however often it gave it away in this term. */
@@ -63,6 +65,22 @@ export class CommitsEarlierTerms extends DelegatingEngine<unknown> {
   }
 }
 
+/** As leader, goes on with its heartbeats however long nobody answers. */
+export class NeverFallsSilent extends DelegatingEngine<unknown> {
+  readonly #insides: Insides;
+
+  constructor(inner: Engine<unknown>, insides: Insides) {
+    super(inner);
+    this.#insides = insides;
+  }
+
+  override tick(nowMs: number): void {
+    const audience = this.#insides.audience(this.inner);
+    if (audience !== undefined) Object.defineProperty(audience, 'isSilent', { get: () => false, configurable: true });
+    this.inner.tick(nowMs);
+  }
+}
+
 /** Runs `action` while `object[name]` is `value`, whatever it is computed from. */
 function whileItIs(object: object, name: string, value: unknown, action: () => void): void {
   Object.defineProperty(object, name, { get: () => value, configurable: true });
@@ -85,6 +103,7 @@ interface InsideGorums {
 interface InsideGorumsLeader {
   change: unknown;
   readonly rounds: Rounds;
+  readonly audience: object;
   countRounds(): void;
 }
 
@@ -109,6 +128,7 @@ const gorums: Insides = {
       countRounds();
     };
   },
+  audience: (engine) => inGorums(engine).leader?.audience,
 };
 
 /** As follower, throws away what it has after the entry before the request's, matching or not. Gorums only. */
@@ -128,6 +148,7 @@ export function truncatesMatchingSuffix(engine: Engine<unknown>): Engine<unknown
 // --- etcd ---
 
 interface InsideEtcd {
+  readonly audience: object | undefined;
   readonly node: {
     readonly core: {
       vote: NodeId;
@@ -156,13 +177,14 @@ const etcd: Insides = {
     core.log.matches = (index, term) =>
       core.leader === undefined ? matches(index, term) : index <= core.log.lastIndex;
   },
+  audience: (engine) => (engine as unknown as InsideEtcd).audience,
 };
 
 // --- hashicorp ---
 
 interface InsideHashicorp {
   readonly state: { vote: NodeId; readonly configurations: object };
-  readonly leadership: { readonly tracker: { firstOfTerm: number } } | undefined;
+  readonly leadership: { readonly tracker: { firstOfTerm: number }; readonly audience: object } | undefined;
 }
 
 const inHashicorp = (engine: Engine<unknown>) => engine as unknown as InsideHashicorp;
@@ -178,6 +200,7 @@ const hashicorp: Insides = {
     const { leadership } = inHashicorp(engine);
     if (leadership !== undefined) leadership.tracker.firstOfTerm = 0;
   },
+  audience: (engine) => inHashicorp(engine).leadership?.audience,
 };
 
 export const INSIDES: Readonly<Record<string, Insides>> = { gorums, etcd, hashicorp };

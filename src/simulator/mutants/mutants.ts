@@ -27,6 +27,7 @@ import {
   CommitsEarlierTerms,
   INSIDES,
   type Insides,
+  NeverFallsSilent,
   truncatesMatchingSuffix,
   VotesTwice,
 } from './insideMutants.ts';
@@ -70,6 +71,20 @@ function leadersCutOff(plan: Plan): Plan {
     settings: { ...plan.settings, checkQuorum: false },
     clients: { ...plan.clients, count: 6, windowMax: 4, thinkMeanUs: 200_000, keyCount: 2, readFraction: 0.6 },
     strikes: new Map([['partition', 1_500_000]]),
+  };
+}
+
+/** Nothing happens but that a leader hears nothing. */
+function deafLeaders(plan: Plan): Plan {
+  return {
+    ...plan,
+    serverCount: 3,
+    bootstrap: [1, 2, 3],
+    settings: { ...plan.settings, checkQuorum: false },
+    network: { ...plan.network, delayMeanUs: 1000 },
+    disk: { ...plan.disk, syncMeanUs: 2000 },
+    strikes: new Map(),
+    deafLeader: true,
   };
 }
 
@@ -274,6 +289,14 @@ export const MUTANTS: readonly Mutant[] = [
     invariants: ['one membership change'],
     adjust: restlessMembership,
     mutation: (name) => ({ engine: (engine) => new ChangesTwiceAtOnce(engine, insides(name)) }),
+  },
+  {
+    name: 'a leader that is not answered sends heartbeats for ever',
+    engines: ALL,
+    seedsMax: 5,
+    invariants: ['liveness'],
+    adjust: deafLeaders,
+    mutation: (name) => ({ engine: (engine) => new NeverFallsSilent(engine, insides(name)) }),
   },
   {
     name: 'a follower truncates entries that match',

@@ -10,7 +10,7 @@ const DEFAULT_SETTINGS: EngineSettings = {
   entriesPerMessage: 8,
   catchUpMultiplier: 4,
   batch: true,
-  checkQuorum: false,
+  checkQuorum: true,
   maxMessageBytes: 1 << 20,
 };
 
@@ -141,6 +141,7 @@ export class Script {
     const settings = {
       ...DEFAULT_SETTINGS,
       batch: given.get('batch') !== 'false',
+      checkQuorum: given.get('checkquorum') !== 'false',
       entriesPerMessage: Number(given.get('entries') ?? DEFAULT_SETTINGS.entriesPerMessage),
     };
     this.world = new World(
@@ -226,7 +227,14 @@ export class Script {
   }
 
   private sent(from: NodeId, to: NodeId, message: HashicorpMessage, cut: boolean): void {
-    if (this.shown.has(message.type)) this.say(`  ${from}→${to} ${describeMessage(message)}${cut ? '  (lost)' : ''}`);
+    if (this.shown.has(this.isAsking(from, to, message) ? 'ask' : message.type))
+      this.say(`  ${from}→${to} ${describeMessage(message)}${cut ? '  (lost)' : ''}`);
+  }
+
+  /** A leader that is not answered asks with pre-votes, over and over. */
+  private isAsking(from: NodeId, to: NodeId, message: HashicorpMessage): boolean {
+    if (!(message.type === 'vote' || message.type === 'vote-reply') || !message.preVote) return false;
+    return this.world?.server(message.type === 'vote' ? from : to).engine.status().role === 'leader';
   }
 
   private told(id: NodeId, output: Output<HashicorpMessage>): void {

@@ -1,0 +1,93 @@
+import { type NodeId, Role } from '../consensus/contract.ts';
+import type { Surroundings } from './surroundings.ts';
+import { InvariantViolation } from './violation.ts';
+import type { VirtualServer } from './virtualServer.ts';
+
+/** In election timeouts: the others serve within so many, however long the leader stays deaf. */
+const SERVED_WITHIN = 3;
+/** A vote that was split costs another wait, which is random in one to two. */
+const SPLIT_VOTE_COSTS = 2;
+/** So long the leader stays deaf. */
+const LASTS = 8;
+/** Messages and disk writes of one election, generously. */
+const ELECTION_HOPS = 10;
+
+/**
+ * Makes the leader of a cluster that is otherwise well deaf: what it sends arrives, what the others send it does not. Judges
+ * that the others serve while that lasts, and that the leader does not step down by itself unless checkQuorum says so.
+ */
+export class DeafLeader {
+  readonly id: NodeId;
+  readonly term: number;
+  readonly #around: Surroundings;
+  readonly #servers: readonly VirtualServer[];
+  readonly #sinceUs: number;
+  readonly #mend: () => void;
+  #isServed = false;
+
+  /** undefined where nobody leads whose loss the others could make up for. */
+  static of(around: Surroundings, servers: readonly VirtualServer[]): DeafLeader | undefined {
+    let leader: { id: NodeId; term: number } | undefined;
+    for (const { id } of servers) {
+      const { role, term, isRunning, configuration } = around.judge.server(id);
+      if (role !== Role.Leader || !isRunning || term <= (leader?.term ?? 0)) continue;
+      const canSpareIt = configuration !== undefined && configuration.voters.length >= 3;
+      leader = canSpareIt && configuration.outgoing.length === 0 ? { id, term } : undefined;
+    }
+    return leader === undefined ? undefined : new DeafLeader(around, servers, leader.id, leader.term);
+  }
+
+  private constructor(around: Surroundings, servers: readonly VirtualServer[], id: NodeId, term: number) {
+    this.#around = around;
+    this.#servers = servers;
+    this.id = id;
+    this.term = term;
+    this.#sinceUs = around.timeline.nowUs;
+    const others = servers.map((server) => server.id).filter((other) => other !== id);
+    const pairs = others.map((other): [number, number] => [other, id]);
+    this.#mend = around.network.cut({ kind: 'one-way partition', pairs });
+    around.census.count('deaf leader');
+    around.trace.note('nemesis', 'deaf leader', () => `server ${id} of term ${term}`);
+  }
+
+  /** Whether it was deaf for long enough. Throws InvariantViolation where the others do not serve in time. */
+  isOver(): boolean {
+    const { timeline, judge, plan } = this.#around;
+    const timeoutUs = plan.settings.electionTimeoutMs * 1000;
+    // Committed in a later term: somebody else leads, and a majority hears him.
+    this.#isServed ||= judge.committed.lastBefore(this.term + 1) < judge.committed.length;
+    if (!this.#isServed && timeline.nowUs > this.#deadlineUs) {
+      const waitedS = (timeline.nowUs - this.#sinceUs) / 1e6;
+      throw new InvariantViolation(
+        'liveness',
+        `server ${this.id} leads term ${this.term} and hears nothing; nobody else served within ${waitedS} s`,
+      );
+    }
+    return this.#isServed && timeline.nowUs >= this.#sinceUs + LASTS * timeoutUs;
+  }
+
+  get #deadlineUs(): number {
+    const { judge, plan } = this.#around;
+    const { settings, network, disk } = plan;
+    const terms = this.#servers.map(({ id }) => judge.server(id).term);
+    const splitVotes = Math.max(0, Math.max(...terms) - this.term - 1);
+    const timeoutUs = settings.electionTimeoutMs * 1000;
+    const hopUs = network.delayMinUs + network.delayMeanUs + disk.syncMinUs + disk.syncMeanUs;
+    return this.#sinceUs + (SERVED_WITHIN + SPLIT_VOTE_COSTS * splitVotes) * timeoutUs + ELECTION_HOPS * hopUs;
+  }
+
+  /** Throws InvariantViolation where it stepped down by itself. */
+  mend(): void {
+    const { judge, plan, trace } = this.#around;
+    const { role, term } = judge.server(this.id);
+    const stepped = role !== Role.Leader || term !== this.term;
+    if (stepped && !plan.settings.checkQuorum) {
+      throw new InvariantViolation(
+        'liveness',
+        `server ${this.id}, which heard nothing, stepped down without checkQuorum`,
+      );
+    }
+    this.#mend();
+    trace.note('nemesis', 'deaf leader hears', () => `server ${this.id}`);
+  }
+}
