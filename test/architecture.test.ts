@@ -10,7 +10,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   consensus: [],
   checker: [],
   cli: [],
-  files: [],
+  files: ['cli'],
   goflags: [],
   wire: ['consensus'],
   server: ['consensus', 'wire', 'cli', 'files', 'goflags'],
@@ -20,6 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   simulator: [
     'consensus',
     'checker',
+    'cli',
     'wire/command.ts',
     'server/host',
     'server/stateMachine',

@@ -27,6 +27,7 @@ async function bench(args: readonly string[], interruptAt?: string) {
   const exitCode = await runCommand([...args, '--results', join(folder, 'results')], {
     terminal: {
       out: (text) => out.push(text),
+      json: (value) => out.push(JSON.stringify(value)),
       err: (text) => {
         err.push(text);
         if (interruptAt !== undefined && text.includes(interruptAt)) setTimeout(() => interrupt(), 300);
@@ -126,7 +127,7 @@ describe('rkv-bench', () => {
 async function runCompare(...names: string[]): Promise<string> {
   const out: string[] = [];
   const exitCode = await runCommand(['compare', ...names.map((name) => join(folder, 'results', name))], {
-    terminal: { out: (text) => out.push(text), err: () => {} },
+    terminal: { out: (text) => out.push(text), json: (value) => out.push(JSON.stringify(value)), err: () => {} },
     progressStream: undefined,
     onInterrupt: () => () => {},
   });

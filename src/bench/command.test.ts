@@ -16,7 +16,11 @@ async function run(...args: string[]) {
   const out: string[] = [];
   const err: string[] = [];
   const exitCode = await runCommand(args, {
-    terminal: { out: (text) => out.push(text), err: (text) => err.push(text) },
+    terminal: {
+      out: (text) => out.push(text),
+      json: (value) => out.push(JSON.stringify(value)),
+      err: (text) => err.push(text),
+    },
     progressStream: undefined,
     onInterrupt: () => () => {},
   });

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { Command, CommanderError } from 'commander';
+import { printable } from '../cli/printable.ts';
 import type { ProcessContext } from '../supervisor/commandProcess.ts';
 import { benchRuns } from './bench.ts';
 import { addBenchOptions, type BenchFlags, requestOf } from './options.ts';
@@ -51,7 +52,7 @@ function buildProgram(context: ProcessContext, exit: (code: number) => void): Co
     .argument('<runs...>', 'folders of runs, such as results/demo')
     .action(async (places: string[]) => {
       const files = places.length > 1 ? places.filter(isOtherFile) : [];
-      for (const file of files) terminal.err(`${file} is no run and is left out`);
+      for (const file of files) terminal.err(`${printable(file)} is no run and is left out`);
       const runs = await Promise.all(places.filter((place) => !files.includes(place)).map(readRun));
       terminal.out(renderComparison(runs));
     });
@@ -89,7 +90,7 @@ async function bench(flags: BenchFlags, context: ProcessContext): Promise<number
   }
   const people = flags.json === true ? terminal.err : terminal.out;
   people(renderRuns(written));
-  if (flags.json === true) terminal.out(JSON.stringify(written.map(({ record }) => record)));
+  if (flags.json === true) terminal.json(written.map(({ record }) => record));
   if (written.some(({ record }) => !record.verdict.passed)) return 1;
   return stop.signal.aborted ? INTERRUPTED_EXIT_CODE : 0;
 }

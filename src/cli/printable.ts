@@ -4,12 +4,15 @@
  * and halves of characters stand as escapes. U+200C and U+200D stay: scripts and emoji are written with them.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu;
-const UNPRINTABLE_BUT_LINE_BREAKS = /(?!\n)[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu;
+const UNPRINTABLE_BUT_LAYOUT = /(?![\n\t])[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu;
 /** What JSON.stringify leaves of it. */
 const UNPRINTABLE_IN_JSON = /[\u007f-\u009f\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu;
 
 /** Of a foreign text within a line or a table's cell, characters. */
 export const PRINTABLE_LENGTH_MAX = 200;
+
+/** Of a line of ours: a table of many runs is wide, but not endless. */
+const LINE_LENGTH_MAX = 10_000;
 
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
@@ -39,10 +42,15 @@ function isHighSurrogate(code: number): boolean {
 
 /**
  * Whole output of ours, in lines: whatever foreign text got into it does nothing to a terminal either. Its parts are to be
- * `printable` before that; this is what holds where one is forgotten.
+ * `printable` before that; this is what holds where one is forgotten. Lines longer than `lineLengthMax` are cut.
  */
-export function printableLines(text: string): string {
-  return text.replace(UNPRINTABLE_BUT_LINE_BREAKS, escaped);
+export function printableLines(text: string, lineLengthMax = LINE_LENGTH_MAX): string {
+  const lines = text.replace(UNPRINTABLE_BUT_LAYOUT, escaped);
+  if (lines.length <= lineLengthMax) return lines;
+  return lines
+    .split('\n')
+    .map((line) => (line.length <= lineLengthMax ? line : `${line.slice(0, lineLengthMax)}…`))
+    .join('\n');
 }
 
 /** A value a person asked for, whole: escaped, not cut. */
@@ -52,7 +60,12 @@ export function printableWhole(text: string): string {
 
 /** `value` as JSON that means the same, with nothing in it that does something to a terminal. */
 export function printableJson(value: unknown, indent?: number): string {
-  return JSON.stringify(value, null, indent).replace(UNPRINTABLE_IN_JSON, (character) =>
+  return printableJsonText(JSON.stringify(value, null, indent));
+}
+
+/** The same for what is JSON already: outside of its strings there is nothing to change. */
+export function printableJsonText(json: string): string {
+  return json.replace(UNPRINTABLE_IN_JSON, (character) =>
     Array.from({ length: character.length }, (_, at) => `\\u${hex(character.charCodeAt(at), 4)}`).join(''),
   );
 }

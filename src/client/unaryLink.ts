@@ -1,6 +1,7 @@
 import { status as GrpcStatus, type ServiceError } from '@grpc/grpc-js';
 import { CommandType, decodeCommand } from '../wire/command.ts';
 import { ResultStatus, type RKVClient } from '../wire/generated/rkv.ts';
+import { MISSING_VALUE, STORED_VALUE_TRAILER } from '../wire/missingValue.ts';
 import type { ClientEnvironment } from './environment.ts';
 import { grpcReason } from './grpcReason.ts';
 import type { PendingCommand } from './pendingCommand.ts';
@@ -8,8 +9,6 @@ import type { LeaderHint, LinkListener, ServerLink } from './transport.ts';
 
 /** Unary calls under way at once; a call costs far more than a command of a batch. */
 const CALLS_MAX = 1024;
-/** What the Go system's Lookup answers for a key that is not there. */
-export const NO_VALUE = '(none)';
 
 /** Each command as a unary call of its own, as the Go clients do it. */
 export class UnaryLink implements ServerLink {
@@ -61,11 +60,16 @@ export class UnaryLink implements ServerLink {
         else this.answer(command, ResultStatus.RESULT_INVALID, 0, undefined, 'the server answered that it is not ok');
       });
     } else if (parsed.type === CommandType.Lookup) {
-      this.client.lookup({ key: parsed.key }, (error, response) => {
+      const call = this.client.lookup({ key: parsed.key }, (error, response) => {
         if (error !== null) this.failed(command, error);
-        else {
-          const value = response.value === NO_VALUE ? undefined : response.value;
-          this.answer(command, ResultStatus.RESULT_OK, 0, value, '');
+        else if (response.value !== MISSING_VALUE) {
+          this.answer(command, ResultStatus.RESULT_OK, 0, response.value, '');
+        } else {
+          // The trailer, which comes next, says whether that is a value.
+          call.on('status', ({ metadata }) => {
+            const isStored = metadata.get(STORED_VALUE_TRAILER).length > 0;
+            this.answer(command, ResultStatus.RESULT_OK, 0, isStored ? MISSING_VALUE : undefined, '');
+          });
         }
       });
     } else {

@@ -4,7 +4,9 @@
  * Progress and reasons go to stderr, one line a case to stdout, and the last line is `N passed, N failed`. Exits 1 if
  * a case failed, if there was none, or if the arguments make no sense.
  */
+
 import { stat } from 'node:fs/promises';
+import { complain, say } from '../cli/say.ts';
 
 /** What running one folder's cases came to. A kind's module exports `run(folder): Promise<ConformanceResult>`. */
 export interface ConformanceResult {
@@ -39,11 +41,11 @@ export async function dispatch(args: readonly string[]): Promise<number> {
   if (status === undefined) return refuse(`no such folder: ${folder}`);
   const module = await load();
   const { passed, failed } = await module.run(folder);
-  console.log(`${passed} passed, ${failed} failed`);
+  say(`${passed} passed, ${failed} failed`);
   return failed > 0 || passed === 0 ? 1 : 0;
 }
 
 function refuse(reason: string): number {
-  console.error(`conformance: ${reason}\n${USAGE}`);
+  complain(`conformance: ${reason}\n${USAGE}`);
   return 1;
 }

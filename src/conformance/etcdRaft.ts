@@ -4,8 +4,10 @@
  * Lines of log output are left out on both sides; apart from them the traces must be equal. A command that is not known
  * fails its script.
  */
+
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative } from 'node:path';
+import { complain, say } from '../cli/say.ts';
 import { readTextFile } from '../files/regularFile.ts';
 import { CASE_BYTES_MAX, type ConformanceResult } from './dispatch.ts';
 import { lineDifference } from './etcdRaft/difference.ts';
@@ -32,10 +34,10 @@ export async function run(folder: string): Promise<ConformanceResult> {
     const problems = runScript(text);
     if (problems.length === 0) passed++;
     else failed++;
-    console.log(`${problems.length === 0 ? 'pass' : 'FAIL'} ${relative(root, path) || basename(path)}`);
-    for (const problem of problems.slice(0, DIFFERENCES_SHOWN_MAX)) console.error(problem);
+    say(`${problems.length === 0 ? 'pass' : 'FAIL'} ${relative(root, path) || basename(path)}`);
+    for (const problem of problems.slice(0, DIFFERENCES_SHOWN_MAX)) complain(problem);
     const hidden = problems.length - DIFFERENCES_SHOWN_MAX;
-    if (hidden > 0) console.error(`… and ${hidden} more steps that differ`);
+    if (hidden > 0) complain(`… and ${hidden} more steps that differ`);
   }
   return { passed, failed };
 }

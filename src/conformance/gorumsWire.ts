@@ -4,9 +4,11 @@
  * each method's messages decode and encode to the same bytes; and, for each server that only ever follows, an engine in
  * its place answers as it did.
  */
+
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { complain, say } from '../cli/say.ts';
 import { MalformedMessageError } from '../consensus/contract.ts';
 import type { GorumsMessage } from '../consensus/gorums/messages.ts';
 import { readTextFile } from '../files/regularFile.ts';
@@ -42,10 +44,10 @@ export async function run(folder: string): Promise<ConformanceResult> {
     for (const { name: what, calls, problems } of cases) {
       if (problems.length === 0) passed++;
       else failed++;
-      console.log(`${problems.length === 0 ? 'pass' : 'FAIL'} ${name} ${what} (${calls} calls)`);
-      for (const problem of problems.slice(0, PROBLEMS_SHOWN_MAX)) console.error(problem);
+      say(`${problems.length === 0 ? 'pass' : 'FAIL'} ${name} ${what} (${calls} calls)`);
+      for (const problem of problems.slice(0, PROBLEMS_SHOWN_MAX)) complain(problem);
       const hidden = problems.length - PROBLEMS_SHOWN_MAX;
-      if (hidden > 0) console.error(`… and ${hidden} more`);
+      if (hidden > 0) complain(`… and ${hidden} more`);
     }
   }
   return { passed, failed };

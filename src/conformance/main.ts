@@ -1,4 +1,5 @@
 /** The process behind `npm run conformance`. */
+import { complain } from '../cli/say.ts';
 import { dispatch } from './dispatch.ts';
 
 export type { ConformanceResult } from './dispatch.ts';
@@ -6,6 +7,6 @@ export type { ConformanceResult } from './dispatch.ts';
 try {
   process.exitCode = await dispatch(process.argv.slice(2));
 } catch (error) {
-  console.error(`conformance: ${error instanceof Error ? error.message : String(error)}`);
+  complain(`conformance: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
 }

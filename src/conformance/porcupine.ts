@@ -2,6 +2,7 @@
  * Recorded histories against their verdicts. The folder holds a `verdicts.json` (file name → linearizable or not) and,
  * at any depth below it, the files: `.log` is a Jepsen register log, `.txt` a log of a get/put/append store.
  */
+
 import { readdir } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -12,6 +13,7 @@ import { parseAppendLog } from '../checker/formats/appendLog.ts';
 import { parseJepsenLog } from '../checker/formats/jepsenLog.ts';
 import { appendStoreModel } from '../checker/models/appendStore.ts';
 import { registerModel } from '../checker/models/register.ts';
+import { complain, say } from '../cli/say.ts';
 import { readTextFile } from '../files/regularFile.ts';
 import { CASE_BYTES_MAX, type ConformanceResult } from './dispatch.ts';
 
@@ -29,11 +31,11 @@ export async function run(folder: string): Promise<ConformanceResult> {
     const passes = found === expected;
     if (passes) passed += 1;
     const elapsed = `${Math.round(performance.now() - startMs)} ms`;
-    console.log(`${passes ? 'pass' : 'FAIL'} ${name}: ${found}${passes ? '' : `, expected ${expected}`} (${elapsed})`);
+    say(`${passes ? 'pass' : 'FAIL'} ${name}: ${found}${passes ? '' : `, expected ${expected}`} (${elapsed})`);
   }
   const unjudged = [...paths.keys()].filter((name) => !verdicts.has(name));
   if (unjudged.length > 0) {
-    console.error(`not run, as verdicts.json does not name them: ${unjudged.sort().join(', ')}`);
+    complain(`not run, as verdicts.json does not name them: ${unjudged.sort().join(', ')}`);
   }
   return { passed, failed: verdicts.size - passed };
 }

@@ -1,11 +1,12 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { printable } from '../cli/printable.ts';
 
 /** A file that a person named, or that stands where one of ours is expected, is not of the kind or the size that it should be. */
 export class UnusableFileError extends Error {
   override readonly name = 'UnusableFileError';
   readonly path: string;
   constructor(path: string, problem: string, expected: string) {
-    super(`${path} ${problem}: expected ${expected}`);
+    super(`${printable(path)} ${problem}: expected ${expected}`);
     this.path = path;
   }
 }

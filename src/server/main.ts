@@ -1,3 +1,5 @@
+import { ArgumentEncodingError, readArguments } from '../cli/arguments.ts';
+import { printable, printableLines } from '../cli/printable.ts';
 import { UsageError } from '../goflags/goFlags.ts';
 import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
 import { parseServerConfig, rkvdUsage, type ServerConfig } from './flags.ts';
@@ -13,8 +15,8 @@ const EXPECTED = [ListenError, StorageOpenError, SupervisorPipeError];
 const STOP_TIME_MAX_MS = 10_000;
 
 /** Runs one server until SIGINT, SIGTERM, its supervisor's end or a failure of its storage. */
-async function main(argv: readonly string[]): Promise<void> {
-  const config = readCommandLine(argv);
+async function main(): Promise<void> {
+  const config = readCommandLine();
   if (config === undefined) return;
   const { log, close: closeLog } = openLog(config.id, config.flags.quiet);
   let stopping = false;
@@ -31,13 +33,13 @@ async function main(argv: readonly string[]): Promise<void> {
   };
   const server = new RkvServer(config, log, (error) => {
     log.fatal({ err: error }, 'storage failed');
-    if (config.flags.quiet) process.stderr.write(`rkvd: storage failed: ${error.message}\n`);
+    if (config.flags.quiet) process.stderr.write(printableLines(`rkvd: storage failed: ${error.message}\n`));
     stop('storage failed', 1);
   });
   process.on('uncaughtException', (error) => {
     // A disk that cannot be read, or a defect of ours: what is durable is safe, and going on might not be.
     log.fatal({ err: error }, 'cannot go on');
-    process.stderr.write(`rkvd: cannot go on: ${error.stack}\n`);
+    process.stderr.write(printableLines(`rkvd: cannot go on: ${error.stack}\n`));
     stop('an error', 1);
   });
   process.on('SIGINT', () => stop('SIGINT', 0));
@@ -55,20 +57,20 @@ async function main(argv: readonly string[]): Promise<void> {
     }
     const message = EXPECTED.some((kind) => error instanceof kind) ? (error as Error).message : (error as Error).stack;
     log.fatal({ err: error }, 'cannot start');
-    if (config.flags.quiet) process.stderr.write(`rkvd: ${message}\n`);
+    if (config.flags.quiet) process.stderr.write(printableLines(`rkvd: ${message}\n`));
     await closeLog();
     process.exit(1);
   }
 }
 
-function readCommandLine(argv: readonly string[]): ServerConfig | undefined {
+function readCommandLine(): ServerConfig | undefined {
   try {
-    const config = parseServerConfig(argv);
+    const config = parseServerConfig(readArguments());
     if (config === undefined) process.stdout.write(rkvdUsage());
     return config;
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`${error.message}\n${rkvdUsage()}`);
+    if (!(error instanceof UsageError || error instanceof ArgumentEncodingError)) throw error;
+    process.stderr.write(`${printable(error.message)}\n${rkvdUsage()}`);
     process.exitCode = 1;
     return undefined;
   }
@@ -81,4 +83,4 @@ async function shutDown(server: RkvServer): Promise<void> {
 
 // What LevelDB and we write is for this user alone.
 process.umask(0o077);
-await main(process.argv.slice(2));
+await main();

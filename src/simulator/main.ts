@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { printableLines } from '../cli/printable.ts';
 import { SIMULATED_ENGINES, simulatedEngine, UnknownEngineError } from './engines.ts';
 import { runSeeds } from './runner.ts';
 import { plannedKinds, Totals } from './totals.ts';
@@ -26,6 +27,10 @@ const program = new Command('simulate')
   .option('--seed <seed>', 'run this seed alone', wholeNumber)
   .option('--trace', 'print what happens, line by line (with --seed)', false)
   .option('--threads <count>', 'threads to run on', wholeNumber, 2)
+  .configureOutput({
+    writeOut: (text) => void process.stdout.write(printableLines(text)),
+    writeErr: (text) => void process.stderr.write(printableLines(text)),
+  })
   .showHelpAfterError();
 
 function wholeNumber(text: string): number {

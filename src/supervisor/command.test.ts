@@ -43,6 +43,9 @@ class Terminal {
           this.out += `${text}\n`;
           heard();
         },
+        json: (value, indent) => {
+          this.out += `${JSON.stringify(value, null, indent)}\n`;
+        },
         err: (text) => {
           this.err += `${text}\n`;
         },

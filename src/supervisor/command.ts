@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { printable } from '../cli/printable.ts';
 import type { ProcessContext } from './commandProcess.ts';
 import { ClusterConfigError } from './config/problems.ts';
 import { durationMs } from './config/schema.ts';
@@ -78,7 +79,8 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
     .option('--json', 'print JSON')
     .action(async (file: string | undefined, options: { datadir?: string; json?: true }) => {
       const status = (await ask({ file, ...options }, { command: 'status' })) as ClusterStatus;
-      terminal.out(options.json === true ? JSON.stringify(status, null, 2) : renderStatus(status.servers));
+      if (options.json === true) terminal.json(status, 2);
+      else terminal.out(renderStatus(status.servers));
     });
 
   onRunning(program.command('down').description('stop a cluster and wait until it has ended')).action(
@@ -86,7 +88,7 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
       const state = findRunning({ file, ...options });
       await askSupervisor(controlPath(state.directory), { command: 'down' }, answerMsMax);
       await untilReleased(state);
-      terminal.out(`${state.name} stopped`);
+      terminal.out(`${printable(state.name)} stopped`);
     },
   );
 

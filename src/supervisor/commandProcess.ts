@@ -1,3 +1,5 @@
+import { ArgumentEncodingError, readArguments } from '../cli/arguments.ts';
+import { printableJson, printableLines } from '../cli/printable.ts';
 import type { Terminal } from './up.ts';
 
 /** What a command uses of the process that it runs in. */
@@ -20,10 +22,20 @@ export async function runAsProcess(
 ): Promise<void> {
   // Whoever read our output may leave first (`rkv-cluster up | head`); what the command does is none of its business.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
-  process.exitCode = await runCommand(process.argv.slice(2), {
+  let args: readonly string[];
+  try {
+    args = readArguments();
+  } catch (error) {
+    if (!(error instanceof ArgumentEncodingError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+    return;
+  }
+  process.exitCode = await runCommand(args, {
     terminal: {
-      out: (text) => void process.stdout.write(`${text}\n`),
-      err: (text) => void process.stderr.write(`${text}\n`),
+      out: (text) => void process.stdout.write(`${printableLines(text)}\n`),
+      json: (value, indent) => void process.stdout.write(`${printableJson(value, indent)}\n`),
+      err: (text) => void process.stderr.write(`${printableLines(text)}\n`),
     },
     progressStream: process.stderr.isTTY ? process.stderr : undefined,
     onInterrupt: (interrupt) => {

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
+import { printable } from '../cli/printable.ts';
 import { readTextFile } from '../files/regularFile.ts';
 import { type ClusterPlan, defaultDirectory, planCluster } from './clusterPlan.ts';
 import { parseClusterFile } from './config/parse.ts';
@@ -37,7 +38,7 @@ function findOnlyRunning(): RunningSupervisor {
   const running = folders(root).flatMap((directory) => readRunningState(directory) ?? []);
   if (running.length === 1) return running[0]!;
   if (running.length === 0) throw new NoClusterError(`no cluster runs in ${root}: name its file or its --datadir`);
-  const names = running.map((state) => basename(state.directory)).join(', ');
+  const names = printable(running.map((state) => basename(state.directory)).join(', '));
   throw new NoClusterError(`${running.length} clusters run in ${root} (${names}): name a file or a --datadir`);
 }
 

@@ -14,9 +14,11 @@ import { renderStatus } from './statusTable.ts';
 const leftoverMsMax = 12_000;
 const leftoverPollMs = 50;
 
-/** Where a command's words go: what was asked for, and what went wrong. */
+/** Where a command's words go: what was asked for, and what went wrong. Passes on nothing that a terminal takes for an order. */
 export interface Terminal {
   out(text: string): void;
+  /** The value as JSON, whole. */
+  json(value: unknown, indent?: number): void;
   err(text: string): void;
 }
 

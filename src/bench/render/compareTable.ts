@@ -1,16 +1,21 @@
+import { printable } from '../../cli/printable.ts';
 import { renderTable } from '../../cli/table.ts';
 import type { LatencyUs, RunRecord, Spread } from '../results/schema.ts';
 import { formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
 
+/** Of a run's name: as the head of a column, and in a line. */
+const NAME_LENGTH_MAX = 40;
+const DIFFERENCES_SHOWN_MAX = 100;
+
 /** Runs side by side: what was measured, as ratios to the first run too, and every setting that differs. */
 export function renderComparison(runs: readonly RunRecord[]): string {
-  const names = runs.map((run) => (run.interrupted ? `${run.name} (interrupted)` : run.name));
+  const names = runs.map((run) => `${printable(run.name, NAME_LENGTH_MAX)}${run.interrupted ? ' (interrupted)' : ''}`);
   const differing = differingFacts(runs);
   const settings =
     differing.length === 0
       ? ['The settings, the machine and the versions are the same.']
       : ['What differs:', renderTable(['', ...names], differing, leftThenRight(1, names.length))];
-  const failing = runs.filter(({ verdict }) => !verdict.passed).map(({ name }) => name);
+  const failing = runs.filter(({ verdict }) => !verdict.passed).map(({ name }) => printable(name, NAME_LENGTH_MAX));
   const unanswered = runs.some(({ merged }) => merged.failed + merged.dropped > 0);
   return [
     renderTable(['', ...names], measuredRows(runs), leftThenRight(1, names.length)),
@@ -74,7 +79,10 @@ function differingFacts(runs: readonly RunRecord[]): string[][] {
     const values = facts.map((each) => each.get(title) ?? '-');
     if (new Set(values).size > 1) rows.push([title, ...values]);
   }
-  return rows;
+  // A run's file names its servers' settings, as many as it likes.
+  const rest = rows.length - DIFFERENCES_SHOWN_MAX;
+  if (rest <= 0) return rows;
+  return [...rows.slice(0, DIFFERENCES_SHOWN_MAX), [`and ${rest} more`, ...runs.map(() => '')]];
 }
 
 function factsOf(run: RunRecord): Map<string, string> {

@@ -1,3 +1,4 @@
+import { printable } from '../../cli/printable.ts';
 import { renderTable } from '../../cli/table.ts';
 import { formatDuration } from '../../goflags/goValues.ts';
 import type { LatencyUs, RunRecord, RunSettings, Spread } from '../results/schema.ts';
@@ -27,6 +28,8 @@ const aligns = leftThenRight(3, head.length - 3);
 const labelWidth = 9;
 /** Of a note's text; the table is as wide. */
 const noteWidthMax = 103;
+/** Of a note in all: servers and other clients may have had their say in it. */
+const noteLengthMax = 4000;
 
 /** What was measured, for people: what was done, a table, and what it means. */
 export function renderRuns(runs: readonly WrittenRun[]): string {
@@ -64,7 +67,7 @@ function footnotes(runs: readonly RunRecord[]): string[] {
 
 function note(label: string, text: string): string {
   const lines = [''];
-  for (const word of text.split(' ')) {
+  for (const word of printable(text, noteLengthMax).split(' ')) {
     const line = lines.at(-1)!;
     if (line !== '' && line.length + 1 + word.length > noteWidthMax) lines.push(word);
     else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;

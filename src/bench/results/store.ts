@@ -3,6 +3,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Histogram } from 'hdr-histogram-js';
 import { z } from 'zod';
+import { printable } from '../../cli/printable.ts';
 import { readTextFile } from '../../files/regularFile.ts';
 import { histogramLog } from './histogramLog.ts';
 import { type RunRecord, runSchema, SCHEMA_VERSION } from './schema.ts';
@@ -76,10 +77,12 @@ export async function readRun(place: string): Promise<RunRecord> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') {
-      const why = existsSync(place) ? `${place} holds no ${FILE}` : `there is no ${place}`;
+      const why = existsSync(place) ? `${printable(place)} holds no ${FILE}` : `there is no ${printable(place)}`;
       throw new ResultsMissingError(`${why}: expected the folder of a run, such as results/demo`, { cause: error });
     }
-    throw new ResultsError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
+    throw new ResultsError(`cannot read ${printable(path)}: ${printable((error as Error).message, 1000)}`, {
+      cause: error,
+    });
   }
   return parseRun(text, path);
 }
@@ -90,19 +93,24 @@ export function parseRun(text: string, path: string): RunRecord {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new ResultsInvalidError(`${path} is not JSON: ${(error as Error).message}`, { cause: error });
+    throw new ResultsInvalidError(`${printable(path)} is not JSON: ${printable((error as Error).message)}`, {
+      cause: error,
+    });
   }
   const version = z.object({ schemaVersion: z.int() }).safeParse(value);
-  if (!version.success) throw new ResultsInvalidError(`${path}: expected a run of rkv-bench, with a schemaVersion`);
+  if (!version.success)
+    throw new ResultsInvalidError(`${printable(path)}: expected a run of rkv-bench, with a schemaVersion`);
   if (version.data.schemaVersion > SCHEMA_VERSION) {
     throw new ResultsVersionError(
-      `${path} has schema version ${version.data.schemaVersion}; this rkv-bench reads up to ${SCHEMA_VERSION}`,
+      `${printable(path)} has schema version ${version.data.schemaVersion}; this rkv-bench reads up to ${SCHEMA_VERSION}`,
     );
   }
   const run = runSchema.safeParse(value);
   if (run.success) return run.data;
   const { issues } = run.error;
-  const shown = issues.slice(0, PROBLEMS_SHOWN_MAX).map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  const shown = issues
+    .slice(0, PROBLEMS_SHOWN_MAX)
+    .map((issue) => `  ${printable(issue.path.join('.'))}: ${printable(issue.message)}`);
   const more = issues.length > shown.length ? [`  and ${issues.length - shown.length} more`] : [];
-  throw new ResultsInvalidError([`${path} is not a run of rkv-bench:`, ...shown, ...more].join('\n'));
+  throw new ResultsInvalidError([`${printable(path)} is not a run of rkv-bench:`, ...shown, ...more].join('\n'));
 }

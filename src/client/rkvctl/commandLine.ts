@@ -2,7 +2,7 @@ import { defineFlags, flagDefaults, type ParsedFlags, parseFlags, UsageError } f
 import { parseAddresses } from '../addresses.ts';
 import { AddressError } from '../errors.ts';
 
-/** The original's flags, and four of ours: rpc, timeout, seed and csv. */
+/** The original's flags, and five of ours: rpc, timeout, raw, seed and csv. */
 export const RKVCTL_FLAGS = defineFlags({
   cluster: {
     kind: 'string',
@@ -16,6 +16,7 @@ export const RKVCTL_FLAGS = defineFlags({
     usage: 'how commands `travel`: stream (in batches) or unary (a call each, as the Go clients do it)',
   },
   timeout: { kind: 'duration', default: 10_000, min: 1, usage: '`time` that one request may take, retries included' },
+  raw: { kind: 'bool', default: false, usage: "get: write the value's bytes and nothing else, on a terminal too" },
   clients: { kind: 'int', default: 1, min: 1, max: 100_000, usage: 'load: `number` of clients' },
   throughput: {
     kind: 'float',
@@ -130,7 +131,8 @@ export function usage(): string {
   return `Usage: rkvctl [flags] [command]
 
 Commands:
-  get KEY          print the value of KEY; where there is none, print (none) and exit 2
+  get KEY          print the value of KEY (with escapes on a terminal, as it is elsewhere); where there is none,
+                   print (none) and exit 2: a stored "(none)" exits 0
   put KEY VALUE    set KEY to VALUE; returns once that is durable on a quorum
   status           print what every server says about itself
   leader           print the id of the leader, or "no leader" and exit 1

@@ -1,14 +1,31 @@
+import { MISSING_VALUE } from '../../wire/missingValue.ts';
 import type { RkvClient } from '../rkvClient.ts';
-import { NO_VALUE } from '../unaryLink.ts';
 import { noServerAnswers } from './statusCommands.ts';
 import type { Terminal } from './terminal.ts';
 
 const EXIT_NO_SUCH_KEY = 2;
 
-export async function getKey(client: RkvClient, key: string, terminal: Terminal, signal: AbortSignal): Promise<number> {
+/** With `raw` the value's bytes and nothing else; otherwise a line. */
+export async function getKey(
+  client: RkvClient,
+  key: string,
+  raw: boolean,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
   const value = await client.lookup(key, { signal });
-  terminal.out(`${value ?? NO_VALUE}\n`);
-  return value === undefined ? EXIT_NO_SUCH_KEY : 0;
+  if (value === undefined) {
+    if (!raw) terminal.out(`${MISSING_VALUE}\n`);
+    // The same can be a value. A program looks at the exit code; a person does not see it.
+    if (terminal.outInteractive) terminal.err('no such key\n');
+    return EXIT_NO_SUCH_KEY;
+  }
+  if (raw) terminal.raw(value);
+  else {
+    terminal.value(value);
+    terminal.out('\n');
+  }
+  return 0;
 }
 
 export async function putKey(

@@ -1,3 +1,4 @@
+import { ArgumentEncodingError, readArguments } from '../../cli/arguments.ts';
 import { run } from './run.ts';
 import { processTerminal } from './terminal.ts';
 
@@ -12,8 +13,14 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 // Without this a reader that went away, such as head, ends in a stack trace.
 process.stdout.on('error', () => process.exit(1));
 
-process.exitCode = await run(process.argv.slice(2), {
-  terminal: processTerminal,
-  signal: controller.signal,
-  folder: process.cwd(),
-});
+try {
+  process.exitCode = await run(readArguments(), {
+    terminal: processTerminal,
+    signal: controller.signal,
+    folder: process.cwd(),
+  });
+} catch (error) {
+  if (!(error instanceof ArgumentEncodingError)) throw error;
+  processTerminal.err(`rkvctl: ${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { printableWhole } from '../../cli/printable.ts';
 import { LatencyRecorder } from '../load/latencyRecorder.ts';
 import { TestCluster } from '../testing/testCluster.ts';
 import { ClientMetrics, serveMetrics } from './metrics.ts';
@@ -27,6 +28,13 @@ async function setUp() {
       err: (text: string) => {
         err += text;
       },
+      value: (text: string) => {
+        out += options.interactive === true ? printableWhole(text) : text;
+      },
+      raw: (text: string) => {
+        out += text;
+      },
+      outInteractive: options.interactive ?? false,
       interactive: options.interactive ?? false,
     };
     const signal = options.signal ?? new AbortController().signal;
@@ -44,6 +52,41 @@ describe('rkvctl', () => {
     expect(await rkvctl('get a')).toEqual({ code: 0, out: '1\n', err: '' });
     expect(await rkvctl('get a --rpc unary')).toEqual({ code: 0, out: '1\n', err: '' });
     expect(await rkvctl('get b')).toEqual({ code: 2, out: '(none)\n', err: '' });
+    expect(await rkvctl('get b', { interactive: true })).toEqual({ code: 2, out: '(none)\n', err: 'no such key\n' });
+    expect(await rkvctl('get -raw b')).toEqual({ code: 2, out: '', err: '' });
+  });
+
+  it('hands a value over as it is, and to a terminal as one that does nothing to it', async () => {
+    const { rkvctl } = await setUp();
+    const value = '\x1b[31mx\n\u202ey';
+    expect(await rkvctl(`put a ${value}`)).toMatchObject({ code: 0 });
+    expect(await rkvctl('get a')).toEqual({ code: 0, out: `${value}\n`, err: '' });
+    expect(await rkvctl('get -raw a')).toEqual({ code: 0, out: value, err: '' });
+    expect(await rkvctl('get a', { interactive: true })).toEqual({
+      code: 0,
+      out: '\\x1b[31mx\\n\\u202ey\n',
+      err: '',
+    });
+  });
+
+  it('prints what servers say of themselves without what it would do to a terminal', async () => {
+    const { cluster, rkvctl } = await setUp();
+    cluster.role = '\x1b]0;owned\x07leader\n';
+    cluster.backend = `\u009b31m${'x'.repeat(1_000_000)}`;
+    const { out } = await rkvctl('status');
+    expect(out).toContain('\\x1b]0;owned\\x07leader\\n');
+    expect(out).toContain('\\x9b31mxxx');
+    expect(out).not.toMatch(/(?!\n)\p{Cc}/u);
+    expect(out.length).toBeLessThan(5000);
+  });
+
+  it('tells a stored (none) from a key that is not there', async () => {
+    const { rkvctl } = await setUp();
+    await rkvctl('put n (none)');
+    for (const rpc of ['stream', 'unary']) {
+      expect(await rkvctl(`get n -rpc ${rpc}`)).toEqual({ code: 0, out: '(none)\n', err: '' });
+      expect(await rkvctl(`get m -rpc ${rpc}`)).toEqual({ code: 2, out: '(none)\n', err: '' });
+    }
   });
 
   it('tells who leads, who is there and hands leadership over', async () => {

@@ -1,3 +1,4 @@
+import { printable } from '../../cli/printable.ts';
 import { UsageError } from '../../goflags/goFlags.ts';
 import { RkvError } from '../errors.ts';
 import { RkvClient } from '../rkvClient.ts';
@@ -23,7 +24,7 @@ export async function run(argv: readonly string[], environment: RunEnvironment):
     commandLine = parseCommandLine(argv);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    terminal.err(`${error.message}\n${usage()}`);
+    terminal.err(`${printable(error.message)}\n${usage()}`);
     return 1;
   }
   if (commandLine.action.kind === 'help') {
@@ -36,7 +37,8 @@ export async function run(argv: readonly string[], environment: RunEnvironment):
     return await perform(commandLine, client, environment);
   } catch (error) {
     if (!(error instanceof RkvError)) throw error;
-    terminal.err(`${error.message}\n`);
+    // A server may have had its say in it.
+    terminal.err(`${printable(error.message, ERROR_LENGTH_MAX)}\n`);
     const reports = await client.statuses({ timeoutMs: LAST_LOOK_TIMEOUT_MS });
     if (reports.every((report) => 'error' in report)) terminal.err(noServerAnswers(reports));
     return 1;
@@ -45,6 +47,7 @@ export async function run(argv: readonly string[], environment: RunEnvironment):
   }
 }
 
+const ERROR_LENGTH_MAX = 1000;
 /** After a failure, for one look whether anybody is there at all. */
 const LAST_LOOK_TIMEOUT_MS = 500;
 
@@ -55,7 +58,7 @@ function perform(
 ): Promise<number> {
   switch (action.kind) {
     case 'get':
-      return getKey(client, action.key, terminal, signal);
+      return getKey(client, action.key, flags.raw, terminal, signal);
     case 'put':
       return putKey(client, action.key, action.value, terminal, signal);
     case 'status':

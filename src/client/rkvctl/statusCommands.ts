@@ -1,8 +1,11 @@
+import { printable } from '../../cli/printable.ts';
 import { renderTable } from '../../cli/table.ts';
 import type { RkvClient, ServerReport } from '../rkvClient.ts';
 import type { Terminal } from './terminal.ts';
 
 const HEAD = ['id', 'address', 'role', 'term', 'leader', 'commit', 'applied', 'last', 'keys', 'sessions', 'backend'];
+/** Of the line that names the members. */
+const MEMBERS_LENGTH_MAX = 1000;
 const TEXT_COLUMNS = new Set(['address', 'role', 'backend']);
 
 /** What every server says about itself, as a table; 1 where none answers. */
@@ -17,7 +20,10 @@ export async function printStatus(client: RkvClient, terminal: Terminal): Promis
   const leader = reports.flatMap((r) => ('status' in r && r.status.role === 'leader' ? [r.status] : [])).at(-1);
   if (leader !== undefined) {
     const learners = leader.learners.length === 0 ? '' : `, learners ${leader.learners.join(', ')}`;
-    terminal.out(`members as server ${leader.id} sees them: ${leader.voters.join(', ')}${learners}\n`);
+    terminal.out(
+      printable(`members as server ${leader.id} sees them: ${leader.voters.join(', ')}${learners}`, MEMBERS_LENGTH_MAX),
+    );
+    terminal.out('\n');
   }
   return 0;
 }
@@ -38,7 +44,7 @@ export function noServerAnswers(reports: readonly ServerReport[]): string {
 
 function shortReason({ message }: Error): string {
   const known = /ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|Deadline exceeded/i.exec(message)?.[0];
-  if (known === undefined) return message;
+  if (known === undefined) return printable(message);
   return REASONS.get(known.toUpperCase()) ?? known;
 }
 

@@ -1,4 +1,11 @@
-import { Server, ServerCredentials, type ServerDuplexStream, type sendUnaryData, status } from '@grpc/grpc-js';
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js';
 import { type Command, CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
 import { AdminService, StatusResponse } from '../../wire/generated/admin.ts';
 import {
@@ -8,6 +15,7 @@ import {
   ResultStatus,
   RKVService,
 } from '../../wire/generated/rkv.ts';
+import { MISSING_VALUE, STORED_VALUE_TRAILER } from '../../wire/missingValue.ts';
 import { decodeCommandBatch, ResultBatchWriter, SESSION_METHOD } from '../../wire/sessionCodec.ts';
 
 /** What a server of the test cluster does with one command. `apply` as the leader, `not-leader` otherwise. */
@@ -46,6 +54,9 @@ export class TestCluster {
   /** Whether a server that does not lead says who does. */
   hints: 'address' | 'id' | 'none' = 'address';
   window = 1024;
+  /** What servers say of themselves, where that is not what they are. */
+  role: string | undefined;
+  backend = 'test';
   /** Decides about the `attempt`-th command that any server gets, from 1. */
   decide: (attempt: number, server: TestServer, command: Command) => Behaviour = (_, server) =>
     server.id === this.leader ? 'apply' : 'not-leader';
@@ -145,9 +156,16 @@ export class TestServer {
           this.unary({ type: CommandType.Insert, clientId: r.clientID, ...r });
           return { ok: true };
         }),
-        lookup: unary((r: { key: string }) => ({
-          value: this.unary({ type: CommandType.Lookup, key: r.key }).value ?? '(none)',
-        })),
+        lookup: (call: { request: { key: string } }, done: sendUnaryData<{ value: string }>) => {
+          try {
+            const { value } = this.unary({ type: CommandType.Lookup, key: call.request.key });
+            const trailer = new Metadata();
+            if (value !== undefined) trailer.set(STORED_VALUE_TRAILER, '1');
+            done(null, { value: value ?? MISSING_VALUE }, trailer);
+          } catch (error) {
+            done(error as { code: status; details: string });
+          }
+        },
         reconf,
         reconfOnBecome: reconf,
         session: (stream: ServerDuplexStream<Buffer, Buffer>) => this.serve(stream),
@@ -169,9 +187,10 @@ export class TestServer {
   }
 
   private status(): StatusResponse {
-    const role = this.cluster.leader === this.id ? 'leader' : 'follower';
+    const role = this.cluster.role ?? (this.cluster.leader === this.id ? 'leader' : 'follower');
+    const { backend } = this.cluster;
     const base = StatusResponse.decode(new Uint8Array(0));
-    return { ...base, id: this.id, role, leader: this.cluster.leader, term: 3, backend: 'test', address: this.address };
+    return { ...base, id: this.id, role, leader: this.cluster.leader, term: 3, backend, address: this.address };
   }
 
   private reconfigure(request: ReconfRequest): ReconfResponse {

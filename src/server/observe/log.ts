@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
+import { printable, printableJsonText } from '../../cli/printable.ts';
 import { openPrivateLog, ownTemporaryFolder } from '../../files/privateFile.ts';
 
 export type Log = pino.Logger;
@@ -48,7 +49,7 @@ export function openLog(id: number, quiet: boolean): OpenedLog {
       process.stderr.write(`rkvd: cannot write ${path}: ${error.message}\n`);
       file.on('error', () => {});
     });
-    streams.push({ stream: file });
+    streams.push({ stream: { write: (line: string) => void file.write(printableJsonText(line)) } });
     close = () => new Promise((resolve) => file.end(() => resolve()));
   } catch (error) {
     process.stderr.write(`rkvd: no log file: ${(error as Error).message}\n`);
@@ -60,6 +61,8 @@ export function openLog(id: number, quiet: boolean): OpenedLog {
   return { log, close };
 }
 
+/** Of a line for people; the file has the whole. */
+const LINE_LENGTH_MAX = 2000;
 const HIDDEN = new Set(['level', 'time', 'server', 'msg', 'err']);
 
 /** One JSON line as `18:20:31.123 INFO  1 became leader term=3`. */
@@ -77,5 +80,5 @@ function forPeople(line: string): string {
   }
   const error = record.err as { message?: string } | undefined;
   if (error?.message !== undefined) text += `: ${error.message}`;
-  return `${text}\n`;
+  return `${printable(text, LINE_LENGTH_MAX)}\n`;
 }

@@ -1,4 +1,5 @@
 import {
+  Metadata,
   type ServerDuplexStream,
   type ServerUnaryCall,
   type ServiceDefinition,
@@ -18,6 +19,7 @@ import {
   ReconfType,
   RegisterResponse,
 } from '../../wire/generated/rkv.ts';
+import { MISSING_VALUE, STORED_VALUE_TRAILER } from '../../wire/missingValue.ts';
 import { rawMethod } from '../../wire/rawMethod.ts';
 import { SESSION_METHOD } from '../../wire/sessionCodec.ts';
 import type { CommandOutcome, CommandSink, LookupOutcome, RequestResult } from '../host/replica.ts';
@@ -28,8 +30,6 @@ import { LARGE_VALUE_UNITS_MIN, SessionStream } from './sessionStream.ts';
 type Call = ServerUnaryCall<Buffer, Buffer>;
 type Done = sendUnaryData<Buffer>;
 
-/** What the original answers to a lookup of a key that is not there. */
-export const MISSING_VALUE = '(none)';
 /** How long a membership change may take before its caller is told Timeout; it may still happen. */
 export const RECONF_TIMEOUT_MS = 30_000;
 
@@ -111,8 +111,17 @@ class UnaryCommand implements CommandSink {
       return;
     }
     context.metrics.reads.inc();
-    this.done(null, Buffer.from(LookupResponse.encode({ value }).finish()));
+    const response = Buffer.from(LookupResponse.encode({ value }).finish());
+    if (outcome.value === MISSING_VALUE) this.done(null, response, storedValueTrailer());
+    else this.done(null, response);
   }
+}
+
+/** Tells clients that look at it that what they get is a value, and no key that is not there. */
+function storedValueTrailer(): Metadata {
+  const trailer = new Metadata();
+  trailer.set(STORED_VALUE_TRAILER, '1');
+  return trailer;
 }
 
 const TOO_MUCH_UNREAD =

@@ -1,4 +1,5 @@
 import { type ServerDuplexStream, status, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { printable } from '../../cli/printable.ts';
 import { MalformedMessageError, type MessageCodec, type NodeId, type Refusal } from '../../consensus/contract.ts';
 import { type Hello, Welcome } from '../../wire/generated/peer.ts';
 import { decodeFrame, MalformedFrameError, PEER_PROTOCOL_VERSION } from '../../wire/peerCodec.ts';
@@ -16,6 +17,9 @@ export interface PeerAcceptorOptions<M> {
   /** The connection of the stream that is being accepted. */
   readonly connection?: () => Connection | undefined;
 }
+
+/** Of a name that a stranger may have made up. */
+const ENGINE_LENGTH_MAX = 40;
 
 export const PEER_SERVICE = { stream: PEER_STREAM_METHOD };
 
@@ -79,6 +83,6 @@ function whatMisfits<M>(
     return `server ${hello.from} is not one of the other ${serverCount - 1} servers of -servers`;
   }
   if (hello.engine !== engine)
-    return `server ${self} runs backend ${engine}, server ${hello.from} runs ${hello.engine}`;
+    return `server ${self} runs backend ${engine}, server ${hello.from} runs ${printable(hello.engine, ENGINE_LENGTH_MAX)}`;
   return undefined;
 }

@@ -1,4 +1,5 @@
 import { type ClientDuplexStream, credentials, Client as GrpcClient, status } from '@grpc/grpc-js';
+import { printable } from '../../cli/printable.ts';
 import type { MessageCodec, NodeId } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../wire/addresses.ts';
 import { encodeFrame, encodeHello, PEER_PROTOCOL_VERSION } from '../../wire/peerCodec.ts';
@@ -9,6 +10,9 @@ import { PEER_STREAM_METHOD, peerChannelOptions, RECONNECT_MAX_MS, RECONNECT_MIN
 export const LINK_BYTES_MAX = 64 * 1024 * 1024;
 /** A message in a frame takes its bytes and at most these: a tag and a length below 2^35. */
 const FRAMING_BYTES_MAX = 6;
+
+/** Of what a peer says about itself, in our log. */
+const REASON_LENGTH_MAX = 500;
 
 export interface PeerLinkOptions<M> {
   readonly self: NodeId;
@@ -131,7 +135,7 @@ export class PeerLink<M> {
   /** Says once why a peer is out of reach, not at every attempt. */
   private report(error: (Error & { code?: number }) | undefined): void {
     const { peer, log } = this.options;
-    const reason = error?.message ?? 'the peer ended the stream';
+    const reason = printable(error?.message ?? 'the peer ended the stream', REASON_LENGTH_MAX);
     if (reason === this.reported) return;
     this.reported = reason;
     if (error?.code === status.FAILED_PRECONDITION) log.error({ peer }, `peer refuses us: ${reason}`);

@@ -18,7 +18,7 @@ function show(value: unknown): string {
 
 function json(value: unknown): string {
   try {
-    return printableJson(value) ?? String(value);
+    return JSON.stringify(value) === undefined ? printable(String(value)) : printableJson(value);
   } catch {
     // A program may hand over anything: what contains itself, for one.
     return printable(String(value));
