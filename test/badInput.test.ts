@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RkvClient } from '../src/client/rkvClient.ts';
 import { type RunningCluster, rkvdProgram, startCluster } from '../src/supervisor/launcher.ts';
 import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
+import { REFUSED_DATA_EXIT_CODE } from '../src/wire/exitCodes.ts';
 import { SESSION_METHOD } from '../src/wire/sessionCodec.ts';
 
 describe('bad input to a running server', () => {
@@ -157,7 +158,7 @@ describe('a command line that cannot be carried out', () => {
     await chmod(join(database, 'CURRENT'), 0o600);
     const flags = ['-id', '1', '-servers', `:${port}`, '-cluster', '1', '-quiet', '-recover'];
     const { exitCode, stderr } = await rkvd(...flags, '-datadir', 'damaged');
-    expect(exitCode).toBe(1);
-    expect(stderr).toContain('cannot open the log store in');
+    expect(exitCode).toBe(REFUSED_DATA_EXIT_CODE);
+    expect(stderr).toMatch(/^rkvd: these data are refused: .*CURRENT.*-rejoin);
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CorruptLogError } from './contract.ts';
 import { prepareDataDirectory, serverDirectory } from './dataDirectory.ts';
 import { LevelDisk, StorageOpenError } from './levelDisk.ts';
 import { openLevelLogStore } from './openLogStore.ts';
@@ -102,6 +103,6 @@ describe('the data directory', () => {
     const location = join(folder, 'log');
     await (await LevelDisk.open(location)).close();
     await writeFile(join(location, 'CURRENT'), 'nonsense\n');
-    await expect(LevelDisk.open(location)).rejects.toThrow(StorageOpenError);
+    await expect(LevelDisk.open(location)).rejects.toThrow(CorruptLogError);
   });
 });

@@ -1,5 +1,7 @@
 import { Level } from 'level';
 import { CorruptLogError, type Disk, type DiskOperation } from './contract.ts';
+import { checkLevelFiles } from './level/checkFiles.ts';
+import { isLocked } from './level/lock.ts';
 
 /**
  * LevelDB settings for a log of chunks. The store keeps chunks in a cache of its own and checks their checksums itself, so a
@@ -48,10 +50,13 @@ function innermost(error: unknown): string {
   return at instanceof Error ? at.message : String(at);
 }
 
+const IN_USE = 'another process is using it; expected to be its only user';
+/** As LevelDB says it. */
+const LOCKED = Object.assign(new Error('its lock is held'), { code: 'LEVEL_LOCKED' });
+
 function explain(error: unknown): string {
   const codes = codesOf(error);
-  if (codes.includes('LEVEL_LOCKED'))
-    return `another process is using it; expected to be its only user (${innermost(error)})`;
+  if (codes.includes('LEVEL_LOCKED')) return `${IN_USE} (${innermost(error)})`;
   return `expected a directory that can be read and written (${innermost(error)})`;
 }
 
@@ -71,8 +76,9 @@ export class LevelDisk implements Disk {
   readonly #queue: QueuedWrite[] = [];
   #writing = false;
 
-  /** Opens or creates the database in this directory. Throws StorageOpenError, or CorruptLogError where LevelDB finds it damaged. */
+  /** Checks its files, then opens or creates the database in this directory. Throws StorageOpenError, or CorruptLogError where LevelDB finds it damaged. */
   static async open(location: string, { createIfMissing = true } = {}): Promise<LevelDisk> {
+    await LevelDisk.#check(location);
     const database: Database = new Level(location, { ...LEVEL_OPTIONS, createIfMissing });
     try {
       await database.open();
@@ -83,6 +89,17 @@ export class LevelDisk implements Disk {
         const what = `LevelDB finds its files in ${location} damaged (${innermost(error)})`;
         throw new CorruptLogError(what, { cause: error });
       }
+      throw new StorageOpenError(location, explain(error), error);
+    }
+  }
+
+  static async #check(location: string): Promise<void> {
+    try {
+      await checkLevelFiles(location);
+    } catch (error) {
+      // Files that change while they are looked at are not damaged.
+      if (isLocked(location)) throw new StorageOpenError(location, IN_USE, LOCKED);
+      if (error instanceof CorruptLogError) throw error;
       throw new StorageOpenError(location, explain(error), error);
     }
   }

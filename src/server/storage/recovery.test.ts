@@ -105,6 +105,15 @@ describe('opening a log store', () => {
     expect(() => open(disk)).toThrow(CorruptLogError);
   });
 
+  it('refuses a record of the same write of another server', () => {
+    const { disk } = threeChunks();
+    const other = new MemoryDisk('by-step');
+    open(other).store.persist(batch(1, { entries: commands(1, 3, 1), hardState: hard(1, 2) }));
+    run(other);
+    disk.content.set(chunkKey(1, 1), other.content.get(chunkKey(1, 1))!);
+    expect(() => open(disk)).toThrow(/0001-0+1 is not the record that c0+4-0+2 was written after/);
+  });
+
   it('refuses another format version, of the store or of a record', () => {
     const { disk } = threeChunks();
     const other = new MemoryDisk('by-step', disk.content);

@@ -25,7 +25,7 @@ import { readVersion } from './version.ts';
  *
  * What is trusted. Let D be the greatest `durableSequence` of any intact record: writes up to D were durable before that
  * record was written. Damage in a record up to D, a live entry up to D that is missing, or no record D, is not the work of
- * a crash: CorruptLogError. A record after D is accepted only if it is intact, complete (its new snapshot is there) and
+ * a crash: CorruptLogError; neither is one up to D that another record, up to D, does not know as its predecessor. A record after D is accepted only if it is intact, complete (its new snapshot is there) and
  * names its predecessor's number and checksum, starting from record D. The first that is not ends the log; it and all
  * after it are dropped and reported.
  *
@@ -117,6 +117,7 @@ class Scan {
   readonly damaged: Damaged[] = [];
   readonly keys = new Map<number, string>();
   readonly candidates = new Map<number, RecordHeader>();
+  readonly #links = new Map<number, Link>();
   durableSequence = 0;
   sequenceMax = 0;
 
@@ -144,6 +145,8 @@ class Scan {
       });
     }
     this.keys.set(header.sequence, key);
+    const { checksum, previousSequence, previousChecksum } = header;
+    this.#links.set(header.sequence, { checksum, previousSequence, previousChecksum });
     if (header.sequence < this.durableSequence) return;
     this.candidates.set(header.sequence, header);
     if (header.durableSequence <= this.durableSequence) return;
@@ -152,7 +155,21 @@ class Scan {
       if (sequence < this.durableSequence) this.candidates.delete(sequence);
     }
   }
+
+  /** Finds a record of another server's, or of another time, among those that were durable. */
+  throwIfForeign(): void {
+    for (const [sequence, { previousSequence, previousChecksum }] of this.#links) {
+      const previous = this.#links.get(previousSequence);
+      if (sequence > this.durableSequence || previous === undefined || previous.checksum === previousChecksum) continue;
+      throw new CorruptLogError(
+        `${this.keys.get(previousSequence)} is not the record that ${this.keys.get(sequence)} was written after: checksum expected ${previousChecksum}, found ${previous.checksum}`,
+      );
+    }
+  }
 }
+
+/** Of a record: which write it is and which it follows. */
+type Link = Pick<RecordHeader, 'checksum' | 'previousSequence' | 'previousChecksum'>;
 
 function parsedOrThrow(key: string): ParsedKey {
   const parsed = parseKey(key);
@@ -277,6 +294,7 @@ export function recover(disk: Disk): Recovered {
   for (const key of disk.keys(CHUNK_PREFIX)) scan.add(disk, key);
   for (const key of disk.keys(STATE_PREFIX)) scan.add(disk, key);
   throwIfDurableDamaged(scan);
+  scan.throwIfForeign();
   const chain = acceptedChain(disk, scan);
   const last = chain[chain.length - 1];
   const accepted = new Set(chain.map((header) => header.sequence));
