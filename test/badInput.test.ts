@@ -159,6 +159,6 @@ describe('a command line that cannot be carried out', () => {
     const flags = ['-id', '1', '-servers', `:${port}`, '-cluster', '1', '-quiet', '-recover'];
     const { exitCode, stderr } = await rkvd(...flags, '-datadir', 'damaged');
     expect(exitCode).toBe(REFUSED_DATA_EXIT_CODE);
-    expect(stderr).toMatch(/^rkvd: these data are refused: .*CURRENT.*-rejoin);
+    expect(stderr).toMatch(/^rkvd: these data are refused: .*CURRENT.*-rejoin/);
   });
 });
