@@ -24,6 +24,8 @@ export class DeafLeader {
   readonly #sinceUs: number;
   readonly #mend: () => void;
   #isServed = false;
+  /** Who stood in each term since then. */
+  readonly #candidates = new Map<number, Set<NodeId>>();
 
   /** undefined where nobody leads whose loss the others could make up for. */
   static of(around: Surroundings, servers: readonly VirtualServer[]): DeafLeader | undefined {
@@ -54,6 +56,7 @@ export class DeafLeader {
   isOver(): boolean {
     const { timeline, judge, plan } = this.#around;
     const timeoutUs = plan.settings.electionTimeoutMs * 1000;
+    this.#noteCandidates();
     // Committed in a later term: somebody else leads, and a majority hears him.
     this.#isServed ||= judge.committed.lastBefore(this.term + 1) < judge.committed.length;
     if (!this.#isServed && timeline.nowUs > this.#deadlineUs) {
@@ -66,11 +69,19 @@ export class DeafLeader {
     return this.#isServed && timeline.nowUs >= this.#sinceUs + LASTS * timeoutUs;
   }
 
+  #noteCandidates(): void {
+    for (const { id } of this.#servers) {
+      const { role, term } = this.#around.judge.server(id);
+      if (role !== Role.Candidate) continue;
+      const candidates = this.#candidates.get(term);
+      if (candidates === undefined) this.#candidates.set(term, new Set([id]));
+      else candidates.add(id);
+    }
+  }
+
   get #deadlineUs(): number {
-    const { judge, plan } = this.#around;
-    const { settings, network, disk } = plan;
-    const terms = this.#servers.map(({ id }) => judge.server(id).term);
-    const splitVotes = Math.max(0, Math.max(...terms) - this.term - 1);
+    const { settings, network, disk } = this.#around.plan;
+    const splitVotes = [...this.#candidates.values()].filter(({ size }) => size > 1).length;
     const timeoutUs = settings.electionTimeoutMs * 1000;
     const hopUs = network.delayMinUs + network.delayMeanUs + disk.syncMinUs + disk.syncMeanUs;
     return this.#sinceUs + (SERVED_WITHIN + SPLIT_VOTE_COSTS * splitVotes) * timeoutUs + ELECTION_HOPS * hopUs;

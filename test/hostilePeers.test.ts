@@ -1,0 +1,113 @@
+import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import fc from 'fast-check';
+import { afterEach, expect, it } from 'vitest';
+import { RkvClient } from '../src/client/rkvClient.ts';
+import { type EngineKind, simpleConfiguration } from '../src/consensus/contract.ts';
+import { etcdKind } from '../src/consensus/etcd/index.ts';
+import { etcdForgery } from '../src/consensus/etcd/testing/forgery.ts';
+import { gorumsKind } from '../src/consensus/gorums/index.ts';
+import { gorumsForgery } from '../src/consensus/gorums/testing/forgery.ts';
+import { hashicorpKind } from '../src/consensus/hashicorp/index.ts';
+import { hashicorpForgery } from '../src/consensus/hashicorp/testing/forgery.ts';
+import { type Forgery, parts } from '../src/consensus/testing/forgery.ts';
+import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
+import { encodeRequest } from '../src/wire/gorumsWire.ts';
+import { encodeFrame, encodeHello, PEER_PROTOCOL_VERSION } from '../src/wire/peerCodec.ts';
+
+/** Calls made of the gorums service; the same ones every time. */
+const CALLS = 600;
+const CALL_DEADLINE_MS = 40;
+const SEED = 2015;
+
+let cluster: RunningCluster | undefined;
+
+afterEach(() => cluster?.stop());
+
+const same = (buffer: Buffer) => buffer;
+
+async function serves(): Promise<void> {
+  const client = new RkvClient({ addresses: cluster!.addresses });
+  try {
+    const session = await client.openSession();
+    await session.insert('alive', 'yes');
+    expect(await client.lookup('alive')).toBe('yes');
+  } finally {
+    client.close();
+  }
+}
+
+async function leaderOf(addresses: readonly string[]) {
+  const client = new RkvClient({ addresses });
+  try {
+    await expect.poll(() => client.leader(), { timeout: 20_000 }).toBeDefined();
+    return (await client.leader())!.status;
+  } finally {
+    client.close();
+  }
+}
+
+/** Says hello to a follower in the name of the other one, and then `message`; how the stream ends. */
+async function sayTo<M>(kind: EngineKind<M>, message: (from: number, term: number) => M): Promise<ServiceError> {
+  const { id, term } = await leaderOf(cluster!.addresses);
+  const [from, to] = [1, 2, 3].filter((each) => each !== id) as [number, number];
+  const peer = new Client(cluster!.addresses[to - 1]!, credentials.createInsecure());
+  try {
+    const stream = peer.makeBidiStreamRequest('/rkvpeer.Peer/Stream', same, same);
+    return await new Promise((resolve) => {
+      stream.on('error', resolve);
+      stream.on('data', () => stream.write(encodeFrame([kind.codec.encode(message(from, term))])));
+      stream.write(encodeHello({ version: PEER_PROTOCOL_VERSION, from, to, engine: kind.name }));
+    });
+  } finally {
+    peer.close();
+  }
+}
+
+function itSurvives<M>(kind: EngineKind<M>, forgery: Forgery<M>): void {
+  it(`${kind.name}: a snapshot that cannot be read ended the server that it was sent to`, async () => {
+    cluster = await startCluster({ nodes: 3, backend: kind.name, election: '500ms', metrics: false });
+    await serves();
+    const configuration = simpleConfiguration([1, 2, 3]);
+    for (const data of [Buffer.from('garbage'), Buffer.alloc(0)]) {
+      const error = await sayTo(kind, (from, term) =>
+        forgery.snapshot(from, term + 1, { index: 10_000, term: term + 1, configuration, data }),
+      );
+      expect(error).toMatchObject({
+        code: status.INVALID_ARGUMENT,
+        details: expect.stringMatching(/snapshot of index 10000: snapshot/),
+      });
+    }
+    expect((await cluster.status()).map(({ state }) => state)).toEqual(['running', 'running', 'running']);
+    await serves();
+  });
+}
+
+itSurvives(gorumsKind, gorumsForgery);
+itSurvives(etcdKind, etcdForgery);
+itSurvives(hashicorpKind, hashicorpForgery);
+
+it('random calls of the original’s unary service ended servers', async () => {
+  cluster = await startCluster({ nodes: 3, election: '500ms', metrics: false });
+  const stubs = cluster.addresses.map((address) => new Client(address, credentials.createInsecure()));
+  const made = parts([Buffer.alloc(0), gorumsForgery.change(4)], [Buffer.alloc(0)]);
+  const message = fc.constantFrom(1, 2, 3).chain((from) => gorumsForgery.any(from, made));
+  const calls = fc.tuple(message, fc.nat(2), fc.option(fc.tuple(fc.nat(30), fc.nat(255)), { freq: 8 }));
+  try {
+    for (const [of, to, damage] of fc.sample(calls, { numRuns: CALLS, seed: SEED })) {
+      const request = encodeRequest(of);
+      if (request === undefined) continue;
+      const bytes = Buffer.from(request.bytes);
+      if (damage !== null && damage[0] < bytes.length) bytes[damage[0]] = damage[1];
+      const deadline = Date.now() + CALL_DEADLINE_MS;
+      await new Promise((done) =>
+        stubs[to]!.makeUnaryRequest(`/gorums.Raft/${request.method}`, same, same, bytes, { deadline }, done),
+      );
+    }
+    const servers = await cluster.status();
+    expect(servers.map(({ state, restarts }) => ({ state, restarts }))).toEqual(
+      [1, 2, 3].map(() => ({ state: 'running', restarts: 0 })),
+    );
+  } finally {
+    for (const stub of stubs) stub.close();
+  }
+});
