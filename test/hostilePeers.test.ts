@@ -1,6 +1,6 @@
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import fc from 'fast-check';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { RkvClient } from '../src/client/rkvClient.ts';
 import { type EngineKind, simpleConfiguration } from '../src/consensus/contract.ts';
 import { etcdKind } from '../src/consensus/etcd/index.ts';
@@ -39,8 +39,15 @@ async function serves(): Promise<void> {
 async function leaderOf(addresses: readonly string[]) {
   const client = new RkvClient({ addresses });
   try {
-    await expect.poll(() => client.leader(), { timeout: 20_000 }).toBeDefined();
-    return (await client.leader())!.status;
+    let leader: Awaited<ReturnType<RkvClient['leader']>>;
+    await vi.waitFor(
+      async () => {
+        leader = await client.leader();
+        expect(leader).toBeDefined();
+      },
+      { timeout: 20_000 },
+    );
+    return leader!.status;
   } finally {
     client.close();
   }
