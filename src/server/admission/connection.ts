@@ -89,6 +89,12 @@ export class StreamAccount {
     return nowMs - this.seenAtMs;
   }
 
+  /** Whether the other end gave the call up, answered or not. To be asked when the stream is closed. */
+  get wasAbandoned(): boolean {
+    const { aborted, rstCode } = this.stream;
+    return aborted || (rstCode !== NGHTTP2_NO_ERROR && rstCode !== NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+
   /** Ends the stream: by name where its answer has not begun; where it has, HTTP/2's code says the same to gRPC. */
   end(details: string): void {
     const { stream } = this;

@@ -100,6 +100,21 @@ const PREFACE = Buffer.concat([
   Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
   Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
 ]);
+/** Each a HEADERS frame that begins a POST, and a RST_STREAM frame behind it. */
+function abandonedCalls(count: number): Buffer {
+  const fields = [0x83, 0x86, 0x84, 0x01, 1, 'x'.charCodeAt(0)];
+  const headersBytes = 9 + fields.length;
+  const both = [0, 0, fields.length, 1, 4, 0, 0, 0, 0, ...fields, 0, 0, 4, 3, 0, 0, 0, 0, 0, 0, 0, 0, 8];
+  const frames = Buffer.alloc(count * both.length);
+  for (let i = 0; i < count; i++) {
+    const at = i * both.length;
+    frames.set(both, at);
+    frames.writeUInt32BE(1 + 2 * i, at + 5);
+    frames.writeUInt32BE(1 + 2 * i, at + headersBytes + 5);
+  }
+  return frames;
+}
+
 const DATA_ON_IDLE_STREAM = Buffer.from([0, 0, 1, 0, 0, 0, 0, 0, 1, 7]);
 
 describe('memory', () => {
@@ -168,6 +183,14 @@ describe('connections', () => {
     );
     await Promise.all(sockets.map(closeOf));
     expect([door.connectionCount, counts.connectionsClosed.value]).toEqual([0, 5]);
+  });
+
+  it('to close a connection while its frames were read aborted the process', async () => {
+    const { counts, dial, dialRaw } = await opened();
+    const socket = await dialRaw(Buffer.concat([PREFACE, abandonedCalls(3000)]));
+    await closeOf(socket);
+    expect(counts.connectionsClosed.value).toBe(1);
+    await answered(request(dial()));
   });
 
   it('a connection on which calls are abandoned again and again is closed', async () => {

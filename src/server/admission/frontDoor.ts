@@ -147,10 +147,11 @@ export class FrontDoor implements ConnectionListener {
   }
 
   private end(connection: Connection, why: string): void {
+    if (!this.connections.delete(connection)) return;
     this.options.counts.connectionsClosed.inc();
     this.options.report(why);
-    connection.destroy();
-    this.connections.delete(connection);
+    // Not from inside of what HTTP/2 calls: to destroy a session while nghttp2 reads its frames aborts the process.
+    setImmediate(() => connection.destroy());
   }
 
   /** To be called before connections come. */
@@ -210,11 +211,11 @@ export class FrontDoor implements ConnectionListener {
   }
 
   private streamClosed(account: StreamAccount): void {
-    const { connection, stream } = account;
+    const { connection } = account;
     connection.streams.delete(account);
     const nowMs = performance.now();
     if (connection.streams.size === 0) connection.idleSinceMs = nowMs;
-    if (stream.aborted && !connection.mayReset(nowMs)) {
+    if (account.wasAbandoned && !connection.mayReset(nowMs)) {
       this.end(connection, 'closed a connection that abandons calls without end');
     }
   }
