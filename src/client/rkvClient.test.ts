@@ -1,3 +1,4 @@
+import { status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SESSION_PENDING_MAX } from './clientSession.ts';
 import {
@@ -327,6 +328,28 @@ describe('RkvClient', () => {
     await expect(
       client.reconfigure({ change: 'add', serverId: 4, waitForLeadership: false }, { timeoutMs: 50 }),
     ).rejects.toThrow(/not done within 50 ms \(no server says that it leads\)/);
+  });
+
+  it('says why a change was refused, and goes on asking only where it is to wait', async () => {
+    const servers = await cluster();
+    servers.reconfRefusal = 'cannot add server 4: server 4 does not answer';
+    const client = clientOf(servers);
+    const change = { change: 'add', serverId: 4, waitForLeadership: false } as const;
+    await expect(client.reconfigure(change)).rejects.toThrow(new RefusedError(servers.reconfRefusal));
+    expect(servers.reconfigurations).toHaveLength(1);
+    const waiting = client.reconfigure({ ...change, waitForLeadership: true }, { timeoutMs: 1000 });
+    await expect(waiting).rejects.toThrow(RequestTimeoutError);
+    expect(servers.reconfigurations.length).toBeGreaterThan(2);
+  });
+
+  it('asks for a transfer once, whatever comes of it', async () => {
+    const servers = await cluster();
+    const client = clientOf(servers);
+    servers.transferFailure = { code: status.ABORTED, details: 'the target did not take over' };
+    await expect(client.transferLeadership(2)).rejects.toThrow(new RefusedError('the target did not take over'));
+    servers.transferFailure = { code: status.DEADLINE_EXCEEDED, details: 'no answer' };
+    await expect(client.transferLeadership(2)).rejects.toThrow(ServerUnreachableError);
+    expect(servers.transfers).toBe(2);
   });
 
   it('refuses addresses that are none', () => {

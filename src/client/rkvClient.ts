@@ -145,24 +145,39 @@ export class RkvClient {
     return found;
   }
 
-  /** Adds or removes a server and resolves once that is committed. Tries again until the time is up. */
+  /**
+   * Adds or removes a server and resolves once that is committed. Tries again until the time is up, unless it is refused: then it
+   * rejects with RefusedError, which says what is missing.
+   */
   async reconfigure(change: Reconfiguration, options: RequestOptions = {}): Promise<void> {
     await this.onLeader(options, async (address, timeoutMs) => {
       // A server that waits to lead again is not asked for ever: by then another may lead.
       const attemptMs = Math.min(timeoutMs, RECONFIGURE_ATTEMPT_MS_MAX);
       const response = await this.transport.reconfigure(address, change, attemptMs);
       if (response.status === ReconfStatus.OK) return 'done';
-      if (response.status === ReconfStatus.TIMEOUT) return `${address} did not get it committed in its time`;
+      if (response.status === ReconfStatus.TIMEOUT) {
+        if (response.detail !== '' && !change.waitForLeadership) throw new RefusedError(response.detail);
+        return response.detail || `${address} did not get it committed in its time`;
+      }
       return `${address} is not the leader`;
     });
   }
 
-  /** Hands leadership to a server; `to` 0 for the most up-to-date voter. Rejects with RefusedError where it cannot be. */
+  /**
+   * Hands leadership to a server; `to` 0 for the most up-to-date voter that answers. The leader is asked once: rejects with
+   * RefusedError where it refuses or the target does not take over, with ServerUnreachableError where no answer came.
+   */
   async transferLeadership(to: number, options: RequestOptions = {}): Promise<void> {
-    await this.onLeader(options, async (address, timeoutMs) => {
+    const transfer = async (address: string, timeoutMs: number): Promise<'done'> => {
       await this.transport.transferLeadership(address, to, timeoutMs);
       return 'done';
-    });
+    };
+    // Whoever is not the leader has not tried.
+    await this.onLeader(
+      options,
+      transfer,
+      (error) => error instanceof RefusedError && /^not leader/.test(error.message),
+    );
   }
 
   /** Ends everything; requests under way reject with ClientClosedError. */
@@ -184,6 +199,7 @@ export class RkvClient {
   private async onLeader(
     { timeoutMs = this.defaults.timeoutMs, signal }: RequestOptions,
     call: (address: string, timeoutMs: number) => Promise<'done' | string>,
+    mayRetry = (error: RkvError) => !(error instanceof RefusedError) || /not leader|try again/.test(error.message),
   ): Promise<void> {
     const deadlineMs = this.environment.nowMs() + timeoutMs;
     const backoff = this.newBackoff();
@@ -202,8 +218,7 @@ export class RkvClient {
           if (outcome === 'done') return;
           failure = outcome;
         } catch (error) {
-          if (!(error instanceof RkvError)) throw error;
-          if (error instanceof RefusedError && !/not leader|try again/.test(error.message)) throw error;
+          if (!(error instanceof RkvError) || !mayRetry(error)) throw error;
           failure = error.message;
         }
         maybeDone = true;

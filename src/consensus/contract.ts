@@ -150,10 +150,34 @@ export const RejectReason = {
   InvalidChange: 'invalid-change',
   /** Too much is queued; try again later. */
   Overloaded: 'overloaded',
-  /** The server to add did not catch up, or the transfer's target did not take over, in time. */
+  /** A transfer's target did not take over in time. */
   Timeout: 'timeout',
+  /** Too few answer of those who would have to commit what follows the change. */
+  NoQuorum: 'no-quorum',
+  /** The server to be added, or to take over, does not answer. */
+  TargetUnreachable: 'target-unreachable',
+  /** The server to be added, or to take over, answers and does not get up to date. */
+  NotCaughtUp: 'not-caught-up',
+  /** No voter that could take over answers. */
+  NoSuccessor: 'no-successor',
+  /** The server to take over cannot be told to. */
+  CannotTakeOver: 'cannot-take-over',
 } as const;
 export type RejectReason = (typeof RejectReason)[keyof typeof RejectReason];
+
+/** What a change or a transfer waits for, or was refused for the lack of. Ascending by id. */
+export interface Missing {
+  /** Needed, and not heard from since. */
+  readonly silent: readonly NodeId[];
+  /** Needed, answering, and short of entries: its log ends at `heldIndex` and should reach `goalIndex`. */
+  readonly behind: readonly { readonly id: NodeId; readonly heldIndex: number; readonly goalIndex: number }[];
+}
+
+/** A membership change that its leader has not appended yet. */
+export interface PendingChange {
+  readonly change: MembershipChange;
+  readonly missing: Missing;
+}
 
 /** Part of a proposal batch took its place in the leader's log: command `offset + i` became entry `firstIndex + i`. */
 export interface AcceptedProposals {
@@ -181,7 +205,13 @@ export type ReadOutcome =
 /** How a `reconfigure` or `transferLeadership` ended. ok: committed, or the target has taken over. */
 export type RequestOutcome =
   | { readonly token: number; readonly ok: true }
-  | { readonly token: number; readonly ok: false; readonly reason: RejectReason; readonly leader: NodeId };
+  | {
+      readonly token: number;
+      readonly ok: false;
+      readonly reason: RejectReason;
+      readonly leader: NodeId;
+      readonly missing?: Missing | undefined;
+    };
 
 export interface Envelope<M> {
   readonly to: NodeId;
@@ -274,8 +304,10 @@ export interface EngineStatus {
   readonly appliedIndex: number;
   readonly lastIndex: number;
   readonly configuration: Configuration;
-  /** On a leader: every other member, ascending. Elsewhere empty. */
+  /** On a leader: every other member, and a server that is about to become one, ascending. Elsewhere empty. */
   readonly peers: readonly PeerStatus[];
+  /** On a leader that prepares a membership change. */
+  readonly pendingChange?: PendingChange | undefined;
 }
 
 /** `M` is the engine's own message type; the host carries messages without looking inside. */
@@ -289,12 +321,17 @@ export interface Engine<M> {
   /** Asks for a linearizable read (Raft §8, thesis §6.4); exactly one ReadOutcome follows, possibly turns later. */
   read(token: number): void;
   /**
+   * Enters the log only once a majority of the coming configuration, and a voter to be added, are known to answer and to be up
+   * to date (membership/changePreparation.ts); refused otherwise, within a bounded time, without a trace.
    * Exactly one RequestOutcome follows, with one exception: a server that stops being leader while the change's entry
    * may still commit says nothing, and the host's own time limit answers the caller.
    */
   reconfigure(change: MembershipChange, token: number): void;
-  /** Hand leadership to `to`, or where it is 0 to the most up-to-date voter (thesis §3.10). */
-  transferLeadership(to: NodeId, token: number): void;
+  /**
+   * Hand leadership to `to`, or where it is 0 to the most up-to-date voter that answers (thesis §3.10). `unable` cannot be told
+   * to take over. The target is told once; where it does not take over, this server serves on.
+   */
+  transferLeadership(to: NodeId, token: number, unable?: readonly NodeId[]): void;
   /** Storage says: every PersistBatch up to `mark` is on disk. */
   durable(mark: number): void;
   /** The host's state machine has applied everything up to `index`. */

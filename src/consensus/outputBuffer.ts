@@ -2,11 +2,13 @@ import type {
   AcceptedProposals,
   EngineEvent,
   Envelope,
+  Missing,
   NodeId,
   Output,
   PersistBatch,
   ReadOutcome,
   RejectedProposals,
+  RejectReason,
   RequestOutcome,
   Snapshot,
 } from './contract.ts';
@@ -29,6 +31,10 @@ export class OutputBuffer<M> {
 
   sendAfterPersist(to: NodeId, message: M): void {
     this.messagesAfterPersist.push({ to, message });
+  }
+
+  requestFailed(token: number, reason: RejectReason, leader: NodeId, missing?: Missing): void {
+    this.requests.push({ token, ok: false, reason, leader, missing });
   }
 
   take(persist: PersistBatch | undefined, committed: readonly Entry[]): Output<M> {

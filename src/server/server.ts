@@ -183,6 +183,7 @@ export class RkvServer {
       nowMs: () => performance.now(),
       schedule: (turn) => void setImmediate(turn),
       send: (envelopes) => this.transport?.send(envelopes),
+      cannotTakeOver: () => this.transport?.unaryPeers ?? [],
       event: (event) => this.event(event),
       statusChanged: (status) => this.statusChanged(status),
       failed: (error) => this.onFailed(error),

@@ -35,8 +35,8 @@ export class DelegatingEngine<M> implements Engine<M> {
   reconfigure(change: MembershipChange, token: number): void {
     this.inner.reconfigure(change, token);
   }
-  transferLeadership(to: NodeId, token: number): void {
-    this.inner.transferLeadership(to, token);
+  transferLeadership(to: NodeId, token: number, unable?: readonly NodeId[]): void {
+    this.inner.transferLeadership(to, token, unable);
   }
   durable(mark: number): void {
     this.inner.durable(mark);

@@ -41,19 +41,6 @@ export async function putKey(
   return 0;
 }
 
-export async function reconfigure(
-  client: RkvClient,
-  { change, serverId }: { readonly change: 'add' | 'remove'; readonly serverId: number },
-  ensure: boolean,
-  terminal: Terminal,
-  signal: AbortSignal,
-): Promise<number> {
-  const request = { change, serverId, waitForLeadership: ensure };
-  await client.reconfigure(request, ensure ? { signal, timeoutMs: Number.POSITIVE_INFINITY } : { signal });
-  terminal.out(`server ${serverId} ${change === 'add' ? 'added' : 'removed'}\n`);
-  return 0;
-}
-
 export async function transfer(
   client: RkvClient,
   to: number,

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { printableWhole } from '../../cli/printable.ts';
 import { LatencyRecorder } from '../load/latencyRecorder.ts';
 import { TestCluster } from '../testing/testCluster.ts';
+import { waitingText } from './membershipCommand.ts';
 import { ClientMetrics, serveMetrics } from './metrics.ts';
 import { run } from './run.ts';
 
@@ -107,6 +108,17 @@ describe('rkvctl', () => {
     expect(await rkvctl('-add 4')).toMatchObject({ code: 0, out: 'server 4 added\n' });
     expect(await rkvctl('-remove 1 -ensure')).toMatchObject({ code: 0, out: 'server 1 removed\n' });
     expect(cluster.reconfigurations.length).toBe(2);
+  });
+
+  it('says what a change of the membership waits for, and why it was refused', async () => {
+    const { cluster, rkvctl } = await setUp();
+    cluster.reconfRefusal = 'cannot add server 4: server 4 does not answer';
+    expect(await rkvctl('-add 4')).toEqual({ code: 1, out: '', err: `${cluster.reconfRefusal}\n` });
+    const behind = [{ id: 4, heldIndex: 12_000, goalIndex: 80_000 }];
+    expect(waitingText({ type: 'add-voter', id: 4, silent: [], behind })).toBe(
+      'waiting for server 4: 12,000 of 80,000 entries',
+    );
+    expect(waitingText({ type: 'remove', id: 2, silent: [3], behind: [] })).toBe('server 3 does not answer');
   });
 
   it('says so when nobody answers, within its time', async () => {

@@ -3,8 +3,9 @@ import { UsageError } from '../../goflags/goFlags.ts';
 import { RkvError } from '../errors.ts';
 import { RkvClient } from '../rkvClient.ts';
 import { type CommandLine, parseCommandLine, usage } from './commandLine.ts';
-import { getKey, printLeader, putKey, reconfigure, transfer } from './keyCommands.ts';
+import { getKey, printLeader, putKey, transfer } from './keyCommands.ts';
 import { loadCommand } from './loadCommand.ts';
+import { reconfigure } from './membershipCommand.ts';
 import { noServerAnswers, printStatus } from './statusCommands.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -62,6 +62,11 @@ export class TestCluster {
     server.id === this.leader ? 'apply' : 'not-leader';
   attempts = 0;
   readonly reconfigurations: ReconfRequest[] = [];
+  /** Why the leader refuses changes of the membership; empty where it makes them. */
+  reconfRefusal = '';
+  /** What a transfer fails with; undefined where it succeeds. */
+  transferFailure: { readonly code: status; readonly details: string } | undefined;
+  transfers = 0;
   private nextIndex = 10;
 
   static async start(size: number): Promise<TestCluster> {
@@ -175,6 +180,8 @@ export class TestServer {
       status: unary(() => this.status()),
       transferLeadership: unary(({ to }: { to: number }) => {
         if (this.cluster.leader !== this.id) throw { code: status.FAILED_PRECONDITION, details: this.notLeader() };
+        this.cluster.transfers++;
+        if (this.cluster.transferFailure !== undefined) throw this.cluster.transferFailure;
         if (to > this.cluster.servers.length) throw { code: status.INVALID_ARGUMENT, details: `no server ${to}` };
         this.cluster.leader = to === 0 ? (this.id % this.cluster.servers.length) + 1 : to;
         return {};
@@ -194,9 +201,10 @@ export class TestServer {
   }
 
   private reconfigure(request: ReconfRequest): ReconfResponse {
-    if (this.cluster.leader !== this.id) return { status: ReconfStatus.NOTLEADER, leaderHint: '' };
+    if (this.cluster.leader !== this.id) return { status: ReconfStatus.NOTLEADER, leaderHint: '', detail: '' };
     this.cluster.reconfigurations.push(request);
-    return { status: ReconfStatus.OK, leaderHint: '' };
+    const { reconfRefusal: detail } = this.cluster;
+    return { status: detail === '' ? ReconfStatus.OK : ReconfStatus.TIMEOUT, leaderHint: '', detail };
   }
 
   private unary(command: Command) {

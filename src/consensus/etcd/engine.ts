@@ -9,6 +9,7 @@ import {
   type HardState,
   type LogReader,
   type MembershipChange,
+  type Missing,
   type NodeId,
   type Output,
   type ProposalBatch,
@@ -19,6 +20,10 @@ import {
   simpleConfiguration,
 } from '../contract.ts';
 import { Entry, EntryType, isConfigurationType } from '../entry.ts';
+import { ChangePreparation } from '../membership/changePreparation.ts';
+import { configurationAfter } from '../membership/changes.ts';
+import { type LeaderView, successor } from '../membership/leaderView.ts';
+import { TRANSFER_ELECTIONS, TransferPreparation } from '../membership/transferPreparation.ts';
 import { OutputBuffer } from '../outputBuffer.ts';
 import { TermGuard } from '../termGuard.ts';
 import { entriesFault, refused, snapshotFault, tooFarAhead } from '../untrusted.ts';
@@ -34,7 +39,6 @@ import {
   QUEUED_COMMANDS_MAX,
   ROUNDS_PER_DRAIN_MAX,
   SNAPSHOT_RETRY_ELECTIONS,
-  TRANSFER_ELECTIONS,
   UNCOMMITTED_BYTES_MAX,
 } from './limits.ts';
 import { ConfChangeError, isJoint, memberIds } from './membership.ts';
@@ -46,14 +50,8 @@ import { ProgressState } from './progress.ts';
 import { ProposalQueue } from './proposalQueue.ts';
 import { jointVote, VoteResult } from './quorum.ts';
 import { entriesSize } from './raftLog.ts';
-import {
-  bestSuccessor,
-  changeEntry,
-  isDone,
-  isSensible,
-  type PendingChange,
-  type PendingTransfer,
-} from './requests.ts';
+import { stage, unstage } from './reconfigure.ts';
+import { type ChangeInLog, changeEntry, isDone, MARK, type PendingTransfer } from './requests.ts';
 import { RaftRole } from './role.ts';
 
 /** The etcd engine behind the contract: the same node that the scripts run, with asynchronous storage writes. */
@@ -70,6 +68,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
   private committed: Entry[] = [];
   /** Committed entries handed to the host and not applied yet, in the portions in which the core counts them. */
   private handedOut: { readonly last: number; readonly bytes: number; readonly payload: number }[] = [];
+  /** When each server last answered this leader. */
   private readonly heardMs = new Map<NodeId, number>();
   private readonly snapshotSentMs = new Map<NodeId, number>();
   private readonly queue = new ProposalQueue();
@@ -79,12 +78,18 @@ export class EtcdEngine implements Engine<EtcdMessage> {
   private readContext = 0;
   /** The entry that removed or demoted this leader, which leads on until the others know; 0 where there is none. */
   private removedAt = 0;
-  private change: PendingChange | undefined;
+  /** A change that is not in the log yet, the server that is staged for it (0: none), and a change that is. */
+  private preparing: ChangePreparation | undefined;
+  private staged: NodeId = 0;
+  private change: ChangeInLog | undefined;
+  /** A transfer for which writes go on, and one for which they stopped. */
+  private choosing: TransferPreparation | undefined;
   private transfer: PendingTransfer | undefined;
   /** Of the present reign. */
   private audience: Audience | undefined;
   /** The reign that the open reads and requests belong to. */
   private reign: LeaderState | undefined;
+  private reignSinceMs = 0;
   private nowMs: number;
   private appliedIndex: number;
 
@@ -119,18 +124,23 @@ export class EtcdEngine implements Engine<EtcdMessage> {
   }
 
   receive(from: NodeId, message: EtcdMessage): Refusal | undefined {
-    this.heardMs.set(from, this.nowMs);
     const refusal = this.refusalOfMessage(from, message);
     if (refusal !== undefined) return refusal;
     // Only the leader it follows may tell a server to stand for election at once.
     if (message.type === MessageType.TimeoutNow && from !== this.node.core.lead) return undefined;
     message.from = from;
     this.breakLease(message);
-    if (isAnswer(message.type)) this.audience?.answered(from, this.nowMs, this.node.core.configuration);
+    this.noticeAnswer(from, message);
     this.node.step(message);
     if (this.removedAt !== 0) this.retire();
     this.noticeReign();
     return undefined;
+  }
+
+  private noticeAnswer(from: NodeId, { type }: Message): void {
+    if (this.audience === undefined || !isAnswer(type)) return;
+    this.heardMs.set(from, this.nowMs);
+    this.audience.answered(from, this.nowMs, this.node.core.configuration);
   }
 
   private refusalOfMessage(from: NodeId, message: EtcdMessage): Refusal | undefined {
@@ -181,30 +191,26 @@ export class EtcdEngine implements Engine<EtcdMessage> {
       this.refuseRequest(token, refusal);
       return;
     }
-    if (this.node.propose([changeEntry(change)]) !== undefined) {
-      this.refuseRequest(token, RejectReason.Overloaded);
-      return;
-    }
-    this.change = { token, index: core.log.lastIndex, applied: false };
+    // The entry is committed by the present configuration, for the coming one is in force only when it is applied.
+    const quorums = [core.configuration, configurationAfter(core.configuration, change)!];
+    this.preparing = new ChangePreparation({ change, token, quorums }, this.view);
+    this.staged = this.preparing.newcomer;
+    if (this.staged !== 0) stage(core, this.staged);
     this.out.events.push(change.type.startsWith('add') ? 'proposeaddserver' : 'proposeremoveserver');
   }
 
-  transferLeadership(to: NodeId, token: number): void {
-    const { configuration, members } = this.node.core;
+  transferLeadership(to: NodeId, token: number, unable: readonly NodeId[] = []): void {
     const refusal = this.refusal();
-    if (refusal !== undefined) {
-      this.refuseRequest(token, refusal);
-      return;
-    }
-    const target = to === 0 ? bestSuccessor(this.id, configuration, members.progress) : to;
-    if (target === this.id) {
-      this.out.requests.push({ token, ok: true });
-    } else if (!configuration.voters.includes(target)) {
-      this.refuseRequest(token, RejectReason.InvalidChange);
+    if (refusal !== undefined) this.refuseRequest(token, refusal);
+    else if (to === this.id) this.out.requests.push({ token, ok: true });
+    else if (this.preparing !== undefined || this.change !== undefined) {
+      this.refuseRequest(token, RejectReason.ChangeInFlight);
     } else {
-      const deadlineMs = this.nowMs + TRANSFER_ELECTIONS * this.settings.electionTimeoutMs;
-      this.transfer = { token, to: target, deadlineMs };
-      this.node.transferLeadership(target);
+      const request = { to, token, unable };
+      const choosing = new TransferPreparation(request, this.node.core.configuration.voters, this.view);
+      const early = choosing.refusedAtOnce(request, this.view);
+      if (early === undefined) this.choosing = choosing;
+      else this.out.requestFailed(token, early.reason, this.id, early.missing);
     }
   }
 
@@ -229,6 +235,8 @@ export class EtcdEngine implements Engine<EtcdMessage> {
 
   drain(): Output<EtcdMessage> {
     this.askReads();
+    this.advanceChange();
+    this.chooseTarget();
     for (let rounds = 0; rounds < ROUNDS_PER_DRAIN_MAX; rounds++) {
       this.appendQueued();
       if (!this.node.hasReady) break;
@@ -259,6 +267,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
         state: PEER_STATES[state],
         lastHeardMs: this.heardMs.has(id) ? this.nowMs - this.heardMs.get(id)! : -1,
       })),
+      pendingChange: this.preparing?.pending(this.view),
     };
   }
 
@@ -301,10 +310,26 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     return leader.transferee !== 0 ? RejectReason.Transferring : undefined;
   }
 
+  private get view(): LeaderView {
+    const { core } = this.node;
+    return {
+      id: this.id,
+      nowMs: this.nowMs,
+      sinceMs: this.reignSinceMs,
+      electionTimeoutMs: this.settings.electionTimeoutMs,
+      lastIndex: core.log.lastIndex,
+      peer: (id) => {
+        const progress = core.members.progress.get(id);
+        return progress === undefined ? undefined : { matchIndex: progress.match, heardMs: this.heardMs.get(id) ?? -1 };
+      },
+    };
+  }
+
   private refusalOf(change: MembershipChange): RejectReason | undefined {
     const { core } = this.node;
-    if (isJoint(core.configuration)) return RejectReason.ChangeInFlight;
-    if (!isSensible(change, core.configuration)) return RejectReason.InvalidChange;
+    if (this.choosing !== undefined) return RejectReason.Transferring;
+    if (this.preparing !== undefined || isJoint(core.configuration)) return RejectReason.ChangeInFlight;
+    if (configurationAfter(core.configuration, change) === undefined) return RejectReason.InvalidChange;
     return core.leader!.pendingConfIndex > core.log.applied ? RejectReason.ChangeInFlight : undefined;
   }
 
@@ -339,7 +364,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
   }
 
   private refuseRequest(token: number, reason: RejectReason): void {
-    this.out.requests.push({ token, ok: false, reason, leader: this.leaderHint });
+    this.out.requestFailed(token, reason, this.leaderHint);
   }
 
   /** Where to go instead: never to a leader that only waits for its successor. */
@@ -356,7 +381,15 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     if (leader === this.reign) return;
     this.reign = leader;
     this.audience = leader === undefined ? undefined : new Audience(this.id, this.settings, this.nowMs);
+    this.reignSinceMs = this.nowMs;
+    this.heardMs.clear();
     this.removedAt = 0;
+    for (const asked of [this.preparing, this.choosing]) {
+      if (asked !== undefined) this.out.requestFailed(asked.token, RejectReason.NotLeader, lead);
+    }
+    this.preparing = undefined;
+    this.choosing = undefined;
+    this.unstage();
     this.finishChange();
     this.refuseClients(lead);
     this.snapshotSentMs.clear();
@@ -414,6 +447,47 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     if (type === MessageType.PreVote && (this.isSilent || from === this.node.core.lead)) message.transfer = true;
   }
 
+  private advanceChange(): void {
+    const { preparing, node } = this;
+    if (preparing === undefined) return;
+    const verdict = preparing.advance(this.view, true);
+    const { change, token } = preparing;
+    if (verdict.kind === 'mark') {
+      if (node.propose([MARK]) === undefined) preparing.marked(node.core.log.lastIndex, this.nowMs);
+    } else if (verdict.kind === 'ready') {
+      this.preparing = undefined;
+      if (node.propose([changeEntry(change)]) === undefined) {
+        this.change = { token, index: node.core.log.lastIndex, applied: false };
+      } else this.refuseChange(token, RejectReason.Overloaded);
+    } else if (verdict.kind === 'refused') {
+      this.preparing = undefined;
+      this.refuseChange(token, verdict.reason, verdict.missing);
+    }
+  }
+
+  private refuseChange(token: number, reason: RejectReason, missing?: Missing): void {
+    this.unstage();
+    this.out.requestFailed(token, reason, this.leaderHint, missing);
+  }
+
+  private unstage(): void {
+    if (this.staged !== 0) unstage(this.node.core, this.staged);
+    this.staged = 0;
+  }
+
+  private chooseTarget(): void {
+    const { choosing } = this;
+    const choice = choosing?.advance(this.view);
+    if (choosing === undefined || choice === undefined) return;
+    const { token } = choosing;
+    this.choosing = undefined;
+    if ('target' in choice) {
+      const deadlineMs = this.nowMs + TRANSFER_ELECTIONS * this.settings.electionTimeoutMs;
+      this.transfer = { token, to: choice.target, deadlineMs };
+      this.node.transferLeadership(choice.target);
+    } else this.out.requestFailed(token, choice.reason, this.id, choice.missing);
+  }
+
   private watchTransfer(): void {
     const { transfer } = this;
     if (transfer === undefined) return;
@@ -422,6 +496,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     const another = leader === undefined && lead !== 0 && lead !== transfer.to;
     if (lead === transfer.to) this.out.requests.push({ token: transfer.token, ok: true });
     else if (gaveUp || another || this.nowMs >= transfer.deadlineMs) {
+      if (leader !== undefined) leader.transferee = 0;
       this.refuseRequest(transfer.token, RejectReason.Timeout);
     } else return;
     this.transfer = undefined;
@@ -545,8 +620,8 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     if (core.leader === undefined) return;
     const knows = (id: NodeId) => (progress.get(id)?.knownCommit ?? 0) >= this.removedAt;
     if (jointVote(voters, outgoing, knows) !== VoteResult.Won) return;
-    const successor = bestSuccessor(this.id, core.configuration, progress);
-    if (knows(successor)) core.send(new Message(MessageType.TimeoutNow, successor));
+    const next = successor(this.view, voters.filter(knows));
+    if (next !== 0) core.send(new Message(MessageType.TimeoutNow, next));
     core.becomeFollower(core.term, 0);
   }
 

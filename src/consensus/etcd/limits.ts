@@ -17,5 +17,3 @@ export const APPLYING_BYTES_MAX = 16 << 20;
 export const ROUNDS_PER_DRAIN_MAX = 16;
 /** A snapshot that is not answered for this many election timeouts is sent again. */
 export const SNAPSHOT_RETRY_ELECTIONS = 4;
-/** A transfer that is not done after this many election timeouts has failed. */
-export const TRANSFER_ELECTIONS = 2;

@@ -1,7 +1,8 @@
+import type { NodeId } from '../contract.ts';
 import type { ConfChange } from './confChange.ts';
 import type { RaftCore } from './core.ts';
 import { commitMore } from './leader.ts';
-import { applyChange, voterIds } from './membership.ts';
+import { applyChange, memberIds, voterIds } from './membership.ts';
 import { broadcastAppend, sendEntries } from './replication.ts';
 
 /**
@@ -29,4 +30,22 @@ export function applyConfChange(core: RaftCore, change: ConfChange): void {
   else if (core.options.coalesceAppends) leader.appendDue = true;
   else for (const id of core.members.progress.keys()) if (id !== core.id) sendEntries(core, id);
   if (leader.transferee !== 0 && !voterIds(core.configuration).includes(leader.transferee)) leader.transferee = 0;
+}
+
+/**
+ * Replicates to a server that is no member, so that it may become one when it is up to date. It counts for nothing, and no
+ * entry speaks of it: a learner that somebody would have to remove again if this leader failed was the alternative.
+ */
+export function stage(core: RaftCore, id: NodeId): void {
+  if (core.members.progress.has(id)) return;
+  const progress = new Map([...core.members.progress, [id, core.newProgress(true)] as const].sort(([a], [b]) => a - b));
+  core.members = { configuration: core.configuration, progress };
+}
+
+/** Forgets a staged server, unless it has become a member. */
+export function unstage(core: RaftCore, id: NodeId): void {
+  if (memberIds(core.configuration).includes(id)) return;
+  const progress = new Map(core.members.progress);
+  progress.delete(id);
+  core.members = { configuration: core.configuration, progress };
 }

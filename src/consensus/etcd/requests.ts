@@ -2,7 +2,6 @@ import { ChangeType, type Configuration, type MembershipChange, type NodeId } fr
 import { Entry, EntryType } from '../entry.ts';
 import { ChangeKind, encodeConfChange, Transition } from './confChange.ts';
 import { isJoint } from './membership.ts';
-import type { Progress } from './progress.ts';
 
 const KINDS = {
   [ChangeType.AddVoter]: ChangeKind.AddVoter,
@@ -10,23 +9,6 @@ const KINDS = {
   [ChangeType.Demote]: ChangeKind.AddLearner,
   [ChangeType.Remove]: ChangeKind.Remove,
 } as const;
-
-/** Whether the change makes sense in this configuration, which is not joint. */
-export function isSensible({ type, id }: MembershipChange, configuration: Configuration): boolean {
-  const { voters, learners } = configuration;
-  if (!Number.isSafeInteger(id) || id <= 0) return false;
-  const votes = voters.includes(id);
-  switch (type) {
-    case ChangeType.AddVoter:
-      return !votes;
-    case ChangeType.AddLearner:
-      return !votes && !learners.includes(id);
-    case ChangeType.Demote:
-      return votes && voters.length > 1;
-    case ChangeType.Remove:
-      return votes ? voters.length > 1 : learners.includes(id);
-  }
-}
 
 /**
  * The entry that makes the change. A voter that becomes a learner passes through a joint configuration, which is left by
@@ -39,39 +21,24 @@ export function changeEntry({ type, id }: MembershipChange): Entry {
   return new Entry(0, 0, joint ? EntryType.JointReconf : EntryType.Reconf, data);
 }
 
+/** An empty entry: whoever holds it has answered since it was appended. */
+export const MARK = new Entry(0, 0, EntryType.Internal, new Uint8Array(0));
+
 /** A change on its way through the log. */
-export interface PendingChange {
+export interface ChangeInLog {
   readonly token: number;
   readonly index: number;
   /** The entry is applied; a joint configuration remains to be left. */
   applied: boolean;
 }
 
-export function isDone(change: PendingChange, configuration: Configuration): boolean {
+export function isDone(change: ChangeInLog, configuration: Configuration): boolean {
   return change.applied && !isJoint(configuration);
 }
 
-/** A leadership transfer on its way. */
+/** A leadership transfer whose target was told, or will be as soon as it holds the whole log; writes stopped. */
 export interface PendingTransfer {
   readonly token: number;
   readonly to: NodeId;
   readonly deadlineMs: number;
-}
-
-/** Who is best prepared to take over: the voter with the longest log known, the lowest id among equals; 0 for nobody. */
-export function bestSuccessor(
-  self: NodeId,
-  { voters }: Configuration,
-  progress: ReadonlyMap<NodeId, Progress>,
-): NodeId {
-  let best = 0;
-  let bestMatch = -1;
-  for (const id of voters) {
-    const match = progress.get(id)?.match ?? 0;
-    if (id !== self && match > bestMatch) {
-      best = id;
-      bestMatch = match;
-    }
-  }
-  return best;
 }

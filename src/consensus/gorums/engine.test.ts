@@ -2,4 +2,4 @@ import { describeEngineContract } from '../testing/engine.suite.ts';
 import { gorumsKind } from './index.ts';
 import { gorumsForgery } from './testing/forgery.ts';
 
-describeEngineContract(gorumsKind, gorumsForgery);
+describeEngineContract(gorumsKind, gorumsForgery, ({ type }) => type === 'TimeoutNow');

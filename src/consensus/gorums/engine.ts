@@ -223,13 +223,13 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
     else this.refuseRequest(token);
   }
 
-  transferLeadership(to: NodeId, token: number): void {
-    if (this.leader !== undefined) this.leader.transferLeadership(to, token);
+  transferLeadership(to: NodeId, token: number, unable: readonly NodeId[] = []): void {
+    if (this.leader !== undefined) this.leader.transferLeadership(to, token, unable);
     else this.refuseRequest(token);
   }
 
   private refuseRequest(token: number): void {
-    this.out.requests.push({ token, ok: false, reason: RejectReason.NotLeader, leader: this.leaderId });
+    this.out.requestFailed(token, RejectReason.NotLeader, this.leaderId);
   }
 
   durable(mark: number): void {
@@ -399,8 +399,8 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
     if (this.handedOver === undefined) return;
     const { token } = this.handedOver;
     this.handedOver = undefined;
-    const leader = this.leaderId;
-    this.out.requests.push(done ? { token, ok: true } : { token, ok: false, reason: RejectReason.Timeout, leader });
+    if (done) this.out.requests.push({ token, ok: true });
+    else this.out.requestFailed(token, RejectReason.Timeout, this.leaderId);
   }
 
   /** Becomes a follower of `leader` (0: nobody yet) in `term`, which is not below the present one. */
@@ -523,6 +523,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
       lastIndex: this.log.lastIndex,
       configuration: this.configurations.latest,
       peers: this.leader?.peerStatus() ?? [],
+      pendingChange: this.leader?.pendingChange,
     };
   }
 

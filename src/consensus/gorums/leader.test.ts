@@ -255,9 +255,16 @@ describe('a server to be added', () => {
     answer(server, 4, lastCall(heartbeat), false);
     expect(server.log.configurationEntries()).toEqual([]);
     const injected = server.step(4, { type: 'CatchMeUp', call: 1, follower: 4, nextIndex: 1 });
-    const appended = answer(server, 4, lastCall(injected));
-    expect(appended.events).toContain('caughtup');
+    const marked = answer(server, 4, lastCall(injected));
+    expect(marked.events).toContain('caughtup');
+    // An entry that a majority of the coming configuration must hold, the new server among them, before it comes into force.
+    expect(server.log.entries(2, 2, 100)).toMatchObject([{ type: EntryType.Internal }]);
+    const call = lastCall(server.pass(heartbeatMs));
+    answer(server, 2, call);
+    answer(server, 3, call);
+    expect(server.engine.status().configuration.voters).toEqual([1, 2, 3]);
+    answer(server, 4, call);
     expect(server.engine.status().configuration.voters).toEqual([1, 2, 3, 4]);
-    expect(server.log.configurationEntries()).toMatchObject([{ index: 2, type: EntryType.Reconf }]);
+    expect(server.log.configurationEntries()).toMatchObject([{ index: 3, type: EntryType.Reconf }]);
   });
 });

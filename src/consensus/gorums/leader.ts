@@ -1,18 +1,22 @@
 import { Audience } from '../audience.ts';
 import {
   ChangeType,
-  type Configuration,
   type EngineSettings,
   type MembershipChange,
   type NodeId,
   type PeerStatus,
+  type PendingChange,
   type ProposalBatch,
   RejectReason,
 } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { recordsSize } from '../entryCodec.ts';
 import type { PendingLog } from '../log/pendingLog.ts';
+import { ChangePreparation } from '../membership/changePreparation.ts';
+import { configurationAfter } from '../membership/changes.ts';
 import type { ConfigurationHistory } from '../membership/configurationHistory.ts';
+import { type LeaderView, successor } from '../membership/leaderView.ts';
+import { TRANSFER_ELECTIONS, TransferPreparation } from '../membership/transferPreparation.ts';
 import type { OutputBuffer } from '../outputBuffer.ts';
 import type { AppendEntriesResponse, GorumsMessage } from './messages.ts';
 import { isQuorum } from './quorum.ts';
@@ -42,13 +46,12 @@ export interface LedServer {
 const PATIENCE_DOUBLINGS_MAX = 4;
 /** Calls remembered of a peer that does not answer. */
 const UNANSWERED_CALLS_MAX = 256;
-/** An addition is given up when the new server makes no progress for this many election timeouts. */
-const CATCH_UP_PATIENCE_ELECTIONS = 10;
 
 interface Peer {
   readonly id: NodeId;
   matchIndex: number;
-  lastHeardMs: number;
+  /** When it last answered, ms; -1: never. */
+  heardMs: number;
   /**
    * steady: takes part in rounds. behind: refused a round, so it gets empty ones until it asks. catching-up: what it
    * asked for is on its way.
@@ -62,12 +65,11 @@ interface Peer {
   unanswered: { readonly call: number; readonly end: number }[];
 }
 
+/** A change whose entry, at `index`, is not committed yet. */
 interface Change {
   readonly change: MembershipChange;
   readonly token: number;
-  /** Index of its entry, 0 before it is appended. */
-  index: number;
-  progressMs: number;
+  readonly index: number;
 }
 
 export interface Transfer {
@@ -90,8 +92,13 @@ export class Leader {
   private readonly peers = new Map<NodeId, Peer>();
   private queue: { readonly batch: ProposalBatch; offset: number }[] = [];
   private reads: number[] = [];
+  /** A change that is not in the log yet, and one that is. */
+  private preparing: ChangePreparation | undefined;
   private change: Change | undefined;
+  /** A transfer for which writes go on, and one for which they stopped. */
+  private choosing: TransferPreparation | undefined;
   private transfer: Transfer | undefined;
+  private readonly sinceMs: number;
   private lastRoundMs = Number.NEGATIVE_INFINITY;
   /** When the last round that carried entries or reads began. */
   private lastLoadMs = Number.NEGATIVE_INFINITY;
@@ -104,6 +111,7 @@ export class Leader {
   /** Appends the Internal entry that lets this term commit (Raft §8). */
   constructor(server: LedServer) {
     this.server = server;
+    this.sinceMs = server.nowMs;
     this.quorumMs = server.nowMs;
     this.audience = new Audience(server.id, server.settings, server.nowMs);
     this.startIndex = server.log.lastIndex + 1;
@@ -153,7 +161,7 @@ export class Leader {
   catchMeUp(follower: NodeId, nextIndex: number): void {
     const peer = this.peers.get(follower);
     if (peer === undefined) return;
-    peer.lastHeardMs = this.server.nowMs;
+    peer.heardMs = this.server.nowMs;
     this.heard(follower);
     this.server.out.events.push('catchup');
     peer.injectFrom = Math.max(1, Math.min(nextIndex, this.server.log.lastIndex + 1));
@@ -164,7 +172,7 @@ export class Leader {
     const peer = this.peers.get(from);
     if (peer === undefined) return;
     const { server } = this;
-    peer.lastHeardMs = server.nowMs;
+    peer.heardMs = server.nowMs;
     this.heard(from);
     const sent = peer.unanswered.find((each) => each.call === reply.call);
     peer.unanswered = peer.unanswered.filter((each) => each.call > reply.call);
@@ -177,7 +185,7 @@ export class Leader {
   snapshotInstalled(from: NodeId, call: number): void {
     const peer = this.peers.get(from);
     if (peer === undefined) return;
-    peer.lastHeardMs = this.server.nowMs;
+    peer.heardMs = this.server.nowMs;
     this.heard(from);
     const sent = peer.unanswered.find((each) => each.call === call);
     peer.unanswered = peer.unanswered.filter((each) => each.call > call);
@@ -186,10 +194,7 @@ export class Leader {
   }
 
   private matched(peer: Peer, index: number): void {
-    if (index > peer.matchIndex) {
-      peer.matchIndex = index;
-      if (this.change?.change.id === peer.id) this.change.progressMs = this.server.nowMs;
-    }
+    peer.matchIndex = Math.max(peer.matchIndex, index);
     if (peer.state !== 'steady' && index >= this.nextIndex - 1) peer.state = 'steady';
   }
 
@@ -225,7 +230,7 @@ export class Leader {
 
   private committed(): void {
     const { server, change } = this;
-    if (change !== undefined && change.index > 0 && change.index <= server.commitIndex) {
+    if (change !== undefined && change.index <= server.commitIndex) {
       this.change = undefined;
       server.out.requests.push({ token: change.token, ok: true });
       server.out.events.push(change.change.type === ChangeType.Remove ? 'removed' : 'added');
@@ -253,7 +258,6 @@ export class Leader {
     const { oldestStartMs } = this.rounds;
     if (oldestStartMs !== undefined && server.nowMs - oldestStartMs > this.roundTimeoutMs) this.abandonRounds();
     if (this.transfer !== undefined && server.nowMs >= this.transfer.deadlineMs) this.endTransfer();
-    this.giveUpChange();
   }
 
   private get alone(): boolean {
@@ -440,53 +444,65 @@ export class Leader {
   /** One change at a time, and only once this term has committed an entry (thesis §4.1 and its erratum). */
   reconfigure(change: MembershipChange, token: number): void {
     const { server } = this;
-    const refuse = (reason: RejectReason) => server.out.requests.push({ token, ok: false, reason, leader: server.id });
-    const { configurations } = server;
-    if (this.change !== undefined || configurations.latestIndex > server.commitIndex) {
+    const refuse = (reason: RejectReason) => server.out.requestFailed(token, reason, server.id);
+    const { latest, latestIndex } = server.configurations;
+    const hasLearners = change.type !== ChangeType.AddVoter && change.type !== ChangeType.Remove;
+    const after = hasLearners ? undefined : configurationAfter(latest, change);
+    if (this.preparing !== undefined || this.change !== undefined || latestIndex > server.commitIndex) {
       refuse(RejectReason.ChangeInFlight);
-    } else if (this.transfer !== undefined) refuse(RejectReason.Transferring);
-    else if (!isPossible(change, configurations.latest)) refuse(RejectReason.InvalidChange);
+    } else if (this.choosing !== undefined || this.transfer !== undefined) refuse(RejectReason.Transferring);
+    else if (after === undefined) refuse(RejectReason.InvalidChange);
     else {
       server.out.events.push(change.type === ChangeType.Remove ? 'proposeremoveserver' : 'proposeaddserver');
-      this.change = { change, token, index: 0, progressMs: server.nowMs };
+      this.preparing = new ChangePreparation({ change, token, quorums: [after] }, this.view);
       this.refreshPeers();
     }
   }
 
   private advanceChange(): void {
-    const { server, change } = this;
-    if (change === undefined || change.index > 0 || !this.established) return;
-    if (change.change.type === ChangeType.AddVoter) {
-      const peer = this.peers.get(change.change.id);
-      if (peer === undefined || peer.matchIndex < server.commitIndex) return;
-      server.out.events.push('caughtup');
+    const { server, preparing } = this;
+    if (preparing === undefined) return;
+    const verdict = preparing.advance(this.view, this.established);
+    const { change, token } = preparing;
+    const index = server.log.lastIndex + 1;
+    if (verdict.kind === 'wait') return;
+    if (verdict.kind === 'mark') {
+      if (preparing.newcomer !== 0) server.out.events.push('caughtup');
+      server.log.append([new Entry(index, server.term, EntryType.Internal, NOOP)]);
+      preparing.marked(index, server.nowMs);
+      return;
     }
-    change.index = server.log.lastIndex + 1;
-    const entry = new Entry(change.index, server.term, EntryType.Reconf, encodeChange(change.change));
-    server.log.append([entry]);
-    server.configurations.append(entry);
-    server.out.events.push('applyconfiguration');
+    this.preparing = undefined;
+    if (verdict.kind === 'refused') server.out.requestFailed(token, verdict.reason, server.id, verdict.missing);
+    else {
+      const entry = new Entry(index, server.term, EntryType.Reconf, encodeChange(change));
+      this.change = { change, token, index };
+      server.log.append([entry]);
+      server.configurations.append(entry);
+      server.out.events.push('applyconfiguration');
+    }
     this.refreshPeers();
   }
 
-  private giveUpChange(): void {
-    const { server, change } = this;
-    if (change === undefined || change.index > 0) return;
-    const patienceMs = CATCH_UP_PATIENCE_ELECTIONS * server.settings.electionTimeoutMs;
-    if (server.nowMs - change.progressMs < patienceMs) return;
-    this.change = undefined;
-    server.out.requests.push({ token: change.token, ok: false, reason: RejectReason.Timeout, leader: server.id });
-    this.refreshPeers();
+  get pendingChange(): PendingChange | undefined {
+    return this.preparing?.pending(this.view);
+  }
+
+  private get view(): LeaderView {
+    const { server, sinceMs, peers } = this;
+    const { id, nowMs, log, settings } = server;
+    const { electionTimeoutMs } = settings;
+    return { id, nowMs, sinceMs, electionTimeoutMs, lastIndex: log.lastIndex, peer: (of) => peers.get(of) };
   }
 
   /** Peers are the voters, a server that is about to join, and one whose removal is not committed yet; in ascending order. */
   private refreshPeers(): void {
-    const { server, change } = this;
+    const { server, preparing } = this;
     const { configurations } = server;
     const ids = new Set(configurations.latest.voters);
     if (configurations.latestIndex > server.commitIndex)
       for (const id of configurations.previous?.voters ?? []) ids.add(id);
-    if (change?.change.type === ChangeType.AddVoter) ids.add(change.change.id);
+    if (preparing !== undefined && preparing.newcomer !== 0) ids.add(preparing.newcomer);
     ids.delete(server.id);
     const before = new Map(this.peers);
     this.peers.clear();
@@ -496,31 +512,37 @@ export class Leader {
     }
   }
 
-  transferLeadership(to: NodeId, token: number): void {
-    const { server } = this;
-    const refuse = (reason: RejectReason) => server.out.requests.push({ token, ok: false, reason, leader: server.id });
-    const target = to === 0 ? this.mostUpToDate() : to;
-    if (this.transfer !== undefined) refuse(RejectReason.Transferring);
-    else if (this.change !== undefined) refuse(RejectReason.ChangeInFlight);
-    else if (target === server.id || !server.configurations.latest.voters.includes(target)) {
-      refuse(RejectReason.InvalidChange);
+  transferLeadership(to: NodeId, token: number, unable: readonly NodeId[]): void {
+    const { out, id, configurations } = this.server;
+    if (to === id) out.requests.push({ token, ok: true });
+    else if (this.choosing !== undefined || this.transfer !== undefined) {
+      out.requestFailed(token, RejectReason.Transferring, id);
+    } else if (this.preparing !== undefined || this.change !== undefined) {
+      out.requestFailed(token, RejectReason.ChangeInFlight, id);
     } else {
-      const deadlineMs = server.nowMs + server.settings.electionTimeoutMs;
-      this.transfer = { to: target, token, deadlineMs, told: false };
+      const request = { to, token, unable };
+      const choosing = new TransferPreparation(request, configurations.latest.voters, this.view);
+      const refusal = choosing.refusedAtOnce(request, this.view);
+      if (refusal === undefined) this.choosing = choosing;
+      else out.requestFailed(token, refusal.reason, id, refusal.missing);
     }
   }
 
-  private mostUpToDate(): NodeId {
-    let best: Peer | undefined;
-    for (const id of this.server.configurations.latest.voters) {
-      const peer = this.peers.get(id);
-      if (peer !== undefined && (best === undefined || peer.matchIndex > best.matchIndex)) best = peer;
-    }
-    return best?.id ?? 0;
+  private chooseTarget(): void {
+    const { server, choosing } = this;
+    const choice = choosing?.advance(this.view);
+    if (choosing === undefined || choice === undefined) return;
+    const { token } = choosing;
+    this.choosing = undefined;
+    if ('target' in choice) {
+      const deadlineMs = server.nowMs + TRANSFER_ELECTIONS * server.settings.electionTimeoutMs;
+      this.transfer = { to: choice.target, token, deadlineMs, told: false };
+    } else server.out.requestFailed(token, choice.reason, server.id, choice.missing);
   }
 
-  /** Nothing new is accepted; once the target holds the whole log it is told to stand for election (thesis §3.10). */
+  /** Nothing new is accepted; once the target holds the whole log it is told, once, to stand for election (thesis §3.10). */
   private advanceTransfer(): void {
+    if (this.choosing !== undefined) this.chooseTarget();
     const { server, transfer } = this;
     if (transfer === undefined || transfer.told) return;
     if (this.peers.get(transfer.to)?.matchIndex !== server.log.lastIndex) return;
@@ -535,15 +557,15 @@ export class Leader {
 
   /** A leader that is removed spares the others the wait for an election timeout. */
   private handOver(): void {
-    const successor = this.mostUpToDate();
-    if (successor !== 0) this.tellToStand(successor);
+    const next = successor(this.view, this.server.configurations.latest.voters);
+    if (next !== 0) this.tellToStand(next);
   }
 
   private endTransfer(): void {
     const { server, transfer } = this;
     if (transfer === undefined) return;
     this.transfer = undefined;
-    server.out.requests.push({ token: transfer.token, ok: false, reason: RejectReason.Timeout, leader: server.id });
+    server.out.requestFailed(transfer.token, RejectReason.Timeout, server.id);
   }
 
   /**
@@ -553,8 +575,8 @@ export class Leader {
   stop(leader: NodeId): Transfer | undefined {
     const { out } = this.server;
     this.refuseClients(leader);
-    if (this.change !== undefined && this.change.index === 0) {
-      out.requests.push({ token: this.change.token, ok: false, reason: RejectReason.NotLeader, leader });
+    for (const asked of [this.preparing, this.choosing]) {
+      if (asked !== undefined) out.requestFailed(asked.token, RejectReason.NotLeader, leader);
     }
     if (this.transfer?.told === true) return this.transfer;
     this.endTransfer();
@@ -582,12 +604,12 @@ export class Leader {
 
   peerStatus(): PeerStatus[] {
     const { nowMs } = this.server;
-    return [...this.peers.values()].map(({ id, matchIndex, state, lastHeardMs }) => ({
+    return [...this.peers.values()].map(({ id, matchIndex, state, heardMs }) => ({
       id,
       matchIndex,
       nextIndex: state === 'steady' ? this.nextIndex : matchIndex + 1,
       state,
-      lastHeardMs: lastHeardMs < 0 ? -1 : nowMs - lastHeardMs,
+      lastHeardMs: heardMs < 0 ? -1 : nowMs - heardMs,
     }));
   }
 }
@@ -596,18 +618,12 @@ function newPeer(id: NodeId): Peer {
   return {
     id,
     matchIndex: 0,
-    lastHeardMs: -1,
+    heardMs: -1,
     state: 'steady',
     injectFrom: undefined,
     injectedCall: 0,
     unanswered: [],
   };
-}
-
-function isPossible(change: MembershipChange, { voters }: Configuration): boolean {
-  if (change.id <= 0) return false;
-  if (change.type === ChangeType.AddVoter) return !voters.includes(change.id);
-  return change.type === ChangeType.Remove && voters.includes(change.id) && voters.length > 1;
 }
 
 const NOOP = Uint8Array.of(0x6e, 0x6f, 0x6f, 0x70);

@@ -1,41 +1,7 @@
-import {
-  ChangeType,
-  type Configuration,
-  MalformedMessageError,
-  type MembershipChange,
-  type NodeId,
-  simpleConfiguration,
-} from '../contract.ts';
+import { type Configuration, MalformedMessageError, type NodeId, simpleConfiguration } from '../contract.ts';
 import { ByteReader, varintSize, writeVarint } from '../entryCodec.ts';
 
 const VERSION = 1;
-
-/**
- * The configuration after `change`, or undefined where the change makes no sense in it. One server changes at a time, so
- * the majorities of the two configurations overlap and no joint phase is needed (thesis §4.1).
- */
-export function changed(from: Configuration, change: MembershipChange): Configuration | undefined {
-  const { type, id } = change;
-  if (!Number.isSafeInteger(id) || id < 1) return undefined;
-  const isVoter = from.voters.includes(id);
-  const isLearner = from.learners.includes(id);
-  const otherVoters = from.voters.filter((voter) => voter !== id);
-  const otherLearners = from.learners.filter((learner) => learner !== id);
-  switch (type) {
-    case ChangeType.AddVoter:
-      return isVoter ? undefined : simpleConfiguration([...from.voters, id], otherLearners);
-    case ChangeType.AddLearner:
-      return isVoter || isLearner ? undefined : simpleConfiguration(from.voters, [...from.learners, id]);
-    case ChangeType.Demote:
-      if (!isVoter || otherVoters.length === 0) return undefined;
-      return simpleConfiguration(otherVoters, [...from.learners, id]);
-    case ChangeType.Remove:
-      if (isLearner) return simpleConfiguration(from.voters, otherLearners);
-      return isVoter && otherVoters.length > 0 ? simpleConfiguration(otherVoters, from.learners) : undefined;
-    default:
-      return undefined;
-  }
-}
 
 /** Everyone in the configuration, ascending. */
 export function members(configuration: Configuration): NodeId[] {

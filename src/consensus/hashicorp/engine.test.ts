@@ -2,4 +2,4 @@ import { describeEngineContract } from '../testing/engine.suite.ts';
 import { hashicorpKind } from './index.ts';
 import { hashicorpForgery } from './testing/forgery.ts';
 
-describeEngineContract(hashicorpKind, hashicorpForgery);
+describeEngineContract(hashicorpKind, hashicorpForgery, ({ type }) => type === 'timeout-now');

@@ -134,8 +134,8 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     else this.refuse(token);
   }
 
-  transferLeadership(to: NodeId, token: number): void {
-    if (this.leadership !== undefined) this.leadership.transferLeadership(to, token);
+  transferLeadership(to: NodeId, token: number, unable: readonly NodeId[] = []): void {
+    if (this.leadership !== undefined) this.leadership.transferLeadership(to, token, unable);
     else this.refuse(token);
   }
 
@@ -177,6 +177,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
       lastIndex: state.log.lastIndex,
       configuration: state.configuration,
       peers: this.leadership?.peers() ?? [],
+      pendingChange: this.leadership?.pendingChange,
     };
   }
 

@@ -5,12 +5,17 @@ import {
   type MembershipChange,
   type NodeId,
   type PeerStatus,
+  type PendingChange,
   type ProposalBatch,
   RejectReason,
 } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { ChangePreparation } from '../membership/changePreparation.ts';
+import { configurationAfter } from '../membership/changes.ts';
+import { type LeaderView, successor } from '../membership/leaderView.ts';
+import { TransferPreparation } from '../membership/transferPreparation.ts';
 import { CommitmentTracker } from './commitment.ts';
-import { changed, encodeConfiguration, members } from './configuration.ts';
+import { encodeConfiguration, members } from './configuration.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { HeartbeatRounds } from './heartbeatRounds.ts';
 import { PENDING_READS_MAX } from './limits.ts';
@@ -28,11 +33,6 @@ export interface Transfer {
   readonly deadlineMs: number;
   /** TimeoutNow went out: the target holds everything. */
   told: boolean;
-}
-
-interface WaitingChange {
-  readonly change: MembershipChange;
-  readonly token: number;
 }
 
 /** A removed server that is still to learn of its removal. */
@@ -54,9 +54,13 @@ export class Leadership implements ReplicationSource {
   private readonly farewells = new Map<NodeId, Farewell>();
   /** The first entry of the term. While it is not committed, neither reads nor changes are served (thesis §6.4, §4.1). */
   private readonly firstOfTerm: number;
-  private waitingChange: WaitingChange | undefined;
+  /** A change that is not in the log yet. */
+  private preparing: ChangePreparation | undefined;
   private ownChange: { readonly index: number; readonly event: EngineEvent } | undefined;
+  /** A transfer for which writes go on, and one for which they stopped. */
+  private choosing: TransferPreparation | undefined;
   private transferring: Transfer | undefined;
+  private readonly sinceMs: number;
   private heartbeatDueMs: number;
   private leaseGraceUntilMs = 0;
   private readonly audience: Audience;
@@ -65,6 +69,7 @@ export class Leadership implements ReplicationSource {
   constructor(state: ServerState, stepDown: () => void) {
     this.state = state;
     this.stepDown = stepDown;
+    this.sinceMs = state.nowMs;
     this.dispatcher = new Dispatcher(state);
     this.rounds = new HeartbeatRounds(state.id);
     this.audience = new Audience(state.id, state.limits, state.nowMs);
@@ -120,7 +125,6 @@ export class Leadership implements ReplicationSource {
       state.outbox.requestFailed(transferring.token, RejectReason.Timeout, state.id);
     }
     this.endFarewells();
-    this.beginWaitingChange();
   }
 
   /** The host slept. Answers to what was sent before come too late for the lease; those to a new heartbeat get a little time. */
@@ -181,49 +185,93 @@ export class Leadership implements ReplicationSource {
   }
 
   reconfigure(change: MembershipChange, token: number): void {
+    const { state, firstOfTerm } = this;
+    const refuse = (reason: RejectReason) => state.outbox.requestFailed(token, reason, state.id);
+    const { latest, latestIndex } = state.configurations;
+    const isInFlight = latestIndex >= firstOfTerm && latestIndex > state.commitIndex;
+    const after = configurationAfter(latest, change);
+    if (this.choosing !== undefined || this.transferring !== undefined) refuse(RejectReason.Transferring);
+    else if (this.preparing !== undefined || isInFlight) refuse(RejectReason.ChangeInFlight);
+    else if (after === undefined) refuse(RejectReason.InvalidChange);
+    else {
+      state.outbox.event(adds(change) ? 'proposeaddserver' : 'proposeremoveserver');
+      const preparing = new ChangePreparation({ change, token, quorums: [after] }, this.view);
+      const { newcomer } = preparing;
+      if (newcomer !== 0 && !state.configuration.learners.includes(newcomer)) this.startReplication(newcomer);
+      this.preparing = preparing;
+    }
+  }
+
+  private advanceChange(preparing: ChangePreparation): void {
     const { state } = this;
-    if (this.transferring !== undefined) {
-      state.outbox.requestFailed(token, RejectReason.Transferring, state.id);
+    const verdict = preparing.advance(this.view, state.commitIndex >= this.firstOfTerm);
+    if (verdict.kind === 'wait') return;
+    if (verdict.kind === 'mark') {
+      const index = state.log.lastIndex + 1;
+      state.append([new Entry(index, state.term, EntryType.Internal, NOOP)]);
+      preparing.marked(index, state.nowMs);
       return;
     }
-    if (state.commitIndex < this.firstOfTerm) {
-      if (this.waitingChange === undefined) this.waitingChange = { change, token };
-      else state.outbox.requestFailed(token, RejectReason.ChangeInFlight, state.id);
+    this.preparing = undefined;
+    if (verdict.kind === 'ready') {
+      this.appendChange(preparing);
       return;
     }
-    if (state.configurations.latestIndex > state.commitIndex) {
-      state.outbox.requestFailed(token, RejectReason.ChangeInFlight, state.id);
-      return;
-    }
-    const configuration = changed(state.configuration, change);
-    if (configuration === undefined) {
-      state.outbox.requestFailed(token, RejectReason.InvalidChange, state.id);
-      return;
-    }
-    const adds = change.type === ChangeType.AddVoter || change.type === ChangeType.AddLearner;
-    state.outbox.event(adds ? 'proposeaddserver' : 'proposeremoveserver');
+    state.outbox.requestFailed(preparing.token, verdict.reason, state.id, verdict.missing);
+    if (!members(state.configuration).includes(preparing.newcomer)) this.stopReplication(preparing.newcomer);
+  }
+
+  private appendChange({ change, token }: ChangePreparation): void {
+    const { state } = this;
     const index = state.log.lastIndex + 1;
-    const entry = new Entry(index, state.term, EntryType.Reconf, encodeConfiguration(configuration));
-    state.append([entry]);
-    this.ownChange = { index, event: adds ? 'added' : 'removed' };
+    const data = encodeConfiguration(configurationAfter(state.configuration, change)!);
+    state.append([new Entry(index, state.term, EntryType.Reconf, data)]);
+    this.ownChange = { index, event: adds(change) ? 'added' : 'removed' };
     state.requests.add({ token, index, term: state.term });
     this.followConfiguration(index);
     this.commit();
   }
 
-  transferLeadership(to: NodeId, token: number): void {
-    const { state } = this;
-    const target = to === 0 ? this.mostUpToDateVoter() : to;
-    if (this.transferring !== undefined) {
-      state.outbox.requestFailed(token, RejectReason.Transferring, state.id);
-    } else if (target === state.id || !state.configuration.voters.includes(target)) {
-      state.outbox.requestFailed(token, RejectReason.InvalidChange, state.id);
+  get pendingChange(): PendingChange | undefined {
+    return this.preparing?.pending(this.view);
+  }
+
+  private get view(): LeaderView {
+    const { id, nowMs, log, limits } = this.state;
+    const { electionTimeoutMs } = limits;
+    const { sinceMs } = this;
+    const peer = (of: NodeId) => (this.farewells.has(of) ? undefined : this.replicator(of));
+    return { id, nowMs, sinceMs, electionTimeoutMs, lastIndex: log.lastIndex, peer };
+  }
+
+  transferLeadership(to: NodeId, token: number, unable: readonly NodeId[]): void {
+    const { outbox, id, configuration, configurations, commitIndex } = this.state;
+    if (to === id) outbox.requests.push({ token, ok: true });
+    else if (this.choosing !== undefined || this.transferring !== undefined) {
+      outbox.requestFailed(token, RejectReason.Transferring, id);
+    } else if (this.preparing !== undefined || configurations.latestIndex > commitIndex) {
+      outbox.requestFailed(token, RejectReason.ChangeInFlight, id);
     } else {
+      const request = { to, token, unable };
+      const choosing = new TransferPreparation(request, configuration.voters, this.view);
+      const refusal = choosing.refusedAtOnce(request, this.view);
+      if (refusal === undefined) this.choosing = choosing;
+      else outbox.requestFailed(token, refusal.reason, id, refusal.missing);
+    }
+  }
+
+  private chooseTarget(choosing: TransferPreparation): void {
+    const { state } = this;
+    const choice = choosing.advance(this.view);
+    if (choice === undefined) return;
+    const { token } = choosing;
+    this.choosing = undefined;
+    if ('target' in choice) {
       // What queued before is still served; what comes now is not.
       this.dispatcher.dispatch();
       const deadlineMs = state.nowMs + state.limits.transferTimeoutMs;
-      this.transferring = { target, token, deadlineMs, told: false };
-    }
+      this.transferring = { target: choice.target, token, deadlineMs, told: false };
+    } else state.outbox.requestFailed(token, choice.reason, state.id, choice.missing);
   }
 
   appendReplied(from: NodeId, reply: AppendReply): void {
@@ -254,6 +302,8 @@ export class Leadership implements ReplicationSource {
 
   /** Once a turn: what queued is appended, and everything that may be sent is. */
   flush(): void {
+    if (this.preparing !== undefined) this.advanceChange(this.preparing);
+    if (this.choosing !== undefined) this.chooseTarget(this.choosing);
     if (this.transferring === undefined) this.dispatcher.dispatch();
     if (!this.state.silent && this.reads.wantsRound(this.state.nowMs)) this.beginRound();
     this.releaseReads();
@@ -266,9 +316,8 @@ export class Leadership implements ReplicationSource {
     const { outbox, leader } = this.state;
     this.state.silent = false;
     this.refuseClients();
-    if (this.waitingChange !== undefined) {
-      outbox.requestFailed(this.waitingChange.token, RejectReason.NotLeader, leader);
-      this.waitingChange = undefined;
+    for (const asked of [this.preparing, this.choosing]) {
+      if (asked !== undefined) outbox.requestFailed(asked.token, RejectReason.NotLeader, leader);
     }
     return this.transferring;
   }
@@ -335,29 +384,12 @@ export class Leadership implements ReplicationSource {
     if (isFirst) this.releaseReads();
   }
 
-  /** In a turn of its own, so that it stays visible by which configuration's majority the first entry was committed. */
-  private beginWaitingChange(): void {
-    const waiting = this.waitingChange;
-    if (waiting === undefined || this.state.commitIndex < this.firstOfTerm) return;
-    this.waitingChange = undefined;
-    this.reconfigure(waiting.change, waiting.token);
-  }
-
   /** This server led its own removal or demotion to the end (thesis §4.2.2): the others hear of the commit, one takes over. */
   private leave(): void {
     for (const replicator of this.replicators) replicator.pump(true);
-    const successor = this.mostUpToDateVoter();
-    if (successor !== 0) this.send(successor, { type: 'timeout-now', term: this.term });
+    const next = successor(this.view, this.state.configuration.voters);
+    if (next !== 0) this.send(next, { type: 'timeout-now', term: this.term });
     this.stepDown();
-  }
-
-  private mostUpToDateVoter(): NodeId {
-    const { voters } = this.state.configuration;
-    let best: Replicator | undefined;
-    for (const one of this.replicators) {
-      if (voters.includes(one.peer) && (best === undefined || one.matchIndex > best.matchIndex)) best = one;
-    }
-    return best?.peer ?? 0;
   }
 
   private tellTarget(): void {
@@ -375,6 +407,12 @@ export class Leadership implements ReplicationSource {
     this.replicators = [...others, new Replicator(id, this)].sort((a, b) => a.peer - b.peer);
     this.tracker.forget(id);
     this.rounds.grace(id, this.state.nowMs);
+  }
+
+  private stopReplication(id: NodeId): void {
+    this.replicators = this.replicators.filter((one) => one.peer !== id);
+    this.tracker.forget(id);
+    this.rounds.forget(id);
   }
 
   /** The configuration that entry `index` brought is in force from now on. */
@@ -402,4 +440,8 @@ export class Leadership implements ReplicationSource {
       this.replicators = this.replicators.filter((one) => one.peer !== id);
     }
   }
+}
+
+function adds({ type }: MembershipChange): boolean {
+  return type === ChangeType.AddVoter || type === ChangeType.AddLearner;
 }

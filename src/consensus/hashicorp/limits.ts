@@ -1,4 +1,5 @@
 import type { EngineSettings } from '../contract.ts';
+import { TRANSFER_ELECTIONS } from '../membership/transferPreparation.ts';
 
 /** Every bound of this engine, in one place. Settings that users choose are in EngineSettings. */
 
@@ -74,7 +75,7 @@ export function limitsOf(settings: EngineSettings): Limits {
     commitTimeoutMs: heartbeatMs,
     responseTimeoutMs: electionTimeoutMs,
     enqueueTimeoutMs: electionTimeoutMs,
-    transferTimeoutMs: electionTimeoutMs,
+    transferTimeoutMs: TRANSFER_ELECTIONS * electionTimeoutMs,
     diskStallMs: DISK_STALL_ELECTION_TIMEOUTS * electionTimeoutMs,
     farewellMs: FAREWELL_ELECTION_TIMEOUTS * electionTimeoutMs,
     batch,

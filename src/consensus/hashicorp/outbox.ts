@@ -20,10 +20,6 @@ export class Outbox extends OutputBuffer<HashicorpMessage> {
     this.reads.push({ token, ok: false, reason, leader });
   }
 
-  requestFailed(token: number, reason: RejectReason, leader: NodeId): void {
-    this.requests.push({ token, ok: false, reason, leader });
-  }
-
   event(event: EngineEvent): void {
     this.events.push(event);
   }

@@ -67,8 +67,7 @@ export class Replicator {
   private retryAtMs = 0;
   /** When an append was last answered, ms. */
   private progressMs = 0;
-  /** When the peer last said anything, ms; -1: never. */
-  private heardMs = -1;
+  private heardAtMs = -1;
   /** The commit index that the last append carried, and when it went. */
   private toldCommit = 0;
   private lastSendMs = 0;
@@ -92,8 +91,13 @@ export class Replicator {
     return this.next;
   }
 
+  /** When the peer last said anything, ms; -1: never. */
+  get heardMs(): number {
+    return this.heardAtMs;
+  }
+
   get lastHeardMs(): number {
-    return this.heardMs < 0 ? -1 : this.source.nowMs - this.heardMs;
+    return this.heardAtMs < 0 ? -1 : this.source.nowMs - this.heardAtMs;
   }
 
   /**
@@ -185,11 +189,11 @@ export class Replicator {
   }
 
   private get silent(): boolean {
-    return this.heardMs < 0 || this.source.nowMs - this.heardMs >= this.source.limits.electionTimeoutMs;
+    return this.heardAtMs < 0 || this.source.nowMs - this.heardAtMs >= this.source.limits.electionTimeoutMs;
   }
 
   private heard(): void {
-    this.heardMs = this.source.nowMs;
+    this.heardAtMs = this.source.nowMs;
     this.burst = BURST_MESSAGES_MAX;
   }
 

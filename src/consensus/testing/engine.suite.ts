@@ -4,10 +4,19 @@ import { Entry, EntryType } from '../entry.ts';
 import { describeDistance } from './distance.suite.ts';
 import { EngineCluster, TEST_SETTINGS, UNREADABLE } from './engineCluster.ts';
 import type { Forgery } from './forgery.ts';
+import { describeMembershipContract } from './membership.suite.ts';
 
-/** What every engine must do, whatever makes it itself. Each engine's tests run this unchanged. */
-export function describeEngineContract<M>(kind: EngineKind<M>, forgery: Forgery<M>): void {
+/**
+ * What every engine must do, whatever makes it itself. Each engine's tests run this unchanged. `tellsToStand`: whether a message is
+ * the one by which a leader hands over (thesis §3.10).
+ */
+export function describeEngineContract<M>(
+  kind: EngineKind<M>,
+  forgery: Forgery<M>,
+  tellsToStand: (message: M) => boolean,
+): void {
   describeDistance(kind);
+  describeMembershipContract(kind, tellsToStand);
 
   describe(`${kind.name}: the engine contract`, () => {
     it('elects one leader, and everybody follows it', () => {
@@ -257,25 +266,6 @@ export function describeEngineContract<M>(kind: EngineKind<M>, forgery: Forgery<
       cluster.run(2 * TEST_SETTINGS.electionTimeoutMs);
       expect(leader.takeOutcomes().requests).toEqual([{ token: 5, ok: true }]);
       expect(cluster.leaders()).not.toEqual([leader.id]);
-    });
-
-    it('gives up a transfer whose target does not answer, and serves again', () => {
-      const cluster = new EngineCluster(kind, [1, 2, 3]);
-      const leader = cluster.elect();
-      const to = leader.id === 3 ? 2 : 3;
-      cluster.stop(to);
-      cluster.propose(leader.id, 'a');
-      cluster.settle();
-      leader.takeOutcomes();
-      leader.engine.transferLeadership(to, 5);
-      cluster.propose(leader.id, 'refused');
-      cluster.settle();
-      expect(leader.takeOutcomes().rejected).toMatchObject([{ reason: RejectReason.Transferring }]);
-      cluster.run(3 * TEST_SETTINGS.electionTimeoutMs);
-      expect(leader.takeOutcomes().requests).toMatchObject([{ token: 5, ok: false, reason: RejectReason.Timeout }]);
-      cluster.propose(leader.id, 'b');
-      cluster.settle();
-      expect(leader.commands()).toEqual(['a', 'b']);
     });
 
     it('does not let a returning server disturb a leader that serves', () => {

@@ -147,6 +147,8 @@ export class EngineCluster<M> {
   /** How long a message takes. */
   oneWayMs = 0;
   mail: { from: NodeId; to: NodeId; message: M; dueMs: number }[] = [];
+  /** For tests that watch messages, or lose some. */
+  loses: (from: NodeId, to: NodeId, message: M) => boolean = () => false;
   private readonly cuts = new Set<string>();
   private readonly down = new Set<NodeId>();
   private nextToken = 1;
@@ -205,7 +207,8 @@ export class EngineCluster<M> {
       const mail = this.mail.filter(({ dueMs }) => dueMs <= this.nowMs);
       this.mail = this.mail.filter(({ dueMs }) => dueMs > this.nowMs);
       for (const { from, to, message } of mail) {
-        if (this.down.has(to) || this.down.has(from) || this.cuts.has(`${from}>${to}`)) continue;
+        if (this.loses(from, to, message) || this.cuts.has(`${from}>${to}`)) continue;
+        if (this.down.has(to) || this.down.has(from)) continue;
         this.servers.get(to)?.engine.receive(from, message);
         busy = true;
       }

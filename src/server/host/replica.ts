@@ -8,6 +8,7 @@ import type {
   EngineStatus,
   Envelope,
   MembershipChange,
+  Missing,
   NodeId,
   Output,
   ReadOutcome,
@@ -39,7 +40,13 @@ export type LookupOutcome =
 
 export type RequestResult =
   | { readonly ok: true }
-  | { readonly ok: false; readonly reason: RejectReason; readonly leader: NodeId };
+  | {
+      readonly ok: false;
+      readonly reason: RejectReason;
+      readonly leader: NodeId;
+      /** What it was refused for the lack of. */
+      readonly missing?: Missing | undefined;
+    };
 
 /** Receives the outcomes of the commands and lookups it submitted, each under the tag it gave. */
 export interface CommandSink {
@@ -60,6 +67,8 @@ export interface ReplicaEnvironment<M> {
   statusChanged(status: EngineStatus): void;
   /** Storage failed, or holds or was to hold what cannot be used: this replica has stopped for good. */
   failed(error: Error): void;
+  /** Servers that the network has no way of telling to take over. */
+  cannotTakeOver?(): readonly NodeId[];
   /** Each entry as it is applied, for observers such as the simulator's invariants. */
   applied?(entry: Entry): void;
   restored?(snapshot: Snapshot): void;
@@ -177,7 +186,7 @@ export class Replica<M> implements LogStoreListener {
   transferLeadership(to: NodeId, done: (result: RequestResult) => void): void {
     const token = this.nextRequestToken++;
     this.requests.set(token, done);
-    this.engine.transferLeadership(to, token);
+    this.engine.transferLeadership(to, token, this.environment.cannotTakeOver?.() ?? []);
     this.wake();
   }
 
@@ -374,7 +383,8 @@ export class Replica<M> implements LogStoreListener {
   private requestDone(request: RequestOutcome): void {
     const done = this.requests.get(request.token);
     this.requests.delete(request.token);
-    done?.(request.ok ? { ok: true } : { ok: false, reason: request.reason, leader: request.leader });
+    if (request.ok) done?.({ ok: true });
+    else done?.({ ok: false, reason: request.reason, leader: request.leader, missing: request.missing });
   }
 
   private noticeStatus(): void {

@@ -1,5 +1,5 @@
 import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
-import type { EngineStatus } from '../../consensus/contract.ts';
+import { type EngineStatus, RejectReason } from '../../consensus/contract.ts';
 import type {
   AdminServer,
   StatusRequest,
@@ -8,7 +8,7 @@ import type {
   TransferLeadershipResponse,
 } from '../../wire/generated/admin.ts';
 import type { KeyValueStore } from '../stateMachine/keyValueStore.ts';
-import { notLeaderText } from './outcomes.ts';
+import { transferRefusalText } from './refusals.ts';
 import type { ServiceContext } from './serviceContext.ts';
 
 export interface AdminFacts {
@@ -32,11 +32,10 @@ export function adminImplementation(
     ) => {
       context.replica.transferLeadership(request.to, (result) => {
         if (result.ok) done(null, {});
-        else if (result.reason === 'not-leader') {
-          done({ code: status.FAILED_PRECONDITION, details: notLeaderText(result.leader) });
-        } else if (result.reason === 'timeout') {
-          done({ code: status.DEADLINE_EXCEEDED, details: 'the target did not take over within an election timeout' });
-        } else done({ code: status.FAILED_PRECONDITION, details: `leadership was not transferred: ${result.reason}` });
+        else {
+          const code = result.reason === RejectReason.Timeout ? status.ABORTED : status.FAILED_PRECONDITION;
+          done({ code, details: transferRefusalText(result, request.to) });
+        }
       });
     },
   };
@@ -69,5 +68,12 @@ function statusResponse(context: ServiceContext, stateMachine: KeyValueStore, fa
     settings: Object.fromEntries(settings.map(([name, value]) => [name, String(value)])),
     leaderAddress: context.leader().address,
     uptimeSeconds: process.uptime(),
+    pendingChange: pendingChangeMessage(engine.pendingChange),
   };
+}
+
+function pendingChangeMessage(pending: EngineStatus['pendingChange']): StatusResponse['pendingChange'] {
+  if (pending === undefined) return undefined;
+  const { change, missing } = pending;
+  return { ...change, silent: [...missing.silent], behind: missing.behind.map((each) => ({ ...each })) };
 }

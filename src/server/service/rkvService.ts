@@ -7,7 +7,7 @@ import {
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { ChangeType, type MembershipChange } from '../../consensus/contract.ts';
+import { ChangeType, type MembershipChange, RejectReason } from '../../consensus/contract.ts';
 import { REGISTER_BYTES, wrapInsertRequest } from '../../wire/command.ts';
 import {
   InsertResponse,
@@ -22,8 +22,9 @@ import {
 import { MISSING_VALUE, STORED_VALUE_TRAILER } from '../../wire/missingValue.ts';
 import { rawMethod } from '../../wire/rawMethod.ts';
 import { SESSION_METHOD } from '../../wire/sessionCodec.ts';
-import type { CommandOutcome, CommandSink, LookupOutcome, RequestResult } from '../host/replica.ts';
+import type { CommandOutcome, CommandSink, LookupOutcome } from '../host/replica.ts';
 import { TOO_MANY_REGISTRATIONS, unaryError } from './outcomes.ts';
+import { changeRefusalText } from './refusals.ts';
 import type { ServiceContext } from './serviceContext.ts';
 import { LARGE_VALUE_UNITS_MIN, SessionStream } from './sessionStream.ts';
 
@@ -183,10 +184,10 @@ function readReconf(call: Call, { serverCount }: ServiceContext): MembershipChan
 }
 
 function reconf(context: ServiceContext, change: MembershipChange, done: Done): void {
-  const answer = (reconfStatus: ReconfStatus) => {
+  const answer = (reconfStatus: ReconfStatus, detail = '') => {
     clearTimeout(timer);
     const leaderHint = reconfStatus === ReconfStatus.NOTLEADER ? context.leader().address : '';
-    done(null, Buffer.from(ReconfResponse.encode({ status: reconfStatus, leaderHint }).finish()));
+    done(null, Buffer.from(ReconfResponse.encode({ status: reconfStatus, leaderHint, detail }).finish()));
     done = () => {};
   };
   const timer = setTimeout(() => answer(ReconfStatus.TIMEOUT), RECONF_TIMEOUT_MS);
@@ -198,34 +199,28 @@ function reconf(context: ServiceContext, change: MembershipChange, done: Done): 
   }
   context.replica.reconfigure(change, (result) => {
     if (result.ok) answer(ReconfStatus.OK);
-    else if (result.reason === 'not-leader') answer(ReconfStatus.NOTLEADER);
-    else if (result.reason === 'timeout') answer(ReconfStatus.TIMEOUT);
+    else if (result.reason === RejectReason.NotLeader) answer(ReconfStatus.NOTLEADER);
+    else if (WAITED_IN_VAIN.has(result.reason)) answer(ReconfStatus.TIMEOUT, changeRefusalText(result, change));
     else {
       clearTimeout(timer);
-      done({ code: status.FAILED_PRECONDITION, details: whyRefused(result, change) });
+      done({ code: status.FAILED_PRECONDITION, details: changeRefusalText(result, change) });
     }
   });
 }
+
+/** What the original's protocol calls a timeout: the leader waited for others, and did not change anything. */
+const WAITED_IN_VAIN: ReadonlySet<RejectReason> = new Set([
+  RejectReason.Timeout,
+  RejectReason.NoQuorum,
+  RejectReason.TargetUnreachable,
+  RejectReason.NotCaughtUp,
+]);
 
 /** Whether the configuration as of what is applied, and so committed, is what the change asks for. */
 function isInForce({ replica }: ServiceContext, { type, id }: MembershipChange): boolean {
   const { role, appliedIndex } = replica.status();
   const { voters, outgoing } = replica.engine.configurationAt(appliedIndex);
   return role === 'leader' && outgoing.length === 0 && voters.includes(id) === (type === ChangeType.AddVoter);
-}
-
-function whyRefused(result: Extract<RequestResult, { ok: false }>, { type, id }: MembershipChange): string {
-  const what = type === ChangeType.Remove ? `remove server ${id}` : `add server ${id}`;
-  switch (result.reason) {
-    case 'change-in-flight':
-      return `cannot ${what}: another membership change is in flight; try again`;
-    case 'transferring':
-      return `cannot ${what}: leadership is being transferred; try again`;
-    case 'invalid-change':
-      return `cannot ${what}: it makes no sense in the present configuration`;
-    default:
-      return `cannot ${what}: the server has too much to do; try again`;
-  }
 }
 
 function reconfOnBecome(context: ServiceContext, call: Call, done: Done): void {

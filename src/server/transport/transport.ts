@@ -60,6 +60,14 @@ export class PeerTransport<M> {
     for (const [to, messages] of byPeer) this.sendTo(to, messages);
   }
 
+  /** The servers reached by unary calls: none of these tells a server to take over, so TimeoutNow does not travel there. */
+  get unaryPeers(): NodeId[] {
+    const { ordered, self, servers } = this.options;
+    if (this.unaryServer === undefined) return [];
+    if (ordered) return [...this.unaryClients.keys()];
+    return servers.map((_address, i) => i + 1).filter((id) => id !== self);
+  }
+
   private sendTo(to: NodeId, messages: readonly M[]): void {
     const { unaryServer } = this;
     const rest =

@@ -46,11 +46,25 @@ export interface StatusResponse {
   settings: { [key: string]: string };
   leaderAddress: string;
   uptimeSeconds: number;
+  pendingChange: PendingChange | undefined;
 }
 
 export interface StatusResponse_SettingsEntry {
   key: string;
   value: string;
+}
+
+export interface PendingChange {
+  type: string;
+  id: number;
+  silent: number[];
+  behind: BehindServer[];
+}
+
+export interface BehindServer {
+  id: number;
+  heldIndex: number;
+  goalIndex: number;
 }
 
 export interface PeerStatus {
@@ -125,6 +139,7 @@ function createBaseStatusResponse(): StatusResponse {
     settings: {},
     leaderAddress: "",
     uptimeSeconds: 0,
+    pendingChange: undefined,
   };
 }
 
@@ -194,6 +209,9 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     }
     if (message.uptimeSeconds !== 0) {
       writer.uint32(153).double(message.uptimeSeconds);
+    }
+    if (message.pendingChange !== undefined) {
+      PendingChange.encode(message.pendingChange, writer.uint32(194).fork()).join();
     }
     return writer;
   },
@@ -386,6 +404,14 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             message.uptimeSeconds = reader.double();
             continue;
           }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.pendingChange = PendingChange.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -441,6 +467,167 @@ export const StatusResponse_SettingsEntry: MessageFns<StatusResponse_SettingsEnt
             }
 
             message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePendingChange(): PendingChange {
+  return { type: "", id: 0, silent: [], behind: [] };
+}
+
+export const PendingChange: MessageFns<PendingChange> = {
+  encode(message: PendingChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== "") {
+      writer.uint32(10).string(message.type);
+    }
+    if (message.id !== 0) {
+      writer.uint32(16).uint64(message.id);
+    }
+    if (message.silent.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.silent) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    for (const v of message.behind) {
+      BehindServer.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PendingChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePendingChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.silent.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.silent.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.behind.push(BehindServer.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseBehindServer(): BehindServer {
+  return { id: 0, heldIndex: 0, goalIndex: 0 };
+}
+
+export const BehindServer: MessageFns<BehindServer> = {
+  encode(message: BehindServer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.heldIndex !== 0) {
+      writer.uint32(16).uint64(message.heldIndex);
+    }
+    if (message.goalIndex !== 0) {
+      writer.uint32(24).uint64(message.goalIndex);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BehindServer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBehindServer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.heldIndex = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.goalIndex = longToNumber(reader.uint64());
             continue;
           }
         }

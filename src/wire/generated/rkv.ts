@@ -117,6 +117,7 @@ export interface ReconfRequest {
 export interface ReconfResponse {
   status: ReconfStatus;
   leaderHint: string;
+  detail: string;
 }
 
 export interface Cmd {
@@ -504,7 +505,7 @@ export const ReconfRequest: MessageFns<ReconfRequest> = {
 };
 
 function createBaseReconfResponse(): ReconfResponse {
-  return { status: 0, leaderHint: "" };
+  return { status: 0, leaderHint: "", detail: "" };
 }
 
 export const ReconfResponse: MessageFns<ReconfResponse> = {
@@ -514,6 +515,9 @@ export const ReconfResponse: MessageFns<ReconfResponse> = {
     }
     if (message.leaderHint !== "") {
       writer.uint32(18).string(message.leaderHint);
+    }
+    if (message.detail !== "") {
+      writer.uint32(26).string(message.detail);
     }
     return writer;
   },
@@ -545,6 +549,14 @@ export const ReconfResponse: MessageFns<ReconfResponse> = {
             }
 
             message.leaderHint = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.detail = reader.string();
             continue;
           }
         }

@@ -1,0 +1,215 @@
+import { describe, expect, it } from 'vitest';
+import { ChangeType, type EngineKind, type NodeId, RejectReason } from '../contract.ts';
+import { EngineCluster, TEST_SETTINGS } from './engineCluster.ts';
+
+const { electionTimeoutMs, heartbeatMs } = TEST_SETTINGS;
+
+/** What every engine must do where members change and leadership is handed over: a part of the engine suite. */
+export function describeMembershipContract<M>(kind: EngineKind<M>, tellsToStand: (message: M) => boolean): void {
+  /** A cluster with a leader, and the others in ascending order. */
+  const clusterOf = (ids: readonly NodeId[], voters = ids) => {
+    const cluster = new EngineCluster(kind, ids, voters);
+    const leader = cluster.elect();
+    leader.takeOutcomes();
+    return { cluster, leader, others: voters.filter((id) => id !== leader.id) };
+  };
+  const serves = (cluster: EngineCluster<M>, id: NodeId, command: string) => {
+    cluster.propose(id, command);
+    cluster.run(2 * heartbeatMs);
+    expect(cluster.server(id).commands().at(-1)).toBe(command);
+  };
+
+  describe(`${kind.name}: a membership change must be able to commit`, () => {
+    it('refuses a voter that does not run, says so, and serves on, also after a restart', () => {
+      const { cluster, leader } = clusterOf([1, 2], [1]);
+      cluster.stop(2);
+      leader.engine.reconfigure({ type: ChangeType.AddVoter, id: 2 }, 7);
+      serves(cluster, 1, 'meanwhile');
+      expect(leader.engine.status().pendingChange).toMatchObject({ change: { id: 2 }, missing: { silent: [2] } });
+      cluster.run(5 * electionTimeoutMs);
+      expect(leader.takeOutcomes().requests).toMatchObject([
+        { token: 7, ok: false, reason: RejectReason.TargetUnreachable, missing: { silent: [2], behind: [] } },
+      ]);
+      expect(leader.engine.status().pendingChange).toBeUndefined();
+      expect(leader.engine.status().peers).toEqual([]);
+      cluster.stop(1);
+      cluster.start(1);
+      expect(cluster.elect().id).toBe(1);
+      serves(cluster, 1, 'after');
+      cluster.start(2);
+      leader.engine.reconfigure({ type: ChangeType.AddVoter, id: 2 }, 8);
+      cluster.run(3 * electionTimeoutMs);
+      expect(leader.takeOutcomes().requests).toEqual([{ token: 8, ok: true }]);
+      serves(cluster, 1, 'both');
+    });
+
+    it('refuses to remove a voter that answers where the rest would be no majority; the one that is gone may go', () => {
+      const { cluster, leader, others } = clusterOf([1, 2, 3]);
+      const [gone, alive] = others as [NodeId, NodeId];
+      // It has answered less than an election timeout ago: that is not enough.
+      cluster.stop(gone);
+      leader.engine.reconfigure({ type: ChangeType.Remove, id: alive }, 7);
+      cluster.run(3 * electionTimeoutMs);
+      expect(leader.takeOutcomes().requests).toMatchObject([
+        { token: 7, ok: false, reason: RejectReason.NoQuorum, missing: { silent: [gone], behind: [] } },
+      ]);
+      leader.engine.reconfigure({ type: ChangeType.Remove, id: leader.id }, 8);
+      cluster.run(3 * electionTimeoutMs);
+      expect(leader.takeOutcomes().requests).toMatchObject([{ token: 8, ok: false, reason: RejectReason.NoQuorum }]);
+      serves(cluster, leader.id, 'still three');
+      leader.engine.reconfigure({ type: ChangeType.Remove, id: gone }, 9);
+      cluster.run(3 * electionTimeoutMs);
+      expect(leader.takeOutcomes().requests).toEqual([{ token: 9, ok: true }]);
+      serves(cluster, leader.id, 'two');
+    });
+
+    it('adds a voter while a minority is gone', () => {
+      const { cluster, leader, others } = clusterOf([1, 2, 3, 4], [1, 2, 3]);
+      cluster.stop(others[0]!);
+      cluster.run(2 * electionTimeoutMs);
+      leader.engine.reconfigure({ type: ChangeType.AddVoter, id: 4 }, 7);
+      cluster.run(3 * electionTimeoutMs);
+      expect(leader.takeOutcomes().requests).toEqual([{ token: 7, ok: true }]);
+      serves(cluster, leader.id, 'three of four');
+    });
+
+    it('brings a voter up to date while it does not count, and tells how far it is', () => {
+      const { cluster, leader } = clusterOf([1, 2, 3, 4], [1, 2, 3]);
+      for (let i = 0; i < 40; i++) {
+        cluster.propose(leader.id, ...Array.from({ length: 25 }, (_, k) => `c${i}-${k}`));
+        cluster.settle();
+      }
+      leader.takeOutcomes();
+      let answers = 0;
+      cluster.loses = (from) => from === 4 && ++answers > 3;
+      leader.engine.reconfigure({ type: ChangeType.AddVoter, id: 4 }, 7);
+      cluster.run(2 * heartbeatMs);
+      const { configuration, lastIndex, pendingChange } = leader.engine.status();
+      expect(configuration.voters).toEqual([1, 2, 3]);
+      expect(pendingChange).toMatchObject({ missing: { silent: [], behind: [{ id: 4, goalIndex: lastIndex }] } });
+      expect(pendingChange!.missing.behind[0]!.heldIndex).toBeLessThan(lastIndex);
+      cluster.loses = () => false;
+      cluster.run(10 * electionTimeoutMs);
+      expect(leader.takeOutcomes().requests).toEqual([{ token: 7, ok: true }]);
+      expect(cluster.server(4).commands()).toHaveLength(1000);
+    });
+
+    it('forgets an addition with its leader: nothing is left that stands in the way of the next', () => {
+      const { cluster, leader } = clusterOf([1, 2, 3, 4], [1, 2, 3]);
+      cluster.stop(4);
+      leader.engine.reconfigure({ type: ChangeType.AddVoter, id: 4 }, 7);
+      cluster.run(2 * heartbeatMs);
+      leader.engine.reconfigure({ type: ChangeType.Remove, id: 2 }, 8);
+      leader.engine.transferLeadership(0, 9);
+      cluster.settle();
+      expect(leader.takeOutcomes().requests).toMatchObject([
+        { token: 8, reason: RejectReason.ChangeInFlight },
+        { token: 9, reason: RejectReason.ChangeInFlight },
+      ]);
+      cluster.isolate(leader.id);
+      cluster.run(6 * electionTimeoutMs);
+      cluster.heal();
+      cluster.start(4);
+      const next = cluster.elect();
+      expect(next.id).not.toBe(leader.id);
+      for (const { engine } of cluster.servers.values()) {
+        expect(engine.status().configuration).toMatchObject({ voters: [1, 2, 3], learners: [] });
+      }
+      next.takeOutcomes();
+      next.engine.reconfigure({ type: ChangeType.AddVoter, id: 4 }, 10);
+      cluster.run(3 * electionTimeoutMs);
+      expect(next.takeOutcomes().requests).toEqual([{ token: 10, ok: true }]);
+    });
+  });
+
+  describe(`${kind.name}: leadership goes to one that answers`, () => {
+    it('passes over a voter that is gone, though it holds as much', () => {
+      const { cluster, leader, others } = clusterOf([1, 2, 3]);
+      const [gone, alive] = others as [NodeId, NodeId];
+      cluster.stop(gone);
+      cluster.run(2 * electionTimeoutMs);
+      leader.engine.transferLeadership(0, 5);
+      cluster.run(2 * electionTimeoutMs);
+      expect(leader.takeOutcomes().requests).toEqual([{ token: 5, ok: true }]);
+      expect(cluster.leaders()).toEqual([alive]);
+    });
+
+    it('refuses at once where the target is gone, is no voter, or nobody is there to take over', () => {
+      const { cluster, leader, others } = clusterOf([1, 2, 3, 4], [1, 2, 3]);
+      const [gone] = others as [NodeId, NodeId];
+      cluster.stop(gone);
+      cluster.run(2 * electionTimeoutMs);
+      leader.engine.transferLeadership(gone, 5);
+      leader.engine.transferLeadership(4, 6);
+      cluster.propose(leader.id, 'taken');
+      cluster.settle();
+      const { requests, rejected } = leader.takeOutcomes();
+      expect(requests).toMatchObject([
+        { token: 5, ok: false, reason: RejectReason.TargetUnreachable, missing: { silent: [gone] } },
+        { token: 6, ok: false, reason: RejectReason.InvalidChange },
+      ]);
+      expect(rejected).toEqual([]);
+      const alone = clusterOf([1]);
+      alone.leader.engine.transferLeadership(0, 7);
+      alone.cluster.settle();
+      expect(alone.leader.takeOutcomes().requests).toMatchObject([{ token: 7, reason: RejectReason.NoSuccessor }]);
+    });
+
+    it('does not stop writes for a target that has just gone', () => {
+      const { cluster, leader, others } = clusterOf([1, 2, 3]);
+      const [gone] = others as [NodeId, NodeId];
+      cluster.stop(gone);
+      leader.engine.transferLeadership(gone, 5);
+      for (let i = 0; i < 10; i++) {
+        cluster.propose(leader.id, `c${i}`);
+        cluster.run(2 * heartbeatMs);
+      }
+      const { requests, rejected } = leader.takeOutcomes();
+      expect(requests).toMatchObject([{ token: 5, reason: RejectReason.TargetUnreachable }]);
+      expect(rejected).toEqual([]);
+      expect(leader.commands()).toHaveLength(10);
+    });
+
+    it('tells a target once, and serves on where it does not take over', () => {
+      const { cluster, leader, others } = clusterOf([1, 2, 3]);
+      const to = others[1]!;
+      const told: NodeId[] = [];
+      cluster.loses = (_from, target, message) => tellsToStand(message) && told.push(target) > 0;
+      leader.engine.transferLeadership(to, 5);
+      cluster.run(2 * heartbeatMs);
+      cluster.propose(leader.id, 'refused');
+      cluster.settle();
+      expect(leader.takeOutcomes().rejected).toMatchObject([{ reason: RejectReason.Transferring }]);
+      cluster.run(3 * electionTimeoutMs);
+      expect(leader.takeOutcomes().requests).toMatchObject([{ token: 5, ok: false, reason: RejectReason.Timeout }]);
+      expect(told).toEqual([to]);
+      serves(cluster, leader.id, 'b');
+      expect(leader.commands()).toEqual(['b']);
+    });
+
+    it('leaves out those that cannot be told', () => {
+      const { cluster, leader, others } = clusterOf([1, 2, 3]);
+      const [unable, able] = others as [NodeId, NodeId];
+      leader.engine.transferLeadership(unable, 5, [unable]);
+      cluster.settle();
+      expect(leader.takeOutcomes().requests).toMatchObject([{ token: 5, reason: RejectReason.CannotTakeOver }]);
+      leader.engine.transferLeadership(0, 6, [unable]);
+      cluster.run(2 * electionTimeoutMs);
+      expect(cluster.leaders()).toEqual([able]);
+    });
+
+    it('a removed leader hands over to one that answers', () => {
+      const { cluster, leader, others } = clusterOf([1, 2, 3, 4, 5]);
+      const gone = others[0]!;
+      cluster.stop(gone);
+      cluster.run(2 * electionTimeoutMs);
+      const told: NodeId[] = [];
+      cluster.loses = (_from, target, message) => tellsToStand(message) && told.push(target) < 0;
+      leader.engine.reconfigure({ type: ChangeType.Remove, id: leader.id }, 5);
+      cluster.run(4 * heartbeatMs);
+      expect(told).toHaveLength(1);
+      expect(told).not.toContain(gone);
+      expect(cluster.leaders()).toEqual(told);
+    });
+  });
+}
