@@ -76,6 +76,24 @@ export class RefusedError extends RkvError {
   override readonly name = 'RefusedError';
 }
 
+/**
+ * A server does not know a request: it is one of the original's, or older than this client. Nothing was done.
+ */
+export class UnsupportedError extends RkvError {
+  override readonly name = 'UnsupportedError';
+  readonly address: string;
+  /** `rkvadmin.Admin/Status`, for one. */
+  readonly method: string;
+  constructor(address: string, method: string, options?: ErrorOptions) {
+    super(
+      `${address} does not know ${method}: it is one of the original's servers, or older than this client`,
+      options,
+    );
+    this.address = address;
+    this.method = method;
+  }
+}
+
 /** A server that cannot be reached or broke off the call. */
 export class ServerUnreachableError extends RkvError {
   override readonly name = 'ServerUnreachableError';

@@ -10,22 +10,29 @@ import { AdminClient } from '../wire/generated/admin.ts';
 import { ReconfType, RKVClient } from '../wire/generated/rkv.ts';
 import { SESSION_METHOD } from '../wire/sessionCodec.ts';
 import type { ClientEnvironment } from './environment.ts';
-import { RefusedError, ServerUnreachableError } from './errors.ts';
+import { RefusedError, ServerUnreachableError, UnsupportedError } from './errors.ts';
 import { grpcReason } from './grpcReason.ts';
 import { SessionStream } from './sessionStream.ts';
 import type { Transport } from './transport.ts';
-import { UnaryLink } from './unaryLink.ts';
+import { notLeaderHint, UnaryLink } from './unaryLink.ts';
 
 export interface GrpcTransportOptions {
   /** How commands travel: on one session stream, or as unary calls as the Go clients make them. */
   readonly rpc: 'stream' | 'unary';
   readonly environment: ClientEnvironment;
+  /** Told once, for people: a server does not know session streams. */
+  readonly notice?: (text: string) => void;
   /** Largest answer taken, bytes; default MESSAGE_BYTES_MAX. */
   readonly messageBytesMax?: number;
 }
 
 /** The servers' default for `-maxgrpc`. */
 export const MESSAGE_BYTES_MAX = 134_217_728;
+const RECONF_METHOD = 'rkvpb.RKV/Reconf';
+const REGISTER_METHOD = 'rkvpb.RKV/Register';
+const TRANSFER_METHOD = 'rkvadmin.Admin/TransferLeadership';
+/** How long a server that did not know session streams is asked by unary calls before a stream is tried again. */
+const STREAM_RETRY_MS = 30_000;
 /** What HTTP/2 lets a server send ahead: results of many commands, while this side's event loop is busy. */
 const FLOW_CONTROL_WINDOW_BYTES = 4 << 20;
 
@@ -33,6 +40,7 @@ const FLOW_CONTROL_WINDOW_BYTES = 4 << 20;
 export function grpcTransport({
   rpc,
   environment,
+  notice = () => {},
   messageBytesMax = MESSAGE_BYTES_MAX,
 }: GrpcTransportOptions): Transport {
   const options: ChannelOptions = {
@@ -48,10 +56,28 @@ export function grpcTransport({
   };
   const insecure = credentials.createInsecure();
   const open = new Set<Client>();
+  /** Servers that did not know session streams, and when that was to be seen; by the environment's clock, ms. */
+  const unaryOnly = new Map<string, number>();
+  function speaksUnaryOnly(address: string): boolean {
+    const seenMs = unaryOnly.get(address);
+    if (seenMs === undefined) return false;
+    // By then one of ours may have taken its place.
+    if (environment.nowMs() - seenMs < STREAM_RETRY_MS) return true;
+    unaryOnly.delete(address);
+    return false;
+  }
+  let noticed = false;
+  function noteUnaryOnly(address: string): void {
+    unaryOnly.set(address, environment.nowMs());
+    if (!noticed) notice(`${new UnsupportedError(address, 'rkvpb.RKV/Session').message}; using unary calls there`);
+    noticed = true;
+  }
   /** Runs one unary call on a connection that closes after it. */
   function once<C extends Client, R>(
     client: C,
     address: string,
+    method: string,
+    timeoutMs: number,
     call: (client: C, done: (error: ServiceError | null, response: R) => void) => void,
   ): Promise<R> {
     open.add(client);
@@ -60,7 +86,7 @@ export function grpcTransport({
         open.delete(client);
         client.close();
         if (error === null) resolve(response);
-        else reject(unaryError(address, error));
+        else reject(unaryError(address, method, timeoutMs, error));
       });
     });
   }
@@ -69,7 +95,9 @@ export function grpcTransport({
   return {
     open(address, listener) {
       const client =
-        rpc === 'stream' ? new Client(address, insecure, options) : new RKVClient(address, insecure, options);
+        rpc === 'stream' && !speaksUnaryOnly(address)
+          ? new Client(address, insecure, options)
+          : new RKVClient(address, insecure, options);
       open.add(client);
       const release = () => {
         open.delete(client);
@@ -78,22 +106,38 @@ export function grpcTransport({
       if (client instanceof RKVClient) return new UnaryLink(address, client, release, listener, environment);
       const { path, requestSerialize, responseDeserialize } = SESSION_METHOD;
       const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+      // Ahead of the link, which opens another one when it hears of it.
+      call.on('error', ({ code }: ServiceError) => {
+        if (code === GrpcStatus.UNIMPLEMENTED) noteUnaryOnly(address);
+      });
       return new SessionStream(address, call, release, listener, environment);
     },
     status: (address, timeoutMs) =>
-      once(new AdminClient(address, insecure, options), address, (client, done) => {
+      once(new AdminClient(address, insecure, options), address, 'rkvadmin.Admin/Status', timeoutMs, (client, done) => {
         client.status({}, new Metadata(), within(timeoutMs), done);
       }),
     reconfigure: (address, { change, serverId, waitForLeadership }, timeoutMs) =>
-      once(new RKVClient(address, insecure, options), address, (client, done) => {
+      once(new RKVClient(address, insecure, options), address, RECONF_METHOD, timeoutMs, (client, done) => {
         const request = { serverID: serverId, reconfType: change === 'add' ? ReconfType.ADD : ReconfType.REMOVE };
         if (waitForLeadership) client.reconfOnBecome(request, new Metadata(), within(timeoutMs), done);
         else client.reconf(request, new Metadata(), within(timeoutMs), done);
       }),
     async transferLeadership(address, to, timeoutMs) {
-      await once(new AdminClient(address, insecure, options), address, (client, done) => {
+      await once(new AdminClient(address, insecure, options), address, TRANSFER_METHOD, timeoutMs, (client, done) => {
         client.transferLeadership({ to }, new Metadata(), within(timeoutMs), done);
       });
+    },
+    async whoLeads(address, timeoutMs) {
+      try {
+        await once(new RKVClient(address, insecure, options), address, REGISTER_METHOD, timeoutMs, (client, done) => {
+          client.register({}, new Metadata(), within(timeoutMs), done);
+        });
+        return { leads: true, leader: 0 };
+      } catch (error) {
+        const hint = error instanceof RefusedError ? notLeaderHint(error.message) : undefined;
+        if (hint === undefined) throw error;
+        return { leads: false, leader: hint.id };
+      }
     },
     close() {
       for (const client of open) client.close();
@@ -110,7 +154,13 @@ const UNREACHABLE: ReadonlySet<number> = new Set([
   GrpcStatus.INTERNAL,
 ]);
 
-function unaryError(address: string, error: ServiceError): Error {
+function unaryError(address: string, method: string, timeoutMs: number, error: ServiceError): Error {
+  if (error.code === GrpcStatus.UNIMPLEMENTED) return new UnsupportedError(address, method, { cause: error });
+  if (error.code === GrpcStatus.DEADLINE_EXCEEDED) {
+    // Not in gRPC's words: it tells how much of the time was left for this call, and not for what.
+    const message = `${address}: no answer to ${method} within ${Math.ceil(timeoutMs)} ms`;
+    return new ServerUnreachableError(address, message, { cause: error });
+  }
   if (UNREACHABLE.has(error.code)) {
     return new ServerUnreachableError(address, `${address}: ${grpcReason(error)}`, { cause: error });
   }

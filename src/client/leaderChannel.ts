@@ -285,7 +285,12 @@ export class LeaderChannel implements LinkListener {
     else this.flushSoon();
   }
 
-  linkClosed(link: ServerLink, { message, tooLarge }: LinkFailure): void {
+  linkClosed(link: ServerLink, { message, tooLarge, unsupported }: LinkFailure): void {
+    if (unsupported && link === this.link) {
+      // At once: the server answers, and may be the leader.
+      this.connect(link.address);
+      return;
+    }
     this.counters.linksLost++;
     this.silentFailures++;
     this.lastFailure = `${link.address}: ${message}`;
@@ -404,7 +409,11 @@ export class LeaderChannel implements LinkListener {
       if (!awaited || nowMs - link.heardMs < this.options.stallTimeoutMs) continue;
       this.counters.stalls++;
       link.close();
-      this.linkClosed(link, { message: `no answer for ${this.options.stallTimeoutMs} ms`, tooLarge: false });
+      this.linkClosed(link, {
+        message: `no answer for ${this.options.stallTimeoutMs} ms`,
+        tooLarge: false,
+        unsupported: false,
+      });
     }
   }
 

@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SESSION_PENDING_MAX } from './clientSession.ts';
+import { systemEnvironment } from './environment.ts';
 import {
   AddressError,
   ClientClosedError,
@@ -350,6 +351,37 @@ describe('RkvClient', () => {
     servers.transferFailure = { code: status.DEADLINE_EXCEEDED, details: 'no answer' };
     await expect(client.transferLeadership(2)).rejects.toThrow(ServerUnreachableError);
     expect(servers.transfers).toBe(2);
+  });
+
+  it('makes unary calls to servers without session streams, and tries a stream again after a while', async () => {
+    const servers = await cluster(1);
+    servers.knowsSessions = false;
+    let aheadMs = 0;
+    const environment = { ...systemEnvironment, nowMs: () => systemEnvironment.nowMs() + aheadMs };
+    const notices: string[] = [];
+    const client = clientOf(servers, { environment, onNotice: (text) => notices.push(text) });
+    const session = await client.openSession();
+    await session.insert('a', '1');
+    expect(servers.applied.map(({ value }) => value)).toEqual(['1']);
+    expect(notices).toEqual([
+      `${servers.addresses[0]} does not know rkvpb.RKV/Session: it is one of the original's servers, or older than this client; using unary calls there`,
+    ]);
+    servers.knowsSessions = true;
+    for (const [laterMs, streams] of [
+      [0, 0],
+      [31_000, 1],
+    ] as const) {
+      aheadMs += laterMs;
+      let broken = false;
+      servers.decide = () => {
+        if (broken) return 'apply';
+        broken = true;
+        return 'drop-before';
+      };
+      expect(await client.lookup('a')).toBe('1');
+      expect(servers.servers.flatMap(({ batches }) => batches).length > 0 ? 1 : 0).toBe(streams);
+    }
+    expect(notices).toHaveLength(1);
   });
 
   it('refuses addresses that are none', () => {

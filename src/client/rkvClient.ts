@@ -13,12 +13,13 @@ import {
   RequestTimeoutError,
   RkvError,
   TooManyPendingError,
+  UnsupportedError,
 } from './errors.ts';
 import { grpcTransport, MESSAGE_BYTES_MAX } from './grpcTransport.ts';
 import { type ChannelCounters, LeaderChannel } from './leaderChannel.ts';
 import type { CommandListener, PendingCommand } from './pendingCommand.ts';
 import { type Effect, REQUEST_TIMEOUT_MS, type RequestOptions, requestResult } from './request.ts';
-import type { Reconfiguration, Transport } from './transport.ts';
+import type { LeaderWord, Reconfiguration, Transport } from './transport.ts';
 
 export interface RkvClientOptions {
   /** `host:port` of the servers, in the order of their ids where that is known. */
@@ -34,6 +35,8 @@ export interface RkvClientOptions {
   readonly stallTimeoutMs?: number;
   /** Largest command; default 128 MiB less what a message adds, the servers' default bound. */
   readonly commandBytesMax?: number;
+  /** Told once, for people: what this client does without, because a server is older than it is. */
+  readonly onNotice?: (text: string) => void;
   readonly environment?: ClientEnvironment;
   readonly transport?: Transport;
 }
@@ -50,6 +53,23 @@ const STATUS_TIMEOUT_MS = 2000;
 export type ServerReport =
   | { readonly address: string; readonly status: StatusResponse }
   | { readonly address: string; readonly error: Error };
+
+/** Whether the server answered, though it has no status to give. */
+export function isOlder(report: ServerReport): boolean {
+  return 'error' in report && report.error instanceof UnsupportedError;
+}
+
+/** The report of the server that says that it leads; of two that do, of the one in the later term. */
+export function leadingReport(
+  reports: readonly ServerReport[],
+): { readonly address: string; readonly status: StatusResponse } | undefined {
+  let found: { address: string; status: StatusResponse } | undefined;
+  for (const report of reports) {
+    if (!('status' in report) || report.status.role !== 'leader') continue;
+    if (found === undefined || report.status.term > found.status.term) found = report;
+  }
+  return found;
+}
 
 /**
  * A client of the cluster. It finds the leader by itself, keeps one stream to it for all its sessions, and sends again
@@ -70,7 +90,12 @@ export class RkvClient {
     this.addresses = options.addresses.map(parseAddress);
     this.environment = options.environment ?? systemEnvironment;
     this.transport =
-      options.transport ?? grpcTransport({ rpc: options.rpc ?? 'stream', environment: this.environment });
+      options.transport ??
+      grpcTransport({
+        rpc: options.rpc ?? 'stream',
+        environment: this.environment,
+        ...(options.onNotice === undefined ? {} : { notice: options.onNotice }),
+      });
     this.defaults = { timeoutMs: options.timeoutMs ?? REQUEST_TIMEOUT_MS };
     const backoffMinMs = options.backoffMinMs ?? 1;
     const backoffMaxMs = options.backoffMaxMs ?? 1000;
@@ -118,7 +143,7 @@ export class RkvClient {
     return this.channel.submit(encodeCommand({ type: CommandType.Lookup, key }), listener, tag, deadlineMs);
   }
 
-  /** What a server says about itself. Rejects with ServerUnreachableError. */
+  /** What a server says about itself. Rejects with ServerUnreachableError, or UnsupportedError where it cannot tell. */
   status(address: string, options: RequestOptions = {}): Promise<StatusResponse> {
     return this.transport.status(parseAddress(address), options.timeoutMs ?? STATUS_TIMEOUT_MS);
   }
@@ -135,14 +160,30 @@ export class RkvClient {
     );
   }
 
+  /**
+   * Who leads by the word of a server that has no status to give (`UnsupportedError`). The only way to find out is to have
+   * a session registered, as every client does: where the server leads, its log grows by an entry. Rejects with
+   * ServerUnreachableError or RefusedError.
+   */
+  whoLeads(address: string, options: RequestOptions = {}): Promise<LeaderWord> {
+    return this.transport.whoLeads(parseAddress(address), options.timeoutMs ?? STATUS_TIMEOUT_MS);
+  }
+
   /** The status of the server that leads, by what the servers say of themselves; of two, the one of the later term. */
   async leader(options: RequestOptions = {}): Promise<{ address: string; status: StatusResponse } | undefined> {
-    let found: { address: string; status: StatusResponse } | undefined;
-    for (const report of await this.statuses(options)) {
-      if (!('status' in report) || report.status.role !== 'leader') continue;
-      if (found === undefined || report.status.term > found.status.term) found = report;
+    return leadingReport(await this.statuses(options));
+  }
+
+  /** As `leader`, where it is: also where only a server leads that does not say so. */
+  private async findLeader(timeoutMs: number): Promise<string | undefined> {
+    const reports = await this.statuses({ timeoutMs });
+    const leader = leadingReport(reports);
+    if (leader !== undefined) return leader.address;
+    for (const report of reports.filter(isOlder)) {
+      const word = await this.whoLeads(report.address, { timeoutMs }).catch(() => undefined);
+      if (word?.leads) return report.address;
     }
-    return found;
+    return undefined;
   }
 
   /**
@@ -211,14 +252,14 @@ export class RkvClient {
       if (signal?.aborted)
         throw new RequestAbortedError('the request was aborted', maybeDone, { cause: signal.reason });
       if (this.closed) throw new ClientClosedError('the client was closed', maybeDone);
-      const leader = await this.leader({ timeoutMs: Math.min(leftMs, STATUS_TIMEOUT_MS) });
+      const leader = await this.findLeader(Math.min(leftMs, STATUS_TIMEOUT_MS));
       if (leader !== undefined) {
         try {
-          const outcome = await call(leader.address, Math.max(1, deadlineMs - this.environment.nowMs()));
+          const outcome = await call(leader, Math.max(1, deadlineMs - this.environment.nowMs()));
           if (outcome === 'done') return;
           failure = outcome;
         } catch (error) {
-          if (!(error instanceof RkvError) || !mayRetry(error)) throw error;
+          if (!(error instanceof RkvError) || error instanceof UnsupportedError || !mayRetry(error)) throw error;
           failure = error.message;
         }
         maybeDone = true;

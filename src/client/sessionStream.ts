@@ -5,8 +5,9 @@ import { CommandBatchWriter, MalformedBatchError, type ResultVisitor, readResult
 import type { ClientEnvironment } from './environment.ts';
 import { grpcReason } from './grpcReason.ts';
 import type { PendingCommand } from './pendingCommand.ts';
-import type { LeaderHint, LinkListener, ServerLink } from './transport.ts';
+import type { LeaderHint, LinkFailure, LinkListener, ServerLink } from './transport.ts';
 
+const OTHER_FAILURE = { tooLarge: false, unsupported: false } as const;
 /** A batch is sent when it reaches this size; only a single larger command makes a larger message. */
 export const BATCH_BYTES_MAX = 1 << 18;
 const FIRST_RING_SIZE = 1 << 10;
@@ -49,10 +50,13 @@ export class SessionStream implements ServerLink, ResultVisitor {
     this.heardMs = environment.nowMs();
     call.on('data', (message: Buffer) => this.received(message));
     call.on('drain', () => this.drained());
-    call.on('error', (error: ServiceError) =>
-      this.failed(grpcReason(error), error.code === GrpcStatus.RESOURCE_EXHAUSTED),
-    );
-    call.on('end', () => this.failed('the server ended the stream', false));
+    call.on('error', (error: ServiceError) => {
+      const tooLarge = error.code === GrpcStatus.RESOURCE_EXHAUSTED;
+      // Before the server's first batch nothing was sent.
+      const unsupported = error.code === GrpcStatus.UNIMPLEMENTED && this.window === 0;
+      this.failed({ message: grpcReason(error), tooLarge, unsupported });
+    });
+    call.on('end', () => this.failed({ ...OTHER_FAILURE, message: 'the server ended the stream' }));
   }
 
   room(): number {
@@ -117,7 +121,7 @@ export class SessionStream implements ServerLink, ResultVisitor {
       if (header.leader !== undefined) hint = { id: header.leader, address: header.leaderAddress ?? '' };
     } catch (error) {
       if (!(error instanceof MalformedBatchError || error instanceof UnexpectedResultError)) throw error;
-      this.failed(`the server sent nonsense: ${error.message}`, false);
+      this.failed({ ...OTHER_FAILURE, message: `the server sent nonsense: ${error.message}` });
       return;
     }
     this.listener.linkBatchDone(this, hint);
@@ -129,10 +133,10 @@ export class SessionStream implements ServerLink, ResultVisitor {
     if (this.open) this.listener.linkReady(this);
   }
 
-  private failed(message: string, tooLarge: boolean): void {
+  private failed(failure: LinkFailure): void {
     if (!this.open) return;
     this.close();
-    this.listener.linkClosed(this, { message, tooLarge });
+    this.listener.linkClosed(this, failure);
   }
 
   private growRing(): void {

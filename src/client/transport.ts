@@ -48,16 +48,28 @@ export interface LinkFailure {
   readonly message: string;
   /** The server refused the size of a message. */
   readonly tooLarge: boolean;
+  /** The server does not know this kind of link, and got no command over it: the next one opened to it is of another. */
+  readonly unsupported: boolean;
 }
 
-/** Everything that crosses the network. The unary calls reject with ServerUnreachableError or RefusedError. */
+/** Everything that crosses the network. The unary calls reject with ServerUnreachableError, RefusedError or UnsupportedError. */
 export interface Transport {
   open(address: string, listener: LinkListener): ServerLink;
   status(address: string, timeoutMs: number): Promise<StatusResponse>;
   reconfigure(address: string, request: Reconfiguration, timeoutMs: number): Promise<ReconfResponse>;
   /** `to`: 0 for the most up-to-date voter. */
   transferLeadership(address: string, to: number, timeoutMs: number): Promise<void>;
+  /** Who leads, by having a session registered: for servers that have no other way to say so. */
+  whoLeads(address: string, timeoutMs: number): Promise<LeaderWord>;
   close(): void;
+}
+
+/** What a server's answer says about who leads. */
+export interface LeaderWord {
+  /** The server itself. */
+  readonly leads: boolean;
+  /** Who leads by its word, where that is another; 0 where it knows of none. */
+  readonly leader: number;
 }
 
 export interface Reconfiguration {

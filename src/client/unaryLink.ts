@@ -119,7 +119,7 @@ export class UnaryLink implements ServerLink {
     }
     if (!this.open) return;
     this.close();
-    this.listener.linkClosed(this, { message: grpcReason(error), tooLarge: isTooLarge(error) });
+    this.listener.linkClosed(this, { message: grpcReason(error), tooLarge: isTooLarge(error), unsupported: false });
   }
 }
 
@@ -147,7 +147,7 @@ function isTooLarge({ code, details }: ServiceError): boolean {
 }
 
 /** Reads `not leader, <id> is`, the Go system's refusal. The id is 0 where the server knows of no leader. */
-function notLeaderHint(details: string): LeaderHint | undefined {
+export function notLeaderHint(details: string): LeaderHint | undefined {
   const match = /not leader, (\d+) is/.exec(details);
   return match === null ? undefined : { id: Number(match[1]), address: '' };
 }

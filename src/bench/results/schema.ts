@@ -124,7 +124,7 @@ const repeat = z.object({
   serversCpuUsPerCommand: z.number().min(0).nullable(),
   /** What other processes took of the machine's cores meanwhile, 0 to 1. */
   othersCpuShare: z.number().min(0).nullable(),
-  /** Servers that ended or restarted meanwhile, in words. */
+  /** Servers that ended or restarted meanwhile, and what the client had to do otherwise than it was asked to, in words. */
   incidents: z.array(z.string()),
   verification,
 });

@@ -48,14 +48,19 @@ export async function measureOnce(
     if (stop.aborted) return undefined;
     throw error;
   }
-  const client = new RkvClient({ addresses: target.addresses, rpc: run.settings.load.rpc });
+  const notices: string[] = [];
+  const client = new RkvClient({
+    addresses: target.addresses,
+    rpc: run.settings.load.rpc,
+    onNotice: (text) => void notices.push(text),
+  });
   const hurryUp = () => {
     client.close();
     void target.stopNow();
   };
   hurry.addEventListener('abort', hurryUp, { once: true });
   try {
-    return await driveTarget({ load: run.settings.load, repeat, target, client, progress, signal: stop });
+    return await driveTarget({ load: run.settings.load, repeat, target, client, notices, progress, signal: stop });
   } finally {
     if (target.own) progress.phase('stopping');
     client.close();
@@ -69,6 +74,8 @@ interface Drive {
   readonly repeat: number;
   readonly target: Target;
   readonly client: RkvClient;
+  /** What the client did otherwise than it was asked to, in words. */
+  readonly notices: readonly string[];
   readonly progress: Progress;
   readonly signal: AbortSignal;
 }
@@ -166,7 +173,7 @@ async function measureWindow(
 }
 
 async function repeatRecord(
-  { client, target, signal }: Drive,
+  { client, notices, target, signal }: Drive,
   measured: Measured,
   verification: RepeatRecord['verification'],
 ): Promise<RepeatRecord> {
@@ -201,7 +208,7 @@ async function repeatRecord(
     })),
     leader: leaderOf(statuses)?.id ?? null,
     ...cpuRecord(measured),
-    incidents: target.takeIncidents(),
+    incidents: [...notices, ...target.takeIncidents()],
     verification,
   };
 }

@@ -1,6 +1,6 @@
 import { MISSING_VALUE } from '../../wire/missingValue.ts';
-import type { RkvClient } from '../rkvClient.ts';
-import { noServerAnswers } from './statusCommands.ts';
+import { leadingReport, type RkvClient, type ServerReport } from '../rkvClient.ts';
+import { leaderWords, nobodyAnswers, noServerAnswers } from './statusCommands.ts';
 import type { Terminal } from './terminal.ts';
 
 const EXIT_NO_SUCH_KEY = 2;
@@ -57,12 +57,15 @@ export async function transfer(
 /** The id of the leader; `no leader` and 1 where no server says that it leads. */
 export async function printLeader(client: RkvClient, terminal: Terminal): Promise<number> {
   const reports = await client.statuses();
-  let leader: { id: number; term: number } | undefined;
-  for (const report of reports) {
-    if (!('status' in report) || report.status.role !== 'leader') continue;
-    if (leader === undefined || report.status.term > leader.term) leader = report.status;
-  }
-  terminal.out(leader === undefined ? 'no leader\n' : `${leader.id}\n`);
-  if (reports.every((report) => 'error' in report)) terminal.err(noServerAnswers(reports));
+  const leader = leadingReport(reports)?.status.id ?? (await olderLeader(client, reports));
+  terminal.out(leader === undefined ? 'no leader\n' : `${leader}\n`);
+  if (nobodyAnswers(reports)) terminal.err(noServerAnswers(reports));
   return leader === undefined ? 1 : 0;
+}
+
+/** The leader among servers that have no status to give: they know each other by their place in the list, as Go clients do. */
+async function olderLeader(client: RkvClient, reports: readonly ServerReport[]): Promise<number | undefined> {
+  const words = await leaderWords(client, reports);
+  const leads = reports.findIndex(({ address }) => words.get(address)?.leads === true);
+  return leads === -1 ? undefined : leads + 1;
 }

@@ -6,7 +6,7 @@ import { type CommandLine, parseCommandLine, usage } from './commandLine.ts';
 import { getKey, printLeader, putKey, transfer } from './keyCommands.ts';
 import { loadCommand } from './loadCommand.ts';
 import { reconfigure } from './membershipCommand.ts';
-import { noServerAnswers, printStatus } from './statusCommands.ts';
+import { nobodyAnswers, noServerAnswers, printStatus } from './statusCommands.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface RunEnvironment {
@@ -33,7 +33,12 @@ export async function run(argv: readonly string[], environment: RunEnvironment):
     return 0;
   }
   const { addresses, flags } = commandLine;
-  const client = new RkvClient({ addresses, rpc: flags.rpc, timeoutMs: flags.timeout });
+  const client = new RkvClient({
+    addresses,
+    rpc: flags.rpc,
+    timeoutMs: flags.timeout,
+    onNotice: (text) => terminal.err(`${printable(text)}\n`),
+  });
   try {
     return await perform(commandLine, client, environment);
   } catch (error) {
@@ -41,7 +46,7 @@ export async function run(argv: readonly string[], environment: RunEnvironment):
     // A server may have had its say in it.
     terminal.err(`${printable(error.message, ERROR_LENGTH_MAX)}\n`);
     const reports = await client.statuses({ timeoutMs: LAST_LOOK_TIMEOUT_MS });
-    if (reports.every((report) => 'error' in report)) terminal.err(noServerAnswers(reports));
+    if (nobodyAnswers(reports)) terminal.err(noServerAnswers(reports));
     return 1;
   } finally {
     client.close();

@@ -1,6 +1,7 @@
 import { printable } from '../../cli/printable.ts';
 import { renderTable } from '../../cli/table.ts';
-import type { RkvClient, ServerReport } from '../rkvClient.ts';
+import { isOlder, type RkvClient, type ServerReport } from '../rkvClient.ts';
+import type { LeaderWord } from '../transport.ts';
 import type { Terminal } from './terminal.ts';
 
 const HEAD = ['id', 'address', 'role', 'term', 'leader', 'commit', 'applied', 'last', 'keys', 'sessions', 'backend'];
@@ -11,12 +12,19 @@ const TEXT_COLUMNS = new Set(['address', 'role', 'backend']);
 /** What every server says about itself, as a table; 1 where none answers. */
 export async function printStatus(client: RkvClient, terminal: Terminal): Promise<number> {
   const reports = await client.statuses();
-  if (reports.every((report) => 'error' in report)) {
+  if (nobodyAnswers(reports)) {
     terminal.err(noServerAnswers(reports));
     return 1;
   }
+  const words = await leaderWords(client, reports);
   const aligns = HEAD.map((name) => (TEXT_COLUMNS.has(name) ? 'left' : 'right'));
-  terminal.out(`${renderTable(HEAD, reports.map(row), aligns)}\n`);
+  terminal.out(
+    `${renderTable(
+      HEAD,
+      reports.map((report) => row(report, words.get(report.address))),
+      aligns,
+    )}\n`,
+  );
   const leader = reports.flatMap((r) => ('status' in r && r.status.role === 'leader' ? [r.status] : [])).at(-1);
   if (leader !== undefined) {
     const learners = leader.learners.length === 0 ? '' : `, learners ${leader.learners.join(', ')}`;
@@ -25,15 +33,42 @@ export async function printStatus(client: RkvClient, terminal: Terminal): Promis
     );
     terminal.out('\n');
   }
+  for (const { address } of reports.filter(isOlder)) {
+    terminal.out(`${address} is one of the original's servers, or older than this rkvctl: it does not say more\n`);
+  }
   return 0;
 }
 
-function row(report: ServerReport): string[] {
+/** Who leads by the word of each server that has no status to give. */
+export async function leaderWords(
+  client: RkvClient,
+  reports: readonly ServerReport[],
+): Promise<ReadonlyMap<string, LeaderWord>> {
+  const words = new Map<string, LeaderWord>();
+  for (const { address } of reports.filter(isOlder)) {
+    const word = await client.whoLeads(address).catch(() => undefined);
+    if (word !== undefined) words.set(address, word);
+  }
+  return words;
+}
+
+function row(report: ServerReport, word: LeaderWord | undefined): string[] {
+  if (isOlder(report)) return olderRow(report.address, word);
   if ('error' in report) return ['?', report.address, shortReason(report.error), ...HEAD.slice(3).map(() => '')];
   const { id, role, term, leader, commitIndex, appliedIndex, lastIndex, keys, sessions, backend } = report.status;
   const knownLeader = leader === 0 ? '-' : leader;
   const numbers = [term, knownLeader, commitIndex, appliedIndex, lastIndex, keys, sessions];
   return [String(id), report.address, role, ...numbers.map(String), backend];
+}
+
+function olderRow(address: string, word: LeaderWord | undefined): string[] {
+  const role = word === undefined ? '?' : word.leads ? 'leader' : 'no leader';
+  const leader = word === undefined || word.leads || word.leader === 0 ? '-' : String(word.leader);
+  return ['?', address, role, '', leader, ...HEAD.slice(5).map(() => '')];
+}
+
+export function nobodyAnswers(reports: readonly ServerReport[]): boolean {
+  return reports.every((report) => 'error' in report && !isOlder(report));
 }
 
 /** Names every server and why it did not answer. */
@@ -43,7 +78,7 @@ export function noServerAnswers(reports: readonly ServerReport[]): string {
 }
 
 function shortReason({ message }: Error): string {
-  const known = /ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|Deadline exceeded/i.exec(message)?.[0];
+  const known = /ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|no answer to/i.exec(message)?.[0];
   if (known === undefined) return printable(message);
   return REASONS.get(known.toUpperCase()) ?? known;
 }
@@ -54,5 +89,5 @@ const REASONS = new Map([
   ['EHOSTUNREACH', 'host unreachable'],
   ['ENETUNREACH', 'network unreachable'],
   ['ENOTFOUND', 'unknown host'],
-  ['DEADLINE EXCEEDED', 'no answer in time'],
+  ['NO ANSWER TO', 'no answer in time'],
 ]);

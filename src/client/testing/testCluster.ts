@@ -56,6 +56,8 @@ export class TestCluster {
   window = 1024;
   /** What servers say of themselves, where that is not what they are. */
   role: string | undefined;
+  /** False: they are as the original's, without session streams. */
+  knowsSessions = true;
   backend = 'test';
   /** Decides about the `attempt`-th command that any server gets, from 1. */
   decide: (attempt: number, server: TestServer, command: Command) => Behaviour = (_, server) =>
@@ -220,6 +222,10 @@ export class TestServer {
 
   private serve(stream: ServerDuplexStream<Buffer, Buffer>): void {
     const { cluster } = this;
+    if (!cluster.knowsSessions) {
+      stream.emit('error', { code: status.UNIMPLEMENTED, details: 'unknown method Session' });
+      return;
+    }
     const writer = new ResultBatchWriter();
     writer.window(cluster.window);
     stream.write(writer.finish());
