@@ -1,0 +1,191 @@
+import { appendFile, cp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** One server's data, wherever they lie: its folder, and the promise file beside it. */
+export interface ServerData {
+  readonly folder: string;
+  readonly promised: string;
+}
+
+/** What a damage may use. Only `data` is changed. */
+export interface Scene {
+  readonly data: ServerData;
+  /** The same server's data as they once were. */
+  readonly older: ServerData;
+  /** Those of another server of the same cluster. */
+  readonly other: ServerData;
+  readonly random: Random;
+}
+
+/** Uniform in [0, 1). */
+export type Random = () => number;
+
+export interface DamageKind {
+  readonly name: string;
+  /** Carries it out; false where there is nothing that it could be done to. */
+  apply(scene: Scene): Promise<boolean>;
+}
+
+const PAGE_BYTES = 4096;
+
+type Part = 'log' | 'table' | 'manifest' | 'CURRENT' | 'promise file';
+
+const PATTERNS: Readonly<Record<Exclude<Part, 'promise file'>, RegExp>> = {
+  log: /^\d+\.log$/,
+  table: /^\d+\.ldb$/,
+  manifest: /^MANIFEST-\d+$/,
+  CURRENT: /^CURRENT$/,
+};
+
+async function filesOf({ folder, promised }: ServerData, part: Part): Promise<string[]> {
+  if (part === 'promise file') return [promised];
+  const names = (await readdir(folder)).filter((name) => PATTERNS[part].test(name)).sort();
+  return names.map((name) => join(folder, name));
+}
+
+function below(random: Random, limit: number): number {
+  return Math.floor(random() * limit);
+}
+
+/** A file of this part that is not empty. */
+async function pick(data: ServerData, part: Part, random: Random): Promise<string | undefined> {
+  const files: string[] = [];
+  for (const file of await filesOf(data, part)) if ((await stat(file)).size > 0) files.push(file);
+  return files[below(random, files.length)];
+}
+
+/** A damage to the bytes of one file. */
+function ofBytes(
+  name: string,
+  parts: readonly Part[],
+  change: (bytes: Buffer, random: Random, path: string) => Promise<unknown> | unknown,
+): DamageKind[] {
+  return parts.map((part) => ({
+    name: `${name}: ${part}`,
+    apply: async ({ data, random }) => {
+      const path = await pick(data, part, random);
+      if (path === undefined) return false;
+      const bytes = await readFile(path);
+      await change(bytes, random, path);
+      return true;
+    },
+  }));
+}
+
+const ALL_PARTS: readonly Part[] = ['log', 'table', 'manifest', 'CURRENT', 'promise file'];
+const APPENDED: readonly Part[] = ['log', 'table', 'manifest'];
+
+async function replaceFolder(from: string, to: string): Promise<void> {
+  await rm(to, { recursive: true });
+  await cp(from, to, { recursive: true });
+}
+
+/** Puts one file of somebody else's into ours: in the place of one like it, or beside. */
+function foreignFile(name: string, part: Part, whose: 'older' | 'other', inPlace: boolean): DamageKind {
+  return {
+    name,
+    apply: async ({ data, random, ...scene }) => {
+      const from = await pick(scene[whose], part, random);
+      const to = await pick(data, part, random);
+      if (from === undefined || to === undefined) return false;
+      await cp(from, inPlace ? to : join(data.folder, from.slice(from.lastIndexOf('/') + 1)));
+      return true;
+    },
+  };
+}
+
+/** Everything that the campaign does to a server's data, a name each. */
+export const DAMAGES: readonly DamageKind[] = [
+  ...ofBytes('flipped bits', ALL_PARTS, async (bytes, random, path) => {
+    const flips = 1 + below(random, 3);
+    for (let i = 0; i < flips; i++) {
+      const at = below(random, bytes.length);
+      bytes[at] = bytes[at]! ^ (1 << below(random, 8));
+    }
+    await writeFile(path, bytes);
+  }),
+  ...ofBytes('flipped bit near the end', ['log', 'manifest'], async (bytes, random, path) => {
+    const at = bytes.length - 1 - below(random, Math.min(9000, bytes.length));
+    bytes[at] = bytes[at]! ^ (1 << below(random, 8));
+    await writeFile(path, bytes);
+  }),
+  ...ofBytes('zeroed page', ALL_PARTS, async (bytes, random, path) => {
+    const at = PAGE_BYTES * below(random, Math.ceil(bytes.length / PAGE_BYTES));
+    bytes.subarray(at, at + PAGE_BYTES).fill(0);
+    await writeFile(path, bytes);
+  }),
+  ...ofBytes('cut', ALL_PARTS, (bytes, random, path) => truncate(path, below(random, bytes.length))),
+  ...ofBytes('last bytes cut', ['log', 'table', 'manifest'], (bytes, random, path) =>
+    truncate(path, Math.max(0, bytes.length - 1 - below(random, 64))),
+  ),
+  ...ofBytes('emptied', ALL_PARTS, (_, __, path) => truncate(path, 0)),
+  ...ofBytes('deleted', ALL_PARTS, (_, __, path) => rm(path)),
+  ...ofBytes('end stands twice', APPENDED, (bytes, random, path) =>
+    appendFile(path, bytes.subarray(below(random, bytes.length))),
+  ),
+  ...ofBytes('whole blocks stand twice', ['log'], (bytes, _, path) => {
+    const blockBytes = 8 * PAGE_BYTES;
+    return appendFile(path, Buffer.concat([Buffer.alloc(blockBytes - (bytes.length % blockBytes)), bytes]));
+  }),
+  ...ofBytes('garbage after the end', APPENDED, (_, random, path) =>
+    appendFile(path, Buffer.from(Array.from({ length: 1 + below(random, 5000) }, () => below(random, 256)))),
+  ),
+  {
+    name: 'all tables deleted',
+    apply: async ({ data }) => {
+      const tables = await filesOf(data, 'table');
+      for (const table of tables) await rm(table);
+      return tables.length > 0;
+    },
+  },
+  {
+    name: 'two tables swapped',
+    apply: async ({ data }) => {
+      const [one, two] = await filesOf(data, 'table');
+      if (one === undefined || two === undefined) return false;
+      await rename(one, `${one}.aside`);
+      await rename(two, one);
+      await rename(`${one}.aside`, two);
+      return true;
+    },
+  },
+  {
+    name: 'older folder',
+    apply: ({ data, older }) => replaceFolder(older.folder, data.folder).then(() => true),
+  },
+  {
+    name: 'older manifest with its CURRENT',
+    apply: async ({ data, older }) => {
+      for (const part of ['manifest', 'CURRENT'] as const) {
+        for (const path of await filesOf(older, part)) await cp(path, path.replace(older.folder, data.folder));
+      }
+      return true;
+    },
+  },
+  {
+    name: 'older promise file',
+    apply: ({ data, older }) => cp(older.promised, data.promised).then(() => true),
+  },
+  foreignFile('older log in place of ours', 'log', 'older', true),
+  foreignFile('older log beside ours', 'log', 'older', false),
+  {
+    name: "another server's folder",
+    apply: ({ data, other }) => replaceFolder(other.folder, data.folder).then(() => true),
+  },
+  {
+    name: "another server's promise file",
+    apply: ({ data, other }) => cp(other.promised, data.promised).then(() => true),
+  },
+  foreignFile("another server's log in place of ours", 'log', 'other', true),
+  foreignFile("another server's log beside ours", 'log', 'other', false),
+  foreignFile("another server's table in place of ours", 'table', 'other', true),
+  foreignFile("another server's manifest in place of ours", 'manifest', 'other', true),
+  {
+    name: 'emptied folder',
+    apply: async ({ data }) => {
+      for (const name of await readdir(data.folder)) await rm(join(data.folder, name), { recursive: true });
+      return true;
+    },
+  },
+  { name: 'deleted folder', apply: ({ data }) => rm(data.folder, { recursive: true }).then(() => true) },
+];

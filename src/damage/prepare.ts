@@ -1,0 +1,76 @@
+import { cp, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { RkvClient } from '../client/rkvClient.ts';
+import { takeFreePorts } from '../supervisor/process/freePorts.ts';
+import type { ServerData } from './damages.ts';
+import { Rkvd } from './rkvd.ts';
+
+export const SERVERS = [1, 2, 3] as const;
+const KEYS_PER_STEP = 120;
+/** Nothing is under way so long after the last acknowledgement. */
+const QUIET_MS = 500;
+const LEADER_TIMEOUT_MS = 60_000;
+
+/** What a cluster left when it was killed, and what it had acknowledged. */
+export interface Prepared {
+  readonly engine: string;
+  /** `<folder>/final` and `<folder>/older` are data directories of all three. */
+  readonly folder: string;
+  readonly acknowledged: ReadonlyMap<string, string>;
+  /** Does not know the last writes; the others do. */
+  readonly laggingServer: number;
+}
+
+export function serverData(dataDirectory: string, id: number): ServerData {
+  return { folder: join(dataDirectory, `rkvd-${id}`), promised: join(dataDirectory, `rkvd-${id}.promised`) };
+}
+
+/**
+ * Runs a cluster through several lives, so that there are tables, snapshots and a log that holds much, and keeps what it left:
+ * once when it was stopped halfway, and once when all were killed after one of them had been away for a while.
+ */
+export async function prepare(engine: string, folder: string): Promise<Prepared> {
+  const data = join(folder, 'data');
+  await mkdir(data, { recursive: true });
+  const ports = await takeFreePorts(SERVERS.length);
+  const addresses = ports.map((port) => `127.0.0.1:${port}`);
+  const acknowledged = new Map<string, string>();
+  const start = () => SERVERS.map((id) => new Rkvd({ id, engine, ports, dataDirectory: data }));
+  let step = 0;
+  const write = async () => {
+    const client = new RkvClient({ addresses, timeoutMs: LEADER_TIMEOUT_MS });
+    try {
+      const session = await client.openSession();
+      step++;
+      for (let i = 0; i < KEYS_PER_STEP; i++) {
+        const key = `key-${i % 100}-${step % 2}`;
+        const value = `${step}.${i}:`.padEnd(20 + ((i * 37) % 400), '*');
+        await session.insert(key, value);
+        acknowledged.set(key, value);
+      }
+    } finally {
+      client.close();
+    }
+    await pause(QUIET_MS);
+  };
+  const end = (servers: readonly Rkvd[], signal: NodeJS.Signals) =>
+    Promise.all(servers.map((server) => server.end(signal)));
+
+  for (const life of [1, 2]) {
+    const servers = start();
+    await write().finally(() => end(servers, life === 1 ? 'SIGTERM' : 'SIGKILL'));
+  }
+  await cp(data, join(folder, 'older'), { recursive: true });
+  const servers = start();
+  const laggingServer = 3;
+  try {
+    await write();
+    await servers[laggingServer - 1]!.end('SIGKILL');
+    await write();
+  } finally {
+    await end(servers, 'SIGKILL');
+  }
+  await cp(data, join(folder, 'final'), { recursive: true });
+  return { engine, folder, acknowledged, laggingServer };
+}

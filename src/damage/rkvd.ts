@@ -1,0 +1,67 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** The server of this package. From src/ as from dist/, the package begins two folders up. */
+const PROGRAM = fileURLToPath(new URL('../../bin/rkvd', import.meta.url));
+
+export interface RkvdOptions {
+  readonly id: number;
+  readonly engine: string;
+  /** Of all servers, in the order of their ids. */
+  readonly ports: readonly number[];
+  readonly dataDirectory: string;
+}
+
+/** Quick to elect, and snapshots often enough that the data hold some. */
+const FLAGS = [
+  '-quiet',
+  '-servermetrics=false',
+  '-election=300ms',
+  '-heartbeat=50ms',
+  '-snapshotentries=150',
+  '-trailingentries=40',
+];
+
+/** One rkvd process, which continues from its data. */
+export class Rkvd {
+  readonly #process: ChildProcess;
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  #exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
+  #errors = '';
+
+  constructor({ id, engine, ports, dataDirectory }: RkvdOptions) {
+    const servers = ports.map((port) => `127.0.0.1:${port}`).join(',');
+    const cluster = ports.map((_, i) => i + 1).join(',');
+    const args = [PROGRAM, '-recover', `-id=${id}`, `-servers=${servers}`, `-cluster=${cluster}`];
+    args.push(`-backend=${engine}`, `-datadir=${dataDirectory}`, ...FLAGS);
+    this.#process = spawn(process.execPath, args, {
+      cwd: dataDirectory,
+      env: { ...process.env, TMPDIR: dataDirectory },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#process.stderr!.on('data', (bytes: Buffer) => {
+      this.#errors += bytes.toString();
+    });
+    this.exited = new Promise((resolve) => {
+      this.#process.once('close', (code, signal) => {
+        this.#exit = { code, signal };
+        resolve(this.#exit);
+      });
+    });
+  }
+
+  /** How it ended; undefined while it runs. */
+  get exit(): { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined {
+    return this.#exit;
+  }
+
+  /** What it printed on stderr. */
+  get errors(): string {
+    return this.#errors;
+  }
+
+  async end(signal: NodeJS.Signals): Promise<void> {
+    if (this.#exit === undefined) this.#process.kill(signal);
+    await this.exited;
+  }
+}

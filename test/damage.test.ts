@@ -1,0 +1,74 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Campaign } from '../src/damage/campaign.ts';
+import { DAMAGES, type DamageKind } from '../src/damage/damages.ts';
+import { prepare } from '../src/damage/prepare.ts';
+
+const TIMEOUT_MS = 240_000;
+
+/** `npm run damage` in small: each kind of damage once, on real data, and two of them with servers and clients. */
+describe("a server's damaged data", () => {
+  let folder: string;
+  let campaign: Campaign;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'rkv-damage-'));
+    campaign = new Campaign(await prepare('gorums', folder));
+  }, TIMEOUT_MS);
+
+  afterAll(async () => {
+    campaign?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it(
+    'are refused by name, or hold all that was promised, whatever the damage',
+    async () => {
+      const outcomes: string[] = [];
+      const fresh = Date.now() % 1_000_000;
+      for (const [position, kind] of DAMAGES.entries()) {
+        const { outcome, seed, what } = await campaign.run(fresh + position, false, kind);
+        expect(outcome, `${kind.name}, seed ${seed}: ${what}`).not.toBe('failure');
+        outcomes.push(outcome);
+      }
+      expect(outcomes).not.toContain('nothing to damage');
+      expect(outcomes.filter((outcome) => outcome === 'refused').length).toBeGreaterThan(outcomes.length / 2);
+      expect(outcomes).toContain('whole');
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'end the server in one line while the others serve, or do not keep it from serving',
+    async () => {
+      const named = (name: string) => DAMAGES.find((kind) => kind.name === name)!;
+      expect(await campaign.run(1, true, named('cut: log'))).toMatchObject({
+        outcome: 'refused, others served',
+        what: '',
+      });
+      expect(await campaign.run(2, true, named('cut: promise file'))).not.toMatchObject({ outcome: 'failure' });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'are judged: what no server can notice by itself is called a failure',
+    async () => {
+      const bothOlder: DamageKind = {
+        name: 'older folder with its promise file',
+        apply: async ({ data, older }) => {
+          await rm(data.folder, { recursive: true });
+          await cp(older.folder, data.folder, { recursive: true });
+          await cp(older.promised, data.promised);
+          return true;
+        },
+      };
+      const { outcome, what } = await campaign.run(1, false, bothOlder);
+      expect(outcome).toBe('failure');
+      expect(what).toMatch(/^it starts with .* where .* was promised$/);
+    },
+    TIMEOUT_MS,
+  );
+});
