@@ -146,7 +146,11 @@ describe('the files of a server', () => {
       const error = await new Promise<ServiceError>((done) => {
         stream.on('error', done);
         stream.on('data', () => {});
-        stream.write(Buffer.from(encodeHello({ version: PEER_PROTOCOL_VERSION, from: 1, to, engine: 'gorums' })));
+        stream.write(
+          Buffer.from(
+            encodeHello({ version: PEER_PROTOCOL_VERSION, from: 1, to, engine: 'gorums', introduction: undefined }),
+          ),
+        );
       });
       expect(error.code).toBe(status.FAILED_PRECONDITION);
     }

@@ -11,6 +11,7 @@ import { hashicorpKind } from '../src/consensus/hashicorp/index.ts';
 import { hashicorpForgery } from '../src/consensus/hashicorp/testing/forgery.ts';
 import { type Forgery, parts } from '../src/consensus/testing/forgery.ts';
 import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
+import { type Introduction, PeerClient } from '../src/wire/generated/peer.ts';
 import { encodeRequest } from '../src/wire/gorumsWire.ts';
 import { encodeFrame, encodeHello, PEER_PROTOCOL_VERSION } from '../src/wire/peerCodec.ts';
 
@@ -53,17 +54,35 @@ async function leaderOf(addresses: readonly string[]) {
   }
 }
 
+/** What server `from` says of itself, which it tells everybody who asks. */
+async function introductionOf(from: number, engine: string): Promise<Introduction | undefined> {
+  const asker = cluster!.addresses.length + 1;
+  const name = 'f'.repeat(32);
+  const introduction = { id: asker, engine, cluster: '', instance: name, boots: 1, life: name, admitted: 0 };
+  const peer = new PeerClient(cluster!.addresses[from - 1]!, credentials.createInsecure());
+  try {
+    return await new Promise((resolve, reject) => {
+      peer.introduce({ ...introduction, isMember: false }, (error, answer) =>
+        error === null ? resolve(answer.introduction) : reject(error),
+      );
+    });
+  } finally {
+    peer.close();
+  }
+}
+
 /** Says hello to a follower in the name of the other one, and then `message`; how the stream ends. */
 async function sayTo<M>(kind: EngineKind<M>, message: (from: number, term: number) => M): Promise<ServiceError> {
   const { id, term } = await leaderOf(cluster!.addresses);
   const [from, to] = [1, 2, 3].filter((each) => each !== id) as [number, number];
+  const introduction = await introductionOf(from, kind.name);
   const peer = new Client(cluster!.addresses[to - 1]!, credentials.createInsecure());
   try {
     const stream = peer.makeBidiStreamRequest('/rkvpeer.Peer/Stream', same, same);
     return await new Promise((resolve) => {
       stream.on('error', resolve);
       stream.on('data', () => stream.write(encodeFrame([kind.codec.encode(message(from, term))])));
-      stream.write(encodeHello({ version: PEER_PROTOCOL_VERSION, from, to, engine: kind.name }));
+      stream.write(encodeHello({ version: PEER_PROTOCOL_VERSION, from, to, engine: kind.name, introduction }));
     });
   } finally {
     peer.close();

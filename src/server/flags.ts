@@ -50,6 +50,12 @@ export const RKVD_FLAGS = defineFlags({
     usage: 'gorums: force ordering of RPCs per node, on one stream; false: unary calls, as the original speaks them',
   },
   recover: { kind: 'bool', default: false, usage: 'continue from stable storage; without it old data is moved aside' },
+  rejoin: {
+    kind: 'bool',
+    default: false,
+    usage:
+      'bring back a server that lost its data, or part of them: what is there is moved aside, and the leader gives it the state to go on from',
+  },
   servermetrics: { kind: 'bool', default: true, usage: 'Prometheus metrics at http://localhost:590<id>/metrics' },
   quiet: { kind: 'bool', default: false, usage: 'no log on the terminal' },
   datadir: { kind: 'string', default: '.', usage: '`folder` for the data of this server' },
@@ -108,6 +114,9 @@ export function parseServerConfig(argv: readonly string[]): ServerConfig | undef
   const bootstrap = flags.cluster.split(',').map((text) => memberId(text, servers.length));
   if (new Set(bootstrap).size < bootstrap.length) {
     throw new UsageError(`invalid value "${flags.cluster}" for flag -cluster: an id stands there twice`);
+  }
+  if (flags.recover && flags.rejoin) {
+    throw new UsageError('-recover goes on from the data that -rejoin moves aside: expected one of them');
   }
   if (flags.heartbeat >= flags.election) {
     throw new UsageError(

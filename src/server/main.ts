@@ -32,10 +32,21 @@ async function main(): Promise<void> {
       .finally(() => process.exit(exitCode));
   };
   const server = new RkvServer(config, log, (error) => {
+    if (error instanceof RefusedDataError) {
+      sayRefused(error);
+      stop('these data are refused', REFUSED_DATA_EXIT_CODE);
+      return;
+    }
     log.fatal({ err: error }, 'storage failed');
     if (config.flags.quiet) process.stderr.write(printableLines(`rkvd: storage failed: ${error.message}\n`));
     stop('storage failed', 1);
   });
+  const sayRefused = (error: RefusedDataError): void => {
+    log.fatal({ err: error, remedy: error.remedy }, 'these data are refused');
+    if (config.flags.quiet) {
+      process.stderr.write(printableLines(`rkvd: these data are refused: ${error.message}; ${error.remedy}\n`));
+    }
+  };
   process.on('uncaughtException', (error) => {
     // A disk that cannot be read, or a defect of ours: what is durable is safe, and going on might not be.
     log.fatal({ err: error }, 'cannot go on');
@@ -50,8 +61,7 @@ async function main(): Promise<void> {
   } catch (error) {
     if (stopping) return;
     if (error instanceof RefusedDataError) {
-      log.fatal({ err: error, remedy: error.remedy }, 'these data are refused');
-      if (config.flags.quiet) process.stderr.write(`rkvd: these data are refused: ${error.message}; ${error.remedy}\n`);
+      sayRefused(error);
       await closeLog();
       process.exit(REFUSED_DATA_EXIT_CODE);
     }

@@ -1,29 +1,39 @@
 import type { Server as HttpServer } from 'node:http';
 import { createServer as createProbe } from 'node:net';
-import { Server } from '@grpc/grpc-js';
+import { type handleUnaryCall, Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { EngineEvent, EngineSettings, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
 import { type Address, formatAddress } from '../wire/addresses.ts';
 import { AdminService } from '../wire/generated/admin.ts';
+import type { Acquaintance, Introduction } from '../wire/generated/peer.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
 import { FrontDoor } from './admission/frontDoor.ts';
 import { ENGINES } from './engines.ts';
 import type { ServerConfig } from './flags.ts';
 import { Replica, type ReplicaEnvironment } from './host/replica.ts';
+import { admittedHardState } from './identity/admission.ts';
+import type { Misfit } from './identity/identity.ts';
+import type { IdentityFile } from './identity/identityFile.ts';
 import { GrpcListener, listenError } from './net/grpcListener.ts';
 import type { Log } from './observe/log.ts';
 import { type LimitedLog, limitLog } from './observe/logLimiter.ts';
 import { handlingTimes } from './observe/messageTimes.ts';
 import { metricsPort, ServerMetrics, serveMetrics } from './observe/metrics.ts';
 import { Recorder } from './observe/recorder.ts';
-import { openStorage } from './openStorage.ts';
-import { adminImplementation } from './service/adminService.ts';
+import { type OpenedData, openStorage, reopenStore } from './openStorage.ts';
+import { adminImplementation, waitingAdmin } from './service/adminService.ts';
 import { reflection } from './service/reflection.ts';
 import { RKV_SERVICE, rkvImplementation } from './service/rkvService.ts';
 import type { ServiceContext } from './service/serviceContext.ts';
+import { ServiceGate } from './service/serviceGate.ts';
 import type { SessionStream } from './service/sessionStream.ts';
+import { refusedByPeers, Starting } from './starting.ts';
 import { KeyValueStore } from './stateMachine/keyValueStore.ts';
 import type { LogStore, LogStoreListener } from './storage/contract.ts';
+import { Admissions, type GivenState } from './transport/admissions.ts';
+import { GORUMS_SERVICE } from './transport/gorumsUnary.ts';
+import { type IntroductionFacts, introduce } from './transport/peerAcceptor.ts';
+import { PEER_SERVICE } from './transport/peerMethod.ts';
 import { PeerTransport } from './transport/transport.ts';
 
 /** Room in a gRPC message for what stands around the entries. */
@@ -53,7 +63,15 @@ export class RkvServer {
   private readonly grpc: Server;
   private listener: GrpcListener | undefined;
   private door: FrontDoor | undefined;
+  private readonly gate: ServiceGate;
   private store: LogStore | undefined;
+  private starting: Starting | undefined;
+  /** Who takes this server for one of another cluster. */
+  private readonly strangers = new Set<NodeId>();
+  private openServices: (replica: Replica<unknown>) => void = () => {};
+  /** The write of the state that this server was given, while it is under way. */
+  private installing: { durable(): void; failed(error: Error): void } | undefined;
+  private isStopped = false;
   private replica: Replica<unknown> | undefined;
   private transport: PeerTransport<unknown> | undefined;
   private ticker: NodeJS.Timeout | undefined;
@@ -73,20 +91,31 @@ export class RkvServer {
       'grpc.max_receive_message_length': maxgrpc,
       'grpc.max_send_message_length': maxgrpc,
     });
+    this.gate = new ServiceGate(
+      this.grpc,
+      () => `server ${config.id} does not take part yet: ${this.starting?.waitsFor}`,
+    );
   }
 
-  /** Throws ListenError, or what openStorage throws; nothing is left running then. */
+  /**
+   * Throws ListenError, or what openStorage throws, or RefusedByPeersError; nothing is left running then. A server whose
+   * folder is new takes part some time after this has resolved (starting.ts).
+   */
   async start(): Promise<void> {
     const { config, log } = this;
     // Before data of an earlier run is moved aside: another server at this address may still be using it.
     await probe(config.listen);
-    const listener = this.storeListener();
-    this.store = await openStorage(config, listener, this.metrics, log);
+    const { store, identity } = await this.openStorage();
+    this.starting = new Starting(config, identity, log);
     try {
       this.door = this.frontDoor();
       this.listener = new GrpcListener(this.grpc, this.door);
-      this.startReplica(this.store, this.door);
+      this.offerServices(identity, this.door);
       await this.listener.listen(config.listen);
+      if (identity.identity.stage === 'member') {
+        await this.starting.checkMember();
+        this.takePart(store, identity);
+      } else void this.becomeMember(identity);
     } catch (error) {
       await this.stop();
       throw error;
@@ -99,14 +128,56 @@ export class RkvServer {
     log.info({ id, address: formatAddress(config.listen), backend: flags.backend, pid: process.pid }, 'serving');
   }
 
+  private async openStorage(): Promise<OpenedData> {
+    const opened = await openStorage(this.config, this.storeListener(), this.metrics, this.log);
+    this.store = opened.store;
+    return opened;
+  }
+
+  /** Waits until this server may take part, and begins with what it was given, if anything. */
+  private async becomeMember(identity: IdentityFile): Promise<void> {
+    try {
+      const allowed = await this.starting!.untilAllowed();
+      if (allowed === 'stopped') return;
+      if (allowed !== 'empty') await this.install(allowed, identity);
+      if (!this.isStopped) this.takePart(this.store!, identity);
+    } catch (error) {
+      if (!this.isStopped) this.onFailed(error as Error);
+    }
+  }
+
+  private async install({ snapshot, cluster, known }: GivenState, identity: IdentityFile): Promise<void> {
+    const store = this.store!;
+    identity.change({ stage: 'admitting' });
+    await new Promise<void>((resolve, reject) => {
+      this.installing = { durable: resolve, failed: reject };
+      const hardState = admittedHardState(identity.identity.id, snapshot);
+      store.persist({ mark: store.durableMark + 1, snapshot, entries: [], hardState, mustSync: true });
+    }).finally(() => {
+      this.installing = undefined;
+    });
+    identity.change({ stage: 'member', cluster, known, admitted: snapshot.index });
+    const { index, term } = snapshot;
+    this.log.info({ index, term, cluster }, 'admitted: goes on from the state that the leader gave');
+    await store.close();
+    if (this.isStopped) return;
+    this.store = await reopenStore(this.config, this.storeListener(), this.metrics, this.log);
+  }
+
   private storeListener(): LogStoreListener {
     return {
-      durable: (mark) => this.replica?.durable(mark),
+      durable: (mark) => {
+        if (this.installing === undefined) this.replica?.durable(mark);
+        else this.installing.durable();
+      },
       snapshotStored: (index) => {
         this.log.info({ index }, 'snapshot stored');
         this.replica?.snapshotStored(index);
       },
-      failed: (error) => this.replica?.failed(error),
+      failed: (error) => {
+        if (this.installing === undefined) this.replica?.failed(error);
+        else this.installing.failed(error);
+      },
     };
   }
 
@@ -131,8 +202,42 @@ export class RkvServer {
     });
   }
 
-  private startReplica(store: LogStore, door: FrontDoor): void {
-    const { config, grpc, stateMachine } = this;
+  /** Offers all services; most of them are refused until this server takes part. */
+  private offerServices(identity: IdentityFile, door: FrontDoor): void {
+    const { config, gate, grpc, stateMachine } = this;
+    const { flags, id, servers } = config;
+    const facts = {
+      backend: flags.backend,
+      address: formatAddress(servers[id - 1]!),
+      metricsAddress: () => this.metricsAddress(),
+    };
+    const openRkv = gate.offer(RKV_SERVICE);
+    const openAdmin = gate.offer(AdminService, waitingAdmin(id, facts));
+    const introduction: IntroductionFacts = {
+      identity,
+      isVoter: (peer) => this.replica?.configuration().voters.includes(peer) ?? false,
+      leader: () => this.replica?.status().leader ?? 0,
+    };
+    const openPeer = gate.offer(PEER_SERVICE, {
+      introduce: ((call, done) => introduce(introduction, call, done)) as handleUnaryCall<Introduction, Acquaintance>,
+    });
+    const openUnary = flags.backend === 'gorums' ? gate.offer(GORUMS_SERVICE) : () => {};
+    this.health.addToServer(grpc);
+    reflection().addToServer(grpc);
+    this.openServices = (replica) => {
+      const transport = this.transport!;
+      const context = this.context(replica, door);
+      const { acceptor, unaryServer } = transport;
+      const admissions = new Admissions(replica, identity, acceptor, servers.length, this.log);
+      openRkv(rkvImplementation(context));
+      openAdmin(adminImplementation(context, stateMachine, facts));
+      openPeer({ stream: acceptor.accept.bind(acceptor), admit: admissions.handle.bind(admissions) });
+      if (unaryServer !== undefined) openUnary(unaryServer.implementation());
+    };
+  }
+
+  private takePart(store: LogStore, identity: IdentityFile): void {
+    const { config, stateMachine } = this;
     const { flags, id, bootstrap, servers } = config;
     const kind = ENGINES[flags.backend];
     const replica = new Replica<unknown>(store, {
@@ -149,14 +254,15 @@ export class RkvServer {
     });
     this.replica = replica;
     const timed = handlingTimes(this.metrics);
-    this.transport = new PeerTransport<unknown>(grpc, {
+    this.transport = new PeerTransport<unknown>({
       self: id,
       servers,
       kind,
+      identity,
       ordered: flags.ordergorums,
       maxMessageBytes: flags.maxgrpc,
       log: this.peerLog,
-      connection: () => door.openingStream?.connection,
+      connection: () => this.door?.openingStream?.connection,
       receive: (from, message) => {
         const startMs = performance.now();
         const refusal = replica.receive(from, message);
@@ -164,18 +270,24 @@ export class RkvServer {
         if (refusal !== undefined) this.refused(from, refusal);
         return refusal;
       },
+      accepted: (peer) => this.strangers.delete(peer),
+      refused: (peer, misfit, details) => this.refusedByPeer(peer, misfit, details),
     });
-    const context = this.context(replica, door);
-    grpc.addService(RKV_SERVICE, rkvImplementation(context));
-    const facts = {
-      backend: flags.backend,
-      address: formatAddress(servers[id - 1]!),
-      metricsAddress: () => this.metricsAddress(),
-    };
-    grpc.addService(AdminService, adminImplementation(context, stateMachine, facts));
-    this.health.addToServer(grpc);
-    reflection().addToServer(grpc);
+    this.starting?.stop();
+    this.openServices(replica);
     this.lastStatus = replica.status();
+  }
+
+  /**
+   * One that remembers more of this server than it does itself is believed: going on would break what this server promised.
+   * That this folder is another cluster's is believed of most of the others.
+   */
+  private refusedByPeer(peer: NodeId, misfit: Misfit, details: string): void {
+    const { bootstrap } = this.config;
+    if (misfit === 'other-cluster' && bootstrap.includes(peer)) this.strangers.add(peer);
+    const isCertain = misfit === 'forgotten' || misfit === 'older-copy';
+    if (!isCertain && this.strangers.size <= bootstrap.length / 2) return;
+    this.onFailed(refusedByPeers(peer, misfit, details));
   }
 
   private environment(): ReplicaEnvironment<unknown> {
@@ -286,6 +398,8 @@ export class RkvServer {
 
   /** Answers what is open, ends all connections and closes the files. */
   async stop(): Promise<void> {
+    this.isStopped = true;
+    this.starting?.stop();
     clearInterval(this.ticker);
     this.replica?.stop();
     this.transport?.close();

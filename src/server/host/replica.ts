@@ -405,12 +405,18 @@ export class Replica<M> implements LogStoreListener {
     const { snapshotEveryEntries, trailingEntries } = this.options;
     if (snapshotEveryEntries === 0 || this.snapshotInFlight || this.restoring !== undefined) return;
     if (this.appliedIndex - this.snapshotIndex < snapshotEveryEntries) return;
-    const term = this.store.term(this.appliedIndex);
-    if (term === undefined) return;
+    const snapshot = this.currentSnapshot();
+    if (snapshot === undefined) return;
     this.snapshotInFlight = true;
-    const configuration = this.engine.configurationAt(this.appliedIndex);
-    const data = this.stateMachine.snapshot();
-    this.store.storeSnapshot({ index: this.appliedIndex, term, configuration, data }, trailingEntries);
+    this.store.storeSnapshot(snapshot, trailingEntries);
+  }
+
+  /** The state as of what is applied; undefined while another one is being restored. */
+  currentSnapshot(): Snapshot | undefined {
+    const index = this.appliedIndex;
+    const term = this.store.term(index);
+    if (term === undefined || this.restoring !== undefined) return undefined;
+    return { index, term, configuration: this.engine.configurationAt(index), data: this.stateMachine.snapshot() };
   }
 }
 

@@ -1,5 +1,11 @@
-import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
-import { type EngineStatus, RejectReason } from '../../consensus/contract.ts';
+import {
+  type handleUnaryCall,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  status,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { type EngineStatus, type NodeId, RejectReason, Role } from '../../consensus/contract.ts';
 import type {
   AdminServer,
   StatusRequest,
@@ -38,6 +44,40 @@ export function adminImplementation(
         }
       });
     },
+  };
+}
+
+/** What a server tells of itself that does not take part yet. */
+export function waitingAdmin(id: NodeId, facts: AdminFacts): UntypedServiceImplementation {
+  const response: StatusResponse = {
+    id,
+    backend: facts.backend,
+    role: Role.Passive,
+    term: 0,
+    leader: 0,
+    commitIndex: 0,
+    appliedIndex: 0,
+    lastIndex: 0,
+    voters: [],
+    learners: [],
+    peers: [],
+    pid: process.pid,
+    address: facts.address,
+    metricsAddress: '',
+    keys: 0,
+    sessions: 0,
+    settings: {},
+    leaderAddress: '',
+    uptimeSeconds: 0,
+    pendingChange: undefined,
+  };
+  return {
+    status: ((_call, done) =>
+      done(null, {
+        ...response,
+        metricsAddress: facts.metricsAddress(),
+        uptimeSeconds: process.uptime(),
+      })) as handleUnaryCall<StatusRequest, StatusResponse>,
   };
 }
 

@@ -20,6 +20,11 @@ import {
   type GorumsMethod,
 } from '../../wire/gorumsWire.ts';
 import { rawMethod } from '../../wire/rawMethod.ts';
+import { explainMisfit, type Introduction, introductionOf, type Misfit } from '../identity/identity.ts';
+import type { IdentityFile } from '../identity/identityFile.ts';
+import type { Answer } from '../identity/startDecision.ts';
+import type { LimitedLog } from '../observe/logLimiter.ts';
+import { Introducer } from './introductions.ts';
 import { peerChannelOptions } from './peerMethod.ts';
 
 /**
@@ -107,20 +112,37 @@ function senderOf(message: GorumsMessage): NodeId {
   return 'leader' in message ? message.leader : 0;
 }
 
-/** The calling side, towards one server. */
+export interface UnaryClientOptions {
+  readonly peer: NodeId;
+  readonly address: Address;
+  readonly maxMessageBytes: number;
+  readonly identity: IdentityFile;
+  readonly log: LimitedLog;
+  readonly receive: (from: NodeId, message: GorumsMessage) => unknown;
+  readonly accepted: (peer: NodeId) => void;
+  readonly refused: (peer: NodeId, misfit: Misfit, details: string) => void;
+}
+
+/** Messages that wait for the answer to an introduction; what comes on top is dropped, as a network would. */
+const WAITING_MAX = 16;
+const INTRODUCTION_TIMEOUT_MS = 1_000;
+
+/**
+ * The calling side, towards one server. Unary calls do not say who makes them as a stream's hello does, so before the first
+ * of a connection the two introduce themselves; one of the original's servers does not know that, and is taken as it is.
+ */
 export class GorumsUnaryClient {
   private readonly client: GrpcClient;
-  private readonly peer: NodeId;
-  private readonly receive: (from: NodeId, message: GorumsMessage) => unknown;
+  private readonly options: UnaryClientOptions;
+  private readonly introducer: Introducer;
+  private state: 'unknown' | 'asking' | 'fits' = 'unknown';
+  private waiting: GorumsMessage[] = [];
+  private reported = '';
 
-  constructor(
-    peer: NodeId,
-    address: Address,
-    maxMessageBytes: number,
-    receive: (from: NodeId, message: GorumsMessage) => unknown,
-  ) {
-    this.peer = peer;
-    this.receive = receive;
+  constructor(options: UnaryClientOptions) {
+    this.options = options;
+    const { peer, address, maxMessageBytes } = options;
+    this.introducer = new Introducer(peer, address, maxMessageBytes);
     this.client = new GrpcClient(
       formatAddress(address),
       credentials.createInsecure(),
@@ -128,8 +150,57 @@ export class GorumsUnaryClient {
     );
   }
 
-  /** Messages without a unary method, such as TimeoutNow, are dropped. */
   send(message: GorumsMessage): void {
+    if (this.state === 'fits') {
+      this.call(message);
+      return;
+    }
+    if (this.waiting.length < WAITING_MAX) this.waiting.push(message);
+    if (this.state === 'asking') return;
+    this.state = 'asking';
+    const own = introductionOf(this.options.identity.identity);
+    void this.introducer.ask(own, INTRODUCTION_TIMEOUT_MS).then((answer) => this.introduced(answer));
+  }
+
+  private introduced(answer: Answer): void {
+    const { waiting } = this;
+    this.waiting = [];
+    this.state = this.fits(answer) ? 'fits' : 'unknown';
+    if (this.state === 'fits') for (const message of waiting) this.call(message);
+  }
+
+  private fits(answer: Answer): boolean {
+    const { peer, accepted, refused } = this.options;
+    if (answer.kind !== 'introduced') return answer.kind === 'original';
+    const { introduction, misfit } = answer;
+    if (misfit !== undefined) refused(peer, misfit, `server ${peer} refuses this server: ${misfit}`);
+    // One that does not take part yet answers no calls.
+    if (misfit !== undefined || !introduction.isMember) return false;
+    const objection = this.objectionTo(introduction);
+    if (objection === undefined) accepted(peer);
+    else this.report(objection);
+    return objection === undefined;
+  }
+
+  private objectionTo(introduction: Introduction): string | undefined {
+    const { identity } = this.options;
+    const own = identity.identity;
+    try {
+      const misfit = identity.meet(introduction);
+      return misfit === undefined ? undefined : explainMisfit(misfit, own, introduction);
+    } catch (error) {
+      return `whom it speaks to cannot be noted: ${(error as Error).message}`;
+    }
+  }
+
+  private report(reason: string): void {
+    const { log, peer } = this.options;
+    if (reason !== this.reported) log.error({ peer }, `refused to speak to a peer: ${reason}`);
+    this.reported = reason;
+  }
+
+  /** Messages without a unary method, such as TimeoutNow, are dropped. */
+  private call(message: GorumsMessage): void {
     const request = encodeRequest(message);
     if (request === undefined) return;
     const { path, requestSerialize, responseDeserialize } = GORUMS_SERVICE[request.method];
@@ -141,10 +212,12 @@ export class GorumsUnaryClient {
       asBuffer(request.bytes),
       { deadline },
       (error, bytes) => {
+        // Behind a new connection there may be another server.
+        if (error?.code === status.UNAVAILABLE) this.state = 'unknown';
         if (error !== null || bytes === undefined) return;
         try {
           const response = decodeResponse(request.method, plainBytes(bytes), message.call);
-          if (response !== undefined) this.receive(this.peer, response);
+          if (response !== undefined) this.options.receive(this.options.peer, response);
         } catch (malformed) {
           if (!(malformed instanceof MalformedMessageError)) throw malformed;
         }
@@ -154,6 +227,7 @@ export class GorumsUnaryClient {
 
   close(): void {
     this.client.close();
+    this.introducer.close();
   }
 }
 

@@ -1,9 +1,13 @@
-import { type ClientDuplexStream, credentials, Client as GrpcClient, status } from '@grpc/grpc-js';
+import { type ClientDuplexStream, credentials, Client as GrpcClient, type ServiceError, status } from '@grpc/grpc-js';
 import { printable } from '../../cli/printable.ts';
 import type { MessageCodec, NodeId } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../wire/addresses.ts';
+import { Welcome } from '../../wire/generated/peer.ts';
 import { encodeFrame, encodeHello, PEER_PROTOCOL_VERSION } from '../../wire/peerCodec.ts';
+import { explainMisfit, introductionOf, type Misfit } from '../identity/identity.ts';
+import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
+import { checkedIntroduction, misfitNamed, reasonOf } from './introductions.ts';
 import { PEER_STREAM_METHOD, peerChannelOptions, RECONNECT_MAX_MS, RECONNECT_MIN_MS } from './peerMethod.ts';
 
 /** Bytes that may wait in a link; what comes on top is dropped, as a network would. */
@@ -18,10 +22,14 @@ export interface PeerLinkOptions<M> {
   readonly self: NodeId;
   readonly peer: NodeId;
   readonly address: Address;
-  readonly engine: string;
+  readonly identity: IdentityFile;
   readonly codec: MessageCodec<M>;
   readonly maxMessageBytes: number;
   readonly log: LimitedLog;
+  /** The peer took our stream: it has nothing against us. */
+  readonly accepted: (peer: NodeId) => void;
+  /** The peer takes us for somebody who must not take part, for the reason given. */
+  readonly refused: (peer: NodeId, misfit: Misfit, details: string) => void;
   /** The peer does not know our stream: it is one of the original's servers. */
   readonly unimplemented: () => void;
 }
@@ -105,25 +113,54 @@ export class PeerLink<M> {
   }
 
   private connect(): void {
-    const { self, peer, engine, log } = this.options;
+    const { self, peer, identity } = this.options;
     const { path, requestSerialize, responseDeserialize } = PEER_STREAM_METHOD;
     const stream = this.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
     this.stream = stream;
     this.waitingBytes = 0;
-    stream.on('data', () => {
-      this.reconnectMs = RECONNECT_MIN_MS;
-      this.reported = '';
-      log.info({ peer, address: formatAddress(this.options.address) }, 'connected to peer');
-    });
-    stream.on('error', (error: Error & { code?: number }) => this.lost(stream, error));
+    stream.on('data', (bytes: Buffer) => this.welcomed(stream, bytes));
+    stream.on('error', (error: ServiceError) => this.lost(stream, error));
     stream.on('end', () => this.lost(stream, undefined));
-    stream.write(encodeHello({ version: PEER_PROTOCOL_VERSION, from: self, to: peer, engine }));
+    const introduction = introductionOf(identity.identity);
+    const { engine } = introduction;
+    stream.write(encodeHello({ version: PEER_PROTOCOL_VERSION, from: self, to: peer, engine, introduction }));
   }
 
-  private lost(stream: ClientDuplexStream<Buffer, Buffer>, error: (Error & { code?: number }) | undefined): void {
+  private welcomed(stream: ClientDuplexStream<Buffer, Buffer>, bytes: Buffer): void {
+    const { peer, identity, log, address, accepted } = this.options;
+    const misfit = this.misfitOfWelcome(bytes);
+    if (misfit !== undefined) {
+      if (misfit !== this.reported) log.error({ peer }, `refused to speak to a peer: ${misfit}`);
+      this.reported = misfit;
+      stream.cancel();
+      return;
+    }
+    this.reconnectMs = RECONNECT_MIN_MS;
+    this.reported = '';
+    const { cluster } = identity.identity;
+    log.info({ peer, address: formatAddress(address), cluster: cluster || 'not known' }, 'connected to peer');
+    accepted(peer);
+  }
+
+  private misfitOfWelcome(bytes: Buffer): string | undefined {
+    const { peer, identity } = this.options;
+    try {
+      const claim = checkedIntroduction(Welcome.decode(bytes).introduction);
+      if (claim?.id !== peer) return `what answers there is not server ${peer}`;
+      const own = identity.identity;
+      const misfit = identity.meet(claim);
+      return misfit === undefined ? undefined : explainMisfit(misfit, own, claim);
+    } catch (error) {
+      return `its welcome cannot be used: ${(error as Error).message}`;
+    }
+  }
+
+  private lost(stream: ClientDuplexStream<Buffer, Buffer>, error: ServiceError | undefined): void {
     if (this.stream !== stream || this.closed) return;
     this.stream = undefined;
     if (error?.code === status.UNIMPLEMENTED) this.options.unimplemented();
+    const misfit = misfitNamed(reasonOf(error));
+    if (misfit !== undefined) this.options.refused(this.options.peer, misfit, error!.details);
     this.report(error);
     this.timer = setTimeout(() => {
       this.timer = undefined;
@@ -133,7 +170,9 @@ export class PeerLink<M> {
   }
 
   /** Says once why a peer is out of reach, not at every attempt. */
-  private report(error: (Error & { code?: number }) | undefined): void {
+  private report(error: ServiceError | undefined): void {
+    // Our own doing, and said already.
+    if (error?.code === status.CANCELLED) return;
     const { peer, log } = this.options;
     const reason = printable(error?.message ?? 'the peer ended the stream', REASON_LENGTH_MAX);
     if (reason === this.reported) return;

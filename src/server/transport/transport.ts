@@ -1,11 +1,12 @@
-import type { Server } from '@grpc/grpc-js';
 import type { EngineKind, Envelope, NodeId, Refusal } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import type { Address } from '../../wire/addresses.ts';
 import type { Connection } from '../admission/connection.ts';
+import type { Misfit } from '../identity/identity.ts';
+import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
-import { GORUMS_SERVICE, GorumsUnaryClient, GorumsUnaryServer } from './gorumsUnary.ts';
-import { PEER_SERVICE, peerImplementation } from './peerAcceptor.ts';
+import { GorumsUnaryClient, GorumsUnaryServer } from './gorumsUnary.ts';
+import { PeerAcceptor } from './peerAcceptor.ts';
 import { PeerLink } from './peerLink.ts';
 
 /** How long a peer that does not know our stream is called by unary calls before the stream is tried again. */
@@ -15,6 +16,7 @@ export interface TransportOptions<M> {
   readonly self: NodeId;
   readonly servers: readonly Address[];
   readonly kind: EngineKind<M>;
+  readonly identity: IdentityFile;
   /** The gorums engine's calls travel on ordered streams; otherwise as unary calls. */
   readonly ordered: boolean;
   readonly maxMessageBytes: number;
@@ -23,6 +25,10 @@ export interface TransportOptions<M> {
   readonly receive: (from: NodeId, message: M) => Refusal | undefined;
   /** The connection of the stream that is being accepted. */
   readonly connection: () => Connection | undefined;
+  /** A peer has nothing against this server. */
+  readonly accepted: (peer: NodeId) => void;
+  /** A peer takes this server for one that must not take part. */
+  readonly refused: (peer: NodeId, misfit: Misfit, details: string) => void;
 }
 
 /** Messages to and from the other servers. Every engine's travel on ordered streams; gorums also answers and makes unary calls. */
@@ -30,20 +36,19 @@ export class PeerTransport<M> {
   private readonly options: TransportOptions<M>;
   private readonly links = new Map<NodeId, PeerLink<M>>();
   private readonly unaryClients = new Map<NodeId, GorumsUnaryClient>();
-  private readonly unaryServer: GorumsUnaryServer | undefined;
+  readonly acceptor: PeerAcceptor<M>;
+  /** Of the gorums engine only. */
+  readonly unaryServer: GorumsUnaryServer | undefined;
   private readonly receive: (from: NodeId, message: GorumsMessage) => Refusal | undefined;
 
-  constructor(server: Server, options: TransportOptions<M>) {
+  constructor(options: TransportOptions<M>) {
     this.options = options;
-    const { self, servers, kind, log, connection, receive } = options;
-    this.receive = options.receive as never;
-    const { codec, name: engine } = kind;
-    const acceptor = { self, serverCount: servers.length, engine, codec, log, connection, receive };
-    server.addService(PEER_SERVICE, peerImplementation(acceptor));
-    if (engine === 'gorums') {
-      this.unaryServer = new GorumsUnaryServer({ self, serverCount: servers.length }, this.receive);
-      server.addService(GORUMS_SERVICE, this.unaryServer.implementation());
-    }
+    const { self, servers, kind, identity, log, connection, receive } = options;
+    this.receive = receive as never;
+    const serverCount = servers.length;
+    const { codec } = kind;
+    this.acceptor = new PeerAcceptor({ self, serverCount, identity, codec, log, connection, receive });
+    if (kind.name === 'gorums') this.unaryServer = new GorumsUnaryServer({ self, serverCount }, this.receive);
   }
 
   send(envelopes: readonly Envelope<M>[]): void {
@@ -89,7 +94,17 @@ export class PeerTransport<M> {
   }
 
   private useUnary(to: NodeId, address: Address, maxMessageBytes: number): GorumsUnaryClient {
-    const client = new GorumsUnaryClient(to, address, maxMessageBytes, this.receive);
+    const { identity, log, accepted, refused } = this.options;
+    const client = new GorumsUnaryClient({
+      peer: to,
+      address,
+      maxMessageBytes,
+      identity,
+      log,
+      receive: this.receive,
+      accepted,
+      refused,
+    });
     this.unaryClients.set(to, client);
     return client;
   }
@@ -103,7 +118,7 @@ export class PeerTransport<M> {
   private link(to: NodeId): PeerLink<M> | undefined {
     const existing = this.links.get(to);
     if (existing !== undefined) return existing;
-    const { self, servers, kind, maxMessageBytes, log } = this.options;
+    const { self, servers, kind, identity, maxMessageBytes, log, accepted, refused } = this.options;
     const address = servers[to - 1];
     if (address === undefined) return undefined;
     const unimplemented = () => {
@@ -111,8 +126,19 @@ export class PeerTransport<M> {
       this.useUnary(to, address, maxMessageBytes);
       setTimeout(() => this.tryStreamAgain(to), STREAM_RETRY_MS).unref();
     };
-    const { codec, name: engine } = kind;
-    const link = new PeerLink<M>({ self, peer: to, address, engine, codec, maxMessageBytes, log, unimplemented });
+    const { codec } = kind;
+    const link = new PeerLink<M>({
+      self,
+      peer: to,
+      address,
+      identity,
+      codec,
+      maxMessageBytes,
+      log,
+      accepted,
+      refused,
+      unimplemented,
+    });
     this.links.set(to, link);
     return link;
   }

@@ -12,9 +12,14 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientOptions,
+  type ClientReadableStream,
+  type ClientUnaryCall,
   type handleBidiStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
+  type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 
@@ -32,10 +37,62 @@ export interface Hello {
   from: number;
   to: number;
   engine: string;
+  introduction: Introduction | undefined;
 }
 
 export interface Welcome {
   version: number;
+  introduction: Introduction | undefined;
+}
+
+export interface Introduction {
+  id: number;
+  engine: string;
+  cluster: string;
+  instance: string;
+  boots: number;
+  life: string;
+  admitted: number;
+  isMember: boolean;
+}
+
+export interface Acquaintance {
+  introduction: Introduction | undefined;
+  misfit: string;
+  isVoter: boolean;
+  leader: number;
+  known: KnownServer[];
+}
+
+export interface KnownServer {
+  id: number;
+  instance: string;
+  boots: number;
+  life: string;
+  admitted: number;
+}
+
+export interface AdmitRequest {
+  introduction: Introduction | undefined;
+  rejoin: boolean;
+}
+
+export interface AdmitChunk {
+  admission: Admission | undefined;
+  data: Buffer;
+}
+
+export interface Admission {
+  cluster: string;
+  known: KnownServer[];
+  index: number;
+  term: number;
+  voters: number[];
+  learners: number[];
+  outgoing: number[];
+  learnersNext: number[];
+  autoLeave: boolean;
+  dataBytes: number;
 }
 
 function createBaseFrame(): Frame {
@@ -96,7 +153,7 @@ export const Frame: MessageFns<Frame> = {
 };
 
 function createBaseHello(): Hello {
-  return { version: 0, from: 0, to: 0, engine: "" };
+  return { version: 0, from: 0, to: 0, engine: "", introduction: undefined };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -112,6 +169,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.engine !== "") {
       writer.uint32(34).string(message.engine);
+    }
+    if (message.introduction !== undefined) {
+      Introduction.encode(message.introduction, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -161,6 +221,14 @@ export const Hello: MessageFns<Hello> = {
             message.engine = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.introduction = Introduction.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -175,13 +243,16 @@ export const Hello: MessageFns<Hello> = {
 };
 
 function createBaseWelcome(): Welcome {
-  return { version: 0 };
+  return { version: 0, introduction: undefined };
 }
 
 export const Welcome: MessageFns<Welcome> = {
   encode(message: Welcome, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.version !== 0) {
       writer.uint32(8).uint32(message.version);
+    }
+    if (message.introduction !== undefined) {
+      Introduction.encode(message.introduction, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -205,6 +276,643 @@ export const Welcome: MessageFns<Welcome> = {
             }
 
             message.version = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.introduction = Introduction.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIntroduction(): Introduction {
+  return { id: 0, engine: "", cluster: "", instance: "", boots: 0, life: "", admitted: 0, isMember: false };
+}
+
+export const Introduction: MessageFns<Introduction> = {
+  encode(message: Introduction, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.engine !== "") {
+      writer.uint32(18).string(message.engine);
+    }
+    if (message.cluster !== "") {
+      writer.uint32(26).string(message.cluster);
+    }
+    if (message.instance !== "") {
+      writer.uint32(34).string(message.instance);
+    }
+    if (message.boots !== 0) {
+      writer.uint32(40).uint64(message.boots);
+    }
+    if (message.life !== "") {
+      writer.uint32(50).string(message.life);
+    }
+    if (message.admitted !== 0) {
+      writer.uint32(56).uint64(message.admitted);
+    }
+    if (message.isMember !== false) {
+      writer.uint32(64).bool(message.isMember);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Introduction {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIntroduction();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cluster = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.boots = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.life = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.admitted = longToNumber(reader.uint64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.isMember = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAcquaintance(): Acquaintance {
+  return { introduction: undefined, misfit: "", isVoter: false, leader: 0, known: [] };
+}
+
+export const Acquaintance: MessageFns<Acquaintance> = {
+  encode(message: Acquaintance, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.introduction !== undefined) {
+      Introduction.encode(message.introduction, writer.uint32(10).fork()).join();
+    }
+    if (message.misfit !== "") {
+      writer.uint32(18).string(message.misfit);
+    }
+    if (message.isVoter !== false) {
+      writer.uint32(24).bool(message.isVoter);
+    }
+    if (message.leader !== 0) {
+      writer.uint32(32).uint64(message.leader);
+    }
+    for (const v of message.known) {
+      KnownServer.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Acquaintance {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAcquaintance();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.introduction = Introduction.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.misfit = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.isVoter = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leader = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.known.push(KnownServer.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseKnownServer(): KnownServer {
+  return { id: 0, instance: "", boots: 0, life: "", admitted: 0 };
+}
+
+export const KnownServer: MessageFns<KnownServer> = {
+  encode(message: KnownServer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.instance !== "") {
+      writer.uint32(18).string(message.instance);
+    }
+    if (message.boots !== 0) {
+      writer.uint32(24).uint64(message.boots);
+    }
+    if (message.life !== "") {
+      writer.uint32(34).string(message.life);
+    }
+    if (message.admitted !== 0) {
+      writer.uint32(40).uint64(message.admitted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KnownServer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKnownServer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.boots = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.life = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.admitted = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAdmitRequest(): AdmitRequest {
+  return { introduction: undefined, rejoin: false };
+}
+
+export const AdmitRequest: MessageFns<AdmitRequest> = {
+  encode(message: AdmitRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.introduction !== undefined) {
+      Introduction.encode(message.introduction, writer.uint32(10).fork()).join();
+    }
+    if (message.rejoin !== false) {
+      writer.uint32(16).bool(message.rejoin);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdmitRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdmitRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.introduction = Introduction.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.rejoin = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAdmitChunk(): AdmitChunk {
+  return { admission: undefined, data: Buffer.alloc(0) };
+}
+
+export const AdmitChunk: MessageFns<AdmitChunk> = {
+  encode(message: AdmitChunk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.admission !== undefined) {
+      Admission.encode(message.admission, writer.uint32(10).fork()).join();
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(18).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdmitChunk {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdmitChunk();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.admission = Admission.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAdmission(): Admission {
+  return {
+    cluster: "",
+    known: [],
+    index: 0,
+    term: 0,
+    voters: [],
+    learners: [],
+    outgoing: [],
+    learnersNext: [],
+    autoLeave: false,
+    dataBytes: 0,
+  };
+}
+
+export const Admission: MessageFns<Admission> = {
+  encode(message: Admission, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cluster !== "") {
+      writer.uint32(10).string(message.cluster);
+    }
+    for (const v of message.known) {
+      KnownServer.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.index !== 0) {
+      writer.uint32(24).uint64(message.index);
+    }
+    if (message.term !== 0) {
+      writer.uint32(32).uint64(message.term);
+    }
+    if (message.voters.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.voters) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.learners.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.learners) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.outgoing.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.outgoing) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.learnersNext.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.learnersNext) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.autoLeave !== false) {
+      writer.uint32(72).bool(message.autoLeave);
+    }
+    if (message.dataBytes !== 0) {
+      writer.uint32(80).uint64(message.dataBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Admission {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdmission();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cluster = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.known.push(KnownServer.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.index = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.term = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.voters.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.voters.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag === 48) {
+              message.learners.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.learners.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 7: {
+            if (tag === 56) {
+              message.outgoing.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.outgoing.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag === 64) {
+              message.learnersNext.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.learnersNext.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.autoLeave = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.dataBytes = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -231,16 +939,53 @@ export const PeerService = {
     responseSerialize: (value: Welcome): Buffer => Buffer.from(Welcome.encode(value).finish()),
     responseDeserialize: (value: Buffer): Welcome => Welcome.decode(value),
   },
+  introduce: {
+    path: "/rkvpeer.Peer/Introduce" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: Introduction): Buffer => Buffer.from(Introduction.encode(value).finish()),
+    requestDeserialize: (value: Buffer): Introduction => Introduction.decode(value),
+    responseSerialize: (value: Acquaintance): Buffer => Buffer.from(Acquaintance.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Acquaintance => Acquaintance.decode(value),
+  },
+  admit: {
+    path: "/rkvpeer.Peer/Admit" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: AdmitRequest): Buffer => Buffer.from(AdmitRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AdmitRequest => AdmitRequest.decode(value),
+    responseSerialize: (value: AdmitChunk): Buffer => Buffer.from(AdmitChunk.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AdmitChunk => AdmitChunk.decode(value),
+  },
 } as const;
 
 export interface PeerServer extends UntypedServiceImplementation {
   stream: handleBidiStreamingCall<Frame, Welcome>;
+  introduce: handleUnaryCall<Introduction, Acquaintance>;
+  admit: handleServerStreamingCall<AdmitRequest, AdmitChunk>;
 }
 
 export interface PeerClient extends Client {
   stream(): ClientDuplexStream<Frame, Welcome>;
   stream(options: Partial<CallOptions>): ClientDuplexStream<Frame, Welcome>;
   stream(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<Frame, Welcome>;
+  introduce(
+    request: Introduction,
+    callback: (error: ServiceError | null, response: Acquaintance) => void,
+  ): ClientUnaryCall;
+  introduce(
+    request: Introduction,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Acquaintance) => void,
+  ): ClientUnaryCall;
+  introduce(
+    request: Introduction,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Acquaintance) => void,
+  ): ClientUnaryCall;
+  admit(request: AdmitRequest, options?: Partial<CallOptions>): ClientReadableStream<AdmitChunk>;
+  admit(request: AdmitRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<AdmitChunk>;
 }
 
 export const PeerClient = makeGenericClientConstructor(PeerService, "rkvpeer.Peer") as unknown as {

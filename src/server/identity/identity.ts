@@ -1,0 +1,108 @@
+import type { NodeId } from '../../consensus/contract.ts';
+
+/**
+ * Who a server is, beyond its id. Raft's proof takes for granted that whoever answers to an id remembers what that id has
+ * promised. An id is a number on a command line; what remembers is a folder. So every folder has a name of its own, the
+ * *instance*, and every use of a promise is bound to the instance that made it.
+ *
+ * An instance is in one of three stages:
+ *
+ * - `new`: it has promised nothing. Its server runs no engine: it neither votes nor acknowledges.
+ * - `admitting`: it is taking over a snapshot (admission.ts). Should that be interrupted, the folder is no good.
+ * - `member`: its engine runs. It may have promised something, and whoever used that knows this instance.
+ *
+ * How an instance leaves `new` is startDecision.ts: the founding of a cluster, or an admission.
+ */
+export interface Identity {
+  readonly id: NodeId;
+  readonly engine: string;
+  /** Made at random by the founder at the cluster's first start; '' while it is not known. */
+  readonly cluster: string;
+  /** Made at random when the folder is made. */
+  readonly instance: string;
+  readonly stage: Stage;
+  /** Starts so far on this folder, this one included. */
+  readonly boots: number;
+  /** Names this start: two copies of a folder may count the same starts. */
+  readonly life: string;
+  /** The index of the log that this instance was admitted with; 0 for a founding member. Later admissions have higher ones. */
+  readonly admitted: number;
+  /** The instances whose messages were used here, by server id. */
+  readonly known: ReadonlyMap<NodeId, KnownServer>;
+}
+
+export type Stage = 'new' | 'admitting' | 'member';
+
+export interface KnownServer {
+  readonly instance: string;
+  readonly boots: number;
+  readonly life: string;
+  readonly admitted: number;
+}
+
+/** What a server says of itself when it introduces itself. */
+export type Introduction = Omit<Identity, 'known' | 'stage'> & { readonly isMember: boolean };
+
+export function introductionOf(own: Identity): Introduction {
+  const { known: _, stage, ...rest } = own;
+  return { ...rest, isMember: stage === 'member' };
+}
+
+export const Misfit = {
+  /** Nothing to be afraid of: it runs another `-backend`. */
+  OtherEngine: 'other-engine',
+  /** It belongs to another cluster. */
+  OtherCluster: 'other-cluster',
+  /** This id was known under another folder, which may have promised what this one does not know of. */
+  Forgotten: 'forgotten',
+  /** This folder was started since: what runs now is an older copy of it. */
+  OlderCopy: 'older-copy',
+} as const;
+export type Misfit = (typeof Misfit)[keyof typeof Misfit];
+
+/** What is wrong with `claim`, the introduction of another server, as far as `own` can tell. */
+export function misfitOf(own: Identity, claim: Introduction): Misfit | undefined {
+  if (claim.engine !== own.engine) return Misfit.OtherEngine;
+  if (claim.cluster !== '' && own.cluster !== '' && claim.cluster !== own.cluster) return Misfit.OtherCluster;
+  const known = own.known.get(claim.id);
+  if (known === undefined) return undefined;
+  if (claim.instance !== known.instance) return claim.admitted > known.admitted ? undefined : Misfit.Forgotten;
+  if (claim.boots < known.boots) return Misfit.OlderCopy;
+  if (claim.boots === known.boots && claim.life !== known.life) return Misfit.OlderCopy;
+  return undefined;
+}
+
+/**
+ * `own` after it took note of a member that fits, or `own` itself where that tells nothing new. Durable before the first
+ * message of that member is used: then whoever used a promise knows who made it.
+ */
+export function withKnown(own: Identity, claim: Introduction): Identity {
+  if (!claim.isMember) return own;
+  const { id, instance, boots, life, admitted } = claim;
+  const before = own.known.get(id);
+  const cluster = own.cluster === '' ? claim.cluster : own.cluster;
+  if (before?.instance === instance && before.boots === boots && before.life === life && cluster === own.cluster) {
+    return own;
+  }
+  return { ...own, cluster, known: new Map([...own.known, [id, { instance, boots, life, admitted }]]) };
+}
+
+/** Why a server is not taken for who it says it is, in words for a log. `self` speaks, of `claim`. */
+export function explainMisfit(misfit: Misfit, own: Identity, claim: Introduction): string {
+  switch (misfit) {
+    case 'other-engine':
+      return `server ${own.id} runs backend ${own.engine}, server ${claim.id} runs ${claim.engine}`;
+    case 'other-cluster':
+      return `server ${claim.id} is of cluster ${claim.cluster}, server ${own.id} of cluster ${own.cluster}: the folder of one of them belongs elsewhere`;
+    case 'forgotten':
+      return (
+        `server ${own.id} knows server ${claim.id} by another folder (instance ${own.known.get(claim.id)!.instance}); ` +
+        `this one (instance ${claim.instance}) does not know what that one promised`
+      );
+    case 'older-copy':
+      return (
+        `server ${claim.id} has been started ${own.known.get(claim.id)!.boots} times on this folder, ` +
+        `but what runs now counts ${claim.boots}: it is an older copy`
+      );
+  }
+}

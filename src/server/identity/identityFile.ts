@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { NodeId } from '../../consensus/contract.ts';
+import { RefusedDataError } from '../storage/contract.ts';
+import { StorageOpenError } from '../storage/levelDisk.ts';
+import { type Identity, type Introduction, type Misfit, misfitOf, type Stage, withKnown } from './identity.ts';
+
+/** Beside LevelDB's files, which it leaves alone: LevelDB goes by its own names. */
+export const IDENTITY_FILE = 'identity.json';
+const FORMAT = 1;
+const BYTES_MAX = 1024 * 1024;
+
+/** The folder was written by another server, or for another engine, or its identity cannot be read. */
+export class IdentityError extends RefusedDataError {
+  override readonly name = 'IdentityError';
+  override readonly remedy: string;
+  constructor(message: string, remedy = new RefusedDataError().remedy, options?: ErrorOptions) {
+    super(message, options);
+    this.remedy = remedy;
+  }
+}
+
+const knownServer = z.strictObject({
+  instance: z.string(),
+  boots: z.number().int(),
+  life: z.string(),
+  admitted: z.number().int(),
+});
+const stored = z.strictObject({
+  format: z.literal(FORMAT),
+  id: z.number().int(),
+  engine: z.string(),
+  cluster: z.string(),
+  instance: z.string(),
+  stage: z.enum(['new', 'admitting', 'member']),
+  boots: z.number().int(),
+  admitted: z.number().int(),
+  known: z.record(z.string().regex(/^\d+$/), knownServer),
+});
+type Stored = z.infer<typeof stored>;
+
+/** A random name that no two of ever meet. */
+export function randomName(): string {
+  return randomBytes(16).toString('hex');
+}
+
+/** What the folder says of who wrote it; undefined where it says nothing. Throws IdentityError where it cannot be read. */
+export function readIdentity(location: string): Stored | undefined {
+  const path = join(location, IDENTITY_FILE);
+  if (!existsSync(path)) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new IdentityError(`cannot read ${path}: ${(cause as Error).message}`, 'make it readable', { cause });
+  }
+  const parsed = stored.safeParse(text.length > BYTES_MAX ? undefined : json(text));
+  if (parsed.success) return parsed.data;
+  throw new IdentityError(
+    `${path} does not say who wrote this folder (${parsed.error.issues[0]?.message ?? 'unreadable'}): ` +
+      'it is damaged, or of a later version',
+  );
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Throws IdentityError where the folder is of another server or for another engine. */
+export function checkOwner(location: string, { id, engine }: Stored, self: NodeId, backend: string): void {
+  if (id !== self) {
+    throw new IdentityError(
+      `${location} was written by server ${id}, this is server ${self}`,
+      `check -id and -datadir; where the folder of server ${self} is gone, start it once with -rejoin`,
+    );
+  }
+  if (engine !== backend) {
+    throw new IdentityError(
+      `${location} was written by the ${engine} backend, which ${backend} would misread`,
+      `start it with -backend ${engine}, or with another -datadir`,
+    );
+  }
+}
+
+/** The identity of this start of a server, and its file. Every change is on disk before it is visible. */
+export class IdentityFile {
+  private readonly path: string;
+  private readonly location: string;
+  private current: Identity;
+
+  private constructor(location: string, current: Identity) {
+    this.location = location;
+    this.path = join(location, IDENTITY_FILE);
+    this.current = current;
+  }
+
+  /**
+   * Counts this start in the folder at `location`. Where the folder says nothing it gets an identity: of a member where
+   * it has data (of a version that had no identities), else of a new server.
+   */
+  static open(location: string, id: NodeId, engine: string, hasData: boolean): IdentityFile {
+    const before = readIdentity(location);
+    if (before !== undefined) checkOwner(location, before, id, engine);
+    const file = new IdentityFile(location, {
+      ...(before === undefined ? blank(id, engine, hasData ? 'member' : 'new') : withoutFormat(before)),
+      boots: (before?.boots ?? 0) + 1,
+      life: randomName(),
+    });
+    try {
+      file.write(file.current);
+    } catch (cause) {
+      const reason = (cause as Error).message;
+      throw new StorageOpenError(location, `expected a directory that can be read and written (${reason})`, cause);
+    }
+    return file;
+  }
+
+  get identity(): Identity {
+    return this.current;
+  }
+
+  change(part: Partial<Pick<Identity, 'cluster' | 'stage' | 'admitted' | 'known'>>): void {
+    this.write({ ...this.current, ...part });
+  }
+
+  /**
+   * What is wrong with another server's introduction. Where nothing is, the server is known from here on: durably, so that
+   * its messages may be used. Throws where that cannot be written.
+   */
+  meet(claim: Introduction): Misfit | undefined {
+    const misfit = misfitOf(this.current, claim);
+    if (misfit !== undefined) return misfit;
+    const next = withKnown(this.current, claim);
+    if (next !== this.current) this.write(next);
+    return undefined;
+  }
+
+  private write(next: Identity): void {
+    const { life: _, known, ...rest } = next;
+    const content: Stored = {
+      format: FORMAT,
+      ...rest,
+      known: Object.fromEntries([...known].sort(([a], [b]) => a - b)),
+    };
+    mkdirSync(this.location, { recursive: true });
+    const temporary = `${this.path}.new`;
+    // What a crash left there was never in force.
+    rmSync(temporary, { force: true });
+    const descriptor = openSync(temporary, 'wx', 0o600);
+    try {
+      writeFileSync(descriptor, `${JSON.stringify(content, undefined, 1)}\n`);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(temporary, this.path);
+    syncFolder(this.location);
+    this.current = next;
+  }
+}
+
+function blank(id: NodeId, engine: string, stage: Stage): Omit<Identity, 'life' | 'boots'> {
+  return { id, engine, cluster: '', instance: randomName(), stage, admitted: 0, known: new Map() };
+}
+
+function withoutFormat({ format: _, known, ...rest }: Stored): Omit<Identity, 'life'> {
+  return { ...rest, known: new Map(Object.entries(known).map(([id, each]) => [Number(id), each])) };
+}
+
+/** A rename is durable once its folder is. */
+function syncFolder(location: string): void {
+  const descriptor = openSync(location, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,214 @@
+import {
+  credentials,
+  Client as GrpcClient,
+  type MethodDefinition,
+  type ServerWritableStream,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
+import type { NodeId, Snapshot } from '../../consensus/contract.ts';
+import { type Address, formatAddress } from '../../wire/addresses.ts';
+import { type Admission, type AdmitChunk, type AdmitRequest, PeerService } from '../../wire/generated/peer.ts';
+import type { Replica } from '../host/replica.ts';
+import { admit } from '../identity/admission.ts';
+import { type Introduction, introductionOf, type KnownServer, misfitOf } from '../identity/identity.ts';
+import type { IdentityFile } from '../identity/identityFile.ts';
+import { withMember } from '../identity/startDecision.ts';
+import type { Log } from '../observe/log.ts';
+import { checkSnapshot, MalformedSnapshotError } from '../stateMachine/keyValueStore.ts';
+import { checkedIntroduction, checkedKnown, knownMessages, reasonMetadata, reasonOf } from './introductions.ts';
+import type { PeerAcceptor } from './peerAcceptor.ts';
+import { peerChannelOptions } from './peerMethod.ts';
+
+const CHUNK_BYTES = 1024 * 1024;
+/** The fence is committed within an election timeout or two, or not at all by this leader. */
+const FENCE_TIMEOUT_MS = 10_000;
+
+type AdmitCall = ServerWritableStream<AdmitRequest, AdmitChunk>;
+
+/** The leader's side of an admission (src/server/identity/admission.ts): one at a time, for each holds a copy of the state. */
+export class Admissions {
+  private readonly replica: Replica<unknown>;
+  private readonly identity: IdentityFile;
+  private readonly acceptor: PeerAcceptor<unknown>;
+  private readonly serverCount: number;
+  private readonly log: Log;
+  private busy = false;
+
+  constructor(
+    replica: Replica<unknown>,
+    identity: IdentityFile,
+    acceptor: PeerAcceptor<unknown>,
+    serverCount: number,
+    log: Log,
+  ) {
+    this.replica = replica;
+    this.identity = identity;
+    this.acceptor = acceptor;
+    this.serverCount = serverCount;
+    this.log = log;
+  }
+
+  handle(call: AdmitCall): void {
+    call.on('error', () => {});
+    const claim = checkedIntroduction(call.request.introduction);
+    const own = this.identity.identity;
+    if (claim === undefined || claim.id === own.id || claim.id > this.serverCount || claim.isMember) {
+      fail(call, status.INVALID_ARGUMENT, 'not a request of another server of -servers that does not take part');
+      return;
+    }
+    const misfit = misfitOf(own, claim);
+    if (misfit === 'other-engine' || misfit === 'other-cluster') {
+      fail(call, status.FAILED_PRECONDITION, `server ${claim.id} is of another cluster or backend`, misfit);
+      return;
+    }
+    if (this.busy) {
+      fail(call, status.UNAVAILABLE, 'another server is being admitted; try again', 'busy');
+      return;
+    }
+    this.admit(call, claim);
+  }
+
+  private admit(call: AdmitCall, claim: Introduction): void {
+    this.busy = true;
+    const letIn = this.acceptor.shutOut(claim.id);
+    let open = true;
+    const over = () => {
+      if (!open) return;
+      open = false;
+      clearTimeout(timer);
+      letIn();
+      this.busy = false;
+    };
+    const timer = setTimeout(() => {
+      if (open) fail(call, status.UNAVAILABLE, 'no quorum agreed in time; try again', 'unavailable');
+      over();
+    }, FENCE_TIMEOUT_MS);
+    call.once('cancelled', over);
+    call.once('close', over);
+    admit(this.replica, claim.id, call.request.rejoin, (answer) => {
+      if (!open) return;
+      clearTimeout(timer);
+      if (!answer.ok) {
+        fail(call, ...refusal(claim.id, answer.reason, answer.leader));
+        over();
+        return;
+      }
+      const { index } = answer.snapshot;
+      this.log.info({ peer: claim.id, instance: claim.instance, index }, 'admits a server that starts from our state');
+      void this.send(call, answer.snapshot).finally(over);
+    });
+  }
+
+  private async send(call: AdmitCall, { index, term, configuration, data }: Snapshot): Promise<void> {
+    const { cluster, known } = this.identity.identity;
+    const { voters, learners, outgoing, learnersNext, autoLeave } = configuration;
+    const admission: Admission = {
+      cluster,
+      known: knownMessages(withMember(call.request.introduction!.id, known, introductionOf(this.identity.identity))),
+      index,
+      term,
+      voters: [...voters],
+      learners: [...learners],
+      outgoing: [...outgoing],
+      learnersNext: [...learnersNext],
+      autoLeave,
+      dataBytes: data.length,
+    };
+    const ended = new Promise<void>((resolve) => call.once('close', resolve).once('cancelled', resolve));
+    call.write({ admission, data: Buffer.alloc(0) });
+    for (let at = 0; at < data.length && !call.cancelled; at += CHUNK_BYTES) {
+      const chunk = Buffer.from(data.subarray(at, at + CHUNK_BYTES));
+      if (!call.write({ admission: undefined, data: chunk })) {
+        await Promise.race([ended, new Promise((resolve) => call.once('drain', resolve))]);
+      }
+    }
+    call.end();
+  }
+}
+
+function refusal(id: NodeId, reason: string, leader: NodeId): [status, string, string] {
+  if (reason === 'not-leader') return [status.FAILED_PRECONDITION, `not leader, ${leader} is`, reason];
+  if (reason === 'forgotten') {
+    return [
+      status.FAILED_PRECONDITION,
+      `server ${id} is a voter, and this folder does not know what it promised`,
+      reason,
+    ];
+  }
+  return [status.UNAVAILABLE, 'cannot admit anybody just now; try again', reason];
+}
+
+function fail(call: AdmitCall, code: status, details: string, reason = ''): void {
+  call.emit('error', { code, details, metadata: reasonMetadata(reason) });
+}
+
+/** What a server was given to start from. */
+export interface GivenState {
+  readonly cluster: string;
+  readonly known: ReadonlyMap<NodeId, KnownServer>;
+  readonly snapshot: Snapshot;
+}
+
+export type AdmitOutcome =
+  | { readonly kind: 'admitted'; readonly state: GivenState }
+  /** One of the original's servers, which cannot admit anybody. */
+  | { readonly kind: 'original' }
+  /** `reason` as in the refusal; empty where there was no answer. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly details: string };
+
+const ADMIT = PeerService.admit as MethodDefinition<AdmitRequest, AdmitChunk>;
+/** No piece of the answer for this long: the leader is gone. */
+const SILENCE_MAX_MS = FENCE_TIMEOUT_MS + 5_000;
+
+/** The side of the server that wants to take part. Never rejects. */
+export function askForAdmission(
+  address: Address,
+  maxMessageBytes: number,
+  own: Introduction,
+  rejoin: boolean,
+): Promise<AdmitOutcome> {
+  const client = new GrpcClient(
+    formatAddress(address),
+    credentials.createInsecure(),
+    peerChannelOptions(maxMessageBytes),
+  );
+  const { path, requestSerialize, responseDeserialize } = ADMIT;
+  const pieces: Buffer[] = [];
+  let admission: Admission | undefined;
+  return new Promise<AdmitOutcome>((resolve) => {
+    const request = { introduction: own, rejoin };
+    const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+    const timer = setTimeout(() => stream.cancel(), SILENCE_MAX_MS);
+    stream.on('data', (chunk: AdmitChunk) => {
+      timer.refresh();
+      admission ??= chunk.admission;
+      pieces.push(chunk.data);
+    });
+    stream.on('error', (error: ServiceError) => {
+      clearTimeout(timer);
+      if (error.code === status.UNIMPLEMENTED) resolve({ kind: 'original' });
+      else resolve({ kind: 'refused', reason: reasonOf(error), details: error.details });
+    });
+    stream.on('end', () => {
+      clearTimeout(timer);
+      resolve(given(admission, Buffer.concat(pieces)));
+    });
+  }).finally(() => client.close());
+}
+
+function given(admission: Admission | undefined, data: Buffer): AdmitOutcome {
+  const known = checkedKnown(admission?.known ?? []);
+  const senseless = (details: string): AdmitOutcome => ({ kind: 'refused', reason: '', details });
+  if (admission === undefined || known === undefined) return senseless('the answer makes no sense');
+  if (data.length !== admission.dataBytes) return senseless('the answer ended early');
+  try {
+    checkSnapshot(data);
+  } catch (error) {
+    if (!(error instanceof MalformedSnapshotError)) throw error;
+    return senseless(`the state cannot be read: ${error.message}`);
+  }
+  const { cluster, index, term, voters, learners, outgoing, learnersNext, autoLeave } = admission;
+  const configuration = { voters, learners, outgoing, learnersNext, autoLeave };
+  return { kind: 'admitted', state: { cluster, known, snapshot: { index, term, configuration, data } } };
+}

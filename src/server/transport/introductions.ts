@@ -1,0 +1,116 @@
+import {
+  credentials,
+  Client as GrpcClient,
+  Metadata,
+  type MethodDefinition,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
+import type { NodeId } from '../../consensus/contract.ts';
+import { type Address, formatAddress } from '../../wire/addresses.ts';
+import {
+  type Acquaintance,
+  type Introduction as IntroductionMessage,
+  type KnownServer as KnownServerMessage,
+  PeerService,
+} from '../../wire/generated/peer.ts';
+import { type Introduction, type KnownServer, Misfit } from '../identity/identity.ts';
+import type { Answer } from '../identity/startDecision.ts';
+import { peerChannelOptions } from './peerMethod.ts';
+
+/** Says in a refusal, for programs, what its text says to people. */
+export const REASON_KEY = 'rkv-reason';
+const NAME = /^[0-9a-f]{32}$/;
+const ENGINE = /^[a-z]{1,16}$/;
+/** More servers than any `-servers` names. */
+const KNOWN_MAX = 1024;
+
+export function reasonMetadata(reason: string): Metadata {
+  const metadata = new Metadata();
+  metadata.set(REASON_KEY, reason);
+  return metadata;
+}
+
+export function reasonOf(error: Pick<ServiceError, 'metadata'> | undefined): string {
+  return String(error?.metadata?.get(REASON_KEY)[0] ?? '');
+}
+
+/** An introduction as it came; undefined where it is none that a server of ours sends. */
+export function checkedIntroduction(message: IntroductionMessage | undefined): Introduction | undefined {
+  if (message === undefined) return undefined;
+  const { id, engine, cluster, instance, life } = message;
+  const isWellFormed =
+    id >= 1 && ENGINE.test(engine) && (cluster === '' || NAME.test(cluster)) && NAME.test(instance) && NAME.test(life);
+  return isWellFormed ? message : undefined;
+}
+
+export function checkedKnown(messages: readonly KnownServerMessage[]): ReadonlyMap<NodeId, KnownServer> | undefined {
+  const isWellFormed = messages.every(({ id, instance, life }) => id >= 1 && NAME.test(instance) && NAME.test(life));
+  if (!isWellFormed || messages.length > KNOWN_MAX) return undefined;
+  return new Map(messages.map(({ id, ...known }) => [id, known]));
+}
+
+export function knownMessages(known: ReadonlyMap<NodeId, KnownServer>): KnownServerMessage[] {
+  return [...known].map(([id, each]) => ({ id, ...each }));
+}
+
+const MISFITS: readonly string[] = Object.values(Misfit);
+
+/** The word of a peer for what it has against us; undefined for words that we do not know. */
+export function misfitNamed(word: string): Misfit | undefined {
+  return MISFITS.includes(word) ? (word as Misfit) : undefined;
+}
+
+type Introduce = MethodDefinition<IntroductionMessage, Acquaintance>;
+const INTRODUCE = PeerService.introduce as Introduce;
+
+/** Asks one peer who it is, over one connection. */
+export class Introducer {
+  readonly peer: NodeId;
+  private readonly client: GrpcClient;
+  private reported = '';
+
+  constructor(peer: NodeId, address: Address, maxMessageBytes: number) {
+    this.peer = peer;
+    this.client = new GrpcClient(
+      formatAddress(address),
+      credentials.createInsecure(),
+      peerChannelOptions(maxMessageBytes),
+    );
+  }
+
+  /** Never rejects: what is no answer is silence. */
+  ask(own: Introduction, timeoutMs: number): Promise<Answer> {
+    const { path, requestSerialize, responseDeserialize } = INTRODUCE;
+    return new Promise((resolve) => {
+      const deadline = Date.now() + timeoutMs;
+      this.client.makeUnaryRequest(path, requestSerialize, responseDeserialize, own, { deadline }, (error, answer) => {
+        if (error?.code === status.UNIMPLEMENTED) resolve({ kind: 'original' });
+        else resolve(this.checked(answer, error?.details ?? ''));
+      });
+    });
+  }
+
+  /** Why the last answer was none, for people. */
+  get silence(): string {
+    return this.reported;
+  }
+
+  private checked(answer: Acquaintance | undefined, details: string): Answer {
+    const introduction = checkedIntroduction(answer?.introduction);
+    const known = checkedKnown(answer?.known ?? []);
+    this.reported = '';
+    if (answer === undefined) this.reported = details.startsWith('Deadline') ? 'does not answer' : 'is not running';
+    else if (introduction === undefined || known === undefined) this.reported = 'gives an answer that makes no sense';
+    else if (introduction.id !== this.peer) this.reported = `is server ${introduction.id} where it should be another`;
+    else {
+      const { isVoter, leader, misfit } = answer;
+      return { kind: 'introduced', introduction, misfit: misfitNamed(misfit), isVoter, leader, known };
+    }
+    return { kind: 'silent' };
+  }
+
+  close(): void {
+    this.client.close();
+  }
+}

@@ -1,0 +1,338 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RkvClient } from '../src/client/rkvClient.ts';
+import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
+
+const RKVD = fileURLToPath(new URL('../bin/rkvd', import.meta.url));
+const REFUSED = 3;
+const COUNT = 4;
+
+/** One rkvd process, and all it printed. */
+class Server {
+  readonly child: ChildProcess;
+  printed = '';
+  private hear = () => {};
+
+  constructor(cwd: string, args: readonly string[]) {
+    this.child = spawn(RKVD, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, TMPDIR: cwd } });
+    this.child.stderr!.on('data', (bytes: Buffer) => {
+      this.printed += String(bytes);
+      this.hear();
+    });
+  }
+
+  /** Waits until it has printed this. */
+  async says(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.printed)) {
+      if (this.child.exitCode !== null) throw new Error(`rkvd ended with ${this.child.exitCode}:\n${this.printed}`);
+      await Promise.race([
+        new Promise<void>((resolve) => {
+          this.hear = resolve;
+        }),
+        once(this.child, 'exit'),
+      ]);
+    }
+  }
+
+  async exit(): Promise<number | null> {
+    if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');
+    return this.child.exitCode;
+  }
+
+  async kill(): Promise<void> {
+    this.child.kill('SIGCONT');
+    this.child.kill('SIGKILL');
+    await this.exit();
+  }
+}
+
+/** Three of four servers of one cluster, each started by hand. */
+class World {
+  readonly folder = mkdtempSync(join(tmpdir(), 'rkv-identity-'));
+  readonly servers = new Map<number, Server>();
+  private readonly ports: number[];
+  private readonly engine: string;
+  private readonly flags: readonly string[];
+
+  constructor(engine: string, ports: number[], flags: readonly string[] = []) {
+    this.engine = engine;
+    this.ports = ports;
+    this.flags = flags;
+  }
+
+  get addresses(): string[] {
+    return this.ports.map((port) => `127.0.0.1:${port}`);
+  }
+
+  data(id: number): string {
+    return join(this.folder, `rkvd-${id}`);
+  }
+
+  /** All that is kept of a server. */
+  lose(id: number): void {
+    rmSync(this.data(id), { recursive: true, force: true });
+    rmSync(`${this.data(id)}.promised`, { force: true });
+  }
+
+  start(id: number, ...flags: string[]): Server {
+    const server = new Server(this.folder, [
+      ...['-id', String(id), '-servers', this.addresses.join(), '-cluster', '1,2,3', '-election', '300ms'],
+      ...['-servermetrics=false', '-backend', this.engine, ...this.flags, ...flags],
+    ]);
+    this.servers.set(id, server);
+    return server;
+  }
+
+  startAll(...flags: string[]): void {
+    for (const id of [1, 2, 3]) this.start(id, ...flags);
+  }
+
+  client(ids = [1, 2, 3]): RkvClient {
+    return new RkvClient({ addresses: ids.map((id) => this.addresses[id - 1]!), timeoutMs: 20_000 });
+  }
+
+  async leader(): Promise<number> {
+    const client = this.client();
+    try {
+      return (await client.leader({ timeoutMs: 20_000 }))!.status.id;
+    } finally {
+      client.close();
+    }
+  }
+
+  async put(first: number, count: number): Promise<void> {
+    const client = this.client();
+    try {
+      const session = await client.openSession();
+      await Promise.all(Array.from({ length: count }, (_, i) => session.insert(`k${first + i}`, `${first + i}`)));
+    } finally {
+      client.close();
+    }
+  }
+
+  /** How many keys server `id` has applied. */
+  async keys(id: number): Promise<number> {
+    const client = this.client([id]);
+    try {
+      const { keys } = await client.status(this.addresses[id - 1]!);
+      return keys;
+    } finally {
+      client.close();
+    }
+  }
+
+  async stop(id: number, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const server = this.servers.get(id)!;
+    server.child.kill(signal);
+    await server.exit();
+  }
+
+  async end(): Promise<void> {
+    for (const server of this.servers.values()) await server.kill();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });
+  }
+}
+
+const worlds: World[] = [];
+
+async function world(engine: string, ...flags: string[]): Promise<World> {
+  const made = new World(engine, await takeFreePorts(COUNT), flags);
+  worlds.push(made);
+  return made;
+}
+
+beforeEach(() => {
+  worlds.length = 0;
+});
+afterEach(async () => {
+  for (const each of worlds) await each.end();
+});
+
+const keysOf = (one: World, id: number) => expect.poll(() => one.keys(id), { timeout: 20_000 });
+
+describe.each(['gorums', 'etcd', 'hashicorp'])('with the %s engine', (engine) => {
+  it('a member that came back empty is refused, and one command brings it back with everything', async () => {
+    const one = await world(engine);
+    one.startAll();
+    await one.put(0, 50);
+    const leader = await one.leader();
+    const lost = (leader % 3) + 1;
+    await keysOf(one, lost).toBe(50);
+    await one.stop(lost);
+    one.lose(lost);
+    const empty = one.start(lost, '-recover');
+    expect(await empty.exit()).toBe(REFUSED);
+    expect(empty.printed).toContain('refuses this server');
+    expect(empty.printed).toContain('-rejoin');
+    // Without -recover it moves its folder aside, which is no better.
+    const again = one.start(lost);
+    expect(await again.exit()).toBe(REFUSED);
+    await one.put(50, 50);
+    const back = one.start(lost, '-rejoin');
+    await back.says(/admitted: goes on/);
+    await keysOf(one, lost).toBe(100);
+    // It counts again: with it the cluster serves without the third.
+    const third = [1, 2, 3].find((id) => id !== lost && id !== leader)!;
+    await one.stop(third);
+    await one.put(100, 20);
+    await keysOf(one, lost).toBe(120);
+    await one.stop(lost);
+    const later = one.start(lost, '-recover');
+    await one.put(120, 20);
+    await keysOf(one, lost).toBe(140);
+    expect(later.printed).not.toContain('refuse');
+  }, 90_000);
+
+  it('two members that lose their data in turn while the third is paused begin no new cluster', async () => {
+    const one = await world(engine);
+    one.startAll();
+    await one.put(0, 50);
+    const paused = await one.leader();
+    const [first, second] = [1, 2, 3].filter((id) => id !== paused) as [number, number];
+    one.servers.get(paused)!.child.kill('SIGSTOP');
+    await one.stop(first);
+    one.lose(first);
+    const empty = one.start(first);
+    expect(await empty.exit()).toBe(REFUSED);
+    await one.stop(second);
+    one.lose(second);
+    const both = [one.start(first), one.start(second)];
+    await Promise.all(both.map((server) => server.says(/does not take part yet.*does not answer/)));
+    one.servers.get(paused)!.child.kill('SIGCONT');
+    for (const server of both) expect(await server.exit()).toBe(REFUSED);
+  }, 90_000);
+
+  it('folders of another server, another cluster and another backend are refused by name', async () => {
+    const one = await world(engine);
+    const other = await world(engine);
+    one.startAll();
+    other.startAll();
+    await one.put(0, 20);
+    await other.put(0, 10);
+    const id = ((await one.leader()) % 3) + 1;
+    await one.stop(id);
+    renameSync(one.data(id), `${one.data(id)}.kept`);
+
+    const neighbour = (id % 3) + 1;
+    await other.stop(neighbour);
+    await other.stop(id);
+    const swap = (from: string) => {
+      one.lose(id);
+      cpSync(from, one.data(id), { recursive: true });
+      if (existsSync(`${from}.promised`)) cpSync(`${from}.promised`, `${one.data(id)}.promised`);
+    };
+    swap(other.data(neighbour));
+    const anothers = one.start(id, '-recover');
+    expect(await anothers.exit()).toBe(REFUSED);
+    expect(anothers.printed).toContain(`was written by server ${neighbour}, this is server ${id}`);
+
+    swap(other.data(id));
+    const foreign = one.start(id, '-recover');
+    expect(await foreign.exit()).toBe(REFUSED);
+    expect(foreign.printed).toContain('this folder belongs to another cluster');
+
+    swap(`${one.data(id)}.kept`);
+    const backend = engine === 'etcd' ? 'gorums' : 'etcd';
+    const misread = one.start(id, '-recover', '-backend', backend);
+    expect(await misread.exit()).toBe(REFUSED);
+    expect(misread.printed).toContain(`was written by the ${engine} backend`);
+    await one.put(20, 20);
+    const client = one.client();
+    for (const key of [0, 19, 39]) expect(await client.lookup(`k${key}`)).toBe(`${key}`);
+    client.close();
+  }, 90_000);
+
+  it('an older copy of a folder is refused, and one command brings the server back', async () => {
+    const one = await world(engine);
+    one.startAll();
+    await one.put(0, 20);
+    const id = ((await one.leader()) % 3) + 1;
+    await one.stop(id);
+    const copies = [one.data(id), `${one.data(id)}.promised`].filter(existsSync);
+    for (const path of copies) cpSync(path, `${path}.copy`, { recursive: true });
+    one.start(id, '-recover');
+    await one.put(20, 20);
+    await keysOf(one, id).toBe(40);
+    await one.stop(id);
+    one.lose(id);
+    for (const path of copies) renameSync(`${path}.copy`, path);
+    const older = one.start(id, '-recover');
+    expect(await older.exit()).toBe(REFUSED);
+    expect(older.printed).toContain('older copy');
+    const back = one.start(id, '-rejoin');
+    await back.says(/admitted: goes on/);
+    await keysOf(one, id).toBe(40);
+  }, 90_000);
+
+  it('a server that is not in -cluster waits, is admitted, and can be added, removed, emptied and added again', async () => {
+    const one = await world(engine);
+    one.startAll();
+    const fourth = one.start(4);
+    await one.put(0, 20);
+    await fourth.says(/admitted: goes on/);
+    const client = one.client();
+    await client.reconfigure({ change: 'add', serverId: 4, waitForLeadership: false }, { timeoutMs: 20_000 });
+    await keysOf(one, 4).toBe(20);
+    await client.reconfigure({ change: 'remove', serverId: 4, waitForLeadership: false }, { timeoutMs: 20_000 });
+    await one.stop(4);
+    one.lose(4);
+    const empty = one.start(4);
+    await empty.says(/admitted: goes on/);
+    await client.reconfigure({ change: 'add', serverId: 4, waitForLeadership: false }, { timeoutMs: 20_000 });
+    await one.put(20, 20);
+    await keysOf(one, 4).toBe(40);
+    client.close();
+  }, 90_000);
+
+  it('all servers of a cluster begin anew without -recover, and come back with it', async () => {
+    const one = await world(engine);
+    one.startAll();
+    await one.put(0, 20);
+    for (const id of [1, 2, 3]) await one.stop(id);
+    one.startAll('-recover');
+    const client = one.client();
+    expect(await client.lookup('k19')).toBe('19');
+    for (const id of [1, 2, 3]) await one.stop(id);
+    one.startAll();
+    await one.put(100, 1);
+    expect(await client.lookup('k19')).toBeUndefined();
+    client.close();
+  }, 90_000);
+});
+
+it('servers that speak in unary calls refuse each other alike', async () => {
+  const one = await world('gorums', '-ordergorums=false');
+  one.startAll();
+  await one.put(0, 20);
+  const id = ((await one.leader()) % 3) + 1;
+  await one.stop(id);
+  const path = join(one.data(id), 'identity.json');
+  const identity = JSON.parse(readFileSync(path, 'utf8')) as { cluster: string };
+  writeFileSync(path, JSON.stringify({ ...identity, cluster: 'f'.repeat(32) }));
+  const foreign = one.start(id, '-recover');
+  expect(await foreign.exit()).toBe(REFUSED);
+  expect(foreign.printed).toContain('another cluster');
+  writeFileSync(path, JSON.stringify(identity));
+  one.start(id, '-recover');
+  await one.put(20, 20);
+  await keysOf(one, id).toBe(40);
+}, 90_000);
+
+it('a folder without an identity, of an earlier version, is taken over', async () => {
+  const one = await world('gorums');
+  one.startAll();
+  await one.put(0, 20);
+  for (const id of [1, 2, 3]) await one.stop(id);
+  for (const id of [1, 2, 3]) rmSync(join(one.data(id), 'identity.json'));
+  one.startAll('-recover');
+  await one.put(20, 20);
+  for (const id of [1, 2, 3]) {
+    expect(one.servers.get(id)!.printed).toContain('data of a version without identities');
+    await keysOf(one, id).toBe(40);
+  }
+}, 90_000);
