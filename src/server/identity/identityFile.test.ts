@@ -1,0 +1,80 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { introductionOf } from './identity.ts';
+import { IDENTITY_FILE, IdentityError, IdentityFile, readIdentity } from './identityFile.ts';
+
+describe("a folder's identity", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'rkv-identity-file-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+  const open = (id = 1, engine = 'gorums', hasData = false) => IdentityFile.open(folder, id, engine, hasData);
+  const path = () => join(folder, IDENTITY_FILE);
+
+  it('is made once, counts the starts, and tells two starts apart', () => {
+    const first = open().identity;
+    const second = open().identity;
+    expect(first).toMatchObject({ id: 1, engine: 'gorums', cluster: '', stage: 'new', boots: 1, admitted: 0 });
+    expect(second).toMatchObject({ instance: first.instance, boots: 2 });
+    expect(second.life).not.toBe(first.life);
+    expect(first.instance).toMatch(/^[0-9a-f]{32}$/);
+    expect(statSync(path()).mode & 0o777).toBe(0o600);
+  });
+
+  it('is of a member where data are there that no identity was written to', () => {
+    expect(open(1, 'gorums', true).identity.stage).toBe('member');
+  });
+
+  it('remembers a member before its messages are used, and one that does not take part not at all', () => {
+    const own = open();
+    const other = mkdtempSync(join(tmpdir(), 'rkv-identity-file-'));
+    const peer = IdentityFile.open(other, 2, 'gorums', true);
+    expect(own.meet({ ...introductionOf(peer.identity), isMember: false })).toBeUndefined();
+    expect(own.identity.known.size).toBe(0);
+    expect(own.meet(introductionOf(peer.identity))).toBeUndefined();
+    const again = IdentityFile.open(other, 2, 'gorums', true);
+    expect(own.meet(introductionOf(again.identity))).toBeUndefined();
+    // What is on disk says so too: the earlier start is an older copy from now on.
+    expect(open().meet(introductionOf(peer.identity))).toBe('older-copy');
+    rmSync(other, { recursive: true });
+  });
+
+  it('takes over the cluster of a member that it speaks to, and keeps it', () => {
+    const own = open();
+    const claim = { ...own.identity, id: 2, isMember: true };
+    expect(own.meet({ ...claim, cluster: 'a' })).toBeUndefined();
+    expect(open().identity.cluster).toBe('a');
+    expect(own.meet({ ...claim, id: 3, cluster: 'b' })).toBe('other-cluster');
+  });
+
+  it('survives a crash while it was written', () => {
+    const { instance } = open().identity;
+    writeFileSync(`${path()}.new`, '{"format":1,"id":');
+    expect(open().identity.instance).toBe(instance);
+  });
+
+  it.each([
+    ['another server', () => open(2), /was written by server 1, this is server 2/],
+    ['another backend', () => open(1, 'etcd'), /was written by the gorums backend, which etcd would misread/],
+  ])('refuses %s', (_name, reopen, message) => {
+    open();
+    const before = readFileSync(path(), 'utf8');
+    expect(reopen).toThrow(IdentityError);
+    expect(reopen).toThrow(message);
+    expect(readFileSync(path(), 'utf8')).toBe(before);
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['half of it', '{"format":1,"id":1,'],
+    ['a later format', '{"format":2}'],
+    ['another thing', '[1,2,3]'],
+    ['too much', `{"format":1,"engine":"${'x'.repeat(2 ** 20)}"}`],
+  ])('refuses a file that holds %s', (_name, content) => {
+    writeFileSync(path(), content);
+    expect(() => readIdentity(folder)).toThrow(/does not say who wrote this folder/);
+  });
+});
