@@ -1,5 +1,5 @@
 import type { Configuration, NodeId, Refusal, Snapshot } from './contract.ts';
-import type { Entry } from './entry.ts';
+import { type Entry, isConfigurationType } from './entry.ts';
 
 /** Checks of what peers send, before an engine takes any of it. Each says what is wrong, or undefined. */
 
@@ -18,15 +18,15 @@ export function tooFarAhead(term: number, own: number): Refusal {
 
 /**
  * Entries that a leader of `term` sends after the entry (`prevIndex`, `prevTerm`): consecutive, their terms never falling
- * nor above its own. `changeFault` looks at membership entries and leaves all others alone: one that cannot be read would
- * be found out only where it takes effect, at every start again.
+ * nor above its own. `changeFault` looks at the data of membership entries: one that cannot be read would be found out only
+ * where it takes effect, at every start again.
  */
 export function entriesFault(
   prevIndex: number,
   prevTerm: number,
   entries: readonly Entry[],
   term: number,
-  changeFault: (entry: Entry) => string | undefined,
+  changeFault: (data: Uint8Array) => string | undefined,
 ): string | undefined {
   let before = prevTerm;
   for (let i = 0; i < entries.length; i++) {
@@ -36,7 +36,7 @@ export function entriesFault(
       return `entry ${entry.term}/${entry.index} after ${before}/${index - 1} in a message of term ${term}`;
     }
     before = entry.term;
-    const fault = changeFault(entry);
+    const fault = isConfigurationType(entry.type) ? changeFault(entry.data) : undefined;
     if (fault !== undefined) return `entry ${entry.index}: ${fault}`;
   }
   return prevIndex + entries.length > INDEX_MAX

@@ -45,6 +45,7 @@ export class VirtualDisk {
   #durable = new Map<string, Uint8Array>();
   #unsynced: Write[] = [];
   #pending: Write[] = [];
+  #writtenUs = 0;
   #epoch = 0;
   /** What the last synced writes replaced, newest last. */
   readonly #undo: Map<string, Uint8Array | undefined>[] = [];
@@ -57,6 +58,11 @@ export class VirtualDisk {
     this.#census = census;
     this.#plan = plan;
     this.promised = new VirtualPromisedArea(timeline, random.fork('promised'), census, plan, this);
+  }
+
+  /** When the write that is under way, or was last, is done: as late as its stall or slowness made it, also once the disk is healed. */
+  get writtenUs(): number {
+    return this.#writtenUs;
   }
 
   get hasUnsyncedWrites(): boolean {
@@ -100,6 +106,7 @@ export class VirtualDisk {
     const latencyUs = Math.round(usualUs * this.slowness);
     if (this.slowness > 1) this.#census.count('slow disk');
     const epoch = this.#epoch;
+    this.#writtenUs = this.#timeline.nowUs + latencyUs;
     this.#timeline.after(latencyUs, () => this.#complete(epoch, watcher));
     if (write.sync) watcher.syncBegun(latencyUs);
   }
@@ -108,6 +115,7 @@ export class VirtualDisk {
     if (epoch !== this.#epoch) return;
     if (this.stalledUntilUs > this.#timeline.nowUs) {
       this.#census.count('stalled disk');
+      this.#writtenUs = this.stalledUntilUs;
       this.#timeline.at(this.stalledUntilUs, () => this.#complete(epoch, watcher));
       return;
     }

@@ -157,7 +157,9 @@ class World {
 
   /** The one fault that comes when all others are over: what it does to service shows only where nothing else does. */
   #deafen(): void {
-    this.#runUntil(this.#around.network.allArrivedUs);
+    // What the faults held up arrives, and is written, as late as they made it.
+    const settledUs = this.#servers.map(({ disk }) => disk.writtenUs);
+    this.#runUntil(Math.max(this.#around.network.allArrivedUs, ...settledUs));
     const deaf = DeafLeader.of(this.#around, this.#servers);
     if (deaf === undefined) return;
     while (!deaf.isOver()) this.#step();

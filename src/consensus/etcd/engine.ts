@@ -709,10 +709,9 @@ function tellsTerm({ type, reject }: Message): boolean {
   return type !== MessageType.Vote && type !== MessageType.PreVote;
 }
 
-function changeFault(entry: Entry): string | undefined {
-  if (!isConfigurationType(entry.type)) return undefined;
+function changeFault(data: Uint8Array): string | undefined {
   try {
-    decodeConfChange(entry.data);
+    decodeConfChange(data);
     return undefined;
   } catch (error) {
     if (error instanceof MalformedConfChangeError) return error.message;

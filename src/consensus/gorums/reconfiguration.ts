@@ -5,7 +5,7 @@ import {
   type NodeId,
   simpleConfiguration,
 } from '../contract.ts';
-import { type Entry, isConfigurationType } from '../entry.ts';
+import type { Entry } from '../entry.ts';
 import { ByteReader, MalformedEntryError, varintSize, writeVarint } from '../entryCodec.ts';
 
 /** The data of Reconf entries is the marshalled `rkvpb.ReconfRequest`: serverID = 1, reconfType = 2 (Add 0, Remove 1). */
@@ -25,10 +25,9 @@ export function encodeChange(change: MembershipChange): Uint8Array {
   return bytes;
 }
 
-/** What is wrong with a membership entry; undefined where nothing is, and for every other entry. */
-export function changeFault(entry: Entry): string | undefined {
-  if (!isConfigurationType(entry.type) || readChange(entry.data) !== undefined) return undefined;
-  return `${entry.data.length} bytes that are not a membership change`;
+/** What is wrong with the data of a membership entry; undefined where nothing is. */
+export function changeFault(data: Uint8Array): string | undefined {
+  return readChange(data) === undefined ? `${data.length} bytes that are not a membership change` : undefined;
 }
 
 function readChange(data: Uint8Array): { readonly id: NodeId; readonly remove: boolean } | undefined {

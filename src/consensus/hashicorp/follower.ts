@@ -1,5 +1,4 @@
 import { type EngineInit, MalformedMessageError, type NodeId } from '../contract.ts';
-import { type Entry, isConfigurationType } from '../entry.ts';
 import { MalformedEntryError } from '../entryCodec.ts';
 import { configurationFault, entriesFault, snapshotFault } from '../untrusted.ts';
 import { decodeConfiguration } from './configuration.ts';
@@ -137,10 +136,9 @@ export function chunkFault({ index, snapshotTerm, configuration, term }: Snapsho
   return snapshotFault({ index, term: snapshotTerm, configuration }, term);
 }
 
-function changeFault(entry: Entry): string | undefined {
-  if (!isConfigurationType(entry.type)) return undefined;
+function changeFault(data: Uint8Array): string | undefined {
   try {
-    return configurationFault(decodeConfiguration(entry.data));
+    return configurationFault(decodeConfiguration(data));
   } catch (error) {
     if (error instanceof MalformedMessageError || error instanceof MalformedEntryError) return error.message;
     throw error;

@@ -2,6 +2,7 @@ import {
   type Configuration,
   type EngineInit,
   type HardState,
+  MalformedMessageError,
   type NodeId,
   type PersistBatch,
   Role,
@@ -9,6 +10,7 @@ import {
   simpleConfiguration,
 } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
+import { MalformedEntryError } from '../entryCodec.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { decodeConfiguration } from './configuration.ts';
 import { Delivery } from './delivery.ts';
@@ -199,7 +201,18 @@ function initialConfigurations(init: EngineInit): ConfigurationHistory {
   const { log } = init;
   const snapshot = log.snapshot();
   const base = snapshot?.configuration ?? simpleConfiguration(init.bootstrap);
-  // An entry of this engine carries the whole configuration: what was before does not matter.
-  const apply = (_before: Configuration, entry: Entry) => decodeConfiguration(entry.data);
-  return new ConfigurationHistory(snapshot?.index ?? 0, base, log.configurationEntries(), apply);
+  return new ConfigurationHistory(snapshot?.index ?? 0, base, log.configurationEntries(), applyChange);
+}
+
+/**
+ * An entry of this engine carries the whole configuration: what was before does not matter. Data that cannot be read, which
+ * no server takes from a peer, changes nothing, on every server alike: to fail here would be to fail at every start.
+ */
+function applyChange(before: Configuration, entry: Entry): Configuration {
+  try {
+    return decodeConfiguration(entry.data);
+  } catch (error) {
+    if (error instanceof MalformedMessageError || error instanceof MalformedEntryError) return before;
+    throw error;
+  }
 }

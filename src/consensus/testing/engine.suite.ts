@@ -319,6 +319,23 @@ export function describeEngineContract<M>(
       for (const server of cluster.servers.values()) expect(server.commands()).toEqual(['together']);
     });
 
+    it('starts with a membership entry in its log that cannot be read, which changes nothing', () => {
+      const cluster = new EngineCluster(kind, [1, 2, 3]);
+      const leader = cluster.elect();
+      const { term, lastIndex, configuration } = leader.engine.status();
+      for (const { id, log } of cluster.servers.values()) {
+        const entries = [new Entry(lastIndex + 1, term, EntryType.Reconf, Uint8Array.of(9, 9, 9))];
+        log.persist({ mark: 0, entries, mustSync: true });
+        cluster.stop(id);
+      }
+      for (const id of [1, 2, 3]) cluster.start(id);
+      const next = cluster.elect();
+      cluster.propose(next.id, 'after');
+      cluster.settle();
+      expect(next.commands()).toEqual(['after']);
+      expect(next.engine.status().configuration).toEqual(configuration);
+    });
+
     describe('refuses, and is as it was, given', () => {
       const entryOf = (
         index: number,

@@ -5,7 +5,7 @@ import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { MemoryDisk } from '../storage/memoryDisk.ts';
 import { openMemoryLogStore } from '../storage/openLogStore.ts';
-import { Replica } from './replica.ts';
+import { type CommandOutcome, Replica } from './replica.ts';
 
 const SETTINGS = {
   electionTimeoutMs: 100,
@@ -19,6 +19,7 @@ const SETTINGS = {
 
 /** Server 1 of three on a disk of its own, driven by hand. */
 function replicaOn(disk: MemoryDisk, kind: EngineKind<GorumsMessage> = gorumsKind) {
+  const clock = { nowMs: 0 };
   const turns: (() => void)[] = [];
   const sent: GorumsMessage[] = [];
   const failures: Error[] = [];
@@ -37,7 +38,7 @@ function replicaOn(disk: MemoryDisk, kind: EngineKind<GorumsMessage> = gorumsKin
     random: () => 0,
     stateMachine,
     environment: {
-      nowMs: () => 0,
+      nowMs: () => clock.nowMs,
       schedule: (turn) => turns.push(turn),
       send: (envelopes) => sent.push(...envelopes.map(({ message }) => message)),
       event: () => {},
@@ -50,7 +51,7 @@ function replicaOn(disk: MemoryDisk, kind: EngineKind<GorumsMessage> = gorumsKin
   const run = () => {
     while (turns.length > 0) turns.shift()!();
   };
-  return { replica, store, stateMachine, sent, failures, run };
+  return { replica, store, stateMachine, sent, failures, run, clock };
 }
 
 function installSnapshot(data: Uint8Array): GorumsMessage {
@@ -82,5 +83,38 @@ describe('a replica given a snapshot by its leader', () => {
     expect(sent).toEqual([{ type: 'InstallSnapshotResponse', call: 1, term: 3 }]);
     expect(replica.status().appliedIndex).toBe(7);
     expect(stateMachine.keyCount).toBe(0);
+  });
+});
+
+describe('a replica whose leader is not answered', () => {
+  it('leaves open what stands in its log, and refuses what comes then', async () => {
+    const { replica, store, sent, run, clock } = replicaOn(new MemoryDisk());
+    const outcomes: [number, string][] = [];
+    const sink = {
+      commandDone: (tag: number, { status }: CommandOutcome) => outcomes.push([tag, status]),
+      lookupDone: () => {},
+    };
+    clock.nowMs = 150;
+    replica.tick();
+    replica.receive(2, { type: 'RequestVoteResponse', call: sent.at(-1)!.call, term: 1, granted: true });
+    run();
+    // Its own vote, and its request for others, wait for the disk.
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    replica.receive(2, { type: 'RequestVoteResponse', call: sent.at(-1)!.call, term: 1, granted: true });
+    run();
+    expect(replica.status()).toMatchObject({ role: 'leader', leader: 1 });
+    replica.submit(new Uint8Array(0), sink, 1);
+    run();
+    const until = clock.nowMs + 2 * SETTINGS.electionTimeoutMs;
+    for (; clock.nowMs < until; clock.nowMs += 5) replica.tick();
+    expect(replica.status()).toMatchObject({ role: 'leader', leader: 0 });
+    expect(outcomes).toEqual([[1, 'unknown']]);
+    replica.submit(new Uint8Array(0), sink, 2);
+    run();
+    expect(outcomes).toEqual([
+      [1, 'unknown'],
+      [2, 'not-leader'],
+    ]);
+    await store.close();
   });
 });
