@@ -1,5 +1,6 @@
 import type { EngineKind } from '../consensus/contract.ts';
 import { etcdKind } from '../consensus/etcd/index.ts';
+import { MessageType } from '../consensus/etcd/messages.ts';
 import { gorumsKind } from '../consensus/gorums/index.ts';
 import { hashicorpKind } from '../consensus/hashicorp/index.ts';
 
@@ -8,13 +9,19 @@ export interface SimulatedEngine {
   readonly kind: EngineKind<unknown>;
   /** Has learners (non-voters), and so the changes AddLearner and Demote. */
   readonly learners: boolean;
+  /** Whether a message is the one by which a leader hands over (thesis §3.10). */
+  tellsToStand(message: unknown): boolean;
+}
+
+function isOfType(type: string | number) {
+  return (message: unknown): boolean => (message as { readonly type: string | number }).type === type;
 }
 
 /** An engine joins the simulator by being named here. */
 export const SIMULATED_ENGINES: Readonly<Record<string, SimulatedEngine>> = {
-  gorums: { kind: gorumsKind, learners: false },
-  etcd: { kind: etcdKind, learners: true },
-  hashicorp: { kind: hashicorpKind, learners: true },
+  gorums: { kind: gorumsKind, learners: false, tellsToStand: isOfType('TimeoutNow') },
+  etcd: { kind: etcdKind, learners: true, tellsToStand: isOfType(MessageType.TimeoutNow) },
+  hashicorp: { kind: hashicorpKind, learners: true, tellsToStand: isOfType('timeout-now') },
 };
 
 export class UnknownEngineError extends Error {

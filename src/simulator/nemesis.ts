@@ -1,4 +1,5 @@
 import { ChangeType, type MembershipChange, type NodeId, Role } from '../consensus/contract.ts';
+import { UNANSWERED } from './deadServers.ts';
 import type { Strike } from './plan.ts';
 import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -251,6 +252,7 @@ export class Nemesis {
     this.#note('operator', () => `asks server ${server.id}: ${what}`);
     server.reconfigure(change, (result) => {
       this.#note('operator', () => `${what}: ${result.ok ? 'done' : result.reason}`);
+      if (!result.ok && UNANSWERED.has(result.reason)) census.count('change refused: no answer');
       if (!result.ok) census.count('membership change refused');
       else if (change.type === ChangeType.Remove)
         census.count(change.id === server.id ? 'leader removed' : 'server removed');
@@ -265,6 +267,7 @@ export class Nemesis {
     const any = random.pick(this.#servers).id;
     if (random.chance(0.05)) return { type: random.pick(Object.values(ChangeType)), id: any };
     const hasLearners = this.#around.engine.learners;
+    if (random.chance(0.1)) return { type: ChangeType.AddVoter, id: random.pick(this.#absent()) };
     const outside = this.#servers.map((server) => server.id).filter((id) => !voters.includes(id));
     if (outside.length > 0 && random.chance(0.55)) {
       const id = random.pick(outside);
@@ -276,13 +279,26 @@ export class Nemesis {
     return { type: ChangeType.Remove, id };
   }
 
+  /** Servers that do not run, and one that never does. */
+  #absent(): NodeId[] {
+    const down = this.#servers.filter((server) => !server.isRunning).map((server) => server.id);
+    return [...down, this.#around.plan.serverCount + 1];
+  }
+
+  /** 0: anyone. */
+  #drawTarget(): NodeId {
+    if (this.#random.chance(0.2)) return 0;
+    return this.#random.chance(0.2) ? this.#random.pick(this.#absent()) : this.#random.pick(this.#servers).id;
+  }
+
   #transfer(): void {
     const leader = this.#random.chance(0.9) ? this.#leader() : this.#victim();
     if (leader === undefined) return;
-    const to = this.#random.chance(0.2) ? 0 : this.#random.pick(this.#servers).id;
+    const to = this.#drawTarget();
     this.#note('operator', () => `asks server ${leader.id} to hand over to ${to || 'anyone'}`);
     leader.transferLeadership(to, (result) => {
       this.#note('operator', () => `transfer to ${to || 'anyone'}: ${result.ok ? 'done' : result.reason}`);
+      if (!result.ok && UNANSWERED.has(result.reason)) this.#around.census.count('transfer refused: no answer');
       this.#around.census.count(result.ok ? 'leadership transferred' : 'leadership transfer refused');
     });
   }

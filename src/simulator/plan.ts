@@ -75,6 +75,8 @@ export interface Plan {
   readonly strikes: ReadonlyMap<Strike, number>;
   /** Once everything is healed, the leader is made deaf for a while, and it is judged whether the others serve meanwhile. */
   readonly deafLeader: boolean;
+  /** Once everything is healed, some servers stay away for a while, and an operator asks for changes that involve them. */
+  readonly deadServers: boolean;
 }
 
 /** A run lasts at least so long, and has at least so many finished client operations. */
@@ -86,11 +88,17 @@ const CLUSTER_SIZES = [1, 2, 3, 3, 3, 3, 4, 5, 5, 7];
 
 export function drawPlan(seed: number): Plan {
   const mix = drawMix(seed);
-  const plan = { ...mix, deafLeader: new Random(seed).fork('deaf leader').chance(DEAF_LEADER_CHANCE) && isBrisk(mix) };
+  const deadServers = new Random(seed).fork('dead servers').chance(DEAD_SERVERS_CHANCE);
+  const plan = {
+    ...mix,
+    deadServers,
+    deafLeader: new Random(seed).fork('deaf leader').chance(DEAF_LEADER_CHANCE) && isBrisk(mix),
+  };
   return new Random(seed).fork('storm').chance(STORM_CHANCE) ? withStormOfCrashes(plan) : plan;
 }
 
 const DEAF_LEADER_CHANCE = 0.6;
+const DEAD_SERVERS_CHANCE = 0.4;
 
 /** Whether an election takes little of an election timeout, so that a bound on the whole means something. */
 function isBrisk({ network, disk }: Plan): boolean {
@@ -111,6 +119,7 @@ function withStormOfCrashes(plan: Plan): Plan {
     settings: { ...settings, heartbeatMs: 50, electionTimeoutMs: 200 },
     network: { ...network, delayMinUs: 1000, delayMeanUs: 20_000 },
     deafLeader: false,
+    deadServers: false,
     disk: { ...disk, syncMinUs: 1000, syncMeanUs: 20_000, tears: true, flips: true },
     strikes: new Map([...strikes, ['crash', 1_500_000], ['vote crash', 300_000]]),
   };
@@ -147,6 +156,7 @@ function drawMix(seed: number): Plan {
     clockRates: ids.map(() => (random.chance(0.4) ? 0.8 + random.next() * 0.45 : 1)),
     strikes: isCalm ? new Map() : drawStrikes(random),
     deafLeader: false,
+    deadServers: false,
   };
 }
 

@@ -11,6 +11,8 @@ const INVARIANTS = [
   'monotonic term and vote',
   'monotonic commit index',
   'one membership change',
+  'able to commit',
+  'living successor',
   'exactly once',
   'acknowledged write',
   'refused before the log',

@@ -81,6 +81,8 @@ export class VirtualServer {
   readonly disk: VirtualDisk;
   /** Told whenever the server went down by itself: it is to be started again. */
   onDown: (() => void) | undefined;
+  /** Nobody starts it. */
+  staysAway = false;
   readonly #around: Surroundings;
   readonly #random: Random;
   readonly #name: string;
@@ -126,7 +128,7 @@ export class VirtualServer {
 
   /** Opens the store and starts a replica on it. Where the disk cannot be read the server stays down. */
   start(): void {
-    if (this.#life !== undefined) return;
+    if (this.#life !== undefined || this.staysAway) return;
     const epoch = ++this.#epoch;
     try {
       this.#life = this.#open(epoch);
@@ -407,8 +409,9 @@ export class VirtualServer {
   }
 
   #send(envelopes: readonly Envelope<unknown>[]): void {
-    const { engine, network, trace } = this.#around;
+    const { engine, network, trace, judge } = this.#around;
     for (const { to, message } of envelopes) {
+      if (engine.tellsToStand(message)) judge.toldToStand(this.id, to);
       this.#maybeLosePower();
       const bytes = engine.kind.codec.encode(message);
       trace.mixBytes(3, bytes);

@@ -3,6 +3,7 @@ import { HistoryRecorder } from '../checker/history.ts';
 import { type KeyValueInput, type KeyValueOutput, keyValueModel } from '../checker/models/keyValue.ts';
 import { Role } from '../consensus/contract.ts';
 import { Census, type CountedKind } from './census.ts';
+import { DeadServers } from './deadServers.ts';
 import { DeafLeader } from './deafLeader.ts';
 import type { SimulatedEngine } from './engines.ts';
 import { Judge } from './invariants/judge.ts';
@@ -139,20 +140,37 @@ class World {
   #serve(): void {
     const { plan, timeline } = this.#around;
     for (const client of this.#clients) client.bePatient();
-    const before = this.#clients.map((client) => client.succeeded);
-    const hasProgress = () =>
-      this.#clients.every((client, i) => client.succeeded >= before[i]! + OPERATIONS_AFTER_HEALING_MIN);
-    this.#stepUntil(hasProgress, this.#recoveryBoundUs, () => {
-      const waiting = this.#clients.filter((client, i) => client.succeeded === before[i]!).length;
-      return `${waiting} of ${plan.clients.count} clients were not served (${this.#describeServers()})`;
-    });
+    this.#expectProgress(this.#recoveryBoundUs);
     if (plan.deafLeader) this.#deafen();
+    if (plan.deadServers) this.#operateAmongTheDead();
     const isLongEnough = () => timeline.nowUs >= RUN_MIN_US && this.#operations >= OPERATIONS_MIN;
     this.#stepUntil(isLongEnough, SERVING_BOUND_US, () => `the clients have finished ${this.#operations} operations`);
     for (const client of this.#clients) client.rest();
     this.#stray.rest();
     const isAnswered = () => this.#clients.every((client) => client.inFlight === 0);
     this.#stepUntil(isAnswered, this.#recoveryBoundUs, () => 'operations are unanswered');
+  }
+
+  /** Every client is served within the bound. */
+  #expectProgress(boundUs: number): void {
+    const { plan } = this.#around;
+    const before = this.#clients.map((client) => client.succeeded);
+    const hasProgress = () =>
+      this.#clients.every((client, i) => client.succeeded >= before[i]! + OPERATIONS_AFTER_HEALING_MIN);
+    this.#stepUntil(hasProgress, boundUs, () => {
+      const waiting = this.#clients.filter((client, i) => client.succeeded === before[i]!).length;
+      return `${waiting} of ${plan.clients.count} clients were not served (${this.#describeServers()})`;
+    });
+  }
+
+  /** What was asked for while some are away must leave a cluster that serves without them. */
+  #operateAmongTheDead(): void {
+    this.#runUntil(this.#around.network.allArrivedUs);
+    const dead = new DeadServers(this.#around, this.#servers);
+    while (!dead.isOver()) this.#step();
+    // A client may ask everybody who is away before it finds the one who leads.
+    this.#expectProgress(this.#servers.length * this.#recoveryBoundUs);
+    dead.revive();
   }
 
   /** The one fault that comes when all others are over: what it does to service shows only where nothing else does. */

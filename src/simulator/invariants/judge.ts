@@ -40,6 +40,9 @@ export class Judge {
   /** The configuration in every snapshot of an index. */
   readonly #configurations = new Map<number, string>();
 
+  /** Servers that have been away for so long that nothing of what they said is on its way any more. */
+  readonly gone = new Set<NodeId>();
+
   server(id: NodeId): ServerRecord {
     let record = this.#servers.get(id);
     if (record === undefined) {
@@ -382,6 +385,13 @@ export class Judge {
   /** The whole state of a server, once it has applied everything. */
   checkConverged(id: NodeId, stateMachine: KeyValueStore): void {
     this.#checkContent(this.server(id), stateMachine, this.server(id).applied, 'state');
+  }
+
+  // --- successors ---
+
+  /** Server `id` tells another one to take over. */
+  toldToStand(id: NodeId, to: NodeId): void {
+    if (this.gone.has(to)) this.#fail('living successor', this.server(id), `tells server ${to} to lead, which is away`);
   }
 
   // --- acknowledgements ---

@@ -2,6 +2,9 @@ import type { Engine, MembershipChange, NodeId, Refusal } from '../../consensus/
 import type { GorumsEngine } from '../../consensus/gorums/engine.ts';
 import type { AppendEntries } from '../../consensus/gorums/messages.ts';
 import type { Rounds } from '../../consensus/gorums/rounds.ts';
+import type { ChangePreparation } from '../../consensus/membership/changePreparation.ts';
+import { longestLog } from '../../consensus/membership/leaderView.ts';
+import type { TransferPreparation } from '../../consensus/membership/transferPreparation.ts';
 import { DelegatingEngine } from '../delegates.ts';
 import type { MessageTools } from './messageTools.ts';
 
@@ -17,6 +20,9 @@ export interface Insides {
   commitAnyTerm(engine: Engine<unknown>): void;
   /** Who still answers the engine, where it leads. */
   audience(engine: Engine<unknown>): object | undefined;
+  /** The change, and the transfer, that the engine prepares as leader. */
+  preparing(engine: Engine<unknown>): ChangePreparation | undefined;
+  choosing(engine: Engine<unknown>): TransferPreparation | undefined;
 }
 
 /** Gives its vote to whoever asks, however often it gave it away in this term. */
@@ -48,6 +54,43 @@ export class ChangesTwiceAtOnce extends DelegatingEngine<unknown> {
   override reconfigure(change: MembershipChange, token: number): void {
     this.#insides.withoutChangeInFlight(this.inner, () => this.inner.reconfigure(change, token));
   }
+}
+
+/** Changes its members without asking whether those who are to commit are there. */
+export class ChangesBlindly extends DelegatingEngine<unknown> {
+  readonly #insides: Insides;
+
+  constructor(inner: Engine<unknown>, insides: Insides) {
+    super(inner);
+    this.#insides = insides;
+  }
+
+  override reconfigure(change: MembershipChange, token: number): void {
+    this.inner.reconfigure(change, token);
+    const preparing = this.#insides.preparing(this.inner);
+    if (preparing !== undefined) preparing.advance = () => ({ kind: 'ready' });
+  }
+}
+
+/** Hands over to whoever held most when last heard of. */
+export class TrustsMatchIndexes extends DelegatingEngine<unknown> {
+  readonly #insides: Insides;
+
+  constructor(inner: Engine<unknown>, insides: Insides) {
+    super(inner);
+    this.#insides = insides;
+  }
+
+  override transferLeadership(to: NodeId, token: number, unable?: readonly NodeId[]): void {
+    this.inner.transferLeadership(to, token, unable);
+    const choosing = this.#insides.choosing(this.inner) as unknown as InsideTransfer | undefined;
+    if (choosing !== undefined) choosing.advance = (view) => ({ target: longestLog(view, choosing.candidates) });
+  }
+}
+
+interface InsideTransfer {
+  readonly candidates: readonly NodeId[];
+  advance: TransferPreparation['advance'];
 }
 
 /** As leader, commits earlier terms' entries by counting. */
@@ -104,6 +147,8 @@ interface InsideGorumsLeader {
   change: unknown;
   readonly rounds: Rounds;
   readonly audience: object;
+  readonly preparing: ChangePreparation | undefined;
+  readonly choosing: TransferPreparation | undefined;
   countRounds(): void;
 }
 
@@ -129,6 +174,8 @@ const gorums: Insides = {
     };
   },
   audience: (engine) => inGorums(engine).leader?.audience,
+  preparing: (engine) => inGorums(engine).leader?.preparing,
+  choosing: (engine) => inGorums(engine).leader?.choosing,
 };
 
 /** As follower, throws away what it has after the entry before the request's, matching or not. Gorums only. */
@@ -149,6 +196,8 @@ export function truncatesMatchingSuffix(engine: Engine<unknown>): Engine<unknown
 
 interface InsideEtcd {
   readonly audience: object | undefined;
+  readonly preparing: ChangePreparation | undefined;
+  readonly choosing: TransferPreparation | undefined;
   readonly node: {
     readonly core: {
       vote: NodeId;
@@ -178,13 +227,22 @@ const etcd: Insides = {
       core.leader === undefined ? matches(index, term) : index <= core.log.lastIndex;
   },
   audience: (engine) => (engine as unknown as InsideEtcd).audience,
+  preparing: (engine) => (engine as unknown as InsideEtcd).preparing,
+  choosing: (engine) => (engine as unknown as InsideEtcd).choosing,
 };
 
 // --- hashicorp ---
 
 interface InsideHashicorp {
   readonly state: { vote: NodeId; readonly configurations: object };
-  readonly leadership: { readonly tracker: { firstOfTerm: number }; readonly audience: object } | undefined;
+  readonly leadership: InsideLeadership | undefined;
+}
+
+interface InsideLeadership {
+  readonly tracker: { firstOfTerm: number };
+  readonly audience: object;
+  readonly preparing: ChangePreparation | undefined;
+  readonly choosing: TransferPreparation | undefined;
 }
 
 const inHashicorp = (engine: Engine<unknown>) => engine as unknown as InsideHashicorp;
@@ -201,6 +259,8 @@ const hashicorp: Insides = {
     if (leadership !== undefined) leadership.tracker.firstOfTerm = 0;
   },
   audience: (engine) => inHashicorp(engine).leadership?.audience,
+  preparing: (engine) => inHashicorp(engine).leadership?.preparing,
+  choosing: (engine) => inHashicorp(engine).leadership?.choosing,
 };
 
 export const INSIDES: Readonly<Record<string, Insides>> = { gorums, etcd, hashicorp };

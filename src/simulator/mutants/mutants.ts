@@ -23,11 +23,13 @@ import {
   StoresStaleSnapshots,
 } from './hostMutants.ts';
 import {
+  ChangesBlindly,
   ChangesTwiceAtOnce,
   CommitsEarlierTerms,
   INSIDES,
   type Insides,
   NeverFallsSilent,
+  TrustsMatchIndexes,
   truncatesMatchingSuffix,
   VotesTwice,
 } from './insideMutants.ts';
@@ -85,6 +87,20 @@ function deafLeaders(plan: Plan): Plan {
     disk: { ...plan.disk, syncMeanUs: 2000 },
     strikes: new Map(),
     deafLeader: true,
+  };
+}
+
+/** Nothing happens but that some servers stay away, and that the operator asks for changes that involve them; few write. */
+function deadServers(plan: Plan): Plan {
+  return {
+    ...plan,
+    serverCount: 3,
+    bootstrap: [1, 2, 3],
+    network: { ...plan.network, delayMeanUs: 1000, tailChance: 0 },
+    clients: { ...plan.clients, count: 2, thinkMeanUs: 1_500_000 },
+    strikes: new Map(),
+    deafLeader: false,
+    deadServers: true,
   };
 }
 
@@ -290,6 +306,22 @@ export const MUTANTS: readonly Mutant[] = [
     invariants: ['one membership change', 'election safety'],
     adjust: restlessMembership,
     mutation: (name) => ({ engine: (engine) => new ChangesTwiceAtOnce(engine, insides(name)) }),
+  },
+  {
+    name: 'members are changed without asking who answers',
+    engines: ALL,
+    seedsMax: 10,
+    invariants: ['able to commit', 'liveness'],
+    adjust: deadServers,
+    mutation: (name) => ({ engine: (engine) => new ChangesBlindly(engine, insides(name)) }),
+  },
+  {
+    name: 'a successor is chosen by what it held',
+    engines: ALL,
+    seedsMax: 10,
+    invariants: ['living successor'],
+    adjust: deadServers,
+    mutation: (name) => ({ engine: (engine) => new TrustsMatchIndexes(engine, insides(name)) }),
   },
   {
     name: 'a leader that is not answered sends heartbeats for ever',
