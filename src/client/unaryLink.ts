@@ -101,7 +101,8 @@ export class UnaryLink implements ServerLink {
     hint?: LeaderHint,
   ): void {
     if (!this.open || !this.calls.delete(command)) return;
-    this.heardMs = this.environment.nowMs();
+    // A server that refuses new calls while it leaves others without an answer is a silent one.
+    if (status !== ResultStatus.RESULT_OVERLOADED) this.heardMs = this.environment.nowMs();
     this.listener.linkResult(this, command, status, clientId, value, detail);
     this.listener.linkBatchDone(this, hint);
   }

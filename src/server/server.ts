@@ -15,6 +15,7 @@ import { admittedHardState } from './identity/admission.ts';
 import type { Misfit } from './identity/identity.ts';
 import type { IdentityFile } from './identity/identityFile.ts';
 import { GrpcListener, listenError } from './net/grpcListener.ts';
+import { UnaryCalls, type UnaryError } from './net/unaryCalls.ts';
 import type { Log } from './observe/log.ts';
 import { type LimitedLog, limitLog } from './observe/logLimiter.ts';
 import { handlingTimes } from './observe/messageTimes.ts';
@@ -22,8 +23,9 @@ import { metricsPort, ServerMetrics, serveMetrics } from './observe/metrics.ts';
 import { Recorder } from './observe/recorder.ts';
 import { type OpenedData, openStorage, reopenStore } from './openStorage.ts';
 import { adminImplementation, waitingAdmin } from './service/adminService.ts';
+import { unaryError } from './service/outcomes.ts';
 import { reflection } from './service/reflection.ts';
-import { RKV_SERVICE, rkvImplementation } from './service/rkvService.ts';
+import { clientCalls, RKV_SERVICE, rkvImplementation } from './service/rkvService.ts';
 import type { ServiceContext } from './service/serviceContext.ts';
 import { ServiceGate } from './service/serviceGate.ts';
 import type { SessionStream } from './service/sessionStream.ts';
@@ -61,6 +63,7 @@ export class RkvServer {
   private readonly sessions = new Set<SessionStream>();
   private readonly leaderWaiters = new Set<() => void>();
   private readonly grpc: Server;
+  private readonly calls: UnaryCalls;
   private listener: GrpcListener | undefined;
   private door: FrontDoor | undefined;
   private readonly gate: ServiceGate;
@@ -90,7 +93,10 @@ export class RkvServer {
     this.grpc = new Server({
       'grpc.max_receive_message_length': maxgrpc,
       'grpc.max_send_message_length': maxgrpc,
+      // Its books on every call and connection cost a fifth of a call, and nobody reads them.
+      'grpc.enable_channelz': 0,
     });
+    this.calls = new UnaryCalls({ requestBytesMax: maxgrpc, nowMs });
     this.gate = new ServiceGate(
       this.grpc,
       () => `server ${config.id} does not take part yet: ${this.starting?.waitsFor}`,
@@ -109,7 +115,7 @@ export class RkvServer {
     this.starting = new Starting(config, identity, log);
     try {
       this.door = this.frontDoor();
-      this.listener = new GrpcListener(this.grpc, this.door);
+      this.listener = new GrpcListener(this.grpc, this.door, this.calls);
       this.offerServices(identity, this.door);
       await this.listener.listen(config.listen);
       if (identity.identity.stage === 'member') {
@@ -230,6 +236,7 @@ export class RkvServer {
       const { acceptor, unaryServer } = transport;
       const admissions = new Admissions(replica, identity, acceptor, servers.length, this.log);
       openRkv(rkvImplementation(context));
+      this.serveClients(context);
       openAdmin(adminImplementation(context, stateMachine, facts));
       openPeer({ stream: acceptor.accept.bind(acceptor), admit: admissions.handle.bind(admissions) });
       if (unaryServer !== undefined) openUnary(unaryServer.implementation());
@@ -276,6 +283,18 @@ export class RkvServer {
     this.starting?.stop();
     this.openServices(replica);
     this.lastStatus = replica.status();
+  }
+
+  /** Who is not the leader says so before it reads a call: clients that retry ask it again and again. */
+  private serveClients(context: ServiceContext): void {
+    const { replica } = context;
+    const notLeader = new Map<NodeId, UnaryError>();
+    const refusalOf = (leader: NodeId) => {
+      const refusal = notLeader.get(leader) ?? unaryError({ status: 'not-leader', leader });
+      notLeader.set(leader, refusal);
+      return refusal;
+    };
+    this.calls.serve(clientCalls(context), () => (replica.leads ? undefined : refusalOf(replica.knownLeader)));
   }
 
   /**

@@ -176,6 +176,16 @@ export class Replica<M> implements LogStoreListener {
     return this.pending.bytes;
   }
 
+  /** Whether this server leads, as of the last turn. */
+  get leads(): boolean {
+    return this.role === Role.Leader;
+  }
+
+  /** Who leads, as far as this server knew in the last turn; 0: nobody. */
+  get knownLeader(): NodeId {
+    return this.leader;
+  }
+
   reconfigure(change: MembershipChange, done: (result: RequestResult) => void): void {
     const token = this.nextRequestToken++;
     this.requests.set(token, done);

@@ -102,3 +102,19 @@ describe('listening', () => {
     await once(session, 'connect');
   });
 });
+
+describe('streams at once', () => {
+  it('are bounded on each connection, and the less the more connections there are', async () => {
+    const { port } = await listening();
+    const limits: (number | undefined)[] = [];
+    for (let i = 0; i < 20; i++) {
+      const session = http2.connect(`http://127.0.0.1:${port}`);
+      closers.push(() => session.destroy());
+      await once(session, 'remoteSettings');
+      await windowsOf(session);
+      limits.push(session.remoteSettings.maxConcurrentStreams);
+    }
+    expect(limits[0]).toBe(512);
+    expect(limits[19]).toBe(Math.floor(4096 / 20));
+  });
+});

@@ -4,6 +4,7 @@ import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { type Address, formatAddress } from '../../wire/addresses.ts';
 import type { FrontDoor } from '../admission/frontDoor.ts';
+import type { UnaryCalls } from './unaryCalls.ts';
 
 /** The address cannot be listened on. */
 export class ListenError extends Error {
@@ -17,6 +18,14 @@ export class ListenError extends Error {
 export const FLOW_CONTROL_WINDOW_BYTES = 4 * 1024 * 1024;
 
 /**
+ * Streams that may be open at once: on one connection, about on all of them together, and on one of very many. What a client
+ * has beyond that waits with the client; here it would stand before the peers' heartbeats.
+ */
+const STREAMS_MAX = 512;
+const STREAMS_SHARED = 4096;
+const STREAMS_MIN = 32;
+
+/**
  * Where the gRPC server meets the network: it listens, and every connection becomes an HTTP/2 session with our settings.
  * grpc-js knows `grpc-node.flow_control_window` on its client side only and passes on no other setting of HTTP/2, so
  * the connections are taken here and handed to it.
@@ -24,21 +33,25 @@ export const FLOW_CONTROL_WINDOW_BYTES = 4 * 1024 * 1024;
 export class GrpcListener {
   private readonly grpc: GrpcServer;
   private readonly door: FrontDoor | undefined;
+  private readonly calls: UnaryCalls | undefined;
   private readonly listening: NetServer[] = [];
   private http2: Http2Server | undefined;
+  private sessions = 0;
 
-  /** `door` decides which connections are taken, and watches over them. */
-  constructor(grpc: GrpcServer, door?: FrontDoor) {
+  /** `door` decides which connections are taken, and watches over them; `calls` are served without grpc-js. */
+  constructor(grpc: GrpcServer, door?: FrontDoor, calls?: UnaryCalls) {
     this.grpc = grpc;
     this.door = door;
+    this.calls = calls;
   }
 
   /** Throws ListenError; nothing listens then. */
   async listen(address: Address): Promise<void> {
     const http2Server = this.createHttp2Server();
     this.http2 = http2Server;
+    this.calls?.takeFrom(http2Server);
     this.door?.watch(http2Server);
-    http2Server.on('session', (session: ServerHttp2Session) => session.setLocalWindowSize(FLOW_CONTROL_WINDOW_BYTES));
+    http2Server.on('session', (session: ServerHttp2Session) => this.sessionOpened(session));
     try {
       for (const host of await hostsOf(address)) this.listening.push(await this.listenOn({ ...address, host }));
     } catch (cause) {
@@ -60,6 +73,14 @@ export class GrpcListener {
     });
   }
 
+  private sessionOpened(session: ServerHttp2Session): void {
+    session.setLocalWindowSize(FLOW_CONTROL_WINDOW_BYTES);
+    this.sessions++;
+    session.on('close', () => this.sessions--);
+    const share = Math.floor(STREAMS_SHARED / this.sessions);
+    if (share < STREAMS_MAX) session.settings({ maxConcurrentStreams: Math.max(share, STREAMS_MIN) });
+  }
+
   private take(socket: Socket): void {
     const handOn = () => this.http2?.emit('connection', socket);
     if (this.door === undefined) handOn();
@@ -71,7 +92,8 @@ export class GrpcListener {
     const { createServer } = http2;
     let made: Http2Server | undefined;
     http2.createServer = ((options: ServerOptions) => {
-      const settings = { ...options.settings, initialWindowSize: FLOW_CONTROL_WINDOW_BYTES };
+      const windows = { initialWindowSize: FLOW_CONTROL_WINDOW_BYTES, maxConcurrentStreams: STREAMS_MAX };
+      const settings = { ...options.settings, ...windows };
       made = createServer({ ...options, settings });
       return made;
     }) as typeof createServer;

@@ -1,5 +1,4 @@
 import {
-  Metadata,
   type ServerDuplexStream,
   type ServerUnaryCall,
   type ServiceDefinition,
@@ -23,18 +22,19 @@ import { MISSING_VALUE, STORED_VALUE_TRAILER } from '../../wire/missingValue.ts'
 import { rawMethod } from '../../wire/rawMethod.ts';
 import { SESSION_METHOD } from '../../wire/sessionCodec.ts';
 import type { CommandOutcome, CommandSink, LookupOutcome } from '../host/replica.ts';
+import type { UnaryCall, UnaryDone, UnaryHandler } from '../net/unaryCalls.ts';
 import { TOO_MANY_REGISTRATIONS, unaryError } from './outcomes.ts';
 import { changeRefusalText } from './refusals.ts';
 import type { ServiceContext } from './serviceContext.ts';
 import { LARGE_VALUE_UNITS_MIN, SessionStream } from './sessionStream.ts';
 
-type Call = ServerUnaryCall<Buffer, Buffer>;
-type Done = sendUnaryData<Buffer>;
-
 /** How long a membership change may take before its caller is told Timeout; it may still happen. */
 export const RECONF_TIMEOUT_MS = 30_000;
 
-const unary = (method: string) => rawMethod(`/rkvpb.RKV/${method}`);
+type Call = ServerUnaryCall<Buffer, Buffer>;
+
+const pathOf = (method: string) => `/rkvpb.RKV/${method}`;
+const unary = (method: string) => rawMethod(pathOf(method));
 
 /** `rkvpb.RKV` with its messages left as bytes, so that bad ones get an answer that says what is wrong. */
 export const RKV_SERVICE: ServiceDefinition = {
@@ -46,8 +46,8 @@ export const RKV_SERVICE: ServiceDefinition = {
   Session: SESSION_METHOD,
 };
 
-export function rkvImplementation(context: ServiceContext): UntypedServiceImplementation {
-  const handle = (act: (call: Call, done: Done) => void) => (call: Call, done: Done) => {
+function refusing<C>(act: (call: C, done: UnaryDone) => void) {
+  return (call: C, done: UnaryDone) => {
     try {
       act(call, done);
     } catch (error) {
@@ -55,10 +55,24 @@ export function rkvImplementation(context: ServiceContext): UntypedServiceImplem
       done({ code: status.INVALID_ARGUMENT, details: error.message });
     }
   };
+}
+
+/** The calls of clients, of which there may be many thousands a second, by the paths of their methods. */
+export function clientCalls(context: ServiceContext): Map<string, UnaryHandler> {
+  return new Map([
+    [pathOf('Register'), refusing<UnaryCall>((call, done) => register(context, call, done))],
+    [pathOf('Insert'), refusing<UnaryCall>((call, done) => insert(context, call, done))],
+    [pathOf('Lookup'), refusing<UnaryCall>((call, done) => lookup(context, call, done))],
+  ]);
+}
+
+/** What gRPC is left with beside clientCalls. */
+export function rkvImplementation(context: ServiceContext): UntypedServiceImplementation {
+  const handle = (act: (call: Call, done: UnaryDone) => void) => {
+    const acting = refusing<Call>(act);
+    return (call: Call, done: sendUnaryData<Buffer>) => acting(call, (error, response) => done(error, response));
+  };
   return {
-    Register: handle((call, done) => register(context, call, done)),
-    Insert: handle((call, done) => insert(context, call, done)),
-    Lookup: handle((call, done) => lookup(context, call, done)),
     Reconf: handle((call, done) => reconf(context, readReconf(call, context), done)),
     ReconfOnBecome: handle((call, done) => reconfOnBecome(context, call, done)),
     Session: (call: ServerDuplexStream<Buffer, Buffer>) => {
@@ -79,11 +93,11 @@ class InvalidRequestError extends Error {
 class UnaryCommand implements CommandSink {
   private readonly context: ServiceContext;
   private readonly startUs: number;
-  private readonly call: Call;
-  private readonly done: Done;
+  private readonly call: UnaryCall;
+  private readonly done: UnaryDone;
   private readonly respond: (clientId: number) => Uint8Array;
 
-  constructor(context: ServiceContext, call: Call, done: Done, respond: (clientId: number) => Uint8Array) {
+  constructor(context: ServiceContext, call: UnaryCall, done: UnaryDone, respond: (clientId: number) => Uint8Array) {
     this.context = context;
     this.startUs = context.nowUs();
     this.call = call;
@@ -113,29 +127,25 @@ class UnaryCommand implements CommandSink {
     }
     context.metrics.reads.inc();
     const response = Buffer.from(LookupResponse.encode({ value }).finish());
-    if (outcome.value === MISSING_VALUE) this.done(null, response, storedValueTrailer());
+    if (outcome.value === MISSING_VALUE) this.done(null, response, STORED_VALUE);
     else this.done(null, response);
   }
 }
 
 /** Tells clients that look at it that what they get is a value, and no key that is not there. */
-function storedValueTrailer(): Metadata {
-  const trailer = new Metadata();
-  trailer.set(STORED_VALUE_TRAILER, '1');
-  return trailer;
-}
+const STORED_VALUE = { [STORED_VALUE_TRAILER]: '1' };
 
 const TOO_MUCH_UNREAD =
   'answers that this connection has not read take a quarter of what -clientmemory allows: read them, or ask for less at once';
 
-function mayHold({ door }: ServiceContext, call: Call, bytes: number): boolean {
+function mayHold({ door }: ServiceContext, call: UnaryCall, bytes: number): boolean {
   const connection = door.connectionOf(call.getPeer());
   if (!door.mayHold(connection, bytes)) return false;
   connection?.grew(bytes);
   return true;
 }
 
-function register(context: ServiceContext, call: Call, done: Done): void {
+function register(context: ServiceContext, call: UnaryCall, done: UnaryDone): void {
   if (context.door.connectionOf(call.getPeer())?.mayRegister(performance.now()) === false) {
     done({ code: status.RESOURCE_EXHAUSTED, details: TOO_MANY_REGISTRATIONS });
     return;
@@ -147,7 +157,7 @@ function register(context: ServiceContext, call: Call, done: Done): void {
 
 const INSERTED = InsertResponse.encode({ ok: true }).finish();
 
-function insert(context: ServiceContext, call: Call, done: Done): void {
+function insert(context: ServiceContext, call: UnaryCall, done: UnaryDone): void {
   if (call.request.length > context.commandBytesMax) {
     throw new InvalidRequestError(
       `the insert has ${call.request.length} bytes, at most ${context.commandBytesMax} are taken`,
@@ -157,7 +167,7 @@ function insert(context: ServiceContext, call: Call, done: Done): void {
   context.replica.submit(wrapInsertRequest(call.request), new UnaryCommand(context, call, done, () => INSERTED), 0);
 }
 
-function lookup(context: ServiceContext, call: Call, done: Done): void {
+function lookup(context: ServiceContext, call: UnaryCall, done: UnaryDone): void {
   const { key } = decodeRequest(LookupRequest, 'LookupRequest', call.request);
   if (key === '') throw new InvalidRequestError('the key is empty');
   context.metrics.readRequests.inc();
@@ -183,7 +193,7 @@ function readReconf(call: Call, { serverCount }: ServiceContext): MembershipChan
   return { type: reconfType === ReconfType.ADD ? ChangeType.AddVoter : ChangeType.Remove, id: serverID };
 }
 
-function reconf(context: ServiceContext, change: MembershipChange, done: Done): void {
+function reconf(context: ServiceContext, change: MembershipChange, done: UnaryDone): void {
   const answer = (reconfStatus: ReconfStatus, detail = '') => {
     clearTimeout(timer);
     const leaderHint = reconfStatus === ReconfStatus.NOTLEADER ? context.leader().address : '';
@@ -223,7 +233,7 @@ function isInForce({ replica }: ServiceContext, { type, id }: MembershipChange):
   return role === 'leader' && outgoing.length === 0 && voters.includes(id) === (type === ChangeType.AddVoter);
 }
 
-function reconfOnBecome(context: ServiceContext, call: Call, done: Done): void {
+function reconfOnBecome(context: ServiceContext, call: Call, done: UnaryDone): void {
   const change = readReconf(call, context);
   const stop = context.onceLeader(() => reconf(context, change, done));
   call.once('cancelled', stop);

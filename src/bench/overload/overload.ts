@@ -1,0 +1,165 @@
+import type { RunningCluster } from '../../supervisor/launcher.ts';
+import type { Address } from '../../wire/addresses.ts';
+import { OriginalClient, type Tally } from './originalClient.ts';
+
+/** Calls that each client has in flight while the peak is looked for. */
+const PEAK_IN_FLIGHT = 64;
+const STEP_MS = 5;
+const RETRYING_CLIENTS = 20;
+const RETRYING_IN_FLIGHT = 50;
+const VALUE = 'v'.repeat(16);
+
+export interface OverloadOptions {
+  readonly cluster: RunningCluster;
+  readonly addresses: readonly Address[];
+  readonly clients: number;
+  readonly seconds: number;
+  readonly factor: number;
+  readonly rate: number | undefined;
+}
+
+/** Runs the phases one after the other. Returns a line for each. */
+export async function measureOverload(options: OverloadOptions): Promise<string[]> {
+  const { cluster, addresses, clients, seconds, factor, rate } = options;
+  const load = new Load(addresses, clients);
+  await load.start();
+  try {
+    const peak = await load.closed(PEAK_IN_FLIGHT, seconds);
+    const peakRate = peak.acknowledged.length / seconds;
+    const before = await leaderOf(cluster);
+    const offered = Math.round(rate ?? factor * peakRate);
+    const over = await load.open(offered, seconds);
+    const after = await leaderOf(cluster);
+    const led = before.term === after.term ? 'no leader lost' : `${after.term - before.term} terms later`;
+    return [
+      describe(`peak, ${clients * PEAK_IN_FLIGHT} calls in flight`, peak, seconds),
+      `${describe(`${offered}/s offered`, over, seconds)}, ${percent(over.acknowledged.length / seconds / peakRate)} of the peak; ${led}`,
+      ...(await failovers(options)),
+    ];
+  } finally {
+    load.stop();
+  }
+}
+
+/** Clients, and what they do together. */
+class Load {
+  private readonly clients: OriginalClient[];
+  private next = 0;
+
+  constructor(addresses: readonly Address[], count: number) {
+    this.clients = Array.from({ length: count }, () => new OriginalClient(addresses));
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.clients.map((client) => client.register()));
+  }
+
+  /** Each client sends the next insert when one is acknowledged. */
+  async closed(inFlight: number, seconds: number): Promise<Tally> {
+    let running = true;
+    for (const client of this.clients) {
+      const again = () => {
+        if (running) client.insert(this.key(), VALUE, again);
+      };
+      for (let i = 0; i < inFlight; i++) again();
+    }
+    await sleep(1000);
+    this.take();
+    await sleep(seconds * 1000);
+    running = false;
+    const tally = this.take();
+    await this.settle();
+    return tally;
+  }
+
+  /** Inserts come at `perSecond`, whatever becomes of them. */
+  async open(perSecond: number, seconds: number): Promise<Tally> {
+    const startMs = performance.now();
+    let sent = 0;
+    for (;;) {
+      const elapsedMs = performance.now() - startMs;
+      const due = Math.floor((Math.min(elapsedMs, seconds * 1000) / 1000) * perSecond);
+      for (; sent < due; sent++) this.clients[sent % this.clients.length]!.insert(this.key(), VALUE);
+      if (elapsedMs >= seconds * 1000) break;
+      await sleep(STEP_MS);
+    }
+    const tally = this.take();
+    await this.settle();
+    return tally;
+  }
+
+  private key(): string {
+    this.next = (this.next + 1) % 10_000;
+    return `k${this.next}`;
+  }
+
+  private async settle(): Promise<void> {
+    for (let i = 0; i < 100 && this.clients.some(({ open }) => open > 0); i++) await sleep(50);
+    this.take();
+  }
+
+  private take(): Tally {
+    const sum: Tally = { acknowledged: [], failed: 0, dropped: 0 };
+    for (const client of this.clients) {
+      const { acknowledged, failed, dropped } = client.take();
+      for (const each of acknowledged) sum.acknowledged.push(each);
+      sum.failed += failed;
+      sum.dropped += dropped;
+    }
+    return sum;
+  }
+
+  stop(): void {
+    for (const client of this.clients) client.stop();
+  }
+}
+
+/** How long a leader's death leaves one patient client without an answer: alone, and beside clients that retry. */
+async function failovers({ cluster, addresses }: OverloadOptions): Promise<string[]> {
+  const quietMs = await failover(cluster, addresses);
+  const load = new Load(addresses, RETRYING_CLIENTS);
+  await load.start();
+  const driving = load.closed(RETRYING_IN_FLIGHT, 12);
+  await sleep(2000);
+  const busyMs = await failover(cluster, addresses);
+  await driving;
+  load.stop();
+  return [
+    `failover ${Math.round(quietMs)} ms; ${Math.round(busyMs)} ms beside ${RETRYING_CLIENTS} clients with ${RETRYING_IN_FLIGHT} calls each that retry`,
+  ];
+}
+
+async function failover(cluster: RunningCluster, addresses: readonly Address[]): Promise<number> {
+  const probe = new OriginalClient(addresses);
+  await probe.register();
+  const insert = () => new Promise<void>((resolve) => probe.insert('probe', VALUE, resolve));
+  await insert();
+  await cluster.kill((await leaderOf(cluster)).id);
+  const startMs = performance.now();
+  await insert();
+  const tookMs = performance.now() - startMs;
+  probe.stop();
+  // The supervisor starts the server again; it is to be well before the next is killed.
+  for (let i = 0; i < 100 && (await cluster.status()).some(({ role }) => role === undefined); i++) await sleep(100);
+  await sleep(1000);
+  return tookMs;
+}
+
+async function leaderOf(cluster: RunningCluster): Promise<{ id: number; term: number }> {
+  for (;;) {
+    const leaders = (await cluster.status()).filter(({ role }) => role === 'leader');
+    const [latest] = leaders.sort((a, b) => (b.term ?? 0) - (a.term ?? 0));
+    if (latest !== undefined) return { id: latest.id, term: latest.term ?? 0 };
+    await sleep(100);
+  }
+}
+
+function describe(what: string, { acknowledged, failed, dropped }: Tally, seconds: number): string {
+  const took = acknowledged.map(({ dueMs, doneMs }) => doneMs - dueMs).sort((a, b) => a - b);
+  const at = (part: number) => Math.round(took[Math.floor(took.length * part)] ?? 0);
+  const lost = dropped === 0 ? '' : `, ${Math.round(dropped / seconds)}/s not sent`;
+  return `${what}: ${Math.round(acknowledged.length / seconds)}/s acknowledged, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${Math.round(failed / seconds)}/s refused${lost}`;
+}
+
+const percent = (part: number) => `${Math.round(part * 100)} %`;
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,193 @@
+import { once } from 'node:events';
+import http2, { type ClientHttp2Session } from 'node:http2';
+import { Client, credentials, type Metadata, Server, type ServiceError, status } from '@grpc/grpc-js';
+import { afterEach, describe, expect, it } from 'vitest';
+import { takeFreePorts } from '../../supervisor/process/freePorts.ts';
+import { rawMethod } from '../../wire/rawMethod.ts';
+import { FrontDoor } from '../admission/frontDoor.ts';
+import { GrpcListener } from './grpcListener.ts';
+import {
+  UNARY_AGE_MS_MAX,
+  UNARY_OPEN_MAX,
+  type UnaryCall,
+  UnaryCalls,
+  type UnaryDone,
+  type UnaryError,
+} from './unaryCalls.ts';
+
+const FAST = '/test.Test/Fast';
+const BYTES_MAX = 100_000;
+const same = (bytes: Buffer) => bytes;
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
+
+const NO_COUNTS = {
+  connectionsRefused: { inc: () => {} },
+  connectionsClosed: { inc: () => {} },
+  callsEnded: { inc: () => {} },
+};
+
+/** A server whose method Fast is served by `handler`, and Slow by gRPC. */
+async function serving(handler: (call: UnaryCall, done: UnaryDone) => void) {
+  const state = { refusal: undefined as UnaryError | undefined, nowMs: 0 };
+  const grpc = new Server();
+  grpc.addService(
+    { Slow: rawMethod('/test.Test/Slow') },
+    { Slow: (_call: unknown, done: (error: null, bytes: Buffer) => void) => done(null, Buffer.from('slow')) },
+  );
+  const calls = new UnaryCalls({ requestBytesMax: BYTES_MAX, nowMs: () => state.nowMs });
+  calls.serve(new Map([[FAST, handler]]), () => state.refusal);
+  const door = new FrontDoor({
+    connectionsMax: 100,
+    peerConnections: 0,
+    budgetBytes: 1 << 30,
+    queuedBytes: () => 0,
+    counts: NO_COUNTS,
+    report: () => {},
+  });
+  const listener = new GrpcListener(grpc, door, calls);
+  const [port] = await takeFreePorts(1);
+  await listener.listen({ host: '127.0.0.1', port: port! });
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  closers.push(() => {
+    client.close();
+    listener.close();
+    door.close();
+    grpc.forceShutdown();
+  });
+  const call = (path: string, message: Buffer) =>
+    new Promise<Buffer | ServiceError>((resolve) => {
+      client.makeUnaryRequest(path, same, same, message, (error, answer) => resolve(error ?? answer!));
+    });
+  return { state, client, call, port: port! };
+}
+
+const echo = ({ request }: UnaryCall, done: UnaryDone) => done(null, Buffer.concat([Buffer.from('got '), request]));
+
+describe('unary calls on HTTP/2 streams themselves', () => {
+  it('are answered, and all others are left to gRPC', async () => {
+    const { call } = await serving(echo);
+    expect(String(await call(FAST, Buffer.from('a')))).toBe('got a');
+    expect(String(await call(FAST, Buffer.alloc(0)))).toBe('got ');
+    expect(String(await call('/test.Test/Slow', Buffer.from('b')))).toBe('slow');
+    expect(await call('/test.Test/None', Buffer.from('b'))).toMatchObject({ code: status.UNIMPLEMENTED });
+    const large = Buffer.alloc(BYTES_MAX, 'x');
+    expect(await call(FAST, large)).toEqual(Buffer.concat([Buffer.from('got '), large]));
+  });
+
+  it('fail with the code and the text that their handler gives, and carry trailers', async () => {
+    const { call, client } = await serving(({ request }, done) => {
+      if (request.length === 0) done(null, Buffer.from('value'), { 'x-kind': 'stored' });
+      else done({ code: status.NOT_FOUND, details: 'no session 7: ü %' });
+    });
+    expect(await call(FAST, Buffer.from('a'))).toMatchObject({ code: status.NOT_FOUND, details: 'no session 7: ü %' });
+    const trailers = await new Promise<Metadata>((resolve) => {
+      const made = client.makeUnaryRequest(FAST, same, same, Buffer.alloc(0), () => {});
+      made.on('status', ({ metadata }) => resolve(metadata));
+    });
+    expect(trailers.get('x-kind')).toEqual(['stored']);
+  });
+
+  it('refuse a message that is too large by its length, before it comes', async () => {
+    const { call } = await serving(echo);
+    const error = await call(FAST, Buffer.alloc(BYTES_MAX + 1));
+    expect(error).toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      details: expect.stringContaining('larger than max'),
+    });
+  });
+
+  it('are refused unread where the server knows that it cannot serve them', async () => {
+    let handled = 0;
+    const { state, call } = await serving((_call, done) => {
+      handled++;
+      done(null, Buffer.alloc(0));
+    });
+    state.refusal = { code: status.UNKNOWN, details: 'not leader, 2 is' };
+    for (const size of [0, 10, 90_000]) {
+      expect(await call(FAST, Buffer.alloc(size))).toMatchObject({ code: status.UNKNOWN, details: 'not leader, 2 is' });
+    }
+    state.refusal = undefined;
+    expect(await call(FAST, Buffer.alloc(1))).toEqual(Buffer.alloc(0));
+    expect(handled).toBe(1);
+  });
+
+  it('are refused at once where as many wait as may, or one for too long, and taken again after that', async () => {
+    const waiting: UnaryDone[] = [];
+    let wake = () => {};
+    const { state, call } = await serving((_call, done) => {
+      waiting.push(done);
+      wake();
+    });
+    const overloaded = { code: status.RESOURCE_EXHAUSTED, details: 'the server has too much to do; try again later' };
+    const take = async (count: number) => {
+      const answers = Array.from({ length: count }, () => call(FAST, Buffer.alloc(1)));
+      while (waiting.length < count) await new Promise<void>((resolve) => (wake = resolve));
+      return async () => {
+        for (const done of waiting.splice(0)) done(null, Buffer.from('done'));
+        for (const answer of await Promise.all(answers)) expect(String(answer)).toBe('done');
+      };
+    };
+    const finishOld = await take(20);
+    state.nowMs = UNARY_AGE_MS_MAX + 1;
+    expect(await call(FAST, Buffer.alloc(1))).toMatchObject(overloaded);
+    await finishOld();
+    const finish = await take(300);
+    await finish();
+    expect(UNARY_OPEN_MAX).toBeGreaterThan(300);
+  });
+
+  /** A request as no gRPC client makes it. */
+  async function raw(port: number, send: (session: ClientHttp2Session) => http2.ClientHttp2Stream) {
+    const session = http2.connect(`http://127.0.0.1:${port}`);
+    closers.push(() => session.destroy());
+    const stream = send(session);
+    stream.on('error', () => {});
+    const [headers] = await once(stream, 'response');
+    stream.resume();
+    return headers;
+  }
+  const HEADERS = { ':method': 'POST', ':path': FAST, 'content-type': 'application/grpc', te: 'trailers' };
+
+  it.each([
+    ['nothing', Buffer.alloc(0), status.INVALID_ARGUMENT],
+    ['half a prefix', Buffer.alloc(3), status.INVALID_ARGUMENT],
+    ['half a message', Buffer.from([0, 0, 0, 0, 9, 1]), status.INVALID_ARGUMENT],
+    ['two messages', Buffer.from([0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1]), status.INVALID_ARGUMENT],
+    ['a compressed message', Buffer.from([1, 0, 0, 0, 1, 1]), status.UNIMPLEMENTED],
+  ])('say what is wrong with %s', async (_what, body, code) => {
+    const { port } = await serving(echo);
+    const headers = await raw(port, (session) => session.request(HEADERS).end(body) as http2.ClientHttp2Stream);
+    expect(Number(headers['grpc-status'])).toBe(code);
+  });
+
+  it('take a message that comes byte by byte', async () => {
+    const { port, call } = await serving(echo);
+    await raw(port, (session) => {
+      const stream = session.request(HEADERS);
+      for (const byte of [0, 0, 0, 0, 2, 65, 66]) stream.write(Buffer.of(byte));
+      return stream.end() as http2.ClientHttp2Stream;
+    });
+    expect(String(await call(FAST, Buffer.from('on')))).toBe('got on');
+  });
+
+  it('end the request of a refused call that goes on and on', async () => {
+    const { state, port } = await serving(echo);
+    state.refusal = { code: status.UNKNOWN, details: 'not leader, 2 is' };
+    const session = http2.connect(`http://127.0.0.1:${port}`);
+    closers.push(() => session.destroy());
+    const stream = session.request(HEADERS);
+    stream.on('error', () => {});
+    stream.resume();
+    const closed = once(stream, 'close');
+    const piece = Buffer.alloc(16 * 1024);
+    const more = () => {
+      if (!stream.destroyed) stream.write(piece, more);
+    };
+    more();
+    await closed;
+    expect(stream.rstCode).toBe(http2.constants.NGHTTP2_NO_ERROR);
+  });
+});
