@@ -28,6 +28,9 @@ export function entriesFault(
   term: number,
   changeFault: (data: Uint8Array) => string | undefined,
 ): string | undefined {
+  if (prevTerm > term || (prevIndex === 0 && prevTerm !== 0)) {
+    return `entries after ${prevTerm}/${prevIndex} in a message of term ${term}`;
+  }
   let before = prevTerm;
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i]!;

@@ -39,7 +39,7 @@ const terms = ({ log }: ReturnType<typeof follower>) =>
 
 describe('a follower asked to append', () => {
   it('refuses an older term with its own, and its log length (Raft §5.1)', () => {
-    const { messages, persist } = follower().step(2, append({ term: 2, prevLogIndex: 3, prevLogTerm: 3 }));
+    const { messages, persist } = follower().step(2, append({ term: 2, prevLogIndex: 3, prevLogTerm: 2 }));
     expect(messages).toEqual([
       { to: 2, message: { type: 'AppendEntriesResponse', call: 50, term: 3, matchIndex: 3, success: false } },
     ]);

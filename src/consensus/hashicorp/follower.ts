@@ -122,7 +122,7 @@ export class FollowerLog {
     const conflicting = log.term(prevIndex);
     let index = prevIndex - 1;
     while (index > commitIndex && log.term(index) === conflicting) index--;
-    return Math.max(index, Math.min(commitIndex, prevIndex - 1));
+    return Math.max(0, index, Math.min(commitIndex, prevIndex - 1));
   }
 }
 

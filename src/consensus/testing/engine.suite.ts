@@ -367,6 +367,22 @@ export function describeEngineContract<M>(
         expect(follower.engine.status()).toEqual(before);
       });
 
+      it.each([
+        ['nothing after an entry of a later term than its leader', 1, 9],
+        ['nothing after no entry, of a term', 0, 1],
+      ])('%s', (_what, prevIndex, prevTerm) => {
+        const cluster = new EngineCluster(kind, [1, 2, 3]);
+        const leader = cluster.elect();
+        const follower = cluster.server(leader.id === 1 ? 2 : 1);
+        const before = follower.engine.status();
+        const append = { term: before.term, prevIndex, prevTerm, commit: 0, entries: [] };
+        expect(follower.engine.receive(leader.id, forgery.append(leader.id, append))).toMatchObject({
+          malformed: true,
+        });
+        expect(follower.turn(true)).toBe(false);
+        expect(follower.engine.status()).toEqual(before);
+      });
+
       const configuration = simpleConfiguration([1, 2, 3]);
       const snapshot = { index: 9, term: 1, configuration, data: Uint8Array.of(1) };
       const snapshots: readonly (readonly [string, Snapshot])[] = [

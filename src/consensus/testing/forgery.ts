@@ -6,6 +6,8 @@ import { Entry, EntryType } from '../entry.ts';
 export interface Forgery<M> {
   /** An answer of `from`, to nothing in particular, that names `term`. */
   answer(from: NodeId, term: number): M;
+  /** What gives a vote, or a pre-vote, to whoever asked with `request`; undefined for every other message. */
+  grant(request: M): M | undefined;
   append(from: NodeId, of: ForgedAppend): M;
   /** A whole snapshot in one message. */
   snapshot(from: NodeId, term: number, snapshot: Snapshot): M;

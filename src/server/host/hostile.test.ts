@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ChangeType, type EngineKind, MalformedMessageError, type NodeId } from '../../consensus/contract.ts';
+import { ChangeType, type EngineKind, MalformedMessageError, type NodeId, Role } from '../../consensus/contract.ts';
 import { etcdKind } from '../../consensus/etcd/index.ts';
 import { etcdForgery } from '../../consensus/etcd/testing/forgery.ts';
 import { gorumsKind } from '../../consensus/gorums/index.ts';
@@ -11,7 +11,7 @@ import { TEST_SETTINGS } from '../../consensus/testing/engineCluster.ts';
 import { type Forgery, parts } from '../../consensus/testing/forgery.ts';
 import { CommandType, encodeCommand } from '../../wire/command.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
-import { MemoryDisk } from '../storage/memoryDisk.ts';
+import { MemoryDisk, MemoryPromisedArea } from '../storage/memoryDisk.ts';
 import { openMemoryLogStore } from '../storage/openLogStore.ts';
 import { type CommandSink, Replica } from './replica.ts';
 
@@ -25,9 +25,10 @@ class Server<M> {
   readonly failures: Error[] = [];
   private nowMs = 0;
   private disk = new MemoryDisk('by-step');
+  private area = new MemoryPromisedArea('by-step');
   private replica!: Replica<M>;
   private turns: (() => void)[] = [];
-  private sent: Uint8Array[] = [];
+  private sent: M[] = [];
 
   constructor(kind: EngineKind<M>) {
     this.kind = kind;
@@ -38,6 +39,7 @@ class Server<M> {
   restart(): void {
     this.replica.stop();
     this.disk = this.disk.crash();
+    this.area = this.area.crash();
     this.start();
   }
 
@@ -48,7 +50,7 @@ class Server<M> {
       snapshotStored: (index: number) => this.replica.snapshotStored(index),
       failed: (error: Error) => this.replica.failed(error),
     };
-    const { store } = openMemoryLogStore(listener, { cacheEntries: 4 }, this.disk);
+    const { store } = openMemoryLogStore(listener, { cacheEntries: 4 }, this.disk, this.area);
     let draws = 0;
     this.replica = new Replica(store, {
       kind: this.kind,
@@ -61,7 +63,7 @@ class Server<M> {
         nowMs: () => this.nowMs,
         schedule: (turn) => this.turns.push(turn),
         send: (envelopes) => {
-          for (const { message } of envelopes) this.sent.push(this.kind.codec.encode(message));
+          for (const { message } of envelopes) this.sent.push(this.kind.codec.decode(this.kind.codec.encode(message)));
         },
         event: () => {},
         statusChanged: () => {},
@@ -86,11 +88,26 @@ class Server<M> {
 
   run(): void {
     while (this.turns.length > 0) this.turns.shift()!();
-    this.sent = [];
+  }
+
+  /** It stands for election, and whoever is asked votes for it. */
+  elect(grant: (request: M) => M | undefined): void {
+    for (let passedMs = 0; passedMs < 2 * TEST_SETTINGS.electionTimeoutMs; passedMs += 25) this.tick(25);
+    for (let rounds = 0; rounds < 3; rounds++) {
+      this.run();
+      this.sync();
+      this.run();
+      const requests = this.sent;
+      this.sent = [];
+      for (const request of requests) {
+        const vote = grant(request);
+        if (vote !== undefined) this.receive(2, vote);
+      }
+    }
   }
 
   sync(): void {
-    while (this.disk.step());
+    while (this.disk.step() || this.area.step());
   }
 
   tick(passedMs: number): void {
@@ -108,9 +125,8 @@ class Server<M> {
     else this.replica.transferLeadership(what - 5, () => {});
   }
 
-  /** Leads, elected by what a peer could have sent. */
-  status() {
-    return this.replica.status();
+  get leads(): boolean {
+    return this.replica.status().role === Role.Leader;
   }
 }
 
@@ -133,6 +149,10 @@ function steps<M>(forgery: Forgery<M>): fc.Arbitrary<Step<M>[]> {
     },
     { weight: 4, arbitrary: fc.constant<Step<M>>(named('run', (server) => server.run())) },
     { weight: 3, arbitrary: fc.constant<Step<M>>(named('sync', (server) => server.sync())) },
+    {
+      weight: 2,
+      arbitrary: fc.constant<Step<M>>(named('elect', (server) => server.elect((request) => forgery.grant(request)))),
+    },
     { weight: 2, arbitrary: fc.nat(7).map((what): Step<M> => named(`ask ${what}`, (server) => server.ask(what))) },
     { weight: 1, arbitrary: fc.constant<Step<M>>(named('restart', (server) => server.restart())) },
   );
@@ -145,6 +165,12 @@ function named<M>(what: string, step: Step<M>): Step<M> {
 }
 
 function describeHostilePeers<M>(kind: EngineKind<M>, forgery: Forgery<M>): void {
+  it(`can be made to elect a server by what they send (${kind.name})`, () => {
+    const server = new Server(kind);
+    server.elect((request) => forgery.grant(request));
+    expect(server.leads).toBe(true);
+  });
+
   it(`end no server, whatever they send (${kind.name})`, () => {
     fc.assert(
       fc.property(steps(forgery), (sequence) => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { ChangeType } from '../../contract.ts';
 import type { ForgedAppend, Forgery, Parts } from '../../testing/forgery.ts';
-import { isLocal, Message, MessageType } from '../messages.ts';
+import { isLocal, Message, MessageType, voteResponseType } from '../messages.ts';
 import { changeEntry } from '../requests.ts';
 
 function message(type: MessageType, fields: Partial<Message>): Message {
@@ -42,6 +42,8 @@ function any(_from: number, { number, flag, append, snapshot }: Parts): fc.Arbit
 
 export const etcdForgery: Forgery<Message> = {
   answer: (_from, term) => message(MessageType.AppendResp, { term, index: 1 }),
+  grant: ({ type, term }) =>
+    type === MessageType.Vote || type === MessageType.PreVote ? message(voteResponseType(type), { term }) : undefined,
   append: (_from, of) => appendOf(of),
   snapshot: (_from, term, snapshot) => message(MessageType.Snapshot, { term, snapshot }),
   change: (id) => changeEntry({ type: ChangeType.AddVoter, id }).data,

@@ -50,6 +50,10 @@ function any(from: NodeId, { number, flag, append, snapshot }: Parts): fc.Arbitr
 
 export const gorumsForgery: Forgery<GorumsMessage> = {
   answer: (_from, term) => ({ type: 'AppendEntriesResponse', call: 1, term, matchIndex: 0, success: false }),
+  grant: (request) =>
+    request.type === 'RequestVote'
+      ? { type: 'RequestVoteResponse', call: request.call, term: request.term, granted: true }
+      : undefined,
   append: (from, of) => appendOf(from, 1, of),
   snapshot: (from, term, snapshot) => snapshotOf(from, 1, term, snapshot),
   change: (id) => encodeChange({ type: ChangeType.AddVoter, id }),

@@ -42,6 +42,10 @@ function any(_from: number, { number, flag, append, snapshot }: Parts): fc.Arbit
 
 export const hashicorpForgery: Forgery<HashicorpMessage> = {
   answer: (_from, term) => ({ type: 'append-reply', term, seq: 1, ok: false, index: 0 }),
+  grant: (request) =>
+    request.type === 'vote'
+      ? { type: 'vote-reply', term: request.term, preVote: request.preVote, granted: true }
+      : undefined,
   append: (_from, of) => appendOf(1, of),
   snapshot: (_from, term, snapshot) => chunkOf(1, term, snapshot, 0, snapshot.data.length),
   change: (id) => encodeConfiguration(simpleConfiguration([1, 2, 3, id])),
