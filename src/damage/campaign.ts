@@ -39,8 +39,9 @@ export class Campaign {
     this.#scratch = join(prepared.folder, 'scratch');
   }
 
-  /** `withCluster`: started as servers, with clients, not only opened. */
-  async run(seed: number, withCluster: boolean, kind = kindOf(seed)): Promise<SeedReport> {
+  /** `prefersCluster`: started as servers, with clients, not only opened. */
+  async run(seed: number, prefersCluster: boolean, kind = kindOf(seed)): Promise<SeedReport> {
+    const withCluster = prefersCluster || kind.needsServer === true;
     const { engine, folder, laggingServer } = this.#prepared;
     const random = seededRandom(seed);
     const damagable = SERVERS.filter((id) => id !== laggingServer);

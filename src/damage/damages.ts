@@ -22,19 +22,22 @@ export type Random = () => number;
 
 export interface DamageKind {
   readonly name: string;
+  /** Only a whole server among others can notice it: the store alone has no part in it. */
+  readonly needsServer?: boolean;
   /** Carries it out; false where there is nothing that it could be done to. */
   apply(scene: Scene): Promise<boolean>;
 }
 
 const PAGE_BYTES = 4096;
 
-type Part = 'log' | 'table' | 'manifest' | 'CURRENT' | 'promise file';
+type Part = 'log' | 'table' | 'manifest' | 'CURRENT' | 'promise file' | 'identity';
 
 const PATTERNS: Readonly<Record<Exclude<Part, 'promise file'>, RegExp>> = {
   log: /^\d+\.log$/,
   table: /^\d+\.ldb$/,
   manifest: /^MANIFEST-\d+$/,
   CURRENT: /^CURRENT$/,
+  identity: /^identity\.json$/,
 };
 
 async function filesOf({ folder, promised }: ServerData, part: Part): Promise<string[]> {
@@ -62,6 +65,7 @@ function ofBytes(
 ): DamageKind[] {
   return parts.map((part) => ({
     name: `${name}: ${part}`,
+    needsServer: part === 'identity',
     apply: async ({ data, random }) => {
       const path = await pick(data, part, random);
       if (path === undefined) return false;
@@ -72,8 +76,21 @@ function ofBytes(
   }));
 }
 
-const ALL_PARTS: readonly Part[] = ['log', 'table', 'manifest', 'CURRENT', 'promise file'];
+const ALL_PARTS: readonly Part[] = ['log', 'table', 'manifest', 'CURRENT', 'promise file', 'identity'];
 const APPENDED: readonly Part[] = ['log', 'table', 'manifest'];
+
+/** The folder and the promise file, which fit together. */
+function foreignPair(name: string, whose: 'older' | 'other'): DamageKind {
+  return {
+    name,
+    needsServer: true,
+    apply: async ({ data, ...scene }) => {
+      await replaceFolder(scene[whose].folder, data.folder);
+      await cp(scene[whose].promised, data.promised);
+      return true;
+    },
+  };
+}
 
 async function replaceFolder(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true });
@@ -84,6 +101,7 @@ async function replaceFolder(from: string, to: string): Promise<void> {
 function foreignFile(name: string, part: Part, whose: 'older' | 'other', inPlace: boolean): DamageKind {
   return {
     name,
+    needsServer: part === 'identity',
     apply: async ({ data, random, ...scene }) => {
       const from = await pick(scene[whose], part, random);
       const to = await pick(data, part, random);
@@ -180,6 +198,19 @@ export const DAMAGES: readonly DamageKind[] = [
   foreignFile("another server's log beside ours", 'log', 'other', false),
   foreignFile("another server's table in place of ours", 'table', 'other', true),
   foreignFile("another server's manifest in place of ours", 'manifest', 'other', true),
+  foreignFile('older identity', 'identity', 'older', true),
+  foreignFile("another server's identity", 'identity', 'other', true),
+  foreignPair('older folder with its promise file', 'older'),
+  foreignPair("another server's folder with its promise file", 'other'),
+  {
+    name: 'folder and promise file deleted',
+    needsServer: true,
+    apply: async ({ data }) => {
+      await rm(data.folder, { recursive: true });
+      await rm(data.promised);
+      return true;
+    },
+  },
   {
     name: 'emptied folder',
     apply: async ({ data }) => {
