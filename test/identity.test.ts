@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RkvClient } from '../src/client/rkvClient.ts';
+import { readIdentity, sealIdentity } from '../src/server/identity/identityFile.ts';
 import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
 
 const RKVD = fileURLToPath(new URL('../bin/rkvd', import.meta.url));
@@ -312,12 +313,12 @@ it('servers that speak in unary calls refuse each other alike', async () => {
   const id = ((await one.leader()) % 3) + 1;
   await one.stop(id);
   const path = join(one.data(id), 'identity.json');
-  const identity = JSON.parse(readFileSync(path, 'utf8')) as { cluster: string };
-  writeFileSync(path, JSON.stringify({ ...identity, cluster: 'f'.repeat(32) }));
+  const { checksum: _, ...identity } = readIdentity(one.data(id))!;
+  writeFileSync(path, JSON.stringify(sealIdentity({ ...identity, cluster: 'f'.repeat(32) })));
   const foreign = one.start(id, '-recover');
   expect(await foreign.exit()).toBe(REFUSED);
   expect(foreign.printed).toContain('another cluster');
-  writeFileSync(path, JSON.stringify(identity));
+  writeFileSync(path, JSON.stringify(sealIdentity(identity)));
   one.start(id, '-recover');
   await one.put(20, 20);
   await keysOf(one, id).toBe(40);

@@ -67,6 +67,19 @@ describe("a folder's identity", () => {
     expect(readFileSync(path(), 'utf8')).toBe(before);
   });
 
+  it('refuses a file with any flipped bit: in an instance it would have honest servers refuse each other', () => {
+    open();
+    const intact = readFileSync(path());
+    for (let at = 0; at < intact.length; at++) {
+      const flipped = Uint8Array.from(intact);
+      flipped[at] = flipped[at]! ^ 1;
+      writeFileSync(path(), flipped);
+      expect(() => readIdentity(folder), `byte ${at}`).toThrow(IdentityError);
+    }
+    writeFileSync(path(), intact);
+    expect(readIdentity(folder)).toMatchObject({ id: 1 });
+  });
+
   it.each([
     ['nothing', ''],
     ['half of it', '{"format":1,"id":1,'],

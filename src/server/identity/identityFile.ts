@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import type { NodeId } from '../../consensus/contract.ts';
 import { RefusedDataError } from '../storage/contract.ts';
@@ -38,7 +39,7 @@ const knownServer = z.strictObject({
   life: z.string(),
   admitted: z.number().int(),
 });
-const stored = z.strictObject({
+const content = z.strictObject({
   format: z.literal(FORMAT),
   id: z.number().int(),
   engine: z.string(),
@@ -49,7 +50,16 @@ const stored = z.strictObject({
   admitted: z.number().int(),
   known: z.record(z.string().regex(/^\d+$/), knownServer),
 });
+type Content = z.infer<typeof content>;
+/** crc32 of the rest, in hexadecimal: a flipped bit in an instance would have honest servers refuse each other. */
+const stored = content.extend({ checksum: z.string() });
 type Stored = z.infer<typeof stored>;
+
+/** What is written: the content, in the order that the checksum is reckoned in, and the checksum. */
+export function sealIdentity(unsealed: Content): Stored {
+  const ordered = content.parse(unsealed);
+  return { ...ordered, checksum: crc32(JSON.stringify(ordered)).toString(16).padStart(8, '0') };
+}
 
 /** A random name that no two of ever meet. */
 export function randomName(): string {
@@ -67,11 +77,14 @@ export function readIdentity(location: string): Stored | undefined {
     throw new IdentityError(`cannot read ${path}: ${(cause as Error).message}`, 'make it readable', { cause });
   }
   const parsed = stored.safeParse(text.length > BYTES_MAX ? undefined : json(text));
-  if (parsed.success) return parsed.data;
-  throw new IdentityError(
-    `${path} does not say who wrote this folder (${parsed.error.issues[0]?.message ?? 'unreadable'}): ` +
-      'it is damaged, or of a later version',
-  );
+  const isWhole = parsed.success && sealIdentity(withoutChecksum(parsed.data)).checksum === parsed.data.checksum;
+  if (isWhole) return parsed.data;
+  const why = parsed.success ? 'its checksum is wrong' : (parsed.error.issues[0]?.message ?? 'unreadable');
+  throw new IdentityError(`${path} does not say who wrote this folder (${why}): it is damaged, or of a later version`);
+}
+
+function withoutChecksum({ checksum: _, ...rest }: Stored): Content {
+  return rest;
 }
 
 function json(text: string): unknown {
@@ -153,7 +166,7 @@ export class IdentityFile {
 
   private write(next: Identity): void {
     const { life: _, known, ...rest } = next;
-    const content: Stored = {
+    const unsealed: Content = {
       format: FORMAT,
       ...rest,
       known: Object.fromEntries([...known].sort(([a], [b]) => a - b)),
@@ -164,7 +177,7 @@ export class IdentityFile {
     rmSync(temporary, { force: true });
     const descriptor = openSync(temporary, 'wx', 0o600);
     try {
-      writeFileSync(descriptor, `${JSON.stringify(content, undefined, 1)}\n`);
+      writeFileSync(descriptor, `${JSON.stringify(sealIdentity(unsealed), undefined, 1)}\n`);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);
@@ -179,7 +192,7 @@ function blank(id: NodeId, engine: string, stage: Stage): Omit<Identity, 'life' 
   return { id, engine, cluster: '', instance: randomName(), stage, admitted: 0, known: new Map() };
 }
 
-function withoutFormat({ format: _, known, ...rest }: Stored): Omit<Identity, 'life'> {
+function withoutFormat({ format: _, checksum: __, known, ...rest }: Stored): Omit<Identity, 'life'> {
   return { ...rest, known: new Map(Object.entries(known).map(([id, each]) => [Number(id), each])) };
 }
 
