@@ -3,14 +3,13 @@ import { TooManyPendingError } from './errors.ts';
 import type { LeaderChannel } from './leaderChannel.ts';
 import type { CommandListener, PendingCommand } from './pendingCommand.ts';
 import { type RequestOptions, requestResult } from './request.ts';
+import { encodeText } from './wellFormed.ts';
 
 /**
  * Unanswered inserts of one session. The servers tell a repeated sequence number from a new one within 4096 numbers
  * above the lowest gap; staying well below keeps every retry of a slow insert inside that.
  */
 export const SESSION_PENDING_MAX = 1024;
-
-const utf8 = new TextEncoder();
 
 /**
  * A session with the cluster: each of its inserts is applied exactly once, however often it is sent. Inserts may be
@@ -42,7 +41,8 @@ export class ClientSession {
     }
     this.pending++;
     try {
-      const cmd = encodeInsert(this.id, this.nextSeq++, utf8.encode(key), utf8.encode(value));
+      const [keyBytes, valueBytes] = [encodeText(key, 'key'), encodeText(value, 'value')];
+      const cmd = encodeInsert(this.id, this.nextSeq++, keyBytes, valueBytes);
       await requestResult(this.channel, cmd, 'changes', { ...this.defaults, ...options });
     } finally {
       this.pending--;

@@ -50,6 +50,21 @@ for (const rpc of ['stream', 'unary'] as const) {
       expect(client.leaderAddress).toBe(servers.addresses[0]);
     });
 
+    it('refuses keys and values that UTF-8 would change', async () => {
+      const servers = await cluster();
+      const client = clientOf(servers, { rpc });
+      const session = await client.openSession();
+      for (const [key, value] of [
+        ['\ud800', '1'],
+        ['a', 'x\udc00'],
+      ] as const) {
+        await expect(session.insert(key, value)).rejects.toThrow(InvalidCommandError);
+      }
+      await expect(client.lookup('\ud83d')).rejects.toThrow('half a character');
+      await session.insert('a', '\u{1f600}\ufffd');
+      expect(servers.applied.map(({ value, clientSeq }) => [value, clientSeq])).toEqual([['\u{1f600}\ufffd', 1]]);
+    });
+
     it.each(['address', 'id', 'none'] as const)('finds a leader that is not first, hints: %s', async (hints) => {
       const servers = await cluster();
       servers.leader = 3;

@@ -20,6 +20,7 @@ import { type ChannelCounters, LeaderChannel } from './leaderChannel.ts';
 import type { CommandListener, PendingCommand } from './pendingCommand.ts';
 import { type Effect, REQUEST_TIMEOUT_MS, type RequestOptions, requestResult } from './request.ts';
 import type { LeaderWord, Reconfiguration, Transport } from './transport.ts';
+import { encodeText } from './wellFormed.ts';
 
 export interface RkvClientOptions {
   /** `host:port` of the servers, in the order of their ids where that is known. */
@@ -134,6 +135,7 @@ export class RkvClient {
 
   /** A linearizable read; undefined where the key is not there. */
   async lookup(key: string, options: RequestOptions = {}): Promise<string | undefined> {
+    encodeText(key, 'key');
     const { value } = await this.request(encodeCommand({ type: CommandType.Lookup, key }), 'reads', options);
     return value;
   }

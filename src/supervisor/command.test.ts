@@ -189,6 +189,12 @@ describe('rkv-cluster', () => {
     expect(await run('status', file)).toEqual({ code: 1, out: '', err: problem });
   });
 
+  it('needs a name for the data folder', async () => {
+    const nameless = join(folder, '...yaml');
+    writeFileSync(nameless, 'nodes: 1\n');
+    expect((await run('up', nameless)).err).toBe(`${nameless}: name: expected a name: the file has none to give\n`);
+  });
+
   it.each([
     [['up', '/nowhere/x.yaml'], /^rkv-cluster: \/nowhere\/x\.yaml: no such file\n$/],
     [['up'], /missing required argument 'file'/],

@@ -4,6 +4,7 @@ import { printable } from '../cli/printable.ts';
 import { readTextFile } from '../files/regularFile.ts';
 import { type ClusterPlan, defaultDirectory, planCluster } from './clusterPlan.ts';
 import { parseClusterFile } from './config/parse.ts';
+import { ClusterConfigError } from './config/problems.ts';
 import { clusterFileBytesMax } from './config/yamlDocument.ts';
 import { type RunningSupervisor, readRunningState } from './control/stateFile.ts';
 
@@ -15,7 +16,12 @@ export class NoClusterError extends Error {
 /** Reads, checks and completes a cluster file. Throws ClusterConfigError, UnusableFileError or the file system's error. */
 export function readClusterFile(file: string, datadir?: string): ClusterPlan {
   const config = parseClusterFile(readTextFile(file, clusterFileBytesMax), file);
-  return planCluster({ ...config, datadir: datadir ?? config.datadir }, basename(file, extname(file)));
+  const name = basename(file, extname(file));
+  // As a folder below rkv-data these would be others.
+  if (/^\.*$/.test(name) && config.name === undefined) {
+    throw new ClusterConfigError(file, [{ key: 'name', message: 'expected a name: the file has none to give' }]);
+  }
+  return planCluster({ ...config, datadir: datadir ?? config.datadir }, name);
 }
 
 /** Which cluster is meant: that of a file, that in a folder, or, without either, the one that runs under ./rkv-data. */

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -84,6 +84,24 @@ describe('the data directory', () => {
     await expect(LevelDisk.open(join(folder, 'file'))).rejects.toThrow(
       /cannot open the log store in .*file: expected a/,
     );
+  });
+
+  it('waits for no pipe and follows no link among its files', async () => {
+    const location = join(folder, 'log');
+    await (await LevelDisk.open(location)).close();
+    for (const name of ['CURRENT', 'LOCK', '000005.ldb']) {
+      const path = join(location, name);
+      const before = await readFile(path).catch(() => undefined);
+      await rm(path, { force: true });
+      await promisify(execFile)('mkfifo', [path]);
+      await expect(LevelDisk.open(location)).rejects.toThrow(`but ${name} is a link, a pipe or a device`);
+      await rm(path);
+      await symlink('/dev/zero', path);
+      await expect(LevelDisk.open(location)).rejects.toThrow(StorageOpenError);
+      await rm(path);
+      if (before !== undefined) await writeFile(path, before);
+    }
+    await (await LevelDisk.open(location)).close();
   });
 
   it('says that another process has the store open', async () => {

@@ -1,6 +1,7 @@
 import { Level } from 'level';
+import { printable } from '../../cli/printable.ts';
 import { CorruptLogError, type Disk, type DiskOperation } from './contract.ts';
-import { checkLevelFiles } from './level/checkFiles.ts';
+import { checkLevelFiles, irregularFile } from './level/checkFiles.ts';
 import { isLocked } from './level/lock.ts';
 
 /**
@@ -94,6 +95,11 @@ export class LevelDisk implements Disk {
   }
 
   static async #check(location: string): Promise<void> {
+    const irregular = await irregularFile(location);
+    if (irregular !== undefined) {
+      const what = `expected regular files only, but ${printable(irregular)} is a link, a pipe or a device`;
+      throw new StorageOpenError(location, what, undefined);
+    }
     try {
       await checkLevelFiles(location);
     } catch (error) {

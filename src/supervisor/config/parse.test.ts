@@ -130,6 +130,8 @@ flags: {maxgrpc: 4096, ordergorums: false}
     ['servers: [{address: "127.0.0.1:7"}, {address: "localhost:7"}]', 'servers[1].address: expected a port of its own'],
     ['servers: [{address: "0.0.0.0:7"}, {address: "127.0.0.2:7"}]', 'servers[1].address: expected a port of its own'],
     ['servers: [{port: 7}, {port: 7}]', 'servers[1].port: expected a port of its own (server 1 has it), got 7'],
+    ['datadir: "a\\0b"', 'datadir: expected a folder, got "a\\u0000b"'],
+    ['flags: {x: "a\\0b"}', 'flags.x: expected a text, a number, true or false, got "a\\u0000b"'],
     ['nodes: .inf', 'nodes: expected a number of servers between 1 and 64, got Infinity'],
     ['flags: {constructor: [1]}', 'flags.constructor: expected a text, a number, true or false, got [1]'],
     ['constructor: 1', 'constructor: unknown key: expected one of'],

@@ -29,7 +29,9 @@ const duration = z.custom<string>((value) => typeof value === 'string' && durati
 const port = integer('a port between 1 and 65535', 1, 65_535);
 
 const text = (what: string) =>
-  z.custom<string>((value) => typeof value === 'string' && value.length > 0, { error: `expected ${what}` });
+  z.custom<string>((value) => typeof value === 'string' && value.length > 0 && !value.includes('\0'), {
+    error: `expected ${what}`,
+  });
 
 const address = z.custom<string>((value) => typeof value === 'string' && parseAddress(value) !== undefined, {
   error: 'expected an address such as 127.0.0.1:9201 or :9201',
@@ -61,7 +63,9 @@ const restart = z.strictObject(
 
 const extraFlags = z.record(
   z.string().regex(/^[a-z][a-z0-9]*$/, { error: 'expected the name of an rkvd flag, without its dash' }),
-  z.union([z.string(), z.number(), z.boolean()], { error: 'expected a text, a number, true or false' }),
+  z.union([z.custom<string>((value) => typeof value === 'string' && !value.includes('\0')), z.number(), z.boolean()], {
+    error: 'expected a text, a number, true or false',
+  }),
   { error: 'expected rkvd flags such as {maxgrpc: 1048576}' },
 );
 

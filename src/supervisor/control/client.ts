@@ -1,4 +1,6 @@
+import { lstatSync } from 'node:fs';
 import { connect } from 'node:net';
+import { printable } from '../../cli/printable.ts';
 import type { ControlRequest, ControlResponse } from './protocol.ts';
 
 /** The supervisor refused what was asked, or did not answer. */
@@ -6,8 +8,12 @@ export class ControlError extends Error {
   override readonly name = 'ControlError';
 }
 
+/** Longest answer, bytes: a status of 64 servers takes a hundredth of it. */
+const answerBytesMax = 4 * 1024 * 1024;
+
 /** Asks the supervisor at the Unix socket `path`; resolves with the value of its answer. Throws ControlError. */
 export async function askSupervisor(path: string, request: ControlRequest, timeoutMs: number): Promise<unknown> {
+  expectOwnSocket(path);
   const line = await exchange(path, `${JSON.stringify(request)}\n`, timeoutMs);
   let response: ControlResponse;
   try {
@@ -17,6 +23,15 @@ export async function askSupervisor(path: string, request: ControlRequest, timeo
   }
   if (!response.ok) throw new ControlError(response.error);
   return response.value;
+}
+
+/** Whoever listens elsewhere, or is another user, is no supervisor of ours. */
+function expectOwnSocket(path: string): void {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) throw new ControlError(`no answer from the supervisor: there is no ${printable(path)}`);
+  const uid = process.geteuid?.();
+  if (stats.isSocket() && (uid === undefined || uid === 0 || stats.uid === uid)) return;
+  throw new ControlError(`${printable(path)} is not the socket of a supervisor of ours`);
 }
 
 function exchange(path: string, line: string, timeoutMs: number): Promise<string> {
@@ -30,6 +45,9 @@ function exchange(path: string, line: string, timeoutMs: number): Promise<string
     }, timeoutMs);
     socket.on('data', (chunk: string) => {
       text += chunk;
+      if (text.length <= answerBytesMax) return;
+      socket.destroy();
+      fail(new ControlError(`the supervisor's answer is too long: expected at most ${answerBytesMax} bytes`));
     });
     socket.on('error', (cause) => fail(new ControlError(`no answer from the supervisor: ${cause.message}`, { cause })));
     socket.on('close', () => {

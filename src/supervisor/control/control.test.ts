@@ -93,6 +93,12 @@ describe('Claim', () => {
     expect(readState(folder)).toBeUndefined();
   });
 
+  it('leaves a folder in the place of its state alone', () => {
+    mkdirSync(join(folder, 'supervisor.json'));
+    expect(() => Claim.take(folder, 'three')).toThrow("is a folder: expected a supervisor's state, or nothing");
+    expect(readdirSync(folder)).toEqual(['supervisor.json']);
+  });
+
   it('keeps its state to itself', () => {
     const claim = Claim.take(join(folder, 'new'), 'three');
     expect(statSync(join(folder, 'new')).mode & 0o777).toBe(0o700);
@@ -227,7 +233,11 @@ describe('the control channel', () => {
 
   it('fails clearly where nobody listens, or nobody answers', async () => {
     await expect(askSupervisor(join(folder, 'none.sock'), { command: 'status' }, 5000)).rejects.toThrow(
-      /no answer from the supervisor: .*ENOENT/,
+      /no answer from the supervisor: there is no .*none\.sock/,
+    );
+    symlinkSync(join(folder, 'control.sock'), join(folder, 'link.sock'));
+    await expect(askSupervisor(join(folder, 'link.sock'), { command: 'status' }, 5000)).rejects.toThrow(
+      'is not the socket of a supervisor of ours',
     );
     const path = await serve(() => new Promise(() => {}));
     await expect(askSupervisor(path, { command: 'status' }, 20)).rejects.toThrow('did not answer within 20 ms');

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { linkSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { linkSync, lstatSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { makeFolder, ownTemporaryFolder, replacePrivateFile, writeBeside } from '../../files/privateFile.ts';
-import { readTextFile } from '../../files/regularFile.ts';
+import { readTextFile, UnusableFileError } from '../../files/regularFile.ts';
 import { identify, isRunning } from '../process/identity.ts';
 
 const fileName = 'supervisor.json';
@@ -118,6 +118,9 @@ function refuse(state: SupervisorState | undefined, path: string): never {
 function removeStale(path: string): SupervisorState | undefined {
   const seen = readStateAt(path);
   if (seen !== undefined && isRunning(seen.supervisor)) refuse(seen, path);
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UnusableFileError(path, 'is a folder', "a supervisor's state, or nothing");
+  }
   const aside = `${path}.stale-${process.pid}`;
   try {
     renameSync(path, aside);

@@ -31,6 +31,16 @@ export async function checkLevelFiles(location: string): Promise<void> {
   await checkLogs(location, names, manifest);
 }
 
+/**
+ * The name of what stands among LevelDB's files and is none: to open a pipe would wait for ever, and a link leads elsewhere.
+ * Undefined where there is none, or no such folder.
+ */
+export async function irregularFile(location: string): Promise<string | undefined> {
+  const entries = await readdir(location, { withFileTypes: true }).catch(() => []);
+  // LevelDB's own repair leaves a folder.
+  return entries.find((entry) => !entry.isFile() && !entry.isDirectory())?.name;
+}
+
 const DATA_FILE = /^\d+\.(log|ldb|sst)$/;
 
 function sixDigits(number: number): string {
