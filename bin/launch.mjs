@@ -1,6 +1,7 @@
 // Starts a command from dist/. A fresh checkout is compiled first, once, however many commands start at the same time.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { register } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -12,16 +13,28 @@ const POLL_INTERVAL_MS = 100;
 /** A lock whose owner did not leave its process id within this time was left behind. */
 const OWNERLESS_LOCK_AGE_MS_MAX = 5000;
 
+/** Node opens dozens of modules at once; where no more files than this may be open, that can be too many. */
+const OPEN_FILES_FEW = 256;
+
 /** Runs the module at `entry`, a path below dist/. */
 export async function launch(entry) {
   const path = join(root, 'dist', entry);
   // While somebody compiles, what is there may be half of it.
   if (!existsSync(path) || existsSync(lock)) await compile(path);
   try {
+    if (openFilesMax() < OPEN_FILES_FEW) register('./loadOneByOne.mjs', import.meta.url);
     await import(pathToFileURL(path).href);
   } catch (error) {
     if (error?.code === 'ERR_MODULE_NOT_FOUND' && /package/.test(error.message)) fail(`${error.message}\nRun: npm ci`);
     throw error;
+  }
+}
+
+function openFilesMax() {
+  try {
+    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Infinity);
+  } catch {
+    return Infinity;
   }
 }
 

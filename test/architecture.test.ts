@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   server: ['consensus', 'wire', 'cli', 'files', 'goflags'],
   client: ['wire', 'cli', 'files', 'goflags'],
   supervisor: ['client', 'wire', 'cli', 'files', 'goflags'],
+  attack: ['supervisor', 'client', 'wire', 'cli'],
   bench: ['supervisor', 'client', 'wire', 'cli', 'files', 'goflags'],
   simulator: [
     'consensus',

@@ -34,7 +34,7 @@ export interface RkvClientOptions {
   readonly backoffMaxMs?: number;
   /** A server that answers nothing for so long is left for another; default 2 s. */
   readonly stallTimeoutMs?: number;
-  /** Largest command; default 128 MiB less what a message adds, the servers' default bound. */
+  /** Largest command sent; default 128 MiB less what a message adds. Servers take less: their `-maxvalue`, 8 MiB by default. */
   readonly commandBytesMax?: number;
   /** Told once, for people: what this client does without, because a server is older than it is. */
   readonly onNotice?: (text: string) => void;

@@ -64,6 +64,12 @@ export const RKVD_FLAGS = defineFlags({
     default: '',
     usage: '`address` to listen on, where it differs from the one that the others reach, such as 0.0.0.0:9201',
   },
+  maxvalue: {
+    kind: 'int',
+    default: 8_388_608,
+    min: 1024,
+    usage: 'largest insert, key and value together, in `bytes`: heartbeats wait behind the entries on their way',
+  },
   clientmemory: {
     kind: 'int',
     default: 268_435_456,

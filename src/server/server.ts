@@ -42,6 +42,8 @@ import { PeerTransport } from './transport/transport.ts';
 const MESSAGE_OVERHEAD_BYTES = 4096;
 /** Entries in one message take at most this, however large `-maxgrpc` is: larger ones gain nothing and delay what follows. */
 const ENTRIES_BYTES_MAX = 1024 * 1024;
+/** Room in a client's message beside its largest command: others may stand in the same batch. */
+const BATCH_OVERHEAD_BYTES = 1024 * 1024;
 const TICK_MS_MAX = 20;
 /** Messages of higher terms make any server a follower again; honest ones send a few of them a second at most. */
 const ROLES_LOGGED_PER_SECOND = 10;
@@ -202,6 +204,7 @@ export class RkvServer {
       connectionsMax,
       peerConnections: 2 * peers,
       budgetBytes: clientmemory,
+      messageBytesMax: commandBytesMax(config) + BATCH_OVERHEAD_BYTES,
       queuedBytes: () => this.replica?.pendingBytes ?? 0,
       counts: metrics,
       report: (what) => limited.warn({}, what),
@@ -329,10 +332,7 @@ export class RkvServer {
       metrics,
       sessions,
       serverCount: config.servers.length,
-      commandBytesMax: Math.min(
-        Math.floor(config.flags.maxgrpc / 2) - MESSAGE_OVERHEAD_BYTES / 8,
-        config.flags.clientmemory * QUEUED_SHARE,
-      ),
+      commandBytesMax: commandBytesMax(config),
       nowUs,
       leader: () => {
         const { leader } = replica.status();
@@ -435,6 +435,12 @@ export class RkvServer {
 /** Unix time in µs, monotonic. */
 function nowUs(): number {
   return (performance.timeOrigin + performance.now()) * 1000;
+}
+
+/** A command has to fit into a peer's message, and into what may be queued. */
+function commandBytesMax({ flags: { maxvalue, maxgrpc, clientmemory } }: ServerConfig): number {
+  const sendable = Math.floor(maxgrpc / 2) - MESSAGE_OVERHEAD_BYTES / 8;
+  return Math.min(maxvalue + MESSAGE_OVERHEAD_BYTES, sendable, clientmemory * QUEUED_SHARE);
 }
 
 function engineSettings({ flags }: ServerConfig): EngineSettings {

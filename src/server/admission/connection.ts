@@ -7,9 +7,9 @@ import { MessageMeter } from './messageMeter.ts';
 
 const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR } = constants;
 /** What an open stream takes by itself, about: node's, nghttp2's and gRPC's objects. */
-export const STREAM_BYTES = 8 * 1024;
+export const STREAM_BYTES = 16 * 1024;
 /** Calls that one connection may abandon at once, and how many a second more: each costs the server as much as an answered one. */
-const RESETS_BURST = 1000;
+const RESETS_BURST = 200;
 const RESETS_PER_SECOND = 100;
 /** Sessions that one connection may register at once, and how many a second more. */
 const REGISTRATIONS_BURST = 20_000;
@@ -28,6 +28,7 @@ export class StreamAccount {
   readonly stream: ServerHttp2Stream;
   /** Bytes of whole messages that came and that their reader did not take yet; for streams whose reader may stop reading. */
   private countsTaken = false;
+  private refuseLarge: (details: string) => void;
   private takenBytes = 0;
   private unreadBytes = 0;
   private readonly meter = new MessageMeter();
@@ -35,20 +36,33 @@ export class StreamAccount {
   private seenBytes = 0;
   private seenAtMs = 0;
 
-  constructor(connection: Connection, stream: ServerHttp2Stream) {
+  private readonly messageBytesMax: number;
+
+  constructor(connection: Connection, stream: ServerHttp2Stream, messageBytesMax: number) {
     this.connection = connection;
     this.stream = stream;
+    this.messageBytesMax = messageBytesMax;
+    this.refuseLarge = (details) => this.end(details);
   }
 
   /** A piece of the request's body came. */
   received(piece: Uint8Array): void {
     this.meter.take(piece);
+    const { largestBytes } = this.meter;
+    if (largestBytes > this.messageBytesMax) {
+      // As gRPC says it of its own limit, so that clients know it for what it is.
+      this.refuseLarge(`Received message larger than max (${largestBytes} vs ${this.messageBytesMax}): see -maxvalue`);
+    }
     if (this.meter.unfinishedBytes > 0 || this.countsTaken) this.connection.grew(piece.length);
   }
 
-  /** This stream's reader says what it took, and may stop taking: what waits for it counts. */
-  countTaken(): void {
+  /**
+   * This stream's reader says what it took, and may stop taking: what waits for it counts. It answers a message that is
+   * too large itself, for its answer has begun.
+   */
+  countTaken(refuseLarge: (details: string) => void): void {
     this.countsTaken = true;
+    this.refuseLarge = refuseLarge;
   }
 
   /** The reader took a message of this many bytes. */
@@ -141,6 +155,9 @@ export class Connection implements Holder {
   /** A peer said hello on it. */
   isPeer = false;
   idleSinceMs: number;
+  resetCount = 0;
+  /** It is to be closed: nothing that comes on it is looked at any more. */
+  ended = false;
   private readonly resets: Allowance;
   private readonly registrations: Allowance;
   private lookAtMs: number;
@@ -191,6 +208,7 @@ export class Connection implements Holder {
 
   /** Whether one more call may be abandoned. */
   mayReset(nowMs: number): boolean {
+    this.resetCount++;
     return this.resets.use(nowMs);
   }
 

@@ -29,6 +29,7 @@ async function opened(options: Partial<FrontDoorOptions> = {}) {
     connectionsMax: 100,
     peerConnections: 2,
     budgetBytes: 4 * MIB,
+    messageBytesMax: 64 * MIB,
     queuedBytes: () => 0,
     counts,
     report: (what) => reports.push(what),
@@ -134,6 +135,18 @@ describe('memory', () => {
     started.write(Buffer.alloc(100));
     started.end();
     expect((await statusOf(started)).status).toBe(status.OK);
+  });
+
+  it('a message that is too large was gathered before it was refused', async () => {
+    const { door, dial } = await opened({ messageBytesMax: MIB });
+    const call = request(dial());
+    call.write(message(Buffer.alloc(10), MIB + 1));
+    expect(await statusOf(call)).toEqual({
+      status: status.RESOURCE_EXHAUSTED,
+      details: `Received message larger than max (${MIB + 1} vs ${MIB}): see -maxvalue`,
+    });
+    expect(door.memory.count()).toBe(0);
+    await answered(request(dial(), '/gorums.Raft/RequestVote'));
   });
 
   it('answers that nobody reads were kept without bound', async () => {

@@ -1,6 +1,7 @@
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
+import { Allowance } from './allowance.ts';
 import { Connection, type ConnectionListener, refuseStream, STREAM_BYTES, StreamAccount } from './connection.ts';
 import { HeldMemory } from './heldMemory.ts';
 
@@ -16,6 +17,10 @@ const PROVISIONAL_MS_MAX = 2000;
 const STUCK_MS_MAX = 30_000;
 /** One connection may make the server hold this part of the budget. */
 const CONNECTION_SHARE = 1 / 4;
+/** Calls that all connections together may abandon at once, and how many a second more; beyond that each may abandon a few. */
+const RESETS_BURST = 2000;
+const RESETS_PER_SECOND = 500;
+const RESETS_IN_AN_ATTACK_MAX = 20;
 const PEER_PATHS = ['/rkvpeer.', '/gorums.'];
 const COMPRESSED = 'requests are taken uncompressed only: what a compressed one takes in memory is not known before';
 
@@ -31,6 +36,8 @@ export interface FrontDoorOptions {
   /** Connections beyond connectionsMax that only peers may keep. */
   readonly peerConnections: number;
   readonly budgetBytes: number;
+  /** Of a client's message; refused as soon as its length is known, before it takes memory. None: any length. */
+  readonly messageBytesMax?: number;
   /** Bytes that clients make the server hold behind the door, in commands that are not answered. */
   readonly queuedBytes: () => number;
   readonly counts: DoorCounts;
@@ -48,6 +55,7 @@ export class FrontDoor implements ConnectionListener {
   private readonly connections = new Set<Connection>();
   private readonly bySession = new WeakMap<ServerHttp2Session, Connection>();
   private readonly byPeer = new Map<string, Connection>();
+  private readonly resets = new Allowance(RESETS_BURST, RESETS_PER_SECOND, performance.now());
   private injecting: Connection | undefined;
   private opening: StreamAccount | undefined;
   private readonly sweeper: NodeJS.Timeout;
@@ -82,7 +90,8 @@ export class FrontDoor implements ConnectionListener {
   /** Whether an answer of so many bytes may be kept for a connection until it is read. */
   mayHold(connection: Connection | undefined, bytes: number): boolean {
     const share = this.memory.budgetBytes * CONNECTION_SHARE;
-    return connection === undefined || bytes > share || connection.heldBytes() + bytes <= share;
+    // One answer that is larger than all of it is kept, too, where little else is.
+    return connection === undefined || connection.heldBytes() + Math.min(bytes, share / 2) <= share;
   }
 
   grew(bytes: number): void {
@@ -148,6 +157,7 @@ export class FrontDoor implements ConnectionListener {
 
   private end(connection: Connection, why: string): void {
     if (!this.connections.delete(connection)) return;
+    connection.ended = true;
     this.options.counts.connectionsClosed.inc();
     this.options.report(why);
     // Not from inside of what HTTP/2 calls: to destroy a session while nghttp2 reads its frames aborts the process.
@@ -163,21 +173,25 @@ export class FrontDoor implements ConnectionListener {
       this.bySession.set(session, connection);
       session.on('error', () => {});
     });
-    server.prependListener('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
-      this.streamOpened(stream, headers),
-    );
-    server.on('stream', () => {
+    const handlers = server.listeners('stream');
+    server.removeAllListeners('stream');
+    server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number) => {
+      if (!this.streamOpened(stream, headers)) return;
+      for (const handler of handlers) handler.call(server, stream, headers, flags);
       this.opening = undefined;
     });
   }
 
-  private streamOpened(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  /** Returns whether gRPC is to answer the stream. */
+  private streamOpened(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
     const connection =
       stream.session === undefined ? undefined : this.bySession.get(stream.session as ServerHttp2Session);
-    if (connection === undefined) return;
+    if (connection === undefined) return true;
     connection.used = true;
     stream.on('error', () => {});
-    if (connection.provisional && !this.isForPeers(headers)) {
+    if (connection.ended) return false;
+    const isForPeers = this.isForPeers(headers);
+    if (connection.provisional && !isForPeers) {
       const { connectionsMax } = this.options;
       this.options.counts.connectionsRefused.inc();
       this.options.report(`refused a connection: ${connectionsMax} are open, as many as -maxconnections allows`);
@@ -187,15 +201,19 @@ export class FrontDoor implements ConnectionListener {
         `${connectionsMax} connections are open, as many as this server takes`,
       );
       connection.session?.close();
-      return;
+      return false;
     }
     connection.provisional = false;
     const encoding = headers['grpc-encoding'];
     if (encoding !== undefined && encoding !== 'identity') {
       refuseStream(stream, status.UNIMPLEMENTED, COMPRESSED);
-      return;
+      return false;
     }
-    const account = new StreamAccount(connection, stream);
+    const account = new StreamAccount(
+      connection,
+      stream,
+      isForPeers ? Number.POSITIVE_INFINITY : (this.options.messageBytesMax ?? Number.POSITIVE_INFINITY),
+    );
     connection.streams.add(account);
     this.opening = account;
     stream.on('data', (piece: Buffer) => account.received(piece));
@@ -203,6 +221,7 @@ export class FrontDoor implements ConnectionListener {
     stream.pause();
     stream.on('close', () => this.streamClosed(account));
     this.memory.grow(STREAM_BYTES);
+    return true;
   }
 
   private isForPeers(headers: IncomingHttpHeaders): boolean {
@@ -215,7 +234,9 @@ export class FrontDoor implements ConnectionListener {
     connection.streams.delete(account);
     const nowMs = performance.now();
     if (connection.streams.size === 0) connection.idleSinceMs = nowMs;
-    if (account.wasAbandoned && !connection.mayReset(nowMs)) {
+    if (!account.wasAbandoned) return;
+    const hasRoom = this.resets.use(nowMs) || connection.resetCount < RESETS_IN_AN_ATTACK_MAX;
+    if (!connection.mayReset(nowMs) || !hasRoom) {
       this.end(connection, 'closed a connection that abandons calls without end');
     }
   }

@@ -33,5 +33,6 @@ describe('a message meter', () => {
     const announced = Buffer.from([0, 0xff, 0xff, 0xff, 0xff, 1, 2, 3]);
     meter.take(announced);
     expect(meter.unfinishedBytes).toBe(8);
+    expect(meter.largestBytes).toBe(0xffffffff);
   });
 });

@@ -10,6 +10,8 @@ export class MessageMeter {
   unfinishedBytes = 0;
   /** Bytes of all whole messages so far, prefixes included. */
   wholeBytes = 0;
+  /** The length that the largest message announced. */
+  largestBytes = 0;
   private messageBytes = 0;
 
   /** The next piece of the stream, cut anywhere. */
@@ -23,6 +25,7 @@ export class MessageMeter {
         this.unfinishedBytes++;
       }
       if (this.unfinishedBytes < PREFIX_BYTES) return;
+      if (this.messageBytes > this.largestBytes) this.largestBytes = this.messageBytes;
       const missing = this.messageBytes + PREFIX_BYTES - this.unfinishedBytes;
       const here = Math.min(missing, length - pos);
       this.unfinishedBytes += here;

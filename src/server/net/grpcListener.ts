@@ -50,6 +50,7 @@ export class GrpcListener {
     const http2Server = this.createHttp2Server();
     this.http2 = http2Server;
     this.calls?.takeFrom(http2Server);
+    // After those that answer: the door stands before them.
     this.door?.watch(http2Server);
     http2Server.on('session', (session: ServerHttp2Session) => this.sessionOpened(session));
     try {

@@ -160,7 +160,7 @@ const INSERTED = InsertResponse.encode({ ok: true }).finish();
 function insert(context: ServiceContext, call: UnaryCall, done: UnaryDone): void {
   if (call.request.length > context.commandBytesMax) {
     throw new InvalidRequestError(
-      `the insert has ${call.request.length} bytes, at most ${context.commandBytesMax} are taken`,
+      `the insert has ${call.request.length} bytes, at most ${context.commandBytesMax} are taken: see -maxvalue`,
     );
   }
   context.metrics.writeRequests.inc();

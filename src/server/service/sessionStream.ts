@@ -38,7 +38,7 @@ export class SessionStream {
     this.call = call;
     this.context = context;
     this.account = context.door.openingStream;
-    this.account?.countTaken();
+    this.account?.countTaken((details) => this.fail(status.RESOURCE_EXHAUSTED, details));
     call.on('data', (bytes: Buffer) => this.take(bytes));
     call.on('end', () => {
       this.ended = true;
@@ -75,7 +75,7 @@ export class SessionStream {
       return;
     }
     if (command.length > context.commandBytesMax) {
-      const detail = `the command has ${command.length} bytes, at most ${context.commandBytesMax} are taken`;
+      const detail = `the command has ${command.length} bytes, at most ${context.commandBytesMax} are taken: see -maxvalue`;
       this.refuse(id, ResultStatus.RESULT_INVALID, detail);
       return;
     }

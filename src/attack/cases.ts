@@ -1,0 +1,35 @@
+/** One attack and what has to hold while it lasts. */
+export interface Case {
+  readonly name: string;
+  readonly nodes: number;
+  /** Resident memory of the server that is attacked, MiB. */
+  readonly rssMibMax: number;
+  /** The longest time that the well-behaved client may be without an answer. */
+  readonly gapMsMax: number;
+  /** The servers' limit on open files. */
+  readonly openFiles?: number;
+}
+
+/**
+ * A quiet server takes about 110 MiB; `-clientmemory` allows clients 256 more, and what the collector has not taken back yet
+ * comes on top.
+ */
+const CLIENTS_MIB_MAX = 900;
+/** Two election timeouts: nobody was without a leader for long. */
+const GAP_MS_MAX = 2000;
+
+const usual = { nodes: 3, rssMibMax: CLIENTS_MIB_MAX, gapMsMax: GAP_MS_MAX };
+
+export const CASES: readonly Case[] = [
+  { ...usual, name: 'unreadSessions' },
+  { ...usual, name: 'unreadCalls' },
+  { ...usual, name: 'unfinishedBodies' },
+  { ...usual, name: 'compressedBodies' },
+  { ...usual, name: 'idleStreamFrames', rssMibMax: 400 },
+  { ...usual, name: 'openCalls' },
+  { ...usual, name: 'registrations', rssMibMax: 400 },
+  { ...usual, name: 'idleConnections', openFiles: 64 },
+  { ...usual, name: 'largeValues', rssMibMax: 2000 },
+  { ...usual, name: 'rapidReset', rssMibMax: 400 },
+  { ...usual, name: 'controlFrames', rssMibMax: 400 },
+];

@@ -1,0 +1,137 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { RkvClient } from '../client/rkvClient.ts';
+import type { ServerProgram } from '../supervisor/cluster.ts';
+import type { Backend } from '../supervisor/config/schema.ts';
+import { type ClusterEvent, describeExit } from '../supervisor/events.ts';
+import { type RunningCluster, startCluster } from '../supervisor/launcher.ts';
+import type { Target } from './attacks.ts';
+import type { Case } from './cases.ts';
+import { WellBehavedClient } from './wellBehaved.ts';
+
+/** An attack that takes longer is ended. */
+const ATTACK_MS_MAX = 180_000;
+const SAMPLE_MS = 100;
+
+export interface AttackReport {
+  readonly name: string;
+  readonly engine: string;
+  readonly attack: string;
+  /** Most that a server had resident before the attack, and during it, MiB. */
+  readonly rssBeforeMib: number;
+  readonly rssMib: number;
+  readonly gapMs: number;
+  readonly answersPerSecond: number;
+  readonly leaderChanges: number;
+  readonly seconds: number;
+  /** Why it does not hold; empty where it does. */
+  readonly failures: readonly string[];
+}
+
+export interface RunOptions {
+  readonly engine: Backend;
+  /** The server's program: node, and rkvd of this package or of another checkout. */
+  readonly program: ServerProgram;
+  readonly scale: number;
+}
+
+/** Starts servers of its own, attacks them and stops them. */
+export async function runCase(one: Case, { engine, program, scale }: RunOptions): Promise<AttackReport> {
+  const exits: string[] = [];
+  const onEvent = (event: ClusterEvent) => {
+    if (event.type === 'crashed' || event.type === 'ended')
+      exits.push(`server ${event.id} ended: ${describeExit(event.exit)}`);
+  };
+  const cluster = await startCluster(
+    { name: 'attack', nodes: one.nodes, backend: engine, metrics: false, restart: { enabled: false } },
+    { program: withOpenFiles(program, one.openFiles), onEvent },
+  );
+  const client = new WellBehavedClient(cluster.addresses);
+  try {
+    await client.start();
+    await sleep(1000);
+    const before = rssMib(cluster);
+    const termBefore = await termOf(cluster);
+    const leader = cluster.addresses[(await cluster.waitForLeader({ timeoutMs: 10_000 })) - 1]!;
+    let peak = before;
+    const sampler = setInterval(() => {
+      peak = Math.max(peak, rssMib(cluster));
+    }, SAMPLE_MS);
+    client.restart();
+    const beganMs = performance.now();
+    const attack = await attackWith(one.name, { addresses: cluster.addresses, leader, scale });
+    const seconds = (performance.now() - beganMs) / 1000;
+    const { answers } = client;
+    clearInterval(sampler);
+    exits.push(...client.errors);
+    await client.stop();
+    const leaderChanges = (await termOf(cluster)) - termBefore;
+    const figures = { rssMib: peak, gapMs: Math.round(client.longestGapMs), leaderChanges };
+    return {
+      name: one.name,
+      engine,
+      attack,
+      rssBeforeMib: before,
+      ...figures,
+      answersPerSecond: Math.round(answers / seconds),
+      seconds: Math.round(seconds),
+      failures: [...failuresOf(one, figures), ...exits],
+    };
+  } finally {
+    await client.stop();
+    await cluster.stopNow();
+  }
+}
+
+export function failuresOf(
+  { rssMibMax, gapMsMax }: Case,
+  { rssMib, gapMs, leaderChanges }: { readonly rssMib: number; readonly gapMs: number; readonly leaderChanges: number },
+): string[] {
+  const failures: string[] = [];
+  if (rssMib > rssMibMax) failures.push(`a server took ${rssMib} MiB, at most ${rssMibMax} are allowed`);
+  if (gapMs > gapMsMax)
+    failures.push(`the client was without an answer for ${gapMs} ms, at most ${gapMsMax} are allowed`);
+  if (leaderChanges > 0) failures.push(`leadership changed: ${leaderChanges} terms`);
+  return failures;
+}
+
+async function attackWith(name: string, target: Target): Promise<string> {
+  const worker = new Worker(new URL('./attacker.js', import.meta.url), { workerData: { name, target } });
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+      setTimeout(() => resolve('ended after its time'), ATTACK_MS_MAX).unref();
+    });
+  } finally {
+    await worker.terminate();
+  }
+}
+
+function withOpenFiles(program: ServerProgram, openFiles: number | undefined): ServerProgram {
+  if (openFiles === undefined) return program;
+  return { file: 'sh', args: ['-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, program.file, ...program.args] };
+}
+
+/** Of the server that takes most. */
+function rssMib(cluster: RunningCluster): number {
+  let most = 0;
+  for (const pid of cluster.pids().values()) {
+    try {
+      const kib = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+      most = Math.max(most, Math.round(Number(kib ?? 0) / 1024));
+    } catch {
+      // It has ended, which is told elsewhere.
+    }
+  }
+  return most;
+}
+
+/** The highest term that a server knows. */
+async function termOf(cluster: RunningCluster): Promise<number> {
+  const client = new RkvClient({ addresses: cluster.addresses });
+  const terms = (await client.statuses()).map((report) => ('status' in report ? report.status.term : 0));
+  client.close();
+  return Math.max(...terms);
+}

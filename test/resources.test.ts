@@ -1,0 +1,31 @@
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { describe, expect, it } from 'vitest';
+import type { AttackReport } from '../src/attack/run.ts';
+
+/**
+ * Small versions of the attacks, on real processes. What is held here is what a busy machine does not change: no server ends,
+ * memory stays within its bound, the client's reads are right. `npm run attack` also judges delays.
+ */
+const attack = async (name: string, scale: number): Promise<AttackReport> => {
+  const main = fileURLToPath(new URL('../dist/attack/main.js', import.meta.url));
+  const args = [main, '--json', '--engine', 'etcd', '--case', name, '--scale', String(scale)];
+  const { stdout } = await execa(process.execPath, args, { reject: false, timeout: 120_000 });
+  return JSON.parse(stdout);
+};
+
+const notOfSpeed = ({ failures }: AttackReport) =>
+  failures.filter((why) => !/without an answer|leadership changed/.test(why));
+
+describe('a hostile client', () => {
+  it.each([
+    ['unreadCalls', '400 unread lookups of 4 MB took 1 GB and more', 0.5],
+    ['unfinishedBodies', 'inserts that were never completed took 1.4 GB', 0.4],
+    ['idleConnections', '200 idle connections took the descriptors of the store: the servers ended', 1],
+    ['rapidReset', 'streams opened and abandoned left others without answers', 0.25],
+  ])('%s: %s', { timeout: 150_000 }, async (name, _what, scale) => {
+    const report = await attack(name, scale);
+    expect(notOfSpeed(report)).toEqual([]);
+    expect(report.answersPerSecond).toBeGreaterThan(0);
+  });
+});
