@@ -114,7 +114,7 @@ describe('streams at once', () => {
       await windowsOf(session);
       limits.push(session.remoteSettings.maxConcurrentStreams);
     }
-    expect(limits[0]).toBe(512);
-    expect(limits[19]).toBe(Math.floor(4096 / 20));
+    expect(limits[0]).toBe(4096);
+    expect(limits[19]).toBe(Math.floor(8192 / 20));
   });
 });

@@ -19,10 +19,11 @@ export const FLOW_CONTROL_WINDOW_BYTES = 4 * 1024 * 1024;
 
 /**
  * Streams that may be open at once: on one connection, about on all of them together, and on one of very many. What a client
- * has beyond that waits with the client; here it would stand before the peers' heartbeats.
+ * has beyond that waits with the client; here it would stand before the peers' heartbeats. One client's are more than
+ * are served at once (UNARY_OPEN_MAX), so that it is told when there are too many.
  */
-const STREAMS_MAX = 512;
-const STREAMS_SHARED = 4096;
+const STREAMS_MAX = 4096;
+const STREAMS_SHARED = 8192;
 const STREAMS_MIN = 32;
 
 /**

@@ -9,6 +9,7 @@ import { GrpcListener } from './grpcListener.ts';
 import {
   UNARY_AGE_MS_MAX,
   UNARY_OPEN_MAX,
+  UNARY_TURN_MS_MAX,
   type UnaryCall,
   UnaryCalls,
   type UnaryDone,
@@ -134,9 +135,35 @@ describe('unary calls on HTTP/2 streams themselves', () => {
     state.nowMs = UNARY_AGE_MS_MAX + 1;
     expect(await call(FAST, Buffer.alloc(1))).toMatchObject(overloaded);
     await finishOld();
-    const finish = await take(300);
+    const finish = await take(UNARY_OPEN_MAX);
+    expect(await call(FAST, Buffer.alloc(1))).toMatchObject(overloaded);
     await finish();
-    expect(UNARY_OPEN_MAX).toBeGreaterThan(300);
+    const finishNext = await take(1);
+    await finishNext();
+  });
+
+  it('are refused once a turn of the event loop has lasted for long, and taken in the next', async () => {
+    const { state, call, port } = await serving((_call, done) => {
+      state.nowMs += UNARY_TURN_MS_MAX / 10;
+      setImmediate(() => done(null, Buffer.from('done')));
+    });
+    const other = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+      'grpc.use_local_subchannel_pool': 1,
+    });
+    closers.push(() => other.close());
+    const otherCall = () =>
+      new Promise<Buffer | ServiceError>((resolve) => {
+        other.makeUnaryRequest(FAST, same, same, Buffer.of(1), (error, answer) => resolve(error ?? answer!));
+      });
+    let refused = 0;
+    // What two connections bring mostly comes to be handled in one turn.
+    for (let i = 0; i < 200 && refused === 0; i++) {
+      const both = Array.from({ length: 20 }, () => [call(FAST, Buffer.of(1)), otherCall()]).flat();
+      const answers = await Promise.all(both);
+      refused = answers.filter((answer) => 'code' in answer && answer.code === status.RESOURCE_EXHAUSTED).length;
+    }
+    expect(refused).toBeGreaterThan(0);
+    expect(String(await call(FAST, Buffer.of(1)))).toBe('done');
   });
 
   /** A request as no gRPC client makes it. */

@@ -33,6 +33,8 @@ export interface UnaryCallsOptions {
 export const UNARY_OPEN_MAX = 2048;
 /** Calls are refused while one that was taken waits for this long: they would wait as long, or longer. */
 export const UNARY_AGE_MS_MAX = 500;
+/** A turn of the event loop takes no more calls after this long: the peers' heartbeats come with the next. */
+export const UNARY_TURN_MS_MAX = 200;
 /** So few may be open however long they take: a slow disk is no overload. */
 const UNARY_OPEN_ALWAYS = 16;
 /** Of a request that is refused before it is read. */
@@ -56,6 +58,8 @@ export class UnaryCalls {
   private readonly open = new Set<OpenCall>();
   private handlers: ReadonlyMap<string, UnaryHandler> = new Map();
   private refusal: () => UnaryError | undefined = () => undefined;
+  /** When the first call of this turn of the event loop came. */
+  private turnStartMs: number | undefined;
 
   constructor(options: UnaryCallsOptions) {
     this.options = options;
@@ -86,27 +90,35 @@ export class UnaryCalls {
     // Refused at the door.
     if (stream.closed || stream.destroyed || stream.headersSent) return true;
     stream.on('error', () => {});
-    const refusal = this.refusal() ?? this.overload();
-    if (refusal === undefined) this.begin(stream, handler);
+    const nowMs = this.options.nowMs();
+    const refusal = this.refusal() ?? this.overload(nowMs);
+    if (refusal === undefined) this.begin(stream, handler, nowMs);
     else refuseUnread(stream, refusal);
     return true;
   }
 
-  private overload(): UnaryError | undefined {
+  private overload(nowMs: number): UnaryError | undefined {
+    this.noteTurn(nowMs);
     const { size } = this.open;
     if (size < UNARY_OPEN_ALWAYS) return undefined;
-    if (size >= UNARY_OPEN_MAX) return OVERLOADED;
-    for (const { startMs } of this.open) {
-      return this.options.nowMs() - startMs > UNARY_AGE_MS_MAX ? OVERLOADED : undefined;
-    }
+    if (size >= UNARY_OPEN_MAX || nowMs - this.turnStartMs! > UNARY_TURN_MS_MAX) return OVERLOADED;
+    for (const { startMs } of this.open) return nowMs - startMs > UNARY_AGE_MS_MAX ? OVERLOADED : undefined;
     return undefined;
   }
 
-  private begin(stream: ServerHttp2Stream, handler: UnaryHandler): void {
-    const { requestBytesMax, nowMs } = this.options;
-    const call = new OpenCall(stream, nowMs(), () => this.open.delete(call));
+  /** Immediates run once all that came in this turn is handled. */
+  private noteTurn(nowMs: number): void {
+    if (this.turnStartMs !== undefined) return;
+    this.turnStartMs = nowMs;
+    setImmediate(() => {
+      this.turnStartMs = undefined;
+    });
+  }
+
+  private begin(stream: ServerHttp2Stream, handler: UnaryHandler, nowMs: number): void {
+    const call = new OpenCall(stream, nowMs, () => this.open.delete(call));
     this.open.add(call);
-    call.read(requestBytesMax, handler);
+    call.read(this.options.requestBytesMax, handler);
   }
 }
 
