@@ -8,6 +8,7 @@ import { FrontDoor } from '../admission/frontDoor.ts';
 import { GrpcListener } from './grpcListener.ts';
 import {
   UNARY_AGE_MS_MAX,
+  UNARY_OPEN_ALWAYS,
   UNARY_OPEN_MAX,
   UNARY_TURN_MS_MAX,
   type UnaryCall,
@@ -131,7 +132,7 @@ describe('unary calls on HTTP/2 streams themselves', () => {
         for (const answer of await Promise.all(answers)) expect(String(answer)).toBe('done');
       };
     };
-    const finishOld = await take(20);
+    const finishOld = await take(UNARY_OPEN_ALWAYS);
     state.nowMs = UNARY_AGE_MS_MAX + 1;
     expect(await call(FAST, Buffer.alloc(1))).toMatchObject(overloaded);
     await finishOld();
@@ -143,10 +144,19 @@ describe('unary calls on HTTP/2 streams themselves', () => {
   });
 
   it('are refused once a turn of the event loop has lasted for long, and taken in the next', async () => {
-    const { state, call, port } = await serving((_call, done) => {
+    const held: UnaryDone[] = [];
+    let wake = () => {};
+    const { state, call, port } = await serving(({ request }, done) => {
+      if (request.length === 0) {
+        held.push(done);
+        wake();
+        return;
+      }
       state.nowMs += UNARY_TURN_MS_MAX / 10;
       setImmediate(() => done(null, Buffer.from('done')));
     });
+    const openAlready = Array.from({ length: UNARY_OPEN_ALWAYS }, () => call(FAST, Buffer.alloc(0)));
+    while (held.length < openAlready.length) await new Promise<void>((resolve) => (wake = resolve));
     const other = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
       'grpc.use_local_subchannel_pool': 1,
     });
@@ -158,11 +168,15 @@ describe('unary calls on HTTP/2 streams themselves', () => {
     let refused = 0;
     // What two connections bring mostly comes to be handled in one turn.
     for (let i = 0; i < 200 && refused === 0; i++) {
+      // No time passes between turns, or the open ones would be too old.
+      state.nowMs = 0;
       const both = Array.from({ length: 20 }, () => [call(FAST, Buffer.of(1)), otherCall()]).flat();
       const answers = await Promise.all(both);
       refused = answers.filter((answer) => 'code' in answer && answer.code === status.RESOURCE_EXHAUSTED).length;
     }
     expect(refused).toBeGreaterThan(0);
+    for (const done of held) done(null, Buffer.alloc(0));
+    await Promise.all(openAlready);
     expect(String(await call(FAST, Buffer.of(1)))).toBe('done');
   });
 

@@ -35,8 +35,8 @@ export const UNARY_OPEN_MAX = 2048;
 export const UNARY_AGE_MS_MAX = 500;
 /** A turn of the event loop takes no more calls after this long: the peers' heartbeats come with the next. */
 export const UNARY_TURN_MS_MAX = 200;
-/** So few may be open however long they take: a slow disk is no overload. */
-const UNARY_OPEN_ALWAYS = 16;
+/** So many may be open however long they take: a burst, or a slow disk, is no overload. */
+export const UNARY_OPEN_ALWAYS = 1024;
 /** Of a request that is refused before it is read. */
 const DROPPED_BYTES_MAX = 64 * 1024;
 const PREFIX_BYTES = 5;
