@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -85,9 +86,16 @@ describe("a folder's identity", () => {
     ['half of it', '{"format":1,"id":1,'],
     ['a later format', '{"format":2}'],
     ['another thing', '[1,2,3]'],
-    ['too much', `{"format":1,"engine":"${'x'.repeat(2 ** 20)}"}`],
   ])('refuses a file that holds %s', (_name, content) => {
     writeFileSync(path(), content);
     expect(() => readIdentity(folder)).toThrow(/does not say who wrote this folder/);
+  });
+
+  it('reads no endless file and waits for no pipe in its place', () => {
+    writeFileSync(path(), `{"format":1,"engine":"${'x'.repeat(2 ** 20)}"}`);
+    expect(() => readIdentity(folder)).toThrow(/cannot read .* is too large/);
+    rmSync(path());
+    execFileSync('mkfifo', [join(folder, IDENTITY_FILE)]);
+    expect(() => readIdentity(folder)).toThrow(/cannot read .*is a pipe or a device: expected a regular file/);
   });
 });

@@ -1,19 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import type { NodeId } from '../../consensus/contract.ts';
+import { readTextFile } from '../../files/regularFile.ts';
 import { RefusedDataError } from '../storage/contract.ts';
 import { StorageOpenError } from '../storage/levelDisk.ts';
 import { type Identity, type Introduction, type Misfit, misfitOf, type Stage, withKnown } from './identity.ts';
@@ -72,11 +63,11 @@ export function readIdentity(location: string): Stored | undefined {
   if (!existsSync(path)) return undefined;
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readTextFile(path, BYTES_MAX);
   } catch (cause) {
     throw new IdentityError(`cannot read ${path}: ${(cause as Error).message}`, 'make it readable', { cause });
   }
-  const parsed = stored.safeParse(text.length > BYTES_MAX ? undefined : json(text));
+  const parsed = stored.safeParse(json(text));
   const isWhole = parsed.success && sealIdentity(withoutChecksum(parsed.data)).checksum === parsed.data.checksum;
   if (isWhole) return parsed.data;
   const why = parsed.success ? 'its checksum is wrong' : (parsed.error.issues[0]?.message ?? 'unreadable');
