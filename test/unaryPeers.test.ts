@@ -29,3 +29,12 @@ it('runs a cluster whose servers speak in unary calls, as the original’s do', 
   const caughtUp = async () => (await cluster.status())[3]!.appliedIndex ?? 0;
   await expect.poll(caughtUp, { timeout: 20_000 }).toBeGreaterThanOrEqual(500);
 });
+
+it('says why leadership cannot be handed over by such calls, and serves on', async () => {
+  const leader = (await cluster.leader())!;
+  const why = "reached by the original's unary calls, which have none for it";
+  await expect(client.transferLeadership((leader % 3) + 1)).rejects.toThrow(`it is ${why}`);
+  await expect(client.transferLeadership(0)).rejects.toThrow(`the others are ${why}`);
+  const session = await client.openSession();
+  await session.insert('after', '1');
+});

@@ -39,7 +39,8 @@ export class TransferPreparation {
   /** Why there is no point in waiting; undefined where there is one. */
   refusedAtOnce({ unable }: RequestedTransfer, view: LeaderView): TransferRefusal | undefined {
     if (this.to !== 0 && this.candidates.length === 0) return { reason: RejectReason.InvalidChange };
-    if (unable.includes(this.to)) return { reason: RejectReason.CannotTakeOver };
+    const nobodyElse = this.to === 0 && this.candidates.length === 0 && unable.length > 0;
+    if (unable.includes(this.to) || nobodyElse) return { reason: RejectReason.CannotTakeOver };
     if (this.candidates.some((id) => answersLately(view, id))) return undefined;
     return this.refusal({ silent: this.candidates, behind: [] });
   }

@@ -193,6 +193,9 @@ export function describeMembershipContract<M>(kind: EngineKind<M>, tellsToStand:
       leader.engine.transferLeadership(unable, 5, [unable]);
       cluster.settle();
       expect(leader.takeOutcomes().requests).toMatchObject([{ token: 5, reason: RejectReason.CannotTakeOver }]);
+      leader.engine.transferLeadership(0, 7, [unable, able]);
+      cluster.settle();
+      expect(leader.takeOutcomes().requests).toMatchObject([{ token: 7, reason: RejectReason.CannotTakeOver }]);
       leader.engine.transferLeadership(0, 6, [unable]);
       cluster.run(2 * electionTimeoutMs);
       expect(cluster.leaders()).toEqual([able]);

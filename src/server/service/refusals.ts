@@ -49,7 +49,7 @@ export function transferRefusalText(refusal: Refusal, to: NodeId): string {
     case RejectReason.ChangeInFlight:
       return `${what}: a membership change is in flight`;
     case RejectReason.CannotTakeOver:
-      return `${what}: it is reached by the original's unary calls, which have none for it; stop the leader instead`;
+      return `${what}: ${to === 0 ? 'the others are' : 'it is'} reached by the original's unary calls, which have none for it; stop the leader instead`;
     case RejectReason.NoSuccessor: {
       const missing = missingText(refusal.missing);
       return `${what}: no other voter can take over${missing === '' ? '' : ` (${missing})`}`;
