@@ -20,10 +20,10 @@ import {
   simpleConfiguration,
 } from '../contract.ts';
 import { Entry, EntryType, isConfigurationType } from '../entry.ts';
-import { ChangePreparation } from '../membership/changePreparation.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import { type LeaderView, successor } from '../membership/leaderView.ts';
-import { TRANSFER_ELECTIONS, TransferPreparation } from '../membership/transferPreparation.ts';
+import { Preparations, type Preparing } from '../membership/preparations.ts';
+import { TRANSFER_ELECTIONS } from '../membership/transferPreparation.ts';
 import { OutputBuffer } from '../outputBuffer.ts';
 import { TermGuard } from '../termGuard.ts';
 import { entriesFault, refused, snapshotFault, tooFarAhead } from '../untrusted.ts';
@@ -55,7 +55,7 @@ import { type ChangeInLog, changeEntry, isDone, MARK, type PendingTransfer } fro
 import { RaftRole } from './role.ts';
 
 /** The etcd engine behind the contract: the same node that the scripts run, with asynchronous storage writes. */
-export class EtcdEngine implements Engine<EtcdMessage> {
+export class EtcdEngine implements Engine<EtcdMessage>, Preparing {
   private readonly id: NodeId;
   private readonly settings: EngineSettings;
   private readonly node: RaftNode;
@@ -78,12 +78,11 @@ export class EtcdEngine implements Engine<EtcdMessage> {
   private readContext = 0;
   /** The entry that removed or demoted this leader, which leads on until the others know; 0 where there is none. */
   private removedAt = 0;
-  /** A change that is not in the log yet, the server that is staged for it (0: none), and a change that is. */
-  private preparing: ChangePreparation | undefined;
+  private readonly preparations = new Preparations(this);
+  /** The server that is staged until its change is applied; 0: none. */
   private staged: NodeId = 0;
+  /** A change that is in the log, and a transfer for which writes stopped. */
   private change: ChangeInLog | undefined;
-  /** A transfer for which writes go on, and one for which they stopped. */
-  private choosing: TransferPreparation | undefined;
   private transfer: PendingTransfer | undefined;
   /** Of the present reign. */
   private audience: Audience | undefined;
@@ -188,29 +187,23 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     const { core } = this.node;
     const refusal = this.refusal() ?? this.refusalOf(change);
     if (refusal !== undefined) {
-      this.refuseRequest(token, refusal);
+      this.refuse(token, refusal);
       return;
     }
     // The entry is committed by the present configuration, for the coming one is in force only when it is applied.
     const quorums = [core.configuration, configurationAfter(core.configuration, change)!];
-    this.preparing = new ChangePreparation({ change, token, quorums }, this.view);
-    this.staged = this.preparing.newcomer;
-    if (this.staged !== 0) stage(core, this.staged);
+    this.preparations.change({ change, token, quorums });
     this.out.events.push(change.type.startsWith('add') ? 'proposeaddserver' : 'proposeremoveserver');
   }
 
   transferLeadership(to: NodeId, token: number, unable: readonly NodeId[] = []): void {
     const refusal = this.refusal();
-    if (refusal !== undefined) this.refuseRequest(token, refusal);
+    if (refusal !== undefined) this.refuse(token, refusal);
     else if (to === this.id) this.out.requests.push({ token, ok: true });
-    else if (this.preparing !== undefined || this.change !== undefined) {
-      this.refuseRequest(token, RejectReason.ChangeInFlight);
-    } else {
-      const request = { to, token, unable };
-      const choosing = new TransferPreparation(request, this.node.core.configuration.voters, this.view);
-      const early = choosing.refusedAtOnce(request, this.view);
-      if (early === undefined) this.choosing = choosing;
-      else this.out.requestFailed(token, early.reason, this.id, early.missing);
+    else {
+      const occupation = this.change === undefined ? this.preparations.occupation : RejectReason.ChangeInFlight;
+      if (occupation !== undefined) this.refuse(token, occupation);
+      else this.preparations.transfer({ to, token, unable }, this.node.core.configuration.voters);
     }
   }
 
@@ -235,8 +228,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
 
   drain(): Output<EtcdMessage> {
     this.askReads();
-    this.advanceChange();
-    this.chooseTarget();
+    this.preparations.advance();
     for (let rounds = 0; rounds < ROUNDS_PER_DRAIN_MAX; rounds++) {
       this.appendQueued();
       if (!this.node.hasReady) break;
@@ -267,7 +259,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
         state: PEER_STATES[state],
         lastHeardMs: this.heardMs.has(id) ? this.nowMs - this.heardMs.get(id)! : -1,
       })),
-      pendingChange: this.preparing?.pending(this.view),
+      pendingChange: this.preparations.pendingChange,
     };
   }
 
@@ -310,7 +302,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     return leader.transferee !== 0 ? RejectReason.Transferring : undefined;
   }
 
-  private get view(): LeaderView {
+  get view(): LeaderView {
     const { core } = this.node;
     return {
       id: this.id,
@@ -327,8 +319,9 @@ export class EtcdEngine implements Engine<EtcdMessage> {
 
   private refusalOf(change: MembershipChange): RejectReason | undefined {
     const { core } = this.node;
-    if (this.choosing !== undefined) return RejectReason.Transferring;
-    if (this.preparing !== undefined || isJoint(core.configuration)) return RejectReason.ChangeInFlight;
+    const { occupation } = this.preparations;
+    if (occupation !== undefined) return occupation;
+    if (isJoint(core.configuration)) return RejectReason.ChangeInFlight;
     if (configurationAfter(core.configuration, change) === undefined) return RejectReason.InvalidChange;
     return core.leader!.pendingConfIndex > core.log.applied ? RejectReason.ChangeInFlight : undefined;
   }
@@ -363,10 +356,6 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     if (count > 0) this.out.rejected.push({ token, offset, count, reason, leader: this.leaderHint });
   }
 
-  private refuseRequest(token: number, reason: RejectReason): void {
-    this.out.requestFailed(token, reason, this.leaderHint);
-  }
-
   /** Where to go instead: never to a leader that only waits for its successor. */
   private get leaderHint(): NodeId {
     return this.removedAt === 0 ? this.lead : 0;
@@ -384,11 +373,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     this.reignSinceMs = this.nowMs;
     this.heardMs.clear();
     this.removedAt = 0;
-    for (const asked of [this.preparing, this.choosing]) {
-      if (asked !== undefined) this.out.requestFailed(asked.token, RejectReason.NotLeader, lead);
-    }
-    this.preparing = undefined;
-    this.choosing = undefined;
+    for (const token of this.preparations.abandon()) this.out.requestFailed(token, RejectReason.NotLeader, lead);
     this.unstage();
     this.finishChange();
     this.refuseClients(lead);
@@ -447,45 +432,41 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     if (type === MessageType.PreVote && (this.isSilent || from === this.node.core.lead)) message.transfer = true;
   }
 
-  private advanceChange(): void {
-    const { preparing, node } = this;
-    if (preparing === undefined) return;
-    const verdict = preparing.advance(this.view, true);
-    const { change, token } = preparing;
-    if (verdict.kind === 'mark') {
-      if (node.propose([MARK]) === undefined) preparing.marked(node.core.log.lastIndex, this.nowMs);
-    } else if (verdict.kind === 'ready') {
-      this.preparing = undefined;
-      if (node.propose([changeEntry(change)]) === undefined) {
-        this.change = { token, index: node.core.log.lastIndex, applied: false };
-      } else this.refuseChange(token, RejectReason.Overloaded);
-    } else if (verdict.kind === 'refused') {
-      this.preparing = undefined;
-      this.refuseChange(token, verdict.reason, verdict.missing);
-    }
+  // --- what a change or a transfer that is being prepared asks for ---
+
+  /** A change is prepared only when all before it are applied. */
+  readonly mayChange = true;
+
+  stage(id: NodeId): void {
+    this.staged = id;
+    stage(this.node.core, id);
   }
 
-  private refuseChange(token: number, reason: RejectReason, missing?: Missing): void {
-    this.unstage();
-    this.out.requestFailed(token, reason, this.leaderHint, missing);
-  }
-
-  private unstage(): void {
+  unstage(): void {
     if (this.staged !== 0) unstage(this.node.core, this.staged);
     this.staged = 0;
   }
 
-  private chooseTarget(): void {
-    const { choosing } = this;
-    const choice = choosing?.advance(this.view);
-    if (choosing === undefined || choice === undefined) return;
-    const { token } = choosing;
-    this.choosing = undefined;
-    if ('target' in choice) {
-      const deadlineMs = this.nowMs + TRANSFER_ELECTIONS * this.settings.electionTimeoutMs;
-      this.transfer = { token, to: choice.target, deadlineMs };
-      this.node.transferLeadership(choice.target);
-    } else this.out.requestFailed(token, choice.reason, this.id, choice.missing);
+  appendMark(): number | undefined {
+    return this.node.propose([MARK]) === undefined ? this.node.core.log.lastIndex : undefined;
+  }
+
+  appendChange(change: MembershipChange, token: number): void {
+    if (this.node.propose([changeEntry(change)]) === undefined) {
+      this.change = { token, index: this.node.core.log.lastIndex, applied: false };
+      return;
+    }
+    this.unstage();
+    this.refuse(token, RejectReason.Overloaded);
+  }
+
+  handOver(to: NodeId, token: number): void {
+    this.transfer = { token, to, deadlineMs: this.nowMs + TRANSFER_ELECTIONS * this.settings.electionTimeoutMs };
+    this.node.transferLeadership(to);
+  }
+
+  refuse(token: number, reason: RejectReason, missing?: Missing): void {
+    this.out.requestFailed(token, reason, this.leaderHint, missing);
   }
 
   private watchTransfer(): void {
@@ -497,7 +478,7 @@ export class EtcdEngine implements Engine<EtcdMessage> {
     if (lead === transfer.to) this.out.requests.push({ token: transfer.token, ok: true });
     else if (gaveUp || another || this.nowMs >= transfer.deadlineMs) {
       if (leader !== undefined) leader.transferee = 0;
-      this.refuseRequest(transfer.token, RejectReason.Timeout);
+      this.refuse(transfer.token, RejectReason.Timeout);
     } else return;
     this.transfer = undefined;
   }

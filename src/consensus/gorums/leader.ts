@@ -3,6 +3,7 @@ import {
   ChangeType,
   type EngineSettings,
   type MembershipChange,
+  type Missing,
   type NodeId,
   type PeerStatus,
   type PendingChange,
@@ -12,11 +13,11 @@ import {
 import { Entry, EntryType } from '../entry.ts';
 import { recordsSize } from '../entryCodec.ts';
 import type { PendingLog } from '../log/pendingLog.ts';
-import { ChangePreparation } from '../membership/changePreparation.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import type { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { type LeaderView, successor } from '../membership/leaderView.ts';
-import { TRANSFER_ELECTIONS, TransferPreparation } from '../membership/transferPreparation.ts';
+import { Preparations, type Preparing } from '../membership/preparations.ts';
+import { TRANSFER_ELECTIONS } from '../membership/transferPreparation.ts';
 import type { OutputBuffer } from '../outputBuffer.ts';
 import type { AppendEntriesResponse, GorumsMessage } from './messages.ts';
 import { isQuorum } from './quorum.ts';
@@ -84,7 +85,7 @@ export interface Transfer {
  * everyone, and a quorum function turns the replies into one answer. A follower that cannot take a round asks for what it
  * lacks (CatchMeUp), and the leader injects it into the next round for that follower alone.
  */
-export class Leader {
+export class Leader implements Preparing {
   private readonly server: LedServer;
   private readonly startIndex: number;
   private nextIndex: number;
@@ -92,11 +93,9 @@ export class Leader {
   private readonly peers = new Map<NodeId, Peer>();
   private queue: { readonly batch: ProposalBatch; offset: number }[] = [];
   private reads: number[] = [];
-  /** A change that is not in the log yet, and one that is. */
-  private preparing: ChangePreparation | undefined;
+  private readonly preparations: Preparations;
+  /** A change that is in the log, and a transfer for which writes stopped. */
   private change: Change | undefined;
-  /** A transfer for which writes go on, and one for which they stopped. */
-  private choosing: TransferPreparation | undefined;
   private transfer: Transfer | undefined;
   private readonly sinceMs: number;
   private lastRoundMs = Number.NEGATIVE_INFINITY;
@@ -112,6 +111,7 @@ export class Leader {
   constructor(server: LedServer) {
     this.server = server;
     this.sinceMs = server.nowMs;
+    this.preparations = new Preparations(this);
     this.quorumMs = server.nowMs;
     this.audience = new Audience(server.id, server.settings, server.nowMs);
     this.startIndex = server.log.lastIndex + 1;
@@ -240,7 +240,7 @@ export class Leader {
     }
     const { configurations } = server;
     if (configurations.latestIndex <= server.commitIndex && !configurations.latest.voters.includes(server.id)) {
-      this.handOver();
+      this.nameSuccessor();
       server.resign();
     }
   }
@@ -285,7 +285,7 @@ export class Leader {
   /** Appends what was proposed and starts the rounds that are due. Called once a turn. */
   pump(): void {
     const { server } = this;
-    this.advanceChange();
+    this.preparations.advance();
     this.appendQueued();
     this.advanceTransfer();
     this.ask();
@@ -444,51 +444,63 @@ export class Leader {
   /** One change at a time, and only once this term has committed an entry (thesis §4.1 and its erratum). */
   reconfigure(change: MembershipChange, token: number): void {
     const { server } = this;
-    const refuse = (reason: RejectReason) => server.out.requestFailed(token, reason, server.id);
     const { latest, latestIndex } = server.configurations;
     const hasLearners = change.type !== ChangeType.AddVoter && change.type !== ChangeType.Remove;
     const after = hasLearners ? undefined : configurationAfter(latest, change);
-    if (this.preparing !== undefined || this.change !== undefined || latestIndex > server.commitIndex) {
-      refuse(RejectReason.ChangeInFlight);
-    } else if (this.choosing !== undefined || this.transfer !== undefined) refuse(RejectReason.Transferring);
-    else if (after === undefined) refuse(RejectReason.InvalidChange);
+    if (this.occupation !== undefined) this.refuse(token, this.occupation);
+    else if (latestIndex > server.commitIndex) this.refuse(token, RejectReason.ChangeInFlight);
+    else if (after === undefined) this.refuse(token, RejectReason.InvalidChange);
     else {
       server.out.events.push(change.type === ChangeType.Remove ? 'proposeremoveserver' : 'proposeaddserver');
-      this.preparing = new ChangePreparation({ change, token, quorums: [after] }, this.view);
-      this.refreshPeers();
+      this.preparations.change({ change, token, quorums: [after] });
     }
   }
 
-  private advanceChange(): void {
-    const { server, preparing } = this;
-    if (preparing === undefined) return;
-    const verdict = preparing.advance(this.view, this.established);
-    const { change, token } = preparing;
-    const index = server.log.lastIndex + 1;
-    if (verdict.kind === 'wait') return;
-    if (verdict.kind === 'mark') {
-      if (preparing.newcomer !== 0) server.out.events.push('caughtup');
-      server.log.append([new Entry(index, server.term, EntryType.Internal, NOOP)]);
-      preparing.marked(index, server.nowMs);
-      return;
-    }
-    this.preparing = undefined;
-    if (verdict.kind === 'refused') server.out.requestFailed(token, verdict.reason, server.id, verdict.missing);
-    else {
-      const entry = new Entry(index, server.term, EntryType.Reconf, encodeChange(change));
-      this.change = { change, token, index };
-      server.log.append([entry]);
-      server.configurations.append(entry);
-      server.out.events.push('applyconfiguration');
-    }
+  private get occupation(): RejectReason | undefined {
+    if (this.transfer !== undefined) return RejectReason.Transferring;
+    return this.change === undefined ? this.preparations.occupation : RejectReason.ChangeInFlight;
+  }
+
+  get mayChange(): boolean {
+    return this.established;
+  }
+
+  stage(): void {
     this.refreshPeers();
   }
 
-  get pendingChange(): PendingChange | undefined {
-    return this.preparing?.pending(this.view);
+  unstage(): void {
+    this.refreshPeers();
   }
 
-  private get view(): LeaderView {
+  appendMark(): number {
+    const { server } = this;
+    const index = server.log.lastIndex + 1;
+    if (this.preparations.newcomer !== 0) server.out.events.push('caughtup');
+    server.log.append([new Entry(index, server.term, EntryType.Internal, NOOP)]);
+    return index;
+  }
+
+  appendChange(change: MembershipChange, token: number): void {
+    const { server } = this;
+    const index = server.log.lastIndex + 1;
+    const entry = new Entry(index, server.term, EntryType.Reconf, encodeChange(change));
+    this.change = { change, token, index };
+    server.log.append([entry]);
+    server.configurations.append(entry);
+    server.out.events.push('applyconfiguration');
+    this.refreshPeers();
+  }
+
+  refuse(token: number, reason: RejectReason, missing?: Missing): void {
+    this.server.out.requestFailed(token, reason, this.server.id, missing);
+  }
+
+  get pendingChange(): PendingChange | undefined {
+    return this.preparations.pendingChange;
+  }
+
+  get view(): LeaderView {
     const { server, sinceMs, peers } = this;
     const { id, nowMs, log, settings } = server;
     const { electionTimeoutMs } = settings;
@@ -497,12 +509,13 @@ export class Leader {
 
   /** Peers are the voters, a server that is about to join, and one whose removal is not committed yet; in ascending order. */
   private refreshPeers(): void {
-    const { server, preparing } = this;
+    const { server } = this;
     const { configurations } = server;
     const ids = new Set(configurations.latest.voters);
     if (configurations.latestIndex > server.commitIndex)
       for (const id of configurations.previous?.voters ?? []) ids.add(id);
-    if (preparing !== undefined && preparing.newcomer !== 0) ids.add(preparing.newcomer);
+    ids.add(this.preparations.newcomer);
+    ids.delete(0);
     ids.delete(server.id);
     const before = new Map(this.peers);
     this.peers.clear();
@@ -515,34 +528,17 @@ export class Leader {
   transferLeadership(to: NodeId, token: number, unable: readonly NodeId[]): void {
     const { out, id, configurations } = this.server;
     if (to === id) out.requests.push({ token, ok: true });
-    else if (this.choosing !== undefined || this.transfer !== undefined) {
-      out.requestFailed(token, RejectReason.Transferring, id);
-    } else if (this.preparing !== undefined || this.change !== undefined) {
-      out.requestFailed(token, RejectReason.ChangeInFlight, id);
-    } else {
-      const request = { to, token, unable };
-      const choosing = new TransferPreparation(request, configurations.latest.voters, this.view);
-      const refusal = choosing.refusedAtOnce(request, this.view);
-      if (refusal === undefined) this.choosing = choosing;
-      else out.requestFailed(token, refusal.reason, id, refusal.missing);
-    }
+    else if (this.occupation !== undefined) this.refuse(token, this.occupation);
+    else this.preparations.transfer({ to, token, unable }, configurations.latest.voters);
   }
 
-  private chooseTarget(): void {
-    const { server, choosing } = this;
-    const choice = choosing?.advance(this.view);
-    if (choosing === undefined || choice === undefined) return;
-    const { token } = choosing;
-    this.choosing = undefined;
-    if ('target' in choice) {
-      const deadlineMs = server.nowMs + TRANSFER_ELECTIONS * server.settings.electionTimeoutMs;
-      this.transfer = { to: choice.target, token, deadlineMs, told: false };
-    } else server.out.requestFailed(token, choice.reason, server.id, choice.missing);
+  handOver(to: NodeId, token: number): void {
+    const { nowMs, settings } = this.server;
+    this.transfer = { to, token, deadlineMs: nowMs + TRANSFER_ELECTIONS * settings.electionTimeoutMs, told: false };
   }
 
   /** Nothing new is accepted; once the target holds the whole log it is told, once, to stand for election (thesis §3.10). */
   private advanceTransfer(): void {
-    if (this.choosing !== undefined) this.chooseTarget();
     const { server, transfer } = this;
     if (transfer === undefined || transfer.told) return;
     if (this.peers.get(transfer.to)?.matchIndex !== server.log.lastIndex) return;
@@ -556,7 +552,7 @@ export class Leader {
   }
 
   /** A leader that is removed spares the others the wait for an election timeout. */
-  private handOver(): void {
+  private nameSuccessor(): void {
     const next = successor(this.view, this.server.configurations.latest.voters);
     if (next !== 0) this.tellToStand(next);
   }
@@ -575,9 +571,7 @@ export class Leader {
   stop(leader: NodeId): Transfer | undefined {
     const { out } = this.server;
     this.refuseClients(leader);
-    for (const asked of [this.preparing, this.choosing]) {
-      if (asked !== undefined) out.requestFailed(asked.token, RejectReason.NotLeader, leader);
-    }
+    for (const token of this.preparations.abandon()) out.requestFailed(token, RejectReason.NotLeader, leader);
     if (this.transfer?.told === true) return this.transfer;
     this.endTransfer();
     return undefined;

@@ -3,6 +3,7 @@ import {
   ChangeType,
   type EngineEvent,
   type MembershipChange,
+  type Missing,
   type NodeId,
   type PeerStatus,
   type PendingChange,
@@ -10,10 +11,9 @@ import {
   RejectReason,
 } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
-import { ChangePreparation } from '../membership/changePreparation.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import { type LeaderView, successor } from '../membership/leaderView.ts';
-import { TransferPreparation } from '../membership/transferPreparation.ts';
+import { Preparations, type Preparing } from '../membership/preparations.ts';
 import { CommitmentTracker } from './commitment.ts';
 import { encodeConfiguration, members } from './configuration.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -42,7 +42,7 @@ interface Farewell {
 }
 
 /** Everything that a server is only while it leads, from its election to its step-down. */
-export class Leadership implements ReplicationSource {
+export class Leadership implements ReplicationSource, Preparing {
   private readonly state: ServerState;
   private readonly stepDown: () => void;
   private readonly tracker: CommitmentTracker;
@@ -54,11 +54,9 @@ export class Leadership implements ReplicationSource {
   private readonly farewells = new Map<NodeId, Farewell>();
   /** The first entry of the term. While it is not committed, neither reads nor changes are served (thesis §6.4, §4.1). */
   private readonly firstOfTerm: number;
-  /** A change that is not in the log yet. */
-  private preparing: ChangePreparation | undefined;
+  private readonly preparations = new Preparations(this);
   private ownChange: { readonly index: number; readonly event: EngineEvent } | undefined;
-  /** A transfer for which writes go on, and one for which they stopped. */
-  private choosing: TransferPreparation | undefined;
+  /** A transfer for which writes stopped. */
   private transferring: Transfer | undefined;
   private readonly sinceMs: number;
   private heartbeatDueMs: number;
@@ -186,42 +184,45 @@ export class Leadership implements ReplicationSource {
 
   reconfigure(change: MembershipChange, token: number): void {
     const { state, firstOfTerm } = this;
-    const refuse = (reason: RejectReason) => state.outbox.requestFailed(token, reason, state.id);
     const { latest, latestIndex } = state.configurations;
-    const isInFlight = latestIndex >= firstOfTerm && latestIndex > state.commitIndex;
     const after = configurationAfter(latest, change);
-    if (this.choosing !== undefined || this.transferring !== undefined) refuse(RejectReason.Transferring);
-    else if (this.preparing !== undefined || isInFlight) refuse(RejectReason.ChangeInFlight);
-    else if (after === undefined) refuse(RejectReason.InvalidChange);
+    if (this.occupation !== undefined) this.refuse(token, this.occupation);
+    else if (latestIndex >= firstOfTerm && latestIndex > state.commitIndex) {
+      this.refuse(token, RejectReason.ChangeInFlight);
+    } else if (after === undefined) this.refuse(token, RejectReason.InvalidChange);
     else {
       state.outbox.event(adds(change) ? 'proposeaddserver' : 'proposeremoveserver');
-      const preparing = new ChangePreparation({ change, token, quorums: [after] }, this.view);
-      const { newcomer } = preparing;
-      if (newcomer !== 0 && !state.configuration.learners.includes(newcomer)) this.startReplication(newcomer);
-      this.preparing = preparing;
+      this.preparations.change({ change, token, quorums: [after] });
     }
   }
 
-  private advanceChange(preparing: ChangePreparation): void {
+  private get occupation(): RejectReason | undefined {
+    return this.transferring === undefined ? this.preparations.occupation : RejectReason.Transferring;
+  }
+
+  get mayChange(): boolean {
+    return this.state.commitIndex >= this.firstOfTerm;
+  }
+
+  stage(id: NodeId): void {
+    if (!members(this.state.configuration).includes(id)) this.startReplication(id);
+  }
+
+  unstage(id: NodeId): void {
+    if (members(this.state.configuration).includes(id)) return;
+    this.replicators = this.replicators.filter((one) => one.peer !== id);
+    this.tracker.forget(id);
+    this.rounds.forget(id);
+  }
+
+  appendMark(): number {
     const { state } = this;
-    const verdict = preparing.advance(this.view, state.commitIndex >= this.firstOfTerm);
-    if (verdict.kind === 'wait') return;
-    if (verdict.kind === 'mark') {
-      const index = state.log.lastIndex + 1;
-      state.append([new Entry(index, state.term, EntryType.Internal, NOOP)]);
-      preparing.marked(index, state.nowMs);
-      return;
-    }
-    this.preparing = undefined;
-    if (verdict.kind === 'ready') {
-      this.appendChange(preparing);
-      return;
-    }
-    state.outbox.requestFailed(preparing.token, verdict.reason, state.id, verdict.missing);
-    if (!members(state.configuration).includes(preparing.newcomer)) this.stopReplication(preparing.newcomer);
+    const index = state.log.lastIndex + 1;
+    state.append([new Entry(index, state.term, EntryType.Internal, NOOP)]);
+    return index;
   }
 
-  private appendChange({ change, token }: ChangePreparation): void {
+  appendChange(change: MembershipChange, token: number): void {
     const { state } = this;
     const index = state.log.lastIndex + 1;
     const data = encodeConfiguration(configurationAfter(state.configuration, change)!);
@@ -232,11 +233,15 @@ export class Leadership implements ReplicationSource {
     this.commit();
   }
 
-  get pendingChange(): PendingChange | undefined {
-    return this.preparing?.pending(this.view);
+  refuse(token: number, reason: RejectReason, missing?: Missing): void {
+    this.state.outbox.requestFailed(token, reason, this.state.id, missing);
   }
 
-  private get view(): LeaderView {
+  get pendingChange(): PendingChange | undefined {
+    return this.preparations.pendingChange;
+  }
+
+  get view(): LeaderView {
     const { id, nowMs, log, limits } = this.state;
     const { electionTimeoutMs } = limits;
     const { sinceMs } = this;
@@ -247,31 +252,16 @@ export class Leadership implements ReplicationSource {
   transferLeadership(to: NodeId, token: number, unable: readonly NodeId[]): void {
     const { outbox, id, configuration, configurations, commitIndex } = this.state;
     if (to === id) outbox.requests.push({ token, ok: true });
-    else if (this.choosing !== undefined || this.transferring !== undefined) {
-      outbox.requestFailed(token, RejectReason.Transferring, id);
-    } else if (this.preparing !== undefined || configurations.latestIndex > commitIndex) {
-      outbox.requestFailed(token, RejectReason.ChangeInFlight, id);
-    } else {
-      const request = { to, token, unable };
-      const choosing = new TransferPreparation(request, configuration.voters, this.view);
-      const refusal = choosing.refusedAtOnce(request, this.view);
-      if (refusal === undefined) this.choosing = choosing;
-      else outbox.requestFailed(token, refusal.reason, id, refusal.missing);
-    }
+    else if (this.occupation !== undefined) this.refuse(token, this.occupation);
+    else if (configurations.latestIndex > commitIndex) this.refuse(token, RejectReason.ChangeInFlight);
+    else this.preparations.transfer({ to, token, unable }, configuration.voters);
   }
 
-  private chooseTarget(choosing: TransferPreparation): void {
-    const { state } = this;
-    const choice = choosing.advance(this.view);
-    if (choice === undefined) return;
-    const { token } = choosing;
-    this.choosing = undefined;
-    if ('target' in choice) {
-      // What queued before is still served; what comes now is not.
-      this.dispatcher.dispatch();
-      const deadlineMs = state.nowMs + state.limits.transferTimeoutMs;
-      this.transferring = { target: choice.target, token, deadlineMs, told: false };
-    } else state.outbox.requestFailed(token, choice.reason, state.id, choice.missing);
+  handOver(target: NodeId, token: number): void {
+    const { nowMs, limits } = this.state;
+    // What queued before is still served; what comes now is not.
+    this.dispatcher.dispatch();
+    this.transferring = { target, token, deadlineMs: nowMs + limits.transferTimeoutMs, told: false };
   }
 
   appendReplied(from: NodeId, reply: AppendReply): void {
@@ -302,8 +292,7 @@ export class Leadership implements ReplicationSource {
 
   /** Once a turn: what queued is appended, and everything that may be sent is. */
   flush(): void {
-    if (this.preparing !== undefined) this.advanceChange(this.preparing);
-    if (this.choosing !== undefined) this.chooseTarget(this.choosing);
+    this.preparations.advance();
     if (this.transferring === undefined) this.dispatcher.dispatch();
     if (!this.state.silent && this.reads.wantsRound(this.state.nowMs)) this.beginRound();
     this.releaseReads();
@@ -316,9 +305,7 @@ export class Leadership implements ReplicationSource {
     const { outbox, leader } = this.state;
     this.state.silent = false;
     this.refuseClients();
-    for (const asked of [this.preparing, this.choosing]) {
-      if (asked !== undefined) outbox.requestFailed(asked.token, RejectReason.NotLeader, leader);
-    }
+    for (const token of this.preparations.abandon()) outbox.requestFailed(token, RejectReason.NotLeader, leader);
     return this.transferring;
   }
 
@@ -407,12 +394,6 @@ export class Leadership implements ReplicationSource {
     this.replicators = [...others, new Replicator(id, this)].sort((a, b) => a.peer - b.peer);
     this.tracker.forget(id);
     this.rounds.grace(id, this.state.nowMs);
-  }
-
-  private stopReplication(id: NodeId): void {
-    this.replicators = this.replicators.filter((one) => one.peer !== id);
-    this.tracker.forget(id);
-    this.rounds.forget(id);
   }
 
   /** The configuration that entry `index` brought is in force from now on. */

@@ -20,9 +20,8 @@ export interface Insides {
   commitAnyTerm(engine: Engine<unknown>): void;
   /** Who still answers the engine, where it leads. */
   audience(engine: Engine<unknown>): object | undefined;
-  /** The change, and the transfer, that the engine prepares as leader. */
-  preparing(engine: Engine<unknown>): ChangePreparation | undefined;
-  choosing(engine: Engine<unknown>): TransferPreparation | undefined;
+  /** The change, and the transfer, that the engine prepares where it leads. */
+  preparations(engine: Engine<unknown>): InsidePreparations | undefined;
 }
 
 /** Gives its vote to whoever asks, however often it gave it away in this term. */
@@ -67,7 +66,7 @@ export class ChangesBlindly extends DelegatingEngine<unknown> {
 
   override reconfigure(change: MembershipChange, token: number): void {
     this.inner.reconfigure(change, token);
-    const preparing = this.#insides.preparing(this.inner);
+    const preparing = this.#insides.preparations(this.inner)?.preparing;
     if (preparing !== undefined) preparing.advance = () => ({ kind: 'ready' });
   }
 }
@@ -83,9 +82,14 @@ export class TrustsMatchIndexes extends DelegatingEngine<unknown> {
 
   override transferLeadership(to: NodeId, token: number, unable?: readonly NodeId[]): void {
     this.inner.transferLeadership(to, token, unable);
-    const choosing = this.#insides.choosing(this.inner) as unknown as InsideTransfer | undefined;
+    const choosing = this.#insides.preparations(this.inner)?.choosing;
     if (choosing !== undefined) choosing.advance = (view) => ({ target: longestLog(view, choosing.candidates) });
   }
+}
+
+interface InsidePreparations {
+  readonly preparing: ChangePreparation | undefined;
+  readonly choosing: InsideTransfer | undefined;
 }
 
 interface InsideTransfer {
@@ -147,8 +151,7 @@ interface InsideGorumsLeader {
   change: unknown;
   readonly rounds: Rounds;
   readonly audience: object;
-  readonly preparing: ChangePreparation | undefined;
-  readonly choosing: TransferPreparation | undefined;
+  readonly preparations: InsidePreparations;
   countRounds(): void;
 }
 
@@ -174,8 +177,7 @@ const gorums: Insides = {
     };
   },
   audience: (engine) => inGorums(engine).leader?.audience,
-  preparing: (engine) => inGorums(engine).leader?.preparing,
-  choosing: (engine) => inGorums(engine).leader?.choosing,
+  preparations: (engine) => inGorums(engine).leader?.preparations,
 };
 
 /** As follower, throws away what it has after the entry before the request's, matching or not. Gorums only. */
@@ -196,8 +198,7 @@ export function truncatesMatchingSuffix(engine: Engine<unknown>): Engine<unknown
 
 interface InsideEtcd {
   readonly audience: object | undefined;
-  readonly preparing: ChangePreparation | undefined;
-  readonly choosing: TransferPreparation | undefined;
+  readonly preparations: InsidePreparations;
   readonly node: {
     readonly core: {
       vote: NodeId;
@@ -227,8 +228,7 @@ const etcd: Insides = {
       core.leader === undefined ? matches(index, term) : index <= core.log.lastIndex;
   },
   audience: (engine) => (engine as unknown as InsideEtcd).audience,
-  preparing: (engine) => (engine as unknown as InsideEtcd).preparing,
-  choosing: (engine) => (engine as unknown as InsideEtcd).choosing,
+  preparations: (engine) => (engine as unknown as InsideEtcd).preparations,
 };
 
 // --- hashicorp ---
@@ -241,8 +241,7 @@ interface InsideHashicorp {
 interface InsideLeadership {
   readonly tracker: { firstOfTerm: number };
   readonly audience: object;
-  readonly preparing: ChangePreparation | undefined;
-  readonly choosing: TransferPreparation | undefined;
+  readonly preparations: InsidePreparations;
 }
 
 const inHashicorp = (engine: Engine<unknown>) => engine as unknown as InsideHashicorp;
@@ -259,8 +258,7 @@ const hashicorp: Insides = {
     if (leadership !== undefined) leadership.tracker.firstOfTerm = 0;
   },
   audience: (engine) => inHashicorp(engine).leadership?.audience,
-  preparing: (engine) => inHashicorp(engine).leadership?.preparing,
-  choosing: (engine) => inHashicorp(engine).leadership?.choosing,
+  preparations: (engine) => inHashicorp(engine).leadership?.preparations,
 };
 
 export const INSIDES: Readonly<Record<string, Insides>> = { gorums, etcd, hashicorp };
