@@ -9,7 +9,6 @@ import {
   type HardState,
   type LogReader,
   type MembershipChange,
-  type Missing,
   type NodeId,
   type Output,
   type ProposalBatch,
@@ -20,10 +19,7 @@ import {
   simpleConfiguration,
 } from '../contract.ts';
 import { Entry, EntryType, isConfigurationType } from '../entry.ts';
-import { configurationAfter } from '../membership/changes.ts';
-import { type LeaderView, successor } from '../membership/leaderView.ts';
-import { Preparations, type Preparing } from '../membership/preparations.ts';
-import { TRANSFER_ELECTIONS } from '../membership/transferPreparation.ts';
+import { successor } from '../membership/leaderView.ts';
 import { OutputBuffer } from '../outputBuffer.ts';
 import { TermGuard } from '../termGuard.ts';
 import { entriesFault, refused, snapshotFault, tooFarAhead } from '../untrusted.ts';
@@ -41,35 +37,32 @@ import {
   SNAPSHOT_RETRY_ELECTIONS,
   UNCOMMITTED_BYTES_MAX,
 } from './limits.ts';
-import { ConfChangeError, isJoint, memberIds } from './membership.ts';
+import { ConfChangeError, memberIds } from './membership.ts';
 import { isLocal, Message, MessageType, payloadSize } from './messages.ts';
 import { RaftNode, type Ready } from './node.ts';
+import { OperatorRequests, type RequestedEngine } from './operatorRequests.ts';
 import { DEFAULT_OPTIONS, type RaftOptions } from './options.ts';
 import { Persistence } from './persistence.ts';
 import { ProgressState } from './progress.ts';
 import { ProposalQueue } from './proposalQueue.ts';
 import { jointVote, VoteResult } from './quorum.ts';
 import { entriesSize } from './raftLog.ts';
-import { stage, unstage } from './reconfigure.ts';
-import { type ChangeInLog, changeEntry, isDone, MARK, type PendingTransfer } from './requests.ts';
 import { RaftRole } from './role.ts';
 
 /** The etcd engine behind the contract: the same node that the scripts run, with asynchronous storage writes. */
-export class EtcdEngine implements Engine<EtcdMessage>, Preparing {
-  private readonly id: NodeId;
-  private readonly settings: EngineSettings;
-  private readonly node: RaftNode;
+export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
+  readonly id: NodeId;
+  readonly settings: EngineSettings;
+  readonly node: RaftNode;
   private readonly clock: TickClock;
   private readonly terms: TermGuard;
   private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
   private readonly persistence: Persistence;
   private readonly configurations: AppliedConfigurations;
-  private readonly out = new OutputBuffer<EtcdMessage>();
+  readonly out = new OutputBuffer<EtcdMessage>();
   private committed: Entry[] = [];
   /** Committed entries handed to the host and not applied yet, in the portions in which the core counts them. */
   private handedOut: { readonly last: number; readonly bytes: number; readonly payload: number }[] = [];
-  /** When each server last answered this leader. */
-  private readonly heardMs = new Map<NodeId, number>();
   private readonly snapshotSentMs = new Map<NodeId, number>();
   private readonly queue = new ProposalQueue();
   /** Reads of this turn; they share one round of confirmations. */
@@ -78,18 +71,12 @@ export class EtcdEngine implements Engine<EtcdMessage>, Preparing {
   private readContext = 0;
   /** The entry that removed or demoted this leader, which leads on until the others know; 0 where there is none. */
   private removedAt = 0;
-  private readonly preparations = new Preparations(this);
-  /** The server that is staged until its change is applied; 0: none. */
-  private staged: NodeId = 0;
-  /** A change that is in the log, and a transfer for which writes stopped. */
-  private change: ChangeInLog | undefined;
-  private transfer: PendingTransfer | undefined;
+  private readonly requests = new OperatorRequests(this);
   /** Of the present reign. */
   private audience: Audience | undefined;
   /** The reign that the open reads and requests belong to. */
   private reign: LeaderState | undefined;
-  private reignSinceMs = 0;
-  private nowMs: number;
+  nowMs: number;
   private appliedIndex: number;
 
   constructor(init: EngineInit) {
@@ -118,7 +105,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, Preparing {
     if (lead !== 0 && this.node.core.role === RaftRole.PreCandidate) this.out.events.push('failure');
     this.retrySnapshots();
     this.noticeReign();
-    this.watchTransfer();
+    this.requests.watchTransfer();
     this.watchAudience();
   }
 
@@ -138,7 +125,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, Preparing {
 
   private noticeAnswer(from: NodeId, { type }: Message): void {
     if (this.audience === undefined || !isAnswer(type)) return;
-    this.heardMs.set(from, this.nowMs);
+    this.requests.answered(from);
     this.audience.answered(from, this.nowMs, this.node.core.configuration);
   }
 
@@ -184,27 +171,11 @@ export class EtcdEngine implements Engine<EtcdMessage>, Preparing {
   }
 
   reconfigure(change: MembershipChange, token: number): void {
-    const { core } = this.node;
-    const refusal = this.refusal() ?? this.refusalOf(change);
-    if (refusal !== undefined) {
-      this.refuse(token, refusal);
-      return;
-    }
-    // The entry is committed by the present configuration, for the coming one is in force only when it is applied.
-    const quorums = [core.configuration, configurationAfter(core.configuration, change)!];
-    this.preparations.change({ change, token, quorums });
-    this.out.events.push(change.type.startsWith('add') ? 'proposeaddserver' : 'proposeremoveserver');
+    this.requests.reconfigure(change, token);
   }
 
   transferLeadership(to: NodeId, token: number, unable: readonly NodeId[] = []): void {
-    const refusal = this.refusal();
-    if (refusal !== undefined) this.refuse(token, refusal);
-    else if (to === this.id) this.out.requests.push({ token, ok: true });
-    else {
-      const occupation = this.change === undefined ? this.preparations.occupation : RejectReason.ChangeInFlight;
-      if (occupation !== undefined) this.refuse(token, occupation);
-      else this.preparations.transfer({ to, token, unable }, this.node.core.configuration.voters);
-    }
+    this.requests.transferLeadership(to, token, unable);
   }
 
   durable(mark: number): void {
@@ -228,7 +199,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, Preparing {
 
   drain(): Output<EtcdMessage> {
     this.askReads();
-    this.preparations.advance();
+    this.requests.advance();
     for (let rounds = 0; rounds < ROUNDS_PER_DRAIN_MAX; rounds++) {
       this.appendQueued();
       if (!this.node.hasReady) break;
@@ -257,9 +228,9 @@ export class EtcdEngine implements Engine<EtcdMessage>, Preparing {
         matchIndex: match,
         nextIndex: next,
         state: PEER_STATES[state],
-        lastHeardMs: this.heardMs.has(id) ? this.nowMs - this.heardMs.get(id)! : -1,
+        lastHeardMs: this.requests.lastHeardMs(id),
       })),
-      pendingChange: this.preparations.pendingChange,
+      pendingChange: this.requests.pendingChange,
     };
   }
 
@@ -296,34 +267,10 @@ export class EtcdEngine implements Engine<EtcdMessage>, Preparing {
   // --- proposals ---
 
   /** Why this server takes no proposals of any kind. */
-  private refusal(): RejectReason | undefined {
+  refusal(): RejectReason | undefined {
     const { leader } = this.node.core;
     if (leader === undefined || this.removedAt !== 0 || this.isAlone) return RejectReason.NotLeader;
     return leader.transferee !== 0 ? RejectReason.Transferring : undefined;
-  }
-
-  get view(): LeaderView {
-    const { core } = this.node;
-    return {
-      id: this.id,
-      nowMs: this.nowMs,
-      sinceMs: this.reignSinceMs,
-      electionTimeoutMs: this.settings.electionTimeoutMs,
-      lastIndex: core.log.lastIndex,
-      peer: (id) => {
-        const progress = core.members.progress.get(id);
-        return progress === undefined ? undefined : { matchIndex: progress.match, heardMs: this.heardMs.get(id) ?? -1 };
-      },
-    };
-  }
-
-  private refusalOf(change: MembershipChange): RejectReason | undefined {
-    const { core } = this.node;
-    const { occupation } = this.preparations;
-    if (occupation !== undefined) return occupation;
-    if (isJoint(core.configuration)) return RejectReason.ChangeInFlight;
-    if (configurationAfter(core.configuration, change) === undefined) return RejectReason.InvalidChange;
-    return core.leader!.pendingConfIndex > core.log.applied ? RejectReason.ChangeInFlight : undefined;
   }
 
   /** All of the commands take their places in the log, or none. */
@@ -357,7 +304,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, Preparing {
   }
 
   /** Where to go instead: never to a leader that only waits for its successor. */
-  private get leaderHint(): NodeId {
+  get leaderHint(): NodeId {
     return this.removedAt === 0 ? this.lead : 0;
   }
 
@@ -366,19 +313,14 @@ export class EtcdEngine implements Engine<EtcdMessage>, Preparing {
   /** What was asked of a leader that leads no more: answered where the outcome is certain, and otherwise left to the host. */
   private noticeReign(): void {
     const { leader, lead } = this.node.core;
-    if (this.transfer !== undefined && leader === undefined) this.watchTransfer();
+    if (leader === undefined) this.requests.watchTransfer();
     if (leader === this.reign) return;
     this.reign = leader;
     this.audience = leader === undefined ? undefined : new Audience(this.id, this.settings, this.nowMs);
-    this.reignSinceMs = this.nowMs;
-    this.heardMs.clear();
     this.removedAt = 0;
-    for (const token of this.preparations.abandon()) this.out.requestFailed(token, RejectReason.NotLeader, lead);
-    this.unstage();
-    this.finishChange();
+    this.requests.reignEnded();
     this.refuseClients(lead);
     this.snapshotSentMs.clear();
-    this.change = undefined;
   }
 
   /** What is neither in the log nor answered is certainly not done here. */
@@ -430,57 +372,6 @@ export class EtcdEngine implements Engine<EtcdMessage>, Preparing {
   private breakLease(message: Message): void {
     const { type, from } = message;
     if (type === MessageType.PreVote && (this.isSilent || from === this.node.core.lead)) message.transfer = true;
-  }
-
-  // --- what a change or a transfer that is being prepared asks for ---
-
-  /** A change is prepared only when all before it are applied. */
-  readonly mayChange = true;
-
-  stage(id: NodeId): void {
-    this.staged = id;
-    stage(this.node.core, id);
-  }
-
-  unstage(): void {
-    if (this.staged !== 0) unstage(this.node.core, this.staged);
-    this.staged = 0;
-  }
-
-  appendMark(): number | undefined {
-    return this.node.propose([MARK]) === undefined ? this.node.core.log.lastIndex : undefined;
-  }
-
-  appendChange(change: MembershipChange, token: number): void {
-    if (this.node.propose([changeEntry(change)]) === undefined) {
-      this.change = { token, index: this.node.core.log.lastIndex, applied: false };
-      return;
-    }
-    this.unstage();
-    this.refuse(token, RejectReason.Overloaded);
-  }
-
-  handOver(to: NodeId, token: number): void {
-    this.transfer = { token, to, deadlineMs: this.nowMs + TRANSFER_ELECTIONS * this.settings.electionTimeoutMs };
-    this.node.transferLeadership(to);
-  }
-
-  refuse(token: number, reason: RejectReason, missing?: Missing): void {
-    this.out.requestFailed(token, reason, this.leaderHint, missing);
-  }
-
-  private watchTransfer(): void {
-    const { transfer } = this;
-    if (transfer === undefined) return;
-    const { leader, lead } = this.node.core;
-    const gaveUp = leader !== undefined && leader.transferee !== transfer.to;
-    const another = leader === undefined && lead !== 0 && lead !== transfer.to;
-    if (lead === transfer.to) this.out.requests.push({ token: transfer.token, ok: true });
-    else if (gaveUp || another || this.nowMs >= transfer.deadlineMs) {
-      if (leader !== undefined) leader.transferee = 0;
-      this.refuse(transfer.token, RejectReason.Timeout);
-    } else return;
-    this.transfer = undefined;
   }
 
   // --- reads ---
@@ -574,19 +465,13 @@ export class EtcdEngine implements Engine<EtcdMessage>, Preparing {
       if (!(error instanceof ConfChangeError || error instanceof MalformedConfChangeError)) throw error;
     }
     const { core } = this.node;
-    if (this.change?.index === entry.index) this.change.applied = true;
+    this.requests.applied(entry.index);
     const own = core.members.progress.get(this.id);
     if (core.leader !== undefined && (own === undefined || own.learner)) {
       this.removedAt ||= entry.index;
       this.retire();
-    } else this.finishChange();
+    } else this.requests.finishChange();
     this.noticeReign();
-  }
-
-  private finishChange(): void {
-    if (this.change === undefined || !isDone(this.change, this.node.core.configuration)) return;
-    this.out.requests.push({ token: this.change.token, ok: true });
-    this.change = undefined;
   }
 
   /**
@@ -601,7 +486,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, Preparing {
     if (core.leader === undefined) return;
     const knows = (id: NodeId) => (progress.get(id)?.knownCommit ?? 0) >= this.removedAt;
     if (jointVote(voters, outgoing, knows) !== VoteResult.Won) return;
-    const next = successor(this.view, voters.filter(knows));
+    const next = successor(this.requests.view, voters.filter(knows));
     if (next !== 0) core.send(new Message(MessageType.TimeoutNow, next));
     core.becomeFollower(core.term, 0);
   }

@@ -198,7 +198,7 @@ export function truncatesMatchingSuffix(engine: Engine<unknown>): Engine<unknown
 
 interface InsideEtcd {
   readonly audience: object | undefined;
-  readonly preparations: InsidePreparations;
+  readonly requests: { readonly preparations: InsidePreparations };
   readonly node: {
     readonly core: {
       vote: NodeId;
@@ -228,7 +228,7 @@ const etcd: Insides = {
       core.leader === undefined ? matches(index, term) : index <= core.log.lastIndex;
   },
   audience: (engine) => (engine as unknown as InsideEtcd).audience,
-  preparations: (engine) => (engine as unknown as InsideEtcd).preparations,
+  preparations: (engine) => (engine as unknown as InsideEtcd).requests.preparations,
 };
 
 // --- hashicorp ---

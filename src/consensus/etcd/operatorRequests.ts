@@ -1,0 +1,193 @@
+import {
+  type EngineSettings,
+  type MembershipChange,
+  type Missing,
+  type NodeId,
+  type PendingChange,
+  RejectReason,
+} from '../contract.ts';
+import { configurationAfter } from '../membership/changes.ts';
+import type { LeaderView } from '../membership/leaderView.ts';
+import { Preparations, type Preparing } from '../membership/preparations.ts';
+import { TRANSFER_ELECTIONS } from '../membership/transferPreparation.ts';
+import type { OutputBuffer } from '../outputBuffer.ts';
+import type { EtcdMessage } from './codec.ts';
+import { isJoint } from './membership.ts';
+import type { RaftNode } from './node.ts';
+import { stage, unstage } from './reconfigure.ts';
+import { type ChangeInLog, changeEntry, isDone, MARK, type PendingTransfer } from './requests.ts';
+
+/** What the requests need of the engine that they were made to. */
+export interface RequestedEngine {
+  readonly id: NodeId;
+  readonly settings: EngineSettings;
+  readonly node: RaftNode;
+  readonly out: OutputBuffer<EtcdMessage>;
+  readonly nowMs: number;
+  /** Where to go instead. */
+  readonly leaderHint: NodeId;
+  /** Why it takes nothing of any kind. */
+  refusal(): RejectReason | undefined;
+}
+
+/** What an operator asks of a leader: changes of the members, and transfers of leadership. */
+export class OperatorRequests implements Preparing {
+  /** A change is prepared only when all before it are applied. */
+  readonly mayChange = true;
+  private readonly engine: RequestedEngine;
+  private readonly preparations = new Preparations(this);
+  /** The server that is staged until its change is applied; 0: none. */
+  private staged: NodeId = 0;
+  /** A change that is in the log, and a transfer for which writes stopped. */
+  private change: ChangeInLog | undefined;
+  private transfer: PendingTransfer | undefined;
+  private reignSinceMs = 0;
+  /** When each server last answered this leader. */
+  private readonly heardMs = new Map<NodeId, number>();
+
+  constructor(engine: RequestedEngine) {
+    this.engine = engine;
+  }
+
+  get pendingChange(): PendingChange | undefined {
+    return this.preparations.pendingChange;
+  }
+
+  get view(): LeaderView {
+    const { id, nowMs, settings, node } = this.engine;
+    const { core } = node;
+    return {
+      id,
+      nowMs,
+      sinceMs: this.reignSinceMs,
+      electionTimeoutMs: settings.electionTimeoutMs,
+      lastIndex: core.log.lastIndex,
+      peer: (of) => {
+        const progress = core.members.progress.get(of);
+        return progress === undefined ? undefined : { matchIndex: progress.match, heardMs: this.heardMs.get(of) ?? -1 };
+      },
+    };
+  }
+
+  answered(from: NodeId): void {
+    this.heardMs.set(from, this.engine.nowMs);
+  }
+
+  /** ms since it last answered; -1: never. */
+  lastHeardMs(of: NodeId): number {
+    const heardMs = this.heardMs.get(of);
+    return heardMs === undefined ? -1 : this.engine.nowMs - heardMs;
+  }
+
+  reconfigure(change: MembershipChange, token: number): void {
+    const { node, out } = this.engine;
+    const refusal = this.engine.refusal() ?? this.refusalOf(change);
+    if (refusal !== undefined) {
+      this.refuse(token, refusal);
+      return;
+    }
+    const { configuration } = node.core;
+    // The entry is committed by the present configuration, for the coming one is in force only when it is applied.
+    this.preparations.change({ change, token, quorums: [configuration, configurationAfter(configuration, change)!] });
+    out.events.push(change.type.startsWith('add') ? 'proposeaddserver' : 'proposeremoveserver');
+  }
+
+  private refusalOf(change: MembershipChange): RejectReason | undefined {
+    const { core } = this.engine.node;
+    const { occupation } = this.preparations;
+    if (occupation !== undefined) return occupation;
+    if (isJoint(core.configuration)) return RejectReason.ChangeInFlight;
+    if (configurationAfter(core.configuration, change) === undefined) return RejectReason.InvalidChange;
+    return core.leader!.pendingConfIndex > core.log.applied ? RejectReason.ChangeInFlight : undefined;
+  }
+
+  transferLeadership(to: NodeId, token: number, unable: readonly NodeId[]): void {
+    const { id, node, out } = this.engine;
+    const occupation = this.change === undefined ? this.preparations.occupation : RejectReason.ChangeInFlight;
+    const refusal = this.engine.refusal();
+    if (refusal !== undefined) this.refuse(token, refusal);
+    else if (to === id) out.requests.push({ token, ok: true });
+    else if (occupation !== undefined) this.refuse(token, occupation);
+    else this.preparations.transfer({ to, token, unable }, node.core.configuration.voters);
+  }
+
+  /** Once a turn. */
+  advance(): void {
+    this.preparations.advance();
+  }
+
+  stage(id: NodeId): void {
+    this.staged = id;
+    stage(this.engine.node.core, id);
+  }
+
+  unstage(): void {
+    if (this.staged !== 0) unstage(this.engine.node.core, this.staged);
+    this.staged = 0;
+  }
+
+  appendMark(): number | undefined {
+    const { node } = this.engine;
+    return node.propose([MARK]) === undefined ? node.core.log.lastIndex : undefined;
+  }
+
+  appendChange(change: MembershipChange, token: number): void {
+    const { node } = this.engine;
+    if (node.propose([changeEntry(change)]) === undefined) {
+      this.change = { token, index: node.core.log.lastIndex, applied: false };
+      return;
+    }
+    this.unstage();
+    this.refuse(token, RejectReason.Overloaded);
+  }
+
+  handOver(to: NodeId, token: number): void {
+    const { nowMs, settings, node } = this.engine;
+    this.transfer = { token, to, deadlineMs: nowMs + TRANSFER_ELECTIONS * settings.electionTimeoutMs };
+    node.transferLeadership(to);
+  }
+
+  refuse(token: number, reason: RejectReason, missing?: Missing): void {
+    this.engine.out.requestFailed(token, reason, this.engine.leaderHint, missing);
+  }
+
+  /** The membership entry at `index` is applied. */
+  applied(index: number): void {
+    if (this.change?.index === index) this.change.applied = true;
+  }
+
+  finishChange(): void {
+    const { node, out } = this.engine;
+    if (this.change === undefined || !isDone(this.change, node.core.configuration)) return;
+    out.requests.push({ token: this.change.token, ok: true });
+    this.change = undefined;
+  }
+
+  watchTransfer(): void {
+    const { transfer } = this;
+    if (transfer === undefined) return;
+    const { node, nowMs, out } = this.engine;
+    const { leader, lead } = node.core;
+    const gaveUp = leader !== undefined && leader.transferee !== transfer.to;
+    const another = leader === undefined && lead !== 0 && lead !== transfer.to;
+    if (lead === transfer.to) out.requests.push({ token: transfer.token, ok: true });
+    else if (gaveUp || another || nowMs >= transfer.deadlineMs) {
+      if (leader !== undefined) leader.transferee = 0;
+      this.refuse(transfer.token, RejectReason.Timeout);
+    } else return;
+    this.transfer = undefined;
+  }
+
+  /** Another reign begins, of this server or of somebody else: what is not in the log is certainly not done. */
+  reignEnded(): void {
+    const { node, out, nowMs } = this.engine;
+    this.reignSinceMs = nowMs;
+    this.heardMs.clear();
+    for (const token of this.preparations.abandon()) {
+      out.requestFailed(token, RejectReason.NotLeader, node.core.lead);
+    }
+    this.unstage();
+    this.finishChange();
+    this.change = undefined;
+  }
+}
