@@ -10,7 +10,7 @@ export const SERVERS = [1, 2, 3] as const;
 const KEYS_PER_STEP = 120;
 /** Nothing is under way so long after the last acknowledgement. */
 const QUIET_MS = 500;
-const LEADER_TIMEOUT_MS = 60_000;
+const LEADER_TIMEOUT_MS = 120_000;
 
 /** What a cluster left when it was killed, and what it had acknowledged. */
 export interface Prepared {

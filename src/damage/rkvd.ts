@@ -12,11 +12,11 @@ export interface RkvdOptions {
   readonly dataDirectory: string;
 }
 
-/** Quick to elect, and snapshots often enough that the data hold some. */
+/** Snapshots often enough that the data hold some. */
 const FLAGS = [
   '-quiet',
   '-servermetrics=false',
-  '-election=300ms',
+  '-election=1s',
   '-heartbeat=50ms',
   '-snapshotentries=150',
   '-trailingentries=40',
