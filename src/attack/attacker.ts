@@ -3,6 +3,11 @@ import { ATTACKS, type Target } from './attacks.ts';
 
 /** A thread of its own, so that what attacking costs does not count as the server's delay. */
 const { name, target } = workerData as { readonly name: string; readonly target: Target };
-parentPort!.postMessage(await ATTACKS[name]!(target).catch((error: Error) => `ended early: ${error.message}`));
+// What it stores first it stores as a client that means no harm: where that fails, nothing was shown.
+const outcome = await ATTACKS[name]!(target).then(
+  (did) => ({ did, failed: false }),
+  (error: Error) => ({ did: `could not go on: ${error.message}`, failed: true }),
+);
+parentPort!.postMessage(outcome);
 // What it holds open stays so until the thread is ended.
 setInterval(() => {}, 1000);

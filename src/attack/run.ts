@@ -60,7 +60,7 @@ export async function runCase(one: Case, { engine, program, scale }: RunOptions)
     }, SAMPLE_MS);
     client.restart();
     const beganMs = performance.now();
-    const attack = await attackWith(one.name, { addresses: cluster.addresses, leader, scale });
+    const { did, failed } = await attackWith(one.name, { addresses: cluster.addresses, leader, scale });
     const seconds = (performance.now() - beganMs) / 1000;
     const { answers } = client;
     clearInterval(sampler);
@@ -71,12 +71,12 @@ export async function runCase(one: Case, { engine, program, scale }: RunOptions)
     return {
       name: one.name,
       engine,
-      attack,
+      attack: did,
       rssBeforeMib: before,
       ...figures,
       answersPerSecond: Math.round(answers / seconds),
       seconds: Math.round(seconds),
-      failures: [...failuresOf(one, figures), ...exits],
+      failures: [...failuresOf(one, figures), ...exits, ...(failed ? [`the attack ${did}`] : [])],
     };
   } finally {
     await client.stop();
@@ -96,13 +96,18 @@ export function failuresOf(
   return failures;
 }
 
-async function attackWith(name: string, target: Target): Promise<string> {
+interface Outcome {
+  readonly did: string;
+  readonly failed: boolean;
+}
+
+async function attackWith(name: string, target: Target): Promise<Outcome> {
   const worker = new Worker(new URL('./attacker.js', import.meta.url), { workerData: { name, target } });
   try {
-    return await new Promise<string>((resolve, reject) => {
+    return await new Promise<Outcome>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
-      setTimeout(() => resolve('ended after its time'), ATTACK_MS_MAX).unref();
+      setTimeout(() => resolve({ did: 'was ended after its time', failed: true }), ATTACK_MS_MAX).unref();
     });
   } finally {
     await worker.terminate();
