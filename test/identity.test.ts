@@ -12,6 +12,9 @@ import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
 const RKVD = fileURLToPath(new URL('../bin/rkvd', import.meta.url));
 const REFUSED = 3;
 const COUNT = 4;
+/** Servers of a busy machine take their time to start. */
+const PATIENCE_MS = 60_000;
+const TEST_MS = 240_000;
 
 /** One rkvd process, and all it printed. */
 class Server {
@@ -82,7 +85,7 @@ class World {
 
   start(id: number, ...flags: string[]): Server {
     const server = new Server(this.folder, [
-      ...['-id', String(id), '-servers', this.addresses.join(), '-cluster', '1,2,3', '-election', '300ms'],
+      ...['-id', String(id), '-servers', this.addresses.join(), '-cluster', '1,2,3', '-election', '500ms'],
       ...['-servermetrics=false', '-backend', this.engine, ...this.flags, ...flags],
     ]);
     this.servers.set(id, server);
@@ -94,13 +97,13 @@ class World {
   }
 
   client(ids = [1, 2, 3]): RkvClient {
-    return new RkvClient({ addresses: ids.map((id) => this.addresses[id - 1]!), timeoutMs: 20_000 });
+    return new RkvClient({ addresses: ids.map((id) => this.addresses[id - 1]!), timeoutMs: PATIENCE_MS });
   }
 
   async leader(): Promise<number> {
     const client = this.client();
     try {
-      return (await client.leader({ timeoutMs: 20_000 }))!.status.id;
+      return (await client.leader({ timeoutMs: PATIENCE_MS }))!.status.id;
     } finally {
       client.close();
     }
@@ -154,43 +157,75 @@ afterEach(async () => {
   for (const each of worlds) await each.end();
 });
 
-const keysOf = (one: World, id: number) => expect.poll(() => one.keys(id), { timeout: 20_000 });
+const keysOf = (one: World, id: number) => expect.poll(() => one.keys(id), { timeout: PATIENCE_MS });
 
 describe.each(['gorums', 'etcd', 'hashicorp'])('with the %s engine', (engine) => {
-  it('a member that came back empty is refused, and one command brings it back with everything', async () => {
-    const one = await world(engine);
-    one.startAll();
-    await one.put(0, 50);
-    const leader = await one.leader();
-    const lost = (leader % 3) + 1;
-    await keysOf(one, lost).toBe(50);
-    await one.stop(lost);
-    one.lose(lost);
-    const empty = one.start(lost, '-recover');
-    expect(await empty.exit()).toBe(REFUSED);
-    expect(empty.printed).toContain('refuses this server');
-    expect(empty.printed).toContain('-rejoin');
-    // Without -recover it moves its folder aside, which is no better.
-    const again = one.start(lost);
-    expect(await again.exit()).toBe(REFUSED);
-    await one.put(50, 50);
-    const back = one.start(lost, '-rejoin');
-    await back.says(/admitted: goes on/);
-    await keysOf(one, lost).toBe(100);
-    // It counts again: with it the cluster serves without the third.
-    const third = [1, 2, 3].find((id) => id !== lost && id !== leader)!;
-    await one.stop(third);
-    await one.put(100, 20);
-    await keysOf(one, lost).toBe(120);
-    await one.stop(lost);
-    const later = one.start(lost, '-recover');
-    await one.put(120, 20);
-    await keysOf(one, lost).toBe(140);
-    expect(later.printed).not.toContain('refuse');
-  }, 90_000);
+  it(
+    'a member that came back empty is refused, and one command brings it back with everything',
+    async () => {
+      const one = await world(engine);
+      one.startAll();
+      await one.put(0, 50);
+      const leader = await one.leader();
+      const lost = (leader % 3) + 1;
+      await keysOf(one, lost).toBe(50);
+      await one.stop(lost);
+      one.lose(lost);
+      const empty = one.start(lost, '-recover');
+      expect(await empty.exit()).toBe(REFUSED);
+      expect(empty.printed).toContain('refuses this server');
+      expect(empty.printed).toContain('-rejoin');
+      // Without -recover it moves its folder aside, which is no better.
+      const again = one.start(lost);
+      expect(await again.exit()).toBe(REFUSED);
+      await one.put(50, 50);
+      const back = one.start(lost, '-rejoin');
+      await back.says(/admitted: goes on/);
+      await keysOf(one, lost).toBe(100);
+      // It counts again: with it the cluster serves without the third.
+      const third = [1, 2, 3].find((id) => id !== lost && id !== leader)!;
+      await one.stop(third);
+      await one.put(100, 20);
+      await keysOf(one, lost).toBe(120);
+      await one.stop(lost);
+      const later = one.start(lost, '-recover');
+      await one.put(120, 20);
+      await keysOf(one, lost).toBe(140);
+      expect(later.printed).not.toContain('refuse');
+    },
+    TEST_MS,
+  );
 
-  it('two members that lose their data in turn while the third is paused begin no new cluster', async () => {
-    const one = await world(engine);
+  it(
+    'a server that is not in -cluster waits, is admitted, and can be added, removed, emptied and added again',
+    async () => {
+      const one = await world(engine);
+      one.startAll();
+      const fourth = one.start(4);
+      await one.put(0, 20);
+      await fourth.says(/admitted: goes on/);
+      const client = one.client();
+      await client.reconfigure({ change: 'add', serverId: 4, waitForLeadership: false }, { timeoutMs: PATIENCE_MS });
+      await keysOf(one, 4).toBe(20);
+      await client.reconfigure({ change: 'remove', serverId: 4, waitForLeadership: false }, { timeoutMs: PATIENCE_MS });
+      await one.stop(4);
+      one.lose(4);
+      const empty = one.start(4);
+      await empty.says(/admitted: goes on/);
+      await client.reconfigure({ change: 'add', serverId: 4, waitForLeadership: false }, { timeoutMs: PATIENCE_MS });
+      await one.put(20, 20);
+      await keysOf(one, 4).toBe(40);
+      client.close();
+    },
+    TEST_MS,
+  );
+});
+
+// What refuses these knows nothing of engines: each is tried with one of them.
+it(
+  'two members that lose their data in turn while the third is paused begin no new cluster',
+  async () => {
+    const one = await world('etcd');
     one.startAll();
     await one.put(0, 50);
     const paused = await one.leader();
@@ -206,11 +241,15 @@ describe.each(['gorums', 'etcd', 'hashicorp'])('with the %s engine', (engine) =>
     await Promise.all(both.map((server) => server.says(/does not take part yet.*does not answer/)));
     one.servers.get(paused)!.child.kill('SIGCONT');
     for (const server of both) expect(await server.exit()).toBe(REFUSED);
-  }, 90_000);
+  },
+  TEST_MS,
+);
 
-  it('folders of another server, another cluster and another backend are refused by name', async () => {
-    const one = await world(engine);
-    const other = await world(engine);
+it(
+  'folders of another server, another cluster and another backend are refused by name',
+  async () => {
+    const one = await world('hashicorp');
+    const other = await world('hashicorp');
     one.startAll();
     other.startAll();
     await one.put(0, 20);
@@ -238,18 +277,22 @@ describe.each(['gorums', 'etcd', 'hashicorp'])('with the %s engine', (engine) =>
     expect(foreign.printed).toContain('this folder belongs to another cluster');
 
     swap(`${one.data(id)}.kept`);
-    const backend = engine === 'etcd' ? 'gorums' : 'etcd';
+    const backend = 'gorums';
     const misread = one.start(id, '-recover', '-backend', backend);
     expect(await misread.exit()).toBe(REFUSED);
-    expect(misread.printed).toContain(`was written by the ${engine} backend`);
+    expect(misread.printed).toContain(`was written by the hashicorp backend`);
     await one.put(20, 20);
     const client = one.client();
     for (const key of [0, 19, 39]) expect(await client.lookup(`k${key}`)).toBe(`${key}`);
     client.close();
-  }, 90_000);
+  },
+  TEST_MS,
+);
 
-  it('an older copy of a folder is refused, and one command brings the server back', async () => {
-    const one = await world(engine);
+it(
+  'an older copy of a folder is refused, and one command brings the server back',
+  async () => {
+    const one = await world('gorums');
     one.startAll();
     await one.put(0, 20);
     const id = ((await one.leader()) % 3) + 1;
@@ -268,30 +311,14 @@ describe.each(['gorums', 'etcd', 'hashicorp'])('with the %s engine', (engine) =>
     const back = one.start(id, '-rejoin');
     await back.says(/admitted: goes on/);
     await keysOf(one, id).toBe(40);
-  }, 90_000);
+  },
+  TEST_MS,
+);
 
-  it('a server that is not in -cluster waits, is admitted, and can be added, removed, emptied and added again', async () => {
-    const one = await world(engine);
-    one.startAll();
-    const fourth = one.start(4);
-    await one.put(0, 20);
-    await fourth.says(/admitted: goes on/);
-    const client = one.client();
-    await client.reconfigure({ change: 'add', serverId: 4, waitForLeadership: false }, { timeoutMs: 20_000 });
-    await keysOf(one, 4).toBe(20);
-    await client.reconfigure({ change: 'remove', serverId: 4, waitForLeadership: false }, { timeoutMs: 20_000 });
-    await one.stop(4);
-    one.lose(4);
-    const empty = one.start(4);
-    await empty.says(/admitted: goes on/);
-    await client.reconfigure({ change: 'add', serverId: 4, waitForLeadership: false }, { timeoutMs: 20_000 });
-    await one.put(20, 20);
-    await keysOf(one, 4).toBe(40);
-    client.close();
-  }, 90_000);
-
-  it('all servers of a cluster begin anew without -recover, and come back with it', async () => {
-    const one = await world(engine);
+it(
+  'all servers of a cluster begin anew without -recover, and come back with it',
+  async () => {
+    const one = await world('etcd');
     one.startAll();
     await one.put(0, 20);
     for (const id of [1, 2, 3]) await one.stop(id);
@@ -303,37 +330,46 @@ describe.each(['gorums', 'etcd', 'hashicorp'])('with the %s engine', (engine) =>
     await one.put(100, 1);
     expect(await client.lookup('k19')).toBeUndefined();
     client.close();
-  }, 90_000);
-});
+  },
+  TEST_MS,
+);
 
-it('servers that speak in unary calls refuse each other alike', async () => {
-  const one = await world('gorums', '-ordergorums=false');
-  one.startAll();
-  await one.put(0, 20);
-  const id = ((await one.leader()) % 3) + 1;
-  await one.stop(id);
-  const path = join(one.data(id), 'identity.json');
-  const { checksum: _, ...identity } = readIdentity(one.data(id))!;
-  writeFileSync(path, JSON.stringify(sealIdentity({ ...identity, cluster: 'f'.repeat(32) })));
-  const foreign = one.start(id, '-recover');
-  expect(await foreign.exit()).toBe(REFUSED);
-  expect(foreign.printed).toContain('another cluster');
-  writeFileSync(path, JSON.stringify(sealIdentity(identity)));
-  one.start(id, '-recover');
-  await one.put(20, 20);
-  await keysOf(one, id).toBe(40);
-}, 90_000);
-
-it('a folder without an identity, of an earlier version, is taken over', async () => {
-  const one = await world('gorums');
-  one.startAll();
-  await one.put(0, 20);
-  for (const id of [1, 2, 3]) await one.stop(id);
-  for (const id of [1, 2, 3]) rmSync(join(one.data(id), 'identity.json'));
-  one.startAll('-recover');
-  await one.put(20, 20);
-  for (const id of [1, 2, 3]) {
-    expect(one.servers.get(id)!.printed).toContain('data of a version without identities');
+it(
+  'servers that speak in unary calls refuse each other alike',
+  async () => {
+    const one = await world('gorums', '-ordergorums=false');
+    one.startAll();
+    await one.put(0, 20);
+    const id = ((await one.leader()) % 3) + 1;
+    await one.stop(id);
+    const path = join(one.data(id), 'identity.json');
+    const { checksum: _, ...identity } = readIdentity(one.data(id))!;
+    writeFileSync(path, JSON.stringify(sealIdentity({ ...identity, cluster: 'f'.repeat(32) })));
+    const foreign = one.start(id, '-recover');
+    expect(await foreign.exit()).toBe(REFUSED);
+    expect(foreign.printed).toContain('another cluster');
+    writeFileSync(path, JSON.stringify(sealIdentity(identity)));
+    one.start(id, '-recover');
+    await one.put(20, 20);
     await keysOf(one, id).toBe(40);
-  }
-}, 90_000);
+  },
+  TEST_MS,
+);
+
+it(
+  'a folder without an identity, of an earlier version, is taken over',
+  async () => {
+    const one = await world('gorums');
+    one.startAll();
+    await one.put(0, 20);
+    for (const id of [1, 2, 3]) await one.stop(id);
+    for (const id of [1, 2, 3]) rmSync(join(one.data(id), 'identity.json'));
+    one.startAll('-recover');
+    await one.put(20, 20);
+    for (const id of [1, 2, 3]) {
+      expect(one.servers.get(id)!.printed).toContain('data of a version without identities');
+      await keysOf(one, id).toBe(40);
+    }
+  },
+  TEST_MS,
+);

@@ -10,7 +10,7 @@ import { RefusedDataError } from './storage/contract.ts';
 import { askForAdmission, type GivenState } from './transport/admissions.ts';
 import { Introducer } from './transport/introductions.ts';
 
-const ASK_TIMEOUT_MS = 500;
+const ASK_TIMEOUT_MS = 1_000;
 /** The servers of a new cluster are mostly started together; later on somebody is amiss, and there is no hurry. */
 const ASK_INTERVAL_MS = 30;
 const ASK_INTERVAL_LATER_MS = 250;

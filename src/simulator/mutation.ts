@@ -13,6 +13,8 @@ export interface Mutation {
   stateMachine?(): KeyValueStore;
   /** What the log store writes to. */
   disk?(disk: Disk): Disk;
+  /** A server whose folder was lost takes part at once, and nobody asks who it is. */
+  readonly forgets?: boolean;
   /** What it keeps its promises in. */
   promised?(area: PromisedArea): PromisedArea;
 }

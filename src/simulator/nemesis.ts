@@ -63,6 +63,9 @@ export class Nemesis {
       case 'lost tail':
         this.#loseTail();
         break;
+      case 'lost folder':
+        this.#loseFolder();
+        break;
       case 'graceful stop':
         this.#stop();
         break;
@@ -97,6 +100,7 @@ export class Nemesis {
       server.disk.putBackTail();
       server.clock.setRate(1);
       server.resume();
+      server.rejoins = true;
       server.start();
     }
   }
@@ -190,6 +194,37 @@ export class Nemesis {
     this.#around.timeline.after(this.#random.exponential(TAIL_LOST_MEAN_US), () => victim.disk.putBackTail());
   }
 
+  /**
+   * All that a server keeps is gone. Where too many have forgotten nobody can be admitted again, rightly, and the cluster would
+   * never come back: so many are left alone.
+   */
+  #loseFolder(): void {
+    const victim = this.#random.pick(this.#servers);
+    if (!this.#mayForget(victim)) return;
+    victim.crash('crash between events');
+    this.#note('lost folder', () => `server ${victim.id}`);
+    this.#around.census.count('folder lost');
+    victim.loseFolder();
+    this.#restartLater(victim);
+  }
+
+  #mayForget(victim: VirtualServer): boolean {
+    const { plan, judge } = this.#around;
+    const configurations = this.#servers.map(({ id }) => judge.server(id).configuration);
+    const voters = configurations.map((each) => each?.voters ?? plan.bootstrap);
+    const outgoing = configurations.map((each) => each?.outgoing ?? []).filter((ids) => ids.length > 0);
+    // A change that is under way may yet take one away.
+    const margin = plan.strikes.has('membership change') ? 1 : 0;
+    const isVoter = (id: NodeId) => [...voters, ...outgoing].some((ids) => ids.includes(id));
+    // Where no initial member is left that remembers, they are a new cluster, whoever else there may be.
+    const initial = this.#servers.filter(({ id }) => plan.bootstrap.includes(id));
+    if (initial.every((server) => server === victim || !server.remembers)) return false;
+    if (!isVoter(victim.id)) return true;
+    const forgetful = this.#servers.filter((server) => !server.remembers && server !== victim && isVoter(server.id));
+    const fewest = Math.min(...[...voters, ...outgoing].map((ids) => ids.length));
+    return forgetful.length + 1 <= Math.floor((fewest - margin - 1) / 2);
+  }
+
   #stop(): void {
     const victim = this.#victim();
     if (victim === undefined) return;
@@ -243,6 +278,8 @@ export class Nemesis {
 
   /** Mostly a change that makes sense, at the leader; sometimes neither. */
   #changeMembership(): void {
+    // It could leave those that remember without a majority.
+    if (this.#servers.some((server) => !server.remembers)) return;
     const server = this.#random.chance(0.85) ? this.#leader() : this.#victim();
     const status = server?.status();
     if (server === undefined || status === undefined || server.isPaused) return;

@@ -19,6 +19,7 @@ const STRIKES = [
   'membership change',
   'leadership transfer',
   'lost tail',
+  'lost folder',
 ] as const;
 export type Strike = (typeof STRIKES)[number];
 

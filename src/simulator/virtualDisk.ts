@@ -158,6 +158,18 @@ export class VirtualDisk {
     this.promised.crash();
   }
 
+  /** Nothing is left of it, nor of what is beside it. */
+  wipe(): void {
+    this.#epoch++;
+    this.#unsynced = [];
+    this.#pending = [];
+    this.#undo.length = 0;
+    this.#whole = undefined;
+    this.#durable = new Map();
+    this.#visible = new Map();
+    this.promised.wipe();
+  }
+
   /** After a crash: the last `writes` synced writes are gone as well, though they were durable. False where there were none. */
   loseTail(writes: number): boolean {
     if (this.#undo.length === 0 || this.#whole !== undefined) return false;

@@ -99,6 +99,11 @@ export class VirtualPromisedArea {
     if (pending !== undefined) this.#slots = pending.slots;
   }
 
+  wipe(): void {
+    this.#end();
+    this.#slots = undefined;
+  }
+
   #end(): Pending | undefined {
     const pending = this.#pending;
     this.#epoch++;

@@ -15,6 +15,16 @@ import {
   type ReplicaEnvironment,
   type RequestResult,
 } from '../server/host/replica.ts';
+import { admit, admittedHardState } from '../server/identity/admission.ts';
+import {
+  type Identity,
+  type Introduction,
+  introductionOf,
+  type KnownServer,
+  misfitOf,
+  withKnown,
+} from '../server/identity/identity.ts';
+import { type Answer, withMember } from '../server/identity/startDecision.ts';
 import { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
 import { ChunkedLogStore } from '../server/storage/chunkedLogStore.ts';
 import {
@@ -33,6 +43,7 @@ import type { Surroundings } from './surroundings.ts';
 import { InvariantViolation } from './violation.ts';
 import { VirtualClock } from './virtualClock.ts';
 import { LOST_WRITES_MAX, VirtualDisk, VirtualDiskError } from './virtualDisk.ts';
+import { type AdmissionReply, type GivenState, VirtualStarting } from './virtualStarting.ts';
 
 /** A command or lookup as it arrives at a server. */
 export interface ClientCall {
@@ -79,6 +90,8 @@ export class VirtualServer {
   readonly id: NodeId;
   readonly clock: VirtualClock;
   readonly disk: VirtualDisk;
+  /** Its next start is one with `-rejoin`: an operator has read why the last one was refused. */
+  rejoins = false;
   /** Told whenever the server went down by itself: it is to be started again. */
   onDown: (() => void) | undefined;
   /** Nobody starts it. */
@@ -87,6 +100,11 @@ export class VirtualServer {
   readonly #random: Random;
   readonly #name: string;
   #life: Life | undefined;
+  /** A process that does not take part yet. */
+  #starting: VirtualStarting | undefined;
+  /** What its folder says of who wrote it. */
+  #folder: Identity;
+  #foldersMade = 1;
   /** Counts lives and ends of lives: what belongs to an earlier one is ignored. */
   #epoch = 0;
   #backlog: (() => void)[] | undefined;
@@ -106,6 +124,12 @@ export class VirtualServer {
     this.clock = new VirtualClock(timeline, rate, this.#random.int(1_000_000_000));
     if (rate !== 1) census.count('clock drift');
     this.disk = new VirtualDisk(timeline, this.#random.fork('disk'), census, plan.disk);
+    this.#folder = foundingMember(id, plan.serverCount, around.engine.kind.name);
+  }
+
+  /** Whether it still knows what it promised. */
+  get remembers(): boolean {
+    return this.#folder.stage === 'member';
   }
 
   get isRunning(): boolean {
@@ -128,8 +152,18 @@ export class VirtualServer {
 
   /** Opens the store and starts a replica on it. Where the disk cannot be read the server stays down. */
   start(): void {
-    if (this.#life !== undefined || this.staysAway) return;
+    if (this.#life !== undefined || this.#starting !== undefined || this.staysAway) return;
     const epoch = ++this.#epoch;
+    // What an admission that was interrupted has left is no good.
+    if (this.#folder.stage === 'admitting') this.loseFolder();
+    this.#folder = { ...this.#folder, boots: this.#folder.boots + 1, life: `${epoch}` };
+    if (this.#folder.stage === 'new') {
+      if (this.#around.mutation.forgets === true) this.#folder = { ...this.#folder, stage: 'member' };
+      else {
+        this.#beginStarting(epoch);
+        return;
+      }
+    }
     try {
       this.#life = this.#open(epoch);
     } catch (error) {
@@ -153,27 +187,126 @@ export class VirtualServer {
     this.#scheduleTick(epoch);
   }
 
-  #open(epoch: number): Life {
-    const { judge, plan, engine, mutation, census } = this.#around;
-    const disk = this.disk.open({ syncBegun: (us) => this.#syncBegun(us), syncDone: () => this.#syncDone() });
-    const target: { listener: LogStoreListener | undefined } = { listener: undefined };
-    const listener: LogStoreListener = {
-      durable: (mark) => {
-        judge.durable(this.id, mark);
-        target.listener!.durable(mark);
+  // --- a folder that is lost, and how a server gets another one ---
+
+  /** All that the machine kept of the server is gone; its process ended before. */
+  loseFolder(): void {
+    this.disk.wipe();
+    this.#foldersMade++;
+    this.#folder = newFolder(this.id, `${this.id}.${this.#foldersMade}`, this.#around.engine.kind.name);
+    this.#around.judge.lost(this.id);
+  }
+
+  #beginStarting(epoch: number): void {
+    const { plan, network, census } = this.#around;
+    this.#note('does not take part yet');
+    this.#starting = new VirtualStarting({
+      bootstrap: plan.bootstrap,
+      others: [...this.peers.keys()].filter((id) => id !== this.id),
+      rejoins: this.rejoins,
+      identity: () => this.#folder,
+      introduce: (to, claim, answered) => {
+        network.send(this.id, to, () =>
+          this.#peers(to)?.introduced(claim, (answer) =>
+            network.send(to, this.id, () => this.#enter(epoch, () => answered(answer))),
+          ),
+        );
       },
-      snapshotStored: (index) => target.listener!.snapshotStored(index),
-      failed: (error) => target.listener!.failed(error),
-    };
+      askForAdmission: (to, claim, rejoins, answered) => {
+        network.send(this.id, to, () =>
+          this.#peers(to)?.askedForAdmission(claim, rejoins, (reply) =>
+            network.send(to, this.id, () => this.#enter(epoch, () => answered(reply))),
+          ),
+        );
+      },
+      after: (delayUs, run) => this.#around.timeline.after(delayUs, () => this.#enter(epoch, run)),
+      admitted: (state) => this.#install(state, epoch),
+      refused: () => {
+        census.count('empty member refused');
+        this.rejoins = true;
+        this.#failed('the others know it by another folder');
+      },
+      began: (kind) => {
+        throw new InvariantViolation('durability', `${this.#name} begins anew (${kind}), though not all forgot`);
+      },
+    });
+    this.#starting.ask();
+  }
+
+  /** Another server asks who this is. */
+  introduced(claim: Introduction, answered: (answer: Answer) => void): void {
+    if (this.#life === undefined && this.#starting === undefined) return;
+    this.#enter(this.#epoch, () => {
+      const status = this.#life?.replica.status();
+      answered({
+        kind: 'introduced',
+        introduction: introductionOf(this.#folder),
+        misfit: misfitOf(this.#folder, claim),
+        isVoter: status?.configuration.voters.includes(claim.id) ?? false,
+        leader: status?.leader ?? 0,
+        known: this.#folder.known,
+      });
+    });
+  }
+
+  askedForAdmission(claim: Introduction, rejoins: boolean, answered: (reply: AdmissionReply) => void): void {
+    if (this.#life === undefined) return;
+    this.#enter(this.#epoch, () => {
+      admit(this.#life!.replica, claim.id, rejoins, (answer) => {
+        const { cluster } = this.#folder;
+        const known = withMember(claim.id, this.#folder.known, introductionOf(this.#folder));
+        answered(answer.ok ? { ...answer, cluster, known } : answer);
+      });
+    });
+  }
+
+  /** Makes the state durable that the leader gave, and starts from it. */
+  #install({ snapshot, cluster, known }: GivenState, epoch: number): void {
+    const { judge, census } = this.#around;
+    this.#note('admitted', () => `with the state of index ${snapshot.index}, term ${snapshot.term}`);
+    this.#folder = { ...this.#folder, stage: 'admitting' };
+    const hardState = admittedHardState(this.id, snapshot);
+    const store = this.#openStore(epoch, {
+      durable: () => {
+        census.count(this.rejoins ? 'empty member rejoined' : 'new server admitted');
+        judge.admitted(this.id, snapshot, hardState);
+        this.#folder = { ...this.#folder, stage: 'member', cluster, known, admitted: snapshot.index };
+        this.rejoins = false;
+        this.#end(() => this.disk.settle());
+        this.start();
+      },
+      snapshotStored: () => {},
+      failed: (error) => this.#failed(error.message),
+    });
+    store.persist({ mark: store.durableMark + 1, snapshot, entries: [], hardState, mustSync: true });
+  }
+
+  #openStore(epoch: number, listener: LogStoreListener): ChunkedLogStore {
+    const { plan, mutation } = this.#around;
+    const disk = this.disk.open({ syncBegun: (us) => this.#syncBegun(us), syncDone: () => this.#syncDone() });
     const area = this.disk.promised.open();
     const promised = PromisedDisk.open(
       this.#guarded(mutation.disk?.(disk) ?? disk, epoch),
       this.#guardedArea(mutation.promised?.(area) ?? area, epoch),
       () => Uint8Array.from({ length: STORE_ID_BYTES }, () => this.#random.int(256)),
     );
-    const { store: chunked } = promised.recover((whole) =>
+    const { store } = promised.recover((whole) =>
       ChunkedLogStore.open(whole, listener, { cacheEntries: plan.cacheEntries }),
     );
+    return store;
+  }
+
+  #open(epoch: number): Life {
+    const { judge, plan, engine, mutation, census } = this.#around;
+    const target: { listener: LogStoreListener | undefined } = { listener: undefined };
+    const chunked = this.#openStore(epoch, {
+      durable: (mark) => {
+        judge.durable(this.id, mark);
+        target.listener!.durable(mark);
+      },
+      snapshotStored: (index) => target.listener!.snapshotStored(index),
+      failed: (error) => target.listener!.failed(error),
+    });
     judge.started(this.id, chunked);
     if (this.disk.hasLostTail) census.count('lost tail put back');
     this.disk.acceptLoss();
@@ -288,7 +421,7 @@ export class VirtualServer {
   }
 
   crash(kind: CrashKind): void {
-    if (this.#life === undefined) return;
+    if (this.#life === undefined && this.#starting === undefined) return;
     this.#around.census.count(kind);
     this.#note('crash', () => `${kind}${this.disk.hasUnsyncedWrites ? ', with unsynced writes' : ''}`);
     this.#end(() => this.disk.crash());
@@ -311,6 +444,7 @@ export class VirtualServer {
   #end(atDisk: () => void): void {
     this.#epoch++;
     this.#life = undefined;
+    this.#starting = undefined;
     this.#backlog = undefined;
     this.#aimed = undefined;
     atDisk();
@@ -419,7 +553,13 @@ export class VirtualServer {
       if (to === this.id) {
         throw new InvariantViolation('engine contract', `${this.#name} sends a message to itself`);
       }
-      network.send(this.id, to, () => this.#peers(to)?.deliver(this.id, bytes));
+      // As on a connection: its two ends know each other, and it does not outlive the folder of either.
+      const peer = this.#peers(to);
+      const claim = introductionOf(this.#folder);
+      const instance = peer?.instance;
+      network.send(this.id, to, () => {
+        if (peer?.instance === instance) peer?.deliver(claim, bytes);
+      });
     }
   }
 
@@ -430,15 +570,29 @@ export class VirtualServer {
     return this.peers.get(id);
   }
 
-  deliver(from: NodeId, bytes: Uint8Array): void {
+  get instance(): string {
+    return this.#folder.instance;
+  }
+
+  deliver(claim: Introduction, bytes: Uint8Array): void {
     if (this.#life === undefined) return;
     this.#enter(this.#epoch, () => {
+      if (!this.#meets(claim)) return;
+      const from = claim.id;
       const refusal = this.#life!.replica.receive(from, this.#decode(bytes));
       if (refusal === undefined) return;
       if (!refusal.malformed)
         throw new InvariantViolation('liveness', `${this.#name} does not believe ${refusal.reason}`);
       throw new InvariantViolation('engine contract', `server ${from} sends ${this.#name} ${refusal.reason}`);
     });
+  }
+
+  /** Whether a message of this sender may be used; who sent it is known from then on. */
+  #meets(claim: Introduction): boolean {
+    if (this.#around.mutation.forgets === true) return true;
+    if (misfitOf(this.#folder, claim) !== undefined) return false;
+    this.#folder = withKnown(this.#folder, claim);
+    return true;
   }
 
   #decode(bytes: Uint8Array): unknown {
@@ -509,4 +663,19 @@ function describeMessage(message: unknown): string {
     if (value instanceof Uint8Array) return `${value.length} bytes`;
     return value;
   });
+}
+
+/** A folder of a server that has promised nothing. */
+function newFolder(id: NodeId, instance: string, engine: string): Identity {
+  const known = new Map();
+  return { id, engine, cluster: '', instance, stage: 'new', boots: 0, life: '', admitted: 0, known };
+}
+
+/** The folders of a cluster that was founded before the run begins: all know each other. */
+function foundingMember(id: NodeId, serverCount: number, engine: string): Identity {
+  const known = new Map<NodeId, KnownServer>();
+  for (let other = 1; other <= serverCount; other++) {
+    if (other !== id) known.set(other, { instance: `${other}.1`, boots: 0, life: '', admitted: 0 });
+  }
+  return { ...newFolder(id, `${id}.1`, engine), cluster: 'the cluster', stage: 'member', known };
 }

@@ -141,6 +141,12 @@ class World {
     const { plan, timeline } = this.#around;
     for (const client of this.#clients) client.bePatient();
     this.#expectProgress(this.#recoveryBoundUs);
+    const takesPart = (server: VirtualServer) => server.isRunning && server.remembers;
+    this.#stepUntil(
+      () => this.#servers.every(takesPart),
+      this.#recoveryBoundUs,
+      () => `a server that lost its folder was not admitted again (${this.#describeServers()})`,
+    );
     if (plan.deafLeader) this.#deafen();
     if (plan.deadServers) this.#operateAmongTheDead();
     const isLongEnough = () => timeline.nowUs >= RUN_MIN_US && this.#operations >= OPERATIONS_MIN;

@@ -14,7 +14,7 @@ import { type Invariant, InvariantViolation } from '../violation.ts';
 import { CommittedLog } from './committedLog.ts';
 import { entryId, type MirroredEntry, mirrored } from './logMirror.ts';
 import { findRecovered } from './recovery.ts';
-import { type PendingBatch, ServerRecord } from './serverRecord.ts';
+import { type PendingBatch, ServerRecord, StoredState } from './serverRecord.ts';
 
 /** Everything a turn of an engine hands over that the rules speak of. */
 export interface Turn {
@@ -73,6 +73,21 @@ export class Judge {
 
   stopped(id: NodeId): void {
     this.server(id).stopped();
+  }
+
+  /** The disk of a server that does not run is empty from now on. */
+  lost(id: NodeId): void {
+    this.server(id).lose();
+  }
+
+  /** A server that had nothing begins with a snapshot that another one gave it; both are durable. */
+  admitted(id: NodeId, snapshot: Snapshot, hardState: HardState): void {
+    const record = this.server(id);
+    this.#checkSnapshot(record, snapshot, 'given');
+    const state = new StoredState();
+    state.log.restore(snapshot.index, snapshot.term, this.committed.id(snapshot.index)!);
+    state.hardState = hardState;
+    record.admitted(state);
   }
 
   durable(id: NodeId, mark: number): void {
@@ -281,7 +296,7 @@ export class Judge {
   #isDurable({ voters, outgoing }: Configuration, index: number, id: number): boolean {
     const isMajority = (ids: readonly NodeId[]) => {
       let holders = 0;
-      for (const voter of ids) if (this.server(voter).durable.log.holds(index, id)) holders++;
+      for (const voter of ids) if (this.server(voter).mayHaveAcknowledged(index, id)) holders++;
       return holders > ids.length / 2;
     };
     return isMajority(voters) && (outgoing.length === 0 || isMajority(outgoing));

@@ -37,6 +37,8 @@ export class ServerRecord {
   /** What the disk is known to hold. */
   readonly durable = new StoredState();
   pending: PendingBatch[] = [];
+  /** What a disk held that was lost, until the server is admitted again: what it acknowledged may still be counted. */
+  lost: StoredState | undefined;
   /** Counts starts. */
   incarnation = 0;
   isRunning = false;
@@ -66,6 +68,30 @@ export class ServerRecord {
       done++;
     }
     if (done > 0) this.pending.splice(0, done);
+  }
+
+  lose(): void {
+    this.lost = new StoredState();
+    this.lost.copyFrom(this.durable);
+    this.#hold(new StoredState());
+  }
+
+  /** The server begins with this, which is durable. */
+  admitted(state: StoredState): void {
+    this.lost = undefined;
+    this.#hold(state);
+  }
+
+  #hold(state: StoredState): void {
+    this.durable.copyFrom(state);
+    this.accepted.copyFrom(state);
+    this.pending = [];
+    this.applied = 0;
+  }
+
+  /** Whether an acknowledgement of this entry by the server may be counted. */
+  mayHaveAcknowledged(index: number, id: number): boolean {
+    return this.durable.log.holds(index, id) || this.lost?.log.holds(index, id) === true;
   }
 
   stopped(): void {

@@ -118,6 +118,23 @@ function losesTails(plan: Plan): Plan {
   return { ...plan, strikes: new Map([...plan.strikes, ['lost tail', 2_000_000]]) };
 }
 
+/** Three servers lose their folders one after the other, now and then while one is cut off. */
+function losesFolders(plan: Plan): Plan {
+  return {
+    ...plan,
+    serverCount: 3,
+    bootstrap: [1, 2, 3],
+    clockRates: [1, 1, 1],
+    deafLeader: false,
+    strikes: new Map([
+      ['partition', 2_000_000],
+      ['crash', 2_000_000],
+      ['pause', 2_000_000],
+      ['lost folder', 1_500_000],
+    ]),
+  };
+}
+
 const ALL = Object.keys(MESSAGE_TOOLS);
 
 function tools(engine: string): MessageTools {
@@ -330,6 +347,14 @@ export const MUTANTS: readonly Mutant[] = [
     invariants: ['liveness'],
     adjust: deafLeaders,
     mutation: (name) => ({ engine: (engine) => new NeverFallsSilent(engine, insides(name)) }),
+  },
+  {
+    name: 'a server that lost its folder takes part at once',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['leader completeness', 'committed entries stay', 'durable quorum', 'election safety'],
+    adjust: losesFolders,
+    mutation: () => ({ forgets: true }),
   },
   {
     name: 'a follower truncates entries that match',
