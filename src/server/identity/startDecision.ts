@@ -19,6 +19,8 @@ import { type Identity, type Introduction, type KnownServer, type Misfit, misfit
  * Then r was a member and had written that instance down. Either r answers: not as new (a founding is refused), and not as
  * knowing this instance. Or r was lost too, and all who ever used a promise of this id answer as new, or do not answer,
  * which refuses the founding. So a cluster is founded only where of an earlier one nothing is left on any initial member.
+ * (Members that joined later and answer refuse it as well, but for their silence nobody waits: most of what `-servers` names
+ * does not exist yet. So `-cluster` is to name members that there are.)
  * That some be missing is therefore no reason to begin without them, however long they stay away: two of three that are
  * new and a third that is off are what a cluster looks like that is about to lose what it acknowledged.
  *
