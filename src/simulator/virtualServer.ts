@@ -105,6 +105,8 @@ export class VirtualServer {
   /** What its folder says of who wrote it. */
   #folder: Identity;
   #foldersMade = 1;
+  /** The present life has made something durable. */
+  #hasWritten = false;
   /** Counts lives and ends of lives: what belongs to an earlier one is ignored. */
   #epoch = 0;
   #backlog: (() => void)[] | undefined;
@@ -297,10 +299,12 @@ export class VirtualServer {
   }
 
   #open(epoch: number): Life {
+    this.#hasWritten = false;
     const { judge, plan, engine, mutation, census } = this.#around;
     const target: { listener: LogStoreListener | undefined } = { listener: undefined };
     const chunked = this.#openStore(epoch, {
       durable: (mark) => {
+        this.#hasWritten = true;
         judge.durable(this.id, mark);
         target.listener!.durable(mark);
       },
@@ -429,8 +433,10 @@ export class VirtualServer {
 
   /** A crash after which what the disk had promised is not there either. */
   crashAndLoseTail(): void {
+    // What a start finds is promised with the first write after it: until then its loss is not noticed.
+    const isPromised = this.#hasWritten;
     this.crash('crash between events');
-    if (!this.isRunning && this.disk.loseTail(this.#random.between(1, LOST_WRITES_MAX))) {
+    if (isPromised && !this.isRunning && this.disk.loseTail(this.#random.between(1, LOST_WRITES_MAX))) {
       this.#note('lost tail');
     }
   }
