@@ -80,13 +80,13 @@ const ALL_PARTS: readonly Part[] = ['log', 'table', 'manifest', 'CURRENT', 'prom
 const APPENDED: readonly Part[] = ['log', 'table', 'manifest'];
 
 /** The folder and the promise file, which fit together. */
-function foreignPair(name: string, whose: 'older' | 'other'): DamageKind {
+function foreignPair(name: string): DamageKind {
   return {
     name,
     needsServer: true,
-    apply: async ({ data, ...scene }) => {
-      await replaceFolder(scene[whose].folder, data.folder);
-      await cp(scene[whose].promised, data.promised);
+    apply: async ({ data, other }) => {
+      await replaceFolder(other.folder, data.folder);
+      await cp(other.promised, data.promised);
       return true;
     },
   };
@@ -200,8 +200,7 @@ export const DAMAGES: readonly DamageKind[] = [
   foreignFile("another server's manifest in place of ours", 'manifest', 'other', true),
   foreignFile('older identity', 'identity', 'older', true),
   foreignFile("another server's identity", 'identity', 'other', true),
-  foreignPair('older folder with its promise file', 'older'),
-  foreignPair("another server's folder with its promise file", 'other'),
+  foreignPair("another server's folder with its promise file"),
   {
     name: 'folder and promise file deleted',
     needsServer: true,
