@@ -21,6 +21,10 @@ const CONNECTION_SHARE = 1 / 4;
 const RESETS_BURST = 2000;
 const RESETS_PER_SECOND = 500;
 const RESETS_IN_AN_ATTACK_MAX = 20;
+/** How long after such a connection was closed new ones are taken slowly, how slowly, and how long one waits at most. */
+const SLOW_MS = 5000;
+const SLOW_ADMIT_MS = 100;
+const SLOW_WAIT_MS_MAX = 2000;
 const PEER_PATHS = ['/rkvpeer.', '/gorums.'];
 const COMPRESSED = 'requests are taken uncompressed only: what a compressed one takes in memory is not known before';
 
@@ -56,6 +60,9 @@ export class FrontDoor implements ConnectionListener {
   private readonly bySession = new WeakMap<ServerHttp2Session, Connection>();
   private readonly byPeer = new Map<string, Connection>();
   private readonly resets = new Allowance(RESETS_BURST, RESETS_PER_SECOND, performance.now());
+  /** Until then, new connections are taken one after another: what was closed for abandoning calls comes back at once. */
+  private slowUntilMs = 0;
+  private nextAdmitMs = 0;
   private injecting: Connection | undefined;
   private opening: StreamAccount | undefined;
   private readonly sweeper: NodeJS.Timeout;
@@ -106,6 +113,21 @@ export class FrontDoor implements ConnectionListener {
   /** A connection came; `handOn` makes it an HTTP/2 session of the server that is watched, at once. */
   admit(socket: Socket, handOn: (socket: Socket) => void): void {
     const nowMs = performance.now();
+    if (nowMs >= this.slowUntilMs) {
+      this.take(socket, handOn, nowMs);
+      return;
+    }
+    this.nextAdmitMs = Math.max(this.nextAdmitMs, nowMs) + SLOW_ADMIT_MS;
+    const waitMs = this.nextAdmitMs - nowMs;
+    socket.on('error', () => {});
+    if (waitMs > SLOW_WAIT_MS_MAX) {
+      this.nextAdmitMs -= SLOW_ADMIT_MS;
+      this.options.counts.connectionsRefused.inc();
+      refuseConnection(socket, 'connections are taken slowly while others abandon calls without end; try again later');
+    } else setTimeout(() => socket.destroyed || this.take(socket, handOn, performance.now()), waitMs).unref();
+  }
+
+  private take(socket: Socket, handOn: (socket: Socket) => void, nowMs: number): void {
     const { connectionsMax, peerConnections } = this.options;
     if (this.connections.size >= connectionsMax) this.closeIdlest(nowMs);
     const provisional = this.connections.size >= connectionsMax;
@@ -237,6 +259,7 @@ export class FrontDoor implements ConnectionListener {
     if (!account.wasAbandoned) return;
     const hasRoom = this.resets.use(nowMs) || connection.resetCount < RESETS_IN_AN_ATTACK_MAX;
     if (!connection.mayReset(nowMs) || !hasRoom) {
+      this.slowUntilMs = nowMs + SLOW_MS;
       this.end(connection, 'closed a connection that abandons calls without end');
     }
   }
