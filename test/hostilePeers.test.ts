@@ -58,7 +58,8 @@ async function leaderOf(addresses: readonly string[]) {
 async function introductionOf(from: number, engine: string): Promise<Introduction | undefined> {
   const asker = cluster!.addresses.length + 1;
   const name = 'f'.repeat(32);
-  const introduction = { id: asker, engine, cluster: '', instance: name, boots: 1, life: name, admitted: 0 };
+  const start = { boots: 1, life: 'f'.repeat(16), earlierLives: [] };
+  const introduction = { id: asker, engine, cluster: '', instance: name, ...start, admitted: 0 };
   const peer = new PeerClient(cluster!.addresses[from - 1]!, credentials.createInsecure());
   try {
     return await new Promise((resolve, reject) => {

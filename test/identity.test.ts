@@ -305,9 +305,29 @@ it(
     await one.stop(id);
     one.lose(id);
     for (const path of copies) renameSync(`${path}.copy`, path);
-    const older = one.start(id, '-recover');
-    expect(await older.exit()).toBe(REFUSED);
-    expect(older.printed).toContain('older copy');
+    // However often it is started, it does not grow out of it.
+    const refuse = async () => {
+      for (let i = 0; i < 3; i++) {
+        const older = one.start(id, '-recover');
+        expect(await older.exit()).toBe(REFUSED);
+        expect(older.printed).toContain('older copy');
+      }
+    };
+    await refuse();
+    // Nor where it takes part while nobody is there who knows better, and these come back.
+    const others = [1, 2, 3].filter((each) => each !== id);
+    for (const other of others) await one.stop(other);
+    for (let i = 0; i < 3; i++) {
+      const alone = one.start(id, '-recover');
+      await alone.says(/serving/);
+      await one.stop(id);
+    }
+    const alone = one.start(id, '-recover');
+    await alone.says(/serving/);
+    for (const other of others) one.start(other, '-recover');
+    expect(await alone.exit()).toBe(REFUSED);
+    expect(alone.printed).toContain('older copy');
+    await refuse();
     const back = one.start(id, '-rejoin');
     await back.says(/admitted: goes on/);
     await keysOf(one, id).toBe(40);

@@ -2,7 +2,7 @@ import { printable } from '../cli/printable.ts';
 import type { NodeId } from '../consensus/contract.ts';
 import { formatAddress } from '../wire/addresses.ts';
 import type { ServerConfig } from './flags.ts';
-import { introductionOf, type KnownServer, type Misfit } from './identity/identity.ts';
+import { type Introduction, introductionOf, type KnownServer, type Misfit } from './identity/identity.ts';
 import { type IdentityFile, randomName } from './identity/identityFile.ts';
 import { type Answer, decideStart, objectionToRestart, type StartDecision } from './identity/startDecision.ts';
 import type { Log } from './observe/log.ts';
@@ -82,10 +82,24 @@ export class Starting {
     return this.words;
   }
 
-  /** Throws RefusedByPeersError where a server that took part before must not go on with its folder. */
+  /**
+   * Throws RefusedByPeersError where a server that took part before must not go on with its folder. Else its start counts, and
+   * those that answered know it: the more there are, the sooner an older copy is noticed. Before, nobody takes note of a
+   * start: one that is refused would be held against the right folder, once that is put back.
+   */
   async checkMember(): Promise<void> {
-    const objection = objectionToRestart(this.identity.identity, this.config.bootstrap, await this.ask());
+    const { identity, introducers } = this;
+    const answered = await this.checkWith(introducers, { ...introductionOf(identity.identity), isMember: false });
+    identity.countStart();
+    await this.checkWith(answered, introductionOf(identity.identity));
+  }
+
+  /** Returns those that answered. */
+  private async checkWith(introducers: readonly Introducer[], own: Introduction): Promise<Introducer[]> {
+    const answers = await ask(introducers, own);
+    const objection = objectionToRestart(this.identity.identity, this.config.bootstrap, answers);
     if (objection !== undefined) throw refusedByPeers(objection.by, objection.misfit);
+    return introducers.filter(({ peer }) => answers.get(peer)?.kind === 'introduced');
   }
 
   /**
@@ -95,7 +109,7 @@ export class Starting {
   async untilAllowed(): Promise<GivenState | 'empty' | 'stopped'> {
     let before: ReadonlyMap<NodeId, KnownServer> | undefined;
     while (!this.stopped) {
-      const decision = decideStart(this.identity.identity, this.config.bootstrap, await this.ask(), before);
+      const decision = decideStart(this.identity.identity, this.config.bootstrap, await this.askAll(), before);
       if (this.stopped) break;
       before = decision.kind === 'confirm' ? decision.partners : undefined;
       if (before !== undefined) continue;
@@ -180,12 +194,8 @@ export class Starting {
     this.log.warn({}, `this server does not take part yet: ${words}`);
   }
 
-  private async ask(): Promise<ReadonlyMap<NodeId, Answer>> {
-    const own = introductionOf(this.identity.identity);
-    const answers = this.introducers.map(
-      async (introducer) => [introducer.peer, await introducer.ask(own, ASK_TIMEOUT_MS)] as const,
-    );
-    return new Map(await Promise.all(answers));
+  private askAll(): Promise<ReadonlyMap<NodeId, Answer>> {
+    return ask(this.introducers, introductionOf(this.identity.identity));
   }
 
   private pause(): Promise<void> {
@@ -203,4 +213,11 @@ export class Starting {
     this.endWait();
     for (const introducer of this.introducers) introducer.close();
   }
+}
+
+async function ask(introducers: readonly Introducer[], own: Introduction): Promise<ReadonlyMap<NodeId, Answer>> {
+  const answers = introducers.map(
+    async (introducer) => [introducer.peer, await introducer.ask(own, ASK_TIMEOUT_MS)] as const,
+  );
+  return new Map(await Promise.all(answers));
 }

@@ -22,6 +22,7 @@ import {
   introductionOf,
   type KnownServer,
   misfitOf,
+  startedAgain,
   withKnown,
 } from '../server/identity/identity.ts';
 import { type Answer, withMember } from '../server/identity/startDecision.ts';
@@ -158,7 +159,7 @@ export class VirtualServer {
     const epoch = ++this.#epoch;
     // What an admission that was interrupted has left is no good.
     if (this.#folder.stage === 'admitting') this.loseFolder();
-    this.#folder = { ...this.#folder, boots: this.#folder.boots + 1, life: `${epoch}` };
+    this.#folder = startedAgain(this.#folder, `${epoch}`);
     if (this.#folder.stage === 'new') {
       if (this.#around.mutation.forgets === true) this.#folder = { ...this.#folder, stage: 'member' };
       else {
@@ -674,7 +675,8 @@ function describeMessage(message: unknown): string {
 /** A folder of a server that has promised nothing. */
 function newFolder(id: NodeId, instance: string, engine: string): Identity {
   const known = new Map();
-  return { id, engine, cluster: '', instance, stage: 'new', boots: 0, life: '', admitted: 0, known };
+  const never = { boots: 0, life: '', earlierLives: [] };
+  return { id, engine, cluster: '', instance, stage: 'new', ...never, admitted: 0, known };
 }
 
 /** The folders of a cluster that was founded before the run begins: all know each other. */

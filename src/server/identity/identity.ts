@@ -25,11 +25,16 @@ export interface Identity {
   readonly boots: number;
   /** Names this start: two copies of a folder may count the same starts. */
   readonly life: string;
+  /** The names of the starts that this one comes after, the latest first; no more than EARLIER_LIVES_MAX. */
+  readonly earlierLives: string[];
   /** The index of the log that this instance was admitted with; 0 for a founding member. Later admissions have higher ones. */
   readonly admitted: number;
   /** The instances whose messages were used here, by server id. */
   readonly known: ReadonlyMap<NodeId, KnownServer>;
 }
+
+/** So many fit into the smallest message that `-maxgrpc` allows. */
+export const EARLIER_LIVES_MAX = 32;
 
 export type Stage = 'new' | 'admitting' | 'member';
 
@@ -48,6 +53,12 @@ export function introductionOf(own: Identity): Introduction {
   return { ...rest, isMember: stage === 'member' };
 }
 
+/** `own` at its next start, which is named `life`. */
+export function startedAgain(own: Identity, life: string): Identity {
+  const earlierLives = own.life === '' ? [] : [own.life, ...own.earlierLives].slice(0, EARLIER_LIVES_MAX);
+  return { ...own, boots: own.boots + 1, life, earlierLives };
+}
+
 export const Misfit = {
   /** Nothing to be afraid of: it runs another `-backend`. */
   OtherEngine: 'other-engine',
@@ -55,7 +66,7 @@ export const Misfit = {
   OtherCluster: 'other-cluster',
   /** This id was known under another folder, which may have promised what this one does not know of. */
   Forgotten: 'forgotten',
-  /** This folder was started since: what runs now is an older copy of it. */
+  /** This folder was started since, and what runs now does not come after that start: it is an older copy. */
   OlderCopy: 'older-copy',
 } as const;
 export type Misfit = (typeof Misfit)[keyof typeof Misfit];
@@ -67,9 +78,21 @@ export function misfitOf(own: Identity, claim: Introduction): Misfit | undefined
   const known = own.known.get(claim.id);
   if (known === undefined) return undefined;
   if (claim.instance !== known.instance) return claim.admitted > known.admitted ? undefined : Misfit.Forgotten;
-  if (claim.boots < known.boots) return Misfit.OlderCopy;
-  if (claim.boots === known.boots && claim.life !== known.life) return Misfit.OlderCopy;
-  return undefined;
+  return comesAfter(claim, known) ? undefined : Misfit.OlderCopy;
+}
+
+/**
+ * Whether a start is the one that was met last, or comes after it on the same folder. Counting does not tell: an older copy
+ * that is started again and again counts as far as the folder that it is a copy of, and farther. But every start has a
+ * name, and the folder keeps the names of those before it, which a copy cannot have of what came after it.
+ *
+ * The names are limited, so a folder that was started more often than that since it was met is judged by its count:
+ * servers that crash for hours without meeting each other must not refuse each other for good. An older copy gets
+ * that far only by taking part so often while nobody who knows better answers: a start that is refused does not count.
+ */
+function comesAfter(claim: Introduction, known: KnownServer): boolean {
+  if (claim.life === known.life || claim.earlierLives.includes(known.life)) return true;
+  return claim.boots - claim.earlierLives.length > known.boots;
 }
 
 /**
@@ -101,8 +124,8 @@ export function explainMisfit(misfit: Misfit, own: Identity, claim: Introduction
       );
     case 'older-copy':
       return (
-        `server ${claim.id} has been started ${own.known.get(claim.id)!.boots} times on this folder, ` +
-        `but what runs now counts ${claim.boots}: it is an older copy`
+        `server ${own.id} met server ${claim.id} at start ${own.known.get(claim.id)!.boots} of this folder, ` +
+        `and what runs now (start ${claim.boots}) does not come after that: it is an older copy`
       );
   }
 }

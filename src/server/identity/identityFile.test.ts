@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { introductionOf } from './identity.ts';
+import { EARLIER_LIVES_MAX, introductionOf } from './identity.ts';
 import { IDENTITY_FILE, IdentityError, IdentityFile, readIdentity } from './identityFile.ts';
 
 describe("a folder's identity", () => {
@@ -21,12 +21,30 @@ describe("a folder's identity", () => {
     expect(first).toMatchObject({ id: 1, engine: 'gorums', cluster: '', stage: 'new', boots: 1, admitted: 0 });
     expect(second).toMatchObject({ instance: first.instance, boots: 2 });
     expect(second.life).not.toBe(first.life);
+    expect(second.earlierLives).toEqual([first.life]);
     expect(first.instance).toMatch(/^[0-9a-f]{32}$/);
     expect(statSync(path()).mode & 0o777).toBe(0o600);
   });
 
   it('is of a member where data are there that no identity was written to', () => {
     expect(open(1, 'gorums', true).identity.stage).toBe('member');
+  });
+
+  it('of a member does not count a start that is refused, and keeps the names of the others', () => {
+    const lives = [open(1, 'gorums', true).identity.life];
+    for (let i = 0; i < EARLIER_LIVES_MAX + 3; i++) {
+      const before = readFileSync(path(), 'utf8');
+      const refused = open();
+      refused.meet({ ...refused.identity, id: 2, isMember: true });
+      expect(readFileSync(path(), 'utf8')).toBe(before);
+      const next = open();
+      expect(next.identity.boots).toBe(i + 2);
+      expect(next.identity.earlierLives).toEqual(lives.slice(0, EARLIER_LIVES_MAX));
+      next.meet({ ...next.identity, id: 3, isMember: true });
+      next.countStart();
+      lives.unshift(next.identity.life);
+    }
+    expect([...open().identity.known.keys()]).toEqual([3]);
   });
 
   it('remembers a member before its messages are used, and one that does not take part not at all', () => {

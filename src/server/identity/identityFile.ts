@@ -7,7 +7,16 @@ import type { NodeId } from '../../consensus/contract.ts';
 import { readTextFile } from '../../files/regularFile.ts';
 import { RefusedDataError } from '../storage/contract.ts';
 import { StorageOpenError } from '../storage/levelDisk.ts';
-import { type Identity, type Introduction, type Misfit, misfitOf, type Stage, withKnown } from './identity.ts';
+import {
+  EARLIER_LIVES_MAX,
+  type Identity,
+  type Introduction,
+  type Misfit,
+  misfitOf,
+  type Stage,
+  startedAgain,
+  withKnown,
+} from './identity.ts';
 
 /** Beside LevelDB's files, which it leaves alone: LevelDB goes by its own names. */
 export const IDENTITY_FILE = 'identity.json';
@@ -38,6 +47,8 @@ const content = z.strictObject({
   instance: z.string(),
   stage: z.enum(['new', 'admitting', 'member']),
   boots: z.number().int(),
+  life: z.string(),
+  earlierLives: z.array(z.string()).max(EARLIER_LIVES_MAX),
   admitted: z.number().int(),
   known: z.record(z.string().regex(/^\d+$/), knownServer),
 });
@@ -55,6 +66,11 @@ export function sealIdentity(unsealed: Content): Stored {
 /** A random name that no two of ever meet. */
 export function randomName(): string {
   return randomBytes(16).toString('hex');
+}
+
+/** A random name for a start. It is told often, and need only differ from those of one folder. */
+function randomLife(): string {
+  return randomBytes(8).toString('hex');
 }
 
 /** What the folder says of who wrote it; undefined where it says nothing. Throws IdentityError where it cannot be read. */
@@ -102,11 +118,15 @@ export function checkOwner(location: string, { id, engine }: Stored, self: NodeI
   }
 }
 
-/** The identity of this start of a server, and its file. Every change is on disk before it is visible. */
+/**
+ * The identity of this start of a server, and its file. Every change is on disk before it is visible, but for the start of
+ * a member: it is nowhere until `countStart`, nor is what is learnt before, which it cannot have used.
+ */
 export class IdentityFile {
   private readonly path: string;
   private readonly location: string;
   private current: Identity;
+  private isCounted = false;
 
   private constructor(location: string, current: Identity) {
     this.location = location;
@@ -115,24 +135,28 @@ export class IdentityFile {
   }
 
   /**
-   * Counts this start in the folder at `location`. Where the folder says nothing it gets an identity: of a member where
+   * The next start in the folder at `location`. Where the folder says nothing it gets an identity: of a member where
    * it has data (of a version that had no identities), else of a new server.
    */
   static open(location: string, id: NodeId, engine: string, hasData: boolean): IdentityFile {
     const before = readIdentity(location);
     if (before !== undefined) checkOwner(location, before, id, engine);
-    const file = new IdentityFile(location, {
-      ...(before === undefined ? blank(id, engine, hasData ? 'member' : 'new') : withoutFormat(before)),
-      boots: (before?.boots ?? 0) + 1,
-      life: randomName(),
-    });
+    const last = before === undefined ? blank(id, engine, hasData ? 'member' : 'new') : withoutFormat(before);
+    const file = new IdentityFile(location, startedAgain(last, randomLife()));
+    // The others may be about to begin with the instance of a new server: it is to be the same at its next start.
+    if (before?.stage !== 'member') file.countStart();
+    return file;
+  }
+
+  /** To be called before this start takes part, and only where nobody objects to it. */
+  countStart(): void {
+    this.isCounted = true;
     try {
-      file.write(file.current);
+      this.write(this.current);
     } catch (cause) {
       const reason = (cause as Error).message;
-      throw new StorageOpenError(location, `expected a directory that can be read and written (${reason})`, cause);
+      throw new StorageOpenError(this.location, `expected a directory that can be read and written (${reason})`, cause);
     }
-    return file;
   }
 
   get identity(): Identity {
@@ -156,7 +180,11 @@ export class IdentityFile {
   }
 
   private write(next: Identity): void {
-    const { life: _, known, ...rest } = next;
+    if (!this.isCounted) {
+      this.current = next;
+      return;
+    }
+    const { known, ...rest } = next;
     const unsealed: Content = {
       format: FORMAT,
       ...rest,
@@ -179,11 +207,13 @@ export class IdentityFile {
   }
 }
 
-function blank(id: NodeId, engine: string, stage: Stage): Omit<Identity, 'life' | 'boots'> {
-  return { id, engine, cluster: '', instance: randomName(), stage, admitted: 0, known: new Map() };
+/** Before its first start. */
+function blank(id: NodeId, engine: string, stage: Stage): Identity {
+  const never = { boots: 0, life: '', earlierLives: [] };
+  return { id, engine, cluster: '', instance: randomName(), stage, ...never, admitted: 0, known: new Map() };
 }
 
-function withoutFormat({ format: _, checksum: __, known, ...rest }: Stored): Omit<Identity, 'life'> {
+function withoutFormat({ format: _, checksum: __, known, ...rest }: Stored): Identity {
   return { ...rest, known: new Map(Object.entries(known).map(([id, each]) => [Number(id), each])) };
 }
 

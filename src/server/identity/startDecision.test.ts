@@ -8,7 +8,7 @@ const ENGINE = 'gorums';
 
 function identity(id: NodeId, part: Partial<Identity> = {}): Identity {
   const fresh = { engine: ENGINE, cluster: '', stage: 'new', boots: 1, life: 'life', admitted: 0 } as const;
-  return { id, instance: `${id}-1`, known: new Map(), ...fresh, ...part };
+  return { id, instance: `${id}-1`, known: new Map(), earlierLives: [], ...fresh, ...part };
 }
 
 const known = (instance: string): KnownServer => ({ instance, boots: 1, life: 'life', admitted: 0 });
@@ -147,7 +147,10 @@ describe('a member that starts again', () => {
 
   it('stops where one remembers another folder, or a later start, or the same start of another copy', () => {
     expect(objection(member(1, 'a', { instance: 'x' }), member(2, 'a'))).toEqual({ by: 1, misfit: 'forgotten' });
-    expect(objection(member(1, 'a'), member(2, 'a', { boots: 2 }))).toEqual({ by: 2, misfit: 'older-copy' });
+    expect(objection(member(1, 'a'), member(2, 'a', { boots: 2, life: 'later' }))).toEqual({
+      by: 2,
+      misfit: 'older-copy',
+    });
     expect(objection(member(1, 'a', { life: 'x' }), { kind: 'silent' })).toEqual({ by: 1, misfit: 'older-copy' });
   });
 

@@ -14,13 +14,14 @@ import {
   type KnownServer as KnownServerMessage,
   PeerService,
 } from '../../wire/generated/peer.ts';
-import { type Introduction, type KnownServer, Misfit } from '../identity/identity.ts';
+import { EARLIER_LIVES_MAX, type Introduction, type KnownServer, Misfit } from '../identity/identity.ts';
 import type { Answer } from '../identity/startDecision.ts';
 import { peerChannelOptions } from './peerMethod.ts';
 
 /** Says in a refusal, for programs, what its text says to people. */
 export const REASON_KEY = 'rkv-reason';
 const NAME = /^[0-9a-f]{32}$/;
+const LIFE = /^[0-9a-f]{16}$/;
 const ENGINE = /^[a-z]{1,16}$/;
 /** More servers than any `-servers` names. */
 const KNOWN_MAX = 1024;
@@ -38,14 +39,15 @@ export function reasonOf(error: Pick<ServiceError, 'metadata'> | undefined): str
 /** An introduction as it came; undefined where it is none that a server of ours sends. */
 export function checkedIntroduction(message: IntroductionMessage | undefined): Introduction | undefined {
   if (message === undefined) return undefined;
-  const { id, engine, cluster, instance, life } = message;
-  const isWellFormed =
-    id >= 1 && ENGINE.test(engine) && (cluster === '' || NAME.test(cluster)) && NAME.test(instance) && NAME.test(life);
+  const { id, engine, cluster, instance, life, earlierLives } = message;
+  const isNamed = (cluster === '' || NAME.test(cluster)) && NAME.test(instance);
+  const areLives = earlierLives.length <= EARLIER_LIVES_MAX && [life, ...earlierLives].every((each) => LIFE.test(each));
+  const isWellFormed = id >= 1 && ENGINE.test(engine) && isNamed && areLives;
   return isWellFormed ? message : undefined;
 }
 
 export function checkedKnown(messages: readonly KnownServerMessage[]): ReadonlyMap<NodeId, KnownServer> | undefined {
-  const isWellFormed = messages.every(({ id, instance, life }) => id >= 1 && NAME.test(instance) && NAME.test(life));
+  const isWellFormed = messages.every(({ id, instance, life }) => id >= 1 && NAME.test(instance) && LIFE.test(life));
   if (!isWellFormed || messages.length > KNOWN_MAX) return undefined;
   return new Map(messages.map(({ id, ...known }) => [id, known]));
 }

@@ -116,7 +116,7 @@ describe('a link to a peer', () => {
     await one.until(() => one.received.length === 1);
     const { instance, boots, life } = first.identity;
     expect(one.answerer.identity.known.get(1)).toEqual({ instance, boots, life, admitted: 0 });
-    const older = { ...first.identity, life: 'e'.repeat(32) };
+    const older = { ...first.identity, life: 'e'.repeat(16) };
     const strangers = [
       member(1),
       { identity: older } as IdentityFile,

@@ -54,6 +54,7 @@ export interface Introduction {
   life: string;
   admitted: number;
   isMember: boolean;
+  earlierLives: string[];
 }
 
 export interface Acquaintance {
@@ -300,7 +301,17 @@ export const Welcome: MessageFns<Welcome> = {
 };
 
 function createBaseIntroduction(): Introduction {
-  return { id: 0, engine: "", cluster: "", instance: "", boots: 0, life: "", admitted: 0, isMember: false };
+  return {
+    id: 0,
+    engine: "",
+    cluster: "",
+    instance: "",
+    boots: 0,
+    life: "",
+    admitted: 0,
+    isMember: false,
+    earlierLives: [],
+  };
 }
 
 export const Introduction: MessageFns<Introduction> = {
@@ -328,6 +339,9 @@ export const Introduction: MessageFns<Introduction> = {
     }
     if (message.isMember !== false) {
       writer.uint32(64).bool(message.isMember);
+    }
+    for (const v of message.earlierLives) {
+      writer.uint32(74).string(v!);
     }
     return writer;
   },
@@ -407,6 +421,14 @@ export const Introduction: MessageFns<Introduction> = {
             }
 
             message.isMember = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.earlierLives.push(reader.string());
             continue;
           }
         }
