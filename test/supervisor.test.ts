@@ -132,6 +132,34 @@ describe('rkv-cluster with rkvd', () => {
     run('rkv-cluster', 'down', file);
   }, 60_000);
 
+  it('leaves a server stopped that lost its data, and brings it back with one command', async () => {
+    await up();
+    rkvctl('put', 'a', '1');
+    const { id } = status().servers.find((server) => server.role !== 'leader')!;
+    run('rkv-cluster', 'kill', String(id), file, '--no-restart');
+    await hasPrinted(new RegExp(`server ${id} .* crashed: signal SIGKILL`));
+    const data = join(folder, 'data', `server-${id}`);
+    for (const name of [`rkvd-${id}`, `rkvd-${id}.promised`]) rmSync(join(data, name), { recursive: true });
+    run('rkv-cluster', 'restart', String(id), file);
+    await hasPrinted(new RegExp(`server ${id} .* crashed: refuses its data: see its log, rkv-cluster rejoin`));
+    expect(run('rkv-cluster', 'status', file)).toContain('rkv-cluster rejoin');
+    rkvctl('put', 'b', '2');
+    run('rkv-cluster', 'rejoin', String(id), file);
+    const isBack = (): true | undefined => {
+      const { servers } = status();
+      const commitIndex = Math.max(...servers.map((server) => server.commitIndex ?? 0));
+      return (servers[id - 1]!.appliedIndex ?? 0) >= commitIndex ? true : undefined;
+    };
+    await until('the server took part and caught up', 15_000, isBack);
+    run('rkv-cluster', 'kill', String(id), file);
+    await hasPrinted(
+      new RegExp(`server ${id} started \\(pid \\d+, from its data\\)\n[^]*\\(pid \\d+, from its data\\)`),
+    );
+    await until('it took part again from its data', 15_000, isBack);
+    expect(rkvctl('get', 'b')).toBe('2\n');
+    run('rkv-cluster', 'down', file);
+  }, 90_000);
+
   it('takes over at once from a supervisor that was killed', async () => {
     await up();
     supervisor!.kill('SIGKILL');

@@ -109,7 +109,7 @@ describe('a running cluster', () => {
       expect(await next('crashed', 3)).toMatchObject({ exit: { signal: 'SIGKILL' } });
       expect(await next('restarting', 3)).toMatchObject({ delayMs });
       expect((await running.status())[2]).toMatchObject({ state: 'restarting', role: undefined });
-      expect(await next('started', 3)).toMatchObject({ recover: true });
+      expect(await next('started', 3)).toMatchObject({ from: 'data' });
     }
     expect((await running.status())[2]).toMatchObject({ state: 'running', restarts: 2, lastExit: 'signal SIGKILL' });
   });
@@ -136,9 +136,28 @@ describe('a running cluster', () => {
     running.kill(3);
     await next('restarting', 3);
     expect(await next('crashed', 3)).toMatchObject({ exit: { code: REFUSED_DATA_EXIT_CODE } });
-    const lastExit = 'its data are refused, see its log';
+    const lastExit = 'refuses its data: see its log, rkv-cluster rejoin';
     expect((await running.status())[2]).toMatchObject({ state: 'stopped', lastExit });
     expect(events.filter((event) => event.type === 'restarting')).toEqual([]);
+    await running.rejoin(3, { timeoutMs: 20_000 });
+    expect(await next('started', 3)).toMatchObject({ from: 'others' });
+    expect((await running.status())[2]).toMatchObject({ state: 'running', role: 'follower' });
+    expect(running.logs(3).at(-1)).toMatch(/ -rejoin=true$/);
+    // Only once: its data are its own again.
+    running.kill(3);
+    expect(await next('started', 3)).toMatchObject({ from: 'data' });
+  });
+
+  it('says why a server did not rejoin', async () => {
+    const running = await start({ nodes: 3 }, { environment: { FAKE_FAULTS: '{"2":"ends on rejoin","3":"waits"}' } });
+    await expect(running.rejoin(2, { timeoutMs: 20_000 })).rejects.toThrow(
+      /^server 2 ended before it took part: exit code 1\nserver 2 printed last:\n(.*\n)*.*nobody leads/,
+    );
+    await expect(running.rejoin(3, { timeoutMs: 6000 })).rejects.toThrow(
+      'server 3 goes on trying, but after 6000 ms this server does not take part yet: it waits for a leader',
+    );
+    expect((await running.status())[2]).toMatchObject({ state: 'running' });
+    await expect(running.rejoin(9, { timeoutMs: 500 })).rejects.toThrow('no server 9');
   });
 
   it('pauses and resumes a server', async () => {

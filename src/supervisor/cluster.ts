@@ -8,8 +8,10 @@ import { StatusClient } from './statusClient.ts';
 
 /** How long one server's answer to a status call is waited for, ms. */
 const statusTimeoutMs = 1000;
-/** How often the servers are asked while a leader is awaited, ms. */
-const leaderPollMs = 50;
+/** How often servers are asked for what is awaited of them, ms. */
+const pollMs = 50;
+/** How rkvd begins to say what it waits for. */
+const waitingWords = 'this server does not take part yet';
 /** Log lines of each server that go into an error. */
 const errorLogLines = 10;
 
@@ -90,10 +92,10 @@ export class Cluster {
       grace,
       onEvent,
       nowMs: () => performance.now(),
-      launch: (recover) =>
+      launch: (from) =>
         launch({
           file: program.file,
-          args: [...program.args, ...serverFlags(this.plan, server, recover)],
+          args: [...program.args, ...serverFlags(this.plan, server, from)],
           directory: server.directory,
           environment,
           logFile: server.logFile,
@@ -111,7 +113,7 @@ export class Cluster {
   start(fresh: boolean): void {
     if (this.#stopping !== undefined) return;
     for (const server of this.plan.servers) {
-      this.#servers.get(server.id)!.start(!fresh && hasData(server));
+      this.#servers.get(server.id)!.start(!fresh && hasData(server) ? 'data' : 'nothing');
     }
   }
 
@@ -180,7 +182,7 @@ export class Cluster {
         const wanted = not === undefined ? 'no leader' : `no leader other than server ${not}`;
         throw new ClusterError(`${wanted} within ${timeoutMs} ms${this.#lastWords()}`);
       }
-      await new Promise((done) => setTimeout(done, leaderPollMs));
+      await new Promise((done) => setTimeout(done, pollMs));
     }
   }
 
@@ -228,7 +230,35 @@ export class Cluster {
     const server = this.#server(id);
     await server.stop();
     if (this.#stopping !== undefined) throw new ServerStateError('the cluster is stopping');
-    server.start(true);
+    server.start('data');
+  }
+
+  /**
+   * Stops it, where it runs, and starts it once with `-rejoin`: it moves its data aside and gets everything from the others.
+   * Resolves once it takes part. Throws ClusterError where it ends, and after `timeoutMs`, when it goes on trying.
+   */
+  async rejoin(id: number, { timeoutMs }: { readonly timeoutMs: number }): Promise<void> {
+    const server = this.#server(id);
+    await server.stop();
+    if (this.#stopping !== undefined) throw new ServerStateError('the cluster is stopping');
+    server.start('others');
+    let exit: ProcessExit | undefined;
+    void server.ended.then((ended) => {
+      exit = ended;
+    });
+    const deadlineMs = performance.now() + timeoutMs;
+    // A server that does not take part yet knows of no term.
+    while (((await this.#report(this.plan.servers[id - 1]!)).term ?? 0) === 0) {
+      if (exit !== undefined) {
+        throw new ClusterError(`server ${id} ended before it took part: ${describeExit(exit)}${this.#lastWords([id])}`);
+      }
+      if (performance.now() >= deadlineMs) {
+        const waits = this.logs(id).findLast((line) => line.includes(waitingWords));
+        const why = waits?.slice(waits.indexOf(waitingWords)) ?? 'it does not say what it waits for';
+        throw new ClusterError(`server ${id} goes on trying, but after ${timeoutMs} ms ${why}`);
+      }
+      await new Promise((done) => setTimeout(done, pollMs));
+    }
   }
 
   /** Stops it as SIGINT does, and leaves it stopped. */

@@ -23,7 +23,7 @@ describe('planCluster', () => {
 
   it('leaves to rkvd what the configuration does not set', () => {
     const plan = planCluster({ nodes: 1, datadir: '/d' }, 'one');
-    expect(serverFlags(plan, plan.servers[0]!, false)).toEqual([
+    expect(serverFlags(plan, plan.servers[0]!, 'nothing')).toEqual([
       '-id=1',
       '-servers=127.0.0.1:9201',
       '-cluster=1',
@@ -38,7 +38,7 @@ describe('planCluster', () => {
       'two',
       [5001, 5002],
     );
-    expect(serverFlags(plan, plan.servers[1]!, true)).toEqual([
+    expect(serverFlags(plan, plan.servers[1]!, 'data')).toEqual([
       '-id=2',
       '-servers=127.0.0.1:5001,127.0.0.1:5002',
       '-cluster=2',
@@ -49,6 +49,10 @@ describe('planCluster', () => {
       '-quiet=true',
       `-datadir=${plan.servers[1]!.directory}`,
       '-recover=true',
+    ]);
+    expect(serverFlags(plan, plan.servers[1]!, 'others').slice(-2)).toEqual([
+      `-datadir=${plan.servers[1]!.directory}`,
+      '-rejoin=true',
     ]);
   });
 

@@ -109,8 +109,12 @@ function restartPolicy({ restart }: ClusterConfig): RestartPolicy {
   };
 }
 
+/** What a server starts from: nothing, its data, or what the others give it (once, where its data are lost or refused). */
+export type StartFrom = 'nothing' | 'data' | 'others';
+
 /** The command line of one server. */
-export function serverFlags(plan: ClusterPlan, server: ServerPlan, recover: boolean): string[] {
+export function serverFlags(plan: ClusterPlan, server: ServerPlan, from: StartFrom): string[] {
+  const start = from === 'others' ? '-rejoin=true' : `-recover=${from === 'data'}`;
   const listen = server.listen === undefined ? [] : [`-listen=${server.listen}`];
-  return [`-id=${server.id}`, ...plan.sharedFlags, ...listen, `-datadir=${server.directory}`, `-recover=${recover}`];
+  return [`-id=${server.id}`, ...plan.sharedFlags, ...listen, `-datadir=${server.directory}`, start];
 }

@@ -115,6 +115,9 @@ describe('rkv-cluster', () => {
     await running.prints(
       /server 2 restarts in 500 ms \(first crash\)\n[\s\S]*server 2 started \(pid \d+, from its data\)/,
     );
+    expect(await run('rejoin', '2', file)).toEqual({ code: 0, out: '', err: '' });
+    await running.prints(/server 2 started \(pid \d+, from what the others give it\)/);
+    expect((await run('rejoin', '3', file)).err).toBe('rkv-cluster: no server 3: expected one of 1, 2\n');
     expect(await run('resume', '2', file)).toEqual({ code: 1, out: '', err: 'rkv-cluster: server 2 is not paused\n' });
 
     expect(await run('down', file)).toEqual({ code: 0, out: 'pair stopped\n', err: '' });

@@ -1,9 +1,10 @@
 import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
+import type { StartFrom } from './clusterPlan.ts';
 import type { ProcessExit } from './process/serverProcess.ts';
 
 /** What happens to a cluster, as a person or a bench wants to know it. */
 export type ClusterEvent =
-  | { readonly type: 'started'; readonly id: number; readonly pid: number; readonly recover: boolean }
+  | { readonly type: 'started'; readonly id: number; readonly pid: number; readonly from: StartFrom }
   | { readonly type: 'crashed'; readonly id: number; readonly pid: number | undefined; readonly exit: ProcessExit }
   | { readonly type: 'restarting'; readonly id: number; readonly delayMs: number; readonly crashes: number }
   | { readonly type: 'ended'; readonly id: number; readonly pid: number | undefined; readonly exit: ProcessExit }
@@ -20,7 +21,7 @@ export type ClusterEventListener = (event: ClusterEvent) => void;
 /** `exit code 1`, `signal SIGKILL`, or why it did not start or cannot go on. */
 export function describeExit({ code, signal, spawnError }: ProcessExit): string {
   if (spawnError !== undefined) return `could not start: ${spawnError.message}`;
-  if (code === REFUSED_DATA_EXIT_CODE) return 'its data are refused, see its log';
+  if (code === REFUSED_DATA_EXIT_CODE) return 'refuses its data: see its log, rkv-cluster rejoin';
   return signal === null ? `exit code ${code}` : `signal ${signal}`;
 }
 
@@ -33,7 +34,7 @@ export function formatMs(ms: number): string {
 export function describeEvent(event: ClusterEvent): string {
   switch (event.type) {
     case 'started':
-      return `server ${event.id} started (pid ${event.pid}${event.recover ? ', from its data' : ''})`;
+      return `server ${event.id} started (pid ${event.pid}${startNotes[event.from]})`;
     case 'crashed':
       return `server ${event.id}${pidNote(event.pid)} crashed: ${describeExit(event.exit)}`;
     case 'restarting':
@@ -56,6 +57,12 @@ export function describeEvent(event: ClusterEvent): string {
       return 'stopped';
   }
 }
+
+const startNotes: Readonly<Record<StartFrom, string>> = {
+  nothing: '',
+  data: ', from its data',
+  others: ', from what the others give it',
+};
 
 function pidNote(pid: number | undefined): string {
   return pid === undefined ? '' : ` (pid ${pid})`;

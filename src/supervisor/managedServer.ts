@@ -1,4 +1,5 @@
 import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
+import type { StartFrom } from './clusterPlan.ts';
 import type { ClusterEventListener } from './events.ts';
 import { guardPaused } from './process/pauseGuard.ts';
 import { type ProcessExit, type ServerProcess, within } from './process/serverProcess.ts';
@@ -22,7 +23,7 @@ export interface ManagedServerOptions {
   /** Whether a crash now is to be followed by a restart; asked at each. */
   readonly mayRestart: () => boolean;
   readonly grace: StopGrace;
-  readonly launch: (recover: boolean) => ServerProcess;
+  readonly launch: (from: StartFrom) => ServerProcess;
   readonly onEvent: ClusterEventListener;
   /** Monotonic, ms. */
   readonly nowMs: () => number;
@@ -86,14 +87,14 @@ export class ManagedServer {
     return this.#running?.settled ?? new Promise(() => {});
   }
 
-  /** Starts it, where it does not run. With `recover` it continues from its data, as it always does from the second time on. */
-  start(recover: boolean): void {
+  /** Starts it, where it does not run. From the second time on it never starts from nothing, but continues from its data. */
+  start(wanted: StartFrom): void {
     this.#cancelRestart();
     if (this.#running !== undefined) return;
-    const continues = recover || this.#launches > 0;
+    const from = wanted === 'nothing' && this.#launches > 0 ? 'data' : wanted;
     if (this.#launches > 0) this.#restarts++;
     this.#launches++;
-    const process = this.#options.launch(continues);
+    const process = this.#options.launch(from);
     const running: Running = {
       process,
       startedMs: this.#options.nowMs(),
@@ -107,7 +108,7 @@ export class ManagedServer {
     };
     this.#running = running;
     if (process.pid !== undefined) {
-      this.#options.onEvent({ type: 'started', id: this.id, pid: process.pid, recover: continues });
+      this.#options.onEvent({ type: 'started', id: this.id, pid: process.pid, from });
     }
   }
 
@@ -129,7 +130,7 @@ export class ManagedServer {
     const plan = planRestart(policy, this.#crashes, nowMs() - running.startedMs);
     this.#crashes = plan.crashes;
     this.#restartAtMs = nowMs() + plan.delayMs;
-    this.#restartTimer = setTimeout(() => this.start(true), plan.delayMs);
+    this.#restartTimer = setTimeout(() => this.start('data'), plan.delayMs);
     onEvent({ type: 'restarting', id, delayMs: plan.delayMs, crashes: plan.crashes });
   }
 

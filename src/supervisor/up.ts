@@ -13,6 +13,8 @@ import { renderStatus } from './statusTable.ts';
 /** How long servers may take to end whose supervisor was killed, ms; rkvd allows itself 10 s for it. */
 const leftoverMsMax = 12_000;
 const leftoverPollMs = 50;
+/** How long `rejoin` waits until a server takes part, ms: less than whoever asked waits for the answer. */
+const rejoinMsMax = 40_000;
 
 /** Where a command's words go: what was asked for, and what went wrong. Passes on nothing that a terminal takes for an order. */
 export interface Terminal {
@@ -190,6 +192,8 @@ class Supervision {
         return cluster.kill(request.id, request.signal, { restart: request.restart });
       case 'restart':
         return cluster.restart(request.id);
+      case 'rejoin':
+        return cluster.rejoin(request.id, { timeoutMs: rejoinMsMax });
       case 'pause':
         return cluster.pause(request.id);
       case 'resume':

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Stands in for rkvd in the supervisor's own tests: it takes the same flags, serves rkvadmin.Admin/Status and ends when its
 // supervisor does. Server 1 leads, unless FAKE_LEADER names another (0: nobody). FAKE_FAULTS is JSON: server id to
-// what is wrong with it: "exit" (ends at once), "refuses" (its data), "deaf" (ignores SIGINT), "stubborn" (ignores SIGTERM too).
+// what is wrong with it: "exit" (ends at once), "refuses" (its data), "ends on rejoin", "waits" (does not take part after
+// -rejoin), "deaf" (ignores SIGINT), "stubborn" (ignores SIGTERM too).
 import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
@@ -11,6 +12,8 @@ const flags = new Map(process.argv.slice(2).map((flag) => /^-(\w+)=(.*)$/s.exec(
 const id = Number(flags.get('id'));
 const address = flags.get('servers').split(',')[id - 1];
 const fault = JSON.parse(process.env.FAKE_FAULTS ?? '{}')[id];
+const rejoins = flags.get('rejoin') === 'true';
+const waits = fault === 'waits' && rejoins;
 // A file, where there is one, so that a test can move the leadership of running servers.
 const leader = () => {
   const given = process.env.FAKE_LEADER ?? '1';
@@ -24,7 +27,7 @@ supervisor.resume();
 const fields = { id: 1, term: 4, leader: 5, commitIndex: 6, appliedIndex: 7 };
 function encodeStatus() {
   const writer = new BinaryWriter();
-  const values = { id, term: 2, leader: leader(), commitIndex: 7, appliedIndex: 7 };
+  const values = { id, term: waits ? 0 : 2, leader: leader(), commitIndex: 7, appliedIndex: 7 };
   for (const [name, number] of Object.entries(fields)) writer.uint32(number * 8).uint64(values[name]);
   writer.uint32(2 * 8 + 2).string('gorums');
   writer.uint32(3 * 8 + 2).string(leader() === id ? 'leader' : 'follower');
@@ -58,7 +61,12 @@ if (fault === 'exit') {
   console.error(`fake failure of server ${id}`);
   process.exit(1);
 }
+if (fault === 'ends on rejoin' && rejoins) {
+  console.error('nobody leads');
+  process.exit(1);
+}
 if (fault === 'refuses' && flags.get('recover') === 'true') process.exit(3);
+if (waits) console.log('12:00:00 WARN this server does not take part yet: it waits for a leader');
 const server = new Server();
 server.addService({ status: method }, { status: (_call, answer) => answer(null, encodeStatus()) });
 server.bindAsync(address, ServerCredentials.createInsecure(), (error) => {
