@@ -15,6 +15,8 @@ export interface Mutation {
   disk?(disk: Disk): Disk;
   /** A server whose folder was lost takes part at once, and nobody asks who it is. */
   readonly forgets?: boolean;
+  /** A server takes part as soon as it has read its store, and what it found is promised with the first write. */
+  readonly settlesLate?: boolean;
   /** What it keeps its promises in. */
   promised?(area: PromisedArea): PromisedArea;
 }

@@ -239,7 +239,6 @@ export class Nemesis {
       // Whoever restarts a server whose disk was full has made room.
       server.disk.isFull = false;
       server.start();
-      if (server.isRunning) this.#around.census.count('restart');
     });
   }
 

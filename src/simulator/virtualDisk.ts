@@ -47,7 +47,7 @@ export class VirtualDisk {
   #pending: Write[] = [];
   #writtenUs = 0;
   #epoch = 0;
-  /** What the last synced writes replaced, newest last. */
+  /** What the last synced writes, and what crashes left, replaced, newest last. */
   readonly #undo: Map<string, Uint8Array | undefined>[] = [];
   /** All that was there before the end of it was lost. */
   #whole: Map<string, Uint8Array> | undefined;
@@ -143,6 +143,10 @@ export class VirtualDisk {
       }
     }
     this.#unsynced = [];
+    this.#remember(replaced);
+  }
+
+  #remember(replaced: Map<string, Uint8Array | undefined>): void {
     this.#undo.push(replaced);
     if (this.#undo.length > LOST_WRITES_MAX) this.#undo.shift();
   }
@@ -153,7 +157,10 @@ export class VirtualDisk {
     const lost = [...this.#unsynced, ...this.#pending];
     this.#unsynced = [];
     this.#pending = [];
+    const replaced = new Map<string, Uint8Array | undefined>();
+    for (const { operations } of lost) for (const { key } of operations) replaced.set(key, this.#durable.get(key));
     for (const write of lost) this.#leave(write);
+    if (replaced.size > 0) this.#remember(replaced);
     this.#visible = new Map(this.#durable);
     this.promised.crash();
   }
@@ -232,17 +239,20 @@ export class VirtualDisk {
     }
   }
 
-  /** The process ended and the machine did not: everything that was written is there. */
+  /**
+   * The process ended and the machine did not: everything that was written is there. What was not synced is in the machine's
+   * memory only.
+   */
   settle(): void {
     this.#epoch++;
     const writes = this.#pending;
     this.#pending = [];
     if (!this.isFull) {
-      for (const write of writes) for (const operation of write.operations) apply(this.#visible, operation);
+      for (const write of writes) {
+        for (const operation of write.operations) apply(this.#visible, operation);
+        this.#unsynced.push(write);
+      }
     }
-    this.#unsynced = [];
-    this.#durable = new Map(this.#visible);
-    this.#undo.length = 0;
     this.promised.settle();
   }
 

@@ -76,6 +76,11 @@ export type CrashKind = Extract<
 >;
 export type AimedCrash = Exclude<CrashKind, 'crash between events' | 'crash of the whole cluster'>;
 
+/** Who is told what becomes of a store's writes, once there is somebody. */
+interface ListenerTarget {
+  listener: LogStoreListener | undefined;
+}
+
 /** One process: from a start to the end of it. */
 interface Life {
   readonly replica: Replica<unknown>;
@@ -106,8 +111,8 @@ export class VirtualServer {
   /** What its folder says of who wrote it. */
   #folder: Identity;
   #foldersMade = 1;
-  /** The present life has made something durable. */
-  #hasWritten = false;
+  /** Its store was read, and is being settled. */
+  #isOpening = false;
   /** Counts lives and ends of lives: what belongs to an earlier one is ignored. */
   #epoch = 0;
   #backlog: (() => void)[] | undefined;
@@ -153,9 +158,9 @@ export class VirtualServer {
 
   // --- lives ---
 
-  /** Opens the store and starts a replica on it. Where the disk cannot be read the server stays down. */
+  /** Opens the store and, once it is settled, starts a replica on it. Where the disk cannot be read the server stays down. */
   start(): void {
-    if (this.#life !== undefined || this.#starting !== undefined || this.staysAway) return;
+    if (this.#life !== undefined || this.#starting !== undefined || this.#isOpening || this.staysAway) return;
     const epoch = ++this.#epoch;
     // What an admission that was interrupted has left is no good.
     if (this.#folder.stage === 'admitting') this.loseFolder();
@@ -167,8 +172,9 @@ export class VirtualServer {
         return;
       }
     }
+    this.#isOpening = true;
     try {
-      this.#life = this.#open(epoch);
+      this.#open(epoch);
     } catch (error) {
       if (isDiskFailure(error)) {
         this.#failed(`cannot start: ${messageOf(error)}`);
@@ -179,15 +185,13 @@ export class VirtualServer {
       if (isRefused && this.disk.hasLostTail) {
         this.#around.census.count('lost tail refused');
         this.#note('refuses', () => messageOf(error));
+        this.#isOpening = false;
         this.onDown?.();
         return;
       }
       const invariant = isRefused ? 'durability' : 'no exception';
       throw new InvariantViolation(invariant, `${this.#name} cannot start: ${messageOf(error)}`, { cause: error });
     }
-    const status = this.#life.replica.status();
-    this.#note('start', () => `term ${status.term}, log to ${status.lastIndex}, commit ${status.commitIndex}`);
-    this.#scheduleTick(epoch);
   }
 
   // --- a folder that is lost, and how a server gets another one ---
@@ -269,7 +273,7 @@ export class VirtualServer {
     this.#note('admitted', () => `with the state of index ${snapshot.index}, term ${snapshot.term}`);
     this.#folder = { ...this.#folder, stage: 'admitting' };
     const hardState = admittedHardState(this.id, snapshot);
-    const store = this.#openStore(epoch, {
+    const { store } = this.#openStore(epoch, {
       durable: () => {
         census.count(this.rejoins ? 'empty member rejoined' : 'new server admitted');
         judge.admitted(this.id, snapshot, hardState);
@@ -284,7 +288,7 @@ export class VirtualServer {
     store.persist({ mark: store.durableMark + 1, snapshot, entries: [], hardState, mustSync: true });
   }
 
-  #openStore(epoch: number, listener: LogStoreListener): ChunkedLogStore {
+  #openStore(epoch: number, listener: LogStoreListener): { store: ChunkedLogStore; disk: PromisedDisk } {
     const { plan, mutation } = this.#around;
     const disk = this.disk.open({ syncBegun: (us) => this.#syncBegun(us), syncDone: () => this.#syncDone() });
     const area = this.disk.promised.open();
@@ -296,25 +300,49 @@ export class VirtualServer {
     const { store } = promised.recover((whole) =>
       ChunkedLogStore.open(whole, listener, { cacheEntries: plan.cacheEntries }),
     );
-    return store;
+    return { store, disk: promised };
   }
 
-  #open(epoch: number): Life {
-    this.#hasWritten = false;
-    const { judge, plan, engine, mutation, census } = this.#around;
-    const target: { listener: LogStoreListener | undefined } = { listener: undefined };
-    const chunked = this.#openStore(epoch, {
+  #open(epoch: number): void {
+    const { judge, census, mutation } = this.#around;
+    const target: ListenerTarget = { listener: undefined };
+    const { store, disk } = this.#openStore(epoch, {
       durable: (mark) => {
-        this.#hasWritten = true;
         judge.durable(this.id, mark);
         target.listener!.durable(mark);
       },
       snapshotStored: (index) => target.listener!.snapshotStored(index),
       failed: (error) => target.listener!.failed(error),
     });
-    judge.started(this.id, chunked);
     if (this.disk.hasLostTail) census.count('lost tail put back');
     this.disk.acceptLoss();
+    if (mutation.settlesLate === true) {
+      this.#begin(epoch, store, target);
+      return;
+    }
+    if (!this.#isSpared && this.#random.chance(CRASH_WHILE_OPENING_CHANCE)) this.#aimed = 'crash with a write pending';
+    disk.settle((error) => {
+      this.#aimed = undefined;
+      if (error === null) this.#begin(epoch, store, target);
+      else this.#failed(`cannot start: ${messageOf(error)}`);
+    });
+  }
+
+  /** The store is settled: what it holds counts from here. */
+  #begin(epoch: number, chunked: ChunkedLogStore, target: ListenerTarget): void {
+    const { judge, census } = this.#around;
+    judge.started(this.id, chunked);
+    this.#isOpening = false;
+    if (epoch > 1) census.count('restart');
+    const life = this.#newLife(epoch, chunked, target);
+    this.#life = life;
+    const status = life.replica.status();
+    this.#note('start', () => `term ${status.term}, log to ${status.lastIndex}, commit ${status.commitIndex}`);
+    this.#scheduleTick(epoch);
+  }
+
+  #newLife(epoch: number, chunked: ChunkedLogStore, target: ListenerTarget): Life {
+    const { judge, plan, engine, mutation, census } = this.#around;
     let store: LogStore = new ObservedStore(chunked, {
       votes: () => {
         this.#isVoting = true;
@@ -426,7 +454,7 @@ export class VirtualServer {
   }
 
   crash(kind: CrashKind): void {
-    if (this.#life === undefined && this.#starting === undefined) return;
+    if (this.#life === undefined && this.#starting === undefined && !this.#isOpening) return;
     this.#around.census.count(kind);
     this.#note('crash', () => `${kind}${this.disk.hasUnsyncedWrites ? ', with unsynced writes' : ''}`);
     this.#end(() => this.disk.crash());
@@ -434,10 +462,8 @@ export class VirtualServer {
 
   /** A crash after which what the disk had promised is not there either. */
   crashAndLoseTail(): void {
-    // What a start finds is promised with the first write after it: until then its loss is not noticed.
-    const isPromised = this.#hasWritten;
     this.crash('crash between events');
-    if (isPromised && !this.isRunning && this.disk.loseTail(this.#random.between(1, LOST_WRITES_MAX))) {
+    if (!this.isRunning && this.disk.loseTail(this.#random.between(1, LOST_WRITES_MAX))) {
       this.#note('lost tail');
     }
   }
@@ -452,6 +478,7 @@ export class VirtualServer {
     this.#epoch++;
     this.#life = undefined;
     this.#starting = undefined;
+    this.#isOpening = false;
     this.#backlog = undefined;
     this.#aimed = undefined;
     atDisk();
@@ -651,6 +678,8 @@ export class VirtualServer {
     this.#around.trace.note(this.#name, what, detail);
   }
 }
+
+const CRASH_WHILE_OPENING_CHANCE = 0.05;
 
 /** A process takes up to so long to get round to something. */
 const TURN_DELAY_US_MAX = 30;

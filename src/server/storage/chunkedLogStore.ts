@@ -160,7 +160,7 @@ export class ChunkedLogStore implements LogStore {
     this.#snapshotReference = last?.snapshot;
     this.#keepSnapshot(recovered.snapshot);
     this.#nextSequence = recovered.nextSequence;
-    // What is readable at opening survives later crashes (the disk's promise), so all that was accepted is durable. But
+    // All that was accepted is durable before the first write begins (promisedDisk.ts settles it). But
     // while something is left to tidy up, records must not say so: recovery takes what they name for tidy (recovery.ts).
     const isTidy = recovered.remains.length === 0 && !recovered.versionMissing;
     const lastSequence = last?.sequence ?? 0;

@@ -43,8 +43,8 @@ export interface DiskOperation {
  * What the log store needs of a disk: an ordered key-value store with atomic batches. LevelDB in `rkvd`, a virtual disk
  * with faults in the simulator. `done` is called in a later turn, in the order of the writes.
  *
- * What the store relies on: whatever is readable when the disk is opened survives later crashes, and so does every write
- * up to and including a completed write with `sync`. What it does not rely on: of the writes after that one a crash may
+ * What the store relies on: a completed write with `sync` survives later crashes, and so do all writes before it, also those
+ * of earlier processes. Whatever else is readable may be in memory only, until promisedDisk.ts has settled it. What it does not rely on: of the writes after that one a crash may
  * leave any part, damaged in any way, and each of their operations may have been carried out or not.
  */
 export interface Disk {

@@ -36,6 +36,8 @@ class World {
   syncMarks: number[] = [];
   crashes = 0;
   droppedWrites = 0;
+  /** All that the store held when it was opened is promised. */
+  isSettled = true;
 
   constructor(seed: number) {
     this.random = randomFrom(seed);
@@ -124,17 +126,35 @@ class World {
     expect(contentOf(this.store)).toEqual(contentOf(this.model));
   }
 
+  reopen(torn: boolean): void {
+    this.disk = this.disk.crash(torn ? this.random : undefined);
+    this.area = this.area.crash(this.below(4) > 0 ? this.random : undefined);
+    this.listener = new Listener();
+    this.isSettled = false;
+    const settled = (error: Error | null) => {
+      this.isSettled = error === null;
+    };
+    const { store, report } = openMemoryLogStore(this.listener, this.options, this.disk, this.area, settled);
+    this.droppedWrites += report.dropped.length;
+    this.store = store;
+  }
+
+  /** Whether what the opening found is promised: now and then there is a crash before. */
+  settle(): boolean {
+    for (let stepsLeft = this.below(3) === 0 ? this.below(3) : 3; stepsLeft > 0 && !this.isSettled; stepsLeft--) {
+      if (!this.disk.step()) this.area.step();
+    }
+    return this.isSettled;
+  }
+
   crash(): void {
     this.crashes++;
     const durableMark = this.store.durableMark;
     const storedSnapshots = this.listener.snapshots;
     const torn = this.below(4) > 0;
-    this.disk = this.disk.crash(torn ? this.random : undefined);
-    this.area = this.area.crash(this.below(4) > 0 ? this.random : undefined);
-    this.listener = new Listener();
-    const { store, report } = openMemoryLogStore(this.listener, this.options, this.disk, this.area);
-    this.droppedWrites += report.dropped.length;
-    this.store = store;
+    do this.reopen(torn);
+    while (!this.settle());
+    const { store } = this;
     const found = JSON.stringify(contentOf(store));
     const match = this.boundaries.findLast(({ model }) => JSON.stringify(contentOf(model)) === found);
     expect(match, `after a crash with mark ${durableMark} durable: ${found}`).toBeDefined();

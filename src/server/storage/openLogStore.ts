@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChunkedLogStore, type ChunkedLogStoreOptions, type OpenedLogStore } from './chunkedLogStore.ts';
 import type { Disk, LogStoreListener, PromisedArea } from './contract.ts';
-import { LevelDisk } from './levelDisk.ts';
+import { LevelDisk, StorageOpenError } from './levelDisk.ts';
 import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { PromisedDisk, throwIfPromised } from './promisedDisk.ts';
 import { PromisedFile } from './promisedFile.ts';
@@ -24,8 +24,8 @@ export interface OpenedLevelLogStore extends OpenedLogStore {
 
 /**
  * The log store of a server, in a LevelDB database in `location`, which is created where it is missing, and the promise file
- * beside it. `observe` may stand between the store and its disk. Throws StorageOpenError or a RefusedDataError; everything
- * is closed again then.
+ * beside it. `observe` may stand between the store and its disk. All that the store holds is promised when this returns: see
+ * promisedDisk.ts. Throws StorageOpenError or a RefusedDataError; everything is closed again then.
  */
 export async function openLevelLogStore(
   location: string,
@@ -40,6 +40,7 @@ export async function openLevelLogStore(
     level = await LevelDisk.open(location);
     const disk = PromisedDisk.open(level, area, newStoreId);
     const opened = disk.recover((whole) => ChunkedLogStore.open(observe(whole), listener, options));
+    await settle(disk, location);
     return { ...opened, restored: disk.restored, adopted: disk.isAdopted };
   } catch (error) {
     await level?.close();
@@ -48,17 +49,35 @@ export async function openLevelLogStore(
   }
 }
 
+function settle(disk: PromisedDisk, location: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    disk.settle((error) => {
+      if (error === null) resolve();
+      else {
+        const what = `expected to be able to make durable what was found there (${error.message})`;
+        reject(new StorageOpenError(location, what, error));
+      }
+    });
+  });
+}
+
 function newStoreId(): Uint8Array {
   return randomBytes(STORE_ID_BYTES);
 }
 
-/** A log store that forgets everything with its process: the same logic on a disk in memory. */
+/**
+ * A log store that forgets everything with its process: the same logic on a disk in memory. `settled` is told when all that it
+ * holds is promised, and writes wait until then.
+ */
 export function openMemoryLogStore(
   listener: LogStoreListener,
   options: ChunkedLogStoreOptions,
   memory = new MemoryDisk(),
   area: PromisedArea = new MemoryPromisedArea(),
+  settled: (error: Error | null) => void = () => {},
 ): OpenedLogStore {
   const disk = PromisedDisk.open(memory, area, newStoreId);
-  return disk.recover((whole) => ChunkedLogStore.open(whole, listener, options));
+  const opened = disk.recover((whole) => ChunkedLogStore.open(whole, listener, options));
+  disk.settle(settled);
+  return opened;
 }

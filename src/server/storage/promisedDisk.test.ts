@@ -12,7 +12,7 @@ import { chunkKey, PROMISED_KEY, VERSION_KEY } from './keys.ts';
 import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { openMemoryLogStore } from './openLogStore.ts';
 import { COPIED_BYTES_MAX, decodeSlot } from './promisedSlot.ts';
-import { batch, command, commands, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
+import { batch, command, commands, contentOf, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
 
 const OPTIONS = { cacheEntries: 1000 };
 
@@ -21,11 +21,18 @@ class Machine {
   area: MemoryPromisedArea;
   listener = new Listener();
   store: ChunkedLogStore;
+  /** What was said when all that was found was promised. */
+  readonly settled: (Error | null)[] = [];
 
-  constructor(content?: ReadonlyMap<string, Uint8Array>, slots?: PromisedSlots) {
-    this.disk = new MemoryDisk('by-step', content);
+  constructor(
+    content?: ReadonlyMap<string, Uint8Array>,
+    slots?: PromisedSlots,
+    disk = new MemoryDisk('by-step', content),
+  ) {
+    this.disk = disk;
     this.area = new MemoryPromisedArea('by-step', slots);
-    this.store = openMemoryLogStore(this.listener, OPTIONS, this.disk, this.area).store;
+    const settled = (error: Error | null) => this.settled.push(error);
+    this.store = openMemoryLogStore(this.listener, OPTIONS, this.disk, this.area, settled).store;
   }
 
   run(): void {
@@ -113,6 +120,91 @@ describe('a disk that remembers what was promised of it', () => {
     expect(again.disk.keys('c')).toHaveLength(4);
     again.run();
     expect(again.disk.keys('c')).toHaveLength(5);
+  });
+
+  /** A fourth entry that was never reported durable; what a crash leaves of it, and what there was before it. */
+  function ahead(how: 'on the disk' | 'in a slot' | 'not synced') {
+    const machine = written(3);
+    const before = machine.copy();
+    if (how === 'not synced') {
+      machine.store.persist(batch(100, { hardState: hard(1, 1, 3), mustSync: false }));
+      machine.disk.step();
+    } else {
+      machine.store.persist(batch(100, { entries: commands(4, 4, 1), hardState: hard(2, 3) }));
+      while ((how === 'in a slot' ? machine.area : machine.disk).step()) {}
+    }
+    expect(machine.listener.marks).not.toContain(how === 'not synced' ? 101 : 100);
+    const found = machine.copy();
+    return { before, found, shown: contentOf(machine.store) };
+  }
+
+  it.each(['on the disk', 'in a slot', 'not synced'] as const)(
+    'promises what it found beyond the promised, %s, before it says that it is open: it is missed from then on',
+    (how) => {
+      const { before, found, shown } = ahead(how);
+      const shows = (content: Map<string, Uint8Array>, slots: PromisedSlots) => {
+        try {
+          return contentOf(new Machine(content, slots).store);
+        } catch (error) {
+          expect(error).toBeInstanceOf(LostWritesError);
+          return 'refused';
+        }
+      };
+      const machine = new Machine(found.content, found.slots);
+      expect(contentOf(machine.store)).toEqual(shown);
+      expect(machine.settled).toEqual([]);
+      machine.run();
+      expect(machine.settled).toEqual([null]);
+      const { content, slots } = machine.copy();
+      expect(contentOf(new Machine(content, slots).store)).toEqual(shown);
+      // Nothing was written since: the disk loses its end.
+      expect([shown, 'refused']).toContainEqual(shows(before.content, slots));
+      if (how !== 'in a slot') expect(shows(before.content, slots)).toBe('refused');
+    },
+  );
+
+  it.each(['on the disk', 'in a slot', 'not synced'] as const)(
+    'finds the same again where a crash interrupts that, %s',
+    (how) => {
+      const { found, shown } = ahead(how);
+      for (let steps = 0; steps <= 3; steps++) {
+        for (let seed = 1; seed <= 50; seed++) {
+          const machine = new Machine(found.content, found.slots);
+          for (let step = 0; step < steps; step++) if (!machine.disk.step()) machine.area.step();
+          const random = randomFrom(seed);
+          const again = new Machine(machine.disk.crash(random).content, machine.area.crash(random).content);
+          expect(contentOf(again.store)).toEqual(shown);
+          again.run();
+          expect(again.settled).toEqual([null]);
+        }
+      }
+    },
+  );
+
+  it('takes to the disk what an ended process had left in memory only', () => {
+    const { disk, area, store } = written(3);
+    store.persist(batch(100, { hardState: hard(1, 1, 3), mustSync: false }));
+    while (disk.step()) {}
+    const machine = new Machine(undefined, area.content, disk);
+    const shown = contentOf(machine.store);
+    machine.run();
+    expect(machine.settled).toEqual([null]);
+    const again = new Machine(machine.disk.crash().content, machine.area.crash().content);
+    expect(contentOf(again.store)).toEqual(shown);
+  });
+
+  it('writes nothing where nothing was found', () => {
+    const machine = new Machine();
+    expect(machine.settled).toEqual([null]);
+    expect(machine.disk.step() || machine.area.step()).toBe(false);
+  });
+
+  it('says that it could not promise what it found', () => {
+    const { content, slots } = written(3).copy();
+    const machine = new Machine(content, slots);
+    machine.disk.failure = new Error('no space');
+    machine.run();
+    expect(machine.settled).toEqual([machine.disk.failure]);
   });
 
   it('goes on where a crash tore the slot of the last write', () => {

@@ -37,6 +37,14 @@ import type { OpenReport, WriteName } from './recovery.ts';
  * - D > N: write D was reported durable, so its slot was. The area is damaged, or older than the disk. UnknownPromiseError.
  * - Otherwise everything that was promised is there.
  *
+ * What was found may be more than what was promised: write N itself, or L > N. Unsynced writes outlived a crash; a write had
+ * reached the disk when its slot had not; a write came back from a slot; and after the end of a process, some of it may be no further than
+ * the operating system's memory. Whoever goes on from such a store answers for all of it: votes by it, leads with it, says that it has it.
+ * So `settle` promises it first, and until then nobody may be told of it: everything is made durable on the disk, by one synced
+ * write of what was laid over it, and then the slot that is not N's names L (where L = N too: N's slot itself may be in
+ * memory only). A later loss of it is found like any other. Where nothing was found there is nothing to settle: the
+ * area is made with the first write.
+ *
  * Why that finds every loss, and never takes a crash for one. Only one write is in flight, and N was begun only after the
  * synced write P before it was reported, with disk and slot durable. Let S be the last write that was reported durable.
  * - Slot S is intact until S+1 is under way, which writes the other slot. So the greatest intact slot is S, or a write begun
@@ -46,8 +54,10 @@ import type { OpenReport, WriteName } from './recovery.ts';
  *   no record says more than D = P, because none was begun after N.
  * - A crash during a write without copies: its slot was begun when the disk had it.
  * - A redone record is what recovery.ts knows as a crash that left the record and undid what stood beside it.
- * - A crash during what opening leaves to be done before the first write (#settle): what was laid over the disk is put there
- *   first, then, where L > N, the slot that is not N's names L. Only then is a record written that says D = L.
+ * - A crash while it settles: nobody was told of anything beyond what was promised before. N's slot is untouched, and the other one, whose
+ *   records a crash may still need, is written when they are on the disk. If it is torn, L > N is found again; if not, L is on the
+ *   disk. No record says that D > N before.
+ * - Data without an area (of an earlier version) are made durable before the area is made that names L, and only then name it.
  * - Copies of writes that were dead already when their keys were deleted may be laid over the disk again. They are dead by
  *   recovery.ts's rule, and are deleted again.
  *
@@ -59,11 +69,14 @@ export class PromisedDisk implements Disk {
   readonly #area: PromisedArea;
   readonly #storeId: Uint8Array;
   readonly #overlay = new Map<string, Uint8Array>();
+  /** The keys of the records that the disk had lost and the area had kept; for the log. */
+  readonly restored: readonly string[];
   /** The greatest intact slot, and where it is. */
   readonly #promised: PromisedSlot | undefined;
   #slot: number;
-  readonly #namesStore: boolean;
-  #state: 'opening' | 'confirmed' | 'settled' = 'opening';
+  #state: 'opening' | 'confirmed' | 'settling' | 'settled' = 'opening';
+  /** Who waits for it to be settled. */
+  #waiting: Done[] = [];
   /** The last accepted write. */
   #last: WriteName = NO_WRITE;
   /** Records written since the last synced write. */
@@ -85,11 +98,11 @@ export class PromisedDisk implements Disk {
     this.#area = area;
     const named = disk.get(PROMISED_KEY);
     const namedId = named === undefined ? undefined : decodeStoreId(named);
-    this.#namesStore = namedId !== undefined;
     if (area.found === undefined) {
       if (named !== undefined) {
         throw new UnknownPromiseError(`${area.name} is missing: what these data must hold cannot be told without it`);
       }
+      this.restored = [];
       this.#promised = undefined;
       this.#slot = 1;
       this.#storeId = newStoreId();
@@ -108,11 +121,7 @@ export class PromisedDisk implements Disk {
     for (const { key, value } of [...promised.records, ...(other?.records ?? [])]) {
       if (!isEqual(disk.get(key), value)) this.#overlay.set(key, value);
     }
-  }
-
-  /** The keys of the records that the disk had lost and the area had kept; for the log. */
-  get restored(): readonly string[] {
-    return [...this.#overlay.keys()];
+    this.restored = [...this.#overlay.keys()];
   }
 
   /** Whether these data had no promised area yet; for the log. */
@@ -122,7 +131,7 @@ export class PromisedDisk implements Disk {
 
   /**
    * Opens a store on this disk and compares what it found with what was promised. Throws LostWritesError, UnknownPromiseError,
-   * and what `open` throws; the disk then is as it was.
+   * and what `open` throws; the disk then is as it was. Nothing may be promised from the store before it is settled.
    */
   recover<T extends { readonly report: OpenReport }>(open: (disk: Disk) => T): T {
     const opened = this.#open(open);
@@ -176,50 +185,70 @@ export class PromisedDisk implements Disk {
     return [...new Set([...found, ...overlaid])].sort();
   }
 
-  /** One at a time, as the log store does. */
-  write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
-    if (this.#state === 'settled') this.#write(operations, sync, done);
-    else if (this.#state === 'opening')
-      throw new Error('what was found on this disk was not compared with what was promised');
-    else {
-      this.#settle((error) => {
-        if (error === null) this.#write(operations, sync, done);
-        else done(error);
-      });
-    }
+  /** Promises everything that was found: see above. */
+  settle(done: Done): void {
+    if (this.#last.sequence === 0) done(null);
+    else this.#settled(done);
   }
 
-  /** What comes before the first write, each step durable before the next: see above. */
-  #settle(done: (error: Error | null) => void): void {
-    const steps: ((next: (error: Error | null) => void) => void)[] = [];
-    const { sequence, checksum } = this.#last;
-    if (this.#promised === undefined) {
-      const header = encodeSlotHeader(this.#storeId, sequence, checksum, []);
-      steps.push((next) => this.#area.create([header, header], next));
+  /** One at a time, as the log store does. */
+  write(operations: readonly DiskOperation[], sync: boolean, done: Done): void {
+    if (this.#state === 'settled') {
+      this.#write(operations, sync, done);
+      return;
     }
-    const operations: DiskOperation[] = [];
-    for (const [key, value] of this.#overlay) operations.push({ key, value });
-    if (!this.#namesStore) operations.push({ key: PROMISED_KEY, value: encodeStoreId(this.#storeId) });
-    if (operations.length > 0) steps.push((next) => this.#disk.write(operations, true, next));
-    if (this.#promised !== undefined && sequence > this.#promised.sequence) {
-      steps.push((next) => this.#mark(sequence, checksum, [], next));
+    this.#settled((error) => {
+      if (error === null) this.#write(operations, sync, done);
+      else done(error);
+    });
+  }
+
+  #settled(done: Done): void {
+    if (this.#state === 'settled') {
+      done(null);
+      return;
     }
+    if (this.#state === 'opening')
+      throw new Error('what was found on this disk was not compared with what was promised');
+    this.#waiting.push(done);
+    if (this.#state === 'settling') return;
+    this.#state = 'settling';
+    const steps = this.#stepsToSettle();
     const next = (error: Error | null): void => {
       const step = error === null ? steps.shift() : undefined;
-      if (step !== undefined) {
-        step(next);
-        return;
-      }
-      if (error === null) {
-        this.#state = 'settled';
-        this.#overlay.clear();
-      }
-      done(error);
+      if (step === undefined) this.#finishSettling(error);
+      else step(next);
     };
     next(null);
   }
 
-  #write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
+  /** Each is durable before the next. */
+  #stepsToSettle(): ((next: Done) => void)[] {
+    const steps: ((next: Done) => void)[] = [];
+    const { sequence, checksum } = this.#last;
+    const name = { key: PROMISED_KEY, value: encodeStoreId(this.#storeId) };
+    if (this.#promised === undefined) {
+      // A deletion of nothing, for the sake of what is synced with it.
+      const nothing = [{ key: PROMISED_KEY, value: null }];
+      if (sequence > 0) steps.push((next) => this.#disk.write(nothing, true, next));
+      const header = encodeSlotHeader(this.#storeId, sequence, checksum, []);
+      steps.push((next) => this.#area.create([header, header], next));
+    }
+    const operations: DiskOperation[] = [...this.#overlay].map(([key, value]) => ({ key, value }));
+    steps.push((next) => this.#disk.write([...operations, name], true, next));
+    if (this.#promised !== undefined) steps.push((next) => this.#mark(sequence, checksum, [], next));
+    return steps;
+  }
+
+  #finishSettling(error: Error | null): void {
+    this.#state = error === null ? 'settled' : 'confirmed';
+    if (error === null) this.#overlay.clear();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const done of waiting) done(error);
+  }
+
+  #write(operations: readonly DiskOperation[], sync: boolean, done: Done): void {
     const record = this.#take(operations);
     if (!sync) {
       this.#disk.write(operations, false, done);
@@ -267,7 +296,7 @@ export class PromisedDisk implements Disk {
     return record;
   }
 
-  #mark(sequence: number, checksum: number, records: readonly Uint8Array[], done: (error: Error | null) => void): void {
+  #mark(sequence: number, checksum: number, records: readonly Uint8Array[], done: Done): void {
     this.#slot = 1 - this.#slot;
     this.#area.write(this.#slot, [encodeSlotHeader(this.#storeId, sequence, checksum, records), ...records], done);
   }
@@ -276,6 +305,8 @@ export class PromisedDisk implements Disk {
     await Promise.all([this.#disk.close(), this.#area.close()]);
   }
 }
+
+type Done = (error: Error | null) => void;
 
 const NO_WRITE: WriteName = { sequence: 0, checksum: 0 };
 

@@ -58,6 +58,22 @@ describe('a store on LevelDB with its promise file', () => {
     await store.close();
   });
 
+  it('misses what a start found, from the start on', async () => {
+    await copyOfRunning(50, 'before');
+    await useCopy('before');
+    await copyOfRunning(51, 'whole');
+    // As a crash leaves it that kept the last write, and not its slot.
+    await useCopy('whole');
+    await cp(promisedFile(join(folder, 'before')), promisedFile(location));
+    const { store, report } = await open();
+    expect(report.lastIndex).toBe(51);
+    await cp(promisedFile(location), join(folder, 'promised'));
+    await store.close();
+    await useCopy('before');
+    await cp(join(folder, 'promised'), promisedFile(location));
+    await expect(open()).rejects.toThrow(LostWritesError);
+  });
+
   it.each([
     ['is deleted', (log: string) => rm(log)],
     ['is cut', async (log: string) => truncate(log, (await stat(log)).size >> 1)],

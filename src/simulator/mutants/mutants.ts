@@ -113,9 +113,24 @@ function restlessMembership(plan: Plan): Plan {
   };
 }
 
+/** Changes of membership that are never answered, which a mistake in counting brings about too, are not what is looked for. */
+function nobodyStaysAway(plan: Plan): Plan {
+  return { ...plan, deadServers: false };
+}
+
 /** Servers come back without the end of what was durable. */
 function losesTails(plan: Plan): Plan {
   return { ...plan, strikes: new Map([...plan.strikes, ['lost tail', 2_000_000]]) };
+}
+
+/** And most of what was not synced survives, to be lost afterwards. */
+function losesWhatSurvived(plan: Plan): Plan {
+  return {
+    ...plan,
+    deafLeader: false,
+    disk: { ...plan.disk, survivalChance: 0.8 },
+    strikes: new Map([...losesTails(plan).strikes, ['aimed crash', 1_000_000]]),
+  };
 }
 
 /** Three servers lose their folders one after the other, now and then while one is cut off. */
@@ -189,6 +204,14 @@ export const MUTANTS: readonly Mutant[] = [
     invariants: ['durability'],
     adjust: losesTails,
     mutation: () => ({ disk: hidesStoreId, promised: forgetsPromises }),
+  },
+  {
+    name: 'a server takes part before what it found is promised',
+    engines: ALL,
+    seedsMax: 150,
+    invariants: ['durability'],
+    adjust: losesWhatSurvived,
+    mutation: () => ({ settlesLate: true }),
   },
   {
     name: 'a restart forgets the vote',
@@ -368,6 +391,7 @@ export const MUTANTS: readonly Mutant[] = [
     engines: ALL,
     seedsMax: 50,
     invariants: ['commit in own term'],
+    adjust: nobodyStaysAway,
     mutation: (name) => ({ engine: (engine) => new CommitsEarlierTerms(engine, insides(name)) }),
   },
 ];
