@@ -4,7 +4,13 @@ import { formatAddress } from '../wire/addresses.ts';
 import type { ServerConfig } from './flags.ts';
 import { type Introduction, introductionOf, type KnownServer, type Misfit } from './identity/identity.ts';
 import { type IdentityFile, randomName } from './identity/identityFile.ts';
-import { type Answer, decideStart, objectionToRestart, type StartDecision } from './identity/startDecision.ts';
+import {
+  type Answer,
+  decideStart,
+  ORIGINAL_ENGINE,
+  objectionToRestart,
+  type StartDecision,
+} from './identity/startDecision.ts';
 import type { Log } from './observe/log.ts';
 import { RefusedDataError } from './storage/contract.ts';
 import { askForAdmission, type GivenState } from './transport/admissions.ts';
@@ -142,9 +148,9 @@ export class Starting {
         return 'empty';
       case 'forgotten':
         if (!this.config.flags.rejoin) throw refusedByPeers(decision.by, decision.misfit ?? 'forgotten');
-        return this.askLeader(decision.leader);
+        return this.askLeader(decision.leader, false);
       case 'admission':
-        return this.askLeader(decision.leader);
+        return this.askLeader(decision.leader, decision.isStranger && identity.identity.engine === ORIGINAL_ENGINE);
       case 'confirm':
         return undefined;
       case 'wait':
@@ -153,7 +159,8 @@ export class Starting {
     }
   }
 
-  private async askLeader(leader: NodeId): Promise<GivenState | 'empty' | undefined> {
+  /** `mayBeEmpty`: this id has promised nothing as far as anybody can tell, so it may begin without what it cannot have. */
+  private async askLeader(leader: NodeId, mayBeEmpty: boolean): Promise<GivenState | 'empty' | undefined> {
     const { identity, log, config } = this;
     const address = config.servers[leader - 1];
     if (address === undefined || leader === config.id) {
@@ -165,6 +172,12 @@ export class Starting {
     const own = introductionOf(identity.identity);
     const outcome = await askForAdmission(address, flags.maxgrpc, own, flags.rejoin);
     if (outcome.kind === 'admitted') return outcome.state;
+    if (outcome.kind === 'original' && !mayBeEmpty) {
+      this.say(
+        `it waits for another leader: server ${leader} is one of the original's, or another program, and cannot admit anybody`,
+      );
+      return undefined;
+    }
     if (outcome.kind === 'original') {
       identity.change({ stage: 'member' });
       log.warn({ leader }, "starts empty: the leader is one of the original's servers, which cannot admit anybody");

@@ -123,6 +123,34 @@ describe('the decision of a server whose folder is new', () => {
     });
   });
 
+  it('takes what does not know the question for one of the original only beside the engine that the original has', () => {
+    const everybody = new Map<NodeId, Answer>([
+      [2, { kind: 'original' }],
+      [3, { kind: 'original' }],
+    ]);
+    const decide = (id: NodeId, engine: string) =>
+      decideStart(identity(id, { engine }), [1, 2, 3], everybody, undefined);
+    const founding = decide(1, 'gorums');
+    expect(founding.kind).toBe('confirm');
+    for (const engine of ['etcd', 'hashicorp']) {
+      expect(decide(1, engine), engine).toEqual({ kind: 'wait', silent: [2, 3], answered: [] });
+      expect(decide(4, engine).kind, engine).toBe('wait');
+    }
+  });
+
+  it('is a stranger only where no member takes its id for a voter or knows it by another folder', () => {
+    const own = identity(4);
+    const member = (id: NodeId, isVoter: boolean, ...of: [NodeId, KnownServer][]) =>
+      introduced(identity(id, { stage: 'member', cluster: 'a', known: new Map(of) }), own, isVoter, 2);
+    const decide = (...answers: Answer[]) =>
+      decideStart(own, [1, 2, 3], new Map(answers.map((answer, at) => [at + 1, answer])), undefined);
+    const admission = { kind: 'admission', leader: 2 };
+    expect(decide(member(1, false), member(2, false))).toEqual({ ...admission, isStranger: true });
+    expect(decide(member(1, true), member(2, false))).toEqual({ ...admission, isStranger: false });
+    const otherwise = member(1, false, [4, known('earlier')]);
+    expect(decide(otherwise, member(2, false))).toEqual({ ...admission, isStranger: false });
+  });
+
   it('names whom it waits for', () => {
     const own = identity(1);
     const answers = new Map<NodeId, Answer>([

@@ -40,8 +40,11 @@ export type StartDecision =
   | { readonly kind: 'found'; readonly partners: ReadonlyMap<NodeId, KnownServer> }
   /** Belong to `cluster`; know these instances; start. */
   | { readonly kind: 'join'; readonly cluster: string; readonly known: ReadonlyMap<NodeId, KnownServer> }
-  /** Ask who leads for admission; `leader` is whom somebody believes to lead, 0 if nobody does. */
-  | { readonly kind: 'admission'; readonly leader: NodeId }
+  /**
+   * Ask who leads for admission; `leader` is whom somebody believes to lead, 0 if nobody does. `isStranger`: nobody that
+   * answers takes this id for a voter, or knows it by another folder.
+   */
+  | { readonly kind: 'admission'; readonly leader: NodeId; readonly isStranger: boolean }
   /** Start without admission: there are only servers of the original to take part with, and those cannot admit. */
   | { readonly kind: 'original' }
   /** This id is a voter, and its data are not these. */
@@ -57,7 +60,7 @@ export type StartDecision =
 export type Answer =
   /** No answer: not there, not running, paused, cut off. */
   | { readonly kind: 'silent' }
-  /** A server that does not know the question: one of the original's. It remembers no instances. */
+  /** A server that does not know the question: one of the original's, which remembers no instances, or any other program. */
   | { readonly kind: 'original' }
   | {
       readonly kind: 'introduced';
@@ -70,6 +73,9 @@ export type Answer =
       readonly leader: NodeId;
       readonly known: ReadonlyMap<NodeId, KnownServer>;
     };
+
+/** The engine of the original, whose servers can be in one cluster with ours. */
+export const ORIGINAL_ENGINE = 'gorums';
 
 type Introduced = Extract<Answer, { kind: 'introduced' }>;
 
@@ -95,7 +101,10 @@ export function decideStart(
   if (first === undefined) return decideAmongNew(own, bootstrap, answers, before);
   // One that is behind may still take a removed server for a voter; the leader knows better.
   const leader = leaderOf(members);
-  if (!members.every(([, { isVoter }]) => isVoter)) return { kind: 'admission', leader };
+  if (!members.every(([, { isVoter }]) => isVoter)) {
+    const isStranger = members.every(([, { isVoter, misfit }]) => !isVoter && misfit === undefined);
+    return { kind: 'admission', leader, isStranger };
+  }
   return { kind: 'forgotten', by: first[0], misfit: first[1].misfit, leader };
 }
 
@@ -136,6 +145,8 @@ function decideAmongNew(
     const answer = answers.get(id);
     if (answer?.kind === 'introduced' && misfitOf(own, answer.introduction) !== undefined) silent.push(id);
     else if (answer === undefined || answer.kind === 'silent') silent.push(id);
+    // The original has the gorums engine only: whoever else does not know the question is no server of this cluster.
+    else if (answer.kind === 'original' && own.engine !== ORIGINAL_ENGINE) silent.push(id);
     else answered.push(id);
     if (answer?.kind === 'introduced') partners.set(id, knownServer(answer.introduction));
   }

@@ -87,8 +87,10 @@ export class Introducer {
     return new Promise((resolve) => {
       const deadline = Date.now() + timeoutMs;
       this.client.makeUnaryRequest(path, requestSerialize, responseDeserialize, own, { deadline }, (error, answer) => {
-        if (error?.code === status.UNIMPLEMENTED) resolve({ kind: 'original' });
-        else resolve(this.checked(answer, error?.details ?? ''));
+        if (error?.code === status.UNIMPLEMENTED) {
+          this.reported = 'is one of the original, or another program, and cannot tell';
+          resolve({ kind: 'original' });
+        } else resolve(this.checked(answer, error?.details ?? ''));
       });
     });
   }
