@@ -3,8 +3,10 @@ import { type EngineKind, Role } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../../wire/command.ts';
 import { ENGINES } from '../engines.ts';
+import { type AdmissionAnswer, admit } from '../identity/admission.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { APPLIED_ABOVE_MARK_MAX, SEQUENCE_AHEAD_MAX } from '../stateMachine/session.ts';
+import { SESSION_LIMITS } from '../stateMachine/sessionTable.ts';
 import { MemoryDisk } from '../storage/memoryDisk.ts';
 import { openMemoryLogStore } from '../storage/openLogStore.ts';
 import { type CommandOutcome, type CommandSink, Replica } from './replica.ts';
@@ -20,7 +22,7 @@ const SETTINGS = {
 };
 
 /** The only member of a cluster, driven by hand until it leads and has a session. */
-async function leading(kind: EngineKind<unknown>) {
+async function leading(kind: EngineKind<unknown>, limits = SESSION_LIMITS) {
   const turns: (() => void)[] = [];
   let nowMs = 0;
   const listener = {
@@ -29,7 +31,7 @@ async function leading(kind: EngineKind<unknown>) {
     failed: (error: Error) => replica.failed(error),
   };
   const { store } = openMemoryLogStore(listener, { cacheEntries: 1000 }, new MemoryDisk());
-  const stateMachine = new KeyValueStore();
+  const stateMachine = new KeyValueStore(limits);
   const replica: Replica<unknown> = new Replica(store, {
     kind,
     id: 1,
@@ -80,7 +82,7 @@ async function leading(kind: EngineKind<unknown>) {
   const [registered] = await outcomes(REGISTER_BYTES);
   const session = registered!.status === 'ok' ? registered!.clientId : 0;
   await until(settled);
-  return { replica, stateMachine, session, outcomes };
+  return { replica, stateMachine, session, outcomes, until };
 }
 
 const insert = (clientId: number, clientSeq: number, key = 'k') =>
@@ -151,5 +153,20 @@ describe.each(Object.entries(ENGINES))('what is certain to be refused, with the 
     replica.submit(insert(0, 1), sink, 0);
     replica.stop();
     expect(found).toEqual(['not-leader', 'not-leader']);
+  });
+});
+
+describe.each(Object.entries(ENGINES))('a leader of the %s engine without room for a session', (_name, kind) => {
+  it('admitted no server until a session was forgotten, though the fence was in the log', async () => {
+    const full = { sessionsMax: 1, unusedIdleEntries: 1000, usedIdleEntries: 1000 };
+    const { replica, outcomes, until } = await leading(kind, full);
+    expect(await outcomes(REGISTER_BYTES)).toMatchObject([{ status: 'too-many-sessions' }]);
+    const { lastIndex } = replica.status();
+    let answer: AdmissionAnswer | undefined;
+    admit(replica, 2, false, (given) => {
+      answer = given;
+    });
+    await until(() => answer !== undefined);
+    expect(answer).toMatchObject({ ok: true, snapshot: { index: lastIndex + 1 } });
   });
 });

@@ -43,7 +43,7 @@ import type { CommandOutcome, Replica } from '../host/replica.ts';
  * voters of c: those of its Q that vote for c after it refuse, as above).
  *
  * F is a registration: the one command that changes nothing for anybody, and that every server understands. Its session
- * is named by F's index.
+ * is named by F's index; where there are too many sessions for one more, F is in the log all the same.
  */
 export type AdmissionAnswer =
   | { readonly ok: true; readonly snapshot: Snapshot }
@@ -87,12 +87,14 @@ export function admit(
 
 function afterFence(replica: Replica<unknown>, outcome: CommandOutcome): AdmissionAnswer {
   if (outcome.status === 'not-leader') return { ok: false, reason: 'not-leader', leader: outcome.leader };
-  const snapshot = outcome.status === 'ok' ? replica.currentSnapshot() : undefined;
-  // The fence is the entry that made the session, whose id is the entry's index.
-  if (outcome.status !== 'ok' || snapshot === undefined || snapshot.index < outcome.clientId) {
-    return { ok: false, reason: 'unavailable', leader: 0 };
-  }
-  return { ok: true, snapshot };
+  // A registration is refused only where it is applied, so one for which there is no room is as good a fence.
+  const isApplied = outcome.status === 'ok' || outcome.status === 'too-many-sessions';
+  // Taken while the fence's outcome is told, so not before it is applied. The session that it made is named by its index.
+  const snapshot = isApplied ? replica.currentSnapshot() : undefined;
+  const fence = outcome.status === 'ok' ? outcome.clientId : 0;
+  return snapshot === undefined || snapshot.index < fence
+    ? { ok: false, reason: 'unavailable', leader: 0 }
+    : { ok: true, snapshot };
 }
 
 /** What an admitted server stores beside the snapshot: in the snapshot's term it has no vote to give. */
