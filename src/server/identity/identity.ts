@@ -97,13 +97,15 @@ function comesAfter(claim: Introduction, known: KnownServer): boolean {
 
 /**
  * `own` after it took note of a member that fits, or `own` itself where that tells nothing new. Durable before the first
- * message of that member is used: then whoever used a promise knows who made it.
+ * message of that member is used: then whoever used a promise knows who made it. A server that does not take part uses none:
+ * it notes nobody, for it cannot tell who is of its cluster. Nor can a member without a cluster's id that knows others.
  */
 export function withKnown(own: Identity, claim: Introduction): Identity {
-  if (!claim.isMember) return own;
+  if (!claim.isMember || own.stage !== 'member') return own;
   const { id, instance, boots, life, admitted } = claim;
   const before = own.known.get(id);
-  const cluster = own.cluster === '' ? claim.cluster : own.cluster;
+  const isOfOurs = own.known.size === 0 || before?.instance === instance;
+  const cluster = own.cluster === '' && isOfOurs ? claim.cluster : own.cluster;
   if (before?.instance === instance && before.boots === boots && before.life === life && cluster === own.cluster) {
     return own;
   }

@@ -48,7 +48,7 @@ describe("a folder's identity", () => {
   });
 
   it('remembers a member before its messages are used, and one that does not take part not at all', () => {
-    const own = open();
+    const own = open(1, 'gorums', true);
     const other = mkdtempSync(join(tmpdir(), 'rkv-identity-file-'));
     const peer = IdentityFile.open(other, 2, 'gorums', true);
     expect(own.meet({ ...introductionOf(peer.identity), isMember: false })).toBeUndefined();
@@ -62,11 +62,42 @@ describe("a folder's identity", () => {
   });
 
   it('takes over the cluster of a member that it speaks to, and keeps it', () => {
-    const own = open();
+    const own = open(1, 'gorums', true);
     const claim = { ...own.identity, id: 2, isMember: true };
     expect(own.meet({ ...claim, cluster: 'a' })).toBeUndefined();
     expect(open().identity.cluster).toBe('a');
     expect(own.meet({ ...claim, id: 3, cluster: 'b' })).toBe('other-cluster');
+  });
+
+  it('takes over the cluster only of a server that it knows, once it knows any', () => {
+    const own = open(1, 'gorums', true);
+    const claim = { ...own.identity, isMember: true };
+    for (const [id, cluster] of [
+      [2, ''],
+      [3, 'a'],
+    ] as const) {
+      expect(own.meet({ ...claim, id, cluster })).toBeUndefined();
+      expect(own.identity.cluster).toBe('');
+    }
+    expect(own.meet({ ...claim, id: 2, cluster: 'b' })).toBeUndefined();
+    expect(own.identity.cluster).toBe('b');
+  });
+
+  it('of a new server took over the cluster of a stranger that asked it, and knew the stranger', () => {
+    const own = open();
+    expect(own.meet({ ...own.identity, id: 2, isMember: true, cluster: 'a' })).toBeUndefined();
+    for (const { cluster, known } of [own.identity, open().identity]) {
+      expect(cluster).toBe('');
+      expect(known.size).toBe(0);
+    }
+  });
+
+  it('of a member is not told to anybody before its start is on disk', () => {
+    open(1, 'gorums', true).countStart();
+    const again = open();
+    expect(again.counts).toBe(false);
+    again.countStart();
+    expect(again.counts).toBe(true);
   });
 
   it('survives a crash while it was written', () => {

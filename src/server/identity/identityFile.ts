@@ -154,9 +154,15 @@ export class IdentityFile {
     try {
       this.write(this.current);
     } catch (cause) {
+      this.isCounted = false;
       const reason = (cause as Error).message;
       throw new StorageOpenError(this.location, `expected a directory that can be read and written (${reason})`, cause);
     }
+  }
+
+  /** Whether this start is on disk. Until then nobody may hear of it: noted by others and then lost, it would be missed. */
+  get counts(): boolean {
+    return this.isCounted;
   }
 
   get identity(): Identity {
@@ -168,8 +174,8 @@ export class IdentityFile {
   }
 
   /**
-   * What is wrong with another server's introduction. Where nothing is, the server is known from here on: durably, so that
-   * its messages may be used. Throws where that cannot be written.
+   * What is wrong with another server's introduction. Where nothing is, and this one takes part, the server is known from
+   * here on: durably, so that its messages may be used. Throws where that cannot be written.
    */
   meet(claim: Introduction): Misfit | undefined {
     const misfit = misfitOf(this.current, claim);

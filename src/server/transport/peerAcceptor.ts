@@ -133,7 +133,10 @@ export interface IntroductionFacts {
   leader(): NodeId;
 }
 
-/** Answers who this is, and what it has against the one that asks; also while it does not take part yet. */
+/**
+ * Answers who this is, and what it has against the one that asks; also while it does not take part yet. A member whose start
+ * is not on disk yet does not answer: who notes a start that is then lost would refuse all that come after it.
+ */
 export function introduce(
   { identity, isVoter, leader }: IntroductionFacts,
   { request }: ServerUnaryCall<IntroductionMessage, Acquaintance>,
@@ -142,6 +145,10 @@ export function introduce(
   const claim = checkedIntroduction(request);
   if (claim === undefined || claim.id === identity.identity.id) {
     done({ code: status.INVALID_ARGUMENT, details: 'not an introduction of another server' });
+    return;
+  }
+  if (!identity.counts) {
+    done({ code: status.UNAVAILABLE, details: `server ${identity.identity.id} is starting` });
     return;
   }
   let misfit = misfitOf(identity.identity, claim);

@@ -1,0 +1,53 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ServiceError, status } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Acquaintance } from '../../wire/generated/peer.ts';
+import { introductionOf } from '../identity/identity.ts';
+import { IdentityFile } from '../identity/identityFile.ts';
+import { introduce } from './peerAcceptor.ts';
+
+describe('the answer to an introduction', () => {
+  const folders: string[] = [];
+  let folder = '';
+  let asker: IdentityFile;
+  const made = () => {
+    const path = mkdtempSync(join(tmpdir(), 'rkv-acceptor-'));
+    folders.push(path);
+    return path;
+  };
+  beforeEach(() => {
+    folder = made();
+    asker = IdentityFile.open(made(), 2, 'gorums', true);
+  });
+  afterEach(() => {
+    for (const path of folders.splice(0)) rmSync(path, { recursive: true });
+  });
+
+  function answerOf(identity: IdentityFile) {
+    let found: { error: Partial<ServiceError> | null; answer: Acquaintance | null | undefined } | undefined;
+    const request = introductionOf(asker.identity);
+    introduce({ identity, isVoter: () => true, leader: () => 0 }, { request } as never, (error, answer) => {
+      found = { error, answer };
+    });
+    return found!;
+  }
+
+  it('told others of a start that was not on disk: killed then, all later ones were older copies to them', () => {
+    IdentityFile.open(folder, 1, 'gorums', true);
+    const killed = IdentityFile.open(folder, 1, 'gorums', false);
+    expect(answerOf(killed)).toMatchObject({ error: { code: status.UNAVAILABLE } });
+    const next = IdentityFile.open(folder, 1, 'gorums', false);
+    next.countStart();
+    const { error, answer } = answerOf(next);
+    expect(error).toBeNull();
+    expect(answer?.introduction).toMatchObject({ isMember: true, life: next.identity.life });
+    expect(asker.meet(introductionOf(next.identity))).toBeUndefined();
+  });
+
+  it('of a new server is given at once, for its start is on disk', () => {
+    const { answer } = answerOf(IdentityFile.open(folder, 1, 'gorums', false));
+    expect(answer?.introduction).toMatchObject({ isMember: false });
+  });
+});
