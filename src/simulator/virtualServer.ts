@@ -712,7 +712,7 @@ function newFolder(id: NodeId, instance: string, engine: string): Identity {
 function foundingMember(id: NodeId, serverCount: number, engine: string): Identity {
   const known = new Map<NodeId, KnownServer>();
   for (let other = 1; other <= serverCount; other++) {
-    if (other !== id) known.set(other, { instance: `${other}.1`, boots: 0, life: '', admitted: 0 });
+    if (other !== id) known.set(other, { instance: `${other}.1`, boots: 0, life: '', admitted: 0, ran: true });
   }
   return { ...newFolder(id, `${id}.1`, engine), cluster: 'the cluster', stage: 'member', known };
 }

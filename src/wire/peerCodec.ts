@@ -2,7 +2,7 @@ import { ByteReader, MalformedEntryError, varintSize, writeVarint } from '../con
 import { Hello } from './generated/peer.ts';
 
 /** Frames of `rkvpeer.Peer/Stream` (proto/peer.proto), read and written without copies where they carry messages. */
-export const PEER_PROTOCOL_VERSION = 2;
+export const PEER_PROTOCOL_VERSION = 3;
 const HELLO_TAG = 0x0a;
 const MESSAGES_TAG = 0x12;
 

@@ -51,6 +51,15 @@ describe('a copy of a folder', () => {
     }
   });
 
+  it('that was admitted since goes on: that made harmless what it promised and forgot', () => {
+    const met = started(own, 3);
+    const copy = started(own, 1, 'b');
+    expect(misfit(met, copy)).toBe(Misfit.OlderCopy);
+    expect(misfit(met, { ...copy, admitted: 7 })).toBeUndefined();
+    expect(misfit({ ...met, admitted: 7 }, { ...copy, admitted: 7 })).toBe(Misfit.OlderCopy);
+    expect(misfit({ ...copy, admitted: 7 }, started(met, 2 * EARLIER_LIVES_MAX))).toBe(Misfit.OlderCopy);
+  });
+
   /**
    * Two folders of one server, one of which runs at a time, and a peer that meets what runs, or does not. The slow twin keeps
    * the whole history of each: what was met is in the history of what fits, and of nothing else.

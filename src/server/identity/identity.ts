@@ -43,6 +43,8 @@ export interface KnownServer {
   readonly boots: number;
   readonly life: string;
   readonly admitted: number;
+  /** Whether it was met as a member, and so may have promised something: a founder knows the others while they are new. */
+  readonly ran: boolean;
 }
 
 /** What a server says of itself when it introduces itself. */
@@ -77,8 +79,10 @@ export function misfitOf(own: Identity, claim: Introduction): Misfit | undefined
   if (claim.cluster !== '' && own.cluster !== '' && claim.cluster !== own.cluster) return Misfit.OtherCluster;
   const known = own.known.get(claim.id);
   if (known === undefined) return undefined;
-  if (claim.instance !== known.instance) return claim.admitted > known.admitted ? undefined : Misfit.Forgotten;
-  return comesAfter(claim, known) ? undefined : Misfit.OlderCopy;
+  // Whatever was promised before an admission, by this folder or another, was made harmless by it.
+  if (claim.admitted > known.admitted) return undefined;
+  if (claim.instance !== known.instance) return Misfit.Forgotten;
+  return claim.admitted === known.admitted && comesAfter(claim, known) ? undefined : Misfit.OlderCopy;
 }
 
 /**
@@ -106,10 +110,9 @@ export function withKnown(own: Identity, claim: Introduction): Identity {
   const before = own.known.get(id);
   const isOfOurs = own.known.size === 0 || before?.instance === instance;
   const cluster = own.cluster === '' && isOfOurs ? claim.cluster : own.cluster;
-  if (before?.instance === instance && before.boots === boots && before.life === life && cluster === own.cluster) {
-    return own;
-  }
-  return { ...own, cluster, known: new Map([...own.known, [id, { instance, boots, life, admitted }]]) };
+  const isSameStart = before?.instance === instance && before.boots === boots && before.life === life;
+  if (isSameStart && before.ran && before.admitted === admitted && cluster === own.cluster) return own;
+  return { ...own, cluster, known: new Map([...own.known, [id, { instance, boots, life, admitted, ran: true }]]) };
 }
 
 /** Why a server is not taken for who it says it is, in words for a log. `self` speaks, of `claim`. */

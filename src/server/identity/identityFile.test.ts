@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EARLIER_LIVES_MAX, introductionOf } from './identity.ts';
-import { IDENTITY_FILE, IdentityError, IdentityFile, readIdentity } from './identityFile.ts';
+import { IDENTITY_FILE, IdentityError, IdentityFile, readIdentity, sealIdentity } from './identityFile.ts';
 
 describe("a folder's identity", () => {
   let folder: string;
@@ -67,6 +67,23 @@ describe("a folder's identity", () => {
     expect(own.meet({ ...claim, cluster: 'a' })).toBeUndefined();
     expect(open().identity.cluster).toBe('a');
     expect(own.meet({ ...claim, id: 3, cluster: 'b' })).toBe('other-cluster');
+  });
+
+  it('keeps whether a server was met as a member, and takes it for granted where an earlier version did not say', () => {
+    const own = open(1, 'gorums', true);
+    const server = { instance: 'i', boots: 1, life: 'l', admitted: 0 };
+    own.change({
+      known: new Map([
+        [2, { ...server, ran: false }],
+        [3, { ...server, ran: true }],
+      ]),
+    });
+    expect([...open().identity.known.values()].map(({ ran }) => ran)).toEqual([false, true]);
+    expect(own.meet({ ...own.identity, ...server, id: 2, isMember: true })).toBeUndefined();
+    expect(open().identity.known.get(2)!.ran).toBe(true);
+    const { checksum: _, ...whole } = readIdentity(folder)!;
+    writeFileSync(path(), JSON.stringify(sealIdentity({ ...whole, known: { 2: server } })));
+    expect(open().identity.known.get(2)!.ran).toBe(true);
   });
 
   it('takes over the cluster only of a server that it knows, once it knows any', () => {

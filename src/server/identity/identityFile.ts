@@ -38,6 +38,8 @@ const knownServer = z.strictObject({
   boots: z.number().int(),
   life: z.string(),
   admitted: z.number().int(),
+  /** Where an earlier version did not say, it may have. */
+  ran: z.boolean().optional(),
 });
 const content = z.strictObject({
   format: z.literal(FORMAT),
@@ -220,7 +222,8 @@ function blank(id: NodeId, engine: string, stage: Stage): Identity {
 }
 
 function withoutFormat({ format: _, checksum: __, known, ...rest }: Stored): Identity {
-  return { ...rest, known: new Map(Object.entries(known).map(([id, each]) => [Number(id), each])) };
+  const entries = Object.entries(known).map(([id, { ran = true, ...each }]) => [Number(id), { ...each, ran }] as const);
+  return { ...rest, known: new Map(entries) };
 }
 
 /** A rename is durable once its folder is. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeId } from '../../consensus/contract.ts';
 import type { Identity, KnownServer } from './identity.ts';
-import { introductionOf, misfitOf } from './identity.ts';
+import { introductionOf, misfitOf, startedAgain, withKnown } from './identity.ts';
 import { type Answer, decideStart, objectionToRestart, type StartDecision } from './startDecision.ts';
 
 const ENGINE = 'gorums';
@@ -11,7 +11,13 @@ function identity(id: NodeId, part: Partial<Identity> = {}): Identity {
   return { id, instance: `${id}-1`, known: new Map(), earlierLives: [], ...fresh, ...part };
 }
 
-const known = (instance: string): KnownServer => ({ instance, boots: 1, life: 'life', admitted: 0 });
+const known = (instance: string): KnownServer => ({
+  instance,
+  boots: 1,
+  life: 'life',
+  admitted: 0,
+  ran: false,
+});
 
 function introduced(who: Identity, asker: Identity, isVoter = false, leader = 0): Answer {
   const introduction = introductionOf(who);
@@ -29,6 +35,8 @@ function introduced(who: Identity, asker: Identity, isVoter = false, leader = 0)
 function answersOf(id: NodeId, own: Identity): [string, Answer][] {
   const member = (part: Partial<Identity> = {}) => identity(id, { stage: 'member', cluster: 'a', ...part });
   const knows = { known: new Map([[own.id, known(own.instance)]]) };
+  const knowsRan = { known: new Map([[own.id, { ...known(own.instance), ran: true }]]) };
+  const knowsLater = { known: new Map([[own.id, { ...known(own.instance), boots: 2, life: 'later' }]]) };
   const knowsOther = { known: new Map([[own.id, known('earlier')]]) };
   return [
     ['silent', { kind: 'silent' }],
@@ -37,6 +45,9 @@ function answersOf(id: NodeId, own: Identity): [string, Answer][] {
     ['new, other engine', introduced(identity(id, { engine: 'etcd' }), own)],
     ['admitting', introduced(identity(id, { stage: 'admitting' }), own)],
     ['member, knows us', introduced(member(knows), own, true)],
+    ['member, knows that we ran, voter', introduced(member(knowsRan), own, true)],
+    ['member, knows that we ran, no voter', introduced(member(knowsRan), own, false)],
+    ['member, knows a later start of ours, voter', introduced(member(knowsLater), own, true)],
     ['member, knows us otherwise, voter', introduced(member(knowsOther), own, true, id)],
     ['member, knows us otherwise, no voter', introduced(member(knowsOther), own, false, 1)],
     ['member, does not know us, voter', introduced(member(), own, true)],
@@ -48,9 +59,10 @@ function answersOf(id: NodeId, own: Identity): [string, Answer][] {
 /** The rule once more, in its own words and without a thought for speed. */
 function slowDecision(own: Identity, bootstrap: readonly NodeId[], names: ReadonlyMap<NodeId, string>): string {
   const having = (...words: string[]) => [...names].filter(([, name]) => words.includes(name)).map(([id]) => id);
-  if (having('member, knows us').length > 0) return 'join';
-  const voters = having('member, knows us otherwise, voter', 'member, does not know us, voter');
-  const others = having('member, knows us otherwise, no voter', 'member, does not know us, no voter');
+  const knowMore = [...names.values()].some((name) => /^member, knows (that|a later|us otherwise)/.test(name));
+  if (!knowMore && having('member, knows us').length > 0) return 'join';
+  const voters = [...names.values()].filter((name) => /^member, (.*, voter|knows us)$/.test(name));
+  const others = [...names.values()].filter((name) => /^member, .*, no voter$/.test(name));
   if (voters.length > 0 && others.length === 0) return 'forgotten';
   if (voters.length + others.length > 0) return 'admission';
   const partners = bootstrap.filter((id) => id !== own.id);
@@ -118,9 +130,24 @@ describe('the decision of a server whose folder is new', () => {
       cluster: 'a',
       known: new Map([
         [3, known('3-1')],
-        [1, known('1-1')],
+        [1, { ...known('1-1'), ran: true }],
       ]),
     });
+  });
+
+  it('joined as a copy, made while the folder was new, though one met that folder as a member', () => {
+    const own = identity(3);
+    const founder = identity(1, { stage: 'member', cluster: 'a', known: new Map([[3, known('3-1')]]) });
+    const other = identity(2, { stage: 'member', cluster: 'a', known: new Map([[3, known('3-1')]]) });
+    const decide = (second: Identity) => {
+      const answers = [founder, second].map((each): [NodeId, Answer] => [each.id, introduced(each, own, true, 1)]);
+      return decideStart(own, [1, 2, 3], new Map(answers), undefined);
+    };
+    expect(decide(other).kind).toBe('join');
+    const met = withKnown(other, { ...introductionOf(own), cluster: 'a', isMember: true });
+    expect(decide(met)).toEqual({ kind: 'forgotten', by: 2, misfit: undefined, leader: 1 });
+    const metLater = withKnown(other, { ...introductionOf(startedAgain(own, 'later')), cluster: 'a', isMember: true });
+    expect(decide(metLater)).toEqual({ kind: 'forgotten', by: 2, misfit: 'older-copy', leader: 1 });
   });
 
   it('takes what does not know the question for one of the original only beside the engine that the original has', () => {

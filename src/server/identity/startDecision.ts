@@ -8,8 +8,9 @@ import { type Identity, type Introduction, type KnownServer, type Misfit, misfit
  * - **Founding.** Every other initial member answers that it is new as well, in two rounds one after the other, under the
  *   same instance in both. Then the lowest of those that run this program, and nobody else, founds the cluster: it makes
  *   the cluster's id and writes down, before its engine runs, the instance of every initial member.
- * - **Joining the founding.** A member that is asked knows this very instance. The founder wrote it down, and it has not
- *   run since, or its stage would not be `new`. It takes over the cluster's id and what that member knows, and starts.
+ * - **Joining the founding.** A member that is asked knows this very instance: the founder wrote it down. Nor has anybody
+ *   that answers met it as a member, or a later start of it: this folder may be a copy, made while it was new and put
+ *   back after the other one ran. It takes over the cluster's id and what that member knows, and starts.
  * - **Admission.** Some member answers and does not know this instance. What this id may have promised before is made
  *   harmless by the leader (admission.ts); but if the id is a voter, data were lost, and an operator has to say
  *   `-rejoin`.
@@ -93,7 +94,8 @@ export function decideStart(
     (each): each is [NodeId, Introduced] =>
       each[1].kind === 'introduced' && each[1].introduction.isMember && each[1].introduction.engine === own.engine,
   );
-  for (const [, { introduction, known }] of members) {
+  const witness = members.find((each) => remembersMore(own, each[1]));
+  for (const [, { introduction, known }] of witness === undefined ? members : []) {
     if (known.get(own.id)?.instance !== own.instance) continue;
     return { kind: 'join', cluster: introduction.cluster, known: withMember(own.id, known, introduction) };
   }
@@ -102,10 +104,18 @@ export function decideStart(
   // One that is behind may still take a removed server for a voter; the leader knows better.
   const leader = leaderOf(members);
   if (!members.every(([, { isVoter }]) => isVoter)) {
-    const isStranger = members.every(([, { isVoter, misfit }]) => !isVoter && misfit === undefined);
+    const isStranger = witness === undefined && members.every(([, { isVoter }]) => !isVoter);
     return { kind: 'admission', leader, isStranger };
   }
-  return { kind: 'forgotten', by: first[0], misfit: first[1].misfit, leader };
+  const [by, { misfit }] = witness ?? first;
+  return { kind: 'forgotten', by, misfit, leader };
+}
+
+/** Whether a member knows of more than this folder does, whose server is new: of another folder, or that this one ran. */
+function remembersMore({ id, instance }: Identity, { misfit, known }: Introduced): boolean {
+  if (misfit === 'forgotten' || misfit === 'older-copy') return true;
+  const us = known.get(id);
+  return us?.instance === instance && us.ran;
 }
 
 /**
@@ -174,8 +184,8 @@ export function withMember(
   return all;
 }
 
-function knownServer({ instance, boots, life, admitted }: Introduction): KnownServer {
-  return { instance, boots, life, admitted };
+function knownServer({ instance, boots, life, admitted, isMember }: Introduction): KnownServer {
+  return { instance, boots, life, admitted, ran: isMember };
 }
 
 /** The leader that most of them name, the lowest of those; 0: nobody names one. */

@@ -115,7 +115,7 @@ describe('a link to a peer', () => {
     one.link.send([Uint8Array.of(1)]);
     await one.until(() => one.received.length === 1);
     const { instance, boots, life } = first.identity;
-    expect(one.answerer.identity.known.get(1)).toEqual({ instance, boots, life, admitted: 0 });
+    expect(one.answerer.identity.known.get(1)).toEqual({ instance, boots, life, admitted: 0, ran: true });
     const older = { ...first.identity, life: 'e'.repeat(16) };
     const strangers = [
       member(1),

@@ -71,6 +71,7 @@ export interface KnownServer {
   boots: number;
   life: string;
   admitted: number;
+  ran: boolean;
 }
 
 export interface AdmitRequest {
@@ -535,7 +536,7 @@ export const Acquaintance: MessageFns<Acquaintance> = {
 };
 
 function createBaseKnownServer(): KnownServer {
-  return { id: 0, instance: "", boots: 0, life: "", admitted: 0 };
+  return { id: 0, instance: "", boots: 0, life: "", admitted: 0, ran: false };
 }
 
 export const KnownServer: MessageFns<KnownServer> = {
@@ -554,6 +555,9 @@ export const KnownServer: MessageFns<KnownServer> = {
     }
     if (message.admitted !== 0) {
       writer.uint32(40).uint64(message.admitted);
+    }
+    if (message.ran !== false) {
+      writer.uint32(48).bool(message.ran);
     }
     return writer;
   },
@@ -609,6 +613,14 @@ export const KnownServer: MessageFns<KnownServer> = {
             }
 
             message.admitted = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.ran = reader.bool();
             continue;
           }
         }
