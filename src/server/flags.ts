@@ -54,7 +54,7 @@ export const RKVD_FLAGS = defineFlags({
     kind: 'bool',
     default: false,
     usage:
-      'bring back a server that lost its data, or part of them: what is there is moved aside, and the leader gives it the state to go on from',
+      'bring back a server that lost its data, or part of them: what is there is moved aside, and the leader gives it the state to go on from; its earlier process must be dead, not merely cut off',
   },
   servermetrics: { kind: 'bool', default: true, usage: 'Prometheus metrics at http://localhost:590<id>/metrics' },
   quiet: { kind: 'bool', default: false, usage: 'no log on the terminal' },

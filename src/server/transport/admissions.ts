@@ -71,13 +71,13 @@ export class Admissions {
 
   private admit(call: AdmitCall, claim: Introduction): void {
     this.busy = true;
-    const letIn = this.acceptor.shutOut(claim.id);
+    const shutOut = this.acceptor.shutOut(claim.id);
     let open = true;
     const over = () => {
       if (!open) return;
       open = false;
       clearTimeout(timer);
-      letIn();
+      shutOut.over();
       this.busy = false;
     };
     const timer = setTimeout(() => {
@@ -96,6 +96,7 @@ export class Admissions {
       }
       const { index } = answer.snapshot;
       this.log.info({ peer: claim.id, instance: claim.instance, index }, 'admits a server that starts from our state');
+      shutOut.given(index);
       void this.send(call, answer.snapshot).finally(over);
     });
   }

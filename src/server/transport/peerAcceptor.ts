@@ -30,6 +30,13 @@ interface Misfitting {
   readonly reason: string;
 }
 
+/** While a server is admitted, its earlier process may still run, and must not be heard by whom its fence is counted. */
+export interface ShutOut {
+  /** The state of this index was sent: until a folder with it, or a later one, says hello, it stays as it is. */
+  given(index: number): void;
+  over(): void;
+}
+
 /**
  * Takes the streams that peers dial. A peer that does not fit, or that sends what we cannot read or no correct server
  * sends, loses its stream and nothing else. A server has one stream at a time: with a new one the one before is of an earlier life.
@@ -37,18 +44,36 @@ interface Misfitting {
 export class PeerAcceptor<M> {
   private readonly options: PeerAcceptorOptions<M>;
   private readonly streams = new Map<NodeId, (details: string) => void>();
-  /** Whose earlier self must not be heard, because it is being admitted again. */
-  private readonly deafTo = new Set<NodeId>();
+  /** Whose earlier self must not be heard, because it is admitted again, and the index of the admission that it may have. */
+  private readonly deafTo = new Map<NodeId, number>();
 
   constructor(options: PeerAcceptorOptions<M>) {
     this.options = options;
   }
 
-  /** Hears nothing from server `id` until the function that is returned is called. */
-  shutOut(id: NodeId): () => void {
-    this.deafTo.add(id);
+  /** Hears nothing from server `id`, which asks for admission, until it is over; for what follows see ShutOut. */
+  shutOut(id: NodeId): ShutOut {
+    let after = this.deafTo.get(id);
+    this.deafTo.set(id, Number.POSITIVE_INFINITY);
     this.streams.get(id)?.(`server ${id} is being admitted again`);
-    return () => this.deafTo.delete(id);
+    return {
+      given: (index) => {
+        after = index;
+      },
+      over: () => {
+        if (after === undefined) this.deafTo.delete(id);
+        else this.deafTo.set(id, after);
+      },
+    };
+  }
+
+  /** Whether nothing of this server may be used. It may once a folder was met that was admitted as far, or farther. */
+  isDeafTo(id: NodeId): boolean {
+    const least = this.deafTo.get(id);
+    if (least === undefined) return false;
+    if ((this.options.identity.identity.known.get(id)?.admitted ?? 0) < least) return true;
+    this.deafTo.delete(id);
+    return false;
   }
 
   accept(call: ServerDuplexStream<Buffer, Buffer>): void {
@@ -112,7 +137,7 @@ export class PeerAcceptor<M> {
     }
     const claim = checkedIntroduction(hello.introduction);
     if (claim?.id !== hello.from || !claim.isMember) return misfit(`server ${hello.from} does not say who it is`);
-    if (this.deafTo.has(claim.id)) {
+    if (this.isDeafTo(claim.id) && claim.admitted < this.deafTo.get(claim.id)!) {
       return { code: status.UNAVAILABLE, details: `server ${claim.id} is being admitted again`, reason: '' };
     }
     const own = identity.identity;

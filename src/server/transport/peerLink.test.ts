@@ -149,10 +149,10 @@ describe('a link to a peer', () => {
   it('hears nothing from a server that is being admitted', async () => {
     const one = await linked();
     close = one.close;
-    const letIn = one.acceptor.shutOut(1);
+    const shutOut = one.acceptor.shutOut(1);
     one.link.send([Uint8Array.of(1)]);
     await expect.poll(() => one.log.lines.join()).toContain('is being admitted');
-    letIn();
+    shutOut.over();
     await expect
       .poll(() => {
         one.link.send([Uint8Array.of(2)]);
@@ -160,6 +160,27 @@ describe('a link to a peer', () => {
       })
       .toBeGreaterThan(0);
     expect(one.received.every((bytes) => bytes[0] === 2)).toBe(true);
+  });
+
+  it('heard the earlier process of a server again once the state was sent, and hears only the admitted one', async () => {
+    const earlier = member(1);
+    const one = await linked(earlier);
+    close = one.close;
+    const shutOut = one.acceptor.shutOut(1);
+    shutOut.given(7);
+    shutOut.over();
+    // Another attempt that comes to nothing changes nothing.
+    one.acceptor.shutOut(1).over();
+    one.link.send([Uint8Array.of(1)]);
+    await expect.poll(() => one.log.lines.join()).toContain('is being admitted');
+    expect(one.acceptor.isDeafTo(1)).toBe(true);
+    expect(one.answerer.identity.known.size).toBe(0);
+    const admitted = member(1);
+    admitted.change({ admitted: 7 });
+    one.another(admitted).send([Uint8Array.of(2)]);
+    await one.until(() => one.received.length === 1);
+    expect(one.acceptor.isDeafTo(1)).toBe(false);
+    expect(one.received[0]).toEqual(Uint8Array.of(2));
   });
 
   it('speaks to no server of another cluster', async () => {

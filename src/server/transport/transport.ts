@@ -31,6 +31,8 @@ export interface TransportOptions<M> {
   readonly refused: (peer: NodeId, misfit: Misfit, details: string) => void;
 }
 
+const SHUT_OUT: Refusal = { reason: 'a server of this id is being admitted again', malformed: false };
+
 /** Messages to and from the other servers. Every engine's travel on ordered streams; gorums also answers and makes unary calls. */
 export class PeerTransport<M> {
   private readonly options: TransportOptions<M>;
@@ -43,7 +45,10 @@ export class PeerTransport<M> {
 
   constructor(options: TransportOptions<M>) {
     this.options = options;
-    const { self, servers, kind, identity, log, connection, receive } = options;
+    const { self, servers, kind, identity, log, connection } = options;
+    // On whatever way a message came, streams and unary calls and the answers to these.
+    const receive = (from: NodeId, message: M) =>
+      this.acceptor.isDeafTo(from) ? SHUT_OUT : options.receive(from, message);
     this.receive = receive as never;
     const serverCount = servers.length;
     const { codec } = kind;
