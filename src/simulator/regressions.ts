@@ -26,4 +26,9 @@ export const REGRESSIONS: readonly Regression[] = [
     found:
       'no fault of the engine: former members with old hints sent a virtual client in circles past the liveness bound',
   },
+  {
+    engine: 'hashicorp',
+    seed: 6000593,
+    found: 'a prepared change took effect in the turn that committed what was before it, ahead of its being handed out',
+  },
 ];

@@ -292,7 +292,8 @@ export class Leadership implements ReplicationSource, Preparing {
 
   /** Once a turn: what queued is appended, and everything that may be sent is. */
   flush(): void {
-    this.preparations.advance();
+    // What is committed is handed out under the configuration that it was committed under, before another takes effect.
+    if (this.state.delivery.index >= this.state.commitIndex) this.preparations.advance();
     if (this.transferring === undefined) this.dispatcher.dispatch();
     if (!this.state.silent && this.reads.wantsRound(this.state.nowMs)) this.beginRound();
     this.releaseReads();
