@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { ServerConfig } from './flags.ts';
-import { checkOwner, IdentityError, IdentityFile, readIdentity } from './identity/identityFile.ts';
+import { IdentityFile, readIdentity } from './identity/identityFile.ts';
+import { checkOwner, IdentityError } from './identity/owner.ts';
 import type { Log } from './observe/log.ts';
 import type { ServerMetrics } from './observe/metrics.ts';
 import type { Disk, LogStore, LogStoreListener } from './storage/contract.ts';

@@ -14,6 +14,7 @@ import { Replica, type ReplicaEnvironment } from './host/replica.ts';
 import { admittedHardState } from './identity/admission.ts';
 import type { Misfit } from './identity/identity.ts';
 import type { IdentityFile } from './identity/identityFile.ts';
+import { Objections } from './identity/objections.ts';
 import { GrpcListener, listenError } from './net/grpcListener.ts';
 import { UnaryCalls, type UnaryError } from './net/unaryCalls.ts';
 import type { Log } from './observe/log.ts';
@@ -71,8 +72,7 @@ export class RkvServer {
   private readonly gate: ServiceGate;
   private store: LogStore | undefined;
   private starting: Starting | undefined;
-  /** Who takes this server for one of another cluster. */
-  private readonly strangers = new Set<NodeId>();
+  private readonly objections: Objections;
   private openServices: (replica: Replica<unknown>) => void = () => {};
   /** The write of the state that this server was given, while it is under way. */
   private installing: { durable(): void; failed(error: Error): void } | undefined;
@@ -91,6 +91,7 @@ export class RkvServer {
     this.peerLog = limitLog(log, nowMs);
     this.roleLog = limitLog(log, nowMs, ROLES_LOGGED_PER_SECOND);
     this.onFailed = onFailed;
+    this.objections = new Objections(config.bootstrap);
     const { maxgrpc } = config.flags;
     this.grpc = new Server({
       'grpc.max_receive_message_length': maxgrpc,
@@ -280,7 +281,7 @@ export class RkvServer {
         if (refusal !== undefined) this.refused(from, refusal);
         return refusal;
       },
-      accepted: (peer) => this.strangers.delete(peer),
+      accepted: (peer) => this.objections.withdrawnBy(peer),
       refused: (peer, misfit, details) => this.refusedByPeer(peer, misfit, details),
     });
     this.starting?.stop();
@@ -300,16 +301,8 @@ export class RkvServer {
     this.calls.serve(clientCalls(context), () => (replica.leads ? undefined : refusalOf(replica.knownLeader)));
   }
 
-  /**
-   * One that remembers more of this server than it does itself is believed: going on would break what this server promised.
-   * That this folder is another cluster's is believed of most of the others.
-   */
   private refusedByPeer(peer: NodeId, misfit: Misfit, details: string): void {
-    const { bootstrap } = this.config;
-    if (misfit === 'other-cluster' && bootstrap.includes(peer)) this.strangers.add(peer);
-    const isCertain = misfit === 'forgotten' || misfit === 'older-copy';
-    if (!isCertain && this.strangers.size <= bootstrap.length / 2) return;
-    this.onFailed(refusedByPeers(peer, misfit, details));
+    if (this.objections.areDecisive(peer, misfit)) this.onFailed(refusedByPeers(peer, misfit, details));
   }
 
   private environment(): ReplicaEnvironment<unknown> {

@@ -55,6 +55,12 @@ export function introductionOf(own: Identity): Introduction {
   return { ...rest, isMember: stage === 'member' };
 }
 
+/** Before its first start. */
+export function blankIdentity(id: NodeId, engine: string, instance: string, stage: Stage): Identity {
+  const never = { boots: 0, life: '', earlierLives: [] };
+  return { id, engine, cluster: '', instance, stage, ...never, admitted: 0, known: new Map() };
+}
+
 /** `own` at its next start, which is named `life`. */
 export function startedAgain(own: Identity, life: string): Identity {
   const earlierLives = own.life === '' ? [] : [own.life, ...own.earlierLives].slice(0, EARLIER_LIVES_MAX);

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EARLIER_LIVES_MAX, introductionOf } from './identity.ts';
-import { IDENTITY_FILE, IdentityError, IdentityFile, readIdentity, sealIdentity } from './identityFile.ts';
+import { IDENTITY_FILE, IdentityFile, readIdentity, sealIdentity } from './identityFile.ts';
+import { IdentityError } from './owner.ts';
 
 describe("a folder's identity", () => {
   let folder: string;

@@ -5,33 +5,15 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import type { NodeId } from '../../consensus/contract.ts';
 import { readTextFile } from '../../files/regularFile.ts';
-import { RefusedDataError } from '../storage/contract.ts';
 import { StorageOpenError } from '../storage/levelDisk.ts';
-import {
-  EARLIER_LIVES_MAX,
-  type Identity,
-  type Introduction,
-  type Misfit,
-  misfitOf,
-  type Stage,
-  startedAgain,
-  withKnown,
-} from './identity.ts';
+import { blankIdentity, EARLIER_LIVES_MAX, type Identity } from './identity.ts';
+import { KeptIdentity, startsCountAtOnce } from './keptIdentity.ts';
+import { checkOwner, IdentityError } from './owner.ts';
 
 /** Beside LevelDB's files, which it leaves alone: LevelDB goes by its own names. */
 export const IDENTITY_FILE = 'identity.json';
 const FORMAT = 1;
 const BYTES_MAX = 1024 * 1024;
-
-/** The folder was written by another server, or for another engine, or its identity cannot be read. */
-export class IdentityError extends RefusedDataError {
-  override readonly name = 'IdentityError';
-  override readonly remedy: string;
-  constructor(message: string, remedy = new RefusedDataError().remedy, options?: ErrorOptions) {
-    super(message, options);
-    this.remedy = remedy;
-  }
-}
 
 const knownServer = z.strictObject({
   instance: z.string(),
@@ -104,36 +86,15 @@ function json(text: string): unknown {
   }
 }
 
-/** Throws IdentityError where the folder is of another server or for another engine. */
-export function checkOwner(location: string, { id, engine }: Stored, self: NodeId, backend: string): void {
-  if (id !== self) {
-    throw new IdentityError(
-      `${location} was written by server ${id}, this is server ${self}`,
-      `check -id and -datadir; where the folder of server ${self} is gone, start it once with -rejoin`,
-    );
-  }
-  if (engine !== backend) {
-    throw new IdentityError(
-      `${location} was written by the ${engine} backend, which ${backend} would misread`,
-      `start it with -backend ${engine}, or with another -datadir`,
-    );
-  }
-}
-
-/**
- * The identity of this start of a server, and its file. Every change is on disk before it is visible, but for the start of
- * a member: it is nowhere until `countStart`, nor is what is learnt before, which it cannot have used.
- */
-export class IdentityFile {
+/** The identity of this start of a server, and its file: every change is on disk before it is visible. */
+export class IdentityFile extends KeptIdentity {
   private readonly path: string;
   private readonly location: string;
-  private current: Identity;
-  private isCounted = false;
 
-  private constructor(location: string, current: Identity) {
+  private constructor(location: string, last: Identity) {
+    super(last, randomLife());
     this.location = location;
     this.path = join(location, IDENTITY_FILE);
-    this.current = current;
   }
 
   /**
@@ -143,56 +104,25 @@ export class IdentityFile {
   static open(location: string, id: NodeId, engine: string, hasData: boolean): IdentityFile {
     const before = readIdentity(location);
     if (before !== undefined) checkOwner(location, before, id, engine);
-    const last = before === undefined ? blank(id, engine, hasData ? 'member' : 'new') : withoutFormat(before);
-    const file = new IdentityFile(location, startedAgain(last, randomLife()));
-    // The others may be about to begin with the instance of a new server: it is to be the same at its next start.
-    if (before?.stage !== 'member') file.countStart();
+    const last =
+      before === undefined
+        ? blankIdentity(id, engine, randomName(), hasData ? 'member' : 'new')
+        : withoutFormat(before);
+    const file = new IdentityFile(location, last);
+    if (startsCountAtOnce(before?.stage)) file.countStart();
     return file;
   }
 
-  /** To be called before this start takes part, and only where nobody objects to it. */
-  countStart(): void {
-    this.isCounted = true;
+  override countStart(): void {
     try {
-      this.write(this.current);
+      super.countStart();
     } catch (cause) {
-      this.isCounted = false;
       const reason = (cause as Error).message;
       throw new StorageOpenError(this.location, `expected a directory that can be read and written (${reason})`, cause);
     }
   }
 
-  /** Whether this start is on disk. Until then nobody may hear of it: noted by others and then lost, it would be missed. */
-  get counts(): boolean {
-    return this.isCounted;
-  }
-
-  get identity(): Identity {
-    return this.current;
-  }
-
-  change(part: Partial<Pick<Identity, 'cluster' | 'stage' | 'admitted' | 'known'>>): void {
-    this.write({ ...this.current, ...part });
-  }
-
-  /**
-   * What is wrong with another server's introduction. Where nothing is, and this one takes part, the server is known from
-   * here on: durably, so that its messages may be used. Throws where that cannot be written.
-   */
-  meet(claim: Introduction): Misfit | undefined {
-    const misfit = misfitOf(this.current, claim);
-    if (misfit !== undefined) return misfit;
-    const next = withKnown(this.current, claim);
-    if (next !== this.current) this.write(next);
-    return undefined;
-  }
-
-  private write(next: Identity): void {
-    if (!this.isCounted) {
-      this.current = next;
-      return;
-    }
-    const { known, ...rest } = next;
+  protected override store({ known, ...rest }: Identity): void {
     const unsealed: Content = {
       format: FORMAT,
       ...rest,
@@ -211,14 +141,7 @@ export class IdentityFile {
     }
     renameSync(temporary, this.path);
     syncFolder(this.location);
-    this.current = next;
   }
-}
-
-/** Before its first start. */
-function blank(id: NodeId, engine: string, stage: Stage): Identity {
-  const never = { boots: 0, life: '', earlierLives: [] };
-  return { id, engine, cluster: '', instance: randomName(), stage, ...never, admitted: 0, known: new Map() };
 }
 
 function withoutFormat({ format: _, checksum: __, known, ...rest }: Stored): Identity {

@@ -10,6 +10,7 @@ import { decodeFrame, MalformedFrameError, PEER_PROTOCOL_VERSION } from '../../w
 import type { Connection } from '../admission/connection.ts';
 import { explainMisfit, introductionOf, misfitOf } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
+import { type ShutOut, ShutOuts } from '../identity/shutOuts.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { checkedIntroduction, knownMessages, reasonMetadata } from './introductions.ts';
 
@@ -30,13 +31,6 @@ interface Misfitting {
   readonly reason: string;
 }
 
-/** While a server is admitted, its earlier process may still run, and must not be heard by whom its fence is counted. */
-export interface ShutOut {
-  /** The state of this index was sent: until a folder with it, or a later one, says hello, it stays as it is. */
-  given(index: number): void;
-  over(): void;
-}
-
 /**
  * Takes the streams that peers dial. A peer that does not fit, or that sends what we cannot read or no correct server
  * sends, loses its stream and nothing else. A server has one stream at a time: with a new one the one before is of an earlier life.
@@ -44,8 +38,7 @@ export interface ShutOut {
 export class PeerAcceptor<M> {
   private readonly options: PeerAcceptorOptions<M>;
   private readonly streams = new Map<NodeId, (details: string) => void>();
-  /** Whose earlier self must not be heard, because it is admitted again, and the index of the admission that it may have. */
-  private readonly deafTo = new Map<NodeId, number>();
+  private readonly shutOuts = new ShutOuts();
 
   constructor(options: PeerAcceptorOptions<M>) {
     this.options = options;
@@ -53,27 +46,14 @@ export class PeerAcceptor<M> {
 
   /** Hears nothing from server `id`, which asks for admission, until it is over; for what follows see ShutOut. */
   shutOut(id: NodeId): ShutOut {
-    let after = this.deafTo.get(id);
-    this.deafTo.set(id, Number.POSITIVE_INFINITY);
+    const shutOut = this.shutOuts.begin(id);
     this.streams.get(id)?.(`server ${id} is being admitted again`);
-    return {
-      given: (index) => {
-        after = index;
-      },
-      over: () => {
-        if (after === undefined) this.deafTo.delete(id);
-        else this.deafTo.set(id, after);
-      },
-    };
+    return shutOut;
   }
 
-  /** Whether nothing of this server may be used. It may once a folder was met that was admitted as far, or farther. */
+  /** Whether nothing of this server may be used. */
   isDeafTo(id: NodeId): boolean {
-    const least = this.deafTo.get(id);
-    if (least === undefined) return false;
-    if ((this.options.identity.identity.known.get(id)?.admitted ?? 0) < least) return true;
-    this.deafTo.delete(id);
-    return false;
+    return this.shutOuts.isDeafTo(id, this.options.identity.identity);
   }
 
   accept(call: ServerDuplexStream<Buffer, Buffer>): void {
@@ -137,7 +117,7 @@ export class PeerAcceptor<M> {
     }
     const claim = checkedIntroduction(hello.introduction);
     if (claim?.id !== hello.from || !claim.isMember) return misfit(`server ${hello.from} does not say who it is`);
-    if (this.isDeafTo(claim.id) && claim.admitted < this.deafTo.get(claim.id)!) {
+    if (this.shutOuts.bars(claim, identity.identity)) {
       return { code: status.UNAVAILABLE, details: `server ${claim.id} is being admitted again`, reason: '' };
     }
     const own = identity.identity;

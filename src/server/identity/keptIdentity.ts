@@ -1,0 +1,67 @@
+import {
+  type Identity,
+  type Introduction,
+  type Misfit,
+  misfitOf,
+  type Stage,
+  startedAgain,
+  withKnown,
+} from './identity.ts';
+
+/**
+ * The identity of one start of a server, wherever it is kept. Every change is stored before it is visible, but for the
+ * start of a member: it is nowhere until `countStart`, nor is what is learnt before, which it cannot have used.
+ */
+export abstract class KeptIdentity {
+  private current: Identity;
+  private isCounted = false;
+
+  /** `last` is what the last start left, and `life` names this one. */
+  constructor(last: Identity, life: string) {
+    this.current = startedAgain(last, life);
+  }
+
+  /** Makes it durable, or throws. */
+  protected abstract store(next: Identity): void;
+
+  /** To be called before this start takes part, and only where nobody objects to it. */
+  countStart(): void {
+    this.store(this.current);
+    this.isCounted = true;
+  }
+
+  /** Whether this start is on disk. Until then nobody may hear of it: noted by others and then lost, it would be missed. */
+  get counts(): boolean {
+    return this.isCounted;
+  }
+
+  get identity(): Identity {
+    return this.current;
+  }
+
+  change(part: Partial<Pick<Identity, 'cluster' | 'stage' | 'admitted' | 'known'>>): void {
+    this.write({ ...this.current, ...part });
+  }
+
+  /**
+   * What is wrong with another server's introduction. Where nothing is, and this one takes part, the server is known from
+   * here on: durably, so that its messages may be used. Throws where that cannot be written.
+   */
+  meet(claim: Introduction): Misfit | undefined {
+    const misfit = misfitOf(this.current, claim);
+    if (misfit !== undefined) return misfit;
+    const next = withKnown(this.current, claim);
+    if (next !== this.current) this.write(next);
+    return undefined;
+  }
+
+  private write(next: Identity): void {
+    if (this.isCounted) this.store(next);
+    this.current = next;
+  }
+}
+
+/** The others may be about to begin with the instance of a new server: it is to be the same at its next start. */
+export function startsCountAtOnce(stage: Stage | undefined): boolean {
+  return stage !== 'member';
+}

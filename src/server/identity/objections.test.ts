@@ -1,0 +1,15 @@
+import { expect, it } from 'vitest';
+import { Objections } from './objections.ts';
+
+it('believes one that remembers more at once, and that its folder belongs elsewhere only of most initial members', () => {
+  const objections = new Objections([1, 2, 3]);
+  expect(objections.areDecisive(4, 'forgotten')).toBe(true);
+  expect(objections.areDecisive(4, 'older-copy')).toBe(true);
+  expect(objections.areDecisive(2, 'other-engine')).toBe(false);
+  expect(objections.areDecisive(2, 'other-cluster')).toBe(false);
+  expect(objections.areDecisive(4, 'other-cluster')).toBe(false);
+  expect(objections.areDecisive(2, 'other-cluster')).toBe(false);
+  objections.withdrawnBy(2);
+  expect(objections.areDecisive(3, 'other-cluster')).toBe(false);
+  expect(objections.areDecisive(2, 'other-cluster')).toBe(true);
+});
