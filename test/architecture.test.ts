@@ -34,6 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/storage/promisedDisk.ts',
     'server/storage/promisedSlot.ts',
   ],
+  nodeLines: ['cli'],
   damage: ['server/storage', 'supervisor', 'client', 'wire', 'cli'],
   conformance: ['consensus', 'checker', 'wire', 'cli', 'files'],
 };

@@ -1,0 +1,59 @@
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError } from 'commander';
+import { execa } from 'execa';
+import { printableLines } from '../cli/printable.ts';
+import { installNodeLine, type NodeLine, NodeLineError } from './nodeLine.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** Below node_modules, so that it goes when packages are installed anew. */
+const CACHE = join(ROOT, 'node_modules', '.cache', 'rkv-node-lines');
+const LINES = [24, 26];
+const END_TO_END = ['test/'];
+
+const program = new Command('lines')
+  .description(
+    'Runs tests under other lines of Node.js, each taken from npm by name. A line that cannot be had here is skipped, and said.',
+  )
+  .option('--line <majors>', 'such as 24,26', lineNumbers, LINES)
+  .argument('[tests...]', 'folders, files or options for vitest; without any, the end-to-end tests', END_TO_END)
+  .passThroughOptions()
+  .configureOutput({
+    writeOut: (text) => void process.stdout.write(printableLines(text)),
+    writeErr: (text) => void process.stderr.write(printableLines(text)),
+  })
+  .showHelpAfterError()
+  .action(async (tests: string[], { line }: { line: readonly number[] }) => {
+    for (const each of line) await runLine(each, tests);
+  });
+
+function lineNumbers(text: string): readonly number[] {
+  const lines = text.split(',').map(Number);
+  if (!lines.every((line) => Number.isSafeInteger(line) && line > 0)) {
+    throw new InvalidArgumentError('expected major versions, such as 24,26');
+  }
+  return lines;
+}
+
+async function runLine(line: number, tests: readonly string[]): Promise<void> {
+  let node: NodeLine;
+  try {
+    node = await installNodeLine(line, CACHE);
+  } catch (error) {
+    if (!(error instanceof NodeLineError)) throw error;
+    console.log(`SKIPPED: Node.js ${line}: ${error.message}`);
+    return;
+  }
+  console.log(`Node.js ${node.version}: vitest run ${tests.join(' ')}`);
+  const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
+  const { exitCode } = await execa(join(node.folder, 'node'), [vitest, 'run', ...tests], {
+    cwd: ROOT,
+    stdio: 'inherit',
+    reject: false,
+    // bin/ names its node by PATH.
+    env: { PATH: `${node.folder}${delimiter}${process.env.PATH ?? ''}` },
+  });
+  if (exitCode !== 0) process.exitCode = 1;
+}
+
+await program.parseAsync();
