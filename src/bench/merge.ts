@@ -1,7 +1,7 @@
 import type { Histogram } from 'hdr-histogram-js';
 import { digest, latencyHistogram } from '../client/load/latencyRecorder.ts';
+import type { RepeatHistograms } from './results/repeatHistograms.ts';
 import type { LatencyUs, Merged, RepeatRecord, Spread } from './results/schema.ts';
-import type { RepeatHistograms } from './results/store.ts';
 
 /** Percentiles of a histogram in whole µs; zeros where it is empty. */
 export function latencyUs(histogram: Histogram): LatencyUs {

@@ -9,12 +9,12 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative } from 'node:path';
 import { complain, say } from '../cli/say.ts';
 import { readTextFile } from '../files/regularFile.ts';
-import { CASE_BYTES_MAX, type ConformanceResult } from './dispatch.ts';
 import { lineDifference } from './etcdRaft/difference.ts';
 import { InteractionScript } from './etcdRaft/interactionScript.ts';
 import { MembershipScript } from './etcdRaft/membershipScript.ts';
 import { runQuorumCommand } from './etcdRaft/quorumScript.ts';
 import { parseScript, type ScriptStep } from './etcdRaft/script.ts';
+import { CASE_BYTES_MAX, type ConformanceResult } from './result.ts';
 
 /** Steps that differ are all shown up to this many a script; the rest are counted. */
 const DIFFERENCES_SHOWN_MAX = 3;

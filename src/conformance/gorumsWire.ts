@@ -13,7 +13,6 @@ import { MalformedMessageError } from '../consensus/contract.ts';
 import type { GorumsMessage } from '../consensus/gorums/messages.ts';
 import { readTextFile } from '../files/regularFile.ts';
 import { EMPTY_RESPONSE, encodeRequest, encodeResponse, GORUMS_METHODS } from '../wire/gorumsWire.ts';
-import { CASE_BYTES_MAX, type ConformanceResult } from './dispatch.ts';
 import {
   type DecodedCall,
   decodeCall,
@@ -23,6 +22,7 @@ import {
   settingsOf,
 } from './gorumsWire/recording.ts';
 import { replayFollower, type WrongAnswer } from './gorumsWire/replay.ts';
+import { CASE_BYTES_MAX, type ConformanceResult } from './result.ts';
 
 /** Of the calls that fail a case, this many are shown and the rest counted. */
 const PROBLEMS_SHOWN_MAX = 5;

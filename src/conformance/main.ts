@@ -2,8 +2,6 @@
 import { complain } from '../cli/say.ts';
 import { dispatch } from './dispatch.ts';
 
-export type { ConformanceResult } from './dispatch.ts';
-
 try {
   process.exitCode = await dispatch(process.argv.slice(2));
 } catch (error) {

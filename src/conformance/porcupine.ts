@@ -15,7 +15,7 @@ import { appendStoreModel } from '../checker/models/appendStore.ts';
 import { registerModel } from '../checker/models/register.ts';
 import { complain, say } from '../cli/say.ts';
 import { readTextFile } from '../files/regularFile.ts';
-import { CASE_BYTES_MAX, type ConformanceResult } from './dispatch.ts';
+import { CASE_BYTES_MAX, type ConformanceResult } from './result.ts';
 
 const HISTORY_MS_MAX = 60_000;
 

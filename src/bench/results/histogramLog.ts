@@ -1,5 +1,5 @@
 import { HistogramLogWriter } from 'hdr-histogram-js';
-import type { RepeatHistograms } from './store.ts';
+import type { RepeatHistograms } from './repeatHistograms.ts';
 
 /** The log shows an interval's maximum in ms; the histograms hold µs. */
 const US_PER_SHOWN_UNIT = 1000;

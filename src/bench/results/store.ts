@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Histogram } from 'hdr-histogram-js';
 import { z } from 'zod';
 import { printable } from '../../cli/printable.ts';
 import { readTextFile } from '../../files/regularFile.ts';
 import { histogramLog } from './histogramLog.ts';
+import type { RepeatHistograms } from './repeatHistograms.ts';
 import { type RunRecord, runSchema, SCHEMA_VERSION } from './schema.ts';
 
 /** Results that cannot be read or written. */
@@ -33,14 +33,6 @@ const FILE = 'run.json';
 const RUN_BYTES_MAX = 256 * 1024 * 1024;
 /** Wrong fields that an error names. */
 const PROBLEMS_SHOWN_MAX = 5;
-
-/** The histograms of one repeat, and when it was. */
-export interface RepeatHistograms {
-  readonly startedAtMs: number;
-  readonly windowMs: number;
-  readonly writes: Histogram;
-  readonly reads: Histogram;
-}
 
 /** The folder of a run. Throws ResultsError where there is one of that name: results are never overwritten. */
 export function runFolder(results: string, name: string): string {

@@ -1,7 +1,7 @@
 import { latencyHistogram } from '../../client/load/latencyRecorder.ts';
 import { latencyUs, mergeRepeats } from '../merge.ts';
+import type { RepeatHistograms } from '../results/repeatHistograms.ts';
 import { type RepeatRecord, type RunRecord, SCHEMA_VERSION } from '../results/schema.ts';
-import type { RepeatHistograms } from '../results/store.ts';
 
 /** Histograms of a repeat whose writes took the given times, µs. */
 export function sampleHistograms(writesUs: readonly number[], startedAtMs = 0): RepeatHistograms {

@@ -1,0 +1,9 @@
+import type { Histogram } from 'hdr-histogram-js';
+
+/** The histograms of one repeat, and when it was. */
+export interface RepeatHistograms {
+  readonly startedAtMs: number;
+  readonly windowMs: number;
+  readonly writes: Histogram;
+  readonly reads: Histogram;
+}
