@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -175,7 +175,7 @@ describe.each(['gorums', 'etcd', 'hashicorp'])('with the %s engine', (engine) =>
       expect(await empty.exit()).toBe(REFUSED);
       expect(empty.printed).toContain('refuses this server');
       expect(empty.printed).toContain('-rejoin');
-      // Without -recover it moves its folder aside, which is no better.
+      // Without -recover it begins with another folder, which is no better.
       const again = one.start(lost);
       expect(await again.exit()).toBe(REFUSED);
       await one.put(50, 50);
@@ -331,6 +331,45 @@ it(
     const back = one.start(id, '-rejoin');
     await back.says(/admitted: goes on/);
     await keysOf(one, id).toBe(40);
+  },
+  TEST_MS,
+);
+
+it(
+  'a member that was started without -recover keeps its data where they are, refused or killed while it waits',
+  async () => {
+    const one = await world('etcd');
+    one.startAll();
+    await one.put(0, 20);
+    const id = ((await one.leader()) % 3) + 1;
+    await keysOf(one, id).toBe(20);
+    const others = [1, 2, 3].filter((each) => each !== id);
+    const files = () => readdirSync(one.folder).filter((name) => name.startsWith(`rkvd-${id}`));
+    await one.stop(id);
+    const before = files();
+    const refused = one.start(id);
+    expect(await refused.exit()).toBe(REFUSED);
+    expect(refused.printed).toContain('refuses this server');
+    expect(files()).toEqual(before);
+    for (const other of others) await one.stop(other);
+    const waiting = one.start(id);
+    await waiting.says(/does not take part yet/);
+    await one.stop(id);
+    one.startAll('-recover');
+    await one.put(20, 20);
+    await keysOf(one, id).toBe(40);
+    expect(files()).toEqual(before);
+    // Where it may begin without them they go aside, and nothing else is left.
+    for (const each of [1, 2, 3]) await one.stop(each);
+    one.startAll();
+    await one.put(0, 1);
+    await keysOf(one, id).toBe(1);
+    expect(files()).toEqual([
+      `rkvd-${id}`,
+      expect.stringMatching(/\.old-[^.]+$/),
+      expect.stringMatching(/\.old-[^.]+\.promised$/),
+      `rkvd-${id}.promised`,
+    ]);
   },
   TEST_MS,
 );

@@ -49,7 +49,11 @@ export const RKVD_FLAGS = defineFlags({
     default: true,
     usage: 'gorums: force ordering of RPCs per node, on one stream; false: unary calls, as the original speaks them',
   },
-  recover: { kind: 'bool', default: false, usage: 'continue from stable storage; without it old data is moved aside' },
+  recover: {
+    kind: 'bool',
+    default: false,
+    usage: 'continue from stable storage; without it old data is moved aside once this server may begin without',
+  },
   rejoin: {
     kind: 'bool',
     default: false,

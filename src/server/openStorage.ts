@@ -5,39 +5,99 @@ import { checkOwner, IdentityError } from './identity/owner.ts';
 import type { Log } from './observe/log.ts';
 import type { ServerMetrics } from './observe/metrics.ts';
 import type { Disk, LogStore, LogStoreListener } from './storage/contract.ts';
-import { prepareDataDirectory, serverDirectory } from './storage/dataDirectory.ts';
+import {
+  discardBeside,
+  finishInterruptedMove,
+  prepareDataDirectory,
+  serverDirectory,
+  takePlace,
+} from './storage/dataDirectory.ts';
 import { LevelDisk, StorageOpenError } from './storage/levelDisk.ts';
 import { openLevelLogStore } from './storage/openLogStore.ts';
 import { TimedDisk } from './storage/timedDisk.ts';
 
 export interface OpenedData {
-  readonly store: LogStore;
   readonly identity: IdentityFile;
+  /** Undefined while data of an earlier run are where it belongs: see `takePlace`. */
+  readonly store: LogStore | undefined;
+  /** Once this server may take part: moves such data aside, and opens the store in their place. */
+  takePlace(): Promise<LogStore>;
+  /** Where it may not: leaves them as they are, and nothing beside them. */
+  giveUp(): Promise<void>;
+  /** Lets go of what is not the store's. */
+  release(): Promise<void>;
 }
 
 /**
- * Opens the server's folder: its log store, and who it is. Older data are moved aside first unless `-recover` is given.
- * Throws StorageOpenError or a RefusedDataError, nothing being lost.
+ * Opens the server's folder: its log store, and who it is. Without `-recover` a server whose folder holds data begins as
+ * another one beside it, and nothing is moved before it may take part. Throws StorageOpenError or a RefusedDataError, nothing being lost.
  */
 export async function openStorage(
-  { id, flags }: ServerConfig,
+  config: ServerConfig,
   listener: LogStoreListener,
   metrics: ServerMetrics,
   log: Log,
 ): Promise<OpenedData> {
+  const { id, flags } = config;
   const folder = serverDirectory(flags.datadir, id);
+  await finishInterruptedMove(flags.datadir, id, Date.now());
   const keep = keepsData(folder, { id, flags });
-  if (!keep) await refuseDataInUse(folder);
-  const { location, existing, movedTo } = await prepareDataDirectory(flags.datadir, id, keep, Date.now());
-  if (movedTo !== undefined)
-    log.warn({ movedTo }, 'data of an earlier run moved aside; -recover would continue from it');
+  const held = keep ? undefined : await holdData(folder);
+  const { location, existing, isBeside } = await prepareDataDirectory(flags.datadir, id, keep);
+  if (isBeside) {
+    log.warn({ location: folder }, 'data of an earlier run are there: -recover would continue from them');
+    return new DataBeside(config, location, held, { listener, metrics, log });
+  }
+  await held?.close();
   if (flags.recover && !existing) log.warn({ location }, 'nothing to recover: starting empty');
   const store = await openStore(location, flags.cache, listener, metrics, log);
   try {
-    return { store, identity: openIdentity(location, id, flags.backend, store, log) };
+    const hasData = store.lastIndex > 0 || store.hardState.term > 0;
+    const identity = openIdentity(location, id, flags.backend, hasData, log);
+    const takePlace = () => Promise.resolve(store);
+    return { store, identity, takePlace, giveUp: async () => {}, release: async () => {} };
   } catch (error) {
     await store.close();
     throw error;
+  }
+}
+
+/** What a server begins with whose directory holds data that it is not to continue from: a name, and no store yet. */
+class DataBeside implements OpenedData {
+  readonly identity: IdentityFile;
+  readonly store = undefined;
+  private readonly config: ServerConfig;
+  private held: LevelDisk | undefined;
+  private readonly around: { readonly listener: LogStoreListener; readonly metrics: ServerMetrics; readonly log: Log };
+
+  /** `held` keeps other processes from the data. */
+  constructor(config: ServerConfig, location: string, held: LevelDisk | undefined, around: DataBeside['around']) {
+    this.config = config;
+    this.held = held;
+    this.around = around;
+    this.identity = openIdentity(location, config.id, config.flags.backend, false, around.log);
+  }
+
+  async takePlace(): Promise<LogStore> {
+    const { config, around } = this;
+    const { id, flags } = config;
+    const folder = serverDirectory(flags.datadir, id);
+    await this.release();
+    const movedTo = await takePlace(flags.datadir, id, Date.now());
+    this.identity.movedTo(folder);
+    around.log.warn({ movedTo }, 'data of an earlier run moved aside');
+    return openStore(folder, flags.cache, around.listener, around.metrics, around.log);
+  }
+
+  async giveUp(): Promise<void> {
+    await discardBeside(this.config.flags.datadir, this.config.id);
+    await this.release();
+  }
+
+  async release(): Promise<void> {
+    const { held } = this;
+    this.held = undefined;
+    await held?.close();
   }
 }
 
@@ -91,8 +151,7 @@ async function openStore(
   return store;
 }
 
-function openIdentity(location: string, id: number, backend: string, store: LogStore, log: Log): IdentityFile {
-  const hasData = store.lastIndex > 0 || store.hardState.term > 0;
+function openIdentity(location: string, id: number, backend: string, hasData: boolean, log: Log): IdentityFile {
   const isNamed = readIdentity(location) !== undefined;
   if (hasData && !isNamed) log.warn({ location }, 'data of a version without identities: taken over as they are');
   const identity = IdentityFile.open(location, id, backend, hasData);
@@ -104,14 +163,14 @@ function openIdentity(location: string, id: number, backend: string, store: LogS
   return identity;
 }
 
-/** Moving files that another process writes to would not stop it, and would hide them from it. */
-async function refuseDataInUse(location: string): Promise<void> {
+/** Keeps other processes from the data, where they can be opened. Throws StorageOpenError where one has them open. */
+async function holdData(location: string): Promise<LevelDisk | undefined> {
   // Opening would make the folder where there is none.
-  if (!existsSync(location)) return;
+  if (!existsSync(location)) return undefined;
   try {
-    const disk = await LevelDisk.open(location, { createIfMissing: false });
-    await disk.close();
+    return await LevelDisk.open(location, { createIfMissing: false });
   } catch (error) {
     if (error instanceof StorageOpenError && error.inUse) throw error;
+    return undefined;
   }
 }

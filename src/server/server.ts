@@ -30,7 +30,7 @@ import { clientCalls, RKV_SERVICE, rkvImplementation } from './service/rkvServic
 import type { ServiceContext } from './service/serviceContext.ts';
 import { ServiceGate } from './service/serviceGate.ts';
 import type { SessionStream } from './service/sessionStream.ts';
-import { refusedByPeers, Starting } from './starting.ts';
+import { RefusedByPeersError, refusedByPeers, Starting } from './starting.ts';
 import { KeyValueStore } from './stateMachine/keyValueStore.ts';
 import type { LogStore, LogStoreListener } from './storage/contract.ts';
 import { Admissions, type GivenState } from './transport/admissions.ts';
@@ -70,6 +70,7 @@ export class RkvServer {
   private listener: GrpcListener | undefined;
   private door: FrontDoor | undefined;
   private readonly gate: ServiceGate;
+  private opened: OpenedData | undefined;
   private store: LogStore | undefined;
   private starting: Starting | undefined;
   private readonly objections: Objections;
@@ -114,7 +115,10 @@ export class RkvServer {
     const { config, log } = this;
     // Before data of an earlier run is moved aside: another server at this address may still be using it.
     await probe(config.listen);
-    const { store, identity } = await this.openStorage();
+    const opened = await openStorage(config, this.storeListener(), this.metrics, log);
+    this.opened = opened;
+    this.store = opened.store;
+    const { identity } = opened;
     this.starting = new Starting(config, identity, log);
     try {
       this.door = this.frontDoor();
@@ -122,9 +126,11 @@ export class RkvServer {
       this.offerServices(identity, this.door);
       await this.listener.listen(config.listen);
       if (identity.identity.stage === 'member') {
-        await this.starting.checkMember();
-        this.takePart(store, identity);
-      } else void this.becomeMember(identity);
+        await this.starting.checkMember((error) => {
+          if (!this.isStopped) this.onFailed(error);
+        });
+        this.takePart(this.store!, identity);
+      } else void this.becomeMember(opened);
     } catch (error) {
       await this.stop();
       throw error;
@@ -137,20 +143,22 @@ export class RkvServer {
     log.info({ id, address: formatAddress(config.listen), backend: flags.backend, pid: process.pid }, 'serving');
   }
 
-  private async openStorage(): Promise<OpenedData> {
-    const opened = await openStorage(this.config, this.storeListener(), this.metrics, this.log);
-    this.store = opened.store;
-    return opened;
-  }
-
   /** Waits until this server may take part, and begins with what it was given, if anything. */
-  private async becomeMember(identity: IdentityFile): Promise<void> {
+  private async becomeMember(opened: OpenedData): Promise<void> {
+    const { identity } = opened;
     try {
       const allowed = await this.starting!.untilAllowed();
-      if (allowed === 'stopped') return;
-      if (allowed !== 'empty') await this.install(allowed, identity);
-      if (!this.isStopped) this.takePart(this.store!, identity);
+      if (allowed === 'stopped' || this.isStopped) return;
+      this.store = await opened.takePlace();
+      if (this.isStopped) {
+        await this.store.close();
+        return;
+      }
+      if (allowed.kind === 'empty') identity.change(allowed.as);
+      else await this.install(allowed.state, identity);
+      if (!this.isStopped) this.takePart(this.store, identity);
     } catch (error) {
+      if (error instanceof RefusedByPeersError) await opened.giveUp();
       if (!this.isStopped) this.onFailed(error as Error);
     }
   }
@@ -421,6 +429,7 @@ export class RkvServer {
     this.listener?.close();
     this.door?.close();
     this.grpc.forceShutdown();
+    await this.opened?.release();
     await this.store?.close();
   }
 }

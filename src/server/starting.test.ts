@@ -39,13 +39,16 @@ async function leaderThatCannotAdmit(isVoter: boolean) {
     },
     stream: () => {},
   });
+  return { asked, port: await listening(server) };
+}
+
+function listening(server: Server): Promise<number> {
   cleanUps.push(() => server.forceShutdown());
-  const port = await new Promise<number>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     );
   });
-  return { asked, port };
 }
 
 function starting(port: number, backend = 'gorums') {
@@ -73,8 +76,57 @@ describe('a server with -rejoin whose leader cannot admit it', () => {
 
   it('begins with nothing where nobody knows its id', async () => {
     const { port } = await leaderThatCannotAdmit(false);
-    const { identity, start } = starting(port);
-    expect(await start.untilAllowed()).toBe('empty');
-    expect(identity.identity.stage).toBe('member');
+    const { start } = starting(port);
+    expect(await start.untilAllowed()).toEqual({ kind: 'empty', as: { stage: 'member' } });
+  });
+});
+
+/** Server `id`, a member that answers who it is, and what it has against others, when it is told to. */
+async function memberThatAnswers(id: number, misfit: string, when: Promise<unknown>) {
+  const { identity } = IdentityFile.open(folder(), id, 'gorums', true);
+  const server = new Server();
+  const introduce: handleUnaryCall<Introduction, Acquaintance> = (_call, done) =>
+    void when.then(() =>
+      done(null, { introduction: introductionOf(identity), misfit, isVoter: true, leader: 0, known: [] }),
+    );
+  server.addService(PeerService, { introduce, admit: () => {}, stream: () => {} });
+  return listening(server);
+}
+
+describe('a member that starts again', () => {
+  async function restart(misfits: readonly string[], slow: Promise<unknown>, refused: (error: Error) => void) {
+    const now = Promise.resolve();
+    const ports = await Promise.all(misfits.map((each, at) => memberThatAnswers(at + 2, each, at === 0 ? now : slow)));
+    const own = folder();
+    IdentityFile.open(own, 1, 'gorums', true);
+    const identity = IdentityFile.open(own, 1, 'gorums', true);
+    const servers = ['127.0.0.1:1', ...ports.map((port) => `127.0.0.1:${port}`)].join();
+    const start = new Starting(parseServerConfig(['-id=1', `-servers=${servers}`, '-cluster=1,2,3'])!, identity, QUIET);
+    cleanUps.push(() => start.stop());
+    return { checked: start.checkMember(refused), identity };
+  }
+  const unexpected = (error: Error) => expect.unreachable(error.message);
+
+  it('waited a second, twice, for one that says nothing, and then heard nothing of what it had to say', async () => {
+    let speak = () => {};
+    const slow = new Promise<void>((resolve) => {
+      speak = resolve;
+    });
+    let hear: (error: Error) => void = unexpected;
+    const refusal = new Promise<Error>((resolve) => {
+      hear = resolve;
+    });
+    const { checked, identity } = await restart(['', 'older-copy'], slow, hear);
+    await checked;
+    expect(identity.counts).toBe(true);
+    // Had it been waited for to the end of its call, there would be nobody to hear this.
+    speak();
+    expect((await refusal).message).toContain('server 3 refuses this server: this folder is an older copy');
+  });
+
+  it('is refused before it counts by whoever answers in time', async () => {
+    const { checked, identity } = await restart(['older-copy', ''], Promise.resolve(), unexpected);
+    await expect(checked).rejects.toThrow('server 2 refuses this server: this folder is an older copy');
+    expect(identity.counts).toBe(false);
   });
 });

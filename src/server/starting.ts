@@ -17,6 +17,11 @@ import { askForAdmission, type GivenState } from './transport/admissions.ts';
 import { Introducer } from './transport/introductions.ts';
 
 const ASK_TIMEOUT_MS = 1_000;
+/**
+ * Once most of the initial members have answered, this one among them, those that say nothing are waited for no longer than
+ * this. No time would be long enough to be sure of them, and what they have to say is heard when they say it.
+ */
+const SILENCE_MS = 300;
 /** The servers of a new cluster are mostly started together; later on somebody is amiss, and there is no hurry. */
 const ASK_INTERVAL_MS = 30;
 const ASK_INTERVAL_LATER_MS = 250;
@@ -56,6 +61,11 @@ export function refusedByPeers(by: NodeId, misfit: Misfit, details = ''): Refuse
   return new RefusedByPeersError(`server ${by} refuses this server: ${words}`, REMEDIES[misfit]);
 }
 
+/** What a server may begin with: nothing, and as whom; or the state that it was given. */
+export type Allowed =
+  | { readonly kind: 'empty'; readonly as: Parameters<IdentityFile['change']>[0] }
+  | { readonly kind: 'given'; readonly state: GivenState };
+
 /**
  * The time between a server's start and its taking part: it asks the others who they are, and startDecision.ts says what
  * follows. A server whose folder is new asks until that is clear; one that took part before asks once, so that a folder
@@ -91,28 +101,57 @@ export class Starting {
   /**
    * Throws RefusedByPeersError where a server that took part before must not go on with its folder. Else its start counts, and
    * those that answered know it: the more there are, the sooner an older copy is noticed. Before, nobody takes note of a
-   * start: one that is refused would be held against the right folder, once that is put back.
+   * start: one that is refused would be held against the right folder, once that is put back. `refused` is called for what
+   * somebody has to say who answers later.
    */
-  async checkMember(): Promise<void> {
+  async checkMember(refused: (error: RefusedByPeersError) => void): Promise<void> {
     const { identity, introducers } = this;
-    const answered = await this.checkWith(introducers, { ...introductionOf(identity.identity), isMember: false });
+    const answered = await this.checkWith(
+      introducers,
+      { ...introductionOf(identity.identity), isMember: false },
+      refused,
+    );
     identity.countStart();
-    await this.checkWith(answered, introductionOf(identity.identity));
+    await this.checkWith(answered, introductionOf(identity.identity), refused);
   }
 
   /** Returns those that answered. */
-  private async checkWith(introducers: readonly Introducer[], own: Introduction): Promise<Introducer[]> {
-    const answers = await ask(introducers, own);
-    const objection = objectionToRestart(this.identity.identity, this.config.bootstrap, answers);
-    if (objection !== undefined) throw refusedByPeers(objection.by, objection.misfit);
+  private async checkWith(
+    introducers: readonly Introducer[],
+    own: Introduction,
+    refused: (error: RefusedByPeersError) => void,
+  ): Promise<Introducer[]> {
+    const { bootstrap } = this.config;
+    const answers = new Map<NodeId, Answer>();
+    const objection = () => {
+      const found = objectionToRestart(this.identity.identity, bootstrap, answers);
+      return found === undefined ? undefined : refusedByPeers(found.by, found.misfit);
+    };
+    let waits = true;
+    await new Promise<void>((enough) => {
+      let silence: NodeJS.Timeout | undefined;
+      const heard = (peer: NodeId, answer: Answer) => {
+        answers.set(peer, answer);
+        const error = waits ? undefined : objection();
+        if (error !== undefined) refused(error);
+        if (answers.size === introducers.length) {
+          clearTimeout(silence);
+          enough();
+        } else if (haveMostAnswered(own.id, bootstrap, answers)) silence ??= setTimeout(enough, SILENCE_MS);
+      };
+      for (const introducer of introducers) {
+        void introducer.ask(own, ASK_TIMEOUT_MS).then((answer) => heard(introducer.peer, answer));
+      }
+      if (introducers.length === 0) enough();
+    });
+    waits = false;
+    const error = objection();
+    if (error !== undefined) throw error;
     return introducers.filter(({ peer }) => answers.get(peer)?.kind === 'introduced');
   }
 
-  /**
-   * Resolves once this server may take part: with the state to start from, or with nothing where it starts empty; then its
-   * identity says so durably. Resolves with 'stopped' after `stop`. Throws RefusedByPeersError.
-   */
-  async untilAllowed(): Promise<GivenState | 'empty' | 'stopped'> {
+  /** Resolves once this server may take part, or with 'stopped' after `stop`. Throws RefusedByPeersError. */
+  async untilAllowed(): Promise<Allowed | 'stopped'> {
     let before: ReadonlyMap<NodeId, KnownServer> | undefined;
     while (!this.stopped) {
       const decision = decideStart(this.identity.identity, this.config.bootstrap, await this.askAll(), before);
@@ -126,26 +165,23 @@ export class Starting {
     return 'stopped';
   }
 
-  private async follow(decision: StartDecision): Promise<GivenState | 'empty' | undefined> {
+  private async follow(decision: StartDecision): Promise<Allowed | undefined> {
     const { identity, log } = this;
     switch (decision.kind) {
       case 'found': {
         const cluster = randomName();
-        identity.change({ cluster, stage: 'member', known: decision.partners });
         log.info({ cluster, members: this.config.bootstrap }, 'founds a cluster: all its members are new');
-        return 'empty';
+        return { kind: 'empty', as: { cluster, stage: 'member', known: decision.partners } };
       }
       case 'join':
-        identity.change({ cluster: decision.cluster, stage: 'member', known: decision.known });
         log.info({ cluster: decision.cluster }, 'takes part in a new cluster');
-        return 'empty';
+        return { kind: 'empty', as: { cluster: decision.cluster, stage: 'member', known: decision.known } };
       case 'original':
-        identity.change({ stage: 'member' });
         log.warn(
           {},
           "starts empty: all others are the original's servers, which cannot tell whether it took part before",
         );
-        return 'empty';
+        return { kind: 'empty', as: { stage: 'member' } };
       case 'forgotten':
         if (!this.config.flags.rejoin) throw refusedByPeers(decision.by, decision.misfit ?? 'forgotten');
         return this.askLeader(decision.leader, false);
@@ -160,7 +196,7 @@ export class Starting {
   }
 
   /** `mayBeEmpty`: this id has promised nothing as far as anybody can tell, so it may begin without what it cannot have. */
-  private async askLeader(leader: NodeId, mayBeEmpty: boolean): Promise<GivenState | 'empty' | undefined> {
+  private async askLeader(leader: NodeId, mayBeEmpty: boolean): Promise<Allowed | undefined> {
     const { identity, log, config } = this;
     const address = config.servers[leader - 1];
     if (address === undefined || leader === config.id) {
@@ -171,7 +207,7 @@ export class Starting {
     const { flags } = config;
     const own = introductionOf(identity.identity);
     const outcome = await askForAdmission(address, flags.maxgrpc, own, flags.rejoin);
-    if (outcome.kind === 'admitted') return outcome.state;
+    if (outcome.kind === 'admitted') return { kind: 'given', state: outcome.state };
     if (outcome.kind === 'original' && !mayBeEmpty) {
       this.say(
         `it waits for another leader: server ${leader} is one of the original's, or another program, and cannot admit anybody`,
@@ -179,9 +215,8 @@ export class Starting {
       return undefined;
     }
     if (outcome.kind === 'original') {
-      identity.change({ stage: 'member' });
       log.warn({ leader }, "starts empty: the leader is one of the original's servers, which cannot admit anybody");
-      return 'empty';
+      return { kind: 'empty', as: { stage: 'member' } };
     }
     const { reason, details } = outcome;
     if (reason === 'forgotten' || reason === 'other-cluster' || reason === 'other-engine') {
@@ -226,6 +261,12 @@ export class Starting {
     this.endWait();
     for (const introducer of this.introducers) introducer.close();
   }
+}
+
+/** Whether a majority of the initial members has answered, `self` being one that needs not be asked. */
+function haveMostAnswered(self: NodeId, bootstrap: readonly NodeId[], answers: ReadonlyMap<NodeId, Answer>): boolean {
+  const heard = bootstrap.filter((id) => id === self || (answers.get(id)?.kind ?? 'silent') !== 'silent');
+  return heard.length > bootstrap.length / 2;
 }
 
 async function ask(introducers: readonly Introducer[], own: Introduction): Promise<ReadonlyMap<NodeId, Answer>> {

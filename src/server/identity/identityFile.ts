@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import type { NodeId } from '../../consensus/contract.ts';
+import { writeDurably } from '../../files/durableFile.ts';
 import { readTextFile } from '../../files/regularFile.ts';
 import { StorageOpenError } from '../storage/levelDisk.ts';
 import { blankIdentity, EARLIER_LIVES_MAX, type Identity } from './identity.ts';
@@ -88,13 +89,11 @@ function json(text: string): unknown {
 
 /** The identity of this start of a server, and its file: every change is on disk before it is visible. */
 export class IdentityFile extends KeptIdentity {
-  private readonly path: string;
-  private readonly location: string;
+  private location: string;
 
   private constructor(location: string, last: Identity) {
     super(last, randomLife());
     this.location = location;
-    this.path = join(location, IDENTITY_FILE);
   }
 
   /**
@@ -122,6 +121,11 @@ export class IdentityFile extends KeptIdentity {
     }
   }
 
+  /** Its folder goes by another name from here on. */
+  movedTo(location: string): void {
+    this.location = location;
+  }
+
   protected override store({ known, ...rest }: Identity): void {
     const unsealed: Content = {
       format: FORMAT,
@@ -129,32 +133,11 @@ export class IdentityFile extends KeptIdentity {
       known: Object.fromEntries([...known].sort(([a], [b]) => a - b)),
     };
     mkdirSync(this.location, { recursive: true });
-    const temporary = `${this.path}.new`;
-    // What a crash left there was never in force.
-    rmSync(temporary, { force: true });
-    const descriptor = openSync(temporary, 'wx', 0o600);
-    try {
-      writeFileSync(descriptor, `${JSON.stringify(sealIdentity(unsealed), undefined, 1)}\n`);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    renameSync(temporary, this.path);
-    syncFolder(this.location);
+    writeDurably(join(this.location, IDENTITY_FILE), `${JSON.stringify(sealIdentity(unsealed), undefined, 1)}\n`);
   }
 }
 
 function withoutFormat({ format: _, checksum: __, known, ...rest }: Stored): Identity {
   const entries = Object.entries(known).map(([id, { ran = true, ...each }]) => [Number(id), { ...each, ran }] as const);
   return { ...rest, known: new Map(entries) };
-}
-
-/** A rename is durable once its folder is. */
-function syncFolder(location: string): void {
-  const descriptor = openSync(location, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }

@@ -5,7 +5,13 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CorruptLogError } from './contract.ts';
-import { prepareDataDirectory, serverDirectory } from './dataDirectory.ts';
+import {
+  discardBeside,
+  finishInterruptedMove,
+  prepareDataDirectory,
+  serverDirectory,
+  takePlace,
+} from './dataDirectory.ts';
 import { LevelDisk, StorageOpenError } from './levelDisk.ts';
 import { openLevelLogStore } from './openLogStore.ts';
 import { batch, commands, Listener } from './testing.ts';
@@ -26,9 +32,9 @@ describe('the data directory', () => {
 
   it('begins empty where there is nothing, with and without recovery', async () => {
     const data = join(folder, 'not', 'yet');
-    const expected = { location: join(data, 'rkvd-1'), existing: false, movedTo: undefined };
-    expect(await prepareDataDirectory(data, 1, false, NOW_MS)).toEqual(expected);
-    expect(await prepareDataDirectory(data, 1, true, NOW_MS)).toEqual(expected);
+    const expected = { location: join(data, 'rkvd-1'), existing: false, isBeside: false };
+    expect(await prepareDataDirectory(data, 1, false)).toEqual(expected);
+    expect(await prepareDataDirectory(data, 1, true)).toEqual(expected);
   });
 
   it('continues from existing data with recovery', async () => {
@@ -36,51 +42,112 @@ describe('the data directory', () => {
     const { store } = await openLevelLogStore(location, new Listener(), OPTIONS);
     store.persist(batch(1, { entries: commands(1, 3, 1) }));
     await store.close();
-    expect(await prepareDataDirectory(folder, 2, true, NOW_MS)).toEqual({
-      location,
-      existing: true,
-      movedTo: undefined,
-    });
+    const expected = { location, existing: true, isBeside: false };
+    expect(await prepareDataDirectory(folder, 2, true)).toEqual(expected);
+    // What an earlier start without recovery has left is forgotten.
+    await prepareDataDirectory(folder, 2, false);
+    expect(await prepareDataDirectory(folder, 2, true)).toEqual(expected);
+    expect(await readdir(folder)).toEqual(['rkvd-2', 'rkvd-2.promised']);
     const again = await openLevelLogStore(location, new Listener(), OPTIONS);
     expect(again.report).toMatchObject({ found: true, firstIndex: 1, lastIndex: 3, dropped: [] });
     await again.store.close();
   });
+
+  /** A directory beside the data, with a file that is known again. */
+  async function besides(id: number): Promise<void> {
+    const { location, isBeside } = await prepareDataDirectory(folder, id, false);
+    expect({ location, isBeside }).toEqual({ location: `${serverDirectory(folder, id)}.next`, isBeside: true });
+    await writeFile(join(location, 'name'), 'next');
+  }
 
   it('moves a folder and its promise file together, also where one of them is missing', async () => {
     const location = serverDirectory(folder, 4);
     const { store } = await openLevelLogStore(location, new Listener(), OPTIONS);
     store.persist(batch(1, { entries: commands(1, 3, 1) }));
     await store.close();
-    const movedTo = (await prepareDataDirectory(folder, 4, false, NOW_MS)).movedTo!;
-    expect(await readdir(folder)).toEqual([basename(movedTo), `${basename(movedTo)}.promised`]);
+    await besides(4);
+    const movedTo = await takePlace(folder, 4, NOW_MS);
+    expect(await readdir(folder)).toEqual(['rkvd-4', basename(movedTo), `${basename(movedTo)}.promised`]);
+    expect(await readFile(join(location, 'name'), 'utf8')).toBe('next');
     const again = await openLevelLogStore(movedTo, new Listener(), OPTIONS);
     expect(again.report.lastIndex).toBe(3);
     await again.store.close();
 
+    await rm(location, { recursive: true });
     await rename(`${movedTo}.promised`, `${location}.promised`);
-    const second = (await prepareDataDirectory(folder, 4, false, NOW_MS)).movedTo!;
+    await besides(4);
+    const second = await takePlace(folder, 4, NOW_MS);
     expect(second).not.toBe(movedTo);
-    expect(await readdir(folder)).toEqual([basename(movedTo), `${basename(second)}.promised`]);
+    expect(await readdir(folder)).toEqual(['rkvd-4', basename(movedTo), `${basename(second)}.promised`]);
   });
 
-  it('moves existing data aside without recovery, each time under another name', async () => {
+  it('leaves the data where they are until the start is allowed, and forgets the start otherwise', async () => {
     const location = serverDirectory(folder, 3);
-    const moved: (string | undefined)[] = [];
+    await mkdir(location);
+    await writeFile(join(location, 'data'), 'kept');
+    await besides(3);
+    await besides(3);
+    expect(await readFile(join(location, 'data'), 'utf8')).toBe('kept');
+    await discardBeside(folder, 3);
+    expect(await readdir(folder)).toEqual(['rkvd-3']);
+  });
+
+  it('moves existing data aside each time under another name', async () => {
+    const location = serverDirectory(folder, 3);
+    const moved: string[] = [];
     for (const content of ['first', 'second', 'third']) {
+      await rm(location, { recursive: true, force: true });
       await mkdir(location);
       await writeFile(join(location, 'data'), content);
-      moved.push((await prepareDataDirectory(folder, 3, false, NOW_MS)).movedTo);
+      await besides(3);
+      moved.push(await takePlace(folder, 3, NOW_MS));
     }
     const base = `${location}.old-2026-01-31T10-20-30Z`;
     expect(moved).toEqual([base, `${base}.2`, `${base}.3`]);
-    const kept = await Promise.all(moved.map((place) => readFile(join(place!, 'data'), 'utf8')));
+    const kept = await Promise.all(moved.map((place) => readFile(join(place, 'data'), 'utf8')));
     expect(kept).toEqual(['first', 'second', 'third']);
-    expect(await readdir(folder)).not.toContain('rkvd-3');
   });
+
+  /** What is on disk after each step of a move, by name; the last is what it comes to. */
+  const STEPS = [
+    { 'rkvd-5': 'old', 'rkvd-5.promised': 'promise', 'rkvd-5.next': 'next' },
+    { 'rkvd-5.old-1Z': 'old', 'rkvd-5.promised': 'promise', 'rkvd-5.next': 'next' },
+    { 'rkvd-5.old-1Z': 'old', 'rkvd-5.old-1Z.promised': 'promise', 'rkvd-5.next': 'next' },
+    { 'rkvd-5.old-1Z': 'old', 'rkvd-5.old-1Z.promised': 'promise', 'rkvd-5': 'next' },
+  ];
+
+  it.each(STEPS.map((step, at) => [at, step] as const))(
+    'finishes a move that was interrupted after step %i',
+    async (_, step) => {
+      for (const [name, content] of Object.entries(step)) {
+        const path = join(folder, name);
+        if (!name.endsWith('.promised')) await mkdir(path);
+        await writeFile(name.endsWith('.promised') ? path : join(path, 'name'), content);
+      }
+      await writeFile(join(folder, 'rkvd-5.moving'), 'rkvd-5.old-1Z\n');
+      for (let i = 0; i < 2; i++) {
+        await finishInterruptedMove(folder, 5, NOW_MS);
+        expect(await readdir(folder)).toEqual(Object.keys(STEPS[3]!).sort());
+        expect(await readFile(join(folder, 'rkvd-5', 'name'), 'utf8')).toBe('next');
+        expect(await readFile(join(folder, 'rkvd-5.old-1Z', 'name'), 'utf8')).toBe('old');
+      }
+    },
+  );
+
+  it.each(['', '../elsewhere', 'rkvd-4.old-1Z', 'rkvd-5.old-1Z/../../x'])(
+    'moves nothing to where a doctored mark says (%j)',
+    async (mark) => {
+      await mkdir(join(folder, 'rkvd-5'));
+      await mkdir(join(folder, 'rkvd-5.next'));
+      await writeFile(join(folder, 'rkvd-5.moving'), mark);
+      await finishInterruptedMove(folder, 5, NOW_MS);
+      expect(await readdir(folder)).toEqual(['rkvd-5', 'rkvd-5.old-2026-01-31T10-20-30Z']);
+    },
+  );
 
   it('says what is wrong where a file is in the way', async () => {
     await writeFile(join(folder, 'file'), '');
-    await expect(prepareDataDirectory(join(folder, 'file'), 1, false, NOW_MS)).rejects.toThrow(StorageOpenError);
+    await expect(prepareDataDirectory(join(folder, 'file'), 1, false)).rejects.toThrow(StorageOpenError);
     await expect(LevelDisk.open(join(folder, 'file'))).rejects.toThrow(
       /cannot open the log store in .*file: expected a/,
     );
