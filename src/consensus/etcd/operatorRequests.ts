@@ -49,6 +49,11 @@ export class OperatorRequests implements Preparing {
     this.engine = engine;
   }
 
+  get isAllHandedOut(): boolean {
+    const { applying, committed } = this.engine.node.core.log;
+    return applying >= committed;
+  }
+
   get pendingChange(): PendingChange | undefined {
     return this.preparations.pendingChange;
   }

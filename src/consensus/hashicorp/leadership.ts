@@ -204,6 +204,10 @@ export class Leadership implements ReplicationSource, Preparing {
     return this.state.commitIndex >= this.firstOfTerm;
   }
 
+  get isAllHandedOut(): boolean {
+    return this.state.delivery.index >= this.state.commitIndex;
+  }
+
   stage(id: NodeId): void {
     if (!members(this.state.configuration).includes(id)) this.startReplication(id);
   }
@@ -292,8 +296,7 @@ export class Leadership implements ReplicationSource, Preparing {
 
   /** Once a turn: what queued is appended, and everything that may be sent is. */
   flush(): void {
-    // What is committed is handed out under the configuration that it was committed under, before another takes effect.
-    if (this.state.delivery.index >= this.state.commitIndex) this.preparations.advance();
+    this.preparations.advance();
     if (this.transferring === undefined) this.dispatcher.dispatch();
     if (!this.state.silent && this.reads.wantsRound(this.state.nowMs)) this.beginRound();
     this.releaseReads();

@@ -70,12 +70,12 @@ export class ChangePreparation {
     this.progressMs = nowMs;
   }
 
-  /** To be asked once a turn. `established`: an entry of this leader's term is committed, and no other change is on its way. */
-  advance(view: LeaderView, established: boolean): Verdict {
+  /** To be asked once a turn. `mayChange`: nothing of the leader's own stands in the way of a change now. */
+  advance(view: LeaderView, mayChange: boolean): Verdict {
     if (this.markIndex === 0) return this.newcomer === 0 ? { kind: 'mark' } : this.catchUp(view, this.newcomer);
     const missing = this.missing(view);
     const isComplete = missing.silent.length === 0 && missing.behind.length === 0;
-    if (isComplete && established) return { kind: 'ready' };
+    if (isComplete && mayChange) return { kind: 'ready' };
     if (view.nowMs - this.markedMs < ANSWER_ELECTIONS * view.electionTimeoutMs) return WAIT;
     if (isComplete) return { kind: 'refused', reason: RejectReason.Timeout, missing };
     return { kind: 'refused', reason: this.reasonOf(missing), missing };

@@ -8,6 +8,11 @@ export interface Preparing {
   readonly view: LeaderView;
   /** Whether a change may enter the log: an entry of this leader's term is committed, and no other change is on its way. */
   readonly mayChange: boolean;
+  /**
+   * Whether the host was handed everything that is committed. A change that took effect before would make it look committed by
+   * voters who did not commit it.
+   */
+  readonly isAllHandedOut: boolean;
   /** From now on what is in the log goes to a server that does not count, and no longer. */
   stage(id: NodeId): void;
   unstage(id: NodeId): void;
@@ -76,7 +81,7 @@ export class Preparations {
 
   private advanceChange(preparing: ChangePreparation): void {
     const { engine } = this;
-    const verdict = preparing.advance(engine.view, engine.mayChange);
+    const verdict = preparing.advance(engine.view, engine.mayChange && engine.isAllHandedOut);
     const { change, token, newcomer } = preparing;
     if (verdict.kind === 'wait') return;
     if (verdict.kind === 'mark') {

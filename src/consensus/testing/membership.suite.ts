@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeType, type EngineKind, type NodeId, RejectReason } from '../contract.ts';
+import { isConfigurationType } from '../entry.ts';
 import { EngineCluster, TEST_SETTINGS } from './engineCluster.ts';
 
 const { electionTimeoutMs, heartbeatMs } = TEST_SETTINGS;
@@ -92,6 +93,26 @@ export function describeMembershipContract<M>(kind: EngineKind<M>, tellsToStand:
       cluster.run(10 * electionTimeoutMs);
       expect(leader.takeOutcomes().requests).toEqual([{ token: 7, ok: true }]);
       expect(cluster.server(4).commands()).toHaveLength(1000);
+    });
+
+    it('enters the log only once all that is committed was handed out, under those who committed it', () => {
+      for (const type of [ChangeType.AddVoter, ChangeType.Remove]) {
+        const { cluster, leader, others } = clusterOf([1, 2, 3, 4], [1, 2, 3]);
+        const { engine } = leader;
+        const handedOutBeside: number[][] = [];
+        const drain = engine.drain.bind(engine);
+        engine.drain = () => {
+          const output = drain();
+          const isAppending = output.persist?.entries.some((entry) => isConfigurationType(entry.type));
+          if (isAppending === true) handedOutBeside.push(output.committed.map(({ index }) => index));
+          return output;
+        };
+        engine.reconfigure({ type, id: type === ChangeType.Remove ? others[0]! : 4 }, 7);
+        cluster.propose(leader.id, 'meanwhile');
+        cluster.run(3 * electionTimeoutMs);
+        expect(leader.takeOutcomes().requests).toEqual([{ token: 7, ok: true }]);
+        expect(handedOutBeside).toEqual([[]]);
+      }
     });
 
     it('forgets an addition with its leader: nothing is left that stands in the way of the next', () => {
