@@ -27,6 +27,12 @@ export const REGRESSIONS: readonly Regression[] = [
       'no fault of the engine: former members with old hints sent a virtual client in circles past the liveness bound',
   },
   {
+    engine: 'gorums',
+    seed: 6000270,
+    found:
+      'a follower got one message of what it lacked per heartbeat, and a new leader that needed it served too late',
+  },
+  {
     engine: 'hashicorp',
     seed: 6000593,
     found: 'a prepared change took effect in the turn that committed what was before it, ahead of its being handed out',

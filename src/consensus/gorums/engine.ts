@@ -56,6 +56,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   nowMs: number;
   term: number;
   commitIndex: number;
+  deliveredIndex: number;
   durableIndex: number;
 
   private readonly random: () => number;
@@ -76,7 +77,6 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   private electionDueMs = 0;
   private handedOver: Transfer | undefined;
 
-  private deliveredIndex: number;
   private appliedIndex: number;
   private mark = 0;
   private hardStateChanged = false;

@@ -221,6 +221,29 @@ describe('a follower that catches up', () => {
     ]);
   });
 
+  it('gets the rest without asking again and without a heartbeat, one message more with each answer', () => {
+    const server = established({ settings: { entriesPerMessage: 1, catchUpMultiplier: 1 } });
+    let round = propose(server, 7);
+    while (server.engine.status().commitIndex < 8) round = answer(server, 2, lastCall(round));
+    const carried = (output: Output<GorumsMessage>) =>
+      appends(output).filter(([to, , count]) => to === 3 && count! > 0);
+    const injected = server.step(3, { type: 'CatchMeUp', call: 9, follower: 3, nextIndex: 1 });
+    expect(carried(injected)).toEqual([[3, 0, 1]]);
+    const two = answer(server, 3, lastCall(injected));
+    expect(carried(two)).toEqual([
+      [3, 1, 1],
+      [3, 2, 1],
+    ]);
+    const calls = two.messages.filter(({ to }) => to === 3).map(({ message }) => message.call);
+    expect(carried(answer(server, 3, calls[0]!))).toEqual([
+      [3, 3, 1],
+      [3, 4, 1],
+    ]);
+    // What it refuses says that something was lost: nothing more until it asks.
+    expect(carried(answer(server, 3, calls[1]!, false))).toEqual([]);
+    expect(server.engine.status().peers).toMatchObject([{ id: 2 }, { id: 3, state: 'behind', matchIndex: 2 }]);
+  });
+
   it('gets at most entriesPerMessage × catchUpMultiplier entries at a time', () => {
     const server = established({ settings: { entriesPerMessage: 2, catchUpMultiplier: 2 } });
     let round = propose(server, 6);

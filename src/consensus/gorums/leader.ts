@@ -20,6 +20,7 @@ import { Preparations, type Preparing } from '../membership/preparations.ts';
 import { TRANSFER_ELECTIONS } from '../membership/transferPreparation.ts';
 import type { OutputBuffer } from '../outputBuffer.ts';
 import type { AppendEntriesResponse, GorumsMessage } from './messages.ts';
+import { Peer } from './peer.ts';
 import { isQuorum } from './quorum.ts';
 import { encodeChange } from './reconfiguration.ts';
 import { Rounds } from './rounds.ts';
@@ -34,6 +35,8 @@ export interface LedServer {
   readonly nowMs: number;
   readonly term: number;
   readonly commitIndex: number;
+  /** Up to here the host was handed what is committed. */
+  readonly deliveredIndex: number;
   /** Up to here this server's own log is on disk. */
   readonly durableIndex: number;
   /** A number for a quorum call, never used before by this server. */
@@ -45,27 +48,6 @@ export interface LedServer {
 
 /** Rounds given up in a row double the patience with the next ones, this often at most. */
 const PATIENCE_DOUBLINGS_MAX = 4;
-/** Calls remembered of a peer that does not answer. */
-const UNANSWERED_CALLS_MAX = 256;
-
-interface Peer {
-  readonly id: NodeId;
-  matchIndex: number;
-  /** When it last answered, ms; -1: never. */
-  heardMs: number;
-  /**
-   * steady: takes part in rounds. behind: refused a round, so it gets empty ones until it asks. catching-up: what it
-   * asked for is on its way.
-   */
-  state: 'steady' | 'behind' | 'catching-up';
-  /** What it asked for with CatchMeUp and the next round will bring. */
-  injectFrom: number | undefined;
-  /** Refusals of calls before this one say nothing new. */
-  injectedCall: number;
-  /** Calls that it has not answered, ascending, with the last index each carried. */
-  unanswered: { readonly call: number; readonly end: number }[];
-}
-
 /** A change whose entry, at `index`, is not committed yet. */
 interface Change {
   readonly change: MembershipChange;
@@ -83,7 +65,8 @@ export interface Transfer {
 /**
  * A leader's volatile state in the gorums engine. There is one `nextIndex` for the whole configuration: a round goes to
  * everyone, and a quorum function turns the replies into one answer. A follower that cannot take a round asks for what it
- * lacks (CatchMeUp), and the leader injects it into the next round for that follower alone.
+ * lacks (CatchMeUp), and the leader injects it into the next round for that follower alone. Once the follower has taken that,
+ * the rest follows in calls of its own, which wait neither for rounds nor for each other's answers.
  */
 export class Leader implements Preparing {
   private readonly server: LedServer;
@@ -99,6 +82,8 @@ export class Leader implements Preparing {
   private transfer: Transfer | undefined;
   private readonly sinceMs: number;
   private lastRoundMs = Number.NEGATIVE_INFINITY;
+  /** A round is due though it may carry nothing. */
+  private isRoundWanted = false;
   /** When the last round that carried entries or reads began. */
   private lastLoadMs = Number.NEGATIVE_INFINITY;
   /** How often in a row rounds were given up without a commit in between. */
@@ -174,28 +159,24 @@ export class Leader implements Preparing {
     const { server } = this;
     peer.heardMs = server.nowMs;
     this.heard(from);
-    const sent = peer.unanswered.find((each) => each.call === reply.call);
-    peer.unanswered = peer.unanswered.filter((each) => each.call > reply.call);
-    if (reply.success && sent !== undefined) this.matched(peer, sent.end);
-    else if (!reply.success && reply.call >= peer.injectedCall) peer.state = 'behind';
-    this.recordReply(from, reply.call, reply.success ? sent?.end : undefined);
+    if (!reply.success) peer.refused(reply.call);
+    this.recordReply(from, reply.call, reply.success ? this.matched(peer, reply.call) : undefined);
   }
 
-  /** The follower installed a snapshot; the rest it will ask for. */
+  /** The follower installed a snapshot; what it lacks beyond it follows. */
   snapshotInstalled(from: NodeId, call: number): void {
     const peer = this.peers.get(from);
     if (peer === undefined) return;
     peer.heardMs = this.server.nowMs;
     this.heard(from);
-    const sent = peer.unanswered.find((each) => each.call === call);
-    peer.unanswered = peer.unanswered.filter((each) => each.call > call);
-    if (sent !== undefined) this.matched(peer, sent.end);
+    this.matched(peer, call);
     this.recordReply(from, call, undefined);
   }
 
-  private matched(peer: Peer, index: number): void {
-    peer.matchIndex = Math.max(peer.matchIndex, index);
-    if (peer.state !== 'steady' && index >= this.nextIndex - 1) peer.state = 'steady';
+  private matched(peer: Peer, call: number): number | undefined {
+    const index = peer.succeeded(call);
+    if (index !== undefined && peer.state !== 'steady' && index >= this.nextIndex - 1) peer.state = 'steady';
+    return index;
   }
 
   private recordReply(from: NodeId, call: number, matchedIndex: number | undefined): void {
@@ -290,6 +271,7 @@ export class Leader implements Preparing {
     this.advanceTransfer();
     this.ask();
     if (!this.isSilent) {
+      for (const peer of this.peers.values()) this.bringUpToDate(peer);
       while (this.roundIsDue()) this.startRound();
       if (server.nowMs - this.lastRoundMs >= server.settings.heartbeatMs) this.startRound();
     }
@@ -344,6 +326,7 @@ export class Leader implements Preparing {
   private roundIsDue(): boolean {
     const { server } = this;
     const backlog = server.log.lastIndex - this.nextIndex + 1;
+    if (this.isRoundWanted) return true;
     for (const peer of this.peers.values()) if (peer.injectFrom !== undefined) return true;
     const isLater = server.nowMs > this.lastLoadMs;
     if (this.reads.length > 0 && this.established && (!this.rounds.carryReads || isLater)) return true;
@@ -366,6 +349,7 @@ export class Leader implements Preparing {
     if (this.established) this.reads = [];
     const call = server.nextCall();
     this.nextIndex = end + 1;
+    this.isRoundWanted = false;
     this.lastRoundMs = server.nowMs;
     if (entries.length > 0 || readTokens.length > 0) this.lastLoadMs = server.nowMs;
     const round = { call, startMs: server.nowMs, end, entryBytes: recordsSize(entries), readTokens };
@@ -374,19 +358,25 @@ export class Leader implements Preparing {
     for (const peer of this.peers.values()) {
       if (peer.injectFrom !== undefined) this.inject(peer, call, peer.injectFrom);
       else if (peer.state === 'steady') this.sendEntries(peer, call, prevLogIndex, entries);
-      else this.sendEntries(peer, call, end, []);
+      else this.sendEntries(peer, call, peer.state === 'behind' ? end : peer.nextIndex - 1, []);
     }
     if (this.alone) this.confirmReads(call);
   }
 
-  private sendEntries(peer: Peer, call: number, prevLogIndex: number, entries: readonly Entry[]): void {
+  private sendEntries(
+    peer: Peer,
+    call: number,
+    prevLogIndex: number,
+    entries: readonly Entry[],
+    catchUpBytes?: number,
+  ): void {
     const { server } = this;
     const prevLogTerm = server.log.term(prevLogIndex);
     if (prevLogTerm === undefined) {
       this.sendSnapshot(peer, call);
       return;
     }
-    this.remember(peer, call, prevLogIndex + entries.length);
+    peer.sent(call, prevLogIndex + entries.length, catchUpBytes);
     server.out.send(peer.id, {
       type: 'AppendEntries',
       call,
@@ -399,31 +389,50 @@ export class Leader implements Preparing {
     });
   }
 
-  /** Sends what a follower asked for: up to entriesPerMessage × catchUpMultiplier entries, or a snapshot where they are compacted. */
+  /** Sends what a follower asked for, or a snapshot where it is compacted. Nothing more goes until the follower agrees. */
   private inject(peer: Peer, call: number, from: number): void {
-    const { log, settings, out } = this.server;
-    peer.injectFrom = undefined;
-    peer.injectedCall = call;
-    out.events.push('injectentries');
+    this.server.out.events.push('injectentries');
+    peer.beginCatchUp(call, from);
+    this.sendCatchUp(peer, call);
+    // What reaches the point from which the next round goes on makes the follower part of it.
+    if (peer.nextIndex >= this.nextIndex) peer.state = 'steady';
+  }
+
+  /** What follows what it agreed to, as far as rounds are; from there on they bring it the rest. */
+  private bringUpToDate(peer: Peer): void {
+    while (peer.state === 'catching-up') {
+      if (peer.nextIndex >= this.nextIndex) {
+        peer.state = 'steady';
+        // Only its answer to a round counts, and what waits for it should not wait for a heartbeat.
+        if (this.server.commitIndex < this.nextIndex - 1) this.isRoundWanted = true;
+      } else if (!peer.hasCatchUpRoom) return;
+      else this.sendCatchUp(peer, this.server.nextCall());
+    }
+  }
+
+  /** Up to entriesPerMessage × catchUpMultiplier entries, and none that a round will bring. */
+  private sendCatchUp(peer: Peer, call: number): void {
+    const { log, settings } = this.server;
+    const from = peer.nextIndex;
     if (from < log.firstIndex) {
       this.sendSnapshot(peer, call);
       return;
     }
     const countMax = settings.entriesPerMessage * settings.catchUpMultiplier;
-    const entries = log.entries(from, log.lastIndex, countMax, settings.maxMessageBytes);
-    const end = from - 1 + entries.length;
-    // What reaches the point from which the next round goes on makes the follower part of it.
-    peer.state = end >= this.nextIndex - 1 ? 'steady' : 'catching-up';
-    this.sendEntries(peer, call, from - 1, entries.slice(0, Math.max(0, this.nextIndex - from)));
+    const entries = log.entries(from, this.nextIndex - 1, countMax, settings.maxMessageBytes);
+    peer.nextIndex = from + entries.length;
+    this.sendEntries(peer, call, from - 1, entries, recordsSize(entries));
   }
 
   private sendSnapshot(peer: Peer, call: number): void {
     const { server } = this;
     const snapshot = server.log.storedSnapshot();
-    if (snapshot === undefined) return;
-    peer.state = 'catching-up';
-    peer.injectedCall = call;
-    this.remember(peer, call, snapshot.index);
+    if (snapshot === undefined) {
+      peer.state = 'behind';
+      return;
+    }
+    peer.beginCatchUp(call, snapshot.index + 1);
+    peer.sent(call, snapshot.index, snapshot.data.length);
     server.out.send(peer.id, {
       type: 'InstallSnapshot',
       call,
@@ -434,11 +443,6 @@ export class Leader implements Preparing {
       configuration: snapshot.configuration,
       data: snapshot.data,
     });
-  }
-
-  private remember(peer: Peer, call: number, end: number): void {
-    if (peer.unanswered.length >= UNANSWERED_CALLS_MAX) peer.unanswered.shift();
-    peer.unanswered.push({ call, end });
   }
 
   /** One change at a time, and only once this term has committed an entry (thesis §4.1 and its erratum). */
@@ -463,6 +467,10 @@ export class Leader implements Preparing {
 
   get mayChange(): boolean {
     return this.established;
+  }
+
+  get isAllHandedOut(): boolean {
+    return this.server.deliveredIndex >= this.server.commitIndex;
   }
 
   stage(): void {
@@ -521,7 +529,7 @@ export class Leader implements Preparing {
     this.peers.clear();
     for (const id of [...ids].sort((a, b) => a - b)) {
       if (!before.has(id)) server.out.events.push('startreplicate');
-      this.peers.set(id, before.get(id) ?? newPeer(id));
+      this.peers.set(id, before.get(id) ?? new Peer(id));
     }
   }
 
@@ -606,18 +614,6 @@ export class Leader implements Preparing {
       lastHeardMs: heardMs < 0 ? -1 : nowMs - heardMs,
     }));
   }
-}
-
-function newPeer(id: NodeId): Peer {
-  return {
-    id,
-    matchIndex: 0,
-    heardMs: -1,
-    state: 'steady',
-    injectFrom: undefined,
-    injectedCall: 0,
-    unanswered: [],
-  };
 }
 
 const NOOP = Uint8Array.of(0x6e, 0x6f, 0x6f, 0x70);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EngineKind } from '../contract.ts';
+import type { EngineKind, EngineSettings } from '../contract.ts';
 import { EngineCluster, TEST_SETTINGS } from './engineCluster.ts';
 
 const ONE_WAY_MS = 20;
@@ -8,8 +8,9 @@ const ROUND_TRIP_MS = 2 * ONE_WAY_MS;
 const STEP_MS = TEST_SETTINGS.heartbeatMs / 2;
 
 /** Three servers that are far from each other, at a moment at which heartbeats are on their way as always. */
-function farApart<M>(kind: EngineKind<M>) {
-  const cluster = new EngineCluster(kind, [1, 2, 3], undefined, { ...TEST_SETTINGS, electionTimeoutMs: 500 });
+function farApart<M>(kind: EngineKind<M>, settings: Partial<EngineSettings> = {}) {
+  const all = { ...TEST_SETTINGS, electionTimeoutMs: 500, ...settings };
+  const cluster = new EngineCluster(kind, [1, 2, 3], undefined, all);
   const leader = cluster.elect();
   cluster.oneWayMs = ONE_WAY_MS;
   cluster.run(5 * ROUND_TRIP_MS);
@@ -75,6 +76,24 @@ export function describeDistance<M>(kind: EngineKind<M>): void {
       cluster.settle();
       cluster.run(ROUND_TRIP_MS + STEP_MS);
       expect(leader.commands()).toHaveLength(commands.length);
+    });
+
+    it('bring one that is two hundred messages behind up to date in ten round trips', () => {
+      // Many messages, though the flag allows a catching-up follower all that fits in one.
+      const { cluster, leader } = farApart(kind, { catchUpMultiplier: 1024, maxMessageBytes: 256 });
+      const behind = [1, 2, 3].find((id) => id !== leader.id)!;
+      cluster.isolate(behind);
+      const count = 200 * TEST_SETTINGS.entriesPerMessage;
+      for (let from = 0; from < count; from += count / 20) {
+        cluster.propose(leader.id, ...Array.from({ length: count / 20 }, (_, i) => `c${from + i}`));
+        cluster.settle();
+        cluster.run(ROUND_TRIP_MS);
+      }
+      cluster.run(5 * ROUND_TRIP_MS);
+      expect(leader.commands()).toHaveLength(count);
+      cluster.heal();
+      cluster.run(10 * ROUND_TRIP_MS);
+      expect(cluster.server(behind).commands()).toHaveLength(count);
     });
   });
 }

@@ -1,0 +1,93 @@
+import type { NodeId } from '../contract.ts';
+import type { PeerView } from '../membership/leaderView.ts';
+
+/** Calls remembered of a peer that does not answer. */
+const UNANSWERED_CALLS_MAX = 256;
+/** Messages and bytes of entries on their way to one follower that catches up; at a round trip of 40 ms these are 200 MB a second. */
+export const CATCH_UP_MESSAGES_MAX = 64;
+export const CATCH_UP_BYTES_MAX = 8 * 1024 * 1024;
+
+/** A call that a peer has not answered. */
+interface Sent {
+  readonly call: number;
+  /** The last index that its success proves. */
+  readonly end: number;
+  /** Of what it brings to a follower that catches up; undefined for the part of a round that everybody gets. */
+  readonly catchUpBytes: number | undefined;
+}
+
+/** What a leader knows of one other server, and how far it may go ahead of the answers of one that catches up. */
+export class Peer implements PeerView {
+  readonly id: NodeId;
+  matchIndex = 0;
+  /** When it last answered, ms; -1: never. */
+  heardMs = -1;
+  /**
+   * steady: takes part in rounds. behind: refused a round, so it gets empty ones until it asks. catching-up: what it
+   * asked for, and what follows that, is on its way.
+   */
+  state: 'steady' | 'behind' | 'catching-up' = 'steady';
+  /** What it asked for with CatchMeUp and the next round will bring. */
+  injectFrom: number | undefined;
+  /** The first index that is not on its way, while it catches up. */
+  nextIndex = 0;
+  /** Refusals of calls before this one say nothing new. */
+  private injectedCall = 0;
+  /** Messages that may be on their way while it catches up: one until it agreed, then one more with each success (slow start). */
+  private window = 1;
+  /** Ascending by call. */
+  private unanswered: Sent[] = [];
+
+  constructor(id: NodeId) {
+    this.id = id;
+  }
+
+  /** Call `call` begins to bring it up to date, and goes up to before `nextIndex`. */
+  beginCatchUp(call: number, nextIndex: number): void {
+    this.state = 'catching-up';
+    this.injectFrom = undefined;
+    this.injectedCall = call;
+    this.nextIndex = nextIndex;
+    this.window = 1;
+    // Whatever is still on its way was overtaken by the question.
+    this.unanswered = this.unanswered.map((sent) => ({ ...sent, catchUpBytes: undefined }));
+  }
+
+  sent(call: number, end: number, catchUpBytes?: number): void {
+    if (this.unanswered.length >= UNANSWERED_CALLS_MAX) this.unanswered.shift();
+    this.unanswered.push({ call, end, catchUpBytes });
+  }
+
+  /** Call `call` succeeded: the last index that this proves; undefined where it is not remembered. */
+  succeeded(call: number): number | undefined {
+    const sent = this.take(call);
+    if (sent === undefined) return undefined;
+    if (sent.catchUpBytes !== undefined) this.window = Math.min(this.window + 1, CATCH_UP_MESSAGES_MAX);
+    this.matchIndex = Math.max(this.matchIndex, sent.end);
+    return sent.end;
+  }
+
+  refused(call: number): void {
+    this.take(call);
+    if (call >= this.injectedCall) this.state = 'behind';
+  }
+
+  /** An answer to a later call says what those before it would have said. */
+  private take(call: number): Sent | undefined {
+    const sent = this.unanswered.find((each) => each.call === call);
+    this.unanswered = this.unanswered.filter((each) => each.call > call);
+    return sent;
+  }
+
+  /** Whether more may go to it before it answers. */
+  get hasCatchUpRoom(): boolean {
+    let messages = 0;
+    let bytes = 0;
+    for (const { catchUpBytes } of this.unanswered) {
+      if (catchUpBytes === undefined) continue;
+      messages++;
+      bytes += catchUpBytes;
+    }
+    return messages < this.window && bytes < CATCH_UP_BYTES_MAX;
+  }
+}
