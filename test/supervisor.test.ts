@@ -141,7 +141,9 @@ describe('rkv-cluster with rkvd', () => {
     const data = join(folder, 'data', `server-${id}`);
     for (const name of [`rkvd-${id}`, `rkvd-${id}.promised`]) rmSync(join(data, name), { recursive: true });
     run('rkv-cluster', 'restart', String(id), file);
-    await hasPrinted(new RegExp(`server ${id} .* crashed: refuses its data: see its log, rkv-cluster rejoin`));
+    await hasPrinted(
+      new RegExp(`server ${id} .* refuses its data: server \\d refuses .*\`rkv-cluster rejoin ${id}\` brings it back`),
+    );
     expect(run('rkv-cluster', 'status', file)).toContain('rkv-cluster rejoin');
     rkvctl('put', 'b', '2');
     run('rkv-cluster', 'rejoin', String(id), file);
@@ -157,6 +159,22 @@ describe('rkv-cluster with rkvd', () => {
     );
     await until('it took part again from its data', 15_000, isBack);
     expect(rkvctl('get', 'b')).toBe('2\n');
+    run('rkv-cluster', 'down', file);
+  }, 90_000);
+
+  it('goes on where a server refuses its data before there is a leader, and says how to bring it back', async () => {
+    await up();
+    rkvctl('put', 'a', '1');
+    run('rkv-cluster', 'down', file);
+    rmSync(join(folder, 'data', 'server-2', 'rkvd-2.promised'));
+    await up();
+    expect(printed).toMatch(/server 2 .* refuses its data: .*promise.*; `rkv-cluster rejoin 2` brings it back/);
+    rkvctl('put', 'b', '2');
+    run('rkv-cluster', 'rejoin', '2', file);
+    await until('all three are there', 15_000, () =>
+      status().servers.every(({ role }) => role !== undefined) ? true : undefined,
+    );
+    expect(rkvctl('get', 'a')).toBe('1\n');
     run('rkv-cluster', 'down', file);
   }, 90_000);
 

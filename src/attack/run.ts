@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { RkvClient } from '../client/rkvClient.ts';
 import type { ServerProgram } from '../supervisor/cluster.ts';
 import type { Backend } from '../supervisor/config/schema.ts';
-import { type ClusterEvent, describeExit } from '../supervisor/events.ts';
+import { type ClusterEvent, describeEvent, describeExit } from '../supervisor/events.ts';
 import { type RunningCluster, startCluster } from '../supervisor/launcher.ts';
 import type { Target } from './attacks.ts';
 import type { Case } from './cases.ts';
@@ -42,6 +42,7 @@ export async function runCase(one: Case, { engine, program, scale }: RunOptions)
   const onEvent = (event: ClusterEvent) => {
     if (event.type === 'crashed' || event.type === 'ended')
       exits.push(`server ${event.id} ended: ${describeExit(event.exit)}`);
+    if (event.type === 'refused') exits.push(describeEvent(event));
   };
   const cluster = await startCluster(
     { name: 'attack', nodes: one.nodes, backend: engine, metrics: false, restart: { enabled: false } },

@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
 import type { ClusterConfig } from './config/schema.ts';
 import type { ClusterEvent } from './events.ts';
 import { type RunningCluster, type StartOptions, startCluster } from './launcher.ts';
@@ -89,6 +88,32 @@ describe('startCluster', () => {
     await expect(failing).rejects.toThrow(/server 1 ended before there was a leader: could not start: .*ENOENT/);
   });
 
+  /** A cluster's folder with data, where all servers ended well. */
+  async function withData(): Promise<string> {
+    const first = await start({ nodes: 3 }, { keepData: true });
+    await first.stop();
+    for (const { directory } of first.plan.servers) writeFileSync(join(directory, 'log'), '');
+    return first.plan.directory;
+  }
+
+  it('ended where one server refused its data, so that nobody was left to bring it back', async () => {
+    const { onEvent, next } = recorder();
+    const datadir = await withData();
+    const running = await start({ nodes: 3, datadir }, { environment: { FAKE_FAULTS: '{"3":"refuses"}' }, onEvent });
+    expect(await next('refused', 3)).toMatchObject({ why: 'write 7 was promised' });
+    expect((await running.status()).map(({ state }) => state)).toEqual(['running', 'running', 'stopped']);
+    await running.rejoin(3, { timeoutMs: 20_000 });
+    expect((await running.status())[2]).toMatchObject({ state: 'running', role: 'follower' });
+  });
+
+  it('fails at once where every server refuses its data', async () => {
+    const datadir = await withData();
+    const environment = { FAKE_FAULTS: '{"1":"refuses","2":"refuses","3":"refuses"}' };
+    await expect(start({ nodes: 3, datadir }, { environment })).rejects.toThrow(
+      /^server \d ended before there was a leader: refuses its data/,
+    );
+  });
+
   it('refuses the data of another backend', async () => {
     const first = await start({ nodes: 1 }, { keepData: true });
     const { directory: datadir } = first.plan;
@@ -135,7 +160,7 @@ describe('a running cluster', () => {
     const running = await start({ nodes: 3, restart: { firstDelay: '1ms' } }, { environment, onEvent });
     running.kill(3);
     await next('restarting', 3);
-    expect(await next('crashed', 3)).toMatchObject({ exit: { code: REFUSED_DATA_EXIT_CODE } });
+    expect(await next('refused', 3)).toMatchObject({ why: 'write 7 was promised' });
     const lastExit = 'refuses its data: see its log, rkv-cluster rejoin';
     expect((await running.status())[2]).toMatchObject({ state: 'stopped', lastExit });
     expect(events.filter((event) => event.type === 'restarting')).toEqual([]);

@@ -1,4 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { printable } from '../cli/printable.ts';
+import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
 import { type ClusterPlan, type ServerPlan, serverFlags } from './clusterPlan.ts';
 import { type ClusterEvent, type ClusterEventListener, describeExit } from './events.ts';
 import { ManagedServer, type ServerState, type StopGrace } from './managedServer.ts';
@@ -12,6 +14,10 @@ const statusTimeoutMs = 1000;
 const pollMs = 50;
 /** How rkvd begins to say what it waits for. */
 const waitingWords = 'this server does not take part yet';
+/** How it says why it does not go on with its data, with and without -quiet. */
+const refusalWords = /these data are refused(?: remedy=[^:]*)?: (.*)$/;
+/** Of such words in a line of ours, characters. */
+const refusalLengthMax = 300;
 /** Log lines of each server that go into an error. */
 const errorLogLines = 10;
 
@@ -91,6 +97,7 @@ export class Cluster {
       mayRestart: () => this.#ready,
       grace,
       onEvent,
+      refusal: () => this.#refusal(server.id),
       nowMs: () => performance.now(),
       launch: (from) =>
         launch({
@@ -186,11 +193,18 @@ export class Cluster {
     }
   }
 
-  /** As `waitForLeader`, but a server that ends meanwhile ends the wait: nothing that has just been started should. */
+  /**
+   * As `waitForLeader`, but a server that ends meanwhile ends the wait: nothing that has just been started should. One that
+   * refuses its data does not, while another runs: the others may well serve without it, and give it back what it lost.
+   */
   async waitUntilReady(timeoutMs: number): Promise<number> {
-    const early = Promise.race(
-      [...this.#servers.values()].map((server) => server.ended.then((exit) => ({ server, exit }))),
-    );
+    const early = new Promise<{ readonly id: number; readonly exit: ProcessExit }>((resolve) => {
+      for (const [id, server] of this.#servers) {
+        void server.ended.then((exit) => {
+          if (exit.code !== REFUSED_DATA_EXIT_CODE || this.pids().size === 0) resolve({ id, exit });
+        });
+      }
+    });
     const leader = this.waitForLeader({ timeoutMs });
     leader.catch(() => {});
     const first = await Promise.race([leader, early]);
@@ -198,7 +212,7 @@ export class Cluster {
       this.#ready = true;
       return first;
     }
-    throw this.#startFailure(first.server.id, first.exit);
+    throw this.#startFailure(first.id, first.exit);
   }
 
   #startFailure(id: number, exit: ProcessExit): ClusterError {
@@ -208,6 +222,12 @@ export class Cluster {
         cause: exit.spawnError,
       },
     );
+  }
+
+  #refusal(id: number): string {
+    const said = this.logs(id).findLast((line) => refusalWords.test(line));
+    const why = said === undefined ? 'its log says why' : refusalWords.exec(said)![1]!;
+    return printable(why, refusalLengthMax);
   }
 
   #lastWords(ids: readonly number[] = this.plan.servers.map((server) => server.id)): string {

@@ -6,6 +6,8 @@ import type { ProcessExit } from './process/serverProcess.ts';
 export type ClusterEvent =
   | { readonly type: 'started'; readonly id: number; readonly pid: number; readonly from: StartFrom }
   | { readonly type: 'crashed'; readonly id: number; readonly pid: number | undefined; readonly exit: ProcessExit }
+  /** It ended because it must not go on with its data; `why` in its own words. */
+  | { readonly type: 'refused'; readonly id: number; readonly pid: number | undefined; readonly why: string }
   | { readonly type: 'restarting'; readonly id: number; readonly delayMs: number; readonly crashes: number }
   | { readonly type: 'ended'; readonly id: number; readonly pid: number | undefined; readonly exit: ProcessExit }
   | { readonly type: 'signalled'; readonly id: number; readonly pid: number; readonly signal: NodeJS.Signals }
@@ -37,6 +39,8 @@ export function describeEvent(event: ClusterEvent): string {
       return `server ${event.id} started (pid ${event.pid}${startNotes[event.from]})`;
     case 'crashed':
       return `server ${event.id}${pidNote(event.pid)} crashed: ${describeExit(event.exit)}`;
+    case 'refused':
+      return `server ${event.id}${pidNote(event.pid)} refuses its data: ${event.why}; \`rkv-cluster rejoin ${event.id}\` brings it back`;
     case 'restarting':
       return `server ${event.id} restarts in ${formatMs(event.delayMs)} (${crashCount(event.crashes)})`;
     case 'ended':

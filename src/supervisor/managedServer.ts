@@ -25,6 +25,8 @@ export interface ManagedServerOptions {
   readonly grace: StopGrace;
   readonly launch: (from: StartFrom) => ServerProcess;
   readonly onEvent: ClusterEventListener;
+  /** Why its last process refused its data, where it did. */
+  readonly refusal: () => string;
   /** Monotonic, ms. */
   readonly nowMs: () => number;
 }
@@ -123,9 +125,12 @@ export class ManagedServer {
       onEvent({ type: 'ended', id, pid, exit });
       return;
     }
+    if (exit.code === REFUSED_DATA_EXIT_CODE) {
+      // It would end in the same way again, until somebody has seen to its data.
+      onEvent({ type: 'refused', id, pid, why: this.#options.refusal() });
+      return;
+    }
     onEvent({ type: 'crashed', id, pid, exit });
-    // It would end in the same way again, until somebody has seen to its data.
-    if (exit.code === REFUSED_DATA_EXIT_CODE) return;
     if (!policy.enabled || !running.restartsAfterCrash || !mayRestart()) return;
     const plan = planRestart(policy, this.#crashes, nowMs() - running.startedMs);
     this.#crashes = plan.crashes;

@@ -16,6 +16,9 @@ const leftoverPollMs = 50;
 /** How long `rejoin` waits until a server takes part, ms: less than whoever asked waits for the answer. */
 const rejoinMsMax = 40_000;
 
+/** The events after which other processes run than before. */
+const changesProcesses: ReadonlySet<ClusterEvent['type']> = new Set(['started', 'crashed', 'refused', 'ended']);
+
 /** Where a command's words go: what was asked for, and what went wrong. Passes on nothing that a terminal takes for an order. */
 export interface Terminal {
   out(text: string): void;
@@ -146,8 +149,7 @@ class Supervision {
   #note(event: ClusterEvent): void {
     const time = new Date().toISOString().slice(11, 23);
     this.#terminal.out(`${time} ${describeEvent(event)}`);
-    if (event.type !== 'started' && event.type !== 'crashed' && event.type !== 'ended') return;
-    this.#noteProcesses(this.#cluster!.pids());
+    if (changesProcesses.has(event.type)) this.#noteProcesses(this.#cluster!.pids());
   }
 
   #noteProcesses(pids: ReadonlyMap<number, number>): void {

@@ -117,5 +117,5 @@ function clusterConfig(cluster: OwnCluster, datadir: string | undefined) {
 }
 
 function isIncident({ type }: ClusterEvent): boolean {
-  return type === 'crashed' || type === 'restarting';
+  return type === 'crashed' || type === 'refused' || type === 'restarting';
 }

@@ -65,7 +65,10 @@ if (fault === 'ends on rejoin' && rejoins) {
   console.error('nobody leads');
   process.exit(1);
 }
-if (fault === 'refuses' && flags.get('recover') === 'true') process.exit(3);
+if (fault === 'refuses' && flags.get('recover') === 'true') {
+  console.error('12:00:00 FATAL 3 these data are refused remedy=start it once with -rejoin: write 7 was promised');
+  process.exit(3);
+}
 if (waits) console.log('12:00:00 WARN this server does not take part yet: it waits for a leader');
 const server = new Server();
 server.addService({ status: method }, { status: (_call, answer) => answer(null, encodeStatus()) });
