@@ -14,11 +14,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RawPeer } from '../src/server/transport/testing/rawPeer.ts';
 import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
 import { identify } from '../src/supervisor/process/identity.ts';
-import { encodeHello, PEER_PROTOCOL_VERSION } from '../src/wire/peerCodec.ts';
+import { encodeHello } from '../src/wire/peerCodec.ts';
 
 const bin = (name: string): string => fileURLToPath(new URL(`../bin/${name}`, import.meta.url));
 
@@ -139,26 +140,15 @@ describe('the files of a server', () => {
     const before = statSync(log).size;
     const refusals = 300;
     const beganMs = performance.now();
-    const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
-    const same = (bytes: Buffer) => bytes;
     for (let to = 2; to < 2 + refusals; to++) {
-      const stream = client.makeBidiStreamRequest('/rkvpeer.Peer/Stream', same, same);
-      const error = await new Promise<ServiceError>((done) => {
-        stream.on('error', done);
-        stream.on('data', () => {});
-        stream.write(
-          Buffer.from(
-            encodeHello({ version: PEER_PROTOCOL_VERSION, from: 1, to, engine: 'gorums', introduction: undefined }),
-          ),
-        );
-      });
-      expect(error.code).toBe(status.FAILED_PRECONDITION);
+      const peer = await RawPeer.dial(`127.0.0.1:${port}`);
+      peer.say(encodeHello({ from: 1, to, engine: 'gorums', introduction: undefined }));
+      expect((await peer.ended)?.code).toBe(status.FAILED_PRECONDITION);
     }
-    client.close();
     const seconds = (performance.now() - beganMs) / 1000;
     const added = readFileSync(log, 'utf8').slice(before).trimEnd().split('\n');
     const lines = added.filter((line) => line.includes('refused'));
-    expect(lines[0]).toContain("refused a peer's stream: this is server 1, not server 2");
+    expect(lines[0]).toContain("refused a peer's link: this is server 1, not server 2");
     expect(lines.length, lines.join('\n')).toBeLessThanOrEqual(1 + seconds);
   }, 60_000);
 });

@@ -1,4 +1,4 @@
-import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { Client, credentials, status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { afterEach, expect, it, vi } from 'vitest';
 import { RkvClient } from '../src/client/rkvClient.ts';
@@ -10,10 +10,13 @@ import { gorumsForgery } from '../src/consensus/gorums/testing/forgery.ts';
 import { hashicorpKind } from '../src/consensus/hashicorp/index.ts';
 import { hashicorpForgery } from '../src/consensus/hashicorp/testing/forgery.ts';
 import { type Forgery, parts } from '../src/consensus/testing/forgery.ts';
+import { Outbox } from '../src/server/transport/outbox.ts';
+import { RawPeer } from '../src/server/transport/testing/rawPeer.ts';
 import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
 import { type Introduction, PeerClient } from '../src/wire/generated/peer.ts';
 import { encodeRequest } from '../src/wire/gorumsWire.ts';
-import { encodeFrame, encodeHello, PEER_PROTOCOL_VERSION } from '../src/wire/peerCodec.ts';
+import { encodeHello, type Refusal } from '../src/wire/peerCodec.ts';
+import { FrameKind } from '../src/wire/peerFrames.ts';
 
 /** Calls made of the gorums service; the same ones every time. */
 const CALLS = 600;
@@ -72,19 +75,19 @@ async function introductionOf(from: number, engine: string): Promise<Introductio
   }
 }
 
-/** Says hello to a follower in the name of the other one, and then `message`; how the stream ends. */
-async function sayTo<M>(kind: EngineKind<M>, message: (from: number, term: number) => M): Promise<ServiceError> {
+/** Says hello to a follower in the name of the other one, and then `message`; how the link ends. */
+async function sayTo<M>(kind: EngineKind<M>, message: (from: number, term: number) => M): Promise<Refusal | undefined> {
   const { id, term } = await leaderOf(cluster!.addresses);
   const [from, to] = [1, 2, 3].filter((each) => each !== id) as [number, number];
   const introduction = await introductionOf(from, kind.name);
-  const peer = new Client(cluster!.addresses[to - 1]!, credentials.createInsecure());
+  const peer = await RawPeer.dial(cluster!.addresses[to - 1]!);
   try {
-    const stream = peer.makeBidiStreamRequest('/rkvpeer.Peer/Stream', same, same);
-    return await new Promise((resolve) => {
-      stream.on('error', resolve);
-      stream.on('data', () => stream.write(encodeFrame([kind.codec.encode(message(from, term))])));
-      stream.write(encodeHello({ version: PEER_PROTOCOL_VERSION, from, to, engine: kind.name, introduction }));
-    });
+    peer.say(encodeHello({ from, to, engine: kind.name, introduction }));
+    expect(await peer.answer).toBe(FrameKind.Welcome);
+    const outbox = new Outbox();
+    outbox.add(kind.codec.encode(message(from, term)), false);
+    peer.say(outbox.nextOrdered()!);
+    return await peer.ended;
   } finally {
     peer.close();
   }
@@ -96,10 +99,10 @@ function itSurvives<M>(kind: EngineKind<M>, forgery: Forgery<M>): void {
     await serves();
     const configuration = simpleConfiguration([1, 2, 3]);
     for (const data of [Buffer.from('garbage'), Buffer.alloc(0)]) {
-      const error = await sayTo(kind, (from, term) =>
+      const refusal = await sayTo(kind, (from, term) =>
         forgery.snapshot(from, term + 1, { index: 10_000, term: term + 1, configuration, data }),
       );
-      expect(error).toMatchObject({
+      expect(refusal).toMatchObject({
         code: status.INVALID_ARGUMENT,
         details: expect.stringMatching(/snapshot of index 10000: snapshot/),
       });

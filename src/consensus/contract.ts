@@ -351,6 +351,11 @@ export interface Engine<M> {
 export interface MessageCodec<M> {
   encode(message: M): Uint8Array;
   decode(bytes: Uint8Array): M;
+  /**
+   * Whether the message may arrive before others that were sent to the same server earlier, where these are large: it must not
+   * wait behind them. The rest arrive in the order in which they were sent, or not at all.
+   */
+  mayOvertake(message: M): boolean;
 }
 
 /** A peer sent bytes that are not a message. */

@@ -47,7 +47,7 @@ export const RKVD_FLAGS = defineFlags({
   ordergorums: {
     kind: 'bool',
     default: true,
-    usage: 'gorums: force ordering of RPCs per node, on one stream; false: unary calls, as the original speaks them',
+    usage: 'gorums: force ordering of RPCs per node, on one link; false: unary calls, as the original speaks them',
   },
   recover: {
     kind: 'bool',

@@ -1,11 +1,12 @@
 import type { Server as HttpServer } from 'node:http';
-import { createServer as createProbe } from 'node:net';
+import { createServer as createProbe, type Socket } from 'node:net';
 import { type handleUnaryCall, Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { EngineEvent, EngineSettings, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
 import { type Address, formatAddress } from '../wire/addresses.ts';
 import { AdminService } from '../wire/generated/admin.ts';
-import type { Acquaintance, Introduction } from '../wire/generated/peer.ts';
+import { type Acquaintance, type Introduction, PeerService } from '../wire/generated/peer.ts';
+import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
 import { FrontDoor } from './admission/frontDoor.ts';
 import { ENGINES } from './engines.ts';
@@ -33,10 +34,10 @@ import type { SessionStream } from './service/sessionStream.ts';
 import { RefusedByPeersError, refusedByPeers, Starting } from './starting.ts';
 import { KeyValueStore } from './stateMachine/keyValueStore.ts';
 import type { LogStore, LogStoreListener } from './storage/contract.ts';
+import { refuseLink, unavailable } from './transport/acceptedLink.ts';
 import { Admissions, type GivenState } from './transport/admissions.ts';
 import { GORUMS_SERVICE } from './transport/gorumsUnary.ts';
 import { type IntroductionFacts, introduce } from './transport/peerAcceptor.ts';
-import { PEER_SERVICE } from './transport/peerMethod.ts';
 import { PeerTransport } from './transport/transport.ts';
 
 /** Room in a gRPC message for what stands around the entries. */
@@ -122,7 +123,9 @@ export class RkvServer {
     this.starting = new Starting(config, identity, log);
     try {
       this.door = this.frontDoor();
-      this.listener = new GrpcListener(this.grpc, this.door, this.calls);
+      this.listener = new GrpcListener(this.grpc, this.door, this.calls, (socket, connection) =>
+        this.link(socket, connection),
+      );
       this.offerServices(identity, this.door);
       await this.listener.listen(config.listen);
       if (identity.identity.stage === 'member') {
@@ -236,7 +239,7 @@ export class RkvServer {
       isVoter: (peer) => this.replica?.configuration().voters.includes(peer) ?? false,
       leader: () => this.replica?.status().leader ?? 0,
     };
-    const openPeer = gate.offer(PEER_SERVICE, {
+    const openPeer = gate.offer(PeerService, {
       introduce: ((call, done) => introduce(introduction, call, done)) as handleUnaryCall<Introduction, Acquaintance>,
     });
     const openUnary = flags.backend === 'gorums' ? gate.offer(GORUMS_SERVICE) : () => {};
@@ -250,9 +253,16 @@ export class RkvServer {
       openRkv(rkvImplementation(context));
       this.serveClients(context);
       openAdmin(adminImplementation(context, stateMachine, facts));
-      openPeer({ stream: acceptor.accept.bind(acceptor), admit: admissions.handle.bind(admissions) });
+      openPeer({ admit: admissions.handle.bind(admissions) });
       if (unaryServer !== undefined) openUnary(unaryServer.implementation());
     };
+  }
+
+  /** A server that does not take part yet hears nobody. */
+  private link(socket: Socket, connection: Connection | undefined): void {
+    const { transport, gate } = this;
+    if (transport === undefined) refuseLink(socket, unavailable(gate.whyClosed()));
+    else transport.acceptor.accept(socket, connection);
   }
 
   private takePart(store: LogStore, identity: IdentityFile): void {
@@ -281,7 +291,6 @@ export class RkvServer {
       ordered: flags.ordergorums,
       maxMessageBytes: flags.maxgrpc,
       log: this.peerLog,
-      connection: () => this.door?.openingStream?.connection,
       receive: (from, message) => {
         const startMs = performance.now();
         const refusal = replica.receive(from, message);

@@ -45,7 +45,19 @@ const WIRE_TYPES: ReadonlySet<number> = new Set(Object.values(MessageType).filte
 
 export type EtcdMessage = Message;
 
-export const etcdCodec: MessageCodec<EtcdMessage> = { encode, decode };
+export const etcdCodec: MessageCodec<EtcdMessage> = { encode, decode, mayOvertake };
+
+function mayOvertake({ type }: EtcdMessage): boolean {
+  switch (type) {
+    case MessageType.Vote:
+    case MessageType.VoteResp:
+    case MessageType.PreVote:
+    case MessageType.PreVoteResp:
+      return true;
+    default:
+      return false;
+  }
+}
 
 function encode(message: EtcdMessage): Uint8Array {
   const flags = (message.reject ? FLAG_REJECT : 0) | (message.transfer ? FLAG_TRANSFER : 0);

@@ -172,4 +172,14 @@ function decode(bytes: Uint8Array): GorumsMessage {
   return guarded(() => decodeBody(kind, new ByteReader(bytes, 2)));
 }
 
-export const gorumsCodec: MessageCodec<GorumsMessage> = { encode, decode };
+function mayOvertake(message: GorumsMessage): boolean {
+  switch (message.type) {
+    case 'RequestVote':
+    case 'RequestVoteResponse':
+      return true;
+    default:
+      return false;
+  }
+}
+
+export const gorumsCodec: MessageCodec<GorumsMessage> = { encode, decode, mayOvertake };

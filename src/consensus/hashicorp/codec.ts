@@ -34,7 +34,17 @@ const TYPES = [
 const FLAG_FIRST = 1;
 const FLAG_SECOND = 2;
 
-export const hashicorpCodec: MessageCodec<HashicorpMessage> = { encode, decode };
+export const hashicorpCodec: MessageCodec<HashicorpMessage> = { encode, decode, mayOvertake };
+
+function mayOvertake({ type }: HashicorpMessage): boolean {
+  switch (type) {
+    case 'vote':
+    case 'vote-reply':
+      return true;
+    default:
+      return false;
+  }
+}
 
 function encode(message: HashicorpMessage): Uint8Array {
   const numbers = numbersOf(message);

@@ -152,14 +152,16 @@ export class Connection implements Holder {
   session: ServerHttp2Session | undefined;
   /** A stream was opened on it. */
   used = false;
-  /** A peer said hello on it. */
+  /** A peer said hello on it: it is no HTTP/2 session but a link. */
   isPeer = false;
+  onGone = () => {};
   idleSinceMs: number;
   resetCount = 0;
   /** It is to be closed: nothing that comes on it is looked at any more. */
   ended = false;
   private readonly resets: Allowance;
   private readonly registrations: Allowance;
+  private linkBytes: () => number = () => 0;
   private lookAtMs: number;
   private lookEveryMs = LOOK_EVERY_MS_MIN;
   private pingedAtMs = 0;
@@ -177,6 +179,14 @@ export class Connection implements Holder {
     this.registrations = new Allowance(REGISTRATIONS_BURST, REGISTRATIONS_PER_SECOND, nowMs);
   }
 
+  /** A peer said hello on it; `bytes`: what of its messages is not whole. */
+  becamePeer(bytes: () => number): void {
+    this.isPeer = true;
+    this.used = true;
+    this.provisional = false;
+    this.linkBytes = bytes;
+  }
+
   /** It makes the server hold so many bytes more. */
   grew(bytes: number): void {
     this.listener.grew(bytes);
@@ -188,7 +198,7 @@ export class Connection implements Holder {
   }
 
   heldBytes(): number {
-    let bytes = 0;
+    let bytes = this.linkBytes();
     for (const stream of this.streams) bytes += stream.heldBytes;
     return bytes;
   }
@@ -202,6 +212,12 @@ export class Connection implements Holder {
       stream.end(
         'this connection makes the server hold more than any other, and the server holds all that -clientmemory allows',
       );
+    }
+    const linkBytes = this.linkBytes();
+    if (freed < bytes && linkBytes > 0) {
+      freed += linkBytes;
+      this.callEnded();
+      this.socket.destroy();
     }
     return freed;
   }

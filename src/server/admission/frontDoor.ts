@@ -63,7 +63,6 @@ export class FrontDoor implements ConnectionListener {
   /** Until then, new connections are taken one after another: what was closed for abandoning calls comes back at once. */
   private slowUntilMs = 0;
   private nextAdmitMs = 0;
-  private injecting: Connection | undefined;
   private opening: StreamAccount | undefined;
   private readonly sweeper: NodeJS.Timeout;
 
@@ -110,8 +109,8 @@ export class FrontDoor implements ConnectionListener {
     this.options.report('ended a call for what it made the server hold');
   }
 
-  /** A connection came; `handOn` makes it an HTTP/2 session of the server that is watched, at once. */
-  admit(socket: Socket, handOn: (socket: Socket) => void): void {
+  /** A connection came; `handOn` makes it an HTTP/2 session of the server that is watched, or a peer's link, now or soon. */
+  admit(socket: Socket, handOn: (connection: Connection) => void): void {
     const nowMs = performance.now();
     if (nowMs >= this.slowUntilMs) {
       this.take(socket, handOn, nowMs);
@@ -127,7 +126,7 @@ export class FrontDoor implements ConnectionListener {
     } else setTimeout(() => socket.destroyed || this.take(socket, handOn, performance.now()), waitMs).unref();
   }
 
-  private take(socket: Socket, handOn: (socket: Socket) => void, nowMs: number): void {
+  private take(socket: Socket, handOn: (connection: Connection) => void, nowMs: number): void {
     const { connectionsMax, peerConnections } = this.options;
     if (this.connections.size >= connectionsMax) this.closeIdlest(nowMs);
     const provisional = this.connections.size >= connectionsMax;
@@ -142,15 +141,12 @@ export class FrontDoor implements ConnectionListener {
     this.connections.add(connection);
     this.byPeer.set(peer, connection);
     socket.on('error', () => {});
-    const gone = () => {
+    connection.onGone = () => {
       this.connections.delete(connection);
       if (this.byPeer.get(peer) === connection) this.byPeer.delete(peer);
     };
-    socket.on('close', gone);
-    this.injecting = connection;
-    handOn(socket);
-    this.injecting = undefined;
-    connection.session?.on('close', gone);
+    socket.on('close', connection.onGone);
+    handOn(connection);
     this.boundUnused();
   }
 
@@ -171,7 +167,7 @@ export class FrontDoor implements ConnectionListener {
   private closeIdlest(nowMs: number): void {
     let idlest: Connection | undefined;
     for (const connection of this.connections) {
-      if (connection.streams.size > 0 || nowMs - connection.idleSinceMs < IDLE_MS_MIN) continue;
+      if (connection.isPeer || connection.streams.size > 0 || nowMs - connection.idleSinceMs < IDLE_MS_MIN) continue;
       if (idlest === undefined || connection.idleSinceMs < idlest.idleSinceMs) idlest = connection;
     }
     if (idlest !== undefined) this.end(idlest, 'closed an idle connection to make room for another');
@@ -189,9 +185,11 @@ export class FrontDoor implements ConnectionListener {
   /** To be called before connections come. */
   watch(server: Http2Server): void {
     server.prependListener('session', (session: ServerHttp2Session) => {
-      const connection = this.injecting;
+      const { remoteAddress, remotePort } = session.socket;
+      const connection = this.byPeer.get(`${remoteAddress}:${remotePort}`);
       if (connection === undefined) return;
       connection.session = session;
+      session.on('close', connection.onGone);
       this.bySession.set(session, connection);
       session.on('error', () => {});
     });

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import http2, { type Http2Session } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { Client, credentials, Server } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { grpcTransport } from '../../client/grpcTransport.ts';
 import { takeFreePorts } from '../../supervisor/process/freePorts.ts';
-import { peerChannelOptions } from '../transport/peerMethod.ts';
+import { PEER_PREFACE } from '../../wire/peerFrames.ts';
+import { peerChannelOptions } from '../transport/peerChannel.ts';
 import { FLOW_CONTROL_WINDOW_BYTES, GrpcListener, ListenError } from './grpcListener.ts';
 
 const closers: (() => void)[] = [];
@@ -116,5 +117,64 @@ describe('streams at once', () => {
     }
     expect(limits[0]).toBe(4096);
     expect(limits[19]).toBe(Math.floor(8192 / 20));
+  });
+});
+
+describe('the first bytes of a connection', () => {
+  async function both() {
+    const links: Buffer[] = [];
+    const grpc = new Server();
+    const taken = (socket: Socket) => {
+      let all = Buffer.alloc(0);
+      socket.on('data', (piece: Buffer) => {
+        all = Buffer.concat([all, piece]);
+      });
+      socket.on('end', () => links.push(all));
+    };
+    const listener = new GrpcListener(grpc, undefined, undefined, taken);
+    const [port] = (await takeFreePorts(1)) as [number];
+    await listener.listen({ host: '127.0.0.1', port });
+    closers.push(() => {
+      listener.close();
+      grpc.forceShutdown();
+    });
+    return { links, port };
+  }
+
+  it('tell a peer’s link from HTTP/2, however they come', async () => {
+    const { links, port } = await both();
+    const said = Buffer.concat([PEER_PREFACE, Buffer.from('and so on')]);
+    const socket = connect(port, '127.0.0.1');
+    for (const byte of said) {
+      socket.write(Buffer.of(byte));
+      await new Promise(setImmediate);
+    }
+    socket.end();
+    const atOnce = connect(port, '127.0.0.1').end(said);
+    await Promise.all([once(socket.resume(), 'close'), once(atOnce.resume(), 'close')]);
+    expect(links.map(String)).toEqual(['and so on', 'and so on']);
+    const session = http2.connect(`http://127.0.0.1:${port}`);
+    closers.push(() => session.destroy());
+    await once(session, 'remoteSettings');
+    expect(await windowsOf(session)).toEqual(WIDE);
+    const preface = connect(port, '127.0.0.1');
+    for (const byte of Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')) {
+      preface.write(Buffer.of(byte));
+      await new Promise(setImmediate);
+    }
+    const [settings] = (await once(preface, 'data')) as [Buffer];
+    expect(settings[3]).toBe(4);
+    preface.destroy();
+  });
+
+  it('that belong to nobody are left to HTTP/2, which closes', async () => {
+    const { links, port } = await both();
+    for (const bytes of [PEER_PREFACE.subarray(0, 7), Buffer.from('GET / HTTP/1.0\r\n\r\n'.repeat(2))]) {
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.resume().write(bytes);
+      await once(socket, 'close');
+    }
+    expect(links).toEqual([]);
   });
 });

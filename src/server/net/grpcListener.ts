@@ -3,7 +3,9 @@ import http2, { type Http2Server, type ServerHttp2Session, type ServerOptions } 
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { type Address, formatAddress } from '../../wire/addresses.ts';
+import type { Connection } from '../admission/connection.ts';
 import type { FrontDoor } from '../admission/frontDoor.ts';
+import { sniff } from './sniff.ts';
 import type { UnaryCalls } from './unaryCalls.ts';
 
 /** The address cannot be listened on. */
@@ -35,15 +37,25 @@ export class GrpcListener {
   private readonly grpc: GrpcServer;
   private readonly door: FrontDoor | undefined;
   private readonly calls: UnaryCalls | undefined;
+  private readonly links: ((socket: Socket, connection?: Connection) => void) | undefined;
   private readonly listening: NetServer[] = [];
   private http2: Http2Server | undefined;
   private sessions = 0;
 
-  /** `door` decides which connections are taken, and watches over them; `calls` are served without grpc-js. */
-  constructor(grpc: GrpcServer, door?: FrontDoor, calls?: UnaryCalls) {
+  /**
+   * `door` decides which connections are taken, and watches over them; `calls` are served without grpc-js; `links` are our own
+   * servers' connections, their preface taken off.
+   */
+  constructor(
+    grpc: GrpcServer,
+    door?: FrontDoor,
+    calls?: UnaryCalls,
+    links?: (socket: Socket, connection?: Connection) => void,
+  ) {
     this.grpc = grpc;
     this.door = door;
     this.calls = calls;
+    this.links = links;
   }
 
   /** Throws ListenError; nothing listens then. */
@@ -84,7 +96,12 @@ export class GrpcListener {
   }
 
   private take(socket: Socket): void {
-    const handOn = () => this.http2?.emit('connection', socket);
+    const toHttp2 = () => this.http2?.emit('connection', socket);
+    const handOn = (connection?: Connection) => {
+      const { links } = this;
+      if (links === undefined) toHttp2();
+      else sniff(socket, () => links(socket, connection), toHttp2);
+    };
     if (this.door === undefined) handOn();
     else this.door.admit(socket, handOn);
   }

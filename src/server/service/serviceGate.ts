@@ -15,7 +15,7 @@ import {
  */
 export class ServiceGate {
   private readonly grpc: Server;
-  private readonly whyClosed: () => string;
+  readonly whyClosed: () => string;
 
   constructor(grpc: Server, whyClosed: () => string) {
     this.grpc = grpc;

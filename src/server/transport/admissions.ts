@@ -18,7 +18,7 @@ import type { Log } from '../observe/log.ts';
 import { checkSnapshot, MalformedSnapshotError } from '../stateMachine/keyValueStore.ts';
 import { checkedIntroduction, checkedKnown, knownMessages, reasonMetadata, reasonOf } from './introductions.ts';
 import type { PeerAcceptor } from './peerAcceptor.ts';
-import { peerChannelOptions } from './peerMethod.ts';
+import { peerChannelOptions } from './peerChannel.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 /** The fence is committed within an election timeout or two, or not at all by this leader. */

@@ -25,7 +25,7 @@ import type { IdentityFile } from '../identity/identityFile.ts';
 import type { Answer } from '../identity/startDecision.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { Introducer } from './introductions.ts';
-import { peerChannelOptions } from './peerMethod.ts';
+import { peerChannelOptions } from './peerChannel.ts';
 
 /**
  * The `gorums.Raft` unary service, as the original's servers call it and answer it. Calls that come in get numbers from

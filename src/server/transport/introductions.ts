@@ -16,7 +16,7 @@ import {
 } from '../../wire/generated/peer.ts';
 import { EARLIER_LIVES_MAX, type Introduction, type KnownServer, Misfit } from '../identity/identity.ts';
 import type { Answer } from '../identity/startDecision.ts';
-import { peerChannelOptions } from './peerMethod.ts';
+import { peerChannelOptions } from './peerChannel.ts';
 
 /** Says in a refusal, for programs, what its text says to people. */
 export const REASON_KEY = 'rkv-reason';

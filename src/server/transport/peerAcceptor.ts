@@ -1,43 +1,41 @@
-import { type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
-import { MalformedMessageError, type MessageCodec, type NodeId, type Refusal } from '../../consensus/contract.ts';
+import type { Socket } from 'node:net';
+import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
 import {
-  type Acquaintance,
-  type Hello,
-  type Introduction as IntroductionMessage,
-  Welcome,
-} from '../../wire/generated/peer.ts';
-import { decodeFrame, MalformedFrameError, PEER_PROTOCOL_VERSION } from '../../wire/peerCodec.ts';
+  MalformedMessageError,
+  type MessageCodec,
+  type Refusal as MessageRefusal,
+  type NodeId,
+} from '../../consensus/contract.ts';
+import type { Acquaintance, Introduction as IntroductionMessage } from '../../wire/generated/peer.ts';
+import { encodeWelcome, type Hello, type Refusal } from '../../wire/peerCodec.ts';
+import { PEER_PROTOCOL_VERSION } from '../../wire/peerFrames.ts';
 import type { Connection } from '../admission/connection.ts';
 import { explainMisfit, introductionOf, misfitOf } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import { type ShutOut, ShutOuts } from '../identity/shutOuts.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
-import { checkedIntroduction, knownMessages, reasonMetadata } from './introductions.ts';
+import { AcceptedLink, unavailable } from './acceptedLink.ts';
+import { checkedIntroduction, knownMessages } from './introductions.ts';
 
 export interface PeerAcceptorOptions<M> {
   readonly self: NodeId;
   readonly serverCount: number;
   readonly identity: IdentityFile;
   readonly codec: MessageCodec<M>;
+  readonly maxMessageBytes: number;
   readonly log: LimitedLog;
-  readonly receive: (from: NodeId, message: M) => Refusal | undefined;
-  /** The connection of the stream that is being accepted. */
-  readonly connection?: () => Connection | undefined;
-}
-
-interface Misfitting {
-  readonly code: status;
-  readonly details: string;
-  readonly reason: string;
+  readonly receive: (from: NodeId, message: M) => MessageRefusal | undefined;
 }
 
 /**
- * Takes the streams that peers dial. A peer that does not fit, or that sends what we cannot read or no correct server
- * sends, loses its stream and nothing else. A server has one stream at a time: with a new one the one before is of an earlier life.
+ * Takes the links that peers dial. A peer that does not fit, or that sends what we cannot read or no correct server
+ * sends, loses its link and nothing else. A server has one link at a time: with a new one the one before is of an earlier life.
  */
 export class PeerAcceptor<M> {
   private readonly options: PeerAcceptorOptions<M>;
-  private readonly streams = new Map<NodeId, (details: string) => void>();
+  private readonly links = new Map<NodeId, AcceptedLink>();
+  /** Also those that did not say hello yet. */
+  private readonly open = new Set<AcceptedLink>();
   private readonly shutOuts = new ShutOuts();
 
   constructor(options: PeerAcceptorOptions<M>) {
@@ -47,7 +45,7 @@ export class PeerAcceptor<M> {
   /** Hears nothing from server `id`, which asks for admission, until it is over; for what follows see ShutOut. */
   shutOut(id: NodeId): ShutOut {
     const shutOut = this.shutOuts.begin(id);
-    this.streams.get(id)?.(`server ${id} is being admitted again`);
+    this.links.get(id)?.refuse(unavailable(`server ${id} is being admitted again`));
     return shutOut;
   }
 
@@ -56,58 +54,45 @@ export class PeerAcceptor<M> {
     return this.shutOuts.isDeafTo(id, this.options.identity.identity);
   }
 
-  accept(call: ServerDuplexStream<Buffer, Buffer>): void {
-    const { codec, log, receive, identity } = this.options;
+  /** `connection`: what the front door knows of the socket, whose preface was taken off. */
+  accept(socket: Socket, connection?: Connection): void {
+    const { codec, log, receive, identity, maxMessageBytes } = this.options;
+    const address = `${socket.remoteAddress}:${socket.remotePort}`;
     let from: NodeId = 0;
-    let refused = false;
-    const connection = this.options.connection?.();
-    const refuse = ({ code, details, reason }: Misfitting) => {
-      refused = true;
-      log.warn({ peer: from || undefined, from: call.getPeer() }, `refused a peer's stream: ${details}`);
-      call.emit('error', { code, details, metadata: reasonMetadata(reason) });
-    };
-    const end = (details: string) => refuse({ code: status.UNAVAILABLE, details, reason: '' });
-    call.on('data', (bytes: Buffer) => {
-      if (refused) return;
-      try {
-        const { hello, messages } = decodeFrame(bytes);
-        if (from === 0) {
-          const misfit = this.whatMisfits(hello);
-          if (misfit !== undefined) {
-            refuse(misfit);
-            return;
-          }
-          from = hello!.from;
-          if (connection !== undefined) connection.isPeer = true;
-          this.streams.get(from)?.('a newer stream takes its place');
-          this.streams.set(from, end);
-          const introduction = introductionOf(identity.identity);
-          call.write(Buffer.from(Welcome.encode({ version: PEER_PROTOCOL_VERSION, introduction }).finish()));
-        }
-        for (const message of messages) {
-          const refusal = receive(from, codec.decode(message));
-          if (refusal?.malformed) throw new MalformedMessageError(refusal.reason);
-        }
-      } catch (error) {
-        if (!(error instanceof MalformedFrameError || error instanceof MalformedMessageError)) throw error;
-        refuse({ code: status.INVALID_ARGUMENT, details: error.message, reason: '' });
-      }
+    const link = new AcceptedLink(socket, {
+      maxMessageBytes,
+      greet: (hello) => {
+        const misfit = this.whatMisfits(hello);
+        if (misfit !== undefined) return misfit;
+        from = hello.from;
+        connection?.becamePeer(() => link.heldBytes);
+        this.links.get(from)?.refuse(unavailable('a newer link takes its place'));
+        this.links.set(from, link);
+        return encodeWelcome({ introduction: introductionOf(identity.identity) });
+      },
+      receive: (message) => {
+        const refusal = receive(from, codec.decode(message));
+        if (refusal?.malformed) throw new MalformedMessageError(refusal.reason);
+      },
+      grew: (bytes) => connection?.grew(bytes),
+      refused: ({ details }) =>
+        log.warn({ peer: from || undefined, from: address }, `refused a peer's link: ${details}`),
+      closed: () => {
+        this.open.delete(link);
+        if (this.links.get(from) === link) this.links.delete(from);
+      },
     });
-    const over = () => {
-      if (this.streams.get(from) === end) this.streams.delete(from);
-    };
-    call.on('error', over);
-    call.on('cancelled', over);
-    call.on('end', () => {
-      over();
-      call.end();
-    });
+    this.open.add(link);
   }
 
-  private whatMisfits(hello: Hello | undefined): Misfitting | undefined {
+  /** Ends all links. */
+  close(): void {
+    for (const link of this.open) link.destroy();
+  }
+
+  private whatMisfits(hello: Hello): Refusal | undefined {
     const { self, serverCount, identity } = this.options;
     const misfit = (details: string, reason = '') => ({ code: status.FAILED_PRECONDITION, details, reason });
-    if (hello === undefined) return misfit("a peer's first frame must say hello");
     if (hello.version !== PEER_PROTOCOL_VERSION) {
       return misfit(`peer protocol version ${hello.version}, expected ${PEER_PROTOCOL_VERSION}`);
     }
@@ -118,15 +103,14 @@ export class PeerAcceptor<M> {
     const claim = checkedIntroduction(hello.introduction);
     if (claim?.id !== hello.from || !claim.isMember) return misfit(`server ${hello.from} does not say who it is`);
     if (this.shutOuts.bars(claim, identity.identity)) {
-      return { code: status.UNAVAILABLE, details: `server ${claim.id} is being admitted again`, reason: '' };
+      return unavailable(`server ${claim.id} is being admitted again`);
     }
     const own = identity.identity;
     try {
       const found = identity.meet(claim);
       return found === undefined ? undefined : misfit(explainMisfit(found, own, claim), found);
     } catch (error) {
-      const details = `server ${self} cannot note whom it speaks to: ${(error as Error).message}`;
-      return { code: status.UNAVAILABLE, details, reason: '' };
+      return unavailable(`server ${self} cannot note whom it speaks to: ${(error as Error).message}`);
     }
   }
 }

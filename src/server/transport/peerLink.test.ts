@@ -1,16 +1,27 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { MessageCodec } from '../../consensus/contract.ts';
+import { encodeHello, encodeWelcome } from '../../wire/peerCodec.ts';
+import { encodeFrame, FrameKind } from '../../wire/peerFrames.ts';
+import { introductionOf } from '../identity/identity.ts';
 import { IdentityFile } from '../identity/identityFile.ts';
+import { sniff } from '../net/sniff.ts';
 import type { Log } from '../observe/log.ts';
+import { Outbox } from './outbox.ts';
 import { PeerAcceptor } from './peerAcceptor.ts';
 import { PeerLink } from './peerLink.ts';
-import { PEER_STREAM_METHOD } from './peerMethod.ts';
+import { RawPeer } from './testing/rawPeer.ts';
 
-const CODEC: MessageCodec<Uint8Array> = { encode: (message) => message, decode: (bytes) => bytes };
+const CODEC: MessageCodec<Uint8Array> = {
+  encode: (message) => message,
+  decode: (bytes) => bytes,
+  mayOvertake: (bytes) => bytes[0] === URGENT,
+};
+const URGENT = 99;
 const MESSAGE_BYTES_MAX = 8192;
 
 /** Remembers what was said at the levels that people are to see. */
@@ -35,25 +46,28 @@ function member(id: number, cluster = 'c'.repeat(32), engine = 'gorums'): Identi
   return identity;
 }
 
-async function linked(dialler = member(1), answerer = member(2)) {
+async function linked(dialler = member(1), answerer = member(2), maxMessageBytes = MESSAGE_BYTES_MAX) {
   const log = new RememberingLog();
   const received: Uint8Array[] = [];
   const refusals: string[] = [];
   let wake = () => {};
-  const server = new Server({ 'grpc.max_receive_message_length': MESSAGE_BYTES_MAX });
   const receive = (_from: number, message: Uint8Array) => {
     received.push(message);
     wake();
     return undefined;
   };
-  const common = { codec: CODEC, log: log as unknown as Log };
+  const common = { codec: CODEC, log: log as unknown as Log, maxMessageBytes };
   const acceptor = new PeerAcceptor({ ...common, self: 2, serverCount: 3, identity: answerer, receive });
-  server.addService({ stream: PEER_STREAM_METHOD }, { stream: acceptor.accept.bind(acceptor) });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    );
-  });
+  const server = createServer((socket) =>
+    sniff(
+      socket,
+      () => acceptor.accept(socket),
+      () => socket.destroy(),
+    ),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
   const dial = (identity = dialler) =>
     new PeerLink<Uint8Array>({
       ...common,
@@ -61,13 +75,12 @@ async function linked(dialler = member(1), answerer = member(2)) {
       peer: 2,
       address: { host: '127.0.0.1', port },
       identity,
-      maxMessageBytes: MESSAGE_BYTES_MAX,
       accepted: () => {},
       refused: (_peer, misfit) => {
         refusals.push(misfit);
         wake();
       },
-      unimplemented: () => {},
+      notUnderstood: () => {},
     });
   const links = [dial()];
   const until = async (condition: () => boolean) => {
@@ -75,7 +88,8 @@ async function linked(dialler = member(1), answerer = member(2)) {
   };
   const close = () => {
     for (const link of links) link.close();
-    server.forceShutdown();
+    acceptor.close();
+    server.close();
     for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
   };
   const another = (identity: IdentityFile) => {
@@ -83,7 +97,18 @@ async function linked(dialler = member(1), answerer = member(2)) {
     links.push(link);
     return link;
   };
-  return { link: links[0]!, another, acceptor, answerer, log, received, refusals, until, close };
+  return {
+    link: links[0]!,
+    address: `127.0.0.1:${port}`,
+    another,
+    acceptor,
+    answerer,
+    log,
+    received,
+    refusals,
+    until,
+    close,
+  };
 }
 
 describe('a link to a peer', () => {
@@ -102,10 +127,50 @@ describe('a link to a peer', () => {
   it('a message above -maxgrpc took the stream, and so the heartbeats, down with it', async () => {
     const one = await linked();
     close = one.close;
-    one.link.send([Uint8Array.of(1), new Uint8Array(MESSAGE_BYTES_MAX), Uint8Array.of(2)]);
+    one.link.send([Uint8Array.of(1), new Uint8Array(MESSAGE_BYTES_MAX + 1), Uint8Array.of(2)]);
     await one.until(() => one.received.length === 2);
     expect(one.received.map((bytes) => bytes[0])).toEqual([1, 2]);
-    expect(one.log.lines).toEqual([expect.stringContaining('8192')]);
+    expect(one.log.lines).toEqual([expect.stringContaining('-maxgrpc allows 8192')]);
+  });
+
+  it('heartbeats waited behind a large message', async () => {
+    const largeBytes = 24 << 20;
+    const one = await linked(member(1), member(2), largeBytes);
+    close = one.close;
+    one.link.send([new Uint8Array(largeBytes), Uint8Array.of(1), Uint8Array.of(URGENT, 1)]);
+    await new Promise(setImmediate);
+    one.link.send([Uint8Array.of(2), Uint8Array.of(URGENT, 2)]);
+    await one.until(() => one.received.length === 5);
+    expect(one.received.map(([first, second]) => [first, second])).toEqual([
+      [URGENT, 1],
+      [URGENT, 2],
+      [0, 0],
+      [1, undefined],
+      [2, undefined],
+    ]);
+    expect(one.received[2]!.length).toBe(largeBytes);
+  });
+
+  it('messages said to several servers are encoded once', async () => {
+    const one = await linked();
+    close = one.close;
+    const message = Uint8Array.of(1);
+    const encoded = new Map([[message, Uint8Array.of(7)]]);
+    one.link.send([message], encoded);
+    await one.until(() => one.received.length === 1);
+    expect(one.received).toEqual([Uint8Array.of(7)]);
+  });
+
+  it('a newer link of the same server takes the place of the one before', async () => {
+    const one = await linked();
+    close = one.close;
+    one.link.send([Uint8Array.of(1)]);
+    await one.until(() => one.received.length === 1);
+    const again = member(1);
+    again.change({ admitted: 7 });
+    one.another(again).send([Uint8Array.of(2)]);
+    await expect.poll(() => one.log.lines.join()).toContain('a newer link takes its place');
+    expect(one.received.map(([first]) => first)).toEqual([1, 2]);
   });
 
   it('remembers whom it spoke to, and refuses another folder under that id, an older copy, another cluster and engine', async () => {
@@ -191,5 +256,107 @@ describe('a link to a peer', () => {
     one.link.send([Uint8Array.of(1)]);
     dialler.change({ cluster: 'c'.repeat(32) });
     await expect.poll(() => one.log.lines.join()).toContain('refused to speak to a peer: server 2 is of cluster d');
+  });
+});
+
+describe('what a stranger says on a link', () => {
+  let close = () => {};
+  afterEach(() => close());
+
+  const hello = (identity: IdentityFile) =>
+    encodeHello({ from: 1, to: 2, engine: 'gorums', introduction: introductionOf(identity.identity) });
+  const outbox = (...messages: readonly Uint8Array[]) => {
+    const made = new Outbox();
+    for (const message of messages) made.add(message, false);
+    return made;
+  };
+
+  async function said(...frames: readonly Uint8Array[]) {
+    const one = await linked();
+    close = one.close;
+    const stranger = await RawPeer.dial(one.address);
+    stranger.say(...frames);
+    return { ...one, refusal: await stranger.ended };
+  }
+
+  it('is taken only after a hello, and nothing that could fill memory before it', async () => {
+    const message = outbox(Uint8Array.of(1)).nextOrdered()!;
+    const { refusal, received } = await said(message);
+    expect(refusal).toEqual({ code: 3, details: "a peer's first frame must say hello", reason: '' });
+    expect(received).toEqual([]);
+    close();
+    const long = await said(encodeFrame(FrameKind.Hello, Buffer.alloc(9000)));
+    expect(long.refusal).toEqual({ code: 3, details: 'a frame of 9000 bytes, expected at most 8192', reason: '' });
+  });
+
+  it('ends the link where no correct server says it, and what came before is heard', async () => {
+    const good = outbox(Uint8Array.of(1)).nextOrdered()!;
+    for (const [bad, details] of [
+      [encodeWelcome({ introduction: undefined }), 'a frame of kind 2, which a dialler does not send there'],
+      [hello(member(1)), 'a frame of kind 1, which a dialler does not send there'],
+      [encodeFrame(FrameKind.LargeMore, Buffer.alloc(3)), 'more of a message that has not begun'],
+      [outbox(new Uint8Array(1 << 20)).nextOrdered()!, 'a message of 1048576 bytes: -maxgrpc allows 8192'],
+      [
+        encodeFrame(FrameKind.Messages, Buffer.of(9, 1)),
+        'not messages: malformed log entry at byte 1: a field of 9 bytes in 1 bytes',
+      ],
+    ] as const) {
+      const { refusal, received } = await said(hello(member(1)), good, bad, good);
+      expect(refusal).toEqual({ code: 3, details, reason: '' });
+      expect(received).toEqual([Uint8Array.of(1)]);
+      close();
+    }
+  });
+
+  it('is not answered without end where the answers are not read', async () => {
+    const one = await linked();
+    close = one.close;
+    const stranger = await RawPeer.dial(one.address);
+    stranger.say(hello(member(1)));
+    await stranger.answer;
+    stranger.socket.pause();
+    const pings = Buffer.concat(Array.from({ length: 4096 }, () => encodeFrame(FrameKind.Ping, new Uint8Array(0))));
+    const more = () => {
+      if (!stranger.socket.destroyed) stranger.socket.write(pings, () => setImmediate(more));
+    };
+    more();
+    await new Promise((resolve) => stranger.socket.once('close', resolve));
+  });
+});
+
+describe('what does not know links', () => {
+  it.each([
+    ['speaks HTTP/2', (socket: Socket) => socket.write(Buffer.from('000000040000000000', 'hex'))],
+    ['hangs up', (socket: Socket) => socket.destroy()],
+  ])('is told from one that does, and is not asked again at once: it %s', async (_name, answer) => {
+    const server = createServer(answer).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const log = new RememberingLog();
+    const dialler = member(1);
+    try {
+      await new Promise<void>((resolve) => {
+        const link = new PeerLink<Uint8Array>({
+          self: 1,
+          peer: 2,
+          address: { host: '127.0.0.1', port },
+          identity: dialler,
+          codec: CODEC,
+          maxMessageBytes: MESSAGE_BYTES_MAX,
+          log: log as unknown as Log,
+          accepted: () => {},
+          refused: () => {},
+          notUnderstood: () => {
+            link.close();
+            resolve();
+          },
+        });
+        link.send([Uint8Array.of(1)]);
+      });
+      expect(log.lines).toEqual([expect.stringContaining('peer is out of reach')]);
+    } finally {
+      server.close();
+      for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+    }
   });
 });

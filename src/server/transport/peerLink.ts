@@ -1,19 +1,38 @@
-import { type ClientDuplexStream, credentials, Client as GrpcClient, type ServiceError, status } from '@grpc/grpc-js';
+import { connect, type Socket } from 'node:net';
+import { status } from '@grpc/grpc-js';
 import { printable } from '../../cli/printable.ts';
 import type { MessageCodec, NodeId } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../wire/addresses.ts';
-import { Welcome } from '../../wire/generated/peer.ts';
-import { encodeFrame, encodeHello, PEER_PROTOCOL_VERSION } from '../../wire/peerCodec.ts';
+import { decodeRefusal, decodeWelcome, encodeHello, type Refusal } from '../../wire/peerCodec.ts';
+import {
+  decodeTaken,
+  encodeFrame,
+  FrameKind,
+  FrameReader,
+  MalformedFrameError,
+  PAYLOAD_BYTES_MAX,
+  PEER_PREFACE,
+  PEER_PROTOCOL_VERSION,
+} from '../../wire/peerFrames.ts';
 import { explainMisfit, introductionOf, type Misfit } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
-import { checkedIntroduction, misfitNamed, reasonOf } from './introductions.ts';
-import { PEER_STREAM_METHOD, peerChannelOptions, RECONNECT_MAX_MS, RECONNECT_MIN_MS } from './peerMethod.ts';
+import { checkedIntroduction, misfitNamed } from './introductions.ts';
+import { Outbox } from './outbox.ts';
+import { RECONNECT_MAX_MS, RECONNECT_MIN_MS } from './peerChannel.ts';
+import { SendWindow } from './sendWindow.ts';
 
 /** Bytes that may wait in a link; what comes on top is dropped, as a network would. */
 export const LINK_BYTES_MAX = 64 * 1024 * 1024;
-/** A message in a frame takes its bytes and at most these: a tag and a length below 2^35. */
-const FRAMING_BYTES_MAX = 6;
+/** Bytes that are handed to the socket before it has taken them: an urgent message stands behind these. */
+const SOCKET_BYTES_MAX = 256 * 1024;
+/** Frames that together are smaller than this leave as one piece of memory. */
+const JOINED_BYTES_MAX = 16 * 1024;
+/** A peer has this long to take up the link. Then it is asked whether it is there, every other such while, and has as long to answer. */
+const ANSWER_MS_MAX = 5_000;
+const PING = encodeFrame(FrameKind.Ping, new Uint8Array(0));
+
+const NOT_UNDERSTOOD = `what listens there does not speak peer protocol ${PEER_PROTOCOL_VERSION}`;
 
 /** Of what a peer says about itself, in our log. */
 const REASON_LENGTH_MAX = 500;
@@ -26,77 +45,73 @@ export interface PeerLinkOptions<M> {
   readonly codec: MessageCodec<M>;
   readonly maxMessageBytes: number;
   readonly log: LimitedLog;
-  /** The peer took our stream: it has nothing against us. */
+  /** The peer took our link: it has nothing against us. */
   readonly accepted: (peer: NodeId) => void;
   /** The peer takes us for somebody who must not take part, for the reason given. */
   readonly refused: (peer: NodeId, misfit: Misfit, details: string) => void;
-  /** The peer does not know our stream: it is one of the original's servers. */
-  readonly unimplemented: () => void;
+  /** What listens there took the connection and does not know our links: one of the original's servers, or another version. */
+  readonly notUnderstood: () => void;
+}
+
+/** One connection to the peer, from its first byte to its last. */
+interface Dialled {
+  readonly socket: Socket;
+  readonly window: SendWindow;
+  readonly timer: NodeJS.Timeout;
+  readonly reader: FrameReader;
+  /** What came before the peer's preface was whole. */
+  preface: Buffer;
+  isConnected: boolean;
+  /** The peer speaks as we do. */
+  hasAnswered: boolean;
+  isWelcome: boolean;
+  /** It was asked whether it is there, and something came since. */
+  isAsked: boolean;
+  heard: boolean;
 }
 
 /**
- * The way to one peer: an ordered stream that carries a turn's messages in one frame, or in as many as gRPC's limit on a
- * message asks for. While it is down messages are dropped, which engines expect of networks; it comes back by itself.
+ * The way to one peer: a connection of our own frames (docs/peers.md), dialled when there is something to say. While it is
+ * down messages are dropped, which engines expect of networks; it comes back by itself. What an engine lets overtake does not
+ * wait behind large messages, here or at the socket. What is said in a turn leaves at its end, in one write.
  */
 export class PeerLink<M> {
   private readonly options: PeerLinkOptions<M>;
-  private readonly client: GrpcClient;
-  private stream: ClientDuplexStream<Buffer, Buffer> | undefined;
-  private waitingBytes = 0;
+  private readonly outbox = new Outbox();
+  private dialled: Dialled | undefined;
   private reconnectMs = RECONNECT_MIN_MS;
-  private timer: NodeJS.Timeout | undefined;
+  private pause: NodeJS.Timeout | undefined;
+  private flushes = false;
   private closed = false;
   private reported = '';
 
   constructor(options: PeerLinkOptions<M>) {
     this.options = options;
-    const { address, maxMessageBytes } = options;
-    this.client = new GrpcClient(formatAddress(address), credentials.createInsecure(), {
-      ...peerChannelOptions(maxMessageBytes),
-      'grpc.keepalive_time_ms': 10_000,
-      'grpc.keepalive_timeout_ms': 5_000,
-    });
   }
 
-  /** Messages of one turn, in order. */
-  send(messages: readonly M[]): void {
-    if (this.closed) return;
-    if (this.stream === undefined) {
-      if (this.timer !== undefined) return;
-      this.connect();
-    }
-    let frame: Uint8Array[] = [];
-    let frameBytes = 0;
+  /** Messages of one turn, in order; `encoded` remembers what is said to others as well. */
+  send(messages: readonly M[], encoded?: Map<M, Uint8Array>): void {
+    if (this.closed || (this.dialled === undefined && this.pause !== undefined)) return;
+    this.dialled ??= this.dial();
+    const { codec, maxMessageBytes } = this.options;
     for (const message of messages) {
-      const bytes = this.options.codec.encode(message);
-      const size = bytes.length + FRAMING_BYTES_MAX;
-      if (size > this.options.maxMessageBytes) {
-        this.reportTooLarge(bytes.length);
-        continue;
+      let bytes = encoded?.get(message);
+      if (bytes === undefined) {
+        bytes = codec.encode(message);
+        encoded?.set(message, bytes);
       }
-      if (frameBytes + size > this.options.maxMessageBytes) {
-        this.write(frame);
-        frame = [];
-        frameBytes = 0;
-      }
-      frame.push(bytes);
-      frameBytes += size;
+      if (bytes.length > maxMessageBytes) this.reportTooLarge(bytes.length);
+      else if (this.outbox.waitingBytes <= LINK_BYTES_MAX) this.outbox.add(bytes, codec.mayOvertake(message));
     }
-    if (frame.length > 0) this.write(frame);
-  }
-
-  private write(messages: readonly Uint8Array[]): void {
-    const { stream } = this;
-    if (stream === undefined || this.waitingBytes > LINK_BYTES_MAX) return;
-    const frame = encodeFrame(messages);
-    this.waitingBytes += frame.length;
-    stream.write(frame, () => {
-      // What waited in a stream that is lost was forgotten with it.
-      if (this.stream === stream) this.waitingBytes -= frame.length;
+    if (this.flushes) return;
+    this.flushes = true;
+    process.nextTick(() => {
+      this.flushes = false;
+      this.flush();
     });
   }
 
-  /** To send it would end the stream, and the heartbeats with it. */
+  /** To send it would end the link, and the heartbeats with it. */
   private reportTooLarge(size: number): void {
     const { peer, log, maxMessageBytes } = this.options;
     const reason = `a message of ${size} bytes is not sent: -maxgrpc allows ${maxMessageBytes}`;
@@ -107,34 +122,118 @@ export class PeerLink<M> {
 
   close(): void {
     this.closed = true;
-    clearTimeout(this.timer);
-    this.stream?.cancel();
-    this.client.close();
+    clearTimeout(this.pause);
+    if (this.dialled !== undefined) clearInterval(this.dialled.timer);
+    this.dialled?.socket.destroy();
   }
 
-  private connect(): void {
-    const { self, peer, identity } = this.options;
-    const { path, requestSerialize, responseDeserialize } = PEER_STREAM_METHOD;
-    const stream = this.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-    this.stream = stream;
-    this.waitingBytes = 0;
-    stream.on('data', (bytes: Buffer) => this.welcomed(stream, bytes));
-    stream.on('error', (error: ServiceError) => this.lost(stream, error));
-    stream.on('end', () => this.lost(stream, undefined));
+  /** Hands to the socket what it may have: what overtakes first, then as much of the rest as the way carries. */
+  private flush(): void {
+    const { dialled, outbox } = this;
+    if (dialled === undefined || outbox.waitingBytes === 0) return;
+    const { socket, window } = dialled;
+    const nowMs = performance.now();
+    let bytes: number;
+    do {
+      const frames: Buffer[] = [];
+      bytes = 0;
+      const take = (frame: Buffer) => {
+        frames.push(frame);
+        bytes += frame.length;
+        window.sent(frame.length, nowMs);
+      };
+      for (let frame = outbox.nextOvertaking(); frame !== undefined; frame = outbox.nextOvertaking()) take(frame);
+      while (socket.writableLength + bytes < SOCKET_BYTES_MAX && window.isOpen) {
+        const frame = outbox.nextOrdered();
+        if (frame === undefined) break;
+        take(frame);
+      }
+      write(socket, frames, bytes);
+      // Where the kernel took all of it at once there may be room for more.
+    } while (bytes > 0 && socket.writableLength === 0 && outbox.waitingBytes > 0);
+  }
+
+  private dial(): Dialled {
+    const { self, peer, address, identity } = this.options;
+    const socket = connect({ host: address.host, port: address.port, noDelay: true });
+    const dialled: Dialled = {
+      socket,
+      window: new SendWindow(),
+      timer: setInterval(() => this.lookAfter(dialled), ANSWER_MS_MAX),
+      reader: new FrameReader(PAYLOAD_BYTES_MAX, (kind, payload) => this.frame(dialled, kind, payload)),
+      preface: Buffer.alloc(0),
+      isConnected: false,
+      hasAnswered: false,
+      isWelcome: false,
+      isAsked: false,
+      heard: false,
+    };
+    dialled.timer.unref();
     const introduction = introductionOf(identity.identity);
-    const { engine } = introduction;
-    stream.write(encodeHello({ version: PEER_PROTOCOL_VERSION, from: self, to: peer, engine, introduction }));
+    const hello = encodeHello({ from: self, to: peer, engine: introduction.engine, introduction });
+    dialled.window.sent(hello.length, performance.now());
+    socket.write(Buffer.concat([PEER_PREFACE, hello]));
+    socket.on('connect', () => {
+      dialled.isConnected = true;
+    });
+    socket.on('data', (piece: Buffer) => this.take(dialled, piece));
+    socket.on('drain', () => {
+      if (this.dialled === dialled) this.flush();
+    });
+    socket.on('error', (error) => this.lost(dialled, error.message));
+    socket.on('close', () => {
+      this.lost(
+        dialled,
+        dialled.hasAnswered ? 'the peer ended the link' : 'the connection was closed before an answer came',
+      );
+    });
+    return dialled;
   }
 
-  private welcomed(stream: ClientDuplexStream<Buffer, Buffer>, bytes: Buffer): void {
+  private take(dialled: Dialled, piece: Buffer): void {
+    if (this.dialled !== dialled) return;
+    dialled.heard = true;
+    try {
+      const rest = dialled.hasAnswered ? piece : this.afterPreface(dialled, piece);
+      if (rest !== undefined) dialled.reader.push(rest);
+    } catch (error) {
+      if (!(error instanceof MalformedFrameError)) throw error;
+      this.lost(dialled, error.message);
+    }
+  }
+
+  private afterPreface(dialled: Dialled, piece: Buffer): Buffer | undefined {
+    dialled.preface = Buffer.concat([dialled.preface, piece]);
+    const { preface } = dialled;
+    const common = Math.min(preface.length, PEER_PREFACE.length);
+    if (preface.compare(PEER_PREFACE, 0, common, 0, common) !== 0) throw new MalformedFrameError(NOT_UNDERSTOOD);
+    if (common < PEER_PREFACE.length) return undefined;
+    dialled.hasAnswered = true;
+    return preface.subarray(common);
+  }
+
+  private frame(dialled: Dialled, kind: FrameKind, payload: Uint8Array): void {
+    if (this.dialled !== dialled) return;
+    if (kind === FrameKind.Refusal) this.wasRefused(dialled, decodeRefusal(payload));
+    else if (kind === FrameKind.Welcome && !dialled.isWelcome) this.welcomed(dialled, payload);
+    else if (kind === FrameKind.Taken && dialled.isWelcome) {
+      dialled.window.taken(decodeTaken(payload), performance.now());
+      this.flush();
+    } else if (kind !== FrameKind.Pong) {
+      throw new MalformedFrameError(`a frame of kind ${kind}, which an acceptor does not send there`);
+    }
+  }
+
+  private welcomed(dialled: Dialled, payload: Uint8Array): void {
     const { peer, identity, log, address, accepted } = this.options;
-    const misfit = this.misfitOfWelcome(bytes);
+    const misfit = this.misfitOfWelcome(payload);
     if (misfit !== undefined) {
       if (misfit !== this.reported) log.error({ peer }, `refused to speak to a peer: ${misfit}`);
+      this.lost(dialled, undefined);
       this.reported = misfit;
-      stream.cancel();
       return;
     }
+    dialled.isWelcome = true;
     this.reconnectMs = RECONNECT_MIN_MS;
     this.reported = '';
     const { cluster } = identity.identity;
@@ -142,10 +241,10 @@ export class PeerLink<M> {
     accepted(peer);
   }
 
-  private misfitOfWelcome(bytes: Buffer): string | undefined {
+  private misfitOfWelcome(payload: Uint8Array): string | undefined {
     const { peer, identity } = this.options;
     try {
-      const claim = checkedIntroduction(Welcome.decode(bytes).introduction);
+      const claim = checkedIntroduction(decodeWelcome(payload).introduction);
       if (claim?.id !== peer) return `what answers there is not server ${peer}`;
       const own = identity.identity;
       const misfit = identity.meet(claim);
@@ -155,29 +254,61 @@ export class PeerLink<M> {
     }
   }
 
-  private lost(stream: ClientDuplexStream<Buffer, Buffer>, error: ServiceError | undefined): void {
-    if (this.stream !== stream || this.closed) return;
-    this.stream = undefined;
-    if (error?.code === status.UNIMPLEMENTED) this.options.unimplemented();
-    const misfit = misfitNamed(reasonOf(error));
-    if (misfit !== undefined) this.options.refused(this.options.peer, misfit, error!.details);
-    this.report(error);
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
+  private wasRefused(dialled: Dialled, { code, details, reason }: Refusal): void {
+    const { peer, log, refused } = this.options;
+    const words = printable(details, REASON_LENGTH_MAX);
+    if (code === status.FAILED_PRECONDITION && words !== this.reported) {
+      log.error({ peer }, `peer refuses us: ${words}`);
+      this.reported = words;
+    }
+    this.lost(dialled, words);
+    const misfit = misfitNamed(reason);
+    if (misfit !== undefined) refused(peer, misfit, details);
+  }
+
+  /** A peer that is gone without a word is noticed by its silence. */
+  private lookAfter(dialled: Dialled): void {
+    if (!dialled.isWelcome) this.lost(dialled, `no welcome in ${ANSWER_MS_MAX / 1000} s`);
+    else if (!dialled.isAsked) {
+      dialled.heard = false;
+      dialled.window.sent(PING.length, performance.now());
+      dialled.socket.write(PING);
+      dialled.isAsked = true;
+    } else if (dialled.heard) dialled.isAsked = false;
+    else this.lost(dialled, `it does not answer for ${ANSWER_MS_MAX / 1000} s`);
+  }
+
+  /** What waited is forgotten; undefined where the reason was told. */
+  private lost(dialled: Dialled, reason: string | undefined): void {
+    if (this.dialled !== dialled || this.closed) return;
+    this.dialled = undefined;
+    this.outbox.clear();
+    clearInterval(dialled.timer);
+    dialled.socket.destroy();
+    if (reason !== undefined) this.report(reason);
+    this.pause = setTimeout(() => {
+      this.pause = undefined;
     }, this.reconnectMs);
-    this.timer.unref();
+    this.pause.unref();
     this.reconnectMs = Math.min(this.reconnectMs * 2, RECONNECT_MAX_MS);
+    if (dialled.isConnected && !dialled.hasAnswered) this.options.notUnderstood();
   }
 
   /** Says once why a peer is out of reach, not at every attempt. */
-  private report(error: ServiceError | undefined): void {
-    // Our own doing, and said already.
-    if (error?.code === status.CANCELLED) return;
+  private report(reason: string): void {
     const { peer, log } = this.options;
-    const reason = printable(error?.message ?? 'the peer ended the stream', REASON_LENGTH_MAX);
     if (reason === this.reported) return;
     this.reported = reason;
-    if (error?.code === status.FAILED_PRECONDITION) log.error({ peer }, `peer refuses us: ${reason}`);
-    else log.warn({ peer }, `peer is out of reach: ${reason}`);
+    log.warn({ peer }, `peer is out of reach: ${reason}`);
+  }
+}
+
+function write(socket: Socket, frames: readonly Buffer[], bytes: number): void {
+  if (frames.length === 1) socket.write(frames[0]!);
+  else if (bytes < JOINED_BYTES_MAX) socket.write(Buffer.concat(frames, bytes));
+  else {
+    socket.cork();
+    for (const frame of frames) socket.write(frame);
+    socket.uncork();
   }
 }

@@ -29,7 +29,6 @@ it('unary calls in the name of a server that was being admitted again reached th
       received.push(`${type} of ${from}`);
       return undefined;
     },
-    connection: () => undefined,
     accepted: () => {},
     refused: () => {},
   });

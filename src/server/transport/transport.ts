@@ -1,30 +1,31 @@
 import type { EngineKind, Envelope, NodeId, Refusal } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import type { Address } from '../../wire/addresses.ts';
-import type { Connection } from '../admission/connection.ts';
-import type { Misfit } from '../identity/identity.ts';
+import { introductionOf, type Misfit } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { GorumsUnaryClient, GorumsUnaryServer } from './gorumsUnary.ts';
+import { Introducer } from './introductions.ts';
 import { PeerAcceptor } from './peerAcceptor.ts';
 import { PeerLink } from './peerLink.ts';
 
-/** How long a peer that does not know our stream is called by unary calls before the stream is tried again. */
-const STREAM_RETRY_MS = 30_000;
+/** How long a peer that does not know our links is called by unary calls before a link is tried again. */
+const LINK_RETRY_MS = 30_000;
+/** What takes connections and does not know our links is asked this often who it is, and has this long to answer. */
+const ASK_AGAIN_MS = 5_000;
+const ASK_TIMEOUT_MS = 1_000;
 
 export interface TransportOptions<M> {
   readonly self: NodeId;
   readonly servers: readonly Address[];
   readonly kind: EngineKind<M>;
   readonly identity: IdentityFile;
-  /** The gorums engine's calls travel on ordered streams; otherwise as unary calls. */
+  /** The gorums engine's calls travel on links; otherwise as unary calls. */
   readonly ordered: boolean;
   readonly maxMessageBytes: number;
   readonly log: LimitedLog;
-  /** Says why a message was left out; its caller, or the stream that it came on, is told. */
+  /** Says why a message was left out; its caller, or the link that it came on, is told. */
   readonly receive: (from: NodeId, message: M) => Refusal | undefined;
-  /** The connection of the stream that is being accepted. */
-  readonly connection: () => Connection | undefined;
   /** A peer has nothing against this server. */
   readonly accepted: (peer: NodeId) => void;
   /** A peer takes this server for one that must not take part. */
@@ -33,10 +34,13 @@ export interface TransportOptions<M> {
 
 const SHUT_OUT: Refusal = { reason: 'a server of this id is being admitted again', malformed: false };
 
-/** Messages to and from the other servers. Every engine's travel on ordered streams; gorums also answers and makes unary calls. */
+/** Messages to and from the other servers. Every engine's travel on links; gorums also answers and makes unary calls. */
 export class PeerTransport<M> {
   private readonly options: TransportOptions<M>;
   private readonly links = new Map<NodeId, PeerLink<M>>();
+  /** Who is asked who it is, or was a moment ago. */
+  private readonly asking = new Map<NodeId, Introducer>();
+  private isClosed = false;
   private readonly unaryClients = new Map<NodeId, GorumsUnaryClient>();
   readonly acceptor: PeerAcceptor<M>;
   /** Of the gorums engine only. */
@@ -45,29 +49,31 @@ export class PeerTransport<M> {
 
   constructor(options: TransportOptions<M>) {
     this.options = options;
-    const { self, servers, kind, identity, log, connection } = options;
-    // On whatever way a message came, streams and unary calls and the answers to these.
+    const { self, servers, kind, identity, log, maxMessageBytes } = options;
+    // On whatever way a message came, links and unary calls and the answers to these.
     const receive = (from: NodeId, message: M) =>
       this.acceptor.isDeafTo(from) ? SHUT_OUT : options.receive(from, message);
     this.receive = receive as never;
     const serverCount = servers.length;
     const { codec } = kind;
-    this.acceptor = new PeerAcceptor({ self, serverCount, identity, codec, log, connection, receive });
+    this.acceptor = new PeerAcceptor({ self, serverCount, identity, codec, log, maxMessageBytes, receive });
     if (kind.name === 'gorums') this.unaryServer = new GorumsUnaryServer({ self, serverCount }, this.receive);
   }
 
+  /** What is said to several is encoded once. */
   send(envelopes: readonly Envelope<M>[]): void {
     if (envelopes.length === 1) {
       this.sendTo(envelopes[0]!.to, [envelopes[0]!.message]);
       return;
     }
+    const encoded = new Map<M, Uint8Array>();
     const byPeer = new Map<NodeId, M[]>();
     for (const { to, message } of envelopes) {
       const messages = byPeer.get(to);
       if (messages === undefined) byPeer.set(to, [message]);
       else messages.push(message);
     }
-    for (const [to, messages] of byPeer) this.sendTo(to, messages);
+    for (const [to, messages] of byPeer) this.sendTo(to, messages, encoded);
   }
 
   /** The servers reached by unary calls: none of these tells a server to take over, so TimeoutNow does not travel there. */
@@ -78,7 +84,7 @@ export class PeerTransport<M> {
     return servers.map((_address, i) => i + 1).filter((id) => id !== self);
   }
 
-  private sendTo(to: NodeId, messages: readonly M[]): void {
+  private sendTo(to: NodeId, messages: readonly M[], encoded?: Map<M, Uint8Array>): void {
     const { unaryServer } = this;
     const rest =
       unaryServer === undefined
@@ -86,7 +92,7 @@ export class PeerTransport<M> {
         : messages.filter((message) => !unaryServer.answer(message as unknown as GorumsMessage));
     if (rest.length === 0 || to === this.options.self) return;
     const unary = this.unaryClient(to);
-    if (unary === undefined) this.link(to)?.send(rest);
+    if (unary === undefined) this.link(to)?.send(rest, encoded);
     else for (const message of rest) unary.send(message as unknown as GorumsMessage);
   }
 
@@ -114,8 +120,24 @@ export class PeerTransport<M> {
     return client;
   }
 
-  /** What answered there may have been another program for a while, or the server may have been replaced by one of ours. */
-  private tryStreamAgain(to: NodeId): void {
+  /**
+   * What listens there does not know our links. All of our versions know how to introduce themselves; what does not is one of the
+   * original's servers, for a while: it may have been another program, or be replaced by one of ours.
+   */
+  private async askWhoIsThere(to: NodeId, address: Address): Promise<void> {
+    if (this.asking.has(to)) return;
+    const introducer = new Introducer(to, address, this.options.maxMessageBytes);
+    this.asking.set(to, introducer);
+    const { kind } = await introducer.ask(introductionOf(this.options.identity.identity), ASK_TIMEOUT_MS);
+    introducer.close();
+    if (this.isClosed) return;
+    const isOriginal = kind === 'original' && this.unaryServer !== undefined;
+    if (isOriginal && !this.unaryClients.has(to)) this.useUnary(to, address, this.options.maxMessageBytes);
+    setTimeout(() => this.tryLinkAgain(to), isOriginal ? LINK_RETRY_MS : ASK_AGAIN_MS).unref();
+  }
+
+  private tryLinkAgain(to: NodeId): void {
+    this.asking.delete(to);
     this.unaryClients.get(to)?.close();
     this.unaryClients.delete(to);
   }
@@ -126,11 +148,7 @@ export class PeerTransport<M> {
     const { self, servers, kind, identity, maxMessageBytes, log, accepted, refused } = this.options;
     const address = servers[to - 1];
     if (address === undefined) return undefined;
-    const unimplemented = () => {
-      if (this.unaryServer === undefined || this.unaryClients.has(to)) return;
-      this.useUnary(to, address, maxMessageBytes);
-      setTimeout(() => this.tryStreamAgain(to), STREAM_RETRY_MS).unref();
-    };
+    const notUnderstood = () => void this.askWhoIsThere(to, address);
     const { codec } = kind;
     const link = new PeerLink<M>({
       self,
@@ -142,13 +160,16 @@ export class PeerTransport<M> {
       log,
       accepted,
       refused,
-      unimplemented,
+      notUnderstood,
     });
     this.links.set(to, link);
     return link;
   }
 
   close(): void {
+    this.isClosed = true;
+    this.acceptor.close();
+    for (const introducer of this.asking.values()) introducer.close();
     for (const link of this.links.values()) link.close();
     for (const client of this.unaryClients.values()) client.close();
   }

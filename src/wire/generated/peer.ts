@@ -10,11 +10,9 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
-  type ClientDuplexStream,
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
-  type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
@@ -27,11 +25,6 @@ export const protobufPackage = "rkvpeer";
 
 export const protobufFileName = "peer.proto";
 
-export interface Frame {
-  hello: Hello | undefined;
-  messages: Buffer[];
-}
-
 export interface Hello {
   version: number;
   from: number;
@@ -43,6 +36,12 @@ export interface Hello {
 export interface Welcome {
   version: number;
   introduction: Introduction | undefined;
+}
+
+export interface Refusal {
+  code: number;
+  details: string;
+  reason: string;
 }
 
 export interface Introduction {
@@ -96,63 +95,6 @@ export interface Admission {
   autoLeave: boolean;
   dataBytes: number;
 }
-
-function createBaseFrame(): Frame {
-  return { hello: undefined, messages: [] };
-}
-
-export const Frame: MessageFns<Frame> = {
-  encode(message: Frame, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.hello !== undefined) {
-      Hello.encode(message.hello, writer.uint32(10).fork()).join();
-    }
-    for (const v of message.messages) {
-      writer.uint32(18).bytes(v!);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Frame {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseFrame();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.hello = Hello.decode(reader, reader.uint32());
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.messages.push(Buffer.from(reader.bytes()));
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
 
 function createBaseHello(): Hello {
   return { version: 0, from: 0, to: 0, engine: "", introduction: undefined };
@@ -286,6 +228,74 @@ export const Welcome: MessageFns<Welcome> = {
             }
 
             message.introduction = Introduction.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRefusal(): Refusal {
+  return { code: 0, details: "", reason: "" };
+}
+
+export const Refusal: MessageFns<Refusal> = {
+  encode(message: Refusal, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== 0) {
+      writer.uint32(8).uint32(message.code);
+    }
+    if (message.details !== "") {
+      writer.uint32(18).string(message.details);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Refusal {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefusal();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.code = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.details = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
             continue;
           }
         }
@@ -964,15 +974,6 @@ export const Admission: MessageFns<Admission> = {
 
 export type PeerService = typeof PeerService;
 export const PeerService = {
-  stream: {
-    path: "/rkvpeer.Peer/Stream" as const,
-    requestStream: true as const,
-    responseStream: true as const,
-    requestSerialize: (value: Frame): Buffer => Buffer.from(Frame.encode(value).finish()),
-    requestDeserialize: (value: Buffer): Frame => Frame.decode(value),
-    responseSerialize: (value: Welcome): Buffer => Buffer.from(Welcome.encode(value).finish()),
-    responseDeserialize: (value: Buffer): Welcome => Welcome.decode(value),
-  },
   introduce: {
     path: "/rkvpeer.Peer/Introduce" as const,
     requestStream: false as const,
@@ -994,15 +995,11 @@ export const PeerService = {
 } as const;
 
 export interface PeerServer extends UntypedServiceImplementation {
-  stream: handleBidiStreamingCall<Frame, Welcome>;
   introduce: handleUnaryCall<Introduction, Acquaintance>;
   admit: handleServerStreamingCall<AdmitRequest, AdmitChunk>;
 }
 
 export interface PeerClient extends Client {
-  stream(): ClientDuplexStream<Frame, Welcome>;
-  stream(options: Partial<CallOptions>): ClientDuplexStream<Frame, Welcome>;
-  stream(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<Frame, Welcome>;
   introduce(
     request: Introduction,
     callback: (error: ServiceError | null, response: Acquaintance) => void,

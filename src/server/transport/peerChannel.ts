@@ -1,18 +1,10 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
-import { PeerService } from '../../wire/generated/peer.ts';
-import { rawMethod } from '../../wire/rawMethod.ts';
 import { FLOW_CONTROL_WINDOW_BYTES } from '../net/grpcListener.ts';
 
 export const RECONNECT_MIN_MS = 20;
 export const RECONNECT_MAX_MS = 500;
 
-/** `rkvpeer.Peer/Stream` with its messages left as bytes. */
-export const PEER_STREAM_METHOD = rawMethod('/rkvpeer.Peer/Stream', { streams: true });
-
-/** `rkvpeer.Peer`, with the messages of its stream left as bytes. */
-export const PEER_SERVICE = { stream: PEER_STREAM_METHOD, introduce: PeerService.introduce, admit: PeerService.admit };
-
-/** How every connection to a peer is made: messages up to `-maxgrpc`, and back soon after a loss. */
+/** How every gRPC connection to a peer is made: messages up to `-maxgrpc`, and back soon after a loss. */
 export function peerChannelOptions(maxMessageBytes: number): ChannelOptions {
   return {
     'grpc.max_send_message_length': maxMessageBytes,

@@ -1,0 +1,114 @@
+import { varintSize, writeVarint } from '../../consensus/entryCodec.ts';
+import { FRAME_BYTES, FrameKind, HEADER_BYTES, newFrame, sealFrame } from '../../wire/peerFrames.ts';
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * The engine messages that wait for one peer, and the frames that they leave in. Messages leave in order, several small ones in
+ * one frame and a large one in many; but one that may overtake others goes before them where they are more than a frame.
+ */
+export class Outbox {
+  private readonly overtaking: Uint8Array[] = [];
+  private ordered: Uint8Array[] = [];
+  /** Messages before this position have left. */
+  private head = 0;
+  /** Bytes of the message at `head` that have left. */
+  private sentOfHead = 0;
+  private orderedBytes = 0;
+  private overtakingBytes = 0;
+
+  get waitingBytes(): number {
+    return this.orderedBytes + this.overtakingBytes;
+  }
+
+  add(message: Uint8Array, mayOvertake: boolean): void {
+    if (mayOvertake && this.orderedBytes > FRAME_BYTES && message.length <= FRAME_BYTES) {
+      this.overtaking.push(message);
+      this.overtakingBytes += message.length;
+    } else {
+      this.ordered.push(message);
+      this.orderedBytes += message.length;
+    }
+  }
+
+  /** A frame of what goes before all else; undefined where there is nothing. */
+  nextOvertaking(): Buffer | undefined {
+    if (this.overtaking.length === 0) return undefined;
+    const messages = this.overtaking.splice(0, fitting(this.overtaking, 0));
+    for (const { length } of messages) this.overtakingBytes -= length;
+    return messagesFrame(messages);
+  }
+
+  /** A frame of the others; undefined where none waits. */
+  nextOrdered(): Buffer | undefined {
+    const message = this.ordered[this.head];
+    if (message === undefined) return undefined;
+    if (message.length > FRAME_BYTES) return this.nextPiece(message);
+    const count = fitting(this.ordered, this.head);
+    const messages = this.ordered.slice(this.head, this.head + count);
+    for (const { length } of messages) this.orderedBytes -= length;
+    this.advance(count);
+    return messagesFrame(messages);
+  }
+
+  private nextPiece(message: Uint8Array): Buffer {
+    const from = this.sentOfHead;
+    const to = Math.min(message.length, from + FRAME_BYTES);
+    const lengthBytes = from === 0 ? varintSize(message.length) : 0;
+    const frame = newFrame(from === 0 ? FrameKind.LargeBegin : FrameKind.LargeMore, lengthBytes + to - from);
+    if (from === 0) writeVarint(frame, HEADER_BYTES, message.length);
+    frame.set(message.subarray(from, to), HEADER_BYTES + lengthBytes);
+    this.orderedBytes -= to - from;
+    if (to === message.length) this.advance(1);
+    else this.sentOfHead = to;
+    return sealFrame(frame);
+  }
+
+  private advance(count: number): void {
+    this.sentOfHead = 0;
+    // Let go of what has left.
+    this.ordered.fill(NOTHING, this.head, this.head + count);
+    this.head += count;
+    if (this.head === this.ordered.length) {
+      this.ordered = [];
+      this.head = 0;
+    } else if (this.head > 64 && this.head * 2 > this.ordered.length) {
+      this.ordered = this.ordered.slice(this.head);
+      this.head = 0;
+    }
+  }
+
+  clear(): void {
+    this.overtaking.length = 0;
+    this.ordered = [];
+    this.head = 0;
+    this.sentOfHead = 0;
+    this.orderedBytes = 0;
+    this.overtakingBytes = 0;
+  }
+}
+
+/** How many messages from `from` on fit in one frame: one at least. */
+function fitting(messages: readonly Uint8Array[], from: number): number {
+  let bytes = 0;
+  let at = from;
+  while (at < messages.length) {
+    bytes += varintSize(messages[at]!.length) + messages[at]!.length;
+    if (bytes > FRAME_BYTES) break;
+    at++;
+  }
+  return Math.max(1, at - from);
+}
+
+function messagesFrame(messages: readonly Uint8Array[]): Buffer {
+  let bytes = 0;
+  for (const { length } of messages) bytes += varintSize(length) + length;
+  const frame = newFrame(FrameKind.Messages, bytes);
+  let at = HEADER_BYTES;
+  for (const message of messages) {
+    at = writeVarint(frame, at, message.length);
+    frame.set(message, at);
+    at += message.length;
+  }
+  return sealFrame(frame);
+}
