@@ -35,7 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/storage/promisedSlot.ts',
   ],
   nodeLines: ['cli'],
-  damage: ['server/storage', 'supervisor', 'client', 'wire', 'cli'],
+  damage: ['server/storage', 'supervisor', 'client', 'wire', 'cli', 'files'],
   conformance: ['consensus', 'checker', 'wire', 'cli', 'files'],
 };
 

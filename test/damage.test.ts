@@ -46,7 +46,7 @@ describe("a server's damaged data", () => {
       const named = (name: string) => DAMAGES.find((kind) => kind.name === name)!;
       expect(await campaign.run(1, true, named('cut: log'))).toMatchObject({
         outcome: 'refused, others served',
-        what: '',
+        what: 'LostWritesError',
       });
       expect(await campaign.run(2, true, named('cut: promise file'))).not.toMatchObject({ outcome: 'failure' });
     },

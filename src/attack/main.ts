@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import { processCommand } from '../cli/runCommander.ts';
 import { renderTable } from '../cli/table.ts';
 import type { Backend } from '../supervisor/config/schema.ts';
 import { rkvdProgram } from '../supervisor/launcher.ts';
@@ -16,7 +17,7 @@ interface Options {
 
 const names = CASES.map(({ name }) => name);
 
-const program = new Command('attack')
+const program = processCommand('attack')
   .description(
     'Attacks servers of its own on loopback, one way after another, while a well-behaved client measures its service.\nFor your own machine only; every attack is bounded in number and time.',
   )
@@ -26,8 +27,7 @@ const program = new Command('attack')
   )
   .option('--rkvd <folder>', 'attack the servers of another built checkout, to compare')
   .option('--scale <times>', 'how many times as many connections, calls or streams, 0.1 to 10', scale, 1)
-  .option('--json', 'one JSON line an attack on stdout', false)
-  .showHelpAfterError();
+  .option('--json', 'one JSON line an attack on stdout', false);
 
 function caseNames(text: string): string[] {
   const chosen = text.split(',');

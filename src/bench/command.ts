@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { Command, CommanderError } from 'commander';
+import type { Command } from 'commander';
 import { printable } from '../cli/printable.ts';
+import { innerCommand, runCommander } from '../cli/runCommander.ts';
 import type { ProcessContext } from '../supervisor/commandProcess.ts';
 import { benchRuns } from './bench.ts';
 import { addBenchOptions, type BenchFlags, requestOf } from './options.ts';
@@ -21,30 +22,18 @@ export async function runCommand(args: readonly string[], context: ProcessContex
   const program = buildProgram(context, (code) => {
     exitCode = code;
   });
-  try {
-    await program.parseAsync(args, { from: 'user' });
-    return exitCode;
-  } catch (error) {
-    // commander has printed its own already, or it was --help.
-    if (error instanceof CommanderError) return error.exitCode;
+  const failed = await runCommander(program, args, (error) => {
     const message = error instanceof Error ? error.message : String(error);
     for (const line of message.split('\n')) terminal.err(`rkv-bench: ${line}`);
-    return 1;
-  }
+  });
+  return failed || exitCode;
 }
 
 function buildProgram(context: ProcessContext, exit: (code: number) => void): Command {
   const { terminal } = context;
-  const program = new Command('rkv-bench')
-    .description(
-      'Measures a cluster: starts rkvd servers, drives them with inserts and lookups, checks that what they acknowledged\nis there, and writes what was measured to results/<run>/.',
-    )
-    .showHelpAfterError('(--help says more)')
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => terminal.out(text.trimEnd()),
-      writeErr: (text) => terminal.err(text.trimEnd()),
-    });
+  const program = innerCommand('rkv-bench', terminal).description(
+    'Measures a cluster: starts rkvd servers, drives them with inserts and lookups, checks that what they acknowledged\nis there, and writes what was measured to results/<run>/.',
+  );
   addBenchOptions(program).action(async (flags: BenchFlags) => exit(await bench(flags, context)));
   program
     .command('compare')

@@ -34,9 +34,10 @@ export class Campaign {
   /** What the undamaged data of each server hold. */
   readonly #truth = new Map<number, StoreContent>();
 
-  constructor(prepared: Prepared) {
+  /** `scratch` is a folder of its own below the prepared one. */
+  constructor(prepared: Prepared, scratch = 'scratch') {
     this.#prepared = prepared;
-    this.#scratch = join(prepared.folder, 'scratch');
+    this.#scratch = join(prepared.folder, scratch);
   }
 
   /** `prefersCluster`: started as servers, with clients, not only opened. */

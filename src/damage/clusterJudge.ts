@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { RkvClient } from '../client/rkvClient.ts';
+import { readTextFile } from '../files/regularFile.ts';
 import { takeFreePorts } from '../supervisor/process/freePorts.ts';
 import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
 import type { Verdict } from './campaign.ts';
@@ -11,6 +13,7 @@ const TIMEOUT_MS = 120_000;
 const LOOKUP_TIMEOUT_MS = 120_000;
 const LOOKUPS_AT_ONCE = 50;
 const POLL_MS = 50;
+const LOG_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
  * Starts the damaged server beside the one that lags: together they are a majority, so that whatever the damaged one forgot
@@ -36,11 +39,26 @@ export async function judgeCluster(prepared: Prepared, dataDirectory: string, da
     }
     const wrong = await wrongKeys(client, acknowledged);
     if (wrong !== undefined) return { outcome: 'failure', what: wrong };
-    return { outcome: exit === undefined ? 'served' : 'refused, others served', what: '' };
+    if (exit === undefined) return { outcome: 'served', what: '' };
+    return { outcome: 'refused, others served', what: refusalIn(join(dataDirectory, logName(damaged))) };
   } finally {
     client.close();
     await Promise.all(servers.map((server) => server.end('SIGKILL')));
   }
+}
+
+/** Where a server logs whose temporary folder this is. */
+function logName(id: number): string {
+  return `raft${String(id).padStart(2, '0')}.log`;
+}
+
+/** As what a server refused its data, by the last line of its log that says so. */
+function refusalIn(log: string): string {
+  const lines = readTextFile(log, LOG_BYTES_MAX).trim().split('\n');
+  const refusals = lines
+    .map((line) => JSON.parse(line) as { msg?: string; err?: { type?: string } })
+    .filter(({ msg }) => msg === 'these data are refused');
+  return refusals.at(-1)?.err?.type ?? 'without a name';
 }
 
 /** How the server ended, or undefined once there is a leader. */

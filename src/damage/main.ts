@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
-import { printableLines } from '../cli/printable.ts';
+import { processCommand, wholeNumber } from '../cli/runCommander.ts';
+import { complain, say } from '../cli/say.ts';
 import { Campaign, type SeedReport } from './campaign.ts';
 import { prepare } from './prepare.ts';
+import { RunRecord } from './runRecord.ts';
 import { renderReports } from './table.ts';
 
 const ENGINES = ['gorums', 'etcd', 'hashicorp'];
@@ -15,9 +16,11 @@ interface Options {
   readonly seeds: number;
   readonly first: number;
   readonly clusterEvery: number;
+  readonly jobs: number;
+  readonly record: string | undefined;
 }
 
-const program = new Command('damage')
+const program = processCommand('damage')
   .description(
     "Damages one server's data in every way it knows, starts it, and expects all that was promised or a refusal by name.",
   )
@@ -25,55 +28,65 @@ const program = new Command('damage')
   .option('--seeds <count>', 'how many damages, over all engines', wholeNumber, 300)
   .option('--first <seed>', 'the first of them; 1 seed: --seeds 1', wholeNumber, 1)
   .option('--cluster-every <count>', 'every so many are started as servers, with clients; 0: none', wholeNumber, 21)
-  .configureOutput({
-    writeOut: (text) => void process.stdout.write(printableLines(text)),
-    writeErr: (text) => void process.stderr.write(printableLines(text)),
-  })
-  .showHelpAfterError();
+  .option('--jobs <count>', 'damages at the same time: servers mostly wait for each other', wholeNumber, 2)
+  .option('--record <file>', 'note each outcome there; what it holds already is not run again, and is in the table');
 
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number');
-  return value;
+function tell(report: SeedReport, withCluster: boolean): void {
+  const { engine, seed, kind, outcome, what } = report;
+  if (outcome !== 'failure') return;
+  const again = `--engine ${engine} --first ${seed} --seeds 1 --cluster-every ${withCluster ? 1 : 0}`;
+  say(`${engine}: seed ${seed}, ${kind}: ${what}\n  again: npm run damage -- ${again}`);
 }
 
-async function runEngine(
-  engine: string,
-  first: number,
-  { seeds, clusterEvery }: { seeds: number; clusterEvery: number },
-) {
+/** Says how far it is, and how long the rest may take. */
+function progressOf(engine: string, count: number): () => void {
+  const beganMs = performance.now();
+  let done = 0;
+  return () => {
+    done++;
+    if (done % PROGRESS_SEEDS !== 0 && done !== count) return;
+    const secondsEach = (performance.now() - beganMs) / 1000 / done;
+    complain(
+      `${engine}: ${done} of ${count} damages, about ${Math.ceil((secondsEach * (count - done)) / 60)} min left`,
+    );
+  };
+}
+
+async function runEngine(engine: string, seeds: readonly number[], options: Options, record: RunRecord): Promise<void> {
+  if (seeds.length === 0) return;
+  const { clusterEvery, jobs } = options;
   const folder = await mkdtemp(join(tmpdir(), `rkv-damage-${engine}-`));
-  const reports: SeedReport[] = [];
   try {
-    const campaign = new Campaign(await prepare(engine, folder));
-    for (let seed = first; seed < first + seeds; seed++) {
-      const withCluster = clusterEvery > 0 && seed % clusterEvery === 0;
-      const report = await campaign.run(seed, withCluster);
-      reports.push(report);
-      if (report.outcome === 'failure') {
-        console.log(`${engine}: seed ${seed}, ${report.kind}: ${report.what}`);
-        console.log(
-          `  again: npm run damage -- --engine ${engine} --first ${seed} --seeds 1 --cluster-every ${withCluster ? 1 : 0}`,
-        );
+    const prepared = await prepare(engine, folder);
+    const advance = progressOf(engine, seeds.length);
+    const rest = seeds.values();
+    const job = async (_: unknown, position: number) => {
+      const campaign = new Campaign(prepared, `scratch-${position}`);
+      for (const seed of rest) {
+        const withCluster = clusterEvery > 0 && seed % clusterEvery === 0;
+        const report = await campaign.run(seed, withCluster);
+        record.add(report);
+        tell(report, withCluster);
+        advance();
       }
-      if (reports.length % PROGRESS_SEEDS === 0 || reports.length === seeds) {
-        process.stderr.write(`${engine}: ${reports.length} of ${seeds} damages\n`);
-      }
-    }
-    campaign.close();
+      campaign.close();
+    };
+    await Promise.all(Array.from({ length: Math.max(1, jobs) }, job));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  return reports;
 }
 
 const options = program.parse().opts<Options>();
 const engines = options.engine === 'all' ? ENGINES : ENGINES.filter((name) => name === options.engine);
 if (engines.length === 0) program.error(`no engine ${options.engine}: expected ${ENGINES.join(', ')} or all`);
-const all: SeedReport[] = [];
+const record = RunRecord.open(options.record);
 const seedsEach = Math.ceil(options.seeds / engines.length);
 for (const engine of engines) {
-  all.push(...(await runEngine(engine, options.first, { seeds: seedsEach, clusterEvery: options.clusterEvery })));
+  const seeds = Array.from({ length: seedsEach }, (_, i) => options.first + i).filter(
+    (seed) => !record.has(engine, seed),
+  );
+  await runEngine(engine, seeds, options, record);
 }
-console.log(renderReports(all));
-if (all.some(({ outcome }) => outcome === 'failure')) process.exitCode = 1;
+say(renderReports(record.reports));
+if (record.reports.some(({ outcome }) => outcome === 'failure')) process.exitCode = 1;

@@ -7,16 +7,10 @@ export function renderReports(reports: readonly SeedReport[]): string {
   const rows: string[][] = [];
   const row = (name: string, of: readonly SeedReport[]): string[] => {
     const count = (...outcomes: string[]) => String(of.filter(({ outcome }) => outcomes.includes(outcome)).length);
-    const names = [...new Set(of.filter(({ outcome }) => outcome === 'refused').map(({ what }) => what))].sort();
+    const refused = of.filter(({ outcome }) => outcome.startsWith('refused'));
+    const names = [...new Set(refused.map(({ what }) => what))].sort();
     const done = of.filter(({ outcome }) => outcome !== 'nothing to damage').length;
-    return [
-      name,
-      String(done),
-      count('refused', 'refused, others served'),
-      count('whole', 'served'),
-      count('failure'),
-      names.join(', '),
-    ];
+    return [name, String(done), String(refused.length), count('whole', 'served'), count('failure'), names.join(', ')];
   };
   for (const { name } of DAMAGES)
     rows.push(

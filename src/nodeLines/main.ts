@@ -1,8 +1,8 @@
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
+import { InvalidArgumentError } from 'commander';
 import { execa } from 'execa';
-import { printableLines } from '../cli/printable.ts';
+import { processCommand } from '../cli/runCommander.ts';
 import { installNodeLine, type NodeLine, NodeLineError } from './nodeLine.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -11,18 +11,13 @@ const CACHE = join(ROOT, 'node_modules', '.cache', 'rkv-node-lines');
 const LINES = [24, 26];
 const END_TO_END = ['test/'];
 
-const program = new Command('lines')
+const program = processCommand('lines')
   .description(
     'Runs tests under other lines of Node.js, each taken from npm by name. A line that cannot be had here is skipped, and said.',
   )
   .option('--line <majors>', 'such as 24,26', lineNumbers, LINES)
   .argument('[tests...]', 'folders, files or options for vitest; without any, the end-to-end tests', END_TO_END)
   .passThroughOptions()
-  .configureOutput({
-    writeOut: (text) => void process.stdout.write(printableLines(text)),
-    writeErr: (text) => void process.stderr.write(printableLines(text)),
-  })
-  .showHelpAfterError()
   .action(async (tests: string[], { line }: { line: readonly number[] }) => {
     for (const each of line) await runLine(each, tests);
   });

@@ -1,5 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
-import { printableLines } from '../cli/printable.ts';
+import { processCommand, wholeNumber, wholeNumberBelow } from '../cli/runCommander.ts';
 import { SIMULATED_ENGINES, simulatedEngine, UnknownEngineError } from './engines.ts';
 import { runSeeds } from './runner.ts';
 import { plannedKinds, Totals } from './totals.ts';
@@ -19,25 +18,15 @@ const RUNS_FOR_COVERAGE_MIN = 400;
 const SEED_MAX = 2 ** 48;
 const PROGRESS_INTERVAL_MS = 500;
 
-const program = new Command('simulate')
+const seedNumber = wholeNumberBelow(SEED_MAX);
+const program = processCommand('simulate')
   .description('Runs clusters in virtual time, each from one seed, and holds them to the safety invariants.')
   .option('--engine <name>', `${Object.keys(SIMULATED_ENGINES).join(', ')} or all`, 'gorums')
   .option('--seeds <count>', 'how many seeds to run', wholeNumber, 100)
-  .option('--first <seed>', 'the first of them; by default a fresh one', wholeNumber)
-  .option('--seed <seed>', 'run this seed alone', wholeNumber)
+  .option('--first <seed>', 'the first of them; by default a fresh one', seedNumber)
+  .option('--seed <seed>', 'run this seed alone', seedNumber)
   .option('--trace', 'print what happens, line by line (with --seed)', false)
-  .option('--threads <count>', 'threads to run on', wholeNumber, 2)
-  .configureOutput({
-    writeOut: (text) => void process.stdout.write(printableLines(text)),
-    writeErr: (text) => void process.stderr.write(printableLines(text)),
-  })
-  .showHelpAfterError();
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value >= SEED_MAX) throw new InvalidArgumentError('expected a whole number below 2^48');
-  return value;
-}
+  .option('--threads <count>', 'threads to run on', wholeNumber, 2);
 
 function replayCommand({ engine, seed }: RunReport): string {
   return `npm run simulate -- --engine ${engine} --seed ${seed} --trace`;

@@ -1,5 +1,6 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { printable } from '../cli/printable.ts';
+import { innerCommand, runCommander } from '../cli/runCommander.ts';
 import type { ProcessContext } from './commandProcess.ts';
 import { ClusterConfigError } from './config/problems.ts';
 import { durationMs } from './config/schema.ts';
@@ -25,16 +26,11 @@ export async function runCommand(args: readonly string[], context: CommandContex
   const program = buildProgram(context, (code) => {
     exitCode = code;
   });
-  try {
-    await program.parseAsync(args, { from: 'user' });
-    return exitCode;
-  } catch (error) {
-    // commander has printed its own already, or it was --help.
-    if (error instanceof CommanderError) return error.exitCode;
+  const failed = await runCommander(program, args, (error) => {
     // Problems of a file are told as compilers do: the line begins with the place.
     terminal.err(error instanceof ClusterConfigError ? error.message : `rkv-cluster: ${explain(error)}`);
-    return 1;
-  }
+  });
+  return failed || exitCode;
 }
 
 function explain(error: unknown): string {
@@ -46,14 +42,9 @@ function explain(error: unknown): string {
 }
 
 function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: number) => void): Command {
-  const program = new Command('rkv-cluster')
-    .description('Runs a cluster of rkvd servers on this machine, described by a YAML file.')
-    .showHelpAfterError('(--help says more)')
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => terminal.out(text.trimEnd()),
-      writeErr: (text) => terminal.err(text.trimEnd()),
-    });
+  const program = innerCommand('rkv-cluster', terminal).description(
+    'Runs a cluster of rkvd servers on this machine, described by a YAML file.',
+  );
 
   program
     .command('up')
