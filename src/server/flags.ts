@@ -43,7 +43,12 @@ export const RKVD_FLAGS = defineFlags({
   heartbeat: { kind: 'duration', default: 20, min: 1, usage: 'heartbeat `interval`' },
   checkquorum: { kind: 'bool', default: false, usage: 'a leader needs a quorum of responses to stay leader' },
   cache: { kind: 'int', default: 67_108_864, min: 0, usage: '`entries` kept in memory (and at most 256 MiB of them)' },
-  maxgrpc: { kind: 'int', default: 134_217_728, min: 1024, usage: 'largest gRPC message, in `bytes`' },
+  maxgrpc: {
+    kind: 'int',
+    default: 134_217_728,
+    min: 1024,
+    usage: 'largest gRPC message, in `bytes`; links between servers have a limit of their own',
+  },
   ordergorums: {
     kind: 'bool',
     default: true,

@@ -249,7 +249,7 @@ export class RkvServer {
       const transport = this.transport!;
       const context = this.context(replica, door);
       const { acceptor, unaryServer } = transport;
-      const admissions = new Admissions(replica, identity, acceptor, servers.length, this.log);
+      const admissions = new Admissions(replica, identity, acceptor, servers.length, flags.maxgrpc, this.log);
       openRkv(rkvImplementation(context));
       this.serveClients(context);
       openAdmin(adminImplementation(context, stateMachine, facts));

@@ -43,6 +43,11 @@ const CHECKED_BYTES = 12;
 export const FRAME_BYTES = 64 * 1024;
 /** Payloads are never larger: what fills a frame, and the lengths in front. */
 export const PAYLOAD_BYTES_MAX = FRAME_BYTES + 64;
+/**
+ * Of an engine message. Entries in one are far less (`maxMessageBytes` of the engines' settings), but a snapshot is a message too:
+ * gRPC's limit does not bind it here, for a follower that needs a larger one would never be brought back.
+ */
+export const MESSAGE_BYTES_MAX = 1024 * 1024 * 1024;
 const KIND_MAX = FrameKind.Taken;
 
 /** Bytes that are not a frame, or not one that belongs here. */

@@ -20,7 +20,8 @@ import { checkedIntroduction, checkedKnown, knownMessages, reasonMetadata, reaso
 import type { PeerAcceptor } from './peerAcceptor.ts';
 import { peerChannelOptions } from './peerChannel.ts';
 
-const CHUNK_BYTES = 1024 * 1024;
+/** Of the state that is given, in one message; less where `-maxgrpc` allows less. */
+const CHUNK_BYTES_MAX = 1024 * 1024;
 /** The fence is committed within an election timeout or two, or not at all by this leader. */
 const FENCE_TIMEOUT_MS = 10_000;
 
@@ -32,6 +33,7 @@ export class Admissions {
   private readonly identity: IdentityFile;
   private readonly acceptor: PeerAcceptor<unknown>;
   private readonly serverCount: number;
+  private readonly chunkBytes: number;
   private readonly log: Log;
   private busy = false;
 
@@ -40,12 +42,14 @@ export class Admissions {
     identity: IdentityFile,
     acceptor: PeerAcceptor<unknown>,
     serverCount: number,
+    maxMessageBytes: number,
     log: Log,
   ) {
     this.replica = replica;
     this.identity = identity;
     this.acceptor = acceptor;
     this.serverCount = serverCount;
+    this.chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.floor(maxMessageBytes / 2));
     this.log = log;
   }
 
@@ -118,8 +122,8 @@ export class Admissions {
     };
     const ended = new Promise<void>((resolve) => call.once('close', resolve).once('cancelled', resolve));
     call.write({ admission, data: Buffer.alloc(0) });
-    for (let at = 0; at < data.length && !call.cancelled; at += CHUNK_BYTES) {
-      const chunk = Buffer.from(data.subarray(at, at + CHUNK_BYTES));
+    for (let at = 0; at < data.length && !call.cancelled; at += this.chunkBytes) {
+      const chunk = Buffer.from(data.subarray(at, at + this.chunkBytes));
       if (!call.write({ admission: undefined, data: chunk })) {
         await Promise.race([ended, new Promise((resolve) => call.once('drain', resolve))]);
       }

@@ -21,7 +21,7 @@ export class LargeMessage {
     const { totalBytes, piece } = decodeLargeBegin(payload);
     if (this.bytes !== undefined) throw new MalformedFrameError('a large message begins before the last one has ended');
     if (totalBytes > this.bytesMax) {
-      throw new MalformedFrameError(`a message of ${totalBytes} bytes: -maxgrpc allows ${this.bytesMax}`);
+      throw new MalformedFrameError(`a message of ${totalBytes} bytes, expected at most ${this.bytesMax}`);
     }
     if (piece.length >= totalBytes) throw new MalformedFrameError('a large message that is not large');
     // Of its own, never of node's pool.

@@ -115,7 +115,7 @@ describe('a link to a peer', () => {
   let close = () => {};
   afterEach(() => close());
 
-  it('messages of one turn that together pass -maxgrpc ended the stream, and so did their repetition, for ever', async () => {
+  it('messages of one turn that together pass the limit of a link ended the stream, and so did their repetition, for ever', async () => {
     const one = await linked();
     close = one.close;
     one.link.send(Array.from({ length: 9 }, (_, i) => new Uint8Array(3000).fill(i)));
@@ -124,13 +124,13 @@ describe('a link to a peer', () => {
     expect(one.log.lines).toEqual([]);
   });
 
-  it('a message above -maxgrpc took the stream, and so the heartbeats, down with it', async () => {
+  it('a message above the limit of a link took the stream, and so the heartbeats, down with it', async () => {
     const one = await linked();
     close = one.close;
     one.link.send([Uint8Array.of(1), new Uint8Array(MESSAGE_BYTES_MAX + 1), Uint8Array.of(2)]);
     await one.until(() => one.received.length === 2);
     expect(one.received.map((bytes) => bytes[0])).toEqual([1, 2]);
-    expect(one.log.lines).toEqual([expect.stringContaining('-maxgrpc allows 8192')]);
+    expect(one.log.lines).toEqual([expect.stringContaining('a link takes 8192')]);
   });
 
   it('heartbeats waited behind a large message', async () => {
@@ -295,7 +295,7 @@ describe('what a stranger says on a link', () => {
       [encodeWelcome({ introduction: undefined }), 'a frame of kind 2, which a dialler does not send there'],
       [hello(member(1)), 'a frame of kind 1, which a dialler does not send there'],
       [encodeFrame(FrameKind.LargeMore, Buffer.alloc(3)), 'more of a message that has not begun'],
-      [outbox(new Uint8Array(1 << 20)).nextOrdered()!, 'a message of 1048576 bytes: -maxgrpc allows 8192'],
+      [outbox(new Uint8Array(1 << 20)).nextOrdered()!, 'a message of 1048576 bytes, expected at most 8192'],
       [
         encodeFrame(FrameKind.Messages, Buffer.of(9, 1)),
         'not messages: malformed log entry at byte 1: a field of 9 bytes in 1 bytes',

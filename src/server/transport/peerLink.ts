@@ -114,7 +114,7 @@ export class PeerLink<M> {
   /** To send it would end the link, and the heartbeats with it. */
   private reportTooLarge(size: number): void {
     const { peer, log, maxMessageBytes } = this.options;
-    const reason = `a message of ${size} bytes is not sent: -maxgrpc allows ${maxMessageBytes}`;
+    const reason = `a message of ${size} bytes is not sent: a link takes ${maxMessageBytes}`;
     if (reason === this.reported) return;
     this.reported = reason;
     log.error({ peer }, reason);

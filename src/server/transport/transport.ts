@@ -1,6 +1,7 @@
 import type { EngineKind, Envelope, NodeId, Refusal } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import type { Address } from '../../wire/addresses.ts';
+import { MESSAGE_BYTES_MAX } from '../../wire/peerFrames.ts';
 import { introductionOf, type Misfit } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
@@ -22,6 +23,7 @@ export interface TransportOptions<M> {
   readonly identity: IdentityFile;
   /** The gorums engine's calls travel on links; otherwise as unary calls. */
   readonly ordered: boolean;
+  /** Of a unary call; links have a bound of their own. */
   readonly maxMessageBytes: number;
   readonly log: LimitedLog;
   /** Says why a message was left out; its caller, or the link that it came on, is told. */
@@ -49,7 +51,8 @@ export class PeerTransport<M> {
 
   constructor(options: TransportOptions<M>) {
     this.options = options;
-    const { self, servers, kind, identity, log, maxMessageBytes } = options;
+    const { self, servers, kind, identity, log } = options;
+    const maxMessageBytes = MESSAGE_BYTES_MAX;
     // On whatever way a message came, links and unary calls and the answers to these.
     const receive = (from: NodeId, message: M) =>
       this.acceptor.isDeafTo(from) ? SHUT_OUT : options.receive(from, message);
@@ -145,7 +148,7 @@ export class PeerTransport<M> {
   private link(to: NodeId): PeerLink<M> | undefined {
     const existing = this.links.get(to);
     if (existing !== undefined) return existing;
-    const { self, servers, kind, identity, maxMessageBytes, log, accepted, refused } = this.options;
+    const { self, servers, kind, identity, log, accepted, refused } = this.options;
     const address = servers[to - 1];
     if (address === undefined) return undefined;
     const notUnderstood = () => void this.askWhoIsThere(to, address);
@@ -156,7 +159,7 @@ export class PeerTransport<M> {
       address,
       identity,
       codec,
-      maxMessageBytes,
+      maxMessageBytes: MESSAGE_BYTES_MAX,
       log,
       accepted,
       refused,
