@@ -62,8 +62,11 @@ class World {
   private readonly ports: number[];
   private readonly engine: string;
   private readonly flags: readonly string[];
+  /** The initial members. */
+  private readonly members: readonly number[];
 
-  constructor(engine: string, ports: number[], flags: readonly string[] = []) {
+  constructor(engine: string, ports: number[], flags: readonly string[] = [], members: readonly number[] = [1, 2, 3]) {
+    this.members = members;
     this.engine = engine;
     this.ports = ports;
     this.flags = flags;
@@ -85,7 +88,7 @@ class World {
 
   start(id: number, ...flags: string[]): Server {
     const server = new Server(this.folder, [
-      ...['-id', String(id), '-servers', this.addresses.join(), '-cluster', '1,2,3', '-election', '500ms'],
+      ...['-id', String(id), '-servers', this.addresses.join(), '-cluster', this.members.join(), '-election', '500ms'],
       ...['-servermetrics=false', '-backend', this.engine, ...this.flags, ...flags],
     ]);
     this.servers.set(id, server);
@@ -93,10 +96,10 @@ class World {
   }
 
   startAll(...flags: string[]): void {
-    for (const id of [1, 2, 3]) this.start(id, ...flags);
+    for (const id of this.members) this.start(id, ...flags);
   }
 
-  client(ids = [1, 2, 3]): RkvClient {
+  client(ids = this.members): RkvClient {
     return new RkvClient({ addresses: ids.map((id) => this.addresses[id - 1]!), timeoutMs: PATIENCE_MS });
   }
 
@@ -220,6 +223,66 @@ describe.each(['gorums', 'etcd', 'hashicorp'])('with the %s engine', (engine) =>
     TEST_MS,
   );
 });
+
+it.each(['gorums', 'etcd', 'hashicorp'])(
+  'one of two that lost its data had no way back: it has with the other at its word, with the %s engine',
+  async (engine) => {
+    const one = new World(engine, await takeFreePorts(2), [], [1, 2]);
+    worlds.push(one);
+    one.startAll();
+    await one.put(0, 50);
+    const survivor = await one.leader();
+    const lost = 3 - survivor;
+    await one.stop(lost);
+    one.lose(lost);
+    const waits = one.start(lost, '-rejoin');
+    await waits.says(/does not take part yet: .*(-survivor|try again)/);
+    await one.stop(lost);
+    const bySurvivor = one.start(lost, '-rejoin', '-survivor', String(survivor));
+    await bySurvivor.says(/does not admit it: it leads still/);
+    await one.stop(survivor);
+    one.start(survivor, '-recover');
+    await bySurvivor.says(/admitted: goes on/);
+    await one.put(50, 50);
+    await keysOf(one, lost).toBe(100);
+    for (const id of [1, 2]) await one.stop(id);
+    one.startAll('-recover');
+    await one.put(100, 10);
+    await keysOf(one, lost).toBe(110);
+    await keysOf(one, survivor).toBe(110);
+  },
+  TEST_MS,
+);
+
+it(
+  'one of two is not taken at its word while a third of -servers may know more, nor where it is one of three',
+  async () => {
+    const one = new World('etcd', await takeFreePorts(3), [], [1, 2]);
+    worlds.push(one);
+    one.startAll();
+    await one.put(0, 5);
+    const survivor = await one.leader();
+    const lost = 3 - survivor;
+    await one.stop(lost);
+    one.lose(lost);
+    const flags = ['-rejoin', '-survivor', String(survivor)];
+    const waits = one.start(lost, ...flags);
+    await waits.says(/until all others of -servers say that they are new: server 3 may know more/);
+    one.start(3);
+    await waits.says(/does not admit it: it leads still/);
+
+    const three = await world('etcd');
+    three.startAll();
+    await three.put(0, 5);
+    const id = ((await three.leader()) % 3) + 1;
+    const kept = (id % 3) + 1;
+    await three.stop(id);
+    three.lose(id);
+    const refused = three.start(id, '-rejoin', '-survivor', String(kept));
+    await refused.says(/may know more/);
+  },
+  TEST_MS,
+);
 
 // What refuses these knows nothing of engines: each is tried with one of them.
 it(

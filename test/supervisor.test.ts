@@ -178,6 +178,22 @@ describe('rkv-cluster with rkvd', () => {
     run('rkv-cluster', 'down', file);
   }, 90_000);
 
+  it('brings one of two back that lost its data, with the other at its word', async () => {
+    const [one, two] = addresses.split(',').map((address) => address.split(':')[1]);
+    const settings = `election: ${electionMs}ms\nmetrics: false\ndatadir: ${join(folder, 'data')}\n`;
+    writeFileSync(file, `servers: [{port: ${one}}, {port: ${two}}]\n${settings}`);
+    addresses = `127.0.0.1:${one},127.0.0.1:${two}`;
+    await up();
+    rkvctl('put', 'a', '1');
+    const { id } = status().servers.find((server) => server.role !== 'leader')!;
+    run('rkv-cluster', 'kill', String(id), file, '--no-restart');
+    await hasPrinted(new RegExp(`server ${id} .* crashed: signal SIGKILL`));
+    rmSync(join(folder, 'data', `server-${id}`), { recursive: true });
+    run('rkv-cluster', 'rejoin', String(id), file, '--survivor', String(3 - id));
+    expect(rkvctl('get', 'a')).toBe('1\n');
+    run('rkv-cluster', 'down', file);
+  }, 90_000);
+
   it('takes over at once from a supervisor that was killed', async () => {
     await up();
     supervisor!.kill('SIGKILL');

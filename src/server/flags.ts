@@ -65,6 +65,13 @@ export const RKVD_FLAGS = defineFlags({
     usage:
       'bring back a server that lost its data, or part of them: what is there is moved aside, and the leader gives it the state to go on from; its earlier process must be dead, not merely cut off',
   },
+  survivor: {
+    kind: 'int',
+    default: 0,
+    min: 0,
+    usage:
+      'with -rejoin, in a cluster of two: `id` of the other server, which has everything that was acknowledged; taken at its word, as there is no leader without this one',
+  },
   servermetrics: { kind: 'bool', default: true, usage: 'Prometheus metrics at http://localhost:590<id>/metrics' },
   quiet: { kind: 'bool', default: false, usage: 'no log on the terminal' },
   datadir: { kind: 'string', default: '.', usage: '`folder` for the data of this server' },
@@ -132,6 +139,11 @@ export function parseServerConfig(argv: readonly string[]): ServerConfig | undef
   }
   if (flags.recover && flags.rejoin) {
     throw new UsageError('-recover goes on from the data that -rejoin moves aside: expected one of them');
+  }
+  if (flags.survivor !== 0 && (!flags.rejoin || flags.survivor === flags.id || flags.survivor > servers.length)) {
+    throw new UsageError(
+      `invalid value "${flags.survivor}" for flag -survivor: expected another server of -servers, and -rejoin`,
+    );
   }
   if (flags.heartbeat >= flags.election) {
     throw new UsageError(

@@ -166,12 +166,12 @@ export class RkvServer {
     }
   }
 
-  private async install({ snapshot, cluster, known }: GivenState, identity: IdentityFile): Promise<void> {
+  private async install({ snapshot, cluster, known, spentTerm }: GivenState, identity: IdentityFile): Promise<void> {
     const store = this.store!;
     identity.change({ stage: 'admitting' });
     await new Promise<void>((resolve, reject) => {
       this.installing = { durable: resolve, failed: reject };
-      const hardState = admittedHardState(identity.identity.id, snapshot);
+      const hardState = admittedHardState(identity.identity.id, snapshot, spentTerm);
       store.persist({ mark: store.durableMark + 1, snapshot, entries: [], hardState, mustSync: true });
     }).finally(() => {
       this.installing = undefined;

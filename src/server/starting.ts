@@ -11,6 +11,7 @@ import {
   objectionToRestart,
   type StartDecision,
 } from './identity/startDecision.ts';
+import { mayKnowMore } from './identity/survivor.ts';
 import type { Log } from './observe/log.ts';
 import { RefusedDataError } from './storage/contract.ts';
 import { askForAdmission, type GivenState } from './transport/admissions.ts';
@@ -154,18 +155,19 @@ export class Starting {
   async untilAllowed(): Promise<Allowed | 'stopped'> {
     let before: ReadonlyMap<NodeId, KnownServer> | undefined;
     while (!this.stopped) {
-      const decision = decideStart(this.identity.identity, this.config.bootstrap, await this.askAll(), before);
+      const answers = await this.askAll();
+      const decision = decideStart(this.identity.identity, this.config.bootstrap, answers, before);
       if (this.stopped) break;
       before = decision.kind === 'confirm' ? decision.partners : undefined;
       if (before !== undefined) continue;
-      const allowed = await this.follow(decision);
+      const allowed = await this.follow(decision, answers);
       if (allowed !== undefined) return allowed;
       await this.pause();
     }
     return 'stopped';
   }
 
-  private async follow(decision: StartDecision): Promise<Allowed | undefined> {
+  private async follow(decision: StartDecision, answers: ReadonlyMap<NodeId, Answer>): Promise<Allowed | undefined> {
     const { identity, log } = this;
     switch (decision.kind) {
       case 'found': {
@@ -184,6 +186,7 @@ export class Starting {
         return { kind: 'empty', as: { stage: 'member' } };
       case 'forgotten':
         if (!this.config.flags.rejoin) throw refusedByPeers(decision.by, decision.misfit ?? 'forgotten');
+        if (this.config.flags.survivor !== 0) return this.askSurvivor(answers);
         return this.askLeader(decision.leader, false);
       case 'admission':
         return this.askLeader(decision.leader, decision.isStranger && identity.identity.engine === ORIGINAL_ENGINE);
@@ -199,14 +202,17 @@ export class Starting {
   private async askLeader(leader: NodeId, mayBeEmpty: boolean): Promise<Allowed | undefined> {
     const { identity, log, config } = this;
     const address = config.servers[leader - 1];
+    const { flags } = config;
     if (address === undefined || leader === config.id) {
-      this.say('it waits for a leader that admits it');
+      const isPair = flags.rejoin && config.bootstrap.length === 2;
+      this.say(
+        `it waits for a leader that admits it${isPair ? '; one of two has none without the other: see -survivor' : ''}`,
+      );
       return undefined;
     }
-    log.info({ leader, rejoin: config.flags.rejoin }, 'asks the leader for admission');
-    const { flags } = config;
+    log.info({ leader, rejoin: flags.rejoin }, 'asks the leader for admission');
     const own = introductionOf(identity.identity);
-    const outcome = await askForAdmission(address, flags.maxgrpc, own, flags.rejoin);
+    const outcome = await askForAdmission(address, flags.maxgrpc, own, flags);
     if (outcome.kind === 'admitted') return { kind: 'given', state: outcome.state };
     if (outcome.kind === 'original' && !mayBeEmpty) {
       this.say(
@@ -223,6 +229,27 @@ export class Starting {
       throw refusedByPeers(leader, reason, details);
     }
     this.say(`it waits to be admitted: ${printable(details, DETAILS_LENGTH_MAX)}`);
+    return undefined;
+  }
+
+  private async askSurvivor(answers: ReadonlyMap<NodeId, Answer>): Promise<Allowed | undefined> {
+    const { identity, log, config } = this;
+    const { survivor, maxgrpc } = config.flags;
+    const others = mayKnowMore(survivor, answers);
+    if (others.length > 0) {
+      this.say(
+        `it does not take server ${survivor} at its word until all others of -servers say that they are new: server ${others.join(', ')} may know more`,
+      );
+      return undefined;
+    }
+    log.info({ survivor }, 'asks the survivor for admission');
+    const address = config.servers[survivor - 1]!;
+    const own = introductionOf(identity.identity);
+    const outcome = await askForAdmission(address, maxgrpc, own, { rejoin: true, bySurvivor: true });
+    if (outcome.kind === 'admitted') return { kind: 'given', state: outcome.state };
+    const details =
+      outcome.kind === 'refused' ? outcome.details : 'it is one of the original, and cannot admit anybody';
+    this.say(`server ${survivor} does not admit it: ${printable(details, DETAILS_LENGTH_MAX)}`);
     return undefined;
   }
 

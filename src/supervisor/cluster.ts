@@ -99,10 +99,10 @@ export class Cluster {
       onEvent,
       refusal: () => this.#refusal(server.id),
       nowMs: () => performance.now(),
-      launch: (from) =>
+      launch: (from, more) =>
         launch({
           file: program.file,
-          args: [...program.args, ...serverFlags(this.plan, server, from)],
+          args: [...program.args, ...serverFlags(this.plan, server, from), ...more],
           directory: server.directory,
           environment,
           logFile: server.logFile,
@@ -255,13 +255,21 @@ export class Cluster {
 
   /**
    * Stops it, where it runs, and starts it once with `-rejoin`: it moves its data aside and gets everything from the others.
-   * Resolves once it takes part. Throws ClusterError where it ends, and after `timeoutMs`, when it goes on trying.
+   * Resolves once it takes part. Throws ClusterError where it ends, and after `timeoutMs`, when it goes on trying. In a cluster
+   * of two `survivor` is the other one, which is restarted first where it leads: it counts on what the lost one forgot.
    */
-  async rejoin(id: number, { timeoutMs }: { readonly timeoutMs: number }): Promise<void> {
+  async rejoin(
+    id: number,
+    { timeoutMs, survivor }: { readonly timeoutMs: number; readonly survivor?: number | undefined },
+  ): Promise<void> {
     const server = this.#server(id);
+    if (survivor !== undefined) {
+      await server.stop();
+      await this.restart(survivor);
+    }
     await server.stop();
     if (this.#stopping !== undefined) throw new ServerStateError('the cluster is stopping');
-    server.start('others');
+    server.start('others', survivor === undefined ? [] : [`-survivor=${survivor}`]);
     let exit: ProcessExit | undefined;
     void server.ended.then((ended) => {
       exit = ended;

@@ -98,18 +98,30 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
     );
   const simple = {
     restart: 'stop a server and start it from its data; starts one that is down',
-    rejoin:
-      'bring back a server whose data are lost or refused: starts it once with -rejoin, which moves them aside, and waits until it takes part',
     pause: 'stop a server where it stands (SIGSTOP)',
     resume: 'let a paused server run on (SIGCONT)',
   } as const;
-  for (const command of ['restart', 'rejoin', 'pause', 'resume'] as const) {
+  for (const command of ['restart', 'pause', 'resume'] as const) {
     onServer(program, command, simple[command]).action(
       async (id: number, file: string | undefined, options: { datadir?: string }) => {
         await ask({ file, ...options }, { command, id });
       },
     );
   }
+  onServer(
+    program,
+    'rejoin',
+    'bring back a server whose data are lost or refused: starts it once with -rejoin, which moves them aside, and waits until it takes part',
+  )
+    .option(
+      '--survivor <id>',
+      'in a cluster of two: the other server, which has all that was acknowledged; it is restarted first',
+      parseId,
+    )
+    .action(async (id: number, file: string | undefined, options: { datadir?: string; survivor?: number }) => {
+      const { survivor } = options;
+      await ask({ file, ...options }, { command: 'rejoin', id, ...(survivor === undefined ? {} : { survivor }) });
+    });
   return program;
 }
 

@@ -23,7 +23,7 @@ export interface ManagedServerOptions {
   /** Whether a crash now is to be followed by a restart; asked at each. */
   readonly mayRestart: () => boolean;
   readonly grace: StopGrace;
-  readonly launch: (from: StartFrom) => ServerProcess;
+  readonly launch: (from: StartFrom, more: readonly string[]) => ServerProcess;
   readonly onEvent: ClusterEventListener;
   /** Why its last process refused its data, where it did. */
   readonly refusal: () => string;
@@ -89,14 +89,14 @@ export class ManagedServer {
     return this.#running?.settled ?? new Promise(() => {});
   }
 
-  /** Starts it, where it does not run. From the second time on it never starts from nothing, but continues from its data. */
-  start(wanted: StartFrom): void {
+  /** Starts it, where it does not run. From the second time on it never starts from nothing, but continues from its data. `more` are flags of this start alone. */
+  start(wanted: StartFrom, more: readonly string[] = []): void {
     this.#cancelRestart();
     if (this.#running !== undefined) return;
     const from = wanted === 'nothing' && this.#launches > 0 ? 'data' : wanted;
     if (this.#launches > 0) this.#restarts++;
     this.#launches++;
-    const process = this.#options.launch(from);
+    const process = this.#options.launch(from, more);
     const running: Running = {
       process,
       startedMs: this.#options.nowMs(),

@@ -195,7 +195,7 @@ class Supervision {
       case 'restart':
         return cluster.restart(request.id);
       case 'rejoin':
-        return cluster.rejoin(request.id, { timeoutMs: rejoinMsMax });
+        return cluster.rejoin(request.id, { timeoutMs: rejoinMsMax, survivor: request.survivor });
       case 'pause':
         return cluster.pause(request.id);
       case 'resume':

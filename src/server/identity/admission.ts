@@ -46,7 +46,8 @@ import type { CommandOutcome, Replica } from '../host/replica.ts';
  * is named by F's index; where there are too many sessions for one more, F is in the log all the same.
  */
 export type AdmissionAnswer =
-  | { readonly ok: true; readonly snapshot: Snapshot }
+  /** In `spentTerm` and before, the admitted server has no vote. */
+  | { readonly ok: true; readonly snapshot: Snapshot; readonly spentTerm: number }
   | { readonly ok: false; readonly reason: AdmissionRefusal; readonly leader: NodeId };
 
 export type AdmissionRefusal =
@@ -54,6 +55,10 @@ export type AdmissionRefusal =
   | 'not-leader'
   /** It is a voter, so its data were lost: an operator has to say that this is known. */
   | 'forgotten'
+  /** Why a survivor (survivor.ts) does not admit: it leads; it is not one of two; it has met a third server. */
+  | 'leads'
+  | 'no-pair'
+  | 'met-others'
   /** Try again. */
   | 'unavailable';
 
@@ -94,10 +99,10 @@ function afterFence(replica: Replica<unknown>, outcome: CommandOutcome): Admissi
   const fence = outcome.status === 'ok' ? outcome.clientId : 0;
   return snapshot === undefined || snapshot.index < fence
     ? { ok: false, reason: 'unavailable', leader: 0 }
-    : { ok: true, snapshot };
+    : { ok: true, snapshot, spentTerm: snapshot.term };
 }
 
-/** What an admitted server stores beside the snapshot: in the snapshot's term it has no vote to give. */
-export function admittedHardState(self: NodeId, { index, term }: Snapshot): HardState {
-  return { term, vote: self, commit: index };
+/** What an admitted server stores beside the snapshot: in this term, the snapshot's own or a later one, it has no vote to give. */
+export function admittedHardState(self: NodeId, { index, term }: Snapshot, spentTerm = term): HardState {
+  return { term: spentTerm, vote: self, commit: index };
 }

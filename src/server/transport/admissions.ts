@@ -10,10 +10,11 @@ import type { NodeId, Snapshot } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../wire/addresses.ts';
 import { type Admission, type AdmitChunk, type AdmitRequest, PeerService } from '../../wire/generated/peer.ts';
 import type { Replica } from '../host/replica.ts';
-import { admit } from '../identity/admission.ts';
+import { type AdmissionAnswer, type AdmissionRefusal, admit } from '../identity/admission.ts';
 import { type Introduction, introductionOf, type KnownServer, misfitOf } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import { withMember } from '../identity/startDecision.ts';
+import { admitBySurvivor } from '../identity/survivor.ts';
 import type { Log } from '../observe/log.ts';
 import { checkSnapshot, MalformedSnapshotError } from '../stateMachine/keyValueStore.ts';
 import { checkedIntroduction, checkedKnown, knownMessages, reasonMetadata, reasonOf } from './introductions.ts';
@@ -90,7 +91,7 @@ export class Admissions {
     }, FENCE_TIMEOUT_MS);
     call.once('cancelled', over);
     call.once('close', over);
-    admit(this.replica, claim.id, call.request.rejoin, (answer) => {
+    const answered = (answer: AdmissionAnswer) => {
       if (!open) return;
       clearTimeout(timer);
       if (!answer.ok) {
@@ -101,11 +102,15 @@ export class Admissions {
       const { index } = answer.snapshot;
       this.log.info({ peer: claim.id, instance: claim.instance, index }, 'admits a server that starts from our state');
       shutOut.given(index);
-      void this.send(call, answer.snapshot).finally(over);
-    });
+      void this.send(call, answer.snapshot, answer.spentTerm).finally(over);
+    };
+    const { rejoin, bySurvivor } = call.request;
+    if (rejoin && bySurvivor) answered(admitBySurvivor(this.replica, this.identity.identity, claim.id));
+    else admit(this.replica, claim.id, rejoin, answered);
   }
 
-  private async send(call: AdmitCall, { index, term, configuration, data }: Snapshot): Promise<void> {
+  private async send(call: AdmitCall, snapshot: Snapshot, spentTerm: number): Promise<void> {
+    const { index, term, configuration, data } = snapshot;
     const { cluster, known } = this.identity.identity;
     const { voters, learners, outgoing, learnersNext, autoLeave } = configuration;
     const admission: Admission = {
@@ -119,6 +124,7 @@ export class Admissions {
       learnersNext: [...learnersNext],
       autoLeave,
       dataBytes: data.length,
+      spentTerm,
     };
     const ended = new Promise<void>((resolve) => call.once('close', resolve).once('cancelled', resolve));
     call.write({ admission, data: Buffer.alloc(0) });
@@ -132,7 +138,13 @@ export class Admissions {
   }
 }
 
-function refusal(id: NodeId, reason: string, leader: NodeId): [status, string, string] {
+const SURVIVOR_REFUSALS: Readonly<Partial<Record<AdmissionRefusal, string>>> = {
+  leads: 'it leads still, and counts on what was forgotten: restart it with -recover first',
+  'no-pair': 'its cluster is not of these two alone: leave out -survivor, and see that a majority runs',
+  'met-others': 'a third server has taken part in its cluster, and may know more: leave out -survivor',
+};
+
+function refusal(id: NodeId, reason: AdmissionRefusal, leader: NodeId): [status, string, string] {
   if (reason === 'not-leader') return [status.FAILED_PRECONDITION, `not leader, ${leader} is`, reason];
   if (reason === 'forgotten') {
     return [
@@ -141,6 +153,8 @@ function refusal(id: NodeId, reason: string, leader: NodeId): [status, string, s
       reason,
     ];
   }
+  const words = SURVIVOR_REFUSALS[reason];
+  if (words !== undefined) return [status.FAILED_PRECONDITION, words, reason];
   return [status.UNAVAILABLE, 'cannot admit anybody just now; try again', reason];
 }
 
@@ -153,6 +167,7 @@ export interface GivenState {
   readonly cluster: string;
   readonly known: ReadonlyMap<NodeId, KnownServer>;
   readonly snapshot: Snapshot;
+  readonly spentTerm: number;
 }
 
 export type AdmitOutcome =
@@ -171,7 +186,7 @@ export function askForAdmission(
   address: Address,
   maxMessageBytes: number,
   own: Introduction,
-  rejoin: boolean,
+  { rejoin, bySurvivor = false }: { readonly rejoin: boolean; readonly bySurvivor?: boolean },
 ): Promise<AdmitOutcome> {
   const client = new GrpcClient(
     formatAddress(address),
@@ -182,7 +197,7 @@ export function askForAdmission(
   const pieces: Buffer[] = [];
   let admission: Admission | undefined;
   return new Promise<AdmitOutcome>((resolve) => {
-    const request = { introduction: own, rejoin };
+    const request = { introduction: own, rejoin, bySurvivor };
     const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
     const timer = setTimeout(() => stream.cancel(), SILENCE_MAX_MS);
     stream.on('data', (chunk: AdmitChunk) => {
@@ -213,7 +228,7 @@ function given(admission: Admission | undefined, data: Buffer): AdmitOutcome {
     if (!(error instanceof MalformedSnapshotError)) throw error;
     return senseless(`the state cannot be read: ${error.message}`);
   }
-  const { cluster, index, term, voters, learners, outgoing, learnersNext, autoLeave } = admission;
+  const { cluster, index, term, voters, learners, outgoing, learnersNext, autoLeave, spentTerm } = admission;
   const configuration = { voters, learners, outgoing, learnersNext, autoLeave };
-  return { kind: 'admitted', state: { cluster, known, snapshot: { index, term, configuration, data } } };
+  return { kind: 'admitted', state: { cluster, known, snapshot: { index, term, configuration, data }, spentTerm } };
 }

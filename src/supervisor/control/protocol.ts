@@ -15,7 +15,7 @@ export const requestSchema = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('down') }),
   z.strictObject({ command: z.literal('kill'), id, signal, restart: z.boolean() }),
   z.strictObject({ command: z.literal('restart'), id }),
-  z.strictObject({ command: z.literal('rejoin'), id }),
+  z.strictObject({ command: z.literal('rejoin'), id, survivor: id.optional() }),
   z.strictObject({ command: z.literal('pause'), id }),
   z.strictObject({ command: z.literal('resume'), id }),
 ]);

@@ -76,6 +76,7 @@ export interface KnownServer {
 export interface AdmitRequest {
   introduction: Introduction | undefined;
   rejoin: boolean;
+  bySurvivor: boolean;
 }
 
 export interface AdmitChunk {
@@ -94,6 +95,7 @@ export interface Admission {
   learnersNext: number[];
   autoLeave: boolean;
   dataBytes: number;
+  spentTerm: number;
 }
 
 function createBaseHello(): Hello {
@@ -647,7 +649,7 @@ export const KnownServer: MessageFns<KnownServer> = {
 };
 
 function createBaseAdmitRequest(): AdmitRequest {
-  return { introduction: undefined, rejoin: false };
+  return { introduction: undefined, rejoin: false, bySurvivor: false };
 }
 
 export const AdmitRequest: MessageFns<AdmitRequest> = {
@@ -657,6 +659,9 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     }
     if (message.rejoin !== false) {
       writer.uint32(16).bool(message.rejoin);
+    }
+    if (message.bySurvivor !== false) {
+      writer.uint32(24).bool(message.bySurvivor);
     }
     return writer;
   },
@@ -688,6 +693,14 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
             }
 
             message.rejoin = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bySurvivor = reader.bool();
             continue;
           }
         }
@@ -772,6 +785,7 @@ function createBaseAdmission(): Admission {
     learnersNext: [],
     autoLeave: false,
     dataBytes: 0,
+    spentTerm: 0,
   };
 }
 
@@ -822,6 +836,9 @@ export const Admission: MessageFns<Admission> = {
     }
     if (message.dataBytes !== 0) {
       writer.uint32(80).uint64(message.dataBytes);
+    }
+    if (message.spentTerm !== 0) {
+      writer.uint32(88).uint64(message.spentTerm);
     }
     return writer;
   },
@@ -957,6 +974,14 @@ export const Admission: MessageFns<Admission> = {
             }
 
             message.dataBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.spentTerm = longToNumber(reader.uint64());
             continue;
           }
         }

@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import type { NodeId } from '../../consensus/contract.ts';
+import { ENGINES } from '../engines.ts';
+import { admittedHardState } from '../identity/admission.ts';
+import { blankIdentity, type Identity, type KnownServer } from '../identity/identity.ts';
+import type { Answer } from '../identity/startDecision.ts';
+import { admitBySurvivor, mayKnowMore } from '../identity/survivor.ts';
+import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import { MemoryDisk, MemoryPromisedArea } from '../storage/memoryDisk.ts';
+import { openMemoryLogStore } from '../storage/openLogStore.ts';
+import { batch, commands, hard, Listener } from '../storage/testing.ts';
+import { Replica } from './replica.ts';
+
+const ELECTION_MS = 100;
+
+/** Server 1 as it is after a restart: three of five entries are known to be committed, in term 7. */
+async function restarted(kind: (typeof ENGINES)['etcd'], bootstrap: readonly NodeId[]) {
+  const turns: (() => void)[] = [];
+  let nowMs = 0;
+  const disk = new MemoryDisk();
+  const area = new MemoryPromisedArea();
+  const before = new Listener();
+  const { store: earlier } = openMemoryLogStore(before, { cacheEntries: 1000 }, disk, area);
+  earlier.persist(batch(1, { entries: commands(1, 5, 6), hardState: hard(7, 1, 3) }));
+  await before.until(() => before.marks.length > 0);
+  await earlier.close();
+  const listener = {
+    durable: (mark: number) => replica.durable(mark),
+    snapshotStored: (index: number) => replica.snapshotStored(index),
+    failed: (error: Error) => replica.failed(error),
+  };
+  const { store } = openMemoryLogStore(
+    listener,
+    { cacheEntries: 1000 },
+    disk,
+    new MemoryPromisedArea('automatic', area.content),
+  );
+  const replica: Replica<unknown> = new Replica(store, {
+    kind,
+    id: 1,
+    settings: {
+      electionTimeoutMs: ELECTION_MS,
+      heartbeatMs: 10,
+      entriesPerMessage: 64,
+      catchUpMultiplier: 16,
+      batch: true,
+      checkQuorum: false,
+      maxMessageBytes: 1 << 20,
+    },
+    bootstrap,
+    random: () => 0,
+    stateMachine: new KeyValueStore(),
+    environment: {
+      nowMs: () => nowMs,
+      schedule: (turn) => turns.push(turn),
+      send: () => {},
+      event: () => {},
+      statusChanged: () => {},
+      failed: (error) => {
+        throw error;
+      },
+    },
+    snapshotEveryEntries: 0,
+    trailingEntries: 0,
+  });
+  for (let i = 0; i < 100; i++) {
+    nowMs += 5;
+    replica.tick();
+    while (turns.length > 0) turns.shift()!();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  return replica;
+}
+
+const met = (part: Partial<KnownServer> = {}): KnownServer => ({
+  instance: 'earlier',
+  boots: 1,
+  life: 'l',
+  admitted: 0,
+  ran: true,
+  ...part,
+});
+const own = (known: [NodeId, KnownServer][] = [[2, met()]]): Identity => ({
+  ...blankIdentity(1, 'etcd', 'i', 'member'),
+  known: new Map(known),
+});
+
+describe.each(Object.entries(ENGINES))('the survivor of two, with the %s engine', (_name, kind) => {
+  it('gives what is applied, and no vote in its own term', async () => {
+    const replica = await restarted(kind, [1, 2]);
+    const answer = admitBySurvivor(replica, own(), 2);
+    if (!answer.ok) return expect.unreachable(answer.reason);
+    expect(answer.snapshot).toMatchObject({ index: 3, term: 6, configuration: { voters: [1, 2] } });
+    expect(answer.spentTerm).toBeGreaterThanOrEqual(7);
+    expect(admittedHardState(2, answer.snapshot, answer.spentTerm)).toEqual({
+      term: answer.spentTerm,
+      vote: 2,
+      commit: 3,
+    });
+  });
+
+  it('refuses where it leads, where it is one of three, and where it has met a third', async () => {
+    const reasonOf = async (bootstrap: readonly NodeId[], identity: Identity, id = 2) => {
+      const answer = admitBySurvivor(await restarted(kind, bootstrap), identity, id);
+      return answer.ok ? 'ok' : answer.reason;
+    };
+    expect(await reasonOf([1], own())).toBe('leads');
+    expect(await reasonOf([1, 2, 3], own())).toBe('no-pair');
+    expect(await reasonOf([1, 2], own(), 3)).toBe('no-pair');
+    expect(await reasonOf([1, 2], own([[3, met()]]))).toBe('met-others');
+    expect(await reasonOf([1, 2], own([[3, met({ ran: false })]]))).toBe('ok');
+  });
+
+  it('refuses where the next folder could not be told from the last one that it admitted', async () => {
+    const replica = await restarted(kind, [1, 2]);
+    expect(admitBySurvivor(replica, own([[2, met({ admitted: 3 })]]), 2)).toMatchObject({ reason: 'unavailable' });
+    expect(admitBySurvivor(replica, own([[2, met({ admitted: 2 })]]), 2)).toMatchObject({ ok: true });
+  });
+});
+
+it('is not taken at its word while somebody else may know more', () => {
+  const introduced = (id: NodeId, isMember: boolean): [NodeId, Answer] => {
+    const { known, stage: _, ...rest } = blankIdentity(id, 'etcd', 'i', 'new');
+    const introduction = { ...rest, isMember };
+    return [id, { kind: 'introduced', introduction, misfit: undefined, isVoter: true, leader: 0, known }];
+  };
+  const of = (...answers: [NodeId, Answer][]) => mayKnowMore(1, new Map(answers));
+  expect(of(introduced(1, true))).toEqual([]);
+  expect(of(introduced(1, true), introduced(3, false))).toEqual([]);
+  expect(of(introduced(1, true), introduced(3, true), [4, { kind: 'silent' }], [5, { kind: 'original' }])).toEqual([
+    3, 4, 5,
+  ]);
+});
