@@ -53,6 +53,8 @@ function mayOvertake({ type }: EtcdMessage): boolean {
     case MessageType.VoteResp:
     case MessageType.PreVote:
     case MessageType.PreVoteResp:
+    case MessageType.Heartbeat:
+    case MessageType.HeartbeatResp:
       return true;
     default:
       return false;

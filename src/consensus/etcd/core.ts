@@ -47,6 +47,8 @@ export class RaftCore {
   /** Promise that something is durable: may leave only when everything written so far is. */
   outboxAfterAppend: Message[] = [];
   electionElapsed = 0;
+  /** Since the node started. */
+  ticks = 0;
   private randomizedTimeout = 0;
 
   constructor(options: RaftOptions, storage: LogStorage, initial: InitialState) {
@@ -90,6 +92,7 @@ export class RaftCore {
 
   /** One unit of time passes. */
   tick(): void {
+    this.ticks++;
     this.electionElapsed++;
     if (this.leader !== undefined) {
       tickLeader(this, this.leader);

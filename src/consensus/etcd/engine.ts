@@ -594,6 +594,7 @@ function optionsFor({ id, settings, random }: EngineInit, clock: TickClock): Raf
     random,
     electionTicks: clock.electionTicks,
     heartbeatTicks: clock.heartbeatTicks,
+    tickMs: clock.tickMs,
     entriesPerMessageMax: perMessage,
     messageBytesMax: maxMessageBytes,
     applyingBytesMax: APPLYING_BYTES_MAX,

@@ -200,7 +200,7 @@ function receiveHeartbeatResponse(core: RaftCore, leader: LeaderState, message: 
   if (progress === undefined) return;
   progress.recentActive = true;
   progress.knownCommit = Math.max(progress.knownCommit, message.commit);
-  progress.flowPaused = false;
+  progress.heartbeatAnswered(core.ticks);
   // An append, empty if need be, finds out what became of messages that were lost, and ends probing.
   if (progress.match < core.log.lastIndex || progress.state === ProgressState.Probe) sendAppend(core, message.from);
   if (message.readSequence === 0) return;

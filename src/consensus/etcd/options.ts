@@ -14,6 +14,8 @@ export interface RaftOptions {
   /** Ticks without a leader until an election; each one waits for a random number of ticks from this to twice this. */
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
+  /** For how many ticks a large message may be on its way; Infinity: that is not taken into account. */
+  readonly tickMs: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Entries in one append message. */
@@ -53,6 +55,7 @@ export interface RaftOptions {
 export const DEFAULT_OPTIONS: Omit<RaftOptions, 'id' | 'random'> = {
   electionTicks: 10,
   heartbeatTicks: 1,
+  tickMs: Number.POSITIVE_INFINITY,
   entriesPerMessageMax: Number.POSITIVE_INFINITY,
   messageBytesMax: Number.POSITIVE_INFINITY,
   applyingBytesMax: Number.POSITIVE_INFINITY,

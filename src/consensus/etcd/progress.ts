@@ -33,6 +33,8 @@ export class Progress {
   heardOfUs = false;
   /** Nothing more is sent until an answer or a heartbeat's answer arrives. */
   flowPaused = false;
+  /** Until this tick a heartbeat's answer may have overtaken what was sent to probe: it says nothing about that. */
+  private probeDueTick = 0;
   learner: boolean;
   readonly inflights: Inflights;
 
@@ -66,10 +68,13 @@ export class Progress {
     this.sentCommit = snapshotIndex;
   }
 
-  /** An append message with `count` entries of `bytes` in total was sent. */
-  sentEntries(count: number, bytes: number): void {
+  /** An append message with `count` entries of `bytes` in total was sent; it arrives by `dueTick` if at all. */
+  sentEntries(count: number, bytes: number, dueTick = 0): void {
     if (this.state === ProgressState.Probe) {
-      if (count > 0) this.flowPaused = true;
+      if (count > 0) {
+        this.flowPaused = true;
+        this.probeDueTick = dueTick;
+      }
       return;
     }
     if (count > 0) {
@@ -77,6 +82,11 @@ export class Progress {
       this.inflights.add(this.next - 1, bytes);
     }
     this.flowPaused = this.inflights.full;
+  }
+
+  /** A heartbeat was answered: an append may go that finds out what became of the last one. */
+  heartbeatAnswered(tick: number): void {
+    if (this.state !== ProgressState.Probe || tick >= this.probeDueTick) this.flowPaused = false;
   }
 
   /** Whether a message that carries `commit` would tell the follower something it can use. */
@@ -130,6 +140,7 @@ export class Progress {
     copy.pendingSnapshot = this.pendingSnapshot;
     copy.recentActive = this.recentActive;
     copy.flowPaused = this.flowPaused;
+    copy.probeDueTick = this.probeDueTick;
     copy.heardOfUs = this.heardOfUs;
     return copy;
   }

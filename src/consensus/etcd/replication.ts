@@ -1,4 +1,5 @@
 import type { NodeId } from '../contract.ts';
+import { transitMs } from '../transit.ts';
 import type { RaftCore } from './core.ts';
 import type { LeaderState } from './leader.ts';
 import { Message, MessageType, NO_ENTRIES, payloadSize } from './messages.ts';
@@ -72,7 +73,8 @@ function trySendAppend(core: RaftCore, to: NodeId, progress: Progress, evenIfEmp
   message.entries = entries;
   message.commit = log.committed;
   core.send(message);
-  progress.sentEntries(entries.length, payloadSize(entries));
+  const bytes = payloadSize(entries);
+  progress.sentEntries(entries.length, bytes, core.ticks + Math.floor(transitMs(bytes) / options.tickMs));
   progress.sentCommit = log.committed;
   progress.heardOfUs = true;
   return true;

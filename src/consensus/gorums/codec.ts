@@ -176,7 +176,10 @@ function mayOvertake(message: GorumsMessage): boolean {
   switch (message.type) {
     case 'RequestVote':
     case 'RequestVoteResponse':
+    case 'AppendEntriesResponse':
       return true;
+    case 'AppendEntries':
+      return message.entries.length === 0;
     default:
       return false;
   }

@@ -19,6 +19,7 @@ import { type LeaderView, successor } from '../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../membership/preparations.ts';
 import { TRANSFER_ELECTIONS } from '../membership/transferPreparation.ts';
 import type { OutputBuffer } from '../outputBuffer.ts';
+import { transitMs } from '../transit.ts';
 import type { AppendEntriesResponse, GorumsMessage } from './messages.ts';
 import { Peer } from './peer.ts';
 import { isQuorum } from './quorum.ts';
@@ -174,7 +175,7 @@ export class Leader implements Preparing {
   }
 
   private matched(peer: Peer, call: number): number | undefined {
-    const index = peer.succeeded(call);
+    const index = peer.succeeded(call, this.server.nowMs);
     if (index !== undefined && peer.state !== 'steady' && index >= this.nextIndex - 1) peer.state = 'steady';
     return index;
   }
@@ -253,7 +254,7 @@ export class Leader implements Preparing {
   private get roundTimeoutMs(): number {
     const { heartbeatMs, electionTimeoutMs } = this.server.settings;
     const patience = 2 ** Math.min(this.abandonments, PATIENCE_DOUBLINGS_MAX);
-    return Math.max(5 * heartbeatMs, electionTimeoutMs / 2) * patience;
+    return Math.max(5 * heartbeatMs, electionTimeoutMs / 2) * patience + transitMs(this.rounds.entryBytes);
   }
 
   /** No quorum answered in time: what is not known to be on a quorum goes out again. */
@@ -357,10 +358,18 @@ export class Leader implements Preparing {
     if (server.settings.checkQuorum && this.alone) this.quorumMs = server.nowMs;
     for (const peer of this.peers.values()) {
       if (peer.injectFrom !== undefined) this.inject(peer, call, peer.injectFrom);
-      else if (peer.state === 'steady') this.sendEntries(peer, call, prevLogIndex, entries);
-      else this.sendEntries(peer, call, peer.state === 'behind' ? end : peer.nextIndex - 1, []);
+      else if (peer.state === 'steady' && entries.length > 0) this.sendEntries(peer, call, prevLogIndex, entries);
+      else this.sendHeartbeat(peer, call, peer.state === 'catching-up' ? peer.nextIndex - 1 : end);
     }
     if (this.alone) this.confirmReads(call);
+  }
+
+  /** Follows on what was sent, or where it would arrive before that, on what the peer is known to hold. */
+  private sendHeartbeat(peer: Peer, call: number, end: number): void {
+    const { log, nowMs } = this.server;
+    const { matchIndex, state } = peer;
+    const overtakes = state !== 'behind' && peer.isOvertaken(nowMs) && log.term(matchIndex) !== undefined;
+    this.sendEntries(peer, call, overtakes ? matchIndex : end, [], { overtakes });
   }
 
   private sendEntries(
@@ -368,7 +377,7 @@ export class Leader implements Preparing {
     call: number,
     prevLogIndex: number,
     entries: readonly Entry[],
-    catchUpBytes?: number,
+    { isCatchUp = false, overtakes = false } = {},
   ): void {
     const { server } = this;
     const prevLogTerm = server.log.term(prevLogIndex);
@@ -376,7 +385,9 @@ export class Leader implements Preparing {
       this.sendSnapshot(peer, call);
       return;
     }
-    peer.sent(call, prevLogIndex + entries.length, catchUpBytes);
+    const bytes = recordsSize(entries);
+    const end = prevLogIndex + entries.length;
+    peer.sent({ call, end, sentMs: server.nowMs, bytes, isCatchUp, overtakes });
     server.out.send(peer.id, {
       type: 'AppendEntries',
       call,
@@ -421,7 +432,7 @@ export class Leader implements Preparing {
     const countMax = settings.entriesPerMessage * settings.catchUpMultiplier;
     const entries = log.entries(from, this.nextIndex - 1, countMax, settings.maxMessageBytes);
     peer.nextIndex = from + entries.length;
-    this.sendEntries(peer, call, from - 1, entries, recordsSize(entries));
+    this.sendEntries(peer, call, from - 1, entries, { isCatchUp: true });
   }
 
   private sendSnapshot(peer: Peer, call: number): void {
@@ -432,7 +443,8 @@ export class Leader implements Preparing {
       return;
     }
     peer.beginCatchUp(call, snapshot.index + 1);
-    peer.sent(call, snapshot.index, snapshot.data.length);
+    const { index: end, data } = snapshot;
+    peer.sent({ call, end, sentMs: server.nowMs, bytes: data.length, isCatchUp: true, overtakes: false });
     server.out.send(peer.id, {
       type: 'InstallSnapshot',
       call,

@@ -1,5 +1,6 @@
 import type { NodeId } from '../contract.ts';
 import type { PeerView } from '../membership/leaderView.ts';
+import { IN_ORDER_BYTES_MAX, transitMs } from '../transit.ts';
 
 /** Calls remembered of a peer that does not answer. */
 const UNANSWERED_CALLS_MAX = 256;
@@ -12,8 +13,13 @@ interface Sent {
   readonly call: number;
   /** The last index that its success proves. */
   readonly end: number;
-  /** Of what it brings to a follower that catches up; undefined for the part of a round that everybody gets. */
-  readonly catchUpBytes: number | undefined;
+  readonly sentMs: number;
+  /** Of the entries that it brings. */
+  readonly bytes: number;
+  /** It brings them to a follower that catches up; otherwise it is the part of a round that everybody gets. */
+  readonly isCatchUp: boolean;
+  /** Its answer says nothing about the calls before it, which it may have overtaken. */
+  readonly overtakes: boolean;
 }
 
 /** What a leader knows of one other server, and how far it may go ahead of the answers of one that catches up. */
@@ -37,6 +43,8 @@ export class Peer implements PeerView {
   private window = 1;
   /** Ascending by call. */
   private unanswered: Sent[] = [];
+  /** When what it holds last became more. */
+  private progressMs = Number.NEGATIVE_INFINITY;
 
   constructor(id: NodeId) {
     this.id = id;
@@ -50,21 +58,35 @@ export class Peer implements PeerView {
     this.nextIndex = nextIndex;
     this.window = 1;
     // Whatever is still on its way was overtaken by the question.
-    this.unanswered = this.unanswered.map((sent) => ({ ...sent, catchUpBytes: undefined }));
+    this.unanswered = this.unanswered.map((sent) => ({ ...sent, isCatchUp: false, bytes: 0 }));
   }
 
-  sent(call: number, end: number, catchUpBytes?: number): void {
+  sent(sent: Sent): void {
     if (this.unanswered.length >= UNANSWERED_CALLS_MAX) this.unanswered.shift();
-    this.unanswered.push({ call, end, catchUpBytes });
+    this.unanswered.push(sent);
   }
 
   /** Call `call` succeeded: the last index that this proves; undefined where it is not remembered. */
-  succeeded(call: number): number | undefined {
+  succeeded(call: number, nowMs: number): number | undefined {
     const sent = this.take(call);
     if (sent === undefined) return undefined;
-    if (sent.catchUpBytes !== undefined) this.window = Math.min(this.window + 1, CATCH_UP_MESSAGES_MAX);
-    this.matchIndex = Math.max(this.matchIndex, sent.end);
+    if (sent.isCatchUp) this.window = Math.min(this.window + 1, CATCH_UP_MESSAGES_MAX);
+    if (sent.end > this.matchIndex) {
+      this.matchIndex = sent.end;
+      this.progressMs = nowMs;
+    }
     return sent.end;
+  }
+
+  /** So much is on its way that a heartbeat would overtake it: one that follows on it would be refused. */
+  isOvertaken(nowMs: number): boolean {
+    let bytes = 0;
+    let sinceMs = Number.POSITIVE_INFINITY;
+    for (const sent of this.unanswered) {
+      bytes += sent.bytes;
+      if (sent.bytes > 0) sinceMs = Math.min(sinceMs, sent.sentMs);
+    }
+    return bytes > IN_ORDER_BYTES_MAX && nowMs - Math.max(sinceMs, this.progressMs) < transitMs(bytes);
   }
 
   refused(call: number): void {
@@ -72,10 +94,10 @@ export class Peer implements PeerView {
     if (call >= this.injectedCall) this.state = 'behind';
   }
 
-  /** An answer to a later call says what those before it would have said. */
+  /** An answer to a later call says what those before it would have said, unless it overtook them. */
   private take(call: number): Sent | undefined {
     const sent = this.unanswered.find((each) => each.call === call);
-    this.unanswered = this.unanswered.filter((each) => each.call > call);
+    this.unanswered = this.unanswered.filter((each) => each.call > call || (sent?.overtakes && each !== sent));
     return sent;
   }
 
@@ -83,10 +105,10 @@ export class Peer implements PeerView {
   get hasCatchUpRoom(): boolean {
     let messages = 0;
     let bytes = 0;
-    for (const { catchUpBytes } of this.unanswered) {
-      if (catchUpBytes === undefined) continue;
+    for (const sent of this.unanswered) {
+      if (!sent.isCatchUp) continue;
       messages++;
-      bytes += catchUpBytes;
+      bytes += sent.bytes;
     }
     return messages < this.window && bytes < CATCH_UP_BYTES_MAX;
   }

@@ -49,6 +49,13 @@ export class Rounds {
     return this.open.some(({ round }) => round.entryBytes > 0);
   }
 
+  /** Of the entries that all of them carry. */
+  get entryBytes(): number {
+    let bytes = 0;
+    for (const { round } of this.open) bytes += round.entryBytes;
+    return bytes;
+  }
+
   /** When the oldest one began; undefined where there is none. */
   get oldestStartMs(): number | undefined {
     return this.open[0]?.round.startMs;

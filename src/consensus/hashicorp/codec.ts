@@ -38,6 +38,8 @@ export const hashicorpCodec: MessageCodec<HashicorpMessage> = { encode, decode, 
 
 function mayOvertake({ type }: HashicorpMessage): boolean {
   switch (type) {
+    case 'heartbeat':
+    case 'heartbeat-reply':
     case 'vote':
     case 'vote-reply':
       return true;

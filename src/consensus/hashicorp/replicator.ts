@@ -1,5 +1,6 @@
 import type { EngineEvent, NodeId, Snapshot } from '../contract.ts';
 import { recordSize } from '../entryCodec.ts';
+import { transitMs } from '../transit.ts';
 import {
   BURST_MESSAGES_MAX,
   FAILURE_WAIT_MS,
@@ -135,7 +136,7 @@ export class Replicator {
     this.burst = BURST_MESSAGES_MAX;
     const deadline = this.source.nowMs - this.source.limits.responseTimeoutMs;
     const oldest = this.inflight[0];
-    if (oldest !== undefined && Math.max(oldest.sentMs, this.progressMs) <= deadline) this.failed();
+    if (oldest !== undefined && Math.max(oldest.sentMs, this.progressMs) <= deadline && this.mayBeLost) this.failed();
     else if (this.transfer !== undefined && this.transfer.seq !== 0 && this.transfer.sentMs <= deadline) {
       this.transfer.seq = 0;
       this.backOff();
@@ -151,7 +152,8 @@ export class Replicator {
   /**
    * An answer to a heartbeat shows that the peer is there, and what it has:
    * - less than it acknowledged before the heartbeat left: it has lost its log, and what it once held no longer counts;
-   * - less than an append that left before the heartbeat: normally that append was lost, for the heartbeat came after it;
+   * - less than an append that left before the heartbeat: normally that append was lost, for the heartbeat came after it, unless
+   *   there is so much under way that it overtook;
    * - an older commit index than it was told while nothing is under way: it has forgotten, and is told again.
    * Returns whether `matchIndex` moved.
    */
@@ -166,7 +168,7 @@ export class Replicator {
       return true;
     }
     if (oldest === undefined) this.toldCommit = Math.min(this.toldCommit, commit);
-    else if (oldest.round < round && lastIndex < oldest.lastIndex) this.probeFrom(lastIndex + 1);
+    else if (oldest.round < round && lastIndex < oldest.lastIndex && this.mayBeLost) this.probeFrom(lastIndex + 1);
     return false;
   }
 
@@ -190,6 +192,13 @@ export class Replicator {
 
   private get silent(): boolean {
     return this.heardAtMs < 0 || this.source.nowMs - this.heardAtMs >= this.source.limits.electionTimeoutMs;
+  }
+
+  /** Nothing was answered for longer than what is under way takes. */
+  private get mayBeLost(): boolean {
+    const oldest = this.inflight[0];
+    if (oldest === undefined) return false;
+    return this.source.nowMs - Math.max(oldest.sentMs, this.progressMs) >= transitMs(this.inflightBytes);
   }
 
   private heard(): void {

@@ -8,6 +8,7 @@ import {
   type Snapshot,
 } from '../contract.ts';
 import { type Entry, EntryType } from '../entry.ts';
+import { IN_ORDER_BYTES_MAX } from '../transit.ts';
 import { MemoryLog } from './memoryLog.ts';
 
 /** What a host says of a snapshot that its state machine could not be restored from. */
@@ -144,8 +145,11 @@ export class EngineCluster<M> {
   readonly bootstrap: readonly NodeId[];
   readonly servers = new Map<NodeId, EngineServer<M>>();
   nowMs = 0;
-  /** How long a message takes. */
+  /** How long a message takes, and how much of one server's messages to another arrives per ms. */
   oneWayMs = 0;
+  bytesPerMs = Number.POSITIVE_INFINITY;
+  /** Until when the way from one server to another is taken. */
+  private readonly busyUntilMs = new Map<string, number>();
   mail: { from: NodeId; to: NodeId; message: M; dueMs: number }[] = [];
   /** For tests that watch messages, or lose some. */
   loses: (from: NodeId, to: NodeId, message: M) => boolean = () => false;
@@ -167,10 +171,22 @@ export class EngineCluster<M> {
   post(from: NodeId, envelopes: Output<M>['messages']): void {
     // Through the codec, as in the world.
     const { codec } = this.kind;
-    const dueMs = this.nowMs + this.oneWayMs;
     for (const { to, message } of envelopes) {
-      this.mail.push({ from, to, message: codec.decode(codec.encode(message)), dueMs });
+      const bytes = codec.encode(message);
+      const dueMs = this.oneWayMs + this.throughMs(`${from}>${to}`, bytes.length, codec.mayOvertake(message));
+      this.mail.push({ from, to, message: codec.decode(bytes), dueMs });
     }
+  }
+
+  /** When a message that is sent now is through, in order, or before what waits where it may overtake and that is much. */
+  private throughMs(way: string, bytes: number, mayOvertake: boolean): number {
+    const { nowMs, bytesPerMs } = this;
+    if (bytesPerMs === Number.POSITIVE_INFINITY) return nowMs;
+    const freeMs = Math.max(nowMs, this.busyUntilMs.get(way) ?? 0);
+    if (mayOvertake && (freeMs - nowMs) * bytesPerMs > IN_ORDER_BYTES_MAX) return nowMs;
+    const throughMs = freeMs + bytes / bytesPerMs;
+    this.busyUntilMs.set(way, throughMs);
+    return throughMs;
   }
 
   /** Cuts `id` off from everybody else. */

@@ -1,11 +1,12 @@
 import { varintSize, writeVarint } from '../../consensus/entryCodec.ts';
+import { IN_ORDER_BYTES_MAX } from '../../consensus/transit.ts';
 import { FRAME_BYTES, FrameKind, HEADER_BYTES, newFrame, sealFrame } from '../../wire/peerFrames.ts';
 
 const NOTHING = new Uint8Array(0);
 
 /**
  * The engine messages that wait for one peer, and the frames that they leave in. Messages leave in order, several small ones in
- * one frame and a large one in many; but one that may overtake others goes before them where they are more than a frame.
+ * one frame and a large one in many; but one that may overtake others goes before them where they are many bytes.
  */
 export class Outbox {
   private readonly overtaking: Uint8Array[] = [];
@@ -22,7 +23,7 @@ export class Outbox {
   }
 
   add(message: Uint8Array, mayOvertake: boolean): void {
-    if (mayOvertake && this.orderedBytes > FRAME_BYTES && message.length <= FRAME_BYTES) {
+    if (mayOvertake && this.orderedBytes > IN_ORDER_BYTES_MAX && message.length <= FRAME_BYTES) {
       this.overtaking.push(message);
       this.overtakingBytes += message.length;
     } else {
