@@ -438,6 +438,31 @@ it(
 );
 
 it(
+  'a copy of a folder from before it took part is refused also by those that it never had to speak to',
+  async () => {
+    // Followers of this engine have nothing to say to each other.
+    const one = await world('hashicorp');
+    const early = one.start(3);
+    await early.says(/a new folder/);
+    await one.stop(3);
+    const copies = [one.data(3), `${one.data(3)}.promised`].filter(existsSync);
+    for (const path of copies) cpSync(path, `${path}.copy`, { recursive: true });
+    // Server 1 founds and leads; the other two never stand, and so never dial each other.
+    one.start(1);
+    for (const id of [2, 3]) one.start(id, '-election', '60s');
+    await one.put(0, 20);
+    await keysOf(one, 3).toBe(20);
+    for (const id of [1, 3]) await one.stop(id);
+    one.lose(3);
+    for (const path of copies) renameSync(`${path}.copy`, path);
+    const copy = one.start(3, '-recover');
+    expect(await copy.exit()).toBe(REFUSED);
+    expect(copy.printed).toContain('server 2 refuses this server');
+  },
+  TEST_MS,
+);
+
+it(
   'all servers of a cluster begin anew without -recover, and come back with it',
   async () => {
     const one = await world('etcd');

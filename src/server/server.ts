@@ -71,6 +71,9 @@ export class RkvServer {
   private listener: GrpcListener | undefined;
   private door: FrontDoor | undefined;
   private readonly gate: ServiceGate;
+  private readonly refusedLater = (error: RefusedByPeersError) => {
+    if (!this.isStopped) this.onFailed(error);
+  };
   private opened: OpenedData | undefined;
   private store: LogStore | undefined;
   private starting: Starting | undefined;
@@ -129,9 +132,7 @@ export class RkvServer {
       this.offerServices(identity, this.door);
       await this.listener.listen(config.listen);
       if (identity.identity.stage === 'member') {
-        await this.starting.checkMember((error) => {
-          if (!this.isStopped) this.onFailed(error);
-        });
+        await this.starting.checkMember(this.refusedLater);
         this.takePart(this.store!, identity);
       } else void this.becomeMember(opened);
     } catch (error) {
@@ -159,6 +160,7 @@ export class RkvServer {
       }
       if (allowed.kind === 'empty') identity.change(allowed.as);
       else await this.install(allowed.state, identity);
+      if (!this.isStopped) await this.starting!.tellOfMember(this.refusedLater);
       if (!this.isStopped) this.takePart(this.store, identity);
     } catch (error) {
       if (error instanceof RefusedByPeersError) await opened.giveUp();

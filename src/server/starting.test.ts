@@ -9,6 +9,7 @@ import { introductionOf } from './identity/identity.ts';
 import { IdentityFile } from './identity/identityFile.ts';
 import type { Log } from './observe/log.ts';
 import { Starting } from './starting.ts';
+import { introduce } from './transport/peerAcceptor.ts';
 
 const QUIET = { info: () => {}, warn: () => {} } as unknown as Log;
 
@@ -129,4 +130,18 @@ describe('a member that starts again', () => {
     await expect(checked).rejects.toThrow('server 2 refuses this server: this folder is an older copy');
     expect(identity.counts).toBe(false);
   });
+});
+
+it('a server that has just become a member tells those that it will never have to speak to', async () => {
+  const peer = IdentityFile.open(folder(), 2, 'hashicorp', true);
+  const facts = { identity: peer, isVoter: () => true, leader: () => 0 };
+  const server = new Server();
+  const answer: handleUnaryCall<Introduction, Acquaintance> = (call, done) => introduce(facts, call, done);
+  server.addService(PeerService, { introduce: answer, admit: () => {}, stream: () => {} });
+  const { identity, start } = starting(await listening(server), 'hashicorp');
+  await start.tellOfMember((error) => expect.unreachable(error.message));
+  expect(peer.identity.known.size).toBe(0);
+  identity.change({ stage: 'member' });
+  await start.tellOfMember((error) => expect.unreachable(error.message));
+  expect(peer.identity.known.get(1)).toMatchObject({ instance: identity.identity.instance, ran: true });
 });

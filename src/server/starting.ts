@@ -116,6 +116,14 @@ export class Starting {
     await this.checkWith(answered, introductionOf(identity.identity), refused);
   }
 
+  /**
+   * Tells everybody of a member that has just become one, before it promises anything: whoever has met it takes neither an
+   * earlier folder of its id for it, nor a copy of its own from before. Throws RefusedByPeersError.
+   */
+  async tellOfMember(refused: (error: RefusedByPeersError) => void): Promise<void> {
+    await this.checkWith(this.introducers, introductionOf(this.identity.identity), refused);
+  }
+
   /** Returns those that answered. */
   private async checkWith(
     introducers: readonly Introducer[],
