@@ -1,14 +1,17 @@
 import type { Server as HttpServer } from 'node:http';
 import { createServer as createProbe, type Socket } from 'node:net';
-import { type handleUnaryCall, Server } from '@grpc/grpc-js';
+import type { handleUnaryCall, Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { EngineEvent, EngineSettings, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
+import { GrpcServer } from '../net/grpc/grpcServer.ts';
+import type { GrpcError } from '../net/grpc/status.ts';
 import { type Address, formatAddress } from '../wire/addresses.ts';
 import { AdminService } from '../wire/generated/admin.ts';
 import { type Acquaintance, type Introduction, PeerService } from '../wire/generated/peer.ts';
 import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
 import { FrontDoor } from './admission/frontDoor.ts';
+import { UnaryAdmission } from './admission/unaryAdmission.ts';
 import { ENGINES } from './engines.ts';
 import type { ServerConfig } from './flags.ts';
 import { Replica, type ReplicaEnvironment } from './host/replica.ts';
@@ -17,7 +20,6 @@ import type { Misfit } from './identity/identity.ts';
 import type { IdentityFile } from './identity/identityFile.ts';
 import { Objections } from './identity/objections.ts';
 import { GrpcListener, listenError } from './net/grpcListener.ts';
-import { UnaryCalls, type UnaryError } from './net/unaryCalls.ts';
 import type { Log } from './observe/log.ts';
 import { type LimitedLog, limitLog } from './observe/logLimiter.ts';
 import { handlingTimes } from './observe/messageTimes.ts';
@@ -27,7 +29,7 @@ import { type OpenedData, openStorage, reopenStore } from './openStorage.ts';
 import { adminImplementation, waitingAdmin } from './service/adminService.ts';
 import { unaryError } from './service/outcomes.ts';
 import { reflection } from './service/reflection.ts';
-import { clientCalls, RKV_SERVICE, rkvImplementation } from './service/rkvService.ts';
+import { COMMAND_SERVICE, commandImplementation, RKV_SERVICE, rkvImplementation } from './service/rkvService.ts';
 import type { ServiceContext } from './service/serviceContext.ts';
 import { ServiceGate } from './service/serviceGate.ts';
 import type { SessionStream } from './service/sessionStream.ts';
@@ -66,8 +68,8 @@ export class RkvServer {
   private readonly health = new HealthImplementation({ '': 'SERVING', 'rkvpb.RKV': 'NOT_SERVING' });
   private readonly sessions = new Set<SessionStream>();
   private readonly leaderWaiters = new Set<() => void>();
-  private readonly grpc: Server;
-  private readonly calls: UnaryCalls;
+  private readonly grpc: GrpcServer;
+  private readonly commands: UnaryAdmission;
   private listener: GrpcListener | undefined;
   private door: FrontDoor | undefined;
   private readonly gate: ServiceGate;
@@ -98,13 +100,8 @@ export class RkvServer {
     this.onFailed = onFailed;
     this.objections = new Objections(config.bootstrap);
     const { maxgrpc } = config.flags;
-    this.grpc = new Server({
-      'grpc.max_receive_message_length': maxgrpc,
-      'grpc.max_send_message_length': maxgrpc,
-      // Its books on every call and connection cost a fifth of a call, and nobody reads them.
-      'grpc.enable_channelz': 0,
-    });
-    this.calls = new UnaryCalls({ requestBytesMax: maxgrpc, nowMs });
+    this.grpc = new GrpcServer({ messageBytesMax: maxgrpc });
+    this.commands = new UnaryAdmission(nowMs);
     this.gate = new ServiceGate(
       this.grpc,
       () => `server ${config.id} does not take part yet: ${this.starting?.waitsFor}`,
@@ -126,9 +123,7 @@ export class RkvServer {
     this.starting = new Starting(config, identity, log);
     try {
       this.door = this.frontDoor();
-      this.listener = new GrpcListener(this.grpc, this.door, this.calls, (socket, connection) =>
-        this.link(socket, connection),
-      );
+      this.listener = new GrpcListener(this.grpc, this.door, (socket, connection) => this.link(socket, connection));
       this.offerServices(identity, this.door);
       await this.listener.listen(config.listen);
       if (identity.identity.stage === 'member') {
@@ -218,7 +213,6 @@ export class RkvServer {
       connectionsMax,
       peerConnections: 2 * peers,
       budgetBytes: clientmemory,
-      messageBytesMax: commandBytesMax(config) + BATCH_OVERHEAD_BYTES,
       queuedBytes: () => this.replica?.pendingBytes ?? 0,
       counts: metrics,
       report: (what) => limited.warn({}, what),
@@ -234,26 +228,36 @@ export class RkvServer {
       address: formatAddress(servers[id - 1]!),
       metricsAddress: () => this.metricsAddress(),
     };
-    const openRkv = gate.offer(RKV_SERVICE);
+    const forClients = { messageBytesMax: commandBytesMax(config) + BATCH_OVERHEAD_BYTES, limitName: '-maxvalue' };
+    const openCommands = gate.offer(COMMAND_SERVICE, {}, { ...forClients, admission: this.commands });
+    const openRkv = gate.offer(RKV_SERVICE, {}, forClients);
     const openAdmin = gate.offer(AdminService, waitingAdmin(id, facts));
     const introduction: IntroductionFacts = {
       identity,
       isVoter: (peer) => this.replica?.configuration().voters.includes(peer) ?? false,
       leader: () => this.replica?.status().leader ?? 0,
     };
-    const openPeer = gate.offer(PeerService, {
-      introduce: ((call, done) => introduce(introduction, call, done)) as handleUnaryCall<Introduction, Acquaintance>,
-    });
-    const openUnary = flags.backend === 'gorums' ? gate.offer(GORUMS_SERVICE) : () => {};
-    this.health.addToServer(grpc);
-    reflection().addToServer(grpc);
+    const forPeers = { isForPeers: true };
+    const openPeer = gate.offer(
+      PeerService,
+      {
+        introduce: ((call, done) => introduce(introduction, call, done)) as handleUnaryCall<Introduction, Acquaintance>,
+      },
+      forPeers,
+    );
+    const openUnary = flags.backend === 'gorums' ? gate.offer(GORUMS_SERVICE, {}, forPeers) : () => {};
+    // They ask for no more of a server than this.
+    const anyServer = grpc as unknown as Server;
+    this.health.addToServer(anyServer);
+    reflection().addToServer(anyServer);
     this.openServices = (replica) => {
       const transport = this.transport!;
       const context = this.context(replica, door);
       const { acceptor, unaryServer } = transport;
       const admissions = new Admissions(replica, identity, acceptor, servers.length, flags.maxgrpc, this.log);
       openRkv(rkvImplementation(context));
-      this.serveClients(context);
+      openCommands(commandImplementation(context));
+      this.refuseWhileFollowing(replica);
       openAdmin(adminImplementation(context, stateMachine, facts));
       openPeer({ admit: admissions.handle.bind(admissions) });
       if (unaryServer !== undefined) openUnary(unaryServer.implementation());
@@ -261,7 +265,7 @@ export class RkvServer {
   }
 
   /** A server that does not take part yet hears nobody. */
-  private link(socket: Socket, connection: Connection | undefined): void {
+  private link(socket: Socket, connection: Connection): void {
     const { transport, gate } = this;
     if (transport === undefined) refuseLink(socket, unavailable(gate.whyClosed()));
     else transport.acceptor.accept(socket, connection);
@@ -309,15 +313,14 @@ export class RkvServer {
   }
 
   /** Who is not the leader says so before it reads a call: clients that retry ask it again and again. */
-  private serveClients(context: ServiceContext): void {
-    const { replica } = context;
-    const notLeader = new Map<NodeId, UnaryError>();
+  private refuseWhileFollowing(replica: Replica<unknown>): void {
+    const notLeader = new Map<NodeId, GrpcError>();
     const refusalOf = (leader: NodeId) => {
       const refusal = notLeader.get(leader) ?? unaryError({ status: 'not-leader', leader });
       notLeader.set(leader, refusal);
       return refusal;
     };
-    this.calls.serve(clientCalls(context), () => (replica.leads ? undefined : refusalOf(replica.knownLeader)));
+    this.commands.refuseWhile(() => (replica.leads ? undefined : refusalOf(replica.knownLeader)));
   }
 
   private refusedByPeer(peer: NodeId, misfit: Misfit, details: string): void {
@@ -439,7 +442,6 @@ export class RkvServer {
     await new Promise((resolve) => setImmediate(resolve));
     this.listener?.close();
     this.door?.close();
-    this.grpc.forceShutdown();
     await this.opened?.release();
     await this.store?.close();
   }

@@ -1,8 +1,9 @@
-import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
+import type { ConnectionGuard } from '../../net/grpc/method.ts';
+import type { GrpcError } from '../../net/grpc/status.ts';
 import { Allowance } from './allowance.ts';
-import { Connection, type ConnectionListener, refuseStream, STREAM_BYTES, StreamAccount } from './connection.ts';
+import { Connection, type ConnectionListener } from './connection.ts';
 import { HeldMemory } from './heldMemory.ts';
 
 /** How often connections are looked after. */
@@ -25,8 +26,6 @@ const RESETS_IN_AN_ATTACK_MAX = 20;
 const SLOW_MS = 5000;
 const SLOW_ADMIT_MS = 100;
 const SLOW_WAIT_MS_MAX = 2000;
-const PEER_PATHS = ['/rkvpeer.', '/gorums.'];
-const COMPRESSED = 'requests are taken uncompressed only: what a compressed one takes in memory is not known before';
 
 /** What the front door counts. */
 export interface DoorCounts {
@@ -40,8 +39,6 @@ export interface FrontDoorOptions {
   /** Connections beyond connectionsMax that only peers may keep. */
   readonly peerConnections: number;
   readonly budgetBytes: number;
-  /** Of a client's message; refused as soon as its length is known, before it takes memory. None: any length. */
-  readonly messageBytesMax?: number;
   /** Bytes that clients make the server hold behind the door, in commands that are not answered. */
   readonly queuedBytes: () => number;
   readonly counts: DoorCounts;
@@ -57,13 +54,12 @@ export class FrontDoor implements ConnectionListener {
   readonly memory: HeldMemory;
   private readonly options: FrontDoorOptions;
   private readonly connections = new Set<Connection>();
-  private readonly bySession = new WeakMap<ServerHttp2Session, Connection>();
-  private readonly byPeer = new Map<string, Connection>();
   private readonly resets = new Allowance(RESETS_BURST, RESETS_PER_SECOND, performance.now());
   /** Until then, new connections are taken one after another: what was closed for abandoning calls comes back at once. */
   private slowUntilMs = 0;
   private nextAdmitMs = 0;
-  private opening: StreamAccount | undefined;
+  /** What connections have grown by in this turn. */
+  private grownBytes = 0;
   private readonly sweeper: NodeJS.Timeout;
 
   constructor(options: FrontDoorOptions) {
@@ -76,21 +72,20 @@ export class FrontDoor implements ConnectionListener {
   /** Ends all connections. */
   close(): void {
     clearInterval(this.sweeper);
-    for (const connection of this.connections) connection.destroy();
+    for (const connection of this.connections) connection.end('the server stops');
   }
 
   get connectionCount(): number {
     return this.connections.size;
   }
 
-  /** The stream whose handler is being called: gRPC calls a stream's handler while HTTP/2 announces it. */
-  get openingStream(): StreamAccount | undefined {
-    return this.opening;
-  }
-
-  /** The connection of a call, by its `getPeer()`. */
-  connectionOf(peer: string): Connection | undefined {
-    return this.byPeer.get(peer);
+  /** The connection of a call; undefined where it is not one of this door's. */
+  connectionOf({
+    connection: { guard },
+  }: {
+    readonly connection: { readonly guard: ConnectionGuard };
+  }): Connection | undefined {
+    return guard instanceof Connection ? guard : undefined;
   }
 
   /** Whether an answer of so many bytes may be kept for a connection until it is read. */
@@ -100,8 +95,16 @@ export class FrontDoor implements ConnectionListener {
     return connection === undefined || connection.heldBytes() + Math.min(bytes, share / 2) <= share;
   }
 
+  /** Who is let go is let go once what grew is done with what it does. */
   grew(bytes: number): void {
-    this.memory.grow(bytes);
+    if (this.grownBytes === 0) {
+      process.nextTick(() => {
+        const grown = this.grownBytes;
+        this.grownBytes = 0;
+        this.memory.grow(grown);
+      });
+    }
+    this.grownBytes += bytes;
   }
 
   callEnded(): void {
@@ -109,7 +112,7 @@ export class FrontDoor implements ConnectionListener {
     this.options.report('ended a call for what it made the server hold');
   }
 
-  /** A connection came; `handOn` makes it an HTTP/2 session of the server that is watched, or a peer's link, now or soon. */
+  /** A connection came; where it is taken, `handOn` begins to serve it, now or soon. */
   admit(socket: Socket, handOn: (connection: Connection) => void): void {
     const nowMs = performance.now();
     if (nowMs >= this.slowUntilMs) {
@@ -137,15 +140,7 @@ export class FrontDoor implements ConnectionListener {
       return;
     }
     const connection = new Connection(socket, nowMs, provisional, this);
-    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
     this.connections.add(connection);
-    this.byPeer.set(peer, connection);
-    socket.on('error', () => {});
-    connection.onGone = () => {
-      this.connections.delete(connection);
-      if (this.byPeer.get(peer) === connection) this.byPeer.delete(peer);
-    };
-    socket.on('close', connection.onGone);
     handOn(connection);
     this.boundUnused();
   }
@@ -167,7 +162,7 @@ export class FrontDoor implements ConnectionListener {
   private closeIdlest(nowMs: number): void {
     let idlest: Connection | undefined;
     for (const connection of this.connections) {
-      if (connection.isPeer || connection.streams.size > 0 || nowMs - connection.idleSinceMs < IDLE_MS_MIN) continue;
+      if (!connection.isIdle || nowMs - connection.idleSinceMs < IDLE_MS_MIN) continue;
       if (idlest === undefined || connection.idleSinceMs < idlest.idleSinceMs) idlest = connection;
     }
     if (idlest !== undefined) this.end(idlest, 'closed an idle connection to make room for another');
@@ -175,107 +170,48 @@ export class FrontDoor implements ConnectionListener {
 
   private end(connection: Connection, why: string): void {
     if (!this.connections.delete(connection)) return;
-    connection.ended = true;
     this.options.counts.connectionsClosed.inc();
     this.options.report(why);
-    // Not from inside of what HTTP/2 calls: to destroy a session while nghttp2 reads its frames aborts the process.
-    setImmediate(() => connection.destroy());
+    connection.end(why);
   }
 
-  /** To be called before connections come. */
-  watch(server: Http2Server): void {
-    server.prependListener('session', (session: ServerHttp2Session) => {
-      const { remoteAddress, remotePort } = session.socket;
-      const connection = this.byPeer.get(`${remoteAddress}:${remotePort}`);
-      if (connection === undefined) return;
-      connection.session = session;
-      session.on('close', connection.onGone);
-      this.bySession.set(session, connection);
-      session.on('error', () => {});
-    });
-    const handlers = server.listeners('stream');
-    server.removeAllListeners('stream');
-    server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number) => {
-      if (!this.streamOpened(stream, headers)) return;
-      for (const handler of handlers) handler.call(server, stream, headers, flags);
-      this.opening = undefined;
-    });
+  gone(connection: Connection): void {
+    this.connections.delete(connection);
   }
 
-  /** Returns whether gRPC is to answer the stream. */
-  private streamOpened(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
-    const connection =
-      stream.session === undefined ? undefined : this.bySession.get(stream.session as ServerHttp2Session);
-    if (connection === undefined) return true;
-    connection.used = true;
-    stream.on('error', () => {});
-    if (connection.ended) return false;
-    const isForPeers = this.isForPeers(headers);
-    if (connection.provisional && !isForPeers) {
-      const { connectionsMax } = this.options;
-      this.options.counts.connectionsRefused.inc();
-      this.options.report(`refused a connection: ${connectionsMax} are open, as many as -maxconnections allows`);
-      refuseStream(
-        stream,
-        status.RESOURCE_EXHAUSTED,
-        `${connectionsMax} connections are open, as many as this server takes`,
-      );
-      connection.session?.close();
-      return false;
-    }
-    connection.provisional = false;
-    const encoding = headers['grpc-encoding'];
-    if (encoding !== undefined && encoding !== 'identity') {
-      refuseStream(stream, status.UNIMPLEMENTED, COMPRESSED);
-      return false;
-    }
-    const account = new StreamAccount(
-      connection,
-      stream,
-      isForPeers ? Number.POSITIVE_INFINITY : (this.options.messageBytesMax ?? Number.POSITIVE_INFINITY),
-    );
-    connection.streams.add(account);
-    this.opening = account;
-    stream.on('data', (piece: Buffer) => account.received(piece));
-    // The listener made it flow; gRPC decides when it reads.
-    stream.pause();
-    stream.on('close', () => this.streamClosed(account));
-    this.memory.grow(STREAM_BYTES);
-    return true;
+  refusesStranger(): GrpcError {
+    const { connectionsMax, counts, report } = this.options;
+    counts.connectionsRefused.inc();
+    report(`refused a connection: ${connectionsMax} are open, as many as -maxconnections allows`);
+    const details = `${connectionsMax} connections are open, as many as this server takes`;
+    return { code: status.RESOURCE_EXHAUSTED, details };
   }
 
-  private isForPeers(headers: IncomingHttpHeaders): boolean {
-    const path = headers[':path'] as string | undefined;
-    return path !== undefined && PEER_PATHS.some((prefix) => path.startsWith(prefix));
-  }
-
-  private streamClosed(account: StreamAccount): void {
-    const { connection } = account;
-    connection.streams.delete(account);
+  abandoned(connection: Connection): void {
     const nowMs = performance.now();
-    if (connection.streams.size === 0) connection.idleSinceMs = nowMs;
-    if (!account.wasAbandoned) return;
     const hasRoom = this.resets.use(nowMs) || connection.resetCount < RESETS_IN_AN_ATTACK_MAX;
-    if (!connection.mayReset(nowMs) || !hasRoom) {
-      this.slowUntilMs = nowMs + SLOW_MS;
-      this.end(connection, 'closed a connection that abandons calls without end');
-    }
+    if (connection.mayReset(nowMs) && hasRoom) return;
+    this.slowUntilMs = nowMs + SLOW_MS;
+    this.end(connection, 'closed a connection that abandons calls without end');
   }
 
   private sweep(nowMs: number): void {
     for (const connection of this.connections) {
-      if (connection.isDead(nowMs)) this.end(connection, 'closed a connection whose HTTP/2 session was over');
-      else if (connection.provisional && nowMs - connection.openedAtMs > PROVISIONAL_MS_MAX) {
-        this.end(connection, 'closed a connection without a request');
-      } else this.endStuck(connection, nowMs);
+      const why =
+        connection.provisional && nowMs - connection.openedAtMs > PROVISIONAL_MS_MAX
+          ? 'closed a connection without a request'
+          : connection.look(nowMs, STUCK_MS_MAX);
+      if (why === undefined) this.endStuck(connection, nowMs);
+      else this.end(connection, why);
     }
     this.memory.count();
   }
 
-  private endStuck(connection: Connection, nowMs: number): void {
-    for (const account of connection.streams) {
-      if (account.stuckMs(nowMs) <= STUCK_MS_MAX) continue;
-      account.end(`the request was not completed, or its answer not read, for ${STUCK_MS_MAX / 1000} s`);
+  private endStuck({ http2 }: Connection, nowMs: number): void {
+    for (const stream of http2?.openStreams() ?? []) {
+      if (stream.stuckMs(nowMs) <= STUCK_MS_MAX) continue;
+      this.callEnded();
+      stream.reader.letGo(`the request was not completed, or its answer not read, for ${STUCK_MS_MAX / 1000} s`);
     }
   }
 }

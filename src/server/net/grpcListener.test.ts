@@ -1,29 +1,49 @@
 import { once } from 'node:events';
 import http2, { type Http2Session } from 'node:http2';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { Client, credentials, Server } from '@grpc/grpc-js';
+import { Client, credentials } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { grpcTransport } from '../../client/grpcTransport.ts';
+import { FLOW_CONTROL_WINDOW_BYTES, GrpcServer } from '../../net/grpc/grpcServer.ts';
 import { takeFreePorts } from '../../supervisor/process/freePorts.ts';
 import { PEER_PREFACE } from '../../wire/peerFrames.ts';
+import { FrontDoor } from '../admission/frontDoor.ts';
 import { peerChannelOptions } from '../transport/peerChannel.ts';
-import { FLOW_CONTROL_WINDOW_BYTES, GrpcListener, ListenError } from './grpcListener.ts';
+import { GrpcListener, ListenError } from './grpcListener.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
 
-async function listening() {
-  const grpc = new Server();
-  const listener = new GrpcListener(grpc);
-  const [port] = await takeFreePorts(1);
-  await listener.listen({ host: '127.0.0.1', port: port! });
+const NO_COUNTS = {
+  connectionsRefused: { inc: () => {} },
+  connectionsClosed: { inc: () => {} },
+  callsEnded: { inc: () => {} },
+};
+
+function makeListener(links: (socket: Socket) => void = (socket) => socket.destroy()): GrpcListener {
+  const door = new FrontDoor({
+    connectionsMax: 100,
+    peerConnections: 0,
+    budgetBytes: 1 << 30,
+    queuedBytes: () => 0,
+    counts: NO_COUNTS,
+    report: () => {},
+  });
+  const listener = new GrpcListener(new GrpcServer({ messageBytesMax: 1 << 20 }), door, links);
   closers.push(() => {
     listener.close();
-    grpc.forceShutdown();
+    door.close();
   });
-  return { grpc, port: port! };
+  return listener;
+}
+
+async function listening(host = '127.0.0.1') {
+  const listener = makeListener();
+  const [port] = await takeFreePorts(1);
+  await listener.listen({ host, port: port! });
+  return { port: port! };
 }
 
 /** How much the other end may send: on one stream, and on all of the connection together. */
@@ -36,7 +56,7 @@ async function windowsOf(session: Http2Session) {
 const WIDE = { stream: FLOW_CONTROL_WINDOW_BYTES, connection: FLOW_CONTROL_WINDOW_BYTES };
 
 describe('the windows in force', () => {
-  it('a server advertised 64 KiB, for grpc-js has no such option on its server side', async () => {
+  it('a server advertised 64 KiB', async () => {
     const { port } = await listening();
     const session = http2.connect(`http://127.0.0.1:${port}`);
     closers.push(() => session.destroy());
@@ -72,32 +92,19 @@ describe('the windows in force', () => {
     closers.push(close);
     expect(await windowsOf((await session)[0])).toEqual(WIDE);
   });
-
-  it('leaves http2 to others as it was', async () => {
-    const { createServer } = http2;
-    await listening();
-    expect(http2.createServer).toBe(createServer);
-  });
 });
 
 describe('listening', () => {
   it('names what is in the way', async () => {
     const { port } = await listening();
-    const second = new GrpcListener(new Server());
+    const second = makeListener();
     const error = await second.listen({ host: '127.0.0.1', port }).catch((cause) => cause);
     expect(error).toBeInstanceOf(ListenError);
     expect(error.message).toBe(`cannot listen on 127.0.0.1:${port}: another process listens there`);
   });
 
   it('a name is listened to on each of its addresses', async () => {
-    const grpc = new Server();
-    const listener = new GrpcListener(grpc);
-    const [port] = await takeFreePorts(1);
-    await listener.listen({ host: 'localhost', port: port! });
-    closers.push(() => {
-      listener.close();
-      grpc.forceShutdown();
-    });
+    const { port } = await listening('localhost');
     const session = http2.connect(`http://127.0.0.1:${port}`);
     closers.push(() => session.destroy());
     await once(session, 'connect');
@@ -123,7 +130,6 @@ describe('streams at once', () => {
 describe('the first bytes of a connection', () => {
   async function both() {
     const links: Buffer[] = [];
-    const grpc = new Server();
     const taken = (socket: Socket) => {
       let all = Buffer.alloc(0);
       socket.on('data', (piece: Buffer) => {
@@ -131,13 +137,9 @@ describe('the first bytes of a connection', () => {
       });
       socket.on('end', () => links.push(all));
     };
-    const listener = new GrpcListener(grpc, undefined, undefined, taken);
+    const listener = makeListener(taken);
     const [port] = (await takeFreePorts(1)) as [number];
     await listener.listen({ host: '127.0.0.1', port });
-    closers.push(() => {
-      listener.close();
-      grpc.forceShutdown();
-    });
     return { links, port };
   }
 

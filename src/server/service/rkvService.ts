@@ -1,12 +1,6 @@
-import {
-  type ServerDuplexStream,
-  type ServerUnaryCall,
-  type ServiceDefinition,
-  type sendUnaryData,
-  status,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js';
+import { Metadata, type ServiceDefinition, status, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { ChangeType, type MembershipChange, RejectReason } from '../../consensus/contract.ts';
+import type { ServerCall, UnaryDone } from '../../net/grpc/serverCall.ts';
 import { REGISTER_BYTES, wrapInsertRequest } from '../../wire/command.ts';
 import {
   InsertResponse,
@@ -22,7 +16,6 @@ import { MISSING_VALUE, STORED_VALUE_TRAILER } from '../../wire/missingValue.ts'
 import { rawMethod } from '../../wire/rawMethod.ts';
 import { SESSION_METHOD } from '../../wire/sessionCodec.ts';
 import type { CommandOutcome, CommandSink, LookupOutcome } from '../host/replica.ts';
-import type { UnaryCall, UnaryDone, UnaryHandler } from '../net/unaryCalls.ts';
 import { TOO_MANY_REGISTRATIONS, unaryError } from './outcomes.ts';
 import { changeRefusalText } from './refusals.ts';
 import type { ServiceContext } from './serviceContext.ts';
@@ -31,23 +24,30 @@ import { LARGE_VALUE_UNITS_MIN, SessionStream } from './sessionStream.ts';
 /** How long a membership change may take before its caller is told Timeout; it may still happen. */
 export const RECONF_TIMEOUT_MS = 30_000;
 
-type Call = ServerUnaryCall<Buffer, Buffer>;
+/** A call whose request is bytes. */
+type Call = ServerCall & { readonly request: Buffer };
 
-const pathOf = (method: string) => `/rkvpb.RKV/${method}`;
-const unary = (method: string) => rawMethod(pathOf(method));
+const unary = (method: string) => rawMethod(`/rkvpb.RKV/${method}`);
 
-/** `rkvpb.RKV` with its messages left as bytes, so that bad ones get an answer that says what is wrong. */
-export const RKV_SERVICE: ServiceDefinition = {
+/**
+ * The part of `rkvpb.RKV` of which there may be many thousands of calls a second. All messages are left as bytes, so that bad
+ * ones get an answer that says what is wrong.
+ */
+export const COMMAND_SERVICE: ServiceDefinition = {
   Register: unary('Register'),
   Insert: unary('Insert'),
   Lookup: unary('Lookup'),
+};
+
+/** The rest of it. */
+export const RKV_SERVICE: ServiceDefinition = {
   Reconf: unary('Reconf'),
   ReconfOnBecome: unary('ReconfOnBecome'),
   Session: SESSION_METHOD,
 };
 
-function refusing<C>(act: (call: C, done: UnaryDone) => void) {
-  return (call: C, done: UnaryDone) => {
+function refusing(act: (call: Call, done: UnaryDone) => void) {
+  return (call: Call, done: UnaryDone) => {
     try {
       act(call, done);
     } catch (error) {
@@ -57,31 +57,31 @@ function refusing<C>(act: (call: C, done: UnaryDone) => void) {
   };
 }
 
-/** The calls of clients, of which there may be many thousands a second, by the paths of their methods. */
-export function clientCalls(context: ServiceContext): Map<string, UnaryHandler> {
-  return new Map([
-    [pathOf('Register'), refusing<UnaryCall>((call, done) => register(context, call, done))],
-    [pathOf('Insert'), refusing<UnaryCall>((call, done) => insert(context, call, done))],
-    [pathOf('Lookup'), refusing<UnaryCall>((call, done) => lookup(context, call, done))],
-  ]);
+export function commandImplementation(context: ServiceContext): UntypedServiceImplementation {
+  return implementation({
+    Register: refusing((call, done) => register(context, call, done)),
+    Insert: refusing((call, done) => insert(context, call, done)),
+    Lookup: refusing((call, done) => lookup(context, call, done)),
+  });
 }
 
-/** What gRPC is left with beside clientCalls. */
 export function rkvImplementation(context: ServiceContext): UntypedServiceImplementation {
-  const handle = (act: (call: Call, done: UnaryDone) => void) => {
-    const acting = refusing<Call>(act);
-    return (call: Call, done: sendUnaryData<Buffer>) => acting(call, (error, response) => done(error, response));
-  };
-  return {
-    Reconf: handle((call, done) => reconf(context, readReconf(call, context), done)),
-    ReconfOnBecome: handle((call, done) => reconfOnBecome(context, call, done)),
-    Session: (call: ServerDuplexStream<Buffer, Buffer>) => {
+  return implementation({
+    Reconf: refusing((call, done) => reconf(context, readReconf(call, context), done)),
+    ReconfOnBecome: refusing((call, done) => reconfOnBecome(context, call, done)),
+    Session: (call: Call) => {
       const stream = new SessionStream(call, context);
       context.sessions.add(stream);
       call.on('close', () => context.sessions.delete(stream));
-      call.on('cancelled', () => context.sessions.delete(stream));
     },
-  };
+  });
+}
+
+/** Our calls are what grpc-js's types say of a call, as far as these handlers look at it. */
+function implementation(
+  handlers: Readonly<Record<string, (call: Call, done: UnaryDone) => void>>,
+): UntypedServiceImplementation {
+  return handlers as unknown as UntypedServiceImplementation;
 }
 
 /** A request that no server can carry out; becomes INVALID_ARGUMENT. */
@@ -93,11 +93,11 @@ class InvalidRequestError extends Error {
 class UnaryCommand implements CommandSink {
   private readonly context: ServiceContext;
   private readonly startUs: number;
-  private readonly call: UnaryCall;
+  private readonly call: Call;
   private readonly done: UnaryDone;
   private readonly respond: (clientId: number) => Uint8Array;
 
-  constructor(context: ServiceContext, call: UnaryCall, done: UnaryDone, respond: (clientId: number) => Uint8Array) {
+  constructor(context: ServiceContext, call: Call, done: UnaryDone, respond: (clientId: number) => Uint8Array) {
     this.context = context;
     this.startUs = context.nowUs();
     this.call = call;
@@ -121,7 +121,8 @@ class UnaryCommand implements CommandSink {
     }
     const value = outcome.value ?? MISSING_VALUE;
     const { context, call } = this;
-    if (value.length >= LARGE_VALUE_UNITS_MIN && !mayHold(context, call, value.length)) {
+    const { door } = context;
+    if (value.length >= LARGE_VALUE_UNITS_MIN && !door.mayHold(door.connectionOf(call), value.length)) {
       this.done({ code: status.RESOURCE_EXHAUSTED, details: TOO_MUCH_UNREAD });
       return;
     }
@@ -133,20 +134,14 @@ class UnaryCommand implements CommandSink {
 }
 
 /** Tells clients that look at it that what they get is a value, and no key that is not there. */
-const STORED_VALUE = { [STORED_VALUE_TRAILER]: '1' };
+const STORED_VALUE = new Metadata();
+STORED_VALUE.set(STORED_VALUE_TRAILER, '1');
 
 const TOO_MUCH_UNREAD =
   'answers that this connection has not read take a quarter of what -clientmemory allows: read them, or ask for less at once';
 
-function mayHold({ door }: ServiceContext, call: UnaryCall, bytes: number): boolean {
-  const connection = door.connectionOf(call.getPeer());
-  if (!door.mayHold(connection, bytes)) return false;
-  connection?.grew(bytes);
-  return true;
-}
-
-function register(context: ServiceContext, call: UnaryCall, done: UnaryDone): void {
-  if (context.door.connectionOf(call.getPeer())?.mayRegister(performance.now()) === false) {
+function register(context: ServiceContext, call: Call, done: UnaryDone): void {
+  if (context.door.connectionOf(call)?.mayRegister(performance.now()) === false) {
     done({ code: status.RESOURCE_EXHAUSTED, details: TOO_MANY_REGISTRATIONS });
     return;
   }
@@ -157,7 +152,7 @@ function register(context: ServiceContext, call: UnaryCall, done: UnaryDone): vo
 
 const INSERTED = InsertResponse.encode({ ok: true }).finish();
 
-function insert(context: ServiceContext, call: UnaryCall, done: UnaryDone): void {
+function insert(context: ServiceContext, call: Call, done: UnaryDone): void {
   if (call.request.length > context.commandBytesMax) {
     throw new InvalidRequestError(
       `the insert has ${call.request.length} bytes, at most ${context.commandBytesMax} are taken: see -maxvalue`,
@@ -167,7 +162,7 @@ function insert(context: ServiceContext, call: UnaryCall, done: UnaryDone): void
   context.replica.submit(wrapInsertRequest(call.request), new UnaryCommand(context, call, done, () => INSERTED), 0);
 }
 
-function lookup(context: ServiceContext, call: UnaryCall, done: UnaryDone): void {
+function lookup(context: ServiceContext, call: Call, done: UnaryDone): void {
   const { key } = decodeRequest(LookupRequest, 'LookupRequest', call.request);
   if (key === '') throw new InvalidRequestError('the key is empty');
   context.metrics.readRequests.inc();

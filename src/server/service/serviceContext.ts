@@ -14,7 +14,7 @@ export interface ServiceContext {
   /** Open session streams. */
   readonly sessions: Set<SessionStream>;
   /** Knows who asks, and how much may be kept for whom. */
-  readonly door: Pick<FrontDoor, 'openingStream' | 'connectionOf' | 'mayHold'>;
+  readonly door: Pick<FrontDoor, 'connectionOf' | 'mayHold'>;
   /** Unix time, µs. */
   nowUs(): number;
   /** The leader this server knows of: id 0 and an empty address where it knows none. */

@@ -1,12 +1,13 @@
 import {
   type handleBidiStreamingCall,
   type handleUnaryCall,
-  type Server,
   type ServiceDefinition,
   status,
   type UntypedHandleCall,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import type { GrpcServer } from '../../net/grpc/grpcServer.ts';
+import type { ServiceOptions } from '../../net/grpc/method.ts';
 
 /**
  * Services that are offered from the start, and answered once there is something to answer with. Until then every call is
@@ -14,10 +15,10 @@ import {
  * of the original's.
  */
 export class ServiceGate {
-  private readonly grpc: Server;
+  private readonly grpc: GrpcServer;
   readonly whyClosed: () => string;
 
-  constructor(grpc: Server, whyClosed: () => string) {
+  constructor(grpc: GrpcServer, whyClosed: () => string) {
     this.grpc = grpc;
     this.whyClosed = whyClosed;
   }
@@ -26,13 +27,14 @@ export class ServiceGate {
   offer(
     service: ServiceDefinition,
     early: UntypedServiceImplementation = {},
+    options: ServiceOptions = {},
   ): (implementation: UntypedServiceImplementation) => void {
     let opened: UntypedServiceImplementation = early;
     const handlers = Object.entries(service).map(([name, { requestStream, responseStream }]) => {
       const handler = (): UntypedHandleCall | undefined => opened[name] as UntypedHandleCall | undefined;
       return [name, requestStream || responseStream ? this.streaming(handler) : this.unary(handler)] as const;
     });
-    this.grpc.addService(service, Object.fromEntries(handlers));
+    this.grpc.addService(service, Object.fromEntries(handlers), options);
     return (implementation) => {
       opened = { ...early, ...implementation };
     };

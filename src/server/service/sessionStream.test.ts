@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
+import type { ServerCall } from '../../net/grpc/serverCall.ts';
 import { encodeCommand } from '../../wire/command.ts';
 import { ResultStatus } from '../../wire/generated/rkv.ts';
 import { CommandBatchWriter, readResultBatch } from '../../wire/sessionCodec.ts';
@@ -9,7 +9,7 @@ import { ServerMetrics } from '../observe/metrics.ts';
 import type { ServiceContext } from './serviceContext.ts';
 import { LOOKUP_WAITING_BYTES_MAX, SessionStream } from './sessionStream.ts';
 
-/** A client's call as grpc-js shows it; what is written waits until the test lets it go. */
+/** A client's call; what is written waits until the test lets it go. */
 class Call extends EventEmitter {
   readonly written: Buffer[] = [];
   readonly flushed: (() => void)[] = [];
@@ -19,10 +19,6 @@ class Call extends EventEmitter {
     this.written.push(bytes);
     this.flushed.push(done);
     return this.flushed.length < 16;
-  }
-  /** grpc-js counts messages here, not bytes. */
-  get writableLength(): number {
-    return this.flushed.length;
   }
   pause(): void {
     this.paused = true;
@@ -48,13 +44,13 @@ function session() {
   const context = {
     replica,
     metrics: new ServerMetrics(),
-    door: { openingStream: undefined, connectionOf: () => undefined, mayHold: () => true },
+    door: { connectionOf: () => undefined, mayHold: () => true },
     commandBytesMax: 1 << 20,
     nowUs: () => 0,
     leader: () => ({ id: 1, address: 'here' }),
     sessions: new Set(),
   };
-  new SessionStream(call as unknown as ServerDuplexStream<Buffer, Buffer>, context as unknown as ServiceContext);
+  new SessionStream(call as unknown as ServerCall, context as unknown as ServiceContext);
   const ask = (count: number) => {
     const batch = new CommandBatchWriter();
     for (let id = 0; id < count; id++) batch.add(id, encodeCommand({ type: 2, key: 'k' }));

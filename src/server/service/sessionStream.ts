@@ -1,8 +1,9 @@
-import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
+import type { ServerCall } from '../../net/grpc/serverCall.ts';
 import { CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
 import { ResultStatus } from '../../wire/generated/rkv.ts';
 import { decodeCommandBatch, MalformedBatchError, ResultBatchWriter } from '../../wire/sessionCodec.ts';
-import type { StreamAccount } from '../admission/connection.ts';
+import type { Connection } from '../admission/connection.ts';
 import type { CommandOutcome, CommandSink, LookupOutcome } from '../host/replica.ts';
 import { detailOf, resultStatus, TOO_MANY_REGISTRATIONS } from './outcomes.ts';
 import type { ServiceContext } from './serviceContext.ts';
@@ -23,31 +24,27 @@ const RESULT_BATCH_BYTES_MAX = 256 * 1024;
  * read its results is not read from either.
  */
 export class SessionStream {
-  private readonly call: ServerDuplexStream<Buffer, Buffer>;
+  private readonly call: ServerCall;
   private readonly context: ServiceContext;
   private readonly results = new ResultBatchWriter();
-  private readonly account: StreamAccount | undefined;
+  private readonly connection: Connection | undefined;
   private unanswered = 0;
-  /** Written and not taken by the connection yet. (The call's own writableLength counts messages.) */
+  /** Written and not taken by the connection yet. */
   private waitingBytes = 0;
   private flushDue = false;
   private ended = false;
   private open = true;
 
-  constructor(call: ServerDuplexStream<Buffer, Buffer>, context: ServiceContext) {
+  constructor(call: ServerCall, context: ServiceContext) {
     this.call = call;
     this.context = context;
-    this.account = context.door.openingStream;
-    this.account?.countTaken((details) => this.fail(status.RESOURCE_EXHAUSTED, details));
+    this.connection = context.door.connectionOf(call);
     call.on('data', (bytes: Buffer) => this.take(bytes));
     call.on('end', () => {
       this.ended = true;
       this.finishWhenAnswered();
     });
-    call.on('error', () => {
-      this.open = false;
-    });
-    call.on('cancelled', () => {
+    call.on('close', () => {
       this.open = false;
     });
     this.results.window(SESSION_WINDOW);
@@ -57,7 +54,6 @@ export class SessionStream {
 
   private take(bytes: Buffer): void {
     const { context } = this;
-    this.account?.taken(bytes.length);
     try {
       const { ids, commands } = decodeCommandBatch(bytes);
       const sink = new BatchSink(this, context.nowUs());
@@ -87,7 +83,7 @@ export class SessionStream {
   }
 
   private register(id: number, command: Uint8Array, sink: CommandSink): void {
-    if (this.account?.connection.mayRegister(performance.now()) === false) {
+    if (this.connection?.mayRegister(performance.now()) === false) {
       this.refuse(id, ResultStatus.RESULT_OVERLOADED, TOO_MANY_REGISTRATIONS);
     } else this.submit(id, command, sink);
   }
@@ -146,7 +142,7 @@ export class SessionStream {
   /** What other streams of this connection hold counts too. Small values are bounded by the window. */
   private mayHold(value: string | undefined): boolean {
     if (value === undefined || value.length < LARGE_VALUE_UNITS_MIN) return true;
-    return this.context.door.mayHold(this.account?.connection, value.length);
+    return this.context.door.mayHold(this.connection, value.length);
   }
 
   private failed(id: number, outcome: Exclude<CommandOutcome | LookupOutcome, { status: 'ok' }>): void {
@@ -180,10 +176,8 @@ export class SessionStream {
     if (!this.open) return;
     const { call } = this;
     this.waitingBytes += bytes.length;
-    this.account?.answered(bytes.length);
     call.write(bytes, () => {
       this.waitingBytes -= bytes.length;
-      this.account?.read(bytes.length);
       if (call.isPaused() && this.waitingBytes <= WAITING_RESULTS_BYTES_MAX) call.resume();
     });
     if (this.waitingBytes > WAITING_RESULTS_BYTES_MAX) call.pause();

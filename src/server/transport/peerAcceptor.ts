@@ -74,7 +74,7 @@ export class PeerAcceptor<M> {
         const refusal = receive(from, codec.decode(message));
         if (refusal?.malformed) throw new MalformedMessageError(refusal.reason);
       },
-      grew: (bytes) => connection?.grew(bytes),
+      grew: (bytes) => connection?.held(bytes),
       refused: ({ details }) =>
         log.warn({ peer: from || undefined, from: address }, `refused a peer's link: ${details}`),
       closed: () => {

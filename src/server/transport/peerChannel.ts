@@ -1,5 +1,5 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
-import { FLOW_CONTROL_WINDOW_BYTES } from '../net/grpcListener.ts';
+import { FLOW_CONTROL_WINDOW_BYTES } from '../../net/grpc/grpcServer.ts';
 
 export const RECONNECT_MIN_MS = 20;
 export const RECONNECT_MAX_MS = 500;

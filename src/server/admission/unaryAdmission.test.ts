@@ -1,21 +1,23 @@
 import { once } from 'node:events';
 import http2, { type ClientHttp2Session } from 'node:http2';
-import { Client, credentials, type Metadata, Server, type ServiceError, status } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
+import { GrpcServer } from '../../net/grpc/grpcServer.ts';
+import type { ServerCall, UnaryDone } from '../../net/grpc/serverCall.ts';
+import type { GrpcError } from '../../net/grpc/status.ts';
 import { takeFreePorts } from '../../supervisor/process/freePorts.ts';
 import { rawMethod } from '../../wire/rawMethod.ts';
-import { FrontDoor } from '../admission/frontDoor.ts';
-import { GrpcListener } from './grpcListener.ts';
+import { GrpcListener } from '../net/grpcListener.ts';
+import { FrontDoor } from './frontDoor.ts';
 import {
   UNARY_AGE_MS_MAX,
   UNARY_OPEN_ALWAYS,
   UNARY_OPEN_MAX,
   UNARY_TURN_MS_MAX,
-  type UnaryCall,
-  UnaryCalls,
-  type UnaryDone,
-  type UnaryError,
-} from './unaryCalls.ts';
+  UnaryAdmission,
+} from './unaryAdmission.ts';
+
+type UnaryCall = ServerCall & { readonly request: Buffer };
 
 const FAST = '/test.Test/Fast';
 const BYTES_MAX = 100_000;
@@ -31,16 +33,17 @@ const NO_COUNTS = {
   callsEnded: { inc: () => {} },
 };
 
-/** A server whose method Fast is served by `handler`, and Slow by gRPC. */
+/** A server whose method Fast is served by `handler` where it is admitted, and Slow in any case. */
 async function serving(handler: (call: UnaryCall, done: UnaryDone) => void) {
-  const state = { refusal: undefined as UnaryError | undefined, nowMs: 0 };
-  const grpc = new Server();
+  const state = { refusal: undefined as GrpcError | undefined, nowMs: 0 };
+  const grpc = new GrpcServer({ messageBytesMax: BYTES_MAX });
   grpc.addService(
     { Slow: rawMethod('/test.Test/Slow') },
     { Slow: (_call: unknown, done: (error: null, bytes: Buffer) => void) => done(null, Buffer.from('slow')) },
   );
-  const calls = new UnaryCalls({ requestBytesMax: BYTES_MAX, nowMs: () => state.nowMs });
-  calls.serve(new Map([[FAST, handler]]), () => state.refusal);
+  const admission = new UnaryAdmission(() => state.nowMs);
+  admission.refuseWhile(() => state.refusal);
+  grpc.addService({ Fast: rawMethod(FAST) }, { Fast: handler as never }, { admission });
   const door = new FrontDoor({
     connectionsMax: 100,
     peerConnections: 0,
@@ -49,7 +52,7 @@ async function serving(handler: (call: UnaryCall, done: UnaryDone) => void) {
     counts: NO_COUNTS,
     report: () => {},
   });
-  const listener = new GrpcListener(grpc, door, calls);
+  const listener = new GrpcListener(grpc, door, (socket) => socket.destroy());
   const [port] = await takeFreePorts(1);
   await listener.listen({ host: '127.0.0.1', port: port! });
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
@@ -57,7 +60,6 @@ async function serving(handler: (call: UnaryCall, done: UnaryDone) => void) {
     client.close();
     listener.close();
     door.close();
-    grpc.forceShutdown();
   });
   const call = (path: string, message: Buffer) =>
     new Promise<Buffer | ServiceError>((resolve) => {
@@ -68,8 +70,8 @@ async function serving(handler: (call: UnaryCall, done: UnaryDone) => void) {
 
 const echo = ({ request }: UnaryCall, done: UnaryDone) => done(null, Buffer.concat([Buffer.from('got '), request]));
 
-describe('unary calls on HTTP/2 streams themselves', () => {
-  it('are answered, and all others are left to gRPC', async () => {
+describe('unary calls', () => {
+  it('are answered, as are those of other services', async () => {
     const { call } = await serving(echo);
     expect(String(await call(FAST, Buffer.from('a')))).toBe('got a');
     expect(String(await call(FAST, Buffer.alloc(0)))).toBe('got ');
@@ -80,8 +82,10 @@ describe('unary calls on HTTP/2 streams themselves', () => {
   });
 
   it('fail with the code and the text that their handler gives, and carry trailers', async () => {
+    const stored = new Metadata();
+    stored.set('x-kind', 'stored');
     const { call, client } = await serving(({ request }, done) => {
-      if (request.length === 0) done(null, Buffer.from('value'), { 'x-kind': 'stored' });
+      if (request.length === 0) done(null, Buffer.from('value'), stored);
       else done({ code: status.NOT_FOUND, details: 'no session 7: ü %' });
     });
     expect(await call(FAST, Buffer.from('a'))).toMatchObject({ code: status.NOT_FOUND, details: 'no session 7: ü %' });

@@ -1,0 +1,135 @@
+import type { Duplex } from 'node:stream';
+import { type ServiceDefinition, status, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { type ConnectionListener, Http2Connection } from '../http2/connection.ts';
+import type { RequestHead } from '../http2/requestHead.ts';
+import type { ConnectionGuard, Method, ServiceOptions } from './method.ts';
+import { type CallConnection, ServerCall } from './serverCall.ts';
+import { encodingRefusal, errorBlock, type GrpcError, httpBlock } from './status.ts';
+import { parseTimeoutMs } from './timeout.ts';
+
+/**
+ * What a stream may bring ahead, and all streams of one connection together, before this side has read it. The default of
+ * 64 KiB is 1.6 MB/s at a round trip of 40 ms; this is 100 MB/s.
+ */
+export const FLOW_CONTROL_WINDOW_BYTES = 4 * 1024 * 1024;
+
+const NO_GRPC = httpBlock(415);
+const NO_POST = httpBlock(405);
+const BAD_ENCODING = encodingRefusal({
+  code: status.UNIMPLEMENTED,
+  details: 'requests are taken uncompressed only: what a compressed one takes in memory is not known before',
+});
+const BAD_TIMEOUT = errorBlock({ code: status.INTERNAL, details: 'grpc-timeout cannot be read' }, true);
+const CONTENT_TYPE = /^application\/grpc(?:[+;]|$)/;
+
+export interface GrpcServerOptions {
+  /** Of a message where its service says nothing else. */
+  readonly messageBytesMax: number;
+}
+
+/**
+ * A gRPC server over HTTP/2 connections of our own. Services and their handlers are those of @grpc/grpc-js. A call that is
+ * refused costs an answer that was encoded before: it is decided by its head, and nothing is made for it.
+ */
+export class GrpcServer {
+  private readonly methods = new Map<string, Method>();
+  private readonly options: GrpcServerOptions;
+
+  constructor(options: GrpcServerOptions) {
+    this.options = options;
+  }
+
+  /** As of grpc-js's server. What the implementation lacks is answered with UNIMPLEMENTED. */
+  addService(
+    service: ServiceDefinition,
+    implementation: UntypedServiceImplementation,
+    options: ServiceOptions = {},
+  ): void {
+    for (const [name, definition] of Object.entries(service)) {
+      const handler = implementation[name] ?? implementation[definition.originalName ?? ''];
+      if (handler === undefined) continue;
+      const { path, requestStream, responseStream, requestDeserialize, responseSerialize } = definition;
+      this.methods.set(path, {
+        messageBytesMax: this.options.messageBytesMax,
+        ...options,
+        path,
+        requestStream,
+        responseStream,
+        deserialize: requestDeserialize,
+        serialize: responseSerialize,
+        handler,
+      });
+    }
+  }
+
+  /** Serves a connection from its first byte on. `peer`: who is at its other end, for people. */
+  accept(socket: Duplex, peer: string, guard: ConnectionGuard, streamsMax: number): Http2Connection {
+    const options = { windowBytes: FLOW_CONTROL_WINDOW_BYTES, streamsMax };
+    return new Http2Connection(socket, options, new GrpcConnection(this.methods, guard, peer));
+  }
+}
+
+const refusals = new WeakMap<GrpcError, Buffer>();
+
+/** Encoded once: the same refusal is mostly given again and again. */
+function refusalBlock(error: GrpcError): Buffer {
+  let block = refusals.get(error);
+  if (block === undefined) {
+    block = errorBlock(error, true);
+    refusals.set(error, block);
+  }
+  return block;
+}
+
+/** The calls of one connection. */
+class GrpcConnection implements ConnectionListener, CallConnection {
+  readonly guard: ConnectionGuard;
+  readonly peer: string;
+  private readonly methods: ReadonlyMap<string, Method>;
+
+  constructor(methods: ReadonlyMap<string, Method>, guard: ConnectionGuard, peer: string) {
+    this.methods = methods;
+    this.guard = guard;
+    this.peer = peer;
+  }
+
+  request(connection: Http2Connection, id: number, head: RequestHead, hasEnded: boolean): void {
+    const method = this.methods.get(head.path);
+    const refusal = this.guard.refusal(method) ?? method?.admission?.refusal();
+    if (refusal !== undefined) {
+      connection.refuse(id, refusalBlock(refusal), hasEnded);
+      return;
+    }
+    const block = whatIsWrong(head, method);
+    if (block !== undefined) {
+      connection.refuseAll(id, block, hasEnded);
+      return;
+    }
+    const timeoutMs = head.grpcTimeout === '' ? undefined : parseTimeoutMs(head.grpcTimeout);
+    const call = new ServerCall(method!, this, head.fields.slice());
+    call.begin(connection.open(id, head, hasEnded, call), hasEnded, timeoutMs);
+  }
+
+  held(bytes: number): void {
+    this.guard.held(bytes);
+  }
+
+  abandoned(): void {
+    this.guard.abandoned();
+  }
+}
+
+function whatIsWrong(
+  { contentType, method: verb, path, grpcEncoding, grpcTimeout }: RequestHead,
+  method: Method | undefined,
+): Buffer | undefined {
+  if (!CONTENT_TYPE.test(contentType)) return NO_GRPC;
+  if (verb !== 'POST') return NO_POST;
+  if (method === undefined) {
+    const details = `The server does not implement the method ${path}`;
+    return errorBlock({ code: status.UNIMPLEMENTED, details }, true);
+  }
+  if (grpcEncoding !== '' && grpcEncoding !== 'identity') return BAD_ENCODING;
+  if (grpcTimeout !== '' && parseTimeoutMs(grpcTimeout) === undefined) return BAD_TIMEOUT;
+  return undefined;
+}

@@ -1,0 +1,43 @@
+import type { UntypedHandleCall } from '@grpc/grpc-js';
+import type { GrpcError } from './status.ts';
+
+/** Decides about calls before anything but their head is read. */
+export interface CallAdmission {
+  /** Why one that came now is refused; the same object as long as it is the same. */
+  refusal(): GrpcError | undefined;
+  /** A call was taken. */
+  begin(call: object): void;
+  /** It is answered, or over. */
+  end(call: object): void;
+}
+
+/** What there is to know of the methods of a service. */
+export interface ServiceOptions {
+  /** Servers call them. */
+  readonly isForPeers?: boolean;
+  /** Of one message of a request; refused as soon as its length is known. */
+  readonly messageBytesMax?: number;
+  /** What sets that limit. */
+  readonly limitName?: string;
+  readonly admission?: CallAdmission;
+}
+
+export interface Method extends ServiceOptions {
+  readonly path: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+  readonly messageBytesMax: number;
+  readonly deserialize: (bytes: Buffer) => unknown;
+  readonly serialize: (message: unknown) => Uint8Array;
+  readonly handler: UntypedHandleCall;
+}
+
+/** Watches over one connection. */
+export interface ConnectionGuard {
+  /** A request came: why it is not even looked at. */
+  refusal(method: ServiceOptions | undefined): GrpcError | undefined;
+  /** The connection makes this end hold so many bytes more, or less. */
+  held(bytes: number): void;
+  /** The other end gave up a call. */
+  abandoned(): void;
+}

@@ -1,0 +1,683 @@
+import type { Duplex } from 'node:stream';
+import { HpackDecoder } from './hpackDecoder.ts';
+import { encodeFields } from './hpackEncoder.ts';
+import { Outbox } from './outbox.ts';
+import {
+  ConnectionError,
+  ErrorCode,
+  Flag,
+  FRAME_BYTES_MAX,
+  FRAME_HEADER_BYTES,
+  FrameType,
+  PREFACE,
+  Setting,
+  WINDOW_BYTES_DEFAULT,
+  WINDOW_BYTES_MAX,
+} from './protocol.ts';
+import { RecentIds } from './recentIds.ts';
+import { areTrailers, RequestHead } from './requestHead.ts';
+import { Http2Stream, STREAM_BYTES, type StreamReader } from './stream.ts';
+
+/** What waits to be written: beyond the first no more answers are handed over, beyond the second nothing is read. */
+const SEND_BACKLOG_BYTES_MAX = 256 * 1024;
+const READ_BACKLOG_BYTES_MAX = 512 * 1024;
+/** A piece of input with more frames is the last of its turn: what others sent comes before the next. */
+const FRAMES_A_TURN_MAX = 500;
+/** Of all fields of a request, as RFC 9113, 10.5.1, counts them. */
+const HEADER_LIST_BYTES_MAX = 16 * 1024;
+const HEADER_BLOCK_BYTES_MAX = 32 * 1024;
+const CONTINUATIONS_MAX = 32;
+/** Of a request that was answered before it was complete. */
+const DROPPED_BYTES_MAX = 64 * 1024;
+/** What it takes to remember that such a request is still coming. */
+const DROPPED_STREAM_BYTES = 64;
+/** How long the other end has to read why its connection ends. */
+const LINGER_MS = 500;
+const TABLE_BYTES_DEFAULT = 4096;
+const EMPTY = Buffer.alloc(0);
+const HEAD_TOO_LARGE = encodeFields([[':status', '431']]);
+
+export interface ConnectionOptions {
+  /** What the other end may send on a stream, and on all of them together, before it is taken. */
+  readonly windowBytes: number;
+  readonly streamsMax: number;
+}
+
+export interface ConnectionListener {
+  /** A request came: it is to be opened or refused at once. `ended`: it has no body. The head is good until this returns. */
+  request(connection: Http2Connection, id: number, head: RequestHead, ended: boolean): void;
+  /** The connection makes this end hold `bytes` more, or less. */
+  held(bytes: number): void;
+  /** The other end gave up a stream, answered or not. */
+  abandoned(connection: Http2Connection): void;
+}
+
+/**
+ * The server's end of an HTTP/2 connection (RFC 9113), over any stream of bytes. Everything that the other end can make it
+ * keep or do is bounded: streams, windows, header blocks and tables by what SETTINGS say; answers to what it sends by not
+ * reading more while they are not read; the time that it takes from others by the frames of a turn.
+ */
+export class Http2Connection {
+  readonly options: ConnectionOptions;
+  /** Bytes that the other end makes this one hold: its streams, what waits in them and what waits to be written. */
+  heldBytes = 0;
+  /** The other end answers when it is asked whether it is there. */
+  awaitsPong = false;
+  private readonly socket: Duplex;
+  private readonly listener: ConnectionListener;
+  private readonly streams = new Map<number, Http2Stream>();
+  /** Requests that are answered and still come, and how many of their bytes were dropped. */
+  private readonly dropped = new Map<number, number>();
+  private readonly decoder = new HpackDecoder(HEADER_LIST_BYTES_MAX);
+  private readonly head = new RequestHead();
+  private readonly outbox = new Outbox();
+  /** Streams that have something to send and may not yet. */
+  private readonly waiting = new Set<Http2Stream>();
+  private prefaceAt = 0;
+  private hasSettings = false;
+  private isOver = false;
+  private isForgotten = false;
+  private isLeaving = false;
+  private lastId = 0;
+  /** A frame that is not complete: as much room as is known to be needed, and how much of it is there. */
+  private partial: Buffer = EMPTY;
+  private partialBytes = 0;
+  private headerId = 0;
+  private headerFlags = 0;
+  private headerPieces: Buffer[] = [];
+  private headerBytes = 0;
+  private receiveWindow: number;
+  private receivedBytes = 0;
+  private connectionWindow = WINDOW_BYTES_DEFAULT;
+  private streamWindowBytes = WINDOW_BYTES_DEFAULT;
+  private windowDeltaMax = 0;
+  private mustShrinkTable = false;
+  private readonly closedIds = new RecentIds();
+  private readonly resetIds = new RecentIds();
+  private flushDue = false;
+  private pumpDue = false;
+  private isCrowded = false;
+  private isBacklogged = false;
+  private notedBacklogBytes = 0;
+
+  constructor(socket: Duplex, options: ConnectionOptions, listener: ConnectionListener) {
+    this.socket = socket;
+    this.options = options;
+    this.listener = listener;
+    this.receiveWindow = options.windowBytes;
+    this.writeSettings([
+      [Setting.MaxConcurrentStreams, options.streamsMax],
+      [Setting.InitialWindowSize, options.windowBytes],
+      [Setting.MaxHeaderListSize, HEADER_LIST_BYTES_MAX],
+    ]);
+    this.writeWindowUpdate(0, options.windowBytes - WINDOW_BYTES_DEFAULT);
+    socket.on('error', () => {});
+    socket.on('data', (piece: Buffer) => this.take(piece));
+    socket.on('drain', () => this.drained());
+    socket.on('close', () => this.over());
+  }
+
+  get isOpen(): boolean {
+    return !this.isOver;
+  }
+
+  /** Streams that the other end counts as open. */
+  get streamCount(): number {
+    return this.streams.size + this.dropped.size;
+  }
+
+  openStreams(): Iterable<Http2Stream> {
+    return this.streams.values();
+  }
+
+  /** Bytes that are written and that the network has not taken. */
+  get backlogBytes(): number {
+    return this.socket.writableLength + this.outbox.bytes;
+  }
+
+  // What comes in.
+
+  private take(piece: Buffer): void {
+    if (this.isOver) return;
+    try {
+      let at = this.prefaceAt < PREFACE.length ? this.takePreface(piece) : 0;
+      let frames = 0;
+      if (this.partialBytes > 0) at = this.complete(piece, at);
+      while (piece.length - at >= FRAME_HEADER_BYTES && !this.isOver) {
+        const length = lengthOf(piece, at);
+        const end = at + FRAME_HEADER_BYTES + length;
+        if (end > piece.length) break;
+        this.takeFrame(piece, at, end);
+        at = end;
+        frames++;
+      }
+      if (at < piece.length && !this.isOver) this.complete(piece, at);
+      this.holdBack(frames);
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      this.end(error.code, error.message);
+    }
+  }
+
+  private takePreface(piece: Buffer): number {
+    const length = Math.min(PREFACE.length - this.prefaceAt, piece.length);
+    if (PREFACE.compare(piece, 0, length, this.prefaceAt, this.prefaceAt + length) !== 0) {
+      throw new ConnectionError(ErrorCode.ProtocolError, 'not HTTP/2');
+    }
+    this.prefaceAt += length;
+    return length;
+  }
+
+  /** Gathers a frame that comes in several pieces. Returns where the next one begins. */
+  private complete(piece: Buffer, start: number): number {
+    let at = start;
+    if (this.partialBytes === 0) this.partial = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
+    while (at < piece.length) {
+      const length = Math.min(this.partial.length - this.partialBytes, piece.length - at);
+      piece.copy(this.partial, this.partialBytes, at, at + length);
+      this.partialBytes += length;
+      at += length;
+      if (this.partialBytes < this.partial.length) return at;
+      const whole = FRAME_HEADER_BYTES + lengthOf(this.partial, 0);
+      if (this.partial.length === whole) {
+        const { partial } = this;
+        if (whole > FRAME_HEADER_BYTES) this.hold(-whole);
+        this.partial = EMPTY;
+        this.partialBytes = 0;
+        this.takeFrame(partial, 0, whole);
+        return at;
+      }
+      const room = Buffer.allocUnsafe(whole);
+      this.partial.copy(room);
+      this.partial = room;
+      this.hold(whole);
+    }
+    return at;
+  }
+
+  /** Reads no more for now where what was read took long, or where what it caused is not read. */
+  private holdBack(frames: number): void {
+    if (this.isOver) return;
+    if (this.backlogBytes > READ_BACKLOG_BYTES_MAX) this.isBacklogged = true;
+    if (frames > FRAMES_A_TURN_MAX && !this.isCrowded) {
+      this.isCrowded = true;
+      setImmediate(() => {
+        this.isCrowded = false;
+        this.readOn();
+      });
+    }
+    if (this.isBacklogged || this.isCrowded) this.socket.pause();
+  }
+
+  private readOn(): void {
+    if (!this.isBacklogged && !this.isCrowded) this.socket.resume();
+  }
+
+  private takeFrame(bytes: Buffer, at: number, end: number): void {
+    const type = bytes[at + 3]!;
+    const flags = bytes[at + 4]!;
+    const id = bytes.readUInt32BE(at + 5) & 0x7fffffff;
+    const start = at + FRAME_HEADER_BYTES;
+    if (this.headerId !== 0 && (type !== FrameType.Continuation || id !== this.headerId)) {
+      throw broken('a header block must be completed first');
+    }
+    if (!this.hasSettings) {
+      if (type !== FrameType.Settings || (flags & Flag.Ack) !== 0) throw broken('SETTINGS must come first');
+      this.hasSettings = true;
+    }
+    switch (type) {
+      case FrameType.Data:
+        return this.takeData(id, flags, bytes, start, end);
+      case FrameType.Headers:
+        return this.takeHeaders(id, flags, bytes, start, end);
+      case FrameType.Continuation:
+        return this.takeContinuation(flags, bytes.subarray(start, end));
+      case FrameType.ResetStream:
+        return this.takeReset(id, bytes, start, end);
+      case FrameType.WindowUpdate:
+        return this.takeWindowUpdate(id, bytes, start, end);
+      case FrameType.Settings:
+        return this.takeSettings(id, flags, bytes, start, end);
+      case FrameType.Ping:
+        return this.takePing(id, flags, bytes.subarray(start, end));
+      case FrameType.Priority:
+        return this.takePriority(id, bytes, start, end);
+      case FrameType.GoAway:
+        // It will open no more streams, and closes the connection when it has its answers.
+        if (id !== 0) throw broken('GOAWAY on a stream');
+        return;
+      case FrameType.PushPromise:
+        throw broken('a client cannot push');
+    }
+  }
+
+  private takeData(id: number, flags: number, bytes: Buffer, start: number, end: number): void {
+    const length = end - start;
+    this.checkNotIdle(id);
+    this.receiveWindow -= length;
+    if (this.receiveWindow < 0) throw new ConnectionError(ErrorCode.FlowControlError, 'more than the window allows');
+    // What a stream does not take is bounded by its own window, and does not hold up the others.
+    this.receivedBytes += length;
+    if (this.receivedBytes >= this.options.windowBytes / 4) {
+      this.writeWindowUpdate(0, this.receivedBytes);
+      this.receiveWindow += this.receivedBytes;
+      this.receivedBytes = 0;
+    }
+    const isLast = (flags & Flag.EndStream) !== 0;
+    const stream = this.streams.get(id);
+    if (stream === undefined) {
+      this.dropData(id, length, isLast);
+      return;
+    }
+    let from = start;
+    let to = end;
+    if ((flags & Flag.Padded) !== 0) {
+      if (length === 0 || bytes[start]! >= length) throw broken('padding is longer than its frame');
+      to -= bytes[start]!;
+      from++;
+    }
+    stream.receive(bytes.subarray(from, to), length, isLast);
+  }
+
+  private dropData(id: number, length: number, isLast: boolean): void {
+    const before = this.dropped.get(id);
+    if (before === undefined) {
+      if (!this.resetIds.has(id)) this.resetStream(id, ErrorCode.StreamClosed);
+    } else if (isLast) this.dropIsOver(id);
+    else if (before + length <= DROPPED_BYTES_MAX) this.dropped.set(id, before + length);
+    else {
+      this.resetStream(id, ErrorCode.NoError);
+      this.dropIsOver(id);
+    }
+  }
+
+  private dropIsOver(id: number): void {
+    if (this.dropped.delete(id)) this.hold(-DROPPED_STREAM_BYTES);
+    this.closedIds.add(id);
+    this.endIfLeft();
+  }
+
+  private takeHeaders(id: number, flags: number, bytes: Buffer, start: number, end: number): void {
+    if ((id & 1) === 0) throw broken(`HEADERS on stream ${id}`);
+    let from = start;
+    let to = end;
+    if ((flags & Flag.Padded) !== 0) {
+      if (from === to) throw broken('padding is longer than its frame');
+      to -= bytes[from++]!;
+    }
+    if ((flags & Flag.Priority) !== 0) {
+      if (to - from < 5) throw new ConnectionError(ErrorCode.FrameSizeError, 'HEADERS are cut short');
+      this.checkPriority(id, bytes, from);
+      from += 5;
+    }
+    if (from > to) throw broken('padding is longer than its frame');
+    const fragment = bytes.subarray(from, to);
+    if ((flags & Flag.EndHeaders) !== 0) {
+      this.takeBlock(id, flags, fragment);
+      return;
+    }
+    this.headerId = id;
+    this.headerFlags = flags;
+    this.headerPieces = [Buffer.from(fragment)];
+    this.headerBytes = fragment.length;
+    this.hold(fragment.length);
+  }
+
+  private takeContinuation(flags: number, fragment: Buffer): void {
+    if (this.headerId === 0) throw broken('CONTINUATION of nothing');
+    this.headerPieces.push(Buffer.from(fragment));
+    this.headerBytes += fragment.length;
+    this.hold(fragment.length);
+    if (this.headerBytes > HEADER_BLOCK_BYTES_MAX || this.headerPieces.length > CONTINUATIONS_MAX) {
+      throw new ConnectionError(ErrorCode.EnhanceYourCalm, 'a header block without end');
+    }
+    if ((flags & Flag.EndHeaders) === 0) return;
+    const block = Buffer.concat(this.headerPieces);
+    const id = this.headerId;
+    this.hold(-this.headerBytes);
+    this.headerId = 0;
+    this.headerPieces = [];
+    this.takeBlock(id, this.headerFlags, block);
+  }
+
+  private takeBlock(id: number, flags: number, block: Buffer): void {
+    const { head } = this;
+    // Also where nobody wants the fields: later blocks depend on this one.
+    this.decoder.decode(block, head.fields);
+    const ended = (flags & Flag.EndStream) !== 0;
+    if (id <= this.lastId) {
+      this.takeTrailers(id, ended);
+      return;
+    }
+    this.lastId = id;
+    if (this.isLeaving) return;
+    if (this.streamCount >= this.options.streamsMax) this.resetStream(id, ErrorCode.RefusedStream);
+    else if (this.decoder.wasTooLarge) this.refuseAll(id, HEAD_TOO_LARGE, ended);
+    else if (!head.read() || (ended && head.contentLength > 0)) this.resetStream(id, ErrorCode.ProtocolError);
+    else this.listener.request(this, id, head, ended);
+  }
+
+  private takeTrailers(id: number, ended: boolean): void {
+    const stream = this.streams.get(id);
+    if (stream !== undefined) {
+      if (stream.hasRequestEnded) stream.reset(ErrorCode.StreamClosed);
+      else if (!ended || !areTrailers(this.head.fields)) stream.reset(ErrorCode.ProtocolError);
+      else stream.receiveEnd();
+    } else if (this.dropped.has(id)) {
+      if (ended) this.dropIsOver(id);
+    } else if (this.closedIds.has(id)) throw new ConnectionError(ErrorCode.StreamClosed, `stream ${id} is closed`);
+    else if (!this.resetIds.has(id)) throw broken(`stream ${id} comes after stream ${this.lastId}`);
+  }
+
+  private takeReset(id: number, bytes: Buffer, start: number, end: number): void {
+    if (end - start !== 4) throw new ConnectionError(ErrorCode.FrameSizeError, 'RST_STREAM has 4 bytes');
+    this.checkNotIdle(id);
+    const stream = this.streams.get(id);
+    if (stream !== undefined) stream.abandon();
+    else if (this.dropped.has(id)) this.dropIsOver(id);
+    // Without an error it only says that the rest is not needed.
+    if (bytes.readUInt32BE(start) !== ErrorCode.NoError) this.listener.abandoned(this);
+  }
+
+  private takeWindowUpdate(id: number, bytes: Buffer, start: number, end: number): void {
+    if (end - start !== 4) throw new ConnectionError(ErrorCode.FrameSizeError, 'WINDOW_UPDATE has 4 bytes');
+    const increment = bytes.readUInt32BE(start) & 0x7fffffff;
+    if (id === 0) {
+      if (increment === 0) throw broken('WINDOW_UPDATE by nothing');
+      this.connectionWindow += increment;
+      if (this.connectionWindow > WINDOW_BYTES_MAX) throw tooWide();
+      if (this.waiting.size > 0) this.pumpSoon();
+      return;
+    }
+    this.checkNotIdle(id);
+    const stream = this.streams.get(id);
+    if (stream === undefined) return;
+    if (increment === 0) stream.reset(ErrorCode.ProtocolError);
+    else if (!stream.widen(increment)) stream.reset(ErrorCode.FlowControlError);
+    else if (stream.windowDelta > this.windowDeltaMax) this.windowDeltaMax = stream.windowDelta;
+  }
+
+  private takeSettings(id: number, flags: number, bytes: Buffer, start: number, end: number): void {
+    const length = end - start;
+    if (id !== 0) throw broken('SETTINGS on a stream');
+    if ((flags & Flag.Ack) !== 0) {
+      if (length !== 0) throw new ConnectionError(ErrorCode.FrameSizeError, 'an acknowledgement is empty');
+      return;
+    }
+    if (length % 6 !== 0) throw new ConnectionError(ErrorCode.FrameSizeError, 'SETTINGS have 6 bytes each');
+    for (let at = start; at < end; at += 6) this.takeSetting(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2));
+    this.writeFrame(FrameType.Settings, Flag.Ack, 0, EMPTY);
+  }
+
+  private takeSetting(name: number, value: number): void {
+    switch (name) {
+      case Setting.HeaderTableSize:
+        // We keep no table, and say so before the next block (RFC 7541, 4.2).
+        if (value < TABLE_BYTES_DEFAULT) this.mustShrinkTable = true;
+        break;
+      case Setting.EnablePush:
+        if (value > 1) throw broken('ENABLE_PUSH is 0 or 1');
+        break;
+      case Setting.InitialWindowSize:
+        if (value + this.windowDeltaMax > WINDOW_BYTES_MAX) throw tooWide();
+        this.streamWindowBytes = value;
+        if (this.waiting.size > 0) this.pumpSoon();
+        break;
+      case Setting.MaxFrameSize:
+        if (value < FRAME_BYTES_MAX || value > 0xffffff) throw broken('MAX_FRAME_SIZE is out of its range');
+        break;
+    }
+  }
+
+  private takePing(id: number, flags: number, payload: Buffer): void {
+    if (id !== 0) throw broken('PING on a stream');
+    if (payload.length !== 8) throw new ConnectionError(ErrorCode.FrameSizeError, 'PING has 8 bytes');
+    if ((flags & Flag.Ack) !== 0) this.awaitsPong = false;
+    else this.writeFrame(FrameType.Ping, Flag.Ack, 0, payload);
+  }
+
+  private takePriority(id: number, bytes: Buffer, start: number, end: number): void {
+    if (id === 0) throw broken('PRIORITY on no stream');
+    if (end - start !== 5) throw new ConnectionError(ErrorCode.FrameSizeError, 'PRIORITY has 5 bytes');
+    this.checkPriority(id, bytes, start);
+  }
+
+  private checkPriority(id: number, bytes: Buffer, at: number): void {
+    if ((bytes.readUInt32BE(at) & 0x7fffffff) === id) throw broken(`stream ${id} depends on itself`);
+  }
+
+  private checkNotIdle(id: number): void {
+    if (id === 0 || id > this.lastId || (id & 1) === 0) throw broken(`stream ${id} was never opened`);
+  }
+
+  // What the server does with a request.
+
+  open(id: number, head: RequestHead, ended: boolean, reader: StreamReader): Http2Stream {
+    const stream = new Http2Stream(this, id, reader, ended, head.contentLength);
+    this.streams.set(id, stream);
+    this.hold(STREAM_BYTES);
+    return stream;
+  }
+
+  /** Answers without making a stream: `block` is all there is to the answer. What is to come of the request is dropped. */
+  refuse(id: number, block: Buffer, ended: boolean): void {
+    this.writeHeaders(id, block, true);
+    if (ended) this.closedIds.add(id);
+    else {
+      this.dropped.set(id, 0);
+      this.hold(DROPPED_STREAM_BYTES);
+    }
+  }
+
+  /** Answers likewise, and says that nothing more of the request is wanted. */
+  refuseAll(id: number, block: Buffer, ended: boolean): void {
+    this.writeHeaders(id, block, true);
+    if (ended) this.closedIds.add(id);
+    else this.resetStream(id, ErrorCode.NoError);
+  }
+
+  resetStream(id: number, code: ErrorCode): void {
+    this.resetIds.add(id);
+    this.outbox.frame(4, FrameType.ResetStream, 0, id);
+    this.outbox.uint32(code);
+    this.flushSoon();
+  }
+
+  /** For a stream that ends, with what waits in it. */
+  forget(stream: Http2Stream, waitingBytes: number): void {
+    this.streams.delete(stream.id);
+    this.waiting.delete(stream);
+    this.closedIds.add(stream.id);
+    this.hold(-STREAM_BYTES - waitingBytes);
+    this.endIfLeft();
+  }
+
+  /** The connection makes this end hold so many bytes more, or less. */
+  hold(bytes: number): void {
+    if (bytes === 0 || this.isForgotten) return;
+    this.heldBytes += bytes;
+    this.listener.held(bytes);
+  }
+
+  // What goes out.
+
+  streamWindow(delta: number): number {
+    return this.streamWindowBytes + delta;
+  }
+
+  /** What a stream may send now. */
+  sendWindowOf(delta: number): number {
+    return Math.min(this.streamWindowBytes + delta, this.connectionWindow, SEND_BACKLOG_BYTES_MAX - this.backlogBytes);
+  }
+
+  wait(stream: Http2Stream): void {
+    this.waiting.add(stream);
+  }
+
+  writeHeaders(id: number, block: Buffer, ends: boolean): void {
+    const { outbox } = this;
+    const flags = Flag.EndHeaders | (ends ? Flag.EndStream : 0);
+    if (this.mustShrinkTable) {
+      this.mustShrinkTable = false;
+      outbox.frame(block.length + 1, FrameType.Headers, flags, id);
+      outbox.byte(0x20);
+    } else outbox.frame(block.length, FrameType.Headers, flags, id);
+    outbox.payload(block);
+    this.flushSoon();
+  }
+
+  /** The header of a DATA frame; its payload follows by `writePayload`. */
+  writeData(id: number, length: number): void {
+    this.connectionWindow -= length;
+    this.outbox.frame(length, FrameType.Data, 0, id);
+    this.flushSoon();
+  }
+
+  writePayload(bytes: Buffer): void {
+    this.outbox.payload(bytes);
+  }
+
+  writeWindowUpdate(id: number, bytes: number): void {
+    this.outbox.frame(4, FrameType.WindowUpdate, 0, id);
+    this.outbox.uint32(bytes);
+    this.flushSoon();
+  }
+
+  private writeSettings(settings: readonly (readonly [number, number])[]): void {
+    const payload = Buffer.alloc(settings.length * 6);
+    settings.forEach(([name, value], i) => {
+      payload.writeUInt16BE(name, i * 6);
+      payload.writeUInt32BE(value, i * 6 + 2);
+    });
+    this.writeFrame(FrameType.Settings, 0, 0, payload);
+  }
+
+  /** Asks whether the other end is there; `awaitsPong` tells. */
+  ping(): void {
+    this.awaitsPong = true;
+    this.writeFrame(FrameType.Ping, 0, 0, Buffer.alloc(8));
+  }
+
+  private writeFrame(type: number, flags: number, id: number, payload: Buffer): void {
+    this.outbox.frame(payload.length, type, flags, id);
+    this.outbox.payload(payload);
+    this.flushSoon();
+  }
+
+  private pumpSoon(): void {
+    this.pumpDue = true;
+    this.flushSoon();
+  }
+
+  private flushSoon(): void {
+    if (this.flushDue || this.isOver) return;
+    this.flushDue = true;
+    if (due.length === 0) process.nextTick(flushDue);
+    due.push(this);
+  }
+
+  /** All that the turn has written leaves at once. */
+  flush(): void {
+    this.flushDue = false;
+    if (this.isOver) return;
+    if (this.pumpDue) this.pump();
+    this.outbox.flush(this.socket);
+    this.noteBacklog();
+  }
+
+  private pump(): void {
+    this.pumpDue = false;
+    const streams = [...this.waiting];
+    this.waiting.clear();
+    for (const stream of streams) stream.pump();
+  }
+
+  private noteBacklog(): void {
+    const bytes = this.socket.writableLength;
+    if (bytes === this.notedBacklogBytes) return;
+    this.hold(bytes - this.notedBacklogBytes);
+    this.notedBacklogBytes = bytes;
+  }
+
+  private drained(): void {
+    if (this.isOver) return;
+    this.noteBacklog();
+    if (this.isBacklogged) {
+      this.isBacklogged = false;
+      this.readOn();
+    }
+    if (this.waiting.size > 0) this.pumpSoon();
+  }
+
+  // How it ends.
+
+  /** Takes no more requests; the connection ends when those it has are answered. */
+  leave(code: ErrorCode = ErrorCode.NoError, why = ''): void {
+    if (this.isLeaving || this.isOver) return;
+    this.isLeaving = true;
+    this.writeGoAway(code, why);
+    this.endIfLeft();
+  }
+
+  private endIfLeft(): void {
+    if (this.isLeaving && !this.isOver && this.streamCount === 0) this.finish();
+  }
+
+  /** Ends it at once, and says why in HTTP/2's words. */
+  end(code: ErrorCode, why: string): void {
+    if (this.isOver) return;
+    this.writeGoAway(code, why);
+    this.finish();
+  }
+
+  private writeGoAway(code: ErrorCode, why: string): void {
+    const payload = Buffer.alloc(8 + why.length);
+    payload.writeUInt32BE(this.lastId, 0);
+    payload.writeUInt32BE(code, 4);
+    payload.write(why, 8, 'latin1');
+    this.writeFrame(FrameType.GoAway, 0, 0, payload);
+  }
+
+  private finish(): void {
+    const { socket } = this;
+    this.outbox.flush(socket);
+    this.over();
+    socket.end();
+    // Read on until the other end has seen it: to close what is unread would take back what was written.
+    socket.resume();
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  }
+
+  private over(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    for (const stream of [...this.streams.values()]) stream.abandon();
+    this.waiting.clear();
+    this.dropped.clear();
+    this.partial = EMPTY;
+    this.headerPieces = [];
+    this.hold(-this.heldBytes);
+    this.isForgotten = true;
+  }
+}
+
+const due: Http2Connection[] = [];
+
+function flushDue(): void {
+  // Flushing can make others due, which is then their turn.
+  for (const connection of due.splice(0)) connection.flush();
+}
+
+function lengthOf(bytes: Buffer, at: number): number {
+  const length = (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!;
+  if (length > FRAME_BYTES_MAX) throw new ConnectionError(ErrorCode.FrameSizeError, `a frame of ${length} bytes`);
+  return length;
+}
+
+function broken(what: string): ConnectionError {
+  return new ConnectionError(ErrorCode.ProtocolError, what);
+}
+
+function tooWide(): ConnectionError {
+  return new ConnectionError(ErrorCode.FlowControlError, 'a window is larger than may be');
+}
