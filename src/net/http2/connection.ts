@@ -59,10 +59,10 @@ export interface ConnectionListener {
  */
 export class Http2Connection {
   readonly options: ConnectionOptions;
-  /** Bytes that the other end makes this one hold: its streams, what waits in them and what waits to be written. */
-  heldBytes = 0;
   /** The other end answers when it is asked whether it is there. */
   awaitsPong = false;
+  /** Of its streams, what waits in them, and what came in part. */
+  private keptBytes = 0;
   private readonly socket: Duplex;
   private readonly listener: ConnectionListener;
   private readonly streams = new Map<number, Http2Stream>();
@@ -114,11 +114,17 @@ export class Http2Connection {
     socket.on('error', () => {});
     socket.on('data', (piece: Buffer) => this.take(piece));
     socket.on('drain', () => this.drained());
+    socket.on('end', () => this.left());
     socket.on('close', () => this.over());
   }
 
   get isOpen(): boolean {
     return !this.isOver;
+  }
+
+  /** Bytes that the other end makes this one hold: also what is written and was not taken by the network. */
+  get heldBytes(): number {
+    return this.isForgotten ? 0 : this.keptBytes + this.socket.writableLength;
   }
 
   /** Streams that the other end counts as open. */
@@ -227,25 +233,33 @@ export class Http2Connection {
     }
     switch (type) {
       case FrameType.Data:
-        return this.takeData(id, flags, bytes, start, end);
+        this.takeData(id, flags, bytes, start, end);
+        break;
       case FrameType.Headers:
-        return this.takeHeaders(id, flags, bytes, start, end);
+        this.takeHeaders(id, flags, bytes, start, end);
+        break;
       case FrameType.Continuation:
-        return this.takeContinuation(flags, bytes.subarray(start, end));
+        this.takeContinuation(flags, bytes.subarray(start, end));
+        break;
       case FrameType.ResetStream:
-        return this.takeReset(id, bytes, start, end);
+        this.takeReset(id, bytes, start, end);
+        break;
       case FrameType.WindowUpdate:
-        return this.takeWindowUpdate(id, bytes, start, end);
+        this.takeWindowUpdate(id, bytes, start, end);
+        break;
       case FrameType.Settings:
-        return this.takeSettings(id, flags, bytes, start, end);
+        this.takeSettings(id, flags, bytes, start, end);
+        break;
       case FrameType.Ping:
-        return this.takePing(id, flags, bytes.subarray(start, end));
+        this.takePing(id, flags, bytes.subarray(start, end));
+        break;
       case FrameType.Priority:
-        return this.takePriority(id, bytes, start, end);
+        this.takePriority(id, bytes, start, end);
+        break;
       case FrameType.GoAway:
         // It will open no more streams, and closes the connection when it has its answers.
         if (id !== 0) throw broken('GOAWAY on a stream');
-        return;
+        break;
       case FrameType.PushPromise:
         throw broken('a client cannot push');
     }
@@ -365,8 +379,10 @@ export class Http2Connection {
       else stream.receiveEnd();
     } else if (this.dropped.has(id)) {
       if (ended) this.dropIsOver(id);
+    } else if (this.resetIds.has(id)) {
+      // The other end may not know yet.
     } else if (this.closedIds.has(id)) throw new ConnectionError(ErrorCode.StreamClosed, `stream ${id} is closed`);
-    else if (!this.resetIds.has(id)) throw broken(`stream ${id} comes after stream ${this.lastId}`);
+    else throw broken(`stream ${id} comes after stream ${this.lastId}`);
   }
 
   private takeReset(id: number, bytes: Buffer, start: number, end: number): void {
@@ -495,7 +511,7 @@ export class Http2Connection {
   /** The connection makes this end hold so many bytes more, or less. */
   hold(bytes: number): void {
     if (bytes === 0 || this.isForgotten) return;
-    this.heldBytes += bytes;
+    this.keptBytes += bytes;
     this.listener.held(bytes);
   }
 
@@ -594,8 +610,7 @@ export class Http2Connection {
 
   private noteBacklog(): void {
     const bytes = this.socket.writableLength;
-    if (bytes === this.notedBacklogBytes) return;
-    this.hold(bytes - this.notedBacklogBytes);
+    if (bytes > this.notedBacklogBytes) this.listener.held(bytes - this.notedBacklogBytes);
     this.notedBacklogBytes = bytes;
   }
 
@@ -648,6 +663,12 @@ export class Http2Connection {
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
   }
 
+  /** The other end has closed the connection, and waits for nothing. */
+  private left(): void {
+    this.over();
+    this.socket.end();
+  }
+
   private over(): void {
     if (this.isOver) return;
     this.isOver = true;
@@ -656,7 +677,7 @@ export class Http2Connection {
     this.dropped.clear();
     this.partial = EMPTY;
     this.headerPieces = [];
-    this.hold(-this.heldBytes);
+    this.hold(-this.keptBytes);
     this.isForgotten = true;
   }
 }

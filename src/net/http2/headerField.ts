@@ -19,7 +19,6 @@ export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind];
 /** RFC 7541, 4.1. */
 const OVERHEAD_BYTES = 32;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const BAD_VALUE = /[\0\r\n]|^[ \t]|[ \t]$/;
 const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   'connection',
