@@ -266,10 +266,10 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   // --- proposals ---
 
-  /** Why this server takes no proposals of any kind. */
-  refusal(): RejectReason | undefined {
+  /** Why this server takes no proposals of any kind. One that is alone may still be told to go on without those who are gone. */
+  refusal(isChange = false): RejectReason | undefined {
     const { leader } = this.node.core;
-    if (leader === undefined || this.removedAt !== 0 || this.isAlone) return RejectReason.NotLeader;
+    if (leader === undefined || this.removedAt !== 0 || (this.isAlone && !isChange)) return RejectReason.NotLeader;
     return leader.transferee !== 0 ? RejectReason.Transferring : undefined;
   }
 

@@ -6,7 +6,7 @@ import { isJoint } from './membership.ts';
 import { Message, MessageType, payloadSize } from './messages.ts';
 import { ReadMode } from './options.ts';
 import { ProgressState } from './progress.ts';
-import { jointCommitted, jointVote, VoteResult } from './quorum.ts';
+import { jointCommitted, jointVote, majorityCommitted, VoteResult } from './quorum.ts';
 import { ReadQueue, type ReadState } from './readQueue.ts';
 import { beat, broadcastAppend, broadcastHeartbeat, sendAppend, sendMore } from './replication.ts';
 
@@ -14,6 +14,8 @@ import { beat, broadcastAppend, broadcastHeartbeat, sendAppend, sendMore } from 
 export class LeaderState {
   /** No further membership change before the entry at this index is applied. */
   pendingConfIndex: number;
+  /** A removal in the log that a majority of the coming voters may commit (see `commitMore`). */
+  removal: { readonly index: number; readonly voters: readonly NodeId[] } | undefined;
   /** Client data that is not applied yet. */
   uncommittedBytes = 0;
   /** Who shall take over; 0 where nobody. Proposals are dropped meanwhile. */
@@ -185,11 +187,23 @@ function receiveAppendResponse(core: RaftCore, leader: LeaderState, message: Mes
   }
 }
 
-/** Advances the commit index to what a quorum holds, if that is an entry of this term (Raft §5.4.2, figure 8). */
+/**
+ * Advances the commit index to what a quorum holds, if that is an entry of this term (Raft §5.4.2, figure 8).
+ *
+ * The removal of one of 2k voters, and what stands before it, is also committed by k of the 2k - 1 that remain: whoever is elected
+ * needs k + 1 of the 2k, or k of the 2k - 1 where it knows of the removal, and meets one of them either way (quorums need to
+ * meet, not to be majorities: Howard, Malkhi, Spiegelman: "Flexible Paxos", 2016). So where half of the servers are gone, one of
+ * them can be removed, as with engines in which a change takes effect when it is appended.
+ */
 export function commitMore(core: RaftCore): boolean {
   const { voters, outgoing } = core.configuration;
   const { progress } = core.members;
-  const index = jointCommitted(voters, outgoing, (id) => progress.get(id)?.match);
+  const acked = (id: NodeId) => progress.get(id)?.match;
+  let index = jointCommitted(voters, outgoing, acked);
+  const removal = core.leader?.removal;
+  if (removal !== undefined && index < removal.index && majorityCommitted(removal.voters, acked) >= removal.index) {
+    index = removal.index;
+  }
   if (index <= core.log.committed || !core.log.matches(index, core.term)) return false;
   core.log.commitTo(index);
   return true;

@@ -1,4 +1,6 @@
 import {
+  ChangeType,
+  type Configuration,
   type EngineSettings,
   type MembershipChange,
   type Missing,
@@ -26,8 +28,13 @@ export interface RequestedEngine {
   readonly nowMs: number;
   /** Where to go instead. */
   readonly leaderHint: NodeId;
-  /** Why it takes nothing of any kind. */
-  refusal(): RejectReason | undefined;
+  /** Why it takes nothing of any kind; with `isChange`, no membership change. */
+  refusal(isChange?: boolean): RejectReason | undefined;
+}
+
+/** Whether half of the present voters, a majority of the coming ones, may commit it (`commitMore`). */
+function halves({ type, id }: MembershipChange, { voters }: Configuration): boolean {
+  return type === ChangeType.Remove && voters.includes(id) && voters.length % 2 === 0;
 }
 
 /** What an operator asks of a leader: changes of the members, and transfers of leadership. */
@@ -86,14 +93,16 @@ export class OperatorRequests implements Preparing {
 
   reconfigure(change: MembershipChange, token: number): void {
     const { node, out } = this.engine;
-    const refusal = this.engine.refusal() ?? this.refusalOf(change);
+    const refusal = this.engine.refusal(true) ?? this.refusalOf(change);
     if (refusal !== undefined) {
       this.refuse(token, refusal);
       return;
     }
     const { configuration } = node.core;
+    const after = configurationAfter(configuration, change)!;
     // The entry is committed by the present configuration, for the coming one is in force only when it is applied.
-    this.preparations.change({ change, token, quorums: [configuration, configurationAfter(configuration, change)!] });
+    const quorums = halves(change, configuration) ? [after] : [configuration, after];
+    this.preparations.change({ change, token, quorums });
     out.events.push(change.type.startsWith('add') ? 'proposeaddserver' : 'proposeremoveserver');
   }
 
@@ -137,9 +146,13 @@ export class OperatorRequests implements Preparing {
   }
 
   appendChange(change: MembershipChange, token: number): void {
-    const { node } = this.engine;
-    if (node.propose([changeEntry(change)]) === undefined) {
-      this.change = { token, index: node.core.log.lastIndex, applied: false };
+    const { core } = this.engine.node;
+    if (this.engine.node.propose([changeEntry(change)]) === undefined) {
+      const index = core.log.lastIndex;
+      this.change = { token, index, applied: false };
+      if (halves(change, core.configuration)) {
+        core.leader!.removal = { index, voters: configurationAfter(core.configuration, change)!.voters };
+      }
       return;
     }
     this.unstage();
@@ -159,6 +172,8 @@ export class OperatorRequests implements Preparing {
   /** The membership entry at `index` is applied. */
   applied(index: number): void {
     if (this.change?.index === index) this.change.applied = true;
+    const { leader } = this.engine.node.core;
+    if (leader?.removal?.index === index) leader.removal = undefined;
   }
 
   finishChange(): void {

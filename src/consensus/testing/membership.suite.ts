@@ -95,6 +95,58 @@ export function describeMembershipContract<M>(kind: EngineKind<M>, tellsToStand:
       expect(cluster.server(4).commands()).toHaveLength(1000);
     });
 
+    it('a leader of two removes the other one that is gone, and serves on alone', () => {
+      const { cluster, leader, others } = clusterOf([1, 2]);
+      const gone = others[0]!;
+      cluster.stop(gone);
+      cluster.propose(leader.id, 'open');
+      cluster.run(3 * electionTimeoutMs);
+      expect(leader.engine.status()).toMatchObject({ role: 'leader', leader: 0 });
+      expect(leader.commands()).toEqual([]);
+      leader.engine.reconfigure({ type: ChangeType.Remove, id: gone }, 7);
+      cluster.run(3 * electionTimeoutMs);
+      expect(leader.takeOutcomes().requests).toEqual([{ token: 7, ok: true }]);
+      expect(leader.commands()).toEqual(['open']);
+      serves(cluster, leader.id, 'alone');
+      // It comes back, does not know that it was removed, and cannot lead without the vote of the one that removed it.
+      cluster.start(gone);
+      cluster.run(5 * electionTimeoutMs);
+      expect(cluster.leaders()).toEqual([leader.id]);
+      serves(cluster, leader.id, 'undisturbed');
+      expect(cluster.server(gone).commands()).toEqual([]);
+    });
+
+    it('a leader of four removes one of two that have just gone, and serves on with the other that is there', () => {
+      const { cluster, leader, others } = clusterOf([1, 2, 3, 4]);
+      const [gone, alsoGone] = others as [NodeId, NodeId];
+      cluster.stop(gone);
+      cluster.stop(alsoGone);
+      cluster.propose(leader.id, 'open');
+      leader.engine.reconfigure({ type: ChangeType.Remove, id: gone }, 7);
+      cluster.run(3 * electionTimeoutMs);
+      expect(leader.takeOutcomes().requests).toEqual([{ token: 7, ok: true }]);
+      expect(leader.commands()).toEqual(['open']);
+      cluster.start(gone);
+      cluster.run(5 * electionTimeoutMs);
+      expect(cluster.leaders()).toEqual([leader.id]);
+      serves(cluster, leader.id, 'two of three');
+    });
+
+    it('a leader that no quorum answers removes nobody where the rest would be more than itself', () => {
+      for (const ids of [
+        [1, 2, 3],
+        [1, 2, 3, 4],
+      ]) {
+        const { cluster, leader, others } = clusterOf(ids);
+        for (const id of others.slice(0, 2)) cluster.stop(id);
+        cluster.run(3 * electionTimeoutMs);
+        leader.engine.reconfigure({ type: ChangeType.Remove, id: others[0]! }, 8);
+        cluster.run(3 * electionTimeoutMs);
+        expect(leader.takeOutcomes().requests).toMatchObject([{ token: 8, ok: false, reason: RejectReason.NoQuorum }]);
+        expect(leader.engine.status().configuration.voters).toEqual(ids);
+      }
+    });
+
     it('enters the log only once all that is committed was handed out, under those who committed it', () => {
       for (const type of [ChangeType.AddVoter, ChangeType.Remove]) {
         const { cluster, leader, others } = clusterOf([1, 2, 3, 4], [1, 2, 3]);
