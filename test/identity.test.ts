@@ -399,6 +399,31 @@ it(
 );
 
 it(
+  'a copy made while the folder was new, beside the promise file of what came after it, went on under -rejoin',
+  async () => {
+    const one = await world('gorums');
+    const early = one.start(3);
+    await early.says(/a new folder/);
+    await early.says(/serving/);
+    await one.stop(3);
+    cpSync(one.data(3), `${one.data(3)}.copy`, { recursive: true });
+    one.startAll();
+    await one.put(0, 20);
+    await keysOf(one, 3).toBe(20);
+    await one.stop(3);
+    rmSync(one.data(3), { recursive: true });
+    renameSync(`${one.data(3)}.copy`, one.data(3));
+    const newer = one.start(3, '-recover');
+    expect(await newer.exit()).toBe(REFUSED);
+    expect(newer.printed).toContain('was promised');
+    const back = one.start(3, '-rejoin');
+    await back.says(/admitted: goes on/);
+    await keysOf(one, 3).toBe(20);
+  },
+  TEST_MS,
+);
+
+it(
   'a member that was started without -recover keeps its data where they are, refused or killed while it waits',
   async () => {
     const one = await world('etcd');

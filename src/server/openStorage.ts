@@ -119,6 +119,8 @@ function keepsData(folder: string, { id, flags }: Pick<ServerConfig, 'id' | 'fla
     // An admission that was interrupted left part of a state, which nobody may go on from.
     return identity?.stage !== 'admitting';
   }
+  // The folder of a server that took part may be a copy from before that, or have the promise file of what came after it.
+  if (flags.rejoin) return false;
   try {
     const identity = readIdentity(folder);
     // A server that has promised nothing keeps its name: the others may be about to begin with it.
