@@ -1,4 +1,7 @@
 import type { Engine, EngineInit } from '../consensus/contract.ts';
+import type { admit } from '../server/identity/admission.ts';
+import type { Misfit } from '../server/identity/identity.ts';
+import type { decideStart } from '../server/identity/startDecision.ts';
 import type { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
 import type { Disk, LogStore, LogStoreListener, PromisedArea } from '../server/storage/contract.ts';
 
@@ -17,6 +20,12 @@ export interface Mutation {
   readonly forgets?: boolean;
   /** A server takes part as soon as it has read its store, and what it found is promised with the first write. */
   readonly settlesLate?: boolean;
+  /** What a server finds wrong with another one's introduction. */
+  misfit?(found: Misfit | undefined): Misfit | undefined;
+  decideStart?(decide: typeof decideStart): typeof decideStart;
+  readonly admit?: typeof admit;
+  /** The start of a member is told before it counts. */
+  readonly tellsTooSoon?: boolean;
   /** What it keeps its promises in. */
   promised?(area: PromisedArea): PromisedArea;
 }

@@ -1,10 +1,12 @@
 import { ChangeType, type MembershipChange, type NodeId, Role } from '../consensus/contract.ts';
+import type { AimedCrash, CrashKind } from './aimedCrashes.ts';
 import { UNANSWERED } from './deadServers.ts';
+import { FolderFaults } from './folderFaults.ts';
 import type { Strike } from './plan.ts';
 import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
 import { ENDPOINTS_MAX, type Partition } from './virtualNetwork.ts';
-import type { AimedCrash, CrashKind, VirtualServer } from './virtualServer.ts';
+import type { VirtualServer } from './virtualServer.ts';
 
 const AIMED_CRASHES: readonly AimedCrash[] = [
   'crash inside a turn',
@@ -18,6 +20,7 @@ export class Nemesis {
   readonly #random: Random;
   readonly #servers: readonly VirtualServer[];
   readonly #clients: readonly number[];
+  readonly #folders: FolderFaults;
   #isOver = false;
 
   constructor(around: Surroundings, servers: readonly VirtualServer[], clients: readonly number[]) {
@@ -25,6 +28,7 @@ export class Nemesis {
     this.#random = around.random.fork('nemesis');
     this.#servers = servers;
     this.#clients = clients;
+    this.#folders = new FolderFaults(around, this.#random, servers, (server) => this.#restartLater(server));
     for (const server of servers) server.onDown = () => this.#restartLater(server);
   }
 
@@ -64,7 +68,13 @@ export class Nemesis {
         this.#loseTail();
         break;
       case 'lost folder':
-        this.#loseFolder();
+        this.#folders.lose();
+        break;
+      case 'backup':
+        this.#folders.backUp();
+        break;
+      case 'foreign folder':
+        this.#folders.mistake();
         break;
       case 'graceful stop':
         this.#stop();
@@ -100,7 +110,9 @@ export class Nemesis {
       server.disk.putBackTail();
       server.clock.setRate(1);
       server.resume();
-      server.rejoins = true;
+      if (server.folder.misplaced !== undefined) server.mend();
+      else if (!server.folder.isHonest) server.rejoins = true;
+      if (server.folder.misplaced !== undefined) server.endProcess();
       server.start();
     }
   }
@@ -175,12 +187,14 @@ export class Nemesis {
   // --- servers ---
 
   #crash(kind: CrashKind): void {
-    const victim = this.#victim();
+    const starting = this.#servers.filter((server) => server.isUp && !server.isRunning);
+    const isEarly = starting.length > 0 && this.#random.chance(0.5);
+    const victim = isEarly ? this.#random.pick(starting) : this.#victim();
     if (victim !== undefined) this.#crashOne(victim, kind);
   }
 
   #crashOne(server: VirtualServer, kind: CrashKind): void {
-    if (!server.isRunning) return;
+    if (!server.isUp) return;
     server.crash(kind);
     this.#restartLater(server);
   }
@@ -192,37 +206,6 @@ export class Nemesis {
     victim.crashAndLoseTail();
     this.#restartLater(victim);
     this.#around.timeline.after(this.#random.exponential(TAIL_LOST_MEAN_US), () => victim.disk.putBackTail());
-  }
-
-  /**
-   * All that a server keeps is gone. Where too many have forgotten nobody can be admitted again, rightly, and the cluster would
-   * never come back: so many are left alone.
-   */
-  #loseFolder(): void {
-    const victim = this.#random.pick(this.#servers);
-    if (!this.#mayForget(victim)) return;
-    victim.crash('crash between events');
-    this.#note('lost folder', () => `server ${victim.id}`);
-    this.#around.census.count('folder lost');
-    victim.loseFolder();
-    this.#restartLater(victim);
-  }
-
-  #mayForget(victim: VirtualServer): boolean {
-    const { plan, judge } = this.#around;
-    const configurations = this.#servers.map(({ id }) => judge.server(id).configuration);
-    const voters = configurations.map((each) => each?.voters ?? plan.bootstrap);
-    const outgoing = configurations.map((each) => each?.outgoing ?? []).filter((ids) => ids.length > 0);
-    // A change that is under way may yet take one away.
-    const margin = plan.strikes.has('membership change') ? 1 : 0;
-    const isVoter = (id: NodeId) => [...voters, ...outgoing].some((ids) => ids.includes(id));
-    // Where no initial member is left that remembers, they are a new cluster, whoever else there may be.
-    const initial = this.#servers.filter(({ id }) => plan.bootstrap.includes(id));
-    if (initial.every((server) => server === victim || !server.remembers)) return false;
-    if (!isVoter(victim.id)) return true;
-    const forgetful = this.#servers.filter((server) => !server.remembers && server !== victim && isVoter(server.id));
-    const fewest = Math.min(...[...voters, ...outgoing].map((ids) => ids.length));
-    return forgetful.length + 1 <= Math.floor((fewest - margin - 1) / 2);
   }
 
   #stop(): void {

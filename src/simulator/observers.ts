@@ -3,14 +3,14 @@ import type { Entry } from '../consensus/entry.ts';
 import type { ApplyResult, KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
 import type { LogStore } from '../server/storage/contract.ts';
 import { DelegatingEngine, DelegatingStore } from './delegates.ts';
-import type { Judge } from './invariants/judge.ts';
+import type { ServerJudge } from './invariants/bystander.ts';
 
 /** Shows the judge every turn of an engine. */
 export class ObservedEngine extends DelegatingEngine<unknown> {
   readonly #id: NodeId;
-  readonly #judge: Judge;
+  readonly #judge: Pick<ServerJudge, 'turn' | 'status'>;
 
-  constructor(inner: Engine<unknown>, id: NodeId, judge: Judge) {
+  constructor(inner: Engine<unknown>, id: NodeId, judge: Pick<ServerJudge, 'turn' | 'status'>) {
     super(inner);
     this.#id = id;
     this.#judge = judge;

@@ -20,6 +20,8 @@ const STRIKES = [
   'leadership transfer',
   'lost tail',
   'lost folder',
+  'backup',
+  'foreign folder',
 ] as const;
 export type Strike = (typeof STRIKES)[number];
 
@@ -78,6 +80,8 @@ export interface Plan {
   readonly deafLeader: boolean;
   /** Once everything is healed, some servers stay away for a while, and an operator asks for changes that involve them. */
   readonly deadServers: boolean;
+  /** The cluster is founded in the run: its servers are new, and start one after the other. */
+  readonly founding: boolean;
 }
 
 /** A run lasts at least so long, and has at least so many finished client operations. */
@@ -94,12 +98,14 @@ export function drawPlan(seed: number): Plan {
     ...mix,
     deadServers,
     deafLeader: new Random(seed).fork('deaf leader').chance(DEAF_LEADER_CHANCE) && isBrisk(mix),
+    founding: new Random(seed).fork('founding').chance(FOUNDING_CHANCE),
   };
   return new Random(seed).fork('storm').chance(STORM_CHANCE) ? withStormOfCrashes(plan) : plan;
 }
 
 const DEAF_LEADER_CHANCE = 0.6;
 const DEAD_SERVERS_CHANCE = 0.4;
+const FOUNDING_CHANCE = 0.3;
 
 /** Whether an election takes little of an election timeout, so that a bound on the whole means something. */
 function isBrisk({ network, disk }: Plan): boolean {
@@ -158,6 +164,7 @@ function drawMix(seed: number): Plan {
     strikes: isCalm ? new Map() : drawStrikes(random),
     deafLeader: false,
     deadServers: false,
+    founding: false,
   };
 }
 

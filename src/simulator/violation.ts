@@ -13,6 +13,8 @@ const INVARIANTS = [
   'one membership change',
   'able to commit',
   'living successor',
+  'whole memory',
+  'right refusal',
   'exactly once',
   'acknowledged write',
   'refused before the log',

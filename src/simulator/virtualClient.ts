@@ -7,7 +7,8 @@ import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { TimelineEvent } from './timeline.ts';
 import { InvariantViolation } from './violation.ts';
-import type { ClientCall, VirtualServer } from './virtualServer.ts';
+import type { ClientCall } from './virtualLife.ts';
+import type { VirtualServer } from './virtualServer.ts';
 
 export type Recorder = HistoryRecorder<KeyValueInput, KeyValueOutput>;
 

@@ -1,4 +1,4 @@
-import type { Disk, DiskOperation } from '../server/storage/contract.ts';
+import type { Disk, DiskOperation, PromisedSlots } from '../server/storage/contract.ts';
 import type { Census } from './census.ts';
 import type { DiskPlan } from './plan.ts';
 import type { Random } from './random.ts';
@@ -14,6 +14,12 @@ interface Write {
   readonly operations: readonly DiskOperation[];
   readonly sync: boolean;
   readonly done: (error: Error | null) => void;
+}
+
+/** What a disk held at some time, and what was promised beside it; undefined: nothing. */
+export interface DiskImage {
+  readonly content: ReadonlyMap<string, Uint8Array>;
+  readonly slots: PromisedSlots | undefined;
 }
 
 export interface DiskWatcher {
@@ -175,6 +181,19 @@ export class VirtualDisk {
     this.#durable = new Map();
     this.#visible = new Map();
     this.promised.wipe();
+  }
+
+  /** What is on the platter. */
+  get image(): DiskImage {
+    return { content: new Map(this.#durable), slots: this.promised.slots };
+  }
+
+  /** Holds this and nothing else. */
+  put({ content, slots }: DiskImage): void {
+    this.wipe();
+    this.#durable = new Map(content);
+    this.#visible = new Map(content);
+    this.promised.put(slots);
   }
 
   /** After a crash: the last `writes` synced writes are gone as well, though they were durable. False where there were none. */

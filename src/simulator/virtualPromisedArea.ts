@@ -100,8 +100,16 @@ export class VirtualPromisedArea {
   }
 
   wipe(): void {
+    this.put(undefined);
+  }
+
+  put(slots: PromisedSlots | undefined): void {
     this.#end();
-    this.#slots = undefined;
+    this.#slots = slots;
+  }
+
+  get slots(): PromisedSlots | undefined {
+    return this.#slots;
   }
 
   #end(): Pending | undefined {

@@ -1,126 +1,61 @@
-import type {
-  EngineEvent,
-  EngineKind,
-  EngineStatus,
-  Envelope,
-  MembershipChange,
-  NodeId,
-} from '../consensus/contract.ts';
+import type { EngineStatus, Envelope, MembershipChange, NodeId } from '../consensus/contract.ts';
 import { MalformedMessageError } from '../consensus/contract.ts';
-import {
-  type CommandOutcome,
-  type CommandSink,
-  type LookupOutcome,
-  Replica,
-  type ReplicaEnvironment,
-  type RequestResult,
-} from '../server/host/replica.ts';
-import { admit, admittedHardState } from '../server/identity/admission.ts';
-import {
-  type Identity,
-  type Introduction,
-  introductionOf,
-  type KnownServer,
-  misfitOf,
-  startedAgain,
-  withKnown,
-} from '../server/identity/identity.ts';
-import { type Answer, withMember } from '../server/identity/startDecision.ts';
-import { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
-import { ChunkedLogStore } from '../server/storage/chunkedLogStore.ts';
-import {
-  type Disk,
-  type LogStore,
-  type LogStoreListener,
-  type PromisedArea,
-  RefusedDataError,
-} from '../server/storage/contract.ts';
-import { PromisedDisk } from '../server/storage/promisedDisk.ts';
-import { STORE_ID_BYTES } from '../server/storage/promisedSlot.ts';
-import type { FaultKind } from './census.ts';
-import { ObservedEngine, ObservedStore, observeStateMachine } from './observers.ts';
+import type { RequestResult } from '../server/host/replica.ts';
+import { admittedHardState } from '../server/identity/admission.ts';
+import type { Introduction, Misfit } from '../server/identity/identity.ts';
+import type { KeptIdentity } from '../server/identity/keptIdentity.ts';
+import type { Answer } from '../server/identity/startDecision.ts';
+import type { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
+import type { ChunkedLogStore } from '../server/storage/chunkedLogStore.ts';
+import { type LogStoreListener, RefusedDataError } from '../server/storage/contract.ts';
+import { type AimedCrash, AimedCrashes, type CrashKind, PowerLost } from './aimedCrashes.ts';
+import { BYSTANDER, type ServerJudge } from './invariants/bystander.ts';
+import { type Line, PeerDoor } from './peerDoor.ts';
 import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
 import { InvariantViolation } from './violation.ts';
 import { VirtualClock } from './virtualClock.ts';
 import { LOST_WRITES_MAX, VirtualDisk, VirtualDiskError } from './virtualDisk.ts';
+import { type FolderImage, foundingMember, type Misplaced, newFolder, VirtualFolder } from './virtualFolder.ts';
+import { type ClientCall, type LifeHost, type ListenerTarget, VirtualLife } from './virtualLife.ts';
 import { type AdmissionReply, type GivenState, VirtualStarting } from './virtualStarting.ts';
+import { type OpenedStore, openStore } from './virtualStore.ts';
 
-/** A command or lookup as it arrives at a server. */
-export interface ClientCall {
-  /** The client's endpoint in the network. */
-  readonly from: number;
-  /** The marshalled command; undefined for a lookup of `key`. */
-  readonly command: Uint8Array | undefined;
-  readonly key: string;
-  /** The session's command, for the judge; 0 where it is a registration. */
-  readonly clientId: number;
-  readonly clientSeq: number;
-  commandDone(outcome: CommandOutcome): void;
-  lookupDone(outcome: LookupOutcome): void;
-}
-
-/** Thrown out of whatever a server is doing when its power goes. */
-class PowerLost extends Error {
-  override readonly name = 'PowerLost';
-}
-
-export type CrashKind = Extract<
-  FaultKind,
-  | 'crash between events'
-  | 'crash inside a turn'
-  | 'crash with a write pending'
-  | 'crash with a vote pending'
-  | 'crash right after a sync'
-  | 'crash of the whole cluster'
->;
-export type AimedCrash = Exclude<CrashKind, 'crash between events' | 'crash of the whole cluster'>;
-
-/** Who is told what becomes of a store's writes, once there is somebody. */
-interface ListenerTarget {
-  listener: LogStoreListener | undefined;
-}
-
-/** One process: from a start to the end of it. */
-interface Life {
-  readonly replica: Replica<unknown>;
-  readonly store: LogStore;
-  readonly stateMachine: KeyValueStore;
+/** One process, from a start to the end of it. */
+interface Process {
+  readonly epoch: number;
+  readonly identity: KeptIdentity;
+  readonly door: PeerDoor;
 }
 
 /**
  * One server: a machine with a disk and a clock that outlive its processes, and at most one process, which is a production
- * Replica over the production log store. It starts, crashes, pauses and fails as told, or as its disk makes it.
+ * Replica over the production log store. It starts, crashes, pauses and fails as told, or as its disk or the others make it.
  */
 export class VirtualServer {
   readonly id: NodeId;
   readonly clock: VirtualClock;
   readonly disk: VirtualDisk;
+  readonly folder: VirtualFolder;
   /** Its next start is one with `-rejoin`: an operator has read why the last one was refused. */
   rejoins = false;
   /** Told whenever the server went down by itself: it is to be started again. */
   onDown: (() => void) | undefined;
   /** Nobody starts it. */
   staysAway = false;
+  /** Whether it ever took part. */
+  hasTakenPart: boolean;
+  /** Set by the world once all servers exist. */
+  peers: ReadonlyMap<NodeId, VirtualServer> = new Map();
   readonly #around: Surroundings;
   readonly #random: Random;
   readonly #name: string;
-  #life: Life | undefined;
-  /** A process that does not take part yet. */
-  #starting: VirtualStarting | undefined;
-  /** What its folder says of who wrote it. */
-  #folder: Identity;
-  #foldersMade = 1;
-  /** Its store was read, and is being settled. */
-  #isOpening = false;
-  /** Counts lives and ends of lives: what belongs to an earlier one is ignored. */
+  readonly #aimed: AimedCrashes;
+  #process: Process | undefined;
+  #life: VirtualLife | undefined;
+  /** Counts processes and ends of processes: what belongs to an earlier one is ignored. */
   #epoch = 0;
   #backlog: (() => void)[] | undefined;
-  #aimed: AimedCrash | undefined;
-  #callsToCrash = 0;
-  #isSpared = false;
-  /** A vote was handed to the store and no sync has begun since. */
-  #isVoting = false;
 
   constructor(id: NodeId, around: Surroundings) {
     const { timeline, random, census, plan } = around;
@@ -128,16 +63,25 @@ export class VirtualServer {
     this.#name = `server ${id}`;
     this.#around = around;
     this.#random = random.fork(`server ${id}`);
+    this.#aimed = new AimedCrashes(timeline, this.#random, (kind) => this.#crashByItself(kind));
     const rate = plan.clockRates[id - 1]!;
     this.clock = new VirtualClock(timeline, rate, this.#random.int(1_000_000_000));
     if (rate !== 1) census.count('clock drift');
     this.disk = new VirtualDisk(timeline, this.#random.fork('disk'), census, plan.disk);
-    this.#folder = foundingMember(id, plan.serverCount, around.engine.kind.name);
+    const engine = around.engine.kind.name;
+    this.hasTakenPart = !plan.founding;
+    const first = plan.founding ? newFolder(id, engine) : foundingMember(id, plan.serverCount, engine);
+    this.folder = new VirtualFolder(id, engine, this.disk, first);
   }
 
-  /** Whether it still knows what it promised. */
+  /** Whether it takes part, or may, with everything that it promised. */
   get remembers(): boolean {
-    return this.#folder.stage === 'member';
+    return this.folder.identity.stage === 'member' && !this.folder.forgets;
+  }
+
+  /** Whether it has a process, which may not take part yet. */
+  get isUp(): boolean {
+    return this.#process !== undefined;
   }
 
   get isRunning(): boolean {
@@ -156,131 +100,208 @@ export class VirtualServer {
     return this.#life?.replica.status();
   }
 
-  // --- lives ---
+  /** What a server does on a folder that is not its own is no business of the rules, as long as nobody uses it. */
+  get #judge(): ServerJudge {
+    return this.folder.forgets ? BYSTANDER : this.#around.judge;
+  }
 
-  /** Opens the store and, once it is settled, starts a replica on it. Where the disk cannot be read the server stays down. */
+  // --- starts ---
+
+  /** Starts a process. Where its folder cannot be read, or the others refuse it, the server stays down. */
   start(): void {
-    if (this.#life !== undefined || this.#starting !== undefined || this.#isOpening || this.staysAway) return;
+    if (this.#process !== undefined || this.staysAway) return;
     const epoch = ++this.#epoch;
     // What an admission that was interrupted has left is no good.
-    if (this.#folder.stage === 'admitting') this.loseFolder();
-    this.#folder = startedAgain(this.#folder, `${epoch}`);
-    if (this.#folder.stage === 'new') {
-      if (this.#around.mutation.forgets === true) this.#folder = { ...this.#folder, stage: 'member' };
-      else {
-        this.#beginStarting(epoch);
+    if (this.folder.identity.stage === 'admitting') this.loseFolder();
+    if (this.rejoins) this.loseFolder();
+    this.#starting(() => {
+      const identity = this.folder.open(`${epoch}`);
+      this.#process = { epoch, identity, door: this.#door(epoch, identity) };
+      if (identity.identity.stage === 'member') {
+        this.#open(epoch);
         return;
       }
-    }
-    this.#isOpening = true;
+      // It finds nothing, or what is beside the folder is not of a new one.
+      this.#openStore(epoch, NOBODY);
+      if (this.#around.mutation.forgets === true) this.#beginEmpty(epoch, 'a new cluster', new Map());
+      else this.#startUp(epoch).ask();
+    });
+  }
+
+  /** A folder that cannot be read, or that is not the right one, keeps a process from starting. */
+  #starting(run: () => void): void {
     try {
-      this.#open(epoch);
+      run();
     } catch (error) {
-      if (isDiskFailure(error)) {
-        this.#failed(`cannot start: ${messageOf(error)}`);
-        return;
-      }
       if (error instanceof InvariantViolation) throw error;
-      const isRefused = error instanceof RefusedDataError;
-      if (isRefused && this.disk.hasLostTail) {
+      if (isDiskFailure(error)) this.#failed(`cannot start: ${messageOf(error)}`);
+      else if (!(error instanceof RefusedDataError)) this.#failStart('no exception', error);
+      else if (this.folder.misplaced !== undefined) this.#refused(messageOf(error));
+      else if (this.disk.hasLostTail) {
         this.#around.census.count('lost tail refused');
-        this.#note('refuses', () => messageOf(error));
-        this.#isOpening = false;
-        this.onDown?.();
-        return;
-      }
-      const invariant = isRefused ? 'durability' : 'no exception';
-      throw new InvariantViolation(invariant, `${this.#name} cannot start: ${messageOf(error)}`, { cause: error });
+        this.#failed(messageOf(error));
+      } else this.#failStart('durability', error);
     }
   }
 
-  // --- a folder that is lost, and how a server gets another one ---
-
-  /** All that the machine kept of the server is gone; its process ended before. */
-  loseFolder(): void {
-    this.disk.wipe();
-    this.#foldersMade++;
-    this.#folder = newFolder(this.id, `${this.id}.${this.#foldersMade}`, this.#around.engine.kind.name);
-    this.#around.judge.lost(this.id);
+  #failStart(invariant: 'durability' | 'no exception', cause: unknown): never {
+    throw new InvariantViolation(invariant, `${this.#name} cannot start: ${messageOf(cause)}`, { cause });
   }
 
-  #beginStarting(epoch: number): void {
-    const { plan, network, census } = this.#around;
+  #startUp(epoch: number, goesOn: () => void = () => {}): VirtualStarting {
+    const { plan, mutation } = this.#around;
     this.#note('does not take part yet');
-    this.#starting = new VirtualStarting({
+    return new VirtualStarting({
+      identity: this.#process!.identity,
       bootstrap: plan.bootstrap,
       others: [...this.peers.keys()].filter((id) => id !== this.id),
       rejoins: this.rejoins,
-      identity: () => this.#folder,
-      introduce: (to, claim, answered) => {
-        network.send(this.id, to, () =>
-          this.#peers(to)?.introduced(claim, (answer) =>
-            network.send(to, this.id, () => this.#enter(epoch, () => answered(answer))),
-          ),
-        );
-      },
-      askForAdmission: (to, claim, rejoins, answered) => {
-        network.send(this.id, to, () =>
-          this.#peers(to)?.askedForAdmission(claim, rejoins, (reply) =>
-            network.send(to, this.id, () => this.#enter(epoch, () => answered(reply))),
-          ),
-        );
-      },
-      after: (delayUs, run) => this.#around.timeline.after(delayUs, () => this.#enter(epoch, run)),
+      mutation,
+      introduce: (to, claim, answered) =>
+        this.#ask(to, epoch, (peer, back) => peer.introduced(claim, (answer) => back(() => answered(answer)))),
+      askForAdmission: (to, claim, rejoins, answered) =>
+        this.#ask(to, epoch, (peer, back) =>
+          peer.askedForAdmission(claim, rejoins, (reply) => back(() => answered(reply))),
+        ),
+      after: (delayUs, run) => this.#after(epoch, delayUs, run),
       admitted: (state) => this.#install(state, epoch),
-      refused: () => {
-        census.count('empty member refused');
-        this.rejoins = true;
-        this.#failed('the others know it by another folder');
+      began: (kind, cluster, known) => {
+        this.#checkBeginning(kind);
+        this.#beginEmpty(epoch, cluster, known);
       },
-      began: (kind) => {
-        throw new InvariantViolation('durability', `${this.#name} begins anew (${kind}), though not all forgot`);
-      },
+      goesOn,
+      refused: (by, misfit) => this.#refused(`server ${by} says: ${misfit}`),
     });
-    this.#starting.ask();
   }
 
-  /** Another server asks who this is. */
+  /** Asks another server something; the answer comes back to this process. */
+  #ask(to: NodeId, epoch: number, ask: (peer: VirtualServer, back: (run: () => void) => void) => void): void {
+    const { network } = this.#around;
+    const peer = this.peers.get(to)!;
+    const back = (run: () => void) => network.send(to, this.id, () => this.#enter(epoch, run));
+    network.send(this.id, to, () => ask(peer, back));
+  }
+
+  /** Another server asks who this is. Where nobody listens it hears so at once. */
   introduced(claim: Introduction, answered: (answer: Answer) => void): void {
-    if (this.#life === undefined && this.#starting === undefined) return;
-    this.#enter(this.#epoch, () => {
-      const status = this.#life?.replica.status();
-      answered({
-        kind: 'introduced',
-        introduction: introductionOf(this.#folder),
-        misfit: misfitOf(this.#folder, claim),
-        isVoter: status?.configuration.voters.includes(claim.id) ?? false,
-        leader: status?.leader ?? 0,
-        known: this.#folder.known,
-      });
-    });
+    const process = this.#process;
+    if (process === undefined) answered({ kind: 'silent' });
+    else this.#enter(process.epoch, () => answered(process.door.introduced(claim)));
   }
 
   askedForAdmission(claim: Introduction, rejoins: boolean, answered: (reply: AdmissionReply) => void): void {
-    if (this.#life === undefined) return;
-    this.#enter(this.#epoch, () => {
-      admit(this.#life!.replica, claim.id, rejoins, (answer) => {
-        const { cluster } = this.#folder;
-        const known = withMember(claim.id, this.#folder.known, introductionOf(this.#folder));
-        answered(answer.ok ? { ...answer, cluster, known } : answer);
-      });
+    const process = this.#process;
+    if (process === undefined) answered({ ok: false, reason: 'unavailable', leader: 0 });
+    else this.#enter(process.epoch, () => process.door.askedForAdmission(claim, rejoins, answered));
+  }
+
+  #door(epoch: number, identity: KeptIdentity): PeerDoor {
+    const { plan, mutation, network } = this.#around;
+    return new PeerDoor({
+      identity,
+      bootstrap: plan.bootstrap,
+      mutation,
+      replica: () => this.#life?.replica,
+      forgets: () => this.folder.forgets,
+      back: (from, run) => network.send(from, this.id, () => this.#enter(epoch, run)),
+      after: (delayUs, run) => this.#after(epoch, delayUs, run),
+      refused: (by, misfit) => this.#refusedWhileRunning(by, misfit),
     });
   }
 
+  // --- folders ---
+
+  /** All that the machine kept of the server is gone; its process ended before. */
+  loseFolder(): void {
+    if (this.hasTakenPart) this.#around.judge.lost(this.id);
+    this.folder.lose();
+  }
+
+  /** Another folder stands in the place of its own; its process ended before. */
+  misplaceFolder(by: FolderImage, misplaced: Misplaced): void {
+    this.#note('misplaced', () => misplaced);
+    this.folder.replace(by, misplaced);
+  }
+
+  /** Who must not take part says so, and an operator reads it. */
+  #refused(why: string): void {
+    const { census } = this.#around;
+    const { misplaced, isHonest, identity } = this.folder;
+    this.#note('refused', () => why);
+    if (isHonest) throw new InvariantViolation('right refusal', `${this.#name} forgot nothing, and is refused: ${why}`);
+    if (misplaced === 'older copy') census.count('older copy refused');
+    else if (misplaced !== undefined) census.count('foreign folder refused');
+    else census.count('empty member refused');
+    if (identity.stage === 'new' && misplaced === 'older copy') census.count('copy of a new folder refused');
+    this.mend();
+    this.#failed(why);
+  }
+
+  #refusedWhileRunning(by: NodeId, misfit: Misfit): void {
+    this.#around.census.count('refused while running');
+    this.#refused(`server ${by} says: ${misfit}`);
+  }
+
+  /** What an operator does about a server that must not go on as it is. */
+  mend(): void {
+    if (this.folder.canBePutBack && this.#random.chance(0.5)) this.putBackFolder();
+    else this.rejoins = true;
+  }
+
+  /** An operator ends whatever process it is. */
+  endProcess(): void {
+    if (this.#process !== undefined) this.#end(() => this.disk.settle());
+  }
+
+  putBackFolder(): void {
+    this.endProcess();
+    this.#note('puts back its own folder');
+    this.#around.census.count('right folder put back');
+    this.folder.putBack();
+    this.rejoins = false;
+  }
+
+  /** Joining with nothing is right only for one that has promised nothing, and founding where nobody knows of a promise. */
+  #checkBeginning(kind: 'found' | 'join' | 'original'): void {
+    const { census, plan } = this.#around;
+    const fail = (what: string) => {
+      throw new InvariantViolation('whole memory', `${this.#name} begins with nothing (${kind}): ${what}`);
+    };
+    if (kind === 'original') fail('there are no servers of the original');
+    if (kind === 'join' && this.folder.forgets) fail('it has promised something before');
+    const isOld = ({ id, remembers }: VirtualServer) => remembers && plan.bootstrap.includes(id);
+    const old = [...this.peers.values()].find(isOld);
+    if (kind === 'found' && old !== undefined) fail(`server ${old.id} remembers a cluster`);
+    census.count(kind === 'found' ? 'cluster founded' : 'founding joined');
+  }
+
+  #beginEmpty(epoch: number, cluster: string, known: GivenState['known']): void {
+    this.#process!.identity.change({ stage: 'member', cluster, known });
+    this.#around.judge.begunEmpty(this.id);
+    this.#takesPart();
+    this.#starting(() => this.#settle(epoch));
+  }
+
+  #takesPart(): void {
+    this.folder.begins();
+    this.hasTakenPart = true;
+    this.rejoins = false;
+  }
+
   /** Makes the state durable that the leader gave, and starts from it. */
-  #install({ snapshot, cluster, known }: GivenState, epoch: number): void {
+  #install({ snapshot, spentTerm, cluster, known }: GivenState, epoch: number): void {
     const { judge, census } = this.#around;
+    const { identity } = this.#process!;
     this.#note('admitted', () => `with the state of index ${snapshot.index}, term ${snapshot.term}`);
-    this.#folder = { ...this.#folder, stage: 'admitting' };
-    const hardState = admittedHardState(this.id, snapshot);
+    identity.change({ stage: 'admitting' });
+    const hardState = admittedHardState(this.id, snapshot, spentTerm);
     const { store } = this.#openStore(epoch, {
       durable: () => {
-        census.count(this.rejoins ? 'empty member rejoined' : 'new server admitted');
+        census.count(this.folder.isHonest ? 'new server admitted' : 'empty member rejoined');
         judge.admitted(this.id, snapshot, hardState);
-        this.#folder = { ...this.#folder, stage: 'member', cluster, known, admitted: snapshot.index };
-        this.rejoins = false;
-        this.#end(() => this.disk.settle());
-        this.start();
+        identity.change({ stage: 'member', cluster, known, admitted: snapshot.index });
+        this.#takesPart();
+        this.#starting(() => this.#settle(epoch));
       },
       snapshotStored: () => {},
       failed: (error) => this.#failed(error.message),
@@ -288,27 +309,26 @@ export class VirtualServer {
     store.persist({ mark: store.durableMark + 1, snapshot, entries: [], hardState, mustSync: true });
   }
 
-  #openStore(epoch: number, listener: LogStoreListener): { store: ChunkedLogStore; disk: PromisedDisk } {
-    const { plan, mutation } = this.#around;
-    const disk = this.disk.open({ syncBegun: (us) => this.#syncBegun(us), syncDone: () => this.#syncDone() });
-    const area = this.disk.promised.open();
-    const promised = PromisedDisk.open(
-      this.#guarded(mutation.disk?.(disk) ?? disk, epoch),
-      this.#guardedArea(mutation.promised?.(area) ?? area, epoch),
-      () => Uint8Array.from({ length: STORE_ID_BYTES }, () => this.#random.int(256)),
-    );
-    const { store } = promised.recover((whole) =>
-      ChunkedLogStore.open(whole, listener, { cacheEntries: plan.cacheEntries }),
-    );
-    return { store, disk: promised };
+  // --- lives ---
+
+  #openStore(epoch: number, listener: LogStoreListener): OpenedStore {
+    const enter = (run: () => void) => this.#enter(epoch, run);
+    const { id, disk } = this;
+    return openStore({ id, disk, around: this.#around, aimed: this.#aimed, random: this.#random, enter }, listener);
   }
 
+  /** Opens the store of a server that took part before, and asks the others whether it may go on. */
   #open(epoch: number): void {
-    const { judge, census, mutation } = this.#around;
+    this.#settle(epoch, (begin) => this.#startUp(epoch, begin).checkMember());
+  }
+
+  /** Opens the store and, once it is settled, lets `check` decide when to begin. */
+  #settle(epoch: number, check: (begin: () => void) => void = (begin) => begin()): void {
+    const { census, mutation } = this.#around;
     const target: ListenerTarget = { listener: undefined };
     const { store, disk } = this.#openStore(epoch, {
       durable: (mark) => {
-        judge.durable(this.id, mark);
+        this.#judge.durable(this.id, mark);
         target.listener!.durable(mark);
       },
       snapshotStored: (index) => target.listener!.snapshotStored(index),
@@ -316,131 +336,44 @@ export class VirtualServer {
     });
     if (this.disk.hasLostTail) census.count('lost tail put back');
     this.disk.acceptLoss();
+    const begin = () => this.#begin(epoch, store, target);
     if (mutation.settlesLate === true) {
-      this.#begin(epoch, store, target);
+      check(begin);
       return;
     }
-    if (!this.#isSpared && this.#random.chance(CRASH_WHILE_OPENING_CHANCE)) this.#aimed = 'crash with a write pending';
+    this.#aimed.aimAtOpening();
     disk.settle((error) => {
-      this.#aimed = undefined;
-      if (error === null) this.#begin(epoch, store, target);
+      this.#aimed.forget();
+      if (error === null) check(begin);
       else this.#failed(`cannot start: ${messageOf(error)}`);
     });
   }
 
   /** The store is settled: what it holds counts from here. */
   #begin(epoch: number, chunked: ChunkedLogStore, target: ListenerTarget): void {
-    const { judge, census } = this.#around;
-    judge.started(this.id, chunked);
-    this.#isOpening = false;
+    const { census } = this.#around;
+    this.#judge.started(this.id, chunked);
     if (epoch > 1) census.count('restart');
-    const life = this.#newLife(epoch, chunked, target);
+    const life = new VirtualLife(this.#lifeHost(epoch), chunked, target);
     this.#life = life;
     const status = life.replica.status();
     this.#note('start', () => `term ${status.term}, log to ${status.lastIndex}, commit ${status.commitIndex}`);
     this.#scheduleTick(epoch);
   }
 
-  #newLife(epoch: number, chunked: ChunkedLogStore, target: ListenerTarget): Life {
-    const { judge, plan, engine, mutation, census } = this.#around;
-    let store: LogStore = new ObservedStore(chunked, {
-      votes: () => {
-        this.#isVoting = true;
-      },
-      snapshotTaken: (snapshot) => {
-        census.count('snapshot taken');
-        this.#note('snapshot', () => `at ${snapshot.index}`);
-        judge.snapshotTaken(this.id, snapshot);
-        this.#maybeLosePower();
-      },
-    });
-    const later = (run: () => void) => this.#soon(epoch, run);
-    const replicaListener: LogStoreListener = {
-      durable: (mark) => target.listener!.durable(mark),
-      snapshotStored: (index) => target.listener!.snapshotStored(index),
-      failed: (error) => target.listener!.failed(error),
-    };
-    store = mutation.store?.(store, replicaListener, later) ?? store;
-    const stateMachine = observeStateMachine(
-      mutation.stateMachine?.() ?? new KeyValueStore(),
-      (entry) => judge.applying(this.id, entry),
-      (entry, result) => judge.appliedAs(this.id, entry, result),
-    );
-    const replica = new Replica(store, {
-      kind: this.#observedKind(engine.kind),
+  #lifeHost(epoch: number): LifeHost {
+    return {
       id: this.id,
-      settings: plan.settings,
-      bootstrap: plan.bootstrap,
-      random: this.#random.fork(`engine ${epoch}`).next,
-      stateMachine,
-      environment: this.#environment(epoch, stateMachine),
-      snapshotEveryEntries: plan.snapshotEveryEntries,
-      trailingEntries: plan.trailingEntries,
-    });
-    target.listener = replica;
-    return { replica, store, stateMachine };
-  }
-
-  #observedKind(kind: EngineKind<unknown>): EngineKind<unknown> {
-    const { mutation, judge } = this.#around;
-    return {
-      name: kind.name,
-      codec: kind.codec,
-      create: (init) => {
-        const engine = kind.create(init);
-        return new ObservedEngine(mutation.engine?.(engine, init) ?? engine, this.id, judge);
-      },
-    };
-  }
-
-  /** A disk whose completions reach only the process that asked, and only while it runs. */
-  #guarded(disk: Disk, epoch: number): Disk {
-    return {
-      get: (key) => disk.get(key),
-      keys: (prefix) => disk.keys(prefix),
-      write: (operations, sync, done) => {
-        this.#around.trace.mix(2, this.id);
-        disk.write(operations, sync, (error) => this.#enter(epoch, () => done(error)));
-      },
-      close: () => disk.close(),
-    };
-  }
-
-  #guardedArea(area: PromisedArea, epoch: number): PromisedArea {
-    const entering = (done: (error: Error | null) => void) => (error: Error | null) =>
-      this.#enter(epoch, () => done(error));
-    return {
-      name: area.name,
-      found: area.found,
-      create: (slots, done) => area.create(slots, entering(done)),
-      write: (slot, pieces, done) => area.write(slot, pieces, entering(done)),
-      close: () => area.close(),
-    };
-  }
-
-  #environment(epoch: number, stateMachine: KeyValueStore): ReplicaEnvironment<unknown> {
-    const { judge, census } = this.#around;
-    return {
-      nowMs: () => this.clock.nowMs,
-      schedule: (turn) => this.#soon(epoch, turn),
+      around: this.#around,
+      judge: this.#judge,
+      clock: this.clock,
+      aimed: this.#aimed,
+      random: this.#random.fork(`engine ${epoch}`),
+      soon: (run) => this.#soon(epoch, run),
       send: (envelopes) => this.#send(envelopes),
-      event: (event) => this.#event(event),
-      statusChanged: ({ role, term, leader }) => this.#note(role, () => `term ${term}, leader ${leader || 'unknown'}`),
       failed: (error) => this.#failed(error.message),
-      applied: (entry) => {
-        judge.applied(this.id, entry, stateMachine);
-        this.#maybeLosePower();
-      },
-      restored: (snapshot) => {
-        census.count('snapshot installed');
-        this.#note('restore', () => `snapshot at ${snapshot.index}`);
-        judge.restored(this.id, snapshot, stateMachine);
-      },
+      note: (what, detail) => this.#note(what, detail),
     };
-  }
-
-  #event(event: EngineEvent): void {
-    this.#note(`event ${event}`);
   }
 
   /** A process that stops in an orderly way; the machine goes on. */
@@ -454,7 +387,8 @@ export class VirtualServer {
   }
 
   crash(kind: CrashKind): void {
-    if (this.#life === undefined && this.#starting === undefined && !this.#isOpening) return;
+    if (this.#process === undefined) return;
+    if (!this.hasTakenPart) this.#around.census.count('crash before the founding');
     this.#around.census.count(kind);
     this.#note('crash', () => `${kind}${this.disk.hasUnsyncedWrites ? ', with unsynced writes' : ''}`);
     this.#end(() => this.disk.crash());
@@ -476,17 +410,16 @@ export class VirtualServer {
 
   #end(atDisk: () => void): void {
     this.#epoch++;
+    this.#process = undefined;
     this.#life = undefined;
-    this.#starting = undefined;
-    this.#isOpening = false;
     this.#backlog = undefined;
-    this.#aimed = undefined;
+    this.#aimed.processEnded();
     atDisk();
     this.#around.judge.stopped(this.id);
   }
 
   pause(): void {
-    if (this.#life === undefined || this.isPaused) return;
+    if (this.#process === undefined || this.isPaused) return;
     this.#note('pause');
     this.#around.census.count('pause');
     this.#backlog = [];
@@ -500,43 +433,13 @@ export class VirtualServer {
     for (const run of backlog) run();
   }
 
-  // --- aimed crashes ---
-
   aim(kind: AimedCrash): void {
-    if (this.#isSpared) return;
-    this.#aimed = kind;
-    this.#callsToCrash = this.#random.between(1, 40);
+    this.#aimed.aim(kind);
   }
 
   /** No more aimed crashes, not even one that is due. */
   spare(): void {
-    this.#isSpared = true;
-    this.#aimed = undefined;
-  }
-
-  /** Every call that a process makes to the outside is a moment at which the power may go. */
-  #maybeLosePower(): void {
-    if (this.#aimed !== 'crash inside a turn' || --this.#callsToCrash > 0) return;
-    throw new PowerLost();
-  }
-
-  #syncBegun(latencyUs: number): void {
-    this.#crashWhilePending(latencyUs);
-    this.#isVoting = false;
-  }
-
-  #crashWhilePending(latencyUs: number): void {
-    const aimed = this.#aimed;
-    if (aimed !== 'crash with a write pending' && !(aimed === 'crash with a vote pending' && this.#isVoting)) return;
-    const epoch = this.#epoch;
-    this.#aimed = undefined;
-    this.#around.timeline.after(this.#random.int(latencyUs), () => {
-      if (epoch === this.#epoch && !this.#isSpared) this.#crashByItself(aimed);
-    });
-  }
-
-  #syncDone(): void {
-    if (this.#aimed === 'crash right after a sync') this.#crashByItself('crash right after a sync');
+    this.#aimed.spare();
   }
 
   #crashByItself(kind: CrashKind): void {
@@ -567,6 +470,10 @@ export class VirtualServer {
     this.#around.timeline.after(this.#random.between(1, TURN_DELAY_US_MAX), () => this.#enter(epoch, run));
   }
 
+  #after(epoch: number, delayUs: number, run: () => void): void {
+    this.#around.timeline.after(delayUs, () => this.#enter(epoch, run));
+  }
+
   #scheduleTick(epoch: number): void {
     const intervalUs = (this.#around.plan.settings.heartbeatMs * 1000) / 2 / this.clock.rate;
     this.#around.timeline.after(intervalUs, () => {
@@ -577,10 +484,11 @@ export class VirtualServer {
   }
 
   #send(envelopes: readonly Envelope<unknown>[]): void {
-    const { engine, network, trace, judge } = this.#around;
+    const { engine, network, trace } = this.#around;
+    const { line } = this.#process!.door;
     for (const { to, message } of envelopes) {
-      if (engine.tellsToStand(message)) judge.toldToStand(this.id, to);
-      this.#maybeLosePower();
+      if (engine.tellsToStand(message)) this.#judge.toldToStand(this.id, to);
+      this.#aimed.calledOutside();
       const bytes = engine.kind.codec.encode(message);
       trace.mixBytes(3, bytes);
       trace.tell(this.#name, 'send', () => `to ${to}: ${describeMessage(message)}`);
@@ -588,45 +496,32 @@ export class VirtualServer {
         throw new InvariantViolation('engine contract', `${this.#name} sends a message to itself`);
       }
       // As on a connection: its two ends know each other, and it does not outlive the folder of either.
-      const peer = this.#peers(to);
-      const claim = introductionOf(this.#folder);
+      const peer = this.peers.get(to);
       const instance = peer?.instance;
       network.send(this.id, to, () => {
-        if (peer?.instance === instance) peer?.deliver(claim, bytes);
+        if (peer?.instance === instance) peer?.deliver(line, bytes);
       });
     }
   }
 
-  /** Set by the world once all servers exist. */
-  peers: ReadonlyMap<NodeId, VirtualServer> = new Map();
-
-  #peers(id: NodeId): VirtualServer | undefined {
-    return this.peers.get(id);
-  }
-
   get instance(): string {
-    return this.#folder.instance;
+    return this.folder.identity.instance;
   }
 
-  deliver(claim: Introduction, bytes: Uint8Array): void {
+  deliver(line: Line, bytes: Uint8Array): void {
     if (this.#life === undefined) return;
     this.#enter(this.#epoch, () => {
-      if (!this.#meets(claim)) return;
-      const from = claim.id;
+      if (this.#around.mutation.forgets !== true && !this.#process!.door.lets(line)) return;
+      const from = line.claim.id;
+      if (line.forgets && !this.folder.forgets) {
+        throw new InvariantViolation('whole memory', `${this.#name} uses a message of server ${from}, which forgot`);
+      }
       const refusal = this.#life!.replica.receive(from, this.#decode(bytes));
-      if (refusal === undefined) return;
+      if (refusal === undefined || this.folder.forgets) return;
       if (!refusal.malformed)
         throw new InvariantViolation('liveness', `${this.#name} does not believe ${refusal.reason}`);
       throw new InvariantViolation('engine contract', `server ${from} sends ${this.#name} ${refusal.reason}`);
     });
-  }
-
-  /** Whether a message of this sender may be used; who sent it is known from then on. */
-  #meets(claim: Introduction): boolean {
-    if (this.#around.mutation.forgets === true) return true;
-    if (misfitOf(this.#folder, claim) !== undefined) return false;
-    this.#folder = withKnown(this.#folder, claim);
-    return true;
   }
 
   #decode(bytes: Uint8Array): unknown {
@@ -642,26 +537,7 @@ export class VirtualServer {
 
   call(call: ClientCall): void {
     if (this.#life === undefined) return;
-    this.#enter(this.#epoch, () => {
-      const { replica } = this.#life!;
-      const sink = this.#sink(call);
-      if (call.command === undefined) replica.lookup(call.key, sink, 0);
-      else replica.submit(call.command, sink, 0);
-    });
-  }
-
-  #sink(call: ClientCall): CommandSink {
-    const { judge, network } = this.#around;
-    return {
-      commandDone: (_tag, outcome) => {
-        if (outcome.status === 'ok' && call.clientId !== 0) judge.acknowledged(this.id, call.clientId, call.clientSeq);
-        if (outcome.status === 'ok' && call.clientId === 0) judge.registered(this.id, outcome.clientId);
-        network.send(this.id, call.from, () => call.commandDone(outcome));
-      },
-      lookupDone: (_tag, outcome) => {
-        network.send(this.id, call.from, () => call.lookupDone(outcome));
-      },
-    };
+    this.#enter(this.#epoch, () => this.#life!.call(call));
   }
 
   reconfigure(change: MembershipChange, done: (result: RequestResult) => void): void {
@@ -679,7 +555,7 @@ export class VirtualServer {
   }
 }
 
-const CRASH_WHILE_OPENING_CHANCE = 0.05;
+const NOBODY: LogStoreListener = { durable: () => {}, snapshotStored: () => {}, failed: () => {} };
 
 /** A process takes up to so long to get round to something. */
 const TURN_DELAY_US_MAX = 30;
@@ -699,20 +575,4 @@ function describeMessage(message: unknown): string {
     if (value instanceof Uint8Array) return `${value.length} bytes`;
     return value;
   });
-}
-
-/** A folder of a server that has promised nothing. */
-function newFolder(id: NodeId, instance: string, engine: string): Identity {
-  const known = new Map();
-  const never = { boots: 0, life: '', earlierLives: [] };
-  return { id, engine, cluster: '', instance, stage: 'new', ...never, admitted: 0, known };
-}
-
-/** The folders of a cluster that was founded before the run begins: all know each other. */
-function foundingMember(id: NodeId, serverCount: number, engine: string): Identity {
-  const known = new Map<NodeId, KnownServer>();
-  for (let other = 1; other <= serverCount; other++) {
-    if (other !== id) known.set(other, { instance: `${other}.1`, boots: 0, life: '', admitted: 0, ran: true });
-  }
-  return { ...newFolder(id, `${id}.1`, engine), cluster: 'the cluster', stage: 'member', known };
 }

@@ -1,11 +1,15 @@
 import type { NodeId, Snapshot } from '../consensus/contract.ts';
 import type { AdmissionAnswer } from '../server/identity/admission.ts';
-import { type Identity, type Introduction, introductionOf, type KnownServer } from '../server/identity/identity.ts';
-import { type Answer, decideStart } from '../server/identity/startDecision.ts';
+import { type Introduction, introductionOf, type KnownServer, type Misfit } from '../server/identity/identity.ts';
+import type { KeptIdentity } from '../server/identity/keptIdentity.ts';
+import { type Answer, decideStart, objectionToRestart } from '../server/identity/startDecision.ts';
+import type { Mutation } from './mutation.ts';
 
 /** What a server was given to start from, and by whom it is known from then on. */
 export interface GivenState {
   readonly snapshot: Snapshot;
+  /** In this term and before it has no vote. */
+  readonly spentTerm: number;
   readonly cluster: string;
   readonly known: ReadonlyMap<NodeId, KnownServer>;
 }
@@ -14,25 +18,29 @@ export type AdmissionReply = Exclude<AdmissionAnswer, { ok: true }> | ({ readonl
 
 /** The world of a server that does not take part yet. What it asks may never be answered. */
 export interface StartingWorld {
+  readonly identity: KeptIdentity;
   readonly bootstrap: readonly NodeId[];
   readonly others: readonly NodeId[];
   /** An operator said `-rejoin`. */
   readonly rejoins: boolean;
-  identity(): Identity;
+  readonly mutation: Mutation;
   introduce(to: NodeId, claim: Introduction, answered: (answer: Answer) => void): void;
   askForAdmission(to: NodeId, claim: Introduction, rejoins: boolean, answered: (reply: AdmissionReply) => void): void;
   /** Runs it later, in this process. */
   after(delayUs: number, run: () => void): void;
+  /** It takes part, with this state. */
   admitted(state: GivenState): void;
+  /** It takes part and has nothing; what its identity says then is what it began with. */
+  began(kind: 'found' | 'join' | 'original', cluster: string, known: ReadonlyMap<NodeId, KnownServer>): void;
+  /** It took part before, and goes on. */
+  goesOn(): void;
   /** The others say that this server must not take part. */
-  refused(): void;
-  /** It would begin without anybody's leave. */
-  began(kind: string): void;
+  refused(by: NodeId, misfit: Misfit): void;
 }
 
 /**
- * A server whose folder is new, until it may take part: what src/server/starting.ts does over gRPC, here over the virtual
- * network. The decisions are the same code.
+ * A server before it takes part: what src/server/starting.ts does over gRPC, here over the virtual network. The decisions are
+ * the same code.
  */
 export class VirtualStarting {
   readonly #world: StartingWorld;
@@ -42,62 +50,122 @@ export class VirtualStarting {
     this.#world = world;
   }
 
-  ask(): void {
-    const { others, identity, introduce, after } = this.#world;
-    const answers = new Map<NodeId, Answer>();
-    for (const to of others) introduce(to, introductionOf(identity()), (answer) => answers.set(to, answer));
-    after(ASK_TIMEOUT_US, () => {
-      const inOrder = others.map((to): [NodeId, Answer] => [to, answers.get(to) ?? { kind: 'silent' }]);
-      this.#decide(new Map(inOrder));
+  // --- a server that took part before ---
+
+  /** Asks once whether it may go on, then lets its start count, and tells those that answered. */
+  checkMember(): void {
+    const { identity, others, mutation, goesOn } = this.#world;
+    const isMember = mutation.tellsTooSoon === true;
+    this.#checkWith(others, { ...introductionOf(identity.identity), isMember }, (answered) => {
+      identity.countStart();
+      this.#checkWith(answered, introductionOf(identity.identity), goesOn);
     });
   }
 
+  #checkWith(others: readonly NodeId[], claim: Introduction, then: (answered: NodeId[]) => void): void {
+    const { identity, bootstrap, refused } = this.#world;
+    // What somebody has to say who answers later is heard as well.
+    const objects = (answers: ReadonlyMap<NodeId, Answer>): boolean => {
+      const objection = objectionToRestart(identity.identity, bootstrap, answers);
+      if (objection !== undefined) refused(objection.by, objection.misfit);
+      return objection !== undefined;
+    };
+    const decide = (answers: ReadonlyMap<NodeId, Answer>) => {
+      if (!objects(answers)) then(others.filter((id) => answers.get(id)?.kind === 'introduced'));
+    };
+    this.#askAll(others, claim, decide, objects);
+  }
+
+  #askAll(
+    others: readonly NodeId[],
+    claim: Introduction,
+    then: (answers: ReadonlyMap<NodeId, Answer>) => void,
+    later: (answers: ReadonlyMap<NodeId, Answer>) => void = () => {},
+  ): void {
+    const answers = new Map<NodeId, Answer>();
+    let isOpen = true;
+    const end = () => {
+      if (!isOpen) return;
+      isOpen = false;
+      const inOrder = others.map((to): [NodeId, Answer] => [to, answers.get(to) ?? { kind: 'silent' }]);
+      then(new Map(inOrder));
+    };
+    for (const to of others) {
+      this.#world.introduce(to, claim, (answer) => {
+        answers.set(to, answer);
+        if (!isOpen) later(answers);
+        else if (answers.size === others.length) end();
+      });
+    }
+    this.#world.after(others.length === 0 ? 0 : ASK_TIMEOUT_US, end);
+  }
+
+  // --- a server whose folder is new ---
+
+  /** Asks until it is clear whether it may take part. */
+  ask(): void {
+    const { others, identity } = this.#world;
+    this.#askAll(others, introductionOf(identity.identity), (answers) => this.#decide(answers));
+  }
+
+  #askAgain(): void {
+    this.#world.after(ASK_INTERVAL_US, () => this.ask());
+  }
+
   #decide(answers: ReadonlyMap<NodeId, Answer>): void {
-    const { identity, bootstrap, rejoins, refused, began } = this.#world;
-    const decision = decideStart(identity(), bootstrap, answers, this.#before);
+    const { identity, bootstrap, rejoins, refused, began, mutation } = this.#world;
+    const decide = mutation.decideStart?.(decideStart) ?? decideStart;
+    const own = identity.identity;
+    const decision = decide(own, bootstrap, answers, this.#before);
     this.#before = decision.kind === 'confirm' ? decision.partners : undefined;
     switch (decision.kind) {
       case 'found':
+        began('found', `the cluster of ${own.instance}`, decision.partners);
+        break;
       case 'join':
+        began('join', decision.cluster, decision.known);
+        break;
       case 'original':
-        began(decision.kind);
+        began('original', '', own.known);
         break;
       case 'forgotten':
         if (rejoins) this.#askLeader(decision.leader);
-        else refused();
+        else refused(decision.by, decision.misfit ?? 'forgotten');
         break;
       case 'admission':
         this.#askLeader(decision.leader);
         break;
       case 'confirm':
-      case 'wait':
         this.ask();
+        break;
+      case 'wait':
+        this.#askAgain();
         break;
     }
   }
 
   #askLeader(leader: NodeId): void {
     const { others, identity, rejoins, askForAdmission, after, admitted, refused } = this.#world;
+    if (!others.includes(leader)) {
+      this.#askAgain();
+      return;
+    }
     let isOpen = true;
-    const once = (then: () => void) => () => {
-      if (!isOpen) return;
+    const once = (then: () => void) => {
+      if (isOpen) then();
       isOpen = false;
-      then();
     };
-    after(
-      ADMISSION_TIMEOUT_US,
-      once(() => this.ask()),
-    );
-    if (!others.includes(leader)) return;
-    askForAdmission(leader, introductionOf(identity()), rejoins, (reply) =>
+    after(ADMISSION_TIMEOUT_US, () => once(() => this.ask()));
+    askForAdmission(leader, introductionOf(identity.identity), rejoins, (reply) =>
       once(() => {
         if (reply.ok) admitted(reply);
-        else if (reply.reason === 'forgotten') refused();
-        else this.ask();
-      })(),
+        else if (reply.reason === 'forgotten') refused(leader, 'forgotten');
+        else this.#askAgain();
+      }),
     );
   }
 }
 
 const ASK_TIMEOUT_US = 300_000;
-const ADMISSION_TIMEOUT_US = 2_000_000;
+const ASK_INTERVAL_US = 100_000;
+const ADMISSION_TIMEOUT_US = 3_000_000;

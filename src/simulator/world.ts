@@ -6,6 +6,7 @@ import { Census, type CountedKind } from './census.ts';
 import { DeadServers } from './deadServers.ts';
 import { DeafLeader } from './deafLeader.ts';
 import type { SimulatedEngine } from './engines.ts';
+import { Founding } from './founding.ts';
 import { Judge } from './invariants/judge.ts';
 import type { Mutation } from './mutation.ts';
 import { FIRST_CLIENT, Nemesis } from './nemesis.ts';
@@ -95,7 +96,8 @@ class World {
   run(): void {
     const { plan, trace } = this.#around;
     trace.note('world', 'plan', () => describePlan(plan));
-    for (const server of this.#servers) server.start();
+    if (plan.founding) new Founding(this.#around, this.#servers).start();
+    else for (const server of this.#servers) server.start();
     for (const client of this.#clients) client.start();
     this.#stray.start();
     this.#nemesis.start();

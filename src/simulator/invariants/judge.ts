@@ -80,6 +80,11 @@ export class Judge {
     this.server(id).lose();
   }
 
+  /** A server begins with nothing: nobody counts on anything that it said before. */
+  begunEmpty(id: NodeId): void {
+    this.server(id).begunEmpty();
+  }
+
   /** A server that had nothing begins with a snapshot that another one gave it; both are durable. */
   admitted(id: NodeId, snapshot: Snapshot, hardState: HardState): void {
     const record = this.server(id);

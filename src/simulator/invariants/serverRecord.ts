@@ -71,9 +71,17 @@ export class ServerRecord {
   }
 
   lose(): void {
-    this.lost = new StoredState();
-    this.lost.copyFrom(this.durable);
+    // Lost again before it was admitted, it lost nothing more.
+    if (this.lost === undefined) {
+      this.lost = new StoredState();
+      this.lost.copyFrom(this.durable);
+    }
     this.#hold(new StoredState());
+  }
+
+  /** The server begins with nothing, rightly. */
+  begunEmpty(): void {
+    this.lost = undefined;
   }
 
   /** The server begins with this, which is durable. */

@@ -22,6 +22,7 @@ import {
   ReportsDurableAtOnce,
   StoresStaleSnapshots,
 } from './hostMutants.ts';
+import { admitsAtOnce, believesItIsNew, withoutTheSilent } from './identityMutants.ts';
 import {
   ChangesBlindly,
   ChangesTwiceAtOnce,
@@ -150,6 +151,44 @@ function losesFolders(plan: Plan): Plan {
   };
 }
 
+/** Copies of folders are put back, and folders of others, while servers crash and messages are lost. */
+function misplacesFolders(plan: Plan): Plan {
+  return {
+    ...losesFolders(plan),
+    founding: false,
+    deadServers: false,
+    strikes: new Map([
+      ['partition', 3_000_000],
+      ['crash', 2_000_000],
+      ['backup', 500_000],
+      ['foreign folder', 2_000_000],
+    ]),
+  };
+}
+
+/** A cluster of three is founded while its servers crash and cannot hear each other. */
+function founds(plan: Plan): Plan {
+  return {
+    ...plan,
+    serverCount: 3,
+    bootstrap: [1, 2, 3],
+    clockRates: [1, 1, 1],
+    deafLeader: false,
+    deadServers: false,
+    founding: true,
+    strikes: new Map([
+      ['partition', 1_000_000],
+      ['pause', 500_000],
+      ['clog', 500_000],
+    ]),
+  };
+}
+
+/** And copies that were made meanwhile are put back. */
+function foundsFromCopies(plan: Plan): Plan {
+  return { ...founds(plan), strikes: new Map([['backup', 500_000]]) };
+}
+
 const ALL = Object.keys(MESSAGE_TOOLS);
 
 function tools(engine: string): MessageTools {
@@ -208,7 +247,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a server takes part before what it found is promised',
     engines: ALL,
-    seedsMax: 150,
+    seedsMax: 300,
     invariants: ['durability'],
     adjust: losesWhatSurvived,
     mutation: () => ({ settlesLate: true }),
@@ -378,6 +417,53 @@ export const MUTANTS: readonly Mutant[] = [
     invariants: ['leader completeness', 'committed entries stay', 'durable quorum', 'election safety'],
     adjust: losesFolders,
     mutation: () => ({ forgets: true }),
+  },
+  {
+    name: 'an older copy of a folder is believed',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['whole memory'],
+    adjust: misplacesFolders,
+    mutation: () => ({ misfit: (found) => (found === 'older-copy' ? undefined : found) }),
+  },
+  {
+    name: 'a folder of another cluster is believed',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['whole memory'],
+    adjust: misplacesFolders,
+    mutation: () => ({ misfit: (found) => (found === 'other-cluster' ? undefined : found) }),
+  },
+  {
+    name: 'the start of a member is told before it is on disk',
+    engines: ALL,
+    seedsMax: 50,
+    invariants: ['right refusal'],
+    mutation: () => ({ tellsTooSoon: true }),
+  },
+  {
+    name: 'a founder does not wait for those who are silent',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['right refusal', 'whole memory'],
+    adjust: founds,
+    mutation: () => ({ decideStart: withoutTheSilent }),
+  },
+  {
+    name: 'a copy of a new folder joins, whatever became of the original',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['whole memory'],
+    adjust: foundsFromCopies,
+    mutation: () => ({ decideStart: believesItIsNew }),
+  },
+  {
+    name: 'a leader admits without a fence',
+    engines: ALL,
+    seedsMax: 200,
+    invariants: ['leader completeness', 'committed entries stay', 'election safety', 'durable quorum', 'right refusal'],
+    adjust: losesFolders,
+    mutation: () => ({ admit: admitsAtOnce }),
   },
   {
     name: 'a follower truncates entries that match',

@@ -1,0 +1,186 @@
+import type { Configuration, NodeId } from '../consensus/contract.ts';
+import { introductionOf, misfitOf, startedAgain } from '../server/identity/identity.ts';
+import { foreignFolder } from './foreignFolder.ts';
+import type { Random } from './random.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { FolderImage, Misplaced } from './virtualFolder.ts';
+import type { VirtualServer } from './virtualServer.ts';
+
+interface Backup {
+  readonly image: FolderImage;
+  /** Who could lead by it. */
+  readonly configuration: Pick<Configuration, 'voters' | 'outgoing'>;
+}
+
+/**
+ * What befalls the folders of a cluster that was founded: they are lost, older copies are put in their place, and folders of others. Where
+ * too many have forgotten nobody can be admitted again, rightly, and the cluster would never come back: so many are left alone. Nor
+ * is brought about what nobody who runs can know (docs/operations.md): an older copy beside servers that have not met it since.
+ */
+export class FolderFaults {
+  readonly #around: Surroundings;
+  readonly #random: Random;
+  readonly #servers: readonly VirtualServer[];
+  readonly #restartLater: (server: VirtualServer) => void;
+  readonly #backups = new Map<VirtualServer, Backup>();
+
+  constructor(
+    around: Surroundings,
+    random: Random,
+    servers: readonly VirtualServer[],
+    restartLater: (server: VirtualServer) => void,
+  ) {
+    this.#around = around;
+    this.#random = random;
+    this.#servers = servers;
+    this.#restartLater = restartLater;
+    const { plan, timeline } = around;
+    if (!plan.founding || !plan.strikes.has('backup')) return;
+    for (const server of servers) {
+      timeline.after(random.exponential(FIRST_COPY_MEAN_US), () => this.#makeCopy(server));
+    }
+  }
+
+  /** All that a server keeps is gone. */
+  lose(): void {
+    const victim = this.#random.pick(this.#servers);
+    if (!this.#mayForget(victim)) return;
+    victim.crash('crash between events');
+    this.#note('lost folder', () => `server ${victim.id}`);
+    this.#around.census.count('folder lost');
+    victim.loseFolder();
+    this.#restartLater(victim);
+  }
+
+  /** A copy is made, or put back. */
+  backUp(): void {
+    const copied = [...this.#backups];
+    if (copied.length < this.#servers.length / 2 || this.#random.chance(0.3)) {
+      this.#makeCopy(this.#random.pick(this.#servers));
+      return;
+    }
+    const [server, backup] = this.#random.pick(copied);
+    this.#putCopy(server, backup);
+  }
+
+  #makeCopy(server: VirtualServer): void {
+    const { stage } = server.folder.identity;
+    if (server.folder.forgets || server.disk.hasLostTail || stage === 'admitting') return;
+    const { plan, judge } = this.#around;
+    const ofRecord = judge.server(server.id).configuration;
+    const configuration = server.status()?.configuration ?? ofRecord ?? { voters: plan.bootstrap, outgoing: [] };
+    this.#note('copy made', () => `server ${server.id}, ${stage}`);
+    this.#backups.set(server, { image: server.folder.image, configuration });
+  }
+
+  #putCopy(victim: VirtualServer, { image, configuration }: Backup): void {
+    if (!this.#mayReplace(victim, configuration) || victim.folder.identity.stage !== 'member') return;
+    const isKnown = this.#isKnownToAll(victim.id, image);
+    if (!isKnown && image.identity.stage === 'new') return;
+    victim.crash('crash between events');
+    // The file beside the folder is easily forgotten when a folder is put back.
+    const isAlone = this.#random.chance(0.3);
+    const slots = isAlone ? victim.folder.image.disk.slots : image.disk.slots;
+    const { census } = this.#around;
+    census.count('older copy put in its place');
+    this.#misplace(victim, { ...image, disk: { ...image.disk, slots } }, 'older copy');
+    if (isKnown) return;
+    // As the documents ask whoever restores a backup.
+    census.count('older copy rejoined at once');
+    victim.rejoins = true;
+  }
+
+  /** Whether everybody that takes part has met what came after this copy. */
+  #isKnownToAll(id: NodeId, { identity }: FolderImage): boolean {
+    const claim = introductionOf(startedAgain(identity, 'the copy'));
+    const others = this.#servers.filter((server) => server.id !== id && server.remembers);
+    return others.every(({ folder }) => {
+      const misfit = misfitOf(folder.identity, claim);
+      if (misfit === 'forgotten' || misfit === 'older-copy') return true;
+      const known = folder.identity.known.get(id);
+      return identity.stage === 'new' && known?.instance === identity.instance && known.ran;
+    });
+  }
+
+  /** Somebody mistakes a folder for the server's. */
+  mistake(): void {
+    const { plan, engine, census } = this.#around;
+    const victim = this.#random.pick(this.#servers);
+    if (!this.#mayReplace(victim, { voters: plan.bootstrap, outgoing: [] })) return;
+    const own = victim.folder.image;
+    const kind = this.#random.int(3);
+    const other = this.#random.pick(this.#servers);
+    if (kind === 0 && (other === victim || !other.folder.isHonest)) return;
+    victim.crash('crash between events');
+    census.count('foreign folder put in its place');
+    if (kind === 0) this.#misplace(victim, other.folder.image, 'folder of another server or engine');
+    else if (kind === 1) {
+      const identity = { ...own.identity, engine: `not ${engine.kind.name}` };
+      this.#misplace(victim, { ...own, identity }, 'folder of another server or engine');
+    } else {
+      const foreign = foreignFolder(victim.id, engine.kind.name, this.#random);
+      const slots = this.#random.chance(0.3) ? own.disk.slots : foreign.disk.slots;
+      this.#misplace(victim, { ...foreign, disk: { ...foreign.disk, slots } }, 'folder of another cluster');
+    }
+  }
+
+  #misplace(victim: VirtualServer, by: FolderImage, misplaced: Misplaced): void {
+    victim.misplaceFolder(by, misplaced);
+    this.#restartLater(victim);
+    // Where nobody refuses it for good, somebody wonders at last why it does not take part.
+    this.#around.timeline.after(this.#random.exponential(NOTICED_MEAN_US), () => {
+      if (victim.folder.misplaced === undefined) return;
+      victim.mend();
+      victim.endProcess();
+      this.#restartLater(victim);
+    });
+  }
+
+  #mayReplace(victim: VirtualServer, configuration: Backup['configuration']): boolean {
+    const { folder, disk } = victim;
+    // A lone server has nobody to tell it.
+    if (this.#around.plan.bootstrap.length === 1) return false;
+    if (!folder.isHonest || folder.forgets || disk.hasLostTail || folder.identity.stage === 'admitting') return false;
+    return this.#mayForget(victim, configuration);
+  }
+
+  #mayForget(victim: VirtualServer, byFolder?: Backup['configuration']): boolean {
+    const { plan, judge } = this.#around;
+    const isInitial = ({ id }: VirtualServer) => plan.bootstrap.includes(id);
+    // What befalls a founding is another matter (founding.ts).
+    if (this.#servers.some((server) => isInitial(server) && !server.hasTakenPart)) return false;
+    const configurations = this.#servers.map(({ id }) => judge.server(id).configuration);
+    const voters = configurations.map((each) => each?.voters ?? plan.bootstrap);
+    const outgoing = configurations.map((each) => each?.outgoing ?? []);
+    const all = [...voters, ...outgoing, byFolder?.voters ?? [], byFolder?.outgoing ?? []];
+    const sets = all.filter((ids) => ids.length > 0);
+    // A change that is under way may yet take one away.
+    const margin = plan.strikes.has('membership change') ? 1 : 0;
+    const isVoter = (id: NodeId) => sets.some((ids) => ids.includes(id));
+    // Where no initial member is left that remembers, they are a new cluster, whoever else there may be.
+    if (this.#servers.filter(isInitial).every((server) => server === victim || !server.remembers)) return false;
+    if (!isVoter(victim.id)) return !this.#isChangeUncertain;
+    const forgetful = this.#servers.filter((server) => !server.remembers && server !== victim && isVoter(server.id));
+    const fewest = Math.min(...sets.map((ids) => ids.length));
+    return forgetful.length + 1 <= Math.floor((fewest - margin - 1) / 2);
+  }
+
+  /**
+   * Whether somebody's disk does not say that its last change is committed: after a crash he may need whom that change removed.
+   * The engines that apply a change when it is committed (etcd) have that gap, also for a removal that was answered.
+   */
+  get #isChangeUncertain(): boolean {
+    return this.#servers.some(({ id }) => {
+      const { log, hardState } = this.#around.judge.server(id).durable;
+      return [...log.configurationsAfter(hardState.commit)].some(({ isConfiguration }) => isConfiguration);
+    });
+  }
+
+  #note(what: string, detail: () => string): void {
+    this.#around.trace.note('nemesis', what, detail);
+  }
+}
+
+/** While the servers of a founding are new. */
+const FIRST_COPY_MEAN_US = 1_000_000;
+const NOTICED_MEAN_US = 5_000_000;

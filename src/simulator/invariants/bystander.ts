@@ -1,0 +1,45 @@
+import { InvariantViolation } from '../violation.ts';
+import type { Judge } from './judge.ts';
+
+/** What a server shows of one of its lives. */
+export type ServerJudge = Pick<
+  Judge,
+  | 'started'
+  | 'durable'
+  | 'turn'
+  | 'status'
+  | 'snapshotTaken'
+  | 'applying'
+  | 'appliedAs'
+  | 'applied'
+  | 'restored'
+  | 'toldToStand'
+  | 'acknowledged'
+  | 'registered'
+>;
+
+/**
+ * For a life on a folder that is not the server's own: what it does by itself is nobody's business, but no client may
+ * rely on it.
+ */
+export const BYSTANDER: ServerJudge = {
+  started: () => {},
+  durable: () => {},
+  turn: () => {},
+  status: () => {},
+  snapshotTaken: () => {},
+  applying: () => {},
+  appliedAs: () => {},
+  applied: () => {},
+  restored: () => {},
+  toldToStand: () => {},
+  acknowledged: (id, clientId, clientSeq) => {
+    throw new InvariantViolation(
+      'whole memory',
+      `server ${id}, which forgot, acknowledges command ${clientSeq} of session ${clientId}`,
+    );
+  },
+  registered: (id, clientId) => {
+    throw new InvariantViolation('whole memory', `server ${id}, which forgot, acknowledges session ${clientId}`);
+  },
+};

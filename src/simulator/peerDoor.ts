@@ -1,0 +1,144 @@
+import type { NodeId } from '../consensus/contract.ts';
+import type { Replica } from '../server/host/replica.ts';
+import { admit } from '../server/identity/admission.ts';
+import { type Introduction, introductionOf, type Misfit } from '../server/identity/identity.ts';
+import type { KeptIdentity } from '../server/identity/keptIdentity.ts';
+import { Objections } from '../server/identity/objections.ts';
+import { ShutOuts } from '../server/identity/shutOuts.ts';
+import { type Answer, withMember } from '../server/identity/startDecision.ts';
+import type { Mutation } from './mutation.ts';
+import type { AdmissionReply } from './virtualStarting.ts';
+
+/** The end of a connection that a process dials: what it says of itself at its beginning, and what is true of it. */
+export interface Line {
+  readonly claim: Introduction;
+  /** Its server has promised something that its folder does not hold. */
+  readonly forgets: boolean;
+  /** The process hears how it was received. */
+  received(by: Introduction, misfit: Misfit | undefined): void;
+}
+
+export interface DoorWorld {
+  readonly identity: KeptIdentity;
+  readonly bootstrap: readonly NodeId[];
+  readonly mutation: Mutation;
+  /** undefined while it does not take part. */
+  replica(): Replica<unknown> | undefined;
+  forgets(): boolean;
+  /** Runs it in this process once it has come back over the network from server `from`. */
+  back(from: NodeId, run: () => void): void;
+  /** Runs it later, in this process. */
+  after(delayUs: number, run: () => void): void;
+  /** The others say that this process must stop. */
+  refused(by: NodeId, misfit: Misfit): void;
+}
+
+/**
+ * What stands between one process and its peers in `rkvd`'s transport: who is let in, who is met, who is not heard, and what becomes of it
+ * when the others do not let it in. The decisions are the production code; connections are virtual.
+ */
+export class PeerDoor {
+  readonly #world: DoorWorld;
+  readonly #shutOuts = new ShutOuts();
+  readonly #objections: Objections;
+  /** The last connection of each peer: as long as that is the same, nobody introduces himself again. */
+  readonly #accepted = new Map<NodeId, Line>();
+  #line: Line | undefined;
+  #isAdmitting = false;
+
+  constructor(world: DoorWorld) {
+    this.#world = world;
+    this.#objections = new Objections(world.bootstrap);
+  }
+
+  /** The connection that this process sends on; a new one where it has something new to say of itself. */
+  get line(): Line {
+    const { identity } = this.#world.identity;
+    const said = this.#line?.claim;
+    if (said !== undefined && said.cluster === identity.cluster) return this.#line!;
+    this.#line = {
+      claim: introductionOf(identity),
+      forgets: this.#world.forgets(),
+      received: (by, misfit) => this.#world.back(by.id, () => this.#received(by, misfit)),
+    };
+    return this.#line;
+  }
+
+  #received(by: Introduction, misfit: Misfit | undefined): void {
+    if (misfit !== undefined) {
+      if (this.#objections.areDecisive(by.id, misfit)) this.#world.refused(by.id, misfit);
+      return;
+    }
+    this.#objections.withdrawnBy(by.id);
+    this.#meet(by);
+  }
+
+  /** Whether a message that came on this connection may be used; who sent it is known from then on. */
+  lets(line: Line): boolean {
+    const { claim } = line;
+    const { identity } = this.#world.identity;
+    if (this.#accepted.get(claim.id) !== line) {
+      if (this.#shutOuts.bars(claim, identity)) return false;
+      const misfit = this.#meet(claim);
+      line.received(introductionOf(identity), misfit);
+      if (misfit !== undefined) return false;
+      this.#accepted.set(claim.id, line);
+    }
+    return !this.#shutOuts.isDeafTo(claim.id, this.#world.identity.identity);
+  }
+
+  #meet(claim: Introduction): Misfit | undefined {
+    const { mutation, identity } = this.#world;
+    const misfit = identity.meet(claim);
+    return mutation.misfit === undefined ? misfit : mutation.misfit(misfit);
+  }
+
+  /** Another server asks who this is. One whose start does not count yet does not say. */
+  introduced(claim: Introduction): Answer {
+    const { identity, replica } = this.#world;
+    if (!identity.counts) return { kind: 'silent' };
+    const misfit = this.#meet(claim);
+    const status = replica()?.status();
+    return {
+      kind: 'introduced',
+      introduction: introductionOf(identity.identity),
+      misfit,
+      isVoter: status?.configuration.voters.includes(claim.id) ?? false,
+      leader: status?.leader ?? 0,
+      known: identity.identity.known,
+    };
+  }
+
+  /** `src/server/transport/admissions.ts`, over the virtual network. */
+  askedForAdmission(claim: Introduction, rejoins: boolean, answered: (reply: AdmissionReply) => void): void {
+    const replica = this.#world.replica();
+    const { identity, mutation } = this.#world;
+    if (replica === undefined || claim.isMember) return;
+    const refuse = () => answered({ ok: false, reason: 'unavailable', leader: 0 });
+    const misfit = this.#meet(claim);
+    if (this.#isAdmitting || misfit === 'other-engine' || misfit === 'other-cluster') {
+      refuse();
+      return;
+    }
+    this.#isAdmitting = true;
+    const shutOut = this.#shutOuts.begin(claim.id);
+    let isOpen = true;
+    const over = () => {
+      if (isOpen) shutOut.over();
+      if (isOpen) this.#isAdmitting = false;
+      isOpen = false;
+    };
+    this.#world.after(FENCE_TIMEOUT_US, over);
+    (mutation.admit ?? admit)(replica, claim.id, rejoins, (answer) => {
+      if (!isOpen) return;
+      const { cluster, known } = identity.identity;
+      if (answer.ok) {
+        shutOut.given(answer.snapshot.index);
+        answered({ ...answer, cluster, known: withMember(claim.id, known, introductionOf(identity.identity)) });
+      } else answered(answer);
+      over();
+    });
+  }
+}
+
+const FENCE_TIMEOUT_US = 2_000_000;

@@ -1,0 +1,67 @@
+import type { NodeId } from '../consensus/contract.ts';
+import { ChunkedLogStore } from '../server/storage/chunkedLogStore.ts';
+import type { Disk, LogStoreListener, PromisedArea } from '../server/storage/contract.ts';
+import { PromisedDisk } from '../server/storage/promisedDisk.ts';
+import { STORE_ID_BYTES } from '../server/storage/promisedSlot.ts';
+import type { AimedCrashes } from './aimedCrashes.ts';
+import type { Random } from './random.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { VirtualDisk } from './virtualDisk.ts';
+
+export interface StoreHost {
+  readonly id: NodeId;
+  readonly around: Surroundings;
+  readonly disk: VirtualDisk;
+  readonly aimed: AimedCrashes;
+  readonly random: Random;
+  /** Runs part of the process that asked, if it still runs. */
+  enter(run: () => void): void;
+}
+
+export interface OpenedStore {
+  readonly store: ChunkedLogStore;
+  readonly disk: PromisedDisk;
+}
+
+/** The production log store on a virtual disk, for one process. Throws what that throws. */
+export function openStore(host: StoreHost, listener: LogStoreListener): OpenedStore {
+  const { plan, mutation } = host.around;
+  const disk = host.disk.open({
+    syncBegun: (us) => host.aimed.syncBegun(us),
+    syncDone: () => host.aimed.syncDone(),
+  });
+  const area = host.disk.promised.open();
+  const promised = PromisedDisk.open(
+    guarded(mutation.disk?.(disk) ?? disk, host),
+    guardedArea(mutation.promised?.(area) ?? area, host),
+    () => Uint8Array.from({ length: STORE_ID_BYTES }, () => host.random.int(256)),
+  );
+  const { store } = promised.recover((whole) =>
+    ChunkedLogStore.open(whole, listener, { cacheEntries: plan.cacheEntries }),
+  );
+  return { store, disk: promised };
+}
+
+/** A disk whose completions reach only the process that asked, and only while it runs. */
+function guarded(disk: Disk, { id, around, enter }: StoreHost): Disk {
+  return {
+    get: (key) => disk.get(key),
+    keys: (prefix) => disk.keys(prefix),
+    write: (operations, sync, done) => {
+      around.trace.mix(2, id);
+      disk.write(operations, sync, (error) => enter(() => done(error)));
+    },
+    close: () => disk.close(),
+  };
+}
+
+function guardedArea(area: PromisedArea, { enter }: StoreHost): PromisedArea {
+  const entering = (done: (error: Error | null) => void) => (error: Error | null) => enter(() => done(error));
+  return {
+    name: area.name,
+    found: area.found,
+    create: (slots, done) => area.create(slots, entering(done)),
+    write: (slot, pieces, done) => area.write(slot, pieces, entering(done)),
+    close: () => area.close(),
+  };
+}
