@@ -50,7 +50,7 @@ export function writeVarint(into: Uint8Array, at: number, value: number): number
 /** A cursor over bytes. Reads past the end and integers beyond 2^53 - 1 throw. */
 export class ByteReader {
   readonly bytes: Uint8Array;
-  readonly end: number;
+  end: number;
   pos: number;
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
@@ -75,14 +75,20 @@ export class ByteReader {
     return result;
   }
 
-  /** A length-delimited field's bytes, as a view. */
-  view(): Uint8Array {
+  /** Passes over a length-delimited field: returns where its bytes begin; they end where the reader is then. */
+  field(): number {
     const length = this.varint();
     const start = this.pos;
     if (length > this.end - start) {
       throw new MalformedEntryError(`a field of ${length} bytes in ${this.end - start} bytes`, start);
     }
     this.pos = start + length;
+    return start;
+  }
+
+  /** A length-delimited field's bytes, as a view. */
+  view(): Uint8Array {
+    const start = this.field();
     return this.bytes.subarray(start, this.pos);
   }
 
@@ -90,7 +96,7 @@ export class ByteReader {
   skip(tag: number): void {
     const wireType = tag & 7;
     if (wireType === 0) this.varint();
-    else if (wireType === 2) this.view();
+    else if (wireType === 2) this.field();
     else if (wireType === 1 || wireType === 5) {
       const size = wireType === 1 ? 8 : 4;
       if (size > this.end - this.pos) throw new MalformedEntryError('a fixed-size field is cut short', this.pos);

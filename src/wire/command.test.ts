@@ -46,6 +46,6 @@ describe('commands', () => {
     );
     expect(() => decodeCommand(Uint8Array.of(0x08, 9))).toThrow('command type 9, expected');
     expect(() => decodeCommand(Uint8Array.of(0x08, 2, 0x12, 3, 0x0a, 1, 0xff))).toThrow('not valid UTF-8');
-    expect(() => decodeCommand(Uint8Array.of(0x08, 1, 0x12, 3, 0x1a, 9, 0x41))).toThrow('a string of 9 bytes');
+    expect(() => decodeCommand(Uint8Array.of(0x08, 1, 0x12, 3, 0x1a, 9, 0x41))).toThrow('a field of 9 bytes');
   });
 });

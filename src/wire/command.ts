@@ -45,8 +45,8 @@ export function decodeCommand(bytes: Uint8Array): Command {
   }
 }
 
-function decodeCmd(bytes: Uint8Array): Command {
-  const reader = new ByteReader(bytes);
+/** Reads what stands around a command's body, and leaves the reader on that alone. Returns the type. Throws MalformedEntryError. */
+export function enterBody(reader: ByteReader): number {
   let type = 0;
   let start = 0;
   let end = 0;
@@ -54,15 +54,18 @@ function decodeCmd(bytes: Uint8Array): Command {
     const tag = reader.varint();
     if (tag === 0x08) type = reader.varint();
     else if (tag === 0x12) {
-      const length = reader.varint();
-      start = reader.pos;
-      end = start + length;
-      if (end > reader.end)
-        throw new MalformedEntryError(`a field of ${length} bytes in ${reader.end - start} bytes`, start);
-      reader.pos = end;
+      start = reader.field();
+      end = reader.pos;
     } else reader.skip(tag);
   }
-  const body = new ByteReader(bytes, start, end);
+  reader.pos = start;
+  reader.end = end;
+  return type;
+}
+
+function decodeCmd(bytes: Uint8Array): Command {
+  const body = new ByteReader(bytes);
+  const type = enterBody(body);
   if (type === CommandType.Insert) return decodeInsert(body);
   if (type === CommandType.Lookup) return decodeLookup(body);
   if (type === CommandType.Register) return REGISTER;

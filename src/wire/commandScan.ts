@@ -1,5 +1,5 @@
 import { ByteReader, MalformedEntryError } from '../consensus/entryCodec.ts';
-import { CommandType } from './command.ts';
+import { CommandType, enterBody } from './command.ts';
 import { checkText } from './text.ts';
 
 /** What stands in a marshalled Cmd apart from its texts. */
@@ -26,22 +26,8 @@ export function scanCommand(bytes: Uint8Array): ScannedCommand | undefined {
 }
 
 function scan(bytes: Uint8Array): ScannedCommand | undefined {
-  const reader = new ByteReader(bytes);
-  let type = 0;
-  let start = 0;
-  let end = 0;
-  while (reader.pos < reader.end) {
-    const tag = reader.varint();
-    if (tag === 0x08) type = reader.varint();
-    else if (tag === 0x12) {
-      const length = reader.varint();
-      start = reader.pos;
-      end = start + length;
-      if (end > reader.end) return undefined;
-      reader.pos = end;
-    } else reader.skip(tag);
-  }
-  const body = new ByteReader(bytes, start, end);
+  const body = new ByteReader(bytes);
+  const type = enterBody(body);
   if (type === CommandType.Insert) return scanInsert(body);
   if (type === CommandType.Lookup) return scanLookup(body);
   return type === CommandType.Register ? REGISTER : undefined;

@@ -10,14 +10,10 @@ const SHORT_TEXT_BYTES_MAX = 24;
  * Throws MalformedEntryError where the field is cut short or is not UTF-8.
  */
 export function readText(reader: ByteReader): string {
-  const length = reader.varint();
-  const start = reader.pos;
-  const end = start + length;
-  if (end > reader.end)
-    throw new MalformedEntryError(`a string of ${length} bytes in ${reader.end - start} bytes`, start);
-  reader.pos = end;
+  const start = reader.field();
+  const end = reader.pos;
   const bytes = reader.bytes;
-  if (length <= SHORT_TEXT_BYTES_MAX) {
+  if (end - start <= SHORT_TEXT_BYTES_MAX) {
     let result = '';
     let at = start;
     for (; at < end && bytes[at]! < 0x80; at++) result += String.fromCharCode(bytes[at]!);
@@ -32,12 +28,9 @@ export function readText(reader: ByteReader): string {
 
 /** Passes over a string field's value, and returns its length in bytes. Throws as readText does. */
 export function checkText(reader: ByteReader): number {
-  const length = reader.varint();
-  const start = reader.pos;
-  const end = start + length;
-  if (end > reader.end)
-    throw new MalformedEntryError(`a string of ${length} bytes in ${reader.end - start} bytes`, start);
-  reader.pos = end;
+  const start = reader.field();
+  const end = reader.pos;
+  const length = end - start;
   const { bytes } = reader;
   if (length <= SHORT_TEXT_BYTES_MAX) {
     let at = start;
