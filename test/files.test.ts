@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -11,11 +10,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ownFolder } from '../src/files/testing/ownFolder.ts';
 import { RawPeer } from '../src/server/transport/testing/rawPeer.ts';
 import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
 import { identify } from '../src/supervisor/process/identity.ts';
@@ -27,8 +26,10 @@ let folder: string;
 let port: number;
 const children: ChildProcess[] = [];
 
+ownFolder('files', (made) => {
+  folder = made;
+});
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'rkv-files-'));
   [port] = (await takeFreePorts(1)) as [number];
 });
 afterEach(async () => {
@@ -36,7 +37,6 @@ afterEach(async () => {
     const ended = once(child, 'exit');
     if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) await ended;
   }
-  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 /** Starts a command and waits until it has printed `pattern`; answers what it printed until then. */

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ownFolder } from '../src/files/testing/ownFolder.ts';
 import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
 import { identify, isRunning, type ProcessIdentity } from '../src/supervisor/process/identity.ts';
 import type { ClusterStatus } from '../src/supervisor/up.ts';
@@ -18,8 +18,10 @@ let addresses: string;
 let supervisor: ChildProcess | undefined;
 let printed: string;
 
+ownFolder('supervisor', (made) => {
+  folder = made;
+});
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'rkv-supervisor-'));
   file = join(folder, 'three.yaml');
   const ports = await takeFreePorts(3);
   addresses = ports.map((port) => `127.0.0.1:${port}`).join(',');
@@ -30,7 +32,6 @@ beforeEach(async () => {
 afterEach(() => {
   supervisor?.kill('SIGKILL');
   supervisor = undefined;
-  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 /** Starts `rkv-cluster up` and waits until it says that the cluster is up. */

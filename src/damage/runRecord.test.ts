@@ -1,14 +1,13 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { ownFolder } from '../files/testing/ownFolder.ts';
 import { RunRecord } from './runRecord.ts';
 
 let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'rkv-record-'));
+ownFolder('record', (made) => {
+  folder = made;
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 const report = (engine: string, seed: number) =>
   ({ engine, seed, kind: 'cut: log', outcome: 'refused', what: 'LostWritesError' }) as const;

@@ -5,7 +5,6 @@ import {
   closeSync,
   linkSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -15,21 +14,20 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { keepFolderPrivate, openPrivateLog, ownTemporaryFolder, replacePrivateFile } from './privateFile.ts';
 import { readRegularFile, readTextFile, UnusableFileError } from './regularFile.ts';
+import { ownFolder } from './testing/ownFolder.ts';
 
 /** Only the superuser can give files away. */
 const isSuperuser = process.geteuid?.() === 0;
 const SOMEBODY_ELSE = 12_345;
 
 let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'rkv-files-'));
+ownFolder('files', (made) => {
+  folder = made;
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const modeOf = (path: string) => statSync(path).mode & 0o777;
 

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ownFolder } from '../files/testing/ownFolder.ts';
 import { runCommand } from './command.ts';
 import { takeFreePorts } from './process/freePorts.ts';
 import { identify, isRunning } from './process/identity.ts';
@@ -14,15 +14,16 @@ let folder: string;
 let file: string;
 const terminals: Terminal[] = [];
 
+ownFolder('command', (made) => {
+  folder = made;
+});
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'rkv-command-'));
   file = join(folder, 'pair.yaml');
   const [first, second] = await takeFreePorts(2);
   writeFileSync(file, `servers: [{port: ${first}}, {port: ${second}}]\ndatadir: ${join(folder, 'data')}\n`);
 });
 afterEach(async () => {
   for (const terminal of terminals.splice(0)) await terminal.interruptTwice();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 /** One terminal with one command in it. */

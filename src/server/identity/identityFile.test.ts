@@ -2,17 +2,17 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { ownFolder } from '../../files/testing/ownFolder.ts';
 import { EARLIER_LIVES_MAX, introductionOf } from './identity.ts';
 import { IDENTITY_FILE, IdentityFile, readIdentity, sealIdentity } from './identityFile.ts';
 import { IdentityError } from './owner.ts';
 
 describe("a folder's identity", () => {
   let folder: string;
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'rkv-identity-file-'));
+  ownFolder('identity-file', (made) => {
+    folder = made;
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
   const open = (id = 1, engine = 'gorums', hasData = false) => IdentityFile.open(folder, id, engine, hasData);
   const path = () => join(folder, IDENTITY_FILE);
 

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { ownFolder } from '../../files/testing/ownFolder.ts';
 import { CorruptLogError } from './contract.ts';
 import {
   discardBeside,
@@ -22,12 +22,8 @@ const OPTIONS = { cacheEntries: 1000 };
 describe('the data directory', () => {
   let folder: string;
 
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'rkv-data-'));
-  });
-
-  afterEach(async () => {
-    await rm(folder, { recursive: true });
+  ownFolder('data', (made) => {
+    folder = made;
   });
 
   it('begins empty where there is nothing, with and without recovery', async () => {

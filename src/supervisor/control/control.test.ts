@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import {
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -13,9 +12,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ownFolder } from '../../files/testing/ownFolder.ts';
 import { identify, isOurServer, isRunning } from '../process/identity.ts';
 import { askSupervisor, ControlError } from './client.ts';
 import type { ControlRequest } from './protocol.ts';
@@ -24,10 +23,9 @@ import { type ControlServer, serveControl } from './server.ts';
 import { AlreadyRunningError, Claim, controlPath, readRunningState, readState } from './stateFile.ts';
 
 let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'rkv-control-'));
+ownFolder('control', (made) => {
+  folder = made;
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A process that has ended. */
 function deadPid(): number {
