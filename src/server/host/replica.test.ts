@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type EngineKind, simpleConfiguration } from '../../consensus/contract.ts';
+import { type EngineKind, type Snapshot, simpleConfiguration } from '../../consensus/contract.ts';
 import { gorumsKind } from '../../consensus/gorums/index.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import { UnknownFormatError } from '../storage/contract.ts';
 import { MemoryDisk } from '../storage/memoryDisk.ts';
 import { openMemoryLogStore } from '../storage/openLogStore.ts';
 import { type CommandOutcome, Replica } from './replica.ts';
@@ -18,7 +19,7 @@ const SETTINGS = {
 };
 
 /** Server 1 of three on a disk of its own, driven by hand. */
-function replicaOn(disk: MemoryDisk, kind: EngineKind<GorumsMessage> = gorumsKind) {
+function replicaOn(disk: MemoryDisk, kind: EngineKind<GorumsMessage> = gorumsKind, stored?: Snapshot) {
   const clock = { nowMs: 0 };
   const turns: (() => void)[] = [];
   const sent: GorumsMessage[] = [];
@@ -29,6 +30,7 @@ function replicaOn(disk: MemoryDisk, kind: EngineKind<GorumsMessage> = gorumsKin
     failed: (error: Error) => replica.failed(error),
   };
   const { store } = openMemoryLogStore(listener, { cacheEntries: 1000 }, disk);
+  if (stored !== undefined) Object.assign(store, { snapshot: () => stored });
   const stateMachine = new KeyValueStore();
   const replica: Replica<GorumsMessage> = new Replica(store, {
     kind,
@@ -70,6 +72,14 @@ describe('a replica given a snapshot by its leader', () => {
     expect(sent).toEqual([]);
     expect(replica.status()).toMatchObject({ appliedIndex: 0, lastIndex: 0 });
     await store.close();
+  });
+
+  it('one that another version stored is refused at the start, by name', () => {
+    const data = Uint8Array.of(1, ...new KeyValueStore().snapshot().subarray(1));
+    const stored = { index: 7, term: 2, configuration: simpleConfiguration([1, 2, 3]), data };
+    const start = () => replicaOn(new MemoryDisk(), gorumsKind, stored);
+    expect(start).toThrow(UnknownFormatError);
+    expect(start).toThrow('the stored snapshot of index 7: snapshot version 1, expected 2');
   });
 
   it('restores it and says so once it is durable', async () => {

@@ -25,7 +25,7 @@ import {
   type KeyValueStore,
   MalformedSnapshotError,
 } from '../stateMachine/keyValueStore.ts';
-import type { LogStore, LogStoreListener } from '../storage/contract.ts';
+import { type LogStore, type LogStoreListener, UnknownFormatError } from '../storage/contract.ts';
 import { PendingCommands } from './pendingCommands.ts';
 
 /** What became of a command. `unknown`: it may or may not have been applied, or may be later; retry under its session. */
@@ -131,7 +131,7 @@ export class Replica<M> implements LogStoreListener {
   private term: number;
   private leader: NodeId;
 
-  /** The store must be open; its snapshot, if any, is restored into `stateMachine` here. */
+  /** The store must be open; its snapshot, if any, is restored into `stateMachine` here. Throws UnknownFormatError where it cannot be. */
   constructor(store: LogStore, options: ReplicaOptions<M>) {
     this.options = options;
     this.store = store;
@@ -139,7 +139,7 @@ export class Replica<M> implements LogStoreListener {
     this.environment = options.environment;
     this.lastMark = store.durableMark;
     const snapshot = store.snapshot();
-    if (snapshot !== undefined) this.stateMachine.restore(snapshot.data);
+    if (snapshot !== undefined) restoreStored(this.stateMachine, snapshot);
     this.appliedIndex = snapshot?.index ?? 0;
     this.snapshotIndex = this.appliedIndex;
     this.engine = options.kind.create({
@@ -427,6 +427,16 @@ export class Replica<M> implements LogStoreListener {
     const term = this.store.term(index);
     if (term === undefined || this.restoring !== undefined) return undefined;
     return { index, term, configuration: this.engine.configurationAt(index), data: this.stateMachine.snapshot() };
+  }
+}
+
+/** What the store gave back is what was written: where it cannot be read, its format is another one. */
+function restoreStored(stateMachine: KeyValueStore, { index, data }: Snapshot): void {
+  try {
+    stateMachine.restore(data);
+  } catch (error) {
+    if (!(error instanceof MalformedSnapshotError)) throw error;
+    throw new UnknownFormatError(`the stored snapshot of index ${index}: ${error.message}`, { cause: error });
   }
 }
 

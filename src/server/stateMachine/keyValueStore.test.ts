@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { type Command, CommandType, encodeCommand } from '../../wire/command.ts';
-import { ByteWriter } from './byteWriter.ts';
 import { KeyValueStore, MalformedSnapshotError } from './keyValueStore.ts';
 import { SEQUENCE_AHEAD_MAX } from './session.ts';
 
@@ -174,26 +173,9 @@ describe('snapshots', () => {
     };
     for (let length = 0; length < good.length; length++) refuses(good.subarray(0, length), 'snapshot');
     refuses(Uint8Array.of(...good, 0), '1 bytes after the last key');
-    refuses(Uint8Array.of(9), 'snapshot version 9, expected 2');
-  });
-
-  it('of version 1, which knew no last uses, are read', () => {
-    const out = new ByteWriter();
-    for (const number of [1, 3]) out.varint(number);
-    for (const number of [5, 0, 0, 0]) out.varint(number);
-    for (const number of [7, 1, 4, 2, 6, 8]) out.varint(number);
-    for (const number of [9, 0, 0, 0]) out.varint(number);
-    out.varint(1);
-    out.text('key');
-    out.text('value');
-    const store = new KeyValueStore();
-    store.restore(out.finish());
-    expect([store.sessionCount, store.get('key')]).toEqual([3, 'value']);
-    expect(insert(store, 7, 1, 'key', 'x').status).toBe('sequence-too-old');
-    for (const seq of [3, 6, 8]) expect(insert(store, 7, seq, 'key', 'again').status).toBe('ok');
-    expect(store.get('key')).toBe('value');
-    expect(insert(store, 5, 1, 'key', 'first of session 5').status).toBe('ok');
-    expect(insert(store, 9, 1, 'other', '').status).toBe('ok');
+    refuses(Uint8Array.of(9), 'snapshot version 9, expected 2: another version of rkvd wrote it');
+    // A replica that restored one of version 1 might forget other sessions than one that replayed the log.
+    refuses(Uint8Array.of(1, ...good.subarray(1)), 'snapshot version 1, expected 2');
   });
 
   it('that a registration cannot be taken is the same on every replica, and changes nothing', () => {

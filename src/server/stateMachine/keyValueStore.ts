@@ -21,9 +21,8 @@ export class MalformedSnapshotError extends Error {
   override readonly name = 'MalformedSnapshotError';
 }
 
+/** Of version 1, which no release had, nobody could tell when its sessions were last used, and so which are forgotten first. */
 const SNAPSHOT_VERSION = 2;
-/** It knew no last uses, and held all sessions in the order of their registration. */
-const SNAPSHOT_VERSION_1 = 1;
 const OK: ApplyResult = { status: 'ok', clientId: 0 };
 const KEY_EMPTY: Refusal = { status: 'invalid', detail: 'the key is empty' };
 const SEQUENCE_ZERO: Refusal = { status: 'invalid', detail: 'clientSeq is 0; sequence numbers start at 1' };
@@ -190,11 +189,12 @@ function readSnapshot(bytes: Uint8Array): SnapshotContent {
   try {
     const reader = new ByteReader(bytes);
     const version = reader.varint();
-    if (version === SNAPSHOT_VERSION) readSessions(reader, content);
-    else if (version === SNAPSHOT_VERSION_1) readSessionsOfVersion1(reader, content);
-    else {
-      throw new MalformedSnapshotError(`snapshot version ${version}, expected ${SNAPSHOT_VERSION}`);
+    if (version !== SNAPSHOT_VERSION) {
+      throw new MalformedSnapshotError(
+        `snapshot version ${version}, expected ${SNAPSHOT_VERSION}: another version of rkvd wrote it`,
+      );
     }
+    readSessions(reader, content);
     for (let count = reader.varint(); count > 0; count--) content.values.push([readText(reader), readText(reader)]);
     if (reader.pos !== reader.end)
       throw new MalformedSnapshotError(`${reader.end - reader.pos} bytes after the last key`);
@@ -215,18 +215,6 @@ function readSessions(reader: ByteReader, { used, unused }: SnapshotContent): vo
     used.push([id, readSession(reader, lastUsed)]);
   }
   for (let count = reader.varint(); count > 0; count--) unused.push(reader.varint());
-}
-
-/** When a session was last used is not known: no later than the last of them was registered is safe to assume of all. */
-function readSessionsOfVersion1(reader: ByteReader, { used, unused }: SnapshotContent): void {
-  for (let count = reader.varint(); count > 0; count--) {
-    const id = reader.varint();
-    const session = readSession(reader, id);
-    if (session.mark === 0 && session.above.size === 0) unused.push(id);
-    else used.push([id, session]);
-  }
-  const newest = Math.max(1, used.at(-1)?.[0] ?? 0, unused.at(-1) ?? 0);
-  for (const [, session] of used) session.lastUsed = newest;
 }
 
 function readSession(reader: ByteReader, lastUsed: number): Session {
