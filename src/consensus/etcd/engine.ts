@@ -28,26 +28,19 @@ import { TickClock } from './clock.ts';
 import type { EtcdMessage } from './codec.ts';
 import { decodeConfChange, MalformedConfChangeError } from './confChange.ts';
 import type { LeaderState } from './leader.ts';
-import {
-  APPLYING_BYTES_MAX,
-  INFLIGHT_BYTES_MAX,
-  INFLIGHT_MESSAGES_MIN,
-  QUEUED_COMMANDS_MAX,
-  ROUNDS_PER_DRAIN_MAX,
-  SNAPSHOT_RETRY_ELECTIONS,
-  UNCOMMITTED_BYTES_MAX,
-} from './limits.ts';
+import { QUEUED_COMMANDS_MAX, ROUNDS_PER_DRAIN_MAX, SNAPSHOT_RETRY_ELECTIONS } from './limits.ts';
 import { ConfChangeError, memberIds } from './membership.ts';
-import { isLocal, Message, MessageType, payloadSize } from './messages.ts';
+import { Message, MessageType, payloadSize } from './messages.ts';
 import { RaftNode, type Ready } from './node.ts';
 import { OperatorRequests, type RequestedEngine } from './operatorRequests.ts';
-import { DEFAULT_OPTIONS, type RaftOptions } from './options.ts';
+import { changeFault, isAnswer, isForPeers, isLeaders, tellsTerm } from './peerMessages.ts';
 import { Persistence } from './persistence.ts';
 import { ProgressState } from './progress.ts';
 import { ProposalQueue } from './proposalQueue.ts';
 import { jointVote, VoteResult } from './quorum.ts';
 import { entriesSize } from './raftLog.ts';
 import { RaftRole } from './role.ts';
+import { optionsFor } from './settings.ts';
 
 /** The etcd engine behind the contract: the same node that the scripts run, with asynchronous storage writes. */
 export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
@@ -537,84 +530,6 @@ const PEER_STATES = {
   [ProgressState.Replicate]: 'replicate',
   [ProgressState.Snapshot]: 'snapshot',
 } as const;
-
-/** The other types are never sent by this engine: clients ask the leader, and so do reads and transfers. */
-function isForPeers(type: MessageType): boolean {
-  switch (type) {
-    case MessageType.Propose:
-    case MessageType.ReadIndex:
-    case MessageType.ReadIndexResp:
-    case MessageType.TransferLeader:
-      return false;
-    default:
-      return !isLocal(type);
-  }
-}
-
-/** What follows from a message of the receiver's own. */
-function isAnswer(type: MessageType): boolean {
-  switch (type) {
-    case MessageType.AppendResp:
-    case MessageType.HeartbeatResp:
-    case MessageType.VoteResp:
-    case MessageType.PreVoteResp:
-      return true;
-    default:
-      return false;
-  }
-}
-
-/** What says that its sender leads, and keeps its receiver from standing for election. */
-function isLeaders(type: MessageType): boolean {
-  return type === MessageType.Append || type === MessageType.Heartbeat || type === MessageType.Snapshot;
-}
-
-/** Whether the term in a message is its sender's own: requests for votes, and votes given, may name one that nobody took yet. */
-function tellsTerm({ type, reject }: Message): boolean {
-  if (type === MessageType.VoteResp || type === MessageType.PreVoteResp) return reject;
-  return type !== MessageType.Vote && type !== MessageType.PreVote;
-}
-
-function changeFault(data: Uint8Array): string | undefined {
-  try {
-    decodeConfChange(data);
-    return undefined;
-  } catch (error) {
-    if (error instanceof MalformedConfChangeError) return error.message;
-    throw error;
-  }
-}
-
-function optionsFor({ id, settings, random }: EngineInit, clock: TickClock): RaftOptions {
-  const { batch, checkQuorum, catchUpMultiplier, entriesPerMessage, maxMessageBytes } = settings;
-  const perMessage = batch ? entriesPerMessage : 1;
-  return {
-    ...DEFAULT_OPTIONS,
-    id,
-    random,
-    electionTicks: clock.electionTicks,
-    heartbeatTicks: clock.heartbeatTicks,
-    tickMs: clock.tickMs,
-    entriesPerMessageMax: perMessage,
-    messageBytesMax: maxMessageBytes,
-    applyingBytesMax: APPLYING_BYTES_MAX,
-    uncommittedBytesMax: UNCOMMITTED_BYTES_MAX,
-    inflightMessagesMax: Math.max(
-      INFLIGHT_MESSAGES_MIN,
-      Math.floor((entriesPerMessage * catchUpMultiplier) / perMessage),
-    ),
-    inflightBytesMax: Math.max(INFLIGHT_BYTES_MAX, maxMessageBytes),
-    checkQuorum,
-    preVote: true,
-    preVoteLease: true,
-    asyncStorageWrites: true,
-    // A leader with a slow disk takes part in its quorum late, but knows what is committed, and in which configuration, first.
-    applyUnstable: true,
-    disableProposalForwarding: true,
-    coalesceAppends: true,
-    shareCommit: true,
-  };
-}
 
 /**
  * How far the log is certainly committed. Beside the stored hint: a leader proposes a membership change only when all
