@@ -42,6 +42,13 @@ import type { CommandOutcome, Replica } from '../host/replica.ts';
  * rightly: a candidate with a vote that it forgot could not win since its own fence (take the earliest fence among the
  * voters of c: those of its Q that vote for c after it refuse, as above).
  *
+ * *An earlier process that still runs*, cut off and not dead, is outside of this: s is taken to have stopped at w. L hears
+ * nothing of it until the admitted one says hello, and whoever answers is told of the admitted one before that promises
+ * anything (Starting.tellOfMember), and refuses the earlier from then on, durably. What is left is a server that did not answer
+ * then, has F in its log and hears the earlier process: in one term it may count a vote of that one, and another candidate
+ * the vote of the new s. The full cure is an F that names s and is in force where it stands in a log, as configurations
+ * are: once it is applied is too late, for a candidate may have F without knowing that it is committed.
+ *
  * F is a registration: the one command that changes nothing for anybody, and that every server understands. Its session
  * is named by F's index; where there are too many sessions for one more, F is in the log all the same.
  */

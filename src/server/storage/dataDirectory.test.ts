@@ -104,6 +104,19 @@ describe('the data directory', () => {
     expect(kept).toEqual(['first', 'second', 'third']);
   });
 
+  it('follows no link where it begins beside the data', async () => {
+    const elsewhere = join(folder, 'elsewhere');
+    for (const path of [elsewhere, serverDirectory(folder, 3)]) {
+      await mkdir(path);
+      await writeFile(join(path, 'data'), 'kept');
+    }
+    await symlink(elsewhere, join(folder, 'rkvd-3.next'));
+    await besides(3);
+    await takePlace(folder, 3, NOW_MS);
+    expect(await readdir(elsewhere)).toEqual(['data']);
+    expect(await readdir(serverDirectory(folder, 3))).toEqual(['name']);
+  });
+
   /** What is on disk after each step of a move, by name; the last is what it comes to. */
   const STEPS = [
     { 'rkvd-5': 'old', 'rkvd-5.promised': 'promise', 'rkvd-5.next': 'next' },

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncFolder, writeDurably } from '../../files/durableFile.ts';
 import { keepFolderPrivate } from '../../files/privateFile.ts';
@@ -121,6 +121,9 @@ export function prepareDataDirectory(dataDirectory: string, id: number, recover:
     const hasData = there && (await readdir(location)).length > 0;
     if (recover) await rm(next, { recursive: true, force: true });
     else if (hasData || (await isThere(promisedFile(location)))) {
+      // It is ours alone to make. A link would have us write elsewhere.
+      const stats = await lstat(next).catch(() => undefined);
+      if (stats?.isDirectory() === false) await rm(next);
       keepFolderPrivate(next);
       return { location: next, existing: false, isBeside: true };
     } else if (await isThere(next)) {
