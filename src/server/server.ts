@@ -32,7 +32,7 @@ import { reflection } from './service/reflection.ts';
 import { COMMAND_SERVICE, commandImplementation, RKV_SERVICE, rkvImplementation } from './service/rkvService.ts';
 import type { ServiceContext } from './service/serviceContext.ts';
 import { ServiceGate } from './service/serviceGate.ts';
-import type { SessionStream } from './service/sessionStream.ts';
+import { REASSURE_MS, type SessionStream } from './service/sessionStream.ts';
 import { RefusedByPeersError, refusedByPeers, Starting } from './starting.ts';
 import { KeyValueStore } from './stateMachine/keyValueStore.ts';
 import type { LogStore, LogStoreListener } from './storage/contract.ts';
@@ -87,6 +87,7 @@ export class RkvServer {
   private replica: Replica<unknown> | undefined;
   private transport: PeerTransport<unknown> | undefined;
   private ticker: NodeJS.Timeout | undefined;
+  private reassurer: NodeJS.Timeout | undefined;
   private metricsServer: HttpServer | undefined;
   private lastStatus: EngineStatus | undefined;
 
@@ -138,6 +139,9 @@ export class RkvServer {
     const { heartbeat } = config.flags;
     const tickMs = Math.min(TICK_MS_MAX, Math.max(1, Math.floor(heartbeat / 2)));
     this.ticker = setInterval(() => this.replica?.tick(), tickMs);
+    this.reassurer = setInterval(() => {
+      for (const session of this.sessions) session.reassure();
+    }, REASSURE_MS);
     const { id, flags } = config;
     log.info({ id, address: formatAddress(config.listen), backend: flags.backend, pid: process.pid }, 'serving');
   }
@@ -435,6 +439,7 @@ export class RkvServer {
     this.isStopped = true;
     this.starting?.stop();
     clearInterval(this.ticker);
+    clearInterval(this.reassurer);
     this.replica?.stop();
     this.transport?.close();
     this.metricsServer?.close();

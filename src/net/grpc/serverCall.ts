@@ -110,6 +110,11 @@ export class ServerCall extends EventEmitter implements StreamReader, MessageSin
     return this.isPausedNow;
   }
 
+  /** A message of the request has begun to come, and is not whole. */
+  get isInMessage(): boolean {
+    return this.reader.isInMessage;
+  }
+
   /** `sent` is called once the network has it. False: the handler should wait for 'drain'. */
   write(message: unknown, sent?: () => void): boolean {
     if (this.isAnswered) return false;

@@ -15,6 +15,7 @@ class Call extends EventEmitter {
   readonly flushed: (() => void)[] = [];
   paused = false;
   ended = false;
+  isInMessage = false;
   write(bytes: Buffer, done: () => void = () => {}): boolean {
     this.written.push(bytes);
     this.flushed.push(done);
@@ -50,7 +51,7 @@ function session() {
     leader: () => ({ id: 1, address: 'here' }),
     sessions: new Set(),
   };
-  new SessionStream(call as unknown as ServerCall, context as unknown as ServiceContext);
+  const stream = new SessionStream(call as unknown as ServerCall, context as unknown as ServiceContext);
   const ask = (count: number) => {
     const batch = new CommandBatchWriter();
     for (let id = 0; id < count; id++) batch.add(id, encodeCommand({ type: 2, key: 'k' }));
@@ -64,12 +65,46 @@ function session() {
     for (const bytes of call.written) readResultBatch(bytes, { result: (_id, status) => found.push(status) });
     return found;
   };
-  return { call, ask, answer, statuses };
+  return { call, stream, ask, answer, statuses };
 }
 
 const MIB = 'x'.repeat(1 << 20);
 
 describe('a session stream', () => {
+  it('a server that took its time was taken for dead: it was sent large values again and again', async () => {
+    const { call, stream, ask, answer } = session();
+    const turn = async () => {
+      stream.reassure();
+      await Promise.resolve();
+      const leaders = call.written.splice(0).map((bytes) => readResultBatch(bytes, { result: () => {} }).leader);
+      call.readAll();
+      return leaders;
+    };
+    await Promise.resolve();
+    await turn();
+    expect(await turn()).toEqual([]);
+    call.isInMessage = true;
+    expect(await turn()).toEqual([1]);
+    // What was just written says as much.
+    expect(await turn()).toEqual([]);
+    call.isInMessage = false;
+    ask(1);
+    expect(await turn()).toEqual([1]);
+    answer('v');
+    expect(await turn()).toHaveLength(1);
+    expect(await turn()).toEqual([]);
+    expect(await turn()).toEqual([]);
+    // A client that does not read is not told more.
+    ask(1);
+    stream.reassure();
+    await Promise.resolve();
+    stream.reassure();
+    await Promise.resolve();
+    stream.reassure();
+    await Promise.resolve();
+    expect(call.written).toHaveLength(1);
+  });
+
   it('results of one turn left as one message however large, which no client could take', async () => {
     const { call, ask, answer, statuses } = session();
     ask(8);

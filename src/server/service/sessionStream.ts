@@ -10,6 +10,8 @@ import type { ServiceContext } from './serviceContext.ts';
 
 /** Commands that may be unanswered on one stream. */
 export const SESSION_WINDOW = 16_384;
+/** How long a client that waits for an answer hears nothing at most. */
+export const REASSURE_MS = 500;
 /** Result bytes that may wait for a slow client before the server stops reading from it. */
 export const WAITING_RESULTS_BYTES_MAX = 1 << 20;
 /** Where more than this waits, lookups are refused: a window of commands may ask for far more than memory holds. */
@@ -31,6 +33,8 @@ export class SessionStream {
   private unanswered = 0;
   /** Written and not taken by the connection yet. */
   private waitingBytes = 0;
+  /** Something was written since the last reassurance. */
+  private wrote = false;
   private flushDue = false;
   private ended = false;
   private open = true;
@@ -158,6 +162,16 @@ export class SessionStream {
     this.flushSoon();
   }
 
+  /**
+   * To be called every REASSURE_MS. Large commands take their time, on the way here and through the log, and a client takes a
+   * server that is silent for two seconds for dead: it would send them again, to the next and again to this one.
+   */
+  reassure(): void {
+    const isAwaited = this.unanswered > 0 || this.call.isInMessage;
+    if (isAwaited && !this.wrote && this.waitingBytes === 0) this.noteLeader();
+    this.wrote = false;
+  }
+
   private flushSoon(): void {
     if (this.results.byteLength >= RESULT_BATCH_BYTES_MAX) this.write(this.results.finish());
     if (this.flushDue) return;
@@ -175,6 +189,7 @@ export class SessionStream {
   private write(bytes: Buffer): void {
     if (!this.open) return;
     const { call } = this;
+    this.wrote = true;
     this.waitingBytes += bytes.length;
     call.write(bytes, () => {
       this.waitingBytes -= bytes.length;
