@@ -16,11 +16,13 @@ import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts
 import { type Introduction, PeerClient } from '../src/wire/generated/peer.ts';
 import { encodeRequest } from '../src/wire/gorumsWire.ts';
 import { encodeHello, type Refusal } from '../src/wire/peerCodec.ts';
-import { FrameKind } from '../src/wire/peerFrames.ts';
+import { encodeFrame, FrameKind } from '../src/wire/peerFrames.ts';
 
 /** Calls made of the gorums service; the same ones every time. */
 const CALLS = 600;
 const CALL_DEADLINE_MS = 40;
+/** Links opened to say what nobody should. */
+const LINKS = 150;
 const SEED = 2015;
 
 let cluster: RunningCluster | undefined;
@@ -115,6 +117,40 @@ function itSurvives<M>(kind: EngineKind<M>, forgery: Forgery<M>): void {
 itSurvives(gorumsKind, gorumsForgery);
 itSurvives(etcdKind, etcdForgery);
 itSurvives(hashicorpKind, hashicorpForgery);
+
+it('random frames end a link, and no server', async () => {
+  cluster = await startCluster({ nodes: 3, backend: 'etcd', election: '500ms', metrics: false });
+  await serves();
+  const { id } = await leaderOf(cluster.addresses);
+  const [from, to] = [1, 2, 3].filter((each) => each !== id) as [number, number];
+  const introduction = await introductionOf(from, 'etcd');
+  const message = etcdForgery
+    .any(from, parts([Buffer.alloc(0)], [Buffer.alloc(0)]))
+    .map((of) => etcdKind.codec.encode(of));
+  const payload = fc.oneof(
+    message.map((bytes) => Buffer.concat([Buffer.of(bytes.length), bytes])),
+    fc.uint8Array({ maxLength: 200 }),
+  );
+  const kind = fc.constantFrom(...Object.values(FrameKind));
+  const frame = fc.tuple(kind, payload, fc.option(fc.tuple(fc.nat(40), fc.nat(255)), { freq: 4 }));
+  const talks = fc.record({ greets: fc.boolean(), frames: fc.array(frame, { maxLength: 6 }) });
+  for (const { greets, frames } of fc.sample(talks, { numRuns: LINKS, seed: SEED })) {
+    const peer = await RawPeer.dial(cluster.addresses[to - 1]!);
+    if (greets) peer.say(encodeHello({ from, to, engine: 'etcd', introduction }));
+    for (const [of, bytes, damage] of frames) {
+      const said = encodeFrame(of, bytes);
+      if (damage !== null && damage[0] < said.length) said[damage[0]] = damage[1];
+      peer.say(said);
+    }
+    peer.socket.end();
+    await peer.ended;
+  }
+  const servers = await cluster.status();
+  expect(servers.map(({ state, restarts }) => ({ state, restarts }))).toEqual(
+    [1, 2, 3].map(() => ({ state: 'running', restarts: 0 })),
+  );
+  await serves();
+});
 
 it('random calls of the original’s unary service ended servers', async () => {
   cluster = await startCluster({ nodes: 3, election: '500ms', metrics: false });
