@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { encodeFields } from './hpackEncoder.ts';
 import { ErrorCode, Flag, FrameType, PREFACE, Setting } from './protocol.ts';
 import {
@@ -301,6 +301,22 @@ describe('flow control', () => {
     expect(peer.body(1).length).toBe(7);
   });
 
+  it('what a reader did once a part of a frame was taken stood within that frame, and ended the process', async () => {
+    const peer = await new RawPeer()
+      .begin(initialWindow(0))
+      .send(headers(1, { end: false }))
+      .settle();
+    const { stream } = peer.readers[0]!;
+    stream.respond(encodeFields([[':status', '200']]));
+    stream.send(Buffer.from('first'), () => stream.finish(encodeFields([['x-end', '1']])));
+    stream.send(Buffer.from('second'));
+    await peer.send(windowUpdate(1, 11)).settle();
+    expect(peer.of(FrameType.Data, 1).map(({ payload }) => String(payload))).toEqual(['firstsecond']);
+    expect(peer.of(FrameType.Headers, 1)).toHaveLength(2);
+    expect(peer.server.heldBytes).toBe(0);
+    expect(peer.server.isOpen).toBe(true);
+  });
+
   it('sends no more than the window of the connection, to all streams in turn', async () => {
     const peer = new RawPeer().begin(initialWindow(1 << 20));
     for (const id of [1, 3, 5]) {
@@ -425,16 +441,39 @@ describe('leaving', () => {
 
   it('counts what is abandoned, answered or not, and not what is no longer needed', async () => {
     const refused = headers(3, { end: false, fields: withPath('/refused') });
-    const peer = await begun(
-      headers(1, { end: false }),
-      reset(1, 8),
-      refused,
-      reset(3, 8),
-      headers(5, { end: false }),
-      reset(5, 0),
-    );
+    const peer = await begun(headers(1, { end: false }), reset(1, 8), refused, reset(3, 8), headers(5), reset(5, 0));
     expect(peer.abandoned).toBe(2);
     expect(peer.server.streamCount).toBe(0);
+  });
+
+  it('let a client abandon without limit what it gave up without an error, or made this end give up', async () => {
+    const open = (id: number) => headers(id, { end: false, fields: withPath('/stop') });
+    const peer = await begun(open(1), reset(1, 0));
+    expect(peer.abandoned).toBe(1);
+    await peer.send(open(3), windowUpdate(3, 0)).settle();
+    expect(peer.abandoned).toBe(2);
+    await peer.send(open(5), data(5, Buffer.alloc(0), true), data(5)).settle();
+    expect(peer.abandoned).toBe(3);
+    await peer.send(open(7), headers(7, { end: false })).settle();
+    expect(peer.abandoned).toBe(4);
+    await serves(peer);
+  });
+
+  it('kept what was written for one who had hung up and did not read', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    const peer = new RawPeer({ windowBytes: 4 << 20 }).begin(initialWindow(1 << 30));
+    await peer.send(windowUpdate(0, 1 << 30)).settle();
+    peer.socket.pause();
+    peer.send(headers(1, { end: false }));
+    for (let i = 0; i < 32; i++) peer.send(data(1, Buffer.alloc(16_384), i === 31));
+    for (let i = 0; i < 20; i++) await peer.settle();
+    expect(peer.server.backlogBytes).toBeGreaterThan(100_000);
+    peer.socket.end();
+    await peer.settle();
+    vi.advanceTimersByTime(1000);
+    vi.useRealTimers();
+    await peer.settle();
+    expect(peer.far.destroyed).toBe(true);
   });
 });
 

@@ -391,8 +391,8 @@ export class Http2Connection {
     const stream = this.streams.get(id);
     if (stream !== undefined) stream.abandon();
     else if (this.dropped.has(id)) this.dropIsOver(id);
-    // Without an error it only says that the rest is not needed.
-    if (bytes.readUInt32BE(start) !== ErrorCode.NoError) this.listener.abandoned(this);
+    // Of one that is over, without an error, it only says that no more of the answer is needed.
+    if (stream !== undefined || bytes.readUInt32BE(start) !== ErrorCode.NoError) this.listener.abandoned(this);
   }
 
   private takeWindowUpdate(id: number, bytes: Buffer, start: number, end: number): void {
@@ -497,6 +497,11 @@ export class Http2Connection {
     this.outbox.frame(4, FrameType.ResetStream, 0, id);
     this.outbox.uint32(code);
     this.flushSoon();
+  }
+
+  /** The other end made this one reset a stream that it had begun to serve: it abandons it in other words. */
+  misused(): void {
+    if (!this.isOver) this.listener.abandoned(this);
   }
 
   /** For a stream that ends, with what waits in it. */
@@ -660,13 +665,19 @@ export class Http2Connection {
     socket.end();
     // Read on until the other end has seen it: to close what is unread would take back what was written.
     socket.resume();
-    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    this.closeSoon();
   }
 
   /** The other end has closed the connection, and waits for nothing. */
   private left(): void {
     this.over();
     this.socket.end();
+    this.closeSoon();
+  }
+
+  /** What it does not read until then is not kept for it. */
+  private closeSoon(): void {
+    setTimeout(() => this.socket.destroy(), LINGER_MS).unref();
   }
 
   private over(): void {

@@ -148,6 +148,14 @@ describe('a header block', () => {
     expect(decoder.size).toBe(0);
   });
 
+  it('left fields in memory that were too large for the table, as long as few came after them', () => {
+    const decoder = new HpackDecoder(LIST_BYTES_MAX);
+    const large = Buffer.concat([hex('400161 7f817f'), Buffer.alloc(16_384, 'x')]);
+    for (let i = 0; i < 3; i++) decodeWith(decoder, large);
+    expect(decoder.size).toBe(0);
+    expect(JSON.stringify(decoder).length).toBeLessThan(1000);
+  });
+
   it('of few bytes that means a list of many is cut, and the next is read as ever', () => {
     const decoder = new HpackDecoder(LIST_BYTES_MAX);
     const value = Buffer.alloc(1000, 'x');

@@ -9,6 +9,8 @@ const TABLE_BYTES_MAX = 4096;
 const INTEGER_MAX = 2 ** 28;
 /** Evicted fields stay in front of the array until so many are there. */
 const EVICTED_MAX = 64;
+const NOTHING = Buffer.alloc(0);
+const EVICTED = new HeaderField('', '');
 
 /**
  * Reads header blocks (RFC 7541). What the other end makes it keep is bounded: the table by its size, a list by `listBytesMax`. A
@@ -23,7 +25,7 @@ export class HpackDecoder {
   private first = 0;
   private tableBytes = 0;
   private tableBytesMax = TABLE_BYTES_MAX;
-  private bytes: Buffer = Buffer.alloc(0);
+  private bytes: Buffer = NOTHING;
   private at = 0;
 
   constructor(listBytesMax: number) {
@@ -56,7 +58,7 @@ export class HpackDecoder {
       if (listBytes > this.listBytesMax) this.wasTooLarge = true;
       else fields.push(field);
     }
-    this.bytes = Buffer.alloc(0);
+    this.bytes = NOTHING;
   }
 
   private literal(byte: number): HeaderField {
@@ -89,7 +91,11 @@ export class HpackDecoder {
   }
 
   private evict(): void {
-    while (this.tableBytes > this.tableBytesMax) this.tableBytes -= this.table[this.first++]!.bytes;
+    while (this.tableBytes > this.tableBytesMax) {
+      this.tableBytes -= this.table[this.first]!.bytes;
+      // However large it is, nothing of it is kept.
+      this.table[this.first++] = EVICTED;
+    }
     if (this.first < EVICTED_MAX) return;
     this.table = this.table.slice(this.first);
     this.first = 0;

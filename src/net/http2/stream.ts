@@ -240,19 +240,22 @@ export class Http2Stream {
     this.windowDelta -= length;
     this.outgoingBytes -= length;
     let left = length;
+    const told: (() => void)[] = [];
     while (left > 0) {
       const first = outgoing[0]!;
       if (first.bytes.length <= left) {
         left -= first.bytes.length;
         connection.writePayload(first.bytes);
         outgoing.shift();
-        first.sent?.();
+        if (first.sent !== undefined) told.push(first.sent);
       } else {
         connection.writePayload(first.bytes.subarray(0, left));
         first.bytes = first.bytes.subarray(left);
         left = 0;
       }
     }
+    // Once the frame is whole: who is told may send more, or end the stream.
+    for (const sent of told) sent();
   }
 
   /** The other end lets us send more; false where that is more than a window may be. For the connection. */
@@ -268,6 +271,7 @@ export class Http2Stream {
     if (this.isOver) return;
     this.connection.resetStream(this.id, code);
     this.close(true);
+    if (code !== ErrorCode.EnhanceYourCalm) this.connection.misused();
   }
 
   /** Forgets what waits. For the connection, whose other end is gone or gave the stream up. */

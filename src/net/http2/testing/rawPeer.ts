@@ -79,12 +79,15 @@ export class RawPeer {
   abandoned = 0;
   heldBytesMax = 0;
   readonly socket: Duplex;
+  /** The server's end of it. */
+  readonly far: Duplex;
   private rest: Buffer = Buffer.alloc(0);
   private readonly decoder = new HpackDecoder(1 << 20);
 
   constructor({ windowBytes = 1 << 20, streamsMax = 100 } = {}) {
     const [near, far] = duplexPair();
     this.socket = near;
+    this.far = far;
     near.on('data', (piece: Buffer) => this.take(piece));
     near.on('end', () => {
       this.hasEnded = true;
