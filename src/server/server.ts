@@ -238,6 +238,7 @@ export class RkvServer {
     const openAdmin = gate.offer(AdminService, waitingAdmin(id, facts));
     const introduction: IntroductionFacts = {
       identity,
+      serverCount: servers.length,
       isVoter: (peer) => this.replica?.configuration().voters.includes(peer) ?? false,
       leader: () => this.replica?.status().leader ?? 0,
     };

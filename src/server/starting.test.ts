@@ -134,7 +134,7 @@ describe('a member that starts again', () => {
 
 it('a server that has just become a member tells those that it will never have to speak to', async () => {
   const peer = IdentityFile.open(folder(), 2, 'hashicorp', true);
-  const facts = { identity: peer, isVoter: () => true, leader: () => 0 };
+  const facts = { identity: peer, serverCount: 3, isVoter: () => true, leader: () => 0 };
   const server = new Server();
   const answer: handleUnaryCall<Introduction, Acquaintance> = (call, done) => introduce(facts, call, done);
   server.addService(PeerService, { introduce: answer, admit: () => {}, stream: () => {} });

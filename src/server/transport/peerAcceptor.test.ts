@@ -25,10 +25,10 @@ describe('the answer to an introduction', () => {
     for (const path of folders.splice(0)) rmSync(path, { recursive: true });
   });
 
-  function answerOf(identity: IdentityFile) {
+  function answerOf(identity: IdentityFile, request = introductionOf(asker.identity)) {
     let found: { error: Partial<ServiceError> | null; answer: Acquaintance | null | undefined } | undefined;
-    const request = introductionOf(asker.identity);
-    introduce({ identity, isVoter: () => true, leader: () => 0 }, { request } as never, (error, answer) => {
+    const facts = { identity, serverCount: 3, isVoter: () => true, leader: () => 0 };
+    introduce(facts, { request } as never, (error, answer) => {
       found = { error, answer };
     });
     return found!;
@@ -44,6 +44,19 @@ describe('the answer to an introduction', () => {
     expect(error).toBeNull();
     expect(answer?.introduction).toMatchObject({ isMember: true, life: next.identity.life });
     expect(asker.meet(introductionOf(next.identity))).toBeUndefined();
+  });
+
+  it('noted every server that a stranger made up, until the next start could not read so many', () => {
+    const member = IdentityFile.open(folder, 1, 'gorums', true);
+    member.countStart();
+    for (let id = 4; id < 30; id++) {
+      const { error, answer } = answerOf(member, { ...introductionOf(asker.identity), id });
+      expect(error).toBeNull();
+      expect(answer?.introduction).toMatchObject({ id: 1 });
+    }
+    expect(member.identity.known.size).toBe(0);
+    answerOf(member);
+    expect([...member.identity.known.keys()]).toEqual([2]);
   });
 
   it('of a new server is given at once, for its start is on disk', () => {

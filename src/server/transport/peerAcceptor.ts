@@ -117,6 +117,8 @@ export class PeerAcceptor<M> {
 
 export interface IntroductionFacts {
   readonly identity: IdentityFile;
+  /** Of `-servers`: what says that it is another one is told who this is, and nothing of it is noted. */
+  readonly serverCount: number;
   /** Whether a server is a voter, as far as this one knows. */
   isVoter(id: NodeId): boolean;
   leader(): NodeId;
@@ -127,7 +129,7 @@ export interface IntroductionFacts {
  * is not on disk yet does not answer: who notes a start that is then lost would refuse all that come after it.
  */
 export function introduce(
-  { identity, isVoter, leader }: IntroductionFacts,
+  { identity, serverCount, isVoter, leader }: IntroductionFacts,
   { request }: ServerUnaryCall<IntroductionMessage, Acquaintance>,
   done: sendUnaryData<Acquaintance>,
 ): void {
@@ -142,7 +144,7 @@ export function introduce(
   }
   let misfit = misfitOf(identity.identity, claim);
   try {
-    misfit = identity.meet(claim);
+    if (claim.id <= serverCount) misfit = identity.meet(claim);
   } catch {
     // A disk that is full: the answer is as true as it was, and messages would be refused.
   }
