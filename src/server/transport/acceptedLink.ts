@@ -53,6 +53,7 @@ export class AcceptedLink {
   private heard = false;
   private takenBytes = 0;
   private toldBytes = 0;
+  private owesPong = false;
   private timer: NodeJS.Timeout;
 
   /** The preface was taken off. */
@@ -105,11 +106,16 @@ export class AcceptedLink {
       this.refuse({ code: status.INVALID_ARGUMENT, details: error.message, reason: '' });
     }
     if (this.ended) return;
+    if (this.owesPong) {
+      // One for all of a turn's: a flood of them would take it from others.
+      this.owesPong = false;
+      this.say(PONG);
+    }
     if (this.heldBytes > 0) this.options.grew(piece.length);
     this.takenBytes += piece.length;
     if (this.takenBytes - this.toldBytes < TAKEN_EVERY_BYTES) return;
     this.toldBytes = this.takenBytes;
-    this.say(encodeTaken(this.takenBytes));
+    if (!this.ended) this.say(encodeTaken(this.takenBytes));
   }
 
   private frame(kind: FrameKind, payload: Uint8Array): void {
@@ -131,7 +137,7 @@ export class AcceptedLink {
         return;
       }
       case FrameKind.Ping:
-        this.say(PONG);
+        this.owesPong = true;
         return;
       default:
         throw new MalformedFrameError(`a frame of kind ${kind}, which a dialler does not send there`);

@@ -24,8 +24,7 @@ export class LargeMessage {
       throw new MalformedFrameError(`a message of ${totalBytes} bytes, expected at most ${this.bytesMax}`);
     }
     if (piece.length >= totalBytes) throw new MalformedFrameError('a large message that is not large');
-    // Of its own, never of node's pool.
-    this.bytes = new Uint8Array(Buffer.allocUnsafeSlow(totalBytes).buffer);
+    this.bytes = room(totalBytes);
     this.add(piece);
   }
 
@@ -46,5 +45,14 @@ export class LargeMessage {
   private add(piece: Uint8Array): void {
     this.bytes!.set(piece, this.filledBytes);
     this.filledBytes += piece.length;
+  }
+}
+
+/** Of its own, never of node's pool. */
+function room(bytes: number): Uint8Array {
+  try {
+    return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+  } catch (cause) {
+    throw new MalformedFrameError(`no room for a message of ${bytes} bytes`, { cause });
   }
 }

@@ -3,14 +3,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { duplexPair } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { MessageCodec } from '../../consensus/contract.ts';
+import { writeVarint } from '../../consensus/entryCodec.ts';
 import { encodeHello, encodeWelcome } from '../../wire/peerCodec.ts';
-import { encodeFrame, FrameKind } from '../../wire/peerFrames.ts';
+import { encodeFrame, FrameKind, MalformedFrameError } from '../../wire/peerFrames.ts';
 import { introductionOf } from '../identity/identity.ts';
 import { IdentityFile } from '../identity/identityFile.ts';
 import { sniff } from '../net/sniff.ts';
 import type { Log } from '../observe/log.ts';
+import { AcceptedLink } from './acceptedLink.ts';
+import { LargeMessage } from './largeMessage.ts';
 import { Outbox } from './outbox.ts';
 import { PeerAcceptor } from './peerAcceptor.ts';
 import { PeerLink } from './peerLink.ts';
@@ -308,19 +312,39 @@ describe('what a stranger says on a link', () => {
     }
   });
 
-  it('is not answered without end where the answers are not read', async () => {
+  it('was answered Ping by Ping: a flood of them kept the server from all others', async () => {
     const one = await linked();
     close = one.close;
     const stranger = await RawPeer.dial(one.address);
+    const ping = encodeFrame(FrameKind.Ping, new Uint8Array(0));
     stranger.say(hello(member(1)));
     await stranger.answer;
-    stranger.socket.pause();
-    const pings = Buffer.concat(Array.from({ length: 4096 }, () => encodeFrame(FrameKind.Ping, new Uint8Array(0))));
-    const more = () => {
-      if (!stranger.socket.destroyed) stranger.socket.write(pings, () => setImmediate(more));
-    };
-    more();
-    await new Promise((resolve) => stranger.socket.once('close', resolve));
+    const welcomeBytes = stranger.socket.bytesRead;
+    stranger.say(...Array.from({ length: 10_000 }, () => ping), encodeFrame(FrameKind.Pong, new Uint8Array(0)));
+    await stranger.ended;
+    expect(stranger.socket.bytesRead - welcomeBytes).toBeGreaterThan(0);
+    expect(stranger.socket.bytesRead - welcomeBytes).toBeLessThan(100 * ping.length);
+  });
+
+  it('is not answered without end where the answers are not read', async () => {
+    const [near, far] = duplexPair();
+    const socket = Object.assign(far, { setNoDelay: () => {} }) as unknown as Socket;
+    const options = { maxMessageBytes: 1, greet: () => encodeWelcome({ introduction: undefined }) };
+    new AcceptedLink(socket, { ...options, receive: () => {}, grew: () => {}, refused: () => {}, closed: () => {} });
+    near.write(hello(member(1)));
+    for (let i = 0; i < 10_000 && !far.destroyed; i++) {
+      near.write(encodeFrame(FrameKind.Ping, new Uint8Array(0)));
+      await new Promise(setImmediate);
+    }
+    expect(far.destroyed).toBe(true);
+  });
+
+  it('ended the process with a message for which there was no memory', () => {
+    const large = new LargeMessage(Number.MAX_SAFE_INTEGER);
+    const begin = new Uint8Array(16);
+    const lengthBytes = writeVarint(begin, 0, 2 ** 52);
+    expect(() => large.begin(begin.subarray(0, lengthBytes + 1))).toThrow(MalformedFrameError);
+    expect(large.heldBytes).toBe(0);
   });
 });
 
