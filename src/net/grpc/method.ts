@@ -1,11 +1,11 @@
 import type { UntypedHandleCall } from '@grpc/grpc-js';
 import type { GrpcError } from './status.ts';
 
-/** Decides about calls before anything but their head is read. */
+/** Decides about calls before anything but their head is read, and again once there is something to do. */
 export interface CallAdmission {
   /** Why one that came now is refused; the same object as long as it is the same. */
   refusal(): GrpcError | undefined;
-  /** A call was taken. */
+  /** A call was taken: it is handled from here on. */
   begin(call: object): void;
   /** It is answered, or over. */
   end(call: object): void;

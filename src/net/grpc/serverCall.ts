@@ -65,9 +65,16 @@ export class ServerCall extends EventEmitter implements StreamReader, MessageSin
       this.deadlineMs = Date.now() + timeoutMs;
       this.timer = setTimeout(() => this.expire(), coarseMs(timeoutMs));
     }
-    this.method.admission?.begin(this);
-    if (this.method.requestStream) this.invoke();
+    if (this.method.requestStream) {
+      this.method.admission?.begin(this);
+      this.invoke();
+    }
     if (hasEnded) this.receivedAll();
+  }
+
+  /** Nothing is done before the whole request is there. */
+  get needsAll(): boolean {
+    return !this.method.requestStream;
   }
 
   // What handlers ask.
@@ -194,6 +201,14 @@ export class ServerCall extends EventEmitter implements StreamReader, MessageSin
   private invokeWith(bytes: Buffer): void {
     if (this.isKept) this.kept(-bytes.length);
     this.requestBytes = undefined;
+    // It takes a place only now: heads without bodies would take all of them for nothing, and bodies can come all at once.
+    const { admission } = this.method;
+    const refusal = admission?.refusal();
+    if (refusal !== undefined) {
+      this.fail(refusal);
+      return;
+    }
+    admission?.begin(this);
     this.request = this.deserialized(bytes);
     if (!this.isAnswered) this.invoke();
   }

@@ -417,6 +417,17 @@ describe('who does not read', () => {
   });
 });
 
+describe('a request that is not completed', () => {
+  it('was never noticed as long as nothing of its body came', async () => {
+    const peer = await begun(headers(1, { end: false }), headers(3));
+    const { stream } = peer.readers[0]!;
+    expect(stream.stuckMs(1000)).toBe(0);
+    expect(stream.stuckMs(4000)).toBe(3000);
+    await peer.send(data(1, Buffer.from('a'), true)).settle();
+    expect(String(peer.body(1))).toBe('a');
+  });
+});
+
 describe('leaving', () => {
   it('answers what is open, refuses nothing that came, and ends', async () => {
     const peer = await begun(headers(1, { end: false }));

@@ -4,6 +4,8 @@ import { ErrorCode, FRAME_BYTES_MAX, WINDOW_BYTES_MAX } from './protocol.ts';
 
 /** Where a request's body goes. */
 export interface StreamReader {
+  /** It does nothing before all of the request is there. */
+  readonly needsAll: boolean;
   /** The next piece; what it is part of is kept as long as it is. `isLast`: all of the request is there with it. */
   received(piece: Buffer, isLast: boolean): void;
   /** All of the request is there. */
@@ -82,10 +84,11 @@ export class Http2Stream {
     return this.incoming.capacity + this.keptBytes + this.outgoingBytes;
   }
 
-  /** How long what waits here has been neither more nor less, as far as was asked, ms. */
+  /** How long what waits here has been neither more nor less, as far as was asked, ms. What is to be complete waits from its head on. */
   stuckMs(nowMs: number): number {
     const bytes = this.waitingBytes;
-    if (bytes === 0 || bytes !== this.seenBytes) {
+    const waits = bytes > 0 || (this.reader.needsAll && !this.hasRemoteEnded);
+    if (!waits || bytes !== this.seenBytes || this.seenAtMs === 0) {
       this.seenBytes = bytes;
       this.seenAtMs = nowMs;
     }

@@ -218,6 +218,32 @@ describe('unary calls', () => {
     expect(String(await call(FAST, Buffer.from('on')))).toBe('got on');
   });
 
+  it('that had sent their heads only took all places: one connection kept all others from being served', async () => {
+    const { call, port } = await serving(echo);
+    const session = http2.connect(`http://127.0.0.1:${port}`);
+    closers.push(() => session.destroy());
+    const idle = Array.from({ length: UNARY_OPEN_MAX }, () => session.request(HEADERS));
+    for (const stream of idle) stream.on('error', () => {});
+    await new Promise((resolve) => session.ping(resolve as () => void));
+    expect(String(await call(FAST, Buffer.from('a')))).toBe('got a');
+  });
+
+  it('whose bodies come all at once are no more than others that do', async () => {
+    let handled = 0;
+    const { port } = await serving(() => handled++);
+    const session = http2.connect(`http://127.0.0.1:${port}`);
+    closers.push(() => session.destroy());
+    const streams = Array.from({ length: UNARY_OPEN_MAX + 100 }, () => session.request(HEADERS));
+    for (const stream of streams) stream.on('error', () => {});
+    await new Promise((resolve) => session.ping(resolve as () => void));
+    const answered = streams.slice(-100).map((stream) => once(stream, 'response'));
+    for (const stream of streams) stream.end(Buffer.from([0, 0, 0, 0, 1, 1]));
+    for (const [headers] of await Promise.all(answered)) {
+      expect(Number(headers['grpc-status'])).toBe(status.RESOURCE_EXHAUSTED);
+    }
+    expect(handled).toBe(UNARY_OPEN_MAX);
+  });
+
   it('end the request of a refused call that goes on and on', async () => {
     const { state, port } = await serving(echo);
     state.refusal = { code: status.UNKNOWN, details: 'not leader, 2 is' };

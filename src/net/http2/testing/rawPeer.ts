@@ -46,6 +46,7 @@ export const setting = (name: number, value: number): Buffer => {
 
 /** Gathers a request, and answers with its body. `/stop` reads nothing, `/refused` is not taken. */
 class Echo implements StreamReader {
+  readonly needsAll = true;
   stream!: Http2Stream;
   readonly pieces: Buffer[] = [];
   isAbandoned = false;
