@@ -7,6 +7,8 @@ import type { VirtualServer } from './virtualServer.ts';
 const SERVED_WITHIN = 3;
 /** A vote that was split costs another wait, which is random in one to two. */
 const SPLIT_VOTE_COSTS = 2;
+/** Under checkQuorum a leader that hears nothing steps down within so many. */
+const STOPS_WITHIN = 3;
 /** So long the leader stays deaf. */
 const LASTS = 8;
 /** Messages and disk writes of one election, generously. */
@@ -14,7 +16,7 @@ const ELECTION_HOPS = 10;
 
 /**
  * Makes the leader of a cluster that is otherwise well deaf: what it sends arrives, what the others send it does not. Judges
- * that the others serve while that lasts, and that the leader does not step down by itself unless checkQuorum says so.
+ * that the others serve while that lasts, and that the leader steps down by itself in time where checkQuorum says so, and not where it does not.
  */
 export class DeafLeader {
   readonly id: NodeId;
@@ -57,6 +59,7 @@ export class DeafLeader {
     const { timeline, judge, plan } = this.#around;
     const timeoutUs = plan.settings.electionTimeoutMs * 1000;
     this.#noteCandidates();
+    this.#checkStopped(timeoutUs);
     // Committed in a later term: somebody else leads, and a majority hears him.
     this.#isServed ||= judge.committed.lastBefore(this.term + 1) < judge.committed.length;
     if (!this.#isServed && timeline.nowUs > this.#deadlineUs) {
@@ -67,6 +70,18 @@ export class DeafLeader {
       );
     }
     return this.#isServed && timeline.nowUs >= this.#sinceUs + LASTS * timeoutUs;
+  }
+
+  /** Throws InvariantViolation where it leads on though it hears no quorum, and was told to step down then. */
+  #checkStopped(timeoutUs: number): void {
+    const { timeline, judge, plan } = this.#around;
+    const { role, term } = judge.server(this.id);
+    const leads = role === Role.Leader && term === this.term;
+    if (!leads || !plan.settings.checkQuorum || timeline.nowUs <= this.#sinceUs + STOPS_WITHIN * timeoutUs) return;
+    throw new InvariantViolation(
+      'liveness',
+      `server ${this.id} leads term ${term} under checkQuorum and has heard nothing for ${STOPS_WITHIN} election timeouts`,
+    );
   }
 
   #noteCandidates(): void {

@@ -3,6 +3,7 @@ import { etcdKind } from '../consensus/etcd/index.ts';
 import { MessageType } from '../consensus/etcd/messages.ts';
 import { gorumsKind } from '../consensus/gorums/index.ts';
 import { hashicorpKind } from '../consensus/hashicorp/index.ts';
+import { etcdPromises, gorumsPromises, hashicorpPromises, type PromiseReader } from './promises.ts';
 
 /** What the simulator has to know of an engine: the engine, and which of the optional things it does. */
 export interface SimulatedEngine {
@@ -11,6 +12,8 @@ export interface SimulatedEngine {
   readonly learners: boolean;
   /** Whether a message is the one by which a leader hands over (thesis §3.10). */
   tellsToStand(message: unknown): boolean;
+  /** A reader of what its messages promise, for one run. */
+  promises(): PromiseReader;
 }
 
 function isOfType(type: string | number) {
@@ -19,9 +22,14 @@ function isOfType(type: string | number) {
 
 /** An engine joins the simulator by being named here. */
 export const SIMULATED_ENGINES: Readonly<Record<string, SimulatedEngine>> = {
-  gorums: { kind: gorumsKind, learners: false, tellsToStand: isOfType('TimeoutNow') },
-  etcd: { kind: etcdKind, learners: true, tellsToStand: isOfType(MessageType.TimeoutNow) },
-  hashicorp: { kind: hashicorpKind, learners: true, tellsToStand: isOfType('timeout-now') },
+  gorums: { kind: gorumsKind, learners: false, tellsToStand: isOfType('TimeoutNow'), promises: gorumsPromises },
+  etcd: { kind: etcdKind, learners: true, tellsToStand: isOfType(MessageType.TimeoutNow), promises: etcdPromises },
+  hashicorp: {
+    kind: hashicorpKind,
+    learners: true,
+    tellsToStand: isOfType('timeout-now'),
+    promises: hashicorpPromises,
+  },
 };
 
 export class UnknownEngineError extends Error {

@@ -1,26 +1,65 @@
-import type { Engine, EngineStatus, NodeId, Output, PersistBatch, Snapshot } from '../consensus/contract.ts';
+import type {
+  Engine,
+  EngineStatus,
+  MembershipChange,
+  NodeId,
+  Output,
+  PersistBatch,
+  Snapshot,
+} from '../consensus/contract.ts';
 import type { Entry } from '../consensus/entry.ts';
 import type { ApplyResult, KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
 import type { LogStore } from '../server/storage/contract.ts';
 import { DelegatingEngine, DelegatingStore } from './delegates.ts';
 import type { ServerJudge } from './invariants/bystander.ts';
+import { isSo, type OperatorRequest } from './invariants/promiseJudge.ts';
 
 /** Shows the judge every turn of an engine. */
 export class ObservedEngine extends DelegatingEngine<unknown> {
   readonly #id: NodeId;
-  readonly #judge: Pick<ServerJudge, 'turn' | 'status'>;
+  readonly #judge: ServerJudge;
+  /** How many entries are known to be committed, by anybody. */
+  readonly #committed: () => number;
+  /** How many were so when each read was asked for. */
+  readonly #reads = new Map<number, number>();
+  readonly #requests = new Map<number, OperatorRequest>();
 
-  constructor(inner: Engine<unknown>, id: NodeId, judge: Pick<ServerJudge, 'turn' | 'status'>) {
+  constructor(inner: Engine<unknown>, id: NodeId, judge: ServerJudge, committed: () => number) {
     super(inner);
     this.#id = id;
     this.#judge = judge;
+    this.#committed = committed;
+  }
+
+  override read(token: number): void {
+    this.#reads.set(token, this.#committed());
+    this.inner.read(token);
+  }
+
+  override reconfigure(change: MembershipChange, token: number): void {
+    const wasSo = isSo(change, this.inner.status().configuration);
+    this.#requests.set(token, { kind: 'change', change, wasSo });
+    this.inner.reconfigure(change, token);
+  }
+
+  override transferLeadership(to: NodeId, token: number, unable?: readonly NodeId[]): void {
+    this.#requests.set(token, { kind: 'transfer', to, term: this.inner.status().term });
+    this.inner.transferLeadership(to, token, unable);
   }
 
   override drain(): Output<unknown> {
     const output = this.inner.drain();
-    const { persist, restore, committed } = output;
+    const { persist, restore, committed, reads, requests } = output;
     if (persist !== undefined || restore !== undefined || committed.length > 0) {
       this.#judge.turn(this.#id, { persist, restore, committed, status: this.inner.status() });
+    }
+    for (const read of reads) {
+      if (read.ok) this.#judge.readDone(this.#id, read.index, this.#reads.get(read.token)!);
+      this.#reads.delete(read.token);
+    }
+    for (const { token, ok } of requests) {
+      if (ok) this.#judge.requestDone(this.#id, this.#requests.get(token)!, this.inner.status());
+      this.#requests.delete(token);
     }
     return output;
   }

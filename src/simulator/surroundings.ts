@@ -3,6 +3,7 @@ import type { SimulatedEngine } from './engines.ts';
 import type { Judge } from './invariants/judge.ts';
 import type { Mutation } from './mutation.ts';
 import type { Plan } from './plan.ts';
+import type { PromiseReader } from './promises.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 import type { Trace } from './trace.ts';
@@ -20,4 +21,5 @@ export interface Surroundings {
   readonly trace: Trace;
   readonly census: Census;
   readonly judge: Judge;
+  readonly promises: PromiseReader;
 }

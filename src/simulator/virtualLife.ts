@@ -98,14 +98,19 @@ export class VirtualLife {
   }
 
   #observedKind(kind: EngineKind<unknown>): EngineKind<unknown> {
-    const { mutation } = this.#host.around;
-    const { id, judge } = this.#host;
+    const { id, judge, around } = this.#host;
+    const { mutation } = around;
     return {
       name: kind.name,
       codec: kind.codec,
       create: (init) => {
         const engine = kind.create(init);
-        return new ObservedEngine(mutation.engine?.(engine, init) ?? engine, id, judge);
+        return new ObservedEngine(
+          mutation.engine?.(engine, init) ?? engine,
+          id,
+          judge,
+          () => around.judge.committed.length,
+        );
       },
     };
   }

@@ -11,6 +11,7 @@ import { type LogStoreListener, RefusedDataError } from '../server/storage/contr
 import { type AimedCrash, AimedCrashes, type CrashKind, PowerLost } from './aimedCrashes.ts';
 import { BYSTANDER, type ServerJudge } from './invariants/bystander.ts';
 import { type Line, PeerDoor } from './peerDoor.ts';
+import type { Promised } from './promises.ts';
 import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
 import { InvariantViolation } from './violation.ts';
@@ -484,10 +485,13 @@ export class VirtualServer {
   }
 
   #send(envelopes: readonly Envelope<unknown>[]): void {
-    const { engine, network, trace } = this.#around;
+    const { engine, network, trace, promises } = this.#around;
+    const judge = this.#judge;
     const { line } = this.#process!.door;
     for (const { to, message } of envelopes) {
-      if (engine.tellsToStand(message)) this.#judge.toldToStand(this.id, to);
+      if (engine.tellsToStand(message)) judge.toldToStand(this.id, to);
+      const promised = promises(this.id, to, message);
+      if (promised !== undefined) judge.promises(this.id, to, promised);
       this.#aimed.calledOutside();
       const bytes = engine.kind.codec.encode(message);
       trace.mixBytes(3, bytes);
@@ -499,7 +503,7 @@ export class VirtualServer {
       const peer = this.peers.get(to);
       const instance = peer?.instance;
       network.send(this.id, to, () => {
-        if (peer?.instance === instance) peer?.deliver(line, bytes);
+        if (peer?.instance === instance) peer?.deliver(line, bytes, promised);
       });
     }
   }
@@ -508,7 +512,7 @@ export class VirtualServer {
     return this.folder.identity.instance;
   }
 
-  deliver(line: Line, bytes: Uint8Array): void {
+  deliver(line: Line, bytes: Uint8Array, promised: Promised | undefined): void {
     if (this.#life === undefined) return;
     this.#enter(this.#epoch, () => {
       if (this.#around.mutation.forgets !== true && !this.#process!.door.lets(line)) return;
@@ -516,6 +520,7 @@ export class VirtualServer {
       if (line.forgets && !this.folder.forgets) {
         throw new InvariantViolation('whole memory', `${this.#name} uses a message of server ${from}, which forgot`);
       }
+      if (promised !== undefined) this.#judge.heard(this.id, from, promised);
       const refusal = this.#life!.replica.receive(from, this.#decode(bytes));
       if (refusal === undefined || this.folder.forgets) return;
       if (!refusal.malformed)

@@ -82,7 +82,18 @@ class World {
     const trace = new Trace(timeline, print);
     const census = new Census();
     const network = new VirtualNetwork(timeline, random.fork('network'), census, trace, plan.network);
-    this.#around = { plan, engine, mutation, timeline, random, network, trace, census, judge: new Judge() };
+    this.#around = {
+      plan,
+      engine,
+      mutation,
+      timeline,
+      random,
+      network,
+      trace,
+      census,
+      judge: new Judge(),
+      promises: engine.promises(),
+    };
     for (let id = 1; id <= plan.serverCount; id++) this.#servers.push(new VirtualServer(id, this.#around));
     const peers = new Map(this.#servers.map((server) => [server.id, server]));
     for (const server of this.#servers) server.peers = peers;
@@ -221,6 +232,7 @@ class World {
       () => `not every member has applied ${judge.committed.length} entries (${this.#describeServers()})`,
     );
     for (const { id, stateMachine } of this.#members) judge.checkConverged(id, stateMachine!);
+    for (const { id } of this.#servers) judge.checkLeads(id);
   }
 
   #hasConverged(): boolean {

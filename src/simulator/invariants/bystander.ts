@@ -14,6 +14,10 @@ export type ServerJudge = Pick<
   | 'applied'
   | 'restored'
   | 'toldToStand'
+  | 'promises'
+  | 'heard'
+  | 'readDone'
+  | 'requestDone'
   | 'acknowledged'
   | 'registered'
 >;
@@ -33,6 +37,10 @@ export const BYSTANDER: ServerJudge = {
   applied: () => {},
   restored: () => {},
   toldToStand: () => {},
+  promises: () => {},
+  heard: () => {},
+  readDone: () => {},
+  requestDone: () => {},
   acknowledged: (id, clientId, clientSeq) => {
     throw new InvariantViolation(
       'whole memory',

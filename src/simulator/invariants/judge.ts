@@ -10,9 +10,11 @@ import {
 import type { Entry } from '../../consensus/entry.ts';
 import { type ApplyResult, KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
 import type { LogStore } from '../../server/storage/contract.ts';
+import type { Promised } from '../promises.ts';
 import { type Invariant, InvariantViolation } from '../violation.ts';
 import { CommittedLog } from './committedLog.ts';
 import { entryId, type MirroredEntry, mirrored } from './logMirror.ts';
+import { leadsOn, type OperatorRequest, PromiseJudge } from './promiseJudge.ts';
 import { findRecovered } from './recovery.ts';
 import { type PendingBatch, ServerRecord, StoredState } from './serverRecord.ts';
 
@@ -39,6 +41,8 @@ export class Judge {
   readonly #idsByPosition = new Map<number, number>();
   /** The configuration in every snapshot of an index. */
   readonly #configurations = new Map<number, string>();
+
+  readonly #promises = new PromiseJudge((id) => this.server(id), this.committed);
 
   /** Servers that have been away for so long that nothing of what they said is on its way any more. */
   readonly gone = new Set<NodeId>();
@@ -120,6 +124,7 @@ export class Judge {
       this.#fail('monotonic commit index', record, `commit index ${record.commitIndex} became ${status.commitIndex}`);
     }
     this.#checkOwnTerm(record, status);
+    if (leadsOn(record, status) && status.commitIndex > record.commitIndex) this.#promises.checkCount(record, status);
     const isNew = status.role === Role.Leader && (record.role !== Role.Leader || record.term !== status.term);
     record.role = status.role;
     record.term = status.term;
@@ -185,6 +190,8 @@ export class Judge {
       }
       const mirror = mirrored(log.lastId, entry);
       this.#checkMatching(record, mirror);
+      const isProposal = status.role === Role.Leader && entry.term === status.term && mirror.isConfiguration;
+      if (isProposal) this.#promises.checkProposal(record, entry.index, status);
       log.push(mirror);
       entries.push(mirror);
     }
@@ -405,6 +412,34 @@ export class Judge {
   /** The whole state of a server, once it has applied everything. */
   checkConverged(id: NodeId, stateMachine: KeyValueStore): void {
     this.#checkContent(this.server(id), stateMachine, this.server(id).applied, 'state');
+  }
+
+  // --- promises ---
+
+  promises(id: NodeId, to: NodeId, promised: Promised): void {
+    this.#promises.promises(id, to, promised);
+  }
+
+  heard(id: NodeId, from: NodeId, promised: Promised): void {
+    this.#promises.heard(id, from, promised);
+  }
+
+  readDone(id: NodeId, index: number, known: number): void {
+    this.#promises.readDone(id, index, known);
+  }
+
+  requestDone(id: NodeId, request: OperatorRequest, status: EngineStatus): void {
+    const led = (to: NodeId, after: number) =>
+      [...this.#leaders].some(([term, leader]) => term > after && (to === 0 || leader.id === to));
+    this.#promises.requestDone(id, request, status, led);
+  }
+
+  /** All is well, and everybody knows everything: who leads is a voter of his own configuration. */
+  checkLeads(id: NodeId): void {
+    const record = this.server(id);
+    const voters = record.configuration?.voters ?? [];
+    if (!record.isLeader || voters.includes(id)) return;
+    this.#fail('voting leader', record, `still leads term ${record.term}; voters are ${voters.join()}`);
   }
 
   // --- successors ---

@@ -51,9 +51,23 @@ export class ServerRecord {
   applied = 0;
   lastMark = 0;
   configuration: Configuration | undefined;
+  /** What each other server acknowledged to this one in the latest term in which it did. */
+  readonly #matches = new Map<NodeId, { readonly term: number; readonly index: number }>();
 
   constructor(id: NodeId) {
     this.id = id;
+  }
+
+  heardMatch(from: NodeId, term: number, index: number): void {
+    const before = this.#matches.get(from);
+    if (before !== undefined && (before.term > term || (before.term === term && before.index >= index))) return;
+    this.#matches.set(from, { term, index });
+  }
+
+  /** Up to where server `from` acknowledged to this one in this term. */
+  matchOf(from: NodeId, term: number): number {
+    const match = this.#matches.get(from);
+    return match?.term === term ? match.index : 0;
   }
 
   get isLeader(): boolean {

@@ -89,7 +89,8 @@ export class AnswersReadsAtOnce extends DelegatingEngine<unknown> {
   override drain(): Output<unknown> {
     const output = this.inner.drain();
     if (this.#tokens.length === 0) return output;
-    const reads = this.#tokens.map((token) => ({ token, ok: true as const, index: 0 }));
+    const index = this.inner.status().commitIndex;
+    const reads = this.#tokens.map((token) => ({ token, ok: true as const, index }));
     this.#tokens = [];
     return { ...output, reads: [...output.reads, ...reads] };
   }

@@ -18,6 +18,8 @@ export interface Insides {
   withoutChangeInFlight(engine: Engine<unknown>, action: () => void): void;
   /** As leader, commit whatever a majority holds, of whatever term. */
   commitAnyTerm(engine: Engine<unknown>): void;
+  /** As leader, go on when the own removal is committed. */
+  neverLeave(engine: Engine<unknown>): void;
   /** Who still answers the engine, where it leads. */
   audience(engine: Engine<unknown>): object | undefined;
   /** The change, and the transfer, that the engine prepares where it leads. */
@@ -112,6 +114,21 @@ export class CommitsEarlierTerms extends DelegatingEngine<unknown> {
   }
 }
 
+/** As leader, goes on when its own removal is committed. */
+export class NeverLeaves extends DelegatingEngine<unknown> {
+  readonly #insides: Insides;
+
+  constructor(inner: Engine<unknown>, insides: Insides) {
+    super(inner);
+    this.#insides = insides;
+  }
+
+  override receive(from: NodeId, message: unknown): Refusal | undefined {
+    this.#insides.neverLeave(this.inner);
+    return this.inner.receive(from, message);
+  }
+}
+
 /** As leader, goes on with its heartbeats however long nobody answers. */
 export class NeverFallsSilent extends DelegatingEngine<unknown> {
   readonly #insides: Insides;
@@ -144,6 +161,7 @@ interface InsideGorums {
   vote: NodeId;
   leader: InsideGorumsLeader | undefined;
   truncate(from: number): void;
+  resign(): void;
   takeEntries(request: AppendEntries): boolean;
 }
 
@@ -176,6 +194,15 @@ const gorums: Insides = {
       countRounds();
     };
   },
+  neverLeave: (engine) => {
+    const inside = inGorums(engine);
+    if (Object.hasOwn(inside, 'resign')) return;
+    const resign = inside.resign.bind(inside);
+    const { configurations, id } = engine as unknown as GorumsEngine;
+    inside.resign = () => {
+      if (configurations.latest.voters.includes(id)) resign();
+    };
+  },
   audience: (engine) => inGorums(engine).leader?.audience,
   preparations: (engine) => inGorums(engine).leader?.preparations,
 };
@@ -197,6 +224,7 @@ export function truncatesMatchingSuffix(engine: Engine<unknown>): Engine<unknown
 // --- etcd ---
 
 interface InsideEtcd {
+  retire(): void;
   readonly audience: object | undefined;
   readonly requests: { readonly preparations: InsidePreparations };
   readonly node: {
@@ -227,6 +255,9 @@ const etcd: Insides = {
     core.log.matches = (index, term) =>
       core.leader === undefined ? matches(index, term) : index <= core.log.lastIndex;
   },
+  neverLeave: (engine) => {
+    (engine as unknown as InsideEtcd).retire = () => {};
+  },
   audience: (engine) => (engine as unknown as InsideEtcd).audience,
   preparations: (engine) => (engine as unknown as InsideEtcd).requests.preparations,
 };
@@ -239,6 +270,7 @@ interface InsideHashicorp {
 }
 
 interface InsideLeadership {
+  leave(): void;
   readonly tracker: { firstOfTerm: number };
   readonly audience: object;
   readonly preparations: InsidePreparations;
@@ -256,6 +288,10 @@ const hashicorp: Insides = {
   commitAnyTerm: (engine) => {
     const { leadership } = inHashicorp(engine);
     if (leadership !== undefined) leadership.tracker.firstOfTerm = 0;
+  },
+  neverLeave: (engine) => {
+    const { leadership } = inHashicorp(engine);
+    if (leadership !== undefined) leadership.leave = () => {};
   },
   audience: (engine) => inHashicorp(engine).leadership?.audience,
   preparations: (engine) => inHashicorp(engine).leadership?.preparations,

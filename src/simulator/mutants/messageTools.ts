@@ -11,6 +11,8 @@ export interface MessageTools {
   sentBy(message: unknown, id: NodeId): unknown;
   /** A reply that says that entries were taken. */
   isAppendAcknowledgement(message: unknown): boolean;
+  /** The acknowledgement, of everything up to `index`; undefined also where an acknowledgement does not say how far it goes. */
+  acknowledging(message: unknown, index: number): unknown;
   /** A vote request that claims the longest of logs. */
   withEndlessLog(message: unknown): unknown;
   /** The append request, claiming that the entry before it has the term that the receiver has there. */
@@ -28,6 +30,7 @@ const gorums: MessageTools = {
     const reply = message as GorumsMessage;
     return reply.type === 'AppendEntriesResponse' && reply.success;
   },
+  acknowledging: () => undefined,
   withEndlessLog: (message) => {
     const request = message as GorumsMessage;
     return request.type === 'RequestVote' ? { ...request, lastLogTerm: ENDLESS, lastLogIndex: ENDLESS } : undefined;
@@ -51,6 +54,10 @@ const hashicorp: MessageTools = {
   isAppendAcknowledgement: (message) => {
     const reply = message as HashicorpMessage;
     return reply.type === 'append-reply' && reply.ok;
+  },
+  acknowledging: (message, index) => {
+    const reply = message as HashicorpMessage;
+    return reply.type === 'append-reply' && reply.ok ? { ...reply, index } : undefined;
   },
   withEndlessLog: (message) => {
     const request = message as HashicorpMessage;
@@ -77,6 +84,10 @@ const etcd: MessageTools = {
   isAppendAcknowledgement: (message) => {
     const { type, reject } = message as Message;
     return type === MessageType.AppendResp && !reject;
+  },
+  acknowledging: (message, index) => {
+    const reply = message as Message;
+    return reply.type === MessageType.AppendResp && !reply.reject ? changed(reply, { index }) : undefined;
   },
   withEndlessLog: (message) => {
     const request = message as Message;

@@ -1,3 +1,4 @@
+import { simulatedEngine } from '../engines.ts';
 import type { Mutation } from '../mutation.ts';
 import type { Plan } from '../plan.ts';
 import type { Invariant } from '../violation.ts';
@@ -30,11 +31,13 @@ import {
   INSIDES,
   type Insides,
   NeverFallsSilent,
+  NeverLeaves,
   TrustsMatchIndexes,
   truncatesMatchingSuffix,
   VotesTwice,
 } from './insideMutants.ts';
 import { MESSAGE_TOOLS, type MessageTools } from './messageTools.ts';
+import { AcknowledgesItsWholeLog, ReadsOneEntryEarly, SaysDoneAtOnce, WritesTermsOnly } from './promiseMutants.ts';
 
 /** A deliberate mistake that the simulator must find. */
 export interface Mutant {
@@ -48,23 +51,6 @@ export interface Mutant {
   /** The mix of faults that suits it, where what it needs is rare in the usual one. */
   readonly adjust?: (plan: Plan) => Plan;
   mutation(engine: string): Mutation;
-}
-
-/** Elections all the time, on slow disks and a slow network, in which servers crash just when they vote. */
-function stormOfElections(plan: Plan): Plan {
-  return {
-    ...plan,
-    serverCount: 3,
-    bootstrap: [1, 2, 3],
-    settings: { ...plan.settings, heartbeatMs: 50, electionTimeoutMs: 200 },
-    network: { ...plan.network, delayMinUs: 1000, delayMeanUs: 20_000 },
-    disk: { ...plan.disk, syncMinUs: 1000, syncMeanUs: 20_000, survivalChance: 0 },
-    clockRates: [1, 1, 1],
-    strikes: new Map([
-      ['crash', 1_500_000],
-      ['vote crash', 300_000],
-    ]),
-  };
 }
 
 /** Leaders are cut off from the others again and again, while many clients read and write few keys. */
@@ -91,6 +77,11 @@ function deafLeaders(plan: Plan): Plan {
   };
 }
 
+/** And it is to step down by itself. */
+function deafLeadersThatStepDown(plan: Plan): Plan {
+  return { ...deafLeaders(plan), settings: { ...plan.settings, checkQuorum: true } };
+}
+
 /** Nothing happens but that some servers stay away, and that the operator asks for changes that involve them; few write. */
 function deadServers(plan: Plan): Plan {
   return {
@@ -111,6 +102,20 @@ function restlessMembership(plan: Plan): Plan {
     ...plan,
     disk: { ...plan.disk, syncMinUs: 20_000, syncMeanUs: 50_000 },
     strikes: new Map([...plan.strikes, ['membership change', 100_000]]),
+  };
+}
+
+/** The same, of leaders that were just elected. */
+function restlessElections(plan: Plan): Plan {
+  return {
+    ...restlessMembership(plan),
+    deadServers: false,
+    deafLeader: false,
+    strikes: new Map([
+      ['membership change', 50_000],
+      ['leadership transfer', 500_000],
+      ['crash', 1_000_000],
+    ]),
   };
 }
 
@@ -203,30 +208,29 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a vote leaves before it is durable',
     engines: ALL,
-    seedsMax: 500,
-    invariants: ['election safety', 'leader completeness'],
-    adjust: stormOfElections,
+    seedsMax: 20,
+    invariants: ['durable promise'],
     mutation: (name) => ({ engine: (engine) => new SendsBeforeDurable(engine, tools(name).isVote) }),
   },
   {
     name: 'an append is acknowledged before it is durable',
     engines: ALL,
     seedsMax: 20,
-    invariants: ['durable quorum'],
+    invariants: ['durable promise'],
     mutation: (name) => ({ engine: (engine) => new SendsBeforeDurable(engine, tools(name).isAppendAcknowledgement) }),
   },
   {
     name: 'a leader counts itself before its write is durable',
     engines: ALL,
     seedsMax: 20,
-    invariants: ['durable quorum', 'engine contract', 'no exception'],
+    invariants: ['own count', 'durable quorum', 'engine contract', 'no exception'],
     mutation: () => ({ engine: (engine) => new CountsItselfAtOnce(engine) }),
   },
   {
     name: 'the store reports writes durable before they are',
     engines: ALL,
     seedsMax: 20,
-    invariants: ['durable quorum'],
+    invariants: ['durable promise', 'durable quorum'],
     mutation: () => ({ store: (store, listener, later) => new ReportsDurableAtOnce(store, listener, later) }),
   },
   {
@@ -303,7 +307,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'one acknowledgement counts for all',
     engines: ALL,
     seedsMax: 20,
-    invariants: ['durable quorum'],
+    invariants: ['own count', 'durable quorum'],
     mutation: (name) => ({ engine: (engine) => new CountsOneForAll(engine, tools(name)) }),
   },
   {
@@ -316,8 +320,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a leader answers reads without a quorum',
     engines: ALL,
-    seedsMax: 50,
-    invariants: ['linearizability', 'acknowledged write'],
+    seedsMax: 20,
+    invariants: ['fresh reads', 'linearizability', 'acknowledged write'],
     adjust: leadersCutOff,
     mutation: () => ({ engine: (engine) => new AnswersReadsAtOnce(engine, false) }),
   },
@@ -325,7 +329,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'every server answers reads',
     engines: ALL,
     seedsMax: 20,
-    invariants: ['linearizability', 'acknowledged write'],
+    invariants: ['fresh reads', 'linearizability', 'acknowledged write'],
     mutation: () => ({ engine: (engine) => new AnswersReadsAtOnce(engine, true) }),
   },
   {
@@ -464,6 +468,65 @@ export const MUTANTS: readonly Mutant[] = [
     invariants: ['leader completeness', 'committed entries stay', 'election safety', 'durable quorum', 'right refusal'],
     adjust: losesFolders,
     mutation: () => ({ admit: admitsAtOnce }),
+  },
+  {
+    name: 'a vote in a term that is stored already is not written',
+    engines: ALL,
+    seedsMax: 100,
+    invariants: ['durable promise'],
+    mutation: () => ({ engine: (engine) => new WritesTermsOnly(engine) }),
+  },
+  {
+    name: 'a follower acknowledges its whole log, whatever it was sent',
+    engines: ['etcd', 'hashicorp'],
+    seedsMax: 50,
+    invariants: ['durable promise', 'own count'],
+    mutation: (name) => ({
+      engine: (engine, { log }) => new AcknowledgesItsWholeLog(engine, log, tools(name).acknowledging),
+    }),
+  },
+  {
+    name: 'a read is answered one entry early',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['fresh reads'],
+    mutation: () => ({ engine: (engine) => new ReadsOneEntryEarly(engine) }),
+  },
+  {
+    name: 'an operator is told done at once',
+    engines: ALL,
+    seedsMax: 50,
+    invariants: ['done is done'],
+    mutation: () => ({ engine: (engine) => new SaysDoneAtOnce(engine) }),
+  },
+  {
+    name: 'a removed leader leads on',
+    engines: ALL,
+    seedsMax: 100,
+    invariants: ['voting leader', 'liveness'],
+    adjust: restlessMembership,
+    mutation: (name) => ({ engine: (engine) => new NeverLeaves(engine, insides(name)) }),
+  },
+  {
+    name: 'a leader without a quorum leads on, whatever checkquorum says',
+    engines: ALL,
+    seedsMax: 5,
+    invariants: ['liveness'],
+    adjust: deafLeadersThatStepDown,
+    mutation: (name) => ({
+      engine: (_engine, init) => {
+        const settings = { ...init.settings, checkQuorum: false };
+        return simulatedEngine(name).kind.create({ ...init, settings });
+      },
+    }),
+  },
+  {
+    name: 'members are changed before an entry of the leader’s own term is committed',
+    engines: ALL,
+    seedsMax: 100,
+    invariants: ['change in own term', 'able to commit', 'one membership change'],
+    adjust: restlessElections,
+    mutation: (name) => ({ engine: (engine) => new ChangesBlindly(engine, insides(name)) }),
   },
   {
     name: 'a follower truncates entries that match',

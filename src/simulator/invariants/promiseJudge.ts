@@ -1,0 +1,140 @@
+import {
+  ChangeType,
+  type Configuration,
+  type EngineStatus,
+  type MembershipChange,
+  type NodeId,
+  Role,
+} from '../../consensus/contract.ts';
+import type { Promised } from '../promises.ts';
+import { type Invariant, InvariantViolation } from '../violation.ts';
+import type { CommittedLog } from './committedLog.ts';
+import type { ServerRecord } from './serverRecord.ts';
+
+/** What an operator asked a server for, and what was so already. */
+export type OperatorRequest =
+  | { readonly kind: 'change'; readonly change: MembershipChange; readonly wasSo: boolean }
+  | { readonly kind: 'transfer'; readonly to: NodeId; readonly term: number };
+
+/** Judges what servers promise at the moment at which they do: whether they break it later may be a matter of luck. */
+export class PromiseJudge {
+  readonly #server: (id: NodeId) => ServerRecord;
+  readonly #committed: CommittedLog;
+
+  constructor(server: (id: NodeId) => ServerRecord, committed: CommittedLog) {
+    this.#server = server;
+    this.#committed = committed;
+  }
+
+  /** A message leaves server `id`. */
+  promises(id: NodeId, to: NodeId, promised: Promised): void {
+    const record = this.#server(id);
+    if (promised.kind === 'vote') this.#checkVote(record, to, promised.term);
+    else this.#checkMatch(record, this.#server(to), promised.term, promised.index);
+  }
+
+  #checkVote(record: ServerRecord, to: NodeId, term: number): void {
+    const { term: stored, vote } = record.durable.hardState;
+    if (stored > term || (stored === term && vote === to)) return;
+    fail('durable promise', record, `votes for ${to} in term ${term}; durable are term ${stored} and vote ${vote}`);
+  }
+
+  #checkMatch(record: ServerRecord, leader: ServerRecord, term: number, index: number): void {
+    const { log } = record.durable;
+    if (index > log.lastIndex) {
+      fail('durable promise', record, `acknowledges entry ${index}; durable are entries up to ${log.lastIndex}`);
+    }
+    if (!leader.isLeader || leader.term !== term) return;
+    const own = log.id(index);
+    const theirs = leader.accepted.log.id(index);
+    // What a snapshot covers is committed, which other rules compare.
+    if (own === theirs || own === undefined || index < leader.accepted.log.baseIndex) return;
+    fail(
+      'durable promise',
+      record,
+      `acknowledges entry ${index} to server ${leader.id}, whose entry ${index} is another`,
+    );
+  }
+
+  /** A message of server `from` is used by server `id`. */
+  heard(id: NodeId, from: NodeId, promised: Promised): void {
+    if (promised.kind === 'match') this.#server(id).heardMatch(from, promised.term, promised.index);
+  }
+
+  /** A leader counts for each follower what that one acknowledged to it in this term, and for itself what is on its disk. */
+  checkCount(record: ServerRecord, { term, commitIndex, configuration }: EngineStatus): void {
+    const holds = (voter: NodeId) => {
+      if (voter === record.id) return record.durable.log.lastIndex >= commitIndex;
+      return record.matchOf(voter, term) >= commitIndex;
+    };
+    const isMajority = (ids: readonly NodeId[]) => 2 * ids.filter(holds).length > ids.length || ids.length === 0;
+    const suffices = ({ voters, outgoing }: Configuration) => isMajority(voters) && isMajority(outgoing);
+    // The configuration may have changed in the turn, so either will do.
+    if (suffices(configuration)) return;
+    if (record.configuration !== undefined && suffices(record.configuration)) return;
+    const counted = configuration.voters.map((voter) => `${voter}: ${record.matchOf(voter, term)}`).join(', ');
+    fail(
+      'own count',
+      record,
+      `commits entry ${commitIndex} in term ${term}, which it heard acknowledged so: ${counted}`,
+    );
+  }
+
+  /** A read that was asked for when `known` entries were known to be committed is answered by the state of `index`. */
+  readDone(id: NodeId, index: number, known: number): void {
+    if (index >= known) return;
+    fail('fresh reads', this.#server(id), `answers a read from entry ${index}, asked when ${known} were committed`);
+  }
+
+  /** A leader proposes a change once an entry of its own term is committed (Ongaro, raft-dev, 2015). */
+  checkProposal(record: ServerRecord, index: number, { term, commitIndex }: EngineStatus): void {
+    const { log } = record.accepted;
+    const last = log.entry(commitIndex)?.term ?? (commitIndex === log.baseIndex ? log.baseTerm : undefined);
+    if (last === term) return;
+    fail(
+      'change in own term',
+      record,
+      `proposes change ${index} in term ${term}; committed is entry ${commitIndex} of term ${last}`,
+    );
+  }
+
+  /** Server `id` says that what an operator asked for is done. */
+  requestDone(
+    id: NodeId,
+    request: OperatorRequest,
+    status: EngineStatus,
+    led: (id: NodeId, after: number) => boolean,
+  ): void {
+    const record = this.#server(id);
+    if (request.kind === 'transfer') {
+      const { to, term } = request;
+      if (to === id || led(to, term)) return;
+      fail('done is done', record, `says that server ${to || 'of its choice'} took over after term ${term}`);
+    }
+    const { change, wasSo } = request;
+    const what = `says done: ${change.type} ${change.id}`;
+    if (!isSo(change, status.configuration)) {
+      fail('done is done', record, `${what}; voters ${status.configuration.voters.join()}`);
+    }
+    const [open] = wasSo ? [] : record.accepted.log.configurationsAfter(this.#committed.length);
+    if (open !== undefined) fail('done is done', record, `${what}; change ${open.index} is not committed`);
+  }
+}
+
+/** Whether a configuration is what the change asked for. */
+export function isSo({ type, id }: MembershipChange, { voters, learners, outgoing }: Configuration): boolean {
+  if (outgoing.length > 0) return false;
+  if (type === ChangeType.AddVoter) return voters.includes(id);
+  if (type === ChangeType.Remove) return !voters.includes(id) && !learners.includes(id);
+  // A voter that is to be added as a learner stays what it is, in some engines.
+  return learners.includes(id) || (type === ChangeType.AddLearner && voters.includes(id));
+}
+
+function fail(invariant: Invariant, record: ServerRecord, what: string): never {
+  throw new InvariantViolation(invariant, `server ${record.id}: ${what}`);
+}
+
+/** Whether a status is that of a leader that was one before. */
+export function leadsOn(record: ServerRecord, { role, term }: EngineStatus): boolean {
+  return role === Role.Leader && record.role === Role.Leader && term === record.term;
+}
