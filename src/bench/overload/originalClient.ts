@@ -11,8 +11,8 @@ const IN_FLIGHT_MAX = 50_000;
 
 /** What came of the inserts since the last `take`. */
 export interface Tally {
-  /** When each acknowledged insert was due and acknowledged, ms. */
-  readonly acknowledged: { readonly dueMs: number; readonly doneMs: number }[];
+  /** When each acknowledged insert was due, was sent for the last time, and was acknowledged, ms. */
+  readonly acknowledged: { readonly dueMs: number; readonly sentMs: number; readonly doneMs: number }[];
   /** Attempts that failed. */
   failed: number;
   /** Inserts that were due while too many were in flight. */
@@ -73,10 +73,11 @@ export class OriginalClient {
 
   private attempt(message: Buffer, dueMs: number, backoffMs: number, done: () => void): void {
     const { target } = this;
+    const sentMs = performance.now();
     this.connection(target).call(INSERT, message, (answer) => {
       if (answer !== undefined) {
         this.inFlight--;
-        this.tally.acknowledged.push({ dueMs, doneMs: performance.now() });
+        this.tally.acknowledged.push({ dueMs, sentMs, doneMs: performance.now() });
         done();
         return;
       }

@@ -1,5 +1,6 @@
 import type { RunningCluster } from '../../supervisor/launcher.ts';
 import type { Address } from '../../wire/addresses.ts';
+import { callCosts } from './callCosts.ts';
 import { OriginalClient, type Tally } from './originalClient.ts';
 
 /** Calls that each client has in flight while the peak is looked for. */
@@ -21,7 +22,9 @@ export interface OverloadOptions {
 /** Runs the phases one after the other. Returns a line for each. */
 export async function measureOverload(options: OverloadOptions): Promise<string[]> {
   // What the first phases left unanswered is retried for ever: it must not stand beside the failovers.
-  return [...(await twiceThePeak(options)), ...(await failovers(options))];
+  const { cluster, addresses } = options;
+  const costs = await callCosts(cluster, addresses, (await leaderOf(cluster)).id);
+  return [costs, ...(await twiceThePeak(options)), ...(await failovers(options))];
 }
 
 async function twiceThePeak({
@@ -165,10 +168,16 @@ async function leaderOf(cluster: RunningCluster): Promise<{ id: number; term: nu
 }
 
 function describe(what: string, { acknowledged, failed, dropped }: Tally, seconds: number): string {
-  const took = acknowledged.map(({ dueMs, doneMs }) => doneMs - dueMs).sort((a, b) => a - b);
-  const at = (part: number) => Math.round(took[Math.floor(took.length * part)] ?? 0);
+  const since = percentiles(acknowledged.map(({ dueMs, doneMs }) => doneMs - dueMs));
+  const accepted = percentiles(acknowledged.map(({ sentMs, doneMs }) => doneMs - sentMs));
   const lost = dropped === 0 ? '' : `, ${Math.round(dropped / seconds)}/s not sent`;
-  return `${what}: ${Math.round(acknowledged.length / seconds)}/s acknowledged, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${Math.round(failed / seconds)}/s refused${lost}`;
+  return `${what}: ${Math.round(acknowledged.length / seconds)}/s acknowledged, ${accepted} after they were sent and taken, ${since} after they were due, ${Math.round(failed / seconds)}/s refused${lost}`;
+}
+
+function percentiles(tookMs: number[]): string {
+  const sorted = tookMs.sort((a, b) => a - b);
+  const at = (part: number) => Math.round(sorted[Math.floor(sorted.length * part)] ?? 0);
+  return `p50 ${at(0.5)} and p99 ${at(0.99)} ms`;
 }
 
 const percent = (part: number) => `${Math.round(part * 100)} %`;

@@ -14,7 +14,7 @@ export interface MessageSink {
 /** Cuts a stream's bytes into messages. What came of an unfinished one is kept, and no more. */
 export class MessageReader {
   private readonly sink: MessageSink;
-  private readonly gathered = new GatheredBytes();
+  private gathered: GatheredBytes | undefined;
   /** Of the message that is under way, with its prefix; the prefix alone while its length is not known. */
   private neededBytes = PREFIX_BYTES;
   private isOver = false;
@@ -30,14 +30,14 @@ export class MessageReader {
 
   /** Whether a message has begun and is not whole. */
   get isUnfinished(): boolean {
-    return this.gathered.length > 0;
+    return this.gathered !== undefined && this.gathered.length > 0;
   }
 
   /** The next piece, cut anywhere. */
   take(piece: Buffer): void {
     let rest = piece;
     while (rest.length > 0 && !this.isOver) {
-      if (this.gathered.length > 0 || rest.length < PREFIX_BYTES) rest = this.gather(rest);
+      if (this.isUnfinished || rest.length < PREFIX_BYTES) rest = this.gather(rest);
       else if (!this.begin(rest)) return;
       else if (rest.length >= this.neededBytes) rest = this.complete(rest);
       else rest = this.gather(rest);
@@ -65,19 +65,19 @@ export class MessageReader {
 
   /** Keeps what belongs to the message under way. Returns what does not. */
   private gather(bytes: Buffer): Buffer {
+    this.gathered ??= new GatheredBytes();
     const { gathered } = this;
     const missing = this.neededBytes - gathered.length;
     const here = bytes.length <= missing ? bytes : bytes.subarray(0, missing);
     const before = gathered.capacity;
     gathered.append(here, this.neededBytes);
     this.sink.kept(gathered.capacity - before);
-    if (gathered.length === this.neededBytes) this.go();
+    if (gathered.length === this.neededBytes) this.go(gathered);
     return bytes.subarray(here.length);
   }
 
   /** As much is there as was needed: the prefix, or all. */
-  private go(): void {
-    const { gathered } = this;
+  private go(gathered: GatheredBytes): void {
     if (this.neededBytes === PREFIX_BYTES) {
       if (!this.begin(gathered.peek())) return;
       if (this.neededBytes > PREFIX_BYTES) return;
@@ -88,8 +88,8 @@ export class MessageReader {
   }
 
   private drop(): void {
-    const { capacity } = this.gathered;
-    this.gathered.clear();
+    const capacity = this.gathered?.capacity ?? 0;
+    this.gathered?.clear();
     if (capacity > 0) this.sink.kept(-capacity);
   }
 

@@ -70,6 +70,8 @@ export class Http2Connection {
   private readonly dropped = new Map<number, number>();
   private readonly decoder = new HpackDecoder(HEADER_LIST_BYTES_MAX);
   private readonly head = new RequestHead();
+  /** Whether what is in `head` is the head of a request. */
+  private isRequest = false;
   private readonly outbox = new Outbox();
   /** Streams that have something to send and may not yet. */
   private readonly waiting = new Set<Http2Stream>();
@@ -357,7 +359,7 @@ export class Http2Connection {
   private takeBlock(id: number, flags: number, block: Buffer): void {
     const { head } = this;
     // Also where nobody wants the fields: later blocks depend on this one.
-    this.decoder.decode(block, head.fields);
+    if (this.decoder.decode(block, head.fields)) this.isRequest = head.read();
     const ended = (flags & Flag.EndStream) !== 0;
     if (id <= this.lastId) {
       this.takeTrailers(id, ended);
@@ -367,7 +369,7 @@ export class Http2Connection {
     if (this.isLeaving) return;
     if (this.streamCount >= this.options.streamsMax) this.resetStream(id, ErrorCode.RefusedStream);
     else if (this.decoder.wasTooLarge) this.refuseAll(id, HEAD_TOO_LARGE, ended);
-    else if (!head.read() || (ended && head.contentLength > 0)) this.resetStream(id, ErrorCode.ProtocolError);
+    else if (!this.isRequest || (ended && head.contentLength > 0)) this.resetStream(id, ErrorCode.ProtocolError);
     else this.listener.request(this, id, head, ended);
   }
 

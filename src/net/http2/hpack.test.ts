@@ -167,6 +167,24 @@ describe('a header block', () => {
     expect(decoder.wasTooLarge).toBe(false);
   });
 
+  it('that is the same as the last one is told from one that means something else by now', () => {
+    const decoder = new HpackDecoder(LIST_BYTES_MAX);
+    const fields: HeaderField[] = [];
+    const values = () => fields.map(({ value }) => value);
+    decoder.decode(hex('400161 0162'), fields);
+    expect(decoder.decode(hex('be'), fields)).toBe(true);
+    expect(decoder.decode(hex('be'), fields)).toBe(false);
+    expect(values()).toEqual(['b']);
+    expect(decoder.decode(hex('400161 0163'), fields)).toBe(true);
+    expect(decoder.decode(hex('400161 0163'), fields)).toBe(true);
+    expect(decoder.decode(hex('be'), fields)).toBe(true);
+    expect(values()).toEqual(['c']);
+    expect(decoder.decode(hex('bebe'), fields)).toBe(true);
+    expect(values()).toEqual(['c', 'c']);
+    decoder.decode(hex('20'), fields);
+    expect(() => decoder.decode(hex('be'), fields)).toThrow();
+  });
+
   it('is decoded as it was encoded', () => {
     const fields: [string, string][] = [
       [':status', '200'],

@@ -7,6 +7,8 @@ import { STATIC_FIELDS } from './staticTable.ts';
 const TABLE_BYTES_MAX = 4096;
 /** No length or index in a block of bounded size comes near it. */
 const INTEGER_MAX = 2 ** 28;
+/** A block up to this is remembered: calls of one method mostly send the same again. */
+const REMEMBERED_BYTES_MAX = 512;
 /** Evicted fields stay in front of the array until so many are there. */
 const EVICTED_MAX = 64;
 const NOTHING = Buffer.alloc(0);
@@ -25,6 +27,12 @@ export class HpackDecoder {
   private first = 0;
   private tableBytes = 0;
   private tableBytesMax = TABLE_BYTES_MAX;
+  /** How often the table has changed. */
+  private changes = 0;
+  /** The last block, if it changed nothing: it means the same again as long as nothing else does. */
+  private last: Buffer = NOTHING;
+  private lastBytes = -1;
+  private lastChanges = 0;
   private bytes: Buffer = NOTHING;
   private at = 0;
 
@@ -37,8 +45,13 @@ export class HpackDecoder {
     return this.tableBytes;
   }
 
-  /** Puts the fields of a complete block into `fields`, which is emptied before. Throws ConnectionError. */
-  decode(block: Buffer, fields: HeaderField[]): void {
+  /**
+   * Puts the fields of a complete block into `fields`, which is the same array each time. False: they are those that are in it
+   * already. Throws ConnectionError.
+   */
+  decode(block: Buffer, fields: HeaderField[]): boolean {
+    if (this.isLast(block)) return false;
+    const { changes } = this;
     fields.length = 0;
     this.wasTooLarge = false;
     this.bytes = block;
@@ -59,6 +72,23 @@ export class HpackDecoder {
       else fields.push(field);
     }
     this.bytes = NOTHING;
+    this.remember(block, this.changes === changes && !this.wasTooLarge);
+    return true;
+  }
+
+  private isLast(block: Buffer): boolean {
+    const { length } = block;
+    if (length !== this.lastBytes || this.lastChanges !== this.changes) return false;
+    return block.compare(this.last, 0, length) === 0;
+  }
+
+  private remember(block: Buffer, isStable: boolean): void {
+    const { length } = block;
+    this.lastBytes = isStable && length <= REMEMBERED_BYTES_MAX ? length : -1;
+    this.lastChanges = this.changes;
+    if (this.lastBytes <= 0) return;
+    if (this.last === NOTHING) this.last = Buffer.allocUnsafe(REMEMBERED_BYTES_MAX);
+    this.last.set(block);
   }
 
   private literal(byte: number): HeaderField {
@@ -79,6 +109,7 @@ export class HpackDecoder {
   }
 
   private add(field: HeaderField): void {
+    this.changes++;
     this.tableBytes += field.bytes;
     this.table.push(field);
     this.evict();
@@ -86,6 +117,7 @@ export class HpackDecoder {
 
   private resize(bytes: number): void {
     if (bytes > TABLE_BYTES_MAX) throw malformed(`a table of ${bytes} bytes, at most ${TABLE_BYTES_MAX} are allowed`);
+    this.changes++;
     this.tableBytesMax = bytes;
     this.evict();
   }

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { FRAME_HEADER_BYTES } from './protocol.ts';
 
-const SLAB_BYTES = 16 * 1024;
-const SPARE_SLABS_MAX = 64;
+const SLAB_BYTES = 64 * 1024;
+const SPARE_SLABS_MAX = 16;
 /** Payloads up to this are copied beside the frames around them; larger ones go as they are. */
 const COPIED_BYTES_MAX = 2048;
 

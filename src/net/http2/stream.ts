@@ -45,7 +45,7 @@ export class Http2Stream {
   private readonly windowBytes: number;
   private isPaused = false;
   /** What came while it is paused. */
-  private readonly incoming = new GatheredBytes();
+  private incoming: GatheredBytes | undefined;
   private endWaits = false;
   private keptBytes = 0;
   private seenBytes = 0;
@@ -81,7 +81,7 @@ export class Http2Stream {
 
   /** Bytes that wait here, in either direction. */
   get waitingBytes(): number {
-    return this.incoming.capacity + this.keptBytes + this.outgoingBytes;
+    return (this.incoming?.capacity ?? 0) + this.keptBytes + this.outgoingBytes;
   }
 
   /** How long what waits here has been neither more nor less, as far as was asked, ms. What is to be complete waits from its head on. */
@@ -158,6 +158,7 @@ export class Http2Stream {
 
   private queue(piece: Buffer): void {
     if (piece.length === 0) return;
+    this.incoming ??= new GatheredBytes();
     const before = this.incoming.capacity;
     this.incoming.append(piece);
     this.connection.hold(this.incoming.capacity - before);
@@ -171,10 +172,11 @@ export class Http2Stream {
   resume(): void {
     if (!this.isPaused) return;
     this.isPaused = false;
-    while (this.incoming.length > 0 && !this.isPaused && !this.isOver) {
-      const before = this.incoming.capacity;
-      const piece = this.incoming.take(RESUMED_BYTES);
-      this.connection.hold(this.incoming.capacity - before);
+    const { incoming } = this;
+    while (incoming !== undefined && incoming.length > 0 && !this.isPaused && !this.isOver) {
+      const before = incoming.capacity;
+      const piece = incoming.take(RESUMED_BYTES);
+      this.connection.hold(incoming.capacity - before);
       this.reader.received(piece, false);
       this.giveBack(piece.length);
     }
@@ -294,7 +296,7 @@ export class Http2Stream {
     this.connection.forget(this, this.waitingBytes);
     this.outgoingBytes = 0;
     this.keptBytes = 0;
-    this.incoming.clear();
+    this.incoming?.clear();
     this.outgoing.length = 0;
     this.reader.closed(isAbandoned);
   }
