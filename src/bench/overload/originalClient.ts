@@ -32,9 +32,11 @@ export class OriginalClient {
   private seq = 1;
   private inFlight = 0;
   private stopped = false;
+  private readonly backoffMsMax: number;
   private tally: Tally = { acknowledged: [], failed: 0, dropped: 0 };
 
-  constructor(addresses: readonly { readonly host: string; readonly port: number }[]) {
+  constructor(addresses: readonly { readonly host: string; readonly port: number }[], backoffMsMax = BACKOFF_MAX_MS) {
+    this.backoffMsMax = backoffMsMax;
     this.addresses = addresses;
     this.connections = addresses.map(() => undefined);
     this.triedAtMs = addresses.map(() => Number.NEGATIVE_INFINITY);
@@ -45,7 +47,7 @@ export class OriginalClient {
   }
 
   async register(): Promise<void> {
-    for (let backoffMs = BACKOFF_MIN_MS; !this.stopped; backoffMs = Math.min(BACKOFF_MAX_MS, 2 * backoffMs)) {
+    for (let backoffMs = BACKOFF_MIN_MS; !this.stopped; backoffMs = Math.min(this.backoffMsMax, 2 * backoffMs)) {
       const answer = await new Promise<Buffer | undefined>((resolve) => {
         this.connection(this.target).call(REGISTER, Buffer.alloc(0), resolve);
       });
@@ -84,7 +86,7 @@ export class OriginalClient {
       this.tally.failed++;
       this.moveOn(target);
       if (this.stopped) return;
-      setTimeout(() => this.attempt(message, dueMs, Math.min(BACKOFF_MAX_MS, 2 * backoffMs), done), backoffMs);
+      setTimeout(() => this.attempt(message, dueMs, Math.min(this.backoffMsMax, 2 * backoffMs), done), backoffMs);
     });
   }
 

@@ -11,6 +11,10 @@ const INITIAL_WINDOW_SIZE = 4;
 const HEADER_TABLE_SIZE = 1;
 const WINDOW_BYTES = 8 << 20;
 const STREAMS_UNLIMITED = 1 << 20;
+const OUT_BYTES = 64 * 1024;
+/** Before a gRPC message. */
+const PREFIX_BYTES = 5;
+const NOTHING = Buffer.alloc(0);
 
 /** How a call ended: with an answer, or not. The answer's message without gRPC's prefix. */
 export type CallDone = (answer: Buffer | undefined) => void;
@@ -30,8 +34,10 @@ export class RawConnection {
   private readonly authority: string;
   private readonly calls = new Map<number, Call>();
   private readonly headerBlocks = new Map<string, Buffer>();
-  private waiting: { readonly path: string; readonly body: Buffer; readonly done: CallDone }[] = [];
-  private out: Buffer[] = [];
+  private waiting: { readonly path: string; readonly message: Buffer; readonly done: CallDone }[] = [];
+  /** What is written in this turn. */
+  private out: Buffer = Buffer.allocUnsafe(OUT_BYTES);
+  private outBytes = 0;
   private rest: Buffer = Buffer.alloc(0);
   private nextStream = 1;
   private streamsMax = STREAMS_UNLIMITED;
@@ -68,39 +74,55 @@ export class RawConnection {
       setImmediate(() => done(undefined));
       return;
     }
-    const body = Buffer.alloc(5 + message.length);
-    body.writeUInt32BE(message.length, 1);
-    message.copy(body, 5);
-    this.waiting.push({ path, body, done });
-    this.sendWaiting();
+    if (this.waiting.length > 0 || !this.send(path, message, done)) this.waiting.push({ path, message, done });
+  }
+
+  /** False where the call has to wait. */
+  private send(path: string, message: Buffer, done: CallDone): boolean {
+    const bodyBytes = PREFIX_BYTES + message.length;
+    if (!this.ready || this.calls.size >= this.streamsMax || this.sendWindow < bodyBytes) return false;
+    this.sendWindow -= bodyBytes;
+    const stream = this.nextStream;
+    this.nextStream += 2;
+    this.calls.set(stream, { done, data: undefined });
+    const headers = this.headers(path);
+    const out = this.room(2 * FRAME_HEADER_BYTES + headers.length + bodyBytes);
+    let at = writeFrameHeader(out, this.outBytes, Frame.Headers, END_HEADERS, stream, headers.length);
+    at += headers.copy(out, at);
+    at = writeFrameHeader(out, at, Frame.Data, END_STREAM, stream, bodyBytes);
+    out[at] = 0;
+    out.writeUInt32BE(message.length, at + 1);
+    this.outBytes = at + PREFIX_BYTES + message.copy(out, at + PREFIX_BYTES);
+    return true;
   }
 
   private sendWaiting(): void {
     let sent = 0;
-    while (this.ready && sent < this.waiting.length && this.calls.size < this.streamsMax) {
-      const { path, body, done } = this.waiting[sent]!;
-      if (this.sendWindow < body.length) break;
-      this.sendWindow -= body.length;
-      const stream = this.nextStream;
-      this.nextStream += 2;
-      this.calls.set(stream, { done, data: undefined });
-      this.write(frame(Frame.Headers, END_HEADERS, stream, this.headers(path)));
-      this.write(frame(Frame.Data, END_STREAM, stream, body));
-      sent++;
+    for (; sent < this.waiting.length; sent++) {
+      const { path, message, done } = this.waiting[sent]!;
+      if (!this.send(path, message, done)) break;
     }
     if (sent > 0) this.waiting.splice(0, sent);
   }
 
   /** What is written in a turn leaves together. */
   private write(bytes: Buffer): void {
-    if (this.out.length === 0) {
-      setImmediate(() => {
-        const out = Buffer.concat(this.out);
-        this.out = [];
-        if (!this.closed) this.socket.write(out);
-      });
-    }
-    this.out.push(bytes);
+    this.outBytes += bytes.copy(this.room(bytes.length), this.outBytes);
+  }
+
+  private room(bytes: number): Buffer {
+    if (this.outBytes + bytes > this.out.length) this.flush();
+    if (bytes > this.out.length) this.out = Buffer.allocUnsafe(bytes);
+    if (this.outBytes === 0) setImmediate(() => this.flush());
+    return this.out;
+  }
+
+  private flush(): void {
+    if (this.outBytes === 0) return;
+    if (!this.closed) this.socket.write(this.out.subarray(0, this.outBytes));
+    // What the socket still has must not change.
+    if (this.socket.writableLength > 0) this.out = Buffer.allocUnsafe(OUT_BYTES);
+    this.outBytes = 0;
   }
 
   private headers(path: string): Buffer {
@@ -126,15 +148,10 @@ export class RawConnection {
       const length = all.readUIntBE(at, 3);
       const end = at + FRAME_HEADER_BYTES + length;
       if (end > all.length) break;
-      this.takeFrame(
-        all[at + 3]!,
-        all[at + 4]!,
-        all.readUInt32BE(at + 5) & 0x7fffffff,
-        all.subarray(at + FRAME_HEADER_BYTES, end),
-      );
+      this.takeFrame(all, at, end);
       at = end;
     }
-    this.rest = Buffer.from(all.subarray(at));
+    this.rest = at === all.length ? NOTHING : Buffer.from(all.subarray(at));
     if (this.received >= WINDOW_BYTES / 2) {
       const update = Buffer.alloc(4);
       update.writeUInt32BE(this.received);
@@ -144,12 +161,15 @@ export class RawConnection {
     this.sendWaiting();
   }
 
-  private takeFrame(type: number, flags: number, stream: number, payload: Buffer): void {
-    switch (type) {
+  private takeFrame(bytes: Buffer, at: number, end: number): void {
+    const flags = bytes[at + 4]!;
+    const stream = bytes.readUInt32BE(at + 5) & 0x7fffffff;
+    const start = at + FRAME_HEADER_BYTES;
+    switch (bytes[at + 3]) {
       case Frame.Data: {
-        this.received += payload.length;
+        this.received += end - start;
         const call = this.calls.get(stream);
-        if (call !== undefined) call.data = Buffer.from(payload);
+        if (call !== undefined) call.data = bytes.subarray(start, end);
         if ((flags & END_STREAM) !== 0) this.end(stream);
         break;
       }
@@ -160,13 +180,13 @@ export class RawConnection {
         this.end(stream);
         break;
       case Frame.Settings:
-        if ((flags & ACK) === 0) this.takeSettings(payload);
+        if ((flags & ACK) === 0) this.takeSettings(bytes.subarray(start, end));
         break;
       case Frame.Ping:
-        if ((flags & ACK) === 0) this.write(frame(Frame.Ping, ACK, 0, Buffer.from(payload)));
+        if ((flags & ACK) === 0) this.write(frame(Frame.Ping, ACK, 0, bytes.subarray(start, end)));
         break;
       case Frame.WindowUpdate:
-        if (stream === 0) this.sendWindow += payload.readUInt32BE();
+        if (stream === 0) this.sendWindow += bytes.readUInt32BE(start);
         break;
       case Frame.GoAway:
         this.socket.destroy();
@@ -186,7 +206,7 @@ export class RawConnection {
     const call = this.calls.get(stream);
     if (call === undefined) return;
     this.calls.delete(stream);
-    call.done(call.data?.subarray(5));
+    call.done(call.data?.subarray(PREFIX_BYTES));
   }
 
   private failAll(): void {
@@ -205,12 +225,24 @@ export class RawConnection {
 
 function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
   const bytes = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payload.length);
-  bytes.writeUIntBE(payload.length, 0, 3);
-  bytes[3] = type;
-  bytes[4] = flags;
-  bytes.writeUInt32BE(stream, 5);
-  payload.copy(bytes, FRAME_HEADER_BYTES);
+  payload.copy(bytes, writeFrameHeader(bytes, 0, type, flags, stream, payload.length));
   return bytes;
+}
+
+/** Returns where the payload belongs. */
+function writeFrameHeader(
+  bytes: Buffer,
+  at: number,
+  type: number,
+  flags: number,
+  stream: number,
+  length: number,
+): number {
+  bytes.writeUIntBE(length, at, 3);
+  bytes[at + 3] = type;
+  bytes[at + 4] = flags;
+  bytes.writeUInt32BE(stream, at + 5);
+  return at + FRAME_HEADER_BYTES;
 }
 
 /** A literal without indexing whose name stands in the static table at `index`, which is 15 and more where `index` is 0x0f. */
