@@ -23,11 +23,6 @@ export class MessageReader {
     this.sink = sink;
   }
 
-  /** A message has begun and is not whole. */
-  get isInMessage(): boolean {
-    return this.gathered.length > 0;
-  }
-
   /** Whether a message has begun and is not whole. */
   get isUnfinished(): boolean {
     return this.gathered !== undefined && this.gathered.length > 0;

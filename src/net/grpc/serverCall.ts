@@ -119,7 +119,7 @@ export class ServerCall extends EventEmitter implements StreamReader, MessageSin
 
   /** A message of the request has begun to come, and is not whole. */
   get isInMessage(): boolean {
-    return this.reader.isInMessage;
+    return this.reader.isUnfinished;
   }
 
   /** `sent` is called once the network has it. False: the handler should wait for 'drain'. */
