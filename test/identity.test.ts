@@ -21,9 +21,11 @@ class Server {
   readonly child: ChildProcess;
   printed = '';
   private hear = () => {};
+  private readonly ended: Promise<unknown>;
 
   constructor(cwd: string, args: readonly string[]) {
     this.child = spawn(RKVD, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, TMPDIR: cwd } });
+    this.ended = once(this.child, 'exit');
     this.child.stderr!.on('data', (bytes: Buffer) => {
       this.printed += String(bytes);
       this.hear();
@@ -38,13 +40,13 @@ class Server {
         new Promise<void>((resolve) => {
           this.hear = resolve;
         }),
-        once(this.child, 'exit'),
+        this.ended,
       ]);
     }
   }
 
   async exit(): Promise<number | null> {
-    if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');
+    await this.ended;
     return this.child.exitCode;
   }
 
