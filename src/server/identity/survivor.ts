@@ -9,13 +9,14 @@ import type { Answer } from './startDecision.ts';
  * as admission.ts has it; and none is needed, for the other one, the *survivor* S, has all that matters. An operator says so
  * (`-survivor`), because S cannot know all of the first condition.
  *
- * Conditions: (1) no third server has ever promised anything to the lost one, W, that S does not know of; (2) S's own
- * configuration is {S, W}, both the one in force and the one of the state that it hands over; (3) S does not lead.
+ * Conditions: (1) the lost one, W, has taken part in no configuration that S does not know of: none with a third server, and
+ * none that S was removed from, in which W alone is a quorum; (2) S's own configuration is {S, W}, both the one in force and
+ * the one of the state that it hands over; (3) S does not lead.
  *
  * W gets S's state as of S's applied index A, S's current term t, and no vote in t or before. Why that is safe:
  *
  * *All quorums hold S.* Under {S, W} both have to vote and to acknowledge. That every earlier configuration was superseded
- * by {S, W}, S knows by its log; that none came later in which W and a third server make a quorum without S is (1).
+ * by {S, W}, S knows by its log; that none came later in which W has a quorum without S is (1).
  *
  * *Acknowledgements.* What was acknowledged is in S's log, maybe above A, where S does not know yet that it is committed.
  * S gives its vote to nobody whose log ends before its own, so it stays there, and W, whose log ends at A, leads only after
