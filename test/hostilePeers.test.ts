@@ -88,7 +88,7 @@ async function sayTo<M>(kind: EngineKind<M>, message: (from: number, term: numbe
     expect(await peer.answer).toBe(FrameKind.Welcome);
     const outbox = new Outbox();
     outbox.add(kind.codec.encode(message(from, term)), false);
-    peer.say(outbox.nextOrdered()!);
+    peer.say(...outbox.nextOrdered()!);
     return await peer.ended;
   } finally {
     peer.close();

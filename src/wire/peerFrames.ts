@@ -55,9 +55,12 @@ export class MalformedFrameError extends Error {
   override readonly name = 'MalformedFrameError';
 }
 
-/** A frame whose payload is to be written at HEADER_BYTES; `sealFrame` makes it whole. */
-export function newFrame(kind: FrameKind, payloadBytes: number): Buffer {
-  const frame = Buffer.allocUnsafe(HEADER_BYTES + payloadBytes);
+/**
+ * A frame whose payload is to be written at HEADER_BYTES, or the first `hereBytes` of it where the rest stays where it is;
+ * `sealFrame` makes it whole.
+ */
+export function newFrame(kind: FrameKind, payloadBytes: number, hereBytes = payloadBytes): Buffer {
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + hereBytes);
   frame.writeUInt32BE(payloadBytes, 0);
   frame[4] = PEER_PROTOCOL_VERSION;
   frame[5] = kind;
@@ -67,8 +70,9 @@ export function newFrame(kind: FrameKind, payloadBytes: number): Buffer {
   return frame;
 }
 
-export function sealFrame(frame: Buffer): Buffer {
-  frame.writeUInt32BE(checksum(frame), CHECKED_BYTES);
+export function sealFrame(frame: Buffer, rest?: Uint8Array): Buffer {
+  const here = checksum(frame);
+  frame.writeUInt32BE(rest === undefined ? here : crc32(rest, here), CHECKED_BYTES);
   return frame;
 }
 

@@ -21,8 +21,8 @@ class Inbox {
     }
   });
 
-  take(frame: Buffer | undefined): boolean {
-    if (frame !== undefined) this.reader.push(frame);
+  take(frame: readonly Uint8Array[] | undefined): boolean {
+    if (frame !== undefined) this.reader.push(Buffer.concat(frame));
     return frame !== undefined;
   }
 
@@ -109,7 +109,7 @@ describe('a large message', () => {
   const begin = (total: number, piece: number) => {
     const outbox = new Outbox();
     outbox.add(new Uint8Array(total), false);
-    const frame = outbox.nextOrdered()!;
+    const frame = Buffer.concat(outbox.nextOrdered()!);
     return frame.subarray(frame.length - FRAME_BYTES - 3, frame.length - FRAME_BYTES + piece);
   };
 

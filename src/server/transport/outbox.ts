@@ -32,16 +32,16 @@ export class Outbox {
     }
   }
 
-  /** A frame of what goes before all else; undefined where there is nothing. */
-  nextOvertaking(): Buffer | undefined {
+  /** A frame of what goes before all else, in one piece of memory or two; undefined where there is nothing. */
+  nextOvertaking(): readonly Uint8Array[] | undefined {
     if (this.overtaking.length === 0) return undefined;
     const messages = this.overtaking.splice(0, fitting(this.overtaking, 0));
     for (const { length } of messages) this.overtakingBytes -= length;
-    return messagesFrame(messages);
+    return [messagesFrame(messages)];
   }
 
   /** A frame of the others; undefined where none waits. */
-  nextOrdered(): Buffer | undefined {
+  nextOrdered(): readonly Uint8Array[] | undefined {
     const message = this.ordered[this.head];
     if (message === undefined) return undefined;
     if (message.length > FRAME_BYTES) return this.nextPiece(message);
@@ -49,20 +49,22 @@ export class Outbox {
     const messages = this.ordered.slice(this.head, this.head + count);
     for (const { length } of messages) this.orderedBytes -= length;
     this.advance(count);
-    return messagesFrame(messages);
+    return [messagesFrame(messages)];
   }
 
-  private nextPiece(message: Uint8Array): Buffer {
+  /** The piece itself is not copied. */
+  private nextPiece(message: Uint8Array): readonly Uint8Array[] {
     const from = this.sentOfHead;
     const to = Math.min(message.length, from + FRAME_BYTES);
     const lengthBytes = from === 0 ? varintSize(message.length) : 0;
-    const frame = newFrame(from === 0 ? FrameKind.LargeBegin : FrameKind.LargeMore, lengthBytes + to - from);
-    if (from === 0) writeVarint(frame, HEADER_BYTES, message.length);
-    frame.set(message.subarray(from, to), HEADER_BYTES + lengthBytes);
+    const kind = from === 0 ? FrameKind.LargeBegin : FrameKind.LargeMore;
+    const head = newFrame(kind, lengthBytes + to - from, lengthBytes);
+    if (from === 0) writeVarint(head, HEADER_BYTES, message.length);
+    const piece = message.subarray(from, to);
     this.orderedBytes -= to - from;
     if (to === message.length) this.advance(1);
     else this.sentOfHead = to;
-    return sealFrame(frame);
+    return [sealFrame(head, piece), piece];
   }
 
   private advance(count: number): void {

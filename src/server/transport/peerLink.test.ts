@@ -284,7 +284,7 @@ describe('what a stranger says on a link', () => {
   }
 
   it('is taken only after a hello, and nothing that could fill memory before it', async () => {
-    const message = outbox(Uint8Array.of(1)).nextOrdered()!;
+    const message = Buffer.concat(outbox(Uint8Array.of(1)).nextOrdered()!);
     const { refusal, received } = await said(message);
     expect(refusal).toEqual({ code: 3, details: "a peer's first frame must say hello", reason: '' });
     expect(received).toEqual([]);
@@ -294,12 +294,15 @@ describe('what a stranger says on a link', () => {
   });
 
   it('ends the link where no correct server says it, and what came before is heard', async () => {
-    const good = outbox(Uint8Array.of(1)).nextOrdered()!;
+    const good = Buffer.concat(outbox(Uint8Array.of(1)).nextOrdered()!);
     for (const [bad, details] of [
       [encodeWelcome({ introduction: undefined }), 'a frame of kind 2, which a dialler does not send there'],
       [hello(member(1)), 'a frame of kind 1, which a dialler does not send there'],
       [encodeFrame(FrameKind.LargeMore, Buffer.alloc(3)), 'more of a message that has not begun'],
-      [outbox(new Uint8Array(1 << 20)).nextOrdered()!, 'a message of 1048576 bytes, expected at most 8192'],
+      [
+        Buffer.concat(outbox(new Uint8Array(1 << 20)).nextOrdered()!),
+        'a message of 1048576 bytes, expected at most 8192',
+      ],
       [
         encodeFrame(FrameKind.Messages, Buffer.of(9, 1)),
         'not messages: malformed log entry at byte 1: a field of 9 bytes in 1 bytes',

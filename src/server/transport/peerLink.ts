@@ -135,12 +135,14 @@ export class PeerLink<M> {
     const nowMs = performance.now();
     let bytes: number;
     do {
-      const frames: Buffer[] = [];
+      const parts: Uint8Array[] = [];
       bytes = 0;
-      const take = (frame: Buffer) => {
-        frames.push(frame);
-        bytes += frame.length;
-        window.sent(frame.length, nowMs);
+      const take = (frame: readonly Uint8Array[]) => {
+        for (const part of frame) {
+          parts.push(part);
+          bytes += part.length;
+          window.sent(part.length, nowMs);
+        }
       };
       for (let frame = outbox.nextOvertaking(); frame !== undefined; frame = outbox.nextOvertaking()) take(frame);
       while (socket.writableLength + bytes < SOCKET_BYTES_MAX && window.isOpen) {
@@ -148,7 +150,7 @@ export class PeerLink<M> {
         if (frame === undefined) break;
         take(frame);
       }
-      write(socket, frames, bytes);
+      write(socket, parts, bytes);
       // Where the kernel took all of it at once there may be room for more.
     } while (bytes > 0 && socket.writableLength === 0 && outbox.waitingBytes > 0);
   }
@@ -303,12 +305,12 @@ export class PeerLink<M> {
   }
 }
 
-function write(socket: Socket, frames: readonly Buffer[], bytes: number): void {
-  if (frames.length === 1) socket.write(frames[0]!);
-  else if (bytes < JOINED_BYTES_MAX) socket.write(Buffer.concat(frames, bytes));
+function write(socket: Socket, parts: readonly Uint8Array[], bytes: number): void {
+  if (parts.length === 1) socket.write(parts[0]!);
+  else if (bytes < JOINED_BYTES_MAX) socket.write(Buffer.concat(parts, bytes));
   else {
     socket.cork();
-    for (const frame of frames) socket.write(frame);
+    for (const part of parts) socket.write(part);
     socket.uncork();
   }
 }
