@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -11,9 +11,12 @@ const fakeRkvd = fileURLToPath(new URL('./testing/fakeRkvd.mjs', import.meta.url
 const program = { file: process.execPath, args: [fakeRkvd] };
 
 let cluster: RunningCluster | undefined;
+/** Those that a cluster leaves because a test says so. */
+const kept: string[] = [];
 afterEach(async () => {
   await cluster?.stopNow();
   cluster = undefined;
+  for (const folder of kept.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
 async function start(config: ClusterConfig, options: StartOptions = {}): Promise<RunningCluster> {
@@ -92,6 +95,7 @@ describe('startCluster', () => {
   async function withData(): Promise<string> {
     const first = await start({ nodes: 3 }, { keepData: true });
     await first.stop();
+    kept.push(first.plan.directory);
     for (const { directory } of first.plan.servers) writeFileSync(join(directory, 'log'), '');
     return first.plan.directory;
   }
@@ -117,6 +121,7 @@ describe('startCluster', () => {
   it('refuses the data of another backend', async () => {
     const first = await start({ nodes: 1 }, { keepData: true });
     const { directory: datadir } = first.plan;
+    kept.push(datadir);
     await first.stop();
     await expect(start({ nodes: 1, datadir, backend: 'etcd' })).rejects.toThrow(
       /holds data of the gorums backend, not of etcd/,
