@@ -400,6 +400,26 @@ describe('who does not read', () => {
     await serves(peer, 1);
   });
 
+  it('took 16 KiB for every answer, however short, that came by itself', async () => {
+    const peer = await new RawPeer().begin().settle();
+    peer.socket.pause();
+    await peer.send(...Array.from({ length: 4000 }, () => ping('12345678'))).settle();
+    const allocated = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    for (let i = 0; i < 5000; i++) {
+      peer.send(ping('12345678'));
+      await new Promise(setImmediate);
+    }
+    const slabs = allocated.mock.calls.length;
+    allocated.mockRestore();
+    expect(peer.server.heldBytes).toBeGreaterThan(5000 * 17);
+    expect(slabs).toBeLessThan(50);
+    peer.socket.resume();
+    for (let i = 0; i < 20; i++) await peer.settle();
+    expect(peer.of(FrameType.Ping)).toHaveLength(9000);
+    expect(peer.server.heldBytes).toBe(0);
+    await serves(peer);
+  });
+
   it('holds what it was to be sent, and no more of it is written than a bound', async () => {
     const peer = new RawPeer({ windowBytes: 4 << 20 }).begin(initialWindow(1 << 30));
     peer.send(windowUpdate(0, 1 << 30));

@@ -126,7 +126,7 @@ export class Http2Connection {
 
   /** Bytes that the other end makes this one hold: also what is written and was not taken by the network. */
   get heldBytes(): number {
-    return this.isForgotten ? 0 : this.keptBytes + this.socket.writableLength;
+    return this.isForgotten ? 0 : this.keptBytes + this.backlogBytes;
   }
 
   /** Streams that the other end counts as open. */
@@ -604,7 +604,8 @@ export class Http2Connection {
     this.flushDue = false;
     if (this.isOver) return;
     if (this.pumpDue) this.pump();
-    this.outbox.flush(this.socket);
+    // What the network does not take now is gathered here: handed over piece by piece it would take many times as much.
+    if (!this.socket.writableNeedDrain) this.outbox.flush(this.socket);
     this.noteBacklog();
   }
 
@@ -616,7 +617,7 @@ export class Http2Connection {
   }
 
   private noteBacklog(): void {
-    const bytes = this.socket.writableLength;
+    const bytes = this.backlogBytes;
     if (bytes > this.notedBacklogBytes) this.listener.held(bytes - this.notedBacklogBytes);
     this.notedBacklogBytes = bytes;
   }
@@ -624,6 +625,7 @@ export class Http2Connection {
   private drained(): void {
     if (this.isOver) return;
     this.noteBacklog();
+    if (this.outbox.bytes > 0) this.flushSoon();
     if (this.isBacklogged) {
       this.isBacklogged = false;
       this.readOn();

@@ -81,7 +81,10 @@ export class Outbox {
   /** Hands all of it to the socket, in one write. */
   flush(socket: Duplex): void {
     this.cut();
-    const { pieces, slabs } = this;
+    const { slabs } = this;
+    // A few bytes that wait behind others would each keep a slab.
+    const isBehind = socket.writableLength > 0;
+    const pieces = isBehind ? this.pieces.map((piece) => this.outOfSlab(piece)) : this.pieces;
     this.pieces = [];
     this.slabs = [];
     this.slab = undefined;
@@ -93,7 +96,11 @@ export class Outbox {
       socket.uncork();
     }
     // What the socket still has must not change.
-    if (socket.writableLength > 0) return;
+    if (socket.writableLength > 0 && !isBehind) return;
     for (const slab of slabs) if (spareSlabs.length < SPARE_SLABS_MAX) spareSlabs.push(slab);
+  }
+
+  private outOfSlab(piece: Buffer): Buffer {
+    return this.slabs.some(({ buffer }) => buffer === piece.buffer) ? Buffer.from(piece) : piece;
   }
 }
