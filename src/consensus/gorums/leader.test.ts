@@ -54,6 +54,14 @@ function appends({ messages }: Output<GorumsMessage>) {
     .map(({ to, message }) => [to, message.prevLogIndex, message.entries.length]);
 }
 
+describe('a round', () => {
+  it('brings everybody one and the same message, which is encoded once', () => {
+    const { messages } = propose(established(), 3);
+    expect(messages.map(({ to }) => to)).toEqual([2, 3]);
+    expect(messages[0]!.message).toBe(messages[1]!.message);
+  });
+});
+
 describe('an election', () => {
   it('asks for pre-votes first, without a new term (thesis §9.6)', () => {
     const server = start();

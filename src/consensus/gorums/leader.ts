@@ -20,7 +20,7 @@ import { Preparations, type Preparing } from '../membership/preparations.ts';
 import { TRANSFER_ELECTIONS } from '../membership/transferPreparation.ts';
 import type { OutputBuffer } from '../outputBuffer.ts';
 import { transitMs } from '../transit.ts';
-import type { AppendEntriesResponse, GorumsMessage } from './messages.ts';
+import type { AppendEntries, AppendEntriesResponse, GorumsMessage } from './messages.ts';
 import { Peer } from './peer.ts';
 import { isQuorum } from './quorum.ts';
 import { encodeChange } from './reconfiguration.ts';
@@ -83,6 +83,7 @@ export class Leader implements Preparing {
   private transfer: Transfer | undefined;
   private readonly sinceMs: number;
   private lastRoundMs = Number.NEGATIVE_INFINITY;
+  private lastAppend: AppendEntries | undefined;
   /** A round is due though it may carry nothing. */
   private isRoundWanted = false;
   /** When the last round that carried entries or reads began. */
@@ -388,16 +389,19 @@ export class Leader implements Preparing {
     const bytes = recordsSize(entries);
     const end = prevLogIndex + entries.length;
     peer.sent({ call, end, sentMs: server.nowMs, bytes, isCatchUp, overtakes });
-    server.out.send(peer.id, {
-      type: 'AppendEntries',
-      call,
-      leader: server.id,
-      term: server.term,
-      prevLogIndex,
-      prevLogTerm,
-      commitIndex: server.commitIndex,
-      entries,
-    });
+    server.out.send(peer.id, this.appendOf(call, prevLogIndex, prevLogTerm, entries));
+  }
+
+  /** One and the same for all that a round brings the same, so that it is encoded once. */
+  private appendOf(call: number, prevLogIndex: number, prevLogTerm: number, entries: readonly Entry[]): AppendEntries {
+    const { lastAppend, server } = this;
+    if (lastAppend?.call === call && lastAppend.prevLogIndex === prevLogIndex && lastAppend.entries === entries) {
+      return lastAppend;
+    }
+    const { id: leader, term, commitIndex } = server;
+    const common = { type: 'AppendEntries', call, leader, term, prevLogIndex, prevLogTerm, commitIndex } as const;
+    this.lastAppend = { ...common, entries };
+    return this.lastAppend;
   }
 
   /** Sends what a follower asked for, or a snapshot where it is compacted. Nothing more goes until the follower agrees. */
