@@ -78,7 +78,7 @@ export class PeerDoor {
     const { claim } = line;
     const { identity } = this.#world.identity;
     if (this.#accepted.get(claim.id) !== line) {
-      if (this.#shutOuts.bars(claim, identity)) return false;
+      if (this.#shutOuts.refuses(claim, identity)) return false;
       const misfit = this.#meet(claim);
       line.received(introductionOf(identity), misfit);
       if (misfit !== undefined) return false;
@@ -121,7 +121,9 @@ export class PeerDoor {
       return;
     }
     this.#isAdmitting = true;
-    const shutOut = this.#shutOuts.begin(claim.id);
+    const shutOut = this.#shutOuts.begin(claim);
+    // Its connection ends with that.
+    this.#accepted.delete(claim.id);
     let isOpen = true;
     const over = () => {
       if (isOpen) shutOut.over();

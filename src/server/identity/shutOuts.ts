@@ -3,42 +3,63 @@ import type { Identity, Introduction } from './identity.ts';
 
 /** While a server is admitted, its earlier process may still run, and must not be heard by whom its fence is counted. */
 export interface ShutOut {
-  /** The state of this index was sent: until a folder with it, or a later one, says hello, it stays as it is. */
+  /** The state of this index was sent: until a folder that may be heard says hello, it stays as it is. */
   given(index: number): void;
   over(): void;
 }
 
+interface Bar {
+  /** The index of the admission that a folder must have at least. */
+  readonly least: number;
+  readonly asker: Introduction;
+}
+
 /** Whose earlier selves this process does not hear, because it admits them again. */
 export class ShutOuts {
-  /** The index of the admission that each may have. */
-  private readonly least = new Map<NodeId, number>();
+  private readonly bars = new Map<NodeId, Bar>();
 
-  /** Server `id` asks for admission. */
-  begin(id: NodeId): ShutOut {
-    let after = this.least.get(id);
-    this.least.set(id, Number.POSITIVE_INFINITY);
+  /** A server asks for admission. */
+  begin(asker: Introduction): ShutOut {
+    const { id } = asker;
+    let after = this.bars.get(id);
+    this.bars.set(id, { least: Number.POSITIVE_INFINITY, asker });
     return {
       given: (index) => {
-        after = index;
+        after = { least: index, asker };
       },
       over: () => {
-        if (after === undefined) this.least.delete(id);
-        else this.least.set(id, after);
+        if (after === undefined) this.bars.delete(id);
+        else this.bars.set(id, after);
       },
     };
   }
 
   /** Whether nothing of this server may be used. It may once `own` met a folder that was admitted as far, or farther. */
   isDeafTo(id: NodeId, own: Identity): boolean {
-    const least = this.least.get(id);
-    if (least === undefined) return false;
-    if ((own.known.get(id)?.admitted ?? 0) < least) return true;
-    this.least.delete(id);
+    const bar = this.bars.get(id);
+    if (bar === undefined) return false;
+    if ((own.known.get(id)?.admitted ?? 0) < bar.least) return true;
+    this.bars.delete(id);
     return false;
   }
 
   /** Whether one that says this of itself is not even met. */
-  bars(claim: Introduction, own: Identity): boolean {
-    return this.isDeafTo(claim.id, own) && claim.admitted < this.least.get(claim.id)!;
+  refuses(claim: Introduction, own: Identity): boolean {
+    if (!this.isDeafTo(claim.id, own)) return false;
+    const { least, asker } = this.bars.get(claim.id)!;
+    if (claim.admitted >= least) return false;
+    if (least === Number.POSITIVE_INFINITY || !tookPartSince(asker, claim)) return true;
+    this.bars.delete(claim.id);
+    return false;
   }
+}
+
+/**
+ * Whether `claim` is of the folder that asked, at that start or a later one, and was admitted in the meantime by another answer:
+ * what it asked first came late, or twice. It is nobody's earlier self then. When it asked it was empty, so the admission that it
+ * has made harmless whatever was promised before; and what it promised since it knows.
+ */
+function tookPartSince(asker: Introduction, claim: Introduction): boolean {
+  if (!claim.isMember || claim.admitted === 0 || claim.instance !== asker.instance) return false;
+  return claim.life === asker.life || claim.earlierLives.includes(asker.life);
 }

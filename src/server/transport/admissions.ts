@@ -76,7 +76,7 @@ export class Admissions {
 
   private admit(call: AdmitCall, claim: Introduction): void {
     this.busy = true;
-    const shutOut = this.acceptor.shutOut(claim.id);
+    const shutOut = this.acceptor.shutOut(claim);
     let open = true;
     const over = () => {
       if (!open) return;

@@ -10,7 +10,7 @@ import type { Acquaintance, Introduction as IntroductionMessage } from '../../wi
 import { encodeWelcome, type Hello, type Refusal } from '../../wire/peerCodec.ts';
 import { PEER_PROTOCOL_VERSION } from '../../wire/peerFrames.ts';
 import type { Connection } from '../admission/connection.ts';
-import { explainMisfit, introductionOf, misfitOf } from '../identity/identity.ts';
+import { explainMisfit, type Introduction, introductionOf, misfitOf } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import { type ShutOut, ShutOuts } from '../identity/shutOuts.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
@@ -42,9 +42,10 @@ export class PeerAcceptor<M> {
     this.options = options;
   }
 
-  /** Hears nothing from server `id`, which asks for admission, until it is over; for what follows see ShutOut. */
-  shutOut(id: NodeId): ShutOut {
-    const shutOut = this.shutOuts.begin(id);
+  /** Hears nothing from a server that asks for admission until it is over; for what follows see ShutOut. */
+  shutOut(asker: Introduction): ShutOut {
+    const { id } = asker;
+    const shutOut = this.shutOuts.begin(asker);
     this.links.get(id)?.refuse(unavailable(`server ${id} is being admitted again`));
     return shutOut;
   }
@@ -102,7 +103,7 @@ export class PeerAcceptor<M> {
     }
     const claim = checkedIntroduction(hello.introduction);
     if (claim?.id !== hello.from || !claim.isMember) return misfit(`server ${hello.from} does not say who it is`);
-    if (this.shutOuts.bars(claim, identity.identity)) {
+    if (this.shutOuts.refuses(claim, identity.identity)) {
       return unavailable(`server ${claim.id} is being admitted again`);
     }
     const own = identity.identity;

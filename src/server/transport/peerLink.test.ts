@@ -215,10 +215,12 @@ describe('a link to a peer', () => {
     expect(one.received.map((bytes) => bytes[0])).toEqual([1, 2]);
   });
 
+  const asker = { ...introductionOf(member(1).identity), instance: 'f'.repeat(32), isMember: false };
+
   it('hears nothing from a server that is being admitted', async () => {
     const one = await linked();
     close = one.close;
-    const shutOut = one.acceptor.shutOut(1);
+    const shutOut = one.acceptor.shutOut(asker);
     one.link.send([Uint8Array.of(1)]);
     await expect.poll(() => one.log.lines.join()).toContain('is being admitted');
     shutOut.over();
@@ -235,11 +237,11 @@ describe('a link to a peer', () => {
     const earlier = member(1);
     const one = await linked(earlier);
     close = one.close;
-    const shutOut = one.acceptor.shutOut(1);
+    const shutOut = one.acceptor.shutOut(asker);
     shutOut.given(7);
     shutOut.over();
     // Another attempt that comes to nothing changes nothing.
-    one.acceptor.shutOut(1).over();
+    one.acceptor.shutOut(asker).over();
     one.link.send([Uint8Array.of(1)]);
     await expect.poll(() => one.log.lines.join()).toContain('is being admitted');
     expect(one.acceptor.isDeafTo(1)).toBe(true);

@@ -42,14 +42,14 @@ it('unary calls in the name of a server that was being admitted again reached th
     handler(call as never, (error) => answers.push(error));
     return answers;
   };
-  const shutOut = transport.acceptor.shutOut(2);
+  const claim = { ...introductionOf(identity.identity), id: 2, instance: 'f'.repeat(32) };
+  const shutOut = transport.acceptor.shutOut({ ...claim, isMember: false });
   const refused = [{ code: status.FAILED_PRECONDITION, details: expect.stringContaining('being admitted again') }];
   expect(vote(2)).toEqual(refused);
   expect(vote(3)).toEqual([]);
   shutOut.given(7);
   shutOut.over();
   expect(vote(2)).toEqual(refused);
-  const claim = { ...introductionOf(identity.identity), id: 2, instance: 'f'.repeat(32) };
   identity.meet({ ...claim, admitted: 6 });
   expect(vote(2)).toEqual(refused);
   identity.meet({ ...claim, admitted: 7 });
