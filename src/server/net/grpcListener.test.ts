@@ -143,6 +143,19 @@ describe('the first bytes of a connection', () => {
     return { links, port };
   }
 
+  it('answered HTTP/1.1 in frames, which curl and browsers take for garbage', async () => {
+    const { port } = await both();
+    const response = await fetch(`http://127.0.0.1:${port}/`);
+    expect(response.status).toBe(505);
+    expect(await response.text()).toBe('This port speaks gRPC, over HTTP/2 without TLS.\n');
+    const posted = await fetch(`http://127.0.0.1:${port}/rkvpb.RKV/Insert`, {
+      method: 'POST',
+      body: 'x'.repeat(100_000),
+    });
+    expect(posted.status).toBe(505);
+    await posted.text();
+  });
+
   it('tell a peer’s link from HTTP/2, however they come', async () => {
     const { links, port } = await both();
     const said = Buffer.concat([PEER_PREFACE, Buffer.from('and so on')]);

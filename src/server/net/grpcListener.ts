@@ -20,6 +20,15 @@ const STREAMS_MAX = 4096;
 const STREAMS_SHARED = 8192;
 const STREAMS_MIN = 32;
 
+/** A browser, or curl: it would take frames for garbage. */
+const HTTP_1 = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) /;
+/** How long it has to read that, and to close the connection. */
+const LINGER_MS = 500;
+const NO_HTTP_1_TEXT = 'This port speaks gRPC, over HTTP/2 without TLS.\n';
+const NO_HTTP_1 =
+  'HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\nContent-Type: text/plain\r\n' +
+  `Content-Length: ${NO_HTTP_1_TEXT.length}\r\n\r\n${NO_HTTP_1_TEXT}`;
+
 /** Where the server meets the network: it listens, the door decides which connections are taken, and what is spoken on them by their first
  * bytes. */
 export class GrpcListener {
@@ -63,7 +72,10 @@ export class GrpcListener {
       sniff(
         socket,
         () => this.links(socket, connection),
-        () => this.speakGrpc(connection),
+        (beginning) => {
+          if (beginning !== undefined && HTTP_1.test(beginning.toString('latin1', 0, 8))) refuseHttp1(socket);
+          else this.speakGrpc(connection);
+        },
       );
     });
   }
@@ -79,6 +91,12 @@ export class GrpcListener {
   close(): void {
     for (const server of this.listening.splice(0)) server.close();
   }
+}
+
+function refuseHttp1(socket: Socket): void {
+  socket.resume();
+  socket.end(NO_HTTP_1);
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
 /** A name may stand for several addresses, as localhost does. */

@@ -6,9 +6,9 @@ export const SNIFF_MS_MAX = 2000;
 
 /**
  * Looks at the first bytes of a connection: one of our servers begins with PEER_PREFACE, which is taken off; anything else is
- * handed on as it came. A socket that ends before that is handed to nobody.
+ * handed on as it came, and `other` is told how it begins. A socket that ends before that is handed to nobody.
  */
-export function sniff(socket: Socket, peer: () => void, other: () => void): void {
+export function sniff(socket: Socket, peer: () => void, other: (beginning: Buffer | undefined) => void): void {
   let seen: Buffer | undefined;
   const timer = setTimeout(() => decide(false), SNIFF_MS_MAX);
   timer.unref();
@@ -23,7 +23,7 @@ export function sniff(socket: Socket, peer: () => void, other: () => void): void
     const rest = isPeer ? seen!.subarray(PEER_PREFACE.length) : seen;
     if (rest !== undefined && rest.length > 0) socket.unshift(rest);
     if (isPeer) peer();
-    else other();
+    else other(seen);
   };
   const look = () => {
     const piece = socket.read() as Buffer | null;
