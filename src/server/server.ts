@@ -310,6 +310,7 @@ export class RkvServer {
         return refusal;
       },
       accepted: (peer) => this.objections.withdrawnBy(peer),
+      gone: (peer) => this.objections.withdrawnBy(peer),
       refused: (peer, misfit, details) => this.refusedByPeer(peer, misfit, details),
     });
     this.starting?.stop();

@@ -73,6 +73,11 @@ export class PeerDoor {
     this.#meet(by);
   }
 
+  /** The process of a peer ended, and its connections with it. */
+  gone(peer: NodeId): void {
+    this.#objections.withdrawnBy(peer);
+  }
+
   /** Whether a message that came on this connection may be used; who sent it is known from then on. */
   lets(line: Line): boolean {
     const { claim } = line;

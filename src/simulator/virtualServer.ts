@@ -417,6 +417,7 @@ export class VirtualServer {
     this.#aimed.processEnded();
     atDisk();
     this.#around.judge.stopped(this.id);
+    for (const peer of this.peers.values()) peer.#process?.door.gone(this.id);
   }
 
   pause(): void {

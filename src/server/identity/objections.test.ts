@@ -13,3 +13,11 @@ it('believes one that remembers more at once, and that its folder belongs elsewh
   expect(objections.areDecisive(3, 'other-cluster')).toBe(false);
   expect(objections.areDecisive(2, 'other-cluster')).toBe(true);
 });
+
+it('two wrong folders, one put right before the other was wrong, ended a server that was right', () => {
+  // simulator, etcd seed 7001265
+  const objections = new Objections([1, 2, 3]);
+  expect(objections.areDecisive(2, 'other-cluster')).toBe(false);
+  objections.withdrawnBy(2);
+  expect(objections.areDecisive(3, 'other-cluster')).toBe(false);
+});

@@ -22,7 +22,7 @@ export class Objections {
     return isCertain || this.strangers.size > this.bootstrap.length / 2;
   }
 
-  /** Server `peer` takes this one for who it says it is. */
+  /** Server `peer` takes this one for who it says it is, or what said otherwise is gone: a wrong folder is put right one server at a time. */
   withdrawnBy(peer: NodeId): void {
     this.strangers.delete(peer);
   }

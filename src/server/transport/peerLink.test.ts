@@ -54,6 +54,8 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
   const log = new RememberingLog();
   const received: Uint8Array[] = [];
   const refusals: string[] = [];
+  /** What links said of the peer, in order. */
+  const said: string[] = [];
   let wake = () => {};
   const receive = (_from: number, message: Uint8Array) => {
     received.push(message);
@@ -79,9 +81,11 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
       peer: 2,
       address: { host: '127.0.0.1', port },
       identity,
-      accepted: () => {},
+      accepted: () => said.push('accepted'),
+      gone: () => said.push('gone'),
       refused: (_peer, misfit) => {
         refusals.push(misfit);
+        said.push('refused');
         wake();
       },
       notUnderstood: () => {},
@@ -110,6 +114,7 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
     log,
     received,
     refusals,
+    said,
     until,
     close,
   };
@@ -197,6 +202,8 @@ describe('a link to a peer', () => {
       await one.until(() => one.refusals.length === i + 1);
     }
     expect(one.refusals).toEqual(['forgotten', 'older-copy', 'other-cluster', 'other-engine']);
+    // A refusal is the last that was heard, so that it counts until the next attempt.
+    expect(one.said).toEqual(['accepted', ...strangers.flatMap(() => ['gone', 'refused'])]);
     expect(one.received.length).toBe(1);
   });
 
@@ -374,6 +381,7 @@ describe('what does not know links', () => {
           maxMessageBytes: MESSAGE_BYTES_MAX,
           log: log as unknown as Log,
           accepted: () => {},
+          gone: () => {},
           refused: () => {},
           notUnderstood: () => {
             link.close();

@@ -47,6 +47,8 @@ export interface PeerLinkOptions<M> {
   readonly log: LimitedLog;
   /** The peer took our link: it has nothing against us. */
   readonly accepted: (peer: NodeId) => void;
+  /** The link to the peer is lost: what it had against us is so no longer, unless `refused` follows. */
+  readonly gone: (peer: NodeId) => void;
   /** The peer takes us for somebody who must not take part, for the reason given. */
   readonly refused: (peer: NodeId, misfit: Misfit, details: string) => void;
   /** What listens there took the connection and does not know our links: one of the original's servers, or another version. */
@@ -288,6 +290,7 @@ export class PeerLink<M> {
     clearInterval(dialled.timer);
     dialled.socket.destroy();
     if (reason !== undefined) this.report(reason);
+    this.options.gone(this.options.peer);
     this.pause = setTimeout(() => {
       this.pause = undefined;
     }, this.reconnectMs);

@@ -30,6 +30,7 @@ it('unary calls in the name of a server that was being admitted again reached th
       return undefined;
     },
     accepted: () => {},
+    gone: () => {},
     refused: () => {},
   });
   onTestFinished(() => transport.close());

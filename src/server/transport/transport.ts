@@ -30,6 +30,8 @@ export interface TransportOptions<M> {
   readonly receive: (from: NodeId, message: M) => Refusal | undefined;
   /** A peer has nothing against this server. */
   readonly accepted: (peer: NodeId) => void;
+  /** A peer is out of reach, or another process answers there by now. */
+  readonly gone: (peer: NodeId) => void;
   /** A peer takes this server for one that must not take part. */
   readonly refused: (peer: NodeId, misfit: Misfit, details: string) => void;
 }
@@ -148,7 +150,7 @@ export class PeerTransport<M> {
   private link(to: NodeId): PeerLink<M> | undefined {
     const existing = this.links.get(to);
     if (existing !== undefined) return existing;
-    const { self, servers, kind, identity, log, accepted, refused } = this.options;
+    const { self, servers, kind, identity, log, accepted, gone, refused } = this.options;
     const address = servers[to - 1];
     if (address === undefined) return undefined;
     const notUnderstood = () => void this.askWhoIsThere(to, address);
@@ -162,6 +164,7 @@ export class PeerTransport<M> {
       maxMessageBytes: MESSAGE_BYTES_MAX,
       log,
       accepted,
+      gone,
       refused,
       notUnderstood,
     });
