@@ -98,8 +98,19 @@ export class MessageReader {
 /** A message as it travels. */
 export function framed(message: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
-  bytes[0] = 0;
-  bytes.writeUInt32BE(message.length, 1);
+  writePrefix(bytes, message.length);
   bytes.set(message, PREFIX_BYTES);
   return bytes;
+}
+
+/** What goes before a message. */
+export function prefixOf(message: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(PREFIX_BYTES);
+  writePrefix(bytes, message.length);
+  return bytes;
+}
+
+function writePrefix(bytes: Buffer, length: number): void {
+  bytes[0] = 0;
+  bytes.writeUInt32BE(length, 1);
 }

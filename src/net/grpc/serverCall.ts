@@ -3,14 +3,14 @@ import { Metadata, status } from '@grpc/grpc-js';
 import { FieldKind, type HeaderField } from '../http2/headerField.ts';
 import { ErrorCode } from '../http2/protocol.ts';
 import type { Http2Stream, StreamReader } from '../http2/stream.ts';
-import { framed, MessageReader, type MessageSink } from './messageReader.ts';
+import { framed, MessageReader, type MessageSink, prefixOf } from './messageReader.ts';
 import type { ConnectionGuard, Method } from './method.ts';
 import { errorBlock, type GrpcError, okBlock, RESPONSE_BLOCK } from './status.ts';
 import { coarseMs } from './timeout.ts';
 
 /** A handler that has more than this unsent is told to wait for 'drain'. */
 const UNSENT_BYTES_MAX = 64 * 1024;
-/** A message of a request that is not complete is copied up to this length: a larger one has room of its own already. */
+/** Messages up to this length are copied: larger ones have room of their own already. */
 const COPIED_BYTES_MAX = 16 * 1024;
 const CUT_SHORT: GrpcError = { code: status.INVALID_ARGUMENT, details: 'the message is cut short' };
 const SECOND_MESSAGE: GrpcError = {
@@ -127,9 +127,21 @@ export class ServerCall extends EventEmitter implements StreamReader, MessageSin
     if (this.isAnswered) return false;
     const { stream } = this;
     stream.respond(RESPONSE_BLOCK);
-    stream.send(framed(this.method.serialize(message)), sent);
+    this.send(message, sent);
     this.needsDrain = stream.unsentBytes > UNSENT_BYTES_MAX;
     return !this.needsDrain;
+  }
+
+  private send(message: unknown, sent?: () => void): void {
+    const { stream } = this;
+    const bytes = this.method.serialize(message);
+    if (bytes.length <= COPIED_BYTES_MAX) {
+      stream.send(framed(bytes), sent);
+      return;
+    }
+    // Many that wait to be read would each be there twice until the copied one is collected.
+    stream.send(prefixOf(bytes));
+    stream.send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), sent);
   }
 
   end(trailers?: Metadata): this {
@@ -234,8 +246,9 @@ export class ServerCall extends EventEmitter implements StreamReader, MessageSin
       return;
     }
     this.answered();
-    const message = framed(this.method.serialize(response));
-    this.stream.answer(RESPONSE_BLOCK, message, okBlock(trailers));
+    this.stream.respond(RESPONSE_BLOCK);
+    this.send(response);
+    this.stream.finish(okBlock(trailers));
   }
 
   private fail(error: GrpcError): void {

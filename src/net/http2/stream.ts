@@ -192,13 +192,6 @@ export class Http2Stream {
     this.connection.writeHeaders(this.id, block, false);
   }
 
-  /** The whole answer in one go. */
-  answer(block: Buffer, message: Buffer, trailers: Buffer): void {
-    this.respond(block);
-    this.send(message);
-    this.finish(trailers);
-  }
-
   /** The bytes must not change any more. `sent` is called once the network has them all; never if the stream ends before. */
   send(bytes: Buffer, sent?: () => void): void {
     if (this.isOver || this.hasLocalEnded) return;

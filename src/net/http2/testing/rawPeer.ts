@@ -56,7 +56,10 @@ class Echo implements StreamReader {
   }
 
   receivedAll(): void {
-    this.stream.answer(encodeFields([[':status', '200']]), Buffer.concat(this.pieces), encodeFields([['x-end', '1']]));
+    const { stream } = this;
+    stream.respond(encodeFields([[':status', '200']]));
+    stream.send(Buffer.concat(this.pieces));
+    stream.finish(encodeFields([['x-end', '1']]));
   }
 
   sentAll(): void {}
