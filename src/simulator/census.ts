@@ -40,7 +40,6 @@ export const FAULT_KINDS = [
   'older copy rejoined at once',
   'foreign folder put in its place',
   'foreign folder refused',
-  'refused while running',
   'right folder put back',
   'slow disk',
   'stalled disk',

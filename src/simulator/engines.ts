@@ -10,6 +10,8 @@ export interface SimulatedEngine {
   readonly kind: EngineKind<unknown>;
   /** Has learners (non-voters), and so the changes AddLearner and Demote. */
   readonly learners: boolean;
+  /** A configuration counts from when it is committed, not from when it is in the log. */
+  readonly changesWhenCommitted: boolean;
   /** Whether a message is the one by which a leader hands over (thesis §3.10). */
   tellsToStand(message: unknown): boolean;
   /** A reader of what its messages promise, for one run. */
@@ -22,10 +24,23 @@ function isOfType(type: string | number) {
 
 /** An engine joins the simulator by being named here. */
 export const SIMULATED_ENGINES: Readonly<Record<string, SimulatedEngine>> = {
-  gorums: { kind: gorumsKind, learners: false, tellsToStand: isOfType('TimeoutNow'), promises: gorumsPromises },
-  etcd: { kind: etcdKind, learners: true, tellsToStand: isOfType(MessageType.TimeoutNow), promises: etcdPromises },
+  gorums: {
+    kind: gorumsKind,
+    changesWhenCommitted: false,
+    learners: false,
+    tellsToStand: isOfType('TimeoutNow'),
+    promises: gorumsPromises,
+  },
+  etcd: {
+    kind: etcdKind,
+    changesWhenCommitted: true,
+    learners: true,
+    tellsToStand: isOfType(MessageType.TimeoutNow),
+    promises: etcdPromises,
+  },
   hashicorp: {
     kind: hashicorpKind,
+    changesWhenCommitted: false,
     learners: true,
     tellsToStand: isOfType('timeout-now'),
     promises: hashicorpPromises,

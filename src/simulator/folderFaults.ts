@@ -128,7 +128,7 @@ export class FolderFaults {
     victim.misplaceFolder(by, misplaced);
     this.#restartLater(victim);
     // Where nobody refuses it for good, somebody wonders at last why it does not take part.
-    this.#around.timeline.after(this.#random.exponential(NOTICED_MEAN_US), () => {
+    this.#around.timeline.after(this.#random.exponential(NOTICED_MEAN_US / this.#around.plan.pace), () => {
       if (victim.folder.misplaced === undefined) return;
       victim.mend();
       victim.endProcess();

@@ -75,12 +75,16 @@ async function runMany(engine: string, options: Options): Promise<boolean> {
 }
 
 function printTotals(engine: string, totals: Totals, seconds: number): void {
-  const { runs, virtualSeconds, operations, acknowledged, committed, leaderships, steps } = totals;
+  const { runs, virtualSeconds, operations, acknowledged, committed, leaderships, steps, eventful, dense } = totals;
+  const denseRate = dense.operations / dense.virtualSeconds;
+  const otherRate = (operations - dense.operations) / (virtualSeconds - dense.virtualSeconds);
   console.log(
     [
       `${engine}: ${runs} seeds in ${seconds.toFixed(1)} s (${(runs / seconds).toFixed(1)} seeds/s), ${totals.failures.length} failed`,
       `  ${Math.round(virtualSeconds)} virtual seconds, ${steps} events, ${operations} client operations, ${acknowledged} of them acknowledged`,
       `  ${committed} committed entries, ${leaderships} leaders elected`,
+      `  ${eventful} seeds (${((100 * eventful) / runs).toFixed(1)} %) had 100 entries, two leaders, an installed snapshot and a finished change`,
+      `  ${dense.runs} dense seeds with ${denseRate.toFixed(1)} operations a virtual second, ${otherRate.toFixed(1)} in the others`,
       ...plannedKinds(simulatedEngine(engine)).map((kind) => `  ${kind.padEnd(30)} ${totals.census.of(kind)}`),
     ].join('\n'),
   );

@@ -145,7 +145,7 @@ export class Nemesis {
     const partition = this.#drawPartition();
     const mend = this.#around.network.cut(partition);
     this.#note(partition.kind, () => partition.pairs.map(([from, to]) => `${from}→${to}`).join(' '));
-    this.#around.timeline.after(this.#random.exponential(PARTITION_MEAN_US), () => {
+    this.#around.timeline.after(this.#lasting(PARTITION_MEAN_US), () => {
       mend();
       if (!this.#isOver) this.#note('partition ends');
     });
@@ -178,7 +178,7 @@ export class Nemesis {
     if (from === to) return;
     this.#note('clog', () => `${from}→${to}`);
     const release = this.#around.network.clog(from, to);
-    this.#around.timeline.after(this.#random.exponential(CLOG_MEAN_US), () => {
+    this.#around.timeline.after(this.#lasting(CLOG_MEAN_US), () => {
       release();
       if (!this.#isOver) this.#note('clog ends', () => `${from}→${to}`);
     });
@@ -205,7 +205,7 @@ export class Nemesis {
     if (victim === undefined) return;
     victim.crashAndLoseTail();
     this.#restartLater(victim);
-    this.#around.timeline.after(this.#random.exponential(TAIL_LOST_MEAN_US), () => victim.disk.putBackTail());
+    this.#around.timeline.after(this.#lasting(TAIL_LOST_MEAN_US), () => victim.disk.putBackTail());
   }
 
   #stop(): void {
@@ -217,7 +217,7 @@ export class Nemesis {
 
   #restartLater(server: VirtualServer): void {
     const meanUs = this.#random.pick(DOWN_MEANS_US);
-    this.#around.timeline.after(this.#random.exponential(meanUs), () => {
+    this.#around.timeline.after(this.#lasting(meanUs), () => {
       if (server.isRunning) return;
       // Whoever restarts a server whose disk was full has made room.
       server.disk.isFull = false;
@@ -229,12 +229,12 @@ export class Nemesis {
     const victim = this.#victim();
     if (victim === undefined) return;
     victim.pause();
-    this.#around.timeline.after(this.#random.exponential(PAUSE_MEAN_US), () => victim.resume());
+    this.#around.timeline.after(this.#lasting(PAUSE_MEAN_US), () => victim.resume());
   }
 
   #spoilDisk(how: 'slow disk' | 'stalled disk' | 'full disk' | 'read error'): void {
     const { disk, id } = this.#random.pick(this.#servers);
-    const durationUs = this.#random.exponential(DISK_TROUBLE_MEAN_US);
+    const durationUs = this.#lasting(DISK_TROUBLE_MEAN_US);
     this.#note(how, () => `server ${id} for ${(durationUs / 1e6).toFixed(3)} s`);
     if (how === 'slow disk') disk.slowness = this.#random.pick([5, 20, 100]);
     else if (how === 'stalled disk') disk.stalledUntilUs = this.#around.timeline.nowUs + durationUs;
@@ -249,7 +249,7 @@ export class Nemesis {
 
   #jump(): void {
     const server = this.#random.pick(this.#servers);
-    const aheadUs = this.#random.exponential(CLOCK_JUMP_MEAN_US);
+    const aheadUs = this.#lasting(CLOCK_JUMP_MEAN_US);
     this.#around.census.count('clock jump');
     this.#note('clock jump', () => `server ${server.id} by ${(aheadUs / 1e6).toFixed(3)} s`);
     server.clock.jump(aheadUs);
@@ -320,6 +320,11 @@ export class Nemesis {
       if (!result.ok && UNANSWERED.has(result.reason)) this.#around.census.count('transfer refused: no answer');
       this.#around.census.count(result.ok ? 'leadership transferred' : 'leadership transfer refused');
     });
+  }
+
+  /** How long something lasts that usually takes so long. */
+  #lasting(meanUs: number): number {
+    return this.#random.exponential(meanUs / this.#around.plan.pace);
   }
 
   #note(what: string, detail?: () => string): void {

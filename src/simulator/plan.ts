@@ -1,4 +1,5 @@
 import type { EngineSettings, NodeId } from '../consensus/contract.ts';
+import { dense } from './dense.ts';
 import { Random } from './random.ts';
 
 /** What strikes a cluster from time to time while the faults last. */
@@ -67,6 +68,11 @@ export interface Plan {
   readonly snapshotEveryEntries: number;
   readonly trailingEntries: number;
   readonly cacheEntries: number;
+  /** A run lasts at least so long, and has at least so many finished client operations. */
+  readonly runMinUs: number;
+  readonly operationsMin: number;
+  /** How many times faster than usual faults and absences are over. */
+  readonly pace: number;
   /** The faults last so long; then everything heals. */
   readonly chaosUs: number;
   readonly network: NetworkPlan;
@@ -84,9 +90,8 @@ export interface Plan {
   readonly founding: boolean;
 }
 
-/** A run lasts at least so long, and has at least so many finished client operations. */
-export const RUN_MIN_US = 60_000_000;
-export const OPERATIONS_MIN = 100;
+const RUN_MIN_US = 60_000_000;
+const OPERATIONS_MIN = 100;
 
 /** Seven-server clusters are dear, so they are drawn less often. */
 const CLUSTER_SIZES = [1, 2, 3, 3, 3, 3, 4, 5, 5, 7];
@@ -100,10 +105,13 @@ export function drawPlan(seed: number): Plan {
     deafLeader: new Random(seed).fork('deaf leader').chance(DEAF_LEADER_CHANCE) && isBrisk(mix),
     founding: new Random(seed).fork('founding').chance(FOUNDING_CHANCE),
   };
-  return new Random(seed).fork('storm').chance(STORM_CHANCE) ? withStormOfCrashes(plan) : plan;
+  if (new Random(seed).fork('storm').chance(STORM_CHANCE)) return withStormOfCrashes(plan);
+  const random = new Random(seed).fork('dense');
+  return random.chance(DENSE_CHANCE) ? dense(plan, random) : plan;
 }
 
 const DEAF_LEADER_CHANCE = 0.6;
+const DENSE_CHANCE = 0.45;
 const DEAD_SERVERS_CHANCE = 0.4;
 const FOUNDING_CHANCE = 0.3;
 
@@ -150,6 +158,9 @@ function drawMix(seed: number): Plan {
     snapshotEveryEntries: takesSnapshots ? random.between(5, 60) : 0,
     trailingEntries: random.chance(0.5) ? 0 : random.between(1, 30),
     cacheEntries: random.pick([1, 8, 1000]),
+    runMinUs: RUN_MIN_US,
+    operationsMin: OPERATIONS_MIN,
+    pace: 1,
     chaosUs: random.between(40, 52) * 1_000_000,
     network: drawNetwork(random, isCalm),
     disk: {

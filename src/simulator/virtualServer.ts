@@ -2,7 +2,7 @@ import type { EngineStatus, Envelope, MembershipChange, NodeId } from '../consen
 import { MalformedMessageError } from '../consensus/contract.ts';
 import type { RequestResult } from '../server/host/replica.ts';
 import { admittedHardState } from '../server/identity/admission.ts';
-import type { Introduction, Misfit } from '../server/identity/identity.ts';
+import type { Introduction } from '../server/identity/identity.ts';
 import type { KeptIdentity } from '../server/identity/keptIdentity.ts';
 import type { Answer } from '../server/identity/startDecision.ts';
 import type { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
@@ -206,7 +206,7 @@ export class VirtualServer {
       forgets: () => this.folder.forgets,
       back: (from, run) => network.send(from, this.id, () => this.#enter(epoch, run)),
       after: (delayUs, run) => this.#after(epoch, delayUs, run),
-      refused: (by, misfit) => this.#refusedWhileRunning(by, misfit),
+      refused: (by, misfit) => this.#refused(`server ${by} says: ${misfit}`),
     });
   }
 
@@ -236,11 +236,6 @@ export class VirtualServer {
     if (identity.stage === 'new' && misplaced === 'older copy') census.count('copy of a new folder refused');
     this.mend();
     this.#failed(why);
-  }
-
-  #refusedWhileRunning(by: NodeId, misfit: Misfit): void {
-    this.#around.census.count('refused while running');
-    this.#refused(`server ${by} says: ${misfit}`);
   }
 
   /** What an operator does about a server that must not go on as it is. */

@@ -10,7 +10,7 @@ import { Founding } from './founding.ts';
 import { Judge } from './invariants/judge.ts';
 import type { Mutation } from './mutation.ts';
 import { FIRST_CLIENT, Nemesis } from './nemesis.ts';
-import { drawPlan, OPERATIONS_MIN, type Plan, RUN_MIN_US } from './plan.ts';
+import { drawPlan, type Plan } from './plan.ts';
 import { Random } from './random.ts';
 import { StrayClient } from './strayClient.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -36,6 +36,7 @@ export interface RunReport {
   readonly engine: string;
   readonly violation: { readonly invariant: Invariant; readonly message: string; readonly stack: string } | undefined;
   readonly traceHash: string;
+  readonly isDense: boolean;
   readonly virtualSeconds: number;
   readonly steps: number;
   readonly operations: number;
@@ -91,7 +92,7 @@ class World {
       network,
       trace,
       census,
-      judge: new Judge(),
+      judge: new Judge(engine.changesWhenCommitted),
       promises: engine.promises(),
     };
     for (let id = 1; id <= plan.serverCount; id++) this.#servers.push(new VirtualServer(id, this.#around));
@@ -162,7 +163,7 @@ class World {
     );
     if (plan.deafLeader) this.#deafen();
     if (plan.deadServers) this.#operateAmongTheDead();
-    const isLongEnough = () => timeline.nowUs >= RUN_MIN_US && this.#operations >= OPERATIONS_MIN;
+    const isLongEnough = () => timeline.nowUs >= plan.runMinUs && this.#operations >= plan.operationsMin;
     this.#stepUntil(isLongEnough, SERVING_BOUND_US, () => `the clients have finished ${this.#operations} operations`);
     for (const client of this.#clients) client.rest();
     this.#stray.rest();
@@ -291,6 +292,7 @@ class World {
       engine: engine.kind.name,
       violation,
       traceHash: trace.hash,
+      isDense: plan.pace > 1,
       virtualSeconds: timeline.nowUs / 1e6,
       steps: timeline.steps,
       operations: this.#operations,

@@ -42,10 +42,15 @@ export class Judge {
   /** The configuration in every snapshot of an index. */
   readonly #configurations = new Map<number, string>();
 
+  readonly #changesWhenCommitted: boolean;
   readonly #promises = new PromiseJudge((id) => this.server(id), this.committed);
 
   /** Servers that have been away for so long that nothing of what they said is on its way any more. */
   readonly gone = new Set<NodeId>();
+
+  constructor(changesWhenCommitted: boolean) {
+    this.#changesWhenCommitted = changesWhenCommitted;
+  }
 
   server(id: NodeId): ServerRecord {
     let record = this.#servers.get(id);
@@ -190,7 +195,11 @@ export class Judge {
       }
       const mirror = mirrored(log.lastId, entry);
       this.#checkMatching(record, mirror);
-      const isProposal = status.role === Role.Leader && entry.term === status.term && mirror.isConfiguration;
+      const isProposal =
+        !this.#changesWhenCommitted &&
+        status.role === Role.Leader &&
+        entry.term === status.term &&
+        mirror.isConfiguration;
       if (isProposal) this.#promises.checkProposal(record, entry.index, status);
       log.push(mirror);
       entries.push(mirror);
