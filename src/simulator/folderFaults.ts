@@ -159,21 +159,10 @@ export class FolderFaults {
     const isVoter = (id: NodeId) => sets.some((ids) => ids.includes(id));
     // Where no initial member is left that remembers, they are a new cluster, whoever else there may be.
     if (this.#servers.filter(isInitial).every((server) => server === victim || !server.remembers)) return false;
-    if (!isVoter(victim.id)) return !this.#isChangeUncertain;
+    if (!isVoter(victim.id)) return true;
     const forgetful = this.#servers.filter((server) => !server.remembers && server !== victim && isVoter(server.id));
     const fewest = Math.min(...sets.map((ids) => ids.length));
     return forgetful.length + 1 <= Math.floor((fewest - margin - 1) / 2);
-  }
-
-  /**
-   * Whether somebody's disk does not say that its last change is committed: after a crash he may need whom that change removed.
-   * The engines that apply a change when it is committed (etcd) have that gap, also for a removal that was answered.
-   */
-  get #isChangeUncertain(): boolean {
-    return this.#servers.some(({ id }) => {
-      const { log, hardState } = this.#around.judge.server(id).durable;
-      return [...log.configurationsAfter(hardState.commit)].some(({ isConfiguration }) => isConfiguration);
-    });
   }
 
   #note(what: string, detail: () => string): void {

@@ -172,7 +172,14 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   }
 
   durable(mark: number): void {
+    const wasOpen = this.openChange;
     this.deliver(this.persistence.durable(mark));
+    if (this.openChange !== wasOpen) this.requests.finishChange();
+  }
+
+  /** The first membership entry that is applied here, and that a crash would leave undecided; 0: none. */
+  get openChange(): number {
+    return this.persistence.openChange;
   }
 
   applied(index: number): void {
@@ -413,6 +420,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   private send(message: Message): void {
     // A candidate that is elected by others before its own vote is on disk, and then crashes, could stand a second time in
     // the same term and lead it with another log. So it asks for votes only when its own is durable.
+    this.hedge(message);
     if (message.type === MessageType.Vote) this.out.sendAfterPersist(message.to, message);
     else if (!this.isSilent || !isLeaders(message.type)) this.out.send(message.to, message);
     if (message.type !== MessageType.Snapshot) return;
@@ -420,8 +428,15 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.out.events.push('catchup');
   }
 
+  /** Who leaves goes by what the others say they know: a change is known once a crash would not make it forgotten. */
+  private hedge(message: Message): void {
+    const { openChange } = this;
+    if (openChange !== 0 && isAnswer(message.type)) message.commit = Math.min(message.commit, openChange - 1);
+  }
+
   /** Acknowledgements that leave together: the last one says it all. */
   private sendAfterPersist(response: Message): void {
+    this.hedge(response);
     const waiting = this.out.messagesAfterPersist;
     const before = waiting[waiting.length - 1]?.message;
     if (
@@ -458,6 +473,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       if (!(error instanceof ConfChangeError || error instanceof MalformedConfChangeError)) throw error;
     }
     const { core } = this.node;
+    this.persistence.changeApplied(entry.index);
     this.requests.applied(entry.index);
     const own = core.members.progress.get(this.id);
     if (core.leader !== undefined && (own === undefined || own.learner)) {

@@ -28,6 +28,8 @@ export interface RequestedEngine {
   readonly nowMs: number;
   /** Where to go instead. */
   readonly leaderHint: NodeId;
+  /** The first membership entry that is applied here, and that a crash would leave undecided; 0: none. */
+  readonly openChange: number;
   /** Why it takes nothing of any kind; with `isChange`, no membership change. */
   refusal(isChange?: boolean): RejectReason | undefined;
 }
@@ -176,9 +178,13 @@ export class OperatorRequests implements Preparing {
     if (leader?.removal?.index === index) leader.removal = undefined;
   }
 
+  /** A change that is done stays done: its servers may be shut down at once, and this one be restarted without them. */
   finishChange(): void {
-    const { node, out } = this.engine;
-    if (this.change === undefined || !isDone(this.change, node.core.configuration)) return;
+    const { node, out, id, openChange } = this.engine;
+    const { configuration } = node.core;
+    if (this.change === undefined || !isDone(this.change, configuration)) return;
+    const remains = configuration.voters.includes(id);
+    if (remains && openChange !== 0 && openChange <= this.change.index) return;
     out.requests.push({ token: this.change.token, ok: true });
     this.change = undefined;
   }

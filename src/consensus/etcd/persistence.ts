@@ -6,7 +6,9 @@ import type { Message } from './messages.ts';
  * Turns the core's asynchronous storage writes into the contract's marks: gathers the writes of one drain into one batch,
  * and keeps the responses that this server owes itself until that batch is durable.
  *
- * A new commit index alone is not written: it is a hint, and rides with the next batch that has to be.
+ * A new commit index alone is not written: it is a hint, and rides with the next batch that has to be. But a change of the members
+ * is in force from when it is known to be committed, so that knowledge is kept: who forgot it would ask those who left, and
+ * they may be gone.
  */
 export class Persistence {
   private readonly log: LogReader;
@@ -20,6 +22,8 @@ export class Persistence {
   private dirty = false;
   /** Responses for this drain's batch. */
   private owed: Message[] = [];
+  /** Membership entries that are applied and not yet committed by what is on disk, and the marks after which they are. Ascending. */
+  private changes: { readonly index: number; readonly mark: number }[] = [];
   private waiting: { readonly mark: number; readonly responses: readonly Message[] }[] = [];
 
   constructor(log: LogReader, hardState: HardState) {
@@ -33,9 +37,22 @@ export class Persistence {
     return !this.dirty && this.durableMark === this.mark;
   }
 
+  /** The first membership entry that a crash now would leave undecided; 0: none. */
+  get openChange(): number {
+    return this.changes[0]?.index ?? 0;
+  }
+
+  /** The membership entry at `index` is committed and applied. */
+  changeApplied(index: number): void {
+    if (index <= this.stored.commit) return;
+    this.latest = { ...this.latest, commit: Math.max(this.latest.commit, index) };
+    this.dirty = true;
+    this.changes.push({ index, mark: this.mark + 1 });
+  }
+
   write(snapshot: Snapshot | undefined, entries: readonly Entry[], hardState: HardState | undefined): void {
     if (hardState !== undefined) {
-      this.latest = hardState;
+      this.latest = { ...hardState, commit: Math.max(hardState.commit, this.latest.commit) };
       if (hardState.term !== this.stored.term || hardState.vote !== this.stored.vote) this.dirty = true;
     }
     if (snapshot !== undefined) {
@@ -91,6 +108,7 @@ export class Persistence {
       due.push(...this.waiting[count]!.responses);
     }
     if (count > 0) this.waiting.splice(0, count);
+    if (this.changes.length > 0) this.changes = this.changes.filter((change) => change.mark > this.durableMark);
     return due;
   }
 

@@ -167,6 +167,20 @@ export function describeMembershipContract<M>(kind: EngineKind<M>, tellsToStand:
       }
     });
 
+    it('is done for good: who was removed may be gone at once, and the leader be restarted without him', () => {
+      const { cluster, leader, others } = clusterOf([1, 2], [1, 2]);
+      leader.engine.reconfigure({ type: ChangeType.Remove, id: others[0]! }, 7);
+      for (let waitedMs = 0; leader.outcomes.requests.length === 0; waitedMs += heartbeatMs) {
+        expect(waitedMs).toBeLessThan(4 * electionTimeoutMs);
+        cluster.run(heartbeatMs);
+      }
+      expect(leader.takeOutcomes().requests).toEqual([{ token: 7, ok: true }]);
+      cluster.stop(others[0]!);
+      leader.restart();
+      cluster.run(4 * electionTimeoutMs);
+      expect(leader.engine.status()).toMatchObject({ role: 'leader', leader: leader.id });
+    });
+
     it('forgets an addition with its leader: nothing is left that stands in the way of the next', () => {
       const { cluster, leader } = clusterOf([1, 2, 3, 4], [1, 2, 3]);
       cluster.stop(4);
