@@ -15,13 +15,13 @@ export type PromiseReader = (from: NodeId, to: NodeId, message: unknown) => Prom
 
 /** Its answers name a call, and say nothing else of what they acknowledge. */
 export function gorumsPromises(): PromiseReader {
-  /** By leader and follower: what the success of each call acknowledges. */
-  const ends = new Map<number, Map<number, number>>();
+  /** By leader and follower: what the success of each call acknowledges, in the term that it was made in. */
+  const ends = new Map<number, Map<number, Call>>();
   const callsOf = (leader: NodeId, follower: NodeId) => {
     const link = leader * SERVERS_MAX + follower;
     let calls = ends.get(link);
     if (calls === undefined) {
-      calls = new Map();
+      calls = new Map<number, Call>();
       ends.set(link, calls);
     }
     return calls;
@@ -30,23 +30,24 @@ export function gorumsPromises(): PromiseReader {
     const message = sent as GorumsMessage;
     switch (message.type) {
       case 'AppendEntries':
-        callsOf(from, to).set(message.call, message.prevLogIndex + message.entries.length);
+        callsOf(from, to).set(message.call, { term: message.term, end: message.prevLogIndex + message.entries.length });
         return undefined;
       case 'InstallSnapshot':
-        callsOf(from, to).set(message.call, message.lastIncludedIndex);
+        callsOf(from, to).set(message.call, { term: message.term, end: message.lastIncludedIndex });
         return undefined;
       case 'RequestVote':
-        if (!message.preVote) callsOf(from, to).set(message.call, VOTE);
+        if (!message.preVote) callsOf(from, to).set(message.call, { term: message.term, end: VOTE });
         return undefined;
       case 'RequestVoteResponse': {
-        const isVote = message.granted && callsOf(to, from).get(message.call) === VOTE;
+        const isVote = message.granted && callsOf(to, from).get(message.call)?.end === VOTE;
         return isVote ? { kind: 'vote', term: message.term } : undefined;
       }
       case 'AppendEntriesResponse':
         if (!message.success) return undefined;
-        return match(message.term, callsOf(to, from).get(message.call));
+        return match(message.term, endOf(callsOf(to, from), message));
       case 'InstallSnapshotResponse':
-        return match(message.term, callsOf(to, from).get(message.call));
+        // There is no other answer to a leader of an earlier term, to whom the later term says that nothing was installed.
+        return match(message.term, endOf(callsOf(to, from), message));
       default:
         return undefined;
     }
@@ -76,6 +77,16 @@ export function hashicorpPromises(): PromiseReader {
         return undefined;
     }
   };
+}
+
+interface Call {
+  readonly term: number;
+  readonly end: number;
+}
+
+function endOf(calls: ReadonlyMap<number, Call>, { call, term }: { call: number; term: number }): number | undefined {
+  const made = calls.get(call);
+  return made?.term === term ? made.end : undefined;
 }
 
 function match(term: number, index: number | undefined): Promised | undefined {
