@@ -48,4 +48,10 @@ export const REGRESSIONS: readonly Regression[] = [
     seed: 7001265,
     found: 'what a process with a wrong folder had against a server still counted when another one said the same later',
   },
+  {
+    engine: 'gorums',
+    seed: 640111080008,
+    found:
+      'a server that lost its folder asked a former leader for admission, for ever, because removed servers named that one',
+  },
 ];

@@ -92,7 +92,9 @@ export class FrontDoor implements ConnectionListener {
   mayHold(connection: Connection | undefined, bytes: number): boolean {
     const share = this.memory.budgetBytes * CONNECTION_SHARE;
     // One answer that is larger than all of it is kept, too, where little else is.
-    return connection === undefined || connection.heldBytes() + Math.min(bytes, share / 2) <= share;
+    if (connection !== undefined && connection.heldBytes() + Math.min(bytes, share / 2) > share) return false;
+    // Asked before an answer is made: thousands of lookups are answered in one turn, before anybody can be let go.
+    return this.memory.hasRoomFor(this.grownBytes + Math.min(bytes, share / 2));
   }
 
   /** Who is let go is let go once what grew is done with what it does. */

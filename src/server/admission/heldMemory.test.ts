@@ -79,4 +79,23 @@ describe('the memory that clients make a server hold', () => {
     memory.grow(1);
     expect(counts).toBe(2);
   });
+
+  it('has room for what is not held yet, counts again where much was read, and once in a turn', () => {
+    const client = new Client(600);
+    let counts = 0;
+    const holders = () => {
+      counts++;
+      return [client];
+    };
+    const memory = new HeldMemory(1000, holders, () => 0);
+    memory.grow(600);
+    expect(memory.hasRoomFor(400)).toBe(true);
+    expect(counts).toBe(0);
+    expect(memory.hasRoomFor(500)).toBe(false);
+    expect(memory.hasRoomFor(500)).toBe(false);
+    expect(counts).toBe(1);
+    client.pieces.pop();
+    memory.grow(1);
+    expect(memory.hasRoomFor(500)).toBe(true);
+  });
 });

@@ -40,6 +40,14 @@ export class HeldMemory {
     if (this.countedBytes + this.sinceBytes > this.budgetBytes) this.count();
   }
 
+  /** Whether `bytes` more would be within the budget. */
+  hasRoomFor(bytes: number): boolean {
+    if (this.countedBytes + this.sinceBytes + bytes <= this.budgetBytes) return true;
+    // Some of it may be gone by now. Nothing more comes before the end of the turn, so it is counted once in it.
+    if (this.sinceBytes > 0) this.count();
+    return this.countedBytes + bytes <= this.budgetBytes;
+  }
+
   /** Counts, and makes room where the budget is passed. Returns how many bytes were let go of. */
   count(): number {
     const held: { readonly holder: Holder; readonly bytes: number }[] = [];

@@ -178,6 +178,22 @@ describe('the decision of a server whose folder is new', () => {
     expect(decide(otherwise, member(2, false))).toEqual({ ...admission, isStranger: false });
   });
 
+  it('asks whom the others name, and not whom only removed servers still name: it asked that one for ever', () => {
+    // simulator, gorums seed 640111080008
+    const own = identity(3);
+    const member = (id: NodeId, leader: NodeId) =>
+      introduced(identity(id, { stage: 'member', cluster: 'a', known: new Map() }), own, false, leader);
+    const answers = new Map([
+      [1, member(1, 2)],
+      [2, member(2, 4)],
+      [4, member(4, 4)],
+      [5, member(5, 2)],
+    ]);
+    expect(decideStart(own, [1, 2, 3], answers, undefined)).toMatchObject({ kind: 'admission', leader: 4 });
+    answers.delete(2);
+    expect(decideStart(own, [1, 2, 3], answers, undefined)).toMatchObject({ leader: 2 });
+  });
+
   it('names whom it waits for', () => {
     const own = identity(1);
     const answers = new Map<NodeId, Answer>([

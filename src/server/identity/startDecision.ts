@@ -188,10 +188,16 @@ function knownServer({ instance, boots, life, admitted, isMember }: Introduction
   return { instance, boots, life, admitted, ran: isMember };
 }
 
-/** The leader that most of them name, the lowest of those; 0: nobody names one. */
+/**
+ * The leader that most of them name, the lowest of those; 0: nobody names one. One that names another itself is not meant: removed
+ * servers go on naming whom they last heard of, for ever.
+ */
 function leaderOf(members: readonly [NodeId, Introduced][]): NodeId {
+  const named = new Map(members.map(([id, { leader }]) => [id, leader]));
   const votes = new Map<NodeId, number>();
-  for (const [, { leader }] of members) if (leader !== 0) votes.set(leader, (votes.get(leader) ?? 0) + 1);
+  for (const leader of named.values()) {
+    if (leader !== 0 && (named.get(leader) ?? leader) === leader) votes.set(leader, (votes.get(leader) ?? 0) + 1);
+  }
   let best = 0;
   for (const [leader, count] of [...votes].sort(([a], [b]) => a - b)) {
     if (best === 0 || count > votes.get(best)!) best = leader;

@@ -7,8 +7,6 @@ import { type RunReport, runSeed } from '../world.ts';
 
 /** Seeds 1 to this many are run every time. */
 const CORPUS_SEEDS = 160;
-/** And so many that were never run before. */
-const FRESH_SEEDS = 80;
 const TIMEOUT_MS = 240_000;
 
 /** The simulator's part of the test suite for one engine. */
@@ -41,16 +39,6 @@ export function describeEngine(name: string): void {
         expect(totals.virtualSeconds).toBeGreaterThanOrEqual(sum(({ runMinUs }) => runMinUs / 1e6));
         expect(totals.operations).toBeGreaterThanOrEqual(sum(({ operationsMin }) => operationsMin));
         expect(totals.eventful).toBeGreaterThanOrEqual(CORPUS_SEEDS / 5);
-      },
-      TIMEOUT_MS,
-    );
-
-    it(
-      'survives fresh seeds',
-      () => {
-        const base = (Date.now() % 1_000_000_000) * 1000;
-        console.log(`${name}: fresh seeds from ${base}`);
-        expectNoFailure(runRange(base, FRESH_SEEDS));
       },
       TIMEOUT_MS,
     );
