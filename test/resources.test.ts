@@ -20,6 +20,7 @@ const notOfSpeed = ({ failures }: AttackReport) =>
 describe('a hostile client', () => {
   it.each([
     ['unreadCalls', '400 unread lookups of 4 MB took 1 GB and more', 0.5],
+    ['unreadBurst', 'a burst of unread lookups took 1.5 GB: all were answered before anybody could be let go', 0.5],
     ['unfinishedBodies', 'inserts that were never completed took 1.4 GB', 0.4],
     ['idleConnections', '200 idle connections took the descriptors of the store: the servers ended', 1],
     ['rapidReset', 'streams opened and abandoned left others without answers', 0.25],

@@ -57,14 +57,23 @@ async function unreadSessions(target: Target): Promise<string> {
 }
 
 async function unreadCalls(target: Target): Promise<string> {
-  const [connections, calls] = [scaled(target, 4), 100];
+  return askAndNotRead(target, scaled(target, 4), 500);
+}
+
+/** All in one moment: nobody can be let go in between. */
+async function unreadBurst(target: Target): Promise<string> {
+  return askAndNotRead(target, scaled(target, 40), 0);
+}
+
+async function askAndNotRead(target: Target, connections: number, betweenMs: number): Promise<string> {
+  const calls = 100;
   await store(target, 'large', 4 * MIB);
   const message = grpcMessage(LookupRequest.encode({ key: 'large' }).finish());
   for (let i = 0; i < connections; i++) {
     const session = await dialUnread(target.leader);
     held.push(session);
     for (let j = 0; j < calls; j++) openCall(session, '/rkvpb.RKV/Lookup')?.pause().end(message);
-    await sleep(500);
+    if (betweenMs > 0) await sleep(betweenMs);
   }
   await sleep(SETTLE_MS);
   return `${connections * calls} lookups of 4 MiB over ${connections} connections, no answer read`;
@@ -237,6 +246,7 @@ async function openCalls(target: Target): Promise<string> {
 export const ATTACKS: Readonly<Record<string, Attack>> = {
   unreadSessions,
   unreadCalls,
+  unreadBurst,
   unfinishedBodies,
   compressedBodies,
   idleStreamFrames,

@@ -23,6 +23,7 @@ const usual = { nodes: 3, rssMibMax: CLIENTS_MIB_MAX, gapMsMax: GAP_MS_MAX };
 export const CASES: readonly Case[] = [
   { ...usual, name: 'unreadSessions' },
   { ...usual, name: 'unreadCalls' },
+  { ...usual, name: 'unreadBurst' },
   { ...usual, name: 'unfinishedBodies' },
   { ...usual, name: 'compressedBodies' },
   { ...usual, name: 'idleStreamFrames', rssMibMax: 400 },
