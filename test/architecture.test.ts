@@ -17,8 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   server: ['consensus', 'net', 'wire', 'cli', 'files', 'goflags'],
   client: ['wire', 'cli', 'files', 'goflags'],
   supervisor: ['client', 'wire', 'cli', 'files', 'goflags'],
-  attack: ['supervisor', 'client', 'wire', 'cli'],
-  bench: ['supervisor', 'client', 'wire', 'cli', 'files', 'goflags'],
+  attack: ['supervisor', 'client', 'net/http2', 'wire', 'cli'],
+  bench: ['supervisor', 'client', 'net/http2', 'wire', 'cli', 'files', 'goflags'],
   simulator: [
     'consensus',
     'checker',

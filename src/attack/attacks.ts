@@ -1,19 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { RkvClient } from '../client/rkvClient.ts';
+import { frameBytes } from '../net/http2/frame.ts';
+import { FrameType } from '../net/http2/protocol.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../wire/command.ts';
 import { LookupRequest } from '../wire/generated/rkv.ts';
 import { CommandBatchWriter } from '../wire/sessionCodec.ts';
-import {
-  abandonedStreams,
-  dialRaw,
-  dialUnread,
-  FrameType,
-  frame,
-  grpcMessage,
-  openCall,
-  PREFACE,
-} from './http2Frames.ts';
+import { abandonedStreams, BEGINNING, dialRaw, dialUnread, grpcMessage, openCall } from './http2Frames.ts';
 
 /** What an attack is aimed at. */
 export interface Target {
@@ -105,7 +98,7 @@ async function compressedBodies(target: Target): Promise<string> {
 
 async function idleStreamFrames(target: Target): Promise<string> {
   const connections = scaled(target, 12_000);
-  const bytes = Buffer.concat([PREFACE, frame(FrameType.Data, 0, 1, Buffer.alloc(20))]);
+  const bytes = Buffer.concat([BEGINNING, frameBytes(FrameType.Data, 0, 1, Buffer.alloc(20))]);
   let done = 0;
   const one = async () => {
     while (done < connections) {
@@ -186,7 +179,7 @@ async function rapidReset(target: Target): Promise<string> {
         continue;
       }
       connections++;
-      socket.resume().write(PREFACE);
+      socket.resume().write(BEGINNING);
       for (const piece of pieces) {
         if (socket.destroyed || Date.now() >= endMs) break;
         const wrote = socket.write(piece);
@@ -204,8 +197,8 @@ async function controlFrames(target: Target): Promise<string> {
   const endMs = Date.now() + Math.min(5000, 5000 * target.scale);
   const flood = Buffer.concat(
     Array.from({ length: 500 }, () => [
-      frame(FrameType.Ping, 0, 0, Buffer.alloc(8)),
-      frame(FrameType.Settings, 0, 0),
+      frameBytes(FrameType.Ping, 0, 0, Buffer.alloc(8)),
+      frameBytes(FrameType.Settings, 0, 0),
     ]).flat(),
   );
   let frames = 0;
@@ -213,7 +206,7 @@ async function controlFrames(target: Target): Promise<string> {
     while (Date.now() < endMs) {
       const socket = await dialRaw(target.leader);
       // Nothing is read: the answers to pings and settings are the server's to keep.
-      socket?.pause().write(PREFACE);
+      socket?.pause().write(BEGINNING);
       while (socket !== undefined && !socket.destroyed && Date.now() < endMs) {
         const wrote = socket.write(flood);
         frames += 1000;

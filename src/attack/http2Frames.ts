@@ -1,51 +1,35 @@
 import { once } from 'node:events';
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { connect, type Socket } from 'node:net';
+import { frameBytes, uint32Payload } from '../net/http2/frame.ts';
+import { encodeFields } from '../net/http2/hpackEncoder.ts';
+import { ErrorCode, Flag, FrameType, PREFACE } from '../net/http2/protocol.ts';
 import { parseAddress } from '../wire/addresses.ts';
 
 /** HTTP/2 as no library would speak it: frames by hand (RFC 9113), and streams that are not read. */
 
-export const FrameType = { Data: 0, Headers: 1, ResetStream: 3, Settings: 4, Ping: 6 } as const;
-const END_HEADERS = 4;
-const CANCEL = 8;
-
-export function frame(type: number, flags: number, stream: number, payload: Uint8Array = new Uint8Array(0)): Buffer {
-  const bytes = Buffer.alloc(9 + payload.length);
-  bytes.writeUIntBE(payload.length, 0, 3);
-  bytes[3] = type;
-  bytes[4] = flags;
-  bytes.writeUInt32BE(stream, 5);
-  bytes.set(payload, 9);
-  return bytes;
-}
-
-export const PREFACE = Buffer.concat([
-  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-  frame(FrameType.Settings, 0, 0),
-]);
-
-/** A literal header field without indexing (RFC 7541, 6.2.2); both texts shorter than 127 bytes. */
-const literal = (name: string, value: string) =>
-  Buffer.concat([Buffer.of(0, name.length), Buffer.from(name), Buffer.of(value.length), Buffer.from(value)]);
+/** How a client begins. */
+export const BEGINNING = Buffer.concat([PREFACE, frameBytes(FrameType.Settings, 0, 0)]);
 
 const requestHeaders = (path: string) =>
-  Buffer.concat([
-    Buffer.of(0x83, 0x86),
-    literal(':path', path),
-    literal(':authority', 'x'),
-    literal('content-type', 'application/grpc'),
-    literal('te', 'trailers'),
+  encodeFields([
+    [':method', 'POST'],
+    [':scheme', 'http'],
+    [':path', path],
+    [':authority', 'x'],
+    ['content-type', 'application/grpc'],
+    ['te', 'trailers'],
   ]);
 
 /** Streams that are opened and abandoned at once, numbered from `first` on. */
 export function abandonedStreams(path: string, first: number, count: number): Buffer {
   const headers = requestHeaders(path);
-  const code = Buffer.alloc(4);
-  code.writeUInt32BE(CANCEL);
+  const code = uint32Payload(ErrorCode.Cancel);
   const frames: Buffer[] = [];
   for (let i = 0; i < count; i++) {
     const stream = first + 2 * i;
-    frames.push(frame(FrameType.Headers, END_HEADERS, stream, headers), frame(FrameType.ResetStream, 0, stream, code));
+    const head = frameBytes(FrameType.Headers, Flag.EndHeaders, stream, headers);
+    frames.push(head, frameBytes(FrameType.ResetStream, 0, stream, code));
   }
   return Buffer.concat(frames);
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { frameBytes } from '../net/http2/frame.ts';
 import { ATTACKS } from './attacks.ts';
 import { CASES } from './cases.ts';
-import { abandonedStreams, frame, grpcMessage, PREFACE } from './http2Frames.ts';
+import { abandonedStreams, BEGINNING, grpcMessage } from './http2Frames.ts';
 import { failuresOf } from './run.ts';
 
 describe('an attack', () => {
@@ -23,8 +24,8 @@ describe('an attack', () => {
 
 describe('frames', () => {
   it('are laid out as RFC 9113 says', () => {
-    expect([...frame(6, 1, 5, Uint8Array.of(7, 8))]).toEqual([0, 0, 2, 6, 1, 0, 0, 0, 5, 7, 8]);
-    expect(PREFACE.subarray(0, 24).toString()).toBe('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+    expect([...frameBytes(6, 1, 5, Uint8Array.of(7, 8))]).toEqual([0, 0, 2, 6, 1, 0, 0, 0, 5, 7, 8]);
+    expect(BEGINNING.subarray(0, 24).toString()).toBe('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
     expect([...grpcMessage(Uint8Array.of(9), 300)]).toEqual([0, 0, 0, 1, 44, 9]);
   });
 

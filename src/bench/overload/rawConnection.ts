@@ -1,17 +1,18 @@
 import { connect, type Socket } from 'node:net';
+import { frameBytes, settingsPayload, uint32Payload } from '../../net/http2/frame.ts';
+import { encodeFields } from '../../net/http2/hpackEncoder.ts';
+import { Outbox } from '../../net/http2/outbox.ts';
+import {
+  Flag,
+  FRAME_HEADER_BYTES,
+  FrameType,
+  PREFACE,
+  Setting,
+  WINDOW_BYTES_DEFAULT,
+} from '../../net/http2/protocol.ts';
 
-const FRAME_HEADER_BYTES = 9;
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
-const Frame = { Data: 0, Headers: 1, RstStream: 3, Settings: 4, Ping: 6, GoAway: 7, WindowUpdate: 8 } as const;
-const END_STREAM = 1;
-const ACK = 1;
-const END_HEADERS = 4;
-const MAX_CONCURRENT_STREAMS = 3;
-const INITIAL_WINDOW_SIZE = 4;
-const HEADER_TABLE_SIZE = 1;
 const WINDOW_BYTES = 8 << 20;
 const STREAMS_UNLIMITED = 1 << 20;
-const OUT_BYTES = 64 * 1024;
 /** Before a gRPC message. */
 const PREFIX_BYTES = 5;
 const NOTHING = Buffer.alloc(0);
@@ -35,14 +36,12 @@ export class RawConnection {
   private readonly calls = new Map<number, Call>();
   private readonly headerBlocks = new Map<string, Buffer>();
   private waiting: { readonly path: string; readonly message: Buffer; readonly done: CallDone }[] = [];
-  /** What is written in this turn. */
-  private out: Buffer = Buffer.allocUnsafe(OUT_BYTES);
-  private outBytes = 0;
+  private readonly outbox = new Outbox();
   private rest: Buffer = Buffer.alloc(0);
   private nextStream = 1;
   private streamsMax = STREAMS_UNLIMITED;
   private ready = false;
-  private sendWindow = 65_535;
+  private sendWindow = WINDOW_BYTES_DEFAULT;
   private received = 0;
   closed = false;
 
@@ -52,15 +51,12 @@ export class RawConnection {
     this.socket.on('data', (bytes) => this.take(bytes));
     this.socket.on('error', () => {});
     this.socket.on('close', () => this.failAll());
-    const settings = Buffer.alloc(12);
-    settings.writeUInt16BE(HEADER_TABLE_SIZE, 0);
-    settings.writeUInt16BE(INITIAL_WINDOW_SIZE, 6);
-    settings.writeUInt32BE(WINDOW_BYTES, 8);
-    const update = Buffer.alloc(4);
-    update.writeUInt32BE(WINDOW_BYTES);
-    this.socket.write(
-      Buffer.concat([PREFACE, frame(Frame.Settings, 0, 0, settings), frame(Frame.WindowUpdate, 0, 0, update)]),
-    );
+    const settings = settingsPayload([
+      [Setting.HeaderTableSize, 0],
+      [Setting.InitialWindowSize, WINDOW_BYTES],
+    ]);
+    const update = frameBytes(FrameType.WindowUpdate, 0, 0, uint32Payload(WINDOW_BYTES));
+    this.socket.write(Buffer.concat([PREFACE, frameBytes(FrameType.Settings, 0, 0, settings), update]));
   }
 
   /** Calls that have no answer yet. */
@@ -85,14 +81,13 @@ export class RawConnection {
     const stream = this.nextStream;
     this.nextStream += 2;
     this.calls.set(stream, { done, data: undefined });
+    const { outbox } = this;
     const headers = this.headers(path);
-    const out = this.room(2 * FRAME_HEADER_BYTES + headers.length + bodyBytes);
-    let at = writeFrameHeader(out, this.outBytes, Frame.Headers, END_HEADERS, stream, headers.length);
-    at += headers.copy(out, at);
-    at = writeFrameHeader(out, at, Frame.Data, END_STREAM, stream, bodyBytes);
-    out[at] = 0;
-    out.writeUInt32BE(message.length, at + 1);
-    this.outBytes = at + PREFIX_BYTES + message.copy(out, at + PREFIX_BYTES);
+    this.frame(FrameType.Headers, Flag.EndHeaders, stream, headers);
+    outbox.frame(bodyBytes, FrameType.Data, Flag.EndStream, stream);
+    outbox.byte(0);
+    outbox.uint32(message.length);
+    outbox.payload(message);
     return true;
   }
 
@@ -106,35 +101,27 @@ export class RawConnection {
   }
 
   /** What is written in a turn leaves together. */
-  private write(bytes: Buffer): void {
-    this.outBytes += bytes.copy(this.room(bytes.length), this.outBytes);
-  }
-
-  private room(bytes: number): Buffer {
-    if (this.outBytes + bytes > this.out.length) this.flush();
-    if (bytes > this.out.length) this.out = Buffer.allocUnsafe(bytes);
-    if (this.outBytes === 0) setImmediate(() => this.flush());
-    return this.out;
+  private frame(type: number, flags: number, stream: number, payload: Buffer): void {
+    const { outbox } = this;
+    if (outbox.bytes === 0) setImmediate(() => this.flush());
+    outbox.frame(payload.length, type, flags, stream);
+    outbox.payload(payload);
   }
 
   private flush(): void {
-    if (this.outBytes === 0) return;
-    if (!this.closed) this.socket.write(this.out.subarray(0, this.outBytes));
-    // What the socket still has must not change.
-    if (this.socket.writableLength > 0) this.out = Buffer.allocUnsafe(OUT_BYTES);
-    this.outBytes = 0;
+    if (!this.closed) this.outbox.flush(this.socket);
   }
 
   private headers(path: string): Buffer {
     let block = this.headerBlocks.get(path);
     if (block === undefined) {
-      // Indexed fields of HPACK's static table, and literals that are not to be indexed (RFC 7541 §6).
-      block = Buffer.concat([
-        Buffer.from([0x83, 0x86]),
-        literal(0x04, path),
-        literal(0x01, this.authority),
-        literal(0x0f, 'application/grpc', 31),
-        namedLiteral('te', 'trailers'),
+      block = encodeFields([
+        [':method', 'POST'],
+        [':scheme', 'http'],
+        [':path', path],
+        [':authority', this.authority],
+        ['content-type', 'application/grpc'],
+        ['te', 'trailers'],
       ]);
       this.headerBlocks.set(path, block);
     }
@@ -153,10 +140,8 @@ export class RawConnection {
     }
     this.rest = at === all.length ? NOTHING : Buffer.from(all.subarray(at));
     if (this.received >= WINDOW_BYTES / 2) {
-      const update = Buffer.alloc(4);
-      update.writeUInt32BE(this.received);
+      this.frame(FrameType.WindowUpdate, 0, 0, uint32Payload(this.received));
       this.received = 0;
-      this.write(frame(Frame.WindowUpdate, 0, 0, update));
     }
     this.sendWaiting();
   }
@@ -166,29 +151,29 @@ export class RawConnection {
     const stream = bytes.readUInt32BE(at + 5) & 0x7fffffff;
     const start = at + FRAME_HEADER_BYTES;
     switch (bytes[at + 3]) {
-      case Frame.Data: {
+      case FrameType.Data: {
         this.received += end - start;
         const call = this.calls.get(stream);
         if (call !== undefined) call.data = bytes.subarray(start, end);
-        if ((flags & END_STREAM) !== 0) this.end(stream);
+        if ((flags & Flag.EndStream) !== 0) this.end(stream);
         break;
       }
-      case Frame.Headers:
-        if ((flags & END_STREAM) !== 0) this.end(stream);
+      case FrameType.Headers:
+        if ((flags & Flag.EndStream) !== 0) this.end(stream);
         break;
-      case Frame.RstStream:
+      case FrameType.ResetStream:
         this.end(stream);
         break;
-      case Frame.Settings:
-        if ((flags & ACK) === 0) this.takeSettings(bytes.subarray(start, end));
+      case FrameType.Settings:
+        if ((flags & Flag.Ack) === 0) this.takeSettings(bytes.subarray(start, end));
         break;
-      case Frame.Ping:
-        if ((flags & ACK) === 0) this.write(frame(Frame.Ping, ACK, 0, bytes.subarray(start, end)));
+      case FrameType.Ping:
+        if ((flags & Flag.Ack) === 0) this.frame(FrameType.Ping, Flag.Ack, 0, bytes.subarray(start, end));
         break;
-      case Frame.WindowUpdate:
+      case FrameType.WindowUpdate:
         if (stream === 0) this.sendWindow += bytes.readUInt32BE(start);
         break;
-      case Frame.GoAway:
+      case FrameType.GoAway:
         this.socket.destroy();
         break;
     }
@@ -196,10 +181,10 @@ export class RawConnection {
 
   private takeSettings(payload: Buffer): void {
     for (let at = 0; at + 6 <= payload.length; at += 6) {
-      if (payload.readUInt16BE(at) === MAX_CONCURRENT_STREAMS) this.streamsMax = payload.readUInt32BE(at + 2);
+      if (payload.readUInt16BE(at) === Setting.MaxConcurrentStreams) this.streamsMax = payload.readUInt32BE(at + 2);
     }
     this.ready = true;
-    this.write(frame(Frame.Settings, ACK, 0, Buffer.alloc(0)));
+    this.frame(FrameType.Settings, Flag.Ack, 0, NOTHING);
   }
 
   private end(stream: number): void {
@@ -221,41 +206,4 @@ export class RawConnection {
   close(): void {
     this.socket.destroy();
   }
-}
-
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const bytes = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payload.length);
-  payload.copy(bytes, writeFrameHeader(bytes, 0, type, flags, stream, payload.length));
-  return bytes;
-}
-
-/** Returns where the payload belongs. */
-function writeFrameHeader(
-  bytes: Buffer,
-  at: number,
-  type: number,
-  flags: number,
-  stream: number,
-  length: number,
-): number {
-  bytes.writeUIntBE(length, at, 3);
-  bytes[at + 3] = type;
-  bytes[at + 4] = flags;
-  bytes.writeUInt32BE(stream, at + 5);
-  return at + FRAME_HEADER_BYTES;
-}
-
-/** A literal without indexing whose name stands in the static table at `index`, which is 15 and more where `index` is 0x0f. */
-function literal(index: number, value: string, longIndex?: number): Buffer {
-  const name = longIndex === undefined ? [index] : [0x0f, longIndex - 0x0f];
-  return Buffer.concat([Buffer.from(name), text(value)]);
-}
-
-function namedLiteral(name: string, value: string): Buffer {
-  return Buffer.concat([Buffer.from([0]), text(name), text(value)]);
-}
-
-/** Below 127 bytes, not Huffman-coded. */
-function text(value: string): Buffer {
-  return Buffer.concat([Buffer.from([value.length]), Buffer.from(value, 'latin1')]);
 }

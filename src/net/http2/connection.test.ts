@@ -1,16 +1,15 @@
 import { describe, expect, it, vi } from 'vitest';
+import { frameBytes, uint32Payload } from './frame.ts';
 import { encodeFields } from './hpackEncoder.ts';
 import { ErrorCode, Flag, FrameType, PREFACE, Setting } from './protocol.ts';
 import {
   data,
-  frameBytes,
   headers,
   initialWindow,
   RawPeer,
   REQUEST,
   reset,
   setting,
-  uint32,
   windowUpdate,
   withPath,
 } from './testing/rawPeer.ts';
@@ -21,7 +20,7 @@ const padded = (type: number, id: number, padding: number, payload: Buffer, flag
   frameBytes(type, flags | Flag.Padded, id, Buffer.concat([Buffer.of(padding), payload, Buffer.alloc(padding)]));
 const BLOCK = encodeFields(REQUEST);
 const priority = (id: number, dependsOn: number) =>
-  frameBytes(FrameType.Priority, 0, id, Buffer.concat([uint32(dependsOn), Buffer.of(7)]));
+  frameBytes(FrameType.Priority, 0, id, Buffer.concat([uint32Payload(dependsOn), Buffer.of(7)]));
 const ping = (payload: string, flags = 0, id = 0) => frameBytes(FrameType.Ping, flags, id, Buffer.from(payload));
 const requestWith = (...more: [string, string][]) => headers(1, { fields: [...REQUEST, ...more] });
 const requestWithout = (name: string, ...more: [string, string][]) =>
@@ -146,7 +145,7 @@ describe('the whole connection ends', () => {
     ],
     ['6.10 CONTINUATION of what is complete', ProtocolError, [headers(1), frameBytes(9, 4, 1, BLOCK)]],
     ['6.10 CONTINUATION on another stream', ProtocolError, [headers(1, { flags: 0 }), frameBytes(9, 4, 3, BLOCK)]],
-    ['8.4 PUSH_PROMISE', ProtocolError, [frameBytes(5, 4, 1, Buffer.concat([uint32(2), BLOCK]))]],
+    ['8.4 PUSH_PROMISE', ProtocolError, [frameBytes(5, 4, 1, Buffer.concat([uint32Payload(2), BLOCK]))]],
     [
       '10.5.1 CONTINUATION without end',
       EnhanceYourCalm,
@@ -265,7 +264,7 @@ describe('what is acknowledged', () => {
       frameBytes(4, 0, 0, setting(0xff, 1)),
       headers(1, { end: false }),
       reset(1, 0xff),
-      frameBytes(FrameType.GoAway, 0, 0, Buffer.concat([uint32(0), uint32(0xff)])),
+      frameBytes(FrameType.GoAway, 0, 0, Buffer.concat([uint32Payload(0), uint32Payload(0xff)])),
     );
     expect(peer.goAwayCode).toBeUndefined();
     await serves(peer);

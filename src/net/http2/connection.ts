@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { goAwayPayload, settingsPayload } from './frame.ts';
 import { HpackDecoder } from './hpackDecoder.ts';
 import { encodeFields } from './hpackEncoder.ts';
 import { Outbox } from './outbox.ts';
@@ -107,11 +108,12 @@ export class Http2Connection {
     this.options = options;
     this.listener = listener;
     this.receiveWindow = options.windowBytes;
-    this.writeSettings([
+    const settings = settingsPayload([
       [Setting.MaxConcurrentStreams, options.streamsMax],
       [Setting.InitialWindowSize, options.windowBytes],
       [Setting.MaxHeaderListSize, HEADER_LIST_BYTES_MAX],
     ]);
+    this.writeFrame(FrameType.Settings, 0, 0, settings);
     this.writeWindowUpdate(0, options.windowBytes - WINDOW_BYTES_DEFAULT);
     socket.on('error', () => {});
     socket.on('data', (piece: Buffer) => this.take(piece));
@@ -566,15 +568,6 @@ export class Http2Connection {
     this.flushSoon();
   }
 
-  private writeSettings(settings: readonly (readonly [number, number])[]): void {
-    const payload = Buffer.alloc(settings.length * 6);
-    settings.forEach(([name, value], i) => {
-      payload.writeUInt16BE(name, i * 6);
-      payload.writeUInt32BE(value, i * 6 + 2);
-    });
-    this.writeFrame(FrameType.Settings, 0, 0, payload);
-  }
-
   /** Asks whether the other end is there; `awaitsPong` tells. */
   ping(): void {
     this.awaitsPong = true;
@@ -655,11 +648,7 @@ export class Http2Connection {
   }
 
   private writeGoAway(code: ErrorCode, why: string): void {
-    const payload = Buffer.alloc(8 + why.length);
-    payload.writeUInt32BE(this.lastId, 0);
-    payload.writeUInt32BE(code, 4);
-    payload.write(why, 8, 'latin1');
-    this.writeFrame(FrameType.GoAway, 0, 0, payload);
+    this.writeFrame(FrameType.GoAway, 0, 0, goAwayPayload(this.lastId, code, why));
   }
 
   private finish(): void {

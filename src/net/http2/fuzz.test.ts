@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { frameBytes } from './frame.ts';
 import type { HeaderField } from './headerField.ts';
 import { HpackDecoder } from './hpackDecoder.ts';
 import { encodeFields } from './hpackEncoder.ts';
 import { ConnectionError } from './protocol.ts';
-import { data, frameBytes, headers, RawPeer, REQUEST, withPath } from './testing/rawPeer.ts';
+import { data, headers, RawPeer, REQUEST, withPath } from './testing/rawPeer.ts';
 
 /** Bytes that a peer can make a connection keep: a stream's window, its headers and what is not read, many times over. */
 const HELD_BYTES_MAX = 4 << 20;

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { writeFrameHeader } from './frame.ts';
 import { FRAME_HEADER_BYTES } from './protocol.ts';
 
 const SLAB_BYTES = 64 * 1024;
@@ -21,17 +22,7 @@ export class Outbox {
   private start = 0;
 
   frame(length: number, type: number, flags: number, stream: number): void {
-    const slab = this.room(FRAME_HEADER_BYTES);
-    const at = this.used;
-    slab[at] = length >>> 16;
-    slab[at + 1] = length >>> 8;
-    slab[at + 2] = length;
-    slab[at + 3] = type;
-    slab[at + 4] = flags;
-    slab[at + 5] = stream >>> 24;
-    slab[at + 6] = stream >>> 16;
-    slab[at + 7] = stream >>> 8;
-    slab[at + 8] = stream;
+    writeFrameHeader(this.room(FRAME_HEADER_BYTES), this.used, length, type, flags, stream);
     this.advance(FRAME_HEADER_BYTES);
   }
 

@@ -34,7 +34,6 @@ export const Setting = {
 export const ErrorCode = {
   NoError: 0,
   ProtocolError: 1,
-  InternalError: 2,
   FlowControlError: 3,
   StreamClosed: 5,
   FrameSizeError: 6,

@@ -2,6 +2,8 @@ import type { Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import type { ConnectionGuard } from '../../net/grpc/method.ts';
 import type { GrpcError } from '../../net/grpc/status.ts';
+import { frameBytes, goAwayPayload } from '../../net/http2/frame.ts';
+import { ErrorCode, FrameType } from '../../net/http2/protocol.ts';
 import { Allowance } from './allowance.ts';
 import { Connection, type ConnectionListener } from './connection.ts';
 import { HeldMemory } from './heldMemory.ts';
@@ -92,9 +94,10 @@ export class FrontDoor implements ConnectionListener {
   mayHold(connection: Connection | undefined, bytes: number): boolean {
     const share = this.memory.budgetBytes * CONNECTION_SHARE;
     // One answer that is larger than all of it is kept, too, where little else is.
-    if (connection !== undefined && connection.heldBytes() + Math.min(bytes, share / 2) > share) return false;
+    const counted = Math.min(bytes, share / 2);
+    if (connection !== undefined && connection.heldBytes() + counted > share) return false;
     // Asked before an answer is made: thousands of lookups are answered in one turn, before anybody can be let go.
-    return this.memory.hasRoomFor(this.grownBytes + Math.min(bytes, share / 2));
+    return this.memory.hasRoomFor(this.grownBytes + counted);
   }
 
   /** Who is let go is let go once what grew is done with what it does. */
@@ -136,9 +139,7 @@ export class FrontDoor implements ConnectionListener {
     if (this.connections.size >= connectionsMax) this.closeIdlest(nowMs);
     const provisional = this.connections.size >= connectionsMax;
     if (this.connections.size >= connectionsMax + peerConnections) {
-      this.options.counts.connectionsRefused.inc();
-      this.options.report(`refused a connection: ${connectionsMax} are open, as many as -maxconnections allows`);
-      refuseConnection(socket, `${connectionsMax} connections are open, as many as this server takes`);
+      refuseConnection(socket, this.refusesOneMore());
       return;
     }
     const connection = new Connection(socket, nowMs, provisional, this);
@@ -182,11 +183,15 @@ export class FrontDoor implements ConnectionListener {
   }
 
   refusesStranger(): GrpcError {
+    return { code: status.RESOURCE_EXHAUSTED, details: this.refusesOneMore() };
+  }
+
+  /** Returns why, for the other end. */
+  private refusesOneMore(): string {
     const { connectionsMax, counts, report } = this.options;
     counts.connectionsRefused.inc();
     report(`refused a connection: ${connectionsMax} are open, as many as -maxconnections allows`);
-    const details = `${connectionsMax} connections are open, as many as this server takes`;
-    return { code: status.RESOURCE_EXHAUSTED, details };
+    return `${connectionsMax} connections are open, as many as this server takes`;
   }
 
   abandoned(connection: Connection): void {
@@ -218,20 +223,9 @@ export class FrontDoor implements ConnectionListener {
   }
 }
 
-const FRAME_HEADER_BYTES = 9;
-const SETTINGS_FRAME = 4;
-const GOAWAY_FRAME = 7;
-const ENHANCE_YOUR_CALM = 11;
-
 /** Says why in HTTP/2's words, without making a session for it. */
 function refuseConnection(socket: Socket, why: string): void {
   socket.on('error', () => {});
-  const reason = Buffer.from(why);
-  const frames = Buffer.alloc(FRAME_HEADER_BYTES * 2 + 8 + reason.length);
-  frames[3] = SETTINGS_FRAME;
-  frames.writeUIntBE(8 + reason.length, FRAME_HEADER_BYTES, 3);
-  frames[FRAME_HEADER_BYTES + 3] = GOAWAY_FRAME;
-  frames.writeUInt32BE(ENHANCE_YOUR_CALM, FRAME_HEADER_BYTES * 2 + 4);
-  reason.copy(frames, FRAME_HEADER_BYTES * 2 + 8);
-  socket.end(frames, () => socket.destroy());
+  const goAway = frameBytes(FrameType.GoAway, 0, 0, goAwayPayload(0, ErrorCode.EnhanceYourCalm, why));
+  socket.end(Buffer.concat([frameBytes(FrameType.Settings, 0, 0), goAway]), () => socket.destroy());
 }

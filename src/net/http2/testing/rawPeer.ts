@@ -1,5 +1,6 @@
 import { type Duplex, duplexPair } from 'node:stream';
 import { Http2Connection } from '../connection.ts';
+import { frameBytes, settingsPayload, uint32Payload } from '../frame.ts';
 import type { HeaderField } from '../headerField.ts';
 import { HpackDecoder } from '../hpackDecoder.ts';
 import { encodeFields } from '../hpackEncoder.ts';
@@ -14,16 +15,6 @@ export interface Frame {
   readonly payload: Buffer;
 }
 
-export function frameBytes(type: number, flags: number, id: number, payload: Uint8Array = Buffer.alloc(0)): Buffer {
-  const bytes = Buffer.alloc(FRAME_HEADER_BYTES + payload.length);
-  bytes.writeUIntBE(payload.length, 0, 3);
-  bytes[3] = type;
-  bytes[4] = flags;
-  bytes.writeUInt32BE(id, 5);
-  bytes.set(payload, FRAME_HEADER_BYTES);
-  return bytes;
-}
-
 export const REQUEST: readonly (readonly [string, string])[] = [
   [':method', 'POST'],
   [':scheme', 'http'],
@@ -31,18 +22,7 @@ export const REQUEST: readonly (readonly [string, string])[] = [
   [':authority', 'here'],
 ];
 
-export const uint32 = (value: number): Buffer => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-};
-
-export const setting = (name: number, value: number): Buffer => {
-  const bytes = Buffer.alloc(6);
-  bytes.writeUInt16BE(name);
-  bytes.writeUInt32BE(value, 2);
-  return bytes;
-};
+export const setting = (name: number, value: number): Buffer => settingsPayload([[name, value]]);
 
 /** Gathers a request, and answers with its body. `/stop` reads nothing, `/refused` is not taken. */
 class Echo implements StreamReader {
@@ -190,8 +170,9 @@ export function data(id: number, payload: Uint8Array = Buffer.alloc(0), end = fa
 }
 
 export const windowUpdate = (id: number, bytes: number): Buffer =>
-  frameBytes(FrameType.WindowUpdate, 0, id, uint32(bytes));
-export const reset = (id: number, code: number): Buffer => frameBytes(FrameType.ResetStream, 0, id, uint32(code));
+  frameBytes(FrameType.WindowUpdate, 0, id, uint32Payload(bytes));
+export const reset = (id: number, code: number): Buffer =>
+  frameBytes(FrameType.ResetStream, 0, id, uint32Payload(code));
 export const initialWindow = (bytes: number): Buffer => setting(Setting.InitialWindowSize, bytes);
 export const withPath = (path: string): (readonly [string, string])[] =>
   REQUEST.map(([name, value]) => [name, name === ':path' ? path : value]);
