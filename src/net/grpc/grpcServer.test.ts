@@ -233,7 +233,7 @@ describe('a gRPC client', () => {
   beforeAll(async () => {
     const own = new GrpcServer({ messageBytesMax: MESSAGE_BYTES_MAX });
     own.addService(SERVICE, handlers(oursSaw) as UntypedServiceImplementation);
-    const listener = createServer({ noDelay: true }, (socket) => own.accept(socket, 'a client', GUARD, 1000));
+    const listener = createServer({ noDelay: true }, (socket) => own.accept(socket, GUARD, 1000));
     await once(listener.listen(0, '127.0.0.1'), 'listening');
     port = (listener.address() as AddressInfo).port;
     const js = new Server({ 'grpc.max_receive_message_length': MESSAGE_BYTES_MAX });

@@ -62,10 +62,10 @@ export class GrpcServer {
     }
   }
 
-  /** Serves a connection from its first byte on. `peer`: who is at its other end, for people. */
-  accept(socket: Duplex, peer: string, guard: ConnectionGuard, streamsMax: number): Http2Connection {
+  /** Serves a connection from its first byte on. */
+  accept(socket: Duplex, guard: ConnectionGuard, streamsMax: number): Http2Connection {
     const options = { windowBytes: FLOW_CONTROL_WINDOW_BYTES, streamsMax };
-    return new Http2Connection(socket, options, new GrpcConnection(this.methods, guard, peer));
+    return new Http2Connection(socket, options, new GrpcConnection(this.methods, guard));
   }
 }
 
@@ -84,13 +84,11 @@ function refusalBlock(error: GrpcError): Buffer {
 /** The calls of one connection. */
 class GrpcConnection implements ConnectionListener, CallConnection {
   readonly guard: ConnectionGuard;
-  readonly peer: string;
   private readonly methods: ReadonlyMap<string, Method>;
 
-  constructor(methods: ReadonlyMap<string, Method>, guard: ConnectionGuard, peer: string) {
+  constructor(methods: ReadonlyMap<string, Method>, guard: ConnectionGuard) {
     this.methods = methods;
     this.guard = guard;
-    this.peer = peer;
   }
 
   request(connection: Http2Connection, id: number, head: RequestHead, hasEnded: boolean): void {
@@ -100,12 +98,12 @@ class GrpcConnection implements ConnectionListener, CallConnection {
       connection.refuse(id, refusalBlock(refusal), hasEnded);
       return;
     }
-    const block = whatIsWrong(head, method);
+    const timeoutMs = head.grpcTimeout === '' ? undefined : parseTimeoutMs(head.grpcTimeout);
+    const block = whatIsWrong(head, method, timeoutMs);
     if (block !== undefined) {
       connection.refuseAll(id, block, hasEnded);
       return;
     }
-    const timeoutMs = head.grpcTimeout === '' ? undefined : parseTimeoutMs(head.grpcTimeout);
     const call = new ServerCall(method!, this, head.fields.slice());
     call.begin(connection.open(id, head, hasEnded, call), hasEnded, timeoutMs);
   }
@@ -122,6 +120,7 @@ class GrpcConnection implements ConnectionListener, CallConnection {
 function whatIsWrong(
   { contentType, method: verb, path, grpcEncoding, grpcTimeout }: RequestHead,
   method: Method | undefined,
+  timeoutMs: number | undefined,
 ): Buffer | undefined {
   if (!CONTENT_TYPE.test(contentType)) return NO_GRPC;
   if (verb !== 'POST') return NO_POST;
@@ -130,6 +129,6 @@ function whatIsWrong(
     return errorBlock({ code: status.UNIMPLEMENTED, details }, true);
   }
   if (grpcEncoding !== '' && grpcEncoding !== 'identity') return BAD_ENCODING;
-  if (grpcTimeout !== '' && parseTimeoutMs(grpcTimeout) === undefined) return BAD_TIMEOUT;
+  if (grpcTimeout !== '' && timeoutMs === undefined) return BAD_TIMEOUT;
   return undefined;
 }

@@ -1,7 +1,7 @@
 import { GatheredBytes } from '../http2/gatheredBytes.ts';
 
 /** A gRPC message begins with a flag byte and its length, four bytes, big-endian. */
-export const PREFIX_BYTES = 5;
+const PREFIX_BYTES = 5;
 
 export interface MessageSink {
   message(bytes: Buffer): void;

@@ -23,8 +23,6 @@ const EXPIRED: GrpcError = { code: status.DEADLINE_EXCEEDED, details: 'Deadline 
 /** What calls of one connection share. */
 export interface CallConnection {
   readonly guard: ConnectionGuard;
-  /** `address:port` of the other end. */
-  readonly peer: string;
 }
 
 /** How a unary handler answers. */
@@ -48,7 +46,6 @@ export class ServerCall extends EventEmitter implements StreamReader, MessageSin
   private isAnswered = false;
   private isPausedNow = false;
   private needsDrain = false;
-  private deadlineMs = Number.POSITIVE_INFINITY;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(method: Method, connection: CallConnection, fields: readonly HeaderField[]) {
@@ -61,10 +58,7 @@ export class ServerCall extends EventEmitter implements StreamReader, MessageSin
   /** The call begins. `hasEnded`: its request has no body. */
   begin(stream: Http2Stream, hasEnded: boolean, timeoutMs: number | undefined): void {
     this.stream = stream;
-    if (timeoutMs !== undefined) {
-      this.deadlineMs = Date.now() + timeoutMs;
-      this.timer = setTimeout(() => this.expire(), coarseMs(timeoutMs));
-    }
+    if (timeoutMs !== undefined) this.timer = setTimeout(() => this.expire(), coarseMs(timeoutMs));
     if (this.method.requestStream) {
       this.method.admission?.begin(this);
       this.invoke();
@@ -78,18 +72,6 @@ export class ServerCall extends EventEmitter implements StreamReader, MessageSin
   }
 
   // What handlers ask.
-
-  getPeer(): string {
-    return this.connection.peer;
-  }
-
-  getPath(): string {
-    return this.method.path;
-  }
-
-  getDeadline(): number {
-    return this.deadlineMs;
-  }
 
   get metadata(): Metadata {
     const metadata = new Metadata();

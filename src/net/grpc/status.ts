@@ -21,7 +21,7 @@ const BEGINNING: readonly Field[] = [
 
 /** How every answer begins that has messages. */
 export const RESPONSE_BLOCK = encodeFields(BEGINNING);
-export const OK_BLOCK = encodeFields([['grpc-status', '0']]);
+const OK_BLOCK = encodeFields([['grpc-status', '0']]);
 
 /** What ends an answer that went well. */
 export function okBlock(metadata: Metadata | undefined): Buffer {

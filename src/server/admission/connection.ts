@@ -30,8 +30,6 @@ export interface ConnectionListener {
 export class Connection implements Holder, ConnectionGuard {
   readonly socket: Socket;
   readonly openedAtMs: number;
-  /** `address:port` of the other end. */
-  readonly peer: string;
   private readonly listener: ConnectionListener;
   /** It came when only peers were let in, and has not shown that it is one. */
   provisional: boolean;
@@ -54,7 +52,6 @@ export class Connection implements Holder, ConnectionGuard {
 
   constructor(socket: Socket, nowMs: number, provisional: boolean, listener: ConnectionListener) {
     this.socket = socket;
-    this.peer = `${socket.remoteAddress}:${socket.remotePort}`;
     this.listener = listener;
     this.openedAtMs = nowMs;
     this.idleSinceMs = nowMs;

@@ -4,6 +4,7 @@ import type { GrpcServer } from '../../net/grpc/grpcServer.ts';
 import { type Address, formatAddress } from '../../wire/addresses.ts';
 import type { Connection } from '../admission/connection.ts';
 import type { FrontDoor } from '../admission/frontDoor.ts';
+import { farewell } from './farewell.ts';
 import { sniff } from './sniff.ts';
 
 /** The address cannot be listened on. */
@@ -73,7 +74,8 @@ export class GrpcListener {
         socket,
         () => this.links(socket, connection),
         (beginning) => {
-          if (beginning !== undefined && HTTP_1.test(beginning.toString('latin1', 0, 8))) refuseHttp1(socket);
+          if (beginning !== undefined && HTTP_1.test(beginning.toString('latin1', 0, 8)))
+            farewell(socket, NO_HTTP_1, LINGER_MS);
           else this.speakGrpc(connection);
         },
       );
@@ -81,22 +83,15 @@ export class GrpcListener {
   }
 
   private speakGrpc(connection: Connection): void {
-    const { socket, peer } = connection;
     const share = Math.floor(STREAMS_SHARED / this.door.connectionCount);
     const streamsMax = Math.min(STREAMS_MAX, Math.max(STREAMS_MIN, share));
-    connection.http2 = this.grpc.accept(socket, peer, connection, streamsMax);
+    connection.http2 = this.grpc.accept(connection.socket, connection, streamsMax);
   }
 
   /** Takes no more connections; those that are there belong to the door. */
   close(): void {
     for (const server of this.listening.splice(0)) server.close();
   }
-}
-
-function refuseHttp1(socket: Socket): void {
-  socket.resume();
-  socket.end(NO_HTTP_1);
-  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
 /** A name may stand for several addresses, as localhost does. */

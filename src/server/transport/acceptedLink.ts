@@ -12,6 +12,7 @@ import {
   PAYLOAD_BYTES_MAX,
   PEER_PREFACE,
 } from '../../wire/peerFrames.ts';
+import { farewell } from '../net/farewell.ts';
 import { LargeMessage } from './largeMessage.ts';
 
 /** A hello names one server and its last starts. */
@@ -21,7 +22,7 @@ const HELLO_MS_MAX = 5_000;
 /** A peer that is there says something more often: it asks whether this side is. */
 export const SILENCE_MS_MAX = 30_000;
 /** The other end has this long to read why its link ends. */
-const FAREWELL_MS_MAX = 1_000;
+const FAREWELL_MS = 1_000;
 /** How often the peer is told how much was taken in: often enough that its window never waits for it. */
 const TAKEN_EVERY_BYTES = 128 * 1024;
 /** Of what this side says, that the other end has not read. */
@@ -80,7 +81,7 @@ export class AcceptedLink {
     if (this.ended) return;
     this.over();
     this.options.refused(refusal);
-    if (this.greeted) farewell(this.socket, encodeRefusal(refusal));
+    if (this.greeted) farewell(this.socket, encodeRefusal(refusal), FAREWELL_MS);
     else refuseLink(this.socket, refusal);
   }
 
@@ -174,14 +175,7 @@ export class AcceptedLink {
 /** Ends a connection on which this side has said nothing yet. */
 export function refuseLink(socket: Socket, refusal: Refusal): void {
   socket.on('error', () => {});
-  farewell(socket, Buffer.concat([PEER_PREFACE, encodeRefusal(refusal)]));
-}
-
-/** What is still under way is read and dropped: closed unread, the connection would be reset before the reason is there. */
-function farewell(socket: Socket, words: Buffer): void {
-  socket.resume();
-  socket.end(words);
-  setTimeout(() => socket.destroy(), FAREWELL_MS_MAX).unref();
+  farewell(socket, Buffer.concat([PEER_PREFACE, encodeRefusal(refusal)]), FAREWELL_MS);
 }
 
 export function unavailable(details: string): Refusal {
