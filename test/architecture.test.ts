@@ -36,11 +36,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/storage/chunkedLogStore.ts',
     'server/storage/contract.ts',
     'server/storage/keys.ts',
+    'server/storage/memoryDisk.ts',
     'server/storage/promisedDisk.ts',
     'server/storage/promisedSlot.ts',
   ],
   nodeLines: ['cli'],
-  damage: ['server/storage', 'supervisor', 'client', 'wire', 'cli', 'files'],
+  damage: ['server/observe/logFileName.ts', 'server/storage', 'supervisor', 'client', 'wire', 'cli', 'files'],
   conformance: ['consensus', 'checker', 'wire', 'cli', 'files'],
 };
 

@@ -26,65 +26,52 @@ export interface Insides {
   preparations(engine: Engine<unknown>): InsidePreparations | undefined;
 }
 
+/** An engine with a mistake made inside it. */
+class Insider extends DelegatingEngine<unknown> {
+  protected readonly insides: Insides;
+
+  constructor(inner: Engine<unknown>, insides: Insides) {
+    super(inner);
+    this.insides = insides;
+  }
+}
+
 /** Gives its vote to whoever asks, however often it gave it away in this term. */
-export class VotesTwice extends DelegatingEngine<unknown> {
-  readonly #insides: Insides;
+export class VotesTwice extends Insider {
   readonly #tools: MessageTools;
 
   constructor(inner: Engine<unknown>, insides: Insides, tools: MessageTools) {
-    super(inner);
-    this.#insides = insides;
+    super(inner, insides);
     this.#tools = tools;
   }
 
   override receive(from: NodeId, message: unknown): Refusal | undefined {
-    if (this.#tools.withEndlessLog(message) !== undefined) this.#insides.forgetVote(this.inner);
+    if (this.#tools.withEndlessLog(message) !== undefined) this.insides.forgetVote(this.inner);
     return this.inner.receive(from, message);
   }
 }
 
 /** Starts a membership change although one is in flight. */
-export class ChangesTwiceAtOnce extends DelegatingEngine<unknown> {
-  readonly #insides: Insides;
-
-  constructor(inner: Engine<unknown>, insides: Insides) {
-    super(inner);
-    this.#insides = insides;
-  }
-
+export class ChangesTwiceAtOnce extends Insider {
   override reconfigure(change: MembershipChange, token: number): void {
-    this.#insides.withoutChangeInFlight(this.inner, () => this.inner.reconfigure(change, token));
+    this.insides.withoutChangeInFlight(this.inner, () => this.inner.reconfigure(change, token));
   }
 }
 
 /** Changes its members without asking whether those who are to commit are there. */
-export class ChangesBlindly extends DelegatingEngine<unknown> {
-  readonly #insides: Insides;
-
-  constructor(inner: Engine<unknown>, insides: Insides) {
-    super(inner);
-    this.#insides = insides;
-  }
-
+export class ChangesBlindly extends Insider {
   override reconfigure(change: MembershipChange, token: number): void {
     this.inner.reconfigure(change, token);
-    const preparing = this.#insides.preparations(this.inner)?.preparing;
+    const preparing = this.insides.preparations(this.inner)?.preparing;
     if (preparing !== undefined) preparing.advance = () => ({ kind: 'ready' });
   }
 }
 
 /** Hands over to whoever held most when last heard of. */
-export class TrustsMatchIndexes extends DelegatingEngine<unknown> {
-  readonly #insides: Insides;
-
-  constructor(inner: Engine<unknown>, insides: Insides) {
-    super(inner);
-    this.#insides = insides;
-  }
-
+export class TrustsMatchIndexes extends Insider {
   override transferLeadership(to: NodeId, token: number, unable?: readonly NodeId[]): void {
     this.inner.transferLeadership(to, token, unable);
-    const choosing = this.#insides.preparations(this.inner)?.choosing;
+    const choosing = this.insides.preparations(this.inner)?.choosing;
     if (choosing !== undefined) choosing.advance = (view) => ({ target: longestLog(view, choosing.candidates) });
   }
 }
@@ -100,46 +87,25 @@ interface InsideTransfer {
 }
 
 /** As leader, commits earlier terms' entries by counting. */
-export class CommitsEarlierTerms extends DelegatingEngine<unknown> {
-  readonly #insides: Insides;
-
-  constructor(inner: Engine<unknown>, insides: Insides) {
-    super(inner);
-    this.#insides = insides;
-  }
-
+export class CommitsEarlierTerms extends Insider {
   override receive(from: NodeId, message: unknown): Refusal | undefined {
-    this.#insides.commitAnyTerm(this.inner);
+    this.insides.commitAnyTerm(this.inner);
     return this.inner.receive(from, message);
   }
 }
 
 /** As leader, goes on when its own removal is committed. */
-export class NeverLeaves extends DelegatingEngine<unknown> {
-  readonly #insides: Insides;
-
-  constructor(inner: Engine<unknown>, insides: Insides) {
-    super(inner);
-    this.#insides = insides;
-  }
-
+export class NeverLeaves extends Insider {
   override receive(from: NodeId, message: unknown): Refusal | undefined {
-    this.#insides.neverLeave(this.inner);
+    this.insides.neverLeave(this.inner);
     return this.inner.receive(from, message);
   }
 }
 
 /** As leader, goes on with its heartbeats however long nobody answers. */
-export class NeverFallsSilent extends DelegatingEngine<unknown> {
-  readonly #insides: Insides;
-
-  constructor(inner: Engine<unknown>, insides: Insides) {
-    super(inner);
-    this.#insides = insides;
-  }
-
+export class NeverFallsSilent extends Insider {
   override tick(nowMs: number): void {
-    const audience = this.#insides.audience(this.inner);
+    const audience = this.insides.audience(this.inner);
     if (audience !== undefined) Object.defineProperty(audience, 'isSilent', { get: () => false, configurable: true });
     this.inner.tick(nowMs);
   }

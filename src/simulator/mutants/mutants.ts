@@ -174,11 +174,7 @@ function misplacesFolders(plan: Plan): Plan {
 /** A cluster of three is founded while its servers crash and cannot hear each other. */
 function founds(plan: Plan): Plan {
   return {
-    ...plan,
-    serverCount: 3,
-    bootstrap: [1, 2, 3],
-    clockRates: [1, 1, 1],
-    deafLeader: false,
+    ...losesFolders(plan),
     deadServers: false,
     founding: true,
     strikes: new Map([
