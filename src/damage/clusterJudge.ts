@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { RkvClient } from '../client/rkvClient.ts';
 import { readTextFile } from '../files/regularFile.ts';
+import { logFileName } from '../server/observe/logFileName.ts';
 import { takeFreePorts } from '../supervisor/process/freePorts.ts';
 import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
 import type { Verdict } from './campaign.ts';
@@ -40,16 +41,11 @@ export async function judgeCluster(prepared: Prepared, dataDirectory: string, da
     const wrong = await wrongKeys(client, acknowledged);
     if (wrong !== undefined) return { outcome: 'failure', what: wrong };
     if (exit === undefined) return { outcome: 'served', what: '' };
-    return { outcome: 'refused, others served', what: refusalIn(join(dataDirectory, logName(damaged))) };
+    return { outcome: 'refused, others served', what: refusalIn(join(dataDirectory, logFileName(damaged))) };
   } finally {
     client.close();
     await Promise.all(servers.map((server) => server.end('SIGKILL')));
   }
-}
-
-/** Where a server logs whose temporary folder this is. */
-function logName(id: number): string {
-  return `raft${String(id).padStart(2, '0')}.log`;
 }
 
 /** As what a server refused its data, by the last line of its log that says so. */

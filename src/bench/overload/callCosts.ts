@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunningCluster } from '../../supervisor/launcher.ts';
 import type { Address } from '../../wire/addresses.ts';
 import { InsertRequest, RegisterResponse } from '../../wire/generated/rkv.ts';
@@ -56,5 +57,3 @@ async function costUs(cluster: RunningCluster, { host, port }: Address, id: numb
   connection.close();
   return { us, perSecond };
 }
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

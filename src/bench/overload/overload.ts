@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunningCluster } from '../../supervisor/launcher.ts';
 import type { Address } from '../../wire/addresses.ts';
 import { callCosts } from './callCosts.ts';
@@ -197,4 +198,3 @@ function percentiles(tookMs: number[]): string {
 }
 
 const percent = (part: number) => `${Math.round(part * 100)} %`;
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { printable, printableJsonText } from '../../cli/printable.ts';
 import { openPrivateLog, ownTemporaryFolder } from '../../files/privateFile.ts';
+import { logFileName } from './logFileName.ts';
 
 export type Log = pino.Logger;
 
@@ -19,7 +20,7 @@ interface OpenedFile {
  * that name in a folder of our own. Throws where that cannot be had either.
  */
 function openFile(id: number): OpenedFile {
-  const name = `raft${String(id).padStart(2, '0')}.log`;
+  const name = logFileName(id);
   const usual = join(tmpdir(), name);
   try {
     return { path: usual, descriptor: openPrivateLog(usual), problem: undefined };
