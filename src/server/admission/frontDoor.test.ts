@@ -8,7 +8,8 @@ import type { ServiceOptions } from '../../net/grpc/method.ts';
 import { takeFreePorts } from '../../supervisor/process/freePorts.ts';
 import { rawMethod } from '../../wire/rawMethod.ts';
 import { GrpcListener } from '../net/grpcListener.ts';
-import { FrontDoor, type FrontDoorOptions } from './frontDoor.ts';
+import type { FrontDoorOptions } from './frontDoor.ts';
+import { openDoor } from './testing/openDoor.ts';
 
 const MIB = 1 << 20;
 const closers: (() => void)[] = [];
@@ -27,11 +28,9 @@ class Count {
 async function opened({ messageBytesMax = 64 * MIB, ...options }: Partial<FrontDoorOptions> & ServiceOptions = {}) {
   const counts = { connectionsRefused: new Count(), connectionsClosed: new Count(), callsEnded: new Count() };
   const reports: string[] = [];
-  const door = new FrontDoor({
-    connectionsMax: 100,
+  const door = openDoor({
     peerConnections: 2,
     budgetBytes: 4 * MIB,
-    queuedBytes: () => 0,
     counts,
     report: (what) => reports.push(what),
     ...options,

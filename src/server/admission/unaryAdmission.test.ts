@@ -8,7 +8,7 @@ import type { GrpcError } from '../../net/grpc/status.ts';
 import { takeFreePorts } from '../../supervisor/process/freePorts.ts';
 import { rawMethod } from '../../wire/rawMethod.ts';
 import { GrpcListener } from '../net/grpcListener.ts';
-import { FrontDoor } from './frontDoor.ts';
+import { openDoor } from './testing/openDoor.ts';
 import {
   UNARY_AGE_MS_MAX,
   UNARY_OPEN_ALWAYS,
@@ -27,12 +27,6 @@ afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
 
-const NO_COUNTS = {
-  connectionsRefused: { inc: () => {} },
-  connectionsClosed: { inc: () => {} },
-  callsEnded: { inc: () => {} },
-};
-
 /** A server whose method Fast is served by `handler` where it is admitted, and Slow in any case. */
 async function serving(handler: (call: UnaryCall, done: UnaryDone) => void) {
   const state = { refusal: undefined as GrpcError | undefined, nowMs: 0 };
@@ -44,14 +38,7 @@ async function serving(handler: (call: UnaryCall, done: UnaryDone) => void) {
   const admission = new UnaryAdmission(() => state.nowMs);
   admission.refuseWhile(() => state.refusal);
   grpc.addService({ Fast: rawMethod(FAST) }, { Fast: handler as never }, { admission });
-  const door = new FrontDoor({
-    connectionsMax: 100,
-    peerConnections: 0,
-    budgetBytes: 1 << 30,
-    queuedBytes: () => 0,
-    counts: NO_COUNTS,
-    report: () => {},
-  });
+  const door = openDoor();
   const listener = new GrpcListener(grpc, door, (socket) => socket.destroy());
   const [port] = await takeFreePorts(1);
   await listener.listen({ host: '127.0.0.1', port: port! });

@@ -7,59 +7,16 @@ import { type AdmissionAnswer, admit } from '../identity/admission.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { APPLIED_ABOVE_MARK_MAX, SEQUENCE_AHEAD_MAX } from '../stateMachine/session.ts';
 import { SESSION_LIMITS } from '../stateMachine/sessionTable.ts';
-import { MemoryDisk } from '../storage/memoryDisk.ts';
-import { openMemoryLogStore } from '../storage/openLogStore.ts';
-import { type CommandOutcome, type CommandSink, Replica } from './replica.ts';
-
-const SETTINGS = {
-  electionTimeoutMs: 100,
-  heartbeatMs: 10,
-  entriesPerMessage: 64,
-  catchUpMultiplier: 16,
-  batch: true,
-  checkQuorum: false,
-  maxMessageBytes: 1 << 20,
-};
+import type { CommandOutcome, CommandSink } from './replica.ts';
+import { drivenReplica } from './testing/drivenReplica.ts';
 
 /** The only member of a cluster, driven by hand until it leads and has a session. */
 async function leading(kind: EngineKind<unknown>, limits = SESSION_LIMITS) {
-  const turns: (() => void)[] = [];
-  let nowMs = 0;
-  const listener = {
-    durable: (mark: number) => replica.durable(mark),
-    snapshotStored: (index: number) => replica.snapshotStored(index),
-    failed: (error: Error) => replica.failed(error),
-  };
-  const { store } = openMemoryLogStore(listener, { cacheEntries: 1000 }, new MemoryDisk());
   const stateMachine = new KeyValueStore(limits);
-  const replica: Replica<unknown> = new Replica(store, {
-    kind,
-    id: 1,
-    settings: SETTINGS,
-    bootstrap: [1],
-    random: () => 0,
-    stateMachine,
-    environment: {
-      nowMs: () => nowMs,
-      schedule: (turn) => turns.push(turn),
-      send: () => {},
-      event: () => {},
-      statusChanged: () => {},
-      failed: (error) => {
-        throw error;
-      },
-    },
-    snapshotEveryEntries: 0,
-    trailingEntries: 0,
-  });
+  const { replica, step } = drivenReplica(kind, { bootstrap: [1], stateMachine });
   /** Time passes, and the disk works, until `done`. */
   const until = async (done: () => boolean) => {
-    for (let i = 0; i < 1000 && !done(); i++) {
-      nowMs += 5;
-      replica.tick();
-      while (turns.length > 0) turns.shift()!();
-      await new Promise<void>((resolve) => setImmediate(resolve));
-    }
+    for (let i = 0; i < 1000 && !done(); i++) await step();
     expect(done()).toBe(true);
   };
   const settled = () => {

@@ -3,57 +3,19 @@ import { type EngineKind, type Snapshot, simpleConfiguration } from '../../conse
 import { gorumsKind } from '../../consensus/gorums/index.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
-import { UnknownFormatError } from '../storage/contract.ts';
+import { type LogStore, UnknownFormatError } from '../storage/contract.ts';
 import { MemoryDisk } from '../storage/memoryDisk.ts';
-import { openMemoryLogStore } from '../storage/openLogStore.ts';
-import { type CommandOutcome, Replica } from './replica.ts';
-
-const SETTINGS = {
-  electionTimeoutMs: 100,
-  heartbeatMs: 10,
-  entriesPerMessage: 64,
-  catchUpMultiplier: 16,
-  batch: true,
-  checkQuorum: false,
-  maxMessageBytes: 1 << 20,
-};
+import type { CommandOutcome } from './replica.ts';
+import { drivenReplica, SETTINGS } from './testing/drivenReplica.ts';
 
 /** Server 1 of three on a disk of its own, driven by hand. */
 function replicaOn(disk: MemoryDisk, kind: EngineKind<GorumsMessage> = gorumsKind, stored?: Snapshot) {
-  const clock = { nowMs: 0 };
-  const turns: (() => void)[] = [];
-  const sent: GorumsMessage[] = [];
   const failures: Error[] = [];
-  const listener = {
-    durable: (mark: number) => replica.durable(mark),
-    snapshotStored: (index: number) => replica.snapshotStored(index),
-    failed: (error: Error) => replica.failed(error),
+  const prepare = (store: LogStore) => {
+    if (stored !== undefined) Object.assign(store, { snapshot: () => stored });
   };
-  const { store } = openMemoryLogStore(listener, { cacheEntries: 1000 }, disk);
-  if (stored !== undefined) Object.assign(store, { snapshot: () => stored });
-  const stateMachine = new KeyValueStore();
-  const replica: Replica<GorumsMessage> = new Replica(store, {
-    kind,
-    id: 1,
-    settings: SETTINGS,
-    bootstrap: [1, 2, 3],
-    random: () => 0,
-    stateMachine,
-    environment: {
-      nowMs: () => clock.nowMs,
-      schedule: (turn) => turns.push(turn),
-      send: (envelopes) => sent.push(...envelopes.map(({ message }) => message)),
-      event: () => {},
-      statusChanged: () => {},
-      failed: (error) => failures.push(error),
-    },
-    snapshotEveryEntries: 0,
-    trailingEntries: 0,
-  });
-  const run = () => {
-    while (turns.length > 0) turns.shift()!();
-  };
-  return { replica, store, stateMachine, sent, failures, run, clock };
+  const failed = (error: Error) => failures.push(error);
+  return { ...drivenReplica(kind, { bootstrap: [1, 2, 3], disk, prepare, failed }), failures };
 }
 
 function installSnapshot(data: Uint8Array): GorumsMessage {

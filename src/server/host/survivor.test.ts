@@ -5,18 +5,13 @@ import { admittedHardState } from '../identity/admission.ts';
 import { blankIdentity, type Identity, type KnownServer } from '../identity/identity.ts';
 import type { Answer } from '../identity/startDecision.ts';
 import { admitBySurvivor, mayKnowMore } from '../identity/survivor.ts';
-import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { MemoryDisk, MemoryPromisedArea } from '../storage/memoryDisk.ts';
 import { openMemoryLogStore } from '../storage/openLogStore.ts';
 import { batch, commands, hard, Listener } from '../storage/testing.ts';
-import { Replica } from './replica.ts';
-
-const ELECTION_MS = 100;
+import { drivenReplica } from './testing/drivenReplica.ts';
 
 /** Server 1 as it is after a restart: three of five entries are known to be committed, in term 7. */
 async function restarted(kind: (typeof ENGINES)['etcd'], bootstrap: readonly NodeId[]) {
-  const turns: (() => void)[] = [];
-  let nowMs = 0;
   const disk = new MemoryDisk();
   const area = new MemoryPromisedArea();
   const before = new Listener();
@@ -24,51 +19,12 @@ async function restarted(kind: (typeof ENGINES)['etcd'], bootstrap: readonly Nod
   earlier.persist(batch(1, { entries: commands(1, 5, 6), hardState: hard(7, 1, 3) }));
   await before.until(() => before.marks.length > 0);
   await earlier.close();
-  const listener = {
-    durable: (mark: number) => replica.durable(mark),
-    snapshotStored: (index: number) => replica.snapshotStored(index),
-    failed: (error: Error) => replica.failed(error),
-  };
-  const { store } = openMemoryLogStore(
-    listener,
-    { cacheEntries: 1000 },
-    disk,
-    new MemoryPromisedArea('automatic', area.content),
-  );
-  const replica: Replica<unknown> = new Replica(store, {
-    kind,
-    id: 1,
-    settings: {
-      electionTimeoutMs: ELECTION_MS,
-      heartbeatMs: 10,
-      entriesPerMessage: 64,
-      catchUpMultiplier: 16,
-      batch: true,
-      checkQuorum: false,
-      maxMessageBytes: 1 << 20,
-    },
+  const { replica, step } = drivenReplica(kind, {
     bootstrap,
-    random: () => 0,
-    stateMachine: new KeyValueStore(),
-    environment: {
-      nowMs: () => nowMs,
-      schedule: (turn) => turns.push(turn),
-      send: () => {},
-      event: () => {},
-      statusChanged: () => {},
-      failed: (error) => {
-        throw error;
-      },
-    },
-    snapshotEveryEntries: 0,
-    trailingEntries: 0,
+    disk,
+    area: new MemoryPromisedArea('automatic', area.content),
   });
-  for (let i = 0; i < 100; i++) {
-    nowMs += 5;
-    replica.tick();
-    while (turns.length > 0) turns.shift()!();
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
+  for (let i = 0; i < 100; i++) await step();
   return replica;
 }
 

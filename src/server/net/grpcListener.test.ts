@@ -7,7 +7,7 @@ import { grpcTransport } from '../../client/grpcTransport.ts';
 import { FLOW_CONTROL_WINDOW_BYTES, GrpcServer } from '../../net/grpc/grpcServer.ts';
 import { takeFreePorts } from '../../supervisor/process/freePorts.ts';
 import { PEER_PREFACE } from '../../wire/peerFrames.ts';
-import { FrontDoor } from '../admission/frontDoor.ts';
+import { openDoor } from '../admission/testing/openDoor.ts';
 import { peerChannelOptions } from '../transport/peerChannel.ts';
 import { GrpcListener, ListenError } from './grpcListener.ts';
 
@@ -16,21 +16,8 @@ afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
 
-const NO_COUNTS = {
-  connectionsRefused: { inc: () => {} },
-  connectionsClosed: { inc: () => {} },
-  callsEnded: { inc: () => {} },
-};
-
 function makeListener(links: (socket: Socket) => void = (socket) => socket.destroy()): GrpcListener {
-  const door = new FrontDoor({
-    connectionsMax: 100,
-    peerConnections: 0,
-    budgetBytes: 1 << 30,
-    queuedBytes: () => 0,
-    counts: NO_COUNTS,
-    report: () => {},
-  });
+  const door = openDoor();
   const listener = new GrpcListener(new GrpcServer({ messageBytesMax: 1 << 20 }), door, links);
   closers.push(() => {
     listener.close();

@@ -1,0 +1,20 @@
+import { FrontDoor, type FrontDoorOptions } from '../frontDoor.ts';
+
+const NO_COUNTS = {
+  connectionsRefused: { inc: () => {} },
+  connectionsClosed: { inc: () => {} },
+  callsEnded: { inc: () => {} },
+};
+
+/** A door that keeps nobody out but for what `options` say. */
+export function openDoor(options: Partial<FrontDoorOptions> = {}): FrontDoor {
+  return new FrontDoor({
+    connectionsMax: 100,
+    peerConnections: 0,
+    budgetBytes: 1 << 30,
+    queuedBytes: () => 0,
+    counts: NO_COUNTS,
+    report: () => {},
+    ...options,
+  });
+}

@@ -1,0 +1,86 @@
+import type { EngineKind, EngineSettings, NodeId } from '../../../consensus/contract.ts';
+import { KeyValueStore } from '../../stateMachine/keyValueStore.ts';
+import type { LogStore, LogStoreListener, PromisedArea } from '../../storage/contract.ts';
+import { MemoryDisk } from '../../storage/memoryDisk.ts';
+import { openMemoryLogStore } from '../../storage/openLogStore.ts';
+import { Replica } from '../replica.ts';
+
+export const SETTINGS: EngineSettings = {
+  electionTimeoutMs: 100,
+  heartbeatMs: 10,
+  entriesPerMessage: 64,
+  catchUpMultiplier: 16,
+  batch: true,
+  checkQuorum: false,
+  maxMessageBytes: 1 << 20,
+};
+
+export interface DrivenReplica<M> {
+  readonly replica: Replica<M>;
+  readonly store: LogStore;
+  readonly stateMachine: KeyValueStore;
+  readonly sent: M[];
+  readonly clock: { nowMs: number };
+  /** Carries out the turns that are due, and those that they ask for. */
+  run(): void;
+  /** 5 ms pass, and the disk works. */
+  step(): Promise<void>;
+}
+
+export interface DrivenOptions {
+  readonly bootstrap: readonly NodeId[];
+  readonly disk?: MemoryDisk;
+  readonly area?: PromisedArea;
+  readonly stateMachine?: KeyValueStore;
+  /** Changes the store before the replica has it. */
+  readonly prepare?: (store: LogStore) => void;
+  /** By default a failure ends the test. */
+  readonly failed?: (error: Error) => void;
+}
+
+/** Server 1, driven by hand, with its real log store on a disk in memory. */
+export function drivenReplica<M>(kind: EngineKind<M>, options: DrivenOptions): DrivenReplica<M> {
+  const { bootstrap, disk = new MemoryDisk(), area, stateMachine = new KeyValueStore(), prepare } = options;
+  const clock = { nowMs: 0 };
+  const turns: (() => void)[] = [];
+  const sent: M[] = [];
+  const listener: LogStoreListener = {
+    durable: (mark) => replica.durable(mark),
+    snapshotStored: (index) => replica.snapshotStored(index),
+    failed: (error) => replica.failed(error),
+  };
+  const { store } = openMemoryLogStore(listener, { cacheEntries: 1000 }, disk, area);
+  prepare?.(store);
+  const replica: Replica<M> = new Replica(store, {
+    kind,
+    id: 1,
+    settings: SETTINGS,
+    bootstrap,
+    random: () => 0,
+    stateMachine,
+    environment: {
+      nowMs: () => clock.nowMs,
+      schedule: (turn) => turns.push(turn),
+      send: (envelopes) => sent.push(...envelopes.map(({ message }) => message)),
+      event: () => {},
+      statusChanged: () => {},
+      failed:
+        options.failed ??
+        ((error) => {
+          throw error;
+        }),
+    },
+    snapshotEveryEntries: 0,
+    trailingEntries: 0,
+  });
+  const run = () => {
+    while (turns.length > 0) turns.shift()!();
+  };
+  const step = async () => {
+    clock.nowMs += 5;
+    replica.tick();
+    run();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  };
+  return { replica, store, stateMachine, sent, clock, run, step };
+}
