@@ -54,4 +54,10 @@ export const REGRESSIONS: readonly Regression[] = [
     found:
       'a server that lost its folder asked a former leader for admission, for ever, because removed servers named that one',
   },
+  {
+    engine: 'hashicorp',
+    seed: 9000027,
+    found:
+      'no fault of the engine: a former leader said that its change was done when the next one of its successor was already in its log',
+  },
 ];

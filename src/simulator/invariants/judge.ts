@@ -438,9 +438,7 @@ export class Judge {
   }
 
   requestDone(id: NodeId, request: OperatorRequest, status: EngineStatus): void {
-    const led = (to: NodeId, after: number) =>
-      [...this.#leaders].some(([term, leader]) => term > after && (to === 0 || leader.id === to));
-    this.#promises.requestDone(id, request, status, led);
+    this.#promises.requestDone(id, request, status, this.#leaders);
   }
 
   /** All is well, and everybody knows everything: who leads is a voter of his own configuration. */

@@ -98,17 +98,18 @@ export class PromiseJudge {
     );
   }
 
-  /** Server `id` says that what an operator asked for is done. */
+  /** Server `id` says that what an operator asked for is done; `leaders` are all so far, by term. */
   requestDone(
     id: NodeId,
     request: OperatorRequest,
     status: EngineStatus,
-    led: (id: NodeId, after: number) => boolean,
+    leaders: ReadonlyMap<number, { readonly id: NodeId }>,
   ): void {
     const record = this.#server(id);
     if (request.kind === 'transfer') {
       const { to, term } = request;
-      if (to === id || led(to, term)) return;
+      const tookOver = [...leaders].some(([later, leader]) => later > term && (to === 0 || leader.id === to));
+      if (to === id || tookOver) return;
       fail('done is done', record, `says that server ${to || 'of its choice'} took over after term ${term}`);
     }
     const { change, wasSo } = request;
@@ -116,7 +117,11 @@ export class PromiseJudge {
     if (!isSo(change, status.configuration)) {
       fail('done is done', record, `${what}; voters ${status.configuration.voters.join()}`);
     }
-    const [open] = wasSo ? [] : record.accepted.log.configurationsAfter(this.#committed.length);
+    if (wasSo) return;
+    // A later leader's change, behind what this server led to, may be on its way here.
+    const open = [...record.accepted.log.configurationsAfter(this.#committed.length)].find(
+      (entry) => leaders.get(entry.term)?.id === id,
+    );
     if (open !== undefined) fail('done is done', record, `${what}; change ${open.index} is not committed`);
   }
 }
