@@ -14,6 +14,8 @@ import { beat, broadcastAppend, broadcastHeartbeat, sendAppend, sendMore } from 
 export class LeaderState {
   /** No further membership change before the entry at this index is applied. */
   pendingConfIndex: number;
+  /** Where the log ended when the present configuration came into force here, or this leadership began. */
+  configuredAt: number;
   /** A removal in the log that a majority of the coming voters may commit (see `commitMore`). */
   removal: { readonly index: number; readonly voters: readonly NodeId[] } | undefined;
   /** Client data that is not applied yet. */
@@ -29,8 +31,17 @@ export class LeaderState {
   /** Reads that wait until an entry of this term is committed: until then the commit index may be an old one. */
   earlyReads: ReadState[] = [];
 
-  constructor(pendingConfIndex: number) {
-    this.pendingConfIndex = pendingConfIndex;
+  constructor(lastIndex: number) {
+    this.pendingConfIndex = lastIndex;
+    this.configuredAt = lastIndex;
+  }
+
+  /**
+   * Whether a majority of the present voters holds an entry that was appended under the present configuration. Whoever holds such an
+   * entry knows the configuration, for its commit came with it; and whoever goes by the one before needs the vote of one of them.
+   */
+  isConfigurationKnown(committed: number): boolean {
+    return committed > this.configuredAt;
   }
 }
 
@@ -193,7 +204,8 @@ function receiveAppendResponse(core: RaftCore, leader: LeaderState, message: Mes
  * The removal of one of 2k voters, and what stands before it, is also committed by k of the 2k - 1 that remain: whoever is elected
  * needs k + 1 of the 2k, or k of the 2k - 1 where it knows of the removal, and meets one of them either way (quorums need to
  * meet, not to be majorities: Howard, Malkhi, Spiegelman: "Flexible Paxos", 2016). So where half of the servers are gone, one of
- * them can be removed, as with engines in which a change takes effect when it is appended.
+ * them can be removed, as with engines in which a change takes effect when it is appended. But not while anybody may still be
+ * elected by the configuration before those 2k, whose majorities need not meet k of them: `isConfigurationKnown`.
  */
 export function commitMore(core: RaftCore): boolean {
   const { voters, outgoing } = core.configuration;

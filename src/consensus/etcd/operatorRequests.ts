@@ -103,9 +103,15 @@ export class OperatorRequests implements Preparing {
     const { configuration } = node.core;
     const after = configurationAfter(configuration, change)!;
     // The entry is committed by the present configuration, for the coming one is in force only when it is applied.
-    const quorums = halves(change, configuration) ? [after] : [configuration, after];
+    const quorums = this.remainderCommits(change) ? [after] : [configuration, after];
     this.preparations.change({ change, token, quorums });
     out.events.push(change.type.startsWith('add') ? 'proposeaddserver' : 'proposeremoveserver');
+  }
+
+  /** Whether a majority of those who remain is enough for it (see `commitMore`). */
+  private remainderCommits(change: MembershipChange): boolean {
+    const { configuration, leader, log } = this.engine.node.core;
+    return halves(change, configuration) && leader!.isConfigurationKnown(log.committed);
   }
 
   private refusalOf(change: MembershipChange): RejectReason | undefined {
@@ -152,7 +158,7 @@ export class OperatorRequests implements Preparing {
     if (this.engine.node.propose([changeEntry(change)]) === undefined) {
       const index = core.log.lastIndex;
       this.change = { token, index, applied: false };
-      if (halves(change, core.configuration)) {
+      if (this.remainderCommits(change)) {
         core.leader!.removal = { index, voters: configurationAfter(core.configuration, change)!.voters };
       }
       return;
@@ -174,8 +180,10 @@ export class OperatorRequests implements Preparing {
   /** The membership entry at `index` is applied. */
   applied(index: number): void {
     if (this.change?.index === index) this.change.applied = true;
-    const { leader } = this.engine.node.core;
-    if (leader?.removal?.index === index) leader.removal = undefined;
+    const { leader, log } = this.engine.node.core;
+    if (leader === undefined) return;
+    leader.configuredAt = log.lastIndex;
+    if (leader.removal?.index === index) leader.removal = undefined;
   }
 
   /** A change that is done stays done: its servers may be shut down at once, and this one be restarted without them. */

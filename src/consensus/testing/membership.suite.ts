@@ -116,6 +116,35 @@ export function describeMembershipContract<M>(kind: EngineKind<M>, tellsToStand:
       expect(cluster.server(gone).commands()).toEqual([]);
     });
 
+    it('removes one after the other so that those who missed it never lead without what was committed since', () => {
+      // The second one is gone after any message of the first removal; the first hears all of it, or nothing.
+      for (const firstHears of [true, false]) {
+        for (let heard = 0; heard < 8; heard++) {
+          const { cluster, leader, others } = clusterOf([1, 2, 3]);
+          const [first, second] = others as [NodeId, NodeId];
+          let left = heard;
+          cluster.loses = (from, to) => {
+            if (from === leader.id && to === second && left-- === 0) cluster.stop(second);
+            return from === leader.id && to === first && !firstHears;
+          };
+          leader.engine.reconfigure({ type: ChangeType.Remove, id: first }, 7);
+          cluster.run(3 * electionTimeoutMs);
+          leader.engine.reconfigure({ type: ChangeType.Remove, id: second }, 8);
+          cluster.run(3 * electionTimeoutMs);
+          cluster.propose(leader.id, 'after');
+          cluster.run(2 * heartbeatMs);
+          const acknowledged = leader.commands();
+          cluster.isolate(leader.id);
+          cluster.start(first);
+          cluster.start(second);
+          cluster.run(8 * electionTimeoutMs);
+          for (const id of others) {
+            if (cluster.leaders().includes(id)) expect(cluster.server(id).commands()).toEqual(acknowledged);
+          }
+        }
+      }
+    });
+
     it('a leader of four removes one of two that have just gone, and serves on with the other that is there', () => {
       const { cluster, leader, others } = clusterOf([1, 2, 3, 4]);
       const [gone, alsoGone] = others as [NodeId, NodeId];
