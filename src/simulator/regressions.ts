@@ -66,4 +66,15 @@ export const REGRESSIONS: readonly Regression[] = [
     found:
       'one of two was removed by the other alone before it was sure to know that the two were all: it and one removed before elected a leader without what was committed since',
   },
+  {
+    engine: 'etcd',
+    seed: 9101886,
+    found:
+      'the same, after an addition: one of four was removed by two before the four were sure to know that they are four',
+  },
+  {
+    engine: 'etcd',
+    seed: 9100292,
+    found: 'no fault of the engine: a server lost its folder that was about to become one of two voters',
+  },
 ];
