@@ -18,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   client: ['wire', 'cli', 'files', 'goflags'],
   supervisor: ['client', 'wire', 'cli', 'files', 'goflags'],
   attack: ['supervisor', 'client', 'net/http2', 'wire', 'cli'],
+  chaos: ['checker', 'supervisor', 'client', 'simulator/random.ts', 'wire', 'cli'],
   bench: ['supervisor', 'client', 'net/http2', 'wire', 'cli', 'files', 'goflags'],
   simulator: [
     'consensus',

@@ -12,6 +12,8 @@ export interface ServerPlan {
   readonly address: string;
   /** Where it listens; undefined: at its address. */
   readonly listen?: string;
+  /** How it reaches each server, in the order of their ids; undefined: at their addresses, as everybody does. */
+  readonly dials?: readonly string[];
   /** Its working directory and its `-datadir`: its log, its hard state and the CSV files it writes when it ends. */
   readonly directory: string;
   readonly logFile: string;
@@ -116,5 +118,7 @@ export type StartFrom = 'nothing' | 'data' | 'others';
 export function serverFlags(plan: ClusterPlan, server: ServerPlan, from: StartFrom): string[] {
   const start = from === 'others' ? '-rejoin=true' : `-recover=${from === 'data'}`;
   const listen = server.listen === undefined ? [] : [`-listen=${server.listen}`];
-  return [`-id=${server.id}`, ...plan.sharedFlags, ...listen, `-datadir=${server.directory}`, start];
+  // Of a flag that stands twice the last one counts.
+  const dials = server.dials === undefined ? [] : [`-servers=${server.dials.join(',')}`];
+  return [`-id=${server.id}`, ...plan.sharedFlags, ...dials, ...listen, `-datadir=${server.directory}`, start];
 }

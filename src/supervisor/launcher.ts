@@ -37,6 +37,8 @@ export interface StartOptions {
   readonly onEvent?: ClusterEventListener;
   /** Puts the servers so far from each other and from everybody else: one way, ms. Needs free ports. */
   readonly delayMs?: number;
+  /** Changes what was planned, before anything is started: for links of one's own between the servers. */
+  readonly wire?: (plan: ClusterPlan) => ClusterPlan;
   /** How long to wait for a leader, ms. Default: 30 s and ten election timeouts. */
   readonly readyTimeoutMs?: number;
   /** Start empty; the servers move aside what is there. */
@@ -63,7 +65,8 @@ export async function startCluster(config: ClusterConfig, options: StartOptions 
     const temporary = checked.datadir === undefined ? await mkdtemp(join(tmpdir(), `rkv-${name}-`)) : undefined;
     const ports = takesPorts ? await takeFreePorts(2 * (checked.nodes ?? 3)) : undefined;
     const planned = planCluster({ ...checked, datadir: checked.datadir ?? temporary }, name, ports);
-    const plan = options.delayMs === undefined ? planned : listeningElsewhere(planned, ports);
+    const placed = options.delayMs === undefined ? planned : listeningElsewhere(planned, ports);
+    const plan = options.wire?.(placed) ?? placed;
     try {
       return await startPlanned(plan, { ...options, temporary });
     } catch (error) {

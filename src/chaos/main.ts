@@ -1,0 +1,60 @@
+import { randomInt } from 'node:crypto';
+import { Option } from 'commander';
+import { processCommand, wholeNumber } from '../cli/runCommander.ts';
+import { complain, say } from '../cli/say.ts';
+import { renderTable } from '../cli/table.ts';
+import type { Backend } from '../supervisor/config/schema.ts';
+import { drawChaos } from './plan.ts';
+import { type RoundReport, runRound } from './round.ts';
+
+const ENGINES: readonly Backend[] = ['gorums', 'etcd', 'hashicorp'];
+const SEED_LIMIT = 2 ** 31;
+
+interface Options {
+  readonly engine: Backend | 'all';
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly seed: number | undefined;
+}
+
+const options = processCommand('chaos')
+  .description(
+    'Starts real servers, kills, pauses, parts and changes them while clients work, and judges what the clients saw: whether it is linearizable, and whether a bank keeps its money.',
+  )
+  .addOption(new Option('--engine <name>', 'the backend').choices([...ENGINES, 'all']).default('all' as const))
+  .option('--seconds <count>', 'how long the faults of a round last', wholeNumber, 10)
+  .option('--rounds <count>', 'rounds of each engine, each on a cluster and with a seed of its own', wholeNumber, 1)
+  .option(
+    '--seed <number>',
+    'what the first round draws its faults from; without it, one that is drawn now',
+    wholeNumber,
+  )
+  .parse()
+  .opts<Options>();
+
+function row({ engine, seed, ok, failed, unknown, transfers, term, strikes, violation }: RoundReport): string[] {
+  const struck = [...strikes.values()].reduce((sum, count) => sum + count, 0);
+  const figures = [seed, ok, failed, unknown, transfers, struck, term].map(String);
+  return [engine, ...figures, violation === undefined ? 'holds' : 'FAILS'];
+}
+
+const first = options.seed ?? randomInt(SEED_LIMIT);
+const engines = options.engine === 'all' ? ENGINES : [options.engine];
+const reports: RoundReport[] = [];
+for (let seed = first; seed < first + options.rounds; seed++) {
+  for (const engine of engines) {
+    complain(`${engine}: round ${seed - first + 1} of ${options.rounds}, seed ${seed}, ${options.seconds} s of faults`);
+    const plan = drawChaos(seed, options.seconds * 1000);
+    complain(
+      `  ${plan.servers} servers, members ${plan.members.join(',')}, ${plan.clients} clients, ${plan.keys} keys`,
+    );
+    const report = await runRound(engine, plan, { tell: (line) => complain(`  ${line}`) });
+    reports.push(report);
+    if (report.violation === undefined) continue;
+    say(`${engine}: seed ${seed}: ${report.violation}`);
+    say(`  again: npm run chaos -- --engine ${engine} --seed ${seed} --seconds ${options.seconds}`);
+  }
+}
+const head = ['engine', 'seed', 'ok', 'failed', 'unknown', 'transfers', 'strikes', 'term', ''];
+say(renderTable(head, reports.map(row), ['left', ...head.slice(1, -1).map(() => 'right' as const), 'left']));
+process.exitCode = reports.some(({ violation }) => violation !== undefined) ? 1 : 0;

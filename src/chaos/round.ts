@@ -1,0 +1,207 @@
+import { checkHistory } from '../checker/check.ts';
+import { HistoryRecorder } from '../checker/history.ts';
+import { type KeyValueInput, type KeyValueOutput, keyValueModel } from '../checker/models/keyValue.ts';
+import { systemEnvironment } from '../client/environment.ts';
+import { grpcTransport } from '../client/grpcTransport.ts';
+import { RkvClient } from '../client/rkvClient.ts';
+import type { Transport } from '../client/transport.ts';
+import { Random } from '../simulator/random.ts';
+import { ClusterError } from '../supervisor/cluster.ts';
+import type { Backend } from '../supervisor/config/schema.ts';
+import { type ClusterEvent, describeEvent } from '../supervisor/events.ts';
+import { type RunningCluster, startCluster } from '../supervisor/launcher.ts';
+import { BankError, Teller } from './bank.ts';
+import { Mesh } from './mesh.ts';
+import type { ChaosPlan } from './plan.ts';
+import { LivenessError, Registers } from './registers.ts';
+import { Strikes } from './strikes.ts';
+
+/** What one round came to. */
+export interface RoundReport {
+  readonly engine: Backend;
+  readonly seed: number;
+  readonly ok: number;
+  readonly failed: number;
+  readonly unknown: number;
+  /** Between accounts whose sum was constant. */
+  readonly transfers: number;
+  /** The last leader's. */
+  readonly term: number;
+  readonly strikes: ReadonlyMap<string, number>;
+  /** What must not be, and was; undefined where all is well. */
+  readonly violation: string | undefined;
+}
+
+export interface RoundOptions {
+  /** Told what happens, line by line. */
+  readonly tell: (line: string) => void;
+  /** For tests: makes a client's way to the servers lie. */
+  readonly tamper?: (transport: Transport) => Transport;
+}
+
+/** The faults are over: how long until there is a leader, and until a client is served. A machine may have other work. */
+const HEALING_MS = 30_000;
+const TELLERS = 2;
+/** A server that says nothing for so long is left by our clients; more impatient than the default, as faults here are short. */
+const STALL_TIMEOUT_MS = 700;
+const CHECK_MS_MAX = 60_000;
+
+/** Runs one plan on real servers, and judges what clients saw. */
+export async function runRound(engine: Backend, plan: ChaosPlan, options: RoundOptions): Promise<RoundReport> {
+  const mesh = await Mesh.open(plan.servers, plan.clients);
+  try {
+    return await new Round(engine, plan, mesh, options).run();
+  } finally {
+    mesh.close();
+  }
+}
+
+class Round {
+  private readonly engine: Backend;
+  private readonly plan: ChaosPlan;
+  private readonly mesh: Mesh;
+  private readonly options: RoundOptions;
+  private readonly history = new HistoryRecorder<KeyValueInput, KeyValueOutput>();
+  private readonly faultsEnd = new AbortController();
+  private readonly clients: RkvClient[] = [];
+  private registers: Registers[] = [];
+  private tellers: Teller[] = [];
+  private strikes: Strikes | undefined;
+  private term = 0;
+  private crash: string | undefined;
+
+  constructor(engine: Backend, plan: ChaosPlan, mesh: Mesh, options: RoundOptions) {
+    this.engine = engine;
+    this.plan = plan;
+    this.mesh = mesh;
+    this.options = options;
+  }
+
+  async run(): Promise<RoundReport> {
+    const { plan, mesh, engine } = this;
+    const cluster = await startCluster(
+      {
+        backend: engine,
+        nodes: plan.servers,
+        cluster: [...plan.members],
+        election: `${plan.electionMs}ms`,
+        heartbeat: `${plan.heartbeatMs}ms`,
+        metrics: false,
+        restart: { enabled: false },
+      },
+      { name: 'chaos', wire: (planned) => mesh.wire(planned), onEvent: (event) => this.noteEvent(event) },
+    );
+    try {
+      return this.report(await this.attack(cluster));
+    } finally {
+      for (const client of this.clients) client.close();
+      await cluster.stopNow();
+    }
+  }
+
+  /** Returns what was wrong. */
+  private async attack(cluster: RunningCluster): Promise<string | undefined> {
+    const { plan } = this;
+    const operator = new RkvClient({ addresses: cluster.addresses });
+    this.clients.push(operator);
+    this.strikes = new Strikes(plan, cluster, this.mesh, operator, this.options.tell);
+    const random = new Random(plan.seed);
+    const keys = Array.from({ length: plan.keys }, (_, i) => `k${i}`);
+    const open = Array.from({ length: plan.clients }, (_, i) => this.openClient(i, cluster.addresses));
+    this.registers = open.map(
+      (client, i) => new Registers(i, client, keys, this.history, random.fork(`registers ${i}`)),
+    );
+    this.tellers = open.slice(0, TELLERS).map((client, i) => new Teller(i, client, random.fork(`teller ${i}`)));
+    try {
+      const work = [...this.registers, ...this.tellers].map((each) => each.run(this.faultsEnd.signal));
+      const failure = new Promise<never>((_, reject) => {
+        for (const each of work) each.catch(reject);
+      });
+      await Promise.race([this.strikes.run(), failure]);
+      this.options.tell('healed');
+      this.term = await this.expectLeader(cluster);
+      this.faultsEnd.abort();
+      await within(HEALING_MS, Promise.all(work));
+      await Promise.all([
+        ...this.registers.map((each) => each.serveAll(HEALING_MS)),
+        ...this.tellers.map((each) => within(HEALING_MS, each.audit())),
+      ]);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      const isNamed = error instanceof LivenessError || error instanceof BankError || error instanceof ClusterError;
+      return this.crash ?? (isNamed ? `${error.name}: ${error.message}` : `${error.stack}`);
+    } finally {
+      this.faultsEnd.abort();
+    }
+    return this.crash ?? this.judge();
+  }
+
+  private openClient(index: number, addresses: readonly string[]): RkvClient {
+    const transport = grpcTransport({ rpc: 'stream', environment: systemEnvironment });
+    const through: Transport = {
+      ...transport,
+      open: (address, listener) => transport.open(this.mesh.dialledBy(index, address), listener),
+    };
+    const client = new RkvClient({
+      addresses: addresses.map((address) => this.mesh.dialledBy(index, address)),
+      transport: this.options.tamper?.(through) ?? through,
+      stallTimeoutMs: STALL_TIMEOUT_MS,
+    });
+    this.clients.push(client);
+    return client;
+  }
+
+  private async expectLeader(cluster: RunningCluster): Promise<number> {
+    const leader = await cluster.waitForLeader({ timeoutMs: HEALING_MS });
+    const reports = await cluster.status();
+    return reports.find(({ id }) => id === leader)?.term ?? 0;
+  }
+
+  private noteEvent(event: ClusterEvent): void {
+    if (event.type === 'refused') this.crash ??= describeEvent(event);
+    const isOurs = event.type === 'crashed' && this.strikes?.killed.has(event.id) === true;
+    if (event.type === 'crashed' && !isOurs) this.crash ??= describeEvent(event);
+  }
+
+  private judge(): string | undefined {
+    const deadline = performance.now() + CHECK_MS_MAX;
+    const report = checkHistory(keyValueModel, this.history.operations(), { now: () => performance.now(), deadline });
+    if (report.verdict === 'ok') return undefined;
+    if (report.verdict === 'unknown') return 'whether the history is linearizable could not be decided';
+    const { key, operations } = report.illegal[0]!;
+    const lines = operations.map(({ client, input, output, recorded }) => {
+      const ends = [recorded?.invokeTime, recorded?.returnTime].map((ms) => ms?.toFixed(1) ?? '…');
+      return `  [${ends.join(' ')}] client ${client}: ${keyValueModel.describe(input, output)}`;
+    });
+    return `the history of key ${key} is not linearizable:\n${lines.join('\n')}`;
+  }
+
+  private report(violation: string | undefined): RoundReport {
+    const { engine, plan, term, registers } = this;
+    const sum = (of: 'ok' | 'failed' | 'unknown') => registers.reduce((total, { counts }) => total + counts[of], 0);
+    return {
+      engine,
+      seed: plan.seed,
+      ok: sum('ok'),
+      failed: sum('failed'),
+      unknown: sum('unknown'),
+      transfers: this.tellers.reduce((total, { transfers }) => total + transfers, 0),
+      term,
+      strikes: this.strikes?.done ?? new Map(),
+      violation,
+    };
+  }
+}
+
+async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const what = `what clients had under way was not done within ${timeoutMs} ms after the faults ended`;
+    timer = setTimeout(() => reject(new LivenessError(what)), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
