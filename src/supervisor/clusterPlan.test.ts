@@ -56,6 +56,12 @@ describe('planCluster', () => {
     ]);
   });
 
+  it('lets a server reach the others by ways of its own', () => {
+    const plan = planCluster({ nodes: 2 }, 'two', [5001, 5002]);
+    const flags = serverFlags(plan, { ...plan.servers[0]!, dials: ['127.0.0.1:5001', '127.0.0.1:6002'] }, 'data');
+    expect(flags.filter((flag) => flag.startsWith('-servers=')).at(-1)).toBe('-servers=127.0.0.1:5001,127.0.0.1:6002');
+  });
+
   it('takes listed servers as they are', () => {
     const servers = [{ port: 7001 }, { address: ':7002', datadir: '/two' }, { address: '[::1]:7003' }];
     const plan = planCluster({ servers, name: 'given' }, 'file', [1, 2, 3]);
