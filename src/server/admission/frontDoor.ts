@@ -117,10 +117,15 @@ export class FrontDoor implements ConnectionListener {
     this.options.report('ended a call for what it made the server hold');
   }
 
+  /** Whether connections are taken slowly: a little earlier one was closed for abandoning calls without end. */
+  isSlow(nowMs: number): boolean {
+    return nowMs < this.slowUntilMs;
+  }
+
   /** A connection came; where it is taken, `handOn` begins to serve it, now or soon. */
   admit(socket: Socket, handOn: (connection: Connection) => void): void {
     const nowMs = performance.now();
-    if (nowMs >= this.slowUntilMs) {
+    if (!this.isSlow(nowMs)) {
       this.take(socket, handOn, nowMs);
       return;
     }
@@ -132,6 +137,11 @@ export class FrontDoor implements ConnectionListener {
       this.options.counts.connectionsRefused.inc();
       refuseConnection(socket, 'connections are taken slowly while others abandon calls without end; try again later');
     } else setTimeout(() => socket.destroyed || this.take(socket, handOn, performance.now()), waitMs).unref();
+  }
+
+  /** A connection is not one of those that are taken slowly: it speaks what calls cannot be abandoned in. */
+  admitAtOnce(socket: Socket, handOn: (connection: Connection) => void): void {
+    this.take(socket, handOn, performance.now());
   }
 
   private take(socket: Socket, handOn: (connection: Connection) => void, nowMs: number): void {

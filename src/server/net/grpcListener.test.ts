@@ -3,10 +3,12 @@ import http2, { type Http2Session } from 'node:http2';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { Client, credentials } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
+import { abandonedStreams, BEGINNING } from '../../attack/http2Frames.ts';
 import { grpcTransport } from '../../client/grpcTransport.ts';
 import { FLOW_CONTROL_WINDOW_BYTES, GrpcServer } from '../../net/grpc/grpcServer.ts';
 import { takeFreePorts } from '../../supervisor/process/freePorts.ts';
 import { PEER_PREFACE } from '../../wire/peerFrames.ts';
+import type { FrontDoor } from '../admission/frontDoor.ts';
 import { openDoor } from '../admission/testing/openDoor.ts';
 import { peerChannelOptions } from '../transport/peerChannel.ts';
 import { GrpcListener, ListenError } from './grpcListener.ts';
@@ -16,8 +18,10 @@ afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
 
-function makeListener(links: (socket: Socket) => void = (socket) => socket.destroy()): GrpcListener {
-  const door = openDoor();
+function makeListener(
+  links: (socket: Socket) => void = (socket) => socket.destroy(),
+  door: FrontDoor = openDoor(),
+): GrpcListener {
   const listener = new GrpcListener(new GrpcServer({ messageBytesMax: 1 << 20 }), door, links);
   closers.push(() => {
     listener.close();
@@ -178,5 +182,44 @@ describe('the first bytes of a connection', () => {
       await once(socket, 'close');
     }
     expect(links).toEqual([]);
+  });
+
+  describe('after calls were abandoned without end', () => {
+    /** Connections are taken slowly, and more wait for their turn than are made to. */
+    async function slow() {
+      const door = openDoor();
+      const linked: Socket[] = [];
+      const listener = makeListener((socket) => linked.push(socket), door);
+      const [port] = (await takeFreePorts(1)) as [number];
+      await listener.listen({ host: '127.0.0.1', port });
+      const dial = (bytes: Buffer) => {
+        const socket = connect(port, '127.0.0.1');
+        socket.on('error', () => {}).resume();
+        closers.push(() => socket.destroy());
+        socket.write(bytes);
+        return socket;
+      };
+      const abandoning = dial(Buffer.concat([BEGINNING, abandonedStreams('/a', 1, 3000)]));
+      await once(abandoning, 'close');
+      expect(door.isSlow(performance.now())).toBe(true);
+      const waiting = Array.from({ length: 60 }, () => dial(BEGINNING));
+      // There is no place in the line for the last of them.
+      await Promise.any(waiting.map((socket) => once(socket, 'close')));
+      return { door, dial, linked };
+    }
+
+    it('a peer’s link waited with all others, or was refused with them', async () => {
+      const { dial, linked } = await slow();
+      dial(PEER_PREFACE);
+      await expect.poll(() => linked.length).toBe(1);
+    });
+
+    it('connections that say nothing keep no peer out, and are bounded', async () => {
+      const { dial, linked } = await slow();
+      const silent = Array.from({ length: 200 }, () => dial(Buffer.alloc(0)));
+      await Promise.all(silent.slice(0, 100).map((socket) => once(socket, 'close')));
+      dial(PEER_PREFACE);
+      await expect.poll(() => linked.length).toBe(1);
+    });
   });
 });

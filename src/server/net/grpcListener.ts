@@ -21,6 +21,9 @@ const STREAMS_MAX = 4096;
 const STREAMS_SHARED = 8192;
 const STREAMS_MIN = 32;
 
+/** Connections that may be waited for to say what they speak while others are taken slowly: they are counted nowhere else. */
+const UNKNOWN_MAX = 64;
+
 /** A browser, or curl: it would take frames for garbage. */
 const HTTP_1 = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) /;
 /** How long it has to read that, and to close the connection. */
@@ -37,6 +40,8 @@ export class GrpcListener {
   private readonly door: FrontDoor;
   private readonly links: (socket: Socket, connection: Connection) => void;
   private readonly listening: NetServer[] = [];
+  /** Came while connections are taken slowly, and have not told yet what they speak; in the order in which they came. */
+  private readonly unknown = new Set<Socket>();
 
   /** `links` takes our own servers' connections, their preface taken off. */
   constructor(grpc: GrpcServer, door: FrontDoor, links: (socket: Socket, connection: Connection) => void) {
@@ -69,17 +74,43 @@ export class GrpcListener {
   }
 
   private take(socket: Socket): void {
-    this.door.admit(socket, (connection) => {
-      sniff(
-        socket,
-        () => this.links(socket, connection),
-        (beginning) => {
-          if (beginning !== undefined && HTTP_1.test(beginning.toString('latin1', 0, 8)))
-            farewell(socket, NO_HTTP_1, LINGER_MS);
-          else this.speakGrpc(connection);
-        },
-      );
-    });
+    if (this.door.isSlow(performance.now())) this.lookBeforeAdmitting(socket);
+    else {
+      this.door.admit(socket, (connection) => {
+        sniff(
+          socket,
+          () => this.links(socket, connection),
+          (beginning) => this.speak(connection, beginning),
+        );
+      });
+    }
+  }
+
+  /** A peer's link does not wait for what others did over HTTP/2. */
+  private lookBeforeAdmitting(socket: Socket): void {
+    const { unknown } = this;
+    const known = () => unknown.delete(socket);
+    unknown.add(socket);
+    socket.on('close', known);
+    sniff(
+      socket,
+      () => {
+        known();
+        this.door.admitAtOnce(socket, (connection) => this.links(socket, connection));
+      },
+      (beginning) => {
+        known();
+        this.door.admit(socket, (connection) => this.speak(connection, beginning));
+      },
+    );
+    // A peer speaks at once, so who has said nothing for longest is none.
+    if (unknown.size > UNKNOWN_MAX) unknown.values().next().value?.destroy();
+  }
+
+  private speak(connection: Connection, beginning: Buffer | undefined): void {
+    if (beginning !== undefined && HTTP_1.test(beginning.toString('latin1', 0, 8)))
+      farewell(connection.socket, NO_HTTP_1, LINGER_MS);
+    else this.speakGrpc(connection);
   }
 
   private speakGrpc(connection: Connection): void {
@@ -90,6 +121,7 @@ export class GrpcListener {
 
   /** Takes no more connections; those that are there belong to the door. */
   close(): void {
+    for (const socket of this.unknown) socket.destroy();
     for (const server of this.listening.splice(0)) server.close();
   }
 }
