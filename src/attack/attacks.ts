@@ -1,3 +1,4 @@
+import type { ClientHttp2Stream } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { RkvClient } from '../client/rkvClient.ts';
@@ -5,7 +6,7 @@ import { frameBytes } from '../net/http2/frame.ts';
 import { FrameType } from '../net/http2/protocol.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../wire/command.ts';
 import { LookupRequest } from '../wire/generated/rkv.ts';
-import { CommandBatchWriter } from '../wire/sessionCodec.ts';
+import { CommandBatchWriter, readResultBatch } from '../wire/sessionCodec.ts';
 import { abandonedStreams, BEGINNING, dialRaw, dialUnread, grpcMessage, openCall } from './http2Frames.ts';
 
 /** What an attack is aimed at. */
@@ -134,6 +135,59 @@ async function registrations(target: Target): Promise<string> {
   return `${sent} anonymous registrations over one connection`;
 }
 
+/** As fast as they go, over connections made anew: each registers all that one may, in batches as large as a stream may have open. */
+async function millionRegistrations(target: Target): Promise<string> {
+  const count = scaled(target, 1_000_000);
+  const perBatch = 1000;
+  const batchesPerConnection = 20;
+  const batch = new CommandBatchWriter();
+  for (let id = 0; id < perBatch; id++) batch.add(id, REGISTER_BYTES);
+  const message = grpcMessage(batch.finish());
+  const beganMs = performance.now();
+  const elapsedMs = () => performance.now() - beganMs;
+  let [sent, registered, connections] = [0, 0, 0];
+  const isOver = () => sent >= count || elapsedMs() > 90_000;
+  const one = async () => {
+    while (!isOver()) {
+      const session = await dialUnread(target.leader);
+      session.settings({ initialWindowSize: MIB });
+      connections++;
+      for (let i = 0; i < batchesPerConnection && !isOver(); i++) {
+        const call = openCall(session, '/rkvpb.RKV/Session');
+        if (call === undefined) break;
+        sent += perBatch;
+        // Read after the wait: others add to it meanwhile.
+        const came = await registeredBy(call, message);
+        registered += came;
+      }
+      session.destroy();
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, one));
+  const seconds = Math.round(elapsedMs() / 1000);
+  return `${sent} anonymous registrations over ${connections} connections, 4 at a time, in ${seconds} s: ${registered} were answered with a session`;
+}
+
+/** How many of the registrations that are asked for come back as sessions. */
+async function registeredBy(call: ClientHttp2Stream, message: Buffer): Promise<number> {
+  const pieces: Buffer[] = [];
+  call.on('data', (piece: Buffer) => pieces.push(piece));
+  call.end(message);
+  await Promise.race([new Promise((resolve) => call.once('close', resolve)), sleep(10_000)]);
+  const bytes = Buffer.concat(pieces);
+  let registered = 0;
+  const result = (_id: number, _status: number, clientId: number) => {
+    if (clientId !== 0) registered++;
+  };
+  for (let at = 0; at + 5 <= bytes.length; ) {
+    const end = at + 5 + bytes.readUInt32BE(at + 1);
+    if (end > bytes.length) break;
+    readResultBatch(bytes.subarray(at + 5, end), { result });
+    at = end;
+  }
+  return registered;
+}
+
 async function idleConnections(target: Target): Promise<string> {
   const connections = scaled(target, 200);
   const client = new RkvClient({ addresses: target.addresses, timeoutMs: 30_000 });
@@ -245,6 +299,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   idleStreamFrames,
   openCalls,
   registrations,
+  millionRegistrations,
   idleConnections,
   largeValues,
   rapidReset,

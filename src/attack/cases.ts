@@ -29,6 +29,7 @@ export const CASES: readonly Case[] = [
   { ...usual, name: 'idleStreamFrames', rssMibMax: 400 },
   { ...usual, name: 'openCalls' },
   { ...usual, name: 'registrations', rssMibMax: 400 },
+  { ...usual, name: 'millionRegistrations', rssMibMax: 400 },
   { ...usual, name: 'idleConnections', openFiles: 64 },
   { ...usual, name: 'largeValues', rssMibMax: 2000 },
   { ...usual, name: 'rapidReset', rssMibMax: 400 },
