@@ -34,7 +34,7 @@ async function costUs(cluster: RunningCluster, { host, port }: Address, id: numb
   const seconds = () => sampleCpu(cluster.pids()).servers.get(id) ?? Number.NaN;
   const connection = new RawConnection(host, port);
   const answer = await new Promise<Buffer | undefined>((resolve) => {
-    connection.call('/rkvpb.RKV/Register', Buffer.alloc(0), resolve);
+    connection.call('/rkvpb.RKV/Register', Buffer.alloc(0), { finished: resolve });
   });
   // A server that refuses to register a session refuses its inserts as well, whatever they say.
   const clientID = answer === undefined ? 1 : RegisterResponse.decode(answer).clientID;
@@ -42,10 +42,13 @@ async function costUs(cluster: RunningCluster, { host, port }: Address, id: numb
   let calls = 0;
   const again = () => {
     const insert = { clientID, clientSeq: ++clientSeq, key: `k${clientSeq % 10_000}`, value: 'v'.repeat(16) };
-    connection.call('/rkvpb.RKV/Insert', Buffer.from(InsertRequest.encode(insert).finish()), () => {
+    connection.call('/rkvpb.RKV/Insert', Buffer.from(InsertRequest.encode(insert).finish()), owner);
+  };
+  const owner = {
+    finished: () => {
       calls++;
       if (!connection.closed) again();
-    });
+    },
   };
   for (let i = 0; i < IN_FLIGHT; i++) again();
   await sleep(WARM_UP_MS);

@@ -1,5 +1,6 @@
 import { InsertRequest, RegisterResponse } from '../../wire/generated/rkv.ts';
-import { RawConnection } from './rawConnection.ts';
+import { type CallOwner, RawConnection } from './rawConnection.ts';
+import type { Retry, RetryWheel } from './retryWheel.ts';
 
 const REGISTER = '/rkvpb.RKV/Register';
 const INSERT = '/rkvpb.RKV/Insert';
@@ -8,15 +9,26 @@ const BACKOFF_MAX_MS = 1000;
 const RECONNECT_MS = 20;
 /** Calls in flight at most, as the original's client bounds them. */
 const IN_FLIGHT_MAX = 50_000;
+/** Field 2 of an InsertRequest, and the most bytes that it takes. */
+const SEQ_TAG = 0x10;
+const SEQ_BYTES_MAX = 9;
 
 /** What came of the inserts since the last `take`. */
 export interface Tally {
-  /** When each acknowledged insert was due, was sent for the last time, and was acknowledged, ms. */
-  readonly acknowledged: { readonly dueMs: number; readonly sentMs: number; readonly doneMs: number }[];
+  /** Of each acknowledged insert: the time since the attempt that was taken was made, and since it was due, ms. */
+  readonly sinceSentMs: number[];
+  readonly sinceDueMs: number[];
   /** Attempts that failed. */
   failed: number;
   /** Inserts that were due while too many were in flight. */
   dropped: number;
+}
+
+export const emptyTally = (): Tally => ({ sinceSentMs: [], sinceDueMs: [], failed: 0, dropped: 0 });
+
+/** An InsertRequest's key and value, encoded: they stand behind what differs from insert to insert. */
+export function keyAndValue(key: string, value: string): Buffer {
+  return Buffer.from(InsertRequest.encode({ clientID: 0, clientSeq: 0, key, value }).finish());
 }
 
 /**
@@ -27,16 +39,23 @@ export class OriginalClient {
   private readonly addresses: readonly { readonly host: string; readonly port: number }[];
   private readonly connections: (RawConnection | undefined)[];
   private readonly triedAtMs: number[];
+  private readonly wheel: RetryWheel;
   private target = 0;
-  private clientId = 0;
+  /** The InsertRequest's client id, encoded. */
+  private clientId: Buffer = Buffer.alloc(0);
   private seq = 1;
   private inFlight = 0;
   private stopped = false;
   private readonly backoffMsMax: number;
-  private tally: Tally = { acknowledged: [], failed: 0, dropped: 0 };
+  private tally: Tally = emptyTally();
 
-  constructor(addresses: readonly { readonly host: string; readonly port: number }[], backoffMsMax = BACKOFF_MAX_MS) {
+  constructor(
+    addresses: readonly { readonly host: string; readonly port: number }[],
+    wheel: RetryWheel,
+    backoffMsMax = BACKOFF_MAX_MS,
+  ) {
     this.backoffMsMax = backoffMsMax;
+    this.wheel = wheel;
     this.addresses = addresses;
     this.connections = addresses.map(() => undefined);
     this.triedAtMs = addresses.map(() => Number.NEGATIVE_INFINITY);
@@ -49,10 +68,11 @@ export class OriginalClient {
   async register(): Promise<void> {
     for (let backoffMs = BACKOFF_MIN_MS; !this.stopped; backoffMs = Math.min(this.backoffMsMax, 2 * backoffMs)) {
       const answer = await new Promise<Buffer | undefined>((resolve) => {
-        this.connection(this.target).call(REGISTER, Buffer.alloc(0), resolve);
+        this.connection(this.target).call(REGISTER, Buffer.alloc(0), { finished: resolve });
       });
       if (answer !== undefined) {
-        this.clientId = RegisterResponse.decode(answer).clientID;
+        const { clientID } = RegisterResponse.decode(answer);
+        this.clientId = Buffer.from(InsertRequest.encode({ clientID, clientSeq: 0, key: '', value: '' }).finish());
         return;
       }
       this.moveOn(this.target);
@@ -60,34 +80,46 @@ export class OriginalClient {
     }
   }
 
-  /** An insert that is due now; `done` follows when it is acknowledged. */
-  insert(key: string, value: string, done: () => void = () => {}): void {
+  /** An insert of `fields` (keyAndValue) that is due now; `done` follows when it is acknowledged. */
+  insert(fields: Buffer, done?: () => void): void {
     if (this.inFlight >= IN_FLIGHT_MAX) {
       this.tally.dropped++;
       return;
     }
     this.inFlight++;
-    const message = Buffer.from(
-      InsertRequest.encode({ clientID: this.clientId, clientSeq: ++this.seq, key, value }).finish(),
-    );
-    this.attempt(message, performance.now(), BACKOFF_MIN_MS, done);
+    const { clientId } = this;
+    const message = Buffer.allocUnsafe(clientId.length + SEQ_BYTES_MAX + fields.length);
+    message.set(clientId, 0);
+    let at = clientId.length;
+    message[at++] = SEQ_TAG;
+    let seq = ++this.seq;
+    for (; seq > 127; seq = Math.floor(seq / 128)) message[at++] = (seq % 128) + 128;
+    message[at++] = seq;
+    message.set(fields, at);
+    this.attempt(new PendingInsert(this, message.subarray(0, at + fields.length), done));
   }
 
-  private attempt(message: Buffer, dueMs: number, backoffMs: number, done: () => void): void {
-    const { target } = this;
-    const sentMs = performance.now();
-    this.connection(target).call(INSERT, message, (answer) => {
-      if (answer !== undefined) {
-        this.inFlight--;
-        this.tally.acknowledged.push({ dueMs, sentMs, doneMs: performance.now() });
-        done();
-        return;
-      }
-      this.tally.failed++;
-      this.moveOn(target);
-      if (this.stopped) return;
-      setTimeout(() => this.attempt(message, dueMs, Math.min(this.backoffMsMax, 2 * backoffMs), done), backoffMs);
-    });
+  attempt(insert: PendingInsert): void {
+    if (this.stopped) return;
+    insert.target = this.target;
+    insert.sentMs = performance.now();
+    this.connection(this.target).call(INSERT, insert.message, insert);
+  }
+
+  acknowledged(insert: PendingInsert): void {
+    this.inFlight--;
+    const nowMs = performance.now();
+    this.tally.sinceSentMs.push(nowMs - insert.sentMs);
+    this.tally.sinceDueMs.push(nowMs - insert.dueMs);
+    insert.done?.();
+  }
+
+  failed(insert: PendingInsert): void {
+    this.tally.failed++;
+    this.moveOn(insert.target);
+    if (this.stopped) return;
+    this.wheel.after(insert.backoffMs, insert);
+    insert.backoffMs = Math.min(this.backoffMsMax, 2 * insert.backoffMs);
   }
 
   /** Many calls fail together: only the first of them changes the server. */
@@ -97,8 +129,9 @@ export class OriginalClient {
 
   private connection(at: number): RawConnection {
     const existing = this.connections[at];
+    if (existing !== undefined && !existing.closed) return existing;
     const nowMs = performance.now();
-    if (existing !== undefined && (!existing.closed || nowMs - this.triedAtMs[at]! < RECONNECT_MS)) return existing;
+    if (existing !== undefined && nowMs - this.triedAtMs[at]! < RECONNECT_MS) return existing;
     const { host, port } = this.addresses[at]!;
     const made = new RawConnection(host, port);
     this.connections[at] = made;
@@ -108,12 +141,38 @@ export class OriginalClient {
 
   take(): Tally {
     const { tally } = this;
-    this.tally = { acknowledged: [], failed: 0, dropped: 0 };
+    this.tally = emptyTally();
     return tally;
   }
 
   stop(): void {
     this.stopped = true;
     for (const connection of this.connections) connection?.close();
+  }
+}
+
+/** One insert, until it is acknowledged. All that its attempts need is here, so that an attempt makes nothing. */
+class PendingInsert implements CallOwner, Retry {
+  readonly message: Buffer;
+  readonly done: (() => void) | undefined;
+  readonly dueMs = performance.now();
+  sentMs = 0;
+  target = 0;
+  backoffMs = BACKOFF_MIN_MS;
+  private readonly client: OriginalClient;
+
+  constructor(client: OriginalClient, message: Buffer, done: (() => void) | undefined) {
+    this.client = client;
+    this.message = message;
+    this.done = done;
+  }
+
+  finished(answer: Buffer | undefined): void {
+    if (answer === undefined) this.client.failed(this);
+    else this.client.acknowledged(this);
+  }
+
+  retry(): void {
+    this.client.attempt(this);
   }
 }

@@ -1,17 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import type { RunningCluster } from '../../supervisor/launcher.ts';
 import type { Address } from '../../wire/addresses.ts';
+import { type FailoverFigures, lossOf, type OverloadFigures, percent, unmetBounds } from './bounds.ts';
 import { callCosts } from './callCosts.ts';
-import { OriginalClient, type Tally } from './originalClient.ts';
+import { Load, type Measured } from './load.ts';
+import { keyAndValue, OriginalClient } from './originalClient.ts';
+import { RetryWheel } from './retryWheel.ts';
 
 /** Calls that each client has in flight while the peak is looked for. */
 const PEAK_IN_FLIGHT = 64;
-const STEP_MS = 5;
 const RETRYING_CLIENTS = 20;
 const RETRYING_IN_FLIGHT = 50;
-const FAILOVERS = 3;
 const PROBE_BACKOFF_MS = 16;
-const VALUE = 'v'.repeat(16);
+/** From dist/, where the burner is as JavaScript. */
+const BURNER = new URL('../../../dist/bench/overload/burner.js', import.meta.url);
+/** What the burner runs longer than what it stands beside: its start, and the warm-up. */
+const BURNER_SPARE_SECONDS = 3;
 
 export interface OverloadOptions {
   readonly cluster: RunningCluster;
@@ -20,132 +26,83 @@ export interface OverloadOptions {
   readonly seconds: number;
   readonly factor: number;
   readonly rate: number | undefined;
+  readonly repeats: number;
+  readonly failovers: number;
+  /** Told a line for each phase, as it ends. */
+  readonly say: (line: string) => void;
 }
 
-/** Runs the phases one after the other. Returns a line for each. */
+/** Runs the phases one after the other. Returns which bounds are not met, in words. */
 export async function measureOverload(options: OverloadOptions): Promise<string[]> {
-  // What the first phases left unanswered is retried for ever: it must not stand beside the failovers.
-  const { cluster, addresses } = options;
-  const costs = await callCosts(cluster, addresses, (await leaderOf(cluster)).id);
-  return [costs, ...(await twiceThePeak(options)), ...(await failovers(options))];
+  const { cluster, addresses, say } = options;
+  say(await callCosts(cluster, addresses, (await leaderOf(cluster)).id));
+  const repeats: OverloadFigures[] = [];
+  for (let i = 0; i < options.repeats; i++) repeats.push(await beyondThePeak(options));
+  return unmetBounds(repeats, await failovers(options));
 }
 
-async function twiceThePeak({
-  cluster,
-  addresses,
-  clients,
-  seconds,
-  factor,
-  rate,
-}: OverloadOptions): Promise<string[]> {
-  const load = new Load(addresses, clients);
+async function beyondThePeak(options: OverloadOptions): Promise<OverloadFigures> {
+  const { cluster, addresses, clients, seconds, factor, rate, say } = options;
+  const load = new Load(addresses, clients, () => cluster.pids());
   await load.start();
   try {
+    const leader = await leaderOf(cluster);
     const peak = await load.closed(PEAK_IN_FLIGHT, seconds);
-    const peakRate = peak.acknowledged.length / seconds;
+    const peakPerSecond = perSecond(peak);
+    say(describe(`peak, ${clients * PEAK_IN_FLIGHT} calls in flight`, peak, leader.id));
+    const offeredPerSecond = Math.round(rate ?? factor * peakPerSecond);
     const before = await leaderOf(cluster);
-    const offered = Math.round(rate ?? factor * peakRate);
-    const idle = performance.eventLoopUtilization();
-    const over = await load.open(offered, seconds);
-    const { utilization } = performance.eventLoopUtilization(idle);
-    const after = await leaderOf(cluster);
-    const led = before.term === after.term ? 'no leader lost' : `${after.term - before.term} terms later`;
-    return [
-      describe(`peak, ${clients * PEAK_IN_FLIGHT} calls in flight`, peak, seconds),
-      `${describe(`${offered}/s offered`, over, seconds)}, ${percent(over.acknowledged.length / seconds / peakRate)} of the peak; ${led}; the clients themselves were busy for ${percent(utilization)} of it`,
-    ];
+    const over = await load.open(offeredPerSecond, seconds);
+    // What is left unanswered is retried for ever: it must not stand beside what follows.
+    load.stop();
+    const termsLater = (await leaderOf(cluster)).term - before.term;
+    const kept = perSecond(over) / peakPerSecond;
+    const led = termsLater === 0 ? 'no leader lost' : `${termsLater} terms later`;
+    say(`${describe(`${offeredPerSecond}/s offered`, over, before.id)}; ${percent(kept)} of the peak; ${led}`);
+    const burnt = Math.max(0, busyPart(over) - busyPart(peak));
+    const control = (await besideBurner(options, burnt)) / peakPerSecond;
+    const loss = lossOf(kept, control);
+    say(
+      `the peak beside a process that takes ${percent(burnt)} of a core, as the clients do more under overload: ${percent(control)} of the peak; ` +
+        `so of the ${percent(loss.clients + loss.servers)} that overload loses, ${percent(loss.clients)} are the clients' share of the cores and ${percent(loss.servers)} the servers'`,
+    );
+    const { sinceSentMs } = over.tally;
+    const [acceptedP50Ms, acceptedP99Ms] = [percentile(sinceSentMs, 0.5), percentile(sinceSentMs, 0.99)];
+    return {
+      peakPerSecond,
+      offeredPerSecond,
+      keptPerSecond: perSecond(over),
+      acceptedP50Ms,
+      acceptedP99Ms,
+      termsLater,
+    };
   } finally {
     load.stop();
   }
 }
 
-/** Clients, and what they do together. */
-class Load {
-  private readonly clients: OriginalClient[];
-  private next = 0;
-
-  constructor(addresses: readonly Address[], count: number) {
-    this.clients = Array.from({ length: count }, () => new OriginalClient(addresses));
-  }
-
-  async start(): Promise<void> {
-    await Promise.all(this.clients.map((client) => client.register()));
-  }
-
-  /** Each client sends the next insert when one is acknowledged. Returns how to end that. */
-  keepGoing(inFlight: number): () => void {
-    let running = true;
-    for (const client of this.clients) {
-      const again = () => {
-        if (running) client.insert(this.key(), VALUE, again);
-      };
-      for (let i = 0; i < inFlight; i++) again();
-    }
-    return () => {
-      running = false;
-    };
-  }
-
-  async closed(inFlight: number, seconds: number): Promise<Tally> {
-    const end = this.keepGoing(inFlight);
-    await sleep(1000);
-    this.take();
-    await sleep(seconds * 1000);
-    end();
-    const tally = this.take();
-    await this.settle();
-    return tally;
-  }
-
-  /** Inserts come at `perSecond`, whatever becomes of them. */
-  async open(perSecond: number, seconds: number): Promise<Tally> {
-    const startMs = performance.now();
-    let sent = 0;
-    for (;;) {
-      const elapsedMs = performance.now() - startMs;
-      const due = Math.floor((Math.min(elapsedMs, seconds * 1000) / 1000) * perSecond);
-      for (; sent < due; sent++) this.clients[sent % this.clients.length]!.insert(this.key(), VALUE);
-      if (elapsedMs >= seconds * 1000) break;
-      await sleep(STEP_MS);
-    }
-    const tally = this.take();
-    await this.settle();
-    return tally;
-  }
-
-  private key(): string {
-    this.next = (this.next + 1) % 10_000;
-    return `k${this.next}`;
-  }
-
-  private async settle(): Promise<void> {
-    for (let i = 0; i < 100 && this.clients.some(({ open }) => open > 0); i++) await sleep(50);
-    this.take();
-  }
-
-  private take(): Tally {
-    const sum: Tally = { acknowledged: [], failed: 0, dropped: 0 };
-    for (const client of this.clients) {
-      const { acknowledged, failed, dropped } = client.take();
-      for (const each of acknowledged) sum.acknowledged.push(each);
-      sum.failed += failed;
-      sum.dropped += dropped;
-    }
-    return sum;
-  }
-
-  stop(): void {
-    for (const client of this.clients) client.stop();
+/** The peak per second beside a process that does nothing but take `part` of a core. */
+async function besideBurner({ cluster, addresses, clients, seconds }: OverloadOptions, part: number): Promise<number> {
+  const load = new Load(addresses, clients, () => cluster.pids());
+  await load.start();
+  const lasting = String(seconds + BURNER_SPARE_SECONDS);
+  const burner = execa(process.execPath, [fileURLToPath(BURNER), String(part), lasting], { reject: false });
+  try {
+    return perSecond(await load.closed(PEAK_IN_FLIGHT, seconds));
+  } finally {
+    load.stop();
+    burner.kill();
+    await burner;
   }
 }
 
 /** How long a leader's death leaves one patient client without an answer: alone, and beside clients that retry. */
-async function failovers({ cluster, addresses }: OverloadOptions): Promise<string[]> {
+async function failovers({ cluster, addresses, failovers: count, say }: OverloadOptions): Promise<FailoverFigures> {
   const quietMs: number[] = [];
   const busyMs: number[] = [];
-  for (let i = 0; i < FAILOVERS; i++) {
+  for (let i = 0; i < count; i++) {
     quietMs.push(await failover(cluster, addresses));
-    const load = new Load(addresses, RETRYING_CLIENTS);
+    const load = new Load(addresses, RETRYING_CLIENTS, () => cluster.pids());
     await load.start();
     load.keepGoing(RETRYING_IN_FLIGHT);
     await sleep(2000);
@@ -153,22 +110,25 @@ async function failovers({ cluster, addresses }: OverloadOptions): Promise<strin
     load.stop();
   }
   const listed = (tookMs: readonly number[]) => tookMs.map(Math.round).join(', ');
-  return [
-    `failover ${listed(quietMs)} ms; ${listed(busyMs)} ms beside ${RETRYING_CLIENTS} clients with ${RETRYING_IN_FLIGHT} calls each that retry`,
-  ];
+  const beside = `beside ${RETRYING_CLIENTS} clients with ${RETRYING_IN_FLIGHT} calls each that retry`;
+  say(`failover ${listed(quietMs)} ms; ${listed(busyMs)} ms ${beside}`);
+  return { quietMs, busyMs };
 }
 
 async function failover(cluster: RunningCluster, addresses: readonly Address[]): Promise<number> {
   // It looks for the leader often, so that the servers' time is seen and not its own.
-  const probe = new OriginalClient(addresses, PROBE_BACKOFF_MS);
+  const wheel = new RetryWheel();
+  const probe = new OriginalClient(addresses, wheel, PROBE_BACKOFF_MS);
   await probe.register();
-  const insert = () => new Promise<void>((resolve) => probe.insert('probe', VALUE, resolve));
+  const fields = keyAndValue('probe', 'v');
+  const insert = () => new Promise<void>((resolve) => probe.insert(fields, resolve));
   await insert();
   await cluster.kill((await leaderOf(cluster)).id);
   const startMs = performance.now();
   await insert();
   const tookMs = performance.now() - startMs;
   probe.stop();
+  wheel.stop();
   // The supervisor starts the server again; it is to be well before the next is killed.
   for (let i = 0; i < 100 && (await cluster.status()).some(({ role }) => role === undefined); i++) await sleep(100);
   await sleep(1000);
@@ -184,17 +144,31 @@ async function leaderOf(cluster: RunningCluster): Promise<{ id: number; term: nu
   }
 }
 
-function describe(what: string, { acknowledged, failed, dropped }: Tally, seconds: number): string {
-  const since = percentiles(acknowledged.map(({ dueMs, doneMs }) => doneMs - dueMs));
-  const accepted = percentiles(acknowledged.map(({ sentMs, doneMs }) => doneMs - sentMs));
-  const lost = dropped === 0 ? '' : `, ${Math.round(dropped / seconds)}/s not sent`;
-  return `${what}: ${Math.round(acknowledged.length / seconds)}/s acknowledged, ${accepted} after they were sent and taken, ${since} after they were due, ${Math.round(failed / seconds)}/s refused${lost}`;
+const perSecond = ({ tally, seconds }: Measured) => tally.sinceSentMs.length / seconds;
+/** Of one core. */
+const busyPart = ({ clients, seconds }: Measured) => clients / seconds;
+
+function describe(what: string, measured: Measured, leader: number): string {
+  const { tally, seconds, servers, clients } = measured;
+  const accepted = percentiles(tally.sinceSentMs);
+  const since = percentiles(tally.sinceDueMs);
+  const lost = tally.dropped === 0 ? '' : `, ${Math.round(tally.dropped / seconds)}/s not sent`;
+  const us = (of: number) => ((of / tally.sinceSentMs.length) * 1e6).toFixed(1);
+  let followers = 0;
+  for (const [id, used] of servers) if (id !== leader) followers += used;
+  return (
+    `${what}: ${Math.round(perSecond(measured))}/s acknowledged, ${accepted} after they were sent and taken, ${since} after they were due, ` +
+    `${Math.round(tally.failed / seconds)}/s refused${lost}; ` +
+    `processor time for each acknowledged: leader ${us(servers.get(leader) ?? Number.NaN)}, followers ${us(followers)}, clients ${us(clients)} µs ` +
+    `(of a core: ${percent((servers.get(leader) ?? Number.NaN) / seconds)}, ${percent(followers / seconds)}, ${percent(busyPart(measured))})`
+  );
 }
 
-function percentiles(tookMs: number[]): string {
-  const sorted = tookMs.sort((a, b) => a - b);
-  const at = (part: number) => Math.round(sorted[Math.floor(sorted.length * part)] ?? 0);
-  return `p50 ${at(0.5)} and p99 ${at(0.99)} ms`;
+function percentiles(tookMs: readonly number[]): string {
+  return `p50 ${Math.round(percentile(tookMs, 0.5))} and p99 ${Math.round(percentile(tookMs, 0.99))} ms`;
 }
 
-const percent = (part: number) => `${Math.round(part * 100)} %`;
+function percentile(tookMs: readonly number[], part: number): number {
+  const sorted = Float64Array.from(tookMs).sort();
+  return sorted[Math.floor(sorted.length * part)] ?? Number.NaN;
+}

@@ -17,12 +17,9 @@ const STREAMS_UNLIMITED = 1 << 20;
 const PREFIX_BYTES = 5;
 const NOTHING = Buffer.alloc(0);
 
-/** How a call ended: with an answer, or not. The answer's message without gRPC's prefix. */
-export type CallDone = (answer: Buffer | undefined) => void;
-
-interface Call {
-  readonly done: CallDone;
-  data: Buffer | undefined;
+/** Is told how its call ended: with an answer, or not. The answer's message without gRPC's prefix. */
+export interface CallOwner {
+  finished(answer: Buffer | undefined): void;
 }
 
 /**
@@ -33,9 +30,11 @@ interface Call {
 export class RawConnection {
   private readonly socket: Socket;
   private readonly authority: string;
-  private readonly calls = new Map<number, Call>();
+  private readonly calls = new Map<number, CallOwner>();
+  /** Messages of answers that have not ended. */
+  private readonly answers = new Map<number, Buffer>();
   private readonly headerBlocks = new Map<string, Buffer>();
-  private waiting: { readonly path: string; readonly message: Buffer; readonly done: CallDone }[] = [];
+  private waiting: { readonly path: string; readonly message: Buffer; readonly owner: CallOwner }[] = [];
   private readonly outbox = new Outbox();
   private rest: Buffer = Buffer.alloc(0);
   private nextStream = 1;
@@ -64,23 +63,23 @@ export class RawConnection {
     return this.calls.size + this.waiting.length;
   }
 
-  /** `done` is never called within this call. */
-  call(path: string, message: Buffer, done: CallDone): void {
+  /** The owner is never told within this call. */
+  call(path: string, message: Buffer, owner: CallOwner): void {
     if (this.closed) {
-      setImmediate(() => done(undefined));
+      setImmediate(() => owner.finished(undefined));
       return;
     }
-    if (this.waiting.length > 0 || !this.send(path, message, done)) this.waiting.push({ path, message, done });
+    if (this.waiting.length > 0 || !this.send(path, message, owner)) this.waiting.push({ path, message, owner });
   }
 
   /** False where the call has to wait. */
-  private send(path: string, message: Buffer, done: CallDone): boolean {
+  private send(path: string, message: Buffer, owner: CallOwner): boolean {
     const bodyBytes = PREFIX_BYTES + message.length;
     if (!this.ready || this.calls.size >= this.streamsMax || this.sendWindow < bodyBytes) return false;
     this.sendWindow -= bodyBytes;
     const stream = this.nextStream;
     this.nextStream += 2;
-    this.calls.set(stream, { done, data: undefined });
+    this.calls.set(stream, owner);
     const { outbox } = this;
     const headers = this.headers(path);
     this.frame(FrameType.Headers, Flag.EndHeaders, stream, headers);
@@ -94,8 +93,8 @@ export class RawConnection {
   private sendWaiting(): void {
     let sent = 0;
     for (; sent < this.waiting.length; sent++) {
-      const { path, message, done } = this.waiting[sent]!;
-      if (!this.send(path, message, done)) break;
+      const { path, message, owner } = this.waiting[sent]!;
+      if (!this.send(path, message, owner)) break;
     }
     if (sent > 0) this.waiting.splice(0, sent);
   }
@@ -132,7 +131,7 @@ export class RawConnection {
     const all = this.rest.length === 0 ? bytes : Buffer.concat([this.rest, bytes]);
     let at = 0;
     while (all.length - at >= FRAME_HEADER_BYTES) {
-      const length = all.readUIntBE(at, 3);
+      const length = (all[at]! << 16) | (all[at + 1]! << 8) | all[at + 2]!;
       const end = at + FRAME_HEADER_BYTES + length;
       if (end > all.length) break;
       this.takeFrame(all, at, end);
@@ -153,8 +152,7 @@ export class RawConnection {
     switch (bytes[at + 3]) {
       case FrameType.Data: {
         this.received += end - start;
-        const call = this.calls.get(stream);
-        if (call !== undefined) call.data = bytes.subarray(start, end);
+        this.answers.set(stream, bytes.subarray(start + PREFIX_BYTES, end));
         if ((flags & Flag.EndStream) !== 0) this.end(stream);
         break;
       }
@@ -188,19 +186,22 @@ export class RawConnection {
   }
 
   private end(stream: number): void {
-    const call = this.calls.get(stream);
-    if (call === undefined) return;
+    const owner = this.calls.get(stream);
+    if (owner === undefined) return;
     this.calls.delete(stream);
-    call.done(call.data?.subarray(PREFIX_BYTES));
+    const answer = this.answers.get(stream);
+    if (answer !== undefined) this.answers.delete(stream);
+    owner.finished(answer);
   }
 
   private failAll(): void {
     if (this.closed) return;
     this.closed = true;
-    const open = [...this.calls.values(), ...this.waiting];
+    const open = [...this.calls.values(), ...this.waiting.map(({ owner }) => owner)];
     this.calls.clear();
+    this.answers.clear();
     this.waiting = [];
-    for (const { done } of open) done(undefined);
+    for (const owner of open) owner.finished(undefined);
   }
 
   close(): void {
