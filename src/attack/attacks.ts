@@ -219,6 +219,22 @@ async function largeValues(target: Target): Promise<string> {
   return `values of ${outcomes.join(', ')}`;
 }
 
+/** What the servers were told to take, at once. */
+async function raisedValues(target: Target): Promise<string> {
+  const clients = scaled(target, 4);
+  const value = 'v'.repeat(32 * MIB - 1000);
+  const one = async (_none: unknown, i: number) => {
+    const client = new RkvClient({ addresses: target.addresses, timeoutMs: 60_000 });
+    const session = await client.openSession();
+    const beganMs = performance.now();
+    await session.insert(`raised ${i}`, value);
+    client.close();
+    return Math.round(performance.now() - beganMs);
+  };
+  const tookMs = await Promise.all(Array.from({ length: clients }, one));
+  return `values of 32 MiB of ${clients} clients in ${tookMs.join(', ')} ms`;
+}
+
 async function rapidReset(target: Target): Promise<string> {
   const endMs = Date.now() + Math.min(8000, 8000 * target.scale);
   // Made once: what the attacker computes, the servers on the same machine lack.
@@ -302,6 +318,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   millionRegistrations,
   idleConnections,
   largeValues,
+  raisedValues,
   rapidReset,
   controlFrames,
 };

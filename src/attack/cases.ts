@@ -8,6 +8,8 @@ export interface Case {
   readonly gapMsMax: number;
   /** The servers' limit on open files. */
   readonly openFiles?: number;
+  /** Of the servers, beside those of every cluster. */
+  readonly flags?: Readonly<Record<string, number>>;
 }
 
 /**
@@ -32,6 +34,7 @@ export const CASES: readonly Case[] = [
   { ...usual, name: 'millionRegistrations', rssMibMax: 400 },
   { ...usual, name: 'idleConnections', openFiles: 64 },
   { ...usual, name: 'largeValues', rssMibMax: 2000 },
+  { ...usual, name: 'raisedValues', rssMibMax: 2000, flags: { maxvalue: 64 * 1024 * 1024 } },
   { ...usual, name: 'rapidReset', rssMibMax: 400 },
   { ...usual, name: 'controlFrames', rssMibMax: 400 },
 ];

@@ -45,7 +45,14 @@ export async function runCase(one: Case, { engine, program, scale }: RunOptions)
     if (event.type === 'refused') exits.push(describeEvent(event));
   };
   const cluster = await startCluster(
-    { name: 'attack', nodes: one.nodes, backend: engine, metrics: false, restart: { enabled: false } },
+    {
+      name: 'attack',
+      nodes: one.nodes,
+      backend: engine,
+      metrics: false,
+      restart: { enabled: false },
+      flags: one.flags ?? {},
+    },
     { program: withOpenFiles(program, one.openFiles), onEvent },
   );
   const client = new WellBehavedClient(cluster.addresses);

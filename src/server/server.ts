@@ -138,7 +138,8 @@ export class RkvServer {
     if (config.flags.servermetrics) await this.startMetrics();
     const { heartbeat } = config.flags;
     const tickMs = Math.min(TICK_MS_MAX, Math.max(1, Math.floor(heartbeat / 2)));
-    this.ticker = setInterval(() => this.replica?.tick(), tickMs);
+    // What came while this server was busy goes before the clock: a heartbeat that waits in a socket is no silence of the leader.
+    this.ticker = setInterval(() => setImmediate(() => this.replica?.tick()), tickMs);
     this.reassurer = setInterval(() => {
       for (const session of this.sessions) session.reassure();
     }, REASSURE_MS);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Command, CommandType, decodeCommand, encodeCommand } from './command.ts';
-import { scanCommand } from './commandScan.ts';
+import { scanCommand, sessionOf } from './commandScan.ts';
 
 /** What scanCommand is to find, from the decoder that the state machine uses. */
 function decoded(bytes: Uint8Array) {
@@ -50,5 +50,19 @@ describe('scanCommand', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('sessionOf', () => {
+  it('finds the session of an insert, and that others have none', () => {
+    fc.assert(
+      fc.property(fc.oneof(insert, lookup), (command) => {
+        expect(sessionOf(encodeCommand(command as Command))).toBe('clientId' in command ? command.clientId : 0);
+      }),
+    );
+  });
+
+  it('does not throw at what is no command', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => sessionOf(bytes) >= 0));
   });
 });

@@ -25,6 +25,24 @@ export function scanCommand(bytes: Uint8Array): ScannedCommand | undefined {
   }
 }
 
+/** The session of an insert, found without reading more than that takes; 0 for everything else. */
+export function sessionOf(bytes: Uint8Array): number {
+  if (bytes.length === 0) return 0;
+  try {
+    const body = new ByteReader(bytes);
+    if (enterBody(body) !== CommandType.Insert) return 0;
+    while (body.pos < body.end) {
+      const tag = body.varint();
+      if (tag === 0x08) return body.varint();
+      body.skip(tag);
+    }
+    return 0;
+  } catch (error) {
+    if (error instanceof MalformedEntryError) return 0;
+    throw error;
+  }
+}
+
 function scan(bytes: Uint8Array): ScannedCommand | undefined {
   const body = new ByteReader(bytes);
   const type = enterBody(body);

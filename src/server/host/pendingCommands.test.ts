@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Entry, EntryType } from '../../consensus/entry.ts';
+import { CommandType, encodeCommand } from '../../wire/command.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
-import { PendingCommands } from './pendingCommands.ts';
+import { LARGE_OPEN_BYTES_MAX, OFFERED_BYTES_MAX, PendingCommands } from './pendingCommands.ts';
 import type { CommandSink } from './replica.ts';
 
 /** Remembers what became of each tag. */
@@ -106,5 +107,97 @@ describe('PendingCommands', () => {
     expect(sink.outcomes).toEqual([]);
     pending.answerLookups(4, new KeyValueStore());
     expect(sink.outcomes).toEqual(['1 ok']);
+  });
+});
+
+describe('what one turn offers', () => {
+  const LARGE = OFFERED_BYTES_MAX;
+  const insertOf = (clientId: number, bytes: number) =>
+    encodeCommand({ type: CommandType.Insert, clientId, clientSeq: 1, key: 'k', value: 'v'.repeat(bytes) });
+  let nextIndex = 1;
+
+  function pendingOf() {
+    const pending = new PendingCommands();
+    const sink = new Sink();
+    const tags = new Map<Uint8Array, number>();
+    const add = (tag: number, clientId: number, bytes: number) => {
+      const command = insertOf(clientId, bytes);
+      tags.set(command, tag);
+      pending.addCommand(command, sink, tag);
+    };
+    /** The tags of the next turn's batch, and how its commands are answered. */
+    const take = () => {
+      const batch = pending.takeCommands(10_000, Number.POSITIVE_INFINITY, 0, passAll);
+      const { token = 0, commands = [] } = batch ?? {};
+      const firstIndex = nextIndex;
+      nextIndex += commands.length;
+      if (batch !== undefined) pending.accept({ token, offset: 0, count: commands.length, firstIndex, term: 1 });
+      const apply = () => {
+        for (let i = 0; i < commands.length; i++) pending.applied(entry(firstIndex + i), OK);
+      };
+      return { offered: commands.map((command) => tags.get(command)), apply };
+    };
+    return { pending, sink, add, take };
+  }
+
+  it('four values of 32 MiB were proposed, copied, encoded and written in one turn, which took seconds', () => {
+    const { pending, sink, add, take } = pendingOf();
+    for (let tag = 1; tag <= 4; tag++) add(tag, tag, LARGE_OPEN_BYTES_MAX + 1);
+    add(5, 5, 10);
+    const first = take();
+    expect(first.offered).toEqual([5, 1]);
+    // No other large one before that one is answered; small ones go on.
+    expect(pending.hasMore).toBe(false);
+    add(6, 6, 10);
+    expect(take().offered).toEqual([6]);
+    first.apply();
+    expect(pending.hasMore).toBe(true);
+    expect(take().offered).toEqual([2]);
+    expect(sink.outcomes).toEqual(['5 ok', '1 ok']);
+  });
+
+  it('has some large commands open together where they are not that large, one a turn', () => {
+    const { pending, add, take } = pendingOf();
+    for (let tag = 1; tag <= 30; tag++) add(tag, tag, LARGE);
+    const turns = [];
+    while (pending.hasMore) turns.push(take().offered);
+    expect(turns).toEqual(Array.from({ length: LARGE_OPEN_BYTES_MAX / LARGE - 1 }, (_, i) => [i + 1]));
+  });
+
+  it('leaves what is too much for it to the next turns, in order', () => {
+    const { pending, add, take } = pendingOf();
+    for (let tag = 1; tag <= 5; tag++) add(tag, 1, 0.4 * LARGE);
+    expect([take().offered, take().offered, take().offered]).toEqual([[1, 2], [3, 4], [5]]);
+    expect(pending.hasMore).toBe(false);
+  });
+
+  it('keeps the order of a session: what follows its large command waits with it', () => {
+    const { add, take } = pendingOf();
+    add(1, 7, LARGE_OPEN_BYTES_MAX);
+    const first = take();
+    add(2, 8, LARGE_OPEN_BYTES_MAX);
+    add(3, 8, 10);
+    add(4, 9, 10);
+    expect([first.offered, take().offered]).toEqual([[1], [4]]);
+    add(5, 8, 10);
+    first.apply();
+    expect(take().offered).toEqual([2, 3, 5]);
+    add(6, 8, 10);
+    expect(take().offered).toEqual([6]);
+  });
+
+  it('does not count a large command that was rejected, or whose leader is another', () => {
+    const { pending, add, take } = pendingOf();
+    const all = { offset: 0, count: 1, reason: 'not-leader', leader: 2 } as const;
+    for (let tag = 1; tag <= 3; tag++) add(tag, tag, LARGE_OPEN_BYTES_MAX);
+    const { token } = pending.takeCommands(100, Number.POSITIVE_INFINITY, 0, passAll)!;
+    expect(pending.hasMore).toBe(false);
+    pending.reject({ token, ...all }, { status: 'not-leader', leader: 2 });
+    expect(take().offered).toEqual([2]);
+    pending.loseAccepted(2);
+    expect(take().offered).toEqual([3]);
+    add(4, 4, LARGE);
+    pending.loseAll(2);
+    expect([pending.size, pending.bytes, pending.hasMore]).toEqual([0, 0, false]);
   });
 });

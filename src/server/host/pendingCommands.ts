@@ -1,5 +1,6 @@
 import type { AcceptedProposals, NodeId, ProposalBatch, RejectedProposals } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
+import { sessionOf } from '../../wire/commandScan.ts';
 import type { ApplyResult, KeyValueStore, Refusal } from '../stateMachine/keyValueStore.ts';
 import type { CommandOutcome, CommandSink, LookupOutcome } from './replica.ts';
 
@@ -9,6 +10,8 @@ interface Waiters {
   readonly tags: number[];
   /** Bytes of each command. */
   readonly sizes: number[];
+  /** Some of them are large, and are the engine's. */
+  holdsLarge: boolean;
 }
 
 interface Lookups {
@@ -51,6 +54,17 @@ interface ConfirmedRead {
 }
 
 /**
+ * Commands that one turn offers have fewer bytes together, or there is only one: a turn scans, copies, checks, encodes and writes
+ * all of them, and hears nothing meanwhile. A command of that many is large.
+ */
+export const OFFERED_BYTES_MAX = 1024 * 1024;
+/**
+ * Large commands that the engine has and that are not answered have fewer bytes together, or there is only one. Followers take the
+ * log in its order, so this is what a small command may have to wait behind.
+ */
+export const LARGE_OPEN_BYTES_MAX = 16 * 1024 * 1024;
+
+/**
  * Commands and lookups between their arrival and their answer. Work is per batch wherever it can be: a batch is one
  * token in the engine and one record here, and commands are matched to committed entries by walking both in log order.
  */
@@ -60,6 +74,13 @@ export class PendingCommands {
   /** Bytes of the commands, and about those of the lookups' keys, that are not answered yet. */
   bytes = 0;
   private arrived: Queue = emptyQueue();
+  private arrivedBytes = 0;
+  /** Large commands, and those of the same sessions that came after them: they leave one after the other. */
+  private waiting: Queue = emptyQueue();
+  /** Commands of each session that wait. */
+  private readonly waitingSessions = new Map<number, number>();
+  /** Of the large commands that the engine has. */
+  private largeOpenBytes = 0;
   /** Commands that only a read can decide on, and those that one let pass. */
   private undecided: Queue = emptyQueue();
   private readonly deciding = new Map<number, Queue>();
@@ -77,6 +98,7 @@ export class PendingCommands {
   addCommand(command: Uint8Array, sink: CommandSink, tag: number): void {
     this.size++;
     this.bytes += command.length;
+    this.arrivedBytes += command.length;
     append(this.arrived, command, sink, tag);
   }
 
@@ -90,34 +112,108 @@ export class PendingCommands {
   }
 
   /**
-   * The commands that gathered, as one batch; those that would take the open ones past `sizeMax` or `bytesMax` are refused, and
-   * so are those whose refusal is certain: they do not enter the log.
+   * Commands that gathered, as one batch of bounded size; those that would take the open ones past `sizeMax` or `bytesMax` are
+   * refused, and so are those whose refusal is certain: they do not enter the log.
    */
   takeCommands(sizeMax: number, bytesMax: number, leader: NodeId, foresee: Foresee): ProposalBatch | undefined {
-    if (this.arrived.commands.length > 0) {
-      this.refuseExcess(this.arrived, sizeMax, bytesMax, leader);
-      this.sift(foresee);
-    }
-    this.appendCleared();
-    const { commands, waiters } = this.arrived;
+    let offered = this.arrived;
+    if (offered.commands.length > 0) this.refuseExcess(offered, sizeMax, bytesMax, leader);
+    const isPlain = this.arrivedBytes < OFFERED_BYTES_MAX && this.waiting.commands.length === 0;
+    if (isPlain) {
+      this.arrived = emptyQueue();
+      this.arrivedBytes = 0;
+    } else offered = this.portion();
+    if (offered.commands.length > 0) this.sift(offered, foresee);
+    const isAsSifted = isPlain && this.cleared.commands.length === 0;
+    this.appendCleared(offered);
+    const { commands, waiters } = offered;
     if (commands.length === 0) return undefined;
-    this.arrived = emptyQueue();
+    if (!isAsSifted) this.noteLarge(waiters);
     const token = this.nextToken++;
     this.proposed.set(token, { waiters, decided: 0 });
     return { token, commands };
   }
 
+  /** Whether there is more that can be taken at once. */
+  get hasMore(): boolean {
+    return this.arrived.commands.length > 0 || this.mayLeave(0, false);
+  }
+
+  /**
+   * What of the commands that gathered leaves in this turn: small ones, as long as there is room, and one large one. What is not
+   * large passes what is; but a session's commands keep their order, for a number that later ones leave far behind is refused as
+   * too old (Session.admit).
+   */
+  private portion(): Queue {
+    const { commands, waiters } = this.arrived;
+    const offered = emptyQueue();
+    const { length } = commands;
+    let bytes = 0;
+    let at = 0;
+    for (; at < length; at++) {
+      const size = waiters.sizes[at]!;
+      const isLarge = size >= OFFERED_BYTES_MAX;
+      if (isLarge || this.waitingSessions.size > 0) {
+        const session = sessionOf(commands[at]!);
+        if (isLarge || this.waitingSessions.has(session)) {
+          if (session !== 0) this.waitingSessions.set(session, (this.waitingSessions.get(session) ?? 0) + 1);
+          move(this.arrived, at, this.waiting);
+          this.arrivedBytes -= size;
+          continue;
+        }
+      }
+      if (bytes + size > OFFERED_BYTES_MAX) break;
+      bytes += size;
+      this.arrivedBytes -= size;
+      move(this.arrived, at, offered);
+    }
+    dropFirst(this.arrived, at);
+    this.takeWaiting(offered, bytes);
+    return offered;
+  }
+
+  private takeWaiting(offered: Queue, offeredBytes: number): void {
+    const { commands, waiters } = this.waiting;
+    let bytes = offeredBytes;
+    let hasLarge = false;
+    let at = 0;
+    for (; this.mayLeave(at, hasLarge) && bytes <= OFFERED_BYTES_MAX; at++) {
+      const size = waiters.sizes[at]!;
+      if (size >= OFFERED_BYTES_MAX) hasLarge = true;
+      else bytes += size;
+      const session = sessionOf(commands[at]!);
+      const others = (this.waitingSessions.get(session) ?? 1) - 1;
+      if (others === 0) this.waitingSessions.delete(session);
+      else this.waitingSessions.set(session, others);
+      move(this.waiting, at, offered);
+    }
+    dropFirst(this.waiting, at);
+  }
+
+  private mayLeave(at: number, hasLarge: boolean): boolean {
+    const size = this.waiting.waiters.sizes[at];
+    if (size === undefined || size < OFFERED_BYTES_MAX) return size !== undefined;
+    return !hasLarge && (this.largeOpenBytes === 0 || this.largeOpenBytes + size <= LARGE_OPEN_BYTES_MAX);
+  }
+
+  private noteLarge(waiters: Waiters): void {
+    for (const size of waiters.sizes) {
+      if (size < OFFERED_BYTES_MAX) continue;
+      waiters.holdsLarge = true;
+      this.largeOpenBytes += size;
+    }
+  }
+
   private refuseExcess({ commands, waiters }: Queue, sizeMax: number, bytesMax: number, leader: NodeId): void {
     while ((this.size > sizeMax || this.bytes > bytesMax) && commands.length > 0) {
-      commands.pop();
+      this.arrivedBytes -= commands.pop()!.length;
       this.answer(waiters, commands.length, { status: 'overloaded', leader });
       cut(waiters, commands.length);
     }
   }
 
   /** Mostly every command passes, and nothing is moved then. */
-  private sift(foresee: Foresee): void {
-    const { commands, waiters } = this.arrived;
+  private sift({ commands, waiters }: Queue, foresee: Foresee): void {
     const { sinks, tags, sizes } = waiters;
     let kept = 0;
     for (let i = 0; i < commands.length; i++) {
@@ -137,11 +233,11 @@ export class PendingCommands {
     cut(waiters, kept);
   }
 
-  private appendCleared(): void {
-    const { commands, waiters } = this.cleared;
-    if (commands.length === 0) return;
+  private appendCleared(offered: Queue): void {
+    const { cleared } = this;
+    if (cleared.commands.length === 0) return;
     this.cleared = emptyQueue();
-    for (let i = 0; i < commands.length; i++) append(this.arrived, commands[i]!, waiters.sinks[i]!, waiters.tags[i]!);
+    for (let i = 0; i < cleared.commands.length; i++) move(cleared, i, offered);
   }
 
   /** The token of a read that decides on what applied state alone could not. */
@@ -295,9 +391,12 @@ export class PendingCommands {
     const undecided = [...this.proposed.values()];
     this.proposed.clear();
     for (const { waiters, decided } of undecided) this.answerRange(waiters, decided, waiters.tags.length, NOT_DONE);
-    const unproposed = [this.arrived, this.undecided, this.cleared, ...this.deciding.values()];
+    const unproposed = [this.arrived, this.waiting, this.undecided, this.cleared, ...this.deciding.values()];
     for (const { queue } of this.decidable) unproposed.push(queue);
     this.arrived = emptyQueue();
+    this.arrivedBytes = 0;
+    this.waiting = emptyQueue();
+    this.waitingSessions.clear();
     this.undecided = emptyQueue();
     this.cleared = emptyQueue();
     this.deciding.clear();
@@ -314,9 +413,11 @@ export class PendingCommands {
     for (let i = from; i < to; i++) this.answer(waiters, i, outcome);
   }
 
-  private answer({ sinks, tags, sizes }: Waiters, at: number, outcome: CommandOutcome): void {
+  private answer({ sinks, tags, sizes, holdsLarge }: Waiters, at: number, outcome: CommandOutcome): void {
+    const size = sizes[at]!;
     this.size--;
-    this.bytes -= sizes[at]!;
+    this.bytes -= size;
+    if (holdsLarge && size >= OFFERED_BYTES_MAX) this.largeOpenBytes -= size;
     sinks[at]!.commandDone(tags[at]!, outcome);
   }
 
@@ -328,7 +429,7 @@ export class PendingCommands {
 }
 
 function emptyQueue(): Queue {
-  return { commands: [], waiters: { sinks: [], tags: [], sizes: [] } };
+  return { commands: [], waiters: { sinks: [], tags: [], sizes: [], holdsLarge: false } };
 }
 
 function cut({ sinks, tags, sizes }: Waiters, length: number): void {
@@ -342,6 +443,17 @@ function append({ commands, waiters }: Queue, command: Uint8Array, sink: Command
   waiters.sinks.push(sink);
   waiters.tags.push(tag);
   waiters.sizes.push(command.length);
+}
+
+function move(from: Queue, at: number, to: Queue): void {
+  append(to, from.commands[at]!, from.waiters.sinks[at]!, from.waiters.tags[at]!);
+}
+
+function dropFirst({ commands, waiters }: Queue, count: number): void {
+  commands.splice(0, count);
+  waiters.sinks.splice(0, count);
+  waiters.tags.splice(0, count);
+  waiters.sizes.splice(0, count);
 }
 
 const noLookups = (): Lookups => ({ keys: [], sinks: [], tags: [], bytes: 0 });

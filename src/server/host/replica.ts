@@ -94,6 +94,8 @@ export interface ReplicaOptions<M> {
 export const PENDING_MAX = 1 << 17;
 /** Drains in one turn. Engines are mostly quiet after two or three; one that hands over a long committed log is not. */
 const DRAINS_PER_TURN_MAX = 16;
+/** Once so much was applied in a turn, input and output go before more is: a value of 32 MiB takes tens of milliseconds. */
+const APPLIED_BYTES_PER_TURN_MAX = 8 * 1024 * 1024;
 
 /**
  * One server's replica: an engine, its log store and its state machine, and the rules between them. It owns the order
@@ -112,6 +114,8 @@ export class Replica<M> implements LogStoreListener {
   private stopped = false;
   private lastMark: number;
   private appliedIndex: number;
+  /** Of the entries applied in this turn. */
+  private appliedBytes = 0;
   private snapshotIndex: number;
   private snapshotInFlight = false;
   /** Messages that wait until their mark is durable, in order. */
@@ -270,8 +274,9 @@ export class Replica<M> implements LogStoreListener {
     try {
       this.offerPending();
       let drains = 0;
+      this.appliedBytes = 0;
       while (this.carryOut(this.engine.drain())) {
-        if (++drains < DRAINS_PER_TURN_MAX) continue;
+        if (++drains < DRAINS_PER_TURN_MAX && this.appliedBytes < APPLIED_BYTES_PER_TURN_MAX) continue;
         // Let input and output through before going on.
         this.wake();
         break;
@@ -279,6 +284,7 @@ export class Replica<M> implements LogStoreListener {
       if (this.stopped) return;
       this.noticeStatus();
       this.maybeSnapshot();
+      if (this.pending.hasMore) this.wake();
     } finally {
       this.inTurn = false;
     }
@@ -370,6 +376,7 @@ export class Replica<M> implements LogStoreListener {
       throw new Error(`engine committed entry ${entry.index} after ${this.appliedIndex}`);
     }
     this.appliedIndex = entry.index;
+    this.appliedBytes += entry.data.length;
     const result = entry.type === EntryType.Normal ? this.stateMachine.apply(entry) : undefined;
     this.environment.applied?.(entry);
     this.pending.applied(entry, result);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeMessages, FRAME_BYTES, FrameKind, FrameReader, PAYLOAD_BYTES_MAX } from '../../wire/peerFrames.ts';
 import { LargeMessage } from './largeMessage.ts';
-import { Outbox } from './outbox.ts';
+import { LINK_BYTES_MAX, Outbox, OVERTAKING_BYTES_MAX } from './outbox.ts';
 
 const LARGE_MAX = 1 << 20;
 
@@ -70,6 +70,16 @@ describe('the messages that wait for a peer', () => {
     expect(outbox.nextOvertaking()).toBeUndefined();
     while (inbox.take(outbox.nextOrdered()));
     expect(inbox.messages.map(([n]) => n)).toEqual([1, 2]);
+  });
+
+  it('heartbeats were dropped where large entries filled the link', () => {
+    const outbox = new Outbox();
+    outbox.add(new Uint8Array(LINK_BYTES_MAX + 1), false);
+    expect([outbox.hasRoom(false), outbox.hasRoom(true)]).toEqual([false, true]);
+    for (let bytes = 0; bytes <= OVERTAKING_BYTES_MAX; bytes += FRAME_BYTES) outbox.add(message(1, FRAME_BYTES), true);
+    expect(outbox.hasRoom(true)).toBe(false);
+    outbox.nextOvertaking();
+    expect([outbox.hasRoom(false), outbox.hasRoom(true)]).toEqual([false, true]);
   });
 
   it('arrive all of them, and those that may not overtake in order', () => {

@@ -2,6 +2,11 @@ import { varintSize, writeVarint } from '../../consensus/entryCodec.ts';
 import { IN_ORDER_BYTES_MAX } from '../../consensus/transit.ts';
 import { FRAME_BYTES, FrameKind, HEADER_BYTES, newFrame, sealFrame } from '../../wire/peerFrames.ts';
 
+/** Bytes that may wait in a link; what comes on top is dropped, as a network would. */
+export const LINK_BYTES_MAX = 64 * 1024 * 1024;
+/** Of what overtakes the rest, which has room of its own: heartbeats are not dropped because large entries wait. */
+export const OVERTAKING_BYTES_MAX = 1024 * 1024;
+
 const NOTHING = new Uint8Array(0);
 
 /**
@@ -20,6 +25,11 @@ export class Outbox {
 
   get waitingBytes(): number {
     return this.orderedBytes + this.overtakingBytes;
+  }
+
+  /** Whether one more message is taken; asked before it is encoded. */
+  hasRoom(mayOvertake: boolean): boolean {
+    return mayOvertake ? this.overtakingBytes <= OVERTAKING_BYTES_MAX : this.orderedBytes <= LINK_BYTES_MAX;
   }
 
   add(message: Uint8Array, mayOvertake: boolean): void {

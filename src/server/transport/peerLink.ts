@@ -22,8 +22,6 @@ import { Outbox } from './outbox.ts';
 import { RECONNECT_MAX_MS, RECONNECT_MIN_MS } from './peerChannel.ts';
 import { SendWindow } from './sendWindow.ts';
 
-/** Bytes that may wait in a link; what comes on top is dropped, as a network would. */
-export const LINK_BYTES_MAX = 64 * 1024 * 1024;
 /** Bytes that are handed to the socket before it has taken them: an urgent message stands behind these. */
 const SOCKET_BYTES_MAX = 256 * 1024;
 /** Frames that together are smaller than this leave as one piece of memory. */
@@ -97,13 +95,15 @@ export class PeerLink<M> {
     this.dialled ??= this.dial();
     const { codec, maxMessageBytes } = this.options;
     for (const message of messages) {
+      const mayOvertake = codec.mayOvertake(message);
+      if (!this.outbox.hasRoom(mayOvertake)) continue;
       let bytes = encoded?.get(message);
       if (bytes === undefined) {
         bytes = codec.encode(message);
         encoded?.set(message, bytes);
       }
       if (bytes.length > maxMessageBytes) this.reportTooLarge(bytes.length);
-      else if (this.outbox.waitingBytes <= LINK_BYTES_MAX) this.outbox.add(bytes, codec.mayOvertake(message));
+      else this.outbox.add(bytes, mayOvertake);
     }
     if (this.flushes) return;
     this.flushes = true;
