@@ -83,10 +83,14 @@ export class Audience {
   /** Since when a majority was heard; now where there is nobody to hear. */
   private majorityMs(voters: readonly NodeId[], nowMs: number): number {
     if (voters.length === 0) return nowMs;
-    const heard = voters.map((id) =>
-      id === this.self ? nowMs : (this.answeredMs.get(id) ?? Number.NEGATIVE_INFINITY),
-    );
-    heard.sort((a, b) => b - a);
+    // Latest first.
+    const heard: number[] = [];
+    for (const id of voters) {
+      const atMs = id === this.self ? nowMs : (this.answeredMs.get(id) ?? Number.NEGATIVE_INFINITY);
+      let at = heard.length;
+      for (; at > 0 && heard[at - 1]! < atMs; at--) heard[at] = heard[at - 1]!;
+      heard[at] = atMs;
+    }
     return heard[Math.floor(voters.length / 2)]!;
   }
 }

@@ -39,25 +39,28 @@ export class OutputBuffer<M> {
 
   take(persist: PersistBatch | undefined, committed: readonly Entry[]): Output<M> {
     const { messages, messagesAfterPersist, restore, accepted, rejected, reads, requests, events } = this;
-    this.messages = [];
-    this.messagesAfterPersist = [];
+    // Most turns bring forth little: an empty list goes out as NOTHING, and its place is kept.
+    if (messages.length > 0) this.messages = [];
+    if (messagesAfterPersist.length > 0) this.messagesAfterPersist = [];
     this.restore = undefined;
-    this.accepted = [];
-    this.rejected = [];
-    this.reads = [];
-    this.requests = [];
-    this.events = [];
+    if (accepted.length > 0) this.accepted = [];
+    if (rejected.length > 0) this.rejected = [];
+    if (reads.length > 0) this.reads = [];
+    if (requests.length > 0) this.requests = [];
+    if (events.length > 0) this.events = [];
     return {
       persist,
-      messages,
-      messagesAfterPersist,
+      messages: messages.length > 0 ? messages : NOTHING,
+      messagesAfterPersist: messagesAfterPersist.length > 0 ? messagesAfterPersist : NOTHING,
       restore,
       committed,
-      accepted,
-      rejected,
-      reads,
-      requests,
-      events,
+      accepted: accepted.length > 0 ? accepted : NOTHING,
+      rejected: rejected.length > 0 ? rejected : NOTHING,
+      reads: reads.length > 0 ? reads : NOTHING,
+      requests: requests.length > 0 ? requests : NOTHING,
+      events: events.length > 0 ? events : NOTHING,
     };
   }
 }
+
+const NOTHING: readonly never[] = [];

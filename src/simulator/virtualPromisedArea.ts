@@ -49,8 +49,7 @@ export class VirtualPromisedArea {
       found: this.#slots,
       create: (slots, done) => this.#begin(epoch, { slots, slot: undefined }, done),
       write: (slot, pieces, done) => {
-        const bytes = new Uint8Array(Buffer.concat(pieces));
-        this.#begin(epoch, { slots: withSlot(this.#slots!, slot, bytes), slot }, done);
+        this.#begin(epoch, { slots: withSlot(this.#slots!, slot, joined(pieces)), slot }, done);
       },
       close: () => Promise.resolve(),
     };
@@ -118,6 +117,16 @@ export class VirtualPromisedArea {
     this.#pending = undefined;
     return pending;
   }
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }
 
 function withSlot([first, second]: PromisedSlots, slot: number, bytes: Uint8Array): PromisedSlots {

@@ -63,30 +63,23 @@ function mayOvertake({ type }: EtcdMessage): boolean {
 
 function encode(message: EtcdMessage): Uint8Array {
   const flags = (message.reject ? FLAG_REJECT : 0) | (message.transfer ? FLAG_TRANSFER : 0);
-  const fields: readonly (readonly [number, number])[] = [
-    [Field.Term, message.term],
-    [Field.Index, message.index],
-    [Field.LogTerm, message.logTerm],
-    [Field.Commit, message.commit],
-    [Field.RejectHint, message.rejectHint],
-    [Field.Flags, flags],
-    [Field.ReadSequence, message.readSequence],
-    [Field.ReadContext, message.readContext],
-  ];
-  let size = 2;
-  for (const [, value] of fields) if (value !== 0) size += 1 + varintSize(value);
+  let size = 2 + fieldSize(message.term) + fieldSize(message.index) + fieldSize(message.logTerm);
+  size += fieldSize(message.commit) + fieldSize(message.rejectHint) + fieldSize(flags);
+  size += fieldSize(message.readSequence) + fieldSize(message.readContext);
   const snapshot = message.snapshot === undefined ? undefined : encodeSnapshot(message.snapshot);
   if (snapshot !== undefined) size += 1 + varintSize(snapshot.length) + snapshot.length;
   size += recordsSize(message.entries);
   const bytes = new Uint8Array(size);
   bytes[0] = FORMAT_VERSION;
   bytes[1] = message.type;
-  let pos = 2;
-  for (const [tag, value] of fields) {
-    if (value === 0) continue;
-    bytes[pos++] = tag;
-    pos = writeVarint(bytes, pos, value);
-  }
+  let pos = writeField(bytes, 2, Field.Term, message.term);
+  pos = writeField(bytes, pos, Field.Index, message.index);
+  pos = writeField(bytes, pos, Field.LogTerm, message.logTerm);
+  pos = writeField(bytes, pos, Field.Commit, message.commit);
+  pos = writeField(bytes, pos, Field.RejectHint, message.rejectHint);
+  pos = writeField(bytes, pos, Field.Flags, flags);
+  pos = writeField(bytes, pos, Field.ReadSequence, message.readSequence);
+  pos = writeField(bytes, pos, Field.ReadContext, message.readContext);
   if (snapshot !== undefined) {
     bytes[pos++] = Field.Snapshot;
     pos = writeVarint(bytes, pos, snapshot.length);
@@ -95,6 +88,16 @@ function encode(message: EtcdMessage): Uint8Array {
   }
   writeEntries(message.entries, bytes, pos);
   return bytes;
+}
+
+function fieldSize(value: number): number {
+  return value === 0 ? 0 : 1 + varintSize(value);
+}
+
+function writeField(into: Uint8Array, at: number, tag: number, value: number): number {
+  if (value === 0) return at;
+  into[at] = tag;
+  return writeVarint(into, at + 1, value);
 }
 
 /** Entries and snapshot data are views of `bytes`. */

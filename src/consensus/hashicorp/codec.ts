@@ -5,7 +5,6 @@ import {
   decodeEntries,
   MalformedEntryError,
   recordsSize,
-  varintSize,
   writeEntries,
   writeVarint,
 } from '../entryCodec.ts';
@@ -48,15 +47,16 @@ function mayOvertake({ type }: HashicorpMessage): boolean {
   }
 }
 
+/** What stands before the rest of a message is put together here, and copied at once. */
+const scratch = new Uint8Array(2 + 6 * 8);
+
 function encode(message: HashicorpMessage): Uint8Array {
-  const numbers = numbersOf(message);
-  let size = 2 + varintSize(message.term);
-  for (const number of numbers) size += varintSize(number);
-  const bytes = new Uint8Array(size + restSize(message));
-  bytes[0] = VERSION;
-  bytes[1] = TYPES.indexOf(message.type);
-  let pos = writeVarint(bytes, 2, message.term);
-  for (const number of numbers) pos = writeVarint(bytes, pos, number);
+  scratch[0] = VERSION;
+  scratch[1] = TYPES.indexOf(message.type);
+  let pos = writeVarint(scratch, 2, message.term);
+  for (const number of numbersOf(message)) pos = writeVarint(scratch, pos, number);
+  const bytes = new Uint8Array(pos + restSize(message));
+  for (let i = 0; i < pos; i++) bytes[i] = scratch[i]!;
   if (message.type === 'append') writeEntries(message.entries, bytes, pos);
   else if (message.type === 'snapshot') {
     pos = writeConfiguration(message.configuration, bytes, pos);

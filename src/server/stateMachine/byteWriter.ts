@@ -2,7 +2,7 @@ import { writeVarint } from '../../consensus/entryCodec.ts';
 
 /** Bytes that grow as they are written. */
 export class ByteWriter {
-  private bytes = new Uint8Array(4096);
+  private bytes = new Uint8Array(1024);
   private length = 0;
 
   varint(value: number): void {
@@ -14,10 +14,25 @@ export class ByteWriter {
     // UTF-8 takes at most three bytes for a UTF-16 unit.
     const sizeMax = value.length * 3;
     this.reserve(9 + sizeMax);
+    if (value.length <= SHORT_UNITS_MAX && this.shortAscii(value)) return;
     const encoded = utf8.encode(value);
     this.varint(encoded.length);
     this.bytes.set(encoded, this.length);
     this.length += encoded.length;
+  }
+
+  /** As text(), for what is cheaper to copy here than to call for. False where it is not plain ASCII: nothing is written then. */
+  private shortAscii(value: string): boolean {
+    const { bytes } = this;
+    let at = this.length;
+    bytes[at++] = value.length;
+    for (let i = 0; i < value.length; i++) {
+      const unit = value.charCodeAt(i);
+      if (unit >= 0x80) return false;
+      bytes[at++] = unit;
+    }
+    this.length = at;
+    return true;
   }
 
   /** What was written, in a buffer of its own. */
@@ -33,4 +48,6 @@ export class ByteWriter {
   }
 }
 
+/** Fits a varint of one byte. */
+const SHORT_UNITS_MAX = 64;
 const utf8 = new TextEncoder();

@@ -30,6 +30,11 @@ export function snapshotKey(index: number, sequence: number): string {
   return `${SNAPSHOT_PREFIX}${fixed(index)}-${fixed(sequence)}`;
 }
 
+/** The sequence number in a key that this program wrote. */
+export function sequenceOf(key: string): number {
+  return Number(key.slice(-WIDTH));
+}
+
 export interface ParsedKey {
   /** The first index of a chunk, the index of a snapshot, 0 of a state record. */
   readonly index: number;

@@ -7,7 +7,7 @@ import {
   type PromisedSlots,
   UnknownPromiseError,
 } from './contract.ts';
-import { CHUNK_PREFIX, PROMISED_KEY, parseKey, SNAPSHOT_PREFIX, STATE_PREFIX } from './keys.ts';
+import { CHUNK_PREFIX, PROMISED_KEY, SNAPSHOT_PREFIX, STATE_PREFIX, sequenceOf } from './keys.ts';
 import {
   COPIED_BYTES_MAX,
   COPIED_RECORDS_MAX,
@@ -254,7 +254,7 @@ export class PromisedDisk implements Disk {
       this.#disk.write(operations, false, done);
       return;
     }
-    const { sequence } = parseKey(record.key)!;
+    const sequence = sequenceOf(record.key);
     const checksum = storedChecksum(record.value);
     const records = this.#unsynced;
     const isCopied = !this.#isBeyondCopy;

@@ -59,9 +59,10 @@ export function encodeSlotHeader(
   length = writeVarint(header, length, checksum);
   length = writeVarint(header, length, records.length);
   for (const record of records) length = writeVarint(header, length, record.length);
-  const view = new DataView(header.buffer);
-  view.setUint16(LENGTH_AT, length, true);
-  view.setUint32(0, crc32(header.subarray(LENGTH_AT, length)), true);
+  header[LENGTH_AT] = length;
+  header[LENGTH_AT + 1] = length >>> 8;
+  const checksummed = crc32(header.subarray(LENGTH_AT, length));
+  for (let i = 0; i < LENGTH_AT; i++) header[i] = checksummed >>> (8 * i);
   return header.subarray(0, length);
 }
 

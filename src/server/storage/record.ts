@@ -79,6 +79,8 @@ export interface EncodedRecord {
 const NO_ENTRIES: readonly Entry[] = [];
 const FIXED_FIELDS = 17;
 const VARINT_BYTES_MAX = 8;
+/** What stands before the entries is put together here, and copied at once: nothing of it stays from one record to the next. */
+let scratch = new Uint8Array(1024);
 
 function termRunsOf(entries: readonly Entry[]): TermRun[] {
   const first = entries[0];
@@ -128,7 +130,9 @@ export function encodeRecord(fields: RecordFields, entries: readonly Entry[], en
   const termRuns = termRunsOf(entries);
   const configurations = configurationsOf(entries);
   const numbers = FIXED_FIELDS + 2 + 2 * termRuns.length + configurations.length;
-  const header = new Uint8Array(CRC_BYTES + 2 + numbers * VARINT_BYTES_MAX);
+  const sizeMax = CRC_BYTES + 2 + numbers * VARINT_BYTES_MAX;
+  if (sizeMax > scratch.length) scratch = new Uint8Array(sizeMax);
+  const header = scratch;
   const firstIndex = entries[0]?.index ?? 0;
   let pos = CRC_BYTES;
   header[pos++] = FORMAT_VERSION;

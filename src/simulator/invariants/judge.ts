@@ -34,13 +34,16 @@ export class Judge {
   readonly committed = new CommittedLog();
   /** Elections won. */
   leaderships = 0;
-  readonly #servers = new Map<NodeId, ServerRecord>();
+  /** By id. */
+  readonly #servers: (ServerRecord | undefined)[] = [undefined];
   /** Who led a term, and in which of its lives. */
   readonly #leaders = new Map<number, { readonly id: NodeId; readonly incarnation: number }>();
   /** Raft's Log Matching as a table: what id the entry of a (term, index) has. */
   readonly #idsByPosition = new Map<number, number>();
   /** The configuration in every snapshot of an index. */
   readonly #configurations = new Map<number, string>();
+  /** The data of a snapshot of each index that said what it should: the same bytes say it again. */
+  readonly #snapshots = new Map<number, Uint8Array>();
 
   readonly #changesWhenCommitted: boolean;
   readonly #promises = new PromiseJudge((id) => this.server(id), this.committed);
@@ -53,12 +56,16 @@ export class Judge {
   }
 
   server(id: NodeId): ServerRecord {
-    let record = this.#servers.get(id);
-    if (record === undefined) {
-      record = new ServerRecord(id);
-      this.#servers.set(id, record);
-    }
-    return record;
+    return this.#servers[id] ?? this.#meet(id);
+  }
+
+  #meet(id: NodeId): ServerRecord {
+    for (let next = this.#servers.length; next <= id; next++) this.#servers.push(new ServerRecord(next));
+    return this.#servers[id]!;
+  }
+
+  get #all(): ServerRecord[] {
+    return this.#servers.filter((record) => record !== undefined);
   }
 
   // --- lives and disks ---
@@ -292,7 +299,7 @@ export class Judge {
     }
     if (this.committed.length === known) return;
     this.#checkDurableQuorum(record, status, previous);
-    for (const other of this.#servers.values()) {
+    for (const other of this.#all) {
       if (other.isLeader && other.term > status.term) this.#checkComplete(other, this.committed.length);
     }
   }
@@ -303,9 +310,7 @@ export class Judge {
     const id = this.committed.id(index)!;
     if (this.#isDurable(status.configuration, index, id)) return;
     if (previous !== undefined && this.#isDurable(previous, index, id)) return;
-    const holders = [...this.#servers.values()]
-      .filter(({ durable }) => durable.log.holds(index, id))
-      .map((each) => each.id);
+    const holders = this.#all.filter(({ durable }) => durable.log.holds(index, id)).map((each) => each.id);
     const { voters, outgoing } = status.configuration;
     this.#fail(
       'durable quorum',
@@ -385,9 +390,13 @@ export class Judge {
     if (index > this.committed.length || this.committed.term(index) !== term) {
       this.#fail('state machine safety', record, `${how} snapshot at ${index} of term ${term} was never committed`);
     }
-    const stateMachine = new KeyValueStore();
-    stateMachine.restore(data);
-    this.#checkContent(record, stateMachine, index, `${how} snapshot`);
+    const right = this.#snapshots.get(index);
+    if (right === undefined || Buffer.compare(right, data) !== 0) {
+      const stateMachine = new KeyValueStore();
+      stateMachine.restore(data);
+      this.#checkContent(record, stateMachine, index, `${how} snapshot`);
+      this.#snapshots.set(index, data.slice());
+    }
     const text = JSON.stringify(configuration);
     const known = this.#configurations.get(index);
     if (known === undefined) this.#configurations.set(index, text);
