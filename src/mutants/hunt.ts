@@ -1,0 +1,138 @@
+import type { Killer, Passage, Unit } from './killer.ts';
+import type { Ending, KillerProcess } from './killerProcess.ts';
+import type { Mutant } from './operators.ts';
+
+/** What became of one mutant. */
+export interface Outcome {
+  readonly key: string;
+  /** Undefined: it survived. */
+  readonly killer: Killer | undefined;
+  /** What the killer said, or how many looked at it and let it pass. */
+  readonly how: string;
+}
+
+export interface Effort {
+  /** Seeds of each engine that may be run against one mutant. */
+  readonly seedsMax: number;
+  /** What tests may take together, by the time they take without a mutant. */
+  readonly testsMsMax: number;
+}
+
+/** A step of a hunt: a unit, and what it takes without a mutant. */
+interface Step {
+  readonly unit: Unit;
+  readonly ms: number;
+  readonly calls: number;
+}
+
+/** Tests up to this long are run together with the others of their file. */
+const SHORT_MS = 300;
+/** More than this times the usual work is an endless loop, or as good as one. */
+const CALLS_FACTOR = 20;
+const CALLS_MIN = 1_000_000;
+const TIME_FACTOR = 40;
+const TIMEOUT_MIN_MS = 60_000;
+
+/** Runs mutants against what passes their place, cheapest first, until something notices. */
+export class Hunt {
+  readonly #passagesOf: ReadonlyMap<number, readonly Passage[]>;
+  readonly #effort: Effort;
+
+  constructor(passages: readonly Passage[], effort: Effort) {
+    const passagesOf = new Map<number, Passage[]>();
+    for (const passage of passages) {
+      for (const id of passage.reached) {
+        const known = passagesOf.get(id);
+        if (known === undefined) passagesOf.set(id, [passage]);
+        else known.push(passage);
+      }
+    }
+    this.#passagesOf = passagesOf;
+    this.#effort = effort;
+  }
+
+  /** `likely` is what noticed it the last time. */
+  async run(id: number, { key }: Mutant, worker: KillerProcess, likely?: Killer): Promise<Outcome> {
+    const passages = this.#passagesOf.get(id) ?? [];
+    const steps = this.#steps(passages, likely);
+    for (const step of steps) {
+      const found = await this.#judge(id, step, worker);
+      if (found !== undefined) return { key, ...found };
+    }
+    const seeds = steps.filter(({ unit }) => unit.kind === 'seed').length;
+    const tests = passages.filter(({ killer }) => killer.kind === 'test').length;
+    const how = passages.length === 0 ? 'nothing passes it' : `${tests} tests and ${seeds} seeds passed it`;
+    return { key, killer: undefined, how };
+  }
+
+  #steps(passages: readonly Passage[], likely: Killer | undefined): Step[] {
+    const sorted = [...passages].sort((a, b) => a.ms - b.ms);
+    const short = new Map<string, Passage[]>();
+    const long: Step[] = [];
+    const seeds: Step[] = [];
+    const seedsOf = new Map<string, number>();
+    let testsMs = 0;
+    for (const passage of sorted) {
+      const { killer, ms, calls } = passage;
+      if (killer.kind === 'seed') {
+        const count = seedsOf.get(killer.engine) ?? 0;
+        seedsOf.set(killer.engine, count + 1);
+        if (count < this.#effort.seedsMax) seeds.push({ unit: killer, ms, calls });
+        continue;
+      }
+      testsMs += ms;
+      if (testsMs > this.#effort.testsMsMax) continue;
+      if (ms > SHORT_MS) long.push({ unit: unitOf(killer), ms, calls });
+      else if (short.has(killer.file)) short.get(killer.file)!.push(passage);
+      else short.set(killer.file, [passage]);
+    }
+    const files = [...short].map(([file, tests]): Step => {
+      const names = tests.map(({ killer }) => (killer.kind === 'test' ? killer.name : ''));
+      return { unit: { kind: 'file', file, names }, ms: sum(tests, 'ms'), calls: sum(tests, 'calls') };
+    });
+    files.sort((a, b) => a.ms - b.ms);
+    const first = sorted.filter(({ killer }) => likely !== undefined && isSame(killer, likely));
+    const again = first.map(({ killer, ms, calls }): Step => ({ unit: unitOf(killer), ms, calls }));
+    return [...again, ...files, ...seeds, ...long];
+  }
+
+  /** A kill counts only where the same killer is content without the mutant, in the process that it was found in or in a new one. */
+  async #judge(id: number, step: Step, worker: KillerProcess): Promise<Pick<Outcome, 'killer' | 'how'> | undefined> {
+    for (;;) {
+      const ending = await obey(step, id, worker);
+      if (typeof ending === 'string') return { killer: killerOf(step.unit), how: ending };
+      if (ending.killed === undefined) return undefined;
+      const { by, message } = ending.killed;
+      const alone: Step = { ...step, unit: by.kind === 'test' && by.name.startsWith('(') ? step.unit : unitOf(by) };
+      const control = await obey(alone, undefined, worker);
+      if (typeof control !== 'string' && control.killed === undefined) return { killer: by, how: firstLine(message) };
+      // An earlier mutant spoilt this process.
+      worker.close();
+    }
+  }
+}
+
+function obey({ unit, ms, calls }: Step, mutant: number | undefined, worker: KillerProcess): Promise<Ending> {
+  const callsMax = Math.max(CALLS_MIN, CALLS_FACTOR * calls);
+  return worker.obey({ unit, mutant, callsMax, mutants: 0 }, Math.max(TIMEOUT_MIN_MS, TIME_FACTOR * ms));
+}
+
+function unitOf(killer: Killer): Unit {
+  return killer.kind === 'seed' ? killer : { kind: 'file', file: killer.file, names: [killer.name] };
+}
+
+function killerOf(unit: Unit): Killer {
+  return unit.kind === 'seed' ? unit : { kind: 'test', file: unit.file, name: unit.names?.[0] ?? '' };
+}
+
+function isSame(a: Killer, b: Killer): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function sum(passages: readonly Passage[], of: 'ms' | 'calls'): number {
+  return passages.reduce((total, passage) => total + passage[of], 0);
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0]!.slice(0, 200);
+}

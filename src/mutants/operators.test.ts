@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { mutantsOf } from './operators.ts';
+
+function named(source: string): string[] {
+  return mutantsOf('f.ts', source).map(({ key }) => key.replace('f.ts ', ''));
+}
+
+describe('the mistakes of a file', () => {
+  it('are made in every condition, bound and half', () => {
+    expect(named('class A { #m(a: number, b: number) { if (a < b && !this.done) throw new Error(); } }')).toEqual([
+      'A.#m: drop if (a < b && !this.done) throw new Error();',
+      'A.#m: negate a < b && !this.done → !(a < b && !this.done)',
+      'A.#m: half a < b && !this.done → a < b',
+      'A.#m: half a < b && !this.done → !this.done',
+      'A.#m: negate a < b → a >= b',
+      'A.#m: bound a < b → a <= b',
+      'A.#m: negate !this.done → this.done',
+    ]);
+  });
+
+  it('drop statements, and change the order of those that may see each other', () => {
+    expect(named('function f(a: A) { a.persist(); a.send(); a.x = 1; a.y = 2; }')).toEqual([
+      'f: drop a.persist();',
+      'f: swap a.persist(); a.send(); → a.send(); a.persist();',
+      'f: drop a.send();',
+      'f: swap a.send(); a.x = 1; → a.x = 1; a.send();',
+      'f: drop a.x = 1;',
+      'f: drop a.y = 2;',
+    ]);
+  });
+
+  it('move what is off by one, and exchange least and greatest', () => {
+    expect(named('const f = (a: number[]) => Math.min(a.length - 1, a[0]! + 2);')).toEqual([
+      ': extreme Math.min(a.length - 1, a[0]! + 2) → Math.max(a.length - 1, a[0]! + 2)',
+      ': off by one a.length - 1 → a.length',
+    ]);
+  });
+
+  it('leave what is evaluated once, types, and what must come first', () => {
+    expect(named('export const LIMIT = 3 < 4 ? 1 : 2; type T = A extends B ? 1 : 2;')).toEqual([]);
+    expect(named('class A extends B { constructor() { super(); this.a = 1; } }')).toEqual([
+      'A.constructor: drop this.a = 1;',
+    ]);
+    const source = 'class A { constructor() { this.a = new X(); this.b = f(); this.c = g(this.b); } }';
+    expect(named(source).filter((name) => name.includes('swap'))).toEqual([
+      'A.constructor: swap this.b = f(); this.c = g(this.b); → this.c = g(this.b); this.b = f();',
+    ]);
+  });
+
+  it('leave what is only reported', () => {
+    expect(named("function f() { out.events.push(a ? 'x' : 'y'); if (a) state.outbox.event('z'); }")).toEqual([]);
+  });
+
+  it('have names that do not move with their lines, and are told apart where they look the same', () => {
+    const statements = 'f(); if (a) return; f(); if (a) return; g();';
+    const once = mutantsOf('f.ts', `function h() { ${statements} }`);
+    const later = mutantsOf('f.ts', `\n\n\nfunction h() {\n ${statements} }`);
+    expect(later.map(({ key }) => key)).toEqual(once.map(({ key }) => key));
+    expect(later.every(({ line }, i) => line > once[i]!.line)).toBe(true);
+    expect(new Set(once.map(({ key }) => key)).size).toBe(once.length);
+  });
+});

@@ -1,0 +1,282 @@
+import { parseSync } from 'oxc-parser';
+
+/** The kinds of mistakes: each is one that people make. */
+export type Operator = 'negate' | 'bound' | 'off by one' | 'half' | 'drop' | 'swap' | 'extreme' | 'flip';
+
+/** One mistake in one file. */
+export interface Mutant {
+  readonly file: string;
+  readonly line: number;
+  readonly operator: Operator;
+  /** Class and method, or function, that it is in. */
+  readonly within: string;
+  readonly original: string;
+  readonly mutated: string;
+  /** Names it as long as the code that it is in stays what it is: lines may move. */
+  readonly key: string;
+  readonly weave: Weave;
+}
+
+/** How it gets into the code beside all others. */
+export type Weave =
+  | { readonly kind: 'expression'; readonly start: number; readonly end: number; readonly text: string }
+  | { readonly kind: 'drop'; readonly start: number; readonly end: number }
+  /** What is from `start` to `end` comes before what is at `before`. */
+  | { readonly kind: 'hoist'; readonly before: number; readonly start: number; readonly end: number };
+
+/** A node of an ESTree, as much of it as is asked here. */
+interface Node {
+  readonly type: string;
+  readonly start: number;
+  readonly end: number;
+  readonly [key: string]: unknown;
+}
+
+const NEGATED: Readonly<Record<string, string>> = {
+  '<': '>=',
+  '<=': '>',
+  '>': '<=',
+  '>=': '<',
+  '===': '!==',
+  '!==': '===',
+};
+const MOVED: Readonly<Record<string, string>> = { '<': '<=', '<=': '<', '>': '>=', '>=': '>' };
+const EXTREMES: Readonly<Record<string, string>> = { min: 'max', max: 'min' };
+const REPORT = /^[\w.#]*\b(events\.push|event)\(/;
+const TEXT_LENGTH_MAX = 160;
+/** Types have no code; these hold expressions. */
+const TYPED_EXPRESSIONS = new Set(['TSAsExpression', 'TSNonNullExpression', 'TSSatisfiesExpression']);
+const FUNCTIONS = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
+const LOOPS = new Set(['ForOfStatement', 'ForInStatement', 'ForStatement', 'WhileStatement', 'DoWhileStatement']);
+const LEAVING = new Set(['ReturnStatement', 'ContinueStatement', 'BreakStatement']);
+
+/** Every mistake of the kinds above that can be made in a file's functions. What is evaluated once, at import, is left as it is. */
+export function mutantsOf(file: string, source: string): Mutant[] {
+  const { program, errors } = parseSync(file, source, { lang: 'ts', preserveParens: false });
+  if (errors.length > 0) throw new Error(`${file} cannot be read: ${errors[0]!.message}`);
+  const finder = new Finder(file, source);
+  finder.visit(program as unknown as Node);
+  return finder.mutants;
+}
+
+class Finder {
+  readonly mutants: Mutant[] = [];
+  readonly #file: string;
+  readonly #source: string;
+  readonly #names: string[] = [];
+  readonly #occurrences = new Map<string, number>();
+  #functions = 0;
+  #line = { offset: 0, number: 1 };
+
+  constructor(file: string, source: string) {
+    this.#file = file;
+    this.#source = source;
+  }
+
+  visit(node: Node): void {
+    if (node.type.startsWith('TS') && !TYPED_EXPRESSIONS.has(node.type)) return;
+    if (this.#isReport(node)) return;
+    const name = nameOf(node);
+    if (name !== undefined) this.#names.push(name);
+    const isFunction = FUNCTIONS.has(node.type);
+    if (isFunction) this.#functions++;
+    if (this.#functions > 0) this.#mutate(node);
+    for (const child of childrenOf(node)) this.visit(child);
+    if (isFunction) this.#functions--;
+    if (name !== undefined) this.#names.pop();
+  }
+
+  /** An event for the record, and the condition of nothing but one: nobody decides by what is only reported. */
+  #isReport(node: Node): boolean {
+    if (node.type === 'IfStatement' && node.alternate == null) return this.#isReport(node.consequent as Node);
+    return node.type === 'ExpressionStatement' && REPORT.test(this.#text(node));
+  }
+
+  #mutate(node: Node): void {
+    switch (node.type) {
+      case 'BinaryExpression':
+        this.#mutateBinary(node);
+        break;
+      case 'LogicalExpression':
+        this.#mutateLogical(node);
+        break;
+      case 'UnaryExpression':
+        if (node.operator === '!') this.#replace('negate', node, this.#text(node.argument as Node));
+        break;
+      case 'IfStatement':
+      case 'ConditionalExpression':
+      case 'WhileStatement':
+        this.#mutateTest(node.test as Node);
+        break;
+      case 'CallExpression':
+        this.#mutateCall(node);
+        break;
+      case 'ReturnStatement':
+        this.#mutateTruth(node.argument as Node | null);
+        break;
+      case 'AssignmentExpression':
+        this.#mutateTruth(node.right as Node);
+        break;
+      case 'BlockStatement':
+        this.#mutateStatements(node.body as Node[]);
+        break;
+      case 'SwitchCase':
+        this.#mutateStatements(node.consequent as Node[]);
+        break;
+      default:
+        if (LOOPS.has(node.type)) this.#drop(node);
+    }
+  }
+
+  #mutateBinary(node: Node): void {
+    const operator = node.operator as string;
+    const [left, right] = [node.left as Node, node.right as Node];
+    const other = (by: string) => `${this.#text(left)} ${by} ${this.#text(right)}`;
+    if (NEGATED[operator] !== undefined) this.#replace('negate', node, other(NEGATED[operator]));
+    if (MOVED[operator] !== undefined) this.#replace('bound', node, other(MOVED[operator]));
+    if ((operator === '+' || operator === '-') && this.#text(right) === '1') {
+      this.#replace('off by one', node, this.#text(left));
+    }
+  }
+
+  #mutateLogical(node: Node): void {
+    if (node.operator === '??') return;
+    this.#replace('half', node, this.#text(node.left as Node));
+    this.#replace('half', node, this.#text(node.right as Node));
+  }
+
+  /** What is a comparison or begins with a `!` is negated where it stands. */
+  #mutateTest(test: Node): void {
+    if (test.type === 'BinaryExpression' && NEGATED[test.operator as string] !== undefined) return;
+    if (test.type === 'UnaryExpression' && test.operator === '!') return;
+    this.#replace('negate', test, `!(${this.#text(test)})`);
+  }
+
+  #mutateCall(node: Node): void {
+    const callee = node.callee as Node;
+    if (callee.type !== 'MemberExpression' || this.#text(callee.object as Node) !== 'Math') return;
+    const other = EXTREMES[this.#text(callee.property as Node)];
+    if (other === undefined) return;
+    const call = this.#text(node);
+    this.#replace('extreme', node, `Math.${other}${call.slice(callee.end - node.start)}`);
+  }
+
+  #mutateTruth(value: Node | null): void {
+    if (value?.type !== 'Literal' || typeof value.value !== 'boolean') return;
+    this.#replace('flip', value, String(!value.value));
+  }
+
+  #mutateStatements(statements: readonly Node[]): void {
+    statements.forEach((statement, at) => {
+      if (this.#isReport(statement)) return;
+      const isLast = at === statements.length - 1;
+      const isCall = (statement.expression as Node | undefined)?.type === 'CallExpression';
+      const isSuper = isCall && this.#text(statement).startsWith('super(');
+      if (isSuper) return;
+      if (statement.type === 'ExpressionStatement') this.#drop(statement);
+      if (LEAVING.has(statement.type) && !isLast) this.#drop(statement);
+      if (statement.type === 'IfStatement' && statement.alternate == null && isGuard(statement)) this.#drop(statement);
+      const next = statements[at + 1];
+      if (next !== undefined && this.#mayMatter(statement, next)) this.#hoist(statement, next);
+    });
+    for (const { type, consequent, alternate } of statements) {
+      if (type !== 'IfStatement') continue;
+      for (const branch of [consequent, alternate] as (Node | null)[]) {
+        if (branch?.type === 'ExpressionStatement' && !this.#isReport(branch)) this.#drop(branch);
+      }
+    }
+  }
+
+  /** Whether the order of two statements can make a difference: one of them calls something, or they share a name. */
+  #mayMatter(first: Node, second: Node): boolean {
+    if (first.type !== 'ExpressionStatement' || second.type !== 'ExpressionStatement') return false;
+    if (this.#isReport(second)) return false;
+    if (this.#text(first).startsWith('super(')) return false;
+    const [one, other] = [this.#text(first), this.#text(second)];
+    if (one === other) return false;
+    if (areApart(first, second, one, other)) return false;
+    if (one.includes('(') || other.includes('(')) return true;
+    const names = new Set(one.match(/[#\w]{2,}/g));
+    names.delete('this');
+    return (other.match(/[#\w]{2,}/g) ?? []).some((name) => names.has(name));
+  }
+
+  #replace(operator: Operator, { start, end }: Node, text: string): void {
+    const original = this.#source.slice(start, end);
+    this.#add(operator, start, original, text, { kind: 'expression', start, end, text });
+  }
+
+  #drop({ start, end }: Node): void {
+    this.#add('drop', start, this.#source.slice(start, end), '', { kind: 'drop', start, end });
+  }
+
+  #hoist(first: Node, { start, end }: Node): void {
+    const [one, other] = [this.#text(first), this.#source.slice(start, end)];
+    const weave: Weave = { kind: 'hoist', before: first.start, start, end };
+    this.#add('swap', first.start, `${one} ${other}`, `${other} ${one}`, weave);
+  }
+
+  #add(operator: Operator, at: number, originalText: string, mutatedText: string, weave: Weave): void {
+    const [original, mutated] = [oneLine(originalText), oneLine(mutatedText)];
+    const within = this.#names.join('.');
+    const what = operator === 'drop' ? original : `${original} → ${mutated}`;
+    const name = `${this.#file} ${within}: ${operator} ${what}`;
+    const before = this.#occurrences.get(name) ?? 0;
+    this.#occurrences.set(name, before + 1);
+    const key = before === 0 ? name : `${name} (${before + 1})`;
+    this.mutants.push({ file: this.#file, line: this.#lineAt(at), operator, within, original, mutated, key, weave });
+  }
+
+  #lineAt(offset: number): number {
+    if (offset < this.#line.offset) this.#line = { offset: 0, number: 1 };
+    const passed = this.#source.slice(this.#line.offset, offset).split('\n').length - 1;
+    this.#line = { offset, number: this.#line.number + passed };
+    return this.#line.number;
+  }
+
+  #text({ start, end }: Node): string {
+    return this.#source.slice(start, end);
+  }
+}
+
+function oneLine(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ');
+  return line.length <= TEXT_LENGTH_MAX ? line : `${line.slice(0, TEXT_LENGTH_MAX)}…`;
+}
+
+/** Two assignments, neither of which is made from what the other gives. */
+function areApart(first: Node, second: Node, one: string, other: string): boolean {
+  const [left, right] = [first.expression as Node, second.expression as Node];
+  if (left.type !== 'AssignmentExpression' || right.type !== 'AssignmentExpression') return false;
+  const targetOf = (text: string) => text.split('=')[0]!.trim();
+  return !other.includes(targetOf(one)) && !one.includes(targetOf(other));
+}
+
+/** A check: does nothing but leave where it holds. */
+function isGuard(statement: Node): boolean {
+  const body = statement.consequent as Node;
+  const last = body.type === 'BlockStatement' ? (body.body as Node[]).at(-1) : body;
+  return last !== undefined && (LEAVING.has(last.type) || last.type === 'ThrowStatement');
+}
+
+function nameOf(node: Node): string | undefined {
+  const { type } = node;
+  const named = (type === 'MethodDefinition' || type === 'PropertyDefinition' ? node.key : node.id) as
+    | Node
+    | null
+    | undefined;
+  if (!/^(Class|Method|Function|Property)/.test(type)) return undefined;
+  if (named?.type === 'PrivateIdentifier') return `#${named.name}`;
+  return typeof named?.name === 'string' ? named.name : undefined;
+}
+
+function* childrenOf(node: Node): Iterable<Node> {
+  for (const value of Object.values(node)) {
+    if (Array.isArray(value)) yield* value.filter(isNode);
+    else if (isNode(value)) yield value;
+  }
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && typeof (value as Node).type === 'string';
+}
