@@ -38,7 +38,7 @@ export class ObservedEngine extends DelegatingEngine<unknown> {
 
   override reconfigure(change: MembershipChange, token: number): void {
     const wasSo = isSo(change, this.inner.status().configuration);
-    this.#requests.set(token, { kind: 'change', change, wasSo });
+    this.#requests.set(token, { kind: 'change', change, wasSo, becameSo: wasSo });
     this.inner.reconfigure(change, token);
   }
 
@@ -57,11 +57,20 @@ export class ObservedEngine extends DelegatingEngine<unknown> {
       if (read.ok) this.#judge.readDone(this.#id, read.index, this.#reads.get(read.token)!);
       this.#reads.delete(read.token);
     }
+    if (this.#requests.size > 0) this.#watchChanges();
     for (const { token, ok } of requests) {
       if (ok) this.#judge.requestDone(this.#id, this.#requests.get(token)!, this.inner.status());
       this.#requests.delete(token);
     }
     return output;
+  }
+
+  /** What an operator asked for may have been undone by a later leader when this server says that it was done. */
+  #watchChanges(): void {
+    const { configuration } = this.inner.status();
+    for (const request of this.#requests.values()) {
+      if (request.kind === 'change') request.becameSo ||= isSo(request.change, configuration);
+    }
   }
 
   override status(): EngineStatus {

@@ -11,9 +11,9 @@ import { type Invariant, InvariantViolation } from '../violation.ts';
 import type { CommittedLog } from './committedLog.ts';
 import type { ServerRecord } from './serverRecord.ts';
 
-/** What an operator asked a server for, and what was so already. */
+/** What an operator asked a server for, and what was so already, or became so since. */
 export type OperatorRequest =
-  | { readonly kind: 'change'; readonly change: MembershipChange; readonly wasSo: boolean }
+  | { readonly kind: 'change'; readonly change: MembershipChange; readonly wasSo: boolean; becameSo: boolean }
   | { readonly kind: 'transfer'; readonly to: NodeId; readonly term: number };
 
 /** Judges what servers promise at the moment at which they do: whether they break it later may be a matter of luck. */
@@ -112,9 +112,9 @@ export class PromiseJudge {
       if (to === id || tookOver) return;
       fail('done is done', record, `says that server ${to || 'of its choice'} took over after term ${term}`);
     }
-    const { change, wasSo } = request;
+    const { change, wasSo, becameSo } = request;
     const what = `says done: ${change.type} ${change.id}`;
-    if (!isSo(change, status.configuration)) {
+    if (!becameSo) {
       fail('done is done', record, `${what}; voters ${status.configuration.voters.join()}`);
     }
     if (wasSo) return;

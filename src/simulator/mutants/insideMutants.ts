@@ -1,4 +1,4 @@
-import type { Engine, MembershipChange, NodeId, Refusal } from '../../consensus/contract.ts';
+import type { Engine, MembershipChange, NodeId, Output, Refusal } from '../../consensus/contract.ts';
 import type { GorumsEngine } from '../../consensus/gorums/engine.ts';
 import type { AppendEntries } from '../../consensus/gorums/messages.ts';
 import type { Rounds } from '../../consensus/gorums/rounds.ts';
@@ -196,7 +196,7 @@ interface InsideEtcd {
   readonly node: {
     readonly core: {
       vote: NodeId;
-      readonly leader: { pendingConfIndex: number } | undefined;
+      readonly leader: { pendingConfIndex: number; configuredAt: number } | undefined;
       readonly log: { readonly lastIndex: number; matches(index: number, term: number): boolean };
     };
   };
@@ -227,6 +227,24 @@ const etcd: Insides = {
   audience: (engine) => (engine as unknown as InsideEtcd).audience,
   preparations: (engine) => (engine as unknown as InsideEtcd).requests.preparations,
 };
+
+/** As leader, believes at once that all know the present configuration. etcd only. */
+export class TrustsConfigurationAtOnce extends DelegatingEngine<unknown> {
+  override reconfigure(change: MembershipChange, token: number): void {
+    this.#trust();
+    this.inner.reconfigure(change, token);
+  }
+
+  override drain(): Output<unknown> {
+    this.#trust();
+    return this.inner.drain();
+  }
+
+  #trust(): void {
+    const { leader } = inEtcd(this.inner);
+    if (leader !== undefined) leader.configuredAt = 0;
+  }
+}
 
 // --- hashicorp ---
 

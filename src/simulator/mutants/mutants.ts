@@ -32,6 +32,7 @@ import {
   type Insides,
   NeverFallsSilent,
   NeverLeaves,
+  TrustsConfigurationAtOnce,
   TrustsMatchIndexes,
   truncatesMatchingSuffix,
   VotesTwice,
@@ -115,6 +116,55 @@ function restlessElections(plan: Plan): Plan {
       ['membership change', 50_000],
       ['leadership transfer', 500_000],
       ['crash', 1_000_000],
+    ]),
+  };
+}
+
+/** Three, of whom some are cut off again and again for a moment, and an operator who asks for one change after the other. */
+function cutOffWhileChanging(plan: Plan): Plan {
+  return {
+    ...plan,
+    serverCount: 3,
+    bootstrap: [1, 2, 3],
+    clockRates: [1, 1, 1],
+    settings: {
+      ...plan.settings,
+      heartbeatMs: 30,
+      electionTimeoutMs: 30 * (4 + ((plan.seed + 2) % 3)),
+      checkQuorum: false,
+      batch: true,
+      entriesPerMessage: 64,
+      maxMessageBytes: 1 << 20,
+    },
+    snapshotEveryEntries: 0,
+    chaosUs: 8_000_000,
+    runMinUs: 9_000_000,
+    operationsMin: 20,
+    pace: 8,
+    network: {
+      ...plan.network,
+      delayMinUs: 300,
+      delayMeanUs: 8000,
+      tailChance: 0,
+      lossChance: 0.05,
+      duplicateChance: 0,
+      reorders: false,
+    },
+    disk: { ...plan.disk, syncMinUs: 100, syncMeanUs: 300 },
+    clients: {
+      ...plan.clients,
+      count: 2,
+      windowMax: 1,
+      thinkMeanUs: 150_000,
+      attemptTimeoutUs: 100_000,
+      patienceUs: 300_000,
+    },
+    deadServers: false,
+    deafLeader: false,
+    founding: false,
+    strikes: new Map([
+      ['membership change', 5_000],
+      ['partition', 100_000],
     ]),
   };
 }
@@ -393,6 +443,14 @@ export const MUTANTS: readonly Mutant[] = [
     invariants: ['able to commit', 'liveness'],
     adjust: deadServers,
     mutation: (name) => ({ engine: (engine) => new ChangesBlindly(engine, insides(name)) }),
+  },
+  {
+    name: 'one of two is removed before both know that they are the two',
+    engines: ['etcd'],
+    seedsMax: 30,
+    invariants: ['leader completeness', 'state machine safety', 'election safety', 'committed entries stay'],
+    adjust: cutOffWhileChanging,
+    mutation: () => ({ engine: (engine) => new TrustsConfigurationAtOnce(engine) }),
   },
   {
     name: 'a successor is chosen by what it held',
