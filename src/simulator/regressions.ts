@@ -77,4 +77,10 @@ export const REGRESSIONS: readonly Regression[] = [
     seed: 9100292,
     found: 'no fault of the engine: a server lost its folder that was about to become one of two voters',
   },
+  {
+    engine: 'etcd',
+    seed: 9204761,
+    found:
+      'no fault of the engine: what a server acknowledged was replaced by a later leader before the acknowledgement left',
+  },
 ];

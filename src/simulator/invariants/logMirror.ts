@@ -41,6 +41,10 @@ export class LogMirror {
     return this.baseIndex + this.#entries.length;
   }
 
+  get lastTerm(): number {
+    return this.#entries.at(-1)?.term ?? this.baseTerm;
+  }
+
   get lastId(): number {
     return this.id(this.lastIndex)!;
   }
