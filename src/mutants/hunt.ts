@@ -32,6 +32,8 @@ const CALLS_FACTOR = 20;
 const CALLS_MIN = 1_000_000;
 const TIME_FACTOR = 40;
 const TIMEOUT_MIN_MS = 60_000;
+/** How it is said of what does not come to an end. */
+export const TIME_OUT = 'time-out';
 
 /** Runs mutants against what passes their place, cheapest first, until something notices. */
 export class Hunt {
@@ -105,7 +107,9 @@ export class Hunt {
       const { by, message } = ending.killed;
       const alone: Step = { ...step, unit: by.kind === 'test' && by.name.startsWith('(') ? step.unit : unitOf(by) };
       const control = await obey(alone, undefined, worker);
-      if (typeof control !== 'string' && control.killed === undefined) return { killer: by, how: firstLine(message) };
+      if (typeof control !== 'string' && control.killed === undefined) {
+        return { killer: by, how: message.startsWith('Test timed out') ? TIME_OUT : firstLine(message) };
+      }
       // An earlier mutant spoilt this process.
       worker.close();
     }

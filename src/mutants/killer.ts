@@ -38,6 +38,10 @@ export interface Answer {
   readonly killed: { readonly by: Killer; readonly message: string } | undefined;
 }
 
+/** What a test that waits may take. A busy machine must not look like a mistake. */
+const BASELINE_TIMEOUT_MS = 240_000;
+const MUTANT_TIMEOUT_MS = 20_000;
+
 // Equal inputs every time: what is reached once is reached again.
 fc.configureGlobal({ seed: 1 });
 
@@ -66,7 +70,8 @@ async function obey({ unit, mutant, callsMax, mutants }: Order): Promise<Answer>
     const { file, names } = unit;
     const wanted = names === undefined ? undefined : new Set(names);
     const path = fileURLToPath(new URL(`../${file.replace(/\.ts$/, '.js')}`, import.meta.url));
-    const outside = await runTestFile(path, {
+    const timeoutMs = mutant === undefined ? BASELINE_TIMEOUT_MS : MUTANT_TIMEOUT_MS;
+    const outside = await runTestFile(path, timeoutMs, {
       isWanted: (name) => {
         for (const id of takeReached()) shared.add(id);
         return killed === undefined && wanted?.has(name) !== false;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,10 +9,10 @@ import { HuntRecord } from './huntRecord.ts';
 import { buildInstrumented } from './instrumentedBuild.ts';
 import type { Unit } from './killer.ts';
 import { KillerProcess } from './killerProcess.ts';
-import type { Mutant } from './operators.ts';
 import { Passages, testFiles } from './passages.ts';
 import { renderScores, scoreOf } from './scores.ts';
-import { mutatedFiles, TARGET_NAMES, type Target } from './targets.ts';
+import { type Numbered, numbered, select } from './selection.ts';
+import { mutatedFiles, TARGET_NAMES } from './targets.ts';
 
 interface Options {
   readonly engine: string;
@@ -53,80 +52,67 @@ if (options.engine !== 'all' && !TARGET_NAMES.includes(options.engine)) {
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const files = mutatedFiles(join(root, 'src'));
-
-/** A mutant with its number in the instrumented build. */
-interface Numbered {
-  readonly id: number;
-  readonly mutant: Mutant;
-  readonly target: Target;
-}
-
-const numbered: Numbered[] = files
-  .flatMap(({ target, mutants }) => mutants.map((mutant) => ({ mutant, target })))
-  .map((each, id) => ({ ...each, id }));
-const stale = EQUIVALENTS.filter(({ key }) => !numbered.some(({ mutant }) => mutant.key === key));
+const every = numbered(files);
+const stale = EQUIVALENTS.filter(({ key }) => !every.some(({ mutant }) => mutant.key === key));
 if (stale.length > 0) {
-  program.error(
-    `argued equivalent, but not among the mutants any more:\n${stale.map(({ key }) => `  ${key}`).join('\n')}`,
-  );
+  const keys = stale.map(({ key }) => `  ${key}`).join('\n');
+  program.error(`argued equivalent, but not among the mutants any more:\n${keys}`);
 }
+const mutants = select(every, { ...options, sample: options.all ? undefined : options.sample });
 
-function chosen(): Numbered[] {
-  const lot = ({ mutant }: Numbered) => createHash('sha256').update(`${options.draw} ${mutant.key}`).digest('hex');
-  const eligible = numbered
-    .filter(({ target }) => options.engine === 'all' || target.name === options.engine)
-    .filter(({ mutant }) => options.file === undefined || `/${mutant.file}`.endsWith(`/${options.file}`));
-  if (options.all) return eligible;
-  return TARGET_NAMES.flatMap((name) =>
-    eligible
-      .filter(({ target }) => target.name === name)
-      .map((each) => ({ each, lot: lot(each) }))
-      .sort((a, b) => (a.lot < b.lot ? -1 : 1))
-      .slice(0, options.sample)
-      .map(({ each }) => each)
-      .sort((a, b) => a.id - b.id),
-  );
-}
-
-async function hunt(mutants: readonly Numbered[]): Promise<Map<string, Outcome>> {
-  const folder = join(root, 'dist/mutated');
-  mkdirSync(folder, { recursive: true });
-  const build = join(folder, `build-${process.pid}`);
-  const out = buildInstrumented(root, build, files);
-  const workers = Array.from({ length: Math.max(1, options.jobs) }, () => new KillerProcess(out));
-  const engines = [...new Set(mutants.flatMap(({ target }) => target.engines))];
-  const seeds = engines.flatMap((engine) =>
-    Array.from({ length: options.seeds }, (_, i): Unit => ({ kind: 'seed', engine, seed: i + 1 })),
-  );
-  const known = new Passages(root, files);
+/** The killers that may pass one of the mutants' places. */
+function unitsFor(passages: Passages): Unit[] {
   const paths = new Set(mutants.map(({ mutant }) => mutant.file));
-  const tests = testFiles(root).filter((file) => known.dependsOn(file, paths));
-  const units: Unit[] = [...tests.map((file): Unit => ({ kind: 'file', file })), ...seeds];
+  const tests = testFiles(root).filter((file) => passages.dependsOn(file, paths));
+  const engines = [...new Set(mutants.flatMap(({ target }) => target.engines))];
+  const seeds = Array.from({ length: options.seeds }, (_, i) => i + 1);
+  return [
+    ...tests.map((file): Unit => ({ kind: 'file', file })),
+    ...engines.flatMap((engine) => seeds.map((seed): Unit => ({ kind: 'seed', engine, seed }))),
+  ];
+}
+
+/** Says how far it is, and how long the rest may take. */
+function progress(): (number: Numbered, outcome: Outcome, done: number) => void {
+  const beganMs = performance.now();
+  let run = 0;
+  return ({ mutant: { key, line } }, { killer, how }, done) => {
+    run++;
+    const minutes = ((performance.now() - beganMs) / 60_000 / run) * (mutants.length - done);
+    const what = killer === undefined ? 'SURVIVED' : 'killed';
+    complain(
+      `${done} of ${mutants.length}, about ${Math.ceil(minutes)} min left: ${what} ${key} (line ${line}): ${how}`,
+    );
+  };
+}
+
+async function hunt(): Promise<Map<string, Outcome>> {
+  const folder = join(root, 'dist/mutated');
+  const build = join(folder, `build-${process.pid}`);
+  mkdirSync(build, { recursive: true });
+  const workers: KillerProcess[] = [];
   const outcomes = new Map<string, Outcome>();
   try {
-    const passages = await known.find(units, workers, join(folder, 'passages.json'));
+    const out = buildInstrumented(root, build, files);
+    for (let job = 0; job < Math.max(1, options.jobs); job++) workers.push(new KillerProcess(out));
+    const known = new Passages(root, files);
+    const passages = await known.find(unitsFor(known), workers, join(folder, 'passages.json'));
     const hunting = new Hunt(passages, { seedsMax: options.seeds, testsMsMax: TESTS_MS_MAX });
     const record = new HuntRecord(options.record, `${known.sourcesHash} ${options.seeds}`);
+    const tell = progress();
     const rest = mutants.values();
-    const beganMs = performance.now();
-    let run = 0;
-    await Promise.all(
-      workers.map(async (worker) => {
-        for (const { id, mutant } of rest) {
-          const noted = record.outcomeOf(mutant.key);
-          const outcome = noted ?? (await hunting.run(id, mutant, worker, record.killerOf(mutant.key)));
-          outcomes.set(mutant.key, outcome);
-          if (noted !== undefined) continue;
-          record.add(outcome);
-          run++;
-          const minutes = ((performance.now() - beganMs) / 60_000 / run) * (mutants.length - outcomes.size);
-          const what = outcome.killer === undefined ? 'SURVIVED' : 'killed';
-          complain(
-            `${outcomes.size} of ${mutants.length}, about ${Math.ceil(minutes)} min left: ${what} ${mutant.key} (line ${mutant.line}): ${outcome.how}`,
-          );
-        }
-      }),
-    );
+    const work = async (worker: KillerProcess) => {
+      for (const each of rest) {
+        const { id, mutant } = each;
+        const noted = record.outcomeOf(mutant.key);
+        const outcome = noted ?? (await hunting.run(id, mutant, worker, record.killerOf(mutant.key)));
+        outcomes.set(mutant.key, outcome);
+        if (noted !== undefined) continue;
+        record.add(outcome);
+        tell(each, outcome, outcomes.size);
+      }
+    };
+    await Promise.all(workers.map(work));
   } finally {
     for (const worker of workers) worker.close();
     rmSync(build, { recursive: true, force: true });
@@ -134,16 +120,15 @@ async function hunt(mutants: readonly Numbered[]): Promise<Map<string, Outcome>>
   return outcomes;
 }
 
-const mutants = chosen();
 if (options.list) {
   for (const { mutant } of mutants) say(mutant.key);
 } else {
-  const outcomes = await hunt(mutants);
-  const score = scoreOf(mutants, outcomes);
+  const score = scoreOf(mutants, await hunt());
   const last = `${score.killed} of ${score.run} killed (${score.percent} %)`;
-  // Machines read stdout.
-  if (options.json) say(JSON.stringify(score, undefined, 1));
-  else say(renderScores(score));
-  (options.json ? complain : say)(last);
+  if (options.json) {
+    // Machines read stdout, and JSON has no control characters.
+    console.log(JSON.stringify(score, undefined, 1));
+    complain(last);
+  } else say(`${renderScores(score)}\n${last}`);
   process.exitCode = score.unargued.length + score.refuted.length > 0 ? 1 : 0;
 }

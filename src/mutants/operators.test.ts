@@ -47,6 +47,19 @@ describe('the mistakes of a file', () => {
     ]);
   });
 
+  it('turn truths round where they are given away', () => {
+    expect(named('function f(a = true) { g(false); return { a: true }; }')).toEqual([
+      'f: flip true → false',
+      'f: drop g(false);',
+      'f: flip false → true',
+      'f: flip true → false (2)',
+    ]);
+  });
+
+  it('do not move a bound that would leave nothing to decide', () => {
+    expect(named('const f = (a: string[]) => a.length > 0;')).toEqual([': negate a.length > 0 → a.length <= 0']);
+  });
+
   it('leave what is only reported', () => {
     expect(named("function f() { out.events.push(a ? 'x' : 'y'); if (a) state.outbox.event('z'); }")).toEqual([]);
   });

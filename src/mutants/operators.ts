@@ -109,13 +109,18 @@ class Finder {
         this.#mutateTest(node.test as Node);
         break;
       case 'CallExpression':
+        for (const argument of node.arguments as Node[]) this.#mutateTruth(argument);
         this.#mutateCall(node);
         break;
       case 'ReturnStatement':
         this.#mutateTruth(node.argument as Node | null);
         break;
       case 'AssignmentExpression':
+      case 'AssignmentPattern':
         this.#mutateTruth(node.right as Node);
+        break;
+      case 'Property':
+        this.#mutateTruth(node.value as Node);
         break;
       case 'BlockStatement':
         this.#mutateStatements(node.body as Node[]);
@@ -133,10 +138,18 @@ class Finder {
     const [left, right] = [node.left as Node, node.right as Node];
     const other = (by: string) => `${this.#text(left)} ${by} ${this.#text(right)}`;
     if (NEGATED[operator] !== undefined) this.#replace('negate', node, other(NEGATED[operator]));
-    if (MOVED[operator] !== undefined) this.#replace('bound', node, other(MOVED[operator]));
+    if (MOVED[operator] !== undefined && !this.#isCountAndZero(operator, left, right))
+      this.#replace('bound', node, other(MOVED[operator]));
     if ((operator === '+' || operator === '-') && this.#text(right) === '1') {
       this.#replace('off by one', node, this.#text(left));
     }
+  }
+
+  /** No count is below zero: with this bound moved, the condition would hold always, which negating it shows as well. */
+  #isCountAndZero(operator: string, left: Node, right: Node): boolean {
+    return (
+      (operator === '>' || operator === '<=') && this.#text(right) === '0' && /\.(length|size)$/.test(this.#text(left))
+    );
   }
 
   #mutateLogical(node: Node): void {

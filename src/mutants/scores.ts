@@ -1,6 +1,6 @@
 import { EQUIVALENTS } from './equivalents.ts';
-import type { Outcome } from './hunt.ts';
-import type { Mutant } from './operators.ts';
+import { type Outcome, TIME_OUT } from './hunt.ts';
+import type { Numbered } from './selection.ts';
 
 interface Count {
   readonly name: string;
@@ -30,10 +30,7 @@ export interface Score {
   readonly refuted: readonly Survivor[];
 }
 
-export function scoreOf(
-  mutants: readonly { readonly mutant: Mutant; readonly target: { readonly name: string } }[],
-  outcomes: ReadonlyMap<string, Outcome>,
-): Score {
+export function scoreOf(mutants: readonly Numbered[], outcomes: ReadonlyMap<string, Outcome>): Score {
   const why = new Map(EQUIVALENTS.map((each) => [each.key, each.why]));
   const judged = mutants.map(({ mutant, target }) => ({ mutant, target, outcome: outcomes.get(mutant.key)! }));
   const isKilled = ({ outcome }: (typeof judged)[number]) => outcome.killer !== undefined;
@@ -51,7 +48,7 @@ export function scoreOf(
     killed: killed.length,
     run: judged.length,
     percent: percentOf(killed.length, judged.length),
-    timedOut: killed.filter(({ outcome }) => outcome.how === 'time-out').length,
+    timedOut: killed.filter(({ outcome }) => outcome.how === TIME_OUT).length,
     parts: countBy(({ target }) => target.name),
     files: countBy(({ mutant }) => mutant.file),
     argued: survived

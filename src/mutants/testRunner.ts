@@ -15,13 +15,15 @@ export interface TestHooks {
   finished(outcome: TestOutcome): void;
 }
 
-const TIMEOUT_MS = 10_000;
-
 /** Counts imports: a test file is evaluated anew each time it is run. */
 let imports = 0;
 
 /** Runs one compiled test file in this process, one test after the other. Resolves with what failed outside of tests, if anything. */
-export async function runTestFile(path: string, { isWanted, finished }: TestHooks): Promise<string | undefined> {
+export async function runTestFile(
+  path: string,
+  timeoutMs: number,
+  { isWanted, finished }: TestHooks,
+): Promise<string | undefined> {
   const runner: VitestRunner = {
     config: {
       root: '/',
@@ -33,8 +35,8 @@ export async function runTestFile(path: string, { isWanted, finished }: TestHook
       sequence: { seed: 1, hooks: 'stack', setupFiles: 'list', shuffle: false },
       chaiConfig: undefined,
       maxConcurrency: 1,
-      testTimeout: TIMEOUT_MS,
-      hookTimeout: TIMEOUT_MS,
+      testTimeout: timeoutMs,
+      hookTimeout: timeoutMs,
       retry: 0,
       includeTaskLocation: false,
       diffOptions: undefined,

@@ -5,6 +5,7 @@ import type {
   NodeId,
   Output,
   PersistBatch,
+  ProposalBatch,
   Snapshot,
 } from '../consensus/contract.ts';
 import type { Entry } from '../consensus/entry.ts';
@@ -13,6 +14,7 @@ import type { LogStore } from '../server/storage/contract.ts';
 import { DelegatingEngine, DelegatingStore } from './delegates.ts';
 import type { ServerJudge } from './invariants/bystander.ts';
 import { isSo, type OperatorRequest } from './invariants/promiseJudge.ts';
+import { InvariantViolation } from './violation.ts';
 
 /** Shows the judge every turn of an engine. */
 export class ObservedEngine extends DelegatingEngine<unknown> {
@@ -23,12 +25,19 @@ export class ObservedEngine extends DelegatingEngine<unknown> {
   /** How many were so when each read was asked for. */
   readonly #reads = new Map<number, number>();
   readonly #requests = new Map<number, OperatorRequest>();
+  /** How many commands of each batch are neither accepted nor rejected. */
+  readonly #proposals = new Map<number, number>();
 
   constructor(inner: Engine<unknown>, id: NodeId, judge: ServerJudge, committed: () => number) {
     super(inner);
     this.#id = id;
     this.#judge = judge;
     this.#committed = committed;
+  }
+
+  override propose(batch: ProposalBatch): void {
+    this.#proposals.set(batch.token, batch.commands.length);
+    this.inner.propose(batch);
   }
 
   override read(token: number): void {
@@ -49,19 +58,23 @@ export class ObservedEngine extends DelegatingEngine<unknown> {
 
   override drain(): Output<unknown> {
     const output = this.inner.drain();
-    const { persist, restore, committed, reads, requests } = output;
+    const { persist, restore, committed, reads, requests, accepted, rejected } = output;
     if (persist !== undefined || restore !== undefined || committed.length > 0) {
       this.#judge.turn(this.#id, { persist, restore, committed, status: this.inner.status() });
     }
     for (const read of reads) {
+      if (!this.#reads.has(read.token)) this.#answeredTwice(`read ${read.token}`);
       if (read.ok) this.#judge.readDone(this.#id, read.index, this.#reads.get(read.token)!);
       this.#reads.delete(read.token);
     }
     if (this.#requests.size > 0) this.#watchChanges();
     for (const { token, ok } of requests) {
+      if (!this.#requests.has(token)) this.#answeredTwice(`request ${token}`);
       if (ok) this.#judge.requestDone(this.#id, this.#requests.get(token)!, this.inner.status());
       this.#requests.delete(token);
     }
+    for (const { token, count } of accepted) this.#decided(token, count);
+    for (const { token, count } of rejected) this.#decided(token, count);
     return output;
   }
 
@@ -71,6 +84,17 @@ export class ObservedEngine extends DelegatingEngine<unknown> {
     for (const request of this.#requests.values()) {
       if (request.kind === 'change') request.becameSo ||= isSo(request.change, configuration);
     }
+  }
+
+  #decided(token: number, count: number): void {
+    const left = (this.#proposals.get(token) ?? 0) - count;
+    if (left < 0) this.#answeredTwice(`commands of batch ${token}`);
+    if (left === 0) this.#proposals.delete(token);
+    else this.#proposals.set(token, left);
+  }
+
+  #answeredTwice(what: string): never {
+    throw new InvariantViolation('one answer', `server ${this.#id}: the engine answers ${what} twice`);
   }
 
   override status(): EngineStatus {

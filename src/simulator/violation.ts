@@ -22,6 +22,7 @@ const INVARIANTS = [
   'whole memory',
   'right refusal',
   'exactly once',
+  'one answer',
   'acknowledged write',
   'refused before the log',
   'linearizability',

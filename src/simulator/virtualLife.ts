@@ -14,6 +14,7 @@ import type { ServerJudge } from './invariants/bystander.ts';
 import { ObservedEngine, ObservedStore, observeStateMachine } from './observers.ts';
 import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
+import { InvariantViolation } from './violation.ts';
 import type { VirtualClock } from './virtualClock.ts';
 
 /** A command or lookup as it arrives at a server. */
@@ -145,13 +146,20 @@ export class VirtualLife {
   #sink(call: ClientCall): CommandSink {
     const { id, judge, around } = this.#host;
     const { network } = around;
+    let isAnswered = false;
+    const answer = () => {
+      if (isAnswered) throw new InvariantViolation('one answer', `server ${id}: answers a call twice`);
+      isAnswered = true;
+    };
     return {
       commandDone: (_tag, outcome) => {
+        answer();
         if (outcome.status === 'ok' && call.clientId !== 0) judge.acknowledged(id, call.clientId, call.clientSeq);
         if (outcome.status === 'ok' && call.clientId === 0) judge.registered(id, outcome.clientId);
         network.send(id, call.from, () => call.commandDone(outcome));
       },
       lookupDone: (_tag, outcome) => {
+        answer();
         network.send(id, call.from, () => call.lookupDone(outcome));
       },
     };

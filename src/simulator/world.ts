@@ -48,10 +48,7 @@ export interface RunReport {
 
 /** Runs one seed. Everything in it follows from the arguments. */
 export function runSeed(engine: SimulatedEngine, seed: number, options: RunOptions = {}): RunReport {
-  const drawn = drawPlan(seed);
-  // A plan is put together in many ways. Copied, its parts have one shape in all runs, which is what their readers are compiled for.
-  const plan = structuredClone(options.adjust?.(drawn) ?? drawn);
-  const world = new World(engine, plan, options);
+  const world = new World(engine, (options.adjust ?? ((plan) => plan))(drawPlan(seed)), options);
   let violation: RunReport['violation'];
   try {
     world.run();

@@ -16,6 +16,7 @@ import type { EtcdMessage } from './codec.ts';
 import { ChangeKind, encodeConfChange, Transition } from './confChange.ts';
 import { etcdKind } from './index.ts';
 import { Message, MessageType } from './messages.ts';
+import { changeEntry } from './requests.ts';
 import { etcdForgery } from './testing/forgery.ts';
 
 describeEngineContract(etcdKind, etcdForgery, ({ type }) => type === MessageType.TimeoutNow);
@@ -172,7 +173,43 @@ describe('replication behind the contract', () => {
   });
 });
 
+describe('a change of the members that is committed', () => {
+  it('was told to the leader before a crash could no longer make it forgotten', () => {
+    const log = new MemoryLog();
+    const engine = engineOf({ log });
+    const write = ({ persist }: Output<EtcdMessage>) => {
+      log.persist(persist!);
+      return persist!.mark;
+    };
+    const steps = [{ kind: ChangeKind.AddVoter, id: 4 }];
+    const change = new Entry(1, 1, EntryType.Reconf, encodeConfChange({ transition: Transition.Auto, steps }));
+    engine.receive(2, message(MessageType.Append, { term: 1, entries: [change] }));
+    engine.durable(write(engine.drain()));
+    engine.drain();
+    const heartbeat = () => {
+      engine.receive(2, message(MessageType.Heartbeat, { term: 1, commit: 1 }));
+      const output = engine.drain();
+      const { message: answer } = output.messages.find((each) => each.message.type === MessageType.HeartbeatResp)!;
+      return { output, commit: answer.commit };
+    };
+    const first = heartbeat();
+    expect(first.output.committed).toHaveLength(1);
+    expect(first.output.persist?.hardState).toMatchObject({ commit: 1 });
+    expect([first.commit, heartbeat().commit]).toEqual([0, 0]);
+    engine.durable(write(first.output));
+    expect(heartbeat().commit).toBe(1);
+  });
+});
+
 describe('requests', () => {
+  it('make entries whose type says whether a joint configuration is passed through', () => {
+    const typeOf = (type: ChangeType) => changeEntry({ type, id: 3 }).type;
+    expect(typeOf(ChangeType.Demote)).toBe(EntryType.JointReconf);
+    for (const type of [ChangeType.AddVoter, ChangeType.AddLearner, ChangeType.Remove]) {
+      expect(typeOf(type)).toBe(EntryType.Reconf);
+    }
+  });
+
   it('demotes a voter through a joint configuration and says so when it is left', () => {
     const cluster = new EngineCluster(etcdKind, [1, 2, 3]);
     const leader = cluster.elect();

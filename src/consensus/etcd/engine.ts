@@ -110,12 +110,10 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     message.from = from;
     this.breakLease(message);
     this.noticeAnswer(from, message);
-    const { core } = this.node;
-    core.contradicted = undefined;
     this.node.step(message);
     if (this.removedAt !== 0) this.retire();
     this.noticeReign();
-    return core.contradicted;
+    return undefined;
   }
 
   private noticeAnswer(from: NodeId, { type }: Message): void {
@@ -402,10 +400,11 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       this.out.restore = ready.snapshot;
       this.configurations.restart(ready.snapshot.index, ready.snapshot.configuration);
     }
+    // First what is committed: whether a change among it is on disk decides what may be said of it.
+    for (const message of ready.messages) if (message.type === MessageType.StorageApply) this.handOut(message.entries);
     for (const message of ready.messages) {
       if (message.type === MessageType.StorageAppend) this.write(message, ready.hardState);
-      else if (message.type === MessageType.StorageApply) this.handOut(message.entries);
-      else this.send(message);
+      else if (message.type !== MessageType.StorageApply) this.send(message);
     }
   }
 
@@ -430,7 +429,10 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.out.events.push('catchup');
   }
 
-  /** Who leaves goes by what the others say they know: a change is known once a crash would not make it forgotten. */
+  /**
+   * Who leaves goes by what the others say they know: a change is known once a crash would not make it forgotten. What waits for
+   * this drain's batch waits for the commit index in it, and may say so.
+   */
   private hedge(message: Message): void {
     const { openChange } = this;
     if (openChange !== 0 && isAnswer(message.type)) message.commit = Math.min(message.commit, openChange - 1);
@@ -438,7 +440,6 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   /** Acknowledgements that leave together: the last one says it all. */
   private sendAfterPersist(response: Message): void {
-    this.hedge(response);
     const waiting = this.out.messagesAfterPersist;
     const before = waiting[waiting.length - 1]?.message;
     if (

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Entry, EntryType } from '../entry.ts';
 import { ChangeKind, encodeConfChange, Transition } from './confChange.ts';
 import { MessageType } from './messages.ts';
+import { StepError } from './node.ts';
 import { ReadMode } from './options.ts';
 import { RaftRole } from './role.ts';
 import { OneNode } from './testing/oneNode.ts';
@@ -213,6 +214,16 @@ describe('reads (thesis §6.4)', () => {
     expect(server.core.readStates.map(({ context }) => context)).toEqual([7, 8]);
   });
 
+  it('are handed over once', () => {
+    const server = led();
+    server.node.readIndex(7);
+    server.run();
+    server.receive(HeartbeatResp, 2, { term: 1, readSequence: 1 });
+    expect(server.node.ready().readStates).toMatchObject([{ context: 7 }]);
+    server.propose('more');
+    expect(server.node.ready().readStates).toEqual([]);
+  });
+
   it('wait until an entry of the leader’s term is committed', () => {
     const server = new OneNode({ terms: [1], hardState: { term: 1, commit: 1 } });
     server.lead();
@@ -318,6 +329,19 @@ describe('membership changes (Raft §6, thesis §4)', () => {
     server.receive(AppendResp, 2, { term: 1, index: 3 });
     server.run();
     expect(server.core.configuration).toMatchObject({ voters: [1, 2], outgoing: [], learners: [3] });
+  });
+
+  it('that remove the leader leave it leading, where it shall, without taking anything', () => {
+    const server = new OneNode();
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    server.node.propose([change(ChangeKind.Remove, 1)]);
+    server.run();
+    for (const id of [2, 3]) server.receive(AppendResp, id, { term: 1, index: 2 });
+    server.run();
+    expect(server.core.role).toBe(RaftRole.Leader);
+    expect(server.propose('late')).toBe(StepError.ProposalDropped);
   });
 
   it('that remove the leader make it step down, where it shall', () => {

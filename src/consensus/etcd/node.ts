@@ -137,7 +137,7 @@ export class RaftNode {
     const changed = core.lead !== this.lastLead || core.role !== this.lastRole;
     const hardState = this.changedHardState();
     const entries = unstable.nextEntries();
-    const ready: Ready = {
+    const content = {
       softState: changed ? { lead: core.lead, role: core.role } : undefined,
       hardState,
       readStates: core.readStates,
@@ -148,12 +148,10 @@ export class RaftNode {
         entries.length > 0 ||
         (hardState !== undefined &&
           (hardState.term !== this.lastHardState.term || hardState.vote !== this.lastHardState.vote)),
-      messages: core.outbox,
     };
-    if (core.options.asyncStorageWrites) this.addThreadMessages(ready);
-    else this.addDirectMessages(ready);
-    this.accept(ready);
-    return ready;
+    const messages = core.options.asyncStorageWrites ? this.threadMessages(content) : this.directMessages(content);
+    this.accept(content);
+    return { ...content, messages };
   }
 
   /** The work of the last `ready` is done. Only without asynchronous storage writes. */
@@ -181,7 +179,7 @@ export class RaftNode {
     return this.core.hardState;
   }
 
-  private accept(content: Ready): void {
+  private accept(content: Omit<Ready, 'messages'>): void {
     const { core } = this;
     core.outbox = [];
     core.outboxAfterAppend = [];
@@ -196,8 +194,7 @@ export class RaftNode {
     }
   }
 
-  /** To the outbox, which is what goes out. */
-  private addThreadMessages(content: Ready): void {
+  private threadMessages(content: Omit<Ready, 'messages'>): Message[] {
     const { core } = this;
     const messages = core.outbox;
     const { hardState, entries, snapshot, committed } = content;
@@ -222,9 +219,10 @@ export class RaftNode {
       apply.responses = [this.applyConfirmation(committed)];
       messages.push(apply);
     }
+    return messages;
   }
 
-  private addDirectMessages(content: Ready): void {
+  private directMessages(content: Omit<Ready, 'messages'>): Message[] {
     const { core } = this;
     const messages = core.outbox;
     for (const message of core.outboxAfterAppend) {
@@ -233,6 +231,7 @@ export class RaftNode {
     const confirmation = this.appendConfirmation(content.snapshot);
     if (confirmation !== undefined) this.pendingAdvance.push(confirmation);
     if (content.committed.length > 0) this.pendingAdvance.push(this.applyConfirmation(content.committed));
+    return messages;
   }
 
   /**

@@ -62,6 +62,46 @@ describe('a round', () => {
   });
 });
 
+describe('a server that is removed', () => {
+  it('takes part in rounds until that is committed, and is told so', () => {
+    const server = established();
+    const before = server.log.lastIndex;
+    server.engine.reconfigure({ type: ChangeType.Remove, id: 3 }, 9);
+    const heard: AppendEntries[] = [];
+    let output = server.settle();
+    for (let i = 0; i < 30; i++) {
+      const rounds = output.messages.map(({ to, message }) => ({ to, message: message as AppendEntries }));
+      heard.push(...rounds.filter(({ to }) => to === 3).map(({ message }) => message));
+      const [asked] = rounds.filter(({ to, message }) => to === 2 && message.type === 'AppendEntries');
+      output = asked === undefined ? server.pass(heartbeatMs) : answer(server, 2, asked.message.call);
+    }
+    const change = server.log.configurationEntries().find(({ index }) => index > before)!;
+    expect(server.engine.status()).toMatchObject({ configuration: simpleConfiguration([1, 2]) });
+    expect(server.engine.status().commitIndex).toBeGreaterThanOrEqual(change.index);
+    expect(heard.some(({ entries }) => entries.some(({ index }) => index === change.index))).toBe(true);
+    expect(heard.at(-1)!.commitIndex).toBeGreaterThanOrEqual(change.index);
+    expect(server.engine.status().peers.map(({ id }) => id)).toEqual([2]);
+  });
+});
+
+describe('a follower that refused a round', () => {
+  it('takes part in rounds again once it agrees, without asking for anything', () => {
+    const server = established();
+    const round = propose(server, 1);
+    expect(appends(round).map(([to]) => to)).toEqual([2, 3]);
+    const { lastIndex } = server.log;
+    const call = lastCall(round);
+    answer(server, 3, call, false);
+    expect(server.engine.status().peers.find(({ id }) => id === 3)).toMatchObject({ state: 'behind' });
+    answer(server, 2, call);
+    const heartbeat = lastCall(server.pass(heartbeatMs));
+    answer(server, 3, heartbeat);
+    answer(server, 2, heartbeat);
+    expect(server.engine.status().peers.find(({ id }) => id === 3)).toMatchObject({ state: 'steady' });
+    expect(appends(propose(server, 1))).toContainEqual([3, lastIndex, 1]);
+  });
+});
+
 describe('an election', () => {
   it('asks for pre-votes first, without a new term (thesis §9.6)', () => {
     const server = start();

@@ -286,8 +286,8 @@ export class Leader implements Preparing {
     const { id: candidate, log, configurations, nowMs } = server;
     for (const voter of this.audience.toBeAsked(nowMs, configurations.latest)) {
       const { lastIndex: lastLogIndex, lastTerm: lastLogTerm } = log;
-      const [type, call, term, preVote] = ['RequestVote', server.nextCall(), server.term + 1, true] as const;
-      server.out.send(voter, { type, call, candidate, term, lastLogIndex, lastLogTerm, preVote });
+      const request = { call: server.nextCall(), candidate, term: server.term + 1, lastLogIndex, lastLogTerm };
+      server.out.send(voter, { type: 'RequestVote', ...request, preVote: true });
     }
   }
 
@@ -354,9 +354,8 @@ export class Leader implements Preparing {
     this.isRoundWanted = false;
     this.lastRoundMs = server.nowMs;
     if (entries.length > 0 || readTokens.length > 0) this.lastLoadMs = server.nowMs;
-    const readIndex = server.commitIndex;
-    const round = { call, startMs: server.nowMs, end, entryBytes: recordsSize(entries), readTokens, readIndex };
-    this.rounds.add(round, server.id);
+    const round = { call, startMs: server.nowMs, end, entryBytes: recordsSize(entries), readTokens };
+    this.rounds.add({ ...round, readIndex: server.commitIndex }, server.id);
     if (server.settings.checkQuorum && this.alone) this.quorumMs = server.nowMs;
     for (const peer of this.peers.values()) {
       if (peer.injectFrom !== undefined) this.inject(peer, call, peer.injectFrom);
@@ -400,8 +399,8 @@ export class Leader implements Preparing {
       return lastAppend;
     }
     const { id: leader, term, commitIndex } = server;
-    const type = 'AppendEntries';
-    this.lastAppend = { type, call, leader, term, prevLogIndex, prevLogTerm, commitIndex, entries };
+    const common = { type: 'AppendEntries', call, leader, term, prevLogIndex, prevLogTerm, commitIndex } as const;
+    this.lastAppend = { ...common, entries };
     return this.lastAppend;
   }
 

@@ -150,6 +150,23 @@ describe('InstallSnapshot (Raft §7)', () => {
     expect(server.engine.status()).toMatchObject({ commitIndex: 8, lastIndex: 8, configuration: { voters: [1, 2] } });
   });
 
+  it('of an older term is refused with the newer one', () => {
+    const server = new OneServer({ log: logOf(3) });
+    const reply = { type: 'snapshot-reply', term: 3, seq: 1, index: 8, received: 0, installed: false };
+    expect(sent(server.receive(2, chunk), 'snapshot-reply')).toEqual([reply]);
+    expect(server.engine.status()).toMatchObject({ leader: 0, lastIndex: 1 });
+  });
+
+  it('of which the log holds all by now is not gone on with', () => {
+    const server = new OneServer({ log: logOf(...Array(7).fill(1)) });
+    server.receive(2, chunk);
+    server.receive(2, append({ prevIndex: 7, prevTerm: 1, entries: [command(8, 1)], commit: 8 }));
+    expect(acknowledged(server.receive(2, rest))).toMatchObject([{ installed: true, index: 8 }]);
+    const output = server.receive(2, { ...rest, index: 9, seq: 3 });
+    expect(sent(output, 'snapshot-reply')).toMatchObject([{ received: 0, installed: false }]);
+    expect(server.engine.status()).toMatchObject({ commitIndex: 8, lastIndex: 8 });
+  });
+
   it('says what it has where a chunk is out of place', () => {
     const server = new OneServer({ log: logOf(1) });
     expect(sent(server.receive(2, rest), 'snapshot-reply')).toMatchObject([{ received: 0, installed: false }]);

@@ -103,6 +103,36 @@ describe('replication (Raft §5.3)', () => {
     expect(accept(server, 3, requests[1]!).committed.map(({ index }) => index)).toEqual([2]);
   });
 
+  it('ignores acknowledgements of entries that it never had', () => {
+    const server = established();
+    const [request] = sent(server.propose('a'), 'append', 2);
+    const { term, seq } = request!;
+    for (const from of [2, 3]) server.receive(from, { type: 'append-reply', term, seq, ok: true, index: 99 });
+    expect(server.engine.status()).toMatchObject({ commitIndex: 1, lastIndex: 2 });
+    for (const { matchIndex } of server.engine.status().peers) expect(matchIndex).toBeLessThanOrEqual(2);
+    expect(accept(server, 2, request!).committed).toEqual([]);
+    expect(server.durable().committed.map(({ index }) => index)).toEqual([2]);
+  });
+
+  it('tells the commit index again to a follower that has forgotten it', () => {
+    const server = established();
+    keepAlive(server, 100);
+    const { lastIndex, commitIndex, term } = server.engine.status();
+    const told: AppendRequest[] = [];
+    for (let i = 0; i < 20; i++) {
+      const output = server.wait(5);
+      told.push(...sent(output, 'append', 2));
+      for (const { round } of sent(output, 'heartbeat')) {
+        for (const from of [2, 3]) {
+          const commit = from === 2 && told.length === 0 ? 0 : commitIndex;
+          const next = server.receive(from, { type: 'heartbeat-reply', term, round, lastIndex, commit });
+          told.push(...sent(next, 'append', 2));
+        }
+      }
+    }
+    expect(told).toMatchObject([{ commit: commitIndex, entries: [] }]);
+  });
+
   it('waits for the first success, then runs ahead within its window', () => {
     const server = new OneServer();
     const output = server.lead();

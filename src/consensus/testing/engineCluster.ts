@@ -9,6 +9,7 @@ import {
 } from '../contract.ts';
 import { type Entry, EntryType } from '../entry.ts';
 import { IN_ORDER_BYTES_MAX } from '../transit.ts';
+import { heldToContract } from './heldToContract.ts';
 import { MemoryLog } from './memoryLog.ts';
 
 /** What a host says of a snapshot that its state machine could not be restored from. */
@@ -47,7 +48,7 @@ export class EngineServer<M> {
   private create(): Engine<M> {
     const { kind, settings, bootstrap, nowMs } = this.cluster;
     let draws = this.id;
-    return kind.create({
+    const engine = kind.create({
       id: this.id,
       settings,
       // Spread over [0, 1) and different on every server, so that the lowest id stands first.
@@ -59,6 +60,7 @@ export class EngineServer<M> {
       appliedIndex: this.appliedIndex,
       snapshotDataFault: (data) => (data[0] === UNREADABLE[0] ? 'not a snapshot' : undefined),
     });
+    return heldToContract(engine, this.log.hardState);
   }
 
   /** As after a crash in which nothing that was handed over was lost. */

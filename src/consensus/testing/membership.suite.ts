@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ChangeType, type EngineKind, type NodeId, RejectReason } from '../contract.ts';
+import { ChangeType, type EngineKind, type NodeId, RejectReason, Role } from '../contract.ts';
 import { isConfigurationType } from '../entry.ts';
 import { EngineCluster, TEST_SETTINGS } from './engineCluster.ts';
 
@@ -42,6 +42,26 @@ export function describeMembershipContract<M>(kind: EngineKind<M>, tellsToStand:
       cluster.run(3 * electionTimeoutMs);
       expect(leader.takeOutcomes().requests).toEqual([{ token: 8, ok: true }]);
       serves(cluster, 1, 'both');
+    });
+
+    it('that removes the leader leaves it leading until it is committed, whatever else commits before', () => {
+      const { cluster, leader } = clusterOf([1, 2, 3]);
+      const first = leader.log.lastIndex + 1;
+      leader.engine.reconfigure({ type: ChangeType.Remove, id: leader.id }, 7);
+      for (let i = 0; i < 20; i++) {
+        cluster.propose(leader.id, `c${i}`);
+        for (const { id } of cluster.servers.values()) cluster.server(id).turn(true);
+        for (const { from, to, message } of cluster.mail.splice(0)) {
+          cluster.server(to).engine.receive(from, message);
+          cluster.server(to).turn(true);
+          const change = leader.log.configurationEntries().find(({ index }) => index >= first);
+          const { role, commitIndex } = leader.engine.status();
+          if (change === undefined || commitIndex < change.index) expect(role).toBe(Role.Leader);
+        }
+      }
+      cluster.run(3 * electionTimeoutMs);
+      expect(leader.takeOutcomes().requests).toEqual([{ token: 7, ok: true }]);
+      expect(cluster.leaders()).not.toContain(leader.id);
     });
 
     it('refuses to remove a voter that answers where the rest would be no majority; the one that is gone may go', () => {

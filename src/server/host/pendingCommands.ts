@@ -316,6 +316,8 @@ export class PendingCommands {
         continue;
       }
       const at = head.offset + position;
+      // Or of those before it.
+      if (head.answered < position) this.answerRange(head.waiters, head.offset + head.answered, at, UNKNOWN);
       head.answered = position + 1;
       // Another entry committed in the place of ours, so ours is certainly lost.
       const outcome: CommandOutcome = entry.term === head.term && result !== undefined ? result : NOT_DONE;

@@ -5,7 +5,6 @@ import {
   misfitOf,
   type Stage,
   startedAgain,
-  withChanges,
   withKnown,
 } from './identity.ts';
 
@@ -41,7 +40,7 @@ export abstract class KeptIdentity {
   }
 
   change(part: Partial<Pick<Identity, 'cluster' | 'stage' | 'admitted' | 'known'>>): void {
-    this.write(withChanges(this.current, part));
+    this.write({ ...this.current, ...part });
   }
 
   /**

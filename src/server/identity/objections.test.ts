@@ -21,3 +21,10 @@ it('two wrong folders, one put right before the other was wrong, ended a server 
   objections.withdrawnBy(2);
   expect(objections.areDecisive(3, 'other-cluster')).toBe(false);
 });
+
+it('takes half of the initial members for no majority of them', () => {
+  const objections = new Objections([1, 2, 3, 4]);
+  expect(objections.areDecisive(2, 'other-cluster')).toBe(false);
+  expect(objections.areDecisive(3, 'other-cluster')).toBe(false);
+  expect(objections.areDecisive(4, 'other-cluster')).toBe(true);
+});

@@ -170,6 +170,19 @@ export function logStoreSuite(name: string, kindOf: () => StoreKind): void {
       expect(() => store.storeSnapshot(snapshotAt(21, 5), 0)).toThrow(InvalidBatchError);
     });
 
+    it('says once that a snapshot is stored, whatever is written afterwards', async () => {
+      store.persist(batch(1, { entries: commands(1, 4, 1) }));
+      await settled(1);
+      store.storeSnapshot(snapshotAt(3, 1), 0);
+      kind.settle(store);
+      await listener.until(() => listener.snapshots.length > 0);
+      for (let mark = 2; mark <= 4; mark++) {
+        store.persist(batch(mark, { entries: commands(mark + 3, mark + 3, 1) }));
+        await settled(mark);
+      }
+      expect(listener.snapshots).toEqual([3]);
+    });
+
     it('compacts the whole log, also what is not yet written', async () => {
       store.persist(batch(1, { entries: commands(1, 3, 1) }));
       store.persist(batch(2, { entries: commands(4, 6, 2) }));

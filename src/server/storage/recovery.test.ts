@@ -261,6 +261,42 @@ describe('the chunked store', () => {
     expect(open(disk).store.firstIndex).toBe(998);
   });
 
+  it('leaves nothing behind that is of no use, whatever was replaced and in how many lives', () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const random = randomFrom(seed);
+      const below = (limit: number) => Math.floor(random() * limit);
+      const disk = new MemoryDisk('by-step');
+      let term = 1;
+      for (let life = 1; life <= 6; life++) {
+        const { store } = open(disk);
+        for (let i = 0; i < 12; i++) {
+          const mark = store.durableMark + 1 + i;
+          const { firstIndex, lastIndex } = store;
+          const draw = below(10);
+          const lowest = (store.snapshot()?.index ?? 0) + 1;
+          if (draw < 3 && lastIndex >= lowest) {
+            const from = lowest + below(lastIndex - lowest + 1);
+            store.persist(batch(mark, { truncateFrom: from, entries: commands(from, from + below(3), ++term) }));
+          } else if (draw < 5) store.persist(batch(mark, { hardState: hard(++term) }));
+          else if (draw === 5 && lastIndex >= firstIndex) {
+            store.storeSnapshot(snapshotAt(lastIndex, store.term(lastIndex)!), below(4));
+          } else store.persist(batch(mark, { entries: commands(lastIndex + 1, lastIndex + 1 + below(3), term) }));
+          run(disk);
+        }
+      }
+      const { store, report } = open(disk);
+      // What a write made useless goes with the one after the next.
+      for (let mark = 1; mark <= 3; mark++) {
+        store.persist(batch(store.durableMark + mark, { hardState: hard(term + mark) }));
+        run(disk);
+      }
+      const { chunks } = open(disk).report;
+      expect(disk.keys('c').length, `seed ${seed}, which began with ${report.chunks} chunks`).toBe(chunks);
+      expect(disk.keys('h').length).toBeLessThanOrEqual(3);
+      expect(disk.keys('s').length).toBeLessThanOrEqual(1);
+    }
+  });
+
   it('keeps no more in memory than it may, and reads the rest back', () => {
     const disk = new MemoryDisk('by-step');
     const options = { cacheEntries: 100, hotEntriesMax: 10 };

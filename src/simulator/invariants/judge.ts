@@ -186,6 +186,9 @@ export class Judge {
       this.#fail('persist contract', record, `mark ${batch.mark} follows ${record.lastMark}`);
     }
     record.lastMark = batch.mark;
+    if (!batch.mustSync && isPromised(batch, record.accepted.hardState)) {
+      this.#fail('persist contract', record, `of batch ${batch.mark} it says that it need not be synced`);
+    }
     const { log } = record.accepted;
     const leads = record.role === Role.Leader && status.role === Role.Leader && record.term === status.term;
     if (leads && (batch.truncateFrom !== undefined || batch.snapshot !== undefined)) {
@@ -492,3 +495,9 @@ export class Judge {
 
 /** More than the entries of any run. */
 const POSITION_INDEXES = 2 ** 26;
+
+/** Whether there is more in a batch than a commit index, which is a hint. */
+function isPromised({ snapshot, entries, hardState }: PersistBatch, stored: HardState): boolean {
+  const { term, vote } = hardState ?? stored;
+  return snapshot !== undefined || entries.length > 0 || term !== stored.term || vote !== stored.vote;
+}

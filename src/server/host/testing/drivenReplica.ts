@@ -3,7 +3,7 @@ import { KeyValueStore } from '../../stateMachine/keyValueStore.ts';
 import type { LogStore, LogStoreListener, PromisedArea } from '../../storage/contract.ts';
 import { MemoryDisk } from '../../storage/memoryDisk.ts';
 import { openMemoryLogStore } from '../../storage/openLogStore.ts';
-import { Replica } from '../replica.ts';
+import { Replica, type ReplicaEnvironment } from '../replica.ts';
 
 export const SETTINGS: EngineSettings = {
   electionTimeoutMs: 100,
@@ -21,25 +21,30 @@ export interface DrivenReplica<M> {
   readonly stateMachine: KeyValueStore;
   readonly sent: M[];
   readonly clock: { nowMs: number };
+  /** The turns that are due. */
+  readonly turns: readonly (() => void)[];
   /** Carries out the turns that are due, and those that they ask for. */
   run(): void;
   /** 5 ms pass, and the disk works. */
   step(): Promise<void>;
 }
 
-export interface DrivenOptions {
+export interface DrivenOptions<M> {
   readonly bootstrap: readonly NodeId[];
   readonly disk?: MemoryDisk;
   readonly area?: PromisedArea;
   readonly stateMachine?: KeyValueStore;
   /** Changes the store before the replica has it. */
   readonly prepare?: (store: LogStore) => void;
+  /** In place of parts of what is around it. */
+  readonly environment?: Partial<ReplicaEnvironment<M>>;
+  readonly snapshotEveryEntries?: number;
   /** By default a failure ends the test. */
   readonly failed?: (error: Error) => void;
 }
 
 /** Server 1, driven by hand, with its real log store on a disk in memory. */
-export function drivenReplica<M>(kind: EngineKind<M>, options: DrivenOptions): DrivenReplica<M> {
+export function drivenReplica<M>(kind: EngineKind<M>, options: DrivenOptions<M>): DrivenReplica<M> {
   const { bootstrap, disk = new MemoryDisk(), area, stateMachine = new KeyValueStore(), prepare } = options;
   const clock = { nowMs: 0 };
   const turns: (() => void)[] = [];
@@ -69,8 +74,9 @@ export function drivenReplica<M>(kind: EngineKind<M>, options: DrivenOptions): D
         ((error) => {
           throw error;
         }),
+      ...options.environment,
     },
-    snapshotEveryEntries: 0,
+    snapshotEveryEntries: options.snapshotEveryEntries ?? 0,
     trailingEntries: 0,
   });
   const run = () => {
@@ -82,5 +88,5 @@ export function drivenReplica<M>(kind: EngineKind<M>, options: DrivenOptions): D
     run();
     await new Promise<void>((resolve) => setImmediate(resolve));
   };
-  return { replica, store, stateMachine, sent, clock, run, step };
+  return { replica, store, stateMachine, sent, clock, turns, run, step };
 }

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import { APPEND_THREAD, Message, MessageType } from './messages.ts';
+import { StepError } from './node.ts';
+import { RaftRole } from './role.ts';
+import { OneNode } from './testing/oneNode.ts';
+
+const { AppendResp, Heartbeat, PreVote, Propose, Vote, VoteResp } = MessageType;
+
+/** What one server may send to another. */
+const FROM_PEERS = [
+  MessageType.Append,
+  MessageType.AppendResp,
+  MessageType.Vote,
+  MessageType.VoteResp,
+  MessageType.PreVote,
+  MessageType.PreVoteResp,
+  MessageType.Heartbeat,
+  MessageType.HeartbeatResp,
+  MessageType.Snapshot,
+  MessageType.TimeoutNow,
+  MessageType.TransferLeader,
+  MessageType.ReadIndex,
+  MessageType.ReadIndexResp,
+] as const;
+
+const ROLES = {
+  follower: () => new OneNode(),
+  'pre-candidate': () => {
+    const server = new OneNode({ options: { preVote: true } });
+    server.node.campaign();
+    server.run();
+    expect(server.core.role).toBe(RaftRole.PreCandidate);
+    return server;
+  },
+  candidate: () => {
+    const server = new OneNode();
+    server.node.campaign();
+    server.run();
+    expect(server.core.role).toBe(RaftRole.Candidate);
+    return server;
+  },
+  leader: () => {
+    const server = new OneNode();
+    server.lead();
+    expect(server.core.role).toBe(RaftRole.Leader);
+    return server;
+  },
+} as const;
+
+describe.each(Object.entries(ROLES))('a %s', (role, make) => {
+  it('drops nothing but proposals, and these unless it leads', () => {
+    for (const type of FROM_PEERS) {
+      const server = make();
+      expect(server.receive(type, 2, { term: server.core.term }), `type ${type}`).toBeUndefined();
+    }
+    const server = make();
+    expect(server.receive(Propose, 1)).toBe(role === 'leader' ? undefined : StepError.ProposalDropped);
+  });
+});
+
+describe('what a node wants written', () => {
+  it('is to be synced where it holds entries, or a vote, and need not be for a commit index', () => {
+    const server = new OneNode();
+    server.lead();
+    server.propose('a');
+    expect(server.node.ready()).toMatchObject({ mustSync: true, hardState: undefined, entries: [{ index: 2 }] });
+    const committing = new OneNode();
+    committing.lead();
+    committing.propose('a');
+    committing.run();
+    committing.receive(AppendResp, 2, { term: 1, index: 2 });
+    expect(committing.node.ready()).toMatchObject({ mustSync: false, hardState: { commit: 2 }, entries: [] });
+    const voter = new OneNode();
+    voter.receive(Vote, 2, { term: 4 });
+    expect(voter.node.ready()).toMatchObject({ mustSync: true, hardState: { term: 4, vote: 2 }, entries: [] });
+  });
+
+  it('is not believed where an earlier term had it written, and nothing comes of it', () => {
+    const server = new OneNode({ options: { asyncStorageWrites: true } });
+    server.receive(Heartbeat, 2, { term: 5 });
+    const late = Object.assign(new Message(MessageType.StorageAppendResp, 1), {
+      from: APPEND_THREAD,
+      term: 1,
+      index: 1,
+    });
+    expect(server.node.step(late)).toBeUndefined();
+    expect(server.core.term).toBe(5);
+  });
+});
+
+describe('a server that hears from a leader', () => {
+  it('answers no pre-vote, but a vote: who asks for that has won a pre-vote already', () => {
+    const server = new OneNode({ options: { preVote: true, preVoteLease: true } });
+    server.receive(Heartbeat, 2, { term: 1 });
+    server.run();
+    server.receive(PreVote, 3, { term: 2 });
+    expect(server.run()).toEqual([]);
+    server.receive(Vote, 3, { term: 2 });
+    expect(server.run()).toMatchObject([{ type: VoteResp, to: 3, term: 2, reject: false }]);
+  });
+});
