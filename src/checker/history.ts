@@ -85,8 +85,16 @@ export function operationsFromEvents<Input, Output>(
     if (event.type === 'invoke') {
       if (draft !== undefined) throw new HistoryError(`event ${position}: operation ${event.id} was invoked before`);
       const { client, key, input, time } = event;
-      const operation = { client, key, input, output: UNKNOWN, invokeAt: position, returnAt: Infinity } as const;
-      drafts.set(event.id, { operation: { ...operation, recorded: { invokeTime: time } }, open: true });
+      const operation: Operation<Input, Output> = {
+        client,
+        key,
+        input,
+        output: UNKNOWN,
+        invokeAt: position,
+        returnAt: Infinity,
+        recorded: { invokeTime: time },
+      };
+      drafts.set(event.id, { operation, open: true });
       continue;
     }
     if (draft?.operation === undefined || !draft.open) {
@@ -96,8 +104,9 @@ export function operationsFromEvents<Input, Output>(
     if (event.type === 'fail') drafts.set(event.id, { operation: undefined, open: false });
     else if (event.type === 'unknown') draft.open = false;
     else {
-      const recorded = { invokeTime: draft.operation.recorded!.invokeTime, returnTime: event.time };
-      const operation = { ...draft.operation, output: event.output, returnAt: position, recorded };
+      const { client, key, input, invokeAt, recorded: began } = draft.operation;
+      const recorded = { invokeTime: began!.invokeTime, returnTime: event.time };
+      const operation = { client, key, input, output: event.output, invokeAt, returnAt: position, recorded };
       drafts.set(event.id, { operation, open: false });
     }
   }

@@ -110,11 +110,11 @@ export interface EngineInit {
   readonly snapshotDataFault: (data: Uint8Array) => string | undefined;
 }
 
-/** A peer's message was left out. It changed nothing, except perhaps that the term rose towards its own. */
+/** A peer's message was left out. It changed nothing, except perhaps the term and who leads; it may have been answered. */
 export interface Refusal {
   /** For people: what was wrong with it. */
   readonly reason: string;
-  /** No correct server sends such a message. false: it may be sent, and believed later. */
+  /** No correct server sends such a message. false: it may be sent, and believed later; or who is wrong cannot be told. */
   readonly malformed: boolean;
 }
 

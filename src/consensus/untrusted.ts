@@ -1,4 +1,4 @@
-import type { Configuration, NodeId, Refusal, Snapshot } from './contract.ts';
+import type { Configuration, LogReader, NodeId, Refusal, Snapshot } from './contract.ts';
 import { type Entry, isConfigurationType } from './entry.ts';
 
 /** Checks of what peers send, before an engine takes any of it. Each says what is wrong, or undefined. */
@@ -45,6 +45,29 @@ export function entriesFault(
   return prevIndex + entries.length > INDEX_MAX
     ? `entry ${prevIndex + entries.length}, which no log reaches`
     : undefined;
+}
+
+/**
+ * What a leader of our term or a later one says against what is committed here. Every leader holds all that is committed (leader
+ * completeness, Raft §5.4.3), so one of the two servers has what was never agreed on; this one cannot tell which.
+ */
+export function contradiction(
+  log: Pick<LogReader, 'term'>,
+  commitIndex: number,
+  prevIndex: number,
+  prevTerm: number,
+  entries: readonly Entry[],
+): Refusal | undefined {
+  if (prevIndex > commitIndex) return undefined;
+  const last = Math.min(commitIndex, prevIndex + entries.length);
+  for (let index = prevIndex; index <= last; index++) {
+    const said = index === prevIndex ? prevTerm : entries[index - prevIndex - 1]!.term;
+    const held = log.term(index);
+    if (held === undefined || held === said) continue;
+    const reason = `entry ${said}/${index} contradicts entry ${held}/${index}, which is committed here: this server or its leader holds what was never agreed on`;
+    return { reason, malformed: false };
+  }
+  return undefined;
 }
 
 /** A snapshot that a leader of `term` sends, but for its data. */

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { processCommand, wholeNumber, wholeNumberBelow } from '../cli/runCommander.ts';
 import { SIMULATED_ENGINES, simulatedEngine, UnknownEngineError } from './engines.ts';
 import { runSeeds } from './runner.ts';
@@ -26,7 +27,7 @@ const program = processCommand('simulate')
   .option('--first <seed>', 'the first of them; by default a fresh one', seedNumber)
   .option('--seed <seed>', 'run this seed alone', seedNumber)
   .option('--trace', 'print what happens, line by line (with --seed)', false)
-  .option('--threads <count>', 'threads to run on', wholeNumber, 2);
+  .option('--threads <count>', 'threads to run on', wholeNumber, availableParallelism());
 
 function replayCommand({ engine, seed }: RunReport): string {
   return `npm run simulate -- --engine ${engine} --seed ${seed} --trace`;

@@ -8,14 +8,12 @@ export interface SeedRange {
   readonly count: number;
 }
 
-/** Runs a range of seeds on `threads` threads. `done` is told of each run, in no particular order. */
+/** Runs a range of seeds on `threads` threads, which take seed by seed. `done` is told of each run, in no particular order. */
 export async function runSeeds(range: SeedRange, threads: number, done: (report: RunReport) => void): Promise<void> {
-  const { engine, first, count } = range;
-  const workers = Math.min(threads, count);
-  const tasks = Array.from({ length: workers }, (_, offset): WorkerTask => {
-    return { engine, first: first + offset, end: first + count, stride: workers };
-  });
-  await Promise.all(tasks.map((task) => runTask(task, done)));
+  const taken = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const task: WorkerTask = { ...range, taken };
+  const workers = Math.min(threads, range.count);
+  await Promise.all(Array.from({ length: workers }, () => runTask(task, done)));
 }
 
 function runTask(task: WorkerTask, done: (report: RunReport) => void): Promise<void> {

@@ -103,9 +103,21 @@ export class VirtualClient {
   }
 
   #begin(what: Pick<Operation, 'historyId' | 'name' | 'key' | 'command' | 'clientSeq'>): void {
+    const { historyId, name, key, command, clientSeq } = what;
     const beganUs = this.#around.timeline.nowUs;
     this.#inFlight++;
-    this.#attempt({ ...what, beganUs, attempt: 0, isUncertain: false, isDone: false, timer: undefined });
+    this.#attempt({
+      historyId,
+      name,
+      key,
+      command,
+      clientSeq,
+      beganUs,
+      attempt: 0,
+      isUncertain: false,
+      isDone: false,
+      timer: undefined,
+    });
   }
 
   // --- attempts ---

@@ -1,5 +1,5 @@
 import type { NodeId } from '../consensus/contract.ts';
-import { blankIdentity, type Identity, type KnownServer } from '../server/identity/identity.ts';
+import { blankIdentity, type Identity, type KnownServer, withChanges } from '../server/identity/identity.ts';
 import { KeptIdentity, startsCountAtOnce } from '../server/identity/keptIdentity.ts';
 import { checkOwner } from '../server/identity/owner.ts';
 import type { DiskImage, VirtualDisk } from './virtualDisk.ts';
@@ -129,5 +129,5 @@ export function foundingMember(id: NodeId, serverCount: number, engine: string):
   for (let other = 1; other <= serverCount; other++) {
     if (other !== id) known.set(other, { instance: `${other}.1`, boots: 0, life: '', admitted: 0, ran: true });
   }
-  return { ...newFolder(id, engine), cluster: 'the cluster', stage: 'member', known };
+  return withChanges(newFolder(id, engine), { cluster: 'the cluster', stage: 'member', known });
 }

@@ -56,7 +56,7 @@ export class VirtualStarting {
   checkMember(): void {
     const { identity, others, mutation, goesOn } = this.#world;
     const isMember = mutation.tellsTooSoon === true;
-    this.#checkWith(others, { ...introductionOf(identity.identity), isMember }, (answered) => {
+    this.#checkWith(others, introductionOf(identity.identity, isMember), (answered) => {
       identity.countStart();
       this.#checkWith(answered, introductionOf(identity.identity), goesOn);
     });

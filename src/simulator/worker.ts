@@ -2,14 +2,18 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { simulatedEngine } from './engines.ts';
 import { runSeed } from './world.ts';
 
-/** What a worker is to run: seeds `first`, `first + stride`, … below `end`. */
+/** What all workers of a run share: its seeds, and how many of them somebody has taken. */
 export interface WorkerTask {
   readonly engine: string;
   readonly first: number;
-  readonly end: number;
-  readonly stride: number;
+  readonly count: number;
+  readonly taken: Int32Array;
 }
 
-const { engine, first, end, stride } = workerData as WorkerTask;
+const { engine, first, count, taken } = workerData as WorkerTask;
 const simulated = simulatedEngine(engine);
-for (let seed = first; seed < end; seed += stride) parentPort!.postMessage(runSeed(simulated, seed));
+for (;;) {
+  const next = Atomics.add(taken, 0, 1);
+  if (next >= count) break;
+  parentPort!.postMessage(runSeed(simulated, first + next));
+}

@@ -48,7 +48,10 @@ export interface RunReport {
 
 /** Runs one seed. Everything in it follows from the arguments. */
 export function runSeed(engine: SimulatedEngine, seed: number, options: RunOptions = {}): RunReport {
-  const world = new World(engine, (options.adjust ?? ((plan) => plan))(drawPlan(seed)), options);
+  const drawn = drawPlan(seed);
+  // A plan is put together in many ways. Copied, its parts have one shape in all runs, which is what their readers are compiled for.
+  const plan = structuredClone(options.adjust?.(drawn) ?? drawn);
+  const world = new World(engine, plan, options);
   let violation: RunReport['violation'];
   try {
     world.run();

@@ -247,8 +247,6 @@ export interface ResultBatchHeader {
   readonly leaderAddress: string | undefined;
 }
 
-const NO_HEADER: ResultBatchHeader = { window: undefined, leader: undefined, leaderAddress: undefined };
-
 /**
  * Hands each result to the visitor, then returns the rest. Throws MalformedBatchError; the results before the fault
  * were handed over then.
@@ -259,16 +257,18 @@ export function readResultBatch(bytes: Uint8Array, visitor: ResultVisitor): Resu
 
 function readResults(bytes: Uint8Array, visitor: ResultVisitor): ResultBatchHeader {
   const reader = new ByteReader(bytes);
-  let header = NO_HEADER;
+  let window: number | undefined;
+  let leader: number | undefined;
+  let leaderAddress: string | undefined;
   while (reader.pos < reader.end) {
     const tag = reader.varint();
     if (tag === RESULTS_TAG) readResult(reader, visitor);
-    else if (tag === WINDOW_TAG) header = { ...header, window: reader.varint() };
-    else if (tag === LEADER_TAG) header = { ...header, leader: reader.varint() };
-    else if (tag === LEADER_ADDRESS_TAG) header = { ...header, leaderAddress: readText(reader) };
+    else if (tag === WINDOW_TAG) window = reader.varint();
+    else if (tag === LEADER_TAG) leader = reader.varint();
+    else if (tag === LEADER_ADDRESS_TAG) leaderAddress = readText(reader);
     else reader.skip(tag);
   }
-  return header;
+  return { window, leader, leaderAddress };
 }
 
 function readResult(reader: ByteReader, visitor: ResultVisitor): void {

@@ -1,4 +1,4 @@
-import type { Configuration, HardState, NodeId } from '../contract.ts';
+import type { Configuration, HardState, NodeId, Refusal } from '../contract.ts';
 import { TERM_MAX } from '../termGuard.ts';
 import { campaign, receiveVoteRequest, startElection, stepCandidate } from './election.ts';
 import { stepFollower } from './follower.ts';
@@ -46,6 +46,8 @@ export class RaftCore {
   outbox: Message[] = [];
   /** Promise that something is durable: may leave only when everything written so far is. */
   outboxAfterAppend: Message[] = [];
+  /** What the latest append said against what is committed here: it was left out. */
+  contradicted: Refusal | undefined;
   electionElapsed = 0;
   /** Since the node started. */
   ticks = 0;

@@ -110,10 +110,12 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     message.from = from;
     this.breakLease(message);
     this.noticeAnswer(from, message);
+    const { core } = this.node;
+    core.contradicted = undefined;
     this.node.step(message);
     if (this.removedAt !== 0) this.retire();
     this.noticeReign();
-    return undefined;
+    return core.contradicted;
   }
 
   private noticeAnswer(from: NodeId, { type }: Message): void {

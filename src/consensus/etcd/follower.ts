@@ -1,3 +1,4 @@
+import { contradiction } from '../untrusted.ts';
 import type { RaftCore } from './core.ts';
 import { membersOf } from './membership.ts';
 import { Message, MessageType } from './messages.ts';
@@ -56,6 +57,9 @@ function hearFrom(core: RaftCore, message: Message): void {
 
 export function receiveAppend(core: RaftCore, message: Message): void {
   const { log } = core;
+  core.contradicted = contradiction(log, log.committed, message.index, message.logTerm, message.entries);
+  // Whatever the answer, the leader would only try another place, in vain, and as fast as messages go.
+  if (core.contradicted !== undefined) return;
   const answer = new Message(MessageType.AppendResp, message.from);
   if (message.index < log.committed) {
     answer.index = log.committed;

@@ -137,7 +137,7 @@ export class RaftNode {
     const changed = core.lead !== this.lastLead || core.role !== this.lastRole;
     const hardState = this.changedHardState();
     const entries = unstable.nextEntries();
-    const content = {
+    const ready: Ready = {
       softState: changed ? { lead: core.lead, role: core.role } : undefined,
       hardState,
       readStates: core.readStates,
@@ -148,10 +148,12 @@ export class RaftNode {
         entries.length > 0 ||
         (hardState !== undefined &&
           (hardState.term !== this.lastHardState.term || hardState.vote !== this.lastHardState.vote)),
+      messages: core.outbox,
     };
-    const messages = core.options.asyncStorageWrites ? this.threadMessages(content) : this.directMessages(content);
-    this.accept(content);
-    return { ...content, messages };
+    if (core.options.asyncStorageWrites) this.addThreadMessages(ready);
+    else this.addDirectMessages(ready);
+    this.accept(ready);
+    return ready;
   }
 
   /** The work of the last `ready` is done. Only without asynchronous storage writes. */
@@ -179,7 +181,7 @@ export class RaftNode {
     return this.core.hardState;
   }
 
-  private accept(content: Omit<Ready, 'messages'>): void {
+  private accept(content: Ready): void {
     const { core } = this;
     core.outbox = [];
     core.outboxAfterAppend = [];
@@ -194,7 +196,8 @@ export class RaftNode {
     }
   }
 
-  private threadMessages(content: Omit<Ready, 'messages'>): Message[] {
+  /** To the outbox, which is what goes out. */
+  private addThreadMessages(content: Ready): void {
     const { core } = this;
     const messages = core.outbox;
     const { hardState, entries, snapshot, committed } = content;
@@ -219,10 +222,9 @@ export class RaftNode {
       apply.responses = [this.applyConfirmation(committed)];
       messages.push(apply);
     }
-    return messages;
   }
 
-  private directMessages(content: Omit<Ready, 'messages'>): Message[] {
+  private addDirectMessages(content: Ready): void {
     const { core } = this;
     const messages = core.outbox;
     for (const message of core.outboxAfterAppend) {
@@ -231,7 +233,6 @@ export class RaftNode {
     const confirmation = this.appendConfirmation(content.snapshot);
     if (confirmation !== undefined) this.pendingAdvance.push(confirmation);
     if (content.committed.length > 0) this.pendingAdvance.push(this.applyConfirmation(content.committed));
-    return messages;
   }
 
   /**

@@ -45,15 +45,17 @@ export class Persistence {
   /** The membership entry at `index` is committed and applied. */
   changeApplied(index: number): void {
     if (index <= this.stored.commit) return;
-    this.latest = { ...this.latest, commit: Math.max(this.latest.commit, index) };
+    const { term, vote, commit } = this.latest;
+    this.latest = { term, vote, commit: Math.max(commit, index) };
     this.dirty = true;
     this.changes.push({ index, mark: this.mark + 1 });
   }
 
   write(snapshot: Snapshot | undefined, entries: readonly Entry[], hardState: HardState | undefined): void {
     if (hardState !== undefined) {
-      this.latest = { ...hardState, commit: Math.max(hardState.commit, this.latest.commit) };
-      if (hardState.term !== this.stored.term || hardState.vote !== this.stored.vote) this.dirty = true;
+      const { term, vote, commit } = hardState;
+      this.latest = { term, vote, commit: Math.max(commit, this.latest.commit) };
+      if (term !== this.stored.term || vote !== this.stored.vote) this.dirty = true;
     }
     if (snapshot !== undefined) {
       this.snapshot = snapshot;

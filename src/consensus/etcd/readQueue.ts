@@ -24,9 +24,9 @@ export class ReadQueue {
     return this.waiting.length === 0 ? 0 : this.newest;
   }
 
-  add(read: ReadState): void {
+  add({ index, context, origin }: ReadState): void {
     this.newest++;
-    this.waiting.push({ ...read, sequence: this.newest });
+    this.waiting.push({ index, context, origin, sequence: this.newest });
   }
 
   /** `from` has confirmed this leader's term after read `sequence` arrived. */

@@ -7,8 +7,8 @@ import { DEFAULT_OPTIONS, type RaftOptions } from './options.ts';
 export function optionsFor({ id, settings, random }: EngineInit, clock: TickClock): RaftOptions {
   const { batch, checkQuorum, catchUpMultiplier, entriesPerMessage, maxMessageBytes } = settings;
   const perMessage = batch ? entriesPerMessage : 1;
+  const { readMode, disableConfChangeValidation, stepDownOnRemoval } = DEFAULT_OPTIONS;
   return {
-    ...DEFAULT_OPTIONS,
     id,
     random,
     electionTicks: clock.electionTicks,
@@ -26,10 +26,13 @@ export function optionsFor({ id, settings, random }: EngineInit, clock: TickCloc
     checkQuorum,
     preVote: true,
     preVoteLease: true,
+    readMode,
     asyncStorageWrites: true,
     // A leader with a slow disk takes part in its quorum late, but knows what is committed, and in which configuration, first.
     applyUnstable: true,
     disableProposalForwarding: true,
+    disableConfChangeValidation,
+    stepDownOnRemoval,
     coalesceAppends: true,
     shareCommit: true,
   };

@@ -27,20 +27,23 @@ const Kind = {
 } as const;
 
 const VARINT_BYTES_MAX = 9;
+const NUMBERS_MAX = 6;
+/** Version, kind and numbers are put together here, and copied at once. */
+const scratch = new Uint8Array(2 + NUMBERS_MAX * VARINT_BYTES_MAX);
 
-/** Version, kind and numbers, with room for `payloadBytes` after them. */
-function header(kind: number, numbers: readonly number[], payloadBytes = 0): { bytes: Uint8Array; at: number } {
-  const bytes = new Uint8Array(2 + numbers.length * VARINT_BYTES_MAX + payloadBytes);
-  bytes[0] = VERSION;
-  bytes[1] = kind;
+/** Version, kind and numbers, up to `at`, with room for just `payloadBytes` after them. */
+function header(kind: number, numbers: readonly number[], payloadBytes: number): { bytes: Uint8Array; at: number } {
+  scratch[0] = VERSION;
+  scratch[1] = kind;
   let at = 2;
-  for (const number of numbers) at = writeVarint(bytes, at, number);
+  for (const number of numbers) at = writeVarint(scratch, at, number);
+  const bytes = new Uint8Array(at + payloadBytes);
+  for (let i = 0; i < at; i++) bytes[i] = scratch[i]!;
   return { bytes, at };
 }
 
 function plain(kind: number, numbers: readonly number[]): Uint8Array {
-  const { bytes, at } = header(kind, numbers);
-  return bytes.subarray(0, at);
+  return header(kind, numbers, 0).bytes;
 }
 
 function encode(message: GorumsMessage): Uint8Array {
@@ -56,7 +59,8 @@ function encode(message: GorumsMessage): Uint8Array {
       const { leader, term, prevLogIndex, prevLogTerm, commitIndex, entries } = message;
       const numbers = [call, leader, term, prevLogIndex, prevLogTerm, commitIndex];
       const { bytes, at } = header(Kind.AppendEntries, numbers, recordsSize(entries));
-      return bytes.subarray(0, writeEntries(entries, bytes, at));
+      writeEntries(entries, bytes, at);
+      return bytes;
     }
     case 'AppendEntriesResponse':
       return plain(Kind.AppendEntriesResponse, [call, message.term, message.matchIndex, Number(message.success)]);
@@ -66,7 +70,7 @@ function encode(message: GorumsMessage): Uint8Array {
       const numbers = [call, leader, term, lastIncludedIndex, lastIncludedTerm];
       const { bytes, at } = header(Kind.InstallSnapshot, numbers, body.length);
       bytes.set(body, at);
-      return bytes.subarray(0, at + body.length);
+      return bytes;
     }
     case 'InstallSnapshotResponse':
       return plain(Kind.InstallSnapshotResponse, [call, message.term]);

@@ -20,7 +20,7 @@ import { PendingLog } from '../log/pendingLog.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { OutputBuffer } from '../outputBuffer.ts';
 import { TERM_MAX, TermGuard } from '../termGuard.ts';
-import { entriesFault, refused, snapshotFault, tooFarAhead } from '../untrusted.ts';
+import { contradiction, entriesFault, refused, snapshotFault, tooFarAhead } from '../untrusted.ts';
 import { CatchUp } from './catchUp.ts';
 import { Leader, type LedServer, type Transfer } from './leader.ts';
 import type {
@@ -153,8 +153,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
         this.onVote(from, message);
         break;
       case 'AppendEntries':
-        this.onAppendEntries(from, message);
-        break;
+        return this.onAppendEntries(from, message);
       case 'AppendEntriesResponse':
         if (message.term > this.term) this.follow(message.term, 0);
         else if (message.term === this.term) this.leader?.answered(from, message);
@@ -431,25 +430,28 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
     return true;
   }
 
-  private onAppendEntries(from: NodeId, request: AppendEntries): void {
+  private onAppendEntries(from: NodeId, request: AppendEntries): Refusal | undefined {
     const { call } = request;
     const matchIndex = this.log.lastIndex;
     if (!this.heardFromLeader(request.term, request.leader)) {
       this.out.send(from, { type: 'AppendEntriesResponse', call, term: this.term, matchIndex, success: false });
-      return;
+      return undefined;
     }
+    const { prevLogIndex, prevLogTerm, entries } = request;
+    const contradicts = contradiction(this.log, this.commitIndex, prevLogIndex, prevLogTerm, entries);
     const success = this.takeEntries(request);
     const response = { type: 'AppendEntriesResponse', call, term: this.term, matchIndex, success } as const;
     if (success) {
-      this.catchUp.agreed(request.term, request.prevLogIndex + request.entries.length);
+      this.catchUp.agreed(request.term, prevLogIndex + entries.length);
       this.out.sendAfterPersist(from, response);
-      return;
+      return contradicts;
     }
     this.out.send(from, response);
     const nextIndex = this.catchUp.ask(this.log, request, this.commitIndex, this.nowMs);
-    if (nextIndex === undefined) return;
+    if (nextIndex === undefined) return contradicts;
     this.out.events.push('catchup');
     this.out.send(from, { type: 'CatchMeUp', call: this.nextCall(), follower: this.id, nextIndex });
+    return contradicts;
   }
 
   /** Whether the log agrees with the leader's up to the last entry of the request, which it then holds. */

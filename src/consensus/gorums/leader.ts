@@ -286,8 +286,8 @@ export class Leader implements Preparing {
     const { id: candidate, log, configurations, nowMs } = server;
     for (const voter of this.audience.toBeAsked(nowMs, configurations.latest)) {
       const { lastIndex: lastLogIndex, lastTerm: lastLogTerm } = log;
-      const request = { call: server.nextCall(), candidate, term: server.term + 1, lastLogIndex, lastLogTerm };
-      server.out.send(voter, { type: 'RequestVote', ...request, preVote: true });
+      const [type, call, term, preVote] = ['RequestVote', server.nextCall(), server.term + 1, true] as const;
+      server.out.send(voter, { type, call, candidate, term, lastLogIndex, lastLogTerm, preVote });
     }
   }
 
@@ -354,8 +354,9 @@ export class Leader implements Preparing {
     this.isRoundWanted = false;
     this.lastRoundMs = server.nowMs;
     if (entries.length > 0 || readTokens.length > 0) this.lastLoadMs = server.nowMs;
-    const round = { call, startMs: server.nowMs, end, entryBytes: recordsSize(entries), readTokens };
-    this.rounds.add({ ...round, readIndex: server.commitIndex }, server.id);
+    const readIndex = server.commitIndex;
+    const round = { call, startMs: server.nowMs, end, entryBytes: recordsSize(entries), readTokens, readIndex };
+    this.rounds.add(round, server.id);
     if (server.settings.checkQuorum && this.alone) this.quorumMs = server.nowMs;
     for (const peer of this.peers.values()) {
       if (peer.injectFrom !== undefined) this.inject(peer, call, peer.injectFrom);
@@ -399,8 +400,8 @@ export class Leader implements Preparing {
       return lastAppend;
     }
     const { id: leader, term, commitIndex } = server;
-    const common = { type: 'AppendEntries', call, leader, term, prevLogIndex, prevLogTerm, commitIndex } as const;
-    this.lastAppend = { ...common, entries };
+    const type = 'AppendEntries';
+    this.lastAppend = { type, call, leader, term, prevLogIndex, prevLogTerm, commitIndex, entries };
     return this.lastAppend;
   }
 

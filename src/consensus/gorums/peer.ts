@@ -14,10 +14,10 @@ interface Sent {
   /** The last index that its success proves. */
   readonly end: number;
   readonly sentMs: number;
-  /** Of the entries that it brings. */
-  readonly bytes: number;
+  /** Of the entries that it brings; 0 once it no longer matters whether they arrive. */
+  bytes: number;
   /** It brings them to a follower that catches up; otherwise it is the part of a round that everybody gets. */
-  readonly isCatchUp: boolean;
+  isCatchUp: boolean;
   /** Its answer says nothing about the calls before it, which it may have overtaken. */
   readonly overtakes: boolean;
 }
@@ -58,7 +58,10 @@ export class Peer implements PeerView {
     this.nextIndex = nextIndex;
     this.window = 1;
     // Whatever is still on its way was overtaken by the question.
-    this.unanswered = this.unanswered.map((sent) => ({ ...sent, isCatchUp: false, bytes: 0 }));
+    for (const sent of this.unanswered) {
+      sent.isCatchUp = false;
+      sent.bytes = 0;
+    }
   }
 
   sent(sent: Sent): void {

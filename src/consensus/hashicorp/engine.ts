@@ -84,7 +84,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
       case 'append':
       case 'snapshot': {
         const fault = message.type === 'append' ? appendFault(message) : chunkFault(message);
-        return refused(fault ?? this.fromLeader(from, message));
+        return fault === undefined ? this.fromLeader(from, message) : refused(fault);
       }
       case 'heartbeat':
         this.fromLeader(from, message);
@@ -215,7 +215,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
   }
 
   /** What a leader says. Returns what is wrong with it, where that shows only now. */
-  private fromLeader(from: NodeId, message: AppendRequest | Heartbeat | SnapshotChunk): string | undefined {
+  private fromLeader(from: NodeId, message: AppendRequest | Heartbeat | SnapshotChunk): Refusal | undefined {
     const { state } = this;
     if (message.term < state.term) {
       this.refuseOldLeader(from, message);
@@ -231,9 +231,9 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     if (message.term > state.term || state.leader !== from) this.becomeFollower(message.term, from);
     state.leaderHeardMs = state.nowMs;
     state.resetElectionTimer();
-    if (message.type === 'snapshot') return this.follower.snapshot(from, message);
-    if (message.type === 'append') this.follower.append(from, message);
-    else this.answerHeartbeat(from, message.round);
+    if (message.type === 'snapshot') return refused(this.follower.snapshot(from, message));
+    if (message.type === 'append') return this.follower.append(from, message);
+    this.answerHeartbeat(from, message.round);
     return undefined;
   }
 

@@ -1,6 +1,6 @@
-import { type EngineInit, MalformedMessageError, type NodeId } from '../contract.ts';
+import { type EngineInit, MalformedMessageError, type NodeId, type Refusal } from '../contract.ts';
 import { MalformedEntryError } from '../entryCodec.ts';
-import { configurationFault, entriesFault, snapshotFault } from '../untrusted.ts';
+import { configurationFault, contradiction, entriesFault, snapshotFault } from '../untrusted.ts';
 import { decodeConfiguration } from './configuration.ts';
 import type { AppendRequest, SnapshotChunk } from './messages.ts';
 import { SnapshotReceiver } from './snapshotReceiver.ts';
@@ -27,16 +27,17 @@ export class FollowerLog {
   }
 
   /** AppendEntries (Raft figure 2, receiver's steps 2 to 5). `appendFault` finds nothing wrong with the request. */
-  append(from: NodeId, request: AppendRequest): void {
+  append(from: NodeId, request: AppendRequest): Refusal | undefined {
     const { state } = this;
     const { prevIndex, prevTerm, entries, seq } = request;
+    const contradicts = contradiction(state.log, state.commitIndex, prevIndex, prevTerm, entries);
     if (!this.matches(prevIndex, prevTerm)) {
       state.reply(from, { type: 'append-reply', term: state.term, seq, ok: false, index: this.mayMatch(prevIndex) });
-      return;
+      return contradicts;
     }
     const lastNew = prevIndex + entries.length;
     const fresh = this.firstFresh(request);
-    if (fresh === undefined) return;
+    if (fresh === undefined) return contradicts;
     if (fresh < entries.length) {
       const added = entries.slice(fresh);
       if (added[0]!.index <= state.log.lastIndex) state.truncateFrom(added[0]!.index);
@@ -44,6 +45,7 @@ export class FollowerLog {
     }
     state.commitTo(Math.min(request.commit, lastNew));
     this.acknowledge(from, seq, lastNew);
+    return contradicts;
   }
 
   /**

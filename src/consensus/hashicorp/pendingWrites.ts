@@ -1,7 +1,8 @@
 interface Write {
   readonly mark: number;
-  /** The log's last index and the term when the write was handed over. */
-  readonly lastIndex: number;
+  /** What of the log it proves: up to its last index when the write was handed over, less what was cut since. */
+  lastIndex: number;
+  /** That of then. */
   readonly term: number;
   readonly handedAtMs: number;
 }
@@ -47,7 +48,7 @@ export class PendingWrites {
   truncateFrom(index: number): void {
     const last = index - 1;
     this.durableUpTo = Math.min(this.durableUpTo, last);
-    this.pending = this.pending.map((write) => ({ ...write, lastIndex: Math.min(write.lastIndex, last) }));
+    for (const write of this.pending) write.lastIndex = Math.min(write.lastIndex, last);
   }
 
   durable(mark: number): void {

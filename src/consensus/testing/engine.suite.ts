@@ -321,6 +321,50 @@ export function describeEngineContract<M>(
       for (const server of cluster.servers.values()) expect(server.commands()).toEqual(['together']);
     });
 
+    it('says so where a leader contradicts what is committed here, and stays as it is', () => {
+      const cluster = new EngineCluster(kind, [1, 2, 3]);
+      const first = cluster.elect();
+      cluster.propose(first.id, 'agreed');
+      cluster.settle();
+      const { term, commitIndex } = first.engine.status();
+      const misled = cluster.server(first.id === 1 ? 2 : 1);
+      const refusals: string[] = [];
+      const receive = misled.engine.receive.bind(misled.engine);
+      misled.engine.receive = (from, message) => {
+        const refusal = receive(from, message);
+        if (refusal !== undefined) refusals.push(refusal.reason);
+        // Its link stays: the leader may be right.
+        expect(refusal?.malformed ?? false).toBe(false);
+        return refusal;
+      };
+      const forgedTerm = term + 2;
+      const entries = [new Entry(commitIndex + 1, forgedTerm, EntryType.Normal, new TextEncoder().encode('forged'))];
+      const of = { term: forgedTerm, prevIndex: commitIndex, prevTerm: term, commit: commitIndex + 1, entries };
+      misled.engine.receive(first.id, forgery.append(first.id, of));
+      // Alone, before it can be elected and make the others believe the same.
+      cluster.isolate(misled.id);
+      cluster.settle();
+      expect(misled.commands()).toEqual(['agreed', 'forged']);
+      expect(refusals).toEqual([]);
+      const others = [1, 2, 3].filter((id) => id !== misled.id);
+      let leader = cluster.elect();
+      while (leader.engine.status().term <= forgedTerm) {
+        const to = others.find((id) => id !== leader.id)!;
+        leader.engine.transferLeadership(to, cluster.token());
+        cluster.run(2 * TEST_SETTINGS.electionTimeoutMs);
+        leader = cluster.server(to);
+        expect(cluster.leaders()).toContain(to);
+      }
+      cluster.heal();
+      cluster.propose(leader.id, 'more');
+      cluster.run(10 * TEST_SETTINGS.electionTimeoutMs);
+      const said = `contradicts entry ${forgedTerm}/${commitIndex + 1}, which is committed`;
+      expect(refusals.some((reason) => reason.includes(said))).toBe(true);
+      // It neither changes its mind nor disturbs the others.
+      expect(misled.commands()).toEqual(['agreed', 'forged']);
+      for (const id of others) expect(cluster.server(id).commands()).toEqual(['agreed', 'more']);
+    });
+
     it('starts with a membership entry in its log that cannot be read, which changes nothing', () => {
       const cluster = new EngineCluster(kind, [1, 2, 3]);
       const leader = cluster.elect();

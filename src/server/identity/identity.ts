@@ -50,21 +50,39 @@ export interface KnownServer {
 /** What a server says of itself when it introduces itself. */
 export type Introduction = Omit<Identity, 'known' | 'stage'> & { readonly isMember: boolean };
 
-export function introductionOf(own: Identity): Introduction {
-  const { known: _, stage, ...rest } = own;
-  return { ...rest, isMember: stage === 'member' };
+export function introductionOf(own: Identity, isMember = own.stage === 'member'): Introduction {
+  const { id, engine, cluster, instance, boots, life, earlierLives, admitted } = own;
+  return { id, engine, cluster, instance, boots, life, earlierLives, admitted, isMember };
+}
+
+/** `own` with a part of it changed. */
+export function withChanges(own: Identity, part: Partial<Omit<Identity, 'id' | 'engine' | 'instance'>>): Identity {
+  const { id, engine, instance } = own;
+  const { cluster = own.cluster, stage = own.stage, boots = own.boots, life = own.life } = part;
+  const { earlierLives = own.earlierLives, admitted = own.admitted, known = own.known } = part;
+  return { id, engine, cluster, instance, stage, boots, life, earlierLives, admitted, known };
 }
 
 /** Before its first start. */
 export function blankIdentity(id: NodeId, engine: string, instance: string, stage: Stage): Identity {
-  const never = { boots: 0, life: '', earlierLives: [] };
-  return { id, engine, cluster: '', instance, stage, ...never, admitted: 0, known: new Map() };
+  return {
+    id,
+    engine,
+    cluster: '',
+    instance,
+    stage,
+    boots: 0,
+    life: '',
+    earlierLives: [],
+    admitted: 0,
+    known: new Map(),
+  };
 }
 
 /** `own` at its next start, which is named `life`. */
 export function startedAgain(own: Identity, life: string): Identity {
   const earlierLives = own.life === '' ? [] : [own.life, ...own.earlierLives].slice(0, EARLIER_LIVES_MAX);
-  return { ...own, boots: own.boots + 1, life, earlierLives };
+  return withChanges(own, { boots: own.boots + 1, life, earlierLives });
 }
 
 export const Misfit = {
@@ -118,7 +136,8 @@ export function withKnown(own: Identity, claim: Introduction): Identity {
   const cluster = own.cluster === '' && isOfOurs ? claim.cluster : own.cluster;
   const isSameStart = before?.instance === instance && before.boots === boots && before.life === life;
   if (isSameStart && before.ran && before.admitted === admitted && cluster === own.cluster) return own;
-  return { ...own, cluster, known: new Map([...own.known, [id, { instance, boots, life, admitted, ran: true }]]) };
+  const known = new Map(own.known).set(id, { instance, boots, life, admitted, ran: true });
+  return withChanges(own, { cluster, known });
 }
 
 /** Why a server is not taken for who it says it is, in words for a log. `self` speaks, of `claim`. */

@@ -5,6 +5,7 @@ import {
   misfitOf,
   type Stage,
   startedAgain,
+  withChanges,
   withKnown,
 } from './identity.ts';
 
@@ -40,7 +41,7 @@ export abstract class KeptIdentity {
   }
 
   change(part: Partial<Pick<Identity, 'cluster' | 'stage' | 'admitted' | 'known'>>): void {
-    this.write({ ...this.current, ...part });
+    this.write(withChanges(this.current, part));
   }
 
   /**

@@ -14,7 +14,7 @@ export class ServerMetrics {
   readonly catchups = this.counter('catchups', 'Catch-up requests seen');
   readonly refusedMessages = this.counter(
     'refused_messages',
-    "Peers' messages left out: malformed, or of a term too far ahead",
+    "Peers' messages left out: malformed, of a term too far ahead, or against what is committed here",
   );
   readonly connections = this.gauge('connections', 'Open connections of clients and peers');
   readonly clientMemory = this.gauge('client_memory_bytes', 'Bytes that clients make the server hold, as last counted');

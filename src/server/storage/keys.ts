@@ -4,6 +4,7 @@
  * therefore written exactly once: nothing that is on disk is ever overwritten (see recovery.ts for why that matters).
  */
 const WIDTH = 16;
+const DIGIT_ZERO = 0x30;
 
 export const CHUNK_PREFIX = 'c';
 export const STATE_PREFIX = 'h';
@@ -32,7 +33,9 @@ export function snapshotKey(index: number, sequence: number): string {
 
 /** The sequence number in a key that this program wrote. */
 export function sequenceOf(key: string): number {
-  return Number(key.slice(-WIDTH));
+  let sequence = 0;
+  for (let i = key.length - WIDTH; i < key.length; i++) sequence = sequence * 10 + key.charCodeAt(i) - DIGIT_ZERO;
+  return sequence;
 }
 
 export interface ParsedKey {
