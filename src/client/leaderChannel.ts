@@ -9,7 +9,7 @@ import type { LeaderHint, LinkFailure, LinkListener, ServerLink, Transport } fro
 
 export interface LeaderChannelOptions {
   readonly addresses: readonly string[];
-  readonly transport: Transport;
+  readonly transport: Pick<Transport, 'open'>;
   readonly environment: ClientEnvironment;
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
@@ -330,24 +330,26 @@ export class LeaderChannel implements LinkListener {
     const hinted = hint === undefined ? '' : filledAddress(hint.address) || (addresses[hint.id - 1] ?? '');
     if (hinted !== '' && hinted !== link.address && this.hintsFollowed < HINTS_AT_ONCE_MAX) {
       this.hintsFollowed++;
-      const at = addresses.indexOf(hinted);
-      if (at !== -1) this.nextAddress = at;
       if (this.cancelPause === null) this.connect(hinted);
       return;
     }
-    this.tryNextAfterPause();
+    this.tryNextAfterPause(link.address);
   }
 
   private leaveLink(): void {
-    this.link?.close();
+    const { address } = this.link!;
+    this.link!.close();
     this.link = null;
     this.proven = false;
-    this.tryNextAfterPause();
+    this.tryNextAfterPause(address);
   }
 
-  private tryNextAfterPause(): void {
+  /** Servers are asked in turn whatever hints say: two former members whose hints are old would send us round past the others for ever. */
+  private tryNextAfterPause(left: string): void {
+    const { addresses } = this.options;
     this.hintsFollowed = 0;
-    this.nextAddress = (this.nextAddress + 1) % this.options.addresses.length;
+    this.nextAddress = (this.nextAddress + 1) % addresses.length;
+    if (addresses[this.nextAddress] === left) this.nextAddress = (this.nextAddress + 1) % addresses.length;
     this.pause();
   }
 

@@ -77,6 +77,14 @@ for (const rpc of ['stream', 'unary'] as const) {
       if (hints !== 'none') expect(client.counters.links).toBe(2);
     });
 
+    it('finds a leader between former members that know an old one: they sent it round past the leader for ever', async () => {
+      const servers = await cluster();
+      servers.leader = 2;
+      servers.rumours.set(1, 3);
+      servers.rumours.set(3, 0);
+      expect(await clientOf(servers, { rpc }).lookup('a')).toBeUndefined();
+    });
+
     it('passes over servers that are down', async () => {
       const servers = await cluster();
       servers.servers[0]!.stop();

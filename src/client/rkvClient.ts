@@ -32,7 +32,10 @@ export interface RkvClientOptions {
   /** Pauses between attempts: default 1 ms doubling to 1 s. */
   readonly backoffMinMs?: number;
   readonly backoffMaxMs?: number;
-  /** A server that answers nothing for so long is left for another; default 2 s. */
+  /**
+   * A server that answers nothing for so long is left for another; default 2 s. One that is busy may say nothing for 500 ms: whoever leaves
+   * it sooner than after twice that asks for everything again all the time.
+   */
   readonly stallTimeoutMs?: number;
   /** Largest command sent; default 128 MiB less what a message adds. Servers take less: their `-maxvalue`, 8 MiB by default. */
   readonly commandBytesMax?: number;

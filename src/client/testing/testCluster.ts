@@ -51,6 +51,8 @@ export class TestCluster {
   readonly servers: TestServer[] = [];
   /** Id of the server that leads; 0 for none. */
   leader = 1;
+  /** Servers that take another one for the leader, or nobody (0). */
+  readonly rumours = new Map<number, number>();
   /** Whether a server that does not lead says who does. */
   hints: 'address' | 'id' | 'none' = 'address';
   window = 1024;
@@ -191,8 +193,12 @@ export class TestServer {
     });
   }
 
+  private get rumour(): number {
+    return this.cluster.rumours.get(this.id) ?? this.cluster.leader;
+  }
+
   private notLeader(): string {
-    return `not leader, ${this.cluster.leader} is`;
+    return `not leader, ${this.rumour} is`;
   }
 
   private status(): StatusResponse {
@@ -279,7 +285,7 @@ export class TestServer {
     const { cluster } = this;
     writer.refused(id, result);
     if (cluster.hints !== 'none') {
-      writer.leader(cluster.leader, cluster.hints === 'address' ? cluster.addressOf(cluster.leader) : '');
+      writer.leader(this.rumour, cluster.hints === 'address' ? cluster.addressOf(this.rumour) : '');
     }
   }
 }
