@@ -46,10 +46,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   // etcd
   {
-    key: 'consensus/etcd/engine.ts EtcdEngine.hedge: half openChange !== 0 && isAnswer(message.type) → openChange !== 0',
-    why: 'A leader then tells followers a smaller commit index than it knows until its disk has the change: a delay.',
-  },
-  {
     key: 'consensus/etcd/engine.ts EtcdEngine.retrySnapshots: drop this.snapshotSentMs.delete(id); (2)',
     why: 'After the report of a failure the state is Probe, and the next tick deletes it for that.',
   },
@@ -64,6 +60,22 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   {
     key: 'consensus/etcd/unstableLog.ts UnstableLog.append: bound from < this.end → from <= this.end (2)',
     why: 'Where entries follow the last one the copy that is made holds all of them.',
+  },
+  {
+    key: 'consensus/etcd/follower.ts forward: swap message.to = core.lead; core.send(message); → core.send(message); message.to = core.lead;',
+    why: 'What is sent stays in the outbox, the same object, until the turn is over.',
+  },
+  {
+    key: 'consensus/etcd/engine.ts EtcdEngine.watchAudience: swap request.logTerm = log.lastTerm; this.out.send(id, request); → this.out.send(id, request); request.logTerm = log.lastTerm;',
+    why: 'What is sent stays in the outbox, the same object, until the turn is over.',
+  },
+  {
+    key: 'consensus/etcd/engine.ts EtcdEngine.noticeReign: drop this.snapshotSentMs.clear();',
+    why: 'What was sent in an earlier reign is forgotten at the next tick, as nobody is in the state Snapshot for it; at worst one is repeated early.',
+  },
+  {
+    key: 'consensus/etcd/node.ts RaftNode.ready: negate core.lead !== this.lastLead → core.lead === this.lastLead',
+    why: 'Decides only whether the role is reported again as an event.',
   },
   // hashicorp
   {

@@ -16,6 +16,7 @@ interface Survivor {
 
 export interface Score {
   readonly killed: number;
+  /** Without those that are argued to be no mistakes. */
   readonly run: number;
   readonly percent: string;
   /** Of the killed: those that did not come to an end. */
@@ -35,19 +36,22 @@ export function scoreOf(mutants: readonly Numbered[], outcomes: ReadonlyMap<stri
   const judged = mutants.map(({ mutant, target }) => ({ mutant, target, outcome: outcomes.get(mutant.key)! }));
   const isKilled = ({ outcome }: (typeof judged)[number]) => outcome.killer !== undefined;
   const survivor = ({ mutant: { key, line }, outcome: { how } }: (typeof judged)[number]) => ({ key, line, how });
+  // What survives and is argued to be no mistake is none that anybody could find.
+  const mistakes = judged.filter((each) => isKilled(each) || !why.has(each.mutant.key));
   const countBy = (nameOf: (each: (typeof judged)[number]) => string): Count[] => {
     const names = [...new Set(judged.map(nameOf))];
     return names.map((name) => {
-      const those = judged.filter((each) => nameOf(each) === name);
+      const those = mistakes.filter((each) => nameOf(each) === name);
       return { name, killed: those.filter(isKilled).length, run: those.length };
     });
   };
   const killed = judged.filter(isKilled);
   const survived = judged.filter((each) => !isKilled(each));
+  const run = mistakes.length;
   return {
     killed: killed.length,
-    run: judged.length,
-    percent: percentOf(killed.length, judged.length),
+    run,
+    percent: percentOf(killed.length, run),
     timedOut: killed.filter(({ outcome }) => outcome.how === TIME_OUT).length,
     parts: countBy(({ target }) => target.name),
     files: countBy(({ mutant }) => mutant.file),
@@ -74,7 +78,7 @@ export function renderScores({ parts, files, argued, unargued, refuted, timedOut
     ...unargued.map(place),
     ...(refuted.length > 0 ? ['argued to be no mistake, but noticed'] : []),
     ...refuted.map(place),
-    `${timedOut} of the killed did not come to an end`,
+    `${timedOut} of the killed did not come to an end; ${argued.length} that survived are argued to be no mistakes, and not counted`,
   ].join('\n');
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { APPEND_THREAD, Message, MessageType } from './messages.ts';
+import { APPEND_THREAD, APPLY_THREAD, Message, MessageType } from './messages.ts';
 import { StepError } from './node.ts';
 import { RaftRole } from './role.ts';
 import { OneNode } from './testing/oneNode.ts';
@@ -85,6 +85,9 @@ describe('what a node wants written', () => {
     });
     expect(server.node.step(late)).toBeUndefined();
     expect(server.core.term).toBe(5);
+    const nothing = Object.assign(new Message(MessageType.StorageApplyResp, 1), { from: APPLY_THREAD, term: 5 });
+    expect(server.node.step(nothing)).toBeUndefined();
+    expect(server.core.log.applied).toBe(0);
   });
 });
 

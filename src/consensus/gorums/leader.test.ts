@@ -84,6 +84,29 @@ describe('a server that is removed', () => {
   });
 });
 
+describe('a server that does not vote', () => {
+  it('does not stand, though a leader tells it to', () => {
+    const server = start({ id: 4 });
+    const numbers = { prevLogIndex: 0, prevLogTerm: 0, commitIndex: 0 };
+    server.step(2, { type: 'AppendEntries', call: 1, leader: 2, term: 3, ...numbers, entries: [] });
+    server.step(2, { type: 'TimeoutNow', call: 2, leader: 2, term: 3 });
+    expect(server.engine.status()).toMatchObject({ role: 'passive', term: 3, leader: 2 });
+  });
+});
+
+describe('a term from far ahead', () => {
+  const of = (granted: boolean) => {
+    const server = start();
+    server.step(2, { type: 'RequestVoteResponse', call: 1, term: Number.MAX_SAFE_INTEGER - 1, granted });
+    return server.engine.status().term;
+  };
+
+  it('is approached where it is the sender’s own, and not where it was only asked for', () => {
+    expect(of(false)).toBeGreaterThan(0);
+    expect(of(true)).toBe(0);
+  });
+});
+
 describe('a follower that refused a round', () => {
   it('takes part in rounds again once it agrees, without asking for anything', () => {
     const server = established();
