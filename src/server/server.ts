@@ -168,7 +168,10 @@ export class RkvServer {
     }
   }
 
-  private async install({ snapshot, cluster, known, spentTerm }: GivenState, identity: IdentityFile): Promise<void> {
+  private async install(
+    { snapshot, cluster, known, spentTerm, admitted }: GivenState,
+    identity: IdentityFile,
+  ): Promise<void> {
     const store = this.store!;
     identity.change({ stage: 'admitting' });
     await new Promise<void>((resolve, reject) => {
@@ -178,7 +181,7 @@ export class RkvServer {
     }).finally(() => {
       this.installing = undefined;
     });
-    identity.change({ stage: 'member', cluster, known, admitted: snapshot.index });
+    identity.change({ stage: 'member', cluster, known, admitted });
     const { index, term } = snapshot;
     this.log.info({ index, term, cluster }, 'admitted: goes on from the state that the leader gave');
     await store.close();
@@ -284,6 +287,7 @@ export class RkvServer {
     const replica = new Replica<unknown>(store, {
       kind,
       id,
+      self: identity.identity,
       settings: engineSettings(config),
       bootstrap,
       random: Math.random,
@@ -303,6 +307,7 @@ export class RkvServer {
       ordered: flags.ordergorums,
       maxMessageBytes: flags.maxgrpc,
       log: this.peerLog,
+      fences: () => replica.fences,
       receive: (from, message) => {
         const startMs = performance.now();
         const refusal = replica.receive(from, message);

@@ -27,6 +27,8 @@ export const FAULT_KINDS = [
   'lost tail refused',
   'lost tail put back',
   'folder lost',
+  'earlier process goes on',
+  'earlier process outlives an admission',
   'empty member refused',
   'empty member rejoined',
   'new server admitted',

@@ -88,6 +88,9 @@ export class DelegatingStore implements LogStore {
   configurationEntries(): readonly Entry[] {
     return this.inner.configurationEntries();
   }
+  fenceEntries(): readonly Entry[] {
+    return this.inner.fenceEntries();
+  }
   snapshot(): Snapshot | undefined {
     return this.inner.snapshot();
   }

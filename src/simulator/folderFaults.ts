@@ -23,6 +23,9 @@ export class FolderFaults {
   readonly #servers: readonly VirtualServer[];
   readonly #restartLater: (server: VirtualServer) => void;
   readonly #backups = new Map<VirtualServer, Backup>();
+  /** Draws apart from the others, so that these are as they were without it. */
+  readonly #ofEarlier: Random;
+  #earlier: VirtualServer[] = [];
 
   constructor(
     around: Surroundings,
@@ -34,6 +37,7 @@ export class FolderFaults {
     this.#random = random;
     this.#servers = servers;
     this.#restartLater = restartLater;
+    this.#ofEarlier = around.random.fork('earlier processes');
     const { plan, timeline } = around;
     if (!plan.founding || !plan.strikes.has('backup')) return;
     for (const server of servers) {
@@ -48,8 +52,47 @@ export class FolderFaults {
     victim.crash('crash between events');
     this.#note('lost folder', () => `server ${victim.id}`);
     this.#around.census.count('folder lost');
-    victim.loseFolder();
+    const goesOn = this.#mayGoOn(victim) && this.#ofEarlier.chance(GOES_ON_CHANCE);
+    const earlier = goesOn ? victim.leaveBehind() : undefined;
+    if (earlier === undefined) victim.loseFolder();
+    else this.#goesOn(earlier);
     this.#restartLater(victim);
+  }
+
+  #mayGoOn({ folder, disk }: VirtualServer): boolean {
+    return folder.identity.stage === 'member' && folder.isHonest && !folder.forgets && !disk.hasLostTail;
+  }
+
+  /** What is taken for lost runs still, cut off from some of the others, now from these and now from those. */
+  #goesOn(earlier: VirtualServer): void {
+    const { plan, census, timeline } = this.#around;
+    census.count('earlier process goes on');
+    this.#earlier.push(earlier);
+    this.#cutOff(earlier);
+    timeline.after(this.#ofEarlier.exponential(GOES_ON_MEAN_US / plan.pace), () => earlier.endProcess());
+  }
+
+  #cutOff(earlier: VirtualServer): void {
+    if (!earlier.isUp) return;
+    const { plan, network, timeline } = this.#around;
+    const pairs: [number, number][] = [];
+    // Mostly it hears one other at most: it would stop as soon as a leader told it of the fence.
+    const heard = this.#ofEarlier.chance(0.8) ? this.#ofEarlier.pick(this.#servers).id : 0;
+    for (const { id } of this.#servers) {
+      if (heard === 0 ? this.#ofEarlier.chance(0.5) : id !== heard) pairs.push([id, earlier.endpoint]);
+      if (id !== heard && this.#ofEarlier.chance(0.3)) pairs.push([earlier.endpoint, id]);
+    }
+    const mend = network.cut({ kind: 'partial partition', pairs });
+    timeline.after(this.#ofEarlier.exponential(CUT_OFF_MEAN_US / plan.pace), () => {
+      mend();
+      this.#cutOff(earlier);
+    });
+  }
+
+  /** Whatever runs elsewhere is found at last. */
+  endEarlier(): void {
+    for (const earlier of this.#earlier) earlier.endProcess();
+    this.#earlier = [];
   }
 
   /** A copy is made, or put back. */
@@ -181,4 +224,7 @@ export class FolderFaults {
 
 /** While the servers of a founding are new. */
 const FIRST_COPY_MEAN_US = 1_000_000;
+const GOES_ON_CHANCE = 0.5;
+const GOES_ON_MEAN_US = 20_000_000;
+const CUT_OFF_MEAN_US = 1_000_000;
 const NOTICED_MEAN_US = 5_000_000;

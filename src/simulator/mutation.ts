@@ -24,6 +24,10 @@ export interface Mutation {
   misfit?(found: Misfit | undefined): Misfit | undefined;
   decideStart?(decide: typeof decideStart): typeof decideStart;
   readonly admit?: typeof admit;
+  /** A server hears whom the fences in its log forbid. */
+  readonly ignoresFences?: boolean;
+  /** A server that was heard once is heard as long as its connection lasts. */
+  readonly hearsOnceMet?: boolean;
   /** The start of a member is told before it counts. */
   readonly tellsTooSoon?: boolean;
   /** What it keeps its promises in. */

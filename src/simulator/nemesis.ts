@@ -5,7 +5,7 @@ import { FolderFaults } from './folderFaults.ts';
 import type { Strike } from './plan.ts';
 import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
-import { ENDPOINTS_MAX, type Partition } from './virtualNetwork.ts';
+import type { Partition } from './virtualNetwork.ts';
 import type { VirtualServer } from './virtualServer.ts';
 
 const AIMED_CRASHES: readonly AimedCrash[] = [
@@ -103,6 +103,7 @@ export class Nemesis {
   /** Ends every fault, and starts every server. */
   heal(): void {
     this.#isOver = true;
+    this.#folders.endEarlier();
     this.#around.network.heal();
     for (const server of this.#servers) {
       server.spare();
@@ -339,6 +340,3 @@ const PAUSE_MEAN_US = 1_200_000;
 const DISK_TROUBLE_MEAN_US = 2_000_000;
 const TAIL_LOST_MEAN_US = 5_000_000;
 const CLOCK_JUMP_MEAN_US = 800_000;
-
-/** The first endpoint that is not a server's. */
-export const FIRST_CLIENT = ENDPOINTS_MAX / 2;

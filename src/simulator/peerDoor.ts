@@ -1,11 +1,13 @@
 import type { NodeId } from '../consensus/contract.ts';
 import type { Replica } from '../server/host/replica.ts';
 import { admit } from '../server/identity/admission.ts';
+import { passes, stillCounts } from '../server/identity/fences.ts';
 import { type Introduction, introductionOf, type Misfit } from '../server/identity/identity.ts';
 import type { KeptIdentity } from '../server/identity/keptIdentity.ts';
 import { Objections } from '../server/identity/objections.ts';
 import { ShutOuts } from '../server/identity/shutOuts.ts';
 import { type Answer, withMember } from '../server/identity/startDecision.ts';
+import { type Fences, NO_FENCES } from '../wire/fence.ts';
 import type { Mutation } from './mutation.ts';
 import type { AdmissionReply } from './virtualStarting.ts';
 
@@ -14,6 +16,8 @@ export interface Line {
   readonly claim: Introduction;
   /** Its server has promised something that its folder does not hold. */
   readonly forgets: boolean;
+  /** Another process was admitted in the place of this one, which has no vote in this term and before; undefined: none was. */
+  pastTerm(): number | undefined;
   /** The process hears how it was received. */
   received(by: Introduction, misfit: Misfit | undefined): void;
 }
@@ -25,6 +29,7 @@ export interface DoorWorld {
   /** undefined while it does not take part. */
   replica(): Replica<unknown> | undefined;
   forgets(): boolean;
+  pastTerm(): number | undefined;
   /** Runs it in this process once it has come back over the network from server `from`. */
   back(from: NodeId, run: () => void): void;
   /** Runs it later, in this process. */
@@ -59,6 +64,7 @@ export class PeerDoor {
     this.#line = {
       claim: introductionOf(identity),
       forgets: this.#world.forgets(),
+      pastTerm: () => this.#world.pastTerm(),
       received: (by, misfit) => this.#world.back(by.id, () => this.#received(by, misfit)),
     };
     return this.#line;
@@ -83,13 +89,24 @@ export class PeerDoor {
     const { claim } = line;
     const { identity } = this.#world.identity;
     if (this.#accepted.get(claim.id) !== line) {
-      if (this.#shutOuts.refuses(claim, identity)) return false;
+      if (this.#shutOuts.refuses(claim, identity) || !passes(this.#fences.get(claim.id), claim)) return false;
       const misfit = this.#meet(claim);
       line.received(introductionOf(identity), misfit);
       if (misfit !== undefined) return false;
       this.#accepted.set(claim.id, line);
     }
-    return !this.#shutOuts.isDeafTo(claim.id, this.#world.identity.identity);
+    return this.#hears(claim);
+  }
+
+  #hears(claim: Introduction): boolean {
+    const { mutation, identity } = this.#world;
+    const isDeaf = this.#shutOuts.isDeafTo(claim.id, identity.identity);
+    return !isDeaf && (mutation.hearsOnceMet === true || stillCounts(identity.identity, this.#fences, claim));
+  }
+
+  get #fences(): Fences {
+    const { mutation, replica } = this.#world;
+    return mutation.ignoresFences === true ? NO_FENCES : (replica()?.fences ?? NO_FENCES);
   }
 
   #meet(claim: Introduction): Misfit | undefined {
@@ -136,11 +153,11 @@ export class PeerDoor {
       isOpen = false;
     };
     this.#world.after(FENCE_TIMEOUT_US, over);
-    (mutation.admit ?? admit)(replica, claim.id, rejoins, (answer) => {
+    (mutation.admit ?? admit)(replica, claim, rejoins, (answer) => {
       if (!isOpen) return;
       const { cluster, known } = identity.identity;
       if (answer.ok) {
-        shutOut.given(answer.snapshot.index);
+        shutOut.given(answer.admitted);
         answered({ ...answer, cluster, known: withMember(claim.id, known, introductionOf(identity.identity)) });
       } else answered(answer);
       over();

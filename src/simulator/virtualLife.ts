@@ -6,6 +6,7 @@ import {
   Replica,
   type ReplicaEnvironment,
 } from '../server/host/replica.ts';
+import type { Speaker } from '../server/identity/fences.ts';
 import { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
 import type { ChunkedLogStore } from '../server/storage/chunkedLogStore.ts';
 import type { LogStore, LogStoreListener } from '../server/storage/contract.ts';
@@ -38,6 +39,7 @@ export interface ListenerTarget {
 
 export interface LifeHost {
   readonly id: NodeId;
+  readonly self: Speaker;
   readonly around: Surroundings;
   readonly judge: ServerJudge;
   readonly clock: VirtualClock;
@@ -69,6 +71,7 @@ export class VirtualLife {
       kind: this.#observedKind(engine.kind),
       id,
       settings: plan.settings,
+      self: host.self,
       bootstrap: plan.bootstrap,
       random: random.next,
       stateMachine: this.stateMachine,

@@ -4,8 +4,10 @@ import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 import type { Trace } from './trace.ts';
 
-/** Servers are endpoints 1 to 7; clients follow. */
-export const ENDPOINTS_MAX = 16;
+/** Servers are endpoints 1 to 7; clients follow, then the earlier processes of servers. */
+export const ENDPOINTS_MAX = 24;
+export const FIRST_CLIENT = 8;
+export const FIRST_EARLIER = 16;
 
 export type PartitionKind = Extract<FaultKind, 'symmetric partition' | 'one-way partition' | 'partial partition'>;
 

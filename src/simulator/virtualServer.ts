@@ -9,16 +9,18 @@ import type { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
 import type { ChunkedLogStore } from '../server/storage/chunkedLogStore.ts';
 import { type LogStoreListener, RefusedDataError } from '../server/storage/contract.ts';
 import { type AimedCrash, AimedCrashes, type CrashKind, PowerLost } from './aimedCrashes.ts';
-import { BYSTANDER, type ServerJudge } from './invariants/bystander.ts';
+import { describeMessage, isDiskFailure, messageOf } from './describe.ts';
+import { BYSTANDER, type ServerJudge, whoeverJudges } from './invariants/bystander.ts';
 import { type Line, PeerDoor } from './peerDoor.ts';
 import type { Promised } from './promises.ts';
 import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
 import { InvariantViolation } from './violation.ts';
 import { VirtualClock } from './virtualClock.ts';
-import { LOST_WRITES_MAX, VirtualDisk, VirtualDiskError } from './virtualDisk.ts';
+import { LOST_WRITES_MAX, VirtualDisk } from './virtualDisk.ts';
 import { type FolderImage, foundingMember, type Misplaced, newFolder, VirtualFolder } from './virtualFolder.ts';
 import { type ClientCall, type LifeHost, type ListenerTarget, VirtualLife } from './virtualLife.ts';
+import { FIRST_EARLIER } from './virtualNetwork.ts';
 import { type AdmissionReply, type GivenState, VirtualStarting } from './virtualStarting.ts';
 import { type OpenedStore, openStore } from './virtualStore.ts';
 
@@ -35,6 +37,8 @@ interface Process {
  */
 export class VirtualServer {
   readonly id: NodeId;
+  /** In the network. */
+  readonly endpoint: number;
   readonly clock: VirtualClock;
   readonly disk: VirtualDisk;
   readonly folder: VirtualFolder;
@@ -57,13 +61,19 @@ export class VirtualServer {
   /** Counts processes and ends of processes: what belongs to an earlier one is ignored. */
   #epoch = 0;
   #backlog: (() => void)[] | undefined;
+  /** The process that went on elsewhere when the server was given up for lost. */
+  #earlier: VirtualServer | undefined;
+  /** Another process was admitted in the place of this one, which has no vote in this term and before. */
+  #pastTerm: number | undefined;
 
-  constructor(id: NodeId, around: Surroundings) {
+  /** `leftBy`: of whom it is the process that goes on elsewhere, on what that one kept. */
+  constructor(id: NodeId, around: Surroundings, leftBy?: VirtualServer) {
     const { timeline, random, census, plan } = around;
     this.id = id;
-    this.#name = `server ${id}`;
+    this.endpoint = leftBy === undefined ? id : FIRST_EARLIER + id;
+    this.#name = leftBy === undefined ? `server ${id}` : `earlier ${id}`;
     this.#around = around;
-    this.#random = random.fork(`server ${id}`);
+    this.#random = random.fork(leftBy === undefined ? this.#name : `${this.#name}, ${timeline.nowUs}`);
     this.#aimed = new AimedCrashes(timeline, this.#random, (kind) => this.#crashByItself(kind));
     const rate = plan.clockRates[id - 1]!;
     this.clock = new VirtualClock(timeline, rate, this.#random.int(1_000_000_000));
@@ -72,7 +82,13 @@ export class VirtualServer {
     const engine = around.engine.kind.name;
     this.hasTakenPart = !plan.founding;
     const first = plan.founding ? newFolder(id, engine) : foundingMember(id, plan.serverCount, engine);
-    this.folder = new VirtualFolder(id, engine, this.disk, first);
+    this.folder = new VirtualFolder(id, engine, this.disk, leftBy?.folder.identity ?? first);
+    if (leftBy === undefined) return;
+    this.disk.put(leftBy.disk.image);
+    this.hasTakenPart = true;
+    this.folder.isHonest = false;
+    this.peers = leftBy.peers;
+    this.#epoch = leftBy.#epoch;
   }
 
   /** Whether it takes part, or may, with everything that it promised. */
@@ -103,7 +119,21 @@ export class VirtualServer {
 
   /** What a server does on a folder that is not its own is no business of the rules, as long as nobody uses it. */
   get #judge(): ServerJudge {
-    return this.folder.forgets ? BYSTANDER : this.#around.judge;
+    return this.folder.forgets || this.#pastTerm !== undefined ? BYSTANDER : this.#around.judge;
+  }
+
+  /** Whether it is this process whose memory is the server's. */
+  get #isTheServer(): boolean {
+    return this.#pastTerm === undefined && this.#earlier?.isTheServerStill !== true;
+  }
+
+  /** What answers to its id. */
+  get processes(): readonly VirtualServer[] {
+    return this.#earlier?.isUp === true ? [this, this.#earlier] : [this];
+  }
+
+  get isTheServerStill(): boolean {
+    return this.isUp && this.#pastTerm === undefined;
   }
 
   // --- starts ---
@@ -179,8 +209,8 @@ export class VirtualServer {
   #ask(to: NodeId, epoch: number, ask: (peer: VirtualServer, back: (run: () => void) => void) => void): void {
     const { network } = this.#around;
     const peer = this.peers.get(to)!;
-    const back = (run: () => void) => network.send(to, this.id, () => this.#enter(epoch, run));
-    network.send(this.id, to, () => ask(peer, back));
+    const back = (run: () => void) => network.send(to, this.endpoint, () => this.#enter(epoch, run));
+    network.send(this.endpoint, to, () => ask(peer, back));
   }
 
   /** Another server asks who this is. Where nobody listens it hears so at once. */
@@ -204,7 +234,8 @@ export class VirtualServer {
       mutation,
       replica: () => this.#life?.replica,
       forgets: () => this.folder.forgets,
-      back: (from, run) => network.send(from, this.id, () => this.#enter(epoch, run)),
+      pastTerm: () => this.#pastTerm,
+      back: (from, run) => network.send(from, this.endpoint, () => this.#enter(epoch, run)),
       after: (delayUs, run) => this.#after(epoch, delayUs, run),
       refused: (by, misfit) => this.#refused(`server ${by} says: ${misfit}`),
     });
@@ -214,8 +245,25 @@ export class VirtualServer {
 
   /** All that the machine kept of the server is gone; its process ended before. */
   loseFolder(): void {
-    if (this.hasTakenPart) this.#around.judge.lost(this.id);
+    if (this.hasTakenPart && this.#isTheServer) this.#around.judge.lost(this.id);
     this.folder.lose();
+  }
+
+  /** The server, whose process ended, goes on elsewhere on what it kept, while here its folder is gone. undefined: one does already. */
+  leaveBehind(): VirtualServer | undefined {
+    if (this.#earlier?.isUp === true) return undefined;
+    this.#earlier = new VirtualServer(this.id, this.#around, this);
+    this.#earlier.start();
+    this.loseFolder();
+    return this.#earlier.isUp ? this.#earlier : undefined;
+  }
+
+  /** Another process takes the server's place. */
+  isReplaced(term: number): void {
+    if (this.#pastTerm !== undefined) return;
+    if (this.isUp) this.#around.census.count('earlier process outlives an admission');
+    if (this.isUp) this.#around.judge.stopped(this.id);
+    this.#pastTerm = term;
   }
 
   /** Another folder stands in the place of its own; its process ended before. */
@@ -229,6 +277,10 @@ export class VirtualServer {
     const { census } = this.#around;
     const { misplaced, isHonest, identity } = this.folder;
     this.#note('refused', () => why);
+    if (this.endpoint !== this.id) {
+      this.endProcess();
+      return;
+    }
     if (isHonest) throw new InvariantViolation('right refusal', `${this.#name} forgot nothing, and is refused: ${why}`);
     if (misplaced === 'older copy') census.count('older copy refused');
     else if (misplaced !== undefined) census.count('foreign folder refused');
@@ -285,7 +337,7 @@ export class VirtualServer {
   }
 
   /** Makes the state durable that the leader gave, and starts from it. */
-  #install({ snapshot, spentTerm, cluster, known }: GivenState, epoch: number): void {
+  #install({ snapshot, spentTerm, admitted, cluster, known }: GivenState, epoch: number): void {
     const { judge, census } = this.#around;
     const { identity } = this.#process!;
     this.#note('admitted', () => `with the state of index ${snapshot.index}, term ${snapshot.term}`);
@@ -294,8 +346,9 @@ export class VirtualServer {
     const { store } = this.#openStore(epoch, {
       durable: () => {
         census.count(this.folder.isHonest ? 'new server admitted' : 'empty member rejoined');
+        this.#earlier?.isReplaced(hardState.term);
         judge.admitted(this.id, snapshot, hardState);
-        identity.change({ stage: 'member', cluster, known, admitted: snapshot.index });
+        identity.change({ stage: 'member', cluster, known, admitted });
         this.#takesPart();
         this.#starting(() => this.#settle(epoch));
       },
@@ -360,8 +413,9 @@ export class VirtualServer {
   #lifeHost(epoch: number): LifeHost {
     return {
       id: this.id,
+      self: this.folder.identity,
       around: this.#around,
-      judge: this.#judge,
+      judge: this.endpoint === this.id ? this.#judge : whoeverJudges(() => this.#judge),
       clock: this.clock,
       aimed: this.#aimed,
       random: this.#random.fork(`engine ${epoch}`),
@@ -411,7 +465,8 @@ export class VirtualServer {
     this.#backlog = undefined;
     this.#aimed.processEnded();
     atDisk();
-    this.#around.judge.stopped(this.id);
+    if (this.#isTheServer) this.#around.judge.stopped(this.id);
+    if (this.#isTheServer && this.endpoint !== this.id) this.#around.judge.lost(this.id);
     for (const peer of this.peers.values()) peer.#process?.door.gone(this.id);
   }
 
@@ -497,10 +552,12 @@ export class VirtualServer {
       }
       // As on a connection: its two ends know each other, and it does not outlive the folder of either.
       const peer = this.peers.get(to);
-      const instance = peer?.instance;
-      network.send(this.id, to, () => {
-        if (peer?.instance === instance) peer?.deliver(line, bytes, promised);
-      });
+      for (const process of peer?.processes ?? []) {
+        const { instance } = process;
+        network.send(this.endpoint, process.endpoint, () => {
+          if (process.instance === instance) process.deliver(line, bytes, promised);
+        });
+      }
     }
   }
 
@@ -516,7 +573,7 @@ export class VirtualServer {
       if (line.forgets && !this.folder.forgets) {
         throw new InvariantViolation('whole memory', `${this.#name} uses a message of server ${from}, which forgot`);
       }
-      if (promised !== undefined) this.#judge.heard(this.id, from, promised);
+      if (promised !== undefined) this.#judge.heard(this.id, from, promised, line.pastTerm());
       const refusal = this.#life!.replica.receive(from, this.#decode(bytes));
       if (refusal === undefined || this.folder.forgets) return;
       if (!refusal.malformed)
@@ -560,20 +617,3 @@ const NOBODY: LogStoreListener = { durable: () => {}, snapshotStored: () => {}, 
 
 /** A process takes up to so long to get round to something. */
 const TURN_DELAY_US_MAX = 30;
-
-function isDiskFailure(error: unknown): boolean {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) if (at instanceof VirtualDiskError) return true;
-  return false;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-}
-
-function describeMessage(message: unknown): string {
-  return JSON.stringify(message, (key, value: unknown) => {
-    if (key === 'record' || key === 'recordStart' || key === 'recordEnd') return undefined;
-    if (value instanceof Uint8Array) return `${value.length} bytes`;
-    return value;
-  });
-}

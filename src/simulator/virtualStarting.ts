@@ -10,6 +10,7 @@ export interface GivenState {
   readonly snapshot: Snapshot;
   /** In this term and before it has no vote. */
   readonly spentTerm: number;
+  readonly admitted: number;
   readonly cluster: string;
   readonly known: ReadonlyMap<NodeId, KnownServer>;
 }

@@ -9,7 +9,7 @@ import type { SimulatedEngine } from './engines.ts';
 import { Founding } from './founding.ts';
 import { Judge } from './invariants/judge.ts';
 import type { Mutation } from './mutation.ts';
-import { FIRST_CLIENT, Nemesis } from './nemesis.ts';
+import { Nemesis } from './nemesis.ts';
 import { drawPlan, type Plan } from './plan.ts';
 import { Random } from './random.ts';
 import { StrayClient } from './strayClient.ts';
@@ -18,7 +18,7 @@ import { Timeline } from './timeline.ts';
 import { Trace } from './trace.ts';
 import { type Invariant, InvariantViolation } from './violation.ts';
 import { VirtualClient } from './virtualClient.ts';
-import { VirtualNetwork } from './virtualNetwork.ts';
+import { FIRST_CLIENT, VirtualNetwork } from './virtualNetwork.ts';
 import { VirtualServer } from './virtualServer.ts';
 
 export interface RunOptions {

@@ -120,7 +120,7 @@ describe.each(Object.entries(ENGINES))('a leader of the %s engine without room f
     expect(await outcomes(REGISTER_BYTES)).toMatchObject([{ status: 'too-many-sessions' }]);
     const { lastIndex } = replica.status();
     let answer: AdmissionAnswer | undefined;
-    admit(replica, 2, false, (given) => {
+    admit(replica, { id: 2, instance: 'asker' }, false, (given) => {
       answer = given;
     });
     await until(() => answer !== undefined);

@@ -19,9 +19,12 @@ import type {
 } from '../../consensus/contract.ts';
 import { RejectReason, Role } from '../../consensus/contract.ts';
 import { type Entry, EntryType } from '../../consensus/entry.ts';
+import { type Fences, NO_FENCES } from '../../wire/fence.ts';
+import { FencedError, fencesInForce, passes, type Speaker } from '../identity/fences.ts';
 import {
   type ApplyResult,
   checkSnapshot,
+  fencesOf,
   type KeyValueStore,
   MalformedSnapshotError,
 } from '../stateMachine/keyValueStore.ts';
@@ -79,6 +82,8 @@ export interface ReplicaOptions<M> {
   readonly id: NodeId;
   readonly settings: EngineSettings;
   readonly bootstrap: readonly NodeId[];
+  /** Who this process is, beyond its id. Without it no fence ends it. */
+  readonly self?: Speaker;
   readonly random: () => number;
   readonly stateMachine: KeyValueStore;
   readonly environment: ReplicaEnvironment<M>;
@@ -121,7 +126,15 @@ export class Replica<M> implements LogStoreListener {
   /** Messages that wait until their mark is durable, in order. */
   private held: { readonly mark: number; readonly messages: readonly Envelope<M>[] }[] = [];
   /** Committed entries wait behind a snapshot that is not durable yet. */
-  private restoring: { readonly mark: number; readonly snapshot: Snapshot; readonly after: Entry[] } | undefined;
+  private restoring:
+    | { readonly mark: number; readonly snapshot: Snapshot; readonly fences: Fences; readonly after: Entry[] }
+    | undefined;
+  /** The fences in force, and what they were made from. */
+  private force: { readonly applied: Fences; readonly entries: readonly Entry[]; readonly fences: Fences } = {
+    applied: NO_FENCES,
+    entries: [],
+    fences: NO_FENCES,
+  };
   private readonly requests = new Map<number, (result: RequestResult) => void>();
   private nextRequestToken = 1;
   private readonly foresee = (command: Uint8Array) => this.stateMachine.foresee(command, this.appliedIndex, false);
@@ -135,7 +148,10 @@ export class Replica<M> implements LogStoreListener {
   private term: number;
   private leader: NodeId;
 
-  /** The store must be open; its snapshot, if any, is restored into `stateMachine` here. Throws UnknownFormatError where it cannot be. */
+  /**
+   * The store must be open; its snapshot, if any, is restored into `stateMachine` here. Throws UnknownFormatError where it
+   * cannot be, and FencedError where what it holds says that this is an earlier process of its server.
+   */
   constructor(store: LogStore, options: ReplicaOptions<M>) {
     this.options = options;
     this.store = store;
@@ -146,6 +162,8 @@ export class Replica<M> implements LogStoreListener {
     if (snapshot !== undefined) restoreStored(this.stateMachine, snapshot);
     this.appliedIndex = snapshot?.index ?? 0;
     this.snapshotIndex = this.appliedIndex;
+    const fenced = this.whyFenced();
+    if (fenced !== undefined) throw fenced;
     this.engine = options.kind.create({
       id: options.id,
       settings: options.settings,
@@ -173,6 +191,26 @@ export class Replica<M> implements LogStoreListener {
   lookup(key: string, sink: CommandSink, tag: number): void {
     this.pending.addLookup(key, sink, tag);
     this.wake();
+  }
+
+  /**
+   * Whose processes are fenced off by what this server's log holds, from where it was handed to the store. Nothing is heard
+   * between an engine's taking an entry and that, but what was on its way to an earlier role of this server.
+   */
+  get fences(): Fences {
+    const applied = this.restoring?.fences ?? this.stateMachine.fences;
+    const entries = this.store.fenceEntries();
+    if (applied !== this.force.applied || entries !== this.force.entries) {
+      this.force = { applied, entries, fences: fencesInForce(applied, entries) };
+    }
+    return this.force.fences;
+  }
+
+  /** Why this process must not go on, its id being another one's by now; undefined where it may. */
+  private whyFenced(): FencedError | undefined {
+    const { id, self } = this.options;
+    const fence = this.fences.get(id);
+    return fence === undefined || self === undefined || passes(fence, self) ? undefined : new FencedError(id, fence);
   }
 
   /** Bytes of the commands and lookups that are not answered yet. */
@@ -307,12 +345,19 @@ export class Replica<M> implements LogStoreListener {
       this.lastMark = persist.mark;
       this.store.persist(persist);
     }
+    if (output.restore !== undefined) this.beginRestore(output.restore);
+    // Before anything leaves: it would be said in the name of another process.
+    const fenced = persist === undefined ? undefined : this.whyFenced();
+    if (fenced !== undefined) {
+      this.failed(fenced);
+      return false;
+    }
     if (output.messages.length > 0) this.environment.send(output.messages);
     if (output.messagesAfterPersist.length > 0) this.sendAfterPersist(output.messagesAfterPersist);
     for (const event of output.events) this.environment.event(event);
     for (const accepted of output.accepted) this.accept(accepted);
     for (const rejected of output.rejected) this.reject(rejected);
-    if (output.restore !== undefined) this.beginRestore(output.restore);
+    if (output.restore !== undefined) this.finishRestore(this.store.durableMark);
     if (output.committed.length > 0) this.commit(output.committed);
     for (const read of output.reads) this.readDone(read);
     for (const request of output.requests) this.requestDone(request);
@@ -344,8 +389,7 @@ export class Replica<M> implements LogStoreListener {
   }
 
   private beginRestore(snapshot: Snapshot): void {
-    this.restoring = { mark: this.lastMark, snapshot, after: [] };
-    if (this.store.durableMark >= this.lastMark) this.finishRestore(this.lastMark);
+    this.restoring = { mark: this.lastMark, snapshot, fences: fencesOf(snapshot.data), after: [] };
   }
 
   private finishRestore(mark: number): void {

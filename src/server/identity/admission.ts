@@ -1,6 +1,8 @@
 import type { HardState, NodeId, Snapshot } from '../../consensus/contract.ts';
-import { REGISTER_BYTES } from '../../wire/command.ts';
+import { encodeFence } from '../../wire/fence.ts';
 import type { CommandOutcome, Replica } from '../host/replica.ts';
+import { fencesOf } from '../stateMachine/keyValueStore.ts';
+import type { Introduction } from './identity.ts';
 
 /**
  * How a server that has lost what it promised (or cannot know whether it has) takes part again, under its old id and
@@ -53,8 +55,8 @@ import type { CommandOutcome, Replica } from '../host/replica.ts';
  * is named by F's index; where there are too many sessions for one more, F is in the log all the same.
  */
 export type AdmissionAnswer =
-  /** In `spentTerm` and before, the admitted server has no vote. */
-  | { readonly ok: true; readonly snapshot: Snapshot; readonly spentTerm: number }
+  /** In `spentTerm` and before, the admitted server has no vote. `admitted` tells it from its earlier selves. */
+  | { readonly ok: true; readonly snapshot: Snapshot; readonly spentTerm: number; readonly admitted: number }
   | { readonly ok: false; readonly reason: AdmissionRefusal; readonly leader: NodeId };
 
 export type AdmissionRefusal =
@@ -70,13 +72,12 @@ export type AdmissionRefusal =
   | 'unavailable';
 
 /**
- * The leader's part. `rejoin`: an operator knows that server `id` lost its data. The caller keeps messages of an earlier
- * self of `id` away from the replica from here on. `done` is called once, possibly inside this call, or never where
- * the replica stops.
+ * The leader's part. `rejoin`: an operator knows that the asker lost its data. `done` is called once, possibly inside this
+ * call, or never where the replica stops.
  */
 export function admit(
   replica: Replica<unknown>,
-  id: NodeId,
+  { id, instance }: Pick<Introduction, 'id' | 'instance'>,
   rejoin: boolean,
   done: (answer: AdmissionAnswer) => void,
 ): void {
@@ -87,9 +88,9 @@ export function admit(
   else if (isVoter && !rejoin) refuse('forgotten');
   else {
     replica.submit(
-      REGISTER_BYTES,
+      encodeFence({ id, instance }),
       {
-        commandDone: (_tag, outcome) => done(afterFence(replica, outcome)),
+        commandDone: (_tag, outcome) => done(afterFence(replica, id, instance, outcome)),
         lookupDone: () => {},
       },
       0,
@@ -97,16 +98,17 @@ export function admit(
   }
 }
 
-function afterFence(replica: Replica<unknown>, outcome: CommandOutcome): AdmissionAnswer {
+function afterFence(replica: Replica<unknown>, id: NodeId, instance: string, outcome: CommandOutcome): AdmissionAnswer {
   if (outcome.status === 'not-leader') return { ok: false, reason: 'not-leader', leader: outcome.leader };
   // A registration is refused only where it is applied, so one for which there is no room is as good a fence.
   const isApplied = outcome.status === 'ok' || outcome.status === 'too-many-sessions';
-  // Taken while the fence's outcome is told, so not before it is applied. The session that it made is named by its index.
+  // Taken while the fence's outcome is told, so not before it is applied.
   const snapshot = isApplied ? replica.currentSnapshot() : undefined;
-  const fence = outcome.status === 'ok' ? outcome.clientId : 0;
-  return snapshot === undefined || snapshot.index < fence
-    ? { ok: false, reason: 'unavailable', leader: 0 }
-    : { ok: true, snapshot, spentTerm: snapshot.term };
+  // Where a later fence names another folder, this one must not be told from that one by a higher index.
+  const isNamed = snapshot !== undefined && fencesOf(snapshot.data).get(id)?.instance === instance;
+  return isNamed
+    ? { ok: true, snapshot, spentTerm: snapshot.term, admitted: snapshot.index }
+    : { ok: false, reason: 'unavailable', leader: 0 };
 }
 
 /** What an admitted server stores beside the snapshot: in this term, the snapshot's own or a later one, it has no vote to give. */

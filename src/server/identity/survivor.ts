@@ -26,6 +26,10 @@ import type { Answer } from './startDecision.ts';
  * term above t the earlier W can have voted for nobody but itself (S is the only other one, and has never been there), and
  * with that self it is gone.
  *
+ * *Fences* (admission.ts). Where S was asked before, as a leader that nobody answers, a fence that names another folder of W's
+ * stands in S's log, never to be committed without W. The new W is given an index as high as that, so that it passes; every
+ * later fence has a higher one, for S's log never becomes shorter: nobody leads without S's vote, or S's log.
+ *
  * *Why S must not lead.* A leader has counted acknowledgements of W's that W forgot: engines take a follower's log never to
  * become shorter within a term. One that was restarted counts anew, and cannot lead before W votes for it.
  */
@@ -38,15 +42,17 @@ export function admitBySurvivor(replica: Replica<unknown>, own: Identity, id: No
   const { role, term, configuration } = replica.status();
   if (role === 'leader') return refuse('leads');
   const snapshot = replica.currentSnapshot();
-  // The new one is told from the earlier by its index.
-  if (snapshot === undefined || snapshot.index <= (own.known.get(id)?.admitted ?? 0)) return refuse('unavailable');
+  if (snapshot === undefined) return refuse('unavailable');
+  // The new one is told from the earlier by this index; and from whom a leader that was left alone began to admit.
+  const admitted = Math.max(snapshot.index, replica.fences.get(id)?.index ?? 0);
+  if (admitted <= (own.known.get(id)?.admitted ?? 0)) return refuse('unavailable');
   const isPair = [configuration, snapshot.configuration].every(
     ({ voters, outgoing }) =>
       outgoing.length === 0 && voters.length === 2 && voters.includes(id) && voters.includes(own.id),
   );
   if (!isPair) return refuse('no-pair');
   const metOthers = [...own.known].some(([other, { ran }]) => other !== id && ran);
-  return metOthers ? refuse('met-others') : { ok: true, snapshot, spentTerm: term };
+  return metOthers ? refuse('met-others') : { ok: true, snapshot, spentTerm: term, admitted };
 }
 
 /**

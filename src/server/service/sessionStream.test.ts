@@ -1,7 +1,9 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import { Entry, EntryType } from '../../consensus/entry.ts';
 import type { ServerCall } from '../../net/grpc/serverCall.ts';
-import { encodeCommand } from '../../wire/command.ts';
+import { encodeCommand, REGISTER_BYTES } from '../../wire/command.ts';
+import { encodeFence, mayBeFence } from '../../wire/fence.ts';
 import { ResultStatus } from '../../wire/generated/rkv.ts';
 import { CommandBatchWriter, readResultBatch } from '../../wire/sessionCodec.ts';
 import type { CommandSink } from '../host/replica.ts';
@@ -41,7 +43,11 @@ class Call extends EventEmitter {
 function session() {
   const call = new Call();
   const open: { sink: CommandSink; tag: number }[] = [];
-  const replica = { lookup: (_key: string, sink: CommandSink, tag: number) => open.push({ sink, tag }) };
+  const submitted: Uint8Array[] = [];
+  const replica = {
+    lookup: (_key: string, sink: CommandSink, tag: number) => open.push({ sink, tag }),
+    submit: (command: Uint8Array) => submitted.push(command),
+  };
   const context = {
     replica,
     metrics: new ServerMetrics(),
@@ -65,12 +71,25 @@ function session() {
     for (const bytes of call.written) readResultBatch(bytes, { result: (_id, status) => found.push(status) });
     return found;
   };
-  return { call, stream, ask, answer, statuses };
+  return { call, stream, ask, answer, statuses, submitted };
 }
 
 const MIB = 'x'.repeat(1 << 20);
 
 describe('a session stream', () => {
+  it('does not let a client fence a server off: what stands around a command stays outside the log', () => {
+    const { call, submitted } = session();
+    const fence = encodeFence({ id: 2, instance: 'a' });
+    const insert = encodeCommand({ type: 1, clientId: 5, clientSeq: 1, key: 'k', value: 'v' });
+    const batch = new CommandBatchWriter();
+    batch.add(0, fence);
+    batch.add(1, Uint8Array.of(...fence, ...insert));
+    batch.add(2, Uint8Array.of(0x08, 0, ...fence));
+    call.emit('data', batch.finish());
+    expect(submitted.slice(0, 2)).toEqual([REGISTER_BYTES, insert]);
+    expect(submitted.map((data) => mayBeFence(new Entry(1, 1, EntryType.Normal, data)))).toEqual([false, false, false]);
+  });
+
   it('a server that took its time was taken for dead: it was sent large values again and again', async () => {
     const { call, stream, ask, answer } = session();
     const turn = async () => {

@@ -1,6 +1,12 @@
 import { status } from '@grpc/grpc-js';
 import type { ServerCall } from '../../net/grpc/serverCall.ts';
-import { CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
+import {
+  CommandType,
+  decodeCommand,
+  encodeCommand,
+  MalformedCommandError,
+  REGISTER_BYTES,
+} from '../../wire/command.ts';
 import { ResultStatus } from '../../wire/generated/rkv.ts';
 import { decodeCommandBatch, MalformedBatchError, ResultBatchWriter } from '../../wire/sessionCodec.ts';
 import type { Connection } from '../admission/connection.ts';
@@ -101,8 +107,9 @@ export class SessionStream {
   private decodeAndTake(id: number, bytes: Uint8Array, sink: CommandSink): void {
     try {
       const command = decodeCommand(bytes);
-      if (command.type === CommandType.Register) this.register(id, bytes, sink);
-      else if (command.type === CommandType.Insert) this.submit(id, bytes, sink);
+      // In our own words: what a client puts around a command must not be a fence (wire/fence.ts).
+      if (command.type === CommandType.Register) this.register(id, REGISTER_BYTES, sink);
+      else if (command.type === CommandType.Insert) this.submit(id, encodeCommand(command), sink);
       else if (command.key === '') this.refuse(id, ResultStatus.RESULT_INVALID, 'the key is empty');
       else {
         this.unanswered++;

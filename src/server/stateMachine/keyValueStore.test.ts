@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { type Command, CommandType, encodeCommand } from '../../wire/command.ts';
-import { KeyValueStore, MalformedSnapshotError } from './keyValueStore.ts';
+import { encodeFence } from '../../wire/fence.ts';
+import { fencesOf, KeyValueStore, MalformedSnapshotError } from './keyValueStore.ts';
 import { SEQUENCE_AHEAD_MAX } from './session.ts';
 
 const entryOf = (index: number, data: Uint8Array) => new Entry(index, 1, EntryType.Normal, data);
@@ -152,6 +153,25 @@ describe('snapshots', () => {
     );
   });
 
+  it('carry the last fence of each server, which a replica that restored them has in force', () => {
+    const store = new KeyValueStore();
+    const fence = (index: number, id: number, instance: string) =>
+      store.apply(entryOf(index, encodeFence({ id, instance })));
+    expect(fence(3, 2, 'first')).toEqual({ status: 'ok', clientId: 3 });
+    fence(4, 7, 'é');
+    fence(5, 2, 'second');
+    const expected = new Map([
+      [2, { index: 5, instance: 'second' }],
+      [7, { index: 4, instance: 'é' }],
+    ]);
+    expect(store.fences).toEqual(expected);
+    const restored = new KeyValueStore();
+    restored.restore(store.snapshot());
+    expect(restored.fences).toEqual(expected);
+    expect(fencesOf(store.snapshot())).toEqual(expected);
+    expect(restored.snapshot()).toEqual(store.snapshot());
+  });
+
   it('grow with the state past any first buffer', () => {
     const store = new KeyValueStore();
     register(store, 1);
@@ -173,9 +193,10 @@ describe('snapshots', () => {
     };
     for (let length = 0; length < good.length; length++) refuses(good.subarray(0, length), 'snapshot');
     refuses(Uint8Array.of(...good, 0), '1 bytes after the last key');
-    refuses(Uint8Array.of(9), 'snapshot version 9, expected 2: another version of rkvd wrote it');
+    refuses(Uint8Array.of(9), 'snapshot version 9, expected 3: another version of rkvd wrote it');
     // A replica that restored one of version 1 might forget other sessions than one that replayed the log.
-    refuses(Uint8Array.of(1, ...good.subarray(1)), 'snapshot version 1, expected 2');
+    // One of version 2 would hear whom others do not.
+    refuses(Uint8Array.of(1, ...good.subarray(1)), 'snapshot version 1, expected 3');
   });
 
   it('that a registration cannot be taken is the same on every replica, and changes nothing', () => {

@@ -2,6 +2,7 @@ import { type Entry, EntryType } from '../../consensus/entry.ts';
 import { ByteReader, MalformedEntryError } from '../../consensus/entryCodec.ts';
 import { CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
 import { scanCommand } from '../../wire/commandScan.ts';
+import { decodeFence, type Fence, type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { ByteWriter } from './byteWriter.ts';
 import { Session } from './session.ts';
 import { SESSION_LIMITS, type SessionLimits, SessionTable } from './sessionTable.ts';
@@ -21,8 +22,11 @@ export class MalformedSnapshotError extends Error {
   override readonly name = 'MalformedSnapshotError';
 }
 
-/** Of version 1, which no release had, nobody could tell when its sessions were last used, and so which are forgotten first. */
-const SNAPSHOT_VERSION = 2;
+/**
+ * No release had an earlier one. Of version 1 nobody could tell when its sessions were last used, and so which are forgotten
+ * first; of version 2 not who was admitted again, and so whose earlier processes must not be heard.
+ */
+const SNAPSHOT_VERSION = 3;
 const OK: ApplyResult = { status: 'ok', clientId: 0 };
 const KEY_EMPTY: Refusal = { status: 'invalid', detail: 'the key is empty' };
 const SEQUENCE_ZERO: Refusal = { status: 'invalid', detail: 'clientSeq is 0; sequence numbers start at 1' };
@@ -38,6 +42,7 @@ const LOOKUP_IN_LOG: Refusal = { status: 'invalid', detail: 'a lookup does not b
 export class KeyValueStore {
   private readonly values = new Map<string, string>();
   private readonly sessions: SessionTable;
+  private fencesApplied: Fences = NO_FENCES;
 
   constructor(limits: SessionLimits = SESSION_LIMITS) {
     this.sessions = new SessionTable(limits);
@@ -49,6 +54,11 @@ export class KeyValueStore {
 
   get sessionCount(): number {
     return this.sessions.size;
+  }
+
+  /** The last applied fence of each server that has one. */
+  get fences(): Fences {
+    return this.fencesApplied;
   }
 
   get(key: string): string | undefined {
@@ -64,7 +74,7 @@ export class KeyValueStore {
       if (command.type === CommandType.Insert) {
         return this.insert(entry.index, command.clientId, command.clientSeq, command.key, command.value);
       }
-      if (command.type === CommandType.Register) return this.register(entry.index);
+      if (command.type === CommandType.Register) return this.register(entry);
       return LOOKUP_IN_LOG;
     } catch (error) {
       if (error instanceof MalformedCommandError) return { status: 'invalid', detail: error.message };
@@ -72,7 +82,11 @@ export class KeyValueStore {
     }
   }
 
-  private register(index: number): ApplyResult {
+  private register({ index, data }: Entry): ApplyResult {
+    const fence = decodeFence(data);
+    if (fence !== undefined) {
+      this.fencesApplied = new Map([...this.fencesApplied, [fence.id, { index, instance: fence.instance }]]);
+    }
     return this.sessions.register(index) ? { status: 'ok', clientId: index } : TOO_MANY_SESSIONS;
   }
 
@@ -118,6 +132,12 @@ export class KeyValueStore {
   snapshot(): Uint8Array {
     const out = new ByteWriter();
     out.varint(SNAPSHOT_VERSION);
+    out.varint(this.fencesApplied.size);
+    for (const [id, { index, instance }] of [...this.fencesApplied].sort(([a], [b]) => a - b)) {
+      out.varint(id);
+      out.varint(index);
+      out.text(instance);
+    }
     const { usedSessions, unusedIds } = this.sessions;
     out.varint(usedSessions.size);
     for (const [id, session] of usedSessions) {
@@ -141,7 +161,8 @@ export class KeyValueStore {
 
   /** Replaces the whole state. Throws MalformedSnapshotError, leaving the state as it was. */
   restore(bytes: Uint8Array): void {
-    const { used, unused, values } = readSnapshot(bytes);
+    const { fences, used, unused, values } = readSnapshot(bytes);
+    this.fencesApplied = fences;
     this.sessions.replace(used, unused);
     this.values.clear();
     for (const [key, value] of values) this.values.set(key, value);
@@ -178,32 +199,55 @@ export function checkSnapshot(bytes: Uint8Array): void {
   readSnapshot(bytes);
 }
 
+/** The fences in a snapshot. Throws MalformedSnapshotError. */
+export function fencesOf(bytes: Uint8Array): Fences {
+  return reading(() => readFences(openSnapshot(bytes)));
+}
+
 interface SnapshotContent {
+  readonly fences: Fences;
   readonly used: [number, Session][];
   readonly unused: number[];
   readonly values: [string, string][];
 }
 
 function readSnapshot(bytes: Uint8Array): SnapshotContent {
-  const content: SnapshotContent = { used: [], unused: [], values: [] };
-  try {
-    const reader = new ByteReader(bytes);
-    const version = reader.varint();
-    if (version !== SNAPSHOT_VERSION) {
-      throw new MalformedSnapshotError(
-        `snapshot version ${version}, expected ${SNAPSHOT_VERSION}: another version of rkvd wrote it`,
-      );
-    }
+  return reading(() => {
+    const reader = openSnapshot(bytes);
+    const content: SnapshotContent = { fences: readFences(reader), used: [], unused: [], values: [] };
     readSessions(reader, content);
     for (let count = reader.varint(); count > 0; count--) content.values.push([readText(reader), readText(reader)]);
     if (reader.pos !== reader.end)
       throw new MalformedSnapshotError(`${reader.end - reader.pos} bytes after the last key`);
+    return content;
+  });
+}
+
+function reading<T>(read: () => T): T {
+  try {
+    return read();
   } catch (error) {
     if (error instanceof MalformedEntryError)
       throw new MalformedSnapshotError(`snapshot of the key-value store: ${error.message}`);
     throw error;
   }
-  return content;
+}
+
+function openSnapshot(bytes: Uint8Array): ByteReader {
+  const reader = new ByteReader(bytes);
+  const version = reader.varint();
+  if (version === SNAPSHOT_VERSION) return reader;
+  throw new MalformedSnapshotError(
+    `snapshot version ${version}, expected ${SNAPSHOT_VERSION}: another version of rkvd wrote it`,
+  );
+}
+
+function readFences(reader: ByteReader): Fences {
+  const fences = new Map<number, Fence>();
+  for (let count = reader.varint(); count > 0; count--) {
+    fences.set(reader.varint(), { index: reader.varint(), instance: readText(reader) });
+  }
+  return fences;
 }
 
 function readSessions(reader: ByteReader, { used, unused }: SnapshotContent): void {

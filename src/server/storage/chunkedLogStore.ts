@@ -5,7 +5,7 @@ import {
   type PersistBatch,
   type Snapshot,
 } from '../../consensus/contract.ts';
-import { type Entry, isConfigurationType } from '../../consensus/entry.ts';
+import { type Entry, EntryType } from '../../consensus/entry.ts';
 import { recordSize } from '../../consensus/entryCodec.ts';
 import { ChunkCache, LoadedChunk, readObjects } from './chunkCache.ts';
 import { ChunkIndex } from './chunkIndex.ts';
@@ -20,7 +20,7 @@ import {
 } from './contract.ts';
 import { Garbage } from './garbage.ts';
 import { chunkKey, snapshotKey, stateKey, VERSION_KEY } from './keys.ts';
-import { decodeRecordHeader, describeDamage, encodeRecord, type SnapshotReference } from './record.ts';
+import { decodeRecordHeader, describeDamage, encodeRecord, isMarked, type SnapshotReference } from './record.ts';
 import { type OpenReport, type Recovered, recover } from './recovery.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshotRecord.ts';
 import { TermRuns } from './termRuns.ts';
@@ -91,6 +91,7 @@ export class ChunkedLogStore implements LogStore {
   #baseTerm: number;
   readonly #terms = new TermRuns();
   #configurations: readonly Entry[] = [];
+  #fences: readonly Entry[] = [];
   readonly #chunks = new ChunkIndex();
   readonly #cache: ChunkCache;
   #fresh: Entry[] = [];
@@ -185,14 +186,14 @@ export class ChunkedLogStore implements LogStore {
     }
     this.#terms.truncateFrom(this.#freshFirst);
     this.#terms.dropUpTo(this.#baseIndex);
-    const configurations: Entry[] = [];
+    const marked: Entry[] = [];
     recovered.chunks.forEach((chunk, position) => {
       const end = (recovered.chunks[position + 1]?.firstIndex ?? this.#freshFirst) - 1;
-      for (const index of chunk.configurationIndexes) {
-        if (index > this.#baseIndex && index <= end) configurations.push(this.entries(index, index, 0)[0]!);
+      for (const index of chunk.markedIndexes) {
+        if (index > this.#baseIndex && index <= end) marked.push(this.entries(index, index, 0)[0]!);
       }
     });
-    this.#configurations = configurations;
+    this.#mark(marked);
   }
 
   get firstIndex(): number {
@@ -224,6 +225,10 @@ export class ChunkedLogStore implements LogStore {
 
   configurationEntries(): readonly Entry[] {
     return this.#configurations;
+  }
+
+  fenceEntries(): readonly Entry[] {
+    return this.#fences;
   }
 
   snapshot(): Snapshot | undefined {
@@ -325,6 +330,7 @@ export class ChunkedLogStore implements LogStore {
     this.#discardFrom(this.#baseIndex + 1, snapshot.index + 1);
     this.#terms.clear();
     this.#configurations = [];
+    this.#fences = [];
     this.#baseIndex = snapshot.index;
     this.#baseTerm = snapshot.term;
     this.#replaceSnapshot(snapshot);
@@ -335,9 +341,8 @@ export class ChunkedLogStore implements LogStore {
     if (index >= this.#freshFirst) this.#fresh.length = index - this.#freshFirst;
     else this.#discardFrom(index, index);
     this.#terms.truncateFrom(index);
-    if ((this.#configurations[this.#configurations.length - 1]?.index ?? 0) >= index) {
-      this.#configurations = this.#configurations.filter((entry) => entry.index < index);
-    }
+    this.#configurations = before(this.#configurations, index);
+    this.#fences = before(this.#fences, index);
     for (let i = this.#marks.length - 1; i >= 0 && this.#marks[i]!.lastIndex >= index; i--) {
       this.#marks[i]!.lastIndex = index - 1;
     }
@@ -361,18 +366,24 @@ export class ChunkedLogStore implements LogStore {
     const first = entries[0]!;
     this.#terms.append(first.index, first.term);
     const mixed = entries[entries.length - 1]!.term !== first.term;
-    let configurations: Entry[] | undefined;
+    let marked: Entry[] | undefined;
     for (const entry of entries) {
       if (mixed) this.#terms.append(entry.index, entry.term);
-      // Every type but Internal (0) and Normal (1) is rare.
-      if (entry.type > 1 && isConfigurationType(entry.type)) {
-        configurations ??= [...this.#configurations];
-        configurations.push(entry);
+      if (isMarked(entry)) {
+        marked ??= [];
+        marked.push(entry);
       }
     }
-    if (configurations !== undefined) this.#configurations = configurations;
+    if (marked !== undefined) this.#mark(marked);
     if (this.#fresh.length === 0) this.#fresh = entries.slice();
     else for (const entry of entries) this.#fresh.push(entry);
+  }
+
+  #mark(entries: readonly Entry[]): void {
+    const fences = entries.filter((entry) => entry.type === EntryType.Normal);
+    const configurations = entries.filter((entry) => entry.type !== EntryType.Normal);
+    if (fences.length > 0) this.#fences = [...this.#fences, ...fences];
+    if (configurations.length > 0) this.#configurations = [...this.#configurations, ...configurations];
   }
 
   storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {
@@ -401,9 +412,8 @@ export class ChunkedLogStore implements LogStore {
     }
     for (const chunk of this.#chunks.shiftUpTo(base, this.#freshFirst - 1)) this.#bury(chunk);
     this.#terms.dropUpTo(base);
-    if ((this.#configurations[0]?.index ?? Number.POSITIVE_INFINITY) <= base) {
-      this.#configurations = this.#configurations.filter((entry) => entry.index > base);
-    }
+    this.#configurations = after(this.#configurations, base);
+    this.#fences = after(this.#fences, base);
   }
 
   #replaceSnapshot(snapshot: Snapshot): void {
@@ -589,4 +599,15 @@ export class ChunkedLogStore implements LogStore {
     if (closing === undefined || this.#inFlight !== undefined || (this.#dirty && this.#failure === undefined)) return;
     this.#disk.close().then(closing.resolve, closing.reject);
   }
+}
+
+/** The same array where nothing goes. */
+function before(entries: readonly Entry[], index: number): readonly Entry[] {
+  return (entries[entries.length - 1]?.index ?? 0) < index ? entries : entries.filter((entry) => entry.index < index);
+}
+
+function after(entries: readonly Entry[], base: number): readonly Entry[] {
+  return (entries[0]?.index ?? Number.POSITIVE_INFINITY) > base
+    ? entries
+    : entries.filter((entry) => entry.index > base);
 }

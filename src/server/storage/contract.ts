@@ -1,4 +1,5 @@
 import type { HardState, LogReader, PersistBatch, Snapshot } from '../../consensus/contract.ts';
+import type { Entry } from '../../consensus/entry.ts';
 
 /**
  * The stable storage of one server. Engines read it through LogReader; the host writes to it. Writes are accepted at once
@@ -6,6 +7,8 @@ import type { HardState, LogReader, PersistBatch, Snapshot } from '../../consens
  * gathers what arrived meanwhile (group commit). Memory and LevelDB implementations pass the same suite.
  */
 export interface LogStore extends LogReader {
+  /** All entries still in the log that may be fences (wire/fence.ts), ascending. The array never changes. */
+  fenceEntries(): readonly Entry[];
   /** As of the last accepted batch. */
   readonly hardState: HardState;
   /** The highest mark known to be on disk. */

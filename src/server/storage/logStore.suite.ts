@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LogCompactedError } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { encodeEntries, recordSize } from '../../consensus/entryCodec.ts';
+import { encodeFence } from '../../wire/fence.ts';
 import { InvalidBatchError, type LogStore, LogStoreClosedError } from './contract.ts';
 import { batch, command, commands, contentOf, hard, Listener, snapshotAt } from './testing.ts';
 
@@ -150,6 +151,31 @@ export function logStoreSuite(name: string, kindOf: () => StoreKind): void {
       store.storeSnapshot(snapshotAt(3, 1), 0);
       expect(store.configurationEntries().map((e) => e.index)).toEqual([4]);
       await settled(2);
+    });
+
+    it('knows the fences, apart from the membership entries', async () => {
+      const fence = (index: number) => new Entry(index, 1, EntryType.Normal, encodeFence({ id: 2, instance: 'a' }));
+      const reconf = (index: number) => new Entry(index, 1, EntryType.Reconf, new Uint8Array([index]));
+      const marked = () => [store.fenceEntries(), store.configurationEntries()].map((all) => all.map((e) => e.index));
+      store.persist(batch(1, { entries: [fence(1), command(2, 1), reconf(3), fence(4), fence(5)] }));
+      expect(marked()).toEqual([[1, 4, 5], [3]]);
+      store.persist(batch(2, { truncateFrom: 5, entries: [command(5, 1), fence(6), reconf(7)] }));
+      expect(marked()).toEqual([
+        [1, 4, 6],
+        [3, 7],
+      ]);
+      store.storeSnapshot(snapshotAt(3, 1), 0);
+      expect(marked()).toEqual([[4, 6], [7]]);
+      await settled(2);
+      if (kind.reopen !== undefined) {
+        await store.close();
+        listener = new Listener();
+        store = await kind.reopen(listener);
+        expect(marked()).toEqual([[4, 6], [7]]);
+      }
+      store.persist(batch(store.durableMark + 1, { snapshot: snapshotAt(9, 2) }));
+      expect(marked()).toEqual([[], []]);
+      await settled(store.durableMark + 1);
     });
 
     it('stores a snapshot beside the log and compacts up to the trailing entries', async () => {

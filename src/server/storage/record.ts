@@ -1,7 +1,8 @@
 import { crc32 } from 'node:zlib';
 import type { HardState } from '../../consensus/contract.ts';
-import { type Entry, isConfigurationType } from '../../consensus/entry.ts';
+import { type Entry, EntryType, isConfigurationType } from '../../consensus/entry.ts';
 import { ByteReader, varintSize, writeEntries, writeVarint } from '../../consensus/entryCodec.ts';
+import { mayBeFence } from '../../wire/fence.ts';
 import { UnknownFormatError } from './contract.ts';
 
 /**
@@ -55,8 +56,8 @@ export interface RecordHeader extends RecordFields {
   readonly firstIndex: number;
   readonly entryCount: number;
   readonly termRuns: readonly TermRun[];
-  /** Indexes of membership entries in this record. */
-  readonly configurationIndexes: readonly number[];
+  /** Indexes of the membership entries and fences in this record. */
+  readonly markedIndexes: readonly number[];
   /** Where in the value the run of entries starts. */
   readonly entriesStart: number;
 }
@@ -73,7 +74,6 @@ export interface EncodedRecord {
   readonly checksum: number;
   readonly entriesStart: number;
   readonly termRuns: readonly TermRun[];
-  readonly configurations: readonly Entry[];
 }
 
 const NO_ENTRIES: readonly Entry[] = [];
@@ -97,10 +97,15 @@ function termRunsOf(entries: readonly Entry[]): TermRun[] {
   return runs;
 }
 
-function configurationsOf(entries: readonly Entry[]): readonly Entry[] {
+/** Whether a store must find the entry again without reading the others: it counts from where it stands in the log. */
+export function isMarked(entry: Entry): boolean {
+  return entry.type === EntryType.Normal ? mayBeFence(entry) : isConfigurationType(entry.type);
+}
+
+function markedOf(entries: readonly Entry[]): readonly Entry[] {
   let found: Entry[] | undefined;
   for (const entry of entries) {
-    if (!isConfigurationType(entry.type)) continue;
+    if (!isMarked(entry)) continue;
     if (found === undefined) found = [entry];
     else found.push(entry);
   }
@@ -128,8 +133,8 @@ export function seal(value: Uint8Array): number {
  */
 export function encodeRecord(fields: RecordFields, entries: readonly Entry[], entriesBytes: number): EncodedRecord {
   const termRuns = termRunsOf(entries);
-  const configurations = configurationsOf(entries);
-  const numbers = FIXED_FIELDS + 2 + 2 * termRuns.length + configurations.length;
+  const marked = markedOf(entries);
+  const numbers = FIXED_FIELDS + 2 + 2 * termRuns.length + marked.length;
   const sizeMax = CRC_BYTES + 2 + numbers * VARINT_BYTES_MAX;
   if (sizeMax > scratch.length) scratch = new Uint8Array(sizeMax);
   const header = scratch;
@@ -162,12 +167,12 @@ export function encodeRecord(fields: RecordFields, entries: readonly Entry[], en
     put(run.first - firstIndex);
     put(run.term);
   }
-  put(configurations.length);
-  for (const entry of configurations) put(entry.index - firstIndex);
+  put(marked.length);
+  for (const entry of marked) put(entry.index - firstIndex);
   const value = new Uint8Array(pos + entriesBytes);
   value.set(header.subarray(0, pos));
   writeEntries(entries, value, pos);
-  return { value, checksum: seal(value), entriesStart: pos, termRuns, configurations };
+  return { value, checksum: seal(value), entriesStart: pos, termRuns };
 }
 
 /** Checks the checksum and the version that every value starts with. Throws UnknownFormatError on an intact value of another version. */
@@ -218,8 +223,8 @@ function readHeader(value: Uint8Array, checksum: number): RecordHeader {
   for (let left = reader.varint(); left > 0; left--) {
     termRuns.push({ first: firstIndex + reader.varint(), term: reader.varint() });
   }
-  const configurationIndexes: number[] = [];
-  for (let left = reader.varint(); left > 0; left--) configurationIndexes.push(firstIndex + reader.varint());
+  const markedIndexes: number[] = [];
+  for (let left = reader.varint(); left > 0; left--) markedIndexes.push(firstIndex + reader.varint());
   return {
     checksum,
     sequence,
@@ -236,7 +241,7 @@ function readHeader(value: Uint8Array, checksum: number): RecordHeader {
     firstIndex,
     entryCount,
     termRuns,
-    configurationIndexes,
+    markedIndexes,
     entriesStart: reader.pos,
   };
 }

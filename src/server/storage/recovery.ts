@@ -86,7 +86,7 @@ export interface RecoveredChunk {
   /** The term of the entry before its first one, when it was written. */
   readonly previousTerm: number;
   readonly termRuns: readonly TermRun[];
-  readonly configurationIndexes: readonly number[];
+  readonly markedIndexes: readonly number[];
 }
 
 export interface Recovered {
@@ -141,7 +141,7 @@ class Scan {
         lastIndex: header.firstIndex + header.entryCount - 1,
         previousTerm: header.previousTerm,
         termRuns: header.termRuns,
-        configurationIndexes: header.configurationIndexes,
+        markedIndexes: header.markedIndexes,
       });
     }
     this.keys.set(header.sequence, key);

@@ -7,6 +7,7 @@ import {
 } from '../../consensus/contract.ts';
 import { type Entry, isConfigurationType } from '../../consensus/entry.ts';
 import { recordSize } from '../../consensus/entryCodec.ts';
+import { mayBeFence } from '../../wire/fence.ts';
 import { InvalidBatchError, type LogStore, LogStoreClosedError, type LogStoreListener } from './contract.ts';
 
 /**
@@ -69,6 +70,10 @@ export class SimpleLogStore implements LogStore {
 
   configurationEntries(): readonly Entry[] {
     return this.#entries.filter((entry) => isConfigurationType(entry.type));
+  }
+
+  fenceEntries(): readonly Entry[] {
+    return this.#entries.filter(mayBeFence);
   }
 
   snapshot(): Snapshot | undefined {

@@ -76,6 +76,7 @@ export function contentOf(store: LogStore): object {
     terms,
     entries: entries.map(plain),
     configurations: store.configurationEntries().map(plain),
+    fences: store.fenceEntries().map(plain),
     hardState: { ...store.hardState },
     snapshot: snapshot === undefined ? undefined : { ...snapshot, data: Array.from(snapshot.data) },
   };

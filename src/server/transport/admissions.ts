@@ -26,6 +26,7 @@ const CHUNK_BYTES_MAX = 1024 * 1024;
 /** The fence is committed within an election timeout or two, or not at all by this leader. */
 const FENCE_TIMEOUT_MS = 10_000;
 
+type Given = Extract<AdmissionAnswer, { readonly ok: true }>;
 type AdmitCall = ServerWritableStream<AdmitRequest, AdmitChunk>;
 
 /** The leader's side of an admission (src/server/identity/admission.ts): one at a time, for each holds a copy of the state. */
@@ -99,17 +100,18 @@ export class Admissions {
         over();
         return;
       }
-      const { index } = answer.snapshot;
+      const { admitted, snapshot } = answer;
+      const { index } = snapshot;
       this.log.info({ peer: claim.id, instance: claim.instance, index }, 'admits a server that starts from our state');
-      shutOut.given(index);
-      void this.send(call, answer.snapshot, answer.spentTerm).finally(over);
+      shutOut.given(admitted);
+      void this.send(call, answer).finally(over);
     };
     const { rejoin, bySurvivor } = call.request;
     if (rejoin && bySurvivor) answered(admitBySurvivor(this.replica, this.identity.identity, claim.id));
-    else admit(this.replica, claim.id, rejoin, answered);
+    else admit(this.replica, claim, rejoin, answered);
   }
 
-  private async send(call: AdmitCall, snapshot: Snapshot, spentTerm: number): Promise<void> {
+  private async send(call: AdmitCall, { snapshot, spentTerm, admitted }: Given): Promise<void> {
     const { index, term, configuration, data } = snapshot;
     const { cluster, known } = this.identity.identity;
     const { voters, learners, outgoing, learnersNext, autoLeave } = configuration;
@@ -125,6 +127,7 @@ export class Admissions {
       autoLeave,
       dataBytes: data.length,
       spentTerm,
+      admitted,
     };
     const ended = new Promise<void>((resolve) => call.once('close', resolve).once('cancelled', resolve));
     call.write({ admission, data: Buffer.alloc(0) });
@@ -168,6 +171,7 @@ export interface GivenState {
   readonly known: ReadonlyMap<NodeId, KnownServer>;
   readonly snapshot: Snapshot;
   readonly spentTerm: number;
+  readonly admitted: number;
 }
 
 export type AdmitOutcome =
@@ -228,7 +232,10 @@ function given(admission: Admission | undefined, data: Buffer): AdmitOutcome {
     if (!(error instanceof MalformedSnapshotError)) throw error;
     return senseless(`the state cannot be read: ${error.message}`);
   }
-  const { cluster, index, term, voters, learners, outgoing, learnersNext, autoLeave, spentTerm } = admission;
+  const { cluster, index, term, voters, learners, outgoing, learnersNext, autoLeave, spentTerm, admitted } = admission;
   const configuration = { voters, learners, outgoing, learnersNext, autoLeave };
-  return { kind: 'admitted', state: { cluster, known, snapshot: { index, term, configuration, data }, spentTerm } };
+  return {
+    kind: 'admitted',
+    state: { cluster, known, snapshot: { index, term, configuration, data }, spentTerm, admitted },
+  };
 }

@@ -119,6 +119,8 @@ export interface UnaryClientOptions {
   readonly identity: IdentityFile;
   readonly log: LimitedLog;
   readonly receive: (from: NodeId, message: GorumsMessage) => unknown;
+  /** Whether what the process that introduced itself so says still counts. */
+  readonly counts: (claim: Introduction) => boolean;
   readonly accepted: (peer: NodeId) => void;
   readonly refused: (peer: NodeId, misfit: Misfit, details: string) => void;
 }
@@ -136,6 +138,8 @@ export class GorumsUnaryClient {
   private readonly options: UnaryClientOptions;
   private readonly introducer: Introducer;
   private state: 'unknown' | 'asking' | 'fits' = 'unknown';
+  /** Who answers; undefined where that is one of the original's servers. */
+  private claim: Introduction | undefined;
   private waiting: GorumsMessage[] = [];
   private reported = '';
 
@@ -171,12 +175,14 @@ export class GorumsUnaryClient {
 
   private fits(answer: Answer): boolean {
     const { peer, accepted, refused } = this.options;
+    this.claim = undefined;
     if (answer.kind !== 'introduced') return answer.kind === 'original';
     const { introduction, misfit } = answer;
     if (misfit !== undefined) refused(peer, misfit, `server ${peer} refuses this server: ${misfit}`);
     // One that does not take part yet answers no calls.
     if (misfit !== undefined || !introduction.isMember) return false;
     const objection = this.objectionTo(introduction);
+    this.claim = introduction;
     if (objection === undefined) accepted(peer);
     else this.report(objection);
     return objection === undefined;
@@ -205,6 +211,7 @@ export class GorumsUnaryClient {
     if (request === undefined) return;
     const { path, requestSerialize, responseDeserialize } = GORUMS_SERVICE[request.method];
     const deadline = Date.now() + CALL_DEADLINE_MS;
+    const { claim } = this;
     this.client.makeUnaryRequest(
       path,
       requestSerialize,
@@ -215,6 +222,10 @@ export class GorumsUnaryClient {
         // Behind a new connection there may be another server.
         if (error?.code === status.UNAVAILABLE) this.state = 'unknown';
         if (error !== null || bytes === undefined) return;
+        if (claim !== undefined && !this.options.counts(claim)) {
+          this.state = 'unknown';
+          return;
+        }
         try {
           const response = decodeResponse(request.method, plainBytes(bytes), message.call);
           if (response !== undefined) this.options.receive(this.options.peer, response);

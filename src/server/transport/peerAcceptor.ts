@@ -6,10 +6,12 @@ import {
   type Refusal as MessageRefusal,
   type NodeId,
 } from '../../consensus/contract.ts';
+import type { Fences } from '../../wire/fence.ts';
 import type { Acquaintance, Introduction as IntroductionMessage } from '../../wire/generated/peer.ts';
 import { encodeWelcome, type Hello, type Refusal } from '../../wire/peerCodec.ts';
 import { PEER_PROTOCOL_VERSION } from '../../wire/peerFrames.ts';
 import type { Connection } from '../admission/connection.ts';
+import { passes, stillCounts } from '../identity/fences.ts';
 import { explainMisfit, type Introduction, introductionOf, misfitOf } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import { type ShutOut, ShutOuts } from '../identity/shutOuts.ts';
@@ -24,6 +26,8 @@ export interface PeerAcceptorOptions<M> {
   readonly codec: MessageCodec<M>;
   readonly maxMessageBytes: number;
   readonly log: LimitedLog;
+  /** Those in force here. */
+  readonly fences: () => Fences;
   readonly receive: (from: NodeId, message: M) => MessageRefusal | undefined;
 }
 
@@ -50,9 +54,17 @@ export class PeerAcceptor<M> {
     return shutOut;
   }
 
-  /** Whether nothing of this server may be used. */
+  /** Whether nothing of this server may be used, as far as is known without asking who it is. */
   isDeafTo(id: NodeId): boolean {
-    return this.shutOuts.isDeafTo(id, this.options.identity.identity);
+    const own = this.options.identity.identity;
+    const known = own.known.get(id);
+    const isFenced = known !== undefined && !passes(this.options.fences().get(id), known);
+    return isFenced || this.shutOuts.isDeafTo(id, own);
+  }
+
+  /** Whether what this process says still counts. */
+  counts(claim: Introduction): boolean {
+    return stillCounts(this.options.identity.identity, this.options.fences(), claim);
   }
 
   /** `connection`: what the front door knows of the socket, whose preface was taken off. */
@@ -60,10 +72,12 @@ export class PeerAcceptor<M> {
     const { codec, log, receive, identity, maxMessageBytes } = this.options;
     const address = `${socket.remoteAddress}:${socket.remotePort}`;
     let from: NodeId = 0;
+    let claim: Introduction | undefined;
     const link = new AcceptedLink(socket, {
       maxMessageBytes,
       greet: (hello) => {
-        const misfit = this.whatMisfits(hello);
+        claim = checkedIntroduction(hello.introduction);
+        const misfit = this.whatMisfits(hello, claim);
         if (misfit !== undefined) return misfit;
         from = hello.from;
         connection?.becamePeer(() => link.heldBytes);
@@ -72,6 +86,10 @@ export class PeerAcceptor<M> {
         return encodeWelcome({ introduction: introductionOf(identity.identity) });
       },
       receive: (message) => {
+        if (!this.counts(claim!)) {
+          link.refuse(unavailable(`another folder of server ${from} was admitted`));
+          return;
+        }
         const refusal = receive(from, codec.decode(message));
         if (refusal?.malformed) throw new MalformedMessageError(refusal.reason);
       },
@@ -91,7 +109,7 @@ export class PeerAcceptor<M> {
     for (const link of this.open) link.destroy();
   }
 
-  private whatMisfits(hello: Hello): Refusal | undefined {
+  private whatMisfits(hello: Hello, claim: Introduction | undefined): Refusal | undefined {
     const { self, serverCount, identity } = this.options;
     const misfit = (details: string, reason = '') => ({ code: status.FAILED_PRECONDITION, details, reason });
     if (hello.version !== PEER_PROTOCOL_VERSION) {
@@ -101,9 +119,8 @@ export class PeerAcceptor<M> {
     if (hello.from < 1 || hello.from > serverCount || hello.from === self) {
       return misfit(`server ${hello.from} is not one of the other ${serverCount - 1} servers of -servers`);
     }
-    const claim = checkedIntroduction(hello.introduction);
     if (claim?.id !== hello.from || !claim.isMember) return misfit(`server ${hello.from} does not say who it is`);
-    if (this.shutOuts.refuses(claim, identity.identity)) {
+    if (this.shutOuts.refuses(claim, identity.identity) || !passes(this.options.fences().get(claim.id), claim)) {
       return unavailable(`server ${claim.id} is being admitted again`);
     }
     const own = identity.identity;

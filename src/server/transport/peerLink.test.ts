@@ -7,6 +7,7 @@ import { duplexPair } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { MessageCodec } from '../../consensus/contract.ts';
 import { writeVarint } from '../../consensus/entryCodec.ts';
+import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { encodeHello, encodeWelcome } from '../../wire/peerCodec.ts';
 import { encodeFrame, FrameKind, MalformedFrameError } from '../../wire/peerFrames.ts';
 import { introductionOf } from '../identity/identity.ts';
@@ -54,6 +55,7 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
   const log = new RememberingLog();
   const received: Uint8Array[] = [];
   const refusals: string[] = [];
+  const inForce: { fences: Fences } = { fences: NO_FENCES };
   /** What links said of the peer, in order. */
   const said: string[] = [];
   let wake = () => {};
@@ -63,7 +65,14 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
     return undefined;
   };
   const common = { codec: CODEC, log: log as unknown as Log, maxMessageBytes };
-  const acceptor = new PeerAcceptor({ ...common, self: 2, serverCount: 3, identity: answerer, receive });
+  const acceptor = new PeerAcceptor({
+    ...common,
+    self: 2,
+    serverCount: 3,
+    identity: answerer,
+    fences: () => inForce.fences,
+    receive,
+  });
   const server = createServer((socket) =>
     sniff(
       socket,
@@ -82,7 +91,10 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
       address: { host: '127.0.0.1', port },
       identity,
       accepted: () => said.push('accepted'),
-      gone: () => said.push('gone'),
+      gone: () => {
+        said.push('gone');
+        wake();
+      },
       refused: (_peer, misfit) => {
         refusals.push(misfit);
         said.push('refused');
@@ -111,6 +123,7 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
     another,
     acceptor,
     answerer,
+    inForce,
     log,
     received,
     refusals,
@@ -131,6 +144,38 @@ describe('a link to a peer', () => {
     await one.until(() => one.received.length === 9);
     expect(one.received.map((bytes) => bytes[0])).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
     expect(one.log.lines).toEqual([]);
+  });
+
+  it('one that was open went on being heard when another folder was admitted, and said hello by another way', async () => {
+    const identity = member(1);
+    const one = await linked(identity);
+    close = one.close;
+    one.link.send([Uint8Array.of(1)]);
+    await one.until(() => one.received.length === 1);
+    one.answerer.meet({ ...introductionOf(identity.identity), instance: 'f'.repeat(32), admitted: 9 });
+    one.link.send([Uint8Array.of(2)]);
+    await one.until(() => one.refusals.length > 0 || one.said.includes('gone'));
+    expect(one.received.map((bytes) => bytes[0])).toEqual([1]);
+  });
+
+  it('is not heard, nor taken, from where a fence stands in the log that names another folder', async () => {
+    const identity = member(1);
+    const one = await linked(identity);
+    close = one.close;
+    one.link.send([Uint8Array.of(1)]);
+    await one.until(() => one.received.length === 1);
+    one.inForce.fences = new Map([[1, { index: 5, instance: 'f'.repeat(32) }]]);
+    one.link.send([Uint8Array.of(2)]);
+    await one.until(() => one.said.includes('gone'));
+    const again = one.another(identity);
+    again.send([Uint8Array.of(3)]);
+    await one.until(() => one.said.filter((what) => what === 'gone').length === 2);
+    expect(one.received.map((bytes) => bytes[0])).toEqual([1]);
+    // It is not told to stop: the fence may yet be truncated.
+    expect(one.refusals).toEqual([]);
+    one.inForce.fences = new Map([[1, { index: 5, instance: identity.identity.instance }]]);
+    one.another(identity).send([Uint8Array.of(4)]);
+    await one.until(() => one.received.length === 2);
   });
 
   it('a message above the limit of a link took the stream, and so the heartbeats, down with it', async () => {

@@ -6,6 +6,7 @@ import { type handleUnaryCall, status } from '@grpc/grpc-js';
 import { expect, it, onTestFinished } from 'vitest';
 import { gorumsKind } from '../../consensus/gorums/index.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
+import { NO_FENCES } from '../../wire/fence.ts';
 import { encodeRequest } from '../../wire/gorumsWire.ts';
 import { introductionOf } from '../identity/identity.ts';
 import { IdentityFile } from '../identity/identityFile.ts';
@@ -25,6 +26,7 @@ it('unary calls in the name of a server that was being admitted again reached th
     ordered: true,
     maxMessageBytes: 8192,
     log: {} as LimitedLog,
+    fences: () => NO_FENCES,
     receive: (from, { type }) => {
       received.push(`${type} of ${from}`);
       return undefined;

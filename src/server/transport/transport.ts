@@ -1,6 +1,7 @@
 import type { EngineKind, Envelope, NodeId, Refusal } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import type { Address } from '../../wire/addresses.ts';
+import type { Fences } from '../../wire/fence.ts';
 import { MESSAGE_BYTES_MAX } from '../../wire/peerFrames.ts';
 import { introductionOf, type Misfit } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
@@ -26,6 +27,8 @@ export interface TransportOptions<M> {
   /** Of a unary call; links have a bound of their own. */
   readonly maxMessageBytes: number;
   readonly log: LimitedLog;
+  /** Those in force here (src/server/identity/admission.ts). */
+  readonly fences: () => Fences;
   /** Says why a message was left out; its caller, or the link that it came on, is told. */
   readonly receive: (from: NodeId, message: M) => Refusal | undefined;
   /** A peer has nothing against this server. */
@@ -53,7 +56,7 @@ export class PeerTransport<M> {
 
   constructor(options: TransportOptions<M>) {
     this.options = options;
-    const { self, servers, kind, identity, log } = options;
+    const { self, servers, kind, identity, log, fences } = options;
     const maxMessageBytes = MESSAGE_BYTES_MAX;
     // On whatever way a message came, links and unary calls and the answers to these.
     const receive = (from: NodeId, message: M) =>
@@ -61,7 +64,7 @@ export class PeerTransport<M> {
     this.receive = receive as never;
     const serverCount = servers.length;
     const { codec } = kind;
-    this.acceptor = new PeerAcceptor({ self, serverCount, identity, codec, log, maxMessageBytes, receive });
+    this.acceptor = new PeerAcceptor({ self, serverCount, identity, codec, log, maxMessageBytes, fences, receive });
     if (kind.name === 'gorums') this.unaryServer = new GorumsUnaryServer({ self, serverCount }, this.receive);
   }
 
@@ -118,6 +121,7 @@ export class PeerTransport<M> {
       identity,
       log,
       receive: this.receive,
+      counts: (claim) => this.acceptor.counts(claim),
       accepted,
       refused,
     });

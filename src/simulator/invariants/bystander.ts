@@ -51,3 +51,13 @@ export const BYSTANDER: ServerJudge = {
     throw new InvariantViolation('whole memory', `server ${id}, which forgot, acknowledges session ${clientId}`);
   },
 };
+
+/** Whoever judges at the time of each call. */
+export function whoeverJudges(judge: () => ServerJudge): ServerJudge {
+  return new Proxy(BYSTANDER, {
+    get: (_target, name: keyof ServerJudge) => {
+      const now = judge();
+      return (now[name] as (...args: never[]) => unknown).bind(now);
+    },
+  });
+}

@@ -171,6 +171,7 @@ export class Judge {
       );
     }
     this.#leaders.set(term, { id, incarnation });
+    this.#promises.checkVoters(record);
     this.#checkComplete(record, this.committed.lastBefore(term));
   }
 
@@ -441,8 +442,9 @@ export class Judge {
     this.#promises.promises(id, to, promised);
   }
 
-  heard(id: NodeId, from: NodeId, promised: Promised): void {
-    this.#promises.heard(id, from, promised);
+  /** `pastTerm`: see Line. */
+  heard(id: NodeId, from: NodeId, promised: Promised, pastTerm?: number): void {
+    this.#promises.heard(id, from, promised, pastTerm);
   }
 
   readDone(id: NodeId, index: number, known: number): void {

@@ -60,8 +60,32 @@ export class PromiseJudge {
   }
 
   /** A message of server `from` is used by server `id`. */
-  heard(id: NodeId, from: NodeId, promised: Promised): void {
+  heard(id: NodeId, from: NodeId, promised: Promised, pastTerm = Number.POSITIVE_INFINITY): void {
+    if (promised.term > pastTerm) this.#heardPast(this.#server(id), from, promised);
     if (promised.kind === 'match') this.#server(id).heardMatch(from, promised.term, promised.index);
+  }
+
+  /** Of a process in whose place another one was admitted, in a term in which that one may promise something else. */
+  #heardPast(record: ServerRecord, from: NodeId, { kind, term }: Promised): void {
+    if (kind === 'vote') record.pastVote = { term, from };
+    else if (record.isLeader && record.term === term) {
+      fail(
+        'whole memory',
+        record,
+        `as leader of term ${term} it hears an earlier process of server ${from} acknowledge`,
+      );
+    }
+  }
+
+  /** Whoever can win in such a term knows that another process was admitted, and counts the vote of that one only. */
+  checkVoters(record: ServerRecord): void {
+    const { pastVote, term } = record;
+    if (pastVote?.term !== term) return;
+    fail(
+      'whole memory',
+      record,
+      `is elected in term ${term}, and heard the vote of an earlier process of server ${pastVote.from}`,
+    );
   }
 
   /** A leader counts for each follower what that one acknowledged to it in this term, and for itself what is on its disk. */

@@ -51,6 +51,8 @@ export class ServerRecord {
   applied = 0;
   lastMark = 0;
   configuration: Configuration | undefined;
+  /** The last vote that it heard of a process in whose place another one was admitted. */
+  pastVote: { readonly term: number; readonly from: NodeId } | undefined;
   /** What each other server acknowledged to this one in the latest term in which it did. */
   readonly #matches = new Map<NodeId, { readonly term: number; readonly index: number }>();
 

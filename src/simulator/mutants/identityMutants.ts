@@ -25,9 +25,9 @@ export function believesItIsNew(decide: Decide): Decide {
 }
 
 /** Hands over what it has applied, whether or not it still leads. */
-export const admitsAtOnce: typeof admit = (replica, _id, _rejoin, done) => {
+export const admitsAtOnce: typeof admit = (replica, _asker, _rejoin, done) => {
   const { role, leader } = replica.status();
   const snapshot = role === 'leader' ? replica.currentSnapshot() : undefined;
   if (snapshot === undefined) done({ ok: false, reason: 'not-leader', leader });
-  else done({ ok: true, snapshot, spentTerm: snapshot.term });
+  else done({ ok: true, snapshot, spentTerm: snapshot.term, admitted: snapshot.index });
 };

@@ -206,6 +206,21 @@ function losesFolders(plan: Plan): Plan {
   };
 }
 
+/** Leaders change again and again, while processes of servers that were given up for lost go on. */
+function earlierGoOn(plan: Plan): Plan {
+  return {
+    ...losesFolders(plan),
+    founding: false,
+    deadServers: false,
+    strikes: new Map([
+      ['partition', 1_000_000],
+      ['pause', 1_000_000],
+      ['lost folder', 1_500_000],
+      ['leadership transfer', 1_500_000],
+    ]),
+  };
+}
+
 /** Copies of folders are put back, and folders of others, while servers crash and messages are lost. */
 function misplacesFolders(plan: Plan): Plan {
   return {
@@ -522,6 +537,22 @@ export const MUTANTS: readonly Mutant[] = [
     invariants: ['leader completeness', 'committed entries stay', 'election safety', 'durable quorum', 'right refusal'],
     adjust: losesFolders,
     mutation: () => ({ admit: admitsAtOnce }),
+  },
+  {
+    name: 'the fences in a log are ignored',
+    engines: ALL,
+    seedsMax: 200,
+    invariants: ['whole memory', 'election safety'],
+    adjust: earlierGoOn,
+    mutation: () => ({ ignoresFences: true }),
+  },
+  {
+    name: 'who was heard once is heard as long as its connection lasts',
+    engines: ALL,
+    seedsMax: 200,
+    invariants: ['whole memory', 'election safety'],
+    adjust: earlierGoOn,
+    mutation: () => ({ hearsOnceMet: true }),
   },
   {
     name: 'a vote in a term that is stored already is not written',

@@ -96,6 +96,7 @@ export interface Admission {
   autoLeave: boolean;
   dataBytes: number;
   spentTerm: number;
+  admitted: number;
 }
 
 function createBaseHello(): Hello {
@@ -786,6 +787,7 @@ function createBaseAdmission(): Admission {
     autoLeave: false,
     dataBytes: 0,
     spentTerm: 0,
+    admitted: 0,
   };
 }
 
@@ -839,6 +841,9 @@ export const Admission: MessageFns<Admission> = {
     }
     if (message.spentTerm !== 0) {
       writer.uint32(88).uint64(message.spentTerm);
+    }
+    if (message.admitted !== 0) {
+      writer.uint32(96).uint64(message.admitted);
     }
     return writer;
   },
@@ -982,6 +987,14 @@ export const Admission: MessageFns<Admission> = {
             }
 
             message.spentTerm = longToNumber(reader.uint64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.admitted = longToNumber(reader.uint64());
             continue;
           }
         }

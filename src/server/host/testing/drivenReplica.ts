@@ -1,4 +1,5 @@
 import type { EngineKind, EngineSettings, NodeId } from '../../../consensus/contract.ts';
+import type { Speaker } from '../../identity/fences.ts';
 import { KeyValueStore } from '../../stateMachine/keyValueStore.ts';
 import type { LogStore, LogStoreListener, PromisedArea } from '../../storage/contract.ts';
 import { MemoryDisk } from '../../storage/memoryDisk.ts';
@@ -34,6 +35,8 @@ export interface DrivenOptions<M> {
   readonly disk?: MemoryDisk;
   readonly area?: PromisedArea;
   readonly stateMachine?: KeyValueStore;
+  /** Without it no fence ends the replica. */
+  readonly self?: Speaker;
   /** Changes the store before the replica has it. */
   readonly prepare?: (store: LogStore) => void;
   /** In place of parts of what is around it. */
@@ -59,6 +62,7 @@ export function drivenReplica<M>(kind: EngineKind<M>, options: DrivenOptions<M>)
   const replica: Replica<M> = new Replica(store, {
     kind,
     id: 1,
+    ...(options.self === undefined ? {} : { self: options.self }),
     settings: SETTINGS,
     bootstrap,
     random: () => 0,
