@@ -9,6 +9,7 @@ import type { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
 import type { ChunkedLogStore } from '../server/storage/chunkedLogStore.ts';
 import { type LogStoreListener, RefusedDataError } from '../server/storage/contract.ts';
 import { type AimedCrash, AimedCrashes, type CrashKind, PowerLost } from './aimedCrashes.ts';
+import { checkBeginning } from './beginning.ts';
 import { describeMessage, isDiskFailure, messageOf } from './describe.ts';
 import { BYSTANDER, type ServerJudge, whoeverJudges } from './invariants/bystander.ts';
 import { type Line, PeerDoor } from './peerDoor.ts';
@@ -180,7 +181,7 @@ export class VirtualServer {
   }
 
   #startUp(epoch: number, goesOn: () => void = () => {}): VirtualStarting {
-    const { plan, mutation } = this.#around;
+    const { plan, mutation, census } = this.#around;
     this.#note('does not take part yet');
     return new VirtualStarting({
       identity: this.#process!.identity,
@@ -197,7 +198,7 @@ export class VirtualServer {
       after: (delayUs, run) => this.#after(epoch, delayUs, run),
       admitted: (state) => this.#install(state, epoch),
       began: (kind, cluster, known) => {
-        this.#checkBeginning(kind);
+        checkBeginning(kind, this, plan.bootstrap, census);
         this.#beginEmpty(epoch, cluster, known);
       },
       goesOn,
@@ -307,20 +308,6 @@ export class VirtualServer {
     this.#around.census.count('right folder put back');
     this.folder.putBack();
     this.rejoins = false;
-  }
-
-  /** Joining with nothing is right only for one that has promised nothing, and founding where nobody knows of a promise. */
-  #checkBeginning(kind: 'found' | 'join' | 'original'): void {
-    const { census, plan } = this.#around;
-    const fail = (what: string) => {
-      throw new InvariantViolation('whole memory', `${this.#name} begins with nothing (${kind}): ${what}`);
-    };
-    if (kind === 'original') fail('there are no servers of the original');
-    if (kind === 'join' && this.folder.forgets) fail('it has promised something before');
-    const isOld = ({ id, remembers }: VirtualServer) => remembers && plan.bootstrap.includes(id);
-    const old = [...this.peers.values()].find(isOld);
-    if (kind === 'found' && old !== undefined) fail(`server ${old.id} remembers a cluster`);
-    census.count(kind === 'found' ? 'cluster founded' : 'founding joined');
   }
 
   #beginEmpty(epoch: number, cluster: string, known: GivenState['known']): void {

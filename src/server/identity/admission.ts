@@ -10,14 +10,15 @@ import type { Introduction } from './identity.ts';
  *
  * Server s comes back empty at time w; its engine does not run. It asks the leader L of term T, which
  *
- * 1. appends an entry F (*the fence*) to its log after it was asked, so after w, and waits until F is committed;
+ * 1. appends an entry F (*the fence*), which names s and its new folder, to its log after it was asked, so after w, and waits
+ *    until F is committed;
  * 2. hands over its state machine as of an applied index A >= F, with the term tA >= T of that entry and the
  *    configuration then in force.
  *
  * s makes that snapshot durable together with the hard state (term tA, vote spent) and only then runs its engine. From
  * then on it is an ordinary server whose log ends at A.
  *
- * Why that is safe. Before w and after the admission s keeps the rules; only what it promised before w and forgot could do
+ * Why that is safe, as long as the process that ran before w does not run on (that one: last). Before w and after the admission s keeps the rules; only what it promised before w and forgot could do
  * harm. F was committed by a quorum Q of voters none of which is s, for s ran no engine. Everyone in Q acknowledged F in
  * term T, after w.
  *
@@ -44,15 +45,40 @@ import type { Introduction } from './identity.ts';
  * rightly: a candidate with a vote that it forgot could not win since its own fence (take the earliest fence among the
  * voters of c: those of its Q that vote for c after it refuse, as above).
  *
- * *An earlier process that still runs*, cut off and not dead, is outside of this: s is taken to have stopped at w. L hears
- * nothing of it until the admitted one says hello, and whoever answers is told of the admitted one before that promises
- * anything (Starting.tellOfMember), and refuses the earlier from then on, durably. What is left is a server that did not answer
- * then, has F in its log and hears the earlier process: in one term it may count a vote of that one, and another candidate
- * the vote of the new s. The full cure is an F that names s and is in force where it stands in a log, as configurations
- * are: once it is applied is too late, for a candidate may have F without knowing that it is committed.
+ * *An earlier process that still runs*, cut off and not dead: say s0 runs on while the new one, s1, is admitted. Without a rule
+ * for it, two servers could lead one term: of {s, a, b}, a admits s1 with a fence that a and b hold, is started again, and cannot be
+ * reached by s1. b meets s1, stands in u, and wins by the vote of s1. a stands in u as well, hears s0 still, and wins by
+ * the vote of that; what a acknowledges from then on is on a and s0, and b's log takes its place. So F names s and the folder of s1,
+ * and whoever holds F in its log, committed or not, or has it in its state, uses nothing of s but what is said by a process on
+ * that folder, or by one that was admitted with an index not below F's (fences.ts). s0 itself stops when it finds F in its
+ * own log, before anything more leaves it (Replica). As configurations, F counts from where it stands, because a candidate
+ * may hold F without knowing that it is committed. It is in force again after a restart (LogStore.fenceEntries), comes with snapshots
+ * (KeyValueStore.fences), and is undone with its entry. Now take s0 for what it is, a server that keeps the rules and forgets nothing:
  *
- * F is a registration: the one command that changes nothing for anybody, and that every server understands. Its session
- * is named by F's index; where there are too many sessions for one more, F is in the log all the same.
+ * - Q holds no process of s: L holds F itself. So, whichever process of s votes for whom, nobody is elected in a term u > T who
+ *   lacks F. For let the quorum of c meet Q in x, which is not s. Had x voted for c before it acknowledged F, it would have stood in u > T.
+ *   So it held F, and c would need an entry of a term above T in its log; such a log is a leader's of such a term, which held
+ *   F (the first one by this argument, the next by induction).
+ * - A candidate's log does not change while it stands. So whoever is elected in u > T held F from before it asked, and counted no
+ *   process before s1, neither among its voters nor later among those that acknowledged. s1 votes and acknowledges in terms
+ *   above tA >= T only (acknowledgements in tA are to L, of what is behind A). Hence in every term only one process of s is counted: s0
+ *   up to T, s1 above; that is all that Raft asks of a server. That s1 holds what s0 helped to commit is *Acknowledgements* above: in v < T
+ *   L holds it, for those that voted for L in T include no s1; in T it stands before F, for afterwards L does not hear s0.
+ * - s0 as a candidate: without F it is refused like any other, by x; with F it has stopped. So its requests do no harm, and it
+ *   matters little that unary calls do not tell whose they are; their answers are bound to who introduced himself.
+ * - A read that a leader of v < T confirms with an answer of s0: x, in that quorum and in Q, answered in v, so before it acknowledged F. When the
+ *   read was asked F was not committed and s1 did not run: what had been acknowledged by then, Raft's own argument covers.
+ * - Configurations: the paragraph in *Votes* holds with s0 for s. The change that an older c lacks stands before F in L's log, so it
+ *   was s0, if any process of s, that acknowledged it, and s0 remembers that when c asks for its vote.
+ * - Several fences of s: the order in the log decides, and each is argued by itself, with all that was admitted by an earlier one
+ *   for s0. That an index tells the order is seen to by L: as of A, the last fence of s has to name the asker; so A is below every later
+ *   fence that names another folder.
+ *
+ * What it does not cover: servers of the original take F for what it is to them, a registration; and the survivor of two has no
+ * leader to append one (survivor.ts). There the earlier process has to be dead.
+ *
+ * F is a registration that carries a name (wire/fence.ts): the one command that changes nothing for anybody, and that every server
+ * understands. Where there are too many sessions for one more, F is in the log all the same.
  */
 export type AdmissionAnswer =
   /** In `spentTerm` and before, the admitted server has no vote. `admitted` tells it from its earlier selves. */

@@ -5,7 +5,7 @@ import {
   type PersistBatch,
   type Snapshot,
 } from '../../consensus/contract.ts';
-import { type Entry, EntryType } from '../../consensus/entry.ts';
+import type { Entry } from '../../consensus/entry.ts';
 import { recordSize } from '../../consensus/entryCodec.ts';
 import { ChunkCache, LoadedChunk, readObjects } from './chunkCache.ts';
 import { ChunkIndex } from './chunkIndex.ts';
@@ -20,7 +20,8 @@ import {
 } from './contract.ts';
 import { Garbage } from './garbage.ts';
 import { chunkKey, snapshotKey, stateKey, VERSION_KEY } from './keys.ts';
-import { decodeRecordHeader, describeDamage, encodeRecord, isMarked, type SnapshotReference } from './record.ts';
+import { isMarked, MarkedEntries } from './markedEntries.ts';
+import { decodeRecordHeader, describeDamage, encodeRecord, type SnapshotReference } from './record.ts';
 import { type OpenReport, type Recovered, recover } from './recovery.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshotRecord.ts';
 import { TermRuns } from './termRuns.ts';
@@ -90,8 +91,7 @@ export class ChunkedLogStore implements LogStore {
   #baseIndex: number;
   #baseTerm: number;
   readonly #terms = new TermRuns();
-  #configurations: readonly Entry[] = [];
-  #fences: readonly Entry[] = [];
+  readonly #marked = new MarkedEntries();
   readonly #chunks = new ChunkIndex();
   readonly #cache: ChunkCache;
   #fresh: Entry[] = [];
@@ -193,7 +193,7 @@ export class ChunkedLogStore implements LogStore {
         if (index > this.#baseIndex && index <= end) marked.push(this.entries(index, index, 0)[0]!);
       }
     });
-    this.#mark(marked);
+    this.#marked.append(marked);
   }
 
   get firstIndex(): number {
@@ -224,11 +224,11 @@ export class ChunkedLogStore implements LogStore {
   }
 
   configurationEntries(): readonly Entry[] {
-    return this.#configurations;
+    return this.#marked.configurations;
   }
 
   fenceEntries(): readonly Entry[] {
-    return this.#fences;
+    return this.#marked.fences;
   }
 
   snapshot(): Snapshot | undefined {
@@ -329,8 +329,7 @@ export class ChunkedLogStore implements LogStore {
   #install(snapshot: Snapshot): void {
     this.#discardFrom(this.#baseIndex + 1, snapshot.index + 1);
     this.#terms.clear();
-    this.#configurations = [];
-    this.#fences = [];
+    this.#marked.clear();
     this.#baseIndex = snapshot.index;
     this.#baseTerm = snapshot.term;
     this.#replaceSnapshot(snapshot);
@@ -341,8 +340,7 @@ export class ChunkedLogStore implements LogStore {
     if (index >= this.#freshFirst) this.#fresh.length = index - this.#freshFirst;
     else this.#discardFrom(index, index);
     this.#terms.truncateFrom(index);
-    this.#configurations = before(this.#configurations, index);
-    this.#fences = before(this.#fences, index);
+    this.#marked.truncateFrom(index);
     for (let i = this.#marks.length - 1; i >= 0 && this.#marks[i]!.lastIndex >= index; i--) {
       this.#marks[i]!.lastIndex = index - 1;
     }
@@ -374,16 +372,9 @@ export class ChunkedLogStore implements LogStore {
         marked.push(entry);
       }
     }
-    if (marked !== undefined) this.#mark(marked);
+    if (marked !== undefined) this.#marked.append(marked);
     if (this.#fresh.length === 0) this.#fresh = entries.slice();
     else for (const entry of entries) this.#fresh.push(entry);
-  }
-
-  #mark(entries: readonly Entry[]): void {
-    const fences = entries.filter((entry) => entry.type === EntryType.Normal);
-    const configurations = entries.filter((entry) => entry.type !== EntryType.Normal);
-    if (fences.length > 0) this.#fences = [...this.#fences, ...fences];
-    if (configurations.length > 0) this.#configurations = [...this.#configurations, ...configurations];
   }
 
   storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {
@@ -412,8 +403,7 @@ export class ChunkedLogStore implements LogStore {
     }
     for (const chunk of this.#chunks.shiftUpTo(base, this.#freshFirst - 1)) this.#bury(chunk);
     this.#terms.dropUpTo(base);
-    this.#configurations = after(this.#configurations, base);
-    this.#fences = after(this.#fences, base);
+    this.#marked.dropUpTo(base);
   }
 
   #replaceSnapshot(snapshot: Snapshot): void {
@@ -599,15 +589,4 @@ export class ChunkedLogStore implements LogStore {
     if (closing === undefined || this.#inFlight !== undefined || (this.#dirty && this.#failure === undefined)) return;
     this.#disk.close().then(closing.resolve, closing.reject);
   }
-}
-
-/** The same array where nothing goes. */
-function before(entries: readonly Entry[], index: number): readonly Entry[] {
-  return (entries[entries.length - 1]?.index ?? 0) < index ? entries : entries.filter((entry) => entry.index < index);
-}
-
-function after(entries: readonly Entry[], base: number): readonly Entry[] {
-  return (entries[0]?.index ?? Number.POSITIVE_INFINITY) > base
-    ? entries
-    : entries.filter((entry) => entry.index > base);
 }

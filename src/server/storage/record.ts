@@ -1,9 +1,9 @@
 import { crc32 } from 'node:zlib';
 import type { HardState } from '../../consensus/contract.ts';
-import { type Entry, EntryType, isConfigurationType } from '../../consensus/entry.ts';
+import type { Entry } from '../../consensus/entry.ts';
 import { ByteReader, varintSize, writeEntries, writeVarint } from '../../consensus/entryCodec.ts';
-import { mayBeFence } from '../../wire/fence.ts';
 import { UnknownFormatError } from './contract.ts';
+import { isMarked } from './markedEntries.ts';
 
 /**
  * The *write record*: the one value that stands for a whole write of the log store, so that a write is on disk either
@@ -95,11 +95,6 @@ function termRunsOf(entries: readonly Entry[]): TermRun[] {
     runs.push({ first: entry.index, term });
   }
   return runs;
-}
-
-/** Whether a store must find the entry again without reading the others: it counts from where it stands in the log. */
-export function isMarked(entry: Entry): boolean {
-  return entry.type === EntryType.Normal ? mayBeFence(entry) : isConfigurationType(entry.type);
 }
 
 function markedOf(entries: readonly Entry[]): readonly Entry[] {

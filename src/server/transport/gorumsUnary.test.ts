@@ -1,10 +1,14 @@
 import { EventEmitter } from 'node:events';
-import { type handleUnaryCall, status } from '@grpc/grpc-js';
+import { type handleUnaryCall, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import type { Refusal } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
-import { encodeRequest, type GorumsMethod } from '../../wire/gorumsWire.ts';
-import { GorumsUnaryServer } from './gorumsUnary.ts';
+import { PeerService } from '../../wire/generated/peer.ts';
+import { encodeRequest, encodeResponse, type GorumsMethod } from '../../wire/gorumsWire.ts';
+import { blankIdentity, type Introduction, introductionOf } from '../identity/identity.ts';
+import type { IdentityFile } from '../identity/identityFile.ts';
+import type { LimitedLog } from '../observe/logLimiter.ts';
+import { GORUMS_SERVICE, GorumsUnaryClient, GorumsUnaryServer } from './gorumsUnary.ts';
 
 /** Server 1 of three, called with `message`. */
 function called(message: GorumsMessage, refusal?: Refusal) {
@@ -52,5 +56,81 @@ describe('the unary service of the gorums engine', () => {
     const { received, answers } = called({ type: 'CatchMeUp', call: 0, follower: 9, nextIndex: 1 });
     expect(received).toEqual([]);
     expect(answers).toMatchObject([{ code: status.INVALID_ARGUMENT }]);
+  });
+});
+
+describe('a client of the unary service', () => {
+  it('used an answer of whoever had introduced himself once, though another folder was admitted meanwhile', async () => {
+    const earlier = introductionOf({
+      ...blankIdentity(2, 'gorums', 'f'.repeat(32), 'member'),
+      cluster: 'c'.repeat(32),
+      life: 'e'.repeat(16),
+      boots: 1,
+    });
+    const server = new Server();
+    let introductions = 0;
+    const introduce: handleUnaryCall<unknown, unknown> = (_call, done) => {
+      introductions++;
+      done(null, { introduction: earlier, misfit: '', isVoter: true, leader: 0, known: [] });
+    };
+    server.addService({ introduce: PeerService.introduce }, { introduce });
+    const waiting: (() => void)[] = [];
+    const granted = { type: 'RequestVoteResponse', call: 0, term: 1, granted: true } as const;
+    const requestVote: handleUnaryCall<Buffer, Buffer> = (_call, done) => {
+      waiting.push(() => done(null, Buffer.from(encodeResponse(granted))));
+      wake();
+    };
+    server.addService({ RequestVote: GORUMS_SERVICE.RequestVote }, { RequestVote: requestVote });
+    let wake = () => {};
+    const until = async (done: () => boolean) => {
+      while (!done()) await new Promise<void>((resolve) => (wake = resolve));
+    };
+    const port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      ),
+    );
+    const received: GorumsMessage[] = [];
+    const asked: Introduction[] = [];
+    let isReplaced = false;
+    const own = blankIdentity(1, 'gorums', 'own', 'member');
+    const client = new GorumsUnaryClient({
+      peer: 2,
+      address: { host: '127.0.0.1', port },
+      maxMessageBytes: 8192,
+      identity: { identity: own, meet: () => undefined } as unknown as IdentityFile,
+      log: {} as LimitedLog,
+      receive: (_from, message) => {
+        received.push(message);
+        wake();
+      },
+      counts: (claim) => {
+        asked.push(claim);
+        wake();
+        return !isReplaced;
+      },
+      accepted: () => {},
+      refused: () => {},
+    });
+    try {
+      client.send(vote(1));
+      await until(() => waiting.length === 1);
+      waiting.shift()!();
+      await until(() => received.length === 1);
+      client.send(vote(1));
+      await until(() => waiting.length === 1);
+      isReplaced = true;
+      waiting.shift()!();
+      await until(() => asked.length === 2);
+      expect(asked.map(({ instance }) => instance)).toEqual(['f'.repeat(32), 'f'.repeat(32)]);
+      // Before it is called again, it is asked again who it is.
+      client.send(vote(1));
+      await until(() => waiting.length === 1);
+      expect(introductions).toBe(2);
+      expect(received).toHaveLength(1);
+    } finally {
+      client.close();
+      server.forceShutdown();
+    }
   });
 });

@@ -541,7 +541,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the fences in a log are ignored',
     engines: ALL,
-    seedsMax: 200,
+    seedsMax: 300,
     invariants: ['whole memory', 'election safety'],
     adjust: earlierGoOn,
     mutation: () => ({ ignoresFences: true }),
@@ -549,7 +549,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'who was heard once is heard as long as its connection lasts',
     engines: ALL,
-    seedsMax: 200,
+    seedsMax: 300,
     invariants: ['whole memory', 'election safety'],
     adjust: earlierGoOn,
     mutation: () => ({ hearsOnceMet: true }),
