@@ -60,6 +60,8 @@ export class FolderFaults {
   }
 
   #mayGoOn({ folder, disk }: VirtualServer): boolean {
+    // Where the new one begins by itself there are two servers of the same right.
+    if (this.#around.mutation.forgets === true) return false;
     return folder.identity.stage === 'member' && folder.isHonest && !folder.forgets && !disk.hasLostTail;
   }
 
