@@ -1,7 +1,10 @@
 import type { NodeId } from '../../consensus/contract.ts';
 import type { Identity, Introduction } from './identity.ts';
 
-/** While a server is admitted, its earlier process may still run, and must not be heard by whom its fence is counted. */
+/**
+ * While a server is admitted its earlier process may still run. The fence in the log keeps that one out wherever it stands
+ * (fences.ts); this is what keeps it from whoever admits until then, and all that does where a survivor admits.
+ */
 export interface ShutOut {
   /** The state of this index was sent: until a folder that may be heard says hello, it stays as it is. */
   given(index: number): void;
