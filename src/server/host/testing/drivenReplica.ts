@@ -31,6 +31,8 @@ export interface DrivenReplica<M> {
 }
 
 export interface DrivenOptions<M> {
+  /** 1 by default. */
+  readonly id?: NodeId;
   readonly bootstrap: readonly NodeId[];
   readonly disk?: MemoryDisk;
   readonly area?: PromisedArea;
@@ -42,11 +44,13 @@ export interface DrivenOptions<M> {
   /** In place of parts of what is around it. */
   readonly environment?: Partial<ReplicaEnvironment<M>>;
   readonly snapshotEveryEntries?: number;
+  /** What it waits before it stands: a part of [0, 1). The shortest by default. */
+  readonly patience?: number;
   /** By default a failure ends the test. */
   readonly failed?: (error: Error) => void;
 }
 
-/** Server 1, driven by hand, with its real log store on a disk in memory. */
+/** A server, driven by hand, with its real log store on a disk in memory. */
 export function drivenReplica<M>(kind: EngineKind<M>, options: DrivenOptions<M>): DrivenReplica<M> {
   const { bootstrap, disk = new MemoryDisk(), area, stateMachine = new KeyValueStore(), prepare } = options;
   const clock = { nowMs: 0 };
@@ -61,11 +65,11 @@ export function drivenReplica<M>(kind: EngineKind<M>, options: DrivenOptions<M>)
   prepare?.(store);
   const replica: Replica<M> = new Replica(store, {
     kind,
-    id: 1,
+    id: options.id ?? 1,
     ...(options.self === undefined ? {} : { self: options.self }),
     settings: SETTINGS,
     bootstrap,
-    random: () => 0,
+    random: () => options.patience ?? 0,
     stateMachine,
     environment: {
       nowMs: () => clock.nowMs,
