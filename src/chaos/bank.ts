@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { Books } from '../checker/books.ts';
 import type { ClientSession } from '../client/clientSession.ts';
 import type { RkvClient } from '../client/rkvClient.ts';
 import type { Random } from '../simulator/random.ts';
 
-/** Accounts of one teller. */
 const ACCOUNTS = 4;
 const OPENING_BALANCE = 100;
 const THINK_MEAN_MS = 15;
@@ -13,29 +13,27 @@ export class BankError extends Error {
   override readonly name = 'BankError';
 }
 
-/**
- * A teller moves money between accounts that nobody else touches, one write after the other, never giving one up: so each account
- * holds what was written last, and all of them together always what they began with. A write that is carried out twice, or late,
- * or that is lost after its acknowledgement, shows in the sum.
- */
+/** Moves money through the client library, and holds what it reads against its books. It never gives a request up. */
 export class Teller {
-  transfers = 0;
-  private readonly name: number;
+  private readonly books: Books;
   private readonly client: RkvClient;
   private readonly random: Random;
-  private readonly balances: number[] = new Array(ACCOUNTS).fill(0);
   private session: ClientSession | undefined;
 
   constructor(name: number, client: RkvClient, random: Random) {
-    this.name = name;
+    this.books = new Books(String(name), ACCOUNTS, OPENING_BALANCE);
     this.client = client;
     this.random = random;
+  }
+
+  get transfers(): number {
+    return this.books.transfers;
   }
 
   /** Opens the accounts and moves money until `until` fires. Nothing is under way when it resolves. */
   async run(until: AbortSignal): Promise<void> {
     this.session = await this.client.openSession(FOR_EVER);
-    for (let account = 0; account < ACCOUNTS; account++) await this.set(account, OPENING_BALANCE);
+    for (let account = 0; account < ACCOUNTS; account++) await this.write(account, OPENING_BALANCE);
     while (!until.aborted) {
       await this.transfer();
       await pause(this.random.exponential(THINK_MEAN_MS));
@@ -43,38 +41,37 @@ export class Teller {
   }
 
   private async transfer(): Promise<void> {
-    const [from, to] = this.random.shuffled(this.balances.map((_, account) => account)) as [number, number];
+    const from = this.random.int(ACCOUNTS);
+    const to = (from + 1 + this.random.int(ACCOUNTS - 1)) % ACCOUNTS;
     const held = await this.read(from);
     const amount = this.random.int(held + 1);
-    await this.set(from, held - amount);
-    await this.set(to, (await this.read(to)) + amount);
-    this.transfers++;
+    await this.write(from, held - amount);
+    await this.write(to, (await this.read(to)) + amount);
+    this.books.transfers++;
   }
 
-  /** Every account, and the sum of all. */
+  /** Reads every account, and sums them up. */
   async audit(): Promise<void> {
-    let sum = 0;
-    for (let account = 0; account < ACCOUNTS; account++) sum += await this.read(account);
-    const expected = ACCOUNTS * OPENING_BALANCE;
-    if (sum !== expected) throw new BankError(`the accounts of teller ${this.name} hold ${sum}, expected ${expected}`);
+    const held: number[] = [];
+    for (let account = 0; account < ACCOUNTS; account++) held.push(await this.read(account));
+    complainOf(this.books.wrongSum(held));
   }
 
   private async read(account: number): Promise<number> {
-    const balance = Number(await this.client.lookup(this.key(account), FOR_EVER));
-    const written = this.balances[account]!;
-    if (balance === written) return balance;
-    throw new BankError(`account ${this.key(account)} holds ${balance}, where ${written} was written last`);
+    const held = await this.client.lookup(this.books.key(account), FOR_EVER);
+    complainOf(this.books.wrongBalance(account, held));
+    return Number(held);
   }
 
-  private async set(account: number, balance: number): Promise<void> {
-    await this.session!.insert(this.key(account), String(balance), FOR_EVER);
-    this.balances[account] = balance;
-  }
-
-  private key(account: number): string {
-    return `bank/${this.name}/${account}`;
+  private async write(account: number, balance: number): Promise<void> {
+    await this.session!.insert(this.books.key(account), String(balance), FOR_EVER);
+    this.books.written(account, balance);
   }
 }
 
 /** A write that is given up may still be carried out later, over one that came after it. */
 const FOR_EVER = { timeoutMs: Number.POSITIVE_INFINITY };
+
+function complainOf(wrong: string | undefined): void {
+  if (wrong !== undefined) throw new BankError(wrong);
+}

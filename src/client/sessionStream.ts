@@ -1,4 +1,4 @@
-import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
 import { status as GrpcStatus } from '@grpc/grpc-js';
 import type { ResultStatus } from '../wire/generated/rkv.ts';
 import { CommandBatchWriter, MalformedBatchError, type ResultVisitor, readResultBatch } from '../wire/sessionCodec.ts';
@@ -14,12 +14,22 @@ const FIRST_RING_SIZE = 1 << 10;
 /** Ids from the oldest unanswered command to the newest. One command that is never answered stops the stream here. */
 const RING_SIZE_MAX = 1 << 20;
 
+/** The client's end of a `Session` call, as far as a stream uses it: gRPC's, or the simulator's. */
+export interface SessionCall {
+  on(event: 'data', heard: (message: Buffer) => void): unknown;
+  on(event: 'drain' | 'end', heard: () => void): unknown;
+  on(event: 'error', heard: (error: Pick<ServiceError, 'code' | 'details'>) => void): unknown;
+  /** False: no more before 'drain'. */
+  write(message: Buffer): boolean;
+  cancel(): void;
+}
+
 /** The `Session` stream to one server: batches out, results in, within the server's window. */
 export class SessionStream implements ServerLink, ResultVisitor {
   readonly address: string;
   unanswered = 0;
   heardMs: number;
-  private readonly call: ClientDuplexStream<Buffer, Buffer>;
+  private readonly call: SessionCall;
   private readonly release: () => void;
   private readonly listener: LinkListener;
   private readonly environment: ClientEnvironment;
@@ -37,7 +47,7 @@ export class SessionStream implements ServerLink, ResultVisitor {
   /** `release` frees what the call runs on; called once, when the stream has ended. */
   constructor(
     address: string,
-    call: ClientDuplexStream<Buffer, Buffer>,
+    call: SessionCall,
     release: () => void,
     listener: LinkListener,
     environment: ClientEnvironment,
@@ -48,9 +58,9 @@ export class SessionStream implements ServerLink, ResultVisitor {
     this.listener = listener;
     this.environment = environment;
     this.heardMs = environment.nowMs();
-    call.on('data', (message: Buffer) => this.received(message));
+    call.on('data', (message) => this.received(message));
     call.on('drain', () => this.drained());
-    call.on('error', (error: ServiceError) => {
+    call.on('error', (error) => {
       const tooLarge = error.code === GrpcStatus.RESOURCE_EXHAUSTED;
       // Before the server's first batch nothing was sent.
       const unsupported = error.code === GrpcStatus.UNIMPLEMENTED && this.window === 0;

@@ -371,6 +371,7 @@ export class RkvServer {
         metrics.commitClientCommand.observeUs(nowUs() - startUs);
         recorder.command(startUs);
       },
+      soon: queueMicrotask,
       onceLeader: (then) => this.onceLeader(then),
     };
   }

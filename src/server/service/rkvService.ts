@@ -19,7 +19,7 @@ import type { CommandOutcome, CommandSink, LookupOutcome } from '../host/replica
 import { TOO_MANY_REGISTRATIONS, unaryError } from './outcomes.ts';
 import { changeRefusalText } from './refusals.ts';
 import type { ServiceContext } from './serviceContext.ts';
-import { LARGE_VALUE_UNITS_MIN, SessionStream } from './sessionStream.ts';
+import { LARGE_VALUE_UNITS_MIN, serveSession } from './sessionStream.ts';
 
 /** How long a membership change may take before its caller is told Timeout; it may still happen. */
 export const RECONF_TIMEOUT_MS = 30_000;
@@ -69,11 +69,7 @@ export function rkvImplementation(context: ServiceContext): UntypedServiceImplem
   return implementation({
     Reconf: refusing((call, done) => reconf(context, readReconf(call, context), done)),
     ReconfOnBecome: refusing((call, done) => reconfOnBecome(context, call, done)),
-    Session: (call: Call) => {
-      const stream = new SessionStream(call, context);
-      context.sessions.add(stream);
-      call.on('close', () => context.sessions.delete(stream));
-    },
+    Session: (call: Call) => serveSession(call, context, context.door.connectionOf(call)),
   });
 }
 

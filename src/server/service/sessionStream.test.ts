@@ -1,15 +1,13 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { Entry, EntryType } from '../../consensus/entry.ts';
-import type { ServerCall } from '../../net/grpc/serverCall.ts';
 import { encodeCommand, REGISTER_BYTES } from '../../wire/command.ts';
 import { encodeFence, mayBeFence } from '../../wire/fence.ts';
 import { ResultStatus } from '../../wire/generated/rkv.ts';
 import { CommandBatchWriter, readResultBatch } from '../../wire/sessionCodec.ts';
 import type { CommandSink } from '../host/replica.ts';
 import { ServerMetrics } from '../observe/metrics.ts';
-import type { ServiceContext } from './serviceContext.ts';
-import { LOOKUP_WAITING_BYTES_MAX, SessionStream } from './sessionStream.ts';
+import { LOOKUP_WAITING_BYTES_MAX, type SessionContext, SessionStream } from './sessionStream.ts';
 
 /** A client's call; what is written waits until the test lets it go. */
 class Call extends EventEmitter {
@@ -51,13 +49,14 @@ function session() {
   const context = {
     replica,
     metrics: new ServerMetrics(),
-    door: { connectionOf: () => undefined, mayHold: () => true },
+    door: { mayHold: () => true },
     commandBytesMax: 1 << 20,
     nowUs: () => 0,
     leader: () => ({ id: 1, address: 'here' }),
     sessions: new Set(),
+    soon: queueMicrotask,
   };
-  const stream = new SessionStream(call as unknown as ServerCall, context as unknown as ServiceContext);
+  const stream = new SessionStream(call, context as unknown as SessionContext, undefined);
   const ask = (count: number) => {
     const batch = new CommandBatchWriter();
     for (let id = 0; id < count; id++) batch.add(id, encodeCommand({ type: 2, key: 'k' }));

@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import type { ServerCall } from '../../net/grpc/serverCall.ts';
+import type { NodeId } from '../../consensus/contract.ts';
 import {
   CommandType,
   decodeCommand,
@@ -10,9 +10,9 @@ import {
 import { ResultStatus } from '../../wire/generated/rkv.ts';
 import { decodeCommandBatch, MalformedBatchError, ResultBatchWriter } from '../../wire/sessionCodec.ts';
 import type { Connection } from '../admission/connection.ts';
-import type { CommandOutcome, CommandSink, LookupOutcome } from '../host/replica.ts';
+import type { FrontDoor } from '../admission/frontDoor.ts';
+import type { CommandOutcome, CommandSink, LookupOutcome, Replica } from '../host/replica.ts';
 import { detailOf, resultStatus, TOO_MANY_REGISTRATIONS } from './outcomes.ts';
-import type { ServiceContext } from './serviceContext.ts';
 
 /** Commands that may be unanswered on one stream. */
 export const SESSION_WINDOW = 16_384;
@@ -27,13 +27,60 @@ export const LARGE_VALUE_UNITS_MIN = 16 * 1024;
 /** A batch that has grown to this leaves at once: all results of a turn may be more than a gRPC message takes. */
 const RESULT_BATCH_BYTES_MAX = 256 * 1024;
 
+/** The server's end of the call, as far as a stream uses it: a gRPC server's, or the simulator's. */
+export interface SessionCall {
+  /** A message has begun to come. */
+  readonly isInMessage: boolean;
+  on(event: 'data', heard: (message: Buffer) => void): unknown;
+  on(event: 'end' | 'close', heard: () => void): unknown;
+  /** Ends the call with that. */
+  emit(event: 'error', failure: { readonly code: status; readonly details: string }): unknown;
+  /** `taken`: the connection has taken it. */
+  write(message: Buffer, taken: () => void): unknown;
+  end(): unknown;
+  pause(): unknown;
+  resume(): unknown;
+  isPaused(): boolean;
+}
+
+interface Counter {
+  inc(): void;
+}
+
+/** What session streams have to know of the server. */
+export interface SessionContext {
+  readonly replica: Pick<Replica<unknown>, 'submit' | 'lookup'>;
+  readonly metrics: { readonly writeRequests: Counter; readonly readRequests: Counter; readonly reads: Counter };
+  /** A marshalled command may not be larger, or it could not be sent on to the other servers. */
+  readonly commandBytesMax: number;
+  /** Open session streams. */
+  readonly sessions: Set<SessionStream>;
+  /** Knows how much may be kept for whom. */
+  readonly door: Pick<FrontDoor, 'mayHold'>;
+  /** Unix time, µs. */
+  nowUs(): number;
+  /** The leader this server knows of: id 0 and an empty address where it knows none. */
+  leader(): { readonly id: NodeId; readonly address: string };
+  /** A write that came at `startUs` is acknowledged. */
+  written(startUs: number): void;
+  /** Runs `run` once what happens now has happened. */
+  soon(run: () => void): void;
+}
+
+/** Serves a call that a client has begun, on a connection that is undefined where nobody counts what it holds. */
+export function serveSession(call: SessionCall, context: SessionContext, connection: Connection | undefined): void {
+  const stream = new SessionStream(call, context, connection);
+  context.sessions.add(stream);
+  call.on('close', () => context.sessions.delete(stream));
+}
+
 /**
  * The server's end of one session stream. What is answered within a turn leaves as one ResultBatch; a client that does not
  * read its results is not read from either.
  */
 export class SessionStream {
-  private readonly call: ServerCall;
-  private readonly context: ServiceContext;
+  private readonly call: SessionCall;
+  private readonly context: SessionContext;
   private readonly results = new ResultBatchWriter();
   private readonly connection: Connection | undefined;
   private unanswered = 0;
@@ -45,11 +92,11 @@ export class SessionStream {
   private ended = false;
   private open = true;
 
-  constructor(call: ServerCall, context: ServiceContext) {
+  constructor(call: SessionCall, context: SessionContext, connection: Connection | undefined) {
     this.call = call;
     this.context = context;
-    this.connection = context.door.connectionOf(call);
-    call.on('data', (bytes: Buffer) => this.take(bytes));
+    this.connection = connection;
+    call.on('data', (bytes) => this.take(bytes));
     call.on('end', () => {
       this.ended = true;
       this.finishWhenAnswered();
@@ -183,7 +230,7 @@ export class SessionStream {
     if (this.results.byteLength >= RESULT_BATCH_BYTES_MAX) this.write(this.results.finish());
     if (this.flushDue) return;
     this.flushDue = true;
-    queueMicrotask(() => this.flush());
+    this.context.soon(() => this.flush());
   }
 
   private flush(): void {
