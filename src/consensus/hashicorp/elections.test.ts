@@ -198,3 +198,16 @@ describe('start', () => {
     ]);
   });
 });
+
+describe('a term from far ahead', () => {
+  const of = (granted: boolean) => {
+    const server = new OneServer();
+    server.receive(2, { type: 'vote-reply', term: Number.MAX_SAFE_INTEGER - 1, preVote: false, granted });
+    return server.engine.status().term;
+  };
+
+  it('is approached where it is the sender’s own, and not where it was only asked for', () => {
+    expect(of(false)).toBeGreaterThan(0);
+    expect(of(true)).toBe(0);
+  });
+});

@@ -28,3 +28,9 @@ it('takes half of the initial members for no majority of them', () => {
   expect(objections.areDecisive(3, 'other-cluster')).toBe(false);
   expect(objections.areDecisive(4, 'other-cluster')).toBe(true);
 });
+
+it('counts nobody who has something else against it for one who takes it for another cluster’s', () => {
+  const objections = new Objections([1, 2, 3]);
+  for (const peer of [2, 3]) expect(objections.areDecisive(peer, 'other-engine')).toBe(false);
+  expect(objections.areDecisive(2, 'other-cluster')).toBe(false);
+});
