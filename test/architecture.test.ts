@@ -53,6 +53,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const IMPURE =
   /\b(Date\.now|new Date|Math\.random|performance\.|setTimeout|setInterval|setImmediate|process\.|Buffer\.|await )/;
 
+/** `{ ...one, more }`, but neither `[...list]` nor `call(...list)`. */
+const OBJECT_SPREAD = /\{[^()[\]{}]*\.\.\.\w+/;
+
 const SOURCE = 'src';
 
 interface Source {
@@ -69,6 +72,13 @@ const sources: Source[] = readdirSync(SOURCE, { recursive: true, encoding: 'utf8
     const imports = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1]!);
     return { path: name, folder: name.split('/')[0]!, text, imports };
   });
+
+/** Without comments. */
+function engineCode(): { readonly path: string; readonly code: string }[] {
+  return sources
+    .filter(({ folder }) => folder === 'consensus')
+    .map(({ path, text }) => ({ path, code: text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '') }));
+}
 
 function within(source: Source, imported: string): string {
   return relative(SOURCE, normalize(join(SOURCE, dirname(source.path), imported)));
@@ -104,14 +114,19 @@ describe('the folders of src/', () => {
     expect(strays).toEqual([]);
   });
 
+  it('spell out what engines make: V8 gives an object spread with more properties a new shape each time, and its readers miss', () => {
+    const strays = engineCode().flatMap(({ path, code }) => {
+      const found = OBJECT_SPREAD.exec(code);
+      return found === null ? [] : [`${path}: ${found[0]}`];
+    });
+    expect(strays).toEqual([]);
+  });
+
   it('keep the clock, chance and waiting out of engines', () => {
-    const strays = sources
-      .filter(({ folder }) => folder === 'consensus')
-      .flatMap(({ path, text }) => {
-        const code = text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
-        const found = IMPURE.exec(code);
-        return found === null ? [] : [`${path}: ${found[0]}`];
-      });
+    const strays = engineCode().flatMap(({ path, code }) => {
+      const found = IMPURE.exec(code);
+      return found === null ? [] : [`${path}: ${found[0]}`];
+    });
     expect(strays).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 import { ArgumentEncodingError, readArguments } from '../cli/arguments.ts';
 import { printable, printableLines } from '../cli/printable.ts';
+import { BrokenInvariantError } from '../consensus/turnGuard.ts';
 import { UsageError } from '../goflags/goFlags.ts';
 import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
 import { parseServerConfig, rkvdUsage, type ServerConfig } from './flags.ts';
@@ -37,6 +38,10 @@ async function main(): Promise<void> {
       stop('these data are refused', REFUSED_DATA_EXIT_CODE);
       return;
     }
+    if (error instanceof BrokenInvariantError) {
+      cannotGoOn(error);
+      return;
+    }
     log.fatal({ err: error }, 'storage failed');
     if (config.flags.quiet) process.stderr.write(printableLines(`rkvd: storage failed: ${error.message}\n`));
     stop('storage failed', 1);
@@ -47,12 +52,13 @@ async function main(): Promise<void> {
       process.stderr.write(printableLines(`rkvd: these data are refused: ${error.message}; ${error.remedy}\n`));
     }
   };
-  process.on('uncaughtException', (error) => {
-    // A disk that cannot be read, or a defect of ours: what is durable is safe, and going on might not be.
+  /** A disk that cannot be read, or a defect of ours: what is durable is safe, and going on might not be. */
+  const cannotGoOn = (error: Error): void => {
     log.fatal({ err: error }, 'cannot go on');
     process.stderr.write(printableLines(`rkvd: cannot go on: ${error.stack}\n`));
     stop('an error', 1);
-  });
+  };
+  process.on('uncaughtException', cannotGoOn);
   process.on('SIGINT', () => stop('SIGINT', 0));
   process.on('SIGTERM', () => stop('SIGTERM', 0));
   try {

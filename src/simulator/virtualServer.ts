@@ -1,5 +1,6 @@
 import type { EngineStatus, Envelope, MembershipChange, NodeId } from '../consensus/contract.ts';
 import { MalformedMessageError } from '../consensus/contract.ts';
+import { BrokenInvariantError } from '../consensus/turnGuard.ts';
 import type { RequestResult } from '../server/host/replica.ts';
 import { admittedHardState } from '../server/identity/admission.ts';
 import type { Introduction } from '../server/identity/identity.ts';
@@ -408,7 +409,12 @@ export class VirtualServer {
       random: this.#random.fork(`engine ${epoch}`),
       soon: (run) => this.#soon(epoch, run),
       send: (envelopes) => this.#send(envelopes),
-      failed: (error) => this.#failed(error.message),
+      failed: (error) => {
+        if (error instanceof BrokenInvariantError) {
+          throw new InvariantViolation('no exception', `${this.#name}: ${error.message}`, { cause: error });
+        }
+        this.#failed(error.message);
+      },
       note: (what, detail) => this.#note(what, detail),
     };
   }

@@ -11,6 +11,7 @@ import {
   type MembershipChange,
   type NodeId,
   type Output,
+  type PeerStatus,
   type ProposalBatch,
   type Refusal,
   RejectReason,
@@ -22,6 +23,7 @@ import { Entry, EntryType, isConfigurationType } from '../entry.ts';
 import { successor } from '../membership/leaderView.ts';
 import { OutputBuffer } from '../outputBuffer.ts';
 import { TermGuard } from '../termGuard.ts';
+import { type Standing, TurnGuard } from '../turnGuard.ts';
 import { entriesFault, refused, snapshotFault, tooFarAhead } from '../untrusted.ts';
 import { AppliedConfigurations } from './appliedConfigurations.ts';
 import { TickClock } from './clock.ts';
@@ -71,6 +73,8 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   private reign: LeaderState | undefined;
   nowMs: number;
   private appliedIndex: number;
+  private readonly guard: TurnGuard;
+  private readonly termAt = (index: number) => this.node.core.log.term(index);
 
   constructor(init: EngineInit) {
     const { id, settings, log, hardState, appliedIndex } = init;
@@ -85,10 +89,11 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.configurations = new AppliedConfigurations(appliedIndex, configuration);
     this.persistence = new Persistence(log, hardState);
     this.node = new RaftNode(optionsFor(init, this.clock), log, {
-      hardState: { ...hardState, commit: knownCommit(log, hardState) },
+      hardState: { term: hardState.term, vote: hardState.vote, commit: knownCommit(log, hardState) },
       configuration,
       appliedIndex,
     });
+    this.guard = new TurnGuard(this.standing());
   }
 
   tick(nowMs: number): void {
@@ -210,12 +215,19 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     }
     const committed = this.committed;
     if (committed.length > 0) this.committed = [];
-    return this.out.take(this.persistence.take(), committed);
+    const output = this.out.take(this.persistence.take(), committed);
+    this.guard.check(this.standing(), output, this.termAt);
+    return output;
+  }
+
+  private standing(): Standing {
+    const { term, vote, leader, log } = this.node.core;
+    const { committed: commitIndex, lastIndex } = log;
+    return { term, vote, leads: leader !== undefined, commitIndex, appliedIndex: this.appliedIndex, lastIndex };
   }
 
   status(): EngineStatus {
     const { core } = this.node;
-    const peers = core.leader === undefined ? [] : [...core.members.progress].filter(([id]) => id !== this.id);
     return {
       id: this.id,
       role: this.role,
@@ -225,15 +237,21 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       appliedIndex: this.appliedIndex,
       lastIndex: core.log.lastIndex,
       configuration: core.configuration,
-      peers: peers.map(([id, { match, next, state }]) => ({
-        id,
-        matchIndex: match,
-        nextIndex: next,
-        state: PEER_STATES[state],
-        lastHeardMs: this.requests.lastHeardMs(id),
-      })),
+      peers: this.peers(),
       pendingChange: this.requests.pendingChange,
     };
+  }
+
+  private peers(): PeerStatus[] {
+    const { core } = this.node;
+    const peers: PeerStatus[] = [];
+    if (core.leader === undefined) return peers;
+    for (const [id, { match, next, state }] of core.members.progress) {
+      if (id === this.id) continue;
+      const lastHeardMs = this.requests.lastHeardMs(id);
+      peers.push({ id, matchIndex: match, nextIndex: next, state: PEER_STATES[state], lastHeardMs });
+    }
+    return peers;
   }
 
   effectiveSettings(): Readonly<Record<string, string | number | boolean>> {

@@ -20,6 +20,7 @@ import { PendingLog } from '../log/pendingLog.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { OutputBuffer } from '../outputBuffer.ts';
 import { TERM_MAX, TermGuard } from '../termGuard.ts';
+import { type Standing, TurnGuard } from '../turnGuard.ts';
 import { contradiction, entriesFault, refused, snapshotFault, tooFarAhead } from '../untrusted.ts';
 import { CatchUp } from './catchUp.ts';
 import { Leader, type LedServer, type Transfer } from './leader.ts';
@@ -84,6 +85,8 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   private unsynced: { readonly mark: number; lastIndex: number }[] = [];
   /** The mark from which this candidate's own vote counts; undefined while it is not handed over yet. */
   private ownVoteMark: number | undefined;
+  private readonly guard: TurnGuard;
+  private readonly termAt = (index: number) => this.log.term(index);
 
   constructor(init: EngineInit) {
     this.id = init.id;
@@ -108,6 +111,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
     this.commitIndex = Math.max(init.appliedIndex, Math.min(init.hardState.commit, this.log.lastIndex));
     this.durableIndex = this.log.lastIndex;
     this.restartElectionTimer();
+    this.guard = new TurnGuard(this.standing());
   }
 
   private get role(): Role {
@@ -257,7 +261,16 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   drain(): Output<GorumsMessage> {
     this.leader?.pump();
     const committed = this.takeCommitted();
-    return this.out.take(this.takePersist(), committed);
+    // Once it is taken, and until storage has it, the log does not show what is written.
+    const standing = this.standing();
+    const output = this.out.take(this.takePersist(), committed);
+    this.guard.check(standing, output, this.termAt);
+    return output;
+  }
+
+  private standing(): Standing {
+    const { term, vote, commitIndex, appliedIndex } = this;
+    return { term, vote, leads: this.leader !== undefined, commitIndex, appliedIndex, lastIndex: this.log.lastIndex };
   }
 
   private takeCommitted(): readonly Entry[] {

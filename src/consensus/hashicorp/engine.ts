@@ -12,6 +12,7 @@ import {
   Role,
 } from '../contract.ts';
 import { TERM_MAX, TermGuard } from '../termGuard.ts';
+import { type Standing, TurnGuard } from '../turnGuard.ts';
 import { refused, tooFarAhead } from '../untrusted.ts';
 import { Elections } from './elections.ts';
 import { appendFault, chunkFault, FollowerLog } from './follower.ts';
@@ -39,6 +40,8 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
   private takeover: Takeover | undefined;
   /** The last tick came so late that it decided nothing; the next one decides, however late. */
   private hostSlept = false;
+  private readonly guard: TurnGuard;
+  private readonly termAt = (index: number) => this.state.log.term(index);
 
   constructor(init: EngineInit) {
     this.state = new ServerState(init);
@@ -48,6 +51,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
       won: () => this.becomeLeader(),
       follow: (term, leader) => this.becomeFollower(term, leader),
     });
+    this.guard = new TurnGuard(this.standing());
   }
 
   tick(nowMs: number): void {
@@ -162,7 +166,14 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     const persist = state.takePersist();
     const { restore, committed } = state.delivery.take(state);
     state.outbox.restore = restore;
-    return state.outbox.take(persist, committed);
+    const output = state.outbox.take(persist, committed);
+    this.guard.check(this.standing(), output, this.termAt);
+    return output;
+  }
+
+  private standing(): Standing {
+    const { term, vote, commitIndex, appliedIndex, log } = this.state;
+    return { term, vote, leads: this.leadership !== undefined, commitIndex, appliedIndex, lastIndex: log.lastIndex };
   }
 
   status(): EngineStatus {

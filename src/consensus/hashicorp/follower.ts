@@ -2,7 +2,7 @@ import { type EngineInit, MalformedMessageError, type NodeId, type Refusal } fro
 import { MalformedEntryError } from '../entryCodec.ts';
 import { configurationFault, contradiction, entriesFault, snapshotFault } from '../untrusted.ts';
 import { decodeConfiguration } from './configuration.ts';
-import type { AppendRequest, SnapshotChunk } from './messages.ts';
+import type { AppendRequest, SnapshotChunk, SnapshotReply } from './messages.ts';
 import { SnapshotReceiver } from './snapshotReceiver.ts';
 import type { ServerState } from './state.ts';
 
@@ -55,24 +55,26 @@ export class FollowerLog {
   snapshot(from: NodeId, chunk: SnapshotChunk): string | undefined {
     const { state } = this;
     const { seq, index, snapshotTerm, total } = chunk;
-    const answer = { type: 'snapshot-reply', term: state.term, seq, index } as const;
+    const answer = (received: number, installed: boolean): SnapshotReply => {
+      return { type: 'snapshot-reply', term: state.term, seq, index, received, installed };
+    };
     if (index <= state.commitIndex || state.log.term(index) === snapshotTerm) {
       // All of it is in the log already (figure 13, step 6): nothing is discarded.
       this.receiver.abandon();
       state.commitTo(index);
-      state.outbox.sendAfterPersist(from, { ...answer, received: total, installed: true });
+      state.outbox.sendAfterPersist(from, answer(total, true));
       return undefined;
     }
     const snapshot = this.receiver.add(from, chunk);
     if (snapshot === undefined) {
-      state.reply(from, { ...answer, received: this.receiver.received(from, chunk), installed: false });
+      state.reply(from, answer(this.receiver.received(from, chunk), false));
       return undefined;
     }
     const unreadable = this.snapshotDataFault(snapshot.data);
     if (unreadable !== undefined) return `the leader's snapshot of index ${index}: ${unreadable}`;
     state.install(snapshot);
     this.acknowledgement = undefined;
-    state.outbox.sendAfterPersist(from, { ...answer, received: total, installed: true });
+    state.outbox.sendAfterPersist(from, answer(total, true));
     return undefined;
   }
 

@@ -90,3 +90,27 @@ describe('a replica whose leader is not answered', () => {
     await store.close();
   });
 });
+
+describe('a replica that finds what cannot be', () => {
+  it('stops by the rule that its engine broke, and nothing more leaves', async () => {
+    const { replica, store, sent, run, clock, failures } = replicaOn(new MemoryDisk());
+    replica.receive(2, installSnapshot(new KeyValueStore().snapshot()));
+    run();
+    Reflect.set(replica.engine, 'term', 1);
+    replica.tick();
+    expect(failures).toEqual([expect.objectContaining({ name: 'BrokenInvariantError', rule: 'terms rise' })]);
+    clock.nowMs += 10 * SETTINGS.electionTimeoutMs;
+    replica.tick();
+    run();
+    await store.close();
+    expect(sent).toEqual([]);
+    expect(failures).toHaveLength(1);
+  });
+
+  it('stops when storage reports what it was never given', async () => {
+    const { replica, store, failures } = replicaOn(new MemoryDisk());
+    replica.durable(9);
+    expect(failures).toEqual([expect.objectContaining({ rule: 'durable was written' })]);
+    await store.close();
+  });
+});

@@ -19,6 +19,7 @@ import type {
 } from '../../consensus/contract.ts';
 import { RejectReason, Role } from '../../consensus/contract.ts';
 import { type Entry, EntryType } from '../../consensus/entry.ts';
+import { BrokenInvariantError, broken } from '../../consensus/turnGuard.ts';
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { FencedError, fencesInForce, passes, type Speaker } from '../identity/fences.ts';
 import {
@@ -276,6 +277,12 @@ export class Replica<M> implements LogStoreListener {
 
   durable(mark: number): void {
     if (this.stopped) return;
+    if (mark > this.lastMark) {
+      this.failed(
+        new BrokenInvariantError('durable was written', `mark ${mark} is durable, ${this.lastMark} was written`),
+      );
+      return;
+    }
     this.engine.durable(mark);
     this.releaseHeld(mark);
     this.finishRestore(mark);
@@ -323,6 +330,9 @@ export class Replica<M> implements LogStoreListener {
       this.noticeStatus();
       this.maybeSnapshot();
       if (this.pending.hasMore) this.wake();
+    } catch (error) {
+      if (!(error instanceof BrokenInvariantError)) throw error;
+      this.failed(error);
     } finally {
       this.inTurn = false;
     }
@@ -417,7 +427,7 @@ export class Replica<M> implements LogStoreListener {
 
   private apply(entry: Entry): void {
     if (entry.index !== this.appliedIndex + 1) {
-      throw new Error(`engine committed entry ${entry.index} after ${this.appliedIndex}`);
+      broken('apply in order', `the engine hands out entry ${entry.index} after ${this.appliedIndex}`);
     }
     this.appliedIndex = entry.index;
     this.appliedBytes += entry.data.length;

@@ -28,6 +28,12 @@ describe('the table of sessions', () => {
     expect(table.get(last - 1)).toBeDefined();
   });
 
+  it('registers no session under a number that is not above the last one', () => {
+    const table = new SessionTable();
+    table.register(7);
+    expect(() => table.register(7)).toThrow(expect.objectContaining({ rule: 'session numbers rise' }));
+  });
+
   it('refuses a registration rather than forget a session that is in use', () => {
     const table = new SessionTable(LIMITS);
     for (let id = 1; id <= 8; id++) {
@@ -41,10 +47,10 @@ describe('the table of sessions', () => {
   });
 
   it('leaves a new session time to be used', () => {
-    const table = new SessionTable(LIMITS);
+    const table = new SessionTable({ ...LIMITS, unusedIdleEntries: 10 });
     for (let id = 1; id <= 8; id++) table.register(100 + id);
-    expect(table.register(104)).toBe(false);
-    expect(table.register(105)).toBe(true);
+    expect(table.register(110)).toBe(false);
+    expect(table.register(111)).toBe(true);
     expect(table.get(101)).toBeUndefined();
   });
 

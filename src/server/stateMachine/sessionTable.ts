@@ -1,3 +1,4 @@
+import { broken } from '../../consensus/turnGuard.ts';
 import { Session } from './session.ts';
 
 export interface SessionLimits {
@@ -36,6 +37,8 @@ export class SessionTable {
   private unusedHand = this.unused.values();
   private usedHand = this.used.entries();
   private oldestUnused: number | undefined;
+  /** The last one that was registered here. */
+  private newest = 0;
 
   constructor(limits: SessionLimits = SESSION_LIMITS) {
     this.limits = limits;
@@ -62,6 +65,8 @@ export class SessionTable {
   /** Makes the session that the entry `index` registers; false where there is no room and nothing to forget. */
   register(index: number): boolean {
     if (this.size >= this.limits.sessionsMax && !this.forgetUnused(index) && !this.forgetUsed(index)) return false;
+    if (index <= this.newest) broken('session numbers rise', `session ${index} is registered after ${this.newest}`);
+    this.newest = index;
     this.unused.add(index);
     return true;
   }
@@ -116,6 +121,7 @@ export class SessionTable {
     this.used.clear();
     this.unused.clear();
     this.oldestUnused = undefined;
+    this.newest = 0;
     this.usedHand = this.used.entries();
     this.unusedHand = this.unused.values();
     for (const [id, session] of used) this.used.set(id, session);

@@ -439,7 +439,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a server votes for two in one term',
     engines: ALL,
     seedsMax: 50,
-    invariants: ['monotonic term and vote', 'election safety'],
+    invariants: ['no exception', 'monotonic term and vote', 'election safety'],
     mutation: (name) => ({ engine: (engine) => new VotesTwice(engine, insides(name), tools(name)) }),
   },
   {
@@ -631,7 +631,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a leader commits an earlier term’s entry by counting',
     engines: ALL,
     seedsMax: 50,
-    invariants: ['commit in own term'],
+    invariants: ['no exception', 'commit in own term'],
     adjust: nobodyStaysAway,
     mutation: (name) => ({ engine: (engine) => new CommitsEarlierTerms(engine, insides(name)) }),
   },
