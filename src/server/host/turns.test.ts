@@ -169,7 +169,7 @@ describe('a turn', () => {
     for (const tag of [1, 2]) server.replica.submit(REGISTER, sink, tag);
     server.run();
     const { appliedIndex } = server.replica.status();
-    const expected = `engine committed entry ${appliedIndex + 2} after ${appliedIndex}`;
+    const expected = `the engine hands out entry ${appliedIndex + 2} after ${appliedIndex};`;
     expect(() => server.replica.durable(marks.at(-1)!)).toThrow(expected);
     isSkipping = false;
     await server.store.close();
