@@ -63,6 +63,8 @@ export const FAULT_KINDS = [
   'snapshot taken',
   'snapshot installed',
   'senseless command refused',
+  'client connection reset',
+  'client connection half open',
   'client retried',
   'client moved',
   'outcome failed',

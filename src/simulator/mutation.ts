@@ -1,3 +1,4 @@
+import type { LinkListener } from '../client/transport.ts';
 import type { Engine, EngineInit } from '../consensus/contract.ts';
 import type { admit } from '../server/identity/admission.ts';
 import type { Misfit } from '../server/identity/identity.ts';
@@ -32,4 +33,6 @@ export interface Mutation {
   readonly tellsTooSoon?: boolean;
   /** What it keeps its promises in. */
   promised?(area: PromisedArea): PromisedArea;
+  /** A client's leader channel, as its links report to it. */
+  channel?(channel: LinkListener): LinkListener;
 }

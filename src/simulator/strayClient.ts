@@ -11,14 +11,12 @@ const INTERVAL_MEAN_US = 1_500_000;
  * the judge's to watch, and none of it may be acknowledged.
  */
 export class StrayClient {
-  readonly #endpoint: number;
   readonly #around: Surroundings;
   readonly #random: Random;
   readonly #servers: readonly VirtualServer[];
   #isIdle = false;
 
-  constructor(endpoint: number, around: Surroundings, servers: readonly VirtualServer[]) {
-    this.#endpoint = endpoint;
+  constructor(around: Surroundings, servers: readonly VirtualServer[]) {
     this.#around = around;
     this.#random = around.random.fork('stray client');
     this.#servers = servers;
@@ -38,19 +36,11 @@ export class StrayClient {
 
   #send(): void {
     const { census } = this.#around;
-    this.#random.pick(this.#servers).call({
-      from: this.#endpoint,
-      command: this.#command(),
-      key: '',
-      clientId: 0,
-      clientSeq: 0,
-      commandDone: ({ status }) => {
-        if (status === 'ok') {
-          throw new InvariantViolation('acknowledged write', 'a command that makes no sense was acknowledged');
-        }
-        if (status === 'unknown-session' || status === 'invalid') census.count('senseless command refused');
-      },
-      lookupDone: () => {},
+    this.#random.pick(this.#servers).submit(this.#command(), ({ status }) => {
+      if (status === 'ok') {
+        throw new InvariantViolation('acknowledged write', 'a command that makes no sense was acknowledged');
+      }
+      if (status === 'unknown-session' || status === 'invalid') census.count('senseless command refused');
     });
   }
 

@@ -26,6 +26,7 @@ const INVARIANTS = [
   'acknowledged write',
   'refused before the log',
   'linearizability',
+  'constant sum',
   'durability',
   'persist contract',
   'engine contract',

@@ -1,11 +1,5 @@
 import type { EngineKind, Envelope, NodeId } from '../consensus/contract.ts';
-import {
-  type CommandOutcome,
-  type CommandSink,
-  type LookupOutcome,
-  Replica,
-  type ReplicaEnvironment,
-} from '../server/host/replica.ts';
+import { type CommandOutcome, Replica, type ReplicaEnvironment } from '../server/host/replica.ts';
 import type { Speaker } from '../server/identity/fences.ts';
 import { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
 import type { ChunkedLogStore } from '../server/storage/chunkedLogStore.ts';
@@ -15,22 +9,8 @@ import type { ServerJudge } from './invariants/bystander.ts';
 import { ObservedEngine, ObservedStore, observeStateMachine } from './observers.ts';
 import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
-import { InvariantViolation } from './violation.ts';
 import type { VirtualClock } from './virtualClock.ts';
-
-/** A command or lookup as it arrives at a server. */
-export interface ClientCall {
-  /** The client's endpoint in the network. */
-  readonly from: number;
-  /** The marshalled command; undefined for a lookup of `key`. */
-  readonly command: Uint8Array | undefined;
-  readonly key: string;
-  /** The session's command, for the judge; 0 where it is a registration. */
-  readonly clientId: number;
-  readonly clientSeq: number;
-  commandDone(outcome: CommandOutcome): void;
-  lookupDone(outcome: LookupOutcome): void;
-}
+import { VirtualSessions } from './virtualSessions.ts';
 
 /** Who is told what becomes of a store's writes, once there is somebody. */
 export interface ListenerTarget {
@@ -47,6 +27,7 @@ export interface LifeHost {
   readonly random: Random;
   /** Runs it in a later turn of the process. */
   soon(run: () => void): void;
+  after(delayUs: number, run: () => void): void;
   send(envelopes: readonly Envelope<unknown>[]): void;
   failed(error: Error): void;
   note(what: string, detail?: () => string): void;
@@ -56,7 +37,10 @@ export interface LifeHost {
 export class VirtualLife {
   readonly replica: Replica<unknown>;
   readonly stateMachine: KeyValueStore;
+  /** Of the clients that use the library. */
+  readonly sessions: VirtualSessions;
   readonly #host: LifeHost;
+  #leader: NodeId = 0;
 
   constructor(host: LifeHost, chunked: ChunkedLogStore, target: ListenerTarget) {
     this.#host = host;
@@ -80,6 +64,7 @@ export class VirtualLife {
       trailingEntries: plan.trailingEntries,
     });
     target.listener = this.replica;
+    this.sessions = new VirtualSessions({ ...host, replica: this.replica });
   }
 
   #observedStore(chunked: ChunkedLogStore, target: ListenerTarget): LogStore {
@@ -127,7 +112,11 @@ export class VirtualLife {
       schedule: soon,
       send,
       event: (event) => note(`event ${event}`),
-      statusChanged: ({ role, term, leader }) => note(role, () => `term ${term}, leader ${leader || 'unknown'}`),
+      statusChanged: ({ role, term, leader }) => {
+        note(role, () => `term ${term}, leader ${leader || 'unknown'}`);
+        if (leader !== this.#leader) this.sessions.leaderChanged();
+        this.#leader = leader;
+      },
       failed,
       applied: (entry) => {
         judge.applied(id, entry, stateMachine);
@@ -141,30 +130,8 @@ export class VirtualLife {
     };
   }
 
-  call(call: ClientCall): void {
-    if (call.command === undefined) this.replica.lookup(call.key, this.#sink(call), 0);
-    else this.replica.submit(call.command, this.#sink(call), 0);
-  }
-
-  #sink(call: ClientCall): CommandSink {
-    const { id, judge, around } = this.#host;
-    const { network } = around;
-    let isAnswered = false;
-    const answer = () => {
-      if (isAnswered) throw new InvariantViolation('one answer', `server ${id}: answers a call twice`);
-      isAnswered = true;
-    };
-    return {
-      commandDone: (_tag, outcome) => {
-        answer();
-        if (outcome.status === 'ok' && call.clientId !== 0) judge.acknowledged(id, call.clientId, call.clientSeq);
-        if (outcome.status === 'ok' && call.clientId === 0) judge.registered(id, outcome.clientId);
-        network.send(id, call.from, () => call.commandDone(outcome));
-      },
-      lookupDone: (_tag, outcome) => {
-        answer();
-        network.send(id, call.from, () => call.lookupDone(outcome));
-      },
-    };
+  /** A command that is not one of a session stream. */
+  submit(command: Uint8Array, done: (outcome: CommandOutcome) => void): void {
+    this.replica.submit(command, { commandDone: (_tag, outcome) => done(outcome), lookupDone: () => {} }, 0);
   }
 }

@@ -1,7 +1,7 @@
 import type { EngineStatus, Envelope, MembershipChange, NodeId } from '../consensus/contract.ts';
 import { MalformedMessageError } from '../consensus/contract.ts';
 import { BrokenInvariantError } from '../consensus/turnGuard.ts';
-import type { RequestResult } from '../server/host/replica.ts';
+import type { CommandOutcome, RequestResult } from '../server/host/replica.ts';
 import { admittedHardState } from '../server/identity/admission.ts';
 import type { Introduction } from '../server/identity/identity.ts';
 import type { KeptIdentity } from '../server/identity/keptIdentity.ts';
@@ -18,10 +18,11 @@ import type { Promised } from './promises.ts';
 import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
 import { InvariantViolation } from './violation.ts';
+import type { ServerEnd } from './virtualCall.ts';
 import { VirtualClock } from './virtualClock.ts';
 import { LOST_WRITES_MAX, VirtualDisk } from './virtualDisk.ts';
 import { type FolderImage, foundingMember, type Misplaced, newFolder, VirtualFolder } from './virtualFolder.ts';
-import { type ClientCall, type LifeHost, type ListenerTarget, VirtualLife } from './virtualLife.ts';
+import { type LifeHost, type ListenerTarget, VirtualLife } from './virtualLife.ts';
 import { FIRST_EARLIER } from './virtualNetwork.ts';
 import { type AdmissionReply, type GivenState, VirtualStarting } from './virtualStarting.ts';
 import { type OpenedStore, openStore } from './virtualStore.ts';
@@ -408,6 +409,7 @@ export class VirtualServer {
       aimed: this.#aimed,
       random: this.#random.fork(`engine ${epoch}`),
       soon: (run) => this.#soon(epoch, run),
+      after: (delayUs, run) => this.#after(epoch, delayUs, run),
       send: (envelopes) => this.#send(envelopes),
       failed: (error) => {
         if (error instanceof BrokenInvariantError) {
@@ -453,6 +455,7 @@ export class VirtualServer {
 
   #end(atDisk: () => void): void {
     this.#epoch++;
+    this.#life?.sessions.processEnded(this.#random);
     this.#process = undefined;
     this.#life = undefined;
     this.#backlog = undefined;
@@ -586,9 +589,17 @@ export class VirtualServer {
 
   // --- what is asked of it ---
 
-  call(call: ClientCall): void {
+  accept(call: ServerEnd): boolean {
+    if (this.#life === undefined) return false;
+    const epoch = this.#epoch;
+    call.enter = (run) => this.#enter(epoch, run);
+    call.enter(() => this.#life!.sessions.serve(call));
+    return true;
+  }
+
+  submit(command: Uint8Array, done: (outcome: CommandOutcome) => void): void {
     if (this.#life === undefined) return;
-    this.#enter(this.#epoch, () => this.#life!.call(call));
+    this.#enter(this.#epoch, () => this.#life!.submit(command, done));
   }
 
   reconfigure(change: MembershipChange, done: (result: RequestResult) => void): void {

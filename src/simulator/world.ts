@@ -3,6 +3,7 @@ import { HistoryRecorder } from '../checker/history.ts';
 import { type KeyValueInput, type KeyValueOutput, keyValueModel } from '../checker/models/keyValue.ts';
 import { Role } from '../consensus/contract.ts';
 import { Census, type CountedKind } from './census.ts';
+import { ClientLinks } from './clientLinks.ts';
 import { DeadServers } from './deadServers.ts';
 import { DeafLeader } from './deafLeader.ts';
 import type { SimulatedEngine } from './engines.ts';
@@ -20,6 +21,7 @@ import { type Invariant, InvariantViolation } from './violation.ts';
 import { VirtualClient } from './virtualClient.ts';
 import { FIRST_CLIENT, VirtualNetwork } from './virtualNetwork.ts';
 import { VirtualServer } from './virtualServer.ts';
+import { VirtualTeller } from './virtualTeller.ts';
 
 export interface RunOptions {
   /** Receives the trace, line by line. */
@@ -76,7 +78,8 @@ class World {
   readonly #timeline = new Timeline();
   readonly #history = new HistoryRecorder<KeyValueInput, KeyValueOutput>();
   readonly #servers: VirtualServer[] = [];
-  readonly #clients: VirtualClient[] = [];
+  readonly #clients: (VirtualClient | VirtualTeller)[] = [];
+  readonly #clientLinks: ClientLinks;
   readonly #stray: StrayClient;
   readonly #nemesis: Nemesis;
 
@@ -102,8 +105,12 @@ class World {
     const peers = new Map(this.#servers.map((server) => [server.id, server]));
     for (const server of this.#servers) server.peers = peers;
     const endpoints = Array.from({ length: plan.clients.count }, (_, i) => FIRST_CLIENT + i);
-    for (const at of endpoints) this.#clients.push(new VirtualClient(at, this.#around, this.#servers, this.#history));
-    this.#stray = new StrayClient(FIRST_CLIENT + plan.clients.count, this.#around, this.#servers);
+    this.#stray = new StrayClient(this.#around, this.#servers);
+    const teller = new VirtualTeller(FIRST_CLIENT + plan.clients.count, this.#around, this.#servers);
+    const clients = endpoints.map((at) => new VirtualClient(at, this.#around, this.#servers, this.#history));
+    this.#clients.push(...clients, teller);
+    endpoints.push(teller.endpoint);
+    this.#clientLinks = new ClientLinks(this.#around, this.#clients, this.#servers);
     this.#nemesis = new Nemesis(this.#around, this.#servers, endpoints);
   }
 
@@ -116,8 +123,10 @@ class World {
     for (const client of this.#clients) client.start();
     this.#stray.start();
     this.#nemesis.start();
+    this.#clientLinks.start();
     this.#runUntil(plan.chaosUs);
     this.#nemesis.heal();
+    this.#clientLinks.heal();
     trace.note('world', 'heal');
     this.#serve();
     this.#converge();
@@ -176,13 +185,12 @@ class World {
 
   /** Every client is served within the bound. */
   #expectProgress(boundUs: number): void {
-    const { plan } = this.#around;
     const before = this.#clients.map((client) => client.succeeded);
     const hasProgress = () =>
       this.#clients.every((client, i) => client.succeeded >= before[i]! + OPERATIONS_AFTER_HEALING_MIN);
     this.#stepUntil(hasProgress, boundUs, () => {
       const waiting = this.#clients.filter((client, i) => client.succeeded === before[i]!).length;
-      return `${waiting} of ${plan.clients.count} clients were not served (${this.#describeServers()})`;
+      return `${waiting} of ${this.#clients.length} clients were not served (${this.#describeServers()})`;
     });
   }
 

@@ -2,6 +2,7 @@ import { simulatedEngine } from '../engines.ts';
 import type { Mutation } from '../mutation.ts';
 import type { Plan } from '../plan.ts';
 import type { Invariant } from '../violation.ts';
+import { ForgetsWhatWasSent, TakesUnknownForRefused } from './clientMutants.ts';
 import {
   AnswersReadsAtOnce,
   AppliesUncommitted,
@@ -61,6 +62,7 @@ function leadersCutOff(plan: Plan): Plan {
     settings: { ...plan.settings, checkQuorum: false },
     clients: { ...plan.clients, count: 6, windowMax: 4, thinkMeanUs: 200_000, keyCount: 2, readFraction: 0.6 },
     strikes: new Map([['partition', 1_500_000]]),
+    founding: false,
   };
 }
 
@@ -155,7 +157,7 @@ function cutOffWhileChanging(plan: Plan): Plan {
       ...plan.clients,
       count: 2,
       windowMax: 1,
-      thinkMeanUs: 150_000,
+      thinkMeanUs: 1_500_000,
       attemptTimeoutUs: 100_000,
       patienceUs: 300_000,
     },
@@ -572,7 +574,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a follower acknowledges its whole log, whatever it was sent',
     engines: ['etcd', 'hashicorp'],
     seedsMax: 50,
-    invariants: ['durable promise', 'own count'],
+    invariants: ['durable promise', 'own count', 'liveness'],
     mutation: (name) => ({
       engine: (engine, { log }) => new AcknowledgesItsWholeLog(engine, log, tools(name).acknowledging),
     }),
@@ -634,5 +636,19 @@ export const MUTANTS: readonly Mutant[] = [
     invariants: ['no exception', 'commit in own term'],
     adjust: nobodyStaysAway,
     mutation: (name) => ({ engine: (engine) => new CommitsEarlierTerms(engine, insides(name)) }),
+  },
+  {
+    name: 'a client takes “nobody knows” for “not done”',
+    engines: ALL,
+    seedsMax: 50,
+    invariants: ['linearizability'],
+    mutation: () => ({ channel: (channel) => new TakesUnknownForRefused(channel) }),
+  },
+  {
+    name: 'a client takes what was under way on a lost connection for never sent',
+    engines: ALL,
+    seedsMax: 50,
+    invariants: ['linearizability'],
+    mutation: () => ({ channel: (channel) => new ForgetsWhatWasSent(channel) }),
   },
 ];
