@@ -3,6 +3,7 @@ import { MalformedMessageError } from '../consensus/contract.ts';
 import { BrokenInvariantError } from '../consensus/turnGuard.ts';
 import type { CommandOutcome, RequestResult } from '../server/host/replica.ts';
 import { admittedHardState } from '../server/identity/admission.ts';
+import { FencedError } from '../server/identity/fences.ts';
 import type { Introduction } from '../server/identity/identity.ts';
 import type { KeptIdentity } from '../server/identity/keptIdentity.ts';
 import type { Answer } from '../server/identity/startDecision.ts';
@@ -392,7 +393,16 @@ export class VirtualServer {
     const { census } = this.#around;
     this.#judge.started(this.id, chunked);
     if (epoch > 1) census.count('restart');
-    const life = new VirtualLife(this.#lifeHost(epoch), chunked, target);
+    let life: VirtualLife;
+    try {
+      life = new VirtualLife(this.#lifeHost(epoch), chunked, target);
+    } catch (error) {
+      if (!(error instanceof FencedError)) throw error;
+      // Its admission was followed by that of an earlier attempt, whose request was late.
+      this.rejoins = true;
+      this.#failed(messageOf(error));
+      return;
+    }
     this.#life = life;
     const status = life.replica.status();
     this.#note('start', () => `term ${status.term}, log to ${status.lastIndex}, commit ${status.commitIndex}`);
