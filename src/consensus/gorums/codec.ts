@@ -4,6 +4,8 @@ import {
   decodeEntries,
   MalformedEntryError,
   recordsSize,
+  startOf,
+  VARINT_BYTES_MAX,
   writeEntries,
   writeVarint,
 } from '../entryCodec.ts';
@@ -26,9 +28,7 @@ const Kind = {
   TimeoutNow: 8,
 } as const;
 
-const VARINT_BYTES_MAX = 9;
 const NUMBERS_MAX = 6;
-/** Version, kind and numbers are put together here, and copied at once. */
 const scratch = new Uint8Array(2 + NUMBERS_MAX * VARINT_BYTES_MAX);
 
 /** Version, kind and numbers, up to `at`, with room for just `payloadBytes` after them. */
@@ -37,9 +37,7 @@ function header(kind: number, numbers: readonly number[], payloadBytes: number):
   scratch[1] = kind;
   let at = 2;
   for (const number of numbers) at = writeVarint(scratch, at, number);
-  const bytes = new Uint8Array(at + payloadBytes);
-  for (let i = 0; i < at; i++) bytes[i] = scratch[i]!;
-  return { bytes, at };
+  return { bytes: startOf(scratch, at, payloadBytes), at };
 }
 
 function plain(kind: number, numbers: readonly number[]): Uint8Array {

@@ -5,6 +5,8 @@ import {
   decodeEntries,
   MalformedEntryError,
   recordsSize,
+  startOf,
+  VARINT_BYTES_MAX,
   writeEntries,
   writeVarint,
 } from '../entryCodec.ts';
@@ -47,16 +49,16 @@ function mayOvertake({ type }: HashicorpMessage): boolean {
   }
 }
 
-/** What stands before the rest of a message is put together here, and copied at once. */
-const scratch = new Uint8Array(2 + 6 * 8);
+/** The term and what `numbersOf` says. */
+const NUMBERS_MAX = 6;
+const scratch = new Uint8Array(2 + NUMBERS_MAX * VARINT_BYTES_MAX);
 
 function encode(message: HashicorpMessage): Uint8Array {
   scratch[0] = VERSION;
   scratch[1] = TYPES.indexOf(message.type);
   let pos = writeVarint(scratch, 2, message.term);
   for (const number of numbersOf(message)) pos = writeVarint(scratch, pos, number);
-  const bytes = new Uint8Array(pos + restSize(message));
-  for (let i = 0; i < pos; i++) bytes[i] = scratch[i]!;
+  const bytes = startOf(scratch, pos, restSize(message));
   if (message.type === 'append') writeEntries(message.entries, bytes, pos);
   else if (message.type === 'snapshot') {
     pos = writeConfiguration(message.configuration, bytes, pos);

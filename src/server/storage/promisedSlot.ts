@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
-import { ByteReader, writeVarint } from '../../consensus/entryCodec.ts';
+import { ByteReader, VARINT_BYTES_MAX, writeVarint } from '../../consensus/entryCodec.ts';
 import { UnknownFormatError } from './contract.ts';
 import { chunkKey, stateKey } from './keys.ts';
-import { decodeRecordHeader } from './record.ts';
+import { decodeRecordHeader, seal } from './record.ts';
 
 /**
  * One slot of a promised area:
@@ -26,7 +26,6 @@ const MAGIC_AT = 6;
 const VERSION_AT = MAGIC_AT + MAGIC.length;
 const ID_AT = VERSION_AT + 1;
 const FIELDS_AT = ID_AT + STORE_ID_BYTES;
-const VARINT_BYTES_MAX = 8;
 
 /** A copy of a write record, and the key it belongs under. */
 export interface CopiedRecord {
@@ -61,9 +60,9 @@ export function encodeSlotHeader(
   for (const record of records) length = writeVarint(header, length, record.length);
   header[LENGTH_AT] = length;
   header[LENGTH_AT + 1] = length >>> 8;
-  const checksummed = crc32(header.subarray(LENGTH_AT, length));
-  for (let i = 0; i < LENGTH_AT; i++) header[i] = checksummed >>> (8 * i);
-  return header.subarray(0, length);
+  const whole = header.subarray(0, length);
+  seal(whole);
+  return whole;
 }
 
 /** What a slot holds; undefined where it, or a record in it, is not whole. Throws UnknownFormatError on an intact one of another version. */

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { HardState } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
-import { ByteReader, varintSize, writeEntries, writeVarint } from '../../consensus/entryCodec.ts';
+import { ByteReader, VARINT_BYTES_MAX, varintSize, writeEntries, writeVarint } from '../../consensus/entryCodec.ts';
 import { UnknownFormatError } from './contract.ts';
 import { isMarked } from './markedEntries.ts';
 
@@ -78,7 +78,6 @@ export interface EncodedRecord {
 
 const NO_ENTRIES: readonly Entry[] = [];
 const FIXED_FIELDS = 17;
-const VARINT_BYTES_MAX = 8;
 /** What stands before the entries is put together here, and copied at once: nothing of it stays from one record to the next. */
 let scratch = new Uint8Array(1024);
 
