@@ -231,6 +231,11 @@ function receiveHeartbeatResponse(core: RaftCore, leader: LeaderState, message: 
   if (progress.match < core.log.lastIndex || progress.state === ProgressState.Probe) sendAppend(core, message.from);
   if (message.readSequence === 0) return;
   leader.reads.confirm(message.from, message.readSequence);
+  answerProvenReads(core, leader);
+}
+
+/** Answers the reads that a quorum has confirmed: more may have, or fewer may be asked for. */
+export function answerProvenReads(core: RaftCore, leader: LeaderState): void {
   const { voters, outgoing } = core.configuration;
   for (const read of leader.reads.takeProven(core.id, voters, outgoing)) answerRead(core, read);
 }

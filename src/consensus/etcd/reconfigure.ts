@@ -1,7 +1,7 @@
 import type { NodeId } from '../contract.ts';
 import type { ConfChange } from './confChange.ts';
 import type { RaftCore } from './core.ts';
-import { commitMore } from './leader.ts';
+import { answerProvenReads, commitMore } from './leader.ts';
 import { applyChange, memberIds, voterIds } from './membership.ts';
 import { broadcastAppend, sendEntries } from './replication.ts';
 
@@ -25,7 +25,9 @@ export function applyConfChange(core: RaftCore, change: ConfChange): void {
     if (core.options.stepDownOnRemoval) core.becomeFollower(core.term, 0);
     return;
   }
-  // A smaller quorum may have been reached already; otherwise new members are to be probed.
+  // A smaller quorum may have been reached already: where it is the leader alone, no answer comes any more that would show it.
+  // Otherwise new members are to be probed.
+  answerProvenReads(core, leader);
   if (commitMore(core)) broadcastAppend(core, leader);
   else if (core.options.coalesceAppends) leader.appendDue = true;
   else for (const id of core.members.progress.keys()) if (id !== core.id) sendEntries(core, id);

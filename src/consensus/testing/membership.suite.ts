@@ -136,6 +136,22 @@ export function describeMembershipContract<M>(kind: EngineKind<M>, tellsToStand:
       expect(cluster.server(gone).commands()).toEqual([]);
     });
 
+    it('answers a read that waited for one who is removed', () => {
+      const { cluster, leader, others } = clusterOf([1, 2]);
+      const gone = others[0]!;
+      cluster.propose(leader.id, 'before');
+      cluster.run(2 * heartbeatMs);
+      leader.takeOutcomes();
+      cluster.stop(gone);
+      leader.engine.read(5);
+      cluster.settle();
+      leader.engine.reconfigure({ type: ChangeType.Remove, id: gone }, 7);
+      cluster.run(3 * electionTimeoutMs);
+      const { reads, requests } = leader.takeOutcomes();
+      expect(requests).toEqual([{ token: 7, ok: true }]);
+      expect(reads).toMatchObject([{ token: 5, ok: true }]);
+    });
+
     it('removes one after the other so that those who missed it never lead without what was committed since', () => {
       // The second one is gone after any message of the first removal; the first hears all of it, or nothing.
       for (const firstHears of [true, false]) {
