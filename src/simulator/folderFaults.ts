@@ -205,18 +205,10 @@ export class FolderFaults {
     // Where no initial member is left that remembers, they are a new cluster, whoever else there may be.
     if (this.#servers.filter(isInitial).every((server) => server === victim || !server.remembers)) return false;
     // Who is to be a voter has acknowledged what it will be counted for.
-    if (!isVoter(victim.id) && !this.#isChanging()) return true;
+    if (!isVoter(victim.id) && !this.#servers.some((server) => server.isChangingMembers)) return true;
     const forgetful = this.#servers.filter((server) => !server.remembers && server !== victim && isVoter(server.id));
     const fewest = Math.min(...sets.map((ids) => ids.length));
     return forgetful.length + 1 <= Math.floor((fewest - margin - 1) / 2);
-  }
-
-  /** Whether a membership change is prepared, or in a log and not known to be committed. */
-  #isChanging(): boolean {
-    const { judge } = this.#around;
-    const { length } = judge.committed;
-    const hasOpen = (id: NodeId) => !judge.server(id).accepted.log.configurationsAfter(length).next().done;
-    return this.#servers.some((server) => server.status()?.pendingChange !== undefined || hasOpen(server.id));
   }
 
   #note(what: string, detail: () => string): void {

@@ -121,6 +121,11 @@ export class VirtualServer {
     return this.#life?.replica.status();
   }
 
+  /** Whether it prepares a membership change, or has one in its log that is not known to be committed. */
+  get isChangingMembers(): boolean {
+    return this.status()?.pendingChange !== undefined || this.#around.judge.hasOpenChange(this.id);
+  }
+
   /** What a server does on a folder that is not its own is no business of the rules, as long as nobody uses it. */
   get #judge(): ServerJudge {
     return this.folder.forgets || this.#pastTerm !== undefined ? BYSTANDER : this.#around.judge;

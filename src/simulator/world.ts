@@ -196,7 +196,15 @@ class World {
 
   /** What was asked for while some are away must leave a cluster that serves without them. */
   #operateAmongTheDead(): void {
-    this.#runUntil(this.#around.network.allArrivedUs);
+    const { judge, network } = this.#around;
+    // What the faults left to be done may make a majority of what is a minority now.
+    const isChanging = (server: VirtualServer) => judge.server(server.id).isLeader && server.isChangingMembers;
+    this.#stepUntil(
+      () => !this.#servers.some(isChanging),
+      this.#recoveryBoundUs,
+      () => `a change of the members is neither done nor refused (${this.#describeServers()})`,
+    );
+    this.#runUntil(network.allArrivedUs);
     const dead = new DeadServers(this.#around, this.#servers);
     while (!dead.isOver()) this.#step();
     // A client may ask everybody who is away before it finds the one who leads.

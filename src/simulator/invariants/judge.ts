@@ -68,6 +68,11 @@ export class Judge {
     return this.#servers.filter((record) => record !== undefined);
   }
 
+  /** Whether a membership change stands in the log of server `id` that is not known to be committed. */
+  hasOpenChange(id: NodeId): boolean {
+    return !this.server(id).accepted.log.configurationsAfter(this.committed.length).next().done;
+  }
+
   // --- lives and disks ---
 
   /** A server starts from `store`, which must hold everything that was durable, and nothing that was never written. */
