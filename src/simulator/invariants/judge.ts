@@ -46,13 +46,14 @@ export class Judge {
   readonly #snapshots = new Map<number, Uint8Array>();
 
   readonly #changesWhenCommitted: boolean;
-  readonly #promises = new PromiseJudge((id) => this.server(id), this.committed);
+  readonly #promises: PromiseJudge;
 
   /** Servers that have been away for so long that nothing of what they said is on its way any more. */
   readonly gone = new Set<NodeId>();
 
   constructor(changesWhenCommitted: boolean) {
     this.#changesWhenCommitted = changesWhenCommitted;
+    this.#promises = new PromiseJudge((id) => this.server(id), this.committed, changesWhenCommitted);
   }
 
   server(id: NodeId): ServerRecord {
@@ -141,7 +142,8 @@ export class Judge {
       this.#fail('monotonic commit index', record, `commit index ${record.commitIndex} became ${status.commitIndex}`);
     }
     this.#checkOwnTerm(record, status);
-    if (leadsOn(record, status) && status.commitIndex > record.commitIndex) this.#promises.checkCount(record, status);
+    if (!leadsOn(record, status)) record.countedIndex = status.commitIndex;
+    else if (status.commitIndex > record.countedIndex) this.#promises.checkCount(record, status);
     const isNew = status.role === Role.Leader && (record.role !== Role.Leader || record.term !== status.term);
     record.role = status.role;
     record.term = status.term;

@@ -20,10 +20,13 @@ export type OperatorRequest =
 export class PromiseJudge {
   readonly #server: (id: NodeId) => ServerRecord;
   readonly #committed: CommittedLog;
+  /** Changes are in force from when they are applied. */
+  readonly #changesWhenCommitted: boolean;
 
-  constructor(server: (id: NodeId) => ServerRecord, committed: CommittedLog) {
+  constructor(server: (id: NodeId) => ServerRecord, committed: CommittedLog, changesWhenCommitted: boolean) {
     this.#server = server;
     this.#committed = committed;
+    this.#changesWhenCommitted = changesWhenCommitted;
   }
 
   /** A message leaves server `id`. */
@@ -97,8 +100,13 @@ export class PromiseJudge {
     const isMajority = (ids: readonly NodeId[]) => 2 * ids.filter(holds).length > ids.length || ids.length === 0;
     const suffices = ({ voters, outgoing }: Configuration) => isMajority(voters) && isMajority(outgoing);
     // The configuration may have changed in the turn, so either will do.
-    if (suffices(configuration)) return;
-    if (record.configuration !== undefined && suffices(record.configuration)) return;
+    if (suffices(configuration) || (record.configuration !== undefined && suffices(record.configuration))) {
+      record.countedIndex = commitIndex;
+      return;
+    }
+    // A removal may be committed by those whom it leaves, who are the configuration once it is applied: judged then.
+    const open = record.accepted.log.configurationsAfter(record.delivered).next();
+    if (this.#changesWhenCommitted && !open.done && open.value.index <= commitIndex) return;
     const counted = configuration.voters.map((voter) => `${voter}: ${record.matchOf(voter, term)}`).join(', ');
     fail(
       'own count',

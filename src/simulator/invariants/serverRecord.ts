@@ -46,6 +46,8 @@ export class ServerRecord {
   term = 0;
   leader: NodeId = 0;
   commitIndex = 0;
+  /** As leader: up to here who acknowledged what it commits was judged. */
+  countedIndex = 0;
   /** The last committed entry that the engine handed over. */
   delivered = 0;
   applied = 0;
