@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { printable } from '../cli/printable.ts';
 import { innerCommand, runCommander } from '../cli/runCommander.ts';
+import { makeFolders } from '../files/folders.ts';
 import type { ProcessContext } from '../supervisor/commandProcess.ts';
 import { benchRuns } from './bench.ts';
 import { addBenchOptions, type BenchFlags, requestOf } from './options.ts';
@@ -56,7 +56,7 @@ function isOtherFile(place: string): boolean {
 async function bench(flags: BenchFlags, context: ProcessContext): Promise<number> {
   const { terminal, progressStream } = context;
   const runs = planRuns(requestOf(flags), new Date());
-  await mkdir(flags.results, { recursive: true });
+  makeFolders(flags.results);
   const stop = new AbortController();
   const hurry = new AbortController();
   const ignoreInterrupts = context.onInterrupt(() => {

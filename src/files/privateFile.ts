@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeFolders } from './folders.ts';
 import { UnusableFileError } from './regularFile.ts';
 
 /** What is ours to keep is nobody else's to read. */
@@ -112,9 +113,9 @@ export function keepFolderPrivate(path: string): void {
   if ((stats.mode & OTHERS) !== 0 && isOurs(stats)) chmodSync(path, PRIVATE_FOLDER_MODE);
 }
 
-/** Makes the folder `path` for us alone where it is missing. One that is there stays as its owner wants it. */
+/** Makes the folder `path` for us alone where it is missing, and those above it. One that is there stays as its owner wants it. */
 export function makeFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: PRIVATE_FOLDER_MODE });
+  makeFolders(path, PRIVATE_FOLDER_MODE);
 }
 
 function isOurs({ uid }: Stats): boolean {

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { printable } from '../../cli/printable.ts';
+import { makeFolders } from '../../files/folders.ts';
 import { readTextFile } from '../../files/regularFile.ts';
 import { histogramLog } from './histogramLog.ts';
 import type { RepeatHistograms } from './repeatHistograms.ts';
@@ -49,7 +50,7 @@ export async function writeRun(
 ): Promise<string> {
   const path = join(folder, FILE);
   try {
-    await mkdir(folder, { recursive: true });
+    makeFolders(folder);
     await writeFile(join(folder, 'writes.hlog'), histogramLog(repeats, 'writes'));
     if (record.settings.load.reads > 0) await writeFile(join(folder, 'reads.hlog'), histogramLog(repeats, 'reads'));
     await writeFile(`${path}.part`, `${JSON.stringify(runSchema.parse(record), null, 2)}\n`);

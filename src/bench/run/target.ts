@@ -1,5 +1,6 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolders } from '../../files/folders.ts';
 import type { Cluster } from '../../supervisor/cluster.ts';
 import { durationMs } from '../../supervisor/config/schema.ts';
 import { type ClusterEvent, describeEvent } from '../../supervisor/events.ts';
@@ -92,7 +93,7 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): 
 
 async function makeDataDirectory(parent: string): Promise<string> {
   try {
-    await mkdir(parent, { recursive: true });
+    makeFolders(parent);
     return await mkdtemp(join(parent, 'rkv-bench-'));
   } catch (error) {
     throw new DataDirectoryError(`cannot keep data in ${parent}: ${(error as Error).message}`, { cause: error });

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import type { NodeId } from '../../consensus/contract.ts';
 import { writeDurably } from '../../files/durableFile.ts';
+import { makeFolders } from '../../files/folders.ts';
 import { readTextFile } from '../../files/regularFile.ts';
 import { StorageOpenError } from '../storage/levelDisk.ts';
 import { blankIdentity, EARLIER_LIVES_MAX, type Identity } from './identity.ts';
@@ -132,7 +133,7 @@ export class IdentityFile extends KeptIdentity {
       ...rest,
       known: Object.fromEntries([...known].sort(([a], [b]) => a - b)),
     };
-    mkdirSync(this.location, { recursive: true });
+    makeFolders(this.location);
     writeDurably(join(this.location, IDENTITY_FILE), `${JSON.stringify(sealIdentity(unsealed), undefined, 1)}\n`);
   }
 }

@@ -1,6 +1,7 @@
-import { lstat, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { lstat, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncFolder, writeDurably } from '../../files/durableFile.ts';
+import { makeFolders } from '../../files/folders.ts';
 import { keepFolderPrivate } from '../../files/privateFile.ts';
 import { readTextFile } from '../../files/regularFile.ts';
 import { StorageOpenError } from './levelDisk.ts';
@@ -114,7 +115,7 @@ export function prepareDataDirectory(dataDirectory: string, id: number, recover:
   const location = serverDirectory(dataDirectory, id);
   const next = nextDirectory(location);
   return explained(location, async () => {
-    await mkdir(dataDirectory, { recursive: true });
+    makeFolders(dataDirectory);
     const there = await isThere(location);
     // Every value that was ever put is in there, and another user could put there what we take for ours.
     if (there) keepFolderPrivate(location);
