@@ -16,8 +16,9 @@ const OWNERLESS_LOCK_AGE_MS_MAX = 5000;
 /** Node opens dozens of modules at once; where no more files than this may be open, that can be too many. */
 const OPEN_FILES_FEW = 256;
 
-/** Runs the module at `entry`, a path below dist/. */
-export async function launch(entry) {
+/** Runs the module at `entry`, a path below dist/, as the command `name`. */
+export async function launch(name, entry) {
+  nameProcess(name);
   const path = join(root, 'dist', entry);
   // While somebody compiles, what is there may be half of it.
   if (!existsSync(path) || existsSync(lock)) await compile(path);
@@ -27,6 +28,17 @@ export async function launch(entry) {
   } catch (error) {
     if (error?.code === 'ERR_MODULE_NOT_FOUND' && /package/.test(error.message)) fail(`${error.message}\nRun: npm ci`);
     throw error;
+  }
+}
+
+/** For ps, killall and top, which else see only so many processes called node. */
+function nameProcess(name) {
+  try {
+    // Where this is there, the arguments stay as they were typed; a title would take their place.
+    if (existsSync('/proc/self/comm')) writeFileSync('/proc/self/comm', name);
+    else process.title = name;
+  } catch {
+    // It is called node, then.
   }
 }
 

@@ -126,6 +126,7 @@ describe('a command line that cannot be carried out', () => {
     [['-id', '9'], 'invalid value "9" for flag -id: -servers names 7 servers'],
     [['-id', '1', '-servers', 'nowhere'], 'invalid value "nowhere" for flag -servers'],
     [['-id', '1', '-cluster', '1,1'], 'an id stands there twice'],
+    [['-id', '1', '-servers', ':9201,localhost:9202,127.0.0.1:9201'], 'servers 1 and 3 have the same address'],
     [['-id', '1', '-backend', 'paxos'], '-backend'],
     [['-id', '1', '-election', '10'], 'for flag -election'],
     [['-id', '1', 'stray'], 'unexpected argument "stray"'],

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { printable } from '../cli/printable.ts';
 import { innerCommand, runCommander } from '../cli/runCommander.ts';
+import { typedName } from '../cli/typedName.ts';
 import { makeFolders } from '../files/folders.ts';
 import type { ProcessContext } from '../supervisor/commandProcess.ts';
 import { benchRuns } from './bench.ts';
@@ -78,7 +79,7 @@ async function bench(flags: BenchFlags, context: ProcessContext): Promise<number
     ignoreInterrupts();
   }
   const people = flags.json === true ? terminal.err : terminal.out;
-  people(renderRuns(written));
+  people(renderRuns(written, typedName('rkv-bench')));
   if (flags.json === true) terminal.json(written.map(({ record }) => record));
   if (written.some(({ record }) => !record.verdict.passed)) return 1;
   return stop.signal.aborted ? INTERRUPTED_EXIT_CODE : 0;

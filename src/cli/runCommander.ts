@@ -1,5 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { fromGoForms } from './goForms.ts';
 import { printableLines } from './printable.ts';
+import { versionText } from './version.ts';
 
 /** Where a command's words go. */
 export interface CommandOutput {
@@ -20,7 +22,7 @@ export function processCommand(name: string): Command {
 
 /** The same inside a process that goes on: for `runCommander`. Its own commands are to be added to what this returns. */
 export function innerCommand(name: string, output: CommandOutput): Command {
-  return saying(new Command(name), output).exitOverride();
+  return saying(new Command(name), output).version(versionText(name), '--version', 'print the version').exitOverride();
 }
 
 function saying(command: Command, { out, err }: CommandOutput): Command {
@@ -39,7 +41,7 @@ export async function runCommander(
   complain: (error: unknown) => void,
 ): Promise<number> {
   try {
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(fromGoForms(program, args), { from: 'user' });
     return 0;
   } catch (error) {
     // commander has printed its own already, or it was --help.

@@ -72,11 +72,12 @@ describe('parseFlags', () => {
     expect(values('-id', '1', '-id=2').id).toBe(2);
   });
 
-  it('stops at a request for help', () => {
+  it('stops where help or the version is asked for', () => {
     for (const flag of ['-h', '--h', '-help', '--help']) {
-      expect(parseFlags(FLAGS, [flag, '-nonsense']).help).toBe(true);
+      expect(parseFlags(FLAGS, [flag, '-nonsense']).asked).toBe('help');
     }
-    expect(parseFlags(FLAGS, []).help).toBe(false);
+    expect(parseFlags(FLAGS, ['--version', '-nonsense']).asked).toBe('version');
+    expect(parseFlags(FLAGS, []).asked).toBeUndefined();
   });
 
   it("says what is wrong in Go's words", () => {
@@ -102,7 +103,7 @@ describe('parseFlags', () => {
     const specs = defineFlags({ id: { kind: 'int', default: 0, required: true, min: 1, usage: 'id' } });
     expect(() => parseFlags(specs, [])).toThrow('flag is required: -id');
     expect(() => parseFlags(specs, ['-id', '0'])).toThrow('must be at least 1');
-    expect(parseFlags(specs, ['-h']).help).toBe(true);
+    expect(parseFlags(specs, ['-h']).asked).toBe('help');
   });
 });
 

@@ -52,8 +52,8 @@ export interface ParsedFlags<S extends FlagSpecs> {
   readonly given: ReadonlySet<keyof S & string>;
   /** The arguments that are not flags. */
   readonly rest: readonly string[];
-  /** `-h` or `-help` was given; nothing after it was looked at. */
-  readonly help: boolean;
+  /** `-h`, `-help` or `-version` was given; nothing after it was looked at. */
+  readonly asked: 'help' | 'version' | undefined;
 }
 
 export interface ParseOptions {
@@ -70,6 +70,13 @@ export function defineFlags<const S extends FlagSpecs>(specs: S): S {
   return specs;
 }
 
+/** What may be asked in the place of a flag. */
+const QUESTIONS = new Map<string, 'help' | 'version'>([
+  ['h', 'help'],
+  ['help', 'help'],
+  ['version', 'version'],
+]);
+
 /** Throws UsageError, in Go's words, on a flag that is not known, lacks its value or has a bad one. */
 export function parseFlags<const S extends FlagSpecs>(
   specs: S,
@@ -80,7 +87,7 @@ export function parseFlags<const S extends FlagSpecs>(
   for (const [name, spec] of Object.entries(specs)) values[name] = spec.default;
   const given = new Set<string>();
   const rest: string[] = [];
-  let help = false;
+  let asked: 'help' | 'version' | undefined;
   for (let at = 0; at < argv.length; at++) {
     const argument = argv[at]!;
     if (argument === '--') {
@@ -98,10 +105,8 @@ export function parseFlags<const S extends FlagSpecs>(
     const flag = splitFlag(argument);
     const spec = Object.hasOwn(specs, flag.name) ? specs[flag.name] : undefined;
     if (spec === undefined) {
-      if (flag.name === 'h' || flag.name === 'help') {
-        help = true;
-        break;
-      }
+      asked = QUESTIONS.get(flag.name);
+      if (asked !== undefined) break;
       throw new UsageError(`flag provided but not defined: -${flag.name}`);
     }
     let text = flag.text;
@@ -113,8 +118,8 @@ export function parseFlags<const S extends FlagSpecs>(
     values[flag.name] = flagValue(flag.name, spec, text);
     given.add(flag.name);
   }
-  if (!help) requireGiven(specs, given);
-  return { values, given, rest, help } as unknown as ParsedFlags<S>;
+  if (asked === undefined) requireGiven(specs, given);
+  return { values, given, rest, asked } as unknown as ParsedFlags<S>;
 }
 
 function splitFlag(argument: string): { readonly name: string; readonly text: string | undefined } {

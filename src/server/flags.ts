@@ -1,3 +1,4 @@
+import { versionText } from '../cli/version.ts';
 import { defineFlags, type FlagValue, flagDefaults, parseFlags, UsageError } from '../goflags/goFlags.ts';
 import { type Address, parseAddress } from '../wire/addresses.ts';
 
@@ -124,12 +125,20 @@ export interface ServerConfig {
   readonly listen: Address;
 }
 
-/** Throws UsageError with what was wrong; returns undefined where help was asked for. */
-export function parseServerConfig(argv: readonly string[]): ServerConfig | undefined {
-  const { values: flags, rest, help } = parseFlags(RKVD_FLAGS, argv);
-  if (help) return undefined;
+/** Throws UsageError with what was wrong; returns the answer where help or the version was asked for. */
+export function parseServerConfig(argv: readonly string[]): ServerConfig | string {
+  const { values: flags, rest, asked } = parseFlags(RKVD_FLAGS, argv);
+  if (asked !== undefined) return asked === 'help' ? rkvdUsage() : `${versionText('rkvd')}\n`;
   if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}": rkvd takes flags only`);
   const servers = flags.servers.split(',').map((text) => address('servers', text));
+  for (const [at, { host, port }] of servers.entries()) {
+    const first = servers.findIndex((other) => other.host === host && other.port === port);
+    if (first < at) {
+      throw new UsageError(
+        `invalid value "${flags.servers}" for flag -servers: servers ${first + 1} and ${at + 1} have the same address`,
+      );
+    }
+  }
   if (flags.id > servers.length) {
     throw new UsageError(`invalid value "${flags.id}" for flag -id: -servers names ${servers.length} servers`);
   }

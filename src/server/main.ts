@@ -82,8 +82,9 @@ async function main(): Promise<void> {
 function readCommandLine(): ServerConfig | undefined {
   try {
     const config = parseServerConfig(readArguments());
-    if (config === undefined) process.stdout.write(rkvdUsage());
-    return config;
+    if (typeof config !== 'string') return config;
+    process.stdout.write(config);
+    return undefined;
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof ArgumentEncodingError)) throw error;
     process.stderr.write(`${printable(error.message)}\n${rkvdUsage()}`);

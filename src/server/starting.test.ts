@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type handleUnaryCall, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Acquaintance, type Introduction, PeerService } from '../wire/generated/peer.ts';
-import { parseServerConfig } from './flags.ts';
+import { parseServerConfig, type ServerConfig } from './flags.ts';
 import { introductionOf } from './identity/identity.ts';
 import { IdentityFile } from './identity/identityFile.ts';
 import type { Log } from './observe/log.ts';
@@ -56,7 +56,7 @@ function starting(port: number, backend = 'gorums') {
   const identity = IdentityFile.open(folder(), 1, backend, false);
   const servers = `127.0.0.1:1,127.0.0.1:${port}`;
   const flags = ['-id=1', `-servers=${servers}`, '-cluster=1,2', '-rejoin', `-backend=${backend}`];
-  const start = new Starting(parseServerConfig(flags)!, identity, QUIET);
+  const start = new Starting(parseServerConfig(flags) as ServerConfig, identity, QUIET);
   cleanUps.push(() => start.stop());
   return { identity, start };
 }
@@ -102,7 +102,8 @@ describe('a member that starts again', () => {
     IdentityFile.open(own, 1, 'gorums', true);
     const identity = IdentityFile.open(own, 1, 'gorums', true);
     const servers = ['127.0.0.1:1', ...ports.map((port) => `127.0.0.1:${port}`)].join();
-    const start = new Starting(parseServerConfig(['-id=1', `-servers=${servers}`, '-cluster=1,2,3'])!, identity, QUIET);
+    const config = parseServerConfig(['-id=1', `-servers=${servers}`, '-cluster=1,2,3']) as ServerConfig;
+    const start = new Starting(config, identity, QUIET);
     cleanUps.push(() => start.stop());
     return { checked: start.checkMember(refused), identity };
   }

@@ -7,8 +7,8 @@ import { durationMs } from './config/schema.ts';
 import { askSupervisor } from './control/client.ts';
 import { type ControlRequest, isSignal } from './control/protocol.ts';
 import { controlPath, type RunningSupervisor, readRunningState } from './control/stateFile.ts';
-import { type ClusterChoice, findRunning, readClusterFile } from './findCluster.ts';
-import { renderStatus } from './statusTable.ts';
+import { type ClusterChoice, clusterFilePath, findRunning, readClusterFile } from './findCluster.ts';
+import { renderStatus, statusExitCode } from './statusTable.ts';
 import { type ClusterStatus, type UpOptions, up } from './up.ts';
 
 /** Longest a supervisor takes to answer: a restart or a stop waits for servers to end, ms. */
@@ -61,17 +61,24 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
         ...(options.timeout === undefined ? {} : { readyTimeoutMs: options.timeout }),
         ...(options.rkvd === undefined ? {} : { program: { file: options.rkvd, args: [] } }),
       };
+      const path = clusterFilePath(file);
+      if (path !== file) terminal.out(`${file} is not here: taking the one that comes with rkv`);
       exit(await up(readClusterFile(file, options.datadir), upOptions, terminal));
     });
 
   onRunning(
-    program.command('status').description('print what every server is doing; exit code 1 where no cluster runs'),
+    program
+      .command('status')
+      .description(
+        'print what every server is doing; exit code 1 where nobody leads or no cluster runs, 3 where not all servers take part',
+      ),
   )
     .option('--json', 'print JSON')
     .action(async (file: string | undefined, options: { datadir?: string; json?: true }) => {
       const status = (await ask({ file, ...options }, { command: 'status' })) as ClusterStatus;
       if (options.json === true) terminal.json(status, 2);
       else terminal.out(renderStatus(status.servers));
+      exit(statusExitCode(status.servers));
     });
 
   onRunning(program.command('down').description('stop a cluster and wait until it has ended')).action(

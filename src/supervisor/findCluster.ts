@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, dirname, extname, join, normalize, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { printable } from '../cli/printable.ts';
 import { readTextFile } from '../files/regularFile.ts';
 import { type ClusterPlan, defaultDirectory, planCluster } from './clusterPlan.ts';
@@ -13,9 +14,22 @@ export class NoClusterError extends Error {
   override readonly name = 'NoClusterError';
 }
 
+/** The cluster files that come with the package, which begins two folders up from src/ as from dist/. */
+const packagedFiles = fileURLToPath(new URL('../../configs', import.meta.url));
+
+/**
+ * The file that `file` means: where it is not there, the one of that name that comes with the package. What its documentation
+ * types, `configs/3node.yaml`, so works wherever it is installed.
+ */
+export function clusterFilePath(file: string): string {
+  if (existsSync(file) || dirname(normalize(file)) !== 'configs') return file;
+  const packaged = join(packagedFiles, basename(file));
+  return existsSync(packaged) ? packaged : file;
+}
+
 /** Reads, checks and completes a cluster file. Throws ClusterConfigError, UnusableFileError or the file system's error. */
 export function readClusterFile(file: string, datadir?: string): ClusterPlan {
-  const config = parseClusterFile(readTextFile(file, clusterFileBytesMax), file);
+  const config = parseClusterFile(readTextFile(clusterFilePath(file), clusterFileBytesMax), file);
   const name = basename(file, extname(file));
   // As a folder below rkv-data these would be others.
   if (/^\.*$/.test(name) && config.name === undefined) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { findLeader, type ServerReport } from './cluster.ts';
-import { renderStatus } from './statusTable.ts';
+import { renderStatus, statusExitCode } from './statusTable.ts';
 
 function report(id: number, about: Partial<ServerReport>): ServerReport {
   const nothing = { pid: undefined, restartInMs: undefined, lastExit: undefined, role: undefined, term: undefined };
@@ -38,6 +38,27 @@ describe('renderStatus', () => {
 │  6 │   - │ 127.0.0.1:9206 │ down               │    - │            - │ -             │
 └────┴─────┴────────────────┴────────────────────┴──────┴──────────────┴───────────────┘
 `);
+  });
+});
+
+describe('statusExitCode', () => {
+  const one = (id: number, role: string | undefined, term: number | undefined) =>
+    report(id, { role, term, leader: 1, voters: [1, 2, 3] });
+  const leader = one(1, 'leader', 2);
+
+  it.each([
+    ['all take part', [leader, one(2, 'follower', 2), one(3, 'candidate', 3)], 0],
+    [
+      'one that is no member is away',
+      [leader, one(2, 'follower', 2), one(3, 'follower', 2), one(4, undefined, undefined)],
+      0,
+    ],
+    ['a member does not answer', [leader, one(2, 'follower', 2), one(3, undefined, undefined)], 3],
+    ['a member does not take part yet', [leader, one(2, 'follower', 2), one(3, 'passive', 0)], 3],
+    ['nobody leads', [one(1, 'candidate', 3), one(2, 'follower', 2), one(3, 'follower', 2)], 1],
+    ['nobody follows', [leader, one(2, undefined, undefined), one(3, undefined, undefined)], 1],
+  ])('%s', (_, reports, code) => {
+    expect(statusExitCode(reports)).toBe(code);
   });
 });
 

@@ -1,5 +1,5 @@
 import { renderTable } from '../cli/table.ts';
-import type { ServerReport } from './cluster.ts';
+import { findLeader, type ServerReport } from './cluster.ts';
 import { formatMs } from './events.ts';
 
 const columns = ['id', 'pid', 'address', 'role', 'term', 'commit index', 'metrics'];
@@ -31,6 +31,14 @@ export function renderStatus(reports: readonly ServerReport[]): string {
     orDash(report.metricsAddress),
   ]);
   return renderTable(columns, rows, ['right', 'right', 'left', 'left', 'right', 'right', 'left']);
+}
+
+/** 0: all take part and one leads; 3: one leads, but not all take part; 1: nobody leads. */
+export function statusExitCode(reports: readonly ServerReport[]): number {
+  const leader = findLeader(reports);
+  if (leader === undefined) return 1;
+  const members = reports.filter(({ id }) => leader.voters?.includes(id));
+  return members.every(({ role, term = 0 }) => role !== undefined && term > 0) ? 0 : 3;
 }
 
 function orDash(value: number | string | undefined): string {

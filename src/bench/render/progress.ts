@@ -10,6 +10,7 @@ const PHASE_WIDTH = 16;
 
 const phases = {
   starting: 'starting servers',
+  connecting: 'connecting',
   'warming-up': 'warming up',
   measuring: 'measuring',
   verifying: 'checking',

@@ -31,8 +31,8 @@ const noteWidthMax = 103;
 /** Of a note in all: servers and other clients may have had their say in it. */
 const noteLengthMax = 4000;
 
-/** What was measured, for people: what was done, a table, and what it means. */
-export function renderRuns(runs: readonly WrittenRun[]): string {
+/** What was measured, for people: what was done, a table, and what it means. `command`: how rkv-bench is typed here. */
+export function renderRuns(runs: readonly WrittenRun[], command: string): string {
   const [first] = runs;
   if (first === undefined) return 'nothing was measured';
   const rows = runs.flatMap(({ record }) => runRows(record));
@@ -44,7 +44,7 @@ export function renderRuns(runs: readonly WrittenRun[]): string {
     '',
     ...surroundings(first.record),
     ...runs.flatMap(({ record }) => (runs.length > 1 ? ['', record.name, ...runNotes(record)] : runNotes(record))),
-    ...closing(runs),
+    ...closing(runs, command),
   ].join('\n');
 }
 
@@ -189,8 +189,8 @@ function cpuNotes(repeats: RunRecord['repeats']): string[] {
   ];
 }
 
-function closing(runs: readonly WrittenRun[]): string[] {
+function closing(runs: readonly WrittenRun[], command: string): string[] {
   const folders = runs.map(({ folder }) => folder);
   const compare = folders.length > 1 ? folders.join(' ') : `${folders[0]} results/OTHER`;
-  return ['', `Written to ${folders.join(', ')}`, `Side by side with another: bin/rkv-bench compare ${compare}`];
+  return ['', `Written to ${folders.join(', ')}`, `Side by side with another: ${command} compare ${compare}`];
 }

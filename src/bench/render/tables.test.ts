@@ -45,7 +45,7 @@ describe('renderComparison', () => {
 describe('renderRuns', () => {
   it('tells a newcomer what was done, what it means and where it is', () => {
     const run = sampleRun('demo', [...times(99, 800), 12_000]);
-    expectGolden('run', renderRuns([{ record: run, folder: 'results/demo' }]));
+    expectGolden('run', renderRuns([{ record: run, folder: 'results/demo' }], 'bin/rkv-bench'));
   });
 
   it('tables a sweep together, with what went wrong by name', () => {
@@ -60,13 +60,13 @@ describe('renderRuns', () => {
     });
     const fast = sampleRun('sweep-fast', times(100, 500));
     const runs = [fast, slow].map((record) => ({ record, folder: `results/${record.name}` }));
-    expectGolden('sweep', renderRuns(runs));
+    expectGolden('sweep', renderRuns(runs, 'bin/rkv-bench'));
   });
 
   it('says of failed requests that the times are without them', () => {
     const run = sampleRun('lossy', [...times(99, 800), 12_000]);
     const lossy = { ...run, merged: { ...run.merged, failed: 1200, dropped: 34 } };
-    const text = renderRuns([{ record: lossy, folder: 'results/lossy' }]);
+    const text = renderRuns([{ record: lossy, folder: 'results/lossy' }], 'rkv-bench');
     expect(text).toContain('half of the answered requests');
     expect(text).toContain('1,234 requests got no answer');
     expect(text).not.toContain('half of the requests');
@@ -74,7 +74,7 @@ describe('renderRuns', () => {
   });
 
   it('says so where there is nothing', () => {
-    expect(renderRuns([])).toBe('nothing was measured');
+    expect(renderRuns([], 'rkv-bench')).toBe('nothing was measured');
   });
 });
 

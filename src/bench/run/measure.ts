@@ -18,7 +18,10 @@ import { markFrom, WriteAudit } from './writeAudit.ts';
 
 /** Told of a run's course, for people. */
 export interface Progress {
-  phase(phase: 'starting' | 'warming-up' | 'measuring' | 'verifying' | 'stopping', durationMs?: number): void;
+  phase(
+    phase: 'starting' | 'connecting' | 'warming-up' | 'measuring' | 'verifying' | 'stopping',
+    durationMs?: number,
+  ): void;
   second(row: SecondRow): void;
 }
 
@@ -40,7 +43,7 @@ export async function measureOnce(
   interrupts: Interrupts,
 ): Promise<Measurement | undefined> {
   const { stop, hurry } = interrupts;
-  progress.phase('starting');
+  progress.phase(run.settings.cluster.kind === 'own' ? 'starting' : 'connecting');
   let target: Target;
   try {
     target = await openTarget(run, interrupts);

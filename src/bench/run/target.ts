@@ -1,5 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RkvClient } from '../../client/rkvClient.ts';
+import { nobodyAnswers, noServerAnswers } from '../../client/rkvctl/statusCommands.ts';
 import { makeFolders } from '../../files/folders.ts';
 import type { Cluster } from '../../supervisor/cluster.ts';
 import { durationMs } from '../../supervisor/config/schema.ts';
@@ -35,10 +37,16 @@ export class DataDirectoryError extends Error {
   override readonly name = 'DataDirectoryError';
 }
 
-/** Starts the cluster of a run, or takes the one that runs. Throws ClusterError and DataDirectoryError; nothing is left running then. */
+/** None of the servers that were to be measured answers. */
+export class NobodyAnswersError extends Error {
+  override readonly name = 'NobodyAnswersError';
+}
+
+/** Starts the cluster of a run, or takes the one that runs. Throws ClusterError, DataDirectoryError and NobodyAnswersError; nothing is left running then. */
 export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): Promise<Target> {
   const { cluster } = run.settings;
   if (cluster.kind === 'running') {
+    await expectSomebody(cluster.addresses);
     return {
       addresses: cluster.addresses,
       own: false,
@@ -89,6 +97,17 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): 
     },
     stopNow: () => running.stopNow(),
   };
+}
+
+/** Who typed a wrong address is told so at once, and not after all the time that a request may take. */
+async function expectSomebody(addresses: readonly string[]): Promise<void> {
+  const client = new RkvClient({ addresses });
+  try {
+    const reports = await client.statuses();
+    if (nobodyAnswers(reports)) throw new NobodyAnswersError(noServerAnswers(reports).trimEnd());
+  } finally {
+    client.close();
+  }
 }
 
 async function makeDataDirectory(parent: string): Promise<string> {

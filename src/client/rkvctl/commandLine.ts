@@ -44,6 +44,7 @@ export type RkvctlFlags = ParsedFlags<typeof RKVCTL_FLAGS>['values'];
 
 export type Action =
   | { readonly kind: 'help' }
+  | { readonly kind: 'version' }
   | { readonly kind: 'get'; readonly key: string }
   | { readonly kind: 'put'; readonly key: string; readonly value: string }
   | { readonly kind: 'status' }
@@ -63,7 +64,7 @@ export interface CommandLine {
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const parsed = parseFlags(RKVCTL_FLAGS, argv, { interspersed: true });
   const flags = parsed.values;
-  if (parsed.help) return { action: { kind: 'help' }, flags, addresses: [] };
+  if (parsed.asked !== undefined) return { action: { kind: parsed.asked }, flags, addresses: [] };
   const action = actionOf(parsed);
   return { action, flags, addresses: addressesOf(flags.cluster) };
 }
@@ -137,12 +138,12 @@ Commands:
   status           print what every server says about itself
   leader           print the id of the leader, or "no leader" and exit 1
   transfer [ID]    hand leadership to server ID, or to the most up-to-date one
-  help             print this
+  help             print this; -version prints the version
 Without a command: change the membership with -add or -remove, or else put load on the cluster.
 A word that starts with a dash goes behind "--", as in: rkvctl put -- KEY -1
 
 Flags, in any of the forms -flag=value, -flag value and --flag value (switches: -flag or -flag=false):
 ${flagDefaults(RKVCTL_FLAGS)}
-Exit codes: 0 done, 1 not done or a bad command line, 2 no such key.
+Exit codes: 0 done, 1 not done or a bad command line, 2 no such key, 3 (status) there is a leader, but members do not answer.
 `;
 }

@@ -96,11 +96,24 @@ describe('rkvctl', () => {
     expect(await rkvctl('transfer 3')).toEqual({ code: 0, out: '3\n', err: '' });
     cluster.servers[0]!.stop();
     const { code, out } = await rkvctl('status');
-    expect(code).toBe(0);
+    expect(code).toBe(3);
     expect(out).toMatch(/3 .*leader/);
     expect(out).toContain('connection refused');
+    expect(out).toMatch(/\nnot all take part: server 1\n$/);
     cluster.leader = 0;
+    const leaderless = await rkvctl('status');
+    expect(leaderless.code).toBe(1);
+    expect(leaderless.out).toMatch(/\nno leader\n$/);
     expect(await rkvctl('leader')).toMatchObject({ code: 1, out: 'no leader\n' });
+  });
+
+  it('asks also the members that it was not told of', async () => {
+    const { cluster, rkvctl } = await setUp();
+    const { code, out } = await rkvctl(`status -cluster ${cluster.addresses[0]}`);
+    expect(code).toBe(0);
+    for (const address of cluster.addresses) expect(out).toContain(address);
+    cluster.servers[2]!.stop();
+    expect(await rkvctl(`status -cluster ${cluster.addresses[0]}`)).toMatchObject({ code: 3 });
   });
 
   it('changes the membership', async () => {

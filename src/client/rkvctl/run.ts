@@ -1,4 +1,5 @@
 import { printable } from '../../cli/printable.ts';
+import { versionText } from '../../cli/version.ts';
 import { UsageError } from '../../goflags/goFlags.ts';
 import { RkvError } from '../errors.ts';
 import { RkvClient } from '../rkvClient.ts';
@@ -30,6 +31,10 @@ export async function run(argv: readonly string[], environment: RunEnvironment):
   }
   if (commandLine.action.kind === 'help') {
     terminal.out(usage());
+    return 0;
+  }
+  if (commandLine.action.kind === 'version') {
+    terminal.out(`${versionText('rkvctl')}\n`);
     return 0;
   }
   const { addresses, flags } = commandLine;
@@ -78,6 +83,7 @@ function perform(
     case 'load':
       return loadCommand({ client, flags, terminal, signal, folder });
     case 'help':
+    case 'version':
       return Promise.resolve(0);
   }
 }

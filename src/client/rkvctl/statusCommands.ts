@@ -1,6 +1,7 @@
 import { printable } from '../../cli/printable.ts';
 import { renderTable } from '../../cli/table.ts';
-import { isOlder, type RkvClient, type ServerReport } from '../rkvClient.ts';
+import type { StatusResponse } from '../../wire/generated/admin.ts';
+import { isOlder, leadingReport, type RkvClient, type ServerReport } from '../rkvClient.ts';
 import type { LeaderWord } from '../transport.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -9,13 +10,17 @@ const HEAD = ['id', 'address', 'role', 'term', 'leader', 'commit', 'applied', 'l
 const MEMBERS_LENGTH_MAX = 1000;
 const TEXT_COLUMNS = new Set(['address', 'role', 'backend']);
 
-/** What every server says about itself, as a table; 1 where none answers. */
+/** Somebody leads, but not all members take part. */
+const DEGRADED_EXIT_CODE = 3;
+
+/** What every server says about itself, as a table. 0: all members take part; DEGRADED_EXIT_CODE; 1: nobody leads. */
 export async function printStatus(client: RkvClient, terminal: Terminal): Promise<number> {
-  const reports = await client.statuses();
-  if (nobodyAnswers(reports)) {
-    terminal.err(noServerAnswers(reports));
+  const asked = await client.statuses();
+  if (nobodyAnswers(asked)) {
+    terminal.err(noServerAnswers(asked));
     return 1;
   }
+  const reports = [...asked, ...(await membersBeyond(client, asked))];
   const words = await leaderWords(client, reports);
   const aligns = HEAD.map((name) => (TEXT_COLUMNS.has(name) ? 'left' : 'right'));
   terminal.out(
@@ -25,7 +30,7 @@ export async function printStatus(client: RkvClient, terminal: Terminal): Promis
       aligns,
     )}\n`,
   );
-  const leader = reports.flatMap((r) => ('status' in r && r.status.role === 'leader' ? [r.status] : [])).at(-1);
+  const leader = leadingReport(reports)?.status;
   if (leader !== undefined) {
     const learners = leader.learners.length === 0 ? '' : `, learners ${leader.learners.join(', ')}`;
     terminal.out(
@@ -36,7 +41,42 @@ export async function printStatus(client: RkvClient, terminal: Terminal): Promis
   for (const { address } of reports.filter(isOlder)) {
     terminal.out(`${address} is one of the original's servers, or older than this rkvctl: it does not say more\n`);
   }
-  return 0;
+  if (leader === undefined && ![...words.values()].some(({ leads }) => leads)) {
+    terminal.out('no leader\n');
+    return 1;
+  }
+  const missing =
+    leader === undefined ? reports.filter(isSilent).map(({ address }) => address) : absent(leader, reports);
+  if (missing.length === 0) return 0;
+  terminal.out(printable(`not all take part: ${missing.join(', ')}`, MEMBERS_LENGTH_MAX));
+  terminal.out('\n');
+  return DEGRADED_EXIT_CODE;
+}
+
+/** Members that the leader names and that nobody asked for: they were added since the list of servers was written. */
+async function membersBeyond(client: RkvClient, reports: readonly ServerReport[]): Promise<ServerReport[]> {
+  const known = new Set(reports.flatMap((report) => ('status' in report ? [report.status.id] : [])));
+  const addresses = new Set(reports.map(({ address }) => address));
+  const peers = leadingReport(reports)?.status.peers ?? [];
+  const beyond = peers.filter(({ id, address }) => address !== '' && !known.has(id) && !addresses.has(address));
+  return Promise.all(
+    beyond.map(({ address }) =>
+      client.status(address).then(
+        (status) => ({ address, status }),
+        (error: Error) => ({ address, error }),
+      ),
+    ),
+  );
+}
+
+/** Members by the leader's word that did not answer, or do not take part, for people. */
+function absent({ voters, learners }: StatusResponse, reports: readonly ServerReport[]): string[] {
+  const present = reports.flatMap((report) => ('status' in report && report.status.term > 0 ? [report.status.id] : []));
+  return [...voters, ...learners].filter((id) => !present.includes(id)).map((id) => `server ${id}`);
+}
+
+function isSilent(report: ServerReport): boolean {
+  return 'error' in report && !isOlder(report);
 }
 
 /** Who leads by the word of each server that has no status to give. */
@@ -68,7 +108,7 @@ function olderRow(address: string, word: LeaderWord | undefined): string[] {
 }
 
 export function nobodyAnswers(reports: readonly ServerReport[]): boolean {
-  return reports.every((report) => 'error' in report && !isOlder(report));
+  return reports.every(isSilent);
 }
 
 /** Names every server and why it did not answer. */

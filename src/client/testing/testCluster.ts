@@ -7,7 +7,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { type Command, CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
-import { AdminService, StatusResponse } from '../../wire/generated/admin.ts';
+import { AdminService, PeerStatus, StatusResponse } from '../../wire/generated/admin.ts';
 import {
   type ReconfRequest,
   type ReconfResponse,
@@ -205,7 +205,12 @@ export class TestServer {
     const role = this.cluster.role ?? (this.cluster.leader === this.id ? 'leader' : 'follower');
     const { backend } = this.cluster;
     const base = StatusResponse.decode(new Uint8Array(0));
-    return { ...base, id: this.id, role, leader: this.cluster.leader, term: 3, backend, address: this.address };
+    const about = { id: this.id, role, leader: this.cluster.leader, term: 3, backend, address: this.address };
+    const { servers } = this.cluster;
+    const peer = PeerStatus.decode(new Uint8Array(0));
+    const voters = servers.map(({ id }) => id);
+    const peers = servers.filter(({ id }) => id !== this.id).map(({ id, address }) => ({ ...peer, id, address }));
+    return { ...base, ...about, voters, peers: role === 'leader' ? peers : [] };
   }
 
   private reconfigure(request: ReconfRequest): ReconfResponse {

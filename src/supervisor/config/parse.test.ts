@@ -25,8 +25,10 @@ describe('parseClusterFile', () => {
     expect(parseClusterFile(text, name)).toMatchObject({ basePort: 9201, heartbeat: '20ms' });
   });
 
-  it('takes an empty file', () => {
-    expect(parseClusterFile('# nothing yet\n', 'x.yaml')).toEqual({});
+  it.each([[''], ['# nothing yet\n'], ['{}'], ['---\n~\n']])('refuses a file that says nothing: %j', (text) => {
+    expect(problemsOf(text)).toEqual([
+      'x.yaml:1: says nothing: expected keys such as "nodes: 3" and "backend: gorums"',
+    ]);
   });
 
   it('takes every key', () => {
@@ -93,6 +95,16 @@ flags: {maxgrpc: 4096, ordergorums: false}
     ['restart: 3', 'restart: expected restart settings such as {firstDelay: 500ms, maxDelay: 30s}, got 3'],
     ['restart: {firstDelay: 2s, maxDelay: 1s}', 'restart.maxDelay: expected at least firstDelay, got "1s"'],
     ['flags: {election: 1s}', 'flags.election: expected a flag that no other key sets (use election), got "1s"'],
+    [
+      'flags: {rejoin: true}',
+      'flags.rejoin: expected a flag that no other key sets (use the command rejoin), got true',
+    ],
+    ['flags: {maxgprc: 4096}', 'flags.maxgprc: expected a flag of rkvd (did you mean maxgrpc?), got 4096'],
+    [
+      'flags: {maxgrpc: 7}',
+      'flags.maxgrpc: rkvd refuses it (invalid value "7" for flag -maxgrpc: must be at least 1024), got 7',
+    ],
+    ['flags: {quiet: 5}', 'flags.quiet: rkvd refuses it (invalid boolean value "5" for -quiet: parse error), got 5'],
     ['flags: {-x: 1}', 'flags.-x: expected the name of an rkvd flag, without its dash'],
     ['flags: {x: [1]}', 'flags.x: expected a text, a number, true or false, got [1]'],
     ['heartbaet: 20ms', 'heartbaet: unknown key: did you mean heartbeat?'],

@@ -67,9 +67,18 @@ export function checkClusterConfig(value: unknown, source = 'cluster settings'):
   return check(value, source, () => undefined);
 }
 
+function isEmpty(value: unknown): boolean {
+  return value === null || value === undefined || (typeof value === 'object' && Object.keys(value).length === 0);
+}
+
 /** Parses and checks a cluster file's text; `source` is its name in messages. Throws ClusterConfigError. */
 export function parseClusterFile(text: string, source: string): ClusterConfig {
   const document = readYaml(text);
   if ('problems' in document) throw new ClusterConfigError(source, document.problems);
+  if (isEmpty(document.value)) {
+    // Who wrote it meant something by it, but not servers that nobody described.
+    const message = 'says nothing: expected keys such as "nodes: 3" and "backend: gorums"';
+    throw new ClusterConfigError(source, [{ key: '', message, line: 1 }]);
+  }
   return check(document.value, source, (path, key) => document.lineOf(path, key));
 }

@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { type FlagSpec, parseFlags, UsageError } from '../../goflags/goFlags.ts';
 import { parseDurationMs } from '../../goflags/goValues.ts';
+import { RKVD_FLAGS } from '../../server/flags.ts';
 import { parseAddress } from '../../wire/addresses.ts';
+import { suggest } from './suggest.ts';
 
 const Backends = ['gorums', 'etcd', 'hashicorp'] as const;
 export type Backend = (typeof Backends)[number];
@@ -119,7 +122,11 @@ const reservedFlags: Readonly<Record<string, string>> = {
   servermetrics: 'metrics',
   datadir: 'datadir',
   recover: 'the command line option --fresh',
+  rejoin: 'the command rejoin',
+  survivor: 'the command rejoin with --survivor',
 };
+
+const freeFlags = Object.keys(RKVD_FLAGS).filter((name) => !Object.hasOwn(reservedFlags, name));
 
 /** Addresses at which a server would take the port on all of the machine's. */
 const everyHost: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
@@ -188,13 +195,33 @@ function checkTimers(config: Unchecked, complain: Complain): void {
 }
 
 function checkFlags(config: Unchecked, complain: Complain): void {
-  for (const key of Object.keys(config.flags ?? {})) {
+  for (const [key, value] of Object.entries(config.flags ?? {})) {
     const instead = Object.hasOwn(reservedFlags, key) ? reservedFlags[key] : undefined;
     if (instead !== undefined) complain(['flags', key], `expected a flag that no other key sets (use ${instead})`);
+    else {
+      const problem = flagProblem(key, value);
+      if (problem !== undefined) complain(['flags', key], problem);
+    }
   }
 }
 
-/** What a cluster file may say. Every key is optional: an empty file is a gorums cluster of three. */
+/** What rkvd would say to the flag: here it can be told with file and line, and before anything is started. */
+function flagProblem(name: string, value: string | number | boolean): string | undefined {
+  if (!Object.hasOwn(RKVD_FLAGS, name)) {
+    const meant = suggest(name, freeFlags);
+    return `expected a flag of rkvd (${meant === undefined ? freeFlags.join(', ') : `did you mean ${meant}?`})`;
+  }
+  const spec: FlagSpec = RKVD_FLAGS[name as keyof typeof RKVD_FLAGS];
+  try {
+    parseFlags({ [name]: spec }, [`-${name}=${value}`]);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return `rkvd refuses it (${error.message})`;
+  }
+}
+
+/** What a cluster file may say. Every key is optional: without any it is a gorums cluster of three. */
 export const clusterSchema = z
   .strictObject(shape, { error: objectMessage('a mapping of keys such as backend: gorums') })
   .superRefine((config, context) => {

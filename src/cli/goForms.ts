@@ -1,0 +1,29 @@
+import type { Command, Option } from 'commander';
+import { parseBool } from '../goflags/goValues.ts';
+
+/**
+ * The arguments with what was typed in the forms that rkvd and rkvctl take (`-backend=etcd`, `-batch=false`) in those that
+ * commander takes. What is none of the program's options stays as it is, and is commander's to refuse.
+ */
+export function fromGoForms(program: Command, args: readonly string[]): string[] {
+  const options = new Map<string, Option>();
+  for (const command of [program, ...program.commands]) {
+    for (const option of command.options) if (option.long) options.set(option.long.slice(2), option);
+  }
+  const end = args.indexOf('--');
+  const flags = end === -1 ? args : args.slice(0, end);
+  return [...flags.flatMap((arg) => fromGoForm(options, arg)), ...args.slice(flags.length)];
+}
+
+function fromGoForm(options: ReadonlyMap<string, Option>, arg: string): string[] {
+  const [, name, value] = /^--?([a-z][a-z-]+)(?:=(.*))?$/s.exec(arg) ?? [];
+  const option = name === undefined ? undefined : options.get(name);
+  if (option === undefined) return [arg];
+  if (value === undefined) return [`--${name}`];
+  if (!option.isBoolean()) return [`--${name}=${value}`];
+  const on = parseBool(value);
+  if (!on.ok) return [arg];
+  if (on.value) return [`--${name}`];
+  // A switch that is off where it is not named needs no word.
+  return options.has(`no-${name}`) ? [`--no-${name}`] : [];
+}
