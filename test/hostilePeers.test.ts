@@ -7,6 +7,7 @@ import { etcdKind } from '../src/consensus/etcd/index.ts';
 import { etcdForgery } from '../src/consensus/etcd/testing/forgery.ts';
 import { gorumsKind } from '../src/consensus/gorums/index.ts';
 import { gorumsForgery } from '../src/consensus/gorums/testing/forgery.ts';
+import { encodeRequest } from '../src/consensus/gorums/unaryCodec.ts';
 import { hashicorpKind } from '../src/consensus/hashicorp/index.ts';
 import { hashicorpForgery } from '../src/consensus/hashicorp/testing/forgery.ts';
 import { type Forgery, parts } from '../src/consensus/testing/forgery.ts';
@@ -14,7 +15,6 @@ import { Outbox } from '../src/server/transport/outbox.ts';
 import { RawPeer } from '../src/server/transport/testing/rawPeer.ts';
 import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
 import { type Introduction, PeerClient } from '../src/wire/generated/peer.ts';
-import { encodeRequest } from '../src/wire/gorumsWire.ts';
 import { encodeHello, type Refusal } from '../src/wire/peerCodec.ts';
 import { encodeFrame, FrameKind } from '../src/wire/peerFrames.ts';
 

@@ -11,8 +11,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { complain, say } from '../cli/say.ts';
 import { MalformedMessageError } from '../consensus/contract.ts';
 import type { GorumsMessage } from '../consensus/gorums/messages.ts';
+import { EMPTY_RESPONSE, encodeRequest, encodeResponse, GORUMS_METHODS } from '../consensus/gorums/unaryCodec.ts';
 import { readTextFile } from '../files/regularFile.ts';
-import { EMPTY_RESPONSE, encodeRequest, encodeResponse, GORUMS_METHODS } from '../wire/gorumsWire.ts';
 import {
   type DecodedCall,
   decodeCall,

@@ -1,17 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MalformedBytesError } from '../bytes/byteReader.ts';
 import { Entry, EntryType } from './entry.ts';
-import {
-  ByteReader,
-  decodeEntries,
-  encodeEntries,
-  MalformedEntryError,
-  recordSize,
-  recordsSize,
-  varintSize,
-  writeEntries,
-  writeVarint,
-} from './entryCodec.ts';
+import { decodeEntries, encodeEntries, recordSize, recordsSize, writeEntries } from './entryCodec.ts';
 
 const safeInteger = fc.oneof(
   fc.maxSafeNat(),
@@ -33,37 +24,6 @@ function sample(from: number, to: number, dataBytes = 5): Entry[] {
   for (let i = from; i <= to; i++) entries.push(new Entry(i, 3, EntryType.Normal, new Uint8Array(dataBytes).fill(i)));
   return entries;
 }
-
-describe('varints', () => {
-  it('round-trip every safe integer in the size announced', () => {
-    fc.assert(
-      fc.property(safeInteger, (value) => {
-        const bytes = new Uint8Array(10);
-        const end = writeVarint(bytes, 0, value);
-        expect(end).toBe(varintSize(value));
-        expect(new ByteReader(bytes, 0, end).varint()).toBe(value);
-      }),
-    );
-  });
-
-  it('are the bytes that protobuf prescribes', () => {
-    const bytes = new Uint8Array(10);
-    const written = (value: number) => Array.from(bytes.subarray(0, writeVarint(bytes, 0, value)));
-    expect(written(0)).toEqual([0]);
-    expect(written(127)).toEqual([127]);
-    expect(written(300)).toEqual([0xac, 0x02]);
-    expect(written(2 ** 31)).toEqual([0x80, 0x80, 0x80, 0x80, 0x08]);
-    expect(written(2 ** 53 - 1)).toEqual([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f]);
-  });
-
-  it('beyond 2^53 - 1, too long or cut short are refused', () => {
-    const read = (...bytes: number[]) => new ByteReader(new Uint8Array(bytes)).varint();
-    expect(() => read(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x10)).toThrow(/above 2\^53 - 1/);
-    expect(() => read(...new Array<number>(10).fill(0xff), 1)).toThrow(MalformedEntryError);
-    expect(() => read(0x80)).toThrow(/cut short/);
-    expect(() => read()).toThrow(/cut short/);
-  });
-});
 
 describe('entries', () => {
   it('round-trip, and take the size announced', () => {
@@ -142,13 +102,13 @@ describe('entries', () => {
       [0x32, 1, 0x0b],
       [0x32, 3, 0x4d, 1, 2, 3, 4],
     ];
-    for (const bytes of refused) expect(() => decodeEntries(new Uint8Array(bytes))).toThrow(MalformedEntryError);
+    for (const bytes of refused) expect(() => decodeEntries(new Uint8Array(bytes))).toThrow(MalformedBytesError);
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         try {
           decodeEntries(bytes);
         } catch (error) {
-          expect(error).toBeInstanceOf(MalformedEntryError);
+          expect(error).toBeInstanceOf(MalformedBytesError);
         }
       }),
       { numRuns: 2000 },
@@ -160,7 +120,7 @@ describe('entries', () => {
     const size = bytes.length / 3;
     for (let end = 0; end <= bytes.length; end++) {
       if (end % size === 0) expect(decodeEntries(bytes, 0, end)).toHaveLength(end / size);
-      else expect(() => decodeEntries(bytes, 0, end)).toThrow(MalformedEntryError);
+      else expect(() => decodeEntries(bytes, 0, end)).toThrow(MalformedBytesError);
     }
   });
 });

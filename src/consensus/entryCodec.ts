@@ -1,3 +1,5 @@
+import { ByteReader, MalformedBytesError } from '../bytes/byteReader.ts';
+import { varintSize, writeVarint } from '../bytes/varint.ts';
 import { Entry, EntryType } from './entry.ts';
 
 /**
@@ -13,110 +15,6 @@ const TAG_TYPE = 0x18;
 const TAG_DATA = 0x22;
 
 const ENTRY_TYPE_MAX = Math.max(...Object.values(EntryType));
-
-/** Bytes that are not a well-formed run of records. `offset` counts from the start of the run. */
-export class MalformedEntryError extends Error {
-  override readonly name = 'MalformedEntryError';
-  readonly offset: number;
-  readonly what: string;
-  constructor(what: string, offset: number) {
-    super(`malformed log entry at byte ${offset}: ${what}`);
-    this.what = what;
-    this.offset = offset;
-  }
-}
-
-/** The longest varint here is that of Number.MAX_SAFE_INTEGER, which has 53 bits. */
-export const VARINT_BYTES_MAX = 8;
-
-/**
- * The first `length` bytes of `scratch`, with room for just `restBytes` after them. What stands before the rest of a message is put together in a
- * scratch buffer, so that nothing is too large; so little is copied quicker here than by a call.
- */
-export function startOf(scratch: Uint8Array, length: number, restBytes: number): Uint8Array {
-  const bytes = new Uint8Array(length + restBytes);
-  for (let i = 0; i < length; i++) bytes[i] = scratch[i]!;
-  return bytes;
-}
-
-export function varintSize(value: number): number {
-  let size = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++;
-  return size;
-}
-
-export function writeVarint(into: Uint8Array, at: number, value: number): number {
-  let rest = value;
-  let pos = at;
-  while (rest > 0x7fffffff) {
-    into[pos++] = (rest % 0x80) | 0x80;
-    rest = Math.floor(rest / 0x80);
-  }
-  while (rest >= 0x80) {
-    into[pos++] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
-  }
-  into[pos++] = rest;
-  return pos;
-}
-
-/** A cursor over bytes. Reads past the end and integers beyond 2^53 - 1 throw. */
-export class ByteReader {
-  readonly bytes: Uint8Array;
-  end: number;
-  pos: number;
-
-  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
-    this.bytes = bytes;
-    this.pos = start;
-    this.end = end;
-  }
-
-  varint(): number {
-    let result = 0;
-    let scale = 1;
-    for (;;) {
-      if (this.pos >= this.end) throw new MalformedEntryError('an integer is cut short', this.pos);
-      const byte = this.bytes[this.pos++]!;
-      result += (byte & 0x7f) * scale;
-      if (byte < 0x80) break;
-      scale *= 0x80;
-      if (scale > 2 ** 56) throw new MalformedEntryError('an integer is longer than 9 bytes', this.pos);
-    }
-    if (result > Number.MAX_SAFE_INTEGER)
-      throw new MalformedEntryError(`the integer ${result} is above 2^53 - 1`, this.pos);
-    return result;
-  }
-
-  /** Passes over a length-delimited field: returns where its bytes begin; they end where the reader is then. */
-  field(): number {
-    const length = this.varint();
-    const start = this.pos;
-    if (length > this.end - start) {
-      throw new MalformedEntryError(`a field of ${length} bytes in ${this.end - start} bytes`, start);
-    }
-    this.pos = start + length;
-    return start;
-  }
-
-  /** A length-delimited field's bytes, as a view. */
-  view(): Uint8Array {
-    const start = this.field();
-    return this.bytes.subarray(start, this.pos);
-  }
-
-  /** Skips the value of a field that this version does not know. */
-  skip(tag: number): void {
-    const wireType = tag & 7;
-    if (wireType === 0) this.varint();
-    else if (wireType === 2) this.field();
-    else if (wireType === 1 || wireType === 5) {
-      const size = wireType === 1 ? 8 : 4;
-      if (size > this.end - this.pos) throw new MalformedEntryError('a fixed-size field is cut short', this.pos);
-      this.pos += size;
-    } else throw new MalformedEntryError(`wire type ${wireType} is not in use`, this.pos);
-  }
-}
 
 function bodySize(entry: Entry): number {
   let size = 0;
@@ -221,7 +119,7 @@ export function decodeRecord(reader: ByteReader, recordStart: number): Entry {
   const length = reader.varint();
   const end = reader.pos + length;
   if (end > reader.end)
-    throw new MalformedEntryError(`a record of ${length} bytes in ${reader.end - reader.pos} bytes`, reader.pos);
+    throw new MalformedBytesError(`a record of ${length} bytes in ${reader.end - reader.pos} bytes`, reader.pos);
   const body = new ByteReader(reader.bytes, reader.pos, end);
   let term = 0;
   let index = 0;
@@ -236,7 +134,7 @@ export function decodeRecord(reader: ByteReader, recordStart: number): Entry {
     else body.skip(tag);
   }
   if (type > ENTRY_TYPE_MAX) {
-    throw new MalformedEntryError(`entry type ${type}, expected 0 to ${ENTRY_TYPE_MAX}`, recordStart);
+    throw new MalformedBytesError(`entry type ${type}, expected 0 to ${ENTRY_TYPE_MAX}`, recordStart);
   }
   reader.pos = end;
   const entry = new Entry(index, term, type as EntryType, data);
@@ -255,7 +153,7 @@ export function decodeEntries(bytes: Uint8Array, start = 0, end = bytes.length):
   while (reader.pos < end) {
     const recordStart = reader.pos;
     const tag = reader.varint();
-    if (tag !== RECORD_TAG) throw new MalformedEntryError(`tag ${tag}, expected ${RECORD_TAG}`, recordStart);
+    if (tag !== RECORD_TAG) throw new MalformedBytesError(`tag ${tag}, expected ${RECORD_TAG}`, recordStart);
     entries.push(decodeRecord(reader, recordStart));
   }
   return entries;

@@ -1,5 +1,6 @@
-import { ByteReader, MalformedEntryError, varintSize, writeVarint } from '../consensus/entryCodec.ts';
-import { readText } from './text.ts';
+import { ByteReader, MalformedBytesError } from '../bytes/byteReader.ts';
+import { readText } from '../bytes/text.ts';
+import { varintSize, writeVarint } from '../bytes/varint.ts';
 
 /**
  * Commands as they stand in Normal log entries: the marshalled `rkvpb.Cmd`. Read and written here by hand because
@@ -39,13 +40,13 @@ export function decodeCommand(bytes: Uint8Array): Command {
   try {
     return decodeCmd(bytes);
   } catch (error) {
-    if (error instanceof MalformedEntryError)
+    if (error instanceof MalformedBytesError)
       throw new MalformedCommandError(`command is not a Cmd message: byte ${error.offset}: ${error.what}`);
     throw error;
   }
 }
 
-/** Reads what stands around a command's body, and leaves the reader on that alone. Returns the type. Throws MalformedEntryError. */
+/** Reads what stands around a command's body, and leaves the reader on that alone. Returns the type. Throws MalformedBytesError. */
 export function enterBody(reader: ByteReader): number {
   let type = 0;
   let start = 0;

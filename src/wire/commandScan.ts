@@ -1,6 +1,6 @@
-import { ByteReader, MalformedEntryError } from '../consensus/entryCodec.ts';
+import { ByteReader, MalformedBytesError } from '../bytes/byteReader.ts';
+import { checkText } from '../bytes/text.ts';
 import { CommandType, enterBody } from './command.ts';
-import { checkText } from './text.ts';
 
 /** What stands in a marshalled Cmd apart from its texts. */
 export interface ScannedCommand {
@@ -20,7 +20,7 @@ export function scanCommand(bytes: Uint8Array): ScannedCommand | undefined {
   try {
     return scan(bytes);
   } catch (error) {
-    if (error instanceof MalformedEntryError) return undefined;
+    if (error instanceof MalformedBytesError) return undefined;
     throw error;
   }
 }
@@ -38,7 +38,7 @@ export function sessionOf(bytes: Uint8Array): number {
     }
     return 0;
   } catch (error) {
-    if (error instanceof MalformedEntryError) return 0;
+    if (error instanceof MalformedBytesError) return 0;
     throw error;
   }
 }

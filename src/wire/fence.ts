@@ -1,7 +1,6 @@
-import type { NodeId } from '../consensus/contract.ts';
-import { type Entry, EntryType } from '../consensus/entry.ts';
-import { ByteReader, MalformedEntryError, varintSize, writeVarint } from '../consensus/entryCodec.ts';
-import { readText } from './text.ts';
+import { ByteReader, MalformedBytesError } from '../bytes/byteReader.ts';
+import { readText } from '../bytes/text.ts';
+import { varintSize, writeVarint } from '../bytes/varint.ts';
 
 /**
  * The entry that stands before the admission of a server (src/server/identity/admission.ts): a registration that names
@@ -9,7 +8,8 @@ import { readText } from './text.ts';
  * of ours in front, which servers that do not know it pass over, the original's among them.
  */
 export interface FenceCommand {
-  readonly id: NodeId;
+  /** Of the server. */
+  readonly id: number;
   /** The folder's name (src/server/identity/identity.ts). */
   readonly instance: string;
 }
@@ -21,7 +21,7 @@ export interface Fence {
 }
 
 /** The last fence of each server that has one. Never changed: a new map takes its place. */
-export type Fences = ReadonlyMap<NodeId, Fence>;
+export type Fences = ReadonlyMap<number, Fence>;
 export const NO_FENCES: Fences = new Map();
 
 /** Field 15 of the Cmd. Whatever else is in a log begins with another byte. */
@@ -44,9 +44,9 @@ export function encodeFence({ id, instance }: FenceCommand): Uint8Array {
   return bytes;
 }
 
-/** Asked for every entry, so it looks at one byte; decodeFence has the last word. Log stores keep an index of such entries. */
-export function mayBeFence(entry: Entry): boolean {
-  return entry.type === EntryType.Normal && entry.data[0] === TAG_FENCE;
+/** Asked of the command of every Normal entry, so it looks at one byte; decodeFence has the last word. Log stores keep an index of such entries. */
+export function mayBeFence(command: Uint8Array): boolean {
+  return command[0] === TAG_FENCE;
 }
 
 /** undefined where the command of a Normal entry is no fence. */
@@ -64,7 +64,7 @@ export function decodeFence(command: Uint8Array): FenceCommand | undefined {
     const instance = readText(reader);
     return reader.pos === reader.end && id > 0 ? { id, instance } : undefined;
   } catch (error) {
-    if (error instanceof MalformedEntryError) return undefined;
+    if (error instanceof MalformedBytesError) return undefined;
     throw error;
   }
 }

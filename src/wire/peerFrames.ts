@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { ByteReader, MalformedEntryError } from '../consensus/entryCodec.ts';
+import { ByteReader, MalformedBytesError } from '../bytes/byteReader.ts';
 
 /**
  * The frames that our servers send each other on a connection of their own (docs/peers.md). Each is a header and a payload:
@@ -124,7 +124,7 @@ export function decodeLargeBegin(payload: Uint8Array): { readonly totalBytes: nu
 }
 
 function notMessages(error: unknown): unknown {
-  return error instanceof MalformedEntryError ? new MalformedFrameError(`not messages: ${error.message}`) : error;
+  return error instanceof MalformedBytesError ? new MalformedFrameError(`not messages: ${error.message}`) : error;
 }
 
 /** Finds the frames in bytes that come in pieces cut anywhere. Keeps what is no whole frame yet, and nothing else. */

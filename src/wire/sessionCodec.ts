@@ -1,7 +1,8 @@
-import { ByteReader, MalformedEntryError, varintSize, writeVarint } from '../consensus/entryCodec.ts';
+import { ByteReader, MalformedBytesError } from '../bytes/byteReader.ts';
+import { readText } from '../bytes/text.ts';
+import { varintSize, writeVarint } from '../bytes/varint.ts';
 import { ResultStatus } from './generated/rkv.ts';
 import { rawMethod } from './rawMethod.ts';
-import { readText } from './text.ts';
 
 /**
  * `CommandBatch` and `ResultBatch` of proto/rkv.proto, read and written by hand: this is what every command of the
@@ -296,21 +297,21 @@ function bodyEnd(reader: ByteReader, limit: number): number {
   const length = reader.varint();
   const end = reader.pos + length;
   if (end > limit) {
-    throw new MalformedEntryError(`a field of ${length} bytes in ${limit - reader.pos} bytes`, reader.pos);
+    throw new MalformedBytesError(`a field of ${length} bytes in ${limit - reader.pos} bytes`, reader.pos);
   }
   return end;
 }
 
 function checkBody(reader: ByteReader, end: number, id: number): void {
-  if (reader.pos !== end) throw new MalformedEntryError('a field reaches past the message that holds it', end);
-  if (id > UINT32_MAX) throw new MalformedEntryError(`the id ${id} is above 2^32 - 1`, end);
+  if (reader.pos !== end) throw new MalformedBytesError('a field reaches past the message that holds it', end);
+  if (id > UINT32_MAX) throw new MalformedBytesError(`the id ${id} is above 2^32 - 1`, end);
 }
 
 function guarded<T>(message: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof MalformedEntryError)) throw error;
+    if (!(error instanceof MalformedBytesError)) throw error;
     throw new MalformedBatchError(`not a ${message}: byte ${error.offset}: ${error.what}`, { cause: error });
   }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MalformedMessageError } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
-import { decodeRequest, decodeResponse, GORUMS_METHODS, type GorumsMethod } from '../../wire/gorumsWire.ts';
+import { decodeRequest, decodeResponse, GORUMS_METHODS, type GorumsMethod } from '../../consensus/gorums/unaryCodec.ts';
 
 /** One unary call between two servers, as it stood on the wire. */
 export interface RecordedCall {

@@ -1,8 +1,8 @@
 import { EMPTY_HARD_STATE, type EngineSettings, type NodeId } from '../../consensus/contract.ts';
 import { gorumsKind } from '../../consensus/gorums/index.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
+import { encodeResponse } from '../../consensus/gorums/unaryCodec.ts';
 import { MemoryLog } from '../../consensus/testing/memoryLog.ts';
-import { encodeResponse } from '../../wire/gorumsWire.ts';
 import type { DecodedCall, RecordedSettings } from './recording.ts';
 
 /** An answer of the engine that is not the recorded one; `found` is undefined where it gave none. */

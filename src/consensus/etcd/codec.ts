@@ -1,3 +1,5 @@
+import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
+import { varintSize, writeVarint } from '../../bytes/varint.ts';
 import {
   type Configuration,
   MalformedMessageError,
@@ -6,16 +8,7 @@ import {
   type Snapshot,
 } from '../contract.ts';
 import type { Entry } from '../entry.ts';
-import {
-  ByteReader,
-  decodeRecord,
-  MalformedEntryError,
-  RECORD_TAG,
-  recordsSize,
-  varintSize,
-  writeEntries,
-  writeVarint,
-} from '../entryCodec.ts';
+import { decodeRecord, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
 import { isLocal, Message, MessageType } from './messages.ts';
 
 /**
@@ -113,7 +106,7 @@ function decode(bytes: Uint8Array): EtcdMessage {
   try {
     readFields(message, new ByteReader(bytes, 2));
   } catch (cause) {
-    if (cause instanceof MalformedEntryError)
+    if (cause instanceof MalformedBytesError)
       throw new MalformedMessageError(`etcd message: ${cause.message}`, { cause });
     throw cause;
   }

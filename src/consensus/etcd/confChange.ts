@@ -1,5 +1,6 @@
+import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
+import { varintSize, writeVarint } from '../../bytes/varint.ts';
 import type { NodeId } from '../contract.ts';
-import { ByteReader, MalformedEntryError, varintSize, writeVarint } from '../entryCodec.ts';
 
 /** What one step of a configuration change does to one member. The numbers are in the log: never reuse one. */
 export const ChangeKind = {
@@ -90,7 +91,7 @@ export function decodeConfChange(bytes: Uint8Array): ConfChange {
       steps.push({ kind: kind as ChangeKind, id: reader.varint() });
     }
   } catch (cause) {
-    if (cause instanceof MalformedEntryError) throw new MalformedConfChangeError(cause.message, { cause });
+    if (cause instanceof MalformedBytesError) throw new MalformedConfChangeError(cause.message, { cause });
     throw cause;
   }
   return { transition: transition as Transition, steps };

@@ -1,14 +1,7 @@
+import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
+import { startOf, VARINT_BYTES_MAX, writeVarint } from '../../bytes/varint.ts';
 import { type Configuration, MalformedMessageError, type MessageCodec, simpleConfiguration } from '../contract.ts';
-import {
-  ByteReader,
-  decodeEntries,
-  MalformedEntryError,
-  recordsSize,
-  startOf,
-  VARINT_BYTES_MAX,
-  writeEntries,
-  writeVarint,
-} from '../entryCodec.ts';
+import { decodeEntries, recordsSize, writeEntries } from '../entryCodec.ts';
 import type { GorumsMessage } from './messages.ts';
 
 /**
@@ -161,7 +154,7 @@ function guarded<T>(decode: () => T): T {
   try {
     return decode();
   } catch (error) {
-    if (error instanceof MalformedEntryError) throw new MalformedMessageError(`gorums message: ${error.message}`);
+    if (error instanceof MalformedBytesError) throw new MalformedMessageError(`gorums message: ${error.message}`);
     throw error;
   }
 }

@@ -1,3 +1,5 @@
+import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
+import { varintSize, writeVarint } from '../../bytes/varint.ts';
 import {
   ChangeType,
   type Configuration,
@@ -6,7 +8,6 @@ import {
   simpleConfiguration,
 } from '../contract.ts';
 import type { Entry } from '../entry.ts';
-import { ByteReader, MalformedEntryError, varintSize, writeVarint } from '../entryCodec.ts';
 
 /** The data of Reconf entries is the marshalled `rkvpb.ReconfRequest`: serverID = 1, reconfType = 2 (Add 0, Remove 1). */
 const TAG_SERVER = 0x08;
@@ -42,7 +43,7 @@ function readChange(data: Uint8Array): { readonly id: NodeId; readonly remove: b
       else reader.skip(tag);
     }
   } catch (error) {
-    if (error instanceof MalformedEntryError) return undefined;
+    if (error instanceof MalformedBytesError) return undefined;
     throw error;
   }
   return id === 0 ? undefined : { id, remove };

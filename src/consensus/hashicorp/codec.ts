@@ -1,15 +1,8 @@
+import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
+import { startOf, VARINT_BYTES_MAX, writeVarint } from '../../bytes/varint.ts';
 import { MalformedMessageError, type MessageCodec } from '../contract.ts';
 import type { Entry } from '../entry.ts';
-import {
-  ByteReader,
-  decodeEntries,
-  MalformedEntryError,
-  recordsSize,
-  startOf,
-  VARINT_BYTES_MAX,
-  writeEntries,
-  writeVarint,
-} from '../entryCodec.ts';
+import { decodeEntries, recordsSize, writeEntries } from '../entryCodec.ts';
 import { configurationSize, readConfiguration, writeConfiguration } from './configuration.ts';
 import type { HashicorpMessage } from './messages.ts';
 
@@ -112,7 +105,7 @@ function decode(bytes: Uint8Array): HashicorpMessage {
     }
     return message;
   } catch (error) {
-    if (!(error instanceof MalformedEntryError)) throw error;
+    if (!(error instanceof MalformedBytesError)) throw error;
     throw new MalformedMessageError(`malformed message of ${bytes.length} bytes: ${error.message}`, { cause: error });
   }
 }

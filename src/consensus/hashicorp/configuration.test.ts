@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MalformedBytesError } from '../../bytes/byteReader.ts';
 import { MalformedMessageError, simpleConfiguration } from '../contract.ts';
-import { MalformedEntryError } from '../entryCodec.ts';
 import { decodeConfiguration, encodeConfiguration } from './configuration.ts';
 
 const configurations = fc
@@ -38,7 +38,7 @@ describe('the data of a membership entry', () => {
       } catch (error) {
         thrown = error;
       }
-      expect(thrown instanceof MalformedMessageError || thrown instanceof MalformedEntryError, String(bytes)).toBe(
+      expect(thrown instanceof MalformedMessageError || thrown instanceof MalformedBytesError, String(bytes)).toBe(
         true,
       );
     }

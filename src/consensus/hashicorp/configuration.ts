@@ -1,5 +1,6 @@
+import { ByteReader } from '../../bytes/byteReader.ts';
+import { varintSize, writeVarint } from '../../bytes/varint.ts';
 import { type Configuration, MalformedMessageError, type NodeId, simpleConfiguration } from '../contract.ts';
-import { ByteReader, varintSize, writeVarint } from '../entryCodec.ts';
 
 const VERSION = 1;
 
@@ -35,7 +36,7 @@ export function encodeConfiguration(configuration: Configuration): Uint8Array {
   return bytes;
 }
 
-/** Throws MalformedMessageError or MalformedEntryError on what is not a configuration. */
+/** Throws MalformedMessageError or MalformedBytesError on what is not a configuration. */
 export function readConfiguration(reader: ByteReader): Configuration {
   const version = reader.varint();
   if (version !== VERSION) {
@@ -49,7 +50,7 @@ export function readConfiguration(reader: ByteReader): Configuration {
   return simpleConfiguration(voters, learners);
 }
 
-/** Throws MalformedMessageError or MalformedEntryError on what is not exactly one configuration. */
+/** Throws MalformedMessageError or MalformedBytesError on what is not exactly one configuration. */
 export function decodeConfiguration(bytes: Uint8Array): Configuration {
   const reader = new ByteReader(bytes);
   const configuration = readConfiguration(reader);

@@ -1,5 +1,5 @@
+import { MalformedBytesError } from '../../bytes/byteReader.ts';
 import { type EngineInit, MalformedMessageError, type NodeId, type Refusal } from '../contract.ts';
-import { MalformedEntryError } from '../entryCodec.ts';
 import { configurationFault, contradiction, entriesFault, snapshotFault } from '../untrusted.ts';
 import { decodeConfiguration } from './configuration.ts';
 import type { AppendRequest, SnapshotChunk, SnapshotReply } from './messages.ts';
@@ -144,7 +144,7 @@ function changeFault(data: Uint8Array): string | undefined {
   try {
     return configurationFault(decodeConfiguration(data));
   } catch (error) {
-    if (error instanceof MalformedMessageError || error instanceof MalformedEntryError) return error.message;
+    if (error instanceof MalformedMessageError || error instanceof MalformedBytesError) return error.message;
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { MalformedBytesError } from '../../bytes/byteReader.ts';
 import {
   type Configuration,
   type EngineInit,
@@ -10,7 +11,6 @@ import {
   simpleConfiguration,
 } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
-import { MalformedEntryError } from '../entryCodec.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { decodeConfiguration } from './configuration.ts';
 import { Delivery } from './delivery.ts';
@@ -212,7 +212,7 @@ function applyChange(before: Configuration, entry: Entry): Configuration {
   try {
     return decodeConfiguration(entry.data);
   } catch (error) {
-    if (error instanceof MalformedMessageError || error instanceof MalformedEntryError) return before;
+    if (error instanceof MalformedMessageError || error instanceof MalformedBytesError) return before;
     throw error;
   }
 }

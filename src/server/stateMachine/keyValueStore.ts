@@ -1,9 +1,9 @@
+import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
+import { ByteWriter } from '../../bytes/byteWriter.ts';
 import { type Entry, EntryType } from '../../consensus/entry.ts';
-import { ByteReader, MalformedEntryError } from '../../consensus/entryCodec.ts';
 import { CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
 import { scanCommand } from '../../wire/commandScan.ts';
 import { decodeFence, type Fence, type Fences, NO_FENCES } from '../../wire/fence.ts';
-import { ByteWriter } from './byteWriter.ts';
 import { Session } from './session.ts';
 import { SESSION_LIMITS, type SessionLimits, SessionTable } from './sessionTable.ts';
 
@@ -227,7 +227,7 @@ function reading<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof MalformedEntryError)
+    if (error instanceof MalformedBytesError)
       throw new MalformedSnapshotError(`snapshot of the key-value store: ${error.message}`);
     throw error;
   }

@@ -1,5 +1,6 @@
+import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
 import type { Entry } from '../../consensus/entry.ts';
-import { ByteReader, decodeRecord, MalformedEntryError, RECORD_TAG, recordSize } from '../../consensus/entryCodec.ts';
+import { decodeRecord, RECORD_TAG, recordSize } from '../../consensus/entryCodec.ts';
 import { CorruptLogError } from './contract.ts';
 
 /** What a chunk costs in memory beside its bytes, roughly. */
@@ -61,9 +62,9 @@ export class LoadedChunk {
       this.#seek(reader, from);
       for (let index = from; index <= to; index++) {
         const start = reader.pos;
-        if (reader.varint() !== RECORD_TAG) throw new MalformedEntryError('no record', start);
+        if (reader.varint() !== RECORD_TAG) throw new MalformedBytesError('no record', start);
         const entry = decodeRecord(reader, start);
-        if (entry.index !== index) throw new MalformedEntryError(`entry ${entry.index}, expected ${index}`, start);
+        if (entry.index !== index) throw new MalformedBytesError(`entry ${entry.index}, expected ${index}`, start);
         const size = reader.pos - start;
         if (bytes + size > maxBytes && into.length > 0) break;
         bytes += size;
@@ -72,7 +73,7 @@ export class LoadedChunk {
         this.#cursorAt = reader.pos;
       }
     } catch (error) {
-      if (!(error instanceof MalformedEntryError)) throw error;
+      if (!(error instanceof MalformedBytesError)) throw error;
       throw new CorruptLogError(`chunk of write ${this.sequence}, entries ${this.firstIndex} to ${this.lastIndex}`, {
         cause: error,
       });
@@ -84,7 +85,7 @@ export class LoadedChunk {
     const fromCursor = this.#cursorIndex <= index;
     reader.pos = fromCursor ? this.#cursorAt : this.entriesStart;
     for (let at = fromCursor ? this.#cursorIndex : this.firstIndex; at < index; at++) {
-      if (reader.varint() !== RECORD_TAG) throw new MalformedEntryError('no record', reader.pos);
+      if (reader.varint() !== RECORD_TAG) throw new MalformedBytesError('no record', reader.pos);
       const length = reader.varint();
       reader.pos += length;
     }

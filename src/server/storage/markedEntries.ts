@@ -3,7 +3,7 @@ import { mayBeFence } from '../../wire/fence.ts';
 
 /** Whether a store must find the entry again without reading the others: it counts from where it stands in the log. */
 export function isMarked(entry: Entry): boolean {
-  return entry.type === EntryType.Normal ? mayBeFence(entry) : isConfigurationType(entry.type);
+  return entry.type === EntryType.Normal ? mayBeFence(entry.data) : isConfigurationType(entry.type);
 }
 
 /** The marked entries of a log. Each list stays the same array until it changes. */

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { ByteReader, VARINT_BYTES_MAX, writeVarint } from '../../consensus/entryCodec.ts';
+import { ByteReader } from '../../bytes/byteReader.ts';
+import { VARINT_BYTES_MAX, writeVarint } from '../../bytes/varint.ts';
 import { UnknownFormatError } from './contract.ts';
 import { chunkKey, stateKey } from './keys.ts';
 import { decodeRecordHeader, seal } from './record.ts';

@@ -1,7 +1,9 @@
 import { crc32 } from 'node:zlib';
+import { ByteReader } from '../../bytes/byteReader.ts';
+import { VARINT_BYTES_MAX, varintSize, writeVarint } from '../../bytes/varint.ts';
 import type { HardState } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
-import { ByteReader, VARINT_BYTES_MAX, varintSize, writeEntries, writeVarint } from '../../consensus/entryCodec.ts';
+import { writeEntries } from '../../consensus/entryCodec.ts';
 import { UnknownFormatError } from './contract.ts';
 import { isMarked } from './markedEntries.ts';
 

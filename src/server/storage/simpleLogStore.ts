@@ -5,7 +5,7 @@ import {
   type PersistBatch,
   type Snapshot,
 } from '../../consensus/contract.ts';
-import { type Entry, isConfigurationType } from '../../consensus/entry.ts';
+import { type Entry, EntryType, isConfigurationType } from '../../consensus/entry.ts';
 import { recordSize } from '../../consensus/entryCodec.ts';
 import { mayBeFence } from '../../wire/fence.ts';
 import { InvalidBatchError, type LogStore, LogStoreClosedError, type LogStoreListener } from './contract.ts';
@@ -73,7 +73,7 @@ export class SimpleLogStore implements LogStore {
   }
 
   fenceEntries(): readonly Entry[] {
-    return this.#entries.filter(mayBeFence);
+    return this.#entries.filter((entry) => entry.type === EntryType.Normal && mayBeFence(entry.data));
   }
 
   snapshot(): Snapshot | undefined {

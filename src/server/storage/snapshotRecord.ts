@@ -1,5 +1,6 @@
+import { ByteReader } from '../../bytes/byteReader.ts';
+import { writeVarint } from '../../bytes/varint.ts';
 import type { Configuration, Snapshot } from '../../consensus/contract.ts';
-import { ByteReader, writeVarint } from '../../consensus/entryCodec.ts';
 import { CRC_BYTES, type Damage, damageOf, FORMAT_VERSION, seal, storedChecksum, varintsSize } from './record.ts';
 
 /**

@@ -3,8 +3,8 @@ import { type handleUnaryCall, Server, ServerCredentials, status } from '@grpc/g
 import { describe, expect, it } from 'vitest';
 import type { Refusal } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
+import { encodeRequest, encodeResponse, type GorumsMethod } from '../../consensus/gorums/unaryCodec.ts';
 import { PeerService } from '../../wire/generated/peer.ts';
-import { encodeRequest, encodeResponse, type GorumsMethod } from '../../wire/gorumsWire.ts';
 import { blankIdentity, type Introduction, introductionOf } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';

@@ -9,7 +9,6 @@ import {
 } from '@grpc/grpc-js';
 import { MalformedMessageError, type NodeId, type Refusal } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
-import { type Address, formatAddress } from '../../wire/addresses.ts';
 import {
   decodeRequest,
   decodeResponse,
@@ -18,7 +17,8 @@ import {
   encodeResponse,
   GORUMS_METHODS,
   type GorumsMethod,
-} from '../../wire/gorumsWire.ts';
+} from '../../consensus/gorums/unaryCodec.ts';
+import { type Address, formatAddress } from '../../wire/addresses.ts';
 import { rawMethod } from '../../wire/rawMethod.ts';
 import { explainMisfit, type Introduction, introductionOf, type Misfit } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';

@@ -1,4 +1,4 @@
-import { varintSize, writeVarint } from '../../consensus/entryCodec.ts';
+import { varintSize, writeVarint } from '../../bytes/varint.ts';
 import { IN_ORDER_BYTES_MAX } from '../../consensus/transit.ts';
 import { FRAME_BYTES, FrameKind, HEADER_BYTES, newFrame, sealFrame } from '../../wire/peerFrames.ts';
 

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { duplexPair } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
+import { writeVarint } from '../../bytes/varint.ts';
 import type { MessageCodec } from '../../consensus/contract.ts';
-import { writeVarint } from '../../consensus/entryCodec.ts';
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { encodeHello, encodeWelcome } from '../../wire/peerCodec.ts';
 import { encodeFrame, FrameKind, MalformedFrameError } from '../../wire/peerFrames.ts';
@@ -359,7 +359,7 @@ describe('what a stranger says on a link', () => {
       ],
       [
         encodeFrame(FrameKind.Messages, Buffer.of(9, 1)),
-        'not messages: malformed log entry at byte 1: a field of 9 bytes in 1 bytes',
+        'not messages: malformed at byte 1: a field of 9 bytes in 1 bytes',
       ],
     ] as const) {
       const { refusal, received } = await said(hello(member(1)), good, bad, good);

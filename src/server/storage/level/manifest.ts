@@ -1,4 +1,4 @@
-import { ByteReader } from '../../../consensus/entryCodec.ts';
+import { ByteReader } from '../../../bytes/byteReader.ts';
 
 /** A table that a manifest names. Keys are LevelDB's own: a user's key, then 8 bytes of sequence and type. */
 export interface TableName {

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { ByteReader } from '../../../consensus/entryCodec.ts';
+import { ByteReader } from '../../../bytes/byteReader.ts';
 import { maskedCrc32c } from './crc32c.ts';
 import type { TableName } from './manifest.ts';
 

@@ -1,8 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MalformedMessageError, simpleConfiguration } from '../consensus/contract.ts';
-import { Entry, type EntryType } from '../consensus/entry.ts';
-import type { GorumsMessage } from '../consensus/gorums/messages.ts';
 import {
   AppendEntriesRequest,
   AppendEntriesResponse,
@@ -11,7 +8,10 @@ import {
   InstallSnapshotResponse,
   RequestVoteRequest,
   RequestVoteResponse,
-} from './generated/gorums.ts';
+} from '../../wire/generated/gorums.ts';
+import { MalformedMessageError, simpleConfiguration } from '../contract.ts';
+import { Entry, type EntryType } from '../entry.ts';
+import type { GorumsMessage } from './messages.ts';
 import {
   decodeRequest,
   decodeResponse,
@@ -20,7 +20,7 @@ import {
   encodeResponse,
   GORUMS_METHODS,
   type GorumsMethod,
-} from './gorumsWire.ts';
+} from './unaryCodec.ts';
 
 const CALL = 7;
 const integer = fc.oneof(fc.constantFrom(0, 1, 127, 128, 2 ** 32, 2 ** 53 - 1), fc.nat());

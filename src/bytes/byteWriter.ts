@@ -1,4 +1,4 @@
-import { writeVarint } from '../../consensus/entryCodec.ts';
+import { writeVarint } from './varint.ts';
 
 /** Bytes that grow as they are written. */
 export class ByteWriter {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { type ByteReader, MalformedEntryError } from '../consensus/entryCodec.ts';
+import { type ByteReader, MalformedBytesError } from './byteReader.ts';
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Above this the decoder's call pays for itself. */
@@ -7,7 +7,7 @@ const SHORT_TEXT_BYTES_MAX = 24;
 
 /**
  * A string field's value. Short ASCII, the common case, is read without a call into the decoder.
- * Throws MalformedEntryError where the field is cut short or is not UTF-8.
+ * Throws MalformedBytesError where the field is cut short or is not UTF-8.
  */
 export function readText(reader: ByteReader): string {
   const start = reader.field();
@@ -22,7 +22,7 @@ export function readText(reader: ByteReader): string {
   try {
     return strictUtf8.decode(bytes.subarray(start, end));
   } catch {
-    throw new MalformedEntryError('a string is not valid UTF-8', start);
+    throw new MalformedBytesError('a string is not valid UTF-8', start);
   }
 }
 
@@ -37,6 +37,6 @@ export function checkText(reader: ByteReader): number {
     while (at < end && bytes[at]! < 0x80) at++;
     if (at === end) return length;
   }
-  if (!isUtf8(bytes.subarray(start, end))) throw new MalformedEntryError('a string is not valid UTF-8', start);
+  if (!isUtf8(bytes.subarray(start, end))) throw new MalformedBytesError('a string is not valid UTF-8', start);
   return length;
 }

@@ -1,17 +1,10 @@
-import { MalformedMessageError } from '../consensus/contract.ts';
-import type { Entry } from '../consensus/entry.ts';
-import {
-  ByteReader,
-  decodeRecord,
-  MalformedEntryError,
-  RECORD_TAG,
-  recordsSize,
-  varintSize,
-  writeEntries,
-  writeVarint,
-} from '../consensus/entryCodec.ts';
-import { decodeSnapshotBody, encodeSnapshotBody } from '../consensus/gorums/codec.ts';
-import type { GorumsMessage } from '../consensus/gorums/messages.ts';
+import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
+import { varintSize, writeVarint } from '../../bytes/varint.ts';
+import { MalformedMessageError } from '../contract.ts';
+import type { Entry } from '../entry.ts';
+import { decodeRecord, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
+import { decodeSnapshotBody, encodeSnapshotBody } from './codec.ts';
+import type { GorumsMessage } from './messages.ts';
 
 /**
  * The unary calls of the `gorums.Raft` service (proto/gorums.proto) and the engine's messages, turned into each other.
@@ -122,7 +115,7 @@ function readNumbers(
   while (reader.pos < reader.end) {
     const start = reader.pos;
     const tag = reader.varint();
-    if (tag < 8 || tag > 0xffff_ffff) throw new MalformedEntryError(`the field tag ${tag}`, start);
+    if (tag < 8 || tag > 0xffff_ffff) throw new MalformedBytesError(`the field tag ${tag}`, start);
     if ((tag & 7) === 0 && tag <= count << 3) numbers[(tag >>> 3) - 1] = reader.varint();
     else if (!payload?.(tag, start)) reader.skip(tag);
   }
@@ -172,7 +165,7 @@ function guarded<T>(what: string, decode: () => T): T {
   try {
     return decode();
   } catch (error) {
-    if (!(error instanceof MalformedEntryError)) throw error;
+    if (!(error instanceof MalformedBytesError)) throw error;
     throw new MalformedMessageError(`gorums.Raft ${what}: byte ${error.offset}: ${error.what}`);
   }
 }
