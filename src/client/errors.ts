@@ -1,3 +1,5 @@
+import type { RequestRefusal } from '../wire/requestRefusal.ts';
+
 /** Everything that the client library throws or rejects with on its own account. */
 export class RkvError extends Error {
   override readonly name: string = 'RkvError';
@@ -74,6 +76,12 @@ export class TooManyPendingError extends RkvError {
 /** A change of the cluster's membership, or of its leader, that the servers refused. */
 export class RefusedError extends RkvError {
   override readonly name = 'RefusedError';
+  /** Undefined where the server gave none that this client knows. */
+  readonly reason: RequestRefusal | undefined;
+  constructor(message: string, reason?: RequestRefusal, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
 }
 
 /**

@@ -8,13 +8,15 @@ import {
 } from '@grpc/grpc-js';
 import { AdminClient } from '../wire/generated/admin.ts';
 import { ReconfType, RKVClient } from '../wire/generated/rkv.ts';
+import { type FailedCall, leaderInCall } from '../wire/outcome.ts';
+import { refusalOfCall } from '../wire/requestRefusal.ts';
 import { SESSION_METHOD } from '../wire/sessionCodec.ts';
 import type { ClientEnvironment } from './environment.ts';
 import { RefusedError, ServerUnreachableError, UnsupportedError } from './errors.ts';
 import { grpcReason } from './grpcReason.ts';
 import { SessionStream } from './sessionStream.ts';
 import type { Transport } from './transport.ts';
-import { notLeaderHint, UnaryLink } from './unaryLink.ts';
+import { UnaryLink } from './unaryLink.ts';
 
 export interface GrpcTransportOptions {
   /** How commands travel: on one session stream, or as unary calls as the Go clients make them. */
@@ -134,9 +136,9 @@ export function grpcTransport({
         });
         return { leads: true, leader: 0 };
       } catch (error) {
-        const hint = error instanceof RefusedError ? notLeaderHint(error.message) : undefined;
-        if (hint === undefined) throw error;
-        return { leads: false, leader: hint.id };
+        const leader = error instanceof RefusedError ? leaderInCall(error.cause as FailedCall) : undefined;
+        if (leader === undefined) throw error;
+        return { leads: false, leader };
       }
     },
     close() {
@@ -164,5 +166,5 @@ function unaryError(address: string, method: string, timeoutMs: number, error: S
   if (UNREACHABLE.has(error.code)) {
     return new ServerUnreachableError(address, `${address}: ${grpcReason(error)}`, { cause: error });
   }
-  return new RefusedError(error.details, { cause: error });
+  return new RefusedError(error.details, refusalOfCall(error), { cause: error });
 }

@@ -1,4 +1,5 @@
 import { ResultStatus } from '../wire/generated/rkv.ts';
+import { outcomeOfResult } from '../wire/outcome.ts';
 import { parseAddress } from './addresses.ts';
 import { Backoff } from './backoff.ts';
 import type { ClientEnvironment } from './environment.ts';
@@ -43,13 +44,6 @@ const HINTS_AT_ONCE_MAX = 2;
 const ELECTION_PAUSE_MS_MAX = 100;
 /** How often deadlines and silent servers are looked for. */
 const WATCH_INTERVAL_MS = 25;
-
-const REFUSALS: ReadonlyMap<number, CommandStatus> = new Map<number, CommandStatus>([
-  [ResultStatus.RESULT_UNKNOWN_SESSION, 'unknown-session'],
-  [ResultStatus.RESULT_SEQUENCE_TOO_OLD, 'sequence-too-old'],
-  [ResultStatus.RESULT_SEQUENCE_TOO_FAR, 'sequence-too-far'],
-  [ResultStatus.RESULT_INVALID, 'invalid'],
-]);
 
 /**
  * One link to whichever server leads, and on it the commands of any number of sessions. A command that a server did
@@ -254,9 +248,14 @@ export class LeaderChannel implements LinkListener {
         this.returned.push(command);
         return;
       default: {
-        const refusal = REFUSALS.get(status) ?? 'invalid';
         if (current && !this.proven) this.prove();
-        command.finish({ status: refusal, clientId: 0, value: undefined, detail, maybeDone: command.maybeDone });
+        command.finish({
+          status: refusalOf(status),
+          clientId: 0,
+          value: undefined,
+          detail,
+          maybeDone: command.maybeDone,
+        });
       }
     }
   }
@@ -285,8 +284,8 @@ export class LeaderChannel implements LinkListener {
     else this.flushSoon();
   }
 
-  linkClosed(link: ServerLink, { message, tooLarge, unsupported }: LinkFailure): void {
-    if (unsupported && link === this.link) {
+  linkClosed(link: ServerLink, { message, end }: LinkFailure): void {
+    if (end === 'unsupported' && link === this.link) {
       // At once: the server answers, and may be the leader.
       this.connect(link.address);
       return;
@@ -301,7 +300,7 @@ export class LeaderChannel implements LinkListener {
     const lost = link.waiting();
     for (const command of lost) command.lose();
     // Batches stay below that size, so the one that was refused holds a single command, and would be refused for ever.
-    const tooLargeFor = tooLarge ? lost.filter((command) => command.cmd.length > BATCH_BYTES_MAX) : [];
+    const tooLargeFor = end === 'too-large' ? lost.filter((command) => command.cmd.length > BATCH_BYTES_MAX) : [];
     for (const command of tooLargeFor) {
       command.finish({ status: 'too-large', clientId: 0, value: undefined, detail: message, maybeDone: true });
     }
@@ -411,11 +410,7 @@ export class LeaderChannel implements LinkListener {
       if (!awaited || nowMs - link.heardMs < this.options.stallTimeoutMs) continue;
       this.counters.stalls++;
       link.close();
-      this.linkClosed(link, {
-        message: `no answer for ${this.options.stallTimeoutMs} ms`,
-        tooLarge: false,
-        unsupported: false,
-      });
+      this.linkClosed(link, { message: `no answer for ${this.options.stallTimeoutMs} ms`, end: 'lost' });
     }
   }
 
@@ -435,6 +430,20 @@ export class LeaderChannel implements LinkListener {
 
 /** Sent commands left at the front of the queue before it is cut. */
 const QUEUE_SLACK_MAX = 4096;
+
+/** What a server refused for good. What a later version may say besides is nothing that asking again would mend. */
+function refusalOf(status: ResultStatus): CommandStatus {
+  const outcome = outcomeOfResult(status);
+  switch (outcome) {
+    case 'unknown-session':
+    case 'sequence-too-old':
+    case 'sequence-too-far':
+    case 'too-large':
+      return outcome;
+    default:
+      return 'invalid';
+  }
+}
 
 /** A server's idea of an address with the host filled in; empty where it is none. */
 function filledAddress(text: string): string {

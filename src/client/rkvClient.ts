@@ -1,6 +1,7 @@
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../wire/command.ts';
 import type { StatusResponse } from '../wire/generated/admin.ts';
 import { ReconfStatus } from '../wire/generated/rkv.ts';
+import { mayAskAgain } from '../wire/requestRefusal.ts';
 import { parseAddress } from './addresses.ts';
 import { Backoff } from './backoff.ts';
 import { ClientSession } from './clientSession.ts';
@@ -219,11 +220,7 @@ export class RkvClient {
       return 'done';
     };
     // Whoever is not the leader has not tried.
-    await this.onLeader(
-      options,
-      transfer,
-      (error) => error instanceof RefusedError && /^not leader/.test(error.message),
-    );
+    await this.onLeader(options, transfer, (error) => error instanceof RefusedError && error.reason === 'not-leader');
   }
 
   /** Ends everything; requests under way reject with ClientClosedError. */
@@ -245,7 +242,7 @@ export class RkvClient {
   private async onLeader(
     { timeoutMs = this.defaults.timeoutMs, signal }: RequestOptions,
     call: (address: string, timeoutMs: number) => Promise<'done' | string>,
-    mayRetry = (error: RkvError) => !(error instanceof RefusedError) || /not leader|try again/.test(error.message),
+    mayRetry = (error: RkvError) => !(error instanceof RefusedError) || mayAskAgain(error.reason),
   ): Promise<void> {
     const deadlineMs = this.environment.nowMs() + timeoutMs;
     const backoff = this.newBackoff();

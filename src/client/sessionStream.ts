@@ -5,9 +5,8 @@ import { CommandBatchWriter, MalformedBatchError, type ResultVisitor, readResult
 import type { ClientEnvironment } from './environment.ts';
 import { grpcReason } from './grpcReason.ts';
 import type { PendingCommand } from './pendingCommand.ts';
-import type { LeaderHint, LinkFailure, LinkListener, ServerLink } from './transport.ts';
+import type { LeaderHint, LinkEnd, LinkFailure, LinkListener, ServerLink } from './transport.ts';
 
-const OTHER_FAILURE = { tooLarge: false, unsupported: false } as const;
 /** A batch is sent when it reaches this size; only a single larger command makes a larger message. */
 export const BATCH_BYTES_MAX = 1 << 18;
 const FIRST_RING_SIZE = 1 << 10;
@@ -61,12 +60,9 @@ export class SessionStream implements ServerLink, ResultVisitor {
     call.on('data', (message) => this.received(message));
     call.on('drain', () => this.drained());
     call.on('error', (error) => {
-      const tooLarge = error.code === GrpcStatus.RESOURCE_EXHAUSTED;
-      // Before the server's first batch nothing was sent.
-      const unsupported = error.code === GrpcStatus.UNIMPLEMENTED && this.window === 0;
-      this.failed({ message: grpcReason(error), tooLarge, unsupported });
+      this.failed({ message: grpcReason(error), end: this.endBy(error.code) });
     });
-    call.on('end', () => this.failed({ ...OTHER_FAILURE, message: 'the server ended the stream' }));
+    call.on('end', () => this.failed({ message: 'the server ended the stream', end: 'lost' }));
   }
 
   room(): number {
@@ -120,6 +116,12 @@ export class SessionStream implements ServerLink, ResultVisitor {
     this.listener.linkResult(this, command, status, clientId, value, detail);
   }
 
+  private endBy(code: GrpcStatus): LinkEnd {
+    if (code === GrpcStatus.RESOURCE_EXHAUSTED) return 'too-large';
+    // Before the server's first batch nothing was sent.
+    return code === GrpcStatus.UNIMPLEMENTED && this.window === 0 ? 'unsupported' : 'lost';
+  }
+
   private received(message: Buffer): void {
     if (!this.open) return;
     this.heardMs = this.environment.nowMs();
@@ -131,7 +133,7 @@ export class SessionStream implements ServerLink, ResultVisitor {
       if (header.leader !== undefined) hint = { id: header.leader, address: header.leaderAddress ?? '' };
     } catch (error) {
       if (!(error instanceof MalformedBatchError || error instanceof UnexpectedResultError)) throw error;
-      this.failed({ ...OTHER_FAILURE, message: `the server sent nonsense: ${error.message}` });
+      this.failed({ message: `the server sent nonsense: ${error.message}`, end: 'nonsense' });
       return;
     }
     this.listener.linkBatchDone(this, hint);

@@ -45,12 +45,20 @@ export interface LeaderHint {
 }
 
 export interface LinkFailure {
+  /** For people. */
   readonly message: string;
-  /** The server refused the size of a message. */
-  readonly tooLarge: boolean;
-  /** The server does not know this kind of link, and got no command over it: the next one opened to it is of another. */
-  readonly unsupported: boolean;
+  readonly end: LinkEnd;
 }
+
+export type LinkEnd =
+  /** The way to the server, or the server, is gone. */
+  | 'lost'
+  /** The server refused the size of a message. */
+  | 'too-large'
+  /** The server does not know this kind of link, and got no command over it: the next one opened to it is of another. */
+  | 'unsupported'
+  /** The server said what cannot be. */
+  | 'nonsense';
 
 /** Everything that crosses the network. The unary calls reject with ServerUnreachableError, RefusedError or UnsupportedError. */
 export interface Transport {

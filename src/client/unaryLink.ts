@@ -1,10 +1,13 @@
 import { status as GrpcStatus, type ServiceError } from '@grpc/grpc-js';
 import { CommandType, decodeCommand } from '../wire/command.ts';
 import { ResultStatus, type RKVClient } from '../wire/generated/rkv.ts';
-import { MISSING_VALUE, STORED_VALUE_TRAILER } from '../wire/missingValue.ts';
+import { MISSING_VALUE, STORED_VALUE_TRAILER } from '../wire/originalTexts.ts';
+import { type FailedOutcome, leaderInCall, outcomeOfCall, resultOf } from '../wire/outcome.ts';
+import { reasonOf } from '../wire/reason.ts';
 import type { ClientEnvironment } from './environment.ts';
 import { grpcReason } from './grpcReason.ts';
 import type { PendingCommand } from './pendingCommand.ts';
+import { BATCH_BYTES_MAX } from './sessionStream.ts';
 import type { LeaderHint, LinkListener, ServerLink } from './transport.ts';
 
 /** Unary calls under way at once; a call costs far more than a command of a batch. */
@@ -108,47 +111,26 @@ export class UnaryLink implements ServerLink {
   }
 
   private failed(command: PendingCommand, error: ServiceError): void {
-    const hint = notLeaderHint(error.details);
-    if (hint !== undefined) {
-      this.answer(command, ResultStatus.RESULT_NOT_LEADER, 0, undefined, error.details, hint);
-      return;
-    }
-    const status = refusal(error);
-    if (status !== undefined) {
-      this.answer(command, status, 0, undefined, error.details);
+    const outcome = isTooLarge(command, error) ? 'too-large' : outcomeOfCall(error);
+    if (outcome !== undefined) {
+      this.answer(command, resultOf(outcome), 0, undefined, error.details, hintIn(outcome, error));
       return;
     }
     if (!this.open) return;
     this.close();
-    this.listener.linkClosed(this, { message: grpcReason(error), tooLarge: isTooLarge(error), unsupported: false });
+    this.listener.linkClosed(this, { message: grpcReason(error), end: 'lost' });
   }
 }
 
-/** What a server's unary calls mean by their codes; any other code loses the call, its outcome unknown. */
-function refusal(error: ServiceError): ResultStatus | undefined {
-  switch (error.code) {
-    case GrpcStatus.INVALID_ARGUMENT:
-      return ResultStatus.RESULT_INVALID;
-    case GrpcStatus.NOT_FOUND:
-      return ResultStatus.RESULT_UNKNOWN_SESSION;
-    case GrpcStatus.OUT_OF_RANGE:
-      return /too old/.test(error.details)
-        ? ResultStatus.RESULT_SEQUENCE_TOO_OLD
-        : ResultStatus.RESULT_SEQUENCE_TOO_FAR;
-    case GrpcStatus.RESOURCE_EXHAUSTED:
-      return isTooLarge(error) ? undefined : ResultStatus.RESULT_OVERLOADED;
-    default:
-      return undefined;
-  }
+/**
+ * gRPC itself refuses what is larger than a server takes messages, under a code that servers use for other things as well, and
+ * ours give a reason then. No server takes less than a batch.
+ */
+function isTooLarge({ cmd }: PendingCommand, error: ServiceError): boolean {
+  return error.code === GrpcStatus.RESOURCE_EXHAUSTED && reasonOf(error) === '' && cmd.length > BATCH_BYTES_MAX;
 }
 
-/** gRPC and an overloaded server share the code; gRPC says by how much the message is larger than it may be. */
-function isTooLarge({ code, details }: ServiceError): boolean {
-  return code === GrpcStatus.RESOURCE_EXHAUSTED && /larger than/.test(details);
-}
-
-/** Reads `not leader, <id> is`, the Go system's refusal. The id is 0 where the server knows of no leader. */
-export function notLeaderHint(details: string): LeaderHint | undefined {
-  const match = /not leader, (\d+) is/.exec(details);
-  return match === null ? undefined : { id: Number(match[1]), address: '' };
+function hintIn(outcome: FailedOutcome, error: ServiceError): LeaderHint | undefined {
+  const leader = outcome === 'not-leader' ? leaderInCall(error) : undefined;
+  return leader === undefined ? undefined : { id: leader, address: '' };
 }

@@ -8,6 +8,7 @@ import type { GrpcError } from '../net/grpc/status.ts';
 import { type Address, formatAddress } from '../wire/addresses.ts';
 import { AdminService } from '../wire/generated/admin.ts';
 import { type Acquaintance, type Introduction, PeerService } from '../wire/generated/peer.ts';
+import { notLeaderFailure } from '../wire/outcome.ts';
 import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
 import { FrontDoor } from './admission/frontDoor.ts';
@@ -27,7 +28,6 @@ import { metricsPort, ServerMetrics, serveMetrics } from './observe/metrics.ts';
 import { Recorder } from './observe/recorder.ts';
 import { type OpenedData, openStorage, reopenStore } from './openStorage.ts';
 import { adminImplementation, waitingAdmin } from './service/adminService.ts';
-import { unaryError } from './service/outcomes.ts';
 import { reflection } from './service/reflection.ts';
 import { COMMAND_SERVICE, commandImplementation, RKV_SERVICE, rkvImplementation } from './service/rkvService.ts';
 import type { ServiceContext } from './service/serviceContext.ts';
@@ -328,7 +328,7 @@ export class RkvServer {
   private refuseWhileFollowing(replica: Replica<unknown>): void {
     const notLeader = new Map<NodeId, GrpcError>();
     const refusalOf = (leader: NodeId) => {
-      const refusal = notLeader.get(leader) ?? unaryError({ status: 'not-leader', leader });
+      const refusal = notLeader.get(leader) ?? notLeaderFailure(leader);
       notLeader.set(leader, refusal);
       return refusal;
     };

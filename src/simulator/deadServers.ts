@@ -1,5 +1,5 @@
 import { ChangeType, type MembershipChange, type NodeId, RejectReason, Role } from '../consensus/contract.ts';
-import type { RequestResult } from '../server/host/replica.ts';
+import type { RequestResult } from '../server/host/outcomes.ts';
 import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
 import { InvariantViolation } from './violation.ts';

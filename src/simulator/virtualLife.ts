@@ -1,5 +1,6 @@
 import type { EngineKind, Envelope, NodeId } from '../consensus/contract.ts';
-import { type CommandOutcome, Replica, type ReplicaEnvironment } from '../server/host/replica.ts';
+import type { CommandOutcome } from '../server/host/outcomes.ts';
+import { Replica, type ReplicaEnvironment } from '../server/host/replica.ts';
 import type { Speaker } from '../server/identity/fences.ts';
 import { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
 import type { ChunkedLogStore } from '../server/storage/chunkedLogStore.ts';

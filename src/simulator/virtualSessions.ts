@@ -1,5 +1,6 @@
 import type { NodeId } from '../consensus/contract.ts';
-import type { CommandSink, Replica } from '../server/host/replica.ts';
+import type { CommandSink } from '../server/host/outcomes.ts';
+import type { Replica } from '../server/host/replica.ts';
 import { REASSURE_MS, type SessionStream, serveSession } from '../server/service/sessionStream.ts';
 import { CommandType, decodeCommand } from '../wire/command.ts';
 import type { ServerJudge } from './invariants/bystander.ts';

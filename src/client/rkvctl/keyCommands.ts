@@ -1,4 +1,4 @@
-import { MISSING_VALUE } from '../../wire/missingValue.ts';
+import { MISSING_VALUE } from '../../wire/originalTexts.ts';
 import { leadingReport, type RkvClient, type ServerReport } from '../rkvClient.ts';
 import { leaderWords, nobodyAnswers, noServerAnswers } from './statusCommands.ts';
 import type { Terminal } from './terminal.ts';

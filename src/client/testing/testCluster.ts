@@ -15,7 +15,8 @@ import {
   ResultStatus,
   RKVService,
 } from '../../wire/generated/rkv.ts';
-import { MISSING_VALUE, STORED_VALUE_TRAILER } from '../../wire/missingValue.ts';
+import { MISSING_VALUE, STORED_VALUE_TRAILER } from '../../wire/originalTexts.ts';
+import { callFailure, notLeaderFailure, OVERLOADED_FAILURE } from '../../wire/outcome.ts';
 import { decodeCommandBatch, ResultBatchWriter, SESSION_METHOD } from '../../wire/sessionCodec.ts';
 
 /** What a server of the test cluster does with one command. `apply` as the leader, `not-leader` otherwise. */
@@ -183,7 +184,7 @@ export class TestServer {
     this.grpc.addService(AdminService, {
       status: unary(() => this.status()),
       transferLeadership: unary(({ to }: { to: number }) => {
-        if (this.cluster.leader !== this.id) throw { code: status.FAILED_PRECONDITION, details: this.notLeader() };
+        if (this.cluster.leader !== this.id) throw notLeaderFailure(this.rumour, status.FAILED_PRECONDITION);
         this.cluster.transfers++;
         if (this.cluster.transferFailure !== undefined) throw this.cluster.transferFailure;
         if (to > this.cluster.servers.length) throw { code: status.INVALID_ARGUMENT, details: `no server ${to}` };
@@ -195,10 +196,6 @@ export class TestServer {
 
   private get rumour(): number {
     return this.cluster.rumours.get(this.id) ?? this.cluster.leader;
-  }
-
-  private notLeader(): string {
-    return `not leader, ${this.rumour} is`;
   }
 
   private status(): StatusResponse {
@@ -222,12 +219,15 @@ export class TestServer {
 
   private unary(command: Command) {
     const behaviour = this.cluster.decide(++this.cluster.attempts, this, command);
-    if (behaviour === 'not-leader') throw { code: status.FAILED_PRECONDITION, details: this.notLeader() };
+    if (behaviour === 'not-leader') throw notLeaderFailure(this.rumour);
+    if (behaviour === 'overloaded') throw OVERLOADED_FAILURE;
+    if (behaviour === 'unknown-lost') throw callFailure('unknown', 'leadership was lost');
     if (behaviour === 'drop-before') throw { code: status.UNAVAILABLE, details: 'dropped' };
     const result = this.cluster.apply(command);
     if (behaviour === 'drop-after') throw { code: status.UNAVAILABLE, details: 'dropped' };
-    if (result.status === ResultStatus.RESULT_UNKNOWN_SESSION) throw { code: status.NOT_FOUND, details: 'no session' };
-    if (result.status === ResultStatus.RESULT_INVALID) throw { code: status.INVALID_ARGUMENT, details: 'key is empty' };
+    if (behaviour === 'unknown-applied') throw callFailure('unknown', 'leadership was lost');
+    if (result.status === ResultStatus.RESULT_UNKNOWN_SESSION) throw callFailure('unknown-session', 'no session');
+    if (result.status === ResultStatus.RESULT_INVALID) throw callFailure('invalid', 'key is empty');
     return result;
   }
 

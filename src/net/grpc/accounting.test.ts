@@ -47,7 +47,7 @@ it('what is held is counted to the byte: a connection whose calls are over holds
       );
       const [near, far] = duplexPair();
       near.resume();
-      const guard = { refusal: () => undefined, held: () => {}, abandoned: () => {} };
+      const guard = { refusal: () => undefined, held: () => {}, lettingGo: () => ({}), abandoned: () => {} };
       const connection = server.accept(far, guard, 100);
       const settle = async () => {
         for (let i = 0; i < 8; i++) await new Promise(setImmediate);

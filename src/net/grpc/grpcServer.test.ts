@@ -100,7 +100,12 @@ const handlers = (seen: string[]): Record<string, (call: any, done: any) => void
   },
 });
 
-const GUARD: ConnectionGuard = { refusal: () => undefined, held: () => {}, abandoned: () => {} };
+const GUARD: ConnectionGuard = {
+  refusal: () => undefined,
+  held: () => {},
+  lettingGo: (details) => ({ code: status.RESOURCE_EXHAUSTED, details }),
+  abandoned: () => {},
+};
 
 interface Outcome {
   readonly messages: string[];

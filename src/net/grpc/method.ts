@@ -38,6 +38,8 @@ export interface ConnectionGuard {
   refusal(method: ServiceOptions | undefined): GrpcError | undefined;
   /** The connection makes this end hold so many bytes more, or less. */
   held(bytes: number): void;
+  /** What a call ends with that this end lets go, and `why`. */
+  lettingGo(why: string): GrpcError;
   /** The other end gave up a call. */
   abandoned(): void;
 }

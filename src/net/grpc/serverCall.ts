@@ -276,6 +276,6 @@ export class ServerCall extends EventEmitter implements StreamReader, MessageSin
   /** By name where the answer has not begun; where it has, HTTP/2's code says the same to gRPC. */
   letGo(why: string): void {
     if (this.stream.hasAnswered) this.stream.reset(ErrorCode.EnhanceYourCalm);
-    else this.fail({ code: status.RESOURCE_EXHAUSTED, details: why });
+    else this.fail(this.connection.guard.lettingGo(why));
   }
 }

@@ -3,6 +3,7 @@ import type { ConnectionGuard, ServiceOptions } from '../../net/grpc/method.ts';
 import type { GrpcError } from '../../net/grpc/status.ts';
 import type { Http2Connection } from '../../net/http2/connection.ts';
 import { ErrorCode } from '../../net/http2/protocol.ts';
+import { callFailure } from '../../wire/outcome.ts';
 import { Allowance } from './allowance.ts';
 import type { Holder } from './heldMemory.ts';
 
@@ -88,6 +89,10 @@ export class Connection implements Holder, ConnectionGuard {
 
   held(bytes: number): void {
     if (bytes > 0) this.listener.grew(bytes);
+  }
+
+  lettingGo(why: string): GrpcError {
+    return callFailure('overloaded', why);
   }
 
   abandoned(): void {

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import { status } from '@grpc/grpc-js';
 import type { ConnectionGuard } from '../../net/grpc/method.ts';
 import type { GrpcError } from '../../net/grpc/status.ts';
 import { frameBytes, goAwayPayload } from '../../net/http2/frame.ts';
 import { ErrorCode, FrameType } from '../../net/http2/protocol.ts';
+import { callFailure } from '../../wire/outcome.ts';
 import { Allowance } from './allowance.ts';
 import { Connection, type ConnectionListener } from './connection.ts';
 import { HeldMemory } from './heldMemory.ts';
@@ -193,7 +193,7 @@ export class FrontDoor implements ConnectionListener {
   }
 
   refusesStranger(): GrpcError {
-    return { code: status.RESOURCE_EXHAUSTED, details: this.refusesOneMore() };
+    return callFailure('overloaded', this.refusesOneMore());
   }
 
   /** Returns why, for the other end. */

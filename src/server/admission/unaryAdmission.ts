@@ -1,6 +1,6 @@
-import { status } from '@grpc/grpc-js';
 import type { CallAdmission } from '../../net/grpc/method.ts';
 import type { GrpcError } from '../../net/grpc/status.ts';
+import { OVERLOADED_FAILURE } from '../../wire/outcome.ts';
 
 /** Calls that are taken and not answered. What comes on top would wait for long, and is refused at once. */
 export const UNARY_OPEN_MAX = 2048;
@@ -10,10 +10,6 @@ export const UNARY_AGE_MS_MAX = 500;
 export const UNARY_TURN_MS_MAX = 200;
 /** So many may be open however long they take: a burst, or a slow disk, is no overload. */
 export const UNARY_OPEN_ALWAYS = 1024;
-const OVERLOADED: GrpcError = {
-  code: status.RESOURCE_EXHAUSTED,
-  details: 'the server has too much to do; try again later',
-};
 
 /**
  * Clients' unary calls that are not going to be served soon are refused before they are read, so that they cost as little as
@@ -44,8 +40,9 @@ export class UnaryAdmission implements CallAdmission {
     this.noteTurn(nowMs);
     const { size } = this.open;
     if (size < UNARY_OPEN_ALWAYS) return undefined;
-    if (size >= UNARY_OPEN_MAX || nowMs - this.turnStartMs! > UNARY_TURN_MS_MAX) return OVERLOADED;
-    for (const startMs of this.open.values()) return nowMs - startMs > UNARY_AGE_MS_MAX ? OVERLOADED : undefined;
+    if (size >= UNARY_OPEN_MAX || nowMs - this.turnStartMs! > UNARY_TURN_MS_MAX) return OVERLOADED_FAILURE;
+    for (const startMs of this.open.values())
+      return nowMs - startMs > UNARY_AGE_MS_MAX ? OVERLOADED_FAILURE : undefined;
     return undefined;
   }
 

@@ -7,7 +7,7 @@ import { type AdmissionAnswer, admit } from '../identity/admission.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { APPLIED_ABOVE_MARK_MAX, SEQUENCE_AHEAD_MAX } from '../stateMachine/session.ts';
 import { SESSION_LIMITS } from '../stateMachine/sessionTable.ts';
-import type { CommandOutcome, CommandSink } from './replica.ts';
+import type { CommandOutcome, CommandSink } from './outcomes.ts';
 import { drivenReplica } from './testing/drivenReplica.ts';
 
 /** The only member of a cluster, driven by hand until it leads and has a session. */

@@ -9,7 +9,7 @@ import { blankIdentity, type Identity, introductionOf } from '../identity/identi
 import { MemoryDisk, MemoryPromisedArea } from '../storage/memoryDisk.ts';
 import { openMemoryLogStore } from '../storage/openLogStore.ts';
 import { batch, Listener } from '../storage/testing.ts';
-import type { CommandOutcome } from './replica.ts';
+import type { CommandOutcome } from './outcomes.ts';
 import { type DrivenReplica, drivenReplica } from './testing/drivenReplica.ts';
 
 /** What a process runs on. */

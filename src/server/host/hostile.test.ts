@@ -13,7 +13,8 @@ import { CommandType, encodeCommand } from '../../wire/command.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { MemoryDisk, MemoryPromisedArea } from '../storage/memoryDisk.ts';
 import { openMemoryLogStore } from '../storage/openLogStore.ts';
-import { type CommandSink, Replica } from './replica.ts';
+import type { CommandSink } from './outcomes.ts';
+import { Replica } from './replica.ts';
 
 const RUNS = Number(process.env.RKV_HOSTILE_RUNS ?? 300);
 const SINK: CommandSink = { commandDone: () => {}, lookupDone: () => {} };

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { CommandType, encodeCommand } from '../../wire/command.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import type { CommandSink } from './outcomes.ts';
 import { LARGE_OPEN_BYTES_MAX, OFFERED_BYTES_MAX, PendingCommands } from './pendingCommands.ts';
-import type { CommandSink } from './replica.ts';
 
 /** Remembers what became of each tag. */
 class Sink implements CommandSink {

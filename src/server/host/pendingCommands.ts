@@ -2,7 +2,7 @@ import type { AcceptedProposals, NodeId, ProposalBatch, RejectedProposals } from
 import type { Entry } from '../../consensus/entry.ts';
 import { sessionOf } from '../../wire/commandScan.ts';
 import type { ApplyResult, KeyValueStore, Refusal } from '../stateMachine/keyValueStore.ts';
-import type { CommandOutcome, CommandSink, LookupOutcome } from './replica.ts';
+import type { CommandOutcome, CommandSink, LookupOutcome } from './outcomes.ts';
 
 /** Who waits for the commands of one batch, in the batch's order. */
 interface Waiters {

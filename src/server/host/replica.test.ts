@@ -5,7 +5,7 @@ import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { type LogStore, UnknownFormatError } from '../storage/contract.ts';
 import { MemoryDisk } from '../storage/memoryDisk.ts';
-import type { CommandOutcome } from './replica.ts';
+import type { CommandOutcome } from './outcomes.ts';
 import { drivenReplica, SETTINGS } from './testing/drivenReplica.ts';
 
 /** Server 1 of three on a disk of its own, driven by hand. */

@@ -8,7 +8,6 @@ import type {
   EngineStatus,
   Envelope,
   MembershipChange,
-  Missing,
   NodeId,
   Output,
   ReadOutcome,
@@ -22,41 +21,10 @@ import { type Entry, EntryType } from '../../consensus/entry.ts';
 import { BrokenInvariantError, broken } from '../../consensus/turnGuard.ts';
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { FencedError, fencesInForce, passes, type Speaker } from '../identity/fences.ts';
-import {
-  type ApplyResult,
-  checkSnapshot,
-  fencesOf,
-  type KeyValueStore,
-  MalformedSnapshotError,
-} from '../stateMachine/keyValueStore.ts';
+import { checkSnapshot, fencesOf, type KeyValueStore, MalformedSnapshotError } from '../stateMachine/keyValueStore.ts';
 import { type LogStore, type LogStoreListener, UnknownFormatError } from '../storage/contract.ts';
+import type { CommandSink, RequestResult } from './outcomes.ts';
 import { PendingCommands } from './pendingCommands.ts';
-
-/** What became of a command. `unknown`: it may or may not have been applied, or may be later; retry under its session. */
-export type CommandOutcome =
-  | ApplyResult
-  | { readonly status: 'not-leader' | 'unknown' | 'overloaded'; readonly leader: NodeId };
-
-/** What became of a lookup; `value` is undefined where the key is not there. */
-export type LookupOutcome =
-  | { readonly status: 'ok'; readonly value: string | undefined }
-  | { readonly status: 'not-leader' | 'overloaded'; readonly leader: NodeId };
-
-export type RequestResult =
-  | { readonly ok: true }
-  | {
-      readonly ok: false;
-      readonly reason: RejectReason;
-      readonly leader: NodeId;
-      /** What it was refused for the lack of. */
-      readonly missing?: Missing | undefined;
-    };
-
-/** Receives the outcomes of the commands and lookups it submitted, each under the tag it gave. */
-export interface CommandSink {
-  commandDone(tag: number, outcome: CommandOutcome): void;
-  lookupDone(tag: number, outcome: LookupOutcome): void;
-}
 
 /** The world outside a replica: real in rkvd, virtual in the simulator. */
 export interface ReplicaEnvironment<M> {

@@ -1,6 +1,7 @@
 import type { HardState, NodeId, Snapshot } from '../../consensus/contract.ts';
 import { encodeFence } from '../../wire/fence.ts';
-import type { CommandOutcome, Replica } from '../host/replica.ts';
+import type { CommandOutcome } from '../host/outcomes.ts';
+import type { Replica } from '../host/replica.ts';
 import { fencesOf } from '../stateMachine/keyValueStore.ts';
 import type { Introduction } from './identity.ts';
 

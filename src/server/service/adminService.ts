@@ -14,7 +14,7 @@ import type {
   TransferLeadershipResponse,
 } from '../../wire/generated/admin.ts';
 import type { KeyValueStore } from '../stateMachine/keyValueStore.ts';
-import { transferRefusalText } from './refusals.ts';
+import { refusalMetadata, transferRefusalText } from './refusals.ts';
 import type { ServiceContext } from './serviceContext.ts';
 
 export interface AdminFacts {
@@ -40,7 +40,7 @@ export function adminImplementation(
         if (result.ok) done(null, {});
         else {
           const code = result.reason === RejectReason.Timeout ? status.ABORTED : status.FAILED_PRECONDITION;
-          done({ code, details: transferRefusalText(result, request.to) });
+          done({ code, details: transferRefusalText(result, request.to), metadata: refusalMetadata(result) });
         }
       });
     },

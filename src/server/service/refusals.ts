@@ -1,8 +1,17 @@
+import type { Metadata } from '@grpc/grpc-js';
 import { type MembershipChange, type Missing, type NodeId, RejectReason } from '../../consensus/contract.ts';
-import type { RequestResult } from '../host/replica.ts';
-import { notLeaderText } from './outcomes.ts';
+import { notLeaderText } from '../../wire/originalTexts.ts';
+import { reasonMetadata } from '../../wire/reason.ts';
+import type { RequestRefusal } from '../../wire/requestRefusal.ts';
+import type { RequestResult } from '../host/outcomes.ts';
 
 type Refusal = Extract<RequestResult, { readonly ok: false }>;
+
+/** The same for programs: an engine's reasons are the wire's. */
+export function refusalMetadata({ reason, leader }: Refusal): Metadata {
+  const word: RequestRefusal = reason;
+  return reasonMetadata(word, reason === RejectReason.NotLeader ? leader : undefined);
+}
 
 /** Why a membership change was refused, for people. */
 export function changeRefusalText(refusal: Refusal, { type, id }: MembershipChange): string {

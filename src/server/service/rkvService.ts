@@ -12,12 +12,13 @@ import {
   ReconfType,
   RegisterResponse,
 } from '../../wire/generated/rkv.ts';
-import { MISSING_VALUE, STORED_VALUE_TRAILER } from '../../wire/missingValue.ts';
+import { MISSING_VALUE, STORED_VALUE_TRAILER } from '../../wire/originalTexts.ts';
+import { callFailure } from '../../wire/outcome.ts';
 import { rawMethod } from '../../wire/rawMethod.ts';
 import { SESSION_METHOD } from '../../wire/sessionCodec.ts';
-import type { CommandOutcome, CommandSink, LookupOutcome } from '../host/replica.ts';
-import { TOO_MANY_REGISTRATIONS, unaryError } from './outcomes.ts';
-import { changeRefusalText } from './refusals.ts';
+import type { CommandOutcome, CommandSink, LookupOutcome } from '../host/outcomes.ts';
+import { TOO_MANY_REGISTRATIONS, unaryFailure } from './outcomes.ts';
+import { changeRefusalText, refusalMetadata } from './refusals.ts';
 import type { ServiceContext } from './serviceContext.ts';
 import { LARGE_VALUE_UNITS_MIN, serveSession } from './sessionStream.ts';
 
@@ -52,7 +53,7 @@ function refusing(act: (call: Call, done: UnaryDone) => void) {
       act(call, done);
     } catch (error) {
       if (!(error instanceof InvalidRequestError)) throw error;
-      done({ code: status.INVALID_ARGUMENT, details: error.message });
+      done(callFailure(error.outcome, error.message));
     }
   };
 }
@@ -80,9 +81,14 @@ function implementation(
   return handlers as unknown as UntypedServiceImplementation;
 }
 
-/** A request that no server can carry out; becomes INVALID_ARGUMENT. */
+/** A request that no server can carry out, or that is larger than this one takes. */
 class InvalidRequestError extends Error {
   override readonly name = 'InvalidRequestError';
+  readonly outcome: 'invalid' | 'too-large';
+  constructor(message: string, outcome: 'invalid' | 'too-large' = 'invalid', options?: ErrorOptions) {
+    super(message, options);
+    this.outcome = outcome;
+  }
 }
 
 /** The sink of one unary call. */
@@ -103,7 +109,7 @@ class UnaryCommand implements CommandSink {
 
   commandDone(_tag: number, outcome: CommandOutcome): void {
     if (outcome.status !== 'ok') {
-      this.done(unaryError(outcome));
+      this.done(unaryFailure(outcome));
       return;
     }
     this.context.written(this.startUs);
@@ -112,14 +118,14 @@ class UnaryCommand implements CommandSink {
 
   lookupDone(_tag: number, outcome: LookupOutcome): void {
     if (outcome.status !== 'ok') {
-      this.done(unaryError(outcome));
+      this.done(unaryFailure(outcome));
       return;
     }
     const value = outcome.value ?? MISSING_VALUE;
     const { context, call } = this;
     const { door } = context;
     if (value.length >= LARGE_VALUE_UNITS_MIN && !door.mayHold(door.connectionOf(call), value.length)) {
-      this.done({ code: status.RESOURCE_EXHAUSTED, details: TOO_MUCH_UNREAD });
+      this.done(callFailure('overloaded', TOO_MUCH_UNREAD));
       return;
     }
     context.metrics.reads.inc();
@@ -138,7 +144,7 @@ const TOO_MUCH_UNREAD =
 
 function register(context: ServiceContext, call: Call, done: UnaryDone): void {
   if (context.door.connectionOf(call)?.mayRegister(performance.now()) === false) {
-    done({ code: status.RESOURCE_EXHAUSTED, details: TOO_MANY_REGISTRATIONS });
+    done(callFailure('overloaded', TOO_MANY_REGISTRATIONS));
     return;
   }
   context.metrics.writeRequests.inc();
@@ -152,6 +158,7 @@ function insert(context: ServiceContext, call: Call, done: UnaryDone): void {
   if (call.request.length > context.commandBytesMax) {
     throw new InvalidRequestError(
       `the insert has ${call.request.length} bytes, at most ${context.commandBytesMax} are taken: see -maxvalue`,
+      'too-large',
     );
   }
   context.metrics.writeRequests.inc();
@@ -169,7 +176,7 @@ function decodeRequest<T>(type: { decode(bytes: Uint8Array): T }, name: string, 
   try {
     return type.decode(request);
   } catch (cause) {
-    throw new InvalidRequestError(`not a ${name}: ${(cause as Error).message}`, { cause });
+    throw new InvalidRequestError(`not a ${name}: ${(cause as Error).message}`, 'invalid', { cause });
   }
 }
 
@@ -204,7 +211,11 @@ function reconf(context: ServiceContext, change: MembershipChange, done: UnaryDo
     else if (WAITED_IN_VAIN.has(result.reason)) answer(ReconfStatus.TIMEOUT, changeRefusalText(result, change));
     else {
       clearTimeout(timer);
-      done({ code: status.FAILED_PRECONDITION, details: changeRefusalText(result, change) });
+      done({
+        code: status.FAILED_PRECONDITION,
+        details: changeRefusalText(result, change),
+        metadata: refusalMetadata(result),
+      });
     }
   });
 }

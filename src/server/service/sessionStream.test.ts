@@ -4,7 +4,7 @@ import { encodeCommand, REGISTER_BYTES } from '../../wire/command.ts';
 import { encodeFence, mayBeFence } from '../../wire/fence.ts';
 import { ResultStatus } from '../../wire/generated/rkv.ts';
 import { CommandBatchWriter, readResultBatch } from '../../wire/sessionCodec.ts';
-import type { CommandSink } from '../host/replica.ts';
+import type { CommandSink } from '../host/outcomes.ts';
 import { ServerMetrics } from '../observe/metrics.ts';
 import { LOOKUP_WAITING_BYTES_MAX, type SessionContext, SessionStream } from './sessionStream.ts';
 

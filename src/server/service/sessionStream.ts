@@ -7,12 +7,13 @@ import {
   MalformedCommandError,
   REGISTER_BYTES,
 } from '../../wire/command.ts';
-import { ResultStatus } from '../../wire/generated/rkv.ts';
+import { type FailedOutcome, resultOf } from '../../wire/outcome.ts';
 import { decodeCommandBatch, MalformedBatchError, ResultBatchWriter } from '../../wire/sessionCodec.ts';
 import type { Connection } from '../admission/connection.ts';
 import type { FrontDoor } from '../admission/frontDoor.ts';
-import type { CommandOutcome, CommandSink, LookupOutcome, Replica } from '../host/replica.ts';
-import { detailOf, resultStatus, TOO_MANY_REGISTRATIONS } from './outcomes.ts';
+import type { CommandOutcome, CommandSink, LookupOutcome } from '../host/outcomes.ts';
+import type { Replica } from '../host/replica.ts';
+import { detailOf, type Failure, TOO_MANY_REGISTRATIONS } from './outcomes.ts';
 
 /** Commands that may be unanswered on one stream. */
 export const SESSION_WINDOW = 16_384;
@@ -124,12 +125,12 @@ export class SessionStream {
   private takeCommand(id: number, command: Uint8Array, sink: CommandSink): void {
     const { context } = this;
     if (this.unanswered >= SESSION_WINDOW) {
-      this.refuse(id, ResultStatus.RESULT_OVERLOADED, `more than ${SESSION_WINDOW} commands are unanswered`);
+      this.refuse(id, 'overloaded', `more than ${SESSION_WINDOW} commands are unanswered`);
       return;
     }
     if (command.length > context.commandBytesMax) {
       const detail = `the command has ${command.length} bytes, at most ${context.commandBytesMax} are taken: see -maxvalue`;
-      this.refuse(id, ResultStatus.RESULT_INVALID, detail);
+      this.refuse(id, 'too-large', detail);
       return;
     }
     // The type stands first in what our clients send; anything else is decoded to find it.
@@ -141,7 +142,7 @@ export class SessionStream {
 
   private register(id: number, command: Uint8Array, sink: CommandSink): void {
     if (this.connection?.mayRegister(performance.now()) === false) {
-      this.refuse(id, ResultStatus.RESULT_OVERLOADED, TOO_MANY_REGISTRATIONS);
+      this.refuse(id, 'overloaded', TOO_MANY_REGISTRATIONS);
     } else this.submit(id, command, sink);
   }
 
@@ -157,7 +158,7 @@ export class SessionStream {
       // In our own words: what a client puts around a command must not be a fence (wire/fence.ts).
       if (command.type === CommandType.Register) this.register(id, REGISTER_BYTES, sink);
       else if (command.type === CommandType.Insert) this.submit(id, encodeCommand(command), sink);
-      else if (command.key === '') this.refuse(id, ResultStatus.RESULT_INVALID, 'the key is empty');
+      else if (command.key === '') this.refuse(id, 'invalid', 'the key is empty');
       else {
         this.unanswered++;
         this.context.metrics.readRequests.inc();
@@ -165,12 +166,12 @@ export class SessionStream {
       }
     } catch (error) {
       if (!(error instanceof MalformedCommandError)) throw error;
-      this.refuse(id, ResultStatus.RESULT_INVALID, error.message);
+      this.refuse(id, 'invalid', error.message);
     }
   }
 
-  private refuse(id: number, why: ResultStatus, detail: string): void {
-    this.results.refused(id, why, detail);
+  private refuse(id: number, why: FailedOutcome, detail: string): void {
+    this.results.refused(id, resultOf(why), detail);
     this.flushSoon();
   }
 
@@ -189,7 +190,7 @@ export class SessionStream {
     this.unanswered--;
     if (outcome.status !== 'ok') this.failed(id, outcome);
     else if (this.waitingBytes > LOOKUP_WAITING_BYTES_MAX || !this.mayHold(outcome.value)) {
-      this.results.refused(id, ResultStatus.RESULT_OVERLOADED, 'too many results wait to be read');
+      this.results.refused(id, resultOf('overloaded'), 'too many results wait to be read');
     } else {
       this.context.metrics.reads.inc();
       this.results.value(id, outcome.value);
@@ -203,8 +204,8 @@ export class SessionStream {
     return this.context.door.mayHold(this.connection, value.length);
   }
 
-  private failed(id: number, outcome: Exclude<CommandOutcome | LookupOutcome, { status: 'ok' }>): void {
-    this.results.refused(id, resultStatus(outcome), detailOf(outcome));
+  private failed(id: number, outcome: Failure): void {
+    this.results.refused(id, resultOf(outcome.status), detailOf(outcome));
     if (outcome.status === 'not-leader' || outcome.status === 'unknown') this.noteLeader();
   }
 

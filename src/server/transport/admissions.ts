@@ -9,6 +9,8 @@ import {
 import type { NodeId, Snapshot } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../wire/addresses.ts';
 import { type Admission, type AdmitChunk, type AdmitRequest, PeerService } from '../../wire/generated/peer.ts';
+import { notLeaderText } from '../../wire/originalTexts.ts';
+import { reasonMetadata, reasonOf } from '../../wire/reason.ts';
 import type { Replica } from '../host/replica.ts';
 import { type AdmissionAnswer, type AdmissionRefusal, admit } from '../identity/admission.ts';
 import { type Introduction, introductionOf, type KnownServer, misfitOf } from '../identity/identity.ts';
@@ -17,7 +19,7 @@ import { withMember } from '../identity/startDecision.ts';
 import { admitBySurvivor } from '../identity/survivor.ts';
 import type { Log } from '../observe/log.ts';
 import { checkSnapshot, MalformedSnapshotError } from '../stateMachine/keyValueStore.ts';
-import { checkedIntroduction, checkedKnown, knownMessages, reasonMetadata, reasonOf } from './introductions.ts';
+import { checkedIntroduction, checkedKnown, knownMessages } from './introductions.ts';
 import type { PeerAcceptor } from './peerAcceptor.ts';
 import { peerChannelOptions } from './peerChannel.ts';
 
@@ -148,7 +150,7 @@ const SURVIVOR_REFUSALS: Readonly<Partial<Record<AdmissionRefusal, string>>> = {
 };
 
 function refusal(id: NodeId, reason: AdmissionRefusal, leader: NodeId): [status, string, string] {
-  if (reason === 'not-leader') return [status.FAILED_PRECONDITION, `not leader, ${leader} is`, reason];
+  if (reason === 'not-leader') return [status.FAILED_PRECONDITION, notLeaderText(leader), reason];
   if (reason === 'forgotten') {
     return [
       status.FAILED_PRECONDITION,

@@ -1,11 +1,4 @@
-import {
-  credentials,
-  Client as GrpcClient,
-  Metadata,
-  type MethodDefinition,
-  type ServiceError,
-  status,
-} from '@grpc/grpc-js';
+import { credentials, Client as GrpcClient, type MethodDefinition, status } from '@grpc/grpc-js';
 import type { NodeId } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../wire/addresses.ts';
 import {
@@ -18,23 +11,11 @@ import { EARLIER_LIVES_MAX, type Introduction, type KnownServer, Misfit } from '
 import type { Answer } from '../identity/startDecision.ts';
 import { peerChannelOptions } from './peerChannel.ts';
 
-/** Says in a refusal, for programs, what its text says to people. */
-export const REASON_KEY = 'rkv-reason';
 const NAME = /^[0-9a-f]{32}$/;
 const LIFE = /^[0-9a-f]{16}$/;
 const ENGINE = /^[a-z]{1,16}$/;
 /** More servers than any `-servers` names. */
 const KNOWN_MAX = 1024;
-
-export function reasonMetadata(reason: string): Metadata {
-  const metadata = new Metadata();
-  metadata.set(REASON_KEY, reason);
-  return metadata;
-}
-
-export function reasonOf(error: Pick<ServiceError, 'metadata'> | undefined): string {
-  return String(error?.metadata?.get(REASON_KEY)[0] ?? '');
-}
 
 /** An introduction as it came; undefined where it is none that a server of ours sends. */
 export function checkedIntroduction(message: IntroductionMessage | undefined): Introduction | undefined {
@@ -90,7 +71,7 @@ export class Introducer {
         if (error?.code === status.UNIMPLEMENTED) {
           this.reported = 'is one of the original, or another program, and cannot tell';
           resolve({ kind: 'original' });
-        } else resolve(this.checked(answer, error?.details ?? ''));
+        } else resolve(this.checked(answer, error?.code === status.DEADLINE_EXCEEDED));
       });
     });
   }
@@ -100,11 +81,11 @@ export class Introducer {
     return this.reported;
   }
 
-  private checked(answer: Acquaintance | undefined, details: string): Answer {
+  private checked(answer: Acquaintance | undefined, isLate: boolean): Answer {
     const introduction = checkedIntroduction(answer?.introduction);
     const known = checkedKnown(answer?.known ?? []);
     this.reported = '';
-    if (answer === undefined) this.reported = details.startsWith('Deadline') ? 'does not answer' : 'is not running';
+    if (answer === undefined) this.reported = isLate ? 'does not answer' : 'is not running';
     else if (introduction === undefined || known === undefined) this.reported = 'gives an answer that makes no sense';
     else if (introduction.id !== this.peer) this.reported = `is server ${introduction.id} where it should be another`;
     else {

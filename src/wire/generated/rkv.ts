@@ -66,6 +66,7 @@ export const ResultStatus = {
   RESULT_SEQUENCE_TOO_OLD: 5,
   RESULT_SEQUENCE_TOO_FAR: 6,
   RESULT_INVALID: 7,
+  RESULT_TOO_LARGE: 8,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -80,6 +81,7 @@ export namespace ResultStatus {
   export type RESULT_SEQUENCE_TOO_OLD = typeof ResultStatus.RESULT_SEQUENCE_TOO_OLD;
   export type RESULT_SEQUENCE_TOO_FAR = typeof ResultStatus.RESULT_SEQUENCE_TOO_FAR;
   export type RESULT_INVALID = typeof ResultStatus.RESULT_INVALID;
+  export type RESULT_TOO_LARGE = typeof ResultStatus.RESULT_TOO_LARGE;
   export type UNRECOGNIZED = typeof ResultStatus.UNRECOGNIZED;
 }
 

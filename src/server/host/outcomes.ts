@@ -1,0 +1,28 @@
+import type { Missing, NodeId, RejectReason } from '../../consensus/contract.ts';
+import type { ApplyResult } from '../stateMachine/keyValueStore.ts';
+
+/** What became of a command. `unknown`: it may or may not have been applied, or may be later; retry under its session. */
+export type CommandOutcome =
+  | ApplyResult
+  | { readonly status: 'not-leader' | 'unknown' | 'overloaded'; readonly leader: NodeId };
+
+/** What became of a lookup; `value` is undefined where the key is not there. */
+export type LookupOutcome =
+  | { readonly status: 'ok'; readonly value: string | undefined }
+  | { readonly status: 'not-leader' | 'overloaded'; readonly leader: NodeId };
+
+export type RequestResult =
+  | { readonly ok: true }
+  | {
+      readonly ok: false;
+      readonly reason: RejectReason;
+      readonly leader: NodeId;
+      /** What it was refused for the lack of. */
+      readonly missing?: Missing | undefined;
+    };
+
+/** Receives the outcomes of the commands and lookups it submitted, each under the tag it gave. */
+export interface CommandSink {
+  commandDone(tag: number, outcome: CommandOutcome): void;
+  lookupDone(tag: number, outcome: LookupOutcome): void;
+}
