@@ -74,7 +74,21 @@ export const RKVD_FLAGS = defineFlags({
       'with -rejoin, in a cluster of two: `id` of the other server, which has everything that was acknowledged; taken at its word, as there is no leader without this one',
   },
   servermetrics: { kind: 'bool', default: true, usage: 'Prometheus metrics at http://localhost:590<id>/metrics' },
+  metricsport: {
+    kind: 'int',
+    default: 0,
+    min: 0,
+    max: 65_535,
+    usage: '`port` of the metrics, on the loopback interface; 0: 590<id>, such as 5901 for server 1',
+  },
   quiet: { kind: 'bool', default: false, usage: 'no log on the terminal' },
+  logfile: {
+    kind: 'string',
+    default: '',
+    usage:
+      '`file` to log to, as JSON lines; by default raft<two-digit id>.log in the temporary folder, whatever the cluster',
+  },
+  csv: { kind: 'bool', default: true, usage: 'write latency-<ns>.csv and event-<ns>.csv on exit' },
   datadir: { kind: 'string', default: '.', usage: '`folder` for the data of this server' },
   listen: {
     kind: 'string',

@@ -19,7 +19,7 @@ const STOP_TIME_MAX_MS = 10_000;
 async function main(): Promise<void> {
   const config = readCommandLine();
   if (config === undefined) return;
-  const { log, close: closeLog } = openLog(config.id, config.flags.quiet);
+  const { log, close: closeLog } = openLog(config.id, config.flags.quiet, config.flags.logfile);
   let stopping = false;
   const stop = (reason: string, exitCode: number): void => {
     if (stopping) return;
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
     process.exitCode = exitCode;
     setTimeout(() => process.exit(exitCode || 1), STOP_TIME_MAX_MS).unref();
     log.info({ reason }, 'stopping');
-    void shutDown(server)
+    void shutDown(server, config.flags.csv)
       .catch((error: unknown) => log.error({ err: error }, 'stopping failed'))
       .then(closeLog)
       .finally(() => process.exit(exitCode));
@@ -93,9 +93,9 @@ function readCommandLine(): ServerConfig | undefined {
   }
 }
 
-async function shutDown(server: RkvServer): Promise<void> {
+async function shutDown(server: RkvServer, writesRecord: boolean): Promise<void> {
   await server.stop();
-  await server.writeRecord(process.cwd());
+  if (writesRecord) await server.writeRecord(process.cwd());
 }
 
 // What LevelDB and we write is for this user alone.

@@ -418,7 +418,7 @@ export class RkvServer {
   }
 
   private async startMetrics(): Promise<void> {
-    const port = metricsPort(this.config.id);
+    const port = this.metricsPort;
     this.metrics.commitIndex.set(0);
     try {
       this.metricsServer = await serveMetrics(this.metrics.registry, port, () => {
@@ -432,8 +432,12 @@ export class RkvServer {
     }
   }
 
+  private get metricsPort(): number {
+    return this.config.flags.metricsport || metricsPort(this.config.id);
+  }
+
   private metricsAddress(): string {
-    return this.metricsServer === undefined ? '' : `http://localhost:${metricsPort(this.config.id)}/metrics`;
+    return this.metricsServer === undefined ? '' : `http://localhost:${this.metricsPort}/metrics`;
   }
 
   /** Writes the two CSV files of the original into `folder`. */

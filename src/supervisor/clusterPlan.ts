@@ -14,6 +14,8 @@ export interface ServerPlan {
   readonly listen?: string;
   /** How it reaches each server, in the order of their ids; undefined: at their addresses, as everybody does. */
   readonly dials?: readonly string[];
+  /** Of its metrics; undefined: rkvd's own choice, 590<id>. */
+  readonly metricsPort?: number;
   /** Its working directory and its `-datadir`: its log, its hard state and the CSV files it writes when it ends. */
   readonly directory: string;
   readonly logFile: string;
@@ -28,6 +30,7 @@ export interface ClusterPlan {
   /** The flags that every server gets alike, as `-name=value`. */
   readonly sharedFlags: readonly string[];
   readonly electionMs: number;
+  readonly hasMetrics: boolean;
   readonly restart: RestartPolicy;
 }
 
@@ -48,6 +51,7 @@ export function planCluster(config: ClusterConfig, name: string, ports?: readonl
     servers: addresses.map((address, position) => serverPlan(config, directory, position, address)),
     sharedFlags: sharedFlags(config, addresses),
     electionMs: durationMs(config.election ?? '1s'),
+    hasMetrics: config.metrics ?? true,
     restart: restartPolicy(config),
   };
 }
@@ -70,6 +74,7 @@ function serverPlan(config: ClusterConfig, clusterDirectory: string, position: n
     address,
     directory,
     logFile: join(clusterDirectory, 'logs', `rkvd-${id}.log`),
+    ...(config.metricsBasePort === undefined ? {} : { metricsPort: config.metricsBasePort + position }),
   };
 }
 
@@ -120,5 +125,14 @@ export function serverFlags(plan: ClusterPlan, server: ServerPlan, from: StartFr
   const listen = server.listen === undefined ? [] : [`-listen=${server.listen}`];
   // Of a flag that stands twice the last one counts.
   const dials = server.dials === undefined ? [] : [`-servers=${server.dials.join(',')}`];
-  return [`-id=${server.id}`, ...plan.sharedFlags, ...dials, ...listen, `-datadir=${server.directory}`, start];
+  const metrics = server.metricsPort === undefined ? [] : [`-metricsport=${server.metricsPort}`];
+  return [
+    `-id=${server.id}`,
+    ...plan.sharedFlags,
+    ...dials,
+    ...listen,
+    ...metrics,
+    `-datadir=${server.directory}`,
+    start,
+  ];
 }

@@ -13,6 +13,7 @@ import type { ClusterEventListener } from './events.ts';
 import { defaultStopGrace, type StopGrace } from './managedServer.ts';
 import { startDelayThread } from './process/delayThread.ts';
 import { takeFreePorts } from './process/freePorts.ts';
+import { metricsPorts } from './process/metricsPorts.ts';
 
 /** Far more than `cluster.json` ever holds. */
 const claimBytesMax = 64 * 1024;
@@ -78,7 +79,7 @@ export async function startCluster(config: ClusterConfig, options: StartOptions 
 
 /** As `startCluster`, from a plan. `temporary` is a folder that the cluster removes when it stops. */
 export async function startPlanned(
-  plan: ClusterPlan,
+  given: ClusterPlan,
   options: StartOptions & {
     readonly temporary?: string | undefined;
   } = {},
@@ -86,6 +87,7 @@ export async function startPlanned(
   const { temporary } = options;
   // What a server writes to the system's temporary folder goes with the cluster's own, where that is temporary too.
   const ownTemporary: Record<string, string> = temporary === undefined ? {} : { TMPDIR: temporary };
+  const plan = await withMetricsPorts(given);
   const endDelay = await startDelay(plan, options.delayMs);
   const cluster = new Cluster(plan, {
     program: options.program ?? rkvdProgram,
@@ -107,6 +109,14 @@ export async function startPlanned(
     await cluster.stop();
     throw error;
   }
+}
+
+/** With ports for the servers' metrics where the usual ones are taken, as by another cluster. */
+async function withMetricsPorts(plan: ClusterPlan): Promise<ClusterPlan> {
+  if (!plan.hasMetrics || plan.servers.some(({ metricsPort }) => metricsPort !== undefined)) return plan;
+  const ports = await metricsPorts(plan.servers.map(({ id }) => id));
+  if (ports === undefined) return plan;
+  return { ...plan, servers: plan.servers.map((server, position) => ({ ...server, metricsPort: ports[position]! })) };
 }
 
 /** As planned, but with each server on a port of its own behind the one that the others and the clients reach. */

@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -39,6 +48,15 @@ describe("a server's log file", () => {
     expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['one', 'two']);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(said).toBe('');
+  });
+
+  it('is where it was asked for', async () => {
+    const path = join(folder, 'own.log');
+    const { log, close } = openLog(7, true, path);
+    log.info('one');
+    await close();
+    expect(JSON.parse(readFileSync(path, 'utf8')).msg).toBe('one');
+    expect(existsSync(join(folder, 'raft07.log'))).toBe(false);
   });
 
   it('is in a folder of its own where a link stands in its place, which it says', async () => {

@@ -16,10 +16,11 @@ interface OpenedFile {
 }
 
 /**
- * Opens `<tmp>/raft<two-digit id>.log`, as the original names it; where another user has put something there, the file of
+ * Opens `logFile`, or where that is empty `<tmp>/raft<two-digit id>.log`, as the original names it; where another user has put something there, the file of
  * that name in a folder of our own. Throws where that cannot be had either.
  */
-function openFile(id: number): OpenedFile {
+function openFile(id: number, logFile: string): OpenedFile {
+  if (logFile !== '') return { path: logFile, descriptor: openPrivateLog(logFile), problem: undefined };
   const name = logFileName(id);
   const usual = join(tmpdir(), name);
   try {
@@ -36,13 +37,13 @@ export interface OpenedLog {
   close(): Promise<void>;
 }
 
-/** Logs to the server's file as JSON lines, and unless `quiet` to stderr as text. */
-export function openLog(id: number, quiet: boolean): OpenedLog {
+/** Logs to the server's file as JSON lines, and unless `quiet` to stderr as text. `logFile`: empty for the original's place. */
+export function openLog(id: number, quiet: boolean, logFile = ''): OpenedLog {
   const streams: pino.StreamEntry[] = [];
   let close: OpenedLog['close'] = () => Promise.resolve();
   let moved: Omit<OpenedFile, 'descriptor'> | undefined;
   try {
-    const { path, descriptor, problem } = openFile(id);
+    const { path, descriptor, problem } = openFile(id, logFile);
     if (problem !== undefined) moved = { path, problem };
     const file = createWriteStream(path, { fd: descriptor });
     // A log that cannot be written is no reason to stop serving; it is said once.

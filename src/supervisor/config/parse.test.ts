@@ -45,6 +45,7 @@ heartbeat: 2ms
 checkquorum: true
 cache: 0
 metrics: false
+metricsBasePort: 15901
 datadir: data
 restart: {enabled: true, firstDelay: 1s, maxDelay: 1s, stableAfter: 5s}
 flags: {maxgrpc: 4096, ordergorums: false}
@@ -71,6 +72,7 @@ flags: {maxgrpc: 4096, ordergorums: false}
     ['nodes: 0', 'nodes: expected a number of servers between 1 and 64, got 0'],
     ['nodes: 2.5', 'nodes: expected a number of servers between 1 and 64, got 2.5'],
     ['basePort: 65534', 'basePort: expected room for 3 ports up to 65535, got 65534'],
+    ['metricsBasePort: 65534', 'metricsBasePort: expected room for 3 ports up to 65535, got 65534'],
     ['election: 5', 'election: expected a duration above zero, such as 20ms, 1s or 1m30s, got 5'],
     ['election: 0s', 'election: expected a duration above zero, such as 20ms, 1s or 1m30s, got "0s"'],
     ['heartbeat: -1s', 'heartbeat: expected a duration above zero, such as 20ms, 1s or 1m30s, got "-1s"'],

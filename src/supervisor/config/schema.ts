@@ -100,6 +100,7 @@ const shape = {
   checkquorum: flag.optional(),
   cache: integer('a whole number of entries', 0).optional(),
   metrics: flag.optional(),
+  metricsBasePort: port.optional(),
   datadir: text('a folder').optional(),
   restart: restart.optional(),
   flags: extraFlags.optional(),
@@ -120,6 +121,7 @@ const reservedFlags: Readonly<Record<string, string>> = {
   checkquorum: 'checkquorum',
   cache: 'cache',
   servermetrics: 'metrics',
+  metricsport: 'metricsBasePort',
   datadir: 'datadir',
   recover: 'the command line option --fresh',
   rejoin: 'the command rejoin',
@@ -174,10 +176,10 @@ function checkCluster(config: Unchecked, complain: Complain): void {
     else if (seen.has(id)) complain(['cluster', position], 'expected every server id once');
     seen.add(id);
   });
-  const last = (config.basePort ?? 1) + count - 1;
-  if (config.servers === undefined && last > 65_535) {
-    complain(['basePort'], `expected room for ${count} ports up to 65535`);
-  }
+  const isTooHigh = (first: number | undefined) => first !== undefined && first + count - 1 > 65_535;
+  const message = `expected room for ${count} ports up to 65535`;
+  if (config.servers === undefined && isTooHigh(config.basePort)) complain(['basePort'], message);
+  if (isTooHigh(config.metricsBasePort)) complain(['metricsBasePort'], message);
 }
 
 function checkTimers(config: Unchecked, complain: Complain): void {
