@@ -29,6 +29,19 @@ describe('the mistakes of a file', () => {
     ]);
   });
 
+  it('keep the parentheses of operands', () => {
+    expect(named('const f = (a?: A, b = 1) => (a?.x ?? 0) <= (b || 2);')).toEqual([
+      ': negate (a?.x ?? 0) <= (b || 2) → (a?.x ?? 0) > (b || 2)',
+      ': bound (a?.x ?? 0) <= (b || 2) → (a?.x ?? 0) < (b || 2)',
+      ': half b || 2 → b',
+      ': half b || 2 → 2',
+    ]);
+    expect(named('const f = (a: number, b: number) => g((a < b));')).toEqual([
+      ': negate a < b → a >= b',
+      ': bound a < b → a <= b',
+    ]);
+  });
+
   it('move what is off by one, and exchange least and greatest', () => {
     expect(named('const f = (a: number[]) => Math.min(a.length - 1, a[0]! + 2);')).toEqual([
       ': extreme Math.min(a.length - 1, a[0]! + 2) → Math.max(a.length - 1, a[0]! + 2)',

@@ -136,7 +136,7 @@ class Finder {
   #mutateBinary(node: Node): void {
     const operator = node.operator as string;
     const [left, right] = [node.left as Node, node.right as Node];
-    const other = (by: string) => `${this.#text(left)} ${by} ${this.#text(right)}`;
+    const other = (by: string) => `${this.#operand(left)} ${by} ${this.#operand(right)}`;
     if (NEGATED[operator] !== undefined) this.#replace('negate', node, other(NEGATED[operator]));
     if (MOVED[operator] !== undefined && !this.#isCountAndZero(operator, left, right))
       this.#replace('bound', node, other(MOVED[operator]));
@@ -249,6 +249,14 @@ class Finder {
 
   #text({ start, end }: Node): string {
     return this.#source.slice(start, end);
+  }
+
+  /** With the parentheses around it, which no node holds: without them it would belong to another operator. */
+  #operand({ start, end }: Node): string {
+    const before = /\(\s*$/.exec(this.#source.slice(0, start));
+    const after = /^\s*\)/.exec(this.#source.slice(end));
+    const text = this.#source.slice(start, end);
+    return before === null || after === null ? text : `(${text})`;
   }
 }
 

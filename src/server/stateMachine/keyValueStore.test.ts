@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { type Command, CommandType, encodeCommand } from '../../wire/command.ts';
+import { scanCommand } from '../../wire/commandScan.ts';
 import { encodeFence } from '../../wire/fence.ts';
-import { fencesOf, KeyValueStore, MalformedSnapshotError } from './keyValueStore.ts';
-import { SEQUENCE_AHEAD_MAX } from './session.ts';
+import { checkSnapshot, fencesOf, KeyValueStore, MalformedSnapshotError } from './keyValueStore.ts';
+import { APPLIED_ABOVE_MARK_MAX, SEQUENCE_AHEAD_MAX } from './session.ts';
 
 const entryOf = (index: number, data: Uint8Array) => new Entry(index, 1, EntryType.Normal, data);
 const register = (store: KeyValueStore, index: number) => store.apply(entryOf(index, new Uint8Array(0)));
@@ -136,7 +137,95 @@ describe('a command that cannot be applied is answered, and changes nothing:', (
   });
 });
 
+describe('what is foreseen of a command before it enters the log', () => {
+  const foreseeable = fc.oneof(
+    { weight: 6, arbitrary: commands.filter((all) => all.length > 0).map((all) => encodeCommand(all[0]!)) },
+    fc.tuple(fc.integer({ min: 1, max: 6 }), fc.integer({ min: -2, max: 14 })).map(([clientId, ahead]) =>
+      encodeCommand({
+        type: CommandType.Insert,
+        clientId,
+        clientSeq: SEQUENCE_AHEAD_MAX + ahead,
+        key: 'k',
+        value: '',
+      }),
+    ),
+    fc
+      .integer({ min: 50, max: 70 })
+      .map((clientId) => encodeCommand({ type: CommandType.Insert, clientId, clientSeq: 1, key: 'k', value: '' })),
+    fc.constant(encodeCommand({ type: CommandType.Lookup, key: 'k' })),
+    fc.uint8Array({ minLength: 1, maxLength: 6 }),
+  );
+
+  it('is what applying it says, there or later, and where that could change it is left open', () => {
+    fc.assert(
+      fc.property(commands, fc.array(foreseeable, { maxLength: 10 }), commands, (before, candidates, after) => {
+        const store = storeOf(before);
+        for (const command of candidates) {
+          const [foreseen, current] = [false, true].map((isCurrent) =>
+            store.foresee(command, before.length, isCurrent),
+          );
+          const result = storeOf(before).apply(entryOf(before.length + 1, command));
+          expect(current).toEqual(result.status === 'ok' ? undefined : result);
+          const { clientId = 0 } = scanCommand(command) ?? {};
+          const isOpen =
+            result.status === 'sequence-too-far' || (result.status === 'unknown-session' && clientId > before.length);
+          expect(foreseen).toEqual(isOpen ? 'undecided' : current);
+          if (isOpen || current === undefined) continue;
+          const later = storeOf([...before, ...after]);
+          expect(later.apply(entryOf(before.length + after.length + 1, command)).status).toBe(result.status);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('is that a number below a gap that was given up is too old', () => {
+    const store = new KeyValueStore();
+    register(store, 1);
+    const last = APPLIED_ABOVE_MARK_MAX + 2;
+    for (let seq = 2; seq <= last; seq++) insert(store, 1, seq, 'a', 'b');
+    for (const isCurrent of [false, true]) {
+      const foreseen = (clientSeq: number) =>
+        store.foresee(
+          encodeCommand({ type: CommandType.Insert, clientId: 1, clientSeq, key: 'a', value: 'b' }),
+          last,
+          isCurrent,
+        );
+      expect(foreseen(1)).toMatchObject({ status: 'sequence-too-old' });
+      expect([2, last, last + 1].map(foreseen)).toEqual([undefined, undefined, undefined]);
+    }
+  });
+
+  it('is nothing of a registration, be there room or not', () => {
+    const store = new KeyValueStore({ sessionsMax: 1, unusedIdleEntries: 5, usedIdleEntries: 50 });
+    register(store, 1);
+    expect(register(store, 2).status).toBe('too-many-sessions');
+    expect(store.foresee(new Uint8Array(0), 2, true)).toBeUndefined();
+  });
+});
+
 describe('snapshots', () => {
+  it('that say that a session was used which was not are refused: it would be forgotten with the wrong ones', () => {
+    // Version, fences, used sessions: id 5, never used.
+    const bytes = Uint8Array.of(3, 0, 1, 5, 0, 0, 0, 0, 0, 0);
+    for (const read of [checkSnapshot, (each: Uint8Array) => new KeyValueStore().restore(each)]) {
+      expect(() => read(bytes)).toThrow(MalformedSnapshotError);
+      expect(() => read(bytes)).toThrow('session 5 stands among the used ones');
+    }
+    bytes[4] = 1;
+    checkSnapshot(bytes);
+  });
+
+  it('are checked as they are restored', () => {
+    const good = storeOf([{ type: CommandType.Register }]).snapshot();
+    checkSnapshot(good);
+    for (let length = 0; length < good.length; length++) {
+      expect(() => checkSnapshot(good.subarray(0, length))).toThrow(MalformedSnapshotError);
+    }
+    expect(() => checkSnapshot(Uint8Array.of(...good, 0))).toThrow('1 bytes after the last key');
+    expect(() => fencesOf(Uint8Array.of(3, 200))).toThrow(MalformedSnapshotError);
+  });
+
   it('carry keys and sessions: a restored store goes on as the one it was taken from', () => {
     fc.assert(
       fc.property(commands, commands, (before, after) => {
@@ -169,6 +258,9 @@ describe('snapshots', () => {
     restored.restore(store.snapshot());
     expect(restored.fences).toEqual(expected);
     expect(fencesOf(store.snapshot())).toEqual(expected);
+    expect(restored.snapshot()).toEqual(store.snapshot());
+    // Byte for byte also where the one came to its fences by the log and the other by a snapshot.
+    for (const each of [store, restored]) each.apply(entryOf(6, encodeFence({ id: 1, instance: 'third' })));
     expect(restored.snapshot()).toEqual(store.snapshot());
   });
 

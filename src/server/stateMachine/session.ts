@@ -30,7 +30,7 @@ export class Session {
   /** What admit would say to `seq` that refuses it, with nothing remembered. */
   refusal(seq: number): 'too-old' | 'too-far' | undefined {
     if (seq <= this.floor) return 'too-old';
-    return seq > this.mark + SEQUENCE_AHEAD_MAX && !this.above.has(seq) ? 'too-far' : undefined;
+    return seq > this.mark + SEQUENCE_AHEAD_MAX ? 'too-far' : undefined;
   }
 
   /** Gives up on the numbers between the mark and the lowest applied number above it. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SESSION_LIMITS, SessionTable } from './sessionTable.ts';
+import { SESSION_LIMITS, type SessionLimits, SessionTable } from './sessionTable.ts';
 
 const LIMITS = { sessionsMax: 8, unusedIdleEntries: 4, usedIdleEntries: 20 };
 
@@ -10,7 +10,96 @@ function use(table: SessionTable, id: number, index: number): boolean {
   return session !== undefined;
 }
 
+/** The rule in its own words: two lists, the first of which goes first. */
+class SlowTable {
+  unused: number[] = [];
+  used: { readonly id: number; lastUsed: number }[] = [];
+  private readonly limits: SessionLimits;
+
+  constructor(limits: SessionLimits) {
+    this.limits = limits;
+  }
+
+  get size(): number {
+    return this.unused.length + this.used.length;
+  }
+
+  register(index: number): boolean {
+    const { sessionsMax, unusedIdleEntries, usedIdleEntries } = this.limits;
+    if (this.size >= sessionsMax) {
+      if (this.unused.length > 0 && index - this.unused[0]! >= unusedIdleEntries) this.unused.shift();
+      else {
+        const looked = this.used.slice(0, 64);
+        const found = looked.findIndex(({ lastUsed }) => index - lastUsed >= usedIdleEntries);
+        const passed = found < 0 ? looked : looked.slice(0, found);
+        this.used = [...this.used.slice(found < 0 ? looked.length : found + 1), ...passed];
+        if (found < 0) return false;
+      }
+    }
+    this.unused.push(index);
+    return true;
+  }
+
+  use(id: number, index: number): boolean {
+    const known = this.used.find((each) => each.id === id);
+    if (known !== undefined) known.lastUsed = index;
+    else if (this.unused.includes(id)) {
+      this.unused = this.unused.filter((each) => each !== id);
+      this.used.push({ id, lastUsed: index });
+    } else return false;
+    return true;
+  }
+}
+
 describe('the table of sessions', () => {
+  it.each([
+    ['few', { sessionsMax: 5, unusedIdleEntries: 3, usedIdleEntries: 9 }],
+    ['none that is never used', { sessionsMax: 3, unusedIdleEntries: 100, usedIdleEntries: 6 }],
+    [
+      'more than are looked at for one registration',
+      { sessionsMax: 70, unusedIdleEntries: 50, usedIdleEntries: 75 },
+      300,
+    ],
+  ])('forgets what its slow twin forgets (%s)', (_, limits) => {
+    const step = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: limits.sessionsMax + 4 }));
+    // Runs of registrations fill the table, and runs of uses make a part of it hard to forget.
+    const run = fc.tuple(step, fc.integer({ min: 1, max: 20 }), fc.boolean());
+    fc.assert(
+      fc.property(fc.array(run, { minLength: 10, maxLength: 60 }), (runs) => {
+        const table = new SessionTable(limits);
+        const slow = new SlowTable(limits);
+        let index = 0;
+        for (const [first, length, climbs] of runs) {
+          const [found, expected]: unknown[][] = [[], []];
+          for (let i = 0; i < length; i++) {
+            index++;
+            const id = first === 0 ? 0 : Math.max(1, index - first - (climbs ? 0 : i));
+            found!.push(id === 0 ? table.register(index) : use(table, id, index), table.size);
+            expected!.push(id === 0 ? slow.register(index) : slow.use(id, index), slow.size);
+          }
+          found!.push(...table.unusedIds, ...[...table.usedSessions].map(([id, { lastUsed }]) => `${id}: ${lastUsed}`));
+          expected!.push(...slow.unused, ...slow.used.map(({ id, lastUsed }) => `${id}: ${lastUsed}`));
+          expect(found).toEqual(expected);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('looks at no more sessions for one registration than that it costs little', () => {
+    const limits = { sessionsMax: 100, unusedIdleEntries: 1, usedIdleEntries: 500 };
+    const table = new SessionTable(limits);
+    for (let id = 1; id <= 100; id++) table.register(id);
+    // The last of a hundred was used long ago, all others just now.
+    for (let id = 1; id < 100; id++) use(table, id, 1000);
+    use(table, 100, 101);
+    expect(table.register(1001)).toBe(false);
+    // The 64 that were looked at stand at the end now.
+    expect([...table.usedSessions.keys()].slice(0, 36)).toEqual(Array.from({ length: 36 }, (_, i) => 65 + i));
+    expect(table.register(1002)).toBe(true);
+    expect(table.get(100)).toBeUndefined();
+  });
+
   it('a million anonymous registrations made it forget the sessions of every client', () => {
     const table = new SessionTable();
     const clients = [1, 2, 3];
