@@ -100,18 +100,17 @@ export class Hunt {
 
   /** A kill counts only where the same killer is content without the mutant, in the process that it was found in or in a new one. */
   async #judge(id: number, step: Step, worker: KillerProcess): Promise<Pick<Outcome, 'killer' | 'how'> | undefined> {
-    for (;;) {
+    for (let isNew = false; ; isNew = true) {
       const ending = await obey(step, id, worker);
       if (typeof ending === 'string') return { killer: killerOf(step.unit), how: ending };
       if (ending.killed === undefined) return undefined;
       const { by, message } = ending.killed;
       const alone: Step = { ...step, unit: by.kind === 'test' && by.name.startsWith('(') ? step.unit : unitOf(by) };
-      const control = await obey(alone, undefined, worker);
-      if (typeof control !== 'string' && control.killed === undefined) {
-        return { killer: by, how: message.startsWith('Test timed out') ? TIME_OUT : firstLine(message) };
-      }
-      // An earlier mutant spoilt this process.
+      const killed = { killer: by, how: message.startsWith('Test timed out') ? TIME_OUT : firstLine(message) };
+      if (isContent(await obey(alone, undefined, worker))) return killed;
+      // An earlier mutant spoilt this process; or, where it is a new one, this mutant did.
       worker.close();
+      if (isNew && isContent(await obey(alone, undefined, worker))) return killed;
     }
   }
 }
@@ -119,6 +118,10 @@ export class Hunt {
 function obey({ unit, ms, calls }: Step, mutant: number | undefined, worker: KillerProcess): Promise<Ending> {
   const callsMax = Math.max(CALLS_MIN, CALLS_FACTOR * calls);
   return worker.obey({ unit, mutant, callsMax, mutants: 0 }, Math.max(TIMEOUT_MIN_MS, TIME_FACTOR * ms));
+}
+
+function isContent(ending: Ending): boolean {
+  return typeof ending !== 'string' && ending.killed === undefined;
 }
 
 function unitOf(killer: Killer): Unit {

@@ -7,7 +7,7 @@ import type { KillerProcess } from './killerProcess.ts';
 import type { MutatedFile } from './targets.ts';
 
 /** Tests of these folders can be killers, unless they ask for what only vitest has. */
-const TEST_FOLDERS = ['consensus', 'server/host', 'server/identity', 'server/stateMachine', 'server/storage'];
+const TEST_FOLDERS = ['bytes', 'consensus', 'server/host', 'server/identity', 'server/stateMachine', 'server/storage'];
 const NEEDS_MORE = /\bvi\b.*from 'vitest'/;
 const KILLER = 'mutants/killer.ts';
 const OPERATORS = 'mutants/operators.ts';

@@ -20,6 +20,7 @@ export const TARGETS: readonly Target[] = [
   { name: 'consensus', folder: 'consensus', isFlat: true, engines: ALL },
   { name: 'consensus', folder: 'consensus/log', engines: ALL },
   { name: 'consensus', folder: 'consensus/membership', engines: ALL },
+  { name: 'bytes', folder: 'bytes', engines: ALL },
   { name: 'host', folder: 'server/host', engines: ALL },
   { name: 'identity', folder: 'server/identity', engines: ALL },
   { name: 'state machine', folder: 'server/stateMachine', engines: ALL },

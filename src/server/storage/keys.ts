@@ -34,7 +34,7 @@ export function snapshotKey(index: number, sequence: number): string {
 /** The sequence number in a key that this program wrote. */
 export function sequenceOf(key: string): number {
   let sequence = 0;
-  for (let i = key.length - WIDTH; i < key.length; i++) sequence = sequence * 10 + key.charCodeAt(i) - DIGIT_ZERO;
+  for (let i = key.length - WIDTH; i < key.length; i++) sequence = sequence * 10 + (key.charCodeAt(i) - DIGIT_ZERO);
   return sequence;
 }
 
