@@ -9,8 +9,8 @@ import { RkvClient } from '../src/client/rkvClient.ts';
 import { RawPeer } from '../src/server/transport/testing/rawPeer.ts';
 import { type RunningCluster, rkvdProgram, startCluster } from '../src/supervisor/launcher.ts';
 import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
-import { REFUSED_DATA_EXIT_CODE } from '../src/wire/exitCodes.ts';
 import { SESSION_METHOD } from '../src/wire/sessionCodec.ts';
+import { ExitCode } from '../src/wire/supervision.ts';
 
 describe('bad input to a running server', () => {
   let cluster: RunningCluster;
@@ -165,7 +165,7 @@ describe('a command line that cannot be carried out', () => {
     await chmod(join(database, 'CURRENT'), 0o600);
     const flags = ['-id', '1', '-servers', `:${port}`, '-cluster', '1', '-quiet', '-recover'];
     const { exitCode, stderr } = await rkvd(...flags, '-datadir', 'damaged');
-    expect(exitCode).toBe(REFUSED_DATA_EXIT_CODE);
+    expect(exitCode).toBe(ExitCode.RefusedData);
     expect(stderr).toMatch(/^rkvd: these data are refused: .*CURRENT.*-rejoin/);
   });
 });

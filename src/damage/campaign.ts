@@ -6,14 +6,7 @@ import { DAMAGES, type DamageKind } from './damages.ts';
 import { type Prepared, SERVERS, serverData } from './prepare.ts';
 import { StoreOpener } from './storeJudge.ts';
 import type { StoreContent } from './storeWorker.ts';
-
-export type Outcome = 'whole' | 'refused' | 'served' | 'refused, others served' | 'nothing to damage' | 'failure';
-
-export interface Verdict {
-  readonly outcome: Outcome;
-  /** The error's name, or what went wrong. */
-  readonly what: string;
-}
+import type { Verdict } from './verdict.ts';
 
 export interface SeedReport extends Verdict {
   readonly seed: number;

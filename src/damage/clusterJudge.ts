@@ -1,20 +1,17 @@
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { printableLines } from '../cli/printable.ts';
 import { RkvClient } from '../client/rkvClient.ts';
-import { readTextFile } from '../files/regularFile.ts';
-import { logFileName } from '../server/observe/logFileName.ts';
 import { takeFreePorts } from '../supervisor/process/freePorts.ts';
-import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
-import type { Verdict } from './campaign.ts';
+import { ExitCode } from '../wire/supervision.ts';
 import { type Prepared, SERVERS } from './prepare.ts';
 import { Rkvd } from './rkvd.ts';
+import type { Verdict } from './verdict.ts';
 
 const TIMEOUT_MS = 120_000;
 /** A machine may be busy with much else; what is judged is what is answered. */
 const LOOKUP_TIMEOUT_MS = 120_000;
 const LOOKUPS_AT_ONCE = 50;
 const POLL_MS = 50;
-const LOG_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
  * Starts the damaged server beside the one that lags: together they are a majority, so that whatever the damaged one forgot
@@ -29,8 +26,8 @@ export async function judgeCluster(prepared: Prepared, dataDirectory: string, da
   try {
     const exit = await endOrLeader(servers[1]!, client);
     if (exit !== undefined) {
-      const { errors } = servers[1]!;
-      const isNamed = exit.code === REFUSED_DATA_EXIT_CODE && /^rkvd: these data are refused: [^\n]+\n$/.test(errors);
+      const { errors, refusal } = servers[1]!;
+      const isNamed = exit.code === ExitCode.RefusedData && refusal !== undefined && isOneLineOf(errors, refusal.why);
       if (!isNamed)
         return {
           outcome: 'failure',
@@ -41,20 +38,17 @@ export async function judgeCluster(prepared: Prepared, dataDirectory: string, da
     const wrong = await wrongKeys(client, acknowledged);
     if (wrong !== undefined) return { outcome: 'failure', what: wrong };
     if (exit === undefined) return { outcome: 'served', what: '' };
-    return { outcome: 'refused, others served', what: refusalIn(join(dataDirectory, logFileName(damaged))) };
+    return { outcome: 'refused, others served', what: servers[1]!.refusal!.error };
   } finally {
     client.close();
     await Promise.all(servers.map((server) => server.end('SIGKILL')));
   }
 }
 
-/** As what a server refused its data, by the last line of its log that says so. */
-function refusalIn(log: string): string {
-  const lines = readTextFile(log, LOG_BYTES_MAX).trim().split('\n');
-  const refusals = lines
-    .map((line) => JSON.parse(line) as { msg?: string; err?: { type?: string } })
-    .filter(({ msg }) => msg === 'these data are refused');
-  return refusals.at(-1)?.err?.type ?? 'without a name';
+/** Whether that is all that people are told. */
+function isOneLineOf(printed: string, why: string): boolean {
+  const [line, ...rest] = printed.split('\n');
+  return line!.includes(printableLines(why)) && rest.length === 1 && rest[0] === '';
 }
 
 /** How the server ended, or undefined once there is a leader. */

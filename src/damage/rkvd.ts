@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { type Notice, NoticeReader, SUPERVISOR_FD_VARIABLE } from '../wire/supervision.ts';
 
 /** The server of this package. From src/ as from dist/, the package begins two folders up. */
 const PROGRAM = fileURLToPath(new URL('../../bin/rkvd', import.meta.url));
@@ -28,6 +30,7 @@ export class Rkvd {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   #exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
   #errors = '';
+  readonly #notices: Notice[] = [];
 
   constructor({ id, engine, ports, dataDirectory }: RkvdOptions) {
     const servers = ports.map((port) => `127.0.0.1:${port}`).join(',');
@@ -36,12 +39,16 @@ export class Rkvd {
     args.push(`-backend=${engine}`, `-datadir=${dataDirectory}`, ...FLAGS);
     this.#process = spawn(process.execPath, args, {
       cwd: dataDirectory,
-      env: { ...process.env, TMPDIR: dataDirectory },
-      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, TMPDIR: dataDirectory, [SUPERVISOR_FD_VARIABLE]: '3' },
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     });
     this.#process.stderr!.on('data', (bytes: Buffer) => {
       this.#errors += bytes.toString();
     });
+    const reader = new NoticeReader();
+    const pipe = this.#process.stdio[3] as Readable;
+    pipe.setEncoding('utf8').on('data', (text: string) => this.#notices.push(...reader.push(text)));
+    pipe.on('error', () => {});
     this.exited = new Promise((resolve) => {
       this.#process.once('close', (code, signal) => {
         this.#exit = { code, signal };
@@ -58,6 +65,11 @@ export class Rkvd {
   /** What it printed on stderr. */
   get errors(): string {
     return this.#errors;
+  }
+
+  /** Why it refused its data, in the words with which it told its supervisor. */
+  get refusal(): Extract<Notice, { readonly kind: 'refuses-data' }> | undefined {
+    return this.#notices.find((notice) => notice.kind === 'refuses-data');
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {

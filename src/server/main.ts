@@ -2,11 +2,11 @@ import { ArgumentEncodingError, readArguments } from '../cli/arguments.ts';
 import { printable, printableLines } from '../cli/printable.ts';
 import { BrokenInvariantError } from '../consensus/turnGuard.ts';
 import { UsageError } from '../goflags/goFlags.ts';
-import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
+import { ExitCode } from '../wire/supervision.ts';
 import { parseServerConfig, rkvdUsage, type ServerConfig } from './flags.ts';
 import { ListenError } from './net/grpcListener.ts';
 import { openLog } from './observe/log.ts';
-import { SupervisorPipeError, watchParent } from './parentWatch.ts';
+import { type ParentWatch, SupervisorPipeError, watchParent } from './parentWatch.ts';
 import { RkvServer } from './server.ts';
 import { RefusedDataError } from './storage/contract.ts';
 import { StorageOpenError } from './storage/levelDisk.ts';
@@ -32,10 +32,10 @@ async function main(): Promise<void> {
       .then(closeLog)
       .finally(() => process.exit(exitCode));
   };
-  const server = new RkvServer(config, log, (error) => {
+  const onFailed = (error: Error): void => {
     if (error instanceof RefusedDataError) {
       sayRefused(error);
-      stop('these data are refused', REFUSED_DATA_EXIT_CODE);
+      stop('these data are refused', ExitCode.RefusedData);
       return;
     }
     if (error instanceof BrokenInvariantError) {
@@ -45,8 +45,11 @@ async function main(): Promise<void> {
     log.fatal({ err: error }, 'storage failed');
     if (config.flags.quiet) process.stderr.write(printableLines(`rkvd: storage failed: ${error.message}\n`));
     stop('storage failed', 1);
-  });
+  };
+  let parent: ParentWatch | undefined;
+  const server = new RkvServer(config, log, onFailed, (why) => parent?.tell({ kind: 'waits', why }));
   const sayRefused = (error: RefusedDataError): void => {
+    parent?.tell({ kind: 'refuses-data', error: error.name, why: error.message });
     log.fatal({ err: error, remedy: error.remedy }, 'these data are refused');
     if (config.flags.quiet) {
       process.stderr.write(printableLines(`rkvd: these data are refused: ${error.message}; ${error.remedy}\n`));
@@ -62,16 +65,17 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => stop('SIGINT', 0));
   process.on('SIGTERM', () => stop('SIGTERM', 0));
   try {
-    watchParent(process.env, () => stop('the supervisor is gone', 0));
+    parent = watchParent(process.env, () => stop('the supervisor is gone', 0));
     await server.start();
   } catch (error) {
     if (stopping) return;
     if (error instanceof RefusedDataError) {
       sayRefused(error);
       await closeLog();
-      process.exit(REFUSED_DATA_EXIT_CODE);
+      process.exit(ExitCode.RefusedData);
     }
     const message = EXPECTED.some((kind) => error instanceof kind) ? (error as Error).message : (error as Error).stack;
+    if (error instanceof ListenError && error.isInUse) parent?.tell({ kind: 'address-in-use' });
     log.fatal({ err: error }, 'cannot start');
     if (config.flags.quiet) process.stderr.write(printableLines(`rkvd: ${message}\n`));
     await closeLog();

@@ -3,7 +3,8 @@ import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { SupervisorPipeError, supervisorFdVariable, watchParent } from './parentWatch.ts';
+import { SUPERVISOR_FD_VARIABLE } from '../wire/supervision.ts';
+import { SupervisorPipeError, watchParent } from './parentWatch.ts';
 
 let folder: string | undefined;
 afterEach(() => {
@@ -26,7 +27,7 @@ describe('watchParent', () => {
     vi.useFakeTimers({ toFake: ['setTimeout'] });
     try {
       const { readFd, closeWriteEnd } = pipe();
-      const gone = new Promise<void>((done) => watchParent({ [supervisorFdVariable]: String(readFd) }, done));
+      const gone = new Promise<void>((done) => watchParent({ [SUPERVISOR_FD_VARIABLE]: String(readFd) }, done));
       closeWriteEnd();
       await gone;
       // The end that it would force on a process which does not end by itself.
@@ -39,7 +40,7 @@ describe('watchParent', () => {
   it('does not call back once it is closed', async () => {
     const { readFd, closeWriteEnd } = pipe();
     const onGone = vi.fn();
-    watchParent({ [supervisorFdVariable]: String(readFd) }, onGone).close();
+    watchParent({ [SUPERVISOR_FD_VARIABLE]: String(readFd) }, onGone).close();
     closeWriteEnd();
     await new Promise((done) => setImmediate(done));
     expect(onGone).not.toHaveBeenCalled();
@@ -47,10 +48,10 @@ describe('watchParent', () => {
 
   it('does nothing where no supervisor started the process', () => {
     watchParent({}, () => expect.unreachable()).close();
-    watchParent({ [supervisorFdVariable]: '' }, () => expect.unreachable()).close();
+    watchParent({ [SUPERVISOR_FD_VARIABLE]: '' }, () => expect.unreachable()).close();
   });
 
   it.each(['x', '1', '-4', '3.5', '999999'])('refuses %s', (given) => {
-    expect(() => watchParent({ [supervisorFdVariable]: given }, () => {})).toThrow(SupervisorPipeError);
+    expect(() => watchParent({ [SUPERVISOR_FD_VARIABLE]: given }, () => {})).toThrow(SupervisorPipeError);
   });
 });

@@ -1,7 +1,6 @@
+import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-
-/** Names the inherited file descriptor of a pipe whose other end the supervisor holds open for as long as it lives. */
-export const supervisorFdVariable = 'RKV_SUPERVISOR_FD';
+import { encodeNotice, type Notice, SUPERVISOR_FD_VARIABLE } from '../wire/supervision.ts';
 
 /** How long a server may take to end by itself once its supervisor is gone, ms. */
 const endingMsMax = 10_000;
@@ -12,6 +11,8 @@ export class SupervisorPipeError extends Error {
 }
 
 export interface ParentWatch {
+  /** Tells the supervisor, where there is one. What cannot be told now, or to one that only holds the pipe open, is not. */
+  tell(notice: Notice): void;
   /** Stops watching. */
   close(): void;
 }
@@ -23,9 +24,10 @@ export interface ParentWatch {
  * Throws SupervisorPipeError where the variable is set to something other than the descriptor of an open pipe.
  */
 export function watchParent(env: Readonly<Record<string, string | undefined>>, onGone: () => void): ParentWatch {
-  const given = env[supervisorFdVariable];
-  if (given === undefined || given === '') return { close: () => {} };
-  const pipe = openPipe(given);
+  const given = env[SUPERVISOR_FD_VARIABLE];
+  if (given === undefined || given === '') return { tell: () => {}, close: () => {} };
+  const fd = readFd(given);
+  const pipe = openPipe(fd);
   // The supervisor also reads our output. Without it a write there fails, which must not stop the shutdown halfway.
   const ignore = (): void => {};
   process.stdout.on('error', ignore);
@@ -42,6 +44,14 @@ export function watchParent(env: Readonly<Record<string, string | undefined>>, o
   // The watch alone is no reason to stay alive.
   pipe.unref();
   return {
+    tell: (notice) => {
+      try {
+        // At once: what is told may be the last that this process does.
+        if (watching) writeSync(fd, encodeNotice(notice));
+      } catch {
+        // The log says it too.
+      }
+    },
     close: () => {
       watching = false;
       pipe.destroy();
@@ -51,14 +61,17 @@ export function watchParent(env: Readonly<Record<string, string | undefined>>, o
   };
 }
 
-function openPipe(given: string): Socket {
+function readFd(given: string): number {
   const fd = /^\d{1,9}$/.test(given) ? Number(given) : -1;
-  if (fd < 3)
-    throw new SupervisorPipeError(`${supervisorFdVariable}: expected a file descriptor from 3, got "${given}"`);
+  if (fd >= 3) return fd;
+  throw new SupervisorPipeError(`${SUPERVISOR_FD_VARIABLE}: expected a file descriptor from 3, got "${given}"`);
+}
+
+function openPipe(fd: number): Socket {
   try {
     return new Socket({ fd, readable: true, writable: false });
   } catch (cause) {
-    throw new SupervisorPipeError(`${supervisorFdVariable}: expected the open end of a pipe, got descriptor ${fd}`, {
+    throw new SupervisorPipeError(`${SUPERVISOR_FD_VARIABLE}: expected the open end of a pipe, got descriptor ${fd}`, {
       cause,
     });
   }

@@ -62,6 +62,7 @@ export class RkvServer {
   private readonly peerLog: LimitedLog;
   private readonly roleLog: LimitedLog;
   private readonly onFailed: (error: Error) => void;
+  private readonly onWaiting: (what: string) => void;
   private readonly metrics = new ServerMetrics();
   private readonly recorder = new Recorder(nowUs);
   private readonly stateMachine = new KeyValueStore();
@@ -91,14 +92,23 @@ export class RkvServer {
   private metricsServer: HttpServer | undefined;
   private lastStatus: EngineStatus | undefined;
 
-  /** `onFailed`: the server can no longer serve, for the reason given; it is to be stopped. */
-  constructor(config: ServerConfig, log: Log, onFailed: (error: Error) => void) {
+  /**
+   * `onFailed`: the server can no longer serve, for the reason given; it is to be stopped. `onWaiting`: what it waits for before
+   * it takes part, as often as that changes.
+   */
+  constructor(
+    config: ServerConfig,
+    log: Log,
+    onFailed: (error: Error) => void,
+    onWaiting: (what: string) => void = () => {},
+  ) {
     this.config = config;
     this.log = log;
     const nowMs = () => performance.now();
     this.peerLog = limitLog(log, nowMs);
     this.roleLog = limitLog(log, nowMs, ROLES_LOGGED_PER_SECOND);
     this.onFailed = onFailed;
+    this.onWaiting = onWaiting;
     this.objections = new Objections(config.bootstrap);
     const { maxgrpc } = config.flags;
     this.grpc = new GrpcServer({ messageBytesMax: maxgrpc });
@@ -121,7 +131,7 @@ export class RkvServer {
     this.opened = opened;
     this.store = opened.store;
     const { identity } = opened;
-    this.starting = new Starting(config, identity, log);
+    this.starting = new Starting(config, identity, log, this.onWaiting);
     try {
       this.door = this.frontDoor();
       this.listener = new GrpcListener(this.grpc, this.door, (socket, connection) => this.link(socket, connection));

@@ -76,6 +76,7 @@ export class Starting {
   private readonly config: ServerConfig;
   private readonly identity: IdentityFile;
   private readonly log: Log;
+  private readonly waits: (what: string) => void;
   private readonly introducers: Introducer[];
   private readonly startMs = performance.now();
   private wait: NodeJS.Timeout | undefined;
@@ -83,10 +84,12 @@ export class Starting {
   private stopped = false;
   private words = 'it is starting';
 
-  constructor(config: ServerConfig, identity: IdentityFile, log: Log) {
+  /** `waits`: told what is waited for, whenever that is something else. */
+  constructor(config: ServerConfig, identity: IdentityFile, log: Log, waits: (what: string) => void = () => {}) {
     this.config = config;
     this.identity = identity;
     this.log = log;
+    this.waits = waits;
     const { servers, id, flags } = config;
     this.introducers = servers
       .map((address, i) => [i + 1, address] as const)
@@ -275,6 +278,7 @@ export class Starting {
     if (!isNews) return;
     this.words = words;
     this.log.warn({}, `this server does not take part yet: ${words}`);
+    this.waits(words);
   }
 
   private askAll(): Promise<ReadonlyMap<NodeId, Answer>> {

@@ -184,7 +184,7 @@ describe('a running cluster', () => {
       /^server 2 ended before it took part: exit code 1\nserver 2 printed last:\n(.*\n)*.*nobody leads/,
     );
     await expect(running.rejoin(3, { timeoutMs: 6000 })).rejects.toThrow(
-      'server 3 goes on trying, but after 6000 ms this server does not take part yet: it waits for a leader',
+      'server 3 goes on trying, but after 6000 ms it does not take part yet: it waits for a leader',
     );
     expect((await running.status())[2]).toMatchObject({ state: 'running' });
     await expect(running.rejoin(9, { timeoutMs: 500 })).rejects.toThrow('no server 9');

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { printable } from '../cli/printable.ts';
-import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
+import { ExitCode } from '../wire/supervision.ts';
 import { type ClusterPlan, type ServerPlan, serverFlags } from './clusterPlan.ts';
 import { type ClusterEvent, type ClusterEventListener, describeExit } from './events.ts';
 import { ManagedServer, type ServerState, type StopGrace } from './managedServer.ts';
@@ -12,12 +12,6 @@ import { StatusClient } from './statusClient.ts';
 const statusTimeoutMs = 1000;
 /** How often servers are asked for what is awaited of them, ms. */
 const pollMs = 50;
-/** How rkvd begins to say what it waits for. */
-const waitingWords = 'this server does not take part yet';
-/** How it says why it does not go on with its data, with and without -quiet. */
-const refusalWords = /these data are refused(?: remedy=[^:]*)?: (.*)$/;
-/** Of such words in a line of ours, characters. */
-const refusalLengthMax = 300;
 /** Log lines of each server that go into an error. */
 const errorLogLines = 10;
 
@@ -51,7 +45,12 @@ export interface ServerReport {
 
 /** The cluster did not come up, or lost what was asked of it. The message ends with the last log lines of the servers. */
 export class ClusterError extends Error {
-  override readonly name = 'ClusterError';
+  override readonly name: string = 'ClusterError';
+}
+
+/** A server ended at once: another process listens at its address. */
+export class AddressInUseError extends ClusterError {
+  override readonly name = 'AddressInUseError';
 }
 
 /** A server that the cluster does not have, or one not in a state for what was asked. */
@@ -97,7 +96,6 @@ export class Cluster {
       mayRestart: () => this.#ready,
       grace,
       onEvent,
-      refusal: () => this.#refusal(server.id),
       nowMs: () => performance.now(),
       launch: (from, more) =>
         launch({
@@ -201,7 +199,7 @@ export class Cluster {
     const early = new Promise<{ readonly id: number; readonly exit: ProcessExit }>((resolve) => {
       for (const [id, server] of this.#servers) {
         void server.ended.then((exit) => {
-          if (exit.code !== REFUSED_DATA_EXIT_CODE || this.pids().size === 0) resolve({ id, exit });
+          if (exit.code !== ExitCode.RefusedData || this.pids().size === 0) resolve({ id, exit });
         });
       }
     });
@@ -216,18 +214,9 @@ export class Cluster {
   }
 
   #startFailure(id: number, exit: ProcessExit): ClusterError {
-    return new ClusterError(
-      `server ${id} ended before there was a leader: ${describeExit(exit)}${this.#lastWords([id])}`,
-      {
-        cause: exit.spawnError,
-      },
-    );
-  }
-
-  #refusal(id: number): string {
-    const said = this.logs(id).findLast((line) => refusalWords.test(line));
-    const why = said === undefined ? 'its log says why' : refusalWords.exec(said)![1]!;
-    return printable(why, refusalLengthMax);
+    const message = `server ${id} ended before there was a leader: ${describeExit(exit)}${this.#lastWords([id])}`;
+    if (this.#server(id).notice?.kind === 'address-in-use') return new AddressInUseError(message);
+    return new ClusterError(message, { cause: exit.spawnError });
   }
 
   #lastWords(ids: readonly number[] = this.plan.servers.map((server) => server.id)): string {
@@ -281,8 +270,11 @@ export class Cluster {
         throw new ClusterError(`server ${id} ended before it took part: ${describeExit(exit)}${this.#lastWords([id])}`);
       }
       if (performance.now() >= deadlineMs) {
-        const waits = this.logs(id).findLast((line) => line.includes(waitingWords));
-        const why = waits?.slice(waits.indexOf(waitingWords)) ?? 'it does not say what it waits for';
+        const { notice } = server;
+        const why =
+          notice?.kind === 'waits'
+            ? `it does not take part yet: ${printable(notice.why)}`
+            : 'it does not say what it waits for';
         throw new ClusterError(`server ${id} goes on trying, but after ${timeoutMs} ms ${why}`);
       }
       await new Promise((done) => setTimeout(done, pollMs));

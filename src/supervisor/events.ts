@@ -1,4 +1,4 @@
-import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
+import { ExitCode } from '../wire/supervision.ts';
 import type { StartFrom } from './clusterPlan.ts';
 import type { ProcessExit } from './process/serverProcess.ts';
 
@@ -23,7 +23,7 @@ export type ClusterEventListener = (event: ClusterEvent) => void;
 /** `exit code 1`, `signal SIGKILL`, or why it did not start or cannot go on. */
 export function describeExit({ code, signal, spawnError }: ProcessExit): string {
   if (spawnError !== undefined) return `could not start: ${spawnError.message}`;
-  if (code === REFUSED_DATA_EXIT_CODE) return 'refuses its data: see its log, rkv-cluster rejoin';
+  if (code === ExitCode.RefusedData) return 'refuses its data: see its log, rkv-cluster rejoin';
   return signal === null ? `exit code ${code}` : `signal ${signal}`;
 }
 

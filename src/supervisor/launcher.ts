@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { makeFolder, replacePrivateFile } from '../files/privateFile.ts';
 import { readTextFile } from '../files/regularFile.ts';
 import { parseAddress } from '../wire/addresses.ts';
-import { Cluster, ClusterError, type ServerProgram } from './cluster.ts';
+import { AddressInUseError, Cluster, ClusterError, type ServerProgram } from './cluster.ts';
 import { type ClusterPlan, planCluster } from './clusterPlan.ts';
 import { checkClusterConfig } from './config/parse.ts';
 import type { ClusterConfig } from './config/schema.ts';
@@ -19,7 +19,6 @@ import { metricsPorts } from './process/metricsPorts.ts';
 const claimBytesMax = 64 * 1024;
 /** Another process may take a free port between the moment we find it and the moment a server binds it. */
 const portAttemptsMax = 3;
-const portTaken = /EADDRINUSE|address already in use|port .* in use|another process listens there/i;
 
 /** The server of this package. From src/ as from dist/, the package begins two folders up. */
 export const rkvdProgram: ServerProgram = {
@@ -71,8 +70,7 @@ export async function startCluster(config: ClusterConfig, options: StartOptions 
     try {
       return await startPlanned(plan, { ...options, temporary });
     } catch (error) {
-      const again = takesPorts && attempt < portAttemptsMax && error instanceof ClusterError;
-      if (!again || !portTaken.test(error.message)) throw error;
+      if (!takesPorts || attempt >= portAttemptsMax || !(error instanceof AddressInUseError)) throw error;
     }
   }
 }

@@ -1,9 +1,13 @@
-import { REFUSED_DATA_EXIT_CODE } from '../wire/exitCodes.ts';
+import { printable } from '../cli/printable.ts';
+import { ExitCode, type Notice } from '../wire/supervision.ts';
 import type { StartFrom } from './clusterPlan.ts';
 import type { ClusterEventListener } from './events.ts';
 import { guardPaused } from './process/pauseGuard.ts';
 import { type ProcessExit, type ServerProcess, within } from './process/serverProcess.ts';
 import { planRestart, type RestartPolicy } from './restartPolicy.ts';
+
+/** Of a server's words in a line of ours, characters. */
+const refusalLengthMax = 300;
 
 export type ServerState = 'running' | 'paused' | 'restarting' | 'stopped';
 
@@ -25,8 +29,6 @@ export interface ManagedServerOptions {
   readonly grace: StopGrace;
   readonly launch: (from: StartFrom, more: readonly string[]) => ServerProcess;
   readonly onEvent: ClusterEventListener;
-  /** Why its last process refused its data, where it did. */
-  readonly refusal: () => string;
   /** Monotonic, ms. */
   readonly nowMs: () => number;
 }
@@ -51,6 +53,7 @@ export class ManagedServer {
   #restarts = 0;
   #launches = 0;
   #lastExit: ProcessExit | undefined;
+  #lastNotice: Notice | undefined;
 
   constructor(options: ManagedServerOptions) {
     this.#options = options;
@@ -82,6 +85,11 @@ export class ManagedServer {
 
   get lastExit(): ProcessExit | undefined {
     return this.#lastExit;
+  }
+
+  /** What its process told us last, or where none runs the one before. */
+  get notice(): Notice | undefined {
+    return this.#running === undefined ? this.#lastNotice : this.#running.process.notice();
   }
 
   /** Resolves when the process that runs now ends; never where none does. */
@@ -118,6 +126,7 @@ export class ManagedServer {
     running.resume?.();
     this.#running = undefined;
     this.#lastExit = exit;
+    this.#lastNotice = running.process.notice();
     const { id, policy, mayRestart, onEvent, nowMs } = this.#options;
     const pid = running.process.pid;
     // A server that ends with 0 was asked to, by us or by somebody else.
@@ -125,9 +134,9 @@ export class ManagedServer {
       onEvent({ type: 'ended', id, pid, exit });
       return;
     }
-    if (exit.code === REFUSED_DATA_EXIT_CODE) {
+    if (exit.code === ExitCode.RefusedData) {
       // It would end in the same way again, until somebody has seen to its data.
-      onEvent({ type: 'refused', id, pid, why: this.#options.refusal() });
+      onEvent({ type: 'refused', id, pid, why: refusalIn(this.#lastNotice) });
       return;
     }
     onEvent({ type: 'crashed', id, pid, exit });
@@ -204,4 +213,9 @@ export class ManagedServer {
     running.process.signal('SIGKILL');
     await running.settled;
   }
+}
+
+/** Why it refused its data, for people. */
+function refusalIn(notice: Notice | undefined): string {
+  return notice?.kind === 'refuses-data' ? printable(notice.why, refusalLengthMax) : 'its log says why';
 }

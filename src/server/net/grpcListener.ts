@@ -10,6 +10,12 @@ import { sniff } from './sniff.ts';
 /** The address cannot be listened on. */
 export class ListenError extends Error {
   override readonly name = 'ListenError';
+  /** Another process has it. */
+  readonly isInUse: boolean;
+  constructor(message: string, cause: NodeJS.ErrnoException) {
+    super(message, { cause });
+    this.isInUse = cause.code === 'EADDRINUSE';
+  }
 }
 
 /**
@@ -133,5 +139,5 @@ async function hostsOf({ host }: Address): Promise<string[]> {
 
 export function listenError(address: Address, cause: Error & { code?: string }): ListenError {
   const why = cause.code === 'EADDRINUSE' ? 'another process listens there' : cause.message;
-  return new ListenError(`cannot listen on ${formatAddress(address)}: ${why}`, { cause });
+  return new ListenError(`cannot listen on ${formatAddress(address)}: ${why}`, cause);
 }

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { printable, printableJsonText } from '../../cli/printable.ts';
 import { openPrivateLog, ownTemporaryFolder } from '../../files/privateFile.ts';
-import { logFileName } from './logFileName.ts';
 
 export type Log = pino.Logger;
 
@@ -83,4 +82,9 @@ function forPeople(line: string): string {
   const error = record.err as { message?: string } | undefined;
   if (error?.message !== undefined) text += `: ${error.message}`;
   return `${printable(text, LINE_LENGTH_MAX)}\n`;
+}
+
+/** Where a server logs in the temporary folder: `raft<two-digit id>.log`, as the original names it. */
+function logFileName(id: number): string {
+  return `raft${String(id).padStart(2, '0')}.log`;
 }

@@ -83,7 +83,7 @@ export type PromisedSlots = readonly [Uint8Array, Uint8Array];
 
 /**
  * What is on disk cannot be served from, and starting again will not change that. `rkvd` ends with
- * exit code 3 (wire/exitCodes.ts), on which its supervisor does not start it again.
+ * exit code 3 (wire/supervision.ts), on which its supervisor does not start it again.
  */
 export class RefusedDataError extends Error {
   override readonly name: string = 'RefusedDataError';

@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
-
-/** rkvd watches the descriptor that this names and ends once its other end, ours, is closed. src/server/parentWatch.ts reads it. */
-export const supervisorFdVariable = 'RKV_SUPERVISOR_FD';
+import { SUPERVISOR_FD_VARIABLE } from '../../wire/supervision.ts';
 
 /** Tells a process from a later one that was given the same pid. */
 export interface ProcessIdentity {
@@ -54,7 +52,7 @@ export function isOurServer(identity: ProcessIdentity, { directory, id }: Server
   if (identity.startTicks === null || !isRunning(identity)) return false;
   const args = words(identity.pid, 'cmdline');
   const isStarted = args.includes(`-id=${id}`) && args.includes(`-datadir=${directory}`);
-  return isStarted && words(identity.pid, 'environ').some((word) => word.startsWith(`${supervisorFdVariable}=`));
+  return isStarted && words(identity.pid, 'environ').some((word) => word.startsWith(`${SUPERVISOR_FD_VARIABLE}=`));
 }
 
 /** What a file of /proc/<pid> holds, each ended by a zero byte; nothing where it is not ours to read. */

@@ -1,7 +1,8 @@
+import type { Duplex } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { execa } from 'execa';
 import { makeFolder } from '../../files/privateFile.ts';
-import { supervisorFdVariable } from './identity.ts';
+import { type Notice, NoticeReader, SUPERVISOR_FD_VARIABLE } from '../../wire/supervision.ts';
 import type { LogBuffer } from './logBuffer.ts';
 import { LogFile } from './logFile.ts';
 
@@ -32,6 +33,8 @@ export interface ServerProcess {
   readonly pid: number | undefined;
   /** Resolves, never rejects, once the process has ended and its last output has been read. */
   readonly exited: Promise<ProcessExit>;
+  /** What it told us last. */
+  notice(): Notice | undefined;
   /** False where it has ended. Never reaches another process that was given the same pid since. */
   signal(signal: NodeJS.Signals): boolean;
 }
@@ -44,14 +47,14 @@ export function launch(command: LaunchCommand): ServerProcess {
   } catch (error) {
     // Told like any other failure to start: a restart has nobody to throw to.
     const exit = { code: null, signal: null, spawnError: error as Error };
-    return { pid: undefined, exited: Promise.resolve(exit), signal: () => false };
+    return { pid: undefined, exited: Promise.resolve(exit), notice: () => undefined, signal: () => false };
   }
 }
 
 function spawn(command: LaunchCommand, logFile: LogFile): ServerProcess {
   const child = execa(command.file, command.args, {
     cwd: command.directory,
-    env: { ...command.environment, [supervisorFdVariable]: String(supervisorFd) },
+    env: { ...command.environment, [SUPERVISOR_FD_VARIABLE]: String(supervisorFd) },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     buffer: false,
     reject: false,
@@ -72,8 +75,7 @@ function spawn(command: LaunchCommand, logFile: LogFile): ServerProcess {
       logFile.write(bytes);
     });
   }
-  // A child that ends while we hold the pipe resets it, which is no news.
-  child.stdio[supervisorFd]?.on('error', () => {});
+  const notices = readNotices(child.stdio[supervisorFd] as Duplex | null);
 
   const ended = new Promise<ProcessExit>((done) => {
     child.once('exit', (code, signal) => done({ code, signal }));
@@ -81,13 +83,29 @@ function spawn(command: LaunchCommand, logFile: LogFile): ServerProcess {
       if (child.pid === undefined) done({ code: null, signal: null, spawnError });
     });
   });
-  const drained = Promise.allSettled(streams.map(([, stream]) => finished(stream)));
+  const drained = Promise.allSettled([...streams.map(([, stream]) => finished(stream)), notices.ended]);
   const exited = ended.then(async (exit) => {
     await within(drained, drainMsMax);
     logFile.close();
     return exit;
   });
-  return { pid: child.pid, exited, signal: (signal) => child.kill(signal) };
+  return { pid: child.pid, exited, notice: notices.last, signal: (signal) => child.kill(signal) };
+}
+
+/** What a child tells us on its pipe. A child that ends while we hold the pipe resets it, which is no news. */
+function readNotices(pipe: Duplex | null): { last(): Notice | undefined; readonly ended: Promise<void> } {
+  const reader = new NoticeReader();
+  let last: Notice | undefined;
+  pipe?.setEncoding('utf8');
+  pipe?.on('data', (text: string) => {
+    last = reader.push(text).at(-1) ?? last;
+  });
+  const ended = new Promise<void>((done) => {
+    if (pipe === null) done();
+    pipe?.on('error', () => done());
+    pipe?.once('close', () => done());
+  });
+  return { last: () => last, ended };
 }
 
 /** Waits for `promise`, but no longer than `timeoutMs`; true where it came in time. */

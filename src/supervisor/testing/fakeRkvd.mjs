@@ -3,7 +3,7 @@
 // supervisor does. Server 1 leads, unless FAKE_LEADER names another (0: nobody). FAKE_FAULTS is JSON: server id to
 // what is wrong with it: "exit" (ends at once), "refuses" (its data), "ends on rejoin", "waits" (does not take part after
 // -rejoin), "deaf" (ignores SIGINT), "stubborn" (ignores SIGTERM too).
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
@@ -23,6 +23,7 @@ const leader = () => {
 const supervisor = new Socket({ fd: Number(process.env.RKV_SUPERVISOR_FD), readable: true, writable: false });
 supervisor.on('close', () => process.exit(0));
 supervisor.resume();
+const tell = (notice) => writeSync(Number(process.env.RKV_SUPERVISOR_FD), `${JSON.stringify(notice)}\n`);
 
 const fields = { id: 1, term: 4, leader: 5, commitIndex: 6, appliedIndex: 7 };
 function encodeStatus() {
@@ -66,14 +67,15 @@ if (fault === 'ends on rejoin' && rejoins) {
   process.exit(1);
 }
 if (fault === 'refuses' && flags.get('recover') === 'true') {
-  console.error('12:00:00 FATAL 3 these data are refused remedy=start it once with -rejoin: write 7 was promised');
+  tell({ kind: 'refuses-data', error: 'LostWritesError', why: 'write 7 was promised' });
   process.exit(3);
 }
-if (waits) console.log('12:00:00 WARN this server does not take part yet: it waits for a leader');
+if (waits) tell({ kind: 'waits', why: 'it waits for a leader' });
 const server = new Server();
 server.addService({ status: method }, { status: (_call, answer) => answer(null, encodeStatus()) });
 server.bindAsync(address, ServerCredentials.createInsecure(), (error) => {
   if (error === null) return;
+  tell({ kind: 'address-in-use' });
   console.error(error.message);
   process.exit(1);
 });
