@@ -56,7 +56,8 @@ function run(name: string, ...args: string[]): string {
 
 function outputOf(expected: readonly number[], name: string, ...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(bin(name), args, { encoding: 'utf8', timeout: 20_000 });
-  if (!expected.includes(status!)) throw new Error(`${name} ${args.join(' ')} ended with ${status}: ${stderr}${stdout}\n${printed}`);
+  if (!expected.includes(status!))
+    throw new Error(`${name} ${args.join(' ')} ended with ${status}: ${stderr}${stdout}\n${printed}`);
   return stdout;
 }
 
