@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ownFolder } from '../files/testing/ownFolder.ts';
+import type { ClusterListing } from './clusterList.ts';
 import { runCommand } from './command.ts';
 import { takeFreePorts } from './process/freePorts.ts';
 import { identify, isRunning } from './process/identity.ts';
@@ -211,6 +212,37 @@ describe('rkv-cluster', () => {
     const { code, err } = await run(...args);
     expect(code).toBe(1);
     expect(err).toMatch(message);
+  });
+
+  it('finds a cluster from elsewhere, by its file and in the list', async () => {
+    const before = process.cwd();
+    const [here, there] = ['here', 'there'].map((name) => join(folder, name));
+    for (const place of [here!, there!]) mkdirSync(place);
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/datadir: .*/, ''));
+    // Other tests run clusters of this user too.
+    vi.stubEnv('TMPDIR', folder);
+    try {
+      process.chdir(here!);
+      const running = up();
+      await running.prints(/Ctrl-C stops the cluster/);
+      process.chdir(there!);
+      expect((await run('status', file)).out).toContain('leader');
+      const [cluster] = JSON.parse((await run('list', '--json')).out) as ClusterListing[];
+      const directory = join(here!, 'rkv-data', 'pair');
+      expect(cluster).toMatchObject({ name: 'pair', pid: process.pid, directory, file });
+      expect(cluster!.servers.map(({ id, pid }) => [id, typeof pid])).toEqual([
+        [1, 'number'],
+        [2, 'number'],
+      ]);
+      expect((await run('list')).out).toMatch(/│ pair +│ +\d+ │ 2 of 2 +│/);
+      expect((await run('status')).err).toContain(`elsewhere: ${directory}`);
+      expect((await run('down', file)).code).toBe(0);
+      expect(await running.exitCode).toBe(0);
+      expect(await run('list')).toEqual({ code: 0, out: 'no cluster runs\n', err: '' });
+    } finally {
+      process.chdir(before);
+      vi.unstubAllEnvs();
+    }
   });
 
   it('needs no file where one cluster runs', async () => {

@@ -1,11 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { printable } from '../cli/printable.ts';
 import { innerCommand, runCommander } from '../cli/runCommander.ts';
+import { listed, renderClusters } from './clusterList.ts';
 import type { ProcessContext } from './commandProcess.ts';
 import { ClusterConfigError } from './config/problems.ts';
 import { durationMs } from './config/schema.ts';
 import { askSupervisor } from './control/client.ts';
 import { type ControlRequest, isSignal } from './control/protocol.ts';
+import { runningClusters } from './control/registry.ts';
 import { controlPath, type RunningSupervisor, readRunningState } from './control/stateFile.ts';
 import { type ClusterChoice, clusterFilePath, findRunning, readClusterFile } from './findCluster.ts';
 import { renderStatus, statusExitCode } from './statusTable.ts';
@@ -55,14 +57,15 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
     .option('--timeout <duration>', 'how long to wait for a leader, such as 30s', parseDuration)
     .addOption(new Option('--rkvd <program>', "run this server program instead of this package's"))
     .action(async (file: string, options: { fresh?: true; datadir?: string; timeout?: number; rkvd?: string }) => {
+      const path = clusterFilePath(file);
+      if (path !== file) terminal.out(`${file} is not here: taking the one that comes with rkv`);
       const upOptions: UpOptions = {
+        file: path,
         fresh: options.fresh ?? false,
         onInterrupt,
         ...(options.timeout === undefined ? {} : { readyTimeoutMs: options.timeout }),
         ...(options.rkvd === undefined ? {} : { program: { file: options.rkvd, args: [] } }),
       };
-      const path = clusterFilePath(file);
-      if (path !== file) terminal.out(`${file} is not here: taking the one that comes with rkv`);
       exit(await up(readClusterFile(file, options.datadir), upOptions, terminal));
     });
 
@@ -79,6 +82,16 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
       if (options.json === true) terminal.json(status, 2);
       else terminal.out(renderStatus(status.servers));
       exit(statusExitCode(status.servers));
+    });
+
+  program
+    .command('list')
+    .description('print the clusters that you run on this machine')
+    .option('--json', 'print JSON')
+    .action((options: { json?: true }) => {
+      const clusters = runningClusters();
+      if (options.json === true) terminal.json(clusters.map(listed), 2);
+      else terminal.out(clusters.length === 0 ? 'no cluster runs' : renderClusters(clusters));
     });
 
   onRunning(program.command('down').description('stop a cluster and wait until it has ended')).action(

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, extname, join, normalize, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { printable } from '../cli/printable.ts';
@@ -7,6 +7,7 @@ import { type ClusterPlan, defaultDirectory, planCluster } from './clusterPlan.t
 import { parseClusterFile } from './config/parse.ts';
 import { ClusterConfigError } from './config/problems.ts';
 import { clusterFileBytesMax } from './config/yamlDocument.ts';
+import { runningClusters } from './control/registry.ts';
 import { type RunningSupervisor, readRunningState } from './control/stateFile.ts';
 
 /** No cluster runs where one was looked for, or more than one does. */
@@ -48,16 +49,29 @@ export interface ClusterChoice {
 export function findRunning({ file, datadir }: ClusterChoice): RunningSupervisor {
   if (file === undefined && datadir === undefined) return findOnlyRunning();
   const directory = file === undefined ? resolve(datadir!) : readClusterFile(file, datadir).directory;
-  const state = readRunningState(directory);
+  const state = readRunningState(directory) ?? (datadir === undefined ? startedElsewhere(file!) : undefined);
   if (state === undefined) throw new NoClusterError(`no cluster runs in ${directory}`);
   return state;
+}
+
+/** The cluster of a file that was started in another working directory, and keeps its data there. */
+function startedElsewhere(file: string): RunningSupervisor | undefined {
+  const path = realpathSync(clusterFilePath(file));
+  const found = runningClusters().filter((cluster) => cluster.file === path);
+  if (found.length < 2) return found[0];
+  const directories = printable(found.map(({ directory }) => directory).join(', '));
+  throw new NoClusterError(`${found.length} clusters run from ${printable(file)}: name the --datadir (${directories})`);
 }
 
 function findOnlyRunning(): RunningSupervisor {
   const root = resolve(dirname(defaultDirectory('any')));
   const running = folders(root).flatMap((directory) => readRunningState(directory) ?? []);
   if (running.length === 1) return running[0]!;
-  if (running.length === 0) throw new NoClusterError(`no cluster runs in ${root}: name its file or its --datadir`);
+  if (running.length === 0) {
+    const elsewhere = runningClusters().map(({ directory }) => directory);
+    const hint = elsewhere.length === 0 ? '' : ` (elsewhere: ${printable(elsewhere.join(', '))})`;
+    throw new NoClusterError(`no cluster runs in ${root}: name its file or its --datadir${hint}`);
+  }
   const names = printable(running.map((state) => basename(state.directory)).join(', '));
   throw new NoClusterError(`${running.length} clusters run in ${root} (${names}): name a file or a --datadir`);
 }

@@ -1,7 +1,9 @@
+import { realpathSync } from 'node:fs';
 import { relative } from 'node:path';
 import { type Cluster, ClusterError, type ServerProgram, type ServerReport } from './cluster.ts';
 import { type ClusterPlan, serverDirectory } from './clusterPlan.ts';
 import type { ControlRequest } from './control/protocol.ts';
+import { register } from './control/registry.ts';
 import { serveControl } from './control/server.ts';
 import { Claim, controlPath } from './control/stateFile.ts';
 import { type ClusterEvent, describeEvent } from './events.ts';
@@ -28,6 +30,8 @@ export interface Terminal {
 }
 
 export interface UpOptions {
+  /** The cluster file, for whoever asks for its cluster from elsewhere. */
+  readonly file: string;
   readonly fresh: boolean;
   readonly readyTimeoutMs?: number;
   readonly program?: ServerProgram;
@@ -38,11 +42,24 @@ export interface UpOptions {
 /** Runs a cluster in the foreground until it is asked to stop. Resolves with the exit code; throws where it does not come up. */
 export async function up(plan: ClusterPlan, options: UpOptions, terminal: Terminal): Promise<number> {
   const claim = Claim.take(plan.directory, plan.name);
+  let unregister = () => {};
   try {
+    unregister = registerOrSay(plan, options.file, terminal);
     await endLeftovers(leftovers(claim, plan), terminal);
     return await new Supervision(plan, options, terminal, claim).run();
   } finally {
     claim.release();
+    unregister();
+  }
+}
+
+/** A cluster that cannot be listed runs all the same. */
+function registerOrSay({ directory }: ClusterPlan, file: string, terminal: Terminal): () => void {
+  try {
+    return register(directory, realpathSync(file));
+  } catch (error) {
+    terminal.err(`rkv-cluster: \`rkv-cluster list\` will not show this cluster: ${(error as Error).message}`);
+    return () => {};
   }
 }
 
