@@ -106,10 +106,14 @@ export class Load {
   private take(): Tally {
     const sum = emptyTally();
     for (const client of this.clients) {
-      const { sinceSentMs, sinceDueMs, failed, dropped } = client.take();
+      const { sinceSentMs, sinceDueMs, waitedMs, failed, refusedMs, dropped } = client.take();
       for (const each of sinceSentMs) sum.sinceSentMs.push(each);
       for (const each of sinceDueMs) sum.sinceDueMs.push(each);
-      sum.failed += failed;
+      for (const each of waitedMs) sum.waitedMs.push(each);
+      for (const each of refusedMs) sum.refusedMs.push(each);
+      failed.forEach((count, at) => {
+        sum.failed[at] = (sum.failed[at] ?? 0) + count;
+      });
       sum.dropped += dropped;
     }
     return sum;

@@ -9,6 +9,7 @@ const BACKOFF_MAX_MS = 1000;
 const RECONNECT_MS = 20;
 /** Calls in flight at most, as the original's client bounds them. */
 const IN_FLIGHT_MAX = 50_000;
+const REFUSALS_A_SAMPLE = 16;
 /** Field 2 of an InsertRequest, and the most bytes that it takes. */
 const SEQ_TAG = 0x10;
 const SEQ_BYTES_MAX = 9;
@@ -18,13 +19,24 @@ export interface Tally {
   /** Of each acknowledged insert: the time since the attempt that was taken was made, and since it was due, ms. */
   readonly sinceSentMs: number[];
   readonly sinceDueMs: number[];
-  /** Attempts that failed. */
-  failed: number;
+  /** Of each, how long that attempt waited with the client, because the server allowed no more at once, ms. */
+  readonly waitedMs: number[];
+  /** Attempts that failed, by server (as in its addresses). */
+  readonly failed: number[];
+  /** How long some of those took, one of REFUSALS_A_SAMPLE, ms. */
+  readonly refusedMs: number[];
   /** Inserts that were due while too many were in flight. */
   dropped: number;
 }
 
-export const emptyTally = (): Tally => ({ sinceSentMs: [], sinceDueMs: [], failed: 0, dropped: 0 });
+export const emptyTally = (): Tally => ({
+  sinceSentMs: [],
+  sinceDueMs: [],
+  waitedMs: [],
+  failed: [],
+  refusedMs: [],
+  dropped: 0,
+});
 
 /** An InsertRequest's key and value, encoded: they stand behind what differs from insert to insert. */
 export function keyAndValue(key: string, value: string): Buffer {
@@ -111,11 +123,15 @@ export class OriginalClient {
     const nowMs = performance.now();
     this.tally.sinceSentMs.push(nowMs - insert.sentMs);
     this.tally.sinceDueMs.push(nowMs - insert.dueMs);
+    this.tally.waitedMs.push(insert.leftMs - insert.sentMs);
     insert.done?.();
   }
 
   failed(insert: PendingInsert): void {
-    this.tally.failed++;
+    const { failed, refusedMs } = this.tally;
+    const count = (failed[insert.target] ?? 0) + 1;
+    failed[insert.target] = count;
+    if (count % REFUSALS_A_SAMPLE === 0) refusedMs.push(performance.now() - insert.sentMs);
     this.moveOn(insert.target);
     if (this.stopped) return;
     this.wheel.after(insert.backoffMs, insert);
@@ -157,6 +173,7 @@ class PendingInsert implements CallOwner, Retry {
   readonly done: (() => void) | undefined;
   readonly dueMs = performance.now();
   sentMs = 0;
+  leftMs = 0;
   target = 0;
   backoffMs = BACKOFF_MIN_MS;
   private readonly client: OriginalClient;
@@ -165,6 +182,10 @@ class PendingInsert implements CallOwner, Retry {
     this.client = client;
     this.message = message;
     this.done = done;
+  }
+
+  left(): void {
+    this.leftMs = performance.now();
   }
 
   finished(answer: Buffer | undefined): void {

@@ -152,13 +152,17 @@ function describe(what: string, measured: Measured, leader: number): string {
   const { tally, seconds, servers, clients } = measured;
   const accepted = percentiles(tally.sinceSentMs);
   const since = percentiles(tally.sinceDueMs);
+  const waited = percentiles(tally.waitedMs);
+  const leaderRefused = (tally.failed[leader - 1] ?? 0) / seconds;
+  const refused = tally.failed.reduce((sum, count) => sum + count, 0) / seconds;
+  const refusedAfter = tally.refusedMs.length === 0 ? '' : `, ${percentiles(tally.refusedMs)} after they were sent`;
   const lost = tally.dropped === 0 ? '' : `, ${Math.round(tally.dropped / seconds)}/s not sent`;
   const us = (of: number) => ((of / tally.sinceSentMs.length) * 1e6).toFixed(1);
   let followers = 0;
   for (const [id, used] of servers) if (id !== leader) followers += used;
   return (
-    `${what}: ${Math.round(perSecond(measured))}/s acknowledged, ${accepted} after they were sent and taken, ${since} after they were due, ` +
-    `${Math.round(tally.failed / seconds)}/s refused${lost}; ` +
+    `${what}: ${Math.round(perSecond(measured))}/s acknowledged, ${accepted} after they were sent and taken (of which ${waited} with the client), ${since} after they were due, ` +
+    `${Math.round(refused)}/s refused, ${Math.round(leaderRefused)} of them by the leader${refusedAfter}${lost}; ` +
     `processor time for each acknowledged: leader ${us(servers.get(leader) ?? Number.NaN)}, followers ${us(followers)}, clients ${us(clients)} µs ` +
     `(of a core: ${percent((servers.get(leader) ?? Number.NaN) / seconds)}, ${percent(followers / seconds)}, ${percent(busyPart(measured))})`
   );

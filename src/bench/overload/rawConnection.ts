@@ -19,6 +19,8 @@ const NOTHING = Buffer.alloc(0);
 
 /** Is told how its call ended: with an answer, or not. The answer's message without gRPC's prefix. */
 export interface CallOwner {
+  /** Its request is written: it waits for no stream and no window any more. */
+  left?(): void;
   finished(answer: Buffer | undefined): void;
 }
 
@@ -87,6 +89,7 @@ export class RawConnection {
     outbox.byte(0);
     outbox.uint32(message.length);
     outbox.payload(message);
+    owner.left?.();
     return true;
   }
 
