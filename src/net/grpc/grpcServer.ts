@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { type ServiceDefinition, status, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { type ConnectionListener, Http2Connection } from '../http2/connection.ts';
 import type { RequestHead } from '../http2/requestHead.ts';
-import type { ConnectionGuard, Method, ServiceOptions } from './method.ts';
+import type { CallAdmission, ConnectionGuard, Method, ServiceOptions } from './method.ts';
 import { type CallConnection, ServerCall } from './serverCall.ts';
 import { encodingRefusal, errorBlock, type GrpcError, httpBlock } from './status.ts';
 import { parseTimeoutMs } from './timeout.ts';
@@ -85,6 +85,8 @@ function refusalBlock(error: GrpcError): Buffer {
 class GrpcConnection implements ConnectionListener, CallConnection {
   readonly guard: ConnectionGuard;
   private readonly methods: ReadonlyMap<string, Method>;
+  /** Whose method was called last of those that were refused. */
+  private refusing: CallAdmission | undefined;
 
   constructor(methods: ReadonlyMap<string, Method>, guard: ConnectionGuard) {
     this.methods = methods;
@@ -95,6 +97,7 @@ class GrpcConnection implements ConnectionListener, CallConnection {
     const method = this.methods.get(head.path);
     const refusal = this.guard.refusal(method) ?? method?.admission?.refusal();
     if (refusal !== undefined) {
+      this.refusing = method?.admission;
       connection.refuse(id, refusalBlock(refusal), hasEnded);
       return;
     }
@@ -106,6 +109,10 @@ class GrpcConnection implements ConnectionListener, CallConnection {
     }
     const call = new ServerCall(method!, this, head.fields.slice());
     call.begin(connection.open(id, head, hasEnded, call), hasEnded, timeoutMs);
+  }
+
+  refused(connection: Http2Connection, count: number): void {
+    this.refusing?.refused(connection, count);
   }
 
   held(bytes: number): void {

@@ -1,10 +1,18 @@
 import type { UntypedHandleCall } from '@grpc/grpc-js';
 import type { GrpcError } from './status.ts';
 
+/** What can be read from later. */
+export interface Pausable {
+  pause(): void;
+  resume(): void;
+}
+
 /** Decides about calls before anything but their head is read, and again once there is something to do. */
 export interface CallAdmission {
   /** Why one that came now is refused; the same object as long as it is the same. */
   refusal(): GrpcError | undefined;
+  /** What a connection brought at once had so many calls that were refused. */
+  refused(connection: Pausable, count: number): void;
   /** A call was taken: it is handled from here on. */
   begin(call: object): void;
   /** It is answered, or over. */

@@ -436,6 +436,37 @@ describe('who does not read', () => {
   });
 });
 
+describe('a connection that is not to be read for a while', () => {
+  it('takes what had come with that, and the rest once it is read on', async () => {
+    const refused = (id: number) => headers(id, { fields: withPath('/refused') });
+    const peer = await begun(refused(1), refused(3), headers(5));
+    expect(peer.refused).toEqual([2]);
+    peer.server.pause();
+    await peer.send(refused(7), headers(9)).settle();
+    expect(peer.heads).toHaveLength(3);
+    peer.server.resume();
+    await peer.settle();
+    expect(peer.heads).toHaveLength(5);
+    expect(peer.refused).toEqual([2, 1]);
+    await serves(peer, 11);
+  });
+
+  it('is not read on because what it did not read is read, or its turn is over', async () => {
+    const peer = new RawPeer().begin();
+    peer.socket.pause();
+    const pings = Buffer.concat(Array.from({ length: 2000 }, () => ping('12345678')));
+    while (peer.socket.writableLength < 1 << 20) await peer.send(pings).settle();
+    peer.server.pause();
+    peer.socket.resume();
+    for (let i = 0; i < 300; i++) await peer.settle();
+    expect(peer.socket.writableLength).toBeGreaterThan(1 << 19);
+    peer.server.resume();
+    for (let i = 0; i < 300; i++) await peer.settle();
+    expect(peer.socket.writableLength).toBe(0);
+    await serves(peer);
+  });
+});
+
 describe('a request that is not completed', () => {
   it('was never noticed as long as nothing of its body came', async () => {
     const peer = await begun(headers(1, { end: false }), headers(3));

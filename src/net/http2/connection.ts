@@ -47,6 +47,8 @@ export interface ConnectionOptions {
 export interface ConnectionListener {
   /** A request came: it is to be opened or refused at once. `ended`: it has no body. The head is good until this returns. */
   request(connection: Http2Connection, id: number, head: RequestHead, ended: boolean): void;
+  /** What was read at once brought so many requests that were refused unread. */
+  refused(connection: Http2Connection, count: number): void;
   /** The connection makes this end hold `bytes` more, or less. */
   held(bytes: number): void;
   /** The other end gave up a stream, answered or not. */
@@ -99,6 +101,8 @@ export class Http2Connection {
   private readonly resetIds = new RecentIds();
   private flushDue = false;
   private pumpDue = false;
+  private refusedCount = 0;
+  private isPaused = false;
   private isCrowded = false;
   private isBacklogged = false;
   private notedBacklogBytes = 0;
@@ -208,6 +212,10 @@ export class Http2Connection {
   /** Reads no more for now where what was read took long, or where what it caused is not read. */
   private holdBack(frames: number): void {
     if (this.isOver) return;
+    if (this.refusedCount > 0) {
+      this.listener.refused(this, this.refusedCount);
+      this.refusedCount = 0;
+    }
     if (this.backlogBytes > READ_BACKLOG_BYTES_MAX) this.isBacklogged = true;
     if (frames > FRAMES_A_TURN_MAX && !this.isCrowded) {
       this.isCrowded = true;
@@ -220,7 +228,18 @@ export class Http2Connection {
   }
 
   private readOn(): void {
-    if (!this.isBacklogged && !this.isCrowded) this.socket.resume();
+    if (!this.isBacklogged && !this.isCrowded && !this.isPaused) this.socket.resume();
+  }
+
+  /** Reads nothing more until `resume`: what comes waits with the other end. */
+  pause(): void {
+    this.isPaused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    this.readOn();
   }
 
   private takeFrame(bytes: Buffer, at: number, end: number): void {
@@ -481,6 +500,7 @@ export class Http2Connection {
 
   /** Answers without making a stream: `block` is all there is to the answer. What is to come of the request is dropped. */
   refuse(id: number, block: Buffer, ended: boolean): void {
+    this.refusedCount++;
     this.writeHeaders(id, block, true);
     if (ended) this.closedIds.add(id);
     else {

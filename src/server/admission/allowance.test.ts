@@ -12,6 +12,15 @@ describe('an allowance', () => {
     expect(used(allowance, 20, 3400)).toBe(10);
   });
 
+  it('is used by several at once, or not at all', () => {
+    const allowance = new Allowance(10, 5, 0);
+    expect(allowance.use(0, 11)).toBe(false);
+    expect(allowance.use(0, 6)).toBe(true);
+    expect(allowance.use(0, 5)).toBe(false);
+    expect(allowance.use(0, 4)).toBe(true);
+    expect(allowance.use(0)).toBe(false);
+  });
+
   it('never grows beyond its burst, however long nobody asked', () => {
     const allowance = new Allowance(10, 5, 0);
     expect(used(allowance, 20, 1e9)).toBe(10);

@@ -14,12 +14,12 @@ export class Allowance {
     this.atMs = nowMs;
   }
 
-  /** Uses one up; false, and nothing is used, where none is left. */
-  use(nowMs: number): boolean {
+  /** Uses up `count`; false, and nothing is used, where fewer are left. */
+  use(nowMs: number, count = 1): boolean {
     this.left = Math.min(this.burst, this.left + (Math.max(0, nowMs - this.atMs) * this.perSecond) / 1000);
     this.atMs = nowMs;
-    if (this.left < 1) return false;
-    this.left--;
+    if (this.left < count) return false;
+    this.left -= count;
     return true;
   }
 }

@@ -1,13 +1,19 @@
 import { once } from 'node:events';
 import http2, { type ClientHttp2Session } from 'node:http2';
+import { connect } from 'node:net';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { GrpcServer } from '../../net/grpc/grpcServer.ts';
 import type { ServerCall, UnaryDone } from '../../net/grpc/serverCall.ts';
 import type { GrpcError } from '../../net/grpc/status.ts';
+import { Http2Connection } from '../../net/http2/connection.ts';
+import { frameBytes } from '../../net/http2/frame.ts';
+import { FrameType, PREFACE } from '../../net/http2/protocol.ts';
+import { headers, withPath } from '../../net/http2/testing/rawPeer.ts';
 import { takeFreePorts } from '../../supervisor/process/freePorts.ts';
 import { rawMethod } from '../../wire/rawMethod.ts';
 import { GrpcListener } from '../net/grpcListener.ts';
+import { REFUSALS_BURST } from './refusalPace.ts';
 import { openDoor } from './testing/openDoor.ts';
 import {
   UNARY_AGE_MS_MAX,
@@ -24,6 +30,7 @@ const BYTES_MAX = 100_000;
 const same = (bytes: Buffer) => bytes;
 const closers: (() => void)[] = [];
 afterEach(() => {
+  vi.restoreAllMocks();
   for (const close of closers.splice(0)) close();
 });
 
@@ -229,6 +236,41 @@ describe('unary calls', () => {
       expect(Number(headers['grpc-status'])).toBe(status.RESOURCE_EXHAUSTED);
     }
     expect(handled).toBe(UNARY_OPEN_MAX);
+  });
+
+  it('of a connection that another server is to serve are left unread where there are too many', async () => {
+    const { state, call, port } = await serving(echo);
+    state.refusal = { code: status.UNKNOWN, details: 'not leader, 2 is' };
+    let isPaused = false;
+    const { pause } = Http2Connection.prototype;
+    const paused = new Promise<void>((resolve) => {
+      vi.spyOn(Http2Connection.prototype, 'pause').mockImplementationOnce(function (this: Http2Connection) {
+        pause.call(this);
+        isPaused = true;
+        resolve();
+      });
+    });
+    const socket = connect(port, '127.0.0.1');
+    closers.push(() => socket.destroy());
+    socket.write(Buffer.concat([PREFACE, frameBytes(FrameType.Settings, 0, 0)]));
+    await once(socket, 'data');
+    // The clock stands still, so nothing comes back of what is given a second.
+    const fields = [...withPath(FAST), ['content-type', 'application/grpc'] as const];
+    let made = 0;
+    while (!isPaused) {
+      expect(made).toBeLessThan(2 * REFUSALS_BURST);
+      const requests = Array.from({ length: 500 }, () => headers(2 * made++ + 1, { fields }));
+      socket.write(Buffer.concat(requests));
+      await Promise.race([paused, once(socket, 'data')]);
+    }
+    expect(made).toBeGreaterThan(REFUSALS_BURST);
+    // Others are answered meanwhile; and what this one asks, too, once another server leads.
+    expect(await call(FAST, Buffer.alloc(1))).toMatchObject({ details: 'not leader, 2 is' });
+    const resumed = vi.spyOn(Http2Connection.prototype, 'resume');
+    state.refusal = { code: status.UNKNOWN, details: 'not leader, 3 is' };
+    socket.write(headers(2 * made + 1, { fields }));
+    for await (const piece of socket) if (String(piece).includes('leader, 3')) break;
+    expect(resumed).toHaveBeenCalled();
   });
 
   it('end the request of a refused call that goes on and on', async () => {

@@ -1,6 +1,7 @@
-import type { CallAdmission } from '../../net/grpc/method.ts';
+import type { CallAdmission, Pausable } from '../../net/grpc/method.ts';
 import type { GrpcError } from '../../net/grpc/status.ts';
 import { OVERLOADED_FAILURE } from '../../wire/outcome.ts';
+import { RefusalPace } from './refusalPace.ts';
 
 /** Calls that are taken and not answered. What comes on top would wait for long, and is refused at once. */
 export const UNARY_OPEN_MAX = 2048;
@@ -22,9 +23,11 @@ export class UnaryAdmission implements CallAdmission {
   private reason: () => GrpcError | undefined = () => undefined;
   /** When the first call of this turn of the event loop came. */
   private turnStartMs: number | undefined;
+  private readonly pace: RefusalPace;
 
   constructor(nowMs: () => number) {
     this.nowMs = nowMs;
+    this.pace = new RefusalPace(nowMs, () => this.reason());
   }
 
   /** `reason`: why calls are refused before they are read, such as who leads instead; the same object as long as it is the same. */
@@ -34,6 +37,11 @@ export class UnaryAdmission implements CallAdmission {
 
   refusal(): GrpcError | undefined {
     return this.reason() ?? this.overload(this.nowMs());
+  }
+
+  /** A leader answers all at once: what it can take is taken from among them. */
+  refused(connection: Pausable, count: number): void {
+    this.pace.refused(connection, count);
   }
 
   private overload(nowMs: number): GrpcError | undefined {

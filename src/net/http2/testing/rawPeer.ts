@@ -60,6 +60,8 @@ export class RawPeer {
   readonly heads: { path: string; fields: HeaderField[] }[] = [];
   readonly frames: Frame[] = [];
   hasEnded = false;
+  /** How many requests of each piece of input were refused unread, where any was. */
+  readonly refused: number[] = [];
   abandoned = 0;
   heldBytesMax = 0;
   readonly socket: Duplex;
@@ -84,6 +86,9 @@ export class RawPeer {
         request: (connection, id, head, ended) => this.request(connection, id, head, ended),
         held: () => {
           this.heldBytesMax = Math.max(this.heldBytesMax, this.server.heldBytes);
+        },
+        refused: (_connection, count) => {
+          this.refused.push(count);
         },
         abandoned: () => {
           this.abandoned++;
