@@ -130,6 +130,31 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     key: 'consensus/hashicorp/state.ts ServerState.install: swap this.noticeOwnRemoval(before, configuration); this.refreshRole(); → this.refreshRole(); this.noticeOwnRemoval(before, configuration);',
     why: 'The first only reports events, and does not look at the role.',
   },
+  // state machine
+  {
+    key: 'server/stateMachine/keyValueStore.ts KeyValueStore.restore: swap this.fencesApplied = fences; this.sessions.replace(used, unused); → this.sessions.replace(used, unused); this.fencesApplied = fences;',
+    why: 'Three parts of the state, none of which looks at another; nobody looks at them in between.',
+  },
+  {
+    key: 'server/stateMachine/keyValueStore.ts KeyValueStore.restore: swap this.sessions.replace(used, unused); this.values.clear(); → this.values.clear(); this.sessions.replace(used, unused);',
+    why: 'Three parts of the state, none of which looks at another; nobody looks at them in between.',
+  },
+  {
+    key: 'server/stateMachine/keyValueStore.ts readSession: bound count > 0 → count >= 0',
+    why: 'Costs an empty set a session until it is used next; what is in it is the same.',
+  },
+  {
+    key: 'server/stateMachine/session.ts Session.passOldestGap: bound seq < lowest → seq <= lowest',
+    why: 'The numbers are those of a set: no two are equal.',
+  },
+  {
+    key: 'server/stateMachine/sessionTable.ts SessionTable.noteUse: swap this.unused.delete(id); this.used.set(id, session); → this.used.set(id, session); this.unused.delete(id);',
+    why: 'Two lists, neither of which looks at the other; nobody looks at them in between.',
+  },
+  {
+    key: 'server/stateMachine/sessionTable.ts SessionTable.register: swap this.newest = index; this.unused.add(index); → this.unused.add(index); this.newest = index;',
+    why: 'Neither looks at what the other sets.',
+  },
   // store
   {
     key: 'server/storage/chunkedLogStore.ts ChunkedLogStore.#truncate: half i >= 0 && this.#marks[i]!.lastIndex >= index → i >= 0',

@@ -39,7 +39,8 @@ describe('a copy of a folder', () => {
   it('that is older than what a peer met is refused however often it is started', () => {
     const copied = started(own, 3);
     const met = started(copied, 1);
-    for (let times = 1; times <= EARLIER_LIVES_MAX; times++) {
+    // One more than it has names for: then the count still tells.
+    for (let times = 1; times <= EARLIER_LIVES_MAX + 1; times++) {
       expect(misfit(met, started(copied, times, 'b')), `start ${times}`).toBe(Misfit.OlderCopy);
     }
   });
@@ -99,5 +100,89 @@ describe('a copy of a folder', () => {
     go({ folder: empty, copy: empty, met: undefined, steps: [] });
     expect(counts.fits).toBeGreaterThan(10_000);
     expect(counts[Misfit.OlderCopy]).toBeGreaterThan(10_000);
+  });
+});
+
+describe('what is wrong with an introduction', () => {
+  const claim = introductionOf({ ...own, boots: 3, life: 'c', earlierLives: ['b', 'a'] });
+  const met: KnownServer = { instance: 'folder', boots: 3, life: 'c', admitted: 0, ran: true };
+  const knows = (part: Partial<KnownServer> = {}): Identity => ({
+    ...peer,
+    known: new Map([[1, { ...met, ...part }]]),
+  });
+
+  it.each<[string, Identity, Partial<typeof claim>, Misfit | undefined]>([
+    ['nothing, of one that was never met', peer, {}, undefined],
+    ['another engine, whatever else', { ...peer, cluster: 'b' }, { engine: 'etcd' }, Misfit.OtherEngine],
+    ['another cluster, though it was never met', peer, { cluster: 'b' }, Misfit.OtherCluster],
+    ['another cluster, though its folder is known', knows(), { cluster: 'b' }, Misfit.OtherCluster],
+    ['nothing, where it does not know its cluster yet', knows(), { cluster: '' }, undefined],
+    ['nothing, where we do not know ours yet', { ...knows(), cluster: '' }, {}, undefined],
+    ['nothing, where both do not know it yet', { ...knows(), cluster: '' }, { cluster: '' }, undefined],
+    ['nothing, of the start that was met', knows(), {}, undefined],
+    ['nothing, of a later start', knows({ boots: 1, life: 'a' }), {}, undefined],
+    ['another folder', knows({ instance: 'x' }), {}, Misfit.Forgotten],
+    ['another folder, admitted as often', knows({ instance: 'x', admitted: 5 }), { admitted: 5 }, Misfit.Forgotten],
+    ['another folder, admitted before', knows({ instance: 'x', admitted: 5 }), { admitted: 4 }, Misfit.Forgotten],
+    [
+      'nothing, of another folder that was admitted since',
+      knows({ instance: 'x', admitted: 4 }),
+      { admitted: 5 },
+      undefined,
+    ],
+    ['an older copy', knows({ life: 'x' }), {}, Misfit.OlderCopy],
+    [
+      'a copy from before its admission, though of the same start',
+      knows({ admitted: 5 }),
+      { admitted: 4 },
+      Misfit.OlderCopy,
+    ],
+  ])('is %s', (_, self, part, expected) => {
+    expect(misfitOf(self, { ...claim, ...part })).toBe(expected);
+  });
+});
+
+describe('what is noted of a server that is met', () => {
+  const claim = introductionOf({ ...own, boots: 3, life: 'c', admitted: 4 });
+  const noted: KnownServer = { instance: 'folder', boots: 3, life: 'c', admitted: 4, ran: true };
+  const knowing = withKnown(peer, claim);
+
+  it('is what tells its promises from those of its other selves, once', () => {
+    expect(knowing.known).toEqual(new Map([[1, noted]]));
+    expect(peer.known.size).toBe(0);
+    expect(withKnown(knowing, claim)).toBe(knowing);
+  });
+
+  it.each<[string, Partial<typeof claim>]>([
+    ['instance', { instance: 'x' }],
+    ['boots', { boots: 4 }],
+    ['life', { life: 'd' }],
+    ['admitted', { admitted: 5 }],
+  ])('changes with its %s', (_, part) => {
+    const { known } = withKnown(knowing, { ...claim, ...part });
+    expect(known.get(1)).toEqual({ ...noted, ...part });
+  });
+
+  it('changes where it was known only as a partner of the founding', () => {
+    const founder = { ...peer, known: new Map([[1, { ...noted, ran: false }]]) };
+    expect(withKnown(founder, claim).known.get(1)).toEqual(noted);
+  });
+
+  it('is nothing where one of the two does not take part', () => {
+    for (const stage of ['new', 'admitting'] as const) {
+      const self = { ...peer, stage };
+      expect(withKnown(self, claim)).toBe(self);
+    }
+    expect(withKnown(peer, { ...claim, isMember: false })).toBe(peer);
+  });
+
+  it('is its cluster as well, where ours is not known and it is of ours', () => {
+    const unsure = { ...peer, cluster: '' };
+    expect(withKnown(unsure, claim).cluster).toBe('a');
+    const knowsIt = { ...knowing, cluster: '' };
+    expect(withKnown(knowsIt, claim).cluster).toBe('a');
+    expect(withKnown(knowsIt, { ...claim, instance: 'x', admitted: 9 }).cluster).toBe('');
+    expect(withKnown(knowsIt, { ...claim, id: 3, instance: 'third' }).cluster).toBe('');
+    expect(withKnown(knowing, { ...claim, cluster: '' }).cluster).toBe('a');
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ownFolder } from '../../files/testing/ownFolder.ts';
+import { StorageOpenError } from '../storage/levelDisk.ts';
 import { EARLIER_LIVES_MAX, introductionOf } from './identity.ts';
 import { IDENTITY_FILE, IdentityFile, readIdentity, sealIdentity } from './identityFile.ts';
 import { IdentityError } from './owner.ts';
@@ -116,6 +117,26 @@ describe("a folder's identity", () => {
     expect(again.counts).toBe(false);
     again.countStart();
     expect(again.counts).toBe(true);
+  });
+
+  it('goes with its folder when that gets another name, also where there is no folder yet', () => {
+    const file = open(1, 'gorums', true);
+    file.countStart();
+    const other = join(folder, 'deeper', 'other');
+    file.movedTo(other);
+    file.change({ cluster: 'a' });
+    expect(readIdentity(other)?.cluster).toBe('a');
+    expect(readIdentity(folder)?.cluster).toBe('');
+  });
+
+  it('of a member that cannot be written is not told to anybody, and says where', () => {
+    open(1, 'gorums', true);
+    const file = open();
+    writeFileSync(join(folder, 'in the way'), '');
+    file.movedTo(join(folder, 'in the way', 'log'));
+    expect(() => file.countStart()).toThrow(StorageOpenError);
+    expect(() => file.countStart()).toThrow(/in the way.*expected a directory that can be read and written/);
+    expect(file.counts).toBe(false);
   });
 
   it('survives a crash while it was written', () => {

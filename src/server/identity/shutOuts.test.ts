@@ -63,4 +63,51 @@ describe('a server that was given a state', () => {
     shutOut.over();
     expect(hello(shutOuts, OWN, folder('b', 1, 26)).heard).toBe(true);
   });
+
+  it('stays shut out as before where it asks once more and is given nothing', () => {
+    const shutOuts = given(folder('b', 1), 27);
+    const again = shutOuts.begin(folder('c', 1));
+    expect(hello(shutOuts, OWN, folder('b', 1, 27)).heard).toBe(false);
+    again.over();
+    expect(hello(shutOuts, OWN, folder('b', 1, 26 + 1)).heard).toBe(true);
+    const other = given(folder('b', 1), 27);
+    other.begin(folder('c', 1)).over();
+    expect(hello(other, OWN, folder('a', 1, 26)).heard).toBe(false);
+  });
+
+  it('is heard as another server would be: nobody else is shut out with it', () => {
+    const shutOuts = given(folder('b', 1), 27);
+    expect(shutOuts.isDeafTo(3, OWN)).toBe(false);
+    expect(shutOuts.refuses({ ...folder('a', 9), id: 3 }, OWN)).toBe(false);
+  });
+
+  it('is heard at once where it was met as far already', () => {
+    const met = (index: number) => withKnown(OWN, folder('b', 1, index));
+    expect(given(folder('b', 1), 27).isDeafTo(2, met(26))).toBe(true);
+    for (const index of [27, 28]) {
+      const shutOuts = given(folder('b', 1), 27);
+      expect(shutOuts.isDeafTo(2, met(index))).toBe(false);
+      expect(shutOuts.refuses(folder('a', 9, 3), met(index))).toBe(false);
+    }
+  });
+
+  it('is taken for the one that asked only as a member of that folder, admitted since, at that start or a later one', () => {
+    const asked = folder('b', 2);
+    const later = folder('b', 4, 26);
+    const cases: [string, Introduction, boolean][] = [
+      ['at that start', folder('b', 2, 26), true],
+      ['at a later one', later, true],
+      ['at an earlier one', folder('b', 1, 26), false],
+      ['not as a member', { ...later, isMember: false }, false],
+      ['not admitted', { ...later, admitted: 0 }, false],
+      ['of another folder', { ...later, instance: 'a' }, false],
+    ];
+    for (const [what, claim, isHeard] of cases) {
+      expect(given(asked, 27).refuses(claim, OWN), what).toBe(!isHeard);
+      // While it is asked for, nobody is.
+      const shutOuts = new ShutOuts();
+      shutOuts.begin(asked);
+      expect(shutOuts.refuses(claim, OWN), what).toBe(true);
+    }
+  });
 });

@@ -194,6 +194,57 @@ describe('the decision of a server whose folder is new', () => {
     expect(decideStart(own, [1, 2, 3], answers, undefined)).toMatchObject({ leader: 2 });
   });
 
+  it('asks whom most name, the lowest of those, whoever names nobody', () => {
+    const own = identity(9);
+    const leaderOf = (...named: NodeId[]) => {
+      const answers = named.map((leader, at): [NodeId, Answer] => [
+        at + 1,
+        introduced(identity(at + 1, { stage: 'member', cluster: 'a' }), own, false, leader),
+      ]);
+      const decision = decideStart(own, [1, 2, 3], new Map(answers), undefined);
+      return decision.kind === 'admission' ? decision.leader : decision.kind;
+    };
+    expect(leaderOf(0, 0, 0)).toBe(0);
+    expect(leaderOf(0, 0, 8)).toBe(8);
+    expect(leaderOf(8, 7, 7, 8)).toBe(7);
+    expect(leaderOf(7, 8, 8)).toBe(8);
+    expect(leaderOf(8, 7, 7)).toBe(7);
+    expect(leaderOf(8, 8, 7)).toBe(8);
+    // One that was asked and names itself counts for itself; one that names another, for nobody.
+    expect(leaderOf(1, 1, 8)).toBe(1);
+    expect(leaderOf(8, 1, 1)).toBe(8);
+  });
+
+  it('founds only where the partners of the round before were the same, under the same instances', () => {
+    const own = identity(1);
+    const round = (...partners: Identity[]) =>
+      new Map<NodeId, Answer>(
+        [2, 3].map((id) => {
+          const partner = partners.find((each) => each.id === id);
+          return [id, partner === undefined ? { kind: 'original' } : introduced(partner, own)];
+        }),
+      );
+    const decide = (answers: ReadonlyMap<NodeId, Answer>, before?: ReadonlyMap<NodeId, KnownServer>) =>
+      decideStart(own, [1, 2, 3], answers, before);
+    const first = decide(round(identity(2), identity(3)));
+    if (first.kind !== 'confirm') return expect.unreachable(first.kind);
+    expect(first.partners).toEqual(new Map([2, 3].map((id) => [id, known(`${id}-1`)])));
+    const { partners } = first;
+    expect(decide(round(identity(2), identity(3)), partners)).toEqual({ kind: 'found', partners });
+    expect(decide(round(identity(2), identity(3, { instance: '3-2' })), partners).kind).toBe('confirm');
+    expect(decide(round(identity(2)), partners).kind).toBe('confirm');
+    expect(decide(round(identity(2), identity(3)), new Map([[2, known('2-1')]])).kind).toBe('confirm');
+    expect(
+      decide(
+        round(identity(2), identity(3)),
+        new Map([
+          [2, known('2-1')],
+          [4, known('3-1')],
+        ]),
+      ).kind,
+    ).toBe('confirm');
+  });
+
   it('names whom it waits for', () => {
     const own = identity(1);
     const answers = new Map<NodeId, Answer>([
@@ -223,6 +274,33 @@ describe('a member that starts again', () => {
       misfit: 'older-copy',
     });
     expect(objection(member(1, 'a', { life: 'x' }), { kind: 'silent' })).toEqual({ by: 1, misfit: 'older-copy' });
+  });
+
+  it('is astray only by more than half of the initial members, and by those only', () => {
+    const astray = (bootstrap: readonly NodeId[], ...strangers: NodeId[]) => {
+      const answers = strangers.map((id): [NodeId, Answer] => [id, member(id, 'b')]);
+      return objectionToRestart(own, bootstrap, new Map(answers));
+    };
+    expect(astray([1, 2, 3, 4], 1, 2)).toBeUndefined();
+    expect(astray([1, 2, 3, 4], 1, 2, 4)).toEqual({ by: 1, misfit: 'other-cluster' });
+    expect(astray([1, 2, 3], 5, 6, 7)).toBeUndefined();
+    expect(astray([1, 2, 3], 5, 2, 1)).toEqual({ by: 2, misfit: 'other-cluster' });
+  });
+
+  it('asks nothing of those that do not take part, and of other engines', () => {
+    const admitting = (id: NodeId, of: Partial<KnownServer> = {}) =>
+      introduced(
+        identity(id, { stage: 'admitting', cluster: 'b', known: new Map([[3, { ...known('3-1'), ...of }]]) }),
+        own,
+      );
+    expect(objection(admitting(1), admitting(2))).toBeUndefined();
+    const forgetting = introduced(
+      identity(1, { stage: 'admitting', cluster: 'a', known: new Map([[3, known('x')]]) }),
+      own,
+    );
+    expect(objection(forgetting, { kind: 'silent' })).toBeUndefined();
+    const others = [1, 2].map((id) => introduced(identity(id, { stage: 'member', cluster: 'b', engine: 'etcd' }), own));
+    expect(objection(...others)).toBeUndefined();
   });
 
   it('believes one server of another cluster nothing, and most of the initial members that it is astray', () => {

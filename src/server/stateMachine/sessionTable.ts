@@ -36,7 +36,8 @@ export class SessionTable {
    */
   private unusedHand = this.unused.values();
   private usedHand = this.used.entries();
-  private oldestUnused: number | undefined;
+  /** What the hand passed last: alone of what was never used it may stand behind it. */
+  private oldestUnused = 0;
   /** The last one that was registered here. */
   private newest = 0;
 
@@ -73,38 +74,22 @@ export class SessionTable {
 
   private forgetUnused(index: number): boolean {
     if (this.unused.size === 0) return false;
-    if (this.oldestUnused === undefined || !this.unused.has(this.oldestUnused)) this.oldestUnused = this.nextUnused();
+    // One that is not behind the hand is before it: there is a next one.
+    if (!this.unused.has(this.oldestUnused)) this.oldestUnused = this.unusedHand.next().value!;
     if (index - this.oldestUnused < this.limits.unusedIdleEntries) return false;
     return this.unused.delete(this.oldestUnused);
-  }
-
-  private nextUnused(): number {
-    let next = this.unusedHand.next();
-    if (next.done) {
-      this.unusedHand = this.unused.values();
-      next = this.unusedHand.next();
-    }
-    return next.value!;
   }
 
   private forgetUsed(index: number): boolean {
     const lookedAtMax = Math.min(LOOKED_AT_MAX, this.used.size);
     for (let lookedAt = 0; lookedAt < lookedAtMax; lookedAt++) {
-      const [id, session] = this.nextUsed();
+      // Whatever was passed is deleted, and may stand at the end once more: there is a next one.
+      const [id, session] = this.usedHand.next().value!;
       this.used.delete(id);
       if (index - session.lastUsed >= this.limits.usedIdleEntries) return true;
       this.used.set(id, session);
     }
     return false;
-  }
-
-  private nextUsed(): [number, Session] {
-    let next = this.usedHand.next();
-    if (next.done) {
-      this.usedHand = this.used.entries();
-      next = this.usedHand.next();
-    }
-    return next.value!;
   }
 
   /** In the order that decides who is forgotten: a table filled in this order goes on as this one does. */
@@ -120,7 +105,7 @@ export class SessionTable {
   replace(used: Iterable<readonly [number, Session]>, unused: Iterable<number>): void {
     this.used.clear();
     this.unused.clear();
-    this.oldestUnused = undefined;
+    this.oldestUnused = 0;
     this.newest = 0;
     this.usedHand = this.used.entries();
     this.unusedHand = this.unused.values();
