@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    setupFiles: ['test/setup/fixedSeed.ts'],
     pool: 'forks',
     // The machines this runs on have two cores, and the end-to-end tests start processes of their own.
     maxWorkers: 2,

@@ -7,6 +7,7 @@ import { DAMAGES, type DamageKind } from '../src/damage/damages.ts';
 import { prepare } from '../src/damage/prepare.ts';
 
 const TIMEOUT_MS = 240_000;
+const FIRST_SEED = 1000;
 
 /** `npm run damage` in small: each kind of damage to a store once, on real data, and some with servers and clients. */
 describe("a server's damaged data", () => {
@@ -27,9 +28,8 @@ describe("a server's damaged data", () => {
     'are refused by name, or hold all that was promised, whatever the damage',
     async () => {
       const outcomes: string[] = [];
-      const fresh = Date.now() % 1_000_000;
       for (const [position, kind] of DAMAGES.filter(({ needsServer }) => needsServer !== true).entries()) {
-        const { outcome, seed, what } = await campaign.run(fresh + position, false, kind);
+        const { outcome, seed, what } = await campaign.run(FIRST_SEED + position, false, kind);
         expect(outcome, `${kind.name}, seed ${seed}: ${what}`).not.toBe('failure');
         outcomes.push(outcome);
       }

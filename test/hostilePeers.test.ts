@@ -14,6 +14,7 @@ import { type Forgery, parts } from '../src/consensus/testing/forgery.ts';
 import { Outbox } from '../src/server/transport/outbox.ts';
 import { RawPeer } from '../src/server/transport/testing/rawPeer.ts';
 import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
+import type { EngineName } from '../src/wire/engineNames.ts';
 import { type Introduction, PeerClient } from '../src/wire/generated/peer.ts';
 import { encodeHello, type Refusal } from '../src/wire/peerCodec.ts';
 import { encodeFrame, FrameKind } from '../src/wire/peerFrames.ts';
@@ -97,7 +98,7 @@ async function sayTo<M>(kind: EngineKind<M>, message: (from: number, term: numbe
 
 function itSurvives<M>(kind: EngineKind<M>, forgery: Forgery<M>): void {
   it(`${kind.name}: a snapshot that cannot be read ended the server that it was sent to`, async () => {
-    cluster = await startCluster({ nodes: 3, backend: kind.name, election: '500ms', metrics: false });
+    cluster = await startCluster({ nodes: 3, backend: kind.name as EngineName, election: '500ms', metrics: false });
     await serves();
     const configuration = simpleConfiguration([1, 2, 3]);
     for (const data of [Buffer.from('garbage'), Buffer.alloc(0)]) {

@@ -2,14 +2,14 @@ import { join, resolve } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { processCommand } from '../cli/runCommander.ts';
 import { renderTable } from '../cli/table.ts';
-import type { Backend } from '../supervisor/config/schema.ts';
 import { rkvdProgram } from '../supervisor/launcher.ts';
+import { ENGINE_NAMES, type EngineName } from '../wire/engineNames.ts';
 import { CASES } from './cases.ts';
 import { type AttackReport, runCase } from './run.ts';
 
 interface Options {
   readonly case: readonly string[] | undefined;
-  readonly engine: Backend;
+  readonly engine: EngineName;
   readonly rkvd: string | undefined;
   readonly scale: number;
   readonly json: boolean;
@@ -22,9 +22,7 @@ const program = processCommand('attack')
     'Attacks servers of its own on loopback, one way after another, while a well-behaved client measures its service.\nFor your own machine only; every attack is bounded in number and time.',
   )
   .option('--case <names>', `comma separated: ${names.join(', ')}`, caseNames)
-  .addOption(
-    new Option('--engine <name>', 'the backend').choices(['gorums', 'etcd', 'hashicorp']).default('etcd' as Backend),
-  )
+  .addOption(new Option('--engine <name>', 'the backend').choices(ENGINE_NAMES).default('etcd' as EngineName))
   .option('--rkvd <folder>', 'attack the servers of another built checkout, to compare')
   .option('--scale <times>', 'how many times as many connections, calls or streams, 0.1 to 10', scale, 1)
   .option('--json', 'one JSON line an attack on stdout', false);

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { RkvClient } from '../client/rkvClient.ts';
 import type { ServerProgram } from '../supervisor/cluster.ts';
-import type { Backend } from '../supervisor/config/schema.ts';
 import { type ClusterEvent, describeEvent, describeExit } from '../supervisor/events.ts';
 import { type RunningCluster, startCluster } from '../supervisor/launcher.ts';
+import type { EngineName } from '../wire/engineNames.ts';
 import type { Target } from './attacks.ts';
 import type { Case } from './cases.ts';
 import { WellBehavedClient } from './wellBehaved.ts';
@@ -30,7 +30,7 @@ export interface AttackReport {
 }
 
 export interface RunOptions {
-  readonly engine: Backend;
+  readonly engine: EngineName;
   /** The server's program: node, and rkvd of this package or of another checkout. */
   readonly program: ServerProgram;
   readonly scale: number;

@@ -1,8 +1,6 @@
 import { formatDuration } from '../goflags/goValues.ts';
+import { ENGINE_NAMES } from '../wire/engineNames.ts';
 import type { RunSettings } from './results/schema.ts';
-
-export const BACKENDS = ['gorums', 'etcd', 'hashicorp'] as const;
-export type Backend = (typeof BACKENDS)[number];
 
 /** What a person asked for, one value parsed at a time. Undefined where it was not said. */
 export interface BenchRequest {
@@ -75,7 +73,7 @@ export function planRuns(request: BenchRequest, now: Date): PlannedRun[] {
 function plannedClusters(request: BenchRequest): RunSettings['cluster'][] {
   if (request.cluster !== undefined) return [{ kind: 'running', addresses: [...request.cluster] }];
   const asked = request.backends ?? ['gorums'];
-  const backends = asked.includes('all') ? BACKENDS : BACKENDS.filter((backend) => asked.includes(backend));
+  const backends = asked.includes('all') ? ENGINE_NAMES : ENGINE_NAMES.filter((backend) => asked.includes(backend));
   return backends.flatMap((backend) =>
     [...new Set(request.entriesPerMsg ?? [64])].map((entriesPerMsg) => ({
       kind: 'own' as const,
@@ -147,9 +145,11 @@ function loadProblems(request: BenchRequest): string[] {
 function clusterProblems(request: BenchRequest): string[] {
   const heartbeatMs = request.heartbeatMs ?? 20;
   const electionMs = request.electionMs ?? 1000;
-  const unknown = (request.backends ?? []).filter((name) => name !== 'all' && !BACKENDS.some((each) => each === name));
+  const unknown = (request.backends ?? []).filter(
+    (name) => name !== 'all' && !ENGINE_NAMES.some((each) => each === name),
+  );
   const checks: [boolean, string][] = [
-    [unknown.length === 0, `--backend: expected ${BACKENDS.join(', ')} or all, got "${unknown.join(', ')}"`],
+    [unknown.length === 0, `--backend: expected ${ENGINE_NAMES.join(', ')} or all, got "${unknown.join(', ')}"`],
     [request.backends?.length !== 0, '--backend: expected at least one'],
     [
       (request.entriesPerMsg ?? [64]).length > 0 &&

@@ -3,15 +3,14 @@ import { Option } from 'commander';
 import { processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { complain, say } from '../cli/say.ts';
 import { renderTable } from '../cli/table.ts';
-import type { Backend } from '../supervisor/config/schema.ts';
+import { ENGINE_NAMES, type EngineName } from '../wire/engineNames.ts';
 import { drawChaos } from './plan.ts';
 import { type RoundReport, runRound } from './round.ts';
 
-const ENGINES: readonly Backend[] = ['gorums', 'etcd', 'hashicorp'];
 const SEED_LIMIT = 2 ** 31;
 
 interface Options {
-  readonly engine: Backend | 'all';
+  readonly engine: EngineName | 'all';
   readonly seconds: number;
   readonly rounds: number;
   readonly seed: number | undefined;
@@ -21,7 +20,7 @@ const options = processCommand('chaos')
   .description(
     'Starts real servers, kills, pauses, parts and changes them while clients work, and judges what the clients saw: whether it is linearizable, and whether a bank keeps its money.',
   )
-  .addOption(new Option('--engine <name>', 'the backend').choices([...ENGINES, 'all']).default('all' as const))
+  .addOption(new Option('--engine <name>', 'the backend').choices([...ENGINE_NAMES, 'all']).default('all' as const))
   .option('--seconds <count>', 'how long the faults of a round last', wholeNumber, 10)
   .option('--rounds <count>', 'rounds of each engine, each on a cluster and with a seed of its own', wholeNumber, 1)
   .option(
@@ -39,7 +38,7 @@ function row({ engine, seed, ok, failed, unknown, transfers, term, strikes, viol
 }
 
 const first = options.seed ?? randomInt(SEED_LIMIT);
-const engines = options.engine === 'all' ? ENGINES : [options.engine];
+const engines = options.engine === 'all' ? ENGINE_NAMES : [options.engine];
 const reports: RoundReport[] = [];
 for (let seed = first; seed < first + options.rounds; seed++) {
   for (const engine of engines) {

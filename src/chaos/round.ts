@@ -7,9 +7,9 @@ import { RkvClient } from '../client/rkvClient.ts';
 import type { Transport } from '../client/transport.ts';
 import { Random } from '../simulator/random.ts';
 import { ClusterError } from '../supervisor/cluster.ts';
-import type { Backend } from '../supervisor/config/schema.ts';
 import { type ClusterEvent, describeEvent } from '../supervisor/events.ts';
 import { type RunningCluster, startCluster } from '../supervisor/launcher.ts';
+import type { EngineName } from '../wire/engineNames.ts';
 import { BankError, Teller } from './bank.ts';
 import { Mesh } from './mesh.ts';
 import type { ChaosPlan } from './plan.ts';
@@ -18,7 +18,7 @@ import { Strikes } from './strikes.ts';
 
 /** What one round came to. */
 export interface RoundReport {
-  readonly engine: Backend;
+  readonly engine: EngineName;
   readonly seed: number;
   readonly ok: number;
   readonly failed: number;
@@ -47,7 +47,7 @@ const STALL_TIMEOUT_MS = 1000;
 const CHECK_MS_MAX = 60_000;
 
 /** Runs one plan on real servers, and judges what clients saw. */
-export async function runRound(engine: Backend, plan: ChaosPlan, options: RoundOptions): Promise<RoundReport> {
+export async function runRound(engine: EngineName, plan: ChaosPlan, options: RoundOptions): Promise<RoundReport> {
   const mesh = await Mesh.open(plan.servers, plan.clients);
   try {
     return await new Round(engine, plan, mesh, options).run();
@@ -57,7 +57,7 @@ export async function runRound(engine: Backend, plan: ChaosPlan, options: RoundO
 }
 
 class Round {
-  private readonly engine: Backend;
+  private readonly engine: EngineName;
   private readonly plan: ChaosPlan;
   private readonly mesh: Mesh;
   private readonly options: RoundOptions;
@@ -70,7 +70,7 @@ class Round {
   private term = 0;
   private crash: string | undefined;
 
-  constructor(engine: Backend, plan: ChaosPlan, mesh: Mesh, options: RoundOptions) {
+  constructor(engine: EngineName, plan: ChaosPlan, mesh: Mesh, options: RoundOptions) {
     this.engine = engine;
     this.plan = plan;
     this.mesh = mesh;

@@ -365,7 +365,7 @@ export class MalformedMessageError extends Error {
 
 /** What a host needs to know of an engine to run it. */
 export interface EngineKind<M> {
-  readonly name: 'gorums' | 'etcd' | 'hashicorp';
+  readonly name: string;
   create(init: EngineInit): Engine<M>;
   readonly codec: MessageCodec<M>;
 }

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { complain, say } from '../cli/say.ts';
+import { ENGINE_NAMES } from '../wire/engineNames.ts';
 import { Campaign, type SeedReport } from './campaign.ts';
 import { prepare } from './prepare.ts';
 import { RunRecord } from './runRecord.ts';
 import { renderReports } from './table.ts';
 
-const ENGINES = ['gorums', 'etcd', 'hashicorp'];
 const PROGRESS_SEEDS = 25;
 
 interface Options {
@@ -24,7 +24,7 @@ const program = processCommand('damage')
   .description(
     "Damages one server's data in every way it knows, starts it, and expects all that was promised or a refusal by name.",
   )
-  .option('--engine <name>', `${ENGINES.join(', ')} or all`, 'all')
+  .option('--engine <name>', `${ENGINE_NAMES.join(', ')} or all`, 'all')
   .option('--seeds <count>', 'how many damages, over all engines', wholeNumber, 300)
   .option('--first <seed>', 'the first of them; 1 seed: --seeds 1', wholeNumber, 1)
   .option('--cluster-every <count>', 'every so many are started as servers, with clients; 0: none', wholeNumber, 21)
@@ -78,8 +78,8 @@ async function runEngine(engine: string, seeds: readonly number[], options: Opti
 }
 
 const options = program.parse().opts<Options>();
-const engines = options.engine === 'all' ? ENGINES : ENGINES.filter((name) => name === options.engine);
-if (engines.length === 0) program.error(`no engine ${options.engine}: expected ${ENGINES.join(', ')} or all`);
+const engines = options.engine === 'all' ? ENGINE_NAMES : ENGINE_NAMES.filter((name) => name === options.engine);
+if (engines.length === 0) program.error(`no engine ${options.engine}: expected ${ENGINE_NAMES.join(', ')} or all`);
 const record = RunRecord.open(options.record);
 const seedsEach = Math.ceil(options.seeds / engines.length);
 for (const engine of engines) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { defineFlags, parseFlags, UsageError, usageText } from './goFlags.ts';
+import { defineFlags, flagDefaults, parseFlags, UsageError } from './goFlags.ts';
 import { formatDuration, parseBool, parseDurationMs, parseFloat64, parseInteger } from './goValues.ts';
 
 const FLAGS = defineFlags({
@@ -107,11 +107,10 @@ describe('parseFlags', () => {
   });
 });
 
-describe('usageText', () => {
+describe('flagDefaults', () => {
   it('lists the flags as Go does', () => {
-    expect(usageText('rkvd', { ...FLAGS, q: { kind: 'bool', default: false, usage: 'short' } })).toBe(
+    expect(flagDefaults({ ...FLAGS, q: { kind: 'bool', default: false, usage: 'short' } })).toBe(
       [
-        'Usage of rkvd:',
         '  -backend string',
         '    \tthe engine (default "gorums")',
         '  -batch',

@@ -184,11 +184,6 @@ export function flagDefaults(specs: FlagSpecs): string {
   return names.map((name) => describe(name, specs[name]!)).join('');
 }
 
-/** `Usage of rkvd:` and the flags, as Go prints it. Ends in a newline. */
-export function usageText(command: string, specs: FlagSpecs): string {
-  return `Usage of ${command}:\n${flagDefaults(specs)}`;
-}
-
 function describe(name: string, spec: FlagSpec): string {
   const quoted = /`([^`]*)`/.exec(spec.usage);
   const valueName = quoted?.[1] ?? (spec.kind === 'bool' ? '' : spec.kind === 'choice' ? 'string' : spec.kind);

@@ -15,6 +15,7 @@ let calls = 0;
 let callsMax = Number.POSITIVE_INFINITY;
 let reached = new Uint8Array(0);
 
+/** @public It is called by what is woven into a build (weave.ts). */
 export function isActive(id: number): boolean {
   if (id < reached.length) reached[id] = 1;
   if (++calls > callsMax) throw new EndlessLoopError(`more than ${callsMax} mutated places were passed`);

@@ -1,6 +1,7 @@
 import { versionText } from '../cli/version.ts';
 import { defineFlags, type FlagValue, flagDefaults, parseFlags, UsageError } from '../goflags/goFlags.ts';
 import { type Address, parseAddress } from '../wire/addresses.ts';
+import { ENGINE_NAMES } from '../wire/engineNames.ts';
 
 /** The flags of rkvd: the original's, and some of ours (below datadir). */
 export const RKVD_FLAGS = defineFlags({
@@ -24,7 +25,7 @@ export const RKVD_FLAGS = defineFlags({
   backend: {
     kind: 'choice',
     default: 'gorums',
-    choices: ['gorums', 'etcd', 'hashicorp'],
+    choices: ENGINE_NAMES,
     usage: 'consensus `engine`: gorums, etcd or hashicorp',
   },
   batch: { kind: 'bool', default: true, usage: 'batch entries into messages and proposals into disk writes' },

@@ -3,6 +3,7 @@ import { createServer as createProbe, type Socket } from 'node:net';
 import type { handleUnaryCall, Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { EngineEvent, EngineSettings, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
+import { ENGINES, type EngineEntry } from '../consensus/engines.ts';
 import { GrpcServer } from '../net/grpc/grpcServer.ts';
 import type { GrpcError } from '../net/grpc/status.ts';
 import { type Address, formatAddress } from '../wire/addresses.ts';
@@ -13,7 +14,6 @@ import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
 import { FrontDoor } from './admission/frontDoor.ts';
 import { UnaryAdmission } from './admission/unaryAdmission.ts';
-import { ENGINES } from './engines.ts';
 import type { ServerConfig } from './flags.ts';
 import { Replica, type ReplicaEnvironment } from './host/replica.ts';
 import { admittedHardState } from './identity/admission.ts';
@@ -264,7 +264,7 @@ export class RkvServer {
       },
       forPeers,
     );
-    const openUnary = flags.backend === 'gorums' ? gate.offer(GORUMS_SERVICE, {}, forPeers) : () => {};
+    const openUnary = ENGINES[flags.backend].unaryCalls ? gate.offer(GORUMS_SERVICE, {}, forPeers) : () => {};
     // They ask for no more of a server than this.
     const anyServer = grpc as unknown as Server;
     this.health.addToServer(anyServer);
@@ -293,7 +293,8 @@ export class RkvServer {
   private takePart(store: LogStore, identity: IdentityFile): void {
     const { config, stateMachine } = this;
     const { flags, id, bootstrap, servers } = config;
-    const kind = ENGINES[flags.backend];
+    const engine: EngineEntry = ENGINES[flags.backend];
+    const { kind } = engine;
     const replica = new Replica<unknown>(store, {
       kind,
       id,
@@ -308,12 +309,13 @@ export class RkvServer {
       pendingBytesMax: flags.clientmemory * QUEUED_SHARE,
     });
     this.replica = replica;
-    const timed = handlingTimes(this.metrics);
+    const timed = handlingTimes(this.metrics, engine);
     this.transport = new PeerTransport<unknown>({
       self: id,
       servers,
       kind,
       identity,
+      unaryCalls: engine.unaryCalls,
       ordered: flags.ordergorums,
       maxMessageBytes: flags.maxgrpc,
       log: this.peerLog,

@@ -1,12 +1,18 @@
 import type { NodeId } from '../consensus/contract.ts';
 import type { Census } from './census.ts';
 import { InvariantViolation } from './violation.ts';
-import type { VirtualServer } from './virtualServer.ts';
+
+/** Who begins, and the others as they are. */
+interface Beginner {
+  readonly id: NodeId;
+  readonly folder: { readonly forgets: boolean };
+  readonly peers: ReadonlyMap<NodeId, { readonly id: NodeId; readonly remembers: boolean }>;
+}
 
 /** Joining with nothing is right only for one that has promised nothing, and founding where nobody knows of a promise. */
 export function checkBeginning(
   kind: 'found' | 'join' | 'original',
-  { id, folder, peers }: VirtualServer,
+  { id, folder, peers }: Beginner,
   bootstrap: readonly NodeId[],
   census: Census,
 ): void {

@@ -1,4 +1,4 @@
-import type { Plan, Strike } from './plan.ts';
+import type { Plan, Strike } from './planShape.ts';
 import type { Random } from './random.ts';
 
 /** Everything that lasts, lasts shorter by this. */

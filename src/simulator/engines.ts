@@ -1,50 +1,23 @@
-import type { EngineKind } from '../consensus/contract.ts';
-import { etcdKind } from '../consensus/etcd/index.ts';
-import { MessageType } from '../consensus/etcd/messages.ts';
-import { gorumsKind } from '../consensus/gorums/index.ts';
-import { hashicorpKind } from '../consensus/hashicorp/index.ts';
+import { ENGINES, type EngineEntry, messageType } from '../consensus/engines.ts';
 import { etcdPromises, gorumsPromises, hashicorpPromises, type PromiseReader } from './promises.ts';
 
-/** What the simulator has to know of an engine: the engine, and which of the optional things it does. */
-export interface SimulatedEngine {
-  readonly kind: EngineKind<unknown>;
-  /** Has learners (non-voters), and so the changes AddLearner and Demote. */
-  readonly learners: boolean;
-  /** A configuration counts from when it is committed, not from when it is in the log. */
-  readonly changesWhenCommitted: boolean;
-  /** Whether a message is the one by which a leader hands over (thesis §3.10). */
+/** What the simulator has to know of an engine beside what servers have. */
+export interface SimulatedEngine extends EngineEntry {
+  /** Whether a message is the one by which a leader hands over. */
   tellsToStand(message: unknown): boolean;
   /** A reader of what its messages promise, for one run. */
   promises(): PromiseReader;
 }
 
-function isOfType(type: string | number) {
-  return (message: unknown): boolean => (message as { readonly type: string | number }).type === type;
+function simulated(entry: EngineEntry, promises: () => PromiseReader): SimulatedEngine {
+  return { ...entry, tellsToStand: (message) => messageType(message) === entry.takeOverType, promises };
 }
 
-/** An engine joins the simulator by being named here. */
+/** Those that servers have. */
 export const SIMULATED_ENGINES: Readonly<Record<string, SimulatedEngine>> = {
-  gorums: {
-    kind: gorumsKind,
-    changesWhenCommitted: false,
-    learners: false,
-    tellsToStand: isOfType('TimeoutNow'),
-    promises: gorumsPromises,
-  },
-  etcd: {
-    kind: etcdKind,
-    changesWhenCommitted: true,
-    learners: true,
-    tellsToStand: isOfType(MessageType.TimeoutNow),
-    promises: etcdPromises,
-  },
-  hashicorp: {
-    kind: hashicorpKind,
-    changesWhenCommitted: false,
-    learners: true,
-    tellsToStand: isOfType('timeout-now'),
-    promises: hashicorpPromises,
-  },
+  gorums: simulated(ENGINES.gorums, gorumsPromises),
+  etcd: simulated(ENGINES.etcd, etcdPromises),
+  hashicorp: simulated(ENGINES.hashicorp, hashicorpPromises),
 };
 
 export class UnknownEngineError extends Error {

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { formatAddress, parseAddress } from '../wire/addresses.ts';
-import { type Backend, type ClusterConfig, durationMs } from './config/schema.ts';
+import type { EngineName } from '../wire/engineNames.ts';
+import { type ClusterConfig, durationMs } from './config/schema.ts';
 import { defaultRestartPolicy, type RestartPolicy } from './restartPolicy.ts';
 
 const defaultBasePort = 9201;
@@ -24,7 +25,7 @@ export interface ServerPlan {
 /** A cluster's settings with every default filled in: all that is needed to start it. */
 export interface ClusterPlan {
   readonly name: string;
-  readonly backend: Backend;
+  readonly backend: EngineName;
   readonly directory: string;
   readonly servers: readonly ServerPlan[];
   /** The flags that every server gets alike, as `-name=value`. */

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { rkvdProgram, startCluster } from '../../supervisor/launcher.ts';
 import { parseAddress } from '../../wire/addresses.ts';
-import { BACKENDS } from '../plan.ts';
+import { ENGINE_NAMES } from '../../wire/engineNames.ts';
 import { measureOverload } from './overload.ts';
 
 const HELP = `Usage: npm run overload -- [--backend NAMES] [--clients N] [--seconds S] [--factor F] [--rate R]
@@ -18,7 +18,7 @@ Prints what was acknowledged, how late, who led, and whose processor time it too
 
 const { values } = parseArgs({
   options: {
-    backend: { type: 'string', default: BACKENDS.join(',') },
+    backend: { type: 'string', default: ENGINE_NAMES.join(',') },
     clients: { type: 'string', default: '8' },
     seconds: { type: 'string', default: '8' },
     factor: { type: 'string', default: '2' },
@@ -35,7 +35,7 @@ if (values.help) {
 }
 const rkvd = values.rkvd === undefined ? undefined : join(resolve(values.rkvd), 'bin', 'rkvd');
 const program = rkvd === undefined ? rkvdProgram : { file: process.execPath, args: [rkvd] };
-for (const backend of BACKENDS.filter((name) => values.backend.split(',').includes(name))) {
+for (const backend of ENGINE_NAMES.filter((name) => values.backend.split(',').includes(name))) {
   const cluster = await startCluster({ nodes: 3, backend, metrics: false, flags: { quiet: true } }, { program });
   try {
     const say = (line: string) => process.stdout.write(`${backend}: ${line}\n`);

@@ -7,7 +7,8 @@ import type { Cluster } from '../../supervisor/cluster.ts';
 import { durationMs } from '../../supervisor/config/schema.ts';
 import { type ClusterEvent, describeEvent } from '../../supervisor/events.ts';
 import { type RunningCluster, startCluster } from '../../supervisor/launcher.ts';
-import type { Backend, PlannedRun } from '../plan.ts';
+import type { EngineName } from '../../wire/engineNames.ts';
+import type { PlannedRun } from '../plan.ts';
 
 /** How a person ends a run early. */
 export interface Interrupts {
@@ -124,7 +125,7 @@ type OwnCluster = Extract<PlannedRun['settings']['cluster'], { kind: 'own' }>;
 function clusterConfig(cluster: OwnCluster, datadir: string | undefined) {
   return {
     nodes: cluster.servers,
-    backend: cluster.backend as Backend,
+    backend: cluster.backend as EngineName,
     batch: cluster.batch,
     entriespermsg: cluster.entriesPerMsg,
     heartbeat: cluster.heartbeat,

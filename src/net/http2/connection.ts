@@ -17,7 +17,7 @@ import {
 } from './protocol.ts';
 import { RecentIds } from './recentIds.ts';
 import { areTrailers, RequestHead } from './requestHead.ts';
-import { Http2Stream, STREAM_BYTES, type StreamReader } from './stream.ts';
+import { Http2Stream, STREAM_BYTES, type StreamConnection, type StreamReader } from './stream.ts';
 
 /** What waits to be written: beyond the first no more answers are handed over, beyond the second nothing is read. */
 const SEND_BACKLOG_BYTES_MAX = 256 * 1024;
@@ -60,7 +60,7 @@ export interface ConnectionListener {
  * keep or do is bounded: streams, windows, header blocks and tables by what SETTINGS say; answers to what it sends by not
  * reading more while they are not read; the time that it takes from others by the frames of a turn.
  */
-export class Http2Connection {
+export class Http2Connection implements StreamConnection {
   readonly options: ConnectionOptions;
   /** The other end answers when it is asked whether it is there. */
   awaitsPong = false;

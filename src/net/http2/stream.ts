@@ -1,4 +1,3 @@
-import type { Http2Connection } from './connection.ts';
 import { GatheredBytes } from './gatheredBytes.ts';
 import { ErrorCode, FRAME_BYTES_MAX, WINDOW_BYTES_MAX } from './protocol.ts';
 
@@ -28,9 +27,25 @@ export const STREAM_BYTES = 2048;
 /** What is given at once to a reader that reads on: it may stop again in between. */
 const RESUMED_BYTES = 64 * 1024;
 
+/** What a stream uses of its connection. */
+export interface StreamConnection {
+  readonly options: { readonly windowBytes: number };
+  hold(bytes: number): void;
+  wait(stream: Http2Stream): void;
+  forget(stream: Http2Stream, waitingBytes: number): void;
+  misused(): void;
+  resetStream(id: number, code: ErrorCode): void;
+  streamWindow(delta: number): number;
+  sendWindowOf(delta: number): number;
+  writeHeaders(id: number, block: Buffer, ends: boolean): void;
+  writeData(id: number, length: number): void;
+  writePayload(bytes: Buffer): void;
+  writeWindowUpdate(id: number, bytes: number): void;
+}
+
 /** One request and its answer: what waits in either direction, and how much more may come or go. */
 export class Http2Stream {
-  readonly connection: Http2Connection;
+  readonly connection: StreamConnection;
   readonly id: number;
   readonly reader: StreamReader;
   /** By how much the window for sending differs from the one that new streams have. */
@@ -56,7 +71,7 @@ export class Http2Stream {
   private outgoingBytes = 0;
   private trailers: Buffer | undefined;
 
-  constructor(connection: Http2Connection, id: number, reader: StreamReader, ended: boolean, contentLength: number) {
+  constructor(connection: StreamConnection, id: number, reader: StreamReader, ended: boolean, contentLength: number) {
     this.connection = connection;
     this.id = id;
     this.reader = reader;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type EngineKind, Role } from '../../consensus/contract.ts';
+import { ENGINES } from '../../consensus/engines.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../../wire/command.ts';
-import { ENGINES } from '../engines.ts';
 import { type AdmissionAnswer, admit } from '../identity/admission.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { APPLIED_ABOVE_MARK_MAX, SEQUENCE_AHEAD_MAX } from '../stateMachine/session.ts';
@@ -45,7 +45,7 @@ async function leading(kind: EngineKind<unknown>, limits = SESSION_LIMITS) {
 const insert = (clientId: number, clientSeq: number, key = 'k') =>
   encodeCommand({ type: CommandType.Insert, clientId, clientSeq, key, value: 'v' });
 
-describe.each(Object.entries(ENGINES))('what is certain to be refused, with the %s engine', (_name, kind) => {
+describe.each(Object.entries(ENGINES))('what is certain to be refused, with the %s engine', (_name, { kind }) => {
   const cases: readonly (readonly [string, (session: number, lastIndex: number) => Uint8Array])[] = [
     ['an insert of what is another entry than a registration', (session) => insert(session - 1, 1)],
     ['an insert of session 0', () => insert(0, 1)],
@@ -113,7 +113,7 @@ describe.each(Object.entries(ENGINES))('what is certain to be refused, with the 
   });
 });
 
-describe.each(Object.entries(ENGINES))('a leader of the %s engine without room for a session', (_name, kind) => {
+describe.each(Object.entries(ENGINES))('a leader of the %s engine without room for a session', (_name, { kind }) => {
   it('admitted no server until a session was forgotten, though the fence was in the log', async () => {
     const full = { sessionsMax: 1, unusedIdleEntries: 1000, usedIdleEntries: 1000 };
     const { replica, outcomes, until } = await leading(kind, full);

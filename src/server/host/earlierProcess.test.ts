@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { EngineKind, NodeId } from '../../consensus/contract.ts';
+import { ENGINES } from '../../consensus/engines.ts';
 import { REGISTER_BYTES } from '../../wire/command.ts';
 import { NO_FENCES } from '../../wire/fence.ts';
-import { ENGINES } from '../engines.ts';
 import { type AdmissionAnswer, admit, admittedHardState } from '../identity/admission.ts';
 import { stillCounts } from '../identity/fences.ts';
 import { blankIdentity, type Identity, introductionOf } from '../identity/identity.ts';
@@ -166,7 +166,7 @@ async function besideAnEarlierProcess(kind: EngineKind<unknown>, heedsFences: bo
 
 describe.each(Object.entries(ENGINES))(
   'a live earlier process beside an admission, with the %s engine',
-  (_name, kind) => {
+  (_name, { kind }) => {
     it('made two leaders of one term, which acknowledged different entries of one index, where nobody heeded the fence', async () => {
       const { leaders, outcomes } = await besideAnEarlierProcess(kind, false);
       expect(leaders).toEqual([leaders[0], leaders[0]]);

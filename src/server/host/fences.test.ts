@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Role, simpleConfiguration } from '../../consensus/contract.ts';
+import { ENGINES } from '../../consensus/engines.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { gorumsKind } from '../../consensus/gorums/index.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { encodeFence, NO_FENCES } from '../../wire/fence.ts';
-import { ENGINES } from '../engines.ts';
 import { type AdmissionAnswer, admit } from '../identity/admission.ts';
 import { FencedError, type Speaker } from '../identity/fences.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
@@ -102,7 +102,7 @@ describe('a fence in a follower’s log', () => {
   });
 });
 
-describe.each(Object.entries(ENGINES))('an admission by the %s engine’s leader', (_name, kind) => {
+describe.each(Object.entries(ENGINES))('an admission by the %s engine’s leader', (_name, { kind }) => {
   async function leader() {
     const driven = drivenReplica(kind, { bootstrap: [1] });
     const settled = () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { NodeId } from '../../consensus/contract.ts';
-import { ENGINES } from '../engines.ts';
+import type { EngineKind, NodeId } from '../../consensus/contract.ts';
+import { ENGINES } from '../../consensus/engines.ts';
 import { admittedHardState } from '../identity/admission.ts';
 import { blankIdentity, type Identity, type KnownServer } from '../identity/identity.ts';
 import type { Answer } from '../identity/startDecision.ts';
@@ -11,7 +11,7 @@ import { batch, commands, hard, Listener } from '../storage/testing.ts';
 import { drivenReplica } from './testing/drivenReplica.ts';
 
 /** Server 1 as it is after a restart: three of five entries are known to be committed, in term 7. */
-async function restarted(kind: (typeof ENGINES)['etcd'], bootstrap: readonly NodeId[]) {
+async function restarted(kind: EngineKind<unknown>, bootstrap: readonly NodeId[]) {
   const disk = new MemoryDisk();
   const area = new MemoryPromisedArea();
   const before = new Listener();
@@ -41,7 +41,7 @@ const own = (known: [NodeId, KnownServer][] = [[2, met()]]): Identity => ({
   known: new Map(known),
 });
 
-describe.each(Object.entries(ENGINES))('the survivor of two, with the %s engine', (_name, kind) => {
+describe.each(Object.entries(ENGINES))('the survivor of two, with the %s engine', (_name, { kind }) => {
   it('gives what is applied, and no vote in its own term', async () => {
     const replica = await restarted(kind, [1, 2]);
     const answer = admitBySurvivor(replica, own(), 2);

@@ -23,6 +23,7 @@ it('unary calls in the name of a server that was being admitted again reached th
     servers: [1, 2, 3].map((port) => ({ host: '127.0.0.1', port })),
     kind: gorumsKind,
     identity,
+    unaryCalls: true,
     ordered: true,
     maxMessageBytes: 8192,
     log: {} as LimitedLog,

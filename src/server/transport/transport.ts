@@ -22,7 +22,9 @@ export interface TransportOptions<M> {
   readonly servers: readonly Address[];
   readonly kind: EngineKind<M>;
   readonly identity: IdentityFile;
-  /** The gorums engine's calls travel on links; otherwise as unary calls. */
+  /** The engine also speaks the original's unary calls. */
+  readonly unaryCalls: boolean;
+  /** Its messages travel on links all the same. */
   readonly ordered: boolean;
   /** Of a unary call; links have a bound of their own. */
   readonly maxMessageBytes: number;
@@ -65,7 +67,7 @@ export class PeerTransport<M> {
     const serverCount = servers.length;
     const { codec } = kind;
     this.acceptor = new PeerAcceptor({ self, serverCount, identity, codec, log, maxMessageBytes, fences, receive });
-    if (kind.name === 'gorums') this.unaryServer = new GorumsUnaryServer({ self, serverCount }, this.receive);
+    if (options.unaryCalls) this.unaryServer = new GorumsUnaryServer({ self, serverCount }, this.receive);
   }
 
   /** What is said to several is encoded once. */

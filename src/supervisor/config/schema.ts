@@ -3,10 +3,8 @@ import { type FlagSpec, parseFlags, UsageError } from '../../goflags/goFlags.ts'
 import { parseDurationMs } from '../../goflags/goValues.ts';
 import { RKVD_FLAGS } from '../../server/flags.ts';
 import { parseAddress } from '../../wire/addresses.ts';
+import { ENGINE_NAMES } from '../../wire/engineNames.ts';
 import { suggest } from './suggest.ts';
-
-const Backends = ['gorums', 'etcd', 'hashicorp'] as const;
-export type Backend = (typeof Backends)[number];
 
 /** Upper bound on the servers of one file: all of them run on this machine. */
 const serversMax = 64;
@@ -80,7 +78,7 @@ function objectMessage(what: string) {
 
 const shape = {
   name: name.optional(),
-  backend: z.enum(Backends, { error: `expected one of ${Backends.join(', ')}` }).optional(),
+  backend: z.enum(ENGINE_NAMES, { error: `expected one of ${ENGINE_NAMES.join(', ')}` }).optional(),
   nodes: integer(`a number of servers between 1 and ${serversMax}`, 1, serversMax).optional(),
   basePort: port.optional(),
   servers: z

@@ -1,0 +1,89 @@
+import type { EngineSettings, NodeId } from '../consensus/contract.ts';
+
+/** What strikes a cluster from time to time while the faults last. */
+export const STRIKES = [
+  'partition',
+  'clog',
+  'crash',
+  'aimed crash',
+  'vote crash',
+  'crash of all',
+  'graceful stop',
+  'pause',
+  'slow disk',
+  'stalled disk',
+  'full disk',
+  'read error',
+  'clock jump',
+  'membership change',
+  'leadership transfer',
+  'lost tail',
+  'lost folder',
+  'backup',
+  'foreign folder',
+] as const;
+export type Strike = (typeof STRIKES)[number];
+
+export interface NetworkPlan {
+  readonly delayMinUs: number;
+  /** Mean of the exponential part of a delay. */
+  readonly delayMeanUs: number;
+  readonly tailChance: number;
+  readonly tailMeanUs: number;
+  readonly lossChance: number;
+  readonly duplicateChance: number;
+  /** Whether messages of one link may overtake one another. */
+  readonly reorders: boolean;
+}
+
+export interface DiskPlan {
+  readonly syncMinUs: number;
+  readonly syncMeanUs: number;
+  /** What a crash does to what was not synced. */
+  readonly tears: boolean;
+  readonly flips: boolean;
+  readonly survivalChance: number;
+}
+
+export interface ClientPlan {
+  readonly count: number;
+  readonly windowMax: number;
+  readonly thinkMeanUs: number;
+  readonly keyCount: number;
+  readonly readFraction: number;
+  readonly attemptTimeoutUs: number;
+  /** After so long without an answer a client gives an operation up, while the faults last. */
+  readonly patienceUs: number;
+}
+
+/** One seed's world: its own mix of sizes, settings and faults ("swarm testing", Groce et al., ISSTA 2012). */
+export interface Plan {
+  readonly seed: number;
+  /** Ids 1 to `serverCount` may take part; `bootstrap` form the first cluster. */
+  readonly serverCount: number;
+  readonly bootstrap: readonly NodeId[];
+  readonly settings: EngineSettings;
+  readonly snapshotEveryEntries: number;
+  readonly trailingEntries: number;
+  readonly cacheEntries: number;
+  /** A run lasts at least so long, and has at least so many finished client operations. */
+  readonly runMinUs: number;
+  readonly operationsMin: number;
+  /** How many times faster than usual faults and absences are over. */
+  readonly pace: number;
+  /** The faults last so long; then everything heals. */
+  readonly chaosUs: number;
+  readonly network: NetworkPlan;
+  readonly disk: DiskPlan;
+  readonly clients: ClientPlan;
+  /** Rates of the servers' clocks: 1 is right. */
+  readonly clockRates: readonly number[];
+  /** Mean time between two strikes of a kind, for those that this seed has. */
+  readonly strikes: ReadonlyMap<Strike, number>;
+  /** Once everything is healed, the leader is made deaf for a while, and it is judged whether the others serve meanwhile. */
+  readonly deafLeader: boolean;
+  /** Once everything is healed, some servers stay away for a while, and an operator asks for changes that involve them. */
+  readonly deadServers: boolean;
+  /** The cluster is founded in the run: its servers are new, and start one after the other. */
+  readonly founding: boolean;
+}
