@@ -29,13 +29,24 @@ describe.each(['gorums', 'etcd', 'hashicorp'] as const)('three servers with the 
 
   const lastIndex = async () => (await client.status(leader)).lastIndex;
 
-  function unaryInsert(clientID: number): Promise<GrpcStatus | undefined> {
+  function unaryInsert(clientID: number, value = 'stray'): Promise<GrpcStatus | undefined> {
     const rkv = new RKVClient(leader, credentials.createInsecure());
-    const request = { clientID, clientSeq: 2, key: 'k', value: 'stray' };
+    const request = { clientID, clientSeq: 2, key: 'k', value };
     return new Promise((resolve) => {
       rkv.insert(request, (error) => {
         rkv.close();
         resolve(error?.code);
+      });
+    });
+  }
+
+  function registered(): Promise<number> {
+    const rkv = new RKVClient(leader, credentials.createInsecure());
+    return new Promise((resolve, reject) => {
+      rkv.register({}, (error, answer) => {
+        rkv.close();
+        if (error === null) resolve(answer.clientID);
+        else reject(error);
       });
     });
   }
@@ -63,7 +74,7 @@ describe.each(['gorums', 'etcd', 'hashicorp'] as const)('three servers with the 
 
   it('an insert of an unknown session was replicated to every server and only then refused', async () => {
     const before = await lastIndex();
-    expect(await Promise.all([1, before, before + 1, FAR].map(unaryInsert))).toEqual(
+    expect(await Promise.all([1, before, before + 1, FAR].map((id) => unaryInsert(id)))).toEqual(
       Array.from({ length: 4 }, () => GrpcStatus.NOT_FOUND),
     );
     const stray = (id: number) => encodeInsert(id, 2, utf8.encode('k'), utf8.encode('stray'));
@@ -73,6 +84,18 @@ describe.each(['gorums', 'etcd', 'hashicorp'] as const)('three servers with the 
       ResultStatus.RESULT_UNKNOWN_SESSION,
       ResultStatus.RESULT_INVALID,
     ]);
+    expect(await lastIndex()).toBe(before);
+    expect(await client.lookup('k')).toBe('v');
+  });
+
+  it('an insert that was applied before stood in the log again each time that it was retried', async () => {
+    const id = await registered();
+    expect(await unaryInsert(id, 'first')).toBeUndefined();
+    await client.openSession().then((other) => other.insert('k', 'v'));
+    const before = await lastIndex();
+    expect(await Promise.all([1, 2, 3].map(() => unaryInsert(id, 'first')))).toEqual([undefined, undefined, undefined]);
+    const again = encodeInsert(id, 2, utf8.encode('k'), utf8.encode('first'));
+    expect(await streamed([again, again])).toEqual([ResultStatus.RESULT_OK, ResultStatus.RESULT_OK]);
     expect(await lastIndex()).toBe(before);
     expect(await client.lookup('k')).toBe('v');
   });

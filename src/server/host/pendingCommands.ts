@@ -1,7 +1,7 @@
 import type { AcceptedProposals, NodeId, ProposalBatch, RejectedProposals } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
 import { sessionOf } from '../../wire/commandScan.ts';
-import type { ApplyResult, KeyValueStore, Refusal } from '../stateMachine/keyValueStore.ts';
+import type { ApplyResult, KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import type { CommandOutcome, CommandSink, LookupOutcome } from './outcomes.ts';
 
 /** Who waits for the commands of one batch, in the batch's order. */
@@ -45,8 +45,8 @@ interface Queue {
   waiters: Waiters;
 }
 
-/** Says what a command is certain to be refused with, before it enters the log. */
-export type Foresee = (command: Uint8Array) => Refusal | 'undecided' | undefined;
+/** Says what a command is certain to be answered with, before it enters the log. */
+export type Foresee = (command: Uint8Array) => ApplyResult | 'undecided' | undefined;
 
 interface ConfirmedRead {
   readonly index: number;
@@ -113,7 +113,7 @@ export class PendingCommands {
 
   /**
    * Commands that gathered, as one batch of bounded size; those that would take the open ones past `sizeMax` or `bytesMax` are
-   * refused, and so are those whose refusal is certain: they do not enter the log.
+   * refused, and those whose answer is certain get it: they do not enter the log.
    */
   takeCommands(sizeMax: number, bytesMax: number, leader: NodeId, foresee: Foresee): ProposalBatch | undefined {
     let offered = this.arrived;

@@ -35,6 +35,13 @@ function storeOf(log: readonly Command[]): KeyValueStore {
   return store;
 }
 
+/** Whether a session's number is applied: another insert under it changes nothing. */
+function isApplied(log: readonly Command[], clientId: number, clientSeq: number): boolean {
+  const store = storeOf(log);
+  insert(store, clientId, clientSeq, 'another key', 'v', log.length + 1);
+  return store.get('another key') === undefined;
+}
+
 describe('the key-value store', () => {
   it('hands out sessions named after their entries', () => {
     const store = new KeyValueStore();
@@ -165,8 +172,10 @@ describe('what is foreseen of a command before it enters the log', () => {
             store.foresee(command, before.length, isCurrent),
           );
           const result = storeOf(before).apply(entryOf(before.length + 1, command));
-          expect(current).toEqual(result.status === 'ok' ? undefined : result);
-          const { clientId = 0 } = scanCommand(command) ?? {};
+          const { type, clientId = 0, clientSeq = 0 } = scanCommand(command) ?? {};
+          const isCertain =
+            result.status !== 'ok' || (type === CommandType.Insert && isApplied(before, clientId, clientSeq));
+          expect(current).toEqual(isCertain ? result : undefined);
           const isOpen =
             result.status === 'sequence-too-far' || (result.status === 'unknown-session' && clientId > before.length);
           expect(foreseen).toEqual(isOpen ? 'undecided' : current);
@@ -192,8 +201,26 @@ describe('what is foreseen of a command before it enters the log', () => {
           isCurrent,
         );
       expect(foreseen(1)).toMatchObject({ status: 'sequence-too-old' });
-      expect([2, last, last + 1].map(foreseen)).toEqual([undefined, undefined, undefined]);
+      expect([2, last].map(foreseen)).toEqual([
+        { status: 'ok', clientId: 0 },
+        { status: 'ok', clientId: 0 },
+      ]);
+      expect(foreseen(last + 1)).toBeUndefined();
     }
+  });
+
+  it('is that a number is applied, be it above a gap or below, and not what may yet fill the gap', () => {
+    const store = new KeyValueStore();
+    register(store, 1);
+    for (const seq of [1, 2, 5, 7]) insert(store, 1, seq, 'a', 'b');
+    const foreseen = (clientSeq: number) =>
+      store.foresee(
+        encodeCommand({ type: CommandType.Insert, clientId: 1, clientSeq, key: 'c', value: 'd' }),
+        5,
+        false,
+      );
+    const answered = [1, 2, 3, 4, 5, 6, 7, 8].filter((seq) => foreseen(seq) !== undefined);
+    expect(answered).toEqual([1, 2, 5, 7]);
   });
 
   it('is nothing of a registration, be there room or not', () => {

@@ -104,7 +104,8 @@ export class KeyValueStore {
   }
 
   /**
-   * What apply() is certain to refuse the command with, wherever it comes to stand in the log; asked before it enters it.
+   * What apply() is certain to say to the command, wherever it comes to stand in the log; asked before it enters it: what it is
+   * refused with, or 'ok' where its number is applied already, so that it would change nothing.
    * `appliedIndex` is the index up to which this state is applied.
    *
    * The answers are lasting truths of the applied entries, which are committed: they hold on a leader that was deposed
@@ -113,7 +114,7 @@ export class KeyValueStore {
    * rises. A registration above `appliedIndex` may yet be applied, and so may inserts that move a session's mark: that
    * is 'undecided' until a linearizable read has shown, to `isCurrent`, what was acknowledged by now.
    */
-  foresee(command: Uint8Array, appliedIndex: number, isCurrent: boolean): Refusal | 'undecided' | undefined {
+  foresee(command: Uint8Array, appliedIndex: number, isCurrent: boolean): ApplyResult | 'undecided' | undefined {
     const scanned = scanCommand(command);
     if (scanned === undefined) return whyMalformed(command);
     const { type, clientId, clientSeq } = scanned;
@@ -124,7 +125,7 @@ export class KeyValueStore {
     if (!scanned.hasKey) return KEY_EMPTY;
     if (clientSeq === 0) return SEQUENCE_ZERO;
     const refusal = session.refusal(clientSeq);
-    if (refusal === undefined) return undefined;
+    if (refusal === undefined) return session.hasApplied(clientSeq) ? OK : undefined;
     if (refusal === 'too-far' && !isCurrent) return 'undecided';
     return refusedSequence(refusal, clientId, clientSeq, session);
   }

@@ -33,6 +33,11 @@ export class Session {
     return seq > this.mark + SEQUENCE_AHEAD_MAX ? 'too-far' : undefined;
   }
 
+  /** Whether `seq` is known to be applied: admit would call it a duplicate, now and as long as it can be told. */
+  hasApplied(seq: number): boolean {
+    return seq > this.floor && (seq <= this.mark || this.above.has(seq));
+  }
+
   /** Gives up on the numbers between the mark and the lowest applied number above it. */
   private passOldestGap(): void {
     let lowest = Number.MAX_SAFE_INTEGER;

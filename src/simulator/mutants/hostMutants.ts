@@ -1,6 +1,6 @@
 import type { HardState, PersistBatch, Snapshot } from '../../consensus/contract.ts';
 import { Entry } from '../../consensus/entry.ts';
-import { type ApplyResult, KeyValueStore, type Refusal } from '../../server/stateMachine/keyValueStore.ts';
+import { type ApplyResult, KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
 import type { Disk, LogStore, LogStoreListener, PromisedArea } from '../../server/storage/contract.ts';
 import { PROMISED_KEY } from '../../server/storage/keys.ts';
 import { CommandType, decodeCommand, encodeCommand } from '../../wire/command.ts';
@@ -86,6 +86,16 @@ export class ForgetsSequenceNumbers extends KeyValueStore {
     const { index, term, type } = entry;
     return super.apply(new Entry(index, term, type, encodeCommand({ ...command, clientSeq: index })));
   }
+
+  /** By its numbers, new ones of clients could be applied already. */
+  override foresee(
+    command: Uint8Array,
+    appliedIndex: number,
+    isCurrent: boolean,
+  ): ApplyResult | 'undecided' | undefined {
+    const verdict = super.foresee(command, appliedIndex, isCurrent);
+    return verdict !== 'undecided' && verdict?.status === 'ok' ? undefined : verdict;
+  }
 }
 
 /** Takes every second command of a session for one that it has seen. */
@@ -106,7 +116,7 @@ export class ForeseesNothing extends KeyValueStore {
 
 /** Takes for certain what only looks so: a session that is not applied here yet. */
 export class ForeseesTooMuch extends KeyValueStore {
-  override foresee(command: Uint8Array, appliedIndex: number): Refusal | 'undecided' | undefined {
+  override foresee(command: Uint8Array, appliedIndex: number): ApplyResult | 'undecided' | undefined {
     return super.foresee(command, appliedIndex, true);
   }
 }
