@@ -160,7 +160,7 @@ class Pair {
     // What the twin is told first, the sinks may hear.
     const expected = this.#twin.takeCommands(sizeMax, bytesMax, leader);
     const batch = this.pending.takeCommands(sizeMax, bytesMax, leader, (command) => {
-      return VERDICTS[this.#items.get(command)!.kind].first;
+      return VERDICTS[this.#items.get(command)!.kind]!.first;
     });
     expect(batch?.commands.map((command) => this.#items.get(command)?.tag)).toEqual(expected?.map(({ tag }) => tag));
     if (batch === undefined) return;
@@ -238,7 +238,7 @@ class Pair {
     this.pending.answerLookups(this.#appliedIndex, this.#stateMachine);
     const mayTake = this.#twin.decideRead(this.#appliedIndex);
     const said = this.pending.decideRead(this.#appliedIndex, (command) => {
-      return VERDICTS[this.#items.get(command)!.kind].second;
+      return VERDICTS[this.#items.get(command)!.kind]!.second;
     });
     expect(said).toBe(mayTake);
   }

@@ -4,6 +4,7 @@ import { CommandType, encodeCommand } from '../../wire/command.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import type { CommandSink } from './outcomes.ts';
 import { LARGE_OPEN_BYTES_MAX, OFFERED_BYTES_MAX, PendingCommands } from './pendingCommands.ts';
+import { commandOf } from './testing/pendingTwin.ts';
 
 /** Remembers what became of each tag. */
 class Sink implements CommandSink {
@@ -162,6 +163,25 @@ describe('what one turn offers', () => {
     const turns = [];
     while (pending.hasMore) turns.push(take().offered);
     expect(turns).toEqual(Array.from({ length: LARGE_OPEN_BYTES_MAX / LARGE - 1 }, (_, i) => [i + 1]));
+  });
+
+  it('counts every large command that it offered as open, one that came alone or that a read decided on as well', () => {
+    const next = commandOf(2, LARGE_OPEN_BYTES_MAX);
+    const sink = new Sink();
+    const alone = new PendingCommands();
+    alone.addCommand(commandOf(1, LARGE), sink, 1);
+    expect(alone.takeCommands(100, Number.POSITIVE_INFINITY, 0, passAll)?.commands).toHaveLength(1);
+    const decided = new PendingCommands();
+    decided.addCommand(commandOf(1, LARGE), sink, 1);
+    expect(decided.takeCommands(100, Number.POSITIVE_INFINITY, 0, () => 'undecided')).toBeUndefined();
+    decided.readConfirmed(decided.takeUndecided()!, 0);
+    decided.decideRead(0, passAll);
+    expect(decided.takeCommands(100, Number.POSITIVE_INFINITY, 0, passAll)?.commands).toHaveLength(1);
+    for (const pending of [alone, decided]) {
+      pending.addCommand(next, sink, 2);
+      expect(pending.takeCommands(100, Number.POSITIVE_INFINITY, 0, passAll)).toBeUndefined();
+      expect(pending.hasMore).toBe(false);
+    }
   });
 
   it('leaves what is too much for it to the next turns, in order', () => {
