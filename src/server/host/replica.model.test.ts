@@ -16,7 +16,7 @@ import type { CommandOutcome, LookupOutcome, RequestResult } from './outcomes.ts
 import { drivenReplica } from './testing/drivenReplica.ts';
 import { outputOf, ScriptedEngine } from './testing/scriptedEngine.ts';
 
-const RUNS = 16;
+const RUNS = 12;
 const STEPS = 50;
 const SNAPSHOT_EVERY = 5;
 const TURNS_MAX = 40;

@@ -183,15 +183,13 @@ describe('a snapshot that is durable when it is to be restored', () => {
 });
 
 describe('a turn that applies much', () => {
-  const MIB = 1024 * 1024;
+  const entryOf = (index: number, mebibytes: number) =>
+    new Entry(index, 1, EntryType.Internal, new Uint8Array(mebibytes * 1024 * 1024));
 
   it('lets input and output through once it has applied 8 MiB, and goes on by itself', () => {
     const { engine, replica, run } = scripted();
-    const entries = Array.from({ length: 6 }, (_, i) => new Entry(i + 1, 1, EntryType.Normal, new Uint8Array(4 * MIB)));
-    engine.outputs.push(outputOf({ persist: { mark: 1, entries, mustSync: true } }));
-    for (const entry of entries) engine.outputs.push(outputOf({ committed: [entry] }));
+    for (let index = 1; index <= 6; index++) engine.outputs.push(outputOf({ committed: [entryOf(index, 4)] }));
     replica.tick();
-    // The write, and two entries.
     expect(engine.outputs).toHaveLength(4);
     run();
     expect([engine.outputs, engine.appliedIndex]).toEqual([[], 6]);
@@ -199,8 +197,7 @@ describe('a turn that applies much', () => {
 
   it('counts what was applied in that turn, not in those before it', () => {
     const { engine, replica } = scripted();
-    const entries = [1, 2].map((index) => new Entry(index, 1, EntryType.Normal, new Uint8Array(9 * MIB)));
-    engine.outputs.push(outputOf({ persist: { mark: 1, entries, mustSync: true }, committed: [entries[0]!] }));
+    engine.outputs.push(outputOf({ committed: [entryOf(1, 9)] }));
     replica.tick();
     for (let i = 0; i < 3; i++) engine.outputs.push(outputOf({ messages: [{ to: 2, message: `${i}` }] }));
     replica.tick();

@@ -18,23 +18,29 @@ export const VERDICTS: Readonly<
   [IS_REFUSED_LATER]: { first: 'undecided', second: REFUSED },
 };
 
-const buffers = new Map<string, Uint8Array>();
+const HEADER_BYTES = 9;
+const HEADERS_MAX = 4096;
+/** Holds all commands: they overlap, for what follows a command's header is never read before it is applied. */
+let memory: Uint8Array | undefined;
+const offsets = new Map<string, number>();
 
-/** A command of a session, 0 being none: a view of its own of bytes that all such commands share. */
+/** A command of a session, 0 being none: a view of its own. */
 export function commandOf(session: number, size: number): Uint8Array {
+  memory ??= new Uint8Array(HEADERS_MAX * HEADER_BYTES + 2 * LARGE_OPEN_BYTES_MAX);
   const name = `${session} ${size}`;
-  if (!buffers.has(name)) buffers.set(name, bytesOf(session, size));
-  return buffers.get(name)!.subarray();
+  const offset = offsets.get(name) ?? offsets.size * HEADER_BYTES;
+  if (!offsets.has(name)) {
+    offsets.set(name, offset);
+    memory.set(headerOf(session, size), offset);
+  }
+  return memory.subarray(offset, offset + size);
 }
 
-/** What follows the session is never read before it is applied. */
-function bytesOf(session: number, size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
+function headerOf(session: number, size: number): number[] {
   // The length of what follows, in four bytes.
-  const rest = size - 7;
+  const rest = size - HEADER_BYTES + 2;
   const length = [0, 7, 14, 21].map((shift) => ((rest >> shift) & 0x7f) | (shift < 21 ? 0x80 : 0));
-  bytes.set([0x08, CommandType.Insert, 0x12, ...length, 0x08, session]);
-  return bytes;
+  return [0x08, CommandType.Insert, 0x12, ...length, 0x08, session];
 }
 
 /** A command as the twin knows it. */
