@@ -5,7 +5,7 @@ import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { randomFrom } from '../storage/testing.ts';
 import type { CommandOutcome, LookupOutcome } from './outcomes.ts';
 import { OFFERED_BYTES_MAX, PendingCommands } from './pendingCommands.ts';
-import { commandOf, type Item, PASSES, PASSES_LATER, PendingTwin, VERDICTS } from './testing/pendingTwin.ts';
+import { commandOf, type Item, PASSES, PendingTwin, VERDICTS } from './testing/pendingTwin.ts';
 
 const RUNS = 40;
 const STEPS = 100;
@@ -108,10 +108,14 @@ class Pair {
     return of[this.#below(of.length)]!;
   }
 
-  readonly #sink = {
-    commandDone: (tag: number, outcome: CommandOutcome) => this.#hear(tag, outcome),
-    lookupDone: (tag: number, outcome: LookupOutcome) => this.#hear(tag, outcome),
-  };
+  /** Of even and of odd tags. */
+  readonly #sinks = [0, 1].map((parity) => {
+    const hear = (tag: number, outcome: CommandOutcome | LookupOutcome) => {
+      expect(tag % 2).toBe(parity);
+      this.#hear(tag, outcome);
+    };
+    return { commandDone: hear, lookupDone: hear };
+  });
 
   #hear(tag: number, outcome: unknown): void {
     this.#told.push([tag, outcome]);
@@ -130,10 +134,10 @@ class Pair {
     for (let count = this.#below(5); count >= 0; count--) {
       const session = this.#below(4);
       const bytes = commandOf(session, this.#size());
-      const kind = this.#below(3) > 0 ? PASSES : this.#below(4);
+      const kind = this.#below(3) > 0 ? PASSES : this.#below(VERDICTS.length);
       const item = { tag: this.#nextTag++, session, kind, size: bytes.length };
       this.#items.set(bytes, item);
-      this.pending.addCommand(bytes, this.#sink, item.tag);
+      this.pending.addCommand(bytes, this.#sinks[item.tag % 2]!, item.tag);
       this.#twin.addCommand(item);
     }
   }
@@ -141,7 +145,7 @@ class Pair {
   #addLookup(): void {
     const key = this.#oneOf(KEYS);
     const tag = this.#nextTag++;
-    this.pending.addLookup(key, this.#sink, tag);
+    this.pending.addLookup(key, this.#sinks[tag % 2]!, tag);
     this.#twin.addLookup({ tag, key });
   }
 
@@ -296,7 +300,7 @@ describe('commands and lookups between their arrival and their answer', () => {
     const told: number[] = [];
     const sink = { commandDone: (tag: number) => told.push(tag), lookupDone: () => {} };
     expect(pending.decideRead(0, () => undefined)).toBe(false);
-    pending.addCommand(commandOf(1, 20), sink, PASSES_LATER);
+    pending.addCommand(commandOf(1, 20), sink, 1);
     expect(pending.takeCommands(NO_LIMIT, NO_LIMIT, 0, () => 'undecided')).toBeUndefined();
     pending.readConfirmed(pending.takeUndecided()!, 0);
     expect(pending.decideRead(0, () => undefined)).toBe(true);

@@ -2,21 +2,19 @@ import { CommandType } from '../../../wire/command.ts';
 import type { CommandOutcome, LookupOutcome } from '../outcomes.ts';
 import { LARGE_OPEN_BYTES_MAX, OFFERED_BYTES_MAX } from '../pendingCommands.ts';
 
-/** What is foreseen of a command: nothing, that it is refused, that only a read can tell, and what that tells then. */
-export const [PASSES, IS_REFUSED, PASSES_LATER, IS_REFUSED_LATER] = [0, 1, 2, 3] as const;
+/** Kinds of commands: what is foreseen of most is nothing. */
+export const PASSES = 0;
 
 const REFUSED = { status: 'invalid', detail: 'refused' } as const;
-export const VERDICTS: Readonly<
-  Record<
-    number,
-    { readonly first: typeof REFUSED | 'undecided' | undefined; readonly second?: typeof REFUSED | 'undecided' }
-  >
-> = {
-  [PASSES]: { first: undefined },
-  [IS_REFUSED]: { first: REFUSED },
-  [PASSES_LATER]: { first: 'undecided' },
-  [IS_REFUSED_LATER]: { first: 'undecided', second: REFUSED },
-};
+type Verdict = typeof REFUSED | 'undecided' | undefined;
+/** What is foreseen of each kind, and what after a read. */
+export const VERDICTS: readonly { readonly first: Verdict; readonly second?: Verdict }[] = [
+  { first: undefined },
+  { first: REFUSED },
+  { first: 'undecided' },
+  { first: 'undecided', second: REFUSED },
+  { first: 'undecided', second: 'undecided' },
+];
 
 const HEADER_BYTES = 9;
 const HEADERS_MAX = 4096;
@@ -47,7 +45,7 @@ function headerOf(session: number, size: number): number[] {
 export interface Item {
   readonly tag: number;
   readonly session: number;
-  /** One of the four above. */
+  /** A place in VERDICTS. */
   readonly kind: number;
   readonly size: number;
 }
