@@ -157,6 +157,18 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   // store
   {
+    key: 'server/storage/chunkIndex.ts ChunkIndex.#makeRoom: swap firsts.set(this.#firsts.subarray(this.#start, this.#end)); sequences.set(this.#sequences.subarray(this.#start, this.#end)); → sequences.set(this.#sequences.subarray(this.#start, this.#end)); firsts.set(this.#firsts.subarray(this.#start, this.#end));',
+    why: 'Two copies of two arrays.',
+  },
+  {
+    key: 'server/storage/chunkedLogStore.ts ChunkedLogStore.#install: swap this.#discardFrom(this.#baseIndex + 1, snapshot.index + 1); this.#terms.clear(); → this.#terms.clear(); this.#discardFrom(this.#baseIndex + 1, snapshot.index + 1);',
+    why: 'Chunks and what was not written on the one side, terms on the other: neither looks at the other.',
+  },
+  {
+    key: 'server/storage/chunkedLogStore.ts ChunkedLogStore.#replaceSnapshot: swap this.#snapshotToWrite = snapshot; this.#snapshot = snapshot; → this.#snapshot = snapshot; this.#snapshotToWrite = snapshot;',
+    why: 'Neither is made from the other.',
+  },
+  {
     key: 'server/storage/chunkedLogStore.ts ChunkedLogStore.#truncate: half i >= 0 && this.#marks[i]!.lastIndex >= index → i >= 0',
     why: 'An earlier mark then counts as durable together with the next one instead of before it: later, never sooner.',
   },

@@ -54,9 +54,9 @@ export class Hunt {
   }
 
   /** `likely` is what noticed it the last time. */
-  async run(id: number, { key }: Mutant, worker: KillerProcess, likely?: Killer): Promise<Outcome> {
+  async run(id: number, { key, file }: Mutant, worker: KillerProcess, likely?: Killer): Promise<Outcome> {
     const passages = this.#passagesOf.get(id) ?? [];
-    const steps = this.#steps(passages, likely);
+    const steps = this.#steps(passages, file, likely);
     for (const step of steps) {
       const found = await this.#judge(id, step, worker);
       if (found !== undefined) return { key, ...found };
@@ -67,8 +67,12 @@ export class Hunt {
     return { key, killer: undefined, how };
   }
 
-  #steps(passages: readonly Passage[], likely: Killer | undefined): Step[] {
-    const sorted = [...passages].sort((a, b) => a.ms - b.ms);
+  /** `mutated` is the file that the mutant is in: what tests it alone is asked first, whatever that takes. */
+  #steps(passages: readonly Passage[], mutated: string, likely: Killer | undefined): Step[] {
+    const stem = mutated.replace(/ts$/, '');
+    const isOwn = ({ killer }: Passage) => killer.kind === 'test' && killer.file.startsWith(stem);
+    const sorted = passages.filter((each) => !isOwn(each)).sort((a, b) => a.ms - b.ms);
+    const own = passages.filter(isOwn);
     const short = new Map<string, Passage[]>();
     const long: Step[] = [];
     const seeds: Step[] = [];
@@ -88,14 +92,18 @@ export class Hunt {
       else if (short.has(killer.file)) short.get(killer.file)!.push(passage);
       else short.set(killer.file, [passage]);
     }
-    const files = [...short].map(([file, tests]): Step => {
-      const names = tests.map(({ killer }) => (killer.kind === 'test' ? killer.name : ''));
-      return { unit: { kind: 'file', file, names }, ms: sum(tests, 'ms'), calls: sum(tests, 'calls') };
-    });
+    const files = [...short].map(([file, tests]) => stepOf(file, tests));
     files.sort((a, b) => a.ms - b.ms);
-    const first = sorted.filter(({ killer }) => likely !== undefined && isSame(killer, likely));
+    const ownFiles = new Set(own.map(({ killer }) => (killer.kind === 'test' ? killer.file : '')));
+    const ownSteps = [...ownFiles].map((file) =>
+      stepOf(
+        file,
+        own.filter(({ killer }) => killer.kind === 'test' && killer.file === file),
+      ),
+    );
+    const first = passages.filter(({ killer }) => likely !== undefined && isSame(killer, likely));
     const again = first.map(({ killer, ms, calls }): Step => ({ unit: unitOf(killer), ms, calls }));
-    return [...again, ...files, ...seeds, ...long];
+    return [...again, ...ownSteps, ...files, ...seeds, ...long];
   }
 
   /** A kill counts only where the same killer is content without the mutant, in the process that it was found in or in a new one. */
@@ -113,6 +121,12 @@ export class Hunt {
       if (isNew && isContent(await obey(alone, undefined, worker))) return killed;
     }
   }
+}
+
+/** These tests of a file together. */
+function stepOf(file: string, tests: readonly Passage[]): Step {
+  const names = tests.map(({ killer }) => (killer.kind === 'test' ? killer.name : ''));
+  return { unit: { kind: 'file', file, names }, ms: sum(tests, 'ms'), calls: sum(tests, 'calls') };
 }
 
 function obey({ unit, ms, calls }: Step, mutant: number | undefined, worker: KillerProcess): Promise<Ending> {

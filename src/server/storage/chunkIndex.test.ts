@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ChunkIndex } from './chunkIndex.ts';
 import { randomFrom } from './testing.ts';
 
-const RUNS = 100;
+const RUNS = 60;
 const STEPS = 200;
 
 describe('the index of a log’s chunks', () => {
@@ -33,14 +33,56 @@ describe('the index of a log’s chunks', () => {
           expect(index.shiftUpTo(base, lastIndex)).toEqual(shifted);
           list = list.slice(shifted.length);
         }
-        expect(index.length).toBe(list.length);
-        expect(list.map((_, at) => index.at(at))).toEqual(list);
-        expect(list.map((_, at) => index.firstAt(at))).toEqual(list.map(({ firstIndex }) => firstIndex));
-        expect(index.firstAt(list.length)).toBeUndefined();
-        for (let at = Math.max(0, base - 2); at <= lastIndex + 2; at++) {
-          expect(index.find(at)).toBe(list.findLastIndex(({ firstIndex }) => firstIndex <= at));
-        }
+        const places = Array.from({ length: lastIndex + 5 - base }, (_, i) => Math.max(0, base - 2 + i));
+        const found = [
+          index.length,
+          list.map((_, at) => index.at(at)),
+          list.map((_, at) => index.firstAt(at)),
+          index.firstAt(list.length) ?? 'none',
+          places.map((at) => index.find(at)),
+        ];
+        const expected = [
+          list.length,
+          list,
+          list.map(({ firstIndex }) => firstIndex),
+          'none',
+          places.map((at) => list.findLastIndex(({ firstIndex }) => firstIndex <= at)),
+        ];
+        if (JSON.stringify(found) !== JSON.stringify(expected)) expect(found).toEqual(expected);
       }
+    }
+  });
+
+  it('answers as a plain list does when it is longer than its first arrays, wherever in them it stands', () => {
+    for (const shifts of [0, 1, 900, 1500]) {
+      const index = new ChunkIndex();
+      let list: { firstIndex: number; sequence: number }[] = [];
+      const push = (count: number) => {
+        for (; count > 0; count--) {
+          const last = list[list.length - 1]?.sequence ?? 0;
+          list.push({ firstIndex: 2 * last + 1, sequence: last + 1 });
+          index.push(2 * last + 1, last + 1);
+        }
+      };
+      const compare = () => {
+        const found = Array.from({ length: index.length }, (_, at) => index.at(at));
+        expect(found).toEqual(list);
+        const places = list.map(({ firstIndex }) => index.find(firstIndex));
+        expect(places).toEqual(list.map((_, at) => at));
+        expect(index.find(list[0]!.firstIndex - 1)).toBe(-1);
+      };
+      push(1024);
+      for (const more of [1, 1023, 1, 2500]) {
+        const base = 2 * Math.min(shifts, list.length - 2);
+        const shifted = index.shiftUpTo(list[0]!.firstIndex - 1 + base, 10 ** 6);
+        expect(shifted).toEqual(list.slice(0, shifted.length));
+        expect(shifted).toHaveLength(base / 2);
+        list = list.slice(shifted.length);
+        push(more);
+        compare();
+      }
+      expect(index.popFrom(0)).toEqual([...list].reverse());
+      expect([index.length, index.find(10 ** 9)]).toEqual([0, -1]);
     }
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChunkedLogStore } from './chunkedLogStore.ts';
 import { CorruptLogError, InvalidBatchError, LogStoreClosedError, UnknownFormatError } from './contract.ts';
-import { chunkKey, VERSION_KEY } from './keys.ts';
+import { chunkKey, sequenceOf, VERSION_KEY } from './keys.ts';
 import { MemoryDisk } from './memoryDisk.ts';
 import { seal } from './record.ts';
 import { batch, commands, contentOf, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
@@ -233,6 +233,22 @@ describe('the chunked store', () => {
     expect(listener.marks).toEqual([1, 2, 3]);
     expect(() => store.persist(batch(6, { entries: commands(12, 12, 3) }))).toThrow(LogStoreClosedError);
     await store.close();
+  });
+
+  it('deletes the state record that it was opened with once later ones are anchored', () => {
+    const disk = new MemoryDisk('by-step');
+    let last = 0;
+    for (let life = 1; life <= 3; life++) {
+      const { store } = open(disk);
+      for (let mark = 1; mark <= 4; mark++) {
+        store.persist(batch(mark, { hardState: hard(++last) }));
+        run(disk);
+      }
+      // The last one, the one before it, and the one that replaced what may be deleted next.
+      const numbers = disk.keys('h').map(sequenceOf);
+      const newest = numbers[numbers.length - 1]!;
+      expect(numbers).toEqual([newest - 2, newest - 1, newest]);
+    }
   });
 
   it('never truncates what a snapshot holds', () => {

@@ -1,0 +1,79 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ownFolder } from '../../files/testing/ownFolder.ts';
+import type { DiskOperation } from './contract.ts';
+import { LevelDisk, StorageOpenError, StorageWriteError } from './levelDisk.ts';
+
+const put = (key: string, ...value: number[]): DiskOperation => ({ key, value: Uint8Array.from(value) });
+
+function written(disk: LevelDisk, operations: readonly DiskOperation[], sync = true): Promise<Error | null> {
+  return new Promise((resolve) => disk.write(operations, sync, resolve));
+}
+
+describe('a disk on LevelDB', () => {
+  let folder: string;
+  ownFolder('level-disk', (made) => {
+    folder = made;
+  });
+  const open = () => LevelDisk.open(join(folder, 'log'));
+
+  it('keeps what was put and not deleted since, and lists it by prefix until it is written to', async () => {
+    const first = await open();
+    expect(await written(first, [put('a1', 1), put('b1', 2), put('a2', 3)])).toBeNull();
+    expect(await written(first, [{ key: 'a1', value: null }, put('a3')], false)).toBeNull();
+    await first.close();
+    const disk = await open();
+    expect([disk.keys('a'), disk.keys('b'), disk.keys('')]).toEqual([['a2', 'a3'], ['b1'], ['a2', 'a3', 'b1']]);
+    const values = ['a1', 'a2', 'a3'].map((key) => disk.get(key));
+    expect(values.map((value) => (value === undefined ? 'none' : [...value]))).toEqual(['none', [3], []]);
+    await written(disk, [put('c')]);
+    expect(() => disk.keys('a')).toThrow('only before the first write');
+    await disk.close();
+  });
+
+  it('carries out writes in their order, one at a time, and says so in that order', async () => {
+    const disk = await open();
+    const done: number[] = [];
+    const all = Array.from({ length: 40 }, (_, i) => {
+      // Large and small ones by turns: threads of their own would finish the small ones first.
+      const value = new Uint8Array(i % 2 === 0 ? 100_000 : 1).fill(i);
+      return new Promise<void>((resolve) => {
+        disk.write([{ key: 'k', value }], i % 3 === 0, (error) => {
+          expect(error).toBeNull();
+          expect(disk.get('k')![0]).toBeGreaterThanOrEqual(i);
+          done.push(i);
+          resolve();
+        });
+      });
+    });
+    await Promise.all(all);
+    expect(done).toEqual(Array.from({ length: 40 }, (_, i) => i));
+    expect([...disk.get('k')!]).toEqual([39]);
+    await disk.close();
+  });
+
+  it('says of each write that it failed, and goes on with the next', async () => {
+    const disk = await open();
+    await disk.close();
+    for (const error of await Promise.all([written(disk, [put('a')]), written(disk, [put('b')])])) {
+      expect(error).toBeInstanceOf(StorageWriteError);
+      expect(error!.message).toMatch(/^LevelDB: /);
+    }
+  });
+
+  it('makes no database where it is not to', async () => {
+    await expect(LevelDisk.open(join(folder, 'log'), { createIfMissing: false })).rejects.toThrow(StorageOpenError);
+    await (await open()).close();
+    await (await LevelDisk.open(join(folder, 'log'), { createIfMissing: false })).close();
+  });
+
+  it('tells a folder that another process uses from one that cannot be used', async () => {
+    const disk = await open();
+    await expect(open()).rejects.toMatchObject({ inUse: true, location: join(folder, 'log') });
+    await disk.close();
+    await mkdir(join(folder, 'other'));
+    await writeFile(join(folder, 'other', 'file'), '');
+    await expect(LevelDisk.open(join(folder, 'other', 'file'))).rejects.toMatchObject({ inUse: false });
+  });
+});
