@@ -128,6 +128,30 @@ describe.each(Object.entries(ENGINES))('an admission by the %s engine’s leader
     expect(replica.fences).toEqual(named);
   });
 
+  it('is refused to a voter until somebody says that its data are lost', async () => {
+    const { replica, run } = await leader();
+    const { lastIndex } = replica.status();
+    const answers: AdmissionAnswer[] = [];
+    admit(replica, { id: 1, instance: 'asker' }, false, (answer) => answers.push(answer));
+    run();
+    expect(answers).toEqual([{ ok: false, reason: 'forgotten', leader: 0 }]);
+    expect(replica.status().lastIndex).toBe(lastIndex);
+    expect(replica.fences).toBe(NO_FENCES);
+  });
+
+  it('is refused by who does not lead, or no longer does, with nothing in the log', async () => {
+    const follower = drivenReplica(kind, { bootstrap: [1, 2] });
+    const answers: AdmissionAnswer[] = [];
+    for (const id of [2, 3]) admit(follower.replica, { id, instance: 'asker' }, true, (answer) => answers.push(answer));
+    const refused = { ok: false, reason: 'not-leader', leader: 0 };
+    expect(answers).toEqual([refused, refused]);
+    expect(follower.replica.fences).toBe(NO_FENCES);
+    const { replica } = await leader();
+    admit(replica, { id: 2, instance: 'asker' }, false, (answer) => answers.push(answer));
+    replica.stop();
+    expect(answers[2]).toMatchObject({ ok: false, reason: 'not-leader' });
+  });
+
   it('is refused where a later fence names another folder: it could not be told from that one', async () => {
     const { replica, step } = await leader();
     const answers: (AdmissionAnswer | undefined)[] = [undefined, undefined];

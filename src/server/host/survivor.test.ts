@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { EngineKind, NodeId } from '../../consensus/contract.ts';
 import { ENGINES } from '../../consensus/engines.ts';
+import { Entry, EntryType } from '../../consensus/entry.ts';
+import { encodeFence } from '../../wire/fence.ts';
 import { admittedHardState } from '../identity/admission.ts';
 import { blankIdentity, type Identity, type KnownServer } from '../identity/identity.ts';
 import type { Answer } from '../identity/startDecision.ts';
@@ -11,12 +13,12 @@ import { batch, commands, hard, Listener } from '../storage/testing.ts';
 import { drivenReplica } from './testing/drivenReplica.ts';
 
 /** Server 1 as it is after a restart: three of five entries are known to be committed, in term 7. */
-async function restarted(kind: EngineKind<unknown>, bootstrap: readonly NodeId[]) {
+async function restarted(kind: EngineKind<unknown>, bootstrap: readonly NodeId[], last = commands(5, 5, 6)) {
   const disk = new MemoryDisk();
   const area = new MemoryPromisedArea();
   const before = new Listener();
   const { store: earlier } = openMemoryLogStore(before, { cacheEntries: 1000 }, disk, area);
-  earlier.persist(batch(1, { entries: commands(1, 5, 6), hardState: hard(7, 1, 3) }));
+  earlier.persist(batch(1, { entries: [...commands(1, 4, 6), ...last], hardState: hard(7, 1, 3) }));
   await before.until(() => before.marks.length > 0);
   await earlier.close();
   const { replica, step } = drivenReplica(kind, {
@@ -63,8 +65,30 @@ describe.each(Object.entries(ENGINES))('the survivor of two, with the %s engine'
     expect(await reasonOf([1], own())).toBe('leads');
     expect(await reasonOf([1, 2, 3], own())).toBe('no-pair');
     expect(await reasonOf([1, 2], own(), 3)).toBe('no-pair');
+    expect(await reasonOf([2, 3], own())).toBe('no-pair');
+    expect(await reasonOf([2], own())).toBe('no-pair');
     expect(await reasonOf([1, 2], own([[3, met()]]))).toBe('met-others');
     expect(await reasonOf([1, 2], own([[3, met({ ran: false })]]))).toBe('ok');
+  });
+
+  it('gives an index as high as a fence in its log, which it may not know to be committed', async () => {
+    const fence = new Entry(5, 6, EntryType.Normal, encodeFence({ id: 2, instance: 'other' }));
+    const replica = await restarted(kind, [1, 2], [fence]);
+    expect(admitBySurvivor(replica, own(), 2)).toMatchObject({ ok: true, snapshot: { index: 3 }, admitted: 5 });
+    expect(admitBySurvivor(replica, own([[2, met({ admitted: 4 })]]), 2)).toMatchObject({ ok: true });
+    expect(admitBySurvivor(replica, own([[2, met({ admitted: 5 })]]), 2)).toMatchObject({ reason: 'unavailable' });
+    // A fence of another server says nothing of this one.
+    const third = await restarted(
+      kind,
+      [1, 2],
+      [new Entry(5, 6, EntryType.Normal, encodeFence({ id: 3, instance: 'x' }))],
+    );
+    expect(admitBySurvivor(third, own(), 2)).toMatchObject({ ok: true, admitted: 3 });
+  });
+
+  it('has nothing to give where nothing is applied', async () => {
+    const { replica } = drivenReplica(kind, { bootstrap: [1, 2] });
+    expect(admitBySurvivor(replica, own(), 2)).toMatchObject({ ok: false, reason: 'unavailable' });
   });
 
   it('refuses where the next folder could not be told from the last one that it admitted', async () => {

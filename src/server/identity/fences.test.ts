@@ -20,6 +20,8 @@ describe('the fences in force', () => {
     );
     // What is still in the log of what was applied tells nothing new.
     expect(fencesInForce(applied, [fence(3, 2, 'a'), fence(5, 2, 'b')])).toEqual(applied);
+    expect(fencesInForce(applied, [fence(4, 2, 'a')])).toEqual(applied);
+    expect(applied).toEqual(new Map([[2, { index: 5, instance: 'b' }]]));
   });
 
   it('are not made of what only begins like one', () => {
