@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { LostWritesError, UnknownPromiseError } from './contract.ts';
-import { StorageOpenError } from './levelDisk.ts';
+import { LostWritesError, type PromisedSlots, UnknownPromiseError } from './contract.ts';
+import { StorageOpenError, StorageWriteError } from './levelDisk.ts';
 import { openLevelLogStore, promisedFile } from './openLogStore.ts';
+import { PromisedFile } from './promisedFile.ts';
 import { PROMISED_SLOT_BYTES } from './promisedSlot.ts';
 import { batch, command, hard, Listener } from './testing.ts';
 
@@ -134,5 +135,92 @@ describe('a store on LevelDB with its promise file', () => {
     await rm(file);
     await mkdir(file);
     await expect(open()).rejects.toThrow(StorageOpenError);
+  });
+});
+
+describe('a promise file', () => {
+  let path: string;
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'rkv-promise-'));
+    path = join(folder, 'file');
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const slot = (byte: number, length: number) => new Uint8Array(length).fill(byte);
+  /** What each slot begins with, up to its first zero. */
+  const begins = (found: PromisedSlots | undefined) =>
+    found?.map((bytes) => [...bytes.subarray(0, bytes.indexOf(0))]) ?? 'none';
+  const created = (file: PromisedFile, slots: PromisedSlots) =>
+    new Promise<Error | null>((resolve) => file.create(slots, resolve));
+  const written = (file: PromisedFile, at: number, ...pieces: Uint8Array[]) =>
+    new Promise<Error | null>((resolve) => file.write(at, pieces, resolve));
+  async function found(): Promise<PromisedSlots | undefined> {
+    const file = await PromisedFile.open(path);
+    await file.close();
+    return file.found;
+  }
+
+  it('is not there until it is made, and holds in each slot what was put there last', async () => {
+    const file = await PromisedFile.open(path);
+    expect([file.name, file.found]).toEqual([path, undefined]);
+    expect(await readdir(folder)).toEqual([]);
+    // As a crash in the middle of making it may leave it.
+    await writeFile(`${path}.new`, 'half');
+    expect(await created(file, [slot(1, 2), slot(2, 3)])).toBeNull();
+    expect(await readdir(folder)).toEqual(['file']);
+    expect(begins(await found())).toEqual([
+      [1, 1],
+      [2, 2, 2],
+    ]);
+    expect(await written(file, 1, slot(3, 1), slot(4, 4))).toBeNull();
+    expect(begins(await found())).toEqual([
+      [1, 1],
+      [3, 4, 4, 4, 4],
+    ]);
+    expect(await written(file, 0, slot(5, 3))).toBeNull();
+    expect(begins(await found())).toEqual([
+      [5, 5, 5],
+      [3, 4, 4, 4, 4],
+    ]);
+    await file.close();
+    await file.close();
+  });
+
+  it('that is cut has slots that are cut', async () => {
+    const file = await PromisedFile.open(path);
+    await created(file, [slot(1, PROMISED_SLOT_BYTES), slot(2, PROMISED_SLOT_BYTES)]);
+    await file.close();
+    for (const length of [2 * PROMISED_SLOT_BYTES, PROMISED_SLOT_BYTES + 7, PROMISED_SLOT_BYTES, 9, 0]) {
+      await truncate(path, length);
+      const [first, second] = (await found())!;
+      expect([first.length, second.length]).toEqual([
+        Math.min(length, PROMISED_SLOT_BYTES),
+        Math.max(0, length - PROMISED_SLOT_BYTES),
+      ]);
+      expect(first.every((byte) => byte === 1) && second.every((byte) => byte === 2)).toBe(true);
+    }
+  });
+
+  it('says that it could not be made or written', async () => {
+    path = join(folder, 'nowhere', 'file');
+    const file = await PromisedFile.open(path);
+    const failure = await created(file, [slot(1, 1), slot(2, 1)]);
+    expect(failure).toBeInstanceOf(StorageWriteError);
+    expect(failure!.message).toMatch(/nowhere\/file: ENOENT/);
+    path = join(folder, 'file');
+    const other = await PromisedFile.open(path);
+    expect(await created(other, [slot(1, 1), slot(2, 1)])).toBeNull();
+    await other.close();
+    const full = await PromisedFile.open('/dev/null').catch((error: unknown) => error);
+    expect(full).toBeInstanceOf(StorageOpenError);
+  });
+
+  it.skipIf(process.geteuid?.() !== 0)('of another user is not taken for ours', async () => {
+    const file = await PromisedFile.open(path);
+    await created(file, [slot(1, 1), slot(2, 1)]);
+    await file.close();
+    await chown(path, 1, 1);
+    await expect(PromisedFile.open(path)).rejects.toThrow(/belongs to another user/);
   });
 });
