@@ -157,6 +157,26 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   // store
   {
+    key: 'server/storage/dataDirectory.ts nameAside: bound attempt <= ASIDE_NAMES_MAX → attempt < ASIDE_NAMES_MAX',
+    why: 'One name less of a thousand is tried.',
+  },
+  {
+    key: 'server/storage/levelDisk.ts innermost: half at instanceof Error && at.cause !== undefined → at.cause !== undefined',
+    why: 'What is thrown there are errors, and their last cause has no cause.',
+  },
+  {
+    key: 'server/storage/level/table.ts blockEntries: swap next.set(block.subarray(reader.pos, keyEnd), shared); key = next; → key = next; next.set(block.subarray(reader.pos, keyEnd), shared);',
+    why: 'The same bytes under two names.',
+  },
+  {
+    key: "server/storage/promisedDisk.ts PromisedDisk.write: drop if (this.#state === 'settled') { this.#write(operations, sync, done); return; }",
+    why: 'Where it is settled, who waits for that is called at once.',
+  },
+  {
+    key: 'server/storage/promisedSlot.ts decodeSlot: half length < FIELDS_AT || length > bytes.length → length < FIELDS_AT',
+    why: 'Of what ends too early the checksum is another one.',
+  },
+  {
     key: 'server/storage/chunkIndex.ts ChunkIndex.#makeRoom: swap firsts.set(this.#firsts.subarray(this.#start, this.#end)); sequences.set(this.#sequences.subarray(this.#start, this.#end)); → sequences.set(this.#sequences.subarray(this.#start, this.#end)); firsts.set(this.#firsts.subarray(this.#start, this.#end));',
     why: 'Two copies of two arrays.',
   },

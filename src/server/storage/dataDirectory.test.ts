@@ -33,6 +33,19 @@ describe('the data directory', () => {
     expect(await prepareDataDirectory(data, 1, true)).toEqual(expected);
   });
 
+  it('goes on with what was prepared beside data that are no longer there', async () => {
+    for (const isEmpty of [false, true]) {
+      const location = serverDirectory(folder, 6);
+      await mkdir(`${location}.next`);
+      await writeFile(join(`${location}.next`, 'name'), 'next');
+      if (isEmpty) await mkdir(location);
+      expect(await prepareDataDirectory(folder, 6, false)).toEqual({ location, existing: false, isBeside: false });
+      expect(await readdir(folder)).toEqual(['rkvd-6']);
+      expect(await readFile(join(location, 'name'), 'utf8')).toBe('next');
+      await rm(location, { recursive: true });
+    }
+  });
+
   it('continues from existing data with recovery', async () => {
     const location = serverDirectory(folder, 2);
     const { store } = await openLevelLogStore(location, new Listener(), OPTIONS);

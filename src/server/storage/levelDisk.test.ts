@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ownFolder } from '../../files/testing/ownFolder.ts';
@@ -70,6 +70,11 @@ describe('a disk on LevelDB', () => {
 
   it('tells a folder that another process uses from one that cannot be used', async () => {
     const disk = await open();
+    // What its user is about to change is not damaged.
+    const current = await readFile(join(folder, 'log', 'CURRENT'));
+    await writeFile(join(folder, 'log', 'CURRENT'), '');
+    await expect(open()).rejects.toMatchObject({ inUse: true });
+    await writeFile(join(folder, 'log', 'CURRENT'), current);
     await expect(open()).rejects.toMatchObject({ inUse: true, location: join(folder, 'log') });
     await disk.close();
     await mkdir(join(folder, 'other'));

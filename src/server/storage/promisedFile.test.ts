@@ -52,6 +52,9 @@ describe('a store on LevelDB with its promise file', () => {
   }
 
   it('goes on where the process was killed', async () => {
+    const made = await open();
+    expect([made.adopted, made.restored]).toEqual([false, []]);
+    await made.store.close();
     await copyOfRunning(50, 'killed');
     await useCopy('killed');
     const { store, report } = await open();

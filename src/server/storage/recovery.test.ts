@@ -251,6 +251,18 @@ describe('the chunked store', () => {
     }
   });
 
+  it('has its version on the disk with its first write, and writes it no more', () => {
+    const disk = new MemoryDisk('by-step');
+    const { store } = open(disk);
+    store.persist(batch(1, { hardState: hard(1) }));
+    run(disk);
+    const version = disk.content.get(VERSION_KEY);
+    expect(version).toEqual(encodeVersion());
+    store.persist(batch(2, { hardState: hard(2) }));
+    run(disk);
+    expect(disk.content.get(VERSION_KEY)).toBe(version);
+  });
+
   it('never truncates what a snapshot holds', () => {
     const { store } = threeChunks();
     store.storeSnapshot(snapshotAt(7, 3), 5);
