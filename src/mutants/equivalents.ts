@@ -130,6 +130,15 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     key: 'consensus/hashicorp/state.ts ServerState.install: swap this.noticeOwnRemoval(before, configuration); this.refreshRole(); → this.refreshRole(); this.noticeOwnRemoval(before, configuration);',
     why: 'The first only reports events, and does not look at the role.',
   },
+  // identity
+  {
+    key: 'server/identity/fences.ts fencesInForce: bound index <= (all.get(fence.id)?.index ?? 0) → index < (all.get(fence.id)?.index ?? 0)',
+    why: 'What is noted again at the same index is the same entry.',
+  },
+  {
+    key: 'server/identity/shutOuts.ts ShutOuts.isDeafTo: drop this.bars.delete(id);',
+    why: 'What was met as far never falls, so the bar keeps nobody out any more: it only stays in memory.',
+  },
   // state machine
   {
     key: 'server/stateMachine/keyValueStore.ts KeyValueStore.restore: swap this.fencesApplied = fences; this.sessions.replace(used, unused); → this.sessions.replace(used, unused); this.fencesApplied = fences;',
@@ -156,6 +165,14 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'Neither looks at what the other sets.',
   },
   // store
+  {
+    key: 'server/storage/promisedSlot.ts encodeSlotHeader: swap header.set(MAGIC, MAGIC_AT); header[VERSION_AT] = SLOT_VERSION; → header[VERSION_AT] = SLOT_VERSION; header.set(MAGIC, MAGIC_AT);',
+    why: 'Two places of one header.',
+  },
+  {
+    key: 'server/storage/promisedSlot.ts decodeSlot: swap records.push(record); at = end; → at = end; records.push(record);',
+    why: 'Neither is made from what the other sets.',
+  },
   {
     key: 'server/storage/dataDirectory.ts nameAside: bound attempt <= ASIDE_NAMES_MAX → attempt < ASIDE_NAMES_MAX',
     why: 'One name less of a thousand is tried.',
