@@ -164,6 +164,199 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     key: 'server/stateMachine/sessionTable.ts SessionTable.register: swap this.newest = index; this.unused.add(index); → this.unused.add(index); this.newest = index;',
     why: 'Neither looks at what the other sets.',
   },
+  // host
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.addCommand: swap this.arrivedBytes += command.length; append(this.arrived, command, sink, tag); → append(this.arrived, command, sink, tag); this.arrivedBytes += command.length;',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.addLookup: swap this.lookups.bytes += key.length; this.lookups.keys.push(key); → this.lookups.keys.push(key); this.lookups.bytes += key.length;',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.addLookup: swap this.lookups.keys.push(key); this.lookups.sinks.push(sink); → this.lookups.sinks.push(sink); this.lookups.keys.push(key);',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.addLookup: swap this.lookups.sinks.push(sink); this.lookups.tags.push(tag); → this.lookups.tags.push(tag); this.lookups.sinks.push(sink);',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.takeCommands: swap this.arrived = emptyQueue(); this.arrivedBytes = 0; → this.arrivedBytes = 0; this.arrived = emptyQueue();',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.portion: swap dropFirst(this.arrived, at); this.takeWaiting(offered, bytes); → this.takeWaiting(offered, bytes); dropFirst(this.arrived, at);',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.portion: swap this.arrivedBytes -= size; move(this.arrived, at, offered); → move(this.arrived, at, offered); this.arrivedBytes -= size;',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.portion: swap move(this.arrived, at, this.waiting); this.arrivedBytes -= size; → this.arrivedBytes -= size; move(this.arrived, at, this.waiting);',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.sift: swap commands.length = kept; cut(waiters, kept); → cut(waiters, kept); commands.length = kept;',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.readConfirmed: swap this.reading.delete(token); this.confirmed.push({ index, lookups }); → this.confirmed.push({ index, lookups }); this.reading.delete(token);',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.readConfirmed: swap this.deciding.delete(token); this.decidable.push({ index, queue }); → this.decidable.push({ index, queue }); this.deciding.delete(token);',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.loseAll: swap this.arrived = emptyQueue(); this.arrivedBytes = 0; → this.arrivedBytes = 0; this.arrived = emptyQueue();',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.loseAll: swap this.waiting = emptyQueue(); this.waitingSessions.clear(); → this.waitingSessions.clear(); this.waiting = emptyQueue();',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.loseAll: swap this.waitingSessions.clear(); this.undecided = emptyQueue(); → this.undecided = emptyQueue(); this.waitingSessions.clear();',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.loseAll: swap this.cleared = emptyQueue(); this.deciding.clear(); → this.deciding.clear(); this.cleared = emptyQueue();',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.loseAll: swap this.deciding.clear(); this.decidable = []; → this.decidable = []; this.deciding.clear();',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.loseAll: swap this.lookups = noLookups(); this.reading.clear(); → this.reading.clear(); this.lookups = noLookups();',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.loseAll: swap this.reading.clear(); this.confirmed = []; → this.confirmed = []; this.reading.clear();',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts append: swap commands.push(command); waiters.sinks.push(sink); → waiters.sinks.push(sink); commands.push(command);',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts append: swap waiters.sinks.push(sink); waiters.tags.push(tag); → waiters.tags.push(tag); waiters.sinks.push(sink);',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts append: swap waiters.tags.push(tag); waiters.sizes.push(command.length); → waiters.sizes.push(command.length); waiters.tags.push(tag);',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts dropFirst: swap commands.splice(0, count); waiters.sinks.splice(0, count); → waiters.sinks.splice(0, count); commands.splice(0, count);',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts dropFirst: swap waiters.sinks.splice(0, count); waiters.tags.splice(0, count); → waiters.tags.splice(0, count); waiters.sinks.splice(0, count);',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts dropFirst: swap waiters.tags.splice(0, count); waiters.sizes.splice(0, count); → waiters.sizes.splice(0, count); waiters.tags.splice(0, count);',
+    why: 'Neither looks at what the other changes.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.portion: drop this.arrivedBytes -= size;',
+    why: 'With too much counted as arrived a portion is made where everything fits, and it is the same.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.portion: drop this.arrivedBytes -= size; (2)',
+    why: 'With too much counted as arrived a portion is made where everything fits, and it is the same.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.takeCommands: drop this.arrivedBytes = 0;',
+    why: 'With too much counted as arrived a portion is made where everything fits, and it is the same.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.loseAll: drop this.arrivedBytes = 0;',
+    why: 'With too much counted as arrived a portion is made where everything fits, and it is the same.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.appendCleared: drop if (cleared.commands.length === 0) return;',
+    why: 'Only spares the work where there is nothing to do.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.answerLookups: drop if (this.confirmed.length === 0) return;',
+    why: 'Only spares the work where there is nothing to do.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.forgetHead: bound this.acceptedHead >= ACCEPTED_SLACK_MAX → this.acceptedHead > ACCEPTED_SLACK_MAX',
+    why: 'Decides only when the finished ones at the front are cut off.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.applied: bound head.answered < position → head.answered <= position',
+    why: 'An empty range is answered then.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.applied: drop this.forgetHead();',
+    why: 'All of it are answered, and the next entry forgets it.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.applied: swap this.forgetHead(); this.answerRest(head, UNKNOWN); → this.answerRest(head, UNKNOWN); this.forgetHead();',
+    why: 'Who is told comes back in a later turn, and does not see what is forgotten.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.readFailed: swap this.reading.delete(token); this.answerAll(lookups, () => outcome); → this.answerAll(lookups, () => outcome); this.reading.delete(token);',
+    why: 'Who is told comes back in a later turn, and does not see what is forgotten.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.readFailed: swap this.deciding.delete(token); this.answerRange(queue.waiters, 0, queue.commands.length, outcome); → this.answerRange(queue.waiters, 0, queue.commands.length, outcome); this.deciding.delete(token);',
+    why: 'Who is told comes back in a later turn, and does not see what is forgotten.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.submit: swap this.pending.addCommand(command, sink, tag); this.wake(); → this.wake(); this.pending.addCommand(command, sink, tag);',
+    why: 'A turn is only asked for, and comes later than both.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.lookup: swap this.pending.addLookup(key, sink, tag); this.wake(); → this.wake(); this.pending.addLookup(key, sink, tag);',
+    why: 'A turn is only asked for, and comes later than both.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.reconfigure: swap this.engine.reconfigure(change, token); this.wake(); → this.wake(); this.engine.reconfigure(change, token);',
+    why: 'A turn is only asked for, and comes later than both.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.transferLeadership: swap this.engine.transferLeadership(to, token, this.environment.cannotTakeOver?.() ?? []); this.wake(); → this.wake(); this.engine.transferLeadership(to, token, this.environment.cannotTakeOver?.() ?? []);',
+    why: 'A turn is only asked for, and comes later than both.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.snapshotStored: swap this.engine.snapshotStored(index); this.wake(); → this.wake(); this.engine.snapshotStored(index);',
+    why: 'A turn is only asked for, and comes later than both.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.reconfigure: swap this.requests.set(token, done); this.engine.reconfigure(change, token); → this.engine.reconfigure(change, token); this.requests.set(token, done);',
+    why: 'An engine answers in what is drained, never inside of a call.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.transferLeadership: swap this.requests.set(token, done); this.engine.transferLeadership(to, token, this.environment.cannotTakeOver?.() ?? []); → this.engine.transferLeadership(to, token, this.environment.cannotTakeOver?.() ?? []); this.requests.set(token, done);',
+    why: 'An engine answers in what is drained, never inside of a call.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.carryOut: swap this.lastMark = persist.mark; this.store.persist(persist); → this.store.persist(persist); this.lastMark = persist.mark;',
+    why: 'The store does not come back inside of persist, and where it throws the server ends.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.turn: swap this.noticeStatus(); this.maybeSnapshot(); → this.maybeSnapshot(); this.noticeStatus();',
+    why: 'A snapshot is of what is applied, whoever leads.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.releaseHeld: swap this.environment.send(messages); released++; → released++; this.environment.send(messages);',
+    why: 'The count is looked at after the loop.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.commit: swap this.engine.applied(this.appliedIndex); this.answerReads(); → this.answerReads(); this.engine.applied(this.appliedIndex);',
+    why: 'What the engine does of it is seen when it is drained, and no answer depends on it.',
+  },
+  {
+    key: 'server/host/pendingCommands.ts PendingCommands.sift: bound kept < i → kept <= i',
+    why: 'What passes is then assigned to its own place.',
+  },
   // store
   {
     key: 'server/storage/promisedSlot.ts encodeSlotHeader: swap header.set(MAGIC, MAGIC_AT); header[VERSION_AT] = SLOT_VERSION; → header[VERSION_AT] = SLOT_VERSION; header.set(MAGIC, MAGIC_AT);',
