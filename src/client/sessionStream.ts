@@ -9,7 +9,8 @@ import type { LeaderHint, LinkEnd, LinkFailure, LinkListener, ServerLink } from 
 
 /** A batch is sent when it reaches this size; only a single larger command makes a larger message. */
 export const BATCH_BYTES_MAX = 1 << 18;
-const FIRST_RING_SIZE = 1 << 10;
+/** Small, because a stream may end before it carries much: a client that looks for the leader opens one after the other. */
+const FIRST_RING_SIZE = 1 << 4;
 /** Ids from the oldest unanswered command to the newest. One command that is never answered stops the stream here. */
 const RING_SIZE_MAX = 1 << 20;
 

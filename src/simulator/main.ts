@@ -1,6 +1,10 @@
 import { availableParallelism } from 'node:os';
+import { InvalidArgumentError } from 'commander';
 import { processCommand, wholeNumber, wholeNumberBelow } from '../cli/runCommander.ts';
 import { SIMULATED_ENGINES, simulatedEngine, UnknownEngineError } from './engines.ts';
+import { explore } from './explore/explore.ts';
+import type { Exploration } from './explore/explorer.ts';
+import { formatRunName, parseRunName, type RunName, SEED_MAX } from './runName.ts';
 import { runSeeds } from './runner.ts';
 import { plannedKinds, Totals } from './totals.ts';
 import { type RunReport, runSeed } from './world.ts';
@@ -8,7 +12,8 @@ import { type RunReport, runSeed } from './world.ts';
 interface Options {
   readonly engine: string;
   readonly seeds: number;
-  readonly seed: number | undefined;
+  readonly seed: RunName | undefined;
+  readonly explore: boolean;
   readonly first: number | undefined;
   readonly trace: boolean;
   readonly threads: number;
@@ -16,33 +21,43 @@ interface Options {
 
 /** Below this many runs a rare fault may well not happen by chance. */
 const RUNS_FOR_COVERAGE_MIN = 400;
-const SEED_MAX = 2 ** 48;
 const PROGRESS_INTERVAL_MS = 500;
 
+/** New combinations are counted for so many runs at a time. */
+const RUNS_PER_LINE = 100;
+
 const seedNumber = wholeNumberBelow(SEED_MAX);
+const runName = (text: string): RunName => {
+  const name = parseRunName(text);
+  if (name === undefined)
+    throw new InvalidArgumentError('expected a seed, or the name that --explore printed of a run');
+  return name;
+};
 const program = processCommand('simulate')
   .description('Runs clusters in virtual time, each from one seed, and holds them to the safety invariants.')
   .option('--engine <name>', `${Object.keys(SIMULATED_ENGINES).join(', ')} or all`, 'gorums')
   .option('--seeds <count>', 'how many seeds to run', wholeNumber, 100)
   .option('--first <seed>', 'the first of them; by default a fresh one', seedNumber)
-  .option('--seed <seed>', 'run this seed alone', seedNumber)
+  .option('--seed <seed>', 'run this seed alone, or the variation of one that --explore named', runName)
+  .option('--explore', 'vary seeds that reached rare combinations of states, besides fresh ones', false)
   .option('--trace', 'print what happens, line by line (with --seed)', false)
   .option('--threads <count>', 'threads to run on', wholeNumber, availableParallelism());
 
-function replayCommand({ engine, seed }: RunReport): string {
-  return `npm run simulate -- --engine ${engine} --seed ${seed} --trace`;
+function replayCommand(report: RunReport): string {
+  return `npm run simulate -- --engine ${report.engine} --seed ${formatRunName(report)} --trace`;
 }
 
 function describeFailure(report: RunReport): string {
-  return `seed ${report.seed} of ${report.engine} failed\n  ${report.violation!.message}\n  replay: ${replayCommand(report)}`;
+  return `seed ${formatRunName(report)} of ${report.engine} failed\n  ${report.violation!.message}\n  replay: ${replayCommand(report)}`;
 }
 
-function replay(engine: string, seed: number, trace: boolean): boolean {
+function replay(engine: string, run: RunName, trace: boolean): boolean {
+  const { seed, twists } = run;
   const print = trace ? (line: string) => console.log(line) : undefined;
-  const report = runSeed(simulatedEngine(engine), seed, print === undefined ? {} : { print });
+  const report = runSeed(simulatedEngine(engine), seed, print === undefined ? { twists } : { twists, print });
   const { virtualSeconds, operations, leaderships, committed, traceHash } = report;
   console.log(
-    `engine ${engine}  seed ${seed}  ${virtualSeconds.toFixed(1)} s  ${operations} operations  ${committed} entries  ${leaderships} leaders  trace ${traceHash}`,
+    `engine ${engine}  seed ${formatRunName(run)}  ${virtualSeconds.toFixed(1)} s  ${operations} operations  ${committed} entries  ${leaderships} leaders  trace ${traceHash}`,
   );
   if (report.violation === undefined) return true;
   console.log(`${describeFailure(report)}\n${report.violation.stack}`);
@@ -51,11 +66,11 @@ function replay(engine: string, seed: number, trace: boolean): boolean {
 
 async function runMany(engine: string, options: Options): Promise<boolean> {
   const first = options.first ?? (Date.now() % 1_000_000_000) * 1000;
+  const range = { engine, first, count: options.seeds };
   const totals = new Totals();
   const beganMs = performance.now();
   let printedMs = 0;
-  console.log(`${engine}: seeds ${first} to ${first + options.seeds - 1}`);
-  await runSeeds({ engine, first, count: options.seeds }, options.threads, (report) => {
+  const done = (report: RunReport) => {
     totals.add(report);
     if (report.violation !== undefined) {
       process.stderr.write('\r');
@@ -67,12 +82,40 @@ async function runMany(engine: string, options: Options): Promise<boolean> {
     const rate = totals.runs / ((nowMs - beganMs) / 1000);
     const line = `${totals.runs} of ${options.seeds} seeds, ${rate.toFixed(1)} seeds/s, ${totals.failures.length} failed`;
     process.stderr.write(process.stderr.isTTY ? `\r${line} ` : `${line}\n`);
-  });
+  };
+  console.log(
+    options.explore
+      ? `${engine}: exploring from seed ${first} on`
+      : `${engine}: seeds ${first} to ${first + options.seeds - 1}`,
+  );
+  if (options.explore) {
+    const newStates = new NewStates();
+    await explore(range, options.threads, (report, found) => {
+      done(report);
+      newStates.show(found);
+    });
+  } else await runSeeds(range, options.threads, done);
   if (process.stderr.isTTY) process.stderr.write('\n');
   printTotals(engine, totals, (performance.now() - beganMs) / 1000);
   const missing = options.seeds < RUNS_FOR_COVERAGE_MIN ? [] : totals.neverHappened(simulatedEngine(engine));
   if (missing.length > 0) console.log(`planned, but never happened: ${missing.join(', ')}`);
   return totals.failures.length === 0 && missing.length === 0;
+}
+
+/** Prints, every so many runs, how many combinations of states they were the first to reach. */
+class NewStates {
+  #shown: Exploration = { runs: 0, states: 0, keptRuns: 0, variations: 0, byVariations: 0 };
+
+  show(found: Exploration): void {
+    const before = this.#shown;
+    if (found.runs < before.runs + RUNS_PER_LINE) return;
+    this.#shown = found;
+    const since = (of: (found: Exploration) => number) => of(found) - of(before);
+    const states = since((each) => each.states);
+    console.log(
+      `  runs ${before.runs + 1} to ${found.runs}: ${states} new combinations of states, ${since((each) => each.byVariations)} of them by ${since((each) => each.variations)} variations; ${since((each) => each.keptRuns)} runs kept; ${found.states} combinations so far`,
+    );
+  }
 }
 
 function printTotals(engine: string, totals: Totals, seconds: number): void {

@@ -18,6 +18,25 @@ describe('a random stream', () => {
     expect(draws(parent.fork('network'), 20)).not.toEqual(before);
   });
 
+  it('is varied with all its family, from there on', () => {
+    const family = (variation?: number) => {
+      const root = new Random(7);
+      const early = root.fork('disk');
+      const before = draws(early, 5);
+      if (variation !== undefined) early.vary(variation);
+      return { before, after: [early, root, root.fork('network'), early.fork('slots')].map((each) => draws(each, 20)) };
+    };
+    const plain = family();
+    const first = family(1);
+    expect(family(1)).toEqual(first);
+    expect(first.before).toEqual(plain.before);
+    for (const [i, after] of first.after.entries()) {
+      expect(after).not.toEqual(plain.after[i]);
+      expect(after).not.toEqual(family(2).after[i]);
+    }
+    expect(new Set(first.after.map((each) => each.join())).size).toBe(4);
+  });
+
   it('is spread evenly', () => {
     const random = new Random(1);
     const counts = new Array<number>(10).fill(0);

@@ -7,6 +7,8 @@ import type { Timeline } from './timeline.ts';
 export class Trace {
   readonly #timeline: Timeline;
   readonly #print: ((line: string) => void) | undefined;
+  /** Told of everything that is noted. */
+  noted: ((who: string, what: string) => void) | undefined;
   #low = 0x811c9dc5 | 0;
   #high = 0x9e3779b9 | 0;
 
@@ -36,6 +38,7 @@ export class Trace {
     for (let i = 0; i < what.length; i++) hash = Math.imul(hash ^ what.charCodeAt(i), 0x01000193);
     for (let i = 0; i < who.length; i++) hash = Math.imul(hash ^ who.charCodeAt(i), 0x01000193);
     this.mix(1, hash);
+    this.noted?.(who, what);
     this.tell(who, what, detail);
   }
 

@@ -101,6 +101,15 @@ export class VirtualNetwork {
     return this.#lastArrivalUs.reduce((latest, each) => Math.max(latest, each), 0);
   }
 
+  /** Whether a partition is in force. */
+  get isCut(): boolean {
+    return this.#blocked.some((partition) => partition !== undefined);
+  }
+
+  get isClogged(): boolean {
+    return this.#clogged.some((queue) => queue !== undefined);
+  }
+
   /** Cuts the pairs; returns how to mend them. */
   cut(partition: Partition): () => void {
     const links = partition.pairs.map(([from, to]) => from * ENDPOINTS_MAX + to);

@@ -7,12 +7,15 @@ import { ClientLinks } from './clientLinks.ts';
 import { DeadServers } from './deadServers.ts';
 import { DeafLeader } from './deafLeader.ts';
 import type { SimulatedEngine } from './engines.ts';
+import type { Reached } from './explore/reached.ts';
+import { StateWatch } from './explore/stateWatch.ts';
 import { Founding } from './founding.ts';
 import { Judge } from './invariants/judge.ts';
 import type { Mutation } from './mutation.ts';
 import { Nemesis } from './nemesis.ts';
 import { drawPlan, type Plan } from './plan.ts';
 import { Random } from './random.ts';
+import type { Twist } from './runName.ts';
 import { StrayClient } from './strayClient.ts';
 import type { Surroundings } from './surroundings.ts';
 import { Timeline } from './timeline.ts';
@@ -30,11 +33,16 @@ export interface RunOptions {
   readonly mutation?: Mutation;
   /** For tests: changes what the seed drew. */
   readonly adjust?: (plan: Plan) => Plan;
+  /** Where the run leaves what the seed would draw. */
+  readonly twists?: readonly Twist[];
+  /** Notes which combinations of states the run reaches. */
+  readonly watches?: boolean;
 }
 
 /** How one seed's run went. A plain value: it crosses threads. */
 export interface RunReport {
   readonly seed: number;
+  readonly twists: readonly Twist[];
   readonly engine: string;
   readonly violation: { readonly invariant: Invariant; readonly message: string; readonly stack: string } | undefined;
   readonly traceHash: string;
@@ -46,6 +54,8 @@ export interface RunReport {
   readonly committed: number;
   readonly leaderships: number;
   readonly counts: readonly (readonly [CountedKind, number])[];
+  /** Empty where nobody watched. */
+  readonly reached: readonly Reached[];
 }
 
 /** Runs one seed. Everything in it follows from the arguments. */
@@ -82,8 +92,11 @@ class World {
   readonly #clientLinks: ClientLinks;
   readonly #stray: StrayClient;
   readonly #nemesis: Nemesis;
+  readonly #watch: StateWatch | undefined;
+  readonly #twists: readonly Twist[];
+  #twisted = 0;
 
-  constructor(engine: SimulatedEngine, plan: Plan, { print, mutation = {} }: RunOptions) {
+  constructor(engine: SimulatedEngine, plan: Plan, { print, mutation = {}, twists = [], watches = false }: RunOptions) {
     const timeline = this.#timeline;
     const random = new Random(plan.seed);
     const trace = new Trace(timeline, print);
@@ -112,6 +125,9 @@ class World {
     endpoints.push(teller.endpoint);
     this.#clientLinks = new ClientLinks(this.#around, this.#clients, this.#servers);
     this.#nemesis = new Nemesis(this.#around, this.#servers, endpoints);
+    this.#twists = twists;
+    this.#watch = watches ? new StateWatch(this.#around, this.#servers) : undefined;
+    trace.noted = this.#watch?.noted.bind(this.#watch);
   }
 
   /** Throws InvariantViolation. */
@@ -148,6 +164,15 @@ class World {
     if (this.#timeline.steps > STEPS_MAX) {
       throw new InvariantViolation('liveness', `the cluster is still busy after ${STEPS_MAX} events`);
     }
+    this.#watch?.observe();
+    if (this.#twists[this.#twisted]?.afterSteps === this.#timeline.steps) this.#twist();
+  }
+
+  #twist(): void {
+    const { random, trace } = this.#around;
+    const { variation } = this.#twists[this.#twisted++]!;
+    random.vary(variation);
+    trace.note('world', 'twist', () => `into variation ${variation}`);
   }
 
   /** Steps until `isDone`; past `boundUs` the cluster counts as stuck. */
@@ -308,6 +333,7 @@ class World {
     const { plan, engine, trace, census, judge, timeline } = this.#around;
     return {
       seed: plan.seed,
+      twists: this.#twists,
       engine: engine.kind.name,
       violation,
       traceHash: trace.hash,
@@ -319,6 +345,7 @@ class World {
       committed: judge.committed.length,
       leaderships: judge.leaderships,
       counts: [...census.counts],
+      reached: this.#watch?.reached ?? [],
     };
   }
 }

@@ -31,7 +31,8 @@ const RESULT_VALUE_TAG = 0x22;
 const RESULT_DETAIL_TAG = 0x2a;
 
 const UINT32_MAX = 0xffffffff;
-const FIRST_CAPACITY_BYTES = 4096;
+/** Every stream has such a buffer, and few of them last: it grows with what it carries. */
+const FIRST_CAPACITY_BYTES = 256;
 /** A buffer that one large batch grew beyond this is given up after it. */
 const KEPT_CAPACITY_BYTES_MAX = 1 << 20;
 /** Up to here a loop copies faster than a call to `set`. */
