@@ -4,7 +4,7 @@ import type { Surroundings } from '../surroundings.ts';
 import type { Reached } from './reached.ts';
 
 /** What the watch asks of a server. */
-export interface WatchedServer {
+interface WatchedServer {
   readonly id: NodeId;
   readonly isUp: boolean;
   readonly isRunning: boolean;
