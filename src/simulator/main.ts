@@ -90,7 +90,7 @@ async function runMany(engine: string, options: Options): Promise<boolean> {
       : `${engine}: seeds ${first} to ${first + options.seeds - 1}`,
   );
   if (options.explore) {
-    const newStates = new NewStates();
+    const newStates = new NewStates(options.seeds);
     await explore(range, options.threads, (report, found) => {
       done(report);
       newStates.show(found);
@@ -103,13 +103,18 @@ async function runMany(engine: string, options: Options): Promise<boolean> {
   return totals.failures.length === 0 && missing.length === 0;
 }
 
-/** Prints, every so many runs, how many combinations of states they were the first to reach. */
+/** Prints, every so many runs and after the last one, how many combinations of states they were the first to reach. */
 class NewStates {
+  readonly #runs: number;
   #shown: Exploration = { runs: 0, states: 0, keptRuns: 0, variations: 0, byVariations: 0 };
+
+  constructor(runs: number) {
+    this.#runs = runs;
+  }
 
   show(found: Exploration): void {
     const before = this.#shown;
-    if (found.runs < before.runs + RUNS_PER_LINE) return;
+    if (found.runs < before.runs + RUNS_PER_LINE && found.runs < this.#runs) return;
     this.#shown = found;
     const since = (of: (found: Exploration) => number) => of(found) - of(before);
     const states = since((each) => each.states);
