@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Audience } from './audience.ts';
-import { simpleConfiguration } from './contract.ts';
+import { type Configuration, simpleConfiguration } from './contract.ts';
 
 const SETTINGS = { electionTimeoutMs: 100, heartbeatMs: 10 };
 const THREE = simpleConfiguration([1, 2, 3]);
@@ -71,5 +72,86 @@ describe('the audience of a leader', () => {
     const audience = new Audience(1, { electionTimeoutMs: 20, heartbeatMs: 10 }, 0);
     for (let nowMs = 1; nowMs < 30; nowMs++) audience.tick(nowMs, THREE);
     expect(audience.isSilent).toBe(false);
+  });
+});
+
+/** The slow twin: every tick and answer is remembered, and looked through for every question. */
+class SlowAudience {
+  readonly #answers: { readonly peer: number; readonly atMs: number }[] = [];
+  readonly #ticksMs = [0];
+  #askedMs = Number.NEGATIVE_INFINITY;
+
+  unansweredMs = 0;
+
+  tick(nowMs: number, configuration: Configuration): void {
+    this.#ticksMs.push(nowMs);
+    this.#count(nowMs, configuration);
+  }
+
+  answered(peer: number, nowMs: number, configuration: Configuration): void {
+    this.#answers.push({ peer, atMs: nowMs });
+    if (this.unansweredMs >= SETTINGS.electionTimeoutMs / 4) this.#count(nowMs, configuration);
+  }
+
+  toBeAsked(nowMs: number, { voters, outgoing }: Configuration): number[] {
+    if (this.unansweredMs < SETTINGS.electionTimeoutMs / 4) return [];
+    if (nowMs - this.#askedMs < SETTINGS.heartbeatMs) return [];
+    this.#askedMs = nowMs;
+    return [2, 3, 4, 5].filter((id) => voters.includes(id) || outgoing.includes(id));
+  }
+
+  /** The latest time from which on a majority of each list is known to have answered; sleep counts as an answer of all. */
+  #count(nowMs: number, { voters, outgoing }: Configuration): void {
+    const wokeMs = this.#ticksMs.filter((atMs, i) => i === 0 || atMs - this.#ticksMs[i - 1]! >= 50);
+    const heard = (id: number, sinceMs: number) =>
+      id === 1 || this.#answers.some(({ peer, atMs }) => peer === id && atMs >= sinceMs);
+    const isQuorum = (ids: readonly number[], sinceMs: number) =>
+      ids.length === 0 || 2 * ids.filter((id) => heard(id, sinceMs)).length > ids.length;
+    const times = [nowMs, wokeMs.at(-1)!, ...this.#answers.map(({ atMs }) => atMs)].sort((a, b) => b - a);
+    const sinceMs = times.find((atMs) => isQuorum(voters, atMs) && isQuorum(outgoing, atMs));
+    this.unansweredMs = nowMs - Math.max(wokeMs.at(-1)!, sinceMs ?? 0);
+  }
+}
+
+describe('an audience, at random', () => {
+  const ids = fc.subarray([1, 2, 3, 4, 5]);
+  const configuration = fc.record({
+    voters: fc.subarray([1, 2, 3, 4, 5], { minLength: 1 }),
+    outgoing: fc.oneof(fc.constant([]), ids),
+  });
+  const step = fc.record({
+    // Late ticks, up to a host that slept.
+    passMs: fc.oneof(fc.integer({ min: 1, max: 15 }), fc.constantFrom(49, 50, 51, 24, 25, 26)),
+    answers: fc.oneof(fc.constant([]), fc.subarray([2, 3, 4, 5])),
+    isTick: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+  });
+
+  it('is what its slow twin says', () => {
+    fc.assert(
+      fc.property(configuration, fc.array(step, { maxLength: 40 }), (members, steps) => {
+        const present = { ...simpleConfiguration(members.voters), outgoing: members.outgoing };
+        const audience = new Audience(1, SETTINGS, 0);
+        const slow = new SlowAudience();
+        const told: unknown[] = [];
+        const expected: unknown[] = [];
+        let nowMs = 0;
+        for (const { passMs, answers, isTick } of steps) {
+          nowMs += passMs;
+          for (const id of answers) {
+            audience.answered(id, nowMs, present);
+            slow.answered(id, nowMs, present);
+          }
+          if (isTick) {
+            audience.tick(nowMs, present);
+            slow.tick(nowMs, present);
+          }
+          const { isSilent, isAlone } = audience;
+          told.push([isSilent, isAlone, ...audience.toBeAsked(nowMs, present)]);
+          expected.push([slow.unansweredMs >= 50, slow.unansweredMs >= 100, ...slow.toBeAsked(nowMs, present)]);
+        }
+        expect(told).toEqual(expected);
+      }),
+      { numRuns: 300 },
+    );
   });
 });

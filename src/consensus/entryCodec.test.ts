@@ -75,6 +75,33 @@ describe('entries', () => {
     );
   });
 
+  it('chosen from buffers at random encode the same, though some end where others begin', () => {
+    const data = (buffer: number, place: number) => new Uint8Array(4).fill(10 * buffer + place);
+    const buffers = [1, 2].map((buffer) => {
+      const made = [1, 2, 3, 4].map((place) => new Entry(place, 3, EntryType.Normal, data(buffer, place)));
+      encodeEntries(made);
+      return made;
+    });
+    const chosen = fc.array(fc.tuple(fc.nat(1), fc.nat(3)), { maxLength: 6 });
+    fc.assert(
+      fc.property(chosen, (choices) => {
+        const entries = choices.map(([buffer, place]) => buffers[buffer]![place]!);
+        const into = new Uint8Array(recordsSize(entries));
+        writeEntries(entries, into, 0);
+        expect(plain(decodeEntries(into))).toEqual(plain(entries));
+        expect(plain(decodeEntries(encodeEntries(entries)))).toEqual(plain(entries));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('with unknown fields take the bytes that they came with, among others', () => {
+    const [found] = decodeEntries(new Uint8Array([0x32, 6, 0x10, 5, 0x42, 2, 9, 9]));
+    expect(recordSize(found!)).toBe(8);
+    const bytes = encodeEntries([...sample(1, 1), found!, ...sample(6, 6)]);
+    expect(plain(decodeEntries(bytes))).toEqual(plain([...sample(1, 1), found!, ...sample(6, 6)]));
+  });
+
   it('written into a larger buffer refer to it', () => {
     const entries = sample(1, 3);
     const into = new Uint8Array(recordsSize(entries) + 10);

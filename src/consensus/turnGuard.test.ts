@@ -106,6 +106,243 @@ describe('the guard of an engine’s turns', () => {
   });
 });
 
+/** Where an engine stands after each of several turns, and what the turn brought forth. */
+type Turn = readonly [Partial<Standing>, GuardedOutput];
+
+describe('the guard over several turns', () => {
+  const run = (start: Standing, turns: readonly Turn[]) => {
+    const guard = new TurnGuard(start);
+    let now = start;
+    for (const [change, output] of turns) {
+      now = { ...now, ...change };
+      guard.check(now, output, TERMS);
+    }
+  };
+  const handed = (...indexes: number[]): GuardedOutput => ({ ...NOTHING, committed: entries(...indexes) });
+  const stored = (mark: number, term: number, vote: number) => written({ mark, hardState: { term, vote, commit: 10 } });
+  const at = (mark: number, batch: Partial<PersistBatch>) => written({ mark, ...batch });
+  const restored = (index: number, mark = 1) => ({
+    ...at(mark, { snapshot: snapshot(index) }),
+    restore: snapshot(index),
+  });
+
+  it.each<[string, Standing, readonly Turn[]]>([
+    [
+      'a vote in each of several terms, stored later',
+      START,
+      [
+        [{ term: 6, vote: 0 }, NOTHING],
+        [{ vote: 3 }, stored(1, 6, 0)],
+        [{}, stored(2, 6, 3)],
+        [{ term: 7, vote: 1 }, stored(3, 7, 1)],
+      ],
+    ],
+    [
+      'entries after those of the turn before, after a cut and after a snapshot',
+      START,
+      [
+        [{ lastIndex: 14 }, at(1, { entries: entries(13, 14) })],
+        [{ lastIndex: 15 }, at(2, { entries: entries(15) })],
+        [{ lastIndex: 11 }, at(3, { truncateFrom: 12 })],
+        [{ lastIndex: 12 }, at(4, { entries: entries(12) })],
+        [{ lastIndex: 12 }, at(5, { truncateFrom: 13 })],
+        [{ lastIndex: 20, commitIndex: 20 }, restored(20, 6)],
+        [{ lastIndex: 21 }, at(7, { entries: entries(21) })],
+      ],
+    ],
+    [
+      'entries handed out one turn after the other, and after a snapshot',
+      START,
+      [
+        [{}, handed(9)],
+        [{ appliedIndex: 9 }, handed(10)],
+        [{ lastIndex: 20, commitIndex: 20 }, restored(20)],
+        [{ appliedIndex: 20, lastIndex: 21, commitIndex: 21 }, handed(21)],
+        [{ appliedIndex: 21 }, NOTHING],
+      ],
+    ],
+    ['a snapshot of what was handed out last', START, [[{}, { ...NOTHING, restore: snapshot(8) }]]],
+    ['a snapshot of the last entry that is committed', START, [[{}, at(1, { snapshot: snapshot(10) })]]],
+    [
+      'a cut of who leads only since then',
+      { ...LEADER, leads: false },
+      [[{ leads: true }, at(1, { truncateFrom: 12 })]],
+    ],
+    ['a cut of who led in an earlier term', LEADER, [[{ term: 6 }, at(1, { truncateFrom: 12 })]]],
+    ['a cut of who leads no more', LEADER, [[{ leads: false }, at(1, { truncateFrom: 12 })]]],
+    [
+      'an entry of an earlier term, committed by who leads only since then',
+      START,
+      [[{ leads: true, commitIndex: 11 }, NOTHING]],
+    ],
+    ['a leader that commits nothing new', LEADER, [[{}, NOTHING]]],
+    [
+      'hardly anything at the beginning',
+      { ...START, commitIndex: 0, appliedIndex: 0, lastIndex: 0 },
+      [[{ lastIndex: 1 }, at(1, { entries: entries(1) })]],
+    ],
+  ])('lets pass %s', (_what, start, turns) => {
+    expect(() => run(start, turns)).not.toThrow();
+  });
+
+  it('does not judge a commit whose term is not known any more', () => {
+    expect(() => new TurnGuard(LEADER).check({ ...LEADER, commitIndex: 11 }, NOTHING, () => undefined)).not.toThrow();
+  });
+
+  it.each<[EngineRule, string, Standing, readonly Turn[]]>([
+    [
+      'terms rise',
+      'term 7 became 6',
+      START,
+      [
+        [{ term: 7, vote: 0 }, NOTHING],
+        [{ term: 6 }, NOTHING],
+      ],
+    ],
+    [
+      'terms rise',
+      'stored term 7 becomes 6',
+      START,
+      [
+        [{ term: 7, vote: 0 }, stored(1, 7, 0)],
+        [{}, stored(2, 6, 0)],
+      ],
+    ],
+    [
+      'one vote a term',
+      'the vote for 3 in term 6',
+      START,
+      [
+        [{ term: 6, vote: 3 }, NOTHING],
+        [{ vote: 2 }, NOTHING],
+      ],
+    ],
+    [
+      'one vote a term',
+      'the stored vote for 3 in term 6',
+      START,
+      [
+        [{ term: 6, vote: 3 }, stored(1, 6, 3)],
+        [{}, stored(2, 6, 2)],
+      ],
+    ],
+    [
+      'commit index rises',
+      '12 became 11',
+      START,
+      [
+        [{ commitIndex: 12 }, NOTHING],
+        [{ commitIndex: 11 }, NOTHING],
+      ],
+    ],
+    [
+      'marks ascend',
+      'mark 1 follows 1',
+      START,
+      [
+        [{}, at(1, {})],
+        [{}, at(1, {})],
+      ],
+    ],
+    [
+      'marks ascend',
+      'mark 3 follows 1',
+      START,
+      [
+        [{}, at(1, {})],
+        [{}, at(3, {})],
+      ],
+    ],
+    [
+      'the log has no gaps',
+      'follow entry 13',
+      START,
+      [
+        [{}, at(1, { entries: entries(13) })],
+        [{}, at(2, { entries: entries(13) })],
+      ],
+    ],
+    [
+      'the log has no gaps',
+      'follow entry 11',
+      START,
+      [
+        [{}, at(1, { truncateFrom: 12 })],
+        [{}, at(2, { entries: entries(13) })],
+      ],
+    ],
+    [
+      'the log has no gaps',
+      'follow entry 20',
+      START,
+      [
+        [{ commitIndex: 20, lastIndex: 20 }, restored(20)],
+        [{}, at(2, { entries: entries(13) })],
+      ],
+    ],
+    [
+      'the log has no gaps',
+      'cut from 13, storage has entries up to 11',
+      START,
+      [
+        [{}, at(1, { truncateFrom: 12 })],
+        [{}, at(2, { truncateFrom: 13 })],
+      ],
+    ],
+    [
+      'committed entries stay',
+      'cut from 12, committed up to 12',
+      START,
+      [
+        [{ commitIndex: 12 }, NOTHING],
+        [{}, at(1, { truncateFrom: 12 })],
+      ],
+    ],
+    ['leader append-only', 'of term 5', LEADER, [[{}, at(1, { snapshot: snapshot(10) })]]],
+    [
+      'hand out in order',
+      'are handed out after 9',
+      START,
+      [
+        [{}, handed(9)],
+        [{}, handed(9)],
+      ],
+    ],
+    [
+      'hand out in order',
+      'are handed out after 20',
+      START,
+      [
+        [{ commitIndex: 22, lastIndex: 22 }, restored(20)],
+        [{}, handed(22)],
+      ],
+    ],
+    [
+      'hand out in order',
+      'after entry 10',
+      START,
+      [
+        [{}, handed(9, 10)],
+        [{}, { ...NOTHING, restore: snapshot(9) }],
+      ],
+    ],
+    [
+      'applied was handed out',
+      'entry 11 is applied, handed out up to 10',
+      START,
+      [
+        [{}, handed(9, 10)],
+        [{ appliedIndex: 11 }, NOTHING],
+      ],
+    ],
+  ])('finds "%s" broken: %s', (rule, found, start, turns) => {
+    expect(() => run(start, turns.slice(0, -1))).not.toThrow();
+    expect(() => run(start, turns)).toThrow(
+      expect.objectContaining({ name: 'BrokenInvariantError', rule, message: expect.stringContaining(found) }),
+    );
+  });
+});
+
 /** Where each engine keeps what is broken here. */
 const INSIDES: readonly [EngineKind<unknown>, term: readonly string[], commitIndex: readonly string[]][] = [
   [gorumsKind, ['term'], ['commitIndex']],

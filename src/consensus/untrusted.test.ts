@@ -1,7 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Configuration, simpleConfiguration } from './contract.ts';
 import { Entry, EntryType } from './entry.ts';
-import { configurationFault, entriesFault, snapshotFault } from './untrusted.ts';
+import { configurationFault, contradiction, entriesFault, refused, snapshotFault, tooFarAhead } from './untrusted.ts';
 
 const INDEX_MAX = Number.MAX_SAFE_INTEGER - 2 ** 32;
 const NO_DATA = new Uint8Array(0);
@@ -29,14 +30,68 @@ describe('entries of a peer', () => {
     ['whose term falls', fault(7, 2, [entry(8, 4), entry(9, 3)], 4)],
     ['of a term of the future', fault(7, 4, [entry(8, 5)], 4)],
     ['with a change that cannot be read', fault(7, 4, [entry(8, 4, EntryType.Reconf)], 4)],
+    ['with a joint change that cannot be read', fault(7, 4, [entry(8, 4, EntryType.JointReconf)], 4)],
   ])('%s are refused', (_what, said) => {
     expect(said).toMatch(/entr/);
+  });
+
+  it('are named, with the one before', () => {
+    const said = fault(7, 2, [entry(8, 4), entry(9, 3)], 5);
+    expect(said).toBe('entry 3/9 after 4/8 in a message of term 5');
+    expect(fault(7, 5, [], 4)).toBe('entries after 5/7 in a message of term 4');
   });
 
   it('end where no log reaches', () => {
     expect(fault(INDEX_MAX, 4, [], 4)).toBeUndefined();
     expect(fault(INDEX_MAX + 1, 4, [], 4)).toMatch(/which no log reaches/);
     expect(fault(INDEX_MAX, 4, [entry(INDEX_MAX + 1, 4)], 4)).toMatch(/which no log reaches/);
+  });
+});
+
+describe('what a leader says against what is committed', () => {
+  /** The slow twin: every entry that both speak of, one by one. */
+  function twin(held: ReadonlyMap<number, number>, commitIndex: number, said: ReadonlyMap<number, number>) {
+    for (const [index, term] of said) {
+      const own = held.get(index);
+      if (index <= commitIndex && own !== undefined && own !== term) return `${term}/${index} contradicts ${own}`;
+    }
+    return undefined;
+  }
+
+  it('is found wherever both have an entry, the one before included, and nowhere else', () => {
+    const term = fc.integer({ min: 1, max: 2 });
+    const log = fc.record({
+      base: fc.nat(5),
+      held: fc.array(term, { maxLength: 8 }),
+      prevIndex: fc.nat(10),
+      terms: fc.array(term, { minLength: 1, maxLength: 6 }),
+      committed: fc.nat(8),
+    });
+    fc.assert(
+      fc.property(log, ({ base, held, prevIndex, terms, committed }) => {
+        const own = new Map(held.map((each, i) => [base + i, each]));
+        const said = new Map(terms.map((each, i) => [prevIndex + i, each]));
+        const commitIndex = base + Math.min(committed, held.length - 1);
+        const entries = terms.slice(1).map((each, i) => entry(prevIndex + 1 + i, each));
+        const found = contradiction({ term: (index) => own.get(index) }, commitIndex, prevIndex, terms[0]!, entries);
+        const expected = twin(own, commitIndex, said);
+        if (expected === undefined) expect(found).toBeUndefined();
+        else {
+          expect(found?.malformed).toBe(false);
+          expect(found?.reason).toContain(expected.replace('contradicts ', 'contradicts entry '));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('a refusal', () => {
+  it('says whether a correct server could have sent it', () => {
+    expect(refused(undefined)).toBeUndefined();
+    expect(refused('no voters')).toEqual({ reason: 'no voters', malformed: true });
+    const reason = 'term 9 is too far ahead of term 2 to be taken at once';
+    expect(tooFarAhead(9, 2)).toEqual({ reason, malformed: false });
   });
 });
 
@@ -83,6 +138,11 @@ describe('a configuration of a peer', () => {
         expect(configurationFault({ ...good, [list]: ids }), `${list} ${ids}`).toMatch(/do not ascend from 1/);
       }
     }
+  });
+
+  it('that is no joint one is not left by itself', () => {
+    const simple = { voters: [1, 2, 3], learners: [4, 5], outgoing: [], learnersNext: [], autoLeave: false };
+    expect(simpleConfiguration([3, 1, 2, 1], [5, 4, 5])).toEqual(simple);
   });
 
   it('has nobody vote who learns', () => {

@@ -357,6 +357,43 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     key: 'server/host/pendingCommands.ts PendingCommands.sift: bound kept < i → kept <= i',
     why: 'What passes is then assigned to its own place.',
   },
+  // what the engines share
+  {
+    key: 'consensus/audience.ts Audience.tick: swap this.tickedMs = nowMs; this.count(nowMs, configuration); → this.count(nowMs, configuration); this.tickedMs = nowMs;',
+    why: 'It counts without looking at when the last tick was.',
+  },
+  {
+    key: 'consensus/audience.ts Audience.majorityMs: bound heard[at - 1]! < atMs → heard[at - 1]! <= atMs',
+    why: 'Of equals either may stand first: what is read of them is the time.',
+  },
+  {
+    key: 'consensus/audience.ts Audience.majorityMs: half at > 0 && heard[at - 1]! < atMs → heard[at - 1]! < atMs',
+    why: 'Before the first there is undefined, which is less than nothing.',
+  },
+  {
+    key: 'consensus/audience.ts Audience.majorityMs: bound at > 0 → at >= 0',
+    why: 'Before the first there is undefined, which is less than nothing.',
+  },
+  {
+    key: 'consensus/entryCodec.ts writeEntries: swap entry.record = into; entry.recordStart = start; → entry.recordStart = start; entry.record = into;',
+    why: 'Neither is made from what the other sets.',
+  },
+  {
+    key: 'consensus/entryCodec.ts decodeRecord: swap entry.record = reader.bytes; entry.recordStart = recordStart; → entry.recordStart = recordStart; entry.record = reader.bytes;',
+    why: 'Neither is made from what the other sets.',
+  },
+  {
+    key: 'consensus/log/pendingLog.ts PendingLog.entries: half result.length > 0 && from + result.length <= Math.min(last, stored) → from + result.length <= Math.min(last, stored)',
+    why: 'A store that has the first entry gives it, however large it is: where it gave none, none was asked for.',
+  },
+  {
+    key: 'consensus/membership/transferPreparation.ts TransferPreparation.refusedAtOnce: half this.to === 0 && this.candidates.length === 0 → this.candidates.length === 0',
+    why: 'Who was named and is no candidate was refused above.',
+  },
+  {
+    key: 'consensus/untrusted.ts contradiction: drop if (prevIndex > commitIndex) return undefined;',
+    why: 'There is nothing to look at then between the first entry and the last one that is committed.',
+  },
   // store
   {
     key: 'server/storage/promisedSlot.ts encodeSlotHeader: swap header.set(MAGIC, MAGIC_AT); header[VERSION_AT] = SLOT_VERSION; → header[VERSION_AT] = SLOT_VERSION; header.set(MAGIC, MAGIC_AT);',

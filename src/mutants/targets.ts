@@ -17,7 +17,8 @@ const ALL = ['gorums', 'etcd', 'hashicorp'];
 
 export const TARGETS: readonly Target[] = [
   ...ALL.map((name) => ({ name, folder: `consensus/${name}`, engines: [name] })),
-  { name: 'consensus', folder: 'consensus', isFlat: true, engines: ALL },
+  // The registry of engines is made at import, before any mutant is in force.
+  { name: 'consensus', folder: 'consensus', isFlat: true, except: ['engines.ts'], engines: ALL },
   { name: 'consensus', folder: 'consensus/log', engines: ALL },
   { name: 'consensus', folder: 'consensus/membership', engines: ALL },
   { name: 'bytes', folder: 'bytes', engines: ALL },

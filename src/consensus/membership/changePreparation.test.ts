@@ -96,6 +96,96 @@ describe('a voter to be added', () => {
   });
 });
 
+describe('what is missing for a voter to be added', () => {
+  const add = () => new Setting({ type: ChangeType.AddVoter, id: 4 });
+  const missing = (setting: Setting) => setting.preparation.pending(setting.view).missing;
+  const NOTHING = { silent: [], behind: [] };
+
+  it('is its own answer, not one from before, and then what it lacks of the log; nobody else', () => {
+    const setting = add();
+    expect(missing(setting)).toEqual({ silent: [4], behind: [] });
+    setting.pass(0, { 2: 10, 4: 50 });
+    expect(missing(setting)).toEqual({ silent: [4], behind: [] });
+    expect(setting.pass(1)).toEqual({ kind: 'wait' });
+    setting.pass(1, { 4: 49 });
+    expect(missing(setting)).toEqual({ silent: [], behind: [{ id: 4, heldIndex: 49, goalIndex: 50 }] });
+    expect(setting.pass(1, { 4: 50 })).toEqual({ kind: 'mark' });
+    expect(missing(setting)).toEqual(NOTHING);
+  });
+
+  it('is a majority of four after the mark: two are none', () => {
+    const setting = add();
+    setting.pass(10, { 4: 50 });
+    setting.mark();
+    expect(setting.pass(10, { 2: 50, 4: 51 })).toEqual({ kind: 'wait' });
+    expect(missing(setting)).toEqual({ silent: [3], behind: [{ id: 2, heldIndex: 50, goalIndex: 51 }] });
+    expect(setting.pass(2 * ELECTION_MS, { 4: 51 })).toMatchObject({ reason: RejectReason.NoQuorum });
+    expect(setting.pass(0, { 3: 51, 4: 51 })).toEqual({ kind: 'ready' });
+    expect(missing(setting)).toEqual(NOTHING);
+  });
+
+  it('is the mark, where it answers without taking it', () => {
+    const setting = add();
+    setting.pass(10, { 4: 50 });
+    setting.mark();
+    expect(setting.pass(2 * ELECTION_MS - 1, { 2: 51, 3: 51, 4: 50 })).toEqual({ kind: 'wait' });
+    expect(setting.pass(1)).toEqual({
+      kind: 'refused',
+      reason: RejectReason.NotCaughtUp,
+      missing: { silent: [], behind: [{ id: 4, heldIndex: 50, goalIndex: 51 }] },
+    });
+  });
+
+  it('is not waited for longer because it answered once with an empty log', () => {
+    const setting = add();
+    expect(setting.pass(10, { 4: 0 })).toEqual({ kind: 'wait' });
+    expect(setting.pass(10 * ELECTION_MS - 11, { 4: 0 })).toEqual({ kind: 'wait' });
+    expect(setting.pass(1, { 4: 0 })).toMatchObject({ reason: RejectReason.NotCaughtUp });
+  });
+
+  it('has ten election timeouts from its last progress on', () => {
+    const setting = add();
+    setting.pass(9 * ELECTION_MS, { 4: 10 });
+    setting.pass(9 * ELECTION_MS, { 4: 20 });
+    expect(setting.pass(10 * ELECTION_MS - 1, { 4: 20 })).toEqual({ kind: 'wait' });
+    expect(setting.pass(1)).toMatchObject({ reason: RejectReason.NotCaughtUp });
+  });
+
+  it('is up to date after a round of exactly an election timeout', () => {
+    expect(add().pass(ELECTION_MS, { 4: 50 })).toEqual({ kind: 'mark' });
+    expect(add().pass(ELECTION_MS + 1, { 4: 50 })).toEqual({ kind: 'wait' });
+  });
+});
+
+describe('a leader to be removed', () => {
+  it('goes when a majority of the others holds the mark: it does not count itself', () => {
+    const setting = new Setting({ type: ChangeType.Remove, id: 1 });
+    expect(setting.preparation.pending(setting.view).missing).toEqual({ silent: [], behind: [] });
+    setting.mark();
+    expect(setting.pass(10, { 2: 51 })).toEqual({ kind: 'wait' });
+    expect(setting.preparation.pending(setting.view).missing).toEqual({ silent: [3], behind: [] });
+    expect(setting.pass(10, { 3: 51 })).toEqual({ kind: 'ready' });
+  });
+});
+
+describe('a change through a joint configuration', () => {
+  it('needs a majority of each of its configurations', () => {
+    const change = { type: ChangeType.Remove, id: 3 } as const;
+    const quorums = [simpleConfiguration([1, 2, 5]), simpleConfiguration([1, 3, 4])];
+    const peers = new Map<number, PeerView>();
+    const view = { id: 1, nowMs: 0, sinceMs: 0, electionTimeoutMs: ELECTION_MS, lastIndex: 50 };
+    const preparation = new ChangePreparation({ change, token: 1, quorums }, { ...view, peer: (id) => peers.get(id) });
+    preparation.marked(51, 0);
+    const at = (nowMs: number, ...holders: number[]) => {
+      for (const id of holders) peers.set(id, { matchIndex: 51, heardMs: nowMs });
+      return preparation.advance({ ...view, nowMs, peer: (id) => peers.get(id) }, true);
+    };
+    expect([at(1, 2), at(2, 5)]).toEqual([{ kind: 'wait' }, { kind: 'wait' }]);
+    expect(at(2 * ELECTION_MS)).toMatchObject({ missing: { silent: [3, 4], behind: [] } });
+    expect(at(3 * ELECTION_MS, 4)).toEqual({ kind: 'ready' });
+  });
+});
+
 describe('a voter to be removed', () => {
   const remove = (id: number) => new Setting({ type: ChangeType.Remove, id });
 
@@ -105,6 +195,12 @@ describe('a voter to be removed', () => {
     setting.mark();
     expect(setting.pass(10, { 2: 50, 3: 51 })).toEqual({ kind: 'wait' });
     expect(setting.pass(10, { 2: 51 })).toEqual({ kind: 'ready' });
+  });
+
+  it('may go in the very moment in which the mark is held: who holds it has answered', () => {
+    const setting = remove(3);
+    setting.mark();
+    expect(setting.pass(0, { 2: 51 })).toEqual({ kind: 'ready' });
   });
 
   it('stays where the rest would be no majority, and those who answer without their disk are told apart', () => {

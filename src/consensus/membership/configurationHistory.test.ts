@@ -81,12 +81,15 @@ describe('ConfigurationHistory', () => {
   });
 
   it('starts from a snapshot, and leaves out entries that it covers', () => {
-    const entries = [entryAt(3, 2), entryAt(5, 3), entryAt(8, 4)];
+    const entries = [entryAt(3, 8), entryAt(5, 9), entryAt(8, 4)];
     const history = new ConfigurationHistory(5, simpleConfiguration([1, 2, 3]), entries, join);
     expect(history.latest.voters).toEqual([1, 2, 3, 4]);
     expect(history.at(7).voters).toEqual([1, 2, 3]);
     expect(history.truncate(8)).toBe(true);
     expect(history.latest.voters).toEqual([1, 2, 3]);
     expect(history.truncate(6)).toBe(false);
+    // Somebody is always in force.
+    expect(history.truncate(5)).toBe(false);
+    expect(history.latest.voters).toEqual([1, 2, 3]);
   });
 });
