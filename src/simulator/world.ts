@@ -223,13 +223,20 @@ class World {
   #operateAmongTheDead(): void {
     const { judge, network } = this.#around;
     // What the faults left to be done may make a majority of what is a minority now.
-    const isChanging = (server: VirtualServer) => judge.server(server.id).isLeader && server.isChangingMembers;
+    const leads = ({ id }: VirtualServer) => judge.server(id).isLeader;
+    const isChanging = (server: VirtualServer) => leads(server) && server.isChangingMembers;
     this.#stepUntil(
       () => !this.#servers.some(isChanging),
       this.#recoveryBoundUs,
       () => `a change of the members is neither done nor refused (${this.#describeServers()})`,
     );
     this.#runUntil(network.allArrivedUs);
+    // Only a leader says who votes, and so how many may be away.
+    this.#stepUntil(
+      () => this.#servers.some(leads) && !this.#servers.some(isChanging),
+      this.#recoveryBoundUs,
+      () => `nobody leads, or a change of the members is not over (${this.#describeServers()})`,
+    );
     const dead = new DeadServers(this.#around, this.#servers);
     while (!dead.isOver()) this.#step();
     // A client may ask everybody who is away before it finds the one who leads.
