@@ -408,6 +408,14 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'One name less of a thousand is tried.',
   },
   {
+    key: 'server/storage/termRuns.ts TermRuns.at: off by one this.#firsts.length - 1 → this.#firsts.length',
+    why: 'Beyond the last run there is none, which compares as greater than any index: the search goes on below it.',
+  },
+  {
+    key: 'server/storage/termRuns.ts TermRuns.at: negate high >= 0 → high < 0',
+    why: 'A short way for the last run, which the search finds as well.',
+  },
+  {
     key: 'server/storage/levelDisk.ts innermost: half at instanceof Error && at.cause !== undefined → at.cause !== undefined',
     why: 'What is thrown there are errors, and their last cause has no cause.',
   },
