@@ -54,7 +54,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   nodeLines: ['cli'],
   damage: ['server/storage', 'supervisor', 'client', 'wire', 'cli', 'files'],
-  mutants: ['cli', 'files', 'simulator/engines.ts', 'simulator/world.ts'],
+  mutants: ['cli', 'files', 'wire/engineNames.ts', 'simulator/engines.ts', 'simulator/world.ts'],
   conformance: ['consensus', 'checker', 'wire', 'cli', 'files'],
 };
 

@@ -154,10 +154,10 @@ export class RkvClient {
     return this.transport.status(parseAddress(address), options.timeoutMs ?? STATUS_TIMEOUT_MS);
   }
 
-  /** Every server's status, in the order of the addresses. */
-  statuses(options: RequestOptions = {}): Promise<ServerReport[]> {
+  /** The status of each of the servers, or why there is none; by default of all of this client's, in the order of their addresses. */
+  statuses(options: RequestOptions = {}, addresses = this.addresses): Promise<ServerReport[]> {
     return Promise.all(
-      this.addresses.map((address) =>
+      addresses.map((address) =>
         this.status(address, options).then(
           (status) => ({ address, status }),
           (error: Error) => ({ address, error }),

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { type Notice, NoticeReader, SUPERVISOR_FD_VARIABLE } from '../wire/supervision.ts';
+import { readNotices } from '../supervisor/process/notices.ts';
+import { type Notice, SUPERVISOR_FD_VARIABLE } from '../wire/supervision.ts';
 
 /** The server of this package. From src/ as from dist/, the package begins two folders up. */
 const PROGRAM = fileURLToPath(new URL('../../bin/rkvd', import.meta.url));
@@ -45,10 +46,7 @@ export class Rkvd {
     this.#process.stderr!.on('data', (bytes: Buffer) => {
       this.#errors += bytes.toString();
     });
-    const reader = new NoticeReader();
-    const pipe = this.#process.stdio[3] as Readable;
-    pipe.setEncoding('utf8').on('data', (text: string) => this.#notices.push(...reader.push(text)));
-    pipe.on('error', () => {});
+    void readNotices(this.#process.stdio[3] as Duplex, (notice) => this.#notices.push(notice));
     this.exited = new Promise((resolve) => {
       this.#process.once('close', (code, signal) => {
         this.#exit = { code, signal };

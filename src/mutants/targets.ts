@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ENGINE_NAMES } from '../wire/engineNames.ts';
 import { type Mutant, mutantsOf } from './operators.ts';
 
 /** A part of the project whose mistakes can cost data or service. */
@@ -13,24 +14,22 @@ export interface Target {
   readonly engines: readonly string[];
 }
 
-const ALL = ['gorums', 'etcd', 'hashicorp'];
-
 export const TARGETS: readonly Target[] = [
-  ...ALL.map((name) => ({ name, folder: `consensus/${name}`, engines: [name] })),
+  ...ENGINE_NAMES.map((name) => ({ name, folder: `consensus/${name}`, engines: [name] })),
   // The registry of engines is made at import, before any mutant is in force.
-  { name: 'consensus', folder: 'consensus', isFlat: true, except: ['engines.ts'], engines: ALL },
-  { name: 'consensus', folder: 'consensus/log', engines: ALL },
-  { name: 'consensus', folder: 'consensus/membership', engines: ALL },
-  { name: 'bytes', folder: 'bytes', engines: ALL },
-  { name: 'host', folder: 'server/host', engines: ALL },
-  { name: 'identity', folder: 'server/identity', engines: ALL },
-  { name: 'state machine', folder: 'server/stateMachine', engines: ALL },
+  { name: 'consensus', folder: 'consensus', isFlat: true, except: ['engines.ts'], engines: ENGINE_NAMES },
+  { name: 'consensus', folder: 'consensus/log', engines: ENGINE_NAMES },
+  { name: 'consensus', folder: 'consensus/membership', engines: ENGINE_NAMES },
+  { name: 'bytes', folder: 'bytes', engines: ENGINE_NAMES },
+  { name: 'host', folder: 'server/host', engines: ENGINE_NAMES },
+  { name: 'identity', folder: 'server/identity', engines: ENGINE_NAMES },
+  { name: 'state machine', folder: 'server/stateMachine', engines: ENGINE_NAMES },
   // The simple store and the disk in memory are yardsticks of tests; the timed disk measures.
   {
     name: 'store',
     folder: 'server/storage',
     except: ['simpleLogStore.ts', 'memoryDisk.ts', 'testing.ts', 'timedDisk.ts'],
-    engines: ALL,
+    engines: ENGINE_NAMES,
   },
 ];
 

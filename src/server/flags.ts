@@ -130,6 +130,11 @@ export const RKVD_FLAGS = defineFlags({
 
 type RkvdFlags = { readonly [N in keyof typeof RKVD_FLAGS]: FlagValue<(typeof RKVD_FLAGS)[N]> };
 
+/** Where a server's metrics are unless -metricsport says otherwise: port 590<id>, 5901 for server 1, 59010 for server 10. */
+export function defaultMetricsPort(id: number): number {
+  return Number(`590${id}`);
+}
+
 /** The settings of one server, checked. */
 export interface ServerConfig {
   readonly flags: RkvdFlags;

@@ -14,7 +14,7 @@ import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
 import { FrontDoor } from './admission/frontDoor.ts';
 import { UnaryAdmission } from './admission/unaryAdmission.ts';
-import type { ServerConfig } from './flags.ts';
+import { defaultMetricsPort, type ServerConfig } from './flags.ts';
 import { Replica, type ReplicaEnvironment } from './host/replica.ts';
 import { admittedHardState } from './identity/admission.ts';
 import type { Misfit } from './identity/identity.ts';
@@ -24,7 +24,7 @@ import { GrpcListener, listenError } from './net/grpcListener.ts';
 import type { Log } from './observe/log.ts';
 import { type LimitedLog, limitLog } from './observe/logLimiter.ts';
 import { handlingTimes } from './observe/messageTimes.ts';
-import { metricsPort, ServerMetrics, serveMetrics } from './observe/metrics.ts';
+import { ServerMetrics, serveMetrics } from './observe/metrics.ts';
 import { Recorder } from './observe/recorder.ts';
 import { type OpenedData, openStorage, reopenStore } from './openStorage.ts';
 import { adminImplementation, waitingAdmin } from './service/adminService.ts';
@@ -445,7 +445,7 @@ export class RkvServer {
   }
 
   private get metricsPort(): number {
-    return this.config.flags.metricsport || metricsPort(this.config.id);
+    return this.config.flags.metricsport || defaultMetricsPort(this.config.id);
   }
 
   private metricsAddress(): string {

@@ -1,3 +1,4 @@
+import { StatusExitCode } from '../cli/statusExitCode.ts';
 import { renderTable } from '../cli/table.ts';
 import { findLeader, type ServerReport } from './cluster.ts';
 import { formatMs } from './events.ts';
@@ -33,12 +34,13 @@ export function renderStatus(reports: readonly ServerReport[]): string {
   return renderTable(columns, rows, ['right', 'right', 'left', 'left', 'right', 'right', 'left']);
 }
 
-/** 0: all take part and one leads; 3: one leads, but not all take part; 1: nobody leads. */
+/** A StatusExitCode. */
 export function statusExitCode(reports: readonly ServerReport[]): number {
   const leader = findLeader(reports);
-  if (leader === undefined) return 1;
+  if (leader === undefined) return StatusExitCode.Down;
   const members = reports.filter(({ id }) => leader.voters?.includes(id));
-  return members.every(({ role, term = 0 }) => role !== undefined && term > 0) ? 0 : 3;
+  const allTakePart = members.every(({ role, term = 0 }) => role !== undefined && term > 0);
+  return allTakePart ? StatusExitCode.Healthy : StatusExitCode.Degraded;
 }
 
 function orDash(value: number | string | undefined): string {

@@ -1,4 +1,5 @@
 import { printable } from '../../cli/printable.ts';
+import { StatusExitCode } from '../../cli/statusExitCode.ts';
 import { renderTable } from '../../cli/table.ts';
 import type { StatusResponse } from '../../wire/generated/admin.ts';
 import { isOlder, leadingReport, type RkvClient, type ServerReport } from '../rkvClient.ts';
@@ -10,15 +11,12 @@ const HEAD = ['id', 'address', 'role', 'term', 'leader', 'commit', 'applied', 'l
 const MEMBERS_LENGTH_MAX = 1000;
 const TEXT_COLUMNS = new Set(['address', 'role', 'backend']);
 
-/** Somebody leads, but not all members take part. */
-const DEGRADED_EXIT_CODE = 3;
-
-/** What every server says about itself, as a table. 0: all members take part; DEGRADED_EXIT_CODE; 1: nobody leads. */
+/** What every server says about itself, as a table. Answers a StatusExitCode. */
 export async function printStatus(client: RkvClient, terminal: Terminal): Promise<number> {
   const asked = await client.statuses();
   if (nobodyAnswers(asked)) {
     terminal.err(noServerAnswers(asked));
-    return 1;
+    return StatusExitCode.Down;
   }
   const reports = [...asked, ...(await membersBeyond(client, asked))];
   const words = await leaderWords(client, reports);
@@ -43,29 +41,25 @@ export async function printStatus(client: RkvClient, terminal: Terminal): Promis
   }
   if (leader === undefined && ![...words.values()].some(({ leads }) => leads)) {
     terminal.out('no leader\n');
-    return 1;
+    return StatusExitCode.Down;
   }
   const missing =
     leader === undefined ? reports.filter(isSilent).map(({ address }) => address) : absent(leader, reports);
-  if (missing.length === 0) return 0;
+  if (missing.length === 0) return StatusExitCode.Healthy;
   terminal.out(printable(`not all take part: ${missing.join(', ')}`, MEMBERS_LENGTH_MAX));
   terminal.out('\n');
-  return DEGRADED_EXIT_CODE;
+  return StatusExitCode.Degraded;
 }
 
 /** Members that the leader names and that nobody asked for: they were added since the list of servers was written. */
-async function membersBeyond(client: RkvClient, reports: readonly ServerReport[]): Promise<ServerReport[]> {
+function membersBeyond(client: RkvClient, reports: readonly ServerReport[]): Promise<ServerReport[]> {
   const known = new Set(reports.flatMap((report) => ('status' in report ? [report.status.id] : [])));
   const addresses = new Set(reports.map(({ address }) => address));
   const peers = leadingReport(reports)?.status.peers ?? [];
   const beyond = peers.filter(({ id, address }) => address !== '' && !known.has(id) && !addresses.has(address));
-  return Promise.all(
-    beyond.map(({ address }) =>
-      client.status(address).then(
-        (status) => ({ address, status }),
-        (error: Error) => ({ address, error }),
-      ),
-    ),
+  return client.statuses(
+    {},
+    beyond.map(({ address }) => address),
   );
 }
 

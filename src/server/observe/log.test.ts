@@ -1,23 +1,16 @@
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ownFolder } from '../../files/testing/ownFolder.ts';
 import { openLog } from './log.ts';
 
 let folder: string;
 let before: string | undefined;
 let said: string;
+ownFolder('log', (made) => {
+  folder = made;
+});
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'rkv-log-'));
   before = process.env.TMPDIR;
   process.env.TMPDIR = folder;
   said = '';
@@ -30,7 +23,6 @@ afterEach(() => {
   vi.restoreAllMocks();
   if (before === undefined) delete process.env.TMPDIR;
   else process.env.TMPDIR = before;
-  rmSync(folder, { recursive: true });
 });
 
 async function log(message: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { metricsPort, ServerMetrics } from './metrics.ts';
+import { defaultMetricsPort } from '../flags.ts';
+import { ServerMetrics } from './metrics.ts';
 
 const NAMES = [
   'leader',
@@ -34,6 +35,6 @@ describe('ServerMetrics', () => {
   });
 
   it('has the port 590 followed by the id', () => {
-    expect([metricsPort(1), metricsPort(7), metricsPort(10)]).toEqual([5901, 5907, 59010]);
+    expect([defaultMetricsPort(1), defaultMetricsPort(7), defaultMetricsPort(10)]).toEqual([5901, 5907, 59010]);
   });
 });

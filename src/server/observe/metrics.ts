@@ -53,11 +53,6 @@ export class ServerMetrics {
 /** Connections of scrapers at once: each takes a descriptor. */
 const SCRAPERS_MAX = 8;
 
-/** Port 590<id>: 5901 for server 1, 59010 for server 10. */
-export function metricsPort(id: number): number {
-  return Number(`590${id}`);
-}
-
 /** Serves `/metrics` on the loopback interface; `refresh` runs before each answer. Rejects where the port cannot be had. */
 export function serveMetrics(registry: Registry, port: number, refresh: () => void): Promise<Server> {
   const server = createServer((request, response) => {

@@ -4,7 +4,7 @@ import { recordSize, recordsSize } from '../../consensus/entryCodec.ts';
 import { ChunkCache, type ChunkCacheLimits, LoadedChunk } from './chunkCache.ts';
 import { CorruptLogError } from './contract.ts';
 import { encodeRecord } from './record.ts';
-import { command, hard, randomFrom } from './testing.ts';
+import { command, randomFrom, recordFields } from './testing.ts';
 
 const ALL = Number.MAX_SAFE_INTEGER;
 
@@ -12,22 +12,9 @@ const ALL = Number.MAX_SAFE_INTEGER;
 function chunkOf(sequence: number, entries: readonly Entry[], isHot: boolean): LoadedChunk {
   const first = entries[0]!.index;
   const last = first + entries.length - 1;
-  const fields = {
-    sequence,
-    durableSequence: sequence - 1,
-    previousSequence: sequence - 1,
-    previousChecksum: 0,
-    baseIndex: 0,
-    baseTerm: 0,
-    snapshot: undefined,
-    hardState: hard(1),
-    lastIndex: last,
-    lastTerm: 1,
-    previousTerm: 1,
-  };
   // Of their own: encoding leaves its mark on an entry.
   const own = entries.map(({ index, term, type, data }) => new Entry(index, term, type, data));
-  const { value, entriesStart } = encodeRecord(fields, own, recordsSize(own));
+  const { value, entriesStart } = encodeRecord(recordFields(sequence, sequence - 1, last), own, recordsSize(own));
   return new LoadedChunk(sequence, first, last, value, entriesStart, isHot ? entries : null);
 }
 

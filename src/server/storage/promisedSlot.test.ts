@@ -12,7 +12,7 @@ import {
   STORE_ID_BYTES,
 } from './promisedSlot.ts';
 import { encodeRecord } from './record.ts';
-import { commands, hard, randomFrom } from './testing.ts';
+import { commands, randomFrom, recordFields } from './testing.ts';
 
 function idOf(random: () => number): Uint8Array {
   return Uint8Array.from({ length: STORE_ID_BYTES }, () => Math.floor(random() * 256));
@@ -21,20 +21,7 @@ function idOf(random: () => number): Uint8Array {
 /** The record of write `sequence` with so many entries, and the key that it belongs under. */
 function recordOf(sequence: number, count: number): { key: string; value: Uint8Array } {
   const entries = commands(sequence, sequence + count - 1, 1);
-  const fields = {
-    sequence,
-    durableSequence: 0,
-    previousSequence: sequence - 1,
-    previousChecksum: 0,
-    baseIndex: 0,
-    baseTerm: 0,
-    snapshot: undefined,
-    hardState: hard(1),
-    lastIndex: sequence,
-    lastTerm: 1,
-    previousTerm: 1,
-  };
-  const { value } = encodeRecord(fields, entries, recordsSize(entries));
+  const { value } = encodeRecord(recordFields(sequence, 0, sequence), entries, recordsSize(entries));
   return { key: count === 0 ? stateKey(sequence) : chunkKey(sequence, sequence), value };
 }
 

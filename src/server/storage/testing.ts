@@ -1,6 +1,7 @@
 import { type HardState, type PersistBatch, type Snapshot, simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import type { LogStore, LogStoreListener } from './contract.ts';
+import type { RecordFields } from './record.ts';
 
 /** Things that the tests of this folder share. */
 
@@ -55,6 +56,23 @@ export function snapshotAt(index: number, term: number, data = `s${index}t${term
 
 export function hard(term: number, vote = 0, commit = 0): HardState {
   return { term, vote, commit };
+}
+
+/** What stands at the head of the record of write `sequence` in a log of term 1 that ends at `lastIndex`. */
+export function recordFields(sequence: number, durableSequence: number, lastIndex: number): RecordFields {
+  return {
+    sequence,
+    durableSequence,
+    previousSequence: sequence - 1,
+    previousChecksum: 0,
+    baseIndex: 0,
+    baseTerm: 0,
+    snapshot: undefined,
+    hardState: hard(1),
+    lastIndex,
+    lastTerm: 1,
+    previousTerm: 1,
+  };
 }
 
 /** A batch from the parts given. */

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { expect, it } from 'vitest';
-import { isPortFree, metricsPorts } from './metricsPorts.ts';
+import { isPortFree } from './freePorts.ts';
+import { metricsPorts } from './metricsPorts.ts';
 
 const free = (...taken: number[]) => {
   const ports = new Set(taken);

@@ -1,11 +1,9 @@
-import { createServer } from 'node:net';
+import { defaultMetricsPort } from '../../server/flags.ts';
+import { isPortFree } from './freePorts.ts';
 
 /** Where other ports than rkvd's own are looked for: below those that systems give to outgoing connections (32768 on Linux). */
 const firstPort = 15_901;
 const lastPort = 32_767;
-
-/** Port 590<id>, rkvd's own choice. */
-const usualPort = (id: number): number => Number(`590${id}`);
 
 /**
  * The ports of the servers' metrics where rkvd's own are not all free, such as beside another cluster, in the order of the
@@ -13,19 +11,10 @@ const usualPort = (id: number): number => Number(`590${id}`);
  */
 export async function metricsPorts(ids: readonly number[], isFree = isPortFree): Promise<number[] | undefined> {
   const areFree = async (ports: readonly number[]) => (await Promise.all(ports.map(isFree))).every((free) => free);
-  if (await areFree(ids.map(usualPort))) return undefined;
+  if (await areFree(ids.map(defaultMetricsPort))) return undefined;
   for (let first = firstPort; first + ids.length <= lastPort; first += Math.max(100, ids.length)) {
     const ports = ids.map((_, position) => first + position);
     if (await areFree(ports)) return ports;
   }
   return undefined;
-}
-
-/** Whether somebody could listen there now. */
-export function isPortFree(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const probe = createServer();
-    probe.once('error', () => done(false));
-    probe.listen({ port, host: '127.0.0.1', exclusive: true }, () => probe.close(() => done(true)));
-  });
 }

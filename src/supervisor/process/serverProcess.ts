@@ -2,9 +2,10 @@ import type { Duplex } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { execa } from 'execa';
 import { makeFolder } from '../../files/privateFile.ts';
-import { type Notice, NoticeReader, SUPERVISOR_FD_VARIABLE } from '../../wire/supervision.ts';
+import { type Notice, SUPERVISOR_FD_VARIABLE } from '../../wire/supervision.ts';
 import type { LogBuffer } from './logBuffer.ts';
 import { LogFile } from './logFile.ts';
+import { readNotices } from './notices.ts';
 
 const supervisorFd = 3;
 
@@ -75,7 +76,10 @@ function spawn(command: LaunchCommand, logFile: LogFile): ServerProcess {
       logFile.write(bytes);
     });
   }
-  const notices = readNotices(child.stdio[supervisorFd] as Duplex | null);
+  let notice: Notice | undefined;
+  const told = readNotices(child.stdio[supervisorFd] as Duplex | null, (last) => {
+    notice = last;
+  });
 
   const ended = new Promise<ProcessExit>((done) => {
     child.once('exit', (code, signal) => done({ code, signal }));
@@ -83,29 +87,13 @@ function spawn(command: LaunchCommand, logFile: LogFile): ServerProcess {
       if (child.pid === undefined) done({ code: null, signal: null, spawnError });
     });
   });
-  const drained = Promise.allSettled([...streams.map(([, stream]) => finished(stream)), notices.ended]);
+  const drained = Promise.allSettled([...streams.map(([, stream]) => finished(stream)), told]);
   const exited = ended.then(async (exit) => {
     await within(drained, drainMsMax);
     logFile.close();
     return exit;
   });
-  return { pid: child.pid, exited, notice: notices.last, signal: (signal) => child.kill(signal) };
-}
-
-/** What a child tells us on its pipe. A child that ends while we hold the pipe resets it, which is no news. */
-function readNotices(pipe: Duplex | null): { last(): Notice | undefined; readonly ended: Promise<void> } {
-  const reader = new NoticeReader();
-  let last: Notice | undefined;
-  pipe?.setEncoding('utf8');
-  pipe?.on('data', (text: string) => {
-    last = reader.push(text).at(-1) ?? last;
-  });
-  const ended = new Promise<void>((done) => {
-    if (pipe === null) done();
-    pipe?.on('error', () => done());
-    pipe?.once('close', () => done());
-  });
-  return { last: () => last, ended };
+  return { pid: child.pid, exited, notice: () => notice, signal: (signal) => child.kill(signal) };
 }
 
 /** Waits for `promise`, but no longer than `timeoutMs`; true where it came in time. */
