@@ -82,6 +82,41 @@ describe('a server with -rejoin whose leader cannot admit it', () => {
   });
 });
 
+describe('a server that a member knows', () => {
+  it('joined a cluster that was gone, though it had told the next founder that it was new', async () => {
+    const { identity: founder } = IdentityFile.open(folder(), 2, 'gorums', true);
+    const cluster = 'c'.repeat(32);
+    const newAgain = introductionOf(IdentityFile.open(folder(), 2, 'gorums', false).identity);
+    const rounds: boolean[] = [];
+    let mayJoin = false;
+    let enough = () => {};
+    const asked = new Promise<void>((resolve) => {
+      enough = resolve;
+    });
+    const own: { identity?: IdentityFile } = {};
+    const introduce: handleUnaryCall<Introduction, Acquaintance> = ({ request }, done) => {
+      // Whether the next founder would hear now that this server is new.
+      rounds.push(own.identity!.answers(newAgain));
+      const { instance, boots, life, admitted } = request;
+      const us = { id: 1, instance, boots, life, admitted, ran: false };
+      const isGone = !mayJoin && rounds.length % 2 === 0;
+      const introduction = isGone ? newAgain : { ...introductionOf(founder), cluster };
+      if (rounds.length === 4) enough();
+      done(null, { introduction, misfit: '', isVoter: true, leader: 2, known: isGone ? [] : [us] });
+    };
+    const server = new Server();
+    server.addService(PeerService, { introduce, admit: () => {}, stream: () => {} });
+    const { identity, start } = starting(await listening(server));
+    own.identity = identity;
+    const allowed = start.untilAllowed();
+    expect(await Promise.race([allowed, asked])).toBeUndefined();
+    expect(rounds.slice(0, 3)).toEqual([true, false, true]);
+    mayJoin = true;
+    expect(await allowed).toMatchObject({ kind: 'empty', as: { stage: 'member', cluster } });
+    expect(identity.answers(newAgain)).toBe(false);
+  });
+});
+
 /** Server `id`, a member that answers who it is, and what it has against others, when it is told to. */
 async function memberThatAnswers(id: number, misfit: string, when: Promise<unknown>) {
   const { identity } = IdentityFile.open(folder(), id, 'gorums', true);
@@ -120,7 +155,7 @@ describe('a member that starts again', () => {
     });
     const { checked, identity } = await restart(['', 'older-copy'], slow, hear);
     await checked;
-    expect(identity.counts).toBe(true);
+    expect(identity.answers(introductionOf(identity.identity))).toBe(true);
     // Had it been waited for to the end of its call, there would be nobody to hear this.
     speak();
     expect((await refusal).message).toContain('server 3 refuses this server: this folder is an older copy');
@@ -129,7 +164,7 @@ describe('a member that starts again', () => {
   it('is refused before it counts by whoever answers in time', async () => {
     const { checked, identity } = await restart(['older-copy', ''], Promise.resolve(), unexpected);
     await expect(checked).rejects.toThrow('server 2 refuses this server: this folder is an older copy');
-    expect(identity.counts).toBe(false);
+    expect(identity.answers(introductionOf(identity.identity))).toBe(false);
   });
 });
 

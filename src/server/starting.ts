@@ -2,14 +2,16 @@ import { printable } from '../cli/printable.ts';
 import type { NodeId } from '../consensus/contract.ts';
 import { formatAddress } from '../wire/addresses.ts';
 import type { ServerConfig } from './flags.ts';
-import { type Introduction, introductionOf, type KnownServer, type Misfit } from './identity/identity.ts';
+import { type Introduction, introductionOf, type Misfit } from './identity/identity.ts';
 import { type IdentityFile, randomName } from './identity/identityFile.ts';
 import {
   type Answer,
   decideStart,
+  isJoining,
   ORIGINAL_ENGINE,
   objectionToRestart,
   type StartDecision,
+  type Unconfirmed,
 } from './identity/startDecision.ts';
 import { mayKnowMore } from './identity/survivor.ts';
 import type { Log } from './observe/log.ts';
@@ -164,12 +166,13 @@ export class Starting {
 
   /** Resolves once this server may take part, or with 'stopped' after `stop`. Throws RefusedByPeersError. */
   async untilAllowed(): Promise<Allowed | 'stopped'> {
-    let before: ReadonlyMap<NodeId, KnownServer> | undefined;
+    let before: Unconfirmed | undefined;
     while (!this.stopped) {
       const answers = await this.askAll();
       const decision = decideStart(this.identity.identity, this.config.bootstrap, answers, before);
       if (this.stopped) break;
-      before = decision.kind === 'confirm' ? decision.partners : undefined;
+      before = decision.kind === 'confirm' ? decision.next : undefined;
+      this.identity.joins = isJoining(decision);
       if (before !== undefined) continue;
       const allowed = await this.follow(decision, answers);
       if (allowed !== undefined) return allowed;

@@ -115,10 +115,10 @@ export class PeerDoor {
     return mutation.misfit === undefined ? misfit : mutation.misfit(misfit);
   }
 
-  /** Another server asks who this is. One whose start does not count yet does not say. */
+  /** Another server asks who this is. */
   introduced(claim: Introduction): Answer {
     const { identity, replica } = this.#world;
-    if (!identity.counts) return { kind: 'silent' };
+    if (!identity.answers(claim)) return { kind: 'silent' };
     const misfit = this.#meet(claim);
     const status = replica()?.status();
     return {

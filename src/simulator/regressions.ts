@@ -106,4 +106,10 @@ export const REGRESSIONS: readonly Regression[] = [
     seed: 11007798,
     found: 'no fault of the engine: those who stay away were chosen while nobody led, and were four of six voters',
   },
+  {
+    engine: 'gorums',
+    seed: 12000289,
+    found:
+      'no fault of the engine: a server joined a cluster whose founder had lost its folder since, though it had told the next founder that it was new',
+  },
 ];

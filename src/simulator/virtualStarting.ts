@@ -2,7 +2,13 @@ import type { NodeId, Snapshot } from '../consensus/contract.ts';
 import type { AdmissionAnswer } from '../server/identity/admission.ts';
 import { type Introduction, introductionOf, type KnownServer, type Misfit } from '../server/identity/identity.ts';
 import type { KeptIdentity } from '../server/identity/keptIdentity.ts';
-import { type Answer, decideStart, objectionToRestart } from '../server/identity/startDecision.ts';
+import {
+  type Answer,
+  decideStart,
+  isJoining,
+  objectionToRestart,
+  type Unconfirmed,
+} from '../server/identity/startDecision.ts';
 import type { Mutation } from './mutation.ts';
 
 /** What a server was given to start from, and by whom it is known from then on. */
@@ -45,7 +51,7 @@ export interface StartingWorld {
  */
 export class VirtualStarting {
   readonly #world: StartingWorld;
-  #before: ReadonlyMap<NodeId, KnownServer> | undefined;
+  #before: Unconfirmed | undefined;
 
   constructor(world: StartingWorld) {
     this.#world = world;
@@ -118,7 +124,8 @@ export class VirtualStarting {
     const decide = mutation.decideStart?.(decideStart) ?? decideStart;
     const own = identity.identity;
     const decision = decide(own, bootstrap, answers, this.#before);
-    this.#before = decision.kind === 'confirm' ? decision.partners : undefined;
+    this.#before = decision.kind === 'confirm' ? decision.next : undefined;
+    identity.joins = isJoining(decision);
     switch (decision.kind) {
       case 'found':
         began('found', `the cluster of ${own.instance}`, decision.partners);

@@ -114,9 +114,22 @@ describe("a folder's identity", () => {
   it('of a member is not told to anybody before its start is on disk', () => {
     open(1, 'gorums', true).countStart();
     const again = open();
-    expect(again.counts).toBe(false);
+    const member = { ...introductionOf(again.identity), id: 2 };
+    expect(again.answers(member)).toBe(false);
     again.countStart();
-    expect(again.counts).toBe(true);
+    expect(again.answers(member)).toBe(true);
+  });
+
+  it('of a server that is about to join is told to members only, until it has joined', () => {
+    const own = open();
+    const stranger = { ...introductionOf(own.identity), id: 2 };
+    const member = { ...stranger, isMember: true };
+    expect(own.answers(stranger)).toBe(true);
+    own.joins = true;
+    expect(own.answers(stranger)).toBe(false);
+    expect(own.answers(member)).toBe(true);
+    own.change({ stage: 'member', cluster: 'a' });
+    expect(own.answers(stranger)).toBe(true);
   });
 
   it('goes with its folder when that gets another name, also where there is no folder yet', () => {
@@ -136,7 +149,7 @@ describe("a folder's identity", () => {
     file.movedTo(join(folder, 'in the way', 'log'));
     expect(() => file.countStart()).toThrow(StorageOpenError);
     expect(() => file.countStart()).toThrow(/in the way.*expected a directory that can be read and written/);
-    expect(file.counts).toBe(false);
+    expect(file.answers({ ...introductionOf(file.identity), id: 2 })).toBe(false);
   });
 
   it('survives a crash while it was written', () => {

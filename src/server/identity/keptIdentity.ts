@@ -16,6 +16,8 @@ import {
 export abstract class KeptIdentity {
   private current: Identity;
   private isCounted = false;
+  /** Whether this server, which is new, is about to join a cluster (startDecision.ts). */
+  joins = false;
 
   /** `last` is what the last start left, and `life` names this one. */
   constructor(last: Identity, life: string) {
@@ -31,9 +33,13 @@ export abstract class KeptIdentity {
     this.isCounted = true;
   }
 
-  /** Whether this start is on disk. Until then nobody may hear of it: noted by others and then lost, it would be missed. */
-  get counts(): boolean {
-    return this.isCounted;
+  /**
+   * Whether `claim` is told who this is. Nobody may hear of a start that is not on disk: noted by others and then lost, it
+   * would be missed. And who is about to join must not be taken for new by somebody who may found a cluster upon that:
+   * only those found one that are new themselves.
+   */
+  answers({ isMember }: Introduction): boolean {
+    return this.isCounted && (isMember || !this.joins || this.current.stage !== 'new');
   }
 
   get identity(): Identity {

@@ -10,7 +10,8 @@ import { type Identity, type Introduction, type KnownServer, type Misfit, misfit
  *   the cluster's id and writes down, before its engine runs, the instance of every initial member.
  * - **Joining the founding.** A member that is asked knows this very instance: the founder wrote it down. Nor has anybody
  *   that answers met it as a member, or a later start of it: this folder may be a copy, made while it was new and put
- *   back after the other one ran. It takes over the cluster's id and what that member knows, and starts.
+ *   back after the other one ran. All this in two rounds as well, and from the first on it answers no server that is new
+ *   (`KeptIdentity.answers`). It takes over the cluster's id and what that member knows, and starts.
  * - **Admission.** Some member answers and does not know this instance. What this id may have promised before is made
  *   harmless by the leader (admission.ts); but if the id is a voter, data were lost, and an operator has to say
  *   `-rejoin`.
@@ -30,13 +31,20 @@ import { type Identity, type Introduction, type KnownServer, type Misfit, misfit
  * the founder writes down is what was there then. (Such a moment is all that the argument needs. The test of this file
  * goes through all that three servers can do, and found what one round allows: two clusters, one after the other.)
  *
+ * Why joining takes two rounds: the member that answered the first one may be gone, with all that was founded, and this
+ * server may since have told the next founder that it is new. It would join a cluster that can never have a majority, and be
+ * kept out of the one that serves. Say that a founding needs an answer of this instance. There is a moment, before that answer,
+ * at which all initial members are new, and remain so until they have answered too. The second round begins after the last such
+ * answer, so who is a member in it has become one after that moment; not by the earlier founding, for then it would have
+ * joined that after such a moment itself, and the first that did cannot have found a member.
+ *
  * Why there is one founding: only the lowest founds, and only while all others are new. Another member that founds as well
  * would have to be the lowest too. Should the founder's folder be lost before anybody joined, nothing was promised to
  * anybody; if somebody joined, that one knows the lost instance, and the new one is refused.
  */
 export type StartDecision =
-  /** All initial members are new: ask them once more, and say then that these were so before. */
-  | { readonly kind: 'confirm'; readonly partners: ReadonlyMap<NodeId, KnownServer> }
+  /** Ask everybody once more, and say then what this round would have led to. */
+  | { readonly kind: 'confirm'; readonly next: Unconfirmed }
   /** Make a cluster id; know these instances; start. */
   | { readonly kind: 'found'; readonly partners: ReadonlyMap<NodeId, KnownServer> }
   /** Belong to `cluster`; know these instances; start. */
@@ -56,6 +64,13 @@ export type StartDecision =
       readonly leader: NodeId;
     }
   | { readonly kind: 'wait'; readonly silent: readonly NodeId[]; readonly answered: readonly NodeId[] };
+
+/** What a round led to, if the next one agrees. */
+export type Unconfirmed =
+  /** All initial members are new, under these instances. */
+  | { readonly kind: 'found'; readonly partners: ReadonlyMap<NodeId, KnownServer> }
+  /** A member of this cluster knows this instance. */
+  | { readonly kind: 'join'; readonly cluster: string };
 
 /** What one other server said in this round. */
 export type Answer =
@@ -81,14 +96,14 @@ export const ORIGINAL_ENGINE = 'gorums';
 type Introduced = Extract<Answer, { kind: 'introduced' }>;
 
 /**
- * `answers` holds every other server of `-servers`, in ascending order; `bootstrap` is `-cluster`; `before` are the partners
- * of the last round, where that one was to be confirmed.
+ * `answers` holds every other server of `-servers`, in ascending order; `bootstrap` is `-cluster`; `before` is what
+ * the last round led to, where that was to be confirmed.
  */
 export function decideStart(
   own: Identity,
   bootstrap: readonly NodeId[],
   answers: ReadonlyMap<NodeId, Answer>,
-  before: ReadonlyMap<NodeId, KnownServer> | undefined,
+  before: Unconfirmed | undefined,
 ): StartDecision {
   const members = [...answers].filter(
     (each): each is [NodeId, Introduced] =>
@@ -97,7 +112,11 @@ export function decideStart(
   const witness = members.find((each) => remembersMore(own, each[1]));
   for (const [, { introduction, known }] of witness === undefined ? members : []) {
     if (known.get(own.id)?.instance !== own.instance) continue;
-    return { kind: 'join', cluster: introduction.cluster, known: withMember(own.id, known, introduction) };
+    const { cluster } = introduction;
+    if (before?.kind !== 'join' || before.cluster !== cluster) {
+      return { kind: 'confirm', next: { kind: 'join', cluster } };
+    }
+    return { kind: 'join', cluster, known: withMember(own.id, known, introduction) };
   }
   const [first] = members;
   if (first === undefined) return decideAmongNew(own, bootstrap, answers, before);
@@ -141,11 +160,16 @@ export function objectionToRestart(
   return isMost ? { by: strangers[0]!, misfit: 'other-cluster' } : undefined;
 }
 
+/** Whether this server is about to join a cluster, and so is not to be counted upon for a new one: see `KeptIdentity.joins`. */
+export function isJoining(decision: StartDecision): boolean {
+  return decision.kind === 'join' || (decision.kind === 'confirm' && decision.next.kind === 'join');
+}
+
 function decideAmongNew(
   own: Identity,
   bootstrap: readonly NodeId[],
   answers: ReadonlyMap<NodeId, Answer>,
-  before: ReadonlyMap<NodeId, KnownServer> | undefined,
+  before: Unconfirmed | undefined,
 ): StartDecision {
   const silent: NodeId[] = [];
   const answered: NodeId[] = [];
@@ -166,11 +190,12 @@ function decideAmongNew(
   }
   const founder = Math.min(own.id, ...partners.keys());
   if (founder !== own.id) return { kind: 'wait', silent, answered };
-  return { kind: areSame(before, partners) ? 'found' : 'confirm', partners };
+  const next: Unconfirmed = { kind: 'found', partners };
+  return before?.kind === 'found' && areSame(before.partners, partners) ? next : { kind: 'confirm', next };
 }
 
-function areSame(before: ReadonlyMap<NodeId, KnownServer> | undefined, now: ReadonlyMap<NodeId, KnownServer>): boolean {
-  return before?.size === now.size && [...now].every(([id, { instance }]) => before.get(id)?.instance === instance);
+function areSame(before: ReadonlyMap<NodeId, KnownServer>, now: ReadonlyMap<NodeId, KnownServer>): boolean {
+  return before.size === now.size && [...now].every(([id, { instance }]) => before.get(id)?.instance === instance);
 }
 
 /** What a member knows of the others, itself included. */

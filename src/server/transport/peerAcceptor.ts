@@ -143,8 +143,8 @@ export interface IntroductionFacts {
 }
 
 /**
- * Answers who this is, and what it has against the one that asks; also while it does not take part yet. A member whose start
- * is not on disk yet does not answer: who notes a start that is then lost would refuse all that come after it.
+ * Answers who this is, and what it has against the one that asks; also while it does not take part yet, but see
+ * `KeptIdentity.answers`.
  */
 export function introduce(
   { identity, serverCount, isVoter, leader }: IntroductionFacts,
@@ -156,7 +156,7 @@ export function introduce(
     done({ code: status.INVALID_ARGUMENT, details: 'not an introduction of another server' });
     return;
   }
-  if (!identity.counts) {
+  if (!identity.answers(claim)) {
     done({ code: status.UNAVAILABLE, details: `server ${identity.identity.id} is starting` });
     return;
   }
