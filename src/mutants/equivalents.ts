@@ -359,19 +359,19 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   // what the engines share
   {
-    key: 'consensus/audience.ts Audience.tick: swap this.tickedMs = nowMs; this.count(nowMs, configuration); → this.count(nowMs, configuration); this.tickedMs = nowMs;',
+    key: 'consensus/parts/audience.ts Audience.tick: swap this.tickedMs = nowMs; this.count(nowMs, configuration); → this.count(nowMs, configuration); this.tickedMs = nowMs;',
     why: 'It counts without looking at when the last tick was.',
   },
   {
-    key: 'consensus/audience.ts Audience.majorityMs: bound heard[at - 1]! < atMs → heard[at - 1]! <= atMs',
+    key: 'consensus/parts/audience.ts Audience.majorityMs: bound heard[at - 1]! < atMs → heard[at - 1]! <= atMs',
     why: 'Of equals either may stand first: what is read of them is the time.',
   },
   {
-    key: 'consensus/audience.ts Audience.majorityMs: half at > 0 && heard[at - 1]! < atMs → heard[at - 1]! < atMs',
+    key: 'consensus/parts/audience.ts Audience.majorityMs: half at > 0 && heard[at - 1]! < atMs → heard[at - 1]! < atMs',
     why: 'Before the first there is undefined, which is less than nothing.',
   },
   {
-    key: 'consensus/audience.ts Audience.majorityMs: bound at > 0 → at >= 0',
+    key: 'consensus/parts/audience.ts Audience.majorityMs: bound at > 0 → at >= 0',
     why: 'Before the first there is undefined, which is less than nothing.',
   },
   {
@@ -383,7 +383,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'Neither is made from what the other sets.',
   },
   {
-    key: 'consensus/log/pendingLog.ts PendingLog.entries: half result.length > 0 && from + result.length <= Math.min(last, stored) → from + result.length <= Math.min(last, stored)',
+    key: 'consensus/parts/pendingLog.ts PendingLog.entries: half result.length > 0 && from + result.length <= Math.min(last, stored) → from + result.length <= Math.min(last, stored)',
     why: 'A store that has the first entry gives it, however large it is: where it gave none, none was asked for.',
   },
   {
@@ -391,7 +391,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'Who was named and is no candidate was refused above.',
   },
   {
-    key: 'consensus/untrusted.ts contradiction: drop if (prevIndex > commitIndex) return undefined;',
+    key: 'consensus/parts/untrusted.ts contradiction: drop if (prevIndex > commitIndex) return undefined;',
     why: 'There is nothing to look at then between the first entry and the last one that is committed.',
   },
   // store

@@ -18,7 +18,7 @@ export const TARGETS: readonly Target[] = [
   ...ENGINE_NAMES.map((name) => ({ name, folder: `consensus/${name}`, engines: [name] })),
   // The registry of engines is made at import, before any mutant is in force.
   { name: 'consensus', folder: 'consensus', isFlat: true, except: ['engines.ts'], engines: ENGINE_NAMES },
-  { name: 'consensus', folder: 'consensus/log', engines: ENGINE_NAMES },
+  { name: 'consensus', folder: 'consensus/parts', engines: ENGINE_NAMES },
   { name: 'consensus', folder: 'consensus/membership', engines: ENGINE_NAMES },
   { name: 'bytes', folder: 'bytes', engines: ENGINE_NAMES },
   { name: 'host', folder: 'server/host', engines: ENGINE_NAMES },

@@ -1,6 +1,6 @@
 import { ArgumentEncodingError, readArguments } from '../cli/arguments.ts';
 import { printable, printableLines } from '../cli/printable.ts';
-import { BrokenInvariantError } from '../consensus/turnGuard.ts';
+import { BrokenInvariantError } from '../consensus/parts/turnGuard.ts';
 import { UsageError } from '../goflags/goFlags.ts';
 import { ExitCode } from '../wire/supervision.ts';
 import { parseServerConfig, rkvdUsage, type ServerConfig } from './flags.ts';

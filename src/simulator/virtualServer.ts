@@ -1,6 +1,6 @@
 import type { EngineStatus, Envelope, MembershipChange, NodeId } from '../consensus/contract.ts';
 import { MalformedMessageError } from '../consensus/contract.ts';
-import { BrokenInvariantError } from '../consensus/turnGuard.ts';
+import { BrokenInvariantError } from '../consensus/parts/turnGuard.ts';
 import type { CommandOutcome, RequestResult } from '../server/host/outcomes.ts';
 import { admittedHardState } from '../server/identity/admission.ts';
 import { FencedError } from '../server/identity/fences.ts';

@@ -1,5 +1,5 @@
 import type { Configuration, HardState, NodeId, Refusal } from '../contract.ts';
-import { TERM_MAX } from '../termGuard.ts';
+import { TERM_MAX } from '../parts/termGuard.ts';
 import { campaign, receiveVoteRequest, startElection, stepCandidate } from './election.ts';
 import { stepFollower } from './follower.ts';
 import { Inflights } from './inflights.ts';

@@ -1,4 +1,3 @@
-import { Audience } from '../audience.ts';
 import {
   type Configuration,
   type Engine,
@@ -21,10 +20,11 @@ import {
 } from '../contract.ts';
 import { Entry, EntryType, isConfigurationType } from '../entry.ts';
 import { successor } from '../membership/leaderView.ts';
-import { OutputBuffer } from '../outputBuffer.ts';
-import { TermGuard } from '../termGuard.ts';
-import { type Standing, TurnGuard } from '../turnGuard.ts';
-import { entriesFault, refused, snapshotFault, tooFarAhead } from '../untrusted.ts';
+import { Audience } from '../parts/audience.ts';
+import { OutputBuffer } from '../parts/outputBuffer.ts';
+import { TermGuard } from '../parts/termGuard.ts';
+import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
+import { entriesFault, refused, snapshotFault, tooFarAhead } from '../parts/untrusted.ts';
 import { AppliedConfigurations } from './appliedConfigurations.ts';
 import { TickClock } from './clock.ts';
 import type { EtcdMessage } from './codec.ts';

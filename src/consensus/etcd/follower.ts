@@ -1,4 +1,4 @@
-import { contradiction } from '../untrusted.ts';
+import { contradiction } from '../parts/untrusted.ts';
 import type { RaftCore } from './core.ts';
 import { membersOf } from './membership.ts';
 import { Message, MessageType } from './messages.ts';

@@ -12,7 +12,7 @@ import { configurationAfter } from '../membership/changes.ts';
 import type { LeaderView } from '../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../membership/preparations.ts';
 import { TRANSFER_ELECTIONS } from '../membership/transferPreparation.ts';
-import type { OutputBuffer } from '../outputBuffer.ts';
+import type { OutputBuffer } from '../parts/outputBuffer.ts';
 import type { EtcdMessage } from './codec.ts';
 import { isJoint } from './membership.ts';
 import type { RaftNode } from './node.ts';

@@ -1,5 +1,5 @@
 import type { NodeId } from '../contract.ts';
-import { transitMs } from '../transit.ts';
+import { transitMs } from '../parts/transit.ts';
 import type { RaftCore } from './core.ts';
 import type { LeaderState } from './leader.ts';
 import { Message, MessageType, NO_ENTRIES, payloadSize } from './messages.ts';

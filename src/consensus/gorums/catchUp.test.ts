@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
-import { PendingLog } from '../log/pendingLog.ts';
+import { PendingLog } from '../parts/pendingLog.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { CATCH_UP_INTERVAL_MS, CatchUp } from './catchUp.ts';
 import type { AppendEntries } from './messages.ts';

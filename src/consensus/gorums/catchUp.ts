@@ -1,4 +1,4 @@
-import type { PendingLog } from '../log/pendingLog.ts';
+import type { PendingLog } from '../parts/pendingLog.ts';
 import type { AppendEntries } from './messages.ts';
 
 /** A follower asks again this often while what it asked for does not come. */

@@ -16,12 +16,12 @@ import {
   simpleConfiguration,
 } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
-import { PendingLog } from '../log/pendingLog.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
-import { OutputBuffer } from '../outputBuffer.ts';
-import { TERM_MAX, TermGuard } from '../termGuard.ts';
-import { type Standing, TurnGuard } from '../turnGuard.ts';
-import { contradiction, entriesFault, refused, snapshotFault, tooFarAhead } from '../untrusted.ts';
+import { OutputBuffer } from '../parts/outputBuffer.ts';
+import { PendingLog } from '../parts/pendingLog.ts';
+import { TERM_MAX, TermGuard } from '../parts/termGuard.ts';
+import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
+import { contradiction, entriesFault, refused, snapshotFault, tooFarAhead } from '../parts/untrusted.ts';
 import { CatchUp } from './catchUp.ts';
 import { Leader, type LedServer, type Transfer } from './leader.ts';
 import type {

@@ -1,4 +1,3 @@
-import { Audience } from '../audience.ts';
 import {
   ChangeType,
   type EngineSettings,
@@ -12,14 +11,15 @@ import {
 } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { recordsSize } from '../entryCodec.ts';
-import type { PendingLog } from '../log/pendingLog.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import type { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { type LeaderView, successor } from '../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../membership/preparations.ts';
 import { TRANSFER_ELECTIONS } from '../membership/transferPreparation.ts';
-import type { OutputBuffer } from '../outputBuffer.ts';
-import { transitMs } from '../transit.ts';
+import { Audience } from '../parts/audience.ts';
+import type { OutputBuffer } from '../parts/outputBuffer.ts';
+import type { PendingLog } from '../parts/pendingLog.ts';
+import { transitMs } from '../parts/transit.ts';
 import type { AppendEntries, AppendEntriesResponse, GorumsMessage } from './messages.ts';
 import { Peer } from './peer.ts';
 import { isQuorum } from './quorum.ts';

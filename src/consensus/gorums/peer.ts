@@ -1,6 +1,6 @@
 import type { NodeId } from '../contract.ts';
 import type { PeerView } from '../membership/leaderView.ts';
-import { IN_ORDER_BYTES_MAX, transitMs } from '../transit.ts';
+import { IN_ORDER_BYTES_MAX, transitMs } from '../parts/transit.ts';
 
 /** Calls remembered of a peer that does not answer. */
 const UNANSWERED_CALLS_MAX = 256;

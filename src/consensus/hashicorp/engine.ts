@@ -11,9 +11,9 @@ import {
   RejectReason,
   Role,
 } from '../contract.ts';
-import { TERM_MAX, TermGuard } from '../termGuard.ts';
-import { type Standing, TurnGuard } from '../turnGuard.ts';
-import { refused, tooFarAhead } from '../untrusted.ts';
+import { TERM_MAX, TermGuard } from '../parts/termGuard.ts';
+import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
+import { refused, tooFarAhead } from '../parts/untrusted.ts';
 import { Elections } from './elections.ts';
 import { appendFault, chunkFault, FollowerLog } from './follower.ts';
 import { Leadership } from './leadership.ts';

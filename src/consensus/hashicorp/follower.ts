@@ -1,6 +1,6 @@
 import { MalformedBytesError } from '../../bytes/byteReader.ts';
 import { type EngineInit, MalformedMessageError, type NodeId, type Refusal } from '../contract.ts';
-import { configurationFault, contradiction, entriesFault, snapshotFault } from '../untrusted.ts';
+import { configurationFault, contradiction, entriesFault, snapshotFault } from '../parts/untrusted.ts';
 import { decodeConfiguration } from './configuration.ts';
 import type { AppendRequest, SnapshotChunk, SnapshotReply } from './messages.ts';
 import { SnapshotReceiver } from './snapshotReceiver.ts';

@@ -1,4 +1,3 @@
-import { Audience } from '../audience.ts';
 import {
   ChangeType,
   type EngineEvent,
@@ -14,6 +13,7 @@ import { Entry, EntryType } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import { type LeaderView, successor } from '../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../membership/preparations.ts';
+import { Audience } from '../parts/audience.ts';
 import { CommitmentTracker } from './commitment.ts';
 import { encodeConfiguration, members } from './configuration.ts';
 import { Dispatcher } from './dispatcher.ts';

@@ -1,6 +1,6 @@
 import type { EngineEvent, Envelope, NodeId, Output, PersistBatch, RejectReason } from '../contract.ts';
 import type { Entry } from '../entry.ts';
-import { OutputBuffer } from '../outputBuffer.ts';
+import { OutputBuffer } from '../parts/outputBuffer.ts';
 import type { HashicorpMessage } from './messages.ts';
 
 /** What a turn brings forth, with heartbeats before everything else. */

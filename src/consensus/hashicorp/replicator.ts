@@ -1,6 +1,6 @@
 import type { EngineEvent, NodeId, Snapshot } from '../contract.ts';
 import { recordSize } from '../entryCodec.ts';
-import { transitMs } from '../transit.ts';
+import { transitMs } from '../parts/transit.ts';
 import {
   BURST_MESSAGES_MAX,
   FAILURE_WAIT_MS,

@@ -8,7 +8,7 @@ import {
   type Snapshot,
 } from '../contract.ts';
 import { type Entry, EntryType } from '../entry.ts';
-import { IN_ORDER_BYTES_MAX } from '../transit.ts';
+import { IN_ORDER_BYTES_MAX } from '../parts/transit.ts';
 import { heldToContract } from './heldToContract.ts';
 import { MemoryLog } from './memoryLog.ts';
 

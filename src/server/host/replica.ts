@@ -18,7 +18,7 @@ import type {
 } from '../../consensus/contract.ts';
 import { RejectReason, Role } from '../../consensus/contract.ts';
 import { type Entry, EntryType } from '../../consensus/entry.ts';
-import { BrokenInvariantError, broken } from '../../consensus/turnGuard.ts';
+import { BrokenInvariantError, broken } from '../../consensus/parts/turnGuard.ts';
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { FencedError, fencesInForce, passes, type Speaker } from '../identity/fences.ts';
 import { checkSnapshot, fencesOf, type KeyValueStore, MalformedSnapshotError } from '../stateMachine/keyValueStore.ts';

@@ -1,4 +1,4 @@
-import { broken } from '../../consensus/turnGuard.ts';
+import { broken } from '../../consensus/parts/turnGuard.ts';
 import { Session } from './session.ts';
 
 export interface SessionLimits {

@@ -1,5 +1,5 @@
 import { varintSize, writeVarint } from '../../bytes/varint.ts';
-import { IN_ORDER_BYTES_MAX } from '../../consensus/transit.ts';
+import { IN_ORDER_BYTES_MAX } from '../../consensus/parts/transit.ts';
 import { FRAME_BYTES, FrameKind, HEADER_BYTES, newFrame, sealFrame } from '../../wire/peerFrames.ts';
 
 /** Bytes that may wait in a link; what comes on top is dropped, as a network would. */

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type EngineKind, type PersistBatch, Role, simpleConfiguration } from './contract.ts';
-import { Entry, EntryType } from './entry.ts';
-import { etcdKind } from './etcd/index.ts';
-import { gorumsKind } from './gorums/index.ts';
-import { hashicorpKind } from './hashicorp/index.ts';
-import { TEST_SETTINGS } from './testing/engineCluster.ts';
-import { SteppedEngine } from './testing/steppedEngine.ts';
+import { type EngineKind, type PersistBatch, Role, simpleConfiguration } from '../contract.ts';
+import { Entry, EntryType } from '../entry.ts';
+import { etcdKind } from '../etcd/index.ts';
+import { gorumsKind } from '../gorums/index.ts';
+import { hashicorpKind } from '../hashicorp/index.ts';
+import { TEST_SETTINGS } from '../testing/engineCluster.ts';
+import { SteppedEngine } from '../testing/steppedEngine.ts';
 import { type EngineRule, type GuardedOutput, type Standing, TurnGuard } from './turnGuard.ts';
 
 const START: Standing = { term: 5, vote: 2, leads: false, commitIndex: 10, appliedIndex: 8, lastIndex: 12 };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { type Configuration, simpleConfiguration } from '../contract.ts';
 import { Audience } from './audience.ts';
-import { type Configuration, simpleConfiguration } from './contract.ts';
 
 const SETTINGS = { electionTimeoutMs: 100, heartbeatMs: 10 };
 const THREE = simpleConfiguration([1, 2, 3]);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Output, RejectReason, simpleConfiguration } from './contract.ts';
+import { type Output, RejectReason, simpleConfiguration } from '../contract.ts';
 import { OutputBuffer } from './outputBuffer.ts';
 
 const LISTS = ['messages', 'messagesAfterPersist', 'accepted', 'rejected', 'reads', 'requests', 'events'] as const;

@@ -1,5 +1,5 @@
-import type { Configuration, LogReader, NodeId, Refusal, Snapshot } from './contract.ts';
-import { type Entry, isConfigurationType } from './entry.ts';
+import type { Configuration, LogReader, NodeId, Refusal, Snapshot } from '../contract.ts';
+import { type Entry, isConfigurationType } from '../entry.ts';
 
 /** Checks of what peers send, before an engine takes any of it. Each says what is wrong, or undefined. */
 

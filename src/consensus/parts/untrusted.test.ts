@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Configuration, simpleConfiguration } from './contract.ts';
-import { Entry, EntryType } from './entry.ts';
+import { type Configuration, simpleConfiguration } from '../contract.ts';
+import { Entry, EntryType } from '../entry.ts';
 import { configurationFault, contradiction, entriesFault, refused, snapshotFault, tooFarAhead } from './untrusted.ts';
 
 const INDEX_MAX = Number.MAX_SAFE_INTEGER - 2 ** 32;

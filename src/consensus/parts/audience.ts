@@ -1,4 +1,4 @@
-import type { Configuration, EngineSettings, NodeId } from './contract.ts';
+import type { Configuration, EngineSettings, NodeId } from '../contract.ts';
 
 /** Parts of an election timeout without an answer from a quorum, after which a leader asks, falls silent, and gives up on its clients. */
 const ASKS_AFTER = 0.25;

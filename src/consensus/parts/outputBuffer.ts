@@ -11,8 +11,8 @@ import type {
   RejectReason,
   RequestOutcome,
   Snapshot,
-} from './contract.ts';
-import type { Entry } from './entry.ts';
+} from '../contract.ts';
+import type { Entry } from '../entry.ts';
 
 /** Gathers what an engine's turn brings forth until the host drains it. */
 export class OutputBuffer<M> {

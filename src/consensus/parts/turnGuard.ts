@@ -1,5 +1,5 @@
-import type { Output, PersistBatch } from './contract.ts';
-import type { Entry } from './entry.ts';
+import type { Output, PersistBatch } from '../contract.ts';
+import type { Entry } from '../entry.ts';
 
 /** What an engine keeps to, whatever its peers say and its storage does. */
 export type EngineRule =
