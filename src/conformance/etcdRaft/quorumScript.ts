@@ -1,10 +1,4 @@
-import {
-  INDEX_UNBOUNDED,
-  jointCommitted,
-  jointVote,
-  majorityCommitted,
-  majorityVote,
-} from '../../consensus/etcd/quorum.ts';
+import { jointReached, jointVote, majorityReached, majorityVote, UNBOUNDED } from '../../consensus/parts/quorum.ts';
 import type { Command } from './script.ts';
 
 /**
@@ -62,13 +56,13 @@ function describeCommitted(question: Question): string {
   const outgoing = question.outgoing ?? [];
   const acked = (id: number) => indexes.get(id);
   const committed =
-    question.outgoing === undefined ? majorityCommitted(voters, acked) : jointCommitted(voters, outgoing, acked);
+    question.outgoing === undefined ? majorityReached(voters, acked) : jointReached(voters, outgoing, acked);
   const lines = [drawIndexes(question) + describeIndex(committed)];
   const check = (other: number, how: string) => {
     if (other !== committed) lines.push(`${describeIndex(other)} <-- ${how}`);
   };
-  check(jointCommitted(voters, outgoing, acked), 'as a joint configuration');
-  check(jointCommitted(outgoing, voters, acked), 'with the halves swapped');
+  check(jointReached(voters, outgoing, acked), 'as a joint configuration');
+  check(jointReached(outgoing, voters, acked), 'with the halves swapped');
   check(
     Math.min(committedByCounting(voters, indexes), committedByCounting(outgoing, indexes)),
     'by counting supporters',
@@ -78,13 +72,13 @@ function describeCommitted(question: Question): string {
 
 /** The slow obvious way: try every index that somebody acknowledged. */
 function committedByCounting(voters: readonly number[], indexes: ReadonlyMap<number, number>): number {
-  if (voters.length === 0) return INDEX_UNBOUNDED;
+  if (voters.length === 0) return UNBOUNDED;
   const candidates = voters.map((id) => indexes.get(id) ?? 0).sort((a, b) => b - a);
   return candidates.find((index) => voters.filter((id) => (indexes.get(id) ?? 0) >= index).length * 2 > voters.length)!;
 }
 
 function describeIndex(index: number): string {
-  return index === INDEX_UNBOUNDED ? '∞' : String(index);
+  return index === UNBOUNDED ? '∞' : String(index);
 }
 
 /** One line a voter, with a bar as long as the number of voters that are behind it. */

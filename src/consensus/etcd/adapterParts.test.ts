@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EMPTY_HARD_STATE, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { jointReached } from '../parts/quorum.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { AppliedConfigurations } from './appliedConfigurations.ts';
 import { TickClock } from './clock.ts';
 import { Message, MessageType } from './messages.ts';
 import { Persistence } from './persistence.ts';
 import { ProposalQueue } from './proposalQueue.ts';
-import { jointCommitted } from './quorum.ts';
 import { ReadQueue } from './readQueue.ts';
 
 const SETTINGS = {
@@ -155,7 +155,7 @@ describe('the queue of reads', () => {
             if (sequence <= asked) confirmed.set(from, Math.max(sequence, confirmed.get(from) ?? 0));
           }
           confirmed.set(1, asked);
-          const expected = jointCommitted(voters, outgoing, (id) => confirmed.get(id));
+          const expected = jointReached(voters, outgoing, (id) => confirmed.get(id));
           for (const { context } of queue.takeProven(1, voters, outgoing)) expect(context).toBe(++proven);
           expect(proven).toBe(Math.max(proven, Math.min(expected, asked)));
           expect(queue.newestWaiting).toBe(proven === asked ? 0 : asked);

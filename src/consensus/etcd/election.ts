@@ -1,9 +1,9 @@
 import type { NodeId } from '../contract.ts';
+import { jointVote, VoteResult } from '../parts/quorum.ts';
 import type { RaftCore } from './core.ts';
 import { receiveAppend, receiveHeartbeat, receiveSnapshot } from './follower.ts';
 import { voterIds } from './membership.ts';
 import { Message, MessageType, voteResponseType } from './messages.ts';
-import { jointVote, VoteResult } from './quorum.ts';
 import { broadcastAppend } from './replication.ts';
 import { RaftRole } from './role.ts';
 

@@ -22,6 +22,7 @@ import { Entry, EntryType, isConfigurationType } from '../entry.ts';
 import { successor } from '../membership/leaderView.ts';
 import { Audience } from '../parts/audience.ts';
 import { OutputBuffer } from '../parts/outputBuffer.ts';
+import { jointVote, VoteResult } from '../parts/quorum.ts';
 import { TermGuard } from '../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
 import { entriesFault, refused, snapshotFault, tooFarAhead } from '../parts/untrusted.ts';
@@ -39,7 +40,6 @@ import { changeFault, isAnswer, isForPeers, isLeaders, tellsTerm } from './peerM
 import { Persistence } from './persistence.ts';
 import { ProgressState } from './progress.ts';
 import { ProposalQueue } from './proposalQueue.ts';
-import { jointVote, VoteResult } from './quorum.ts';
 import { entriesSize } from './raftLog.ts';
 import { RaftRole } from './role.ts';
 import { optionsFor } from './settings.ts';

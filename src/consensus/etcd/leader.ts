@@ -1,12 +1,12 @@
 import type { NodeId } from '../contract.ts';
 import { Entry, EntryType, isConfigurationType } from '../entry.ts';
+import { jointReached, jointVote, majorityReached, VoteResult } from '../parts/quorum.ts';
 import { decodeConfChange, encodeConfChange, LEAVE_JOINT } from './confChange.ts';
 import type { RaftCore } from './core.ts';
 import { isJoint } from './membership.ts';
 import { Message, MessageType, payloadSize } from './messages.ts';
 import { ReadMode } from './options.ts';
 import { ProgressState } from './progress.ts';
-import { jointCommitted, jointVote, majorityCommitted, VoteResult } from './quorum.ts';
 import { ReadQueue, type ReadState } from './readQueue.ts';
 import { beat, broadcastAppend, broadcastHeartbeat, sendAppend, sendMore } from './replication.ts';
 
@@ -211,9 +211,9 @@ export function commitMore(core: RaftCore): boolean {
   const { voters, outgoing } = core.configuration;
   const { progress } = core.members;
   const acked = (id: NodeId) => progress.get(id)?.match;
-  let index = jointCommitted(voters, outgoing, acked);
+  let index = jointReached(voters, outgoing, acked);
   const removal = core.leader?.removal;
-  if (removal !== undefined && index < removal.index && majorityCommitted(removal.voters, acked) >= removal.index) {
+  if (removal !== undefined && index < removal.index && majorityReached(removal.voters, acked) >= removal.index) {
     index = removal.index;
   }
   if (index <= core.log.committed || !core.log.matches(index, core.term)) return false;

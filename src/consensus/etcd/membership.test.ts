@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Configuration, simpleConfiguration } from '../contract.ts';
+import { jointVote, VoteResult } from '../parts/quorum.ts';
 import {
   ChangeKind,
   type ChangeStep,
@@ -14,7 +15,6 @@ import {
 import { Inflights } from './inflights.ts';
 import { applyChange, ConfChangeError, isJoint, type Members, memberIds, membersOf } from './membership.ts';
 import { Progress } from './progress.ts';
-import { jointVote, VoteResult } from './quorum.ts';
 
 const newProgress = (_id: number, learner: boolean) => new Progress(0, 1, learner, new Inflights(1, 1));
 const empty: Members = membersOf(simpleConfiguration([1, 2, 3]), newProgress);

@@ -1,5 +1,5 @@
 import type { NodeId } from '../contract.ts';
-import { jointCommitted, type VoterSet } from './quorum.ts';
+import { jointReached, type VoterSet } from '../parts/quorum.ts';
 
 /** A read that may be answered at `index`. */
 export interface ReadState {
@@ -36,7 +36,7 @@ export class ReadQueue {
 
   /** Takes out the reads that majorities have confirmed; `self` confirms everything. */
   takeProven(self: NodeId, voters: VoterSet, outgoing: VoterSet): ReadState[] {
-    const proven = jointCommitted(voters, outgoing, (id) => (id === self ? this.newest : this.confirmed.get(id)));
+    const proven = jointReached(voters, outgoing, (id) => (id === self ? this.newest : this.confirmed.get(id)));
     let count = 0;
     while (count < this.waiting.length && this.waiting[count]!.sequence <= proven) count++;
     return count === 0 ? [] : this.waiting.splice(0, count);

@@ -7,8 +7,8 @@ import type { NodeId } from '../contract.ts';
  */
 export type VoterSet = readonly NodeId[];
 
-/** What an empty half commits: everything. */
-export const INDEX_UNBOUNDED = Number.POSITIVE_INFINITY;
+/** What an empty half has reached: everything. */
+export const UNBOUNDED = Number.POSITIVE_INFINITY;
 
 export const VoteResult = {
   /** Neither a majority of yes nor a majority out of reach. */
@@ -24,16 +24,17 @@ function majority(size: number): number {
 }
 
 /**
- * The highest index that a majority of `voters` acknowledged: the order statistic at the majority's place.
- * `acked` answers 0 or undefined for a voter that acknowledged nothing.
+ * The highest value that a majority of `voters` have each reached, which with 7, 5 and 3 is 5: the order statistic at the
+ * majority's place. Of acknowledged indexes it is what is committed, of confirmed rounds what is proven. `reached` answers 0 or
+ * undefined for a voter that is nowhere yet.
  */
-export function majorityCommitted(voters: VoterSet, acked: (id: NodeId) => number | undefined): number {
+export function majorityReached(voters: VoterSet, reached: (id: NodeId) => number | undefined): number {
   const size = voters.length;
-  if (size === 0) return INDEX_UNBOUNDED;
+  if (size === 0) return UNBOUNDED;
   const sorted = new Array<number>(size);
   // Insertion sort: configurations are small, and this runs for every acknowledgement.
   for (let i = 0; i < size; i++) {
-    const value = acked(voters[i]!) ?? 0;
+    const value = reached(voters[i]!) ?? 0;
     let at = i;
     while (at > 0 && sorted[at - 1]! > value) {
       sorted[at] = sorted[at - 1]!;
@@ -44,14 +45,14 @@ export function majorityCommitted(voters: VoterSet, acked: (id: NodeId) => numbe
   return sorted[size - majority(size)]!;
 }
 
-/** Both halves must agree: the lower of the two majorities' indexes. */
-export function jointCommitted(
+/** Both halves must agree: the lower of the two majorities' values. */
+export function jointReached(
   incoming: VoterSet,
   outgoing: VoterSet,
-  acked: (id: NodeId) => number | undefined,
+  reached: (id: NodeId) => number | undefined,
 ): number {
-  const first = majorityCommitted(incoming, acked);
-  return outgoing.length === 0 ? first : Math.min(first, majorityCommitted(outgoing, acked));
+  const first = majorityReached(incoming, reached);
+  return outgoing.length === 0 ? first : Math.min(first, majorityReached(outgoing, reached));
 }
 
 /** The state of a vote; `vote` answers undefined for a voter that has not answered. */

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { INDEX_UNBOUNDED, jointCommitted, jointVote, majorityCommitted, majorityVote, VoteResult } from './quorum.ts';
+import { jointReached, jointVote, majorityReached, majorityVote, UNBOUNDED, VoteResult } from './quorum.ts';
 
 /** The definition itself: the highest candidate index with more than half of the voters at or above it. */
 function committedByDefinition(voters: readonly number[], acked: Map<number, number>): number {
-  if (voters.length === 0) return INDEX_UNBOUNDED;
+  if (voters.length === 0) return UNBOUNDED;
   let best = 0;
   for (const candidate of acked.values()) {
     const supporters = voters.filter((id) => (acked.get(id) ?? 0) >= candidate).length;
@@ -37,7 +37,7 @@ describe('quorum mathematics (Raft §5.3, §6)', () => {
   it('commits what the definition of a majority commits', () => {
     fc.assert(
       fc.property(voterSet, ackedIndexes, (voters, acked) => {
-        expect(majorityCommitted(voters, (id) => acked.get(id))).toBe(committedByDefinition(voters, acked));
+        expect(majorityReached(voters, (id) => acked.get(id))).toBe(committedByDefinition(voters, acked));
       }),
     );
   });
@@ -47,9 +47,9 @@ describe('quorum mathematics (Raft §5.3, §6)', () => {
       fc.property(voterSet, voterSet, ackedIndexes, (a, b, acked) => {
         const lookup = (id: number) => acked.get(id);
         const expected = Math.min(committedByDefinition(a, acked), committedByDefinition(b, acked));
-        expect(jointCommitted(a, b, lookup)).toBe(expected);
-        expect(jointCommitted(b, a, lookup)).toBe(expected);
-        expect(jointCommitted(a, a, lookup)).toBe(majorityCommitted(a, lookup));
+        expect(jointReached(a, b, lookup)).toBe(expected);
+        expect(jointReached(b, a, lookup)).toBe(expected);
+        expect(jointReached(a, a, lookup)).toBe(majorityReached(a, lookup));
       }),
     );
   });
