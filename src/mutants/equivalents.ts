@@ -9,10 +9,6 @@ export interface Equivalent {
 export const EQUIVALENTS: readonly Equivalent[] = [
   // gorums
   {
-    key: 'consensus/gorums/quorum.ts appendAnswer: drop if (indexes.length < majority) return undefined;',
-    why: 'The place asked for next lies beyond the list then, and what stands there is undefined as well.',
-  },
-  {
     key: 'consensus/gorums/engine.ts GorumsEngine.durable: drop this.leader?.countRounds();',
     why: 'Every drain counts the rounds again (Leader.pump), and a drain follows every input.',
   },
@@ -363,16 +359,16 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'It counts without looking at when the last tick was.',
   },
   {
-    key: 'consensus/parts/audience.ts Audience.majorityMs: bound heard[at - 1]! < atMs → heard[at - 1]! <= atMs',
-    why: 'Of equals either may stand first: what is read of them is the time.',
+    key: 'consensus/parts/quorum.ts majorityReached: bound sorted[at - 1]! > value → sorted[at - 1]! >= value',
+    why: 'Of equals either may stand first: what is read of them is the value.',
   },
   {
-    key: 'consensus/parts/audience.ts Audience.majorityMs: half at > 0 && heard[at - 1]! < atMs → heard[at - 1]! < atMs',
-    why: 'Before the first there is undefined, which is less than nothing.',
+    key: 'consensus/parts/quorum.ts majorityReached: half at > 0 && sorted[at - 1]! > value → sorted[at - 1]! > value',
+    why: 'Before the first there is undefined, which is not more than anything.',
   },
   {
-    key: 'consensus/parts/audience.ts Audience.majorityMs: bound at > 0 → at >= 0',
-    why: 'Before the first there is undefined, which is less than nothing.',
+    key: 'consensus/parts/quorum.ts majorityReached: bound at > 0 → at >= 0',
+    why: 'Before the first there is undefined, which is not more than anything.',
   },
   {
     key: 'consensus/entryCodec.ts writeEntries: swap entry.record = into; entry.recordStart = start; → entry.recordStart = start; entry.record = into;',

@@ -19,6 +19,7 @@ import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { OutputBuffer } from '../parts/outputBuffer.ts';
 import { PendingLog } from '../parts/pendingLog.ts';
+import { VoteResult } from '../parts/quorum.ts';
 import { TERM_MAX, TermGuard } from '../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
 import { contradiction, entriesFault, refused, snapshotFault, tooFarAhead } from '../parts/untrusted.ts';
@@ -374,8 +375,8 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
     if (election === undefined) return;
     election.votes.set(from, granted);
     const answer = electionAnswer(this.configurations.latest, election.votes);
-    if (answer === 'lost') this.election = undefined;
-    if (answer !== 'won') return;
+    if (answer === VoteResult.Lost) this.election = undefined;
+    if (answer !== VoteResult.Won) return;
     if (election.preVote) this.startElection(false);
     else this.lead();
   }

@@ -115,7 +115,7 @@ export class Rounds {
     for (const { round, matched } of this.open) {
       matched.set(self, durableIndex);
       const answer = appendAnswer(configuration, matched);
-      if (answer === undefined) continue;
+      if (answer < 0) continue;
       index = Math.max(index, answer);
       if (answer >= round.end) answeredCall = round.call;
     }

@@ -1,5 +1,5 @@
 import type { NodeId } from '../contract.ts';
-import { majorityReached } from './quorum.ts';
+import { majorityReached } from '../parts/quorum.ts';
 
 /**
  * Which index is committed, given what each server holds durably. Only voters count, and only indexes from `firstOfTerm`

@@ -1,13 +1,12 @@
 import { type NodeId, Role } from '../contract.ts';
+import { majorityVote, VoteResult } from '../parts/quorum.ts';
 import type { VoteReply, VoteRequest } from './messages.ts';
-import { majority } from './quorum.ts';
 import type { ServerState } from './state.ts';
 
 /** An election or pre-election that this server stands in. */
 interface Candidacy {
   readonly preVote: boolean;
-  readonly granted: Set<NodeId>;
-  readonly refused: Set<NodeId>;
+  readonly votes: Map<NodeId, boolean>;
 }
 
 /** What comes of an election for the rest of the engine. */
@@ -49,7 +48,7 @@ export class Elections {
     }
     state.outbox.event('preelection');
     state.role = Role.PreCandidate;
-    this.candidacy = { preVote: true, granted: new Set([state.id]), refused: new Set() };
+    this.candidacy = { preVote: true, votes: new Map([[state.id, true]]) };
     this.requestVotes(state.term + 1, false);
     this.countVotes();
   }
@@ -62,7 +61,7 @@ export class Elections {
     state.leader = 0;
     state.enterTerm(state.term + 1, state.id);
     state.resetElectionTimer();
-    this.candidacy = { preVote: false, granted: new Set(), refused: new Set() };
+    this.candidacy = { preVote: false, votes: new Map() };
     this.requestVotes(state.term, transfer);
   }
 
@@ -96,14 +95,14 @@ export class Elections {
   /** The term of a granted pre-vote is the one asked about, which nobody has taken yet. */
   preVoteGranted(from: NodeId, reply: VoteReply): void {
     if (this.candidacy?.preVote !== true || reply.term !== this.state.term + 1) return;
-    this.candidacy.granted.add(from);
+    this.candidacy.votes.set(from, true);
     this.countVotes();
   }
 
   voteReplied(from: NodeId, reply: VoteReply): void {
     const { candidacy } = this;
     if (candidacy === undefined || candidacy.preVote !== reply.preVote) return;
-    (reply.granted ? candidacy.granted : candidacy.refused).add(from);
+    candidacy.votes.set(from, reply.granted);
     this.countVotes();
   }
 
@@ -111,23 +110,20 @@ export class Elections {
   writeDurable(): void {
     const { state } = this;
     if (state.role !== Role.Candidate || state.writes.durableTerm !== state.term) return;
-    this.candidacy?.granted.add(state.id);
+    this.candidacy?.votes.set(state.id, true);
     this.countVotes();
   }
 
   private countVotes(): void {
     const { state, candidacy } = this;
     if (candidacy === undefined) return;
-    const { voters } = state.configuration;
-    const needed = majority(voters.length);
-    if (voters.filter((id) => candidacy.granted.has(id)).length >= needed) {
-      if (candidacy.preVote) this.campaign(false);
-      else {
-        this.candidacy = undefined;
-        this.result.won();
-      }
-    } else if (voters.filter((id) => candidacy.refused.has(id)).length >= needed) {
-      this.standDown();
+    const result = majorityVote(state.configuration.voters, (id) => candidacy.votes.get(id));
+    if (result === VoteResult.Lost) this.standDown();
+    if (result !== VoteResult.Won) return;
+    if (candidacy.preVote) this.campaign(false);
+    else {
+      this.candidacy = undefined;
+      this.result.won();
     }
   }
 

@@ -1,5 +1,5 @@
 import type { NodeId } from '../contract.ts';
-import { majorityReached } from './quorum.ts';
+import { majorityReached } from '../parts/quorum.ts';
 
 /**
  * The rounds of heartbeats that a leader sent and who answered them. An answer to round r proves that its sender still took

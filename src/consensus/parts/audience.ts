@@ -1,4 +1,5 @@
 import type { Configuration, EngineSettings, NodeId } from '../contract.ts';
+import { jointReached } from './quorum.ts';
 
 /** Parts of an election timeout without an answer from a quorum, after which a leader asks, falls silent, and gives up on its clients. */
 const ASKS_AFTER = 0.25;
@@ -76,21 +77,9 @@ export class Audience {
   }
 
   private count(nowMs: number, { voters, outgoing }: Configuration): void {
-    const heardMs = Math.min(this.majorityMs(voters, nowMs), this.majorityMs(outgoing, nowMs));
+    const heardMs = jointReached(voters, outgoing, (id) => {
+      return id === this.self ? nowMs : (this.answeredMs.get(id) ?? Number.NEGATIVE_INFINITY);
+    });
     this.unansweredMs = nowMs - Math.max(this.floorMs, heardMs);
-  }
-
-  /** Since when a majority was heard; now where there is nobody to hear. */
-  private majorityMs(voters: readonly NodeId[], nowMs: number): number {
-    if (voters.length === 0) return nowMs;
-    // Latest first.
-    const heard: number[] = [];
-    for (const id of voters) {
-      const atMs = id === this.self ? nowMs : (this.answeredMs.get(id) ?? Number.NEGATIVE_INFINITY);
-      let at = heard.length;
-      for (; at > 0 && heard[at - 1]! < atMs; at--) heard[at] = heard[at - 1]!;
-      heard[at] = atMs;
-    }
-    return heard[Math.floor(voters.length / 2)]!;
   }
 }
