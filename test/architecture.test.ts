@@ -16,11 +16,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   net: [],
   wire: ['bytes'],
   server: ['bytes', 'consensus', 'net', 'wire', 'cli', 'files', 'goflags'],
-  client: ['wire', 'cli', 'files', 'goflags'],
-  supervisor: ['server/flags.ts', 'client', 'wire', 'cli', 'files', 'goflags'],
-  attack: ['supervisor', 'client', 'net/http2', 'wire', 'cli'],
-  chaos: ['checker', 'supervisor', 'client', 'simulator/random.ts', 'wire', 'cli'],
-  bench: ['supervisor', 'client', 'net/http2', 'wire', 'cli', 'files', 'goflags'],
+  client: ['net/endpoints', 'wire', 'cli', 'files', 'goflags'],
+  supervisor: ['server/flags.ts', 'client', 'net/endpoints', 'wire', 'cli', 'files', 'goflags'],
+  attack: ['supervisor', 'client', 'net/endpoints', 'net/http2', 'wire', 'cli'],
+  chaos: ['checker', 'supervisor', 'client', 'simulator/random.ts', 'net/endpoints/addresses.ts', 'wire', 'cli'],
+  bench: ['supervisor', 'client', 'net/endpoints', 'net/http2', 'wire', 'cli', 'files', 'goflags'],
   simulator: [
     'consensus',
     'checker',
@@ -145,6 +145,37 @@ describe('circles of imports', () => {
     );
     expect(circles(imports)).toEqual(CIRCLES);
   });
+});
+
+/** What makes connections, or takes them: the values, not the types, that a file imports. */
+const REACHING: Readonly<Record<string, RegExp>> = {
+  'node:net': /\b(?:connect|createConnection|createServer|Socket|Server)\b/,
+  'node:tls': /./,
+  'node:http2': /./,
+  '@grpc/grpc-js': /\b(?:credentials|ServerCredentials|ChannelCredentials)\b/,
+};
+
+/** Files outside net/endpoints/ that do so all the same: none of them reaches a server of ours as a client or a peer does. */
+const REACHING_OTHERWISE: Readonly<Record<string, string>> = {
+  'attack/http2Frames.ts': 'HTTP/2 with its window shut, as no client of ours speaks it',
+  'chaos/faultyLink.ts': 'passes on the bytes of others',
+  'server/parentWatch.ts': 'an inherited pipe',
+  'server/server.ts': 'whether its own address is free',
+  'supervisor/control/client.ts': 'a Unix socket',
+  'supervisor/control/server.ts': 'a Unix socket',
+  'supervisor/process/delayProxy.ts': 'passes on the bytes of others',
+  'supervisor/process/freePorts.ts': 'which ports are free',
+};
+
+it('other processes are reached by way of net/endpoints/ alone', () => {
+  const reaching = sources.filter(({ path, text }) => {
+    if (path.startsWith('net/endpoints/')) return false;
+    return [...text.matchAll(/^import (?!type)([^;]+?) from '([^']+)'/gms)].some(([, names, from]) => {
+      const values = names!.replaceAll(/\btype \w+(?: as \w+)?/g, '');
+      return REACHING[from!]?.test(values);
+    });
+  });
+  expect(reaching.map(({ path }) => path).sort()).toEqual(Object.keys(REACHING_OTHERWISE).sort());
 });
 
 describe('the folders of src/', () => {

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { parseAddress } from '../net/endpoints/addresses.ts';
+import { dial } from '../net/endpoints/security.ts';
 import { frameBytes, uint32Payload } from '../net/http2/frame.ts';
 import { encodeFields } from '../net/http2/hpackEncoder.ts';
 import { ErrorCode, Flag, FrameType, PREFACE } from '../net/http2/protocol.ts';
-import { parseAddress } from '../wire/addresses.ts';
 
 /** HTTP/2 as no library would speak it: frames by hand (RFC 9113), and streams that are not read. */
 
@@ -36,8 +37,7 @@ export function abandonedStreams(path: string, first: number, count: number): Bu
 
 /** Resolves with undefined where the connection is refused or ends before it is made. */
 export async function dialRaw(address: string): Promise<Socket | undefined> {
-  const { host, port } = parseAddress(address)!;
-  const socket = connect(port, host);
+  const socket = dial(parseAddress(address)!);
   socket.on('error', () => {});
   await Promise.race([once(socket, 'connect'), once(socket, 'close')]).catch(() => {});
   return socket.destroyed ? undefined : socket;

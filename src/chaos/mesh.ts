@@ -1,5 +1,5 @@
+import { parseAddress } from '../net/endpoints/addresses.ts';
 import type { ClusterPlan } from '../supervisor/clusterPlan.ts';
-import { parseAddress } from '../wire/addresses.ts';
 import { FaultyLink } from './faultyLink.ts';
 
 /** Links from every server to every other, and from every client to every server, and what their ends call them. */

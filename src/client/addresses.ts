@@ -1,4 +1,4 @@
-import { formatAddress, parseAddress as parse } from '../wire/addresses.ts';
+import { formatAddress, parseAddress as parse } from '../net/endpoints/addresses.ts';
 import { AddressError } from './errors.ts';
 
 /** Comma separated `host:port` pairs; `:9201` is a port of this machine. Throws AddressError. */

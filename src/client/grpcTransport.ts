@@ -1,11 +1,5 @@
-import {
-  type ChannelOptions,
-  Client,
-  credentials,
-  status as GrpcStatus,
-  Metadata,
-  type ServiceError,
-} from '@grpc/grpc-js';
+import { Client, status as GrpcStatus, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { clientChannelOptions, openChannel } from '../net/endpoints/channels.ts';
 import { AdminClient } from '../wire/generated/admin.ts';
 import { ReconfType, RKVClient } from '../wire/generated/rkv.ts';
 import { type FailedCall, leaderInCall } from '../wire/outcome.ts';
@@ -35,28 +29,15 @@ const REGISTER_METHOD = 'rkvpb.RKV/Register';
 const TRANSFER_METHOD = 'rkvadmin.Admin/TransferLeadership';
 /** How long a server that did not know session streams is asked by unary calls before a stream is tried again. */
 const STREAM_RETRY_MS = 30_000;
-/** What HTTP/2 lets a server send ahead: results of many commands, while this side's event loop is busy. */
-const FLOW_CONTROL_WINDOW_BYTES = 4 << 20;
 
-/** The real network: gRPC without TLS, each link on a connection of its own. */
+/** The real network: gRPC, each link on a connection of its own. */
 export function grpcTransport({
   rpc,
   environment,
   notice = () => {},
   messageBytesMax = MESSAGE_BYTES_MAX,
 }: GrpcTransportOptions): Transport {
-  const options: ChannelOptions = {
-    'grpc.max_receive_message_length': messageBytesMax,
-    'grpc.max_send_message_length': -1,
-    'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
-    // Retries are ours: gRPC's would keep a copy of what was sent.
-    'grpc.enable_retries': 0,
-    'grpc.service_config_disable_resolution': 1,
-    'grpc.enable_http_proxy': 0,
-    // A connection that failed must not make the next attempt wait.
-    'grpc.use_local_subchannel_pool': 1,
-  };
-  const insecure = credentials.createInsecure();
+  const options = clientChannelOptions(messageBytesMax);
   const open = new Set<Client>();
   /** Servers that did not know session streams, and when that was to be seen; by the environment's clock, ms. */
   const unaryOnly = new Map<string, number>();
@@ -98,8 +79,8 @@ export function grpcTransport({
     open(address, listener) {
       const client =
         rpc === 'stream' && !speaksUnaryOnly(address)
-          ? new Client(address, insecure, options)
-          : new RKVClient(address, insecure, options);
+          ? openChannel(Client, address, options)
+          : openChannel(RKVClient, address, options);
       open.add(client);
       const release = () => {
         open.delete(client);
@@ -115,23 +96,23 @@ export function grpcTransport({
       return new SessionStream(address, call, release, listener, environment);
     },
     status: (address, timeoutMs) =>
-      once(new AdminClient(address, insecure, options), address, 'rkvadmin.Admin/Status', timeoutMs, (client, done) => {
+      once(openChannel(AdminClient, address, options), address, 'rkvadmin.Admin/Status', timeoutMs, (client, done) => {
         client.status({}, new Metadata(), within(timeoutMs), done);
       }),
     reconfigure: (address, { change, serverId, waitForLeadership }, timeoutMs) =>
-      once(new RKVClient(address, insecure, options), address, RECONF_METHOD, timeoutMs, (client, done) => {
+      once(openChannel(RKVClient, address, options), address, RECONF_METHOD, timeoutMs, (client, done) => {
         const request = { serverID: serverId, reconfType: change === 'add' ? ReconfType.ADD : ReconfType.REMOVE };
         if (waitForLeadership) client.reconfOnBecome(request, new Metadata(), within(timeoutMs), done);
         else client.reconf(request, new Metadata(), within(timeoutMs), done);
       }),
     async transferLeadership(address, to, timeoutMs) {
-      await once(new AdminClient(address, insecure, options), address, TRANSFER_METHOD, timeoutMs, (client, done) => {
+      await once(openChannel(AdminClient, address, options), address, TRANSFER_METHOD, timeoutMs, (client, done) => {
         client.transferLeadership({ to }, new Metadata(), within(timeoutMs), done);
       });
     },
     async whoLeads(address, timeoutMs) {
       try {
-        await once(new RKVClient(address, insecure, options), address, REGISTER_METHOD, timeoutMs, (client, done) => {
+        await once(openChannel(RKVClient, address, options), address, REGISTER_METHOD, timeoutMs, (client, done) => {
           client.register({}, new Metadata(), within(timeoutMs), done);
         });
         return { leads: true, leader: 0 };

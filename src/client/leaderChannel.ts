@@ -1,7 +1,7 @@
+import { Backoff } from '../net/endpoints/backoff.ts';
 import { ResultStatus } from '../wire/generated/rkv.ts';
 import { outcomeOfResult } from '../wire/outcome.ts';
 import { parseAddress } from './addresses.ts';
-import { Backoff } from './backoff.ts';
 import type { ClientEnvironment } from './environment.ts';
 import type { CommandListener, CommandResult, CommandStatus } from './pendingCommand.ts';
 import { PendingCommand } from './pendingCommand.ts';

@@ -1,9 +1,9 @@
+import { Backoff } from '../net/endpoints/backoff.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../wire/command.ts';
 import type { StatusResponse } from '../wire/generated/admin.ts';
 import { ReconfStatus } from '../wire/generated/rkv.ts';
 import { mayAskAgain } from '../wire/requestRefusal.ts';
 import { parseAddress } from './addresses.ts';
-import { Backoff } from './backoff.ts';
 import { ClientSession } from './clientSession.ts';
 import { type ClientEnvironment, systemEnvironment } from './environment.ts';
 import {

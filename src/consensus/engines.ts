@@ -2,7 +2,9 @@ import type { EngineKind } from './contract.ts';
 import { etcdKind } from './etcd/index.ts';
 import { MessageType } from './etcd/messages.ts';
 import { gorumsKind } from './gorums/index.ts';
+import { gorumsUnaryCalls } from './gorums/unaryCodec.ts';
 import { hashicorpKind } from './hashicorp/index.ts';
+import type { UnaryCalls } from './unaryCalls.ts';
 
 /** What a message has to do with, whatever the engine: a leader's entries and heartbeats, or an election. */
 export type MessageSubject = 'append' | 'append-response' | 'vote' | 'vote-response';
@@ -14,8 +16,8 @@ export interface EngineEntry {
   readonly learners: boolean;
   /** A configuration counts from when it is committed, not from when it is in the log. */
   readonly changesWhenCommitted: boolean;
-  /** Also speaks the original's unary calls. */
-  readonly unaryCalls: boolean;
+  /** The original's unary calls, where it speaks them too. */
+  readonly unaryCalls?: UnaryCalls<unknown>;
   /** By the field `type` of its messages. */
   readonly subjects: ReadonlyMap<unknown, MessageSubject>;
   /** The `type` of the message by which a leader hands over (thesis §3.10). */
@@ -28,7 +30,7 @@ export const ENGINES: Readonly<Record<'gorums' | 'etcd' | 'hashicorp', EngineEnt
     kind: gorumsKind,
     learners: false,
     changesWhenCommitted: false,
-    unaryCalls: true,
+    unaryCalls: gorumsUnaryCalls,
     subjects: subjects({
       append: ['AppendEntries'],
       'append-response': ['AppendEntriesResponse'],
@@ -41,7 +43,6 @@ export const ENGINES: Readonly<Record<'gorums' | 'etcd' | 'hashicorp', EngineEnt
     kind: etcdKind,
     learners: true,
     changesWhenCommitted: true,
-    unaryCalls: false,
     subjects: subjects({
       append: [MessageType.Append, MessageType.Heartbeat],
       'append-response': [MessageType.AppendResp, MessageType.HeartbeatResp],
@@ -54,7 +55,6 @@ export const ENGINES: Readonly<Record<'gorums' | 'etcd' | 'hashicorp', EngineEnt
     kind: hashicorpKind,
     learners: true,
     changesWhenCommitted: false,
-    unaryCalls: false,
     subjects: subjects({
       append: ['append', 'heartbeat'],
       'append-response': ['append-reply', 'heartbeat-reply'],

@@ -1,6 +1,6 @@
 import { versionText } from '../cli/version.ts';
 import { defineFlags, type FlagValue, flagDefaults, parseFlags, UsageError } from '../goflags/goFlags.ts';
-import { type Address, parseAddress } from '../wire/addresses.ts';
+import { type Address, parseAddress } from '../net/endpoints/addresses.ts';
 import { ENGINE_NAMES } from '../wire/engineNames.ts';
 
 /** The flags of rkvd: the original's, and some of ours (below datadir). */

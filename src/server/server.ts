@@ -4,9 +4,9 @@ import type { handleUnaryCall, Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { EngineEvent, EngineSettings, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
 import { ENGINES, type EngineEntry } from '../consensus/engines.ts';
+import { type Address, formatAddress } from '../net/endpoints/addresses.ts';
 import { GrpcServer } from '../net/grpc/grpcServer.ts';
 import type { GrpcError } from '../net/grpc/status.ts';
-import { type Address, formatAddress } from '../wire/addresses.ts';
 import { AdminService } from '../wire/generated/admin.ts';
 import { type Acquaintance, type Introduction, PeerService } from '../wire/generated/peer.ts';
 import { notLeaderFailure } from '../wire/outcome.ts';
@@ -38,9 +38,9 @@ import { KeyValueStore } from './stateMachine/keyValueStore.ts';
 import type { LogStore, LogStoreListener } from './storage/contract.ts';
 import { refuseLink, unavailable } from './transport/acceptedLink.ts';
 import { Admissions, type GivenState } from './transport/admissions.ts';
-import { GORUMS_SERVICE } from './transport/gorumsUnary.ts';
 import { type IntroductionFacts, introduce } from './transport/peerAcceptor.ts';
 import { PeerTransport } from './transport/transport.ts';
+import { unaryService } from './transport/unaryCalls.ts';
 
 /** Room in a gRPC message for what stands around the entries. */
 const MESSAGE_OVERHEAD_BYTES = 4096;
@@ -264,7 +264,8 @@ export class RkvServer {
       },
       forPeers,
     );
-    const openUnary = ENGINES[flags.backend].unaryCalls ? gate.offer(GORUMS_SERVICE, {}, forPeers) : () => {};
+    const { unaryCalls }: EngineEntry = ENGINES[flags.backend];
+    const openUnary = unaryCalls === undefined ? () => {} : gate.offer(unaryService(unaryCalls), {}, forPeers);
     // They ask for no more of a server than this.
     const anyServer = grpc as unknown as Server;
     this.health.addToServer(anyServer);

@@ -1,6 +1,6 @@
 import { printable } from '../cli/printable.ts';
 import type { NodeId } from '../consensus/contract.ts';
-import { formatAddress } from '../wire/addresses.ts';
+import { formatAddress } from '../net/endpoints/addresses.ts';
 import type { ServerConfig } from './flags.ts';
 import { type Introduction, introductionOf, type Misfit } from './identity/identity.ts';
 import { type IdentityFile, randomName } from './identity/identityFile.ts';

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { formatAddress, parseAddress } from '../wire/addresses.ts';
+import { formatAddress, parseAddress } from '../net/endpoints/addresses.ts';
 import type { EngineName } from '../wire/engineNames.ts';
 import { type ClusterConfig, durationMs } from './config/schema.ts';
 import { defaultRestartPolicy, type RestartPolicy } from './restartPolicy.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeFolder, replacePrivateFile } from '../files/privateFile.ts';
 import { readTextFile } from '../files/regularFile.ts';
-import { parseAddress } from '../wire/addresses.ts';
+import { parseAddress } from '../net/endpoints/addresses.ts';
 import { AddressInUseError, Cluster, ClusterError, type ServerProgram } from './cluster.ts';
 import { type ClusterPlan, planCluster } from './clusterPlan.ts';
 import { checkClusterConfig } from './config/parse.ts';

@@ -1,4 +1,5 @@
-import { credentials, Metadata } from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
+import { openChannel, STATUS_CHANNEL_OPTIONS } from '../net/endpoints/channels.ts';
 import { AdminClient, type StatusResponse } from '../wire/generated/admin.ts';
 
 /** Asks one server for its status, over one connection for as long as it lives. */
@@ -6,13 +7,7 @@ export class StatusClient {
   readonly #client: AdminClient;
 
   constructor(address: string) {
-    this.#client = new AdminClient(address, credentials.createInsecure(), {
-      // A server that has just started is to be seen soon; all of them are on this machine.
-      'grpc.initial_reconnect_backoff_ms': 50,
-      'grpc.min_reconnect_backoff_ms': 50,
-      'grpc.max_reconnect_backoff_ms': 500,
-      'grpc.enable_http_proxy': 0,
-    });
+    this.#client = openChannel(AdminClient, address, STATUS_CHANNEL_OPTIONS);
   }
 
   /** Undefined where the server does not answer within `timeoutMs`. */

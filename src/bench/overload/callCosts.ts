@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Address } from '../../net/endpoints/addresses.ts';
 import type { RunningCluster } from '../../supervisor/launcher.ts';
-import type { Address } from '../../wire/addresses.ts';
 import { InsertRequest, RegisterResponse } from '../../wire/generated/rkv.ts';
 import { sampleCpu } from '../facts/processTimes.ts';
 import { RawConnection } from './rawConnection.ts';
@@ -30,9 +30,9 @@ interface Cost {
   readonly perSecond: number;
 }
 
-async function costUs(cluster: RunningCluster, { host, port }: Address, id: number): Promise<Cost> {
+async function costUs(cluster: RunningCluster, address: Address, id: number): Promise<Cost> {
   const seconds = () => sampleCpu(cluster.pids()).servers.get(id) ?? Number.NaN;
-  const connection = new RawConnection(host, port);
+  const connection = new RawConnection(address);
   const answer = await new Promise<Buffer | undefined>((resolve) => {
     connection.call('/rkvpb.RKV/Register', Buffer.alloc(0), { finished: resolve });
   });

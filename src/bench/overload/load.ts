@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Address } from '../../wire/addresses.ts';
+import type { Address } from '../../net/endpoints/addresses.ts';
 import { type CpuSample, sampleCpu } from '../facts/processTimes.ts';
 import { emptyTally, keyAndValue, OriginalClient, type Tally } from './originalClient.ts';
 import { RetryWheel } from './retryWheel.ts';

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parseAddress } from '../../net/endpoints/addresses.ts';
 import { rkvdProgram, startCluster } from '../../supervisor/launcher.ts';
-import { parseAddress } from '../../wire/addresses.ts';
 import { ENGINE_NAMES } from '../../wire/engineNames.ts';
 import { measureOverload } from './overload.ts';
 

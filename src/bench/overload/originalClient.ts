@@ -148,8 +148,7 @@ export class OriginalClient {
     if (existing !== undefined && !existing.closed) return existing;
     const nowMs = performance.now();
     if (existing !== undefined && nowMs - this.triedAtMs[at]! < RECONNECT_MS) return existing;
-    const { host, port } = this.addresses[at]!;
-    const made = new RawConnection(host, port);
+    const made = new RawConnection(this.addresses[at]!);
     this.connections[at] = made;
     this.triedAtMs[at] = nowMs;
     return made;

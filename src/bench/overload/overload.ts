@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import type { Address } from '../../net/endpoints/addresses.ts';
 import type { RunningCluster } from '../../supervisor/launcher.ts';
-import type { Address } from '../../wire/addresses.ts';
 import { type FailoverFigures, lossOf, type OverloadFigures, percent, unmetBounds } from './bounds.ts';
 import { callCosts } from './callCosts.ts';
 import { Load, type Measured } from './load.ts';

@@ -1,4 +1,6 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
+import { dial } from '../../net/endpoints/security.ts';
 import { frameBytes, settingsPayload, uint32Payload } from '../../net/http2/frame.ts';
 import { encodeFields } from '../../net/http2/hpackEncoder.ts';
 import { Outbox } from '../../net/http2/outbox.ts';
@@ -46,9 +48,9 @@ export class RawConnection {
   private received = 0;
   closed = false;
 
-  constructor(host: string, port: number) {
-    this.authority = `${host}:${port}`;
-    this.socket = connect({ host, port, noDelay: true });
+  constructor(address: Address) {
+    this.authority = formatAddress(address);
+    this.socket = dial(address);
     this.socket.on('data', (bytes) => this.take(bytes));
     this.socket.on('error', () => {});
     this.socket.on('close', () => this.failAll());

@@ -1,8 +1,9 @@
 import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
 import { varintSize, writeVarint } from '../../bytes/varint.ts';
-import { MalformedMessageError } from '../contract.ts';
+import { MalformedMessageError, type NodeId } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { decodeRecord, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
+import type { UnaryCalls, UnaryRequest } from '../unaryCalls.ts';
 import { decodeSnapshotBody, encodeSnapshotBody } from './codec.ts';
 import type { GorumsMessage } from './messages.ts';
 
@@ -63,7 +64,7 @@ function withSnapshot(numbers: readonly number[], data: Uint8Array): Uint8Array 
 }
 
 /** The unary call that carries `message`; undefined where there is none: TimeoutNow and the responses. */
-export function encodeRequest(message: GorumsMessage): { method: GorumsMethod; bytes: Uint8Array } | undefined {
+export function encodeRequest(message: GorumsMessage): UnaryRequest<GorumsMethod> | undefined {
   switch (message.type) {
     case 'RequestVote': {
       const { candidate, term, lastLogIndex, lastLogTerm, preVote } = message;
@@ -209,3 +210,21 @@ function readResponse(method: GorumsMethod, reader: ByteReader, call: number): G
 export function decodeResponse(method: GorumsMethod, bytes: Uint8Array, call: number): GorumsMessage | undefined {
   return guarded(`${method} response`, () => readResponse(method, new ByteReader(bytes), call));
 }
+
+function senderOf(request: GorumsMessage): NodeId {
+  if (request.type === 'RequestVote') return request.candidate;
+  if (request.type === 'CatchMeUp') return request.follower;
+  return 'leader' in request ? request.leader : 0;
+}
+
+export const gorumsUnaryCalls: UnaryCalls<GorumsMessage, GorumsMethod> = {
+  service: 'gorums.Raft',
+  methods: GORUMS_METHODS,
+  encodeRequest,
+  decodeRequest,
+  senderOf,
+  callOf: ({ call }) => call,
+  encodeResponse,
+  decodeResponse,
+  responseAtOnce: (method) => (method === 'CatchMeUp' ? EMPTY_RESPONSE : undefined),
+};

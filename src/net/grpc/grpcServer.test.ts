@@ -15,7 +15,8 @@ import {
 } from '@grpc/grpc-js';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FLOW_CONTROL_WINDOW_BYTES, GrpcServer } from './grpcServer.ts';
+import { FLOW_CONTROL_WINDOW_BYTES } from '../endpoints/flowControl.ts';
+import { GrpcServer } from './grpcServer.ts';
 import type { ConnectionGuard } from './method.ts';
 
 const MESSAGE_BYTES_MAX = 6 << 20;

@@ -1,17 +1,12 @@
 import type { Duplex } from 'node:stream';
 import { type ServiceDefinition, status, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { FLOW_CONTROL_WINDOW_BYTES } from '../endpoints/flowControl.ts';
 import { type ConnectionListener, Http2Connection } from '../http2/connection.ts';
 import type { RequestHead } from '../http2/requestHead.ts';
 import type { CallAdmission, ConnectionGuard, Method, ServiceOptions } from './method.ts';
 import { type CallConnection, ServerCall } from './serverCall.ts';
 import { encodingRefusal, errorBlock, type GrpcError, httpBlock } from './status.ts';
 import { parseTimeoutMs } from './timeout.ts';
-
-/**
- * What a stream may bring ahead, and all streams of one connection together, before this side has read it. The default of
- * 64 KiB is 1.6 MB/s at a round trip of 40 ms; this is 100 MB/s.
- */
-export const FLOW_CONTROL_WINDOW_BYTES = 4 * 1024 * 1024;
 
 const NO_GRPC = httpBlock(415);
 const NO_POST = httpBlock(405);

@@ -1,16 +1,17 @@
 import { once } from 'node:events';
 import http2, { type Http2Session } from 'node:http2';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { Client, credentials } from '@grpc/grpc-js';
+import { Client } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { abandonedStreams, BEGINNING } from '../../attack/http2Frames.ts';
 import { grpcTransport } from '../../client/grpcTransport.ts';
-import { FLOW_CONTROL_WINDOW_BYTES, GrpcServer } from '../../net/grpc/grpcServer.ts';
+import { openChannel, peerChannelOptions } from '../../net/endpoints/channels.ts';
+import { FLOW_CONTROL_WINDOW_BYTES } from '../../net/endpoints/flowControl.ts';
+import { GrpcServer } from '../../net/grpc/grpcServer.ts';
 import { takeFreePorts } from '../../supervisor/process/freePorts.ts';
 import { PEER_PREFACE } from '../../wire/peerFrames.ts';
 import type { FrontDoor } from '../admission/frontDoor.ts';
 import { openDoor } from '../admission/testing/openDoor.ts';
-import { peerChannelOptions } from '../transport/peerChannel.ts';
 import { GrpcListener, ListenError } from './grpcListener.ts';
 
 const closers: (() => void)[] = [];
@@ -69,7 +70,7 @@ describe('the windows in force', () => {
     [
       'a peer',
       (address: string) => {
-        const client = new Client(address, credentials.createInsecure(), peerChannelOptions(1 << 20));
+        const client = openChannel(Client, address, peerChannelOptions(1 << 20));
         client.waitForReady(Number.POSITIVE_INFINITY, () => {});
         return () => client.close();
       },

@@ -1,7 +1,8 @@
 import { lookup } from 'node:dns/promises';
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Server as NetServer, Socket } from 'node:net';
+import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
+import { newListener } from '../../net/endpoints/security.ts';
 import type { GrpcServer } from '../../net/grpc/grpcServer.ts';
-import { type Address, formatAddress } from '../../wire/addresses.ts';
 import type { Connection } from '../admission/connection.ts';
 import type { FrontDoor } from '../admission/frontDoor.ts';
 import { farewell } from './farewell.ts';
@@ -68,7 +69,7 @@ export class GrpcListener {
 
   private listenOn({ host, port }: Address): Promise<NetServer> {
     return new Promise((resolve, reject) => {
-      const server = createServer({ noDelay: true }, (socket) => this.take(socket));
+      const server = newListener((socket) => this.take(socket));
       server.once('error', reject);
       server.listen({ host, port }, () => {
         server.off('error', reject);

@@ -1,5 +1,4 @@
 import {
-  credentials,
   Client as GrpcClient,
   type MethodDefinition,
   type ServerWritableStream,
@@ -7,7 +6,8 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { NodeId, Snapshot } from '../../consensus/contract.ts';
-import { type Address, formatAddress } from '../../wire/addresses.ts';
+import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
+import { openChannel, peerChannelOptions } from '../../net/endpoints/channels.ts';
 import { type Admission, type AdmitChunk, type AdmitRequest, PeerService } from '../../wire/generated/peer.ts';
 import { notLeaderText } from '../../wire/originalTexts.ts';
 import { reasonMetadata, reasonOf } from '../../wire/reason.ts';
@@ -21,7 +21,6 @@ import type { Log } from '../observe/log.ts';
 import { checkSnapshot, MalformedSnapshotError } from '../stateMachine/keyValueStore.ts';
 import { checkedIntroduction, checkedKnown, knownMessages } from './introductions.ts';
 import type { PeerAcceptor } from './peerAcceptor.ts';
-import { peerChannelOptions } from './peerChannel.ts';
 
 /** Of the state that is given, in one message; less where `-maxgrpc` allows less. */
 const CHUNK_BYTES_MAX = 1024 * 1024;
@@ -194,11 +193,7 @@ export function askForAdmission(
   own: Introduction,
   { rejoin, bySurvivor = false }: { readonly rejoin: boolean; readonly bySurvivor?: boolean },
 ): Promise<AdmitOutcome> {
-  const client = new GrpcClient(
-    formatAddress(address),
-    credentials.createInsecure(),
-    peerChannelOptions(maxMessageBytes),
-  );
+  const client = openChannel(GrpcClient, formatAddress(address), peerChannelOptions(maxMessageBytes));
   const { path, requestSerialize, responseDeserialize } = ADMIT;
   const pieces: Buffer[] = [];
   let admission: Admission | undefined;

@@ -1,6 +1,7 @@
-import { credentials, Client as GrpcClient, type MethodDefinition, status } from '@grpc/grpc-js';
+import { Client as GrpcClient, type MethodDefinition, status } from '@grpc/grpc-js';
 import type { NodeId } from '../../consensus/contract.ts';
-import { type Address, formatAddress } from '../../wire/addresses.ts';
+import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
+import { openChannel, peerChannelOptions } from '../../net/endpoints/channels.ts';
 import {
   type Acquaintance,
   type Introduction as IntroductionMessage,
@@ -9,7 +10,6 @@ import {
 } from '../../wire/generated/peer.ts';
 import { EARLIER_LIVES_MAX, type Introduction, type KnownServer, Misfit } from '../identity/identity.ts';
 import type { Answer } from '../identity/startDecision.ts';
-import { peerChannelOptions } from './peerChannel.ts';
 
 const NAME = /^[0-9a-f]{32}$/;
 const LIFE = /^[0-9a-f]{16}$/;
@@ -55,11 +55,7 @@ export class Introducer {
 
   constructor(peer: NodeId, address: Address, maxMessageBytes: number) {
     this.peer = peer;
-    this.client = new GrpcClient(
-      formatAddress(address),
-      credentials.createInsecure(),
-      peerChannelOptions(maxMessageBytes),
-    );
+    this.client = openChannel(GrpcClient, formatAddress(address), peerChannelOptions(maxMessageBytes));
   }
 
   /** Never rejects: what is no answer is silence. */

@@ -1,8 +1,11 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { printable } from '../../cli/printable.ts';
 import type { MessageCodec, NodeId } from '../../consensus/contract.ts';
-import { type Address, formatAddress } from '../../wire/addresses.ts';
+import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
+import { Backoff } from '../../net/endpoints/backoff.ts';
+import { PEER_RECONNECT_MAX_MS, PEER_RECONNECT_MIN_MS } from '../../net/endpoints/channels.ts';
+import { dial } from '../../net/endpoints/security.ts';
 import { decodeRefusal, decodeWelcome, encodeHello, type Refusal } from '../../wire/peerCodec.ts';
 import {
   decodeTaken,
@@ -19,7 +22,6 @@ import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { checkedIntroduction, misfitNamed } from './introductions.ts';
 import { Outbox } from './outbox.ts';
-import { RECONNECT_MAX_MS, RECONNECT_MIN_MS } from './peerChannel.ts';
 import { SendWindow } from './sendWindow.ts';
 
 /** Bytes that are handed to the socket before it has taken them: an urgent message stands behind these. */
@@ -79,7 +81,8 @@ export class PeerLink<M> {
   private readonly options: PeerLinkOptions<M>;
   private readonly outbox = new Outbox();
   private dialled: Dialled | undefined;
-  private reconnectMs = RECONNECT_MIN_MS;
+  /** Peers are few: they need not spread. */
+  private readonly backoff = new Backoff(PEER_RECONNECT_MIN_MS, PEER_RECONNECT_MAX_MS, () => 1);
   private pause: NodeJS.Timeout | undefined;
   private flushes = false;
   private closed = false;
@@ -159,7 +162,7 @@ export class PeerLink<M> {
 
   private dial(): Dialled {
     const { self, peer, address, identity } = this.options;
-    const socket = connect({ host: address.host, port: address.port, noDelay: true });
+    const socket = dial(address);
     const dialled: Dialled = {
       socket,
       window: new SendWindow(),
@@ -238,7 +241,7 @@ export class PeerLink<M> {
       return;
     }
     dialled.isWelcome = true;
-    this.reconnectMs = RECONNECT_MIN_MS;
+    this.backoff.reset();
     this.reported = '';
     const { cluster } = identity.identity;
     log.info({ peer, address: formatAddress(address), cluster: cluster || 'not known' }, 'connected to peer');
@@ -293,9 +296,8 @@ export class PeerLink<M> {
     this.options.gone(this.options.peer);
     this.pause = setTimeout(() => {
       this.pause = undefined;
-    }, this.reconnectMs);
+    }, this.backoff.nextMs());
     this.pause.unref();
-    this.reconnectMs = Math.min(this.reconnectMs * 2, RECONNECT_MAX_MS);
     if (dialled.isConnected && !dialled.hasAnswered) this.options.notUnderstood();
   }
 

@@ -6,7 +6,7 @@ import { type handleUnaryCall, status } from '@grpc/grpc-js';
 import { expect, it, onTestFinished } from 'vitest';
 import { gorumsKind } from '../../consensus/gorums/index.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
-import { encodeRequest } from '../../consensus/gorums/unaryCodec.ts';
+import { encodeRequest, gorumsUnaryCalls } from '../../consensus/gorums/unaryCodec.ts';
 import { NO_FENCES } from '../../wire/fence.ts';
 import { introductionOf } from '../identity/identity.ts';
 import { IdentityFile } from '../identity/identityFile.ts';
@@ -23,7 +23,7 @@ it('unary calls in the name of a server that was being admitted again reached th
     servers: [1, 2, 3].map((port) => ({ host: '127.0.0.1', port })),
     kind: gorumsKind,
     identity,
-    unaryCalls: true,
+    unaryCalls: gorumsUnaryCalls,
     ordered: true,
     maxMessageBytes: 8192,
     log: {} as LimitedLog,

@@ -1,15 +1,16 @@
 import type { EngineKind, Envelope, NodeId, Refusal } from '../../consensus/contract.ts';
-import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
-import type { Address } from '../../wire/addresses.ts';
+import type { UnaryCalls } from '../../consensus/unaryCalls.ts';
+import type { Address } from '../../net/endpoints/addresses.ts';
 import type { Fences } from '../../wire/fence.ts';
 import { MESSAGE_BYTES_MAX } from '../../wire/peerFrames.ts';
 import { introductionOf, type Misfit } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
-import { GorumsUnaryClient, GorumsUnaryServer } from './gorumsUnary.ts';
 import { Introducer } from './introductions.ts';
 import { PeerAcceptor } from './peerAcceptor.ts';
 import { PeerLink } from './peerLink.ts';
+import type { UnaryServer } from './unaryCalls.ts';
+import { UnaryPeers } from './unaryPeers.ts';
 
 /** How long a peer that does not know our links is called by unary calls before a link is tried again. */
 const LINK_RETRY_MS = 30_000;
@@ -22,9 +23,9 @@ export interface TransportOptions<M> {
   readonly servers: readonly Address[];
   readonly kind: EngineKind<M>;
   readonly identity: IdentityFile;
-  /** The engine also speaks the original's unary calls. */
-  readonly unaryCalls: boolean;
-  /** Its messages travel on links all the same. */
+  /** Of an engine that has them. */
+  readonly unaryCalls: UnaryCalls<M> | undefined;
+  /** Its messages travel on links all the same, but to peers that know none. */
   readonly ordered: boolean;
   /** Of a unary call; links have a bound of their own. */
   readonly maxMessageBytes: number;
@@ -43,31 +44,45 @@ export interface TransportOptions<M> {
 
 const SHUT_OUT: Refusal = { reason: 'a server of this id is being admitted again', malformed: false };
 
-/** Messages to and from the other servers. Every engine's travel on links; gorums also answers and makes unary calls. */
+/** Messages to and from the other servers. Every engine's travel on links; one that has unary calls also answers and makes these. */
 export class PeerTransport<M> {
   private readonly options: TransportOptions<M>;
   private readonly links = new Map<NodeId, PeerLink<M>>();
   /** Who is asked who it is, or was a moment ago. */
   private readonly asking = new Map<NodeId, Introducer>();
   private isClosed = false;
-  private readonly unaryClients = new Map<NodeId, GorumsUnaryClient>();
   readonly acceptor: PeerAcceptor<M>;
-  /** Of the gorums engine only. */
-  readonly unaryServer: GorumsUnaryServer | undefined;
-  private readonly receive: (from: NodeId, message: GorumsMessage) => Refusal | undefined;
+  private readonly unary: UnaryPeers<M> | undefined;
 
   constructor(options: TransportOptions<M>) {
     this.options = options;
-    const { self, servers, kind, identity, log, fences } = options;
+    const { self, servers, kind, identity, unaryCalls, ordered, log, fences, accepted, refused } = options;
     const maxMessageBytes = MESSAGE_BYTES_MAX;
     // On whatever way a message came, links and unary calls and the answers to these.
     const receive = (from: NodeId, message: M) =>
       this.acceptor.isDeafTo(from) ? SHUT_OUT : options.receive(from, message);
-    this.receive = receive as never;
     const serverCount = servers.length;
     const { codec } = kind;
     this.acceptor = new PeerAcceptor({ self, serverCount, identity, codec, log, maxMessageBytes, fences, receive });
-    if (options.unaryCalls) this.unaryServer = new GorumsUnaryServer({ self, serverCount }, this.receive);
+    if (unaryCalls === undefined) return;
+    this.unary = new UnaryPeers({
+      calls: unaryCalls,
+      self,
+      servers,
+      always: !ordered,
+      maxMessageBytes: options.maxMessageBytes,
+      identity,
+      log,
+      receive,
+      counts: (claim) => this.acceptor.counts(claim),
+      accepted,
+      refused,
+    });
+  }
+
+  /** Of an engine that has unary calls. */
+  get unaryServer(): UnaryServer<M> | undefined {
+    return this.unary?.server;
   }
 
   /** What is said to several is encoded once. */
@@ -87,48 +102,17 @@ export class PeerTransport<M> {
   }
 
   /** The servers reached by unary calls: none of these tells a server to take over, so TimeoutNow does not travel there. */
-  get unaryPeers(): NodeId[] {
-    const { ordered, self, servers } = this.options;
-    if (this.unaryServer === undefined) return [];
-    if (ordered) return [...this.unaryClients.keys()];
-    return servers.map((_address, i) => i + 1).filter((id) => id !== self);
+  get unaryPeers(): readonly NodeId[] {
+    return this.unary?.called ?? [];
   }
 
   private sendTo(to: NodeId, messages: readonly M[], encoded?: Map<M, Uint8Array>): void {
-    const { unaryServer } = this;
-    const rest =
-      unaryServer === undefined
-        ? messages
-        : messages.filter((message) => !unaryServer.answer(message as unknown as GorumsMessage));
+    const { unary } = this;
+    const rest = unary === undefined ? messages : messages.filter((message) => !unary.server.answer(message));
     if (rest.length === 0 || to === this.options.self) return;
-    const unary = this.unaryClient(to);
-    if (unary === undefined) this.link(to)?.send(rest, encoded);
-    else for (const message of rest) unary.send(message as unknown as GorumsMessage);
-  }
-
-  private unaryClient(to: NodeId): GorumsUnaryClient | undefined {
-    const { ordered, servers, maxMessageBytes } = this.options;
-    const existing = this.unaryClients.get(to);
-    const address = servers[to - 1];
-    if (existing !== undefined || ordered || this.unaryServer === undefined || address === undefined) return existing;
-    return this.useUnary(to, address, maxMessageBytes);
-  }
-
-  private useUnary(to: NodeId, address: Address, maxMessageBytes: number): GorumsUnaryClient {
-    const { identity, log, accepted, refused } = this.options;
-    const client = new GorumsUnaryClient({
-      peer: to,
-      address,
-      maxMessageBytes,
-      identity,
-      log,
-      receive: this.receive,
-      counts: (claim) => this.acceptor.counts(claim),
-      accepted,
-      refused,
-    });
-    this.unaryClients.set(to, client);
-    return client;
+    const client = unary?.clientOf(to);
+    if (client === undefined) this.link(to)?.send(rest, encoded);
+    else for (const message of rest) client.send(message);
   }
 
   /**
@@ -142,15 +126,14 @@ export class PeerTransport<M> {
     const { kind } = await introducer.ask(introductionOf(this.options.identity.identity), ASK_TIMEOUT_MS);
     introducer.close();
     if (this.isClosed) return;
-    const isOriginal = kind === 'original' && this.unaryServer !== undefined;
-    if (isOriginal && !this.unaryClients.has(to)) this.useUnary(to, address, this.options.maxMessageBytes);
+    const isOriginal = kind === 'original' && this.unary !== undefined;
+    if (isOriginal) this.unary?.call(to);
     setTimeout(() => this.tryLinkAgain(to), isOriginal ? LINK_RETRY_MS : ASK_AGAIN_MS).unref();
   }
 
   private tryLinkAgain(to: NodeId): void {
     this.asking.delete(to);
-    this.unaryClients.get(to)?.close();
-    this.unaryClients.delete(to);
+    this.unary?.leave(to);
   }
 
   private link(to: NodeId): PeerLink<M> | undefined {
@@ -183,6 +166,6 @@ export class PeerTransport<M> {
     this.acceptor.close();
     for (const introducer of this.asking.values()) introducer.close();
     for (const link of this.links.values()) link.close();
-    for (const client of this.unaryClients.values()) client.close();
+    this.unary?.close();
   }
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { type FlagSpec, parseFlags, UsageError } from '../../goflags/goFlags.ts';
 import { parseDurationMs } from '../../goflags/goValues.ts';
+import { parseAddress } from '../../net/endpoints/addresses.ts';
 import { RKVD_FLAGS } from '../../server/flags.ts';
-import { parseAddress } from '../../wire/addresses.ts';
 import { ENGINE_NAMES } from '../../wire/engineNames.ts';
 import { suggest } from './suggest.ts';
 

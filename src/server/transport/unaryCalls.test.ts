@@ -3,23 +3,24 @@ import { type handleUnaryCall, Server, ServerCredentials, status } from '@grpc/g
 import { describe, expect, it } from 'vitest';
 import type { Refusal } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
-import { encodeRequest, encodeResponse, type GorumsMethod } from '../../consensus/gorums/unaryCodec.ts';
+import { encodeRequest, encodeResponse, gorumsUnaryCalls } from '../../consensus/gorums/unaryCodec.ts';
 import { PeerService } from '../../wire/generated/peer.ts';
 import { blankIdentity, type Introduction, introductionOf } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
-import { GORUMS_SERVICE, GorumsUnaryClient, GorumsUnaryServer } from './gorumsUnary.ts';
+import { UnaryClient, UnaryServer, unaryService } from './unaryCalls.ts';
 
 /** Server 1 of three, called with `message`. */
 function called(message: GorumsMessage, refusal?: Refusal) {
   const received: [number, string][] = [];
   const answers: { code?: status; details?: string }[] = [];
-  const server = new GorumsUnaryServer({ self: 1, serverCount: 3 }, (from, { type }) => {
+  const receive = (from: number, { type }: GorumsMessage) => {
     received.push([from, type]);
     return refusal;
-  });
+  };
+  const server = new UnaryServer({ calls: gorumsUnaryCalls, self: 1, serverCount: 3, receive });
   const { method, bytes } = encodeRequest(message)!;
-  const handler = server.implementation()[method as GorumsMethod] as handleUnaryCall<Buffer, Buffer>;
+  const handler = server.implementation()[method] as handleUnaryCall<Buffer, Buffer>;
   const call = Object.assign(new EventEmitter(), { request: Buffer.from(bytes) });
   handler(call as never, (error) => answers.push(error ?? {}));
   return { received, answers };
@@ -29,7 +30,7 @@ const vote = (candidate: number): GorumsMessage => {
   return { type: 'RequestVote', call: 0, candidate, term: 1, lastLogIndex: 0, lastLogTerm: 0, preVote: false };
 };
 
-describe('the unary service of the gorums engine', () => {
+describe('the service of unary calls, with those of the gorums engine', () => {
   it('hands a call of another server to the engine', () => {
     expect(called(vote(3))).toEqual({ received: [[3, 'RequestVote']], answers: [] });
   });
@@ -80,7 +81,7 @@ describe('a client of the unary service', () => {
       waiting.push(() => done(null, Buffer.from(encodeResponse(granted))));
       wake();
     };
-    server.addService({ RequestVote: GORUMS_SERVICE.RequestVote }, { RequestVote: requestVote });
+    server.addService({ RequestVote: unaryService(gorumsUnaryCalls).RequestVote! }, { RequestVote: requestVote });
     let wake = () => {};
     const until = async (done: () => boolean) => {
       while (!done()) await new Promise<void>((resolve) => (wake = resolve));
@@ -94,7 +95,8 @@ describe('a client of the unary service', () => {
     const asked: Introduction[] = [];
     let isReplaced = false;
     const own = blankIdentity(1, 'gorums', 'own', 'member');
-    const client = new GorumsUnaryClient({
+    const client = new UnaryClient({
+      calls: gorumsUnaryCalls,
       peer: 2,
       address: { host: '127.0.0.1', port },
       maxMessageBytes: 8192,

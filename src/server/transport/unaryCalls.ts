@@ -1,5 +1,4 @@
 import {
-  credentials,
   Client as GrpcClient,
   type MethodDefinition,
   type ServerUnaryCall,
@@ -8,80 +7,74 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { MalformedMessageError, type NodeId, type Refusal } from '../../consensus/contract.ts';
-import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
-import {
-  decodeRequest,
-  decodeResponse,
-  EMPTY_RESPONSE,
-  encodeRequest,
-  encodeResponse,
-  GORUMS_METHODS,
-  type GorumsMethod,
-} from '../../consensus/gorums/unaryCodec.ts';
-import { type Address, formatAddress } from '../../wire/addresses.ts';
+import type { UnaryCalls } from '../../consensus/unaryCalls.ts';
+import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
+import { openChannel, peerChannelOptions } from '../../net/endpoints/channels.ts';
 import { rawMethod } from '../../wire/rawMethod.ts';
 import { explainMisfit, type Introduction, introductionOf, type Misfit } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { Answer } from '../identity/startDecision.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { Introducer } from './introductions.ts';
-import { peerChannelOptions } from './peerChannel.ts';
 
-/**
- * The `gorums.Raft` unary service, as the original's servers call it and answer it. Calls that come in get numbers from
- * here on, so that the engine's answer finds the call it belongs to; the engine's own calls stay far below.
- */
+/** Calls that come in get numbers from here on, so that the engine's answer finds the call it belongs to; the engine's own calls stay far below. */
 const UNARY_CALL_BASE = 2 ** 40;
 const CALL_DEADLINE_MS = 5_000;
 
-export const GORUMS_SERVICE = Object.fromEntries(
-  GORUMS_METHODS.map((method) => [method, rawMethod(`/gorums.Raft/${method}`)]),
-) as Readonly<Record<GorumsMethod, MethodDefinition<Buffer, Buffer>>>;
-
-export interface UnaryServerOptions {
-  readonly self: NodeId;
-  readonly serverCount: number;
+/** The service as gRPC knows it. */
+export function unaryService({
+  service,
+  methods,
+}: UnaryCalls<unknown>): Readonly<Record<string, MethodDefinition<Buffer, Buffer>>> {
+  return Object.fromEntries(methods.map((method) => [method, rawMethod(`/${service}/${method}`)]));
 }
 
-/** The answering side. */
-export class GorumsUnaryServer {
-  private readonly options: UnaryServerOptions;
-  private readonly receive: (from: NodeId, message: GorumsMessage) => Refusal | undefined;
-  private readonly open = new Map<number, sendUnaryData<Buffer>>();
-  private calls = 0;
+export interface UnaryServerOptions<M> {
+  readonly calls: UnaryCalls<M>;
+  readonly self: NodeId;
+  readonly serverCount: number;
+  readonly receive: (from: NodeId, message: M) => Refusal | undefined;
+}
 
-  constructor(options: UnaryServerOptions, receive: (from: NodeId, message: GorumsMessage) => Refusal | undefined) {
+/** The answering side of an engine's unary calls. */
+export class UnaryServer<M> {
+  private readonly options: UnaryServerOptions<M>;
+  private readonly open = new Map<number, sendUnaryData<Buffer>>();
+  private count = 0;
+
+  constructor(options: UnaryServerOptions<M>) {
     this.options = options;
-    this.receive = receive;
   }
 
   implementation(): UntypedServiceImplementation {
     return Object.fromEntries(
-      GORUMS_METHODS.map((method) => [
+      this.options.calls.methods.map((method) => [
         method,
         (call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) => this.handle(method, call, done),
       ]),
     );
   }
 
-  private handle(method: GorumsMethod, call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>): void {
-    const number = UNARY_CALL_BASE + ++this.calls;
+  private handle(method: string, call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>): void {
+    const { calls, receive } = this.options;
+    const number = UNARY_CALL_BASE + ++this.count;
     try {
-      const message = decodeRequest(method, plainBytes(call.request), number);
-      const from = senderOf(message);
+      const message = calls.decodeRequest(method, plainBytes(call.request), number);
+      const from = calls.senderOf(message);
       this.checkSender(from);
       this.open.set(number, done);
       call.once('cancelled', () => this.open.delete(number));
-      const refusal = this.receive(from, message);
+      const refusal = receive(from, message);
+      const atOnce = calls.responseAtOnce(method);
       if (refusal !== undefined) {
         this.open.delete(number);
         done({
           code: refusal.malformed ? status.INVALID_ARGUMENT : status.FAILED_PRECONDITION,
           details: refusal.reason,
         });
-      } else if (method === 'CatchMeUp') {
+      } else if (atOnce !== undefined) {
         this.open.delete(number);
-        done(null, Buffer.from(EMPTY_RESPONSE));
+        done(null, asBuffer(atOnce));
       }
     } catch (error) {
       this.open.delete(number);
@@ -97,28 +90,25 @@ export class GorumsUnaryServer {
   }
 
   /** Answers the call that the message is a response to; false where it answers none of these. */
-  answer(message: GorumsMessage): boolean {
-    if (message.call <= UNARY_CALL_BASE) return false;
-    const done = this.open.get(message.call);
-    this.open.delete(message.call);
-    done?.(null, asBuffer(encodeResponse(message)));
+  answer(message: M): boolean {
+    const { calls } = this.options;
+    const number = calls.callOf(message);
+    if (number <= UNARY_CALL_BASE) return false;
+    const done = this.open.get(number);
+    this.open.delete(number);
+    done?.(null, asBuffer(calls.encodeResponse(message)));
     return true;
   }
 }
 
-function senderOf(message: GorumsMessage): NodeId {
-  if (message.type === 'RequestVote') return message.candidate;
-  if (message.type === 'CatchMeUp') return message.follower;
-  return 'leader' in message ? message.leader : 0;
-}
-
-export interface UnaryClientOptions {
+export interface UnaryClientOptions<M> {
+  readonly calls: UnaryCalls<M>;
   readonly peer: NodeId;
   readonly address: Address;
   readonly maxMessageBytes: number;
   readonly identity: IdentityFile;
   readonly log: LimitedLog;
-  readonly receive: (from: NodeId, message: GorumsMessage) => unknown;
+  readonly receive: (from: NodeId, message: M) => unknown;
   /** Whether what the process that introduced itself so says still counts. */
   readonly counts: (claim: Introduction) => boolean;
   readonly accepted: (peer: NodeId) => void;
@@ -133,28 +123,26 @@ const INTRODUCTION_TIMEOUT_MS = 1_000;
  * The calling side, towards one server. Unary calls do not say who makes them as a stream's hello does, so before the first
  * of a connection the two introduce themselves; one of the original's servers does not know that, and is taken as it is.
  */
-export class GorumsUnaryClient {
+export class UnaryClient<M> {
   private readonly client: GrpcClient;
-  private readonly options: UnaryClientOptions;
+  private readonly options: UnaryClientOptions<M>;
+  private readonly service: ReturnType<typeof unaryService>;
   private readonly introducer: Introducer;
   private state: 'unknown' | 'asking' | 'fits' = 'unknown';
   /** Who answers; undefined where that is one of the original's servers. */
   private claim: Introduction | undefined;
-  private waiting: GorumsMessage[] = [];
+  private waiting: M[] = [];
   private reported = '';
 
-  constructor(options: UnaryClientOptions) {
+  constructor(options: UnaryClientOptions<M>) {
     this.options = options;
-    const { peer, address, maxMessageBytes } = options;
+    const { calls, peer, address, maxMessageBytes } = options;
+    this.service = unaryService(calls);
     this.introducer = new Introducer(peer, address, maxMessageBytes);
-    this.client = new GrpcClient(
-      formatAddress(address),
-      credentials.createInsecure(),
-      peerChannelOptions(maxMessageBytes),
-    );
+    this.client = openChannel(GrpcClient, formatAddress(address), peerChannelOptions(maxMessageBytes));
   }
 
-  send(message: GorumsMessage): void {
+  send(message: M): void {
     if (this.state === 'fits') {
       this.call(message);
       return;
@@ -206,10 +194,11 @@ export class GorumsUnaryClient {
   }
 
   /** Messages without a unary method, such as TimeoutNow, are dropped. */
-  private call(message: GorumsMessage): void {
-    const request = encodeRequest(message);
+  private call(message: M): void {
+    const { calls } = this.options;
+    const request = calls.encodeRequest(message);
     if (request === undefined) return;
-    const { path, requestSerialize, responseDeserialize } = GORUMS_SERVICE[request.method];
+    const { path, requestSerialize, responseDeserialize } = this.service[request.method]!;
     const deadline = Date.now() + CALL_DEADLINE_MS;
     const { claim } = this;
     this.client.makeUnaryRequest(
@@ -227,7 +216,7 @@ export class GorumsUnaryClient {
           return;
         }
         try {
-          const response = decodeResponse(request.method, plainBytes(bytes), message.call);
+          const response = calls.decodeResponse(request.method, plainBytes(bytes), calls.callOf(message));
           if (response !== undefined) this.options.receive(this.options.peer, response);
         } catch (malformed) {
           if (!(malformed instanceof MalformedMessageError)) throw malformed;

@@ -1,0 +1,30 @@
+import type { NodeId } from './contract.ts';
+
+/** A request of a unary call, in bytes. */
+export interface UnaryRequest<Method extends string = string> {
+  readonly method: Method;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The unary calls in which an engine's messages travel as well, where it has any: those of the original's servers. Each message is
+ * the request of a call or the response to one, and names it by a number of the caller's own, which the wire does not carry.
+ */
+export interface UnaryCalls<M, Method extends string = string> {
+  /** As in `gorums.Raft`. */
+  readonly service: string;
+  readonly methods: readonly Method[];
+  /** Undefined where no call carries the message. */
+  encodeRequest(message: M): UnaryRequest<Method> | undefined;
+  /** `call` is the number that the message is to have. Throws MalformedMessageError, and nothing else. */
+  decodeRequest(method: Method, bytes: Uint8Array, call: number): M;
+  /** In whose name a request is made. */
+  senderOf(request: M): NodeId;
+  /** Of the call that the message belongs to; 0 where it belongs to none. */
+  callOf(message: M): number;
+  encodeResponse(message: M): Uint8Array;
+  /** Undefined where the response says nothing. Throws MalformedMessageError, and nothing else. */
+  decodeResponse(method: Method, bytes: Uint8Array, call: number): M | undefined;
+  /** The response to a method that is answered once the request was taken, whatever comes of it; undefined where the engine answers. */
+  responseAtOnce(method: Method): Uint8Array | undefined;
+}

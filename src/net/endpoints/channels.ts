@@ -1,0 +1,65 @@
+import type { ChannelCredentials, ChannelOptions, Client } from '@grpc/grpc-js';
+import { FLOW_CONTROL_WINDOW_BYTES } from './flowControl.ts';
+import { channelCredentials } from './security.ts';
+
+/** How soon a peer is dialled again, at first and in the end; links keep to it as well. */
+export const PEER_RECONNECT_MIN_MS = 20;
+export const PEER_RECONNECT_MAX_MS = 500;
+/** A server that has just started is to be seen soon. */
+const STATUS_RECONNECT_MIN_MS = 50;
+const STATUS_RECONNECT_MAX_MS = 500;
+
+/** A client of grpc-js, or a generated one. */
+type ClientClass<C extends Client> = new (
+  address: string,
+  credentials: ChannelCredentials,
+  options: ChannelOptions,
+) => C;
+
+/** Makes a gRPC client of its own channel. It dials with its first call. */
+export function openChannel<C extends Client>(
+  clientClass: ClientClass<C>,
+  address: string,
+  options: ChannelOptions,
+): C {
+  return new clientClass(address, channelCredentials(), options);
+}
+
+/** From a server to a peer: messages up to `-maxgrpc`, and back soon after a loss. */
+export function peerChannelOptions(messageBytesMax: number): ChannelOptions {
+  return {
+    'grpc.max_send_message_length': messageBytesMax,
+    'grpc.max_receive_message_length': messageBytesMax,
+    'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
+    ...reconnecting(PEER_RECONNECT_MIN_MS, PEER_RECONNECT_MAX_MS),
+  };
+}
+
+/** From a client to a server: whoever uses it decides when to try again, and where. */
+export function clientChannelOptions(answerBytesMax: number): ChannelOptions {
+  return {
+    'grpc.max_receive_message_length': answerBytesMax,
+    'grpc.max_send_message_length': -1,
+    'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
+    // Retries are ours: gRPC's would keep a copy of what was sent.
+    'grpc.enable_retries': 0,
+    'grpc.service_config_disable_resolution': 1,
+    'grpc.enable_http_proxy': 0,
+    // A connection that failed must not make the next attempt wait.
+    'grpc.use_local_subchannel_pool': 1,
+  };
+}
+
+/** From a supervisor to servers of its machine, which it asks how they are again and again. */
+export const STATUS_CHANNEL_OPTIONS: ChannelOptions = {
+  'grpc.enable_http_proxy': 0,
+  ...reconnecting(STATUS_RECONNECT_MIN_MS, STATUS_RECONNECT_MAX_MS),
+};
+
+function reconnecting(minMs: number, maxMs: number): ChannelOptions {
+  return {
+    'grpc.initial_reconnect_backoff_ms': minMs,
+    'grpc.min_reconnect_backoff_ms': minMs,
+    'grpc.max_reconnect_backoff_ms': maxMs,
+  };
+}
