@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteReader, MalformedBytesError } from './byteReader.ts';
-import { varintSize, writeVarint } from './varint.ts';
+import { varintSize, varintsSize, writeVarint, writeVarints } from './varint.ts';
 
 const safeInteger = fc.oneof(
   fc.maxSafeNat(),
@@ -18,6 +18,17 @@ describe('varints', () => {
         const end = writeVarint(bytes, 0, value);
         expect(end).toBe(varintSize(value));
         expect(new ByteReader(bytes, 0, end).varint()).toBe(value);
+      }),
+    );
+  });
+
+  it('stand side by side in a list, in the size announced', () => {
+    fc.assert(
+      fc.property(fc.array(safeInteger, { maxLength: 9 }), (values) => {
+        const bytes = new Uint8Array(1 + varintsSize(values));
+        expect(writeVarints(bytes, 1, values)).toBe(bytes.length);
+        const reader = new ByteReader(bytes, 1);
+        expect(values.map(() => reader.varint())).toEqual(values);
       }),
     );
   });

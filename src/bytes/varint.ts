@@ -17,6 +17,20 @@ export function varintSize(value: number): number {
   return size;
 }
 
+/** Bytes that a list of numbers takes, each as a varint. */
+export function varintsSize(values: readonly number[]): number {
+  let size = 0;
+  for (const value of values) size += varintSize(value);
+  return size;
+}
+
+/** Returns the position after them, as does `writeVarint`. */
+export function writeVarints(into: Uint8Array, at: number, values: readonly number[]): number {
+  let pos = at;
+  for (const value of values) pos = writeVarint(into, pos, value);
+  return pos;
+}
+
 export function writeVarint(into: Uint8Array, at: number, value: number): number {
   let rest = value;
   let pos = at;

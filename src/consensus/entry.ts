@@ -3,7 +3,7 @@
  * Hosts apply `Normal` entries to the state machine and leave every other kind to the engine.
  */
 export const EntryType = {
-  /** Written by a new leader to commit its term (Raft §8). Data: `noop`. */
+  /** Written by a new leader to commit its term (Raft §8). Data: `noop`, or in the etcd engine none. */
   Internal: 0,
   /** A state machine command. */
   Normal: 1,
@@ -39,4 +39,11 @@ export class Entry {
     this.type = type;
     this.data = data;
   }
+}
+
+const NOOP = Uint8Array.of(0x6e, 0x6f, 0x6f, 0x70);
+
+/** Changes nothing: for what its place in the log tells. */
+export function noopEntry(index: number, term: number): Entry {
+  return new Entry(index, term, EntryType.Internal, NOOP);
 }

@@ -1,14 +1,9 @@
 import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
-import { varintSize, writeVarint } from '../../bytes/varint.ts';
-import {
-  type Configuration,
-  MalformedMessageError,
-  type MessageCodec,
-  type NodeId,
-  type Snapshot,
-} from '../contract.ts';
+import { varintSize, varintsSize, writeVarint, writeVarints } from '../../bytes/varint.ts';
+import { type Configuration, MalformedMessageError, type MessageCodec, type Snapshot } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { decodeRecord, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
+import { memberNumbers, readMembers } from '../membership/configurationCodec.ts';
 import { isLocal, Message, MessageType } from './messages.ts';
 
 /**
@@ -179,14 +174,9 @@ function check(message: Message): void {
 
 function encodeSnapshot({ index, term, configuration, data }: Snapshot): Uint8Array {
   const { voters, outgoing, learners, learnersNext, autoLeave } = configuration;
-  const numbers: number[] = [index, term, Number(autoLeave)];
-  for (const ids of [voters, outgoing, learners, learnersNext]) numbers.push(ids.length, ...ids);
-  let size = data.length;
-  for (const number of numbers) size += varintSize(number);
-  const bytes = new Uint8Array(size);
-  let pos = 0;
-  for (const number of numbers) pos = writeVarint(bytes, pos, number);
-  bytes.set(data, pos);
+  const numbers = [index, term, Number(autoLeave), ...memberNumbers(voters, outgoing, learners, learnersNext)];
+  const bytes = new Uint8Array(varintsSize(numbers) + data.length);
+  bytes.set(data, writeVarints(bytes, 0, numbers));
   return bytes;
 }
 
@@ -195,26 +185,11 @@ function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const index = reader.varint();
   const term = reader.varint();
   const autoLeave = reader.varint() !== 0;
-  const voters = readIds(reader);
-  const outgoing = readIds(reader);
-  const learners = readIds(reader);
-  const learnersNext = readIds(reader);
+  const voters = readMembers(reader);
+  const outgoing = readMembers(reader);
+  const learners = readMembers(reader);
+  const learnersNext = readMembers(reader);
   if (index === 0 || term === 0) throw new MalformedMessageError(`a snapshot of ${term}/${index}`);
   const configuration: Configuration = { voters, learners, outgoing, learnersNext, autoLeave };
   return { index, term, configuration, data: bytes.subarray(reader.pos) };
-}
-
-/** Far more than any cluster has, and few enough to be handled at once. */
-const MEMBERS_MAX = 1024;
-
-function readIds(reader: ByteReader): NodeId[] {
-  const count = reader.varint();
-  if (count > MEMBERS_MAX) throw new MalformedMessageError(`${count} members, expected at most ${MEMBERS_MAX}`);
-  const ids: NodeId[] = [];
-  for (let i = 0; i < count; i++) {
-    const id = reader.varint();
-    if (id <= (ids[i - 1] ?? 0)) throw new MalformedMessageError(`member ${id} after ${ids[i - 1] ?? 0}`);
-    ids.push(id);
-  }
-  return ids;
 }

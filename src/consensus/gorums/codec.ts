@@ -1,7 +1,8 @@
 import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
-import { startOf, VARINT_BYTES_MAX, writeVarint } from '../../bytes/varint.ts';
+import { startOf, VARINT_BYTES_MAX, varintsSize, writeVarints } from '../../bytes/varint.ts';
 import { type Configuration, MalformedMessageError, type MessageCodec, simpleConfiguration } from '../contract.ts';
 import { decodeEntries, recordsSize, writeEntries } from '../entryCodec.ts';
+import { memberNumbers, readMembers } from '../membership/configurationCodec.ts';
 import type { GorumsMessage } from './messages.ts';
 
 /**
@@ -28,8 +29,7 @@ const scratch = new Uint8Array(2 + NUMBERS_MAX * VARINT_BYTES_MAX);
 function header(kind: number, numbers: readonly number[], payloadBytes: number): { bytes: Uint8Array; at: number } {
   scratch[0] = VERSION;
   scratch[1] = kind;
-  let at = 2;
-  for (const number of numbers) at = writeVarint(scratch, at, number);
+  const at = writeVarints(scratch, 2, numbers);
   return { bytes: startOf(scratch, at, payloadBytes), at };
 }
 
@@ -74,14 +74,10 @@ function encode(message: GorumsMessage): Uint8Array {
 
 /** What the `data` field of an InstallSnapshot request holds: the configuration, then the state machine's bytes. */
 export function encodeSnapshotBody({ voters, learners }: Configuration, data: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array((2 + voters.length + learners.length) * VARINT_BYTES_MAX + data.length);
-  let at = 0;
-  for (const ids of [voters, learners]) {
-    at = writeVarint(bytes, at, ids.length);
-    for (const id of ids) at = writeVarint(bytes, at, id);
-  }
-  bytes.set(data, at);
-  return bytes.subarray(0, at + data.length);
+  const numbers = memberNumbers(voters, learners);
+  const bytes = new Uint8Array(varintsSize(numbers) + data.length);
+  bytes.set(data, writeVarints(bytes, 0, numbers));
+  return bytes;
 }
 
 /** Throws MalformedMessageError. */
@@ -90,12 +86,7 @@ export function decodeSnapshotBody(bytes: Uint8Array): { configuration: Configur
 }
 
 function readSnapshotBody(reader: ByteReader): { configuration: Configuration; data: Uint8Array } {
-  const ids = () => {
-    const count = reader.varint();
-    if (count > reader.end - reader.pos) throw new MalformedMessageError(`a list of ${count} ids in too few bytes`);
-    return Array.from({ length: count }, () => reader.varint());
-  };
-  const configuration = simpleConfiguration(ids(), ids());
+  const configuration = simpleConfiguration(readMembers(reader), readMembers(reader));
   return { configuration, data: reader.bytes.subarray(reader.pos, reader.end) };
 }
 

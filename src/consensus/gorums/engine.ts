@@ -19,6 +19,7 @@ import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { OutputBuffer } from '../parts/outputBuffer.ts';
 import { PendingLog } from '../parts/pendingLog.ts';
+import { PendingWrites } from '../parts/pendingWrites.ts';
 import { VoteResult } from '../parts/quorum.ts';
 import { TERM_MAX, TermGuard } from '../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
@@ -59,7 +60,6 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   term: number;
   commitIndex: number;
   deliveredIndex: number;
-  durableIndex: number;
 
   private readonly random: () => number;
   private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
@@ -80,12 +80,8 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   private handedOver: Transfer | undefined;
 
   private appliedIndex: number;
-  private mark = 0;
+  private readonly writes: PendingWrites;
   private hardStateChanged = false;
-  /** Persist batches that are not durable yet, with the last log index as of each. */
-  private unsynced: { readonly mark: number; lastIndex: number }[] = [];
-  /** The mark from which this candidate's own vote counts; undefined while it is not handed over yet. */
-  private ownVoteMark: number | undefined;
   private readonly guard: TurnGuard;
   private readonly termAt = (index: number) => this.log.term(index);
 
@@ -110,7 +106,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
     this.appliedIndex = init.appliedIndex;
     this.deliveredIndex = init.appliedIndex;
     this.commitIndex = Math.max(init.appliedIndex, Math.min(init.hardState.commit, this.log.lastIndex));
-    this.durableIndex = this.log.lastIndex;
+    this.writes = new PendingWrites(this.log.lastIndex, this.term);
     this.restartElectionTimer();
     this.guard = new TurnGuard(this.standing());
   }
@@ -129,6 +125,10 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   private get mayStand(): boolean {
     const { latestIndex, previous } = this.configurations;
     return this.isVoter || (latestIndex > this.commitIndex && previous?.voters.includes(this.id) === true);
+  }
+
+  get durableIndex(): number {
+    return this.writes.durableIndex;
   }
 
   nextCall(): number {
@@ -212,14 +212,12 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
       this.leader.propose(batch);
       return;
     }
-    const { token, commands } = batch;
-    const leader = this.leaderId;
-    this.out.rejected.push({ token, offset: 0, count: commands.length, reason: RejectReason.NotLeader, leader });
+    this.out.reject(batch.token, 0, batch.commands.length, RejectReason.NotLeader, this.leaderId);
   }
 
   read(token: number): void {
     if (this.leader !== undefined) this.leader.read(token);
-    else this.out.reads.push({ token, ok: false, reason: RejectReason.NotLeader, leader: this.leaderId });
+    else this.out.readFailed(token, RejectReason.NotLeader, this.leaderId);
   }
 
   reconfigure(change: MembershipChange, token: number): void {
@@ -237,17 +235,9 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   }
 
   durable(mark: number): void {
-    let done = 0;
-    for (const batch of this.unsynced) {
-      if (batch.mark > mark) break;
-      this.durableIndex = batch.lastIndex;
-      done++;
-    }
-    this.unsynced.splice(0, done);
-    if (this.ownVoteMark !== undefined && mark >= this.ownVoteMark) {
-      this.ownVoteMark = undefined;
-      this.countVote(this.id, true);
-    }
+    this.writes.durable(mark);
+    // A candidate's own vote counts once it is on disk, like everybody else's: it was written with the term.
+    if (this.election?.preVote === false && this.writes.durableTerm === this.term) this.countVote(this.id, true);
     this.leader?.countRounds();
   }
 
@@ -284,15 +274,10 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
 
   private takePersist(): PersistBatch | undefined {
     if (!this.log.changed && !this.hardStateChanged) return undefined;
-    const mark = ++this.mark;
-    const lastIndex = this.log.lastIndex;
+    const mark = this.writes.handOver(this.log.lastIndex, this.term, this.nowMs);
     const { snapshot, truncateFrom, entries } = this.log.take();
     const hardState: HardState = { term: this.term, vote: this.vote, commit: this.commitIndex };
     this.hardStateChanged = false;
-    this.unsynced.push({ mark, lastIndex });
-    if (this.election?.preVote === false && this.ownVoteMark === undefined && !this.election.votes.has(this.id)) {
-      this.ownVoteMark = mark;
-    }
     return { mark, snapshot, truncateFrom, entries, hardState, mustSync: true };
   }
 
@@ -307,7 +292,6 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
     this.out.events.push(preVote ? 'preelection' : 'election');
     const call = this.nextCall();
     this.election = { call, preVote, votes: new Map() };
-    this.ownVoteMark = undefined;
     if (!preVote) {
       this.setTerm(this.term + 1, this.id);
       this.restartElectionTimer();
@@ -420,7 +404,6 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   private follow(term: number, leader: NodeId): void {
     if (term > this.term) this.setTerm(term, 0);
     this.election = undefined;
-    this.ownVoteMark = undefined;
     this.stopLeading(leader);
     this.leaderId = leader;
     if (leader !== 0) this.settleTransfer(this.handedOver?.to === leader);
@@ -491,8 +474,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   private truncate(from: number): void {
     this.log.truncate(from);
     this.configurations.truncate(from);
-    this.durableIndex = Math.min(this.durableIndex, from - 1);
-    for (const batch of this.unsynced) batch.lastIndex = Math.min(batch.lastIndex, from - 1);
+    this.writes.truncateFrom(from);
   }
 
   private configurationEntry(entry: Entry): void {
@@ -516,7 +498,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   private restore(snapshot: { index: number; term: number; configuration: Configuration; data: Uint8Array }): void {
     this.log.restore(snapshot);
     this.configurations.restore(snapshot.index, snapshot.configuration);
-    this.durableIndex = Math.min(this.durableIndex, snapshot.index);
+    this.writes.truncateFrom(1);
     this.commitIndex = snapshot.index;
     this.deliveredIndex = snapshot.index;
     this.out.restore = snapshot;

@@ -9,7 +9,7 @@ import {
   type ProposalBatch,
   RejectReason,
 } from '../contract.ts';
-import { Entry, EntryType } from '../entry.ts';
+import { Entry, EntryType, noopEntry } from '../entry.ts';
 import { recordsSize } from '../entryCodec.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import type { ConfigurationHistory } from '../membership/configurationHistory.ts';
@@ -103,7 +103,7 @@ export class Leader implements Preparing {
     this.audience = new Audience(server.id, server.settings, server.nowMs);
     this.startIndex = server.log.lastIndex + 1;
     this.nextIndex = this.startIndex;
-    server.log.append([new Entry(this.startIndex, server.term, EntryType.Internal, NOOP)]);
+    server.log.append([noopEntry(this.startIndex, server.term)]);
     this.refreshPeers();
   }
 
@@ -141,7 +141,7 @@ export class Leader implements Preparing {
   }
 
   read(token: number): void {
-    if (this.isAlone) this.server.out.reads.push({ token, ok: false, reason: RejectReason.NotLeader, leader: 0 });
+    if (this.isAlone) this.server.out.readFailed(token, RejectReason.NotLeader, 0);
     else this.reads.push(token);
   }
 
@@ -502,7 +502,7 @@ export class Leader implements Preparing {
     const { server } = this;
     const index = server.log.lastIndex + 1;
     if (this.preparations.newcomer !== 0) server.out.events.push('caughtup');
-    server.log.append([new Entry(index, server.term, EntryType.Internal, NOOP)]);
+    server.log.append([noopEntry(index, server.term)]);
     return index;
   }
 
@@ -609,7 +609,7 @@ export class Leader implements Preparing {
     this.queue = [];
     this.reads = [];
     for (const { batch, offset } of queue) this.reject(batch, offset, RejectReason.NotLeader, leader);
-    for (const token of reads) this.server.out.reads.push({ token, ok: false, reason: RejectReason.NotLeader, leader });
+    for (const token of reads) this.server.out.readFailed(token, RejectReason.NotLeader, leader);
   }
 
   private reject(
@@ -618,7 +618,7 @@ export class Leader implements Preparing {
     reason: RejectReason,
     leader = this.server.id,
   ): void {
-    this.server.out.rejected.push({ token, offset, count: commands.length - offset, reason, leader });
+    this.server.out.reject(token, offset, commands.length - offset, reason, leader);
   }
 
   peerStatus(): PeerStatus[] {
@@ -632,5 +632,3 @@ export class Leader implements Preparing {
     }));
   }
 }
-
-const NOOP = Uint8Array.of(0x6e, 0x6f, 0x6f, 0x70);

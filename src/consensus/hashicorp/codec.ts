@@ -1,9 +1,9 @@
 import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
-import { startOf, VARINT_BYTES_MAX, writeVarint } from '../../bytes/varint.ts';
+import { startOf, VARINT_BYTES_MAX, varintsSize, writeVarint, writeVarints } from '../../bytes/varint.ts';
 import { MalformedMessageError, type MessageCodec } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { decodeEntries, recordsSize, writeEntries } from '../entryCodec.ts';
-import { configurationSize, readConfiguration, writeConfiguration } from './configuration.ts';
+import { configurationNumbers, readConfiguration } from './configuration.ts';
 import type { HashicorpMessage } from './messages.ts';
 
 /**
@@ -49,12 +49,11 @@ const scratch = new Uint8Array(2 + NUMBERS_MAX * VARINT_BYTES_MAX);
 function encode(message: HashicorpMessage): Uint8Array {
   scratch[0] = VERSION;
   scratch[1] = TYPES.indexOf(message.type);
-  let pos = writeVarint(scratch, 2, message.term);
-  for (const number of numbersOf(message)) pos = writeVarint(scratch, pos, number);
+  let pos = writeVarints(scratch, writeVarint(scratch, 2, message.term), numbersOf(message));
   const bytes = startOf(scratch, pos, restSize(message));
   if (message.type === 'append') writeEntries(message.entries, bytes, pos);
   else if (message.type === 'snapshot') {
-    pos = writeConfiguration(message.configuration, bytes, pos);
+    pos = writeVarints(bytes, pos, configurationNumbers(message.configuration));
     bytes.set(message.data, pos);
   }
   return bytes;
@@ -62,7 +61,8 @@ function encode(message: HashicorpMessage): Uint8Array {
 
 function restSize(message: HashicorpMessage): number {
   if (message.type === 'append') return recordsSize(message.entries);
-  if (message.type === 'snapshot') return configurationSize(message.configuration) + message.data.length;
+  if (message.type === 'snapshot')
+    return varintsSize(configurationNumbers(message.configuration)) + message.data.length;
   return 0;
 }
 

@@ -9,7 +9,7 @@ import {
   type ProposalBatch,
   RejectReason,
 } from '../contract.ts';
-import { Entry, EntryType } from '../entry.ts';
+import { Entry, EntryType, noopEntry } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import { type LeaderView, successor } from '../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../membership/preparations.ts';
@@ -23,8 +23,6 @@ import type { AppendReply, HashicorpMessage, HeartbeatReply, SnapshotReply } fro
 import { ReadQueue } from './readQueue.ts';
 import { type ReplicationSource, Replicator } from './replicator.ts';
 import type { ServerState } from './state.ts';
-
-const NOOP = new Uint8Array([0x6e, 0x6f, 0x6f, 0x70]);
 
 /** A transfer of leadership under way (thesis §3.10). */
 export interface Transfer {
@@ -76,7 +74,7 @@ export class Leadership implements ReplicationSource, Preparing {
     this.tracker = new CommitmentTracker(state.configuration.voters, this.firstOfTerm);
     this.tracker.match(state.id, state.writes.durableIndex);
     for (const id of members(state.configuration)) this.startReplication(id);
-    state.append([new Entry(this.firstOfTerm, state.term, EntryType.Internal, NOOP)]);
+    state.append([noopEntry(this.firstOfTerm, state.term)]);
     this.heartbeatIfDue();
   }
 
@@ -222,7 +220,7 @@ export class Leadership implements ReplicationSource, Preparing {
   appendMark(): number {
     const { state } = this;
     const index = state.log.lastIndex + 1;
-    state.append([new Entry(index, state.term, EntryType.Internal, NOOP)]);
+    state.append([noopEntry(index, state.term)]);
     return index;
   }
 

@@ -1,4 +1,4 @@
-import type { EngineEvent, Envelope, NodeId, Output, PersistBatch, RejectReason } from '../contract.ts';
+import type { EngineEvent, Envelope, NodeId, Output, PersistBatch } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { OutputBuffer } from '../parts/outputBuffer.ts';
 import type { HashicorpMessage } from './messages.ts';
@@ -10,14 +10,6 @@ export class Outbox extends OutputBuffer<HashicorpMessage> {
   /** For what must not stand behind a large append. */
   sendFirst(to: NodeId, message: HashicorpMessage): void {
     this.urgent.push({ to, message });
-  }
-
-  reject(token: number, offset: number, count: number, reason: RejectReason, leader: NodeId): void {
-    if (count > 0) this.rejected.push({ token, offset, count, reason, leader });
-  }
-
-  readFailed(token: number, reason: RejectReason, leader: NodeId): void {
-    this.reads.push({ token, ok: false, reason, leader });
   }
 
   event(event: EngineEvent): void {

@@ -12,13 +12,13 @@ import {
 } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
+import { PendingWrites } from '../parts/pendingWrites.ts';
 import { decodeConfiguration } from './configuration.ts';
 import { Delivery } from './delivery.ts';
 import { type Limits, limitsOf } from './limits.ts';
 import { RaftLog } from './log.ts';
 import type { HashicorpMessage } from './messages.ts';
 import { Outbox } from './outbox.ts';
-import { PendingWrites } from './pendingWrites.ts';
 import { Requests } from './requests.ts';
 
 /** What a server is in every role: its term and vote, its log and how far that is committed, its timers. */

@@ -33,6 +33,15 @@ export class OutputBuffer<M> {
     this.messagesAfterPersist.push({ to, message });
   }
 
+  /** Commands `offset` to `offset + count - 1` of a batch. */
+  reject(token: number, offset: number, count: number, reason: RejectReason, leader: NodeId): void {
+    if (count > 0) this.rejected.push({ token, offset, count, reason, leader });
+  }
+
+  readFailed(token: number, reason: RejectReason, leader: NodeId): void {
+    this.reads.push({ token, ok: false, reason, leader });
+  }
+
   requestFailed(token: number, reason: RejectReason, leader: NodeId, missing?: Missing): void {
     this.requests.push({ token, ok: false, reason, leader, missing });
   }

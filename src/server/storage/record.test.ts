@@ -11,7 +11,6 @@ import {
   type RecordFields,
   seal,
   storedChecksum,
-  varintsSize,
 } from './record.ts';
 import { encodeSnapshot } from './snapshotRecord.ts';
 import { command, randomFrom, snapshotAt } from './testing.ts';
@@ -127,9 +126,4 @@ describe('a damage in words', () => {
     expect(describeDamage({ ...known, expectedChecksum: undefined })).toBe('why');
     expect(describeDamage({ ...known, foundChecksum: undefined })).toBe('why');
   });
-});
-
-it('numbers take the bytes that they are reckoned with', () => {
-  expect(varintsSize([])).toBe(0);
-  expect(varintsSize([0, 127, 128, 2 ** 14, LARGE])).toBe(1 + 1 + 2 + 3 + 8);
 });

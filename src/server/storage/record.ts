@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { ByteReader } from '../../bytes/byteReader.ts';
-import { VARINT_BYTES_MAX, varintSize, writeVarint } from '../../bytes/varint.ts';
+import { VARINT_BYTES_MAX, writeVarint } from '../../bytes/varint.ts';
 import type { HardState } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
 import { writeEntries } from '../../consensus/entryCodec.ts';
@@ -264,11 +264,4 @@ export function describeDamage(damage: Damage): string {
   if (damage.expectedChecksum === undefined || damage.foundChecksum === undefined) return damage.reason;
   const hex = (checksum: number) => `0x${checksum.toString(16).padStart(8, '0')}`;
   return `${damage.reason} (checksum expected ${hex(damage.expectedChecksum)}, found ${hex(damage.foundChecksum)})`;
-}
-
-/** Bytes that a list of numbers takes, each as a varint. */
-export function varintsSize(values: readonly number[]): number {
-  let size = 0;
-  for (const value of values) size += varintSize(value);
-  return size;
 }

@@ -10,7 +10,8 @@ describe('the stored form of a snapshot', () => {
     for (let seed = 1; seed <= 200; seed++) {
       const random = randomFrom(seed);
       const below = (limit: number) => Math.floor(random() * limit);
-      const ids = () => Array.from({ length: below(5) }, () => 1 + below(400));
+      const draw = () => Array.from({ length: below(5) }, () => 1 + below(400));
+      const ids = () => simpleConfiguration(draw()).voters;
       const snapshot: Snapshot = {
         index: below(3) === 0 ? Number.MAX_SAFE_INTEGER : below(1000),
         term: below(1000),

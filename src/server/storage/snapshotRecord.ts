@@ -1,7 +1,8 @@
 import { ByteReader } from '../../bytes/byteReader.ts';
-import { writeVarint } from '../../bytes/varint.ts';
+import { varintsSize, writeVarints } from '../../bytes/varint.ts';
 import type { Configuration, Snapshot } from '../../consensus/contract.ts';
-import { CRC_BYTES, type Damage, damageOf, FORMAT_VERSION, seal, storedChecksum, varintsSize } from './record.ts';
+import { memberNumbers, readMembers } from '../../consensus/membership/configurationCodec.ts';
+import { CRC_BYTES, type Damage, damageOf, FORMAT_VERSION, seal, storedChecksum } from './record.ts';
 
 /**
  * The stored form of a snapshot:
@@ -12,19 +13,8 @@ import { CRC_BYTES, type Damage, damageOf, FORMAT_VERSION, seal, storedChecksum,
  */
 const SNAPSHOT_KIND = 2;
 
-function configurationNumbers(configuration: Configuration): number[] {
-  const numbers: number[] = [];
-  for (const ids of [
-    configuration.voters,
-    configuration.learners,
-    configuration.outgoing,
-    configuration.learnersNext,
-  ]) {
-    numbers.push(ids.length);
-    for (const id of ids) numbers.push(id);
-  }
-  numbers.push(configuration.autoLeave ? 1 : 0);
-  return numbers;
+function configurationNumbers({ voters, learners, outgoing, learnersNext, autoLeave }: Configuration): number[] {
+  return [...memberNumbers(voters, learners, outgoing, learnersNext), Number(autoLeave)];
 }
 
 export interface EncodedSnapshot {
@@ -38,9 +28,7 @@ export function encodeSnapshot(snapshot: Snapshot): EncodedSnapshot {
   const value = new Uint8Array(dataStart + snapshot.data.length);
   value[CRC_BYTES] = FORMAT_VERSION;
   value[CRC_BYTES + 1] = SNAPSHOT_KIND;
-  let pos = CRC_BYTES + 2;
-  for (const number of numbers) pos = writeVarint(value, pos, number);
-  value.set(snapshot.data, pos);
+  value.set(snapshot.data, writeVarints(value, CRC_BYTES + 2, numbers));
   return { value, checksum: seal(value) };
 }
 
@@ -69,11 +57,8 @@ export function decodeSnapshot(key: string, value: Uint8Array | undefined, check
 
 function readSnapshot(value: Uint8Array): Snapshot {
   const reader = new ByteReader(value, CRC_BYTES + 2);
-  const ids = () => {
-    const list: number[] = [];
-    for (let left = reader.varint(); left > 0; left--) list.push(reader.varint());
-    return list;
-  };
+  // What this program wrote itself is as long as it was.
+  const ids = () => readMembers(reader, Number.POSITIVE_INFINITY);
   const index = reader.varint();
   const term = reader.varint();
   const configuration: Configuration = {
