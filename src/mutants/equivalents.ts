@@ -50,15 +50,15 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'Tells followers of a commit at once that could wait for the next message.',
   },
   {
-    key: 'consensus/etcd/node.ts RaftNode.constructor: swap checkOptions(options); this.core = new RaftCore(options, storage, initial); → this.core = new RaftCore(options, storage, initial); checkOptions(options);',
-    why: 'The constructor throws the same error, after it has made a core that nobody gets.',
+    key: 'consensus/etcd/node.ts RaftNode.constructor: swap checkOptions(options); this.state = new RaftState(options, storage, initial); → this.state = new RaftState(options, storage, initial); checkOptions(options);',
+    why: 'The constructor throws the same error, after it has made a state that nobody gets.',
   },
   {
     key: 'consensus/etcd/unstableLog.ts UnstableLog.append: bound from < this.end → from <= this.end (2)',
     why: 'Where entries follow the last one the copy that is made holds all of them.',
   },
   {
-    key: 'consensus/etcd/follower.ts forward: swap message.to = core.lead; core.send(message); → core.send(message); message.to = core.lead;',
+    key: 'consensus/etcd/follower.ts forward: swap message.to = state.lead; state.send(message); → state.send(message); message.to = state.lead;',
     why: 'What is sent stays in the outbox, the same object, until the turn is over.',
   },
   {
@@ -70,7 +70,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'What was sent in an earlier reign is forgotten at the next tick, as nobody is in the state Snapshot for it; at worst one is repeated early.',
   },
   {
-    key: 'consensus/etcd/node.ts RaftNode.ready: negate core.lead !== this.lastLead → core.lead === this.lastLead',
+    key: 'consensus/etcd/node.ts RaftNode.ready: negate state.lead !== this.lastLead → state.lead === this.lastLead',
     why: 'Decides only whether the role is reported again as an event.',
   },
   // hashicorp

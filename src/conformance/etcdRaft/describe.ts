@@ -1,7 +1,7 @@
 import type { Configuration, Snapshot } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
 import { EntryType } from '../../consensus/entry.ts';
-import { ChangeKind, type ChangeStep, decodeConfChange } from '../../consensus/etcd/confChange.ts';
+import { ChangeKind, type ChangeStep, decodeConfChange } from '../../consensus/etcd/membership.ts';
 
 /** How the scripts print what configurations, entries and snapshots hold. */
 

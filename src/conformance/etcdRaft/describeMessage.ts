@@ -7,9 +7,6 @@ import { describeEntry, describeSnapshot } from './describe.ts';
 /** How the scripts print messages and what a turn brought forth. */
 
 const NAMES: Readonly<Record<MessageType, string>> = {
-  [MessageType.Hup]: 'MsgHup',
-  [MessageType.Beat]: 'MsgBeat',
-  [MessageType.CheckQuorum]: 'MsgCheckQuorum',
   [MessageType.Unreachable]: 'MsgUnreachable',
   [MessageType.SnapshotStatus]: 'MsgSnapStatus',
   [MessageType.ForgetLeader]: 'MsgForgetLeader',

@@ -8,7 +8,7 @@ import {
 } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
 import { isConfigurationType } from '../../consensus/entry.ts';
-import { decodeConfChange } from '../../consensus/etcd/confChange.ts';
+import { decodeConfChange } from '../../consensus/etcd/membership.ts';
 import type { Message } from '../../consensus/etcd/messages.ts';
 import { RaftNode } from '../../consensus/etcd/node.ts';
 import { DEFAULT_OPTIONS, type RaftOptions } from '../../consensus/etcd/options.ts';

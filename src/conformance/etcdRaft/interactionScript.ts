@@ -1,6 +1,6 @@
 import type { NodeId } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
-import { encodeConfChange, Transition } from '../../consensus/etcd/confChange.ts';
+import { encodeConfChange, Transition } from '../../consensus/etcd/membership.ts';
 import { isLocalThread, Message, MessageType } from '../../consensus/etcd/messages.ts';
 import { type RaftOptions, ReadMode } from '../../consensus/etcd/options.ts';
 import { describeEntry, parseSteps } from './describe.ts';
@@ -142,7 +142,7 @@ export class InteractionScript {
 
   private setElectionTimeout(args: readonly CommandArgument[]): void {
     const timeout = idOf(args.find(({ key }) => key === 'timeout')?.values[0]);
-    this.nodeAt(args).raft.core.setRandomizedElectionTimeout(timeout);
+    this.nodeAt(args).raft.state.setRandomizedElectionTimeout(timeout);
   }
 
   private tick(args: readonly CommandArgument[], ticks: number): void {
@@ -153,7 +153,7 @@ export class InteractionScript {
   private sendSnapshot(from: InteractionNode, to: NodeId): void {
     const message = new Message(MessageType.Snapshot, to);
     message.from = from.id;
-    message.term = from.raft.core.term;
+    message.term = from.raft.state.term;
     message.snapshot = from.snapshot;
     this.messages.push(message);
     this.output.write(describeMessage(message));
@@ -304,15 +304,15 @@ export class InteractionScript {
 
   private printStates(): void {
     for (const { id, raft } of this.nodes) {
-      const { role, term, lead, configuration } = raft.core;
+      const { role, term, lead, configuration } = raft.state;
       const voter = configuration.voters.includes(id) || configuration.outgoing.includes(id);
       this.output.write(`${id}: ${role} (${voter ? 'Voter' : 'Non-Voter'}) Term:${term} Lead:${lead}`);
     }
   }
 
   private printStatus({ raft }: InteractionNode): void {
-    if (raft.core.leader === undefined) return;
-    for (const [id, progress] of raft.core.members.progress) this.output.write(`${id}: ${progress.describe()}`);
+    if (raft.state.leader === undefined) return;
+    for (const [id, progress] of raft.state.members.progress) this.output.write(`${id}: ${progress.describe()}`);
   }
 
   private node(id: NodeId): InteractionNode {

@@ -4,7 +4,6 @@ import { EMPTY_HARD_STATE, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { jointReached } from '../parts/quorum.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
-import { AppliedConfigurations } from './appliedConfigurations.ts';
 import { TickClock } from './clock.ts';
 import { Message, MessageType } from './messages.ts';
 import { Persistence } from './persistence.ts';
@@ -162,19 +161,5 @@ describe('the queue of reads', () => {
         }
       }),
     );
-  });
-});
-
-describe('configurations by applied index', () => {
-  it('are found also after older ones are forgotten', () => {
-    const [a, b, c] = [simpleConfiguration([1]), simpleConfiguration([1, 2]), simpleConfiguration([1, 2, 3])];
-    const configurations = new AppliedConfigurations(0, a);
-    configurations.add(5, b);
-    configurations.add(9, c);
-    expect([0, 4, 5, 8, 9, 50].map((index) => configurations.at(index))).toEqual([a, a, b, b, c, c]);
-    configurations.forgetBelow(6);
-    expect([6, 8, 9].map((index) => configurations.at(index))).toEqual([b, b, c]);
-    configurations.restart(20, a);
-    expect(configurations.at(20)).toEqual(a);
   });
 });

@@ -8,7 +8,7 @@ const ELECTION_TICKS_MIN = 10;
  */
 const ELECTION_PART_MAX = 0.5;
 
-/** Turns the host's ms into the core's ticks. */
+/** Turns the host's ms into the node's ticks. */
 export class TickClock {
   readonly tickMs: number;
   readonly heartbeatTicks: number;

@@ -118,7 +118,7 @@ describe('the wire encoding', () => {
 
   it.each([
     ['another version', new Uint8Array([2, MessageType.Vote, 8, 1])],
-    ['a message of the server to itself', new Uint8Array([1, MessageType.Hup, 8, 1])],
+    ['a message of the server to itself', new Uint8Array([1, MessageType.Unreachable, 8, 1])],
     ['no term', new Uint8Array([1, MessageType.Vote])],
     ['a snapshot message without one', new Uint8Array([1, MessageType.Snapshot, 8, 1])],
     ['nothing', new Uint8Array(0)],

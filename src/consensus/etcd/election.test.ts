@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MessageType } from './messages.ts';
-import { RaftRole } from './role.ts';
+import { RaftRole } from './state.ts';
 import { OneNode } from './testing/oneNode.ts';
 
 const { Append, AppendResp, Heartbeat, HeartbeatResp, PreVote, PreVoteResp, Propose, TimeoutNow, Vote, VoteResp } =
@@ -22,7 +22,7 @@ describe('elections (Raft §5.2)', () => {
         [Vote, 2],
         [Vote, 3],
       ]);
-      expect([server.core.role, server.core.term, server.core.vote]).toEqual([RaftRole.Candidate, 1, 1]);
+      expect([server.state.role, server.state.term, server.state.vote]).toEqual([RaftRole.Candidate, 1, 1]);
     }
   });
 
@@ -37,7 +37,7 @@ describe('elections (Raft §5.2)', () => {
   it('is won by a majority, and the new leader writes an empty entry of its term', () => {
     const server = new OneNode({ terms: [1, 1], hardState: { term: 1 } });
     const messages = server.lead();
-    expect(server.core.role).toBe(RaftRole.Leader);
+    expect(server.state.role).toBe(RaftRole.Leader);
     expect(messages.map(({ type, index, entries }) => [type, index, entries[0]?.index, entries[0]?.term])).toEqual([
       [Append, 2, 3, 2],
       [Append, 2, 3, 2],
@@ -49,9 +49,9 @@ describe('elections (Raft §5.2)', () => {
     server.node.campaign();
     server.run();
     server.receive(VoteResp, 2, { term: 1, reject: true });
-    expect(server.core.role).toBe(RaftRole.Candidate);
+    expect(server.state.role).toBe(RaftRole.Candidate);
     server.receive(VoteResp, 3, { term: 1, reject: true });
-    expect([server.core.role, server.core.term]).toEqual([RaftRole.Follower, 1]);
+    expect([server.state.role, server.state.term]).toEqual([RaftRole.Follower, 1]);
   });
 
   it('ends for a candidate that hears from a leader of its term', () => {
@@ -59,7 +59,7 @@ describe('elections (Raft §5.2)', () => {
     server.node.campaign();
     server.run();
     server.receive(Heartbeat, 3, { term: 1 });
-    expect([server.core.role, server.core.lead]).toEqual([RaftRole.Follower, 3]);
+    expect([server.state.role, server.state.lead]).toEqual([RaftRole.Follower, 3]);
   });
 
   it('counts a vote once, and the own vote only when it is durable', () => {
@@ -69,16 +69,16 @@ describe('elections (Raft §5.2)', () => {
     server.receive(VoteResp, 2, { term: 1 });
     server.receive(VoteResp, 2, { term: 1 });
     server.receive(VoteResp, 3, { term: 1 });
-    expect(server.core.role).toBe(RaftRole.Candidate);
+    expect(server.state.role).toBe(RaftRole.Candidate);
     server.receive(VoteResp, 1, { term: 1 });
-    expect(server.core.role).toBe(RaftRole.Leader);
+    expect(server.state.role).toBe(RaftRole.Leader);
   });
 
   it('a leader alone is elected without anybody else', () => {
     const server = new OneNode({ voters: [1] });
     server.node.campaign();
     server.run();
-    expect([server.core.role, server.core.log.committed]).toEqual([RaftRole.Leader, 1]);
+    expect([server.state.role, server.state.log.committed]).toEqual([RaftRole.Leader, 1]);
   });
 });
 
@@ -113,7 +113,7 @@ describe('votes (Raft §5.2, §5.4.1)', () => {
     server.receive(Vote, 2, { term: 1 });
     expect(server.run().map(({ reject }) => reject)).toEqual([false]);
     server.tick(100);
-    expect(server.core.role).toBe(RaftRole.Follower);
+    expect(server.state.role).toBe(RaftRole.Follower);
   });
 
   it('survive a restart', () => {
@@ -133,20 +133,20 @@ describe('pre-votes (thesis §9.6)', () => {
       [PreVote, 6],
       [PreVote, 6],
     ]);
-    expect([server.core.role, server.core.term, server.log.hardState.term]).toEqual([RaftRole.PreCandidate, 5, 0]);
+    expect([server.state.role, server.state.term, server.log.hardState.term]).toEqual([RaftRole.PreCandidate, 5, 0]);
     server.receive(PreVoteResp, 2, { term: 6 });
     expect(types(server.run())).toEqual([
       [Vote, 2],
       [Vote, 3],
     ]);
-    expect(server.core.term).toBe(6);
+    expect(server.state.term).toBe(6);
   });
 
   it('take no term and no vote from who grants them', () => {
     const server = new OneNode({ options, hardState: { term: 5, vote: 3 } });
     server.receive(PreVote, 2, { term: 6 });
     expect(server.run().map(({ type, term, reject }) => [type, term, reject])).toEqual([[PreVoteResp, 6, false]]);
-    expect([server.core.term, server.core.vote]).toEqual([5, 3]);
+    expect([server.state.term, server.state.vote]).toEqual([5, 3]);
   });
 
   it('are ignored while a leader is heard from (thesis §4.2.3)', () => {
@@ -156,7 +156,7 @@ describe('pre-votes (thesis §9.6)', () => {
       server.run();
       server.receive(PreVote, 3, { term: 6 });
       expect(server.run()).toEqual([]);
-      server.core.setRandomizedElectionTimeout(100);
+      server.state.setRandomizedElectionTimeout(100);
       server.tick(10);
       server.receive(PreVote, 3, { term: 6 });
       expect(types(server.run())).toEqual([[PreVoteResp, 3]]);
@@ -217,6 +217,6 @@ describe('a server that was removed and refuses its vote', () => {
     candidate.node.campaign();
     candidate.run();
     candidate.node.step(refusal!);
-    expect([candidate.core.role, candidate.core.log.committed]).toEqual([RaftRole.Follower, 2]);
+    expect([candidate.state.role, candidate.state.log.committed]).toEqual([RaftRole.Follower, 2]);
   });
 });

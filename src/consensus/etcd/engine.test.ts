@@ -13,10 +13,9 @@ import { describeEngineContract } from '../testing/engine.suite.ts';
 import { EngineCluster, TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import type { EtcdMessage } from './codec.ts';
-import { ChangeKind, encodeConfChange, Transition } from './confChange.ts';
 import { etcdKind } from './index.ts';
+import { ChangeKind, changeEntry, encodeConfChange, Transition } from './membership.ts';
 import { Message, MessageType } from './messages.ts';
-import { changeEntry } from './requests.ts';
 import { etcdForgery } from './testing/forgery.ts';
 
 describeEngineContract(etcdKind, etcdForgery, ({ type }) => type === MessageType.TimeoutNow);
@@ -167,7 +166,7 @@ describe('replication behind the contract', () => {
     const entries = [new Entry(9, 1, EntryType.Normal, new Uint8Array(1))];
     engine.receive(2, message(MessageType.Propose, { entries }));
     engine.receive(2, message(MessageType.TransferLeader, { term: 1 }));
-    engine.receive(2, message(MessageType.Hup, {}));
+    engine.receive(2, message(MessageType.Unreachable, {}));
     engine.receive(2, message(MessageType.StorageAppendResp, { term: 1, index: 9 }));
     expect(engine.status()).toEqual(before);
   });

@@ -19,6 +19,7 @@ import {
   simpleConfiguration,
 } from '../contract.ts';
 import { Entry, EntryType, isConfigurationType } from '../entry.ts';
+import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { successor } from '../membership/leaderView.ts';
 import { Audience } from '../parts/audience.ts';
 import { OutputBuffer } from '../parts/outputBuffer.ts';
@@ -26,23 +27,21 @@ import { jointVote, VoteResult } from '../parts/quorum.ts';
 import { TermGuard } from '../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
 import { entriesFault, refused, snapshotFault, tooFarAhead } from '../parts/untrusted.ts';
-import { AppliedConfigurations } from './appliedConfigurations.ts';
 import { TickClock } from './clock.ts';
 import type { EtcdMessage } from './codec.ts';
-import { decodeConfChange, MalformedConfChangeError } from './confChange.ts';
-import type { LeaderState } from './leader.ts';
+import type { LeaderState } from './leaderState.ts';
 import { QUEUED_COMMANDS_MAX, ROUNDS_PER_DRAIN_MAX, SNAPSHOT_RETRY_ELECTIONS } from './limits.ts';
-import { ConfChangeError, memberIds } from './membership.ts';
-import { Message, MessageType, payloadSize } from './messages.ts';
+import { ConfChangeError, changeFault, decodeConfChange, MalformedConfChangeError, memberIds } from './membership.ts';
+import { isAnswer, isForPeers, isLeaders, Message, MessageType, payloadSize, tellsTerm } from './messages.ts';
 import { RaftNode, type Ready } from './node.ts';
 import { OperatorRequests, type RequestedEngine } from './operatorRequests.ts';
-import { changeFault, isAnswer, isForPeers, isLeaders, tellsTerm } from './peerMessages.ts';
+import { optionsFor } from './options.ts';
 import { Persistence } from './persistence.ts';
 import { ProgressState } from './progress.ts';
 import { ProposalQueue } from './proposalQueue.ts';
 import { entriesSize } from './raftLog.ts';
-import { RaftRole } from './role.ts';
-import { optionsFor } from './settings.ts';
+import { RaftRole } from './state.ts';
+import { appliedTo } from './step.ts';
 
 /** The etcd engine behind the contract: the same node that the scripts run, with asynchronous storage writes. */
 export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
@@ -53,10 +52,11 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   private readonly terms: TermGuard;
   private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
   private readonly persistence: Persistence;
-  private readonly configurations: AppliedConfigurations;
+  /** By applied index, as far back as a snapshot may still be taken. */
+  private readonly configurations: ConfigurationHistory;
   readonly out = new OutputBuffer<EtcdMessage>();
   private committed: Entry[] = [];
-  /** Committed entries handed to the host and not applied yet, in the portions in which the core counts them. */
+  /** Committed entries handed to the host and not applied yet, in the portions in which the node counts them. */
   private handedOut: { readonly last: number; readonly bytes: number; readonly payload: number }[] = [];
   private readonly snapshotSentMs = new Map<NodeId, number>();
   private readonly queue = new ProposalQueue();
@@ -74,7 +74,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   nowMs: number;
   private appliedIndex: number;
   private readonly guard: TurnGuard;
-  private readonly termAt = (index: number) => this.node.core.log.term(index);
+  private readonly termAt = (index: number) => this.node.state.log.term(index);
 
   constructor(init: EngineInit) {
     const { id, settings, log, hardState, appliedIndex } = init;
@@ -86,7 +86,9 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.terms = new TermGuard(settings.electionTimeoutMs);
     this.snapshotDataFault = init.snapshotDataFault;
     const configuration = log.snapshot()?.configuration ?? simpleConfiguration(init.bootstrap);
-    this.configurations = new AppliedConfigurations(appliedIndex, configuration);
+    this.configurations = new ConfigurationHistory(appliedIndex, configuration, [], (_before, entry) =>
+      this.node.applyConfChange(decodeConfChange(entry.data)),
+    );
     this.persistence = new Persistence(log, hardState);
     this.node = new RaftNode(optionsFor(init, this.clock), log, {
       hardState: { term: hardState.term, vote: hardState.vote, commit: knownCommit(log, hardState) },
@@ -98,9 +100,9 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   tick(nowMs: number): void {
     this.nowMs = nowMs;
-    const { lead } = this.node.core;
+    const { lead } = this.node.state;
     for (let ticks = this.clock.advance(nowMs); ticks > 0; ticks--) this.node.tick();
-    if (lead !== 0 && this.node.core.role === RaftRole.PreCandidate) this.out.events.push('failure');
+    if (lead !== 0 && this.node.state.role === RaftRole.PreCandidate) this.out.events.push('failure');
     this.retrySnapshots();
     this.noticeReign();
     this.requests.watchTransfer();
@@ -111,34 +113,34 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     const refusal = this.refusalOfMessage(from, message);
     if (refusal !== undefined) return refusal;
     // Only the leader it follows may tell a server to stand for election at once.
-    if (message.type === MessageType.TimeoutNow && from !== this.node.core.lead) return undefined;
+    if (message.type === MessageType.TimeoutNow && from !== this.node.state.lead) return undefined;
     message.from = from;
     this.breakLease(message);
     this.noticeAnswer(from, message);
-    const { core } = this.node;
-    core.contradicted = undefined;
+    const { state } = this.node;
+    state.contradicted = undefined;
     this.node.step(message);
     if (this.removedAt !== 0) this.retire();
     this.noticeReign();
-    return core.contradicted;
+    return state.contradicted;
   }
 
   private noticeAnswer(from: NodeId, { type }: Message): void {
     if (this.audience === undefined || !isAnswer(type)) return;
     this.requests.answered(from);
-    this.audience.answered(from, this.nowMs, this.node.core.configuration);
+    this.audience.answered(from, this.nowMs, this.node.state.configuration);
   }
 
   private refusalOfMessage(from: NodeId, message: EtcdMessage): Refusal | undefined {
-    const { core } = this.node;
+    const { state } = this.node;
     const { type, term } = message;
     if (from === this.id || !isForPeers(type)) return refused(`a message of type ${type} from server ${from}`);
-    if (term > core.term) {
-      const own = core.term;
+    if (term > state.term) {
+      const own = state.term;
       const believed = this.terms.ceiling(own, this.nowMs);
       if (term > believed) {
         if (believed > own && tellsTerm(message)) {
-          core.becomeFollower(believed, 0);
+          state.becomeFollower(believed, 0);
           this.noticeReign();
         }
         return tooFarAhead(term, own);
@@ -152,7 +154,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   private faultOf(snapshot: Snapshot, term: number): string | undefined {
     const fault = snapshotFault(snapshot, term);
-    if (fault !== undefined || snapshot.index <= this.node.core.log.committed) return fault;
+    if (fault !== undefined || snapshot.index <= this.node.state.log.committed) return fault;
     const unreadable = this.snapshotDataFault(snapshot.data);
     return unreadable === undefined ? undefined : `the leader's snapshot of index ${snapshot.index}: ${unreadable}`;
   }
@@ -166,7 +168,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   }
 
   read(token: number): void {
-    if (this.node.core.leader !== undefined && !this.isAlone) this.newReads.push(token);
+    if (this.node.state.leader !== undefined && !this.isAlone) this.newReads.push(token);
     else this.out.reads.push({ token, ok: false, reason: RejectReason.NotLeader, leader: this.lead });
   }
 
@@ -194,14 +196,14 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     let count = 0;
     for (const { last, bytes, payload } of this.handedOut) {
       if (last > index) break;
-      this.node.core.appliedTo(last, bytes, payload);
+      appliedTo(this.node.state, last, bytes, payload);
       count++;
     }
     if (count > 0) this.handedOut.splice(0, count);
   }
 
   snapshotStored(index: number): void {
-    this.configurations.forgetBelow(Math.min(index, this.appliedIndex));
+    this.configurations.compact(Math.min(index, this.appliedIndex));
   }
 
   drain(): Output<EtcdMessage> {
@@ -221,42 +223,48 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   }
 
   private standing(): Standing {
-    const { term, vote, leader, log } = this.node.core;
+    const { term, vote, leader, log } = this.node.state;
     const { committed: commitIndex, lastIndex } = log;
     return { term, vote, leads: leader !== undefined, commitIndex, appliedIndex: this.appliedIndex, lastIndex };
   }
 
   status(): EngineStatus {
-    const { core } = this.node;
+    const { state } = this.node;
     return {
       id: this.id,
       role: this.role,
-      term: core.term,
+      term: state.term,
       leader: this.lead,
-      commitIndex: core.log.committed,
+      commitIndex: state.log.committed,
       appliedIndex: this.appliedIndex,
-      lastIndex: core.log.lastIndex,
-      configuration: core.configuration,
+      lastIndex: state.log.lastIndex,
+      configuration: state.configuration,
       peers: this.peers(),
       pendingChange: this.requests.pendingChange,
     };
   }
 
   private peers(): PeerStatus[] {
-    const { core } = this.node;
+    const { state } = this.node;
     const peers: PeerStatus[] = [];
-    if (core.leader === undefined) return peers;
-    for (const [id, { match, next, state }] of core.members.progress) {
+    if (state.leader === undefined) return peers;
+    for (const [id, progress] of state.members.progress) {
       if (id === this.id) continue;
       const lastHeardMs = this.requests.lastHeardMs(id);
-      peers.push({ id, matchIndex: match, nextIndex: next, state: PEER_STATES[state], lastHeardMs });
+      peers.push({
+        id,
+        matchIndex: progress.match,
+        nextIndex: progress.next,
+        state: PEER_STATES[progress.state],
+        lastHeardMs,
+      });
     }
     return peers;
   }
 
   effectiveSettings(): Readonly<Record<string, string | number | boolean>> {
     const { batch, checkQuorum, maxMessageBytes } = this.settings;
-    const { options } = this.node.core;
+    const { options } = this.node.state;
     return {
       batch,
       entriesPerMessage: options.entriesPerMessageMax,
@@ -276,19 +284,19 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   }
 
   private get role(): Role {
-    const { core } = this.node;
-    if (core.leader !== undefined) return Role.Leader;
-    const { voters, outgoing } = core.configuration;
+    const { state } = this.node;
+    if (state.leader !== undefined) return Role.Leader;
+    const { voters, outgoing } = state.configuration;
     if (!voters.includes(this.id) && !outgoing.includes(this.id)) return Role.Passive;
-    if (core.role === RaftRole.Candidate) return Role.Candidate;
-    return core.role === RaftRole.PreCandidate ? Role.PreCandidate : Role.Follower;
+    if (state.role === RaftRole.Candidate) return Role.Candidate;
+    return state.role === RaftRole.PreCandidate ? Role.PreCandidate : Role.Follower;
   }
 
   // --- proposals ---
 
   /** Why this server takes no proposals of any kind. One that is alone may still be told to go on without those who are gone. */
   refusal(isChange = false): RejectReason | undefined {
-    const { leader } = this.node.core;
+    const { leader } = this.node.state;
     if (leader === undefined || this.removedAt !== 0 || (this.isAlone && !isChange)) return RejectReason.NotLeader;
     return leader.transferee !== 0 ? RejectReason.Transferring : undefined;
   }
@@ -296,7 +304,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   /** All of the commands take their places in the log, or none. */
   private append(token: number, offset: number, commands: readonly Uint8Array[]): void {
     if (commands.length === 0) return;
-    const { log, term } = this.node.core;
+    const { log, term } = this.node.state;
     const firstIndex = log.lastIndex + 1;
     const entries = commands.map((command, i) => new Entry(firstIndex + i, term, EntryType.Normal, command));
     const count = commands.length;
@@ -312,9 +320,9 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   /** Without batching: the next command goes to disk when the one before it is there. */
   private appendQueued(): void {
-    const { core } = this.node;
+    const { state } = this.node;
     const next = this.queue.peek();
-    if (next === undefined || this.refusal() !== undefined || core.log.unstable.entries.length > 0) return;
+    if (next === undefined || this.refusal() !== undefined || state.log.unstable.entries.length > 0) return;
     this.queue.shift();
     this.append(next.token, next.offset, [next.command]);
   }
@@ -332,7 +340,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   /** What was asked of a leader that leads no more: answered where the outcome is certain, and otherwise left to the host. */
   private noticeReign(): void {
-    const { leader, lead } = this.node.core;
+    const { leader, lead } = this.node.state;
     if (leader === undefined) this.requests.watchTransfer();
     if (leader === this.reign) return;
     this.reign = leader;
@@ -368,13 +376,13 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   /** Who leads, as far as is known: a leader that no quorum answers does not know. */
   private get lead(): NodeId {
-    return this.isAlone ? 0 : this.node.core.lead;
+    return this.isAlone ? 0 : this.node.state.lead;
   }
 
   /** Asks with pre-vote requests, which everybody answers and which disturb nobody. */
   private watchAudience(): void {
     const { audience, nowMs } = this;
-    const { configuration, log, term } = this.node.core;
+    const { configuration, log, term } = this.node.state;
     if (audience === undefined) return;
     audience.tick(nowMs, configuration);
     if (audience.isAlone) this.refuseClients(0);
@@ -391,7 +399,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   /** A silent leader keeps nobody from being elected, and a leader that asks for a vote does not disturb itself (thesis §4.2.3). */
   private breakLease(message: Message): void {
     const { type, from } = message;
-    if (type === MessageType.PreVote && (this.isSilent || from === this.node.core.lead)) message.transfer = true;
+    if (type === MessageType.PreVote && (this.isSilent || from === this.node.state.lead)) message.transfer = true;
   }
 
   // --- reads ---
@@ -411,14 +419,14 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     }
   }
 
-  // --- what the core wants done ---
+  // --- what the node wants done ---
 
   private carryOut(ready: Ready): void {
     if (ready.softState !== undefined) this.recordRole(ready.softState.role);
     if (ready.readStates.length > 0) this.answerReads(ready);
     if (ready.snapshot !== undefined) {
       this.out.restore = ready.snapshot;
-      this.configurations.restart(ready.snapshot.index, ready.snapshot.configuration);
+      this.configurations.restore(ready.snapshot.index, ready.snapshot.configuration);
     }
     // First what is committed: whether a change among it is on disk decides what may be said of it.
     for (const message of ready.messages) if (message.type === MessageType.StorageApply) this.handOut(message.entries);
@@ -487,19 +495,18 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   /** A change that does not fit, or cannot be read, has no effect on any server. */
   private applyChange(entry: Entry): void {
-    const before = this.node.core.configuration;
+    const before = this.node.state.configuration;
     try {
-      const after = this.node.applyConfChange(decodeConfChange(entry.data));
-      this.configurations.add(entry.index, after);
-      this.recordChange(before, after);
+      this.configurations.append(entry);
+      this.recordChange(before, this.configurations.latest);
     } catch (error) {
       if (!(error instanceof ConfChangeError || error instanceof MalformedConfChangeError)) throw error;
     }
-    const { core } = this.node;
+    const { state } = this.node;
     this.persistence.changeApplied(entry.index);
     this.requests.applied(entry.index);
-    const own = core.members.progress.get(this.id);
-    if (core.leader !== undefined && (own === undefined || own.learner)) {
+    const own = state.members.progress.get(this.id);
+    if (state.leader !== undefined && (own === undefined || own.learner)) {
       this.removedAt ||= entry.index;
       this.retire();
     } else this.requests.finishChange();
@@ -512,15 +519,15 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
    * best prepared is then asked to take over without waiting for a timeout.
    */
   private retire(): void {
-    const { core } = this.node;
-    const { voters, outgoing } = core.configuration;
-    const { progress } = core.members;
-    if (core.leader === undefined) return;
+    const { state } = this.node;
+    const { voters, outgoing } = state.configuration;
+    const { progress } = state.members;
+    if (state.leader === undefined) return;
     const knows = (id: NodeId) => (progress.get(id)?.knownCommit ?? 0) >= this.removedAt;
     if (jointVote(voters, outgoing, knows) !== VoteResult.Won) return;
     const next = successor(this.requests.view, voters.filter(knows));
-    if (next !== 0) core.send(new Message(MessageType.TimeoutNow, next));
-    core.becomeFollower(core.term, 0);
+    if (next !== 0) state.send(new Message(MessageType.TimeoutNow, next));
+    state.becomeFollower(state.term, 0);
   }
 
   private deliver(responses: readonly Message[]): void {
@@ -531,7 +538,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   /** The network may lose a snapshot, and nobody says so. */
   private retrySnapshots(): void {
     for (const [id, sentMs] of this.snapshotSentMs) {
-      if (this.node.core.members.progress.get(id)?.state !== ProgressState.Snapshot) {
+      if (this.node.state.members.progress.get(id)?.state !== ProgressState.Snapshot) {
         this.snapshotSentMs.delete(id);
       } else if (this.nowMs - sentMs >= SNAPSHOT_RETRY_ELECTIONS * this.settings.electionTimeoutMs) {
         this.snapshotSentMs.delete(id);

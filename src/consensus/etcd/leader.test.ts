@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Entry, EntryType } from '../entry.ts';
-import { ChangeKind, encodeConfChange, Transition } from './confChange.ts';
+import { ChangeKind, encodeConfChange, Transition } from './membership.ts';
 import { MessageType } from './messages.ts';
 import { StepError } from './node.ts';
 import { ReadMode } from './options.ts';
-import { RaftRole } from './role.ts';
+import { RaftRole } from './state.ts';
 import { OneNode } from './testing/oneNode.ts';
 
 const { Append, AppendResp, Heartbeat, HeartbeatResp, Snapshot, TimeoutNow } = MessageType;
@@ -43,7 +43,7 @@ describe('replication (Raft §5.3)', () => {
     server.lead();
     server.receive(AppendResp, 2, { term: 1, index: 99 });
     server.receive(AppendResp, 3, { term: 1, index: 99 });
-    expect(server.core.log.committed).toBe(0);
+    expect(server.state.log.committed).toBe(0);
   });
 
   it('limits a message by count and by bytes', () => {
@@ -67,7 +67,7 @@ describe('replication (Raft §5.3)', () => {
   it('sends a snapshot where the entries are gone, to who is there to take it (Raft §7)', () => {
     const server = new OneNode({ terms: [1, 1, 1], hardState: { term: 1, commit: 3 } });
     server.run();
-    const { configuration } = server.core;
+    const { configuration } = server.state;
     server.log.persist({
       mark: 99,
       snapshot: { index: 3, term: 1, configuration, data: new Uint8Array([7]) },
@@ -122,18 +122,18 @@ describe('commitment (Raft §5.3, §5.4.2)', () => {
     for (const id of [2, 3]) server.receive(MessageType.VoteResp, id, { term: 1 });
     server.run();
     server.receive(AppendResp, 2, { term: 1, index: 1 });
-    expect(server.core.log.committed).toBe(0);
+    expect(server.state.log.committed).toBe(0);
     server.receive(AppendResp, 3, { term: 1, index: 1 });
-    expect(server.core.log.committed).toBe(1);
+    expect(server.state.log.committed).toBe(1);
   });
 
   it('never counts an entry of an earlier term (figure 8)', () => {
     const server = new OneNode({ terms: [1, 1], hardState: { term: 1 } });
     server.lead();
     server.receive(AppendResp, 2, { term: 2, index: 2 });
-    expect(server.core.log.committed).toBe(0);
+    expect(server.state.log.committed).toBe(0);
     server.receive(AppendResp, 2, { term: 2, index: 3 });
-    expect(server.core.log.committed).toBe(3);
+    expect(server.state.log.committed).toBe(3);
   });
 
   it('counts the leader only once its own write is durable', () => {
@@ -144,10 +144,10 @@ describe('commitment (Raft §5.3, §5.4.2)', () => {
     server.receive(MessageType.VoteResp, 2, { term: 1 });
     const { messages } = server.node.ready();
     server.receive(AppendResp, 2, { term: 1, index: 1 });
-    expect(server.core.log.committed).toBe(0);
+    expect(server.state.log.committed).toBe(0);
     const write = messages.find(({ type }) => type === MessageType.StorageAppend)!;
     for (const response of write.responses) server.node.step(response);
-    expect(server.core.log.committed).toBe(1);
+    expect(server.state.log.committed).toBe(1);
   });
 });
 
@@ -156,7 +156,7 @@ describe('staying leader', () => {
     const server = new OneNode();
     server.lead();
     server.receive(HeartbeatResp, 3, { term: 9 });
-    expect([server.core.role, server.core.term, server.core.lead]).toEqual([RaftRole.Follower, 9, 0]);
+    expect([server.state.role, server.state.term, server.state.lead]).toEqual([RaftRole.Follower, 9, 0]);
   });
 
   it('takes a quorum heard from within an election timeout, with CheckQuorum', () => {
@@ -166,9 +166,9 @@ describe('staying leader', () => {
       server.receive(HeartbeatResp, 3, { term: 1 });
       server.tick(10);
     }
-    expect(server.core.role).toBe(RaftRole.Leader);
+    expect(server.state.role).toBe(RaftRole.Leader);
     server.tick(10);
-    expect(server.core.role).toBe(RaftRole.Follower);
+    expect(server.state.role).toBe(RaftRole.Follower);
   });
 
   it('tells followers no commit index beyond what they are known to hold', () => {
@@ -200,18 +200,18 @@ describe('reads (thesis §6.4)', () => {
     const heartbeats = server.run().filter(({ type }) => type === Heartbeat);
     expect(heartbeats.map(({ readSequence }) => readSequence)).toEqual([1, 1]);
     server.receive(HeartbeatResp, 2, { term: 1 });
-    expect(server.core.readStates).toEqual([]);
+    expect(server.state.readStates).toEqual([]);
     server.receive(HeartbeatResp, 2, { term: 1, readSequence: 1 });
-    expect(server.core.readStates).toMatchObject([{ index: 1, context: 7 }]);
+    expect(server.state.readStates).toMatchObject([{ index: 1, context: 7 }]);
   });
 
   it('are proven together with those before them, and never by answers from the future', () => {
     const server = led();
     for (const context of [7, 8, 9]) server.node.readIndex(context);
     server.receive(HeartbeatResp, 3, { term: 1, readSequence: 50 });
-    expect(server.core.readStates).toEqual([]);
+    expect(server.state.readStates).toEqual([]);
     server.receive(HeartbeatResp, 3, { term: 1, readSequence: 2 });
-    expect(server.core.readStates.map(({ context }) => context)).toEqual([7, 8]);
+    expect(server.state.readStates.map(({ context }) => context)).toEqual([7, 8]);
   });
 
   it('are handed over once', () => {
@@ -232,13 +232,13 @@ describe('reads (thesis §6.4)', () => {
     server.receive(AppendResp, 2, { term: 2, index: 2 });
     expect(sentTo(server.run(), Heartbeat)).toEqual([2, 3]);
     server.receive(HeartbeatResp, 2, { term: 2, readSequence: 1 });
-    expect(server.core.readStates).toMatchObject([{ index: 2, context: 7 }]);
+    expect(server.state.readStates).toMatchObject([{ index: 2, context: 7 }]);
   });
 
   it('are answered at once by lease', () => {
     const server = led({ checkQuorum: true, readMode: ReadMode.LeaseBased });
     server.node.readIndex(7);
-    expect(server.core.readStates).toMatchObject([{ index: 1, context: 7 }]);
+    expect(server.state.readStates).toMatchObject([{ index: 1, context: 7 }]);
   });
 
   it('go through a follower to the leader and back', () => {
@@ -253,7 +253,7 @@ describe('reads (thesis §6.4)', () => {
     server.receive(HeartbeatResp, 3, { term: 1, readSequence: 1 });
     const [answer] = server.run().filter(({ type }) => type === MessageType.ReadIndexResp);
     follower.node.step(answer!);
-    expect(follower.core.readStates).toMatchObject([{ index: 1, context: 7 }]);
+    expect(follower.state.readStates).toMatchObject([{ index: 1, context: 7 }]);
   });
 });
 
@@ -303,10 +303,10 @@ describe('membership changes (Raft §6, thesis §4)', () => {
     server.node.propose([change(ChangeKind.AddVoter, 4)]);
     server.node.propose([change(ChangeKind.AddVoter, 5)]);
     server.run();
-    expect(server.core.configuration.voters).toEqual([1, 2, 3]);
+    expect(server.state.configuration.voters).toEqual([1, 2, 3]);
     server.receive(AppendResp, 2, { term: 1, index: 3 });
     const messages = server.run();
-    expect(server.core.configuration.voters).toEqual([1, 2, 3, 4]);
+    expect(server.state.configuration.voters).toEqual([1, 2, 3, 4]);
     expect(sentTo(messages, Append)).toContain(4);
     expect(server.applied.map(({ type }) => type)).toEqual([
       EntryType.Internal,
@@ -324,11 +324,11 @@ describe('membership changes (Raft §6, thesis §4)', () => {
     server.run();
     server.receive(AppendResp, 2, { term: 1, index: 2 });
     server.run();
-    expect(server.core.configuration).toMatchObject({ voters: [1, 2], outgoing: [1, 2, 3], learnersNext: [3] });
-    expect(server.core.log.lastIndex).toBe(3);
+    expect(server.state.configuration).toMatchObject({ voters: [1, 2], outgoing: [1, 2, 3], learnersNext: [3] });
+    expect(server.state.log.lastIndex).toBe(3);
     server.receive(AppendResp, 2, { term: 1, index: 3 });
     server.run();
-    expect(server.core.configuration).toMatchObject({ voters: [1, 2], outgoing: [], learners: [3] });
+    expect(server.state.configuration).toMatchObject({ voters: [1, 2], outgoing: [], learners: [3] });
   });
 
   it('that remove the leader leave it leading, where it shall, without taking anything', () => {
@@ -340,7 +340,7 @@ describe('membership changes (Raft §6, thesis §4)', () => {
     server.run();
     for (const id of [2, 3]) server.receive(AppendResp, id, { term: 1, index: 2 });
     server.run();
-    expect(server.core.role).toBe(RaftRole.Leader);
+    expect(server.state.role).toBe(RaftRole.Leader);
     expect(server.propose('late')).toBe(StepError.ProposalDropped);
   });
 
@@ -353,7 +353,7 @@ describe('membership changes (Raft §6, thesis §4)', () => {
     server.run();
     server.receive(AppendResp, 2, { term: 1, index: 2 });
     server.run();
-    expect([server.core.role, server.core.lead]).toEqual([RaftRole.Follower, 0]);
+    expect([server.state.role, server.state.lead]).toEqual([RaftRole.Follower, 0]);
   });
 });
 

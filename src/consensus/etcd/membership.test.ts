@@ -2,18 +2,23 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Configuration, simpleConfiguration } from '../contract.ts';
 import { jointVote, VoteResult } from '../parts/quorum.ts';
+import { Inflights } from './inflights.ts';
 import {
+  applyChange,
   ChangeKind,
   type ChangeStep,
   type ConfChange,
+  ConfChangeError,
   decodeConfChange,
   encodeConfChange,
+  isJoint,
   LEAVE_JOINT,
   MalformedConfChangeError,
+  type Members,
+  memberIds,
+  membersOf,
   Transition,
-} from './confChange.ts';
-import { Inflights } from './inflights.ts';
-import { applyChange, ConfChangeError, isJoint, type Members, memberIds, membersOf } from './membership.ts';
+} from './membership.ts';
 import { Progress } from './progress.ts';
 
 const newProgress = (_id: number, learner: boolean) => new Progress(0, 1, learner, new Inflights(1, 1));

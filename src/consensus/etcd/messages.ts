@@ -4,9 +4,6 @@ import type { Entry } from '../entry.ts';
 /** What servers, and the parts of one server, tell each other. The numbers are on the wire: never reuse one. */
 export const MessageType = {
   // From the server to itself; never on the wire.
-  Hup: 0,
-  Beat: 1,
-  CheckQuorum: 2,
   Unreachable: 3,
   SnapshotStatus: 4,
   ForgetLeader: 5,
@@ -116,4 +113,41 @@ export function payloadSize(entries: readonly Entry[]): number {
   let size = 0;
   for (const entry of entries) size += entry.data.length;
   return size;
+}
+
+/** The other types are never sent by this engine: clients ask the leader, and so do reads and transfers. */
+export function isForPeers(type: MessageType): boolean {
+  switch (type) {
+    case MessageType.Propose:
+    case MessageType.ReadIndex:
+    case MessageType.ReadIndexResp:
+    case MessageType.TransferLeader:
+      return false;
+    default:
+      return !isLocal(type);
+  }
+}
+
+/** What follows from a message of the receiver's own. */
+export function isAnswer(type: MessageType): boolean {
+  switch (type) {
+    case MessageType.AppendResp:
+    case MessageType.HeartbeatResp:
+    case MessageType.VoteResp:
+    case MessageType.PreVoteResp:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** What says that its sender leads, and keeps its receiver from standing for election. */
+export function isLeaders(type: MessageType): boolean {
+  return type === MessageType.Append || type === MessageType.Heartbeat || type === MessageType.Snapshot;
+}
+
+/** Whether the term in a message is its sender's own: requests for votes, and votes given, may name one that nobody took yet. */
+export function tellsTerm({ type, reject }: Message): boolean {
+  if (type === MessageType.VoteResp || type === MessageType.PreVoteResp) return reject;
+  return type !== MessageType.Vote && type !== MessageType.PreVote;
 }

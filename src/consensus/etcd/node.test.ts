@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { APPEND_THREAD, APPLY_THREAD, Message, MessageType } from './messages.ts';
 import { StepError } from './node.ts';
-import { RaftRole } from './role.ts';
+import { RaftRole } from './state.ts';
 import { OneNode } from './testing/oneNode.ts';
 
 const { AppendResp, Heartbeat, PreVote, Propose, Vote, VoteResp } = MessageType;
@@ -29,20 +29,20 @@ const ROLES = {
     const server = new OneNode({ options: { preVote: true } });
     server.node.campaign();
     server.run();
-    expect(server.core.role).toBe(RaftRole.PreCandidate);
+    expect(server.state.role).toBe(RaftRole.PreCandidate);
     return server;
   },
   candidate: () => {
     const server = new OneNode();
     server.node.campaign();
     server.run();
-    expect(server.core.role).toBe(RaftRole.Candidate);
+    expect(server.state.role).toBe(RaftRole.Candidate);
     return server;
   },
   leader: () => {
     const server = new OneNode();
     server.lead();
-    expect(server.core.role).toBe(RaftRole.Leader);
+    expect(server.state.role).toBe(RaftRole.Leader);
     return server;
   },
 } as const;
@@ -51,7 +51,7 @@ describe.each(Object.entries(ROLES))('a %s', (role, make) => {
   it('drops nothing but proposals, and these unless it leads', () => {
     for (const type of FROM_PEERS) {
       const server = make();
-      expect(server.receive(type, 2, { term: server.core.term }), `type ${type}`).toBeUndefined();
+      expect(server.receive(type, 2, { term: server.state.term }), `type ${type}`).toBeUndefined();
     }
     const server = make();
     expect(server.receive(Propose, 1)).toBe(role === 'leader' ? undefined : StepError.ProposalDropped);
@@ -84,10 +84,10 @@ describe('what a node wants written', () => {
       index: 1,
     });
     expect(server.node.step(late)).toBeUndefined();
-    expect(server.core.term).toBe(5);
+    expect(server.state.term).toBe(5);
     const nothing = Object.assign(new Message(MessageType.StorageApplyResp, 1), { from: APPLY_THREAD, term: 5 });
     expect(server.node.step(nothing)).toBeUndefined();
-    expect(server.core.log.applied).toBe(0);
+    expect(server.state.log.applied).toBe(0);
   });
 });
 

@@ -1,14 +1,15 @@
 import { type Configuration, EMPTY_HARD_STATE, type HardState, type NodeId, type Snapshot } from '../contract.ts';
 import type { Entry } from '../entry.ts';
-import type { ConfChange } from './confChange.ts';
-import { type InitialState, RaftCore } from './core.ts';
-import { APPEND_THREAD, APPLY_THREAD, isLocal, isLocalThread, Message, MessageType } from './messages.ts';
+import { startElection } from './election.ts';
+import type { ConfChange } from './membership.ts';
+import { APPEND_THREAD, APPLY_THREAD, isLocal, isLocalThread, isResponse, Message, MessageType } from './messages.ts';
 import { checkOptions, type RaftOptions } from './options.ts';
 import { entriesSize, type LogStorage } from './raftLog.ts';
 import type { ReadState } from './readQueue.ts';
 import { applyConfChange } from './reconfigure.ts';
 import { flushAppends } from './replication.ts';
-import type { RaftRole } from './role.ts';
+import { type InitialState, type RaftRole, RaftState } from './state.ts';
+import { step, tick } from './step.ts';
 
 /** Everything that a turn brought forth. The storage writes in it are in `messages`, too, where they are asynchronous. */
 export interface Ready {
@@ -41,7 +42,7 @@ export type StepError = (typeof StepError)[keyof typeof StepError];
  * work is done; each thread works in order. Otherwise the caller writes, sends, applies and then calls `advance`.
  */
 export class RaftNode {
-  readonly core: RaftCore;
+  readonly state: RaftState;
   private lastHardState: HardState;
   private lastLead: NodeId;
   private lastRole: RaftRole;
@@ -50,40 +51,42 @@ export class RaftNode {
   /** Throws InvalidOptionsError. */
   constructor(options: RaftOptions, storage: LogStorage, initial: InitialState) {
     checkOptions(options);
-    this.core = new RaftCore(options, storage, initial);
-    this.lastHardState = this.core.hardState;
-    this.lastLead = this.core.lead;
-    this.lastRole = this.core.role;
+    this.state = new RaftState(options, storage, initial);
+    this.lastHardState = this.state.hardState;
+    this.lastLead = this.state.lead;
+    this.lastRole = this.state.role;
   }
 
   /** Takes a message from a peer or a local thread. */
   step(message: Message): StepError | undefined {
     if (isLocal(message.type) && !isLocalThread(message.from)) return StepError.LocalMessage;
-    if (!this.core.knows(message)) return StepError.PeerNotFound;
-    return this.core.step(message) ? undefined : StepError.ProposalDropped;
+    // Answers make sense only from members.
+    const isStranger = message.from > 0 && !this.state.members.progress.has(message.from);
+    if (isStranger && isResponse(message.type)) return StepError.PeerNotFound;
+    return step(this.state, message) ? undefined : StepError.ProposalDropped;
   }
 
   tick(): void {
-    this.core.tick();
+    tick(this.state);
   }
 
   campaign(): void {
-    this.stepLocal(MessageType.Hup);
+    startElection(this.state, false);
   }
 
   propose(entries: readonly Entry[]): StepError | undefined {
-    const message = new Message(MessageType.Propose, this.core.id);
-    message.from = this.core.id;
+    const message = new Message(MessageType.Propose, this.state.id);
+    message.from = this.state.id;
     message.entries = entries;
-    return this.core.step(message) ? undefined : StepError.ProposalDropped;
+    return step(this.state, message) ? undefined : StepError.ProposalDropped;
   }
 
   /** Asks for a linearizable read; `context` names it in the ReadState that follows. */
   readIndex(context: number): void {
-    const message = new Message(MessageType.ReadIndex, this.core.id);
-    message.from = this.core.id;
+    const message = new Message(MessageType.ReadIndex, this.state.id);
+    message.from = this.state.id;
     message.readContext = context;
-    this.core.step(message);
+    step(this.state, message);
   }
 
   transferLeadership(to: NodeId): void {
@@ -101,56 +104,56 @@ export class RaftNode {
 
   /** A snapshot sent to `id` was lost. */
   reportSnapshotFailure(id: NodeId): void {
-    const message = new Message(MessageType.SnapshotStatus, this.core.id);
+    const message = new Message(MessageType.SnapshotStatus, this.state.id);
     message.from = id;
     message.reject = true;
-    this.core.step(message);
+    step(this.state, message);
   }
 
   /** A committed change takes effect; the configuration in force from here on. Throws ConfChangeError. */
   applyConfChange(change: ConfChange): Configuration {
-    applyConfChange(this.core, change);
-    return this.core.configuration;
+    applyConfChange(this.state, change);
+    return this.state.configuration;
   }
 
   get hasReady(): boolean {
-    const { core } = this;
+    const { state } = this;
     return (
-      core.lead !== this.lastLead ||
-      core.role !== this.lastRole ||
+      state.lead !== this.lastLead ||
+      state.role !== this.lastRole ||
       this.changedHardState() !== undefined ||
-      core.outbox.length > 0 ||
-      core.outboxAfterAppend.length > 0 ||
-      core.readStates.length > 0 ||
-      core.leader?.appendDue === true ||
-      core.log.unstable.nextSnapshot() !== undefined ||
-      core.log.unstable.inProgressEnd < core.log.unstable.end ||
-      core.log.hasNextCommitted(this.appliesUnstable)
+      state.outbox.length > 0 ||
+      state.outboxAfterAppend.length > 0 ||
+      state.readStates.length > 0 ||
+      state.leader?.appendDue === true ||
+      state.log.unstable.nextSnapshot() !== undefined ||
+      state.log.unstable.inProgressEnd < state.log.unstable.end ||
+      state.log.hasNextCommitted(this.appliesUnstable)
     );
   }
 
   /** What is to be done now. Everything in it counts as being done from here on. */
   ready(): Ready {
-    const { core } = this;
-    if (core.leader !== undefined) flushAppends(core, core.leader);
-    const { unstable } = core.log;
-    const changed = core.lead !== this.lastLead || core.role !== this.lastRole;
+    const { state } = this;
+    if (state.leader !== undefined) flushAppends(state, state.leader);
+    const { unstable } = state.log;
+    const changed = state.lead !== this.lastLead || state.role !== this.lastRole;
     const hardState = this.changedHardState();
     const entries = unstable.nextEntries();
     const ready: Ready = {
-      softState: changed ? { lead: core.lead, role: core.role } : undefined,
+      softState: changed ? { lead: state.lead, role: state.role } : undefined,
       hardState,
-      readStates: core.readStates,
+      readStates: state.readStates,
       entries,
       snapshot: unstable.nextSnapshot(),
-      committed: core.log.nextCommitted(this.appliesUnstable),
+      committed: state.log.nextCommitted(this.appliesUnstable),
       mustSync:
         entries.length > 0 ||
         (hardState !== undefined &&
           (hardState.term !== this.lastHardState.term || hardState.vote !== this.lastHardState.vote)),
-      messages: core.outbox,
+      messages: state.outbox,
     };
-    if (core.options.asyncStorageWrites) this.addThreadMessages(ready);
+    if (state.options.asyncStorageWrites) this.addThreadMessages(ready);
     else this.addDirectMessages(ready);
     this.accept(ready);
     return ready;
@@ -160,50 +163,50 @@ export class RaftNode {
   advance(): void {
     const messages = this.pendingAdvance;
     this.pendingAdvance = [];
-    for (const message of messages) this.core.step(message);
+    for (const message of messages) step(this.state, message);
   }
 
   private get appliesUnstable(): boolean {
-    const { asyncStorageWrites, applyUnstable } = this.core.options;
+    const { asyncStorageWrites, applyUnstable } = this.state.options;
     return applyUnstable || !asyncStorageWrites;
   }
 
-  private stepLocal(type: MessageType, from: NodeId = this.core.id): void {
-    const message = new Message(type, this.core.id);
+  private stepLocal(type: MessageType, from: NodeId = this.state.id): void {
+    const message = new Message(type, this.state.id);
     message.from = from;
-    this.core.step(message);
+    step(this.state, message);
   }
 
   private changedHardState(): HardState | undefined {
-    const { term, vote, log } = this.core;
+    const { term, vote, log } = this.state;
     const last = this.lastHardState;
     if (term === last.term && vote === last.vote && log.committed === last.commit) return undefined;
-    return this.core.hardState;
+    return this.state.hardState;
   }
 
   private accept(content: Ready): void {
-    const { core } = this;
-    core.outbox = [];
-    core.outboxAfterAppend = [];
-    if (content.readStates.length > 0) core.readStates = [];
-    this.lastLead = core.lead;
-    this.lastRole = core.role;
+    const { state } = this;
+    state.outbox = [];
+    state.outboxAfterAppend = [];
+    if (content.readStates.length > 0) state.readStates = [];
+    this.lastLead = state.lead;
+    this.lastRole = state.role;
     if (content.hardState !== undefined) this.lastHardState = content.hardState;
-    core.log.unstable.accept();
+    state.log.unstable.accept();
     const last = content.committed[content.committed.length - 1];
     if (last !== undefined) {
-      core.log.acceptApplying(last.index, entriesSize(content.committed), this.appliesUnstable);
+      state.log.acceptApplying(last.index, entriesSize(content.committed), this.appliesUnstable);
     }
   }
 
   /** To the outbox, which is what goes out. */
   private addThreadMessages(content: Ready): void {
-    const { core } = this;
-    const messages = core.outbox;
+    const { state } = this;
+    const messages = state.outbox;
     const { hardState, entries, snapshot, committed } = content;
-    if (hardState !== undefined || entries.length > 0 || snapshot !== undefined || core.outboxAfterAppend.length > 0) {
+    if (hardState !== undefined || entries.length > 0 || snapshot !== undefined || state.outboxAfterAppend.length > 0) {
       const append = new Message(MessageType.StorageAppend, APPEND_THREAD);
-      append.from = core.id;
+      append.from = state.id;
       append.entries = entries;
       append.snapshot = snapshot;
       const { term, vote, commit } = hardState ?? EMPTY_HARD_STATE;
@@ -212,12 +215,12 @@ export class RaftNode {
       append.commit = commit;
       const confirmation = this.appendConfirmation(snapshot);
       append.responses =
-        confirmation === undefined ? core.outboxAfterAppend : [...core.outboxAfterAppend, confirmation];
+        confirmation === undefined ? state.outboxAfterAppend : [...state.outboxAfterAppend, confirmation];
       messages.push(append);
     }
     if (committed.length > 0) {
       const apply = new Message(MessageType.StorageApply, APPLY_THREAD);
-      apply.from = core.id;
+      apply.from = state.id;
       apply.entries = committed;
       apply.responses = [this.applyConfirmation(committed)];
       messages.push(apply);
@@ -225,10 +228,10 @@ export class RaftNode {
   }
 
   private addDirectMessages(content: Ready): void {
-    const { core } = this;
-    const messages = core.outbox;
-    for (const message of core.outboxAfterAppend) {
-      (message.to === core.id ? this.pendingAdvance : messages).push(message);
+    const { state } = this;
+    const messages = state.outbox;
+    for (const message of state.outboxAfterAppend) {
+      (message.to === state.id ? this.pendingAdvance : messages).push(message);
     }
     const confirmation = this.appendConfirmation(content.snapshot);
     if (confirmation !== undefined) this.pendingAdvance.push(confirmation);
@@ -241,22 +244,22 @@ export class RaftNode {
    * that outlive a change of term would stay unstable.
    */
   private appendConfirmation(snapshot: Snapshot | undefined): Message | undefined {
-    const { core } = this;
-    const { unstable } = core.log;
+    const { state } = this;
+    const { unstable } = state.log;
     if (unstable.entries.length === 0 && unstable.snapshot === undefined) return undefined;
-    const confirmation = new Message(MessageType.StorageAppendResp, core.id);
+    const confirmation = new Message(MessageType.StorageAppendResp, state.id);
     confirmation.from = APPEND_THREAD;
-    confirmation.term = core.term;
+    confirmation.term = state.term;
     if (unstable.entries.length > 0) {
-      confirmation.index = core.log.lastIndex;
-      confirmation.logTerm = core.log.lastTerm;
+      confirmation.index = state.log.lastIndex;
+      confirmation.logTerm = state.log.lastTerm;
     }
     confirmation.snapshot = snapshot;
     return confirmation;
   }
 
   private applyConfirmation(committed: readonly Entry[]): Message {
-    const confirmation = new Message(MessageType.StorageApplyResp, this.core.id);
+    const confirmation = new Message(MessageType.StorageApplyResp, this.state.id);
     confirmation.from = APPLY_THREAD;
     confirmation.entries = committed;
     return confirmation;

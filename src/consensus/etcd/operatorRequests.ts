@@ -8,16 +8,34 @@ import {
   type PendingChange,
   RejectReason,
 } from '../contract.ts';
+import { Entry, EntryType } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import type { LeaderView } from '../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../membership/preparations.ts';
 import { TRANSFER_ELECTIONS } from '../membership/transferPreparation.ts';
 import type { OutputBuffer } from '../parts/outputBuffer.ts';
 import type { EtcdMessage } from './codec.ts';
-import { isJoint } from './membership.ts';
+import { changeEntry, isJoint } from './membership.ts';
 import type { RaftNode } from './node.ts';
 import { stage, unstage } from './reconfigure.ts';
-import { type ChangeInLog, changeEntry, isDone, MARK, type PendingTransfer } from './requests.ts';
+
+/** An empty entry: whoever holds it has answered since it was appended. */
+const MARK = new Entry(0, 0, EntryType.Internal, new Uint8Array(0));
+
+/** A change on its way through the log. */
+interface ChangeInLog {
+  readonly token: number;
+  readonly index: number;
+  /** The entry is applied; a joint configuration remains to be left. */
+  applied: boolean;
+}
+
+/** A leadership transfer whose target was told, or will be as soon as it holds the whole log; writes stopped. */
+interface PendingTransfer {
+  readonly token: number;
+  readonly to: NodeId;
+  readonly deadlineMs: number;
+}
 
 /** What the requests need of the engine that they were made to. */
 export interface RequestedEngine {
@@ -59,7 +77,7 @@ export class OperatorRequests implements Preparing {
   }
 
   get isAllHandedOut(): boolean {
-    const { applying, committed } = this.engine.node.core.log;
+    const { applying, committed } = this.engine.node.state.log;
     return applying >= committed;
   }
 
@@ -69,15 +87,15 @@ export class OperatorRequests implements Preparing {
 
   get view(): LeaderView {
     const { id, nowMs, settings, node } = this.engine;
-    const { core } = node;
+    const { state } = node;
     return {
       id,
       nowMs,
       sinceMs: this.reignSinceMs,
       electionTimeoutMs: settings.electionTimeoutMs,
-      lastIndex: core.log.lastIndex,
+      lastIndex: state.log.lastIndex,
       peer: (of) => {
-        const progress = core.members.progress.get(of);
+        const progress = state.members.progress.get(of);
         return progress === undefined ? undefined : { matchIndex: progress.match, heardMs: this.heardMs.get(of) ?? -1 };
       },
     };
@@ -100,7 +118,7 @@ export class OperatorRequests implements Preparing {
       this.refuse(token, refusal);
       return;
     }
-    const { configuration } = node.core;
+    const { configuration } = node.state;
     const after = configurationAfter(configuration, change)!;
     // The entry is committed by the present configuration, for the coming one is in force only when it is applied.
     const quorums = this.remainderCommits(change) ? [after] : [configuration, after];
@@ -110,17 +128,17 @@ export class OperatorRequests implements Preparing {
 
   /** Whether a majority of those who remain is enough for it (see `commitMore`). */
   private remainderCommits(change: MembershipChange): boolean {
-    const { configuration, leader, log } = this.engine.node.core;
+    const { configuration, leader, log } = this.engine.node.state;
     return halves(change, configuration) && leader!.isConfigurationKnown(log.committed);
   }
 
   private refusalOf(change: MembershipChange): RejectReason | undefined {
-    const { core } = this.engine.node;
+    const { state } = this.engine.node;
     const { occupation } = this.preparations;
     if (occupation !== undefined) return occupation;
-    if (isJoint(core.configuration)) return RejectReason.ChangeInFlight;
-    if (configurationAfter(core.configuration, change) === undefined) return RejectReason.InvalidChange;
-    return core.leader!.pendingConfIndex > core.log.applied ? RejectReason.ChangeInFlight : undefined;
+    if (isJoint(state.configuration)) return RejectReason.ChangeInFlight;
+    if (configurationAfter(state.configuration, change) === undefined) return RejectReason.InvalidChange;
+    return state.leader!.pendingConfIndex > state.log.applied ? RejectReason.ChangeInFlight : undefined;
   }
 
   transferLeadership(to: NodeId, token: number, unable: readonly NodeId[]): void {
@@ -130,7 +148,7 @@ export class OperatorRequests implements Preparing {
     if (refusal !== undefined) this.refuse(token, refusal);
     else if (to === id) out.requests.push({ token, ok: true });
     else if (occupation !== undefined) this.refuse(token, occupation);
-    else this.preparations.transfer({ to, token, unable }, node.core.configuration.voters);
+    else this.preparations.transfer({ to, token, unable }, node.state.configuration.voters);
   }
 
   /** Once a turn. */
@@ -140,26 +158,26 @@ export class OperatorRequests implements Preparing {
 
   stage(id: NodeId): void {
     this.staged = id;
-    stage(this.engine.node.core, id);
+    stage(this.engine.node.state, id);
   }
 
   unstage(): void {
-    if (this.staged !== 0) unstage(this.engine.node.core, this.staged);
+    if (this.staged !== 0) unstage(this.engine.node.state, this.staged);
     this.staged = 0;
   }
 
   appendMark(): number | undefined {
     const { node } = this.engine;
-    return node.propose([MARK]) === undefined ? node.core.log.lastIndex : undefined;
+    return node.propose([MARK]) === undefined ? node.state.log.lastIndex : undefined;
   }
 
   appendChange(change: MembershipChange, token: number): void {
-    const { core } = this.engine.node;
+    const { state } = this.engine.node;
     if (this.engine.node.propose([changeEntry(change)]) === undefined) {
-      const index = core.log.lastIndex;
+      const index = state.log.lastIndex;
       this.change = { token, index, applied: false };
       if (this.remainderCommits(change)) {
-        core.leader!.removal = { index, voters: configurationAfter(core.configuration, change)!.voters };
+        state.leader!.removal = { index, voters: configurationAfter(state.configuration, change)!.voters };
       }
       return;
     }
@@ -180,7 +198,7 @@ export class OperatorRequests implements Preparing {
   /** The membership entry at `index` is applied. */
   applied(index: number): void {
     if (this.change?.index === index) this.change.applied = true;
-    const { leader, log } = this.engine.node.core;
+    const { leader, log } = this.engine.node.state;
     if (leader === undefined) return;
     leader.configuredAt = log.lastIndex;
     if (leader.removal?.index === index) leader.removal = undefined;
@@ -189,8 +207,8 @@ export class OperatorRequests implements Preparing {
   /** A change that is done stays done: its servers may be shut down at once, and this one be restarted without them. */
   finishChange(): void {
     const { node, out, id, openChange } = this.engine;
-    const { configuration } = node.core;
-    if (this.change === undefined || !isDone(this.change, configuration)) return;
+    const { configuration } = node.state;
+    if (this.change === undefined || !this.change.applied || isJoint(configuration)) return;
     const remains = configuration.voters.includes(id);
     if (remains && openChange !== 0 && openChange <= this.change.index) return;
     out.requests.push({ token: this.change.token, ok: true });
@@ -201,7 +219,7 @@ export class OperatorRequests implements Preparing {
     const { transfer } = this;
     if (transfer === undefined) return;
     const { node, nowMs, out } = this.engine;
-    const { leader, lead } = node.core;
+    const { leader, lead } = node.state;
     const gaveUp = leader !== undefined && leader.transferee !== transfer.to;
     const another = leader === undefined && lead !== 0 && lead !== transfer.to;
     if (lead === transfer.to) out.requests.push({ token: transfer.token, ok: true });
@@ -218,7 +236,7 @@ export class OperatorRequests implements Preparing {
     this.reignSinceMs = nowMs;
     this.heardMs.clear();
     for (const token of this.preparations.abandon()) {
-      out.requestFailed(token, RejectReason.NotLeader, node.core.lead);
+      out.requestFailed(token, RejectReason.NotLeader, node.state.lead);
     }
     this.unstage();
     this.finishChange();

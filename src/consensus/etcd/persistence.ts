@@ -3,7 +3,7 @@ import type { Entry } from '../entry.ts';
 import type { Message } from './messages.ts';
 
 /**
- * Turns the core's asynchronous storage writes into the contract's marks: gathers the writes of one drain into one batch,
+ * Turns the node's asynchronous storage writes into the contract's marks: gathers the writes of one drain into one batch,
  * and keeps the responses that this server owes itself until that batch is durable.
  *
  * A new commit index alone is not written: it is a hint, and rides with the next batch that has to be. But a change of the members

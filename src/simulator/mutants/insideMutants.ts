@@ -194,7 +194,7 @@ interface InsideEtcd {
   readonly audience: object | undefined;
   readonly requests: { readonly preparations: InsidePreparations };
   readonly node: {
-    readonly core: {
+    readonly state: {
       vote: NodeId;
       readonly leader: { pendingConfIndex: number; configuredAt: number } | undefined;
       readonly log: { readonly lastIndex: number; matches(index: number, term: number): boolean };
@@ -202,7 +202,7 @@ interface InsideEtcd {
   };
 }
 
-const inEtcd = (engine: Engine<unknown>) => (engine as unknown as InsideEtcd).node.core;
+const inEtcd = (engine: Engine<unknown>) => (engine as unknown as InsideEtcd).node.state;
 
 const etcd: Insides = {
   forgetVote: (engine) => {
@@ -214,12 +214,12 @@ const etcd: Insides = {
     action();
   },
   commitAnyTerm: (engine) => {
-    const core = inEtcd(engine);
-    if (Object.hasOwn(core.log, 'matches')) return;
-    const matches = core.log.matches.bind(core.log);
+    const state = inEtcd(engine);
+    if (Object.hasOwn(state.log, 'matches')) return;
+    const matches = state.log.matches.bind(state.log);
     // A leader asks its log only this: whether what a majority holds is of its own term.
-    core.log.matches = (index, term) =>
-      core.leader === undefined ? matches(index, term) : index <= core.log.lastIndex;
+    state.log.matches = (index, term) =>
+      state.leader === undefined ? matches(index, term) : index <= state.log.lastIndex;
   },
   neverLeave: (engine) => {
     (engine as unknown as InsideEtcd).retire = () => {};

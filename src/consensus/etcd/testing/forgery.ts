@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { ChangeType } from '../../contract.ts';
 import type { ForgedAppend, Forgery, Parts } from '../../testing/forgery.ts';
+import { changeEntry } from '../membership.ts';
 import { isLocal, Message, MessageType, voteResponseType } from '../messages.ts';
-import { changeEntry } from '../requests.ts';
 
 function message(type: MessageType, fields: Partial<Message>): Message {
   return Object.assign(new Message(type, 0), fields);

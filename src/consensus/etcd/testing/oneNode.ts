@@ -1,7 +1,7 @@
 import { EMPTY_HARD_STATE, type HardState, type NodeId, simpleConfiguration } from '../../contract.ts';
 import { Entry, EntryType, isConfigurationType } from '../../entry.ts';
 import { MemoryLog } from '../../testing/memoryLog.ts';
-import { decodeConfChange } from '../confChange.ts';
+import { decodeConfChange } from '../membership.ts';
 import { Message, MessageType } from '../messages.ts';
 import { RaftNode, type Ready } from '../node.ts';
 import { DEFAULT_OPTIONS, type RaftOptions } from '../options.ts';
@@ -40,13 +40,13 @@ export class OneNode {
     });
   }
 
-  get core(): RaftNode['core'] {
-    return this.node.core;
+  get state(): RaftNode['state'] {
+    return this.node.state;
   }
 
   /** Steps a message with these fields. */
   receive(type: MessageType, from: NodeId, fields: Partial<Message> = {}): string | undefined {
-    const message = Object.assign(new Message(type, this.core.id), { from, ...fields });
+    const message = Object.assign(new Message(type, this.state.id), { from, ...fields });
     return this.node.step(message);
   }
 
@@ -70,7 +70,7 @@ export class OneNode {
     this.node.campaign();
     const messages = this.run();
     const request = messages[messages.length - 1];
-    this.receive(MessageType.VoteResp, voter, { term: request?.term ?? this.core.term });
+    this.receive(MessageType.VoteResp, voter, { term: request?.term ?? this.state.term });
     return this.run();
   }
 

@@ -1,0 +1,54 @@
+import type { LeaderState } from './leaderState.ts';
+import { Message, MessageType } from './messages.ts';
+import { ReadMode } from './options.ts';
+import type { ReadState } from './readQueue.ts';
+import { broadcastHeartbeat } from './replication.ts';
+import type { RaftState } from './state.ts';
+
+/** Linearizable reads without an entry in the log: ReadIndex (thesis §6.4). */
+
+/** A read is asked for, here or by a follower. */
+export function receiveRead(state: RaftState, leader: LeaderState, message: Message): void {
+  const origin = message.from === state.id ? 0 : message.from;
+  const read = { index: 0, context: message.readContext, origin };
+  if (state.log.term(state.log.committed) !== state.term) leader.earlyReads.push(read);
+  else proveRead(state, leader, read);
+}
+
+/** Something was committed: an entry of this term, perhaps, for the first time. */
+export function releaseEarlyReads(state: RaftState, leader: LeaderState): void {
+  if (leader.earlyReads.length === 0 || state.log.term(state.log.committed) !== state.term) return;
+  const reads = leader.earlyReads;
+  leader.earlyReads = [];
+  for (const read of reads) proveRead(state, leader, read);
+}
+
+/** The read may see everything committed by now, once it is certain that no other server leads (thesis §6.4). */
+function proveRead(state: RaftState, leader: LeaderState, { context, origin }: ReadState): void {
+  const read = { index: state.log.committed, context, origin };
+  const { voters, outgoing } = state.configuration;
+  const alone = voters.length === 1 && voters[0] === state.id && outgoing.length === 0;
+  if (alone || state.options.readMode === ReadMode.LeaseBased) {
+    answerRead(state, read);
+    return;
+  }
+  leader.reads.add(read);
+  broadcastHeartbeat(state, leader.reads.newestWaiting);
+}
+
+function answerRead(state: RaftState, read: ReadState): void {
+  if (read.origin === 0) {
+    state.readStates.push(read);
+    return;
+  }
+  const answer = new Message(MessageType.ReadIndexResp, read.origin);
+  answer.index = read.index;
+  answer.readContext = read.context;
+  state.send(answer);
+}
+
+/** Answers the reads that a quorum has confirmed: more may have, or fewer may be asked for. */
+export function answerProvenReads(state: RaftState, leader: LeaderState): void {
+  const { voters, outgoing } = state.configuration;
+  for (const read of leader.reads.takeProven(state.id, voters, outgoing)) answerRead(state, read);
+}
