@@ -172,6 +172,23 @@ describe('replication behind the contract', () => {
   });
 });
 
+describe('a message that says it is a leader', () => {
+  it.each([
+    ['append', MessageType.Append],
+    ['heartbeat', MessageType.Heartbeat],
+    ['snapshot', MessageType.Snapshot],
+  ])('must have a term: a candidate that took an %s of term 0 would fall back to that', (_name, type) => {
+    const engine = engineOf({ log: new MemoryLog(), hardState: { ...EMPTY_HARD_STATE, term: 7 } });
+    for (let now = 0; now <= 3 * electionTimeoutMs; now += heartbeatMs) engine.tick(now);
+    engine.drain();
+    const before = engine.status();
+    expect(before).toMatchObject({ role: Role.PreCandidate, term: 7 });
+    expect(engine.receive(2, message(type, {}))).toMatchObject({ malformed: true });
+    engine.drain();
+    expect(engine.status()).toEqual(before);
+  });
+});
+
 describe('a change of the members that is committed', () => {
   it('was told to the leader before a crash could no longer make it forgotten', () => {
     const log = new MemoryLog();
