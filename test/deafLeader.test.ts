@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { RkvClient } from '../src/client/rkvClient.ts';
+import { ENGINE_NAMES } from '../src/consensus/engines.ts';
 import { planCluster } from '../src/supervisor/clusterPlan.ts';
 import { type RunningCluster, startPlanned } from '../src/supervisor/launcher.ts';
 import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
@@ -62,7 +63,7 @@ afterEach(async () => {
   ears = [];
 });
 
-it.each(['gorums', 'etcd', 'hashicorp'] as const)(
+it.each(ENGINE_NAMES)(
   '%s serves while its leader hears nothing, with the default flags',
   async (backend) => {
     const temporary = await mkdtemp(join(tmpdir(), 'rkv-deaf-'));

@@ -1,10 +1,13 @@
+import { existsSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { ENGINES } from '../src/consensus/engines.ts';
-import { SIMULATED_ENGINES } from '../src/simulator/engines.ts';
-import { ENGINE_NAMES } from '../src/wire/engineNames.ts';
+import { ENGINE_NAMES, ENGINES, loadEngines } from '../src/consensus/engines.ts';
 
-it('the engines have the same names for servers, for the simulator, for themselves and for everybody else', () => {
-  expect(Object.keys(ENGINES)).toEqual(ENGINE_NAMES);
-  expect(Object.keys(SIMULATED_ENGINES)).toEqual(ENGINE_NAMES);
-  expect(Object.values(ENGINES).map(({ kind }) => kind.name)).toEqual(ENGINE_NAMES);
+it('the engines have the names for themselves that everybody has for them, which are those of their folders', async () => {
+  for (const [name, { kind }] of Object.entries(await loadEngines(ENGINES))) expect(kind.name).toBe(name);
+});
+
+it.each(ENGINE_NAMES)('the folder of %s runs it through the suite and the simulator', (name) => {
+  for (const test of ['engine.test.ts', 'simulation.test.ts']) {
+    expect(existsSync(`src/consensus/${name}/${test}`), test).toBe(true);
+  }
 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RkvClient } from '../src/client/rkvClient.ts';
+import { ENGINE_NAMES } from '../src/consensus/engines.ts';
 import { readIdentity, sealIdentity } from '../src/server/identity/identityFile.ts';
 import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
 
@@ -164,7 +165,7 @@ afterEach(async () => {
 
 const keysOf = (one: World, id: number) => expect.poll(() => one.keys(id), { timeout: PATIENCE_MS });
 
-describe.each(['gorums', 'etcd', 'hashicorp'])('with the %s engine', (engine) => {
+describe.each(ENGINE_NAMES)('with the %s engine', (engine) => {
   it(
     'a member that came back empty is refused, and one command brings it back with everything',
     async () => {
@@ -226,7 +227,7 @@ describe.each(['gorums', 'etcd', 'hashicorp'])('with the %s engine', (engine) =>
   );
 });
 
-it.each(['gorums', 'etcd', 'hashicorp'])(
+it.each(ENGINE_NAMES)(
   'one of two that lost its data had no way back: it has with the other at its word, with the %s engine',
   async (engine) => {
     const one = new World(engine, await takeFreePorts(2), [], [1, 2]);

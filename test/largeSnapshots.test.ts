@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { RkvClient } from '../src/client/rkvClient.ts';
+import { ENGINE_NAMES } from '../src/consensus/engines.ts';
 import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
 
 const KEYS = 60;
@@ -26,7 +27,7 @@ async function isUpToDate(id: number): Promise<void> {
   }
 }
 
-it.each(['gorums', 'etcd', 'hashicorp'] as const)(
+it.each(ENGINE_NAMES)(
   '%s: a state larger than -maxgrpc never reached a follower',
   async (backend) => {
     cluster = await startCluster({

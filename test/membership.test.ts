@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RkvClient } from '../src/client/rkvClient.ts';
+import { ENGINE_NAMES } from '../src/consensus/engines.ts';
 import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
 
 const ELECTION_MS = 800;
@@ -36,7 +37,7 @@ async function answers(id: number): Promise<void> {
   throw new Error(`server ${id} does not answer`);
 }
 
-describe.each(['gorums', 'etcd', 'hashicorp'] as const)('members of %s that do not run', (backend) => {
+describe.each(ENGINE_NAMES)('members of %s that do not run', (backend) => {
   it('are not added, do not lead, and do not stop the others', async () => {
     cluster = await startCluster({
       backend,

@@ -1,6 +1,7 @@
 import { Client, credentials, status as GrpcStatus } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RkvClient } from '../src/client/rkvClient.ts';
+import { ENGINE_NAMES } from '../src/consensus/engines.ts';
 import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
 import { encodeInsert } from '../src/wire/command.ts';
 import { ResultStatus, RKVClient } from '../src/wire/generated/rkv.ts';
@@ -10,7 +11,7 @@ const utf8 = new TextEncoder();
 /** An index that no entry of these logs reaches. */
 const FAR = 2 ** 40;
 
-describe.each(['gorums', 'etcd', 'hashicorp'] as const)('three servers with the %s engine', (backend) => {
+describe.each(ENGINE_NAMES)('three servers with the %s engine', (backend) => {
   let cluster: RunningCluster;
   let leader = '';
   let client: RkvClient;

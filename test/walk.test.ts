@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { RkvClient } from '../src/client/rkvClient.ts';
+import { ENGINE_NAMES } from '../src/consensus/engines.ts';
 import type { ServerReport } from '../src/supervisor/cluster.ts';
 import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
 
@@ -29,7 +30,7 @@ async function until(
   throw new Error(`${what}: not within ${limitMs} ms: ${JSON.stringify(servers)}`);
 }
 
-describe.each(['gorums', 'etcd', 'hashicorp'] as const)('real processes on %s', (backend) => {
+describe.each(ENGINE_NAMES)('real processes on %s', (backend) => {
   it('survives the loss of its leader, grows by a server and loses its leader on request', async () => {
     cluster = await startCluster({
       backend,

@@ -2,8 +2,8 @@ import { join, resolve } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { processCommand } from '../cli/runCommander.ts';
 import { renderTable } from '../cli/table.ts';
+import { ENGINE_NAMES, type EngineName } from '../consensus/engines.ts';
 import { rkvdProgram } from '../supervisor/launcher.ts';
-import { ENGINE_NAMES, type EngineName } from '../wire/engineNames.ts';
 import { CASES } from './cases.ts';
 import { type AttackReport, runCase } from './run.ts';
 

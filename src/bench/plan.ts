@@ -1,5 +1,5 @@
+import { ENGINE_NAMES } from '../consensus/engines.ts';
 import { formatDuration } from '../goflags/goValues.ts';
-import { ENGINE_NAMES } from '../wire/engineNames.ts';
 import type { RunSettings } from './results/schema.ts';
 
 /** What a person asked for, one value parsed at a time. Undefined where it was not said. */

@@ -3,7 +3,7 @@ import { Option } from 'commander';
 import { processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { complain, say } from '../cli/say.ts';
 import { renderTable } from '../cli/table.ts';
-import { ENGINE_NAMES, type EngineName } from '../wire/engineNames.ts';
+import { ENGINE_NAMES, type EngineName } from '../consensus/engines.ts';
 import { drawChaos } from './plan.ts';
 import { type RoundReport, runRound } from './round.ts';
 

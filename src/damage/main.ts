@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { complain, say } from '../cli/say.ts';
-import { ENGINE_NAMES } from '../wire/engineNames.ts';
+import { ENGINE_NAMES } from '../consensus/engines.ts';
 import { Campaign, type SeedReport } from './campaign.ts';
 import { prepare } from './prepare.ts';
 import { RunRecord } from './runRecord.ts';

@@ -112,7 +112,7 @@ describe('flagDefaults', () => {
     expect(flagDefaults({ ...FLAGS, q: { kind: 'bool', default: false, usage: 'short' } })).toBe(
       [
         '  -backend string',
-        '    \tthe engine (default "gorums")',
+        '    \tthe engine: gorums or etcd (default "gorums")',
         '  -batch',
         '    \tbatching (default true)',
         '  -election duration',

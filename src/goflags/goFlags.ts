@@ -187,7 +187,8 @@ export function flagDefaults(specs: FlagSpecs): string {
 function describe(name: string, spec: FlagSpec): string {
   const quoted = /`([^`]*)`/.exec(spec.usage);
   const valueName = quoted?.[1] ?? (spec.kind === 'bool' ? '' : spec.kind === 'choice' ? 'string' : spec.kind);
-  const usage = quoted === null ? spec.usage : spec.usage.replace(quoted[0], quoted[1]!);
+  const plain = quoted === null ? spec.usage : spec.usage.replace(quoted[0], quoted[1]!);
+  const usage = spec.kind === 'choice' ? `${plain}: ${orList(spec.choices)}` : plain;
   const head = `  -${name}${valueName === '' ? '' : ` ${valueName}`}`;
   const gap = head.length <= 4 ? '\t' : '\n    \t';
   return `${head}${gap}${usage.replaceAll('\n', '\n    \t')}${defaultNote(spec)}\n`;

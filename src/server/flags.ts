@@ -1,7 +1,7 @@
 import { versionText } from '../cli/version.ts';
+import { ENGINE_NAMES } from '../consensus/engines.ts';
 import { defineFlags, type FlagValue, flagDefaults, parseFlags, UsageError } from '../goflags/goFlags.ts';
 import { type Address, parseAddress } from '../net/endpoints/addresses.ts';
-import { ENGINE_NAMES } from '../wire/engineNames.ts';
 
 /** The flags of rkvd: the original's, and some of ours (below datadir). */
 export const RKVD_FLAGS = defineFlags({
@@ -25,8 +25,8 @@ export const RKVD_FLAGS = defineFlags({
   backend: {
     kind: 'choice',
     default: 'gorums',
-    choices: ENGINE_NAMES,
-    usage: 'consensus `engine`: gorums, etcd or hashicorp',
+    choices: ENGINE_NAMES as readonly string[],
+    usage: 'consensus `engine`',
   },
   batch: { kind: 'bool', default: true, usage: 'batch entries into messages and proposals into disk writes' },
   entriespermsg: { kind: 'int', default: 64, min: 1, usage: '`entries` per AppendEntries message' },
@@ -145,10 +145,18 @@ export interface ServerConfig {
   readonly listen: Address;
 }
 
+/** The flags of an rkvd that has these engines. */
+function flagsWith(engines: readonly string[]): typeof RKVD_FLAGS {
+  return { ...RKVD_FLAGS, backend: { ...RKVD_FLAGS.backend, choices: engines } };
+}
+
 /** Throws UsageError with what was wrong; returns the answer where help or the version was asked for. */
-export function parseServerConfig(argv: readonly string[]): ServerConfig | string {
-  const { values: flags, rest, asked } = parseFlags(RKVD_FLAGS, argv);
-  if (asked !== undefined) return asked === 'help' ? rkvdUsage() : `${versionText('rkvd')}\n`;
+export function parseServerConfig(
+  argv: readonly string[],
+  engines: readonly string[] = ENGINE_NAMES,
+): ServerConfig | string {
+  const { values: flags, rest, asked } = parseFlags(flagsWith(engines), argv);
+  if (asked !== undefined) return asked === 'help' ? rkvdUsage(engines) : `${versionText('rkvd')}\n`;
   if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}": rkvd takes flags only`);
   const servers = flags.servers.split(',').map((text) => address('servers', text));
   for (const [at, { host, port }] of servers.entries()) {
@@ -200,6 +208,6 @@ function memberId(text: string, serverCount: number): number {
   return id;
 }
 
-export function rkvdUsage(): string {
-  return `Usage of rkvd:\n${flagDefaults(RKVD_FLAGS)}`;
+export function rkvdUsage(engines: readonly string[] = ENGINE_NAMES): string {
+  return `Usage of rkvd:\n${flagDefaults(flagsWith(engines))}`;
 }

@@ -3,7 +3,7 @@ import { createServer as createProbe, type Socket } from 'node:net';
 import type { handleUnaryCall, Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { EngineEvent, EngineSettings, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
-import { ENGINES, type EngineEntry } from '../consensus/engines.ts';
+import type { EngineEntry } from '../consensus/engineEntry.ts';
 import { type Address, formatAddress } from '../net/endpoints/addresses.ts';
 import { GrpcServer } from '../net/grpc/grpcServer.ts';
 import type { GrpcError } from '../net/grpc/status.ts';
@@ -57,6 +57,7 @@ const QUEUED_SHARE = 1 / 2;
 /** One running rkvd: a replica between its storage, its peers and its clients. */
 export class RkvServer {
   private readonly config: ServerConfig;
+  private readonly engine: EngineEntry;
   private readonly log: Log;
   /** For what peers and strangers can cause. */
   private readonly peerLog: LimitedLog;
@@ -93,16 +94,18 @@ export class RkvServer {
   private lastStatus: EngineStatus | undefined;
 
   /**
-   * `onFailed`: the server can no longer serve, for the reason given; it is to be stopped. `onWaiting`: what it waits for before
+   * `engine`: the one that `-backend` names. `onFailed`: the server can no longer serve, for the reason given; it is to be stopped. `onWaiting`: what it waits for before
    * it takes part, as often as that changes.
    */
   constructor(
     config: ServerConfig,
+    engine: EngineEntry,
     log: Log,
     onFailed: (error: Error) => void,
     onWaiting: (what: string) => void = () => {},
   ) {
     this.config = config;
+    this.engine = engine;
     this.log = log;
     const nowMs = () => performance.now();
     this.peerLog = limitLog(log, nowMs);
@@ -264,7 +267,7 @@ export class RkvServer {
       },
       forPeers,
     );
-    const { unaryCalls }: EngineEntry = ENGINES[flags.backend];
+    const { unaryCalls } = this.engine;
     const openUnary = unaryCalls === undefined ? () => {} : gate.offer(unaryService(unaryCalls), {}, forPeers);
     // They ask for no more of a server than this.
     const anyServer = grpc as unknown as Server;
@@ -292,9 +295,8 @@ export class RkvServer {
   }
 
   private takePart(store: LogStore, identity: IdentityFile): void {
-    const { config, stateMachine } = this;
+    const { config, engine, stateMachine } = this;
     const { flags, id, bootstrap, servers } = config;
-    const engine: EngineEntry = ENGINES[flags.backend];
     const { kind } = engine;
     const replica = new Replica<unknown>(store, {
       kind,

@@ -1,24 +1,8 @@
-import { ENGINES, type EngineEntry, messageType } from '../consensus/engines.ts';
-import { etcdPromises, gorumsPromises, hashicorpPromises, type PromiseReader } from './promises.ts';
-
-/** What the simulator has to know of an engine beside what servers have. */
-export interface SimulatedEngine extends EngineEntry {
-  /** Whether a message is the one by which a leader hands over. */
-  tellsToStand(message: unknown): boolean;
-  /** A reader of what its messages promise, for one run. */
-  promises(): PromiseReader;
-}
-
-function simulated(entry: EngineEntry, promises: () => PromiseReader): SimulatedEngine {
-  return { ...entry, tellsToStand: (message) => messageType(message) === entry.takeOverType, promises };
-}
+import type { EngineEntry } from '../consensus/engineEntry.ts';
+import { ENGINES, loadEngines } from '../consensus/engines.ts';
 
 /** Those that servers have. */
-export const SIMULATED_ENGINES: Readonly<Record<string, SimulatedEngine>> = {
-  gorums: simulated(ENGINES.gorums, gorumsPromises),
-  etcd: simulated(ENGINES.etcd, etcdPromises),
-  hashicorp: simulated(ENGINES.hashicorp, hashicorpPromises),
-};
+export const SIMULATED_ENGINES: Readonly<Record<string, EngineEntry>> = await loadEngines(ENGINES);
 
 export class UnknownEngineError extends Error {
   override readonly name = 'UnknownEngineError';
@@ -29,7 +13,7 @@ export class UnknownEngineError extends Error {
   }
 }
 
-export function simulatedEngine(name: string): SimulatedEngine {
+export function simulatedEngine(name: string): EngineEntry {
   const engine = SIMULATED_ENGINES[name];
   if (engine === undefined) throw new UnknownEngineError(name);
   return engine;

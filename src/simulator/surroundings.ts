@@ -1,9 +1,8 @@
+import type { EngineEntry, PromiseReader } from '../consensus/engineEntry.ts';
 import type { Census } from './census.ts';
-import type { SimulatedEngine } from './engines.ts';
 import type { Judge } from './invariants/judge.ts';
 import type { Mutation } from './mutation.ts';
 import type { Plan } from './plan.ts';
-import type { PromiseReader } from './promises.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 import type { Trace } from './trace.ts';
@@ -12,7 +11,7 @@ import type { VirtualNetwork } from './virtualNetwork.ts';
 /** What every part of one world shares. */
 export interface Surroundings {
   readonly plan: Plan;
-  readonly engine: SimulatedEngine;
+  readonly engine: EngineEntry;
   readonly mutation: Mutation;
   readonly timeline: Timeline;
   /** Fork it; nobody draws from it. */

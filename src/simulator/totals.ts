@@ -1,5 +1,5 @@
+import type { EngineEntry } from '../consensus/engineEntry.ts';
 import { Census, type CountedKind, FAULT_KINDS, LEARNER_KINDS } from './census.ts';
-import type { SimulatedEngine } from './engines.ts';
 import type { RunReport } from './world.ts';
 
 /** The sum of many runs. */
@@ -36,7 +36,7 @@ export class Totals {
   }
 
   /** What was planned for this engine and never happened. A corpus of some hundred runs should leave nothing out. */
-  neverHappened(engine: SimulatedEngine): CountedKind[] {
+  neverHappened(engine: EngineEntry): CountedKind[] {
     return plannedKinds(engine).filter((kind) => this.census.of(kind) === 0);
   }
 }
@@ -55,6 +55,6 @@ function isEventful({ committed, leaderships, counts }: RunReport): boolean {
   return committed >= 100 && leaderships >= 2 && happened(new Set(['snapshot installed'])) && happened(CHANGES);
 }
 
-export function plannedKinds(engine: SimulatedEngine): readonly CountedKind[] {
+export function plannedKinds(engine: EngineEntry): readonly CountedKind[] {
   return engine.learners ? [...FAULT_KINDS, ...LEARNER_KINDS] : FAULT_KINDS;
 }

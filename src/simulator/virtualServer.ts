@@ -1,5 +1,6 @@
 import type { EngineStatus, Envelope, MembershipChange, NodeId } from '../consensus/contract.ts';
 import { MalformedMessageError } from '../consensus/contract.ts';
+import { messageType, type Promised } from '../consensus/engineEntry.ts';
 import { BrokenInvariantError } from '../consensus/parts/turnGuard.ts';
 import type { CommandOutcome, RequestResult } from '../server/host/outcomes.ts';
 import { admittedHardState } from '../server/identity/admission.ts';
@@ -15,7 +16,6 @@ import { checkBeginning } from './beginning.ts';
 import { describeMessage, isDiskFailure, messageOf } from './describe.ts';
 import { BYSTANDER, type ServerJudge, whoeverJudges } from './invariants/bystander.ts';
 import { type Line, PeerDoor } from './peerDoor.ts';
-import type { Promised } from './promises.ts';
 import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
 import { InvariantViolation } from './violation.ts';
@@ -551,7 +551,7 @@ export class VirtualServer {
     const judge = this.#judge;
     const { line } = this.#process!.door;
     for (const { to, message } of envelopes) {
-      if (engine.tellsToStand(message)) judge.toldToStand(this.id, to);
+      if (messageType(message) === engine.takeOverType) judge.toldToStand(this.id, to);
       const promised = promises(this.id, to, message);
       if (promised !== undefined) judge.promises(this.id, to, promised);
       this.#aimed.calledOutside();

@@ -2,11 +2,11 @@ import { checkHistory } from '../checker/check.ts';
 import { HistoryRecorder } from '../checker/history.ts';
 import { type KeyValueInput, type KeyValueOutput, keyValueModel } from '../checker/models/keyValue.ts';
 import { Role } from '../consensus/contract.ts';
+import type { EngineEntry } from '../consensus/engineEntry.ts';
 import { Census, type CountedKind } from './census.ts';
 import { ClientLinks } from './clientLinks.ts';
 import { DeadServers } from './deadServers.ts';
 import { DeafLeader } from './deafLeader.ts';
-import type { SimulatedEngine } from './engines.ts';
 import type { Reached } from './explore/reached.ts';
 import { StateWatch } from './explore/stateWatch.ts';
 import { Founding } from './founding.ts';
@@ -59,7 +59,7 @@ export interface RunReport {
 }
 
 /** Runs one seed. Everything in it follows from the arguments. */
-export function runSeed(engine: SimulatedEngine, seed: number, options: RunOptions = {}): RunReport {
+export function runSeed(engine: EngineEntry, seed: number, options: RunOptions = {}): RunReport {
   const drawn = drawPlan(seed);
   // A plan is put together in many ways. Copied, its parts have one shape in all runs, which is what their readers are compiled for.
   const plan = structuredClone(options.adjust?.(drawn) ?? drawn);
@@ -96,7 +96,7 @@ class World {
   readonly #twists: readonly Twist[];
   #twisted = 0;
 
-  constructor(engine: SimulatedEngine, plan: Plan, { print, mutation = {}, twists = [], watches = false }: RunOptions) {
+  constructor(engine: EngineEntry, plan: Plan, { print, mutation = {}, twists = [], watches = false }: RunOptions) {
     const timeline = this.#timeline;
     const random = new Random(plan.seed);
     const trace = new Trace(timeline, print);

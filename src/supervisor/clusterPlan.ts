@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
+import type { EngineName } from '../consensus/engines.ts';
 import { formatAddress, parseAddress } from '../net/endpoints/addresses.ts';
-import type { EngineName } from '../wire/engineNames.ts';
 import { type ClusterConfig, durationMs } from './config/schema.ts';
 import { defaultRestartPolicy, type RestartPolicy } from './restartPolicy.ts';
 

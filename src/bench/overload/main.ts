@@ -1,8 +1,8 @@
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ENGINE_NAMES } from '../../consensus/engines.ts';
 import { parseAddress } from '../../net/endpoints/addresses.ts';
 import { rkvdProgram, startCluster } from '../../supervisor/launcher.ts';
-import { ENGINE_NAMES } from '../../wire/engineNames.ts';
 import { measureOverload } from './overload.ts';
 
 const HELP = `Usage: npm run overload -- [--backend NAMES] [--clients N] [--seconds S] [--factor F] [--rate R]

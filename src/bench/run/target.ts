@@ -2,12 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RkvClient } from '../../client/rkvClient.ts';
 import { nobodyAnswers, noServerAnswers } from '../../client/rkvctl/statusCommands.ts';
+import type { EngineName } from '../../consensus/engines.ts';
 import { makeFolders } from '../../files/folders.ts';
 import type { Cluster } from '../../supervisor/cluster.ts';
 import { durationMs } from '../../supervisor/config/schema.ts';
 import { type ClusterEvent, describeEvent } from '../../supervisor/events.ts';
 import { type RunningCluster, startCluster } from '../../supervisor/launcher.ts';
-import type { EngineName } from '../../wire/engineNames.ts';
 import type { PlannedRun } from '../plan.ts';
 
 /** How a person ends a run early. */

@@ -1,10 +1,28 @@
 import type { EngineKind } from '../contract.ts';
+import { type EngineEntry, subjects } from '../engineEntry.ts';
 import { gorumsCodec } from './codec.ts';
 import { GorumsEngine } from './engine.ts';
 import type { GorumsMessage } from './messages.ts';
+import { gorumsPromises } from './promises.ts';
+import { gorumsUnaryCalls } from './unaryCodec.ts';
 
 export const gorumsKind: EngineKind<GorumsMessage> = {
   name: 'gorums',
   create: (init) => new GorumsEngine(init),
   codec: gorumsCodec,
+};
+
+export const engine: EngineEntry = {
+  kind: gorumsKind,
+  learners: false,
+  changesWhenCommitted: false,
+  unaryCalls: gorumsUnaryCalls,
+  subjects: subjects({
+    append: ['AppendEntries'],
+    'append-response': ['AppendEntriesResponse'],
+    vote: ['RequestVote'],
+    'vote-response': ['RequestVoteResponse'],
+  }),
+  takeOverType: 'TimeoutNow',
+  promises: gorumsPromises,
 };

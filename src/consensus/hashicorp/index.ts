@@ -1,7 +1,9 @@
 import type { EngineKind } from '../contract.ts';
+import { type EngineEntry, subjects } from '../engineEntry.ts';
 import { hashicorpCodec } from './codec.ts';
 import { HashicorpEngine } from './engine.ts';
 import type { HashicorpMessage } from './messages.ts';
+import { hashicorpPromises } from './promises.ts';
 
 export type { HashicorpMessage } from './messages.ts';
 
@@ -10,4 +12,18 @@ export const hashicorpKind: EngineKind<HashicorpMessage> = {
   name: 'hashicorp',
   create: (init) => new HashicorpEngine(init),
   codec: hashicorpCodec,
+};
+
+export const engine: EngineEntry = {
+  kind: hashicorpKind,
+  learners: true,
+  changesWhenCommitted: false,
+  subjects: subjects({
+    append: ['append', 'heartbeat'],
+    'append-response': ['append-reply', 'heartbeat-reply'],
+    vote: ['vote'],
+    'vote-response': ['vote-reply'],
+  }),
+  takeOverType: 'timeout-now',
+  promises: hashicorpPromises,
 };

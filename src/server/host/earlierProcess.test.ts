@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EngineKind, NodeId } from '../../consensus/contract.ts';
-import { ENGINES } from '../../consensus/engines.ts';
+import { ENGINES, loadEngines } from '../../consensus/engines.ts';
 import { REGISTER_BYTES } from '../../wire/command.ts';
 import { NO_FENCES } from '../../wire/fence.ts';
 import { type AdmissionAnswer, admit, admittedHardState } from '../identity/admission.ts';
@@ -164,7 +164,7 @@ async function besideAnEarlierProcess(kind: EngineKind<unknown>, heedsFences: bo
   return { leaders, outcomes: [outcomes[1]!, outcomes[2]!] as const };
 }
 
-describe.each(Object.entries(ENGINES))(
+describe.each(Object.entries(await loadEngines(ENGINES)))(
   'a live earlier process beside an admission, with the %s engine',
   (_name, { kind }) => {
     it('made two leaders of one term, which acknowledged different entries of one index, where nobody heeded the fence', async () => {

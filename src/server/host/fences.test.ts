@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Role, simpleConfiguration } from '../../consensus/contract.ts';
-import { ENGINES } from '../../consensus/engines.ts';
+import { ENGINES, loadEngines } from '../../consensus/engines.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { gorumsKind } from '../../consensus/gorums/index.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
@@ -102,69 +102,73 @@ describe('a fence in a follower’s log', () => {
   });
 });
 
-describe.each(Object.entries(ENGINES))('an admission by the %s engine’s leader', (_name, { kind }) => {
-  async function leader() {
-    const driven = drivenReplica(kind, { bootstrap: [1] });
-    const settled = () => {
-      const { role, appliedIndex, lastIndex } = driven.replica.status();
-      return role === Role.Leader && lastIndex > 0 && appliedIndex === lastIndex;
-    };
-    for (let i = 0; i < 1000 && !settled(); i++) await driven.step();
-    return driven;
-  }
-
-  it('puts a fence into the log that names the folder, and is in force before it is committed', async () => {
-    const { replica, run, step, stateMachine } = await leader();
-    const { lastIndex } = replica.status();
-    const answers: AdmissionAnswer[] = [];
-    admit(replica, { id: 2, instance: 'asker' }, true, (answer) => answers.push(answer));
-    run();
-    const named = new Map([[2, { index: lastIndex + 1, instance: 'asker' }]]);
-    expect(answers).toEqual([]);
-    expect(stateMachine.fences).toBe(NO_FENCES);
-    expect(replica.fences).toEqual(named);
-    for (let i = 0; i < 100 && answers.length === 0; i++) await step();
-    expect(answers).toMatchObject([{ ok: true, admitted: lastIndex + 1 }]);
-    expect(replica.fences).toEqual(named);
-  });
-
-  it('is refused to a voter until somebody says that its data are lost', async () => {
-    const { replica, run } = await leader();
-    const { lastIndex } = replica.status();
-    const answers: AdmissionAnswer[] = [];
-    admit(replica, { id: 1, instance: 'asker' }, false, (answer) => answers.push(answer));
-    run();
-    expect(answers).toEqual([{ ok: false, reason: 'forgotten', leader: 0 }]);
-    expect(replica.status().lastIndex).toBe(lastIndex);
-    expect(replica.fences).toBe(NO_FENCES);
-  });
-
-  it('is refused by who does not lead, or no longer does, with nothing in the log', async () => {
-    const follower = drivenReplica(kind, { bootstrap: [1, 2] });
-    const answers: AdmissionAnswer[] = [];
-    for (const id of [2, 3]) admit(follower.replica, { id, instance: 'asker' }, true, (answer) => answers.push(answer));
-    const refused = { ok: false, reason: 'not-leader', leader: 0 };
-    expect(answers).toEqual([refused, refused]);
-    expect(follower.replica.fences).toBe(NO_FENCES);
-    const { replica } = await leader();
-    admit(replica, { id: 2, instance: 'asker' }, false, (answer) => answers.push(answer));
-    replica.stop();
-    expect(answers[2]).toMatchObject({ ok: false, reason: 'not-leader' });
-  });
-
-  it('is refused where a later fence names another folder: it could not be told from that one', async () => {
-    const { replica, step } = await leader();
-    const answers: (AdmissionAnswer | undefined)[] = [undefined, undefined];
-    for (const [i, instance] of ['one', 'two'].entries()) {
-      admit(replica, { id: 2, instance }, true, (answer) => {
-        answers[i] = answer;
-      });
+describe.each(Object.entries(await loadEngines(ENGINES)))(
+  'an admission by the %s engine’s leader',
+  (_name, { kind }) => {
+    async function leader() {
+      const driven = drivenReplica(kind, { bootstrap: [1] });
+      const settled = () => {
+        const { role, appliedIndex, lastIndex } = driven.replica.status();
+        return role === Role.Leader && lastIndex > 0 && appliedIndex === lastIndex;
+      };
+      for (let i = 0; i < 1000 && !settled(); i++) await driven.step();
+      return driven;
     }
-    for (let i = 0; i < 100 && answers.includes(undefined); i++) await step();
-    const [one, two] = answers;
-    expect(two).toMatchObject({ ok: true });
-    // Where both are applied before the first is answered it gets nothing; else an index below the other fence.
-    if (one!.ok) expect(one!.admitted).toBeLessThan(two!.ok ? two!.admitted : 0);
-    else expect(one).toMatchObject({ reason: 'unavailable' });
-  });
-});
+
+    it('puts a fence into the log that names the folder, and is in force before it is committed', async () => {
+      const { replica, run, step, stateMachine } = await leader();
+      const { lastIndex } = replica.status();
+      const answers: AdmissionAnswer[] = [];
+      admit(replica, { id: 2, instance: 'asker' }, true, (answer) => answers.push(answer));
+      run();
+      const named = new Map([[2, { index: lastIndex + 1, instance: 'asker' }]]);
+      expect(answers).toEqual([]);
+      expect(stateMachine.fences).toBe(NO_FENCES);
+      expect(replica.fences).toEqual(named);
+      for (let i = 0; i < 100 && answers.length === 0; i++) await step();
+      expect(answers).toMatchObject([{ ok: true, admitted: lastIndex + 1 }]);
+      expect(replica.fences).toEqual(named);
+    });
+
+    it('is refused to a voter until somebody says that its data are lost', async () => {
+      const { replica, run } = await leader();
+      const { lastIndex } = replica.status();
+      const answers: AdmissionAnswer[] = [];
+      admit(replica, { id: 1, instance: 'asker' }, false, (answer) => answers.push(answer));
+      run();
+      expect(answers).toEqual([{ ok: false, reason: 'forgotten', leader: 0 }]);
+      expect(replica.status().lastIndex).toBe(lastIndex);
+      expect(replica.fences).toBe(NO_FENCES);
+    });
+
+    it('is refused by who does not lead, or no longer does, with nothing in the log', async () => {
+      const follower = drivenReplica(kind, { bootstrap: [1, 2] });
+      const answers: AdmissionAnswer[] = [];
+      for (const id of [2, 3])
+        admit(follower.replica, { id, instance: 'asker' }, true, (answer) => answers.push(answer));
+      const refused = { ok: false, reason: 'not-leader', leader: 0 };
+      expect(answers).toEqual([refused, refused]);
+      expect(follower.replica.fences).toBe(NO_FENCES);
+      const { replica } = await leader();
+      admit(replica, { id: 2, instance: 'asker' }, false, (answer) => answers.push(answer));
+      replica.stop();
+      expect(answers[2]).toMatchObject({ ok: false, reason: 'not-leader' });
+    });
+
+    it('is refused where a later fence names another folder: it could not be told from that one', async () => {
+      const { replica, step } = await leader();
+      const answers: (AdmissionAnswer | undefined)[] = [undefined, undefined];
+      for (const [i, instance] of ['one', 'two'].entries()) {
+        admit(replica, { id: 2, instance }, true, (answer) => {
+          answers[i] = answer;
+        });
+      }
+      for (let i = 0; i < 100 && answers.includes(undefined); i++) await step();
+      const [one, two] = answers;
+      expect(two).toMatchObject({ ok: true });
+      // Where both are applied before the first is answered it gets nothing; else an index below the other fence.
+      if (one!.ok) expect(one!.admitted).toBeLessThan(two!.ok ? two!.admitted : 0);
+      else expect(one).toMatchObject({ reason: 'unavailable' });
+    });
+  },
+);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ENGINES } from '../../consensus/engines.ts';
+import { ENGINES, loadEngines } from '../../consensus/engines.ts';
 import { EngineCluster } from '../../consensus/testing/engineCluster.ts';
 import { handlingTimes } from './messageTimes.ts';
 import { ServerMetrics } from './metrics.ts';
@@ -11,7 +11,7 @@ const SUMMARIES = [
   'handle_request_vote_response',
 ];
 
-describe.each(Object.entries(ENGINES))('the messages of the %s engine', (_name, engine) => {
+describe.each(Object.entries(await loadEngines(ENGINES)))('the messages of the %s engine', (_name, engine) => {
   it('are timed by what they are about: with etcd, whose types are numbers, all four summaries stayed empty', async () => {
     const metrics = new ServerMetrics();
     const timed = handlingTimes(metrics, engine);

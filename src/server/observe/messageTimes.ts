@@ -1,4 +1,4 @@
-import { type EngineEntry, type MessageSubject, messageType } from '../../consensus/engines.ts';
+import { type EngineEntry, type MessageSubject, messageType } from '../../consensus/engineEntry.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { HdrSummary } from './summary.ts';
 

@@ -7,10 +7,10 @@ import {
   Role,
   type Snapshot,
 } from '../../consensus/contract.ts';
+import type { Promised } from '../../consensus/engineEntry.ts';
 import type { Entry } from '../../consensus/entry.ts';
 import { type ApplyResult, KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
 import type { LogStore } from '../../server/storage/contract.ts';
-import type { Promised } from '../promises.ts';
 import { type Invariant, InvariantViolation } from '../violation.ts';
 import { CommittedLog } from './committedLog.ts';
 import { entryId, type MirroredEntry, mirrored } from './logMirror.ts';

@@ -6,7 +6,7 @@ import {
   type NodeId,
   Role,
 } from '../../consensus/contract.ts';
-import type { Promised } from '../promises.ts';
+import type { Promised } from '../../consensus/engineEntry.ts';
 import { type Invariant, InvariantViolation } from '../violation.ts';
 import type { CommittedLog } from './committedLog.ts';
 import type { ServerRecord } from './serverRecord.ts';

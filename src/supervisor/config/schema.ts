@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { ENGINE_NAMES } from '../../consensus/engines.ts';
 import { type FlagSpec, parseFlags, UsageError } from '../../goflags/goFlags.ts';
 import { parseDurationMs } from '../../goflags/goValues.ts';
 import { parseAddress } from '../../net/endpoints/addresses.ts';
 import { RKVD_FLAGS } from '../../server/flags.ts';
-import { ENGINE_NAMES } from '../../wire/engineNames.ts';
 import { suggest } from './suggest.ts';
 
 /** Upper bound on the servers of one file: all of them run on this machine. */

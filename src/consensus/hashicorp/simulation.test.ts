@@ -1,0 +1,3 @@
+import { describeEngine } from '../../simulator/testing/describeEngine.ts';
+
+describeEngine('hashicorp');

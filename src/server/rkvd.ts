@@ -1,0 +1,109 @@
+import { ArgumentEncodingError, readArguments } from '../cli/arguments.ts';
+import { printable, printableLines } from '../cli/printable.ts';
+import type { EngineRegistry } from '../consensus/engines.ts';
+import { BrokenInvariantError } from '../consensus/parts/turnGuard.ts';
+import { UsageError } from '../goflags/goFlags.ts';
+import { ExitCode } from '../wire/supervision.ts';
+import { parseServerConfig, rkvdUsage, type ServerConfig } from './flags.ts';
+import { ListenError } from './net/grpcListener.ts';
+import { openLog } from './observe/log.ts';
+import { type ParentWatch, SupervisorPipeError, watchParent } from './parentWatch.ts';
+import { RkvServer } from './server.ts';
+import { RefusedDataError } from './storage/contract.ts';
+import { StorageOpenError } from './storage/levelDisk.ts';
+
+/** Errors whose message is all that a person needs. */
+const EXPECTED = [ListenError, StorageOpenError, SupervisorPipeError];
+const STOP_TIME_MAX_MS = 10_000;
+
+/**
+ * The command: runs one server, with one of these engines, until SIGINT, SIGTERM, its supervisor's end or a failure of its storage.
+ */
+export async function rkvd(engines: EngineRegistry): Promise<void> {
+  // What LevelDB and we write is for this user alone.
+  process.umask(0o077);
+  const config = readCommandLine(Object.keys(engines));
+  if (config === undefined) return;
+  const { engine } = await engines[config.flags.backend]!();
+  const { log, close: closeLog } = openLog(config.id, config.flags.quiet, config.flags.logfile);
+  let stopping = false;
+  const stop = (reason: string, exitCode: number): void => {
+    if (stopping) return;
+    stopping = true;
+    process.exitCode = exitCode;
+    setTimeout(() => process.exit(exitCode || 1), STOP_TIME_MAX_MS).unref();
+    log.info({ reason }, 'stopping');
+    void shutDown(server, config.flags.csv)
+      .catch((error: unknown) => log.error({ err: error }, 'stopping failed'))
+      .then(closeLog)
+      .finally(() => process.exit(exitCode));
+  };
+  const onFailed = (error: Error): void => {
+    if (error instanceof RefusedDataError) {
+      sayRefused(error);
+      stop('these data are refused', ExitCode.RefusedData);
+      return;
+    }
+    if (error instanceof BrokenInvariantError) {
+      cannotGoOn(error);
+      return;
+    }
+    log.fatal({ err: error }, 'storage failed');
+    if (config.flags.quiet) process.stderr.write(printableLines(`rkvd: storage failed: ${error.message}\n`));
+    stop('storage failed', 1);
+  };
+  let parent: ParentWatch | undefined;
+  const server = new RkvServer(config, engine, log, onFailed, (why) => parent?.tell({ kind: 'waits', why }));
+  const sayRefused = (error: RefusedDataError): void => {
+    parent?.tell({ kind: 'refuses-data', error: error.name, why: error.message });
+    log.fatal({ err: error, remedy: error.remedy }, 'these data are refused');
+    if (config.flags.quiet) {
+      process.stderr.write(printableLines(`rkvd: these data are refused: ${error.message}; ${error.remedy}\n`));
+    }
+  };
+  /** A disk that cannot be read, or a defect of ours: what is durable is safe, and going on might not be. */
+  const cannotGoOn = (error: Error): void => {
+    log.fatal({ err: error }, 'cannot go on');
+    process.stderr.write(printableLines(`rkvd: cannot go on: ${error.stack}\n`));
+    stop('an error', 1);
+  };
+  process.on('uncaughtException', cannotGoOn);
+  process.on('SIGINT', () => stop('SIGINT', 0));
+  process.on('SIGTERM', () => stop('SIGTERM', 0));
+  try {
+    parent = watchParent(process.env, () => stop('the supervisor is gone', 0));
+    await server.start();
+  } catch (error) {
+    if (stopping) return;
+    if (error instanceof RefusedDataError) {
+      sayRefused(error);
+      await closeLog();
+      process.exit(ExitCode.RefusedData);
+    }
+    const message = EXPECTED.some((kind) => error instanceof kind) ? (error as Error).message : (error as Error).stack;
+    if (error instanceof ListenError && error.isInUse) parent?.tell({ kind: 'address-in-use' });
+    log.fatal({ err: error }, 'cannot start');
+    if (config.flags.quiet) process.stderr.write(printableLines(`rkvd: ${message}\n`));
+    await closeLog();
+    process.exit(1);
+  }
+}
+
+function readCommandLine(engines: readonly string[]): ServerConfig | undefined {
+  try {
+    const config = parseServerConfig(readArguments(), engines);
+    if (typeof config !== 'string') return config;
+    process.stdout.write(config);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof ArgumentEncodingError)) throw error;
+    process.stderr.write(`${printable(error.message)}\n${rkvdUsage(engines)}`);
+    process.exitCode = 1;
+    return undefined;
+  }
+}
+
+async function shutDown(server: RkvServer, writesRecord: boolean): Promise<void> {
+  await server.stop();
+  if (writesRecord) await server.writeRecord(process.cwd());
+}

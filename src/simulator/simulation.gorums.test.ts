@@ -1,3 +1,0 @@
-import { describeEngine } from './testing/describeEngine.ts';
-
-describeEngine('gorums');
