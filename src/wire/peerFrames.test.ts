@@ -75,6 +75,19 @@ describe('frames between peers', () => {
     );
   });
 
+  it('say of which group their messages are', () => {
+    const groups: number[] = [];
+    const reader = new FrameReader(PAYLOAD_BYTES_MAX, (_kind, _payload, group) => groups.push(group));
+    for (const group of [0, 1, 2 ** 32 - 1]) {
+      for (const kind of [FrameKind.Messages, FrameKind.LargeBegin, FrameKind.LargeMore]) {
+        const frame = encodeFrame(kind, Buffer.from([1, 7]));
+        frame.writeUInt32BE(group, 8);
+        reader.push(sealFrame(frame));
+      }
+    }
+    expect(groups).toEqual([0, 0, 0, 1, 1, 1, 2 ** 32 - 1, 2 ** 32 - 1, 2 ** 32 - 1]);
+  });
+
   it('are found byte by byte', () => {
     const bytes = Buffer.concat([encodeFrame(FrameKind.Messages, Buffer.from([1, 7])), encodeTaken(5)]);
     const read = readIn(
@@ -104,7 +117,7 @@ describe('frames between peers', () => {
     expect(faultOf(changed(5, 0))).toBe('a frame of unknown kind 0');
     expect(faultOf(changed(5, 200))).toBe('a frame of unknown kind 200');
     expect(faultOf(changed(6, 1))).toBe('a frame of unknown kind 7');
-    expect(faultOf(changed(11, 1))).toBe('a frame of group 1, expected 0');
+    expect(faultOf(changed(11, 1))).toBe('a frame of kind 7 and group 1, expected 0');
     expect(faultOf(encodeFrame(FrameKind.Hello, Buffer.alloc(101)), 100)).toBe(
       'a frame of 101 bytes, expected at most 100',
     );

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { ByteReader, MalformedBytesError } from '../bytes/byteReader.ts';
+import { THE_GROUP } from './group.ts';
 
 /**
  * The frames that our servers send each other on a connection of their own (docs/peers.md). Each is a header and a payload:
@@ -10,7 +11,7 @@ import { ByteReader, MalformedBytesError } from '../bytes/byteReader.ts';
  * | 1 | version, PEER_PROTOCOL_VERSION |
  * | 1 | kind |
  * | 2 | 0 |
- * | 4 | group: 0 |
+ * | 4 | group: which of the servers' logs the messages are of (group.ts); 0 in frames about the link itself |
  * | 4 | CRC-32 (zlib's) of the twelve bytes before it and the payload |
  */
 export const PEER_PROTOCOL_VERSION = 4;
@@ -49,6 +50,8 @@ export const PAYLOAD_BYTES_MAX = FRAME_BYTES + 64;
  */
 export const MESSAGE_BYTES_MAX = 1024 * 1024 * 1024;
 const KIND_MAX = FrameKind.Taken;
+/** Of the kinds that carry engine messages. */
+const GROUP_KINDS: ReadonlySet<number> = new Set([FrameKind.Messages, FrameKind.LargeBegin, FrameKind.LargeMore]);
 
 /** Bytes that are not a frame, or not one that belongs here. */
 export class MalformedFrameError extends Error {
@@ -66,7 +69,7 @@ export function newFrame(kind: FrameKind, payloadBytes: number, hereBytes = payl
   frame[5] = kind;
   frame[6] = 0;
   frame[7] = 0;
-  frame.writeUInt32BE(0, 8);
+  frame.writeUInt32BE(THE_GROUP, 8);
   return frame;
 }
 
@@ -131,11 +134,11 @@ function notMessages(error: unknown): unknown {
 export class FrameReader {
   /** A longer payload is malformed as soon as its header is here. */
   payloadBytesMax: number;
-  private readonly take: (kind: FrameKind, payload: Uint8Array) => void;
+  private readonly take: (kind: FrameKind, payload: Uint8Array, group: number) => void;
   private partial: Buffer | undefined;
   private partialBytes = 0;
 
-  constructor(payloadBytesMax: number, take: (kind: FrameKind, payload: Uint8Array) => void) {
+  constructor(payloadBytesMax: number, take: (kind: FrameKind, payload: Uint8Array, group: number) => void) {
     this.payloadBytesMax = payloadBytesMax;
     this.take = take;
   }
@@ -198,7 +201,9 @@ export class FrameReader {
       throw new MalformedFrameError(`a frame of unknown kind ${kind}`);
     }
     const group = bytes.readUInt32BE(at + 8);
-    if (group !== 0) throw new MalformedFrameError(`a frame of group ${group}, expected 0`);
+    if (group !== 0 && !GROUP_KINDS.has(kind)) {
+      throw new MalformedFrameError(`a frame of kind ${kind} and group ${group}, expected 0`);
+    }
     if (payloadBytes > this.payloadBytesMax) {
       throw new MalformedFrameError(`a frame of ${payloadBytes} bytes, expected at most ${this.payloadBytesMax}`);
     }
@@ -211,6 +216,6 @@ export class FrameReader {
     }
     // Views of a plain Uint8Array cost a third of views of a Buffer.
     const payload = new Uint8Array(frame.buffer, frame.byteOffset + HEADER_BYTES, frame.length - HEADER_BYTES);
-    this.take(frame[5] as FrameKind, payload);
+    this.take(frame[5] as FrameKind, payload, frame.readUInt32BE(8));
   }
 }

@@ -9,6 +9,8 @@ const DIGIT_ZERO = 0x30;
 export const CHUNK_PREFIX = 'c';
 export const STATE_PREFIX = 'h';
 export const SNAPSHOT_PREFIX = 's';
+/** Of the keys of further groups (groupDisk.ts): no key of a store begins so. */
+export const GROUP_PREFIX = 'g';
 export const VERSION_KEY = 'version';
 /** Names the store that a promise file belongs to (promisedSlot.ts). */
 export const PROMISED_KEY = 'promised';

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { THE_GROUP } from '../../wire/group.ts';
 import { ChunkedLogStore, type ChunkedLogStoreOptions, type OpenedLogStore } from './chunkedLogStore.ts';
 import type { Disk, LogStoreListener, PromisedArea } from './contract.ts';
+import { diskOfGroup, throwIfOtherGroups } from './groupDisk.ts';
 import { LevelDisk, StorageOpenError } from './levelDisk.ts';
 import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { PromisedDisk, throwIfPromised } from './promisedDisk.ts';
@@ -38,7 +40,8 @@ export async function openLevelLogStore(
   try {
     if (!existsSync(join(location, 'CURRENT'))) throwIfPromised(area, location);
     level = await LevelDisk.open(location);
-    const disk = PromisedDisk.open(level, area, newStoreId);
+    throwIfOtherGroups(level, THE_GROUP);
+    const disk = PromisedDisk.open(diskOfGroup(level, THE_GROUP), area, newStoreId);
     const opened = disk.recover((whole) => ChunkedLogStore.open(observe(whole), listener, options));
     await settle(disk, location);
     return { ...opened, restored: disk.restored, adopted: disk.isAdopted };
@@ -72,7 +75,7 @@ function newStoreId(): Uint8Array {
 export function openMemoryLogStore(
   listener: LogStoreListener,
   options: ChunkedLogStoreOptions,
-  memory = new MemoryDisk(),
+  memory: Disk = new MemoryDisk(),
   area: PromisedArea = new MemoryPromisedArea(),
   settled: (error: Error | null) => void = () => {},
 ): OpenedLogStore {

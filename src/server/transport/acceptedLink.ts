@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { MalformedMessageError } from '../../consensus/contract.ts';
+import { THE_GROUP } from '../../wire/group.ts';
 import { decodeHello, encodeRefusal, type Hello, type Refusal } from '../../wire/peerCodec.ts';
 import {
   decodeMessages,
@@ -36,6 +37,8 @@ export interface AcceptedLinkOptions {
   readonly greet: (hello: Hello) => Buffer | Refusal;
   /** Throws MalformedMessageError. */
   readonly receive: (message: Uint8Array) => void;
+  /** A frame of a group that is not served here was left out. */
+  readonly strange: (group: number) => void;
   /** This link makes the server hold so many bytes more than before. */
   readonly grew: (bytes: number) => void;
   /** Its end was refused by this side. */
@@ -62,7 +65,7 @@ export class AcceptedLink {
     this.socket = socket;
     this.options = options;
     this.large = new LargeMessage(options.maxMessageBytes);
-    this.reader = new FrameReader(HELLO_BYTES_MAX, (kind, payload) => this.frame(kind, payload));
+    this.reader = new FrameReader(HELLO_BYTES_MAX, (kind, payload, group) => this.frame(kind, payload, group));
     this.timer = setTimeout(() => this.refuse(unavailable('no hello came')), HELLO_MS_MAX);
     this.timer.unref();
     socket.setNoDelay(true);
@@ -119,10 +122,14 @@ export class AcceptedLink {
     if (!this.ended) this.say(encodeTaken(this.takenBytes));
   }
 
-  private frame(kind: FrameKind, payload: Uint8Array): void {
+  private frame(kind: FrameKind, payload: Uint8Array, group: number): void {
     if (this.ended) return;
     if (!this.greeted) {
       this.greet(kind, payload);
+      return;
+    }
+    if (group !== THE_GROUP) {
+      this.options.strange(group);
       return;
     }
     switch (kind) {

@@ -93,6 +93,7 @@ export class PeerAcceptor<M> {
         const refusal = receive(from, codec.decode(message));
         if (refusal?.malformed) throw new MalformedMessageError(refusal.reason);
       },
+      strange: (group) => log.warn({ peer: from, group }, "left a peer's message out: its group is not served here"),
       grew: (bytes) => connection?.held(bytes),
       refused: ({ details }) =>
         log.warn({ peer: from || undefined, from: address }, `refused a peer's link: ${details}`),

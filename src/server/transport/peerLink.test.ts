@@ -9,7 +9,7 @@ import { writeVarint } from '../../bytes/varint.ts';
 import type { MessageCodec } from '../../consensus/contract.ts';
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { encodeHello, encodeWelcome } from '../../wire/peerCodec.ts';
-import { encodeFrame, FrameKind, MalformedFrameError } from '../../wire/peerFrames.ts';
+import { encodeFrame, FrameKind, MalformedFrameError, sealFrame } from '../../wire/peerFrames.ts';
 import { introductionOf } from '../identity/identity.ts';
 import { IdentityFile } from '../identity/identityFile.ts';
 import { sniff } from '../net/sniff.ts';
@@ -383,11 +383,38 @@ describe('what a stranger says on a link', () => {
     expect(stranger.socket.bytesRead - welcomeBytes).toBeLessThan(100 * ping.length);
   });
 
+  it('of a group that is not served here is left out, and ended the link', async () => {
+    const one = await linked();
+    close = one.close;
+    const ofGroup = (group: number, frame: Buffer) => {
+      frame.writeUInt32BE(group, 8);
+      return sealFrame(frame);
+    };
+    const peer = await RawPeer.dial(one.address);
+    peer.say(hello(member(1)));
+    peer.say(ofGroup(7, encodeFrame(FrameKind.Messages, Buffer.from([1, 1]))));
+    peer.say(ofGroup(7, encodeFrame(FrameKind.LargeBegin, Buffer.from([200, 1, 1]))));
+    peer.say(encodeFrame(FrameKind.Messages, Buffer.from([1, 2])));
+    peer.say(ofGroup(7, encodeFrame(FrameKind.LargeMore, Buffer.from([1, 1]))));
+    peer.say(encodeFrame(FrameKind.Messages, Buffer.from([1, 3])));
+    await one.until(() => one.received.length === 2);
+    expect(one.received).toEqual([Uint8Array.of(2), Uint8Array.of(3)]);
+    expect(one.log.lines.join()).toContain('its group is not served here');
+    peer.close();
+  });
+
   it('is not answered without end where the answers are not read', async () => {
     const [near, far] = duplexPair();
     const socket = Object.assign(far, { setNoDelay: () => {} }) as unknown as Socket;
     const options = { maxMessageBytes: 1, greet: () => encodeWelcome({ introduction: undefined }) };
-    new AcceptedLink(socket, { ...options, receive: () => {}, grew: () => {}, refused: () => {}, closed: () => {} });
+    new AcceptedLink(socket, {
+      ...options,
+      receive: () => {},
+      strange: () => {},
+      grew: () => {},
+      refused: () => {},
+      closed: () => {},
+    });
     near.write(hello(member(1)));
     for (let i = 0; i < 10_000 && !far.destroyed; i++) {
       near.write(encodeFrame(FrameKind.Ping, new Uint8Array(0)));
