@@ -355,10 +355,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   // what the engines share
   {
-    key: 'consensus/parts/audience.ts Audience.tick: swap this.tickedMs = nowMs; this.count(nowMs, configuration); → this.count(nowMs, configuration); this.tickedMs = nowMs;',
-    why: 'It counts without looking at when the last tick was.',
-  },
-  {
     key: 'consensus/parts/quorum.ts majorityReached: bound sorted[at - 1]! > value → sorted[at - 1]! >= value',
     why: 'Of equals either may stand first: what is read of them is the value.',
   },

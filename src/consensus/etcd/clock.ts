@@ -2,11 +2,6 @@ import type { EngineSettings } from '../contract.ts';
 
 /** Ticks in an election timeout at least, so that candidates' random timeouts fall apart. */
 const ELECTION_TICKS_MIN = 10;
-/**
- * At most this part of an election timeout passes in one call. A host that slept longer has messages waiting that it has not
- * handed over yet; what a leader or its followers did meanwhile shall be heard before anybody is declared gone.
- */
-const ELECTION_PART_MAX = 0.5;
 
 /** Turns the host's ms into the node's ticks. */
 export class TickClock {
@@ -22,14 +17,13 @@ export class TickClock {
     this.tickedMs = nowMs;
   }
 
-  /** How many ticks have passed since the last call. */
+  /** How many ticks have passed since the last call; of more than an election timeout, as many as make one. */
   advance(nowMs: number): number {
     const elapsed = Math.floor((nowMs - this.tickedMs) / this.tickMs);
     if (elapsed <= 0) return 0;
-    const limit = Math.max(1, Math.floor(this.electionTicks * ELECTION_PART_MAX));
-    if (elapsed > limit) {
+    if (elapsed > this.electionTicks) {
       this.tickedMs = nowMs;
-      return limit;
+      return this.electionTicks;
     }
     this.tickedMs += elapsed * this.tickMs;
     return elapsed;

@@ -22,6 +22,7 @@ import { Entry, EntryType, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { successor } from '../membership/leaderView.ts';
 import { Audience } from '../parts/audience.ts';
+import { HostSleep } from '../parts/electionTimer.ts';
 import { OutputBuffer } from '../parts/outputBuffer.ts';
 import { jointVote, VoteResult } from '../parts/quorum.ts';
 import { TermGuard } from '../parts/termGuard.ts';
@@ -49,6 +50,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   readonly settings: EngineSettings;
   readonly node: RaftNode;
   private readonly clock: TickClock;
+  private readonly hostSleep: HostSleep;
   private readonly terms: TermGuard;
   private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
   private readonly persistence: Persistence;
@@ -83,6 +85,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.nowMs = init.nowMs;
     this.appliedIndex = appliedIndex;
     this.clock = new TickClock(settings, init.nowMs);
+    this.hostSleep = new HostSleep(settings.electionTimeoutMs, init.nowMs);
     this.terms = new TermGuard(settings.electionTimeoutMs);
     this.snapshotDataFault = init.snapshotDataFault;
     const configuration = log.snapshot()?.configuration ?? simpleConfiguration(init.bootstrap);
@@ -101,7 +104,13 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   tick(nowMs: number): void {
     this.nowMs = nowMs;
     const { lead } = this.node.state;
-    for (let ticks = this.clock.advance(nowMs); ticks > 0; ticks--) this.node.tick();
+    const ticks = this.clock.advance(nowMs);
+    if (this.hostSleep.tick(nowMs)) {
+      this.node.state.slept(ticks);
+      this.audience?.woke(nowMs);
+      return;
+    }
+    for (let left = ticks; left > 0; left--) this.node.tick();
     if (lead !== 0 && this.node.state.role === RaftRole.PreCandidate) this.out.events.push('failure');
     this.retrySnapshots();
     this.noticeReign();

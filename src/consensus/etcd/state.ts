@@ -143,6 +143,14 @@ export class RaftState {
     this.role = RaftRole.PreCandidate;
   }
 
+  /** `ticks` passed in which the host did not run: for what it did not hear, half an election timeout remains at least. */
+  slept(ticks: number): void {
+    const { electionTicks } = this.options;
+    const timeout = this.leader === undefined ? this.randomizedTimeout : electionTicks;
+    this.ticks += ticks;
+    this.electionElapsed = Math.min(this.electionElapsed + ticks, timeout - Math.ceil(electionTicks / 2));
+  }
+
   becomeLeader(): LeaderState {
     this.reset(this.term);
     this.role = RaftRole.Leader;

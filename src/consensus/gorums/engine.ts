@@ -17,6 +17,7 @@ import {
 } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
+import { ElectionTimer } from '../parts/electionTimer.ts';
 import { OutputBuffer } from '../parts/outputBuffer.ts';
 import { PendingLog } from '../parts/pendingLog.ts';
 import { PendingWrites } from '../parts/pendingWrites.ts';
@@ -61,7 +62,6 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   commitIndex: number;
   deliveredIndex: number;
 
-  private readonly random: () => number;
   private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
   private readonly terms: TermGuard;
   private vote: NodeId;
@@ -76,7 +76,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   private calls: number;
   /** When the leader was last heard from. */
   private heardMs = Number.NEGATIVE_INFINITY;
-  private electionDueMs = 0;
+  private readonly electionTimer: ElectionTimer;
   private handedOver: Transfer | undefined;
 
   private appliedIndex: number;
@@ -88,7 +88,6 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   constructor(init: EngineInit) {
     this.id = init.id;
     this.settings = init.settings;
-    this.random = init.random;
     this.snapshotDataFault = init.snapshotDataFault;
     this.terms = new TermGuard(init.settings.electionTimeoutMs);
     this.calls = Math.floor(init.random() * FIRST_CALL_MAX);
@@ -107,7 +106,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
     this.deliveredIndex = init.appliedIndex;
     this.commitIndex = Math.max(init.appliedIndex, Math.min(init.hardState.commit, this.log.lastIndex));
     this.writes = new PendingWrites(this.log.lastIndex, this.term);
-    this.restartElectionTimer();
+    this.electionTimer = new ElectionTimer(init.settings.electionTimeoutMs, init.random, init.nowMs);
     this.guard = new TurnGuard(this.standing());
   }
 
@@ -137,12 +136,16 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
 
   tick(nowMs: number): void {
     this.nowMs = Math.max(this.nowMs, nowMs);
+    if (this.electionTimer.tick(this.nowMs)) {
+      this.leader?.woke(this.electionTimer.graceMs);
+      return;
+    }
     if (this.leader !== undefined) {
       this.leader.tick();
       return;
     }
     if (this.handedOver !== undefined && this.nowMs >= this.handedOver.deadlineMs) this.settleTransfer(false);
-    if (this.nowMs < this.electionDueMs) return;
+    if (!this.electionTimer.isDue(this.nowMs)) return;
     this.restartElectionTimer();
     if (this.mayStand && this.term < TERM_MAX) this.startElection(true);
   }
@@ -284,7 +287,7 @@ export class GorumsEngine implements Engine<GorumsMessage>, LedServer {
   // --- elections (Raft §5.2, §5.4.1; thesis §9.6 for the pre-vote) ---
 
   private restartElectionTimer(): void {
-    this.electionDueMs = this.nowMs + this.settings.electionTimeoutMs * (1 + this.random());
+    this.electionTimer.restart(this.nowMs);
   }
 
   private startElection(preVote: boolean): void {

@@ -243,6 +243,13 @@ export class Leader implements Preparing {
     if (this.transfer !== undefined && server.nowMs >= this.transfer.deadlineMs) this.endTransfer();
   }
 
+  /** The host slept. A quorum gets a little time to answer, the rounds that are out count on. */
+  woke(graceMs: number): void {
+    const { nowMs } = this.server;
+    this.audience.woke(nowMs);
+    this.quorumMs = Math.max(this.quorumMs, nowMs + graceMs - this.server.settings.electionTimeoutMs);
+  }
+
   private get alone(): boolean {
     const { voters } = this.server.configurations.latest;
     return voters.length === 1 && voters[0] === this.server.id;

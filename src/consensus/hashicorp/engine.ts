@@ -38,8 +38,6 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
   private readonly elections: Elections;
   private leadership: Leadership | undefined;
   private takeover: Takeover | undefined;
-  /** The last tick came so late that it decided nothing; the next one decides, however late. */
-  private hostSlept = false;
   private readonly guard: TurnGuard;
   private readonly termAt = (index: number) => this.state.log.term(index);
 
@@ -56,13 +54,9 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
 
   tick(nowMs: number): void {
     const { state, takeover } = this;
-    const sleptMs = nowMs - state.nowMs;
     state.nowMs = Math.max(state.nowMs, nowMs);
-    this.hostSlept = !this.hostSlept && sleptMs >= state.limits.hostSleptMs;
-    if (this.hostSlept) {
-      // The host did not run: what it owes us (heartbeats, answers, durable marks) is probably waiting behind this tick.
-      state.electionDueMs = Math.max(state.electionDueMs, state.nowMs + state.limits.hostSleptMs);
-      this.leadership?.woke();
+    if (state.electionTimer.tick(state.nowMs)) {
+      this.leadership?.woke(state.electionTimer.graceMs);
       return;
     }
     if (takeover !== undefined && state.nowMs >= takeover.deadlineMs) {
@@ -70,7 +64,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
       state.outbox.requestFailed(takeover.token, RejectReason.Timeout, state.leader);
     }
     if (this.leadership !== undefined) this.leadership.tick();
-    else if (state.nowMs >= state.electionDueMs && state.term < TERM_MAX) this.elections.timedOut();
+    else if (state.electionTimer.isDue(state.nowMs) && state.term < TERM_MAX) this.elections.timedOut();
   }
 
   receive(from: NodeId, message: HashicorpMessage): Refusal | undefined {

@@ -124,8 +124,10 @@ export class Leadership implements ReplicationSource, Preparing {
   }
 
   /** The host slept. Answers to what was sent before come too late for the lease; those to a new heartbeat get a little time. */
-  woke(): void {
-    this.leaseGraceUntilMs = this.state.nowMs + this.state.limits.hostSleptMs;
+  woke(graceMs: number): void {
+    const { nowMs } = this.state;
+    this.leaseGraceUntilMs = nowMs + graceMs;
+    this.audience.woke(nowMs);
     this.heartbeatIfDue();
   }
 

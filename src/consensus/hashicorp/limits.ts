@@ -57,11 +57,6 @@ export interface Limits {
   readonly catchUpEntries: number;
   /** Of entries in one append. */
   readonly messageBytes: number;
-  /**
-   * A tick this long after the last one decides nothing, and timers that ran out meanwhile get as long again: the host had
-   * no time to hand over what came.
-   */
-  readonly hostSleptMs: number;
   readonly snapshotChunkBytes: number;
 }
 
@@ -84,7 +79,6 @@ export function limitsOf(settings: EngineSettings): Limits {
     pipelineEntries: entriesPerMessage * PIPELINE_MESSAGES,
     catchUpEntries: entriesPerMessage * Math.max(1, settings.catchUpMultiplier),
     messageBytes: Math.min(APPEND_BYTES_MAX, maxMessageBytes),
-    hostSleptMs: electionTimeoutMs / 2,
     snapshotChunkBytes: Math.max(1, Math.min(SNAPSHOT_CHUNK_BYTES, maxMessageBytes)),
   };
 }

@@ -12,6 +12,7 @@ import {
 } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
+import { ElectionTimer } from '../parts/electionTimer.ts';
 import { PendingWrites } from '../parts/pendingWrites.ts';
 import { decodeConfiguration } from './configuration.ts';
 import { Delivery } from './delivery.ts';
@@ -41,17 +42,15 @@ export class ServerState {
   silent = false;
   /** When a leader was last heard from, ms. */
   leaderHeardMs = Number.NEGATIVE_INFINITY;
-  electionDueMs = 0;
+  readonly electionTimer: ElectionTimer;
   commitIndex: number;
   appliedIndex: number;
-  private readonly random: () => number;
   /** Term, vote and commit index as last handed to storage. */
   private stored: HardState;
 
   constructor(init: EngineInit) {
     this.id = init.id;
     this.limits = limitsOf(init.settings);
-    this.random = init.random;
     this.nowMs = init.nowMs;
     this.term = init.hardState.term;
     this.vote = init.hardState.vote;
@@ -64,7 +63,7 @@ export class ServerState {
     this.appliedIndex = init.appliedIndex;
     const known = Math.min(init.hardState.commit, this.log.lastIndex);
     this.commitIndex = Math.max(known, this.log.firstIndex - 1, init.appliedIndex);
-    this.resetElectionTimer();
+    this.electionTimer = new ElectionTimer(init.settings.electionTimeoutMs, init.random, init.nowMs);
     this.refreshRole();
   }
 
@@ -90,9 +89,8 @@ export class ServerState {
     return this.writes.stalledMs(this.nowMs) > this.limits.diskStallMs;
   }
 
-  /** Uniform in [1, 2) election timeouts from now (Raft §5.2). */
   resetElectionTimer(): void {
-    this.electionDueMs = this.nowMs + this.limits.electionTimeoutMs * (1 + this.random());
+    this.electionTimer.restart(this.nowMs);
   }
 
   /** A follower's role: whether it may become leader depends on the configuration. */

@@ -7,8 +7,6 @@ const SILENT_AFTER = 0.5;
 const ALONE_AFTER = 1;
 /** An election timeout counts as so many heartbeats at least: answers come once a heartbeat at best. */
 const HEARTBEATS_MIN = 6;
-/** A tick that comes this part of an election timeout late shows that the host slept: answers wait behind it. */
-const SLEPT = 0.5;
 
 /**
  * Whether a leader is still heard *and hears*. One that sends and hears nothing commits nothing, and yet its heartbeats keep
@@ -27,7 +25,6 @@ export class Audience {
   private readonly answeredMs = new Map<NodeId, number>();
   /** Whoever was not heard yet counts as heard then: at the beginning, and when the host woke. */
   private floorMs: number;
-  private tickedMs: number;
   private unansweredMs = 0;
   private askDueMs = 0;
 
@@ -40,7 +37,6 @@ export class Audience {
     this.electionTimeoutMs = electionTimeoutMs;
     this.heartbeatMs = heartbeatMs;
     this.floorMs = nowMs;
-    this.tickedMs = nowMs;
   }
 
   get isSilent(): boolean {
@@ -52,9 +48,12 @@ export class Audience {
   }
 
   tick(nowMs: number, configuration: Configuration): void {
-    if (nowMs - this.tickedMs >= SLEPT * this.electionTimeoutMs) this.floorMs = nowMs;
-    this.tickedMs = nowMs;
     this.count(nowMs, configuration);
+  }
+
+  /** The host slept: answers wait behind the tick that woke it. */
+  woke(nowMs: number): void {
+    this.floorMs = nowMs;
   }
 
   /** `peer` answered. Ends the silence at once where that makes a quorum. */

@@ -4,6 +4,7 @@ import { Entry, EntryType } from '../entry.ts';
 import { describeDistance } from './distance.suite.ts';
 import { EngineCluster, TEST_SETTINGS, UNREADABLE } from './engineCluster.ts';
 import type { Forgery } from './forgery.ts';
+import { describeHostSleep } from './hostSleep.suite.ts';
 import { describeLargeEntries } from './largeEntries.suite.ts';
 import { describeMembershipContract } from './membership.suite.ts';
 
@@ -17,6 +18,7 @@ export function describeEngineContract<M>(
   tellsToStand: (message: M) => boolean,
 ): void {
   describeDistance(kind);
+  describeHostSleep(kind);
   describeLargeEntries(kind);
   describeMembershipContract(kind, tellsToStand);
 
