@@ -1,5 +1,4 @@
 import { join, resolve } from 'node:path';
-import type { EngineName } from '../consensus/engines.ts';
 import { formatAddress, parseAddress } from '../net/endpoints/addresses.ts';
 import { type ClusterConfig, durationMs } from './config/schema.ts';
 import { defaultRestartPolicy, type RestartPolicy } from './restartPolicy.ts';
@@ -25,7 +24,8 @@ export interface ServerPlan {
 /** A cluster's settings with every default filled in: all that is needed to start it. */
 export interface ClusterPlan {
   readonly name: string;
-  readonly backend: EngineName;
+  /** An engine of the program that is started. */
+  readonly backend: string;
   readonly directory: string;
   readonly servers: readonly ServerPlan[];
   /** The flags that every server gets alike, as `-name=value`. */
