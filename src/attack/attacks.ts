@@ -1,12 +1,14 @@
 import type { ClientHttp2Stream } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { Client, type ServiceError, status } from '@grpc/grpc-js';
 import { RkvClient } from '../client/rkvClient.ts';
+import { clientChannelOptions, openChannel } from '../net/endpoints/channels.ts';
 import { frameBytes } from '../net/http2/frame.ts';
 import { FrameType } from '../net/http2/protocol.ts';
-import { CommandType, encodeCommand, REGISTER_BYTES } from '../wire/command.ts';
+import { CommandType, encodeCommand, encodeInsert, REGISTER_BYTES } from '../wire/command.ts';
 import { LookupRequest } from '../wire/generated/rkv.ts';
-import { CommandBatchWriter, readResultBatch } from '../wire/sessionCodec.ts';
+import { CommandBatchWriter, readResultBatch, SESSION_METHOD } from '../wire/sessionCodec.ts';
 import { abandonedStreams, BEGINNING, dialRaw, dialUnread, grpcMessage, openCall } from './http2Frames.ts';
 
 /** What an attack is aimed at. */
@@ -209,14 +211,34 @@ async function largeValues(target: Target): Promise<string> {
   const outcomes: string[] = [];
   for (const mebibytes of [7, 7, 7, 32, 60, 32, 60]) {
     const beganMs = performance.now();
-    const outcome = await session.insert('huge', 'v'.repeat(mebibytes * MIB)).then(
+    const value = 'v'.repeat(mebibytes * MIB);
+    const outcome = await (mebibytes > 8 ? sendUnasked(target.leader, value) : session.insert('huge', value)).then(
       () => `in ${Math.round(performance.now() - beganMs)} ms`,
-      (error: Error) => error.name,
+      (error: Error) => error.message,
     );
     outcomes.push(`${mebibytes} MiB ${outcome}`);
   }
   client.close();
   return `values of ${outcomes.join(', ')}`;
+}
+
+/** On a stream, whatever the server said that it takes: our client keeps to that. Rejects with how the stream ended. */
+async function sendUnasked(address: string, value: string): Promise<void> {
+  const client = openChannel(Client, address, clientChannelOptions(MIB));
+  const { path, requestSerialize, responseDeserialize } = SESSION_METHOD;
+  const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+  const batch = new CommandBatchWriter();
+  batch.add(1, encodeInsert(1, 1, Buffer.from('huge'), Buffer.from(value)));
+  stream.write(batch.finish());
+  stream.resume();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      stream.on('error', ({ code }: ServiceError) => reject(new Error(`refused with ${status[code]}`)));
+      stream.on('end', resolve);
+    });
+  } finally {
+    client.close();
+  }
 }
 
 /** What the servers were told to take, at once. */

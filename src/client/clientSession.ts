@@ -1,15 +1,10 @@
 import { encodeInsert } from '../wire/command.ts';
+import { SESSION_PENDING_MAX } from '../wire/limits.ts';
 import { TooManyPendingError } from './errors.ts';
 import type { LeaderChannel } from './leaderChannel.ts';
 import type { CommandListener, PendingCommand } from './pendingCommand.ts';
 import { type RequestOptions, requestResult } from './request.ts';
 import { encodeText } from './wellFormed.ts';
-
-/**
- * Unanswered inserts of one session. The servers tell a repeated sequence number from a new one within 4096 numbers
- * above the lowest gap; staying well below keeps every retry of a slow insert inside that.
- */
-export const SESSION_PENDING_MAX = 1024;
 
 /**
  * A session with the cluster: each of its inserts is applied exactly once, however often it is sent. Inserts may be

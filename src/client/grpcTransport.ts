@@ -2,6 +2,7 @@ import { Client, status as GrpcStatus, Metadata, type ServiceError } from '@grpc
 import { clientChannelOptions, openChannel } from '../net/endpoints/channels.ts';
 import { AdminClient } from '../wire/generated/admin.ts';
 import { ReconfType, RKVClient } from '../wire/generated/rkv.ts';
+import { GRPC_MESSAGE_BYTES_DEFAULT } from '../wire/limits.ts';
 import { type FailedCall, leaderInCall } from '../wire/outcome.ts';
 import { refusalOfCall } from '../wire/requestRefusal.ts';
 import { SESSION_METHOD } from '../wire/sessionCodec.ts';
@@ -18,12 +19,10 @@ export interface GrpcTransportOptions {
   readonly environment: ClientEnvironment;
   /** Told once, for people: a server does not know session streams. */
   readonly notice?: (text: string) => void;
-  /** Largest answer taken, bytes; default MESSAGE_BYTES_MAX. */
+  /** Largest answer taken, bytes; default GRPC_MESSAGE_BYTES_DEFAULT. */
   readonly messageBytesMax?: number;
 }
 
-/** The servers' default for `-maxgrpc`. */
-export const MESSAGE_BYTES_MAX = 134_217_728;
 const RECONF_METHOD = 'rkvpb.RKV/Reconf';
 const REGISTER_METHOD = 'rkvpb.RKV/Register';
 const TRANSFER_METHOD = 'rkvadmin.Admin/TransferLeadership';
@@ -35,7 +34,7 @@ export function grpcTransport({
   rpc,
   environment,
   notice = () => {},
-  messageBytesMax = MESSAGE_BYTES_MAX,
+  messageBytesMax = GRPC_MESSAGE_BYTES_DEFAULT,
 }: GrpcTransportOptions): Transport {
   const options = clientChannelOptions(messageBytesMax);
   const open = new Set<Client>();

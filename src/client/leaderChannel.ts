@@ -1,11 +1,11 @@
 import { Backoff } from '../net/endpoints/backoff.ts';
 import { ResultStatus } from '../wire/generated/rkv.ts';
+import { BATCH_BYTES_MAX } from '../wire/limits.ts';
 import { outcomeOfResult } from '../wire/outcome.ts';
 import { parseAddress } from './addresses.ts';
 import type { ClientEnvironment } from './environment.ts';
 import type { CommandListener, CommandResult, CommandStatus } from './pendingCommand.ts';
 import { PendingCommand } from './pendingCommand.ts';
-import { BATCH_BYTES_MAX } from './sessionStream.ts';
 import type { LeaderHint, LinkFailure, LinkListener, ServerLink, Transport } from './transport.ts';
 
 export interface LeaderChannelOptions {
@@ -173,10 +173,11 @@ export class LeaderChannel implements LinkListener {
       this.connect(this.options.addresses[this.nextAddress % this.options.addresses.length]!);
       return;
     }
+    const bytesMax = Math.min(this.options.commandBytesMax, link.commandBytesMax);
     while (this.head < this.queue.length && this.roomOn(link) > 0) {
       const command = this.queue[this.head++]!;
       if (command.listener === null) continue;
-      if (command.cmd.length > this.options.commandBytesMax) this.refuseSize(command);
+      if (command.cmd.length > bytesMax) refuseSize(command, bytesMax);
       else {
         command.sent = true;
         link.add(command);
@@ -197,11 +198,6 @@ export class LeaderChannel implements LinkListener {
     this.queue = [];
     this.head = 0;
     return rest;
-  }
-
-  private refuseSize(command: PendingCommand): void {
-    const detail = `the command takes ${command.cmd.length} bytes, at most ${this.options.commandBytesMax} fit`;
-    command.finish({ status: 'too-large', clientId: 0, value: undefined, detail, maybeDone: command.maybeDone });
   }
 
   // What links report
@@ -443,6 +439,11 @@ function refusalOf(status: ResultStatus): CommandStatus {
     default:
       return 'invalid';
   }
+}
+
+function refuseSize(command: PendingCommand, bytesMax: number): void {
+  const detail = `the command takes ${command.cmd.length} bytes, at most ${bytesMax} are taken (servers: see -maxvalue)`;
+  command.finish({ status: 'too-large', clientId: 0, value: undefined, detail, maybeDone: command.maybeDone });
 }
 
 /** A server's idea of an address with the host filled in; empty where it is none. */

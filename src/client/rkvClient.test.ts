@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
-import { SESSION_PENDING_MAX } from './clientSession.ts';
+import { SESSION_PENDING_MAX } from '../wire/limits.ts';
 import { systemEnvironment } from './environment.ts';
 import {
   AddressError,
@@ -274,6 +274,24 @@ describe('RkvClient', () => {
     for (const at of [1, 2]) {
       expect((outcomes[at] as PromiseRejectedResult).reason).toBeInstanceOf(CommandTooLargeError);
     }
+  });
+
+  it('sent what the server was certain to refuse, and all that was on the stream with it again', async () => {
+    const servers = await cluster(1);
+    servers.commandBytesMax = 5000;
+    const client = clientOf(servers);
+    const session = await client.openSession();
+    const outcomes = await Promise.allSettled([
+      session.insert('a', '1'),
+      session.insert('large', 'v'.repeat(5000)),
+      session.insert('b', 'v'.repeat(4900)),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    const { reason } = outcomes[1] as PromiseRejectedResult;
+    expect(reason).toBeInstanceOf(CommandTooLargeError);
+    expect(reason.message).toContain('at most 5000 are taken');
+    expect(client.counters.linksLost).toBe(0);
+    expect(servers.servers[0]!.batches).toEqual([1, 2]);
   });
 
   it('gives up at a signal', async () => {

@@ -2,6 +2,7 @@ import { Backoff } from '../net/endpoints/backoff.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../wire/command.ts';
 import type { StatusResponse } from '../wire/generated/admin.ts';
 import { ReconfStatus } from '../wire/generated/rkv.ts';
+import { CLIENT_PENDING_MAX } from '../wire/limits.ts';
 import { mayAskAgain } from '../wire/requestRefusal.ts';
 import { parseAddress } from './addresses.ts';
 import { ClientSession } from './clientSession.ts';
@@ -16,7 +17,7 @@ import {
   TooManyPendingError,
   UnsupportedError,
 } from './errors.ts';
-import { grpcTransport, MESSAGE_BYTES_MAX } from './grpcTransport.ts';
+import { grpcTransport } from './grpcTransport.ts';
 import { type ChannelCounters, LeaderChannel } from './leaderChannel.ts';
 import type { CommandListener, PendingCommand } from './pendingCommand.ts';
 import { type Effect, REQUEST_TIMEOUT_MS, type RequestOptions, requestResult } from './request.ts';
@@ -38,7 +39,7 @@ export interface RkvClientOptions {
    * it sooner than after twice that asks for everything again all the time.
    */
   readonly stallTimeoutMs?: number;
-  /** Largest command sent; default 128 MiB less what a message adds. Servers take less: their `-maxvalue`, 8 MiB by default. */
+  /** Largest command sent, where a server takes larger ones: each tells what it takes (by its `-maxvalue`, 8 MiB by default). */
   readonly commandBytesMax?: number;
   /** Told once, for people: what this client does without, because a server is older than it is. */
   readonly onNotice?: (text: string) => void;
@@ -46,10 +47,7 @@ export interface RkvClientOptions {
   readonly transport?: Transport;
 }
 
-/** Requests of one client without an answer. */
-export const CLIENT_PENDING_MAX = 1 << 18;
 const STALL_TIMEOUT_MS = 2000;
-const MESSAGE_OVERHEAD_BYTES = 1024;
 const RECONFIGURE_ATTEMPT_MS_MAX = 30_000;
 /** How long one server may take to answer about itself. */
 const STATUS_TIMEOUT_MS = 2000;
@@ -112,7 +110,7 @@ export class RkvClient {
       backoffMinMs,
       backoffMaxMs,
       stallTimeoutMs: options.stallTimeoutMs ?? STALL_TIMEOUT_MS,
-      commandBytesMax: options.commandBytesMax ?? MESSAGE_BYTES_MAX - MESSAGE_OVERHEAD_BYTES,
+      commandBytesMax: options.commandBytesMax ?? Number.POSITIVE_INFINITY,
     });
   }
 

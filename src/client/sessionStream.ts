@@ -1,14 +1,13 @@
 import type { ServiceError } from '@grpc/grpc-js';
 import { status as GrpcStatus } from '@grpc/grpc-js';
 import type { ResultStatus } from '../wire/generated/rkv.ts';
+import { BATCH_BYTES_MAX, UNTOLD_COMMAND_BYTES_MAX } from '../wire/limits.ts';
 import { CommandBatchWriter, MalformedBatchError, type ResultVisitor, readResultBatch } from '../wire/sessionCodec.ts';
 import type { ClientEnvironment } from './environment.ts';
 import { grpcReason } from './grpcReason.ts';
 import type { PendingCommand } from './pendingCommand.ts';
 import type { LeaderHint, LinkEnd, LinkFailure, LinkListener, ServerLink } from './transport.ts';
 
-/** A batch is sent when it reaches this size; only a single larger command makes a larger message. */
-export const BATCH_BYTES_MAX = 1 << 18;
 /** Small, because a stream may end before it carries much: a client that looks for the leader opens one after the other. */
 const FIRST_RING_SIZE = 1 << 4;
 /** Ids from the oldest unanswered command to the newest. One command that is never answered stops the stream here. */
@@ -29,6 +28,7 @@ export class SessionStream implements ServerLink, ResultVisitor {
   readonly address: string;
   unanswered = 0;
   heardMs: number;
+  commandBytesMax = UNTOLD_COMMAND_BYTES_MAX;
   private readonly call: SessionCall;
   private readonly release: () => void;
   private readonly listener: LinkListener;
@@ -131,6 +131,8 @@ export class SessionStream implements ServerLink, ResultVisitor {
     try {
       const header = readResultBatch(message, this);
       if (header.window !== undefined && header.window > 0) this.window = header.window;
+      if (header.commandBytesMax !== undefined && header.commandBytesMax > 0)
+        this.commandBytesMax = header.commandBytesMax;
       if (header.leader !== undefined) hint = { id: header.leader, address: header.leaderAddress ?? '' };
     } catch (error) {
       if (!(error instanceof MalformedBatchError || error instanceof UnexpectedResultError)) throw error;

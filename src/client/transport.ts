@@ -9,6 +9,8 @@ export interface ServerLink {
   readonly unanswered: number;
   /** When something last arrived, or the first of the unanswered commands was sent, whichever is later. Environment's ms. */
   readonly heardMs: number;
+  /** Of a marshalled command, as far as the server told before anything may be added. */
+  readonly commandBytesMax: number;
   /** How many commands may be added now: what the server's window and the connection's buffers leave. */
   room(): number;
   /** Takes a command; it leaves with the next flush at the latest. Needs room. */

@@ -1,13 +1,13 @@
 import { status as GrpcStatus, type ServiceError } from '@grpc/grpc-js';
 import { CommandType, decodeCommand } from '../wire/command.ts';
 import { ResultStatus, type RKVClient } from '../wire/generated/rkv.ts';
+import { BATCH_BYTES_MAX, UNTOLD_COMMAND_BYTES_MAX } from '../wire/limits.ts';
 import { MISSING_VALUE, STORED_VALUE_TRAILER } from '../wire/originalTexts.ts';
 import { type FailedOutcome, leaderInCall, outcomeOfCall, resultOf } from '../wire/outcome.ts';
 import { reasonOf } from '../wire/reason.ts';
 import type { ClientEnvironment } from './environment.ts';
 import { grpcReason } from './grpcReason.ts';
 import type { PendingCommand } from './pendingCommand.ts';
-import { BATCH_BYTES_MAX } from './sessionStream.ts';
 import type { LeaderHint, LinkListener, ServerLink } from './transport.ts';
 
 /** Unary calls under way at once; a call costs far more than a command of a batch. */
@@ -17,6 +17,7 @@ const CALLS_MAX = 1024;
 export class UnaryLink implements ServerLink {
   readonly address: string;
   heardMs: number;
+  readonly commandBytesMax = UNTOLD_COMMAND_BYTES_MAX;
   private readonly client: RKVClient;
   private readonly release: () => void;
   private readonly listener: LinkListener;

@@ -2,6 +2,7 @@ import { versionText } from '../cli/version.ts';
 import { ENGINE_NAMES } from '../consensus/engines.ts';
 import { defineFlags, type FlagValue, flagDefaults, parseFlags, UsageError } from '../goflags/goFlags.ts';
 import { type Address, parseAddress } from '../net/endpoints/addresses.ts';
+import { GRPC_MESSAGE_BYTES_DEFAULT, VALUE_BYTES_DEFAULT } from '../wire/limits.ts';
 
 /** The flags of rkvd: the original's, and some of ours (below datadir). */
 export const RKVD_FLAGS = defineFlags({
@@ -47,7 +48,7 @@ export const RKVD_FLAGS = defineFlags({
   cache: { kind: 'int', default: 67_108_864, min: 0, usage: '`entries` kept in memory (and at most 256 MiB of them)' },
   maxgrpc: {
     kind: 'int',
-    default: 134_217_728,
+    default: GRPC_MESSAGE_BYTES_DEFAULT,
     min: 1024,
     usage: 'largest gRPC message, in `bytes`; links between servers have a limit of their own',
   },
@@ -98,7 +99,7 @@ export const RKVD_FLAGS = defineFlags({
   },
   maxvalue: {
     kind: 'int',
-    default: 8_388_608,
+    default: VALUE_BYTES_DEFAULT,
     min: 1024,
     usage: 'largest insert, key and value together, in `bytes`: heartbeats wait behind the entries on their way',
   },

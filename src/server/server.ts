@@ -9,6 +9,7 @@ import { GrpcServer } from '../net/grpc/grpcServer.ts';
 import type { GrpcError } from '../net/grpc/status.ts';
 import { AdminService } from '../wire/generated/admin.ts';
 import { type Acquaintance, type Introduction, PeerService } from '../wire/generated/peer.ts';
+import { BATCH_OVERHEAD_BYTES, commandBytesMax, MESSAGE_OVERHEAD_BYTES } from '../wire/limits.ts';
 import { notLeaderFailure } from '../wire/outcome.ts';
 import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
@@ -42,12 +43,8 @@ import { type IntroductionFacts, introduce } from './transport/peerAcceptor.ts';
 import { PeerTransport } from './transport/transport.ts';
 import { unaryService } from './transport/unaryCalls.ts';
 
-/** Room in a gRPC message for what stands around the entries. */
-const MESSAGE_OVERHEAD_BYTES = 4096;
 /** Entries in one message take at most this, however large `-maxgrpc` is: larger ones gain nothing and delay what follows. */
 const ENTRIES_BYTES_MAX = 1024 * 1024;
-/** Room in a client's message beside its largest command: others may stand in the same batch. */
-const BATCH_OVERHEAD_BYTES = 1024 * 1024;
 const TICK_MS_MAX = 20;
 /** Messages of higher terms make any server a follower again; honest ones send a few of them a second at most. */
 const ROLES_LOGGED_PER_SECOND = 10;
@@ -249,7 +246,7 @@ export class RkvServer {
       address: formatAddress(servers[id - 1]!),
       metricsAddress: () => this.metricsAddress(),
     };
-    const forClients = { messageBytesMax: commandBytesMax(config) + BATCH_OVERHEAD_BYTES, limitName: '-maxvalue' };
+    const forClients = { messageBytesMax: largestCommandBytes(config) + BATCH_OVERHEAD_BYTES, limitName: '-maxvalue' };
     const openCommands = gate.offer(COMMAND_SERVICE, {}, { ...forClients, admission: this.commands });
     const openRkv = gate.offer(RKV_SERVICE, {}, forClients);
     const openAdmin = gate.offer(AdminService, waitingAdmin(id, facts));
@@ -374,7 +371,7 @@ export class RkvServer {
       metrics,
       sessions,
       serverCount: config.servers.length,
-      commandBytesMax: commandBytesMax(config),
+      commandBytesMax: largestCommandBytes(config),
       nowUs,
       leader: () => {
         const { leader } = replica.status();
@@ -485,10 +482,12 @@ function nowUs(): number {
   return (performance.timeOrigin + performance.now()) * 1000;
 }
 
-/** A command has to fit into a peer's message, and into what may be queued. */
-function commandBytesMax({ flags: { maxvalue, maxgrpc, clientmemory } }: ServerConfig): number {
-  const sendable = Math.floor(maxgrpc / 2) - MESSAGE_OVERHEAD_BYTES / 8;
-  return Math.min(maxvalue + MESSAGE_OVERHEAD_BYTES, sendable, clientmemory * QUEUED_SHARE);
+function largestCommandBytes({ flags }: ServerConfig): number {
+  return commandBytesMax({
+    valueBytesMax: flags.maxvalue,
+    messageBytesMax: flags.maxgrpc,
+    queuedBytesMax: flags.clientmemory * QUEUED_SHARE,
+  });
 }
 
 function engineSettings({ flags }: ServerConfig): EngineSettings {

@@ -36,6 +36,7 @@ function readAll(message: Uint8Array): ResultBatch {
   return {
     results,
     window: header.window ?? 0,
+    commandBytesMax: header.commandBytesMax ?? 0,
     leader: header.leader ?? 0,
     leaderAddress: header.leaderAddress ?? '',
   };
@@ -90,7 +91,10 @@ describe('CommandBatch', () => {
 });
 
 describe('ResultBatch', () => {
-  const header = fc.option(fc.record({ window: uint53, leader: uint53, leaderAddress: text }), { nil: undefined });
+  const header = fc.option(
+    fc.record({ window: uint53, leader: uint53, leaderAddress: text, commandBytesMax: uint53 }),
+    { nil: undefined },
+  );
 
   it('is written so that the generated code reads it', () => {
     const writer = new ResultBatchWriter();
@@ -100,9 +104,10 @@ describe('ResultBatch', () => {
         if (header !== undefined) {
           writer.window(header.window % 2 ** 32);
           writer.leader(header.leader, header.leaderAddress);
+          writer.commandBytesMax(header.commandBytesMax);
         }
         expect(writer.count).toBe(results.length);
-        const expected = { window: 0, leader: 0, leaderAddress: '', ...header, results };
+        const expected = { window: 0, leader: 0, leaderAddress: '', commandBytesMax: 0, ...header, results };
         expected.window %= 2 ** 32;
         const message = writer.finish();
         expect(ResultBatch.decode(message)).toEqual(expected);
@@ -114,7 +119,7 @@ describe('ResultBatch', () => {
   it('is read as the generated code reads it', () => {
     fc.assert(
       fc.property(fc.array(result, { maxLength: 40 }), header, (results, header) => {
-        const batch = { results, ...(header ?? { window: 0, leader: 0, leaderAddress: '' }) };
+        const batch = { results, ...(header ?? { window: 0, leader: 0, leaderAddress: '', commandBytesMax: 0 }) };
         batch.window %= 2 ** 32;
         expect(readAll(ResultBatch.encode(batch).finish())).toEqual(batch);
       }),
@@ -129,11 +134,17 @@ describe('ResultBatch', () => {
     const message = writer.finish();
     expect(readAll(message).results.map((r) => r.value)).toEqual(['', undefined]);
     const nothing = { result: () => {} };
-    expect(readResultBatch(message, nothing)).toEqual({ window: undefined, leader: 0, leaderAddress: '' });
+    expect(readResultBatch(message, nothing)).toEqual({
+      window: undefined,
+      leader: 0,
+      leaderAddress: '',
+      commandBytesMax: undefined,
+    });
     expect(readResultBatch(new Uint8Array(0), nothing)).toEqual({
       window: undefined,
       leader: undefined,
       leaderAddress: undefined,
+      commandBytesMax: undefined,
     });
   });
 });

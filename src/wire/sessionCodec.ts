@@ -24,6 +24,7 @@ const RESULTS_TAG = 0x0a;
 const WINDOW_TAG = 0x10;
 const LEADER_TAG = 0x18;
 const LEADER_ADDRESS_TAG = 0x22;
+const COMMAND_BYTES_MAX_TAG = 0x28;
 const RESULT_ID_TAG = 0x08;
 const RESULT_STATUS_TAG = 0x10;
 const RESULT_CLIENT_ID_TAG = 0x18;
@@ -193,6 +194,12 @@ export class ResultBatchWriter {
     this.message.integer(WINDOW_TAG, commands);
   }
 
+  /** The largest command that is taken; belongs into a stream's first batch. */
+  commandBytesMax(bytes: number): void {
+    this.message.reserve(16);
+    this.message.integer(COMMAND_BYTES_MAX_TAG, bytes);
+  }
+
   /** The leader known of, 0 for none, and its address or empty. The last call of a batch counts. */
   leader(id: number, address: string): void {
     const encoded = utf8.encode(address);
@@ -247,6 +254,7 @@ export interface ResultBatchHeader {
   readonly window: number | undefined;
   readonly leader: number | undefined;
   readonly leaderAddress: string | undefined;
+  readonly commandBytesMax: number | undefined;
 }
 
 /**
@@ -262,15 +270,17 @@ function readResults(bytes: Uint8Array, visitor: ResultVisitor): ResultBatchHead
   let window: number | undefined;
   let leader: number | undefined;
   let leaderAddress: string | undefined;
+  let commandBytesMax: number | undefined;
   while (reader.pos < reader.end) {
     const tag = reader.varint();
     if (tag === RESULTS_TAG) readResult(reader, visitor);
     else if (tag === WINDOW_TAG) window = reader.varint();
     else if (tag === LEADER_TAG) leader = reader.varint();
     else if (tag === LEADER_ADDRESS_TAG) leaderAddress = readText(reader);
+    else if (tag === COMMAND_BYTES_MAX_TAG) commandBytesMax = reader.varint();
     else reader.skip(tag);
   }
-  return { window, leader, leaderAddress };
+  return { window, leader, leaderAddress, commandBytesMax };
 }
 
 function readResult(reader: ByteReader, visitor: ResultVisitor): void {

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import { type ClientSession, SESSION_PENDING_MAX } from '../clientSession.ts';
+import { SESSION_PENDING_MAX } from '../../wire/limits.ts';
+import type { ClientSession } from '../clientSession.ts';
 import { type ClientEnvironment, systemEnvironment } from '../environment.ts';
 import type { CommandListener, CommandResult, CommandStatus } from '../pendingCommand.ts';
 import type { RequestOptions } from '../request.ts';

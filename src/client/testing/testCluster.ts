@@ -57,6 +57,8 @@ export class TestCluster {
   /** Whether a server that does not lead says who does. */
   hints: 'address' | 'id' | 'none' = 'address';
   window = 1024;
+  /** The largest command that they say they take; 0: they do not say. */
+  commandBytesMax = 0;
   /** What servers say of themselves, where that is not what they are. */
   role: string | undefined;
   /** False: they are as the original's, without session streams. */
@@ -239,6 +241,7 @@ export class TestServer {
     }
     const writer = new ResultBatchWriter();
     writer.window(cluster.window);
+    writer.commandBytesMax(cluster.commandBytesMax);
     stream.write(writer.finish());
     stream.on('error', () => {});
     stream.on('end', () => stream.end());

@@ -20,6 +20,7 @@ import { RejectReason, Role } from '../../consensus/contract.ts';
 import { type Entry, EntryType } from '../../consensus/entry.ts';
 import { BrokenInvariantError, broken } from '../../consensus/parts/turnGuard.ts';
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
+import { SERVER_PENDING_MAX } from '../../wire/limits.ts';
 import { FencedError, fencesInForce, passes, type Speaker } from '../identity/fences.ts';
 import { checkSnapshot, fencesOf, type KeyValueStore, MalformedSnapshotError } from '../stateMachine/keyValueStore.ts';
 import { type LogStore, type LogStoreListener, UnknownFormatError } from '../storage/contract.ts';
@@ -64,8 +65,6 @@ export interface ReplicaOptions<M> {
   readonly pendingBytesMax?: number;
 }
 
-/** Commands and lookups that may be unanswered in one replica; more are refused as overloaded. */
-export const PENDING_MAX = 1 << 17;
 /** Drains in one turn. Engines are mostly quiet after two or three; one that hands over a long committed log is not. */
 const DRAINS_PER_TURN_MAX = 16;
 /** Once so much was applied in a turn, input and output go before more is: a value of 32 MiB takes tens of milliseconds. */
@@ -308,11 +307,11 @@ export class Replica<M> implements LogStoreListener {
 
   private offerPending(): void {
     const { pendingBytesMax = Number.POSITIVE_INFINITY } = this.options;
-    const batch = this.pending.takeCommands(PENDING_MAX, pendingBytesMax, this.leader, this.foresee);
+    const batch = this.pending.takeCommands(SERVER_PENDING_MAX, pendingBytesMax, this.leader, this.foresee);
     if (batch !== undefined) this.engine.propose(batch);
     const undecidedToken = this.pending.takeUndecided();
     if (undecidedToken !== undefined) this.engine.read(undecidedToken);
-    const readToken = this.pending.takeLookups(PENDING_MAX, pendingBytesMax, this.leader);
+    const readToken = this.pending.takeLookups(SERVER_PENDING_MAX, pendingBytesMax, this.leader);
     if (readToken !== undefined) this.engine.read(readToken);
   }
 

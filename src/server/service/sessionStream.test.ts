@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeCommand, REGISTER_BYTES } from '../../wire/command.ts';
 import { encodeFence, mayBeFence } from '../../wire/fence.ts';
 import { ResultStatus } from '../../wire/generated/rkv.ts';
+import { SESSION_WINDOW } from '../../wire/limits.ts';
 import { CommandBatchWriter, readResultBatch } from '../../wire/sessionCodec.ts';
 import type { CommandSink } from '../host/outcomes.ts';
 import { ServerMetrics } from '../observe/metrics.ts';
@@ -75,6 +76,13 @@ function session() {
 const MIB = 'x'.repeat(1 << 20);
 
 describe('a session stream', () => {
+  it('says first how much it takes', async () => {
+    const { call } = session();
+    await Promise.resolve();
+    const { window, commandBytesMax } = readResultBatch(call.written[0]!, { result: () => expect.unreachable() });
+    expect([window, commandBytesMax]).toEqual([SESSION_WINDOW, 1 << 20]);
+  });
+
   it('does not let a client fence a server off: what stands around a command stays outside the log', () => {
     const { call, submitted } = session();
     const fence = encodeFence({ id: 2, instance: 'a' });

@@ -7,6 +7,7 @@ import {
   MalformedCommandError,
   REGISTER_BYTES,
 } from '../../wire/command.ts';
+import { SESSION_WINDOW } from '../../wire/limits.ts';
 import { type FailedOutcome, resultOf } from '../../wire/outcome.ts';
 import { decodeCommandBatch, MalformedBatchError, ResultBatchWriter } from '../../wire/sessionCodec.ts';
 import type { Connection } from '../admission/connection.ts';
@@ -15,8 +16,6 @@ import type { CommandOutcome, CommandSink, LookupOutcome } from '../host/outcome
 import type { Replica } from '../host/replica.ts';
 import { detailOf, type Failure, TOO_MANY_REGISTRATIONS } from './outcomes.ts';
 
-/** Commands that may be unanswered on one stream. */
-export const SESSION_WINDOW = 16_384;
 /** How long a client that waits for an answer hears nothing at most. */
 export const REASSURE_MS = 500;
 /** Result bytes that may wait for a slow client before the server stops reading from it. */
@@ -106,6 +105,7 @@ export class SessionStream {
       this.open = false;
     });
     this.results.window(SESSION_WINDOW);
+    this.results.commandBytesMax(context.commandBytesMax);
     this.noteLeader();
     this.flushSoon();
   }

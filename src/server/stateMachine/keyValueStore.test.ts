@@ -4,8 +4,9 @@ import { Entry, EntryType } from '../../consensus/entry.ts';
 import { type Command, CommandType, encodeCommand } from '../../wire/command.ts';
 import { scanCommand } from '../../wire/commandScan.ts';
 import { encodeFence } from '../../wire/fence.ts';
+import { APPLIED_ABOVE_MARK_MAX } from '../../wire/limits.ts';
 import { checkSnapshot, fencesOf, KeyValueStore, MalformedSnapshotError } from './keyValueStore.ts';
-import { APPLIED_ABOVE_MARK_MAX, SEQUENCE_AHEAD_MAX } from './session.ts';
+import { SEQUENCE_AHEAD_MAX } from './session.ts';
 
 const entryOf = (index: number, data: Uint8Array) => new Entry(index, 1, EntryType.Normal, data);
 const register = (store: KeyValueStore, index: number) => store.apply(entryOf(index, new Uint8Array(0)));

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Admission, APPLIED_ABOVE_MARK_MAX, SEQUENCE_AHEAD_MAX, Session } from './session.ts';
+import { APPLIED_ABOVE_MARK_MAX } from '../../wire/limits.ts';
+import { type Admission, SEQUENCE_AHEAD_MAX, Session } from './session.ts';
 
 /** The obvious twin: every number ever applied, in one set that is never trimmed. */
 class SlowSession {

@@ -1,3 +1,5 @@
+import { APPLIED_ABOVE_MARK_MAX } from '../../wire/limits.ts';
+
 /**
  * What one client session has applied, so that each command applies once however often and in whatever order it comes
  * (Raft §8; thesis §6.3). Numbers up to `floor` can no longer be told apart; those in (floor, mark] are applied; above
@@ -55,11 +57,6 @@ export class Session {
 /** 'duplicate': applied before. 'too-old': whether it was applied can no longer be told. */
 export type Admission = 'apply' | 'duplicate' | 'too-old' | 'too-far';
 
-/**
- * Applied numbers kept above the mark. The original's client leaves a gap at 1 forever and keeps up to 50 000 requests
- * in flight; gRPC reorders them by tens, so this leaves a wide margin at 32 bytes a number.
- */
-export const APPLIED_ABOVE_MARK_MAX = 4096;
 /** A number further than this above the mark is a client's mistake, not reordering. */
 export const SEQUENCE_AHEAD_MAX = 1 << 20;
 

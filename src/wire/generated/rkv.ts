@@ -149,6 +149,7 @@ export interface ResultBatch {
   window: number;
   leader: number;
   leaderAddress: string;
+  commandBytesMax: number;
 }
 
 function createBaseRegisterRequest(): RegisterRequest {
@@ -825,7 +826,7 @@ export const Result: MessageFns<Result> = {
 };
 
 function createBaseResultBatch(): ResultBatch {
-  return { results: [], window: 0, leader: 0, leaderAddress: "" };
+  return { results: [], window: 0, leader: 0, leaderAddress: "", commandBytesMax: 0 };
 }
 
 export const ResultBatch: MessageFns<ResultBatch> = {
@@ -841,6 +842,9 @@ export const ResultBatch: MessageFns<ResultBatch> = {
     }
     if (message.leaderAddress !== "") {
       writer.uint32(34).string(message.leaderAddress);
+    }
+    if (message.commandBytesMax !== 0) {
+      writer.uint32(40).uint64(message.commandBytesMax);
     }
     return writer;
   },
@@ -888,6 +892,14 @@ export const ResultBatch: MessageFns<ResultBatch> = {
             }
 
             message.leaderAddress = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.commandBytesMax = longToNumber(reader.uint64());
             continue;
           }
         }
