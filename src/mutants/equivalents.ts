@@ -83,31 +83,31 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'One entry less of many thousands may be uncommitted.',
   },
   {
-    key: 'consensus/hashicorp/elections.ts Elections.writeDurable: half state.role !== Role.Candidate || state.writes.durableTerm !== state.term → state.writes.durableTerm !== state.term',
+    key: 'consensus/hashicorp/election.ts Elections.writeDurable: half state.role !== Role.Candidate || state.writes.durableTerm !== state.term → state.writes.durableTerm !== state.term',
     why: 'Only candidates and pre-candidates have a candidacy to count in, and a pre-candidate has its own pre-vote from the beginning.',
   },
   {
-    key: 'consensus/hashicorp/readQueue.ts ReadQueue.roundBegan: drop this.lastBeganMs = nowMs;',
+    key: 'consensus/hashicorp/reads.ts ReadQueue.roundBegan: drop this.lastBeganMs = nowMs;',
     why: 'More rounds than one a tick may begin for reads; each read still waits for a round that began after it.',
   },
   {
-    key: 'consensus/hashicorp/replicator.ts Replicator.heartbeatAnswered: negate this.failures > 0 → this.failures <= 0',
+    key: 'consensus/hashicorp/replication.ts Replicator.heartbeatAnswered: negate this.failures > 0 → this.failures <= 0',
     why: 'A follower that answers again after a silence is served when its wait is over, an election timeout at the most.',
   },
   {
-    key: 'consensus/hashicorp/replicator.ts Replicator.snapshotReplied: drop this.failures = 0;',
+    key: 'consensus/hashicorp/replication.ts Replicator.snapshotReplied: drop this.failures = 0;',
     why: 'The next failure is waited for longer than it need be, an election timeout at the most.',
   },
   {
-    key: 'consensus/hashicorp/replicator.ts Replicator.matched: bound index <= this.match → index < this.match',
+    key: 'consensus/hashicorp/replication.ts Replicator.matched: bound index <= this.match → index < this.match',
     why: 'What was known is counted again and comes to the same.',
   },
   {
-    key: "consensus/hashicorp/replicator.ts Replicator.commitIsNews: half this.mode === 'pipeline' && this.next > log.lastIndex → this.mode === 'pipeline'",
+    key: "consensus/hashicorp/replication.ts Replicator.commitIsNews: half this.mode === 'pipeline' && this.next > log.lastIndex → this.mode === 'pipeline'",
     why: 'A commit index may then leave with entries that would have followed a moment later.',
   },
   {
-    key: 'consensus/hashicorp/replicator.ts Replicator.appendRefused: flip false → true',
+    key: 'consensus/hashicorp/replication.ts Replicator.appendRefused: flip false → true',
     why: 'What is acknowledged is counted once more, and comes to the same.',
   },
   {
@@ -115,7 +115,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'Keeps the chunks of a snapshot that nobody goes on with in memory until the next one; what is in the log is answered from there.',
   },
   {
-    key: 'consensus/hashicorp/leadership.ts Leadership.startReplication: swap this.replicators = [...others, new Replicator(id, this)].sort((a, b) => a.peer - b.peer); this.tracker.forget(id); → this.tracker.forget(id); this.replicators = [...others, new Replicator(id, this)].sort((a, b) => a.peer - b.peer);',
+    key: 'consensus/hashicorp/leader.ts Leadership.startReplication: swap this.replicators = [...others, new Replicator(id, this)].sort((a, b) => a.peer - b.peer); this.tracker.forget(id); → this.tracker.forget(id); this.replicators = [...others, new Replicator(id, this)].sort((a, b) => a.peer - b.peer);',
     why: 'A replicator does not look at the tracker, nor the tracker at replicators.',
   },
   {

@@ -3,7 +3,8 @@ import { simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { PendingLog } from '../parts/pendingLog.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
-import { CATCH_UP_INTERVAL_MS, CatchUp } from './catchUp.ts';
+import { CatchUp } from './catchUp.ts';
+import { CATCH_UP_INTERVAL_MS } from './limits.ts';
 import type { AppendEntries } from './messages.ts';
 
 function logOf(...terms: number[]): PendingLog {

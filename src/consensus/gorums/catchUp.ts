@@ -1,8 +1,6 @@
 import type { PendingLog } from '../parts/pendingLog.ts';
+import { CATCH_UP_INTERVAL_MS } from './limits.ts';
 import type { AppendEntries } from './messages.ts';
-
-/** A follower asks again this often while what it asked for does not come. */
-export const CATCH_UP_INTERVAL_MS = 100;
 
 /** An entry known not to be the leader's. Until it is replaced, the log's length says nothing about what is missing. */
 interface Conflict {

@@ -27,6 +27,8 @@ import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
 import { contradiction, entriesFault, refused, snapshotFault, tooFarAhead } from '../parts/untrusted.ts';
 import { CatchUp } from './catchUp.ts';
 import { Leader, type LedServer, type Transfer } from './leader.ts';
+import { COMMITTED_BYTES_PER_DRAIN_MAX, COMMITTED_PER_DRAIN_MAX, FIRST_CALL_MAX } from './limits.ts';
+import { applyChange, changeFault } from './membership.ts';
 import type {
   AppendEntries,
   CatchMeUp,
@@ -37,12 +39,6 @@ import type {
   TimeoutNow,
 } from './messages.ts';
 import { electionAnswer } from './quorum.ts';
-import { applyChange, changeFault } from './reconfiguration.ts';
-
-/** Committed entries handed over in one drain. */
-const COMMITTED_PER_DRAIN_MAX = 4096;
-const FIRST_CALL_MAX = 2 ** 32;
-const COMMITTED_BYTES_PER_DRAIN_MAX = 8 << 20;
 
 interface Election {
   readonly call: number;

@@ -20,10 +20,11 @@ import { Audience } from '../parts/audience.ts';
 import type { OutputBuffer } from '../parts/outputBuffer.ts';
 import type { PendingLog } from '../parts/pendingLog.ts';
 import { transitMs } from '../parts/transit.ts';
+import { PATIENCE_DOUBLINGS_MAX } from './limits.ts';
+import { encodeChange } from './membership.ts';
 import type { AppendEntries, AppendEntriesResponse, GorumsMessage } from './messages.ts';
 import { Peer } from './peer.ts';
 import { isQuorum } from './quorum.ts';
-import { encodeChange } from './reconfiguration.ts';
 import { Rounds } from './rounds.ts';
 
 /** What a leader uses of the server it leads from. */
@@ -47,8 +48,6 @@ export interface LedServer {
   resign(): void;
 }
 
-/** Rounds given up in a row double the patience with the next ones, this often at most. */
-const PATIENCE_DOUBLINGS_MAX = 4;
 /** A change whose entry, at `index`, is not committed yet. */
 interface Change {
   readonly change: MembershipChange;

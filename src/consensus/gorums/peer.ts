@@ -1,12 +1,7 @@
 import type { NodeId } from '../contract.ts';
 import type { PeerView } from '../membership/leaderView.ts';
 import { IN_ORDER_BYTES_MAX, transitMs } from '../parts/transit.ts';
-
-/** Calls remembered of a peer that does not answer. */
-const UNANSWERED_CALLS_MAX = 256;
-/** Messages and bytes of entries on their way to one follower that catches up; at a round trip of 40 ms these are 200 MB a second. */
-export const CATCH_UP_MESSAGES_MAX = 64;
-export const CATCH_UP_BYTES_MAX = 8 * 1024 * 1024;
+import { CATCH_UP_BYTES_MAX, CATCH_UP_MESSAGES_MAX, UNANSWERED_CALLS_MAX } from './limits.ts';
 
 /** A call that a peer has not answered. */
 interface Sent {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../contract.ts';
-import { BYTES_IN_FLIGHT_MAX, ROUNDS_IN_FLIGHT_MAX, type Round, Rounds } from './rounds.ts';
+import { BYTES_IN_FLIGHT_MAX, ROUNDS_IN_FLIGHT_MAX } from './limits.ts';
+import { type Round, Rounds } from './rounds.ts';
 
 const three = simpleConfiguration([1, 2, 3]);
 

@@ -1,16 +1,6 @@
 import type { Configuration, NodeId } from '../contract.ts';
+import { BYTES_IN_FLIGHT_MAX, ROUNDS_IN_FLIGHT_MAX } from './limits.ts';
 import { appendAnswer } from './quorum.ts';
-
-/**
- * Quorum calls with entries that may be unanswered at once; more proposals gather until one is answered. With the default
- * of 64 entries a round and a round trip of 40 ms these are 100 000 entries a second.
- */
-export const ROUNDS_IN_FLIGHT_MAX = 64;
-/**
- * Bytes of entries in unanswered rounds after which no further round carries any; heartbeats go on empty. At a round trip
- * of 40 ms these are 200 MB a second.
- */
-export const BYTES_IN_FLIGHT_MAX = 8 * 1024 * 1024;
 
 /** One quorum call: the same entries to everyone, one answer back. */
 export interface Round {

@@ -4,7 +4,7 @@ import { Entry, EntryType } from '../entry.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { SteppedEngine } from '../testing/steppedEngine.ts';
 import { gorumsKind } from './index.ts';
-import { encodeChange } from './reconfiguration.ts';
+import { encodeChange } from './membership.ts';
 
 const { electionTimeoutMs } = TEST_SETTINGS;
 

@@ -3,7 +3,7 @@ import { startOf, VARINT_BYTES_MAX, varintsSize, writeVarint, writeVarints } fro
 import { MalformedMessageError, type MessageCodec } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { decodeEntries, recordsSize, writeEntries } from '../entryCodec.ts';
-import { configurationNumbers, readConfiguration } from './configuration.ts';
+import { configurationNumbers, readConfiguration } from './membership.ts';
 import type { HashicorpMessage } from './messages.ts';
 
 /**

@@ -14,9 +14,9 @@ import {
 import { TERM_MAX, TermGuard } from '../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
 import { refused, tooFarAhead } from '../parts/untrusted.ts';
-import { Elections } from './elections.ts';
+import { Elections } from './election.ts';
 import { appendFault, chunkFault, FollowerLog } from './follower.ts';
-import { Leadership } from './leadership.ts';
+import { Leadership } from './leader.ts';
 import type { AppendRequest, HashicorpMessage, Heartbeat, SnapshotChunk, TimeoutNow } from './messages.ts';
 import { ServerState } from './state.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
-import { encodeConfiguration } from './configuration.ts';
+import { encodeConfiguration } from './membership.ts';
 import type { SnapshotChunk } from './messages.ts';
 import { append, command, logOf, OneServer, sent } from './testing/oneServer.ts';
 

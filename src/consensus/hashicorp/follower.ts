@@ -1,7 +1,6 @@
-import { MalformedBytesError } from '../../bytes/byteReader.ts';
-import { type EngineInit, MalformedMessageError, type NodeId, type Refusal } from '../contract.ts';
-import { configurationFault, contradiction, entriesFault, snapshotFault } from '../parts/untrusted.ts';
-import { decodeConfiguration } from './configuration.ts';
+import type { EngineInit, NodeId, Refusal } from '../contract.ts';
+import { contradiction, entriesFault, snapshotFault } from '../parts/untrusted.ts';
+import { changeFault } from './membership.ts';
 import type { AppendRequest, SnapshotChunk, SnapshotReply } from './messages.ts';
 import { SnapshotReceiver } from './snapshotReceiver.ts';
 import type { ServerState } from './state.ts';
@@ -138,13 +137,4 @@ export function appendFault({ prevIndex, prevTerm, entries, term }: AppendReques
 /** As `appendFault`, but for the data. */
 export function chunkFault({ index, snapshotTerm, configuration, term }: SnapshotChunk): string | undefined {
   return snapshotFault({ index, term: snapshotTerm, configuration }, term);
-}
-
-function changeFault(data: Uint8Array): string | undefined {
-  try {
-    return configurationFault(decodeConfiguration(data));
-  } catch (error) {
-    if (error instanceof MalformedMessageError || error instanceof MalformedBytesError) return error.message;
-    throw error;
-  }
 }

@@ -1,9 +1,7 @@
-import { MalformedBytesError } from '../../bytes/byteReader.ts';
 import {
   type Configuration,
   type EngineInit,
   type HardState,
-  MalformedMessageError,
   type NodeId,
   type PersistBatch,
   Role,
@@ -14,10 +12,10 @@ import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { ElectionTimer } from '../parts/electionTimer.ts';
 import { PendingWrites } from '../parts/pendingWrites.ts';
-import { decodeConfiguration } from './configuration.ts';
 import { Delivery } from './delivery.ts';
 import { type Limits, limitsOf } from './limits.ts';
 import { RaftLog } from './log.ts';
+import { applyChange } from './membership.ts';
 import type { HashicorpMessage } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import { Requests } from './requests.ts';
@@ -200,17 +198,4 @@ function initialConfigurations(init: EngineInit): ConfigurationHistory {
   const snapshot = log.snapshot();
   const base = snapshot?.configuration ?? simpleConfiguration(init.bootstrap);
   return new ConfigurationHistory(snapshot?.index ?? 0, base, log.configurationEntries(), applyChange);
-}
-
-/**
- * An entry of this engine carries the whole configuration: what was before does not matter. Data that cannot be read, which
- * no server takes from a peer, changes nothing, on every server alike: to fail here would be to fail at every start.
- */
-function applyChange(before: Configuration, entry: Entry): Configuration {
-  try {
-    return decodeConfiguration(entry.data);
-  } catch (error) {
-    if (error instanceof MalformedMessageError || error instanceof MalformedBytesError) return before;
-    throw error;
-  }
 }

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { ChangeType, type NodeId } from '../../contract.ts';
 import type { ForgedAppend, Forgery, Parts } from '../../testing/forgery.ts';
+import { encodeChange } from '../membership.ts';
 import type { GorumsMessage, InstallSnapshot } from '../messages.ts';
-import { encodeChange } from '../reconfiguration.ts';
 
 function appendOf(leader: NodeId, call: number, of: ForgedAppend): GorumsMessage {
   const { term, prevIndex: prevLogIndex, prevTerm: prevLogTerm, commit: commitIndex, entries } = of;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { type Snapshot, simpleConfiguration } from '../../contract.ts';
 import type { ForgedAppend, Forgery, Parts } from '../../testing/forgery.ts';
-import { encodeConfiguration } from '../configuration.ts';
+import { encodeConfiguration } from '../membership.ts';
 import type { HashicorpMessage } from '../messages.ts';
 
 function appendOf(seq: number, of: ForgedAppend): HashicorpMessage {

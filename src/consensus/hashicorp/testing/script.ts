@@ -1,6 +1,6 @@
 import { ChangeType, type Configuration, type EngineSettings, type NodeId, type Output } from '../../contract.ts';
 import { type Entry, EntryType } from '../../entry.ts';
-import { decodeConfiguration } from '../configuration.ts';
+import { decodeConfiguration } from '../membership.ts';
 import type { HashicorpMessage } from '../messages.ts';
 import { type VirtualServer, World } from './world.ts';
 

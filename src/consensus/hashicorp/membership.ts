@@ -1,7 +1,9 @@
-import { ByteReader } from '../../bytes/byteReader.ts';
+import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
 import { varintsSize, writeVarints } from '../../bytes/varint.ts';
 import { type Configuration, MalformedMessageError, type NodeId, simpleConfiguration } from '../contract.ts';
+import type { Entry } from '../entry.ts';
 import { memberNumbers, readMembers } from '../membership/configurationCodec.ts';
+import { configurationFault } from '../parts/untrusted.ts';
 
 const VERSION = 1;
 
@@ -45,4 +47,29 @@ export function decodeConfiguration(bytes: Uint8Array): Configuration {
     throw new MalformedMessageError(`${reader.end - reader.pos} bytes after a configuration, expected none`);
   }
   return configuration;
+}
+
+/** What is wrong with the data of a membership entry; undefined where nothing is. */
+export function changeFault(data: Uint8Array): string | undefined {
+  const read = tryDecode(data);
+  return typeof read === 'string' ? read : configurationFault(read);
+}
+
+/**
+ * An entry of this engine carries the whole configuration: what was before does not matter. Data that cannot be read, which
+ * no server takes from a peer, changes nothing, on every server alike: to fail here would be to fail at every start.
+ */
+export function applyChange(before: Configuration, { data }: Entry): Configuration {
+  const read = tryDecode(data);
+  return typeof read === 'string' ? before : read;
+}
+
+/** The configuration, or what is wrong with it. */
+function tryDecode(data: Uint8Array): Configuration | string {
+  try {
+    return decodeConfiguration(data);
+  } catch (error) {
+    if (error instanceof MalformedMessageError || error instanceof MalformedBytesError) return error.message;
+    throw error;
+  }
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ChangeType, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
-import { applyChange, encodeChange } from './reconfiguration.ts';
+import { applyChange, encodeChange } from './membership.ts';
 
 const reconf = (...data: number[]) => new Entry(5, 1, EntryType.Reconf, Uint8Array.from(data));
 const before = simpleConfiguration([1, 2, 3]);

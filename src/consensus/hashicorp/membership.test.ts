@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MalformedBytesError } from '../../bytes/byteReader.ts';
 import { MalformedMessageError, simpleConfiguration } from '../contract.ts';
-import { decodeConfiguration, encodeConfiguration } from './configuration.ts';
+import { decodeConfiguration, encodeConfiguration } from './membership.ts';
 
 const configurations = fc
   .uniqueArray(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 6 })

@@ -15,13 +15,13 @@ import { type LeaderView, successor } from '../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../membership/preparations.ts';
 import { Audience } from '../parts/audience.ts';
 import { CommitmentTracker } from './commitment.ts';
-import { encodeConfiguration, members } from './configuration.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { HeartbeatRounds } from './heartbeatRounds.ts';
 import { PENDING_READS_MAX } from './limits.ts';
+import { encodeConfiguration, members } from './membership.ts';
 import type { AppendReply, HashicorpMessage, HeartbeatReply, SnapshotReply } from './messages.ts';
-import { ReadQueue } from './readQueue.ts';
-import { type ReplicationSource, Replicator } from './replicator.ts';
+import { ReadQueue } from './reads.ts';
+import { type ReplicationSource, Replicator } from './replication.ts';
 import type { ServerState } from './state.ts';
 
 /** A transfer of leadership under way (thesis §3.10). */
