@@ -538,6 +538,7 @@ export const MUTANTS: readonly Mutant[] = [
     seedsMax: 200,
     invariants: [
       'leader completeness',
+      'state machine safety',
       'committed entries stay',
       'election safety',
       'durable quorum',
