@@ -94,14 +94,15 @@ async function rkvctl(line: string, ours: readonly number[] = []) {
   let out = '';
   let err = '';
   const keep = (text: string) => {
-    out += text;
+    out += `${text}\n`;
   };
   const terminal = {
     out: keep,
+    json: () => {},
     value: keep,
     raw: keep,
     err: (text: string) => {
-      err += text;
+      err += `${text}\n`;
     },
     interactive: false,
     outInteractive: false,

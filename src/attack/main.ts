@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { processCommand } from '../cli/runCommander.ts';
 import { renderTable } from '../cli/table.ts';
+import { processTerminal } from '../cli/terminal.ts';
 import { ENGINE_NAMES, type EngineName } from '../consensus/engines.ts';
 import { rkvdProgram } from '../supervisor/launcher.ts';
 import { CASES } from './cases.ts';
@@ -52,15 +53,17 @@ async function main(): Promise<void> {
   const server = rkvd === undefined ? rkvdProgram : { file: process.execPath, args: [rkvd] };
   const reports: AttackReport[] = [];
   for (const one of CASES.filter(({ name }) => options.case === undefined || options.case.includes(name))) {
-    process.stderr.write(`${one.name} …\n`);
+    processTerminal.err(`${one.name} …`);
     const report = await runCase(one, { engine: options.engine, program: server, scale: options.scale });
     reports.push(report);
-    process.stderr.write(`${one.name}: ${report.attack}\n${report.failures.map((why) => `  ${why}\n`).join('')}`);
-    if (options.json) console.log(JSON.stringify(report));
+    processTerminal.err(`${one.name}: ${report.attack}${report.failures.map((why) => `\n  ${why}`).join('')}`);
+    if (options.json) processTerminal.json(report);
   }
   if (!options.json) {
     const head = ['attack', 'MiB before', 'MiB during', 'longest gap ms', 'answers/s', 'terms', ''];
-    console.log(renderTable(head, reports.map(row), ['left', 'right', 'right', 'right', 'right', 'right', 'left']));
+    processTerminal.out(
+      renderTable(head, reports.map(row), ['left', 'right', 'right', 'right', 'right', 'right', 'left']),
+    );
   }
   process.exit(reports.some(({ failures }) => failures.length > 0) ? 1 : 0);
 }

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { anyNumber } from '../cli/runCommander.ts';
 import { parseAddresses } from '../client/addresses.ts';
 import { parseDurationMs } from '../goflags/goValues.ts';
 import type { BenchRequest } from './plan.ts';
@@ -47,7 +48,7 @@ export function addBenchOptions(command: Command): Command {
       'entries a message may carry; a list measures each (default: 64)',
       wholeNumbers,
     )
-    .option('--servers <n>', 'servers to start (default: 3)', number)
+    .option('--servers <n>', 'servers to start (default: 3)', anyNumber)
     .option('--heartbeat <duration>', 'heartbeat interval of the servers (default: 20ms)', duration)
     .option('--election <duration>', 'election timeout of the servers (default: 1s)', duration)
     .option('--checkquorum', 'a leader needs a quorum of responses to stay leader')
@@ -63,25 +64,25 @@ export function addBenchOptions(command: Command): Command {
       addresses,
     )
     .optionsGroup('The load:')
-    .option('--clients <n>', 'sessions that send requests', number, 200)
+    .option('--clients <n>', 'sessions that send requests', anyNumber, 200)
     .option(
       '--throughput <rate>',
       'requests per second of each client, measured from when they are due (open loop); without it each waits for its answer (closed loop)',
-      number,
+      anyNumber,
     )
     .addOption(timeOption('--time <duration>', 'how long to measure', 10_000, '10s'))
     .addOption(timeOption('--warmup <duration>', 'how long to drive before that', 2000, '2s'))
-    .option('--reads <fraction>', 'fraction of lookups, 0 to 1', number, 0)
-    .option('--payload <bytes>', 'bytes of a value, at least 16', number, 16)
-    .option('--keyspace <n>', 'number of keys', number, 10_000)
-    .option('--zipfs <s>', 'exponent of the Zipf distribution of keys', number, 1.1)
-    .option('--zipfv <v>', 'offset of the Zipf distribution of keys', number, 4)
-    .option('--seed <n>', 'equal seeds draw equal keys', number, 1)
+    .option('--reads <fraction>', 'fraction of lookups, 0 to 1', anyNumber, 0)
+    .option('--payload <bytes>', 'bytes of a value, at least 16', anyNumber, 16)
+    .option('--keyspace <n>', 'number of keys', anyNumber, 10_000)
+    .option('--zipfs <s>', 'exponent of the Zipf distribution of keys', anyNumber, 1.1)
+    .option('--zipfv <v>', 'offset of the Zipf distribution of keys', anyNumber, 4)
+    .option('--seed <n>', 'equal seeds draw equal keys', anyNumber, 1)
     .addOption(
       new Option('--rpc <kind>', 'session stream or unary calls').choices(['stream', 'unary']).default('stream'),
     )
     .optionsGroup('The results:')
-    .option('--repeats <n>', 'measure so often, each time on new servers', number, 1)
+    .option('--repeats <n>', 'measure so often, each time on new servers', anyNumber, 1)
     .option('--results <folder>', 'where the folder of each run goes', 'results')
     .option('--name <name>', 'name of the run (default: the time and the backend)')
     .option('--json', 'print the results as JSON on stdout, the table on stderr');
@@ -121,11 +122,6 @@ function timeOption(flags: string, description: string, ms: number, text: string
 
 function collectNames(text: string, before: readonly string[] | undefined): string[] {
   return [...(before ?? []), ...text.split(',').map((name) => name.trim())];
-}
-
-function number(text: string): number {
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) throw new InvalidArgumentError('Expected a number.');
-  return Number(text);
 }
 
 function wholeNumbers(text: string): number[] {

@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { Option } from 'commander';
 import { processCommand, wholeNumber } from '../cli/runCommander.ts';
-import { complain, say } from '../cli/say.ts';
 import { renderTable } from '../cli/table.ts';
+import { processTerminal } from '../cli/terminal.ts';
 import { ENGINE_NAMES, type EngineName } from '../consensus/engines.ts';
 import { drawChaos } from './plan.ts';
 import { type RoundReport, runRound } from './round.ts';
@@ -42,18 +42,22 @@ const engines = options.engine === 'all' ? ENGINE_NAMES : [options.engine];
 const reports: RoundReport[] = [];
 for (let seed = first; seed < first + options.rounds; seed++) {
   for (const engine of engines) {
-    complain(`${engine}: round ${seed - first + 1} of ${options.rounds}, seed ${seed}, ${options.seconds} s of faults`);
+    processTerminal.err(
+      `${engine}: round ${seed - first + 1} of ${options.rounds}, seed ${seed}, ${options.seconds} s of faults`,
+    );
     const plan = drawChaos(seed, options.seconds * 1000);
-    complain(
+    processTerminal.err(
       `  ${plan.servers} servers, members ${plan.members.join(',')}, ${plan.clients} clients, ${plan.keys} keys`,
     );
-    const report = await runRound(engine, plan, { tell: (line) => complain(`  ${line}`) });
+    const report = await runRound(engine, plan, { tell: (line) => processTerminal.err(`  ${line}`) });
     reports.push(report);
     if (report.violation === undefined) continue;
-    say(`${engine}: seed ${seed}: ${report.violation}`);
-    say(`  again: npm run chaos -- --engine ${engine} --seed ${seed} --seconds ${options.seconds}`);
+    processTerminal.out(`${engine}: seed ${seed}: ${report.violation}`);
+    processTerminal.out(`  again: npm run chaos -- --engine ${engine} --seed ${seed} --seconds ${options.seconds}`);
   }
 }
 const head = ['engine', 'seed', 'ok', 'failed', 'unknown', 'transfers', 'strikes', 'term', ''];
-say(renderTable(head, reports.map(row), ['left', ...head.slice(1, -1).map(() => 'right' as const), 'left']));
+processTerminal.out(
+  renderTable(head, reports.map(row), ['left', ...head.slice(1, -1).map(() => 'right' as const), 'left']),
+);
 process.exitCode = reports.some(({ violation }) => violation !== undefined) ? 1 : 0;

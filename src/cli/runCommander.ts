@@ -1,31 +1,19 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { fromGoForms } from './goForms.ts';
-import { printableLines } from './printable.ts';
+import { type CommandOutput, processTerminal } from './terminal.ts';
 import { versionText } from './version.ts';
-
-/** Where a command's words go. */
-export interface CommandOutput {
-  out(text: string): void;
-  err(text: string): void;
-}
-
-/** This process's own streams, past which nothing comes that a terminal takes for an order. */
-const PROCESS_OUTPUT: CommandOutput = {
-  out: (text) => void process.stdout.write(`${printableLines(text)}\n`),
-  err: (text) => void process.stderr.write(`${printableLines(text)}\n`),
-};
 
 /** A command that is all that this process does: its help and its complaints, which repeat what was typed, end it. */
 export function processCommand(name: string): Command {
-  return saying(new Command(name), PROCESS_OUTPUT);
+  return saying(new Command(name), processTerminal);
 }
 
 /** The same inside a process that goes on: for `runCommander`. Its own commands are to be added to what this returns. */
-export function innerCommand(name: string, output: CommandOutput): Command {
+export function innerCommand(name: string, output: Pick<CommandOutput, 'out' | 'err'>): Command {
   return saying(new Command(name), output).version(versionText(name), '--version', 'print the version').exitOverride();
 }
 
-function saying(command: Command, { out, err }: CommandOutput): Command {
+function saying(command: Command, { out, err }: Pick<CommandOutput, 'out' | 'err'>): Command {
   return command
     .configureOutput({ writeOut: (text) => out(text.trimEnd()), writeErr: (text) => err(text.trimEnd()) })
     .showHelpAfterError('(--help says more)');
@@ -62,3 +50,9 @@ export function wholeNumberBelow(limit: number): (text: string) => number {
 }
 
 export const wholeNumber = wholeNumberBelow(Number.MAX_SAFE_INTEGER);
+
+/** Reads an option's value as a number in decimal digits, with a fraction or an exponent where it has one. */
+export function anyNumber(text: string): number {
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) throw new InvalidArgumentError('Expected a number.');
+  return Number(text);
+}

@@ -6,7 +6,7 @@
  */
 
 import { stat } from 'node:fs/promises';
-import { complain, say } from '../cli/say.ts';
+import { processTerminal } from '../cli/terminal.ts';
 import type { ConformanceResult } from './result.ts';
 
 interface ConformanceModule {
@@ -33,11 +33,11 @@ export async function dispatch(args: readonly string[]): Promise<number> {
   if (status === undefined) return refuse(`no such folder: ${folder}`);
   const module = await load();
   const { passed, failed } = await module.run(folder);
-  say(`${passed} passed, ${failed} failed`);
+  processTerminal.out(`${passed} passed, ${failed} failed`);
   return failed > 0 || passed === 0 ? 1 : 0;
 }
 
 function refuse(reason: string): number {
-  complain(`conformance: ${reason}\n${USAGE}`);
+  processTerminal.err(`conformance: ${reason}\n${USAGE}`);
   return 1;
 }

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { processTerminal } from '../cli/terminal.ts';
 import { lineDifference } from './etcdRaft/difference.ts';
 import { parseCommand, parseScript, ScriptSyntaxError } from './etcdRaft/script.ts';
 import { run, runScript } from './etcdRaft.ts';
@@ -145,8 +146,8 @@ describe('a folder of scripts', () => {
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
   it('is run with what is below it, and counted', async () => {
-    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
-    const error = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const log = vi.spyOn(processTerminal, 'out').mockImplementation(() => {});
+    const error = vi.spyOn(processTerminal, 'err').mockImplementation(() => {});
     writeFileSync(join(folder, 'good.txt'), 'vote\n----\nVoteWon\n');
     writeFileSync(join(folder, 'bad.txt'), 'vote cfg=(1) votes=(n)\n----\nVoteWon\n');
     writeFileSync(join(folder, 'notes.txt'), 'not a script\n');
@@ -160,7 +161,7 @@ describe('a folder of scripts', () => {
 
 describe.skipIf(!existsSync(SHARED))('the shared scripts of etcd-io/raft (skipped where they are absent)', () => {
   it('all pass', async () => {
-    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    const log = vi.spyOn(processTerminal, 'out').mockImplementation(() => {});
     const { passed, failed } = await run(SHARED);
     log.mockRestore();
     expect(failed).toBe(0);

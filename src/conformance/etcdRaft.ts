@@ -7,7 +7,7 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative } from 'node:path';
-import { complain, say } from '../cli/say.ts';
+import { processTerminal } from '../cli/terminal.ts';
 import { readTextFile } from '../files/regularFile.ts';
 import { lineDifference } from './etcdRaft/difference.ts';
 import { InteractionScript } from './etcdRaft/interactionScript.ts';
@@ -34,10 +34,10 @@ export async function run(folder: string): Promise<ConformanceResult> {
     const problems = runScript(text);
     if (problems.length === 0) passed++;
     else failed++;
-    say(`${problems.length === 0 ? 'pass' : 'FAIL'} ${relative(root, path) || basename(path)}`);
-    for (const problem of problems.slice(0, DIFFERENCES_SHOWN_MAX)) complain(problem);
+    processTerminal.out(`${problems.length === 0 ? 'pass' : 'FAIL'} ${relative(root, path) || basename(path)}`);
+    for (const problem of problems.slice(0, DIFFERENCES_SHOWN_MAX)) processTerminal.err(problem);
     const hidden = problems.length - DIFFERENCES_SHOWN_MAX;
-    if (hidden > 0) complain(`… and ${hidden} more steps that differ`);
+    if (hidden > 0) processTerminal.err(`… and ${hidden} more steps that differ`);
   }
   return { passed, failed };
 }

@@ -8,7 +8,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { complain, say } from '../cli/say.ts';
+import { processTerminal } from '../cli/terminal.ts';
 import { MalformedMessageError } from '../consensus/contract.ts';
 import type { GorumsMessage } from '../consensus/gorums/messages.ts';
 import { EMPTY_RESPONSE, encodeRequest, encodeResponse, GORUMS_METHODS } from '../consensus/gorums/unaryCodec.ts';
@@ -44,10 +44,10 @@ export async function run(folder: string): Promise<ConformanceResult> {
     for (const { name: what, calls, problems } of cases) {
       if (problems.length === 0) passed++;
       else failed++;
-      say(`${problems.length === 0 ? 'pass' : 'FAIL'} ${name} ${what} (${calls} calls)`);
-      for (const problem of problems.slice(0, PROBLEMS_SHOWN_MAX)) complain(problem);
+      processTerminal.out(`${problems.length === 0 ? 'pass' : 'FAIL'} ${name} ${what} (${calls} calls)`);
+      for (const problem of problems.slice(0, PROBLEMS_SHOWN_MAX)) processTerminal.err(problem);
       const hidden = problems.length - PROBLEMS_SHOWN_MAX;
-      if (hidden > 0) complain(`… and ${hidden} more`);
+      if (hidden > 0) processTerminal.err(`… and ${hidden} more`);
     }
   }
   return { passed, failed };

@@ -13,7 +13,7 @@ import { parseAppendLog } from '../checker/formats/appendLog.ts';
 import { parseJepsenLog } from '../checker/formats/jepsenLog.ts';
 import { appendStoreModel } from '../checker/models/appendStore.ts';
 import { registerModel } from '../checker/models/register.ts';
-import { complain, say } from '../cli/say.ts';
+import { processTerminal } from '../cli/terminal.ts';
 import { readTextFile } from '../files/regularFile.ts';
 import { CASE_BYTES_MAX, type ConformanceResult } from './result.ts';
 
@@ -31,11 +31,13 @@ export async function run(folder: string): Promise<ConformanceResult> {
     const passes = found === expected;
     if (passes) passed += 1;
     const elapsed = `${Math.round(performance.now() - startMs)} ms`;
-    say(`${passes ? 'pass' : 'FAIL'} ${name}: ${found}${passes ? '' : `, expected ${expected}`} (${elapsed})`);
+    processTerminal.out(
+      `${passes ? 'pass' : 'FAIL'} ${name}: ${found}${passes ? '' : `, expected ${expected}`} (${elapsed})`,
+    );
   }
   const unjudged = [...paths.keys()].filter((name) => !verdicts.has(name));
   if (unjudged.length > 0) {
-    complain(`not run, as verdicts.json does not name them: ${unjudged.sort().join(', ')}`);
+    processTerminal.err(`not run, as verdicts.json does not name them: ${unjudged.sort().join(', ')}`);
   }
   return { passed, failed: verdicts.size - passed };
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { processCommand, wholeNumber } from '../cli/runCommander.ts';
-import { complain, say } from '../cli/say.ts';
+import { processTerminal } from '../cli/terminal.ts';
 import { ENGINE_NAMES } from '../consensus/engines.ts';
 import { Campaign, type SeedReport } from './campaign.ts';
 import { prepare } from './prepare.ts';
@@ -35,7 +35,7 @@ function tell(report: SeedReport, withCluster: boolean): void {
   const { engine, seed, kind, outcome, what } = report;
   if (outcome !== 'failure') return;
   const again = `--engine ${engine} --first ${seed} --seeds 1 --cluster-every ${withCluster ? 1 : 0}`;
-  say(`${engine}: seed ${seed}, ${kind}: ${what}\n  again: npm run damage -- ${again}`);
+  processTerminal.out(`${engine}: seed ${seed}, ${kind}: ${what}\n  again: npm run damage -- ${again}`);
 }
 
 /** Says how far it is, and how long the rest may take. */
@@ -46,7 +46,7 @@ function progressOf(engine: string, count: number): () => void {
     done++;
     if (done % PROGRESS_SEEDS !== 0 && done !== count) return;
     const secondsEach = (performance.now() - beganMs) / 1000 / done;
-    complain(
+    processTerminal.err(
       `${engine}: ${done} of ${count} damages, about ${Math.ceil((secondsEach * (count - done)) / 60)} min left`,
     );
   };
@@ -88,5 +88,5 @@ for (const engine of engines) {
   );
   await runEngine(engine, seeds, options, record);
 }
-say(renderReports(record.reports));
+processTerminal.out(renderReports(record.reports));
 if (record.reports.some(({ outcome }) => outcome === 'failure')) process.exitCode = 1;

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { processCommand, wholeNumber } from '../cli/runCommander.ts';
-import { complain, say } from '../cli/say.ts';
+import { processTerminal } from '../cli/terminal.ts';
 import { EQUIVALENTS } from './equivalents.ts';
 import { Hunt, type Outcome } from './hunt.ts';
 import { HuntRecord } from './huntRecord.ts';
@@ -80,7 +80,7 @@ function progress(): (number: Numbered, outcome: Outcome, done: number) => void 
     run++;
     const minutes = ((performance.now() - beganMs) / 60_000 / run) * (mutants.length - done);
     const what = killer === undefined ? 'SURVIVED' : 'killed';
-    complain(
+    processTerminal.err(
       `${done} of ${mutants.length}, about ${Math.ceil(minutes)} min left: ${what} ${key} (line ${line}): ${how}`,
     );
   };
@@ -121,14 +121,14 @@ async function hunt(): Promise<Map<string, Outcome>> {
 }
 
 if (options.list) {
-  for (const { mutant } of mutants) say(mutant.key);
+  for (const { mutant } of mutants) processTerminal.out(mutant.key);
 } else {
   const score = scoreOf(mutants, await hunt());
   const last = `${score.killed} of ${score.run} killed (${score.percent} %)`;
   if (options.json) {
     // Machines read stdout, and JSON has no control characters.
-    console.log(JSON.stringify(score, undefined, 1));
-    complain(last);
-  } else say(`${renderScores(score)}\n${last}`);
+    processTerminal.json(score, 1);
+    processTerminal.err(last);
+  } else processTerminal.out(`${renderScores(score)}\n${last}`);
   process.exitCode = score.unargued.length + score.refuted.length > 0 ? 1 : 0;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
-import { complain } from '../cli/say.ts';
+import { processTerminal } from '../cli/terminal.ts';
 import type { Killer, Passage, Unit } from './killer.ts';
 import type { KillerProcess } from './killerProcess.ts';
 import type { MutatedFile } from './targets.ts';
@@ -71,7 +71,7 @@ export class Passages {
           kept[nameOf(unit)] = { hash: hashOf(unit), passages: await this.#passagesOf(unit, worker) };
           done++;
           if (done % 10 === 0 || done === due.length) {
-            complain(`without mutants: ${done} of ${due.length} test files and seeds`);
+            processTerminal.err(`without mutants: ${done} of ${due.length} test files and seeds`);
             writeFileSync(keptAt, JSON.stringify(kept));
           }
         }

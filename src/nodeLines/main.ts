@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from 'commander';
 import { execa } from 'execa';
 import { processCommand } from '../cli/runCommander.ts';
+import { processTerminal } from '../cli/terminal.ts';
 import { installNodeLine, type NodeLine, NodeLineError } from './nodeLine.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -36,10 +37,10 @@ async function runLine(line: number, tests: readonly string[]): Promise<void> {
     node = await installNodeLine(line, CACHE);
   } catch (error) {
     if (!(error instanceof NodeLineError)) throw error;
-    console.log(`SKIPPED: Node.js ${line}: ${error.message}`);
+    processTerminal.out(`SKIPPED: Node.js ${line}: ${error.message}`);
     return;
   }
-  console.log(`Node.js ${node.version}: vitest run ${tests.join(' ')}`);
+  processTerminal.out(`Node.js ${node.version}: vitest run ${tests.join(' ')}`);
   const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
   const { exitCode } = await execa(join(node.folder, 'node'), [vitest, 'run', ...tests], {
     cwd: ROOT,

@@ -1,10 +1,9 @@
 import { ArgumentEncodingError, readArguments } from '../cli/arguments.ts';
-import { printableJson, printableLines } from '../cli/printable.ts';
-import type { Terminal } from './up.ts';
+import { type CommandOutput, processTerminal } from '../cli/terminal.ts';
 
 /** What a command uses of the process that it runs in. */
 export interface ProcessContext {
-  readonly terminal: Terminal;
+  readonly terminal: CommandOutput;
   /** A terminal to draw progress on; undefined where nobody watches. */
   readonly progressStream: NodeJS.WritableStream | undefined;
   /** Calls back for every request to stop that comes from outside, such as Ctrl-C; returns how to end that. */
@@ -27,16 +26,12 @@ export async function runAsProcess(
     args = readArguments();
   } catch (error) {
     if (!(error instanceof ArgumentEncodingError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    processTerminal.err(error.message);
     process.exitCode = 1;
     return;
   }
   process.exitCode = await runCommand(args, {
-    terminal: {
-      out: (text) => void process.stdout.write(`${printableLines(text)}\n`),
-      json: (value, indent) => void process.stdout.write(`${printableJson(value, indent)}\n`),
-      err: (text) => void process.stderr.write(`${printableLines(text)}\n`),
-    },
+    terminal: processTerminal,
     progressStream: process.stderr.isTTY ? process.stderr : undefined,
     onInterrupt: (interrupt) => {
       for (const signal of interrupts) process.on(signal, interrupt);

@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { relative } from 'node:path';
+import type { CommandOutput } from '../cli/terminal.ts';
 import { type Cluster, ClusterError, type ServerProgram, type ServerReport } from './cluster.ts';
 import { type ClusterPlan, serverDirectory } from './clusterPlan.ts';
 import type { ControlRequest } from './control/protocol.ts';
@@ -21,14 +22,6 @@ const rejoinMsMax = 40_000;
 /** The events after which other processes run than before. */
 const changesProcesses: ReadonlySet<ClusterEvent['type']> = new Set(['started', 'crashed', 'refused', 'ended']);
 
-/** Where a command's words go: what was asked for, and what went wrong. Passes on nothing that a terminal takes for an order. */
-export interface Terminal {
-  out(text: string): void;
-  /** The value as JSON, whole. */
-  json(value: unknown, indent?: number): void;
-  err(text: string): void;
-}
-
 export interface UpOptions {
   /** The cluster file, for whoever asks for its cluster from elsewhere. */
   readonly file: string;
@@ -40,7 +33,7 @@ export interface UpOptions {
 }
 
 /** Runs a cluster in the foreground until it is asked to stop. Resolves with the exit code; throws where it does not come up. */
-export async function up(plan: ClusterPlan, options: UpOptions, terminal: Terminal): Promise<number> {
+export async function up(plan: ClusterPlan, options: UpOptions, terminal: CommandOutput): Promise<number> {
   const claim = Claim.take(plan.directory, plan.name);
   let unregister = () => {};
   try {
@@ -54,7 +47,7 @@ export async function up(plan: ClusterPlan, options: UpOptions, terminal: Termin
 }
 
 /** A cluster that cannot be listed runs all the same. */
-function registerOrSay({ directory }: ClusterPlan, file: string, terminal: Terminal): () => void {
+function registerOrSay({ directory }: ClusterPlan, file: string, terminal: CommandOutput): () => void {
   try {
     return register(directory, realpathSync(file));
   } catch (error) {
@@ -81,7 +74,7 @@ function leftovers(claim: Claim, plan: ClusterPlan): Leftover[] {
 }
 
 /** The servers of a supervisor that was killed end by themselves; those that do not in time are ended here. */
-async function endLeftovers(leftovers: readonly Leftover[], terminal: Terminal): Promise<void> {
+async function endLeftovers(leftovers: readonly Leftover[], terminal: CommandOutput): Promise<void> {
   if (leftovers.length === 0) return;
   const pids = leftovers.map(({ process }) => process.pid).join(', ');
   terminal.out(`waiting for servers whose supervisor was killed to end (pid ${pids})`);
@@ -106,7 +99,7 @@ function endLeftover(one: Leftover): void {
 class Supervision {
   readonly #plan: ClusterPlan;
   readonly #options: UpOptions;
-  readonly #terminal: Terminal;
+  readonly #terminal: CommandOutput;
   readonly #claim: Claim;
   #cluster: Cluster | undefined;
   #stopAsked = false;
@@ -115,7 +108,7 @@ class Supervision {
     this.#wakeStop = wake;
   });
 
-  constructor(plan: ClusterPlan, options: UpOptions, terminal: Terminal, claim: Claim) {
+  constructor(plan: ClusterPlan, options: UpOptions, terminal: CommandOutput, claim: Claim) {
     this.#plan = plan;
     this.#options = options;
     this.#terminal = terminal;

@@ -1,7 +1,7 @@
+import type { Terminal } from '../../cli/terminal.ts';
 import { MISSING_VALUE } from '../../wire/originalTexts.ts';
 import { leadingReport, type RkvClient, type ServerReport } from '../rkvClient.ts';
 import { leaderWords, nobodyAnswers, noServerAnswers } from './statusCommands.ts';
-import type { Terminal } from './terminal.ts';
 
 const EXIT_NO_SUCH_KEY = 2;
 
@@ -15,16 +15,13 @@ export async function getKey(
 ): Promise<number> {
   const value = await client.lookup(key, { signal });
   if (value === undefined) {
-    if (!raw) terminal.out(`${MISSING_VALUE}\n`);
+    if (!raw) terminal.out(MISSING_VALUE);
     // The same can be a value. A program looks at the exit code; a person does not see it.
-    if (terminal.outInteractive) terminal.err('no such key\n');
+    if (terminal.outInteractive) terminal.err('no such key');
     return EXIT_NO_SUCH_KEY;
   }
   if (raw) terminal.raw(value);
-  else {
-    terminal.value(value);
-    terminal.out('\n');
-  }
+  else terminal.value(value);
   return 0;
 }
 
@@ -37,7 +34,7 @@ export async function putKey(
 ): Promise<number> {
   const session = await client.openSession({ signal });
   await session.insert(key, value, { signal });
-  terminal.out('ok\n');
+  terminal.out('ok');
   return 0;
 }
 
@@ -49,8 +46,8 @@ export async function transfer(
 ): Promise<number> {
   await client.transferLeadership(to, { signal });
   const leader = await client.leader();
-  if (leader !== undefined) terminal.out(`${leader.status.id}\n`);
-  else terminal.out(to === 0 ? 'leadership is handed over\n' : `${to}\n`);
+  if (leader !== undefined) terminal.out(String(leader.status.id));
+  else terminal.out(to === 0 ? 'leadership is handed over' : String(to));
   return 0;
 }
 
@@ -58,7 +55,7 @@ export async function transfer(
 export async function printLeader(client: RkvClient, terminal: Terminal): Promise<number> {
   const reports = await client.statuses();
   const leader = leadingReport(reports)?.status.id ?? (await olderLeader(client, reports));
-  terminal.out(leader === undefined ? 'no leader\n' : `${leader}\n`);
+  terminal.out(leader === undefined ? 'no leader' : String(leader));
   if (nobodyAnswers(reports)) terminal.err(noServerAnswers(reports));
   return leader === undefined ? 1 : 0;
 }

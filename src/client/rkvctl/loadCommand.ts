@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import type { Terminal } from '../../cli/terminal.ts';
 import type { ClientSession } from '../clientSession.ts';
 import { LatencyCsv } from '../load/latencyCsv.ts';
 import { digest, type LatencyDigest, LatencyRecorder, type SecondRow } from '../load/latencyRecorder.ts';
@@ -7,7 +8,6 @@ import { zipfWorkload } from '../load/workload.ts';
 import type { RkvClient } from '../rkvClient.ts';
 import type { RkvctlFlags } from './commandLine.ts';
 import { ClientMetrics, METRICS_PORT, serveMetrics } from './metrics.ts';
-import type { Terminal } from './terminal.ts';
 
 export interface LoadCommandOptions {
   readonly client: RkvClient;
@@ -32,7 +32,7 @@ export async function loadCommand({ client, flags, terminal, signal, folder }: L
   const metrics = new ClientMetrics(recorder);
   const csv = new LatencyCsv(performance.timeOrigin);
   const server = await serveMetrics(() => metrics.text(), METRICS_PORT).catch((error: Error) => {
-    terminal.err(`no metrics: port ${METRICS_PORT} cannot be had (${error.message})\n`);
+    terminal.err(`no metrics: port ${METRICS_PORT} cannot be had (${error.message})`);
     return undefined;
   });
   // Seconds without any answer are worth a line too.
@@ -67,10 +67,10 @@ export async function loadCommand({ client, flags, terminal, signal, folder }: L
 
 async function writeCsv(csv: LatencyCsv, folder: string, terminal: Terminal): Promise<void> {
   try {
-    terminal.err(`wrote ${await csv.write(folder)}\n`);
-    if (csv.omitted > 0) terminal.err(`it leaves out the last ${csv.omitted} commands: it would grow too large\n`);
+    terminal.err(`wrote ${await csv.write(folder)}`);
+    if (csv.omitted > 0) terminal.err(`it leaves out the last ${csv.omitted} commands: it would grow too large`);
   } catch (error) {
-    terminal.err(`the CSV file could not be written: ${(error as Error).message}\n`);
+    terminal.err(`the CSV file could not be written: ${(error as Error).message}`);
   }
 }
 
@@ -84,7 +84,7 @@ function progressLine(row: SecondRow): string {
   const { second, reads, writes, failed, dropped, latencyUsP50, latencyUsP99, latencyUsMax } = row;
   const troubles = `${failed > 0 ? `  failed ${failed}` : ''}${dropped > 0 ? `  dropped ${dropped}` : ''}`;
   const latencies = `p50 ${ms(latencyUsP50)}  p99 ${ms(latencyUsP99)}  max ${ms(latencyUsMax)}`;
-  return `${String(second + 1).padStart(4)} s  ${String(reads + writes).padStart(7)} ops/s  ${latencies}${troubles}\n`;
+  return `${String(second + 1).padStart(4)} s  ${String(reads + writes).padStart(7)} ops/s  ${latencies}${troubles}`;
 }
 
 const ms = (us: number) => `${(us / 1000).toFixed(us < 10_000 ? 2 : 1)} ms`;
@@ -99,7 +99,7 @@ function summaryText(summary: LoadSummary, recorder: LatencyRecorder): string {
   ];
   for (const [kind, count] of recorder.failuresByKind) lines.push(`failed, ${kind}: ${count}`);
   if (summary.dropped > 0) lines.push(`due but never sent, too many being unanswered: ${summary.dropped}`);
-  return `${lines.join('\n')}\n`;
+  return lines.join('\n');
 }
 
 function latencyLine(name: string, { count, ...of }: LatencyDigest): string[] {

@@ -1,6 +1,6 @@
 import { ArgumentEncodingError, readArguments } from '../../cli/arguments.ts';
+import { processTerminal } from '../../cli/terminal.ts';
 import { run } from './run.ts';
-import { processTerminal } from './terminal.ts';
 
 const controller = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
@@ -21,6 +21,6 @@ try {
   });
 } catch (error) {
   if (!(error instanceof ArgumentEncodingError)) throw error;
-  processTerminal.err(`rkvctl: ${error.message}\n`);
+  processTerminal.err(`rkvctl: ${error.message}`);
   process.exitCode = 1;
 }

@@ -1,7 +1,7 @@
+import type { Terminal } from '../../cli/terminal.ts';
 import type { PendingChange } from '../../wire/generated/admin.ts';
 import { RequestTimeoutError } from '../errors.ts';
 import type { RkvClient } from '../rkvClient.ts';
-import type { Terminal } from './terminal.ts';
 
 /** How often the leader is asked what it waits for. */
 const WATCH_INTERVAL_MS = 500;
@@ -25,13 +25,13 @@ export async function reconfigure(
     await client.reconfigure(request, ensure ? { signal, timeoutMs: Number.POSITIVE_INFINITY } : { signal });
   } catch (error) {
     if (error instanceof RequestTimeoutError && watch.isPending) {
-      terminal.err('the leader goes on with it: see `rkvctl status`\n');
+      terminal.err('the leader goes on with it: see `rkvctl status`');
     }
     throw error;
   } finally {
     watch.stop();
   }
-  terminal.out(`server ${serverId} ${change === 'add' ? 'added' : 'removed'}\n`);
+  terminal.out(`server ${serverId} ${change === 'add' ? 'added' : 'removed'}`);
   return 0;
 }
 
@@ -69,7 +69,7 @@ class ChangeWatch {
     this.isPending = pending?.id === this.serverId;
     if (this.isStopped || pending === undefined || !this.isPending) return;
     const text = waitingText(pending);
-    if (text !== this.printed && text !== '') this.terminal.err(`${text}\n`);
+    if (text !== this.printed && text !== '') this.terminal.err(text);
     this.printed = text;
   }
 }

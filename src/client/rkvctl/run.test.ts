@@ -24,13 +24,14 @@ async function setUp() {
     let err = '';
     const terminal = {
       out: (text: string) => {
-        out += text;
+        out += `${text}\n`;
       },
       err: (text: string) => {
-        err += text;
+        err += `${text}\n`;
       },
+      json: () => {},
       value: (text: string) => {
-        out += options.interactive === true ? printableWhole(text) : text;
+        out += `${options.interactive === true ? printableWhole(text) : text}\n`;
       },
       raw: (text: string) => {
         out += text;

@@ -1,4 +1,5 @@
 import { printable } from '../../cli/printable.ts';
+import type { Terminal } from '../../cli/terminal.ts';
 import { versionText } from '../../cli/version.ts';
 import { UsageError } from '../../goflags/goFlags.ts';
 import { RkvError } from '../errors.ts';
@@ -8,7 +9,6 @@ import { getKey, printLeader, putKey, transfer } from './keyCommands.ts';
 import { loadCommand } from './loadCommand.ts';
 import { reconfigure } from './membershipCommand.ts';
 import { nobodyAnswers, noServerAnswers, printStatus } from './statusCommands.ts';
-import type { Terminal } from './terminal.ts';
 
 export interface RunEnvironment {
   readonly terminal: Terminal;
@@ -26,15 +26,15 @@ export async function run(argv: readonly string[], environment: RunEnvironment):
     commandLine = parseCommandLine(argv);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    terminal.err(`${printable(error.message)}\n${usage()}`);
+    terminal.err(`${printable(error.message)}\n${usage().trimEnd()}`);
     return 1;
   }
   if (commandLine.action.kind === 'help') {
-    terminal.out(usage());
+    terminal.out(usage().trimEnd());
     return 0;
   }
   if (commandLine.action.kind === 'version') {
-    terminal.out(`${versionText('rkvctl')}\n`);
+    terminal.out(versionText('rkvctl'));
     return 0;
   }
   const { addresses, flags } = commandLine;
@@ -42,14 +42,14 @@ export async function run(argv: readonly string[], environment: RunEnvironment):
     addresses,
     rpc: flags.rpc,
     timeoutMs: flags.timeout,
-    onNotice: (text) => terminal.err(`${printable(text)}\n`),
+    onNotice: (text) => terminal.err(printable(text)),
   });
   try {
     return await perform(commandLine, client, environment);
   } catch (error) {
     if (!(error instanceof RkvError)) throw error;
     // A server may have had its say in it.
-    terminal.err(`${printable(error.message, ERROR_LENGTH_MAX)}\n`);
+    terminal.err(printable(error.message, ERROR_LENGTH_MAX));
     const reports = await client.statuses({ timeoutMs: LAST_LOOK_TIMEOUT_MS });
     if (nobodyAnswers(reports)) terminal.err(noServerAnswers(reports));
     return 1;

@@ -1,10 +1,10 @@
 import { printable } from '../../cli/printable.ts';
 import { StatusExitCode } from '../../cli/statusExitCode.ts';
 import { renderTable } from '../../cli/table.ts';
+import type { Terminal } from '../../cli/terminal.ts';
 import type { StatusResponse } from '../../wire/generated/admin.ts';
 import { isOlder, leadingReport, type RkvClient, type ServerReport } from '../rkvClient.ts';
 import type { LeaderWord } from '../transport.ts';
-import type { Terminal } from './terminal.ts';
 
 const HEAD = ['id', 'address', 'role', 'term', 'leader', 'commit', 'applied', 'last', 'keys', 'sessions', 'backend'];
 /** Of the line that names the members. */
@@ -22,11 +22,11 @@ export async function printStatus(client: RkvClient, terminal: Terminal): Promis
   const words = await leaderWords(client, reports);
   const aligns = HEAD.map((name) => (TEXT_COLUMNS.has(name) ? 'left' : 'right'));
   terminal.out(
-    `${renderTable(
+    renderTable(
       HEAD,
       reports.map((report) => row(report, words.get(report.address))),
       aligns,
-    )}\n`,
+    ),
   );
   const leader = leadingReport(reports)?.status;
   if (leader !== undefined) {
@@ -34,20 +34,18 @@ export async function printStatus(client: RkvClient, terminal: Terminal): Promis
     terminal.out(
       printable(`members as server ${leader.id} sees them: ${leader.voters.join(', ')}${learners}`, MEMBERS_LENGTH_MAX),
     );
-    terminal.out('\n');
   }
   for (const { address } of reports.filter(isOlder)) {
-    terminal.out(`${address} is one of the original's servers, or older than this rkvctl: it does not say more\n`);
+    terminal.out(`${address} is one of the original's servers, or older than this rkvctl: it does not say more`);
   }
   if (leader === undefined && ![...words.values()].some(({ leads }) => leads)) {
-    terminal.out('no leader\n');
+    terminal.out('no leader');
     return StatusExitCode.Down;
   }
   const missing =
     leader === undefined ? reports.filter(isSilent).map(({ address }) => address) : absent(leader, reports);
   if (missing.length === 0) return StatusExitCode.Healthy;
   terminal.out(printable(`not all take part: ${missing.join(', ')}`, MEMBERS_LENGTH_MAX));
-  terminal.out('\n');
   return StatusExitCode.Degraded;
 }
 
@@ -107,8 +105,8 @@ export function nobodyAnswers(reports: readonly ServerReport[]): boolean {
 
 /** Names every server and why it did not answer. */
 export function noServerAnswers(reports: readonly ServerReport[]): string {
-  const reasons = reports.map((r) => `  ${r.address}: ${'error' in r ? shortReason(r.error) : 'answered'}\n`);
-  return `no server answers:\n${reasons.join('')}`;
+  const reasons = reports.map((r) => `\n  ${r.address}: ${'error' in r ? shortReason(r.error) : 'answered'}`);
+  return `no server answers:${reasons.join('')}`;
 }
 
 function shortReason({ message }: Error): string {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, vi } from 'vitest';
+import { processTerminal } from '../../cli/terminal.ts';
 
 /** A folder of the present test's own. */
 export let folder = '';
@@ -15,8 +16,8 @@ export function captureRuns(): void {
     folder = await mkdtemp(join(tmpdir(), 'rkv-conformance-'));
     stdout = [];
     stderr = [];
-    vi.spyOn(console, 'log').mockImplementation((line: string) => void stdout.push(line));
-    vi.spyOn(console, 'error').mockImplementation((line: string) => void stderr.push(line));
+    vi.spyOn(processTerminal, 'out').mockImplementation((line: string) => void stdout.push(line));
+    vi.spyOn(processTerminal, 'err').mockImplementation((line: string) => void stderr.push(line));
   });
 
   afterEach(async () => {
