@@ -2,7 +2,7 @@ import type { NodeId } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { encodeConfChange, Transition } from '../../consensus/etcd/membership.ts';
 import { isLocalThread, Message, MessageType } from '../../consensus/etcd/messages.ts';
-import { type RaftOptions, ReadMode } from '../../consensus/etcd/options.ts';
+import { type RaftOptions, ReadMode, SERVED } from '../../consensus/etcd/options.ts';
 import { describeEntry, parseSteps } from './describe.ts';
 import { describeMessage, describeReady, messageTypeNamed } from './describeMessage.ts';
 import {
@@ -343,6 +343,7 @@ function readTemplate(args: readonly CommandArgument[]): NodeTemplate {
   for (const [key, [value = '']] of values) {
     const flag = value === 'true';
     if (key === 'inflight') options.inflightMessagesMax = idOf(value);
+    else if (key === 'served' && flag) Object.assign(options, SERVED);
     else if (key === 'async-storage-writes') options.asyncStorageWrites = flag;
     else if (key === 'prevote') options.preVote = flag;
     else if (key === 'checkquorum') options.checkQuorum = flag;

@@ -93,6 +93,7 @@ function receiveSnapshot(state: RaftState, message: Message): void {
   const restored = restore(state, message);
   const answer = new Message(MessageType.AppendResp, message.from);
   answer.index = restored ? state.log.lastIndex : state.log.committed;
+  if (state.options.shareCommit) answer.commit = state.log.committed;
   state.send(answer);
 }
 

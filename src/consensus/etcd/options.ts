@@ -77,6 +77,18 @@ export const DEFAULT_OPTIONS: Omit<RaftOptions, 'id' | 'random'> = {
   shareCommit: false,
 };
 
+/** How nodes differ from the default where they serve; src/consensus/etcd/testdata/ has transcripts of such nodes. */
+export const SERVED = {
+  preVote: true,
+  preVoteLease: true,
+  asyncStorageWrites: true,
+  // A leader with a slow disk takes part in its quorum late, but knows what is committed, and in which configuration, first.
+  applyUnstable: true,
+  disableProposalForwarding: true,
+  coalesceAppends: true,
+  shareCommit: true,
+} as const satisfies Partial<RaftOptions>;
+
 /** The options contradict each other. */
 export class InvalidOptionsError extends Error {
   override readonly name = 'InvalidOptionsError';
@@ -105,8 +117,7 @@ export function checkOptions(options: RaftOptions): void {
 export function optionsFor({ id, settings, random }: EngineInit, clock: TickClock): RaftOptions {
   const { batch, checkQuorum, catchUpMultiplier, entriesPerMessage, maxMessageBytes } = settings;
   const perMessage = batch ? entriesPerMessage : 1;
-  const { readMode, disableConfChangeValidation, stepDownOnRemoval } = DEFAULT_OPTIONS;
-  return {
+  return Object.assign({}, DEFAULT_OPTIONS, SERVED, {
     id,
     random,
     electionTicks: clock.electionTicks,
@@ -122,16 +133,5 @@ export function optionsFor({ id, settings, random }: EngineInit, clock: TickCloc
     ),
     inflightBytesMax: Math.max(INFLIGHT_BYTES_MAX, maxMessageBytes),
     checkQuorum,
-    preVote: true,
-    preVoteLease: true,
-    readMode,
-    asyncStorageWrites: true,
-    // A leader with a slow disk takes part in its quorum late, but knows what is committed, and in which configuration, first.
-    applyUnstable: true,
-    disableProposalForwarding: true,
-    disableConfChangeValidation,
-    stepDownOnRemoval,
-    coalesceAppends: true,
-    shareCommit: true,
-  };
+  });
 }
