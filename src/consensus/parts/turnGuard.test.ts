@@ -346,7 +346,7 @@ describe('the guard over several turns', () => {
 /** Where each engine keeps what is broken here. */
 const INSIDES: readonly [EngineKind<unknown>, term: readonly string[], commitIndex: readonly string[]][] = [
   [gorumsKind, ['term'], ['commitIndex']],
-  [etcdKind, ['node', 'core', 'term'], ['node', 'core', 'log', 'committed']],
+  [etcdKind, ['node', 'state', 'term'], ['node', 'state', 'log', 'committed']],
   [hashicorpKind, ['state', 'term'], ['state', 'commitIndex']],
 ];
 
