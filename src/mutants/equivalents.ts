@@ -135,6 +135,10 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     key: 'server/identity/shutOuts.ts ShutOuts.isDeafTo: drop this.bars.delete(id);',
     why: 'What was met as far never falls, so the bar keeps nobody out any more: it only stays in memory.',
   },
+  {
+    key: 'server/identity/startDecision.ts leaderOf: half leader !== 0 && (named.get(leader) ?? leader) === leader → (named.get(leader) ?? leader) === leader',
+    why: 'Votes for nobody come first where they are sorted by id, and whoever comes next takes the place of nobody.',
+  },
   // state machine
   {
     key: 'server/stateMachine/keyValueStore.ts KeyValueStore.restore: swap this.fencesApplied = fences; this.sessions.replace(used, unused); → this.sessions.replace(used, unused); this.fencesApplied = fences;',

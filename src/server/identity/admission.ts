@@ -103,7 +103,7 @@ export type AdmissionRefusal =
  * call, or never where the replica stops.
  */
 export function admit(
-  replica: Replica<unknown>,
+  replica: Pick<Replica<unknown>, 'status' | 'submit' | 'currentSnapshot'>,
   { id, instance }: Pick<Introduction, 'id' | 'instance'>,
   rejoin: boolean,
   done: (answer: AdmissionAnswer) => void,
@@ -125,7 +125,12 @@ export function admit(
   }
 }
 
-function afterFence(replica: Replica<unknown>, id: NodeId, instance: string, outcome: CommandOutcome): AdmissionAnswer {
+function afterFence(
+  replica: Pick<Replica<unknown>, 'currentSnapshot'>,
+  id: NodeId,
+  instance: string,
+  outcome: CommandOutcome,
+): AdmissionAnswer {
   if (outcome.status === 'not-leader') return { ok: false, reason: 'not-leader', leader: outcome.leader };
   // A registration is refused only where it is applied, so one for which there is no room is as good a fence.
   const isApplied = outcome.status === 'ok' || outcome.status === 'too-many-sessions';

@@ -166,6 +166,7 @@ describe("a folder's identity", () => {
     const before = readFileSync(path(), 'utf8');
     expect(reopen).toThrow(IdentityError);
     expect(reopen).toThrow(message);
+    expect(reopen).toThrow(expect.objectContaining({ remedy: expect.stringMatching(/-datadir/) }));
     expect(readFileSync(path(), 'utf8')).toBe(before);
   });
 

@@ -38,6 +38,11 @@ describe('a server that was given a state', () => {
     for (const index of [27, 30]) expect(hello(given(folder('b', 1), 27), OWN, folder('b', 1, index)).heard).toBe(true);
   });
 
+  it('is heard as another folder that was admitted as far as it, or farther', () => {
+    for (const index of [27, 28]) expect(hello(given(folder('b', 1), 27), OWN, folder('c', 1, index)).heard).toBe(true);
+    expect(hello(given(folder('b', 1), 27), OWN, folder('c', 1, 26)).heard).toBe(false);
+  });
+
   it('is not heard as what it was before', () => {
     const shutOuts = given(folder('b', 1), 27);
     expect(hello(shutOuts, OWN, folder('a', 9, 12)).heard).toBe(false);

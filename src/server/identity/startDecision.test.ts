@@ -251,6 +251,14 @@ describe('the decision of a server whose folder is new', () => {
     ).toBe('confirm');
   });
 
+  it('founds with any engine, and is not about to join then', () => {
+    const own = identity(1, { engine: 'etcd' });
+    const answers = new Map([2, 3].map((id) => [id, introduced(identity(id, { engine: 'etcd' }), own)]));
+    const decision = decideStart(own, [1, 2, 3], answers, undefined);
+    expect(decision).toMatchObject({ kind: 'confirm', next: { kind: 'found' } });
+    expect(isJoining(decision)).toBe(false);
+  });
+
   it('joins only where the round before led to the same cluster', () => {
     const own = identity(3);
     const knows = { known: new Map([[3, known('3-1')]]) };

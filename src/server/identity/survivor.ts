@@ -33,7 +33,11 @@ import type { Answer } from './startDecision.ts';
  * *Why S must not lead.* A leader has counted acknowledgements of W's that W forgot: engines take a follower's log never to
  * become shorter within a term. One that was restarted counts anew, and cannot lead before W votes for it.
  */
-export function admitBySurvivor(replica: Replica<unknown>, own: Identity, id: NodeId): AdmissionAnswer {
+export function admitBySurvivor(
+  replica: Pick<Replica<unknown>, 'status' | 'currentSnapshot' | 'fences'>,
+  own: Identity,
+  id: NodeId,
+): AdmissionAnswer {
   const refuse = (reason: 'leads' | 'no-pair' | 'met-others' | 'unavailable'): AdmissionAnswer => ({
     ok: false,
     reason,
