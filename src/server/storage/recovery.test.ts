@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { recordsSize } from '../../consensus/entryCodec.ts';
 import { ChunkedLogStore } from './chunkedLogStore.ts';
 import { CorruptLogError, InvalidBatchError, LogStoreClosedError, UnknownFormatError } from './contract.ts';
-import { chunkKey, sequenceOf, VERSION_KEY } from './keys.ts';
+import { chunkKey, sequenceOf, stateKey, VERSION_KEY } from './keys.ts';
 import { MemoryDisk } from './memoryDisk.ts';
-import { seal } from './record.ts';
-import { batch, commands, contentOf, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
+import { encodeRecord, seal } from './record.ts';
+import { batch, commands, contentOf, hard, Listener, randomFrom, recordFields, snapshotAt } from './testing.ts';
 import { encodeVersion } from './version.ts';
 
 const OPTIONS = { cacheEntries: 1000 };
@@ -69,7 +70,49 @@ describe('opening a log store', () => {
   it('refuses a gap', () => {
     const { disk } = threeChunks();
     disk.content.delete(chunkKey(1, 1));
-    expect(() => open(disk)).toThrow(/log entries 1 to 3 are missing/);
+    expect(() => open(disk)).toThrow(
+      'log entries 1 to 3 are missing: no chunk holds them, but the record of write 3 says that the log runs from 1 to 9',
+    );
+  });
+
+  it('refuses a gap at the end, which a record without entries tells of', () => {
+    const { disk, store } = threeChunks();
+    for (let mark = 4; mark <= 5; mark++) {
+      store.persist(batch(mark, { hardState: hard(mark) }));
+      run(disk);
+    }
+    disk.content.delete(chunkKey(7, 3));
+    expect(() => open(disk)).toThrow(/log entries 7 to 9 are missing.*from 1 to 9/);
+  });
+
+  it('names the range of a damaged write, and not that of one that replaced it from the same entry on', () => {
+    const { disk, store } = threeChunks();
+    const replaced = disk.content.get(chunkKey(7, 3))!;
+    store.persist(batch(4, { truncateFrom: 7, entries: commands(7, 8, 4) }));
+    store.persist(batch(5, { entries: commands(9, 9, 4) }));
+    run(disk);
+    disk.content.set(chunkKey(7, 3), replaced);
+    flipBit(disk, chunkKey(7, 3));
+    expect(() => open(disk)).toThrow(/c0+7-0+3 \(write 3, entries 7 to 8\)/);
+  });
+
+  it('accepts no write that names the right checksum and another number as the one before', () => {
+    const { disk } = threeChunks();
+    const entries = commands(1, 3, 1);
+    const { value, checksum } = encodeRecord(
+      { ...recordFields(1, 0, 3), previousTerm: 0 },
+      entries,
+      recordsSize(entries),
+    );
+    const fields = { ...recordFields(3, 0, 3), previousSequence: 2, previousChecksum: checksum };
+    const content = new Map([
+      [VERSION_KEY, disk.content.get(VERSION_KEY)!],
+      [chunkKey(1, 1), value],
+      [stateKey(3), encodeRecord(fields, [], 0).value],
+    ]);
+    expect(open(new MemoryDisk('by-step', content)).report.dropped).toMatchObject([{ sequence: 3 }]);
+    content.set(stateKey(3), encodeRecord({ ...fields, previousSequence: 1 }, [], 0).value);
+    expect(open(new MemoryDisk('by-step', content)).report.dropped).toEqual([]);
   });
 
   it('refuses to start where the last durable write is missing', () => {
@@ -131,8 +174,11 @@ describe('opening a log store', () => {
     const foreign = new MemoryDisk('by-step', disk.content);
     foreign.content.set('c1', new Uint8Array(9));
     expect(() => open(foreign)).toThrow(/the key "c1" is not one of the log store's/);
-    disk.content.set(chunkKey(1, 9), disk.content.get(chunkKey(1, 1))!);
-    expect(() => open(disk)).toThrow(/the key says write 9 from index 1/);
+    const misnamed = new MemoryDisk('by-step', disk.content);
+    misnamed.content.set(chunkKey(1, 9), disk.content.get(chunkKey(1, 1))!);
+    expect(() => open(misnamed)).toThrow(/the key says write 9 from index 1/);
+    disk.content.set(chunkKey(2, 1), disk.content.get(chunkKey(1, 1))!);
+    expect(() => open(disk)).toThrow(/the record of write 1 from index 1; the key says write 1 from index 2/);
   });
 
   it('knows after a clean close that everything was durable', async () => {

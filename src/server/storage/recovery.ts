@@ -111,7 +111,7 @@ interface Damaged extends ParsedKey {
   readonly damage: Damage;
 }
 
-/** What a scan of all records yields. Headers are kept only for those that D may yet reach, to bound memory. */
+/** What a scan of all records yields. Of the headers those from D on are left, which are few. */
 class Scan {
   readonly chunks: RecoveredChunk[] = [];
   readonly damaged: Damaged[] = [];
@@ -198,21 +198,18 @@ function readSnapshotOf(disk: Disk, header: RecordHeader) {
 /** The records from D to the last accepted one, in order; empty in a new store. */
 function acceptedChain(disk: Disk, scan: Scan): RecordHeader[] {
   const chain: RecordHeader[] = [];
-  let last = scan.candidates.get(scan.durableSequence);
-  if (last !== undefined) chain.push(last);
+  const durable = scan.candidates.get(scan.durableSequence);
+  if (durable !== undefined) chain.push(durable);
   else if (scan.durableSequence > 0) {
     throw new CorruptLogError(`the record of write ${scan.durableSequence}, which was durable, is missing`);
   }
-  const later = [...scan.candidates.values()]
-    .filter((header) => header.sequence > scan.durableSequence)
-    .sort((a, b) => a.sequence - b.sequence);
-  for (const header of later) {
+  for (const header of [...scan.candidates.values()].sort((a, b) => a.sequence - b.sequence)) {
+    const last = chain[chain.length - 1];
     if (header.previousSequence !== (last?.sequence ?? 0)) continue;
     if (header.previousChecksum !== (last?.checksum ?? 0)) continue;
     const isNewSnapshot = header.snapshot?.sequence === header.sequence;
     if (isNewSnapshot && readSnapshotOf(disk, header).damage !== undefined) continue;
     chain.push(header);
-    last = header;
   }
   return chain;
 }
@@ -271,7 +268,7 @@ function droppedWrites(scan: Scan, accepted: ReadonlySet<number>): DroppedWrite[
     return { key, sequence, firstIndex: index, reason: describeDamage(damage) };
   });
   for (const header of scan.candidates.values()) {
-    if (header.sequence <= scan.durableSequence || accepted.has(header.sequence)) continue;
+    if (accepted.has(header.sequence)) continue;
     dropped.push({
       key: scan.keys.get(header.sequence)!,
       sequence: header.sequence,
