@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { JsonLines } from '../files/jsonLines.ts';
 import type { Outcome } from './hunt.ts';
 
 /** An outcome, and the sources that it is for. */
@@ -6,23 +6,17 @@ interface Line extends Outcome {
   readonly sources: string;
 }
 
-/** What became of mutants so far, one JSON line each in a file, where one was asked for: a run may be ended and gone on with. */
+/** What became of mutants so far, kept in a file where one was asked for: a run may be ended and gone on with. */
 export class HuntRecord {
-  readonly #path: string | undefined;
+  readonly #file: JsonLines<Line> | undefined;
   readonly #sources: string;
-  readonly #lines = new Map<string, Line>();
+  readonly #lines: Map<string, Line>;
 
-  /** `sources` names the code that outcomes are for: those of other code only say where to look first. */
+  /** `sources` names the code that outcomes are for: those of other code only say where to look first. Throws UnusableFileError. */
   constructor(path: string | undefined, sources: string) {
-    this.#path = path;
+    this.#file = path === undefined ? undefined : new JsonLines<Line>(path);
     this.#sources = sources;
-    if (path === undefined || !existsSync(path)) return;
-    // What is no whole line was cut short: that mutant is run again.
-    const lines = readFileSync(path, 'utf8').split('\n');
-    for (const text of lines.filter((line) => line.startsWith('{') && line.endsWith('}'))) {
-      const line = JSON.parse(text) as Line;
-      this.#lines.set(line.key, line);
-    }
+    this.#lines = new Map(this.#file?.read().map((line) => [line.key, line]));
   }
 
   /** What became of it, of the same code. */
@@ -39,6 +33,6 @@ export class HuntRecord {
   add(outcome: Outcome): void {
     const line = { ...outcome, sources: this.#sources };
     this.#lines.set(outcome.key, line);
-    if (this.#path !== undefined) appendFileSync(this.#path, `\n${JSON.stringify(line)}\n`);
+    this.#file?.add(line);
   }
 }

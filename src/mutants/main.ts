@@ -86,7 +86,17 @@ function progress(): (number: Numbered, outcome: Outcome, done: number) => void 
   };
 }
 
+function openRecord({ sourcesHash }: Passages): HuntRecord {
+  try {
+    return new HuntRecord(options.record, `${sourcesHash} ${options.seeds}`);
+  } catch (error) {
+    return program.error(`--record: ${(error as Error).message}`);
+  }
+}
+
 async function hunt(): Promise<Map<string, Outcome>> {
+  const known = new Passages(root, files);
+  const record = openRecord(known);
   const folder = join(root, 'dist/mutated');
   const build = join(folder, `build-${process.pid}`);
   mkdirSync(build, { recursive: true });
@@ -95,10 +105,8 @@ async function hunt(): Promise<Map<string, Outcome>> {
   try {
     const out = buildInstrumented(root, build, files);
     for (let job = 0; job < Math.max(1, options.jobs); job++) workers.push(new KillerProcess(out));
-    const known = new Passages(root, files);
     const passages = await known.find(unitsFor(known), workers, join(folder, 'passages.json'));
     const hunting = new Hunt(passages, { seedsMax: options.seeds, testsMsMax: TESTS_MS_MAX });
-    const record = new HuntRecord(options.record, `${known.sourcesHash} ${options.seeds}`);
     const tell = progress();
     const rest = mutants.values();
     const work = async (worker: KillerProcess) => {
