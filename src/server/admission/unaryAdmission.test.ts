@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import http2, { type ClientHttp2Session } from 'node:http2';
 import { connect } from 'node:net';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { GrpcServer } from '../../net/grpc/grpcServer.ts';
 import type { ServerCall, UnaryDone } from '../../net/grpc/serverCall.ts';
@@ -176,6 +177,43 @@ describe('unary calls', () => {
     for (const done of held) done(null, Buffer.alloc(0));
     await Promise.all(openAlready);
     expect(String(await call(FAST, Buffer.of(1)))).toBe('done');
+  });
+
+  it('are refused by their number and by the age of the oldest, as one reckons who looks through all of them', async () => {
+    const turnsOver = () => new Promise((resolve) => setImmediate(resolve));
+    await fc.assert(
+      fc.asyncProperty(fc.infiniteStream(fc.nat()), async (numbers) => {
+        const draw = (limit: number) => numbers.next().value! % limit;
+        let nowMs = 0;
+        let turnMs = 0;
+        let open: { readonly takenMs: number }[] = [];
+        const admission = new UnaryAdmission(() => nowMs);
+        const begin = () => {
+          const call = { takenMs: turnMs };
+          open.push(call);
+          admission.begin(call);
+        };
+        for (let turn = 0; turn < 40; turn++) {
+          turnMs = nowMs;
+          for (let i = draw(3); i > 0; i--) {
+            const isTooMany = open.length >= UNARY_OPEN_MAX || nowMs - turnMs > UNARY_TURN_MS_MAX;
+            const isOld = open.some(({ takenMs }) => nowMs - takenMs > UNARY_AGE_MS_MAX);
+            const isRefused = open.length >= UNARY_OPEN_ALWAYS && (isTooMany || isOld);
+            expect(admission.refusal() !== undefined).toBe(isRefused);
+            for (let calls = draw(UNARY_OPEN_ALWAYS); calls > 0 && open.length < UNARY_OPEN_MAX; calls--) begin();
+            nowMs += draw(150);
+          }
+          // The first that were taken end first, mostly.
+          const ended = draw(4) === 0 ? open.filter(() => draw(2) === 0) : open.slice(0, draw(UNARY_OPEN_MAX));
+          for (const call of ended) admission.end(call);
+          const over = new Set(ended);
+          open = open.filter((call) => !over.has(call));
+          nowMs += draw(150);
+          await turnsOver();
+        }
+      }),
+      { numRuns: 40 },
+    );
   });
 
   /** A request as no gRPC client makes it. */
