@@ -6,9 +6,9 @@ import type { Killer, Passage, Unit } from './killer.ts';
 import type { KillerProcess } from './killerProcess.ts';
 import type { MutatedFile } from './targets.ts';
 
-/** Tests of these folders can be killers, unless they ask for what only vitest has. */
+/** Tests of these folders can be killers, unless they ask for what only vitest has, for processes, or for seeds, which are killers of their own. */
 const TEST_FOLDERS = ['bytes', 'consensus', 'server/host', 'server/identity', 'server/stateMachine', 'server/storage'];
-const NEEDS_MORE = /\bvi\b.*from 'vitest'/;
+const NEEDS_MORE = /\bvi\b.*from 'vitest'|from '.*\/(simulator|supervisor)\//;
 const KILLER = 'mutants/killer.ts';
 const OPERATORS = 'mutants/operators.ts';
 const UNIT_TIMEOUT_MS = 600_000;
