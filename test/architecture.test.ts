@@ -77,6 +77,22 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   conformance: ['consensus', 'checker', 'wire', 'cli', 'files'],
 };
 
+/** What every engine has, each in its own way; its own ideas stand beside them (docs/engines.md). */
+const SUBJECTS = [
+  'engine',
+  'election',
+  'follower',
+  'leader',
+  'replication',
+  'reads',
+  'membership',
+  'messages',
+  'codec',
+  'limits',
+  'state',
+  'index',
+];
+
 /** What would make an engine's outputs depend on more than its inputs. */
 const IMPURE =
   /\b(Date\.now|new Date|Math\.random|performance\.|setTimeout|setInterval|setImmediate|process\.|Buffer\.|await )/;
@@ -209,6 +225,15 @@ describe('the folders of src/', () => {
       }
     }
     expect(strays).toEqual([]);
+  });
+
+  it('give the same subject the same file name in each of the three engines', () => {
+    const missing = ['gorums', 'etcd', 'hashicorp'].flatMap((engine) =>
+      SUBJECTS.map((subject) => `consensus/${engine}/${subject}.ts`).filter(
+        (wanted) => !sources.some(({ path }) => path === wanted),
+      ),
+    );
+    expect(missing).toEqual([]);
   });
 
   it('keep engines and checker free of everything outside themselves', () => {

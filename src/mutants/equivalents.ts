@@ -13,23 +13,23 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'Every drain counts the rounds again (Leader.pump), and a drain follows every input.',
   },
   {
-    key: 'consensus/gorums/engine.ts GorumsEngine.onTimeoutNow: half this.mayStand && this.term < TERM_MAX → this.mayStand',
+    key: 'consensus/gorums/election.ts Election.toldToStand: half state.mayStand && state.term < TERM_MAX → state.mayStand',
     why: 'A message of TERM_MAX comes only from who leads that term, and TermGuard leaves so many that nobody gets there.',
   },
   {
-    key: 'consensus/gorums/engine.ts GorumsEngine.heardFromLeader: swap this.heardMs = this.nowMs; this.restartElectionTimer(); → this.restartElectionTimer(); this.heardMs = this.nowMs;',
+    key: 'consensus/gorums/election.ts Election.heardLeader: swap this.heardMs = this.state.nowMs; this.state.restartElectionTimer(); → this.state.restartElectionTimer(); this.heardMs = this.state.nowMs;',
     why: 'Both look at the time, and neither at what the other sets.',
   },
   {
-    key: 'consensus/gorums/leader.ts Leader.countRounds: bound index > server.commitIndex → index >= server.commitIndex',
+    key: 'consensus/gorums/leader.ts Leader.countRounds: bound index > state.commitIndex → index >= state.commitIndex',
     why: 'Where nothing new is committed it only resets the patience with unanswered rounds, which are then sent again a little sooner.',
   },
   {
-    key: 'consensus/gorums/leader.ts Leader.tick: bound server.nowMs - oldestStartMs > this.roundTimeoutMs → server.nowMs - oldestStartMs >= this.roundTimeoutMs',
+    key: 'consensus/gorums/replication.ts Replication.tick: bound this.state.nowMs - oldestStartMs > this.roundTimeoutMs → this.state.nowMs - oldestStartMs >= this.roundTimeoutMs',
     why: 'A round is sent again a millisecond sooner.',
   },
   {
-    key: 'consensus/gorums/leader.ts Leader.startRound: half entries.length > 0 || readTokens.length > 0 → entries.length > 0',
+    key: 'consensus/gorums/replication.ts Replication.startRound: half entries.length > 0 || carriesReads → entries.length > 0',
     why: 'Decides only how soon the next round for reads leaves: by a tick at the most.',
   },
   {

@@ -10,24 +10,14 @@ export interface Round {
   readonly end: number;
   /** Of the entries that it carries, 0 for none. */
   readonly entryBytes: number;
-  /** Reads that came before it began, and may be answered at readIndex once a quorum replied at all (thesis §6.4). */
-  readonly readTokens: readonly number[];
-  readonly readIndex: number;
 }
 
 interface OpenRound {
   readonly round: Round;
-  /** Not confirmed yet. */
-  readTokens: readonly number[];
   /** Who replied at all, which proves that this server still leads. */
   readonly heard: Set<NodeId>;
   /** Up to which index each success proved the follower's log. */
   readonly matched: Map<NodeId, number>;
-}
-
-export interface ConfirmedRead {
-  readonly token: number;
-  readonly index: number;
 }
 
 /** The quorum calls of a leader that have no full answer yet, in the order of their calls. */
@@ -62,13 +52,8 @@ export class Rounds {
     return rounds < ROUNDS_IN_FLIGHT_MAX && bytes < BYTES_IN_FLIGHT_MAX;
   }
 
-  /** Whether a round with unconfirmed reads is out. */
-  get carryReads(): boolean {
-    return this.open.some(({ readTokens }) => readTokens.length > 0);
-  }
-
   add(round: Round, self: NodeId): void {
-    this.open.push({ round, readTokens: round.readTokens, heard: new Set([self]), matched: new Map() });
+    this.open.push({ round, heard: new Set([self]), matched: new Map() });
   }
 
   /** Takes a reply; `matchedIndex` is what a success proved. Returns who replied so far and when the round began. */
@@ -82,17 +67,6 @@ export class Rounds {
     found.heard.add(from);
     if (matchedIndex !== undefined) found.matched.set(from, matchedIndex);
     return { heard: found.heard, startMs: found.round.startMs };
-  }
-
-  /** A quorum replied to `call`: the reads of that round and of those before it are confirmed. */
-  confirmReads(call: number): ConfirmedRead[] {
-    const confirmed: ConfirmedRead[] = [];
-    for (const each of this.open) {
-      if (each.round.call > call) break;
-      for (const token of each.readTokens) confirmed.push({ token, index: each.round.readIndex });
-      each.readTokens = [];
-    }
-    return confirmed;
   }
 
   /**
@@ -117,17 +91,8 @@ export class Rounds {
     this.open = this.open.filter(({ round }) => round.call > answeredCall);
   }
 
-  /** The reads that are not confirmed; they are no longer these rounds'. */
-  takeReads(): number[] {
-    const tokens = this.open.flatMap(({ readTokens }) => readTokens);
-    for (const each of this.open) each.readTokens = [];
-    return tokens;
-  }
-
-  /** Gives all of them up. Returns the reads that are not confirmed. */
-  abandon(): number[] {
-    const tokens = this.takeReads();
+  /** Gives all of them up. */
+  abandon(): void {
     this.open = [];
-    return tokens;
   }
 }

@@ -22,7 +22,7 @@ function append(of: Partial<AppendEntries>): AppendEntries {
 
 function leader() {
   const led = server();
-  const { messages } = led.pass(2 * TEST_SETTINGS.electionTimeoutMs);
+  const { messages } = led.pass(TEST_SETTINGS.electionTimeoutMs);
   const call = messages[0]!.message.call;
   led.engine.receive(2, { type: 'RequestVoteResponse', call, term: 4, granted: true });
   const { messagesAfterPersist } = led.settle();

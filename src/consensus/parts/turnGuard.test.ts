@@ -345,7 +345,7 @@ describe('the guard over several turns', () => {
 
 /** Where each engine keeps what is broken here. */
 const INSIDES: readonly [EngineKind<unknown>, term: readonly string[], commitIndex: readonly string[]][] = [
-  [gorumsKind, ['term'], ['commitIndex']],
+  [gorumsKind, ['state', 'term'], ['state', 'commitIndex']],
   [etcdKind, ['node', 'state', 'term'], ['node', 'state', 'log', 'committed']],
   [hashicorpKind, ['state', 'term'], ['state', 'commitIndex']],
 ];

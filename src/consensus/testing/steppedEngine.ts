@@ -24,6 +24,7 @@ export class SteppedEngine<M> {
   readonly log = new MemoryLog();
   readonly engine: Engine<M>;
   nowMs = 0;
+  private readonly tickMs: number;
   private mark = 0;
 
   constructor(
@@ -31,9 +32,11 @@ export class SteppedEngine<M> {
     { id, bootstrap, hardState = EMPTY_HARD_STATE, entries = [], settings }: SteppedStart,
   ) {
     this.log.persist({ mark: 0, entries, hardState, mustSync: true });
+    const all = { ...TEST_SETTINGS, ...settings };
+    this.tickMs = all.heartbeatMs / 2;
     this.engine = kind.create({
       id,
-      settings: { ...TEST_SETTINGS, ...settings },
+      settings: all,
       random: () => 0,
       nowMs: 0,
       hardState,
@@ -71,9 +74,13 @@ export class SteppedEngine<M> {
     return this.settle();
   }
 
+  /** Ticks as often as a host does, then one durable turn. */
   pass(durationMs: number): Output<M> {
-    this.nowMs += durationMs;
-    this.engine.tick(this.nowMs);
+    const endMs = this.nowMs + durationMs;
+    while (this.nowMs < endMs) {
+      this.nowMs = Math.min(endMs, this.nowMs + this.tickMs);
+      this.engine.tick(this.nowMs);
+    }
     return this.settle();
   }
 }

@@ -66,8 +66,7 @@ describe('a replica whose leader is not answered', () => {
       commandDone: (tag: number, { status }: CommandOutcome) => outcomes.push([tag, status]),
       lookupDone: () => {},
     };
-    clock.nowMs = 150;
-    replica.tick();
+    for (; clock.nowMs < 150; clock.nowMs += 5) replica.tick();
     replica.receive(2, { type: 'RequestVoteResponse', call: sent.at(-1)!.call, term: 1, granted: true });
     run();
     // Its own vote, and its request for others, wait for the disk.
@@ -96,7 +95,7 @@ describe('a replica that finds what cannot be', () => {
     const { replica, store, sent, run, clock, failures } = replicaOn(new MemoryDisk());
     replica.receive(2, installSnapshot(new KeyValueStore().snapshot()));
     run();
-    Reflect.set(replica.engine, 'term', 1);
+    Reflect.set(Reflect.get(replica.engine, 'state') as object, 'term', 1);
     replica.tick();
     expect(failures).toEqual([expect.objectContaining({ name: 'BrokenInvariantError', rule: 'terms rise' })]);
     clock.nowMs += 10 * SETTINGS.electionTimeoutMs;

@@ -4,7 +4,7 @@ import { gorumsKind } from '../../consensus/gorums/index.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { CommandType, encodeCommand } from '../../wire/command.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
-import { type DrivenOptions, type DrivenReplica, drivenReplica, SETTINGS } from './testing/drivenReplica.ts';
+import { type DrivenOptions, type DrivenReplica, drivenReplica } from './testing/drivenReplica.ts';
 
 const REGISTER = encodeCommand({ type: CommandType.Register });
 
@@ -82,9 +82,8 @@ describe('a replica that has stopped', () => {
   });
 
   it('stands for nothing, whatever time it is, and sends nothing that waited for its disk', async () => {
-    const { replica, store, sent, clock, run } = driven([1, 2, 3]);
-    clock.nowMs = 3 * SETTINGS.electionTimeoutMs;
-    replica.tick();
+    const { replica, store, sent, clock, run, timeOut } = driven([1, 2, 3]);
+    timeOut();
     const { call } = sent.at(-1)!;
     replica.receive(2, { type: 'RequestVoteResponse', call, term: 1, granted: true });
     run();
@@ -106,8 +105,7 @@ describe('a replica that has stopped', () => {
     const statusChanged = ({ role }: { readonly role: string }) => changes.push(role);
     const environment = { statusChanged, send: () => server.replica.stop() };
     const server = driven([1, 2, 3], { environment });
-    server.clock.nowMs = 3 * SETTINGS.electionTimeoutMs;
-    server.replica.tick();
+    server.timeOut();
     expect(server.replica.status().role).toBe('pre-candidate');
     expect([changes, server.turns]).toEqual([[], []]);
     await server.store.close();
@@ -147,8 +145,7 @@ describe('a turn', () => {
       isDraining += drains - before;
     };
     const server = driven([1, 2, 3], { environment: { send } }, counted);
-    server.clock.nowMs = 3 * SETTINGS.electionTimeoutMs;
-    server.replica.tick();
+    server.timeOut();
     expect(drains).toBeGreaterThan(0);
     expect(isDraining).toBe(0);
     await server.store.close();

@@ -1,7 +1,7 @@
 import type { Engine, MembershipChange, NodeId, Output, Refusal } from '../../consensus/contract.ts';
-import type { GorumsEngine } from '../../consensus/gorums/engine.ts';
 import type { AppendEntries } from '../../consensus/gorums/messages.ts';
 import type { Rounds } from '../../consensus/gorums/rounds.ts';
+import type { ServerState } from '../../consensus/gorums/state.ts';
 import type { ChangePreparation } from '../../consensus/membership/changePreparation.ts';
 import { longestLog } from '../../consensus/membership/leaderView.ts';
 import type { TransferPreparation } from '../../consensus/membership/transferPreparation.ts';
@@ -124,16 +124,15 @@ function whileItIs(object: object, name: string, value: unknown, action: () => v
 // --- gorums ---
 
 interface InsideGorums {
-  vote: NodeId;
+  readonly state: ServerState;
   leader: InsideGorumsLeader | undefined;
-  truncate(from: number): void;
   resign(): void;
-  takeEntries(request: AppendEntries): boolean;
+  readonly follower: { takeEntries(request: AppendEntries): boolean };
 }
 
 interface InsideGorumsLeader {
   change: unknown;
-  readonly rounds: Rounds;
+  readonly replication: { readonly rounds: Rounds };
   readonly audience: object;
   readonly preparations: InsidePreparations;
   countRounds(): void;
@@ -143,20 +142,20 @@ const inGorums = (engine: Engine<unknown>) => engine as unknown as InsideGorums;
 
 const gorums: Insides = {
   forgetVote: (engine) => {
-    inGorums(engine).vote = 0;
+    inGorums(engine).state.vote = 0;
   },
   withoutChangeInFlight: (engine, action) => {
-    const { leader } = inGorums(engine);
+    const { leader, state } = inGorums(engine);
     if (leader !== undefined) leader.change = undefined;
-    whileItIs((engine as unknown as GorumsEngine).configurations, 'latestIndex', 0, action);
+    whileItIs(state.configurations, 'latestIndex', 0, action);
   },
   commitAnyTerm: (engine) => {
-    const { leader } = inGorums(engine);
+    const { leader, state } = inGorums(engine);
     if (leader === undefined || Object.hasOwn(leader, 'countRounds')) return;
-    const whole = engine as unknown as GorumsEngine;
     const countRounds = leader.countRounds.bind(leader);
     leader.countRounds = () => {
-      whole.commitTo(leader.rounds.answer(whole.configurations.latest, whole.id, whole.durableIndex).index);
+      const { configurations, id, writes } = state;
+      state.commitTo(leader.replication.rounds.answer(configurations.latest, id, writes.durableIndex).index);
       countRounds();
     };
   },
@@ -164,7 +163,7 @@ const gorums: Insides = {
     const inside = inGorums(engine);
     if (Object.hasOwn(inside, 'resign')) return;
     const resign = inside.resign.bind(inside);
-    const { configurations, id } = engine as unknown as GorumsEngine;
+    const { configurations, id } = inside.state;
     inside.resign = () => {
       if (configurations.latest.voters.includes(id)) resign();
     };
@@ -175,13 +174,13 @@ const gorums: Insides = {
 
 /** As follower, throws away what it has after the entry before the request's, matching or not. Gorums only. */
 export function truncatesMatchingSuffix(engine: Engine<unknown>): Engine<unknown> {
-  const inside = inGorums(engine);
-  const takeEntries = inside.takeEntries.bind(inside);
-  inside.takeEntries = (request) => {
-    const { log } = engine as unknown as GorumsEngine;
+  const { follower, state } = inGorums(engine);
+  const takeEntries = follower.takeEntries.bind(follower);
+  follower.takeEntries = (request) => {
+    const { log } = state;
     const { prevLogIndex, prevLogTerm, entries } = request;
     const matches = prevLogIndex >= log.firstIndex - 1 && log.term(prevLogIndex) === prevLogTerm;
-    if (matches && entries.length > 0 && prevLogIndex < log.lastIndex) inside.truncate(prevLogIndex + 1);
+    if (matches && entries.length > 0 && prevLogIndex < log.lastIndex) state.truncate(prevLogIndex + 1);
     return takeEntries(request);
   };
   return engine;

@@ -28,6 +28,8 @@ export interface DrivenReplica<M> {
   run(): void;
   /** 5 ms pass, and the disk works. */
   step(): Promise<void>;
+  /** An election timeout passes in which nothing is heard, tick by tick. */
+  timeOut(): void;
 }
 
 export interface DrivenOptions<M> {
@@ -90,11 +92,18 @@ export function drivenReplica<M>(kind: EngineKind<M>, options: DrivenOptions<M>)
   const run = () => {
     while (turns.length > 0) turns.shift()!();
   };
+  const timeOut = () => {
+    const endMs = clock.nowMs + SETTINGS.electionTimeoutMs;
+    while (clock.nowMs < endMs) {
+      clock.nowMs += 5;
+      replica.tick();
+    }
+  };
   const step = async () => {
     clock.nowMs += 5;
     replica.tick();
     run();
     await new Promise<void>((resolve) => setImmediate(resolve));
   };
-  return { replica, store, stateMachine, sent, clock, turns, run, step };
+  return { replica, store, stateMachine, sent, clock, turns, run, step, timeOut };
 }
