@@ -41,6 +41,7 @@ import { Persistence } from './persistence.ts';
 import { ProgressState } from './progress.ts';
 import { ProposalQueue } from './proposalQueue.ts';
 import { entriesSize } from './raftLog.ts';
+import { ClientReads } from './reads.ts';
 import { RaftRole } from './state.ts';
 import { appliedTo } from './step.ts';
 
@@ -62,10 +63,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   private handedOut: { readonly last: number; readonly bytes: number; readonly payload: number }[] = [];
   private readonly snapshotSentMs = new Map<NodeId, number>();
   private readonly queue = new ProposalQueue();
-  /** Reads of this turn; they share one round of confirmations. */
-  private newReads: number[] = [];
-  private readonly openReads = new Map<number, readonly number[]>();
-  private readContext = 0;
+  private readonly reads = new ClientReads(this.out);
   /** The entry that removed or demoted this leader, which leads on until the others know; 0 where there is none. */
   private removedAt = 0;
   private readonly requests = new OperatorRequests(this);
@@ -178,8 +176,8 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   }
 
   read(token: number): void {
-    if (this.node.state.leader !== undefined && !this.isAlone) this.newReads.push(token);
-    else this.out.reads.push({ token, ok: false, reason: RejectReason.NotLeader, leader: this.lead });
+    if (this.node.state.leader !== undefined && !this.isAlone) this.reads.add(token);
+    else this.out.readFailed(token, RejectReason.NotLeader, this.lead);
   }
 
   reconfigure(change: MembershipChange, token: number): void {
@@ -217,7 +215,8 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   }
 
   drain(): Output<EtcdMessage> {
-    this.askReads();
+    const reads = this.reads.takeNew();
+    if (reads !== 0) this.node.readIndex(reads);
     this.requests.advance();
     for (let rounds = 0; rounds < ROUNDS_PER_DRAIN_MAX; rounds++) {
       this.appendQueued();
@@ -338,7 +337,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   }
 
   private reject(token: number, offset: number, count: number, reason: RejectReason): void {
-    if (count > 0) this.out.rejected.push({ token, offset, count, reason, leader: this.leaderHint });
+    this.out.reject(token, offset, count, reason, this.leaderHint);
   }
 
   /** Where to go instead: never to a leader that only waits for its successor. */
@@ -366,12 +365,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     for (const { token, offset, count } of this.queue.takeAll()) {
       this.reject(token, offset, count, RejectReason.NotLeader);
     }
-    const failed = [...[...this.openReads.values()].flat(), ...this.newReads];
-    for (const token of failed) {
-      this.out.reads.push({ token, ok: false, reason: RejectReason.NotLeader, leader: lead });
-    }
-    this.openReads.clear();
-    this.newReads = [];
+    this.reads.refuse(lead);
   }
 
   // --- a leader that no quorum answers ---
@@ -412,28 +406,11 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     if (type === MessageType.PreVote && (this.isSilent || from === this.node.state.lead)) message.transfer = true;
   }
 
-  // --- reads ---
-
-  private askReads(): void {
-    if (this.newReads.length === 0) return;
-    const context = ++this.readContext;
-    this.openReads.set(context, this.newReads);
-    this.newReads = [];
-    this.node.readIndex(context);
-  }
-
-  private answerReads(ready: Ready): void {
-    for (const { context, index } of ready.readStates) {
-      for (const token of this.openReads.get(context) ?? []) this.out.reads.push({ token, ok: true, index });
-      this.openReads.delete(context);
-    }
-  }
-
   // --- what the node wants done ---
 
   private carryOut(ready: Ready): void {
     if (ready.softState !== undefined) this.recordRole(ready.softState.role);
-    if (ready.readStates.length > 0) this.answerReads(ready);
+    this.reads.answer(ready.readStates);
     if (ready.snapshot !== undefined) {
       this.out.restore = ready.snapshot;
       this.configurations.restore(ready.snapshot.index, ready.snapshot.configuration);

@@ -1,3 +1,5 @@
+import { type NodeId, RejectReason } from '../contract.ts';
+import type { OutputBuffer } from '../parts/outputBuffer.ts';
 import type { LeaderState } from './leaderState.ts';
 import { Message, MessageType } from './messages.ts';
 import { ReadMode } from './options.ts';
@@ -51,4 +53,46 @@ function answerRead(state: RaftState, read: ReadState): void {
 export function answerProvenReads(state: RaftState, leader: LeaderState): void {
   const { voters, outgoing } = state.configuration;
   for (const read of leader.reads.takeProven(state.id, voters, outgoing)) answerRead(state, read);
+}
+
+/** Clients' reads: those of one turn are asked for under one name, and share what proves them. */
+export class ClientReads {
+  private readonly out: OutputBuffer<Message>;
+  /** Tokens of this turn. */
+  private fresh: number[] = [];
+  /** Tokens by the name under which they were asked for. */
+  private readonly asked = new Map<number, readonly number[]>();
+  private lastName = 0;
+
+  constructor(out: OutputBuffer<Message>) {
+    this.out = out;
+  }
+
+  add(token: number): void {
+    this.fresh.push(token);
+  }
+
+  /** The name under which this turn's reads are to be asked for; 0 where there are none. */
+  takeNew(): number {
+    if (this.fresh.length === 0) return 0;
+    this.asked.set(++this.lastName, this.fresh);
+    this.fresh = [];
+    return this.lastName;
+  }
+
+  answer(states: readonly ReadState[]): void {
+    for (const { context, index } of states) {
+      for (const token of this.asked.get(context) ?? []) this.out.reads.push({ token, ok: true, index });
+      this.asked.delete(context);
+    }
+  }
+
+  /** None of them is answered here any more. */
+  refuse(leader: NodeId): void {
+    for (const tokens of [...this.asked.values(), this.fresh]) {
+      for (const token of tokens) this.out.readFailed(token, RejectReason.NotLeader, leader);
+    }
+    this.asked.clear();
+    this.fresh = [];
+  }
 }

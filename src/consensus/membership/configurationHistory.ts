@@ -10,8 +10,9 @@ interface Step {
 }
 
 /**
- * Every configuration that the log names, for engines that use the latest one in their log whether or not it is committed
- * (Raft §6; thesis §4.1). Truncation rolls back; a snapshot replaces the past.
+ * Which configuration is in force from which entry on. Engines that use the latest one in their log, whether or not it is committed
+ * (Raft §6; thesis §4.1), append what the log gets, and truncation rolls back; where a change takes effect when it is applied,
+ * what is applied is appended. A snapshot replaces the past.
  */
 export class ConfigurationHistory {
   private readonly applyChange: ApplyChange;

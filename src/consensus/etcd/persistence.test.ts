@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { EMPTY_HARD_STATE, simpleConfiguration } from '../contract.ts';
+import { Entry, EntryType } from '../entry.ts';
+import { MemoryLog } from '../testing/memoryLog.ts';
+import { Message, MessageType } from './messages.ts';
+import { Persistence } from './persistence.ts';
+
+const entry = (index: number, term = 1) => new Entry(index, term, EntryType.Normal, new Uint8Array(0));
+
+describe('persistence', () => {
+  const response = () => new Message(MessageType.AppendResp, 1);
+
+  it('makes one batch of a drain, and gives responses back when it is durable', () => {
+    const log = new MemoryLog();
+    const persistence = new Persistence(log, EMPTY_HARD_STATE);
+    persistence.write(undefined, [entry(1), entry(2)], { term: 1, vote: 1, commit: 0 });
+    persistence.write(undefined, [entry(2, 2), entry(3, 2)], undefined);
+    const owed = response();
+    persistence.owe([owed]);
+    expect(persistence.takeDue()).toEqual([]);
+    const batch = persistence.take()!;
+    expect(batch).toMatchObject({ mark: 1, hardState: { term: 1, vote: 1, commit: 0 }, mustSync: true });
+    expect(batch.entries.map(({ index, term }) => [index, term])).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 2],
+    ]);
+    expect(batch.truncateFrom).toBeUndefined();
+    expect(persistence.take()).toBeUndefined();
+    expect(persistence.durable(1)).toEqual([owed]);
+    expect(persistence.durable(1)).toEqual([]);
+  });
+
+  it('truncates only what storage holds', () => {
+    const log = new MemoryLog();
+    log.persist({ mark: 1, entries: [entry(1), entry(2), entry(3)], mustSync: true });
+    const persistence = new Persistence(log, EMPTY_HARD_STATE);
+    persistence.write(undefined, [entry(4)], undefined);
+    expect(persistence.take()!.truncateFrom).toBeUndefined();
+    persistence.write(undefined, [entry(3, 2)], undefined);
+    persistence.write(undefined, [entry(2, 3)], undefined);
+    expect(persistence.take()).toMatchObject({ truncateFrom: 2, entries: [{ index: 2, term: 3 }] });
+  });
+
+  it('lets a snapshot take the place of what was to be written before', () => {
+    const persistence = new Persistence(new MemoryLog(), EMPTY_HARD_STATE);
+    const snapshot = { index: 9, term: 2, configuration: simpleConfiguration([1]), data: new Uint8Array(0) };
+    persistence.write(undefined, [entry(1)], undefined);
+    persistence.write(snapshot, [entry(10, 2)], undefined);
+    expect(persistence.take()).toMatchObject({ snapshot, truncateFrom: undefined, entries: [{ index: 10 }] });
+  });
+
+  it('writes a commit index only along with something else', () => {
+    const persistence = new Persistence(new MemoryLog(), EMPTY_HARD_STATE);
+    persistence.write(undefined, [], { term: 0, vote: 0, commit: 7 });
+    expect(persistence.take()).toBeUndefined();
+    persistence.write(undefined, [entry(8)], undefined);
+    expect(persistence.take()!.hardState).toMatchObject({ commit: 7 });
+  });
+
+  it('gives a response back at once where nothing is on its way, and otherwise in order', () => {
+    const persistence = new Persistence(new MemoryLog(), EMPTY_HARD_STATE);
+    const [a, b, c] = [response(), response(), response()];
+    persistence.owe([a]);
+    expect(persistence.takeDue()).toEqual([a]);
+    persistence.write(undefined, [entry(1)], undefined);
+    persistence.owe([b]);
+    persistence.take();
+    persistence.owe([c]);
+    expect(persistence.takeDue()).toEqual([]);
+    persistence.take();
+    expect(persistence.durable(1)).toEqual([b, c]);
+  });
+});

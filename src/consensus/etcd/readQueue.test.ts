@@ -1,0 +1,33 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { jointReached } from '../parts/quorum.ts';
+import { ReadQueue } from './readQueue.ts';
+
+describe('the queue of reads', () => {
+  it('proves what majorities confirmed, in order, each once', () => {
+    const step = fc.oneof(fc.constant('read'), fc.tuple(fc.integer({ min: 1, max: 5 }), fc.nat(12)));
+    const voters = [1, 2, 3];
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), fc.boolean(), (steps, joint) => {
+        const outgoing = joint ? [1, 4, 5] : [];
+        const queue = new ReadQueue();
+        const confirmed = new Map<number, number>();
+        let asked = 0;
+        let proven = 0;
+        for (const each of steps) {
+          if (typeof each === 'string') queue.add({ index: ++asked, context: asked, origin: 0 });
+          else {
+            const [from, sequence] = each;
+            queue.confirm(from, sequence);
+            if (sequence <= asked) confirmed.set(from, Math.max(sequence, confirmed.get(from) ?? 0));
+          }
+          confirmed.set(1, asked);
+          const expected = jointReached(voters, outgoing, (id) => confirmed.get(id));
+          for (const { context } of queue.takeProven(1, voters, outgoing)) expect(context).toBe(++proven);
+          expect(proven).toBe(Math.max(proven, Math.min(expected, asked)));
+          expect(queue.newestWaiting).toBe(proven === asked ? 0 : asked);
+        }
+      }),
+    );
+  });
+});
