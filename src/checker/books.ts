@@ -8,16 +8,16 @@ export class Books {
   transfers = 0;
   readonly name: string;
   readonly opening: number;
-  readonly #balances: number[];
+  private readonly balances: number[];
 
   constructor(name: string, accounts: number, opening: number) {
     this.name = name;
     this.opening = opening;
-    this.#balances = new Array(accounts).fill(0);
+    this.balances = new Array(accounts).fill(0);
   }
 
   get accounts(): number {
-    return this.#balances.length;
+    return this.balances.length;
   }
 
   key(account: number): string {
@@ -25,12 +25,12 @@ export class Books {
   }
 
   balance(account: number): number {
-    return this.#balances[account]!;
+    return this.balances[account]!;
   }
 
   /** The account's new balance is acknowledged. */
   written(account: number, balance: number): void {
-    this.#balances[account] = balance;
+    this.balances[account] = balance;
   }
 
   /** What is wrong with what an account was read to hold; undefined where it is what was written last. */

@@ -19,32 +19,32 @@ export type Exhausted = 'steps' | 'memory' | 'deadline';
 /** Counts down; shared by all searches of one check. */
 export class Budget {
   readonly memoryBytesMax: number;
-  readonly #now: () => number;
-  readonly #deadline: number;
-  #stepsLeft: number;
-  #stepsToClock = 0;
-  #isLate = false;
+  private readonly now: () => number;
+  private readonly deadline: number;
+  private left: number;
+  private stepsToClock = 0;
+  private isLate = false;
 
   constructor({ stepsMax, memoryBytesMax, now, deadline }: Limits = {}) {
-    this.#stepsLeft = stepsMax ?? STEPS_MAX_DEFAULT;
+    this.left = stepsMax ?? STEPS_MAX_DEFAULT;
     this.memoryBytesMax = memoryBytesMax ?? MEMORY_BYTES_MAX_DEFAULT;
-    this.#now = now ?? (() => 0);
-    this.#deadline = deadline ?? Infinity;
+    this.now = now ?? (() => 0);
+    this.deadline = deadline ?? Infinity;
   }
 
   get stepsLeft(): number {
-    return this.#stepsLeft;
+    return this.left;
   }
 
   /** Takes one step, or says why there is none left. Once exhausted it stays so. */
   spend(): Exhausted | undefined {
-    if (this.#isLate) return 'deadline';
-    if (this.#stepsLeft <= 0) return 'steps';
-    this.#stepsLeft -= 1;
-    this.#stepsToClock -= 1;
-    if (this.#stepsToClock <= 0) {
-      this.#stepsToClock = STEPS_PER_CLOCK_READ;
-      this.#isLate = this.#now() >= this.#deadline;
+    if (this.isLate) return 'deadline';
+    if (this.left <= 0) return 'steps';
+    this.left -= 1;
+    this.stepsToClock -= 1;
+    if (this.stepsToClock <= 0) {
+      this.stepsToClock = STEPS_PER_CLOCK_READ;
+      this.isLate = this.now() >= this.deadline;
     }
     return undefined;
   }

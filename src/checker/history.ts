@@ -118,37 +118,37 @@ export function operationsFromEvents<Input, Output>(
  * every call is told the time, and only the order of the calls decides what came before what.
  */
 export class HistoryRecorder<Input, Output> {
-  readonly #events: HistoryEvent<Input, Output>[] = [];
-  #nextId = 0;
+  private readonly recorded: HistoryEvent<Input, Output>[] = [];
+  private nextId = 0;
 
   get events(): readonly HistoryEvent<Input, Output>[] {
-    return this.#events;
+    return this.recorded;
   }
 
   /** Returns the id under which the outcome is to be reported. */
   invoke(client: string | number, key: string, input: Input, time: number): number {
-    const id = this.#nextId;
-    this.#nextId += 1;
-    this.#events.push({ type: 'invoke', id, client, key, input, time });
+    const id = this.nextId;
+    this.nextId += 1;
+    this.recorded.push({ type: 'invoke', id, client, key, input, time });
     return id;
   }
 
   ok(id: number, output: Output, time: number): void {
-    this.#events.push({ type: 'ok', id, output, time });
+    this.recorded.push({ type: 'ok', id, output, time });
   }
 
   /** The operation certainly had no effect and never will. */
   fail(id: number, time: number): void {
-    this.#events.push({ type: 'fail', id, time });
+    this.recorded.push({ type: 'fail', id, time });
   }
 
   /** Nobody knows, or will ever be told, whether the operation took effect. */
   unknown(id: number, time: number): void {
-    this.#events.push({ type: 'unknown', id, time });
+    this.recorded.push({ type: 'unknown', id, time });
   }
 
   /** The operations so far; one still in flight counts as unknown. Throws `HistoryError` on an impossible sequence. */
   operations(): Operation<Input, Output>[] {
-    return operationsFromEvents(this.#events);
+    return operationsFromEvents(this.recorded);
   }
 }

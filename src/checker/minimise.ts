@@ -39,59 +39,57 @@ export function minimise<State, Input, Output>(
 }
 
 class Minimiser<State, Input, Output> {
-  readonly #model: Model<State, Input, Output>;
-  readonly #operations: readonly Operation<Input, Output>[];
-  readonly #stepsPerQuestion: number;
-  #stepsLeft: number;
-  #isMinimal = true;
+  private readonly model: Model<State, Input, Output>;
+  private readonly operations: readonly Operation<Input, Output>[];
+  private readonly stepsPerQuestion: number;
+  private stepsLeft: number;
+  private isMinimal = true;
 
   constructor(model: Model<State, Input, Output>, operations: readonly Operation<Input, Output>[], stepsMax: number) {
-    this.#model = model;
-    this.#operations = operations;
-    this.#stepsPerQuestion = Math.ceil(stepsMax / QUESTIONS_PER_BUDGET);
-    this.#stepsLeft = stepsMax;
+    this.model = model;
+    this.operations = operations;
+    this.stepsPerQuestion = Math.ceil(stepsMax / QUESTIONS_PER_BUDGET);
+    this.stepsLeft = stepsMax;
   }
 
   run(): MinimalHistory<Input, Output> {
-    const prefix = this.#shortestFailingPrefix();
+    const prefix = this.shortestFailingPrefix();
     const answered = prefix.filter(({ output }) => output !== UNKNOWN);
     // Observations go first: one that stays may need the write it saw as context, which then makes two.
-    const candidates = [...answered.filter((each) => !this.#hasEffect(each)), ...answered.filter(this.#hasEffect)];
-    const culprits = new Set(
-      shrink(candidates, (kept) => this.#is('illegal', this.#relaxAllBut(prefix, new Set(kept)))),
-    );
-    const others = prefix.filter((operation) => !culprits.has(operation)).filter(this.#hasEffect);
-    const context = new Set(shrink(others, (kept) => this.#explains(culprits, new Set(kept), prefix)));
+    const candidates = [...answered.filter((each) => !this.hasEffect(each)), ...answered.filter(this.hasEffect)];
+    const culprits = new Set(shrink(candidates, (kept) => this.is('illegal', this.relaxAllBut(prefix, new Set(kept)))));
+    const others = prefix.filter((operation) => !culprits.has(operation)).filter(this.hasEffect);
+    const context = new Set(shrink(others, (kept) => this.explains(culprits, new Set(kept), prefix)));
     const kept = prefix.filter((operation) => culprits.has(operation) || context.has(operation));
-    return { operations: kept, culprits, isMinimal: this.#isMinimal };
+    return { operations: kept, culprits, isMinimal: this.isMinimal };
   }
 
   /** Stopping earlier only takes constraints away, so the failure appears at one event and stays: bisect for it. */
-  #shortestFailingPrefix(): Operation<Input, Output>[] {
-    const { events } = eventOrder(this.#operations);
+  private shortestFailingPrefix(): Operation<Input, Output>[] {
+    const { events } = eventOrder(this.operations);
     let low = 0;
     let high = events.length;
     while (low + 1 < high) {
       const middle = (low + high) >> 1;
-      if (this.#is('illegal', this.#prefix(events, middle))) high = middle;
+      if (this.is('illegal', this.prefix(events, middle))) high = middle;
       else low = middle;
     }
-    return this.#prefix(events, high);
+    return this.prefix(events, high);
   }
 
-  #prefix(events: readonly number[], length: number): Operation<Input, Output>[] {
-    const count = this.#operations.length;
+  private prefix(events: readonly number[], length: number): Operation<Input, Output>[] {
+    const count = this.operations.length;
     const returned = new Set<number>();
     for (const event of events.slice(0, length)) if (event >= count) returned.add(event - count);
     const invoked = events.slice(0, length).filter((event) => event < count);
     return invoked.map((index) => {
-      const operation = this.#operations[index]!;
+      const operation = this.operations[index]!;
       return returned.has(index) ? operation : relax(operation);
     });
   }
 
   /** With only this context, does relaxing any one culprit make the rest possible? */
-  #explains(
+  private explains(
     culprits: ReadonlySet<Operation<Input, Output>>,
     context: ReadonlySet<Operation<Input, Output>>,
     prefix: readonly Operation<Input, Output>[],
@@ -99,30 +97,30 @@ class Minimiser<State, Input, Output> {
     const shown = prefix.filter((operation) => culprits.has(operation) || context.has(operation));
     return [...culprits].every((relaxed) => {
       const kept = new Set([...culprits].filter((culprit) => culprit !== relaxed));
-      return this.#is('ok', this.#relaxAllBut(shown, kept));
+      return this.is('ok', this.relaxAllBut(shown, kept));
     });
   }
 
-  readonly #hasEffect = ({ input, output }: Operation<Input, Output>): boolean => {
-    return !this.#model.isReadOnly(input, output);
+  private readonly hasEffect = ({ input, output }: Operation<Input, Output>): boolean => {
+    return !this.model.isReadOnly(input, output);
   };
 
-  #relaxAllBut(
+  private relaxAllBut(
     operations: readonly Operation<Input, Output>[],
     kept: ReadonlySet<Operation<Input, Output>>,
   ): Operation<Input, Output>[] {
     return operations.flatMap((operation) => {
       if (kept.has(operation)) return [operation];
-      return this.#hasEffect(operation) ? [relax(operation)] : [];
+      return this.hasEffect(operation) ? [relax(operation)] : [];
     });
   }
 
-  #is(verdict: 'ok' | 'illegal', operations: readonly Operation<Input, Output>[]): boolean {
-    const stepsMax = Math.min(this.#stepsPerQuestion, this.#stepsLeft);
+  private is(verdict: 'ok' | 'illegal', operations: readonly Operation<Input, Output>[]): boolean {
+    const stepsMax = Math.min(this.stepsPerQuestion, this.stepsLeft);
     const budget = new Budget({ stepsMax });
-    const decision = decide(this.#model, operations, budget);
-    this.#stepsLeft -= stepsMax - budget.stepsLeft;
-    if (decision.verdict === 'unknown') this.#isMinimal = false;
+    const decision = decide(this.model, operations, budget);
+    this.stepsLeft -= stepsMax - budget.stepsLeft;
+    if (decision.verdict === 'unknown') this.isMinimal = false;
     return decision.verdict === verdict;
   }
 }

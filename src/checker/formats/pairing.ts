@@ -10,52 +10,52 @@ interface Pending<Input> {
 
 /** Events are timed by their line. Outcomes are matched to invocations by process, as Jepsen writes them. */
 export class ProcessPairing<Input, Output> {
-  readonly #source: string;
-  readonly #events: HistoryEvent<Input, Output>[] = [];
-  readonly #pending = new Map<string, Pending<Input>>();
-  #nextId = 0;
+  private readonly source: string;
+  private readonly events: HistoryEvent<Input, Output>[] = [];
+  private readonly pending = new Map<string, Pending<Input>>();
+  private nextId = 0;
 
   constructor(source: string) {
-    this.#source = source;
+    this.source = source;
   }
 
   invoke(process: string, key: string, input: Input, line: number): void {
-    const open = this.#pending.get(process);
+    const open = this.pending.get(process);
     if (open !== undefined) {
       const expected = `an outcome for what process ${process} invoked on line ${open.line}`;
-      throw new HistoryFormatError(this.#source, line, expected, 'another invocation by it');
+      throw new HistoryFormatError(this.source, line, expected, 'another invocation by it');
     }
-    const id = this.#nextId;
-    this.#nextId += 1;
-    this.#pending.set(process, { id, input, line });
-    this.#events.push({ type: 'invoke', id, client: process, key, input, time: line });
+    const id = this.nextId;
+    this.nextId += 1;
+    this.pending.set(process, { id, input, line });
+    this.events.push({ type: 'invoke', id, client: process, key, input, time: line });
   }
 
   /** The input that the outcome on this line belongs to. Throws `HistoryFormatError` if the process has none open. */
   pendingInput(process: string, line: number): Input {
-    return this.#pendingOf(process, line).input;
+    return this.pendingOf(process, line).input;
   }
 
   ok(process: string, output: Output, line: number): void {
-    const { id } = this.#pendingOf(process, line);
-    this.#pending.delete(process);
-    this.#events.push({ type: 'ok', id, output, time: line });
+    const { id } = this.pendingOf(process, line);
+    this.pending.delete(process);
+    this.events.push({ type: 'ok', id, output, time: line });
   }
 
   without(type: 'fail' | 'unknown', process: string, line: number): void {
-    const { id } = this.#pendingOf(process, line);
-    this.#pending.delete(process);
-    this.#events.push({ type, id, time: line });
+    const { id } = this.pendingOf(process, line);
+    this.pending.delete(process);
+    this.events.push({ type, id, time: line });
   }
 
   operations(): Operation<Input, Output>[] {
-    return operationsFromEvents(this.#events);
+    return operationsFromEvents(this.events);
   }
 
-  #pendingOf(process: string, line: number): Pending<Input> {
-    const pending = this.#pending.get(process);
+  private pendingOf(process: string, line: number): Pending<Input> {
+    const pending = this.pending.get(process);
     if (pending === undefined) {
-      throw new HistoryFormatError(this.#source, line, `an invocation by process ${process} before this`, 'none');
+      throw new HistoryFormatError(this.source, line, `an invocation by process ${process} before this`, 'none');
     }
     return pending;
   }

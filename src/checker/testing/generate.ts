@@ -3,19 +3,19 @@ import { HistoryRecorder, type Operation } from '../history.ts';
 
 /** A small generator of pseudo-random 32-bit words (Marsaglia, "Xorshift RNGs", 2003). Not for anything but tests. */
 export class SeededRandom {
-  #state: number;
+  private state: number;
 
   constructor(seed: number) {
-    this.#state = Math.imul(seed + 1, 0x9e3779b1) | 1;
+    this.state = Math.imul(seed + 1, 0x9e3779b1) | 1;
     for (let i = 0; i < 8; i += 1) this.below(2);
   }
 
   /** A whole number from 0 to `bound` - 1. */
   below(bound: number): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return (this.#state >>> 0) % bound;
+    this.state ^= this.state << 13;
+    this.state ^= this.state >>> 17;
+    this.state ^= this.state << 5;
+    return (this.state >>> 0) % bound;
   }
 }
 
