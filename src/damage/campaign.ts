@@ -21,54 +21,54 @@ function kindOf(seed: number): DamageKind {
 
 /** One engine's prepared data, damaged in another way with every seed. */
 export class Campaign {
-  readonly #prepared: Prepared;
-  readonly #scratch: string;
-  readonly #opener = new StoreOpener();
+  private readonly prepared: Prepared;
+  private readonly scratch: string;
+  private readonly opener = new StoreOpener();
   /** What the undamaged data of each server hold. */
-  readonly #truth = new Map<number, StoreContent>();
+  private readonly truth = new Map<number, StoreContent>();
 
   /** `scratch` is a folder of its own below the prepared one. */
   constructor(prepared: Prepared, scratch = 'scratch') {
-    this.#prepared = prepared;
-    this.#scratch = join(prepared.folder, scratch);
+    this.prepared = prepared;
+    this.scratch = join(prepared.folder, scratch);
   }
 
   /** `prefersCluster`: started as servers, with clients, not only opened. */
   async run(seed: number, prefersCluster: boolean, kind = kindOf(seed)): Promise<SeedReport> {
     const withCluster = prefersCluster || kind.needsServer === true;
-    const { engine, folder, laggingServer } = this.#prepared;
+    const { engine, folder, laggingServer } = this.prepared;
     const random = seededRandom(seed);
     const damagable = SERVERS.filter((id) => id !== laggingServer);
     const id = damagable[Math.floor(random() * damagable.length)]!;
     const others = SERVERS.filter((each) => each !== id);
-    const truth = withCluster ? undefined : await this.#truthOf(id);
-    await this.#fill(withCluster ? SERVERS : [id]);
+    const truth = withCluster ? undefined : await this.truthOf(id);
+    await this.fill(withCluster ? SERVERS : [id]);
     const isDone = await kind.apply({
-      data: serverData(this.#scratch, id),
+      data: serverData(this.scratch, id),
       older: serverData(join(folder, 'older'), id),
       other: serverData(join(folder, 'final'), others[Math.floor(random() * others.length)]!),
       random,
     });
     const report = (verdict: Verdict): SeedReport => ({ seed, engine, kind: kind.name, ...verdict });
     if (!isDone) return report({ outcome: 'nothing to damage', what: '' });
-    if (truth === undefined) return report(await judgeCluster(this.#prepared, this.#scratch, id));
-    return report(await this.#judgeStore(id, truth));
+    if (truth === undefined) return report(await judgeCluster(this.prepared, this.scratch, id));
+    return report(await this.judgeStore(id, truth));
   }
 
   /** Lays out the undamaged data of these servers. */
-  async #fill(ids: readonly number[]): Promise<void> {
-    await rm(this.#scratch, { recursive: true, force: true });
-    await mkdir(this.#scratch);
+  private async fill(ids: readonly number[]): Promise<void> {
+    await rm(this.scratch, { recursive: true, force: true });
+    await mkdir(this.scratch);
     for (const id of ids) {
-      const from = serverData(join(this.#prepared.folder, 'final'), id);
-      const to = serverData(this.#scratch, id);
+      const from = serverData(join(this.prepared.folder, 'final'), id);
+      const to = serverData(this.scratch, id);
       await cp(from.folder, to.folder, { recursive: true });
       await cp(from.promised, to.promised);
     }
   }
 
-  async #judgeStore(id: number, truth: StoreContent): Promise<Verdict> {
-    const { opening, death } = await this.#opener.open(serverData(this.#scratch, id).folder);
+  private async judgeStore(id: number, truth: StoreContent): Promise<Verdict> {
+    const { opening, death } = await this.opener.open(serverData(this.scratch, id).folder);
     if (opening === undefined) return { outcome: 'failure', what: `the process ended: ${death}` };
     if ('refused' in opening) {
       const { refused, isNamed, message } = opening;
@@ -82,19 +82,19 @@ export class Campaign {
     };
   }
 
-  async #truthOf(id: number): Promise<StoreContent> {
-    const known = this.#truth.get(id);
+  private async truthOf(id: number): Promise<StoreContent> {
+    const known = this.truth.get(id);
     if (known !== undefined) return known;
-    await this.#fill([id]);
-    const { opening, death } = await this.#opener.open(serverData(this.#scratch, id).folder);
+    await this.fill([id]);
+    const { opening, death } = await this.opener.open(serverData(this.scratch, id).folder);
     if (opening === undefined || 'refused' in opening) {
       throw new Error(`undamaged data cannot be opened: ${opening?.message ?? death}`);
     }
-    this.#truth.set(id, opening.content);
+    this.truth.set(id, opening.content);
     return opening.content;
   }
 
   close(): void {
-    this.#opener.close();
+    this.opener.close();
   }
 }

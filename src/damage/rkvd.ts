@@ -27,51 +27,51 @@ const FLAGS = [
 
 /** One rkvd process, which continues from its data. */
 export class Rkvd {
-  readonly #process: ChildProcess;
+  private readonly process: ChildProcess;
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
-  #exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
-  #errors = '';
-  readonly #notices: Notice[] = [];
+  private exitSoFar: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
+  private errorText = '';
+  private readonly notices: Notice[] = [];
 
   constructor({ id, engine, ports, dataDirectory }: RkvdOptions) {
     const servers = ports.map((port) => `127.0.0.1:${port}`).join(',');
     const cluster = ports.map((_, i) => i + 1).join(',');
     const args = [PROGRAM, '-recover', `-id=${id}`, `-servers=${servers}`, `-cluster=${cluster}`];
     args.push(`-backend=${engine}`, `-datadir=${dataDirectory}`, ...FLAGS);
-    this.#process = spawn(process.execPath, args, {
+    this.process = spawn(process.execPath, args, {
       cwd: dataDirectory,
       env: { ...process.env, TMPDIR: dataDirectory, [SUPERVISOR_FD_VARIABLE]: '3' },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     });
-    this.#process.stderr!.on('data', (bytes: Buffer) => {
-      this.#errors += bytes.toString();
+    this.process.stderr!.on('data', (bytes: Buffer) => {
+      this.errorText += bytes.toString();
     });
-    void readNotices(this.#process.stdio[3] as Duplex, (notice) => this.#notices.push(notice));
+    void readNotices(this.process.stdio[3] as Duplex, (notice) => this.notices.push(notice));
     this.exited = new Promise((resolve) => {
-      this.#process.once('close', (code, signal) => {
-        this.#exit = { code, signal };
-        resolve(this.#exit);
+      this.process.once('close', (code, signal) => {
+        this.exitSoFar = { code, signal };
+        resolve(this.exitSoFar);
       });
     });
   }
 
   /** How it ended; undefined while it runs. */
   get exit(): { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined {
-    return this.#exit;
+    return this.exitSoFar;
   }
 
   /** What it printed on stderr. */
   get errors(): string {
-    return this.#errors;
+    return this.errorText;
   }
 
   /** Why it refused its data, in the words with which it told its supervisor. */
   get refusal(): Extract<Notice, { readonly kind: 'refuses-data' }> | undefined {
-    return this.#notices.find((notice) => notice.kind === 'refuses-data');
+    return this.notices.find((notice) => notice.kind === 'refuses-data');
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {
-    if (this.#exit === undefined) this.#process.kill(signal);
+    if (this.exitSoFar === undefined) this.process.kill(signal);
     await this.exited;
   }
 }

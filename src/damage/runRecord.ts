@@ -3,14 +3,14 @@ import type { SeedReport } from './campaign.ts';
 
 /** What came of the damages so far, kept in a file where one was asked for: a campaign may be ended and gone on with. */
 export class RunRecord {
-  readonly #lines: JsonLines<SeedReport> | undefined;
-  readonly #reports: SeedReport[];
-  readonly #known: Set<string>;
+  private readonly lines: JsonLines<SeedReport> | undefined;
+  private readonly noted: SeedReport[];
+  private readonly known: Set<string>;
 
   private constructor(lines: JsonLines<SeedReport> | undefined, reports: SeedReport[]) {
-    this.#lines = lines;
-    this.#reports = reports;
-    this.#known = new Set(reports.map(nameOf));
+    this.lines = lines;
+    this.noted = reports;
+    this.known = new Set(reports.map(nameOf));
   }
 
   /** Goes on with what the file at `path` holds, if it is there. Throws UnusableFileError. */
@@ -21,17 +21,17 @@ export class RunRecord {
   }
 
   get reports(): readonly SeedReport[] {
-    return this.#reports;
+    return this.noted;
   }
 
   has(engine: string, seed: number): boolean {
-    return this.#known.has(nameOf({ engine, seed }));
+    return this.known.has(nameOf({ engine, seed }));
   }
 
   add(report: SeedReport): void {
-    this.#reports.push(report);
-    this.#known.add(nameOf(report));
-    this.#lines?.add(report);
+    this.noted.push(report);
+    this.known.add(nameOf(report));
+    this.lines?.add(report);
   }
 }
 

@@ -13,34 +13,34 @@ export interface Answer {
 
 /** Opens stores, one at a time, in another process, and in a new one where that ended. */
 export class StoreOpener {
-  #worker: ChildProcess | undefined;
-  #answer: ((answer: Answer) => void) | undefined;
+  private worker: ChildProcess | undefined;
+  private answer: ((answer: Answer) => void) | undefined;
 
   /** What came of it. */
   open(location: string): Promise<Answer> {
-    this.#worker ??= this.#start();
-    this.#worker.send(location);
+    this.worker ??= this.start();
+    this.worker.send(location);
     return new Promise((resolve) => {
-      this.#answer = resolve;
+      this.answer = resolve;
     });
   }
 
-  #start(): ChildProcess {
+  private start(): ChildProcess {
     let errors = '';
     const worker = fork(WORKER, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     worker.stderr!.on('data', (bytes: Buffer) => {
       errors += bytes.toString();
     });
-    worker.on('message', (opening: Opening) => this.#answer?.({ opening, death: '' }));
+    worker.on('message', (opening: Opening) => this.answer?.({ opening, death: '' }));
     worker.once('close', (code, signal) => {
-      this.#worker = undefined;
+      this.worker = undefined;
       const death = `${signal ?? `exit code ${code}`}: ${errors.trim().split('\n')[0]}`;
-      this.#answer?.({ opening: undefined, death });
+      this.answer?.({ opening: undefined, death });
     });
     return worker;
   }
 
   close(): void {
-    this.#worker?.disconnect();
+    this.worker?.disconnect();
   }
 }
