@@ -70,30 +70,30 @@ export interface ClusterOptions {
 /** Server processes of one plan. Starting them, waiting for a leader and cleaning up are steps of their own, which launcher.ts takes. */
 export class Cluster {
   readonly plan: ClusterPlan;
-  readonly #options: ClusterOptions;
-  readonly #servers = new Map<number, ManagedServer>();
-  readonly #logs = new Map<number, LogBuffer>();
-  readonly #clients = new Map<number, StatusClient>();
-  #ready = false;
-  #stopping: Promise<void> | undefined;
+  private readonly options: ClusterOptions;
+  private readonly servers = new Map<number, ManagedServer>();
+  private readonly logBuffers = new Map<number, LogBuffer>();
+  private readonly clients = new Map<number, StatusClient>();
+  private ready = false;
+  private stopping: Promise<void> | undefined;
 
   constructor(plan: ClusterPlan, options: ClusterOptions) {
     this.plan = plan;
-    this.#options = options;
+    this.options = options;
     for (const server of plan.servers) {
-      this.#logs.set(server.id, new LogBuffer());
-      this.#clients.set(server.id, new StatusClient(server.address));
-      this.#servers.set(server.id, this.#manage(server));
+      this.logBuffers.set(server.id, new LogBuffer());
+      this.clients.set(server.id, new StatusClient(server.address));
+      this.servers.set(server.id, this.manage(server));
     }
   }
 
-  #manage(server: ServerPlan): ManagedServer {
-    const { program, environment, grace, onEvent } = this.#options;
+  private manage(server: ServerPlan): ManagedServer {
+    const { program, environment, grace, onEvent } = this.options;
     return new ManagedServer({
       id: server.id,
       policy: this.plan.restart,
       // A server that cannot even start will not the second time: that ends the start of the cluster.
-      mayRestart: () => this.#ready,
+      mayRestart: () => this.ready,
       grace,
       onEvent,
       nowMs: () => performance.now(),
@@ -104,7 +104,7 @@ export class Cluster {
           directory: server.directory,
           environment,
           logFile: server.logFile,
-          log: this.#logs.get(server.id)!,
+          log: this.logBuffers.get(server.id)!,
         }),
     });
   }
@@ -116,40 +116,40 @@ export class Cluster {
 
   /** Starts every server; with `fresh` empty, else from its data where it has some. */
   start(fresh: boolean): void {
-    if (this.#stopping !== undefined) return;
+    if (this.stopping !== undefined) return;
     for (const server of this.plan.servers) {
-      this.#servers.get(server.id)!.start(!fresh && hasData(server) ? 'data' : 'nothing');
+      this.servers.get(server.id)!.start(!fresh && hasData(server) ? 'data' : 'nothing');
     }
   }
 
-  #server(id: number): ManagedServer {
-    const server = this.#servers.get(id);
+  private server(id: number): ManagedServer {
+    const server = this.servers.get(id);
     if (server === undefined) {
-      throw new ServerStateError(`no server ${id}: expected one of ${[...this.#servers.keys()].join(', ')}`);
+      throw new ServerStateError(`no server ${id}: expected one of ${[...this.servers.keys()].join(', ')}`);
     }
     return server;
   }
 
   /** The last lines that server `id` printed, oldest first. */
   logs(id: number, lines = 200): string[] {
-    this.#server(id);
-    return this.#logs.get(id)!.last(lines);
+    this.server(id);
+    return this.logBuffers.get(id)!.last(lines);
   }
 
   /** The pids of the processes that run now, by server id. */
   pids(): Map<number, number> {
     const pids = new Map<number, number>();
-    for (const [id, server] of this.#servers) if (server.pid !== undefined) pids.set(id, server.pid);
+    for (const [id, server] of this.servers) if (server.pid !== undefined) pids.set(id, server.pid);
     return pids;
   }
 
   status(): Promise<ServerReport[]> {
-    return Promise.all(this.plan.servers.map((server) => this.#report(server)));
+    return Promise.all(this.plan.servers.map((server) => this.report(server)));
   }
 
-  async #report({ id, address }: ServerPlan): Promise<ServerReport> {
-    const server = this.#server(id);
-    const answer = server.state === 'running' ? await this.#clients.get(id)!.ask(statusTimeoutMs) : undefined;
+  private async report({ id, address }: ServerPlan): Promise<ServerReport> {
+    const server = this.server(id);
+    const answer = server.state === 'running' ? await this.clients.get(id)!.ask(statusTimeoutMs) : undefined;
     // Another process may listen at that port, or listen still; its answer is not this server's.
     const status = answer !== undefined && answer.id === id && answer.pid === server.pid ? answer : undefined;
     return {
@@ -180,12 +180,12 @@ export class Cluster {
   async waitForLeader({ timeoutMs, not }: { readonly timeoutMs: number; readonly not?: number }): Promise<number> {
     const deadlineMs = performance.now() + timeoutMs;
     for (;;) {
-      if (this.#stopping !== undefined) throw new ClusterError('the cluster is stopping');
+      if (this.stopping !== undefined) throw new ClusterError('the cluster is stopping');
       const leader = await this.leader();
       if (leader !== undefined && leader !== not) return leader;
       if (performance.now() >= deadlineMs) {
         const wanted = not === undefined ? 'no leader' : `no leader other than server ${not}`;
-        throw new ClusterError(`${wanted} within ${timeoutMs} ms${this.#lastWords()}`);
+        throw new ClusterError(`${wanted} within ${timeoutMs} ms${this.lastWords()}`);
       }
       await new Promise((done) => setTimeout(done, pollMs));
     }
@@ -197,7 +197,7 @@ export class Cluster {
    */
   async waitUntilReady(timeoutMs: number): Promise<number> {
     const early = new Promise<{ readonly id: number; readonly exit: ProcessExit }>((resolve) => {
-      for (const [id, server] of this.#servers) {
+      for (const [id, server] of this.servers) {
         void server.ended.then((exit) => {
           if (exit.code !== ExitCode.RefusedData || this.pids().size === 0) resolve({ id, exit });
         });
@@ -207,19 +207,19 @@ export class Cluster {
     leader.catch(() => {});
     const first = await Promise.race([leader, early]);
     if (typeof first === 'number') {
-      this.#ready = true;
+      this.ready = true;
       return first;
     }
-    throw this.#startFailure(first.id, first.exit);
+    throw this.startFailure(first.id, first.exit);
   }
 
-  #startFailure(id: number, exit: ProcessExit): ClusterError {
-    const message = `server ${id} ended before there was a leader: ${describeExit(exit)}${this.#lastWords([id])}`;
-    if (this.#server(id).notice?.kind === 'address-in-use') return new AddressInUseError(message);
+  private startFailure(id: number, exit: ProcessExit): ClusterError {
+    const message = `server ${id} ended before there was a leader: ${describeExit(exit)}${this.lastWords([id])}`;
+    if (this.server(id).notice?.kind === 'address-in-use') return new AddressInUseError(message);
     return new ClusterError(message, { cause: exit.spawnError });
   }
 
-  #lastWords(ids: readonly number[] = this.plan.servers.map((server) => server.id)): string {
+  private lastWords(ids: readonly number[] = this.plan.servers.map((server) => server.id)): string {
     return ids
       .map((id) => {
         const lines = this.logs(id, errorLogLines);
@@ -231,14 +231,14 @@ export class Cluster {
 
   /** Sends a signal, SIGKILL unless told otherwise. What dies of it restarts as the policy says, unless `restart` is false. */
   kill(id: number, signal: NodeJS.Signals = 'SIGKILL', options?: { readonly restart?: boolean }): void {
-    if (!this.#server(id).signal(signal, options)) throw new ServerStateError(`server ${id} does not run`);
+    if (!this.server(id).signal(signal, options)) throw new ServerStateError(`server ${id} does not run`);
   }
 
   /** Stops it, where it runs, as SIGINT does, and starts it from its data at once. Resolves once the new process is started. */
   async restart(id: number): Promise<void> {
-    const server = this.#server(id);
+    const server = this.server(id);
     await server.stop();
-    if (this.#stopping !== undefined) throw new ServerStateError('the cluster is stopping');
+    if (this.stopping !== undefined) throw new ServerStateError('the cluster is stopping');
     server.start('data');
   }
 
@@ -251,13 +251,13 @@ export class Cluster {
     id: number,
     { timeoutMs, survivor }: { readonly timeoutMs: number; readonly survivor?: number | undefined },
   ): Promise<void> {
-    const server = this.#server(id);
+    const server = this.server(id);
     if (survivor !== undefined) {
       await server.stop();
       await this.restart(survivor);
     }
     await server.stop();
-    if (this.#stopping !== undefined) throw new ServerStateError('the cluster is stopping');
+    if (this.stopping !== undefined) throw new ServerStateError('the cluster is stopping');
     server.start('others', survivor === undefined ? [] : [`-survivor=${survivor}`]);
     let exit: ProcessExit | undefined;
     void server.ended.then((ended) => {
@@ -265,9 +265,9 @@ export class Cluster {
     });
     const deadlineMs = performance.now() + timeoutMs;
     // A server that does not take part yet knows of no term.
-    while (((await this.#report(this.plan.servers[id - 1]!)).term ?? 0) === 0) {
+    while (((await this.report(this.plan.servers[id - 1]!)).term ?? 0) === 0) {
       if (exit !== undefined) {
-        throw new ClusterError(`server ${id} ended before it took part: ${describeExit(exit)}${this.#lastWords([id])}`);
+        throw new ClusterError(`server ${id} ended before it took part: ${describeExit(exit)}${this.lastWords([id])}`);
       }
       if (performance.now() >= deadlineMs) {
         const { notice } = server;
@@ -283,37 +283,37 @@ export class Cluster {
 
   /** Stops it as SIGINT does, and leaves it stopped. */
   async stopServer(id: number): Promise<void> {
-    await this.#server(id).stop();
+    await this.server(id).stop();
   }
 
   /** SIGSTOP: it keeps its connections and answers nothing. */
   pause(id: number): void {
-    if (!this.#server(id).pause()) throw new ServerStateError(`server ${id} does not run, or is paused already`);
+    if (!this.server(id).pause()) throw new ServerStateError(`server ${id} does not run, or is paused already`);
   }
 
   resume(id: number): void {
-    if (!this.#server(id).resume()) throw new ServerStateError(`server ${id} is not paused`);
+    if (!this.server(id).resume()) throw new ServerStateError(`server ${id} is not paused`);
   }
 
   /** Ends every server: SIGINT to all, then SIGTERM, then SIGKILL to those that are left. May be called more than once. */
   stop(): Promise<void> {
-    this.#stopping ??= this.#stopAll((server) => server.stop());
-    return this.#stopping;
+    this.stopping ??= this.stopAll((server) => server.stop());
+    return this.stopping;
   }
 
   /** SIGKILL to all that still run, whether or not `stop` is under way. */
   async stopNow(): Promise<void> {
-    const ended = this.#stopAll((server) => server.stopNow());
-    this.#stopping ??= ended;
+    const ended = this.stopAll((server) => server.stopNow());
+    this.stopping ??= ended;
     await ended;
   }
 
-  async #stopAll(end: (server: ManagedServer) => Promise<void>): Promise<void> {
-    const emit = (event: ClusterEvent): void => this.#options.onEvent(event);
+  private async stopAll(end: (server: ManagedServer) => Promise<void>): Promise<void> {
+    const emit = (event: ClusterEvent): void => this.options.onEvent(event);
     emit({ type: 'stopping' });
-    await Promise.all([...this.#servers.values()].map(end));
-    for (const client of this.#clients.values()) client.close();
-    await this.#options.cleanUp();
+    await Promise.all([...this.servers.values()].map(end));
+    for (const client of this.clients.values()) client.close();
+    await this.options.cleanUp();
     emit({ type: 'stopped' });
   }
 }

@@ -32,12 +32,12 @@ class Terminal {
   out = '';
   err = '';
   readonly exitCode: Promise<number>;
-  #interrupt: () => void = () => {};
-  #listeners: (() => void)[] = [];
+  private sendInterrupt: () => void = () => {};
+  private listeners: (() => void)[] = [];
 
   constructor(...args: string[]) {
     const heard = (): void => {
-      for (const listener of this.#listeners) listener();
+      for (const listener of this.listeners) listener();
     };
     this.exitCode = runCommand(args, {
       terminal: {
@@ -53,9 +53,9 @@ class Terminal {
         },
       },
       onInterrupt: (interrupt) => {
-        this.#interrupt = interrupt;
+        this.sendInterrupt = interrupt;
         return () => {
-          this.#interrupt = () => {};
+          this.sendInterrupt = () => {};
         };
       },
     });
@@ -63,7 +63,7 @@ class Terminal {
   }
 
   interrupt(): void {
-    this.#interrupt();
+    this.sendInterrupt();
   }
 
   async interruptTwice(): Promise<void> {
@@ -79,7 +79,7 @@ class Terminal {
         throw new Error(`ended with ${code} and without ${pattern}:\n${this.out}${this.err}`);
     });
     const heard = new Promise<void>((done) => {
-      this.#listeners.push(() => pattern.test(this.out) && done());
+      this.listeners.push(() => pattern.test(this.out) && done());
     });
     if (!pattern.test(this.out)) await Promise.race([heard, ended]);
   }

@@ -45,89 +45,89 @@ interface Running {
 
 /** One server of a cluster through all the processes that it is in turn: it starts again after a crash, later each time. */
 export class ManagedServer {
-  readonly #options: ManagedServerOptions;
-  #running: Running | undefined;
-  #restartTimer: NodeJS.Timeout | undefined;
-  #restartAtMs = 0;
-  #crashes = 0;
-  #restarts = 0;
-  #launches = 0;
-  #lastExit: ProcessExit | undefined;
-  #lastNotice: Notice | undefined;
+  private readonly options: ManagedServerOptions;
+  private running: Running | undefined;
+  private restartTimer: NodeJS.Timeout | undefined;
+  private restartAtMs = 0;
+  private crashes = 0;
+  private restartCount = 0;
+  private launches = 0;
+  private latestExit: ProcessExit | undefined;
+  private lastNotice: Notice | undefined;
 
   constructor(options: ManagedServerOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   get id(): number {
-    return this.#options.id;
+    return this.options.id;
   }
 
   get pid(): number | undefined {
-    return this.#running?.process.pid;
+    return this.running?.process.pid;
   }
 
   get state(): ServerState {
-    if (this.#running !== undefined) return this.#running.resume === undefined ? 'running' : 'paused';
-    return this.#restartTimer === undefined ? 'stopped' : 'restarting';
+    if (this.running !== undefined) return this.running.resume === undefined ? 'running' : 'paused';
+    return this.restartTimer === undefined ? 'stopped' : 'restarting';
   }
 
   /** ms until it starts again, where it waits for that. */
   get restartInMs(): number | undefined {
-    if (this.#restartTimer === undefined) return undefined;
-    return Math.max(0, this.#restartAtMs - this.#options.nowMs());
+    if (this.restartTimer === undefined) return undefined;
+    return Math.max(0, this.restartAtMs - this.options.nowMs());
   }
 
   /** How often it was started after the first time. */
   get restarts(): number {
-    return this.#restarts;
+    return this.restartCount;
   }
 
   get lastExit(): ProcessExit | undefined {
-    return this.#lastExit;
+    return this.latestExit;
   }
 
   /** What its process told us last, or where none runs the one before. */
   get notice(): Notice | undefined {
-    return this.#running === undefined ? this.#lastNotice : this.#running.process.notice();
+    return this.running === undefined ? this.lastNotice : this.running.process.notice();
   }
 
   /** Resolves when the process that runs now ends; never where none does. */
   get ended(): Promise<ProcessExit> {
-    return this.#running?.settled ?? new Promise(() => {});
+    return this.running?.settled ?? new Promise(() => {});
   }
 
   /** Starts it, where it does not run. From the second time on it never starts from nothing, but continues from its data. `more` are flags of this start alone. */
   start(wanted: StartFrom, more: readonly string[] = []): void {
-    this.#cancelRestart();
-    if (this.#running !== undefined) return;
-    const from = wanted === 'nothing' && this.#launches > 0 ? 'data' : wanted;
-    if (this.#launches > 0) this.#restarts++;
-    this.#launches++;
-    const process = this.#options.launch(from, more);
+    this.cancelRestart();
+    if (this.running !== undefined) return;
+    const from = wanted === 'nothing' && this.launches > 0 ? 'data' : wanted;
+    if (this.launches > 0) this.restartCount++;
+    this.launches++;
+    const process = this.options.launch(from, more);
     const running: Running = {
       process,
-      startedMs: this.#options.nowMs(),
+      startedMs: this.options.nowMs(),
       settled: process.exited.then((exit) => {
-        this.#noteEnd(running, exit);
+        this.noteEnd(running, exit);
         return exit;
       }),
       resume: undefined,
       endsOnPurpose: false,
       restartsAfterCrash: true,
     };
-    this.#running = running;
+    this.running = running;
     if (process.pid !== undefined) {
-      this.#options.onEvent({ type: 'started', id: this.id, pid: process.pid, from });
+      this.options.onEvent({ type: 'started', id: this.id, pid: process.pid, from });
     }
   }
 
-  #noteEnd(running: Running, exit: ProcessExit): void {
+  private noteEnd(running: Running, exit: ProcessExit): void {
     running.resume?.();
-    this.#running = undefined;
-    this.#lastExit = exit;
-    this.#lastNotice = running.process.notice();
-    const { id, policy, mayRestart, onEvent, nowMs } = this.#options;
+    this.running = undefined;
+    this.latestExit = exit;
+    this.lastNotice = running.process.notice();
+    const { id, policy, mayRestart, onEvent, nowMs } = this.options;
     const pid = running.process.pid;
     // A server that ends with 0 was asked to, by us or by somebody else.
     if (running.endsOnPurpose || exit.code === 0) {
@@ -136,36 +136,36 @@ export class ManagedServer {
     }
     if (exit.code === ExitCode.RefusedData) {
       // It would end in the same way again, until somebody has seen to its data.
-      onEvent({ type: 'refused', id, pid, why: refusalIn(this.#lastNotice) });
+      onEvent({ type: 'refused', id, pid, why: refusalIn(this.lastNotice) });
       return;
     }
     onEvent({ type: 'crashed', id, pid, exit });
     if (!policy.enabled || !running.restartsAfterCrash || !mayRestart()) return;
-    const plan = planRestart(policy, this.#crashes, nowMs() - running.startedMs);
-    this.#crashes = plan.crashes;
-    this.#restartAtMs = nowMs() + plan.delayMs;
-    this.#restartTimer = setTimeout(() => this.start('data'), plan.delayMs);
+    const plan = planRestart(policy, this.crashes, nowMs() - running.startedMs);
+    this.crashes = plan.crashes;
+    this.restartAtMs = nowMs() + plan.delayMs;
+    this.restartTimer = setTimeout(() => this.start('data'), plan.delayMs);
     onEvent({ type: 'restarting', id, delayMs: plan.delayMs, crashes: plan.crashes });
   }
 
-  #cancelRestart(): void {
-    clearTimeout(this.#restartTimer);
-    this.#restartTimer = undefined;
+  private cancelRestart(): void {
+    clearTimeout(this.restartTimer);
+    this.restartTimer = undefined;
   }
 
   /** Sends a signal; false where it does not run. An end that follows is a crash, which `restart: false` leaves at that. */
   signal(signal: NodeJS.Signals, { restart = true }: { readonly restart?: boolean } = {}): boolean {
-    const running = this.#running;
+    const running = this.running;
     if (running?.process.pid === undefined) return false;
     running.restartsAfterCrash = restart;
     if (!running.process.signal(signal)) return false;
-    this.#options.onEvent({ type: 'signalled', id: this.id, pid: running.process.pid, signal });
+    this.options.onEvent({ type: 'signalled', id: this.id, pid: running.process.pid, signal });
     return true;
   }
 
   /** Stops it where it stands (SIGSTOP); false where it does not run. */
   pause(): boolean {
-    const running = this.#running;
+    const running = this.running;
     if (running?.process.pid === undefined || running.resume !== undefined) return false;
     const { process } = running;
     const pid = process.pid!;
@@ -176,38 +176,38 @@ export class ManagedServer {
       release();
     };
     if (!process.signal('SIGSTOP')) return false;
-    this.#options.onEvent({ type: 'paused', id: this.id, pid });
+    this.options.onEvent({ type: 'paused', id: this.id, pid });
     return true;
   }
 
   /** Lets a paused one run on; false where it is not paused. */
   resume(): boolean {
-    const running = this.#running;
+    const running = this.running;
     if (running?.resume === undefined) return false;
     running.resume();
-    this.#options.onEvent({ type: 'resumed', id: this.id, pid: running.process.pid! });
+    this.options.onEvent({ type: 'resumed', id: this.id, pid: running.process.pid! });
     return true;
   }
 
   /** Ends it for good: SIGINT, then SIGTERM, then SIGKILL. Resolves once it has ended. */
   async stop(): Promise<void> {
-    this.#cancelRestart();
-    const running = this.#running;
+    this.cancelRestart();
+    const running = this.running;
     if (running === undefined) return;
     running.endsOnPurpose = true;
     running.resume?.();
     running.process.signal('SIGINT');
-    if (await within(running.settled, this.#options.grace.interruptMs)) return;
+    if (await within(running.settled, this.options.grace.interruptMs)) return;
     running.process.signal('SIGTERM');
-    if (await within(running.settled, this.#options.grace.terminateMs)) return;
+    if (await within(running.settled, this.options.grace.terminateMs)) return;
     running.process.signal('SIGKILL');
     await running.settled;
   }
 
   /** Ends it at once, for good. Resolves once it has ended. */
   async stopNow(): Promise<void> {
-    this.#cancelRestart();
-    const running = this.#running;
+    this.cancelRestart();
+    const running = this.running;
     if (running === undefined) return;
     running.endsOnPurpose = true;
     running.process.signal('SIGKILL');

@@ -4,23 +4,23 @@ import { AdminClient, type StatusResponse } from '../wire/generated/admin.ts';
 
 /** Asks one server for its status, over one connection for as long as it lives. */
 export class StatusClient {
-  readonly #client: AdminClient;
+  private readonly client: AdminClient;
 
   constructor(address: string) {
-    this.#client = openChannel(AdminClient, address, STATUS_CHANNEL_OPTIONS);
+    this.client = openChannel(AdminClient, address, STATUS_CHANNEL_OPTIONS);
   }
 
   /** Undefined where the server does not answer within `timeoutMs`. */
   ask(timeoutMs: number): Promise<StatusResponse | undefined> {
     return new Promise((done) => {
       const deadline = Date.now() + timeoutMs;
-      this.#client.status({}, new Metadata(), { deadline }, (error, response) =>
+      this.client.status({}, new Metadata(), { deadline }, (error, response) =>
         done(error === null ? response : undefined),
       );
     });
   }
 
   close(): void {
-    this.#client.close();
+    this.client.close();
   }
 }

@@ -97,38 +97,38 @@ function endLeftover(one: Leftover): void {
 }
 
 class Supervision {
-  readonly #plan: ClusterPlan;
-  readonly #options: UpOptions;
-  readonly #terminal: CommandOutput;
-  readonly #claim: Claim;
-  #cluster: Cluster | undefined;
-  #stopAsked = false;
-  #wakeStop: () => void = () => {};
-  readonly #stopRequest = new Promise<void>((wake) => {
-    this.#wakeStop = wake;
+  private readonly plan: ClusterPlan;
+  private readonly options: UpOptions;
+  private readonly terminal: CommandOutput;
+  private readonly claim: Claim;
+  private cluster: Cluster | undefined;
+  private stopAsked = false;
+  private wakeStop: () => void = () => {};
+  private readonly stopRequest = new Promise<void>((wake) => {
+    this.wakeStop = wake;
   });
 
   constructor(plan: ClusterPlan, options: UpOptions, terminal: CommandOutput, claim: Claim) {
-    this.#plan = plan;
-    this.#options = options;
-    this.#terminal = terminal;
-    this.#claim = claim;
+    this.plan = plan;
+    this.options = options;
+    this.terminal = terminal;
+    this.claim = claim;
   }
 
   async run(): Promise<number> {
-    const { out } = this.#terminal;
-    const stopListening = this.#options.onInterrupt(() => this.#interrupt());
-    const control = await serveControl(controlPath(this.#plan.directory), (request) => this.#answer(request));
+    const { out } = this.terminal;
+    const stopListening = this.options.onInterrupt(() => this.interrupt());
+    const control = await serveControl(controlPath(this.plan.directory), (request) => this.answer(request));
     try {
-      const { servers, backend, directory } = this.#plan;
+      const { servers, backend, directory } = this.plan;
       out(`starting ${servers.length} servers (${backend}) with data in ${relative('', directory) || '.'}`);
-      const cluster = await this.#start();
+      const cluster = await this.start();
       if (cluster === undefined) return 0;
       const reports = await cluster.status();
       out(renderStatus(reports));
       out('Ctrl-C stops the cluster');
-      const stopWatching = watchLeader(cluster, (event) => this.#note(event), reports);
-      await this.#stopRequest;
+      const stopWatching = watchLeader(cluster, (event) => this.note(event), reports);
+      await this.stopRequest;
       stopWatching();
       await cluster.stop();
       return 0;
@@ -139,66 +139,66 @@ class Supervision {
   }
 
   /** Undefined where the cluster was asked to stop before it was up. */
-  async #start(): Promise<Cluster | undefined> {
+  private async start(): Promise<Cluster | undefined> {
     try {
-      await startPlanned(this.#plan, {
-        ...this.#options,
+      await startPlanned(this.plan, {
+        ...this.options,
         onCluster: (cluster) => {
-          this.#cluster = cluster;
-          if (this.#stopAsked) this.#askStop();
+          this.cluster = cluster;
+          if (this.stopAsked) this.askStop();
         },
-        onEvent: (event) => this.#note(event),
+        onEvent: (event) => this.note(event),
       });
     } catch (error) {
-      if (this.#stopAsked) return undefined;
+      if (this.stopAsked) return undefined;
       throw error;
     }
-    return this.#cluster;
+    return this.cluster;
   }
 
-  #note(event: ClusterEvent): void {
+  private note(event: ClusterEvent): void {
     const time = new Date().toISOString().slice(11, 23);
-    this.#terminal.out(`${time} ${describeEvent(event)}`);
-    if (changesProcesses.has(event.type)) this.#noteProcesses(this.#cluster!.pids());
+    this.terminal.out(`${time} ${describeEvent(event)}`);
+    if (changesProcesses.has(event.type)) this.noteProcesses(this.cluster!.pids());
   }
 
-  #noteProcesses(pids: ReadonlyMap<number, number>): void {
-    const servers = this.#plan.servers.map(({ id, address }) => {
+  private noteProcesses(pids: ReadonlyMap<number, number>): void {
+    const servers = this.plan.servers.map(({ id, address }) => {
       const pid = pids.get(id);
       return { id, address, process: pid === undefined ? null : identify(pid) };
     });
     try {
-      this.#claim.update(servers);
+      this.claim.update(servers);
     } catch (error) {
       // Such as a full disk. The servers may well live through it, and what is noted matters only after our own end.
-      this.#terminal.err(`rkv-cluster: cannot note the servers' processes: ${(error as Error).message}`);
+      this.terminal.err(`rkv-cluster: cannot note the servers' processes: ${(error as Error).message}`);
     }
   }
 
   /** The first time asks the servers to stop, the second time ends them. */
-  #interrupt(): void {
-    if (this.#stopAsked) {
-      this.#cluster?.stopNow().catch(() => {});
+  private interrupt(): void {
+    if (this.stopAsked) {
+      this.cluster?.stopNow().catch(() => {});
       return;
     }
-    this.#askStop();
+    this.askStop();
   }
 
-  #askStop(): void {
-    this.#stopAsked = true;
-    this.#wakeStop();
+  private askStop(): void {
+    this.stopAsked = true;
+    this.wakeStop();
     // A failure to stop is the run's own, which waits for the same promise.
-    this.#cluster?.stop().catch(() => {});
+    this.cluster?.stop().catch(() => {});
   }
 
-  async #answer(request: ControlRequest): Promise<unknown> {
-    const cluster = this.#cluster;
+  private async answer(request: ControlRequest): Promise<unknown> {
+    const cluster = this.cluster;
     if (cluster === undefined) throw new ClusterError('the cluster is only just starting: try again');
     switch (request.command) {
       case 'status':
-        return { name: this.#plan.name, pid: process.pid, servers: await cluster.status() } satisfies ClusterStatus;
+        return { name: this.plan.name, pid: process.pid, servers: await cluster.status() } satisfies ClusterStatus;
       case 'down':
-        this.#askStop();
+        this.askStop();
         return cluster.stop();
       case 'kill':
         return cluster.kill(request.id, request.signal, { restart: request.restart });

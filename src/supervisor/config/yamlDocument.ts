@@ -117,65 +117,65 @@ function tooDeep(tokens: readonly CST.Token[]): Misfit | undefined {
 /** Visits every value of a document, as often as aliases repeat it, and ends at the first that a cluster file cannot have. */
 class Walk {
   problem: Misfit | undefined;
-  readonly #anchors = new Map<string, Node>();
+  private readonly anchors = new Map<string, Node>();
   /** What the value that is looked at stands in. */
-  readonly #around = new Set<Node>();
-  #values = 0;
+  private readonly around = new Set<Node>();
+  private values = 0;
   /** Where the alias stands that led to the value, if one did. */
-  #followed: number | undefined;
+  private followed: number | undefined;
 
   constructor(root: unknown) {
-    this.#visit(root, 0);
+    this.visit(root, 0);
   }
 
-  #fail(offset: number, message: string): void {
+  private fail(offset: number, message: string): void {
     this.problem ??= { offset, message };
   }
 
   /** `offset`: of what stands nearest before. */
-  #visit(node: unknown, offset: number): void {
+  private visit(node: unknown, offset: number): void {
     if (this.problem !== undefined || !isNode(node)) return;
-    const at = this.#followed ?? node.range?.[0] ?? offset;
-    if (++this.#values > valuesMax) {
-      this.#fail(at, `expected at most ${valuesMax} values, those counted that aliases repeat`);
+    const at = this.followed ?? node.range?.[0] ?? offset;
+    if (++this.values > valuesMax) {
+      this.fail(at, `expected at most ${valuesMax} values, those counted that aliases repeat`);
     } else if (isAlias(node)) {
-      const target = this.#anchors.get(node.source);
-      if (target === undefined) this.#fail(at, `the alias *${node.source} names nothing that stands before it`);
-      else if (this.#around.has(target)) this.#fail(at, `the alias *${node.source} stands in what it stands for`);
-      else this.#follow(target, at);
+      const target = this.anchors.get(node.source);
+      if (target === undefined) this.fail(at, `the alias *${node.source} names nothing that stands before it`);
+      else if (this.around.has(target)) this.fail(at, `the alias *${node.source} stands in what it stands for`);
+      else this.follow(target, at);
     } else {
       // As soon as it is begun: an alias inside may name it, which is what is to be found out.
-      if ('anchor' in node && node.anchor !== undefined) this.#anchors.set(node.anchor, node);
-      this.#visitItems(node, at);
+      if ('anchor' in node && node.anchor !== undefined) this.anchors.set(node.anchor, node);
+      this.visitItems(node, at);
     }
   }
 
-  #follow(target: Node, offset: number): void {
-    const outermost = this.#followed === undefined;
-    this.#followed ??= offset;
-    this.#visitItems(target, offset);
-    if (outermost) this.#followed = undefined;
+  private follow(target: Node, offset: number): void {
+    const outermost = this.followed === undefined;
+    this.followed ??= offset;
+    this.visitItems(target, offset);
+    if (outermost) this.followed = undefined;
   }
 
-  #visitItems(node: Node, offset: number): void {
+  private visitItems(node: Node, offset: number): void {
     if (!isCollection(node)) return;
-    this.#around.add(node);
+    this.around.add(node);
     const keys = new Set<string>();
     for (const item of node.items) {
       if (!isPair(item)) {
-        this.#visit(item, offset);
+        this.visit(item, offset);
         continue;
       }
-      const at = this.#followed ?? (isNode(item.key) ? (item.key.range?.[0] ?? offset) : offset);
-      if (!isScalar(item.key) || isObject(item.key.value)) this.#fail(at, 'expected a plain word as a key');
-      else if (String(item.key.value) === '__proto__') this.#fail(at, '__proto__ is no key');
+      const at = this.followed ?? (isNode(item.key) ? (item.key.range?.[0] ?? offset) : offset);
+      if (!isScalar(item.key) || isObject(item.key.value)) this.fail(at, 'expected a plain word as a key');
+      else if (String(item.key.value) === '__proto__') this.fail(at, '__proto__ is no key');
       else if (keys.has(String(item.key.value)))
-        this.#fail(at, 'expected keys that are unique: this one is there twice');
+        this.fail(at, 'expected keys that are unique: this one is there twice');
       else keys.add(String(item.key.value));
-      this.#visit(item.key, at);
-      this.#visit(item.value, at);
+      this.visit(item.key, at);
+      this.visit(item.value, at);
     }
-    this.#around.delete(node);
+    this.around.delete(node);
   }
 }
 

@@ -69,14 +69,14 @@ export function controlPath(directory: string): string {
 
 /** The right to supervise a folder, held from `claim` to `release`. */
 export class Claim {
-  readonly #path: string;
-  #state: SupervisorState;
+  private readonly path: string;
+  private state: SupervisorState;
   /** What a supervisor that was killed had noted of its servers, by its own word. */
   readonly before: SupervisorState['servers'];
 
   private constructor(path: string, state: SupervisorState, before: SupervisorState['servers']) {
-    this.#path = path;
-    this.#state = state;
+    this.path = path;
+    this.state = state;
     this.before = before;
   }
 
@@ -98,12 +98,12 @@ export class Claim {
 
   /** Notes which processes run now. */
   update(servers: SupervisorState['servers']): void {
-    this.#state = { ...this.#state, servers };
-    replacePrivateFile(this.#path, format(this.#state));
+    this.state = { ...this.state, servers };
+    replacePrivateFile(this.path, format(this.state));
   }
 
   release(): void {
-    rmSync(this.#path, { force: true });
+    rmSync(this.path, { force: true });
   }
 }
 

@@ -4,31 +4,31 @@ const lineLengthMax = 2000;
 
 /** The last lines of what a process printed. Bounded, however much and however long the lines it prints. */
 export class LogBuffer {
-  readonly #linesMax: number;
-  readonly #decoders = new Map<string, { decoder: StringDecoder; partial: string }>();
-  #lines: string[] = [];
+  private readonly linesMax: number;
+  private readonly decoders = new Map<string, { decoder: StringDecoder; partial: string }>();
+  private lines: string[] = [];
 
   constructor(linesMax = 200) {
-    this.#linesMax = linesMax;
+    this.linesMax = linesMax;
   }
 
   /** Takes bytes of the stream `name`; lines of different streams do not mix. */
   push(name: string, bytes: Uint8Array): void {
-    let stream = this.#decoders.get(name);
+    let stream = this.decoders.get(name);
     if (stream === undefined) {
       stream = { decoder: new StringDecoder('utf8'), partial: '' };
-      this.#decoders.set(name, stream);
+      this.decoders.set(name, stream);
     }
     const parts = (stream.partial + stream.decoder.write(Buffer.from(bytes))).split(/\r?\n/);
     stream.partial = parts.pop()!.slice(0, lineLengthMax);
-    for (const line of parts) this.#lines.push(line.slice(0, lineLengthMax));
+    for (const line of parts) this.lines.push(line.slice(0, lineLengthMax));
     // Dropped in halves, so that a line costs a constant.
-    if (this.#lines.length > 2 * this.#linesMax) this.#lines = this.#lines.slice(-this.#linesMax);
+    if (this.lines.length > 2 * this.linesMax) this.lines = this.lines.slice(-this.linesMax);
   }
 
   /** The last `count` lines, unfinished ones included, oldest first. */
   last(count: number): string[] {
-    const unfinished = [...this.#decoders.values()].map(({ partial }) => partial).filter((line) => line !== '');
-    return [...this.#lines, ...unfinished].slice(-Math.min(count, this.#linesMax));
+    const unfinished = [...this.decoders.values()].map(({ partial }) => partial).filter((line) => line !== '');
+    return [...this.lines, ...unfinished].slice(-Math.min(count, this.linesMax));
   }
 }

@@ -10,40 +10,40 @@ const defaultBytesMax = 32 * 1024 * 1024;
  * Writes are synchronous so that the last words of a process are on disk when its end is reported; servers print little.
  */
 export class LogFile {
-  readonly #path: string;
-  readonly #bytesMax: number;
-  #descriptor: number;
-  #bytes: number;
+  private readonly path: string;
+  private readonly bytesMax: number;
+  private descriptor: number;
+  private bytes: number;
 
   constructor(path: string, bytesMax = defaultBytesMax) {
-    this.#path = path;
-    this.#bytesMax = bytesMax;
+    this.path = path;
+    this.bytesMax = bytesMax;
     keepFolderPrivate(dirname(path));
-    this.#descriptor = openPrivateLog(path);
-    this.#bytes = fstatSync(this.#descriptor).size;
+    this.descriptor = openPrivateLog(path);
+    this.bytes = fstatSync(this.descriptor).size;
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#descriptor < 0) return;
+    if (this.descriptor < 0) return;
     try {
-      if (this.#bytes > 0 && this.#bytes + bytes.length > this.#bytesMax) this.#rotate();
-      writeSync(this.#descriptor, bytes);
-      this.#bytes += bytes.length;
+      if (this.bytes > 0 && this.bytes + bytes.length > this.bytesMax) this.rotate();
+      writeSync(this.descriptor, bytes);
+      this.bytes += bytes.length;
     } catch {
       // A full disk must not end the supervisor: the log buffer in memory still has the last lines.
     }
   }
 
-  #rotate(): void {
-    closeSync(this.#descriptor);
-    this.#descriptor = -1;
-    renameSync(this.#path, `${this.#path}.1`);
-    this.#descriptor = openPrivateLog(this.#path);
-    this.#bytes = 0;
+  private rotate(): void {
+    closeSync(this.descriptor);
+    this.descriptor = -1;
+    renameSync(this.path, `${this.path}.1`);
+    this.descriptor = openPrivateLog(this.path);
+    this.bytes = 0;
   }
 
   close(): void {
-    if (this.#descriptor >= 0) closeSync(this.#descriptor);
-    this.#descriptor = -1;
+    if (this.descriptor >= 0) closeSync(this.descriptor);
+    this.descriptor = -1;
   }
 }
