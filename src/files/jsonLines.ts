@@ -9,22 +9,22 @@ const BYTES_MAX = 64 * 1024 * 1024;
  * cut short, and is left out.
  */
 export class JsonLines<T extends object> {
-  readonly #path: string;
+  private readonly path: string;
 
   constructor(path: string) {
-    this.#path = path;
+    this.path = path;
   }
 
   /** Those that are there, none where the file is not. Throws UnusableFileError. */
   read(): T[] {
-    if (!existsSync(this.#path)) return [];
-    const lines = readTextFile(this.#path, BYTES_MAX).split('\n').slice(0, -1);
+    if (!existsSync(this.path)) return [];
+    const lines = readTextFile(this.path, BYTES_MAX).split('\n').slice(0, -1);
     const whole = lines.filter((line) => line.startsWith('{') && line.endsWith('}'));
     return whole.map((line) => JSON.parse(line) as T);
   }
 
   add(record: T): void {
     // The break comes first where an earlier run left half a line.
-    appendFileSync(this.#path, `\n${JSON.stringify(record)}\n`);
+    appendFileSync(this.path, `\n${JSON.stringify(record)}\n`);
   }
 }

@@ -404,7 +404,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'One name less of a thousand is tried.',
   },
   {
-    key: 'server/storage/termRuns.ts TermRuns.at: off by one this.#firsts.length - 1 → this.#firsts.length',
+    key: 'server/storage/termRuns.ts TermRuns.at: off by one this.firsts.length - 1 → this.firsts.length',
     why: 'Beyond the last run there is none, which compares as greater than any index: the search goes on below it.',
   },
   {
@@ -420,7 +420,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'The same bytes under two names.',
   },
   {
-    key: "server/storage/promisedDisk.ts PromisedDisk.write: drop if (this.#state === 'settled') { this.#write(operations, sync, done); return; }",
+    key: "server/storage/promisedDisk.ts PromisedDisk.write: drop if (this.state === 'settled') { this.writeBoth(operations, sync, done); return; }",
     why: 'Where it is settled, who waits for that is called at once.',
   },
   {
@@ -428,23 +428,19 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'Of what ends too early the checksum is another one.',
   },
   {
-    key: 'server/storage/chunkIndex.ts ChunkIndex.#makeRoom: swap firsts.set(this.#firsts.subarray(this.#start, this.#end)); sequences.set(this.#sequences.subarray(this.#start, this.#end)); → sequences.set(this.#sequences.subarray(this.#start, this.#end)); firsts.set(this.#firsts.subarray(this.#start, this.#end));',
+    key: 'server/storage/chunkIndex.ts ChunkIndex.makeRoom: swap firsts.set(this.firsts.subarray(this.start, this.end)); sequences.set(this.sequences.subarray(this.start, this.end)); → sequences.set(this.sequences.subarray(this.start, this.end)); firsts.set(this.firsts.subarray(this.start, this.end));',
     why: 'Two copies of two arrays.',
   },
   {
-    key: 'server/storage/chunkedLogStore.ts ChunkedLogStore.#install: swap this.#discardFrom(this.#baseIndex + 1, snapshot.index + 1); this.#terms.clear(); → this.#terms.clear(); this.#discardFrom(this.#baseIndex + 1, snapshot.index + 1);',
+    key: 'server/storage/chunkedLogStore.ts ChunkedLogStore.install: swap this.discardFrom(this.baseIndex + 1, snapshot.index + 1); this.terms.clear(); → this.terms.clear(); this.discardFrom(this.baseIndex + 1, snapshot.index + 1);',
     why: 'Chunks and what was not written on the one side, terms on the other: neither looks at the other.',
   },
   {
-    key: 'server/storage/chunkedLogStore.ts ChunkedLogStore.#replaceSnapshot: swap this.#snapshotToWrite = snapshot; this.#snapshot = snapshot; → this.#snapshot = snapshot; this.#snapshotToWrite = snapshot;',
-    why: 'Neither is made from the other.',
-  },
-  {
-    key: 'server/storage/chunkedLogStore.ts ChunkedLogStore.#truncate: half i >= 0 && this.#marks[i]!.lastIndex >= index → i >= 0',
+    key: 'server/storage/chunkedLogStore.ts ChunkedLogStore.truncate: half i >= 0 && this.marks[i]!.lastIndex >= index → i >= 0',
     why: 'An earlier mark then counts as durable together with the next one instead of before it: later, never sooner.',
   },
   {
-    key: 'server/storage/chunkedLogStore.ts ChunkedLogStore.#compact: drop this.#terms.dropUpTo(base);',
+    key: 'server/storage/chunkedLogStore.ts ChunkedLogStore.compact: drop this.terms.dropUpTo(base);',
     why: 'Keeps two numbers a term in memory that nobody can ask for: term() looks at the base first.',
   },
 ];

@@ -37,8 +37,8 @@ export const TIME_OUT = 'time-out';
 
 /** Runs mutants against what passes their place, cheapest first, until something notices. */
 export class Hunt {
-  readonly #passagesOf: ReadonlyMap<number, readonly Passage[]>;
-  readonly #effort: Effort;
+  private readonly passagesOf: ReadonlyMap<number, readonly Passage[]>;
+  private readonly effort: Effort;
 
   constructor(passages: readonly Passage[], effort: Effort) {
     const passagesOf = new Map<number, Passage[]>();
@@ -49,16 +49,16 @@ export class Hunt {
         else known.push(passage);
       }
     }
-    this.#passagesOf = passagesOf;
-    this.#effort = effort;
+    this.passagesOf = passagesOf;
+    this.effort = effort;
   }
 
   /** `likely` is what noticed it the last time. */
   async run(id: number, { key, file }: Mutant, worker: KillerProcess, likely?: Killer): Promise<Outcome> {
-    const passages = this.#passagesOf.get(id) ?? [];
-    const steps = this.#steps(passages, file, likely);
+    const passages = this.passagesOf.get(id) ?? [];
+    const steps = this.steps(passages, file, likely);
     for (const step of steps) {
-      const found = await this.#judge(id, step, worker);
+      const found = await this.judge(id, step, worker);
       if (found !== undefined) return { key, ...found };
     }
     const seeds = steps.filter(({ unit }) => unit.kind === 'seed').length;
@@ -68,7 +68,7 @@ export class Hunt {
   }
 
   /** `mutated` is the file that the mutant is in: what tests it alone is asked first, whatever that takes. */
-  #steps(passages: readonly Passage[], mutated: string, likely: Killer | undefined): Step[] {
+  private steps(passages: readonly Passage[], mutated: string, likely: Killer | undefined): Step[] {
     const stem = mutated.replace(/ts$/, '');
     const isOwn = ({ killer }: Passage) => killer.kind === 'test' && killer.file.startsWith(stem);
     const sorted = passages.filter((each) => !isOwn(each)).sort((a, b) => a.ms - b.ms);
@@ -83,11 +83,11 @@ export class Hunt {
       if (killer.kind === 'seed') {
         const count = seedsOf.get(killer.engine) ?? 0;
         seedsOf.set(killer.engine, count + 1);
-        if (count < this.#effort.seedsMax) seeds.push({ unit: killer, ms, calls });
+        if (count < this.effort.seedsMax) seeds.push({ unit: killer, ms, calls });
         continue;
       }
       testsMs += ms;
-      if (testsMs > this.#effort.testsMsMax) continue;
+      if (testsMs > this.effort.testsMsMax) continue;
       if (ms > SHORT_MS) long.push({ unit: unitOf(killer), ms, calls });
       else if (short.has(killer.file)) short.get(killer.file)!.push(passage);
       else short.set(killer.file, [passage]);
@@ -107,7 +107,11 @@ export class Hunt {
   }
 
   /** A kill counts only where the same killer is content without the mutant, in the process that it was found in or in a new one. */
-  async #judge(id: number, step: Step, worker: KillerProcess): Promise<Pick<Outcome, 'killer' | 'how'> | undefined> {
+  private async judge(
+    id: number,
+    step: Step,
+    worker: KillerProcess,
+  ): Promise<Pick<Outcome, 'killer' | 'how'> | undefined> {
     for (let isNew = false; ; isNew = true) {
       const ending = await obey(step, id, worker);
       if (typeof ending === 'string') return { killer: killerOf(step.unit), how: ending };

@@ -9,16 +9,16 @@ export type Ending = Answer | 'time-out' | 'process ended';
 
 /** A process of the instrumented build, which obeys one order at a time and is started again where a mutant ended it. */
 export class KillerProcess {
-  readonly #script: string;
-  #child: ChildProcess | undefined;
+  private readonly script: string;
+  private child: ChildProcess | undefined;
 
   constructor(out: string) {
-    this.#script = join(out, 'mutants/killer.js');
+    this.script = join(out, 'mutants/killer.js');
   }
 
   async obey(order: Order, timeoutMs: number): Promise<Ending> {
-    this.#child ??= await this.#start();
-    const child = this.#child;
+    this.child ??= await this.start();
+    const child = this.child;
     return new Promise((resolve) => {
       const finish = (ending: Ending) => {
         clearTimeout(timer);
@@ -39,21 +39,21 @@ export class KillerProcess {
 
   /** The next order is for a new process. */
   close(): void {
-    this.#child?.kill('SIGKILL');
-    this.#child = undefined;
+    this.child?.kill('SIGKILL');
+    this.child = undefined;
   }
 
-  #start(): Promise<ChildProcess> {
+  private start(): Promise<ChildProcess> {
     const execArgv = [`--max-old-space-size=${HEAP_MIB}`];
     // Tests print, and a mutant that ends a process prints more.
-    const child = fork(this.#script, {
+    const child = fork(this.script, {
       execArgv,
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       serialization: 'advanced',
     });
     return new Promise((resolve, reject) => {
       child.once('message', () => resolve(child));
-      child.once('exit', (code) => reject(new Error(`${this.#script} ended with ${code} before it was ready`)));
+      child.once('exit', (code) => reject(new Error(`${this.script} ended with ${code} before it was ready`)));
     });
   }
 }

@@ -61,151 +61,151 @@ export function mutantsOf(file: string, source: string): Mutant[] {
 
 class Finder {
   readonly mutants: Mutant[] = [];
-  readonly #file: string;
-  readonly #source: string;
-  readonly #names: string[] = [];
-  readonly #occurrences = new Map<string, number>();
-  #functions = 0;
-  #line = { offset: 0, number: 1 };
+  private readonly file: string;
+  private readonly source: string;
+  private readonly names: string[] = [];
+  private readonly occurrences = new Map<string, number>();
+  private functions = 0;
+  private line = { offset: 0, number: 1 };
 
   constructor(file: string, source: string) {
-    this.#file = file;
-    this.#source = source;
+    this.file = file;
+    this.source = source;
   }
 
   visit(node: Node): void {
     if (node.type.startsWith('TS') && !TYPED_EXPRESSIONS.has(node.type)) return;
-    if (this.#isReport(node)) return;
+    if (this.isReport(node)) return;
     const name = nameOf(node);
-    if (name !== undefined) this.#names.push(name);
+    if (name !== undefined) this.names.push(name);
     const isFunction = FUNCTIONS.has(node.type);
-    if (isFunction) this.#functions++;
-    if (this.#functions > 0) this.#mutate(node);
+    if (isFunction) this.functions++;
+    if (this.functions > 0) this.mutate(node);
     for (const child of childrenOf(node)) this.visit(child);
-    if (isFunction) this.#functions--;
-    if (name !== undefined) this.#names.pop();
+    if (isFunction) this.functions--;
+    if (name !== undefined) this.names.pop();
   }
 
   /** An event for the record, and the condition of nothing but one: nobody decides by what is only reported. */
-  #isReport(node: Node): boolean {
-    if (node.type === 'IfStatement' && node.alternate == null) return this.#isReport(node.consequent as Node);
-    return node.type === 'ExpressionStatement' && REPORT.test(this.#text(node));
+  private isReport(node: Node): boolean {
+    if (node.type === 'IfStatement' && node.alternate == null) return this.isReport(node.consequent as Node);
+    return node.type === 'ExpressionStatement' && REPORT.test(this.text(node));
   }
 
-  #mutate(node: Node): void {
+  private mutate(node: Node): void {
     switch (node.type) {
       case 'BinaryExpression':
-        this.#mutateBinary(node);
+        this.mutateBinary(node);
         break;
       case 'LogicalExpression':
-        this.#mutateLogical(node);
+        this.mutateLogical(node);
         break;
       case 'UnaryExpression':
-        if (node.operator === '!') this.#replace('negate', node, this.#text(node.argument as Node));
+        if (node.operator === '!') this.replace('negate', node, this.text(node.argument as Node));
         break;
       case 'IfStatement':
       case 'ConditionalExpression':
       case 'WhileStatement':
-        this.#mutateTest(node.test as Node);
+        this.mutateTest(node.test as Node);
         break;
       case 'CallExpression':
-        for (const argument of node.arguments as Node[]) this.#mutateTruth(argument);
-        this.#mutateCall(node);
+        for (const argument of node.arguments as Node[]) this.mutateTruth(argument);
+        this.mutateCall(node);
         break;
       case 'ReturnStatement':
-        this.#mutateTruth(node.argument as Node | null);
+        this.mutateTruth(node.argument as Node | null);
         break;
       case 'AssignmentExpression':
       case 'AssignmentPattern':
-        this.#mutateTruth(node.right as Node);
+        this.mutateTruth(node.right as Node);
         break;
       case 'Property':
-        this.#mutateTruth(node.value as Node);
+        this.mutateTruth(node.value as Node);
         break;
       case 'BlockStatement':
-        this.#mutateStatements(node.body as Node[]);
+        this.mutateStatements(node.body as Node[]);
         break;
       case 'SwitchCase':
-        this.#mutateStatements(node.consequent as Node[]);
+        this.mutateStatements(node.consequent as Node[]);
         break;
       default:
-        if (LOOPS.has(node.type)) this.#drop(node);
+        if (LOOPS.has(node.type)) this.drop(node);
     }
   }
 
-  #mutateBinary(node: Node): void {
+  private mutateBinary(node: Node): void {
     const operator = node.operator as string;
     const [left, right] = [node.left as Node, node.right as Node];
-    const other = (by: string) => `${this.#operand(left)} ${by} ${this.#operand(right)}`;
-    if (NEGATED[operator] !== undefined) this.#replace('negate', node, other(NEGATED[operator]));
-    if (MOVED[operator] !== undefined && !this.#isCountAndZero(operator, left, right))
-      this.#replace('bound', node, other(MOVED[operator]));
-    if ((operator === '+' || operator === '-') && this.#text(right) === '1') {
-      this.#replace('off by one', node, this.#text(left));
+    const other = (by: string) => `${this.operand(left)} ${by} ${this.operand(right)}`;
+    if (NEGATED[operator] !== undefined) this.replace('negate', node, other(NEGATED[operator]));
+    if (MOVED[operator] !== undefined && !this.isCountAndZero(operator, left, right))
+      this.replace('bound', node, other(MOVED[operator]));
+    if ((operator === '+' || operator === '-') && this.text(right) === '1') {
+      this.replace('off by one', node, this.text(left));
     }
   }
 
   /** No count is below zero: with this bound moved, the condition would hold always, which negating it shows as well. */
-  #isCountAndZero(operator: string, left: Node, right: Node): boolean {
+  private isCountAndZero(operator: string, left: Node, right: Node): boolean {
     return (
-      (operator === '>' || operator === '<=') && this.#text(right) === '0' && /\.(length|size)$/.test(this.#text(left))
+      (operator === '>' || operator === '<=') && this.text(right) === '0' && /\.(length|size)$/.test(this.text(left))
     );
   }
 
-  #mutateLogical(node: Node): void {
+  private mutateLogical(node: Node): void {
     if (node.operator === '??') return;
-    this.#replace('half', node, this.#text(node.left as Node));
-    this.#replace('half', node, this.#text(node.right as Node));
+    this.replace('half', node, this.text(node.left as Node));
+    this.replace('half', node, this.text(node.right as Node));
   }
 
   /** What is a comparison or begins with a `!` is negated where it stands. */
-  #mutateTest(test: Node): void {
+  private mutateTest(test: Node): void {
     if (test.type === 'BinaryExpression' && NEGATED[test.operator as string] !== undefined) return;
     if (test.type === 'UnaryExpression' && test.operator === '!') return;
-    this.#replace('negate', test, `!(${this.#text(test)})`);
+    this.replace('negate', test, `!(${this.text(test)})`);
   }
 
-  #mutateCall(node: Node): void {
+  private mutateCall(node: Node): void {
     const callee = node.callee as Node;
-    if (callee.type !== 'MemberExpression' || this.#text(callee.object as Node) !== 'Math') return;
-    const other = EXTREMES[this.#text(callee.property as Node)];
+    if (callee.type !== 'MemberExpression' || this.text(callee.object as Node) !== 'Math') return;
+    const other = EXTREMES[this.text(callee.property as Node)];
     if (other === undefined) return;
-    const call = this.#text(node);
-    this.#replace('extreme', node, `Math.${other}${call.slice(callee.end - node.start)}`);
+    const call = this.text(node);
+    this.replace('extreme', node, `Math.${other}${call.slice(callee.end - node.start)}`);
   }
 
-  #mutateTruth(value: Node | null): void {
+  private mutateTruth(value: Node | null): void {
     if (value?.type !== 'Literal' || typeof value.value !== 'boolean') return;
-    this.#replace('flip', value, String(!value.value));
+    this.replace('flip', value, String(!value.value));
   }
 
-  #mutateStatements(statements: readonly Node[]): void {
+  private mutateStatements(statements: readonly Node[]): void {
     statements.forEach((statement, at) => {
-      if (this.#isReport(statement)) return;
+      if (this.isReport(statement)) return;
       const isLast = at === statements.length - 1;
       const isCall = (statement.expression as Node | undefined)?.type === 'CallExpression';
-      const isSuper = isCall && this.#text(statement).startsWith('super(');
+      const isSuper = isCall && this.text(statement).startsWith('super(');
       if (isSuper) return;
-      if (statement.type === 'ExpressionStatement') this.#drop(statement);
-      if (LEAVING.has(statement.type) && !isLast) this.#drop(statement);
-      if (statement.type === 'IfStatement' && statement.alternate == null && isGuard(statement)) this.#drop(statement);
+      if (statement.type === 'ExpressionStatement') this.drop(statement);
+      if (LEAVING.has(statement.type) && !isLast) this.drop(statement);
+      if (statement.type === 'IfStatement' && statement.alternate == null && isGuard(statement)) this.drop(statement);
       const next = statements[at + 1];
-      if (next !== undefined && this.#mayMatter(statement, next)) this.#hoist(statement, next);
+      if (next !== undefined && this.mayMatter(statement, next)) this.hoist(statement, next);
     });
     for (const { type, consequent, alternate } of statements) {
       if (type !== 'IfStatement') continue;
       for (const branch of [consequent, alternate] as (Node | null)[]) {
-        if (branch?.type === 'ExpressionStatement' && !this.#isReport(branch)) this.#drop(branch);
+        if (branch?.type === 'ExpressionStatement' && !this.isReport(branch)) this.drop(branch);
       }
     }
   }
 
   /** Whether the order of two statements can make a difference: one of them calls something, or they share a name. */
-  #mayMatter(first: Node, second: Node): boolean {
+  private mayMatter(first: Node, second: Node): boolean {
     if (first.type !== 'ExpressionStatement' || second.type !== 'ExpressionStatement') return false;
-    if (this.#isReport(second)) return false;
-    if (this.#text(first).startsWith('super(')) return false;
-    const [one, other] = [this.#text(first), this.#text(second)];
+    if (this.isReport(second)) return false;
+    if (this.text(first).startsWith('super(')) return false;
+    const [one, other] = [this.text(first), this.text(second)];
     if (one === other) return false;
     if (areApart(first, second, one, other)) return false;
     if (one.includes('(') || other.includes('(')) return true;
@@ -214,48 +214,48 @@ class Finder {
     return (other.match(/[#\w]{2,}/g) ?? []).some((name) => names.has(name));
   }
 
-  #replace(operator: Operator, { start, end }: Node, text: string): void {
-    const original = this.#source.slice(start, end);
-    this.#add(operator, start, original, text, { kind: 'expression', start, end, text });
+  private replace(operator: Operator, { start, end }: Node, text: string): void {
+    const original = this.source.slice(start, end);
+    this.add(operator, start, original, text, { kind: 'expression', start, end, text });
   }
 
-  #drop({ start, end }: Node): void {
-    this.#add('drop', start, this.#source.slice(start, end), '', { kind: 'drop', start, end });
+  private drop({ start, end }: Node): void {
+    this.add('drop', start, this.source.slice(start, end), '', { kind: 'drop', start, end });
   }
 
-  #hoist(first: Node, { start, end }: Node): void {
-    const [one, other] = [this.#text(first), this.#source.slice(start, end)];
+  private hoist(first: Node, { start, end }: Node): void {
+    const [one, other] = [this.text(first), this.source.slice(start, end)];
     const weave: Weave = { kind: 'hoist', before: first.start, start, end };
-    this.#add('swap', first.start, `${one} ${other}`, `${other} ${one}`, weave);
+    this.add('swap', first.start, `${one} ${other}`, `${other} ${one}`, weave);
   }
 
-  #add(operator: Operator, at: number, originalText: string, mutatedText: string, weave: Weave): void {
+  private add(operator: Operator, at: number, originalText: string, mutatedText: string, weave: Weave): void {
     const [original, mutated] = [oneLine(originalText), oneLine(mutatedText)];
-    const within = this.#names.join('.');
+    const within = this.names.join('.');
     const what = operator === 'drop' ? original : `${original} → ${mutated}`;
-    const name = `${this.#file} ${within}: ${operator} ${what}`;
-    const before = this.#occurrences.get(name) ?? 0;
-    this.#occurrences.set(name, before + 1);
+    const name = `${this.file} ${within}: ${operator} ${what}`;
+    const before = this.occurrences.get(name) ?? 0;
+    this.occurrences.set(name, before + 1);
     const key = before === 0 ? name : `${name} (${before + 1})`;
-    this.mutants.push({ file: this.#file, line: this.#lineAt(at), operator, within, original, mutated, key, weave });
+    this.mutants.push({ file: this.file, line: this.lineAt(at), operator, within, original, mutated, key, weave });
   }
 
-  #lineAt(offset: number): number {
-    if (offset < this.#line.offset) this.#line = { offset: 0, number: 1 };
-    const passed = this.#source.slice(this.#line.offset, offset).split('\n').length - 1;
-    this.#line = { offset, number: this.#line.number + passed };
-    return this.#line.number;
+  private lineAt(offset: number): number {
+    if (offset < this.line.offset) this.line = { offset: 0, number: 1 };
+    const passed = this.source.slice(this.line.offset, offset).split('\n').length - 1;
+    this.line = { offset, number: this.line.number + passed };
+    return this.line.number;
   }
 
-  #text({ start, end }: Node): string {
-    return this.#source.slice(start, end);
+  private text({ start, end }: Node): string {
+    return this.source.slice(start, end);
   }
 
   /** With the parentheses around it, which no node holds: without them it would belong to another operator. */
-  #operand({ start, end }: Node): string {
-    const before = /\(\s*$/.exec(this.#source.slice(0, start));
-    const after = /^\s*\)/.exec(this.#source.slice(end));
-    const text = this.#source.slice(start, end);
+  private operand({ start, end }: Node): string {
+    const before = /\(\s*$/.exec(this.source.slice(0, start));
+    const after = /^\s*\)/.exec(this.source.slice(end));
+    const text = this.source.slice(start, end);
     return before === null || after === null ? text : `(${text})`;
   }
 }

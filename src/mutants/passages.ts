@@ -30,45 +30,45 @@ export class UnsoundBaselineError extends Error {
 
 /** Which killer passes which mutants, kept from one run of the command to the next for what has not changed meanwhile. */
 export class Passages {
-  readonly #root: string;
-  readonly #files: readonly MutatedFile[];
-  readonly #firsts = new Map<string, number>();
-  readonly #total: number;
-  readonly #hashes: SourceHashes;
+  private readonly root: string;
+  private readonly files: readonly MutatedFile[];
+  private readonly firsts = new Map<string, number>();
+  private readonly total: number;
+  private readonly hashes: SourceHashes;
 
   constructor(root: string, files: readonly MutatedFile[]) {
-    this.#root = root;
-    this.#files = files;
-    this.#hashes = new SourceHashes(join(root, 'src'));
+    this.root = root;
+    this.files = files;
+    this.hashes = new SourceHashes(join(root, 'src'));
     let total = 0;
     for (const { path, mutants } of files) {
-      this.#firsts.set(path, total);
+      this.firsts.set(path, total);
       total += mutants.length;
     }
-    this.#total = total;
+    this.total = total;
   }
 
   /** Every source that a killer depends on; who has this result has it for them. */
   get sourcesHash(): string {
-    return this.#hashes.of([...testFiles(this.#root), KILLER, OPERATORS]);
+    return this.hashes.of([...testFiles(this.root), KILLER, OPERATORS]);
   }
 
   /** Whether the tests of a file depend on one of these. */
   dependsOn(testFile: string, paths: ReadonlySet<string>): boolean {
-    return this.#hashes.closureOf(testFile).some((path) => paths.has(path));
+    return this.hashes.closureOf(testFile).some((path) => paths.has(path));
   }
 
   /** Runs every unit without a mutant that has not been run since its sources changed. Throws UnsoundBaselineError. */
   async find(units: readonly Unit[], workers: readonly KillerProcess[], keptAt: string): Promise<Passage[]> {
     const kept: Kept = existsSync(keptAt) ? JSON.parse(readFileSync(keptAt, 'utf8')) : {};
-    const hashOf = (unit: Unit) => this.#hashes.of([unit.kind === 'file' ? unit.file : KILLER, OPERATORS]);
+    const hashOf = (unit: Unit) => this.hashes.of([unit.kind === 'file' ? unit.file : KILLER, OPERATORS]);
     const due = units.filter((unit) => kept[nameOf(unit)]?.hash !== hashOf(unit));
     let done = 0;
     const rest = due.values();
     await Promise.all(
       workers.map(async (worker) => {
         for (const unit of rest) {
-          kept[nameOf(unit)] = { hash: hashOf(unit), passages: await this.#passagesOf(unit, worker) };
+          kept[nameOf(unit)] = { hash: hashOf(unit), passages: await this.passagesOf(unit, worker) };
           done++;
           if (done % 10 === 0 || done === due.length) {
             processTerminal.err(`without mutants: ${done} of ${due.length} test files and seeds`);
@@ -77,26 +77,26 @@ export class Passages {
         }
       }),
     );
-    return units.flatMap((unit) => kept[nameOf(unit)]!.passages.map((passage) => this.#numbered(passage)));
+    return units.flatMap((unit) => kept[nameOf(unit)]!.passages.map((passage) => this.numbered(passage)));
   }
 
-  async #passagesOf(unit: Unit, worker: KillerProcess): Promise<KeptPassage[]> {
-    const order = { unit, mutant: undefined, callsMax: Number.POSITIVE_INFINITY, mutants: this.#total };
+  private async passagesOf(unit: Unit, worker: KillerProcess): Promise<KeptPassage[]> {
+    const order = { unit, mutant: undefined, callsMax: Number.POSITIVE_INFINITY, mutants: this.total };
     const answer = await worker.obey(order, UNIT_TIMEOUT_MS);
     if (typeof answer === 'string') throw new UnsoundBaselineError(`${nameOf(unit)} without a mutant: ${answer}`);
     if (answer.killed !== undefined) {
       const { by, message } = answer.killed;
       throw new UnsoundBaselineError(`${JSON.stringify(by)} fails without a mutant: ${message}`);
     }
-    return answer.passages.map((passage) => ({ ...passage, reached: this.#named(passage.reached) }));
+    return answer.passages.map((passage) => ({ ...passage, reached: this.named(passage.reached) }));
   }
 
-  #named(ids: readonly number[]): Record<string, number[]> {
+  private named(ids: readonly number[]): Record<string, number[]> {
     const sorted = [...ids].sort((a, b) => a - b);
     const named: Record<string, number[]> = {};
     let at = 0;
-    for (const { path, mutants } of this.#files) {
-      const first = this.#firsts.get(path)!;
+    for (const { path, mutants } of this.files) {
+      const first = this.firsts.get(path)!;
       const places: number[] = [];
       for (; at < sorted.length && sorted[at]! < first + mutants.length; at++) places.push(sorted[at]! - first);
       if (places.length > 0) named[path] = places;
@@ -104,9 +104,9 @@ export class Passages {
     return named;
   }
 
-  #numbered({ reached, ...passage }: KeptPassage): Passage {
+  private numbered({ reached, ...passage }: KeptPassage): Passage {
     const ids = Object.entries(reached).flatMap(([path, places]) => {
-      const first = this.#firsts.get(path);
+      const first = this.firsts.get(path);
       return first === undefined ? [] : places.map((place) => first + place);
     });
     return { ...passage, reached: ids };
@@ -130,39 +130,39 @@ function nameOf(unit: Unit): string {
 
 /** A hash of files and of all that they import. */
 class SourceHashes {
-  readonly #src: string;
-  readonly #texts = new Map<string, string>();
-  readonly #closures = new Map<string, readonly string[]>();
+  private readonly src: string;
+  private readonly texts = new Map<string, string>();
+  private readonly closures = new Map<string, readonly string[]>();
 
   constructor(src: string) {
-    this.#src = src;
+    this.src = src;
   }
 
   of(paths: readonly string[]): string {
     const hash = createHash('sha256');
     const all = new Set(paths.flatMap((path) => this.closureOf(path)));
-    for (const path of [...all].sort()) hash.update(path).update(this.#textOf(path));
+    for (const path of [...all].sort()) hash.update(path).update(this.textOf(path));
     return hash.digest('hex').slice(0, 16);
   }
 
   closureOf(path: string): readonly string[] {
-    const known = this.#closures.get(path);
+    const known = this.closures.get(path);
     if (known !== undefined) return known;
     const found = new Set([path]);
     for (const each of found) {
-      for (const [, imported] of this.#textOf(each).matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)) {
+      for (const [, imported] of this.textOf(each).matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)) {
         found.add(normalize(join(dirname(each), imported!)));
       }
     }
-    this.#closures.set(path, [...found]);
+    this.closures.set(path, [...found]);
     return [...found];
   }
 
-  #textOf(path: string): string {
-    const known = this.#texts.get(path);
+  private textOf(path: string): string {
+    const known = this.texts.get(path);
     if (known !== undefined) return known;
-    const text = existsSync(join(this.#src, path)) ? readFileSync(join(this.#src, path), 'utf8') : '';
-    this.#texts.set(path, text);
+    const text = existsSync(join(this.src, path)) ? readFileSync(join(this.src, path), 'utf8') : '';
+    this.texts.set(path, text);
     return text;
   }
 }

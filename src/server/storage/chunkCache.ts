@@ -15,9 +15,9 @@ export class LoadedChunk {
   readonly value: Uint8Array;
   readonly entriesStart: number;
   hotEntries: readonly Entry[] | null;
-  /** Where the last read ended, so that who reads on need not search: the record of #cursorIndex starts at #cursorAt. */
-  #cursorIndex: number;
-  #cursorAt: number;
+  /** Where the last read ended, so that who reads on need not search: the record of `cursorIndex` starts at `cursorAt`. */
+  private cursorIndex: number;
+  private cursorAt: number;
 
   constructor(
     sequence: number,
@@ -33,8 +33,8 @@ export class LoadedChunk {
     this.value = value;
     this.entriesStart = entriesStart;
     this.hotEntries = hotEntries;
-    this.#cursorIndex = firstIndex;
-    this.#cursorAt = entriesStart;
+    this.cursorIndex = firstIndex;
+    this.cursorAt = entriesStart;
   }
 
   get entryCount(): number {
@@ -51,15 +51,15 @@ export class LoadedChunk {
    */
   read(from: number, to: number, maxBytes: number, into: Entry[]): number {
     return this.hotEntries === null
-      ? this.#decode(from, to, maxBytes, into)
+      ? this.decode(from, to, maxBytes, into)
       : readObjects(this.hotEntries, from - this.firstIndex, to - this.firstIndex, maxBytes, into);
   }
 
-  #decode(from: number, to: number, maxBytes: number, into: Entry[]): number {
+  private decode(from: number, to: number, maxBytes: number, into: Entry[]): number {
     const reader = new ByteReader(this.value);
     let bytes = 0;
     try {
-      this.#seek(reader, from);
+      this.seek(reader, from);
       for (let index = from; index <= to; index++) {
         const start = reader.pos;
         if (reader.varint() !== RECORD_TAG) throw new MalformedBytesError('no record', start);
@@ -69,8 +69,8 @@ export class LoadedChunk {
         if (bytes + size > maxBytes && into.length > 0) break;
         bytes += size;
         into.push(entry);
-        this.#cursorIndex = index + 1;
-        this.#cursorAt = reader.pos;
+        this.cursorIndex = index + 1;
+        this.cursorAt = reader.pos;
       }
     } catch (error) {
       if (!(error instanceof MalformedBytesError)) throw error;
@@ -81,10 +81,10 @@ export class LoadedChunk {
     return bytes;
   }
 
-  #seek(reader: ByteReader, index: number): void {
-    const fromCursor = this.#cursorIndex <= index;
-    reader.pos = fromCursor ? this.#cursorAt : this.entriesStart;
-    for (let at = fromCursor ? this.#cursorIndex : this.firstIndex; at < index; at++) {
+  private seek(reader: ByteReader, index: number): void {
+    const fromCursor = this.cursorIndex <= index;
+    reader.pos = fromCursor ? this.cursorAt : this.entriesStart;
+    for (let at = fromCursor ? this.cursorIndex : this.firstIndex; at < index; at++) {
       if (reader.varint() !== RECORD_TAG) throw new MalformedBytesError('no record', reader.pos);
       const length = reader.varint();
       reader.pos += length;
@@ -137,105 +137,105 @@ const HOT_QUEUE_SLACK = 1024;
  * buffers outside the JavaScript heap; only the hot ones have objects too.
  */
 export class ChunkCache {
-  readonly #limits: ChunkCacheLimits;
-  readonly #places = new Map<number, Place>();
-  #oldest: Place | null = null;
-  #newest: Place | null = null;
-  #entries = 0;
-  #bytes = 0;
-  /** Hot chunks in the order they were written, from #hotStart on; those that cooled or left are skipped. */
-  #hot: LoadedChunk[] = [];
-  #hotStart = 0;
-  #hotEntries = 0;
-  #hotBytes = 0;
+  private readonly limits: ChunkCacheLimits;
+  private readonly places = new Map<number, Place>();
+  private oldest: Place | null = null;
+  private newest: Place | null = null;
+  private entries = 0;
+  private bytes = 0;
+  /** Hot chunks in the order they were written, from `hotStart` on; those that cooled or left are skipped. */
+  private hot: LoadedChunk[] = [];
+  private hotStart = 0;
+  private hotEntries = 0;
+  private hotBytes = 0;
 
   constructor(limits: ChunkCacheLimits) {
-    this.#limits = limits;
+    this.limits = limits;
   }
 
   get entryCount(): number {
-    return this.#entries;
+    return this.entries;
   }
 
   get hotEntryCount(): number {
-    return this.#hotEntries;
+    return this.hotEntries;
   }
 
   get byteCount(): number {
-    return this.#bytes;
+    return this.bytes;
   }
 
   get(sequence: number): LoadedChunk | undefined {
-    const place = this.#places.get(sequence);
+    const place = this.places.get(sequence);
     if (place === undefined) return undefined;
-    if (place !== this.#newest) {
-      this.#unlink(place);
-      this.#linkNewest(place);
+    if (place !== this.newest) {
+      this.unlink(place);
+      this.linkNewest(place);
     }
     return place.chunk;
   }
 
   add(chunk: LoadedChunk): void {
     const place: Place = { chunk, older: null, newer: null };
-    this.#places.set(chunk.sequence, place);
-    this.#linkNewest(place);
-    this.#entries += chunk.entryCount;
-    this.#bytes += chunk.costBytes;
+    this.places.set(chunk.sequence, place);
+    this.linkNewest(place);
+    this.entries += chunk.entryCount;
+    this.bytes += chunk.costBytes;
     if (chunk.hotEntries !== null) {
-      this.#hot.push(chunk);
-      this.#hotEntries += chunk.entryCount;
-      this.#hotBytes += chunk.costBytes;
-      this.#coolOldest(chunk);
+      this.hot.push(chunk);
+      this.hotEntries += chunk.entryCount;
+      this.hotBytes += chunk.costBytes;
+      this.coolOldest(chunk);
     }
-    while (this.#entries > this.#limits.entriesMax || this.#bytes > this.#limits.bytesMax) {
-      const oldest = this.#oldest;
+    while (this.entries > this.limits.entriesMax || this.bytes > this.limits.bytesMax) {
+      const oldest = this.oldest;
       if (oldest === null || oldest === place) break;
       this.delete(oldest.chunk.sequence);
     }
   }
 
-  #coolOldest(newest: LoadedChunk): void {
-    while (this.#hotEntries > this.#limits.hotEntriesMax || this.#hotBytes > this.#limits.hotBytesMax) {
-      const oldest = this.#hot[this.#hotStart]!;
+  private coolOldest(newest: LoadedChunk): void {
+    while (this.hotEntries > this.limits.hotEntriesMax || this.hotBytes > this.limits.hotBytesMax) {
+      const oldest = this.hot[this.hotStart]!;
       if (oldest === newest) break;
-      this.#hotStart++;
-      this.#cool(oldest);
+      this.hotStart++;
+      this.cool(oldest);
     }
-    if (this.#hotStart < HOT_QUEUE_SLACK) return;
-    this.#hot = this.#hot.slice(this.#hotStart);
-    this.#hotStart = 0;
+    if (this.hotStart < HOT_QUEUE_SLACK) return;
+    this.hot = this.hot.slice(this.hotStart);
+    this.hotStart = 0;
   }
 
-  #cool(chunk: LoadedChunk): void {
+  private cool(chunk: LoadedChunk): void {
     if (chunk.hotEntries === null) return;
     chunk.hotEntries = null;
-    this.#hotEntries -= chunk.entryCount;
-    this.#hotBytes -= chunk.costBytes;
+    this.hotEntries -= chunk.entryCount;
+    this.hotBytes -= chunk.costBytes;
   }
 
   delete(sequence: number): void {
-    const place = this.#places.get(sequence);
+    const place = this.places.get(sequence);
     if (place === undefined) return;
-    this.#places.delete(sequence);
-    this.#unlink(place);
-    this.#entries -= place.chunk.entryCount;
-    this.#bytes -= place.chunk.costBytes;
-    this.#cool(place.chunk);
+    this.places.delete(sequence);
+    this.unlink(place);
+    this.entries -= place.chunk.entryCount;
+    this.bytes -= place.chunk.costBytes;
+    this.cool(place.chunk);
   }
 
-  #unlink(place: Place): void {
-    if (place.older === null) this.#oldest = place.newer;
+  private unlink(place: Place): void {
+    if (place.older === null) this.oldest = place.newer;
     else place.older.newer = place.newer;
-    if (place.newer === null) this.#newest = place.older;
+    if (place.newer === null) this.newest = place.older;
     else place.newer.older = place.older;
     place.older = null;
     place.newer = null;
   }
 
-  #linkNewest(place: Place): void {
-    place.older = this.#newest;
-    if (this.#newest === null) this.#oldest = place;
-    else this.#newest.newer = place;
-    this.#newest = place;
+  private linkNewest(place: Place): void {
+    place.older = this.newest;
+    if (this.newest === null) this.oldest = place;
+    else this.newest.newer = place;
+    this.newest = place;
   }
 }

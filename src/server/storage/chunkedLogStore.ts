@@ -79,55 +79,55 @@ interface InFlight {
  * The log store's logic over a Disk: `rkvd` runs it on LevelDB, the simulator on a virtual disk with faults. It has no
  * clock, no randomness and, but for `close`, no promises. recovery.ts describes what it leaves on disk and why that is safe.
  *
- * An index is in one of three places: `#fresh` (accepted, in no write yet), the chunk in flight, or a chunk on disk.
+ * An index is in one of three places: `fresh` (accepted, in no write yet), the chunk in flight, or a chunk on disk.
  */
 export class ChunkedLogStore implements LogStore {
-  readonly #disk: Disk;
-  readonly #listener: LogStoreListener;
-  readonly #writeBytesMax: number;
-  readonly #snapshotInMemoryBytesMax: number;
+  private readonly disk: Disk;
+  private readonly listener: LogStoreListener;
+  private readonly writeBytesMax: number;
+  private readonly snapshotInMemoryBytesMax: number;
 
-  #hardState: HardState;
-  #baseIndex: number;
-  #baseTerm: number;
-  readonly #terms = new TermRuns();
-  readonly #marked = new MarkedEntries();
-  readonly #chunks = new ChunkIndex();
-  readonly #cache: ChunkCache;
-  #fresh: Entry[] = [];
-  #freshFirst: number;
+  private latestHardState: HardState;
+  private baseIndex: number;
+  private baseTerm: number;
+  private readonly terms = new TermRuns();
+  private readonly marked = new MarkedEntries();
+  private readonly chunks = new ChunkIndex();
+  private readonly cache: ChunkCache;
+  private fresh: Entry[] = [];
+  private freshFirst: number;
 
   /** The latest snapshot, while it is kept in memory. */
-  #snapshot: Snapshot | undefined;
-  #snapshotReference: SnapshotReference | undefined;
+  private snapshotInMemory: Snapshot | undefined;
+  private snapshotReference: SnapshotReference | undefined;
   /** A snapshot that no write carries yet. */
-  #snapshotToWrite: Snapshot | undefined;
-  #storedSnapshotIndex: number | undefined;
+  private snapshotToWrite: Snapshot | undefined;
+  private storedSnapshotIndex: number | undefined;
 
   /** Something was accepted that no write carries yet. */
-  #dirty = false;
-  #mustSync = false;
-  #marks: PendingMark[] = [];
-  #acceptedMark = 0;
-  #durableMark = 0;
-  #inFlight: InFlight | undefined;
-  #unsyncedWrites = 0;
+  private dirty = false;
+  private mustSync = false;
+  private marks: PendingMark[] = [];
+  private acceptedMark = 0;
+  private durableUpTo = 0;
+  private inFlight: InFlight | undefined;
+  private unsyncedWrites = 0;
 
-  #nextSequence: number;
-  #durableSequence: number;
-  #anchoredSequence: number;
-  #previousSequence: number;
-  #previousChecksum: number;
-  #versionMissing: boolean;
+  private nextSequence: number;
+  private durableSequence: number;
+  private anchoredSequence: number;
+  private previousSequence: number;
+  private previousChecksum: number;
+  private versionMissing: boolean;
   /** The key of the last record, if it is a state record: the next record makes it useless. */
-  #stateKey: string | undefined;
+  private stateKey: string | undefined;
   /** Remains of dropped writes; the first write deletes them all. */
-  #remains: readonly string[];
-  readonly #deadStates = new Garbage();
-  readonly #dead = new Garbage();
+  private remains: readonly string[];
+  private readonly deadStates = new Garbage();
+  private readonly dead = new Garbage();
 
-  #failure: Error | undefined;
-  #closing: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | undefined;
+  private failure: Error | undefined;
+  private closing: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | undefined;
 
   /**
    * Opens what the disk holds. Throws CorruptLogError where something that was durable is damaged or missing and
@@ -144,175 +144,175 @@ export class ChunkedLogStore implements LogStore {
     options: ChunkedLogStoreOptions,
     { last, ...recovered }: Recovered,
   ) {
-    this.#disk = disk;
-    this.#listener = listener;
-    this.#writeBytesMax = options.writeBytesMax ?? WRITE_BYTES_MAX;
-    this.#snapshotInMemoryBytesMax = options.snapshotInMemoryBytesMax ?? SNAPSHOT_IN_MEMORY_BYTES_MAX;
-    this.#cache = new ChunkCache({
+    this.disk = disk;
+    this.listener = listener;
+    this.writeBytesMax = options.writeBytesMax ?? WRITE_BYTES_MAX;
+    this.snapshotInMemoryBytesMax = options.snapshotInMemoryBytesMax ?? SNAPSHOT_IN_MEMORY_BYTES_MAX;
+    this.cache = new ChunkCache({
       entriesMax: options.cacheEntries,
       bytesMax: options.cacheBytesMax ?? CACHE_BYTES_MAX,
       hotEntriesMax: Math.min(options.hotEntriesMax ?? HOT_ENTRIES_MAX, options.cacheEntries),
       hotBytesMax: options.hotBytesMax ?? HOT_BYTES_MAX,
     });
-    this.#hardState = last?.hardState ?? EMPTY_HARD_STATE;
-    this.#baseIndex = last?.baseIndex ?? 0;
-    this.#baseTerm = last?.baseTerm ?? 0;
-    this.#freshFirst = (last?.lastIndex ?? 0) + 1;
-    this.#snapshotReference = last?.snapshot;
-    this.#keepSnapshot(recovered.snapshot);
-    this.#nextSequence = recovered.nextSequence;
+    this.latestHardState = last?.hardState ?? EMPTY_HARD_STATE;
+    this.baseIndex = last?.baseIndex ?? 0;
+    this.baseTerm = last?.baseTerm ?? 0;
+    this.freshFirst = (last?.lastIndex ?? 0) + 1;
+    this.snapshotReference = last?.snapshot;
+    this.keepSnapshot(recovered.snapshot);
+    this.nextSequence = recovered.nextSequence;
     // All that was accepted is durable before the first write begins (promisedDisk.ts settles it). But
     // while something is left to tidy up, records must not say so: recovery takes what they name for tidy (recovery.ts).
     const isTidy = recovered.remains.length === 0 && !recovered.versionMissing;
     const lastSequence = last?.sequence ?? 0;
-    this.#durableSequence = isTidy ? lastSequence : recovered.anchoredSequence;
-    this.#anchoredSequence = recovered.anchoredSequence;
-    this.#previousSequence = last?.sequence ?? 0;
-    this.#previousChecksum = last?.checksum ?? 0;
-    this.#versionMissing = recovered.versionMissing;
-    this.#stateKey = last !== undefined && recovered.lastIsState ? stateKey(last.sequence) : undefined;
-    this.#remains = recovered.remains;
-    for (const key of recovered.dead) this.#dead.add(key, lastSequence);
-    this.#loadChunks(recovered);
+    this.durableSequence = isTidy ? lastSequence : recovered.anchoredSequence;
+    this.anchoredSequence = recovered.anchoredSequence;
+    this.previousSequence = last?.sequence ?? 0;
+    this.previousChecksum = last?.checksum ?? 0;
+    this.versionMissing = recovered.versionMissing;
+    this.stateKey = last !== undefined && recovered.lastIsState ? stateKey(last.sequence) : undefined;
+    this.remains = recovered.remains;
+    for (const key of recovered.dead) this.dead.add(key, lastSequence);
+    this.loadChunks(recovered);
   }
 
-  #loadChunks(recovered: Omit<Recovered, 'last'>): void {
+  private loadChunks(recovered: Omit<Recovered, 'last'>): void {
     for (const chunk of recovered.chunks) {
-      this.#chunks.push(chunk.firstIndex, chunk.sequence);
+      this.chunks.push(chunk.firstIndex, chunk.sequence);
       for (const run of chunk.termRuns) {
-        this.#terms.truncateFrom(run.first);
-        this.#terms.append(run.first, run.term);
+        this.terms.truncateFrom(run.first);
+        this.terms.append(run.first, run.term);
       }
     }
-    this.#terms.truncateFrom(this.#freshFirst);
-    this.#terms.dropUpTo(this.#baseIndex);
+    this.terms.truncateFrom(this.freshFirst);
+    this.terms.dropUpTo(this.baseIndex);
     const marked: Entry[] = [];
     recovered.chunks.forEach((chunk, position) => {
-      const end = (recovered.chunks[position + 1]?.firstIndex ?? this.#freshFirst) - 1;
+      const end = (recovered.chunks[position + 1]?.firstIndex ?? this.freshFirst) - 1;
       for (const index of chunk.markedIndexes) {
-        if (index > this.#baseIndex && index <= end) marked.push(this.entries(index, index, 0)[0]!);
+        if (index > this.baseIndex && index <= end) marked.push(this.entries(index, index, 0)[0]!);
       }
     });
-    this.#marked.append(marked);
+    this.marked.append(marked);
   }
 
   get firstIndex(): number {
-    return this.#baseIndex + 1;
+    return this.baseIndex + 1;
   }
 
   get lastIndex(): number {
-    return this.#freshFirst + this.#fresh.length - 1;
+    return this.freshFirst + this.fresh.length - 1;
   }
 
   get hardState(): HardState {
-    return this.#hardState;
+    return this.latestHardState;
   }
 
   get durableMark(): number {
-    return this.#durableMark;
+    return this.durableUpTo;
   }
 
   /** Encoded entries in memory, and their bytes; for metrics. */
   get cached(): { entries: number; bytes: number } {
-    return { entries: this.#cache.entryCount, bytes: this.#cache.byteCount };
+    return { entries: this.cache.entryCount, bytes: this.cache.byteCount };
   }
 
   term(index: number): number | undefined {
-    if (index === this.#baseIndex) return this.#baseTerm;
-    if (index < this.#baseIndex || index > this.lastIndex) return undefined;
-    return this.#terms.at(index);
+    if (index === this.baseIndex) return this.baseTerm;
+    if (index < this.baseIndex || index > this.lastIndex) return undefined;
+    return this.terms.at(index);
   }
 
   configurationEntries(): readonly Entry[] {
-    return this.#marked.configurations;
+    return this.marked.configurations;
   }
 
   fenceEntries(): readonly Entry[] {
-    return this.#marked.fences;
+    return this.marked.fences;
   }
 
   snapshot(): Snapshot | undefined {
-    const reference = this.#snapshotReference;
-    if (this.#snapshot !== undefined || reference === undefined) return this.#snapshot;
+    const reference = this.snapshotReference;
+    if (this.snapshotInMemory !== undefined || reference === undefined) return this.snapshotInMemory;
     const key = snapshotKey(reference.index, reference.sequence);
-    const { snapshot, damage } = decodeSnapshot(key, this.#disk.get(key), reference.checksum);
+    const { snapshot, damage } = decodeSnapshot(key, this.disk.get(key), reference.checksum);
     if (snapshot === undefined) throw new CorruptLogError(`the snapshot ${key}: ${describeDamage(damage)}`);
     return snapshot;
   }
 
   entries(from: number, to: number, maxBytes: number): Entry[] {
-    if (from <= this.#baseIndex) throw new LogCompactedError(from, this.firstIndex);
+    if (from <= this.baseIndex) throw new LogCompactedError(from, this.firstIndex);
     const last = this.lastIndex;
     if (from > last) throw new RangeError(`log entry ${from} is not there yet; the last one is ${last}`);
     const end = Math.min(to, last);
     const found: Entry[] = [];
     let bytes = 0;
     let next = from;
-    for (let position = this.#chunks.find(from); next < this.#freshFirst && next <= end; position++) {
-      const chunk = this.#load(position);
-      const chunkEnd = Math.min(end, (this.#chunks.firstAt(position + 1) ?? this.#freshFirst) - 1);
+    for (let position = this.chunks.find(from); next < this.freshFirst && next <= end; position++) {
+      const chunk = this.load(position);
+      const chunkEnd = Math.min(end, (this.chunks.firstAt(position + 1) ?? this.freshFirst) - 1);
       bytes += chunk.read(next, chunkEnd, maxBytes - bytes, found);
       if (from + found.length <= chunkEnd) return found;
       next = chunkEnd + 1;
     }
     if (next <= end) {
-      readObjects(this.#fresh, next - this.#freshFirst, end - this.#freshFirst, maxBytes - bytes, found);
+      readObjects(this.fresh, next - this.freshFirst, end - this.freshFirst, maxBytes - bytes, found);
     }
     return found;
   }
 
-  #load(position: number): LoadedChunk {
-    const { firstIndex, sequence } = this.#chunks.at(position);
-    if (this.#inFlight?.sequence === sequence) return this.#inFlight.chunk!;
-    const cached = this.#cache.get(sequence);
+  private load(position: number): LoadedChunk {
+    const { firstIndex, sequence } = this.chunks.at(position);
+    if (this.inFlight?.sequence === sequence) return this.inFlight.chunk!;
+    const cached = this.cache.get(sequence);
     if (cached !== undefined) return cached;
     const key = chunkKey(firstIndex, sequence);
-    const value = this.#disk.get(key);
+    const value = this.disk.get(key);
     const { header, damage } = decodeRecordHeader(key, value);
     if (header === undefined || value === undefined) {
-      const end = (this.#chunks.firstAt(position + 1) ?? this.#freshFirst) - 1;
+      const end = (this.chunks.firstAt(position + 1) ?? this.freshFirst) - 1;
       throw new CorruptLogError(`${key}, entries ${firstIndex} to ${end}: ${describeDamage(damage!)}`);
     }
     const lastIndex = firstIndex + header.entryCount - 1;
     const chunk = new LoadedChunk(sequence, firstIndex, lastIndex, value, header.entriesStart, null);
-    this.#cache.add(chunk);
+    this.cache.add(chunk);
     return chunk;
   }
 
   persist(batch: PersistBatch): void {
-    this.#throwIfClosed();
-    this.#check(batch);
-    if (batch.snapshot !== undefined) this.#install(batch.snapshot);
-    if (batch.truncateFrom !== undefined) this.#truncate(batch.truncateFrom);
-    if (batch.entries.length > 0) this.#append(batch.entries);
-    if (batch.hardState !== undefined) this.#hardState = batch.hardState;
-    this.#acceptedMark = batch.mark;
-    this.#marks.push({ mark: batch.mark, lastIndex: this.lastIndex });
-    this.#dirty = true;
-    this.#mustSync ||= batch.mustSync;
-    this.#write();
+    this.throwIfClosed();
+    this.check(batch);
+    if (batch.snapshot !== undefined) this.install(batch.snapshot);
+    if (batch.truncateFrom !== undefined) this.truncate(batch.truncateFrom);
+    if (batch.entries.length > 0) this.append(batch.entries);
+    if (batch.hardState !== undefined) this.latestHardState = batch.hardState;
+    this.acceptedMark = batch.mark;
+    this.marks.push({ mark: batch.mark, lastIndex: this.lastIndex });
+    this.dirty = true;
+    this.mustSync ||= batch.mustSync;
+    this.write();
   }
 
-  #throwIfClosed(): void {
-    if (this.#failure !== undefined) {
-      throw new LogStoreClosedError('the log store stopped after a failed write', { cause: this.#failure });
+  private throwIfClosed(): void {
+    if (this.failure !== undefined) {
+      throw new LogStoreClosedError('the log store stopped after a failed write', { cause: this.failure });
     }
-    if (this.#closing !== undefined) throw new LogStoreClosedError('the log store is closed');
+    if (this.closing !== undefined) throw new LogStoreClosedError('the log store is closed');
   }
 
-  #check({ mark, snapshot, truncateFrom, entries, hardState }: PersistBatch): void {
-    if (mark <= this.#acceptedMark) throw new InvalidBatchError(`mark ${mark} follows mark ${this.#acceptedMark}`);
+  private check({ mark, snapshot, truncateFrom, entries, hardState }: PersistBatch): void {
+    if (mark <= this.acceptedMark) throw new InvalidBatchError(`mark ${mark} follows mark ${this.acceptedMark}`);
     // It could be written but never read again, and the server could not start with it.
     if (hardState !== undefined && !Number.isSafeInteger(hardState.term)) {
       throw new InvalidBatchError(`term ${hardState.term}, expected at most 2^53 - 1`);
     }
-    const stored = this.#snapshotToWrite?.index ?? this.#snapshotReference?.index ?? 0;
+    const stored = this.snapshotToWrite?.index ?? this.snapshotReference?.index ?? 0;
     if (snapshot !== undefined && snapshot.index < stored) {
       throw new InvalidBatchError(`a snapshot of index ${snapshot.index} in place of one of ${stored}`);
     }
     let last = snapshot?.index ?? this.lastIndex;
     // What a snapshot holds was applied, hence committed: nothing may ever truncate it.
-    const base = Math.max(snapshot?.index ?? this.#baseIndex, stored);
+    const base = Math.max(snapshot?.index ?? this.baseIndex, stored);
     if (truncateFrom !== undefined) {
       if (truncateFrom <= base || truncateFrom > last + 1) {
         throw new InvalidBatchError(`truncation from ${truncateFrom}, expected ${base + 1} to ${last + 1}`);
@@ -326,172 +326,170 @@ export class ChunkedLogStore implements LogStore {
   }
 
   /** The snapshot replaces the whole log. */
-  #install(snapshot: Snapshot): void {
-    this.#discardFrom(this.#baseIndex + 1, snapshot.index + 1);
-    this.#terms.clear();
-    this.#marked.clear();
-    this.#baseIndex = snapshot.index;
-    this.#baseTerm = snapshot.term;
-    this.#replaceSnapshot(snapshot);
+  private install(snapshot: Snapshot): void {
+    this.discardFrom(this.baseIndex + 1, snapshot.index + 1);
+    this.terms.clear();
+    this.marked.clear();
+    this.baseIndex = snapshot.index;
+    this.baseTerm = snapshot.term;
+    this.replaceSnapshot(snapshot);
   }
 
-  #truncate(index: number): void {
+  private truncate(index: number): void {
     if (index > this.lastIndex) return;
-    if (index >= this.#freshFirst) this.#fresh.length = index - this.#freshFirst;
-    else this.#discardFrom(index, index);
-    this.#terms.truncateFrom(index);
-    this.#marked.truncateFrom(index);
-    for (let i = this.#marks.length - 1; i >= 0 && this.#marks[i]!.lastIndex >= index; i--) {
-      this.#marks[i]!.lastIndex = index - 1;
+    if (index >= this.freshFirst) this.fresh.length = index - this.freshFirst;
+    else this.discardFrom(index, index);
+    this.terms.truncateFrom(index);
+    this.marked.truncateFrom(index);
+    for (let i = this.marks.length - 1; i >= 0 && this.marks[i]!.lastIndex >= index; i--) {
+      this.marks[i]!.lastIndex = index - 1;
     }
   }
 
   /** Forgets all written chunks that begin at or after `index`, and what was not written; the log goes on at `next`. */
-  #discardFrom(index: number, next: number): void {
+  private discardFrom(index: number, next: number): void {
     // The first chunk may begin below the log's base; where nothing is to be kept, it goes too.
-    for (const chunk of this.#chunks.popFrom(index === this.#baseIndex + 1 ? 0 : index)) this.#bury(chunk);
-    this.#fresh = [];
-    this.#freshFirst = next;
-    for (const pending of this.#marks) pending.lastIndex = Math.min(pending.lastIndex, next - 1);
+    for (const chunk of this.chunks.popFrom(index === this.baseIndex + 1 ? 0 : index)) this.bury(chunk);
+    this.fresh = [];
+    this.freshFirst = next;
+    for (const pending of this.marks) pending.lastIndex = Math.min(pending.lastIndex, next - 1);
   }
 
-  #bury({ firstIndex, sequence }: { firstIndex: number; sequence: number }): void {
-    this.#cache.delete(sequence);
-    this.#dead.add(chunkKey(firstIndex, sequence), this.#nextSequence);
+  private bury({ firstIndex, sequence }: { firstIndex: number; sequence: number }): void {
+    this.cache.delete(sequence);
+    this.dead.add(chunkKey(firstIndex, sequence), this.nextSequence);
   }
 
-  #append(entries: readonly Entry[]): void {
+  private append(entries: readonly Entry[]): void {
     const first = entries[0]!;
-    this.#terms.append(first.index, first.term);
+    this.terms.append(first.index, first.term);
     const mixed = entries[entries.length - 1]!.term !== first.term;
     let marked: Entry[] | undefined;
     for (const entry of entries) {
-      if (mixed) this.#terms.append(entry.index, entry.term);
+      if (mixed) this.terms.append(entry.index, entry.term);
       if (isMarked(entry)) {
         marked ??= [];
         marked.push(entry);
       }
     }
-    if (marked !== undefined) this.#marked.append(marked);
-    if (this.#fresh.length === 0) this.#fresh = entries.slice();
-    else for (const entry of entries) this.#fresh.push(entry);
+    if (marked !== undefined) this.marked.append(marked);
+    if (this.fresh.length === 0) this.fresh = entries.slice();
+    else for (const entry of entries) this.fresh.push(entry);
   }
 
   storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {
-    this.#throwIfClosed();
-    const stored = this.#snapshotToWrite?.index ?? this.#snapshotReference?.index ?? 0;
+    this.throwIfClosed();
+    const stored = this.snapshotToWrite?.index ?? this.snapshotReference?.index ?? 0;
     if (snapshot.index <= stored) return;
     const lastIndex = this.lastIndex;
     if (snapshot.index > lastIndex) {
       throw new InvalidBatchError(`snapshot of index ${snapshot.index} of a log that ends at ${lastIndex}`);
     }
-    const base = Math.max(this.#baseIndex, snapshot.index - Math.max(0, trailingEntries));
-    this.#compact(base);
-    this.#replaceSnapshot(snapshot);
-    this.#storedSnapshotIndex = snapshot.index;
-    this.#dirty = true;
-    this.#mustSync = true;
-    this.#write();
+    const base = Math.max(this.baseIndex, snapshot.index - Math.max(0, trailingEntries));
+    this.compact(base);
+    this.replaceSnapshot(snapshot);
+    this.storedSnapshotIndex = snapshot.index;
+    this.dirty = true;
+    this.mustSync = true;
+    this.write();
   }
 
-  #compact(base: number): void {
-    this.#baseTerm = this.term(base)!;
-    this.#baseIndex = base;
-    if (base >= this.#freshFirst) {
-      this.#fresh = this.#fresh.slice(base - this.#freshFirst + 1);
-      this.#freshFirst = base + 1;
+  private compact(base: number): void {
+    this.baseTerm = this.term(base)!;
+    this.baseIndex = base;
+    if (base >= this.freshFirst) {
+      this.fresh = this.fresh.slice(base - this.freshFirst + 1);
+      this.freshFirst = base + 1;
     }
-    for (const chunk of this.#chunks.shiftUpTo(base, this.#freshFirst - 1)) this.#bury(chunk);
-    this.#terms.dropUpTo(base);
-    this.#marked.dropUpTo(base);
+    for (const chunk of this.chunks.shiftUpTo(base, this.freshFirst - 1)) this.bury(chunk);
+    this.terms.dropUpTo(base);
+    this.marked.dropUpTo(base);
   }
 
-  #replaceSnapshot(snapshot: Snapshot): void {
-    const old = this.#snapshotReference;
-    if (old !== undefined) this.#dead.add(snapshotKey(old.index, old.sequence), this.#nextSequence);
-    this.#snapshotReference = undefined;
-    this.#snapshotToWrite = snapshot;
-    this.#snapshot = snapshot;
+  private replaceSnapshot(snapshot: Snapshot): void {
+    const old = this.snapshotReference;
+    if (old !== undefined) this.dead.add(snapshotKey(old.index, old.sequence), this.nextSequence);
+    this.snapshotReference = undefined;
+    this.snapshotToWrite = snapshot;
+    this.snapshotInMemory = snapshot;
   }
 
-  #keepSnapshot(snapshot: Snapshot | undefined): void {
-    const isSmall = snapshot !== undefined && snapshot.data.length <= this.#snapshotInMemoryBytesMax;
-    this.#snapshot = isSmall ? snapshot : undefined;
+  private keepSnapshot(snapshot: Snapshot | undefined): void {
+    const isSmall = snapshot !== undefined && snapshot.data.length <= this.snapshotInMemoryBytesMax;
+    this.snapshotInMemory = isSmall ? snapshot : undefined;
   }
 
   /** Begins the next write, if none is in flight and there is something to write. */
-  #write(): void {
-    if (this.#inFlight !== undefined || this.#failure !== undefined) return;
-    if (!this.#dirty && !this.#wantsCleaning()) return;
-    const sequence = this.#nextSequence++;
+  private write(): void {
+    if (this.inFlight !== undefined || this.failure !== undefined) return;
+    if (!this.dirty && !this.wantsCleaning()) return;
+    const sequence = this.nextSequence++;
     const operations: DiskOperation[] = [];
-    const snapshot = this.#writeSnapshot(sequence, operations);
-    const chunk = this.#writeRecord(sequence, operations);
-    if (this.#versionMissing) operations.push({ key: VERSION_KEY, value: encodeVersion() });
+    const snapshot = this.writeSnapshot(sequence, operations);
+    const chunk = this.writeRecord(sequence, operations);
+    if (this.versionMissing) operations.push({ key: VERSION_KEY, value: encodeVersion() });
     const remove = (key: string) => operations.push({ key, value: null });
-    this.#remains.forEach(remove);
-    const left = DELETES_PER_WRITE_MAX - this.#deadStates.take(this.#anchoredSequence, DELETES_PER_WRITE_MAX, remove);
-    this.#dead.take(this.#anchoredSequence, left, remove);
-    const sync = this.#needsSync();
-    this.#unsyncedWrites = sync ? 0 : this.#unsyncedWrites + 1;
-    this.#inFlight = {
+    this.remains.forEach(remove);
+    const left = DELETES_PER_WRITE_MAX - this.deadStates.take(this.anchoredSequence, DELETES_PER_WRITE_MAX, remove);
+    this.dead.take(this.anchoredSequence, left, remove);
+    const sync = this.needsSync();
+    this.unsyncedWrites = sync ? 0 : this.unsyncedWrites + 1;
+    this.inFlight = {
       sequence,
-      durableSequence: this.#durableSequence,
+      durableSequence: this.durableSequence,
       sync,
       chunk,
-      mark: this.#takeMarks(),
+      mark: this.takeMarks(),
       snapshot,
-      storedSnapshotIndex: this.#storedSnapshotIndex,
+      storedSnapshotIndex: this.storedSnapshotIndex,
     };
-    this.#storedSnapshotIndex = undefined;
-    this.#dirty = this.#fresh.length > 0;
-    this.#mustSync = this.#dirty;
-    this.#versionMissing = false;
-    this.#remains = [];
-    this.#disk.write(operations, sync, (error) => this.#done(error));
+    this.storedSnapshotIndex = undefined;
+    this.dirty = this.fresh.length > 0;
+    this.mustSync = this.dirty;
+    this.versionMissing = false;
+    this.remains = [];
+    this.disk.write(operations, sync, (error) => this.done(error));
   }
 
   /** A batch alone that need not be synced is not, but for the first write and now and then one. */
-  #needsSync(): boolean {
+  private needsSync(): boolean {
     return (
-      !this.#dirty ||
-      this.#mustSync ||
-      this.#remains.length > 0 ||
-      this.#versionMissing ||
-      this.#unsyncedWrites >= UNSYNCED_WRITES_MAX
+      !this.dirty ||
+      this.mustSync ||
+      this.remains.length > 0 ||
+      this.versionMissing ||
+      this.unsyncedWrites >= UNSYNCED_WRITES_MAX
     );
   }
 
   /** Whether large garbage waits: for its deletion, or for a write that anchors the durable one that replaced it. */
-  #wantsCleaning(): boolean {
-    return (
-      this.#closing === undefined && (this.#dead.nextReplacedBy ?? Number.POSITIVE_INFINITY) <= this.#durableSequence
-    );
+  private wantsCleaning(): boolean {
+    return this.closing === undefined && (this.dead.nextReplacedBy ?? Number.POSITIVE_INFINITY) <= this.durableSequence;
   }
 
-  #writeSnapshot(sequence: number, operations: DiskOperation[]): Snapshot | undefined {
-    const snapshot = this.#snapshotToWrite;
+  private writeSnapshot(sequence: number, operations: DiskOperation[]): Snapshot | undefined {
+    const snapshot = this.snapshotToWrite;
     if (snapshot === undefined) return undefined;
     const { value, checksum } = encodeSnapshot(snapshot);
     operations.push({ key: snapshotKey(snapshot.index, sequence), value });
-    this.#snapshotReference = { index: snapshot.index, sequence, checksum };
-    this.#snapshotToWrite = undefined;
+    this.snapshotReference = { index: snapshot.index, sequence, checksum };
+    this.snapshotToWrite = undefined;
     return snapshot;
   }
 
-  #writeRecord(sequence: number, operations: DiskOperation[]): LoadedChunk | undefined {
-    const { entries, bytes } = this.#takeFresh();
-    const lastIndex = this.#freshFirst - 1;
+  private writeRecord(sequence: number, operations: DiskOperation[]): LoadedChunk | undefined {
+    const { entries, bytes } = this.takeFresh();
+    const lastIndex = this.freshFirst - 1;
     const first = entries[0]?.index;
-    const { term, vote, commit } = this.#hardState;
+    const { term, vote, commit } = this.latestHardState;
     const fields = {
       sequence,
-      durableSequence: this.#durableSequence,
-      previousSequence: this.#previousSequence,
-      previousChecksum: this.#previousChecksum,
-      baseIndex: this.#baseIndex,
-      baseTerm: this.#baseTerm,
-      snapshot: this.#snapshotReference,
+      durableSequence: this.durableSequence,
+      previousSequence: this.previousSequence,
+      previousChecksum: this.previousChecksum,
+      baseIndex: this.baseIndex,
+      baseTerm: this.baseTerm,
+      snapshot: this.snapshotReference,
       // Entries that had to wait for the next write may be committed already; the hint must not point beyond the log.
       hardState: { term, vote, commit: Math.min(commit, lastIndex) },
       lastIndex,
@@ -499,94 +497,95 @@ export class ChunkedLogStore implements LogStore {
       previousTerm: this.term((first ?? lastIndex + 1) - 1) ?? 0,
     };
     const record = encodeRecord(fields, entries, bytes);
-    if (this.#stateKey !== undefined) this.#deadStates.add(this.#stateKey, sequence);
-    this.#previousSequence = sequence;
-    this.#previousChecksum = record.checksum;
-    this.#stateKey = first === undefined ? stateKey(sequence) : undefined;
-    operations.push({ key: this.#stateKey ?? chunkKey(first!, sequence), value: record.value });
+    if (this.stateKey !== undefined) this.deadStates.add(this.stateKey, sequence);
+    this.previousSequence = sequence;
+    this.previousChecksum = record.checksum;
+    this.stateKey = first === undefined ? stateKey(sequence) : undefined;
+    operations.push({ key: this.stateKey ?? chunkKey(first!, sequence), value: record.value });
     if (first === undefined) return undefined;
     const chunk = new LoadedChunk(sequence, first, lastIndex, record.value, record.entriesStart, entries);
-    this.#chunks.push(first, sequence);
-    this.#cache.add(chunk);
+    this.chunks.push(first, sequence);
+    this.cache.add(chunk);
     return chunk;
   }
 
   /** Takes as many fresh entries as one write may carry. */
-  #takeFresh(): { readonly entries: readonly Entry[]; readonly bytes: number } {
-    const fresh = this.#fresh;
+  private takeFresh(): { readonly entries: readonly Entry[]; readonly bytes: number } {
+    const fresh = this.fresh;
     let bytes = 0;
     let count = 0;
     for (; count < fresh.length; count++) {
       const size = recordSize(fresh[count]!);
-      if (bytes + size > this.#writeBytesMax && count > 0) break;
+      if (bytes + size > this.writeBytesMax && count > 0) break;
       bytes += size;
     }
-    this.#freshFirst += count;
-    this.#fresh = count === fresh.length ? [] : fresh.slice(count);
+    this.freshFirst += count;
+    this.fresh = count === fresh.length ? [] : fresh.slice(count);
     return { entries: count === fresh.length ? fresh : fresh.slice(0, count), bytes };
   }
 
   /** The highest mark whose entries are all written once the write being made is; everything else it stands for is. */
-  #takeMarks(): number {
+  private takeMarks(): number {
     let complete = 0;
-    while (complete < this.#marks.length && this.#marks[complete]!.lastIndex < this.#freshFirst) complete++;
+    while (complete < this.marks.length && this.marks[complete]!.lastIndex < this.freshFirst) complete++;
     if (complete === 0) return 0;
-    const { mark } = this.#marks[complete - 1]!;
-    this.#marks.splice(0, complete);
+    const { mark } = this.marks[complete - 1]!;
+    this.marks.splice(0, complete);
     return mark;
   }
 
-  #done(error: Error | null): void {
-    const written = this.#inFlight;
+  private done(error: Error | null): void {
+    const written = this.inFlight;
     if (written === undefined) return;
-    this.#inFlight = undefined;
+    this.inFlight = undefined;
     if (error !== null) {
-      this.#fail(error);
+      this.fail(error);
       return;
     }
     if (written.sync) {
-      this.#durableSequence = written.sequence;
-      this.#anchoredSequence = written.durableSequence;
+      this.durableSequence = written.sequence;
+      this.anchoredSequence = written.durableSequence;
     }
-    if (written.snapshot !== undefined && written.snapshot === this.#snapshot) this.#keepSnapshot(written.snapshot);
+    if (written.snapshot !== undefined && written.snapshot === this.snapshotInMemory)
+      this.keepSnapshot(written.snapshot);
     // The disk gets its next work before anyone is told, so that both go on side by side.
-    this.#write();
-    if (written.mark > this.#durableMark) {
-      this.#durableMark = written.mark;
-      this.#listener.durable(written.mark);
+    this.write();
+    if (written.mark > this.durableUpTo) {
+      this.durableUpTo = written.mark;
+      this.listener.durable(written.mark);
     }
-    if (written.storedSnapshotIndex !== undefined) this.#listener.snapshotStored(written.storedSnapshotIndex);
-    this.#finishClosing();
+    if (written.storedSnapshotIndex !== undefined) this.listener.snapshotStored(written.storedSnapshotIndex);
+    this.finishClosing();
   }
 
-  #fail(error: Error): void {
-    this.#failure = error;
-    this.#listener.failed(error);
-    this.#finishClosing();
+  private fail(error: Error): void {
+    this.failure = error;
+    this.listener.failed(error);
+    this.finishClosing();
   }
 
   close(): Promise<void> {
-    if (this.#closing !== undefined) return this.#closing.promise;
+    if (this.closing !== undefined) return this.closing.promise;
     let resolve = () => {};
     let reject = (_: Error) => {};
     const promise = new Promise<void>((resolved, rejected) => {
       resolve = resolved;
       reject = rejected;
     });
-    this.#closing = { promise, resolve, reject };
+    this.closing = { promise, resolve, reject };
     // One last synced record, which tells that the one before it was durable.
-    if (this.#failure === undefined && this.#previousSequence > 0) {
-      this.#dirty = true;
-      this.#mustSync = true;
-      this.#write();
+    if (this.failure === undefined && this.previousSequence > 0) {
+      this.dirty = true;
+      this.mustSync = true;
+      this.write();
     }
-    this.#finishClosing();
+    this.finishClosing();
     return promise;
   }
 
-  #finishClosing(): void {
-    const closing = this.#closing;
-    if (closing === undefined || this.#inFlight !== undefined || (this.#dirty && this.#failure === undefined)) return;
-    this.#disk.close().then(closing.resolve, closing.reject);
+  private finishClosing(): void {
+    const closing = this.closing;
+    if (closing === undefined || this.inFlight !== undefined || (this.dirty && this.failure === undefined)) return;
+    this.disk.close().then(closing.resolve, closing.reject);
   }
 }

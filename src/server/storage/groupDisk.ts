@@ -18,29 +18,29 @@ function prefixOf(group: number): string {
 }
 
 class GroupDisk implements Disk {
-  readonly #disk: Disk;
-  readonly #prefix: string;
+  private readonly disk: Disk;
+  private readonly prefix: string;
 
   constructor(disk: Disk, prefix: string) {
-    this.#disk = disk;
-    this.#prefix = prefix;
+    this.disk = disk;
+    this.prefix = prefix;
   }
 
   get(key: string): Uint8Array | undefined {
-    return this.#disk.get(this.#prefix + key);
+    return this.disk.get(this.prefix + key);
   }
 
   keys(prefix: string): readonly string[] {
-    return this.#disk.keys(this.#prefix + prefix).map((key) => key.slice(this.#prefix.length));
+    return this.disk.keys(this.prefix + prefix).map((key) => key.slice(this.prefix.length));
   }
 
   write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
-    const prefixed = operations.map(({ key, value }) => ({ key: this.#prefix + key, value }));
-    this.#disk.write(prefixed, sync, done);
+    const prefixed = operations.map(({ key, value }) => ({ key: this.prefix + key, value }));
+    this.disk.write(prefixed, sync, done);
   }
 
   close(): Promise<void> {
-    return this.#disk.close();
+    return this.disk.close();
   }
 }
 

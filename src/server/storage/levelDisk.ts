@@ -71,15 +71,15 @@ interface QueuedWrite {
 
 /** A Disk on LevelDB. */
 export class LevelDisk implements Disk {
-  readonly #database: Database;
+  private readonly database: Database;
   /** The keys found at opening; given up with the first write. */
-  #keysAtOpen: readonly string[] | undefined;
-  readonly #queue: QueuedWrite[] = [];
-  #writing = false;
+  private keysAtOpen: readonly string[] | undefined;
+  private readonly queue: QueuedWrite[] = [];
+  private writing = false;
 
   /** Checks its files, then opens or creates the database in this directory. Throws StorageOpenError, or CorruptLogError where LevelDB finds it damaged. */
   static async open(location: string, { createIfMissing = true } = {}): Promise<LevelDisk> {
-    await LevelDisk.#check(location);
+    await LevelDisk.check(location);
     const database: Database = new Level(location, { ...LEVEL_OPTIONS, createIfMissing });
     try {
       await database.open();
@@ -94,7 +94,7 @@ export class LevelDisk implements Disk {
     }
   }
 
-  static async #check(location: string): Promise<void> {
+  private static async check(location: string): Promise<void> {
     const irregular = await irregularFile(location);
     if (irregular !== undefined) {
       const what = `expected regular files only, but ${printable(irregular)} is a link, a pipe or a device`;
@@ -111,39 +111,39 @@ export class LevelDisk implements Disk {
   }
 
   private constructor(database: Database, keysAtOpen: readonly string[]) {
-    this.#database = database;
-    this.#keysAtOpen = keysAtOpen;
+    this.database = database;
+    this.keysAtOpen = keysAtOpen;
   }
 
   get(key: string): Uint8Array | undefined {
-    return this.#database.getSync(key);
+    return this.database.getSync(key);
   }
 
   keys(prefix: string): readonly string[] {
-    if (this.#keysAtOpen === undefined)
+    if (this.keysAtOpen === undefined)
       throw new Error('the keys of a LevelDisk can be listed only before the first write');
-    return this.#keysAtOpen.filter((key) => key.startsWith(prefix));
+    return this.keysAtOpen.filter((key) => key.startsWith(prefix));
   }
 
   write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
-    this.#keysAtOpen = undefined;
-    this.#queue.push({ operations, sync, done });
-    if (!this.#writing) this.#writeNext();
+    this.keysAtOpen = undefined;
+    this.queue.push({ operations, sync, done });
+    if (!this.writing) this.writeNext();
   }
 
   /** One write at a time: LevelDB's worker threads keep no order between several. */
-  #writeNext(): void {
-    const next = this.#queue.shift();
-    this.#writing = next !== undefined;
+  private writeNext(): void {
+    const next = this.queue.shift();
+    this.writing = next !== undefined;
     if (next === undefined) return;
-    this.#commit(next).then(
-      () => this.#finish(next, null),
-      (error: unknown) => this.#finish(next, new StorageWriteError(`LevelDB: ${innermost(error)}`, { cause: error })),
+    this.commit(next).then(
+      () => this.finish(next, null),
+      (error: unknown) => this.finish(next, new StorageWriteError(`LevelDB: ${innermost(error)}`, { cause: error })),
     );
   }
 
-  async #commit({ operations, sync }: QueuedWrite): Promise<void> {
-    const batch = this.#database.batch();
+  private async commit({ operations, sync }: QueuedWrite): Promise<void> {
+    const batch = this.database.batch();
     for (const { key, value } of operations) {
       if (value === null) batch.del(key);
       else batch.put(key, value);
@@ -151,12 +151,12 @@ export class LevelDisk implements Disk {
     await batch.write({ sync });
   }
 
-  #finish(write: QueuedWrite, error: Error | null): void {
-    this.#writeNext();
+  private finish(write: QueuedWrite, error: Error | null): void {
+    this.writeNext();
     write.done(error);
   }
 
   close(): Promise<void> {
-    return this.#database.close();
+    return this.database.close();
   }
 }

@@ -14,59 +14,59 @@ export type Completion = 'automatic' | 'by-step';
  * return a disk as it might be found afterwards.
  */
 export class MemoryDisk implements Disk {
-  readonly #completion: Completion;
+  private readonly completion: Completion;
   /** What a crash cannot touch. */
-  #durable: Map<string, Uint8Array>;
+  private durable: Map<string, Uint8Array>;
   /** What is readable now. */
-  readonly #visible: Map<string, Uint8Array>;
+  private readonly visible: Map<string, Uint8Array>;
   /** Completed writes that no sync has followed yet. */
-  #unsynced: MemoryWrite[] = [];
-  #pending: MemoryWrite[] = [];
-  #crashed = false;
+  private unsynced: MemoryWrite[] = [];
+  private pending: MemoryWrite[] = [];
+  private crashed = false;
   /** While set, every write fails with it. */
   failure: Error | undefined;
 
   constructor(completion: Completion = 'automatic', content: ReadonlyMap<string, Uint8Array> = new Map()) {
-    this.#completion = completion;
-    this.#durable = new Map(content);
-    this.#visible = new Map(content);
+    this.completion = completion;
+    this.durable = new Map(content);
+    this.visible = new Map(content);
   }
 
   /** What is readable now; tests may change it to damage the disk. */
   get content(): Map<string, Uint8Array> {
-    return this.#visible;
+    return this.visible;
   }
 
   get pendingWrites(): number {
-    return this.#pending.length;
+    return this.pending.length;
   }
 
   get(key: string): Uint8Array | undefined {
-    return this.#visible.get(key);
+    return this.visible.get(key);
   }
 
   keys(prefix: string): readonly string[] {
-    return [...this.#visible.keys()].filter((key) => key.startsWith(prefix)).sort();
+    return [...this.visible.keys()].filter((key) => key.startsWith(prefix)).sort();
   }
 
   write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
-    this.#pending.push({ operations, sync, done });
-    if (this.#completion === 'automatic') setImmediate(() => this.step());
+    this.pending.push({ operations, sync, done });
+    if (this.completion === 'automatic') setImmediate(() => this.step());
   }
 
   /** Completes the oldest pending write; false where there is none. */
   step(): boolean {
-    const write = this.#pending.shift();
-    if (write === undefined || this.#crashed) return false;
+    const write = this.pending.shift();
+    if (write === undefined || this.crashed) return false;
     if (this.failure !== undefined) {
       write.done(this.failure);
       return true;
     }
-    for (const operation of write.operations) apply(this.#visible, operation);
-    this.#unsynced.push(write);
+    for (const operation of write.operations) apply(this.visible, operation);
+    this.unsynced.push(write);
     if (write.sync) {
-      this.#unsynced = [];
-      this.#durable = new Map(this.#visible);
+      this.unsynced = [];
+      this.durable = new Map(this.visible);
     }
     write.done(null);
     return true;
@@ -77,10 +77,10 @@ export class MemoryDisk implements Disk {
    * (uniform in [0, 1)) every operation of every write since the last completed sync is lost, done, cut short or damaged.
    */
   crash(random?: () => number): MemoryDisk {
-    this.#crashed = true;
-    const found = new Map(this.#durable);
+    this.crashed = true;
+    const found = new Map(this.durable);
     if (random !== undefined) {
-      for (const write of [...this.#unsynced, ...this.#pending]) {
+      for (const write of [...this.unsynced, ...this.pending]) {
         // Most writes are whole or gone; the rest are torn operation by operation.
         const fate = random();
         for (const operation of write.operations) {
@@ -90,7 +90,7 @@ export class MemoryDisk implements Disk {
         }
       }
     }
-    return new MemoryDisk(this.#completion, found);
+    return new MemoryDisk(this.completion, found);
   }
 
   async close(): Promise<void> {}
@@ -120,66 +120,66 @@ interface SlotWrite {
 export class MemoryPromisedArea implements PromisedArea {
   readonly name = 'the promised area';
   readonly found: PromisedSlots | undefined;
-  readonly #completion: Completion;
-  #slots: PromisedSlots | undefined;
-  #pending: (() => void)[] = [];
-  #writing: SlotWrite | undefined;
-  #crashed = false;
+  private readonly completion: Completion;
+  private slots: PromisedSlots | undefined;
+  private pending: (() => void)[] = [];
+  private writing: SlotWrite | undefined;
+  private crashed = false;
 
   constructor(completion: Completion = 'automatic', slots: PromisedSlots | undefined = undefined) {
-    this.#completion = completion;
+    this.completion = completion;
     this.found = slots;
-    this.#slots = slots;
+    this.slots = slots;
   }
 
   /** What is readable now. */
   get content(): PromisedSlots | undefined {
-    return this.#slots;
+    return this.slots;
   }
 
   create(slots: PromisedSlots, done: (error: Error | null) => void): void {
-    this.#later(() => {
-      this.#slots = slots;
+    this.later(() => {
+      this.slots = slots;
       done(null);
     });
   }
 
   write(slot: number, pieces: readonly Uint8Array[], done: (error: Error | null) => void): void {
-    this.#writing = { slot, bytes: new Uint8Array(Buffer.concat(pieces)), done };
-    this.#later(() => {
-      const { slot, bytes, done } = this.#writing!;
-      this.#writing = undefined;
-      this.#put(slot, bytes);
+    this.writing = { slot, bytes: new Uint8Array(Buffer.concat(pieces)), done };
+    this.later(() => {
+      const { slot, bytes, done } = this.writing!;
+      this.writing = undefined;
+      this.put(slot, bytes);
       done(null);
     });
   }
 
-  #put(slot: number, bytes: Uint8Array): void {
-    const [first, second] = this.#slots!;
-    this.#slots = slot === 0 ? [bytes, second] : [first, bytes];
+  private put(slot: number, bytes: Uint8Array): void {
+    const [first, second] = this.slots!;
+    this.slots = slot === 0 ? [bytes, second] : [first, bytes];
   }
 
-  #later(run: () => void): void {
-    this.#pending.push(run);
-    if (this.#completion === 'automatic') setImmediate(() => this.step());
+  private later(run: () => void): void {
+    this.pending.push(run);
+    if (this.completion === 'automatic') setImmediate(() => this.step());
   }
 
   /** Completes the oldest pending write; false where there is none. */
   step(): boolean {
-    const run = this.#pending.shift();
-    if (run === undefined || this.#crashed) return false;
+    const run = this.pending.shift();
+    if (run === undefined || this.crashed) return false;
     run();
     return true;
   }
 
   /** Ends this area and returns what might be found of it: the slot being written as it was, as it will be, cut short or damaged. */
   crash(random?: () => number): MemoryPromisedArea {
-    this.#crashed = true;
-    const writing = this.#writing;
+    this.crashed = true;
+    const writing = this.writing;
     if (writing !== undefined && random !== undefined && random() < 0.7) {
-      this.#put(writing.slot, random() < 0.4 ? writing.bytes : damaged(writing.bytes, random)!);
+      this.put(writing.slot, random() < 0.4 ? writing.bytes : damaged(writing.bytes, random)!);
     }
-    return new MemoryPromisedArea(this.#completion, this.#slots);
+    return new MemoryPromisedArea(this.completion, this.slots);
   }
 
   async close(): Promise<void> {}

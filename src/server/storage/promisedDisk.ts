@@ -65,25 +65,25 @@ import type { OpenReport, WriteName } from './recovery.ts';
  * slot and the last write are damaged both, while everything before them is whole, that is what a crash leaves.
  */
 export class PromisedDisk implements Disk {
-  readonly #disk: Disk;
-  readonly #area: PromisedArea;
-  readonly #storeId: Uint8Array;
-  readonly #overlay = new Map<string, Uint8Array>();
+  private readonly disk: Disk;
+  private readonly area: PromisedArea;
+  private readonly storeId: Uint8Array;
+  private readonly overlay = new Map<string, Uint8Array>();
   /** The keys of the records that the disk had lost and the area had kept; for the log. */
   readonly restored: readonly string[];
   /** The greatest intact slot, and where it is. */
-  readonly #promised: PromisedSlot | undefined;
-  #slot: number;
-  #state: 'opening' | 'confirmed' | 'settling' | 'settled' = 'opening';
+  private readonly promised: PromisedSlot | undefined;
+  private slot: number;
+  private state: 'opening' | 'confirmed' | 'settling' | 'settled' = 'opening';
   /** Who waits for it to be settled. */
-  #waiting: Done[] = [];
+  private waiting: Done[] = [];
   /** The last accepted write. */
-  #last: WriteName = NO_WRITE;
+  private last: WriteName = NO_WRITE;
   /** Records written since the last synced write. */
-  #unsynced: Uint8Array[] = [];
-  #unsyncedBytes = 0;
+  private unsynced: Uint8Array[] = [];
+  private unsyncedBytes = 0;
   /** Since then there was something that a slot cannot hold. */
-  #isBeyondCopy = false;
+  private isBeyondCopy = false;
 
   /**
    * `newStoreId` is asked where the disk has no promised area yet: it is new, or of an earlier version of the program.
@@ -94,8 +94,8 @@ export class PromisedDisk implements Disk {
   }
 
   private constructor(disk: Disk, area: PromisedArea, newStoreId: () => Uint8Array) {
-    this.#disk = disk;
-    this.#area = area;
+    this.disk = disk;
+    this.area = area;
     const named = disk.get(PROMISED_KEY);
     const namedId = named === undefined ? undefined : decodeStoreId(named);
     if (area.found === undefined) {
@@ -103,15 +103,15 @@ export class PromisedDisk implements Disk {
         throw new UnknownPromiseError(`${area.name} is missing: what these data must hold cannot be told without it`);
       }
       this.restored = [];
-      this.#promised = undefined;
-      this.#slot = 1;
-      this.#storeId = newStoreId();
+      this.promised = undefined;
+      this.slot = 1;
+      this.storeId = newStoreId();
       return;
     }
     const { promised, slot, other } = readSlots(area.name, area.found);
-    this.#slot = slot;
-    this.#promised = promised;
-    this.#storeId = promised.storeId;
+    this.slot = slot;
+    this.promised = promised;
+    this.storeId = promised.storeId;
     for (const id of [namedId, other?.storeId]) {
       if (id === undefined || Buffer.compare(id, promised.storeId) === 0) continue;
       throw new UnknownPromiseError(
@@ -119,14 +119,14 @@ export class PromisedDisk implements Disk {
       );
     }
     for (const { key, value } of [...promised.records, ...(other?.records ?? [])]) {
-      if (!isEqual(disk.get(key), value)) this.#overlay.set(key, value);
+      if (!isEqual(disk.get(key), value)) this.overlay.set(key, value);
     }
-    this.restored = [...this.#overlay.keys()];
+    this.restored = [...this.overlay.keys()];
   }
 
   /** Whether these data had no promised area yet; for the log. */
   get isAdopted(): boolean {
-    return this.#promised === undefined && this.#last.sequence > 0;
+    return this.promised === undefined && this.last.sequence > 0;
   }
 
   /**
@@ -134,136 +134,136 @@ export class PromisedDisk implements Disk {
    * and what `open` throws; the disk then is as it was. Nothing may be promised from the store before it is settled.
    */
   recover<T extends { readonly report: OpenReport }>(open: (disk: Disk) => T): T {
-    const opened = this.#open(open);
-    this.#confirm(opened.report);
-    this.#state = 'confirmed';
+    const opened = this.openStore(open);
+    this.confirm(opened.report);
+    this.state = 'confirmed';
     return opened;
   }
 
-  #open<T>(open: (disk: Disk) => T): T {
+  private openStore<T>(open: (disk: Disk) => T): T {
     try {
       return open(this);
     } catch (error) {
-      if (!(error instanceof CorruptLogError) || this.#overlay.size === 0) throw error;
-      const { sequence } = this.#promised!;
+      if (!(error instanceof CorruptLogError) || this.overlay.size === 0) throw error;
+      const { sequence } = this.promised!;
       throw new LostWritesError(
-        `write ${sequence} was promised (${this.#area.name} says so), and these data do not lead up to it: ${error.message}`,
+        `write ${sequence} was promised (${this.area.name} says so), and these data do not lead up to it: ${error.message}`,
         { cause: error },
       );
     }
   }
 
-  #confirm({ accepted, durableSequence }: OpenReport): void {
-    this.#last = accepted[accepted.length - 1] ?? NO_WRITE;
-    if (this.#promised === undefined) return;
-    const { sequence, checksum } = this.#promised;
+  private confirm({ accepted, durableSequence }: OpenReport): void {
+    this.last = accepted[accepted.length - 1] ?? NO_WRITE;
+    if (this.promised === undefined) return;
+    const { sequence, checksum } = this.promised;
     if (durableSequence > sequence) {
       throw new UnknownPromiseError(
-        `${this.#area.name} ends with write ${sequence}, these data know that write ${durableSequence} was promised: it is damaged, or older than they are`,
+        `${this.area.name} ends with write ${sequence}, these data know that write ${durableSequence} was promised: it is damaged, or older than they are`,
       );
     }
     const found = sequence === 0 ? NO_WRITE : accepted.find((write) => write.sequence === sequence);
     if (found === undefined) {
       throw new LostWritesError(
-        `write ${sequence} was promised (${this.#area.name} says so), and these data end with write ${this.#last.sequence}: they lost their end, or are older than what was here`,
+        `write ${sequence} was promised (${this.area.name} says so), and these data end with write ${this.last.sequence}: they lost their end, or are older than what was here`,
       );
     }
     if (found.checksum === checksum) return;
     throw new LostWritesError(
-      `write ${sequence} is not the one that was promised (${this.#area.name} says so): checksum expected ${checksum}, found ${found.checksum}`,
+      `write ${sequence} is not the one that was promised (${this.area.name} says so): checksum expected ${checksum}, found ${found.checksum}`,
     );
   }
 
   get(key: string): Uint8Array | undefined {
-    return this.#overlay.get(key) ?? this.#disk.get(key);
+    return this.overlay.get(key) ?? this.disk.get(key);
   }
 
   keys(prefix: string): readonly string[] {
-    const found = this.#disk.keys(prefix);
-    if (this.#overlay.size === 0) return found;
-    const overlaid = [...this.#overlay.keys()].filter((key) => key.startsWith(prefix));
+    const found = this.disk.keys(prefix);
+    if (this.overlay.size === 0) return found;
+    const overlaid = [...this.overlay.keys()].filter((key) => key.startsWith(prefix));
     return [...new Set([...found, ...overlaid])].sort();
   }
 
   /** Promises everything that was found: see above. */
   settle(done: Done): void {
-    if (this.#last.sequence === 0) done(null);
-    else this.#settled(done);
+    if (this.last.sequence === 0) done(null);
+    else this.settled(done);
   }
 
   /** One at a time, as the log store does. */
   write(operations: readonly DiskOperation[], sync: boolean, done: Done): void {
-    if (this.#state === 'settled') {
-      this.#write(operations, sync, done);
+    if (this.state === 'settled') {
+      this.writeBoth(operations, sync, done);
       return;
     }
-    this.#settled((error) => {
-      if (error === null) this.#write(operations, sync, done);
+    this.settled((error) => {
+      if (error === null) this.writeBoth(operations, sync, done);
       else done(error);
     });
   }
 
-  #settled(done: Done): void {
-    if (this.#state === 'settled') {
+  private settled(done: Done): void {
+    if (this.state === 'settled') {
       done(null);
       return;
     }
-    if (this.#state === 'opening')
+    if (this.state === 'opening')
       throw new Error('what was found on this disk was not compared with what was promised');
-    this.#waiting.push(done);
-    if (this.#state === 'settling') return;
-    this.#state = 'settling';
-    const steps = this.#stepsToSettle();
+    this.waiting.push(done);
+    if (this.state === 'settling') return;
+    this.state = 'settling';
+    const steps = this.stepsToSettle();
     const next = (error: Error | null): void => {
       const step = error === null ? steps.shift() : undefined;
-      if (step === undefined) this.#finishSettling(error);
+      if (step === undefined) this.finishSettling(error);
       else step(next);
     };
     next(null);
   }
 
   /** Each is durable before the next. */
-  #stepsToSettle(): ((next: Done) => void)[] {
+  private stepsToSettle(): ((next: Done) => void)[] {
     const steps: ((next: Done) => void)[] = [];
-    const { sequence, checksum } = this.#last;
-    const name = { key: PROMISED_KEY, value: encodeStoreId(this.#storeId) };
-    if (this.#promised === undefined) {
+    const { sequence, checksum } = this.last;
+    const name = { key: PROMISED_KEY, value: encodeStoreId(this.storeId) };
+    if (this.promised === undefined) {
       // A deletion of nothing, for the sake of what is synced with it.
       const nothing = [{ key: PROMISED_KEY, value: null }];
-      if (sequence > 0) steps.push((next) => this.#disk.write(nothing, true, next));
-      const header = encodeSlotHeader(this.#storeId, sequence, checksum, []);
-      steps.push((next) => this.#area.create([header, header], next));
+      if (sequence > 0) steps.push((next) => this.disk.write(nothing, true, next));
+      const header = encodeSlotHeader(this.storeId, sequence, checksum, []);
+      steps.push((next) => this.area.create([header, header], next));
     }
-    const operations: DiskOperation[] = [...this.#overlay].map(([key, value]) => ({ key, value }));
-    steps.push((next) => this.#disk.write([...operations, name], true, next));
-    if (this.#promised !== undefined) steps.push((next) => this.#mark(sequence, checksum, [], next));
+    const operations: DiskOperation[] = [...this.overlay].map(([key, value]) => ({ key, value }));
+    steps.push((next) => this.disk.write([...operations, name], true, next));
+    if (this.promised !== undefined) steps.push((next) => this.mark(sequence, checksum, [], next));
     return steps;
   }
 
-  #finishSettling(error: Error | null): void {
-    this.#state = error === null ? 'settled' : 'confirmed';
-    if (error === null) this.#overlay.clear();
-    const waiting = this.#waiting;
-    this.#waiting = [];
+  private finishSettling(error: Error | null): void {
+    this.state = error === null ? 'settled' : 'confirmed';
+    if (error === null) this.overlay.clear();
+    const waiting = this.waiting;
+    this.waiting = [];
     for (const done of waiting) done(error);
   }
 
-  #write(operations: readonly DiskOperation[], sync: boolean, done: Done): void {
-    const record = this.#take(operations);
+  private writeBoth(operations: readonly DiskOperation[], sync: boolean, done: Done): void {
+    const record = this.take(operations);
     if (!sync) {
-      this.#disk.write(operations, false, done);
+      this.disk.write(operations, false, done);
       return;
     }
     const sequence = sequenceOf(record.key);
     const checksum = storedChecksum(record.value);
-    const records = this.#unsynced;
-    const isCopied = !this.#isBeyondCopy;
-    this.#unsynced = [];
-    this.#unsyncedBytes = 0;
-    this.#isBeyondCopy = false;
+    const records = this.unsynced;
+    const isCopied = !this.isBeyondCopy;
+    this.unsynced = [];
+    this.unsyncedBytes = 0;
+    this.isBeyondCopy = false;
     if (!isCopied) {
-      this.#disk.write(operations, true, (error) => {
-        if (error === null) this.#mark(sequence, checksum, [], done);
+      this.disk.write(operations, true, (error) => {
+        if (error === null) this.mark(sequence, checksum, [], done);
         else done(error);
       });
       return;
@@ -274,35 +274,35 @@ export class PromisedDisk implements Disk {
       failure ??= error;
       if (--left === 0) done(failure);
     };
-    this.#disk.write(operations, true, half);
-    this.#mark(sequence, checksum, records, half);
+    this.disk.write(operations, true, half);
+    this.mark(sequence, checksum, records, half);
   }
 
   /** The write's record, which is kept for the next slot. */
-  #take(operations: readonly DiskOperation[]): { readonly key: string; readonly value: Uint8Array } {
+  private take(operations: readonly DiskOperation[]): { readonly key: string; readonly value: Uint8Array } {
     let record: { readonly key: string; readonly value: Uint8Array } | undefined;
     for (const { key, value } of operations) {
       if (value === null) continue;
       if (key.startsWith(CHUNK_PREFIX) || key.startsWith(STATE_PREFIX)) record = { key, value };
-      else if (key.startsWith(SNAPSHOT_PREFIX)) this.#isBeyondCopy = true;
+      else if (key.startsWith(SNAPSHOT_PREFIX)) this.isBeyondCopy = true;
     }
     if (record === undefined) throw new Error('a write without a record');
-    this.#unsynced.push(record.value);
-    this.#unsyncedBytes += record.value.length;
-    if (this.#unsyncedBytes > COPIED_BYTES_MAX || this.#unsynced.length > COPIED_RECORDS_MAX) {
-      this.#isBeyondCopy = true;
-      this.#unsynced = [];
+    this.unsynced.push(record.value);
+    this.unsyncedBytes += record.value.length;
+    if (this.unsyncedBytes > COPIED_BYTES_MAX || this.unsynced.length > COPIED_RECORDS_MAX) {
+      this.isBeyondCopy = true;
+      this.unsynced = [];
     }
     return record;
   }
 
-  #mark(sequence: number, checksum: number, records: readonly Uint8Array[], done: Done): void {
-    this.#slot = 1 - this.#slot;
-    this.#area.write(this.#slot, [encodeSlotHeader(this.#storeId, sequence, checksum, records), ...records], done);
+  private mark(sequence: number, checksum: number, records: readonly Uint8Array[], done: Done): void {
+    this.slot = 1 - this.slot;
+    this.area.write(this.slot, [encodeSlotHeader(this.storeId, sequence, checksum, records), ...records], done);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#disk.close(), this.#area.close()]);
+    await Promise.all([this.disk.close(), this.area.close()]);
   }
 }
 

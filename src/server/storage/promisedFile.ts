@@ -20,7 +20,7 @@ type Done = (error: Error | null) => void;
 export class PromisedFile implements PromisedArea {
   readonly name: string;
   readonly found: PromisedSlots | undefined;
-  #handle: FileHandle | undefined;
+  private handle: FileHandle | undefined;
 
   /** Opens the file where there is one; makes none. Throws StorageOpenError where it cannot be read. */
   static async open(path: string): Promise<PromisedFile> {
@@ -39,23 +39,23 @@ export class PromisedFile implements PromisedArea {
   private constructor(path: string, found: PromisedSlots | undefined, handle: FileHandle | undefined) {
     this.name = path;
     this.found = found;
-    this.#handle = handle;
+    this.handle = handle;
   }
 
   create(slots: PromisedSlots, done: Done): void {
-    this.#create(slots).then(
+    this.make(slots).then(
       () => done(null),
-      (error: unknown) => done(this.#failure(error)),
+      (error: unknown) => done(this.failure(error)),
     );
   }
 
-  async #create(slots: PromisedSlots): Promise<void> {
+  private async make(slots: PromisedSlots): Promise<void> {
     const bytes = new Uint8Array(FILE_BYTES);
     slots.forEach((slot, i) => void bytes.set(slot, i * PROMISED_SLOT_BYTES));
     const temporary = `${this.name}.new`;
     await rm(temporary, { force: true });
     const handle = await open(temporary, FLAGS | O_CREAT | O_EXCL, OWNER_ONLY);
-    this.#handle = handle;
+    this.handle = handle;
     const { bytesWritten } = await handle.write(bytes, 0, FILE_BYTES, 0);
     if (bytesWritten < FILE_BYTES) throw new Error(`wrote ${bytesWritten} of ${FILE_BYTES} bytes`);
     await handle.sync();
@@ -65,24 +65,24 @@ export class PromisedFile implements PromisedArea {
   }
 
   write(slot: number, pieces: readonly Uint8Array[], done: Done): void {
-    writev(this.#handle!.fd, pieces, slot * PROMISED_SLOT_BYTES, (error, bytesWritten) => {
+    writev(this.handle!.fd, pieces, slot * PROMISED_SLOT_BYTES, (error, bytesWritten) => {
       if (error !== null) {
-        done(this.#failure(error));
+        done(this.failure(error));
         return;
       }
       const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
-      done(bytesWritten === bytes ? null : this.#failure(new Error(`wrote ${bytesWritten} of ${bytes} bytes`)));
+      done(bytesWritten === bytes ? null : this.failure(new Error(`wrote ${bytesWritten} of ${bytes} bytes`)));
     });
   }
 
-  #failure(cause: unknown): StorageWriteError {
+  private failure(cause: unknown): StorageWriteError {
     const reason = cause instanceof Error ? cause.message : String(cause);
     return new StorageWriteError(`${this.name}: ${reason}`, { cause });
   }
 
   async close(): Promise<void> {
-    await this.#handle?.close();
-    this.#handle = undefined;
+    await this.handle?.close();
+    this.handle = undefined;
   }
 }
 

@@ -117,7 +117,7 @@ class Scan {
   readonly damaged: Damaged[] = [];
   readonly keys = new Map<number, string>();
   readonly candidates = new Map<number, RecordHeader>();
-  readonly #links = new Map<number, Link>();
+  private readonly links = new Map<number, Link>();
   durableSequence = 0;
   sequenceMax = 0;
 
@@ -146,7 +146,7 @@ class Scan {
     }
     this.keys.set(header.sequence, key);
     const { checksum, previousSequence, previousChecksum } = header;
-    this.#links.set(header.sequence, { checksum, previousSequence, previousChecksum });
+    this.links.set(header.sequence, { checksum, previousSequence, previousChecksum });
     if (header.sequence < this.durableSequence) return;
     this.candidates.set(header.sequence, header);
     if (header.durableSequence <= this.durableSequence) return;
@@ -158,8 +158,8 @@ class Scan {
 
   /** Finds a record of another server's, or of another time, among those that were durable. */
   throwIfForeign(): void {
-    for (const [sequence, { previousSequence, previousChecksum }] of this.#links) {
-      const previous = this.#links.get(previousSequence);
+    for (const [sequence, { previousSequence, previousChecksum }] of this.links) {
+      const previous = this.links.get(previousSequence);
       if (sequence > this.durableSequence || previous === undefined || previous.checksum === previousChecksum) continue;
       throw new CorruptLogError(
         `${this.keys.get(previousSequence)} is not the record that ${this.keys.get(sequence)} was written after: checksum expected ${previousChecksum}, found ${previous.checksum}`,

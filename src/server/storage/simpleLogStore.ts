@@ -15,44 +15,44 @@ import { InvalidBatchError, type LogStore, LogStoreClosedError, type LogStoreLis
  * What it accepts is durable when `flush` is called.
  */
 export class SimpleLogStore implements LogStore {
-  readonly #listener: LogStoreListener;
-  #entries: Entry[] = [];
-  #baseIndex = 0;
-  #baseTerm = 0;
-  #snapshot: Snapshot | undefined;
-  #acceptedMark = 0;
-  #storedSnapshotIndex = 0;
-  #closed = false;
+  private readonly listener: LogStoreListener;
+  private kept: Entry[] = [];
+  private baseIndex = 0;
+  private baseTerm = 0;
+  private latestSnapshot: Snapshot | undefined;
+  private acceptedMark = 0;
+  private storedSnapshotIndex = 0;
+  private closed = false;
   hardState: HardState = EMPTY_HARD_STATE;
   durableMark = 0;
 
   constructor(listener: LogStoreListener) {
-    this.#listener = listener;
+    this.listener = listener;
   }
 
   /** An independent copy that reports to `listener`, as if everything accepted had been durable. */
   copy(listener: LogStoreListener): SimpleLogStore {
     const copy = new SimpleLogStore(listener);
-    copy.#entries = [...this.#entries];
-    copy.#baseIndex = this.#baseIndex;
-    copy.#baseTerm = this.#baseTerm;
-    copy.#snapshot = this.#snapshot;
-    copy.#acceptedMark = this.#acceptedMark;
+    copy.kept = [...this.kept];
+    copy.baseIndex = this.baseIndex;
+    copy.baseTerm = this.baseTerm;
+    copy.latestSnapshot = this.latestSnapshot;
+    copy.acceptedMark = this.acceptedMark;
     copy.hardState = this.hardState;
-    copy.durableMark = this.#acceptedMark;
+    copy.durableMark = this.acceptedMark;
     return copy;
   }
 
   get firstIndex(): number {
-    return this.#baseIndex + 1;
+    return this.baseIndex + 1;
   }
 
   get lastIndex(): number {
-    return this.#baseIndex + this.#entries.length;
+    return this.baseIndex + this.kept.length;
   }
 
   term(index: number): number | undefined {
-    return index === this.#baseIndex ? this.#baseTerm : this.#entries[index - this.firstIndex]?.term;
+    return index === this.baseIndex ? this.baseTerm : this.kept[index - this.firstIndex]?.term;
   }
 
   entries(from: number, to: number, maxBytes: number): Entry[] {
@@ -60,7 +60,7 @@ export class SimpleLogStore implements LogStore {
     if (from > this.lastIndex) throw new RangeError(`log entry ${from} is not there yet`);
     const found: Entry[] = [];
     let bytes = 0;
-    for (const entry of this.#entries.slice(from - this.firstIndex, Math.max(to, from - 1) - this.#baseIndex)) {
+    for (const entry of this.kept.slice(from - this.firstIndex, Math.max(to, from - 1) - this.baseIndex)) {
       bytes += recordSize(entry);
       if (bytes > maxBytes && found.length > 0) break;
       found.push(entry);
@@ -69,26 +69,26 @@ export class SimpleLogStore implements LogStore {
   }
 
   configurationEntries(): readonly Entry[] {
-    return this.#entries.filter((entry) => isConfigurationType(entry.type));
+    return this.kept.filter((entry) => isConfigurationType(entry.type));
   }
 
   fenceEntries(): readonly Entry[] {
-    return this.#entries.filter((entry) => entry.type === EntryType.Normal && mayBeFence(entry.data));
+    return this.kept.filter((entry) => entry.type === EntryType.Normal && mayBeFence(entry.data));
   }
 
   snapshot(): Snapshot | undefined {
-    return this.#snapshot;
+    return this.latestSnapshot;
   }
 
   persist(batch: PersistBatch): void {
-    this.#throwIfClosed();
-    if (batch.mark <= this.#acceptedMark) throw new InvalidBatchError(`mark ${batch.mark} again`);
+    this.throwIfClosed();
+    if (batch.mark <= this.acceptedMark) throw new InvalidBatchError(`mark ${batch.mark} again`);
     const { term } = batch.hardState ?? this.hardState;
     if (!Number.isSafeInteger(term)) throw new InvalidBatchError(`term ${term}`);
-    const base = batch.snapshot?.index ?? this.#baseIndex;
-    const kept = batch.snapshot === undefined ? this.#entries : [];
+    const base = batch.snapshot?.index ?? this.baseIndex;
+    const kept = batch.snapshot === undefined ? this.kept : [];
     const cut = batch.truncateFrom ?? base + kept.length + 1;
-    const stored = this.#snapshot?.index ?? 0;
+    const stored = this.latestSnapshot?.index ?? 0;
     if (batch.snapshot !== undefined && batch.snapshot.index < stored) throw new InvalidBatchError('an older snapshot');
     if (batch.truncateFrom !== undefined && cut <= stored) throw new InvalidBatchError(`truncation from ${cut}`);
     if (cut <= base || cut > base + kept.length + 1) throw new InvalidBatchError(`truncation from ${cut}`);
@@ -96,45 +96,45 @@ export class SimpleLogStore implements LogStore {
     entries.forEach((entry, i) => {
       if (entry.index !== base + 1 + i) throw new InvalidBatchError(`entry ${entry.index} at ${base + 1 + i}`);
     });
-    this.#entries = entries;
-    this.#baseIndex = base;
+    this.kept = entries;
+    this.baseIndex = base;
     if (batch.snapshot !== undefined) {
-      this.#snapshot = batch.snapshot;
-      this.#baseTerm = batch.snapshot.term;
+      this.latestSnapshot = batch.snapshot;
+      this.baseTerm = batch.snapshot.term;
     }
     this.hardState = batch.hardState ?? this.hardState;
-    this.#acceptedMark = batch.mark;
+    this.acceptedMark = batch.mark;
   }
 
   storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {
-    this.#throwIfClosed();
-    if (snapshot.index <= (this.#snapshot?.index ?? 0)) return;
+    this.throwIfClosed();
+    if (snapshot.index <= (this.latestSnapshot?.index ?? 0)) return;
     if (snapshot.index > this.lastIndex) throw new InvalidBatchError(`snapshot of ${snapshot.index}`);
-    const base = Math.max(this.#baseIndex, snapshot.index - trailingEntries);
-    this.#baseTerm = this.term(base)!;
-    this.#entries = this.#entries.slice(base - this.#baseIndex);
-    this.#baseIndex = base;
-    this.#snapshot = snapshot;
-    this.#storedSnapshotIndex = snapshot.index;
+    const base = Math.max(this.baseIndex, snapshot.index - trailingEntries);
+    this.baseTerm = this.term(base)!;
+    this.kept = this.kept.slice(base - this.baseIndex);
+    this.baseIndex = base;
+    this.latestSnapshot = snapshot;
+    this.storedSnapshotIndex = snapshot.index;
   }
 
-  #throwIfClosed(): void {
-    if (this.#closed) throw new LogStoreClosedError('the log store is closed');
+  private throwIfClosed(): void {
+    if (this.closed) throw new LogStoreClosedError('the log store is closed');
   }
 
   /** Everything accepted becomes durable. */
   flush(): void {
-    if (this.durableMark < this.#acceptedMark) {
-      this.durableMark = this.#acceptedMark;
-      this.#listener.durable(this.durableMark);
+    if (this.durableMark < this.acceptedMark) {
+      this.durableMark = this.acceptedMark;
+      this.listener.durable(this.durableMark);
     }
-    const stored = this.#storedSnapshotIndex;
-    this.#storedSnapshotIndex = 0;
-    if (stored > 0) this.#listener.snapshotStored(stored);
+    const stored = this.storedSnapshotIndex;
+    this.storedSnapshotIndex = 0;
+    if (stored > 0) this.listener.snapshotStored(stored);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.closed = true;
     this.flush();
   }
 }

@@ -24,19 +24,19 @@ interface Row {
 }
 
 class Waiter {
-  #resolve: () => void = () => {};
-  #reject: (error: Error) => void = () => {};
+  private resolve: () => void = () => {};
+  private reject: (error: Error) => void = () => {};
   durable(): void {
-    this.#resolve();
+    this.resolve();
   }
   snapshotStored(): void {}
   failed(error: Error): void {
-    this.#reject(error);
+    this.reject(error);
   }
   next(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+      this.resolve = resolve;
+      this.reject = reject;
     });
   }
 }

@@ -10,31 +10,31 @@ export class Listener implements LogStoreListener {
   readonly marks: number[] = [];
   readonly snapshots: number[] = [];
   readonly failures: Error[] = [];
-  #waiting: (() => void)[] = [];
+  private waiting: (() => void)[] = [];
 
   durable(mark: number): void {
     this.marks.push(mark);
-    this.#wake();
+    this.wake();
   }
 
   snapshotStored(index: number): void {
     this.snapshots.push(index);
-    this.#wake();
+    this.wake();
   }
 
   failed(error: Error): void {
     this.failures.push(error);
-    this.#wake();
+    this.wake();
   }
 
-  #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
+  private wake(): void {
+    const waiting = this.waiting;
+    this.waiting = [];
     for (const wake of waiting) wake();
   }
 
   async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    while (!condition()) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 }
 

@@ -68,29 +68,29 @@ function readFooter(footer: Uint8Array): { readonly metaIndex: Handle; readonly 
 
 /** Blocks of one file, which are asked for mostly in their order. */
 class BlockReader {
-  readonly #file: FileHandle;
-  readonly #size: number;
-  #window = new Uint8Array(0);
-  #windowStart = 0;
+  private readonly file: FileHandle;
+  private readonly size: number;
+  private window = new Uint8Array(0);
+  private windowStart = 0;
 
   constructor(file: FileHandle, size: number) {
-    this.#file = file;
-    this.#size = size;
+    this.file = file;
+    this.size = size;
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    if (offset < 0 || offset + length > this.#size)
+    if (offset < 0 || offset + length > this.size)
       throw new Error(`bytes ${offset} to ${offset + length} are not in it`);
-    const isThere = offset >= this.#windowStart && offset + length <= this.#windowStart + this.#window.length;
+    const isThere = offset >= this.windowStart && offset + length <= this.windowStart + this.window.length;
     if (!isThere) {
-      const window = new Uint8Array(Math.min(Math.max(length, READ_BYTES), this.#size - offset));
-      const { bytesRead } = await this.#file.read(window, 0, window.length, offset);
+      const window = new Uint8Array(Math.min(Math.max(length, READ_BYTES), this.size - offset));
+      const { bytesRead } = await this.file.read(window, 0, window.length, offset);
       if (bytesRead < window.length) throw new Error(`it ends at byte ${offset + bytesRead}`);
-      this.#window = window;
-      this.#windowStart = offset;
+      this.window = window;
+      this.windowStart = offset;
     }
-    const start = offset - this.#windowStart;
-    return this.#window.subarray(start, start + length);
+    const start = offset - this.windowStart;
+    return this.window.subarray(start, start + length);
   }
 
   /** A block's content, checked. */
