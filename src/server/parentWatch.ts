@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { encodeNotice, type Notice, SUPERVISOR_FD_VARIABLE } from '../wire/supervision.ts';
 
 /** How long a server may take to end by itself once its supervisor is gone, ms. */
-const endingMsMax = 10_000;
+const ENDING_MS_MAX = 10_000;
 
 /** The variable is set, but to nothing that can be watched. */
 export class SupervisorPipeError extends Error {
@@ -20,7 +20,7 @@ export interface ParentWatch {
 /**
  * Calls `onGone`, once, when the supervisor that started this process has ended in whatever way, SIGKILL included: the kernel
  * closes its end of the pipe then. Does nothing where no supervisor started this process. `onGone` is to shut the server
- * down as SIGINT would; a process that has not ended `endingMsMax` later is ended here, so that none is left behind.
+ * down as SIGINT would; a process that has not ended `ENDING_MS_MAX` later is ended here, so that none is left behind.
  * Throws SupervisorPipeError where the variable is set to something other than the descriptor of an open pipe.
  */
 export function watchParent(env: Readonly<Record<string, string | undefined>>, onGone: () => void): ParentWatch {
@@ -37,7 +37,7 @@ export function watchParent(env: Readonly<Record<string, string | undefined>>, o
   pipe.once('close', () => {
     if (!watching) return;
     watching = false;
-    setTimeout(() => process.exit(1), endingMsMax).unref();
+    setTimeout(() => process.exit(1), ENDING_MS_MAX).unref();
     onGone();
   });
   pipe.resume();

@@ -9,11 +9,11 @@ import { launch, type ProcessExit } from './process/serverProcess.ts';
 import { StatusClient } from './statusClient.ts';
 
 /** How long one server's answer to a status call is waited for, ms. */
-const statusTimeoutMs = 1000;
+const STATUS_TIMEOUT_MS = 1000;
 /** How often servers are asked for what is awaited of them, ms. */
-const pollMs = 50;
+const POLL_MS = 50;
 /** Log lines of each server that go into an error. */
-const errorLogLines = 10;
+const ERROR_LOG_LINES = 10;
 
 /** The program that is one server, and what comes before its flags. */
 export interface ServerProgram {
@@ -149,7 +149,7 @@ export class Cluster {
 
   private async report({ id, address }: ServerPlan): Promise<ServerReport> {
     const server = this.server(id);
-    const answer = server.state === 'running' ? await this.clients.get(id)!.ask(statusTimeoutMs) : undefined;
+    const answer = server.state === 'running' ? await this.clients.get(id)!.ask(STATUS_TIMEOUT_MS) : undefined;
     // Another process may listen at that port, or listen still; its answer is not this server's.
     const status = answer !== undefined && answer.id === id && answer.pid === server.pid ? answer : undefined;
     return {
@@ -187,7 +187,7 @@ export class Cluster {
         const wanted = not === undefined ? 'no leader' : `no leader other than server ${not}`;
         throw new ClusterError(`${wanted} within ${timeoutMs} ms${this.lastWords()}`);
       }
-      await new Promise((done) => setTimeout(done, pollMs));
+      await new Promise((done) => setTimeout(done, POLL_MS));
     }
   }
 
@@ -222,7 +222,7 @@ export class Cluster {
   private lastWords(ids: readonly number[] = this.plan.servers.map((server) => server.id)): string {
     return ids
       .map((id) => {
-        const lines = this.logs(id, errorLogLines);
+        const lines = this.logs(id, ERROR_LOG_LINES);
         const shown = lines.length === 0 ? ['(nothing)'] : lines;
         return `\nserver ${id} printed last:\n${shown.map((line) => `    ${line}`).join('\n')}`;
       })
@@ -277,7 +277,7 @@ export class Cluster {
             : 'it does not say what it waits for';
         throw new ClusterError(`server ${id} goes on trying, but after ${timeoutMs} ms ${why}`);
       }
-      await new Promise((done) => setTimeout(done, pollMs));
+      await new Promise((done) => setTimeout(done, POLL_MS));
     }
   }
 

@@ -3,8 +3,8 @@ import { formatAddress, parseAddress } from '../net/endpoints/addresses.ts';
 import { type ClusterConfig, durationMs } from './config/schema.ts';
 import { defaultRestartPolicy, type RestartPolicy } from './restartPolicy.ts';
 
-const defaultBasePort = 9201;
-const defaultNodes = 3;
+const DEFAULT_BASE_PORT = 9201;
+const DEFAULT_NODES = 3;
 
 export interface ServerPlan {
   readonly id: number;
@@ -61,8 +61,8 @@ function serverAddresses(config: ClusterConfig, ports: readonly number[] | undef
   if (config.servers !== undefined) {
     return config.servers.map(({ address, port }) => formatAddress(parseAddress(address ?? `:${port}`)!));
   }
-  const count = config.nodes ?? defaultNodes;
-  const basePort = config.basePort ?? defaultBasePort;
+  const count = config.nodes ?? DEFAULT_NODES;
+  const basePort = config.basePort ?? DEFAULT_BASE_PORT;
   return Array.from({ length: count }, (_, position) => `127.0.0.1:${ports?.[position] ?? basePort + position}`);
 }
 

@@ -14,9 +14,9 @@ import { renderStatus, statusExitCode } from './statusTable.ts';
 import { type ClusterStatus, type UpOptions, up } from './up.ts';
 
 /** Longest a supervisor takes to answer: a restart or a stop waits for servers to end, ms. */
-const answerMsMax = 60_000;
-const releaseMsMax = 5000;
-const releasePollMs = 20;
+const ANSWER_MS_MAX = 60_000;
+const RELEASE_MS_MAX = 5000;
+const RELEASE_POLL_MS = 20;
 
 /** What it uses of the process; it draws no progress. */
 type CommandContext = Omit<ProcessContext, 'progressStream'>;
@@ -97,7 +97,7 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
   onRunning(program.command('down').description('stop a cluster and wait until it has ended')).action(
     async (file: string | undefined, options: { datadir?: string }) => {
       const state = findRunning({ file, ...options });
-      await askSupervisor(controlPath(state.directory), { command: 'down' }, answerMsMax);
+      await askSupervisor(controlPath(state.directory), { command: 'down' }, ANSWER_MS_MAX);
       await untilReleased(state);
       terminal.out(`${printable(state.name)} stopped`);
     },
@@ -158,14 +158,14 @@ function onServer(program: Command, name: string, description: string): Command 
 
 /** The servers have ended by now; waits until their supervisor has let go of the folder too, so that `up` may follow at once. */
 async function untilReleased(state: RunningSupervisor): Promise<void> {
-  const deadlineMs = performance.now() + releaseMsMax;
+  const deadlineMs = performance.now() + RELEASE_MS_MAX;
   while (readRunningState(state.directory)?.startedAt === state.startedAt && performance.now() < deadlineMs) {
-    await new Promise((done) => setTimeout(done, releasePollMs));
+    await new Promise((done) => setTimeout(done, RELEASE_POLL_MS));
   }
 }
 
 function ask(choice: ClusterChoice, request: ControlRequest): Promise<unknown> {
-  return askSupervisor(controlPath(findRunning(choice).directory), request, answerMsMax);
+  return askSupervisor(controlPath(findRunning(choice).directory), request, ANSWER_MS_MAX);
 }
 
 function parseId(text: string): number {

@@ -13,7 +13,7 @@ export interface ProcessContext {
 const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** What is open still when a command is done, such as an idle connection, does not hold it up for longer, ms. */
-const lingerMsMax = 1000;
+const LINGER_MS_MAX = 1000;
 
 /** Runs a command as this process: with its arguments, output, signals and exit code. */
 export async function runAsProcess(
@@ -40,5 +40,5 @@ export async function runAsProcess(
       };
     },
   });
-  setTimeout(() => process.exit(), lingerMsMax).unref();
+  setTimeout(() => process.exit(), LINGER_MS_MAX).unref();
 }

@@ -6,7 +6,7 @@ import { readTextFile } from '../files/regularFile.ts';
 import { type ClusterPlan, defaultDirectory, planCluster } from './clusterPlan.ts';
 import { parseClusterFile } from './config/parse.ts';
 import { ClusterConfigError } from './config/problems.ts';
-import { clusterFileBytesMax } from './config/yamlDocument.ts';
+import { CLUSTER_FILE_BYTES_MAX } from './config/yamlDocument.ts';
 import { runningClusters } from './control/registry.ts';
 import { type RunningSupervisor, readRunningState } from './control/stateFile.ts';
 
@@ -30,7 +30,7 @@ export function clusterFilePath(file: string): string {
 
 /** Reads, checks and completes a cluster file. Throws ClusterConfigError, UnusableFileError or the file system's error. */
 export function readClusterFile(file: string, datadir?: string): ClusterPlan {
-  const config = parseClusterFile(readTextFile(clusterFilePath(file), clusterFileBytesMax), file);
+  const config = parseClusterFile(readTextFile(clusterFilePath(file), CLUSTER_FILE_BYTES_MAX), file);
   const name = basename(file, extname(file));
   // As a folder below rkv-data these would be others.
   if (/^\.*$/.test(name) && config.name === undefined) {

@@ -16,9 +16,9 @@ import { takeFreePorts } from './process/freePorts.ts';
 import { metricsPorts } from './process/metricsPorts.ts';
 
 /** Far more than `cluster.json` ever holds. */
-const claimBytesMax = 64 * 1024;
+const CLAIM_BYTES_MAX = 64 * 1024;
 /** Another process may take a free port between the moment we find it and the moment a server binds it. */
-const portAttemptsMax = 3;
+const PORT_ATTEMPTS_MAX = 3;
 
 /** The server of this package. From src/ as from dist/, the package begins two folders up. */
 export const rkvdProgram: ServerProgram = {
@@ -70,7 +70,7 @@ export async function startCluster(config: ClusterConfig, options: StartOptions 
     try {
       return await startPlanned(plan, { ...options, temporary });
     } catch (error) {
-      if (!takesPorts || attempt >= portAttemptsMax || !(error instanceof AddressInUseError)) throw error;
+      if (!takesPorts || attempt >= PORT_ATTEMPTS_MAX || !(error instanceof AddressInUseError)) throw error;
     }
   }
 }
@@ -149,7 +149,7 @@ function claimData(plan: ClusterPlan, fresh: boolean): void {
 
 function readJson(path: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(readTextFile(path, claimBytesMax));
+    const value: unknown = JSON.parse(readTextFile(path, CLAIM_BYTES_MAX));
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
     // Not there, or not whole: a file that only guards against a mistake must not be one.

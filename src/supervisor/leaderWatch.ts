@@ -1,7 +1,7 @@
 import { type Cluster, findLeader, type ServerReport } from './cluster.ts';
 import type { ClusterEventListener } from './events.ts';
 
-const pollMs = 500;
+const POLL_MS = 500;
 
 /** Tells of every change of leader after `reports`, at most one a poll. Returns how to end that. */
 export function watchLeader(
@@ -22,7 +22,7 @@ export function watchLeader(
     schedule();
   };
   const schedule = (): void => {
-    timer = setTimeout(() => void poll(), pollMs);
+    timer = setTimeout(() => void poll(), POLL_MS);
   };
   schedule();
   return () => {

@@ -7,7 +7,7 @@ import { type ProcessExit, type ServerProcess, within } from './process/serverPr
 import { planRestart, type RestartPolicy } from './restartPolicy.ts';
 
 /** Of a server's words in a line of ours, characters. */
-const refusalLengthMax = 300;
+const REFUSAL_LENGTH_MAX = 300;
 
 export type ServerState = 'running' | 'paused' | 'restarting' | 'stopped';
 
@@ -217,5 +217,5 @@ export class ManagedServer {
 
 /** Why it refused its data, for people. */
 function refusalIn(notice: Notice | undefined): string {
-  return notice?.kind === 'refuses-data' ? printable(notice.why, refusalLengthMax) : 'its log says why';
+  return notice?.kind === 'refuses-data' ? printable(notice.why, REFUSAL_LENGTH_MAX) : 'its log says why';
 }

@@ -14,13 +14,13 @@ import { identify, isOurServer, isRunning, type ProcessIdentity } from './proces
 import { renderStatus } from './statusTable.ts';
 
 /** How long servers may take to end whose supervisor was killed, ms; rkvd allows itself 10 s for it. */
-const leftoverMsMax = 12_000;
-const leftoverPollMs = 50;
+const LEFTOVER_MS_MAX = 12_000;
+const LEFTOVER_POLL_MS = 50;
 /** How long `rejoin` waits until a server takes part, ms: less than whoever asked waits for the answer. */
-const rejoinMsMax = 40_000;
+const REJOIN_MS_MAX = 40_000;
 
 /** The events after which other processes run than before. */
-const changesProcesses: ReadonlySet<ClusterEvent['type']> = new Set(['started', 'crashed', 'refused', 'ended']);
+const CHANGES_PROCESSES: ReadonlySet<ClusterEvent['type']> = new Set(['started', 'crashed', 'refused', 'ended']);
 
 export interface UpOptions {
   /** The cluster file, for whoever asks for its cluster from elsewhere. */
@@ -78,11 +78,11 @@ async function endLeftovers(leftovers: readonly Leftover[], terminal: CommandOut
   if (leftovers.length === 0) return;
   const pids = leftovers.map(({ process }) => process.pid).join(', ');
   terminal.out(`waiting for servers whose supervisor was killed to end (pid ${pids})`);
-  const deadlineMs = performance.now() + leftoverMsMax;
+  const deadlineMs = performance.now() + LEFTOVER_MS_MAX;
   const running = () => leftovers.filter((one) => isRunning(one.process));
   while (running().length > 0) {
     if (performance.now() > deadlineMs) for (const one of running()) endLeftover(one);
-    await new Promise((done) => setTimeout(done, leftoverPollMs));
+    await new Promise((done) => setTimeout(done, LEFTOVER_POLL_MS));
   }
 }
 
@@ -159,7 +159,7 @@ class Supervision {
   private note(event: ClusterEvent): void {
     const time = new Date().toISOString().slice(11, 23);
     this.terminal.out(`${time} ${describeEvent(event)}`);
-    if (changesProcesses.has(event.type)) this.noteProcesses(this.cluster!.pids());
+    if (CHANGES_PROCESSES.has(event.type)) this.noteProcesses(this.cluster!.pids());
   }
 
   private noteProcesses(pids: ReadonlyMap<number, number>): void {
@@ -205,7 +205,7 @@ class Supervision {
       case 'restart':
         return cluster.restart(request.id);
       case 'rejoin':
-        return cluster.rejoin(request.id, { timeoutMs: rejoinMsMax, survivor: request.survivor });
+        return cluster.rejoin(request.id, { timeoutMs: REJOIN_MS_MAX, survivor: request.survivor });
       case 'pause':
         return cluster.pause(request.id);
       case 'resume':

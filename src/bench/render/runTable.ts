@@ -25,11 +25,11 @@ const head = [
 ];
 const aligns = leftThenRight(3, head.length - 3);
 /** Of what stands before a note. */
-const labelWidth = 9;
+const LABEL_WIDTH = 9;
 /** Of a note's text; the table is as wide. */
-const noteWidthMax = 103;
+const NOTE_WIDTH_MAX = 103;
 /** Of a note in all: servers and other clients may have had their say in it. */
-const noteLengthMax = 4000;
+const NOTE_LENGTH_MAX = 4000;
 
 /** What was measured, for people: what was done, a table, and what it means. `command`: how rkv-bench is typed here. */
 export function renderRuns(runs: readonly WrittenRun[], command: string): string {
@@ -67,12 +67,12 @@ function footnotes(runs: readonly RunRecord[]): string[] {
 
 function note(label: string, text: string): string {
   const lines = [''];
-  for (const word of printable(text, noteLengthMax).split(' ')) {
+  for (const word of printable(text, NOTE_LENGTH_MAX).split(' ')) {
     const line = lines.at(-1)!;
-    if (line !== '' && line.length + 1 + word.length > noteWidthMax) lines.push(word);
+    if (line !== '' && line.length + 1 + word.length > NOTE_WIDTH_MAX) lines.push(word);
     else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
   }
-  return lines.map((line, at) => `${(at === 0 ? label : '').padEnd(labelWidth)} ${line}`).join('\n');
+  return lines.map((line, at) => `${(at === 0 ? label : '').padEnd(LABEL_WIDTH)} ${line}`).join('\n');
 }
 
 /** `200 clients insert 16-byte values over 10,000 keys for 5s, …`. */

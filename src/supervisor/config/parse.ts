@@ -3,17 +3,17 @@ import { printable, printableJson } from '../../cli/printable.ts';
 import { ClusterConfigError, type ConfigProblem, formatPath } from './problems.ts';
 import { type ClusterConfig, clusterSchema, knownKeys } from './schema.ts';
 import { suggest } from './suggest.ts';
-import { problemsMax, readYaml, type YamlPath } from './yamlDocument.ts';
+import { PROBLEMS_MAX, readYaml, type YamlPath } from './yamlDocument.ts';
 
 type LineOf = (path: YamlPath, key?: string) => number | undefined;
 
-const shownLengthMax = 60;
+const SHOWN_LENGTH_MAX = 60;
 
 function show(value: unknown): string {
   if (value === undefined) return 'nothing';
   // Infinity and NaN, which YAML has and JSON does not.
   const shown = typeof value === 'number' ? String(value) : json(value);
-  return shown.length > shownLengthMax ? `${printable(shown.slice(0, shownLengthMax))}…` : shown;
+  return shown.length > SHOWN_LENGTH_MAX ? `${printable(shown.slice(0, SHOWN_LENGTH_MAX))}…` : shown;
 }
 
 function json(value: unknown): string {
@@ -36,7 +36,7 @@ function valueAt(root: unknown, path: YamlPath): unknown {
 
 function unknownKeyProblems(path: YamlPath, keys: readonly string[], lineOf: LineOf): ConfigProblem[] {
   const known = knownKeys(path);
-  return keys.slice(0, problemsMax).map((key) => {
+  return keys.slice(0, PROBLEMS_MAX).map((key) => {
     const meant = suggest(key, known);
     const advice = meant === undefined ? `expected one of ${known.join(', ')}` : `did you mean ${meant}?`;
     return { key: formatPath([...path, key]), message: `unknown key: ${advice}`, line: lineOf(path, key) };
@@ -57,7 +57,7 @@ function toProblems(issue: z.core.$ZodIssue, value: unknown, lineOf: LineOf): Co
 function check(value: unknown, source: string, lineOf: LineOf): ClusterConfig {
   const result = clusterSchema.safeParse(value);
   if (result.success) return result.data;
-  const problems = result.error.issues.slice(0, problemsMax).flatMap((issue) => toProblems(issue, value, lineOf));
+  const problems = result.error.issues.slice(0, PROBLEMS_MAX).flatMap((issue) => toProblems(issue, value, lineOf));
   problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
   throw new ClusterConfigError(source, problems);
 }

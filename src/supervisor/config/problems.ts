@@ -10,10 +10,10 @@ export interface ConfigProblem {
 }
 
 /** Of one file, in the message; a person mends these first. */
-const problemsShownMax = 20;
+const PROBLEMS_SHOWN_MAX = 20;
 /** Of a key and of a parser's own words, which may hold a piece of the file. */
-const keyLengthMax = 60;
-const messageLengthMax = 300;
+const KEY_LENGTH_MAX = 60;
+const MESSAGE_LENGTH_MAX = 300;
 
 /** A cluster's settings are wrong. The message has one line a problem: `file:line: key: what was expected, got what`. */
 export class ClusterConfigError extends Error {
@@ -21,7 +21,7 @@ export class ClusterConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
 
   constructor(source: string, problems: readonly ConfigProblem[]) {
-    const shown = problems.slice(0, problemsShownMax).map((problem) => describe(source, problem));
+    const shown = problems.slice(0, PROBLEMS_SHOWN_MAX).map((problem) => describe(source, problem));
     const more = problems.length > shown.length ? [`${printable(source)}: and more like these`] : [];
     super([...shown, ...more].join('\n'));
     this.problems = problems;
@@ -30,8 +30,8 @@ export class ClusterConfigError extends Error {
 
 function describe(source: string, { key, message, line }: ConfigProblem): string {
   const place = line === undefined ? printable(source) : `${printable(source)}:${line}`;
-  const what = printable(message, messageLengthMax);
-  return key === '' ? `${place}: ${what}` : `${place}: ${printable(key, keyLengthMax)}: ${what}`;
+  const what = printable(message, MESSAGE_LENGTH_MAX);
+  return key === '' ? `${place}: ${what}` : `${place}: ${printable(key, KEY_LENGTH_MAX)}: ${what}`;
 }
 
 /** `['servers', 1, 'port']` as `servers[1].port`. */

@@ -7,7 +7,7 @@ import { RKVD_FLAGS } from '../../server/flags.ts';
 import { suggest } from './suggest.ts';
 
 /** Upper bound on the servers of one file: all of them run on this machine. */
-const serversMax = 64;
+const SERVERS_MAX = 64;
 
 // Every message says what was expected; whoever prints it adds what was there instead.
 const integer = (what: string, min: number, max: number = Number.MAX_SAFE_INTEGER) =>
@@ -79,12 +79,12 @@ function objectMessage(what: string) {
 const shape = {
   name: name.optional(),
   backend: z.enum(ENGINE_NAMES, { error: `expected one of ${ENGINE_NAMES.join(', ')}` }).optional(),
-  nodes: integer(`a number of servers between 1 and ${serversMax}`, 1, serversMax).optional(),
+  nodes: integer(`a number of servers between 1 and ${SERVERS_MAX}`, 1, SERVERS_MAX).optional(),
   basePort: port.optional(),
   servers: z
     .array(server, { error: 'expected a list of servers' })
     .min(1, { error: 'expected at least one server' })
-    .max(serversMax, { error: `expected at most ${serversMax} servers` })
+    .max(SERVERS_MAX, { error: `expected at most ${SERVERS_MAX} servers` })
     .optional(),
   cluster: z
     .array(integer('a server id from 1', 1), { error: 'expected a list of server ids such as [1, 2, 3]' })
@@ -129,7 +129,7 @@ const reservedFlags: Readonly<Record<string, string>> = {
 const freeFlags = Object.keys(RKVD_FLAGS).filter((name) => !Object.hasOwn(reservedFlags, name));
 
 /** Addresses at which a server would take the port on all of the machine's. */
-const everyHost: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+const EVERY_HOST: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
 type Unchecked = z.infer<z.ZodObject<typeof shape>>;
 type Complain = (path: (string | number)[], message: string) => void;
@@ -163,7 +163,7 @@ function checkServers(config: Unchecked, complain: Complain): void {
 /** Whether two servers of this machine would listen at the same place, were their ports the same. */
 function isSameHost(one: string, other: string): boolean {
   const plain = (host: string) => (host === 'localhost' ? '127.0.0.1' : host.toLowerCase());
-  return plain(one) === plain(other) || everyHost.has(one) || everyHost.has(other);
+  return plain(one) === plain(other) || EVERY_HOST.has(one) || EVERY_HOST.has(other);
 }
 
 function checkCluster(config: Unchecked, complain: Complain): void {

@@ -18,13 +18,13 @@ function editDistance(a: string, b: string): number {
 }
 
 /** Of a word that may be a misspelt one; comparing takes time by its length. */
-const wordLengthMax = 40;
+const WORD_LENGTH_MAX = 40;
 
 const comparable = (word: string): string => word.toLowerCase().replace(/[-_]/g, '');
 
 /** The known word that `word` was most likely meant to be, or undefined where none is near. */
 export function suggest(word: string, known: readonly string[]): string | undefined {
-  if (word.length > wordLengthMax) return undefined;
+  if (word.length > WORD_LENGTH_MAX) return undefined;
   const typed = comparable(word);
   const tolerated = Math.max(1, Math.floor(typed.length / 3));
   let nearest: string | undefined;

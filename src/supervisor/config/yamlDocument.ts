@@ -16,18 +16,18 @@ import {
 import type { ConfigProblem } from './problems.ts';
 
 /** Of a cluster file. 64 servers with an address and a folder each take a hundredth of it. */
-export const clusterFileBytesMax = 1024 * 1024;
+export const CLUSTER_FILE_BYTES_MAX = 1024 * 1024;
 /** Words, marks and spaces, and brackets and commas among them: what the parser's time goes by. */
-const lexemesMax = 250_000;
-const flowMarksMax = 50_000;
+const LEXEMES_MAX = 250_000;
+const FLOW_MARKS_MAX = 50_000;
 /** Collections in collections. A cluster file needs three; the parser's own recursion ends in a crash at some thousands. */
-const depthMax = 32;
+const DEPTH_MAX = 32;
 /** Each costs the parser a walk through the whole file. */
-const aliasesMax = 256;
+const ALIASES_MAX = 256;
 /** Values, those that aliases repeat counted each time. */
-const valuesMax = 100_000;
+const VALUES_MAX = 100_000;
 /** Problems of one kind that are looked into. */
-export const problemsMax = 200;
+export const PROBLEMS_MAX = 200;
 
 export type YamlPath = readonly PropertyKey[];
 
@@ -42,8 +42,8 @@ type Problems = readonly ConfigProblem[];
 
 /** Reads one YAML document of plain values in a time that the file's size bounds, or says what is wrong and where. */
 export function readYaml(text: string): YamlDocument | { readonly problems: Problems } {
-  if (text.length > clusterFileBytesMax) {
-    return { problems: [{ key: '', message: `too large: expected at most ${clusterFileBytesMax} bytes`, line: 1 }] };
+  if (text.length > CLUSTER_FILE_BYTES_MAX) {
+    return { problems: [{ key: '', message: `too large: expected at most ${CLUSTER_FILE_BYTES_MAX} bytes`, line: 1 }] };
   }
   const lines = new LineCounter();
   const lineAt = (offset: number): number => lines.linePos(offset).line;
@@ -61,7 +61,7 @@ export function readYaml(text: string): YamlDocument | { readonly problems: Prob
   const [document, another] = new Composer({ uniqueKeys: false, logLevel: 'error' }).compose(tokens, true, text.length);
   if (document === undefined) return { value: {}, lineOf: () => 1 };
   const problems = [...document.errors, ...document.warnings]
-    .slice(0, problemsMax)
+    .slice(0, PROBLEMS_MAX)
     .map(({ pos, message }) => notYaml(pos[0], message));
   if (another !== undefined) problems.push(notYaml(another.range[0], 'expected one document, got another one here'));
   if (problems.length === 0) {
@@ -86,11 +86,11 @@ function tooMuch(text: string): string | undefined {
   let flowMarks = 0;
   let aliases = 0;
   for (const lexeme of new Lexer().lex(text)) {
-    if (++lexemes > lexemesMax) return `expected at most ${lexemesMax} words and marks`;
-    if (lexeme.length === 1 && '[]{},'.includes(lexeme) && ++flowMarks > flowMarksMax) {
-      return `expected at most ${flowMarksMax} brackets and commas`;
+    if (++lexemes > LEXEMES_MAX) return `expected at most ${LEXEMES_MAX} words and marks`;
+    if (lexeme.length === 1 && '[]{},'.includes(lexeme) && ++flowMarks > FLOW_MARKS_MAX) {
+      return `expected at most ${FLOW_MARKS_MAX} brackets and commas`;
     }
-    if (lexeme.startsWith('*') && ++aliases > aliasesMax) return `expected at most ${aliasesMax} aliases`;
+    if (lexeme.startsWith('*') && ++aliases > ALIASES_MAX) return `expected at most ${ALIASES_MAX} aliases`;
   }
   return undefined;
 }
@@ -101,7 +101,8 @@ function tooDeep(tokens: readonly CST.Token[]): Misfit | undefined {
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { token, depth } = next;
     const { offset } = token;
-    if (depth > depthMax) return { offset, message: `expected at most ${depthMax} lists and mappings in one another` };
+    if (depth > DEPTH_MAX)
+      return { offset, message: `expected at most ${DEPTH_MAX} lists and mappings in one another` };
     if (token.type === 'document') {
       if (token.value !== undefined) open.push({ token: token.value, depth });
     } else if ('items' in token) {
@@ -136,8 +137,8 @@ class Walk {
   private visit(node: unknown, offset: number): void {
     if (this.problem !== undefined || !isNode(node)) return;
     const at = this.followed ?? node.range?.[0] ?? offset;
-    if (++this.values > valuesMax) {
-      this.fail(at, `expected at most ${valuesMax} values, those counted that aliases repeat`);
+    if (++this.values > VALUES_MAX) {
+      this.fail(at, `expected at most ${VALUES_MAX} values, those counted that aliases repeat`);
     } else if (isAlias(node)) {
       const target = this.anchors.get(node.source);
       if (target === undefined) this.fail(at, `the alias *${node.source} names nothing that stands before it`);

@@ -9,7 +9,7 @@ export class ControlError extends Error {
 }
 
 /** Longest answer, bytes: a status of 64 servers takes a hundredth of it. */
-const answerBytesMax = 4 * 1024 * 1024;
+const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Asks the supervisor at the Unix socket `path`; resolves with the value of its answer. Throws ControlError. */
 export async function askSupervisor(path: string, request: ControlRequest, timeoutMs: number): Promise<unknown> {
@@ -45,9 +45,9 @@ function exchange(path: string, line: string, timeoutMs: number): Promise<string
     }, timeoutMs);
     socket.on('data', (chunk: string) => {
       text += chunk;
-      if (text.length <= answerBytesMax) return;
+      if (text.length <= ANSWER_BYTES_MAX) return;
       socket.destroy();
-      fail(new ControlError(`the supervisor's answer is too long: expected at most ${answerBytesMax} bytes`));
+      fail(new ControlError(`the supervisor's answer is too long: expected at most ${ANSWER_BYTES_MAX} bytes`));
     });
     socket.on('error', (cause) => fail(new ControlError(`no answer from the supervisor: ${cause.message}`, { cause })));
     socket.on('close', () => {

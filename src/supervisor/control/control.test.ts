@@ -18,7 +18,7 @@ import { ownFolder } from '../../files/testing/ownFolder.ts';
 import { identify, isOurServer, isRunning } from '../process/identity.ts';
 import { askSupervisor, ControlError } from './client.ts';
 import type { ControlRequest } from './protocol.ts';
-import { requestBytesMax } from './protocol.ts';
+import { REQUEST_BYTES_MAX } from './protocol.ts';
 import { type ControlServer, serveControl } from './server.ts';
 import { AlreadyRunningError, Claim, controlPath, readRunningState, readState } from './stateFile.ts';
 
@@ -222,7 +222,7 @@ describe('the control channel', () => {
     ['{"command":"pause","id":-1}\n', /bad request: id: /],
     ['garbage\n', /"ok":false/],
     ['{"command":"status"}', /^$/],
-    ['x'.repeat(2 * requestBytesMax), /^$/],
+    ['x'.repeat(2 * REQUEST_BYTES_MAX), /^$/],
   ])('survives %.40s', async (text, answer) => {
     const path = await serve(async () => 'fine');
     expect(await send(path, text)).toMatch(answer);

@@ -28,4 +28,4 @@ export type ControlResponse =
   | { readonly ok: false; readonly error: string };
 
 /** Longest request, bytes. */
-export const requestBytesMax = 64 * 1024;
+export const REQUEST_BYTES_MAX = 64 * 1024;

@@ -7,9 +7,9 @@ import { readTextFile } from '../../files/regularFile.ts';
 import { type RunningSupervisor, readRunningState } from './stateFile.ts';
 
 /** Far more than an entry ever holds. */
-const entryBytesMax = 64 * 1024;
+const ENTRY_BYTES_MAX = 64 * 1024;
 
-const entryName = /^[0-9a-f]{32}\.json$/;
+const ENTRY_NAME = /^[0-9a-f]{32}\.json$/;
 
 const schema = z.object({ directory: z.string(), file: z.string().nullable() });
 
@@ -39,7 +39,7 @@ export function runningClusters(): ListedCluster[] {
   const folder = registryFolder();
   const found = readdirSync(folder).flatMap((name) => {
     // Such as an entry that is being written.
-    if (!entryName.test(name)) return [];
+    if (!ENTRY_NAME.test(name)) return [];
     const path = join(folder, name);
     const entry = readEntry(path);
     const state = entry === undefined ? undefined : readRunningState(entry.directory);
@@ -52,7 +52,7 @@ export function runningClusters(): ListedCluster[] {
 
 function readEntry(path: string): z.infer<typeof schema> | undefined {
   try {
-    return schema.parse(JSON.parse(readTextFile(path, entryBytesMax)));
+    return schema.parse(JSON.parse(readTextFile(path, ENTRY_BYTES_MAX)));
   } catch {
     return undefined;
   }

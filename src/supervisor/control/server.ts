@@ -1,12 +1,12 @@
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { UnusableFileError } from '../../files/regularFile.ts';
-import { type ControlRequest, type ControlResponse, requestBytesMax, requestSchema } from './protocol.ts';
+import { type ControlRequest, type ControlResponse, REQUEST_BYTES_MAX, requestSchema } from './protocol.ts';
 
 /** A client that has connected and says nothing is dropped after this, ms. */
-const requestMsMax = 10_000;
+const REQUEST_MS_MAX = 10_000;
 /** How long answers that are under way may take to leave once the server is closed, ms. */
-const closeMsMax = 500;
+const CLOSE_MS_MAX = 500;
 
 export interface ControlServer {
   /** Ends it once the answers that are under way have left, or have had time to. */
@@ -45,7 +45,7 @@ export async function serveControl(
       new Promise((done) => {
         const timer = setTimeout(() => {
           for (const socket of sockets) socket.destroy();
-        }, closeMsMax);
+        }, CLOSE_MS_MAX);
         server.close(() => {
           clearTimeout(timer);
           done();
@@ -80,11 +80,11 @@ function readLine(socket: Socket): Promise<string | undefined> {
   return new Promise((done) => {
     let text = '';
     socket.setEncoding('utf8');
-    socket.setTimeout(requestMsMax, () => done(undefined));
+    socket.setTimeout(REQUEST_MS_MAX, () => done(undefined));
     socket.on('data', (chunk: string) => {
       text += chunk;
       const end = text.indexOf('\n');
-      if (end < 0 && text.length <= requestBytesMax) return;
+      if (end < 0 && text.length <= REQUEST_BYTES_MAX) return;
       socket.setTimeout(0);
       done(end < 0 ? undefined : text.slice(0, end));
     });

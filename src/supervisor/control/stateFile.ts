@@ -6,13 +6,13 @@ import { makeFolder, ownTemporaryFolder, replacePrivateFile, writeBeside } from 
 import { readTextFile, UnusableFileError } from '../../files/regularFile.ts';
 import { identify, isRunning } from '../process/identity.ts';
 
-const fileName = 'supervisor.json';
+const FILE_NAME = 'supervisor.json';
 
 /** Far more than a supervisor ever writes. */
-const stateBytesMax = 1024 * 1024;
+const STATE_BYTES_MAX = 1024 * 1024;
 
 /** Longest path of a Unix socket that every system takes (sockaddr_un.sun_path is 104 bytes on some), bytes. */
-const socketPathBytesMax = 100;
+const SOCKET_PATH_BYTES_MAX = 100;
 
 const identity = z.object({ pid: z.int().min(1), startTicks: z.string().nullable() });
 
@@ -42,12 +42,12 @@ export class AlreadyRunningError extends Error {
 
 /** The state that a supervisor of `directory` left or keeps there; undefined where there is none, or none that can be read. */
 export function readState(directory: string): SupervisorState | undefined {
-  return readStateAt(join(directory, fileName));
+  return readStateAt(join(directory, FILE_NAME));
 }
 
 function readStateAt(path: string): SupervisorState | undefined {
   try {
-    return schema.parse(JSON.parse(readTextFile(path, stateBytesMax)));
+    return schema.parse(JSON.parse(readTextFile(path, STATE_BYTES_MAX)));
   } catch {
     return undefined;
   }
@@ -62,7 +62,7 @@ export function readRunningState(directory: string): RunningSupervisor | undefin
 /** The socket of the supervisor of `directory`, which is there. Throws UnusableFileError where it has no safe place. */
 export function controlPath(directory: string): string {
   const path = join(directory, 'control.sock');
-  if (Buffer.byteLength(path) <= socketPathBytesMax) return path;
+  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return path;
   const short = createHash('sha256').update(realpathSync(directory)).digest('hex').slice(0, 16);
   return join(ownTemporaryFolder(), `cluster-${short}.sock`);
 }
@@ -83,7 +83,7 @@ export class Claim {
   /** Throws AlreadyRunningError where a supervisor that still runs has the folder. */
   static take(directory: string, name: string): Claim {
     makeFolder(directory);
-    const path = join(directory, fileName);
+    const path = join(directory, FILE_NAME);
     const state: SupervisorState = {
       version: 1,
       supervisor: identify(process.pid),

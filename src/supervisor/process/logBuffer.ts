@@ -1,6 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
 
-const lineLengthMax = 2000;
+const LINE_LENGTH_MAX = 2000;
 
 /** The last lines of what a process printed. Bounded, however much and however long the lines it prints. */
 export class LogBuffer {
@@ -20,8 +20,8 @@ export class LogBuffer {
       this.decoders.set(name, stream);
     }
     const parts = (stream.partial + stream.decoder.write(Buffer.from(bytes))).split(/\r?\n/);
-    stream.partial = parts.pop()!.slice(0, lineLengthMax);
-    for (const line of parts) this.lines.push(line.slice(0, lineLengthMax));
+    stream.partial = parts.pop()!.slice(0, LINE_LENGTH_MAX);
+    for (const line of parts) this.lines.push(line.slice(0, LINE_LENGTH_MAX));
     // Dropped in halves, so that a line costs a constant.
     if (this.lines.length > 2 * this.linesMax) this.lines = this.lines.slice(-this.linesMax);
   }

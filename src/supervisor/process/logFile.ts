@@ -2,7 +2,7 @@ import { closeSync, fstatSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { keepFolderPrivate, openPrivateLog } from '../../files/privateFile.ts';
 
-const defaultBytesMax = 32 * 1024 * 1024;
+const DEFAULT_BYTES_MAX = 32 * 1024 * 1024;
 
 /**
  * Appends what a process printed to a file, and keeps it bounded: a full file becomes `<path>.1`, in place of the one before.
@@ -15,7 +15,7 @@ export class LogFile {
   private descriptor: number;
   private bytes: number;
 
-  constructor(path: string, bytesMax = defaultBytesMax) {
+  constructor(path: string, bytesMax = DEFAULT_BYTES_MAX) {
     this.path = path;
     this.bytesMax = bytesMax;
     keepFolderPrivate(dirname(path));

@@ -7,10 +7,10 @@ import type { LogBuffer } from './logBuffer.ts';
 import { LogFile } from './logFile.ts';
 import { readNotices } from './notices.ts';
 
-const supervisorFd = 3;
+const SUPERVISOR_FD = 3;
 
 /** How long the output of an ended process is waited for, ms: a process of its own making may hold it open. */
-const drainMsMax = 500;
+const DRAIN_MS_MAX = 500;
 
 export interface LaunchCommand {
   readonly file: string;
@@ -55,7 +55,7 @@ export function launch(command: LaunchCommand): ServerProcess {
 function spawn(command: LaunchCommand, logFile: LogFile): ServerProcess {
   const child = execa(command.file, command.args, {
     cwd: command.directory,
-    env: { ...command.environment, [SUPERVISOR_FD_VARIABLE]: String(supervisorFd) },
+    env: { ...command.environment, [SUPERVISOR_FD_VARIABLE]: String(SUPERVISOR_FD) },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     buffer: false,
     reject: false,
@@ -77,7 +77,7 @@ function spawn(command: LaunchCommand, logFile: LogFile): ServerProcess {
     });
   }
   let notice: Notice | undefined;
-  const told = readNotices(child.stdio[supervisorFd] as Duplex | null, (last) => {
+  const told = readNotices(child.stdio[SUPERVISOR_FD] as Duplex | null, (last) => {
     notice = last;
   });
 
@@ -89,7 +89,7 @@ function spawn(command: LaunchCommand, logFile: LogFile): ServerProcess {
   });
   const drained = Promise.allSettled([...streams.map(([, stream]) => finished(stream)), told]);
   const exited = ended.then(async (exit) => {
-    await within(drained, drainMsMax);
+    await within(drained, DRAIN_MS_MAX);
     logFile.close();
     return exit;
   });
