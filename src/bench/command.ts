@@ -17,17 +17,15 @@ import { readRun } from './results/store.ts';
 const INTERRUPTED_EXIT_CODE = 130;
 
 /** Runs `rkv-bench` with the arguments that follow its name. Resolves with its exit code. */
-export async function runCommand(args: readonly string[], context: ProcessContext): Promise<number> {
-  const { terminal } = context;
-  let exitCode = 0;
-  const program = buildProgram(context, (code) => {
-    exitCode = code;
-  });
-  const failed = await runCommander(program, args, (error) => {
-    const message = error instanceof Error ? error.message : String(error);
-    for (const line of message.split('\n')) terminal.err(`rkv-bench: ${line}`);
-  });
-  return failed || exitCode;
+export function runCommand(args: readonly string[], context: ProcessContext): Promise<number> {
+  return runCommander(
+    (exit) => buildProgram(context, exit),
+    args,
+    (error) => {
+      const message = error instanceof Error ? error.message : String(error);
+      for (const line of message.split('\n')) context.terminal.err(`rkv-bench: ${line}`);
+    },
+  );
 }
 
 function buildProgram(context: ProcessContext, exit: (code: number) => void): Command {

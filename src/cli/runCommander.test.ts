@@ -2,23 +2,26 @@ import { InvalidArgumentError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { innerCommand, runCommander, wholeNumber, wholeNumberBelow } from './runCommander.ts';
 
-async function run(args: readonly string[], action: (options: { count: number }) => Promise<void> | void) {
+async function run(args: readonly string[], action: (options: { count: number }) => unknown) {
   const said = { out: '', err: '', failed: '' };
-  const program = innerCommand('try', {
-    out: (text) => {
-      said.out += text;
-    },
-    err: (text) => {
-      said.err += text;
-    },
-  })
-    .option('--count <n>', 'how many', wholeNumberBelow(100), 1)
-    .action(action);
-  program
-    .command('more')
-    .argument('<what>')
-    .action(() => {});
-  const code = await runCommander(program, args, (error) => {
+  const build = (exit: (code: number) => void) => {
+    const program = innerCommand('try', {
+      out: (text) => {
+        said.out += text;
+      },
+      err: (text) => {
+        said.err += text;
+      },
+    })
+      .option('--count <n>', 'how many', wholeNumberBelow(100), 1)
+      .action(async (options: { count: number }) => exit(Number((await action(options)) ?? 0)));
+    program
+      .command('more')
+      .argument('<what>')
+      .action(() => {});
+    return program;
+  };
+  const code = await runCommander(build, args, (error) => {
     said.failed = (error as Error).message;
   });
   return { code, ...said };
@@ -32,6 +35,7 @@ describe('a command line', () => {
     };
     expect(await run(['--count', '99'], take)).toEqual({ code: 0, out: '', err: '', failed: '' });
     expect(count).toBe(99);
+    expect(await run([], () => 5)).toMatchObject({ code: 5, failed: '' });
     expect(await run(['--help'], take)).toMatchObject({ code: 0, err: '', failed: '' });
     const unknown = await run(['--cuont'], take);
     expect(unknown).toMatchObject({ code: 1, out: '', failed: '' });

@@ -20,17 +20,22 @@ function saying(command: Command, { out, err }: Pick<CommandOutput, 'out' | 'err
 }
 
 /**
- * Runs `program` with the arguments that follow its name, an `innerCommand`. Resolves with the exit code that commander has
- * for what it printed itself, with 0 once the action is done, or with 1 where that fails: `complain` is to say why.
+ * Runs what `build` makes, an `innerCommand`, with the arguments that follow its name. Resolves with the exit code that commander has
+ * for what it printed itself; once the action is done with what that gave to `exit`, or 0; or with 1 where it fails:
+ * `complain` is to say why.
  */
 export async function runCommander(
-  program: Command,
+  build: (exit: (code: number) => void) => Command,
   args: readonly string[],
   complain: (error: unknown) => void,
 ): Promise<number> {
+  let exitCode = 0;
+  const program = build((code) => {
+    exitCode = code;
+  });
   try {
     await program.parseAsync(fromGoForms(program, args), { from: 'user' });
-    return 0;
+    return exitCode;
   } catch (error) {
     // commander has printed its own already, or it was --help.
     if (error instanceof CommanderError) return error.exitCode;

@@ -22,17 +22,14 @@ const RELEASE_POLL_MS = 20;
 type CommandContext = Omit<ProcessContext, 'progressStream'>;
 
 /** Runs `rkv-cluster` with the arguments that follow its name. Resolves with its exit code. */
-export async function runCommand(args: readonly string[], context: CommandContext): Promise<number> {
-  const { terminal } = context;
-  let exitCode = 0;
-  const program = buildProgram(context, (code) => {
-    exitCode = code;
-  });
-  const failed = await runCommander(program, args, (error) => {
+export function runCommand(args: readonly string[], context: CommandContext): Promise<number> {
+  return runCommander(
+    (exit) => buildProgram(context, exit),
+    args,
     // Problems of a file are told as compilers do: the line begins with the place.
-    terminal.err(error instanceof ClusterConfigError ? error.message : `rkv-cluster: ${explain(error)}`);
-  });
-  return failed || exitCode;
+    (error) =>
+      context.terminal.err(error instanceof ClusterConfigError ? error.message : `rkv-cluster: ${explain(error)}`),
+  );
 }
 
 function explain(error: unknown): string {
