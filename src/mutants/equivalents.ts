@@ -119,10 +119,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'A replicator does not look at the tracker, nor the tracker at replicators.',
   },
   {
-    key: 'consensus/hashicorp/log.ts RaftLog.prune: swap this.tail = this.tail.slice(count); this.tailStart += count; → this.tailStart += count; this.tail = this.tail.slice(count);',
-    why: 'Neither is made from what the other sets.',
-  },
-  {
     key: 'consensus/hashicorp/state.ts ServerState.install: swap this.noticeOwnRemoval(before, configuration); this.refreshRole(); → this.refreshRole(); this.noticeOwnRemoval(before, configuration);',
     why: 'The first only reports events, and does not look at the role.',
   },
@@ -359,6 +355,10 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   // what the engines share
   {
+    key: 'consensus/parts/logTail.ts LogTail.prune: swap this.tail = this.tail.slice(count); this.tailStart += count; → this.tailStart += count; this.tail = this.tail.slice(count);',
+    why: 'Neither is made from what the other sets.',
+  },
+  {
     key: 'consensus/parts/quorum.ts majorityReached: bound sorted[at - 1]! > value → sorted[at - 1]! >= value',
     why: 'Of equals either may stand first: what is read of them is the value.',
   },
@@ -377,10 +377,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   {
     key: 'consensus/entryCodec.ts decodeRecord: swap entry.record = reader.bytes; entry.recordStart = recordStart; → entry.recordStart = recordStart; entry.record = reader.bytes;',
     why: 'Neither is made from what the other sets.',
-  },
-  {
-    key: 'consensus/parts/pendingLog.ts PendingLog.entries: half result.length > 0 && from + result.length <= Math.min(last, stored) → from + result.length <= Math.min(last, stored)',
-    why: 'A store that has the first entry gives it, however large it is: where it gave none, none was asked for.',
   },
   {
     key: 'consensus/membership/transferPreparation.ts TransferPreparation.refusedAtOnce: half this.to === 0 && this.candidates.length === 0 → this.candidates.length === 0',

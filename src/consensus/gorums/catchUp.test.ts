@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
-import { PendingLog } from '../parts/pendingLog.ts';
+import { LogTail } from '../parts/logTail.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { CatchUp } from './catchUp.ts';
 import { CATCH_UP_INTERVAL_MS } from './limits.ts';
 import type { AppendEntries } from './messages.ts';
 
-function logOf(...terms: number[]): PendingLog {
-  const log = new PendingLog(new MemoryLog());
+function logOf(...terms: number[]): LogTail {
+  const log = new LogTail(new MemoryLog());
   log.append(terms.map((term, i) => new Entry(i + 1, term, EntryType.Normal, new Uint8Array(0))));
   return log;
 }
@@ -18,7 +18,7 @@ function refused(prevLogIndex: number): AppendEntries {
   return { type: 'AppendEntries', ...numbers, prevLogIndex, entries: [] };
 }
 
-const ask = (log: PendingLog, prevLogIndex: number, commitIndex = 0) =>
+const ask = (log: LogTail, prevLogIndex: number, commitIndex = 0) =>
   new CatchUp().ask(log, refused(prevLogIndex), commitIndex, 0);
 
 describe('what a follower asks for', () => {
@@ -62,7 +62,7 @@ describe('a wrong suffix longer than one answer', () => {
     catchUp.agreed(9, 2);
     expect(catchUp.ask(log, refused(8), 0, 1001)).toBe(3);
     // The next one replaced entry 3 and so cut off the rest.
-    log.truncate(3);
+    log.truncateFrom(3);
     log.append([new Entry(3, 3, EntryType.Normal, new Uint8Array(0))]);
     catchUp.agreed(9, 3);
     expect(catchUp.ask(log, refused(8), 0, 1002)).toBe(4);

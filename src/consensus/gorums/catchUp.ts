@@ -1,4 +1,4 @@
-import type { PendingLog } from '../parts/pendingLog.ts';
+import type { LogTail } from '../parts/logTail.ts';
 import { CATCH_UP_INTERVAL_MS } from './limits.ts';
 import type { AppendEntries } from './messages.ts';
 
@@ -24,7 +24,7 @@ export class CatchUp {
   }
 
   /** The next index to ask for after a refused request, or undefined while an earlier question is still open. */
-  ask(log: PendingLog, refused: AppendEntries, commitIndex: number, nowMs: number): number | undefined {
+  ask(log: LogTail, refused: AppendEntries, commitIndex: number, nowMs: number): number | undefined {
     this.noticeConflict(log, refused, commitIndex);
     const nextIndex = missingFrom(log, refused, this.conflict?.agreedIndex ?? commitIndex, this.conflict !== undefined);
     // An answer that came and moved the log on, or showed an earlier conflict, allows the next question at once.
@@ -35,7 +35,7 @@ export class CatchUp {
     return nextIndex;
   }
 
-  private noticeConflict(log: PendingLog, { term, prevLogIndex }: AppendEntries, commitIndex: number): void {
+  private noticeConflict(log: LogTail, { term, prevLogIndex }: AppendEntries, commitIndex: number): void {
     const { conflict } = this;
     const isSettled =
       conflict === undefined ||
@@ -57,12 +57,7 @@ export class CatchUp {
  * index of the term it has there: that whole term may be wrong (Raft §5.3, end). Where it is too short and known to be
  * wrong, the first entry that has not proved right. Never at or below what agrees with the leader's log.
  */
-function missingFrom(
-  log: PendingLog,
-  { prevLogIndex }: AppendEntries,
-  agreedIndex: number,
-  hasConflict: boolean,
-): number {
+function missingFrom(log: LogTail, { prevLogIndex }: AppendEntries, agreedIndex: number, hasConflict: boolean): number {
   if (prevLogIndex > log.lastIndex) return hasConflict ? agreedIndex + 1 : log.lastIndex + 1;
   const floor = Math.max(agreedIndex + 1, log.firstIndex);
   const term = log.term(prevLogIndex);

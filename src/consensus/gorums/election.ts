@@ -93,9 +93,7 @@ export class Election {
     const { state } = this;
     const { call, preVote } = request;
     if (!preVote && request.term > state.term) this.electorate.follow(request.term, 0);
-    const { lastIndex, lastTerm } = state.log;
-    const upToDate =
-      request.lastLogTerm > lastTerm || (request.lastLogTerm === lastTerm && request.lastLogIndex >= lastIndex);
+    const upToDate = state.log.isUpToDate(request.lastLogIndex, request.lastLogTerm);
     if (preVote) {
       const granted = upToDate && request.term > state.term && !this.hasLeader;
       const term = granted ? request.term : state.term;

@@ -159,10 +159,8 @@ export class GorumsEngine implements Engine<GorumsMessage> {
     const { state } = this;
     this.leader?.pump();
     const committed = state.takeCommitted();
-    // Once it is taken, and until storage has it, the log does not show what is written.
-    const standing = this.standing();
     const output = state.out.take(state.takePersist(), committed);
-    this.guard.check(standing, output, this.termAt);
+    this.guard.check(this.standing(), output, this.termAt);
     return output;
   }
 

@@ -141,7 +141,7 @@ export class Replication {
     this.nextIndex = Math.max(this.nextIndex, log.firstIndex);
     const prevLogIndex = this.nextIndex - 1;
     const entries = this.rounds.hasRoom
-      ? log.entries(this.nextIndex, log.lastIndex, this.entriesPerRound, settings.maxMessageBytes)
+      ? log.entries(this.nextIndex, prevLogIndex + this.entriesPerRound, settings.maxMessageBytes)
       : [];
     const end = prevLogIndex + entries.length;
     const call = state.nextCall();
@@ -228,14 +228,14 @@ export class Replication {
       return;
     }
     const countMax = settings.entriesPerMessage * settings.catchUpMultiplier;
-    const entries = log.entries(from, this.nextIndex - 1, countMax, settings.maxMessageBytes);
+    const entries = log.entries(from, Math.min(this.nextIndex, from + countMax) - 1, settings.maxMessageBytes);
     peer.nextIndex = from + entries.length;
     this.sendEntries(peer, call, from - 1, entries, { isCatchUp: true });
   }
 
   private sendSnapshot(peer: Peer, call: number): void {
     const { state } = this;
-    const snapshot = state.log.storedSnapshot();
+    const snapshot = state.log.snapshot();
     if (snapshot === undefined) {
       peer.state = 'behind';
       return;

@@ -10,8 +10,8 @@ import {
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { ElectionTimer } from '../parts/electionTimer.ts';
+import { LogTail } from '../parts/logTail.ts';
 import { OutputBuffer } from '../parts/outputBuffer.ts';
-import { PendingLog } from '../parts/pendingLog.ts';
 import { PendingWrites } from '../parts/pendingWrites.ts';
 import { COMMITTED_BYTES_PER_DRAIN_MAX, COMMITTED_PER_DRAIN_MAX, FIRST_CALL_MAX } from './limits.ts';
 import { applyChange } from './membership.ts';
@@ -21,7 +21,7 @@ import type { GorumsMessage } from './messages.ts';
 export class ServerState {
   readonly id: NodeId;
   readonly settings: EngineSettings;
-  readonly log: PendingLog;
+  readonly log: LogTail;
   readonly configurations: ConfigurationHistory;
   readonly writes: PendingWrites;
   readonly out = new OutputBuffer<GorumsMessage>();
@@ -47,7 +47,7 @@ export class ServerState {
     this.settings = init.settings;
     this.calls = Math.floor(init.random() * FIRST_CALL_MAX);
     this.nowMs = init.nowMs;
-    this.log = new PendingLog(init.log);
+    this.log = new LogTail(init.log);
     this.term = init.hardState.term;
     this.vote = init.hardState.vote;
     const snapshot = init.log.snapshot();
@@ -100,7 +100,7 @@ export class ServerState {
   }
 
   truncate(from: number): void {
-    this.log.truncate(from);
+    this.log.truncateFrom(from);
     this.configurations.truncate(from);
     this.writes.truncateFrom(from);
   }
@@ -120,19 +120,29 @@ export class ServerState {
   }
 
   takeCommitted(): readonly Entry[] {
-    if (this.deliveredIndex >= this.commitIndex) return [];
-    const from = this.deliveredIndex + 1;
-    const entries = this.log.entries(from, this.commitIndex, COMMITTED_PER_DRAIN_MAX, COMMITTED_BYTES_PER_DRAIN_MAX);
+    if (this.deliveredIndex >= this.commitIndex) return NONE;
+    const to = Math.min(this.commitIndex, this.deliveredIndex + COMMITTED_PER_DRAIN_MAX);
+    const entries = this.log.entries(this.deliveredIndex + 1, to, COMMITTED_BYTES_PER_DRAIN_MAX);
     this.deliveredIndex += entries.length;
     return entries;
   }
 
   takePersist(): PersistBatch | undefined {
-    if (!this.log.changed && !this.hardStateChanged) return undefined;
+    this.log.prune(this.deliveredIndex);
+    const changes = this.log.take();
+    if (changes === undefined && !this.hardStateChanged) return undefined;
     const mark = this.writes.handOver(this.log.lastIndex, this.term, this.nowMs);
-    const { snapshot, truncateFrom, entries } = this.log.take();
     const hardState: HardState = { term: this.term, vote: this.vote, commit: this.commitIndex };
     this.hardStateChanged = false;
-    return { mark, snapshot, truncateFrom, entries, hardState, mustSync: true };
+    return {
+      mark,
+      snapshot: changes?.snapshot,
+      truncateFrom: changes?.truncateFrom,
+      entries: changes?.entries ?? NONE,
+      hardState,
+      mustSync: true,
+    };
   }
 }
+
+const NONE: readonly Entry[] = [];

@@ -1,7 +1,7 @@
 import type { Snapshot } from '../contract.ts';
 import type { Entry } from '../entry.ts';
+import type { LogTail } from '../parts/logTail.ts';
 import { COMMITTED_BYTES_PER_TURN } from './limits.ts';
-import type { RaftLog } from './log.ts';
 
 export interface Delivered {
   readonly restore: Snapshot | undefined;
@@ -10,7 +10,7 @@ export interface Delivered {
 
 /** What is to be delivered, and how far the host is with what was. */
 interface DeliverySource {
-  readonly log: RaftLog;
+  readonly log: LogTail;
   readonly commitIndex: number;
   readonly appliedIndex: number;
 }

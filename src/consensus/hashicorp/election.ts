@@ -75,7 +75,7 @@ export class Elections {
         state.leader !== 0 &&
         state.nowMs - state.leaderHeardMs < state.limits.electionTimeoutMs);
     const open = transfer || !hasLeader;
-    const upToDate = state.isUpToDate(request.lastTerm, request.lastIndex);
+    const upToDate = state.log.isUpToDate(request.lastIndex, request.lastTerm);
     if (preVote) {
       const granted = open && upToDate && term > state.term;
       state.reply(from, { type: 'vote-reply', term: granted ? term : state.term, preVote, granted });

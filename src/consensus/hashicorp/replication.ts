@@ -1,5 +1,6 @@
 import type { EngineEvent, NodeId, Snapshot } from '../contract.ts';
 import { recordSize } from '../entryCodec.ts';
+import type { LogTail } from '../parts/logTail.ts';
 import { transitMs } from '../parts/transit.ts';
 import {
   BURST_MESSAGES_MAX,
@@ -8,7 +9,6 @@ import {
   PIPELINE_BYTES_MAX,
   PIPELINE_MESSAGES_MAX,
 } from './limits.ts';
-import type { RaftLog } from './log.ts';
 import type { AppendReply, HashicorpMessage, HeartbeatReply, SnapshotReply } from './messages.ts';
 
 /** What replicators share: their leader's view of the world. */
@@ -18,7 +18,7 @@ export interface ReplicationSource {
   readonly commitIndex: number;
   /** The latest round of heartbeats. */
   readonly round: number;
-  readonly log: RaftLog;
+  readonly log: LogTail;
   readonly limits: Limits;
   send(to: NodeId, message: HashicorpMessage): void;
   event(event: EngineEvent): void;

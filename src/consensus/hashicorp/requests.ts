@@ -1,5 +1,5 @@
 import { type NodeId, RejectReason } from '../contract.ts';
-import type { RaftLog } from './log.ts';
+import type { LogTail } from '../parts/logTail.ts';
 import type { Outbox } from './outbox.ts';
 
 interface Request {
@@ -25,7 +25,7 @@ export class Requests {
   }
 
   /** Everything up to `commitIndex` is committed. */
-  commit(commitIndex: number, log: RaftLog, leader: NodeId): void {
+  commit(commitIndex: number, log: LogTail, leader: NodeId): void {
     if (this.waiting.length === 0) return;
     const due = this.waiting.filter((request) => request.index <= commitIndex);
     this.waiting = this.waiting.filter((request) => request.index > commitIndex);

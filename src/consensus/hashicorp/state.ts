@@ -11,10 +11,10 @@ import {
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { ElectionTimer } from '../parts/electionTimer.ts';
+import { LogTail } from '../parts/logTail.ts';
 import { PendingWrites } from '../parts/pendingWrites.ts';
 import { Delivery } from './delivery.ts';
 import { type Limits, limitsOf } from './limits.ts';
-import { RaftLog } from './log.ts';
 import { applyChange } from './membership.ts';
 import type { HashicorpMessage } from './messages.ts';
 import { Outbox } from './outbox.ts';
@@ -24,7 +24,7 @@ import { Requests } from './requests.ts';
 export class ServerState {
   readonly id: NodeId;
   readonly limits: Limits;
-  readonly log: RaftLog;
+  readonly log: LogTail;
   readonly configurations: ConfigurationHistory;
   readonly writes: PendingWrites;
   readonly outbox = new Outbox();
@@ -53,7 +53,7 @@ export class ServerState {
     this.term = init.hardState.term;
     this.vote = init.hardState.vote;
     this.stored = init.hardState;
-    this.log = new RaftLog(init.log);
+    this.log = new LogTail(init.log);
     this.configurations = initialConfigurations(init);
     this.writes = new PendingWrites(this.log.lastIndex, this.term);
     this.requests = new Requests(this.outbox);
@@ -109,12 +109,6 @@ export class ServerState {
     else this.outbox.sendAfterPersist(to, message);
   }
 
-  /** Whether a log that ends with (`lastTerm`, `lastIndex`) is at least as up to date as this one (Raft §5.4.1). */
-  isUpToDate(lastTerm: number, lastIndex: number): boolean {
-    if (lastTerm !== this.log.lastTerm) return lastTerm > this.log.lastTerm;
-    return lastIndex >= this.log.lastIndex;
-  }
-
   append(entries: readonly Entry[]): void {
     this.log.append(entries);
     for (const entry of entries) {
@@ -162,7 +156,7 @@ export class ServerState {
   }
 
   takePersist(): PersistBatch | undefined {
-    const write = this.log.takeWrite();
+    const write = this.log.take();
     const promised = this.term !== this.stored.term || this.vote !== this.stored.vote;
     if (write === undefined && !promised) return undefined;
     const hardState =

@@ -18,8 +18,8 @@ import {
 import { type Entry, isConfigurationType } from '../../entry.ts';
 import { ConfigurationHistory } from '../../membership/configurationHistory.ts';
 import { ElectionTimer } from '../../parts/electionTimer.ts';
+import { LogTail } from '../../parts/logTail.ts';
 import { OutputBuffer } from '../../parts/outputBuffer.ts';
-import { PendingLog } from '../../parts/pendingLog.ts';
 import { PendingWrites } from '../../parts/pendingWrites.ts';
 import { majorityVote, VoteResult } from '../../parts/quorum.ts';
 import { TERM_MAX, TermGuard } from '../../parts/termGuard.ts';
@@ -47,7 +47,7 @@ const COMMITTED_BYTES_MAX = 8 << 20;
 export class PrimerEngine implements Engine<PrimerMessage> {
   readonly id: NodeId;
   readonly settings: EngineSettings;
-  readonly log: PendingLog;
+  readonly log: LogTail;
   readonly configurations: ConfigurationHistory;
   readonly out = new OutputBuffer<PrimerMessage>();
   readonly writes: PendingWrites;
@@ -77,7 +77,7 @@ export class PrimerEngine implements Engine<PrimerMessage> {
     this.id = init.id;
     this.settings = init.settings;
     this.nowMs = init.nowMs;
-    this.log = new PendingLog(init.log);
+    this.log = new LogTail(init.log);
     this.term = init.hardState.term;
     this.vote = init.hardState.vote;
     this.writes = new PendingWrites(this.log.lastIndex, this.term);
@@ -180,25 +180,27 @@ export class PrimerEngine implements Engine<PrimerMessage> {
   drain(): Output<PrimerMessage> {
     this.leader?.pump();
     const committed = this.takeCommitted();
-    const standing = this.standing();
     const output = this.out.take(this.takePersist(), committed);
-    this.guard.check(standing, output, (index) => this.log.term(index));
+    this.guard.check(this.standing(), output, (index) => this.log.term(index));
     return output;
   }
 
   private takeCommitted(): readonly Entry[] {
     if (this.deliveredIndex >= this.commitIndex) return [];
-    const entries = this.log.entries(this.deliveredIndex + 1, this.commitIndex, COMMITTED_MAX, COMMITTED_BYTES_MAX);
+    const to = Math.min(this.commitIndex, this.deliveredIndex + COMMITTED_MAX);
+    const entries = this.log.entries(this.deliveredIndex + 1, to, COMMITTED_BYTES_MAX);
     this.deliveredIndex += entries.length;
     return entries;
   }
 
   private takePersist(): PersistBatch | undefined {
-    if (!this.log.changed && !this.termChanged) return undefined;
+    this.log.prune(this.deliveredIndex);
+    const changes = this.log.take();
+    if (changes === undefined && !this.termChanged) return undefined;
     this.termChanged = false;
     const mark = this.writes.handOver(this.log.lastIndex, this.term, this.nowMs);
     const hardState = { term: this.term, vote: this.vote, commit: this.commitIndex };
-    return { mark, ...this.log.take(), hardState, mustSync: true };
+    return { mark, entries: [], ...changes, hardState, mustSync: true };
   }
 
   private standing(): Standing {
@@ -241,8 +243,7 @@ export class PrimerEngine implements Engine<PrimerMessage> {
 
   private voteRequested(from: NodeId, { term, lastIndex, lastTerm, preVote }: Message<'vote'>): void {
     if (!preVote && term > this.term) this.follow(term, 0);
-    const { log } = this;
-    const isUpToDate = lastTerm > log.lastTerm || (lastTerm === log.lastTerm && lastIndex >= log.lastIndex);
+    const isUpToDate = this.log.isUpToDate(lastIndex, lastTerm);
     if (preVote) {
       const granted = isUpToDate && term > this.term && !this.hasLeader;
       this.out.send(from, { type: 'vote-reply', term: granted ? term : this.term, preVote, granted });
@@ -401,7 +402,7 @@ export class PrimerEngine implements Engine<PrimerMessage> {
   }
 
   private truncate(from: number): void {
-    this.log.truncate(from);
+    this.log.truncateFrom(from);
     this.configurations.truncate(from);
     this.writes.truncateFrom(from);
   }

@@ -204,7 +204,7 @@ export class Leader implements Preparing {
         if (peer.inFlight.length > 0 || !this.sendSnapshot(peer)) return;
         continue;
       }
-      const entries = log.entries(peer.nextIndex, log.lastIndex, this.entriesMax, settings.maxMessageBytes);
+      const entries = log.entries(peer.nextIndex, peer.nextIndex + this.entriesMax - 1, settings.maxMessageBytes);
       this.sent(peer, prevIndex + entries.length, recordsSize(entries));
       server.out.send(peer.id, { type: 'append', term, prevIndex, prevTerm, commit, entries });
     }
@@ -212,7 +212,7 @@ export class Leader implements Preparing {
 
   private sendSnapshot(peer: Peer): boolean {
     const { log, out, term } = this.server;
-    const snapshot = log.storedSnapshot();
+    const snapshot = log.snapshot();
     if (snapshot === undefined) return false;
     peer.state = 'probing';
     this.sent(peer, snapshot.index, snapshot.data.length);

@@ -1,4 +1,4 @@
-import type { LogReader, Snapshot } from '../contract.ts';
+import { LogCompactedError, type LogReader, type Snapshot } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { recordSize } from '../entryCodec.ts';
 
@@ -6,18 +6,18 @@ import { recordSize } from '../entryCodec.ts';
 const PRUNE_LOT = 512;
 
 /** What of the log has to be persisted next, in the order of PersistBatch. */
-export interface LogWrite {
+export interface LogChanges {
   readonly snapshot: Snapshot | undefined;
   readonly truncateFrom: number | undefined;
   readonly entries: readonly Entry[];
 }
 
 /**
- * The log as the engine sees it: the host's stored log, and over it a tail of entries still in memory. The tail holds
+ * The log as its engine sees it: the host's stored log, and over it a tail of entries still in memory. The tail holds
  * everything not yet handed to the host (which the stored log cannot show) and not yet committed (which is wanted again
  * soon), as the very objects that went to the disk and to the followers.
  */
-export class RaftLog {
+export class LogTail {
   private readonly reader: LogReader;
   /** Entries tailStart … lastIndex. Everything below tailStart is in the stored log. */
   private tail: Entry[] = [];
@@ -62,6 +62,12 @@ export class RaftLog {
     return this.reader.term(index);
   }
 
+  /** Whether a log that ends with (`lastIndex`, `lastTerm`) is at least as up to date as this one (Raft §5.4.1). */
+  isUpToDate(lastIndex: number, lastTerm: number): boolean {
+    return lastTerm === this.lastTermValue ? lastIndex >= this.last : lastTerm > this.lastTermValue;
+  }
+
+  /** The entries must follow the last one. */
   append(entries: readonly Entry[]): void {
     const newest = entries[entries.length - 1];
     if (newest === undefined) return;
@@ -102,11 +108,28 @@ export class RaftLog {
     this.baseTerm = snapshot.term;
   }
 
-  /** Entries `from` to at most `to`: at least one, then as many as fit in `maxBytes`. `from` must be in the log. */
+  /** Entries `from` to at most `to`: at least one if `from` is in the log, then as many as fit in `maxBytes` of encoded records. */
   entries(from: number, to: number, maxBytes: number): Entry[] {
-    if (from < this.tailStart) return this.reader.entries(from, Math.min(to, this.tailStart - 1), maxBytes);
+    if (from < this.firstIndex) throw new LogCompactedError(from, this.firstIndex);
+    const last = Math.min(to, this.last);
+    if (from >= this.tailStart) return this.fromTail(from, last, maxBytes);
+    const lastStored = Math.min(last, this.tailStart - 1);
+    if (lastStored < from) return [];
+    const stored = this.reader.entries(from, lastStored, maxBytes);
+    if (last === lastStored || stored.length <= lastStored - from) return stored;
+    let bytes = 0;
+    for (const entry of stored) bytes += recordSize(entry);
+    for (const entry of this.tail) {
+      bytes += recordSize(entry);
+      if (bytes > maxBytes || entry.index > last) break;
+      stored.push(entry);
+    }
+    return stored;
+  }
+
+  private fromTail(from: number, last: number, maxBytes: number): Entry[] {
     const start = from - this.tailStart;
-    const limit = Math.min(to, this.last) - this.tailStart + 1;
+    const limit = last - this.tailStart + 1;
     let bytes = 0;
     let end = start;
     while (end < limit) {
@@ -122,20 +145,15 @@ export class RaftLog {
     return index >= this.tailStart && index <= this.last;
   }
 
-  /** The entry at `index` if it is in memory. */
-  recent(index: number): Entry | undefined {
-    return this.inMemory(index) ? this.tail[index - this.tailStart] : undefined;
-  }
-
   /** The latest stored snapshot. */
   snapshot(): Snapshot | undefined {
     return this.snapshotToHand ?? this.reader.snapshot();
   }
 
-  /** What has to be persisted since the last call. */
-  takeWrite(): LogWrite | undefined {
+  /** What has to be persisted since the last call; undefined where there is nothing. */
+  take(): LogChanges | undefined {
     if (this.handed === this.last && this.cutFrom === undefined && this.snapshotToHand === undefined) return undefined;
-    const write: LogWrite = {
+    const changes: LogChanges = {
       snapshot: this.snapshotToHand,
       truncateFrom: this.cutFrom,
       entries: this.tail.slice(this.handed + 1 - this.tailStart),
@@ -143,10 +161,10 @@ export class RaftLog {
     this.handed = this.last;
     this.cutFrom = undefined;
     this.snapshotToHand = undefined;
-    return write;
+    return changes;
   }
 
-  /** Entries up to `index` are not wanted soon. Those that the host has not been handed stay. Call before `takeWrite`. */
+  /** Entries up to `index` are not wanted soon. Those that the host has not been handed stay. Call before `take`. */
   prune(index: number): void {
     const count = Math.min(index, this.handed) + 1 - this.tailStart;
     if (count <= 0 || (count < PRUNE_LOT && count < this.tail.length)) return;
