@@ -54,6 +54,22 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'The constructor throws the same error, after it has made a state that nobody gets.',
   },
   {
+    key: 'consensus/etcd/step.ts tick: swap state.ticks++; state.electionElapsed++; → state.electionElapsed++; state.ticks++;',
+    why: 'Neither looks at the other.',
+  },
+  {
+    key: 'consensus/etcd/step.ts tick: swap state.electionElapsed = 0; startElection(state, false); → startElection(state, false); state.electionElapsed = 0;',
+    why: 'Standing for election neither looks at the time that passed nor, but by setting it to nothing, changes it.',
+  },
+  {
+    key: 'consensus/etcd/step.ts answerLowerTerm: swap answer.reject = true; state.send(answer); → state.send(answer); answer.reject = true;',
+    why: 'What is sent stays in the outbox, the same object, until the turn is over.',
+  },
+  {
+    key: 'consensus/etcd/step.ts snapshotApplied: swap state.log.unstable.snapshotStable(index); appliedTo(state, index, 0, 0); → appliedTo(state, index, 0, 0); state.log.unstable.snapshotStable(index);',
+    why: 'Only a leader looks further when something is applied, and nobody leads while a snapshot is being written.',
+  },
+  {
     key: 'consensus/etcd/unstableLog.ts UnstableLog.append: bound from < this.end → from <= this.end (2)',
     why: 'Where entries follow the last one the copy that is made holds all of them.',
   },

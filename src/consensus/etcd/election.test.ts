@@ -116,6 +116,21 @@ describe('votes (Raft §5.2, §5.4.1)', () => {
     expect(server.state.role).toBe(RaftRole.Follower);
   });
 
+  it('are not given while a leader is heard from, with CheckQuorum, unless the leader asks for it (thesis §4.2.3)', () => {
+    for (const [checkQuorum, transfer, voters] of [
+      [false, false, [3]],
+      [true, false, []],
+      [true, true, [3]],
+    ] as const) {
+      const server = new OneNode({ options: { checkQuorum } });
+      server.receive(Heartbeat, 2, { term: 1 });
+      server.run();
+      server.receive(Vote, 3, { term: 2, transfer });
+      expect(server.run().map(({ to }) => to)).toEqual(voters);
+      expect(server.state.term).toBe(1 + voters.length);
+    }
+  });
+
   it('survive a restart', () => {
     const server = new OneNode({ hardState: { term: 4, vote: 2 } });
     server.receive(Vote, 3, { term: 4 });
@@ -163,16 +178,38 @@ describe('pre-votes (thesis §9.6)', () => {
     }
   });
 
+  it('are answered all the same where nothing guards a leader', () => {
+    const server = new OneNode({ options, hardState: { term: 5 } });
+    server.receive(Heartbeat, 2, { term: 5 });
+    server.run();
+    server.receive(PreVote, 3, { term: 6 });
+    expect(types(server.run())).toEqual([[PreVoteResp, 3]]);
+  });
+
+  it('that are refused tell a later term', () => {
+    const server = new OneNode({ options, hardState: { term: 5 } });
+    server.node.campaign();
+    server.run();
+    server.receive(PreVoteResp, 2, { term: 8, reject: true });
+    expect([server.state.role, server.state.term]).toEqual([RaftRole.Follower, 8]);
+  });
+
   it('of an older term are refused with the present one, so that the asker catches up', () => {
     const server = new OneNode({ options, hardState: { term: 5 } });
     server.receive(PreVote, 2, { term: 3 });
     expect(server.run().map(({ type, term, reject }) => [type, term, reject])).toEqual([[PreVoteResp, 5, true]]);
   });
 
-  it('let a leader of an older term know that it is over', () => {
-    const server = new OneNode({ options, hardState: { term: 5 } });
-    server.receive(Heartbeat, 2, { term: 4 });
-    expect(server.run().map(({ type, term }) => [type, term])).toEqual([[AppendResp, 5]]);
+  it.each([
+    ['pre-votes', { preVote: true }, [AppendResp, 5]],
+    ['CheckQuorum', { checkQuorum: true }, [AppendResp, 5]],
+    ['neither: a vote deposes it', {}, undefined],
+  ])('let a leader of an older term know that it is over, with %s', (_what, guarded, told) => {
+    for (const type of [Heartbeat, Append]) {
+      const server = new OneNode({ options: guarded, hardState: { term: 5 } });
+      server.receive(type, 2, { term: 4 });
+      expect(server.run().map((answer) => [answer.type, answer.term])).toEqual(told === undefined ? [] : [told]);
+    }
   });
 });
 

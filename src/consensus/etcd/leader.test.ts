@@ -84,6 +84,26 @@ describe('replication (Raft §5.3)', () => {
     expect([next!.index, next!.entries.length]).toEqual([3, 2]);
   });
 
+  it('sends a large probe again when it must have arrived, and not when a heartbeat overtook it', () => {
+    const server = new OneNode({ options: { tickMs: 10 } });
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.propose('x'.repeat(50 * 10 * 1024));
+    server.run();
+    server.node.reportUnreachable(2);
+    const answered = () => {
+      server.receive(HeartbeatResp, 2, { term: 1 });
+      return sentTo(server.run(), Append);
+    };
+    expect(answered()).toEqual([2]);
+    server.tick(4);
+    server.run();
+    expect(answered()).toEqual([]);
+    server.tick(1);
+    server.run();
+    expect(answered()).toEqual([2]);
+  });
+
   it('sends one append for what falls together, where it may', () => {
     const server = new OneNode({ options: { coalesceAppends: true } });
     server.lead();

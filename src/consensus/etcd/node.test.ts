@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { simpleConfiguration } from '../contract.ts';
 import { APPEND_THREAD, APPLY_THREAD, Message, MessageType } from './messages.ts';
 import { StepError } from './node.ts';
 import { RaftRole } from './state.ts';
 import { OneNode } from './testing/oneNode.ts';
 
-const { AppendResp, Heartbeat, PreVote, Propose, Vote, VoteResp } = MessageType;
+const { AppendResp, Heartbeat, PreVote, Propose, Snapshot, StorageAppend, StorageAppendResp, Vote, VoteResp } =
+  MessageType;
 
 /** What one server may send to another. */
 const FROM_PEERS = [
@@ -91,7 +93,34 @@ describe('what a node wants written', () => {
   });
 });
 
+describe('a snapshot that is being written', () => {
+  const snapshot = { index: 9, term: 1, configuration: simpleConfiguration([1, 2, 3]), data: new Uint8Array(0) };
+
+  it('is stored when its write says so, whatever the term is by now, and not when somebody sends it again', () => {
+    const server = new OneNode({ options: { asyncStorageWrites: true } });
+    server.receive(Snapshot, 2, { term: 1, snapshot });
+    const written = server.node.ready().messages.find(({ type }) => type === StorageAppend)!;
+    const confirmation = written.responses.find(({ type }) => type === StorageAppendResp)!;
+    server.receive(Heartbeat, 3, { term: 5 });
+    server.receive(Snapshot, 2, { term: 1, snapshot });
+    expect([server.state.log.applied, server.state.promotable]).toEqual([0, false]);
+    server.node.step(confirmation);
+    expect([server.state.log.applied, server.state.promotable]).toEqual([9, true]);
+  });
+});
+
 describe('a server that hears from a leader', () => {
+  it('goes on waiting for as long as it had drawn', () => {
+    const server = new OneNode();
+    server.receive(Heartbeat, 2, { term: 1 });
+    server.state.setRandomizedElectionTimeout(100);
+    server.receive(Heartbeat, 2, { term: 1 });
+    server.tick(99);
+    expect(server.state.role).toBe(RaftRole.Follower);
+    server.tick(1);
+    expect(server.state.role).toBe(RaftRole.Candidate);
+  });
+
   it('answers no pre-vote, but a vote: who asks for that has won a pre-vote already', () => {
     const server = new OneNode({ options: { preVote: true, preVoteLease: true } });
     server.receive(Heartbeat, 2, { term: 1 });
