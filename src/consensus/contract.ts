@@ -233,24 +233,48 @@ export interface PersistBatch {
   readonly mustSync: boolean;
 }
 
-/** The original's names for what happens in a server's life; they become rows of `event-<ns>.csv`. */
-export const ENGINE_EVENTS = [
-  'catchup',
-  'failure',
-  'election',
-  'preelection',
-  'becomeleader',
-  'proposeaddserver',
-  'proposeremoveserver',
-  'caughtup',
-  'removed',
-  'added',
-  'applyconfiguration',
-  'terminated',
-  'startreplicate',
-  'injectentries',
-] as const;
-export type EngineEvent = (typeof ENGINE_EVENTS)[number];
+/**
+ * What happens in a server's life, by the original's names: rows of `event-<ns>.csv`, and all that experiments go by. Each means the same
+ * in every engine. These an engine says itself, for nobody else can know; all but the last two are said by the one part that
+ * prepares changes (membership/preparations.ts).
+ */
+export type ToldEvent =
+  /** Leader: it took up an operator's request to add a server (a learner counts). Its entry is in the log some time later, or never. */
+  | 'proposeaddserver'
+  /** Leader: the same for the removal of a server, or a voter that becomes a learner. */
+  | 'proposeremoveserver'
+  /** Leader: it begins to send its log to a server that is to be added as a voter, which does not count yet. */
+  | 'startreplicate'
+  /** Leader: that server holds what the log held, and is quick enough (thesis §4.2.1): its addition may go on. */
+  | 'caughtup'
+  /** Leader: a follower lacks entries that it was sent, or must be taken to, and is being brought up to date: once, until it is. */
+  | 'catchup'
+  /** Leader: entries that one follower lacks go to it in the place of a round. Only engines that inject say so (EngineEntry). */
+  | 'injectentries';
+
+/** These follow from what an engine's status and its committed entries show, and are derived from that once (parts/lifeEvents.ts), by the host. */
+export type DerivedEvent =
+  /**
+   * A voter that followed a leader has not heard it for an election timeout and begins to stand; or a leader has had no answer of a quorum
+   * for as long, whether it steps down (checkQuorum) or only stays silent, or cannot write.
+   */
+  | 'failure'
+  /** It asks whether it would be elected: it became a pre-candidate. One that goes on asking says nothing more. */
+  | 'preelection'
+  /** It stands for election, once for each term. */
+  | 'election'
+  /** It leads in a new term. */
+  | 'becomeleader'
+  /** It goes by another configuration: one in its log where the engine takes it from there (or gone from it), a committed one elsewhere. */
+  | 'applyconfiguration'
+  /** Any server: that others are members now is committed and applied here. What was known to be so at its start is not told again. */
+  | 'added'
+  /** Any server: the same of members that are none any more. */
+  | 'removed'
+  /** It is no member any more, which is committed and applied here; or its process is told to end. */
+  | 'terminated';
+
+export type EngineEvent = ToldEvent | DerivedEvent;
 
 /** Everything that a turn brought forth. The arrays belong to the host after `drain`. */
 export interface Output<M> {
@@ -270,7 +294,7 @@ export interface Output<M> {
   readonly rejected: readonly RejectedProposals[];
   readonly reads: readonly ReadOutcome[];
   readonly requests: readonly RequestOutcome[];
-  readonly events: readonly EngineEvent[];
+  readonly events: readonly ToldEvent[];
 }
 
 export const Role = {
@@ -294,16 +318,21 @@ export interface PeerStatus {
   readonly lastHeardMs: number;
 }
 
-export interface EngineStatus {
-  readonly id: NodeId;
+/** What of a server's status is seldom another one than a turn before. */
+export interface EngineSummary {
   readonly role: Role;
   readonly term: number;
   /** 0: not known, also on a leader that no quorum answers. */
   readonly leader: NodeId;
+  /** The one that this server goes by. The same object while it is the same. */
+  readonly configuration: Configuration;
+}
+
+export interface EngineStatus extends EngineSummary {
+  readonly id: NodeId;
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly lastIndex: number;
-  readonly configuration: Configuration;
   /** On a leader: every other member, and a server that is about to become one, ascending. Elsewhere empty. */
   readonly peers: readonly PeerStatus[];
   /** On a leader that prepares a membership change. */
@@ -340,6 +369,8 @@ export interface Engine<M> {
   snapshotStored(index: number): void;
   /** What is to be done now. Calling it twice in a row yields nothing the second time. */
   drain(): Output<M>;
+  /** To be asked every turn: cheap, whatever the server knows of others. */
+  summary(): EngineSummary;
   status(): EngineStatus;
   /** The settings as this engine really applies them, for the record of a measurement. */
   effectiveSettings(): Readonly<Record<string, string | number | boolean>>;

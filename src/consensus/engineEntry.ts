@@ -24,6 +24,8 @@ export interface EngineEntry {
   readonly learners: boolean;
   /** A configuration counts from when it is committed, not from when it is in the log. */
   readonly changesWhenCommitted: boolean;
+  /** Says `injectentries`: what a follower lacks goes to it in the place of a round. */
+  readonly injects: boolean;
   /** The original's unary calls, where it speaks them too. */
   readonly unaryCalls?: UnaryCalls<unknown>;
   /** By the field `type` of its messages. */

@@ -134,10 +134,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     key: 'consensus/hashicorp/leader.ts Leadership.startReplication: swap this.replicators = [...others, new Replicator(id, this)].sort((a, b) => a.peer - b.peer); this.tracker.forget(id); → this.tracker.forget(id); this.replicators = [...others, new Replicator(id, this)].sort((a, b) => a.peer - b.peer);',
     why: 'A replicator does not look at the tracker, nor the tracker at replicators.',
   },
-  {
-    key: 'consensus/hashicorp/state.ts ServerState.install: swap this.noticeOwnRemoval(before, configuration); this.refreshRole(); → this.refreshRole(); this.noticeOwnRemoval(before, configuration);',
-    why: 'The first only reports events, and does not look at the role.',
-  },
   // identity
   {
     key: 'server/identity/fences.ts fencesInForce: bound index <= (all.get(fence.id)?.index ?? 0) → index < (all.get(fence.id)?.index ?? 0)',

@@ -2,6 +2,7 @@ import type {
   Configuration,
   Engine,
   EngineStatus,
+  EngineSummary,
   HardState,
   MembershipChange,
   NodeId,
@@ -49,6 +50,9 @@ export class DelegatingEngine<M> implements Engine<M> {
   }
   drain(): Output<M> {
     return this.inner.drain();
+  }
+  summary(): EngineSummary {
+    return this.inner.summary();
   }
   status(): EngineStatus {
     return this.inner.status();

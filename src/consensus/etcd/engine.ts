@@ -1,10 +1,10 @@
 import {
   type Configuration,
   type Engine,
-  type EngineEvent,
   type EngineInit,
   type EngineSettings,
   type EngineStatus,
+  type EngineSummary,
   type HardState,
   type LogReader,
   type MembershipChange,
@@ -32,7 +32,7 @@ import { TickClock } from './clock.ts';
 import type { EtcdMessage } from './codec.ts';
 import type { LeaderState } from './leaderState.ts';
 import { QUEUED_COMMANDS_MAX, ROUNDS_PER_DRAIN_MAX, SNAPSHOT_RETRY_ELECTIONS } from './limits.ts';
-import { ConfChangeError, changeFault, decodeConfChange, MalformedConfChangeError, memberIds } from './membership.ts';
+import { ConfChangeError, changeFault, decodeConfChange, MalformedConfChangeError } from './membership.ts';
 import { isAnswer, isForPeers, isLeaders, Message, MessageType, payloadSize, tellsTerm } from './messages.ts';
 import { RaftNode, type Ready } from './node.ts';
 import { OperatorRequests, type RequestedEngine } from './operatorRequests.ts';
@@ -62,6 +62,8 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   /** Committed entries handed to the host and not applied yet, in the portions in which the node counts them. */
   private handedOut: { readonly last: number; readonly bytes: number; readonly payload: number }[] = [];
   private readonly snapshotSentMs = new Map<NodeId, number>();
+  /** Whom it brings up to date, and what they hold then. */
+  private readonly behindUntil = new Map<NodeId, number>();
   private readonly queue = new ProposalQueue();
   private readonly reads = new ClientReads(this.out);
   /** The entry that removed or demoted this leader, which leads on until the others know; 0 where there is none. */
@@ -101,7 +103,6 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   tick(nowMs: number): void {
     this.nowMs = nowMs;
-    const { lead } = this.node.state;
     const ticks = this.clock.advance(nowMs);
     if (this.hostSleep.tick(nowMs)) {
       this.node.state.slept(ticks);
@@ -109,7 +110,6 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       return;
     }
     for (let left = ticks; left > 0; left--) this.node.tick();
-    if (lead !== 0 && this.node.state.role === RaftRole.PreCandidate) this.out.events.push('failure');
     this.retrySnapshots();
     this.noticeReign();
     this.requests.watchTransfer();
@@ -132,10 +132,19 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     return state.contradicted;
   }
 
-  private noticeAnswer(from: NodeId, { type }: Message): void {
+  private noticeAnswer(from: NodeId, { type, reject, index }: Message): void {
     if (this.audience === undefined || !isAnswer(type)) return;
     this.requests.answered(from);
     this.audience.answered(from, this.nowMs, this.node.state.configuration);
+    if (type !== MessageType.AppendResp) return;
+    if (reject) this.fallsBehind(from);
+    else if (index >= (this.behindUntil.get(from) ?? Number.POSITIVE_INFINITY)) this.behindUntil.delete(from);
+  }
+
+  private fallsBehind(id: NodeId): void {
+    if (this.behindUntil.has(id)) return;
+    this.behindUntil.set(id, this.node.state.log.lastIndex);
+    this.out.events.push('catchup');
   }
 
   private refusalOfMessage(from: NodeId, message: EtcdMessage): Refusal | undefined {
@@ -235,6 +244,11 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     const { term, vote, leader, log } = this.node.state;
     const { committed: commitIndex, lastIndex } = log;
     return { term, vote, leads: leader !== undefined, commitIndex, appliedIndex: this.appliedIndex, lastIndex };
+  }
+
+  summary(): EngineSummary {
+    const { term, configuration } = this.node.state;
+    return { role: this.role, term, leader: this.lead, configuration };
   }
 
   status(): EngineStatus {
@@ -358,6 +372,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.requests.reignEnded();
     this.refuseClients(lead);
     this.snapshotSentMs.clear();
+    this.behindUntil.clear();
   }
 
   /** What is neither in the log nor answered is certainly not done here. */
@@ -409,7 +424,6 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   // --- what the node wants done ---
 
   private carryOut(ready: Ready): void {
-    if (ready.softState !== undefined) this.recordRole(ready.softState.role);
     this.reads.answer(ready.readStates);
     if (ready.snapshot !== undefined) {
       this.out.restore = ready.snapshot;
@@ -441,7 +455,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     else if (!this.isSilent || !isLeaders(message.type)) this.out.send(message.to, message);
     if (message.type !== MessageType.Snapshot) return;
     this.snapshotSentMs.set(message.to, this.nowMs);
-    this.out.events.push('catchup');
+    this.fallsBehind(message.to);
   }
 
   /**
@@ -482,10 +496,8 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   /** A change that does not fit, or cannot be read, has no effect on any server. */
   private applyChange(entry: Entry): void {
-    const before = this.node.state.configuration;
     try {
       this.configurations.append(entry);
-      this.recordChange(before, this.configurations.latest);
     } catch (error) {
       if (!(error instanceof ConfChangeError || error instanceof MalformedConfChangeError)) throw error;
     }
@@ -533,30 +545,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       }
     }
   }
-
-  // --- events ---
-
-  private recordRole(role: RaftRole): void {
-    const event = ROLE_EVENTS[role];
-    if (event !== undefined) this.out.events.push(event);
-  }
-
-  private recordChange(before: Configuration, after: Configuration): void {
-    const { events } = this.out;
-    events.push('applyconfiguration');
-    const old = memberIds(before);
-    const now = memberIds(after);
-    if (now.some((id) => !old.includes(id))) events.push('added');
-    if (old.some((id) => !now.includes(id))) events.push('removed');
-    if (old.includes(this.id) && !now.includes(this.id)) events.push('terminated');
-  }
 }
-
-const ROLE_EVENTS: Readonly<Partial<Record<RaftRole, EngineEvent>>> = {
-  [RaftRole.PreCandidate]: 'preelection',
-  [RaftRole.Candidate]: 'election',
-  [RaftRole.Leader]: 'becomeleader',
-};
 
 const PEER_STATES = {
   [ProgressState.Probe]: 'probe',

@@ -14,6 +14,7 @@ export const etcdKind: EngineKind<EtcdMessage> = {
 export const engine: EngineEntry = {
   kind: etcdKind,
   learners: true,
+  injects: false,
   changesWhenCommitted: true,
   subjects: subjects({
     append: [MessageType.Append, MessageType.Heartbeat],

@@ -7,6 +7,7 @@ import {
   type NodeId,
   type PendingChange,
   RejectReason,
+  type ToldEvent,
 } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
@@ -112,7 +113,7 @@ export class OperatorRequests implements Preparing {
   }
 
   reconfigure(change: MembershipChange, token: number): void {
-    const { node, out } = this.engine;
+    const { node } = this.engine;
     const refusal = this.engine.refusal(true) ?? this.refusalOf(change);
     if (refusal !== undefined) {
       this.refuse(token, refusal);
@@ -123,7 +124,6 @@ export class OperatorRequests implements Preparing {
     // The entry is committed by the present configuration, for the coming one is in force only when it is applied.
     const quorums = this.remainderCommits(change) ? [after] : [configuration, after];
     this.preparations.change({ change, token, quorums });
-    out.events.push(change.type.startsWith('add') ? 'proposeaddserver' : 'proposeremoveserver');
   }
 
   /** Whether a majority of those who remain is enough for it (see `commitMore`). */
@@ -189,6 +189,10 @@ export class OperatorRequests implements Preparing {
     const { nowMs, settings, node } = this.engine;
     this.transfer = { token, to, deadlineMs: nowMs + TRANSFER_ELECTIONS * settings.electionTimeoutMs };
     node.transferLeadership(to);
+  }
+
+  record(event: ToldEvent): void {
+    this.engine.out.events.push(event);
   }
 
   refuse(token: number, reason: RejectReason, missing?: Missing): void {

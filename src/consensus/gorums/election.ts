@@ -61,7 +61,6 @@ export class Election {
   private stand(preVote: boolean): void {
     const { state } = this;
     state.leaderId = 0;
-    state.out.events.push(preVote ? 'preelection' : 'election');
     const call = state.nextCall();
     this.candidacy = { call, preVote, votes: new Map() };
     if (!preVote) {

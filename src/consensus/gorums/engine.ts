@@ -3,6 +3,7 @@ import {
   type Engine,
   type EngineInit,
   type EngineStatus,
+  type EngineSummary,
   type MembershipChange,
   type NodeId,
   type Output,
@@ -172,7 +173,6 @@ export class GorumsEngine implements Engine<GorumsMessage> {
   private lead(): void {
     const { state } = this;
     state.leaderId = state.id;
-    state.out.events.push('becomeleader');
     this.leader = new Leader(state, () => this.resign());
   }
 
@@ -180,7 +180,6 @@ export class GorumsEngine implements Engine<GorumsMessage> {
     const { state } = this;
     this.stopLeading(0);
     state.leaderId = 0;
-    if (!state.isVoter) state.out.events.push('terminated');
   }
 
   private stopLeading(leader: NodeId): void {
@@ -218,6 +217,12 @@ export class GorumsEngine implements Engine<GorumsMessage> {
     if (term > state.term || state.leaderId !== leader || election.role !== undefined) this.follow(term, leader);
     election.heardLeader();
     return true;
+  }
+
+  summary(): EngineSummary {
+    const { role, leader, state } = this;
+    const { term, leaderId, configurations } = state;
+    return { role, term, leader: leader?.isAlone ? 0 : leaderId, configuration: configurations.latest };
   }
 
   status(): EngineStatus {

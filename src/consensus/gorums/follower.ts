@@ -36,7 +36,6 @@ export class Follower {
     state.out.send(from, response);
     const nextIndex = this.catchUp.ask(state.log, request, state.commitIndex, state.nowMs);
     if (nextIndex === undefined) return contradicts;
-    state.out.events.push('catchup');
     state.out.send(from, { type: 'CatchMeUp', call: state.nextCall(), follower: state.id, nextIndex });
     return contradicts;
   }

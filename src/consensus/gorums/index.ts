@@ -15,6 +15,7 @@ export const gorumsKind: EngineKind<GorumsMessage> = {
 export const engine: EngineEntry = {
   kind: gorumsKind,
   learners: false,
+  injects: true,
   changesWhenCommitted: false,
   unaryCalls: gorumsUnaryCalls,
   subjects: subjects({

@@ -7,6 +7,7 @@ import {
   type PendingChange,
   type ProposalBatch,
   RejectReason,
+  type ToldEvent,
 } from '../contract.ts';
 import { Entry, EntryType, noopEntry } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
@@ -103,7 +104,10 @@ export class Leader implements Preparing {
     if (peer === undefined) return;
     peer.heardMs = this.state.nowMs;
     this.heard(follower);
-    this.state.out.events.push('catchup');
+    if (peer.behindUntil === 0) {
+      peer.behindUntil = this.state.log.lastIndex;
+      this.record('catchup');
+    }
     peer.injectFrom = Math.max(1, Math.min(nextIndex, this.state.log.lastIndex + 1));
   }
 
@@ -164,7 +168,6 @@ export class Leader implements Preparing {
     if (change !== undefined && change.index <= state.commitIndex) {
       this.change = undefined;
       state.out.requests.push({ token: change.token, ok: true });
-      state.out.events.push(change.change.type === ChangeType.Remove ? 'removed' : 'added');
       // The last round to a removed server tells it that its removal is committed.
       this.replication.startRound();
       this.refreshPeers();
@@ -180,7 +183,6 @@ export class Leader implements Preparing {
     const { state } = this;
     const { electionTimeoutMs, checkQuorum } = state.settings;
     if (checkQuorum && state.nowMs - this.quorumMs > electionTimeoutMs && !this.alone) {
-      state.out.events.push('failure');
       this.resign();
       return;
     }
@@ -261,10 +263,7 @@ export class Leader implements Preparing {
     if (this.occupation !== undefined) this.refuse(token, this.occupation);
     else if (latestIndex > state.commitIndex) this.refuse(token, RejectReason.ChangeInFlight);
     else if (after === undefined) this.refuse(token, RejectReason.InvalidChange);
-    else {
-      state.out.events.push(change.type === ChangeType.Remove ? 'proposeremoveserver' : 'proposeaddserver');
-      this.preparations.change({ change, token, quorums: [after] });
-    }
+    else this.preparations.change({ change, token, quorums: [after] });
   }
 
   private get occupation(): RejectReason | undefined {
@@ -295,7 +294,6 @@ export class Leader implements Preparing {
   appendMark(): number {
     const { state } = this;
     const index = state.log.lastIndex + 1;
-    if (this.preparations.newcomer !== 0) state.out.events.push('caughtup');
     state.log.append([noopEntry(index, state.term)]);
     return index;
   }
@@ -306,6 +304,10 @@ export class Leader implements Preparing {
     this.change = { change, token, index };
     state.append([new Entry(index, state.term, EntryType.Reconf, encodeChange(change))]);
     this.refreshPeers();
+  }
+
+  record(event: ToldEvent): void {
+    this.state.out.events.push(event);
   }
 
   refuse(token: number, reason: RejectReason, missing?: Missing): void {

@@ -30,6 +30,8 @@ export class Peer implements PeerView {
   state: 'steady' | 'behind' | 'catching-up' = 'steady';
   /** What it asked for with CatchMeUp and the next round will bring. */
   injectFrom: number | undefined;
+  /** It is being brought up to date until it holds this; 0: it is not. */
+  behindUntil = 0;
   /** The first index that is not on its way, while it catches up. */
   nextIndex = 0;
   /** Refusals of calls before this one say nothing new. */
@@ -72,6 +74,7 @@ export class Peer implements PeerView {
     if (sent.end > this.matchIndex) {
       this.matchIndex = sent.end;
       this.progressMs = nowMs;
+      if (sent.end >= this.behindUntil) this.behindUntil = 0;
     }
     return sent.end;
   }

@@ -61,7 +61,6 @@ export class Replication {
     const before = new Map(this.peers);
     this.peers.clear();
     for (const id of [...ids].sort((a, b) => a - b)) {
-      if (!before.has(id)) state.out.events.push('startreplicate');
       this.peers.set(id, before.get(id) ?? new Peer(id));
     }
   }

@@ -92,11 +92,7 @@ export class ServerState {
 
   append(entries: readonly Entry[]): void {
     this.log.append(entries);
-    for (const entry of entries) {
-      if (!isConfigurationType(entry.type)) continue;
-      this.configurations.append(entry);
-      this.out.events.push('applyconfiguration');
-    }
+    for (const entry of entries) if (isConfigurationType(entry.type)) this.configurations.append(entry);
   }
 
   truncate(from: number): void {

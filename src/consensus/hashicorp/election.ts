@@ -40,13 +40,11 @@ export class Elections {
   timedOut(): void {
     const { state } = this;
     state.resetElectionTimer();
-    if (state.leader !== 0) state.outbox.event('failure');
     state.leader = 0;
     if (!state.mayStand || state.diskStalled) {
       this.standDown();
       return;
     }
-    state.outbox.event('preelection');
     state.role = Role.PreCandidate;
     this.candidacy = { preVote: true, votes: new Map([[state.id, true]]) };
     this.requestVotes(state.term + 1, false);
@@ -56,7 +54,6 @@ export class Elections {
   /** Raft §5.2. The requests leave when the new term and this server's own vote are on disk. */
   campaign(transfer: boolean): void {
     const { state } = this;
-    state.outbox.event('election');
     state.role = Role.Candidate;
     state.leader = 0;
     state.enterTerm(state.term + 1, state.id);

@@ -1,5 +1,5 @@
 import { describeEngineContract } from '../testing/engine.suite.ts';
-import { hashicorpKind } from './index.ts';
+import { engine, hashicorpKind } from './index.ts';
 import { hashicorpForgery } from './testing/forgery.ts';
 
-describeEngineContract(hashicorpKind, hashicorpForgery, ({ type }) => type === 'timeout-now');
+describeEngineContract(hashicorpKind, hashicorpForgery, engine);

@@ -3,6 +3,7 @@ import {
   type Engine,
   type EngineInit,
   type EngineStatus,
+  type EngineSummary,
   type MembershipChange,
   type NodeId,
   type Output,
@@ -170,6 +171,11 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     return { term, vote, leads: this.leadership !== undefined, commitIndex, appliedIndex, lastIndex: log.lastIndex };
   }
 
+  summary(): EngineSummary {
+    const { role, term, leader, configuration } = this.state;
+    return { role, term, leader, configuration };
+  }
+
   status(): EngineStatus {
     const { state } = this;
     return {
@@ -287,7 +293,6 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     const { state } = this;
     state.role = Role.Leader;
     state.leader = state.id;
-    state.outbox.event('becomeleader');
     if (this.takeover !== undefined) this.takenOver(state.id);
     this.leadership = new Leadership(state, () => this.becomeFollower(state.term, 0));
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { simpleConfiguration } from '../contract.ts';
+import { Role, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { LifeEvents } from '../parts/lifeEvents.ts';
 import { encodeConfiguration } from './membership.ts';
 import type { SnapshotChunk } from './messages.ts';
 import { append, command, logOf, OneServer, sent } from './testing/oneServer.ts';
@@ -117,12 +118,17 @@ describe('membership entry (Raft §6, thesis §4.1)', () => {
     expect(server.engine.status().configuration).toEqual(simpleConfiguration([1, 2, 3]));
   });
 
-  it('that removes this server is told once it is committed', () => {
+  it('that removes this server makes it passive, which is told once it is committed', () => {
     const server = new OneServer();
     const removal = new Entry(1, 1, EntryType.Reconf, encodeConfiguration(simpleConfiguration([2, 3])));
-    expect(server.receive(2, append({ entries: [removal] })).events).toEqual([]);
-    const output = server.receive(2, append({ prevIndex: 1, prevTerm: 1, commit: 1 }));
-    expect(output.events).toEqual(['applyconfiguration', 'removed', 'terminated']);
+    const { engine } = server;
+    const life = new LifeEvents(1, engine.summary(), engine.configurationAt(0), 0);
+    server.receive(2, append({ entries: [removal] }));
+    expect(life.turned(engine.summary())).toEqual(['applyconfiguration']);
+    const { committed } = server.receive(2, append({ prevIndex: 1, prevTerm: 1, commit: 1 }));
+    expect(committed).toEqual([removal]);
+    expect(life.applied(1, engine.summary(), engine.configurationAt(1))).toEqual(['removed', 'terminated']);
+    expect(engine.summary().role).toBe(Role.Passive);
   });
 });
 

@@ -17,6 +17,7 @@ export const hashicorpKind: EngineKind<HashicorpMessage> = {
 export const engine: EngineEntry = {
   kind: hashicorpKind,
   learners: true,
+  injects: false,
   changesWhenCommitted: false,
   subjects: subjects({
     append: ['append', 'heartbeat'],

@@ -1,6 +1,4 @@
 import {
-  ChangeType,
-  type EngineEvent,
   type MembershipChange,
   type Missing,
   type NodeId,
@@ -8,6 +6,7 @@ import {
   type PendingChange,
   type ProposalBatch,
   RejectReason,
+  type ToldEvent,
 } from '../contract.ts';
 import { Entry, EntryType, noopEntry } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
@@ -53,7 +52,6 @@ export class Leadership implements ReplicationSource, Preparing {
   /** The first entry of the term. While it is not committed, neither reads nor changes are served (thesis §6.4, §4.1). */
   private readonly firstOfTerm: number;
   private readonly preparations = new Preparations(this);
-  private ownChange: { readonly index: number; readonly event: EngineEvent } | undefined;
   /** A transfer for which writes stopped. */
   private transferring: Transfer | undefined;
   private readonly sinceMs: number;
@@ -100,8 +98,8 @@ export class Leadership implements ReplicationSource, Preparing {
   send(to: NodeId, message: HashicorpMessage): void {
     this.state.outbox.send(to, message);
   }
-  event(event: EngineEvent): void {
-    this.state.outbox.event(event);
+  record(event: ToldEvent): void {
+    this.state.outbox.events.push(event);
   }
 
   tick(): void {
@@ -190,10 +188,7 @@ export class Leadership implements ReplicationSource, Preparing {
     else if (latestIndex >= firstOfTerm && latestIndex > state.commitIndex) {
       this.refuse(token, RejectReason.ChangeInFlight);
     } else if (after === undefined) this.refuse(token, RejectReason.InvalidChange);
-    else {
-      state.outbox.event(adds(change) ? 'proposeaddserver' : 'proposeremoveserver');
-      this.preparations.change({ change, token, quorums: [after] });
-    }
+    else this.preparations.change({ change, token, quorums: [after] });
   }
 
   private get occupation(): RejectReason | undefined {
@@ -231,7 +226,6 @@ export class Leadership implements ReplicationSource, Preparing {
     const index = state.log.lastIndex + 1;
     const data = encodeConfiguration(configurationAfter(state.configuration, change)!);
     state.append([new Entry(index, state.term, EntryType.Reconf, data)]);
-    this.ownChange = { index, event: adds(change) ? 'added' : 'removed' };
     state.requests.add({ token, index, term: state.term });
     this.followConfiguration(index);
     this.commit();
@@ -362,12 +356,6 @@ export class Leadership implements ReplicationSource, Preparing {
     if (tracker.commitIndex <= state.commitIndex) return;
     const isFirst = state.commitIndex < this.firstOfTerm;
     state.commitTo(tracker.commitIndex);
-    if (this.ownChange !== undefined && this.ownChange.index <= state.commitIndex) {
-      if (this.ownChange.event === 'added' || state.configuration.voters.includes(state.id)) {
-        state.outbox.event(this.ownChange.event);
-      }
-      this.ownChange = undefined;
-    }
     if (state.configurations.latestIndex <= state.commitIndex && !state.isVoter) {
       this.leave();
       return;
@@ -425,8 +413,4 @@ export class Leadership implements ReplicationSource, Preparing {
       this.replicators = this.replicators.filter((one) => one.peer !== id);
     }
   }
-}
-
-function adds({ type }: MembershipChange): boolean {
-  return type === ChangeType.AddVoter || type === ChangeType.AddLearner;
 }

@@ -1,4 +1,4 @@
-import type { EngineEvent, Envelope, NodeId, Output, PersistBatch } from '../contract.ts';
+import type { Envelope, NodeId, Output, PersistBatch } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { OutputBuffer } from '../parts/outputBuffer.ts';
 import type { HashicorpMessage } from './messages.ts';
@@ -10,10 +10,6 @@ export class Outbox extends OutputBuffer<HashicorpMessage> {
   /** For what must not stand behind a large append. */
   sendFirst(to: NodeId, message: HashicorpMessage): void {
     this.urgent.push({ to, message });
-  }
-
-  event(event: EngineEvent): void {
-    this.events.push(event);
   }
 
   override take(persist: PersistBatch | undefined, committed: readonly Entry[]): Output<HashicorpMessage> {

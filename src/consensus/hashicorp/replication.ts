@@ -1,4 +1,4 @@
-import type { EngineEvent, NodeId, Snapshot } from '../contract.ts';
+import type { NodeId, Snapshot, ToldEvent } from '../contract.ts';
 import { recordSize } from '../entryCodec.ts';
 import type { LogTail } from '../parts/logTail.ts';
 import { transitMs } from '../parts/transit.ts';
@@ -21,7 +21,7 @@ export interface ReplicationSource {
   readonly log: LogTail;
   readonly limits: Limits;
   send(to: NodeId, message: HashicorpMessage): void;
-  event(event: EngineEvent): void;
+  record(event: ToldEvent): void;
 }
 
 interface Inflight {
@@ -217,10 +217,7 @@ export class Replicator {
       this.progressMs = this.source.nowMs;
       this.failures = 0;
       this.retryAtMs = 0;
-      if (this.mode === 'probe') {
-        this.mode = 'pipeline';
-        this.source.event('startreplicate');
-      }
+      if (this.mode === 'probe') this.mode = 'pipeline';
     }
     return this.matched(reply.index);
   }
@@ -234,10 +231,7 @@ export class Replicator {
       this.transfer = undefined;
       this.mode = 'probe';
     }
-    if (this.behindUntil > 0 && index >= this.behindUntil) {
-      this.behindUntil = 0;
-      this.source.event('caughtup');
-    }
+    if (this.behindUntil > 0 && index >= this.behindUntil) this.behindUntil = 0;
     return true;
   }
 
@@ -265,7 +259,7 @@ export class Replicator {
   private fallBehind(): void {
     if (this.behindUntil > 0 || this.next > this.source.log.lastIndex) return;
     this.behindUntil = this.source.log.lastIndex;
-    this.source.event('catchup');
+    this.source.record('catchup');
   }
 
   private failed(): void {

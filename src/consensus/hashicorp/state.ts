@@ -128,15 +128,12 @@ export class ServerState {
   /** The leader's snapshot takes the place of the log and of the state machine. */
   install(snapshot: Snapshot): void {
     const { index, configuration } = snapshot;
-    const before = this.configuration;
     this.log.restore(snapshot);
     this.writes.truncateFrom(1);
     this.configurations.restore(index, configuration);
     this.requests.forgetUpTo(index);
     this.delivery.install(snapshot);
     this.commitIndex = index;
-    this.outbox.event('applyconfiguration');
-    this.noticeOwnRemoval(before, configuration);
     this.refreshRole();
   }
 
@@ -145,13 +142,7 @@ export class ServerState {
     if (index <= this.commitIndex) return;
     const before = this.commitIndex;
     this.commitIndex = index;
-    const previous = this.configurations.at(before);
-    const current = this.configurations.at(index);
-    if (current !== previous) {
-      this.outbox.event('applyconfiguration');
-      this.noticeOwnRemoval(previous, current);
-      this.refreshRole();
-    }
+    if (this.configurations.at(index) !== this.configurations.at(before)) this.refreshRole();
     this.requests.commit(index, this.log, this.leader);
   }
 
@@ -174,16 +165,6 @@ export class ServerState {
       mustSync: true,
     };
   }
-
-  private noticeOwnRemoval(before: Configuration, after: Configuration): void {
-    if (!isMember(before, this.id) || isMember(after, this.id)) return;
-    this.outbox.event('removed');
-    this.outbox.event('terminated');
-  }
-}
-
-function isMember(configuration: Configuration, id: NodeId): boolean {
-  return configuration.voters.includes(id) || configuration.learners.includes(id);
 }
 
 /** Storage's own configuration, or the bootstrap one in a server that is new; then what the log says. */

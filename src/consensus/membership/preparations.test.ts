@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { ChangeType, type MembershipChange, type NodeId, RejectReason, simpleConfiguration } from '../contract.ts';
+import {
+  ChangeType,
+  type MembershipChange,
+  type NodeId,
+  RejectReason,
+  simpleConfiguration,
+  type ToldEvent,
+} from '../contract.ts';
 import { configurationAfter } from './changes.ts';
 import type { LeaderView, PeerView } from './leaderView.ts';
 import { Preparations, type Preparing } from './preparations.ts';
@@ -12,6 +19,7 @@ const REMOVE_3 = { type: ChangeType.Remove, id: 3 } as const;
 /** Server 1 leads 1, 2 and 3, its log ends at 50, and what is wanted of it is noted. */
 class Leader implements Preparing {
   readonly asked: unknown[] = [];
+  readonly told: ToldEvent[] = [];
   readonly preparations = new Preparations(this);
   readonly peers = new Map<NodeId, PeerView>();
   mayChange = true;
@@ -45,6 +53,10 @@ class Leader implements Preparing {
     this.asked.push(['refuse', token, reason, missing]);
   }
 
+  record(event: ToldEvent): void {
+    this.told.push(event);
+  }
+
   change(change: MembershipChange, token: number): void {
     this.preparations.change({ change, token, quorums: [configurationAfter(MEMBERS, change)!] });
   }
@@ -76,7 +88,9 @@ describe('a change that is prepared', () => {
     leader.change(ADD_4, 7);
     expect(leader.occupation).toEqual([RejectReason.ChangeInFlight, 4, ADD_4]);
     expect(leader.pass(10, 2, 3)).toEqual([['stage', 4]]);
+    expect(leader.told).toEqual(['proposeaddserver', 'startreplicate']);
     expect(leader.pass(10, 4)).toEqual([['mark']]);
+    expect(leader.told).toEqual(['proposeaddserver', 'startreplicate', 'caughtup']);
     expect(leader.pass(10)).toEqual([]);
     expect(leader.occupation).toEqual([RejectReason.ChangeInFlight, 4, ADD_4]);
     // The newcomer stays staged: from now on it is a member.
@@ -85,6 +99,7 @@ describe('a change that is prepared', () => {
     expect(leader.pass(10, 2, 3, 4)).toEqual([]);
     expect(leader.preparations.abandon()).toEqual([]);
     expect(leader.asked).toEqual([]);
+    expect(leader.told).toHaveLength(3);
   });
 
   it('waits for room for its mark, and asks for one mark only', () => {
@@ -92,6 +107,7 @@ describe('a change that is prepared', () => {
     leader.hasRoom = false;
     leader.change(REMOVE_3, 7);
     for (let i = 0; i < 2; i++) expect(leader.pass(10)).toEqual([['mark']]);
+    expect(leader.told).toEqual(['proposeremoveserver']);
     leader.hasRoom = true;
     expect(leader.pass(5 * ELECTION_MS)).toEqual([['mark']]);
     // Its time begins with the mark, not with the request.

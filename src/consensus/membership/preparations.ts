@@ -1,4 +1,12 @@
-import { type MembershipChange, type Missing, type NodeId, type PendingChange, RejectReason } from '../contract.ts';
+import {
+  ChangeType,
+  type MembershipChange,
+  type Missing,
+  type NodeId,
+  type PendingChange,
+  RejectReason,
+  type ToldEvent,
+} from '../contract.ts';
 import { ChangePreparation, type RequestedChange } from './changePreparation.ts';
 import type { LeaderView } from './leaderView.ts';
 import { type RequestedTransfer, TransferPreparation } from './transferPreparation.ts';
@@ -23,6 +31,7 @@ export interface Preparing {
   /** Stops writes and tells `target`, once. From here on the request is the engine's to answer. */
   handOver(target: NodeId, token: number): void;
   refuse(token: number, reason: RejectReason, missing?: Missing): void;
+  record(event: ToldEvent): void;
 }
 
 /** The one request of a leader's operator that is being prepared: a change of the members, or a transfer of leadership. */
@@ -51,8 +60,14 @@ export class Preparations {
   }
 
   change(request: RequestedChange): void {
-    this.preparing = new ChangePreparation(request, this.engine.view);
-    if (this.newcomer !== 0) this.engine.stage(this.newcomer);
+    const { engine } = this;
+    const { type } = request.change;
+    const adds = type === ChangeType.AddVoter || type === ChangeType.AddLearner;
+    engine.record(adds ? 'proposeaddserver' : 'proposeremoveserver');
+    this.preparing = new ChangePreparation(request, engine.view);
+    if (this.newcomer === 0) return;
+    engine.record('startreplicate');
+    engine.stage(this.newcomer);
   }
 
   transfer(request: RequestedTransfer, voters: readonly NodeId[]): void {
@@ -86,7 +101,9 @@ export class Preparations {
     if (verdict.kind === 'wait') return;
     if (verdict.kind === 'mark') {
       const index = engine.appendMark();
-      if (index !== undefined) preparing.marked(index, engine.view.nowMs);
+      if (index === undefined) return;
+      if (newcomer !== 0) engine.record('caughtup');
+      preparing.marked(index, engine.view.nowMs);
       return;
     }
     this.preparing = undefined;

@@ -1,6 +1,5 @@
 import type {
   AcceptedProposals,
-  EngineEvent,
   Envelope,
   Missing,
   NodeId,
@@ -11,6 +10,7 @@ import type {
   RejectReason,
   RequestOutcome,
   Snapshot,
+  ToldEvent,
 } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 
@@ -23,7 +23,7 @@ export class OutputBuffer<M> {
   rejected: RejectedProposals[] = [];
   reads: ReadOutcome[] = [];
   requests: RequestOutcome[] = [];
-  events: EngineEvent[] = [];
+  events: ToldEvent[] = [];
 
   send(to: NodeId, message: M): void {
     this.messages.push({ to, message });

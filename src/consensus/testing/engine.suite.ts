@@ -1,26 +1,28 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeType, type EngineKind, RejectReason, Role, type Snapshot, simpleConfiguration } from '../contract.ts';
+import { type EngineEntry, messageType } from '../engineEntry.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { describeDistance } from './distance.suite.ts';
 import { EngineCluster, TEST_SETTINGS, UNREADABLE } from './engineCluster.ts';
+import { describeEvents } from './events.suite.ts';
 import type { Forgery } from './forgery.ts';
 import { describeHostSleep } from './hostSleep.suite.ts';
 import { describeLargeEntries } from './largeEntries.suite.ts';
 import { describeMembershipContract } from './membership.suite.ts';
 
 /**
- * What every engine must do, whatever makes it itself. Each engine's tests run this unchanged. `tellsToStand`: whether a message is
- * the one by which a leader hands over (thesis §3.10).
+ * What every engine must do, whatever makes it itself. Each engine's tests run this unchanged.
  */
 export function describeEngineContract<M>(
   kind: EngineKind<M>,
   forgery: Forgery<M>,
-  tellsToStand: (message: M) => boolean,
+  { takeOverType, injects }: EngineEntry,
 ): void {
+  describeEvents(kind, injects);
   describeDistance(kind);
   describeHostSleep(kind);
   describeLargeEntries(kind);
-  describeMembershipContract(kind, tellsToStand);
+  describeMembershipContract(kind, (message) => messageType(message) === takeOverType);
 
   describe(`${kind.name}: the engine contract`, () => {
     it('elects one leader, and everybody follows it', () => {

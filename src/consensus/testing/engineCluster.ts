@@ -1,5 +1,6 @@
 import {
   type Engine,
+  type EngineEvent,
   type EngineKind,
   type EngineSettings,
   type NodeId,
@@ -7,7 +8,8 @@ import {
   Role,
   type Snapshot,
 } from '../contract.ts';
-import { type Entry, EntryType } from '../entry.ts';
+import { type Entry, EntryType, isConfigurationType } from '../entry.ts';
+import { LifeEvents } from '../parts/lifeEvents.ts';
 import { IN_ORDER_BYTES_MAX } from '../parts/transit.ts';
 import { heldToContract } from './heldToContract.ts';
 import { MemoryLog } from './memoryLog.ts';
@@ -25,24 +27,36 @@ export const TEST_SETTINGS: EngineSettings = {
   maxMessageBytes: 1 << 20,
 };
 
+type Outcomes<M> = Pick<Output<M>, 'accepted' | 'rejected' | 'reads' | 'requests'> & {
+  /** As its host would tell them. */
+  readonly events: readonly EngineEvent[];
+};
+
 /** One engine with an in-memory log, whose writes become durable when the test says so. */
 export class EngineServer<M> {
   readonly id: NodeId;
   readonly log = new MemoryLog();
   engine: Engine<M>;
   applied: Entry[] = [];
-  outcomes: Pick<Output<M>, 'accepted' | 'rejected' | 'reads' | 'requests' | 'events'> = emptyOutcomes();
+  outcomes: Outcomes<M> = emptyOutcomes();
   restored: Snapshot | undefined;
   private appliedIndex = 0;
   private held: { mark: number; messages: Output<M>['messages'] }[] = [];
   private lastMark = 0;
   private durableMark = 0;
+  private life: LifeEvents;
   private readonly cluster: EngineCluster<M>;
 
   constructor(cluster: EngineCluster<M>, id: NodeId) {
     this.cluster = cluster;
     this.id = id;
     this.engine = this.create();
+    this.life = this.begin();
+  }
+
+  private begin(): LifeEvents {
+    const { id, engine, appliedIndex } = this;
+    return new LifeEvents(id, engine.summary(), engine.configurationAt(appliedIndex), engine.status().commitIndex);
   }
 
   private create(): Engine<M> {
@@ -71,6 +85,7 @@ export class EngineServer<M> {
     this.lastMark = 0;
     this.durableMark = 0;
     this.engine = this.create();
+    this.life = this.begin();
   }
 
   /** Carries out what the engine wants; `sync` makes the writes durable at once. Returns whether there was anything. */
@@ -82,16 +97,18 @@ export class EngineServer<M> {
     }
     this.cluster.post(this.id, output.messages);
     this.held.push({ mark: this.lastMark, messages: output.messagesAfterPersist });
+    for (const name of ['accepted', 'rejected', 'reads', 'requests', 'events'] as const) {
+      (this.outcomes[name] as unknown[]).push(...output[name]);
+    }
     if (output.restore !== undefined) {
       this.restored = output.restore;
       this.appliedIndex = output.restore.index;
       this.applied = [];
+      this.configurationApplied();
       this.engine.applied(this.appliedIndex);
     }
     this.apply(output.committed);
-    for (const name of ['accepted', 'rejected', 'reads', 'requests', 'events'] as const) {
-      (this.outcomes[name] as unknown[]).push(...output[name]);
-    }
+    this.tell(this.life.turned(this.engine.summary()));
     if (sync) this.sync();
     else this.release();
     return (
@@ -120,11 +137,21 @@ export class EngineServer<M> {
         throw new Error(`server ${this.id} committed ${entry.index} after ${this.appliedIndex}`);
       this.appliedIndex = entry.index;
       this.applied.push(entry);
+      if (isConfigurationType(entry.type)) this.configurationApplied();
     }
     if (entries.length > 0) this.engine.applied(this.appliedIndex);
   }
 
-  takeOutcomes(): EngineServer<M>['outcomes'] {
+  private configurationApplied(): void {
+    const { life, engine, appliedIndex } = this;
+    this.tell(life.applied(appliedIndex, engine.summary(), engine.configurationAt(appliedIndex)));
+  }
+
+  private tell(events: readonly EngineEvent[]): void {
+    (this.outcomes.events as EngineEvent[]).push(...events);
+  }
+
+  takeOutcomes(): Outcomes<M> {
     const { outcomes } = this;
     this.outcomes = emptyOutcomes();
     return outcomes;
@@ -136,7 +163,7 @@ export class EngineServer<M> {
   }
 }
 
-function emptyOutcomes<M>(): EngineServer<M>['outcomes'] {
+function emptyOutcomes<M>(): Outcomes<M> {
   return { accepted: [], rejected: [], reads: [], requests: [], events: [] };
 }
 

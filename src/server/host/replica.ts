@@ -17,7 +17,8 @@ import type {
   Snapshot,
 } from '../../consensus/contract.ts';
 import { RejectReason, Role } from '../../consensus/contract.ts';
-import { type Entry, EntryType } from '../../consensus/entry.ts';
+import { type Entry, EntryType, isConfigurationType } from '../../consensus/entry.ts';
+import { LifeEvents } from '../../consensus/parts/lifeEvents.ts';
 import { BrokenInvariantError, broken } from '../../consensus/parts/turnGuard.ts';
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { SERVER_PENDING_MAX } from '../../wire/limits.ts';
@@ -112,6 +113,7 @@ export class Replica<M> implements LogStoreListener {
     const mayPass = refusal !== undefined && refusal !== 'undecided' && refusal.status === 'sequence-too-far';
     return mayPass && this.engine.status().lastIndex > this.appliedIndex ? undefined : refusal;
   };
+  private readonly life: LifeEvents;
   private role: Role;
   private term: number;
   private leader: NodeId;
@@ -143,10 +145,12 @@ export class Replica<M> implements LogStoreListener {
       appliedIndex: this.appliedIndex,
       snapshotDataFault,
     });
-    const status = this.engine.status();
-    this.role = status.role;
-    this.term = status.term;
-    this.leader = status.leader;
+    const start = this.engine.summary();
+    this.role = start.role;
+    this.term = start.term;
+    this.leader = start.leader;
+    const { commitIndex } = this.engine.status();
+    this.life = new LifeEvents(options.id, start, this.engine.configurationAt(this.appliedIndex), commitIndex);
   }
 
   /** Submits a command: the marshalled Cmd that is to enter the log. One commandDone follows, never inside this call. */
@@ -331,7 +335,7 @@ export class Replica<M> implements LogStoreListener {
     }
     if (output.messages.length > 0) this.environment.send(output.messages);
     if (output.messagesAfterPersist.length > 0) this.sendAfterPersist(output.messagesAfterPersist);
-    for (const event of output.events) this.environment.event(event);
+    this.tell(output.events);
     for (const accepted of output.accepted) this.accept(accepted);
     for (const rejected of output.rejected) this.reject(rejected);
     if (output.restore !== undefined) this.finishRestore(this.store.durableMark);
@@ -377,6 +381,7 @@ export class Replica<M> implements LogStoreListener {
     this.appliedIndex = restoring.snapshot.index;
     this.snapshotIndex = restoring.snapshot.index;
     this.environment.restored?.(restoring.snapshot);
+    this.configurationApplied();
     this.engine.applied(this.appliedIndex);
     if (restoring.after.length > 0) this.commit(restoring.after);
     else this.answerReads();
@@ -399,6 +404,7 @@ export class Replica<M> implements LogStoreListener {
     this.appliedIndex = entry.index;
     this.appliedBytes += entry.data.length;
     const result = entry.type === EntryType.Normal ? this.stateMachine.apply(entry) : undefined;
+    if (isConfigurationType(entry.type)) this.configurationApplied();
     this.environment.applied?.(entry);
     this.pending.applied(entry, result);
   }
@@ -425,9 +431,19 @@ export class Replica<M> implements LogStoreListener {
     else done?.({ ok: false, reason: request.reason, leader: request.leader, missing: request.missing });
   }
 
+  private tell(events: readonly EngineEvent[]): void {
+    for (const event of events) this.environment.event(event);
+  }
+
+  private configurationApplied(): void {
+    const { appliedIndex, life, engine } = this;
+    this.tell(life.applied(appliedIndex, engine.summary(), engine.configurationAt(appliedIndex)));
+  }
+
   private noticeStatus(): void {
-    const status = this.engine.status();
-    const { role, term, leader } = status;
+    const now = this.engine.summary();
+    this.tell(this.life.turned(now));
+    const { role, term, leader } = now;
     if (role === this.role && term === this.term && leader === this.leader) return;
     // A leader that does not name itself has lost its quorum: what stands in its log may commit through another.
     const served = this.role === Role.Leader && this.leader === this.options.id;
@@ -436,7 +452,7 @@ export class Replica<M> implements LogStoreListener {
     this.term = term;
     this.leader = leader;
     if (lostLeadership) this.pending.loseAccepted(leader);
-    this.environment.statusChanged(status);
+    this.environment.statusChanged(this.engine.status());
   }
 
   private maybeSnapshot(): void {

@@ -1,5 +1,5 @@
 import { describeEngineContract } from '../engine.suite.ts';
 import { primerForgery } from './forgery.ts';
-import { primerKind } from './index.ts';
+import { engine, primerKind } from './index.ts';
 
-describeEngineContract(primerKind, primerForgery, ({ type }) => type === 'take-over');
+describeEngineContract(primerKind, primerForgery, engine);

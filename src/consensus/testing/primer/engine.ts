@@ -4,6 +4,7 @@ import {
   type EngineInit,
   type EngineSettings,
   type EngineStatus,
+  type EngineSummary,
   type MembershipChange,
   type NodeId,
   type Output,
@@ -225,7 +226,6 @@ export class PrimerEngine implements Engine<PrimerMessage> {
   private stand(preVote: boolean): void {
     this.leaderId = 0;
     this.candidacy = { preVote, votes: new Map() };
-    this.out.events.push(preVote ? 'preelection' : 'election');
     if (!preVote) {
       this.setTerm(this.term + 1, this.id);
       this.electionTimer.restart(this.nowMs);
@@ -433,6 +433,16 @@ export class PrimerEngine implements Engine<PrimerMessage> {
     if (this.leader !== undefined) return Role.Leader;
     if (this.candidacy !== undefined) return this.candidacy.preVote ? Role.PreCandidate : Role.Candidate;
     return this.isVoter ? Role.Follower : Role.Passive;
+  }
+
+  summary(): EngineSummary {
+    const { role, term, leader } = this;
+    return {
+      role,
+      term,
+      leader: leader?.isAlone ? 0 : this.leaderId,
+      configuration: this.configurations.latest,
+    };
   }
 
   status(): EngineStatus {

@@ -14,6 +14,7 @@ export const primerKind: EngineKind<PrimerMessage> = {
 export const engine: EngineEntry = {
   kind: primerKind,
   learners: false,
+  injects: false,
   changesWhenCommitted: false,
   subjects: subjects({
     append: ['append', 'heartbeat'],

@@ -7,6 +7,7 @@ import {
   type PendingChange,
   type ProposalBatch,
   RejectReason,
+  type ToldEvent,
 } from '../../contract.ts';
 import { Entry, EntryType, noopEntry } from '../../entry.ts';
 import { recordsSize } from '../../entryCodec.ts';
@@ -41,6 +42,8 @@ interface Peer {
   /** What is on its way, and since when nothing of it was answered. */
   inFlight: { readonly prevIndex: number; readonly end: number; readonly bytes: number }[];
   waitsSinceMs: number;
+  /** It is being brought up to date until it holds this; 0: it is not. */
+  behindUntil: number;
 }
 
 /** What a server does from when it was elected until it leads no more. */
@@ -155,14 +158,17 @@ export class Leader implements Preparing {
       if (peer.state !== 'asking' || reply.round < peer.askedRound) return;
       peer.state = 'probing';
       peer.nextIndex = Math.max(peer.matchIndex, Math.min(reply.lastIndex, log.lastIndex)) + 1;
+      if (peer.nextIndex <= this.server.commitIndex) this.fallsBehind(peer);
     } else if (reply.ok) {
       peer.matchIndex = Math.max(peer.matchIndex, Math.min(reply.index, log.lastIndex));
       peer.nextIndex = Math.max(peer.nextIndex, peer.matchIndex + 1);
       peer.inFlight = peer.inFlight.filter(({ end }) => end > peer.matchIndex);
       peer.waitsSinceMs = nowMs;
+      if (peer.matchIndex >= peer.behindUntil) peer.behindUntil = 0;
       if (peer.state === 'probing') peer.state = 'streaming';
     } else if (peer.state === 'streaming') this.ask(peer);
     else if (peer.state === 'probing' && peer.inFlight[0]?.prevIndex === reply.index) {
+      this.fallsBehind(peer);
       peer.inFlight = [];
       peer.nextIndex = Math.max(peer.matchIndex + 1, Math.min(reply.index, reply.hint + 1));
       // One that refuses what it acknowledged is asked again, at the pace of heartbeats.
@@ -175,6 +181,12 @@ export class Leader implements Preparing {
   private get entriesMax(): number {
     const { batch, entriesPerMessage } = this.server.settings;
     return batch ? entriesPerMessage : 1;
+  }
+
+  private fallsBehind(peer: Peer): void {
+    if (peer.behindUntil > 0) return;
+    peer.behindUntil = this.server.log.lastIndex;
+    this.record('catchup');
   }
 
   private ask(peer: Peer): void {
@@ -369,6 +381,10 @@ export class Leader implements Preparing {
     this.wasTold = false;
   }
 
+  record(event: ToldEvent): void {
+    this.server.out.events.push(event);
+  }
+
   refuse(token: number, reason: RejectReason, missing?: Missing): void {
     this.server.out.requestFailed(token, reason, this.server.id, missing);
   }
@@ -405,7 +421,7 @@ export class Leader implements Preparing {
     this.heartbeatDueMs = 0;
     return {
       ...{ id, matchIndex: 0, nextIndex, state: 'asking', askedRound },
-      ...{ round: 0, heardMs: -1, inFlight: [], waitsSinceMs: 0 },
+      ...{ round: 0, heardMs: -1, inFlight: [], waitsSinceMs: 0, behindUntil: 0 },
     };
   }
 

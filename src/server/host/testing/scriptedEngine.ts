@@ -3,6 +3,7 @@ import {
   type Engine,
   type EngineKind,
   type EngineStatus,
+  type EngineSummary,
   type MembershipChange,
   type NodeId,
   type Output,
@@ -92,6 +93,11 @@ export class ScriptedEngine implements Engine<string> {
     const output = this.outputs.shift() ?? outputOf({});
     this.drained(output);
     return output;
+  }
+
+  summary(): EngineSummary {
+    const { role, term, leader } = this.standing;
+    return { role, term, leader, configuration: CONFIGURATION };
   }
 
   status(): EngineStatus {
