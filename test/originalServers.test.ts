@@ -27,25 +27,25 @@ class OriginalServer {
   readonly id: number;
   address = '';
   readonly calls: string[] = [];
-  readonly #server = new Server();
-  readonly #client: Client;
+  private readonly server = new Server();
+  private readonly client: Client;
 
   constructor(id: number, behind: string) {
     this.id = id;
-    this.#client = new Client(behind, credentials.createInsecure());
+    this.client = new Client(behind, credentials.createInsecure());
     const definition = Object.fromEntries(METHODS.map((name) => [name, rawMethod(`/rkvpb.RKV/${name}`)]));
     const implementation = Object.fromEntries(
       METHODS.map((name) => [
         name,
-        (call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) => this.#pass(name, call.request, done),
+        (call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) => this.pass(name, call.request, done),
       ]),
     );
-    this.#server.addService(definition, implementation);
+    this.server.addService(definition, implementation);
   }
 
   async start(): Promise<this> {
     const port = await new Promise<number>((done, fail) => {
-      this.#server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      this.server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
         error === null ? done(bound) : fail(error),
       );
     });
@@ -53,10 +53,10 @@ class OriginalServer {
     return this;
   }
 
-  #pass(name: string, request: Buffer, done: sendUnaryData<Buffer>): void {
+  private pass(name: string, request: Buffer, done: sendUnaryData<Buffer>): void {
     this.calls.push(name);
     const same = (bytes: Buffer) => bytes;
-    this.#client.makeUnaryRequest<Buffer, Buffer>(`/rkvpb.RKV/${name}`, same, same, request, (error, response) => {
+    this.client.makeUnaryRequest<Buffer, Buffer>(`/rkvpb.RKV/${name}`, same, same, request, (error, response) => {
       if (error !== null) done({ code: status.UNKNOWN, details: error.details });
       // Trailers are none of the original's.
       else done(null, response!);
@@ -64,8 +64,8 @@ class OriginalServer {
   }
 
   stop(): void {
-    this.#server.forceShutdown();
-    this.#client.close();
+    this.server.forceShutdown();
+    this.client.close();
   }
 }
 

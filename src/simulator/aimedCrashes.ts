@@ -20,74 +20,74 @@ export type AimedCrash = Exclude<CrashKind, 'crash between events' | 'crash of t
 
 /** Crashes of one server that wait for their moment. */
 export class AimedCrashes {
-  readonly #timeline: Timeline;
-  readonly #random: Random;
-  readonly #crash: (kind: CrashKind) => void;
-  #aimed: AimedCrash | undefined;
-  #callsToCrash = 0;
-  #isSpared = false;
+  private readonly timeline: Timeline;
+  private readonly random: Random;
+  private readonly crash: (kind: CrashKind) => void;
+  private aimed: AimedCrash | undefined;
+  private callsToCrash = 0;
+  private isSpared = false;
   /** A vote was handed to the store and no sync has begun since. */
-  #isVoting = false;
+  private isVoting = false;
   /** Counts ends of processes: a crash that was aimed at an earlier one is off. */
-  #processes = 0;
+  private processes = 0;
 
   constructor(timeline: Timeline, random: Random, crash: (kind: CrashKind) => void) {
-    this.#timeline = timeline;
-    this.#random = random;
-    this.#crash = crash;
+    this.timeline = timeline;
+    this.random = random;
+    this.crash = crash;
   }
 
   aim(kind: AimedCrash): void {
-    if (this.#isSpared) return;
-    this.#aimed = kind;
-    this.#callsToCrash = this.#random.between(1, 40);
+    if (this.isSpared) return;
+    this.aimed = kind;
+    this.callsToCrash = this.random.between(1, 40);
   }
 
   /** While what a start found is settled: it may crash before that is done. */
   aimAtOpening(): void {
-    if (!this.#isSpared && this.#random.chance(CRASH_WHILE_OPENING_CHANCE)) this.#aimed = 'crash with a write pending';
+    if (!this.isSpared && this.random.chance(CRASH_WHILE_OPENING_CHANCE)) this.aimed = 'crash with a write pending';
   }
 
   /** Nothing is aimed any more. */
   forget(): void {
-    this.#aimed = undefined;
+    this.aimed = undefined;
   }
 
   processEnded(): void {
-    this.#processes++;
-    this.#aimed = undefined;
+    this.processes++;
+    this.aimed = undefined;
   }
 
   /** No more aimed crashes, not even one that is due. */
   spare(): void {
-    this.#isSpared = true;
-    this.#aimed = undefined;
+    this.isSpared = true;
+    this.aimed = undefined;
   }
 
   /** Every call that a process makes to the outside is a moment at which the power may go. */
   calledOutside(): void {
-    if (this.#aimed !== 'crash inside a turn' || --this.#callsToCrash > 0) return;
+    if (this.aimed !== 'crash inside a turn' || --this.callsToCrash > 0) return;
     throw new PowerLost();
   }
 
   votes(): void {
-    this.#isVoting = true;
+    this.isVoting = true;
   }
 
   syncBegun(latencyUs: number): void {
-    const aimed = this.#aimed;
-    const isDue = aimed === 'crash with a write pending' || (aimed === 'crash with a vote pending' && this.#isVoting);
-    this.#isVoting = false;
+    const aimed = this.aimed;
+    const isDue = aimed === 'crash with a write pending' || (aimed === 'crash with a vote pending' && this.isVoting);
+    this.isVoting = false;
     if (!isDue) return;
-    const process = this.#processes;
-    this.#aimed = undefined;
-    this.#timeline.after(this.#random.int(latencyUs), () => {
-      if (process === this.#processes && !this.#isSpared) this.#crash(aimed);
+    const process = this.processes;
+    this.aimed = undefined;
+    this.timeline.after(this.random.int(latencyUs), () => {
+      if (process === this.processes && !this.isSpared) this.crash(aimed);
     });
   }
 
   syncDone(): void {
-    if (this.#aimed === 'crash right after a sync') this.#crash('crash right after a sync');
+    if (this.aimed === 'crash right after a sync') this.crash('crash right after a sync');
   }
 }
 

@@ -21,13 +21,13 @@ const ELECTION_HOPS = 10;
 export class DeafLeader {
   readonly id: NodeId;
   readonly term: number;
-  readonly #around: Surroundings;
-  readonly #servers: readonly VirtualServer[];
-  readonly #sinceUs: number;
-  readonly #mend: () => void;
-  #isServed = false;
+  private readonly around: Surroundings;
+  private readonly servers: readonly VirtualServer[];
+  private readonly sinceUs: number;
+  private readonly mendNetwork: () => void;
+  private isServed = false;
   /** Who stood in each term since then. */
-  readonly #candidates = new Map<number, Set<NodeId>>();
+  private readonly candidates = new Map<number, Set<NodeId>>();
 
   /** undefined where nobody leads whose loss the others could make up for. */
   static of(around: Surroundings, servers: readonly VirtualServer[]): DeafLeader | undefined {
@@ -42,69 +42,69 @@ export class DeafLeader {
   }
 
   private constructor(around: Surroundings, servers: readonly VirtualServer[], id: NodeId, term: number) {
-    this.#around = around;
-    this.#servers = servers;
+    this.around = around;
+    this.servers = servers;
     this.id = id;
     this.term = term;
-    this.#sinceUs = around.timeline.nowUs;
+    this.sinceUs = around.timeline.nowUs;
     const others = servers.map((server) => server.id).filter((other) => other !== id);
     const pairs = others.map((other): [number, number] => [other, id]);
-    this.#mend = around.network.cut({ kind: 'one-way partition', pairs });
+    this.mendNetwork = around.network.cut({ kind: 'one-way partition', pairs });
     around.census.count('deaf leader');
     around.trace.note('nemesis', 'deaf leader', () => `server ${id} of term ${term}`);
   }
 
   /** Whether it was deaf for long enough. Throws InvariantViolation where the others do not serve in time. */
   isOver(): boolean {
-    const { timeline, judge, plan } = this.#around;
+    const { timeline, judge, plan } = this.around;
     const timeoutUs = plan.settings.electionTimeoutMs * 1000;
-    this.#noteCandidates();
-    this.#checkStopped(timeoutUs);
+    this.noteCandidates();
+    this.checkStopped(timeoutUs);
     // Committed in a later term: somebody else leads, and a majority hears him.
-    this.#isServed ||= judge.committed.lastBefore(this.term + 1) < judge.committed.length;
-    if (!this.#isServed && timeline.nowUs > this.#deadlineUs) {
-      const waitedS = (timeline.nowUs - this.#sinceUs) / 1e6;
+    this.isServed ||= judge.committed.lastBefore(this.term + 1) < judge.committed.length;
+    if (!this.isServed && timeline.nowUs > this.deadlineUs) {
+      const waitedS = (timeline.nowUs - this.sinceUs) / 1e6;
       throw new InvariantViolation(
         'liveness',
         `server ${this.id} leads term ${this.term} and hears nothing; nobody else served within ${waitedS} s`,
       );
     }
-    return this.#isServed && timeline.nowUs >= this.#sinceUs + LASTS * timeoutUs;
+    return this.isServed && timeline.nowUs >= this.sinceUs + LASTS * timeoutUs;
   }
 
   /** Throws InvariantViolation where it leads on though it hears no quorum, and was told to step down then. */
-  #checkStopped(timeoutUs: number): void {
-    const { timeline, judge, plan } = this.#around;
+  private checkStopped(timeoutUs: number): void {
+    const { timeline, judge, plan } = this.around;
     const { role, term } = judge.server(this.id);
     const leads = role === Role.Leader && term === this.term;
-    if (!leads || !plan.settings.checkQuorum || timeline.nowUs <= this.#sinceUs + STOPS_WITHIN * timeoutUs) return;
+    if (!leads || !plan.settings.checkQuorum || timeline.nowUs <= this.sinceUs + STOPS_WITHIN * timeoutUs) return;
     throw new InvariantViolation(
       'liveness',
       `server ${this.id} leads term ${term} under checkQuorum and has heard nothing for ${STOPS_WITHIN} election timeouts`,
     );
   }
 
-  #noteCandidates(): void {
-    for (const { id } of this.#servers) {
-      const { role, term } = this.#around.judge.server(id);
+  private noteCandidates(): void {
+    for (const { id } of this.servers) {
+      const { role, term } = this.around.judge.server(id);
       if (role !== Role.Candidate) continue;
-      const candidates = this.#candidates.get(term);
-      if (candidates === undefined) this.#candidates.set(term, new Set([id]));
+      const candidates = this.candidates.get(term);
+      if (candidates === undefined) this.candidates.set(term, new Set([id]));
       else candidates.add(id);
     }
   }
 
-  get #deadlineUs(): number {
-    const { settings, network, disk } = this.#around.plan;
-    const splitVotes = [...this.#candidates.values()].filter(({ size }) => size > 1).length;
+  private get deadlineUs(): number {
+    const { settings, network, disk } = this.around.plan;
+    const splitVotes = [...this.candidates.values()].filter(({ size }) => size > 1).length;
     const timeoutUs = settings.electionTimeoutMs * 1000;
     const hopUs = network.delayMinUs + network.delayMeanUs + disk.syncMinUs + disk.syncMeanUs;
-    return this.#sinceUs + (SERVED_WITHIN + SPLIT_VOTE_COSTS * splitVotes) * timeoutUs + ELECTION_HOPS * hopUs;
+    return this.sinceUs + (SERVED_WITHIN + SPLIT_VOTE_COSTS * splitVotes) * timeoutUs + ELECTION_HOPS * hopUs;
   }
 
   /** Throws InvariantViolation where it stepped down by itself. */
   mend(): void {
-    const { judge, plan, trace } = this.#around;
+    const { judge, plan, trace } = this.around;
     const { role, term } = judge.server(this.id);
     const stepped = role !== Role.Leader || term !== this.term;
     if (stepped && !plan.settings.checkQuorum) {
@@ -113,7 +113,7 @@ export class DeafLeader {
         `server ${this.id}, which heard nothing, stepped down without checkQuorum`,
       );
     }
-    this.#mend();
+    this.mendNetwork();
     trace.note('nemesis', 'deaf leader hears', () => `server ${this.id}`);
   }
 }

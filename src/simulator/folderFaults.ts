@@ -18,14 +18,14 @@ interface Backup {
  * is brought about what nobody who runs can know (docs/operations.md): an older copy beside servers that have not met it since.
  */
 export class FolderFaults {
-  readonly #around: Surroundings;
-  readonly #random: Random;
-  readonly #servers: readonly VirtualServer[];
-  readonly #restartLater: (server: VirtualServer) => void;
-  readonly #backups = new Map<VirtualServer, Backup>();
+  private readonly around: Surroundings;
+  private readonly random: Random;
+  private readonly servers: readonly VirtualServer[];
+  private readonly restartLater: (server: VirtualServer) => void;
+  private readonly backups = new Map<VirtualServer, Backup>();
   /** Draws apart from the others, so that these are as they were without it. */
-  readonly #ofEarlier: Random;
-  #earlier: VirtualServer[] = [];
+  private readonly ofEarlier: Random;
+  private earlier: VirtualServer[] = [];
 
   constructor(
     around: Surroundings,
@@ -33,102 +33,102 @@ export class FolderFaults {
     servers: readonly VirtualServer[],
     restartLater: (server: VirtualServer) => void,
   ) {
-    this.#around = around;
-    this.#random = random;
-    this.#servers = servers;
-    this.#restartLater = restartLater;
-    this.#ofEarlier = around.random.fork('earlier processes');
+    this.around = around;
+    this.random = random;
+    this.servers = servers;
+    this.restartLater = restartLater;
+    this.ofEarlier = around.random.fork('earlier processes');
     const { plan, timeline } = around;
     if (!plan.founding || !plan.strikes.has('backup')) return;
     for (const server of servers) {
-      timeline.after(random.exponential(FIRST_COPY_MEAN_US), () => this.#makeCopy(server));
+      timeline.after(random.exponential(FIRST_COPY_MEAN_US), () => this.makeCopy(server));
     }
   }
 
   /** All that a server keeps is gone. */
   lose(): void {
-    const victim = this.#random.pick(this.#servers);
-    if (!this.#mayForget(victim)) return;
+    const victim = this.random.pick(this.servers);
+    if (!this.mayForget(victim)) return;
     victim.crash('crash between events');
-    this.#note('lost folder', () => `server ${victim.id}`);
-    this.#around.census.count('folder lost');
-    const goesOn = this.#mayGoOn(victim) && this.#ofEarlier.chance(GOES_ON_CHANCE);
+    this.note('lost folder', () => `server ${victim.id}`);
+    this.around.census.count('folder lost');
+    const goesOn = this.mayGoOn(victim) && this.ofEarlier.chance(GOES_ON_CHANCE);
     const earlier = goesOn ? victim.leaveBehind() : undefined;
     if (earlier === undefined) victim.loseFolder();
-    else this.#goesOn(earlier);
-    this.#restartLater(victim);
+    else this.goesOn(earlier);
+    this.restartLater(victim);
   }
 
-  #mayGoOn({ folder, disk }: VirtualServer): boolean {
+  private mayGoOn({ folder, disk }: VirtualServer): boolean {
     // Where the new one begins by itself there are two servers of the same right.
-    if (this.#around.mutation.forgets === true) return false;
+    if (this.around.mutation.forgets === true) return false;
     return folder.identity.stage === 'member' && folder.isHonest && !folder.forgets && !disk.hasLostTail;
   }
 
   /** What is taken for lost runs still, cut off from some of the others, now from these and now from those. */
-  #goesOn(earlier: VirtualServer): void {
-    const { plan, census, timeline } = this.#around;
+  private goesOn(earlier: VirtualServer): void {
+    const { plan, census, timeline } = this.around;
     census.count('earlier process goes on');
-    this.#earlier.push(earlier);
-    this.#cutOff(earlier);
-    timeline.after(this.#ofEarlier.exponential(GOES_ON_MEAN_US / plan.pace), () => earlier.endProcess());
+    this.earlier.push(earlier);
+    this.cutOff(earlier);
+    timeline.after(this.ofEarlier.exponential(GOES_ON_MEAN_US / plan.pace), () => earlier.endProcess());
   }
 
-  #cutOff(earlier: VirtualServer): void {
+  private cutOff(earlier: VirtualServer): void {
     if (!earlier.isUp) return;
-    const { plan, network, timeline } = this.#around;
+    const { plan, network, timeline } = this.around;
     const pairs: [number, number][] = [];
     // Mostly it hears one other at most: it would stop as soon as a leader told it of the fence.
-    const heard = this.#ofEarlier.chance(0.8) ? this.#ofEarlier.pick(this.#servers).id : 0;
-    for (const { id } of this.#servers) {
-      if (heard === 0 ? this.#ofEarlier.chance(0.5) : id !== heard) pairs.push([id, earlier.endpoint]);
-      if (id !== heard && this.#ofEarlier.chance(0.3)) pairs.push([earlier.endpoint, id]);
+    const heard = this.ofEarlier.chance(0.8) ? this.ofEarlier.pick(this.servers).id : 0;
+    for (const { id } of this.servers) {
+      if (heard === 0 ? this.ofEarlier.chance(0.5) : id !== heard) pairs.push([id, earlier.endpoint]);
+      if (id !== heard && this.ofEarlier.chance(0.3)) pairs.push([earlier.endpoint, id]);
     }
     const mend = network.cut({ kind: 'partial partition', pairs });
-    timeline.after(this.#ofEarlier.exponential(CUT_OFF_MEAN_US / plan.pace), () => {
+    timeline.after(this.ofEarlier.exponential(CUT_OFF_MEAN_US / plan.pace), () => {
       mend();
-      this.#cutOff(earlier);
+      this.cutOff(earlier);
     });
   }
 
   /** Whatever runs elsewhere is found at last. */
   endEarlier(): void {
-    for (const earlier of this.#earlier) earlier.endProcess();
-    this.#earlier = [];
+    for (const earlier of this.earlier) earlier.endProcess();
+    this.earlier = [];
   }
 
   /** A copy is made, or put back. */
   backUp(): void {
-    const copied = [...this.#backups];
-    if (copied.length < this.#servers.length / 2 || this.#random.chance(0.3)) {
-      this.#makeCopy(this.#random.pick(this.#servers));
+    const copied = [...this.backups];
+    if (copied.length < this.servers.length / 2 || this.random.chance(0.3)) {
+      this.makeCopy(this.random.pick(this.servers));
       return;
     }
-    const [server, backup] = this.#random.pick(copied);
-    this.#putCopy(server, backup);
+    const [server, backup] = this.random.pick(copied);
+    this.putCopy(server, backup);
   }
 
-  #makeCopy(server: VirtualServer): void {
+  private makeCopy(server: VirtualServer): void {
     const { stage } = server.folder.identity;
     if (server.folder.forgets || server.disk.hasLostTail || stage === 'admitting') return;
-    const { plan, judge } = this.#around;
+    const { plan, judge } = this.around;
     const ofRecord = judge.server(server.id).configuration;
     const configuration = server.status()?.configuration ?? ofRecord ?? { voters: plan.bootstrap, outgoing: [] };
-    this.#note('copy made', () => `server ${server.id}, ${stage}`);
-    this.#backups.set(server, { image: server.folder.image, configuration });
+    this.note('copy made', () => `server ${server.id}, ${stage}`);
+    this.backups.set(server, { image: server.folder.image, configuration });
   }
 
-  #putCopy(victim: VirtualServer, { image, configuration }: Backup): void {
-    if (!this.#mayReplace(victim, configuration) || victim.folder.identity.stage !== 'member') return;
-    const isKnown = this.#isKnownToAll(victim.id, image);
+  private putCopy(victim: VirtualServer, { image, configuration }: Backup): void {
+    if (!this.mayReplace(victim, configuration) || victim.folder.identity.stage !== 'member') return;
+    const isKnown = this.isKnownToAll(victim.id, image);
     if (!isKnown && image.identity.stage === 'new') return;
     victim.crash('crash between events');
     // The file beside the folder is easily forgotten when a folder is put back.
-    const isAlone = this.#random.chance(0.3);
+    const isAlone = this.random.chance(0.3);
     const slots = isAlone ? victim.folder.image.disk.slots : image.disk.slots;
-    const { census } = this.#around;
+    const { census } = this.around;
     census.count('older copy put in its place');
-    this.#misplace(victim, { ...image, disk: { ...image.disk, slots } }, 'older copy');
+    this.misplace(victim, { ...image, disk: { ...image.disk, slots } }, 'older copy');
     if (isKnown) return;
     // As the documents ask whoever restores a backup.
     census.count('older copy rejoined at once');
@@ -136,9 +136,9 @@ export class FolderFaults {
   }
 
   /** Whether everybody that takes part has met what came after this copy. */
-  #isKnownToAll(id: NodeId, { identity }: FolderImage): boolean {
+  private isKnownToAll(id: NodeId, { identity }: FolderImage): boolean {
     const claim = introductionOf(startedAgain(identity, 'the copy'));
-    const others = this.#servers.filter((server) => server.id !== id && server.remembers);
+    const others = this.servers.filter((server) => server.id !== id && server.remembers);
     return others.every(({ folder }) => {
       const misfit = misfitOf(folder.identity, claim);
       if (misfit === 'forgotten' || misfit === 'older-copy') return true;
@@ -149,52 +149,52 @@ export class FolderFaults {
 
   /** Somebody mistakes a folder for the server's. */
   mistake(): void {
-    const { plan, engine, census } = this.#around;
-    const victim = this.#random.pick(this.#servers);
-    if (!this.#mayReplace(victim, { voters: plan.bootstrap, outgoing: [] })) return;
+    const { plan, engine, census } = this.around;
+    const victim = this.random.pick(this.servers);
+    if (!this.mayReplace(victim, { voters: plan.bootstrap, outgoing: [] })) return;
     const own = victim.folder.image;
-    const kind = this.#random.int(3);
-    const other = this.#random.pick(this.#servers);
+    const kind = this.random.int(3);
+    const other = this.random.pick(this.servers);
     if (kind === 0 && (other === victim || !other.folder.isHonest)) return;
     victim.crash('crash between events');
     census.count('foreign folder put in its place');
-    if (kind === 0) this.#misplace(victim, other.folder.image, 'folder of another server or engine');
+    if (kind === 0) this.misplace(victim, other.folder.image, 'folder of another server or engine');
     else if (kind === 1) {
       const identity = { ...own.identity, engine: `not ${engine.kind.name}` };
-      this.#misplace(victim, { ...own, identity }, 'folder of another server or engine');
+      this.misplace(victim, { ...own, identity }, 'folder of another server or engine');
     } else {
-      const foreign = foreignFolder(victim.id, engine.kind.name, this.#random);
-      const slots = this.#random.chance(0.3) ? own.disk.slots : foreign.disk.slots;
-      this.#misplace(victim, { ...foreign, disk: { ...foreign.disk, slots } }, 'folder of another cluster');
+      const foreign = foreignFolder(victim.id, engine.kind.name, this.random);
+      const slots = this.random.chance(0.3) ? own.disk.slots : foreign.disk.slots;
+      this.misplace(victim, { ...foreign, disk: { ...foreign.disk, slots } }, 'folder of another cluster');
     }
   }
 
-  #misplace(victim: VirtualServer, by: FolderImage, misplaced: Misplaced): void {
+  private misplace(victim: VirtualServer, by: FolderImage, misplaced: Misplaced): void {
     victim.misplaceFolder(by, misplaced);
-    this.#restartLater(victim);
+    this.restartLater(victim);
     // Where nobody refuses it for good, somebody wonders at last why it does not take part.
-    this.#around.timeline.after(this.#random.exponential(NOTICED_MEAN_US / this.#around.plan.pace), () => {
+    this.around.timeline.after(this.random.exponential(NOTICED_MEAN_US / this.around.plan.pace), () => {
       if (victim.folder.misplaced === undefined) return;
       victim.mend();
       victim.endProcess();
-      this.#restartLater(victim);
+      this.restartLater(victim);
     });
   }
 
-  #mayReplace(victim: VirtualServer, configuration: Backup['configuration']): boolean {
+  private mayReplace(victim: VirtualServer, configuration: Backup['configuration']): boolean {
     const { folder, disk } = victim;
     // A lone server has nobody to tell it.
-    if (this.#around.plan.bootstrap.length === 1) return false;
+    if (this.around.plan.bootstrap.length === 1) return false;
     if (!folder.isHonest || folder.forgets || disk.hasLostTail || folder.identity.stage === 'admitting') return false;
-    return this.#mayForget(victim, configuration);
+    return this.mayForget(victim, configuration);
   }
 
-  #mayForget(victim: VirtualServer, byFolder?: Backup['configuration']): boolean {
-    const { plan, judge } = this.#around;
+  private mayForget(victim: VirtualServer, byFolder?: Backup['configuration']): boolean {
+    const { plan, judge } = this.around;
     const isInitial = ({ id }: VirtualServer) => plan.bootstrap.includes(id);
     // What befalls a founding is another matter (founding.ts).
-    if (this.#servers.some((server) => isInitial(server) && !server.hasTakenPart)) return false;
-    const configurations = this.#servers.map(({ id }) => judge.server(id).configuration);
+    if (this.servers.some((server) => isInitial(server) && !server.hasTakenPart)) return false;
+    const configurations = this.servers.map(({ id }) => judge.server(id).configuration);
     const voters = configurations.map((each) => each?.voters ?? plan.bootstrap);
     const outgoing = configurations.map((each) => each?.outgoing ?? []);
     const all = [...voters, ...outgoing, byFolder?.voters ?? [], byFolder?.outgoing ?? []];
@@ -203,16 +203,16 @@ export class FolderFaults {
     const margin = plan.strikes.has('membership change') ? 1 : 0;
     const isVoter = (id: NodeId) => sets.some((ids) => ids.includes(id));
     // Where no initial member is left that remembers, they are a new cluster, whoever else there may be.
-    if (this.#servers.filter(isInitial).every((server) => server === victim || !server.remembers)) return false;
+    if (this.servers.filter(isInitial).every((server) => server === victim || !server.remembers)) return false;
     // Who is to be a voter has acknowledged what it will be counted for.
-    if (!isVoter(victim.id) && !this.#servers.some((server) => server.isChangingMembers)) return true;
-    const forgetful = this.#servers.filter((server) => !server.remembers && server !== victim && isVoter(server.id));
+    if (!isVoter(victim.id) && !this.servers.some((server) => server.isChangingMembers)) return true;
+    const forgetful = this.servers.filter((server) => !server.remembers && server !== victim && isVoter(server.id));
     const fewest = Math.min(...sets.map((ids) => ids.length));
     return forgetful.length + 1 <= Math.floor((fewest - margin - 1) / 2);
   }
 
-  #note(what: string, detail: () => string): void {
-    this.#around.trace.note('nemesis', what, detail);
+  private note(what: string, detail: () => string): void {
+    this.around.trace.note('nemesis', what, detail);
   }
 }
 

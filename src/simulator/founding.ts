@@ -8,51 +8,51 @@ import type { VirtualServer } from './virtualServer.ts';
  * the folders that they had, and only a leader can admit them.
  */
 export class Founding {
-  readonly #around: Surroundings;
-  readonly #random: Random;
-  readonly #servers: readonly VirtualServer[];
-  readonly #emptied = new Set<VirtualServer>();
+  private readonly around: Surroundings;
+  private readonly random: Random;
+  private readonly servers: readonly VirtualServer[];
+  private readonly emptied = new Set<VirtualServer>();
 
   constructor(around: Surroundings, servers: readonly VirtualServer[]) {
-    this.#around = around;
-    this.#random = around.random.fork('founding');
-    this.#servers = servers;
+    this.around = around;
+    this.random = around.random.fork('founding');
+    this.servers = servers;
   }
 
   start(): void {
-    for (const server of this.#servers) {
-      this.#at(this.#random.chance(0.5) ? TOGETHER_MEAN_US : LATE_MEAN_US, () => server.start());
-      while (this.#random.chance(0.4)) this.#at(TROUBLE_MEAN_US, () => this.#crash(server));
-      if (this.#random.chance(0.4)) this.#at(TROUBLE_MEAN_US, () => this.#empty(server));
+    for (const server of this.servers) {
+      this.at(this.random.chance(0.5) ? TOGETHER_MEAN_US : LATE_MEAN_US, () => server.start());
+      while (this.random.chance(0.4)) this.at(TROUBLE_MEAN_US, () => this.crash(server));
+      if (this.random.chance(0.4)) this.at(TROUBLE_MEAN_US, () => this.empty(server));
     }
   }
 
   /** The nemesis takes over once everybody took part. */
-  get #isOver(): boolean {
-    const { bootstrap } = this.#around.plan;
-    return this.#servers.every(({ id, hasTakenPart }) => hasTakenPart || !bootstrap.includes(id));
+  private get isOver(): boolean {
+    const { bootstrap } = this.around.plan;
+    return this.servers.every(({ id, hasTakenPart }) => hasTakenPart || !bootstrap.includes(id));
   }
 
-  #crash(server: VirtualServer): void {
-    if (this.#isOver) return;
+  private crash(server: VirtualServer): void {
+    if (this.isOver) return;
     server.crash('crash between events');
-    this.#at(DOWN_MEAN_US, () => server.start());
+    this.at(DOWN_MEAN_US, () => server.start());
   }
 
-  #empty(server: VirtualServer): void {
-    const { bootstrap } = this.#around.plan;
+  private empty(server: VirtualServer): void {
+    const { bootstrap } = this.around.plan;
     const emptiedMax = bootstrap.includes(server.id) ? Math.floor((bootstrap.length - 1) / 2) : bootstrap.length;
-    if (this.#isOver || (this.#emptied.size >= emptiedMax && !this.#emptied.has(server))) return;
-    this.#emptied.add(server);
+    if (this.isOver || (this.emptied.size >= emptiedMax && !this.emptied.has(server))) return;
+    this.emptied.add(server);
     server.crash('crash between events');
-    this.#around.census.count('folder lost in the founding');
-    this.#around.trace.note('nemesis', 'lost folder', () => `server ${server.id}, in the founding`);
+    this.around.census.count('folder lost in the founding');
+    this.around.trace.note('nemesis', 'lost folder', () => `server ${server.id}, in the founding`);
     server.loseFolder();
-    this.#at(DOWN_MEAN_US, () => server.start());
+    this.at(DOWN_MEAN_US, () => server.start());
   }
 
-  #at(meanUs: number, run: () => void): void {
-    this.#around.timeline.after(this.#random.exponential(meanUs), run);
+  private at(meanUs: number, run: () => void): void {
+    this.around.timeline.after(this.random.exponential(meanUs), run);
   }
 }
 

@@ -105,17 +105,17 @@ async function runMany(engine: string, options: Options): Promise<boolean> {
 
 /** Prints, every so many runs and after the last one, how many combinations of states they were the first to reach. */
 class NewStates {
-  readonly #runs: number;
-  #shown: Exploration = { runs: 0, states: 0, keptRuns: 0, variations: 0, byVariations: 0 };
+  private readonly runs: number;
+  private shown: Exploration = { runs: 0, states: 0, keptRuns: 0, variations: 0, byVariations: 0 };
 
   constructor(runs: number) {
-    this.#runs = runs;
+    this.runs = runs;
   }
 
   show(found: Exploration): void {
-    const before = this.#shown;
-    if (found.runs < before.runs + RUNS_PER_LINE && found.runs < this.#runs) return;
-    this.#shown = found;
+    const before = this.shown;
+    if (found.runs < before.runs + RUNS_PER_LINE && found.runs < this.runs) return;
+    this.shown = found;
     const since = (of: (found: Exploration) => number) => of(found) - of(before);
     const states = since((each) => each.states);
     console.log(

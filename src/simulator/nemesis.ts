@@ -16,96 +16,96 @@ const AIMED_CRASHES: readonly AimedCrash[] = [
 
 /** Brings the plan's faults upon the cluster until it is told to heal it. */
 export class Nemesis {
-  readonly #around: Surroundings;
-  readonly #random: Random;
-  readonly #servers: readonly VirtualServer[];
-  readonly #clients: readonly number[];
-  readonly #folders: FolderFaults;
-  #isOver = false;
+  private readonly around: Surroundings;
+  private readonly random: Random;
+  private readonly servers: readonly VirtualServer[];
+  private readonly clients: readonly number[];
+  private readonly folders: FolderFaults;
+  private isOver = false;
 
   constructor(around: Surroundings, servers: readonly VirtualServer[], clients: readonly number[]) {
-    this.#around = around;
-    this.#random = around.random.fork('nemesis');
-    this.#servers = servers;
-    this.#clients = clients;
-    this.#folders = new FolderFaults(around, this.#random, servers, (server) => this.#restartLater(server));
-    for (const server of servers) server.onDown = () => this.#restartLater(server);
+    this.around = around;
+    this.random = around.random.fork('nemesis');
+    this.servers = servers;
+    this.clients = clients;
+    this.folders = new FolderFaults(around, this.random, servers, (server) => this.restartLater(server));
+    for (const server of servers) server.onDown = () => this.restartLater(server);
   }
 
   start(): void {
-    for (const [strike, meanUs] of this.#around.plan.strikes) this.#schedule(strike, meanUs);
+    for (const [strike, meanUs] of this.around.plan.strikes) this.schedule(strike, meanUs);
   }
 
-  #schedule(strike: Strike, meanUs: number): void {
-    this.#around.timeline.after(this.#random.exponential(meanUs), () => {
-      if (this.#isOver) return;
-      this.#strike(strike);
-      this.#schedule(strike, meanUs);
+  private schedule(strike: Strike, meanUs: number): void {
+    this.around.timeline.after(this.random.exponential(meanUs), () => {
+      if (this.isOver) return;
+      this.strike(strike);
+      this.schedule(strike, meanUs);
     });
   }
 
-  #strike(strike: Strike): void {
+  private strike(strike: Strike): void {
     switch (strike) {
       case 'partition':
-        this.#partition();
+        this.partition();
         break;
       case 'clog':
-        this.#clog();
+        this.clog();
         break;
       case 'crash':
-        this.#crash('crash between events');
+        this.crash('crash between events');
         break;
       case 'aimed crash':
-        this.#victim()?.aim(this.#random.pick(AIMED_CRASHES));
+        this.victim()?.aim(this.random.pick(AIMED_CRASHES));
         break;
       case 'vote crash':
-        this.#victim()?.aim('crash with a vote pending');
+        this.victim()?.aim('crash with a vote pending');
         break;
       case 'crash of all':
-        for (const server of this.#servers) this.#crashOne(server, 'crash of the whole cluster');
+        for (const server of this.servers) this.crashOne(server, 'crash of the whole cluster');
         break;
       case 'lost tail':
-        this.#loseTail();
+        this.loseTail();
         break;
       case 'lost folder':
-        this.#folders.lose();
+        this.folders.lose();
         break;
       case 'backup':
-        this.#folders.backUp();
+        this.folders.backUp();
         break;
       case 'foreign folder':
-        this.#folders.mistake();
+        this.folders.mistake();
         break;
       case 'graceful stop':
-        this.#stop();
+        this.stop();
         break;
       case 'pause':
-        this.#pause();
+        this.pause();
         break;
       case 'slow disk':
       case 'stalled disk':
       case 'full disk':
       case 'read error':
-        this.#spoilDisk(strike);
+        this.spoilDisk(strike);
         break;
       case 'clock jump':
-        this.#jump();
+        this.jump();
         break;
       case 'membership change':
-        this.#changeMembership();
+        this.changeMembership();
         break;
       case 'leadership transfer':
-        this.#transfer();
+        this.transfer();
         break;
     }
   }
 
   /** Ends every fault, and starts every server. */
   heal(): void {
-    this.#isOver = true;
-    this.#folders.endEarlier();
-    this.#around.network.heal();
-    for (const server of this.#servers) {
+    this.isOver = true;
+    this.folders.endEarlier();
+    this.around.network.heal();
+    for (const server of this.servers) {
       server.spare();
       server.disk.heal();
       server.disk.putBackTail();
@@ -119,18 +119,18 @@ export class Nemesis {
   }
 
   /** A running server, now and then with a preference for the leader. */
-  #victim(): VirtualServer | undefined {
-    const running = this.#servers.filter((server) => server.isRunning && !server.isPaused);
+  private victim(): VirtualServer | undefined {
+    const running = this.servers.filter((server) => server.isRunning && !server.isPaused);
     if (running.length === 0) return undefined;
-    if (!this.#random.chance(0.4)) return this.#random.pick(running);
-    return this.#leader() ?? this.#random.pick(running);
+    if (!this.random.chance(0.4)) return this.random.pick(running);
+    return this.leader() ?? this.random.pick(running);
   }
 
   /** Who leads the highest term, as far as anyone can tell. */
-  #leader(): VirtualServer | undefined {
+  private leader(): VirtualServer | undefined {
     let leader: VirtualServer | undefined;
     let term = 0;
-    for (const server of this.#servers) {
+    for (const server of this.servers) {
       if (!server.isRunning || server.isPaused) continue;
       const status = server.status()!;
       if (status.role !== Role.Leader || status.term < term) continue;
@@ -142,21 +142,21 @@ export class Nemesis {
 
   // --- network ---
 
-  #partition(): void {
-    const partition = this.#drawPartition();
-    const mend = this.#around.network.cut(partition);
-    this.#note(partition.kind, () => partition.pairs.map(([from, to]) => `${from}→${to}`).join(' '));
-    this.#around.timeline.after(this.#lasting(PARTITION_MEAN_US), () => {
+  private partition(): void {
+    const partition = this.drawPartition();
+    const mend = this.around.network.cut(partition);
+    this.note(partition.kind, () => partition.pairs.map(([from, to]) => `${from}→${to}`).join(' '));
+    this.around.timeline.after(this.lasting(PARTITION_MEAN_US), () => {
       mend();
-      if (!this.#isOver) this.#note('partition ends');
+      if (!this.isOver) this.note('partition ends');
     });
   }
 
-  #drawPartition(): Partition {
-    const random = this.#random;
-    const ids = this.#servers.map((server) => server.id);
-    const leader = this.#leader();
-    const endpoints = random.chance(0.5) ? [...ids, ...this.#clients] : ids;
+  private drawPartition(): Partition {
+    const random = this.random;
+    const ids = this.servers.map((server) => server.id);
+    const leader = this.leader();
+    const endpoints = random.chance(0.5) ? [...ids, ...this.clients] : ids;
     const isAlone = random.chance(0.5);
     const side = new Set<number>();
     if (isAlone) side.add(leader !== undefined && random.chance(0.6) ? leader.id : random.pick(ids));
@@ -173,52 +173,52 @@ export class Nemesis {
     return { kind: 'partial partition', pairs: [...some, ...some.map(([a, b]): [number, number] => [b, a])] };
   }
 
-  #clog(): void {
-    const from = this.#random.pick(this.#servers).id;
-    const to = this.#random.pick(this.#servers).id;
+  private clog(): void {
+    const from = this.random.pick(this.servers).id;
+    const to = this.random.pick(this.servers).id;
     if (from === to) return;
-    this.#note('clog', () => `${from}→${to}`);
-    const release = this.#around.network.clog(from, to);
-    this.#around.timeline.after(this.#lasting(CLOG_MEAN_US), () => {
+    this.note('clog', () => `${from}→${to}`);
+    const release = this.around.network.clog(from, to);
+    this.around.timeline.after(this.lasting(CLOG_MEAN_US), () => {
       release();
-      if (!this.#isOver) this.#note('clog ends', () => `${from}→${to}`);
+      if (!this.isOver) this.note('clog ends', () => `${from}→${to}`);
     });
   }
 
   // --- servers ---
 
-  #crash(kind: CrashKind): void {
-    const starting = this.#servers.filter((server) => server.isUp && !server.isRunning);
-    const isEarly = starting.length > 0 && this.#random.chance(0.5);
-    const victim = isEarly ? this.#random.pick(starting) : this.#victim();
-    if (victim !== undefined) this.#crashOne(victim, kind);
+  private crash(kind: CrashKind): void {
+    const starting = this.servers.filter((server) => server.isUp && !server.isRunning);
+    const isEarly = starting.length > 0 && this.random.chance(0.5);
+    const victim = isEarly ? this.random.pick(starting) : this.victim();
+    if (victim !== undefined) this.crashOne(victim, kind);
   }
 
-  #crashOne(server: VirtualServer, kind: CrashKind): void {
+  private crashOne(server: VirtualServer, kind: CrashKind): void {
     if (!server.isUp) return;
     server.crash(kind);
-    this.#restartLater(server);
+    this.restartLater(server);
   }
 
   /** The server must refuse to start until somebody puts back what it lost. */
-  #loseTail(): void {
-    const victim = this.#victim();
+  private loseTail(): void {
+    const victim = this.victim();
     if (victim === undefined) return;
     victim.crashAndLoseTail();
-    this.#restartLater(victim);
-    this.#around.timeline.after(this.#lasting(TAIL_LOST_MEAN_US), () => victim.disk.putBackTail());
+    this.restartLater(victim);
+    this.around.timeline.after(this.lasting(TAIL_LOST_MEAN_US), () => victim.disk.putBackTail());
   }
 
-  #stop(): void {
-    const victim = this.#victim();
+  private stop(): void {
+    const victim = this.victim();
     if (victim === undefined) return;
     victim.stop();
-    this.#restartLater(victim);
+    this.restartLater(victim);
   }
 
-  #restartLater(server: VirtualServer): void {
-    const meanUs = this.#random.pick(DOWN_MEANS_US);
-    this.#around.timeline.after(this.#lasting(meanUs), () => {
+  private restartLater(server: VirtualServer): void {
+    const meanUs = this.random.pick(DOWN_MEANS_US);
+    this.around.timeline.after(this.lasting(meanUs), () => {
       if (server.isRunning) return;
       // Whoever restarts a server whose disk was full has made room.
       server.disk.isFull = false;
@@ -226,52 +226,52 @@ export class Nemesis {
     });
   }
 
-  #pause(): void {
-    const victim = this.#victim();
+  private pause(): void {
+    const victim = this.victim();
     if (victim === undefined) return;
     victim.pause();
-    this.#around.timeline.after(this.#lasting(PAUSE_MEAN_US), () => victim.resume());
+    this.around.timeline.after(this.lasting(PAUSE_MEAN_US), () => victim.resume());
   }
 
-  #spoilDisk(how: 'slow disk' | 'stalled disk' | 'full disk' | 'read error'): void {
-    const { disk, id } = this.#random.pick(this.#servers);
-    const durationUs = this.#lasting(DISK_TROUBLE_MEAN_US);
-    this.#note(how, () => `server ${id} for ${(durationUs / 1e6).toFixed(3)} s`);
-    if (how === 'slow disk') disk.slowness = this.#random.pick([5, 20, 100]);
-    else if (how === 'stalled disk') disk.stalledUntilUs = this.#around.timeline.nowUs + durationUs;
+  private spoilDisk(how: 'slow disk' | 'stalled disk' | 'full disk' | 'read error'): void {
+    const { disk, id } = this.random.pick(this.servers);
+    const durationUs = this.lasting(DISK_TROUBLE_MEAN_US);
+    this.note(how, () => `server ${id} for ${(durationUs / 1e6).toFixed(3)} s`);
+    if (how === 'slow disk') disk.slowness = this.random.pick([5, 20, 100]);
+    else if (how === 'stalled disk') disk.stalledUntilUs = this.around.timeline.nowUs + durationUs;
     else if (how === 'full disk') disk.isFull = true;
-    else disk.readErrorChance = this.#random.pick([0.1, 1]);
-    this.#around.timeline.after(durationUs, () => {
+    else disk.readErrorChance = this.random.pick([0.1, 1]);
+    this.around.timeline.after(durationUs, () => {
       if (how === 'slow disk') disk.slowness = 1;
       else if (how === 'full disk') disk.isFull = false;
       else if (how === 'read error') disk.readErrorChance = 0;
     });
   }
 
-  #jump(): void {
-    const server = this.#random.pick(this.#servers);
-    const aheadUs = this.#lasting(CLOCK_JUMP_MEAN_US);
-    this.#around.census.count('clock jump');
-    this.#note('clock jump', () => `server ${server.id} by ${(aheadUs / 1e6).toFixed(3)} s`);
+  private jump(): void {
+    const server = this.random.pick(this.servers);
+    const aheadUs = this.lasting(CLOCK_JUMP_MEAN_US);
+    this.around.census.count('clock jump');
+    this.note('clock jump', () => `server ${server.id} by ${(aheadUs / 1e6).toFixed(3)} s`);
     server.clock.jump(aheadUs);
-    if (server.clock.rate !== 1 && this.#random.chance(0.3)) server.clock.setRate(0.8 + this.#random.next() * 0.45);
+    if (server.clock.rate !== 1 && this.random.chance(0.3)) server.clock.setRate(0.8 + this.random.next() * 0.45);
   }
 
   // --- operators ---
 
   /** Mostly a change that makes sense, at the leader; sometimes neither. */
-  #changeMembership(): void {
+  private changeMembership(): void {
     // It could leave those that remember without a majority.
-    if (this.#servers.some((server) => !server.remembers)) return;
-    const server = this.#random.chance(0.85) ? this.#leader() : this.#victim();
+    if (this.servers.some((server) => !server.remembers)) return;
+    const server = this.random.chance(0.85) ? this.leader() : this.victim();
     const status = server?.status();
     if (server === undefined || status === undefined || server.isPaused) return;
-    const change = this.#drawChange(status.configuration.voters, status.configuration.learners);
-    const { census } = this.#around;
+    const change = this.drawChange(status.configuration.voters, status.configuration.learners);
+    const { census } = this.around;
     const what = `${change.type} ${change.id}`;
-    this.#note('operator', () => `asks server ${server.id}: ${what}`);
+    this.note('operator', () => `asks server ${server.id}: ${what}`);
     server.reconfigure(change, (result) => {
-      this.#note('operator', () => `${what}: ${result.ok ? 'done' : result.reason}`);
+      this.note('operator', () => `${what}: ${result.ok ? 'done' : result.reason}`);
       if (!result.ok && UNANSWERED.has(result.reason)) census.count('change refused: no answer');
       if (!result.ok) census.count('membership change refused');
       else if (change.type === ChangeType.Remove)
@@ -282,13 +282,13 @@ export class Nemesis {
     });
   }
 
-  #drawChange(voters: readonly NodeId[], learners: readonly NodeId[]): MembershipChange {
-    const random = this.#random;
-    const any = random.pick(this.#servers).id;
+  private drawChange(voters: readonly NodeId[], learners: readonly NodeId[]): MembershipChange {
+    const random = this.random;
+    const any = random.pick(this.servers).id;
     if (random.chance(0.05)) return { type: random.pick(Object.values(ChangeType)), id: any };
-    const hasLearners = this.#around.engine.learners;
-    if (random.chance(0.1)) return { type: ChangeType.AddVoter, id: random.pick(this.#absent()) };
-    const outside = this.#servers.map((server) => server.id).filter((id) => !voters.includes(id));
+    const hasLearners = this.around.engine.learners;
+    if (random.chance(0.1)) return { type: ChangeType.AddVoter, id: random.pick(this.absent()) };
+    const outside = this.servers.map((server) => server.id).filter((id) => !voters.includes(id));
     if (outside.length > 0 && random.chance(0.55)) {
       const id = random.pick(outside);
       const asLearner = hasLearners && !learners.includes(id) && random.chance(0.4);
@@ -300,36 +300,36 @@ export class Nemesis {
   }
 
   /** Servers that do not run, and one that never does. */
-  #absent(): NodeId[] {
-    const down = this.#servers.filter((server) => !server.isRunning).map((server) => server.id);
-    return [...down, this.#around.plan.serverCount + 1];
+  private absent(): NodeId[] {
+    const down = this.servers.filter((server) => !server.isRunning).map((server) => server.id);
+    return [...down, this.around.plan.serverCount + 1];
   }
 
   /** 0: anyone. */
-  #drawTarget(): NodeId {
-    if (this.#random.chance(0.2)) return 0;
-    return this.#random.chance(0.2) ? this.#random.pick(this.#absent()) : this.#random.pick(this.#servers).id;
+  private drawTarget(): NodeId {
+    if (this.random.chance(0.2)) return 0;
+    return this.random.chance(0.2) ? this.random.pick(this.absent()) : this.random.pick(this.servers).id;
   }
 
-  #transfer(): void {
-    const leader = this.#random.chance(0.9) ? this.#leader() : this.#victim();
+  private transfer(): void {
+    const leader = this.random.chance(0.9) ? this.leader() : this.victim();
     if (leader === undefined) return;
-    const to = this.#drawTarget();
-    this.#note('operator', () => `asks server ${leader.id} to hand over to ${to || 'anyone'}`);
+    const to = this.drawTarget();
+    this.note('operator', () => `asks server ${leader.id} to hand over to ${to || 'anyone'}`);
     leader.transferLeadership(to, (result) => {
-      this.#note('operator', () => `transfer to ${to || 'anyone'}: ${result.ok ? 'done' : result.reason}`);
-      if (!result.ok && UNANSWERED.has(result.reason)) this.#around.census.count('transfer refused: no answer');
-      this.#around.census.count(result.ok ? 'leadership transferred' : 'leadership transfer refused');
+      this.note('operator', () => `transfer to ${to || 'anyone'}: ${result.ok ? 'done' : result.reason}`);
+      if (!result.ok && UNANSWERED.has(result.reason)) this.around.census.count('transfer refused: no answer');
+      this.around.census.count(result.ok ? 'leadership transferred' : 'leadership transfer refused');
     });
   }
 
   /** How long something lasts that usually takes so long. */
-  #lasting(meanUs: number): number {
-    return this.#random.exponential(meanUs / this.#around.plan.pace);
+  private lasting(meanUs: number): number {
+    return this.random.exponential(meanUs / this.around.plan.pace);
   }
 
-  #note(what: string, detail?: () => string): void {
-    this.#around.trace.note('nemesis', what, detail);
+  private note(what: string, detail?: () => string): void {
+    this.around.trace.note('nemesis', what, detail);
   }
 }
 

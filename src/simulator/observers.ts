@@ -18,41 +18,41 @@ import { InvariantViolation } from './violation.ts';
 
 /** Shows the judge every turn of an engine. */
 export class ObservedEngine extends DelegatingEngine<unknown> {
-  readonly #id: NodeId;
-  readonly #judge: ServerJudge;
+  private readonly id: NodeId;
+  private readonly judge: ServerJudge;
   /** How many entries are known to be committed, by anybody. */
-  readonly #committed: () => number;
+  private readonly committed: () => number;
   /** How many were so when each read was asked for. */
-  readonly #reads = new Map<number, number>();
-  readonly #requests = new Map<number, OperatorRequest>();
+  private readonly reads = new Map<number, number>();
+  private readonly requests = new Map<number, OperatorRequest>();
   /** How many commands of each batch are neither accepted nor rejected. */
-  readonly #proposals = new Map<number, number>();
+  private readonly proposals = new Map<number, number>();
 
   constructor(inner: Engine<unknown>, id: NodeId, judge: ServerJudge, committed: () => number) {
     super(inner);
-    this.#id = id;
-    this.#judge = judge;
-    this.#committed = committed;
+    this.id = id;
+    this.judge = judge;
+    this.committed = committed;
   }
 
   override propose(batch: ProposalBatch): void {
-    this.#proposals.set(batch.token, batch.commands.length);
+    this.proposals.set(batch.token, batch.commands.length);
     this.inner.propose(batch);
   }
 
   override read(token: number): void {
-    this.#reads.set(token, this.#committed());
+    this.reads.set(token, this.committed());
     this.inner.read(token);
   }
 
   override reconfigure(change: MembershipChange, token: number): void {
     const wasSo = isSo(change, this.inner.status().configuration);
-    this.#requests.set(token, { kind: 'change', change, wasSo, becameSo: wasSo });
+    this.requests.set(token, { kind: 'change', change, wasSo, becameSo: wasSo });
     this.inner.reconfigure(change, token);
   }
 
   override transferLeadership(to: NodeId, token: number, unable?: readonly NodeId[]): void {
-    this.#requests.set(token, { kind: 'transfer', to, term: this.inner.status().term });
+    this.requests.set(token, { kind: 'transfer', to, term: this.inner.status().term });
     this.inner.transferLeadership(to, token, unable);
   }
 
@@ -60,46 +60,46 @@ export class ObservedEngine extends DelegatingEngine<unknown> {
     const output = this.inner.drain();
     const { persist, restore, committed, reads, requests, accepted, rejected } = output;
     if (persist !== undefined || restore !== undefined || committed.length > 0) {
-      this.#judge.turn(this.#id, { persist, restore, committed, status: this.inner.status() });
+      this.judge.turn(this.id, { persist, restore, committed, status: this.inner.status() });
     }
     for (const read of reads) {
-      if (!this.#reads.has(read.token)) this.#answeredTwice(`read ${read.token}`);
-      if (read.ok) this.#judge.readDone(this.#id, read.index, this.#reads.get(read.token)!);
-      this.#reads.delete(read.token);
+      if (!this.reads.has(read.token)) this.answeredTwice(`read ${read.token}`);
+      if (read.ok) this.judge.readDone(this.id, read.index, this.reads.get(read.token)!);
+      this.reads.delete(read.token);
     }
-    if (this.#requests.size > 0) this.#watchChanges();
+    if (this.requests.size > 0) this.watchChanges();
     for (const { token, ok } of requests) {
-      if (!this.#requests.has(token)) this.#answeredTwice(`request ${token}`);
-      if (ok) this.#judge.requestDone(this.#id, this.#requests.get(token)!, this.inner.status());
-      this.#requests.delete(token);
+      if (!this.requests.has(token)) this.answeredTwice(`request ${token}`);
+      if (ok) this.judge.requestDone(this.id, this.requests.get(token)!, this.inner.status());
+      this.requests.delete(token);
     }
-    for (const { token, count } of accepted) this.#decided(token, count);
-    for (const { token, count } of rejected) this.#decided(token, count);
+    for (const { token, count } of accepted) this.decided(token, count);
+    for (const { token, count } of rejected) this.decided(token, count);
     return output;
   }
 
   /** What an operator asked for may have been undone by a later leader when this server says that it was done. */
-  #watchChanges(): void {
+  private watchChanges(): void {
     const { configuration } = this.inner.status();
-    for (const request of this.#requests.values()) {
+    for (const request of this.requests.values()) {
       if (request.kind === 'change') request.becameSo ||= isSo(request.change, configuration);
     }
   }
 
-  #decided(token: number, count: number): void {
-    const left = (this.#proposals.get(token) ?? 0) - count;
-    if (left < 0) this.#answeredTwice(`commands of batch ${token}`);
-    if (left === 0) this.#proposals.delete(token);
-    else this.#proposals.set(token, left);
+  private decided(token: number, count: number): void {
+    const left = (this.proposals.get(token) ?? 0) - count;
+    if (left < 0) this.answeredTwice(`commands of batch ${token}`);
+    if (left === 0) this.proposals.delete(token);
+    else this.proposals.set(token, left);
   }
 
-  #answeredTwice(what: string): never {
-    throw new InvariantViolation('one answer', `server ${this.#id}: the engine answers ${what} twice`);
+  private answeredTwice(what: string): never {
+    throw new InvariantViolation('one answer', `server ${this.id}: the engine answers ${what} twice`);
   }
 
   override status(): EngineStatus {
     const status = this.inner.status();
-    this.#judge.status(this.#id, status);
+    this.judge.status(this.id, status);
     return status;
   }
 }
@@ -112,21 +112,21 @@ export interface StoreWatcher {
 
 /** Shows what a replica hands to its store. */
 export class ObservedStore extends DelegatingStore {
-  readonly #watcher: StoreWatcher;
+  private readonly watcher: StoreWatcher;
 
   constructor(inner: LogStore, watcher: StoreWatcher) {
     super(inner);
-    this.#watcher = watcher;
+    this.watcher = watcher;
   }
 
   override persist(batch: PersistBatch): void {
     const { term, vote } = batch.hardState ?? this.inner.hardState;
-    if (vote !== 0 && (vote !== this.inner.hardState.vote || term !== this.inner.hardState.term)) this.#watcher.votes();
+    if (vote !== 0 && (vote !== this.inner.hardState.vote || term !== this.inner.hardState.term)) this.watcher.votes();
     super.persist(batch);
   }
 
   override storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {
-    this.#watcher.snapshotTaken(snapshot);
+    this.watcher.snapshotTaken(snapshot);
     super.storeSnapshot(snapshot, trailingEntries);
   }
 }

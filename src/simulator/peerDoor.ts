@@ -43,83 +43,83 @@ export interface DoorWorld {
  * when the others do not let it in. The decisions are the production code; connections are virtual.
  */
 export class PeerDoor {
-  readonly #world: DoorWorld;
-  readonly #shutOuts = new ShutOuts();
-  readonly #objections: Objections;
+  private readonly world: DoorWorld;
+  private readonly shutOuts = new ShutOuts();
+  private readonly objections: Objections;
   /** The last connection of each peer: as long as that is the same, nobody introduces himself again. */
-  readonly #accepted = new Map<NodeId, Line>();
-  #line: Line | undefined;
-  #isAdmitting = false;
+  private readonly accepted = new Map<NodeId, Line>();
+  private ownLine: Line | undefined;
+  private isAdmitting = false;
 
   constructor(world: DoorWorld) {
-    this.#world = world;
-    this.#objections = new Objections(world.bootstrap);
+    this.world = world;
+    this.objections = new Objections(world.bootstrap);
   }
 
   /** The connection that this process sends on; a new one where it has something new to say of itself. */
   get line(): Line {
-    const { identity } = this.#world.identity;
-    const said = this.#line?.claim;
-    if (said !== undefined && said.cluster === identity.cluster) return this.#line!;
-    this.#line = {
+    const { identity } = this.world.identity;
+    const said = this.ownLine?.claim;
+    if (said !== undefined && said.cluster === identity.cluster) return this.ownLine!;
+    this.ownLine = {
       claim: introductionOf(identity),
-      forgets: this.#world.forgets(),
-      pastTerm: () => this.#world.pastTerm(),
-      received: (by, misfit) => this.#world.back(by.id, () => this.#received(by, misfit)),
+      forgets: this.world.forgets(),
+      pastTerm: () => this.world.pastTerm(),
+      received: (by, misfit) => this.world.back(by.id, () => this.received(by, misfit)),
     };
-    return this.#line;
+    return this.ownLine;
   }
 
-  #received(by: Introduction, misfit: Misfit | undefined): void {
+  private received(by: Introduction, misfit: Misfit | undefined): void {
     if (misfit !== undefined) {
-      if (this.#objections.areDecisive(by.id, misfit)) this.#world.refused(by.id, misfit);
+      if (this.objections.areDecisive(by.id, misfit)) this.world.refused(by.id, misfit);
       return;
     }
-    this.#objections.withdrawnBy(by.id);
-    this.#meet(by);
+    this.objections.withdrawnBy(by.id);
+    this.meet(by);
   }
 
   /** The process of a peer ended, and its connections with it. */
   gone(peer: NodeId): void {
-    this.#objections.withdrawnBy(peer);
+    this.objections.withdrawnBy(peer);
   }
 
   /** Whether a message that came on this connection may be used; who sent it is known from then on. */
   lets(line: Line): boolean {
     const { claim } = line;
-    const { identity } = this.#world.identity;
-    if (this.#accepted.get(claim.id) !== line) {
-      if (this.#shutOuts.refuses(claim, identity) || !passes(this.#fences.get(claim.id), claim)) return false;
-      const misfit = this.#meet(claim);
+    const { identity } = this.world.identity;
+    if (this.accepted.get(claim.id) !== line) {
+      if (this.shutOuts.refuses(claim, identity) || !passes(this.fences.get(claim.id), claim)) return false;
+      const misfit = this.meet(claim);
       line.received(introductionOf(identity), misfit);
       if (misfit !== undefined) return false;
-      this.#accepted.set(claim.id, line);
+      this.accepted.set(claim.id, line);
     }
-    return this.#hears(claim);
+    return this.hears(claim);
   }
 
-  #hears(claim: Introduction): boolean {
-    const { mutation, identity } = this.#world;
-    const isDeaf = this.#shutOuts.isDeafTo(claim.id, identity.identity);
-    return !isDeaf && (mutation.hearsOnceMet === true || stillCounts(identity.identity, this.#fences, claim));
+  private hears(claim: Introduction): boolean {
+    const { mutation, identity } = this.world;
+    const isDeaf = this.shutOuts.isDeafTo(claim.id, identity.identity);
+    return !isDeaf && (mutation.hearsOnceMet === true || stillCounts(identity.identity, this.fences, claim));
   }
 
-  get #fences(): Fences {
-    const { mutation, replica } = this.#world;
+  private get fences(): Fences {
+    const { mutation, replica } = this.world;
     return mutation.ignoresFences === true ? NO_FENCES : (replica()?.fences ?? NO_FENCES);
   }
 
-  #meet(claim: Introduction): Misfit | undefined {
-    const { mutation, identity } = this.#world;
+  private meet(claim: Introduction): Misfit | undefined {
+    const { mutation, identity } = this.world;
     const misfit = identity.meet(claim);
     return mutation.misfit === undefined ? misfit : mutation.misfit(misfit);
   }
 
   /** Another server asks who this is. */
   introduced(claim: Introduction): Answer {
-    const { identity, replica } = this.#world;
+    const { identity, replica } = this.world;
     if (!identity.answers(claim)) return { kind: 'silent' };
-    const misfit = this.#meet(claim);
+    const misfit = this.meet(claim);
     const status = replica()?.status();
     return {
       kind: 'introduced',
@@ -133,26 +133,26 @@ export class PeerDoor {
 
   /** `src/server/transport/admissions.ts`, over the virtual network. */
   askedForAdmission(claim: Introduction, rejoins: boolean, answered: (reply: AdmissionReply) => void): void {
-    const replica = this.#world.replica();
-    const { identity, mutation } = this.#world;
+    const replica = this.world.replica();
+    const { identity, mutation } = this.world;
     if (replica === undefined || claim.isMember) return;
     const refuse = () => answered({ ok: false, reason: 'unavailable', leader: 0 });
-    const misfit = this.#meet(claim);
-    if (this.#isAdmitting || misfit === 'other-engine' || misfit === 'other-cluster') {
+    const misfit = this.meet(claim);
+    if (this.isAdmitting || misfit === 'other-engine' || misfit === 'other-cluster') {
       refuse();
       return;
     }
-    this.#isAdmitting = true;
-    const shutOut = this.#shutOuts.begin(claim);
+    this.isAdmitting = true;
+    const shutOut = this.shutOuts.begin(claim);
     // Its connection ends with that.
-    this.#accepted.delete(claim.id);
+    this.accepted.delete(claim.id);
     let isOpen = true;
     const over = () => {
       if (isOpen) shutOut.over();
-      if (isOpen) this.#isAdmitting = false;
+      if (isOpen) this.isAdmitting = false;
       isOpen = false;
     };
-    this.#world.after(FENCE_TIMEOUT_US, over);
+    this.world.after(FENCE_TIMEOUT_US, over);
     (mutation.admit ?? admit)(replica, claim, rejoins, (answer) => {
       if (!isOpen) return;
       const { cluster, known } = identity.identity;

@@ -5,33 +5,33 @@
  */
 export class Random {
   /** All streams that were forked from one. */
-  readonly #family: Random[];
+  private readonly family: Random[];
   /** Of the streams that are forked from this one. */
-  #seed: number;
-  #a: number;
-  #b: number;
-  #c: number;
-  #counter = 1;
+  private seed: number;
+  private a: number;
+  private b: number;
+  private c: number;
+  private counter = 1;
 
   /** `seed` is any safe integer of at least 0. */
   constructor(seed: number, family: Random[] = []) {
-    this.#seed = seed;
-    this.#family = family;
+    this.seed = seed;
+    this.family = family;
     family.push(this);
     const mix = splitmix32((seed >>> 0) ^ Math.imul(Math.floor(seed / 2 ** 32) + 1, 0x9e3779b1));
-    this.#a = mix();
-    this.#b = mix();
-    this.#c = mix();
+    this.a = mix();
+    this.b = mix();
+    this.c = mix();
     for (let i = 0; i < WARM_UP_DRAWS; i++) this.uint32();
   }
 
   uint32(): number {
-    const sum = (((this.#a + this.#b) | 0) + this.#counter) | 0;
-    this.#counter = (this.#counter + 1) | 0;
-    this.#a = this.#b ^ (this.#b >>> 9);
-    this.#b = (this.#c + (this.#c << 3)) | 0;
-    this.#c = ((this.#c << 21) | (this.#c >>> 11)) + sum;
-    this.#c |= 0;
+    const sum = (((this.a + this.b) | 0) + this.counter) | 0;
+    this.counter = (this.counter + 1) | 0;
+    this.a = this.b ^ (this.b >>> 9);
+    this.b = (this.c + (this.c << 3)) | 0;
+    this.c = ((this.c << 21) | (this.c >>> 11)) + sum;
+    this.c |= 0;
     return sum >>> 0;
   }
 
@@ -74,24 +74,24 @@ export class Random {
   fork(name: string): Random {
     let hash = 0x811c9dc5;
     for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-    const low = (hash ^ this.#seed) >>> 0;
-    const high = (Math.imul(hash, 0x85ebca6b) ^ Math.floor(this.#seed / 2 ** 32)) & 0x1fffff;
-    return new Random(high * 2 ** 32 + low, this.#family);
+    const low = (hash ^ this.seed) >>> 0;
+    const high = (Math.imul(hash, 0x85ebca6b) ^ Math.floor(this.seed / 2 ** 32)) & 0x1fffff;
+    return new Random(high * 2 ** 32 + low, this.family);
   }
 
   /** From now on this stream, all that were forked from the same one, and all that are yet to be, draw otherwise than they would have. */
   vary(variation: number): void {
-    for (const stream of this.#family) stream.#turn(variation);
+    for (const stream of this.family) stream.turn(variation);
   }
 
-  #turn(variation: number): void {
+  private turn(variation: number): void {
     const mix = splitmix32(variation);
-    this.#a ^= mix();
-    this.#b ^= mix();
-    this.#c ^= mix();
-    const low = (mix() ^ this.#seed) >>> 0;
-    const high = (mix() ^ Math.floor(this.#seed / 2 ** 32)) & 0x1fffff;
-    this.#seed = high * 2 ** 32 + low;
+    this.a ^= mix();
+    this.b ^= mix();
+    this.c ^= mix();
+    const low = (mix() ^ this.seed) >>> 0;
+    const high = (mix() ^ Math.floor(this.seed / 2 ** 32)) & 0x1fffff;
+    this.seed = high * 2 ** 32 + low;
     for (let i = 0; i < WARM_UP_DRAWS; i++) this.uint32();
   }
 }

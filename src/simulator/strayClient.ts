@@ -11,32 +11,32 @@ const INTERVAL_MEAN_US = 1_500_000;
  * the judge's to watch, and none of it may be acknowledged.
  */
 export class StrayClient {
-  readonly #around: Surroundings;
-  readonly #random: Random;
-  readonly #servers: readonly VirtualServer[];
-  #isIdle = false;
+  private readonly around: Surroundings;
+  private readonly random: Random;
+  private readonly servers: readonly VirtualServer[];
+  private isIdle = false;
 
   constructor(around: Surroundings, servers: readonly VirtualServer[]) {
-    this.#around = around;
-    this.#random = around.random.fork('stray client');
-    this.#servers = servers;
+    this.around = around;
+    this.random = around.random.fork('stray client');
+    this.servers = servers;
   }
 
   start(): void {
-    this.#around.timeline.after(this.#random.exponential(INTERVAL_MEAN_US), () => {
-      if (this.#isIdle) return;
-      this.#send();
+    this.around.timeline.after(this.random.exponential(INTERVAL_MEAN_US), () => {
+      if (this.isIdle) return;
+      this.send();
       this.start();
     });
   }
 
   rest(): void {
-    this.#isIdle = true;
+    this.isIdle = true;
   }
 
-  #send(): void {
-    const { census } = this.#around;
-    this.#random.pick(this.#servers).submit(this.#command(), ({ status }) => {
+  private send(): void {
+    const { census } = this.around;
+    this.random.pick(this.servers).submit(this.command(), ({ status }) => {
       if (status === 'ok') {
         throw new InvariantViolation('acknowledged write', 'a command that makes no sense was acknowledged');
       }
@@ -44,8 +44,8 @@ export class StrayClient {
     });
   }
 
-  #command(): Uint8Array {
-    const random = this.#random;
+  private command(): Uint8Array {
+    const random = this.random;
     const insert = (clientId: number, key = 'stray') =>
       encodeCommand({ type: CommandType.Insert, clientId, clientSeq: 1, key, value: 'stray' });
     switch (random.int(5)) {

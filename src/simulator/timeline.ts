@@ -14,23 +14,23 @@ export class Timeline {
   nowUs = 0;
   /** Events that have happened. */
   steps = 0;
-  readonly #heap: TimelineEvent[] = [];
-  #order = 0;
+  private readonly heap: TimelineEvent[] = [];
+  private order = 0;
 
   after(delayUs: number, run: () => void): TimelineEvent {
     return this.at(this.nowUs + delayUs, run);
   }
 
   at(timeUs: number, run: () => void): TimelineEvent {
-    const event: TimelineEvent = { atUs: Math.max(this.nowUs, Math.round(timeUs)), order: this.#order++, run };
-    this.#push(event);
+    const event: TimelineEvent = { atUs: Math.max(this.nowUs, Math.round(timeUs)), order: this.order++, run };
+    this.push(event);
     return event;
   }
 
   /** Lets the next event happen. Returns false where there is none. */
   step(): boolean {
     for (;;) {
-      const event = this.#pop();
+      const event = this.pop();
       if (event === undefined) return false;
       const { run } = event;
       if (run === undefined) continue;
@@ -42,8 +42,8 @@ export class Timeline {
     }
   }
 
-  #push(event: TimelineEvent): void {
-    const heap = this.#heap;
+  private push(event: TimelineEvent): void {
+    const heap = this.heap;
     let at = heap.length;
     heap.push(event);
     while (at > 0) {
@@ -55,8 +55,8 @@ export class Timeline {
     heap[at] = event;
   }
 
-  #pop(): TimelineEvent | undefined {
-    const heap = this.#heap;
+  private pop(): TimelineEvent | undefined {
+    const heap = this.heap;
     const first = heap[0];
     const last = heap.pop();
     if (first === undefined || last === undefined || heap.length === 0) return first;

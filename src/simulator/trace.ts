@@ -5,24 +5,24 @@ import type { Timeline } from './timeline.ts';
  * reads it, as lines of text.
  */
 export class Trace {
-  readonly #timeline: Timeline;
-  readonly #print: ((line: string) => void) | undefined;
+  private readonly timeline: Timeline;
+  private readonly print: ((line: string) => void) | undefined;
   /** Told of everything that is noted. */
   noted: ((who: string, what: string) => void) | undefined;
-  #low = 0x811c9dc5 | 0;
-  #high = 0x9e3779b9 | 0;
+  private low = 0x811c9dc5 | 0;
+  private high = 0x9e3779b9 | 0;
 
   constructor(timeline: Timeline, print?: (line: string) => void) {
-    this.#timeline = timeline;
-    this.#print = print;
+    this.timeline = timeline;
+    this.print = print;
   }
 
   /** Takes a number into the hash, with the present time. */
   mix(what: number, value: number): void {
-    const time = this.#timeline.nowUs;
-    this.#low = Math.imul(this.#low ^ (time | 0) ^ (what << 24), 0x01000193);
-    this.#high = Math.imul(this.#high ^ (value | 0) ^ (this.#low >>> 15), 0x85ebca6b);
-    this.#low ^= this.#high >>> 13;
+    const time = this.timeline.nowUs;
+    this.low = Math.imul(this.low ^ (time | 0) ^ (what << 24), 0x01000193);
+    this.high = Math.imul(this.high ^ (value | 0) ^ (this.low >>> 15), 0x85ebca6b);
+    this.low ^= this.high >>> 13;
   }
 
   /** Takes bytes into the hash. */
@@ -44,14 +44,14 @@ export class Trace {
 
   /** As `note`, for what is in the hash already. */
   tell(who: string, what: string, detail?: () => string): void {
-    if (this.#print === undefined) return;
-    const seconds = (this.#timeline.nowUs / 1e6).toFixed(6).padStart(12);
-    this.#print(`${seconds}  ${who.padEnd(9)} ${what.padEnd(18)} ${detail?.() ?? ''}`.trimEnd());
+    if (this.print === undefined) return;
+    const seconds = (this.timeline.nowUs / 1e6).toFixed(6).padStart(12);
+    this.print(`${seconds}  ${who.padEnd(9)} ${what.padEnd(18)} ${detail?.() ?? ''}`.trimEnd());
   }
 
   /** 16 hexadecimal digits. */
   get hash(): string {
     const hex = (word: number) => (word >>> 0).toString(16).padStart(8, '0');
-    return hex(this.#high) + hex(this.#low);
+    return hex(this.high) + hex(this.low);
   }
 }

@@ -19,46 +19,46 @@ const REFUSED: CallFailure = { code: status.UNAVAILABLE, details: 'nobody listen
 
 /** Carries what one end says to the other, in order and once each, over a network that does neither. */
 class Pipe {
-  readonly #around: Surroundings;
-  readonly #from: number;
-  readonly #to: number;
-  readonly #early = new Map<number, () => void>();
-  #sent = 0;
-  #arrived = 0;
-  #isCut = false;
+  private readonly around: Surroundings;
+  private readonly from: number;
+  private readonly to: number;
+  private readonly early = new Map<number, () => void>();
+  private sent = 0;
+  private arrived = 0;
+  private isCut = false;
 
   constructor(around: Surroundings, from: number, to: number) {
-    this.#around = around;
-    this.#from = from;
-    this.#to = to;
+    this.around = around;
+    this.from = from;
+    this.to = to;
   }
 
   push(deliver: () => void): void {
-    this.#send(this.#sent++, deliver, 0);
+    this.send(this.sent++, deliver, 0);
   }
 
   /** What is under way is lost, and all that follows. */
   cut(): void {
-    this.#isCut = true;
-    this.#early.clear();
+    this.isCut = true;
+    this.early.clear();
   }
 
-  #send(number: number, deliver: () => void, resent: number): void {
-    const { network, timeline } = this.#around;
-    if (this.#isCut) return;
-    if (network.send(this.#from, this.#to, () => this.#receive(number, deliver)) > 0) return;
+  private send(number: number, deliver: () => void, resent: number): void {
+    const { network, timeline } = this.around;
+    if (this.isCut) return;
+    if (network.send(this.from, this.to, () => this.receive(number, deliver)) > 0) return;
     const delayUs = RESEND_US_MIN * 2 ** Math.min(resent, RESEND_DOUBLINGS_MAX);
-    timeline.after(delayUs, () => this.#send(number, deliver, resent + 1));
+    timeline.after(delayUs, () => this.send(number, deliver, resent + 1));
   }
 
-  #receive(number: number, deliver: () => void): void {
-    if (this.#isCut || number < this.#arrived) return;
-    this.#early.set(number, deliver);
+  private receive(number: number, deliver: () => void): void {
+    if (this.isCut || number < this.arrived) return;
+    this.early.set(number, deliver);
     for (;;) {
-      const next = this.#early.get(this.#arrived);
+      const next = this.early.get(this.arrived);
       if (next === undefined) return;
-      this.#early.delete(this.#arrived);
-      this.#arrived++;
+      this.early.delete(this.arrived);
+      this.arrived++;
       next();
     }
   }
@@ -78,18 +78,18 @@ export interface CallAcceptor {
 export class VirtualCall {
   readonly client: ClientEnd;
   readonly server: ServerEnd;
-  readonly #there: Pipe;
-  readonly #back: Pipe;
+  private readonly there: Pipe;
+  private readonly back: Pipe;
 
   constructor(around: Surroundings, from: number, acceptor: CallAcceptor) {
-    this.#there = new Pipe(around, from, acceptor.id);
-    this.#back = new Pipe(around, acceptor.id, from);
-    this.client = new ClientEnd(around, this.#there);
-    this.server = new ServerEnd(around, this.#back);
+    this.there = new Pipe(around, from, acceptor.id);
+    this.back = new Pipe(around, acceptor.id, from);
+    this.client = new ClientEnd(around, this.there);
+    this.server = new ServerEnd(around, this.back);
     this.client.other = this.server;
     this.server.other = this.client;
-    this.#there.push(() => {
-      if (!acceptor.accept(this.server)) this.#back.push(() => this.client.fail(REFUSED));
+    this.there.push(() => {
+      if (!acceptor.accept(this.server)) this.back.push(() => this.client.fail(REFUSED));
     });
   }
 
@@ -99,26 +99,26 @@ export class VirtualCall {
 
   /** Both ends lose it, with whatever is under way. */
   reset(): void {
-    this.#cut();
+    this.cut();
     this.client.fail(RESET);
     this.server.close();
   }
 
   /** The client's end hears nothing of it any more, and the server's is gone. */
   loseServer(): void {
-    this.#cut();
+    this.cut();
     this.server.close();
   }
 
   /** The server's end hears nothing of it any more, and the client's is gone. */
   loseClient(): void {
-    this.#cut();
+    this.cut();
     this.client.fail(RESET);
   }
 
-  #cut(): void {
-    this.#there.cut();
-    this.#back.cut();
+  private cut(): void {
+    this.there.cut();
+    this.back.cut();
   }
 }
 
@@ -126,40 +126,40 @@ export class VirtualCall {
 export class ClientEnd extends EventEmitter {
   isOpen = true;
   other!: ServerEnd;
-  readonly #around: Surroundings;
-  readonly #pipe: Pipe;
-  #unsent = 0;
-  #mustDrain = false;
+  private readonly around: Surroundings;
+  private readonly pipe: Pipe;
+  private unsent = 0;
+  private mustDrain = false;
 
   constructor(around: Surroundings, pipe: Pipe) {
     super();
-    this.#around = around;
-    this.#pipe = pipe;
+    this.around = around;
+    this.pipe = pipe;
   }
 
   write(message: Buffer): boolean {
     const bytes = Buffer.from(message);
-    this.#around.trace.mixBytes(5, bytes);
-    this.#unsent++;
-    this.#pipe.push(() => {
+    this.around.trace.mixBytes(5, bytes);
+    this.unsent++;
+    this.pipe.push(() => {
       this.other.hear(bytes);
-      this.#taken();
+      this.taken();
     });
-    this.#mustDrain ||= this.#unsent > UNSENT_MAX;
-    return !this.#mustDrain;
+    this.mustDrain ||= this.unsent > UNSENT_MAX;
+    return !this.mustDrain;
   }
 
-  #taken(): void {
-    this.#unsent--;
-    if (!this.#mustDrain || this.#unsent > 0) return;
-    this.#mustDrain = false;
+  private taken(): void {
+    this.unsent--;
+    if (!this.mustDrain || this.unsent > 0) return;
+    this.mustDrain = false;
     if (this.isOpen) this.emit('drain');
   }
 
   cancel(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
-    this.#pipe.push(() => this.other.close());
+    this.pipe.push(() => this.other.close());
   }
 
   hear(message: Buffer): void {
@@ -186,64 +186,64 @@ export class ServerEnd extends EventEmitter {
   other!: ClientEnd;
   /** Runs something in the process that took the call. */
   enter: (run: () => void) => void = (run) => run();
-  readonly #around: Surroundings;
-  readonly #pipe: Pipe;
+  private readonly around: Surroundings;
+  private readonly pipe: Pipe;
   /** What came while the handler had paused; undefined while it has not. */
-  #kept: Buffer[] | undefined;
+  private kept: Buffer[] | undefined;
 
   constructor(around: Surroundings, pipe: Pipe) {
     super();
-    this.#around = around;
-    this.#pipe = pipe;
-    this.on('error', (failure: CallFailure) => this.#say(() => this.other.fail(failure)));
+    this.around = around;
+    this.pipe = pipe;
+    this.on('error', (failure: CallFailure) => this.say(() => this.other.fail(failure)));
   }
 
   hear(message: Buffer): void {
     if (!this.isOpen) {
       // Nobody is at this end any more, and the machine says so.
-      this.#say(() => this.other.fail(RESET));
+      this.say(() => this.other.fail(RESET));
       return;
     }
-    this.enter(() => this.#take(message));
+    this.enter(() => this.take(message));
   }
 
-  #take(message: Buffer): void {
-    if (this.#kept !== undefined) this.#kept.push(message);
+  private take(message: Buffer): void {
+    if (this.kept !== undefined) this.kept.push(message);
     else if (this.isOpen) this.emit('data', message);
   }
 
   write(message: Buffer, taken: () => void): boolean {
     const bytes = Buffer.from(message);
-    this.#around.trace.mixBytes(6, bytes);
-    this.#say(() => {
+    this.around.trace.mixBytes(6, bytes);
+    this.say(() => {
       this.other.hear(bytes);
       this.enter(taken);
     });
     return true;
   }
 
-  #say(deliver: () => void): void {
-    this.#pipe.push(deliver);
+  private say(deliver: () => void): void {
+    this.pipe.push(deliver);
   }
 
   pause(): this {
-    this.#kept ??= [];
+    this.kept ??= [];
     return this;
   }
 
   resume(): this {
-    const kept = this.#kept ?? [];
-    this.#kept = undefined;
-    for (const message of kept) this.#take(message);
+    const kept = this.kept ?? [];
+    this.kept = undefined;
+    for (const message of kept) this.take(message);
     return this;
   }
 
   isPaused(): boolean {
-    return this.#kept !== undefined;
+    return this.kept !== undefined;
   }
 
   end(): void {
-    this.#say(() => this.other.endedByServer());
+    this.say(() => this.other.endedByServer());
   }
 
   /** The client is gone, as far as this end knows. */
@@ -256,6 +256,6 @@ export class ServerEnd extends EventEmitter {
   /** The process is gone. Its machine says so, unless that went down with it. */
   processEnded(isSilent: boolean): void {
     this.isOpen = false;
-    if (!isSilent) this.#say(() => this.other.fail(RESET));
+    if (!isSilent) this.say(() => this.other.fail(RESET));
   }
 }

@@ -28,118 +28,118 @@ export class VirtualClient {
   succeeded = 0;
   readonly transport: VirtualTransport;
   readonly endpoint: number;
-  readonly #around: Surroundings;
-  readonly #random: Random;
-  readonly #history: Recorder;
-  readonly #channel: LeaderChannel;
-  readonly #operations = new Map<number, Operation>();
-  #session: ClientSession | undefined;
-  #values = 0;
-  #tags = 0;
-  #retries = 0;
-  #links = 0;
-  #isIdle = false;
-  #isPatient = false;
+  private readonly around: Surroundings;
+  private readonly random: Random;
+  private readonly history: Recorder;
+  private readonly channel: LeaderChannel;
+  private readonly operations = new Map<number, Operation>();
+  private session: ClientSession | undefined;
+  private values = 0;
+  private tags = 0;
+  private retries = 0;
+  private links = 0;
+  private isIdle = false;
+  private isPatient = false;
 
   constructor(endpoint: number, around: Surroundings, servers: readonly VirtualServer[], history: Recorder) {
     this.endpoint = endpoint;
-    this.#around = around;
-    this.#random = around.random.fork(`client ${endpoint}`);
-    this.#history = history;
-    this.transport = new VirtualTransport(around, endpoint, servers, this.#random.fork('library'));
-    this.#channel = virtualChannel(around, this.transport, servers);
+    this.around = around;
+    this.random = around.random.fork(`client ${endpoint}`);
+    this.history = history;
+    this.transport = new VirtualTransport(around, endpoint, servers, this.random.fork('library'));
+    this.channel = virtualChannel(around, this.transport, servers);
   }
 
   get inFlight(): number {
-    return this.#operations.size;
+    return this.operations.size;
   }
 
   start(): void {
-    const commandDone = (_tag: number, result: CommandResult) => this.#registered(result);
-    this.#channel.submit(REGISTER_BYTES, { commandDone }, 0, Number.POSITIVE_INFINITY);
+    const commandDone = (_tag: number, result: CommandResult) => this.registered(result);
+    this.channel.submit(REGISTER_BYTES, { commandDone }, 0, Number.POSITIVE_INFINITY);
   }
 
-  #registered(result: CommandResult): void {
-    if (result.status !== 'ok') this.#fail('its registration', result);
-    this.#note('session', () => `${result.clientId}`);
-    this.#session = new ClientSession(result.clientId, this.#channel, {});
-    this.#think();
+  private registered(result: CommandResult): void {
+    if (result.status !== 'ok') this.fail('its registration', result);
+    this.note('session', () => `${result.clientId}`);
+    this.session = new ClientSession(result.clientId, this.channel, {});
+    this.think();
   }
 
   /** From now on it never gives up: the cluster must serve. */
   bePatient(): void {
-    this.#isPatient = true;
+    this.isPatient = true;
   }
 
   /** Begins nothing more. */
   rest(): void {
-    this.#isIdle = true;
+    this.isIdle = true;
   }
 
-  #think(): void {
-    const { timeline, plan } = this.#around;
-    timeline.after(this.#random.exponential(plan.clients.thinkMeanUs), () => {
-      if (this.#isIdle) return;
-      if (this.#operations.size < plan.clients.windowMax) this.#next();
-      this.#think();
+  private think(): void {
+    const { timeline, plan } = this.around;
+    timeline.after(this.random.exponential(plan.clients.thinkMeanUs), () => {
+      if (this.isIdle) return;
+      if (this.operations.size < plan.clients.windowMax) this.next();
+      this.think();
     });
   }
 
-  #next(): void {
-    const { plan, timeline } = this.#around;
-    const key = `k${this.#random.int(plan.clients.keyCount)}`;
-    const deadlineMs = this.#isPatient ? Number.POSITIVE_INFINITY : (timeline.nowUs + plan.clients.patienceUs) / 1000;
-    const tag = this.#tags++;
-    const listener = { commandDone: (of: number, result: CommandResult) => this.#done(of, result) };
-    if (this.#random.chance(plan.clients.readFraction)) {
-      const historyId = this.#history.invoke(this.endpoint, key, { kind: 'get' }, timeline.nowUs);
-      this.#operations.set(tag, { historyId, name: `get ${key}`, isPut: false });
-      this.#channel.submit(encodeCommand({ type: CommandType.Lookup, key }), listener, tag, deadlineMs);
+  private next(): void {
+    const { plan, timeline } = this.around;
+    const key = `k${this.random.int(plan.clients.keyCount)}`;
+    const deadlineMs = this.isPatient ? Number.POSITIVE_INFINITY : (timeline.nowUs + plan.clients.patienceUs) / 1000;
+    const tag = this.tags++;
+    const listener = { commandDone: (of: number, result: CommandResult) => this.done(of, result) };
+    if (this.random.chance(plan.clients.readFraction)) {
+      const historyId = this.history.invoke(this.endpoint, key, { kind: 'get' }, timeline.nowUs);
+      this.operations.set(tag, { historyId, name: `get ${key}`, isPut: false });
+      this.channel.submit(encodeCommand({ type: CommandType.Lookup, key }), listener, tag, deadlineMs);
       return;
     }
-    const value = `${this.endpoint}.${++this.#values}`;
-    const historyId = this.#history.invoke(this.endpoint, key, { kind: 'put', value }, timeline.nowUs);
-    this.#operations.set(tag, { historyId, name: `put ${key} ${value}`, isPut: true });
-    this.#session!.submitInsert(Buffer.from(key), Buffer.from(value), listener, tag, deadlineMs);
+    const value = `${this.endpoint}.${++this.values}`;
+    const historyId = this.history.invoke(this.endpoint, key, { kind: 'put', value }, timeline.nowUs);
+    this.operations.set(tag, { historyId, name: `put ${key} ${value}`, isPut: true });
+    this.session!.submitInsert(Buffer.from(key), Buffer.from(value), listener, tag, deadlineMs);
   }
 
-  #done(tag: number, result: CommandResult): void {
-    const { census, timeline, trace } = this.#around;
-    const { historyId, name, isPut } = this.#operations.get(tag)!;
-    this.#operations.delete(tag);
+  private done(tag: number, result: CommandResult): void {
+    const { census, timeline, trace } = this.around;
+    const { historyId, name, isPut } = this.operations.get(tag)!;
+    this.operations.delete(tag);
     this.finished++;
     trace.mix(4, tag);
-    this.#countRetries();
+    this.countRetries();
     if (result.status === 'ok') {
-      this.#note('ok', () => (isPut ? name : `${name} = ${result.value ?? '(none)'}`));
-      this.#history.ok(historyId, isPut ? undefined : result.value, timeline.nowUs);
+      this.note('ok', () => (isPut ? name : `${name} = ${result.value ?? '(none)'}`));
+      this.history.ok(historyId, isPut ? undefined : result.value, timeline.nowUs);
       this.succeeded++;
       return;
     }
-    if (result.status !== 'timeout') this.#fail(name, result);
+    if (result.status !== 'timeout') this.fail(name, result);
     const isUnknown = isPut && result.maybeDone;
-    this.#note(isUnknown ? 'unknown' : 'failed', () => `${name}: ${result.detail}`);
+    this.note(isUnknown ? 'unknown' : 'failed', () => `${name}: ${result.detail}`);
     census.count(isUnknown ? 'outcome unknown' : 'outcome failed');
-    if (isUnknown) this.#history.unknown(historyId, timeline.nowUs);
-    else this.#history.fail(historyId, timeline.nowUs);
+    if (isUnknown) this.history.unknown(historyId, timeline.nowUs);
+    else this.history.fail(historyId, timeline.nowUs);
   }
 
   /** What the library did by itself since the last result. */
-  #countRetries(): void {
-    const { census } = this.#around;
-    const { retries, links } = this.#channel.counters;
-    census.count('client retried', retries - this.#retries);
-    census.count('client moved', links - this.#links);
-    this.#retries = retries;
-    this.#links = links;
+  private countRetries(): void {
+    const { census } = this.around;
+    const { retries, links } = this.channel.counters;
+    census.count('client retried', retries - this.retries);
+    census.count('client moved', links - this.links);
+    this.retries = retries;
+    this.links = links;
   }
 
-  #fail(what: string, { status, detail }: CommandResult): never {
-    const who = `client ${this.endpoint}, session ${this.#session?.id ?? 'none'}`;
+  private fail(what: string, { status, detail }: CommandResult): never {
+    const who = `client ${this.endpoint}, session ${this.session?.id ?? 'none'}`;
     throw new InvariantViolation('acknowledged write', `${who}: ${what} is answered ${status}: ${detail}`);
   }
 
-  #note(what: string, detail: () => string): void {
-    this.#around.trace.note(`client ${this.endpoint}`, what, detail);
+  private note(what: string, detail: () => string): void {
+    this.around.trace.note(`client ${this.endpoint}`, what, detail);
   }
 }

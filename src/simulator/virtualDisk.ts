@@ -43,218 +43,218 @@ export class VirtualDisk {
   stalledUntilUs = 0;
   /** Beside the disk, not on it: what befalls the disk's content leaves it alone. */
   readonly promised: VirtualPromisedArea;
-  readonly #timeline: Timeline;
-  readonly #random: Random;
-  readonly #census: Census;
-  readonly #plan: DiskPlan;
-  #visible = new Map<string, Uint8Array>();
-  #durable = new Map<string, Uint8Array>();
-  #unsynced: Write[] = [];
-  #pending: Write[] = [];
-  #writtenUs = 0;
-  #epoch = 0;
+  private readonly timeline: Timeline;
+  private readonly random: Random;
+  private readonly census: Census;
+  private readonly plan: DiskPlan;
+  private visible = new Map<string, Uint8Array>();
+  private durable = new Map<string, Uint8Array>();
+  private unsynced: Write[] = [];
+  private pending: Write[] = [];
+  private doneUs = 0;
+  private epoch = 0;
   /** What the last synced writes, and what crashes left, replaced, newest last. */
-  readonly #undo: Map<string, Uint8Array | undefined>[] = [];
+  private readonly undo: Map<string, Uint8Array | undefined>[] = [];
   /** All that was there before the end of it was lost. */
-  #whole: Map<string, Uint8Array> | undefined;
+  private whole: Map<string, Uint8Array> | undefined;
 
   constructor(timeline: Timeline, random: Random, census: Census, plan: DiskPlan) {
-    this.#timeline = timeline;
-    this.#random = random;
-    this.#census = census;
-    this.#plan = plan;
+    this.timeline = timeline;
+    this.random = random;
+    this.census = census;
+    this.plan = plan;
     this.promised = new VirtualPromisedArea(timeline, random.fork('promised'), census, plan, this);
   }
 
   /** When the write that is under way, or was last, is done: as late as its stall or slowness made it, also once the disk is healed. */
   get writtenUs(): number {
-    return this.#writtenUs;
+    return this.doneUs;
   }
 
   get hasUnsyncedWrites(): boolean {
-    return this.#unsynced.length > 0 || this.#pending.length > 0;
+    return this.unsynced.length > 0 || this.pending.length > 0;
   }
 
   /** The disk as one process sees it; dead once the disk crashed or was opened again. */
   open(watcher: DiskWatcher): Disk {
-    const epoch = ++this.#epoch;
+    const epoch = ++this.epoch;
     return {
       get: (key) => {
-        this.#maybeFailRead();
-        return this.#visible.get(key);
+        this.maybeFailRead();
+        return this.visible.get(key);
       },
       keys: (prefix) => {
-        this.#maybeFailRead();
-        return [...this.#visible.keys()].filter((key) => key.startsWith(prefix)).sort();
+        this.maybeFailRead();
+        return [...this.visible.keys()].filter((key) => key.startsWith(prefix)).sort();
       },
       write: (operations, sync, done) => {
-        if (epoch === this.#epoch) this.#write({ operations, sync, done }, watcher);
+        if (epoch === this.epoch) this.write({ operations, sync, done }, watcher);
       },
       close: () => Promise.resolve(),
     };
   }
 
-  #maybeFailRead(): void {
-    if (this.readErrorChance === 0 || !this.#random.chance(this.readErrorChance)) return;
-    this.#census.count('read error');
+  private maybeFailRead(): void {
+    if (this.readErrorChance === 0 || !this.random.chance(this.readErrorChance)) return;
+    this.census.count('read error');
     throw new VirtualDiskError('input/output error');
   }
 
-  #write(write: Write, watcher: DiskWatcher): void {
-    this.#pending.push(write);
-    if (this.#pending.length === 1) this.#begin(watcher);
+  private write(write: Write, watcher: DiskWatcher): void {
+    this.pending.push(write);
+    if (this.pending.length === 1) this.begin(watcher);
   }
 
-  #begin(watcher: DiskWatcher): void {
-    const write = this.#pending[0]!;
-    const { syncMinUs, syncMeanUs } = this.#plan;
-    const usualUs = write.sync ? syncMinUs + this.#random.exponential(syncMeanUs) : UNSYNCED_WRITE_US;
+  private begin(watcher: DiskWatcher): void {
+    const write = this.pending[0]!;
+    const { syncMinUs, syncMeanUs } = this.plan;
+    const usualUs = write.sync ? syncMinUs + this.random.exponential(syncMeanUs) : UNSYNCED_WRITE_US;
     const latencyUs = Math.round(usualUs * this.slowness);
-    if (this.slowness > 1) this.#census.count('slow disk');
-    const epoch = this.#epoch;
-    this.#writtenUs = this.#timeline.nowUs + latencyUs;
-    this.#timeline.after(latencyUs, () => this.#complete(epoch, watcher));
+    if (this.slowness > 1) this.census.count('slow disk');
+    const epoch = this.epoch;
+    this.doneUs = this.timeline.nowUs + latencyUs;
+    this.timeline.after(latencyUs, () => this.complete(epoch, watcher));
     if (write.sync) watcher.syncBegun(latencyUs);
   }
 
-  #complete(epoch: number, watcher: DiskWatcher): void {
-    if (epoch !== this.#epoch) return;
-    if (this.stalledUntilUs > this.#timeline.nowUs) {
-      this.#census.count('stalled disk');
-      this.#writtenUs = this.stalledUntilUs;
-      this.#timeline.at(this.stalledUntilUs, () => this.#complete(epoch, watcher));
+  private complete(epoch: number, watcher: DiskWatcher): void {
+    if (epoch !== this.epoch) return;
+    if (this.stalledUntilUs > this.timeline.nowUs) {
+      this.census.count('stalled disk');
+      this.doneUs = this.stalledUntilUs;
+      this.timeline.at(this.stalledUntilUs, () => this.complete(epoch, watcher));
       return;
     }
-    const write = this.#pending.shift()!;
+    const write = this.pending.shift()!;
     // A write that is asked for while this one is reported finds the disk idle and begins at once.
-    if (this.#pending.length > 0) this.#begin(watcher);
+    if (this.pending.length > 0) this.begin(watcher);
     if (this.isFull) {
-      this.#census.count('full disk');
+      this.census.count('full disk');
       write.done(new VirtualDiskError('no space left on device'));
     } else {
-      for (const operation of write.operations) apply(this.#visible, operation);
-      this.#unsynced.push(write);
-      if (write.sync) this.#sync();
+      for (const operation of write.operations) apply(this.visible, operation);
+      this.unsynced.push(write);
+      if (write.sync) this.sync();
       if (write.sync) watcher.syncDone();
       write.done(null);
     }
   }
 
-  #sync(): void {
+  private sync(): void {
     const replaced = new Map<string, Uint8Array | undefined>();
-    for (const write of this.#unsynced) {
+    for (const write of this.unsynced) {
       for (const operation of write.operations) {
-        if (!replaced.has(operation.key)) replaced.set(operation.key, this.#durable.get(operation.key));
-        apply(this.#durable, operation);
+        if (!replaced.has(operation.key)) replaced.set(operation.key, this.durable.get(operation.key));
+        apply(this.durable, operation);
       }
     }
-    this.#unsynced = [];
-    this.#remember(replaced);
+    this.unsynced = [];
+    this.remember(replaced);
   }
 
-  #remember(replaced: Map<string, Uint8Array | undefined>): void {
-    this.#undo.push(replaced);
-    if (this.#undo.length > LOST_WRITES_MAX) this.#undo.shift();
+  private remember(replaced: Map<string, Uint8Array | undefined>): void {
+    this.undo.push(replaced);
+    if (this.undo.length > LOST_WRITES_MAX) this.undo.shift();
   }
 
   /** The machine loses its power. */
   crash(): void {
-    this.#epoch++;
-    const lost = [...this.#unsynced, ...this.#pending];
-    this.#unsynced = [];
-    this.#pending = [];
+    this.epoch++;
+    const lost = [...this.unsynced, ...this.pending];
+    this.unsynced = [];
+    this.pending = [];
     const replaced = new Map<string, Uint8Array | undefined>();
-    for (const { operations } of lost) for (const { key } of operations) replaced.set(key, this.#durable.get(key));
-    for (const write of lost) this.#leave(write);
-    if (replaced.size > 0) this.#remember(replaced);
-    this.#visible = new Map(this.#durable);
+    for (const { operations } of lost) for (const { key } of operations) replaced.set(key, this.durable.get(key));
+    for (const write of lost) this.leave(write);
+    if (replaced.size > 0) this.remember(replaced);
+    this.visible = new Map(this.durable);
     this.promised.crash();
   }
 
   /** Nothing is left of it, nor of what is beside it. */
   wipe(): void {
-    this.#epoch++;
-    this.#unsynced = [];
-    this.#pending = [];
-    this.#undo.length = 0;
-    this.#whole = undefined;
-    this.#durable = new Map();
-    this.#visible = new Map();
+    this.epoch++;
+    this.unsynced = [];
+    this.pending = [];
+    this.undo.length = 0;
+    this.whole = undefined;
+    this.durable = new Map();
+    this.visible = new Map();
     this.promised.wipe();
   }
 
   /** What is on the platter. */
   get image(): DiskImage {
-    return { content: new Map(this.#durable), slots: this.promised.slots };
+    return { content: new Map(this.durable), slots: this.promised.slots };
   }
 
   /** Holds this and nothing else. */
   put({ content, slots }: DiskImage): void {
     this.wipe();
-    this.#durable = new Map(content);
-    this.#visible = new Map(content);
+    this.durable = new Map(content);
+    this.visible = new Map(content);
     this.promised.put(slots);
   }
 
   /** After a crash: the last `writes` synced writes are gone as well, though they were durable. False where there were none. */
   loseTail(writes: number): boolean {
-    if (this.#undo.length === 0 || this.#whole !== undefined) return false;
-    this.#whole = this.#durable;
-    const left = new Map(this.#durable);
+    if (this.undo.length === 0 || this.whole !== undefined) return false;
+    this.whole = this.durable;
+    const left = new Map(this.durable);
     for (let i = 0; i < writes; i++) {
-      for (const [key, value] of this.#undo.pop() ?? []) apply(left, { key, value: value ?? null });
+      for (const [key, value] of this.undo.pop() ?? []) apply(left, { key, value: value ?? null });
     }
-    this.#undo.length = 0;
-    this.#durable = left;
-    this.#visible = new Map(left);
+    this.undo.length = 0;
+    this.durable = left;
+    this.visible = new Map(left);
     return true;
   }
 
   get hasLostTail(): boolean {
-    return this.#whole !== undefined;
+    return this.whole !== undefined;
   }
 
   /** A server started all the same: it did not need what was lost. */
   acceptLoss(): void {
-    this.#whole = undefined;
+    this.whole = undefined;
   }
 
   /** Somebody finds what was lost, and puts it back. */
   putBackTail(): void {
-    if (this.#whole === undefined) return;
-    this.#durable = this.#whole;
-    this.#visible = new Map(this.#whole);
-    this.#whole = undefined;
+    if (this.whole === undefined) return;
+    this.durable = this.whole;
+    this.visible = new Map(this.whole);
+    this.whole = undefined;
   }
 
-  #leave(write: Write): void {
-    const random = this.#random;
-    if (random.chance(this.#plan.survivalChance)) {
-      this.#census.count('unsynced write survived');
-      for (const operation of write.operations) apply(this.#durable, operation);
+  private leave(write: Write): void {
+    const random = this.random;
+    if (random.chance(this.plan.survivalChance)) {
+      this.census.count('unsynced write survived');
+      for (const operation of write.operations) apply(this.durable, operation);
       return;
     }
-    const tears = this.#plan.tears && random.chance(0.5);
-    const flips = this.#plan.flips && random.chance(0.5);
+    const tears = this.plan.tears && random.chance(0.5);
+    const flips = this.plan.flips && random.chance(0.5);
     if (!tears && !flips) {
-      this.#census.count('unsynced write lost');
+      this.census.count('unsynced write lost');
       return;
     }
     for (const operation of write.operations) {
       if (tears && random.chance(0.5)) {
-        this.#census.count('write torn');
+        this.census.count('write torn');
         if (operation.value === null || random.chance(0.5)) continue;
-        apply(this.#durable, {
+        apply(this.durable, {
           key: operation.key,
           value: operation.value.slice(0, random.int(operation.value.length)),
         });
       } else if (flips && operation.value !== null && operation.value.length > 0) {
-        this.#census.count('bits flipped');
+        this.census.count('bits flipped');
         const value = operation.value.slice();
         const flipped = random.between(1, 3);
         for (let i = 0; i < flipped; i++) value[random.int(value.length)]! ^= 1 << random.int(8);
-        apply(this.#durable, { key: operation.key, value });
-      } else apply(this.#durable, operation);
+        apply(this.durable, { key: operation.key, value });
+      } else apply(this.durable, operation);
     }
   }
 
@@ -263,13 +263,13 @@ export class VirtualDisk {
    * memory only.
    */
   settle(): void {
-    this.#epoch++;
-    const writes = this.#pending;
-    this.#pending = [];
+    this.epoch++;
+    const writes = this.pending;
+    this.pending = [];
     if (!this.isFull) {
       for (const write of writes) {
-        for (const operation of write.operations) apply(this.#visible, operation);
-        this.#unsynced.push(write);
+        for (const operation of write.operations) apply(this.visible, operation);
+        this.unsynced.push(write);
       }
     }
     this.promised.settle();

@@ -15,15 +15,15 @@ export type Misplaced = 'older copy' | 'folder of another cluster' | 'folder of 
 
 /** What one start of a server makes of its folder's identity. */
 class StartIdentity extends KeptIdentity {
-  readonly #keep: (next: Identity) => void;
+  private readonly keep: (next: Identity) => void;
 
   constructor(last: Identity, life: string, keep: (next: Identity) => void) {
     super(last, life);
-    this.#keep = keep;
+    this.keep = keep;
   }
 
   protected override store(next: Identity): void {
-    this.#keep(next);
+    this.keep(next);
   }
 }
 
@@ -32,13 +32,13 @@ class StartIdentity extends KeptIdentity {
  * server ever promised.
  */
 export class VirtualFolder {
-  readonly #id: NodeId;
-  readonly #engine: string;
-  readonly #disk: VirtualDisk;
-  #identity: Identity;
-  #made = 1;
+  private readonly id: NodeId;
+  private readonly engine: string;
+  private readonly disk: VirtualDisk;
+  private latestIdentity: Identity;
+  private made = 1;
   /** The server's own folder, while another one stands in its place. */
-  #own: FolderImage | undefined;
+  private own: FolderImage | undefined;
   /** The server has promised something that is not in here, and that no admission has made harmless. */
   forgets = false;
   /** It was never lost nor replaced since it was new, or was admitted: nobody may refuse it. */
@@ -46,67 +46,67 @@ export class VirtualFolder {
   misplaced: Misplaced | undefined;
 
   constructor(id: NodeId, engine: string, disk: VirtualDisk, identity: Identity) {
-    this.#id = id;
-    this.#engine = engine;
-    this.#disk = disk;
-    this.#identity = identity;
+    this.id = id;
+    this.engine = engine;
+    this.disk = disk;
+    this.latestIdentity = identity;
   }
 
   /** What is written in it. */
   get identity(): Identity {
-    return this.#identity;
+    return this.latestIdentity;
   }
 
   get image(): FolderImage {
-    return { identity: this.#identity, disk: this.#disk.image };
+    return { identity: this.latestIdentity, disk: this.disk.image };
   }
 
   /** The next start on it, named `life`. Throws IdentityError where the folder is another server's or engine's. */
   open(life: string): KeptIdentity {
-    checkOwner('the folder', this.#identity, this.#id, this.#engine);
-    const start = new StartIdentity(this.#identity, life, (next) => {
-      this.#identity = next;
+    checkOwner('the folder', this.latestIdentity, this.id, this.engine);
+    const start = new StartIdentity(this.latestIdentity, life, (next) => {
+      this.latestIdentity = next;
     });
-    if (startsCountAtOnce(this.#identity.stage)) start.countStart();
+    if (startsCountAtOnce(this.latestIdentity.stage)) start.countStart();
     return start;
   }
 
   /** All of it is gone, and what is beside it. */
   lose(): void {
-    this.forgets ||= this.#identity.stage === 'member';
+    this.forgets ||= this.latestIdentity.stage === 'member';
     this.isHonest = false;
     this.misplaced = undefined;
-    this.#own = undefined;
-    this.#disk.wipe();
-    this.#made++;
-    this.#identity = blankIdentity(this.#id, this.#engine, `${this.#id}.${this.#made}`, 'new');
+    this.own = undefined;
+    this.disk.wipe();
+    this.made++;
+    this.latestIdentity = blankIdentity(this.id, this.engine, `${this.id}.${this.made}`, 'new');
   }
 
   /** Another folder stands in its place. */
   replace(by: FolderImage, misplaced: Misplaced): void {
-    this.#own = this.image;
-    this.#put(by);
+    this.own = this.image;
+    this.put(by);
     this.misplaced = misplaced;
     this.forgets = true;
     this.isHonest = false;
   }
 
   get canBePutBack(): boolean {
-    return this.#own !== undefined;
+    return this.own !== undefined;
   }
 
   /** The server's own folder is found, and takes its place again. */
   putBack(): void {
-    this.#put(this.#own!);
-    this.#own = undefined;
+    this.put(this.own!);
+    this.own = undefined;
     this.misplaced = undefined;
     this.forgets = false;
     this.isHonest = true;
   }
 
-  #put({ identity, disk }: FolderImage): void {
-    this.#identity = identity;
-    this.#disk.put(disk);
+  private put({ identity, disk }: FolderImage): void {
+    this.latestIdentity = identity;
+    this.disk.put(disk);
   }
 
   /** What its server promised before is harmless from now on: it was admitted, or has promised nothing. */
@@ -114,7 +114,7 @@ export class VirtualFolder {
     this.forgets = false;
     this.isHonest = true;
     this.misplaced = undefined;
-    this.#own = undefined;
+    this.own = undefined;
   }
 }
 

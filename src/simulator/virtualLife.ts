@@ -40,11 +40,11 @@ export class VirtualLife {
   readonly stateMachine: KeyValueStore;
   /** Of the clients that use the library. */
   readonly sessions: VirtualSessions;
-  readonly #host: LifeHost;
-  #leader: NodeId = 0;
+  private readonly host: LifeHost;
+  private leader: NodeId = 0;
 
   constructor(host: LifeHost, chunked: ChunkedLogStore, target: ListenerTarget) {
-    this.#host = host;
+    this.host = host;
     const { id, judge, random } = host;
     const { plan, engine, mutation } = host.around;
     this.stateMachine = observeStateMachine(
@@ -52,15 +52,15 @@ export class VirtualLife {
       (entry) => judge.applying(id, entry),
       (entry, result) => judge.appliedAs(id, entry, result),
     );
-    this.replica = new Replica(this.#observedStore(chunked, target), {
-      kind: this.#observedKind(engine.kind),
+    this.replica = new Replica(this.observedStore(chunked, target), {
+      kind: this.observedKind(engine.kind),
       id,
       settings: plan.settings,
       self: host.self,
       bootstrap: plan.bootstrap,
       random: random.next,
       stateMachine: this.stateMachine,
-      environment: this.#environment(),
+      environment: this.environment(),
       snapshotEveryEntries: plan.snapshotEveryEntries,
       trailingEntries: plan.trailingEntries,
     });
@@ -68,8 +68,8 @@ export class VirtualLife {
     this.sessions = new VirtualSessions({ ...host, replica: this.replica });
   }
 
-  #observedStore(chunked: ChunkedLogStore, target: ListenerTarget): LogStore {
-    const { id, judge, aimed, around, soon, note } = this.#host;
+  private observedStore(chunked: ChunkedLogStore, target: ListenerTarget): LogStore {
+    const { id, judge, aimed, around, soon, note } = this.host;
     const store = new ObservedStore(chunked, {
       votes: () => aimed.votes(),
       snapshotTaken: (snapshot) => {
@@ -87,8 +87,8 @@ export class VirtualLife {
     return around.mutation.store?.(store, listener, soon) ?? store;
   }
 
-  #observedKind(kind: EngineKind<unknown>): EngineKind<unknown> {
-    const { id, judge, around } = this.#host;
+  private observedKind(kind: EngineKind<unknown>): EngineKind<unknown> {
+    const { id, judge, around } = this.host;
     const { mutation } = around;
     return {
       name: kind.name,
@@ -105,8 +105,8 @@ export class VirtualLife {
     };
   }
 
-  #environment(): ReplicaEnvironment<unknown> {
-    const { id, around, judge, clock, aimed, soon, send, failed, note } = this.#host;
+  private environment(): ReplicaEnvironment<unknown> {
+    const { id, around, judge, clock, aimed, soon, send, failed, note } = this.host;
     const { stateMachine } = this;
     return {
       nowMs: () => clock.nowMs,
@@ -115,8 +115,8 @@ export class VirtualLife {
       event: (event) => note(`event ${event}`),
       statusChanged: ({ role, term, leader }) => {
         note(role, () => `term ${term}, leader ${leader || 'unknown'}`);
-        if (leader !== this.#leader) this.sessions.leaderChanged();
-        this.#leader = leader;
+        if (leader !== this.leader) this.sessions.leaderChanged();
+        this.leader = leader;
       },
       failed,
       applied: (entry) => {

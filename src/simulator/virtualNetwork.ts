@@ -22,124 +22,124 @@ export interface Partition {
  * clogged links. Loopback does not exist: nobody sends to himself.
  */
 export class VirtualNetwork {
-  readonly #timeline: Timeline;
-  readonly #random: Random;
-  readonly #census: Census;
-  readonly #trace: Trace;
-  readonly #plan: NetworkPlan;
-  #isHealed = false;
+  private readonly timeline: Timeline;
+  private readonly random: Random;
+  private readonly census: Census;
+  private readonly trace: Trace;
+  private readonly plan: NetworkPlan;
+  private isHealed = false;
   /** Per link: the partition that blocks it, if any. */
-  readonly #blocked: (Partition | undefined)[] = new Array(ENDPOINTS_MAX * ENDPOINTS_MAX).fill(undefined);
-  readonly #clogged: ((() => void)[] | undefined)[] = new Array(ENDPOINTS_MAX * ENDPOINTS_MAX).fill(undefined);
+  private readonly blocked: (Partition | undefined)[] = new Array(ENDPOINTS_MAX * ENDPOINTS_MAX).fill(undefined);
+  private readonly clogged: ((() => void)[] | undefined)[] = new Array(ENDPOINTS_MAX * ENDPOINTS_MAX).fill(undefined);
   /** Per link: when the latest message arrives. */
-  readonly #lastArrivalUs = new Float64Array(ENDPOINTS_MAX * ENDPOINTS_MAX);
-  readonly #counted = new Set<Partition>();
+  private readonly lastArrivalUs = new Float64Array(ENDPOINTS_MAX * ENDPOINTS_MAX);
+  private readonly counted = new Set<Partition>();
 
   constructor(timeline: Timeline, random: Random, census: Census, trace: Trace, plan: NetworkPlan) {
-    this.#timeline = timeline;
-    this.#random = random;
-    this.#census = census;
-    this.#trace = trace;
-    this.#plan = plan;
+    this.timeline = timeline;
+    this.random = random;
+    this.census = census;
+    this.trace = trace;
+    this.plan = plan;
   }
 
   /** Sends; returns how many copies are under way. */
   send(from: number, to: number, deliver: () => void): number {
     const link = from * ENDPOINTS_MAX + to;
-    const blocked = this.#blocked[link];
+    const blocked = this.blocked[link];
     if (blocked !== undefined) {
-      if (!this.#counted.has(blocked)) {
-        this.#counted.add(blocked);
-        this.#census.count(blocked.kind);
+      if (!this.counted.has(blocked)) {
+        this.counted.add(blocked);
+        this.census.count(blocked.kind);
       }
       return 0;
     }
-    if (this.#isHealed) {
-      this.#carry(link, deliver);
+    if (this.isHealed) {
+      this.carry(link, deliver);
       return 1;
     }
-    const { lossChance, duplicateChance } = this.#plan;
-    if (lossChance > 0 && this.#random.chance(lossChance)) {
-      this.#census.count('message lost');
-      this.#trace.mix(10, link);
+    const { lossChance, duplicateChance } = this.plan;
+    if (lossChance > 0 && this.random.chance(lossChance)) {
+      this.census.count('message lost');
+      this.trace.mix(10, link);
       return 0;
     }
-    this.#carry(link, deliver);
-    if (duplicateChance === 0 || !this.#random.chance(duplicateChance)) return 1;
-    this.#census.count('message duplicated');
-    this.#carry(link, deliver);
+    this.carry(link, deliver);
+    if (duplicateChance === 0 || !this.random.chance(duplicateChance)) return 1;
+    this.census.count('message duplicated');
+    this.carry(link, deliver);
     return 2;
   }
 
-  #carry(link: number, deliver: () => void): void {
-    const queue = this.#clogged[link];
+  private carry(link: number, deliver: () => void): void {
+    const queue = this.clogged[link];
     if (queue !== undefined) {
-      if (queue.length === 0) this.#census.count('clogged link');
+      if (queue.length === 0) this.census.count('clogged link');
       queue.push(deliver);
       return;
     }
-    let arrivalUs = this.#timeline.nowUs + this.#delayUs();
-    const lastUs = this.#lastArrivalUs[link]!;
+    let arrivalUs = this.timeline.nowUs + this.delayUs();
+    const lastUs = this.lastArrivalUs[link]!;
     if (arrivalUs < lastUs) {
-      if (this.#plan.reorders && !this.#isHealed) this.#census.count('message overtaken');
+      if (this.plan.reorders && !this.isHealed) this.census.count('message overtaken');
       else arrivalUs = lastUs;
-    } else this.#lastArrivalUs[link] = arrivalUs;
-    this.#timeline.at(arrivalUs, deliver);
+    } else this.lastArrivalUs[link] = arrivalUs;
+    this.timeline.at(arrivalUs, deliver);
   }
 
-  #delayUs(): number {
-    const { delayMinUs, delayMeanUs, tailChance, tailMeanUs } = this.#plan;
-    const random = this.#random;
+  private delayUs(): number {
+    const { delayMinUs, delayMeanUs, tailChance, tailMeanUs } = this.plan;
+    const random = this.random;
     const delayUs = delayMinUs + random.exponential(delayMeanUs);
-    if (tailChance === 0 || this.#isHealed || !random.chance(tailChance)) return delayUs;
-    this.#census.count('message delayed by a tail');
+    if (tailChance === 0 || this.isHealed || !random.chance(tailChance)) return delayUs;
+    this.census.count('message delayed by a tail');
     return delayUs + random.exponential(tailMeanUs);
   }
 
   /** When everything that is under way now has arrived. Once the network is healed, what is sent later on a link arrives no earlier. */
   get allArrivedUs(): number {
-    return this.#lastArrivalUs.reduce((latest, each) => Math.max(latest, each), 0);
+    return this.lastArrivalUs.reduce((latest, each) => Math.max(latest, each), 0);
   }
 
   /** Whether a partition is in force. */
   get isCut(): boolean {
-    return this.#blocked.some((partition) => partition !== undefined);
+    return this.blocked.some((partition) => partition !== undefined);
   }
 
   get isClogged(): boolean {
-    return this.#clogged.some((queue) => queue !== undefined);
+    return this.clogged.some((queue) => queue !== undefined);
   }
 
   /** Cuts the pairs; returns how to mend them. */
   cut(partition: Partition): () => void {
     const links = partition.pairs.map(([from, to]) => from * ENDPOINTS_MAX + to);
-    for (const link of links) this.#blocked[link] = partition;
+    for (const link of links) this.blocked[link] = partition;
     return () => {
-      for (const link of links) if (this.#blocked[link] === partition) this.#blocked[link] = undefined;
+      for (const link of links) if (this.blocked[link] === partition) this.blocked[link] = undefined;
     };
   }
 
   /** Holds everything back on a link; returns how to let it through. */
   clog(from: number, to: number): () => void {
     const link = from * ENDPOINTS_MAX + to;
-    if (this.#clogged[link] !== undefined) return () => {};
+    if (this.clogged[link] !== undefined) return () => {};
     const queue: (() => void)[] = [];
-    this.#clogged[link] = queue;
+    this.clogged[link] = queue;
     return () => {
-      if (this.#clogged[link] !== queue) return;
-      this.#clogged[link] = undefined;
-      for (const deliver of queue) this.#carry(link, deliver);
+      if (this.clogged[link] !== queue) return;
+      this.clogged[link] = undefined;
+      for (const deliver of queue) this.carry(link, deliver);
     };
   }
 
   /** Ends all faults; what is still under way arrives when it arrives. */
   heal(): void {
-    this.#isHealed = true;
-    this.#blocked.fill(undefined);
-    for (let link = 0; link < this.#clogged.length; link++) {
-      const queue = this.#clogged[link];
-      this.#clogged[link] = undefined;
-      for (const deliver of queue ?? []) this.#carry(link, deliver);
+    this.isHealed = true;
+    this.blocked.fill(undefined);
+    for (let link = 0; link < this.clogged.length; link++) {
+      const queue = this.clogged[link];
+      this.clogged[link] = undefined;
+      for (const deliver of queue ?? []) this.carry(link, deliver);
     }
   }
 }

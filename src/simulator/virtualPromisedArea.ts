@@ -24,78 +24,78 @@ export interface AreaTroubles {
  * crash leaves the slot that was being written as it was, as it was to be, cut short or with bits flipped.
  */
 export class VirtualPromisedArea {
-  readonly #timeline: Timeline;
-  readonly #random: Random;
-  readonly #census: Census;
-  readonly #plan: DiskPlan;
-  readonly #troubles: AreaTroubles;
-  #slots: PromisedSlots | undefined;
-  #pending: Pending | undefined;
-  #epoch = 0;
+  private readonly timeline: Timeline;
+  private readonly random: Random;
+  private readonly census: Census;
+  private readonly plan: DiskPlan;
+  private readonly troubles: AreaTroubles;
+  private content: PromisedSlots | undefined;
+  private pending: Pending | undefined;
+  private epoch = 0;
 
   constructor(timeline: Timeline, random: Random, census: Census, plan: DiskPlan, troubles: AreaTroubles) {
-    this.#timeline = timeline;
-    this.#random = random;
-    this.#census = census;
-    this.#plan = plan;
-    this.#troubles = troubles;
+    this.timeline = timeline;
+    this.random = random;
+    this.census = census;
+    this.plan = plan;
+    this.troubles = troubles;
   }
 
   /** The area as one process sees it. */
   open(): PromisedArea {
-    const epoch = ++this.#epoch;
+    const epoch = ++this.epoch;
     return {
       name: 'the promised area',
-      found: this.#slots,
-      create: (slots, done) => this.#begin(epoch, { slots, slot: undefined }, done),
+      found: this.content,
+      create: (slots, done) => this.begin(epoch, { slots, slot: undefined }, done),
       write: (slot, pieces, done) => {
-        this.#begin(epoch, { slots: withSlot(this.#slots!, slot, joined(pieces)), slot }, done);
+        this.begin(epoch, { slots: withSlot(this.content!, slot, joined(pieces)), slot }, done);
       },
       close: () => Promise.resolve(),
     };
   }
 
-  #begin(epoch: number, pending: Pending, done: Done): void {
-    if (epoch !== this.#epoch) return;
-    this.#pending = pending;
-    const { syncMinUs, syncMeanUs } = this.#plan;
-    const usualUs = syncMinUs + this.#random.exponential(syncMeanUs);
-    this.#timeline.after(Math.round(usualUs * this.#troubles.slowness), () => this.#complete(epoch, done));
+  private begin(epoch: number, pending: Pending, done: Done): void {
+    if (epoch !== this.epoch) return;
+    this.pending = pending;
+    const { syncMinUs, syncMeanUs } = this.plan;
+    const usualUs = syncMinUs + this.random.exponential(syncMeanUs);
+    this.timeline.after(Math.round(usualUs * this.troubles.slowness), () => this.complete(epoch, done));
   }
 
-  #complete(epoch: number, done: Done): void {
-    if (epoch !== this.#epoch) return;
-    const { stalledUntilUs } = this.#troubles;
-    if (stalledUntilUs > this.#timeline.nowUs) {
-      this.#timeline.at(stalledUntilUs, () => this.#complete(epoch, done));
+  private complete(epoch: number, done: Done): void {
+    if (epoch !== this.epoch) return;
+    const { stalledUntilUs } = this.troubles;
+    if (stalledUntilUs > this.timeline.nowUs) {
+      this.timeline.at(stalledUntilUs, () => this.complete(epoch, done));
       return;
     }
-    this.#slots = this.#pending!.slots;
-    this.#pending = undefined;
+    this.content = this.pending!.slots;
+    this.pending = undefined;
     done(null);
   }
 
   crash(): void {
-    const pending = this.#end();
+    const pending = this.end();
     if (pending === undefined) return;
-    const random = this.#random;
-    if (random.chance(this.#plan.survivalChance)) {
-      this.#slots = pending.slots;
+    const random = this.random;
+    if (random.chance(this.plan.survivalChance)) {
+      this.content = pending.slots;
       return;
     }
     const { slot } = pending;
-    if (slot === undefined || !this.#plan.tears || random.chance(0.5)) return;
-    this.#census.count('slot torn');
+    if (slot === undefined || !this.plan.tears || random.chance(0.5)) return;
+    this.census.count('slot torn');
     const written = pending.slots[slot]!;
     const torn = written.slice(0, random.int(written.length));
-    if (this.#plan.flips && torn.length > 0) torn[random.int(torn.length)]! ^= 1 << random.int(8);
-    this.#slots = withSlot(this.#slots!, slot, torn);
+    if (this.plan.flips && torn.length > 0) torn[random.int(torn.length)]! ^= 1 << random.int(8);
+    this.content = withSlot(this.content!, slot, torn);
   }
 
   /** The process ended and the machine did not. */
   settle(): void {
-    const pending = this.#end();
-    if (pending !== undefined) this.#slots = pending.slots;
+    const pending = this.end();
+    if (pending !== undefined) this.content = pending.slots;
   }
 
   wipe(): void {
@@ -103,18 +103,18 @@ export class VirtualPromisedArea {
   }
 
   put(slots: PromisedSlots | undefined): void {
-    this.#end();
-    this.#slots = slots;
+    this.end();
+    this.content = slots;
   }
 
   get slots(): PromisedSlots | undefined {
-    return this.#slots;
+    return this.content;
   }
 
-  #end(): Pending | undefined {
-    const pending = this.#pending;
-    this.#epoch++;
-    this.#pending = undefined;
+  private end(): Pending | undefined {
+    const pending = this.pending;
+    this.epoch++;
+    this.pending = undefined;
     return pending;
   }
 }

@@ -56,33 +56,33 @@ export class VirtualServer {
   hasTakenPart: boolean;
   /** Set by the world once all servers exist. */
   peers: ReadonlyMap<NodeId, VirtualServer> = new Map();
-  readonly #around: Surroundings;
-  readonly #random: Random;
-  readonly #name: string;
-  readonly #aimed: AimedCrashes;
-  #process: Process | undefined;
-  #life: VirtualLife | undefined;
+  private readonly around: Surroundings;
+  private readonly random: Random;
+  private readonly name: string;
+  private readonly aimed: AimedCrashes;
+  private process: Process | undefined;
+  private life: VirtualLife | undefined;
   /** Counts processes and ends of processes: what belongs to an earlier one is ignored. */
-  #epoch = 0;
-  #backlog: (() => void)[] | undefined;
+  private epoch = 0;
+  private backlog: (() => void)[] | undefined;
   /** The process that went on elsewhere when the server was given up for lost. */
-  #earlier: VirtualServer | undefined;
+  private earlier: VirtualServer | undefined;
   /** Another process was admitted in the place of this one, which has no vote in this term and before. */
-  #pastTerm: number | undefined;
+  private pastTerm: number | undefined;
 
   /** `leftBy`: of whom it is the process that goes on elsewhere, on what that one kept. */
   constructor(id: NodeId, around: Surroundings, leftBy?: VirtualServer) {
     const { timeline, random, census, plan } = around;
     this.id = id;
     this.endpoint = leftBy === undefined ? id : FIRST_EARLIER + id;
-    this.#name = leftBy === undefined ? `server ${id}` : `earlier ${id}`;
-    this.#around = around;
-    this.#random = random.fork(leftBy === undefined ? this.#name : `${this.#name}, ${timeline.nowUs}`);
-    this.#aimed = new AimedCrashes(timeline, this.#random, (kind) => this.#crashByItself(kind));
+    this.name = leftBy === undefined ? `server ${id}` : `earlier ${id}`;
+    this.around = around;
+    this.random = random.fork(leftBy === undefined ? this.name : `${this.name}, ${timeline.nowUs}`);
+    this.aimed = new AimedCrashes(timeline, this.random, (kind) => this.crashByItself(kind));
     const rate = plan.clockRates[id - 1]!;
-    this.clock = new VirtualClock(timeline, rate, this.#random.int(1_000_000_000));
+    this.clock = new VirtualClock(timeline, rate, this.random.int(1_000_000_000));
     if (rate !== 1) census.count('clock drift');
-    this.disk = new VirtualDisk(timeline, this.#random.fork('disk'), census, plan.disk);
+    this.disk = new VirtualDisk(timeline, this.random.fork('disk'), census, plan.disk);
     const engine = around.engine.kind.name;
     this.hasTakenPart = !plan.founding;
     const first = plan.founding ? newFolder(id, engine) : foundingMember(id, plan.serverCount, engine);
@@ -92,7 +92,7 @@ export class VirtualServer {
     this.hasTakenPart = true;
     this.folder.isHonest = false;
     this.peers = leftBy.peers;
-    this.#epoch = leftBy.#epoch;
+    this.epoch = leftBy.epoch;
   }
 
   /** Whether it takes part, or may, with everything that it promised. */
@@ -102,151 +102,151 @@ export class VirtualServer {
 
   /** Whether it has a process, which may not take part yet. */
   get isUp(): boolean {
-    return this.#process !== undefined;
+    return this.process !== undefined;
   }
 
   get isRunning(): boolean {
-    return this.#life !== undefined;
+    return this.life !== undefined;
   }
 
   get isPaused(): boolean {
-    return this.#backlog !== undefined;
+    return this.backlog !== undefined;
   }
 
   get stateMachine(): KeyValueStore | undefined {
-    return this.#life?.stateMachine;
+    return this.life?.stateMachine;
   }
 
   status(): EngineStatus | undefined {
-    return this.#life?.replica.status();
+    return this.life?.replica.status();
   }
 
   /** Whether it prepares a membership change, or has one in its log that is not known to be committed. */
   get isChangingMembers(): boolean {
-    return this.status()?.pendingChange !== undefined || this.#around.judge.hasOpenChange(this.id);
+    return this.status()?.pendingChange !== undefined || this.around.judge.hasOpenChange(this.id);
   }
 
   /** What a server does on a folder that is not its own is no business of the rules, as long as nobody uses it. */
-  get #judge(): ServerJudge {
-    return this.folder.forgets || this.#pastTerm !== undefined ? BYSTANDER : this.#around.judge;
+  private get judge(): ServerJudge {
+    return this.folder.forgets || this.pastTerm !== undefined ? BYSTANDER : this.around.judge;
   }
 
   /** Whether it is this process whose memory is the server's. */
-  get #isTheServer(): boolean {
-    return this.#pastTerm === undefined && this.#earlier?.isTheServerStill !== true;
+  private get isTheServer(): boolean {
+    return this.pastTerm === undefined && this.earlier?.isTheServerStill !== true;
   }
 
   /** What answers to its id. */
   get processes(): readonly VirtualServer[] {
-    return this.#earlier?.isUp === true ? [this, this.#earlier] : [this];
+    return this.earlier?.isUp === true ? [this, this.earlier] : [this];
   }
 
   get isTheServerStill(): boolean {
-    return this.isUp && this.#pastTerm === undefined;
+    return this.isUp && this.pastTerm === undefined;
   }
 
   // --- starts ---
 
   /** Starts a process. Where its folder cannot be read, or the others refuse it, the server stays down. */
   start(): void {
-    if (this.#process !== undefined || this.staysAway) return;
-    const epoch = ++this.#epoch;
+    if (this.process !== undefined || this.staysAway) return;
+    const epoch = ++this.epoch;
     // What an admission that was interrupted has left is no good.
     if (this.folder.identity.stage === 'admitting') this.loseFolder();
     if (this.rejoins) this.loseFolder();
-    this.#starting(() => {
+    this.starting(() => {
       const identity = this.folder.open(`${epoch}`);
-      this.#process = { epoch, identity, door: this.#door(epoch, identity) };
+      this.process = { epoch, identity, door: this.door(epoch, identity) };
       if (identity.identity.stage === 'member') {
-        this.#open(epoch);
+        this.open(epoch);
         return;
       }
       // It finds nothing, or what is beside the folder is not of a new one.
-      this.#openStore(epoch, NOBODY);
-      if (this.#around.mutation.forgets === true) this.#beginEmpty(epoch, 'a new cluster', new Map());
-      else this.#startUp(epoch).ask();
+      this.openStore(epoch, NOBODY);
+      if (this.around.mutation.forgets === true) this.beginEmpty(epoch, 'a new cluster', new Map());
+      else this.startUp(epoch).ask();
     });
   }
 
   /** A folder that cannot be read, or that is not the right one, keeps a process from starting. */
-  #starting(run: () => void): void {
+  private starting(run: () => void): void {
     try {
       run();
     } catch (error) {
       if (error instanceof InvariantViolation) throw error;
-      if (isDiskFailure(error)) this.#failed(`cannot start: ${messageOf(error)}`);
-      else if (!(error instanceof RefusedDataError)) this.#failStart('no exception', error);
-      else if (this.folder.misplaced !== undefined) this.#refused(messageOf(error));
+      if (isDiskFailure(error)) this.failed(`cannot start: ${messageOf(error)}`);
+      else if (!(error instanceof RefusedDataError)) this.failStart('no exception', error);
+      else if (this.folder.misplaced !== undefined) this.refused(messageOf(error));
       else if (this.disk.hasLostTail) {
-        this.#around.census.count('lost tail refused');
-        this.#failed(messageOf(error));
-      } else this.#failStart('durability', error);
+        this.around.census.count('lost tail refused');
+        this.failed(messageOf(error));
+      } else this.failStart('durability', error);
     }
   }
 
-  #failStart(invariant: 'durability' | 'no exception', cause: unknown): never {
-    throw new InvariantViolation(invariant, `${this.#name} cannot start: ${messageOf(cause)}`, { cause });
+  private failStart(invariant: 'durability' | 'no exception', cause: unknown): never {
+    throw new InvariantViolation(invariant, `${this.name} cannot start: ${messageOf(cause)}`, { cause });
   }
 
-  #startUp(epoch: number, goesOn: () => void = () => {}): VirtualStarting {
-    const { plan, mutation, census } = this.#around;
-    this.#note('does not take part yet');
+  private startUp(epoch: number, goesOn: () => void = () => {}): VirtualStarting {
+    const { plan, mutation, census } = this.around;
+    this.note('does not take part yet');
     return new VirtualStarting({
-      identity: this.#process!.identity,
+      identity: this.process!.identity,
       bootstrap: plan.bootstrap,
       others: [...this.peers.keys()].filter((id) => id !== this.id),
       rejoins: this.rejoins,
       mutation,
       introduce: (to, claim, answered) =>
-        this.#ask(to, epoch, (peer, back) => peer.introduced(claim, (answer) => back(() => answered(answer)))),
+        this.ask(to, epoch, (peer, back) => peer.introduced(claim, (answer) => back(() => answered(answer)))),
       askForAdmission: (to, claim, rejoins, answered) =>
-        this.#ask(to, epoch, (peer, back) =>
+        this.ask(to, epoch, (peer, back) =>
           peer.askedForAdmission(claim, rejoins, (reply) => back(() => answered(reply))),
         ),
-      after: (delayUs, run) => this.#after(epoch, delayUs, run),
-      admitted: (state) => this.#install(state, epoch),
+      after: (delayUs, run) => this.after(epoch, delayUs, run),
+      admitted: (state) => this.install(state, epoch),
       began: (kind, cluster, known) => {
         checkBeginning(kind, this, plan.bootstrap, census);
-        this.#beginEmpty(epoch, cluster, known);
+        this.beginEmpty(epoch, cluster, known);
       },
       goesOn,
-      refused: (by, misfit) => this.#refused(`server ${by} says: ${misfit}`),
+      refused: (by, misfit) => this.refused(`server ${by} says: ${misfit}`),
     });
   }
 
   /** Asks another server something; the answer comes back to this process. */
-  #ask(to: NodeId, epoch: number, ask: (peer: VirtualServer, back: (run: () => void) => void) => void): void {
-    const { network } = this.#around;
+  private ask(to: NodeId, epoch: number, ask: (peer: VirtualServer, back: (run: () => void) => void) => void): void {
+    const { network } = this.around;
     const peer = this.peers.get(to)!;
-    const back = (run: () => void) => network.send(to, this.endpoint, () => this.#enter(epoch, run));
+    const back = (run: () => void) => network.send(to, this.endpoint, () => this.enter(epoch, run));
     network.send(this.endpoint, to, () => ask(peer, back));
   }
 
   /** Another server asks who this is. Where nobody listens it hears so at once. */
   introduced(claim: Introduction, answered: (answer: Answer) => void): void {
-    const process = this.#process;
+    const process = this.process;
     if (process === undefined) answered({ kind: 'silent' });
-    else this.#enter(process.epoch, () => answered(process.door.introduced(claim)));
+    else this.enter(process.epoch, () => answered(process.door.introduced(claim)));
   }
 
   askedForAdmission(claim: Introduction, rejoins: boolean, answered: (reply: AdmissionReply) => void): void {
-    const process = this.#process;
+    const process = this.process;
     if (process === undefined) answered({ ok: false, reason: 'unavailable', leader: 0 });
-    else this.#enter(process.epoch, () => process.door.askedForAdmission(claim, rejoins, answered));
+    else this.enter(process.epoch, () => process.door.askedForAdmission(claim, rejoins, answered));
   }
 
-  #door(epoch: number, identity: KeptIdentity): PeerDoor {
-    const { plan, mutation, network } = this.#around;
+  private door(epoch: number, identity: KeptIdentity): PeerDoor {
+    const { plan, mutation, network } = this.around;
     return new PeerDoor({
       identity,
       bootstrap: plan.bootstrap,
       mutation,
-      replica: () => this.#life?.replica,
+      replica: () => this.life?.replica,
       forgets: () => this.folder.forgets,
-      pastTerm: () => this.#pastTerm,
-      back: (from, run) => network.send(from, this.endpoint, () => this.#enter(epoch, run)),
-      after: (delayUs, run) => this.#after(epoch, delayUs, run),
-      refused: (by, misfit) => this.#refused(`server ${by} says: ${misfit}`),
+      pastTerm: () => this.pastTerm,
+      back: (from, run) => network.send(from, this.endpoint, () => this.enter(epoch, run)),
+      after: (delayUs, run) => this.after(epoch, delayUs, run),
+      refused: (by, misfit) => this.refused(`server ${by} says: ${misfit}`),
     });
   }
 
@@ -254,125 +254,125 @@ export class VirtualServer {
 
   /** All that the machine kept of the server is gone; its process ended before. */
   loseFolder(): void {
-    if (this.hasTakenPart && this.#isTheServer) this.#around.judge.lost(this.id);
+    if (this.hasTakenPart && this.isTheServer) this.around.judge.lost(this.id);
     this.folder.lose();
   }
 
   /** The server, whose process ended, goes on elsewhere on what it kept, while here its folder is gone. undefined: one does already. */
   leaveBehind(): VirtualServer | undefined {
-    if (this.#earlier?.isUp === true) return undefined;
-    this.#earlier = new VirtualServer(this.id, this.#around, this);
-    this.#earlier.start();
+    if (this.earlier?.isUp === true) return undefined;
+    this.earlier = new VirtualServer(this.id, this.around, this);
+    this.earlier.start();
     this.loseFolder();
-    return this.#earlier.isUp ? this.#earlier : undefined;
+    return this.earlier.isUp ? this.earlier : undefined;
   }
 
   /** Another process takes the server's place. */
   isReplaced(term: number): void {
-    if (this.#pastTerm !== undefined) return;
-    if (this.isUp) this.#around.census.count('earlier process outlives an admission');
-    if (this.isUp) this.#around.judge.stopped(this.id);
-    this.#pastTerm = term;
+    if (this.pastTerm !== undefined) return;
+    if (this.isUp) this.around.census.count('earlier process outlives an admission');
+    if (this.isUp) this.around.judge.stopped(this.id);
+    this.pastTerm = term;
   }
 
   /** Another folder stands in the place of its own; its process ended before. */
   misplaceFolder(by: FolderImage, misplaced: Misplaced): void {
-    this.#note('misplaced', () => misplaced);
+    this.note('misplaced', () => misplaced);
     this.folder.replace(by, misplaced);
   }
 
   /** Who must not take part says so, and an operator reads it. */
-  #refused(why: string): void {
-    const { census } = this.#around;
+  private refused(why: string): void {
+    const { census } = this.around;
     const { misplaced, isHonest, identity } = this.folder;
-    this.#note('refused', () => why);
+    this.note('refused', () => why);
     if (this.endpoint !== this.id) {
       this.endProcess();
       return;
     }
-    if (isHonest) throw new InvariantViolation('right refusal', `${this.#name} forgot nothing, and is refused: ${why}`);
+    if (isHonest) throw new InvariantViolation('right refusal', `${this.name} forgot nothing, and is refused: ${why}`);
     if (misplaced === 'older copy') census.count('older copy refused');
     else if (misplaced !== undefined) census.count('foreign folder refused');
     else census.count('empty member refused');
     if (identity.stage === 'new' && misplaced === 'older copy') census.count('copy of a new folder refused');
     this.mend();
-    this.#failed(why);
+    this.failed(why);
   }
 
   /** What an operator does about a server that must not go on as it is. */
   mend(): void {
-    if (this.folder.canBePutBack && this.#random.chance(0.5)) this.putBackFolder();
+    if (this.folder.canBePutBack && this.random.chance(0.5)) this.putBackFolder();
     else this.rejoins = true;
   }
 
   /** An operator ends whatever process it is. */
   endProcess(): void {
-    if (this.#process !== undefined) this.#end(() => this.disk.settle());
+    if (this.process !== undefined) this.end(() => this.disk.settle());
   }
 
   putBackFolder(): void {
     this.endProcess();
-    this.#note('puts back its own folder');
-    this.#around.census.count('right folder put back');
+    this.note('puts back its own folder');
+    this.around.census.count('right folder put back');
     this.folder.putBack();
     this.rejoins = false;
   }
 
-  #beginEmpty(epoch: number, cluster: string, known: GivenState['known']): void {
-    this.#process!.identity.change({ stage: 'member', cluster, known });
-    this.#around.judge.begunEmpty(this.id);
-    this.#takesPart();
-    this.#starting(() => this.#settle(epoch));
+  private beginEmpty(epoch: number, cluster: string, known: GivenState['known']): void {
+    this.process!.identity.change({ stage: 'member', cluster, known });
+    this.around.judge.begunEmpty(this.id);
+    this.takesPart();
+    this.starting(() => this.settle(epoch));
   }
 
-  #takesPart(): void {
+  private takesPart(): void {
     this.folder.begins();
     this.hasTakenPart = true;
     this.rejoins = false;
   }
 
   /** Makes the state durable that the leader gave, and starts from it. */
-  #install({ snapshot, spentTerm, admitted, cluster, known }: GivenState, epoch: number): void {
-    const { judge, census } = this.#around;
-    const { identity } = this.#process!;
-    this.#note('admitted', () => `with the state of index ${snapshot.index}, term ${snapshot.term}`);
+  private install({ snapshot, spentTerm, admitted, cluster, known }: GivenState, epoch: number): void {
+    const { judge, census } = this.around;
+    const { identity } = this.process!;
+    this.note('admitted', () => `with the state of index ${snapshot.index}, term ${snapshot.term}`);
     identity.change({ stage: 'admitting' });
     const hardState = admittedHardState(this.id, snapshot, spentTerm);
-    const { store } = this.#openStore(epoch, {
+    const { store } = this.openStore(epoch, {
       durable: () => {
         census.count(this.folder.isHonest ? 'new server admitted' : 'empty member rejoined');
-        this.#earlier?.isReplaced(hardState.term);
+        this.earlier?.isReplaced(hardState.term);
         judge.admitted(this.id, snapshot, hardState);
         identity.change({ stage: 'member', cluster, known, admitted });
-        this.#takesPart();
-        this.#starting(() => this.#settle(epoch));
+        this.takesPart();
+        this.starting(() => this.settle(epoch));
       },
       snapshotStored: () => {},
-      failed: (error) => this.#failed(error.message),
+      failed: (error) => this.failed(error.message),
     });
     store.persist({ mark: store.durableMark + 1, snapshot, entries: [], hardState, mustSync: true });
   }
 
   // --- lives ---
 
-  #openStore(epoch: number, listener: LogStoreListener): OpenedStore {
-    const enter = (run: () => void) => this.#enter(epoch, run);
+  private openStore(epoch: number, listener: LogStoreListener): OpenedStore {
+    const enter = (run: () => void) => this.enter(epoch, run);
     const { id, disk } = this;
-    return openStore({ id, disk, around: this.#around, aimed: this.#aimed, random: this.#random, enter }, listener);
+    return openStore({ id, disk, around: this.around, aimed: this.aimed, random: this.random, enter }, listener);
   }
 
   /** Opens the store of a server that took part before, and asks the others whether it may go on. */
-  #open(epoch: number): void {
-    this.#settle(epoch, (begin) => this.#startUp(epoch, begin).checkMember());
+  private open(epoch: number): void {
+    this.settle(epoch, (begin) => this.startUp(epoch, begin).checkMember());
   }
 
   /** Opens the store and, once it is settled, lets `check` decide when to begin. */
-  #settle(epoch: number, check: (begin: () => void) => void = (begin) => begin()): void {
-    const { census, mutation } = this.#around;
+  private settle(epoch: number, check: (begin: () => void) => void = (begin) => begin()): void {
+    const { census, mutation } = this.around;
     const target: ListenerTarget = { listener: undefined };
-    const { store, disk } = this.#openStore(epoch, {
+    const { store, disk } = this.openStore(epoch, {
       durable: (mark) => {
-        this.#judge.durable(this.id, mark);
+        this.judge.durable(this.id, mark);
         target.listener!.durable(mark);
       },
       snapshotStored: (index) => target.listener!.snapshotStored(index),
@@ -380,132 +380,132 @@ export class VirtualServer {
     });
     if (this.disk.hasLostTail) census.count('lost tail put back');
     this.disk.acceptLoss();
-    const begin = () => this.#begin(epoch, store, target);
+    const begin = () => this.begin(epoch, store, target);
     if (mutation.settlesLate === true) {
       check(begin);
       return;
     }
-    this.#aimed.aimAtOpening();
+    this.aimed.aimAtOpening();
     disk.settle((error) => {
-      this.#aimed.forget();
+      this.aimed.forget();
       if (error === null) check(begin);
-      else this.#failed(`cannot start: ${messageOf(error)}`);
+      else this.failed(`cannot start: ${messageOf(error)}`);
     });
   }
 
   /** The store is settled: what it holds counts from here. */
-  #begin(epoch: number, chunked: ChunkedLogStore, target: ListenerTarget): void {
-    const { census } = this.#around;
-    this.#judge.started(this.id, chunked);
+  private begin(epoch: number, chunked: ChunkedLogStore, target: ListenerTarget): void {
+    const { census } = this.around;
+    this.judge.started(this.id, chunked);
     if (epoch > 1) census.count('restart');
     let life: VirtualLife;
     try {
-      life = new VirtualLife(this.#lifeHost(epoch), chunked, target);
+      life = new VirtualLife(this.lifeHost(epoch), chunked, target);
     } catch (error) {
       if (!(error instanceof FencedError)) throw error;
       // Its admission was followed by that of an earlier attempt, whose request was late.
       this.rejoins = true;
-      this.#failed(messageOf(error));
+      this.failed(messageOf(error));
       return;
     }
-    this.#life = life;
+    this.life = life;
     const status = life.replica.status();
-    this.#note('start', () => `term ${status.term}, log to ${status.lastIndex}, commit ${status.commitIndex}`);
-    this.#scheduleTick(epoch);
+    this.note('start', () => `term ${status.term}, log to ${status.lastIndex}, commit ${status.commitIndex}`);
+    this.scheduleTick(epoch);
   }
 
-  #lifeHost(epoch: number): LifeHost {
+  private lifeHost(epoch: number): LifeHost {
     return {
       id: this.id,
       self: this.folder.identity,
-      around: this.#around,
-      judge: this.endpoint === this.id ? this.#judge : whoeverJudges(() => this.#judge),
+      around: this.around,
+      judge: this.endpoint === this.id ? this.judge : whoeverJudges(() => this.judge),
       clock: this.clock,
-      aimed: this.#aimed,
-      random: this.#random.fork(`engine ${epoch}`),
-      soon: (run) => this.#soon(epoch, run),
-      after: (delayUs, run) => this.#after(epoch, delayUs, run),
-      send: (envelopes) => this.#send(envelopes),
+      aimed: this.aimed,
+      random: this.random.fork(`engine ${epoch}`),
+      soon: (run) => this.soon(epoch, run),
+      after: (delayUs, run) => this.after(epoch, delayUs, run),
+      send: (envelopes) => this.send(envelopes),
       failed: (error) => {
         if (error instanceof BrokenInvariantError) {
-          throw new InvariantViolation('no exception', `${this.#name}: ${error.message}`, { cause: error });
+          throw new InvariantViolation('no exception', `${this.name}: ${error.message}`, { cause: error });
         }
-        this.#failed(error.message);
+        this.failed(error.message);
       },
-      note: (what, detail) => this.#note(what, detail),
+      note: (what, detail) => this.note(what, detail),
     };
   }
 
   /** A process that stops in an orderly way; the machine goes on. */
   stop(): void {
-    const life = this.#life;
+    const life = this.life;
     if (life === undefined || this.isPaused) return;
-    this.#around.census.count('graceful stop');
-    this.#note('stop');
+    this.around.census.count('graceful stop');
+    this.note('stop');
     life.replica.stop();
-    this.#end(() => this.disk.settle());
+    this.end(() => this.disk.settle());
   }
 
   crash(kind: CrashKind): void {
-    if (this.#process === undefined) return;
-    if (!this.hasTakenPart) this.#around.census.count('crash before the founding');
-    this.#around.census.count(kind);
-    this.#note('crash', () => `${kind}${this.disk.hasUnsyncedWrites ? ', with unsynced writes' : ''}`);
-    this.#end(() => this.disk.crash());
+    if (this.process === undefined) return;
+    if (!this.hasTakenPart) this.around.census.count('crash before the founding');
+    this.around.census.count(kind);
+    this.note('crash', () => `${kind}${this.disk.hasUnsyncedWrites ? ', with unsynced writes' : ''}`);
+    this.end(() => this.disk.crash());
   }
 
   /** A crash after which what the disk had promised is not there either. */
   crashAndLoseTail(): void {
     this.crash('crash between events');
-    if (!this.isRunning && this.disk.loseTail(this.#random.between(1, LOST_WRITES_MAX))) {
-      this.#note('lost tail');
+    if (!this.isRunning && this.disk.loseTail(this.random.between(1, LOST_WRITES_MAX))) {
+      this.note('lost tail');
     }
   }
 
-  #failed(why: string): void {
-    this.#note('failed', () => why);
-    this.#end(() => this.disk.settle());
+  private failed(why: string): void {
+    this.note('failed', () => why);
+    this.end(() => this.disk.settle());
     this.onDown?.();
   }
 
-  #end(atDisk: () => void): void {
-    this.#epoch++;
-    this.#life?.sessions.processEnded(this.#random);
-    this.#process = undefined;
-    this.#life = undefined;
-    this.#backlog = undefined;
-    this.#aimed.processEnded();
+  private end(atDisk: () => void): void {
+    this.epoch++;
+    this.life?.sessions.processEnded(this.random);
+    this.process = undefined;
+    this.life = undefined;
+    this.backlog = undefined;
+    this.aimed.processEnded();
     atDisk();
-    if (this.#isTheServer) this.#around.judge.stopped(this.id);
-    if (this.#isTheServer && this.endpoint !== this.id) this.#around.judge.lost(this.id);
-    for (const peer of this.peers.values()) peer.#process?.door.gone(this.id);
+    if (this.isTheServer) this.around.judge.stopped(this.id);
+    if (this.isTheServer && this.endpoint !== this.id) this.around.judge.lost(this.id);
+    for (const peer of this.peers.values()) peer.process?.door.gone(this.id);
   }
 
   pause(): void {
-    if (this.#process === undefined || this.isPaused) return;
-    this.#note('pause');
-    this.#around.census.count('pause');
-    this.#backlog = [];
+    if (this.process === undefined || this.isPaused) return;
+    this.note('pause');
+    this.around.census.count('pause');
+    this.backlog = [];
   }
 
   resume(): void {
-    const backlog = this.#backlog;
+    const backlog = this.backlog;
     if (backlog === undefined) return;
-    this.#note('resume', () => `${backlog.length} things waited`);
-    this.#backlog = undefined;
+    this.note('resume', () => `${backlog.length} things waited`);
+    this.backlog = undefined;
     for (const run of backlog) run();
   }
 
   aim(kind: AimedCrash): void {
-    this.#aimed.aim(kind);
+    this.aimed.aim(kind);
   }
 
   /** No more aimed crashes, not even one that is due. */
   spare(): void {
-    this.#aimed.spare();
+    this.aimed.spare();
   }
 
-  #crashByItself(kind: CrashKind): void {
+  private crashByItself(kind: CrashKind): void {
     this.crash(kind);
     this.onDown?.();
   }
@@ -513,53 +513,53 @@ export class VirtualServer {
   // --- what happens to a process ---
 
   /** Runs part of the process of `epoch`, if it still runs; later, if it is paused. */
-  #enter(epoch: number, run: () => void): void {
-    if (epoch !== this.#epoch) return;
-    if (this.#backlog !== undefined) {
-      this.#backlog.push(() => this.#enter(epoch, run));
+  private enter(epoch: number, run: () => void): void {
+    if (epoch !== this.epoch) return;
+    if (this.backlog !== undefined) {
+      this.backlog.push(() => this.enter(epoch, run));
       return;
     }
     try {
       run();
     } catch (error) {
       if (error instanceof InvariantViolation) throw error;
-      if (error instanceof PowerLost) this.#crashByItself('crash inside a turn');
-      else if (isDiskFailure(error)) this.#failed(messageOf(error));
-      else throw new InvariantViolation('no exception', `${this.#name}: ${messageOf(error)}`, { cause: error });
+      if (error instanceof PowerLost) this.crashByItself('crash inside a turn');
+      else if (isDiskFailure(error)) this.failed(messageOf(error));
+      else throw new InvariantViolation('no exception', `${this.name}: ${messageOf(error)}`, { cause: error });
     }
   }
 
-  #soon(epoch: number, run: () => void): void {
-    this.#around.timeline.after(this.#random.between(1, TURN_DELAY_US_MAX), () => this.#enter(epoch, run));
+  private soon(epoch: number, run: () => void): void {
+    this.around.timeline.after(this.random.between(1, TURN_DELAY_US_MAX), () => this.enter(epoch, run));
   }
 
-  #after(epoch: number, delayUs: number, run: () => void): void {
-    this.#around.timeline.after(delayUs, () => this.#enter(epoch, run));
+  private after(epoch: number, delayUs: number, run: () => void): void {
+    this.around.timeline.after(delayUs, () => this.enter(epoch, run));
   }
 
-  #scheduleTick(epoch: number): void {
-    const intervalUs = (this.#around.plan.settings.heartbeatMs * 1000) / 2 / this.clock.rate;
-    this.#around.timeline.after(intervalUs, () => {
-      if (epoch !== this.#epoch) return;
-      if (!this.isPaused) this.#enter(epoch, () => this.#life!.replica.tick());
-      this.#scheduleTick(epoch);
+  private scheduleTick(epoch: number): void {
+    const intervalUs = (this.around.plan.settings.heartbeatMs * 1000) / 2 / this.clock.rate;
+    this.around.timeline.after(intervalUs, () => {
+      if (epoch !== this.epoch) return;
+      if (!this.isPaused) this.enter(epoch, () => this.life!.replica.tick());
+      this.scheduleTick(epoch);
     });
   }
 
-  #send(envelopes: readonly Envelope<unknown>[]): void {
-    const { engine, network, trace, promises } = this.#around;
-    const judge = this.#judge;
-    const { line } = this.#process!.door;
+  private send(envelopes: readonly Envelope<unknown>[]): void {
+    const { engine, network, trace, promises } = this.around;
+    const judge = this.judge;
+    const { line } = this.process!.door;
     for (const { to, message } of envelopes) {
       if (messageType(message) === engine.takeOverType) judge.toldToStand(this.id, to);
       const promised = promises(this.id, to, message);
       if (promised !== undefined) judge.promises(this.id, to, promised);
-      this.#aimed.calledOutside();
+      this.aimed.calledOutside();
       const bytes = engine.kind.codec.encode(message);
       trace.mixBytes(3, bytes);
-      trace.tell(this.#name, 'send', () => `to ${to}: ${describeMessage(message)}`);
+      trace.tell(this.name, 'send', () => `to ${to}: ${describeMessage(message)}`);
       if (to === this.id) {
-        throw new InvariantViolation('engine contract', `${this.#name} sends a message to itself`);
+        throw new InvariantViolation('engine contract', `${this.name} sends a message to itself`);
       }
       // As on a connection: its two ends know each other, and it does not outlive the folder of either.
       const peer = this.peers.get(to);
@@ -577,58 +577,58 @@ export class VirtualServer {
   }
 
   deliver(line: Line, bytes: Uint8Array, promised: Promised | undefined): void {
-    if (this.#life === undefined) return;
-    this.#enter(this.#epoch, () => {
-      if (this.#around.mutation.forgets !== true && !this.#process!.door.lets(line)) return;
+    if (this.life === undefined) return;
+    this.enter(this.epoch, () => {
+      if (this.around.mutation.forgets !== true && !this.process!.door.lets(line)) return;
       const from = line.claim.id;
       if (line.forgets && !this.folder.forgets) {
-        throw new InvariantViolation('whole memory', `${this.#name} uses a message of server ${from}, which forgot`);
+        throw new InvariantViolation('whole memory', `${this.name} uses a message of server ${from}, which forgot`);
       }
-      if (promised !== undefined) this.#judge.heard(this.id, from, promised, line.pastTerm());
-      const refusal = this.#life!.replica.receive(from, this.#decode(bytes));
+      if (promised !== undefined) this.judge.heard(this.id, from, promised, line.pastTerm());
+      const refusal = this.life!.replica.receive(from, this.decode(bytes));
       if (refusal === undefined || this.folder.forgets) return;
       if (!refusal.malformed)
-        throw new InvariantViolation('liveness', `${this.#name} does not believe ${refusal.reason}`);
-      throw new InvariantViolation('engine contract', `server ${from} sends ${this.#name} ${refusal.reason}`);
+        throw new InvariantViolation('liveness', `${this.name} does not believe ${refusal.reason}`);
+      throw new InvariantViolation('engine contract', `server ${from} sends ${this.name} ${refusal.reason}`);
     });
   }
 
-  #decode(bytes: Uint8Array): unknown {
+  private decode(bytes: Uint8Array): unknown {
     try {
-      return this.#around.engine.kind.codec.decode(bytes);
+      return this.around.engine.kind.codec.decode(bytes);
     } catch (error) {
       if (!(error instanceof MalformedMessageError)) throw error;
-      throw new InvariantViolation('engine contract', `${this.#name} cannot decode a message: ${error.message}`);
+      throw new InvariantViolation('engine contract', `${this.name} cannot decode a message: ${error.message}`);
     }
   }
 
   // --- what is asked of it ---
 
   accept(call: ServerEnd): boolean {
-    if (this.#life === undefined) return false;
-    const epoch = this.#epoch;
-    call.enter = (run) => this.#enter(epoch, run);
-    call.enter(() => this.#life!.sessions.serve(call));
+    if (this.life === undefined) return false;
+    const epoch = this.epoch;
+    call.enter = (run) => this.enter(epoch, run);
+    call.enter(() => this.life!.sessions.serve(call));
     return true;
   }
 
   submit(command: Uint8Array, done: (outcome: CommandOutcome) => void): void {
-    if (this.#life === undefined) return;
-    this.#enter(this.#epoch, () => this.#life!.submit(command, done));
+    if (this.life === undefined) return;
+    this.enter(this.epoch, () => this.life!.submit(command, done));
   }
 
   reconfigure(change: MembershipChange, done: (result: RequestResult) => void): void {
-    if (this.#life === undefined) return;
-    this.#enter(this.#epoch, () => this.#life!.replica.reconfigure(change, done));
+    if (this.life === undefined) return;
+    this.enter(this.epoch, () => this.life!.replica.reconfigure(change, done));
   }
 
   transferLeadership(to: NodeId, done: (result: RequestResult) => void): void {
-    if (this.#life === undefined) return;
-    this.#enter(this.#epoch, () => this.#life!.replica.transferLeadership(to, done));
+    if (this.life === undefined) return;
+    this.enter(this.epoch, () => this.life!.replica.transferLeadership(to, done));
   }
 
-  #note(what: string, detail?: () => string): void {
-    this.#around.trace.note(this.#name, what, detail);
+  private note(what: string, detail?: () => string): void {
+    this.around.trace.note(this.name, what, detail);
   }
 }
 

@@ -32,29 +32,29 @@ export const COMMAND_BYTES_MAX = 1 << 20;
 
 /** The session streams of one process, which are production ones; the judge is told of each acknowledgement. */
 export class VirtualSessions {
-  readonly #host: SessionsHost;
-  readonly #streams = new Set<SessionStream>();
-  readonly #calls = new Set<ServerEnd>();
-  #reassures = false;
+  private readonly host: SessionsHost;
+  private readonly streams = new Set<SessionStream>();
+  private readonly calls = new Set<ServerEnd>();
+  private reassures = false;
 
   constructor(host: SessionsHost) {
-    this.#host = host;
+    this.host = host;
   }
 
   serve(call: ServerEnd): void {
-    this.#calls.add(call);
-    call.on('close', () => this.#calls.delete(call));
-    const { replica, soon } = this.#host;
+    this.calls.add(call);
+    call.on('close', () => this.calls.delete(call));
+    const { replica, soon } = this.host;
     serveSession(
       call,
       {
         replica: {
-          submit: (command, sink, tag) => replica.submit(command, this.#judged(command, sink), tag),
-          lookup: (key, sink, tag) => replica.lookup(key, this.#judged(undefined, sink), tag),
+          submit: (command, sink, tag) => replica.submit(command, this.judged(command, sink), tag),
+          lookup: (key, sink, tag) => replica.lookup(key, this.judged(undefined, sink), tag),
         },
         metrics: { writeRequests: UNCOUNTED, readRequests: UNCOUNTED, reads: UNCOUNTED },
         commandBytesMax: COMMAND_BYTES_MAX,
-        sessions: this.#streams,
+        sessions: this.streams,
         door: { mayHold: () => true },
         nowUs: () => 0,
         leader: () => {
@@ -66,31 +66,31 @@ export class VirtualSessions {
       },
       undefined,
     );
-    this.#reassure();
+    this.reassure();
   }
 
   leaderChanged(): void {
-    for (const stream of this.#streams) stream.noteLeader();
+    for (const stream of this.streams) stream.noteLeader();
   }
 
   /** The machine tells the clients, or goes down with the process. */
   processEnded(random: Random): void {
-    for (const call of this.#calls) call.processEnded(random.chance(0.5));
+    for (const call of this.calls) call.processEnded(random.chance(0.5));
   }
 
-  #reassure(): void {
-    if (this.#reassures) return;
-    this.#reassures = true;
-    this.#host.after(REASSURE_MS * 1000, () => {
-      this.#reassures = false;
-      for (const stream of this.#streams) stream.reassure();
-      if (this.#streams.size > 0) this.#reassure();
+  private reassure(): void {
+    if (this.reassures) return;
+    this.reassures = true;
+    this.host.after(REASSURE_MS * 1000, () => {
+      this.reassures = false;
+      for (const stream of this.streams) stream.reassure();
+      if (this.streams.size > 0) this.reassure();
     });
   }
 
   /** `bytes`: of a command, undefined for a lookup. */
-  #judged(bytes: Uint8Array | undefined, sink: CommandSink): CommandSink {
-    const { id, judge } = this.#host;
+  private judged(bytes: Uint8Array | undefined, sink: CommandSink): CommandSink {
+    const { id, judge } = this.host;
     let isAnswered = false;
     const answer = () => {
       if (isAnswered) throw new InvariantViolation('one answer', `server ${id}: answers a call twice`);

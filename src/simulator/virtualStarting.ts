@@ -50,27 +50,27 @@ export interface StartingWorld {
  * the same code.
  */
 export class VirtualStarting {
-  readonly #world: StartingWorld;
-  #before: Unconfirmed | undefined;
+  private readonly world: StartingWorld;
+  private before: Unconfirmed | undefined;
 
   constructor(world: StartingWorld) {
-    this.#world = world;
+    this.world = world;
   }
 
   // --- a server that took part before ---
 
   /** Asks once whether it may go on, then lets its start count, and tells those that answered. */
   checkMember(): void {
-    const { identity, others, mutation, goesOn } = this.#world;
+    const { identity, others, mutation, goesOn } = this.world;
     const isMember = mutation.tellsTooSoon === true;
-    this.#checkWith(others, introductionOf(identity.identity, isMember), (answered) => {
+    this.checkWith(others, introductionOf(identity.identity, isMember), (answered) => {
       identity.countStart();
-      this.#checkWith(answered, introductionOf(identity.identity), goesOn);
+      this.checkWith(answered, introductionOf(identity.identity), goesOn);
     });
   }
 
-  #checkWith(others: readonly NodeId[], claim: Introduction, then: (answered: NodeId[]) => void): void {
-    const { identity, bootstrap, refused } = this.#world;
+  private checkWith(others: readonly NodeId[], claim: Introduction, then: (answered: NodeId[]) => void): void {
+    const { identity, bootstrap, refused } = this.world;
     // What somebody has to say who answers later is heard as well.
     const objects = (answers: ReadonlyMap<NodeId, Answer>): boolean => {
       const objection = objectionToRestart(identity.identity, bootstrap, answers);
@@ -80,10 +80,10 @@ export class VirtualStarting {
     const decide = (answers: ReadonlyMap<NodeId, Answer>) => {
       if (!objects(answers)) then(others.filter((id) => answers.get(id)?.kind === 'introduced'));
     };
-    this.#askAll(others, claim, decide, objects);
+    this.askAll(others, claim, decide, objects);
   }
 
-  #askAll(
+  private askAll(
     others: readonly NodeId[],
     claim: Introduction,
     then: (answers: ReadonlyMap<NodeId, Answer>) => void,
@@ -98,33 +98,33 @@ export class VirtualStarting {
       then(new Map(inOrder));
     };
     for (const to of others) {
-      this.#world.introduce(to, claim, (answer) => {
+      this.world.introduce(to, claim, (answer) => {
         answers.set(to, answer);
         if (!isOpen) later(answers);
         else if (answers.size === others.length) end();
       });
     }
-    this.#world.after(others.length === 0 ? 0 : ASK_TIMEOUT_US, end);
+    this.world.after(others.length === 0 ? 0 : ASK_TIMEOUT_US, end);
   }
 
   // --- a server whose folder is new ---
 
   /** Asks until it is clear whether it may take part. */
   ask(): void {
-    const { others, identity } = this.#world;
-    this.#askAll(others, introductionOf(identity.identity), (answers) => this.#decide(answers));
+    const { others, identity } = this.world;
+    this.askAll(others, introductionOf(identity.identity), (answers) => this.decide(answers));
   }
 
-  #askAgain(): void {
-    this.#world.after(ASK_INTERVAL_US, () => this.ask());
+  private askAgain(): void {
+    this.world.after(ASK_INTERVAL_US, () => this.ask());
   }
 
-  #decide(answers: ReadonlyMap<NodeId, Answer>): void {
-    const { identity, bootstrap, rejoins, refused, began, mutation } = this.#world;
+  private decide(answers: ReadonlyMap<NodeId, Answer>): void {
+    const { identity, bootstrap, rejoins, refused, began, mutation } = this.world;
     const decide = mutation.decideStart?.(decideStart) ?? decideStart;
     const own = identity.identity;
-    const decision = decide(own, bootstrap, answers, this.#before);
-    this.#before = decision.kind === 'confirm' ? decision.next : undefined;
+    const decision = decide(own, bootstrap, answers, this.before);
+    this.before = decision.kind === 'confirm' ? decision.next : undefined;
     identity.joins = isJoining(decision);
     switch (decision.kind) {
       case 'found':
@@ -137,25 +137,25 @@ export class VirtualStarting {
         began('original', '', own.known);
         break;
       case 'forgotten':
-        if (rejoins) this.#askLeader(decision.leader);
+        if (rejoins) this.askLeader(decision.leader);
         else refused(decision.by, decision.misfit ?? 'forgotten');
         break;
       case 'admission':
-        this.#askLeader(decision.leader);
+        this.askLeader(decision.leader);
         break;
       case 'confirm':
         this.ask();
         break;
       case 'wait':
-        this.#askAgain();
+        this.askAgain();
         break;
     }
   }
 
-  #askLeader(leader: NodeId): void {
-    const { others, identity, rejoins, askForAdmission, after, admitted, refused } = this.#world;
+  private askLeader(leader: NodeId): void {
+    const { others, identity, rejoins, askForAdmission, after, admitted, refused } = this.world;
     if (!others.includes(leader)) {
-      this.#askAgain();
+      this.askAgain();
       return;
     }
     let isOpen = true;
@@ -168,7 +168,7 @@ export class VirtualStarting {
       once(() => {
         if (reply.ok) admitted(reply);
         else if (reply.reason === 'forgotten') refused(leader, 'forgotten');
-        else this.#askAgain();
+        else this.askAgain();
       }),
     );
   }

@@ -28,34 +28,34 @@ function virtualEnvironment({ timeline }: Surroundings, random: Random): ClientE
 /** How the production client reaches virtual servers: production session streams on virtual calls. */
 export class VirtualTransport implements Pick<Transport, 'open'> {
   readonly environment: ClientEnvironment;
-  readonly #around: Surroundings;
-  readonly #endpoint: number;
-  readonly #servers: readonly VirtualServer[];
-  #calls: VirtualCall[] = [];
+  private readonly around: Surroundings;
+  private readonly endpoint: number;
+  private readonly servers: readonly VirtualServer[];
+  private calls: VirtualCall[] = [];
 
   /** `random` is for the library. */
   constructor(around: Surroundings, endpoint: number, servers: readonly VirtualServer[], random: Random) {
-    this.#around = around;
-    this.#endpoint = endpoint;
+    this.around = around;
+    this.endpoint = endpoint;
     this.environment = virtualEnvironment(around, random);
-    this.#servers = servers;
+    this.servers = servers;
   }
 
   /** The client's connections that are there, as far as both ends know. */
   get openCalls(): readonly VirtualCall[] {
-    this.#calls = this.#calls.filter(({ isOpen }) => isOpen);
-    return this.#calls;
+    this.calls = this.calls.filter(({ isOpen }) => isOpen);
+    return this.calls;
   }
 
   open(address: string, listener: LinkListener): SessionStream {
-    const server = this.#servers[serverAt(address) - 1];
+    const server = this.servers[serverAt(address) - 1];
     if (server === undefined) {
-      throw new InvariantViolation('no exception', `client ${this.#endpoint} asks for ${address}, where no server is`);
+      throw new InvariantViolation('no exception', `client ${this.endpoint} asks for ${address}, where no server is`);
     }
-    this.#around.trace.note(`client ${this.#endpoint}`, 'connect', () => address);
-    const call = new VirtualCall(this.#around, this.#endpoint, server);
-    this.#calls.push(call);
-    const channel = this.#around.mutation.channel?.(listener) ?? listener;
+    this.around.trace.note(`client ${this.endpoint}`, 'connect', () => address);
+    const call = new VirtualCall(this.around, this.endpoint, server);
+    this.calls.push(call);
+    const channel = this.around.mutation.channel?.(listener) ?? listener;
     const told: LinkListener = {
       linkReady: (link) => channel.linkReady(link),
       linkResult: (...result) => channel.linkResult(...result),
@@ -63,7 +63,7 @@ export class VirtualTransport implements Pick<Transport, 'open'> {
       linkClosed: (link, reason) => {
         // The client would only go elsewhere.
         if (reason.end === 'nonsense') {
-          throw new InvariantViolation('no exception', `client ${this.#endpoint}: ${address}: ${reason.message}`);
+          throw new InvariantViolation('no exception', `client ${this.endpoint}: ${address}: ${reason.message}`);
         }
         channel.linkClosed(link, reason);
       },

@@ -84,25 +84,25 @@ function describeViolation(error: unknown): RunReport['violation'] {
 }
 
 class World {
-  readonly #around: Surroundings;
-  readonly #timeline = new Timeline();
-  readonly #history = new HistoryRecorder<KeyValueInput, KeyValueOutput>();
-  readonly #servers: VirtualServer[] = [];
-  readonly #clients: (VirtualClient | VirtualTeller)[] = [];
-  readonly #clientLinks: ClientLinks;
-  readonly #stray: StrayClient;
-  readonly #nemesis: Nemesis;
-  readonly #watch: StateWatch | undefined;
-  readonly #twists: readonly Twist[];
-  #twisted = 0;
+  private readonly around: Surroundings;
+  private readonly timeline = new Timeline();
+  private readonly history = new HistoryRecorder<KeyValueInput, KeyValueOutput>();
+  private readonly servers: VirtualServer[] = [];
+  private readonly clients: (VirtualClient | VirtualTeller)[] = [];
+  private readonly clientLinks: ClientLinks;
+  private readonly stray: StrayClient;
+  private readonly nemesis: Nemesis;
+  private readonly watch: StateWatch | undefined;
+  private readonly twists: readonly Twist[];
+  private twisted = 0;
 
   constructor(engine: EngineEntry, plan: Plan, { print, mutation = {}, twists = [], watches = false }: RunOptions) {
-    const timeline = this.#timeline;
+    const timeline = this.timeline;
     const random = new Random(plan.seed);
     const trace = new Trace(timeline, print);
     const census = new Census();
     const network = new VirtualNetwork(timeline, random.fork('network'), census, trace, plan.network);
-    this.#around = {
+    this.around = {
       plan,
       engine,
       mutation,
@@ -114,156 +114,156 @@ class World {
       judge: new Judge(engine.changesWhenCommitted),
       promises: engine.promises(),
     };
-    for (let id = 1; id <= plan.serverCount; id++) this.#servers.push(new VirtualServer(id, this.#around));
-    const peers = new Map(this.#servers.map((server) => [server.id, server]));
-    for (const server of this.#servers) server.peers = peers;
+    for (let id = 1; id <= plan.serverCount; id++) this.servers.push(new VirtualServer(id, this.around));
+    const peers = new Map(this.servers.map((server) => [server.id, server]));
+    for (const server of this.servers) server.peers = peers;
     const endpoints = Array.from({ length: plan.clients.count }, (_, i) => FIRST_CLIENT + i);
-    this.#stray = new StrayClient(this.#around, this.#servers);
-    const teller = new VirtualTeller(FIRST_CLIENT + plan.clients.count, this.#around, this.#servers);
-    const clients = endpoints.map((at) => new VirtualClient(at, this.#around, this.#servers, this.#history));
-    this.#clients.push(...clients, teller);
+    this.stray = new StrayClient(this.around, this.servers);
+    const teller = new VirtualTeller(FIRST_CLIENT + plan.clients.count, this.around, this.servers);
+    const clients = endpoints.map((at) => new VirtualClient(at, this.around, this.servers, this.history));
+    this.clients.push(...clients, teller);
     endpoints.push(teller.endpoint);
-    this.#clientLinks = new ClientLinks(this.#around, this.#clients, this.#servers);
-    this.#nemesis = new Nemesis(this.#around, this.#servers, endpoints);
-    this.#twists = twists;
-    this.#watch = watches ? new StateWatch(this.#around, this.#servers) : undefined;
-    trace.noted = this.#watch?.noted.bind(this.#watch);
+    this.clientLinks = new ClientLinks(this.around, this.clients, this.servers);
+    this.nemesis = new Nemesis(this.around, this.servers, endpoints);
+    this.twists = twists;
+    this.watch = watches ? new StateWatch(this.around, this.servers) : undefined;
+    trace.noted = this.watch?.noted.bind(this.watch);
   }
 
   /** Throws InvariantViolation. */
   run(): void {
-    const { plan, trace } = this.#around;
+    const { plan, trace } = this.around;
     trace.note('world', 'plan', () => describePlan(plan));
-    if (plan.founding) new Founding(this.#around, this.#servers).start();
-    else for (const server of this.#servers) server.start();
-    for (const client of this.#clients) client.start();
-    this.#stray.start();
-    this.#nemesis.start();
-    this.#clientLinks.start();
-    this.#runUntil(plan.chaosUs);
-    this.#nemesis.heal();
-    this.#clientLinks.heal();
+    if (plan.founding) new Founding(this.around, this.servers).start();
+    else for (const server of this.servers) server.start();
+    for (const client of this.clients) client.start();
+    this.stray.start();
+    this.nemesis.start();
+    this.clientLinks.start();
+    this.runUntil(plan.chaosUs);
+    this.nemesis.heal();
+    this.clientLinks.heal();
     trace.note('world', 'heal');
-    this.#serve();
-    this.#converge();
-    this.#checkHistory();
+    this.serve();
+    this.converge();
+    this.checkHistory();
     trace.note('world', 'end');
   }
 
-  #runUntil(timeUs: number): void {
-    const { timeline } = this.#around;
+  private runUntil(timeUs: number): void {
+    const { timeline } = this.around;
     let isDue = false;
     timeline.at(timeUs, () => {
       isDue = true;
     });
-    while (!isDue) this.#step();
+    while (!isDue) this.step();
   }
 
-  #step(): void {
-    if (!this.#timeline.step()) throw new InvariantViolation('liveness', 'nothing is left to happen');
-    if (this.#timeline.steps > STEPS_MAX) {
+  private step(): void {
+    if (!this.timeline.step()) throw new InvariantViolation('liveness', 'nothing is left to happen');
+    if (this.timeline.steps > STEPS_MAX) {
       throw new InvariantViolation('liveness', `the cluster is still busy after ${STEPS_MAX} events`);
     }
-    this.#watch?.observe();
-    if (this.#twists[this.#twisted]?.afterSteps === this.#timeline.steps) this.#twist();
+    this.watch?.observe();
+    if (this.twists[this.twisted]?.afterSteps === this.timeline.steps) this.twist();
   }
 
-  #twist(): void {
-    const { random, trace } = this.#around;
-    const { variation } = this.#twists[this.#twisted++]!;
+  private twist(): void {
+    const { random, trace } = this.around;
+    const { variation } = this.twists[this.twisted++]!;
     random.vary(variation);
     trace.note('world', 'twist', () => `into variation ${variation}`);
   }
 
   /** Steps until `isDone`; past `boundUs` the cluster counts as stuck. */
-  #stepUntil(isDone: () => boolean, boundUs: number, what: () => string): void {
-    const { timeline } = this.#around;
+  private stepUntil(isDone: () => boolean, boundUs: number, what: () => string): void {
+    const { timeline } = this.around;
     const deadlineUs = timeline.nowUs + boundUs;
     while (!isDone()) {
       if (timeline.nowUs > deadlineUs) {
         throw new InvariantViolation('liveness', `${boundUs / 1e6} s after the faults ended ${what()}`);
       }
-      this.#step();
+      this.step();
     }
   }
 
   /** The healed cluster must elect a leader and answer every client, again and again. */
-  #serve(): void {
-    const { plan, timeline } = this.#around;
-    for (const client of this.#clients) client.bePatient();
-    this.#expectProgress(this.#recoveryBoundUs);
+  private serve(): void {
+    const { plan, timeline } = this.around;
+    for (const client of this.clients) client.bePatient();
+    this.expectProgress(this.recoveryBoundUs);
     const takesPart = (server: VirtualServer) => server.isRunning && server.remembers;
-    this.#stepUntil(
-      () => this.#servers.every(takesPart),
-      this.#recoveryBoundUs,
-      () => `a server that lost its folder was not admitted again (${this.#describeServers()})`,
+    this.stepUntil(
+      () => this.servers.every(takesPart),
+      this.recoveryBoundUs,
+      () => `a server that lost its folder was not admitted again (${this.describeServers()})`,
     );
-    if (plan.deafLeader) this.#deafen();
-    if (plan.deadServers) this.#operateAmongTheDead();
-    const isLongEnough = () => timeline.nowUs >= plan.runMinUs && this.#operations >= plan.operationsMin;
-    this.#stepUntil(isLongEnough, SERVING_BOUND_US, () => `the clients have finished ${this.#operations} operations`);
-    for (const client of this.#clients) client.rest();
-    this.#stray.rest();
-    const isAnswered = () => this.#clients.every((client) => client.inFlight === 0);
-    this.#stepUntil(isAnswered, this.#recoveryBoundUs, () => 'operations are unanswered');
+    if (plan.deafLeader) this.deafen();
+    if (plan.deadServers) this.operateAmongTheDead();
+    const isLongEnough = () => timeline.nowUs >= plan.runMinUs && this.operations >= plan.operationsMin;
+    this.stepUntil(isLongEnough, SERVING_BOUND_US, () => `the clients have finished ${this.operations} operations`);
+    for (const client of this.clients) client.rest();
+    this.stray.rest();
+    const isAnswered = () => this.clients.every((client) => client.inFlight === 0);
+    this.stepUntil(isAnswered, this.recoveryBoundUs, () => 'operations are unanswered');
   }
 
   /** Every client is served within the bound. */
-  #expectProgress(boundUs: number): void {
-    const before = this.#clients.map((client) => client.succeeded);
+  private expectProgress(boundUs: number): void {
+    const before = this.clients.map((client) => client.succeeded);
     const hasProgress = () =>
-      this.#clients.every((client, i) => client.succeeded >= before[i]! + OPERATIONS_AFTER_HEALING_MIN);
-    this.#stepUntil(hasProgress, boundUs, () => {
-      const waiting = this.#clients.filter((client, i) => client.succeeded === before[i]!).length;
-      return `${waiting} of ${this.#clients.length} clients were not served (${this.#describeServers()})`;
+      this.clients.every((client, i) => client.succeeded >= before[i]! + OPERATIONS_AFTER_HEALING_MIN);
+    this.stepUntil(hasProgress, boundUs, () => {
+      const waiting = this.clients.filter((client, i) => client.succeeded === before[i]!).length;
+      return `${waiting} of ${this.clients.length} clients were not served (${this.describeServers()})`;
     });
   }
 
   /** What was asked for while some are away must leave a cluster that serves without them. */
-  #operateAmongTheDead(): void {
-    const { judge, network } = this.#around;
+  private operateAmongTheDead(): void {
+    const { judge, network } = this.around;
     // What the faults left to be done may make a majority of what is a minority now.
     const leads = ({ id }: VirtualServer) => judge.server(id).isLeader;
     const isChanging = (server: VirtualServer) => leads(server) && server.isChangingMembers;
-    this.#stepUntil(
-      () => !this.#servers.some(isChanging),
-      this.#recoveryBoundUs,
-      () => `a change of the members is neither done nor refused (${this.#describeServers()})`,
+    this.stepUntil(
+      () => !this.servers.some(isChanging),
+      this.recoveryBoundUs,
+      () => `a change of the members is neither done nor refused (${this.describeServers()})`,
     );
-    this.#runUntil(network.allArrivedUs);
+    this.runUntil(network.allArrivedUs);
     // Only a leader says who votes, and so how many may be away.
-    this.#stepUntil(
-      () => this.#servers.some(leads) && !this.#servers.some(isChanging),
-      this.#recoveryBoundUs,
-      () => `nobody leads, or a change of the members is not over (${this.#describeServers()})`,
+    this.stepUntil(
+      () => this.servers.some(leads) && !this.servers.some(isChanging),
+      this.recoveryBoundUs,
+      () => `nobody leads, or a change of the members is not over (${this.describeServers()})`,
     );
-    const dead = new DeadServers(this.#around, this.#servers);
-    while (!dead.isOver()) this.#step();
+    const dead = new DeadServers(this.around, this.servers);
+    while (!dead.isOver()) this.step();
     // A client may ask everybody who is away before it finds the one who leads.
-    this.#expectProgress(this.#servers.length * this.#recoveryBoundUs);
+    this.expectProgress(this.servers.length * this.recoveryBoundUs);
     dead.revive();
   }
 
   /** The one fault that comes when all others are over: what it does to service shows only where nothing else does. */
-  #deafen(): void {
+  private deafen(): void {
     // What the faults held up arrives, and is written, as late as they made it.
-    const settledUs = this.#servers.map(({ disk }) => disk.writtenUs);
-    this.#runUntil(Math.max(this.#around.network.allArrivedUs, ...settledUs));
-    const deaf = DeafLeader.of(this.#around, this.#servers);
+    const settledUs = this.servers.map(({ disk }) => disk.writtenUs);
+    this.runUntil(Math.max(this.around.network.allArrivedUs, ...settledUs));
+    const deaf = DeafLeader.of(this.around, this.servers);
     if (deaf === undefined) return;
-    while (!deaf.isOver()) this.#step();
+    while (!deaf.isOver()) this.step();
     deaf.mend();
   }
 
   /** Within this time of the last fault clients are served: elections, back-offs and one attempt's timeout, and its doublings, generously. */
-  get #recoveryBoundUs(): number {
-    const { settings, clients } = this.#around.plan;
+  private get recoveryBoundUs(): number {
+    const { settings, clients } = this.around.plan;
     return 30 * settings.electionTimeoutMs * 1000 + 30 * clients.attemptTimeoutUs + 5_000_000;
   }
 
   /** A server that lacks everything may fetch it in the smallest of steps, each at the pace of heartbeats. */
-  get #catchUpBoundUs(): number {
-    const { settings, network, disk } = this.#around.plan;
+  private get catchUpBoundUs(): number {
+    const { settings, network, disk } = this.around.plan;
     const stepUs =
       2 * settings.heartbeatMs * 1000 +
       4 * (network.delayMinUs + network.delayMeanUs) +
@@ -272,54 +272,54 @@ class World {
       settings.entriesPerMessage * settings.catchUpMultiplier,
       Math.max(1, Math.floor(settings.maxMessageBytes / RECORD_BYTES)),
     );
-    return Math.ceil(this.#around.judge.committed.length / entriesPerStep) * stepUs;
+    return Math.ceil(this.around.judge.committed.length / entriesPerStep) * stepUs;
   }
 
   /** Every member must apply everything that is committed, and have the same state. */
-  #converge(): void {
-    const { judge } = this.#around;
-    this.#stepUntil(
-      () => this.#hasConverged(),
-      this.#recoveryBoundUs + this.#catchUpBoundUs,
-      () => `not every member has applied ${judge.committed.length} entries (${this.#describeServers()})`,
+  private converge(): void {
+    const { judge } = this.around;
+    this.stepUntil(
+      () => this.hasConverged(),
+      this.recoveryBoundUs + this.catchUpBoundUs,
+      () => `not every member has applied ${judge.committed.length} entries (${this.describeServers()})`,
     );
-    for (const { id, stateMachine } of this.#members) judge.checkConverged(id, stateMachine!);
-    for (const { id } of this.#servers) judge.checkLeads(id);
+    for (const { id, stateMachine } of this.members) judge.checkConverged(id, stateMachine!);
+    for (const { id } of this.servers) judge.checkLeads(id);
   }
 
-  #hasConverged(): boolean {
-    const { length } = this.#around.judge.committed;
-    const members = this.#members;
-    return members.length > 0 && members.every((server) => this.#around.judge.server(server.id).applied === length);
+  private hasConverged(): boolean {
+    const { length } = this.around.judge.committed;
+    const members = this.members;
+    return members.length > 0 && members.every((server) => this.around.judge.server(server.id).applied === length);
   }
 
   /** Who belongs to the cluster, as the leader sees it; nobody while there is no leader. */
-  get #members(): VirtualServer[] {
-    const { judge } = this.#around;
+  private get members(): VirtualServer[] {
+    const { judge } = this.around;
     let term = 0;
     let members: VirtualServer[] = [];
-    for (const server of this.#servers) {
+    for (const server of this.servers) {
       const record = judge.server(server.id);
       if (record.role !== Role.Leader || !record.isRunning || record.term <= term) continue;
       term = record.term;
       const { voters = [], learners = [] } = record.configuration ?? {};
-      members = this.#servers.filter(({ id }) => voters.includes(id) || learners.includes(id));
+      members = this.servers.filter(({ id }) => voters.includes(id) || learners.includes(id));
     }
     return members;
   }
 
-  #describeServers(): string {
+  private describeServers(): string {
     const describe = (server: VirtualServer) => {
       const status = server.status();
       if (status === undefined) return `${server.id} down`;
       const { role, term, leader, commitIndex, appliedIndex, lastIndex, configuration } = status;
       return `${server.id} ${role} term ${term} leader ${leader} log ${lastIndex} commit ${commitIndex} applied ${appliedIndex} voters ${configuration.voters.join()}`;
     };
-    return this.#servers.map(describe).join('; ');
+    return this.servers.map(describe).join('; ');
   }
 
-  #checkHistory(): void {
-    const report = checkHistory(keyValueModel, this.#history.operations());
+  private checkHistory(): void {
+    const report = checkHistory(keyValueModel, this.history.operations());
     if (report.verdict === 'unknown')
       throw new InvariantViolation('linearizability', 'the history could not be decided');
     if (report.verdict === 'illegal') {
@@ -332,27 +332,27 @@ class World {
     }
   }
 
-  get #operations(): number {
-    return this.#clients.reduce((sum, client) => sum + client.finished, 0);
+  private get operations(): number {
+    return this.clients.reduce((sum, client) => sum + client.finished, 0);
   }
 
   report(violation: RunReport['violation']): RunReport {
-    const { plan, engine, trace, census, judge, timeline } = this.#around;
+    const { plan, engine, trace, census, judge, timeline } = this.around;
     return {
       seed: plan.seed,
-      twists: this.#twists,
+      twists: this.twists,
       engine: engine.kind.name,
       violation,
       traceHash: trace.hash,
       isDense: plan.pace > 1,
       virtualSeconds: timeline.nowUs / 1e6,
       steps: timeline.steps,
-      operations: this.#operations,
-      acknowledged: this.#clients.reduce((sum, client) => sum + client.succeeded, 0),
+      operations: this.operations,
+      acknowledged: this.clients.reduce((sum, client) => sum + client.succeeded, 0),
       committed: judge.committed.length,
       leaderships: judge.leaderships,
       counts: [...census.counts],
-      reached: this.#watch?.reached ?? [],
+      reached: this.watch?.reached ?? [],
     };
   }
 }

@@ -78,41 +78,41 @@ describe('the audience of a leader', () => {
 
 /** The slow twin: every answer is remembered, and looked through for every question. */
 class SlowAudience {
-  readonly #answers: { readonly peer: number; readonly atMs: number }[] = [];
-  #wokeMs = 0;
-  #askedMs = Number.NEGATIVE_INFINITY;
+  private readonly answers: { readonly peer: number; readonly atMs: number }[] = [];
+  private wokeMs = 0;
+  private askedMs = Number.NEGATIVE_INFINITY;
 
   unansweredMs = 0;
 
   tick(nowMs: number, configuration: Configuration): void {
-    this.#count(nowMs, configuration);
+    this.count(nowMs, configuration);
   }
 
   woke(nowMs: number): void {
-    this.#wokeMs = nowMs;
+    this.wokeMs = nowMs;
   }
 
   answered(peer: number, nowMs: number, configuration: Configuration): void {
-    this.#answers.push({ peer, atMs: nowMs });
-    if (this.unansweredMs >= SETTINGS.electionTimeoutMs / 4) this.#count(nowMs, configuration);
+    this.answers.push({ peer, atMs: nowMs });
+    if (this.unansweredMs >= SETTINGS.electionTimeoutMs / 4) this.count(nowMs, configuration);
   }
 
   toBeAsked(nowMs: number, { voters, outgoing }: Configuration): number[] {
     if (this.unansweredMs < SETTINGS.electionTimeoutMs / 4) return [];
-    if (nowMs - this.#askedMs < SETTINGS.heartbeatMs) return [];
-    this.#askedMs = nowMs;
+    if (nowMs - this.askedMs < SETTINGS.heartbeatMs) return [];
+    this.askedMs = nowMs;
     return [2, 3, 4, 5].filter((id) => voters.includes(id) || outgoing.includes(id));
   }
 
   /** The latest time from which on a majority of each list is known to have answered; sleep counts as an answer of all. */
-  #count(nowMs: number, { voters, outgoing }: Configuration): void {
+  private count(nowMs: number, { voters, outgoing }: Configuration): void {
     const heard = (id: number, sinceMs: number) =>
-      id === 1 || this.#answers.some(({ peer, atMs }) => peer === id && atMs >= sinceMs);
+      id === 1 || this.answers.some(({ peer, atMs }) => peer === id && atMs >= sinceMs);
     const isQuorum = (ids: readonly number[], sinceMs: number) =>
       ids.length === 0 || 2 * ids.filter((id) => heard(id, sinceMs)).length > ids.length;
-    const times = [nowMs, this.#wokeMs, ...this.#answers.map(({ atMs }) => atMs)].sort((a, b) => b - a);
+    const times = [nowMs, this.wokeMs, ...this.answers.map(({ atMs }) => atMs)].sort((a, b) => b - a);
     const sinceMs = times.find((atMs) => isQuorum(voters, atMs) && isQuorum(outgoing, atMs));
-    this.unansweredMs = nowMs - Math.max(this.#wokeMs, sinceMs ?? 0);
+    this.unansweredMs = nowMs - Math.max(this.wokeMs, sinceMs ?? 0);
   }
 }
 

@@ -33,240 +33,240 @@ function entry(index: number, term: number): Entry {
 /** Drives PendingCommands as a replica and an engine may, at random, beside its twin; both have to say the same at every step. */
 class Pair {
   readonly pending = new PendingCommands();
-  readonly #twin = new PendingTwin();
-  readonly #stateMachine = stateMachine();
-  readonly #random: () => number;
-  readonly #items = new Map<Uint8Array, Item>();
+  private readonly twin = new PendingTwin();
+  private readonly stateMachine = stateMachine();
+  private readonly random: () => number;
+  private readonly items = new Map<Uint8Array, Item>();
   /** What was said in this step. */
-  #told: [number, unknown][] = [];
-  #nextTag = 1;
-  #term = 1;
-  #lastIndex = 0;
-  #appliedIndex = 0;
+  private told: [number, unknown][] = [];
+  private nextTag = 1;
+  private term = 1;
+  private lastIndex = 0;
+  private appliedIndex = 0;
   /** Batches of which the engine has said nothing, or not of all commands. */
-  #batches: { readonly token: number; readonly count: number; decided: number }[] = [];
-  #reads: number[] = [];
+  private batches: { readonly token: number; readonly count: number; decided: number }[] = [];
+  private reads: number[] = [];
   /** Tokens of which everything was said. */
-  #doneTokens: number[] = [];
+  private doneTokens: number[] = [];
 
   constructor(seed: number) {
-    this.#random = randomFrom(seed);
+    this.random = randomFrom(seed);
   }
 
   step(): void {
     const steps = [
-      () => this.#add(),
-      () => this.#add(),
-      () => this.#addLookup(),
-      () => this.#take(),
-      () => this.#take(),
-      () => this.#takeReads(),
-      () => this.#decide(),
-      () => this.#decide(),
-      () => this.#apply(),
-      () => this.#apply(),
-      () => this.#answerRead(),
-      () => this.#carryOn(),
+      () => this.add(),
+      () => this.add(),
+      () => this.addLookup(),
+      () => this.take(),
+      () => this.take(),
+      () => this.takeReads(),
+      () => this.decide(),
+      () => this.decide(),
+      () => this.apply(),
+      () => this.apply(),
+      () => this.answerRead(),
+      () => this.carryOn(),
     ];
     // Rarely: another leader, a snapshot in place of entries, the end, and what comes twice or too late.
-    const rare = this.#below(100);
-    if (rare === 0) this.#loseLeadership();
-    else if (rare === 1) this.#appliedIndex = Math.max(this.#appliedIndex, this.#lastIndex - this.#below(3));
+    const rare = this.below(100);
+    if (rare === 0) this.loseLeadership();
+    else if (rare === 1) this.appliedIndex = Math.max(this.appliedIndex, this.lastIndex - this.below(3));
     else if (rare === 2) this.loseAll();
-    else if (rare <= 6) this.#repeat();
-    else steps[this.#below(steps.length)]!();
-    this.#compare();
+    else if (rare <= 6) this.repeat();
+    else steps[this.below(steps.length)]!();
+    this.compare();
   }
 
   /** Everything that is open is answered. */
   loseAll(): void {
-    const leader = this.#below(4);
+    const leader = this.below(4);
     this.pending.loseAll(leader);
-    this.#twin.loseAll(leader);
-    this.#doneTokens.push(...this.#batches.map(({ token }) => token), ...this.#reads);
-    this.#batches = [];
-    this.#reads = [];
-    this.#compare();
+    this.twin.loseAll(leader);
+    this.doneTokens.push(...this.batches.map(({ token }) => token), ...this.reads);
+    this.batches = [];
+    this.reads = [];
+    this.compare();
     expect([this.pending.size, this.pending.bytes, this.pending.hasMore]).toEqual([0, 0, false]);
   }
 
-  #compare(): void {
+  private compare(): void {
     const { size, bytes, hasMore } = this.pending;
-    const twin = this.#twin;
+    const twin = this.twin;
     const shown = (told: readonly [number, unknown][], counted: readonly unknown[]) =>
       JSON.stringify([...told].sort(([a], [b]) => a - b).concat([[0, counted]]));
-    const said = shown(this.#told, [size, bytes, hasMore]);
-    this.#told = [];
+    const said = shown(this.told, [size, bytes, hasMore]);
+    this.told = [];
     expect(said).toBe(shown(twin.takeTold(), [twin.size, twin.bytes, twin.hasMore]));
   }
 
-  #below(limit: number): number {
-    return Math.floor(this.#random() * limit);
+  private below(limit: number): number {
+    return Math.floor(this.random() * limit);
   }
 
-  #oneOf<T>(of: readonly T[]): T {
-    return of[this.#below(of.length)]!;
+  private oneOf<T>(of: readonly T[]): T {
+    return of[this.below(of.length)]!;
   }
 
   /** Of even and of odd tags. */
-  readonly #sinks = [0, 1].map((parity) => {
+  private readonly sinks = [0, 1].map((parity) => {
     const hear = (tag: number, outcome: CommandOutcome | LookupOutcome) => {
       expect(tag % 2).toBe(parity);
-      this.#hear(tag, outcome);
+      this.hear(tag, outcome);
     };
     return { commandDone: hear, lookupDone: hear };
   });
 
-  #hear(tag: number, outcome: unknown): void {
-    this.#told.push([tag, outcome]);
+  private hear(tag: number, outcome: unknown): void {
+    this.told.push([tag, outcome]);
     const { size } = this.pending;
-    const left = this.#twin.size + this.#twin.toldCount - this.#told.length;
+    const left = this.twin.size + this.twin.toldCount - this.told.length;
     if (size > left) expect.unreachable(`tag ${tag} is told and still counted: ${size} are open, ${left} are left`);
   }
 
-  #size(): number {
-    const kind = this.#below(12);
-    if (kind === 0) return this.#oneOf(LARGE_SIZES);
-    return kind <= 2 ? this.#oneOf(MIDDLE_SIZES) : 20 + this.#below(20);
+  private size(): number {
+    const kind = this.below(12);
+    if (kind === 0) return this.oneOf(LARGE_SIZES);
+    return kind <= 2 ? this.oneOf(MIDDLE_SIZES) : 20 + this.below(20);
   }
 
-  #add(): void {
-    for (let count = this.#below(5); count >= 0; count--) {
-      const session = this.#below(4);
-      const bytes = commandOf(session, this.#size());
-      const kind = this.#below(3) > 0 ? PASSES : this.#below(VERDICTS.length);
-      const item = { tag: this.#nextTag++, session, kind, size: bytes.length };
-      this.#items.set(bytes, item);
-      this.pending.addCommand(bytes, this.#sinks[item.tag % 2]!, item.tag);
-      this.#twin.addCommand(item);
+  private add(): void {
+    for (let count = this.below(5); count >= 0; count--) {
+      const session = this.below(4);
+      const bytes = commandOf(session, this.size());
+      const kind = this.below(3) > 0 ? PASSES : this.below(VERDICTS.length);
+      const item = { tag: this.nextTag++, session, kind, size: bytes.length };
+      this.items.set(bytes, item);
+      this.pending.addCommand(bytes, this.sinks[item.tag % 2]!, item.tag);
+      this.twin.addCommand(item);
     }
   }
 
-  #addLookup(): void {
-    const key = this.#oneOf(KEYS);
-    const tag = this.#nextTag++;
-    this.pending.addLookup(key, this.#sinks[tag % 2]!, tag);
-    this.#twin.addLookup({ tag, key });
+  private addLookup(): void {
+    const key = this.oneOf(KEYS);
+    const tag = this.nextTag++;
+    this.pending.addLookup(key, this.sinks[tag % 2]!, tag);
+    this.twin.addLookup({ tag, key });
   }
 
   /** Mostly there is room for all; else for some of what is open, or for exactly all of it. */
-  #limits(): [number, number] {
-    const { size, bytes } = this.#twin;
-    const kind = this.#below(12);
-    if (kind === 0) return [this.#below(size + 2), NO_LIMIT];
-    if (kind === 1) return [NO_LIMIT, this.#below(bytes + 2)];
+  private limits(): [number, number] {
+    const { size, bytes } = this.twin;
+    const kind = this.below(12);
+    if (kind === 0) return [this.below(size + 2), NO_LIMIT];
+    if (kind === 1) return [NO_LIMIT, this.below(bytes + 2)];
     return kind === 2 ? [size, bytes] : [NO_LIMIT, NO_LIMIT];
   }
 
-  #take(): void {
-    const [sizeMax, bytesMax] = this.#limits();
-    const leader = this.#below(4);
+  private take(): void {
+    const [sizeMax, bytesMax] = this.limits();
+    const leader = this.below(4);
     // What the twin is told first, the sinks may hear.
-    const expected = this.#twin.takeCommands(sizeMax, bytesMax, leader);
+    const expected = this.twin.takeCommands(sizeMax, bytesMax, leader);
     const batch = this.pending.takeCommands(sizeMax, bytesMax, leader, (command) => {
-      return VERDICTS[this.#items.get(command)!.kind]!.first;
+      return VERDICTS[this.items.get(command)!.kind]!.first;
     });
-    expect(batch?.commands.map((command) => this.#items.get(command)?.tag)).toEqual(expected?.map(({ tag }) => tag));
+    expect(batch?.commands.map((command) => this.items.get(command)?.tag)).toEqual(expected?.map(({ tag }) => tag));
     if (batch === undefined) return;
-    this.#twin.proposed(batch.token, expected!);
-    this.#batches.push({ token: batch.token, count: batch.commands.length, decided: 0 });
+    this.twin.proposed(batch.token, expected!);
+    this.batches.push({ token: batch.token, count: batch.commands.length, decided: 0 });
   }
 
-  #takeReads(): void {
+  private takeReads(): void {
     const deciding = this.pending.takeUndecided();
-    expect(deciding !== undefined).toBe(this.#twin.takeUndecided(deciding));
-    if (deciding !== undefined) this.#reads.push(deciding);
-    const [sizeMax, bytesMax] = this.#limits();
-    const leader = this.#below(4);
-    const isAny = this.#twin.limitLookups(sizeMax, bytesMax, leader);
+    expect(deciding !== undefined).toBe(this.twin.takeUndecided(deciding));
+    if (deciding !== undefined) this.reads.push(deciding);
+    const [sizeMax, bytesMax] = this.limits();
+    const leader = this.below(4);
+    const isAny = this.twin.limitLookups(sizeMax, bytesMax, leader);
     const token = this.pending.takeLookups(sizeMax, bytesMax, leader);
     expect(token !== undefined).toBe(isAny);
     if (token === undefined) return;
-    this.#twin.takeLookups(token);
-    this.#reads.push(token);
+    this.twin.takeLookups(token);
+    this.reads.push(token);
   }
 
   /** The engine accepts or rejects some commands of a batch. */
-  #decide(): void {
-    const batch = this.#batches[this.#below(this.#batches.length)];
+  private decide(): void {
+    const batch = this.batches[this.below(this.batches.length)];
     if (batch === undefined) return;
     const { token, count: total, decided: offset } = batch;
-    const count = 1 + this.#below(total - offset);
+    const count = 1 + this.below(total - offset);
     batch.decided += count;
     if (batch.decided === total) {
-      this.#batches = this.#batches.filter((each) => each !== batch);
-      this.#doneTokens.push(token);
+      this.batches = this.batches.filter((each) => each !== batch);
+      this.doneTokens.push(token);
     }
-    if (this.#below(5) === 0) {
-      const outcome = { status: this.#oneOf(['not-leader', 'overloaded'] as const), leader: this.#below(4) };
-      this.#twin.reject(token, offset, count, outcome);
+    if (this.below(5) === 0) {
+      const outcome = { status: this.oneOf(['not-leader', 'overloaded'] as const), leader: this.below(4) };
+      this.twin.reject(token, offset, count, outcome);
       this.pending.reject({ token, offset, count, reason: 'not-leader', leader: 0 }, outcome);
       return;
     }
     // Entries of the engine's own stand between.
-    this.#lastIndex += this.#below(2);
-    const [firstIndex, term] = [this.#lastIndex + 1, this.#term];
-    this.#twin.accept(token, offset, count, firstIndex, term);
+    this.lastIndex += this.below(2);
+    const [firstIndex, term] = [this.lastIndex + 1, this.term];
+    this.twin.accept(token, offset, count, firstIndex, term);
     this.pending.accept({ token, offset, count, firstIndex, term });
-    this.#lastIndex += count;
+    this.lastIndex += count;
   }
 
-  #apply(): void {
-    if (this.#appliedIndex >= this.#lastIndex) return;
-    const index = ++this.#appliedIndex;
-    const term = this.#below(10) === 0 ? this.#term + 1 : this.#term;
-    const result = this.#below(10) === 0 ? undefined : OK;
-    this.#twin.applied(index, term, result);
+  private apply(): void {
+    if (this.appliedIndex >= this.lastIndex) return;
+    const index = ++this.appliedIndex;
+    const term = this.below(10) === 0 ? this.term + 1 : this.term;
+    const result = this.below(10) === 0 ? undefined : OK;
+    this.twin.applied(index, term, result);
     this.pending.applied(entry(index, term), result);
   }
 
-  #answerRead(): void {
-    const token = this.#reads[this.#below(this.#reads.length)];
+  private answerRead(): void {
+    const token = this.reads[this.below(this.reads.length)];
     if (token === undefined) return;
-    this.#reads = this.#reads.filter((each) => each !== token);
-    this.#doneTokens.push(token);
-    if (this.#below(4) === 0) {
-      const outcome = { status: this.#oneOf(['not-leader', 'overloaded'] as const), leader: this.#below(4) };
-      this.#twin.readFailed(token, outcome);
+    this.reads = this.reads.filter((each) => each !== token);
+    this.doneTokens.push(token);
+    if (this.below(4) === 0) {
+      const outcome = { status: this.oneOf(['not-leader', 'overloaded'] as const), leader: this.below(4) };
+      this.twin.readFailed(token, outcome);
       this.pending.readFailed(token, outcome);
       return;
     }
-    const index = this.#lastIndex - this.#below(Math.min(3, this.#lastIndex + 1));
-    this.#twin.readConfirmed(token, index);
+    const index = this.lastIndex - this.below(Math.min(3, this.lastIndex + 1));
+    this.twin.readConfirmed(token, index);
     this.pending.readConfirmed(token, index);
   }
 
   /** What a replica does once something is applied or confirmed. */
-  #carryOn(): void {
-    this.#twin.answerLookups(this.#appliedIndex, (key) => ({ a: '1', b: '2' })[key]);
-    this.pending.answerLookups(this.#appliedIndex, this.#stateMachine);
-    const mayTake = this.#twin.decideRead(this.#appliedIndex);
-    const said = this.pending.decideRead(this.#appliedIndex, (command) => {
-      return VERDICTS[this.#items.get(command)!.kind]!.second;
+  private carryOn(): void {
+    this.twin.answerLookups(this.appliedIndex, (key) => ({ a: '1', b: '2' })[key]);
+    this.pending.answerLookups(this.appliedIndex, this.stateMachine);
+    const mayTake = this.twin.decideRead(this.appliedIndex);
+    const said = this.pending.decideRead(this.appliedIndex, (command) => {
+      return VERDICTS[this.items.get(command)!.kind]!.second;
     });
     expect(said).toBe(mayTake);
   }
 
-  #loseLeadership(): void {
-    const leader = this.#below(4);
-    this.#twin.loseAccepted(leader);
+  private loseLeadership(): void {
+    const leader = this.below(4);
+    this.twin.loseAccepted(leader);
     this.pending.loseAccepted(leader);
-    this.#term++;
+    this.term++;
   }
 
   /** Of what everything was said nothing more is heard. */
-  #repeat(): void {
-    if (this.#doneTokens.length === 0) return;
-    const token = this.#oneOf(this.#doneTokens);
+  private repeat(): void {
+    if (this.doneTokens.length === 0) return;
+    const token = this.oneOf(this.doneTokens);
     const all = { token, offset: 0, count: 1 };
     const outcome = { status: 'overloaded', leader: 9 } as const;
     this.pending.reject({ ...all, reason: 'overloaded', leader: 9 }, outcome);
     this.pending.readFailed(token, outcome);
     this.pending.readConfirmed(token, 0);
-    this.pending.accept({ ...all, firstIndex: this.#lastIndex + 1, term: this.#term });
-    this.pending.applied(entry(++this.#lastIndex, this.#term), OK);
-    this.#appliedIndex = this.#lastIndex;
-    this.#twin.applied(this.#lastIndex, this.#term, OK);
+    this.pending.accept({ ...all, firstIndex: this.lastIndex + 1, term: this.term });
+    this.pending.applied(entry(++this.lastIndex, this.term), OK);
+    this.appliedIndex = this.lastIndex;
+    this.twin.applied(this.lastIndex, this.term, OK);
   }
 }
 

@@ -32,53 +32,53 @@ export interface Exploration {
  * seed and what the runs reached.
  */
 export class Explorer {
-  readonly #random: Random;
-  readonly #byState = new Map<number, Kept>();
-  readonly #kept: Kept[] = [];
+  private readonly random: Random;
+  private readonly byState = new Map<number, Kept>();
+  private readonly kept: Kept[] = [];
   /** From where each run that is under way was varied. */
-  readonly #parents = new Map<RunName, Kept>();
-  #nextSeed: number;
-  #runs = 0;
-  #keptRuns = 0;
-  #variations = 0;
-  #byVariations = 0;
+  private readonly parents = new Map<RunName, Kept>();
+  private nextSeed: number;
+  private runs = 0;
+  private keptRuns = 0;
+  private variations = 0;
+  private byVariations = 0;
   /** What a run of each way has brought of late, on average. */
-  readonly #yields = { fresh: FIRST_YIELD, varied: FIRST_YIELD };
+  private readonly yields = { fresh: FIRST_YIELD, varied: FIRST_YIELD };
 
   constructor(firstSeed: number) {
-    this.#nextSeed = firstSeed;
-    this.#random = new Random(firstSeed).fork('explorer');
+    this.nextSeed = firstSeed;
+    this.random = new Random(firstSeed).fork('explorer');
   }
 
   get found(): Exploration {
     return {
-      runs: this.#runs,
-      states: this.#byState.size,
-      keptRuns: this.#keptRuns,
-      variations: this.#variations,
-      byVariations: this.#byVariations,
+      runs: this.runs,
+      states: this.byState.size,
+      keptRuns: this.keptRuns,
+      variations: this.variations,
+      byVariations: this.byVariations,
     };
   }
 
   next(): RunName {
-    const parent = this.#random.chance(this.#variationChance) ? this.#rarest() : undefined;
-    if (parent === undefined) return { seed: this.#nextSeed++, twists: [] };
+    const parent = this.random.chance(this.variationChance) ? this.rarest() : undefined;
+    if (parent === undefined) return { seed: this.nextSeed++, twists: [] };
     parent.varied++;
     const { run, afterSteps } = parent;
     const child = { seed: run.seed, twists: [...run.twists, { afterSteps, variation: parent.varied }] };
-    this.#parents.set(child, parent);
+    this.parents.set(child, parent);
     return child;
   }
 
   /** What a run that `next` named has reached. */
   learn(run: RunName, reached: readonly Reached[]): void {
-    this.#runs++;
-    const parent = this.#parents.get(run);
-    this.#parents.delete(run);
+    this.runs++;
+    const parent = this.parents.get(run);
+    this.parents.delete(run);
     const lastTwist = run.twists.at(-1)?.afterSteps ?? 0;
     let found = 0;
     for (const { state, afterSteps } of reached) {
-      const known = this.#byState.get(state);
+      const known = this.byState.get(state);
       // Up to its twist it is the run that it varies.
       if (afterSteps <= lastTwist) continue;
       if (known !== undefined) {
@@ -86,32 +86,32 @@ export class Explorer {
         continue;
       }
       const kept: Kept = { run, afterSteps, hits: 1, varied: 0, yielded: 0 };
-      this.#byState.set(state, kept);
-      if (run.twists.length < TWISTS_MAX) this.#kept.push(kept);
+      this.byState.set(state, kept);
+      if (run.twists.length < TWISTS_MAX) this.kept.push(kept);
       found++;
     }
     if (parent !== undefined) {
       parent.yielded += found;
-      this.#variations++;
-      this.#byVariations += found;
+      this.variations++;
+      this.byVariations += found;
     }
-    if (found > 0) this.#keptRuns++;
+    if (found > 0) this.keptRuns++;
     const way = parent === undefined ? 'fresh' : 'varied';
-    this.#yields[way] += (found - this.#yields[way]) / YIELD_RUNS;
+    this.yields[way] += (found - this.yields[way]) / YIELD_RUNS;
   }
 
   /** The way that brings more is taken more often, and the other one often enough to notice when it brings more again. */
-  get #variationChance(): number {
-    const { fresh, varied } = this.#yields;
+  private get variationChance(): number {
+    const { fresh, varied } = this.yields;
     return Math.min(CHANCE_MAX, Math.max(CHANCE_MIN, varied / (fresh + varied)));
   }
 
   /** Of a few that are drawn, the one that promises most: reached seldom, varied seldom, and not for nothing. */
-  #rarest(): Kept | undefined {
-    if (this.#kept.length === 0) return undefined;
+  private rarest(): Kept | undefined {
+    if (this.kept.length === 0) return undefined;
     let best: Kept | undefined;
     for (let i = 0; i < DRAWN; i++) {
-      const kept = this.#random.pick(this.#kept);
+      const kept = this.random.pick(this.kept);
       if (best === undefined || costOf(kept) < costOf(best)) best = kept;
     }
     return best;

@@ -20,77 +20,77 @@ const ROLES: readonly Role[] = Object.values(Role);
  * is that it happens to, and how the cluster stands. Everything is made small (a term is the highest one or not), so that a combination is met again, unless it is rare.
  */
 export class StateWatch {
-  readonly #around: Pick<Surroundings, 'judge' | 'network' | 'timeline'>;
-  readonly #servers: readonly WatchedServer[];
-  readonly #names: readonly string[];
+  private readonly around: Pick<Surroundings, 'judge' | 'network' | 'timeline'>;
+  private readonly servers: readonly WatchedServer[];
+  private readonly names: readonly string[];
   /** What happened in this event, and to which server; 0: to none. */
-  readonly #happened: { readonly what: number; readonly id: NodeId }[] = [];
-  readonly #reached = new Map<number, number>();
+  private readonly happened: { readonly what: number; readonly id: NodeId }[] = [];
+  private readonly firstSteps = new Map<number, number>();
 
   constructor(around: Pick<Surroundings, 'judge' | 'network' | 'timeline'>, servers: readonly WatchedServer[]) {
-    this.#around = around;
-    this.#servers = servers;
-    this.#names = servers.map(({ id }) => `server ${id}`);
+    this.around = around;
+    this.servers = servers;
+    this.names = servers.map(({ id }) => `server ${id}`);
   }
 
   /** As the trace notes it. What clients do is no part of a cluster's state. */
   noted(who: string, what: string): void {
     if (who.startsWith('client')) return;
-    this.#happened.push({ what: hashOf(what), id: this.#names.indexOf(who) + 1 });
+    this.happened.push({ what: hashOf(what), id: this.names.indexOf(who) + 1 });
   }
 
   /** To be called once an event is over. */
   observe(): void {
-    if (this.#happened.length === 0) return;
-    const cluster = this.#clusterState();
-    for (const { what, id } of this.#happened) {
-      const server = this.#servers[id - 1];
-      this.#reach(mix(mix(what, server === undefined ? 0 : 1 + this.#serverState(server)), cluster));
+    if (this.happened.length === 0) return;
+    const cluster = this.clusterState();
+    for (const { what, id } of this.happened) {
+      const server = this.servers[id - 1];
+      this.reach(mix(mix(what, server === undefined ? 0 : 1 + this.serverState(server)), cluster));
     }
-    this.#happened.length = 0;
-    this.#reach(mix(this.#rolesTogether(), 1));
+    this.happened.length = 0;
+    this.reach(mix(this.rolesTogether(), 1));
   }
 
   /** What was reached, each with the event that reached it first. */
   get reached(): readonly Reached[] {
-    return [...this.#reached].map(([state, afterSteps]) => ({ state, afterSteps }));
+    return [...this.firstSteps].map(([state, afterSteps]) => ({ state, afterSteps }));
   }
 
-  #reach(state: number): void {
-    if (!this.#reached.has(state)) this.#reached.set(state, this.#around.timeline.steps);
+  private reach(state: number): void {
+    if (!this.firstSteps.has(state)) this.firstSteps.set(state, this.around.timeline.steps);
   }
 
-  get #highestTerm(): number {
+  private get highestTerm(): number {
     let term = 0;
-    for (const { id } of this.#servers) term = Math.max(term, this.#around.judge.server(id).term);
+    for (const { id } of this.servers) term = Math.max(term, this.around.judge.server(id).term);
     return term;
   }
 
   /** Of one server. */
-  #serverState(server: WatchedServer): number {
-    const record = this.#around.judge.server(server.id);
-    const { judge } = this.#around;
-    let state = this.#roleState(server, record);
+  private serverState(server: WatchedServer): number {
+    const record = this.around.judge.server(server.id);
+    const { judge } = this.around;
+    let state = this.roleState(server, record);
     state = state * 4 + membership(server.id, record.configuration);
     state = state * 2 + Number(judge.hasOpenChange(server.id));
     return state * 2 + Number(!server.remembers || server.processes.length > 1);
   }
 
   /** Whether it runs, its role, whether its term is old, and its log. */
-  #roleState(server: WatchedServer, record: ServerRecord): number {
-    const { judge } = this.#around;
+  private roleState(server: WatchedServer, record: ServerRecord): number {
+    const { judge } = this.around;
     const life = server.isPaused ? 3 : server.isRunning ? 2 : Number(server.isUp);
     const role = life >= 2 ? ROLES.indexOf(record.role) : 0;
-    const isBehind = record.term < this.#highestTerm;
+    const isBehind = record.term < this.highestTerm;
     return ((life * 5 + role) * 2 + Number(isBehind)) * 4 + logState(record, judge.committed);
   }
 
   /** How the cluster stands: its leaders, the change of members that is under way, and whether messages pass. */
-  #clusterState(): number {
-    const { judge, network } = this.#around;
+  private clusterState(): number {
+    const { judge, network } = this.around;
     let leaders = 0;
     let change = 0;
-    for (const { id } of this.#servers) {
+    for (const { id } of this.servers) {
       const record = judge.server(id);
       if (!record.isLeader) continue;
       leaders++;
@@ -101,9 +101,9 @@ export class StateWatch {
   }
 
   /** Which roles, terms and logs there are at once, however many servers have each. */
-  #rolesTogether(): number {
-    const { judge } = this.#around;
-    const states = new Set(this.#servers.map((server) => this.#roleState(server, judge.server(server.id))));
+  private rolesTogether(): number {
+    const { judge } = this.around;
+    const states = new Set(this.servers.map((server) => this.roleState(server, judge.server(server.id))));
     return [...states].sort((a, b) => a - b).reduce(mix, 0);
   }
 }

@@ -24,87 +24,87 @@ const NO_EFFECT: Effect = { key: undefined, valueAfter: undefined, isDuplicate: 
  * numbers in a set, each key's values in a list. The production state machine is held against it.
  */
 export class CommittedLog {
-  readonly #ids: number[] = [ROOT_ID];
-  readonly #terms: number[] = [0];
+  private readonly ids: number[] = [ROOT_ID];
+  private readonly terms: number[] = [0];
   /** The term of the server that first reported the entry committed: never below the term in which it was committed. */
-  readonly #commitTerms: number[] = [0];
-  readonly #effects: Effect[] = [NO_EFFECT];
-  readonly #versions = new Map<string, Version[]>();
-  readonly #sessions = new Map<number, Map<number, number>>();
+  private readonly commitTerms: number[] = [0];
+  private readonly effects: Effect[] = [NO_EFFECT];
+  private readonly versions = new Map<string, Version[]>();
+  private readonly sessions = new Map<number, Map<number, number>>();
   /** Per index, how many sessions were registered up to it. */
-  readonly #sessionCounts: number[] = [0];
+  private readonly sessionCounts: number[] = [0];
   /** Commands that came more than once. */
   duplicates = 0;
 
   get length(): number {
-    return this.#ids.length - 1;
+    return this.ids.length - 1;
   }
 
   get keys(): Iterable<string> {
-    return this.#versions.keys();
+    return this.versions.keys();
   }
 
   id(index: number): number | undefined {
-    return this.#ids[index];
+    return this.ids[index];
   }
 
   term(index: number): number | undefined {
-    return this.#terms[index];
+    return this.terms[index];
   }
 
   effect(index: number): Effect {
-    return this.#effects[index]!;
+    return this.effects[index]!;
   }
 
   sessionCount(index: number): number {
-    return this.#sessionCounts[index]!;
+    return this.sessionCounts[index]!;
   }
 
   /** The last index that was committed, for all we know, in a term below `term`. */
   lastBefore(term: number): number {
     let index = this.length;
-    while (index > 0 && this.#commitTerms[index]! >= term) index--;
+    while (index > 0 && this.commitTerms[index]! >= term) index--;
     return index;
   }
 
   /** The index at which a session's command was applied. */
   appliedAt(clientId: number, clientSeq: number): number | undefined {
-    return this.#sessions.get(clientId)?.get(clientSeq);
+    return this.sessions.get(clientId)?.get(clientSeq);
   }
 
   hasSession(clientId: number): boolean {
-    return this.#sessions.has(clientId);
+    return this.sessions.has(clientId);
   }
 
   valueAt(key: string, index: number): string | undefined {
-    const versions = this.#versions.get(key) ?? [];
+    const versions = this.versions.get(key) ?? [];
     for (let i = versions.length - 1; i >= 0; i--) if (versions[i]!.index <= index) return versions[i]!.value;
     return undefined;
   }
 
   append(entry: Entry, id: number, commitTerm: number): void {
-    this.#ids.push(id);
-    this.#terms.push(entry.term);
-    this.#commitTerms.push(commitTerm);
-    this.#effects.push(entry.type === EntryType.Normal ? this.#reckon(entry) : NO_EFFECT);
-    this.#sessionCounts.push(this.#sessions.size);
+    this.ids.push(id);
+    this.terms.push(entry.term);
+    this.commitTerms.push(commitTerm);
+    this.effects.push(entry.type === EntryType.Normal ? this.reckon(entry) : NO_EFFECT);
+    this.sessionCounts.push(this.sessions.size);
   }
 
-  #reckon(entry: Entry): Effect {
+  private reckon(entry: Entry): Effect {
     const command = decodeCommand(entry.data);
-    if (command.type === CommandType.Register) this.#sessions.set(entry.index, new Map());
+    if (command.type === CommandType.Register) this.sessions.set(entry.index, new Map());
     if (command.type !== CommandType.Insert) return NO_EFFECT;
     const { clientId, clientSeq, key, value } = command;
-    const session = this.#sessions.get(clientId);
+    const session = this.sessions.get(clientId);
     if (session === undefined) return NO_EFFECT;
     if (session.has(clientSeq)) {
       this.duplicates++;
       return { key, valueAfter: this.valueAt(key, entry.index), isDuplicate: true };
     }
     session.set(clientSeq, entry.index);
-    const versions = this.#versions.get(key);
+    const versions = this.versions.get(key);
     const version = { index: entry.index, value };
-    if (versions === undefined) this.#versions.set(key, [version]);
+    if (versions === undefined) this.versions.set(key, [version]);
     else versions.push(version);
     return { key, valueAfter: value, isDuplicate: false };
   }

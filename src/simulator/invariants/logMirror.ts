@@ -34,15 +34,15 @@ export interface MirroredEntry {
 export class LogMirror {
   baseIndex = 0;
   baseTerm = 0;
-  #baseId = ROOT_ID;
-  #entries: MirroredEntry[] = [];
+  private baseId = ROOT_ID;
+  private entries: MirroredEntry[] = [];
 
   get lastIndex(): number {
-    return this.baseIndex + this.#entries.length;
+    return this.baseIndex + this.entries.length;
   }
 
   get lastTerm(): number {
-    return this.#entries.at(-1)?.term ?? this.baseTerm;
+    return this.entries.at(-1)?.term ?? this.baseTerm;
   }
 
   get lastId(): number {
@@ -51,11 +51,11 @@ export class LogMirror {
 
   /** The id at this index; undefined where the log does not reach there, or starts after it. */
   id(index: number): number | undefined {
-    return index === this.baseIndex ? this.#baseId : this.#entries[index - this.baseIndex - 1]?.id;
+    return index === this.baseIndex ? this.baseId : this.entries[index - this.baseIndex - 1]?.id;
   }
 
   entry(index: number): MirroredEntry | undefined {
-    return this.#entries[index - this.baseIndex - 1];
+    return this.entries[index - this.baseIndex - 1];
   }
 
   /** Whether the log holds the entry of this id; what a snapshot covers counts as held. */
@@ -64,31 +64,31 @@ export class LogMirror {
   }
 
   push(entry: MirroredEntry): void {
-    this.#entries.push(entry);
+    this.entries.push(entry);
   }
 
   truncateFrom(index: number): void {
-    this.#entries.length = Math.max(0, Math.min(this.#entries.length, index - this.baseIndex - 1));
+    this.entries.length = Math.max(0, Math.min(this.entries.length, index - this.baseIndex - 1));
   }
 
   restore(index: number, term: number, id: number): void {
     this.baseIndex = index;
     this.baseTerm = term;
-    this.#baseId = id;
-    this.#entries = [];
+    this.baseId = id;
+    this.entries = [];
   }
 
   copyFrom(other: LogMirror): void {
     this.baseIndex = other.baseIndex;
     this.baseTerm = other.baseTerm;
-    this.#baseId = other.#baseId;
-    this.#entries = other.#entries.slice();
+    this.baseId = other.baseId;
+    this.entries = other.entries.slice();
   }
 
   /** Membership entries above `index`. */
   *configurationsAfter(index: number): IterableIterator<MirroredEntry> {
-    for (let at = Math.max(0, index - this.baseIndex); at < this.#entries.length; at++) {
-      const entry = this.#entries[at]!;
+    for (let at = Math.max(0, index - this.baseIndex); at < this.entries.length; at++) {
+      const entry = this.entries[at]!;
       if (entry.isConfiguration) yield entry;
     }
   }

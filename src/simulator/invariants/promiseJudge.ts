@@ -18,31 +18,31 @@ export type OperatorRequest =
 
 /** Judges what servers promise at the moment at which they do: whether they break it later may be a matter of luck. */
 export class PromiseJudge {
-  readonly #server: (id: NodeId) => ServerRecord;
-  readonly #committed: CommittedLog;
+  private readonly server: (id: NodeId) => ServerRecord;
+  private readonly committed: CommittedLog;
   /** Changes are in force from when they are applied. */
-  readonly #changesWhenCommitted: boolean;
+  private readonly changesWhenCommitted: boolean;
 
   constructor(server: (id: NodeId) => ServerRecord, committed: CommittedLog, changesWhenCommitted: boolean) {
-    this.#server = server;
-    this.#committed = committed;
-    this.#changesWhenCommitted = changesWhenCommitted;
+    this.server = server;
+    this.committed = committed;
+    this.changesWhenCommitted = changesWhenCommitted;
   }
 
   /** A message leaves server `id`. */
   promises(id: NodeId, to: NodeId, promised: Promised): void {
-    const record = this.#server(id);
-    if (promised.kind === 'vote') this.#checkVote(record, to, promised.term);
-    else this.#checkMatch(record, this.#server(to), promised.term, promised.index);
+    const record = this.server(id);
+    if (promised.kind === 'vote') this.checkVote(record, to, promised.term);
+    else this.checkMatch(record, this.server(to), promised.term, promised.index);
   }
 
-  #checkVote(record: ServerRecord, to: NodeId, term: number): void {
+  private checkVote(record: ServerRecord, to: NodeId, term: number): void {
     const { term: stored, vote } = record.durable.hardState;
     if (stored > term || (stored === term && vote === to)) return;
     fail('durable promise', record, `votes for ${to} in term ${term}; durable are term ${stored} and vote ${vote}`);
   }
 
-  #checkMatch(record: ServerRecord, leader: ServerRecord, term: number, index: number): void {
+  private checkMatch(record: ServerRecord, leader: ServerRecord, term: number, index: number): void {
     const { log } = record.durable;
     // What it acknowledges was durable, and a later leader replaced it before the acknowledgement left: that one was elected by who
     // had it in their logs, so no harm comes of it.
@@ -64,12 +64,12 @@ export class PromiseJudge {
 
   /** A message of server `from` is used by server `id`. */
   heard(id: NodeId, from: NodeId, promised: Promised, pastTerm = Number.POSITIVE_INFINITY): void {
-    if (promised.term > pastTerm) this.#heardPast(this.#server(id), from, promised);
-    if (promised.kind === 'match') this.#server(id).heardMatch(from, promised.term, promised.index);
+    if (promised.term > pastTerm) this.heardPast(this.server(id), from, promised);
+    if (promised.kind === 'match') this.server(id).heardMatch(from, promised.term, promised.index);
   }
 
   /** Of a process in whose place another one was admitted, in a term in which that one may promise something else. */
-  #heardPast(record: ServerRecord, from: NodeId, { kind, term }: Promised): void {
+  private heardPast(record: ServerRecord, from: NodeId, { kind, term }: Promised): void {
     if (kind === 'vote') record.pastVote = { term, from };
     else if (record.isLeader && record.term === term) {
       fail(
@@ -106,7 +106,7 @@ export class PromiseJudge {
     }
     // A removal may be committed by those whom it leaves, who are the configuration once it is applied: judged then.
     const open = record.accepted.log.configurationsAfter(record.delivered).next();
-    if (this.#changesWhenCommitted && !open.done && open.value.index <= commitIndex) return;
+    if (this.changesWhenCommitted && !open.done && open.value.index <= commitIndex) return;
     const counted = configuration.voters.map((voter) => `${voter}: ${record.matchOf(voter, term)}`).join(', ');
     fail(
       'own count',
@@ -118,7 +118,7 @@ export class PromiseJudge {
   /** A read that was asked for when `known` entries were known to be committed is answered by the state of `index`. */
   readDone(id: NodeId, index: number, known: number): void {
     if (index >= known) return;
-    fail('fresh reads', this.#server(id), `answers a read from entry ${index}, asked when ${known} were committed`);
+    fail('fresh reads', this.server(id), `answers a read from entry ${index}, asked when ${known} were committed`);
   }
 
   /** A leader proposes a change once an entry of its own term is committed (Ongaro, raft-dev, 2015). */
@@ -140,7 +140,7 @@ export class PromiseJudge {
     status: EngineStatus,
     leaders: ReadonlyMap<number, { readonly id: NodeId }>,
   ): void {
-    const record = this.#server(id);
+    const record = this.server(id);
     if (request.kind === 'transfer') {
       const { to, term } = request;
       const tookOver = [...leaders].some(([later, leader]) => later > term && (to === 0 || leader.id === to));
@@ -154,7 +154,7 @@ export class PromiseJudge {
     }
     if (wasSo) return;
     // A later leader's change, behind what this server led to, may be on its way here.
-    const open = [...record.accepted.log.configurationsAfter(this.#committed.length)].find(
+    const open = [...record.accepted.log.configurationsAfter(this.committed.length)].find(
       (entry) => leaders.get(entry.term)?.id === id,
     );
     if (open !== undefined) fail('done is done', record, `${what}; change ${open.index} is not committed`);

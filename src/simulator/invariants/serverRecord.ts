@@ -56,21 +56,21 @@ export class ServerRecord {
   /** The last vote that it heard of a process in whose place another one was admitted. */
   pastVote: { readonly term: number; readonly from: NodeId } | undefined;
   /** What each other server acknowledged to this one in the latest term in which it did. */
-  readonly #matches = new Map<NodeId, { readonly term: number; readonly index: number }>();
+  private readonly matches = new Map<NodeId, { readonly term: number; readonly index: number }>();
 
   constructor(id: NodeId) {
     this.id = id;
   }
 
   heardMatch(from: NodeId, term: number, index: number): void {
-    const before = this.#matches.get(from);
+    const before = this.matches.get(from);
     if (before !== undefined && (before.term > term || (before.term === term && before.index >= index))) return;
-    this.#matches.set(from, { term, index });
+    this.matches.set(from, { term, index });
   }
 
   /** Up to where server `from` acknowledged to this one in this term. */
   matchOf(from: NodeId, term: number): number {
-    const match = this.#matches.get(from);
+    const match = this.matches.get(from);
     return match?.term === term ? match.index : 0;
   }
 
@@ -94,7 +94,7 @@ export class ServerRecord {
       this.lost = new StoredState();
       this.lost.copyFrom(this.durable);
     }
-    this.#hold(new StoredState());
+    this.hold(new StoredState());
   }
 
   /** The server begins with nothing, rightly. */
@@ -105,10 +105,10 @@ export class ServerRecord {
   /** The server begins with this, which is durable. */
   admitted(state: StoredState): void {
     this.lost = undefined;
-    this.#hold(state);
+    this.hold(state);
   }
 
-  #hold(state: StoredState): void {
+  private hold(state: StoredState): void {
     this.durable.copyFrom(state);
     this.accepted.copyFrom(state);
     this.pending = [];

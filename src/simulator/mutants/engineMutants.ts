@@ -12,18 +12,18 @@ import type { MessageTools } from './messageTools.ts';
 
 /** Sends some of what must wait for the disk without waiting. */
 export class SendsBeforeDurable extends DelegatingEngine<unknown> {
-  readonly #hurries: (message: unknown) => boolean;
+  private readonly hurries: (message: unknown) => boolean;
 
   constructor(inner: Engine<unknown>, hurries: (message: unknown) => boolean) {
     super(inner);
-    this.#hurries = hurries;
+    this.hurries = hurries;
   }
 
   override drain(): Output<unknown> {
     const output = this.inner.drain();
-    const hurried = output.messagesAfterPersist.filter(({ message }) => this.#hurries(message));
+    const hurried = output.messagesAfterPersist.filter(({ message }) => this.hurries(message));
     if (hurried.length === 0) return output;
-    const patient = output.messagesAfterPersist.filter(({ message }) => !this.#hurries(message));
+    const patient = output.messagesAfterPersist.filter(({ message }) => !this.hurries(message));
     return { ...output, messages: [...output.messages, ...hurried], messagesAfterPersist: patient };
   }
 }
@@ -39,33 +39,33 @@ export class CountsItselfAtOnce extends DelegatingEngine<unknown> {
 
 /** Changes messages on their way in. */
 export class Mishears extends DelegatingEngine<unknown> {
-  readonly #change: (message: unknown) => unknown;
+  private readonly change: (message: unknown) => unknown;
 
   constructor(inner: Engine<unknown>, change: (message: unknown) => unknown) {
     super(inner);
-    this.#change = change;
+    this.change = change;
   }
 
   override receive(from: NodeId, message: unknown): Refusal | undefined {
-    return this.inner.receive(from, this.#change(message) ?? message);
+    return this.inner.receive(from, this.change(message) ?? message);
   }
 }
 
 /** Takes one follower's acknowledgement for everybody's. */
 export class CountsOneForAll extends DelegatingEngine<unknown> {
-  readonly #tools: MessageTools;
+  private readonly tools: MessageTools;
 
   constructor(inner: Engine<unknown>, tools: MessageTools) {
     super(inner);
-    this.#tools = tools;
+    this.tools = tools;
   }
 
   override receive(from: NodeId, message: unknown): Refusal | undefined {
     const refusal = this.inner.receive(from, message);
-    if (!this.#tools.isAppendAcknowledgement(message)) return refusal;
+    if (!this.tools.isAppendAcknowledgement(message)) return refusal;
     const { id, configuration } = this.inner.status();
     for (const voter of configuration.voters) {
-      if (voter !== from && voter !== id) this.inner.receive(voter, this.#tools.sentBy(message, voter));
+      if (voter !== from && voter !== id) this.inner.receive(voter, this.tools.sentBy(message, voter));
     }
     return refusal;
   }
@@ -73,59 +73,59 @@ export class CountsOneForAll extends DelegatingEngine<unknown> {
 
 /** Answers every read from what it knows itself. */
 export class AnswersReadsAtOnce extends DelegatingEngine<unknown> {
-  readonly #asFollower: boolean;
-  #tokens: number[] = [];
+  private readonly asFollower: boolean;
+  private tokens: number[] = [];
 
   constructor(inner: Engine<unknown>, asFollower: boolean) {
     super(inner);
-    this.#asFollower = asFollower;
+    this.asFollower = asFollower;
   }
 
   override read(token: number): void {
-    if (this.#asFollower || this.inner.status().role === Role.Leader) this.#tokens.push(token);
+    if (this.asFollower || this.inner.status().role === Role.Leader) this.tokens.push(token);
     else this.inner.read(token);
   }
 
   override drain(): Output<unknown> {
     const output = this.inner.drain();
-    if (this.#tokens.length === 0) return output;
+    if (this.tokens.length === 0) return output;
     const index = this.inner.status().commitIndex;
-    const reads = this.#tokens.map((token) => ({ token, ok: true as const, index }));
-    this.#tokens = [];
+    const reads = this.tokens.map((token) => ({ token, ok: true as const, index }));
+    this.tokens = [];
     return { ...output, reads: [...output.reads, ...reads] };
   }
 }
 
 /** Hands entries over as committed as soon as they are in its log. */
 export class AppliesUncommitted extends DelegatingEngine<unknown> {
-  readonly #log: LogReader;
-  #delivered: number;
+  private readonly log: LogReader;
+  private delivered: number;
 
   constructor(inner: Engine<unknown>, init: EngineInit) {
     super(inner);
-    this.#log = init.log;
-    this.#delivered = init.appliedIndex;
+    this.log = init.log;
+    this.delivered = init.appliedIndex;
   }
 
   override drain(): Output<unknown> {
     const output = this.inner.drain();
-    if (output.restore !== undefined) this.#delivered = output.restore.index;
-    if (output.persist !== undefined || this.#log.lastIndex <= this.#delivered) {
-      return { ...output, committed: output.committed.filter((entry) => this.#isNext(entry.index)) };
+    if (output.restore !== undefined) this.delivered = output.restore.index;
+    if (output.persist !== undefined || this.log.lastIndex <= this.delivered) {
+      return { ...output, committed: output.committed.filter((entry) => this.isNext(entry.index)) };
     }
-    const { lastIndex } = this.#log;
-    const committed = this.#log.entries(this.#delivered + 1, lastIndex, Number.MAX_SAFE_INTEGER);
-    this.#delivered += committed.length;
+    const { lastIndex } = this.log;
+    const committed = this.log.entries(this.delivered + 1, lastIndex, Number.MAX_SAFE_INTEGER);
+    this.delivered += committed.length;
     return { ...output, committed };
   }
 
-  #isNext(index: number): boolean {
-    if (index !== this.#delivered + 1) return false;
-    this.#delivered = index;
+  private isNext(index: number): boolean {
+    if (index !== this.delivered + 1) return false;
+    this.delivered = index;
     return true;
   }
 
   override applied(): void {
-    this.inner.applied(Math.min(this.#delivered, this.inner.status().commitIndex));
+    this.inner.applied(Math.min(this.delivered, this.inner.status().commitIndex));
   }
 }

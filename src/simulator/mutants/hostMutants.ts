@@ -8,42 +8,42 @@ import { DelegatingStore } from '../delegates.ts';
 
 /** Reports batches durable as soon as it has taken them. */
 export class ReportsDurableAtOnce extends DelegatingStore {
-  readonly #listener: LogStoreListener;
-  readonly #later: (run: () => void) => void;
+  private readonly listener: LogStoreListener;
+  private readonly later: (run: () => void) => void;
 
   constructor(inner: LogStore, listener: LogStoreListener, later: (run: () => void) => void) {
     super(inner);
-    this.#listener = listener;
-    this.#later = later;
+    this.listener = listener;
+    this.later = later;
   }
 
   override persist(batch: PersistBatch): void {
     super.persist(batch);
-    this.#later(() => this.#listener.durable(batch.mark));
+    this.later(() => this.listener.durable(batch.mark));
   }
 }
 
 /** Starts with a hard state that lacks something. */
 export class ForgetsAtStart extends DelegatingStore {
-  readonly #forget: (hardState: HardState) => HardState;
+  private readonly forget: (hardState: HardState) => HardState;
 
   constructor(inner: LogStore, forget: (hardState: HardState) => HardState) {
     super(inner);
-    this.#forget = forget;
+    this.forget = forget;
   }
 
   override get hardState(): HardState {
-    return this.#forget(super.hardState);
+    return this.forget(super.hardState);
   }
 }
 
 /** Stores the first snapshot's content under every later snapshot's index. */
 export class StoresStaleSnapshots extends DelegatingStore {
-  #data: Uint8Array | undefined;
+  private data: Uint8Array | undefined;
 
   override storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {
-    this.#data ??= snapshot.data;
-    super.storeSnapshot({ ...snapshot, data: this.#data }, trailingEntries);
+    this.data ??= snapshot.data;
+    super.storeSnapshot({ ...snapshot, data: this.data }, trailingEntries);
   }
 }
 

@@ -38,15 +38,15 @@ class Insider extends DelegatingEngine<unknown> {
 
 /** Gives its vote to whoever asks, however often it gave it away in this term. */
 export class VotesTwice extends Insider {
-  readonly #tools: MessageTools;
+  private readonly tools: MessageTools;
 
   constructor(inner: Engine<unknown>, insides: Insides, tools: MessageTools) {
     super(inner, insides);
-    this.#tools = tools;
+    this.tools = tools;
   }
 
   override receive(from: NodeId, message: unknown): Refusal | undefined {
-    if (this.#tools.withEndlessLog(message) !== undefined) this.insides.forgetVote(this.inner);
+    if (this.tools.withEndlessLog(message) !== undefined) this.insides.forgetVote(this.inner);
     return this.inner.receive(from, message);
   }
 }
@@ -230,16 +230,16 @@ const etcd: Insides = {
 /** As leader, believes at once that all know the present configuration. etcd only. */
 export class TrustsConfigurationAtOnce extends DelegatingEngine<unknown> {
   override reconfigure(change: MembershipChange, token: number): void {
-    this.#trust();
+    this.trust();
     this.inner.reconfigure(change, token);
   }
 
   override drain(): Output<unknown> {
-    this.#trust();
+    this.trust();
     return this.inner.drain();
   }
 
-  #trust(): void {
+  private trust(): void {
     const { leader } = inEtcd(this.inner);
     if (leader !== undefined) leader.configuredAt = 0;
   }

@@ -10,35 +10,35 @@ import { DelegatingEngine } from '../delegates.ts';
 
 /** Does not write a vote in a term that is stored already. */
 export class WritesTermsOnly extends DelegatingEngine<unknown> {
-  #term = 0;
+  private term = 0;
 
   override drain(): Output<unknown> {
     const output = this.inner.drain();
     const { persist } = output;
     if (persist?.hardState === undefined) return output;
-    const isNews = persist.hardState.term !== this.#term;
-    this.#term = persist.hardState.term;
+    const isNews = persist.hardState.term !== this.term;
+    this.term = persist.hardState.term;
     return isNews ? output : { ...output, persist: { ...persist, hardState: undefined } satisfies PersistBatch };
   }
 }
 
 /** Acknowledges all that it has, whatever it was sent. */
 export class AcknowledgesItsWholeLog extends DelegatingEngine<unknown> {
-  readonly #log: LogReader;
-  readonly #acknowledging: (message: unknown, index: number) => unknown;
+  private readonly log: LogReader;
+  private readonly acknowledging: (message: unknown, index: number) => unknown;
 
   constructor(inner: Engine<unknown>, log: LogReader, acknowledging: (message: unknown, index: number) => unknown) {
     super(inner);
-    this.#log = log;
-    this.#acknowledging = acknowledging;
+    this.log = log;
+    this.acknowledging = acknowledging;
   }
 
   override drain(): Output<unknown> {
     const output = this.inner.drain();
-    const { lastIndex } = this.#log;
+    const { lastIndex } = this.log;
     const messagesAfterPersist = output.messagesAfterPersist.map(({ to, message }) => ({
       to,
-      message: this.#acknowledging(message, lastIndex) ?? message,
+      message: this.acknowledging(message, lastIndex) ?? message,
     }));
     return { ...output, messagesAfterPersist };
   }
@@ -56,21 +56,21 @@ export class ReadsOneEntryEarly extends DelegatingEngine<unknown> {
 
 /** Tells the operator that a change is done as soon as it was asked for. */
 export class SaysDoneAtOnce extends DelegatingEngine<unknown> {
-  readonly #said = new Set<number>();
-  #tokens: number[] = [];
+  private readonly said = new Set<number>();
+  private tokens: number[] = [];
 
   override reconfigure(change: MembershipChange, token: number): void {
     this.inner.reconfigure(change, token);
     if (change.type !== ChangeType.AddVoter || this.inner.status().role !== 'leader') return;
-    this.#tokens.push(token);
-    this.#said.add(token);
+    this.tokens.push(token);
+    this.said.add(token);
   }
 
   override drain(): Output<unknown> {
     const output = this.inner.drain();
-    const requests = output.requests.filter(({ token }) => !this.#said.has(token));
-    for (const token of this.#tokens) requests.push({ token, ok: true });
-    this.#tokens = [];
+    const requests = output.requests.filter(({ token }) => !this.said.has(token));
+    for (const token of this.tokens) requests.push({ token, ok: true });
+    this.tokens = [];
     return { ...output, requests };
   }
 }
