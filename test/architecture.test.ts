@@ -263,3 +263,12 @@ describe('the folders of src/', () => {
     expect(strays).toEqual([]);
   });
 });
+
+it('private members are private: there is one way to say so', () => {
+  const strays = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .filter((name) =>
+      /^ +(?:(?:readonly|static|get|set|async) |\*)*#\w/m.test(readFileSync(join(SOURCE, name), 'utf8')),
+    );
+  expect(strays).toEqual([]);
+});
