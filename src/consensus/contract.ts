@@ -339,6 +339,22 @@ export interface EngineStatus extends EngineSummary {
   readonly pendingChange?: PendingChange | undefined;
 }
 
+/** The settings as an engine really applies them, for the record of a measurement: these of every engine, and its own beside them. */
+export interface EffectiveSettings extends Readonly<Record<string, string | number | boolean>> {
+  readonly electionTimeoutMs: number;
+  readonly heartbeatMs: number;
+  readonly batch: boolean;
+  /** In one message to a follower that keeps up. */
+  readonly entriesPerMessage: number;
+  /** On their way to a follower that catches up, in one message or in several: what `catchUpMultiplier` comes to. */
+  readonly catchUpEntriesMax: number;
+  readonly maxMessageBytes: number;
+  readonly checkQuorum: boolean;
+  readonly preVote: boolean;
+  /** How a linearizable read proves that this server leads, in the engine's own words. */
+  readonly reads: string;
+}
+
 /** `M` is the engine's own message type; the host carries messages without looking inside. */
 export interface Engine<M> {
   /** Time is now `nowMs`, never less than before. The host calls it often enough: at least once per heartbeat / 2. */
@@ -372,8 +388,7 @@ export interface Engine<M> {
   /** To be asked every turn: cheap, whatever the server knows of others. */
   summary(): EngineSummary;
   status(): EngineStatus;
-  /** The settings as this engine really applies them, for the record of a measurement. */
-  effectiveSettings(): Readonly<Record<string, string | number | boolean>>;
+  effectiveSettings(): EffectiveSettings;
   /** The term and configuration as of an applied index, for a snapshot the host is about to take there. */
   configurationAt(appliedIndex: number): Configuration;
 }

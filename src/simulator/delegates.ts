@@ -1,5 +1,6 @@
 import type {
   Configuration,
+  EffectiveSettings,
   Engine,
   EngineStatus,
   EngineSummary,
@@ -57,7 +58,7 @@ export class DelegatingEngine<M> implements Engine<M> {
   status(): EngineStatus {
     return this.inner.status();
   }
-  effectiveSettings(): Readonly<Record<string, string | number | boolean>> {
+  effectiveSettings(): EffectiveSettings {
     return this.inner.effectiveSettings();
   }
   configurationAt(appliedIndex: number): Configuration {

@@ -293,8 +293,8 @@ describe('requests', () => {
 
   it('states the settings as it applies them', () => {
     const settings = engineOf({ log: new MemoryLog() }).effectiveSettings();
-    expect(settings).toMatchObject({ entriesPerMessage: 8, inflightEntriesMax: 512, electionTimeoutMs, heartbeatMs });
+    expect(settings).toMatchObject({ entriesPerMessage: 8, catchUpEntriesMax: 512, electionTimeoutMs, heartbeatMs });
     const single = engineOf({ log: new MemoryLog(), settings: { ...TEST_SETTINGS, batch: false } });
-    expect(single.effectiveSettings()).toMatchObject({ entriesPerMessage: 1, inflightEntriesMax: 64 });
+    expect(single.effectiveSettings()).toMatchObject({ entriesPerMessage: 1, catchUpEntriesMax: 64 });
   });
 });

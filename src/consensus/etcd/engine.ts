@@ -1,5 +1,6 @@
 import {
   type Configuration,
+  type EffectiveSettings,
   type Engine,
   type EngineInit,
   type EngineSettings,
@@ -285,13 +286,13 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     return peers;
   }
 
-  effectiveSettings(): Readonly<Record<string, string | number | boolean>> {
+  effectiveSettings(): EffectiveSettings {
     const { batch, checkQuorum, maxMessageBytes } = this.settings;
     const { options } = this.node.state;
     return {
       batch,
       entriesPerMessage: options.entriesPerMessageMax,
-      inflightEntriesMax: options.inflightMessagesMax * options.entriesPerMessageMax,
+      catchUpEntriesMax: options.inflightMessagesMax * options.entriesPerMessageMax,
       inflightBytesMax: options.inflightBytesMax,
       maxMessageBytes,
       checkQuorum,

@@ -1,5 +1,6 @@
 import {
   type Configuration,
+  type EffectiveSettings,
   type Engine,
   type EngineInit,
   type EngineStatus,
@@ -241,13 +242,14 @@ export class GorumsEngine implements Engine<GorumsMessage> {
     };
   }
 
-  effectiveSettings(): Readonly<Record<string, string | number | boolean>> {
-    const { batch, entriesPerMessage, catchUpMultiplier, checkQuorum, electionTimeoutMs, heartbeatMs } =
-      this.state.settings;
+  effectiveSettings(): EffectiveSettings {
+    const { settings } = this.state;
+    const { batch, entriesPerMessage, catchUpMultiplier, checkQuorum, electionTimeoutMs, heartbeatMs } = settings;
     return {
       batch,
       entriesPerMessage: batch ? entriesPerMessage : 1,
       catchUpEntriesMax: entriesPerMessage * catchUpMultiplier,
+      maxMessageBytes: settings.maxMessageBytes,
       checkQuorum,
       electionTimeoutMs,
       heartbeatMs,

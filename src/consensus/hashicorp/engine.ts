@@ -1,5 +1,6 @@
 import {
   type Configuration,
+  type EffectiveSettings,
   type Engine,
   type EngineInit,
   type EngineStatus,
@@ -192,7 +193,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     };
   }
 
-  effectiveSettings(): Readonly<Record<string, string | number | boolean>> {
+  effectiveSettings(): EffectiveSettings {
     const { limits } = this.state;
     return {
       electionTimeoutMs: limits.electionTimeoutMs,
@@ -200,11 +201,13 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
       batch: limits.batch,
       entriesPerMessage: limits.entriesPerMessage,
       pipelineEntries: limits.pipelineEntries,
-      catchUpEntries: limits.catchUpEntries,
+      catchUpEntriesMax: limits.catchUpEntries,
       maxMessageBytes: limits.messageBytes,
       checkQuorum: limits.checkQuorum,
       preVote: true,
-      leaderLeaseMs: limits.leaseMs,
+      reads: 'heartbeats sent after the read',
+      // Without check of the quorum nothing ends with it.
+      leaderLeaseMs: limits.checkQuorum ? limits.leaseMs : 0,
       commitTimeoutMs: limits.commitTimeoutMs,
       diskStallMs: limits.diskStallMs,
       snapshotChunkBytes: limits.snapshotChunkBytes,

@@ -561,6 +561,34 @@ export function describeEngineContract<M>(
       expect(leader.commands()).toEqual(['a', 'b', 'c']);
     });
 
+    it('names its settings as every engine does, as it applies them', () => {
+      const changes = [
+        {},
+        { batch: false },
+        { checkQuorum: true, electionTimeoutMs: 400, heartbeatMs: 20, maxMessageBytes: 12_345 },
+        { entriesPerMessage: 3, catchUpMultiplier: 1 },
+      ];
+      for (const change of changes) {
+        const settings = { ...TEST_SETTINGS, ...change };
+        const { batch, checkQuorum, electionTimeoutMs, heartbeatMs, maxMessageBytes, entriesPerMessage } = settings;
+        const cluster = new EngineCluster(kind, [1], [1], settings);
+        const told = cluster.server(1).engine.effectiveSettings();
+        expect(told).toMatchObject({
+          batch,
+          checkQuorum,
+          electionTimeoutMs,
+          heartbeatMs,
+          maxMessageBytes,
+          preVote: true,
+        });
+        expect(told.entriesPerMessage).toBe(batch ? entriesPerMessage : 1);
+        expect(told.catchUpEntriesMax).toBeGreaterThanOrEqual(told.entriesPerMessage);
+        expect(told.reads).toMatch(/\w/);
+        // What is an engine's own is measured, too: a word, a number or a switch.
+        for (const value of Object.values(told)) expect(['string', 'number', 'boolean']).toContain(typeof value);
+      }
+    });
+
     it('gives equal outputs for equal inputs', () => {
       const trace = () => {
         const cluster = new EngineCluster(kind, [1, 2, 3]);

@@ -1,5 +1,6 @@
 import {
   type Configuration,
+  type EffectiveSettings,
   type Engine,
   type EngineInit,
   type EngineSettings,
@@ -27,7 +28,7 @@ import { TERM_MAX, TermGuard } from '../../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../../parts/turnGuard.ts';
 import { contradiction, entriesFault, refused, snapshotFault, tooFarAhead } from '../../parts/untrusted.ts';
 import { applyChange, changeFault } from './changes.ts';
-import { Leader } from './leader.ts';
+import { IN_FLIGHT_MAX, Leader } from './leader.ts';
 import type { PrimerMessage } from './messages.ts';
 
 type Message<T extends PrimerMessage['type']> = Extract<PrimerMessage, { type: T }>;
@@ -461,10 +462,17 @@ export class PrimerEngine implements Engine<PrimerMessage> {
     };
   }
 
-  effectiveSettings(): Readonly<Record<string, string | number | boolean>> {
+  effectiveSettings(): EffectiveSettings {
     const { batch, checkQuorum, electionTimeoutMs, heartbeatMs, maxMessageBytes } = this.settings;
     const entriesPerMessage = batch ? this.settings.entriesPerMessage : 1;
-    return { batch, entriesPerMessage, maxMessageBytes, checkQuorum, electionTimeoutMs, heartbeatMs, preVote: true };
+    const messages = {
+      batch,
+      entriesPerMessage,
+      catchUpEntriesMax: IN_FLIGHT_MAX * entriesPerMessage,
+      maxMessageBytes,
+    };
+    const reads = 'heartbeats sent after the read';
+    return { ...messages, checkQuorum, electionTimeoutMs, heartbeatMs, preVote: true, reads };
   }
 
   configurationAt(appliedIndex: number): Configuration {

@@ -23,7 +23,7 @@ import type { PrimerEngine } from './engine.ts';
 import type { PrimerMessage } from './messages.ts';
 
 /** Messages with entries that may be on their way to one server. */
-const IN_FLIGHT_MAX = 256;
+export const IN_FLIGHT_MAX = 256;
 
 /** What the leader knows of another server. */
 interface Peer {

@@ -1,5 +1,6 @@
 import {
   type Configuration,
+  type EffectiveSettings,
   type Engine,
   type EngineKind,
   type EngineStatus,
@@ -106,8 +107,8 @@ export class ScriptedEngine implements Engine<string> {
     return { ...rest, ...standing };
   }
 
-  effectiveSettings(): Readonly<Record<string, never>> {
-    return {};
+  effectiveSettings(): EffectiveSettings {
+    throw new Error('nobody asks a scripted engine for its settings');
   }
 
   configurationAt(): Configuration {
