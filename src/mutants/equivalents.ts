@@ -326,24 +326,8 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'A turn is only asked for, and comes later than both.',
   },
   {
-    key: 'server/host/replica.ts Replica.reconfigure: swap this.engine.reconfigure(change, token); this.wake(); → this.wake(); this.engine.reconfigure(change, token);',
-    why: 'A turn is only asked for, and comes later than both.',
-  },
-  {
-    key: 'server/host/replica.ts Replica.transferLeadership: swap this.engine.transferLeadership(to, token, this.environment.cannotTakeOver?.() ?? []); this.wake(); → this.wake(); this.engine.transferLeadership(to, token, this.environment.cannotTakeOver?.() ?? []);',
-    why: 'A turn is only asked for, and comes later than both.',
-  },
-  {
     key: 'server/host/replica.ts Replica.snapshotStored: swap this.engine.snapshotStored(index); this.wake(); → this.wake(); this.engine.snapshotStored(index);',
     why: 'A turn is only asked for, and comes later than both.',
-  },
-  {
-    key: 'server/host/replica.ts Replica.reconfigure: swap this.requests.set(token, done); this.engine.reconfigure(change, token); → this.engine.reconfigure(change, token); this.requests.set(token, done);',
-    why: 'An engine answers in what is drained, never inside of a call.',
-  },
-  {
-    key: 'server/host/replica.ts Replica.transferLeadership: swap this.requests.set(token, done); this.engine.transferLeadership(to, token, this.environment.cannotTakeOver?.() ?? []); → this.engine.transferLeadership(to, token, this.environment.cannotTakeOver?.() ?? []); this.requests.set(token, done);',
-    why: 'An engine answers in what is drained, never inside of a call.',
   },
   {
     key: 'server/host/replica.ts Replica.carryOut: swap this.lastMark = persist.mark; this.store.persist(persist); → this.store.persist(persist); this.lastMark = persist.mark;',
@@ -398,7 +382,23 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     key: 'consensus/parts/untrusted.ts contradiction: drop if (prevIndex > commitIndex) return undefined;',
     why: 'There is nothing to look at then between the first entry and the last one that is committed.',
   },
+  {
+    key: 'server/host/replica.ts Replica.currentSnapshot: half term === undefined || this.restoring !== undefined → term === undefined',
+    why: 'While a state is restored the log begins after it, so that the term at what is applied, which is before it, is gone.',
+  },
   // store
+  {
+    key: 'server/storage/recovery.ts Scan.add: bound header.durableSequence <= this.durableSequence → header.durableSequence < this.durableSequence',
+    why: 'Where they are equal, what would be left out is left out already.',
+  },
+  {
+    key: 'server/storage/recovery.ts recover: swap throwIfDurableDamaged(scan); scan.throwIfForeign(); → scan.throwIfForeign(); throwIfDurableDamaged(scan);',
+    why: 'Each throws CorruptLogError or does nothing: where both would, another one of the two damages is named.',
+  },
+  {
+    key: 'server/storage/recovery.ts recover: bound sequence <= scan.durableSequence → sequence < scan.durableSequence',
+    why: 'The record of write D is in the chain, or recovery has thrown.',
+  },
   {
     key: 'server/storage/promisedSlot.ts encodeSlotHeader: swap header.set(MAGIC, MAGIC_AT); header[VERSION_AT] = SLOT_VERSION; → header[VERSION_AT] = SLOT_VERSION; header.set(MAGIC, MAGIC_AT);',
     why: 'Two places of one header.',

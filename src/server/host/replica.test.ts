@@ -90,6 +90,29 @@ describe('a replica whose leader is not answered', () => {
   });
 });
 
+describe('a replica that has stopped', () => {
+  it('never answered what it was asked afterwards', async () => {
+    const { replica, store, run } = replicaOn(new MemoryDisk());
+    replica.stop();
+    const answers: unknown[] = [];
+    const sink = {
+      commandDone: (_tag: number, { status }: CommandOutcome) => answers.push(status),
+      lookupDone: (_tag: number, { status }: { status: string }) => answers.push(status),
+    };
+    replica.submit(new Uint8Array(0), sink, 1);
+    replica.lookup('k', sink, 2);
+    replica.reconfigure({ type: 'remove', id: 2 }, (result) => answers.push(result));
+    replica.transferLeadership(2, (result) => answers.push(result));
+    expect(answers).toEqual([]);
+    run();
+    const timeout = { ok: false, reason: 'timeout', leader: 0 };
+    expect(answers).toEqual(['not-leader', 'not-leader', timeout, timeout]);
+    replica.stop();
+    expect(answers).toHaveLength(4);
+    await store.close();
+  });
+});
+
 describe('a replica that finds what cannot be', () => {
   it('stops by the rule that its engine broke, and nothing more leaves', async () => {
     const { replica, store, sent, run, clock, failures } = replicaOn(new MemoryDisk());

@@ -203,14 +203,14 @@ export class Replica<M> implements LogStoreListener {
   reconfigure(change: MembershipChange, done: (result: RequestResult) => void): void {
     const token = this.nextRequestToken++;
     this.requests.set(token, done);
-    this.engine.reconfigure(change, token);
+    if (!this.stopped) this.engine.reconfigure(change, token);
     this.wake();
   }
 
   transferLeadership(to: NodeId, done: (result: RequestResult) => void): void {
     const token = this.nextRequestToken++;
     this.requests.set(token, done);
-    this.engine.transferLeadership(to, token, this.environment.cannotTakeOver?.() ?? []);
+    if (!this.stopped) this.engine.transferLeadership(to, token, this.environment.cannotTakeOver?.() ?? []);
     this.wake();
   }
 
@@ -238,8 +238,11 @@ export class Replica<M> implements LogStoreListener {
 
   /** Answers everything that is still open as unknown or not done. The store is the caller's to close. */
   stop(): void {
-    if (this.stopped) return;
     this.stopped = true;
+    this.loseOpen();
+  }
+
+  private loseOpen(): void {
     this.pending.loseAll(this.leader);
     const open = [...this.requests.values()];
     this.requests.clear();
@@ -275,7 +278,7 @@ export class Replica<M> implements LogStoreListener {
   }
 
   private wake(): void {
-    if (this.turnScheduled || this.stopped) return;
+    if (this.turnScheduled) return;
     this.turnScheduled = true;
     this.environment.schedule(() => {
       this.turnScheduled = false;
@@ -285,7 +288,12 @@ export class Replica<M> implements LogStoreListener {
 
   /** Gives the engine what gathered, then carries out what it wants until it wants nothing. */
   private turn(): void {
-    if (this.stopped || this.inTurn) return;
+    if (this.inTurn) return;
+    if (this.stopped) {
+      // Asked since: that is answered, too.
+      this.loseOpen();
+      return;
+    }
     this.inTurn = true;
     try {
       this.offerPending();

@@ -76,8 +76,11 @@ describe('a replica that has stopped', () => {
     replica.stop();
     replica.failed(new Error('the disk went on failing'));
     run();
-    replica.submit(REGISTER, sink, 2);
     expect([told, requests.length, failures, turns]).toEqual([['1 not-leader'], 1, [], []]);
+    replica.submit(REGISTER, sink, 2);
+    expect(told).toHaveLength(1);
+    run();
+    expect([told, turns]).toEqual([['1 not-leader', '2 not-leader'], []]);
     await server.store.close();
   });
 
