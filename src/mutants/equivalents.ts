@@ -386,6 +386,34 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     key: 'server/host/replica.ts Replica.currentSnapshot: half term === undefined || this.restoring !== undefined → term === undefined',
     why: 'While a state is restored the log begins after it, so that the term at what is applied, which is before it, is gone.',
   },
+  {
+    key: 'server/host/replica.ts Replica.durable: swap this.releaseHeld(mark); this.finishRestore(mark); → this.finishRestore(mark); this.releaseHeld(mark);',
+    why: 'Who gets the messages hears them later than both.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.snapshotStored: swap this.snapshotIndex = Math.max(this.snapshotIndex, index); this.engine.snapshotStored(index); → this.engine.snapshotStored(index); this.snapshotIndex = Math.max(this.snapshotIndex, index);',
+    why: 'The engine does not know the index that the host keeps.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.wake: swap this.turnScheduled = true; this.environment.schedule(() => { this.turnScheduled = false; this.turn(); }); → this.environment.schedule(() => { this.turnScheduled = false; this.turn(); }); this.turnScheduled = true;',
+    why: 'A turn is only asked for, and comes later.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.finishRestore: swap this.restoring = undefined; this.stateMachine.restore(restoring.snapshot.data); → this.stateMachine.restore(restoring.snapshot.data); this.restoring = undefined;',
+    why: 'Three facts of the same state, which nobody looks at before all are set.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.finishRestore: swap this.stateMachine.restore(restoring.snapshot.data); this.appliedIndex = restoring.snapshot.index; → this.appliedIndex = restoring.snapshot.index; this.stateMachine.restore(restoring.snapshot.data);',
+    why: 'Three facts of the same state, which nobody looks at before all are set.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.finishRestore: swap this.snapshotIndex = restoring.snapshot.index; this.environment.restored?.(restoring.snapshot); → this.environment.restored?.(restoring.snapshot); this.snapshotIndex = restoring.snapshot.index;',
+    why: 'Three facts of the same state, which nobody looks at before all are set.',
+  },
+  {
+    key: 'server/host/replica.ts Replica.maybeSnapshot: swap this.snapshotInFlight = true; this.store.storeSnapshot(snapshot, trailingEntries); → this.store.storeSnapshot(snapshot, trailingEntries); this.snapshotInFlight = true;',
+    why: 'That a snapshot is stored is told in a later turn, never inside of the call.',
+  },
   // store
   {
     key: 'server/storage/recovery.ts Scan.add: bound header.durableSequence <= this.durableSequence → header.durableSequence < this.durableSequence',

@@ -48,6 +48,22 @@ describe('a fence in a follower’s log', () => {
     await store.close();
   });
 
+  it('is in force from where a state is restored that names it, though no entry is left that does', async () => {
+    const { replica, run, settled, store } = follower();
+    expect(replica.fences).toBe(NO_FENCES);
+    const stateMachine = new KeyValueStore();
+    stateMachine.apply(fence(6, 1, 3, 'named'));
+    const head = { call: 2, leader: 2, term: 1, lastIncludedIndex: 7, lastIncludedTerm: 1 };
+    const configuration = simpleConfiguration([1, 2, 3]);
+    replica.receive(2, { type: 'InstallSnapshot', ...head, configuration, data: stateMachine.snapshot() });
+    run();
+    await settled();
+    run();
+    expect(replica.status().appliedIndex).toBe(7);
+    expect(replica.fences).toEqual(new Map([[3, { index: 6, instance: 'named' }]]));
+    await store.close();
+  });
+
   it('is in force after a restart, before anything is known to be committed', async () => {
     const disk = new MemoryDisk();
     const area = new MemoryPromisedArea();

@@ -455,7 +455,7 @@ export class Replica<M> implements LogStoreListener {
     if (role === this.role && term === this.term && leader === this.leader) return;
     // A leader that does not name itself has lost its quorum: what stands in its log may commit through another.
     const served = this.role === Role.Leader && this.leader === this.options.id;
-    const lostLeadership = served && (role !== Role.Leader || term !== this.term || leader !== this.leader);
+    const lostLeadership = served && (term !== this.term || leader !== this.leader);
     this.role = role;
     this.term = term;
     this.leader = leader;

@@ -58,6 +58,19 @@ function installSnapshot(term: number, index: number, data: Uint8Array): GorumsM
   return { type: 'InstallSnapshot', ...numbers, configuration: simpleConfiguration([1, 2, 3]), data };
 }
 
+describe('a replica that leads alone', () => {
+  it('answers commands and lookups', async () => {
+    const server = driven([1]);
+    await lead(server);
+    const { told, sink } = sinkOf();
+    server.replica.submit(REGISTER, sink, 1);
+    server.replica.lookup('k', sink, 2);
+    for (let i = 0; i < 200 && told.length < 2; i++) await server.step();
+    expect(told.sort()).toEqual(['1 ok', '2 ok']);
+    await server.store.close();
+  });
+});
+
 describe('a replica that has stopped', () => {
   it('answers what is open, once, and hears and does nothing more', async () => {
     const failures: Error[] = [];
