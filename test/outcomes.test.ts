@@ -5,6 +5,7 @@ import { RkvClient } from '../src/client/rkvClient.ts';
 import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
 import { encodeInsert } from '../src/wire/command.ts';
 import { RKVClient } from '../src/wire/generated/rkv.ts';
+import { MESSAGE_OVERHEAD_BYTES } from '../src/wire/limits.ts';
 import { type FailedOutcome, leaderInCall, outcomeOfCall, outcomeOfResult } from '../src/wire/outcome.ts';
 import { CommandBatchWriter, readResultBatch, SESSION_METHOD } from '../src/wire/sessionCodec.ts';
 
@@ -101,7 +102,22 @@ describe('what real servers refuse', () => {
           await expect(session.insert('k', 'v'.repeat(bytes))).rejects.toThrow(CommandTooLargeError);
         }
         await expect(session.insert('', 'v')).rejects.toThrow(InvalidCommandError);
-        await session.insert('k', 'v'.repeat(MAX_VALUE_BYTES - 10));
+        // The largest that is taken: up to there every one is, and one byte more is too large, by name.
+        let [taken, refused] = [MAX_VALUE_BYTES - 1, MAX_VALUE_BYTES + MESSAGE_OVERHEAD_BYTES];
+        while (refused - taken > 1) {
+          const bytes = Math.floor((taken + refused) / 2);
+          const outcome = await session.insert('k', 'v'.repeat(bytes)).catch((error: unknown) => error);
+          if (outcome === undefined) taken = bytes;
+          else {
+            expect(outcome).toBeInstanceOf(CommandTooLargeError);
+            refused = bytes;
+          }
+        }
+        // What stands around key and value takes the rest.
+        expect(taken).toBeGreaterThan(MAX_VALUE_BYTES + MESSAGE_OVERHEAD_BYTES - 32);
+        await session.insert('k', 'w'.repeat(taken));
+        await expect(session.insert('k', 'x'.repeat(taken + 1))).rejects.toThrow(CommandTooLargeError);
+        expect(await client.lookup('k')).toBe('w'.repeat(taken));
       } finally {
         client.close();
       }

@@ -46,6 +46,7 @@ export interface DrivenOptions<M> {
   /** In place of parts of what is around it. */
   readonly environment?: Partial<ReplicaEnvironment<M>>;
   readonly snapshotEveryEntries?: number;
+  readonly pendingBytesMax?: number;
   /** What it waits before it stands: a part of [0, 1). The shortest by default. */
   readonly patience?: number;
   /** By default a failure ends the test. */
@@ -88,6 +89,7 @@ export function drivenReplica<M>(kind: EngineKind<M>, options: DrivenOptions<M>)
     },
     snapshotEveryEntries: options.snapshotEveryEntries ?? 0,
     trailingEntries: 0,
+    ...(options.pendingBytesMax === undefined ? {} : { pendingBytesMax: options.pendingBytesMax }),
   });
   const run = () => {
     while (turns.length > 0) turns.shift()!();
