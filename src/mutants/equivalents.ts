@@ -54,6 +54,14 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'The constructor throws the same error, after it has made a state that nobody gets.',
   },
   {
+    key: 'consensus/etcd/reads.ts answerRead: swap answer.readContext = read.context; state.send(answer); → state.send(answer); answer.readContext = read.context;',
+    why: 'What is sent stays in the outbox, the same object, until the turn is over.',
+  },
+  {
+    key: 'consensus/etcd/reads.ts ClientReads.refuse: swap this.asked.clear(); this.fresh = []; → this.fresh = []; this.asked.clear();',
+    why: 'Neither looks at the other.',
+  },
+  {
     key: 'consensus/etcd/step.ts tick: swap state.ticks++; state.electionElapsed++; → state.electionElapsed++; state.ticks++;',
     why: 'Neither looks at the other.',
   },

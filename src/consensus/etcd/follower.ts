@@ -109,7 +109,5 @@ function restore(state: RaftState, message: Message): boolean {
   log.restore(snapshot);
   // The snapshot may be older than the change that added this server: it is a member once it has applied that change.
   state.members = membersOf(snapshot.configuration, (_id, learner) => state.newProgress(learner));
-  const own = state.members.progress.get(state.id);
-  if (own !== undefined) own.acknowledge(own.next - 1);
   return true;
 }

@@ -3,7 +3,6 @@ import { Entry, EntryType } from '../entry.ts';
 import { ChangeKind, encodeConfChange, Transition } from './membership.ts';
 import { MessageType } from './messages.ts';
 import { StepError } from './node.ts';
-import { ReadMode } from './options.ts';
 import { RaftRole } from './state.ts';
 import { OneNode } from './testing/oneNode.ts';
 
@@ -202,78 +201,6 @@ describe('staying leader', () => {
       [2, 1],
       [3, 0],
     ]);
-  });
-});
-
-describe('reads (thesis §6.4)', () => {
-  const led = (options = {}) => {
-    const server = new OneNode({ options });
-    server.lead();
-    server.receive(AppendResp, 2, { term: 1, index: 1 });
-    server.run();
-    return server;
-  };
-
-  it('wait for a majority that answers after them', () => {
-    const server = led();
-    server.node.readIndex(7);
-    const heartbeats = server.run().filter(({ type }) => type === Heartbeat);
-    expect(heartbeats.map(({ readSequence }) => readSequence)).toEqual([1, 1]);
-    server.receive(HeartbeatResp, 2, { term: 1 });
-    expect(server.state.readStates).toEqual([]);
-    server.receive(HeartbeatResp, 2, { term: 1, readSequence: 1 });
-    expect(server.state.readStates).toMatchObject([{ index: 1, context: 7 }]);
-  });
-
-  it('are proven together with those before them, and never by answers from the future', () => {
-    const server = led();
-    for (const context of [7, 8, 9]) server.node.readIndex(context);
-    server.receive(HeartbeatResp, 3, { term: 1, readSequence: 50 });
-    expect(server.state.readStates).toEqual([]);
-    server.receive(HeartbeatResp, 3, { term: 1, readSequence: 2 });
-    expect(server.state.readStates.map(({ context }) => context)).toEqual([7, 8]);
-  });
-
-  it('are handed over once', () => {
-    const server = led();
-    server.node.readIndex(7);
-    server.run();
-    server.receive(HeartbeatResp, 2, { term: 1, readSequence: 1 });
-    expect(server.node.ready().readStates).toMatchObject([{ context: 7 }]);
-    server.propose('more');
-    expect(server.node.ready().readStates).toEqual([]);
-  });
-
-  it('wait until an entry of the leader’s term is committed', () => {
-    const server = new OneNode({ terms: [1], hardState: { term: 1, commit: 1 } });
-    server.lead();
-    server.node.readIndex(7);
-    expect(sentTo(server.run(), Heartbeat)).toEqual([]);
-    server.receive(AppendResp, 2, { term: 2, index: 2 });
-    expect(sentTo(server.run(), Heartbeat)).toEqual([2, 3]);
-    server.receive(HeartbeatResp, 2, { term: 2, readSequence: 1 });
-    expect(server.state.readStates).toMatchObject([{ index: 2, context: 7 }]);
-  });
-
-  it('are answered at once by lease', () => {
-    const server = led({ checkQuorum: true, readMode: ReadMode.LeaseBased });
-    server.node.readIndex(7);
-    expect(server.state.readStates).toMatchObject([{ index: 1, context: 7 }]);
-  });
-
-  it('go through a follower to the leader and back', () => {
-    const follower = new OneNode({ id: 2 });
-    follower.receive(Heartbeat, 1, { term: 1 });
-    follower.run();
-    follower.node.readIndex(7);
-    const [request] = follower.run();
-    const server = led();
-    server.node.step(request!);
-    server.run();
-    server.receive(HeartbeatResp, 3, { term: 1, readSequence: 1 });
-    const [answer] = server.run().filter(({ type }) => type === MessageType.ReadIndexResp);
-    follower.node.step(answer!);
-    expect(follower.state.readStates).toMatchObject([{ index: 1, context: 7 }]);
   });
 });
 

@@ -20,7 +20,7 @@ export class LeaderState {
   commitDue = false;
   readonly reads = new ReadQueue();
   /** Reads that wait until an entry of this term is committed: until then the commit index may be an old one. */
-  earlyReads: ReadState[] = [];
+  readonly earlyReads: ReadState[] = [];
 
   constructor(lastIndex: number) {
     this.pendingConfIndex = lastIndex;

@@ -17,12 +17,10 @@ export function receiveRead(state: RaftState, leader: LeaderState, message: Mess
   else proveRead(state, leader, read);
 }
 
-/** Something was committed: an entry of this term, perhaps, for the first time. */
+/** The first entry of this term is committed, or a further one. */
 export function releaseEarlyReads(state: RaftState, leader: LeaderState): void {
-  if (leader.earlyReads.length === 0 || state.log.term(state.log.committed) !== state.term) return;
-  const reads = leader.earlyReads;
-  leader.earlyReads = [];
-  for (const read of reads) proveRead(state, leader, read);
+  for (const read of leader.earlyReads) proveRead(state, leader, read);
+  leader.earlyReads.length = 0;
 }
 
 /** The read may see everything committed by now, once it is certain that no other server leads (thesis §6.4). */
