@@ -13,7 +13,7 @@ import { Entry, EntryType } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import type { LeaderView } from '../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../membership/preparations.ts';
-import { TRANSFER_ELECTIONS } from '../membership/transferPreparation.ts';
+import { type Handover, handover } from '../membership/transferPreparation.ts';
 import type { OutputBuffer } from '../parts/outputBuffer.ts';
 import type { EtcdMessage } from './codec.ts';
 import { changeEntry, isJoint } from './membership.ts';
@@ -29,13 +29,6 @@ interface ChangeInLog {
   readonly index: number;
   /** The entry is applied; a joint configuration remains to be left. */
   applied: boolean;
-}
-
-/** A leadership transfer whose target was told, or will be as soon as it holds the whole log; writes stopped. */
-interface PendingTransfer {
-  readonly token: number;
-  readonly to: NodeId;
-  readonly deadlineMs: number;
 }
 
 /** What the requests need of the engine that they were made to. */
@@ -68,7 +61,7 @@ export class OperatorRequests implements Preparing {
   private staged: NodeId = 0;
   /** A change that is in the log, and a transfer for which writes stopped. */
   private change: ChangeInLog | undefined;
-  private transfer: PendingTransfer | undefined;
+  private transfer: Handover | undefined;
   private reignSinceMs = 0;
   /** When each server last answered this leader. */
   private readonly heardMs = new Map<NodeId, number>();
@@ -186,9 +179,8 @@ export class OperatorRequests implements Preparing {
   }
 
   handOver(to: NodeId, token: number): void {
-    const { nowMs, settings, node } = this.engine;
-    this.transfer = { token, to, deadlineMs: nowMs + TRANSFER_ELECTIONS * settings.electionTimeoutMs };
-    node.transferLeadership(to);
+    this.transfer = handover(to, token, this.view);
+    this.engine.node.transferLeadership(to);
   }
 
   record(event: ToldEvent): void {

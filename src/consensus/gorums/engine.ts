@@ -13,12 +13,13 @@ import {
   RejectReason,
   Role,
 } from '../contract.ts';
+import type { Handover } from '../membership/transferPreparation.ts';
 import { TermGuard } from '../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
 import { refused, tooFarAhead } from '../parts/untrusted.ts';
 import { Election } from './election.ts';
 import { appendFault, Follower } from './follower.ts';
-import { Leader, type Transfer } from './leader.ts';
+import { Leader } from './leader.ts';
 import type { GorumsMessage } from './messages.ts';
 import { ServerState } from './state.ts';
 
@@ -30,7 +31,7 @@ export class GorumsEngine implements Engine<GorumsMessage> {
   private readonly follower: Follower;
   private leader: Leader | undefined;
   /** A transfer whose target was told to take over: who leads next decides it. */
-  private handedOver: Transfer | undefined;
+  private handedOver: Handover | undefined;
   private readonly guard: TurnGuard;
   private readonly termAt = (index: number) => this.state.log.term(index);
 

@@ -13,7 +13,7 @@ import { Entry, EntryType, noopEntry } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import { type LeaderView, successor } from '../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../membership/preparations.ts';
-import { TRANSFER_ELECTIONS } from '../membership/transferPreparation.ts';
+import { type Handover, handover } from '../membership/transferPreparation.ts';
 import { Audience } from '../parts/audience.ts';
 import { encodeChange } from './membership.ts';
 import type { AppendEntriesResponse } from './messages.ts';
@@ -29,13 +29,6 @@ interface Change {
   readonly index: number;
 }
 
-export interface Transfer {
-  readonly to: NodeId;
-  readonly token: number;
-  readonly deadlineMs: number;
-  told: boolean;
-}
-
 /** Everything that a server is only while it leads: quorum functions turn the replies to its rounds into one answer. */
 export class Leader implements Preparing {
   private readonly state: ServerState;
@@ -46,7 +39,7 @@ export class Leader implements Preparing {
   private readonly preparations: Preparations;
   /** A change that is in the log, and a transfer for which writes stopped. */
   private change: Change | undefined;
-  private transfer: Transfer | undefined;
+  private transfer: Handover | undefined;
   private readonly sinceMs: number;
   /** Start of the latest round that a quorum answered. */
   private quorumMs: number;
@@ -333,8 +326,7 @@ export class Leader implements Preparing {
   }
 
   handOver(to: NodeId, token: number): void {
-    const { nowMs, settings } = this.state;
-    this.transfer = { to, token, deadlineMs: nowMs + TRANSFER_ELECTIONS * settings.electionTimeoutMs, told: false };
+    this.transfer = handover(to, token, this.view);
   }
 
   /** Nothing new is accepted; once the target holds the whole log it is told, once, to stand for election (thesis §3.10). */
@@ -368,7 +360,7 @@ export class Leader implements Preparing {
    * This server no longer leads; `leader` does, as far as is known. Everything that is certainly not done is said so.
    * Returns a transfer whose target was told to take over: who leads next decides it.
    */
-  stop(leader: NodeId): Transfer | undefined {
+  stop(leader: NodeId): Handover | undefined {
     const { out } = this.state;
     this.refuseClients(leader);
     for (const token of this.preparations.abandon()) out.requestFailed(token, RejectReason.NotLeader, leader);

@@ -13,6 +13,7 @@ import {
   RejectReason,
   Role,
 } from '../contract.ts';
+import type { Handover } from '../membership/transferPreparation.ts';
 import { TERM_MAX, TermGuard } from '../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
 import { refused, tooFarAhead } from '../parts/untrusted.ts';
@@ -21,13 +22,6 @@ import { appendFault, chunkFault, FollowerLog } from './follower.ts';
 import { Leadership } from './leader.ts';
 import type { AppendRequest, HashicorpMessage, Heartbeat, SnapshotChunk, TimeoutNow } from './messages.ts';
 import { ServerState } from './state.ts';
-
-/** A transfer whose target was told to take over; it ends when the next leader is known. */
-interface Takeover {
-  readonly target: NodeId;
-  readonly token: number;
-  readonly deadlineMs: number;
-}
 
 /**
  * A consensus engine with the architecture of hashicorp/raft: a replicator per follower, heartbeats beside it, a commitment
@@ -39,7 +33,8 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
   private readonly terms: TermGuard;
   private readonly elections: Elections;
   private leadership: Leadership | undefined;
-  private takeover: Takeover | undefined;
+  /** A transfer that this server's leadership ended with; it ends when the next leader is known. */
+  private takeover: Handover | undefined;
   private readonly guard: TurnGuard;
   private readonly termAt = (index: number) => this.state.log.term(index);
 
@@ -288,7 +283,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     const { takeover, state } = this;
     if (takeover === undefined) return;
     this.takeover = undefined;
-    if (leader === takeover.target) state.outbox.requests.push({ token: takeover.token, ok: true });
+    if (leader === takeover.to) state.outbox.requests.push({ token: takeover.token, ok: true });
     else state.outbox.requestFailed(takeover.token, RejectReason.NotLeader, leader);
   }
 

@@ -12,6 +12,7 @@ import { Entry, EntryType, noopEntry } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import { type LeaderView, successor } from '../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../membership/preparations.ts';
+import { type Handover, handover } from '../membership/transferPreparation.ts';
 import { Audience } from '../parts/audience.ts';
 import { CommitmentTracker } from './commitment.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -22,15 +23,6 @@ import type { AppendReply, HashicorpMessage, HeartbeatReply, SnapshotReply } fro
 import { ReadQueue } from './reads.ts';
 import { type ReplicationSource, Replicator } from './replication.ts';
 import type { ServerState } from './state.ts';
-
-/** A transfer of leadership under way (thesis §3.10). */
-export interface Transfer {
-  readonly target: NodeId;
-  readonly token: number;
-  readonly deadlineMs: number;
-  /** TimeoutNow went out: the target holds everything. */
-  told: boolean;
-}
 
 /** A removed server that is still to learn of its removal. */
 interface Farewell {
@@ -53,7 +45,7 @@ export class Leadership implements ReplicationSource, Preparing {
   private readonly firstOfTerm: number;
   private readonly preparations = new Preparations(this);
   /** A transfer for which writes stopped. */
-  private transferring: Transfer | undefined;
+  private transferring: Handover | undefined;
   private readonly sinceMs: number;
   private heartbeatDueMs: number;
   private leaseGraceUntilMs = 0;
@@ -255,11 +247,10 @@ export class Leadership implements ReplicationSource, Preparing {
     else this.preparations.transfer({ to, token, unable }, configuration.voters);
   }
 
-  handOver(target: NodeId, token: number): void {
-    const { nowMs, limits } = this.state;
+  handOver(to: NodeId, token: number): void {
     // What queued before is still served; what comes now is not.
     this.dispatcher.dispatch();
-    this.transferring = { target, token, deadlineMs: nowMs + limits.transferTimeoutMs, told: false };
+    this.transferring = handover(to, token, this.view);
   }
 
   appendReplied(from: NodeId, reply: AppendReply): void {
@@ -299,7 +290,7 @@ export class Leadership implements ReplicationSource, Preparing {
   }
 
   /** Leadership is over. Returns the transfer that was under way. */
-  abandon(): Transfer | undefined {
+  abandon(): Handover | undefined {
     const { outbox, leader } = this.state;
     this.state.silent = false;
     this.refuseClients();
@@ -374,9 +365,9 @@ export class Leadership implements ReplicationSource, Preparing {
   private tellTarget(): void {
     const { transferring } = this;
     if (transferring === undefined || transferring.told) return;
-    if (this.replicator(transferring.target)?.matchIndex !== this.state.log.lastIndex) return;
+    if (this.replicator(transferring.to)?.matchIndex !== this.state.log.lastIndex) return;
     transferring.told = true;
-    this.send(transferring.target, { type: 'timeout-now', term: this.term });
+    this.send(transferring.to, { type: 'timeout-now', term: this.term });
   }
 
   private startReplication(id: NodeId): void {

@@ -1,5 +1,4 @@
 import type { EngineSettings } from '../contract.ts';
-import { TRANSFER_ELECTIONS } from '../membership/transferPreparation.ts';
 
 /** Every bound of this engine, in one place. Settings that users choose are in EngineSettings. */
 
@@ -46,7 +45,6 @@ export interface Limits {
   readonly responseTimeoutMs: number;
   /** A proposal that found no place in the log for this long is rejected as `timeout`. */
   readonly enqueueTimeoutMs: number;
-  readonly transferTimeoutMs: number;
   readonly diskStallMs: number;
   readonly farewellMs: number;
   readonly batch: boolean;
@@ -70,7 +68,6 @@ export function limitsOf(settings: EngineSettings): Limits {
     commitTimeoutMs: heartbeatMs,
     responseTimeoutMs: electionTimeoutMs,
     enqueueTimeoutMs: electionTimeoutMs,
-    transferTimeoutMs: TRANSFER_ELECTIONS * electionTimeoutMs,
     diskStallMs: DISK_STALL_ELECTION_TIMEOUTS * electionTimeoutMs,
     farewellMs: FAREWELL_ELECTION_TIMEOUTS * electionTimeoutMs,
     batch,

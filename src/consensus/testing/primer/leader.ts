@@ -14,7 +14,7 @@ import { recordsSize } from '../../entryCodec.ts';
 import { configurationAfter } from '../../membership/changes.ts';
 import { type LeaderView, successor } from '../../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../../membership/preparations.ts';
-import { TRANSFER_ELECTIONS } from '../../membership/transferPreparation.ts';
+import { handover } from '../../membership/transferPreparation.ts';
 import { Audience } from '../../parts/audience.ts';
 import { majorityReached, UNBOUNDED } from '../../parts/quorum.ts';
 import { transitMs } from '../../parts/transit.ts';
@@ -376,8 +376,7 @@ export class Leader implements Preparing {
   }
 
   handOver(to: NodeId, token: number): void {
-    const { nowMs, settings } = this.server;
-    this.transfer = { to, token, deadlineMs: nowMs + TRANSFER_ELECTIONS * settings.electionTimeoutMs };
+    this.transfer = handover(to, token, this.view);
     this.wasTold = false;
   }
 
