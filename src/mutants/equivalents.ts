@@ -82,6 +82,34 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'Where entries follow the last one the copy that is made holds all of them.',
   },
   {
+    key: 'consensus/etcd/follower.ts stepFollower: swap hearFrom(state, message); receiveAppend(state, message); → receiveAppend(state, message); hearFrom(state, message);',
+    why: 'Neither looks at what the other sets.',
+  },
+  {
+    key: 'consensus/etcd/follower.ts stepFollower: swap hearFrom(state, message); receiveHeartbeat(state, message); → receiveHeartbeat(state, message); hearFrom(state, message);',
+    why: 'Neither looks at what the other sets.',
+  },
+  {
+    key: 'consensus/etcd/follower.ts stepFollower: swap hearFrom(state, message); receiveSnapshot(state, message); → receiveSnapshot(state, message); hearFrom(state, message);',
+    why: 'Neither looks at what the other sets.',
+  },
+  {
+    key: 'consensus/etcd/follower.ts receiveAppend: swap answer.index = last; state.send(answer); → state.send(answer); answer.index = last;',
+    why: 'What is sent stays in the outbox, the same object, until the turn is over.',
+  },
+  {
+    key: 'consensus/etcd/follower.ts receiveAppend: swap answer.reject = true; answer.rejectHint = hint.index; → answer.rejectHint = hint.index; answer.reject = true;',
+    why: 'Two fields of one message.',
+  },
+  {
+    key: 'consensus/etcd/follower.ts receiveAppend: swap answer.logTerm = hint.term; state.send(answer); → state.send(answer); answer.logTerm = hint.term;',
+    why: 'What is sent stays in the outbox, the same object, until the turn is over.',
+  },
+  {
+    key: 'consensus/etcd/follower.ts restore: swap log.restore(snapshot); state.members = membersOf(snapshot.configuration, (_id, learner) => state.newProgress(learner)); → state.members = membersOf(snapshot.configuration, (_id, learner) => state.newProgress(learner)); log.restore(snapshot);',
+    why: 'What a follower keeps of the others’ progress is made anew before it stands for election.',
+  },
+  {
     key: 'consensus/etcd/follower.ts forward: swap message.to = state.lead; state.send(message); → state.send(message); message.to = state.lead;',
     why: 'What is sent stays in the outbox, the same object, until the turn is over.',
   },

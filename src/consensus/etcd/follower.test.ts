@@ -100,7 +100,7 @@ describe('a snapshot (Raft §7)', () => {
   });
 
   it('comes from a leader, and keeps its receiver from standing', () => {
-    const server = new OneNode();
+    const server = new OneNode({ hardState: { term: 5 } });
     server.tick(9);
     server.receive(Snapshot, 2, snapshotOf(9, 4));
     server.run();

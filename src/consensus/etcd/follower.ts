@@ -3,7 +3,6 @@ import { membersOf } from './membership.ts';
 import { Message, MessageType } from './messages.ts';
 import { ReadMode } from './options.ts';
 import type { RaftState } from './state.ts';
-import { RaftRole } from './state.ts';
 
 /** What followers, and learners, do with a message of their term (Raft §5.3). False where a proposal was dropped. */
 export function stepFollower(state: RaftState, message: Message): boolean {
@@ -90,24 +89,23 @@ function receiveHeartbeat(state: RaftState, message: Message): void {
 }
 
 function receiveSnapshot(state: RaftState, message: Message): void {
-  const restored = restore(state, message);
+  restore(state, message);
   const answer = new Message(MessageType.AppendResp, message.from);
-  answer.index = restored ? state.log.lastIndex : state.log.committed;
+  answer.index = state.log.committed;
   if (state.options.shareCommit) answer.commit = state.log.committed;
   state.send(answer);
 }
 
-/** Replaces the log by the snapshot (Raft §7); false where the log has it already. */
-function restore(state: RaftState, message: Message): boolean {
+/** Replaces the log by the snapshot (Raft §7), unless the log has it already. */
+function restore(state: RaftState, message: Message): void {
   const { snapshot } = message;
   const { log } = state;
-  if (snapshot === undefined || snapshot.index <= log.committed || state.role !== RaftRole.Follower) return false;
+  if (snapshot === undefined || snapshot.index <= log.committed) return;
   if (log.matches(snapshot.index, snapshot.term)) {
     log.commitTo(snapshot.index);
-    return false;
+    return;
   }
   log.restore(snapshot);
   // The snapshot may be older than the change that added this server: it is a member once it has applied that change.
   state.members = membersOf(snapshot.configuration, (_id, learner) => state.newProgress(learner));
-  return true;
 }
