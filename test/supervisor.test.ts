@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -83,11 +83,16 @@ const hasPrinted = (line: RegExp): Promise<true> =>
 const allEnded = (processes: readonly ProcessIdentity[]): true | undefined =>
   processes.some(isRunning) ? undefined : true;
 
-function csvFiles(): string[] {
-  const data = join(folder, 'data');
-  return [1, 2, 3].flatMap((id) =>
-    readdirSync(join(data, `server-${id}`)).filter((name) => /^event-\d+\.csv$/.test(name)),
-  );
+/** The events of each server that wrote a file of them, in order. */
+function eventFiles(): { readonly id: number; readonly events: readonly string[] }[] {
+  return [1, 2, 3].flatMap((id) => {
+    const of = join(folder, 'data', `server-${id}`);
+    const names = readdirSync(of).filter((name) => /^event-\d+\.csv$/.test(name));
+    return names.map((name) => {
+      const rows = readFileSync(join(of, name), 'utf8').trimEnd().split('\n').slice(1);
+      return { id, events: rows.map((row) => row.split(',')[0]!) };
+    });
+  });
 }
 
 describe('rkv-cluster with rkvd', () => {
@@ -112,7 +117,11 @@ describe('rkv-cluster with rkvd', () => {
     supervisor!.kill('SIGINT');
     expect(await ended).toBe(0);
     expect(processes.filter(isRunning)).toEqual([]);
-    expect(csvFiles()).toHaveLength(3);
+    const told = eventFiles();
+    expect(told).toHaveLength(3);
+    for (const { events } of told) expect(events.at(-1)).toBe('terminated');
+    expect(told.find(({ id }) => id === another.id)!.events).toContain('becomeleader');
+    expect(told.flatMap(({ events }) => events)).toContain('failure');
 
     await up();
     expect(rkvctl('get', 'a')).toBe('1\n');
@@ -132,7 +141,7 @@ describe('rkv-cluster with rkvd', () => {
     run('rkv-cluster', 'pause', String(paused.id), file);
     supervisor!.kill('SIGKILL');
     await until('the end of every server', 10_000, () => allEnded(processes));
-    expect(csvFiles()).toHaveLength(3);
+    expect(eventFiles()).toHaveLength(3);
     expect(spawnSync(bin('rkv-cluster'), ['status', file]).status).toBe(1);
 
     await up();
