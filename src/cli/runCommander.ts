@@ -44,6 +44,15 @@ export async function runCommander(
   }
 }
 
+/** What `use` makes of the value of `option`, such as a file; where it cannot, the process ends by saying why. */
+export function fromOption<T>(program: Command, option: string, use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    return program.error(`${option}: ${(error as Error).message}`);
+  }
+}
+
 /** Reads an option's value as a whole number below `limit`. */
 export function wholeNumberBelow(limit: number): (text: string) => number {
   return (text) => {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { processCommand, wholeNumber } from '../cli/runCommander.ts';
+import { fromOption, processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { ENGINE_NAMES } from '../consensus/engines.ts';
 import { Campaign, type SeedReport } from './campaign.ts';
@@ -77,18 +77,10 @@ async function runEngine(engine: string, seeds: readonly number[], options: Opti
   }
 }
 
-function openRecord(): RunRecord {
-  try {
-    return RunRecord.open(options.record);
-  } catch (error) {
-    return program.error(`--record: ${(error as Error).message}`);
-  }
-}
-
 const options = program.parse().opts<Options>();
 const engines = options.engine === 'all' ? ENGINE_NAMES : ENGINE_NAMES.filter((name) => name === options.engine);
 if (engines.length === 0) program.error(`no engine ${options.engine}: expected ${ENGINE_NAMES.join(', ')} or all`);
-const record = openRecord();
+const record = fromOption(program, '--record', () => RunRecord.open(options.record));
 const seedsEach = Math.ceil(options.seeds / engines.length);
 for (const engine of engines) {
   const seeds = Array.from({ length: seedsEach }, (_, i) => options.first + i).filter(

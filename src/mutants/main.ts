@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { processCommand, wholeNumber } from '../cli/runCommander.ts';
+import { fromOption, processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { EQUIVALENTS } from './equivalents.ts';
 import { Hunt, type Outcome } from './hunt.ts';
@@ -86,17 +86,10 @@ function progress(): (number: Numbered, outcome: Outcome, done: number) => void 
   };
 }
 
-function openRecord({ sourcesHash }: Passages): HuntRecord {
-  try {
-    return new HuntRecord(options.record, `${sourcesHash} ${options.seeds}`);
-  } catch (error) {
-    return program.error(`--record: ${(error as Error).message}`);
-  }
-}
-
 async function hunt(): Promise<Map<string, Outcome>> {
   const known = new Passages(root, files);
-  const record = openRecord(known);
+  const sources = `${known.sourcesHash} ${options.seeds}`;
+  const record = fromOption(program, '--record', () => new HuntRecord(options.record, sources));
   const folder = join(root, 'dist/mutated');
   const build = join(folder, `build-${process.pid}`);
   mkdirSync(build, { recursive: true });

@@ -4,7 +4,7 @@ import { processTerminal } from '../../cli/terminal.ts';
 import { ENGINE_NAMES } from '../../consensus/engines.ts';
 import { parseAddress } from '../../net/endpoints/addresses.ts';
 import { rkvdProgram, startCluster } from '../../supervisor/launcher.ts';
-import { measureOverload } from './overload.ts';
+import { measureOverload, type OverloadOptions } from './overload.ts';
 
 const HELP = `
 Drives three servers with clients that behave like the original's: unary calls, back-off after errors, the next server.
@@ -13,14 +13,8 @@ First what a call costs its server. Then, --repeats times: the peak (each client
 the machine with the servers. Then a leader is killed, --failovers times, quiet and while 20 such clients retry.
 Prints what was acknowledged, how late, who led, and whose processor time it took; which bounds are not met, and exits with 1 where there are such.`;
 
-interface Options {
+interface Options extends Omit<OverloadOptions, 'cluster' | 'addresses' | 'say'> {
   readonly backend: string;
-  readonly clients: number;
-  readonly seconds: number;
-  readonly factor: number;
-  readonly rate: number | undefined;
-  readonly repeats: number;
-  readonly failovers: number;
   readonly rkvd: string | undefined;
 }
 
@@ -43,17 +37,8 @@ for (const backend of ENGINE_NAMES.filter((name) => options.backend.split(',').i
   const cluster = await startCluster({ nodes: 3, backend, metrics: false, flags: { quiet: true } }, { program });
   try {
     const say = (line: string) => processTerminal.out(`${backend}: ${line}`);
-    const unmet = await measureOverload({
-      cluster,
-      addresses: cluster.addresses.map((text) => parseAddress(text)!),
-      clients: options.clients,
-      seconds: options.seconds,
-      factor: options.factor,
-      rate: options.rate,
-      repeats: options.repeats,
-      failovers: options.failovers,
-      say,
-    });
+    const addresses = cluster.addresses.map((text) => parseAddress(text)!);
+    const unmet = await measureOverload({ ...options, cluster, addresses, say });
     for (const bound of unmet) say(`NOT MET: ${bound}`);
     if (unmet.length > 0) process.exitCode = 1;
     else say('all bounds are met');

@@ -1,12 +1,4 @@
-import {
-  type EngineInit,
-  type EngineSettings,
-  type HardState,
-  type NodeId,
-  type PersistBatch,
-  type Snapshot,
-  simpleConfiguration,
-} from '../contract.ts';
+import type { EngineInit, EngineSettings, HardState, NodeId, PersistBatch, Snapshot } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { ElectionTimer } from '../parts/electionTimer.ts';
@@ -50,13 +42,7 @@ export class ServerState {
     this.log = new LogTail(init.log);
     this.term = init.hardState.term;
     this.vote = init.hardState.vote;
-    const snapshot = init.log.snapshot();
-    this.configurations = new ConfigurationHistory(
-      snapshot?.index ?? 0,
-      snapshot?.configuration ?? simpleConfiguration(init.bootstrap),
-      init.log.configurationEntries(),
-      applyChange,
-    );
+    this.configurations = ConfigurationHistory.stored(init, applyChange);
     this.appliedIndex = init.appliedIndex;
     this.deliveredIndex = init.appliedIndex;
     this.commitIndex = Math.max(init.appliedIndex, Math.min(init.hardState.commit, this.log.lastIndex));

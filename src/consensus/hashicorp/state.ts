@@ -6,7 +6,6 @@ import {
   type PersistBatch,
   Role,
   type Snapshot,
-  simpleConfiguration,
 } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
@@ -54,7 +53,7 @@ export class ServerState {
     this.vote = init.hardState.vote;
     this.stored = init.hardState;
     this.log = new LogTail(init.log);
-    this.configurations = initialConfigurations(init);
+    this.configurations = ConfigurationHistory.stored(init, applyChange);
     this.writes = new PendingWrites(this.log.lastIndex, this.term);
     this.requests = new Requests(this.outbox);
     this.delivery = new Delivery(init.appliedIndex);
@@ -165,12 +164,4 @@ export class ServerState {
       mustSync: true,
     };
   }
-}
-
-/** Storage's own configuration, or the bootstrap one in a server that is new; then what the log says. */
-function initialConfigurations(init: EngineInit): ConfigurationHistory {
-  const { log } = init;
-  const snapshot = log.snapshot();
-  const base = snapshot?.configuration ?? simpleConfiguration(init.bootstrap);
-  return new ConfigurationHistory(snapshot?.index ?? 0, base, log.configurationEntries(), applyChange);
 }

@@ -1,4 +1,4 @@
-import type { Configuration } from '../contract.ts';
+import { type Configuration, type EngineInit, simpleConfiguration } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 
 /** Decodes one membership entry into the configuration that it makes of the one before it. */
@@ -22,6 +22,16 @@ export class ConfigurationHistory {
     this.applyChange = applyChange;
     this.steps = [{ index: baseIndex, configuration: base }];
     for (const entry of entries) if (entry.index > baseIndex) this.append(entry);
+  }
+
+  /** Of a server that starts: what storage holds, or the bootstrap configuration where it is new; then what the log says. */
+  static stored(
+    { log, bootstrap }: Pick<EngineInit, 'log' | 'bootstrap'>,
+    applyChange: ApplyChange,
+  ): ConfigurationHistory {
+    const snapshot = log.snapshot();
+    const base = snapshot?.configuration ?? simpleConfiguration(bootstrap);
+    return new ConfigurationHistory(snapshot?.index ?? 0, base, log.configurationEntries(), applyChange);
   }
 
   /** In force now. */

@@ -87,7 +87,7 @@ export class UnaryAdmission implements CallAdmission {
   }
 
   begin(call: object): void {
-    const turn = this.thisTurn(this.nowMs());
+    const turn = this.turn ?? this.thisTurn(this.nowMs());
     turn.open++;
     this.open.set(call, turn);
   }

@@ -201,16 +201,19 @@ export class Replica<M> implements LogStoreListener {
   }
 
   reconfigure(change: MembershipChange, done: (result: RequestResult) => void): void {
-    const token = this.nextRequestToken++;
-    this.requests.set(token, done);
-    if (!this.stopped) this.engine.reconfigure(change, token);
-    this.wake();
+    this.request(done, (token) => this.engine.reconfigure(change, token));
   }
 
   transferLeadership(to: NodeId, done: (result: RequestResult) => void): void {
+    this.request(done, (token) => {
+      this.engine.transferLeadership(to, token, this.environment.cannotTakeOver?.() ?? []);
+    });
+  }
+
+  private request(done: (result: RequestResult) => void, ask: (token: number) => void): void {
     const token = this.nextRequestToken++;
     this.requests.set(token, done);
-    if (!this.stopped) this.engine.transferLeadership(to, token, this.environment.cannotTakeOver?.() ?? []);
+    if (!this.stopped) ask(token);
     this.wake();
   }
 

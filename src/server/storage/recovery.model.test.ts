@@ -60,6 +60,8 @@ class History {
   /** What stands on the disk, or did: by sequence. */
   readonly writes = new Map<number, Write>();
   readonly fates = new Map<number, Fate>();
+  /** In the place of each record, what another server would have written. */
+  private readonly foreign = new Map<number, Uint8Array>();
   private readonly below: (limit: number) => number;
   private last: Write | undefined;
   private next = 1;
@@ -171,8 +173,6 @@ class History {
     this.disk.set(key, value);
     this.foreign.set(sequence, encodeRecord({ ...fields, previousChecksum: 1 }, entries, recordsSize(entries)).value);
   }
-
-  private readonly foreign = new Map<number, Uint8Array>();
 
   /** What is not known to be durable may be lost; the next life goes on from what is left. */
   private crash(): void {

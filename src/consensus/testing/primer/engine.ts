@@ -15,10 +15,10 @@ import {
   RejectReason,
   Role,
   type Snapshot,
-  simpleConfiguration,
 } from '../../contract.ts';
 import { type Entry, isConfigurationType } from '../../entry.ts';
 import { ConfigurationHistory } from '../../membership/configurationHistory.ts';
+import type { Handover } from '../../membership/transferPreparation.ts';
 import { ElectionTimer } from '../../parts/electionTimer.ts';
 import { LogTail } from '../../parts/logTail.ts';
 import { OutputBuffer } from '../../parts/outputBuffer.ts';
@@ -72,7 +72,7 @@ export class PrimerEngine implements Engine<PrimerMessage> {
   private heardMs = Number.NEGATIVE_INFINITY;
   private readonly electionTimer: ElectionTimer;
   /** A transfer whose target was told: it is done once that one leads. */
-  private handedOver: { readonly to: NodeId; readonly token: number; readonly deadlineMs: number } | undefined;
+  private handedOver: Handover | undefined;
 
   constructor(init: EngineInit) {
     this.init = init;
@@ -84,13 +84,7 @@ export class PrimerEngine implements Engine<PrimerMessage> {
     this.vote = init.hardState.vote;
     this.writes = new PendingWrites(this.log.lastIndex, this.term);
     this.terms = new TermGuard(init.settings.electionTimeoutMs);
-    const snapshot = init.log.snapshot();
-    this.configurations = new ConfigurationHistory(
-      snapshot?.index ?? 0,
-      snapshot?.configuration ?? simpleConfiguration(init.bootstrap),
-      init.log.configurationEntries(),
-      applyChange,
-    );
+    this.configurations = ConfigurationHistory.stored(init, applyChange);
     this.appliedIndex = init.appliedIndex;
     this.deliveredIndex = init.appliedIndex;
     this.commitIndex = Math.max(init.appliedIndex, Math.min(init.hardState.commit, this.log.lastIndex));

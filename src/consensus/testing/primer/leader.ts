@@ -14,7 +14,7 @@ import { recordsSize } from '../../entryCodec.ts';
 import { configurationAfter } from '../../membership/changes.ts';
 import { type LeaderView, successor } from '../../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../../membership/preparations.ts';
-import { handover } from '../../membership/transferPreparation.ts';
+import { type Handover, handover } from '../../membership/transferPreparation.ts';
 import { Audience } from '../../parts/audience.ts';
 import { majorityReached, UNBOUNDED } from '../../parts/quorum.ts';
 import { transitMs } from '../../parts/transit.ts';
@@ -64,8 +64,7 @@ export class Leader implements Preparing {
   private quorumMs: number;
   private heartbeatDueMs = 0;
   private change: { readonly token: number; readonly index: number } | undefined;
-  private transfer: { readonly to: NodeId; readonly token: number; readonly deadlineMs: number } | undefined;
-  private wasTold = false;
+  private transfer: Handover | undefined;
 
   constructor(server: PrimerEngine) {
     this.server = server;
@@ -377,7 +376,6 @@ export class Leader implements Preparing {
 
   handOver(to: NodeId, token: number): void {
     this.transfer = handover(to, token, this.view);
-    this.wasTold = false;
   }
 
   record(event: ToldEvent): void {
@@ -390,9 +388,9 @@ export class Leader implements Preparing {
 
   private tellSuccessor(): void {
     const { transfer, server } = this;
-    if (transfer === undefined || this.wasTold) return;
+    if (transfer === undefined || transfer.told) return;
     if (this.peers.get(transfer.to)?.matchIndex !== server.log.lastIndex) return;
-    this.wasTold = true;
+    transfer.told = true;
     server.out.send(transfer.to, { type: 'take-over', term: server.term });
   }
 
@@ -445,11 +443,10 @@ export class Leader implements Preparing {
   // --- the end ---
 
   /** `next` leads, as far as is known. What is certainly not done is said so; returns a transfer that the next leader decides. */
-  stop(next: NodeId): { readonly to: NodeId; readonly token: number; readonly deadlineMs: number } | undefined {
+  stop(next: NodeId): Handover | undefined {
     this.refuseClients(next);
     for (const token of this.preparations.abandon()) this.server.out.requestFailed(token, RejectReason.NotLeader, next);
-    const { transfer } = this;
-    if (this.wasTold) return transfer;
+    if (this.transfer?.told === true) return this.transfer;
     this.endTransfer();
     return undefined;
   }

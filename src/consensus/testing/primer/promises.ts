@@ -1,4 +1,4 @@
-import type { PromiseReader } from '../../engineEntry.ts';
+import { match, type PromiseReader } from '../../engineEntry.ts';
 import type { PrimerMessage } from './messages.ts';
 
 export function primerPromises(): PromiseReader {
@@ -6,6 +6,6 @@ export function primerPromises(): PromiseReader {
     const message = sent as PrimerMessage;
     const { type, term } = message;
     if (type === 'vote-reply') return message.granted && !message.preVote ? { kind: 'vote', term } : undefined;
-    return type === 'append-reply' && message.ok ? { kind: 'match', term, index: message.index } : undefined;
+    return type === 'append-reply' && message.ok ? match(term, message.index) : undefined;
   };
 }
