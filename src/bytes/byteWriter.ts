@@ -15,10 +15,15 @@ export class ByteWriter {
     const sizeMax = value.length * 3;
     this.reserve(9 + sizeMax);
     if (value.length <= SHORT_UNITS_MAX && this.shortAscii(value)) return;
-    const encoded = utf8.encode(value);
-    this.varint(encoded.length);
-    this.bytes.set(encoded, this.length);
-    this.length += encoded.length;
+    this.field(utf8.encode(value));
+  }
+
+  /** Length-delimited. */
+  field(value: Uint8Array): void {
+    this.reserve(9 + value.length);
+    this.length = writeVarint(this.bytes, this.length, value.length);
+    this.bytes.set(value, this.length);
+    this.length += value.length;
   }
 
   /** As text(), for what is cheaper to copy here than to call for. False where it is not plain ASCII: nothing is written then. */

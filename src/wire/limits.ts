@@ -40,9 +40,10 @@ export const SERVER_PENDING_MAX = 1 << 17;
 export const CLIENT_PENDING_MAX = 1 << 18;
 
 /**
- * Applied sequence numbers of a session that servers remember above the lowest gap. The original's client leaves a gap at 1 forever and
- * keeps up to 50 000 requests in flight; gRPC reorders them by tens, so this leaves a wide margin at 32 bytes a number.
+ * Applied sequence numbers of a session that servers remember above the lowest gap; when there are more, what is missing there is given up,
+ * and never done. The original's client leaves a gap at 1 forever, has up to 50 000 requests in flight and tries for ever: one that an
+ * overloaded server refuses again and again, up to a second apart, is left behind by 10 000 and more a second. A bit each.
  */
-export const APPLIED_ABOVE_MARK_MAX = 4096;
-/** Unanswered inserts of one session of ours: staying well below keeps every retry of a slow insert inside that. */
-export const SESSION_PENDING_MAX = APPLIED_ABOVE_MARK_MAX / 4;
+export const APPLIED_ABOVE_MARK_MAX = 1 << 19;
+/** Unanswered inserts of one session of ours. */
+export const SESSION_PENDING_MAX = 1024;

@@ -53,13 +53,13 @@ function faultOf(bytes: Uint8Array, payloadBytesMax = PAYLOAD_BYTES_MAX): string
 describe('frames between peers', () => {
   it('stand on the wire as they always did', () => {
     expect(PEER_PREFACE.toString('hex')).toBe('89524b560d0a1a0a');
-    expect(encodeFrame(FrameKind.Ping, new Uint8Array(0)).toString('hex')).toBe('0000000004070000000000003a38f61b');
-    expect(encodeTaken(2 ** 40 + 1).toString('hex')).toBe('000000080409000000000000f7dd6cc80000010000000001');
+    expect(encodeFrame(FrameKind.Ping, new Uint8Array(0)).toString('hex')).toBe('000000000507000000000000f692f685');
+    expect(encodeTaken(2 ** 40 + 1).toString('hex')).toBe('00000008050900000000000059b5fd590000010000000001');
     const hello = encodeHello({ from: 1, to: 2, engine: 'etcd', introduction: undefined });
-    expect(hello.toString('hex')).toBe('0000000c040100000000000057ef5fe9080410011802220465746364');
+    expect(hello.toString('hex')).toBe('0000000c0501000000000000f306bb6f080510011802220465746364');
     const refusal = encodeRefusal({ code: 9, details: 'no', reason: 'forgotten' });
-    expect(refusal.toString('hex')).toBe('0000001104030000000000009b359284080912026e6f1a09666f72676f7474656e');
-    expect(encodeWelcome({ introduction: undefined }).toString('hex')).toBe('000000020402000000000000617e06eb0804');
+    expect(refusal.toString('hex')).toBe('0000001105030000000000003ebe028a080912026e6f1a09666f72676f7474656e');
+    expect(encodeWelcome({ introduction: undefined }).toString('hex')).toBe('000000020502000000000000f9bb5d430805');
   });
 
   it('are found however the bytes are cut', () => {
@@ -113,7 +113,7 @@ describe('frames between peers', () => {
       frame[at] = value;
       return sealFrame(frame);
     };
-    expect(faultOf(changed(4, 3))).toBe('a frame of peer protocol version 3, expected 4');
+    expect(faultOf(changed(4, 4))).toBe('a frame of peer protocol version 4, expected 5');
     expect(faultOf(changed(5, 0))).toBe('a frame of unknown kind 0');
     expect(faultOf(changed(5, 200))).toBe('a frame of unknown kind 200');
     expect(faultOf(changed(6, 1))).toBe('a frame of unknown kind 7');

@@ -8,13 +8,13 @@ import { THE_GROUP } from './group.ts';
  * | bytes | what |
  * |---|---|
  * | 4 | bytes of the payload, big-endian like all that follow |
- * | 1 | version, PEER_PROTOCOL_VERSION |
+ * | 1 | version, PEER_PROTOCOL_VERSION: another one also where the state machines differ, so that replicas cannot |
  * | 1 | kind |
  * | 2 | 0 |
  * | 4 | group: which of the servers' logs the messages are of (group.ts); 0 in frames about the link itself |
  * | 4 | CRC-32 (zlib's) of the twelve bytes before it and the payload |
  */
-export const PEER_PROTOCOL_VERSION = 4;
+export const PEER_PROTOCOL_VERSION = 5;
 
 /** What both ends send first. No HTTP/2 (`PRI`), no TLS (0x16) and no text begins like that. */
 export const PEER_PREFACE = Buffer.from('89524b560d0a1a0a', 'hex');

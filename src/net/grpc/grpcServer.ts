@@ -5,7 +5,7 @@ import { type ConnectionListener, Http2Connection } from '../http2/connection.ts
 import type { RequestHead } from '../http2/requestHead.ts';
 import type { CallAdmission, ConnectionGuard, Method, ServiceOptions } from './method.ts';
 import { type CallConnection, ServerCall } from './serverCall.ts';
-import { encodingRefusal, errorBlock, type GrpcError, httpBlock } from './status.ts';
+import { encodingRefusal, errorBlock, httpBlock, refusalBlock } from './status.ts';
 import { parseTimeoutMs } from './timeout.ts';
 
 const NO_GRPC = httpBlock(415);
@@ -62,18 +62,6 @@ export class GrpcServer {
     const options = { windowBytes: FLOW_CONTROL_WINDOW_BYTES, streamsMax };
     return new Http2Connection(socket, options, new GrpcConnection(this.methods, guard));
   }
-}
-
-const refusals = new WeakMap<GrpcError, Buffer>();
-
-/** Encoded once: the same refusal is mostly given again and again. */
-function refusalBlock(error: GrpcError): Buffer {
-  let block = refusals.get(error);
-  if (block === undefined) {
-    block = errorBlock(error, true);
-    refusals.set(error, block);
-  }
-  return block;
 }
 
 /** The calls of one connection. */

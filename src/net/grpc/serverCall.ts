@@ -5,7 +5,7 @@ import { ErrorCode } from '../http2/protocol.ts';
 import type { Http2Stream, StreamReader } from '../http2/stream.ts';
 import { framed, MessageReader, type MessageSink, prefixOf } from './messageReader.ts';
 import type { ConnectionGuard, Method } from './method.ts';
-import { errorBlock, type GrpcError, okBlock, RESPONSE_BLOCK } from './status.ts';
+import { errorBlock, type GrpcError, okBlock, RESPONSE_BLOCK, refusalBlock } from './status.ts';
 import { coarseMs } from './timeout.ts';
 
 /** A handler that has more than this unsent is told to wait for 'drain'. */
@@ -199,7 +199,7 @@ export class ServerCall extends EventEmitter implements StreamReader, MessageSin
     const { admission } = this.method;
     const refusal = admission?.refusal();
     if (refusal !== undefined) {
-      this.fail(refusal);
+      this.endWith(refusalBlock(refusal));
       return;
     }
     admission?.begin(this);
@@ -234,12 +234,14 @@ export class ServerCall extends EventEmitter implements StreamReader, MessageSin
   }
 
   private fail(error: GrpcError): void {
-    if (this.isAnswered) return;
+    if (!this.isAnswered) this.endWith(errorBlock(error, !this.stream.hasAnswered));
+  }
+
+  private endWith(block: Buffer): void {
     this.answered();
     this.reader.stop();
-    const { stream } = this;
-    stream.resume();
-    stream.finish(errorBlock(error, !stream.hasAnswered));
+    this.stream.resume();
+    this.stream.finish(block);
   }
 
   private answered(): void {

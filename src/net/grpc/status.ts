@@ -42,6 +42,18 @@ function errorFields({ code, details, message, metadata }: GrpcError): Field[] {
   ];
 }
 
+const refusals = new WeakMap<GrpcError, Buffer>();
+
+/** What an answer consists of that refuses a call before anything is done for it. Encoded once: the same is mostly given again and again. */
+export function refusalBlock(error: GrpcError): Buffer {
+  let block = refusals.get(error);
+  if (block === undefined) {
+    block = errorBlock(error, true);
+    refusals.set(error, block);
+  }
+  return block;
+}
+
 /** The answer to a call whose encoding this server does not take. */
 export function encodingRefusal(error: GrpcError): Buffer {
   return encodeFields([...BEGINNING, ...errorFields(error), ['grpc-accept-encoding', 'identity']]);
@@ -58,8 +70,12 @@ function fieldsOf(metadata: Metadata): Field[] {
   );
 }
 
+/** What stands for itself. */
+const PLAIN = /^[ -$&-~]*$/;
+
 /** As gRPC over HTTP/2 has it: what is not printable ASCII, and the sign itself, as the bytes of its UTF-8. */
 export function percentEncode(text: string): string {
+  if (text.length <= DETAILS_BYTES_MAX && PLAIN.test(text)) return text;
   const bytes = Buffer.from(text);
   let encoded = '';
   for (let i = 0; i < bytes.length && encoded.length < DETAILS_BYTES_MAX; i++) {

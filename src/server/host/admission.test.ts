@@ -3,7 +3,6 @@ import { type EngineKind, Role } from '../../consensus/contract.ts';
 import { ENGINES, loadEngines } from '../../consensus/engines.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../../wire/command.ts';
-import { APPLIED_ABOVE_MARK_MAX } from '../../wire/limits.ts';
 import { type AdmissionAnswer, admit } from '../identity/admission.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { SEQUENCE_AHEAD_MAX } from '../stateMachine/session.ts';
@@ -75,9 +74,10 @@ describe.each(Object.entries(await loadEngines(ENGINES)))(
     });
 
     it('a number that is forgotten never enters the log either', async () => {
-      const { replica, session, outcomes } = await leading(kind);
+      const appliedAboveMarkMax = 100;
+      const { replica, session, outcomes } = await leading(kind, { ...SESSION_LIMITS, appliedAboveMarkMax });
       // The gap at 1 is given up when so many numbers above it are applied.
-      await outcomes(...Array.from({ length: APPLIED_ABOVE_MARK_MAX + 1 }, (_, i) => insert(session, i + 2)));
+      await outcomes(...Array.from({ length: appliedAboveMarkMax + 1 }, (_, i) => insert(session, i + 2)));
       const { lastIndex } = replica.status();
       const [outcome] = await outcomes(insert(session, 1));
       expect(outcome).toMatchObject({ status: 'sequence-too-old' });
@@ -121,7 +121,7 @@ describe.each(Object.entries(await loadEngines(ENGINES)))(
   'a leader of the %s engine without room for a session',
   (_name, { kind }) => {
     it('admitted no server until a session was forgotten, though the fence was in the log', async () => {
-      const full = { sessionsMax: 1, unusedIdleEntries: 1000, usedIdleEntries: 1000 };
+      const full = { ...SESSION_LIMITS, sessionsMax: 1, unusedIdleEntries: 1000, usedIdleEntries: 1000 };
       const { replica, outcomes, until } = await leading(kind, full);
       expect(await outcomes(REGISTER_BYTES)).toMatchObject([{ status: 'too-many-sessions' }]);
       const { lastIndex } = replica.status();

@@ -41,7 +41,7 @@ describe('a replica given a snapshot by its leader', () => {
     const stored = { index: 7, term: 2, configuration: simpleConfiguration([1, 2, 3]), data };
     const start = () => replicaOn(new MemoryDisk(), gorumsKind, stored);
     expect(start).toThrow(UnknownFormatError);
-    expect(start).toThrow('the stored snapshot of index 7: snapshot version 1, expected 3');
+    expect(start).toThrow('the stored snapshot of index 7: snapshot version 1, expected 4');
   });
 
   it('restores it and says so once it is durable', async () => {

@@ -4,9 +4,9 @@ import { Entry, EntryType } from '../../consensus/entry.ts';
 import { type Command, CommandType, encodeCommand } from '../../wire/command.ts';
 import { scanCommand } from '../../wire/commandScan.ts';
 import { encodeFence } from '../../wire/fence.ts';
-import { APPLIED_ABOVE_MARK_MAX } from '../../wire/limits.ts';
 import { checkSnapshot, fencesOf, KeyValueStore, MalformedSnapshotError } from './keyValueStore.ts';
 import { SEQUENCE_AHEAD_MAX } from './session.ts';
+import { SESSION_LIMITS } from './sessionTable.ts';
 
 const entryOf = (index: number, data: Uint8Array) => new Entry(index, 1, EntryType.Normal, data);
 const register = (store: KeyValueStore, index: number) => store.apply(entryOf(index, new Uint8Array(0)));
@@ -108,7 +108,7 @@ describe('a command that cannot be applied is answered, and changes nothing:', (
   });
 
   it('a number below a gap that was given up', () => {
-    const store = new KeyValueStore();
+    const store = new KeyValueStore({ ...SESSION_LIMITS, appliedAboveMarkMax: 4096 });
     register(store, 1);
     for (let seq = 2; seq < 5000; seq++) insert(store, 1, seq, 'a', `${seq}`);
     expect(insert(store, 1, 1, 'a', 'late')).toMatchObject({
@@ -116,6 +116,22 @@ describe('a command that cannot be applied is answered, and changes nothing:', (
       detail: 'clientSeq 1 of session 1 is too old: numbers up to 1 are forgotten',
     });
     expect(store.get('a')).toBe('4999');
+  });
+
+  it('no number that others only left far behind', () => {
+    const store = new KeyValueStore();
+    register(store, 1);
+    for (let seq = 2; seq < 100_000; seq++) if (seq % 3 > 0) insert(store, 1, seq, 'a', `${seq}`);
+    const restored = new KeyValueStore();
+    restored.restore(store.snapshot());
+    for (const each of [store, restored]) {
+      for (const seq of [1, 3, 99_999]) expect(insert(each, 1, seq, 'a', `late ${seq}`).status).toBe('ok');
+      expect(each.get('a')).toBe('late 99999');
+      expect(insert(each, 1, 99_998, 'a', 'again').status).toBe('ok');
+      expect(each.get('a')).toBe('late 99999');
+    }
+    expect(restored.snapshot()).toEqual(store.snapshot());
+    expect(store.snapshot().length).toBeLessThan(100_000 / 8 + 200);
   });
 
   it('a lookup in the log', () => {
@@ -190,9 +206,10 @@ describe('what is foreseen of a command before it enters the log', () => {
   });
 
   it('is that a number below a gap that was given up is too old', () => {
-    const store = new KeyValueStore();
+    const appliedAboveMarkMax = 16;
+    const store = new KeyValueStore({ ...SESSION_LIMITS, appliedAboveMarkMax });
     register(store, 1);
-    const last = APPLIED_ABOVE_MARK_MAX + 2;
+    const last = appliedAboveMarkMax + 2;
     for (let seq = 2; seq <= last; seq++) insert(store, 1, seq, 'a', 'b');
     for (const isCurrent of [false, true]) {
       const foreseen = (clientSeq: number) =>
@@ -225,7 +242,7 @@ describe('what is foreseen of a command before it enters the log', () => {
   });
 
   it('is nothing of a registration, be there room or not', () => {
-    const store = new KeyValueStore({ sessionsMax: 1, unusedIdleEntries: 5, usedIdleEntries: 50 });
+    const store = new KeyValueStore({ ...SESSION_LIMITS, sessionsMax: 1 });
     register(store, 1);
     expect(register(store, 2).status).toBe('too-many-sessions');
     expect(store.foresee(new Uint8Array(0), 2, true)).toBeUndefined();
@@ -235,13 +252,21 @@ describe('what is foreseen of a command before it enters the log', () => {
 describe('snapshots', () => {
   it('that say that a session was used which was not are refused: it would be forgotten with the wrong ones', () => {
     // Version, fences, used sessions: id 5, never used.
-    const bytes = Uint8Array.of(3, 0, 1, 5, 0, 0, 0, 0, 0, 0);
+    const bytes = Uint8Array.of(4, 0, 1, 5, 0, 0, 0, 0, 0, 0);
     for (const read of [checkSnapshot, (each: Uint8Array) => new KeyValueStore().restore(each)]) {
       expect(() => read(bytes)).toThrow(MalformedSnapshotError);
       expect(() => read(bytes)).toThrow('session 5 stands among the used ones');
     }
     bytes[4] = 1;
     checkSnapshot(bytes);
+  });
+
+  it('that have a number above a gap which is none are refused: what comes next would not be applied', () => {
+    // Session 5, last used at 1, with floor 0 and mark 2; one block of numbers, of one byte.
+    const above = (bits: number) => Uint8Array.of(4, 0, 1, 5, 1, 0, 2, 1, 0, 1, bits, 0, 0);
+    checkSnapshot(above(0b10000));
+    for (const bits of [0b1000, 0b11000, 0b10010])
+      expect(() => checkSnapshot(above(bits))).toThrow(MalformedSnapshotError);
   });
 
   it('are checked as they are restored', () => {
@@ -313,14 +338,14 @@ describe('snapshots', () => {
     };
     for (let length = 0; length < good.length; length++) refuses(good.subarray(0, length), 'snapshot');
     refuses(Uint8Array.of(...good, 0), '1 bytes after the last key');
-    refuses(Uint8Array.of(9), 'snapshot version 9, expected 3: another version of rkvd wrote it');
+    refuses(Uint8Array.of(9), 'snapshot version 9, expected 4: another version of rkvd wrote it');
     // A replica that restored one of version 1 might forget other sessions than one that replayed the log.
-    // One of version 2 would hear whom others do not.
-    refuses(Uint8Array.of(1, ...good.subarray(1)), 'snapshot version 1, expected 3');
+    // One of version 2 would hear whom others do not, and one of version 3 refuse what others apply.
+    refuses(Uint8Array.of(1, ...good.subarray(1)), 'snapshot version 1, expected 4');
   });
 
   it('that a registration cannot be taken is the same on every replica, and changes nothing', () => {
-    const limits = { sessionsMax: 2, unusedIdleEntries: 5, usedIdleEntries: 50 };
+    const limits = { ...SESSION_LIMITS, sessionsMax: 2, unusedIdleEntries: 5, usedIdleEntries: 50 };
     const store = new KeyValueStore(limits);
     register(store, 1);
     register(store, 2);

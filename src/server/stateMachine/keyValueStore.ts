@@ -6,6 +6,7 @@ import { scanCommand } from '../../wire/commandScan.ts';
 import { decodeFence, type Fence, type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { Session } from './session.ts';
 import { SESSION_LIMITS, type SessionLimits, SessionTable } from './sessionTable.ts';
+import { SparseNumbers } from './sparseNumbers.ts';
 
 /** How a command ended, the same on every replica. */
 export type ApplyResult =
@@ -24,9 +25,10 @@ export class MalformedSnapshotError extends Error {
 
 /**
  * No release had an earlier one. Of version 1 nobody could tell when its sessions were last used, and so which are forgotten
- * first; of version 2 not who was admitted again, and so whose earlier processes must not be heard.
+ * first; of version 2 not who was admitted again, and so whose earlier processes must not be heard; in version 3 a session had
+ * given up what this version still takes, so that its replicas would differ.
  */
-const SNAPSHOT_VERSION = 3;
+const SNAPSHOT_VERSION = 4;
 const OK: ApplyResult = { status: 'ok', clientId: 0 };
 const KEY_EMPTY: Refusal = { status: 'invalid', detail: 'the key is empty' };
 const SEQUENCE_ZERO: Refusal = { status: 'invalid', detail: 'clientSeq is 0; sequence numbers start at 1' };
@@ -95,7 +97,7 @@ export class KeyValueStore {
     if (session === undefined) return unknownSession(clientId);
     if (key === '') return KEY_EMPTY;
     if (clientSeq === 0) return SEQUENCE_ZERO;
-    const admission = session.admit(clientSeq);
+    const admission = session.admit(clientSeq, this.sessions.limits.appliedAboveMarkMax);
     if (admission === 'too-old' || admission === 'too-far')
       return refusedSequence(admission, clientId, clientSeq, session);
     this.sessions.noteUse(clientId, session, index);
@@ -146,9 +148,7 @@ export class KeyValueStore {
       out.varint(session.lastUsed);
       out.varint(session.floor);
       out.varint(session.mark);
-      const above = [...session.above].sort((a, b) => a - b);
-      out.varint(above.length);
-      for (const seq of above) out.varint(seq);
+      session.above.write(out);
     }
     out.varint(unusedIds.size);
     for (const id of unusedIds) out.varint(id);
@@ -267,9 +267,10 @@ function readSession(reader: ByteReader, lastUsed: number): Session {
   session.lastUsed = lastUsed;
   session.floor = reader.varint();
   session.mark = reader.varint();
-  const count = reader.varint();
-  if (count > 0) session.above = new Set();
-  for (let i = 0; i < count; i++) session.above.add(reader.varint());
+  const above = SparseNumbers.read(reader);
+  if (above.lowest <= session.mark + 1)
+    throw new MalformedSnapshotError(`snapshot: ${above.lowest} is above the mark ${session.mark} of a session`);
+  if (above.size > 0) session.above = above;
   return session;
 }
 

@@ -1,4 +1,4 @@
-import { APPLIED_ABOVE_MARK_MAX } from '../../wire/limits.ts';
+import { SparseNumbers } from './sparseNumbers.ts';
 
 /**
  * What one client session has applied, so that each command applies once however often and in whatever order it comes
@@ -10,10 +10,10 @@ export class Session {
   mark = 0;
   /** Index of the last entry that used it; 0 where none did. */
   lastUsed = 0;
-  above: Set<number> = NONE;
+  above: SparseNumbers = NONE;
 
-  /** Decides on `seq` and, where the answer is 'apply', remembers it as applied. */
-  admit(seq: number): Admission {
+  /** Decides on `seq` and, where the answer is 'apply', remembers it as applied: of those above the mark `aboveMax` at most. */
+  admit(seq: number, aboveMax: number): Admission {
     if (seq === this.mark + 1) {
       this.mark = seq;
       if (this.above.size > 0) this.absorb();
@@ -22,9 +22,9 @@ export class Session {
     if (seq <= this.floor) return 'too-old';
     if (seq <= this.mark || this.above.has(seq)) return 'duplicate';
     if (seq > this.mark + SEQUENCE_AHEAD_MAX) return 'too-far';
-    if (this.above === NONE) this.above = new Set();
+    if (this.above === NONE) this.above = new SparseNumbers();
     this.above.add(seq);
-    if (this.above.size > APPLIED_ABOVE_MARK_MAX) this.passOldestGap();
+    if (this.above.size > aboveMax) this.passOldestGap();
     this.absorb();
     return 'apply';
   }
@@ -42,10 +42,8 @@ export class Session {
 
   /** Gives up on the numbers between the mark and the lowest applied number above it. */
   private passOldestGap(): void {
-    let lowest = Number.MAX_SAFE_INTEGER;
-    for (const seq of this.above) if (seq < lowest) lowest = seq;
-    this.floor = lowest - 1;
-    this.mark = lowest - 1;
+    this.floor = this.above.lowest - 1;
+    this.mark = this.floor;
   }
 
   private absorb(): void {
@@ -60,4 +58,4 @@ export type Admission = 'apply' | 'duplicate' | 'too-old' | 'too-far';
 /** A number further than this above the mark is a client's mistake, not reordering. */
 export const SEQUENCE_AHEAD_MAX = 1 << 20;
 
-const NONE: Set<number> = new Set();
+const NONE = new SparseNumbers();

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SESSION_LIMITS, type SessionLimits, SessionTable } from './sessionTable.ts';
 
-const LIMITS = { sessionsMax: 8, unusedIdleEntries: 4, usedIdleEntries: 20 };
+const LIMITS = { ...SESSION_LIMITS, sessionsMax: 8, unusedIdleEntries: 4, usedIdleEntries: 20 };
 
 function use(table: SessionTable, id: number, index: number): boolean {
   const session = table.get(id);
@@ -56,7 +56,8 @@ describe('the table of sessions', () => {
     ['few', { sessionsMax: 5, unusedIdleEntries: 3, usedIdleEntries: 9 }],
     ['none that is never used', { sessionsMax: 3, unusedIdleEntries: 100, usedIdleEntries: 6 }],
     ['more than are looked at for one registration', { sessionsMax: 70, unusedIdleEntries: 50, usedIdleEntries: 75 }],
-  ])('forgets what its slow twin forgets (%s)', (_, limits) => {
+  ])('forgets what its slow twin forgets (%s)', (_, counts) => {
+    const limits = { ...SESSION_LIMITS, ...counts };
     const step = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: limits.sessionsMax + 4 }));
     // Runs of registrations fill the table, and runs of uses make a part of it hard to forget.
     const run = fc.tuple(step, fc.integer({ min: 1, max: 20 }), fc.boolean());
@@ -83,7 +84,7 @@ describe('the table of sessions', () => {
   });
 
   it('looks at no more sessions for one registration than that it costs little', () => {
-    const limits = { sessionsMax: 100, unusedIdleEntries: 1, usedIdleEntries: 500 };
+    const limits = { ...SESSION_LIMITS, sessionsMax: 100, unusedIdleEntries: 1, usedIdleEntries: 500 };
     const table = new SessionTable(limits);
     for (let id = 1; id <= 100; id++) table.register(id);
     // The last of a hundred was used long ago, all others just now.

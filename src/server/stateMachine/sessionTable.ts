@@ -1,4 +1,5 @@
 import { broken } from '../../consensus/parts/turnGuard.ts';
+import { APPLIED_ABOVE_MARK_MAX } from '../../wire/limits.ts';
 import { Session } from './session.ts';
 
 export interface SessionLimits {
@@ -8,12 +9,15 @@ export interface SessionLimits {
   readonly unusedIdleEntries: number;
   /** The same for a session that was used, since its last use. */
   readonly usedIdleEntries: number;
+  /** Applied numbers of a session that are remembered above its lowest gap. */
+  readonly appliedAboveMarkMax: number;
 }
 
 export const SESSION_LIMITS: SessionLimits = {
   sessionsMax: 1 << 20,
   unusedIdleEntries: 1 << 16,
   usedIdleEntries: 1 << 20,
+  appliedAboveMarkMax: APPLIED_ABOVE_MARK_MAX,
 };
 /** Sessions looked at for one that can be forgotten, for one registration. */
 const LOOKED_AT_MAX = 64;
@@ -25,7 +29,7 @@ const LOOKED_AT_MAX = 64;
  * the registration refused.
  */
 export class SessionTable {
-  private readonly limits: SessionLimits;
+  readonly limits: SessionLimits;
   /** Ids of sessions never used, ascending. */
   private readonly unused = new Set<number>();
   /** In the order in which they were first used, or were found in use when one was to be forgotten. */

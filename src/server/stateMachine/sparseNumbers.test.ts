@@ -1,0 +1,91 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
+import { ByteWriter } from '../../bytes/byteWriter.ts';
+import { BLOCK_NUMBERS, SparseNumbers } from './sparseNumbers.ts';
+
+/** Close together, at the edges of blocks, and beyond 32 bits. */
+const number = fc
+  .tuple(fc.constantFrom(0, 1, 2, 3, 2 ** 31 / BLOCK_NUMBERS, 2 ** 40), fc.integer({ min: -9, max: 9 }))
+  .map(([block, offset]) => Math.max(0, block * BLOCK_NUMBERS + offset));
+
+const written = (numbers: SparseNumbers) => {
+  const out = new ByteWriter();
+  numbers.write(out);
+  return out.finish();
+};
+
+const of = (numbers: Iterable<number>) => {
+  const made = new SparseNumbers();
+  for (const each of numbers) made.add(each);
+  return made;
+};
+
+function expectSame(numbers: SparseNumbers, slow: ReadonlySet<number>): void {
+  expect([numbers.size, numbers.lowest]).toEqual([slow.size, Math.min(...slow)]);
+  for (const each of slow)
+    expect([each - 1, each, each + 1].map((near) => numbers.has(near))).toEqual(
+      [each - 1, each, each + 1].map((near) => slow.has(near)),
+    );
+}
+
+describe('sparse numbers', () => {
+  it('are what a Set of them is', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.boolean(), number), { maxLength: 120 }), (steps) => {
+        const numbers = new SparseNumbers();
+        const slow = new Set<number>();
+        for (const [isDelete, each] of steps) {
+          expect(numbers.has(each)).toBe(slow.has(each));
+          if (isDelete) expect(numbers.delete(each)).toBe(slow.delete(each));
+          else if (!slow.has(each)) {
+            numbers.add(each);
+            slow.add(each);
+          }
+          expectSame(numbers, slow);
+        }
+      }),
+    );
+  });
+
+  it('are read as they were written, and written alike whatever came and went before', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(number), fc.uniqueArray(number), (kept, gone) => {
+        const direct = of(kept);
+        const numbers = of(gone.filter((each) => !kept.includes(each)));
+        for (const each of kept.toReversed()) numbers.add(each);
+        for (const each of gone) if (!kept.includes(each)) numbers.delete(each);
+        const bytes = written(numbers);
+        expect(bytes).toEqual(written(direct));
+        const reader = new ByteReader(bytes);
+        const read = SparseNumbers.read(reader);
+        expect(reader.pos).toBe(bytes.length);
+        expectSame(read, new Set(kept));
+        expect(written(read)).toEqual(bytes);
+      }),
+    );
+  });
+
+  it.each([
+    ['a block without a number', [1, 7, 0]],
+    ['a block that ends in nothing', [1, 7, 2, 1, 0]],
+    ['a block twice', [2, 7, 1, 1, 7, 1, 1]],
+    ['blocks in the wrong order', [2, 7, 1, 1, 6, 1, 1]],
+    ['a block that is too long', [1, 0, 0x81, 0x04, ...new Array<number>(513).fill(1)]],
+    ['fewer blocks than there should be', [2, 7, 1, 1]],
+  ])('are refused where there is %s', (_, bytes) => {
+    expect(() => SparseNumbers.read(new ByteReader(Uint8Array.from(bytes)))).toThrow(MalformedBytesError);
+  });
+
+  it('are refused in a block whose numbers cannot be told apart any more', () => {
+    const last = Math.floor(Number.MAX_SAFE_INTEGER / BLOCK_NUMBERS);
+    const read = (key: number) => {
+      const out = new ByteWriter();
+      for (const each of [1, key]) out.varint(each);
+      out.field(Uint8Array.of(1));
+      return SparseNumbers.read(new ByteReader(out.finish()));
+    };
+    expect(read(last).lowest).toBe(last * BLOCK_NUMBERS);
+    expect(() => read(last + 1)).toThrow(MalformedBytesError);
+  });
+});
