@@ -150,7 +150,7 @@ export const RejectReason = {
   InvalidChange: 'invalid-change',
   /** Too much is queued; try again later. */
   Overloaded: 'overloaded',
-  /** A transfer's target did not take over in time. */
+  /** Nothing was committed in time; or a transfer's target did not take over in time, and if it does so yet, nobody was told. */
   Timeout: 'timeout',
   /** Too few answer of those who would have to commit what follows the change. */
   NoQuorum: 'no-quorum',

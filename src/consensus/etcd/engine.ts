@@ -113,7 +113,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     for (let left = ticks; left > 0; left--) this.node.tick();
     this.retrySnapshots();
     this.noticeReign();
-    this.requests.watchTransfer();
+    this.requests.tick();
     this.watchAudience();
   }
 
@@ -322,7 +322,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   refusal(isChange = false): RejectReason | undefined {
     const { leader } = this.node.state;
     if (leader === undefined || this.removedAt !== 0 || (this.isAlone && !isChange)) return RejectReason.NotLeader;
-    return leader.transferee !== 0 ? RejectReason.Transferring : undefined;
+    return this.requests.handover.isOpen ? RejectReason.Transferring : undefined;
   }
 
   /** All of the commands take their places in the log, or none. */
@@ -365,7 +365,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   /** What was asked of a leader that leads no more: answered where the outcome is certain, and otherwise left to the host. */
   private noticeReign(): void {
     const { leader, lead } = this.node.state;
-    if (leader === undefined) this.requests.watchTransfer();
+    if (leader === undefined || leader !== this.reign) this.requests.handover.ledBy(lead);
     if (leader === this.reign) return;
     this.reign = leader;
     this.audience = leader === undefined ? undefined : new Audience(this.id, this.settings, this.nowMs);

@@ -11,9 +11,9 @@ import {
 } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
+import { Handover } from '../membership/handover.ts';
 import type { LeaderView } from '../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../membership/preparations.ts';
-import { type Handover, handover } from '../membership/transferPreparation.ts';
 import type { OutputBuffer } from '../parts/outputBuffer.ts';
 import type { EtcdMessage } from './codec.ts';
 import { changeEntry, isJoint } from './membership.ts';
@@ -59,15 +59,15 @@ export class OperatorRequests implements Preparing {
   private readonly preparations = new Preparations(this);
   /** The server that is staged until its change is applied; 0: none. */
   private staged: NodeId = 0;
-  /** A change that is in the log, and a transfer for which writes stopped. */
   private change: ChangeInLog | undefined;
-  private transfer: Handover | undefined;
+  readonly handover: Handover;
   private reignSinceMs = 0;
   /** When each server last answered this leader. */
   private readonly heardMs = new Map<NodeId, number>();
 
   constructor(engine: RequestedEngine) {
     this.engine = engine;
+    this.handover = new Handover(engine.out);
   }
 
   get isAllHandedOut(): boolean {
@@ -179,7 +179,7 @@ export class OperatorRequests implements Preparing {
   }
 
   handOver(to: NodeId, token: number): void {
-    this.transfer = handover(to, token, this.view);
+    this.handover.begin(to, token, this.view);
     this.engine.node.transferLeadership(to);
   }
 
@@ -211,19 +211,12 @@ export class OperatorRequests implements Preparing {
     this.change = undefined;
   }
 
-  watchTransfer(): void {
-    const { transfer } = this;
-    if (transfer === undefined) return;
-    const { node, nowMs, out } = this.engine;
-    const { leader, lead } = node.state;
-    const gaveUp = leader !== undefined && leader.transferee !== transfer.to;
-    const another = leader === undefined && lead !== 0 && lead !== transfer.to;
-    if (lead === transfer.to) out.requests.push({ token: transfer.token, ok: true });
-    else if (gaveUp || another || nowMs >= transfer.deadlineMs) {
-      if (leader !== undefined) leader.transferee = 0;
-      this.refuse(transfer.token, RejectReason.Timeout);
-    } else return;
-    this.transfer = undefined;
+  tick(): void {
+    const { node, nowMs, leaderHint } = this.engine;
+    const { leader } = node.state;
+    this.handover.tick(nowMs, leaderHint);
+    // The node, which tells the target and drops proposals meanwhile, counts in ticks of its own.
+    if (leader !== undefined && !this.handover.isOpen) leader.transferee = 0;
   }
 
   /** Another reign begins, of this server or of somebody else: what is not in the log is certainly not done. */

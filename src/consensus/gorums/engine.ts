@@ -13,7 +13,6 @@ import {
   RejectReason,
   Role,
 } from '../contract.ts';
-import type { Handover } from '../membership/transferPreparation.ts';
 import { TermGuard } from '../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
 import { refused, tooFarAhead } from '../parts/untrusted.ts';
@@ -30,8 +29,6 @@ export class GorumsEngine implements Engine<GorumsMessage> {
   private readonly election: Election;
   private readonly follower: Follower;
   private leader: Leader | undefined;
-  /** A transfer whose target was told to take over: who leads next decides it. */
-  private handedOver: Handover | undefined;
   private readonly guard: TurnGuard;
   private readonly termAt = (index: number) => this.state.log.term(index);
 
@@ -59,12 +56,9 @@ export class GorumsEngine implements Engine<GorumsMessage> {
       this.leader?.woke(state.electionTimer.graceMs);
       return;
     }
-    if (this.leader !== undefined) {
-      this.leader.tick();
-      return;
-    }
-    if (this.handedOver !== undefined && state.nowMs >= this.handedOver.deadlineMs) this.settleTransfer(false);
-    if (state.electionTimer.isDue(state.nowMs)) this.election.timedOut();
+    state.handover.tick(state.nowMs, this.knownLeader);
+    if (this.leader !== undefined) this.leader.tick();
+    else if (state.electionTimer.isDue(state.nowMs)) this.election.timedOut();
   }
 
   receive(from: NodeId, message: GorumsMessage): Refusal | undefined {
@@ -175,6 +169,7 @@ export class GorumsEngine implements Engine<GorumsMessage> {
   private lead(): void {
     const { state } = this;
     state.leaderId = state.id;
+    state.handover.ledBy(state.id);
     this.leader = new Leader(state, () => this.resign());
   }
 
@@ -189,17 +184,7 @@ export class GorumsEngine implements Engine<GorumsMessage> {
     if (former === undefined) return;
     this.leader = undefined;
     this.state.restartElectionTimer();
-    this.handedOver = former.stop(leader);
-  }
-
-  /** Who leads after a transfer decides whether it succeeded. */
-  private settleTransfer(done: boolean): void {
-    if (this.handedOver === undefined) return;
-    const { token } = this.handedOver;
-    const { out, leaderId } = this.state;
-    this.handedOver = undefined;
-    if (done) out.requests.push({ token, ok: true });
-    else out.requestFailed(token, RejectReason.Timeout, leaderId);
+    former.stop(leader);
   }
 
   /** Becomes a follower of `leader` (0: nobody yet) in `term`, which is not below the present one. */
@@ -209,7 +194,7 @@ export class GorumsEngine implements Engine<GorumsMessage> {
     this.election.withdraw();
     this.stopLeading(leader);
     state.leaderId = leader;
-    if (leader !== 0) this.settleTransfer(this.handedOver?.to === leader);
+    state.handover.ledBy(leader);
   }
 
   /** Takes note of a leader of `term`; false where the message is out of date. */
@@ -221,10 +206,14 @@ export class GorumsEngine implements Engine<GorumsMessage> {
     return true;
   }
 
+  /** A leader that no quorum answers does not know who leads. */
+  private get knownLeader(): NodeId {
+    return this.leader?.isAlone ? 0 : this.state.leaderId;
+  }
+
   summary(): EngineSummary {
-    const { role, leader, state } = this;
-    const { term, leaderId, configurations } = state;
-    return { role, term, leader: leader?.isAlone ? 0 : leaderId, configuration: configurations.latest };
+    const { role, knownLeader: leader, state } = this;
+    return { role, term: state.term, leader, configuration: state.configurations.latest };
   }
 
   status(): EngineStatus {
@@ -233,7 +222,7 @@ export class GorumsEngine implements Engine<GorumsMessage> {
       id: state.id,
       role: this.role,
       term: state.term,
-      leader: this.leader?.isAlone ? 0 : state.leaderId,
+      leader: this.knownLeader,
       commitIndex: state.commitIndex,
       appliedIndex: state.appliedIndex,
       lastIndex: state.log.lastIndex,

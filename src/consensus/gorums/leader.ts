@@ -13,7 +13,6 @@ import { Entry, EntryType, noopEntry } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import { type LeaderView, successor } from '../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../membership/preparations.ts';
-import { type Handover, handover } from '../membership/transferPreparation.ts';
 import { Audience } from '../parts/audience.ts';
 import { encodeChange } from './membership.ts';
 import type { AppendEntriesResponse } from './messages.ts';
@@ -21,13 +20,6 @@ import { isQuorum } from './quorum.ts';
 import { Reads } from './reads.ts';
 import { Replication } from './replication.ts';
 import type { ServerState } from './state.ts';
-
-/** A change whose entry, at `index`, is not committed yet. */
-interface Change {
-  readonly change: MembershipChange;
-  readonly token: number;
-  readonly index: number;
-}
 
 /** Everything that a server is only while it leads: quorum functions turn the replies to its rounds into one answer. */
 export class Leader implements Preparing {
@@ -37,9 +29,8 @@ export class Leader implements Preparing {
   private readonly replication: Replication;
   private queue: { readonly batch: ProposalBatch; offset: number }[] = [];
   private readonly preparations: Preparations;
-  /** A change that is in the log, and a transfer for which writes stopped. */
-  private change: Change | undefined;
-  private transfer: Handover | undefined;
+  /** What was asked for, and is in the log at `index`, not committed yet. */
+  private change: { readonly token: number; readonly index: number } | undefined;
   private readonly sinceMs: number;
   /** Start of the latest round that a quorum answered. */
   private quorumMs: number;
@@ -80,7 +71,7 @@ export class Leader implements Preparing {
       this.reject(batch, 0, RejectReason.NotLeader, 0);
       return;
     }
-    if (this.transfer !== undefined) {
+    if (this.state.handover.isOpen) {
       this.reject(batch, 0, RejectReason.Transferring);
       return;
     }
@@ -182,7 +173,6 @@ export class Leader implements Preparing {
     this.audience.tick(state.nowMs, state.configurations.latest);
     if (this.isAlone) this.refuseClients(0);
     this.replication.tick();
-    if (this.transfer !== undefined && state.nowMs >= this.transfer.deadlineMs) this.endTransfer();
   }
 
   /** The host slept. A quorum gets a little time to answer, the rounds that are out count on. */
@@ -201,7 +191,8 @@ export class Leader implements Preparing {
   pump(): void {
     this.preparations.advance();
     this.appendQueued();
-    this.advanceTransfer();
+    const target = this.state.handover.toBeTold(this);
+    if (target !== 0) this.tellToStand(target);
     this.ask();
     if (!this.isSilent) this.replication.pump();
     if (this.alone) {
@@ -249,19 +240,18 @@ export class Leader implements Preparing {
 
   /** One change at a time, and only once this term has committed an entry (thesis §4.1 and its erratum). */
   reconfigure(change: MembershipChange, token: number): void {
-    const { state } = this;
-    const { latest, latestIndex } = state.configurations;
+    const { latest } = this.state.configurations;
     const hasLearners = change.type !== ChangeType.AddVoter && change.type !== ChangeType.Remove;
     const after = hasLearners ? undefined : configurationAfter(latest, change);
     if (this.occupation !== undefined) this.refuse(token, this.occupation);
-    else if (latestIndex > state.commitIndex) this.refuse(token, RejectReason.ChangeInFlight);
     else if (after === undefined) this.refuse(token, RejectReason.InvalidChange);
     else this.preparations.change({ change, token, quorums: [after] });
   }
 
   private get occupation(): RejectReason | undefined {
-    if (this.transfer !== undefined) return RejectReason.Transferring;
-    return this.change === undefined ? this.preparations.occupation : RejectReason.ChangeInFlight;
+    const { handover, configurations, commitIndex } = this.state;
+    if (handover.isOpen) return RejectReason.Transferring;
+    return configurations.latestIndex > commitIndex ? RejectReason.ChangeInFlight : this.preparations.occupation;
   }
 
   get mayChange(): boolean {
@@ -294,7 +284,7 @@ export class Leader implements Preparing {
   appendChange(change: MembershipChange, token: number): void {
     const { state } = this;
     const index = state.log.lastIndex + 1;
-    this.change = { change, token, index };
+    this.change = { token, index };
     state.append([new Entry(index, state.term, EntryType.Reconf, encodeChange(change))]);
     this.refreshPeers();
   }
@@ -326,16 +316,7 @@ export class Leader implements Preparing {
   }
 
   handOver(to: NodeId, token: number): void {
-    this.transfer = handover(to, token, this.view);
-  }
-
-  /** Nothing new is accepted; once the target holds the whole log it is told, once, to stand for election (thesis §3.10). */
-  private advanceTransfer(): void {
-    const { state, transfer } = this;
-    if (transfer === undefined || transfer.told) return;
-    if (this.replication.peer(transfer.to)?.matchIndex !== state.log.lastIndex) return;
-    transfer.told = true;
-    this.tellToStand(transfer.to);
+    this.state.handover.begin(to, token, this.view);
   }
 
   private tellToStand(to: NodeId): void {
@@ -349,24 +330,11 @@ export class Leader implements Preparing {
     if (next !== 0) this.tellToStand(next);
   }
 
-  private endTransfer(): void {
-    const { state, transfer } = this;
-    if (transfer === undefined) return;
-    this.transfer = undefined;
-    state.out.requestFailed(transfer.token, RejectReason.Timeout, state.id);
-  }
-
-  /**
-   * This server no longer leads; `leader` does, as far as is known. Everything that is certainly not done is said so.
-   * Returns a transfer whose target was told to take over: who leads next decides it.
-   */
-  stop(leader: NodeId): Handover | undefined {
+  /** This server no longer leads; `leader` does, as far as is known. Everything that is certainly not done is said so. */
+  stop(leader: NodeId): void {
     const { out } = this.state;
     this.refuseClients(leader);
     for (const token of this.preparations.abandon()) out.requestFailed(token, RejectReason.NotLeader, leader);
-    if (this.transfer?.told === true) return this.transfer;
-    this.endTransfer();
-    return undefined;
   }
 
   /** What is neither in the log nor answered is certainly not done here. */

@@ -1,6 +1,7 @@
 import type { EngineInit, EngineSettings, HardState, NodeId, PersistBatch, Snapshot } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
+import { Handover } from '../membership/handover.ts';
 import { ElectionTimer } from '../parts/electionTimer.ts';
 import { LogTail } from '../parts/logTail.ts';
 import { OutputBuffer } from '../parts/outputBuffer.ts';
@@ -17,6 +18,7 @@ export class ServerState {
   readonly configurations: ConfigurationHistory;
   readonly writes: PendingWrites;
   readonly out = new OutputBuffer<GorumsMessage>();
+  readonly handover = new Handover(this.out);
   readonly electionTimer: ElectionTimer;
   nowMs: number;
   term: number;

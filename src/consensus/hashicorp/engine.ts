@@ -13,7 +13,6 @@ import {
   RejectReason,
   Role,
 } from '../contract.ts';
-import type { Handover } from '../membership/transferPreparation.ts';
 import { TERM_MAX, TermGuard } from '../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
 import { refused, tooFarAhead } from '../parts/untrusted.ts';
@@ -33,8 +32,6 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
   private readonly terms: TermGuard;
   private readonly elections: Elections;
   private leadership: Leadership | undefined;
-  /** A transfer that this server's leadership ended with; it ends when the next leader is known. */
-  private takeover: Handover | undefined;
   private readonly guard: TurnGuard;
   private readonly termAt = (index: number) => this.state.log.term(index);
 
@@ -50,16 +47,13 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
   }
 
   tick(nowMs: number): void {
-    const { state, takeover } = this;
+    const { state } = this;
     state.nowMs = Math.max(state.nowMs, nowMs);
     if (state.electionTimer.tick(state.nowMs)) {
       this.leadership?.woke(state.electionTimer.graceMs);
       return;
     }
-    if (takeover !== undefined && state.nowMs >= takeover.deadlineMs) {
-      this.takeover = undefined;
-      state.outbox.requestFailed(takeover.token, RejectReason.Timeout, state.leader);
-    }
+    state.handover.tick(state.nowMs, state.leader);
     if (this.leadership !== undefined) this.leadership.tick();
     else if (state.electionTimer.isDue(state.nowMs) && state.term < TERM_MAX) this.elections.timedOut();
   }
@@ -274,24 +268,15 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
     state.role = Role.Follower;
     state.refreshRole();
     if (stood) state.resetElectionTimer();
-    const transfer = leadership?.abandon();
-    if (transfer !== undefined) this.takeover = transfer;
-    if (leader !== 0) this.takenOver(leader);
-  }
-
-  private takenOver(leader: NodeId): void {
-    const { takeover, state } = this;
-    if (takeover === undefined) return;
-    this.takeover = undefined;
-    if (leader === takeover.to) state.outbox.requests.push({ token: takeover.token, ok: true });
-    else state.outbox.requestFailed(takeover.token, RejectReason.NotLeader, leader);
+    leadership?.abandon();
+    state.handover.ledBy(leader);
   }
 
   private becomeLeader(): void {
     const { state } = this;
     state.role = Role.Leader;
     state.leader = state.id;
-    if (this.takeover !== undefined) this.takenOver(state.id);
+    state.handover.ledBy(state.id);
     this.leadership = new Leadership(state, () => this.becomeFollower(state.term, 0));
   }
 

@@ -12,7 +12,6 @@ import { Entry, EntryType, noopEntry } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import { type LeaderView, successor } from '../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../membership/preparations.ts';
-import { type Handover, handover } from '../membership/transferPreparation.ts';
 import { Audience } from '../parts/audience.ts';
 import { CommitmentTracker } from './commitment.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -44,8 +43,6 @@ export class Leadership implements ReplicationSource, Preparing {
   /** The first entry of the term. While it is not committed, neither reads nor changes are served (thesis §6.4, §4.1). */
   private readonly firstOfTerm: number;
   private readonly preparations = new Preparations(this);
-  /** A transfer for which writes stopped. */
-  private transferring: Handover | undefined;
   private readonly sinceMs: number;
   private heartbeatDueMs: number;
   private leaseGraceUntilMs = 0;
@@ -105,11 +102,6 @@ export class Leadership implements ReplicationSource, Preparing {
     this.heartbeatIfDue();
     for (const replicator of this.replicators) replicator.tick();
     this.dispatcher.expire();
-    const { transferring } = this;
-    if (transferring !== undefined && state.nowMs >= transferring.deadlineMs) {
-      this.transferring = undefined;
-      state.outbox.requestFailed(transferring.token, RejectReason.Timeout, state.id);
-    }
     this.endFarewells();
   }
 
@@ -160,10 +152,10 @@ export class Leadership implements ReplicationSource, Preparing {
 
   propose(batch: ProposalBatch): void {
     const { token, commands } = batch;
-    const { outbox, leader } = this.state;
+    const { outbox, leader, handover } = this.state;
     if (this.audience.isAlone) outbox.reject(token, 0, commands.length, RejectReason.NotLeader, leader);
-    else if (this.transferring === undefined) this.dispatcher.propose(batch);
-    else outbox.reject(token, 0, commands.length, RejectReason.Transferring, leader);
+    else if (handover.isOpen) outbox.reject(token, 0, commands.length, RejectReason.Transferring, leader);
+    else this.dispatcher.propose(batch);
   }
 
   read(token: number): void {
@@ -184,7 +176,7 @@ export class Leadership implements ReplicationSource, Preparing {
   }
 
   private get occupation(): RejectReason | undefined {
-    return this.transferring === undefined ? this.preparations.occupation : RejectReason.Transferring;
+    return this.state.handover.isOpen ? RejectReason.Transferring : this.preparations.occupation;
   }
 
   get mayChange(): boolean {
@@ -250,7 +242,7 @@ export class Leadership implements ReplicationSource, Preparing {
   handOver(to: NodeId, token: number): void {
     // What queued before is still served; what comes now is not.
     this.dispatcher.dispatch();
-    this.transferring = handover(to, token, this.view);
+    this.state.handover.begin(to, token, this.view);
   }
 
   appendReplied(from: NodeId, reply: AppendReply): void {
@@ -282,20 +274,20 @@ export class Leadership implements ReplicationSource, Preparing {
   /** Once a turn: what queued is appended, and everything that may be sent is. */
   flush(): void {
     this.preparations.advance();
-    if (this.transferring === undefined) this.dispatcher.dispatch();
+    if (!this.state.handover.isOpen) this.dispatcher.dispatch();
     if (!this.state.silent && this.reads.wantsRound(this.state.nowMs)) this.beginRound();
     this.releaseReads();
     if (!this.state.silent) for (const replicator of this.replicators) replicator.pump();
-    this.tellTarget();
+    const target = this.state.handover.toBeTold(this);
+    if (target !== 0) this.tellToStand(target);
   }
 
-  /** Leadership is over. Returns the transfer that was under way. */
-  abandon(): Handover | undefined {
+  /** Leadership is over. */
+  abandon(): void {
     const { outbox, leader } = this.state;
     this.state.silent = false;
     this.refuseClients();
     for (const token of this.preparations.abandon()) outbox.requestFailed(token, RejectReason.NotLeader, leader);
-    return this.transferring;
   }
 
   /** What is neither in the log nor answered is certainly not done here. */
@@ -358,16 +350,12 @@ export class Leadership implements ReplicationSource, Preparing {
   private leave(): void {
     for (const replicator of this.replicators) replicator.pump(true);
     const next = successor(this.view, this.state.configuration.voters);
-    if (next !== 0) this.send(next, { type: 'timeout-now', term: this.term });
+    if (next !== 0) this.tellToStand(next);
     this.stepDown();
   }
 
-  private tellTarget(): void {
-    const { transferring } = this;
-    if (transferring === undefined || transferring.told) return;
-    if (this.replicator(transferring.to)?.matchIndex !== this.state.log.lastIndex) return;
-    transferring.told = true;
-    this.send(transferring.to, { type: 'timeout-now', term: this.term });
+  private tellToStand(to: NodeId): void {
+    this.send(to, { type: 'timeout-now', term: this.term });
   }
 
   private startReplication(id: NodeId): void {

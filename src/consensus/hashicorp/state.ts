@@ -9,6 +9,7 @@ import {
 } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
+import { Handover } from '../membership/handover.ts';
 import { ElectionTimer } from '../parts/electionTimer.ts';
 import { LogTail } from '../parts/logTail.ts';
 import { PendingWrites } from '../parts/pendingWrites.ts';
@@ -27,6 +28,7 @@ export class ServerState {
   readonly configurations: ConfigurationHistory;
   readonly writes: PendingWrites;
   readonly outbox = new Outbox();
+  readonly handover = new Handover(this.outbox);
   readonly requests: Requests;
   readonly delivery: Delivery;
   nowMs: number;

@@ -2,7 +2,7 @@ import { type Missing, type NodeId, RejectReason } from '../contract.ts';
 import { answersLately, type LeaderView, longestLog } from './leaderView.ts';
 
 /** How long a target has to answer, and then to take over, in election timeouts; writes stop for the second only. */
-const TRANSFER_ELECTIONS = 1;
+export const TRANSFER_ELECTIONS = 1;
 
 export interface RequestedTransfer {
   /** 0: whoever is best prepared. */
@@ -10,19 +10,6 @@ export interface RequestedTransfer {
   readonly token: number;
   /** Servers that cannot be told to take over. */
   readonly unable: readonly NodeId[];
-}
-
-/** A transfer for which writes stopped. It ends when it is known who leads next, or with its time. */
-export interface Handover {
-  readonly to: NodeId;
-  readonly token: number;
-  readonly deadlineMs: number;
-  /** The target holds everything, and was told to take over. */
-  told: boolean;
-}
-
-export function handover(to: NodeId, token: number, { nowMs, electionTimeoutMs }: LeaderView): Handover {
-  return { to, token, deadlineMs: nowMs + TRANSFER_ELECTIONS * electionTimeoutMs, told: false };
 }
 
 interface TransferRefusal {

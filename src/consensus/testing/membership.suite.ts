@@ -333,7 +333,8 @@ export function describeMembershipContract<M>(kind: EngineKind<M>, tellsToStand:
       cluster.settle();
       expect(leader.takeOutcomes().rejected).toMatchObject([{ reason: RejectReason.Transferring }]);
       cluster.run(3 * electionTimeoutMs);
-      expect(leader.takeOutcomes().requests).toMatchObject([{ token: 5, ok: false, reason: RejectReason.Timeout }]);
+      const { requests } = leader.takeOutcomes();
+      expect(requests).toMatchObject([{ token: 5, ok: false, reason: RejectReason.Timeout, leader: leader.id }]);
       expect(told).toEqual([to]);
       serves(cluster, leader.id, 'b');
       expect(leader.commands()).toEqual(['b']);
@@ -353,6 +354,17 @@ export function describeMembershipContract<M>(kind: EngineKind<M>, tellsToStand:
       expect(cluster.leaders()).toEqual([able]);
     });
 
+    it('is refused while a change is in the log', () => {
+      const { cluster, leader, others } = clusterOf([1, 2, 3]);
+      const before = leader.log.configurationEntries().length;
+      cluster.loses = (_from, to) => to === leader.id && leader.log.configurationEntries().length > before;
+      leader.engine.reconfigure({ type: ChangeType.Remove, id: others[0]! }, 4);
+      cluster.run(2 * heartbeatMs);
+      leader.engine.transferLeadership(others[1]!, 5);
+      cluster.settle();
+      expect(leader.takeOutcomes().requests).toMatchObject([{ token: 5, reason: RejectReason.ChangeInFlight }]);
+    });
+
     it('a removed leader hands over to one that answers', () => {
       const { cluster, leader, others } = clusterOf([1, 2, 3, 4, 5]);
       const gone = others[0]!;
@@ -365,6 +377,95 @@ export function describeMembershipContract<M>(kind: EngineKind<M>, tellsToStand:
       expect(told).toHaveLength(1);
       expect(told).not.toContain(gone);
       expect(cluster.leaders()).toEqual(told);
+    });
+  });
+
+  describe(`${kind.name}: who leads next decides a transfer for which writes stopped`, () => {
+    /** Writes stopped for `to`. The order to stand did not reach it: the test has it, and may give it to anybody. */
+    const handedOver = ({ thirdLags = false } = {}) => {
+      const { cluster, leader, others } = clusterOf([1, 2, 3]);
+      const [to, third] = others as [NodeId, NodeId];
+      const orders: M[] = [];
+      cluster.loses = (_from, target, message) => {
+        if (tellsToStand(message)) orders.push(message);
+        return tellsToStand(message) || (thirdLags && target === third);
+      };
+      cluster.propose(leader.id, 'before');
+      cluster.settle();
+      leader.engine.transferLeadership(to, 5);
+      cluster.run(2 * heartbeatMs);
+      expect(orders).toHaveLength(1);
+      const obeys = (id: NodeId) => cluster.server(id).engine.receive(leader.id, orders[0]!);
+      return { cluster, leader, to, third, obeys };
+    };
+
+    it('done where that is the target, though the old leader led no more when it stood', () => {
+      const { cluster, leader, to, third, obeys } = handedOver({ thirdLags: true });
+      // The third lacks an entry: who hears it takes its term, and does not vote for it.
+      cluster.loses = (from, target) => target === third || (from === third && target === to);
+      obeys(third);
+      cluster.settle();
+      expect(cluster.leaders()).toEqual([]);
+      expect(leader.takeOutcomes().requests).toEqual([]);
+      obeys(to);
+      cluster.settle();
+      expect(cluster.leaders()).toEqual([to]);
+      expect(leader.takeOutcomes().requests).toEqual([{ token: 5, ok: true }]);
+    });
+
+    it('a timeout where that is another, whom it names', () => {
+      const { cluster, leader, third, obeys } = handedOver();
+      cluster.loses = () => false;
+      obeys(third);
+      cluster.settle();
+      expect(cluster.leaders()).toEqual([third]);
+      const { requests } = leader.takeOutcomes();
+      expect(requests).toMatchObject([{ token: 5, ok: false, reason: RejectReason.Timeout, leader: third }]);
+    });
+
+    it('a timeout where the old leader leads no more, and nobody is known to', () => {
+      const { cluster, leader, to, third, obeys } = handedOver();
+      cluster.loses = (from, target) => target === third || from === to || (from === third && target === to);
+      obeys(third);
+      cluster.settle();
+      expect(cluster.leaders()).toEqual([]);
+      expect(leader.takeOutcomes().requests).toEqual([]);
+      cluster.run(electionTimeoutMs + heartbeatMs);
+      const { requests } = leader.takeOutcomes();
+      expect(requests).toMatchObject([{ token: 5, ok: false, reason: RejectReason.Timeout, leader: 0 }]);
+    });
+
+    it('a timeout where the target falls behind as the writes stop: it is not told, and the leader serves on', () => {
+      const { cluster, leader, others } = clusterOf([1, 2, 3]);
+      const to = others[0]!;
+      let answers = 0;
+      cluster.loses = (from, target, message) => {
+        expect(tellsToStand(message)).toBe(false);
+        if (from !== to || target !== leader.id || ++answers > 1) return from === to;
+        cluster.propose(leader.id, 'last');
+        return false;
+      };
+      leader.engine.transferLeadership(to, 5);
+      cluster.run(2 * heartbeatMs);
+      cluster.propose(leader.id, 'refused');
+      cluster.settle();
+      expect(leader.takeOutcomes()).toMatchObject({ requests: [], rejected: [{ reason: RejectReason.Transferring }] });
+      cluster.run(electionTimeoutMs);
+      const { requests } = leader.takeOutcomes();
+      expect(requests).toMatchObject([{ token: 5, ok: false, reason: RejectReason.Timeout, leader: leader.id }]);
+      serves(cluster, leader.id, 'after');
+    });
+
+    it('before they stopped it is refused with the leadership: nobody was told, and the next leader may be asked', () => {
+      const { cluster, leader, to, third, obeys } = handedOver();
+      cluster.run(electionTimeoutMs);
+      expect(leader.takeOutcomes().requests).toHaveLength(1);
+      cluster.stop(to);
+      leader.engine.transferLeadership(to, 6);
+      obeys(third);
+      cluster.settle();
+      const { requests } = leader.takeOutcomes();
+      expect(requests).toMatchObject([{ token: 6, ok: false, reason: RejectReason.NotLeader }]);
     });
   });
 }

@@ -66,7 +66,7 @@ export function transferRefusalText(refusal: Refusal, to: NodeId): string {
     case RejectReason.Timeout: {
       const { leader } = refusal;
       const now = leader === 0 ? 'no leader is known yet' : `server ${leader} leads`;
-      return `${what}: the target was told and did not take over within an election timeout; ${now}`;
+      return `${what}: the target did not take over in time; ${now}`;
     }
     default:
       return `${what}: ${missingText(refusal.missing)}`;

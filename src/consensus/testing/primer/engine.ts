@@ -18,7 +18,7 @@ import {
 } from '../../contract.ts';
 import { type Entry, isConfigurationType } from '../../entry.ts';
 import { ConfigurationHistory } from '../../membership/configurationHistory.ts';
-import type { Handover } from '../../membership/transferPreparation.ts';
+import { Handover } from '../../membership/handover.ts';
 import { ElectionTimer } from '../../parts/electionTimer.ts';
 import { LogTail } from '../../parts/logTail.ts';
 import { OutputBuffer } from '../../parts/outputBuffer.ts';
@@ -52,6 +52,7 @@ export class PrimerEngine implements Engine<PrimerMessage> {
   readonly log: LogTail;
   readonly configurations: ConfigurationHistory;
   readonly out = new OutputBuffer<PrimerMessage>();
+  readonly handover = new Handover(this.out);
   readonly writes: PendingWrites;
   nowMs: number;
   term: number;
@@ -71,8 +72,6 @@ export class PrimerEngine implements Engine<PrimerMessage> {
   /** When the leader was last heard. */
   private heardMs = Number.NEGATIVE_INFINITY;
   private readonly electionTimer: ElectionTimer;
-  /** A transfer whose target was told: it is done once that one leads. */
-  private handedOver: Handover | undefined;
 
   constructor(init: EngineInit) {
     this.init = init;
@@ -100,11 +99,11 @@ export class PrimerEngine implements Engine<PrimerMessage> {
       this.leader?.woke(this.electionTimer.graceMs);
       return;
     }
+    this.handover.tick(this.nowMs, this.knownLeader);
     if (this.leader !== undefined) {
       this.leader.tick();
       return;
     }
-    if (this.handedOver !== undefined && this.nowMs >= this.handedOver.deadlineMs) this.settleTransfer(0);
     if (!this.electionTimer.isDue(this.nowMs)) return;
     this.electionTimer.restart(this.nowMs);
     if (this.mayStand) this.stand(true);
@@ -281,6 +280,7 @@ export class PrimerEngine implements Engine<PrimerMessage> {
     if (candidacy.preVote) this.stand(false);
     else {
       this.leaderId = this.id;
+      this.handover.ledBy(this.id);
       this.leader = new Leader(this);
     }
   }
@@ -299,7 +299,7 @@ export class PrimerEngine implements Engine<PrimerMessage> {
     this.candidacy = undefined;
     this.stopLeading(leader);
     this.leaderId = leader;
-    if (leader !== 0) this.settleTransfer(leader);
+    this.handover.ledBy(leader);
   }
 
   /** Stops leading without a new term. */
@@ -313,15 +313,7 @@ export class PrimerEngine implements Engine<PrimerMessage> {
     if (leader === undefined) return;
     this.leader = undefined;
     this.electionTimer.restart(this.nowMs);
-    this.handedOver = leader.stop(next);
-  }
-
-  private settleTransfer(leader: NodeId): void {
-    const { handedOver } = this;
-    if (handedOver === undefined) return;
-    this.handedOver = undefined;
-    if (handedOver.to === leader) this.out.requests.push({ token: handedOver.token, ok: true });
-    else this.out.requestFailed(handedOver.token, RejectReason.Timeout, this.leaderId);
+    leader.stop(next);
   }
 
   /** No message of a peer ends this server or takes it far: what is not well-formed is left out, and a term rises in steps. */
@@ -430,14 +422,14 @@ export class PrimerEngine implements Engine<PrimerMessage> {
     return this.isVoter ? Role.Follower : Role.Passive;
   }
 
+  /** A leader that no quorum answers does not know who leads. */
+  private get knownLeader(): NodeId {
+    return this.leader?.isAlone ? 0 : this.leaderId;
+  }
+
   summary(): EngineSummary {
-    const { role, term, leader } = this;
-    return {
-      role,
-      term,
-      leader: leader?.isAlone ? 0 : this.leaderId,
-      configuration: this.configurations.latest,
-    };
+    const { role, term, knownLeader: leader } = this;
+    return { role, term, leader, configuration: this.configurations.latest };
   }
 
   status(): EngineStatus {
@@ -446,7 +438,7 @@ export class PrimerEngine implements Engine<PrimerMessage> {
       id,
       role,
       term,
-      leader: leader?.isAlone ? 0 : this.leaderId,
+      leader: this.knownLeader,
       commitIndex,
       appliedIndex,
       lastIndex: this.log.lastIndex,

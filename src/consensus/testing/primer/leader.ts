@@ -14,7 +14,6 @@ import { recordsSize } from '../../entryCodec.ts';
 import { configurationAfter } from '../../membership/changes.ts';
 import { type LeaderView, successor } from '../../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../../membership/preparations.ts';
-import { type Handover, handover } from '../../membership/transferPreparation.ts';
 import { Audience } from '../../parts/audience.ts';
 import { majorityReached, UNBOUNDED } from '../../parts/quorum.ts';
 import { transitMs } from '../../parts/transit.ts';
@@ -64,7 +63,6 @@ export class Leader implements Preparing {
   private quorumMs: number;
   private heartbeatDueMs = 0;
   private change: { readonly token: number; readonly index: number } | undefined;
-  private transfer: Handover | undefined;
 
   constructor(server: PrimerEngine) {
     this.server = server;
@@ -99,7 +97,6 @@ export class Leader implements Preparing {
       server.resign();
       return;
     }
-    if (this.transfer !== undefined && server.nowMs >= this.transfer.deadlineMs) this.endTransfer();
     for (const peer of this.peers.values()) this.noticeLoss(peer);
   }
 
@@ -118,10 +115,10 @@ export class Leader implements Preparing {
   }
 
   propose(batch: ProposalBatch): void {
-    const { out, id } = this.server;
+    const { out, id, handover } = this.server;
     const { token, commands } = batch;
     if (this.isAlone) out.reject(token, 0, commands.length, RejectReason.NotLeader, 0);
-    else if (this.transfer !== undefined) out.reject(token, 0, commands.length, RejectReason.Transferring, id);
+    else if (handover.isOpen) out.reject(token, 0, commands.length, RejectReason.Transferring, id);
     else this.queue.push({ batch, offset: 0 });
   }
 
@@ -136,7 +133,8 @@ export class Leader implements Preparing {
     this.commit();
     this.preparations.advance();
     this.appendQueued();
-    this.tellSuccessor();
+    const target = server.handover.toBeTold(this);
+    if (target !== 0) server.out.send(target, { type: 'take-over', term: server.term });
     this.askWhoHears();
     if (!this.isSilent) {
       const readsWait = this.newReads.length > 0 && this.isEstablished;
@@ -320,11 +318,10 @@ export class Leader implements Preparing {
   // --- members, and handing over (src/consensus/membership/ decides when) ---
 
   reconfigure(change: MembershipChange, token: number): void {
-    const { latest, latestIndex } = this.server.configurations;
+    const { latest } = this.server.configurations;
     const isVoters = change.type === ChangeType.AddVoter || change.type === ChangeType.Remove;
     const after = isVoters ? configurationAfter(latest, change) : undefined;
     if (this.occupation !== undefined) this.refuse(token, this.occupation);
-    else if (latestIndex > this.server.commitIndex) this.refuse(token, RejectReason.ChangeInFlight);
     else if (after === undefined) this.refuse(token, RejectReason.InvalidChange);
     else this.preparations.change({ change, token, quorums: [after] });
   }
@@ -337,8 +334,9 @@ export class Leader implements Preparing {
   }
 
   private get occupation(): RejectReason | undefined {
-    if (this.transfer !== undefined) return RejectReason.Transferring;
-    return this.change === undefined ? this.preparations.occupation : RejectReason.ChangeInFlight;
+    const { handover, configurations, commitIndex } = this.server;
+    if (handover.isOpen) return RejectReason.Transferring;
+    return configurations.latestIndex > commitIndex ? RejectReason.ChangeInFlight : this.preparations.occupation;
   }
 
   get mayChange(): boolean {
@@ -375,7 +373,7 @@ export class Leader implements Preparing {
   }
 
   handOver(to: NodeId, token: number): void {
-    this.transfer = handover(to, token, this.view);
+    this.server.handover.begin(to, token, this.view);
   }
 
   record(event: ToldEvent): void {
@@ -384,19 +382,6 @@ export class Leader implements Preparing {
 
   refuse(token: number, reason: RejectReason, missing?: Missing): void {
     this.server.out.requestFailed(token, reason, this.server.id, missing);
-  }
-
-  private tellSuccessor(): void {
-    const { transfer, server } = this;
-    if (transfer === undefined || transfer.told) return;
-    if (this.peers.get(transfer.to)?.matchIndex !== server.log.lastIndex) return;
-    transfer.told = true;
-    server.out.send(transfer.to, { type: 'take-over', term: server.term });
-  }
-
-  private endTransfer(): void {
-    if (this.transfer !== undefined) this.refuse(this.transfer.token, RejectReason.Timeout);
-    this.transfer = undefined;
   }
 
   /** The voters, one whose removal is not committed yet, and one that is about to join; ascending. */
@@ -442,13 +427,10 @@ export class Leader implements Preparing {
 
   // --- the end ---
 
-  /** `next` leads, as far as is known. What is certainly not done is said so; returns a transfer that the next leader decides. */
-  stop(next: NodeId): Handover | undefined {
+  /** `next` leads, as far as is known. What is certainly not done is said so. */
+  stop(next: NodeId): void {
     this.refuseClients(next);
     for (const token of this.preparations.abandon()) this.server.out.requestFailed(token, RejectReason.NotLeader, next);
-    if (this.transfer?.told === true) return this.transfer;
-    this.endTransfer();
-    return undefined;
   }
 
   /** What is neither in the log nor answered is certainly not done here. */
