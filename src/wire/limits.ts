@@ -40,10 +40,10 @@ export const SERVER_PENDING_MAX = 1 << 17;
 export const CLIENT_PENDING_MAX = 1 << 18;
 
 /**
- * Applied sequence numbers of a session that servers remember above the lowest gap; when there are more, what is missing there is given up,
+ * So far below the highest sequence number that a session applied its numbers are told apart; what is missing further below is given up,
  * and never done. The original's client leaves a gap at 1 forever, has up to 50 000 requests in flight and tries for ever: one that an
  * overloaded server refuses again and again, up to a second apart, is left behind by 10 000 and more a second. A bit each.
  */
-export const APPLIED_ABOVE_MARK_MAX = 1 << 19;
+export const SEQUENCE_WINDOW = 1 << 19;
 /** Unanswered inserts of one session of ours. */
 export const SESSION_PENDING_MAX = 1024;

@@ -108,7 +108,7 @@ describe('a command that cannot be applied is answered, and changes nothing:', (
   });
 
   it('a number below a gap that was given up', () => {
-    const store = new KeyValueStore({ ...SESSION_LIMITS, appliedAboveMarkMax: 4096 });
+    const store = new KeyValueStore({ ...SESSION_LIMITS, sequenceWindow: 4096 });
     register(store, 1);
     for (let seq = 2; seq < 5000; seq++) insert(store, 1, seq, 'a', `${seq}`);
     expect(insert(store, 1, 1, 'a', 'late')).toMatchObject({
@@ -206,10 +206,10 @@ describe('what is foreseen of a command before it enters the log', () => {
   });
 
   it('is that a number below a gap that was given up is too old', () => {
-    const appliedAboveMarkMax = 16;
-    const store = new KeyValueStore({ ...SESSION_LIMITS, appliedAboveMarkMax });
+    const sequenceWindow = 16;
+    const store = new KeyValueStore({ ...SESSION_LIMITS, sequenceWindow });
     register(store, 1);
-    const last = appliedAboveMarkMax + 2;
+    const last = sequenceWindow + 2;
     for (let seq = 2; seq <= last; seq++) insert(store, 1, seq, 'a', 'b');
     for (const isCurrent of [false, true]) {
       const foreseen = (clientSeq: number) =>

@@ -97,7 +97,7 @@ export class KeyValueStore {
     if (session === undefined) return unknownSession(clientId);
     if (key === '') return KEY_EMPTY;
     if (clientSeq === 0) return SEQUENCE_ZERO;
-    const admission = session.admit(clientSeq, this.sessions.limits.appliedAboveMarkMax);
+    const admission = session.admit(clientSeq, this.sessions.limits.sequenceWindow);
     if (admission === 'too-old' || admission === 'too-far')
       return refusedSequence(admission, clientId, clientSeq, session);
     this.sessions.noteUse(clientId, session, index);

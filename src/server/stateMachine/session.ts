@@ -12,8 +12,11 @@ export class Session {
   lastUsed = 0;
   above: SparseNumbers = NONE;
 
-  /** Decides on `seq` and, where the answer is 'apply', remembers it as applied: of those above the mark `aboveMax` at most. */
-  admit(seq: number, aboveMax: number): Admission {
+  /**
+   * Decides on `seq` and, where the answer is 'apply', remembers it as applied. Where something is missing `window` numbers and
+   * more below the highest that is applied, it is given up, and all up to there can no longer be told apart.
+   */
+  admit(seq: number, window: number): Admission {
     if (seq === this.mark + 1) {
       this.mark = seq;
       if (this.above.size > 0) this.absorb();
@@ -24,8 +27,8 @@ export class Session {
     if (seq > this.mark + SEQUENCE_AHEAD_MAX) return 'too-far';
     if (this.above === NONE) this.above = new SparseNumbers();
     this.above.add(seq);
-    if (this.above.size > aboveMax) this.passOldestGap();
-    this.absorb();
+    const leftBehind = this.above.highest - window;
+    if (leftBehind > this.mark) this.giveUp(leftBehind);
     return 'apply';
   }
 
@@ -40,10 +43,12 @@ export class Session {
     return seq > this.floor && (seq <= this.mark || this.above.has(seq));
   }
 
-  /** Gives up on the numbers between the mark and the lowest applied number above it. */
-  private passOldestGap(): void {
-    this.floor = this.above.lowest - 1;
-    this.mark = this.floor;
+  /** All that is missing up to `seq`. */
+  private giveUp(seq: number): void {
+    this.floor = seq;
+    this.mark = seq;
+    this.above.dropUpTo(seq);
+    this.absorb();
   }
 
   private absorb(): void {
@@ -55,7 +60,10 @@ export class Session {
 /** 'duplicate': applied before. 'too-old': whether it was applied can no longer be told. */
 export type Admission = 'apply' | 'duplicate' | 'too-old' | 'too-far';
 
-/** A number further than this above the mark is a client's mistake, not reordering. */
+/**
+ * A number further than this above the mark is a client's mistake, not reordering. Twice the window: what a client leaves out for ever
+ * is given up long before its next numbers would be too far.
+ */
 export const SEQUENCE_AHEAD_MAX = 1 << 20;
 
 const NONE = new SparseNumbers();

@@ -1,5 +1,5 @@
 import { broken } from '../../consensus/parts/turnGuard.ts';
-import { APPLIED_ABOVE_MARK_MAX } from '../../wire/limits.ts';
+import { SEQUENCE_WINDOW } from '../../wire/limits.ts';
 import { Session } from './session.ts';
 
 export interface SessionLimits {
@@ -9,15 +9,15 @@ export interface SessionLimits {
   readonly unusedIdleEntries: number;
   /** The same for a session that was used, since its last use. */
   readonly usedIdleEntries: number;
-  /** Applied numbers of a session that are remembered above its lowest gap. */
-  readonly appliedAboveMarkMax: number;
+  /** Numbers of a session that are told apart, below the highest that is applied. */
+  readonly sequenceWindow: number;
 }
 
 export const SESSION_LIMITS: SessionLimits = {
   sessionsMax: 1 << 20,
   unusedIdleEntries: 1 << 16,
   usedIdleEntries: 1 << 20,
-  appliedAboveMarkMax: APPLIED_ABOVE_MARK_MAX,
+  sequenceWindow: SEQUENCE_WINDOW,
 };
 /** Sessions looked at for one that can be forgotten, for one registration. */
 const LOOKED_AT_MAX = 64;

@@ -48,6 +48,17 @@ describe('sparse numbers', () => {
     );
   });
 
+  it('leave what is above when all up to a number is dropped', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(number), number, (all, upTo) => {
+        const numbers = of(all);
+        numbers.dropUpTo(upTo);
+        expectSame(numbers, new Set(all.filter((each) => each > upTo)));
+        expect(numbers.highest).toBe(Math.max(0, ...all));
+      }),
+    );
+  });
+
   it('are read as they were written, and written alike whatever came and went before', () => {
     fc.assert(
       fc.property(fc.uniqueArray(number), fc.uniqueArray(number), (kept, gone) => {
@@ -61,6 +72,7 @@ describe('sparse numbers', () => {
         const read = SparseNumbers.read(reader);
         expect(reader.pos).toBe(bytes.length);
         expectSame(read, new Set(kept));
+        expect(read.highest).toBe(Math.max(0, ...kept));
         expect(written(read)).toEqual(bytes);
       }),
     );

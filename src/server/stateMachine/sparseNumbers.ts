@@ -11,6 +11,8 @@ export const BLOCK_NUMBERS = 8 * BLOCK_BYTES;
  */
 export class SparseNumbers {
   size = 0;
+  /** The highest that ever was among them; 0 where none was. */
+  highest = 0;
   /** By number / BLOCK_NUMBERS; none is empty. */
   private readonly blocks = new Map<number, Block>();
 
@@ -30,6 +32,7 @@ export class SparseNumbers {
     block.bits[byteOf(number)]! |= bitOf(number);
     block.size++;
     this.size++;
+    if (number > this.highest) this.highest = number;
   }
 
   /** Returns whether it was among them. */
@@ -41,6 +44,16 @@ export class SparseNumbers {
     if (--block.size === 0) this.blocks.delete(key);
     this.size--;
     return true;
+  }
+
+  dropUpTo(number: number): void {
+    const last = blockOf(number);
+    for (const [key, block] of this.blocks) {
+      if (key >= last) continue;
+      this.size -= block.size;
+      this.blocks.delete(key);
+    }
+    for (let each = this.lowest; each <= number; each = this.lowest) this.delete(each);
   }
 
   /** Infinity where there are none. */
@@ -79,6 +92,7 @@ export class SparseNumbers {
       for (const byte of bytes) for (let rest = byte; rest !== 0; rest &= rest - 1) block.size++;
       numbers.blocks.set(key, block);
       numbers.size += block.size;
+      numbers.highest = key * BLOCK_NUMBERS + 8 * bytes.length - 1 - (Math.clz32(bytes.at(-1)!) - 24);
     }
     return numbers;
   }
