@@ -18,6 +18,14 @@ export interface Effort {
   readonly testsMsMax: number;
 }
 
+/** What is known of a mutant before it is run. */
+export interface Lead {
+  /** What noticed it the last time. */
+  readonly likely?: Killer | undefined;
+  /** Every test let it pass. */
+  readonly hasPassedTests?: boolean;
+}
+
 /** A step of a hunt: a unit, and what it takes without a mutant. */
 interface Step {
   readonly unit: Unit;
@@ -53,11 +61,11 @@ export class Hunt {
     this.effort = effort;
   }
 
-  /** `likely` is what noticed it the last time. */
-  async run(id: number, { key, file }: Mutant, worker: KillerProcess, likely?: Killer): Promise<Outcome> {
+  async run(id: number, { key, file }: Mutant, worker: KillerProcess, lead: Lead = {}): Promise<Outcome> {
     const passages = this.passagesOf.get(id) ?? [];
-    const steps = this.steps(passages, file, likely);
+    const steps = this.steps(passages, file, lead.likely);
     for (const step of steps) {
+      if (lead.hasPassedTests && step.unit.kind === 'file') continue;
       const found = await this.judge(id, step, worker);
       if (found !== undefined) return { key, ...found };
     }

@@ -23,6 +23,7 @@ interface Options {
   readonly seeds: number;
   readonly jobs: number;
   readonly record: string | undefined;
+  readonly survivors: boolean;
   readonly json: boolean;
   readonly list: boolean;
 }
@@ -41,7 +42,11 @@ const program = processCommand('mutants')
   .option('--draw <seed>', 'which sample', wholeNumber, 1)
   .option('--seeds <count>', "how many of the simulator's seeds, from 1, may be run against a mutant", wholeNumber, 40)
   .option('--jobs <count>', 'processes that run mutants', wholeNumber, 2)
-  .option('--record <file>', 'note each outcome there; what it holds of the same code is not run again')
+  .option(
+    '--record <file>',
+    'note each outcome there; what it holds of the same code is not run again, unless it survived fewer seeds',
+  )
+  .option('--survivors', 'only what survived by --record, be it in other code', false)
   .option('--list', 'print the mutants that would be run, and run none', false)
   .option('--json', 'print the outcomes as JSON', false);
 
@@ -58,7 +63,11 @@ if (stale.length > 0) {
   const keys = stale.map(({ key }) => `  ${key}`).join('\n');
   program.error(`argued equivalent, but not among the mutants any more:\n${keys}`);
 }
-const mutants = select(every, { ...options, sample: options.all ? undefined : options.sample });
+if (options.survivors && options.record === undefined) program.error('--survivors: of which --record?');
+const known = new Passages(root, files);
+const record = fromOption(program, '--record', () => new HuntRecord(options.record, known.sourcesHash, options.seeds));
+const selected = select(every, { ...options, sample: options.all || options.survivors ? undefined : options.sample });
+const mutants = options.survivors ? selected.filter(({ mutant }) => record.hasSurvived(mutant.key)) : selected;
 
 /** The killers that may pass one of the mutants' places. */
 function unitsFor(passages: Passages): Unit[] {
@@ -87,9 +96,6 @@ function progress(): (number: Numbered, outcome: Outcome, done: number) => void 
 }
 
 async function hunt(): Promise<Map<string, Outcome>> {
-  const known = new Passages(root, files);
-  const sources = `${known.sourcesHash} ${options.seeds}`;
-  const record = fromOption(program, '--record', () => new HuntRecord(options.record, sources));
   const folder = join(root, 'dist/mutated');
   const build = join(folder, `build-${process.pid}`);
   mkdirSync(build, { recursive: true });
@@ -106,7 +112,8 @@ async function hunt(): Promise<Map<string, Outcome>> {
       for (const each of rest) {
         const { id, mutant } = each;
         const noted = record.outcomeOf(mutant.key);
-        const outcome = noted ?? (await hunting.run(id, mutant, worker, record.killerOf(mutant.key)));
+        const lead = { likely: record.killerOf(mutant.key), hasPassedTests: record.hasPassedTests(mutant.key) };
+        const outcome = noted ?? (await hunting.run(id, mutant, worker, lead));
         outcomes.set(mutant.key, outcome);
         if (noted !== undefined) continue;
         record.add(outcome);

@@ -60,6 +60,13 @@ describe('the mistakes of a file', () => {
     ]);
   });
 
+  it('leave the order of assignments to names that only begin alike, and of nothing else', () => {
+    const swaps = (source: string) => named(source).filter((name) => name.includes('swap'));
+    expect(swaps('function f(a: A) { a.record = b; a.recordEnd = c; }')).toEqual([]);
+    expect(swaps('function f(a: A) { a.record = b; a.record.end = c; }')).toHaveLength(1);
+    expect(swaps('function f(a: A) { a.end = b; a.recordEnd = a.end; }')).toHaveLength(1);
+  });
+
   it('turn truths round where they are given away', () => {
     expect(named('function f(a = true) { g(false); return { a: true }; }')).toEqual([
       'f: flip true → false',

@@ -270,7 +270,15 @@ function areApart(first: Node, second: Node, one: string, other: string): boolea
   const [left, right] = [first.expression as Node, second.expression as Node];
   if (left.type !== 'AssignmentExpression' || right.type !== 'AssignmentExpression') return false;
   const targetOf = (text: string) => text.split('=')[0]!.trim();
-  return !other.includes(targetOf(one)) && !one.includes(targetOf(other));
+  return !mentions(other, targetOf(one)) && !mentions(one, targetOf(other));
+}
+
+/** As a name of its own: `a.record` is not in `a.recordEnd`. */
+function mentions(text: string, name: string): boolean {
+  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
+    if (!/[\w$]/.test(text.charAt(at + name.length))) return true;
+  }
+  return false;
 }
 
 /** A check: does nothing but leave where it holds. */

@@ -54,6 +54,14 @@ describe('configurationAfter', () => {
     );
   });
 
+  it('leaves somebody to vote, be there learners or not', () => {
+    for (const learners of [[], [2]]) {
+      for (const type of [ChangeType.Remove, ChangeType.Demote]) {
+        expect(configurationAfter(simpleConfiguration([1], learners), { type, id: 1 })).toBeUndefined();
+      }
+    }
+  });
+
   it('refuses what is not a server', () => {
     for (const id of [-1, 0, 1.5, Number.NaN]) {
       expect(configurationAfter(simpleConfiguration([1]), { type: ChangeType.AddVoter, id })).toBeUndefined();

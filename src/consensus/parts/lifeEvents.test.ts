@@ -21,6 +21,12 @@ describe('what follows from one turn to the next', () => {
     ['an election brought nobody', summary(Role.Candidate, 2, 0), summary(Role.Candidate, 3, 0), ['election']],
     ['an election is won', summary(Role.Candidate, 2, 0), summary(Role.Leader, 2, 1), ['becomeleader']],
     ['all of it in one turn', FOLLOWS, summary(Role.Leader, 2, 1), ['election', 'becomeleader']],
+    [
+      'it stands again and is elected',
+      summary(Role.Candidate, 2, 0),
+      summary(Role.Leader, 3, 1),
+      ['election', 'becomeleader'],
+    ],
     ['again, in one turn', LEADS, summary(Role.Leader, 3, 1), ['election', 'becomeleader']],
     ['no quorum answers', LEADS, summary(Role.Leader, 1, 0), ['failure']],
     ['a leader steps down by itself', LEADS, summary(Role.Follower, 1, 0), ['failure']],
@@ -30,6 +36,19 @@ describe('what follows from one turn to the next', () => {
     ['who takes no part hears nobody', summary(Role.Passive, 1, 2), summary(Role.Passive, 1, 0), []],
     ['a quorum answers again', summary(Role.Leader, 1, 0), LEADS, []],
     ['another configuration', FOLLOWS, summary(Role.Follower, 1, 2, FOUR), ['applyconfiguration']],
+    [
+      'another learner',
+      FOLLOWS,
+      summary(Role.Follower, 1, 2, simpleConfiguration([1, 2, 3], [4])),
+      ['applyconfiguration'],
+    ],
+    ['joint', FOLLOWS, summary(Role.Follower, 1, 2, { ...THREE, outgoing: [1, 2] }), ['applyconfiguration']],
+    [
+      'with another learner to come',
+      FOLLOWS,
+      summary(Role.Follower, 1, 2, { ...THREE, learnersNext: [3] }),
+      ['applyconfiguration'],
+    ],
     ['an equal one', FOLLOWS, summary(Role.Follower, 1, 2, simpleConfiguration([3, 2, 1])), []],
     ['nothing', FOLLOWS, summary(Role.Follower, 1, 2), []],
   ];
@@ -53,7 +72,9 @@ describe('what follows from a committed configuration', () => {
     ['the same', THREE, simpleConfiguration([1, 2, 3]), []],
   ] as const;
   it.each(cases)('%s', (_what, before, now, events) => {
-    expect(new LifeEvents(1, FOLLOWS, before, 4).applied(5, FOLLOWS, now)).toEqual(events);
+    const life = new LifeEvents(1, FOLLOWS, before, 4);
+    expect(life.applied(5, FOLLOWS, now)).toEqual(events);
+    expect(life.applied(6, FOLLOWS, now)).toEqual([]);
   });
 
   it('comes after the configuration is in force, and not where it was known before the start', () => {

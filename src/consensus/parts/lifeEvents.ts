@@ -33,8 +33,7 @@ export class LifeEvents {
     if (role === Role.PreCandidate && before.role !== Role.PreCandidate) events.push('preelection');
     const isNew = role !== before.role || term !== before.term;
     // Whoever leads alone is elected within a turn.
-    const stood =
-      role === Role.Candidate || (role === Role.Leader && !(before.role === Role.Candidate && term === before.term));
+    const stood = role === Role.Candidate || (role === Role.Leader && term !== before.term);
     if (isNew && stood) events.push('election');
     if (isNew && role === Role.Leader) events.push('becomeleader');
     if (!isSame(configuration, before.configuration)) events.push('applyconfiguration');
@@ -74,10 +73,9 @@ function membersOf({ voters, learners, outgoing }: Configuration): readonly Node
 function isSame(one: Configuration, other: Configuration): boolean {
   const { voters, learners, outgoing, learnersNext } = one;
   return (
-    one === other ||
-    (voters.join() === other.voters.join() &&
-      learners.join() === other.learners.join() &&
-      outgoing.join() === other.outgoing.join() &&
-      learnersNext.join() === other.learnersNext.join())
+    voters.join() === other.voters.join() &&
+    learners.join() === other.learners.join() &&
+    outgoing.join() === other.outgoing.join() &&
+    learnersNext.join() === other.learnersNext.join()
   );
 }

@@ -88,7 +88,8 @@ export class LogTail {
       this.tailStart = index;
     }
     if (index <= this.handed) {
-      this.cutFrom = Math.min(this.cutFrom ?? index, index);
+      // An earlier cut was further up: from there on nothing was handed over since.
+      this.cutFrom = index;
       this.handed = index - 1;
     }
     this.last = index - 1;
@@ -167,7 +168,7 @@ export class LogTail {
   /** Entries up to `index` are not wanted soon. Those that the host has not been handed stay. Call before `take`. */
   prune(index: number): void {
     const count = Math.min(index, this.handed) + 1 - this.tailStart;
-    if (count <= 0 || (count < PRUNE_LOT && count < this.tail.length)) return;
+    if (count < PRUNE_LOT && count < this.tail.length) return;
     this.tail = this.tail.slice(count);
     this.tailStart += count;
   }

@@ -5,7 +5,7 @@ import { OutputBuffer } from './outputBuffer.ts';
 
 const LISTS = ['messages', 'messagesAfterPersist', 'accepted', 'rejected', 'reads', 'requests', 'events'] as const;
 type List = (typeof LISTS)[number];
-type Put = List | 'restore' | 'failed';
+type Put = List | 'restore' | 'failed' | 'refused';
 
 /** Puts the `count`th thing of a kind into the buffer, and what `take` must show of it into `expected`. */
 function put(buffer: OutputBuffer<string>, kind: Put, count: number, expected: Record<List, unknown[]>): unknown {
@@ -24,6 +24,14 @@ function put(buffer: OutputBuffer<string>, kind: Put, count: number, expected: R
       expected.requests.push({ token: count, ok: false, reason: RejectReason.NoQuorum, leader: 7, missing });
       return undefined;
     }
+    case 'refused': {
+      // Of no commands there is nothing to say.
+      const commands = count % 3;
+      buffer.reject(count, 4, commands, RejectReason.NotLeader, 7);
+      const told = { token: count, offset: 4, count: commands, reason: RejectReason.NotLeader, leader: 7 };
+      if (commands > 0) expected.rejected.push(told);
+      return undefined;
+    }
     case 'restore': {
       const snapshot = { index: count, term: 1, configuration: simpleConfiguration([1]), data: new Uint8Array(0) };
       buffer.restore = snapshot;
@@ -40,7 +48,7 @@ function put(buffer: OutputBuffer<string>, kind: Put, count: number, expected: R
 
 describe('what an engine brings forth', () => {
   it('leaves once, with all else of its turn, each list in order, and is not changed by later turns', () => {
-    const kinds = fc.constantFrom<Put>(...LISTS, 'restore', 'failed');
+    const kinds = fc.constantFrom<Put>(...LISTS, 'restore', 'failed', 'refused');
     fc.assert(
       fc.property(fc.array(fc.array(kinds, { maxLength: 6 }), { maxLength: 6 }), (turns) => {
         const buffer = new OutputBuffer<string>();

@@ -34,10 +34,6 @@ export class PendingWrites {
     return this.pending.length === 0;
   }
 
-  get nextMark(): number {
-    return this.lastMark + 1;
-  }
-
   handOver(lastIndex: number, term: number, nowMs: number): number {
     this.lastMark++;
     this.pending.push({ mark: this.lastMark, lastIndex, term, handedAtMs: nowMs });
@@ -58,7 +54,7 @@ export class PendingWrites {
       this.durableUpTo = Math.max(this.durableUpTo, write.lastIndex);
       this.durableTermValue = Math.max(this.durableTermValue, write.term);
     }
-    if (done > 0) this.pending.splice(0, done);
+    this.pending.splice(0, done);
   }
 
   /** How long the oldest write under way has taken, ms; 0 where there is none. */

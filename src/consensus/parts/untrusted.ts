@@ -58,7 +58,6 @@ export function contradiction(
   prevTerm: number,
   entries: readonly Entry[],
 ): Refusal | undefined {
-  if (prevIndex > commitIndex) return undefined;
   const last = Math.min(commitIndex, prevIndex + entries.length);
   for (let index = prevIndex; index <= last; index++) {
     const said = index === prevIndex ? prevTerm : entries[index - prevIndex - 1]!.term;
