@@ -9,6 +9,7 @@ import type { Forgery } from './forgery.ts';
 import { describeHostSleep } from './hostSleep.suite.ts';
 import { describeLargeEntries } from './largeEntries.suite.ts';
 import { describeMembershipContract } from './membership.suite.ts';
+import { describeSuffix } from './suffix.suite.ts';
 
 /**
  * What every engine must do, whatever makes it itself. Each engine's tests run this unchanged.
@@ -22,6 +23,7 @@ export function describeEngineContract<M>(
   describeDistance(kind);
   describeHostSleep(kind);
   describeLargeEntries(kind);
+  describeSuffix(kind, forgery);
   describeMembershipContract(kind, (message) => messageType(message) === takeOverType);
 
   describe(`${kind.name}: the engine contract`, () => {
@@ -127,6 +129,24 @@ export function describeEngineContract<M>(
       const [read] = leader.takeOutcomes().reads;
       expect(read).toMatchObject({ token: 7, ok: true });
       expect(read?.ok === true && read.index >= commitIndex).toBe(true);
+    });
+
+    it('does not confirm a read by answers to what it sent before the read came', () => {
+      const cluster = new EngineCluster(kind, [1, 2, 3]);
+      const leader = cluster.elect();
+      leader.takeOutcomes();
+      leader.engine.read(7);
+      leader.turn(true);
+      const sentBefore = cluster.mail.splice(0);
+      leader.engine.read(8);
+      leader.turn(true);
+      // What the second read sent is lost.
+      cluster.mail = [];
+      for (const { from, to, message } of sentBefore) cluster.server(to).engine.receive(from, message);
+      for (const { id } of cluster.servers.values()) if (id !== leader.id) cluster.server(id).turn(true);
+      for (const { from, to, message } of cluster.mail.splice(0)) cluster.server(to).engine.receive(from, message);
+      leader.turn(true);
+      expect(leader.takeOutcomes().reads).toMatchObject([{ token: 7, ok: true }]);
     });
 
     it('does not confirm a read while it is cut off', () => {

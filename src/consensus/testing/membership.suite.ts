@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ChangeType, type EngineKind, type NodeId, RejectReason, Role } from '../contract.ts';
+import { ChangeType, type EngineKind, type NodeId, RejectReason, Role, simpleConfiguration } from '../contract.ts';
 import { isConfigurationType } from '../entry.ts';
 import { EngineCluster, TEST_SETTINGS } from './engineCluster.ts';
 
@@ -82,6 +82,18 @@ export function describeMembershipContract<M>(kind: EngineKind<M>, tellsToStand:
       cluster.run(3 * electionTimeoutMs);
       expect(leader.takeOutcomes().requests).toEqual([{ token: 9, ok: true }]);
       serves(cluster, leader.id, 'two');
+    });
+
+    it('refuses to leave a cluster without voters', () => {
+      const cluster = new EngineCluster(kind, [1]);
+      const leader = cluster.elect();
+      leader.takeOutcomes();
+      leader.engine.reconfigure({ type: ChangeType.Remove, id: 1 }, 1);
+      leader.engine.reconfigure({ type: ChangeType.Demote, id: 1 }, 2);
+      cluster.run(5 * TEST_SETTINGS.electionTimeoutMs);
+      const refused = { ok: false, reason: RejectReason.InvalidChange };
+      expect(leader.takeOutcomes().requests).toMatchObject([refused, refused]);
+      expect(leader.engine.status().configuration).toEqual(simpleConfiguration([1]));
     });
 
     it('adds a voter while a minority is gone', () => {
