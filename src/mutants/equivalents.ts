@@ -439,10 +439,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'Where the tail begins with what is dropped, nothing of it is left either way.',
   },
   {
-    key: 'consensus/parts/logTail.ts LogTail.entries: drop if (lastStored < from) return [];',
-    why: 'Storage holds none either from an index on up to an earlier one.',
-  },
-  {
     key: 'consensus/parts/turnGuard.ts TurnGuard.check: swap this.checkTerm(now); this.checkCommit(now, termAt); → this.checkCommit(now, termAt); this.checkTerm(now);',
     why: 'Both only look: which of two broken rules is told first makes no difference to a server that stops.',
   },

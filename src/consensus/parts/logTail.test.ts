@@ -65,9 +65,17 @@ class Twin {
   }
 }
 
+/** Storage that is asked only for what is there. */
+class StrictLog extends MemoryLog {
+  override entries(from: number, to: number, maxBytes: number): Entry[] {
+    if (to < from) throw new RangeError(`entries ${from} to ${to}`);
+    return super.entries(from, to, maxBytes);
+  }
+}
+
 /** A log, the store beneath it, and the twin, all moved by the same steps. */
 class Bench {
-  readonly store = new MemoryLog();
+  readonly store = new StrictLog();
   readonly log = new LogTail(this.store);
   readonly twin = new Twin();
   private mark = 0;
@@ -112,6 +120,8 @@ class Bench {
     if (changes !== undefined) store.persist({ ...changes, mark: ++this.mark, mustSync: true });
     expect(log.take()).toBeUndefined();
     expect([store.firstIndex - 1, store.term(store.firstIndex - 1)]).toEqual([twin.base.index, twin.base.term]);
+    expect(store.lastIndex).toBe(twin.lastIndex);
+    if (twin.entries.length === 0) return;
     expect(store.entries(store.firstIndex, store.lastIndex, Number.POSITIVE_INFINITY)).toEqual(twin.entries);
   }
 }

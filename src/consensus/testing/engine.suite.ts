@@ -10,6 +10,7 @@ import { describeHostSleep } from './hostSleep.suite.ts';
 import { describeLargeEntries } from './largeEntries.suite.ts';
 import { describeMembershipContract } from './membership.suite.ts';
 import { describeSuffix } from './suffix.suite.ts';
+import { describeVotes } from './votes.suite.ts';
 
 /**
  * What every engine must do, whatever makes it itself. Each engine's tests run this unchanged.
@@ -24,6 +25,7 @@ export function describeEngineContract<M>(
   describeHostSleep(kind);
   describeLargeEntries(kind);
   describeSuffix(kind, forgery);
+  describeVotes(kind, forgery);
   describeMembershipContract(kind, (message) => messageType(message) === takeOverType);
 
   describe(`${kind.name}: the engine contract`, () => {

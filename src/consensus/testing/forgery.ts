@@ -6,8 +6,14 @@ import { Entry, EntryType } from '../entry.ts';
 export interface Forgery<M> {
   /** An answer of `from`, to nothing in particular, that names `term`. */
   answer(from: NodeId, term: number): M;
-  /** What gives a vote, or a pre-vote, to whoever asked with `request`; undefined for every other message. */
-  grant(request: M): M | undefined;
+  /** What gives a vote, or a pre-vote, to whoever asked with `request`, or refuses it; undefined for every other message. */
+  grant(request: M, granted?: boolean): M | undefined;
+  /** Asks for a vote or, of a server that has not taken `term`, a pre-vote. */
+  ask(from: NodeId, of: ForgedRequest): M;
+  /** Whether it gives a vote or a pre-vote; undefined for every other message. */
+  verdict(message: M): boolean | undefined;
+  /** The leader of `term` asks for an election at once. */
+  takeOver(from: NodeId, term: number): M;
   append(from: NodeId, of: ForgedAppend): M;
   /** A whole snapshot in one message. */
   snapshot(from: NodeId, term: number, snapshot: Snapshot): M;
@@ -15,6 +21,13 @@ export interface Forgery<M> {
   change(id: NodeId): Uint8Array;
   /** Every kind of message, out of these parts. */
   any(from: NodeId, parts: Parts): fc.Arbitrary<M>;
+}
+
+export interface ForgedRequest {
+  readonly term: number;
+  readonly preVote: boolean;
+  readonly lastIndex: number;
+  readonly lastTerm: number;
 }
 
 export interface ForgedAppend {

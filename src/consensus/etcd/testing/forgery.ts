@@ -42,8 +42,17 @@ function any(_from: number, { number, flag, append, snapshot }: Parts): fc.Arbit
 
 export const etcdForgery: Forgery<Message> = {
   answer: (_from, term) => message(MessageType.AppendResp, { term, index: 1 }),
-  grant: ({ type, term }) =>
-    type === MessageType.Vote || type === MessageType.PreVote ? message(voteResponseType(type), { term }) : undefined,
+  grant: ({ type, term }, granted = true) => {
+    if (type !== MessageType.Vote && type !== MessageType.PreVote) return undefined;
+    // Who refuses a pre-vote names its own term.
+    const own = type === MessageType.PreVote && !granted ? term - 1 : term;
+    return message(voteResponseType(type), { term: own, reject: !granted });
+  },
+  ask: (_from, { term, preVote, lastIndex: index, lastTerm: logTerm }) =>
+    message(preVote ? MessageType.PreVote : MessageType.Vote, { term, index, logTerm }),
+  verdict: ({ type, reject }) =>
+    type === MessageType.VoteResp || type === MessageType.PreVoteResp ? !reject : undefined,
+  takeOver: (_from, term) => message(MessageType.TimeoutNow, { term }),
   append: (_from, of) => appendOf(of),
   snapshot: (_from, term, snapshot) => message(MessageType.Snapshot, { term, snapshot }),
   change: (id) => changeEntry({ type: ChangeType.AddVoter, id }).data,

@@ -50,10 +50,17 @@ function any(from: NodeId, { number, flag, append, snapshot }: Parts): fc.Arbitr
 
 export const gorumsForgery: Forgery<GorumsMessage> = {
   answer: (_from, term) => ({ type: 'AppendEntriesResponse', call: 1, term, matchIndex: 0, success: false }),
-  grant: (request) =>
-    request.type === 'RequestVote'
-      ? { type: 'RequestVoteResponse', call: request.call, term: request.term, granted: true }
-      : undefined,
+  grant: (request, granted = true) => {
+    if (request.type !== 'RequestVote') return undefined;
+    // Who refuses a pre-vote names its own term.
+    const term = request.preVote && !granted ? request.term - 1 : request.term;
+    return { type: 'RequestVoteResponse', call: request.call, term, granted };
+  },
+  ask: (candidate, { term, preVote, lastIndex: lastLogIndex, lastTerm: lastLogTerm }) => {
+    return { type: 'RequestVote', call: 1, candidate, term, lastLogIndex, lastLogTerm, preVote };
+  },
+  verdict: (message) => (message.type === 'RequestVoteResponse' ? message.granted : undefined),
+  takeOver: (leader, term) => ({ type: 'TimeoutNow', call: 1, leader, term }),
   append: (from, of) => appendOf(from, 1, of),
   snapshot: (from, term, snapshot) => snapshotOf(from, 1, term, snapshot),
   change: (id) => encodeChange({ type: ChangeType.AddVoter, id }),

@@ -42,10 +42,15 @@ function any(_from: number, { number, flag, append, snapshot }: Parts): fc.Arbit
 
 export const hashicorpForgery: Forgery<HashicorpMessage> = {
   answer: (_from, term) => ({ type: 'append-reply', term, seq: 1, ok: false, index: 0 }),
-  grant: (request) =>
-    request.type === 'vote'
-      ? { type: 'vote-reply', term: request.term, preVote: request.preVote, granted: true }
-      : undefined,
+  grant: (request, granted = true) => {
+    if (request.type !== 'vote') return undefined;
+    const { term, preVote } = request;
+    // Who refuses a pre-vote names its own term.
+    return { type: 'vote-reply', term: preVote && !granted ? term - 1 : term, preVote, granted };
+  },
+  ask: (_from, of) => ({ type: 'vote', transfer: false, ...of }),
+  verdict: (message) => (message.type === 'vote-reply' ? message.granted : undefined),
+  takeOver: (_from, term) => ({ type: 'timeout-now', term }),
   append: (_from, of) => appendOf(1, of),
   snapshot: (_from, term, snapshot) => chunkOf(1, term, snapshot, 0, snapshot.data.length),
   change: (id) => encodeConfiguration(simpleConfiguration([1, 2, 3, id])),

@@ -6,10 +6,15 @@ import type { PrimerMessage } from './messages.ts';
 
 export const primerForgery: Forgery<PrimerMessage> = {
   answer: (_from, term) => ({ type: 'append-reply', term, ok: false, index: 0, hint: 0 }),
-  grant: (request) =>
-    request.type === 'vote'
-      ? { type: 'vote-reply', term: request.term, preVote: request.preVote, granted: true }
-      : undefined,
+  grant: (request, granted = true) => {
+    if (request.type !== 'vote') return undefined;
+    const { term, preVote } = request;
+    // Who refuses a pre-vote names its own term.
+    return { type: 'vote-reply', term: preVote && !granted ? term - 1 : term, preVote, granted };
+  },
+  ask: (_from, of) => ({ type: 'vote', ...of }),
+  verdict: (message) => (message.type === 'vote-reply' ? message.granted : undefined),
+  takeOver: (_from, term) => ({ type: 'take-over', term }),
   append: (_from, of) => ({ type: 'append', ...of }),
   snapshot: (_from, term, snapshot) => ({ type: 'snapshot', term, snapshot }),
   change: (id) => encodeChange({ type: ChangeType.AddVoter, id }),
