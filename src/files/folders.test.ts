@@ -1,7 +1,8 @@
-import { mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { makeFolders } from './folders.ts';
+import { durabilityCalls } from './testing/durabilityCalls.ts';
 import { ownFolder } from './testing/ownFolder.ts';
 
 let folder: string;
@@ -18,6 +19,19 @@ describe('makeFolders', () => {
     for (const path of [join(folder, 'a', 'b'), join(folder, 'a', 'b', 'c')]) {
       expect(statSync(path).mode & 0o777).toBe(0o700);
     }
+  });
+
+  it('lost what a server kept, with the folder that was made for it: its name was not on the platter', async () => {
+    const made = await durabilityCalls(() => makeFolders(join(folder, 'a', 'b')));
+    expect(made).toEqual(['make a', `sync ${basename(folder)}`, 'make b', 'sync a']);
+    expect(await durabilityCalls(() => makeFolders(join(folder, 'a', 'b')))).toEqual([]);
+  });
+
+  it.skipIf(process.geteuid?.() === 0)('makes folders also where it may not look', () => {
+    chmodSync(folder, 0o300);
+    makeFolders(join(folder, 'a'));
+    chmodSync(folder, 0o700);
+    expect(statSync(join(folder, 'a')).isDirectory()).toBe(true);
   });
 
   it('takes a link to a folder, and nothing else in the place of one', () => {

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:f
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { durabilityCalls } from '../../files/testing/durabilityCalls.ts';
 import { ownFolder } from '../../files/testing/ownFolder.ts';
 import { CorruptLogError } from './contract.ts';
 import {
@@ -88,6 +89,28 @@ describe('the data directory', () => {
     const second = await takePlace(folder, 4, NOW_MS);
     expect(second).not.toBe(movedTo);
     expect(await readdir(folder)).toEqual(['rkvd-4', basename(movedTo), `${basename(second)}.promised`]);
+  });
+
+  it('has on the platter where data go before they go, and where they are before it forgets that they were to go', async () => {
+    const location = serverDirectory(folder, 4);
+    await mkdir(location);
+    await writeFile(`${location}.promised`, '');
+    await besides(4);
+    let movedTo = '';
+    const calls = await durabilityCalls(async () => {
+      movedTo = basename(await takePlace(folder, 4, NOW_MS));
+    });
+    const synced = `sync ${basename(folder)}`;
+    expect(calls).toEqual([
+      ...['write rkvd-4.moving.new', 'sync rkvd-4.moving.new', 'rename rkvd-4.moving.new rkvd-4.moving', synced],
+      ...[
+        `rename rkvd-4 ${movedTo}`,
+        `rename rkvd-4.promised ${movedTo}.promised`,
+        'rename rkvd-4.next rkvd-4',
+        synced,
+      ],
+      ...['remove rkvd-4.moving', synced],
+    ]);
   });
 
   it('leaves the data where they are until the start is allowed, and forgets the start otherwise', async () => {

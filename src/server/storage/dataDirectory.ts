@@ -87,6 +87,8 @@ async function finishMove(location: string, nowMs: number): Promise<void> {
     syncFolder(dirname(location));
   }
   await rm(moveMark(location));
+  // Or it would stand beside what a later start prepares, and move data aside for that.
+  syncFolder(dirname(location));
 }
 
 /** Throws StorageOpenError for what the file system says. */

@@ -32,6 +32,25 @@ describe('a disk on LevelDB', () => {
     await disk.close();
   });
 
+  it('has LevelDB sync what is to be synced, and that alone', async () => {
+    const disk = await open();
+    const synced: unknown[] = [];
+    const database = Reflect.get(disk, 'database') as { batch(): { _write(options: { sync?: boolean }): unknown } };
+    const batches = Object.getPrototypeOf(database.batch()) as ReturnType<typeof database.batch>;
+    const inner = batches._write;
+    batches._write = function (options) {
+      synced.push(options.sync);
+      return inner.call(this, options);
+    };
+    try {
+      for (const sync of [true, false, true]) expect(await written(disk, [put('a', 1)], sync)).toBeNull();
+    } finally {
+      batches._write = inner;
+    }
+    expect(synced).toEqual([true, false, true]);
+    await disk.close();
+  });
+
   it('carries out writes in their order, one at a time, and says so in that order', async () => {
     const disk = await open();
     const done: number[] = [];

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { durabilityCalls } from '../../files/testing/durabilityCalls.ts';
 import { LostWritesError, type PromisedSlots, UnknownPromiseError } from './contract.ts';
 import { StorageOpenError, StorageWriteError } from './levelDisk.ts';
 import { openLevelLogStore, promisedFile } from './openLogStore.ts';
@@ -188,6 +189,21 @@ describe('a promise file', () => {
     ]);
     await file.close();
     await file.close();
+  });
+
+  it('is on the platter before it has its name, and says so when its name is; then each write before that is said', async () => {
+    const file = await PromisedFile.open(path);
+    const made = await durabilityCalls(() => created(file, [slot(1, 2), slot(2, 3)]));
+    const name = 'file.new durably';
+    const before = ['remove file.new', `write ${name}`, `sync ${name}`, 'rename file.new file'];
+    expect(made).toEqual([...before, `sync ${basename(folder)}`]);
+    await file.close();
+    const writes = await durabilityCalls(async () => {
+      const again = await PromisedFile.open(path);
+      await written(again, 0, slot(3, 1));
+      await again.close();
+    });
+    expect(writes).toEqual(['write file durably']);
   });
 
   it('that is cut has slots that are cut', async () => {
