@@ -286,7 +286,7 @@ export interface Output<M> {
    * Votes and append acknowledgements travel here.
    */
   readonly messagesAfterPersist: readonly Envelope<M>[];
-  /** The state machine becomes this snapshot, once this output's persist is durable and before `committed` is applied. */
+  /** The state machine becomes this snapshot, which stands in this output's persist, once that is durable and before `committed` is applied. */
   readonly restore: Snapshot | undefined;
   /** Newly committed entries, consecutive, each exactly once, in order. The host may apply them at once. */
   readonly committed: readonly Entry[];

@@ -42,6 +42,8 @@ class Trial {
   private readonly random: () => number;
   private readonly engine: ScriptedEngine;
   private readonly driven: ReturnType<typeof drivenReplica<string>>;
+  /** 0: never. */
+  private readonly snapshotEvery: number;
   // What the engine has planned.
   private mark = 0;
   private lastIndex = 0;
@@ -84,9 +86,10 @@ class Trial {
       role: this.oneOf(Object.values(Role)),
       leader: this.below(3),
     };
+    this.snapshotEvery = this.below(3) === 0 ? 0 : SNAPSHOT_EVERY;
     this.driven = drivenReplica(this.engine.kind, {
       bootstrap: [1, 2, 3],
-      snapshotEveryEntries: this.below(3) === 0 ? 0 : SNAPSHOT_EVERY,
+      snapshotEveryEntries: this.snapshotEvery,
       prepare: (store) => {
         const [persist, storeSnapshot] = [store.persist.bind(store), store.storeSnapshot.bind(store)];
         store.persist = (batch) => {
@@ -150,6 +153,7 @@ class Trial {
     this.judge();
     expect([this.messages, this.messagesAfter, this.restores]).toEqual([[], [], []]);
     expect(this.appliedIndex).toBe(this.committed);
+    if (this.snapshotEvery > 0) expect(this.appliedIndex - this.snapshotIndex).toBeLessThan(this.snapshotEvery);
   }
 
   async end(): Promise<void> {

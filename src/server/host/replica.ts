@@ -349,7 +349,6 @@ export class Replica<M> implements LogStoreListener {
     this.tell(output.events);
     for (const accepted of output.accepted) this.accept(accepted);
     for (const rejected of output.rejected) this.reject(rejected);
-    if (output.restore !== undefined) this.finishRestore(this.store.durableMark);
     if (output.committed.length > 0) this.commit(output.committed);
     for (const read of output.reads) this.readDone(read);
     for (const request of output.requests) this.requestDone(request);
@@ -506,10 +505,10 @@ function snapshotDataFault(data: Uint8Array): string | undefined {
   }
 }
 
+/** A state to restore comes with its persist. */
 function isQuiet<M>(output: Output<M>): boolean {
   return (
     output.persist === undefined &&
-    output.restore === undefined &&
     output.messages.length === 0 &&
     output.messagesAfterPersist.length === 0 &&
     output.committed.length === 0 &&

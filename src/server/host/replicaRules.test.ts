@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ChangeType, Role } from '../../consensus/contract.ts';
+import { ChangeType, Role, simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../../wire/command.ts';
 import { encodeFence, NO_FENCES } from '../../wire/fence.ts';
@@ -163,22 +163,18 @@ describe('commands that are too much for one turn', () => {
   });
 });
 
-describe('a snapshot that is durable when it is to be restored', () => {
-  it('is restored at once, before what follows it is applied', async () => {
-    const order: string[] = [];
-    const { engine, say } = scripted({
-      environment: {
-        restored: ({ index }) => order.push(`restored ${index}`),
-        applied: ({ index }) => order.push(`applied ${index}`),
-      },
-    });
-    const data = new KeyValueStore().snapshot();
-    const snapshot = { index: 7, term: 1, configuration: engine.configurationAt(), data };
-    const entries = [new Entry(8, 1, EntryType.Normal, REGISTER_BYTES)];
-    say({ persist: { mark: 1, snapshot, entries, mustSync: true } });
-    while (engine.durableMark === 0) await new Promise<void>((resolve) => setImmediate(resolve));
-    say({ restore: snapshot, committed: entries });
-    expect(order).toEqual(['restored 7', 'applied 8']);
+describe('a snapshot that a replica takes', () => {
+  it('is of what is applied and not of what is written, and leaves the entries in the log that followers may need', () => {
+    const { engine, store, say } = scripted({ snapshotEveryEntries: 3, trailingEntries: 2 });
+    const configurations = new Map([
+      [4, simpleConfiguration([1, 2, 3, 4])],
+      [6, simpleConfiguration([1])],
+    ]);
+    engine.configurationAt = (index = 6) => configurations.get(index) ?? simpleConfiguration([1, 2, 3]);
+    const entries = [1, 2, 3, 4, 5, 6].map((index) => new Entry(index, index, EntryType.Normal, REGISTER_BYTES));
+    say({ persist: { mark: 1, entries, mustSync: true }, committed: entries.slice(0, 4) });
+    expect(store.snapshot()).toMatchObject({ index: 4, term: 4, configuration: configurations.get(4) });
+    expect([store.firstIndex, store.lastIndex]).toEqual([3, 6]);
   });
 });
 

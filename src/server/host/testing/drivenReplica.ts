@@ -46,6 +46,7 @@ export interface DrivenOptions<M> {
   /** In place of parts of what is around it. */
   readonly environment?: Partial<ReplicaEnvironment<M>>;
   readonly snapshotEveryEntries?: number;
+  readonly trailingEntries?: number;
   readonly pendingBytesMax?: number;
   /** What it waits before it stands: a part of [0, 1). The shortest by default. */
   readonly patience?: number;
@@ -88,7 +89,7 @@ export function drivenReplica<M>(kind: EngineKind<M>, options: DrivenOptions<M>)
       ...options.environment,
     },
     snapshotEveryEntries: options.snapshotEveryEntries ?? 0,
-    trailingEntries: 0,
+    trailingEntries: options.trailingEntries ?? 0,
     ...(options.pendingBytesMax === undefined ? {} : { pendingBytesMax: options.pendingBytesMax }),
   });
   const run = () => {
