@@ -77,6 +77,18 @@ describe('a chunk in memory', () => {
     }
   });
 
+  it('is read on from where it was read to: what was read is passed over at no cost', () => {
+    const entries = [command(5, 1), command(6, 1), command(7, 1)];
+    const chunk = chunkOf(9, entries, false);
+    chunk.read(5, 6, ALL, []);
+    // Who looked at it again would find no record there.
+    chunk.value[chunk.entriesStart] = 0x31;
+    const into: Entry[] = [];
+    chunk.read(7, 7, ALL, into);
+    expect(plain(into)).toEqual(plain(entries.slice(2)));
+    expect(() => chunk.read(6, 6, ALL, [])).toThrow(CorruptLogError);
+  });
+
   it('hides no mistake that is not one of its bytes', () => {
     const into = Object.freeze([]) as unknown as Entry[];
     expect(() => chunkOf(1, [command(1, 1)], false).read(1, 1, ALL, into)).toThrow(TypeError);
@@ -195,6 +207,19 @@ describe('the chunks kept in memory', () => {
     }
     expect(chunks.slice(-5).every(({ hotEntries }) => hotEntries !== null)).toBe(true);
     expect(cache.entryCount).toBe(20);
+    // Each of the others would be held with its bytes.
+    expect((Reflect.get(cache, 'hot') as readonly LoadedChunk[]).length).toBeLessThan(2000);
+  });
+
+  it('stay as objects up to the very bound in bytes', () => {
+    const chunks = [1, 2, 3].map((sequence) => chunkOf(sequence, makers[0]!, true));
+    const hotBytesMax = chunks[0]!.costBytes + chunks[1]!.costBytes;
+    const cache = new ChunkCache({ entriesMax: ALL, bytesMax: ALL, hotEntriesMax: ALL, hotBytesMax });
+    const hotOf = () => chunks.map(({ hotEntries }) => hotEntries !== null);
+    for (const chunk of chunks.slice(0, 2)) cache.add(chunk);
+    expect(hotOf()).toEqual([true, true, true]);
+    cache.add(chunks[2]!);
+    expect(hotOf()).toEqual([false, true, true]);
   });
 });
 

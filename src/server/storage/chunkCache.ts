@@ -188,8 +188,8 @@ export class ChunkCache {
       this.coolOldest(chunk);
     }
     while (this.entries > this.limits.entriesMax || this.bytes > this.limits.bytesMax) {
-      const oldest = this.oldest;
-      if (oldest === null || oldest === place) break;
+      const oldest = this.oldest!;
+      if (oldest === place) break;
       this.delete(oldest.chunk.sequence);
     }
   }
@@ -228,7 +228,6 @@ export class ChunkCache {
     else place.older.newer = place.newer;
     if (place.newer === null) this.newest = place.older;
     else place.newer.older = place.older;
-    place.older = null;
     place.newer = null;
   }
 

@@ -85,4 +85,14 @@ describe('the index of a log’s chunks', () => {
       expect([index.length, index.find(10 ** 9)]).toEqual([0, -1]);
     }
   });
+
+  it('copies itself only when its arrays are full', () => {
+    const index = new ChunkIndex();
+    const arrays = new Set<unknown>();
+    for (let sequence = 1; sequence <= 10_000; sequence++) {
+      index.push(sequence, sequence);
+      arrays.add(Reflect.get(index, 'firsts'));
+    }
+    expect(arrays.size).toBeLessThanOrEqual(5);
+  });
 });

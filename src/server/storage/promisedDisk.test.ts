@@ -193,6 +193,19 @@ describe('a disk that remembers what was promised of it', () => {
     expect(contentOf(again.store)).toEqual(shown);
   });
 
+  it('promises what it found once more where that is what was promised: after the end of a process its slot may be in memory only', () => {
+    const before = written(3);
+    before.store.persist(batch(100, { entries: commands(4, 4, 1) }));
+    before.run();
+    const { content, slots } = before.copy();
+    const sequences = (of: PromisedSlots) => of.map((slot) => decodeSlot(slot)!.sequence);
+    const last = Math.max(...sequences(slots));
+    expect(sequences(slots)).not.toEqual([last, last]);
+    const machine = new Machine(content, slots);
+    machine.run();
+    expect(sequences(machine.area.content!)).toEqual([last, last]);
+  });
+
   it('writes nothing where nothing was found', () => {
     const machine = new Machine();
     expect(machine.settled).toEqual([null]);
@@ -263,6 +276,23 @@ describe('a disk that remembers what was promised of it', () => {
     expect(machine.disk.get(PROMISED_KEY)).toBeDefined();
     written(2, machine);
     expect(() => new Machine(old, machine.area.content)).toThrow(LostWritesError);
+  });
+
+  it('makes durable what it takes on before it names it, whatever an earlier process left in memory only', () => {
+    for (let steps = 0; steps <= 5; steps++) {
+      const disk = new MemoryDisk('by-step');
+      const { store } = ChunkedLogStore.open(disk, new Listener(), OPTIONS);
+      store.persist(batch(1, { entries: commands(1, 3, 1), hardState: hard(1) }));
+      disk.step();
+      store.persist(batch(2, { hardState: hard(1, 1, 3), mustSync: false }));
+      disk.step();
+      const machine = new Machine(undefined, undefined, disk);
+      expect(machine.store.hardState.commit).toBe(3);
+      for (let step = 0; step < steps; step++) if (!machine.area.step()) machine.disk.step();
+      const again = new Machine(machine.disk.crash().content, machine.area.crash().content);
+      expect(again.store.lastIndex).toBe(3);
+      if (machine.area.content !== undefined) expect(again.store.hardState.commit).toBe(3);
+    }
   });
 
   it('has a large write and a snapshot on the disk before their slot is begun', () => {

@@ -1,0 +1,238 @@
+import { argued, type Equivalent } from './equivalent.ts';
+
+/** What survives in the server's parts and is no mistake. */
+export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
+  // identity
+  ...argued(
+    'What is noted again at the same index is the same entry.',
+    'server/identity/fences.ts fencesInForce: bound index <= (all.get(fence.id)?.index ?? 0) → index < (all.get(fence.id)?.index ?? 0)',
+  ),
+  ...argued(
+    'What was met as far never falls, so the bar keeps nobody out any more: it only stays in memory.',
+    'server/identity/shutOuts.ts ShutOuts.isDeafTo: drop this.bars.delete(id);',
+  ),
+  ...argued(
+    'Votes for nobody come first where they are sorted by id, and whoever comes next takes the place of nobody.',
+    'server/identity/startDecision.ts leaderOf: half leader !== 0 && (named.get(leader) ?? leader) === leader → (named.get(leader) ?? leader) === leader',
+  ),
+  // host
+  ...argued(
+    'Neither looks at what the other changes.',
+    'server/host/pendingCommands.ts PendingCommands.addCommand: swap this.arrivedBytes += command.length; append(this.arrived, command, sink, tag); → append(this.arrived, command, sink, tag); this.arrivedBytes += command.length;',
+    'server/host/pendingCommands.ts PendingCommands.addLookup: swap this.lookups.bytes += key.length; this.lookups.keys.push(key); → this.lookups.keys.push(key); this.lookups.bytes += key.length;',
+    'server/host/pendingCommands.ts PendingCommands.addLookup: swap this.lookups.keys.push(key); this.lookups.sinks.push(sink); → this.lookups.sinks.push(sink); this.lookups.keys.push(key);',
+    'server/host/pendingCommands.ts PendingCommands.addLookup: swap this.lookups.sinks.push(sink); this.lookups.tags.push(tag); → this.lookups.tags.push(tag); this.lookups.sinks.push(sink);',
+    'server/host/pendingCommands.ts PendingCommands.portion: swap dropFirst(this.arrived, at); this.takeWaiting(offered, bytes); → this.takeWaiting(offered, bytes); dropFirst(this.arrived, at);',
+    'server/host/pendingCommands.ts PendingCommands.portion: swap this.arrivedBytes -= size; move(this.arrived, at, offered); → move(this.arrived, at, offered); this.arrivedBytes -= size;',
+    'server/host/pendingCommands.ts PendingCommands.portion: swap move(this.arrived, at, this.waiting); this.arrivedBytes -= size; → this.arrivedBytes -= size; move(this.arrived, at, this.waiting);',
+    'server/host/pendingCommands.ts PendingCommands.sift: swap commands.length = kept; cut(waiters, kept); → cut(waiters, kept); commands.length = kept;',
+    'server/host/pendingCommands.ts PendingCommands.readConfirmed: swap this.reading.delete(token); this.confirmed.push({ index, lookups }); → this.confirmed.push({ index, lookups }); this.reading.delete(token);',
+    'server/host/pendingCommands.ts PendingCommands.readConfirmed: swap this.deciding.delete(token); this.decidable.push({ index, queue }); → this.decidable.push({ index, queue }); this.deciding.delete(token);',
+    'server/host/pendingCommands.ts PendingCommands.loseAll: swap this.waiting = emptyQueue(); this.waitingSessions.clear(); → this.waitingSessions.clear(); this.waiting = emptyQueue();',
+    'server/host/pendingCommands.ts PendingCommands.loseAll: swap this.waitingSessions.clear(); this.undecided = emptyQueue(); → this.undecided = emptyQueue(); this.waitingSessions.clear();',
+    'server/host/pendingCommands.ts PendingCommands.loseAll: swap this.cleared = emptyQueue(); this.deciding.clear(); → this.deciding.clear(); this.cleared = emptyQueue();',
+    'server/host/pendingCommands.ts PendingCommands.loseAll: swap this.deciding.clear(); this.decidable = []; → this.decidable = []; this.deciding.clear();',
+    'server/host/pendingCommands.ts PendingCommands.loseAll: swap this.lookups = noLookups(); this.reading.clear(); → this.reading.clear(); this.lookups = noLookups();',
+    'server/host/pendingCommands.ts PendingCommands.loseAll: swap this.reading.clear(); this.confirmed = []; → this.confirmed = []; this.reading.clear();',
+    'server/host/pendingCommands.ts append: swap commands.push(command); waiters.sinks.push(sink); → waiters.sinks.push(sink); commands.push(command);',
+    'server/host/pendingCommands.ts append: swap waiters.sinks.push(sink); waiters.tags.push(tag); → waiters.tags.push(tag); waiters.sinks.push(sink);',
+    'server/host/pendingCommands.ts append: swap waiters.tags.push(tag); waiters.sizes.push(command.length); → waiters.sizes.push(command.length); waiters.tags.push(tag);',
+    'server/host/pendingCommands.ts dropFirst: swap commands.splice(0, count); waiters.sinks.splice(0, count); → waiters.sinks.splice(0, count); commands.splice(0, count);',
+    'server/host/pendingCommands.ts dropFirst: swap waiters.sinks.splice(0, count); waiters.tags.splice(0, count); → waiters.tags.splice(0, count); waiters.sinks.splice(0, count);',
+    'server/host/pendingCommands.ts dropFirst: swap waiters.tags.splice(0, count); waiters.sizes.splice(0, count); → waiters.sizes.splice(0, count); waiters.tags.splice(0, count);',
+  ),
+  ...argued(
+    'With too much counted as arrived a portion is made where everything fits, and it is the same.',
+    'server/host/pendingCommands.ts PendingCommands.portion: drop this.arrivedBytes -= size;',
+    'server/host/pendingCommands.ts PendingCommands.portion: drop this.arrivedBytes -= size; (2)',
+    'server/host/pendingCommands.ts PendingCommands.takeCommands: drop this.arrivedBytes = 0;',
+    'server/host/pendingCommands.ts PendingCommands.loseAll: drop this.arrivedBytes = 0;',
+  ),
+  ...argued(
+    'Only spares the work where there is nothing to do.',
+    'server/host/pendingCommands.ts PendingCommands.appendCleared: drop if (cleared.commands.length === 0) return;',
+    'server/host/pendingCommands.ts PendingCommands.answerLookups: drop if (this.confirmed.length === 0) return;',
+  ),
+  ...argued(
+    'Decides only when the finished ones at the front are cut off.',
+    'server/host/pendingCommands.ts PendingCommands.forgetHead: bound this.acceptedHead >= ACCEPTED_SLACK_MAX → this.acceptedHead > ACCEPTED_SLACK_MAX',
+  ),
+  ...argued(
+    'An empty range is answered then.',
+    'server/host/pendingCommands.ts PendingCommands.applied: bound head.answered < position → head.answered <= position',
+  ),
+  ...argued(
+    'All of it are answered, and the next entry forgets it.',
+    'server/host/pendingCommands.ts PendingCommands.applied: drop this.forgetHead();',
+  ),
+  ...argued(
+    'Who is told comes back in a later turn, and does not see what is forgotten.',
+    'server/host/pendingCommands.ts PendingCommands.applied: swap this.forgetHead(); this.answerRest(head, UNKNOWN); → this.answerRest(head, UNKNOWN); this.forgetHead();',
+    'server/host/pendingCommands.ts PendingCommands.readFailed: swap this.reading.delete(token); this.answerAll(lookups, () => outcome); → this.answerAll(lookups, () => outcome); this.reading.delete(token);',
+    'server/host/pendingCommands.ts PendingCommands.readFailed: swap this.deciding.delete(token); this.answerRange(queue.waiters, 0, queue.commands.length, outcome); → this.answerRange(queue.waiters, 0, queue.commands.length, outcome); this.deciding.delete(token);',
+  ),
+  ...argued(
+    'A turn is only asked for, and comes later than both.',
+    'server/host/replica.ts Replica.submit: swap this.pending.addCommand(command, sink, tag); this.wake(); → this.wake(); this.pending.addCommand(command, sink, tag);',
+    'server/host/replica.ts Replica.lookup: swap this.pending.addLookup(key, sink, tag); this.wake(); → this.wake(); this.pending.addLookup(key, sink, tag);',
+    'server/host/replica.ts Replica.snapshotStored: swap this.engine.snapshotStored(index); this.wake(); → this.wake(); this.engine.snapshotStored(index);',
+  ),
+  ...argued(
+    'The store does not come back inside of persist, and where it throws the server ends.',
+    'server/host/replica.ts Replica.carryOut: swap this.lastMark = persist.mark; this.store.persist(persist); → this.store.persist(persist); this.lastMark = persist.mark;',
+  ),
+  ...argued(
+    'A snapshot is of what is applied, whoever leads.',
+    'server/host/replica.ts Replica.turn: swap this.noticeStatus(); this.maybeSnapshot(); → this.maybeSnapshot(); this.noticeStatus();',
+  ),
+  ...argued(
+    'The count is looked at after the loop.',
+    'server/host/replica.ts Replica.releaseHeld: swap this.environment.send(messages); released++; → released++; this.environment.send(messages);',
+  ),
+  ...argued(
+    'What the engine does of it is seen when it is drained, and no answer depends on it.',
+    'server/host/replica.ts Replica.commit: swap this.engine.applied(this.appliedIndex); this.answerReads(); → this.answerReads(); this.engine.applied(this.appliedIndex);',
+  ),
+  ...argued(
+    'What passes is then assigned to its own place.',
+    'server/host/pendingCommands.ts PendingCommands.sift: bound kept < i → kept <= i',
+  ),
+  ...argued(
+    'While a state is restored the log begins after it, so that the term at what is applied, which is before it, is gone.',
+    'server/host/replica.ts Replica.currentSnapshot: half term === undefined || this.restoring !== undefined → term === undefined',
+  ),
+  ...argued(
+    'Who gets the messages hears them later than both.',
+    'server/host/replica.ts Replica.durable: swap this.releaseHeld(mark); this.finishRestore(mark); → this.finishRestore(mark); this.releaseHeld(mark);',
+  ),
+  ...argued(
+    'The engine does not know the index that the host keeps.',
+    'server/host/replica.ts Replica.snapshotStored: swap this.snapshotIndex = Math.max(this.snapshotIndex, index); this.engine.snapshotStored(index); → this.engine.snapshotStored(index); this.snapshotIndex = Math.max(this.snapshotIndex, index);',
+  ),
+  ...argued(
+    'A turn is only asked for, and comes later.',
+    'server/host/replica.ts Replica.wake: swap this.turnScheduled = true; this.environment.schedule(() => { this.turnScheduled = false; this.turn(); }); → this.environment.schedule(() => { this.turnScheduled = false; this.turn(); }); this.turnScheduled = true;',
+  ),
+  ...argued(
+    'Three facts of the same state, which nobody looks at before all are set.',
+    'server/host/replica.ts Replica.finishRestore: swap this.restoring = undefined; this.stateMachine.restore(restoring.snapshot.data); → this.stateMachine.restore(restoring.snapshot.data); this.restoring = undefined;',
+    'server/host/replica.ts Replica.finishRestore: swap this.stateMachine.restore(restoring.snapshot.data); this.appliedIndex = restoring.snapshot.index; → this.appliedIndex = restoring.snapshot.index; this.stateMachine.restore(restoring.snapshot.data);',
+    'server/host/replica.ts Replica.finishRestore: swap this.snapshotIndex = restoring.snapshot.index; this.environment.restored?.(restoring.snapshot); → this.environment.restored?.(restoring.snapshot); this.snapshotIndex = restoring.snapshot.index;',
+  ),
+  ...argued(
+    'That a snapshot is stored is told in a later turn, never inside of the call.',
+    'server/host/replica.ts Replica.maybeSnapshot: swap this.snapshotInFlight = true; this.store.storeSnapshot(snapshot, trailingEntries); → this.store.storeSnapshot(snapshot, trailingEntries); this.snapshotInFlight = true;',
+  ),
+  // state machine
+  ...argued(
+    'Three parts of the state, none of which looks at another; nobody looks at them in between.',
+    'server/stateMachine/keyValueStore.ts KeyValueStore.restore: swap this.fencesApplied = fences; this.sessions.replace(used, unused); → this.sessions.replace(used, unused); this.fencesApplied = fences;',
+    'server/stateMachine/keyValueStore.ts KeyValueStore.restore: swap this.sessions.replace(used, unused); this.values.clear(); → this.values.clear(); this.sessions.replace(used, unused);',
+  ),
+  ...argued(
+    'Two counts, neither of which looks at the other.',
+    'server/stateMachine/sparseNumbers.ts SparseNumbers.add: swap block.size++; this.size++; → this.size++; block.size++;',
+  ),
+  ...argued(
+    'A map and a count, neither of which looks at the other.',
+    'server/stateMachine/sparseNumbers.ts SparseNumbers.read: swap numbers.blocks.set(key, block); numbers.size += block.size; → numbers.size += block.size; numbers.blocks.set(key, block);',
+    'server/stateMachine/sparseNumbers.ts SparseNumbers.dropUpTo: swap this.size -= block.size; this.blocks.delete(key); → this.blocks.delete(key); this.size -= block.size;',
+  ),
+  ...argued(
+    'A bit and a count, neither of which looks at the other.',
+    'server/stateMachine/sparseNumbers.ts SparseNumbers.add: swap block.bits[byteOf(number)]! |= bitOf(number); block.size++; → block.size++; block.bits[byteOf(number)]! |= bitOf(number);',
+  ),
+  ...argued(
+    'A number and a set, neither of which looks at the other.',
+    'server/stateMachine/session.ts Session.giveUp: swap this.mark = seq; this.above.dropUpTo(seq); → this.above.dropUpTo(seq); this.mark = seq;',
+  ),
+  ...argued(
+    'absorb looks at what is above the mark, and the mark is where the drop ends. Costs an empty set until it is used next.',
+    'server/stateMachine/session.ts Session.giveUp: swap this.above.dropUpTo(seq); this.absorb(); → this.absorb(); this.above.dropUpTo(seq);',
+  ),
+  ...argued(
+    'The highest is assigned to itself.',
+    'server/stateMachine/sparseNumbers.ts SparseNumbers.add: bound number > this.highest → number >= this.highest',
+  ),
+  ...argued(
+    'Faster only: what follows deletes the same, one by one.',
+    'server/stateMachine/sparseNumbers.ts SparseNumbers.dropUpTo: drop for (const [key, block] of this.blocks) { if (key >= last) continue; this.size -= block.size; this.blocks.delete(key); }',
+  ),
+  ...argued(
+    'The keys are those of a map: no two are equal.',
+    'server/stateMachine/sparseNumbers.ts SparseNumbers.lowest: bound each < key → each <= key',
+  ),
+  ...argued(
+    'Two lists, neither of which looks at the other; nobody looks at them in between.',
+    'server/stateMachine/sessionTable.ts SessionTable.noteUse: swap this.unused.delete(id); this.used.set(id, session); → this.used.set(id, session); this.unused.delete(id);',
+  ),
+  ...argued(
+    'Neither looks at what the other sets.',
+    'server/stateMachine/sessionTable.ts SessionTable.register: swap this.newest = index; this.unused.add(index); → this.unused.add(index); this.newest = index;',
+  ),
+  // store
+  ...argued(
+    'Where they are equal, what would be left out is left out already.',
+    'server/storage/recovery.ts Scan.add: bound header.durableSequence <= this.durableSequence → header.durableSequence < this.durableSequence',
+  ),
+  ...argued(
+    'Each throws CorruptLogError or does nothing: where both would, another one of the two damages is named.',
+    'server/storage/recovery.ts recover: swap throwIfDurableDamaged(scan); scan.throwIfForeign(); → scan.throwIfForeign(); throwIfDurableDamaged(scan);',
+  ),
+  ...argued(
+    'The record of write D is in the chain, or recovery has thrown.',
+    'server/storage/recovery.ts recover: bound sequence <= scan.durableSequence → sequence < scan.durableSequence',
+  ),
+  ...argued(
+    'Two places of one header.',
+    'server/storage/promisedSlot.ts encodeSlotHeader: swap header.set(MAGIC, MAGIC_AT); header[VERSION_AT] = SLOT_VERSION; → header[VERSION_AT] = SLOT_VERSION; header.set(MAGIC, MAGIC_AT);',
+  ),
+  ...argued(
+    'Neither is made from what the other sets.',
+    'server/storage/promisedSlot.ts decodeSlot: swap records.push(record); at = end; → at = end; records.push(record);',
+  ),
+  ...argued(
+    'One name less of a thousand is tried.',
+    'server/storage/dataDirectory.ts nameAside: bound attempt <= ASIDE_NAMES_MAX → attempt < ASIDE_NAMES_MAX',
+  ),
+  ...argued(
+    'Beyond the last run there is none, which compares as greater than any index: the search goes on below it.',
+    'server/storage/termRuns.ts TermRuns.at: off by one this.firsts.length - 1 → this.firsts.length',
+  ),
+  ...argued(
+    'A short way for the last run, which the search finds as well.',
+    'server/storage/termRuns.ts TermRuns.at: negate high >= 0 → high < 0',
+  ),
+  ...argued(
+    'What is thrown there are errors, and their last cause has no cause.',
+    'server/storage/levelDisk.ts innermost: half at instanceof Error && at.cause !== undefined → at.cause !== undefined',
+  ),
+  ...argued(
+    'The same bytes under two names.',
+    'server/storage/level/table.ts blockEntries: swap next.set(block.subarray(reader.pos, keyEnd), shared); key = next; → key = next; next.set(block.subarray(reader.pos, keyEnd), shared);',
+  ),
+  ...argued(
+    'Where it is settled, who waits for that is called at once.',
+    "server/storage/promisedDisk.ts PromisedDisk.write: drop if (this.state === 'settled') { this.writeBoth(operations, sync, done); return; }",
+  ),
+  ...argued(
+    'Of what ends too early the checksum is another one.',
+    'server/storage/promisedSlot.ts decodeSlot: half length < FIELDS_AT || length > bytes.length → length < FIELDS_AT',
+  ),
+  ...argued(
+    'Two copies of two arrays.',
+    'server/storage/chunkIndex.ts ChunkIndex.makeRoom: swap firsts.set(this.firsts.subarray(this.start, this.end)); sequences.set(this.sequences.subarray(this.start, this.end)); → sequences.set(this.sequences.subarray(this.start, this.end)); firsts.set(this.firsts.subarray(this.start, this.end));',
+  ),
+  ...argued(
+    'Chunks and what was not written on the one side, terms on the other: neither looks at the other.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.install: swap this.discardFrom(this.baseIndex + 1, snapshot.index + 1); this.terms.clear(); → this.terms.clear(); this.discardFrom(this.baseIndex + 1, snapshot.index + 1);',
+  ),
+  ...argued(
+    'An earlier mark then counts as durable together with the next one instead of before it: later, never sooner.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.truncate: half i >= 0 && this.marks[i]!.lastIndex >= index → i >= 0',
+  ),
+  ...argued(
+    'Keeps two numbers a term in memory that nobody can ask for: term() looks at the base first.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.compact: drop this.terms.dropUpTo(base);',
+  ),
+];
