@@ -13,8 +13,8 @@ function logOf(...terms: number[]): LogTail {
   return log;
 }
 
-function refused(prevLogIndex: number): AppendEntries {
-  const numbers = { call: 1, leader: 2, term: 9, prevLogTerm: 9, commitIndex: 0 };
+function refused(prevLogIndex: number, term = 9): AppendEntries {
+  const numbers = { call: 1, leader: 2, term, prevLogTerm: 9, commitIndex: 0 };
   return { type: 'AppendEntries', ...numbers, prevLogIndex, entries: [] };
 }
 
@@ -38,6 +38,41 @@ describe('what a follower asks for', () => {
     log.restore({ index: 6, term: 2, configuration: simpleConfiguration([1]), data: new Uint8Array(0) });
     log.append([new Entry(7, 2, EntryType.Normal, new Uint8Array(0))]);
     expect(ask(log, 7, 6)).toBe(7);
+  });
+});
+
+describe('a conflict', () => {
+  /** Entries 2 to 4 are wrong; of these the leader of term 9 has shown that 2 is right. */
+  const conflicting = () => {
+    const catchUp = new CatchUp();
+    const log = logOf(1, 2, 2, 2);
+    expect(catchUp.ask(log, refused(4), 0, 1000)).toBe(2);
+    catchUp.agreed(9, 2);
+    return { catchUp, log };
+  };
+
+  it('is remembered for its leader alone', () => {
+    const { catchUp, log } = conflicting();
+    catchUp.agreed(8, 4);
+    expect(catchUp.ask(log, refused(8), 0, 1001)).toBe(3);
+    expect(catchUp.ask(log, refused(8, 10), 0, 1002)).toBe(5);
+  });
+
+  it('is over where its entry is cut off, or another one', () => {
+    const cut = conflicting();
+    cut.log.truncateFrom(4);
+    expect(cut.catchUp.ask(cut.log, refused(8), 0, 1001)).toBe(4);
+    const replaced = conflicting();
+    replaced.log.truncateFrom(4);
+    replaced.log.append([4, 5].map((index) => new Entry(index, 3, EntryType.Normal, new Uint8Array(0))));
+    expect(replaced.catchUp.ask(replaced.log, refused(8), 0, 1001)).toBe(6);
+  });
+
+  it('is never before what is committed by now', () => {
+    const { catchUp, log } = conflicting();
+    expect(catchUp.ask(log, refused(8), 3, 1001)).toBe(4);
+    catchUp.agreed(9, 1);
+    expect(catchUp.ask(log, refused(8), 0, 2000)).toBe(4);
   });
 });
 

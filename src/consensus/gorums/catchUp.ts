@@ -63,5 +63,5 @@ function missingFrom(log: LogTail, { prevLogIndex }: AppendEntries, agreedIndex:
   const term = log.term(prevLogIndex);
   let from = prevLogIndex;
   while (from > floor && log.term(from - 1) === term) from--;
-  return Math.max(1, Math.min(from, log.lastIndex + 1));
+  return Math.max(1, from);
 }

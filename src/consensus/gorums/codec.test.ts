@@ -97,6 +97,16 @@ describe('the stream codec', () => {
     for (const { record } of decoded.entries) expect(record).toBe(bytes);
   });
 
+  it('lets what is small overtake what is large: requests for votes, answers and heartbeats', () => {
+    fc.assert(
+      fc.property(message, (of) => {
+        const isHeartbeat = of.type === 'AppendEntries' && of.entries.length === 0;
+        const isSmall = ['RequestVote', 'RequestVoteResponse', 'AppendEntriesResponse'].includes(of.type);
+        expect(gorumsCodec.mayOvertake(of)).toBe(isSmall || isHeartbeat);
+      }),
+    );
+  });
+
   it('refuses other versions and kinds', () => {
     expect(() => gorumsCodec.decode(new Uint8Array(0))).toThrow('version none, expected 1');
     expect(() => gorumsCodec.decode(Uint8Array.of(1))).toThrow(MalformedMessageError);

@@ -24,10 +24,10 @@ const Kind = {
 
 const NUMBERS_MAX = 6;
 const scratch = new Uint8Array(2 + NUMBERS_MAX * VARINT_BYTES_MAX);
+scratch[0] = VERSION;
 
 /** Version, kind and numbers, up to `at`, with room for just `payloadBytes` after them. */
 function header(kind: number, numbers: readonly number[], payloadBytes: number): { bytes: Uint8Array; at: number } {
-  scratch[0] = VERSION;
   scratch[1] = kind;
   const at = writeVarints(scratch, 2, numbers);
   return { bytes: startOf(scratch, at, payloadBytes), at };

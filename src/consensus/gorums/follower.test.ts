@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
-import { TEST_SETTINGS } from '../testing/engineCluster.ts';
+import { TEST_SETTINGS, UNREADABLE } from '../testing/engineCluster.ts';
 import { SteppedEngine, type SteppedStart } from '../testing/steppedEngine.ts';
 import { gorumsKind } from './index.ts';
 import type { AppendEntries, RequestVote } from './messages.ts';
@@ -124,6 +124,63 @@ describe('a follower that is behind', () => {
     expect(nextIndexOf(server.step(2, append({ prevLogIndex: 4, prevLogTerm: 3 })))).toBe(2);
     server.step(2, append({ prevLogIndex: 2, prevLogTerm: 2, commitIndex: 2 }));
     expect(nextIndexOf(server.step(2, append({ prevLogIndex: 4, prevLogTerm: 3 })))).toBe(3);
+  });
+
+  it('asks next for what comes after all that has shown to agree', () => {
+    const server = follower({ entries: entriesOf(1, 1, 2, 2, 2) });
+    expect(catchUps(server.step(2, append({ prevLogIndex: 4, prevLogTerm: 3 })))).toMatchObject([
+      { message: { nextIndex: 2 } },
+    ]);
+    server.step(2, append({ prevLogIndex: 1, prevLogTerm: 1, entries: entriesOf(2, 2) }));
+    expect(catchUps(server.step(2, append({ prevLogIndex: 9, prevLogTerm: 3 })))).toMatchObject([
+      { message: { nextIndex: 3 } },
+    ]);
+  });
+
+  it('takes what begins before its snapshot, and refuses what contradicts that snapshot’s last entry', () => {
+    const server = follower();
+    const configuration = simpleConfiguration([1, 2, 3]);
+    const snapshot = { lastIncludedIndex: 9, lastIncludedTerm: 3, configuration, data: Uint8Array.of(7) };
+    server.step(2, { type: 'InstallSnapshot', call: 70, leader: 2, term: 3, ...snapshot });
+    const successOf = (of: Partial<AppendEntries>) => {
+      const { messages, messagesAfterPersist } = server.step(2, append(of));
+      return [...messages, ...messagesAfterPersist].flatMap(({ message }) =>
+        message.type === 'AppendEntriesResponse' ? [message.success] : [],
+      );
+    };
+    expect(successOf({ prevLogIndex: 9, prevLogTerm: 2 })).toEqual([false]);
+    expect(successOf({ prevLogIndex: 9, prevLogTerm: 3 })).toEqual([true]);
+    expect(successOf({ prevLogIndex: 7, prevLogTerm: 3, entries: entriesOf(8, 3, 3, 3) })).toEqual([true]);
+    expect([server.log.firstIndex, server.log.lastIndex]).toEqual([10, 10]);
+  });
+
+  it('does not read the snapshot of a leader that is none any more', () => {
+    const server = follower();
+    const configuration = simpleConfiguration([1, 2, 3]);
+    const snapshot = { lastIncludedIndex: 9, lastIncludedTerm: 2, configuration, data: UNREADABLE };
+    const install = { type: 'InstallSnapshot', call: 70, leader: 2, ...snapshot } as const;
+    expect(server.engine.receive(2, { ...install, term: 2 })).toBeUndefined();
+    expect(server.engine.receive(2, { ...install, term: 3 })).toMatchObject({ malformed: true });
+    expect(server.settle().restore).toBeUndefined();
+  });
+
+  it('does not go back to a snapshot of what it has committed and compacted', () => {
+    const server = follower();
+    const configuration = simpleConfiguration([1, 2, 3]);
+    const install = (lastIncludedIndex: number) =>
+      server.step(2, {
+        type: 'InstallSnapshot',
+        call: 70,
+        leader: 2,
+        term: 3,
+        lastIncludedIndex,
+        lastIncludedTerm: 3,
+        configuration,
+        data: Uint8Array.of(7),
+      });
+    install(9);
+    expect(install(8).restore).toBeUndefined();
+    expect(server.engine.status()).toMatchObject({ commitIndex: 9, lastIndex: 9 });
   });
 
   it('takes a snapshot in place of a log that does not hold its last entry (Raft §7)', () => {

@@ -365,3 +365,69 @@ describe('a server to be added', () => {
     expect(server.log.configurationEntries()).toMatchObject([{ index: 3, type: EntryType.Reconf }]);
   });
 });
+
+describe('a leader that is asked for what is missing', () => {
+  const catchMeUp = (nextIndex: number, follower = 3) => ({ type: 'CatchMeUp', call: 9, follower, nextIndex }) as const;
+
+  it('has heard its follower', () => {
+    const server = established();
+    for (let i = 0; i < 30; i++) {
+      server.pass(heartbeatMs);
+      server.step(3, catchMeUp(1));
+      expect(server.engine.status().peers.find(({ id }) => id === 3)).toMatchObject({ lastHeardMs: 0 });
+    }
+    expect(server.engine.status()).toMatchObject({ role: 'leader', leader: 1 });
+  });
+
+  it('says once that it brings it up to date, until that is done', () => {
+    const server = established();
+    answer(server, 2, lastCall(propose(server, 3)));
+    const events = (output: Output<GorumsMessage>) => output.events.filter((event) => event === 'catchup').length;
+    const injected = server.step(3, catchMeUp(1));
+    expect(events(injected)).toBe(1);
+    const again = server.step(3, catchMeUp(1));
+    expect(events(again)).toBe(0);
+    answer(server, 3, lastCall(again));
+    expect(events(server.step(3, catchMeUp(1)))).toBe(1);
+  });
+
+  it('begins no further than after its own log, and knows no stranger', () => {
+    const server = established();
+    const { lastIndex } = server.log;
+    expect(appends(server.step(3, catchMeUp(lastIndex + 9)))).toContainEqual([3, lastIndex, 0]);
+    expect(appends(server.step(7, catchMeUp(1, 7)))).toEqual([]);
+  });
+});
+
+describe('a leader whose snapshot was installed', () => {
+  /** Server 3 is sent a snapshot of entry 3 in a round; the call of it. */
+  function sent() {
+    const server = established();
+    answer(server, 2, lastCall(propose(server, 3)));
+    const configuration = simpleConfiguration([1, 2, 3]);
+    server.log.storeSnapshot({ index: 3, term: 1, configuration, data: Uint8Array.of(9) }, 0);
+    server.engine.snapshotStored(3);
+    server.engine.read(5);
+    const { messages } = server.step(3, { type: 'CatchMeUp', call: 9, follower: 3, nextIndex: 1 });
+    return { server, call: messages.find(({ to }) => to === 3)!.message.call };
+  }
+  const installed = (call: number, term = 1) => ({ type: 'InstallSnapshotResponse', call, term }) as const;
+
+  it('knows what its follower holds, goes on after it, and has heard it: reads of that round are confirmed', () => {
+    const { server, call } = sent();
+    server.pass(heartbeatMs / 2);
+    const { messages, reads } = server.step(3, installed(call));
+    expect(server.engine.status().peers.find(({ id }) => id === 3)).toMatchObject({ matchIndex: 3, lastHeardMs: 0 });
+    expect(reads).toMatchObject([{ token: 5, ok: true }]);
+    expect(appends({ messages } as Output<GorumsMessage>)).toContainEqual([3, 3, 1]);
+  });
+
+  it('is moved neither by strangers nor by answers of other terms, but ends with a later one', () => {
+    const { server, call } = sent();
+    server.step(7, installed(call));
+    server.step(3, installed(call, 0));
+    expect(server.engine.status().peers.find(({ id }) => id === 3)).toMatchObject({ matchIndex: 1 });
+    server.step(3, installed(call, 2));
+    expect(server.engine.status()).toMatchObject({ role: 'follower', term: 2 });
+  });
+});

@@ -10,6 +10,7 @@ import { describeHostSleep } from './hostSleep.suite.ts';
 import { describeLargeEntries } from './largeEntries.suite.ts';
 import { describeMembershipContract } from './membership.suite.ts';
 import { describeSuffix } from './suffix.suite.ts';
+import { describeTerms } from './terms.suite.ts';
 import { describeVotes } from './votes.suite.ts';
 
 /**
@@ -25,6 +26,7 @@ export function describeEngineContract<M>(
   describeHostSleep(kind);
   describeLargeEntries(kind);
   describeSuffix(kind, forgery);
+  describeTerms(kind, forgery);
   describeVotes(kind, forgery);
   describeMembershipContract(kind, (message) => messageType(message) === takeOverType);
 
@@ -111,12 +113,16 @@ export function describeEngineContract<M>(
       cluster.propose(follower.id, 'a', 'b');
       follower.engine.read(cluster.token());
       follower.engine.reconfigure({ type: ChangeType.Remove, id: 3 }, cluster.token());
+      follower.engine.transferLeadership(follower.id, cluster.token());
       cluster.settle();
       const outcomes = follower.takeOutcomes();
       const refusal = { reason: RejectReason.NotLeader, leader: leader.id };
       expect(outcomes.rejected).toMatchObject([{ count: 2, ...refusal }]);
       expect(outcomes.reads).toMatchObject([{ ok: false, ...refusal }]);
-      expect(outcomes.requests).toMatchObject([{ ok: false, ...refusal }]);
+      expect(outcomes.requests).toMatchObject([
+        { ok: false, ...refusal },
+        { ok: false, ...refusal },
+      ]);
     });
 
     it('confirms a read with a quorum, not below what was committed when it came', () => {
@@ -481,8 +487,13 @@ export function describeEngineContract<M>(
       const cluster = new EngineCluster(kind, [1, 2, 3], [1, 2, 3], { ...TEST_SETTINGS, checkQuorum: true });
       const leader = cluster.elect();
       cluster.isolate(leader.id);
-      cluster.run(4 * TEST_SETTINGS.electionTimeoutMs);
-      expect(leader.engine.status().role).not.toBe(Role.Leader);
+      const heartbeats = 4 * (TEST_SETTINGS.electionTimeoutMs / TEST_SETTINGS.heartbeatMs);
+      for (let i = 0; i < heartbeats && cluster.leaders().includes(leader.id); i++)
+        cluster.run(TEST_SETTINGS.heartbeatMs);
+      // It knows of no leader, and others get the time to elect one.
+      expect(leader.engine.status()).toMatchObject({ role: Role.Follower, leader: 0 });
+      cluster.run(TEST_SETTINGS.electionTimeoutMs - 2 * TEST_SETTINGS.heartbeatMs);
+      expect(leader.engine.status()).toMatchObject({ role: Role.Follower, leader: 0 });
     });
 
     it('does not step down without a quorum where checkQuorum does not say so, and leads on when it is answered', () => {
