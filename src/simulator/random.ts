@@ -1,3 +1,5 @@
+import { exponential } from '../faults/distributions.ts';
+
 /**
  * The simulator's only source of chance: sfc32 (Chris Doty-Humphrey, PractRand), seeded through splitmix32. A stream forks
  * into named streams that do not depend on how much was drawn from the parent, so that one part of a world
@@ -54,7 +56,7 @@ export class Random {
 
   /** Exponentially distributed with this mean, as a whole number of at least 1. */
   exponential(mean: number): number {
-    return Math.max(1, Math.round(-Math.log(1 - this.next()) * mean));
+    return exponential(this.next, mean);
   }
 
   pick<T>(items: readonly T[]): T {

@@ -1,38 +1,27 @@
+import { DriftingClock } from '../faults/driftingClock.ts';
 import type { Timeline } from './timeline.ts';
 
 /** A server's monotonic clock: it runs at its own rate and jumps ahead, but never back. */
 export class VirtualClock {
-  private readonly timeline: Timeline;
-  private currentRate: number;
-  /** The clock's time at `sinceUs` of the world. */
-  private baseUs: number;
-  private sinceUs = 0;
+  private readonly clockUs: DriftingClock;
 
   constructor(timeline: Timeline, rate: number, offsetUs: number) {
-    this.timeline = timeline;
-    this.currentRate = rate;
-    this.baseUs = offsetUs;
+    this.clockUs = new DriftingClock(() => timeline.nowUs, rate, offsetUs);
   }
 
   get rate(): number {
-    return this.currentRate;
+    return this.clockUs.rate;
   }
 
   get nowMs(): number {
-    return Math.floor((this.baseUs + (this.timeline.nowUs - this.sinceUs) * this.currentRate) / 1000);
+    return Math.floor(this.clockUs.now / 1000);
   }
 
   setRate(rate: number): void {
-    this.advance(0);
-    this.currentRate = rate;
+    this.clockUs.setRate(rate);
   }
 
   jump(aheadUs: number): void {
-    this.advance(aheadUs);
-  }
-
-  private advance(aheadUs: number): void {
-    this.baseUs += (this.timeline.nowUs - this.sinceUs) * this.currentRate + aheadUs;
-    this.sinceUs = this.timeline.nowUs;
+    this.clockUs.jump(aheadUs);
   }
 }

@@ -1,3 +1,4 @@
+import { type DiskCondition, fateOfWrite, writeUs } from '../faults/diskCondition.ts';
 import type { Disk, DiskOperation, PromisedSlots } from '../server/storage/contract.ts';
 import type { Census } from './census.ts';
 import type { DiskPlan } from './plan.ts';
@@ -34,12 +35,13 @@ export interface DiskWatcher {
  * the other. What a crash leaves of those that no completed sync followed is as bad as the contract of Disk allows:
  * each may be lost, there, or torn operation by operation, with values cut short and bits flipped.
  */
-export class VirtualDisk {
+export class VirtualDisk implements DiskCondition {
   isFull = false;
   /** Probability that a read fails. */
   readErrorChance = 0;
   /** Times the usual latency. */
   slowness = 1;
+  readonly syncAddedUs = 0;
   stalledUntilUs = 0;
   /** Beside the disk, not on it: what befalls the disk's content leaves it alone. */
   readonly promised: VirtualPromisedArea;
@@ -109,7 +111,7 @@ export class VirtualDisk {
     const write = this.pending[0]!;
     const { syncMinUs, syncMeanUs } = this.plan;
     const usualUs = write.sync ? syncMinUs + this.random.exponential(syncMeanUs) : UNSYNCED_WRITE_US;
-    const latencyUs = Math.round(usualUs * this.slowness);
+    const latencyUs = writeUs(this, usualUs, write.sync);
     if (this.slowness > 1) this.census.count('slow disk');
     const epoch = this.epoch;
     this.doneUs = this.timeline.nowUs + latencyUs;
@@ -119,7 +121,8 @@ export class VirtualDisk {
 
   private complete(epoch: number, watcher: DiskWatcher): void {
     if (epoch !== this.epoch) return;
-    if (this.stalledUntilUs > this.timeline.nowUs) {
+    const fate = fateOfWrite(this, this.timeline.nowUs);
+    if (fate === 'waits') {
       this.census.count('stalled disk');
       this.doneUs = this.stalledUntilUs;
       this.timeline.at(this.stalledUntilUs, () => this.complete(epoch, watcher));
@@ -128,7 +131,7 @@ export class VirtualDisk {
     const write = this.pending.shift()!;
     // A write that is asked for while this one is reported finds the disk idle and begins at once.
     if (this.pending.length > 0) this.begin(watcher);
-    if (this.isFull) {
+    if (fate === 'fails') {
       this.census.count('full disk');
       write.done(new VirtualDiskError('no space left on device'));
     } else {

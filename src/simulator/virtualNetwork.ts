@@ -1,3 +1,4 @@
+import { fateOf, Lane, type LaneWatcher, type LinkCondition } from '../faults/lane.ts';
 import type { Census, FaultKind } from './census.ts';
 import type { NetworkPlan } from './plan.ts';
 import type { Random } from './random.ts';
@@ -19,7 +20,8 @@ export interface Partition {
 
 /**
  * Carries messages between endpoints with delay, loss, duplication and reordering as planned, through partitions and
- * clogged links. Loopback does not exist: nobody sends to himself.
+ * clogged links. What becomes of a message, and when it arrives, is decided as under `rkvd -faults` (src/faults/lane.ts). Loopback does
+ * not exist: nobody sends to himself.
  */
 export class VirtualNetwork {
   private readonly timeline: Timeline;
@@ -27,12 +29,14 @@ export class VirtualNetwork {
   private readonly census: Census;
   private readonly trace: Trace;
   private readonly plan: NetworkPlan;
-  private isHealed = false;
+  /** Of a link that no partition cuts. */
+  private condition: LinkCondition;
+  private duplicateChance: number;
+  private readonly cutCondition: LinkCondition;
   /** Per link: the partition that blocks it, if any. */
   private readonly blocked: (Partition | undefined)[] = new Array(ENDPOINTS_MAX * ENDPOINTS_MAX).fill(undefined);
   private readonly clogged: ((() => void)[] | undefined)[] = new Array(ENDPOINTS_MAX * ENDPOINTS_MAX).fill(undefined);
-  /** Per link: when the latest message arrives. */
-  private readonly lastArrivalUs = new Float64Array(ENDPOINTS_MAX * ENDPOINTS_MAX);
+  private readonly lanes: readonly Lane[];
   private readonly counted = new Set<Partition>();
 
   constructor(timeline: Timeline, random: Random, census: Census, trace: Trace, plan: NetworkPlan) {
@@ -41,34 +45,41 @@ export class VirtualNetwork {
     this.census = census;
     this.trace = trace;
     this.plan = plan;
+    this.condition = conditionOf(plan);
+    this.duplicateChance = plan.duplicateChance;
+    this.cutCondition = { ...this.condition, isCut: true };
+    const watcher: LaneWatcher = {
+      tailed: () => census.count('message delayed by a tail'),
+      overtaken: () => census.count('message overtaken'),
+    };
+    this.lanes = Array.from({ length: ENDPOINTS_MAX * ENDPOINTS_MAX }, () => new Lane(watcher));
   }
 
   /** Sends; returns how many copies are under way. */
   send(from: number, to: number, deliver: () => void): number {
     const link = from * ENDPOINTS_MAX + to;
     const blocked = this.blocked[link];
-    if (blocked !== undefined) {
-      if (!this.counted.has(blocked)) {
-        this.counted.add(blocked);
-        this.census.count(blocked.kind);
-      }
-      return 0;
+    switch (fateOf(blocked === undefined ? this.condition : this.cutCondition, this.random.next)) {
+      case 'cut':
+        this.countOnce(blocked!);
+        return 0;
+      case 'lost':
+        this.census.count('message lost');
+        this.trace.mix(10, link);
+        return 0;
     }
-    if (this.isHealed) {
-      this.carry(link, deliver);
-      return 1;
-    }
-    const { lossChance, duplicateChance } = this.plan;
-    if (lossChance > 0 && this.random.chance(lossChance)) {
-      this.census.count('message lost');
-      this.trace.mix(10, link);
-      return 0;
-    }
+    const { duplicateChance } = this;
     this.carry(link, deliver);
     if (duplicateChance === 0 || !this.random.chance(duplicateChance)) return 1;
     this.census.count('message duplicated');
     this.carry(link, deliver);
     return 2;
+  }
+
+  private countOnce(partition: Partition): void {
+    if (this.counted.has(partition)) return;
+    this.counted.add(partition);
+    this.census.count(partition.kind);
   }
 
   private carry(link: number, deliver: () => void): void {
@@ -78,27 +89,14 @@ export class VirtualNetwork {
       queue.push(deliver);
       return;
     }
-    let arrivalUs = this.timeline.nowUs + this.delayUs();
-    const lastUs = this.lastArrivalUs[link]!;
-    if (arrivalUs < lastUs) {
-      if (this.plan.reorders && !this.isHealed) this.census.count('message overtaken');
-      else arrivalUs = lastUs;
-    } else this.lastArrivalUs[link] = arrivalUs;
+    const { nowUs } = this.timeline;
+    const arrivalUs = this.lanes[link]!.arrivalUs(this.condition, nowUs, 0, this.random.next);
     this.timeline.at(arrivalUs, deliver);
-  }
-
-  private delayUs(): number {
-    const { delayMinUs, delayMeanUs, tailChance, tailMeanUs } = this.plan;
-    const random = this.random;
-    const delayUs = delayMinUs + random.exponential(delayMeanUs);
-    if (tailChance === 0 || this.isHealed || !random.chance(tailChance)) return delayUs;
-    this.census.count('message delayed by a tail');
-    return delayUs + random.exponential(tailMeanUs);
   }
 
   /** When everything that is under way now has arrived. Once the network is healed, what is sent later on a link arrives no earlier. */
   get allArrivedUs(): number {
-    return this.lastArrivalUs.reduce((latest, each) => Math.max(latest, each), 0);
+    return this.lanes.reduce((latest, lane) => Math.max(latest, lane.arrivedUs), 0);
   }
 
   /** Whether a partition is in force. */
@@ -134,7 +132,8 @@ export class VirtualNetwork {
 
   /** Ends all faults; what is still under way arrives when it arrives. */
   heal(): void {
-    this.isHealed = true;
+    this.condition = conditionOf({ ...this.plan, lossChance: 0, tailChance: 0, reorders: false });
+    this.duplicateChance = 0;
     this.blocked.fill(undefined);
     for (let link = 0; link < this.clogged.length; link++) {
       const queue = this.clogged[link];
@@ -142,4 +141,21 @@ export class VirtualNetwork {
       for (const deliver of queue ?? []) this.carry(link, deliver);
     }
   }
+}
+
+function conditionOf({
+  delayMinUs,
+  delayMeanUs,
+  tailChance,
+  tailMeanUs,
+  lossChance,
+  reorders,
+}: NetworkPlan): LinkCondition {
+  return {
+    isCut: false,
+    lossChance,
+    delays: [{ kind: 'exponential', leastUs: delayMinUs, meanUs: delayMeanUs, tailChance, tailMeanUs }],
+    bytesPerSecond: Number.POSITIVE_INFINITY,
+    keepsOrder: !reorders,
+  };
 }

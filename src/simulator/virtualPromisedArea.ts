@@ -1,3 +1,4 @@
+import { type DiskCondition, isStalled, writeUs } from '../faults/diskCondition.ts';
 import type { PromisedArea, PromisedSlots } from '../server/storage/contract.ts';
 import type { Census } from './census.ts';
 import type { DiskPlan } from './plan.ts';
@@ -13,11 +14,8 @@ interface Pending {
   readonly slot: number | undefined;
 }
 
-/** What the virtual disk's troubles mean here. */
-export interface AreaTroubles {
-  readonly slowness: number;
-  readonly stalledUntilUs: number;
-}
+/** What the virtual disk's troubles mean here: the place is there already, so that a full disk has room for it. */
+export type AreaTroubles = Omit<DiskCondition, 'isFull'>;
 
 /**
  * The file with the two slots beside a virtual disk. Its writes go on in parallel with the disk's, in a time of their own; a
@@ -60,14 +58,13 @@ export class VirtualPromisedArea {
     this.pending = pending;
     const { syncMinUs, syncMeanUs } = this.plan;
     const usualUs = syncMinUs + this.random.exponential(syncMeanUs);
-    this.timeline.after(Math.round(usualUs * this.troubles.slowness), () => this.complete(epoch, done));
+    this.timeline.after(writeUs(this.troubles, usualUs, true), () => this.complete(epoch, done));
   }
 
   private complete(epoch: number, done: Done): void {
     if (epoch !== this.epoch) return;
-    const { stalledUntilUs } = this.troubles;
-    if (stalledUntilUs > this.timeline.nowUs) {
-      this.timeline.at(stalledUntilUs, () => this.complete(epoch, done));
+    if (isStalled(this.troubles, this.timeline.nowUs)) {
+      this.timeline.at(this.troubles.stalledUntilUs, () => this.complete(epoch, done));
       return;
     }
     this.content = this.pending!.slots;
