@@ -127,6 +127,12 @@ export const RKVD_FLAGS = defineFlags({
     min: 0,
     usage: '`entries` kept in the log below a snapshot, for followers that are a little behind',
   },
+  faults: {
+    kind: 'bool',
+    default: false,
+    usage:
+      'take faults on purpose, as `rkv-cluster fault` asks for them: of links, disk and clock; for laboratories alone',
+  },
 });
 
 type RkvdFlags = { readonly [N in keyof typeof RKVD_FLAGS]: FlagValue<(typeof RKVD_FLAGS)[N]> };

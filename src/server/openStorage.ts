@@ -13,7 +13,7 @@ import {
   takePlace,
 } from './storage/dataDirectory.ts';
 import { LevelDisk, StorageOpenError } from './storage/levelDisk.ts';
-import { openLevelLogStore } from './storage/openLogStore.ts';
+import { type DiskBoundary, openLevelLogStore } from './storage/openLogStore.ts';
 import { TimedDisk } from './storage/timedDisk.ts';
 
 export interface OpenedData {
@@ -28,17 +28,22 @@ export interface OpenedData {
   release(): Promise<void>;
 }
 
+/** What the store is opened with. */
+export interface StoreSurroundings {
+  readonly listener: LogStoreListener;
+  readonly metrics: ServerMetrics;
+  readonly log: Log;
+  /** Of a server with faults on purpose. */
+  readonly boundary: DiskBoundary | undefined;
+}
+
 /**
  * Opens the server's folder: its log store, and who it is. Without `-recover` a server whose folder holds data begins as
  * another one beside it, and nothing is moved before it may take part. Throws StorageOpenError or a RefusedDataError, nothing being lost.
  */
-export async function openStorage(
-  config: ServerConfig,
-  listener: LogStoreListener,
-  metrics: ServerMetrics,
-  log: Log,
-): Promise<OpenedData> {
+export async function openStorage(config: ServerConfig, around: StoreSurroundings): Promise<OpenedData> {
   const { id, flags } = config;
+  const { log } = around;
   const folder = serverDirectory(flags.datadir, id);
   await finishInterruptedMove(flags.datadir, id, Date.now());
   const keep = keepsData(folder, { id, flags });
@@ -46,11 +51,11 @@ export async function openStorage(
   const { location, existing, isBeside } = await prepareDataDirectory(flags.datadir, id, keep);
   if (isBeside) {
     log.warn({ location: folder }, 'data of an earlier run are there: -recover would continue from them');
-    return new DataBeside(config, location, held, { listener, metrics, log });
+    return new DataBeside(config, location, held, around);
   }
   await held?.close();
   if (flags.recover && !existing) log.warn({ location }, 'nothing to recover: starting empty');
-  const store = await openStore(location, flags.cache, listener, metrics, log);
+  const store = await openStore(location, flags.cache, around);
   try {
     const hasData = store.lastIndex > 0 || store.hardState.term > 0;
     const identity = openIdentity(location, id, flags.backend, hasData, log);
@@ -68,10 +73,10 @@ class DataBeside implements OpenedData {
   readonly store = undefined;
   private readonly config: ServerConfig;
   private held: LevelDisk | undefined;
-  private readonly around: { readonly listener: LogStoreListener; readonly metrics: ServerMetrics; readonly log: Log };
+  private readonly around: StoreSurroundings;
 
   /** `held` keeps other processes from the data. */
-  constructor(config: ServerConfig, location: string, held: LevelDisk | undefined, around: DataBeside['around']) {
+  constructor(config: ServerConfig, location: string, held: LevelDisk | undefined, around: StoreSurroundings) {
     this.config = config;
     this.held = held;
     this.around = around;
@@ -86,7 +91,7 @@ class DataBeside implements OpenedData {
     const movedTo = await takePlace(flags.datadir, id, Date.now());
     this.identity.movedTo(folder);
     around.log.warn({ movedTo }, 'data of an earlier run moved aside');
-    return openStore(folder, flags.cache, around.listener, around.metrics, around.log);
+    return openStore(folder, flags.cache, around);
   }
 
   async giveUp(): Promise<void> {
@@ -102,13 +107,8 @@ class DataBeside implements OpenedData {
 }
 
 /** Opens the log store again that was opened and closed. */
-export function reopenStore(
-  { id, flags }: ServerConfig,
-  listener: LogStoreListener,
-  metrics: ServerMetrics,
-  log: Log,
-): Promise<LogStore> {
-  return openStore(serverDirectory(flags.datadir, id), flags.cache, listener, metrics, log);
+export function reopenStore({ id, flags }: ServerConfig, around: StoreSurroundings): Promise<LogStore> {
+  return openStore(serverDirectory(flags.datadir, id), flags.cache, around);
 }
 
 /** Whether the server goes on from what is in its folder. Throws IdentityError where it was told to, and must not. */
@@ -134,9 +134,7 @@ function keepsData(folder: string, { id, flags }: Pick<ServerConfig, 'id' | 'fla
 async function openStore(
   location: string,
   cacheEntries: number,
-  listener: LogStoreListener,
-  metrics: ServerMetrics,
-  log: Log,
+  { listener, metrics, log, boundary }: StoreSurroundings,
 ): Promise<LogStore> {
   const nowUs = () => performance.now() * 1000;
   const times = {
@@ -144,7 +142,7 @@ async function openStore(
     write: (us: number) => metrics.ioWrite.observeUs(us),
   };
   const observe = (disk: Disk) => new TimedDisk(disk, times, nowUs);
-  const opened = await openLevelLogStore(location, listener, { cacheEntries }, observe);
+  const opened = await openLevelLogStore(location, listener, { cacheEntries }, observe, boundary);
   const { store, report, restored, adopted } = opened;
   for (const { key, reason } of report.dropped) log.warn({ key, reason }, 'dropped a write that a crash interrupted');
   for (const key of restored) log.info({ key }, 'put back from the promise file what a crash kept from the database');

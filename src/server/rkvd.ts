@@ -2,11 +2,14 @@ import { ArgumentEncodingError, readArguments } from '../cli/arguments.ts';
 import { printable, printableLines } from '../cli/printable.ts';
 import type { EngineRegistry } from '../consensus/engines.ts';
 import { BrokenInvariantError } from '../consensus/parts/turnGuard.ts';
+import { InvalidFaultError } from '../faults/serverFault.ts';
 import { UsageError } from '../goflags/goFlags.ts';
+import { decodeStartFaults, START_FAULTS_VARIABLE } from '../wire/faultCodec.ts';
 import { ExitCode } from '../wire/supervision.ts';
+import { ServerFaults } from './faults/serverFaults.ts';
 import { parseServerConfig, rkvdUsage, type ServerConfig } from './flags.ts';
 import { ListenError } from './net/grpcListener.ts';
-import { openLog } from './observe/log.ts';
+import { type Log, openLog } from './observe/log.ts';
 import { type ParentWatch, SupervisorPipeError, watchParent } from './parentWatch.ts';
 import { RkvServer } from './server.ts';
 import { RefusedDataError } from './storage/contract.ts';
@@ -53,7 +56,12 @@ export async function rkvd(engines: EngineRegistry): Promise<void> {
     stop('storage failed', 1);
   };
   let parent: ParentWatch | undefined;
-  const server = new RkvServer(config, engine, log, onFailed, (why) => parent?.tell({ kind: 'waits', why }));
+  const faults = config.flags.faults ? startFaults(config, log) : undefined;
+  if (faults === 'invalid') {
+    await closeLog();
+    return;
+  }
+  const server = new RkvServer(config, engine, log, onFailed, (why) => parent?.tell({ kind: 'waits', why }), faults);
   const sayRefused = (error: RefusedDataError): void => {
     parent?.tell({ kind: 'refuses-data', error: error.name, why: error.message });
     log.fatal({ err: error, remedy: error.remedy }, 'these data are refused');
@@ -86,6 +94,19 @@ export async function rkvd(engines: EngineRegistry): Promise<void> {
     if (config.flags.quiet) process.stderr.write(printableLines(`rkvd: ${message}\n`));
     await closeLog();
     process.exit(1);
+  }
+}
+
+/** Of a server that takes faults: with those that its supervisor says it has from the start. */
+function startFaults({ id, servers }: ServerConfig, log: Log): ServerFaults | 'invalid' {
+  const given = process.env[START_FAULTS_VARIABLE];
+  try {
+    return new ServerFaults(id, servers.length, log, given === undefined ? [] : decodeStartFaults(given));
+  } catch (error) {
+    if (!(error instanceof InvalidFaultError)) throw error;
+    process.stderr.write(`rkvd: ${printable(`${START_FAULTS_VARIABLE}: ${error.message}`)}\n`);
+    process.exitCode = 1;
+    return 'invalid';
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Server as HttpServer } from 'node:http';
 import { createServer as createProbe, type Socket } from 'node:net';
-import type { handleUnaryCall, Server } from '@grpc/grpc-js';
+import { status as grpcStatus, type handleServerStreamingCall, type handleUnaryCall, type Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { EngineEvent, EngineSettings, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
 import type { EngineEntry } from '../consensus/engineEntry.ts';
@@ -8,13 +8,21 @@ import { type Address, formatAddress } from '../net/endpoints/addresses.ts';
 import { GrpcServer } from '../net/grpc/grpcServer.ts';
 import type { GrpcError } from '../net/grpc/status.ts';
 import { AdminService } from '../wire/generated/admin.ts';
-import { type Acquaintance, type Introduction, PeerService } from '../wire/generated/peer.ts';
+import {
+  type Acquaintance,
+  type AdmitChunk,
+  type AdmitRequest,
+  type Introduction,
+  PeerService,
+} from '../wire/generated/peer.ts';
 import { BATCH_OVERHEAD_BYTES, commandBytesMax, MESSAGE_OVERHEAD_BYTES } from '../wire/limits.ts';
 import { notLeaderFailure } from '../wire/outcome.ts';
 import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
 import { FrontDoor } from './admission/frontDoor.ts';
 import { UnaryAdmission } from './admission/unaryAdmission.ts';
+import type { FaultyPeers } from './faults/faultyPeers.ts';
+import type { ServerFaults } from './faults/serverFaults.ts';
 import { defaultMetricsPort, type ServerConfig } from './flags.ts';
 import { Replica, type ReplicaEnvironment } from './host/replica.ts';
 import { admittedHardState } from './identity/admission.ts';
@@ -27,7 +35,7 @@ import { type LimitedLog, limitLog } from './observe/logLimiter.ts';
 import { handlingTimes } from './observe/messageTimes.ts';
 import { ServerMetrics, serveMetrics } from './observe/metrics.ts';
 import { Recorder } from './observe/recorder.ts';
-import { type OpenedData, openStorage, reopenStore } from './openStorage.ts';
+import { type OpenedData, openStorage, reopenStore, type StoreSurroundings } from './openStorage.ts';
 import { adminImplementation, waitingAdmin } from './service/adminService.ts';
 import { reflection } from './service/reflection.ts';
 import { COMMAND_SERVICE, commandImplementation, RKV_SERVICE, rkvImplementation } from './service/rkvService.ts';
@@ -50,6 +58,8 @@ const TICK_MS_MAX = 20;
 const ROLES_LOGGED_PER_SECOND = 10;
 /** Commands on their way through the log may take this part of `-clientmemory`; the rest is for requests and answers. */
 const QUEUED_SHARE = 1 / 2;
+/** To a peer that a fault keeps apart from this server. */
+const APART = { code: grpcStatus.UNAVAILABLE, details: 'out of reach, by a fault on purpose' };
 
 /** One running rkvd: a replica between its storage, its peers and its clients. */
 export class RkvServer {
@@ -61,6 +71,7 @@ export class RkvServer {
   private readonly roleLog: LimitedLog;
   private readonly onFailed: (error: Error) => void;
   private readonly onWaiting: (what: string) => void;
+  private readonly faults: ServerFaults | undefined;
   private readonly metrics = new ServerMetrics();
   private readonly recorder = new Recorder(nowUs);
   private readonly stateMachine = new KeyValueStore();
@@ -85,6 +96,7 @@ export class RkvServer {
   private isStopped = false;
   private replica: Replica<unknown> | undefined;
   private transport: PeerTransport<unknown> | undefined;
+  private faultyPeers: FaultyPeers<unknown> | undefined;
   private ticker: NodeJS.Timeout | undefined;
   private reassurer: NodeJS.Timeout | undefined;
   private metricsServer: HttpServer | undefined;
@@ -92,7 +104,7 @@ export class RkvServer {
 
   /**
    * `engine`: the one that `-backend` names. `onFailed`: the server can no longer serve, for the reason given; it is to be stopped. `onWaiting`: what it waits for before
-   * it takes part, as often as that changes.
+   * it takes part, as often as that changes. `faults`: of a server that takes them.
    */
   constructor(
     config: ServerConfig,
@@ -100,6 +112,7 @@ export class RkvServer {
     log: Log,
     onFailed: (error: Error) => void,
     onWaiting: (what: string) => void = () => {},
+    faults?: ServerFaults,
   ) {
     this.config = config;
     this.engine = engine;
@@ -109,6 +122,7 @@ export class RkvServer {
     this.roleLog = limitLog(log, nowMs, ROLES_LOGGED_PER_SECOND);
     this.onFailed = onFailed;
     this.onWaiting = onWaiting;
+    this.faults = faults;
     this.objections = new Objections(config.bootstrap);
     const { maxgrpc } = config.flags;
     this.grpc = new GrpcServer({ messageBytesMax: maxgrpc });
@@ -127,7 +141,7 @@ export class RkvServer {
     const { config, log } = this;
     // Before data of an earlier run is moved aside: another server at this address may still be using it.
     await probe(config.listen);
-    const opened = await openStorage(config, this.storeListener(), this.metrics, log);
+    const opened = await openStorage(config, this.aroundStore());
     this.opened = opened;
     this.store = opened.store;
     const { identity } = opened;
@@ -196,7 +210,12 @@ export class RkvServer {
     this.log.info({ index, term, cluster }, 'admitted: goes on from the state that the leader gave');
     await store.close();
     if (this.isStopped) return;
-    this.store = await reopenStore(this.config, this.storeListener(), this.metrics, this.log);
+    this.store = await reopenStore(this.config, this.aroundStore());
+  }
+
+  private aroundStore(): StoreSurroundings {
+    const { metrics, log, faults: boundary } = this;
+    return { listener: this.storeListener(), metrics, log, boundary };
   }
 
   private storeListener(): LogStoreListener {
@@ -245,6 +264,7 @@ export class RkvServer {
       backend: flags.backend,
       address: formatAddress(servers[id - 1]!),
       metricsAddress: () => this.metricsAddress(),
+      faults: this.faults,
     };
     const forClients = { messageBytesMax: largestCommandBytes(config) + BATCH_OVERHEAD_BYTES, limitName: '-maxvalue' };
     const openCommands = gate.offer(COMMAND_SERVICE, {}, { ...forClients, admission: this.commands });
@@ -260,7 +280,10 @@ export class RkvServer {
     const openPeer = gate.offer(
       PeerService,
       {
-        introduce: ((call, done) => introduce(introduction, call, done)) as handleUnaryCall<Introduction, Acquaintance>,
+        introduce: ((call, done) => {
+          if (this.faults?.isApartFrom(call.request.id) === true) done(APART);
+          else introduce(introduction, call, done);
+        }) as handleUnaryCall<Introduction, Acquaintance>,
       },
       forPeers,
     );
@@ -279,7 +302,12 @@ export class RkvServer {
       openCommands(commandImplementation(context));
       this.refuseWhileFollowing(replica);
       openAdmin(adminImplementation(context, stateMachine, facts));
-      openPeer({ admit: admissions.handle.bind(admissions) });
+      openPeer({
+        admit: ((call) => {
+          if (this.faults?.isApartFrom(call.request.introduction?.id ?? 0) === true) call.emit('error', APART);
+          else admissions.handle(call);
+        }) as handleServerStreamingCall<AdmitRequest, AdmitChunk>,
+      });
       if (unaryServer !== undefined) openUnary(unaryServer.implementation());
     };
   }
@@ -310,6 +338,18 @@ export class RkvServer {
     });
     this.replica = replica;
     const timed = handlingTimes(this.metrics, engine);
+    const receive = (from: NodeId, message: unknown): Refusal | undefined => {
+      const startMs = performance.now();
+      const refusal = replica.receive(from, message);
+      timed(message, (performance.now() - startMs) * 1000);
+      if (refusal !== undefined) this.refused(from, refusal);
+      return refusal;
+    };
+    this.faultyPeers = this.faults?.between(kind.codec, {
+      send: (envelopes) => this.transport?.send(envelopes),
+      receive,
+    });
+    const { faultyPeers } = this;
     this.transport = new PeerTransport<unknown>({
       self: id,
       servers,
@@ -320,13 +360,7 @@ export class RkvServer {
       maxMessageBytes: flags.maxgrpc,
       log: this.peerLog,
       fences: () => replica.fences,
-      receive: (from, message) => {
-        const startMs = performance.now();
-        const refusal = replica.receive(from, message);
-        timed(message, (performance.now() - startMs) * 1000);
-        if (refusal !== undefined) this.refused(from, refusal);
-        return refusal;
-      },
+      receive: faultyPeers === undefined ? receive : (from, message) => faultyPeers.receive(from, message),
       accepted: (peer) => this.objections.withdrawnBy(peer),
       gone: (peer) => this.objections.withdrawnBy(peer),
       refused: (peer, misfit, details) => this.refusedByPeer(peer, misfit, details),
@@ -352,10 +386,14 @@ export class RkvServer {
   }
 
   private environment(): ReplicaEnvironment<unknown> {
+    const { faults } = this;
     return {
-      nowMs: () => performance.now(),
+      nowMs: faults === undefined ? () => performance.now() : () => faults.clockMs.now,
       schedule: (turn) => void setImmediate(turn),
-      send: (envelopes) => this.transport?.send(envelopes),
+      send:
+        faults === undefined
+          ? (envelopes) => this.transport?.send(envelopes)
+          : (envelopes) => this.faultyPeers?.send(envelopes),
       cannotTakeOver: () => this.transport?.unaryPeers ?? [],
       event: (event) => this.event(event),
       statusChanged: (status) => this.statusChanged(status),
@@ -466,6 +504,7 @@ export class RkvServer {
     clearInterval(this.ticker);
     clearInterval(this.reassurer);
     this.replica?.stop();
+    this.faults?.close();
     this.transport?.close();
     this.metricsServer?.close();
     // Let the answers of stop() leave before the connections go.

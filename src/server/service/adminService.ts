@@ -13,7 +13,9 @@ import type {
   TransferLeadershipRequest,
   TransferLeadershipResponse,
 } from '../../wire/generated/admin.ts';
+import type { ServerFaults } from '../faults/serverFaults.ts';
 import type { KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import { faultImplementation } from './faultService.ts';
 import { refusalMetadata, transferRefusalText } from './refusals.ts';
 import type { ServiceContext } from './serviceContext.ts';
 
@@ -22,6 +24,8 @@ export interface AdminFacts {
   readonly address: string;
   /** Empty where metrics are off. */
   metricsAddress(): string;
+  /** Undefined where it takes none. */
+  readonly faults: ServerFaults | undefined;
 }
 
 export function adminImplementation(
@@ -30,6 +34,7 @@ export function adminImplementation(
   facts: AdminFacts,
 ): AdminServer {
   return {
+    ...faultImplementation(facts.faults),
     status: (_call: ServerUnaryCall<StatusRequest, StatusResponse>, done: sendUnaryData<StatusResponse>) =>
       done(null, statusResponse(context, stateMachine, facts)),
     transferLeadership: (
@@ -72,6 +77,7 @@ export function waitingAdmin(id: NodeId, facts: AdminFacts): UntypedServiceImple
     pendingChange: undefined,
   };
   return {
+    ...faultImplementation(facts.faults),
     status: ((_call, done) =>
       done(null, {
         ...response,

@@ -16,6 +16,12 @@ export function promisedFile(location: string): string {
   return `${location}.promised`;
 }
 
+/** What may stand between the store and what it really writes to. */
+export interface DiskBoundary {
+  disk(disk: Disk): Disk;
+  area(area: PromisedArea): PromisedArea;
+}
+
 /** What opening found and did, beyond the log itself. */
 export interface OpenedLevelLogStore extends OpenedLogStore {
   /** Keys of records that LevelDB had lost and the promise file had kept. */
@@ -26,7 +32,7 @@ export interface OpenedLevelLogStore extends OpenedLogStore {
 
 /**
  * The log store of a server, in a LevelDB database in `location`, which is created where it is missing, and the promise file
- * beside it. `observe` may stand between the store and its disk. All that the store holds is promised when this returns: see
+ * beside it. `observe` may stand between the store and its disk, `boundary` below all that it makes sure of. All that the store holds is promised when this returns: see
  * promisedDisk.ts. Throws StorageOpenError or a RefusedDataError; everything is closed again then.
  */
 export async function openLevelLogStore(
@@ -34,6 +40,7 @@ export async function openLevelLogStore(
   listener: LogStoreListener,
   options: ChunkedLogStoreOptions,
   observe: (disk: Disk) => Disk = (disk) => disk,
+  boundary?: DiskBoundary,
 ): Promise<OpenedLevelLogStore> {
   const area = await PromisedFile.open(promisedFile(location));
   let level: LevelDisk | undefined;
@@ -41,7 +48,8 @@ export async function openLevelLogStore(
     if (!existsSync(join(location, 'CURRENT'))) throwIfPromised(area, location);
     level = await LevelDisk.open(location);
     throwIfOtherGroups(level, THE_GROUP);
-    const disk = PromisedDisk.open(diskOfGroup(level, THE_GROUP), area, newStoreId);
+    const below = boundary?.disk(level) ?? level;
+    const disk = PromisedDisk.open(diskOfGroup(below, THE_GROUP), boundary?.area(area) ?? area, newStoreId);
     const opened = disk.recover((whole) => ChunkedLogStore.open(observe(whole), listener, options));
     await settle(disk, location);
     return { ...opened, restored: disk.restored, adopted: disk.isAdopted };

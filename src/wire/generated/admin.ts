@@ -83,6 +83,54 @@ export interface TransferLeadershipRequest {
 export interface TransferLeadershipResponse {
 }
 
+export interface SetFaultRequest {
+  id: string;
+  fault: Fault | undefined;
+  lastsMs: number;
+}
+
+export interface SetFaultResponse {
+}
+
+export interface ListFaultsRequest {
+}
+
+export interface ListFaultsResponse {
+  faults: CurrentFault[];
+}
+
+export interface CurrentFault {
+  id: string;
+  fault: Fault | undefined;
+  leftMs: number;
+}
+
+export interface HealFaultsRequest {
+  ids: string[];
+}
+
+export interface HealFaultsResponse {
+}
+
+export interface Fault {
+  kind: string;
+  link: LinkFault | undefined;
+  syncAddedUs: number;
+  clockRate: number;
+}
+
+export interface LinkFault {
+  peers: number[];
+  to: boolean;
+  from: boolean;
+  trouble: string;
+  delayShape: string;
+  delayUs: number;
+  deviationUs: number;
+  lossChance: number;
+  bytesPerSecond: number;
+}
+
 function createBaseStatusRequest(): StatusRequest {
   return {};
 }
@@ -825,6 +873,576 @@ export const TransferLeadershipResponse: MessageFns<TransferLeadershipResponse> 
   },
 };
 
+function createBaseSetFaultRequest(): SetFaultRequest {
+  return { id: "", fault: undefined, lastsMs: 0 };
+}
+
+export const SetFaultRequest: MessageFns<SetFaultRequest> = {
+  encode(message: SetFaultRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.fault !== undefined) {
+      Fault.encode(message.fault, writer.uint32(18).fork()).join();
+    }
+    if (message.lastsMs !== 0) {
+      writer.uint32(24).uint32(message.lastsMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetFaultRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetFaultRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.fault = Fault.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lastsMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetFaultResponse(): SetFaultResponse {
+  return {};
+}
+
+export const SetFaultResponse: MessageFns<SetFaultResponse> = {
+  encode(_: SetFaultResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetFaultResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetFaultResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListFaultsRequest(): ListFaultsRequest {
+  return {};
+}
+
+export const ListFaultsRequest: MessageFns<ListFaultsRequest> = {
+  encode(_: ListFaultsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFaultsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFaultsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListFaultsResponse(): ListFaultsResponse {
+  return { faults: [] };
+}
+
+export const ListFaultsResponse: MessageFns<ListFaultsResponse> = {
+  encode(message: ListFaultsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.faults) {
+      CurrentFault.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFaultsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFaultsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.faults.push(CurrentFault.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCurrentFault(): CurrentFault {
+  return { id: "", fault: undefined, leftMs: 0 };
+}
+
+export const CurrentFault: MessageFns<CurrentFault> = {
+  encode(message: CurrentFault, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.fault !== undefined) {
+      Fault.encode(message.fault, writer.uint32(18).fork()).join();
+    }
+    if (message.leftMs !== 0) {
+      writer.uint32(24).uint32(message.leftMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CurrentFault {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCurrentFault();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.fault = Fault.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.leftMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHealFaultsRequest(): HealFaultsRequest {
+  return { ids: [] };
+}
+
+export const HealFaultsRequest: MessageFns<HealFaultsRequest> = {
+  encode(message: HealFaultsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.ids) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HealFaultsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHealFaultsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ids.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHealFaultsResponse(): HealFaultsResponse {
+  return {};
+}
+
+export const HealFaultsResponse: MessageFns<HealFaultsResponse> = {
+  encode(_: HealFaultsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HealFaultsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHealFaultsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFault(): Fault {
+  return { kind: "", link: undefined, syncAddedUs: 0, clockRate: 0 };
+}
+
+export const Fault: MessageFns<Fault> = {
+  encode(message: Fault, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.link !== undefined) {
+      LinkFault.encode(message.link, writer.uint32(18).fork()).join();
+    }
+    if (message.syncAddedUs !== 0) {
+      writer.uint32(25).double(message.syncAddedUs);
+    }
+    if (message.clockRate !== 0) {
+      writer.uint32(33).double(message.clockRate);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Fault {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFault();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.link = LinkFault.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.syncAddedUs = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.clockRate = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLinkFault(): LinkFault {
+  return {
+    peers: [],
+    to: false,
+    from: false,
+    trouble: "",
+    delayShape: "",
+    delayUs: 0,
+    deviationUs: 0,
+    lossChance: 0,
+    bytesPerSecond: 0,
+  };
+}
+
+export const LinkFault: MessageFns<LinkFault> = {
+  encode(message: LinkFault, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.peers.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.peers) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.to !== false) {
+      writer.uint32(16).bool(message.to);
+    }
+    if (message.from !== false) {
+      writer.uint32(24).bool(message.from);
+    }
+    if (message.trouble !== "") {
+      writer.uint32(34).string(message.trouble);
+    }
+    if (message.delayShape !== "") {
+      writer.uint32(42).string(message.delayShape);
+    }
+    if (message.delayUs !== 0) {
+      writer.uint32(49).double(message.delayUs);
+    }
+    if (message.deviationUs !== 0) {
+      writer.uint32(57).double(message.deviationUs);
+    }
+    if (message.lossChance !== 0) {
+      writer.uint32(65).double(message.lossChance);
+    }
+    if (message.bytesPerSecond !== 0) {
+      writer.uint32(73).double(message.bytesPerSecond);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LinkFault {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLinkFault();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.peers.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.peers.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.to = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.from = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.trouble = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.delayShape = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.delayUs = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.deviationUs = reader.double();
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.lossChance = reader.double();
+            continue;
+          }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.bytesPerSecond = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 export type AdminService = typeof AdminService;
 export const AdminService = {
   status: {
@@ -847,11 +1465,41 @@ export const AdminService = {
       Buffer.from(TransferLeadershipResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TransferLeadershipResponse => TransferLeadershipResponse.decode(value),
   },
+  setFault: {
+    path: "/rkvadmin.Admin/SetFault" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetFaultRequest): Buffer => Buffer.from(SetFaultRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetFaultRequest => SetFaultRequest.decode(value),
+    responseSerialize: (value: SetFaultResponse): Buffer => Buffer.from(SetFaultResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetFaultResponse => SetFaultResponse.decode(value),
+  },
+  listFaults: {
+    path: "/rkvadmin.Admin/ListFaults" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListFaultsRequest): Buffer => Buffer.from(ListFaultsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListFaultsRequest => ListFaultsRequest.decode(value),
+    responseSerialize: (value: ListFaultsResponse): Buffer => Buffer.from(ListFaultsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListFaultsResponse => ListFaultsResponse.decode(value),
+  },
+  healFaults: {
+    path: "/rkvadmin.Admin/HealFaults" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: HealFaultsRequest): Buffer => Buffer.from(HealFaultsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): HealFaultsRequest => HealFaultsRequest.decode(value),
+    responseSerialize: (value: HealFaultsResponse): Buffer => Buffer.from(HealFaultsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): HealFaultsResponse => HealFaultsResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
   status: handleUnaryCall<StatusRequest, StatusResponse>;
   transferLeadership: handleUnaryCall<TransferLeadershipRequest, TransferLeadershipResponse>;
+  setFault: handleUnaryCall<SetFaultRequest, SetFaultResponse>;
+  listFaults: handleUnaryCall<ListFaultsRequest, ListFaultsResponse>;
+  healFaults: handleUnaryCall<HealFaultsRequest, HealFaultsResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -884,6 +1532,51 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: TransferLeadershipResponse) => void,
+  ): ClientUnaryCall;
+  setFault(
+    request: SetFaultRequest,
+    callback: (error: ServiceError | null, response: SetFaultResponse) => void,
+  ): ClientUnaryCall;
+  setFault(
+    request: SetFaultRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetFaultResponse) => void,
+  ): ClientUnaryCall;
+  setFault(
+    request: SetFaultRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetFaultResponse) => void,
+  ): ClientUnaryCall;
+  listFaults(
+    request: ListFaultsRequest,
+    callback: (error: ServiceError | null, response: ListFaultsResponse) => void,
+  ): ClientUnaryCall;
+  listFaults(
+    request: ListFaultsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListFaultsResponse) => void,
+  ): ClientUnaryCall;
+  listFaults(
+    request: ListFaultsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListFaultsResponse) => void,
+  ): ClientUnaryCall;
+  healFaults(
+    request: HealFaultsRequest,
+    callback: (error: ServiceError | null, response: HealFaultsResponse) => void,
+  ): ClientUnaryCall;
+  healFaults(
+    request: HealFaultsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: HealFaultsResponse) => void,
+  ): ClientUnaryCall;
+  healFaults(
+    request: HealFaultsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: HealFaultsResponse) => void,
   ): ClientUnaryCall;
 }
 

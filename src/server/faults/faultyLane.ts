@@ -1,0 +1,90 @@
+import type { NextRandom } from '../../faults/distributions.ts';
+import { fateOf, Lane, type LinkCondition } from '../../faults/lane.ts';
+
+/** Messages that may be under way in one direction at once; what comes on top is lost, as in a network. */
+const WAITING_MAX = 16_384;
+
+export interface FaultyLaneOptions<M> {
+  readonly nowUs: () => number;
+  readonly next: NextRandom;
+  /** Asked where bandwidth is limited. */
+  readonly sizeOf: (message: M) => number;
+  readonly isUrgent: (message: M) => boolean;
+  /** Messages whose time has come, in order. */
+  readonly deliver: (messages: readonly M[]) => void;
+}
+
+/** One direction of a link while something is wrong with it: loses messages, or keeps them until they arrive. */
+export class FaultyLane<M> {
+  private readonly options: FaultyLaneOptions<M>;
+  private readonly lane = new Lane();
+  private currentCondition: LinkCondition;
+  /** In the order in which they arrive. */
+  private waiting: { readonly dueUs: number; readonly message: M }[] = [];
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(condition: LinkCondition, options: FaultyLaneOptions<M>) {
+    this.currentCondition = condition;
+    this.options = options;
+  }
+
+  get condition(): LinkCondition {
+    return this.currentCondition;
+  }
+
+  /** What is under way arrives when it would have. */
+  change(condition: LinkCondition): void {
+    this.currentCondition = condition;
+  }
+
+  /** True where the message goes on at once; otherwise it is lost, or follows by `deliver`. */
+  take(message: M): boolean {
+    const { currentCondition: condition, lane, waiting } = this;
+    const { nowUs, next, sizeOf, isUrgent } = this.options;
+    if (fateOf(condition, next) !== 'carried') return false;
+    const now = nowUs();
+    const isLimited = condition.bytesPerSecond !== Number.POSITIVE_INFINITY;
+    const bytes = isLimited ? sizeOf(message) : 0;
+    const dueUs = lane.arrivalUs(condition, now, bytes, next, isLimited && isUrgent(message));
+    if (dueUs <= now && waiting.length === 0) return true;
+    if (waiting.length >= WAITING_MAX) return false;
+    let at = waiting.length;
+    while (at > 0 && waiting[at - 1]!.dueUs > dueUs) at--;
+    waiting.splice(at, 0, { dueUs, message });
+    if (at === 0) this.sleep();
+    return false;
+  }
+
+  private sleep(): void {
+    clearTimeout(this.timer);
+    const first = this.waiting[0];
+    if (first === undefined) return;
+    const waitMs = Math.max(0, (first.dueUs - this.options.nowUs()) / 1000);
+    this.timer = setTimeout(() => this.wake(), waitMs);
+    this.timer.unref();
+  }
+
+  private wake(): void {
+    const now = this.options.nowUs();
+    const due = this.waiting.findIndex(({ dueUs }) => dueUs > now);
+    this.release(due < 0 ? this.waiting.length : due);
+    this.sleep();
+  }
+
+  private release(count: number): void {
+    const messages = this.waiting.splice(0, count).map(({ message }) => message);
+    if (messages.length > 0) this.options.deliver(messages);
+  }
+
+  /** Nothing is wrong any more: what is under way arrives now. */
+  end(): void {
+    clearTimeout(this.timer);
+    this.release(this.waiting.length);
+  }
+
+  /** What is under way never arrives. */
+  close(): void {
+    clearTimeout(this.timer);
+    this.waiting = [];
+  }
+}

@@ -1,0 +1,85 @@
+import type { Envelope, MessageCodec, NodeId, Refusal } from '../../consensus/contract.ts';
+import type { NextRandom } from '../../faults/distributions.ts';
+import type { Way } from '../../faults/faultBook.ts';
+import type { LinkCondition } from '../../faults/lane.ts';
+import { FaultyLane } from './faultyLane.ts';
+
+export interface FaultyPeersOptions<M> {
+  readonly codec: MessageCodec<M>;
+  readonly peers: readonly NodeId[];
+  /** Undefined where nothing is wrong with that. */
+  readonly conditionOf: (peer: NodeId, way: Way) => LinkCondition | undefined;
+  readonly nowUs: () => number;
+  readonly next: NextRandom;
+  /** To the transport. */
+  readonly send: (envelopes: readonly Envelope<M>[]) => void;
+  /** To the replica. */
+  readonly receive: (from: NodeId, message: M) => Refusal | undefined;
+}
+
+/**
+ * Stands between a replica and its transport, and lets the faults of links befall what goes to peers and what comes from them: whole
+ * messages of the engine. The connections that carry these stay up.
+ */
+export class FaultyPeers<M> {
+  private readonly options: FaultyPeersOptions<M>;
+  /** Of those alone with which something is wrong. */
+  private readonly lanes: Readonly<Record<Way, Map<NodeId, FaultyLane<M>>>> = { to: new Map(), from: new Map() };
+
+  constructor(options: FaultyPeersOptions<M>) {
+    this.options = options;
+    this.refresh();
+  }
+
+  /** Faults have come or gone. */
+  refresh(): void {
+    for (const way of ['to', 'from'] as const) for (const peer of this.options.peers) this.refreshLane(peer, way);
+  }
+
+  private refreshLane(peer: NodeId, way: Way): void {
+    const lanes = this.lanes[way];
+    const condition = this.options.conditionOf(peer, way);
+    const lane = lanes.get(peer);
+    if (condition !== undefined && lane !== undefined) lane.change(condition);
+    else if (condition !== undefined) lanes.set(peer, this.newLane(peer, way, condition));
+    else {
+      lanes.delete(peer);
+      lane?.end();
+    }
+  }
+
+  private newLane(peer: NodeId, way: Way, condition: LinkCondition): FaultyLane<M> {
+    const { codec, nowUs, next, send, receive } = this.options;
+    const sizeOf = (message: M) => codec.encode(message).length;
+    const isUrgent = (message: M) => codec.mayOvertake(message);
+    const deliver =
+      way === 'to'
+        ? (messages: readonly M[]) => send(messages.map((message) => ({ to: peer, message })))
+        : (messages: readonly M[]) => {
+            for (const message of messages) receive(peer, message);
+          };
+    return new FaultyLane(condition, { nowUs, next, sizeOf, isUrgent, deliver });
+  }
+
+  send(envelopes: readonly Envelope<M>[]): void {
+    const { send } = this.options;
+    const { to: lanes } = this.lanes;
+    if (lanes.size === 0) {
+      send(envelopes);
+      return;
+    }
+    const passing = envelopes.filter(({ to, message }) => lanes.get(to)?.take(message) ?? true);
+    if (passing.length > 0) send(passing);
+  }
+
+  /** A message that comes late, or never, is refused to nobody. */
+  receive(from: NodeId, message: M): Refusal | undefined {
+    const lane = this.lanes.from.get(from);
+    return lane === undefined || lane.take(message) ? this.options.receive(from, message) : undefined;
+  }
+
+  /** Nothing of what is under way arrives. */
+  close(): void {
+    for (const lanes of Object.values(this.lanes)) for (const lane of lanes.values()) lane.close();
+  }
+}
