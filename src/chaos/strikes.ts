@@ -1,8 +1,8 @@
 import { setTimeout as timer } from 'node:timers/promises';
 import { RkvError } from '../client/errors.ts';
 import type { RkvClient } from '../client/rkvClient.ts';
-import { ServerStateError } from '../supervisor/cluster.ts';
 import type { RunningCluster } from '../supervisor/launcher.ts';
+import { ServerStateError } from '../supervisor/serverStateError.ts';
 import type { FaultyLink } from './faultyLink.ts';
 import type { Mesh } from './mesh.ts';
 import { type ChaosPlan, describeStrike, type Strike, type Target } from './plan.ts';

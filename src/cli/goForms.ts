@@ -7,12 +7,16 @@ import { parseBool } from '../goflags/goValues.ts';
  */
 export function fromGoForms(program: Command, args: readonly string[]): string[] {
   const options = new Map<string, Option>();
-  for (const command of [program, ...program.commands]) {
+  for (const command of allCommands(program)) {
     for (const option of command.options) if (option.long) options.set(option.long.slice(2), option);
   }
   const end = args.indexOf('--');
   const flags = end === -1 ? args : args.slice(0, end);
   return [...flags.flatMap((arg) => fromGoForm(options, arg)), ...args.slice(flags.length)];
+}
+
+function allCommands(program: Command): Command[] {
+  return [program, ...program.commands.flatMap(allCommands)];
 }
 
 function fromGoForm(options: ReadonlyMap<string, Option>, arg: string): string[] {

@@ -3,9 +3,11 @@ import { printable } from '../cli/printable.ts';
 import { ExitCode } from '../wire/supervision.ts';
 import { type ClusterPlan, type ServerPlan, serverFlags } from './clusterPlan.ts';
 import { type ClusterEvent, type ClusterEventListener, describeExit } from './events.ts';
+import { ClusterFaults } from './faults/clusterFaults.ts';
 import { ManagedServer, type ServerState, type StopGrace } from './managedServer.ts';
 import { LogBuffer } from './process/logBuffer.ts';
 import { launch, type ProcessExit } from './process/serverProcess.ts';
+import { ServerStateError } from './serverStateError.ts';
 import { StatusClient } from './statusClient.ts';
 
 /** How long one server's answer to a status call is waited for, ms. */
@@ -53,11 +55,6 @@ export class AddressInUseError extends ClusterError {
   override readonly name = 'AddressInUseError';
 }
 
-/** A server that the cluster does not have, or one not in a state for what was asked. */
-export class ServerStateError extends Error {
-  override readonly name = 'ServerStateError';
-}
-
 export interface ClusterOptions {
   readonly program: ServerProgram;
   readonly environment: Readonly<Record<string, string>>;
@@ -74,6 +71,8 @@ export class Cluster {
   private readonly servers = new Map<number, ManagedServer>();
   private readonly logBuffers = new Map<number, LogBuffer>();
   private readonly clients = new Map<number, StatusClient>();
+  /** On purpose. */
+  readonly faults: ClusterFaults;
   private ready = false;
   private stopping: Promise<void> | undefined;
 
@@ -85,6 +84,21 @@ export class Cluster {
       this.clients.set(server.id, new StatusClient(server.address));
       this.servers.set(server.id, this.manage(server));
     }
+    this.faults = new ClusterFaults(
+      {
+        ids: plan.servers.map(({ id }) => id),
+        address: (id) => this.plan.servers[id - 1]!.address,
+        state: (id) => this.server(id).state,
+        leader: () => this.leader(),
+        kill: (id, signal, how) => this.kill(id, signal, how),
+        pause: (id) => this.pause(id),
+        resume: (id) => this.resume(id),
+        startAgain: (id) => {
+          if (this.stopping === undefined) this.server(id).start('data');
+        },
+      },
+      options.onEvent,
+    );
   }
 
   private manage(server: ServerPlan): ManagedServer {
@@ -102,7 +116,7 @@ export class Cluster {
           file: program.file,
           args: [...program.args, ...serverFlags(this.plan, server, from), ...more],
           directory: server.directory,
-          environment,
+          environment: { ...environment, ...this.faults.startEnvironment(server.id) },
           logFile: server.logFile,
           log: this.logBuffers.get(server.id)!,
         }),
@@ -311,6 +325,7 @@ export class Cluster {
   private async stopAll(end: (server: ManagedServer) => Promise<void>): Promise<void> {
     const emit = (event: ClusterEvent): void => this.options.onEvent(event);
     emit({ type: 'stopping' });
+    this.faults.close();
     await Promise.all([...this.servers.values()].map(end));
     for (const client of this.clients.values()) client.close();
     await this.options.cleanUp();

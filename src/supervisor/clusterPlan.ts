@@ -98,6 +98,8 @@ function sharedFlags(config: ClusterConfig, addresses: readonly string[]): strin
     checkquorum: config.checkquorum,
     cache: config.cache,
     servermetrics: config.metrics,
+    // Programs that know no such flag are started without it.
+    faults: config.faults === true ? true : undefined,
     ...config.flags,
   };
   return Object.entries(values)

@@ -1,16 +1,17 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { printable } from '../cli/printable.ts';
 import { innerCommand, runCommander } from '../cli/runCommander.ts';
 import { listed, renderClusters } from './clusterList.ts';
+import { parseDuration, parseId, parseSignal } from './commandArguments.ts';
 import type { ProcessContext } from './commandProcess.ts';
 import { ClusterConfigError } from './config/problems.ts';
-import { durationMs } from './config/schema.ts';
 import { askSupervisor } from './control/client.ts';
-import { type ControlRequest, isSignal } from './control/protocol.ts';
+import type { ControlRequest } from './control/protocol.ts';
 import { runningClusters } from './control/registry.ts';
 import { controlPath, type RunningSupervisor, readRunningState } from './control/stateFile.ts';
+import { addFaultCommands } from './faults/faultCommand.ts';
 import { type ClusterChoice, clusterFilePath, findRunning, readClusterFile } from './findCluster.ts';
-import { renderStatus, statusExitCode } from './statusTable.ts';
+import { renderFaults, renderStatus, statusExitCode } from './statusTable.ts';
 import { type ClusterStatus, type UpOptions, up } from './up.ts';
 
 /** Longest a supervisor takes to answer: a restart or a stop waits for servers to end, ms. */
@@ -52,8 +53,9 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
     .option('--fresh', 'start empty: the servers move aside the data of an earlier run')
     .option('--datadir <folder>', "where data, logs and state live, instead of the file's datadir")
     .option('--timeout <duration>', 'how long to wait for a leader, such as 30s', parseDuration)
+    .option('--no-faults', 'start servers that take no faults, as rkvd by itself does')
     .addOption(new Option('--rkvd <program>', "run this server program instead of this package's"))
-    .action(async (file: string, options: { fresh?: true; datadir?: string; timeout?: number; rkvd?: string }) => {
+    .action(async (file: string, options: UpArguments) => {
       const path = clusterFilePath(file);
       if (path !== file) terminal.out(`${file} is not here: taking the one that comes with rkv`);
       const upOptions: UpOptions = {
@@ -63,7 +65,10 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
         ...(options.timeout === undefined ? {} : { readyTimeoutMs: options.timeout }),
         ...(options.rkvd === undefined ? {} : { program: { file: options.rkvd, args: [] } }),
       };
-      exit(await up(readClusterFile(file, options.datadir), upOptions, terminal));
+      const { datadir, faults } = options;
+      // Where nothing is said of it, the file says.
+      const plan = readClusterFile(file, { datadir, ...(faults ? {} : { faults }) });
+      exit(await up(plan, upOptions, terminal));
     });
 
   onRunning(
@@ -77,7 +82,7 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
     .action(async (file: string | undefined, options: { datadir?: string; json?: true }) => {
       const status = (await ask({ file, ...options }, { command: 'status' })) as ClusterStatus;
       if (options.json === true) terminal.json(status, 2);
-      else terminal.out(renderStatus(status.servers));
+      else terminal.out([renderStatus(status.servers), ...renderFaults(status.faults, Date.now())].join('\n'));
       exit(statusExitCode(status.servers));
     });
 
@@ -139,7 +144,16 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
       const { survivor } = options;
       await ask({ file, ...options }, { command: 'rejoin', id, ...(survivor === undefined ? {} : { survivor }) });
     });
+  addFaultCommands(program, onRunning, ask, terminal);
   return program;
+}
+
+interface UpArguments {
+  readonly fresh?: true;
+  readonly datadir?: string;
+  readonly timeout?: number;
+  readonly faults: boolean;
+  readonly rkvd?: string;
 }
 
 /** The arguments that say which running cluster is meant. */
@@ -163,23 +177,4 @@ async function untilReleased(state: RunningSupervisor): Promise<void> {
 
 function ask(choice: ClusterChoice, request: ControlRequest): Promise<unknown> {
   return askSupervisor(controlPath(findRunning(choice).directory), request, ANSWER_MS_MAX);
-}
-
-function parseId(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Expected a server id such as 1.');
-  return Number(text);
-}
-
-function parseDuration(text: string): number {
-  const ms = durationMs(text);
-  if (ms <= 0) throw new InvalidArgumentError('Expected a duration such as 30s.');
-  return ms;
-}
-
-/** People type `kill` as well as `SIGKILL`. */
-function parseSignal(text: string): NodeJS.Signals {
-  const upper = text.toUpperCase();
-  const signal = upper.startsWith('SIG') ? upper : `SIG${upper}`;
-  if (!isSignal(signal)) throw new InvalidArgumentError('Expected a signal such as SIGKILL or TERM.');
-  return signal;
 }

@@ -1,3 +1,4 @@
+import { formatDuration } from '../goflags/goValues.ts';
 import { ExitCode } from '../wire/supervision.ts';
 import type { StartFrom } from './clusterPlan.ts';
 import type { ProcessExit } from './process/serverProcess.ts';
@@ -13,10 +14,28 @@ export type ClusterEvent =
   | { readonly type: 'signalled'; readonly id: number; readonly pid: number; readonly signal: NodeJS.Signals }
   | { readonly type: 'paused'; readonly id: number; readonly pid: number }
   | { readonly type: 'resumed'; readonly id: number; readonly pid: number }
+  /** Times are the machine's clock's, Unix ms, as all times of rkv-bench's results. Without `forMs` it lasts until it is healed. */
+  | {
+      readonly type: 'fault-began';
+      readonly id: number;
+      readonly what: string;
+      readonly forMs: number | undefined;
+      readonly atMs: number;
+    }
+  | {
+      readonly type: 'fault-ended';
+      readonly id: number;
+      readonly what: string;
+      readonly why: FaultEnd;
+      readonly atMs: number;
+    }
   | { readonly type: 'leader'; readonly id: number; readonly term: number }
   | { readonly type: 'no-leader' }
   | { readonly type: 'stopping' }
   | { readonly type: 'stopped' };
+
+/** Its time was over, somebody healed it, or the cluster stopped. */
+export type FaultEnd = 'time' | 'healed' | 'stopped';
 
 export type ClusterEventListener = (event: ClusterEvent) => void;
 
@@ -51,6 +70,10 @@ export function describeEvent(event: ClusterEvent): string {
       return `server ${event.id} (pid ${event.pid}) paused`;
     case 'resumed':
       return `server ${event.id} (pid ${event.pid}) resumed`;
+    case 'fault-began':
+      return `fault ${event.id} began: ${event.what}, ${event.forMs === undefined ? 'until it is healed' : `for ${formatDuration(event.forMs)}`}`;
+    case 'fault-ended':
+      return `fault ${event.id} ended: ${event.what} (${FAULT_ENDS[event.why]})`;
     case 'leader':
       return `server ${event.id} leads in term ${event.term}`;
     case 'no-leader':
@@ -61,6 +84,12 @@ export function describeEvent(event: ClusterEvent): string {
       return 'stopped';
   }
 }
+
+const FAULT_ENDS: Readonly<Record<FaultEnd, string>> = {
+  time: 'its time was over',
+  healed: 'healed',
+  stopped: 'the cluster stops',
+};
 
 const startNotes: Readonly<Record<StartFrom, string>> = {
   nothing: '',

@@ -28,15 +28,23 @@ export function clusterFilePath(file: string): string {
   return existsSync(packaged) ? packaged : file;
 }
 
-/** Reads, checks and completes a cluster file. Throws ClusterConfigError, UnusableFileError or the file system's error. */
-export function readClusterFile(file: string, datadir?: string): ClusterPlan {
+/** What the command line says otherwise than the file. */
+export interface FileOverrides {
+  readonly datadir?: string | undefined;
+  readonly faults?: boolean | undefined;
+}
+
+/**
+ * Reads, checks and completes a cluster file. Its servers take faults unless it says that they do not: it is to play with, on one machine. Throws ClusterConfigError, UnusableFileError or the file system's error. */
+export function readClusterFile(file: string, { datadir, faults }: FileOverrides = {}): ClusterPlan {
   const config = parseClusterFile(readTextFile(clusterFilePath(file), CLUSTER_FILE_BYTES_MAX), file);
   const name = basename(file, extname(file));
   // As a folder below rkv-data these would be others.
   if (/^\.*$/.test(name) && config.name === undefined) {
     throw new ClusterConfigError(file, [{ key: 'name', message: 'expected a name: the file has none to give' }]);
   }
-  return planCluster({ ...config, datadir: datadir ?? config.datadir }, name);
+  const overridden = { datadir: datadir ?? config.datadir, faults: faults ?? config.faults ?? true };
+  return planCluster({ ...config, ...overridden }, name);
 }
 
 /** Which cluster is meant: that of a file, that in a folder, or, without either, the one that runs under ./rkv-data. */
@@ -48,7 +56,7 @@ export interface ClusterChoice {
 /** The supervisor of the cluster that is meant. Throws NoClusterError where none runs. */
 export function findRunning({ file, datadir }: ClusterChoice): RunningSupervisor {
   if (file === undefined && datadir === undefined) return findOnlyRunning();
-  const directory = file === undefined ? resolve(datadir!) : readClusterFile(file, datadir).directory;
+  const directory = file === undefined ? resolve(datadir!) : readClusterFile(file, { datadir }).directory;
   const state = readRunningState(directory) ?? (datadir === undefined ? startedElsewhere(file!) : undefined);
   if (state === undefined) throw new NoClusterError(`no cluster runs in ${directory}`);
   return state;

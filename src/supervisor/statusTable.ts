@@ -1,7 +1,12 @@
+import { printable } from '../cli/printable.ts';
 import { StatusExitCode } from '../cli/statusExitCode.ts';
 import { renderTable } from '../cli/table.ts';
 import { findLeader, type ServerReport } from './cluster.ts';
 import { formatMs } from './events.ts';
+import type { FaultReport } from './faults/clusterFaults.ts';
+
+/** Of a line: a fault may name every server. */
+const FAULT_LENGTH_MAX = 1000;
 
 const columns = ['id', 'pid', 'address', 'role', 'term', 'commit index', 'metrics'];
 
@@ -32,6 +37,14 @@ export function renderStatus(reports: readonly ServerReport[]): string {
     orDash(report.metricsAddress),
   ]);
   return renderTable(columns, rows, ['right', 'right', 'left', 'left', 'right', 'right', 'left']);
+}
+
+/** The faults in force, a line each. */
+export function renderFaults(faults: readonly FaultReport[], nowMs: number): string[] {
+  return faults.map(({ id, what, endsAt }) => {
+    const left = endsAt === null ? 'until it is healed' : `${formatMs(Math.max(0, Date.parse(endsAt) - nowMs))} left`;
+    return printable(`fault ${id}: ${what}, ${left}`, FAULT_LENGTH_MAX);
+  });
 }
 
 /** A StatusExitCode. */

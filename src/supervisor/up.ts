@@ -8,6 +8,7 @@ import { register } from './control/registry.ts';
 import { serveControl } from './control/server.ts';
 import { Claim, controlPath } from './control/stateFile.ts';
 import { type ClusterEvent, describeEvent } from './events.ts';
+import type { FaultReport } from './faults/clusterFaults.ts';
 import { startPlanned } from './launcher.ts';
 import { watchLeader } from './leaderWatch.ts';
 import { identify, isOurServer, isRunning, type ProcessIdentity } from './process/identity.ts';
@@ -196,7 +197,12 @@ class Supervision {
     if (cluster === undefined) throw new ClusterError('the cluster is only just starting: try again');
     switch (request.command) {
       case 'status':
-        return { name: this.plan.name, pid: process.pid, servers: await cluster.status() } satisfies ClusterStatus;
+        return {
+          name: this.plan.name,
+          pid: process.pid,
+          servers: await cluster.status(),
+          faults: cluster.faults.list(),
+        } satisfies ClusterStatus;
       case 'down':
         this.askStop();
         return cluster.stop();
@@ -210,6 +216,10 @@ class Supervision {
         return cluster.pause(request.id);
       case 'resume':
         return cluster.resume(request.id);
+      case 'fault':
+        return cluster.faults.begin(request.fault);
+      case 'heal':
+        return cluster.faults.heal(request.ids);
     }
   }
 }
@@ -220,4 +230,6 @@ export interface ClusterStatus {
   /** Of the supervisor. */
   readonly pid: number;
   readonly servers: readonly ServerReport[];
+  /** On purpose, those in force. */
+  readonly faults: readonly FaultReport[];
 }

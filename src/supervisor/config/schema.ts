@@ -101,6 +101,7 @@ const shape = {
   metricsBasePort: port.optional(),
   datadir: text('a folder').optional(),
   restart: restart.optional(),
+  faults: flag.optional(),
   flags: extraFlags.optional(),
 };
 
@@ -121,6 +122,7 @@ const reservedFlags: Readonly<Record<string, string>> = {
   servermetrics: 'metrics',
   metricsport: 'metricsBasePort',
   datadir: 'datadir',
+  faults: 'faults',
   recover: 'the command line option --fresh',
   rejoin: 'the command rejoin',
   survivor: 'the command rejoin with --survivor',

@@ -1,12 +1,8 @@
-import { constants } from 'node:os';
 import { z } from 'zod';
+import { faultRequestSchema } from '../faults/faultRequest.ts';
+import { isSignal } from './signals.ts';
 
 const id = z.int().min(1);
-/** Whether the operating system knows a signal of this name. */
-export function isSignal(value: unknown): value is NodeJS.Signals {
-  return typeof value === 'string' && Object.hasOwn(constants.signals, value);
-}
-
 const signal = z.custom<NodeJS.Signals>(isSignal, { error: 'expected a signal such as SIGKILL' });
 
 /** What a person asks of a running supervisor: one JSON object on one line of its Unix socket. */
@@ -18,6 +14,9 @@ export const requestSchema = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('rejoin'), id, survivor: id.optional() }),
   z.strictObject({ command: z.literal('pause'), id }),
   z.strictObject({ command: z.literal('resume'), id }),
+  z.strictObject({ command: z.literal('fault'), fault: faultRequestSchema }),
+  /** Without ids: all. */
+  z.strictObject({ command: z.literal('heal'), ids: z.array(id).optional() }),
 ]);
 
 export type ControlRequest = z.infer<typeof requestSchema>;
