@@ -38,7 +38,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   // etcd
   {
-    key: 'consensus/etcd/engine.ts EtcdEngine.retrySnapshots: drop this.snapshotSentMs.delete(id); (2)',
+    key: 'consensus/etcd/leadership.ts Leadership.retrySnapshots: drop this.snapshotSentMs.delete(id); (2)',
     why: 'After the report of a failure the state is Probe, and the next tick deletes it for that.',
   },
   {
@@ -106,12 +106,8 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'What is sent stays in the outbox, the same object, until the turn is over.',
   },
   {
-    key: 'consensus/etcd/engine.ts EtcdEngine.watchAudience: swap request.logTerm = log.lastTerm; this.out.send(id, request); → this.out.send(id, request); request.logTerm = log.lastTerm;',
+    key: 'consensus/etcd/leadership.ts Leadership.ask: swap request.logTerm = log.lastTerm; out.send(id, request); → out.send(id, request); request.logTerm = log.lastTerm;',
     why: 'What is sent stays in the outbox, the same object, until the turn is over.',
-  },
-  {
-    key: 'consensus/etcd/engine.ts EtcdEngine.noticeReign: drop this.snapshotSentMs.clear();',
-    why: 'What was sent in an earlier reign is forgotten at the next tick, as nobody is in the state Snapshot for it; at worst one is repeated early.',
   },
   {
     key: 'consensus/etcd/node.ts RaftNode.ready: negate state.lead !== this.lastLead → state.lead === this.lastLead',

@@ -11,7 +11,6 @@ import {
   type MembershipChange,
   type NodeId,
   type Output,
-  type PeerStatus,
   type ProposalBatch,
   type Refusal,
   RejectReason,
@@ -19,32 +18,27 @@ import {
   type Snapshot,
   simpleConfiguration,
 } from '../contract.ts';
-import { Entry, EntryType, isConfigurationType } from '../entry.ts';
+import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
-import { successor } from '../membership/leaderView.ts';
-import { Audience } from '../parts/audience.ts';
 import { HostSleep } from '../parts/electionTimer.ts';
-import { OutputBuffer } from '../parts/outputBuffer.ts';
-import { jointVote, VoteResult } from '../parts/quorum.ts';
 import { TermGuard } from '../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
 import { entriesFault, refused, snapshotFault, tooFarAhead } from '../parts/untrusted.ts';
 import { TickClock } from './clock.ts';
 import type { EtcdMessage } from './codec.ts';
-import type { LeaderState } from './leaderState.ts';
-import { QUEUED_COMMANDS_MAX, ROUNDS_PER_DRAIN_MAX, SNAPSHOT_RETRY_ELECTIONS } from './limits.ts';
+import { Delivery } from './delivery.ts';
+import { Leadership } from './leadership.ts';
+import { ROUNDS_PER_DRAIN_MAX } from './limits.ts';
 import { ConfChangeError, changeFault, decodeConfChange, MalformedConfChangeError } from './membership.ts';
-import { isAnswer, isForPeers, isLeaders, Message, MessageType, payloadSize, tellsTerm } from './messages.ts';
+import { isAnswer, isForPeers, isLeaders, type Message, MessageType, tellsTerm } from './messages.ts';
 import { RaftNode, type Ready } from './node.ts';
 import { OperatorRequests, type RequestedEngine } from './operatorRequests.ts';
 import { optionsFor } from './options.ts';
+import { Outbox } from './outbox.ts';
 import { Persistence } from './persistence.ts';
-import { ProgressState } from './progress.ts';
-import { ProposalQueue } from './proposalQueue.ts';
-import { entriesSize } from './raftLog.ts';
+import { ClientProposals } from './proposals.ts';
 import { ClientReads } from './reads.ts';
 import { RaftRole } from './state.ts';
-import { appliedTo } from './step.ts';
 
 /** The etcd engine behind the contract: the same node that the scripts run, with asynchronous storage writes. */
 export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
@@ -58,22 +52,13 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   private readonly persistence: Persistence;
   /** By applied index, as far back as a snapshot may still be taken. */
   private readonly configurations: ConfigurationHistory;
-  readonly out = new OutputBuffer<EtcdMessage>();
-  private committed: Entry[] = [];
-  /** Committed entries handed to the host and not applied yet, in the portions in which the node counts them. */
-  private handedOut: { readonly last: number; readonly bytes: number; readonly payload: number }[] = [];
-  private readonly snapshotSentMs = new Map<NodeId, number>();
-  /** Whom it brings up to date, and what they hold then. */
-  private readonly behindUntil = new Map<NodeId, number>();
-  private readonly queue = new ProposalQueue();
+  readonly out = new Outbox();
+  private readonly delivery: Delivery;
+  private readonly proposals = new ClientProposals(this);
   private readonly reads = new ClientReads(this.out);
-  /** The entry that removed or demoted this leader, which leads on until the others know; 0 where there is none. */
-  private removedAt = 0;
   private readonly requests = new OperatorRequests(this);
-  /** Of the present reign. */
-  private audience: Audience | undefined;
-  /** The reign that the open reads and requests belong to. */
-  private reign: LeaderState | undefined;
+  /** What belongs to the present leadership of the node, as far as it was noticed; so do the open reads and requests. */
+  leadership: Leadership | undefined;
   nowMs: number;
   private appliedIndex: number;
   private readonly guard: TurnGuard;
@@ -99,6 +84,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       configuration,
       appliedIndex,
     });
+    this.delivery = new Delivery(this.node.state);
     this.guard = new TurnGuard(this.standing());
   }
 
@@ -107,14 +93,14 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     const ticks = this.clock.advance(nowMs);
     if (this.hostSleep.tick(nowMs)) {
       this.node.state.slept(ticks);
-      this.audience?.woke(nowMs);
+      this.leadership?.audience.woke(nowMs);
       return;
     }
     for (let left = ticks; left > 0; left--) this.node.tick();
-    this.retrySnapshots();
     this.noticeReign();
     this.requests.tick();
-    this.watchAudience();
+    this.leadership?.tick();
+    if (this.isAlone) this.refuseClients();
   }
 
   receive(from: NodeId, message: EtcdMessage): Refusal | undefined {
@@ -124,28 +110,13 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     if (message.type === MessageType.TimeoutNow && from !== this.node.state.lead) return undefined;
     message.from = from;
     this.breakLease(message);
-    this.noticeAnswer(from, message);
+    if (isAnswer(message.type)) this.leadership?.answered(from, message);
     const { state } = this.node;
     state.contradicted = undefined;
     this.node.step(message);
-    if (this.removedAt !== 0) this.retire();
+    this.leadership?.retire();
     this.noticeReign();
     return state.contradicted;
-  }
-
-  private noticeAnswer(from: NodeId, { type, reject, index }: Message): void {
-    if (this.audience === undefined || !isAnswer(type)) return;
-    this.requests.answered(from);
-    this.audience.answered(from, this.nowMs, this.node.state.configuration);
-    if (type !== MessageType.AppendResp) return;
-    if (reject) this.fallsBehind(from);
-    else if (index >= (this.behindUntil.get(from) ?? Number.POSITIVE_INFINITY)) this.behindUntil.delete(from);
-  }
-
-  private fallsBehind(id: NodeId): void {
-    if (this.behindUntil.has(id)) return;
-    this.behindUntil.set(id, this.node.state.log.lastIndex);
-    this.out.events.push('catchup');
   }
 
   private refusalOfMessage(from: NodeId, message: EtcdMessage): Refusal | undefined {
@@ -180,9 +151,8 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   propose(batch: ProposalBatch): void {
     const { token, commands } = batch;
     const refusal = this.refusal();
-    if (refusal !== undefined) this.reject(token, 0, commands.length, refusal);
-    else if (!this.settings.batch) this.enqueue(batch);
-    else this.append(token, 0, commands);
+    if (refusal === undefined) this.proposals.add(batch);
+    else this.out.reject(token, 0, commands.length, refusal, this.leaderHint);
   }
 
   read(token: number): void {
@@ -211,13 +181,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   applied(index: number): void {
     this.appliedIndex = Math.max(this.appliedIndex, index);
-    let count = 0;
-    for (const { last, bytes, payload } of this.handedOut) {
-      if (last > index) break;
-      appliedTo(this.node.state, last, bytes, payload);
-      count++;
-    }
-    if (count > 0) this.handedOut.splice(0, count);
+    this.delivery.applied(index);
   }
 
   snapshotStored(index: number): void {
@@ -229,14 +193,12 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     if (reads !== 0) this.node.readIndex(reads);
     this.requests.advance();
     for (let rounds = 0; rounds < ROUNDS_PER_DRAIN_MAX; rounds++) {
-      this.appendQueued();
+      if (this.proposals.areQueued && this.refusal() === undefined) this.proposals.appendQueued();
       if (!this.node.hasReady) break;
       this.carryOut(this.node.ready());
       this.deliver(this.persistence.takeDue());
     }
-    const committed = this.committed;
-    if (committed.length > 0) this.committed = [];
-    const output = this.out.take(this.persistence.take(), committed);
+    const output = this.out.take(this.persistence.take(), this.delivery.take());
     this.guard.check(this.standing(), output, this.termAt);
     return output;
   }
@@ -263,27 +225,9 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       appliedIndex: this.appliedIndex,
       lastIndex: state.log.lastIndex,
       configuration: state.configuration,
-      peers: this.peers(),
+      peers: this.leadership?.peerStatus() ?? [],
       pendingChange: this.requests.pendingChange,
     };
-  }
-
-  private peers(): PeerStatus[] {
-    const { state } = this.node;
-    const peers: PeerStatus[] = [];
-    if (state.leader === undefined) return peers;
-    for (const [id, progress] of state.members.progress) {
-      if (id === this.id) continue;
-      const lastHeardMs = this.requests.lastHeardMs(id);
-      peers.push({
-        id,
-        matchIndex: progress.match,
-        nextIndex: progress.next,
-        state: PEER_STATES[progress.state],
-        lastHeardMs,
-      });
-    }
-    return peers;
   }
 
   effectiveSettings(): EffectiveSettings {
@@ -316,7 +260,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     return state.role === RaftRole.PreCandidate ? Role.PreCandidate : Role.Follower;
   }
 
-  // --- proposals ---
+  // --- what may be asked of it ---
 
   /** Why this server takes no proposals of any kind. One that is alone may still be told to go on without those who are gone. */
   refusal(isChange = false): RejectReason | undefined {
@@ -325,95 +269,45 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     return this.requests.handover.isOpen ? RejectReason.Transferring : undefined;
   }
 
-  /** All of the commands take their places in the log, or none. */
-  private append(token: number, offset: number, commands: readonly Uint8Array[]): void {
-    if (commands.length === 0) return;
-    const { log, term } = this.node.state;
-    const firstIndex = log.lastIndex + 1;
-    const entries = commands.map((command, i) => new Entry(firstIndex + i, term, EntryType.Normal, command));
-    const count = commands.length;
-    if (this.node.propose(entries) !== undefined) this.reject(token, offset, count, RejectReason.Overloaded);
-    else this.out.accepted.push({ token, offset, count, firstIndex, term });
-  }
-
-  private enqueue(batch: ProposalBatch): void {
-    const { token, commands } = batch;
-    if (this.queue.size + commands.length <= QUEUED_COMMANDS_MAX) this.queue.add(batch);
-    else this.reject(token, 0, commands.length, RejectReason.Overloaded);
-  }
-
-  /** Without batching: the next command goes to disk when the one before it is there. */
-  private appendQueued(): void {
-    const { state } = this.node;
-    const next = this.queue.peek();
-    if (next === undefined || this.refusal() !== undefined || state.log.unstable.entries.length > 0) return;
-    this.queue.shift();
-    this.append(next.token, next.offset, [next.command]);
-  }
-
-  private reject(token: number, offset: number, count: number, reason: RejectReason): void {
-    this.out.reject(token, offset, count, reason, this.leaderHint);
-  }
-
   /** Where to go instead: never to a leader that only waits for its successor. */
   get leaderHint(): NodeId {
     return this.removedAt === 0 ? this.lead : 0;
   }
 
-  // --- the end of a reign, and transfers ---
-
   /** What was asked of a leader that leads no more: answered where the outcome is certain, and otherwise left to the host. */
   private noticeReign(): void {
     const { leader, lead } = this.node.state;
-    if (leader === undefined || leader !== this.reign) this.requests.handover.ledBy(lead);
-    if (leader === this.reign) return;
-    this.reign = leader;
-    this.audience = leader === undefined ? undefined : new Audience(this.id, this.settings, this.nowMs);
-    this.removedAt = 0;
+    const isAnother = leader !== this.leadership?.leader;
+    if (leader === undefined || isAnother) this.requests.handover.ledBy(lead);
+    if (!isAnother) return;
+    this.leadership = leader === undefined ? undefined : new Leadership(this, leader);
     this.requests.reignEnded();
-    this.refuseClients(lead);
-    this.snapshotSentMs.clear();
-    this.behindUntil.clear();
+    this.refuseClients();
   }
 
   /** What is neither in the log nor answered is certainly not done here. */
-  private refuseClients(lead: NodeId): void {
-    for (const { token, offset, count } of this.queue.takeAll()) {
-      this.reject(token, offset, count, RejectReason.NotLeader);
-    }
-    this.reads.refuse(lead);
+  private refuseClients(): void {
+    this.proposals.refuse(this.lead);
+    this.reads.refuse(this.lead);
   }
 
-  // --- a leader that no quorum answers ---
+  // --- a leader that goes, or that no quorum answers ---
+
+  private get removedAt(): number {
+    return this.leadership?.removedAt ?? 0;
+  }
 
   private get isSilent(): boolean {
-    return this.audience?.isSilent === true;
+    return this.leadership?.audience.isSilent === true;
   }
 
   private get isAlone(): boolean {
-    return this.audience?.isAlone === true;
+    return this.leadership?.audience.isAlone === true;
   }
 
   /** Who leads, as far as is known: a leader that no quorum answers does not know. */
   private get lead(): NodeId {
     return this.isAlone ? 0 : this.node.state.lead;
-  }
-
-  /** Asks with pre-vote requests, which everybody answers and which disturb nobody. */
-  private watchAudience(): void {
-    const { audience, nowMs } = this;
-    const { configuration, log, term } = this.node.state;
-    if (audience === undefined) return;
-    audience.tick(nowMs, configuration);
-    if (audience.isAlone) this.refuseClients(0);
-    for (const id of audience.toBeAsked(nowMs, configuration)) {
-      const request = new Message(MessageType.PreVote, id);
-      request.from = this.id;
-      request.term = term + 1;
-      request.index = log.lastIndex;
-      request.logTerm = log.lastTerm;
-      this.out.send(id, request);
-    }
   }
 
   /** A silent leader keeps nobody from being elected, and a leader that asks for a vote does not disturb itself (thesis §4.2.3). */
@@ -443,7 +337,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     const own: Message[] = [];
     for (const response of message.responses) {
       if (response.to === this.id) own.push(response);
-      else this.sendAfterPersist(response);
+      else this.out.sendAfterPersist(response.to, response);
     }
     this.persistence.owe(own);
   }
@@ -454,9 +348,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.hedge(message);
     if (message.type === MessageType.Vote) this.out.sendAfterPersist(message.to, message);
     else if (!this.isSilent || !isLeaders(message.type)) this.out.send(message.to, message);
-    if (message.type !== MessageType.Snapshot) return;
-    this.snapshotSentMs.set(message.to, this.nowMs);
-    this.fallsBehind(message.to);
+    if (message.type === MessageType.Snapshot) this.leadership?.snapshotSent(message.to);
   }
 
   /**
@@ -468,31 +360,9 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     if (openChange !== 0 && isAnswer(message.type)) message.commit = Math.min(message.commit, openChange - 1);
   }
 
-  /** Acknowledgements that leave together: the last one says it all. */
-  private sendAfterPersist(response: Message): void {
-    const waiting = this.out.messagesAfterPersist;
-    const before = waiting[waiting.length - 1]?.message;
-    if (
-      before?.type === MessageType.AppendResp &&
-      response.type === MessageType.AppendResp &&
-      !before.reject &&
-      !response.reject &&
-      before.to === response.to &&
-      before.term === response.term &&
-      before.index <= response.index
-    ) {
-      waiting.pop();
-    }
-    this.out.sendAfterPersist(response.to, response);
-  }
-
   private handOut(entries: readonly Entry[]): void {
-    const last = entries[entries.length - 1]!.index;
-    this.handedOut.push({ last, bytes: entriesSize(entries), payload: payloadSize(entries) });
-    for (const entry of entries) {
-      this.committed.push(entry);
-      if (isConfigurationType(entry.type)) this.applyChange(entry);
-    }
+    this.delivery.handOut(entries);
+    for (const entry of entries) if (isConfigurationType(entry.type)) this.applyChange(entry);
   }
 
   /** A change that does not fit, or cannot be read, has no effect on any server. */
@@ -506,28 +376,11 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.persistence.changeApplied(entry.index);
     this.requests.applied(entry.index);
     const own = state.members.progress.get(this.id);
-    if (state.leader !== undefined && (own === undefined || own.learner)) {
-      this.removedAt ||= entry.index;
-      this.retire();
+    if (this.leadership !== undefined && (own === undefined || own.learner)) {
+      this.leadership.removedAt ||= entry.index;
+      this.leadership.retire();
     } else this.requests.finishChange();
     this.noticeReign();
-  }
-
-  /**
-   * A leader that is no voter any more leads on until a majority of the voters knows that it is not. If it left at once, and
-   * for good, voters that do not know of the commit would go on counting it, and might never find a majority. The one that is
-   * best prepared is then asked to take over without waiting for a timeout.
-   */
-  private retire(): void {
-    const { state } = this.node;
-    const { voters, outgoing } = state.configuration;
-    const { progress } = state.members;
-    if (state.leader === undefined) return;
-    const knows = (id: NodeId) => (progress.get(id)?.knownCommit ?? 0) >= this.removedAt;
-    if (jointVote(voters, outgoing, knows) !== VoteResult.Won) return;
-    const next = successor(this.requests.view, voters.filter(knows));
-    if (next !== 0) state.send(new Message(MessageType.TimeoutNow, next));
-    state.becomeFollower(state.term, 0);
   }
 
   private deliver(responses: readonly Message[]): void {
@@ -535,24 +388,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     if (responses.length > 0) this.noticeReign();
   }
 
-  /** The network may lose a snapshot, and nobody says so. */
-  private retrySnapshots(): void {
-    for (const [id, sentMs] of this.snapshotSentMs) {
-      if (this.node.state.members.progress.get(id)?.state !== ProgressState.Snapshot) {
-        this.snapshotSentMs.delete(id);
-      } else if (this.nowMs - sentMs >= SNAPSHOT_RETRY_ELECTIONS * this.settings.electionTimeoutMs) {
-        this.snapshotSentMs.delete(id);
-        this.node.reportSnapshotFailure(id);
-      }
-    }
-  }
 }
-
-const PEER_STATES = {
-  [ProgressState.Probe]: 'probe',
-  [ProgressState.Replicate]: 'replicate',
-  [ProgressState.Snapshot]: 'snapshot',
-} as const;
 
 /**
  * How far the log is certainly committed. Beside the stored hint: a leader proposes a membership change only when all

@@ -1,7 +1,6 @@
 import {
   ChangeType,
   type Configuration,
-  type EngineSettings,
   type MembershipChange,
   type Missing,
   type NodeId,
@@ -14,10 +13,8 @@ import { configurationAfter } from '../membership/changes.ts';
 import { Handover } from '../membership/handover.ts';
 import type { LeaderView } from '../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../membership/preparations.ts';
-import type { OutputBuffer } from '../parts/outputBuffer.ts';
-import type { EtcdMessage } from './codec.ts';
+import type { EngineAround, Leadership } from './leadership.ts';
 import { changeEntry, isJoint } from './membership.ts';
-import type { RaftNode } from './node.ts';
 import { stage, unstage } from './reconfigure.ts';
 
 /** An empty entry: whoever holds it has answered since it was appended. */
@@ -32,12 +29,8 @@ interface ChangeInLog {
 }
 
 /** What the requests need of the engine that they were made to. */
-export interface RequestedEngine {
-  readonly id: NodeId;
-  readonly settings: EngineSettings;
-  readonly node: RaftNode;
-  readonly out: OutputBuffer<EtcdMessage>;
-  readonly nowMs: number;
+export interface RequestedEngine extends EngineAround {
+  readonly leadership: Leadership | undefined;
   /** Where to go instead. */
   readonly leaderHint: NodeId;
   /** The first membership entry that is applied here, and that a crash would leave undecided; 0: none. */
@@ -61,9 +54,6 @@ export class OperatorRequests implements Preparing {
   private staged: NodeId = 0;
   private change: ChangeInLog | undefined;
   readonly handover: Handover;
-  private reignSinceMs = 0;
-  /** When each server last answered this leader. */
-  private readonly heardMs = new Map<NodeId, number>();
 
   constructor(engine: RequestedEngine) {
     this.engine = engine;
@@ -79,30 +69,9 @@ export class OperatorRequests implements Preparing {
     return this.preparations.pendingChange;
   }
 
+  /** Nothing is prepared but by a leader. */
   get view(): LeaderView {
-    const { id, nowMs, settings, node } = this.engine;
-    const { state } = node;
-    return {
-      id,
-      nowMs,
-      sinceMs: this.reignSinceMs,
-      electionTimeoutMs: settings.electionTimeoutMs,
-      lastIndex: state.log.lastIndex,
-      peer: (of) => {
-        const progress = state.members.progress.get(of);
-        return progress === undefined ? undefined : { matchIndex: progress.match, heardMs: this.heardMs.get(of) ?? -1 };
-      },
-    };
-  }
-
-  answered(from: NodeId): void {
-    this.heardMs.set(from, this.engine.nowMs);
-  }
-
-  /** ms since it last answered; -1: never. */
-  lastHeardMs(of: NodeId): number {
-    const heardMs = this.heardMs.get(of);
-    return heardMs === undefined ? -1 : this.engine.nowMs - heardMs;
+    return this.engine.leadership!.view;
   }
 
   reconfigure(change: MembershipChange, token: number): void {
@@ -221,9 +190,7 @@ export class OperatorRequests implements Preparing {
 
   /** Another reign begins, of this server or of somebody else: what is not in the log is certainly not done. */
   reignEnded(): void {
-    const { node, out, nowMs } = this.engine;
-    this.reignSinceMs = nowMs;
-    this.heardMs.clear();
+    const { node, out } = this.engine;
     for (const token of this.preparations.abandon()) {
       out.requestFailed(token, RejectReason.NotLeader, node.state.lead);
     }

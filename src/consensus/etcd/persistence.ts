@@ -18,7 +18,8 @@ export class Persistence {
   private latest: HardState;
   private snapshot: Snapshot | undefined;
   private truncateFrom: number | undefined;
-  private entries: Entry[] = [];
+  /** As the node handed them over: each of its writes has a list of its own. */
+  private entries: readonly Entry[] = [];
   private dirty = false;
   /** Responses for this drain's batch. */
   private owed: Message[] = [];
@@ -116,12 +117,11 @@ export class Persistence {
 
   private append(entries: readonly Entry[]): void {
     const first = entries[0]!.index;
-    const kept = this.entries[0] === undefined ? 0 : first - this.entries[0].index;
-    if (kept < this.entries.length) this.entries.length = Math.max(0, kept);
     if (this.snapshot === undefined && first <= this.log.lastIndex && first < (this.truncateFrom ?? first + 1)) {
       this.truncateFrom = first;
     }
-    for (const entry of entries) this.entries.push(entry);
+    const kept = this.entries[0] === undefined ? 0 : Math.max(0, first - this.entries[0].index);
+    this.entries = kept === 0 ? entries : [...this.entries.slice(0, kept), ...entries];
     this.dirty = true;
   }
 }

@@ -189,8 +189,7 @@ export function truncatesMatchingSuffix(engine: Engine<unknown>): Engine<unknown
 // --- etcd ---
 
 interface InsideEtcd {
-  retire(): void;
-  readonly audience: object | undefined;
+  readonly leadership: { retire(): void; readonly audience: object } | undefined;
   readonly requests: { readonly preparations: InsidePreparations };
   readonly node: {
     readonly state: {
@@ -201,7 +200,8 @@ interface InsideEtcd {
   };
 }
 
-const inEtcd = (engine: Engine<unknown>) => (engine as unknown as InsideEtcd).node.state;
+const aroundEtcd = (engine: Engine<unknown>) => engine as unknown as InsideEtcd;
+const inEtcd = (engine: Engine<unknown>) => aroundEtcd(engine).node.state;
 
 const etcd: Insides = {
   forgetVote: (engine) => {
@@ -221,10 +221,11 @@ const etcd: Insides = {
       state.leader === undefined ? matches(index, term) : index <= state.log.lastIndex;
   },
   neverLeave: (engine) => {
-    (engine as unknown as InsideEtcd).retire = () => {};
+    const { leadership } = aroundEtcd(engine);
+    if (leadership !== undefined) leadership.retire = () => {};
   },
-  audience: (engine) => (engine as unknown as InsideEtcd).audience,
-  preparations: (engine) => (engine as unknown as InsideEtcd).requests.preparations,
+  audience: (engine) => aroundEtcd(engine).leadership?.audience,
+  preparations: (engine) => aroundEtcd(engine).requests.preparations,
 };
 
 /** As leader, believes at once that all know the present configuration. etcd only. */

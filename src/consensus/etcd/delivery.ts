@@ -1,0 +1,40 @@
+import type { Entry } from '../entry.ts';
+import { payloadSize } from './messages.ts';
+import { entriesSize } from './raftLog.ts';
+import type { RaftState } from './state.ts';
+import { appliedTo } from './step.ts';
+
+/** Hands committed entries to the host, and tells the node what was applied of them, in the portions in which it counts them. */
+export class Delivery {
+  private readonly state: RaftState;
+  private committed: Entry[] = [];
+  /** Handed out and not applied yet. */
+  private portions: { readonly last: number; readonly bytes: number; readonly payload: number }[] = [];
+
+  constructor(state: RaftState) {
+    this.state = state;
+  }
+
+  handOut(entries: readonly Entry[]): void {
+    const last = entries[entries.length - 1]!.index;
+    this.portions.push({ last, bytes: entriesSize(entries), payload: payloadSize(entries) });
+    for (const entry of entries) this.committed.push(entry);
+  }
+
+  take(): readonly Entry[] {
+    const { committed } = this;
+    if (committed.length > 0) this.committed = [];
+    return committed;
+  }
+
+  /** Everything up to `index` is. */
+  applied(index: number): void {
+    let count = 0;
+    for (const { last, bytes, payload } of this.portions) {
+      if (last > index) break;
+      appliedTo(this.state, last, bytes, payload);
+      count++;
+    }
+    if (count > 0) this.portions.splice(0, count);
+  }
+}
