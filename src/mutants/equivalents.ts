@@ -155,7 +155,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'Keeps the chunks of a snapshot that nobody goes on with in memory until the next one; what is in the log is answered from there.',
   },
   {
-    key: 'consensus/hashicorp/leader.ts Leadership.startReplication: swap this.replicators = [...others, new Replicator(id, this)].sort((a, b) => a.peer - b.peer); this.tracker.forget(id); → this.tracker.forget(id); this.replicators = [...others, new Replicator(id, this)].sort((a, b) => a.peer - b.peer);',
+    key: 'consensus/hashicorp/leader.ts Leadership.startReplication: swap this.replicators = [...others, new Replicator(id, this.state, this.rounds)].sort((a, b) => a.peer - b.peer); this.tracker.forget(id); → this.tracker.forget(id); this.replicators = [...others, new Replicator(id, this.state, this.rounds)].sort((a, b) => a.peer - b.peer);',
     why: 'A replicator does not look at the tracker, nor the tracker at replicators.',
   },
   // what the engines share
@@ -198,14 +198,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   {
     key: 'consensus/parts/turnGuard.ts TurnGuard.check: swap this.checkTerm(now); this.checkCommit(now, termAt); → this.checkCommit(now, termAt); this.checkTerm(now);',
     why: 'Both only look: which of two broken rules is told first makes no difference to a server that stops.',
-  },
-  {
-    key: "consensus/membership/preparations.ts Preparations.change: swap engine.record('startreplicate'); engine.stage(this.newcomer); → engine.stage(this.newcomer); engine.record('startreplicate');",
-    why: 'An event for the record, and what it tells of, in one turn.',
-  },
-  {
-    key: "consensus/membership/preparations.ts Preparations.change: swap engine.record(adds ? 'proposeaddserver' : 'proposeremoveserver'); this.preparing = new ChangePreparation(request, engine.view); → this.preparing = new ChangePreparation(request, engine.view); engine.record(adds ? 'proposeaddserver' : 'proposeremoveserver');",
-    why: 'An event for the record, and what it tells of, in one turn.',
   },
   ...SERVER_EQUIVALENTS,
 ];

@@ -1,6 +1,6 @@
 import type { Entry } from '../entry.ts';
+import { recordsSize } from '../entryCodec.ts';
 import { payloadSize } from './messages.ts';
-import { entriesSize } from './raftLog.ts';
 import type { RaftState } from './state.ts';
 import { appliedTo } from './step.ts';
 
@@ -17,7 +17,7 @@ export class Delivery {
 
   handOut(entries: readonly Entry[]): void {
     const last = entries[entries.length - 1]!.index;
-    this.portions.push({ last, bytes: entriesSize(entries), payload: payloadSize(entries) });
+    this.portions.push({ last, bytes: recordsSize(entries), payload: payloadSize(entries) });
     for (const entry of entries) this.committed.push(entry);
   }
 

@@ -150,7 +150,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   propose(batch: ProposalBatch): void {
     const { token, commands } = batch;
-    const refusal = this.refusal();
+    const { refusal } = this;
     if (refusal === undefined) this.proposals.add(batch);
     else this.out.reject(token, 0, commands.length, refusal, this.leaderHint);
   }
@@ -161,11 +161,17 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   }
 
   reconfigure(change: MembershipChange, token: number): void {
-    this.requests.reconfigure(change, token);
+    if (this.takesRequests) this.requests.reconfigure(change, token);
+    else this.refuse(token);
   }
 
   transferLeadership(to: NodeId, token: number, unable: readonly NodeId[] = []): void {
-    this.requests.transferLeadership(to, token, unable);
+    if (this.takesRequests) this.requests.transferLeadership(to, token, unable);
+    else this.refuse(token);
+  }
+
+  private refuse(token: number): void {
+    this.out.requestFailed(token, RejectReason.NotLeader, this.leaderHint);
   }
 
   durable(mark: number): void {
@@ -193,7 +199,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     if (reads !== 0) this.node.readIndex(reads);
     this.requests.advance();
     for (let rounds = 0; rounds < ROUNDS_PER_DRAIN_MAX; rounds++) {
-      if (this.proposals.areQueued && this.refusal() === undefined) this.proposals.appendQueued();
+      if (this.proposals.areQueued && this.refusal === undefined) this.proposals.appendQueued();
       if (!this.node.hasReady) break;
       this.carryOut(this.node.ready());
       this.deliver(this.persistence.takeDue());
@@ -215,16 +221,16 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   }
 
   status(): EngineStatus {
-    const { state } = this.node;
+    const { term, log, configuration } = this.node.state;
     return {
       id: this.id,
       role: this.role,
-      term: state.term,
+      term,
       leader: this.lead,
-      commitIndex: state.log.committed,
+      commitIndex: log.committed,
       appliedIndex: this.appliedIndex,
-      lastIndex: state.log.lastIndex,
-      configuration: state.configuration,
+      lastIndex: log.lastIndex,
+      configuration,
       peers: this.leadership?.peerStatus() ?? [],
       pendingChange: this.requests.pendingChange,
     };
@@ -262,10 +268,14 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   // --- what may be asked of it ---
 
-  /** Why this server takes no proposals of any kind. One that is alone may still be told to go on without those who are gone. */
-  refusal(isChange = false): RejectReason | undefined {
-    const { leader } = this.node.state;
-    if (leader === undefined || this.removedAt !== 0 || (this.isAlone && !isChange)) return RejectReason.NotLeader;
+  /** Whether an operator may ask it: a leader, but not one that only waits for its successor. */
+  private get takesRequests(): boolean {
+    return this.node.state.leader !== undefined && this.removedAt === 0;
+  }
+
+  /** Why it takes no commands. One that is alone may still be told to go on without those who are gone. */
+  private get refusal(): RejectReason | undefined {
+    if (!this.takesRequests || this.isAlone) return RejectReason.NotLeader;
     return this.requests.handover.isOpen ? RejectReason.Transferring : undefined;
   }
 
@@ -387,7 +397,6 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     for (const response of responses) this.node.step(response);
     if (responses.length > 0) this.noticeReign();
   }
-
 }
 
 /**

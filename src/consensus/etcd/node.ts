@@ -1,10 +1,11 @@
 import { type Configuration, EMPTY_HARD_STATE, type HardState, type NodeId, type Snapshot } from '../contract.ts';
 import type { Entry } from '../entry.ts';
+import { recordsSize } from '../entryCodec.ts';
 import { startElection } from './election.ts';
 import type { ConfChange } from './membership.ts';
 import { APPEND_THREAD, APPLY_THREAD, isLocal, isLocalThread, isResponse, Message, MessageType } from './messages.ts';
 import { checkOptions, type RaftOptions } from './options.ts';
-import { entriesSize, type LogStorage } from './raftLog.ts';
+import type { LogStorage } from './raftLog.ts';
 import type { ReadState } from './readQueue.ts';
 import { applyConfChange } from './reconfigure.ts';
 import { flushAppends } from './replication.ts';
@@ -195,7 +196,7 @@ export class RaftNode {
     state.log.unstable.accept();
     const last = content.committed[content.committed.length - 1];
     if (last !== undefined) {
-      state.log.acceptApplying(last.index, entriesSize(content.committed), this.appliesUnstable);
+      state.log.acceptApplying(last.index, recordsSize(content.committed), this.appliesUnstable);
     }
   }
 

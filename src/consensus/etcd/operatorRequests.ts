@@ -2,11 +2,9 @@ import {
   ChangeType,
   type Configuration,
   type MembershipChange,
-  type Missing,
   type NodeId,
   type PendingChange,
   RejectReason,
-  type ToldEvent,
 } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
@@ -35,8 +33,6 @@ export interface RequestedEngine extends EngineAround {
   readonly leaderHint: NodeId;
   /** The first membership entry that is applied here, and that a crash would leave undecided; 0: none. */
   readonly openChange: number;
-  /** Why it takes nothing of any kind; with `isChange`, no membership change. */
-  refusal(isChange?: boolean): RejectReason | undefined;
 }
 
 /** Whether half of the present voters, a majority of the coming ones, may commit it (`commitMore`). */
@@ -46,18 +42,28 @@ function halves({ type, id }: MembershipChange, { voters }: Configuration): bool
 
 /** What an operator asks of a leader: changes of the members, and transfers of leadership. */
 export class OperatorRequests implements Preparing {
-  /** A change is prepared only when all before it are applied. */
-  readonly mayChange = true;
+  readonly handover: Handover;
   private readonly engine: RequestedEngine;
-  private readonly preparations = new Preparations(this);
+  private readonly preparations: Preparations;
   /** The server that is staged until its change is applied; 0: none. */
   private staged: NodeId = 0;
   private change: ChangeInLog | undefined;
-  readonly handover: Handover;
 
   constructor(engine: RequestedEngine) {
     this.engine = engine;
     this.handover = new Handover(engine.out);
+    this.preparations = new Preparations(this, engine.out, this.handover);
+  }
+
+  /** All before it are applied: then the majorities of the configurations in use share a member (`applyConfChange`). */
+  get mayChange(): boolean {
+    const { leader, log } = this.engine.node.state;
+    return leader!.pendingConfIndex <= log.applied;
+  }
+
+  get isChangeInLog(): boolean {
+    const { configuration, log } = this.engine.node.state;
+    return this.change !== undefined || isJoint(configuration) || log.hasUnappliedChange(log.lastIndex);
   }
 
   get isAllHandedOut(): boolean {
@@ -75,17 +81,11 @@ export class OperatorRequests implements Preparing {
   }
 
   reconfigure(change: MembershipChange, token: number): void {
-    const { node } = this.engine;
-    const refusal = this.engine.refusal(true) ?? this.refusalOf(change);
-    if (refusal !== undefined) {
-      this.refuse(token, refusal);
-      return;
-    }
-    const { configuration } = node.state;
-    const after = configurationAfter(configuration, change)!;
+    const { configuration } = this.engine.node.state;
+    const after = configurationAfter(configuration, change);
     // The entry is committed by the present configuration, for the coming one is in force only when it is applied.
-    const quorums = this.remainderCommits(change) ? [after] : [configuration, after];
-    this.preparations.change({ change, token, quorums });
+    const quorums = after && (this.remainderCommits(change) ? [after] : [configuration, after]);
+    this.preparations.change(change, token, quorums);
   }
 
   /** Whether a majority of those who remain is enough for it (see `commitMore`). */
@@ -94,23 +94,8 @@ export class OperatorRequests implements Preparing {
     return halves(change, configuration) && leader!.isConfigurationKnown(log.committed);
   }
 
-  private refusalOf(change: MembershipChange): RejectReason | undefined {
-    const { state } = this.engine.node;
-    const { occupation } = this.preparations;
-    if (occupation !== undefined) return occupation;
-    if (isJoint(state.configuration)) return RejectReason.ChangeInFlight;
-    if (configurationAfter(state.configuration, change) === undefined) return RejectReason.InvalidChange;
-    return state.leader!.pendingConfIndex > state.log.applied ? RejectReason.ChangeInFlight : undefined;
-  }
-
   transferLeadership(to: NodeId, token: number, unable: readonly NodeId[]): void {
-    const { id, node, out } = this.engine;
-    const occupation = this.change === undefined ? this.preparations.occupation : RejectReason.ChangeInFlight;
-    const refusal = this.engine.refusal();
-    if (refusal !== undefined) this.refuse(token, refusal);
-    else if (to === id) out.requests.push({ token, ok: true });
-    else if (occupation !== undefined) this.refuse(token, occupation);
-    else this.preparations.transfer({ to, token, unable }, node.state.configuration.voters);
+    this.preparations.transfer({ to, token, unable }, this.engine.node.state.configuration.voters);
   }
 
   /** Once a turn. */
@@ -144,20 +129,12 @@ export class OperatorRequests implements Preparing {
       return;
     }
     this.unstage();
-    this.refuse(token, RejectReason.Overloaded);
+    this.engine.out.requestFailed(token, RejectReason.Overloaded, this.engine.id);
   }
 
-  handOver(to: NodeId, token: number): void {
-    this.handover.begin(to, token, this.view);
-    this.engine.node.transferLeadership(to);
-  }
-
-  record(event: ToldEvent): void {
-    this.engine.out.events.push(event);
-  }
-
-  refuse(token: number, reason: RejectReason, missing?: Missing): void {
-    this.engine.out.requestFailed(token, reason, this.engine.leaderHint, missing);
+  /** The node tells the target when that holds the whole log. */
+  handingOver(target: NodeId): void {
+    this.engine.node.transferLeadership(target);
   }
 
   /** The membership entry at `index` is applied. */
@@ -184,16 +161,13 @@ export class OperatorRequests implements Preparing {
     const { node, nowMs, leaderHint } = this.engine;
     const { leader } = node.state;
     this.handover.tick(nowMs, leaderHint);
-    // The node, which tells the target and drops proposals meanwhile, counts in ticks of its own.
+    // Meanwhile the node, which counts in ticks of its own, takes no proposals.
     if (leader !== undefined && !this.handover.isOpen) leader.transferee = 0;
   }
 
   /** Another reign begins, of this server or of somebody else: what is not in the log is certainly not done. */
   reignEnded(): void {
-    const { node, out } = this.engine;
-    for (const token of this.preparations.abandon()) {
-      out.requestFailed(token, RejectReason.NotLeader, node.state.lead);
-    }
+    this.preparations.abandon(this.engine.node.state.lead);
     this.unstage();
     this.finishChange();
     this.change = undefined;

@@ -12,13 +12,6 @@ export interface LogStorage {
   snapshot(): Snapshot | undefined;
 }
 
-/** Bytes that entries take in a log or a message; what limits on sizes count. */
-export function entriesSize(entries: readonly Entry[]): number {
-  let size = 0;
-  for (const entry of entries) size += recordSize(entry);
-  return size;
-}
-
 /**
  * The whole log: what storage holds with the unstable end on top, and how far it is committed, handed out to be applied
  * (`applying`) and applied. Invariant: applied <= applying <= committed <= lastIndex.
@@ -186,10 +179,10 @@ export class RaftLog {
     this.unstable.restore(snapshot);
   }
 
-  /** Whether a membership change is committed and not applied. */
-  hasUnappliedChange(): boolean {
-    for (let from = this.applied + 1; from <= this.committed; ) {
-      const entries = this.slice(from, this.committed + 1, SCAN_BYTES);
+  /** Whether a membership change among the entries up to `last` is not applied. */
+  hasUnappliedChange(last = this.committed): boolean {
+    for (let from = this.applied + 1; from <= last; ) {
+      const entries = this.slice(from, last + 1, SCAN_BYTES);
       if (entries.some((entry) => isConfigurationType(entry.type))) return true;
       from += entries.length;
     }

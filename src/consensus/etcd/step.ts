@@ -1,8 +1,8 @@
+import { recordsSize } from '../entryCodec.ts';
 import { receiveVoteRequest, startElection, stepCandidate } from './election.ts';
 import { stepFollower } from './follower.ts';
 import { appliedByLeader, stepLeader, tickLeader } from './leader.ts';
 import { isLeaders, Message, MessageType, payloadSize } from './messages.ts';
-import { entriesSize } from './raftLog.ts';
 import { RaftRole, type RaftState } from './state.ts';
 
 /** Raft as a state machine: messages and ticks go in, messages, a grown log and a changed state come out (Raft figure 2). */
@@ -97,7 +97,7 @@ function snapshotApplied(state: RaftState, index: number): void {
 
 function storageApplied(state: RaftState, { entries }: Message): void {
   const last = entries[entries.length - 1];
-  if (last !== undefined) appliedTo(state, last.index, entriesSize(entries), payloadSize(entries));
+  if (last !== undefined) appliedTo(state, last.index, recordsSize(entries), payloadSize(entries));
 }
 
 /** Entries up to `index`, of `bytes` in total and with `payloadBytes` of client data, are applied. */

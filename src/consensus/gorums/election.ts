@@ -64,7 +64,7 @@ export class Election {
     const call = state.nextCall();
     this.candidacy = { call, preVote, votes: new Map() };
     if (!preVote) {
-      state.setTerm(state.term + 1, state.id);
+      state.enterTerm(state.term + 1, state.id);
       state.restartElectionTimer();
     }
     const term = preVote ? state.term + 1 : state.term;
@@ -102,7 +102,7 @@ export class Election {
     const free = state.vote === 0 || state.vote === request.candidate;
     const granted = upToDate && request.term === state.term && free && this.electorate.leader() === undefined;
     if (granted) {
-      state.setTerm(state.term, request.candidate);
+      state.enterTerm(state.term, request.candidate);
       state.restartElectionTimer();
     }
     state.out.sendAfterPersist(from, { type: 'RequestVoteResponse', call, term: state.term, granted });

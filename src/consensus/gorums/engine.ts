@@ -190,7 +190,7 @@ export class GorumsEngine implements Engine<GorumsMessage> {
   /** Becomes a follower of `leader` (0: nobody yet) in `term`, which is not below the present one. */
   private follow(term: number, leader: NodeId): void {
     const { state } = this;
-    if (term > state.term) state.setTerm(term, 0);
+    if (term > state.term) state.enterTerm(term, 0);
     this.election.withdraw();
     this.stopLeading(leader);
     state.leaderId = leader;
@@ -226,9 +226,9 @@ export class GorumsEngine implements Engine<GorumsMessage> {
       commitIndex: state.commitIndex,
       appliedIndex: state.appliedIndex,
       lastIndex: state.log.lastIndex,
-      configuration: state.configurations.latest,
+      configuration: state.configuration,
       peers: this.leader?.peerStatus() ?? [],
-      pendingChange: this.leader?.pendingChange,
+      pendingChange: this.leader?.preparations.pendingChange,
     };
   }
 

@@ -52,7 +52,7 @@ export class Follower {
     const fresh = position === 0 ? entries : entries.slice(position);
     const conflict = fresh[0]?.index;
     if (conflict !== undefined && conflict <= state.commitIndex) return false;
-    if (conflict !== undefined && conflict <= log.lastIndex) state.truncate(conflict);
+    if (conflict !== undefined && conflict <= log.lastIndex) state.truncateFrom(conflict);
     if (fresh.length > 0) state.append(fresh);
     state.commitTo(Math.min(request.commitIndex, prevLogIndex + entries.length));
     return true;
@@ -64,7 +64,7 @@ export class Follower {
     const { call, lastIncludedIndex: index, lastIncludedTerm: term, configuration, data } = request;
     if (isCurrent && index > state.commitIndex) {
       if (state.log.term(index) === term) state.commitTo(index);
-      else state.restore({ index, term, configuration, data });
+      else state.install({ index, term, configuration, data });
     }
     state.out.sendAfterPersist(from, { type: 'InstallSnapshotResponse', call, term: state.term });
   }

@@ -1,13 +1,10 @@
 import {
   ChangeType,
   type MembershipChange,
-  type Missing,
   type NodeId,
   type PeerStatus,
-  type PendingChange,
   type ProposalBatch,
   RejectReason,
-  type ToldEvent,
 } from '../contract.ts';
 import { Entry, EntryType, noopEntry } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
@@ -28,7 +25,7 @@ export class Leader implements Preparing {
   private readonly reads = new Reads();
   private readonly replication: Replication;
   private queue: { readonly batch: ProposalBatch; offset: number }[] = [];
-  private readonly preparations: Preparations;
+  readonly preparations: Preparations;
   /** What was asked for, and is in the log at `index`, not committed yet. */
   private change: { readonly token: number; readonly index: number } | undefined;
   private readonly sinceMs: number;
@@ -41,7 +38,7 @@ export class Leader implements Preparing {
     this.state = state;
     this.resign = resign;
     this.sinceMs = state.nowMs;
-    this.preparations = new Preparations(this);
+    this.preparations = new Preparations(this, state.out, state.handover);
     this.quorumMs = state.nowMs;
     this.audience = new Audience(state.id, state.settings, state.nowMs);
     const startIndex = state.log.lastIndex + 1;
@@ -90,7 +87,7 @@ export class Leader implements Preparing {
     this.heard(follower);
     if (peer.behindUntil === 0) {
       peer.behindUntil = this.state.log.lastIndex;
-      this.record('catchup');
+      this.state.out.events.push('catchup');
     }
     peer.injectFrom = Math.max(1, Math.min(nextIndex, this.state.log.lastIndex + 1));
   }
@@ -241,17 +238,13 @@ export class Leader implements Preparing {
   /** One change at a time, and only once this term has committed an entry (thesis §4.1 and its erratum). */
   reconfigure(change: MembershipChange, token: number): void {
     const { latest } = this.state.configurations;
-    const hasLearners = change.type !== ChangeType.AddVoter && change.type !== ChangeType.Remove;
-    const after = hasLearners ? undefined : configurationAfter(latest, change);
-    if (this.occupation !== undefined) this.refuse(token, this.occupation);
-    else if (after === undefined) this.refuse(token, RejectReason.InvalidChange);
-    else this.preparations.change({ change, token, quorums: [after] });
+    const isVoters = change.type === ChangeType.AddVoter || change.type === ChangeType.Remove;
+    const after = isVoters ? configurationAfter(latest, change) : undefined;
+    this.preparations.change(change, token, after && [after]);
   }
 
-  private get occupation(): RejectReason | undefined {
-    const { handover, configurations, commitIndex } = this.state;
-    if (handover.isOpen) return RejectReason.Transferring;
-    return configurations.latestIndex > commitIndex ? RejectReason.ChangeInFlight : this.preparations.occupation;
+  get isChangeInLog(): boolean {
+    return this.state.configurations.latestIndex > this.state.commitIndex;
   }
 
   get mayChange(): boolean {
@@ -289,18 +282,6 @@ export class Leader implements Preparing {
     this.refreshPeers();
   }
 
-  record(event: ToldEvent): void {
-    this.state.out.events.push(event);
-  }
-
-  refuse(token: number, reason: RejectReason, missing?: Missing): void {
-    this.state.out.requestFailed(token, reason, this.state.id, missing);
-  }
-
-  get pendingChange(): PendingChange | undefined {
-    return this.preparations.pendingChange;
-  }
-
   get view(): LeaderView {
     const { state, sinceMs, replication } = this;
     const { id, nowMs, log, settings } = state;
@@ -309,14 +290,7 @@ export class Leader implements Preparing {
   }
 
   transferLeadership(to: NodeId, token: number, unable: readonly NodeId[]): void {
-    const { out, id, configurations } = this.state;
-    if (to === id) out.requests.push({ token, ok: true });
-    else if (this.occupation !== undefined) this.refuse(token, this.occupation);
-    else this.preparations.transfer({ to, token, unable }, configurations.latest.voters);
-  }
-
-  handOver(to: NodeId, token: number): void {
-    this.state.handover.begin(to, token, this.view);
+    this.preparations.transfer({ to, token, unable }, this.state.configurations.latest.voters);
   }
 
   private tellToStand(to: NodeId): void {
@@ -332,9 +306,8 @@ export class Leader implements Preparing {
 
   /** This server no longer leads; `leader` does, as far as is known. Everything that is certainly not done is said so. */
   stop(leader: NodeId): void {
-    const { out } = this.state;
     this.refuseClients(leader);
-    for (const token of this.preparations.abandon()) out.requestFailed(token, RejectReason.NotLeader, leader);
+    this.preparations.abandon(leader);
   }
 
   /** What is neither in the log nor answered is certainly not done here. */

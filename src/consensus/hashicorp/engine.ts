@@ -178,7 +178,7 @@ export class HashicorpEngine implements Engine<HashicorpMessage> {
       lastIndex: state.log.lastIndex,
       configuration: state.configuration,
       peers: this.leadership?.peers() ?? [],
-      pendingChange: this.leadership?.pendingChange,
+      pendingChange: this.leadership?.preparations.pendingChange,
     };
   }
 

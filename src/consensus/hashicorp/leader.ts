@@ -1,13 +1,4 @@
-import {
-  type MembershipChange,
-  type Missing,
-  type NodeId,
-  type PeerStatus,
-  type PendingChange,
-  type ProposalBatch,
-  RejectReason,
-  type ToldEvent,
-} from '../contract.ts';
+import { type MembershipChange, type NodeId, type PeerStatus, type ProposalBatch, RejectReason } from '../contract.ts';
 import { Entry, EntryType, noopEntry } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import { type LeaderView, successor } from '../membership/leaderView.ts';
@@ -18,9 +9,9 @@ import { Dispatcher } from './dispatcher.ts';
 import { HeartbeatRounds } from './heartbeatRounds.ts';
 import { PENDING_READS_MAX } from './limits.ts';
 import { encodeConfiguration, members } from './membership.ts';
-import type { AppendReply, HashicorpMessage, HeartbeatReply, SnapshotReply } from './messages.ts';
+import type { AppendReply, HeartbeatReply, SnapshotReply } from './messages.ts';
 import { ReadQueue } from './reads.ts';
-import { type ReplicationSource, Replicator } from './replication.ts';
+import { Replicator } from './replication.ts';
 import type { ServerState } from './state.ts';
 
 /** A removed server that is still to learn of its removal. */
@@ -30,7 +21,7 @@ interface Farewell {
 }
 
 /** Everything that a server is only while it leads, from its election to its step-down. */
-export class Leadership implements ReplicationSource, Preparing {
+export class Leadership implements Preparing {
   private readonly state: ServerState;
   private readonly stepDown: () => void;
   private readonly tracker: CommitmentTracker;
@@ -42,7 +33,7 @@ export class Leadership implements ReplicationSource, Preparing {
   private readonly farewells = new Map<NodeId, Farewell>();
   /** The first entry of the term. While it is not committed, neither reads nor changes are served (thesis §6.4, §4.1). */
   private readonly firstOfTerm: number;
-  private readonly preparations = new Preparations(this);
+  readonly preparations: Preparations;
   private readonly sinceMs: number;
   private heartbeatDueMs: number;
   private leaseGraceUntilMs = 0;
@@ -52,6 +43,7 @@ export class Leadership implements ReplicationSource, Preparing {
   constructor(state: ServerState, stepDown: () => void) {
     this.state = state;
     this.stepDown = stepDown;
+    this.preparations = new Preparations(this, state.outbox, state.handover);
     this.sinceMs = state.nowMs;
     this.dispatcher = new Dispatcher(state);
     this.rounds = new HeartbeatRounds(state.id);
@@ -63,32 +55,6 @@ export class Leadership implements ReplicationSource, Preparing {
     for (const id of members(state.configuration)) this.startReplication(id);
     state.append([noopEntry(this.firstOfTerm, state.term)]);
     this.heartbeatIfDue();
-  }
-
-  // What the replicators see.
-  get term(): number {
-    return this.state.term;
-  }
-  get nowMs(): number {
-    return this.state.nowMs;
-  }
-  get commitIndex(): number {
-    return this.state.commitIndex;
-  }
-  get round(): number {
-    return this.rounds.round;
-  }
-  get log() {
-    return this.state.log;
-  }
-  get limits() {
-    return this.state.limits;
-  }
-  send(to: NodeId, message: HashicorpMessage): void {
-    this.state.outbox.send(to, message);
-  }
-  record(event: ToldEvent): void {
-    this.state.outbox.events.push(event);
   }
 
   tick(): void {
@@ -138,7 +104,14 @@ export class Leadership implements ReplicationSource, Preparing {
     const { state } = this;
     const { lastIndex, lastTerm } = state.log;
     for (const id of this.audience.toBeAsked(state.nowMs, state.configuration)) {
-      this.send(id, { type: 'vote', term: state.term + 1, preVote: true, transfer: false, lastIndex, lastTerm });
+      state.outbox.send(id, {
+        type: 'vote',
+        term: state.term + 1,
+        preVote: true,
+        transfer: false,
+        lastIndex,
+        lastTerm,
+      });
     }
   }
 
@@ -165,18 +138,12 @@ export class Leadership implements ReplicationSource, Preparing {
   }
 
   reconfigure(change: MembershipChange, token: number): void {
-    const { state, firstOfTerm } = this;
-    const { latest, latestIndex } = state.configurations;
-    const after = configurationAfter(latest, change);
-    if (this.occupation !== undefined) this.refuse(token, this.occupation);
-    else if (latestIndex >= firstOfTerm && latestIndex > state.commitIndex) {
-      this.refuse(token, RejectReason.ChangeInFlight);
-    } else if (after === undefined) this.refuse(token, RejectReason.InvalidChange);
-    else this.preparations.change({ change, token, quorums: [after] });
+    const after = configurationAfter(this.state.configuration, change);
+    this.preparations.change(change, token, after && [after]);
   }
 
-  private get occupation(): RejectReason | undefined {
-    return this.state.handover.isOpen ? RejectReason.Transferring : this.preparations.occupation;
+  get isChangeInLog(): boolean {
+    return this.state.configurations.latestIndex > this.state.commitIndex;
   }
 
   get mayChange(): boolean {
@@ -215,14 +182,6 @@ export class Leadership implements ReplicationSource, Preparing {
     this.commit();
   }
 
-  refuse(token: number, reason: RejectReason, missing?: Missing): void {
-    this.state.outbox.requestFailed(token, reason, this.state.id, missing);
-  }
-
-  get pendingChange(): PendingChange | undefined {
-    return this.preparations.pendingChange;
-  }
-
   get view(): LeaderView {
     const { id, nowMs, log, limits } = this.state;
     const { electionTimeoutMs } = limits;
@@ -232,17 +191,7 @@ export class Leadership implements ReplicationSource, Preparing {
   }
 
   transferLeadership(to: NodeId, token: number, unable: readonly NodeId[]): void {
-    const { outbox, id, configuration, configurations, commitIndex } = this.state;
-    if (to === id) outbox.requests.push({ token, ok: true });
-    else if (this.occupation !== undefined) this.refuse(token, this.occupation);
-    else if (configurations.latestIndex > commitIndex) this.refuse(token, RejectReason.ChangeInFlight);
-    else this.preparations.transfer({ to, token, unable }, configuration.voters);
-  }
-
-  handOver(to: NodeId, token: number): void {
-    // What queued before is still served; what comes now is not.
-    this.dispatcher.dispatch();
-    this.state.handover.begin(to, token, this.view);
+    this.preparations.transfer({ to, token, unable }, this.state.configuration.voters);
   }
 
   appendReplied(from: NodeId, reply: AppendReply): void {
@@ -274,7 +223,8 @@ export class Leadership implements ReplicationSource, Preparing {
   /** Once a turn: what queued is appended, and everything that may be sent is. */
   flush(): void {
     this.preparations.advance();
-    if (!this.state.handover.isOpen) this.dispatcher.dispatch();
+    // During a transfer what queued before is still served; what comes then is not.
+    this.dispatcher.dispatch();
     if (!this.state.silent && this.reads.wantsRound(this.state.nowMs)) this.beginRound();
     this.releaseReads();
     if (!this.state.silent) for (const replicator of this.replicators) replicator.pump();
@@ -284,10 +234,9 @@ export class Leadership implements ReplicationSource, Preparing {
 
   /** Leadership is over. */
   abandon(): void {
-    const { outbox, leader } = this.state;
     this.state.silent = false;
     this.refuseClients();
-    for (const token of this.preparations.abandon()) outbox.requestFailed(token, RejectReason.NotLeader, leader);
+    this.preparations.abandon(this.state.leader);
   }
 
   /** What is neither in the log nor answered is certainly not done here. */
@@ -355,14 +304,15 @@ export class Leadership implements ReplicationSource, Preparing {
   }
 
   private tellToStand(to: NodeId): void {
-    this.send(to, { type: 'timeout-now', term: this.term });
+    const { outbox, term } = this.state;
+    outbox.send(to, { type: 'timeout-now', term });
   }
 
   private startReplication(id: NodeId): void {
     if (id === this.state.id) return;
     this.farewells.delete(id);
     const others = this.replicators.filter((one) => one.peer !== id);
-    this.replicators = [...others, new Replicator(id, this)].sort((a, b) => a.peer - b.peer);
+    this.replicators = [...others, new Replicator(id, this.state, this.rounds)].sort((a, b) => a.peer - b.peer);
     this.tracker.forget(id);
     this.rounds.grace(id, this.state.nowMs);
   }
@@ -386,7 +336,7 @@ export class Leadership implements ReplicationSource, Preparing {
   private endFarewells(): void {
     for (const [id, { index, deadlineMs }] of this.farewells) {
       const replicator = this.replicator(id);
-      if (replicator !== undefined && !replicator.knows(index) && this.nowMs < deadlineMs) continue;
+      if (replicator !== undefined && !replicator.knows(index) && this.state.nowMs < deadlineMs) continue;
       this.farewells.delete(id);
       this.rounds.forget(id);
       this.replicators = this.replicators.filter((one) => one.peer !== id);

@@ -1,28 +1,10 @@
-import type { NodeId, Snapshot, ToldEvent } from '../contract.ts';
-import { recordSize } from '../entryCodec.ts';
-import type { LogTail } from '../parts/logTail.ts';
+import type { NodeId, Snapshot } from '../contract.ts';
+import { recordsSize } from '../entryCodec.ts';
 import { transitMs } from '../parts/transit.ts';
-import {
-  BURST_MESSAGES_MAX,
-  FAILURE_WAIT_MS,
-  type Limits,
-  PIPELINE_BYTES_MAX,
-  PIPELINE_MESSAGES_MAX,
-} from './limits.ts';
-import type { AppendReply, HashicorpMessage, HeartbeatReply, SnapshotReply } from './messages.ts';
-
-/** What replicators share: their leader's view of the world. */
-export interface ReplicationSource {
-  readonly term: number;
-  readonly nowMs: number;
-  readonly commitIndex: number;
-  /** The latest round of heartbeats. */
-  readonly round: number;
-  readonly log: LogTail;
-  readonly limits: Limits;
-  send(to: NodeId, message: HashicorpMessage): void;
-  record(event: ToldEvent): void;
-}
+import type { HeartbeatRounds } from './heartbeatRounds.ts';
+import { BURST_MESSAGES_MAX, FAILURE_WAIT_MS, PIPELINE_BYTES_MAX, PIPELINE_MESSAGES_MAX } from './limits.ts';
+import type { AppendReply, HeartbeatReply, SnapshotReply } from './messages.ts';
+import type { ServerState } from './state.ts';
 
 interface Inflight {
   readonly seq: number;
@@ -52,7 +34,8 @@ interface SnapshotTransfer {
  */
 export class Replicator {
   readonly peer: NodeId;
-  private readonly source: ReplicationSource;
+  private readonly leader: ServerState;
+  private readonly rounds: HeartbeatRounds;
   private mode: 'probe' | 'pipeline' | 'snapshot' = 'probe';
   private next: number;
   private match = 0;
@@ -77,10 +60,11 @@ export class Replicator {
   /** The leader's last index when this follower was found to be behind; 0: it keeps up. */
   private behindUntil = 0;
 
-  constructor(peer: NodeId, source: ReplicationSource) {
+  constructor(peer: NodeId, leader: ServerState, rounds: HeartbeatRounds) {
     this.peer = peer;
-    this.source = source;
-    this.next = source.log.lastIndex + 1;
+    this.leader = leader;
+    this.rounds = rounds;
+    this.next = leader.log.lastIndex + 1;
   }
 
   /** The follower holds everything up to here durably. */
@@ -98,7 +82,7 @@ export class Replicator {
   }
 
   get lastHeardMs(): number {
-    return this.heardAtMs < 0 ? -1 : this.source.nowMs - this.heardAtMs;
+    return this.heardAtMs < 0 ? -1 : this.leader.nowMs - this.heardAtMs;
   }
 
   /**
@@ -117,7 +101,7 @@ export class Replicator {
 
   /** Sends whatever may go now; with `tellCommit`, a commit index that is news goes at once instead of within a commit timeout. */
   pump(tellCommit = false): void {
-    const { nowMs, log } = this.source;
+    const { nowMs, log } = this.leader;
     if (nowMs < this.retryAtMs) return;
     if (this.mode === 'snapshot') this.pumpSnapshot();
     else if (this.mode === 'probe') {
@@ -134,7 +118,7 @@ export class Replicator {
   /** Time passed. Where nothing was answered for too long, appends or a chunk have failed; late answers are no failure. */
   tick(): void {
     this.burst = BURST_MESSAGES_MAX;
-    const deadline = this.source.nowMs - this.source.limits.responseTimeoutMs;
+    const deadline = this.leader.nowMs - this.leader.limits.responseTimeoutMs;
     const oldest = this.inflight[0];
     if (oldest !== undefined && Math.max(oldest.sentMs, this.progressMs) <= deadline && this.mayBeLost) this.failed();
     else if (this.transfer !== undefined && this.transfer.seq !== 0 && this.transfer.sentMs <= deadline) {
@@ -191,30 +175,30 @@ export class Replicator {
   }
 
   private get silent(): boolean {
-    return this.heardAtMs < 0 || this.source.nowMs - this.heardAtMs >= this.source.limits.electionTimeoutMs;
+    return this.heardAtMs < 0 || this.leader.nowMs - this.heardAtMs >= this.leader.limits.electionTimeoutMs;
   }
 
   /** Nothing was answered for longer than what is under way takes. */
   private get mayBeLost(): boolean {
     const oldest = this.inflight[0];
     if (oldest === undefined) return false;
-    return this.source.nowMs - Math.max(oldest.sentMs, this.progressMs) >= transitMs(this.inflightBytes);
+    return this.leader.nowMs - Math.max(oldest.sentMs, this.progressMs) >= transitMs(this.inflightBytes);
   }
 
   private heard(): void {
-    this.heardAtMs = this.source.nowMs;
+    this.heardAtMs = this.leader.nowMs;
     this.burst = BURST_MESSAGES_MAX;
   }
 
   private appendAccepted(reply: AppendReply): boolean {
-    if (reply.index > this.source.log.lastIndex) return false;
+    if (reply.index > this.leader.log.lastIndex) return false;
     const answered = this.inflight.findIndex((one) => one.seq > reply.seq);
     const done = answered < 0 ? this.inflight.length : answered;
     for (let i = 0; i < done; i++) this.inflightBytes -= this.inflight[i]!.bytes;
     if (done > 0) {
       this.knownCommit = this.inflight[done - 1]!.commit;
       this.inflight.splice(0, done);
-      this.progressMs = this.source.nowMs;
+      this.progressMs = this.leader.nowMs;
       this.failures = 0;
       this.retryAtMs = 0;
       if (this.mode === 'probe') this.mode = 'pipeline';
@@ -226,8 +210,8 @@ export class Replicator {
     this.next = Math.max(this.next, index + 1);
     if (index <= this.match) return false;
     this.match = index;
-    this.matchedInRound = this.source.round;
-    if (this.mode === 'snapshot' && index + 1 >= this.source.log.firstIndex) {
+    this.matchedInRound = this.rounds.round;
+    if (this.mode === 'snapshot' && index + 1 >= this.leader.log.firstIndex) {
       this.transfer = undefined;
       this.mode = 'probe';
     }
@@ -252,14 +236,14 @@ export class Replicator {
     this.inflight = [];
     this.inflightBytes = 0;
     this.mode = 'probe';
-    this.next = Math.max(this.match + 1, Math.min(index, this.source.log.lastIndex + 1));
+    this.next = Math.max(this.match + 1, Math.min(index, this.leader.log.lastIndex + 1));
     this.fallBehind();
   }
 
   private fallBehind(): void {
-    if (this.behindUntil > 0 || this.next > this.source.log.lastIndex) return;
-    this.behindUntil = this.source.log.lastIndex;
-    this.source.record('catchup');
+    if (this.behindUntil > 0 || this.next > this.leader.log.lastIndex) return;
+    this.behindUntil = this.leader.log.lastIndex;
+    this.leader.outbox.events.push('catchup');
   }
 
   private failed(): void {
@@ -270,11 +254,11 @@ export class Replicator {
   private backOff(): void {
     this.failures++;
     const waitMs = FAILURE_WAIT_MS * 2 ** Math.min(this.failures - 1, 20);
-    this.retryAtMs = this.source.nowMs + Math.min(waitMs, this.source.limits.electionTimeoutMs);
+    this.retryAtMs = this.leader.nowMs + Math.min(waitMs, this.leader.limits.electionTimeoutMs);
   }
 
   private windowOpen(): boolean {
-    const { limits } = this.source;
+    const { limits } = this.leader;
     const oldest = this.inflight[0];
     if (oldest === undefined) return true;
     const entriesMax = this.behindUntil > 0 ? limits.catchUpEntries : limits.pipelineEntries;
@@ -286,7 +270,7 @@ export class Replicator {
   }
 
   private commitIsNews(atOnce: boolean): boolean {
-    const { commitIndex, nowMs, limits, log } = this.source;
+    const { commitIndex, nowMs, limits, log } = this.leader;
     return (
       this.mode === 'pipeline' &&
       this.next > log.lastIndex &&
@@ -297,7 +281,8 @@ export class Replicator {
   }
 
   private sendAppend(): void {
-    const { log, limits, nowMs, term, commitIndex, round } = this.source;
+    const { log, limits, nowMs, term, commitIndex, outbox } = this.leader;
+    const { round } = this.rounds;
     const prevIndex = this.next - 1;
     const prevTerm = log.term(prevIndex);
     if (prevTerm === undefined || this.next < log.firstIndex) {
@@ -306,8 +291,7 @@ export class Replicator {
     }
     const upTo = Math.min(log.lastIndex, prevIndex + limits.entriesPerMessage);
     const entries = upTo > prevIndex ? log.entries(this.next, upTo, limits.messageBytes) : [];
-    let bytes = 0;
-    for (const entry of entries) bytes += recordSize(entry);
+    const bytes = recordsSize(entries);
     const lastIndex = prevIndex + entries.length;
     this.seq++;
     this.inflight.push({ seq: this.seq, prevIndex, lastIndex, bytes, commit: commitIndex, sentMs: nowMs, round });
@@ -315,21 +299,14 @@ export class Replicator {
     this.toldCommit = commitIndex;
     this.lastSendMs = nowMs;
     if (this.mode === 'pipeline') this.next = lastIndex + 1;
-    this.source.send(this.peer, {
-      type: 'append',
-      term,
-      seq: this.seq,
-      prevIndex,
-      prevTerm,
-      commit: commitIndex,
-      entries,
-    });
+    const { seq } = this;
+    outbox.send(this.peer, { type: 'append', term, seq, prevIndex, prevTerm, commit: commitIndex, entries });
   }
 
   private beginSnapshot(): void {
     this.inflight = [];
     this.inflightBytes = 0;
-    const snapshot = this.source.log.snapshot();
+    const snapshot = this.leader.log.snapshot();
     if (snapshot === undefined || snapshot.index < this.next - 1) {
       this.backOff();
       return;
@@ -344,12 +321,12 @@ export class Replicator {
   private pumpSnapshot(): void {
     const transfer = this.transfer!;
     if (transfer.seq !== 0) return;
-    const { limits, nowMs, term } = this.source;
+    const { limits, nowMs, term, outbox } = this.leader;
     const { snapshot, received } = transfer;
     this.seq++;
     transfer.seq = this.seq;
     transfer.sentMs = nowMs;
-    this.source.send(this.peer, {
+    outbox.send(this.peer, {
       type: 'snapshot',
       term,
       seq: this.seq,

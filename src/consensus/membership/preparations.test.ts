@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import {
-  ChangeType,
-  type MembershipChange,
-  type NodeId,
-  RejectReason,
-  simpleConfiguration,
-  type ToldEvent,
-} from '../contract.ts';
+import { ChangeType, type MembershipChange, type NodeId, RejectReason, simpleConfiguration } from '../contract.ts';
+import { OutputBuffer } from '../parts/outputBuffer.ts';
 import { configurationAfter } from './changes.ts';
+import { Handover } from './handover.ts';
 import type { LeaderView, PeerView } from './leaderView.ts';
 import { Preparations, type Preparing } from './preparations.ts';
 
@@ -19,11 +14,13 @@ const REMOVE_3 = { type: ChangeType.Remove, id: 3 } as const;
 /** Server 1 leads 1, 2 and 3, its log ends at 50, and what is wanted of it is noted. */
 class Leader implements Preparing {
   readonly asked: unknown[] = [];
-  readonly told: ToldEvent[] = [];
-  readonly preparations = new Preparations(this);
+  readonly out = new OutputBuffer<unknown>();
+  readonly handover = new Handover(this.out);
+  readonly preparations = new Preparations(this, this.out, this.handover);
   readonly peers = new Map<NodeId, PeerView>();
   mayChange = true;
   isAllHandedOut = true;
+  isChangeInLog = false;
   hasRoom = true;
   nowMs = 1000;
   lastIndex = 50;
@@ -46,19 +43,17 @@ class Leader implements Preparing {
   appendChange(change: MembershipChange, token: number): void {
     this.asked.push(['change', change, token]);
   }
-  handOver(target: NodeId, token: number): void {
-    this.asked.push(['hand over', target, token]);
-  }
-  refuse(token: number, reason: RejectReason, missing?: unknown): void {
-    this.asked.push(['refuse', token, reason, missing]);
+  handingOver(target: NodeId): void {
+    this.asked.push(['hand over', target]);
   }
 
-  record(event: ToldEvent): void {
-    this.told.push(event);
+  get told() {
+    return this.out.events;
   }
 
   change(change: MembershipChange, token: number): void {
-    this.preparations.change({ change, token, quorums: [configurationAfter(MEMBERS, change)!] });
+    const after = configurationAfter(MEMBERS, change);
+    this.preparations.change(change, token, after && [after]);
   }
 
   transfer(to: NodeId, token: number): void {
@@ -70,7 +65,14 @@ class Leader implements Preparing {
     this.nowMs += durationMs;
     for (const id of answering) this.peers.set(id, { matchIndex: this.lastIndex, heardMs: this.nowMs });
     this.preparations.advance();
-    return this.asked.splice(0);
+    return [...this.asked.splice(0), ...this.refused()];
+  }
+
+  /** What was refused since it was last asked. */
+  refused(): unknown[] {
+    return this.out.requests.splice(0).map((outcome) => {
+      return outcome.ok ? ['done', outcome.token] : ['refuse', outcome.token, outcome.reason, outcome.missing];
+    });
   }
 
   get occupation() {
@@ -97,8 +99,8 @@ describe('a change that is prepared', () => {
     expect(leader.pass(10, 2, 3, 4)).toEqual([['change', ADD_4, 7]]);
     expect(leader.occupation).toEqual(IDLE);
     expect(leader.pass(10, 2, 3, 4)).toEqual([]);
-    expect(leader.preparations.abandon()).toEqual([]);
-    expect(leader.asked).toEqual([]);
+    leader.preparations.abandon(2);
+    expect([leader.asked, leader.refused()]).toEqual([[], []]);
     expect(leader.told).toHaveLength(3);
   });
 
@@ -144,14 +146,17 @@ describe('a change that is prepared', () => {
   it('ends with the leadership', () => {
     const leader = new Leader();
     leader.change(ADD_4, 7);
-    expect(leader.preparations.abandon()).toEqual([7]);
+    leader.preparations.abandon(2);
+    const outcome = { ok: false, reason: RejectReason.NotLeader, leader: 2 };
+    expect(leader.out.requests.splice(0)).toEqual([{ token: 7, ...outcome }]);
     expect(leader.asked).toEqual([
       ['stage', 4],
       ['unstage', 4],
     ]);
     expect(leader.occupation).toEqual(IDLE);
     leader.change(REMOVE_3, 8);
-    expect(leader.preparations.abandon()).toEqual([8]);
+    leader.preparations.abandon(2);
+    expect(leader.out.requests.splice(0)).toEqual([{ token: 8, ...outcome }]);
     expect(leader.asked).toHaveLength(2);
     leader.asked.length = 0;
     expect(leader.pass(10, 2)).toEqual([]);
@@ -165,15 +170,46 @@ describe('a transfer that is prepared', () => {
     leader.transfer(2, 7);
     expect(leader.occupation).toEqual([RejectReason.Transferring, 0, undefined]);
     expect(leader.pass(10)).toEqual([]);
-    expect(leader.pass(10, 2)).toEqual([['hand over', 2, 7]]);
-    expect(leader.occupation).toEqual(IDLE);
+    expect(leader.pass(10, 2)).toEqual([['hand over', 2]]);
+    expect(leader.occupation).toEqual([RejectReason.Transferring, 0, undefined]);
     expect(leader.pass(10, 2)).toEqual([]);
+    leader.handover.ledBy(2);
+    expect(leader.occupation).toEqual(IDLE);
+    expect(leader.pass(10)).toEqual([['done', 7]]);
+  });
+
+  it('to the leader itself is done', () => {
+    const leader = new Leader();
+    leader.transfer(1, 7);
+    expect([leader.refused(), leader.occupation]).toEqual([[['done', 7]], IDLE]);
+  });
+
+  it('waits, and so does a change, while anything else that was asked for is under way', () => {
+    const leader = new Leader();
+    leader.pass(0, 2, 3);
+    const refusals = () => {
+      leader.transfer(2, 8);
+      leader.change(REMOVE_3, 9);
+      return leader.refused();
+    };
+    const refused = (reason: RejectReason) => [8, 9].map((token) => ['refuse', token, reason, undefined]);
+    leader.change(ADD_4, 7);
+    expect(refusals()).toEqual(refused(RejectReason.ChangeInFlight));
+    leader.preparations.abandon(0);
+    leader.refused();
+    leader.isChangeInLog = true;
+    expect(refusals()).toEqual(refused(RejectReason.ChangeInFlight));
+    leader.isChangeInLog = false;
+    leader.transfer(2, 7);
+    expect(refusals()).toEqual(refused(RejectReason.Transferring));
+    leader.pass(10, 2);
+    expect(refusals()).toEqual(refused(RejectReason.Transferring));
   });
 
   it('is refused at once where nobody answers, and occupies nothing', () => {
     const leader = new Leader();
     leader.transfer(2, 7);
-    expect(leader.asked).toEqual([['refuse', 7, RejectReason.TargetUnreachable, { silent: [2], behind: [] }]]);
+    expect(leader.refused()).toEqual([['refuse', 7, RejectReason.TargetUnreachable, { silent: [2], behind: [] }]]);
     expect(leader.occupation).toEqual(IDLE);
   });
 
@@ -185,7 +221,14 @@ describe('a transfer that is prepared', () => {
     expect(leader.pass(ELECTION_MS)).toEqual([['refuse', 7, RejectReason.TargetUnreachable, missing]]);
     expect(leader.occupation).toEqual(IDLE);
     leader.transfer(3, 8);
-    expect(leader.preparations.abandon()).toEqual([8]);
+    leader.preparations.abandon(2);
+    expect(leader.refused()).toEqual([['refuse', 8, RejectReason.NotLeader, undefined]]);
     expect([leader.occupation, leader.pass(ELECTION_MS)]).toEqual([IDLE, []]);
   });
+});
+
+it('a change that makes no sense is refused', () => {
+  const leader = new Leader();
+  leader.change({ type: ChangeType.Remove, id: 9 }, 7);
+  expect([leader.refused(), leader.occupation]).toEqual([[['refuse', 7, RejectReason.InvalidChange, undefined]], IDLE]);
 });

@@ -1,13 +1,15 @@
 import {
   ChangeType,
+  type Configuration,
   type MembershipChange,
   type Missing,
   type NodeId,
   type PendingChange,
   RejectReason,
-  type ToldEvent,
 } from '../contract.ts';
-import { ChangePreparation, type RequestedChange } from './changePreparation.ts';
+import type { OutputBuffer } from '../parts/outputBuffer.ts';
+import { ChangePreparation } from './changePreparation.ts';
+import type { Handover } from './handover.ts';
 import type { LeaderView } from './leaderView.ts';
 import { type RequestedTransfer, TransferPreparation } from './transferPreparation.ts';
 
@@ -21,6 +23,8 @@ export interface Preparing {
    * voters who did not commit it.
    */
   readonly isAllHandedOut: boolean;
+  /** Whether a change is in the log and not committed. */
+  readonly isChangeInLog: boolean;
   /** From now on what is in the log goes to a server that does not count, and no longer. */
   stage(id: NodeId): void;
   unstage(id: NodeId): void;
@@ -28,26 +32,29 @@ export interface Preparing {
   appendMark(): number | undefined;
   /** From here on the request is the engine's to answer. */
   appendChange(change: MembershipChange, token: number): void;
-  /** Stops writes and tells `target`, once. From here on the request is the engine's to answer. */
-  handOver(target: NodeId, token: number): void;
-  refuse(token: number, reason: RejectReason, missing?: Missing): void;
-  record(event: ToldEvent): void;
+  /** The handover to `target` is open. */
+  handingOver?(target: NodeId): void;
 }
 
-/** The one request of a leader's operator that is being prepared: a change of the members, or a transfer of leadership. */
+/** What a leader's operator asks for, one thing at a time: a change of the members until it is appended, or a transfer of leadership. */
 export class Preparations {
   private readonly engine: Preparing;
+  private readonly out: OutputBuffer<unknown>;
+  private readonly handover: Handover;
   private preparing: ChangePreparation | undefined;
   private choosing: TransferPreparation | undefined;
 
-  constructor(engine: Preparing) {
+  constructor(engine: Preparing, out: OutputBuffer<unknown>, handover: Handover) {
     this.engine = engine;
+    this.out = out;
+    this.handover = handover;
   }
 
   /** Why another request has to wait. */
   get occupation(): RejectReason | undefined {
-    if (this.choosing !== undefined) return RejectReason.Transferring;
-    return this.preparing === undefined ? undefined : RejectReason.ChangeInFlight;
+    if (this.choosing !== undefined || this.handover.isOpen) return RejectReason.Transferring;
+    const isChanging = this.preparing !== undefined || this.engine.isChangeInLog;
+    return isChanging ? RejectReason.ChangeInFlight : undefined;
   }
 
   /** The server that is staged; 0 where none is. */
@@ -59,23 +66,33 @@ export class Preparations {
     return this.preparing?.pending(this.engine.view);
   }
 
-  change(request: RequestedChange): void {
-    const { engine } = this;
-    const { type } = request.change;
-    const adds = type === ChangeType.AddVoter || type === ChangeType.AddLearner;
-    engine.record(adds ? 'proposeaddserver' : 'proposeremoveserver');
-    this.preparing = new ChangePreparation(request, engine.view);
+  /** `quorums`: the configurations of which a majority each must hold what comes after it; undefined: the change makes no sense. */
+  change(change: MembershipChange, token: number, quorums: readonly Configuration[] | undefined): void {
+    const { engine, occupation, out } = this;
+    if (occupation !== undefined || quorums === undefined) {
+      this.refuse(token, occupation ?? RejectReason.InvalidChange);
+      return;
+    }
+    const adds = change.type === ChangeType.AddVoter || change.type === ChangeType.AddLearner;
+    out.events.push(adds ? 'proposeaddserver' : 'proposeremoveserver');
+    this.preparing = new ChangePreparation({ change, token, quorums }, engine.view);
     if (this.newcomer === 0) return;
-    engine.record('startreplicate');
+    out.events.push('startreplicate');
     engine.stage(this.newcomer);
   }
 
   transfer(request: RequestedTransfer, voters: readonly NodeId[]): void {
-    const { engine } = this;
-    const choosing = new TransferPreparation(request, voters, engine.view);
-    const refusal = choosing.refusedAtOnce(request, engine.view);
+    const { occupation } = this;
+    const { view } = this.engine;
+    const { to, token } = request;
+    if (to === view.id) {
+      this.out.requests.push({ token, ok: true });
+      return;
+    }
+    const choosing = new TransferPreparation(request, voters, view);
+    const refusal = occupation === undefined ? choosing.refusedAtOnce(request, view) : { reason: occupation };
     if (refusal === undefined) this.choosing = choosing;
-    else engine.refuse(request.token, refusal.reason, refusal.missing);
+    else this.refuse(token, refusal.reason, refusal.missing);
   }
 
   /** Once a turn. */
@@ -84,14 +101,15 @@ export class Preparations {
     if (this.choosing !== undefined) this.advanceTransfer(this.choosing);
   }
 
-  /** Leadership is over: what was being prepared was certainly not done. Returns the tokens. */
-  abandon(): number[] {
-    const tokens = [this.preparing, this.choosing].flatMap((asked) => (asked === undefined ? [] : [asked.token]));
+  /** Leadership is over, and `leader` leads, as far as is known: what was being prepared was certainly not done. */
+  abandon(leader: NodeId): void {
     const { newcomer } = this;
+    for (const asked of [this.preparing, this.choosing]) {
+      if (asked !== undefined) this.out.requestFailed(asked.token, RejectReason.NotLeader, leader);
+    }
     this.preparing = undefined;
     this.choosing = undefined;
     if (newcomer !== 0) this.engine.unstage(newcomer);
-    return tokens;
   }
 
   private advanceChange(preparing: ChangePreparation): void {
@@ -102,7 +120,7 @@ export class Preparations {
     if (verdict.kind === 'mark') {
       const index = engine.appendMark();
       if (index === undefined) return;
-      if (newcomer !== 0) engine.record('caughtup');
+      if (newcomer !== 0) this.out.events.push('caughtup');
       preparing.marked(index, engine.view.nowMs);
       return;
     }
@@ -112,14 +130,21 @@ export class Preparations {
       return;
     }
     if (newcomer !== 0) engine.unstage(newcomer);
-    engine.refuse(token, verdict.reason, verdict.missing);
+    this.refuse(token, verdict.reason, verdict.missing);
   }
 
   private advanceTransfer(choosing: TransferPreparation): void {
-    const choice = choosing.advance(this.engine.view);
+    const { engine } = this;
+    const choice = choosing.advance(engine.view);
     if (choice === undefined) return;
     this.choosing = undefined;
-    if ('target' in choice) this.engine.handOver(choice.target, choosing.token);
-    else this.engine.refuse(choosing.token, choice.reason, choice.missing);
+    if ('target' in choice) {
+      this.handover.begin(choice.target, choosing.token, engine.view);
+      engine.handingOver?.(choice.target);
+    } else this.refuse(choosing.token, choice.reason, choice.missing);
+  }
+
+  private refuse(token: number, reason: RejectReason, missing?: Missing): void {
+    this.out.requestFailed(token, reason, this.engine.view.id, missing);
   }
 }

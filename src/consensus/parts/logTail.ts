@@ -1,6 +1,6 @@
 import { LogCompactedError, type LogReader, type Snapshot } from '../contract.ts';
 import type { Entry } from '../entry.ts';
-import { recordSize } from '../entryCodec.ts';
+import { recordSize, recordsSize } from '../entryCodec.ts';
 
 /** Pruned entries are let go in lots of this many, so that a busy log is not copied every turn. */
 const PRUNE_LOT = 512;
@@ -118,14 +118,8 @@ export class LogTail {
     if (lastStored < from) return [];
     const stored = this.reader.entries(from, lastStored, maxBytes);
     if (last === lastStored || stored.length <= lastStored - from) return stored;
-    let bytes = 0;
-    for (const entry of stored) bytes += recordSize(entry);
-    for (const entry of this.tail) {
-      bytes += recordSize(entry);
-      if (bytes > maxBytes || entry.index > last) break;
-      stored.push(entry);
-    }
-    return stored;
+    const room = maxBytes - recordsSize(stored);
+    return recordSize(this.tail[0]!) > room ? stored : stored.concat(this.fromTail(this.tailStart, last, room));
   }
 
   private fromTail(from: number, last: number, maxBytes: number): Entry[] {

@@ -131,7 +131,6 @@ interface InsideGorums {
 }
 
 interface InsideGorumsLeader {
-  change: unknown;
   readonly replication: { readonly rounds: Rounds };
   readonly audience: object;
   readonly preparations: InsidePreparations;
@@ -145,8 +144,7 @@ const gorums: Insides = {
     inGorums(engine).state.vote = 0;
   },
   withoutChangeInFlight: (engine, action) => {
-    const { leader, state } = inGorums(engine);
-    if (leader !== undefined) leader.change = undefined;
+    const { state } = inGorums(engine);
     whileItIs(state.configurations, 'latestIndex', 0, action);
   },
   commitAnyTerm: (engine) => {
@@ -180,7 +178,7 @@ export function truncatesMatchingSuffix(engine: Engine<unknown>): Engine<unknown
     const { log } = state;
     const { prevLogIndex, prevLogTerm, entries } = request;
     const matches = prevLogIndex >= log.firstIndex - 1 && log.term(prevLogIndex) === prevLogTerm;
-    if (matches && entries.length > 0 && prevLogIndex < log.lastIndex) state.truncate(prevLogIndex + 1);
+    if (matches && entries.length > 0 && prevLogIndex < log.lastIndex) state.truncateFrom(prevLogIndex + 1);
     return takeEntries(request);
   };
   return engine;
@@ -210,7 +208,7 @@ const etcd: Insides = {
   withoutChangeInFlight: (engine, action) => {
     const { leader } = inEtcd(engine);
     if (leader !== undefined) leader.pendingConfIndex = 0;
-    action();
+    whileItIs(aroundEtcd(engine).requests, 'isChangeInLog', false, action);
   },
   commitAnyTerm: (engine) => {
     const state = inEtcd(engine);

@@ -433,18 +433,15 @@ export class PrimerEngine implements Engine<PrimerMessage> {
   }
 
   status(): EngineStatus {
-    const { id, role, term, commitIndex, appliedIndex, leader } = this;
+    const { id, commitIndex, appliedIndex, leader } = this;
     return {
+      ...this.summary(),
       id,
-      role,
-      term,
-      leader: this.knownLeader,
       commitIndex,
       appliedIndex,
       lastIndex: this.log.lastIndex,
-      configuration: this.configurations.latest,
       peers: leader?.peerStatus() ?? [],
-      pendingChange: leader?.pendingChange,
+      pendingChange: leader?.preparations.pendingChange,
     };
   }
 

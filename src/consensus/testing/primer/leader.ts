@@ -1,13 +1,10 @@
 import {
   ChangeType,
   type MembershipChange,
-  type Missing,
   type NodeId,
   type PeerStatus,
-  type PendingChange,
   type ProposalBatch,
   RejectReason,
-  type ToldEvent,
 } from '../../contract.ts';
 import { Entry, EntryType, noopEntry } from '../../entry.ts';
 import { recordsSize } from '../../entryCodec.ts';
@@ -51,7 +48,7 @@ export class Leader implements Preparing {
   private readonly sinceMs: number;
   /** Of its own first entry: what it commits by counting is of its own term (Raft §5.4.2, §8). */
   private readonly firstIndex: number;
-  private readonly preparations: Preparations;
+  readonly preparations: Preparations;
   private readonly audience: Audience;
   private peers = new Map<NodeId, Peer>();
   private queue: { readonly batch: ProposalBatch; offset: number }[] = [];
@@ -68,7 +65,7 @@ export class Leader implements Preparing {
     this.server = server;
     this.sinceMs = server.nowMs;
     this.quorumMs = server.nowMs;
-    this.preparations = new Preparations(this);
+    this.preparations = new Preparations(this, server.out, server.handover);
     this.audience = new Audience(server.id, server.settings, server.nowMs);
     this.firstIndex = this.appendMark();
     this.refreshPeers();
@@ -183,7 +180,7 @@ export class Leader implements Preparing {
   private fallsBehind(peer: Peer): void {
     if (peer.behindUntil > 0) return;
     peer.behindUntil = this.server.log.lastIndex;
-    this.record('catchup');
+    this.server.out.events.push('catchup');
   }
 
   private ask(peer: Peer): void {
@@ -321,22 +318,15 @@ export class Leader implements Preparing {
     const { latest } = this.server.configurations;
     const isVoters = change.type === ChangeType.AddVoter || change.type === ChangeType.Remove;
     const after = isVoters ? configurationAfter(latest, change) : undefined;
-    if (this.occupation !== undefined) this.refuse(token, this.occupation);
-    else if (after === undefined) this.refuse(token, RejectReason.InvalidChange);
-    else this.preparations.change({ change, token, quorums: [after] });
+    this.preparations.change(change, token, after && [after]);
   }
 
   transferLeadership(to: NodeId, token: number, unable: readonly NodeId[]): void {
-    const { out, id, configurations } = this.server;
-    if (to === id) out.requests.push({ token, ok: true });
-    else if (this.occupation !== undefined) this.refuse(token, this.occupation);
-    else this.preparations.transfer({ to, token, unable }, configurations.latest.voters);
+    this.preparations.transfer({ to, token, unable }, this.server.configurations.latest.voters);
   }
 
-  private get occupation(): RejectReason | undefined {
-    const { handover, configurations, commitIndex } = this.server;
-    if (handover.isOpen) return RejectReason.Transferring;
-    return configurations.latestIndex > commitIndex ? RejectReason.ChangeInFlight : this.preparations.occupation;
+  get isChangeInLog(): boolean {
+    return this.server.configurations.latestIndex > this.server.commitIndex;
   }
 
   get mayChange(): boolean {
@@ -372,18 +362,6 @@ export class Leader implements Preparing {
     this.refreshPeers();
   }
 
-  handOver(to: NodeId, token: number): void {
-    this.server.handover.begin(to, token, this.view);
-  }
-
-  record(event: ToldEvent): void {
-    this.server.out.events.push(event);
-  }
-
-  refuse(token: number, reason: RejectReason, missing?: Missing): void {
-    this.server.out.requestFailed(token, reason, this.server.id, missing);
-  }
-
   /** The voters, one whose removal is not committed yet, and one that is about to join; ascending. */
   private refreshPeers(): void {
     const { server } = this;
@@ -407,10 +385,6 @@ export class Leader implements Preparing {
     };
   }
 
-  get pendingChange(): PendingChange | undefined {
-    return this.preparations.pendingChange;
-  }
-
   get view(): LeaderView {
     const { server, sinceMs, peers } = this;
     const { id, nowMs, log, settings } = server;
@@ -430,7 +404,7 @@ export class Leader implements Preparing {
   /** `next` leads, as far as is known. What is certainly not done is said so. */
   stop(next: NodeId): void {
     this.refuseClients(next);
-    for (const token of this.preparations.abandon()) this.server.out.requestFailed(token, RejectReason.NotLeader, next);
+    this.preparations.abandon(next);
   }
 
   /** What is neither in the log nor answered is certainly not done here. */

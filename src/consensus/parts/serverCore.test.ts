@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { simpleConfiguration } from '../contract.ts';
+import { Entry, EntryType } from '../entry.ts';
+import { TEST_SETTINGS } from '../testing/engineCluster.ts';
+import { MemoryLog } from '../testing/memoryLog.ts';
+import { ServerCore } from './serverCore.ts';
+
+/** Server 1 of 1, 2 and 3; the data of a membership entry is the id of the server that it adds. */
+function server() {
+  const log = new MemoryLog();
+  const init = { id: 1, settings: TEST_SETTINGS, random: () => 0, nowMs: 0, appliedIndex: 0, bootstrap: [1, 2, 3] };
+  const core = new ServerCore(
+    { ...init, log, hardState: { term: 3, vote: 2, commit: 9 }, snapshotDataFault: () => undefined },
+    ({ voters }, { data }) => simpleConfiguration([...voters, data[0]!]),
+  );
+  const entry = (index: number, type: EntryType = EntryType.Normal, id = 0) =>
+    new Entry(index, 3, type, Uint8Array.of(id));
+  return { core, entry };
+}
+
+describe('what a server is in every role', () => {
+  it('begins with what storage held, and trusts no commit index beyond its log', () => {
+    const { core } = server();
+    expect(core).toMatchObject({ id: 1, term: 3, vote: 2, commitIndex: 0, appliedIndex: 0, isVoter: true });
+    expect(core.takePersist()).toBeUndefined();
+  });
+
+  it('goes by the latest configuration in its log, until that is cut', () => {
+    const { core, entry } = server();
+    core.append([entry(1), entry(2, EntryType.Reconf, 4)]);
+    expect(core.configuration.voters).toEqual([1, 2, 3, 4]);
+    core.truncateFrom(2);
+    expect([core.configuration.voters, core.log.lastIndex]).toEqual([[1, 2, 3], 1]);
+    expect(core.takePersist()!.entries).toHaveLength(1);
+    core.truncateFrom(1);
+    core.writes.durable(1);
+    expect(core.writes.durableIndex).toBe(0);
+  });
+
+  it('writes a term and a vote at once, and a commit index with something else', () => {
+    const { core, entry } = server();
+    core.enterTerm(4, 1);
+    const promise = { mark: 1, entries: [], hardState: { term: 4, vote: 1, commit: 0 }, mustSync: true };
+    expect(core.takePersist()).toEqual({ ...promise, snapshot: undefined, truncateFrom: undefined });
+    core.append([entry(1)]);
+    expect(core.takePersist()).toMatchObject({ mark: 2, hardState: undefined });
+    core.commitIndex = 1;
+    expect(core.takePersist()).toBeUndefined();
+    core.append([entry(2)]);
+    expect(core.takePersist()).toMatchObject({ mark: 3, hardState: { term: 4, vote: 1, commit: 1 } });
+  });
+
+  it('lets a snapshot take the place of all that it had', () => {
+    const { core, entry } = server();
+    core.append([entry(1), entry(2)]);
+    core.takePersist();
+    core.writes.durable(1);
+    const snapshot = { index: 9, term: 2, configuration: simpleConfiguration([2, 3]), data: new Uint8Array(0) };
+    core.install(snapshot);
+    expect(core).toMatchObject({ commitIndex: 9, isVoter: false });
+    expect([core.log.lastIndex, core.writes.durableIndex]).toEqual([9, 0]);
+    expect(core.takePersist()).toMatchObject({ mark: 2, snapshot, entries: [] });
+  });
+});
