@@ -98,10 +98,6 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
     'server/host/pendingCommands.ts PendingCommands.sift: bound kept < i → kept <= i',
   ),
   ...argued(
-    'While a state is restored the log begins after it, so that the term at what is applied, which is before it, is gone.',
-    'server/host/replica.ts Replica.currentSnapshot: half term === undefined || this.restoring !== undefined → term === undefined',
-  ),
-  ...argued(
     'Who gets the messages hears them later than both.',
     'server/host/replica.ts Replica.durable: swap this.releaseHeld(mark); this.finishRestore(mark); → this.finishRestore(mark); this.releaseHeld(mark);',
   ),
@@ -122,6 +118,30 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'That a snapshot is stored is told in a later turn, never inside of the call.',
     'server/host/replica.ts Replica.maybeSnapshot: swap this.snapshotInFlight = true; this.store.storeSnapshot(snapshot, trailingEntries); → this.store.storeSnapshot(snapshot, trailingEntries); this.snapshotInFlight = true;',
+  ),
+  ...argued(
+    'With what is current nothing is undecided, and of a word there is no status.',
+    "server/host/replica.ts Replica.foreseeCurrent: half refusal !== undefined && refusal !== 'undecided' → refusal !== undefined",
+  ),
+  ...argued(
+    'Every process passes where there is no fence: passes() says so, too.',
+    'server/host/replica.ts Replica.whyFenced: half fence === undefined || self === undefined → self === undefined',
+  ),
+  ...argued(
+    'Who gets the messages hears them later than both.',
+    'server/host/replica.ts Replica.durable: swap this.engine.durable(mark); this.releaseHeld(mark); → this.releaseHeld(mark); this.engine.durable(mark);',
+  ),
+  ...argued(
+    'Nothing is cut off then.',
+    'server/host/replica.ts Replica.releaseHeld: bound released > 0 → released >= 0',
+  ),
+  ...argued(
+    'The events of a restored configuration are for the record, and the engine is not asked before its next drain.',
+    'server/host/replica.ts Replica.finishRestore: swap this.configurationApplied(); this.engine.applied(this.appliedIndex); → this.engine.applied(this.appliedIndex); this.configurationApplied();',
+  ),
+  ...argued(
+    'What an engine has accepted stands in its log, and so in what it wants written in the same drain.',
+    'server/host/replica.ts isQuiet: half output.persist === undefined && output.messages.length === 0 && output.messagesAfterPersist.length === 0 && output.committed.length === 0 && output.accepted.len… → output.persist === undefined && output.messages.length === 0 && output.messagesAfterPersist.length === 0 && output.committed.length === 0',
   ),
   // state machine
   ...argued(

@@ -457,17 +457,16 @@ export class Replica<M> implements LogStoreListener {
     if (role === this.role && term === this.term && leader === this.leader) return;
     // A leader that does not name itself has lost its quorum: what stands in its log may commit through another.
     const served = this.role === Role.Leader && this.leader === this.options.id;
-    const lostLeadership = served && (term !== this.term || leader !== this.leader);
     this.role = role;
     this.term = term;
     this.leader = leader;
-    if (lostLeadership) this.pending.loseAccepted(leader);
+    if (served) this.pending.loseAccepted(leader);
     this.environment.statusChanged(this.engine.status());
   }
 
   private maybeSnapshot(): void {
     const { snapshotEveryEntries, trailingEntries } = this.options;
-    if (snapshotEveryEntries === 0 || this.snapshotInFlight || this.restoring !== undefined) return;
+    if (snapshotEveryEntries === 0 || this.snapshotInFlight) return;
     if (this.appliedIndex - this.snapshotIndex < snapshotEveryEntries) return;
     const snapshot = this.currentSnapshot();
     if (snapshot === undefined) return;
@@ -477,9 +476,10 @@ export class Replica<M> implements LogStoreListener {
 
   /** The state as of what is applied; undefined while another one is being restored. */
   currentSnapshot(): Snapshot | undefined {
+    if (this.restoring !== undefined) return undefined;
     const index = this.appliedIndex;
-    const term = this.store.term(index);
-    if (term === undefined || this.restoring !== undefined) return undefined;
+    // The log begins at what is applied, or before it.
+    const term = this.store.term(index)!;
     return { index, term, configuration: this.engine.configurationAt(index), data: this.stateMachine.snapshot() };
   }
 }

@@ -164,8 +164,8 @@ describe('commands that are too much for one turn', () => {
 });
 
 describe('a snapshot that a replica takes', () => {
-  it('is of what is applied and not of what is written, and leaves the entries in the log that followers may need', () => {
-    const { engine, store, say } = scripted({ snapshotEveryEntries: 3, trailingEntries: 2 });
+  it('is of what is applied and not of what is written, and leaves the entries in the log that followers may need', async () => {
+    const { engine, store, turns, run, say } = scripted({ snapshotEveryEntries: 3, trailingEntries: 2 });
     const configurations = new Map([
       [4, simpleConfiguration([1, 2, 3, 4])],
       [6, simpleConfiguration([1])],
@@ -175,6 +175,40 @@ describe('a snapshot that a replica takes', () => {
     say({ persist: { mark: 1, entries, mustSync: true }, committed: entries.slice(0, 4) });
     expect(store.snapshot()).toMatchObject({ index: 4, term: 4, configuration: configurations.get(4) });
     expect([store.firstIndex, store.lastIndex]).toEqual([3, 6]);
+    // Its engine may forget then what came before, and is asked what it wants of that.
+    while (!engine.heard.includes('snapshotStored 4')) await new Promise<void>((resolve) => setImmediate(resolve));
+    run();
+    expect([engine.isUnheeded, turns]).toEqual([false, []]);
+  });
+});
+
+describe('a snapshot that a leader sent', () => {
+  it('is told of once it is in force: who is a member by it', async () => {
+    const told: string[] = [];
+    const { engine, say, run } = scripted({
+      environment: { event: (event) => told.push(event), restored: () => told.push('restored') },
+    });
+    const configurationAt = (index = 0) => simpleConfiguration(index < 7 ? [1, 2, 3] : [1, 2, 4]);
+    engine.configurationAt = configurationAt;
+    const data = new KeyValueStore().snapshot();
+    const snapshot = { index: 7, term: 1, configuration: configurationAt(7), data };
+    say({ persist: { mark: 1, entries: [], snapshot, mustSync: true }, restore: snapshot });
+    expect(told).toEqual([]);
+    while (engine.durableMark === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+    run();
+    expect(told).toEqual(['restored', 'added', 'removed']);
+    expect(engine.appliedIndex).toBe(7);
+  });
+
+  it('hides no mistake of a state machine that is not in its bytes', () => {
+    const data = new KeyValueStore().snapshot();
+    const stored = { index: 7, term: 1, configuration: simpleConfiguration([1, 2, 3]), data };
+    const prepare = (store: object) => Object.assign(store, { snapshot: () => stored });
+    const stateMachine = new KeyValueStore();
+    stateMachine.restore = () => {
+      throw new TypeError('a defect');
+    };
+    expect(() => scripted({ prepare, stateMachine })).toThrow(TypeError);
   });
 });
 

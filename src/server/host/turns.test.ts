@@ -145,6 +145,9 @@ describe('a turn', () => {
     expect(turns).toHaveLength(1);
     run();
     expect(replica.status().lastIndex).toBe(lastIndex + 3);
+    replica.lookup('k', sink, 5);
+    expect(turns).toHaveLength(1);
+    run();
     await server.store.close();
   });
 
