@@ -1,9 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fromOption, processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { ENGINE_NAMES } from '../consensus/engines.ts';
+import { makeTemporaryFolder } from '../supervisor/process/temporaryFolder.ts';
 import { Campaign, type SeedReport } from './campaign.ts';
 import { prepare } from './prepare.ts';
 import { RunRecord } from './runRecord.ts';
@@ -55,7 +55,7 @@ function progressOf(engine: string, count: number): () => void {
 async function runEngine(engine: string, seeds: readonly number[], options: Options, record: RunRecord): Promise<void> {
   if (seeds.length === 0) return;
   const { clusterEvery, jobs } = options;
-  const folder = await mkdtemp(join(tmpdir(), `rkv-damage-${engine}-`));
+  const folder = await makeTemporaryFolder(tmpdir(), `rkv-damage-${engine}-`);
   try {
     const prepared = await prepare(engine, folder);
     const advance = progressOf(engine, seeds.length);

@@ -14,6 +14,7 @@ import { defaultStopGrace, type StopGrace } from './managedServer.ts';
 import { startDelayThread } from './process/delayThread.ts';
 import { takeFreePorts } from './process/freePorts.ts';
 import { metricsPorts } from './process/metricsPorts.ts';
+import { makeTemporaryFolder } from './process/temporaryFolder.ts';
 
 /** Far more than `cluster.json` ever holds. */
 const CLAIM_BYTES_MAX = 64 * 1024;
@@ -62,7 +63,8 @@ export async function startCluster(config: ClusterConfig, options: StartOptions 
   const name = options.name ?? checked.name ?? 'cluster';
   const takesPorts = checked.servers === undefined && checked.basePort === undefined;
   for (let attempt = 1; ; attempt++) {
-    const temporary = checked.datadir === undefined ? await mkdtemp(join(tmpdir(), `rkv-${name}-`)) : undefined;
+    const temporary =
+      checked.datadir === undefined ? await temporaryFolder(name, options.keepData ?? false) : undefined;
     const ports = takesPorts ? await takeFreePorts(2 * (checked.nodes ?? 3)) : undefined;
     const planned = planCluster({ ...checked, datadir: checked.datadir ?? temporary }, name, ports);
     const placed = options.delayMs === undefined ? planned : listeningElsewhere(planned, ports);
@@ -73,6 +75,12 @@ export async function startCluster(config: ClusterConfig, options: StartOptions 
       if (!takesPorts || attempt >= PORT_ATTEMPTS_MAX || !(error instanceof AddressInUseError)) throw error;
     }
   }
+}
+
+/** What is kept for somebody to look at is nobody's to remove. */
+function temporaryFolder(name: string, isKept: boolean): Promise<string> {
+  const prefix = `rkv-${name}-`;
+  return isKept ? mkdtemp(join(tmpdir(), prefix)) : makeTemporaryFolder(tmpdir(), prefix);
 }
 
 /** As `startCluster`, from a plan. `temporary` is a folder that the cluster removes when it stops. */

@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { RkvClient } from '../../client/rkvClient.ts';
 import { nobodyAnswers, noServerAnswers } from '../../client/rkvctl/statusCommands.ts';
 import type { EngineName } from '../../consensus/engines.ts';
@@ -8,6 +7,7 @@ import type { Cluster } from '../../supervisor/cluster.ts';
 import { durationMs } from '../../supervisor/config/schema.ts';
 import { type ClusterEvent, describeEvent } from '../../supervisor/events.ts';
 import { type RunningCluster, startCluster } from '../../supervisor/launcher.ts';
+import { makeTemporaryFolder } from '../../supervisor/process/temporaryFolder.ts';
 import type { PlannedRun } from '../plan.ts';
 
 /** How a person ends a run early. */
@@ -114,7 +114,7 @@ async function expectSomebody(addresses: readonly string[]): Promise<void> {
 async function makeDataDirectory(parent: string): Promise<string> {
   try {
     makeFolders(parent);
-    return await mkdtemp(join(parent, 'rkv-bench-'));
+    return await makeTemporaryFolder(parent, 'rkv-bench-');
   } catch (error) {
     throw new DataDirectoryError(`cannot keep data in ${parent}: ${(error as Error).message}`, { cause: error });
   }
