@@ -87,7 +87,7 @@ const allEnded = (processes: readonly ProcessIdentity[]): true | undefined =>
 function eventFiles(): { readonly id: number; readonly events: readonly string[] }[] {
   return [1, 2, 3].flatMap((id) => {
     const of = join(folder, 'data', `server-${id}`);
-    const names = readdirSync(of).filter((name) => /^event-\d+\.csv$/.test(name));
+    const names = readdirSync(of).filter((name) => name.startsWith('event-') && name.endsWith(`-server-${id}.csv`));
     return names.map((name) => {
       const rows = readFileSync(join(of, name), 'utf8').trimEnd().split('\n').slice(1);
       return { id, events: rows.map((row) => row.split(',')[0]!) };

@@ -234,7 +234,7 @@ export interface PersistBatch {
 }
 
 /**
- * What happens in a server's life, by the original's names: rows of `event-<ns>.csv`, and all that experiments go by. Each means the same
+ * What happens in a server's life, by the original's names: rows of its event file, and all that experiments go by. Each means the same
  * in every engine. These an engine says itself, for nobody else can know; all but the last two are said by the one part that
  * prepares changes (membership/preparations.ts).
  */

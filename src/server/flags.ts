@@ -90,7 +90,11 @@ export const RKVD_FLAGS = defineFlags({
     usage:
       '`file` to log to, as JSON lines; by default raft<two-digit id>.log in the temporary folder, whatever the cluster',
   },
-  csv: { kind: 'bool', default: true, usage: 'write latency-<ns>.csv and event-<ns>.csv on exit' },
+  csv: {
+    kind: 'bool',
+    default: true,
+    usage: 'write latency-<ns>-server-<id>.csv and event-<ns>-server-<id>.csv on exit',
+  },
   datadir: { kind: 'string', default: '.', usage: '`folder` for the data of this server' },
   listen: {
     kind: 'string',

@@ -493,7 +493,7 @@ export class RkvServer {
   /** Writes the two CSV files of the original into `folder`. */
   async writeRecord(folder: string): Promise<void> {
     this.recorder.event('terminated');
-    const files = await this.recorder.write(folder);
+    const files = await this.recorder.write(folder, this.config.id);
     this.log.info(files, 'wrote latencies and events');
   }
 

@@ -12,10 +12,10 @@ it("writes the original's two files, times in Unix nanoseconds", async () => {
   nowUs += 1500;
   recorder.command(startUs);
   recorder.event('becomeleader');
-  const files = await recorder.write(folder);
+  const files = await recorder.write(folder, 3);
   expect([basename(files.latency), basename(files.event)]).toEqual([
-    'latency-1795459762001500000.csv',
-    'event-1795459762001500000.csv',
+    'latency-1795459762001500000-server-3.csv',
+    'event-1795459762001500000-server-3.csv',
   ]);
   expect(await readFile(files.latency, 'utf8')).toBe('start,end\n1795459762000000000,1795459762001500000\n');
   expect(await readFile(files.event, 'utf8')).toBe('event,time\nbecomeleader,1795459762001500000\n');

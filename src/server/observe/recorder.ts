@@ -43,11 +43,14 @@ export class Recorder {
     this.events.push({ event, timeUs: this.nowUs() });
   }
 
-  /** Writes `latency-<ns>.csv` and `event-<ns>.csv` into `folder`; both carry the same time in their names. */
-  async write(folder: string): Promise<{ readonly latency: string; readonly event: string }> {
-    const stamp = nanoseconds(this.nowUs());
-    const latency = join(folder, `latency-${stamp}.csv`);
-    const event = join(folder, `event-${stamp}.csv`);
+  /**
+   * Writes `latency-<ns>-server-<id>.csv` and `event-<ns>-server-<id>.csv` into `folder`; both carry the same time in their names. The
+   * original's names say no id: of servers that share a folder nobody could tell them apart.
+   */
+  async write(folder: string, id: number): Promise<{ readonly latency: string; readonly event: string }> {
+    const ending = `${nanoseconds(this.nowUs())}-server-${id}.csv`;
+    const latency = join(folder, `latency-${ending}`);
+    const event = join(folder, `event-${ending}`);
     await this.writeLatencies(latency);
     const rows = this.events.map((row) => `${row.event},${nanoseconds(row.timeUs)}\n`);
     await writeFile(event, `event,time\n${rows.join('')}`, newPrivateFile);
