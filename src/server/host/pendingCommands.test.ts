@@ -82,6 +82,41 @@ describe('PendingCommands', () => {
     expect(pending.bytes).toBe(0);
   });
 
+  it('keeps no more of what is answered than a few hundred batches, however many there are open behind them', () => {
+    const pending = new PendingCommands();
+    const sink = new Sink();
+    for (let index = 1; index <= 3000; index++) {
+      pending.addCommand(COMMAND, sink, index);
+      const { token } = pending.takeCommands(10_000, 1000, 0, passAll)!;
+      pending.accept({ token, offset: 0, count: 1, firstIndex: index, term: 1 });
+      // One stays open.
+      if (index > 1) pending.applied(entry(index - 1), OK);
+    }
+    expect(sink.outcomes).toHaveLength(2999);
+    expect((Reflect.get(pending, 'accepted') as readonly unknown[]).length).toBeLessThan(600);
+  });
+
+  it('lets what waits leave with small ones that take just what a turn may', () => {
+    const pending = new PendingCommands();
+    const sink = new Sink();
+    // Together they are too much for one turn; the last one waits behind the large one of its session.
+    for (const [tag, [session, size]] of [
+      [1, OFFERED_BYTES_MAX / 2],
+      [2, OFFERED_BYTES_MAX / 2],
+      [3, OFFERED_BYTES_MAX],
+      [3, 100],
+    ].entries()) {
+      pending.addCommand(commandOf(session!, size!), sink, tag);
+    }
+    const { commands } = pending.takeCommands(100, Number.POSITIVE_INFINITY, 0, passAll)!;
+    expect(commands.map(({ length }) => length)).toEqual([
+      OFFERED_BYTES_MAX / 2,
+      OFFERED_BYTES_MAX / 2,
+      OFFERED_BYTES_MAX,
+      100,
+    ]);
+  });
+
   it('counts nothing of what was lost', () => {
     const pending = new PendingCommands();
     const sink = new Sink();

@@ -89,6 +89,42 @@ describe('the key-value store', () => {
   });
 });
 
+describe('a session that is used', () => {
+  const limits = { ...SESSION_LIMITS, sessionsMax: 2, unusedIdleEntries: 2, usedIdleEntries: 10 };
+
+  it('is kept by a command that is there already, and by none that is refused', () => {
+    const uses: [number, string][] = [
+      [1, 'ok'],
+      [SEQUENCE_AHEAD_MAX + 9, 'sequence-too-far'],
+    ];
+    for (const [clientSeq, status] of uses) {
+      const store = new KeyValueStore(limits);
+      for (const id of [1, 2]) register(store, id);
+      insert(store, 1, 1, 'a', 'v', 3);
+      insert(store, 2, 1, 'a', 'v', 18);
+      expect(insert(store, 1, clientSeq, 'a', 'v', 19).status).toBe(status);
+      expect(register(store, 20).status).toBe(status === 'ok' ? 'too-many-sessions' : 'ok');
+      expect(insert(store, 1, 2, 'a', 'v', 21).status).toBe(status === 'ok' ? 'ok' : 'unknown-session');
+    }
+  });
+
+  it('is as old as it was where it is restored', () => {
+    const store = new KeyValueStore(limits);
+    for (const id of [1, 2]) register(store, id);
+    insert(store, 2, 1, 'a', 'v', 3);
+    insert(store, 1, 1, 'a', 'v', 9);
+    const restored = new KeyValueStore(limits);
+    restored.restore(store.snapshot());
+    for (const each of [store, restored]) {
+      expect(register(each, 12).status).toBe('too-many-sessions');
+      expect(register(each, 13).status).toBe('ok');
+      expect(insert(each, 2, 2, 'a', 'v', 14).status).toBe('unknown-session');
+      expect(insert(each, 1, 2, 'a', 'v', 14).status).toBe('ok');
+    }
+    expect(restored.snapshot()).toEqual(store.snapshot());
+  });
+});
+
 describe('a command that cannot be applied is answered, and changes nothing:', () => {
   it.each([
     ['an unknown session', { clientId: 9, clientSeq: 1, key: 'a', status: 'unknown-session', detail: 'no session 9' }],

@@ -68,6 +68,19 @@ export function logStoreSuite(name: string, kindOf: () => StoreKind): void {
       expect(new Set(listener.marks).size).toBe(listener.marks.length);
     });
 
+    it('knows that a batch is durable when it says so', async () => {
+      const known: [number, number][] = [];
+      listener.durable = (mark) => {
+        known.push([mark, store.durableMark]);
+        Listener.prototype.durable.call(listener, mark);
+      };
+      for (let mark = 1; mark <= 3; mark++) {
+        store.persist(batch(mark, { entries: commands(mark, mark, 1) }));
+        await settled(mark);
+      }
+      expect(known).toEqual([1, 2, 3].map((mark) => [mark, mark]));
+    });
+
     it('reports a batch durable that need not be synced', async () => {
       store.persist(batch(1, { entries: commands(1, 1, 1), hardState: hard(1) }));
       await settled(1);

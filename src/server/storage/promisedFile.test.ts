@@ -1,5 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import {
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -204,6 +217,20 @@ describe('a promise file', () => {
       await again.close();
     });
     expect(writes).toEqual(['write file durably']);
+  });
+
+  it.skipIf(process.platform !== 'linux')('is let go of when it is closed', async () => {
+    const isOpen = async () => {
+      const open = await Promise.all(
+        (await readdir('/proc/self/fd')).map((each) => readlink(`/proc/self/fd/${each}`).catch(() => '')),
+      );
+      return open.includes(path);
+    };
+    const file = await PromisedFile.open(path);
+    await created(file, [slot(1, 1), slot(2, 1)]);
+    expect(await isOpen()).toBe(true);
+    await file.close();
+    expect(await isOpen()).toBe(false);
   });
 
   it('that is cut has slots that are cut', async () => {
