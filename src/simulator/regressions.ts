@@ -112,4 +112,10 @@ export const REGRESSIONS: readonly Regression[] = [
     found:
       'no fault of the engine: a server joined a cluster whose founder had lost its folder since, though it had told the next founder that it was new',
   },
+  {
+    engine: 'etcd',
+    seed: 17000995,
+    found:
+      'a leader that was silent for want of answers sent a heartbeat in the turn in which it stepped down, for which the others waited once more',
+  },
 ];

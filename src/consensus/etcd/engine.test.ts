@@ -15,7 +15,7 @@ import { MemoryLog } from '../testing/memoryLog.ts';
 import type { EtcdMessage } from './codec.ts';
 import { engine, etcdKind } from './index.ts';
 import { ChangeKind, changeEntry, encodeConfChange, Transition } from './membership.ts';
-import { Message, MessageType } from './messages.ts';
+import { isLeaders, Message, MessageType } from './messages.ts';
 import { etcdForgery } from './testing/forgery.ts';
 
 describeEngineContract(etcdKind, etcdForgery, engine);
@@ -73,6 +73,27 @@ describe('elections behind the contract', () => {
       simpleConfiguration([1, 2, 3, 4]),
     ]);
   });
+});
+
+describe('a leader that no quorum answers', () => {
+  it.each([0, 1])(
+    'says nothing more when it steps down: a heartbeat of a tick before had the others wait once more (%i)',
+    (early) => {
+      const cluster = new EngineCluster(etcdKind, [1, 2, 3], [1, 2, 3], { ...TEST_SETTINGS, checkQuorum: true });
+      const { id, engine: leader } = cluster.elect();
+      cluster.isolate(id);
+      cluster.run(early * heartbeatMs);
+      // From now on its host is late, and it gets three ticks at a time.
+      const counts: number[] = [];
+      for (let now = cluster.nowMs + 3 * heartbeatMs; leader.status().role === Role.Leader; now += 3 * heartbeatMs) {
+        expect(counts.length).toBeLessThan(100);
+        leader.tick(now);
+        counts.push(typesOf(leader.drain().messages).filter(isLeaders).length);
+      }
+      expect(counts[0]).toBeGreaterThan(0);
+      expect(counts.at(-1)).toBe(0);
+    },
+  );
 });
 
 describe('replication behind the contract', () => {

@@ -290,6 +290,8 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     const isAnother = leader !== this.leadership?.leader;
     if (leader === undefined || isAnother) this.requests.handover.ledBy(lead);
     if (!isAnother) return;
+    // What a silent leader had to say in the turn in which it steps down would keep the others from standing for election once more.
+    if (this.isSilent) this.node.state.outbox = this.node.state.outbox.filter(({ type }) => !isLeaders(type));
     this.leadership = leader === undefined ? undefined : new Leadership(this, leader);
     this.requests.reignEnded();
     this.refuseClients();
