@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ChangeKind, Transition } from './membership.ts';
 import { MessageType } from './messages.ts';
 import { RaftRole } from './state.ts';
 import { OneNode } from './testing/oneNode.ts';
@@ -42,6 +43,34 @@ describe('elections (Raft §5.2)', () => {
       [Append, 2, 3, 2],
       [Append, 2, 3, 2],
     ]);
+  });
+
+  it('through a joint configuration is won by both halves only', () => {
+    const server = new OneNode({ voters: [1, 2, 3] });
+    const steps = [
+      { kind: ChangeKind.AddVoter, id: 4 },
+      { kind: ChangeKind.AddVoter, id: 5 },
+      { kind: ChangeKind.Remove, id: 2 },
+      { kind: ChangeKind.Remove, id: 3 },
+    ];
+    server.node.applyConfChange({ transition: Transition.JointExplicit, steps });
+    expect(server.state.configuration).toMatchObject({ voters: [1, 4, 5], outgoing: [1, 2, 3] });
+    server.node.campaign();
+    server.run();
+    server.receive(VoteResp, 4, { term: 1 });
+    expect(server.state.role).toBe(RaftRole.Candidate);
+    server.receive(VoteResp, 2, { term: 1 });
+    expect(server.state.role).toBe(RaftRole.Leader);
+  });
+
+  it('counts the first answer of each', () => {
+    const server = new OneNode({ voters: [1, 2, 3, 4, 5] });
+    server.node.campaign();
+    server.run();
+    server.receive(VoteResp, 2, { term: 1 });
+    server.receive(VoteResp, 2, { term: 1, reject: true });
+    server.receive(VoteResp, 3, { term: 1 });
+    expect(server.state.role).toBe(RaftRole.Leader);
   });
 
   it('is lost by a majority of refusals', () => {

@@ -96,6 +96,32 @@ describe('a leader that no quorum answers', () => {
   );
 });
 
+describe('membership changes behind the contract', () => {
+  it('wait until the host has applied the one before', () => {
+    const cluster = new EngineCluster(etcdKind, [1, 2, 3, 4]);
+    const leader = cluster.elect();
+    const others = [1, 2, 3, 4].filter((id) => id !== leader.id);
+    leader.takeOutcomes();
+    const applied = leader.engine.applied.bind(leader.engine);
+    let latest = 0;
+    leader.engine.applied = (index) => {
+      latest = index;
+    };
+    leader.engine.reconfigure({ type: ChangeType.Remove, id: others[0]! }, 1);
+    cluster.run(electionTimeoutMs);
+    expect(leader.engine.status().configuration.voters).toHaveLength(3);
+    leader.engine.reconfigure({ type: ChangeType.Remove, id: others[1]! }, 2);
+    cluster.settle();
+    expect(leader.takeOutcomes().requests.filter(({ token }) => token === 2)).toMatchObject([
+      { ok: false, reason: RejectReason.ChangeInFlight },
+    ]);
+    applied(latest);
+    leader.engine.reconfigure({ type: ChangeType.Remove, id: others[1]! }, 3);
+    cluster.run(electionTimeoutMs);
+    expect(leader.engine.status().configuration.voters).toHaveLength(2);
+  });
+});
+
 describe('replication behind the contract', () => {
   it('sends no message for a commit index alone; the next heartbeat tells it', () => {
     const cluster = new EngineCluster(etcdKind, [1, 2, 3]);

@@ -18,6 +18,16 @@ describe('an append (Raft §5.3)', () => {
     expect([server.log.lastIndex, server.state.log.committed, server.state.lead]).toEqual([3, 2, 2]);
   });
 
+  it('is acknowledged up to its last entry, whatever stands after that', () => {
+    const server = new OneNode({ terms: [1, 1, 1, 1, 1], hardState: { term: 2, commit: 2 } });
+    server.run();
+    server.receive(Append, 2, { term: 2, index: 2, logTerm: 1, entries: entriesOf(3, 1) });
+    expect(server.run()).toMatchObject([{ type: AppendResp, index: 3, reject: false }]);
+    server.receive(Append, 2, { term: 2, index: 1, logTerm: 1, entries: entriesOf(2, 1) });
+    expect(server.run()).toMatchObject([{ type: AppendResp, index: 2, reject: false }]);
+    expect(server.log.lastIndex).toBe(5);
+  });
+
   it('is refused with the place where the logs may agree', () => {
     const server = new OneNode({ terms: [1, 1, 2, 2], hardState: { term: 3 } });
     server.receive(Append, 2, { term: 3, index: 4, logTerm: 1, entries: entriesOf(5, 3) });

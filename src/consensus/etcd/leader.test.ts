@@ -226,6 +226,21 @@ describe('leadership transfer (thesis §3.10)', () => {
     expect(server.propose('a')).toBeUndefined();
   });
 
+  it('waits for the very last entry', () => {
+    const server = new OneNode();
+    server.lead();
+    server.propose('a');
+    server.propose('b');
+    server.node.transferLeadership(3);
+    server.run();
+    server.receive(AppendResp, 3, { term: 1, index: 1 });
+    expect(sentTo(server.run(), TimeoutNow)).toEqual([]);
+    server.receive(AppendResp, 3, { term: 1, index: 2 });
+    expect(sentTo(server.run(), TimeoutNow)).toEqual([]);
+    server.receive(AppendResp, 3, { term: 1, index: 3 });
+    expect(sentTo(server.run(), TimeoutNow)).toEqual([3]);
+  });
+
   it('makes the follower stand without a pre-vote, and in spite of the lease', () => {
     const follower = new OneNode({ id: 2, options: { preVote: true, checkQuorum: true } });
     follower.receive(Heartbeat, 1, { term: 1 });
@@ -276,6 +291,45 @@ describe('membership changes (Raft §6, thesis §4)', () => {
     server.receive(AppendResp, 2, { term: 1, index: 3 });
     server.run();
     expect(server.state.configuration).toMatchObject({ voters: [1, 2], outgoing: [], learners: [3] });
+  });
+
+  it('wait until the one before is applied, not only committed', () => {
+    const server = new OneNode();
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    server.node.propose([change(ChangeKind.AddVoter, 4)]);
+    server.run();
+    server.receive(AppendResp, 2, { term: 1, index: 2 });
+    expect([server.state.log.committed, server.state.log.applied]).toEqual([2, 1]);
+    server.node.propose([change(ChangeKind.AddVoter, 5)]);
+    server.run();
+    expect(server.log.entries(3, 3, 1000)).toMatchObject([{ type: EntryType.Internal }]);
+  });
+
+  it('through halves that share one server commit by a majority of each', () => {
+    const server = new OneNode();
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    const steps = [
+      { kind: ChangeKind.AddVoter, id: 4 },
+      { kind: ChangeKind.AddVoter, id: 5 },
+      { kind: ChangeKind.Remove, id: 2 },
+      { kind: ChangeKind.Remove, id: 3 },
+    ];
+    server.node.applyConfChange({ transition: Transition.JointExplicit, steps });
+    expect(server.state.configuration).toMatchObject({ voters: [1, 4, 5], outgoing: [1, 2, 3] });
+    server.propose('a');
+    server.run();
+    server.receive(AppendResp, 4, { term: 1, index: 2 });
+    expect(server.state.log.committed).toBe(1);
+    server.receive(AppendResp, 3, { term: 1, index: 2 });
+    expect(server.state.log.committed).toBe(2);
+    server.propose('b');
+    server.run();
+    for (const id of [2, 3]) server.receive(AppendResp, id, { term: 1, index: 3 });
+    expect(server.state.log.committed).toBe(2);
   });
 
   it('that remove the leader leave it leading, where it shall, without taking anything', () => {

@@ -152,6 +152,13 @@ describe('an election', () => {
     expect(server.engine.status().role).toBe('leader');
   });
 
+  it('takes no vote of another term for its own, whatever call it answers', () => {
+    const server = start({ hardState: { term: 4, vote: 0, commit: 0 } });
+    const asked = lastCall(server.pass(electionTimeoutMs));
+    for (const term of [3, 4, 6]) server.step(2, { type: 'RequestVoteResponse', call: asked, term, granted: true });
+    expect(server.engine.status()).toMatchObject({ role: 'pre-candidate', term: 4 });
+  });
+
   it('takes no vote of an earlier call for its own', () => {
     const server = start();
     const asked = lastCall(server.pass(electionTimeoutMs));
@@ -204,6 +211,26 @@ describe('a round', () => {
     expect(server.turn().committed.map((entry) => entry.index)).toEqual([2]);
   });
 
+  it('counts nothing as durable here that stood where its log was cut off', () => {
+    const entries = [1, 1, 1, 1, 1].map((term, at) => new Entry(at + 1, term, EntryType.Normal, Uint8Array.of(at)));
+    const server = start({ entries, hardState: { term: 1, vote: 0, commit: 0 } });
+    const other = [new Entry(2, 2, EntryType.Normal, Uint8Array.of(9))];
+    const numbers = { call: 1, leader: 3, term: 2, prevLogIndex: 1, prevLogTerm: 1, commitIndex: 0 };
+    server.step(3, { type: 'AppendEntries', ...numbers, entries: other });
+    const asked = server.pass(electionTimeoutMs);
+    const grant = { type: 'RequestVoteResponse', term: 3, granted: true } as const;
+    const stood = server.step(2, { ...grant, call: lastCall(asked) });
+    server.engine.receive(2, { ...grant, call: lastCall(stood) });
+    const call = lastCall(server.turn());
+    expect(server.engine.status()).toMatchObject({ role: 'leader', lastIndex: 3 });
+    server.engine.receive(2, { type: 'AppendEntriesResponse', call, term: 3, matchIndex: 2, success: true });
+    server.turn();
+    expect(server.engine.status().commitIndex).toBe(0);
+    server.sync();
+    server.turn();
+    expect(server.engine.status().commitIndex).toBe(3);
+  });
+
   it('commits no entry of an earlier term by counting (Raft §5.4.2, figure 8)', () => {
     const old = [1, 2].map((index) => new Entry(index, 1, EntryType.Normal, Uint8Array.of(index)));
     const hardState = { term: 1, vote: 1, commit: 0 };
@@ -254,6 +281,16 @@ describe('a read', () => {
     expect(appends(confirming)).toHaveLength(2);
     expect(answer(server, 2, lastCall(before)).reads).toEqual([]);
     expect(answer(server, 2, lastCall(confirming)).reads).toEqual([{ token: 5, ok: true, index: 1 }]);
+  });
+
+  it('is not confirmed by a server that does not vote yet', () => {
+    const server = established();
+    server.engine.reconfigure({ type: ChangeType.AddVoter, id: 4 }, 3);
+    server.engine.read(5);
+    const round = server.settle();
+    expect(appends(round).map(([to]) => to)).toEqual([2, 3, 4]);
+    expect(answer(server, 4, lastCall(round)).reads).toEqual([]);
+    expect(answer(server, 2, lastCall(round)).reads).toMatchObject([{ token: 5, ok: true }]);
   });
 
   it('waits until this term has committed an entry (Raft §8)', () => {
@@ -429,5 +466,37 @@ describe('a leader whose snapshot was installed', () => {
     expect(server.engine.status().peers.find(({ id }) => id === 3)).toMatchObject({ matchIndex: 1 });
     server.step(3, installed(call, 2));
     expect(server.engine.status()).toMatchObject({ role: 'follower', term: 2 });
+  });
+});
+
+describe('what a quorum does not answer', () => {
+  it('goes out again ever later, until something commits', () => {
+    const server = established();
+    /** How long it takes until entries go out that are out already. */
+    const againMs = () => {
+      for (let ms = 5; ms < 500; ms += 5) {
+        // It is heard, so that it need not fall silent, but of what it holds nothing is said.
+        server.step(2, { type: 'RequestVoteResponse', call: 0, term: 0, granted: false });
+        if (appends(server.pass(5)).some(([, , count]) => count! > 0)) return ms;
+      }
+      throw new Error('it does not go out again');
+    };
+    let round = propose(server, 1);
+    const patienceMs = againMs();
+    const longer = againMs();
+    expect(longer).toBeGreaterThan(1.5 * patienceMs);
+    // Answers to rounds that were given up prove nothing; those to the next one do.
+    round = server.pass(heartbeatMs);
+    answer(server, 2, lastCall(round));
+    answer(server, 3, lastCall(round));
+    expect(server.engine.status().commitIndex).toBe(server.log.lastIndex);
+    propose(server, 1);
+    expect(againMs()).toBe(patienceMs);
+  });
+
+  it('is not a vote that names a later term: that ends the leadership', () => {
+    const server = established();
+    server.step(2, { type: 'RequestVoteResponse', call: 1, term: 9, granted: false });
+    expect(server.engine.status()).toMatchObject({ role: 'follower', term: 9 });
   });
 });

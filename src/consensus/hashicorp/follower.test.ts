@@ -56,6 +56,14 @@ describe('AppendEntries (Raft figure 2, receiver)', () => {
     expect(server.engine.status().lastIndex).toBe(3);
   });
 
+  it('is acknowledged up to its last entry, whatever stands after that', () => {
+    const server = new OneServer({ log: logOf(1, 1, 1, 1) });
+    server.receive(2, append({ term: 2, prevIndex: 1, prevTerm: 1, entries: [command(2, 1)] }));
+    const { messagesAfterPersist } = server.receive(2, append({ term: 2, prevIndex: 2, prevTerm: 1 }));
+    expect([...messagesAfterPersist].map(({ message }) => message)).toMatchObject([{ ok: true, index: 2 }]);
+    expect(server.log.lastIndex).toBe(4);
+  });
+
   it('commits no further than the last entry that it showed to match', () => {
     const server = new OneServer({ log: logOf(1, 1, 1) });
     server.receive(2, append({ term: 2, prevIndex: 1, prevTerm: 1, commit: 3 }));

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ChangeType, RejectReason, Role, simpleConfiguration } from '../contract.ts';
 import { EntryType } from '../entry.ts';
 import type { AppendRequest } from './messages.ts';
-import { command, logOf, OneServer, SETTINGS, sent } from './testing/oneServer.ts';
+import { append, command, logOf, OneServer, SETTINGS, sent } from './testing/oneServer.ts';
 
 /** The follower answers an append as a follower that has it on disk. */
 function accept(server: OneServer, from: number, request: AppendRequest) {
@@ -94,6 +94,21 @@ describe('replication (Raft §5.3)', () => {
     accept(server, 2, sent(server.propose('b'), 'append', 2)[0]!);
     expect(server.durable(first.persist!.mark).committed.map(({ index }) => index)).toEqual([2]);
     expect(server.durable().committed.map(({ index }) => index)).toEqual([3]);
+  });
+
+  it('counts nothing as durable here that stood where its log was cut off', () => {
+    const server = new OneServer({ log: logOf(1, 1, 1, 1, 1) });
+    server.receive(3, append({ term: 2, prevIndex: 1, prevTerm: 1, entries: [command(2, 2)] }));
+    server.durable();
+    server.wait(150);
+    server.receive(2, { type: 'vote-reply', term: 3, preVote: true, granted: true });
+    server.durable();
+    const output = server.receive(2, { type: 'vote-reply', term: 3, preVote: false, granted: true });
+    expect(server.engine.status()).toMatchObject({ role: 'leader', lastIndex: 3 });
+    accept(server, 2, sent(output, 'append', 2)[0]!);
+    expect(server.engine.status().commitIndex).toBe(0);
+    server.durable();
+    expect(server.engine.status().commitIndex).toBe(3);
   });
 
   it('commits by the followers alone while the leader’s disk is slow', () => {

@@ -91,6 +91,14 @@ export function describeHostSleep<M>(kind: EngineKind<M>): void {
       expect(standing(sleeper).stood.length).toBeGreaterThan(0);
     });
 
+    it('at every tick leaves one that is alone leading, whoever else is to answer', () => {
+      const cluster = new EngineCluster(kind, [1], undefined, { ...TEST_SETTINGS, checkQuorum: true });
+      const leader = cluster.elect();
+      const { term } = leader.engine.status();
+      tickLate(cluster, 3 * electionTimeoutMs, 6);
+      expect(standing(leader)).toMatchObject({ role: Role.Leader, term });
+    });
+
     it('at every tick elects all the same, and gives up where nobody answers', () => {
       const cluster = new EngineCluster(kind, [1, 2, 3], undefined, { ...TEST_SETTINGS, checkQuorum: true });
       tickLate(cluster, 0.8 * electionTimeoutMs, 40);

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type EngineKind, Role, simpleConfiguration } from '../contract.ts';
-import { UNREADABLE } from './engineCluster.ts';
+import { ChangeType, type EngineKind, Role, simpleConfiguration } from '../contract.ts';
+import { TERM_MAX } from '../parts/termGuard.ts';
+import { TEST_SETTINGS, UNREADABLE } from './engineCluster.ts';
 import type { Forgery } from './forgery.ts';
 import { SteppedEngine } from './steppedEngine.ts';
+
+const { electionTimeoutMs } = TEST_SETTINGS;
 
 /** Whose word counts, by the terms in it (Raft §5.1), and how far terms are believed. */
 export function describeTerms<M>(kind: EngineKind<M>, forgery: Forgery<M>): void {
@@ -46,10 +49,28 @@ export function describeTerms<M>(kind: EngineKind<M>, forgery: Forgery<M>): void
     });
   });
 
+  describe(`${kind.name}: the last term`, () => {
+    const server = (term: number) =>
+      new SteppedEngine(kind, { id: 1, bootstrap: [1, 2, 3], hardState: { term, vote: 0, commit: 0 } });
+
+    it('may be stood for, and nobody stands after it, whoever asks for that', () => {
+      const before = server(TERM_MAX - 1);
+      const { messages, messagesAfterPersist } = before.pass(electionTimeoutMs);
+      const asked = [...messages, ...messagesAfterPersist].find(({ message }) => forgery.grant(message) !== undefined);
+      before.step(2, forgery.grant(asked!.message)!);
+      expect(before.engine.status()).toMatchObject({ role: Role.Candidate, term: TERM_MAX });
+      const last = server(TERM_MAX);
+      expect(last.pass(5 * electionTimeoutMs)).toMatchObject({ messages: [], messagesAfterPersist: [] });
+      last.step(2, forgery.append(2, { ...nothing, term: TERM_MAX }));
+      last.step(2, forgery.takeOver(2, TERM_MAX));
+      expect(last.engine.status()).toMatchObject({ role: Role.Follower, term: TERM_MAX });
+    });
+  });
+
   describe(`${kind.name}: a leader`, () => {
     /** Server 1 leads in term 1, elected by server 2. */
-    const leading = () => {
-      const server = new SteppedEngine(kind, { id: 1, bootstrap: [1, 2, 3] });
+    const leading = (bootstrap: readonly number[] = [1, 2, 3]) => {
+      const server = new SteppedEngine(kind, { id: 1, bootstrap });
       for (let i = 0; i < 40 && server.engine.status().role !== Role.Leader; i++) {
         const { messages, messagesAfterPersist } = server.pass(10);
         let sent = [...messages, ...messagesAfterPersist];
@@ -79,8 +100,29 @@ export function describeTerms<M>(kind: EngineKind<M>, forgery: Forgery<M>): void
         const server = leading();
         const { lastIndex } = server.log;
         server.step(3, forgery.append(3, { ...nothing, term }));
+        server.step(3, forgery.ask(3, { term, preVote: false, lastIndex: 9, lastTerm: 1 }));
         expect(server.engine.status()).toMatchObject({ role: Role.Leader, term: 1, leader: 1, lastIndex });
       }
+    });
+
+    it('of two that has committed nothing in its term does not remove the other one (thesis §4.1, erratum)', () => {
+      const server = leading([1, 2]);
+      server.engine.reconfigure({ type: ChangeType.Remove, id: 2 }, 9);
+      server.pass(10 * electionTimeoutMs);
+      expect(server.log.configurationEntries()).toEqual([]);
+      expect(server.engine.status()).toMatchObject({ commitIndex: 0, configuration: { voters: [1, 2] } });
+    });
+
+    it('gives no pre-vote while a quorum answers it, and gives one when none does', () => {
+      const server = leading();
+      const verdicts = () => {
+        const output = server.step(3, forgery.ask(3, { term: 2, preVote: true, lastIndex: 9, lastTerm: 1 }));
+        return [...output.messages, ...output.messagesAfterPersist].map(({ message }) => forgery.verdict(message));
+      };
+      expect(verdicts()).not.toContain(true);
+      server.pass(electionTimeoutMs);
+      expect(verdicts()).toContain(true);
+      expect(server.engine.status()).toMatchObject({ role: Role.Leader, term: 1 });
     });
   });
 

@@ -125,6 +125,37 @@ export function describeVotes<M>(kind: EngineKind<M>, forgery: Forgery<M>): void
       );
     });
 
+    it('gets an election timeout of its own, however late it was sure to be worth it', () => {
+      const server = serverOf({ term: 5, vote: 0 });
+      const [request] = requestsOf(server.pass(electionTimeoutMs).messages);
+      server.pass(electionTimeoutMs - 10);
+      server.step(2, forgery.grant(request!.message)!);
+      expect(server.engine.status()).toMatchObject({ role: Role.Candidate, term: 6 });
+      server.pass(electionTimeoutMs - 10);
+      expect(server.engine.status()).toMatchObject({ role: Role.Candidate, term: 6 });
+    });
+
+    it('counts its own vote when that is on disk, whatever was written before', () => {
+      const server = serverOf({ term: 5, vote: 0 });
+      const entries = [new Entry(4, 5, EntryType.Normal, Uint8Array.of(4))];
+      server.engine.receive(3, forgery.append(3, { term: 5, prevIndex: 3, prevTerm: 3, commit: 0, entries }));
+      const before = server.turn().persist!.mark;
+      for (let nowMs = 5; nowMs <= electionTimeoutMs; nowMs += 5) server.engine.tick(nowMs);
+      const asked = server.turn();
+      const [request] = requestsOf([...asked.messages, ...asked.messagesAfterPersist]);
+      // An engine may count its own pre-vote, too, only when all before it is on disk.
+      for (const id of [2, 3]) server.engine.receive(id, forgery.grant(request!.message)!);
+      const stood = server.turn();
+      server.engine.receive(2, forgery.grant(requestsOf(stood.messagesAfterPersist)[0]!.message)!);
+      server.turn();
+      server.engine.durable(before);
+      server.turn();
+      expect(server.engine.status()).toMatchObject({ role: Role.Candidate, term: 6 });
+      server.engine.durable(stood.persist!.mark);
+      server.turn();
+      expect(server.engine.status()).toMatchObject({ role: Role.Leader, term: 6 });
+    });
+
     it('counts nobody who does not vote, and nobody twice', () => {
       const server = serverOf({ term: 5, vote: 0 }, FIVE);
       const { messages } = server.pass(electionTimeoutMs);
