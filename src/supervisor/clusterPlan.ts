@@ -74,7 +74,7 @@ function serverPlan(config: ClusterConfig, clusterDirectory: string, position: n
     id,
     address,
     directory,
-    logFile: join(clusterDirectory, 'logs', `rkvd-${id}.log`),
+    logFile: serverLogFile(clusterDirectory, id),
     ...(config.metricsBasePort === undefined ? {} : { metricsPort: config.metricsBasePort + position }),
   };
 }
@@ -82,6 +82,10 @@ function serverPlan(config: ClusterConfig, clusterDirectory: string, position: n
 /** Where server `id` works and keeps its data unless its configuration says otherwise. */
 export function serverDirectory(clusterDirectory: string, id: number): string {
   return join(clusterDirectory, `server-${id}`);
+}
+
+export function serverLogFile(clusterDirectory: string, id: number): string {
+  return join(clusterDirectory, 'logs', `rkvd-${id}.log`);
 }
 
 /** Only what the configuration sets: the defaults of the rest are rkvd's own, in one place. */

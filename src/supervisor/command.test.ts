@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -130,6 +130,49 @@ describe('rkv-cluster', () => {
       out: '',
       err: `rkv-cluster: no cluster runs in ${join(folder, 'data')}\n`,
     });
+  });
+
+  it('says what a file would start, and what is wrong with it', async () => {
+    const { code, out } = await run('check', file);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^pair: 2 servers \(gorums\) with data in .*data\n/);
+    expect(out).toMatch(/│ {2}2 │ 127\.0\.0\.1:\d+ +│ chosen at the start │ .*server-2 │\n/);
+    writeFileSync(file, 'nodes: none\n');
+    expect((await run('check', file)).code).toBe(1);
+  });
+
+  it('shows what servers log, of one that runs and of one that ran', async () => {
+    const logs = join(folder, 'data', 'logs');
+    mkdirSync(logs, { recursive: true, mode: 0o700 });
+    writeFileSync(join(logs, 'rkvd-1.log'), 'one\ntwo\nthree\x1b[2J\nhalf');
+    expect((await run('logs', file, '-n', '2')).out).toBe('1 | two\n1 | three\\x1b[2J\n');
+    expect((await run('logs', '1', file)).out).toBe('one\ntwo\nthree\\x1b[2J\n');
+    expect((await run('logs', '3', file)).err).toBe('rkv-cluster: no server 3: expected one of 1, 2\n');
+    expect((await run('logs', file, '-n', '0')).code).toBe(1);
+    expect((await run('logs', file, 'other.yaml')).err).toContain('one cluster file at a time');
+    const following = new Terminal('logs', '1', file, '-f', '-n', '1');
+    await following.prints(/^three/);
+    appendFileSync(join(logs, 'rkvd-1.log'), ' a line\n');
+    await following.prints(/half a line\n/);
+    following.interrupt();
+    expect(await following.exitCode).toBe(0);
+  });
+
+  it('says what the matter is where a cluster that was to stay did not come up', async () => {
+    const { code, out, err } = await run(
+      'up',
+      file,
+      '--rkvd',
+      fakeRkvd,
+      '--datadir',
+      join(folder, 'other\nname'),
+      '--detach',
+      '--timeout',
+      '1ms',
+    );
+    expect([code, out]).toEqual([1, '']);
+    expect(err).toMatch(/pair did not come up; the last of .*other\\nname\/supervisor\.log:/);
+    expect(err).toContain('starting 2 servers (gorums)');
   });
 
   it('pauses and kills for a time, says what is in force, and undoes it', async () => {

@@ -9,7 +9,9 @@ import { askSupervisor } from './control/client.ts';
 import type { ControlRequest } from './control/protocol.ts';
 import { runningClusters } from './control/registry.ts';
 import { controlPath, type RunningSupervisor, readRunningState } from './control/stateFile.ts';
+import { upDetached } from './detached.ts';
 import { addFaultCommands } from './faults/faultCommand.ts';
+import { addFileCommands } from './fileCommands.ts';
 import { type ClusterChoice, clusterFilePath, findRunning, readClusterFile } from './findCluster.ts';
 import { renderFaults, renderStatus, statusExitCode } from './statusTable.ts';
 import { type ClusterStatus, type UpOptions, up } from './up.ts';
@@ -53,6 +55,7 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
     .option('--fresh', 'start empty: the servers move aside the data of an earlier run')
     .option('--datadir <folder>', "where data, logs and state live, instead of the file's datadir")
     .option('--timeout <duration>', 'how long to wait for a leader, such as 30s', parseDuration)
+    .option('--detach', 'return when a leader has committed a write, and let the cluster run on')
     .option('--no-faults', 'start servers that take no faults, as rkvd by itself does')
     .addOption(new Option('--rkvd <program>', "run this server program instead of this package's"))
     .action(async (file: string, options: UpArguments) => {
@@ -68,7 +71,12 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
       const { datadir, faults } = options;
       // Where nothing is said of it, the file says.
       const plan = readClusterFile(file, { datadir, ...(faults ? {} : { faults }) });
-      exit(await up(plan, upOptions, terminal));
+      const { detach } = options;
+      exit(
+        await (detach
+          ? upDetached(plan, { args: attached(file, options), onInterrupt }, terminal)
+          : up(plan, upOptions, terminal)),
+      );
     });
 
   onRunning(
@@ -145,10 +153,24 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
       await ask({ file, ...options }, { command: 'rejoin', id, ...(survivor === undefined ? {} : { survivor }) });
     });
   addFaultCommands(program, onRunning, ask, terminal);
+  addFileCommands(program, { terminal, onInterrupt }, exit);
   return program;
 }
 
+/** The arguments of an `up` that does the same and stays. */
+function attached(file: string, { fresh, datadir, timeout, faults, rkvd }: UpArguments): string[] {
+  return [
+    file,
+    ...(fresh ? ['--fresh'] : []),
+    ...(datadir === undefined ? [] : ['--datadir', datadir]),
+    ...(timeout === undefined ? [] : ['--timeout', `${timeout}ms`]),
+    ...(faults ? [] : ['--no-faults']),
+    ...(rkvd === undefined ? [] : ['--rkvd', rkvd]),
+  ];
+}
+
 interface UpArguments {
+  readonly detach?: true;
   readonly fresh?: true;
   readonly datadir?: string;
   readonly timeout?: number;

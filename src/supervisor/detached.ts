@@ -1,0 +1,119 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { printable, printableLines } from '../cli/printable.ts';
+import type { CommandOutput } from '../cli/terminal.ts';
+import { RkvClient } from '../client/rkvClient.ts';
+import { makeFolder, openPrivateLog } from '../files/privateFile.ts';
+import { readLastBytes } from '../files/tail.ts';
+import type { ClusterPlan } from './clusterPlan.ts';
+import { askSupervisor, ControlError } from './control/client.ts';
+import { controlPath } from './control/stateFile.ts';
+import { renderStatus } from './statusTable.ts';
+import type { ClusterStatus } from './up.ts';
+
+/** This package's own command. From src/ as from dist/, the package begins two folders up. */
+const PROGRAM = fileURLToPath(new URL('../../bin/rkv-cluster', import.meta.url));
+
+/** What `up` says where it has no terminal, in the cluster's folder. */
+const LOG = 'supervisor.log';
+/** How much of that is shown of a supervisor that did not bring its cluster up. */
+const SHOWN_BYTES_MAX = 4096;
+const POLL_MS = 50;
+const STATUS_MS_MAX = 2000;
+/** A cluster that has a leader takes a write within this, ms: some elections of the slowest cluster file. */
+const WRITE_MS_MAX = 60_000;
+
+export interface DetachedOptions {
+  /** The arguments of the `up` that stays. */
+  readonly args: readonly string[];
+  readonly onInterrupt: (interrupt: () => void) => () => void;
+}
+
+/**
+ * Starts a supervisor that stays when this process ends, and waits until its cluster has a leader that committed a write. Resolves with
+ * the exit code: 1 where the supervisor ended first, with the last of what it said on stderr.
+ */
+export async function upDetached(
+  plan: ClusterPlan,
+  { args, onInterrupt }: DetachedOptions,
+  terminal: CommandOutput,
+): Promise<number> {
+  const log = join(plan.directory, LOG);
+  const supervisor = start(plan.directory, log, args);
+  const stopListening = onInterrupt(() => supervisor.kill('SIGINT'));
+  let hasEnded = false;
+  const ended = new Promise<void>((done) => {
+    // `error`: it could not be started.
+    for (const event of ['exit', 'error']) supervisor.once(event, () => done());
+  }).then(() => {
+    hasEnded = true;
+  });
+  try {
+    const outcome = await Promise.race([serving(plan, () => hasEnded), ended.then(() => undefined)]);
+    if (outcome === undefined) {
+      await ended;
+      terminal.err(`rkv-cluster: ${printable(plan.name)} did not come up; the last of ${printable(log)}:`);
+      terminal.err(printableLines(readLastBytes(log, SHOWN_BYTES_MAX)).trimEnd());
+      return 1;
+    }
+    terminal.out(renderStatus(outcome.servers));
+    const [name, place] = [plan.name, log].map((text) => printable(text));
+    terminal.out(`${name} runs (pid ${outcome.pid}); rkv-cluster down stops it, and ${place} has what happens`);
+    return 0;
+  } finally {
+    stopListening();
+    // It stays, and this process need not wait for it.
+    supervisor.unref();
+  }
+}
+
+/** The log begins anew, and the one before stands beside it. */
+function start(directory: string, log: string, upArgs: readonly string[]): ChildProcess {
+  makeFolder(directory);
+  try {
+    renameSync(log, `${log}.1`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const descriptor = openPrivateLog(log);
+  try {
+    const args = [PROGRAM, 'up', ...upArgs];
+    return spawn(process.execPath, args, { detached: true, stdio: ['ignore', descriptor, descriptor] });
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** How the cluster is once it has committed a write; undefined where the supervisor ended before somebody led. */
+async function serving(plan: ClusterPlan, hasEnded: () => boolean): Promise<ClusterStatus | undefined> {
+  if ((await whenLed(plan, hasEnded)) === undefined) return undefined;
+  await commitWrite(plan);
+  return whenLed(plan, hasEnded);
+}
+
+async function whenLed(plan: ClusterPlan, hasEnded: () => boolean): Promise<ClusterStatus | undefined> {
+  while (!hasEnded()) {
+    try {
+      const answer = await askSupervisor(controlPath(plan.directory), { command: 'status' }, STATUS_MS_MAX);
+      const status = answer as ClusterStatus;
+      if (status.servers.some(({ role }) => role === 'leader')) return status;
+    } catch (error) {
+      // It is not there yet, or only just starting.
+      if (!(error instanceof ControlError)) throw error;
+    }
+    await new Promise((done) => setTimeout(done, POLL_MS));
+  }
+  return undefined;
+}
+
+/** A session: nobody's keys are touched. */
+async function commitWrite(plan: ClusterPlan): Promise<void> {
+  const client = new RkvClient({ addresses: plan.servers.map(({ address }) => address) });
+  try {
+    await client.openSession({ timeoutMs: WRITE_MS_MAX });
+  } finally {
+    client.close();
+  }
+}
