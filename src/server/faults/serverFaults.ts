@@ -113,9 +113,9 @@ export class ServerFaults implements DiskBoundary {
 
   /** Ends with the server: what its disk holds back is written, so that it can close. */
   close(): void {
+    this.peers?.close();
     this.healAll();
     clearTimeout(this.timer);
-    this.peers?.close();
   }
 }
 

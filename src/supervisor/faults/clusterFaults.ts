@@ -60,9 +60,6 @@ interface Active {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** The longest that a timer of Node.js waits. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
-
 /** The faults of one cluster: brings them about, keeps them up, and undoes them. */
 export class ClusterFaults {
   private readonly cluster: FaultableCluster;
@@ -73,6 +70,7 @@ export class ClusterFaults {
   private readonly turns = new Map<number, Promise<unknown>>();
   private renewal: NodeJS.Timeout | undefined;
   private lastId = 0;
+  private isClosed = false;
 
   constructor(cluster: FaultableCluster, onEvent: ClusterEventListener) {
     this.cluster = cluster;
@@ -85,6 +83,7 @@ export class ClusterFaults {
    * FaultError, FaultRefusedError or ServerStateError; then nothing of it is left.
    */
   async begin({ what, forMs }: FaultRequest): Promise<FaultReport | undefined> {
+    this.expectOpen();
     const targets = what.kind === 'groups' ? what.groups.flat() : await this.resolve(what.targets);
     const peers = what.kind === 'link' && what.peers !== undefined ? await this.resolve(what.peers) : undefined;
     if (what.kind === 'groups') this.checkGroups(what.groups);
@@ -92,6 +91,7 @@ export class ClusterFaults {
     const { told, undo } = this.isOfProcesses(what)
       ? { told: [], undo: this.strike(what, targets, forMs !== undefined) }
       : { told: await this.tellAll(id, what, targets, peers, forMs), undo: () => {} };
+    this.expectOpen();
     if (undo === undefined) return undefined;
     const startedAtMs = Date.now();
     const endsAtMs = startedAtMs + (forMs ?? Number.POSITIVE_INFINITY);
@@ -103,12 +103,15 @@ export class ClusterFaults {
       startedAt: new Date(startedAtMs).toISOString(),
       endsAt: forMs === undefined ? null : new Date(endsAtMs).toISOString(),
     };
-    const timer =
-      forMs === undefined ? undefined : setTimeout(() => void this.end(id, 'time'), Math.min(forMs, TIMER_MS_MAX));
+    const timer = forMs === undefined ? undefined : setTimeout(() => void this.end(id, 'time'), forMs);
     this.active.set(id, { report, told, endsAtMs, undo, timer });
     this.renewal ??= setInterval(() => this.renew(), RENEW_MS);
     this.onEvent({ type: 'fault-began', id, what: report.what, forMs, atMs: startedAtMs });
     return report;
+  }
+
+  private expectOpen(): void {
+    if (this.isClosed) throw new FaultError('the cluster is stopping');
   }
 
   private isOfProcesses(what: RequestedFault): what is Exclude<RequestedFault, OwnFault> {
@@ -260,24 +263,31 @@ export class ClusterFaults {
   private async end(id: number, why: FaultEnd): Promise<void> {
     const fault = this.active.get(id);
     if (fault === undefined) return;
-    this.forget(id, fault, why);
+    this.forget(id, fault);
     fault.undo();
     await this.untell(fault.told);
+    this.sayEnded(fault, why);
   }
 
-  private forget(id: number, { report, timer }: Active, why: FaultEnd): void {
+  private forget(id: number, { timer }: Active): void {
     clearTimeout(timer);
     this.active.delete(id);
-    if (this.active.size === 0) {
-      clearInterval(this.renewal);
-      this.renewal = undefined;
-    }
-    this.onEvent({ type: 'fault-ended', id, what: report.what, why, atMs: Date.now() });
+    if (this.active.size > 0) return;
+    clearInterval(this.renewal);
+    this.renewal = undefined;
+  }
+
+  private sayEnded({ report }: Active, why: FaultEnd): void {
+    this.onEvent({ type: 'fault-ended', id: report.id, what: report.what, why, atMs: Date.now() });
   }
 
   /** The servers end, and with them what is wrong with them. */
   close(): void {
-    for (const [id, fault] of this.active) this.forget(id, fault, 'stopped');
+    this.isClosed = true;
+    for (const [id, fault] of this.active) {
+      this.forget(id, fault);
+      this.sayEnded(fault, 'stopped');
+    }
     for (const client of this.clients.values()) client.close();
   }
 }
