@@ -18,6 +18,7 @@ import { AdminClient, type ListFaultsResponse } from '../src/wire/generated/admi
 
 const ELECTION_MS = 400;
 /** For what takes as long as a loaded machine lets it. */
+const BUSY_MS = 120_000;
 const PATIENCE = { timeout: 20_000, interval: 20 };
 
 /** What a server says of its own faults; undefined where it does not answer. */
@@ -54,7 +55,7 @@ describe('faults on purpose, on three real servers', () => {
     client = new RkvClient({ addresses: cluster.addresses });
     session = await client.openSession();
     await write();
-  });
+  }, BUSY_MS);
   afterAll(async () => {
     client?.close();
     await cluster?.stop();
@@ -99,120 +100,164 @@ describe('faults on purpose, on three real servers', () => {
     trouble: { kind: 'cut' },
   });
 
-  it('a partition of the leader: the others serve, and it follows when its time is over', async () => {
-    const isolated = await leader();
-    const fault = (await begin(partition('leader'), 3 * ELECTION_MS))!;
-    expect(fault).toMatchObject({ kind: 'link', servers: [isolated] });
-    expect(Date.parse(fault.endsAt!) - Date.parse(fault.startedAt)).toBe(3 * ELECTION_MS);
-    expect(cluster.faults.list()).toEqual([fault]);
-    await write();
-    expect(await cluster.waitForLeader({ timeoutMs: PATIENCE.timeout })).not.toBe(isolated);
-    await expect.poll(() => cluster.faults.list(), PATIENCE).toEqual([]);
-    await expect.poll(async () => (await report(isolated)).role, PATIENCE).toBe('follower');
-    const told = events.map(describeEvent);
-    const what = `partition between server ${isolated} and the others`;
-    expect(told).toContain(`fault ${fault.id} began: ${what}, for 1.2s`);
-    expect(told).toContain(`fault ${fault.id} ended: ${what} (its time was over)`);
-    const [began, ended] = events.filter((event) => 'atMs' in event);
-    expect(began!.atMs).toBe(Date.parse(fault.startedAt));
-    expect(ended!.atMs - began!.atMs).toBeGreaterThanOrEqual(3 * ELECTION_MS - 2);
-  }, 60_000);
+  it(
+    'a partition of the leader: the others serve, and it follows when its time is over',
+    async () => {
+      const isolated = await leader();
+      const fault = (await begin(partition('leader'), 3 * ELECTION_MS))!;
+      expect(fault).toMatchObject({ kind: 'link', servers: [isolated] });
+      expect(Date.parse(fault.endsAt!) - Date.parse(fault.startedAt)).toBe(3 * ELECTION_MS);
+      expect(cluster.faults.list()).toEqual([fault]);
+      await write();
+      expect(await cluster.waitForLeader({ timeoutMs: PATIENCE.timeout })).not.toBe(isolated);
+      await expect.poll(() => events.some(({ type }) => type === 'fault-ended'), PATIENCE).toBe(true);
+      expect(cluster.faults.list()).toEqual([]);
+      await expect.poll(async () => (await report(isolated)).role, PATIENCE).toBe('follower');
+      const told = events.map(describeEvent);
+      const what = `partition between server ${isolated} and the others`;
+      expect(told).toContain(`fault ${fault.id} began: ${what}, for 1.2s`);
+      expect(told).toContain(`fault ${fault.id} ended: ${what} (its time was over)`);
+      const [began, ended] = events.filter((event) => 'atMs' in event);
+      expect(began!.atMs).toBe(Date.parse(fault.startedAt));
+      expect(ended!.atMs - began!.atMs).toBeGreaterThanOrEqual(3 * ELECTION_MS - 2);
+    },
+    BUSY_MS,
+  );
 
-  it('a leader that sends and hears nothing: another one leads', async () => {
-    const deaf = await leader();
-    await begin(partition('leader', { to: false, from: true }));
-    await write();
-    expect(await cluster.leader()).not.toBe(deaf);
-  }, 60_000);
+  it(
+    'a leader that sends and hears nothing: another one leads',
+    async () => {
+      const deaf = await leader();
+      await begin(partition('leader', { to: false, from: true }));
+      await write();
+      expect(await cluster.leader()).not.toBe(deaf);
+    },
+    BUSY_MS,
+  );
 
-  it('groups, of which the larger one serves; a server that is started again is as much apart as before', async () => {
-    const alone = await follower();
-    const others = [1, 2, 3].filter((id) => id !== alone);
-    await begin({ kind: 'groups', groups: [[alone], others] });
-    await write();
-    const { pid } = await report(alone);
-    cluster.kill(alone);
-    await expect
-      .poll(
-        async () =>
-          [undefined, pid].includes((await report(alone)).pid) || (await faultsOf(cluster.addresses[alone - 1]!)),
-        PATIENCE,
-      )
-      .toMatchObject([{ fault: { kind: 'link', link: { peers: others, trouble: 'cut', to: true, from: true } } }]);
-    const { commitIndex } = await report(others[0]!);
-    await write();
-    expect((await report(alone)).appliedIndex).toBeLessThan(commitIndex! + 1);
-  }, 60_000);
+  it(
+    'groups, of which the larger one serves; a server that is started again is as much apart as before',
+    async () => {
+      const alone = await follower();
+      const others = [1, 2, 3].filter((id) => id !== alone);
+      await begin({ kind: 'groups', groups: [[alone], others] });
+      await write();
+      const { pid } = await report(alone);
+      cluster.kill(alone);
+      await expect
+        .poll(
+          async () =>
+            [undefined, pid].includes((await report(alone)).pid) || (await faultsOf(cluster.addresses[alone - 1]!)),
+          PATIENCE,
+        )
+        .toMatchObject([{ fault: { kind: 'link', link: { peers: others, trouble: 'cut', to: true, from: true } } }]);
+      const { commitIndex } = await report(others[0]!);
+      await write();
+      expect((await report(alone)).appliedIndex).toBeLessThan(commitIndex! + 1);
+    },
+    BUSY_MS,
+  );
 
-  it('loss, delay, bandwidth and slow disks take what they were said to take', async () => {
-    await begin({
-      kind: 'link',
-      targets: 'all',
-      ...links,
-      trouble: { kind: 'delay', shape: { kind: 'fixed', us: 40_000 } },
-    });
-    expect(await write()).toBeGreaterThanOrEqual(79);
-    await cluster.faults.heal();
-    await begin({ kind: 'link', targets: 'leader', ...links, trouble: { kind: 'bandwidth', bytesPerSecond: 50_000 } });
-    expect(await write('v'.repeat(10_000))).toBeGreaterThanOrEqual(190);
-    await cluster.faults.heal();
-    await begin({ kind: 'slow-disk', targets: 'all', syncAddedUs: 80_000 });
-    expect(await write()).toBeGreaterThanOrEqual(79);
-    await cluster.faults.heal();
-    const lossy = await follower();
-    await begin({ kind: 'link', targets: String(lossy), to: false, from: true, trouble: { kind: 'loss', chance: 1 } });
-    const before = (await report(lossy)).appliedIndex!;
-    for (let i = 0; i < 5; i++) await write();
-    expect((await report(lossy)).appliedIndex).toBeLessThan(before + 5);
-  }, 60_000);
+  it(
+    'loss, delay, bandwidth and slow disks take what they were said to take',
+    async () => {
+      await begin({
+        kind: 'link',
+        targets: 'all',
+        ...links,
+        trouble: { kind: 'delay', shape: { kind: 'fixed', us: 40_000 } },
+      });
+      expect(await write()).toBeGreaterThanOrEqual(79);
+      await cluster.faults.heal();
+      await begin({
+        kind: 'link',
+        targets: 'leader',
+        ...links,
+        trouble: { kind: 'bandwidth', bytesPerSecond: 50_000 },
+      });
+      expect(await write('v'.repeat(10_000))).toBeGreaterThanOrEqual(190);
+      await cluster.faults.heal();
+      await begin({ kind: 'slow-disk', targets: 'all', syncAddedUs: 80_000 });
+      expect(await write()).toBeGreaterThanOrEqual(79);
+      await cluster.faults.heal();
+      const lossy = await follower();
+      await begin({
+        kind: 'link',
+        targets: String(lossy),
+        to: false,
+        from: true,
+        trouble: { kind: 'loss', chance: 1 },
+      });
+      const before = (await report(lossy)).appliedIndex!;
+      for (let i = 0; i < 5; i++) await write();
+      expect((await report(lossy)).appliedIndex).toBeLessThan(before + 5);
+    },
+    BUSY_MS,
+  );
 
-  it('stalled disks of all but the leader: nothing is acknowledged until they are well', async () => {
-    await begin({ kind: 'stalled-disk', targets: 'followers' });
-    let isDone = false;
-    const writing = write().then(() => {
-      isDone = true;
-    });
-    await new Promise((done) => setTimeout(done, 2 * ELECTION_MS));
-    expect(isDone).toBe(false);
-    await cluster.faults.heal();
-    await writing;
-  }, 60_000);
+  it(
+    'stalled disks of all but the leader: nothing is acknowledged until they are well',
+    async () => {
+      await begin({ kind: 'stalled-disk', targets: 'followers' });
+      let isDone = false;
+      const writing = write().then(() => {
+        isDone = true;
+      });
+      await new Promise((done) => setTimeout(done, 2 * ELECTION_MS));
+      expect(isDone).toBe(false);
+      await cluster.faults.heal();
+      await writing;
+    },
+    BUSY_MS,
+  );
 
-  it('a full disk ends its server as a real one does, and keeps it from starting while it is full', async () => {
-    const full = await follower();
-    await begin({ kind: 'full-disk', targets: String(full) });
-    await write();
-    const crashes = () => events.filter(({ type }) => type === 'crashed');
-    await expect.poll(() => crashes().length, PATIENCE).toBeGreaterThanOrEqual(2);
-    expect(crashes()).toEqual(
-      crashes().map(() => expect.objectContaining({ id: full, exit: { code: 1, signal: null } })),
-    );
-    const log = cluster.logs(full).join('\n');
-    expect(log).toMatch(/storage failed.*ENOSPC: no space left on device/);
-    expect(log).toMatch(/cannot start.*ENOSPC: no space left on device/s);
-    await write();
-  }, 60_000);
+  it(
+    'a full disk ends its server as a real one does, and keeps it from starting while it is full',
+    async () => {
+      const full = await follower();
+      await begin({ kind: 'full-disk', targets: String(full) });
+      await write();
+      const crashes = () => events.filter(({ type }) => type === 'crashed');
+      await expect.poll(() => crashes().length, PATIENCE).toBeGreaterThanOrEqual(2);
+      expect(crashes()).toEqual(
+        crashes().map(() => expect.objectContaining({ id: full, exit: { code: 1, signal: null } })),
+      );
+      const log = cluster.logs(full).join('\n');
+      expect(log).toMatch(/storage failed.*ENOSPC: no space left on device/);
+      expect(log).toMatch(/cannot start.*ENOSPC: no space left on device/s);
+      await write();
+    },
+    BUSY_MS,
+  );
 
-  it('a clock that runs fast lets its server stand for election; the others, which hear the leader, do not vote for it', async () => {
-    const leads = await leader();
-    const fast = await follower();
-    await begin({ kind: 'clock', targets: String(fast), rate: 100 });
-    await expect.poll(async () => (await report(fast)).role, PATIENCE).toBe('pre-candidate');
-    await write();
-    expect(await cluster.leader()).toBe(leads);
-  }, 60_000);
+  it(
+    'a clock that runs fast lets its server stand for election; the others, which hear the leader, do not vote for it',
+    async () => {
+      const leads = await leader();
+      const fast = await follower();
+      await begin({ kind: 'clock', targets: String(fast), rate: 100 });
+      await expect.poll(async () => (await report(fast)).role, PATIENCE).toBe('pre-candidate');
+      await write();
+      expect(await cluster.leader()).toBe(leads);
+    },
+    BUSY_MS,
+  );
 
-  it('a pause, and a kill after which the server stays down for as long as was said', async () => {
-    const victim = await follower();
-    await begin({ kind: 'pause', targets: String(victim) }, 500);
-    expect((await report(victim)).state).toBe('paused');
-    await write();
-    await expect.poll(async () => (await report(victim)).state, PATIENCE).toBe('running');
-    await begin({ kind: 'kill', targets: String(victim), signal: 'SIGKILL', restart: true }, 500);
-    await expect.poll(async () => (await report(victim)).state, PATIENCE).toBe('stopped');
-    await write();
-    await expect.poll(async () => (await report(victim)).state, PATIENCE).toBe('running');
-  }, 60_000);
+  it(
+    'a pause, and a kill after which the server stays down for as long as was said',
+    async () => {
+      const victim = await follower();
+      await begin({ kind: 'pause', targets: String(victim) }, 500);
+      expect((await report(victim)).state).toBe('paused');
+      await write();
+      await expect.poll(async () => (await report(victim)).state, PATIENCE).toBe('running');
+      await begin({ kind: 'kill', targets: String(victim), signal: 'SIGKILL', restart: true }, 500);
+      await expect.poll(async () => (await report(victim)).state, PATIENCE).toBe('stopped');
+      await write();
+      await expect.poll(async () => (await report(victim)).state, PATIENCE).toBe('running');
+    },
+    BUSY_MS,
+  );
 
   it('what makes no sense is refused by name, and nothing is in force then', async () => {
     const refused: [RequestedFault, string, new (message: string) => Error][] = [
@@ -229,14 +274,18 @@ describe('faults on purpose, on three real servers', () => {
   });
 });
 
-it('a server that was started without -faults refuses them by name', async () => {
-  const plain = await startCluster({ nodes: 1, metrics: false });
-  onTestFinished(() => plain.stop());
-  await expect(plain.faults.begin({ what: { kind: 'stalled-disk', targets: 'all' } })).rejects.toThrow(
-    /^server 1 takes no faults: it was started without -faults/,
-  );
-  expect(plain.faults.list()).toEqual([]);
-}, 60_000);
+it(
+  'a server that was started without -faults refuses them by name',
+  async () => {
+    const plain = await startCluster({ nodes: 1, metrics: false });
+    onTestFinished(() => plain.stop());
+    await expect(plain.faults.begin({ what: { kind: 'stalled-disk', targets: 'all' } })).rejects.toThrow(
+      /^server 1 takes no faults: it was started without -faults/,
+    );
+    expect(plain.faults.list()).toEqual([]);
+  },
+  BUSY_MS,
+);
 
 describe('the faults of a supervisor', () => {
   const bin = (name: string) => fileURLToPath(new URL(`../bin/${name}`, import.meta.url));
@@ -281,30 +330,34 @@ describe('the faults of a supervisor', () => {
     return stdout;
   }
 
-  it('are over soon after it says no more, and gone when it comes back from being killed', async () => {
-    await up();
-    cli('fault', 'partition', '1,2/3', file);
-    cli('fault', 'slow-disk', 'all', '--by', '1ms', '--for', '60s', file);
-    await new Promise((done) => setTimeout(done, LEASE_MS + 500));
-    for (const address of addresses) expect(await faultsOf(address)).toHaveLength(2);
-    // It lives, and with it its servers, but keeps nothing up.
-    supervisor!.kill('SIGSTOP');
-    const stoppedMs = performance.now();
-    for (const address of addresses) await expect.poll(() => faultsOf(address), PATIENCE).toEqual([]);
-    expect(performance.now() - stoppedMs).toBeLessThan(LEASE_MS + 3000);
-    supervisor!.kill('SIGCONT');
-    for (const address of addresses) await expect.poll(() => faultsOf(address), PATIENCE).toHaveLength(2);
+  it(
+    'are over soon after it says no more, and gone when it comes back from being killed',
+    async () => {
+      await up();
+      cli('fault', 'partition', '1,2/3', file);
+      cli('fault', 'slow-disk', 'all', '--by', '1ms', '--for', '60s', file);
+      await new Promise((done) => setTimeout(done, LEASE_MS + 500));
+      for (const address of addresses) expect(await faultsOf(address)).toHaveLength(2);
+      // It lives, and with it its servers, but keeps nothing up.
+      supervisor!.kill('SIGSTOP');
+      const stoppedMs = performance.now();
+      for (const address of addresses) await expect.poll(() => faultsOf(address), PATIENCE).toEqual([]);
+      expect(performance.now() - stoppedMs).toBeLessThan(LEASE_MS + 3000);
+      supervisor!.kill('SIGCONT');
+      for (const address of addresses) await expect.poll(() => faultsOf(address), PATIENCE).toHaveLength(2);
 
-    supervisor!.kill('SIGKILL');
-    for (const address of addresses) await expect.poll(() => faultsOf(address), PATIENCE).toBeUndefined();
-    await up();
-    expect((JSON.parse(cli('status', '--json', file)) as ClusterStatus).faults).toEqual([]);
-    for (const address of addresses) expect(await faultsOf(address)).toEqual([]);
-    cli('fault', 'stalled-disk', 'all', file);
-    const ended = new Promise((done) => supervisor!.once('close', done));
-    cli('down', file);
-    await ended;
-    // A disk that stalled still would have kept the servers from closing their stores.
-    expect(printed.match(/ended: exit code 0/g)).toHaveLength(3);
-  }, 60_000);
+      supervisor!.kill('SIGKILL');
+      for (const address of addresses) await expect.poll(() => faultsOf(address), PATIENCE).toBeUndefined();
+      await up();
+      expect((JSON.parse(cli('status', '--json', file)) as ClusterStatus).faults).toEqual([]);
+      for (const address of addresses) expect(await faultsOf(address)).toEqual([]);
+      cli('fault', 'stalled-disk', 'all', file);
+      const ended = new Promise((done) => supervisor!.once('close', done));
+      cli('down', file);
+      await ended;
+      // A disk that stalled still would have kept the servers from closing their stores.
+      expect(printed.match(/ended: exit code 0/g)).toHaveLength(3);
+    },
+    BUSY_MS,
+  );
 });

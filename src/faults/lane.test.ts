@@ -101,7 +101,7 @@ describe('a lane', () => {
     );
   });
 
-  it('adds delays up, and knows of nothing once it is cleared', () => {
+  it('adds delays up', () => {
     const lane = new Lane();
     const delays: DelayShape[] = [
       { kind: 'fixed', us: 100 },
@@ -109,8 +109,6 @@ describe('a lane', () => {
     ];
     expect(lane.arrivalUs({ ...CLEAR, delays }, 1000, 0, drawing([0]))).toBe(1110);
     expect(lane.arrivalUs(CLEAR, 1001, 0, nothing)).toBe(1110);
-    lane.clear();
-    expect(lane.arrivalUs(CLEAR, 1002, 0, nothing)).toBe(1002);
   });
 
   it('tells of tails, and of what is overtaken where that may be', () => {

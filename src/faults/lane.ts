@@ -74,11 +74,4 @@ export class Lane {
     this.freeUs = Math.max(nowUs, this.freeUs) + costUs;
     return isUrgent ? nowUs + costUs : this.freeUs;
   }
-
-  /** Nothing is under way any more. */
-  clear(): void {
-    this.lastUs = 0;
-    this.lastUrgentUs = 0;
-    this.freeUs = 0;
-  }
 }
