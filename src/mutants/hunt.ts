@@ -40,6 +40,9 @@ const CALLS_FACTOR = 20;
 const CALLS_MIN = 1_000_000;
 const TIME_FACTOR = 40;
 const TIMEOUT_MIN_MS = 60_000;
+/** What comes to an end without a mutant does so within this, and so many times what it usually takes, or the machine is too busy to tell. */
+const PATIENCE_MS = 5_000;
+const PATIENCE_FACTOR = 3;
 /** How it is said of what does not come to an end. */
 export const TIME_OUT = 'time-out';
 
@@ -114,7 +117,10 @@ export class Hunt {
     return [...again, ...ownSteps, ...files, ...seeds, ...long];
   }
 
-  /** A kill counts only where the same killer is content without the mutant, in the process that it was found in or in a new one. */
+  /**
+   * A kill counts only where the same killer is content without the mutant, in the process that it was found in or in a new one; and one
+   * that did not come to an end, where it does so soon without the mutant: on a busy machine nothing does.
+   */
   private async judge(
     id: number,
     step: Step,
@@ -122,12 +128,17 @@ export class Hunt {
   ): Promise<Pick<Outcome, 'killer' | 'how'> | undefined> {
     for (let isNew = false; ; isNew = true) {
       const ending = await obey(step, id, worker);
-      if (typeof ending === 'string') return { killer: killerOf(step.unit), how: ending };
-      if (ending.killed === undefined) return undefined;
-      const { by, message } = ending.killed;
+      if (ending === 'process ended') return { killer: killerOf(step.unit), how: ending };
+      const found = ending === TIME_OUT ? { by: killerOf(step.unit), message: TIME_OUT } : ending.killed;
+      if (found === undefined) return undefined;
+      const { by, message } = found;
       const alone: Step = { ...step, unit: by.kind === 'test' && by.name.startsWith('(') ? step.unit : unitOf(by) };
       const killed = { killer: by, how: message.startsWith('Test timed out') ? TIME_OUT : firstLine(message) };
-      if (isContent(await obey(alone, undefined, worker))) return killed;
+      const beganMs = performance.now();
+      if (isContent(await obey(ending === TIME_OUT ? step : alone, undefined, worker))) {
+        const isBusy = performance.now() - beganMs > Math.max(PATIENCE_MS, PATIENCE_FACTOR * step.ms);
+        return killed.how === TIME_OUT && isBusy ? undefined : killed;
+      }
       // An earlier mutant spoilt this process; or, where it is a new one, this mutant did.
       worker.close();
       if (isNew && isContent(await obey(alone, undefined, worker))) return killed;

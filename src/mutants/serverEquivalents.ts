@@ -18,6 +18,41 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   // host
   ...argued(
     'Neither looks at what the other changes.',
+    'server/storage/chunkCache.ts LoadedChunk.decode: swap bytes += size; into.push(entry); → into.push(entry); bytes += size;',
+    'server/storage/chunkCache.ts LoadedChunk.decode: swap into.push(entry); this.cursorIndex = index + 1; → this.cursorIndex = index + 1; into.push(entry);',
+    'server/storage/chunkCache.ts readObjects: swap bytes += size; into.push(entry); → into.push(entry); bytes += size;',
+    'server/storage/chunkCache.ts ChunkCache.add: swap this.linkNewest(place); this.entries += chunk.entryCount; → this.entries += chunk.entryCount; this.linkNewest(place);',
+    'server/storage/chunkCache.ts ChunkCache.add: swap this.places.set(chunk.sequence, place); this.linkNewest(place); → this.linkNewest(place); this.places.set(chunk.sequence, place);',
+    'server/storage/chunkCache.ts ChunkCache.add: swap this.hot.push(chunk); this.hotEntries += chunk.entryCount; → this.hotEntries += chunk.entryCount; this.hot.push(chunk);',
+    'server/storage/chunkCache.ts ChunkCache.coolOldest: swap this.hotStart++; this.cool(oldest); → this.cool(oldest); this.hotStart++;',
+    'server/storage/chunkCache.ts ChunkCache.delete: swap this.places.delete(sequence); this.unlink(place); → this.unlink(place); this.places.delete(sequence);',
+    'server/storage/chunkCache.ts ChunkCache.delete: swap this.unlink(place); this.entries -= place.chunk.entryCount; → this.entries -= place.chunk.entryCount; this.unlink(place);',
+    'server/storage/chunkCache.ts ChunkCache.delete: swap this.bytes -= place.chunk.costBytes; this.cool(place.chunk); → this.cool(place.chunk); this.bytes -= place.chunk.costBytes;',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.constructor: swap this.snapshotReference = last?.snapshot; this.keepSnapshot(recovered.snapshot); → this.keepSnapshot(recovered.snapshot); this.snapshotReference = last?.snapshot;',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.constructor: swap this.keepSnapshot(recovered.snapshot); this.nextSequence = recovered.nextSequence; → this.nextSequence = recovered.nextSequence; this.keepSnapshot(recovered.snapshot);',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.persist: swap this.acceptedMark = batch.mark; this.marks.push({ mark: batch.mark, lastIndex: this.lastIndex }); → this.marks.push({ mark: batch.mark, lastIndex: this.lastIndex }); this.acceptedMark = batch.mark;',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.persist: swap this.marks.push({ mark: batch.mark, lastIndex: this.lastIndex }); this.dirty = true; → this.dirty = true; this.marks.push({ mark: batch.mark, lastIndex: this.lastIndex });',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.install: swap this.terms.clear(); this.marked.clear(); → this.marked.clear(); this.terms.clear();',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.install: swap this.marked.clear(); this.baseIndex = snapshot.index; → this.baseIndex = snapshot.index; this.marked.clear();',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.install: swap this.baseTerm = snapshot.term; this.replaceSnapshot(snapshot); → this.replaceSnapshot(snapshot); this.baseTerm = snapshot.term;',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.truncate: swap this.terms.truncateFrom(index); this.marked.truncateFrom(index); → this.marked.truncateFrom(index); this.terms.truncateFrom(index);',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.bury: swap this.cache.delete(sequence); this.dead.add(chunkKey(firstIndex, sequence), this.nextSequence); → this.dead.add(chunkKey(firstIndex, sequence), this.nextSequence); this.cache.delete(sequence);',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.storeSnapshot: swap this.replaceSnapshot(snapshot); this.storedSnapshotIndex = snapshot.index; → this.storedSnapshotIndex = snapshot.index; this.replaceSnapshot(snapshot);',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.compact: swap this.terms.dropUpTo(base); this.marked.dropUpTo(base); → this.marked.dropUpTo(base); this.terms.dropUpTo(base);',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.writeSnapshot: swap operations.push({ key: snapshotKey(snapshot.index, sequence), value }); this.snapshotReference = { index: snapshot.index, sequence, checksum }; → this.snapshotReference = { index: snapshot.index, sequence, checksum }; operations.push({ key: snapshotKey(snapshot.index, sequence), value });',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.writeRecord: swap this.chunks.push(first, sequence); this.cache.add(chunk); → this.cache.add(chunk); this.chunks.push(first, sequence);',
+    'server/storage/garbage.ts Garbage.take: swap this.start++; into(next.key); → into(next.key); this.start++;',
+    'server/storage/level/table.ts blockEntries: swap next.set(key.subarray(0, shared)); next.set(block.subarray(reader.pos, keyEnd), shared); → next.set(block.subarray(reader.pos, keyEnd), shared); next.set(key.subarray(0, shared));',
+    'server/storage/level/table.ts blockEntries: swap entries.push({ key, value: block.subarray(keyEnd, keyEnd + valueBytes) }); reader.pos = keyEnd + valueBytes; → reader.pos = keyEnd + valueBytes; entries.push({ key, value: block.subarray(keyEnd, keyEnd + valueBytes) });',
+    'server/storage/levelDisk.ts LevelDisk.write: swap this.keysAtOpen = undefined; this.queue.push({ operations, sync, done }); → this.queue.push({ operations, sync, done }); this.keysAtOpen = undefined;',
+    'server/storage/openLogStore.ts openLevelLogStore: swap await level?.close(); await area.close(); → await area.close(); await level?.close();',
+    'server/storage/promisedDisk.ts PromisedDisk.take: swap this.unsynced.push(record.value); this.unsyncedBytes += record.value.length; → this.unsyncedBytes += record.value.length; this.unsynced.push(record.value);',
+    'server/storage/promisedSlot.ts encodeSlotHeader: swap header[VERSION_AT] = SLOT_VERSION; header.set(storeId, ID_AT); → header.set(storeId, ID_AT); header[VERSION_AT] = SLOT_VERSION;',
+    'server/storage/record.ts encodeRecord: swap value.set(header.subarray(0, pos)); writeEntries(entries, value, pos); → writeEntries(entries, value, pos); value.set(header.subarray(0, pos));',
+    'server/storage/snapshotRecord.ts encodeSnapshot: swap value[CRC_BYTES + 1] = SNAPSHOT_KIND; value.set(snapshot.data, writeVarints(value, CRC_BYTES + 2, numbers)); → value.set(snapshot.data, writeVarints(value, CRC_BYTES + 2, numbers)); value[CRC_BYTES + 1] = SNAPSHOT_KIND;',
+    'server/storage/termRuns.ts TermRuns.append: swap this.firsts.push(first); this.terms.push(term); → this.terms.push(term); this.firsts.push(first);',
+    'server/storage/termRuns.ts TermRuns.truncateFrom: swap this.firsts.pop(); this.terms.pop(); → this.terms.pop(); this.firsts.pop();',
+    'server/storage/termRuns.ts TermRuns.dropUpTo: swap this.firsts.splice(0, dead); this.terms.splice(0, dead); → this.terms.splice(0, dead); this.firsts.splice(0, dead);',
     'server/host/pendingCommands.ts PendingCommands.addCommand: swap this.arrivedBytes += command.length; append(this.arrived, command, sink, tag); → append(this.arrived, command, sink, tag); this.arrivedBytes += command.length;',
     'server/host/pendingCommands.ts PendingCommands.addLookup: swap this.lookups.bytes += key.length; this.lookups.keys.push(key); → this.lookups.keys.push(key); this.lookups.bytes += key.length;',
     'server/host/pendingCommands.ts PendingCommands.addLookup: swap this.lookups.keys.push(key); this.lookups.sinks.push(sink); → this.lookups.sinks.push(sink); this.lookups.keys.push(key);',
@@ -55,6 +90,7 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'Decides only when the finished ones at the front are cut off.',
+    'server/host/pendingCommands.ts PendingCommands.forgetHead: negate this.acceptedHead >= ACCEPTED_SLACK_MAX → this.acceptedHead < ACCEPTED_SLACK_MAX',
     'server/host/pendingCommands.ts PendingCommands.forgetHead: bound this.acceptedHead >= ACCEPTED_SLACK_MAX → this.acceptedHead > ACCEPTED_SLACK_MAX',
   ),
   ...argued(
@@ -254,5 +290,56 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'Keeps two numbers a term in memory that nobody can ask for: term() looks at the base first.',
     'server/storage/chunkedLogStore.ts ChunkedLogStore.compact: drop this.terms.dropUpTo(base);',
+  ),
+  ...argued(
+    'What both bury goes by one write, and in whatever order, beside each other.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.storeSnapshot: swap this.compact(base); this.replaceSnapshot(snapshot); → this.replaceSnapshot(snapshot); this.compact(base);',
+  ),
+  ...argued(
+    'What has no cursor is searched from its first entry, where a new cursor stands.',
+    'server/storage/chunkCache.ts LoadedChunk.constructor: drop this.cursorIndex = firstIndex;',
+  ),
+  ...argued(
+    'Decides only when the cooled ones at the front are cut off.',
+    'server/storage/chunkCache.ts ChunkCache.coolOldest: negate this.hotStart < HOT_QUEUE_SLACK → this.hotStart >= HOT_QUEUE_SLACK',
+    'server/storage/chunkCache.ts ChunkCache.coolOldest: drop if (this.hotStart < HOT_QUEUE_SLACK) return;',
+    'server/storage/chunkCache.ts ChunkCache.coolOldest: bound this.hotStart < HOT_QUEUE_SLACK → this.hotStart <= HOT_QUEUE_SLACK',
+  ),
+  ...argued(
+    'A short way for the last chunk, which the search finds as well.',
+    'server/storage/chunkIndex.ts ChunkIndex.find: drop if (this.firsts[high]! <= index) return high - this.start;',
+    'server/storage/chunkIndex.ts ChunkIndex.find: bound this.firsts[high]! <= index → this.firsts[high]! < index',
+  ),
+  ...argued(
+    'A batch that fits neither is refused by the one error or the other.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.persist: swap this.throwIfClosed(); this.check(batch); → this.check(batch); this.throwIfClosed();',
+  ),
+  ...argued(
+    'That a write is done is told in a later turn, never inside of the call.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.write: swap this.remains = []; this.disk.write(operations, sync, (error) => this.done(error)); → this.disk.write(operations, sync, (error) => this.done(error)); this.remains = [];',
+  ),
+  ...argued(
+    'Who waits for the closing hears of it in a later turn.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.fail: swap this.listener.failed(error); this.finishClosing(); → this.finishClosing(); this.listener.failed(error);',
+  ),
+  ...argued(
+    'One error to who asked, and the next write is on its way a little later: the order of what is told is that of the writes.',
+    'server/storage/levelDisk.ts LevelDisk.finish: swap this.writeNext(); write.done(error); → write.done(error); this.writeNext();',
+  ),
+  ...argued(
+    'A store that could not be opened is not written to.',
+    "server/storage/promisedDisk.ts PromisedDisk.recover: swap this.confirm(opened.report); this.state = 'confirmed'; → this.state = 'confirmed'; this.confirm(opened.report);",
+  ),
+  ...argued(
+    'Both go on side by side, and either may be done first.',
+    'server/storage/promisedDisk.ts PromisedDisk.writeBoth: swap this.disk.write(operations, true, half); this.mark(sequence, checksum, records, half); → this.mark(sequence, checksum, records, half); this.disk.write(operations, true, half);',
+  ),
+  ...argued(
+    'Both slots say the same then.',
+    'server/storage/promisedDisk.ts readSlots: bound (slots[1]?.sequence ?? -1) > (slots[0]?.sequence ?? -1) → (slots[1]?.sequence ?? -1) >= (slots[0]?.sequence ?? -1)',
+  ),
+  ...argued(
+    'It is undefined where nothing was assigned.',
+    'server/storage/promisedDisk.ts PromisedDisk.constructor: drop this.promised = undefined;',
   ),
 ];

@@ -180,6 +180,17 @@ describe('a snapshot that a replica takes', () => {
     run();
     expect([engine.isUnheeded, turns]).toEqual([false, []]);
   });
+
+  it('is due as many entries after the last one, whatever was applied while that was written', async () => {
+    const { engine, store, say } = scripted({ snapshotEveryEntries: 3 });
+    const entries = [1, 2, 3, 4, 5, 6, 7].map((index) => new Entry(index, 1, EntryType.Normal, REGISTER_BYTES));
+    say({ persist: { mark: 1, entries, mustSync: true }, committed: entries.slice(0, 4) });
+    say({ committed: entries.slice(4, 6) });
+    expect(store.snapshot()?.index).toBe(4);
+    while (!engine.heard.includes('snapshotStored 4')) await new Promise<void>((resolve) => setImmediate(resolve));
+    say({ committed: entries.slice(6) });
+    expect(store.snapshot()?.index).toBe(7);
+  });
 });
 
 describe('a snapshot that a leader sent', () => {

@@ -177,4 +177,16 @@ describe('the table of sessions', () => {
       }),
     );
   });
+
+  it('forgets, where another table takes its place, all that it was, and whom it would have forgotten next', () => {
+    const limits = { ...LIMITS, sessionsMax: 3, unusedIdleEntries: 10, usedIdleEntries: 20 };
+    const table = new SessionTable(limits);
+    for (const id of [2, 3, 4]) table.register(id);
+    // It looked at 2, and 2 may not be forgotten yet.
+    expect(table.register(5)).toBe(false);
+    table.replace([], [1, 2]);
+    expect([table.size, [...table.unusedIds]]).toEqual([2, [1, 2]]);
+    expect([table.register(12), table.register(13)]).toEqual([true, true]);
+    expect([...table.unusedIds]).toEqual([2, 12, 13]);
+  });
 });

@@ -11,6 +11,7 @@ import {
 import { chunkKey, PROMISED_KEY, VERSION_KEY } from './keys.ts';
 import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { openMemoryLogStore } from './openLogStore.ts';
+import { PromisedDisk } from './promisedDisk.ts';
 import { COPIED_BYTES_MAX, decodeSlot } from './promisedSlot.ts';
 import { batch, command, commands, contentOf, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
 
@@ -293,6 +294,56 @@ describe('a disk that remembers what was promised of it', () => {
       expect(again.store.lastIndex).toBe(3);
       if (machine.area.content !== undefined) expect(again.store.hardState.commit).toBe(3);
     }
+  });
+
+  it('says which records it put back, and whether it takes on data that had no slots', () => {
+    const opened = (content?: ReadonlyMap<string, Uint8Array>, slots?: PromisedSlots) => {
+      const area = new MemoryPromisedArea('by-step', slots);
+      const disk = PromisedDisk.open(new MemoryDisk('by-step', content), area, () => new Uint8Array(16));
+      disk.recover((whole) => ChunkedLogStore.open(whole, new Listener(), OPTIONS));
+      return [disk.isAdopted, [...disk.restored].sort()];
+    };
+    const machine = written(3);
+    machine.store.persist(batch(100, { entries: commands(4, 4, 1) }));
+    while (machine.area.step()) {}
+    const { content, slots } = machine.copy();
+    expect(opened()).toEqual([false, []]);
+    expect(opened(content, slots)).toEqual([false, [chunkKey(4, 7)]]);
+    const old = new MemoryDisk('by-step');
+    ChunkedLogStore.open(old, new Listener(), OPTIONS).store.persist(batch(1, { entries: commands(1, 3, 1) }));
+    while (old.step()) {}
+    expect(opened(old.content)).toEqual([true, []]);
+  });
+
+  it('tells everybody who waits once, also where it could not settle before, and serves nothing of the slots any more', () => {
+    const before = written(3);
+    before.store.persist(batch(100, { entries: commands(4, 4, 1) }));
+    while (before.area.step()) {}
+    const memory = new MemoryDisk('by-step', before.disk.content);
+    const area = new MemoryPromisedArea('by-step', before.area.content);
+    const disk = PromisedDisk.open(memory, area, () => new Uint8Array(16));
+    const defect = () => {
+      throw new TypeError('a defect');
+    };
+    expect(() => disk.recover(defect)).toThrow(TypeError);
+    disk.recover((whole) => ChunkedLogStore.open(whole, new Listener(), OPTIONS));
+    const told: string[] = [];
+    const settle = (name: string) => disk.settle((error) => told.push(`${name} ${error?.message ?? 'done'}`));
+    const run = () => {
+      while (memory.step() || area.step()) {}
+    };
+    memory.failure = new Error('full');
+    settle('first');
+    run();
+    memory.failure = undefined;
+    settle('second');
+    run();
+    settle('third');
+    expect(told).toEqual(['first full', 'second done', 'third done']);
+    expect(memory.pendingWrites).toBe(0);
+    memory.content.delete(chunkKey(4, 7));
+    expect(disk.get(chunkKey(4, 7))).toBeUndefined();
+    expect(() => disk.write([{ key: 'x', value: null }], true, () => {})).toThrow('a write without a record');
   });
 
   it('has a large write and a snapshot on the disk before their slot is begun', () => {
