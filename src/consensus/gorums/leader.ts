@@ -186,8 +186,8 @@ export class Leader implements Preparing {
 
   /** Appends what was proposed and starts the rounds that are due. Called once a turn. */
   pump(): void {
+    if (!this.state.handover.isOpen) this.appendQueued();
     this.preparations.advance();
-    this.appendQueued();
     const target = this.state.handover.toBeTold(this);
     if (target !== 0) this.tellToStand(target);
     this.ask();

@@ -222,9 +222,8 @@ export class Leadership implements Preparing {
 
   /** Once a turn: what queued is appended, and everything that may be sent is. */
   flush(): void {
+    if (!this.state.handover.isOpen) this.dispatcher.dispatch();
     this.preparations.advance();
-    // During a transfer what queued before is still served; what comes then is not.
-    this.dispatcher.dispatch();
     if (!this.state.silent && this.reads.wantsRound(this.state.nowMs)) this.beginRound();
     this.releaseReads();
     if (!this.state.silent) for (const replicator of this.replicators) replicator.pump();

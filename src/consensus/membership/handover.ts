@@ -27,7 +27,7 @@ export class Handover {
     this.out = out;
   }
 
-  /** Nothing new is accepted meanwhile. */
+  /** Nothing new is accepted meanwhile, and what queued is not appended: the target is to hold the whole log, also when it stands. */
   get isOpen(): boolean {
     return this.open !== undefined;
   }

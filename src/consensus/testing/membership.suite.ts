@@ -411,6 +411,31 @@ export function describeMembershipContract<M>(kind: EngineKind<M>, tellsToStand:
       return { cluster, leader, to, third, obeys };
     };
 
+    it('appends nothing once the target was told, which then would not hold the whole log', () => {
+      const cluster = new EngineCluster(kind, [1, 2, 3], [1, 2, 3], { ...TEST_SETTINGS, batch: false });
+      const leader = cluster.elect();
+      const to = cluster.bootstrap.find((id) => id !== leader.id)!;
+      leader.takeOutcomes();
+      // Its own disk is the slowest: what it appended is committed before, and the next command waits for it.
+      const sync = leader.sync.bind(leader);
+      leader.sync = () => {};
+      cluster.loses = (_from, _target, message) => {
+        if (!tellsToStand(message)) return false;
+        leader.sync = sync;
+        leader.sync();
+        leader.turn(true);
+        return false;
+      };
+      leader.engine.transferLeadership(to, 5);
+      cluster.propose(leader.id, 'a', 'b');
+      cluster.run(4 * heartbeatMs);
+      const { requests, accepted, rejected } = leader.takeOutcomes();
+      expect(requests).toEqual([{ token: 5, ok: true }]);
+      expect(cluster.leaders()).toEqual([to]);
+      expect(accepted).toMatchObject([{ offset: 0, count: 1 }]);
+      expect(rejected).toMatchObject([{ offset: 1, count: 1, reason: RejectReason.NotLeader }]);
+    });
+
     it('done where that is the target, though the old leader led no more when it stood', () => {
       const { cluster, leader, to, third, obeys } = handedOver({ thirdLags: true });
       // The third lacks an entry: who hears it takes its term, and does not vote for it.

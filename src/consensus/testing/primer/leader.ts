@@ -128,8 +128,8 @@ export class Leader implements Preparing {
   pump(): void {
     const { server } = this;
     this.commit();
+    if (!server.handover.isOpen) this.appendQueued();
     this.preparations.advance();
-    this.appendQueued();
     const target = server.handover.toBeTold(this);
     if (target !== 0) server.out.send(target, { type: 'take-over', term: server.term });
     this.askWhoHears();
