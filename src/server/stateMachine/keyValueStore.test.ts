@@ -1,12 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ByteWriter } from '../../bytes/byteWriter.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { type Command, CommandType, encodeCommand } from '../../wire/command.ts';
 import { scanCommand } from '../../wire/commandScan.ts';
 import { encodeFence } from '../../wire/fence.ts';
+import { SEQUENCE_WINDOW } from '../../wire/limits.ts';
 import { checkSnapshot, fencesOf, KeyValueStore, MalformedSnapshotError } from './keyValueStore.ts';
 import { SEQUENCE_AHEAD_MAX } from './session.ts';
 import { SESSION_LIMITS } from './sessionTable.ts';
+import { BLOCK_NUMBERS } from './sparseNumbers.ts';
 
 const entryOf = (index: number, data: Uint8Array) => new Entry(index, 1, EntryType.Normal, data);
 const register = (store: KeyValueStore, index: number) => store.apply(entryOf(index, new Uint8Array(0)));
@@ -29,6 +32,14 @@ const commands: fc.Arbitrary<readonly Command[]> = fc.array(
   ),
   { maxLength: 60 },
 );
+
+/** Numbers up to 12 as such that are given up, that stand in several blocks, or are too far ahead. */
+const FAR_APART = [0, 1, 2, 3, 4, BLOCK_NUMBERS - 1, BLOCK_NUMBERS, BLOCK_NUMBERS + 1].concat(
+  [-1, 0, 1, 2].map((offset) => SEQUENCE_WINDOW + offset),
+  SEQUENCE_AHEAD_MAX + 2,
+);
+const farApart = (log: readonly Command[]) =>
+  log.map((each) => (each.type === CommandType.Insert ? { ...each, clientSeq: FAR_APART[each.clientSeq]! } : each));
 
 function storeOf(log: readonly Command[]): KeyValueStore {
   const store = new KeyValueStore();
@@ -305,6 +316,22 @@ describe('snapshots', () => {
       expect(() => checkSnapshot(above(bits))).toThrow(MalformedSnapshotError);
   });
 
+  it('that have numbers where no session comes to are refused', () => {
+    // Session 5, last used at 1; one block of one number.
+    const session = (floor: number, mark: number, above: number) => {
+      const out = new ByteWriter();
+      for (const each of [4, 0, 1, 5, 1, floor, mark, 1, Math.floor(above / BLOCK_NUMBERS)]) out.varint(each);
+      const bits = new Uint8Array(Math.floor((above % BLOCK_NUMBERS) / 8) + 1);
+      bits[bits.length - 1] = 1 << (above % 8);
+      out.field(bits);
+      for (const each of [0, 0]) out.varint(each);
+      return out.finish();
+    };
+    checkSnapshot(session(2, 2, 2 + SEQUENCE_AHEAD_MAX));
+    expect(() => checkSnapshot(session(2, 2, 3 + SEQUENCE_AHEAD_MAX))).toThrow('above the mark 2 of a session');
+    expect(() => checkSnapshot(session(3, 2, 9))).toThrow('the floor 3 of a session, above its mark 2');
+  });
+
   it('are checked as they are restored', () => {
     const good = storeOf([{ type: CommandType.Register }]).snapshot();
     checkSnapshot(good);
@@ -317,7 +344,7 @@ describe('snapshots', () => {
 
   it('carry keys and sessions: a restored store goes on as the one it was taken from', () => {
     fc.assert(
-      fc.property(commands, commands, (before, after) => {
+      fc.property(commands.map(farApart), commands.map(farApart), (before, after) => {
         const original = storeOf(before);
         const restored = storeOf(after);
         restored.restore(original.snapshot());

@@ -4,7 +4,7 @@ import { type Entry, EntryType } from '../../consensus/entry.ts';
 import { CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
 import { scanCommand } from '../../wire/commandScan.ts';
 import { decodeFence, type Fence, type Fences, NO_FENCES } from '../../wire/fence.ts';
-import { Session } from './session.ts';
+import { SEQUENCE_AHEAD_MAX, Session } from './session.ts';
 import { SESSION_LIMITS, type SessionLimits, SessionTable } from './sessionTable.ts';
 import { SparseNumbers } from './sparseNumbers.ts';
 
@@ -267,9 +267,15 @@ function readSession(reader: ByteReader, lastUsed: number): Session {
   session.lastUsed = lastUsed;
   session.floor = reader.varint();
   session.mark = reader.varint();
+  if (session.floor > session.mark)
+    throw new MalformedSnapshotError(
+      `snapshot: the floor ${session.floor} of a session, above its mark ${session.mark}`,
+    );
   const above = SparseNumbers.read(reader);
-  if (above.lowest <= session.mark + 1)
-    throw new MalformedSnapshotError(`snapshot: ${above.lowest} is above the mark ${session.mark} of a session`);
+  if (above.lowest <= session.mark + 1 || above.highest > session.mark + SEQUENCE_AHEAD_MAX)
+    throw new MalformedSnapshotError(
+      `snapshot: ${above.lowest} to ${above.highest} are above the mark ${session.mark} of a session`,
+    );
   if (above.size > 0) session.above = above;
   return session;
 }
