@@ -36,6 +36,162 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     key: 'consensus/gorums/leader.ts Leader.snapshotInstalled: drop this.heard(from);',
     why: 'Who installs a snapshot answers heartbeats as well, and these are heard within one.',
   },
+  {
+    key: 'consensus/gorums/codec.ts decode: half version !== VERSION || kind === undefined → version !== VERSION',
+    why: 'Where there is no kind it is refused all the same, as one that is not known.',
+  },
+  {
+    key: 'consensus/gorums/election.ts Election.voteRequested: half upToDate && request.term === state.term && free && this.electorate.leader() === undefined → upToDate && request.term === state.term && free',
+    why: 'Who leads has voted for itself.',
+  },
+  {
+    key: 'consensus/gorums/election.ts Election.writeDurable: half candidacy?.preVote === false && state.writes.durableTerm === state.term → state.writes.durableTerm === state.term',
+    why: 'A pre-candidate has its own pre-vote from the beginning, and who does not stand counts nothing.',
+  },
+  {
+    key: 'consensus/gorums/election.ts Election.countVote: drop if (candidacy === undefined) return;',
+    why: 'Whoever calls it has looked whether this server stands.',
+  },
+  {
+    key: 'consensus/gorums/election.ts Election.countVote: swap this.candidacy = undefined; this.electorate.won(); → this.electorate.won(); this.candidacy = undefined;',
+    why: 'Leading does not look at the candidacy.',
+  },
+  {
+    key: 'consensus/gorums/engine.ts GorumsEngine.resign: swap this.stopLeading(0); state.leaderId = 0; → state.leaderId = 0; this.stopLeading(0);',
+    why: 'Who stops leading is told who leads, and does not look it up.',
+  },
+  {
+    key: 'consensus/gorums/engine.ts GorumsEngine.stopLeading: swap this.leader = undefined; this.state.restartElectionTimer(); → this.state.restartElectionTimer(); this.leader = undefined;',
+    why: 'Neither looks at the other.',
+  },
+  {
+    key: 'consensus/gorums/engine.ts GorumsEngine.follow: swap this.election.withdraw(); this.stopLeading(leader); → this.stopLeading(leader); this.election.withdraw();',
+    why: 'Nobody stands while it leads, and neither looks at the other.',
+  },
+  {
+    key: 'consensus/gorums/engine.ts GorumsEngine.follow: swap this.stopLeading(leader); state.leaderId = leader; → state.leaderId = leader; this.stopLeading(leader);',
+    why: 'Who stops leading is told who leads, and does not look it up.',
+  },
+  {
+    key: "consensus/gorums/engine.ts GorumsEngine.refusalOf: half 'term' in message && message.term > this.state.term → 'term' in message",
+    why: 'What is no later term is never too far ahead; the time in which terms may rise only begins at another moment.',
+  },
+  {
+    key: "consensus/gorums/engine.ts GorumsEngine.refusalOf: half 'term' in message && message.term > this.state.term → message.term > this.state.term",
+    why: 'What has no term is not greater than one.',
+  },
+  {
+    key: 'consensus/gorums/engine.ts GorumsEngine.refusalOf: bound message.term > this.state.term → message.term >= this.state.term',
+    why: 'What is no later term is never too far ahead; the time in which terms may rise only begins at another moment.',
+  },
+  {
+    key: 'consensus/gorums/engine.ts GorumsEngine.snapshotStored: drop this.state.configurations.compact(index);',
+    why: 'Keeps configurations in memory that nobody asks for any more.',
+  },
+  {
+    key: 'consensus/gorums/engine.ts GorumsEngine.heardFromLeader: bound term > state.term → term >= state.term',
+    why: 'Following the leader that it follows changes nothing.',
+  },
+  {
+    key: 'consensus/gorums/engine.ts GorumsEngine.heardFromLeader: half term > state.term || state.leaderId !== leader || election.role !== undefined → term > state.term || state.leaderId !== leader',
+    why: 'Who stands knows of no leader, so that this is another one.',
+  },
+  {
+    key: 'consensus/gorums/engine.ts GorumsEngine.heardFromLeader: negate election.role !== undefined → election.role === undefined',
+    why: 'Following the leader that it follows changes nothing, and who stands knows of none.',
+  },
+  {
+    key: "consensus/gorums/engine.ts tellsTerm: half message.type === 'RequestVoteResponse' && message.granted → message.granted",
+    why: 'Nothing else is granted.',
+  },
+  {
+    key: 'consensus/gorums/follower.ts Follower.append: swap this.catchUp.agreed(request.term, prevLogIndex + entries.length); state.out.sendAfterPersist(from, response); → state.out.sendAfterPersist(from, response); this.catchUp.agreed(request.term, prevLogIndex + entries.length);',
+    why: 'Neither looks at the other.',
+  },
+  {
+    key: 'consensus/gorums/follower.ts Follower.takeEntries: half conflict !== undefined && conflict <= state.commitIndex → conflict <= state.commitIndex',
+    why: 'Nothing is not less than anything.',
+  },
+  {
+    key: 'consensus/gorums/follower.ts Follower.takeEntries: half conflict !== undefined && conflict <= log.lastIndex → conflict <= log.lastIndex',
+    why: 'Nothing is not less than anything.',
+  },
+  {
+    key: 'consensus/gorums/follower.ts Follower.takeEntries: half conflict !== undefined && conflict <= log.lastIndex → conflict !== undefined',
+    why: 'A log that is cut after its end stays what it is.',
+  },
+  {
+    key: 'consensus/gorums/follower.ts Follower.snapshot: bound index > state.commitIndex → index >= state.commitIndex',
+    why: 'The log knows the term of what is committed last, and that is committed already.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.constructor: swap this.replication = new Replication(state, this.reads, startIndex); state.log.append([noopEntry(startIndex, state.term)]); → state.log.append([noopEntry(startIndex, state.term)]); this.replication = new Replication(state, this.reads, startIndex);',
+    why: 'How the log is sent is told where this term begins, and looks at the log only when it sends.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.constructor: swap state.log.append([noopEntry(startIndex, state.term)]); this.refreshPeers(); → this.refreshPeers(); state.log.append([noopEntry(startIndex, state.term)]);',
+    why: 'Who the others are does not depend on the log.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.catchMeUp: swap peer.heardMs = this.state.nowMs; this.heard(follower); → this.heard(follower); peer.heardMs = this.state.nowMs;',
+    why: 'Two notes of the same moment, neither of which looks at the other.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.answered: swap peer.heardMs = state.nowMs; this.heard(from); → this.heard(from); peer.heardMs = state.nowMs;',
+    why: 'Two notes of the same moment, neither of which looks at the other.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.snapshotInstalled: swap peer.heardMs = this.state.nowMs; this.heard(from); → this.heard(from); peer.heardMs = this.state.nowMs;',
+    why: 'Two notes of the same moment, neither of which looks at the other.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.snapshotInstalled: swap this.heard(from); this.replication.succeeded(peer, call); → this.replication.succeeded(peer, call); this.heard(from);',
+    why: 'Neither looks at the other.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.recordReply: swap this.quorumMs = Math.max(this.quorumMs, replied.startMs); this.confirmReads(call); → this.confirmReads(call); this.quorumMs = Math.max(this.quorumMs, replied.startMs);',
+    why: 'Neither looks at the other.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.countRounds: bound answeredCall > 0 → answeredCall >= 0',
+    why: 'No call is numbered 0: there are no reads and no rounds up to it.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.countRounds: swap this.confirmReads(answeredCall); rounds.close(answeredCall); → rounds.close(answeredCall); this.confirmReads(answeredCall);',
+    why: 'Reads and rounds: neither looks at the other.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.countRounds: half index > state.commitIndex && state.log.term(index) === state.term → state.log.term(index) === state.term',
+    why: 'Where nothing new is committed it only resets the patience with unanswered rounds.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.countRounds: swap this.replication.committed(); state.commitTo(index); → state.commitTo(index); this.replication.committed();',
+    why: 'Neither looks at the other.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.committed: swap this.change = undefined; state.out.requests.push({ token: change.token, ok: true }); → state.out.requests.push({ token: change.token, ok: true }); this.change = undefined;',
+    why: 'Neither looks at the other.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.committed: swap state.out.requests.push({ token: change.token, ok: true }); this.replication.startRound(); → this.replication.startRound(); state.out.requests.push({ token: change.token, ok: true });',
+    why: 'What is answered and what is sent leave in lists of their own.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.committed: swap this.nameSuccessor(); this.resign(); → this.resign(); this.nameSuccessor();',
+    why: 'Who is named depends on what this leader knew, which it still knows when it leads no more.',
+  },
+  {
+    key: 'consensus/gorums/leader.ts Leader.tick: bound state.nowMs - this.quorumMs > electionTimeoutMs → state.nowMs - this.quorumMs >= electionTimeoutMs',
+    why: 'A millisecond sooner.',
+  },
+  {
+    key: 'consensus/gorums/election.ts Election.stand: swap state.enterTerm(state.term + 1, state.id); state.restartElectionTimer(); → state.restartElectionTimer(); state.enterTerm(state.term + 1, state.id);',
+    why: 'Neither looks at what the other sets.',
+  },
+  {
+    key: 'consensus/gorums/election.ts Election.voteRequested: swap state.enterTerm(state.term, request.candidate); state.restartElectionTimer(); → state.restartElectionTimer(); state.enterTerm(state.term, request.candidate);',
+    why: 'Neither looks at what the other sets.',
+  },
   // etcd
   {
     key: 'consensus/etcd/leadership.ts Leadership.retrySnapshots: drop this.snapshotSentMs.delete(id); (2)',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../contract.ts';
+import { Entry, EntryType } from '../entry.ts';
 import { APPEND_THREAD, APPLY_THREAD, Message, MessageType } from './messages.ts';
 import { StepError } from './node.ts';
 import { RaftRole } from './state.ts';
@@ -90,6 +91,26 @@ describe('what a node wants written', () => {
     const nothing = Object.assign(new Message(MessageType.StorageApplyResp, 1), { from: APPLY_THREAD, term: 5 });
     expect(server.node.step(nothing)).toBeUndefined();
     expect(server.state.log.applied).toBe(0);
+  });
+});
+
+describe('an entry that was replaced, and came back', () => {
+  const append = (server: OneNode, from: number, term: number, entryTerm: number) => {
+    const entries = [new Entry(1, entryTerm, EntryType.Normal, new Uint8Array(0))];
+    server.receive(MessageType.Append, from, { term, index: 0, logTerm: 0, entries });
+    const written = server.node.ready().messages.find(({ type }) => type === StorageAppend)!;
+    return written.responses.find(({ type }) => type === StorageAppendResp)!;
+  };
+
+  it('is not on disk because it once was: what took its place may be there', () => {
+    const server = new OneNode({ options: { asyncStorageWrites: true } });
+    const first = append(server, 2, 1, 1);
+    append(server, 3, 2, 2);
+    const last = append(server, 2, 3, 1);
+    server.node.step(first);
+    expect(server.state.log.unstable.entries).toHaveLength(1);
+    server.node.step(last);
+    expect(server.state.log.unstable.entries).toHaveLength(0);
   });
 });
 

@@ -242,6 +242,14 @@ describe('a server asked for its vote', () => {
     expect(persist?.hardState).toMatchObject({ term: 4, vote: granted ? 2 : 0 });
   });
 
+  it('gives no pre-vote for the term that it is in', () => {
+    const server = follower();
+    const verdict = (term: number) =>
+      server.step(2, voteRequest({ term, preVote: true })).messages.map(({ message }) => message);
+    expect(verdict(3)).toMatchObject([{ granted: false }]);
+    expect(verdict(4)).toMatchObject([{ granted: true }]);
+  });
+
   it('answers a pre-vote without a new term of its own, and refuses while a leader is heard (thesis §9.6, §4.2.3)', () => {
     const server = follower();
     const ask = () => server.step(3, voteRequest({ candidate: 3, preVote: true }));

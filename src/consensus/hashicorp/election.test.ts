@@ -80,6 +80,16 @@ describe('candidate (Raft §5.2)', () => {
     expect(server.engine.status().role).toBe(Role.Leader);
   });
 
+  it('is not lost by late refusals of the pre-vote before it', () => {
+    const server = new OneServer();
+    server.wait(150);
+    server.receive(2, { type: 'vote-reply', term: 1, preVote: true, granted: true });
+    for (const id of [2, 3]) server.receive(id, { type: 'vote-reply', term: 1, preVote: true, granted: false });
+    expect(server.engine.status()).toMatchObject({ role: Role.Candidate, term: 1 });
+    for (const id of [2, 3]) server.receive(id, { type: 'vote-reply', term: 1, preVote: false, granted: false });
+    expect(server.engine.status()).toMatchObject({ role: Role.Follower, term: 1 });
+  });
+
   it('returns to following where a majority refuses', () => {
     const server = new OneServer();
     server.wait(150);
