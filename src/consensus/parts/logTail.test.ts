@@ -213,6 +213,16 @@ describe('LogTail', () => {
     expect([log.snapshot()?.index, log.term(7), log.term(6)]).toEqual([7, 2, undefined]);
   });
 
+  it('asks the store for the terms of what it let go after a snapshot', () => {
+    const store = new MemoryLog();
+    const log = new LogTail(store);
+    log.restore(snapshotAt(3, 1));
+    log.append([command(4, 2), command(5, 3)]);
+    store.persist({ ...log.take()!, mark: 1, mustSync: true });
+    log.prune(5);
+    expect([3, 4, 5].map((index) => log.term(index))).toEqual([1, 2, 3]);
+  });
+
   it('refuses entries that do not follow its last', () => {
     const log = new LogTail(new MemoryLog());
     expect(() => log.append([command(2, 1)])).toThrow('append at 2 to a log that ends at 0');
