@@ -1,15 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DelayShape } from './delays.ts';
-import { fateOf, Lane, type LinkCondition } from './lane.ts';
-
-const CLEAR: LinkCondition = {
-  isCut: false,
-  lossChance: 0,
-  delays: [],
-  bytesPerSecond: Number.POSITIVE_INFINITY,
-  keepsOrder: true,
-};
+import { fateOf, Lane } from './lane.ts';
+import { CLEAR } from './testing/clearLink.ts';
 
 /** Gives these in turn, and nothing after the last. */
 function drawing(values: readonly number[]): () => number {

@@ -18,13 +18,9 @@ const BLOCK_BYTES = 1 << 16;
  * refused and not waited for. Throws UnusableFileError, or the file system's error.
  */
 export function readRegularFile(path: string, bytesMax: number): Buffer {
-  // To open a device may do something already, so it is looked at before that; and after it, as it may have been replaced.
-  expectRegular(path, statSync(path));
-  const descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  const descriptor = openRegularFile(path);
   try {
-    const stats = fstatSync(descriptor);
-    expectRegular(path, stats);
-    if (stats.size > bytesMax) throw tooLarge(path, bytesMax);
+    if (fstatSync(descriptor).size > bytesMax) throw tooLarge(path, bytesMax);
     const blocks: Buffer[] = [];
     let bytes = 0;
     // To the end, not by its size: what /proc holds has none, and others may grow.
@@ -38,6 +34,20 @@ export function readRegularFile(path: string, bytesMax: number): Buffer {
     }
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** Opens the regular file `path` to read it; anything else is refused as by `readRegularFile`. Answers its descriptor. */
+export function openRegularFile(path: string): number {
+  // To open a device may do something already, so it is looked at before that; and after it, as it may have been replaced.
+  expectRegular(path, statSync(path));
+  const descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  try {
+    expectRegular(path, fstatSync(descriptor));
+    return descriptor;
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
   }
 }
 

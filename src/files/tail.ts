@@ -1,6 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
-import { UnusableFileError } from './regularFile.ts';
+import { openRegularFile } from './regularFile.ts';
 
 const PIECE_BYTES = 64 * 1024;
 
@@ -23,7 +23,7 @@ export class Tail {
 
   constructor(path: string) {
     this.path = path;
-    this.descriptor = open(path);
+    this.descriptor = openRegularFile(path);
   }
 
   /** Whole lines from its end, of so many bytes at most; `more` goes on from there. */
@@ -40,7 +40,7 @@ export class Tail {
     let text = this.rest();
     if (this.isReplaced()) {
       closeSync(this.descriptor);
-      this.descriptor = open(this.path);
+      this.descriptor = openRegularFile(this.path);
       this.at = 0;
       text += this.rest();
     }
@@ -69,12 +69,4 @@ export class Tail {
   close(): void {
     closeSync(this.descriptor);
   }
-}
-
-/** A pipe would never end, and never begin. */
-function open(path: string): number {
-  const descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-  if (fstatSync(descriptor).isFile()) return descriptor;
-  closeSync(descriptor);
-  throw new UnusableFileError(path, 'is no regular file', 'a log');
 }

@@ -7,7 +7,7 @@ import { ClusterFaults } from './faults/clusterFaults.ts';
 import { ManagedServer, type ServerState, type StopGrace } from './managedServer.ts';
 import { LogBuffer } from './process/logBuffer.ts';
 import { launch, type ProcessExit } from './process/serverProcess.ts';
-import { ServerStateError } from './serverStateError.ts';
+import { noServer, ServerStateError } from './serverStateError.ts';
 import { StatusClient } from './statusClient.ts';
 
 /** How long one server's answer to a status call is waited for, ms. */
@@ -139,7 +139,7 @@ export class Cluster {
   private server(id: number): ManagedServer {
     const server = this.servers.get(id);
     if (server === undefined) {
-      throw new ServerStateError(`no server ${id}: expected one of ${[...this.servers.keys()].join(', ')}`);
+      throw new ServerStateError(noServer(id, [...this.servers.keys()]));
     }
     return server;
   }

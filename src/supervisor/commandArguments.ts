@@ -2,8 +2,13 @@ import { InvalidArgumentError } from 'commander';
 import { durationMs } from './config/schema.ts';
 import { isSignal } from './control/signals.ts';
 
+/** Whether it may number a server or a fault. */
+export function isId(text: string): boolean {
+  return /^[1-9]\d{0,8}$/.test(text);
+}
+
 export function parseId(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Expected a server id such as 1.');
+  if (!isId(text)) throw new InvalidArgumentError('Expected a server id such as 1.');
   return Number(text);
 }
 

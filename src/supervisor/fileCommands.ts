@@ -1,11 +1,13 @@
 import { relative } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { renderTable } from '../cli/table.ts';
-import type { ClusterPlan } from './clusterPlan.ts';
-import { serverLogFile } from './clusterPlan.ts';
+import { UsageError } from '../goflags/goFlags.ts';
+import { type ClusterPlan, serverLogFile } from './clusterPlan.ts';
+import { isId } from './commandArguments.ts';
 import type { ProcessContext } from './commandProcess.ts';
 import { type ClusterChoice, findRunning, NoClusterError, readClusterFile } from './findCluster.ts';
 import { type LogOfServer, showLogs } from './logs.ts';
+import { noServer, ServerStateError } from './serverStateError.ts';
 
 const LINES_DEFAULT = 20;
 const LINES_MAX = 100_000;
@@ -36,16 +38,13 @@ export function addFileCommands(
     .option('-n, --lines <count>', 'so many lines of each at first', lines, LINES_DEFAULT)
     .option('--datadir <folder>', 'its data folder, where that is not what the file says')
     .action(async (words: readonly string[], { follow, lines: count, datadir }: LogsArguments) => {
-      const ids = words.filter((word) => ID.test(word)).map(Number);
-      const [file, another] = words.filter((word) => !ID.test(word));
-      if (another !== undefined)
-        throw new NoClusterError(`one cluster file at a time: ${file} and ${another} were given`);
+      const ids = words.filter(isId).map(Number);
+      const [file, another] = words.filter((word) => !isId(word));
+      if (another !== undefined) throw new UsageError(`one cluster file at a time: ${file} and ${another} were given`);
       const logs = chosen(logsOf({ file, datadir }), ids);
       await showLogs(logs, { linesMax: count, follow: follow ?? false, onInterrupt }, terminal);
     });
 }
-
-const ID = /^[1-9]\d{0,8}$/;
 
 interface LogsArguments {
   readonly follow?: true;
@@ -74,7 +73,7 @@ function logsOf(choice: ClusterChoice): LogOfServer[] {
 function chosen(logs: readonly LogOfServer[], ids: readonly number[]): LogOfServer[] {
   const known = logs.map(({ id }) => id);
   const unknown = ids.find((id) => !known.includes(id));
-  if (unknown !== undefined) throw new NoClusterError(`no server ${unknown}: expected one of ${known.join(', ')}`);
+  if (unknown !== undefined) throw new ServerStateError(noServer(unknown, known));
   return logs.filter(({ id }) => ids.length === 0 || ids.includes(id));
 }
 

@@ -35,7 +35,9 @@ export interface FileOverrides {
 }
 
 /**
- * Reads, checks and completes a cluster file. Its servers take faults unless it says that they do not: it is to play with, on one machine. Throws ClusterConfigError, UnusableFileError or the file system's error. */
+ * Reads, checks and completes a cluster file. Its servers take faults unless it says that they do not: it is to play with, on one
+ * machine. Throws ClusterConfigError, UnusableFileError or the file system's error.
+ */
 export function readClusterFile(file: string, { datadir, faults }: FileOverrides = {}): ClusterPlan {
   const config = parseClusterFile(readTextFile(clusterFilePath(file), CLUSTER_FILE_BYTES_MAX), file);
   const name = basename(file, extname(file));

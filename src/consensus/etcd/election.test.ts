@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { ChangeKind, Transition } from './membership.ts';
 import { MessageType } from './messages.ts';
 import { RaftRole } from './state.ts';
 import { OneNode } from './testing/oneNode.ts';
@@ -47,13 +46,7 @@ describe('elections (Raft §5.2)', () => {
 
   it('through a joint configuration is won by both halves only', () => {
     const server = new OneNode({ voters: [1, 2, 3] });
-    const steps = [
-      { kind: ChangeKind.AddVoter, id: 4 },
-      { kind: ChangeKind.AddVoter, id: 5 },
-      { kind: ChangeKind.Remove, id: 2 },
-      { kind: ChangeKind.Remove, id: 3 },
-    ];
-    server.node.applyConfChange({ transition: Transition.JointExplicit, steps });
+    server.joinHalves();
     expect(server.state.configuration).toMatchObject({ voters: [1, 4, 5], outgoing: [1, 2, 3] });
     server.node.campaign();
     server.run();

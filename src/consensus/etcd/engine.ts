@@ -286,12 +286,13 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   /** What was asked of a leader that leads no more: answered where the outcome is certain, and otherwise left to the host. */
   private noticeReign(): void {
-    const { leader, lead } = this.node.state;
+    const { state } = this.node;
+    const { leader, lead } = state;
     const isAnother = leader !== this.leadership?.leader;
     if (leader === undefined || isAnother) this.requests.handover.ledBy(lead);
     if (!isAnother) return;
     // What a silent leader had to say in the turn in which it steps down would keep the others from standing for election once more.
-    if (this.isSilent) this.node.state.outbox = this.node.state.outbox.filter(({ type }) => !isLeaders(type));
+    state.outbox = state.outbox.filter((message) => !this.isUnsaid(message));
     this.leadership = leader === undefined ? undefined : new Leadership(this, leader);
     this.requests.reignEnded();
     this.refuseClients();
@@ -311,6 +312,10 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   private get isSilent(): boolean {
     return this.leadership?.audience.isSilent === true;
+  }
+
+  private isUnsaid({ type }: Message): boolean {
+    return this.isSilent && isLeaders(type);
   }
 
   private get isAlone(): boolean {
@@ -359,7 +364,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     // the same term and lead it with another log. So it asks for votes only when its own is durable.
     this.hedge(message);
     if (message.type === MessageType.Vote) this.out.sendAfterPersist(message.to, message);
-    else if (!this.isSilent || !isLeaders(message.type)) this.out.send(message.to, message);
+    else if (!this.isUnsaid(message)) this.out.send(message.to, message);
     if (message.type === MessageType.Snapshot) this.leadership?.snapshotSent(message.to);
   }
 

@@ -312,13 +312,7 @@ describe('membership changes (Raft §6, thesis §4)', () => {
     server.lead();
     server.receive(AppendResp, 2, { term: 1, index: 1 });
     server.run();
-    const steps = [
-      { kind: ChangeKind.AddVoter, id: 4 },
-      { kind: ChangeKind.AddVoter, id: 5 },
-      { kind: ChangeKind.Remove, id: 2 },
-      { kind: ChangeKind.Remove, id: 3 },
-    ];
-    server.node.applyConfChange({ transition: Transition.JointExplicit, steps });
+    server.joinHalves();
     expect(server.state.configuration).toMatchObject({ voters: [1, 4, 5], outgoing: [1, 2, 3] });
     server.propose('a');
     server.run();

@@ -153,8 +153,7 @@ export class Leader implements Preparing {
       this.replication.startRound();
       this.refreshPeers();
     }
-    const { configurations } = state;
-    if (configurations.latestIndex <= state.commitIndex && !configurations.latest.voters.includes(state.id)) {
+    if (!state.isChangeInLog && !state.isVoter) {
       this.nameSuccessor();
       this.resign();
     }
@@ -244,7 +243,7 @@ export class Leader implements Preparing {
   }
 
   get isChangeInLog(): boolean {
-    return this.state.configurations.latestIndex > this.state.commitIndex;
+    return this.state.isChangeInLog;
   }
 
   get mayChange(): boolean {

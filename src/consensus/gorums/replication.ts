@@ -53,8 +53,7 @@ export class Replication {
     const { state } = this;
     const { configurations } = state;
     const ids = new Set(configurations.latest.voters);
-    if (configurations.latestIndex > state.commitIndex)
-      for (const id of configurations.previous?.voters ?? []) ids.add(id);
+    if (state.isChangeInLog) for (const id of configurations.previous?.voters ?? []) ids.add(id);
     ids.add(newcomer);
     ids.delete(0);
     ids.delete(state.id);

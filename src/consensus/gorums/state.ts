@@ -34,8 +34,7 @@ export class ServerState extends ServerCore {
 
   /** A server that a change not yet committed removes may be the only one whose log can win (thesis §4.2.2). */
   get mayStand(): boolean {
-    const { latestIndex, previous } = this.configurations;
-    return this.isVoter || (latestIndex > this.commitIndex && previous?.voters.includes(this.id) === true);
+    return this.isVoter || (this.isChangeInLog && this.configurations.previous?.voters.includes(this.id) === true);
   }
 
   /** A number for a quorum call, never used before by this server. */

@@ -143,7 +143,7 @@ export class Leadership implements Preparing {
   }
 
   get isChangeInLog(): boolean {
-    return this.state.configurations.latestIndex > this.state.commitIndex;
+    return this.state.isChangeInLog;
   }
 
   get mayChange(): boolean {
@@ -287,7 +287,7 @@ export class Leadership implements Preparing {
     if (tracker.commitIndex <= state.commitIndex) return;
     const isFirst = state.commitIndex < this.firstOfTerm;
     state.commitTo(tracker.commitIndex);
-    if (state.configurations.latestIndex <= state.commitIndex && !state.isVoter) {
+    if (!state.isChangeInLog && !state.isVoter) {
       this.leave();
       return;
     }

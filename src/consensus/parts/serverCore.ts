@@ -47,6 +47,11 @@ export class ServerCore {
     return this.configuration.voters.includes(this.id);
   }
 
+  /** Whether a change of the members is in the log and not committed. */
+  get isChangeInLog(): boolean {
+    return this.configurations.latestIndex > this.commitIndex;
+  }
+
   enterTerm(term: number, vote: NodeId): void {
     this.term = term;
     this.vote = vote;

@@ -1,4 +1,4 @@
-import { type DiskCondition, fateOfWrite, isStalled, writeUs } from '../../faults/diskCondition.ts';
+import { type DiskCondition, isStalled, writeUs } from '../../faults/diskCondition.ts';
 import type { Disk, DiskOperation, PromisedArea, PromisedSlots } from '../storage/contract.ts';
 import { StorageWriteError } from '../storage/levelDisk.ts';
 
@@ -44,7 +44,7 @@ export class WriteGate {
       }
       if (first.isSync && isStalled(condition, nowUs)) return;
       this.waiting.shift();
-      first.run(fateOfWrite({ ...condition, stalledUntilUs: 0 }, nowUs) === 'fails');
+      first.run(condition.isFull);
     }
   }
 }

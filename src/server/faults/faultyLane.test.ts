@@ -1,14 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LinkCondition } from '../../faults/lane.ts';
+import { CLEAR } from '../../faults/testing/clearLink.ts';
 import { FaultyLane } from './faultyLane.ts';
 
-const CLEAR: LinkCondition = {
-  isCut: false,
-  lossChance: 0,
-  delays: [],
-  bytesPerSecond: Number.POSITIVE_INFINITY,
-  keepsOrder: true,
-};
 const LATE: LinkCondition = { ...CLEAR, delays: [{ kind: 'fixed', us: 10_000 }] };
 
 beforeEach(() => void vi.useFakeTimers());

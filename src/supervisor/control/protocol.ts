@@ -1,15 +1,14 @@
 import { z } from 'zod';
 import { faultRequestSchema } from '../faults/faultRequest.ts';
-import { isSignal } from './signals.ts';
+import { signalSchema } from './signals.ts';
 
 const id = z.int().min(1);
-const signal = z.custom<NodeJS.Signals>(isSignal, { error: 'expected a signal such as SIGKILL' });
 
 /** What a person asks of a running supervisor: one JSON object on one line of its Unix socket. */
 export const requestSchema = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('status') }),
   z.strictObject({ command: z.literal('down') }),
-  z.strictObject({ command: z.literal('kill'), id, signal, restart: z.boolean() }),
+  z.strictObject({ command: z.literal('kill'), id, signal: signalSchema, restart: z.boolean() }),
   z.strictObject({ command: z.literal('restart'), id }),
   z.strictObject({ command: z.literal('rejoin'), id, survivor: id.optional() }),
   z.strictObject({ command: z.literal('pause'), id }),

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { makeFolder, ownTemporaryFolder, replacePrivateFile, writeBeside } from '../../files/privateFile.ts';
 import { readTextFile, UnusableFileError } from '../../files/regularFile.ts';
-import { identify, isRunning } from '../process/identity.ts';
+import { identify, isRunning, processIdentitySchema } from '../process/identity.ts';
 
 const FILE_NAME = 'supervisor.json';
 
@@ -14,14 +14,12 @@ const STATE_BYTES_MAX = 1024 * 1024;
 /** Longest path of a Unix socket that every system takes (sockaddr_un.sun_path is 104 bytes on some), bytes. */
 const SOCKET_PATH_BYTES_MAX = 100;
 
-const identity = z.object({ pid: z.int().min(1), startTicks: z.string().nullable() });
-
 const schema = z.object({
   version: z.literal(1),
-  supervisor: identity,
+  supervisor: processIdentitySchema,
   startedAt: z.string(),
   name: z.string(),
-  servers: z.array(z.object({ id: z.int(), address: z.string(), process: identity.nullable() })),
+  servers: z.array(z.object({ id: z.int(), address: z.string(), process: processIdentitySchema.nullable() })),
 });
 
 /**

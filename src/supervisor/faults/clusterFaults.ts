@@ -2,7 +2,7 @@ import type { ServerFault } from '../../faults/serverFault.ts';
 import { encodeStartFaults, START_FAULTS_VARIABLE } from '../../wire/faultCodec.ts';
 import type { ClusterEventListener, FaultEnd } from '../events.ts';
 import type { ServerState } from '../managedServer.ts';
-import { ServerStateError } from '../serverStateError.ts';
+import { noServer, ServerStateError } from '../serverStateError.ts';
 import { describeFault } from './describe.ts';
 import { FaultClient } from './faultClient.ts';
 import type { FaultRequest, RequestedFault } from './faultRequest.ts';
@@ -139,7 +139,7 @@ export class ClusterFaults {
 
   private expectServer(id: number): void {
     const { ids } = this.cluster;
-    if (!ids.includes(id)) throw new FaultError(`no server ${id}: expected one of ${ids.join(', ')}`);
+    if (!ids.includes(id)) throw new FaultError(noServer(id, ids));
   }
 
   private checkGroups(groups: readonly (readonly number[])[]): void {

@@ -2,8 +2,9 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { CommandOutput } from '../../cli/terminal.ts';
 import type { LinkTrouble } from '../../faults/serverFault.ts';
 import { UsageError } from '../../goflags/goFlags.ts';
-import { parseDuration, parseSignal } from '../commandArguments.ts';
+import { isId, parseDuration, parseSignal } from '../commandArguments.ts';
 import type { ControlRequest } from '../control/protocol.ts';
+import type { ClusterChoice } from '../findCluster.ts';
 import { renderFaults } from '../statusTable.ts';
 import type { ClusterStatus } from '../up.ts';
 import type { FaultReport } from './clusterFaults.ts';
@@ -12,12 +13,7 @@ import { parseGroups, parseTargets, TARGETS_EXPECTED } from './targets.ts';
 
 /** Adds the arguments that say which running cluster is meant. */
 type OnRunning = (command: Command) => Command;
-type Ask = (choice: Choice, request: ControlRequest) => Promise<unknown>;
-
-interface Choice {
-  readonly file?: string | undefined;
-  readonly datadir?: string | undefined;
-}
+type Ask = (choice: ClusterChoice, request: ControlRequest) => Promise<unknown>;
 
 interface TimedOptions {
   readonly datadir?: string;
@@ -38,7 +34,7 @@ export function addFaultCommands(program: Command, onRunning: OnRunning, ask: As
       'break servers, links, disks and clocks on purpose, for a time; it is undone when the cluster stops, too',
     )
     .addHelpText('after', EXAMPLES);
-  const begin = async (choice: Choice & TimedOptions, what: RequestedFault): Promise<void> => {
+  const begin = async (choice: ClusterChoice & TimedOptions, what: RequestedFault): Promise<void> => {
     const forMs = choice.for;
     const request = { what, ...(forMs === undefined ? {} : { forMs }) };
     const report = (await ask(choice, { command: 'fault', fault: request })) as FaultReport | null | undefined;
@@ -220,11 +216,10 @@ function linkFault(
 }
 
 function healArguments(words: readonly string[]): { readonly ids: number[]; readonly file: string | undefined } {
-  const isNumber = (word: string) => /^[1-9]\d{0,8}$/.test(word);
   const last = words.at(-1);
-  const file = last === undefined || isNumber(last) ? undefined : last;
+  const file = last === undefined || isId(last) ? undefined : last;
   const numbers = file === undefined ? words : words.slice(0, -1);
-  const wrong = numbers.find((word) => !isNumber(word));
+  const wrong = numbers.find((word) => !isId(word));
   if (wrong !== undefined) throw new UsageError(`expected the number of a fault, not ${JSON.stringify(wrong)}`);
   return { ids: numbers.map(Number), file };
 }

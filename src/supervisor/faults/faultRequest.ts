@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FAULT_MS_MAX } from '../../faults/faultBook.ts';
-import { isSignal } from '../control/signals.ts';
+import { signalSchema } from '../control/signals.ts';
 import { parseTargets, TARGETS_EXPECTED } from './targets.ts';
 
 const id = z.int().min(1);
@@ -23,10 +23,8 @@ const trouble = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('bandwidth'), bytesPerSecond: z.number().min(1) }),
 ]);
 
-const signal = z.custom<NodeJS.Signals>(isSignal, { error: 'expected a signal such as SIGKILL' });
-
 const what = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('kill'), targets, signal, restart: z.boolean() }),
+  z.strictObject({ kind: z.literal('kill'), targets, signal: signalSchema, restart: z.boolean() }),
   z.strictObject({ kind: z.literal('pause'), targets }),
   /** Servers of different groups are apart from each other. */
   z.strictObject({ kind: z.literal('groups'), groups: z.array(z.array(id).min(1)).min(2) }),

@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
+import { z } from 'zod';
 import { SUPERVISOR_FD_VARIABLE } from '../../wire/supervision.ts';
 
-/** Tells a process from a later one that was given the same pid. */
-export interface ProcessIdentity {
-  readonly pid: number;
+export const processIdentitySchema = z.object({
+  pid: z.int().min(1),
   /** When the process began, in the kernel's own count; null where the system does not tell. */
-  readonly startTicks: string | null;
-}
+  startTicks: z.string().nullable(),
+});
+
+/** Tells a process from a later one that was given the same pid. */
+export type ProcessIdentity = Readonly<z.infer<typeof processIdentitySchema>>;
 
 /** Field 22 of /proc/<pid>/stat (proc(5)); null where there is no such process or no such file system. */
 function startTicks(pid: number): string | null {

@@ -1,8 +1,9 @@
-import { lstatSync, readFileSync, type Stats, writeFileSync } from 'node:fs';
+import { lstatSync, type Stats, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newPrivateFile } from '../../files/privateFile.ts';
-import { identify, isRunning, type ProcessIdentity } from './identity.ts';
+import { readTextFile } from '../../files/regularFile.ts';
+import { identify, isRunning, type ProcessIdentity, processIdentitySchema } from './identity.ts';
 
 /** In each such folder: the process that made it and will remove it. */
 const OWNER_FILE = 'owner.json';
@@ -37,10 +38,8 @@ async function removeAbandoned(parent: string, prefix: string): Promise<void> {
 function ownerOf(folder: string): ProcessIdentity | undefined {
   try {
     const path = join(folder, OWNER_FILE);
-    const stats = lstatSync(path);
-    if (!isOurs(lstatSync(folder)) || !isOurs(stats) || !stats.isFile() || stats.size > OWNER_BYTES_MAX)
-      return undefined;
-    return asIdentity(JSON.parse(readFileSync(path, 'utf8')));
+    if (![folder, path].every((each) => isOurs(lstatSync(each)))) return undefined;
+    return processIdentitySchema.parse(JSON.parse(readTextFile(path, OWNER_BYTES_MAX)));
   } catch {
     return undefined;
   }
@@ -49,12 +48,4 @@ function ownerOf(folder: string): ProcessIdentity | undefined {
 /** Nobody else may have put anything there. */
 function isOurs({ uid, mode }: Stats): boolean {
   return uid === process.geteuid?.() && (mode & 0o022) === 0;
-}
-
-function asIdentity(value: unknown): ProcessIdentity | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { pid, startTicks } = value as Record<string, unknown>;
-  if (!Number.isSafeInteger(pid) || (pid as number) < 1) return undefined;
-  if (startTicks !== null && typeof startTicks !== 'string') return undefined;
-  return { pid: pid as number, startTicks };
 }

@@ -1,7 +1,7 @@
 import { EMPTY_HARD_STATE, type HardState, type NodeId, simpleConfiguration } from '../../contract.ts';
 import { Entry, EntryType, isConfigurationType } from '../../entry.ts';
 import { MemoryLog } from '../../testing/memoryLog.ts';
-import { decodeConfChange } from '../membership.ts';
+import { ChangeKind, decodeConfChange, Transition } from '../membership.ts';
 import { Message, MessageType } from '../messages.ts';
 import { RaftNode, type Ready } from '../node.ts';
 import { DEFAULT_OPTIONS, type RaftOptions } from '../options.ts';
@@ -63,6 +63,17 @@ export class OneNode {
 
   propose(...commands: string[]): string | undefined {
     return this.node.propose(commands.map((text) => new Entry(0, 0, EntryType.Normal, new TextEncoder().encode(text))));
+  }
+
+  /** Brings about a joint configuration of a node of the voters 1 to 3, whose halves, 1 to 3 and 1, 4 and 5, share it alone. */
+  joinHalves(): void {
+    const steps = [
+      { kind: ChangeKind.AddVoter, id: 4 },
+      { kind: ChangeKind.AddVoter, id: 5 },
+      { kind: ChangeKind.Remove, id: 2 },
+      { kind: ChangeKind.Remove, id: 3 },
+    ];
+    this.node.applyConfChange({ transition: Transition.JointExplicit, steps });
   }
 
   /** Makes this node the leader of the next term, with a vote of `voter`, and lets it write its first entry. */
