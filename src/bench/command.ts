@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import type { Command } from 'commander';
+import { addCompletionCommand } from '../cli/completion/completionCommand.ts';
 import { printable } from '../cli/printable.ts';
 import { innerCommand, runCommander } from '../cli/runCommander.ts';
 import { typedName } from '../cli/typedName.ts';
@@ -13,11 +14,14 @@ import { barProgress, plainProgress } from './render/progress.ts';
 import { renderRuns, type WrittenRun } from './render/runTable.ts';
 import { readRun } from './results/store.ts';
 
+/** What it uses of the process; it asks nothing. */
+type BenchContext = Omit<ProcessContext, 'confirm'>;
+
 /** As a shell tells of a command that Ctrl-C ended. */
 const INTERRUPTED_EXIT_CODE = 130;
 
 /** Runs `rkv-bench` with the arguments that follow its name. Resolves with its exit code. */
-export function runCommand(args: readonly string[], context: ProcessContext): Promise<number> {
+export function runCommand(args: readonly string[], context: BenchContext): Promise<number> {
   return runCommander(
     (exit) => buildProgram(context, exit),
     args,
@@ -28,7 +32,7 @@ export function runCommand(args: readonly string[], context: ProcessContext): Pr
   );
 }
 
-function buildProgram(context: ProcessContext, exit: (code: number) => void): Command {
+function buildProgram(context: BenchContext, exit: (code: number) => void): Command {
   const { terminal } = context;
   const program = innerCommand('rkv-bench', terminal).description(
     'Measures a cluster: starts rkvd servers, drives them with inserts and lookups, checks that what they acknowledged\nis there, and writes what was measured to results/<run>/.',
@@ -44,6 +48,7 @@ function buildProgram(context: ProcessContext, exit: (code: number) => void): Co
       const runs = await Promise.all(places.filter((place) => !files.includes(place)).map(readRun));
       terminal.out(renderComparison(runs));
     });
+  addCompletionCommand(program, terminal);
   return program;
 }
 
@@ -52,7 +57,7 @@ function isOtherFile(place: string): boolean {
   return !place.endsWith('.json') && (statSync(place, { throwIfNoEntry: false })?.isFile() ?? false);
 }
 
-async function bench(flags: BenchFlags, context: ProcessContext): Promise<number> {
+async function bench(flags: BenchFlags, context: BenchContext): Promise<number> {
   const { terminal, progressStream } = context;
   const runs = planRuns(requestOf(flags), new Date());
   makeFolders(flags.results);

@@ -1,3 +1,5 @@
+import { describeFlags, isShell, SHELLS } from '../cli/completion/description.ts';
+import { completionScript } from '../cli/completion/scripts.ts';
 import { versionText } from '../cli/version.ts';
 import { ENGINE_NAMES } from '../consensus/engines.ts';
 import { defineFlags, type FlagValue, flagDefaults, parseFlags, UsageError } from '../goflags/goFlags.ts';
@@ -161,11 +163,12 @@ function flagsWith(engines: readonly string[]): typeof RKVD_FLAGS {
   return { ...RKVD_FLAGS, backend: { ...RKVD_FLAGS.backend, choices: engines } };
 }
 
-/** Throws UsageError with what was wrong; returns the answer where help or the version was asked for. */
+/** Throws UsageError with what was wrong; returns the answer where help, the version or a completion script was asked for. */
 export function parseServerConfig(
   argv: readonly string[],
   engines: readonly string[] = ENGINE_NAMES,
 ): ServerConfig | string {
+  if (argv[0] === 'completion') return completion(argv.slice(1), engines);
   const { values: flags, rest, asked } = parseFlags(flagsWith(engines), argv);
   if (asked !== undefined) return asked === 'help' ? rkvdUsage(engines) : `${versionText('rkvd')}\n`;
   if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}": rkvd takes flags only`);
@@ -219,6 +222,14 @@ function memberId(text: string, serverCount: number): number {
   return id;
 }
 
+function completion([shell, ...more]: readonly string[], engines: readonly string[]): string {
+  if (!isShell(shell) || more.length > 0) {
+    throw new UsageError(`expected a shell after completion: ${SHELLS.join(', ')}`);
+  }
+  const words = { completion: 'print a script for a shell' };
+  return completionScript(describeFlags('rkvd', flagsWith(engines), words), shell);
+}
+
 export function rkvdUsage(engines: readonly string[] = ENGINE_NAMES): string {
-  return `Usage of rkvd:\n${flagDefaults(flagsWith(engines))}`;
+  return `Usage of rkvd:\n${flagDefaults(flagsWith(engines))}\nrkvd completion bash (or zsh, fish) prints a script that has the shell complete these.\n`;
 }

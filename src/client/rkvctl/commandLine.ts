@@ -1,3 +1,5 @@
+import { describeFlags, isShell, SHELLS, type Shell } from '../../cli/completion/description.ts';
+import { completionScript } from '../../cli/completion/scripts.ts';
 import { defineFlags, flagDefaults, type ParsedFlags, parseFlags, UsageError } from '../../goflags/goFlags.ts';
 import { parseAddresses } from '../addresses.ts';
 import { AddressError } from '../errors.ts';
@@ -45,6 +47,7 @@ export type RkvctlFlags = ParsedFlags<typeof RKVCTL_FLAGS>['values'];
 export type Action =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
+  | { readonly kind: 'completion'; readonly shell: Shell }
   | { readonly kind: 'get'; readonly key: string }
   | { readonly kind: 'put'; readonly key: string; readonly value: string }
   | { readonly kind: 'status' }
@@ -123,9 +126,31 @@ function wordAction(word: string, words: readonly string[]): Action {
       }
       return { kind: 'transfer', to };
     }
+    case 'completion': {
+      takes('completion SHELL', 1);
+      const [shell] = words;
+      if (!isShell(shell)) throw new UsageError(`bad shell "${shell}": expected ${SHELLS.join(', ')}`);
+      return { kind: 'completion', shell };
+    }
     default:
       throw new UsageError(`unknown command "${word}"`);
   }
+}
+
+/** What a shell is told of the commands; the usage has more. */
+const WORDS = {
+  get: 'print the value of a key',
+  put: 'set a key',
+  status: 'print what every server says about itself',
+  leader: 'print the id of the leader',
+  transfer: 'hand leadership over',
+  completion: 'print a script for a shell',
+  help: 'print what there is',
+};
+
+/** For the shell, all that it completes of this program. */
+export function completionText(shell: Shell): string {
+  return completionScript(describeFlags('rkvctl', RKVCTL_FLAGS, WORDS), shell);
 }
 
 export function usage(): string {
@@ -138,6 +163,7 @@ Commands:
   status           print what every server says about itself
   leader           print the id of the leader, or "no leader" and exit 1
   transfer [ID]    hand leadership to server ID, or to the most up-to-date one
+  completion SHELL print a script that has bash, zsh or fish complete this: source <(rkvctl completion bash)
   help             print this; -version prints the version
 Without a command: change the membership with -add or -remove, or else put load on the cluster.
 A word that starts with a dash goes behind "--", as in: rkvctl put -- KEY -1

@@ -4,7 +4,7 @@ import { versionText } from '../../cli/version.ts';
 import { UsageError } from '../../goflags/goFlags.ts';
 import { RkvError } from '../errors.ts';
 import { RkvClient } from '../rkvClient.ts';
-import { type CommandLine, parseCommandLine, usage } from './commandLine.ts';
+import { type CommandLine, completionText, parseCommandLine, usage } from './commandLine.ts';
 import { getKey, printLeader, putKey, transfer } from './keyCommands.ts';
 import { loadCommand } from './loadCommand.ts';
 import { reconfigure } from './membershipCommand.ts';
@@ -35,6 +35,10 @@ export async function run(argv: readonly string[], environment: RunEnvironment):
   }
   if (commandLine.action.kind === 'version') {
     terminal.out(versionText('rkvctl'));
+    return 0;
+  }
+  if (commandLine.action.kind === 'completion') {
+    terminal.out(completionText(commandLine.action.shell).trimEnd());
     return 0;
   }
   const { addresses, flags } = commandLine;
@@ -84,6 +88,7 @@ function perform(
       return loadCommand({ client, flags, terminal, signal, folder });
     case 'help':
     case 'version':
+    case 'completion':
       return Promise.resolve(0);
   }
 }

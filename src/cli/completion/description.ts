@@ -1,0 +1,108 @@
+import type { Argument, Command, Option } from 'commander';
+import type { FlagSpec, FlagSpecs } from '../../goflags/goFlags.ts';
+
+/** What may stand in a place of a command line, as far as a shell can tell: one of these words, a file, a folder, or anything. */
+export type Values = readonly string[] | 'files' | 'folders' | 'anything';
+
+export interface DescribedOption {
+  /** As it is typed: `--for`, `-f`, `-id`. */
+  readonly names: readonly string[];
+  readonly description: string;
+  /** Undefined where it takes none. */
+  readonly values: Values | undefined;
+}
+
+/** A program, or a command of one, as its completion goes by it. */
+export interface DescribedCommand {
+  readonly name: string;
+  readonly description: string;
+  readonly options: readonly DescribedOption[];
+  readonly commands: readonly DescribedCommand[];
+  /** What its arguments are. */
+  readonly values: Values;
+}
+
+/** By what a usage calls a value. */
+const NAMED: Readonly<Record<string, Values>> = {
+  file: 'files',
+  program: 'files',
+  cluster: 'files',
+  'ids and cluster': 'files',
+  'id and cluster': 'files',
+  folder: 'folders',
+  runs: 'folders',
+  target: ['leader', 'follower', 'followers', 'all'],
+};
+
+export function describeCommand(command: Command): DescribedCommand {
+  const help = command.createHelp();
+  return {
+    name: command.name(),
+    description: command.description(),
+    options: help.visibleOptions(command).map(describeOption),
+    commands: help.visibleCommands(command).map(describeCommand),
+    values: firstOf(command.registeredArguments.map(valuesOfArgument)),
+  };
+}
+
+function describeOption(option: Option): DescribedOption {
+  const { short, long, description, required, optional, argChoices, flags } = option;
+  const called = /[<[]([^>\].]+)/.exec(flags)?.[1] ?? '';
+  return {
+    names: [short, long].filter((name) => name !== undefined),
+    description,
+    values: required || optional ? (argChoices ?? named(called)) : undefined,
+  };
+}
+
+function valuesOfArgument(argument: Argument): Values {
+  return argument.argChoices ?? named(argument.name());
+}
+
+function named(name: string): Values {
+  return Object.hasOwn(NAMED, name) ? NAMED[name]! : 'anything';
+}
+
+/** Of several arguments the first that says anything: which place is meant is not worth counting. */
+function firstOf(values: readonly Values[]): Values {
+  return values.find((each) => each !== 'anything') ?? 'anything';
+}
+
+/** A program whose flags are Go's; `words` are its commands, with what they do. */
+export function describeFlags(
+  name: string,
+  specs: FlagSpecs,
+  words: Readonly<Record<string, string>> = {},
+): DescribedCommand {
+  const asked = { help: 'print what there is', version: 'print the version' };
+  const options = [
+    ...Object.entries(specs).map(([flag, spec]) => ({
+      names: [`-${flag}`],
+      description: spec.usage.replaceAll('`', ''),
+      values: valuesOfFlag(spec),
+    })),
+    ...Object.entries(asked).map(([flag, description]) => ({ names: [`-${flag}`], description, values: undefined })),
+  ];
+  const commands = Object.entries(words).map(([word, description]) => ({
+    name: word,
+    description,
+    // A flag may stand before and after.
+    options,
+    commands: [],
+    values: word === 'completion' ? SHELLS : ('anything' as const),
+  }));
+  return { name, description: '', options, commands, values: 'anything' };
+}
+
+function valuesOfFlag(spec: FlagSpec): Values | undefined {
+  if (spec.kind === 'bool') return undefined;
+  if (spec.kind === 'choice') return spec.choices;
+  return named(/`([^`]*)`/.exec(spec.usage)?.[1] ?? '');
+}
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof SHELLS)[number];
+
+export function isShell(text: string | undefined): text is Shell {
+  return SHELLS.some((shell) => shell === text);
+}
