@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { OUTAGE_CASES } from '../src/chaos/outages/cases.ts';
 import { playOutage } from '../src/chaos/outages/play.ts';
-import { Writers } from '../src/chaos/outages/writers.ts';
+import { Writers } from '../src/chaos/writers.ts';
 import { ENGINE_NAMES } from '../src/consensus/engines.ts';
 import { startCluster } from '../src/supervisor/launcher.ts';
 

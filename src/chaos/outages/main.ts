@@ -4,9 +4,9 @@ import { renderTable } from '../../cli/table.ts';
 import { processTerminal } from '../../cli/terminal.ts';
 import { ENGINE_NAMES, type EngineName } from '../../consensus/engines.ts';
 import { startCluster } from '../../supervisor/launcher.ts';
+import { Writers } from '../writers.ts';
 import { OUTAGE_CASES, type OutageCase } from './cases.ts';
 import { type Play, playOutage } from './play.ts';
-import { Writers } from './writers.ts';
 
 interface Options {
   readonly engine: EngineName | 'all';

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { findLeader, type ServerReport } from '../../supervisor/cluster.ts';
 import type { RunningCluster } from '../../supervisor/launcher.ts';
+import type { Writers } from '../writers.ts';
 import type { OutageCase } from './cases.ts';
-import type { Writers } from './writers.ts';
 
 /** What one play of a case came to, times in ms. */
 export interface Play {

@@ -1,0 +1,103 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ClientSession } from '../client/clientSession.ts';
+import { ClientClosedError, RequestTimeoutError } from '../client/errors.ts';
+import { RkvClient } from '../client/rkvClient.ts';
+
+/** Clients of their own, so that one that waits says nothing of the others. */
+const WRITERS = 4;
+const THINK_MS = 5;
+
+export interface Write {
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface WriterOptions {
+  /** What a writer writes: its number, and how often it wrote before. By default one key each. */
+  readonly write?: (writer: number, count: number) => Write;
+  /** Told of what was acknowledged, once it was. */
+  readonly onAcknowledged?: (write: Write) => void;
+}
+
+const oneKeyEach = (writer: number, count: number): Write => ({ key: `writer ${writer}`, value: String(count) });
+
+/** Clients of the library, as it is by default, that write all the time and note when that succeeds. */
+export class Writers {
+  /** Writes of which nobody knows what became of them. */
+  unknown = 0;
+  /** `performance.now()` of each acknowledgement of each writer. */
+  private readonly acknowledged: number[][] = [];
+  private readonly clients: RkvClient[] = [];
+  private readonly running: Promise<void>[] = [];
+  private readonly options: WriterOptions;
+  private isOver = false;
+  /** What none of them should meet. */
+  private failure: unknown;
+
+  constructor(addresses: readonly string[], options: WriterOptions = {}) {
+    this.options = options;
+    for (let i = 0; i < WRITERS; i++) {
+      const client = new RkvClient({ addresses });
+      const times: number[] = [];
+      this.clients.push(client);
+      this.acknowledged.push(times);
+      this.running.push(
+        this.run(client, i, times).catch((error: unknown) => {
+          this.failure ??= error;
+        }),
+      );
+    }
+  }
+
+  private async run(client: RkvClient, writer: number, times: number[]): Promise<void> {
+    const { write = oneKeyEach, onAcknowledged } = this.options;
+    let session: ClientSession | undefined;
+    for (let count = 0; !this.isOver; count++) {
+      const one = write(writer, count);
+      try {
+        session ??= await client.openSession();
+        await session.insert(one.key, one.value);
+        times.push(performance.now());
+        onAcknowledged?.(one);
+      } catch (error) {
+        if (!(error instanceof RequestTimeoutError || error instanceof ClientClosedError)) throw error;
+        if (error.maybeDone) this.unknown++;
+        // Otherwise for as long as nobody leads.
+        if (error instanceof ClientClosedError) return;
+      }
+      await pause(THINK_MS);
+    }
+  }
+
+  /** Resolves once each has been served `count` times more. Rejects where one failed, and not for want of a leader. */
+  async served(count: number): Promise<void> {
+    const goals = this.acknowledged.map(({ length }) => length + count);
+    while (this.acknowledged.some(({ length }, i) => length < goals[i]!)) {
+      this.expectNoFailure();
+      await pause(THINK_MS);
+    }
+  }
+
+  private expectNoFailure(): void {
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  /** The longest time between these two that any of them had no write acknowledged. */
+  longestWaitMs(fromMs: number, toMs: number): number {
+    const waits = this.acknowledged.map((times) => {
+      const within = times.filter((time) => time > fromMs && time < toMs);
+      const ends = [...within, toMs];
+      return Math.max(...ends.map((end, i) => end - (ends[i - 1] ?? fromMs)));
+    });
+    return Math.max(...waits);
+  }
+
+  /** Ends them. Rejects as `served`. */
+  async close(): Promise<void> {
+    this.isOver = true;
+    await Promise.race([Promise.all(this.running), pause(1000)]);
+    for (const client of this.clients) client.close();
+    await Promise.all(this.running);
+    this.expectNoFailure();
+  }
+}
