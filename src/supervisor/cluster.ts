@@ -1,7 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { printable } from '../cli/printable.ts';
 import { ExitCode } from '../wire/supervision.ts';
-import { type ClusterPlan, type ServerPlan, serverFlags } from './clusterPlan.ts';
+import { addressesOf, type ClusterPlan, type ServerPlan, type StartFrom, serverFlags } from './clusterPlan.ts';
+import type { Membership } from './clusterState.ts';
 import { type ClusterEvent, type ClusterEventListener, describeExit } from './events.ts';
 import { ClusterFaults } from './faults/clusterFaults.ts';
 import { ManagedServer, type ServerState, type StopGrace } from './managedServer.ts';
@@ -28,6 +29,10 @@ export interface ServerReport {
   readonly id: number;
   readonly address: string;
   readonly state: ServerState;
+  /** `stop` was asked for: it is down until `start`. */
+  readonly held: boolean;
+  /** What `add` or `remove` came to; undefined where it was neither added nor removed. */
+  readonly membership: Membership | undefined;
   readonly pid: number | undefined;
   readonly restarts: number;
   readonly restartInMs: number | undefined;
@@ -66,27 +71,25 @@ export interface ClusterOptions {
 
 /** Server processes of one plan. Starting them, waiting for a leader and cleaning up are steps of their own, which launcher.ts takes. */
 export class Cluster {
-  readonly plan: ClusterPlan;
+  private currentPlan: ClusterPlan;
   private readonly options: ClusterOptions;
   private readonly servers = new Map<number, ManagedServer>();
   private readonly logBuffers = new Map<number, LogBuffer>();
   private readonly clients = new Map<number, StatusClient>();
+  /** The addresses that each server's process was started with. */
+  private readonly knownAddresses = new Map<number, string>();
   /** On purpose. */
   readonly faults: ClusterFaults;
   private ready = false;
   private stopping: Promise<void> | undefined;
 
   constructor(plan: ClusterPlan, options: ClusterOptions) {
-    this.plan = plan;
+    this.currentPlan = plan;
     this.options = options;
-    for (const server of plan.servers) {
-      this.logBuffers.set(server.id, new LogBuffer());
-      this.clients.set(server.id, new StatusClient(server.address));
-      this.servers.set(server.id, this.manage(server));
-    }
+    for (const server of plan.servers) this.prepare(server);
     this.faults = new ClusterFaults(
       {
-        ids: plan.servers.map(({ id }) => id),
+        ids: () => this.presentIds,
         address: (id) => this.plan.servers[id - 1]!.address,
         state: (id) => this.server(id).state,
         leader: () => this.leader(),
@@ -94,11 +97,26 @@ export class Cluster {
         pause: (id) => this.pause(id),
         resume: (id) => this.resume(id),
         startAgain: (id) => {
-          if (this.stopping === undefined) this.server(id).start('data');
+          if (this.stopping === undefined && !this.server(id).held) this.server(id).start('data');
         },
       },
       options.onEvent,
     );
+  }
+
+  get plan(): ClusterPlan {
+    return this.currentPlan;
+  }
+
+  /** Those that were not removed. */
+  get presentIds(): readonly number[] {
+    return this.plan.servers.filter(({ membership }) => membership !== 'removed').map(({ id }) => id);
+  }
+
+  private prepare(server: ServerPlan): void {
+    this.logBuffers.set(server.id, new LogBuffer());
+    this.clients.set(server.id, new StatusClient(server.address));
+    this.servers.set(server.id, this.manage(server));
   }
 
   private manage(server: ServerPlan): ManagedServer {
@@ -111,29 +129,66 @@ export class Cluster {
       grace,
       onEvent,
       nowMs: () => performance.now(),
-      launch: (from, more) =>
-        launch({
+      launch: (from, more) => {
+        this.knownAddresses.set(server.id, this.addresses.join(','));
+        return launch({
           file: program.file,
           args: [...program.args, ...serverFlags(this.plan, server, from), ...more],
           directory: server.directory,
           environment: { ...environment, ...this.faults.startEnvironment(server.id) },
           logFile: server.logFile,
           log: this.logBuffers.get(server.id)!,
-        }),
+        });
+      },
     });
   }
 
   /** `host:port` of every server, in the order of their ids. */
   get addresses(): readonly string[] {
-    return this.plan.servers.map((server) => server.address);
+    return addressesOf(this.plan);
   }
 
-  /** Starts every server; with `fresh` empty, else from its data where it has some. */
+  /** Starts every server that was not removed; with `fresh` empty, else from its data where it has some. */
   start(fresh: boolean): void {
     if (this.stopping !== undefined) return;
-    for (const server of this.plan.servers) {
-      this.servers.get(server.id)!.start(!fresh && hasData(server) ? 'data' : 'nothing');
-    }
+    for (const id of this.presentIds) this.startServer(id, fresh ? 'nothing' : undefined);
+  }
+
+  /** Starts it where it is down, from its data where it has some unless `from` says otherwise. */
+  startServer(id: number, from?: StartFrom): void {
+    const server = this.server(id);
+    if (this.stopping !== undefined) throw new ServerStateError('the cluster is stopping');
+    this.expectPresent(id);
+    server.start(from ?? (hasData(this.plan.servers[id - 1]!) ? 'data' : 'nothing'));
+  }
+
+  private expectPresent(id: number): void {
+    if (this.plan.servers[id - 1]!.membership !== 'removed') return;
+    throw new ServerStateError(`server ${id} was removed: \`rkv-cluster add ${id}\` brings it back`);
+  }
+
+  /** Makes room for one more server, which the others know once they are started again. */
+  extend(server: ServerPlan): void {
+    this.currentPlan = { ...this.plan, servers: [...this.plan.servers, server] };
+    this.prepare(server);
+  }
+
+  /** Another address for a server that does not run; the others know it once they are started again. */
+  relocate(id: number, address: string): void {
+    const moved = this.plan.servers.map((server) => (server.id === id ? { ...server, address } : server));
+    this.currentPlan = { ...this.plan, servers: moved };
+    this.clients.get(id)!.close();
+    this.prepare(moved[id - 1]!);
+  }
+
+  setMembership(id: number, membership: Membership | undefined): void {
+    const servers = this.plan.servers.map((server) => (server.id === id ? { ...server, membership } : server));
+    this.currentPlan = { ...this.plan, servers };
+  }
+
+  /** Whether its process was started with the addresses that there are now. */
+  knowsAddresses(id: number): boolean {
+    return this.knownAddresses.get(id) === this.addresses.join(',');
   }
 
   private server(id: number): ManagedServer {
@@ -170,6 +225,8 @@ export class Cluster {
       id,
       address,
       state: server.state,
+      held: server.held,
+      membership: this.plan.servers[id - 1]!.membership,
       pid: server.pid,
       restarts: server.restarts,
       restartInMs: server.restartInMs,
@@ -211,7 +268,10 @@ export class Cluster {
    */
   async waitUntilReady(timeoutMs: number): Promise<number> {
     const early = new Promise<{ readonly id: number; readonly exit: ProcessExit }>((resolve) => {
-      for (const [id, server] of this.servers) {
+      for (const { id, membership = 'member' } of this.plan.servers) {
+        // Of one that is being added or removed the others make no use.
+        if (membership !== 'member') continue;
+        const server = this.server(id);
         void server.ended.then((exit) => {
           if (exit.code !== ExitCode.RefusedData || this.pids().size === 0) resolve({ id, exit });
         });
@@ -233,7 +293,7 @@ export class Cluster {
     return new ClusterError(message, { cause: exit.spawnError });
   }
 
-  private lastWords(ids: readonly number[] = this.plan.servers.map((server) => server.id)): string {
+  private lastWords(ids: readonly number[] = this.presentIds): string {
     return ids
       .map((id) => {
         const lines = this.logs(id, ERROR_LOG_LINES);
@@ -250,10 +310,8 @@ export class Cluster {
 
   /** Stops it, where it runs, as SIGINT does, and starts it from its data at once. Resolves once the new process is started. */
   async restart(id: number): Promise<void> {
-    const server = this.server(id);
-    await server.stop();
-    if (this.stopping !== undefined) throw new ServerStateError('the cluster is stopping');
-    server.start('data');
+    await this.server(id).stop();
+    this.startServer(id, 'data');
   }
 
   /**
@@ -266,6 +324,7 @@ export class Cluster {
     { timeoutMs, survivor }: { readonly timeoutMs: number; readonly survivor?: number | undefined },
   ): Promise<void> {
     const server = this.server(id);
+    this.expectPresent(id);
     if (survivor !== undefined) {
       await server.stop();
       await this.restart(survivor);
@@ -295,9 +354,9 @@ export class Cluster {
     }
   }
 
-  /** Stops it as SIGINT does, and leaves it stopped. */
+  /** Stops it as SIGINT does, and leaves it stopped, whatever was to start it again, until somebody asks for its start. */
   async stopServer(id: number): Promise<void> {
-    await this.server(id).stop();
+    await this.server(id).hold();
   }
 
   /** SIGSTOP: it keeps its connections and answers nothing. */

@@ -1,23 +1,27 @@
 import { renderTable } from '../cli/table.ts';
-import type { ListedCluster } from './control/registry.ts';
+import type { KnownCluster } from './control/registry.ts';
 
 /** What `rkv-cluster list --json` prints of a cluster. */
 export interface ClusterListing {
   readonly name: string;
-  /** Of the supervisor. */
-  readonly pid: number;
-  /** ISO 8601. */
-  readonly startedAt: string;
+  readonly state: 'running' | 'stopped';
+  /** Of the supervisor; null where none runs. */
+  readonly pid: number | null;
+  /** ISO 8601; null where it is stopped. */
+  readonly startedAt: string | null;
   readonly directory: string;
   readonly file: string | null;
+  /** Those that its supervisor started. */
   readonly servers: readonly { readonly id: number; readonly address: string; readonly pid: number | null }[];
 }
 
-export function listed({ name, supervisor, startedAt, directory, file, servers }: ListedCluster): ClusterListing {
+export function listed({ name, directory, file, running }: KnownCluster): ClusterListing {
+  const servers = running?.servers ?? [];
   return {
     name,
-    pid: supervisor.pid,
-    startedAt,
+    state: running === undefined ? 'stopped' : 'running',
+    pid: running?.supervisor.pid ?? null,
+    startedAt: running?.startedAt ?? null,
     directory,
     file,
     servers: servers.map(({ id, address, process }) => ({ id, address, pid: process?.pid ?? null })),
@@ -25,10 +29,16 @@ export function listed({ name, supervisor, startedAt, directory, file, servers }
 }
 
 /** The clusters, a row each. */
-export function renderClusters(clusters: readonly ListedCluster[]): string {
+export function renderClusters(clusters: readonly KnownCluster[]): string {
   const rows = clusters.map(listed).map(({ name, pid, startedAt, directory, servers }) => {
     const running = servers.filter((server) => server.pid !== null).length;
-    return [name, String(pid), `${running} of ${servers.length}`, startedAt.slice(0, 19).replace('T', ' '), directory];
+    return [
+      name,
+      pid === null ? '-' : String(pid),
+      pid === null ? 'stopped' : `${running} of ${servers.length}`,
+      startedAt === null ? '-' : startedAt.slice(0, 19).replace('T', ' '),
+      directory,
+    ];
   });
   return renderTable(['name', 'pid', 'servers', 'since (UTC)', 'data'], rows, [
     'left',

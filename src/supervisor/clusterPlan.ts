@@ -1,5 +1,7 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { formatAddress, parseAddress } from '../net/endpoints/addresses.ts';
+import type { Membership } from './clusterState.ts';
 import { type ClusterConfig, durationMs } from './config/schema.ts';
 import { defaultRestartPolicy, type RestartPolicy } from './restartPolicy.ts';
 
@@ -16,6 +18,8 @@ export interface ServerPlan {
   readonly dials?: readonly string[];
   /** Of its metrics; undefined: rkvd's own choice, 590<id>. */
   readonly metricsPort?: number;
+  /** Where it was added, or is to be removed; undefined: a server of the file, like any other. */
+  readonly membership?: Membership | undefined;
   /** Its working directory and its `-datadir`: its log, its hard state and the CSV files it writes when it ends. */
   readonly directory: string;
   readonly logFile: string;
@@ -28,7 +32,9 @@ export interface ClusterPlan {
   readonly backend: string;
   readonly directory: string;
   readonly servers: readonly ServerPlan[];
-  /** The flags that every server gets alike, as `-name=value`. */
+  /** The ids of those that the cluster begins with. */
+  readonly initial: readonly number[];
+  /** The flags that every server gets alike beside those on who there is, as `-name=value`. */
   readonly sharedFlags: readonly string[];
   readonly electionMs: number;
   readonly hasMetrics: boolean;
@@ -50,7 +56,8 @@ export function planCluster(config: ClusterConfig, name: string, ports?: readonl
     backend: config.backend ?? 'gorums',
     directory,
     servers: addresses.map((address, position) => serverPlan(config, directory, position, address)),
-    sharedFlags: sharedFlags(config, addresses),
+    initial: config.cluster ?? addresses.map((_, position) => position + 1),
+    sharedFlags: sharedFlags(config),
     electionMs: durationMs(config.election ?? '1s'),
     hasMetrics: config.metrics ?? true,
     restart: restartPolicy(config),
@@ -59,23 +66,47 @@ export function planCluster(config: ClusterConfig, name: string, ports?: readonl
 
 function serverAddresses(config: ClusterConfig, ports: readonly number[] | undefined): string[] {
   if (config.servers !== undefined) {
-    return config.servers.map(({ address, port }) => formatAddress(parseAddress(address ?? `:${port}`)!));
+    return config.servers.map(({ address, port }) =>
+      port === 0 ? OPEN_ADDRESS : formatAddress(parseAddress(address ?? `:${port}`)!),
+    );
   }
   const count = config.nodes ?? DEFAULT_NODES;
   const basePort = config.basePort ?? DEFAULT_BASE_PORT;
-  return Array.from({ length: count }, (_, position) => `127.0.0.1:${ports?.[position] ?? basePort + position}`);
+  return Array.from({ length: count }, (_, position) =>
+    ports === undefined && basePort === 0 ? OPEN_ADDRESS : `127.0.0.1:${ports?.[position] ?? basePort + position}`,
+  );
 }
 
+/** Of a server whose port is chosen when it starts for the first time. */
+export const OPEN_ADDRESS = '127.0.0.1:0';
+
 function serverPlan(config: ClusterConfig, clusterDirectory: string, position: number, address: string): ServerPlan {
-  const id = position + 1;
   const own = config.servers?.[position]?.datadir;
-  const directory = own === undefined ? serverDirectory(clusterDirectory, id) : resolve(own);
+  return {
+    ...plainServer(clusterDirectory, position + 1, address),
+    ...(own === undefined ? {} : { directory: resolve(own) }),
+    ...(config.metricsBasePort === undefined ? {} : { metricsPort: config.metricsBasePort + position }),
+  };
+}
+
+/** A server of which nothing else is said. */
+function plainServer(clusterDirectory: string, id: number, address: string): ServerPlan {
   return {
     id,
     address,
-    directory,
+    directory: serverDirectory(clusterDirectory, id),
     logFile: serverLogFile(clusterDirectory, id),
-    ...(config.metricsBasePort === undefined ? {} : { metricsPort: config.metricsBasePort + position }),
+  };
+}
+
+/** One more server, behind those that there are. */
+export function nextServer(plan: ClusterPlan, address: string): ServerPlan {
+  const id = plan.servers.length + 1;
+  // Counted from the first one's, where the file says where they are.
+  const firstMetricsPort = plan.servers[0]?.metricsPort;
+  return {
+    ...plainServer(plan.directory, id, address),
+    ...(firstMetricsPort === undefined ? {} : { metricsPort: firstMetricsPort + id - 1 }),
   };
 }
 
@@ -84,15 +115,25 @@ export function serverDirectory(clusterDirectory: string, id: number): string {
   return join(clusterDirectory, `server-${id}`);
 }
 
+/** For logs alone. */
+export function logFolder(clusterDirectory: string): string {
+  return join(clusterDirectory, 'logs');
+}
+
 export function serverLogFile(clusterDirectory: string, id: number): string {
-  return join(clusterDirectory, 'logs', `rkvd-${id}.log`);
+  return join(logFolder(clusterDirectory), `rkvd-${id}.log`);
+}
+
+/** The ids of those that left one, in no order. */
+export function serversWithLogs(clusterDirectory: string): number[] {
+  const folder = logFolder(clusterDirectory);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).flatMap((name) => Number(/^rkvd-([1-9]\d{0,3})\.log$/.exec(name)?.[1] ?? []));
 }
 
 /** Only what the configuration sets: the defaults of the rest are rkvd's own, in one place. */
-function sharedFlags(config: ClusterConfig, addresses: readonly string[]): string[] {
+function sharedFlags(config: ClusterConfig): string[] {
   const values: Record<string, string | number | boolean | undefined> = {
-    servers: addresses.join(','),
-    cluster: (config.cluster ?? addresses.map((_, position) => position + 1)).join(','),
     backend: config.backend,
     batch: config.batch,
     entriespermsg: config.entriespermsg,
@@ -123,6 +164,11 @@ function restartPolicy({ restart }: ClusterConfig): RestartPolicy {
   };
 }
 
+/** Those of all servers, in the order of their ids. */
+export function addressesOf({ servers }: ClusterPlan): string[] {
+  return servers.map(({ address }) => address);
+}
+
 /** What a server starts from: nothing, its data, or what the others give it (once, where its data are lost or refused). */
 export type StartFrom = 'nothing' | 'data' | 'others';
 
@@ -130,13 +176,12 @@ export type StartFrom = 'nothing' | 'data' | 'others';
 export function serverFlags(plan: ClusterPlan, server: ServerPlan, from: StartFrom): string[] {
   const start = from === 'others' ? '-rejoin=true' : `-recover=${from === 'data'}`;
   const listen = server.listen === undefined ? [] : [`-listen=${server.listen}`];
-  // Of a flag that stands twice the last one counts.
-  const dials = server.dials === undefined ? [] : [`-servers=${server.dials.join(',')}`];
   const metrics = server.metricsPort === undefined ? [] : [`-metricsport=${server.metricsPort}`];
   return [
     `-id=${server.id}`,
+    `-servers=${(server.dials ?? addressesOf(plan)).join(',')}`,
+    `-cluster=${plan.initial.join(',')}`,
     ...plan.sharedFlags,
-    ...dials,
     ...listen,
     ...metrics,
     `-datadir=${server.directory}`,

@@ -1,19 +1,15 @@
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ownFolder } from '../files/testing/ownFolder.ts';
 import type { ClusterListing } from './clusterList.ts';
-import { runCommand } from './command.ts';
 import { takeFreePorts } from './process/freePorts.ts';
 import { identify, isRunning } from './process/identity.ts';
+import { endTerminals, fakeRkvd, run, Terminal } from './testing/terminal.ts';
 import type { ClusterStatus } from './up.ts';
-
-const fakeRkvd = fileURLToPath(new URL('./testing/fakeRkvd.mjs', import.meta.url));
 
 let folder: string;
 let file: string;
-const terminals: Terminal[] = [];
 
 ownFolder('command', (made) => {
   folder = made;
@@ -23,73 +19,7 @@ beforeEach(async () => {
   const [first, second] = await takeFreePorts(2);
   writeFileSync(file, `servers: [{port: ${first}}, {port: ${second}}]\ndatadir: ${join(folder, 'data')}\n`);
 });
-afterEach(async () => {
-  for (const terminal of terminals.splice(0)) await terminal.interruptTwice();
-});
-
-/** One terminal with one command in it. */
-class Terminal {
-  out = '';
-  err = '';
-  readonly exitCode: Promise<number>;
-  private sendInterrupt: () => void = () => {};
-  private listeners: (() => void)[] = [];
-
-  constructor(...args: string[]) {
-    const heard = (): void => {
-      for (const listener of this.listeners) listener();
-    };
-    this.exitCode = runCommand(args, {
-      terminal: {
-        out: (text) => {
-          this.out += `${text}\n`;
-          heard();
-        },
-        json: (value, indent) => {
-          this.out += `${JSON.stringify(value, null, indent)}\n`;
-        },
-        err: (text) => {
-          this.err += `${text}\n`;
-        },
-      },
-      onInterrupt: (interrupt) => {
-        this.sendInterrupt = interrupt;
-        return () => {
-          this.sendInterrupt = () => {};
-        };
-      },
-    });
-    terminals.push(this);
-  }
-
-  interrupt(): void {
-    this.sendInterrupt();
-  }
-
-  async interruptTwice(): Promise<void> {
-    this.interrupt();
-    this.interrupt();
-    await this.exitCode;
-  }
-
-  /** Waits until it has printed this. */
-  async prints(pattern: RegExp): Promise<void> {
-    const ended = this.exitCode.then((code) => {
-      if (!pattern.test(this.out))
-        throw new Error(`ended with ${code} and without ${pattern}:\n${this.out}${this.err}`);
-    });
-    const heard = new Promise<void>((done) => {
-      this.listeners.push(() => pattern.test(this.out) && done());
-    });
-    if (!pattern.test(this.out)) await Promise.race([heard, ended]);
-  }
-}
-
-async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const terminal = new Terminal(...args);
-  const code = await terminal.exitCode;
-  return { code, out: terminal.out, err: terminal.err };
-}
+afterEach(endTerminals);
 
 const up = (...args: string[]): Terminal => new Terminal('up', file, '--rkvd', fakeRkvd, ...args);
 
@@ -149,7 +79,7 @@ describe('rkv-cluster', () => {
     expect((await run('logs', '1', file)).out).toBe('one\ntwo\nthree\\x1b[2J\n');
     expect((await run('logs', '3', file)).err).toBe('rkv-cluster: no server 3: expected one of 1, 2\n');
     expect((await run('logs', file, '-n', '0')).code).toBe(1);
-    expect((await run('logs', file, 'other.yaml')).err).toContain('one cluster file at a time');
+    expect((await run('logs', file, 'other.yaml')).err).toContain('one cluster at a time');
     const following = new Terminal('logs', '1', file, '-f', '-n', '1');
     await following.prints(/^three/);
     appendFileSync(join(logs, 'rkvd-1.log'), ' a line\n');
@@ -325,7 +255,7 @@ describe('rkv-cluster', () => {
     mkdirSync(join(folder, 'rkv-data'));
     try {
       process.chdir(folder);
-      expect((await run('status')).err).toMatch(/no cluster runs in .*rkv-data: name its file or its --datadir/);
+      expect((await run('status')).err).toMatch(/no cluster runs in .*rkv-data: name it, its file or its --datadir/);
       const running = up('--datadir', join('rkv-data', 'pair'));
       await running.prints(/Ctrl-C stops the cluster/);
       expect((await run('status')).out).toContain('leader');

@@ -1,18 +1,18 @@
 import { type Command, Option } from 'commander';
+import { addCompletionCommand } from '../cli/completion/completionCommand.ts';
 import { printable } from '../cli/printable.ts';
 import { innerCommand, runCommander } from '../cli/runCommander.ts';
-import { listed, renderClusters } from './clusterList.ts';
-import { parseDuration, parseId, parseSignal } from './commandArguments.ts';
+import { parseDuration, parseName, type WhichOptions, whichOptions } from './commandArguments.ts';
 import type { ProcessContext } from './commandProcess.ts';
 import { ClusterConfigError } from './config/problems.ts';
 import { askSupervisor } from './control/client.ts';
 import type { ControlRequest } from './control/protocol.ts';
-import { runningClusters } from './control/registry.ts';
 import { controlPath, type RunningSupervisor, readRunningState } from './control/stateFile.ts';
 import { upDetached } from './detached.ts';
 import { addFaultCommands } from './faults/faultCommand.ts';
 import { addFileCommands } from './fileCommands.ts';
 import { type ClusterChoice, clusterFilePath, findRunning, readClusterFile } from './findCluster.ts';
+import { addServerCommands } from './serverCommands.ts';
 import { renderFaults, renderStatus, statusExitCode } from './statusTable.ts';
 import { type ClusterStatus, type UpOptions, up } from './up.ts';
 
@@ -43,15 +43,17 @@ function explain(error: unknown): string {
   return error.message;
 }
 
-function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: number) => void): Command {
-  const program = innerCommand('rkv-cluster', terminal).description(
-    'Runs a cluster of rkvd servers on this machine, described by a YAML file.',
-  );
+function buildProgram(context: CommandContext, exit: (code: number) => void): Command {
+  const { terminal, onInterrupt } = context;
+  const program = innerCommand('rkv-cluster', terminal)
+    .description('Runs clusters of rkvd servers on this machine, each described by a YAML file.')
+    .addHelpText('after', EXAMPLES);
 
   program
     .command('up')
     .description('start a cluster, print its status and keep it running until Ctrl-C')
     .argument('<file>', 'cluster file, such as configs/3node.yaml')
+    .option('--name <name>', "its name, instead of the file's: one file for several clusters", parseName)
     .option('--fresh', 'start empty: the servers move aside the data of an earlier run')
     .option('--datadir <folder>', "where data, logs and state live, instead of the file's datadir")
     .option('--timeout <duration>', 'how long to wait for a leader, such as 30s', parseDuration)
@@ -68,9 +70,9 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
         ...(options.timeout === undefined ? {} : { readyTimeoutMs: options.timeout }),
         ...(options.rkvd === undefined ? {} : { program: { file: options.rkvd, args: [] } }),
       };
-      const { datadir, faults } = options;
+      const { datadir, faults, name } = options;
       // Where nothing is said of it, the file says.
-      const plan = readClusterFile(file, { datadir, ...(faults ? {} : { faults }) });
+      const plan = readClusterFile(file, { datadir, name, ...(faults ? {} : { faults }) });
       const { detach } = options;
       exit(
         await (detach
@@ -87,80 +89,45 @@ function buildProgram({ terminal, onInterrupt }: CommandContext, exit: (code: nu
       ),
   )
     .option('--json', 'print JSON')
-    .action(async (file: string | undefined, options: { datadir?: string; json?: true }) => {
-      const status = (await ask({ file, ...options }, { command: 'status' })) as ClusterStatus;
+    .action(async (cluster: string | undefined, options: WhichOptions & { json?: true }) => {
+      const status = (await ask({ cluster, ...options }, { command: 'status' })) as ClusterStatus;
       if (options.json === true) terminal.json(status, 2);
       else terminal.out([renderStatus(status.servers), ...renderFaults(status.faults, Date.now())].join('\n'));
       exit(statusExitCode(status.servers));
     });
 
-  program
-    .command('list')
-    .description('print the clusters that you run on this machine')
-    .option('--json', 'print JSON')
-    .action((options: { json?: true }) => {
-      const clusters = runningClusters();
-      if (options.json === true) terminal.json(clusters.map(listed), 2);
-      else terminal.out(clusters.length === 0 ? 'no cluster runs' : renderClusters(clusters));
-    });
+  onRunning(
+    program.command('down').description('stop a cluster, once its leader has handed over, and wait until it has ended'),
+  ).action(async (cluster: string | undefined, options: WhichOptions) => {
+    const state = findRunning({ cluster, ...options });
+    await askSupervisor(controlPath(state.directory), { command: 'down' }, ANSWER_MS_MAX);
+    await untilReleased(state);
+    terminal.out(`${printable(state.name)} stopped`);
+  });
 
-  onRunning(program.command('down').description('stop a cluster and wait until it has ended')).action(
-    async (file: string | undefined, options: { datadir?: string }) => {
-      const state = findRunning({ file, ...options });
-      await askSupervisor(controlPath(state.directory), { command: 'down' }, ANSWER_MS_MAX);
-      await untilReleased(state);
-      terminal.out(`${printable(state.name)} stopped`);
-    },
-  );
-
-  onServer(program, 'kill', 'send a server a signal: SIGKILL is a crash, after which it restarts')
-    .option('--signal <signal>', 'the signal to send', parseSignal, 'SIGKILL')
-    .option('--no-restart', 'leave it down')
-    .action(
-      async (
-        id: number,
-        file: string | undefined,
-        options: { datadir?: string; signal: NodeJS.Signals; restart: boolean },
-      ) => {
-        const { signal, restart } = options;
-        await ask({ file, ...options }, { command: 'kill', id, signal, restart });
-      },
-    );
-  const simple = {
-    restart: 'stop a server and start it from its data; starts one that is down',
-    pause: 'stop a server where it stands (SIGSTOP)',
-    resume: 'let a paused server run on (SIGCONT)',
-  } as const;
-  for (const command of ['restart', 'pause', 'resume'] as const) {
-    onServer(program, command, simple[command]).action(
-      async (id: number, file: string | undefined, options: { datadir?: string }) => {
-        await ask({ file, ...options }, { command, id });
-      },
-    );
-  }
-  onServer(
-    program,
-    'rejoin',
-    'bring back a server whose data are lost or refused: starts it once with -rejoin, which moves them aside, and waits until it takes part',
-  )
-    .option(
-      '--survivor <id>',
-      'in a cluster of two: the other server, which has all that was acknowledged; it is restarted first',
-      parseId,
-    )
-    .action(async (id: number, file: string | undefined, options: { datadir?: string; survivor?: number }) => {
-      const { survivor } = options;
-      await ask({ file, ...options }, { command: 'rejoin', id, ...(survivor === undefined ? {} : { survivor }) });
-    });
+  addServerCommands(program, onRunning, ask, terminal);
   addFaultCommands(program, onRunning, ask, terminal);
-  addFileCommands(program, { terminal, onInterrupt }, exit);
+  addFileCommands(program, context, exit);
+  addCompletionCommand(program, terminal);
   return program;
 }
 
+const EXAMPLES = `
+Examples:
+  rkv-cluster up configs/3node.yaml --detach       start three servers, and let them run on
+  rkv-cluster status                               what they are doing
+  rkv-cluster kill 1                               a crash; it starts again by itself
+  rkv-cluster fault partition leader --for 5s      whoever leads is alone for five seconds
+  rkv-cluster add 4                                one server more
+  rkv-cluster events -f                            what happens, with the time
+  rkv-cluster up configs/3node.yaml --name other   a second cluster beside it (where its ports are free)
+  rkv-cluster down`;
+
 /** The arguments of an `up` that does the same and stays. */
-function attached(file: string, { fresh, datadir, timeout, faults, rkvd }: UpArguments): string[] {
+function attached(file: string, { name, fresh, datadir, timeout, faults, rkvd }: UpArguments): string[] {
   return [
     file,
+    ...(name === undefined ? [] : ['--name', name]),
     ...(fresh ? ['--fresh'] : []),
     ...(datadir === undefined ? [] : ['--datadir', datadir]),
     ...(timeout === undefined ? [] : ['--timeout', `${timeout}ms`]),
@@ -171,6 +138,7 @@ function attached(file: string, { fresh, datadir, timeout, faults, rkvd }: UpArg
 
 interface UpArguments {
   readonly detach?: true;
+  readonly name?: string;
   readonly fresh?: true;
   readonly datadir?: string;
   readonly timeout?: number;
@@ -180,13 +148,9 @@ interface UpArguments {
 
 /** The arguments that say which running cluster is meant. */
 function onRunning(command: Command): Command {
-  return command
-    .argument('[file]', 'its cluster file; not needed where only one cluster runs')
-    .option('--datadir <folder>', 'its data folder, where that is not what the file says');
-}
-
-function onServer(program: Command, name: string, description: string): Command {
-  return onRunning(program.command(name).description(description).argument('<id>', 'id of the server', parseId));
+  return whichOptions(
+    command.argument('[cluster]', 'its cluster file or its name; not needed where only one cluster runs'),
+  );
 }
 
 /** The servers have ended by now; waits until their supervisor has let go of the folder too, so that `up` may follow at once. */
@@ -197,6 +161,6 @@ async function untilReleased(state: RunningSupervisor): Promise<void> {
   }
 }
 
-function ask(choice: ClusterChoice, request: ControlRequest): Promise<unknown> {
-  return askSupervisor(controlPath(findRunning(choice).directory), request, ANSWER_MS_MAX);
+function ask(choice: ClusterChoice, request: ControlRequest, timeoutMs = ANSWER_MS_MAX): Promise<unknown> {
+  return askSupervisor(controlPath(findRunning(choice).directory), request, timeoutMs);
 }

@@ -1,5 +1,7 @@
-import { InvalidArgumentError } from 'commander';
-import { durationMs } from './config/schema.ts';
+import { type Command, InvalidArgumentError } from 'commander';
+import { UsageError } from '../goflags/goFlags.ts';
+import { parseAddress } from '../net/endpoints/addresses.ts';
+import { durationMs, isClusterName } from './config/schema.ts';
 import { isSignal } from './control/signals.ts';
 
 /** Whether it may number a server or a fault. */
@@ -25,4 +27,38 @@ export function parseSignal(text: string): NodeJS.Signals {
   const signal = upper.startsWith('SIG') ? upper : `SIG${upper}`;
   if (!isSignal(signal)) throw new InvalidArgumentError('Expected a signal such as SIGKILL or TERM.');
   return signal;
+}
+
+export function parseName(text: string): string {
+  if (!isClusterName(text))
+    throw new InvalidArgumentError('Expected letters, digits, dots, dashes and underscores (at most 64).');
+  return text;
+}
+
+/** `:9204` or `127.0.0.1:9204`. */
+export function parseServerAddress(text: string): string {
+  if (parseAddress(text) === undefined) throw new InvalidArgumentError('Expected an address such as :9204.');
+  return text;
+}
+
+/** Words of which some are ids, and one may say which cluster is meant. Throws UsageError. */
+export function idsAndCluster(words: readonly string[]): {
+  readonly ids: number[];
+  readonly cluster: string | undefined;
+} {
+  const [cluster, another] = words.filter((word) => !isId(word));
+  if (another !== undefined) throw new UsageError(`one cluster at a time: ${cluster} and ${another} were given`);
+  return { ids: words.filter(isId).map(Number), cluster };
+}
+
+/** What a command line says of which cluster is meant, beside a word for it. */
+export interface WhichOptions {
+  readonly name?: string;
+  readonly datadir?: string;
+}
+
+export function whichOptions(command: Command): Command {
+  return command
+    .option('--name <name>', 'its name, where several run from the same file', parseName)
+    .option('--datadir <folder>', 'its data folder, where that is not what the file says');
 }

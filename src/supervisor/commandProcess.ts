@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises';
 import { ArgumentEncodingError, readArguments } from '../cli/arguments.ts';
 import { type CommandOutput, processTerminal } from '../cli/terminal.ts';
 
@@ -8,6 +9,8 @@ export interface ProcessContext {
   readonly progressStream: NodeJS.WritableStream | undefined;
   /** Calls back for every request to stop that comes from outside, such as Ctrl-C; returns how to end that. */
   readonly onInterrupt: (interrupt: () => void) => () => void;
+  /** Asks whoever sits at the terminal; nobody there is a no. */
+  readonly confirm: (question: string) => Promise<boolean>;
 }
 
 const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -33,6 +36,7 @@ export async function runAsProcess(
   process.exitCode = await runCommand(args, {
     terminal: processTerminal,
     progressStream: process.stderr.isTTY ? process.stderr : undefined,
+    confirm,
     onInterrupt: (interrupt) => {
       for (const signal of interrupts) process.on(signal, interrupt);
       return () => {
@@ -41,4 +45,17 @@ export async function runAsProcess(
     },
   });
   setTimeout(() => process.exit(), LINGER_MS_MAX).unref();
+}
+
+async function confirm(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return false;
+  const asking = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(?:es)?$/i.test((await asking.question(`${question} [y/N] `)).trim());
+  } catch {
+    // Ctrl-C, or the end of the input.
+    return false;
+  } finally {
+    asking.close();
+  }
 }

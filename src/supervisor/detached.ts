@@ -88,8 +88,9 @@ function start(directory: string, log: string, upArgs: readonly string[]): Child
 
 /** How the cluster is once it has committed a write; undefined where the supervisor ended before somebody led. */
 async function serving(plan: ClusterPlan, hasEnded: () => boolean): Promise<ClusterStatus | undefined> {
-  if ((await whenLed(plan, hasEnded)) === undefined) return undefined;
-  await commitWrite(plan);
+  const led = await whenLed(plan, hasEnded);
+  if (led === undefined) return undefined;
+  await commitWrite(led.servers.map(({ address }) => address));
   return whenLed(plan, hasEnded);
 }
 
@@ -109,8 +110,8 @@ async function whenLed(plan: ClusterPlan, hasEnded: () => boolean): Promise<Clus
 }
 
 /** A session: nobody's keys are touched. */
-async function commitWrite(plan: ClusterPlan): Promise<void> {
-  const client = new RkvClient({ addresses: plan.servers.map(({ address }) => address) });
+async function commitWrite(addresses: readonly string[]): Promise<void> {
+  const client = new RkvClient({ addresses });
   try {
     await client.openSession({ timeoutMs: WRITE_MS_MAX });
   } finally {

@@ -1,10 +1,13 @@
 import { formatDuration } from '../goflags/goValues.ts';
 import { ExitCode } from '../wire/supervision.ts';
 import type { StartFrom } from './clusterPlan.ts';
+import type { Membership } from './clusterState.ts';
 import type { ProcessExit } from './process/serverProcess.ts';
 
 /** What happens to a cluster, as a person or a bench wants to know it. */
 export type ClusterEvent =
+  /** A supervisor begins with a cluster; what it starts comes next. */
+  | { readonly type: 'supervised'; readonly name: string; readonly pid: number; readonly backend: string }
   | { readonly type: 'started'; readonly id: number; readonly pid: number; readonly from: StartFrom }
   | { readonly type: 'crashed'; readonly id: number; readonly pid: number | undefined; readonly exit: ProcessExit }
   /** It ended because it must not go on with its data; `why` in its own words. */
@@ -31,6 +34,11 @@ export type ClusterEvent =
     }
   | { readonly type: 'leader'; readonly id: number; readonly term: number }
   | { readonly type: 'no-leader' }
+  /** An operator asked for it: the server is to end, and not to start by itself. */
+  | { readonly type: 'held'; readonly id: number }
+  | { readonly type: 'transferred'; readonly from: number; readonly to: number }
+  /** A step of `add` or `remove` is noted in the cluster's folder. */
+  | { readonly type: 'membership'; readonly id: number; readonly membership: Membership }
   | { readonly type: 'stopping' }
   | { readonly type: 'stopped' };
 
@@ -78,6 +86,14 @@ export function describeEvent(event: ClusterEvent): string {
       return `server ${event.id} leads in term ${event.term}`;
     case 'no-leader':
       return 'no leader';
+    case 'supervised':
+      return `supervisor (pid ${event.pid}) begins with ${event.name} (${event.backend})`;
+    case 'held':
+      return `server ${event.id} is to stop, and to stay so`;
+    case 'transferred':
+      return `server ${event.from} handed leadership over to server ${event.to}`;
+    case 'membership':
+      return `server ${event.id} ${MEMBERSHIPS[event.membership]}`;
     case 'stopping':
       return 'stopping';
     case 'stopped':
@@ -89,6 +105,13 @@ const FAULT_ENDS: Readonly<Record<FaultEnd, string>> = {
   time: 'its time was over',
   healed: 'healed',
   stopped: 'the cluster stops',
+};
+
+const MEMBERSHIPS: Readonly<Record<Membership, string>> = {
+  joining: 'is being added',
+  member: 'was added: it is a member',
+  leaving: 'is being removed',
+  removed: 'was removed: it is no member any more',
 };
 
 const startNotes: Readonly<Record<StartFrom, string>> = {

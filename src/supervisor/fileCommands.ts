@@ -1,21 +1,29 @@
 import { relative } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import { printable } from '../cli/printable.ts';
 import { renderTable } from '../cli/table.ts';
-import { UsageError } from '../goflags/goFlags.ts';
-import { type ClusterPlan, serverLogFile } from './clusterPlan.ts';
-import { isId } from './commandArguments.ts';
+import { clean, planCleaning } from './clean.ts';
+import { listed, renderClusters } from './clusterList.ts';
+import { type ClusterPlan, OPEN_ADDRESS, serverLogFile, serversWithLogs } from './clusterPlan.ts';
+import { idsAndCluster, type WhichOptions, whichOptions } from './commandArguments.ts';
 import type { ProcessContext } from './commandProcess.ts';
-import { type ClusterChoice, findRunning, NoClusterError, readClusterFile } from './findCluster.ts';
+import { knownClusters } from './control/registry.ts';
+import { readState } from './control/stateFile.ts';
+import { EventReader, eventLogFile, printEvents } from './eventLog.ts';
+import { type ClusterChoice, findKnown, readClusterFile } from './findCluster.ts';
+import { untilInterrupted } from './following.ts';
 import { type LogOfServer, showLogs } from './logs.ts';
 import { noServer, ServerStateError } from './serverStateError.ts';
 
 const LINES_DEFAULT = 20;
+const EVENTS_DEFAULT = 100;
 const LINES_MAX = 100_000;
+const WHICH = 'its cluster file or its name, of one that runs or ran; not needed where one cluster runs';
 
-/** Adds what needs a cluster's files and no supervisor: `check` and `logs`. */
+/** Adds what needs a cluster's files and no supervisor. */
 export function addFileCommands(
   program: Command,
-  { terminal, onInterrupt }: Omit<ProcessContext, 'progressStream'>,
+  { terminal, onInterrupt, confirm }: Omit<ProcessContext, 'progressStream'>,
   exit: (code: number) => void,
 ): void {
   program
@@ -28,28 +36,77 @@ export function addFileCommands(
     });
 
   program
-    .command('logs')
-    .description('print the last of what servers logged, of a cluster that runs or ran')
-    .argument(
-      '[ids and file...]',
-      'ids such as 1 or 1 3, all without one; and its cluster file, not needed where one cluster runs',
-    )
+    .command('list')
+    .description('print the clusters that you run on this machine')
+    .option('-a, --all', 'also those that are stopped and whose data are there')
+    .option('--json', 'print JSON')
+    .action((options: { all?: true; json?: true }) => {
+      const clusters = knownClusters().filter(({ running }) => options.all === true || running !== undefined);
+      if (options.json === true) terminal.json(clusters.map(listed), 2);
+      else if (clusters.length > 0) terminal.out(renderClusters(clusters));
+      else terminal.out(options.all === true ? 'no cluster runs or ran' : 'no cluster runs');
+    });
+
+  whichOptions(
+    program
+      .command('logs')
+      .description('print the last of what servers logged, of a cluster that runs or ran')
+      .argument('[ids and cluster...]', `ids such as 1 or 1 3, all without one; and ${WHICH}`),
+  )
     .option('-f, --follow', 'go on with what they log, until Ctrl-C')
     .option('-n, --lines <count>', 'so many lines of each at first', lines, LINES_DEFAULT)
-    .option('--datadir <folder>', 'its data folder, where that is not what the file says')
-    .action(async (words: readonly string[], { follow, lines: count, datadir }: LogsArguments) => {
-      const ids = words.filter(isId).map(Number);
-      const [file, another] = words.filter((word) => !isId(word));
-      if (another !== undefined) throw new UsageError(`one cluster file at a time: ${file} and ${another} were given`);
-      const logs = chosen(logsOf({ file, datadir }), ids);
+    .action(async (words: readonly string[], { follow, lines: count, ...which }: FollowOptions) => {
+      const { ids, cluster } = idsAndCluster(words);
+      const logs = chosen(logsOf({ cluster, ...which }), ids);
       await showLogs(logs, { linesMax: count, follow: follow ?? false, onInterrupt }, terminal);
+    });
+
+  whichOptions(
+    program
+      .command('events')
+      .description(
+        'print what happened to a cluster that runs or ran, with the time in the clock of rkv-bench: starts, crashes, leaders, faults, changes',
+      )
+      .argument('[cluster]', WHICH),
+  )
+    .option('-f, --follow', 'go on with what happens, until Ctrl-C')
+    .option('-n, --lines <count>', 'so many events at first', lines, EVENTS_DEFAULT)
+    .option('--json', 'print JSON, an event a line')
+    .action(async (cluster: string | undefined, options: FollowOptions & { json?: true }) => {
+      const events = new EventReader(eventLogFile(findKnown({ cluster, ...options }).directory));
+      const print = (countMax: number) => printEvents(events.read().slice(-countMax), options.json ?? false, terminal);
+      try {
+        print(options.lines);
+        if (options.follow === true) await untilInterrupted(onInterrupt, () => print(LINES_MAX));
+      } finally {
+        events.close();
+      }
+    });
+
+  whichOptions(
+    program
+      .command('clean')
+      .description('remove all that a stopped cluster keeps: its data, logs and state; what others put there stays')
+      .argument('[cluster]', 'its cluster file or its name'),
+  )
+    .option('-y, --yes', 'do not ask')
+    .action(async (cluster: string | undefined, options: WhichOptions & { yes?: true }) => {
+      const cleaning = planCleaning(findKnown({ cluster, ...options }));
+      const [name, place] = [cleaning.name, shown(cleaning.directory)].map((text) => printable(text));
+      for (const path of cleaning.left) terminal.err(`stays, as it is none of ours: ${printable(shown(path))}`);
+      if (options.yes !== true && !(await confirm(`Remove the data of ${name} in ${place} for good?`))) {
+        terminal.err(`nothing was removed: \`rkv-cluster clean --yes\` does not ask`);
+        exit(1);
+        return;
+      }
+      clean(cleaning);
+      terminal.out(`${name} removed from ${place}`);
     });
 }
 
-interface LogsArguments {
+interface FollowOptions extends WhichOptions {
   readonly follow?: true;
   readonly lines: number;
-  readonly datadir?: string;
 }
 
 function lines(text: string): number {
@@ -59,15 +116,12 @@ function lines(text: string): number {
   return count;
 }
 
-/** Of a cluster that runs; or, where none does, of the one that its file describes. */
+/** Of those that its file has, that its supervisor started, or that left a log. */
 function logsOf(choice: ClusterChoice): LogOfServer[] {
-  try {
-    const { directory, servers } = findRunning(choice);
-    return servers.map(({ id }) => ({ id, logFile: serverLogFile(directory, id) }));
-  } catch (error) {
-    if (!(error instanceof NoClusterError) || choice.file === undefined) throw error;
-    return [...readClusterFile(choice.file, choice).servers];
-  }
+  const { directory, plan } = findKnown(choice);
+  const started = readState(directory)?.servers ?? [];
+  const ids = new Set([...(plan?.servers ?? []), ...started].map(({ id }) => id).concat(serversWithLogs(directory)));
+  return [...ids].sort((a, b) => a - b).map((id) => ({ id, logFile: serverLogFile(directory, id) }));
 }
 
 function chosen(logs: readonly LogOfServer[], ids: readonly number[]): LogOfServer[] {
@@ -80,12 +134,14 @@ function chosen(logs: readonly LogOfServer[], ids: readonly number[]): LogOfServ
 function renderPlan({ name, backend, directory, servers, sharedFlags, hasMetrics }: ClusterPlan): string {
   const rows = servers.map(({ id, address, metricsPort, directory: data }) => [
     String(id),
-    address,
+    address === OPEN_ADDRESS ? 'chosen at the first start, and kept' : address,
     hasMetrics ? String(metricsPort ?? 'chosen at the start') : '-',
-    relative('', data) || '.',
+    shown(data),
   ]);
   const table = renderTable(['id', 'address', 'metrics port', 'data'], rows, ['right', 'left', 'right', 'left']);
-  const flags = sharedFlags.filter((flag) => !/^-(?:servers|cluster|backend)=/.test(flag));
+  const flags = sharedFlags.filter((flag) => !flag.startsWith('-backend='));
   const count = `${servers.length} ${servers.length === 1 ? 'server' : 'servers'}`;
-  return `${name}: ${count} (${backend}) with data in ${relative('', directory) || '.'}\n${table}\nflags: ${flags.join(' ') || "rkvd's defaults"}`;
+  return `${name}: ${count} (${backend}) with data in ${shown(directory)}\n${table}\nflags: ${flags.join(' ') || "rkvd's defaults"}`;
 }
+
+const shown = (path: string): string => relative('', path) || '.';

@@ -2,22 +2,20 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeFolder, replacePrivateFile } from '../files/privateFile.ts';
-import { readTextFile } from '../files/regularFile.ts';
+import { makeFolder } from '../files/privateFile.ts';
 import { parseAddress } from '../net/endpoints/addresses.ts';
 import { AddressInUseError, Cluster, ClusterError, type ServerProgram } from './cluster.ts';
-import { type ClusterPlan, planCluster } from './clusterPlan.ts';
+import { type ClusterPlan, logFolder, planCluster } from './clusterPlan.ts';
 import { checkClusterConfig } from './config/parse.ts';
 import type { ClusterConfig } from './config/schema.ts';
 import type { ClusterEventListener } from './events.ts';
+import { forgetPorts, type KeptPlan, keepPlan } from './keptPlan.ts';
 import { defaultStopGrace, type StopGrace } from './managedServer.ts';
 import { startDelayThread } from './process/delayThread.ts';
 import { takeFreePorts } from './process/freePorts.ts';
 import { metricsPorts } from './process/metricsPorts.ts';
 import { makeTemporaryFolder } from './process/temporaryFolder.ts';
 
-/** Far more than `cluster.json` ever holds. */
-const CLAIM_BYTES_MAX = 64 * 1024;
 /** Another process may take a free port between the moment we find it and the moment a server binds it. */
 const PORT_ATTEMPTS_MAX = 3;
 
@@ -90,10 +88,28 @@ export async function startPlanned(
     readonly temporary?: string | undefined;
   } = {},
 ): Promise<RunningCluster> {
+  for (let attempt = 1; ; attempt++) {
+    makeFolder(given.directory);
+    const kept = await keepPlan(given, options.fresh ?? false);
+    try {
+      return await startKept(kept, options);
+    } catch (error) {
+      if (!kept.isOpen || attempt >= PORT_ATTEMPTS_MAX || !(error instanceof AddressInUseError)) throw error;
+      forgetPorts(kept);
+    }
+  }
+}
+
+async function startKept(
+  kept: KeptPlan,
+  options: StartOptions & {
+    readonly temporary?: string | undefined;
+  },
+): Promise<RunningCluster> {
   const { temporary } = options;
-  // What a server writes to the system's temporary folder goes with the cluster's own, where that is temporary too.
-  const ownTemporary: Record<string, string> = temporary === undefined ? {} : { TMPDIR: temporary };
-  const plan = await withMetricsPorts(given);
+  // What a server writes to the system's temporary folder, such as its JSON log, stays with its cluster: there it would mix with others'.
+  const ownTemporary = { TMPDIR: temporary ?? logFolder(kept.plan.directory) };
+  const plan = await withMetricsPorts(kept.plan);
   const endDelay = await startDelay(plan, options.delayMs);
   const cluster = new Cluster(plan, {
     program: options.program ?? rkvdProgram,
@@ -107,7 +123,6 @@ export async function startPlanned(
   });
   options.onCluster?.(cluster);
   try {
-    claimData(plan, options.fresh ?? false);
     cluster.start(options.fresh ?? false);
     await cluster.waitUntilReady(options.readyTimeoutMs ?? 30_000 + 10 * plan.electionMs);
     return cluster;
@@ -140,27 +155,3 @@ async function startDelay({ servers }: ClusterPlan, delayMs: number | undefined)
 }
 
 const portOf = (address: string) => parseAddress(address)!.port;
-
-/** Notes in the cluster's folder which backend wrote these data, and refuses those of another. */
-function claimData(plan: ClusterPlan, fresh: boolean): void {
-  makeFolder(plan.directory);
-  const path = join(plan.directory, 'cluster.json');
-  const before = fresh ? undefined : readJson(path)?.backend;
-  if (before !== undefined && before !== plan.backend) {
-    throw new ClusterError(
-      `${plan.directory} holds data of the ${String(before)} backend, not of ${plan.backend}: ` +
-        'give this cluster a datadir of its own, or start it with --fresh, which moves that data aside',
-    );
-  }
-  replacePrivateFile(path, `${JSON.stringify({ backend: plan.backend })}\n`);
-}
-
-function readJson(path: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(readTextFile(path, CLAIM_BYTES_MAX));
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    // Not there, or not whole: a file that only guards against a mistake must not be one.
-    return undefined;
-  }
-}

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { printableLines } from '../cli/printable.ts';
 import type { CommandOutput } from '../cli/terminal.ts';
 import { Tail } from '../files/tail.ts';
+import { untilInterrupted } from './following.ts';
 
-const POLL_MS = 200;
 /** Where lines are longer on average, fewer are shown. */
 const LINE_BYTES_MAX = 1024;
 
@@ -66,20 +66,9 @@ export async function showLogs(
   try {
     for (const log of logs) log.read(linesMax);
     if (!follow) return;
-    let isOver = false;
-    let wake = () => {};
-    const stopListening = onInterrupt(() => {
-      isOver = true;
-      wake();
-    });
-    while (!isOver) {
-      await new Promise<void>((done) => {
-        wake = done;
-        setTimeout(done, POLL_MS);
-      });
+    await untilInterrupted(onInterrupt, () => {
       for (const log of logs) log.read(linesMax);
-    }
-    stopListening();
+    });
   } finally {
     for (const log of logs) log.close();
   }

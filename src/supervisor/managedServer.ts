@@ -53,6 +53,7 @@ export class ManagedServer {
   private restartCount = 0;
   private launches = 0;
   private latestExit: ProcessExit | undefined;
+  private isHeld = false;
   private lastNotice: Notice | undefined;
 
   constructor(options: ManagedServerOptions) {
@@ -83,6 +84,11 @@ export class ManagedServer {
     return this.restartCount;
   }
 
+  /** It is down because that was asked for, and stays so until somebody asks for it to start. */
+  get held(): boolean {
+    return this.isHeld;
+  }
+
   get lastExit(): ProcessExit | undefined {
     return this.latestExit;
   }
@@ -99,6 +105,7 @@ export class ManagedServer {
 
   /** Starts it, where it does not run. From the second time on it never starts from nothing, but continues from its data. `more` are flags of this start alone. */
   start(wanted: StartFrom, more: readonly string[] = []): void {
+    this.isHeld = false;
     this.cancelRestart();
     if (this.running !== undefined) return;
     const from = wanted === 'nothing' && this.launches > 0 ? 'data' : wanted;
@@ -187,6 +194,12 @@ export class ManagedServer {
     running.resume();
     this.options.onEvent({ type: 'resumed', id: this.id, pid: running.process.pid! });
     return true;
+  }
+
+  /** As `stop`; it is `held` from then on. */
+  async hold(): Promise<void> {
+    this.isHeld = true;
+    await this.stop();
   }
 
   /** Ends it for good: SIGINT, then SIGTERM, then SIGKILL. Resolves once it has ended. */

@@ -6,7 +6,8 @@ function report(id: number, about: Partial<ServerReport>): ServerReport {
   const nothing = { pid: undefined, restartInMs: undefined, lastExit: undefined, role: undefined, term: undefined };
   const unknown = { leader: undefined, commitIndex: undefined, appliedIndex: undefined, voters: undefined };
   const rest = { metricsAddress: undefined, settings: undefined, restarts: 0, state: 'stopped' } as const;
-  return { id, address: `127.0.0.1:920${id}`, ...nothing, ...unknown, ...rest, ...about };
+  const asPlanned = { held: false, membership: undefined };
+  return { id, address: `127.0.0.1:920${id}`, ...nothing, ...unknown, ...rest, ...asPlanned, ...about };
 }
 
 describe('renderStatus', () => {

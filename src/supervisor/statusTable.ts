@@ -12,6 +12,20 @@ const columns = ['id', 'pid', 'address', 'role', 'term', 'commit index', 'metric
 
 /** What a server is: its role where it answers, and why it does not where it does not. */
 function describeRole(report: ServerReport): string {
+  const role = plainRole(report);
+  switch (report.membership) {
+    case 'removed':
+      return 'removed';
+    case 'joining':
+      return `${role}, being added`;
+    case 'leaving':
+      return `${role}, being removed`;
+    default:
+      return role;
+  }
+}
+
+function plainRole(report: ServerReport): string {
   if (report.role !== undefined) return report.role;
   switch (report.state) {
     case 'running':
@@ -21,6 +35,7 @@ function describeRole(report: ServerReport): string {
     case 'restarting':
       return `restarting in ${formatMs(report.restartInMs ?? 0)}`;
     case 'stopped':
+      if (report.held) return 'stopped';
       return report.lastExit === undefined ? 'down' : `down (${report.lastExit})`;
   }
 }

@@ -1,17 +1,19 @@
 import { realpathSync } from 'node:fs';
 import { relative } from 'node:path';
 import type { CommandOutput } from '../cli/terminal.ts';
-import { type Cluster, ClusterError, type ServerProgram, type ServerReport } from './cluster.ts';
+import { type Cluster, ClusterError, findLeader, type ServerProgram, type ServerReport } from './cluster.ts';
 import { type ClusterPlan, serverDirectory } from './clusterPlan.ts';
 import type { ControlRequest } from './control/protocol.ts';
 import { register } from './control/registry.ts';
 import { serveControl } from './control/server.ts';
 import { Claim, controlPath } from './control/stateFile.ts';
+import { EventLog } from './eventLog.ts';
 import { type ClusterEvent, describeEvent } from './events.ts';
 import type { FaultReport } from './faults/clusterFaults.ts';
 import { startPlanned } from './launcher.ts';
 import { watchLeader } from './leaderWatch.ts';
-import { identify, isOurServer, isRunning, type ProcessIdentity } from './process/identity.ts';
+import { Operator } from './operator.ts';
+import { identify, isOurServer, isRunning, type ProcessIdentity, serversThatRun } from './process/identity.ts';
 import { renderStatus } from './statusTable.ts';
 
 /** How long servers may take to end whose supervisor was killed, ms; rkvd allows itself 10 s for it. */
@@ -36,24 +38,26 @@ export interface UpOptions {
 /** Runs a cluster in the foreground until it is asked to stop. Resolves with the exit code; throws where it does not come up. */
 export async function up(plan: ClusterPlan, options: UpOptions, terminal: CommandOutput): Promise<number> {
   const claim = Claim.take(plan.directory, plan.name);
-  let unregister = () => {};
+  const attempted = <T>(consequence: string, work: () => T): T | undefined => {
+    try {
+      return work();
+    } catch (error) {
+      // A cluster runs without it all the same.
+      terminal.err(`rkv-cluster: ${consequence}: ${(error as Error).message}`);
+      return undefined;
+    }
+  };
+  let events: EventLog | undefined;
   try {
-    unregister = registerOrSay(plan, options.file, terminal);
+    attempted('`rkv-cluster list` will not show this cluster', () =>
+      register(plan.directory, realpathSync(options.file), plan.name),
+    );
+    events = attempted('`rkv-cluster events` will not tell of this run', () => new EventLog(plan.directory));
     await endLeftovers(leftovers(claim, plan), terminal);
-    return await new Supervision(plan, options, terminal, claim).run();
+    return await new Supervision(plan, options, terminal, claim, events).run();
   } finally {
+    events?.close();
     claim.release();
-    unregister();
-  }
-}
-
-/** A cluster that cannot be listed runs all the same. */
-function registerOrSay({ directory }: ClusterPlan, file: string, terminal: CommandOutput): () => void {
-  try {
-    return register(directory, realpathSync(file));
-  } catch (error) {
-    terminal.err(`rkv-cluster: \`rkv-cluster list\` will not show this cluster: ${(error as Error).message}`);
-    return () => {};
   }
 }
 
@@ -64,14 +68,20 @@ interface Leftover {
   readonly directory: string;
 }
 
-/** What still runs of what an earlier supervisor noted, without what the kernel says is none of our servers. */
+/**
+ * What still runs of what an earlier supervisor noted, without what the kernel says is none of our servers; and what the kernel says is
+ * one, which that supervisor was killed too soon to note.
+ */
 function leftovers(claim: Claim, plan: ClusterPlan): Leftover[] {
-  return claim.before.flatMap(({ id, process }) => {
+  const directoryOf = (id: number) => plan.servers[id - 1]?.directory ?? serverDirectory(plan.directory, id);
+  const noted = claim.before.flatMap(({ id, process }) => {
     if (process === null) return [];
-    const directory = plan.servers[id - 1]?.directory ?? serverDirectory(plan.directory, id);
-    const one = { process, id, directory };
+    const one = { process, id, directory: directoryOf(id) };
     return isOurServer(process, one) !== false && isRunning(process) ? [one] : [];
   });
+  const ids = new Set([...plan.servers, ...claim.before].map(({ id }) => id));
+  const found = serversThatRun([...ids].map(directoryOf));
+  return [...noted, ...found.filter(({ process }) => !noted.some((one) => one.process.pid === process.pid))];
 }
 
 /** The servers of a supervisor that was killed end by themselves; those that do not in time are ended here. */
@@ -102,18 +112,29 @@ class Supervision {
   private readonly options: UpOptions;
   private readonly terminal: CommandOutput;
   private readonly claim: Claim;
+  private readonly events: EventLog | undefined;
   private cluster: Cluster | undefined;
+  private operator: Operator | undefined;
+  private isUp = false;
   private stopAsked = false;
+  private stopping: Promise<void> | undefined;
   private wakeStop: () => void = () => {};
   private readonly stopRequest = new Promise<void>((wake) => {
     this.wakeStop = wake;
   });
 
-  constructor(plan: ClusterPlan, options: UpOptions, terminal: CommandOutput, claim: Claim) {
+  constructor(
+    plan: ClusterPlan,
+    options: UpOptions,
+    terminal: CommandOutput,
+    claim: Claim,
+    events: EventLog | undefined,
+  ) {
     this.plan = plan;
     this.options = options;
     this.terminal = terminal;
     this.claim = claim;
+    this.events = events;
   }
 
   async run(): Promise<number> {
@@ -121,17 +142,20 @@ class Supervision {
     const stopListening = this.options.onInterrupt(() => this.interrupt());
     const control = await serveControl(controlPath(this.plan.directory), (request) => this.answer(request));
     try {
-      const { servers, backend, directory } = this.plan;
-      out(`starting ${servers.length} servers (${backend}) with data in ${relative('', directory) || '.'}`);
+      const { name, backend } = this.plan;
+      this.note({ type: 'supervised', name, pid: process.pid, backend });
       const cluster = await this.start();
       if (cluster === undefined) return 0;
       const reports = await cluster.status();
+      const leader = findLeader(reports);
+      if (leader !== undefined) this.note({ type: 'leader', id: leader.id, term: leader.term! });
       out(renderStatus(reports));
       out('Ctrl-C stops the cluster');
+      this.isUp = true;
       const stopWatching = watchLeader(cluster, (event) => this.note(event), reports);
       await this.stopRequest;
       stopWatching();
-      await cluster.stop();
+      await this.stop();
       return 0;
     } finally {
       stopListening();
@@ -146,6 +170,8 @@ class Supervision {
         ...this.options,
         onCluster: (cluster) => {
           this.cluster = cluster;
+          this.operator = new Operator(cluster, (event) => this.note(event));
+          this.sayStarting(cluster);
           if (this.stopAsked) this.askStop();
         },
         onEvent: (event) => this.note(event),
@@ -157,14 +183,20 @@ class Supervision {
     return this.cluster;
   }
 
+  private sayStarting({ presentIds, plan: { backend, directory } }: Cluster): void {
+    const count = `${presentIds.length} ${presentIds.length === 1 ? 'server' : 'servers'}`;
+    this.terminal.out(`starting ${count} (${backend}) with data in ${relative('', directory) || '.'}`);
+  }
+
   private note(event: ClusterEvent): void {
-    const time = new Date().toISOString().slice(11, 23);
-    this.terminal.out(`${time} ${describeEvent(event)}`);
+    const nowMs = Date.now();
+    this.terminal.out(`${new Date(nowMs).toISOString().slice(11, 23)} ${describeEvent(event)}`);
+    this.events?.write(event, nowMs);
     if (CHANGES_PROCESSES.has(event.type)) this.noteProcesses(this.cluster!.pids());
   }
 
   private noteProcesses(pids: ReadonlyMap<number, number>): void {
-    const servers = this.plan.servers.map(({ id, address }) => {
+    const servers = this.cluster!.plan.servers.map(({ id, address }) => {
       const pid = pids.get(id);
       return { id, address, process: pid === undefined ? null : identify(pid) };
     });
@@ -189,12 +221,22 @@ class Supervision {
     this.stopAsked = true;
     this.wakeStop();
     // A failure to stop is the run's own, which waits for the same promise.
-    this.cluster?.stop().catch(() => {});
+    this.stop().catch(() => {});
+  }
+
+  /** Hands leadership over first: what the leader has begun is decided then, and what comes is refused, not left open. */
+  private stop(): Promise<void> {
+    this.stopping ??= (async () => {
+      if (this.isUp) await this.operator?.handOver();
+      await this.cluster?.stop();
+    })();
+    return this.stopping;
   }
 
   private async answer(request: ControlRequest): Promise<unknown> {
-    const cluster = this.cluster;
-    if (cluster === undefined) throw new ClusterError('the cluster is only just starting: try again');
+    const { cluster, operator } = this;
+    if (cluster === undefined || operator === undefined)
+      throw new ClusterError('the cluster is only just starting: try again');
     switch (request.command) {
       case 'status':
         return {
@@ -205,11 +247,21 @@ class Supervision {
         } satisfies ClusterStatus;
       case 'down':
         this.askStop();
-        return cluster.stop();
+        return this.stop();
+      case 'stop':
+        return operator.stop(request.id);
+      case 'start':
+        return operator.start(request.id);
+      case 'transfer':
+        return operator.transfer(request.id);
+      case 'add':
+        return operator.add(request.id, request.address);
+      case 'remove':
+        return operator.remove(request.id);
       case 'kill':
         return cluster.kill(request.id, request.signal, { restart: request.restart });
       case 'restart':
-        return cluster.restart(request.id);
+        return operator.restart(request.id);
       case 'rejoin':
         return cluster.rejoin(request.id, { timeoutMs: REJOIN_MS_MAX, survivor: request.survivor });
       case 'pause':

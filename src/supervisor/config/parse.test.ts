@@ -63,7 +63,9 @@ flags: {maxgrpc: 4096, ordergorums: false}
       '  - id: 2',
       '    port: 99999',
     ];
-    expect(problemsOf(...lines)).toEqual(['x.yaml:7: servers[1].port: expected a port between 1 and 65535, got 99999']);
+    expect(problemsOf(...lines)).toEqual([
+      'x.yaml:7: servers[1].port: expected a port between 1 and 65535, or 0 for one that is chosen and kept, got 99999',
+    ]);
   });
 
   it.each([

@@ -28,6 +28,8 @@ const duration = z.custom<string>((value) => typeof value === 'string' && durati
 });
 
 const port = integer('a port between 1 and 65535', 1, 65_535);
+/** 0: one is chosen at the first start, and kept. */
+const openPort = integer('a port between 1 and 65535, or 0 for one that is chosen and kept', 0, 65_535);
 
 const text = (what: string) =>
   z.custom<string>((value) => typeof value === 'string' && value.length > 0 && !value.includes('\0'), {
@@ -38,7 +40,12 @@ const address = z.custom<string>((value) => typeof value === 'string' && parseAd
   error: 'expected an address such as 127.0.0.1:9201 or :9201',
 });
 
-const name = z.custom<string>((value) => typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value), {
+/** It is also the name of a folder. */
+export function isClusterName(value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value);
+}
+
+const name = z.custom<string>(isClusterName, {
   error: 'expected letters, digits, dots, dashes and underscores (at most 64)',
 });
 
@@ -46,7 +53,7 @@ const server = z.strictObject(
   {
     id: integer('a server id from 1', 1).optional(),
     address: address.optional(),
-    port: port.optional(),
+    port: openPort.optional(),
     datadir: text('a folder').optional(),
   },
   { error: objectMessage('a server such as {id: 1, port: 9201}') },
@@ -80,7 +87,7 @@ const shape = {
   name: name.optional(),
   backend: z.enum(ENGINE_NAMES, { error: `expected one of ${ENGINE_NAMES.join(', ')}` }).optional(),
   nodes: integer(`a number of servers between 1 and ${SERVERS_MAX}`, 1, SERVERS_MAX).optional(),
-  basePort: port.optional(),
+  basePort: openPort.optional(),
   servers: z
     .array(server, { error: 'expected a list of servers' })
     .min(1, { error: 'expected at least one server' })
@@ -151,6 +158,7 @@ function checkServers(config: Unchecked, complain: Complain): void {
       complain(['servers', position], 'expected either a port or an address');
       return;
     }
+    if (one.port === 0) return;
     const { host, port: taken } = parseAddress(one.address ?? `:${one.port}`)!;
     const there = takenBy.get(taken) ?? [];
     const owner = there.find((other) => isSameHost(other.host, host));

@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { parseAddress } from '../../net/endpoints/addresses.ts';
 import { faultRequestSchema } from '../faults/faultRequest.ts';
 import { signalSchema } from './signals.ts';
 
 const id = z.int().min(1);
+const address = z.string().refine((text) => parseAddress(text) !== undefined, 'expected an address such as :9204');
 
 /** What a person asks of a running supervisor: one JSON object on one line of its Unix socket. */
 export const requestSchema = z.discriminatedUnion('command', [
@@ -10,6 +12,12 @@ export const requestSchema = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('down') }),
   z.strictObject({ command: z.literal('kill'), id, signal: signalSchema, restart: z.boolean() }),
   z.strictObject({ command: z.literal('restart'), id }),
+  z.strictObject({ command: z.literal('stop'), id }),
+  z.strictObject({ command: z.literal('start'), id }),
+  /** Without an id: to the most up-to-date one. */
+  z.strictObject({ command: z.literal('transfer'), id: id.optional() }),
+  z.strictObject({ command: z.literal('add'), id, address: address.optional() }),
+  z.strictObject({ command: z.literal('remove'), id }),
   z.strictObject({ command: z.literal('rejoin'), id, survivor: id.optional() }),
   z.strictObject({ command: z.literal('pause'), id }),
   z.strictObject({ command: z.literal('resume'), id }),

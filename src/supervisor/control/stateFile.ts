@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { linkSync, lstatSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { linkSync, lstatSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { makeFolder, ownTemporaryFolder, replacePrivateFile, writeBeside } from '../../files/privateFile.ts';
@@ -7,6 +7,7 @@ import { readTextFile, UnusableFileError } from '../../files/regularFile.ts';
 import { identify, isRunning, processIdentitySchema } from '../process/identity.ts';
 
 const FILE_NAME = 'supervisor.json';
+const HALF_WRITTEN = /^supervisor\.json\.[0-9a-f]{16}$/;
 
 /** Far more than a supervisor ever writes. */
 const STATE_BYTES_MAX = 1024 * 1024;
@@ -91,6 +92,7 @@ export class Claim {
     };
     const before = removeStale(path);
     writeNew(path, state);
+    removeHalfWritten(directory);
     return new Claim(path, state, before?.servers ?? []);
   }
 
@@ -136,13 +138,22 @@ function removeStale(path: string): SupervisorState | undefined {
   return moved;
 }
 
+/** What a supervisor that was killed was about to put in its place. */
+function removeHalfWritten(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (HALF_WRITTEN.test(name)) rmSync(join(directory, name), { force: true });
+  }
+}
+
 /** Writes the file where none is; whole from the first moment that others can see it. */
 function writeNew(path: string, state: SupervisorState): void {
   const whole = writeBeside(path, format(state));
   try {
     linkSync(whole, path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') refuse(readStateAt(path), path);
+    // Of two at once the other one has it, or even tidied up after this one.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' || code === 'ENOENT') refuse(readStateAt(path), path);
     throw error;
   } finally {
     rmSync(whole, { force: true });

@@ -18,7 +18,8 @@ const RENEW_MS = 1000;
 
 /** What the faults of a cluster need of it. */
 export interface FaultableCluster {
-  readonly ids: readonly number[];
+  /** Those that there are at the moment. */
+  ids(): readonly number[];
   address(id: number): string;
   state(id: number): ServerState;
   leader(): Promise<number | undefined>;
@@ -64,7 +65,7 @@ interface Active {
 export class ClusterFaults {
   private readonly cluster: FaultableCluster;
   private readonly onEvent: ClusterEventListener;
-  private readonly clients: ReadonlyMap<number, FaultClient>;
+  private readonly clients = new Map<number, FaultClient>();
   private readonly active = new Map<number, Active>();
   /** What one server is told is told in turn: a fault that was healed does not come back by being kept up. */
   private readonly turns = new Map<number, Promise<unknown>>();
@@ -75,7 +76,6 @@ export class ClusterFaults {
   constructor(cluster: FaultableCluster, onEvent: ClusterEventListener) {
     this.cluster = cluster;
     this.onEvent = onEvent;
-    this.clients = new Map(cluster.ids.map((id) => [id, new FaultClient(id, cluster.address(id))]));
   }
 
   /**
@@ -119,7 +119,7 @@ export class ClusterFaults {
   }
 
   private async resolve(text: string): Promise<readonly number[]> {
-    const { ids } = this.cluster;
+    const ids = this.cluster.ids();
     const targets = parseTargets(text);
     if (targets === undefined)
       throw new FaultError(`no servers: expected ${TARGETS_EXPECTED}, not ${JSON.stringify(text)}`);
@@ -138,7 +138,7 @@ export class ClusterFaults {
   }
 
   private expectServer(id: number): void {
-    const { ids } = this.cluster;
+    const ids = this.cluster.ids();
     if (!ids.includes(id)) throw new FaultError(noServer(id, ids));
   }
 
@@ -184,7 +184,7 @@ export class ClusterFaults {
     peers: readonly number[] | undefined,
     forMs: number | undefined,
   ): Promise<Active['told']> {
-    const told = [...piecesOf(what, this.cluster.ids, targets, peers)].flatMap(([server, faults]) =>
+    const told = [...piecesOf(what, this.cluster.ids(), targets, peers)].flatMap(([server, faults]) =>
       faults.map((fault, i) => ({ server, name: `${id}.${i + 1}`, fault })),
     );
     if (told.length === 0) throw new FaultError('this fault hits nothing: there is no link between these servers');
@@ -210,10 +210,20 @@ export class ClusterFaults {
   }
 
   private inTurn<T>(server: number, work: (client: FaultClient) => Promise<T>): Promise<T> {
-    const run = () => work(this.clients.get(server)!);
+    const run = () => work(this.clientOf(server));
     const turn = (this.turns.get(server) ?? Promise.resolve()).then(run, run);
     this.turns.set(server, turn);
     return turn;
+  }
+
+  private clientOf(server: number): FaultClient {
+    const address = this.cluster.address(server);
+    const known = this.clients.get(server);
+    if (known?.address === address) return known;
+    known?.close();
+    const client = new FaultClient(server, address);
+    this.clients.set(server, client);
+    return client;
   }
 
   private renew(): void {

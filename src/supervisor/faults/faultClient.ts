@@ -15,7 +15,7 @@ const CALL_MS_MAX = 1000;
 /** Tells one server of faults, on a connection that it dials with the first. */
 export class FaultClient {
   private readonly id: number;
-  private readonly address: string;
+  readonly address: string;
   private client: AdminClient | undefined;
 
   constructor(id: number, address: string) {

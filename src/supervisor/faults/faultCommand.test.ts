@@ -4,8 +4,8 @@ import { requestSchema } from '../control/protocol.ts';
 import { addFaultCommands } from './faultCommand.ts';
 
 /** What is asked of the supervisor of which file by this command line; or what is complained of. */
-async function asked(line: string): Promise<{ file?: string | undefined; request?: unknown; err: string }> {
-  let found: { file?: string | undefined; request?: unknown } = {};
+async function asked(line: string): Promise<{ cluster?: string | undefined; request?: unknown; err: string }> {
+  let found: { cluster?: string | undefined; request?: unknown } = {};
   let err = '';
   const complain = (text: string): void => {
     err += text;
@@ -16,10 +16,10 @@ async function asked(line: string): Promise<{ file?: string | undefined; request
       const program = innerCommand('rkv-cluster', terminal);
       addFaultCommands(
         program,
-        (command) => command.argument('[file]').option('--datadir <folder>'),
-        async ({ file }, request) => {
+        (command) => command.argument('[cluster]').option('--datadir <folder>'),
+        async ({ cluster }, request) => {
           expect(requestSchema.safeParse(request)).toMatchObject({ success: true });
-          found = { file, request };
+          found = { cluster, request };
           return request.command === 'status' ? { faults: [] } : request.command === 'heal' ? [] : undefined;
         },
         terminal,
@@ -68,15 +68,18 @@ describe('rkv-cluster fault', () => {
       { what: { kind: 'kill', targets: '1', signal: 'SIGTERM', restart: false }, forMs: 1000 },
     ],
     ['pause 1 c.yaml', { what: { kind: 'pause', targets: '1' } }, 'c.yaml'],
-  ])('%s', async (line, fault, file) => {
-    expect(await asked(line)).toEqual({ file, request: { command: 'fault', fault }, err: '' });
+  ])('%s', async (line, fault, cluster) => {
+    expect(await asked(line)).toEqual({ cluster, request: { command: 'fault', fault }, err: '' });
   });
 
   it('lists, and heals all or some', async () => {
-    expect(await asked('list c.yaml')).toMatchObject({ file: 'c.yaml', request: { command: 'status' } });
+    expect(await asked('list c.yaml')).toMatchObject({ cluster: 'c.yaml', request: { command: 'status' } });
     expect(await asked('heal')).toMatchObject({ request: { command: 'heal' } });
-    expect(await asked('heal 2 3 c.yaml')).toMatchObject({ file: 'c.yaml', request: { command: 'heal', ids: [2, 3] } });
-    expect(await asked('heal c.yaml')).toMatchObject({ file: 'c.yaml', request: { command: 'heal' } });
+    expect(await asked('heal 2 3 c.yaml')).toMatchObject({
+      cluster: 'c.yaml',
+      request: { command: 'heal', ids: [2, 3] },
+    });
+    expect(await asked('heal c.yaml')).toMatchObject({ cluster: 'c.yaml', request: { command: 'heal' } });
   });
 
   it.each([
@@ -95,7 +98,7 @@ describe('rkv-cluster fault', () => {
     ['clock 1 --rate 0', 'Expected a rate such as 2 or 0.5'],
     ['pause boss', 'Expected leader, follower, followers, all, or ids such as 1 or 1,2'],
     ['kill 1 --signal NOT', 'Expected a signal'],
-    ['heal one 2', 'expected the number of a fault, not "one"'],
+    ['heal one 2 two', 'one cluster at a time: one and two were given'],
     ['flood 1', "unknown command 'flood'"],
   ])('refuses %s', async (line, message) => {
     const { request, err } = await asked(line);

@@ -2,21 +2,16 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { CommandOutput } from '../../cli/terminal.ts';
 import type { LinkTrouble } from '../../faults/serverFault.ts';
 import { UsageError } from '../../goflags/goFlags.ts';
-import { isId, parseDuration, parseSignal } from '../commandArguments.ts';
-import type { ControlRequest } from '../control/protocol.ts';
+import { idsAndCluster, parseDuration, parseSignal, type WhichOptions, whichOptions } from '../commandArguments.ts';
 import type { ClusterChoice } from '../findCluster.ts';
+import type { Ask, OnRunning } from '../serverCommands.ts';
 import { renderFaults } from '../statusTable.ts';
 import type { ClusterStatus } from '../up.ts';
 import type { FaultReport } from './clusterFaults.ts';
 import type { RequestedFault } from './faultRequest.ts';
 import { parseGroups, parseTargets, TARGETS_EXPECTED } from './targets.ts';
 
-/** Adds the arguments that say which running cluster is meant. */
-type OnRunning = (command: Command) => Command;
-type Ask = (choice: ClusterChoice, request: ControlRequest) => Promise<unknown>;
-
-interface TimedOptions {
-  readonly datadir?: string;
+interface TimedOptions extends WhichOptions {
   readonly for?: number;
 }
 
@@ -46,13 +41,13 @@ export function addFaultCommands(program: Command, onRunning: OnRunning, ask: As
   onTargets('kill', 'end it without a word: it starts again as after any crash, or with --for after that time')
     .option('--signal <signal>', 'the signal to send', parseSignal, 'SIGKILL')
     .option('--no-restart', 'leave it down')
-    .action((targets: string, file: string | undefined, options: KillOptions) => {
+    .action((targets: string, cluster: string | undefined, options: KillOptions) => {
       const { signal, restart } = options;
-      return begin({ ...options, file }, { kind: 'kill', targets, signal, restart });
+      return begin({ ...options, cluster }, { kind: 'kill', targets, signal, restart });
     });
   onTargets('pause', 'stop it where it stands (SIGSTOP)').action(
-    (targets: string, file: string | undefined, options: TimedOptions) =>
-      begin({ ...options, file }, { kind: 'pause', targets }),
+    (targets: string, cluster: string | undefined, options: TimedOptions) =>
+      begin({ ...options, cluster }, { kind: 'pause', targets }),
   );
 
   onLinks(
@@ -79,46 +74,46 @@ export function addFaultCommands(program: Command, onRunning: OnRunning, ask: As
 
   onTargets('slow-disk', 'let each sync of its disk take longer')
     .requiredOption('--by <duration>', 'how much longer, such as 20ms', parseDuration)
-    .action((targets: string, file: string | undefined, options: TimedOptions & { by: number }) =>
-      begin({ ...options, file }, { kind: 'slow-disk', targets, syncAddedUs: options.by * 1000 }),
+    .action((targets: string, cluster: string | undefined, options: TimedOptions & { by: number }) =>
+      begin({ ...options, cluster }, { kind: 'slow-disk', targets, syncAddedUs: options.by * 1000 }),
     );
   for (const [kind, description] of [
     ['stalled-disk', 'let no sync of its disk return'],
     ['full-disk', 'let writes to its disk fail: there is no room left'],
   ] as const) {
-    onTargets(kind, description).action((targets: string, file: string | undefined, options: TimedOptions) =>
-      begin({ ...options, file }, { kind, targets }),
+    onTargets(kind, description).action((targets: string, cluster: string | undefined, options: TimedOptions) =>
+      begin({ ...options, cluster }, { kind, targets }),
     );
   }
   onTargets('clock', 'let its clock run fast or slow')
     .requiredOption('--rate <times>', 'how many seconds it goes in one, such as 2 or 0.5', parseRate)
-    .action((targets: string, file: string | undefined, options: TimedOptions & { rate: number }) =>
-      begin({ ...options, file }, { kind: 'clock', targets, rate: options.rate }),
+    .action((targets: string, cluster: string | undefined, options: TimedOptions & { rate: number }) =>
+      begin({ ...options, cluster }, { kind: 'clock', targets, rate: options.rate }),
     );
 
   onRunning(fault.command('list').description('print the faults that are in force'))
     .option('--json', 'print JSON')
-    .action(async (file: string | undefined, options: { datadir?: string; json?: true }) => {
-      const { faults } = (await ask({ file, ...options }, { command: 'status' })) as ClusterStatus;
+    .action(async (cluster: string | undefined, options: WhichOptions & { json?: true }) => {
+      const { faults } = (await ask({ cluster, ...options }, { command: 'status' })) as ClusterStatus;
       if (options.json === true) terminal.json(faults, 2);
       else terminal.out(faults.length === 0 ? 'no faults' : renderFaults(faults, Date.now()).join('\n'));
     });
-  fault
-    .command('heal')
-    .description('undo faults, or all of them')
-    .argument(
-      '[ids...]',
-      'their numbers, as `fault list` has them; then the cluster file, where more than one cluster runs',
-    )
-    .option('--datadir <folder>', 'its data folder, where that is not what the file says')
-    .action(async (words: readonly string[], options: { datadir?: string }) => {
-      const { ids, file } = healArguments(words);
-      const request = { command: 'heal' as const, ...(ids.length === 0 ? {} : { ids }) };
-      const healed = (await ask({ file, ...options }, request)) as readonly FaultReport[];
-      terminal.out(
-        healed.length === 0 ? 'no faults' : healed.map(({ id, what }) => `healed fault ${id}: ${what}`).join('\n'),
-      );
-    });
+  whichOptions(
+    fault
+      .command('heal')
+      .description('undo faults, or all of them')
+      .argument(
+        '[ids and cluster...]',
+        'their numbers, as `fault list` has them; then the cluster file or the name, where more than one cluster runs',
+      ),
+  ).action(async (words: readonly string[], options: WhichOptions) => {
+    const { ids, cluster } = idsAndCluster(words);
+    const request = { command: 'heal' as const, ...(ids.length === 0 ? {} : { ids }) };
+    const healed = (await ask({ cluster, ...options }, request)) as readonly FaultReport[];
+    terminal.out(
+      healed.length === 0 ? 'no faults' : healed.map(({ id, what }) => `healed fault ${id}: ${what}`).join('\n'),
+    );
+  });
 
   function onLinks(kind: string, description: string, troubleOf: (options: AmountOptions) => LinkTrouble): Command {
     const command = fault
@@ -128,9 +123,9 @@ export function addFaultCommands(program: Command, onRunning: OnRunning, ask: As
     return onRunning(timed(command))
       .option('--to [peers]', 'only what it sends, to these; without ids: to all others')
       .option('--from [peers]', 'only what it gets, from these; without ids: from all others')
-      .action((target: string | undefined, file: string | undefined, options: LinkOptions & AmountOptions) => {
-        const { what, file: named } = linkFault(target, file, options, troubleOf(options));
-        return begin({ ...options, file: named }, what);
+      .action((target: string | undefined, cluster: string | undefined, options: LinkOptions & AmountOptions) => {
+        const { what, cluster: named } = linkFault(target, cluster, options, troubleOf(options));
+        return begin({ ...options, cluster: named }, what);
       });
   }
 }
@@ -170,11 +165,11 @@ function timed(command: Command): Command {
  */
 function linkFault(
   target: string | undefined,
-  file: string | undefined,
+  word: string | undefined,
   { to, from }: LinkOptions,
   trouble: LinkTrouble,
-): { readonly what: RequestedFault; readonly file: string | undefined } {
-  const words = [target, file].filter((word) => word !== undefined);
+): { readonly what: RequestedFault; readonly cluster: string | undefined } {
+  const words = [target, word].filter((each) => each !== undefined);
   const peersOf = (option: string | true | undefined): string | true | undefined => {
     if (typeof option !== 'string' || parseTargets(option) !== undefined) return option;
     words.push(option);
@@ -191,7 +186,7 @@ function linkFault(
   if (groups !== undefined) {
     if (to !== undefined || from !== undefined)
       throw new UsageError('groups are apart both ways: --to and --from are for a target');
-    return { what: { kind: 'groups', groups: groups.map((group) => [...group]) }, file: cluster };
+    return { what: { kind: 'groups', groups: groups.map((group) => [...group]) }, cluster };
   }
   if (named === undefined) {
     if (typeof toPeers !== 'string' || typeof fromPeers !== 'string') {
@@ -200,7 +195,7 @@ function linkFault(
     }
     return {
       what: { kind: 'link', targets: fromPeers, peers: toPeers, to: true, from: false, trouble },
-      file: cluster,
+      cluster,
     };
   }
   if (typeof toPeers === 'string' && typeof fromPeers === 'string' && toPeers !== fromPeers) {
@@ -211,17 +206,8 @@ function linkFault(
   const ways = { to: isBoth || toPeers !== undefined, from: isBoth || fromPeers !== undefined };
   return {
     what: { kind: 'link', targets: named, ...(peers === undefined ? {} : { peers }), ...ways, trouble },
-    file: cluster,
+    cluster,
   };
-}
-
-function healArguments(words: readonly string[]): { readonly ids: number[]; readonly file: string | undefined } {
-  const last = words.at(-1);
-  const file = last === undefined || isId(last) ? undefined : last;
-  const numbers = file === undefined ? words : words.slice(0, -1);
-  const wrong = numbers.find((word) => !isId(word));
-  if (wrong !== undefined) throw new UsageError(`expected the number of a fault, not ${JSON.stringify(wrong)}`);
-  return { ids: numbers.map(Number), file };
 }
 
 function parseTarget(text: string): string {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { SUPERVISOR_FD_VARIABLE } from '../../wire/supervision.ts';
 
@@ -56,6 +56,33 @@ export function isOurServer(identity: ProcessIdentity, { directory, id }: Server
   const args = words(identity.pid, 'cmdline');
   const isStarted = args.includes(`-id=${id}`) && args.includes(`-datadir=${directory}`);
   return isStarted && words(identity.pid, 'environ').some((word) => word.startsWith(`${SUPERVISOR_FD_VARIABLE}=`));
+}
+
+/** The processes that are servers of these folders, by what the kernel says; none where the system does not tell. */
+export function serversThatRun(directories: readonly string[]): (ServerMark & { readonly process: ProcessIdentity })[] {
+  const wanted = new Set(directories);
+  return processIds().flatMap((pid) => {
+    const args = words(pid, 'cmdline');
+    const directory = flagValue(args, 'datadir');
+    const id = Number(flagValue(args, 'id'));
+    if (directory === undefined || !wanted.has(directory) || !Number.isSafeInteger(id)) return [];
+    const process = identify(pid);
+    return isOurServer(process, { directory, id }) === true ? [{ directory, id, process }] : [];
+  });
+}
+
+/** Of the flag, in the form in which servers are started. */
+function flagValue(args: readonly string[], flag: string): string | undefined {
+  const start = `-${flag}=`;
+  return args.find((arg) => arg.startsWith(start))?.slice(start.length);
+}
+
+function processIds(): number[] {
+  try {
+    return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+  } catch {
+    return [];
+  }
 }
 
 /** What a file of /proc/<pid> holds, each ended by a zero byte; nothing where it is not ours to read. */
