@@ -67,6 +67,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'wire/generated/rkv.ts',
     'server/host',
     'server/identity/admission.ts',
+    'server/identity/asking.ts',
     'server/identity/fences.ts',
     'server/identity/identity.ts',
     'server/identity/keptIdentity.ts',

@@ -106,8 +106,16 @@ export class UnsupportedError extends RkvError {
 export class ServerUnreachableError extends RkvError {
   override readonly name = 'ServerUnreachableError';
   readonly address: string;
-  constructor(address: string, message: string, options?: ErrorOptions) {
+  /** It said nothing in the time that it had. */
+  readonly isLate: boolean;
+  constructor(address: string, message: string, options?: ErrorOptions & { readonly isLate?: boolean }) {
     super(message, options);
     this.address = address;
+    this.isLate = options?.isLate ?? false;
   }
+}
+
+/** A number that this library takes is none that it can be. */
+export class InvalidNumberError extends RkvError {
+  override readonly name = 'InvalidNumberError';
 }

@@ -141,7 +141,7 @@ function unaryError(address: string, method: string, timeoutMs: number, error: S
   if (error.code === GrpcStatus.DEADLINE_EXCEEDED) {
     // Not in gRPC's words: it tells how much of the time was left for this call, and not for what.
     const message = `${address}: no answer to ${method} within ${Math.ceil(timeoutMs)} ms`;
-    return new ServerUnreachableError(address, message, { cause: error });
+    return new ServerUnreachableError(address, message, { cause: error, isLate: true });
   }
   if (UNREACHABLE.has(error.code)) {
     return new ServerUnreachableError(address, `${address}: ${grpcReason(error)}`, { cause: error });

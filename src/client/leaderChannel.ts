@@ -14,7 +14,10 @@ export interface LeaderChannelOptions {
   readonly environment: ClientEnvironment;
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
-  /** A server that leaves commands unanswered, or a stream unopened, for so long is left for another. */
+  /**
+   * A server that leaves commands unanswered, or a stream unopened, for so long is left for another. Each time it is left it has twice
+   * as long, up to STALL_GROWTH_MAX times this: a server may be farther away than that.
+   */
   readonly stallTimeoutMs: number;
   /** Commands larger than this are refused here. */
   readonly commandBytesMax: number;
@@ -42,6 +45,7 @@ const PROBE_COMMANDS_MAX = 16;
 const HINTS_AT_ONCE_MAX = 2;
 /** Longest pause while servers answer but none leads: an election takes about as long as a few of these. */
 const ELECTION_PAUSE_MS_MAX = 100;
+const STALL_GROWTH_MAX = 5;
 /** How often deadlines and silent servers are looked for. */
 const WATCH_INTERVAL_MS = 25;
 
@@ -70,6 +74,10 @@ export class LeaderChannel implements LinkListener {
   private queue: PendingCommand[] = [];
   private head = 0;
   private link: ServerLink | null = null;
+  /** When it was opened; undefined once its server has said something. */
+  private openedMs: number | undefined;
+  /** How long servers may say nothing that need longer than others, by address. */
+  private readonly stallMs = new Map<string, number>();
   /** The link's server has carried out a command. */
   private proven = false;
   /** There was a pause since the last success. */
@@ -272,6 +280,7 @@ export class LeaderChannel implements LinkListener {
       }
       return;
     }
+    if (this.openedMs !== undefined) this.firstWord(link.address, this.openedMs);
     const { leave, overloaded } = this;
     this.leave = false;
     this.overloaded = false;
@@ -310,6 +319,7 @@ export class LeaderChannel implements LinkListener {
   private connect(address: string): void {
     this.counters.links++;
     this.proven = false;
+    this.openedMs = this.environment.nowMs();
     this.link = this.options.transport.open(address, this);
   }
 
@@ -403,11 +413,29 @@ export class LeaderChannel implements LinkListener {
     const nowMs = this.environment.nowMs();
     for (const link of this.links()) {
       const awaited = link.unanswered > 0 || (link === this.link && !this.proven && this.queued > 0);
-      if (!awaited || nowMs - link.heardMs < this.options.stallTimeoutMs) continue;
+      const stallMs = this.stallTimeoutMs(link.address);
+      if (!awaited || nowMs - link.heardMs < stallMs) continue;
       this.counters.stalls++;
+      this.giveTime(link.address, 2 * stallMs);
       link.close();
-      this.linkClosed(link, { message: `no answer for ${this.options.stallTimeoutMs} ms`, end: 'lost' });
+      this.linkClosed(link, { message: `no answer for ${stallMs} ms`, end: 'lost' });
     }
+  }
+
+  private stallTimeoutMs(address: string): number {
+    return this.stallMs.get(address) ?? this.options.stallTimeoutMs;
+  }
+
+  /** A new link's server is there, so it is known how far away. */
+  private firstWord(address: string, openedMs: number): void {
+    this.openedMs = undefined;
+    this.giveTime(address, 2 * (this.environment.nowMs() - openedMs));
+  }
+
+  private giveTime(address: string, neededMs: number): void {
+    const { stallTimeoutMs } = this.options;
+    if (neededMs <= stallTimeoutMs) this.stallMs.delete(address);
+    else this.stallMs.set(address, Math.min(neededMs, STALL_GROWTH_MAX * stallTimeoutMs));
   }
 
   private links(): ServerLink[] {

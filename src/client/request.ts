@@ -9,6 +9,7 @@ import {
   UnknownSessionError,
 } from './errors.ts';
 import type { LeaderChannel } from './leaderChannel.ts';
+import { checkMs } from './numbers.ts';
 import type { CommandResult } from './pendingCommand.ts';
 
 export interface RequestOptions {
@@ -31,6 +32,7 @@ export function requestResult(
   { timeoutMs = REQUEST_TIMEOUT_MS, signal }: RequestOptions,
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
+    checkMs('timeoutMs', timeoutMs);
     if (signal?.aborted) {
       reject(new RequestAbortedError('the request was aborted before it was sent', false, { cause: signal.reason }));
       return;

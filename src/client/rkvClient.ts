@@ -14,11 +14,13 @@ import {
   RequestAbortedError,
   RequestTimeoutError,
   RkvError,
+  ServerUnreachableError,
   TooManyPendingError,
   UnsupportedError,
 } from './errors.ts';
 import { grpcTransport } from './grpcTransport.ts';
 import { type ChannelCounters, LeaderChannel } from './leaderChannel.ts';
+import { checkMs, checkWhole, TIMER_MS_MAX } from './numbers.ts';
 import type { CommandListener, PendingCommand } from './pendingCommand.ts';
 import { type Effect, REQUEST_TIMEOUT_MS, type RequestOptions, requestResult } from './request.ts';
 import type { LeaderWord, Reconfiguration, Transport } from './transport.ts';
@@ -49,8 +51,9 @@ export interface RkvClientOptions {
 
 const STALL_TIMEOUT_MS = 2000;
 const RECONFIGURE_ATTEMPT_MS_MAX = 30_000;
-/** How long one server may take to answer about itself. */
+/** How long one server may take to answer about itself, and how long where nobody does: they may be farther away than that. */
 const STATUS_TIMEOUT_MS = 2000;
+const STATUS_TIMEOUT_MS_MAX = 10_000;
 
 /** What one server said about itself, or why it did not. */
 export type ServerReport =
@@ -60,6 +63,10 @@ export type ServerReport =
 /** Whether the server answered, though it has no status to give. */
 export function isOlder(report: ServerReport): boolean {
   return 'error' in report && report.error instanceof UnsupportedError;
+}
+
+function wasLate(report: ServerReport): boolean {
+  return 'error' in report && report.error instanceof ServerUnreachableError && report.error.isLate;
 }
 
 /** The report of the server that says that it leads; of two that do, of the one in the later term. */
@@ -87,8 +94,16 @@ export class RkvClient {
   private readonly newBackoff: () => Backoff;
   private closed = false;
 
-  /** Throws AddressError. Connects with the first request. */
+  /** Throws AddressError or InvalidNumberError. Connects with the first request. */
   constructor(options: RkvClientOptions) {
+    const { timeoutMs, backoffMinMs: leastMs, backoffMaxMs: mostMs, stallTimeoutMs, commandBytesMax } = options;
+    checkMs('timeoutMs', timeoutMs);
+    checkMs('backoffMinMs', leastMs, TIMER_MS_MAX);
+    checkMs('backoffMaxMs', mostMs, TIMER_MS_MAX);
+    checkMs('stallTimeoutMs', stallTimeoutMs);
+    if (commandBytesMax !== undefined && commandBytesMax !== Number.POSITIVE_INFINITY) {
+      checkWhole('commandBytesMax', commandBytesMax, 1);
+    }
     if (options.addresses.length === 0) throw new AddressError('no server address given');
     this.addresses = options.addresses.map(parseAddress);
     this.environment = options.environment ?? systemEnvironment;
@@ -148,12 +163,22 @@ export class RkvClient {
   }
 
   /** What a server says about itself. Rejects with ServerUnreachableError, or UnsupportedError where it cannot tell. */
-  status(address: string, options: RequestOptions = {}): Promise<StatusResponse> {
+  async status(address: string, options: RequestOptions = {}): Promise<StatusResponse> {
+    checkMs('timeoutMs', options.timeoutMs);
     return this.transport.status(parseAddress(address), options.timeoutMs ?? STATUS_TIMEOUT_MS);
   }
 
-  /** The status of each of the servers, or why there is none; by default of all of this client's, in the order of their addresses. */
-  statuses(options: RequestOptions = {}, addresses = this.addresses): Promise<ServerReport[]> {
+  /**
+   * The status of each of the servers, or why there is none; by default of all of this client's, in the order of their addresses. Where
+   * `timeoutMs` is not given and none of them answers in its time, they are asked once more and given longer.
+   */
+  async statuses(options: RequestOptions = {}, addresses = this.addresses): Promise<ServerReport[]> {
+    const reports = await this.askStatuses(options, addresses);
+    const isAway = options.timeoutMs === undefined && reports.length > 0 && reports.every(wasLate);
+    return isAway ? this.askStatuses({ ...options, timeoutMs: STATUS_TIMEOUT_MS_MAX }, addresses) : reports;
+  }
+
+  private askStatuses(options: RequestOptions, addresses: readonly string[]): Promise<ServerReport[]> {
     return Promise.all(
       addresses.map((address) =>
         this.status(address, options).then(
@@ -169,7 +194,8 @@ export class RkvClient {
    * a session registered, as every client does: where the server leads, its log grows by an entry. Rejects with
    * ServerUnreachableError or RefusedError.
    */
-  whoLeads(address: string, options: RequestOptions = {}): Promise<LeaderWord> {
+  async whoLeads(address: string, options: RequestOptions = {}): Promise<LeaderWord> {
+    checkMs('timeoutMs', options.timeoutMs);
     return this.transport.whoLeads(parseAddress(address), options.timeoutMs ?? STATUS_TIMEOUT_MS);
   }
 
@@ -195,6 +221,7 @@ export class RkvClient {
    * rejects with RefusedError, which says what is missing.
    */
   async reconfigure(change: Reconfiguration, options: RequestOptions = {}): Promise<void> {
+    checkWhole('the id of the server', change.serverId, 1);
     await this.onLeader(options, async (address, timeoutMs) => {
       // A server that waits to lead again is not asked for ever: by then another may lead.
       const attemptMs = Math.min(timeoutMs, RECONFIGURE_ATTEMPT_MS_MAX);
@@ -213,6 +240,7 @@ export class RkvClient {
    * RefusedError where it refuses or the target does not take over, with ServerUnreachableError where no answer came.
    */
   async transferLeadership(to: number, options: RequestOptions = {}): Promise<void> {
+    checkWhole('the id of the server that is to lead (0: any)', to, 0);
     const transfer = async (address: string, timeoutMs: number): Promise<'done'> => {
       await this.transport.transferLeadership(address, to, timeoutMs);
       return 'done';
@@ -242,9 +270,11 @@ export class RkvClient {
     call: (address: string, timeoutMs: number) => Promise<'done' | string>,
     mayRetry = (error: RkvError) => !(error instanceof RefusedError) || mayAskAgain(error.reason),
   ): Promise<void> {
+    checkMs('timeoutMs', timeoutMs);
     const deadlineMs = this.environment.nowMs() + timeoutMs;
     const backoff = this.newBackoff();
     let failure = 'no server says that it leads';
+    let statusMs = STATUS_TIMEOUT_MS;
     let maybeDone = false;
     for (;;) {
       const leftMs = deadlineMs - this.environment.nowMs();
@@ -252,7 +282,7 @@ export class RkvClient {
       if (signal?.aborted)
         throw new RequestAbortedError('the request was aborted', maybeDone, { cause: signal.reason });
       if (this.closed) throw new ClientClosedError('the client was closed', maybeDone);
-      const leader = await this.findLeader(Math.min(leftMs, STATUS_TIMEOUT_MS));
+      const leader = await this.findLeader(Math.min(leftMs, statusMs));
       if (leader !== undefined) {
         try {
           const outcome = await call(leader, Math.max(1, deadlineMs - this.environment.nowMs()));
@@ -263,7 +293,7 @@ export class RkvClient {
           failure = error.message;
         }
         maybeDone = true;
-      }
+      } else statusMs = Math.min(2 * statusMs, STATUS_TIMEOUT_MS_MAX);
       await this.pause(backoff.nextMs(), signal);
     }
   }

@@ -2,10 +2,18 @@ import { printable } from '../cli/printable.ts';
 import type { NodeId } from '../consensus/contract.ts';
 import { formatAddress } from '../net/endpoints/addresses.ts';
 import type { ServerConfig } from './flags.ts';
+import {
+  type Answers,
+  ASK_TIMES,
+  type Asker,
+  askOfMember,
+  askWhetherNew,
+  isCertain,
+  Patience,
+} from './identity/asking.ts';
 import { type Introduction, introductionOf, type Misfit } from './identity/identity.ts';
 import { type IdentityFile, randomName } from './identity/identityFile.ts';
 import {
-  type Answer,
   decideStart,
   isJoining,
   ORIGINAL_ENGINE,
@@ -19,12 +27,6 @@ import { RefusedDataError } from './storage/contract.ts';
 import { askForAdmission, type GivenState } from './transport/admissions.ts';
 import { Introducer } from './transport/introductions.ts';
 
-const ASK_TIMEOUT_MS = 1_000;
-/**
- * Once most of the initial members have answered, this one among them, those that say nothing are waited for no longer than
- * this. No time would be long enough to be sure of them, and what they have to say is heard when they say it.
- */
-const SILENCE_MS = 300;
 /** The servers of a new cluster are mostly started together; later on somebody is amiss, and there is no hurry. */
 const ASK_INTERVAL_MS = 30;
 const ASK_INTERVAL_LATER_MS = 250;
@@ -80,6 +82,8 @@ export class Starting {
   private readonly log: Log;
   private readonly waits: (what: string) => void;
   private readonly introducers: Introducer[];
+  private readonly asker: Asker;
+  private readonly patience = new Patience();
   private readonly startMs = performance.now();
   private wait: NodeJS.Timeout | undefined;
   private endWait = () => {};
@@ -97,6 +101,13 @@ export class Starting {
       .map((address, i) => [i + 1, address] as const)
       .filter(([peer]) => peer !== id)
       .map(([peer, address]) => new Introducer(peer, address, flags.maxgrpc));
+    const byId = new Map(this.introducers.map((introducer) => [introducer.peer, introducer]));
+    this.asker = {
+      times: ASK_TIMES,
+      nowMs: () => performance.now(),
+      after: (delayMs, run) => void setTimeout(run, delayMs),
+      ask: (peer, own, timeoutMs, answered) => void byId.get(peer)!.ask(own, timeoutMs).then(answered),
+    };
   }
 
   /** What it waits for, for people. */
@@ -136,30 +147,19 @@ export class Starting {
     refused: (error: RefusedByPeersError) => void,
   ): Promise<Introducer[]> {
     const { bootstrap } = this.config;
-    const answers = new Map<NodeId, Answer>();
-    const objection = () => {
+    const objection = (answers: Answers) => {
       const found = objectionToRestart(this.identity.identity, bootstrap, answers);
       return found === undefined ? undefined : refusedByPeers(found.by, found.misfit);
     };
-    let waits = true;
-    await new Promise<void>((enough) => {
-      let silence: NodeJS.Timeout | undefined;
-      const heard = (peer: NodeId, answer: Answer) => {
-        answers.set(peer, answer);
-        const error = waits ? undefined : objection();
-        if (error !== undefined) refused(error);
-        if (answers.size === introducers.length) {
-          clearTimeout(silence);
-          enough();
-        } else if (haveMostAnswered(own.id, bootstrap, answers)) silence ??= setTimeout(enough, SILENCE_MS);
-      };
-      for (const introducer of introducers) {
-        void introducer.ask(own, ASK_TIMEOUT_MS).then((answer) => heard(introducer.peer, answer));
-      }
-      if (introducers.length === 0) enough();
+    const later = (answers: Answers) => {
+      const error = objection(answers);
+      if (error !== undefined) refused(error);
+    };
+    const peers = introducers.map(({ peer }) => peer);
+    const answers = await new Promise<Answers>((then) => {
+      askOfMember(this.asker, peers, own, bootstrap, then, later);
     });
-    waits = false;
-    const error = objection();
+    const error = objection(answers);
     if (error !== undefined) throw error;
     return introducers.filter(({ peer }) => answers.get(peer)?.kind === 'introduced');
   }
@@ -168,7 +168,7 @@ export class Starting {
   async untilAllowed(): Promise<Allowed | 'stopped'> {
     let before: Unconfirmed | undefined;
     while (!this.stopped) {
-      const answers = await this.askAll();
+      const answers = await this.askAll(before);
       const decision = decideStart(this.identity.identity, this.config.bootstrap, answers, before);
       if (this.stopped) break;
       before = decision.kind === 'confirm' ? decision.next : undefined;
@@ -181,7 +181,7 @@ export class Starting {
     return 'stopped';
   }
 
-  private async follow(decision: StartDecision, answers: ReadonlyMap<NodeId, Answer>): Promise<Allowed | undefined> {
+  private async follow(decision: StartDecision, answers: Answers): Promise<Allowed | undefined> {
     const { identity, log } = this;
     switch (decision.kind) {
       case 'found': {
@@ -246,7 +246,7 @@ export class Starting {
     return undefined;
   }
 
-  private async askSurvivor(answers: ReadonlyMap<NodeId, Answer>): Promise<Allowed | undefined> {
+  private async askSurvivor(answers: Answers): Promise<Allowed | undefined> {
     const { identity, log, config } = this;
     const { survivor, maxgrpc } = config.flags;
     const others = mayKnowMore(survivor, answers);
@@ -284,8 +284,14 @@ export class Starting {
     this.waits(words);
   }
 
-  private askAll(): Promise<ReadonlyMap<NodeId, Answer>> {
-    return ask(this.introducers, introductionOf(this.identity.identity));
+  private askAll(before: Unconfirmed | undefined): Promise<Answers> {
+    const own = this.identity.identity;
+    const { bootstrap } = this.config;
+    const peers = this.introducers.map(({ peer }) => peer);
+    const certain = (heard: Answers) => isCertain(decideStart(own, bootstrap, heard, before), bootstrap, own.id, heard);
+    return new Promise((then) => {
+      askWhetherNew(this.asker, this.patience, peers, introductionOf(own), certain, then);
+    });
   }
 
   private pause(): Promise<void> {
@@ -303,17 +309,4 @@ export class Starting {
     this.endWait();
     for (const introducer of this.introducers) introducer.close();
   }
-}
-
-/** Whether a majority of the initial members has answered, `self` being one that needs not be asked. */
-function haveMostAnswered(self: NodeId, bootstrap: readonly NodeId[], answers: ReadonlyMap<NodeId, Answer>): boolean {
-  const heard = bootstrap.filter((id) => id === self || (answers.get(id)?.kind ?? 'silent') !== 'silent');
-  return heard.length > bootstrap.length / 2;
-}
-
-async function ask(introducers: readonly Introducer[], own: Introduction): Promise<ReadonlyMap<NodeId, Answer>> {
-  const answers = introducers.map(
-    async (introducer) => [introducer.peer, await introducer.ask(own, ASK_TIMEOUT_MS)] as const,
-  );
-  return new Map(await Promise.all(answers));
 }

@@ -34,6 +34,7 @@ export const FAULT_KINDS = [
   'new server admitted',
   'cluster founded',
   'founding joined',
+  'founded far apart',
   'crash before the founding',
   'folder lost in the founding',
   'older copy put in its place',

@@ -56,5 +56,6 @@ export function dense(plan: Plan, random: Random): Plan {
     deafLeader: false,
     deadServers: false,
     founding: false,
+    foundingDistanceUs: 0,
   };
 }

@@ -20,11 +20,29 @@ export class Founding {
   }
 
   start(): void {
+    const { plan, network } = this.around;
+    if (plan.foundingDistanceUs > 0) {
+      network.setDistance(plan.foundingDistanceUs);
+      this.comeNear();
+    }
     for (const server of this.servers) {
       this.at(this.random.chance(0.5) ? TOGETHER_MEAN_US : LATE_MEAN_US, () => server.start());
       while (this.random.chance(0.4)) this.at(TROUBLE_MEAN_US, () => this.crash(server));
       if (this.random.chance(0.4)) this.at(TROUBLE_MEAN_US, () => this.empty(server));
     }
+  }
+
+  /** Once most initial members took part. Who lost his folder needs a leader, which nobody can become so far apart. */
+  private comeNear(): void {
+    const { network, census, trace, timeline, plan } = this.around;
+    const parts = this.servers.filter(({ id, hasTakenPart }) => hasTakenPart && plan.bootstrap.includes(id));
+    if (parts.length <= plan.bootstrap.length / 2) {
+      timeline.after(LOOK_US, () => this.comeNear());
+      return;
+    }
+    census.count('founded far apart');
+    trace.note('network', 'comes near');
+    network.setDistance(0);
   }
 
   /** The nemesis takes over once everybody took part. */
@@ -56,6 +74,7 @@ export class Founding {
   }
 }
 
+const LOOK_US = 100_000;
 const TOGETHER_MEAN_US = 100_000;
 const LATE_MEAN_US = 3_000_000;
 const TROUBLE_MEAN_US = 2_500_000;

@@ -1,6 +1,7 @@
 import type { LinkListener } from '../client/transport.ts';
 import type { Engine, EngineInit } from '../consensus/contract.ts';
 import type { admit } from '../server/identity/admission.ts';
+import type { AskTimes } from '../server/identity/asking.ts';
 import type { Misfit } from '../server/identity/identity.ts';
 import type { decideStart } from '../server/identity/startDecision.ts';
 import type { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
@@ -24,6 +25,8 @@ export interface Mutation {
   /** What a server finds wrong with another one's introduction. */
   misfit?(found: Misfit | undefined): Misfit | undefined;
   decideStart?(decide: typeof decideStart): typeof decideStart;
+  /** How long those have who are asked who they are. */
+  readonly askTimes?: AskTimes;
   readonly admit?: typeof admit;
   /** A server hears whom the fences in its log forbid. */
   readonly ignoresFences?: boolean;

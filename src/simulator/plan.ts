@@ -2,6 +2,7 @@ import type { EngineSettings } from '../consensus/contract.ts';
 import { dense } from './dense.ts';
 import { type ClientPlan, type NetworkPlan, type Plan, STRIKES, type Strike } from './planShape.ts';
 import { Random } from './random.ts';
+import { VIRTUAL_ASK_TIMES } from './virtualStarting.ts';
 
 export type { DiskPlan, NetworkPlan, Plan, Strike } from './planShape.ts';
 
@@ -14,11 +15,13 @@ const CLUSTER_SIZES = [1, 2, 3, 3, 3, 3, 4, 5, 5, 7];
 export function drawPlan(seed: number): Plan {
   const mix = drawMix(seed);
   const deadServers = new Random(seed).fork('dead servers').chance(DEAD_SERVERS_CHANCE);
+  const founding = new Random(seed).fork('founding').chance(FOUNDING_CHANCE);
   const plan = {
     ...mix,
     deadServers,
     deafLeader: new Random(seed).fork('deaf leader').chance(DEAF_LEADER_CHANCE) && isBrisk(mix),
-    founding: new Random(seed).fork('founding').chance(FOUNDING_CHANCE),
+    founding,
+    foundingDistanceUs: founding ? drawDistance(new Random(seed).fork('distance')) : 0,
   };
   if (new Random(seed).fork('storm').chance(STORM_CHANCE)) return withStormOfCrashes(plan);
   const random = new Random(seed).fork('dense');
@@ -29,6 +32,14 @@ const DEAF_LEADER_CHANCE = 0.6;
 const DENSE_CHANCE = 0.45;
 const DEAD_SERVERS_CHANCE = 0.4;
 const FOUNDING_CHANCE = 0.3;
+const DISTANCE_CHANCE = 0.3;
+/** So far that an answer takes longer than the time that servers are given at first. */
+const DISTANCE_US_MIN = VIRTUAL_ASK_TIMES.leastMs * 500;
+const DISTANCE_US_MAX = VIRTUAL_ASK_TIMES.mostMs * 250;
+
+function drawDistance(random: Random): number {
+  return random.chance(DISTANCE_CHANCE) ? random.between(DISTANCE_US_MIN, DISTANCE_US_MAX) : 0;
+}
 
 /** Whether an election takes little of an election timeout, so that a bound on the whole means something. */
 function isBrisk({ network, disk }: Plan): boolean {
@@ -91,6 +102,7 @@ function drawMix(seed: number): Plan {
     deafLeader: false,
     deadServers: false,
     founding: false,
+    foundingDistanceUs: 0,
   };
 }
 

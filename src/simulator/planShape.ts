@@ -86,4 +86,6 @@ export interface Plan {
   readonly deadServers: boolean;
   /** The cluster is founded in the run: its servers are new, and start one after the other. */
   readonly founding: boolean;
+  /** Until most initial members took part everything is so much longer on its way, each way; 0: no longer. */
+  readonly foundingDistanceUs: number;
 }

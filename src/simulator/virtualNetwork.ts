@@ -31,8 +31,9 @@ export class VirtualNetwork {
   private readonly plan: NetworkPlan;
   /** Of a link that no partition cuts. */
   private condition: LinkCondition;
-  private duplicateChance: number;
-  private readonly cutCondition: LinkCondition;
+  private cutCondition: LinkCondition;
+  private distanceUs = 0;
+  private isHealed = false;
   /** Per link: the partition that blocks it, if any. */
   private readonly blocked: (Partition | undefined)[] = new Array(ENDPOINTS_MAX * ENDPOINTS_MAX).fill(undefined);
   private readonly clogged: ((() => void)[] | undefined)[] = new Array(ENDPOINTS_MAX * ENDPOINTS_MAX).fill(undefined);
@@ -46,7 +47,6 @@ export class VirtualNetwork {
     this.trace = trace;
     this.plan = plan;
     this.condition = conditionOf(plan);
-    this.duplicateChance = plan.duplicateChance;
     this.cutCondition = { ...this.condition, isCut: true };
     const watcher: LaneWatcher = {
       tailed: () => census.count('message delayed by a tail'),
@@ -68,7 +68,7 @@ export class VirtualNetwork {
         this.trace.mix(10, link);
         return 0;
     }
-    const { duplicateChance } = this;
+    const duplicateChance = this.isHealed ? 0 : this.plan.duplicateChance;
     this.carry(link, deliver);
     if (duplicateChance === 0 || !this.random.chance(duplicateChance)) return 1;
     this.census.count('message duplicated');
@@ -130,10 +130,22 @@ export class VirtualNetwork {
     };
   }
 
+  /** From now on everything takes so much longer, each way. It is no fault, and stays until it is set anew. */
+  setDistance(distanceUs: number): void {
+    this.distanceUs = distanceUs;
+    this.setCondition();
+  }
+
+  private setCondition(): void {
+    const plan = { ...this.plan, delayMinUs: this.plan.delayMinUs + this.distanceUs };
+    this.condition = conditionOf(this.isHealed ? { ...plan, lossChance: 0, tailChance: 0, reorders: false } : plan);
+    this.cutCondition = { ...this.condition, isCut: true };
+  }
+
   /** Ends all faults; what is still under way arrives when it arrives. */
   heal(): void {
-    this.condition = conditionOf({ ...this.plan, lossChance: 0, tailChance: 0, reorders: false });
-    this.duplicateChance = 0;
+    this.isHealed = true;
+    this.setCondition();
     this.blocked.fill(undefined);
     for (let link = 0; link < this.clogged.length; link++) {
       const queue = this.clogged[link];

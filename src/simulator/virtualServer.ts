@@ -197,6 +197,7 @@ export class VirtualServer {
       others: [...this.peers.keys()].filter((id) => id !== this.id),
       rejoins: this.rejoins,
       mutation,
+      nowUs: () => this.around.timeline.nowUs,
       introduce: (to, claim, answered) =>
         this.ask(to, epoch, (peer, back) => peer.introduced(claim, (answer) => back(() => answered(answer)))),
       askForAdmission: (to, claim, rejoins, answered) =>

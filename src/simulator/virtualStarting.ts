@@ -1,5 +1,15 @@
 import type { NodeId, Snapshot } from '../consensus/contract.ts';
 import type { AdmissionAnswer } from '../server/identity/admission.ts';
+import {
+  type Answers,
+  type Asker,
+  type AskTimes,
+  askOfMember,
+  askWhetherNew,
+  isCertain,
+  LATE,
+  Patience,
+} from '../server/identity/asking.ts';
 import { type Introduction, introductionOf, type KnownServer, type Misfit } from '../server/identity/identity.ts';
 import type { KeptIdentity } from '../server/identity/keptIdentity.ts';
 import {
@@ -7,6 +17,7 @@ import {
   decideStart,
   isJoining,
   objectionToRestart,
+  type StartDecision,
   type Unconfirmed,
 } from '../server/identity/startDecision.ts';
 import type { Mutation } from './mutation.ts';
@@ -31,6 +42,7 @@ export interface StartingWorld {
   /** An operator said `-rejoin`. */
   readonly rejoins: boolean;
   readonly mutation: Mutation;
+  nowUs(): number;
   introduce(to: NodeId, claim: Introduction, answered: (answer: Answer) => void): void;
   askForAdmission(to: NodeId, claim: Introduction, rejoins: boolean, answered: (reply: AdmissionReply) => void): void;
   /** Runs it later, in this process. */
@@ -51,10 +63,28 @@ export interface StartingWorld {
  */
 export class VirtualStarting {
   private readonly world: StartingWorld;
+  private readonly asker: Asker;
+  private readonly patience: Patience;
   private before: Unconfirmed | undefined;
 
   constructor(world: StartingWorld) {
     this.world = world;
+    const times = world.mutation.askTimes ?? VIRTUAL_ASK_TIMES;
+    this.patience = new Patience(times);
+    this.asker = {
+      times,
+      nowMs: () => world.nowUs() / 1000,
+      after: (delayMs, run) => world.after(delayMs * 1000, run),
+      ask: (peer, claim, timeoutMs, answered) => {
+        let isOpen = true;
+        const once = (answer: Answer) => {
+          if (isOpen) answered(answer);
+          isOpen = false;
+        };
+        world.introduce(peer, claim, once);
+        world.after(timeoutMs * 1000, () => once(LATE));
+      },
+    };
   }
 
   // --- a server that took part before ---
@@ -72,58 +102,41 @@ export class VirtualStarting {
   private checkWith(others: readonly NodeId[], claim: Introduction, then: (answered: NodeId[]) => void): void {
     const { identity, bootstrap, refused } = this.world;
     // What somebody has to say who answers later is heard as well.
-    const objects = (answers: ReadonlyMap<NodeId, Answer>): boolean => {
+    const objects = (answers: Answers): boolean => {
       const objection = objectionToRestart(identity.identity, bootstrap, answers);
       if (objection !== undefined) refused(objection.by, objection.misfit);
       return objection !== undefined;
     };
-    const decide = (answers: ReadonlyMap<NodeId, Answer>) => {
+    const decide = (answers: Answers) => {
       if (!objects(answers)) then(others.filter((id) => answers.get(id)?.kind === 'introduced'));
     };
-    this.askAll(others, claim, decide, objects);
-  }
-
-  private askAll(
-    others: readonly NodeId[],
-    claim: Introduction,
-    then: (answers: ReadonlyMap<NodeId, Answer>) => void,
-    later: (answers: ReadonlyMap<NodeId, Answer>) => void = () => {},
-  ): void {
-    const answers = new Map<NodeId, Answer>();
-    let isOpen = true;
-    const end = () => {
-      if (!isOpen) return;
-      isOpen = false;
-      const inOrder = others.map((to): [NodeId, Answer] => [to, answers.get(to) ?? { kind: 'silent' }]);
-      then(new Map(inOrder));
-    };
-    for (const to of others) {
-      this.world.introduce(to, claim, (answer) => {
-        answers.set(to, answer);
-        if (!isOpen) later(answers);
-        else if (answers.size === others.length) end();
-      });
-    }
-    this.world.after(others.length === 0 ? 0 : ASK_TIMEOUT_US, end);
+    askOfMember(this.asker, others, claim, bootstrap, decide, objects);
   }
 
   // --- a server whose folder is new ---
 
   /** Asks until it is clear whether it may take part. */
   ask(): void {
-    const { others, identity } = this.world;
-    this.askAll(others, introductionOf(identity.identity), (answers) => this.decide(answers));
+    const { others, identity, bootstrap } = this.world;
+    const own = identity.identity;
+    const certain = (heard: Answers) => isCertain(this.decideBy(heard), bootstrap, own.id, heard);
+    askWhetherNew(this.asker, this.patience, others, introductionOf(own), certain, (answers) => this.decide(answers));
+  }
+
+  private decideBy(answers: Answers): StartDecision {
+    const { identity, bootstrap, mutation } = this.world;
+    const decide = mutation.decideStart?.(decideStart) ?? decideStart;
+    return decide(identity.identity, bootstrap, answers, this.before);
   }
 
   private askAgain(): void {
     this.world.after(ASK_INTERVAL_US, () => this.ask());
   }
 
-  private decide(answers: ReadonlyMap<NodeId, Answer>): void {
-    const { identity, bootstrap, rejoins, refused, began, mutation } = this.world;
-    const decide = mutation.decideStart?.(decideStart) ?? decideStart;
+  private decide(answers: Answers): void {
+    const { identity, rejoins, refused, began } = this.world;
     const own = identity.identity;
-    const decision = decide(own, bootstrap, answers, this.before);
+    const decision = this.decideBy(answers);
     this.before = decision.kind === 'confirm' ? decision.next : undefined;
     identity.joins = isJoining(decision);
     switch (decision.kind) {
@@ -174,6 +187,7 @@ export class VirtualStarting {
   }
 }
 
-const ASK_TIMEOUT_US = 300_000;
+/** Those of src/server, in the measure of faults that are over sooner than a machine's. */
+export const VIRTUAL_ASK_TIMES: AskTimes = { leastMs: 300, mostMs: 3_000, silenceMs: 100 };
 const ASK_INTERVAL_US = 100_000;
 const ADMISSION_TIMEOUT_US = 3_000_000;

@@ -257,8 +257,9 @@ class World {
 
   /** Within this time of the last fault clients are served: elections, back-offs and one attempt's timeout, and its doublings, generously. */
   private get recoveryBoundUs(): number {
-    const { settings, clients } = this.around.plan;
-    return 30 * settings.electionTimeoutMs * 1000 + 30 * clients.attemptTimeoutUs + 5_000_000;
+    const { settings, clients, foundingDistanceUs } = this.around.plan;
+    const foundingUs = FOUNDING_ROUND_TRIPS * 2 * foundingDistanceUs;
+    return 30 * settings.electionTimeoutMs * 1000 + 30 * clients.attemptTimeoutUs + foundingUs + 5_000_000;
   }
 
   /** A server that lacks everything may fetch it in the smallest of steps, each at the pace of heartbeats. */
@@ -361,6 +362,8 @@ function describePlan(plan: Plan): string {
   return JSON.stringify(plan, (_key, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value));
 }
 
+/** Rounds that find out how long an answer takes, two that found, two that join, one that tells the others; and as many again. */
+const FOUNDING_ROUND_TRIPS = 20;
 const OPERATIONS_AFTER_HEALING_MIN = 2;
 const SERVING_BOUND_US = 240_000_000;
 /** More than a client's command takes in a log. */

@@ -11,7 +11,7 @@ import { launch, type ProcessExit } from './process/serverProcess.ts';
 import { noServer, ServerStateError } from './serverStateError.ts';
 import { StatusClient } from './statusClient.ts';
 
-/** How long one server's answer to a status call is waited for, ms. */
+/** How long one server's answer to a status call is waited for, ms. They run on this machine, whatever distance is put between them. */
 const STATUS_TIMEOUT_MS = 1000;
 /** How often servers are asked for what is awaited of them, ms. */
 const POLL_MS = 50;
@@ -90,7 +90,7 @@ export class Cluster {
     this.faults = new ClusterFaults(
       {
         ids: () => this.presentIds,
-        address: (id) => this.plan.servers[id - 1]!.address,
+        address: (id) => addressHere(this.plan.servers[id - 1]!),
         state: (id) => this.server(id).state,
         leader: () => this.leader(),
         kill: (id, signal, how) => this.kill(id, signal, how),
@@ -115,7 +115,7 @@ export class Cluster {
 
   private prepare(server: ServerPlan): void {
     this.logBuffers.set(server.id, new LogBuffer());
-    this.clients.set(server.id, new StatusClient(server.address));
+    this.clients.set(server.id, new StatusClient(addressHere(server)));
     this.servers.set(server.id, this.manage(server));
   }
 
@@ -390,6 +390,11 @@ export class Cluster {
     await this.options.cleanUp();
     emit({ type: 'stopped' });
   }
+}
+
+/** Where it listens: nobody who runs it is far away. */
+function addressHere({ listen, address }: ServerPlan): string {
+  return listen ?? address;
 }
 
 /** A file that is not the server's data does no harm: a server that is told to recover nothing starts empty. */

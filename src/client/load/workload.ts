@@ -1,3 +1,4 @@
+import { checkWhole } from '../numbers.ts';
 import { seededRandom } from './random.ts';
 import { zipf } from './zipf.ts';
 
@@ -33,14 +34,18 @@ const VALUES_MAX = 64;
 const VALUES_BYTES = 1 << 20;
 /** Keys kept in their encoded form; the Zipf distribution rarely goes beyond. */
 const KEYS_KEPT_MAX = 1 << 16;
+/** More than any server takes. */
+const PAYLOAD_BYTES_MAX = 2 ** 30;
 const VALUE_LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_';
 
 export function keyOf(number: number): string {
   return String(number).padEnd(KEY_BYTES, 'X');
 }
 
-/** Zipf-distributed keys and random values, which a store cannot compress away. Throws ZipfParameterError. */
+/** Zipf-distributed keys and random values, which a store cannot compress away. Throws ZipfParameterError or InvalidNumberError. */
 export function zipfWorkload({ keyspace, zipfS, zipfV, payloadBytes, seed }: WorkloadOptions): Workload {
+  checkWhole('keyspace', keyspace, 1);
+  checkWhole('payloadBytes', payloadBytes, 0, PAYLOAD_BYTES_MAX);
   const random = seededRandom(seed);
   const nextKey = zipf({ s: zipfS, v: zipfV, max: keyspace - 1 }, random);
   const utf8 = new TextEncoder();

@@ -74,8 +74,8 @@ export type Unconfirmed =
 
 /** What one other server said in this round. */
 export type Answer =
-  /** No answer: not there, not running, paused, cut off. */
-  | { readonly kind: 'silent' }
+  /** No answer: not there, not running, paused, cut off. `isLate`: none in time, rather than word that nobody listens. */
+  | { readonly kind: 'silent'; readonly isLate?: boolean }
   /** A server that does not know the question: one of the original's, which remembers no instances, or any other program. */
   | { readonly kind: 'original' }
   | {

@@ -13,6 +13,7 @@ import { notLeaderText } from '../../wire/originalTexts.ts';
 import { reasonMetadata, reasonOf } from '../../wire/reason.ts';
 import type { Replica } from '../host/replica.ts';
 import { type AdmissionAnswer, type AdmissionRefusal, admit } from '../identity/admission.ts';
+import { ASK_TIMES } from '../identity/asking.ts';
 import { type Introduction, introductionOf, type KnownServer, misfitOf } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import { withMember } from '../identity/startDecision.ts';
@@ -183,8 +184,8 @@ export type AdmitOutcome =
   | { readonly kind: 'refused'; readonly reason: string; readonly details: string };
 
 const ADMIT = PeerService.admit as MethodDefinition<AdmitRequest, AdmitChunk>;
-/** No piece of the answer for this long: the leader is gone. */
-const SILENCE_MAX_MS = FENCE_TIMEOUT_MS + 5_000;
+/** No piece of the answer for this long, the time on the way included: the leader is gone. */
+const SILENCE_MAX_MS = FENCE_TIMEOUT_MS + ASK_TIMES.mostMs;
 
 /** The side of the server that wants to take part. Never rejects. */
 export function askForAdmission(

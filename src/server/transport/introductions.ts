@@ -8,6 +8,7 @@ import {
   type KnownServer as KnownServerMessage,
   PeerService,
 } from '../../wire/generated/peer.ts';
+import { LATE } from '../identity/asking.ts';
 import { EARLIER_LIVES_MAX, type Introduction, type KnownServer, Misfit } from '../identity/identity.ts';
 import type { Answer } from '../identity/startDecision.ts';
 
@@ -52,6 +53,9 @@ export class Introducer {
   readonly peer: NodeId;
   private readonly client: GrpcClient;
   private reported = '';
+  /** Calls without an answer. */
+  private open = 0;
+  private isClosing = false;
 
   constructor(peer: NodeId, address: Address, maxMessageBytes: number) {
     this.peer = peer;
@@ -61,9 +65,12 @@ export class Introducer {
   /** Never rejects: what is no answer is silence. */
   ask(own: Introduction, timeoutMs: number): Promise<Answer> {
     const { path, requestSerialize, responseDeserialize } = INTRODUCE;
+    this.open++;
     return new Promise((resolve) => {
       const deadline = Date.now() + timeoutMs;
       this.client.makeUnaryRequest(path, requestSerialize, responseDeserialize, own, { deadline }, (error, answer) => {
+        this.open--;
+        if (this.isClosing && this.open === 0) this.client.close();
         if (error?.code === status.UNIMPLEMENTED) {
           this.reported = 'is one of the original, or another program, and cannot tell';
           resolve({ kind: 'original' });
@@ -88,10 +95,12 @@ export class Introducer {
       const { isVoter, leader, misfit } = answer;
       return { kind: 'introduced', introduction, misfit: misfitNamed(misfit), isVoter, leader, known };
     }
-    return { kind: 'silent' };
+    return isLate ? LATE : { kind: 'silent' };
   }
 
+  /** Asks nobody any more. What was asked may still be answered: a call that is closed before its connection is there is lost. */
   close(): void {
-    this.client.close();
+    this.isClosing = true;
+    if (this.open === 0) this.client.close();
   }
 }

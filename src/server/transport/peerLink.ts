@@ -28,7 +28,10 @@ import { SendWindow } from './sendWindow.ts';
 const SOCKET_BYTES_MAX = 256 * 1024;
 /** Frames that together are smaller than this leave as one piece of memory. */
 const JOINED_BYTES_MAX = 16 * 1024;
-/** A peer has this long to take up the link. Then it is asked whether it is there, every other such while, and has as long to answer. */
+/**
+ * So long may a connection take, and then the peer to take up the link. Then it is asked whether it is there, every other such while, and
+ * has as long to answer.
+ */
 const ANSWER_MS_MAX = 5_000;
 const PING = encodeFrame(FrameKind.Ping, new Uint8Array(0));
 
@@ -182,6 +185,7 @@ export class PeerLink<M> {
     socket.write(Buffer.concat([PEER_PREFACE, hello]));
     socket.on('connect', () => {
       dialled.isConnected = true;
+      dialled.timer.refresh();
     });
     socket.on('data', (piece: Buffer) => this.take(dialled, piece));
     socket.on('drain', () => {

@@ -3,6 +3,7 @@ import type { UnaryCalls } from '../../consensus/unaryCalls.ts';
 import type { Address } from '../../net/endpoints/addresses.ts';
 import type { Fences } from '../../wire/fence.ts';
 import { MESSAGE_BYTES_MAX } from '../../wire/peerFrames.ts';
+import { Patience } from '../identity/asking.ts';
 import { introductionOf, type Misfit } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
@@ -14,9 +15,8 @@ import { UnaryPeers } from './unaryPeers.ts';
 
 /** How long a peer that does not know our links is called by unary calls before a link is tried again. */
 const LINK_RETRY_MS = 30_000;
-/** What takes connections and does not know our links is asked this often who it is, and has this long to answer. */
+/** What takes connections and does not know our links is asked this often who it is. */
 const ASK_AGAIN_MS = 5_000;
-const ASK_TIMEOUT_MS = 1_000;
 
 export interface TransportOptions<M> {
   readonly self: NodeId;
@@ -50,6 +50,7 @@ export class PeerTransport<M> {
   private readonly links = new Map<NodeId, PeerLink<M>>();
   /** Who is asked who it is, or was a moment ago. */
   private readonly asking = new Map<NodeId, Introducer>();
+  private readonly patience = new Patience();
   private isClosed = false;
   readonly acceptor: PeerAcceptor<M>;
   private readonly unary: UnaryPeers<M> | undefined;
@@ -123,10 +124,12 @@ export class PeerTransport<M> {
     if (this.asking.has(to)) return;
     const introducer = new Introducer(to, address, this.options.maxMessageBytes);
     this.asking.set(to, introducer);
-    const { kind } = await introducer.ask(introductionOf(this.options.identity.identity), ASK_TIMEOUT_MS);
+    const startMs = performance.now();
+    const answer = await introducer.ask(introductionOf(this.options.identity.identity), this.patience.timeoutMs(to));
+    this.patience.heard(to, answer, performance.now() - startMs);
     introducer.close();
     if (this.isClosed) return;
-    const isOriginal = kind === 'original' && this.unary !== undefined;
+    const isOriginal = answer.kind === 'original' && this.unary !== undefined;
     if (isOriginal) this.unary?.call(to);
     setTimeout(() => this.tryLinkAgain(to), isOriginal ? LINK_RETRY_MS : ASK_AGAIN_MS).unref();
   }

@@ -11,6 +11,7 @@ import type { UnaryCalls } from '../../consensus/unaryCalls.ts';
 import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
 import { openChannel, peerChannelOptions } from '../../net/endpoints/channels.ts';
 import { rawMethod } from '../../wire/rawMethod.ts';
+import { Patience } from '../identity/asking.ts';
 import { explainMisfit, type Introduction, introductionOf, type Misfit } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { Answer } from '../identity/startDecision.ts';
@@ -117,7 +118,6 @@ export interface UnaryClientOptions<M> {
 
 /** Messages that wait for the answer to an introduction; what comes on top is dropped, as a network would. */
 const WAITING_MAX = 16;
-const INTRODUCTION_TIMEOUT_MS = 1_000;
 
 /**
  * The calling side, towards one server. Unary calls do not say who makes them as a stream's hello does, so before the first
@@ -128,6 +128,7 @@ export class UnaryClient<M> {
   private readonly options: UnaryClientOptions<M>;
   private readonly service: ReturnType<typeof unaryService>;
   private readonly introducer: Introducer;
+  private readonly patience = new Patience();
   private state: 'unknown' | 'asking' | 'fits' = 'unknown';
   /** Who answers; undefined where that is one of the original's servers. */
   private claim: Introduction | undefined;
@@ -150,8 +151,12 @@ export class UnaryClient<M> {
     if (this.waiting.length < WAITING_MAX) this.waiting.push(message);
     if (this.state === 'asking') return;
     this.state = 'asking';
-    const own = introductionOf(this.options.identity.identity);
-    void this.introducer.ask(own, INTRODUCTION_TIMEOUT_MS).then((answer) => this.introduced(answer));
+    const { peer, identity } = this.options;
+    const startMs = performance.now();
+    void this.introducer.ask(introductionOf(identity.identity), this.patience.timeoutMs(peer)).then((answer) => {
+      this.patience.heard(peer, answer, performance.now() - startMs);
+      this.introduced(answer);
+    });
   }
 
   private introduced(answer: Answer): void {

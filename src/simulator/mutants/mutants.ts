@@ -2,6 +2,7 @@ import { simulatedEngine } from '../engines.ts';
 import type { Mutation } from '../mutation.ts';
 import type { Plan } from '../plan.ts';
 import type { Invariant } from '../violation.ts';
+import { VIRTUAL_ASK_TIMES } from '../virtualStarting.ts';
 import { ForgetsWhatWasSent, TakesUnknownForRefused } from './clientMutants.ts';
 import {
   AnswersReadsAtOnce,
@@ -63,6 +64,7 @@ function leadersCutOff(plan: Plan): Plan {
     clients: { ...plan.clients, count: 6, windowMax: 4, thinkMeanUs: 200_000, keyCount: 2, readFraction: 0.6 },
     strikes: new Map([['partition', 1_500_000]]),
     founding: false,
+    foundingDistanceUs: 0,
   };
 }
 
@@ -164,6 +166,7 @@ function cutOffWhileChanging(plan: Plan): Plan {
     deadServers: false,
     deafLeader: false,
     founding: false,
+    foundingDistanceUs: 0,
     strikes: new Map([
       ['membership change', 5_000],
       ['partition', 100_000],
@@ -213,6 +216,7 @@ function earlierGoOn(plan: Plan): Plan {
   return {
     ...losesFolders(plan),
     founding: false,
+    foundingDistanceUs: 0,
     deadServers: false,
     strikes: new Map([
       ['partition', 1_000_000],
@@ -228,6 +232,7 @@ function misplacesFolders(plan: Plan): Plan {
   return {
     ...losesFolders(plan),
     founding: false,
+    foundingDistanceUs: 0,
     deadServers: false,
     strikes: new Map([
       ['partition', 3_000_000],
@@ -244,12 +249,18 @@ function founds(plan: Plan): Plan {
     ...losesFolders(plan),
     deadServers: false,
     founding: true,
+    foundingDistanceUs: 0,
     strikes: new Map([
       ['partition', 1_000_000],
       ['pause', 500_000],
       ['clog', 500_000],
     ]),
   };
+}
+
+/** Nothing happens but that they are so far apart that an answer takes longer than they have at first. */
+function foundsFarApart(plan: Plan): Plan {
+  return { ...founds(plan), strikes: new Map(), foundingDistanceUs: 600_000 };
 }
 
 /** And copies that were made meanwhile are put back. */
@@ -523,6 +534,14 @@ export const MUTANTS: readonly Mutant[] = [
     invariants: ['right refusal', 'whole memory'],
     adjust: founds,
     mutation: () => ({ decideStart: withoutTheSilent }),
+  },
+  {
+    name: 'who is asked who it is has the same time always',
+    engines: ALL,
+    seedsMax: 3,
+    invariants: ['liveness'],
+    adjust: foundsFarApart,
+    mutation: () => ({ askTimes: { ...VIRTUAL_ASK_TIMES, mostMs: VIRTUAL_ASK_TIMES.leastMs } }),
   },
   {
     name: 'a copy of a new folder joins, whatever became of the original',
