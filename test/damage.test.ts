@@ -1,10 +1,17 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Campaign } from '../src/damage/campaign.ts';
 import { DAMAGES, type DamageKind } from '../src/damage/damages.ts';
-import { prepare } from '../src/damage/prepare.ts';
+import { PreparationError, prepare } from '../src/damage/prepare.ts';
+
+/** What runs is built. */
+const MAIN = fileURLToPath(new URL('../dist/damage/main.js', import.meta.url));
 
 const TIMEOUT_MS = 240_000;
 const FIRST_SEED = 1000;
@@ -49,6 +56,38 @@ describe("a server's damaged data", () => {
         what: 'LostWritesError',
       });
       expect(await campaign.run(2, true, named('cut: promise file'))).not.toMatchObject({ outcome: 'failure' });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'cannot be prepared where a server ends: said in one line, where it was a stack trace after two minutes',
+    async () => {
+      const elsewhere = await mkdtemp(join(tmpdir(), 'rkv-damage-'));
+      try {
+        await expect(prepare('nonsense', elsewhere)).rejects.toThrow(PreparationError);
+        await expect(prepare('nonsense', elsewhere)).rejects.toThrow(/^server \d ended with exit code 1: .*"nonsense"/);
+      } finally {
+        await rm(elsewhere, { recursive: true, force: true });
+      }
+    },
+    TIMEOUT_MS,
+  );
+
+  it.skipIf(!existsSync(`/proc/${process.pid}/task/${process.pid}/children`))(
+    'leave no server behind where the command alone is interrupted',
+    async () => {
+      const command = spawn(process.execPath, [MAIN, '--engine', 'etcd', '--seeds', '1'], { stdio: 'ignore' });
+      const ended = once(command, 'exit');
+      const children = () => {
+        const { pid } = command;
+        return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+      };
+      await expect.poll(() => children().length, { timeout: 30_000 }).toBeGreaterThanOrEqual(3);
+      const servers = children();
+      command.kill('SIGINT');
+      expect(await ended).toEqual([130, null]);
+      expect(servers.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
     },
     TIMEOUT_MS,
   );

@@ -1,15 +1,24 @@
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { printable } from '../cli/printable.ts';
 import { fromOption, processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { ENGINE_NAMES } from '../consensus/engines.ts';
 import { makeTemporaryFolder } from '../supervisor/process/temporaryFolder.ts';
 import { Campaign, type SeedReport } from './campaign.ts';
-import { prepare } from './prepare.ts';
+import { PreparationError, prepare } from './prepare.ts';
+import { endServers } from './rkvd.ts';
 import { RunRecord } from './runRecord.ts';
 import { renderReports } from './table.ts';
 
 const PROGRESS_SEEDS = 25;
+/** Nothing was found wrong, but not everything could be looked at. */
+const EXIT_NOT_PREPARED = 2;
+const EXIT_INTERRUPTED = 130;
+const LINE_LENGTH_MAX = 1000;
+/** Where the campaigns work; gone when the process is. */
+const folders = new Set<string>();
+let interrupted: Promise<never> | undefined;
 
 interface Options {
   readonly engine: string;
@@ -52,10 +61,18 @@ function progressOf(engine: string, count: number): () => void {
   };
 }
 
+/** Signals reach a process alone, and what it has started would go on for a while. */
+function onInterrupt(): void {
+  interrupted ??= endServers()
+    .then(() => Promise.all([...folders].map((folder) => rm(folder, { recursive: true, force: true, maxRetries: 10 }))))
+    .then(() => process.exit(EXIT_INTERRUPTED));
+}
+
 async function runEngine(engine: string, seeds: readonly number[], options: Options, record: RunRecord): Promise<void> {
   if (seeds.length === 0) return;
   const { clusterEvery, jobs } = options;
   const folder = await makeTemporaryFolder(tmpdir(), `rkv-damage-${engine}-`);
+  folders.add(folder);
   try {
     const prepared = await prepare(engine, folder);
     const advance = progressOf(engine, seeds.length);
@@ -65,6 +82,8 @@ async function runEngine(engine: string, seeds: readonly number[], options: Opti
       for (const seed of rest) {
         const withCluster = clusterEvery > 0 && seed % clusterEvery === 0;
         const report = await campaign.run(seed, withCluster);
+        // What becomes of servers that are ended from outside is no outcome.
+        if (interrupted !== undefined) return;
         record.add(report);
         tell(report, withCluster);
         advance();
@@ -72,12 +91,21 @@ async function runEngine(engine: string, seeds: readonly number[], options: Opti
       campaign.close();
     };
     await Promise.all(Array.from({ length: Math.max(1, jobs) }, job));
+  } catch (error) {
+    if (interrupted !== undefined) return interrupted;
+    if (!(error instanceof PreparationError)) throw error;
+    processTerminal.err(
+      printable(`${engine}: nothing could be prepared to be damaged: ${error.message}`, LINE_LENGTH_MAX),
+    );
+    process.exitCode = EXIT_NOT_PREPARED;
   } finally {
     await rm(folder, { recursive: true, force: true });
+    folders.delete(folder);
   }
 }
 
 const options = program.parse().opts<Options>();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onInterrupt);
 const engines = options.engine === 'all' ? ENGINE_NAMES : ENGINE_NAMES.filter((name) => name === options.engine);
 if (engines.length === 0) program.error(`no engine ${options.engine}: expected ${ENGINE_NAMES.join(', ')} or all`);
 const record = fromOption(program, '--record', () => RunRecord.open(options.record));
@@ -88,5 +116,6 @@ for (const engine of engines) {
   );
   await runEngine(engine, seeds, options, record);
 }
+if (interrupted !== undefined) await interrupted;
 processTerminal.out(renderReports(record.reports));
 if (record.reports.some(({ outcome }) => outcome === 'failure')) process.exitCode = 1;

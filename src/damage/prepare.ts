@@ -1,6 +1,7 @@
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { RkvError } from '../client/errors.ts';
 import { RkvClient } from '../client/rkvClient.ts';
 import { takeFreePorts } from '../supervisor/process/freePorts.ts';
 import type { ServerData } from './damages.ts';
@@ -11,6 +12,11 @@ const KEYS_PER_STEP = 120;
 /** Nothing is under way so long after the last acknowledgement. */
 const QUIET_MS = 500;
 const LEADER_TIMEOUT_MS = 120_000;
+
+/** There is nothing to damage: a cluster that nobody harmed did not do what it was to do. */
+export class PreparationError extends Error {
+  override readonly name = 'PreparationError';
+}
 
 /** What a cluster left when it was killed, and what it had acknowledged. */
 export interface Prepared {
@@ -28,7 +34,7 @@ export function serverData(dataDirectory: string, id: number): ServerData {
 
 /**
  * Runs a cluster through several lives, so that there are tables, snapshots and a log that holds much, and keeps what it left:
- * once when it was stopped halfway, and once when all were killed after one of them had been away for a while.
+ * once when it was stopped halfway, and once when all were killed after one of them had been away for a while. Throws PreparationError.
  */
 export async function prepare(engine: string, folder: string): Promise<Prepared> {
   const data = join(folder, 'data');
@@ -59,18 +65,32 @@ export async function prepare(engine: string, folder: string): Promise<Prepared>
 
   for (const life of [1, 2]) {
     const servers = start();
-    await write().finally(() => end(servers, life === 1 ? 'SIGTERM' : 'SIGKILL'));
+    await whileAllRun(servers, write()).finally(() => end(servers, life === 1 ? 'SIGTERM' : 'SIGKILL'));
   }
   await cp(data, join(folder, 'older'), { recursive: true });
   const servers = start();
   const laggingServer = 3;
   try {
-    await write();
+    await whileAllRun(servers, write());
     await servers[laggingServer - 1]!.end('SIGKILL');
-    await write();
+    const others = servers.filter(({ id }) => id !== laggingServer);
+    await whileAllRun(others, write());
   } finally {
     await end(servers, 'SIGKILL');
   }
   await cp(data, join(folder, 'final'), { recursive: true });
   return { engine, folder, acknowledged, laggingServer };
+}
+
+/** Throws PreparationError where a server ends meanwhile, or `work` fails. */
+async function whileAllRun(servers: readonly Rkvd[], work: Promise<void>): Promise<void> {
+  const ended = servers.map(async (server) => {
+    const { code, signal } = await server.exited;
+    const words = server.errors.trim().split('\n')[0] || 'without a word';
+    throw new PreparationError(`server ${server.id} ended with ${signal ?? `exit code ${code}`}: ${words}`);
+  });
+  const done = work.catch((error: unknown) => {
+    throw error instanceof RkvError ? new PreparationError(error.message, { cause: error }) : error;
+  });
+  await Promise.race([done, ...ended]);
 }

@@ -25,8 +25,19 @@ const FLAGS = [
   '-trailingentries=40',
 ];
 
+/** Those that run; undefined once none is to run any more. */
+let running: Set<Rkvd> | undefined = new Set();
+
+/** Ends every rkvd that this process has started, and waits for them. None is started after that. */
+export async function endServers(): Promise<void> {
+  const servers = [...(running ?? [])];
+  running = undefined;
+  await Promise.all(servers.map((server) => server.end('SIGKILL')));
+}
+
 /** One rkvd process, which continues from its data. */
 export class Rkvd {
+  readonly id: number;
   private readonly process: ChildProcess;
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   private exitSoFar: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
@@ -34,6 +45,8 @@ export class Rkvd {
   private readonly notices: Notice[] = [];
 
   constructor({ id, engine, ports, dataDirectory }: RkvdOptions) {
+    this.id = id;
+    if (running === undefined) throw new Error('no server is started any more');
     const servers = ports.map((port) => `127.0.0.1:${port}`).join(',');
     const cluster = ports.map((_, i) => i + 1).join(',');
     const args = [PROGRAM, '-recover', `-id=${id}`, `-servers=${servers}`, `-cluster=${cluster}`];
@@ -43,6 +56,7 @@ export class Rkvd {
       env: { ...process.env, TMPDIR: dataDirectory, [SUPERVISOR_FD_VARIABLE]: '3' },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     });
+    running.add(this);
     this.process.stderr!.on('data', (bytes: Buffer) => {
       this.errorText += bytes.toString();
     });
@@ -50,6 +64,7 @@ export class Rkvd {
     this.exited = new Promise((resolve) => {
       this.process.once('close', (code, signal) => {
         this.exitSoFar = { code, signal };
+        running?.delete(this);
         resolve(this.exitSoFar);
       });
     });
