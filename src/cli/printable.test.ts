@@ -30,7 +30,8 @@ describe('printable', () => {
     expect(printable('user\u202etxt.exe')).toBe('user\\u202etxt.exe');
     expect(printable('\ufeffk\u2028\u200b')).toBe('\\ufeffk\\u2028\\u200b');
     expect(printable('\ud800 \u{e0041}')).toBe('\\ud800 \\u{e0041}');
-    for (const text of ['C:\\new', 'größer', 'नमस्ते', '👩\u200d💻', 'می\u200cخواهم', '\ufffd'])
+    expect(printable('a\u3164b\u115f\u034f\u2800')).toBe('a\\u3164b\\u115f\\u034f\\u2800');
+    for (const text of ['C:\\new', 'größer', 'नमस्ते', '👩\u200d💻', '❤\ufe0f', '葛\u{e0100}', 'می\u200cخواهم', '\ufffd'])
       expect(printable(text)).toBe(text);
   });
 

@@ -1,12 +1,16 @@
 /**
  * What others wrote (keys, values, names, a server's words) as text that does nothing to a terminal: control characters,
  * ESC and the C1 ones among them, line breaks, what reorders text (Unicode's bidirectional controls), what cannot be seen
- * and halves of characters stand as escapes. U+200C and U+200D stay: scripts and emoji are written with them.
+ * and halves of characters stand as escapes. U+200C and U+200D, and the variants of a character (U+FE00 to U+FE0F, U+E0100 to U+E01EF), stay: scripts and emoji
+ * are written with them. What cannot be seen is more than Unicode's format characters: fillers of Hangul are letters.
  */
-const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu;
-const UNPRINTABLE_BUT_LAYOUT = /(?![\n\t])[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu;
+const UNPRINTABLE =
+  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200c\u200d]|[\ufe00-\ufe0f\u{e0100}-\u{e01ef}])[\p{Cf}\p{DI}\u2800]/gu;
+const UNPRINTABLE_BUT_LAYOUT =
+  /(?![\n\t])[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200c\u200d]|[\ufe00-\ufe0f\u{e0100}-\u{e01ef}])[\p{Cf}\p{DI}\u2800]/gu;
 /** What JSON.stringify leaves of it. */
-const UNPRINTABLE_IN_JSON = /[\u007f-\u009f\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu;
+const UNPRINTABLE_IN_JSON =
+  /[\u007f-\u009f\p{Zl}\p{Zp}]|(?![\u200c\u200d]|[\ufe00-\ufe0f\u{e0100}-\u{e01ef}])[\p{Cf}\p{DI}\u2800]/gu;
 
 /** Of a foreign text within a line or a table's cell, characters. */
 export const PRINTABLE_LENGTH_MAX = 200;

@@ -13,6 +13,14 @@ describe('parseAddresses', () => {
       expect(() => parseAddresses(bad), bad).toThrow(AddressError);
     }
     expect(() => parseAddresses(':9201,127.0.0.1:9201')).toThrow('127.0.0.1:9201 stands twice');
+    for (const other of ['127.1:09201', '[::ffff:127.0.0.1]:9201', '0x7f.0.0.1:9201']) {
+      expect(() => parseAddresses(`:9201,${other}`), other).toThrow('stands twice');
+    }
+    for (const same of ['db:1,DB:1', 'db:1,db.:1', '[::1]:1,[0:0::1]:1', '[fe80::A]:1,[FE80::a]:1']) {
+      expect(() => parseAddresses(same), same).toThrow('stands twice');
+    }
+    expect(parseAddresses('db:1,db:2,[::1]:1,[::2]:1')).toHaveLength(4);
+    for (const bad of ['[:::]:1', '[1]:1', '[1.2.3.4]:1']) expect(() => parseAddresses(bad), bad).toThrow(AddressError);
   });
 });
 

@@ -1,10 +1,11 @@
-import { formatAddress, parseAddress as parse } from '../net/endpoints/addresses.ts';
+import { formatAddress, isSameAddress, parseAddress as parse } from '../net/endpoints/addresses.ts';
 import { AddressError } from './errors.ts';
 
 /** Comma separated `host:port` pairs; `:9201` is a port of this machine. Throws AddressError. */
 export function parseAddresses(text: string): string[] {
   const addresses = text.split(',').map((part) => parseAddress(part.trim()));
-  const twice = addresses.find((address, at) => addresses.indexOf(address) !== at);
+  const parsed = addresses.map((address) => parse(address)!);
+  const twice = addresses.find((_, at) => parsed.findIndex((other) => isSameAddress(other, parsed[at]!)) !== at);
   if (twice !== undefined) throw new AddressError(`address ${twice} stands twice in "${text}"`);
   return addresses;
 }

@@ -38,8 +38,8 @@ export function runCommand(args: readonly string[], context: CommandContext): Pr
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code, path } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT' && path !== undefined) return `${path}: no such file`;
-  if (code === 'EACCES' && path !== undefined) return `${path}: permission denied`;
+  if (code === 'ENOENT' && path !== undefined) return `${printable(path)}: no such file`;
+  if (code === 'EACCES' && path !== undefined) return `${printable(path)}: permission denied`;
   return error.message;
 }
 
@@ -62,7 +62,7 @@ function buildProgram(context: CommandContext, exit: (code: number) => void): Co
     .addOption(new Option('--rkvd <program>', "run this server program instead of this package's"))
     .action(async (file: string, options: UpArguments) => {
       const path = clusterFilePath(file);
-      if (path !== file) terminal.out(`${file} is not here: taking the one that comes with rkv`);
+      if (path !== file) terminal.out(`${printable(file)} is not here: taking the one that comes with rkv`);
       const upOptions: UpOptions = {
         file: path,
         fresh: options.fresh ?? false,

@@ -47,19 +47,24 @@ export function openLog(id: number, quiet: boolean, logFile = ''): OpenedLog {
     const file = createWriteStream(path, { fd: descriptor });
     // A log that cannot be written is no reason to stop serving; it is said once.
     file.once('error', (error) => {
-      process.stderr.write(`rkvd: cannot write ${path}: ${error.message}\n`);
+      say(`cannot write ${path}: ${error.message}`);
       file.on('error', () => {});
     });
     streams.push({ stream: { write: (line: string) => void file.write(printableJsonText(line)) } });
     close = () => new Promise((resolve) => file.end(() => resolve()));
   } catch (error) {
-    process.stderr.write(`rkvd: no log file: ${(error as Error).message}\n`);
+    say(`no log file: ${(error as Error).message}`);
   }
   if (!quiet) streams.push({ stream: { write: (line: string) => void process.stderr.write(forPeople(line)) } });
   const log = pino({ base: { server: id }, timestamp: pino.stdTimeFunctions.isoTime }, pino.multistream(streams));
   if (moved !== undefined) log.warn({ file: moved.path, reason: moved.problem }, 'this log is not at its usual place');
-  if (moved !== undefined && quiet) process.stderr.write(`rkvd: ${moved.problem}; logging to ${moved.path}\n`);
+  if (moved !== undefined && quiet) say(`${moved.problem}; logging to ${moved.path}`);
   return { log, close };
+}
+
+/** What becomes of the log is not for the log. Names of files are anybody's. */
+function say(text: string): void {
+  process.stderr.write(`rkvd: ${printable(text, LINE_LENGTH_MAX)}\n`);
 }
 
 /** Of a line for people; the file has the whole. */

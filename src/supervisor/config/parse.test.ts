@@ -144,6 +144,10 @@ flags: {maxgrpc: 4096, ordergorums: false}
 
   it.each([
     ['servers: [{address: "127.0.0.1:7"}, {address: "localhost:7"}]', 'servers[1].address: expected a port of its own'],
+    ['restart: {firstDelay: 597h}', 'restart.firstDelay: expected a duration of at most 596h, got "597h"'],
+    ['servers: [{address: "LOCALHOST:7"}, {address: "127.1:7"}]', 'servers[1].address: expected a port of its own'],
+    ['servers: [{address: "[::1]:7"}, {address: "[0:0::1]:7"}]', 'servers[1].address: expected a port of its own'],
+    ['servers: [{address: "[0::0]:7"}, {address: "127.0.0.2:7"}]', 'servers[1].address: expected a port of its own'],
     ['servers: [{address: "0.0.0.0:7"}, {address: "127.0.0.2:7"}]', 'servers[1].address: expected a port of its own'],
     ['servers: [{port: 7}, {port: 7}]', 'servers[1].port: expected a port of its own (server 1 has it), got 7'],
     ['datadir: "a\\0b"', 'datadir: expected a folder, got "a\\u0000b"'],

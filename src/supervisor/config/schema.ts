@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ENGINE_NAMES } from '../../consensus/engines.ts';
 import { type FlagSpec, parseFlags, UsageError } from '../../goflags/goFlags.ts';
 import { parseDurationMs } from '../../goflags/goValues.ts';
-import { parseAddress } from '../../net/endpoints/addresses.ts';
+import { parseAddress, plainHost } from '../../net/endpoints/addresses.ts';
 import { RKVD_FLAGS } from '../../server/flags.ts';
 import { suggest } from './suggest.ts';
 
@@ -23,9 +23,18 @@ export function durationMs(text: string): number {
   return parsed.ok ? parsed.value : 0;
 }
 
-const duration = z.custom<string>((value) => typeof value === 'string' && durationMs(value) > 0, {
-  error: 'expected a duration above zero, such as 20ms, 1s or 1m30s',
-});
+/** What a timer takes: one that is set for longer goes off at once. */
+const DURATION_MS_MAX = 2 ** 31 - 1;
+
+const duration = z.custom<string>(
+  (value) => typeof value === 'string' && durationMs(value) > 0 && durationMs(value) <= DURATION_MS_MAX,
+  {
+    error: ({ input }) =>
+      typeof input === 'string' && durationMs(input) > DURATION_MS_MAX
+        ? 'expected a duration of at most 596h'
+        : 'expected a duration above zero, such as 20ms, 1s or 1m30s',
+  },
+);
 
 const port = integer('a port between 1 and 65535', 1, 65_535);
 /** 0: one is chosen at the first start, and kept. */
@@ -138,7 +147,7 @@ const reservedFlags: Readonly<Record<string, string>> = {
 const freeFlags = Object.keys(RKVD_FLAGS).filter((name) => !Object.hasOwn(reservedFlags, name));
 
 /** Addresses at which a server would take the port on all of the machine's. */
-const EVERY_HOST: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+const EVERY_HOST: ReadonlySet<string> = new Set(['0.0.0.0', '[::]']);
 
 type Unchecked = z.infer<z.ZodObject<typeof shape>>;
 type Complain = (path: (string | number)[], message: string) => void;
@@ -172,8 +181,8 @@ function checkServers(config: Unchecked, complain: Complain): void {
 
 /** Whether two servers of this machine would listen at the same place, were their ports the same. */
 function isSameHost(one: string, other: string): boolean {
-  const plain = (host: string) => (host === 'localhost' ? '127.0.0.1' : host.toLowerCase());
-  return plain(one) === plain(other) || EVERY_HOST.has(one) || EVERY_HOST.has(other);
+  const [a, b] = [one, other].map((host) => (plainHost(host) === 'localhost' ? '127.0.0.1' : plainHost(host)));
+  return a === b || EVERY_HOST.has(a!) || EVERY_HOST.has(b!);
 }
 
 function checkCluster(config: Unchecked, complain: Complain): void {
