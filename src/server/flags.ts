@@ -3,7 +3,7 @@ import { completionScript } from '../cli/completion/scripts.ts';
 import { versionText } from '../cli/version.ts';
 import { ENGINE_NAMES } from '../consensus/engines.ts';
 import { defineFlags, type FlagValue, flagDefaults, parseFlags, UsageError } from '../goflags/goFlags.ts';
-import { type Address, parseAddress } from '../net/endpoints/addresses.ts';
+import { type Address, isSameAddress, parseAddress } from '../net/endpoints/addresses.ts';
 import { GRPC_MESSAGE_BYTES_DEFAULT, VALUE_BYTES_DEFAULT } from '../wire/limits.ts';
 
 /** The flags of rkvd: the original's, and some of ours (below datadir). */
@@ -68,7 +68,7 @@ export const RKVD_FLAGS = defineFlags({
     kind: 'bool',
     default: false,
     usage:
-      'bring back a server that lost its data, or part of them: what is there is moved aside, and the leader gives it the state to go on from; its earlier process must be dead, not merely cut off',
+      'bring back a server that lost its data, or part of them: what is there is moved aside, and the leader gives it the state to go on from; an earlier process of this id is shut out and ends, and has to be dead already with -survivor, or beside servers of the original',
   },
   survivor: {
     kind: 'int',
@@ -173,8 +173,8 @@ export function parseServerConfig(
   if (asked !== undefined) return asked === 'help' ? rkvdUsage(engines) : `${versionText('rkvd')}\n`;
   if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}": rkvd takes flags only`);
   const servers = flags.servers.split(',').map((text) => address('servers', text));
-  for (const [at, { host, port }] of servers.entries()) {
-    const first = servers.findIndex((other) => other.host === host && other.port === port);
+  for (const [at, own] of servers.entries()) {
+    const first = servers.findIndex((other) => isSameAddress(other, own));
     if (first < at) {
       throw new UsageError(
         `invalid value "${flags.servers}" for flag -servers: servers ${first + 1} and ${at + 1} have the same address`,
