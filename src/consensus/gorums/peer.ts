@@ -74,8 +74,8 @@ export class Peer implements PeerView {
     if (sent.end > this.matchIndex) {
       this.matchIndex = sent.end;
       this.progressMs = nowMs;
-      if (sent.end >= this.behindUntil) this.behindUntil = 0;
     }
+    if (sent.end >= this.behindUntil) this.behindUntil = 0;
     return sent.end;
   }
 
