@@ -1,11 +1,12 @@
 import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
 import { varintSize, writeVarint } from '../../bytes/varint.ts';
-import { MalformedMessageError, type NodeId } from '../contract.ts';
+import type { NodeId } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { decodeRecord, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
+import { messageIn, numbersOf, putNumbers } from '../parts/numberedCodec.ts';
 import type { UnaryCalls, UnaryRequest } from '../unaryCalls.ts';
-import { decodeSnapshotBody, encodeSnapshotBody } from './codec.ts';
-import type { GorumsMessage } from './messages.ts';
+import { LAYOUTS, SNAPSHOT_BODY } from './codec.ts';
+import type { AppendEntries, GorumsMessage, InstallSnapshot } from './messages.ts';
 
 /**
  * The unary calls of the `gorums.Raft` service (proto/gorums.proto) and the engine's messages, turned into each other.
@@ -21,7 +22,11 @@ export type GorumsMethod = (typeof GORUMS_METHODS)[number];
 export const EMPTY_RESPONSE = new Uint8Array(0);
 
 const TAG_SNAPSHOT_DATA = 0x2a;
-const NO_BYTES = new Uint8Array(0);
+
+/** Those of the stream, but for the call. */
+function fieldsOf(type: GorumsMessage['type']) {
+  return LAYOUTS[type].fields.slice(1);
+}
 
 // --- writing ---
 
@@ -43,45 +48,40 @@ function writeNumbers(numbers: readonly number[], into: Uint8Array): number {
   return at;
 }
 
-function plain(numbers: readonly number[]): Uint8Array {
+function plain(message: GorumsMessage): Uint8Array {
+  const numbers = numbersOf(message, fieldsOf(message.type));
   const bytes = new Uint8Array(numbersSize(numbers));
   writeNumbers(numbers, bytes);
   return bytes;
 }
 
-function withEntries(numbers: readonly number[], entries: readonly Entry[]): Uint8Array {
-  const bytes = new Uint8Array(numbersSize(numbers) + recordsSize(entries));
-  writeEntries(entries, bytes, writeNumbers(numbers, bytes));
+function withEntries(message: AppendEntries): Uint8Array {
+  const numbers = numbersOf(message, fieldsOf(message.type));
+  const bytes = new Uint8Array(numbersSize(numbers) + recordsSize(message.entries));
+  writeEntries(message.entries, bytes, writeNumbers(numbers, bytes));
   return bytes;
 }
 
-function withSnapshot(numbers: readonly number[], data: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(numbersSize(numbers) + 1 + varintSize(data.length) + data.length);
+function withSnapshot(message: InstallSnapshot): Uint8Array {
+  const numbers = numbersOf(message, fieldsOf(message.type));
+  const size = SNAPSHOT_BODY.sizeOf(message);
+  const bytes = new Uint8Array(numbersSize(numbers) + 1 + varintSize(size) + size);
   const at = writeNumbers(numbers, bytes);
   bytes[at] = TAG_SNAPSHOT_DATA;
-  bytes.set(data, writeVarint(bytes, at + 1, data.length));
+  SNAPSHOT_BODY.write(message, bytes, writeVarint(bytes, at + 1, size));
   return bytes;
 }
 
 /** The unary call that carries `message`; undefined where there is none: TimeoutNow and the responses. */
 export function encodeRequest(message: GorumsMessage): UnaryRequest<GorumsMethod> | undefined {
   switch (message.type) {
-    case 'RequestVote': {
-      const { candidate, term, lastLogIndex, lastLogTerm, preVote } = message;
-      return { method: message.type, bytes: plain([candidate, term, lastLogIndex, lastLogTerm, Number(preVote)]) };
-    }
-    case 'AppendEntries': {
-      const { leader, term, prevLogIndex, prevLogTerm, commitIndex, entries } = message;
-      const numbers = [leader, term, prevLogIndex, prevLogTerm, commitIndex];
-      return { method: message.type, bytes: withEntries(numbers, entries) };
-    }
-    case 'InstallSnapshot': {
-      const { leader, term, lastIncludedIndex, lastIncludedTerm, configuration, data } = message;
-      const numbers = [leader, term, lastIncludedIndex, lastIncludedTerm];
-      return { method: message.type, bytes: withSnapshot(numbers, encodeSnapshotBody(configuration, data)) };
-    }
+    case 'RequestVote':
     case 'CatchMeUp':
-      return { method: message.type, bytes: plain([message.follower, message.nextIndex]) };
+      return { method: message.type, bytes: plain(message) };
+    case 'AppendEntries':
+      return { method: message.type, bytes: withEntries(message) };
+    case 'InstallSnapshot':
+      return { method: message.type, bytes: withSnapshot(message) };
     default:
       return undefined;
   }
@@ -91,11 +91,9 @@ export function encodeRequest(message: GorumsMessage): UnaryRequest<GorumsMethod
 export function encodeResponse(message: GorumsMessage): Uint8Array {
   switch (message.type) {
     case 'RequestVoteResponse':
-      return plain([message.term, Number(message.granted)]);
     case 'AppendEntriesResponse':
-      return plain([message.term, message.matchIndex, Number(message.success)]);
     case 'InstallSnapshotResponse':
-      return plain([message.term]);
+      return plain(message);
     default:
       throw new TypeError(`a ${message.type} is not a response`);
   }
@@ -123,92 +121,53 @@ function readNumbers(
   return numbers;
 }
 
-function decodeVoteRequest(reader: ByteReader, call: number): GorumsMessage {
-  const [candidate, term, lastLogIndex, lastLogTerm, preVote] = readNumbers(reader, 5) as Five;
-  return { type: 'RequestVote', call, candidate, term, lastLogIndex, lastLogTerm, preVote: preVote !== 0 };
+/** A message of integers and booleans, and of what `payload` reads. */
+function readMessage(
+  type: GorumsMessage['type'],
+  call: number,
+  reader: ByteReader,
+  payload?: (tag: number, fieldStart: number) => boolean,
+): GorumsMessage {
+  const fields = fieldsOf(type);
+  const numbers = readNumbers(reader, fields.length, payload);
+  const message = { type, call };
+  let next = 0;
+  // A boolean is true by any number but 0.
+  putNumbers(message, fields, () =>
+    typeof fields[next] === 'string' ? numbers[next++]! : Math.min(1, numbers[next++]!),
+  );
+  return message as GorumsMessage;
 }
 
-function decodeAppendRequest(reader: ByteReader, call: number): GorumsMessage {
+function readRequest(method: GorumsMethod, reader: ByteReader, call: number): GorumsMessage {
   const entries: Entry[] = [];
-  const numbers = readNumbers(reader, 5, (tag, start) => {
-    if (tag !== RECORD_TAG) return false;
-    entries.push(decodeRecord(reader, start));
+  let body = new ByteReader(reader.bytes, 0, 0);
+  const message = readMessage(method, call, reader, (tag, start) => {
+    if (method === 'AppendEntries' && tag === RECORD_TAG) entries.push(decodeRecord(reader, start));
+    else if (method === 'InstallSnapshot' && tag === TAG_SNAPSHOT_DATA) body = new ByteReader(reader.view());
+    else return false;
     return true;
   });
-  const [leader, term, prevLogIndex, prevLogTerm, commitIndex] = numbers as Five;
-  return { type: 'AppendEntries', call, leader, term, prevLogIndex, prevLogTerm, commitIndex, entries };
+  if (method === 'AppendEntries') return Object.assign(message, { entries });
+  return method === 'InstallSnapshot' ? Object.assign(message, SNAPSHOT_BODY.read(body)) : message;
 }
-
-function decodeSnapshotRequest(reader: ByteReader, call: number): GorumsMessage {
-  let body: Uint8Array = NO_BYTES;
-  const numbers = readNumbers(reader, 4, (tag) => {
-    if (tag !== TAG_SNAPSHOT_DATA) return false;
-    body = reader.view();
-    return true;
-  });
-  const [leader, term, lastIncludedIndex, lastIncludedTerm] = numbers as Four;
-  const { configuration, data } = decodeSnapshotBody(body);
-  return { type: 'InstallSnapshot', call, leader, term, lastIncludedIndex, lastIncludedTerm, configuration, data };
-}
-
-function decodeCatchMeUp(reader: ByteReader, call: number): GorumsMessage {
-  const [follower, nextIndex] = readNumbers(reader, 2) as Two;
-  return { type: 'CatchMeUp', call, follower, nextIndex };
-}
-
-/** `readNumbers` returns exactly as many as were asked for. */
-type Two = readonly [number, number];
-type Three = readonly [number, number, number];
-type Four = readonly [number, number, number, number];
-type Five = readonly [number, number, number, number, number];
-
-function guarded<T>(what: string, decode: () => T): T {
-  try {
-    return decode();
-  } catch (error) {
-    if (!(error instanceof MalformedBytesError)) throw error;
-    throw new MalformedMessageError(`gorums.Raft ${what}: byte ${error.offset}: ${error.what}`);
-  }
-}
-
-const requestDecoders: Readonly<Record<GorumsMethod, (reader: ByteReader, call: number) => GorumsMessage>> = {
-  RequestVote: decodeVoteRequest,
-  AppendEntries: decodeAppendRequest,
-  InstallSnapshot: decodeSnapshotRequest,
-  CatchMeUp: decodeCatchMeUp,
-};
 
 /**
  * The request in `bytes`; `call` is the caller's own name for it, which the wire does not carry. Entries and snapshot
  * data are views of `bytes`, which must not change afterwards. Throws MalformedMessageError, and nothing else.
  */
 export function decodeRequest(method: GorumsMethod, bytes: Uint8Array, call: number): GorumsMessage {
-  return guarded(`${method} request`, () => requestDecoders[method](new ByteReader(bytes), call));
-}
-
-function readResponse(method: GorumsMethod, reader: ByteReader, call: number): GorumsMessage | undefined {
-  switch (method) {
-    case 'RequestVote': {
-      const [term, granted] = readNumbers(reader, 2) as Two;
-      return { type: 'RequestVoteResponse', call, term, granted: granted !== 0 };
-    }
-    case 'AppendEntries': {
-      const [term, matchIndex, success] = readNumbers(reader, 3) as Three;
-      return { type: 'AppendEntriesResponse', call, term, matchIndex, success: success !== 0 };
-    }
-    case 'InstallSnapshot': {
-      const [term] = readNumbers(reader, 1) as readonly [number];
-      return { type: 'InstallSnapshotResponse', call, term };
-    }
-    case 'CatchMeUp':
-      readNumbers(reader, 0);
-      return undefined;
-  }
+  return messageIn(`gorums.Raft ${method} request`, () => readRequest(method, new ByteReader(bytes), call));
 }
 
 /** The response in `bytes` to the call `call`; undefined for CatchMeUp's, which says nothing. Throws MalformedMessageError, and nothing else. */
 export function decodeResponse(method: GorumsMethod, bytes: Uint8Array, call: number): GorumsMessage | undefined {
-  return guarded(`${method} response`, () => readResponse(method, new ByteReader(bytes), call));
+  return messageIn(`gorums.Raft ${method} response`, () => {
+    const reader = new ByteReader(bytes);
+    if (method !== 'CatchMeUp') return readMessage(`${method}Response`, call, reader);
+    readNumbers(reader, 0);
+    return undefined;
+  });
 }
 
 function senderOf(request: GorumsMessage): NodeId {

@@ -112,10 +112,10 @@ describe('hashicorpCodec', () => {
   it('says what is wrong', () => {
     const decode = (...bytes: number[]) => hashicorpCodec.decode(Uint8Array.from(bytes));
     expect(() => decode()).toThrow(/0 bytes.*cut short/);
-    expect(() => decode(2, 0)).toThrow('message version 2, expected 1');
-    expect(() => decode(1, 9, 0)).toThrow('message type 9, expected 0 to 8');
+    expect(() => decode(2, 0)).toThrow('hashicorp message of version 2, expected 1');
+    expect(() => decode(1, 9, 0)).toThrow('hashicorp message of kind 9, expected 0 to 8');
     expect(() => decode(1, 5, 3, 4)).toThrow('flags 4, expected less than 4');
-    expect(() => decode(1, 6, 3, 0)).toThrow('1 bytes after a message of type timeout-now');
+    expect(() => decode(1, 6, 3, 0)).toThrow('1 bytes after a timeout-now');
   });
 
   it('decodes entries as views of the message', () => {

@@ -1,0 +1,74 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { MalformedMessageError } from '../contract.ts';
+import { Entry, EntryType } from '../entry.ts';
+import { ENTRIES, type Layouts, NumberedCodec } from './numberedCodec.ts';
+
+type TestMessage =
+  | { readonly type: 'numbers'; readonly first: number; readonly second: number }
+  | { readonly type: 'flags'; readonly before: number; readonly one: boolean; readonly two: boolean }
+  | { readonly type: 'entries'; readonly last: number; readonly entries: readonly Entry[] };
+
+const LAYOUTS: Layouts<TestMessage> = {
+  numbers: { fields: ['first', 'second'] },
+  flags: { fields: ['before', ['one', 'two']] },
+  entries: { fields: ['last'], rest: ENTRIES },
+};
+
+const codec = new NumberedCodec<TestMessage>({ engine: 'test', version: 3, firstKind: 4 }, LAYOUTS, () => false);
+
+/** A number as protobuf writes it, a byte at a time. */
+function slowVarint(value: number): number[] {
+  const low = value % 128;
+  return value < 128 ? [low] : [low + 128, ...slowVarint(Math.floor(value / 128))];
+}
+
+const integer = fc.oneof(fc.constantFrom(0, 127, 128, 2 ** 32, Number.MAX_SAFE_INTEGER), fc.nat());
+
+describe('messages as numbers', () => {
+  it('stand in the order of their fields, after version and kind', () => {
+    fc.assert(
+      fc.property(integer, integer, (first, second) => {
+        const bytes = codec.encode({ type: 'numbers', first, second });
+        expect([...bytes]).toEqual([3, 4, ...slowVarint(first), ...slowVarint(second)]);
+        expect(codec.decode(bytes)).toEqual({ type: 'numbers', first, second });
+      }),
+    );
+  });
+
+  it('have flags that share a number, the first the lowest bit', () => {
+    for (const [one, two, bits] of [
+      [false, false, 0],
+      [true, false, 1],
+      [false, true, 2],
+      [true, true, 3],
+    ] as const) {
+      const bytes = codec.encode({ type: 'flags', before: 9, one, two });
+      expect([...bytes]).toEqual([3, 5, 9, bits]);
+      expect(codec.decode(bytes)).toEqual({ type: 'flags', before: 9, one, two });
+    }
+  });
+
+  it('end with what is long, which is read as a view', () => {
+    const entries = [new Entry(1, 2, EntryType.Normal, Uint8Array.of(7))];
+    const bytes = codec.encode({ type: 'entries', last: 1, entries });
+    expect([...bytes]).toEqual([3, 6, 1, 0x32, 9, 0x08, 2, 0x10, 1, 0x18, 1, 0x22, 1, 7]);
+    const decoded = codec.decode(bytes);
+    if (decoded.type !== 'entries') throw new Error(decoded.type);
+    expect(decoded.entries.map(({ record }) => record)).toEqual([bytes]);
+  });
+
+  it.each([
+    ['nothing', [], 'test message of 0 bytes: malformed at byte 0: an integer is cut short'],
+    ['another version', [2, 4, 1, 1], 'test message of version 2, expected 3'],
+    ['a kind before the first', [3, 3], 'test message of kind 3, expected 4 to 6'],
+    ['a kind after the last', [3, 7], 'test message of kind 7, expected 4 to 6'],
+    ['a number too few', [3, 4, 1], 'test message of 3 bytes: malformed at byte 3: an integer is cut short'],
+    ['a number too many', [3, 4, 1, 1, 1], '1 bytes after a numbers'],
+    ['flags that are not known', [3, 5, 9, 4], 'flags 4, expected less than 4'],
+  ])('are refused with MalformedMessageError: %s', (_, bytes, reason) => {
+    const decode = () => codec.decode(Uint8Array.from(bytes));
+    expect(decode).toThrow(MalformedMessageError);
+    expect(decode).toThrow(reason);
+  });
+});

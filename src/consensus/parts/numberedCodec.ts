@@ -1,0 +1,146 @@
+import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
+import { startOf, VARINT_BYTES_MAX, varintsSize, writeVarints } from '../../bytes/varint.ts';
+import { type Configuration, MalformedMessageError, type MessageCodec } from '../contract.ts';
+import type { Entry } from '../entry.ts';
+import { decodeEntries, recordsSize, writeEntries } from '../entryCodec.ts';
+
+type FieldOf<M, Value> = { [K in keyof M]: M[K] extends Value ? K : never }[keyof M] & string;
+type FieldName = string | readonly string[];
+
+/** A number in a message; or flags that are the bits of one, the first the lowest. */
+export type Field<M> = FieldOf<M, number> | readonly FieldOf<M, boolean>[];
+
+/** What is long in a message. It runs to the end, is copied once when it is written and not at all when it is read. */
+export interface Rest<M> {
+  sizeOf(message: M): number;
+  write(message: M, into: Uint8Array, at: number): void;
+  read(reader: ByteReader): Partial<M>;
+}
+
+export interface Layout<M> {
+  /** In the order in which they stand on the wire. */
+  readonly fields: readonly Field<M>[];
+  readonly rest?: Rest<M>;
+}
+
+/** By type, in the order of the kinds that stand for them on the wire. */
+export type Layouts<M extends { readonly type: string }> = {
+  readonly [T in M['type']]: Layout<Extract<M, { readonly type: T }>>;
+};
+
+/** Entries, as the records that the log is made of. */
+export const ENTRIES: Rest<{ readonly entries: readonly Entry[] }> = {
+  sizeOf: ({ entries }) => recordsSize(entries),
+  write: ({ entries }, into, at) => writeEntries(entries, into, at),
+  read: ({ bytes, pos, end }) => ({ entries: decodeEntries(bytes, pos, end) }),
+};
+
+/** A snapshot's data after its configuration, which each engine writes in its own way. */
+export function snapshotRest(
+  numbersOf: (configuration: Configuration) => number[],
+  readConfiguration: (reader: ByteReader) => Configuration,
+): Rest<{ readonly configuration: Configuration; readonly data: Uint8Array }> {
+  return {
+    sizeOf: ({ configuration, data }) => varintsSize(numbersOf(configuration)) + data.length,
+    write: ({ configuration, data }, into, at) => into.set(data, writeVarints(into, at, numbersOf(configuration))),
+    read: (reader) => {
+      const configuration = readConfiguration(reader);
+      return { configuration, data: reader.bytes.subarray(reader.pos, reader.end) };
+    },
+  };
+}
+
+export function numbersOf(message: object, fields: readonly FieldName[]): number[] {
+  const values = message as Readonly<Record<string, number | boolean>>;
+  return fields.map((field) => {
+    if (typeof field === 'string') return Number(values[field]);
+    return field.reduce((bits, flag, place) => bits + Number(values[flag]) * 2 ** place, 0);
+  });
+}
+
+/** Puts what `next` says, one number after the other, into `message`. Throws MalformedMessageError on flags that are not known. */
+export function putNumbers(message: object, fields: readonly FieldName[], next: () => number): void {
+  const values = message as Record<string, number | boolean>;
+  for (const field of fields) {
+    const number = next();
+    if (typeof field === 'string') {
+      values[field] = number;
+      continue;
+    }
+    const limit = 2 ** field.length;
+    if (number >= limit) throw new MalformedMessageError(`flags ${number}, expected less than ${limit}`);
+    for (const [place, flag] of field.entries()) values[flag] = (number & (1 << place)) !== 0;
+  }
+}
+
+/** What `read` throws on malformed bytes becomes a MalformedMessageError about `what`. */
+export function messageIn<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof MalformedBytesError)) throw cause;
+    throw new MalformedMessageError(`${what}: ${cause.message}`, { cause });
+  }
+}
+
+/** Messages that are numbers, and at most one long part after them: version, kind, the numbers as varints, the rest. */
+export class NumberedCodec<M extends { readonly type: string }> implements MessageCodec<M> {
+  readonly mayOvertake: MessageCodec<M>['mayOvertake'];
+  private readonly engine: string;
+  private readonly version: number;
+  private readonly firstKind: number;
+  private readonly kinds: ReadonlyMap<string, number>;
+  private readonly layouts: readonly (readonly [string, Layout<Record<string, unknown>>])[];
+  private readonly scratch: Uint8Array;
+
+  constructor(
+    { engine, version, firstKind }: { readonly engine: string; readonly version: number; readonly firstKind: number },
+    layouts: Layouts<M>,
+    mayOvertake: MessageCodec<M>['mayOvertake'],
+  ) {
+    this.engine = engine;
+    this.version = version;
+    this.firstKind = firstKind;
+    this.layouts = Object.entries(layouts);
+    this.kinds = new Map(this.layouts.map(([type], place) => [type, firstKind + place]));
+    this.scratch = new Uint8Array(
+      (2 + Math.max(...this.layouts.map(([, { fields }]) => fields.length))) * VARINT_BYTES_MAX,
+    );
+    this.mayOvertake = mayOvertake;
+  }
+
+  encode(message: M): Uint8Array {
+    const { version, scratch } = this;
+    const kind = this.kinds.get(message.type)!;
+    const [, { fields, rest }] = this.layouts[kind - this.firstKind]!;
+    const at = writeVarints(scratch, writeVarints(scratch, 0, [version, kind]), numbersOf(message, fields));
+    const bytes = startOf(scratch, at, rest?.sizeOf(message) ?? 0);
+    rest?.write(message, bytes, at);
+    return bytes;
+  }
+
+  /** What is long in it is a view of `bytes`. */
+  decode(bytes: Uint8Array): M {
+    return messageIn(`${this.engine} message of ${bytes.length} bytes`, () => this.read(new ByteReader(bytes)));
+  }
+
+  private read(reader: ByteReader): M {
+    const { engine, firstKind, layouts } = this;
+    const version = reader.varint();
+    if (version !== this.version) {
+      throw new MalformedMessageError(`${engine} message of version ${version}, expected ${this.version}`);
+    }
+    const kind = reader.varint();
+    const known = layouts[kind - firstKind];
+    if (known === undefined) {
+      const last = firstKind + layouts.length - 1;
+      throw new MalformedMessageError(`${engine} message of kind ${kind}, expected ${firstKind} to ${last}`);
+    }
+    const [type, { fields, rest }] = known;
+    const message = { type };
+    putNumbers(message, fields, () => reader.varint());
+    if (rest !== undefined) return Object.assign(message, rest.read(reader)) as unknown as M;
+    if (reader.pos !== reader.end) throw new MalformedMessageError(`${reader.end - reader.pos} bytes after a ${type}`);
+    return message as unknown as M;
+  }
+}
