@@ -5,7 +5,7 @@ import { SERVER_EQUIVALENTS } from './serverEquivalents.ts';
 export const EQUIVALENTS: readonly Equivalent[] = [
   // gorums
   {
-    key: 'consensus/gorums/engine.ts GorumsEngine.durable: drop this.leader?.countRounds();',
+    key: 'consensus/gorums/leader.ts Leader.ownWriteDurable: drop this.countRounds();',
     why: 'Every drain counts the rounds again (Leader.pump), and a drain follows every input.',
   },
   {
@@ -35,10 +35,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   {
     key: 'consensus/gorums/leader.ts Leader.snapshotInstalled: drop this.heard(from);',
     why: 'Who installs a snapshot answers heartbeats as well, and these are heard within one.',
-  },
-  {
-    key: 'consensus/gorums/codec.ts decode: half version !== VERSION || kind === undefined → version !== VERSION',
-    why: 'Where there is no kind it is refused all the same, as one that is not known.',
   },
   {
     key: 'consensus/gorums/election.ts Election.voteRequested: half upToDate && request.term === state.term && free && this.electorate.leader() === undefined → upToDate && request.term === state.term && free',
@@ -71,22 +67,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   {
     key: 'consensus/gorums/engine.ts GorumsEngine.follow: swap this.stopLeading(leader); state.leaderId = leader; → state.leaderId = leader; this.stopLeading(leader);',
     why: 'Who stops leading is told who leads, and does not look it up.',
-  },
-  {
-    key: "consensus/gorums/engine.ts GorumsEngine.refusalOf: half 'term' in message && message.term > this.state.term → 'term' in message",
-    why: 'What is no later term is never too far ahead; the time in which terms may rise only begins at another moment.',
-  },
-  {
-    key: "consensus/gorums/engine.ts GorumsEngine.refusalOf: half 'term' in message && message.term > this.state.term → message.term > this.state.term",
-    why: 'What has no term is not greater than one.',
-  },
-  {
-    key: 'consensus/gorums/engine.ts GorumsEngine.refusalOf: bound message.term > this.state.term → message.term >= this.state.term',
-    why: 'What is no later term is never too far ahead; the time in which terms may rise only begins at another moment.',
-  },
-  {
-    key: 'consensus/gorums/engine.ts GorumsEngine.snapshotStored: drop this.state.configurations.compact(index);',
-    why: 'Keeps configurations in memory that nobody asks for any more.',
   },
   {
     key: 'consensus/gorums/engine.ts GorumsEngine.heardFromLeader: bound term > state.term → term >= state.term',
@@ -125,11 +105,11 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'The log knows the term of what is committed last, and that is committed already.',
   },
   {
-    key: 'consensus/gorums/leader.ts Leader.constructor: swap this.replication = new Replication(state, this.reads, startIndex); state.log.append([noopEntry(startIndex, state.term)]); → state.log.append([noopEntry(startIndex, state.term)]); this.replication = new Replication(state, this.reads, startIndex);',
+    key: 'consensus/gorums/leader.ts Leader.constructor: swap this.replication = new Replication(state, this.reads, this.startIndex); state.append([noopEntry(this.startIndex, state.term)]); → state.append([noopEntry(this.startIndex, state.term)]); this.replication = new Replication(state, this.reads, this.startIndex);',
     why: 'How the log is sent is told where this term begins, and looks at the log only when it sends.',
   },
   {
-    key: 'consensus/gorums/leader.ts Leader.constructor: swap state.log.append([noopEntry(startIndex, state.term)]); this.refreshPeers(); → this.refreshPeers(); state.log.append([noopEntry(startIndex, state.term)]);',
+    key: 'consensus/gorums/leader.ts Leader.constructor: swap state.append([noopEntry(this.startIndex, state.term)]); this.refreshPeers(); → this.refreshPeers(); state.append([noopEntry(this.startIndex, state.term)]);',
     why: 'Who the others are does not depend on the log.',
   },
   {
@@ -271,16 +251,8 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   // hashicorp
   {
-    key: 'consensus/hashicorp/delivery.ts Delivery.take: drop if (from > commitIndex) return { restore, committed: NONE };',
-    why: 'From an index above the commit index on there are no entries up to it: none are read.',
-  },
-  {
     key: 'consensus/hashicorp/dispatcher.ts Dispatcher.dispatch: off by one first - 1 → first',
     why: 'One entry less of many thousands may be uncommitted.',
-  },
-  {
-    key: 'consensus/hashicorp/election.ts Elections.writeDurable: half state.role !== Role.Candidate || state.writes.durableTerm !== state.term → state.writes.durableTerm !== state.term',
-    why: 'Only candidates and pre-candidates have a candidacy to count in, and a pre-candidate has its own pre-vote from the beginning.',
   },
   {
     key: 'consensus/hashicorp/reads.ts ReadQueue.roundBegan: drop this.lastBeganMs = nowMs;',
@@ -311,10 +283,22 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'Keeps the chunks of a snapshot that nobody goes on with in memory until the next one; what is in the log is answered from there.',
   },
   {
-    key: 'consensus/hashicorp/leader.ts Leadership.startReplication: swap this.replicators = [...others, new Replicator(id, this.state, this.rounds)].sort((a, b) => a.peer - b.peer); this.tracker.forget(id); → this.tracker.forget(id); this.replicators = [...others, new Replicator(id, this.state, this.rounds)].sort((a, b) => a.peer - b.peer);',
+    key: 'consensus/hashicorp/leader.ts Leader.startReplication: swap this.replicators = [...others, new Replicator(id, this.state, this.rounds)].sort((a, b) => a.peer - b.peer); this.tracker.forget(id); → this.tracker.forget(id); this.replicators = [...others, new Replicator(id, this.state, this.rounds)].sort((a, b) => a.peer - b.peer);',
     why: 'A replicator does not look at the tracker, nor the tracker at replicators.',
   },
   // what the engines share
+  {
+    key: 'consensus/parts/serverCore.ts ServerCore.handOut: drop if (this.deliveredIndex >= last) return NONE;',
+    why: 'From an index above the commit index on there are no entries up to it: none are read.',
+  },
+  {
+    key: 'consensus/parts/coreEngine.ts CoreEngine.refusalOfTerm: bound term <= own → term < own',
+    why: 'What is no later term is never too far ahead; the time in which terms may rise only begins at another moment.',
+  },
+  {
+    key: 'consensus/parts/coreEngine.ts CoreEngine.snapshotStored: drop this.state.configurations.compact(index);',
+    why: 'Keeps configurations in memory that nobody asks for any more.',
+  },
   {
     key: 'consensus/parts/quorum.ts majorityReached: bound sorted[at - 1]! > value → sorted[at - 1]! >= value',
     why: 'Of equals either may stand first: what is read of them is the value.',

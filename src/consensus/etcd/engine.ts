@@ -197,7 +197,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   drain(): Output<EtcdMessage> {
     const reads = this.reads.takeNew();
     if (reads !== 0) this.node.readIndex(reads);
-    this.requests.advance();
+    this.requests.preparations.advance();
     for (let rounds = 0; rounds < ROUNDS_PER_DRAIN_MAX; rounds++) {
       if (this.proposals.areQueued && this.refusal === undefined) this.proposals.appendQueued();
       if (!this.node.hasReady) break;
@@ -232,7 +232,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       lastIndex: log.lastIndex,
       configuration,
       peers: this.leadership?.peerStatus() ?? [],
-      pendingChange: this.requests.pendingChange,
+      pendingChange: this.requests.preparations.pendingChange,
     };
   }
 

@@ -1,11 +1,4 @@
-import {
-  ChangeType,
-  type Configuration,
-  type MembershipChange,
-  type NodeId,
-  type PendingChange,
-  RejectReason,
-} from '../contract.ts';
+import { ChangeType, type Configuration, type MembershipChange, type NodeId, RejectReason } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import { Handover } from '../membership/handover.ts';
@@ -44,7 +37,7 @@ function halves({ type, id }: MembershipChange, { voters }: Configuration): bool
 export class OperatorRequests implements Preparing {
   readonly handover: Handover;
   private readonly engine: RequestedEngine;
-  private readonly preparations: Preparations;
+  readonly preparations: Preparations;
   /** The server that is staged until its change is applied; 0: none. */
   private staged: NodeId = 0;
   private change: ChangeInLog | undefined;
@@ -71,10 +64,6 @@ export class OperatorRequests implements Preparing {
     return applying >= committed;
   }
 
-  get pendingChange(): PendingChange | undefined {
-    return this.preparations.pendingChange;
-  }
-
   /** Nothing is prepared but by a leader. */
   get view(): LeaderView {
     return this.engine.leadership!.view;
@@ -96,11 +85,6 @@ export class OperatorRequests implements Preparing {
 
   transferLeadership(to: NodeId, token: number, unable: readonly NodeId[]): void {
     this.preparations.transfer({ to, token, unable }, this.engine.node.state.configuration.voters);
-  }
-
-  /** Once a turn. */
-  advance(): void {
-    this.preparations.advance();
   }
 
   stage(id: NodeId): void {

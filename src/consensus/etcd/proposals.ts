@@ -1,42 +1,40 @@
 import { type NodeId, type ProposalBatch, RejectReason } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { CommandQueue } from '../parts/commandQueue.ts';
 import type { EngineAround } from './leadership.ts';
 import { QUEUED_COMMANDS_MAX } from './limits.ts';
-import { ProposalQueue } from './proposalQueue.ts';
 
 /** Clients' commands on their way into a leader's log: at once, or without batching one for each write. */
 export class ClientProposals {
   private readonly engine: EngineAround;
-  private readonly queue = new ProposalQueue();
+  private readonly queue: CommandQueue;
 
   constructor(engine: EngineAround) {
     this.engine = engine;
+    this.queue = new CommandQueue(engine.out);
   }
 
   get areQueued(): boolean {
-    return this.queue.size > 0;
+    return !this.queue.isEmpty;
   }
 
   add(batch: ProposalBatch): void {
     const { token, commands } = batch;
     if (this.engine.settings.batch) this.append(token, 0, commands);
-    else if (this.queue.size + commands.length <= QUEUED_COMMANDS_MAX) this.queue.add(batch);
+    else if (this.queue.size + commands.length <= QUEUED_COMMANDS_MAX) this.queue.push(batch, this.engine.nowMs);
     else this.overloaded(token, 0, commands.length);
   }
 
   /** Without batching: the next command goes to disk when the one before it is there. */
   appendQueued(): void {
-    const next = this.queue.peek();
-    if (next === undefined || this.engine.node.state.log.unstable.entries.length > 0) return;
-    this.queue.shift();
-    this.append(next.token, next.offset, [next.command]);
+    if (this.engine.node.state.log.unstable.entries.length > 0) return;
+    const { token, offset, command } = this.queue.take();
+    this.append(token, offset, [command]);
   }
 
   /** What is not in the log is certainly not done here. */
   refuse(leader: NodeId): void {
-    for (const { token, offset, count } of this.queue.takeAll()) {
-      this.engine.out.reject(token, offset, count, RejectReason.NotLeader, leader);
-    }
+    this.queue.abandon(RejectReason.NotLeader, leader);
   }
 
   /** All of the commands take their places in the log, or none. */

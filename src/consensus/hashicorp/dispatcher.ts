@@ -1,7 +1,7 @@
 import { type ProposalBatch, RejectReason } from '../contract.ts';
-import { Entry, EntryType } from '../entry.ts';
+import type { Entry } from '../entry.ts';
 import { encodeEntries } from '../entryCodec.ts';
-import { ApplyQueue, type QueuedCommands } from './applyQueue.ts';
+import type { CommandQueue } from '../parts/commandQueue.ts';
 import { QUEUED_COMMANDS_MAX, UNCOMMITTED_BYTES_MAX, UNCOMMITTED_ENTRIES_MAX } from './limits.ts';
 import type { ServerState } from './state.ts';
 
@@ -14,41 +14,37 @@ interface Dispatch {
 /** The leader's way from the apply queue to the log. */
 export class Dispatcher {
   private readonly state: ServerState;
-  private readonly queue = new ApplyQueue();
+  private readonly queue: CommandQueue;
   private uncommitted: Dispatch[] = [];
   private uncommittedBytes = 0;
 
-  constructor(state: ServerState) {
+  constructor(state: ServerState, queue: CommandQueue) {
     this.state = state;
+    this.queue = queue;
   }
 
   propose(batch: ProposalBatch): void {
+    const { state, queue } = this;
     const count = batch.commands.length;
-    if (count === 0) return;
-    if (this.queue.size + count > QUEUED_COMMANDS_MAX) {
-      this.state.outbox.reject(batch.token, 0, count, RejectReason.Overloaded, this.state.id);
-      return;
-    }
-    this.queue.push({ batch, offset: 0, queuedAtMs: this.state.nowMs });
+    if (queue.size + count <= QUEUED_COMMANDS_MAX) queue.push(batch, state.nowMs);
+    else state.out.reject(batch.token, 0, count, RejectReason.Overloaded, state.id);
   }
 
   /**
-   * Group commit: everything that waits becomes one append, to be persisted in one write. Without batching, one command at
-   * a time, the next when the disk is idle.
+   * Group commit: everything that waits, of however many callers, becomes one append, to be persisted in one write. Without batching,
+   * one command at a time, the next when the disk is idle.
    */
   dispatch(): void {
     const { state, queue } = this;
-    if (queue.empty) return;
+    if (queue.isEmpty) return;
     this.forgetCommitted();
     const first = state.log.lastIndex + 1;
     let room = UNCOMMITTED_ENTRIES_MAX - (first - 1 - state.commitIndex);
     if (this.uncommittedBytes >= UNCOMMITTED_BYTES_MAX) room = 0;
-    if (!state.limits.batch) room = state.writes.idle ? Math.min(room, 1) : 0;
+    if (!state.settings.batch) room = state.writes.idle ? Math.min(room, 1) : 0;
     const entries: Entry[] = [];
-    while (entries.length < room && queue.head !== undefined) {
-      const before = entries.length;
-      this.place(queue.head, first, room, entries);
-      queue.advance(entries.length - before);
+    while (entries.length < room && !queue.isEmpty) {
+      queue.place(entries, first + entries.length, state.term, room - entries.length);
     }
     if (entries.length === 0) return;
     const bytes = encodeEntries(entries).length;
@@ -57,26 +53,10 @@ export class Dispatcher {
     state.append(entries);
   }
 
-  /** What found no place in the log for too long is turned away; it will never be appended. */
+  /** What found no place in the log for too long is turned away. */
   expire(): void {
-    const expired = this.queue.expire(this.state.nowMs - this.state.limits.enqueueTimeoutMs);
-    this.turnAway(expired, RejectReason.Timeout);
-  }
-
-  /** Leadership is lost. */
-  abandon(): void {
-    this.turnAway(this.queue.abandon(), RejectReason.NotLeader);
-  }
-
-  private place(head: QueuedCommands, first: number, room: number, entries: Entry[]): void {
-    const { token, commands } = head.batch;
-    const { term } = this.state;
-    const firstIndex = first + entries.length;
-    const count = Math.min(commands.length - head.offset, room - entries.length);
-    for (let i = 0; i < count; i++) {
-      entries.push(new Entry(firstIndex + i, term, EntryType.Normal, commands[head.offset + i]!));
-    }
-    this.state.outbox.accepted.push({ token, offset: head.offset, count, firstIndex, term });
+    const { nowMs, limits, leaderId } = this.state;
+    this.queue.expire(nowMs - limits.enqueueTimeoutMs, RejectReason.Timeout, leaderId);
   }
 
   private forgetCommitted(): void {
@@ -85,12 +65,5 @@ export class Dispatcher {
       this.uncommittedBytes -= this.uncommitted[done++]!.bytes;
     }
     if (done > 0) this.uncommitted.splice(0, done);
-  }
-
-  private turnAway(items: readonly QueuedCommands[], reason: RejectReason): void {
-    const { outbox, leader } = this.state;
-    for (const { batch, offset } of items) {
-      outbox.reject(batch.token, offset, batch.commands.length - offset, reason, leader);
-    }
   }
 }

@@ -1,5 +1,6 @@
 import { type NodeId, Role } from '../contract.ts';
 import { majorityVote, VoteResult } from '../parts/quorum.ts';
+import { TERM_MAX } from '../parts/termGuard.ts';
 import type { VoteReply, VoteRequest } from './messages.ts';
 import type { ServerState } from './state.ts';
 
@@ -9,8 +10,10 @@ interface Candidacy {
   readonly votes: Map<NodeId, boolean>;
 }
 
-/** What comes of an election for the rest of the engine. */
-export interface ElectionResult {
+/** What elections need of the rest of the engine. */
+export interface Electorate {
+  /** What leads here; undefined where this server does not lead. */
+  leader(): { readonly isSilent: boolean } | undefined;
   /** A majority voted for this server in the current term. */
   won(): void;
   /** A newer term is there; its leader is not known. */
@@ -18,18 +21,20 @@ export interface ElectionResult {
 }
 
 /** Elections (Raft §5.2) with pre-vote (thesis §9.6): standing in them, and voting. */
-export class Elections {
+export class Election {
   private readonly state: ServerState;
-  private readonly result: ElectionResult;
+  private readonly electorate: Electorate;
   private candidacy: Candidacy | undefined;
 
-  constructor(state: ServerState, result: ElectionResult) {
+  constructor(state: ServerState, electorate: Electorate) {
     this.state = state;
-    this.result = result;
+    this.electorate = electorate;
   }
 
-  get standing(): boolean {
-    return this.candidacy !== undefined;
+  /** While this server stands. */
+  get role(): Role | undefined {
+    if (this.candidacy === undefined) return undefined;
+    return this.candidacy.preVote ? Role.PreCandidate : Role.Candidate;
   }
 
   withdraw(): void {
@@ -39,13 +44,10 @@ export class Elections {
   /** Nothing was heard from a leader for an election timeout. */
   timedOut(): void {
     const { state } = this;
-    state.resetElectionTimer();
-    state.leader = 0;
-    if (!state.mayStand || state.diskStalled) {
-      this.standDown();
-      return;
-    }
-    state.role = Role.PreCandidate;
+    state.restartElectionTimer();
+    state.leaderId = 0;
+    this.withdraw();
+    if (!state.mayStand || state.diskStalled || state.term >= TERM_MAX) return;
     this.candidacy = { preVote: true, votes: new Map([[state.id, true]]) };
     this.requestVotes(state.term + 1, false);
     this.countVotes();
@@ -54,10 +56,9 @@ export class Elections {
   /** Raft §5.2. The requests leave when the new term and this server's own vote are on disk. */
   campaign(transfer: boolean): void {
     const { state } = this;
-    state.role = Role.Candidate;
-    state.leader = 0;
+    state.leaderId = 0;
     state.enterTerm(state.term + 1, state.id);
-    state.resetElectionTimer();
+    state.restartElectionTimer();
     this.candidacy = { preVote: false, votes: new Map() };
     this.requestVotes(state.term, transfer);
   }
@@ -66,27 +67,30 @@ export class Elections {
     const { state } = this;
     const { term, preVote, transfer } = request;
     // A server that hears from a leader neither votes nor takes the newer term (thesis §4.2.3), unless that leader wants it.
-    const hasLeader =
-      (state.role === Role.Leader && !state.silent) ||
-      (state.role !== Role.Leader &&
-        state.leader !== 0 &&
-        state.nowMs - state.leaderHeardMs < state.limits.electionTimeoutMs);
-    const open = transfer || !hasLeader;
+    const open = transfer || !this.hasLeader;
     const upToDate = state.log.isUpToDate(request.lastIndex, request.lastTerm);
     if (preVote) {
       const granted = open && upToDate && term > state.term;
       state.reply(from, { type: 'vote-reply', term: granted ? term : state.term, preVote, granted });
       return;
     }
-    if (term > state.term && open) this.result.follow(term, 0);
+    if (term > state.term && open) this.electorate.follow(term, 0);
     const free = state.vote === 0 || state.vote === from;
-    if (term === state.term && free && state.leader === 0 && upToDate) {
+    if (term === state.term && free && state.leaderId === 0 && upToDate) {
       // Whoever votes for another in this term stops asking about the next.
-      this.standDown();
+      this.withdraw();
       state.vote = from;
-      state.resetElectionTimer();
-      state.outbox.sendAfterPersist(from, { type: 'vote-reply', term, preVote, granted: true });
+      state.restartElectionTimer();
+      state.out.sendAfterPersist(from, { type: 'vote-reply', term, preVote, granted: true });
     } else state.reply(from, { type: 'vote-reply', term: state.term, preVote, granted: false });
+  }
+
+  /** Whether a leader was heard from within an election timeout; then nobody needs another one. A silent one asks for another. */
+  private get hasLeader(): boolean {
+    const { state } = this;
+    const leader = this.electorate.leader();
+    if (leader !== undefined) return !leader.isSilent;
+    return state.leaderId !== 0 && state.nowMs - state.leaderHeardMs < state.settings.electionTimeoutMs;
   }
 
   /** The term of a granted pre-vote is the one asked about, which nobody has taken yet. */
@@ -105,9 +109,9 @@ export class Elections {
 
   /** A candidate counts its own vote when it is on disk, like everybody else's. */
   writeDurable(): void {
-    const { state } = this;
-    if (state.role !== Role.Candidate || state.writes.durableTerm !== state.term) return;
-    this.candidacy?.votes.set(state.id, true);
+    const { state, candidacy } = this;
+    if (candidacy?.preVote !== false || state.writes.durableTerm !== state.term) return;
+    candidacy.votes.set(state.id, true);
     this.countVotes();
   }
 
@@ -115,19 +119,13 @@ export class Elections {
     const { state, candidacy } = this;
     if (candidacy === undefined) return;
     const result = majorityVote(state.configuration.voters, (id) => candidacy.votes.get(id));
-    if (result === VoteResult.Lost) this.standDown();
+    if (result === VoteResult.Lost) this.withdraw();
     if (result !== VoteResult.Won) return;
     if (candidacy.preVote) this.campaign(false);
     else {
       this.candidacy = undefined;
-      this.result.won();
+      this.electorate.won();
     }
-  }
-
-  private standDown(): void {
-    this.candidacy = undefined;
-    this.state.role = Role.Follower;
-    this.state.refreshRole();
   }
 
   private requestVotes(term: number, transfer: boolean): void {
@@ -137,8 +135,8 @@ export class Elections {
     for (const id of state.configuration.voters) {
       if (id === state.id) continue;
       const request: VoteRequest = { type: 'vote', term, preVote, transfer, lastIndex, lastTerm };
-      if (preVote) state.outbox.send(id, request);
-      else state.outbox.sendAfterPersist(id, request);
+      if (preVote) state.out.send(id, request);
+      else state.out.sendAfterPersist(id, request);
     }
   }
 }

@@ -61,7 +61,7 @@ export class FollowerLog {
       // All of it is in the log already (figure 13, step 6): nothing is discarded.
       this.receiver.abandon();
       state.commitTo(index);
-      state.outbox.sendAfterPersist(from, answer(total, true));
+      state.out.sendAfterPersist(from, answer(total, true));
       return undefined;
     }
     const snapshot = this.receiver.add(from, chunk);
@@ -73,7 +73,7 @@ export class FollowerLog {
     if (unreadable !== undefined) return `the leader's snapshot of index ${index}: ${unreadable}`;
     state.install(snapshot);
     this.acknowledgement = undefined;
-    state.outbox.sendAfterPersist(from, answer(total, true));
+    state.out.sendAfterPersist(from, answer(total, true));
     return undefined;
   }
 
@@ -83,7 +83,7 @@ export class FollowerLog {
     if (acknowledgement === undefined) return;
     this.acknowledgement = undefined;
     const { to, term, seq, index } = acknowledgement;
-    if (term === state.term) state.outbox.sendAfterPersist(to, { type: 'append-reply', term, seq, ok: true, index });
+    if (term === state.term) state.out.sendAfterPersist(to, { type: 'append-reply', term, seq, ok: true, index });
   }
 
   private acknowledge(to: NodeId, seq: number, index: number): void {
@@ -134,7 +134,16 @@ export function appendFault({ prevIndex, prevTerm, entries, term }: AppendReques
   return entriesFault(prevIndex, prevTerm, entries, term, changeFault);
 }
 
-/** As `appendFault`, but for the data. */
-export function chunkFault({ index, snapshotTerm, configuration, term }: SnapshotChunk): string | undefined {
+/** As `appendFault`, but for what the data say. */
+export function chunkFault({
+  index,
+  snapshotTerm,
+  configuration,
+  term,
+  offset,
+  total,
+  data,
+}: SnapshotChunk): string | undefined {
+  if (offset + data.length > total) return `${data.length} bytes at ${offset} of a snapshot of ${total} bytes`;
   return snapshotFault({ index, term: snapshotTerm, configuration }, term);
 }

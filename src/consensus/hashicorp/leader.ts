@@ -1,15 +1,21 @@
 import { type MembershipChange, type NodeId, type PeerStatus, type ProposalBatch, RejectReason } from '../contract.ts';
 import { Entry, EntryType, noopEntry } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
-import { type LeaderView, successor } from '../membership/leaderView.ts';
-import { Preparations, type Preparing } from '../membership/preparations.ts';
-import { Audience } from '../parts/audience.ts';
+import type { PeerView } from '../membership/leaderView.ts';
+import { LeaderCore } from '../parts/leaderCore.ts';
 import { CommitmentTracker } from './commitment.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { HeartbeatRounds } from './heartbeatRounds.ts';
 import { PENDING_READS_MAX } from './limits.ts';
 import { encodeConfiguration, members } from './membership.ts';
-import type { AppendReply, HeartbeatReply, SnapshotReply } from './messages.ts';
+import type {
+  AppendReply,
+  HashicorpMessage,
+  HeartbeatReply,
+  SnapshotReply,
+  TimeoutNow,
+  VoteRequest,
+} from './messages.ts';
 import { ReadQueue } from './reads.ts';
 import { Replicator } from './replication.ts';
 import type { ServerState } from './state.ts';
@@ -21,8 +27,7 @@ interface Farewell {
 }
 
 /** Everything that a server is only while it leads, from its election to its step-down. */
-export class Leadership implements Preparing {
-  private readonly state: ServerState;
+export class Leader extends LeaderCore<HashicorpMessage, ServerState> {
   private readonly stepDown: () => void;
   private readonly tracker: CommitmentTracker;
   private readonly dispatcher: Dispatcher;
@@ -31,48 +36,38 @@ export class Leadership implements Preparing {
   /** Ascending by id. */
   private replicators: Replicator[] = [];
   private readonly farewells = new Map<NodeId, Farewell>();
-  /** The first entry of the term. While it is not committed, neither reads nor changes are served (thesis §6.4, §4.1). */
-  private readonly firstOfTerm: number;
-  readonly preparations: Preparations;
-  private readonly sinceMs: number;
   private heartbeatDueMs: number;
   private leaseGraceUntilMs = 0;
-  private readonly audience: Audience;
 
-  /** `stepDown` ends this leadership and calls `abandon`. */
+  /** `stepDown` ends this leadership and calls `stop`. */
   constructor(state: ServerState, stepDown: () => void) {
-    this.state = state;
+    super(state);
     this.stepDown = stepDown;
-    this.preparations = new Preparations(this, state.outbox, state.handover);
-    this.sinceMs = state.nowMs;
-    this.dispatcher = new Dispatcher(state);
+    this.dispatcher = new Dispatcher(state, this.queue);
     this.rounds = new HeartbeatRounds(state.id);
-    this.audience = new Audience(state.id, state.limits, state.nowMs);
-    this.firstOfTerm = state.log.lastIndex + 1;
     this.heartbeatDueMs = state.nowMs;
-    this.tracker = new CommitmentTracker(state.configuration.voters, this.firstOfTerm);
+    this.tracker = new CommitmentTracker(state.configuration.voters, this.startIndex);
     this.tracker.match(state.id, state.writes.durableIndex);
     for (const id of members(state.configuration)) this.startReplication(id);
-    state.append([noopEntry(this.firstOfTerm, state.term)]);
+    state.append([noopEntry(this.startIndex, state.term)]);
     this.heartbeatIfDue();
   }
 
-  tick(): void {
+  override tick(): void {
     const { state } = this;
     if (this.leaseExpired() || state.diskStalled) {
       this.stepDown();
       return;
     }
-    this.audience.tick(state.nowMs, state.configuration);
-    this.noticeAudience();
+    this.countAudience();
     this.heartbeatIfDue();
     for (const replicator of this.replicators) replicator.tick();
     this.dispatcher.expire();
     this.endFarewells();
   }
 
-  /** The host slept. Answers to what was sent before come too late for the lease; those to a new heartbeat get a little time. */
-  woke(graceMs: number): void {
+  /** Answers to what was sent before come too late for the lease; those to a new heartbeat get a little time. */
+  override woke(graceMs: number): void {
     const { nowMs } = this.state;
     this.leaseGraceUntilMs = nowMs + graceMs;
     this.audience.woke(nowMs);
@@ -80,99 +75,60 @@ export class Leadership implements Preparing {
   }
 
   private leaseExpired(): boolean {
-    const { nowMs, configuration, limits } = this.state;
-    if (!limits.checkQuorum || nowMs < this.leaseGraceUntilMs) return false;
+    const { nowMs, configuration, limits, settings } = this.state;
+    if (!settings.checkQuorum || nowMs < this.leaseGraceUntilMs) return false;
     return nowMs - this.rounds.leaseStartMs(configuration.voters, nowMs) >= limits.leaseMs;
   }
 
-  /** `from` answered a message of this leader's. */
-  heard(from: NodeId): void {
-    const { state } = this;
-    this.audience.answered(from, state.nowMs, state.configuration);
-    this.noticeAudience();
+  protected override question(): VoteRequest {
+    const { term, log } = this.state;
+    const { lastIndex, lastTerm } = log;
+    return { type: 'vote', term: term + 1, preVote: true, transfer: false, lastIndex, lastTerm };
   }
 
-  private noticeAudience(): void {
-    const { state, audience } = this;
-    state.silent = audience.isSilent;
-    state.leader = audience.isAlone ? 0 : state.id;
-    if (audience.isAlone) this.refuseClients();
-  }
-
-  /** Pre-vote requests, which everybody answers and which disturb nobody. */
-  private ask(): void {
-    const { state } = this;
-    const { lastIndex, lastTerm } = state.log;
-    for (const id of this.audience.toBeAsked(state.nowMs, state.configuration)) {
-      state.outbox.send(id, {
-        type: 'vote',
-        term: state.term + 1,
-        preVote: true,
-        transfer: false,
-        lastIndex,
-        lastTerm,
-      });
-    }
+  protected override order(): TimeoutNow {
+    return { type: 'timeout-now', term: this.state.term };
   }
 
   private heartbeatIfDue(): void {
     const { state } = this;
     this.ask();
-    if (state.silent || state.nowMs < this.heartbeatDueMs) return;
-    this.heartbeatDueMs = state.nowMs + state.limits.heartbeatMs;
+    if (this.isSilent || state.nowMs < this.heartbeatDueMs) return;
+    this.heartbeatDueMs = state.nowMs + state.settings.heartbeatMs;
     this.beginRound();
   }
 
-  propose(batch: ProposalBatch): void {
-    const { token, commands } = batch;
-    const { outbox, leader, handover } = this.state;
-    if (this.audience.isAlone) outbox.reject(token, 0, commands.length, RejectReason.NotLeader, leader);
-    else if (handover.isOpen) outbox.reject(token, 0, commands.length, RejectReason.Transferring, leader);
-    else this.dispatcher.propose(batch);
+  protected override enqueue(batch: ProposalBatch): void {
+    this.dispatcher.propose(batch);
   }
 
-  read(token: number): void {
-    if (this.audience.isAlone) this.state.outbox.readFailed(token, RejectReason.NotLeader, this.state.leader);
-    else if (this.reads.size < PENDING_READS_MAX) this.reads.add(token, this.state.commitIndex);
-    else this.state.outbox.readFailed(token, RejectReason.Overloaded, this.state.id);
+  protected override takeRead(token: number): void {
+    const { state, reads } = this;
+    if (reads.size < PENDING_READS_MAX) reads.add(token, state.commitIndex);
+    else state.out.readFailed(token, RejectReason.Overloaded, state.id);
   }
 
-  reconfigure(change: MembershipChange, token: number): void {
+  protected override abandonReads(): readonly number[] {
+    return this.reads.abandon();
+  }
+
+  override reconfigure(change: MembershipChange, token: number): void {
     const after = configurationAfter(this.state.configuration, change);
     this.preparations.change(change, token, after && [after]);
   }
 
-  get isChangeInLog(): boolean {
-    return this.state.isChangeInLog;
-  }
-
-  get mayChange(): boolean {
-    return this.state.commitIndex >= this.firstOfTerm;
-  }
-
-  get isAllHandedOut(): boolean {
-    return this.state.delivery.index >= this.state.commitIndex;
-  }
-
-  stage(id: NodeId): void {
+  override stage(id: NodeId): void {
     if (!members(this.state.configuration).includes(id)) this.startReplication(id);
   }
 
-  unstage(id: NodeId): void {
+  override unstage(id: NodeId): void {
     if (members(this.state.configuration).includes(id)) return;
     this.replicators = this.replicators.filter((one) => one.peer !== id);
     this.tracker.forget(id);
     this.rounds.forget(id);
   }
 
-  appendMark(): number {
-    const { state } = this;
-    const index = state.log.lastIndex + 1;
-    state.append([noopEntry(index, state.term)]);
-    return index;
-  }
-
-  appendChange(change: MembershipChange, token: number): void {
+  override appendChange(change: MembershipChange, token: number): void {
     const { state } = this;
     const index = state.log.lastIndex + 1;
     const data = encodeConfiguration(configurationAfter(state.configuration, change)!);
@@ -182,16 +138,8 @@ export class Leadership implements Preparing {
     this.commit();
   }
 
-  get view(): LeaderView {
-    const { id, nowMs, log, limits } = this.state;
-    const { electionTimeoutMs } = limits;
-    const { sinceMs } = this;
-    const peer = (of: NodeId) => (this.farewells.has(of) ? undefined : this.replicator(of));
-    return { id, nowMs, sinceMs, electionTimeoutMs, lastIndex: log.lastIndex, peer };
-  }
-
-  transferLeadership(to: NodeId, token: number, unable: readonly NodeId[]): void {
-    this.preparations.transfer({ to, token, unable }, this.state.configuration.voters);
+  protected override peer(id: NodeId): PeerView | undefined {
+    return this.farewells.has(id) ? undefined : this.replicator(id);
   }
 
   appendReplied(from: NodeId, reply: AppendReply): void {
@@ -215,37 +163,21 @@ export class Leadership implements Preparing {
   }
 
   /** The leader counts itself when its own write is durable, and not before. */
-  ownWriteDurable(): void {
+  override ownWriteDurable(): void {
     this.tracker.match(this.state.id, this.state.writes.durableIndex);
     this.commit();
   }
 
-  /** Once a turn: what queued is appended, and everything that may be sent is. */
-  flush(): void {
+  override pump(): void {
     if (!this.state.handover.isOpen) this.dispatcher.dispatch();
     this.preparations.advance();
-    if (!this.state.silent && this.reads.wantsRound(this.state.nowMs)) this.beginRound();
+    if (!this.isSilent && this.reads.wantsRound(this.state.nowMs)) this.beginRound();
     this.releaseReads();
-    if (!this.state.silent) for (const replicator of this.replicators) replicator.pump();
-    const target = this.state.handover.toBeTold(this);
-    if (target !== 0) this.tellToStand(target);
+    if (!this.isSilent) for (const replicator of this.replicators) replicator.pump();
+    this.handOver();
   }
 
-  /** Leadership is over. */
-  abandon(): void {
-    this.state.silent = false;
-    this.refuseClients();
-    this.preparations.abandon(this.state.leader);
-  }
-
-  /** What is neither in the log nor answered is certainly not done here. */
-  private refuseClients(): void {
-    const { outbox, leader } = this.state;
-    this.dispatcher.abandon();
-    for (const token of this.reads.abandon()) outbox.readFailed(token, RejectReason.NotLeader, leader);
-  }
-
-  peers(): PeerStatus[] {
+  override peerStatus(): PeerStatus[] {
     const present = this.replicators.filter(({ peer }) => !this.farewells.has(peer));
     return present.map((one) => ({
       id: one.peer,
@@ -263,17 +195,16 @@ export class Leadership implements Preparing {
   private beginRound(): void {
     const { state } = this;
     const round = this.rounds.begin(state.nowMs, state.nowMs - state.limits.leaseMs);
-    for (const { peer } of this.replicators)
-      state.outbox.sendFirst(peer, { type: 'heartbeat', term: state.term, round });
+    for (const { peer } of this.replicators) state.out.sendFirst(peer, { type: 'heartbeat', term: state.term, round });
     this.reads.roundBegan(round, state.nowMs);
   }
 
   private releaseReads(): void {
     const { state } = this;
-    if (this.reads.size === 0 || state.commitIndex < this.firstOfTerm) return;
+    if (this.reads.size === 0 || state.commitIndex < this.startIndex) return;
     const round = this.rounds.verifiedRound(state.configuration.voters);
-    for (const { token, index } of this.reads.verified(round, this.firstOfTerm))
-      state.outbox.reads.push({ token, ok: true, index });
+    for (const { token, index } of this.reads.verified(round, this.startIndex))
+      state.out.reads.push({ token, ok: true, index });
   }
 
   private matched(replicator: Replicator): void {
@@ -285,7 +216,7 @@ export class Leadership implements Preparing {
   private commit(): void {
     const { state, tracker } = this;
     if (tracker.commitIndex <= state.commitIndex) return;
-    const isFirst = state.commitIndex < this.firstOfTerm;
+    const isFirst = state.commitIndex < this.startIndex;
     state.commitTo(tracker.commitIndex);
     if (!state.isChangeInLog && !state.isVoter) {
       this.leave();
@@ -297,14 +228,8 @@ export class Leadership implements Preparing {
   /** This server led its own removal or demotion to the end (thesis §4.2.2): the others hear of the commit, one takes over. */
   private leave(): void {
     for (const replicator of this.replicators) replicator.pump(true);
-    const next = successor(this.view, this.state.configuration.voters);
-    if (next !== 0) this.tellToStand(next);
+    this.nameSuccessor();
     this.stepDown();
-  }
-
-  private tellToStand(to: NodeId): void {
-    const { outbox, term } = this.state;
-    outbox.send(to, { type: 'timeout-now', term });
   }
 
   private startReplication(id: NodeId): void {

@@ -33,48 +33,28 @@ const DISK_STALL_ELECTION_TIMEOUTS = 2;
 /** How long after its removal is committed a server is still told of it, in election timeouts. */
 const FAREWELL_ELECTION_TIMEOUTS = 2;
 
-/** EngineSettings as this engine applies them, with what follows from them. Times are ms. */
-export interface Limits {
-  readonly electionTimeoutMs: number;
-  readonly heartbeatMs: number;
-  /** With checkQuorum, a leader without an answer to a heartbeat sent this long ago, from a majority, steps down. */
-  readonly leaseMs: number;
-  /** How long a follower may lack news of a commit when no entries flow. */
-  readonly commitTimeoutMs: number;
-  /** An append unanswered this long has failed. */
-  readonly responseTimeoutMs: number;
-  /** A proposal that found no place in the log for this long is rejected as `timeout`. */
-  readonly enqueueTimeoutMs: number;
-  readonly diskStallMs: number;
-  readonly farewellMs: number;
-  readonly batch: boolean;
-  readonly checkQuorum: boolean;
-  readonly entriesPerMessage: number;
-  /** Entries that may be unanswered by a follower that keeps up, and by one that catches up. */
-  readonly pipelineEntries: number;
-  readonly catchUpEntries: number;
-  /** Of entries in one append. */
-  readonly messageBytes: number;
-  readonly snapshotChunkBytes: number;
-}
+/** What follows from EngineSettings in this engine. Times are ms. */
+export type Limits = Readonly<ReturnType<typeof limitsOf>>;
 
-export function limitsOf(settings: EngineSettings): Limits {
+export function limitsOf(settings: EngineSettings) {
   const { electionTimeoutMs, heartbeatMs, batch, maxMessageBytes } = settings;
   const entriesPerMessage = batch ? Math.max(1, settings.entriesPerMessage) : 1;
   return {
-    electionTimeoutMs,
-    heartbeatMs,
+    /** With checkQuorum, a leader without an answer to a heartbeat sent this long ago, from a majority, steps down. */
     leaseMs: electionTimeoutMs,
+    /** How long a follower may lack news of a commit when no entries flow. */
     commitTimeoutMs: heartbeatMs,
+    /** An append unanswered this long has failed. */
     responseTimeoutMs: electionTimeoutMs,
+    /** A proposal that found no place in the log for this long is rejected as `timeout`. */
     enqueueTimeoutMs: electionTimeoutMs,
     diskStallMs: DISK_STALL_ELECTION_TIMEOUTS * electionTimeoutMs,
     farewellMs: FAREWELL_ELECTION_TIMEOUTS * electionTimeoutMs,
-    batch,
-    checkQuorum: settings.checkQuorum,
     entriesPerMessage,
+    /** Entries that may be unanswered by a follower that keeps up, and by one that catches up. */
     pipelineEntries: entriesPerMessage * PIPELINE_MESSAGES,
     catchUpEntries: entriesPerMessage * Math.max(1, settings.catchUpMultiplier),
+    /** Of entries in one append. */
     messageBytes: Math.min(APPEND_BYTES_MAX, maxMessageBytes),
     snapshotChunkBytes: Math.max(1, Math.min(SNAPSHOT_CHUNK_BYTES, maxMessageBytes)),
   };

@@ -175,7 +175,7 @@ export class Replicator {
   }
 
   private get silent(): boolean {
-    return this.heardAtMs < 0 || this.leader.nowMs - this.heardAtMs >= this.leader.limits.electionTimeoutMs;
+    return this.heardAtMs < 0 || this.leader.nowMs - this.heardAtMs >= this.leader.settings.electionTimeoutMs;
   }
 
   /** Nothing was answered for longer than what is under way takes. */
@@ -243,7 +243,7 @@ export class Replicator {
   private fallBehind(): void {
     if (this.behindUntil > 0 || this.next > this.leader.log.lastIndex) return;
     this.behindUntil = this.leader.log.lastIndex;
-    this.leader.outbox.events.push('catchup');
+    this.leader.out.events.push('catchup');
   }
 
   private failed(): void {
@@ -254,7 +254,7 @@ export class Replicator {
   private backOff(): void {
     this.failures++;
     const waitMs = FAILURE_WAIT_MS * 2 ** Math.min(this.failures - 1, 20);
-    this.retryAtMs = this.leader.nowMs + Math.min(waitMs, this.leader.limits.electionTimeoutMs);
+    this.retryAtMs = this.leader.nowMs + Math.min(waitMs, this.leader.settings.electionTimeoutMs);
   }
 
   private windowOpen(): boolean {
@@ -281,7 +281,7 @@ export class Replicator {
   }
 
   private sendAppend(): void {
-    const { log, limits, nowMs, term, commitIndex, outbox } = this.leader;
+    const { log, limits, nowMs, term, commitIndex, out } = this.leader;
     const { round } = this.rounds;
     const prevIndex = this.next - 1;
     const prevTerm = log.term(prevIndex);
@@ -300,7 +300,7 @@ export class Replicator {
     this.lastSendMs = nowMs;
     if (this.mode === 'pipeline') this.next = lastIndex + 1;
     const { seq } = this;
-    outbox.send(this.peer, { type: 'append', term, seq, prevIndex, prevTerm, commit: commitIndex, entries });
+    out.send(this.peer, { type: 'append', term, seq, prevIndex, prevTerm, commit: commitIndex, entries });
   }
 
   private beginSnapshot(): void {
@@ -321,12 +321,12 @@ export class Replicator {
   private pumpSnapshot(): void {
     const transfer = this.transfer!;
     if (transfer.seq !== 0) return;
-    const { limits, nowMs, term, outbox } = this.leader;
+    const { limits, nowMs, term, out } = this.leader;
     const { snapshot, received } = transfer;
     this.seq++;
     transfer.seq = this.seq;
     transfer.sentMs = nowMs;
-    outbox.send(this.peer, {
+    out.send(this.peer, {
       type: 'snapshot',
       term,
       seq: this.seq,

@@ -13,11 +13,11 @@ interface Request {
  * longer leader then: with the entry, or with another that took its place.
  */
 export class Requests {
-  private readonly outbox: Outbox;
+  private readonly out: Outbox;
   private waiting: Request[] = [];
 
-  constructor(outbox: Outbox) {
-    this.outbox = outbox;
+  constructor(out: Outbox) {
+    this.out = out;
   }
 
   add(request: Request): void {
@@ -31,8 +31,8 @@ export class Requests {
     this.waiting = this.waiting.filter((request) => request.index > commitIndex);
     for (const request of due) {
       if (log.term(request.index) !== request.term) {
-        this.outbox.requestFailed(request.token, RejectReason.NotLeader, leader);
-      } else this.outbox.requests.push({ token: request.token, ok: true });
+        this.out.requestFailed(request.token, RejectReason.NotLeader, leader);
+      } else this.out.requests.push({ token: request.token, ok: true });
     }
   }
 

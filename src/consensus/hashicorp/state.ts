@@ -1,36 +1,23 @@
-import { type EngineInit, type NodeId, Role, type Snapshot } from '../contract.ts';
+import type { EngineInit, NodeId, Snapshot } from '../contract.ts';
 import type { Entry } from '../entry.ts';
-import { Handover } from '../membership/handover.ts';
-import { ElectionTimer } from '../parts/electionTimer.ts';
-import { ServerCore } from '../parts/serverCore.ts';
-import { Delivery } from './delivery.ts';
-import { type Limits, limitsOf } from './limits.ts';
+import { NONE, ServerCore } from '../parts/serverCore.ts';
+import { COMMITTED_BYTES_PER_TURN, type Limits, limitsOf } from './limits.ts';
 import { applyChange } from './membership.ts';
 import type { HashicorpMessage } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import { Requests } from './requests.ts';
 
 /** What a server is in every role. */
-export class ServerState extends ServerCore {
+export class ServerState extends ServerCore<HashicorpMessage, Outbox> {
   readonly limits: Limits;
-  readonly outbox = new Outbox();
-  readonly handover = new Handover(this.outbox);
-  readonly requests = new Requests(this.outbox);
-  readonly delivery: Delivery;
-  readonly electionTimer: ElectionTimer;
-  role: Role = Role.Follower;
-  leader: NodeId = 0;
-  /** As leader: no quorum answers, so it keeps nobody from being elected. */
-  silent = false;
+  readonly requests: Requests;
   /** When a leader was last heard from, ms. */
   leaderHeardMs = Number.NEGATIVE_INFINITY;
 
   constructor(init: EngineInit) {
-    super(init, applyChange);
+    super(init, applyChange, new Outbox());
     this.limits = limitsOf(init.settings);
-    this.delivery = new Delivery(init.appliedIndex);
-    this.electionTimer = new ElectionTimer(init.settings.electionTimeoutMs, init.random, init.nowMs);
-    this.refreshRole();
+    this.requests = new Requests(this.out);
   }
 
   /**
@@ -46,47 +33,28 @@ export class ServerState extends ServerCore {
     return this.writes.stalledMs(this.nowMs) > this.limits.diskStallMs;
   }
 
-  resetElectionTimer(): void {
-    this.electionTimer.restart(this.nowMs);
-  }
-
-  /** A follower's role: whether it may become leader depends on the configuration. */
-  refreshRole(): void {
-    if (this.role === Role.Leader) return;
-    if (!this.mayStand) this.role = Role.Passive;
-    else if (this.role === Role.Passive) this.role = Role.Follower;
-  }
-
   /** Says `message`, which reveals the current term but promises nothing else: at once if the term is on disk. */
   reply(to: NodeId, message: HashicorpMessage): void {
-    if (this.writes.durableTerm === this.term) this.outbox.send(to, message);
-    else this.outbox.sendAfterPersist(to, message);
-  }
-
-  override append(entries: readonly Entry[]): void {
-    const before = this.configuration;
-    super.append(entries);
-    if (this.configuration !== before) this.refreshRole();
-  }
-
-  override truncateFrom(index: number): void {
-    super.truncateFrom(index);
-    this.refreshRole();
+    if (this.writes.durableTerm === this.term) this.out.send(to, message);
+    else this.out.sendAfterPersist(to, message);
   }
 
   override install(snapshot: Snapshot): void {
     super.install(snapshot);
     this.requests.forgetUpTo(snapshot.index);
-    this.delivery.install(snapshot);
-    this.refreshRole();
   }
 
   /** Everything up to `index` is committed. */
   commitTo(index: number): void {
     if (index <= this.commitIndex) return;
-    const before = this.commitIndex;
     this.commitIndex = index;
-    if (this.configurations.at(index) !== this.configurations.at(before)) this.refreshRole();
-    this.requests.commit(index, this.log, this.leader);
+    this.requests.commit(index, this.log, this.leaderId);
+  }
+
+  override takeCommitted(): readonly Entry[] {
+    const isAtHand = this.log.inMemory(this.deliveredIndex + 1);
+    // A backlog in storage is read in lots, the next when the last is applied.
+    if (!isAtHand && this.appliedIndex < this.deliveredIndex) return NONE;
+    return this.handOut(this.commitIndex, isAtHand ? Number.POSITIVE_INFINITY : COMMITTED_BYTES_PER_TURN);
   }
 }

@@ -3,15 +3,23 @@ import { simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
+import { OutputBuffer } from './outputBuffer.ts';
 import { ServerCore } from './serverCore.ts';
+
+class Server extends ServerCore<never> {
+  override takeCommitted() {
+    return this.handOut(this.commitIndex, Number.POSITIVE_INFINITY);
+  }
+}
 
 /** Server 1 of 1, 2 and 3; the data of a membership entry is the id of the server that it adds. */
 function server() {
   const log = new MemoryLog();
   const init = { id: 1, settings: TEST_SETTINGS, random: () => 0, nowMs: 0, appliedIndex: 0, bootstrap: [1, 2, 3] };
-  const core = new ServerCore(
+  const core = new Server(
     { ...init, log, hardState: { term: 3, vote: 2, commit: 9 }, snapshotDataFault: () => undefined },
     ({ voters }, { data }) => simpleConfiguration([...voters, data[0]!]),
+    new OutputBuffer(),
   );
   const entry = (index: number, type: EntryType = EntryType.Normal, id = 0) =>
     new Entry(index, 3, type, Uint8Array.of(id));

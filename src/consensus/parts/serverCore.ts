@@ -1,32 +1,52 @@
-import type { Configuration, EngineInit, HardState, NodeId, PersistBatch, Snapshot } from '../contract.ts';
+import type {
+  Configuration,
+  EngineInit,
+  EngineSettings,
+  HardState,
+  NodeId,
+  PersistBatch,
+  Snapshot,
+} from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { type ApplyChange, ConfigurationHistory } from '../membership/configurationHistory.ts';
+import { Handover } from '../membership/handover.ts';
+import { ElectionTimer } from './electionTimer.ts';
 import { LogTail } from './logTail.ts';
+import type { OutputBuffer } from './outputBuffer.ts';
 import { PendingWrites } from './pendingWrites.ts';
 
-const NONE: readonly Entry[] = [];
+export const NONE: readonly Entry[] = [];
 
 /**
- * What a server is in every role: its term and vote, its log, the configurations in it, how far it is committed and applied; and what
- * of that storage was given. Of engines in which a configuration counts from when it is in the log.
+ * What a server is in every role: its term and vote, its log, the configurations in it, how far it is committed, handed out and applied;
+ * who leads; and what of that storage was given. Of engines in which a configuration counts from when it is in the log.
  */
-export class ServerCore {
+export abstract class ServerCore<M, Out extends OutputBuffer<M> = OutputBuffer<M>> {
   readonly id: NodeId;
+  readonly settings: EngineSettings;
   readonly log: LogTail;
   readonly configurations: ConfigurationHistory;
   readonly writes: PendingWrites;
+  readonly out: Out;
+  readonly handover: Handover;
+  readonly electionTimer: ElectionTimer;
   nowMs: number;
   term: number;
   /** Whom this server voted for in `term`; 0: nobody. */
   vote: NodeId;
+  /** Who leads, as far as is known; 0 otherwise. */
+  leaderId: NodeId = 0;
   commitIndex: number;
+  /** Up to here the host was handed what is committed. */
+  deliveredIndex: number;
   appliedIndex: number;
   /** As storage was last given it. */
   private stored: HardState;
 
-  constructor(init: EngineInit, applyChange: ApplyChange) {
-    const { hardState, appliedIndex } = init;
+  constructor(init: EngineInit, applyChange: ApplyChange, out: Out) {
+    const { hardState, appliedIndex, settings } = init;
     this.id = init.id;
+    this.settings = settings;
     this.nowMs = init.nowMs;
     this.term = hardState.term;
     this.vote = hardState.vote;
@@ -34,9 +54,16 @@ export class ServerCore {
     this.log = new LogTail(init.log);
     this.configurations = ConfigurationHistory.stored(init, applyChange);
     this.writes = new PendingWrites(this.log.lastIndex, this.term);
+    this.out = out;
+    this.handover = new Handover(out);
+    this.electionTimer = new ElectionTimer(settings.electionTimeoutMs, init.random, init.nowMs);
     this.appliedIndex = appliedIndex;
+    this.deliveredIndex = appliedIndex;
     this.commitIndex = Math.max(appliedIndex, Math.min(hardState.commit, this.log.lastIndex));
   }
+
+  /** The committed entries that are to be handed out now. */
+  abstract takeCommitted(): readonly Entry[];
 
   /** In force: the latest in the log, committed or not. */
   get configuration(): Configuration {
@@ -50,6 +77,10 @@ export class ServerCore {
   /** Whether a change of the members is in the log and not committed. */
   get isChangeInLog(): boolean {
     return this.configurations.latestIndex > this.commitIndex;
+  }
+
+  restartElectionTimer(): void {
+    this.electionTimer.restart(this.nowMs);
   }
 
   enterTerm(term: number, vote: NodeId): void {
@@ -74,10 +105,21 @@ export class ServerCore {
     this.configurations.restore(snapshot.index, snapshot.configuration);
     this.writes.truncateFrom(1);
     this.commitIndex = snapshot.index;
+    this.deliveredIndex = snapshot.index;
+    this.out.restore = snapshot;
+  }
+
+  /** The next entries up to `last`: as many as fit in `maxBytes`, but one at least. */
+  protected handOut(last: number, maxBytes: number): readonly Entry[] {
+    if (this.deliveredIndex >= last) return NONE;
+    const entries = this.log.entries(this.deliveredIndex + 1, last, maxBytes);
+    this.deliveredIndex += entries.length;
+    return entries;
   }
 
   takePersist(): PersistBatch | undefined {
     const { log, stored, term, vote, commitIndex: commit } = this;
+    log.prune(this.deliveredIndex);
     const changes = log.take();
     const promises = term !== stored.term || vote !== stored.vote;
     if (changes === undefined && !promises) return undefined;

@@ -248,10 +248,10 @@ export class TrustsConfigurationAtOnce extends DelegatingEngine<unknown> {
 
 interface InsideHashicorp {
   readonly state: { vote: NodeId; readonly configurations: object };
-  readonly leadership: InsideLeadership | undefined;
+  readonly leader: InsideHashicorpLeader | undefined;
 }
 
-interface InsideLeadership {
+interface InsideHashicorpLeader {
   leave(): void;
   readonly tracker: { firstOfTerm: number };
   readonly audience: object;
@@ -268,15 +268,15 @@ const hashicorp: Insides = {
     whileItIs(inHashicorp(engine).state.configurations, 'latestIndex', 0, action);
   },
   commitAnyTerm: (engine) => {
-    const { leadership } = inHashicorp(engine);
-    if (leadership !== undefined) leadership.tracker.firstOfTerm = 0;
+    const { leader } = inHashicorp(engine);
+    if (leader !== undefined) leader.tracker.firstOfTerm = 0;
   },
   neverLeave: (engine) => {
-    const { leadership } = inHashicorp(engine);
-    if (leadership !== undefined) leadership.leave = () => {};
+    const { leader } = inHashicorp(engine);
+    if (leader !== undefined) leader.leave = () => {};
   },
-  audience: (engine) => inHashicorp(engine).leadership?.audience,
-  preparations: (engine) => inHashicorp(engine).leadership?.preparations,
+  audience: (engine) => inHashicorp(engine).leader?.audience,
+  preparations: (engine) => inHashicorp(engine).leader?.preparations,
 };
 
 export const INSIDES: Readonly<Record<string, Insides>> = { gorums, etcd, hashicorp };

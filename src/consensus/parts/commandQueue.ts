@@ -1,0 +1,82 @@
+import type { NodeId, ProposalBatch, RejectReason } from '../contract.ts';
+import { Entry, EntryType } from '../entry.ts';
+import type { OutputBuffer } from './outputBuffer.ts';
+
+/** Commands `offset` … of a batch that wait for their place in the log. */
+interface QueuedCommands {
+  readonly batch: ProposalBatch;
+  offset: number;
+  readonly queuedAtMs: number;
+}
+
+/** What clients asked a leader to append, in order. When, and how much at once, is the engine's to say. */
+export class CommandQueue {
+  private readonly out: OutputBuffer<unknown>;
+  private items: QueuedCommands[] = [];
+  private commandCount = 0;
+
+  constructor(out: OutputBuffer<unknown>) {
+    this.out = out;
+  }
+
+  get isEmpty(): boolean {
+    return this.items.length === 0;
+  }
+
+  /** Commands that wait. */
+  get size(): number {
+    return this.commandCount;
+  }
+
+  push(batch: ProposalBatch, nowMs: number): void {
+    if (batch.commands.length === 0) return;
+    this.items.push({ batch, offset: 0, queuedAtMs: nowMs });
+    this.commandCount += batch.commands.length;
+  }
+
+  /** The next commands of one batch, `countMax` at most, take their places in `entries` and, from `firstIndex` on, in the log. */
+  place(entries: Entry[], firstIndex: number, term: number, countMax: number): void {
+    const { batch, offset } = this.items[0]!;
+    const { token, commands } = batch;
+    const count = Math.min(commands.length - offset, countMax);
+    for (let i = 0; i < count; i++) {
+      entries.push(new Entry(firstIndex + i, term, EntryType.Normal, commands[offset + i]!));
+    }
+    this.out.accepted.push({ token, offset, count, firstIndex, term });
+    this.advance(count);
+  }
+
+  /** The next command, which waits no more. */
+  take(): { readonly token: number; readonly offset: number; readonly command: Uint8Array } {
+    const { batch, offset } = this.items[0]!;
+    this.advance(1);
+    return { token: batch.token, offset, command: batch.commands[offset]! };
+  }
+
+  /** What has waited since `queuedBeforeMs` or longer will never be appended. */
+  expire(queuedBeforeMs: number, reason: RejectReason, leader: NodeId): void {
+    let count = 0;
+    while (count < this.items.length && this.items[count]!.queuedAtMs <= queuedBeforeMs) count++;
+    if (count > 0) this.refuse(count, reason, leader);
+  }
+
+  /** Nor will anything that waits. */
+  abandon(reason: RejectReason, leader: NodeId): void {
+    this.refuse(this.items.length, reason, leader);
+  }
+
+  private refuse(itemCount: number, reason: RejectReason, leader: NodeId): void {
+    for (const { batch, offset } of this.items.splice(0, itemCount)) {
+      const count = batch.commands.length - offset;
+      this.commandCount -= count;
+      this.out.reject(batch.token, offset, count, reason, leader);
+    }
+  }
+
+  private advance(count: number): void {
+    const head = this.items[0]!;
+    this.commandCount -= count;
+    head.offset += count;
+    if (head.offset === head.batch.commands.length) this.items.shift();
+  }
+}

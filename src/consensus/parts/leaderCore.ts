@@ -1,0 +1,144 @@
+import { type MembershipChange, type NodeId, type PeerStatus, type ProposalBatch, RejectReason } from '../contract.ts';
+import { noopEntry } from '../entry.ts';
+import { type LeaderView, type PeerView, successor } from '../membership/leaderView.ts';
+import { Preparations, type Preparing } from '../membership/preparations.ts';
+import { Audience } from './audience.ts';
+import { CommandQueue } from './commandQueue.ts';
+import type { ServerCore } from './serverCore.ts';
+
+/** What a server over a `ServerCore` is only while it leads, but for how it replicates, commits and proves reads. */
+export abstract class LeaderCore<M, S extends ServerCore<M>> implements Preparing {
+  readonly preparations: Preparations;
+  protected readonly state: S;
+  protected readonly audience: Audience;
+  protected readonly queue: CommandQueue;
+  /** The first entry of the term. While it is not committed, neither reads nor changes are served (thesis §6.4, §4.1). */
+  protected readonly startIndex: number;
+  private readonly sinceMs: number;
+
+  constructor(state: S) {
+    this.state = state;
+    this.sinceMs = state.nowMs;
+    this.startIndex = state.log.lastIndex + 1;
+    this.preparations = new Preparations(this, state.out, state.handover);
+    this.audience = new Audience(state.id, state.settings, state.nowMs);
+    this.queue = new CommandQueue(state.out);
+  }
+
+  abstract tick(): void;
+  /** The host slept. */
+  abstract woke(graceMs: number): void;
+  abstract ownWriteDurable(): void;
+  /** Once a turn: what queued is appended, and everything that may be sent is. */
+  abstract pump(): void;
+  abstract reconfigure(change: MembershipChange, token: number): void;
+  abstract peerStatus(): PeerStatus[];
+  abstract stage(id: NodeId): void;
+  abstract unstage(id: NodeId): void;
+  abstract appendChange(change: MembershipChange, token: number): void;
+  protected abstract enqueue(batch: ProposalBatch): void;
+  protected abstract takeRead(token: number): void;
+  /** The reads that are not answered, which are no longer this leader's. */
+  protected abstract abandonReads(): readonly number[];
+  protected abstract peer(id: NodeId): PeerView | undefined;
+  /** A request for a pre-vote, and the order to stand for election. */
+  protected abstract question(): M;
+  protected abstract order(): M;
+
+  /** No quorum answers: it keeps nobody from being elected. */
+  get isSilent(): boolean {
+    return this.audience.isSilent;
+  }
+
+  /** Silent for so long that another may lead. */
+  get isAlone(): boolean {
+    return this.audience.isAlone;
+  }
+
+  get isChangeInLog(): boolean {
+    return this.state.isChangeInLog;
+  }
+
+  get mayChange(): boolean {
+    return this.state.commitIndex >= this.startIndex;
+  }
+
+  get isAllHandedOut(): boolean {
+    return this.state.deliveredIndex >= this.state.commitIndex;
+  }
+
+  get view(): LeaderView {
+    const { state, sinceMs } = this;
+    const { id, nowMs, log, settings } = state;
+    const { electionTimeoutMs } = settings;
+    return { id, nowMs, sinceMs, electionTimeoutMs, lastIndex: log.lastIndex, peer: (of) => this.peer(of) };
+  }
+
+  /** `from` answered a message of this leader's. */
+  heard(from: NodeId): void {
+    this.audience.answered(from, this.state.nowMs, this.state.configuration);
+  }
+
+  propose(batch: ProposalBatch): void {
+    const { out, handover, id } = this.state;
+    const { token, commands } = batch;
+    if (this.isAlone) out.reject(token, 0, commands.length, RejectReason.NotLeader, 0);
+    else if (handover.isOpen) out.reject(token, 0, commands.length, RejectReason.Transferring, id);
+    else this.enqueue(batch);
+  }
+
+  read(token: number): void {
+    if (this.isAlone) this.state.out.readFailed(token, RejectReason.NotLeader, 0);
+    else this.takeRead(token);
+  }
+
+  transferLeadership(to: NodeId, token: number, unable: readonly NodeId[]): void {
+    this.preparations.transfer({ to, token, unable }, this.state.configuration.voters);
+  }
+
+  appendMark(): number {
+    const { state } = this;
+    const index = state.log.lastIndex + 1;
+    state.append([noopEntry(index, state.term)]);
+    return index;
+  }
+
+  /** This server no longer leads; `leader` does, as far as is known. Everything that is certainly not done is said so. */
+  stop(leader: NodeId): void {
+    this.refuseClients(leader);
+    this.preparations.abandon(leader);
+  }
+
+  /** Whether a quorum answers. */
+  protected countAudience(): void {
+    this.audience.tick(this.state.nowMs, this.state.configuration);
+    if (this.isAlone) this.refuseClients(0);
+  }
+
+  /** Pre-vote requests, which everybody answers and which disturb nobody. */
+  protected ask(): void {
+    const { state } = this;
+    for (const voter of this.audience.toBeAsked(state.nowMs, state.configuration))
+      state.out.send(voter, this.question());
+  }
+
+  /** Whoever is to take over is told once it holds everything. */
+  protected handOver(): void {
+    this.tellToStand(this.state.handover.toBeTold(this));
+  }
+
+  /** A leader that is removed spares the others the wait for an election timeout. */
+  protected nameSuccessor(): void {
+    this.tellToStand(successor(this.view, this.state.configuration.voters));
+  }
+
+  private tellToStand(to: NodeId): void {
+    if (to !== 0) this.state.out.send(to, this.order());
+  }
+
+  /** What is neither in the log nor answered is certainly not done here. */
+  private refuseClients(leader: NodeId): void {
+    this.queue.abandon(RejectReason.NotLeader, leader);
+    for (const token of this.abandonReads()) this.state.out.readFailed(token, RejectReason.NotLeader, leader);
+  }
+}
