@@ -1,7 +1,7 @@
 import type { ByteReader } from '../../bytes/byteReader.ts';
 import { type Configuration, type MessageCodec, simpleConfiguration } from '../contract.ts';
 import { memberNumbers, readMembers } from '../membership/configurationCodec.ts';
-import { ENTRIES, type Layouts, NumberedCodec, snapshotRest } from '../parts/numberedCodec.ts';
+import { ENTRIES, type Layouts, numberedCodec, snapshotRest } from '../parts/numberedCodec.ts';
 import type { GorumsMessage } from './messages.ts';
 
 /** The configuration, then the state machine's bytes; the unary service has the same in the `data` field of InstallSnapshot. */
@@ -42,7 +42,7 @@ function mayOvertake(message: GorumsMessage): boolean {
 }
 
 /** The engine's messages on an ordered stream. */
-export const gorumsCodec: MessageCodec<GorumsMessage> = new NumberedCodec(
+export const gorumsCodec: MessageCodec<GorumsMessage> = numberedCodec(
   { engine: 'gorums', version: 1, firstKind: 1 },
   LAYOUTS,
   mayOvertake,

@@ -1,5 +1,5 @@
 import type { MessageCodec } from '../contract.ts';
-import { ENTRIES, type Layouts, NumberedCodec, snapshotRest } from '../parts/numberedCodec.ts';
+import { ENTRIES, type Layouts, numberedCodec, snapshotRest } from '../parts/numberedCodec.ts';
 import { configurationNumbers, readConfiguration } from './membership.ts';
 import type { HashicorpMessage } from './messages.ts';
 
@@ -30,7 +30,7 @@ function mayOvertake({ type }: HashicorpMessage): boolean {
   }
 }
 
-export const hashicorpCodec: MessageCodec<HashicorpMessage> = new NumberedCodec(
+export const hashicorpCodec: MessageCodec<HashicorpMessage> = numberedCodec(
   { engine: 'hashicorp', version: 1, firstKind: 0 },
   LAYOUTS,
   mayOvertake,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MalformedMessageError } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
-import { ENTRIES, type Layouts, NumberedCodec } from './numberedCodec.ts';
+import { ENTRIES, type Layouts, numberedCodec } from './numberedCodec.ts';
 
 type TestMessage =
   | { readonly type: 'numbers'; readonly first: number; readonly second: number }
@@ -15,7 +15,7 @@ const LAYOUTS: Layouts<TestMessage> = {
   entries: { fields: ['last'], rest: ENTRIES },
 };
 
-const codec = new NumberedCodec<TestMessage>({ engine: 'test', version: 3, firstKind: 4 }, LAYOUTS, () => false);
+const codec = numberedCodec<TestMessage>({ engine: 'test', version: 3, firstKind: 4 }, LAYOUTS, () => false);
 
 /** A number as protobuf writes it, a byte at a time. */
 function slowVarint(value: number): number[] {

@@ -83,64 +83,48 @@ export function messageIn<T>(what: string, read: () => T): T {
   }
 }
 
-/** Messages that are numbers, and at most one long part after them: version, kind, the numbers as varints, the rest. */
-export class NumberedCodec<M extends { readonly type: string }> implements MessageCodec<M> {
-  readonly mayOvertake: MessageCodec<M>['mayOvertake'];
-  private readonly engine: string;
-  private readonly version: number;
-  private readonly firstKind: number;
-  private readonly kinds: ReadonlyMap<string, number>;
-  private readonly layouts: readonly (readonly [string, Layout<Record<string, unknown>>])[];
-  private readonly scratch: Uint8Array;
+/** Of messages that are numbers, and at most one long part after them: version, kind, the numbers as varints, the rest. */
+export function numberedCodec<M extends { readonly type: string }>(
+  { engine, version, firstKind }: { readonly engine: string; readonly version: number; readonly firstKind: number },
+  layouts: Layouts<M>,
+  mayOvertake: MessageCodec<M>['mayOvertake'],
+): MessageCodec<M> {
+  const known: readonly (readonly [string, Layout<Record<string, unknown>>])[] = Object.entries(layouts);
+  const kinds = new Map(known.map(([type], place) => [type, firstKind + place]));
+  const scratch = new Uint8Array((2 + Math.max(...known.map(([, { fields }]) => fields.length))) * VARINT_BYTES_MAX);
 
-  constructor(
-    { engine, version, firstKind }: { readonly engine: string; readonly version: number; readonly firstKind: number },
-    layouts: Layouts<M>,
-    mayOvertake: MessageCodec<M>['mayOvertake'],
-  ) {
-    this.engine = engine;
-    this.version = version;
-    this.firstKind = firstKind;
-    this.layouts = Object.entries(layouts);
-    this.kinds = new Map(this.layouts.map(([type], place) => [type, firstKind + place]));
-    this.scratch = new Uint8Array(
-      (2 + Math.max(...this.layouts.map(([, { fields }]) => fields.length))) * VARINT_BYTES_MAX,
-    );
-    this.mayOvertake = mayOvertake;
-  }
-
-  encode(message: M): Uint8Array {
-    const { version, scratch } = this;
-    const kind = this.kinds.get(message.type)!;
-    const [, { fields, rest }] = this.layouts[kind - this.firstKind]!;
+  const encode = (message: M): Uint8Array => {
+    const kind = kinds.get(message.type)!;
+    const [, { fields, rest }] = known[kind - firstKind]!;
     const at = writeVarints(scratch, writeVarints(scratch, 0, [version, kind]), numbersOf(message, fields));
     const bytes = startOf(scratch, at, rest?.sizeOf(message) ?? 0);
     rest?.write(message, bytes, at);
     return bytes;
-  }
+  };
 
-  /** What is long in it is a view of `bytes`. */
-  decode(bytes: Uint8Array): M {
-    return messageIn(`${this.engine} message of ${bytes.length} bytes`, () => this.read(new ByteReader(bytes)));
-  }
-
-  private read(reader: ByteReader): M {
-    const { engine, firstKind, layouts } = this;
-    const version = reader.varint();
-    if (version !== this.version) {
-      throw new MalformedMessageError(`${engine} message of version ${version}, expected ${this.version}`);
+  const read = (reader: ByteReader): M => {
+    const found = reader.varint();
+    if (found !== version) {
+      throw new MalformedMessageError(`${engine} message of version ${found}, expected ${version}`);
     }
     const kind = reader.varint();
-    const known = layouts[kind - firstKind];
-    if (known === undefined) {
-      const last = firstKind + layouts.length - 1;
+    const layout = known[kind - firstKind];
+    if (layout === undefined) {
+      const last = firstKind + known.length - 1;
       throw new MalformedMessageError(`${engine} message of kind ${kind}, expected ${firstKind} to ${last}`);
     }
-    const [type, { fields, rest }] = known;
+    const [type, { fields, rest }] = layout;
     const message = { type };
     putNumbers(message, fields, () => reader.varint());
     if (rest !== undefined) return Object.assign(message, rest.read(reader)) as unknown as M;
     if (reader.pos !== reader.end) throw new MalformedMessageError(`${reader.end - reader.pos} bytes after a ${type}`);
     return message as unknown as M;
-  }
+  };
+
+  return {
+    encode,
+    /** What is long in it is a view of `bytes`. */
+    decode: (bytes) => messageIn(`${engine} message of ${bytes.length} bytes`, () => read(new ByteReader(bytes))),
+    mayOvertake,
+  };
 }
