@@ -3,7 +3,7 @@ import { varintSize, writeVarint } from '../../bytes/varint.ts';
 import type { NodeId } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { decodeRecord, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
-import { messageIn, numbersOf, putNumbers } from '../parts/numberedCodec.ts';
+import { messageIn, numberOf, putNumber } from '../parts/numberedCodec.ts';
 import type { UnaryCalls, UnaryRequest } from '../unaryCalls.ts';
 import { LAYOUTS, SNAPSHOT_BODY } from './codec.ts';
 import type { AppendEntries, GorumsMessage, InstallSnapshot } from './messages.ts';
@@ -28,6 +28,10 @@ function fieldsOf(type: GorumsMessage['type']) {
   return LAYOUTS[type].fields.slice(1);
 }
 
+function numbersOf(message: GorumsMessage): number[] {
+  return fieldsOf(message.type).map((field) => numberOf(message, field));
+}
+
 // --- writing ---
 
 function numbersSize(numbers: readonly number[]): number {
@@ -49,21 +53,21 @@ function writeNumbers(numbers: readonly number[], into: Uint8Array): number {
 }
 
 function plain(message: GorumsMessage): Uint8Array {
-  const numbers = numbersOf(message, fieldsOf(message.type));
+  const numbers = numbersOf(message);
   const bytes = new Uint8Array(numbersSize(numbers));
   writeNumbers(numbers, bytes);
   return bytes;
 }
 
 function withEntries(message: AppendEntries): Uint8Array {
-  const numbers = numbersOf(message, fieldsOf(message.type));
+  const numbers = numbersOf(message);
   const bytes = new Uint8Array(numbersSize(numbers) + recordsSize(message.entries));
   writeEntries(message.entries, bytes, writeNumbers(numbers, bytes));
   return bytes;
 }
 
 function withSnapshot(message: InstallSnapshot): Uint8Array {
-  const numbers = numbersOf(message, fieldsOf(message.type));
+  const numbers = numbersOf(message);
   const size = SNAPSHOT_BODY.sizeOf(message);
   const bytes = new Uint8Array(numbersSize(numbers) + 1 + varintSize(size) + size);
   const at = writeNumbers(numbers, bytes);
@@ -131,11 +135,10 @@ function readMessage(
   const fields = fieldsOf(type);
   const numbers = readNumbers(reader, fields.length, payload);
   const message = { type, call };
-  let next = 0;
-  // A boolean is true by any number but 0.
-  putNumbers(message, fields, () =>
-    typeof fields[next] === 'string' ? numbers[next++]! : Math.min(1, numbers[next++]!),
-  );
+  for (const [i, field] of fields.entries()) {
+    // A boolean is true by any number but 0.
+    putNumber(message, field, typeof field === 'string' ? numbers[i]! : Math.min(1, numbers[i]!));
+  }
   return message as GorumsMessage;
 }
 

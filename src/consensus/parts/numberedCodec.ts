@@ -1,5 +1,5 @@
 import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
-import { startOf, VARINT_BYTES_MAX, varintsSize, writeVarints } from '../../bytes/varint.ts';
+import { startOf, VARINT_BYTES_MAX, varintsSize, writeVarint, writeVarints } from '../../bytes/varint.ts';
 import { type Configuration, MalformedMessageError, type MessageCodec } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { decodeEntries, recordsSize, writeEntries } from '../entryCodec.ts';
@@ -50,27 +50,25 @@ export function snapshotRest(
   };
 }
 
-export function numbersOf(message: object, fields: readonly FieldName[]): number[] {
+/** The number of a field. */
+export function numberOf(message: object, field: FieldName): number {
   const values = message as Readonly<Record<string, number | boolean>>;
-  return fields.map((field) => {
-    if (typeof field === 'string') return Number(values[field]);
-    return field.reduce((bits, flag, place) => bits + Number(values[flag]) * 2 ** place, 0);
-  });
+  if (typeof field === 'string') return values[field] as number;
+  let bits = 0;
+  for (let place = 0; place < field.length; place++) if (values[field[place]!] === true) bits += 1 << place;
+  return bits;
 }
 
-/** Puts what `next` says, one number after the other, into `message`. Throws MalformedMessageError on flags that are not known. */
-export function putNumbers(message: object, fields: readonly FieldName[], next: () => number): void {
+/** The other way round. Throws MalformedMessageError on flags that are not known. */
+export function putNumber(message: object, field: FieldName, number: number): void {
   const values = message as Record<string, number | boolean>;
-  for (const field of fields) {
-    const number = next();
-    if (typeof field === 'string') {
-      values[field] = number;
-      continue;
-    }
-    const limit = 2 ** field.length;
-    if (number >= limit) throw new MalformedMessageError(`flags ${number}, expected less than ${limit}`);
-    for (const [place, flag] of field.entries()) values[flag] = (number & (1 << place)) !== 0;
+  if (typeof field === 'string') {
+    values[field] = number;
+    return;
   }
+  const limit = 1 << field.length;
+  if (number >= limit) throw new MalformedMessageError(`flags ${number}, expected less than ${limit}`);
+  for (let place = 0; place < field.length; place++) values[field[place]!] = (number & (1 << place)) !== 0;
 }
 
 /** What `read` throws on malformed bytes becomes a MalformedMessageError about `what`. */
@@ -96,7 +94,8 @@ export function numberedCodec<M extends { readonly type: string }>(
   const encode = (message: M): Uint8Array => {
     const kind = kinds.get(message.type)!;
     const [, { fields, rest }] = known[kind - firstKind]!;
-    const at = writeVarints(scratch, writeVarints(scratch, 0, [version, kind]), numbersOf(message, fields));
+    let at = writeVarint(scratch, writeVarint(scratch, 0, version), kind);
+    for (const field of fields) at = writeVarint(scratch, at, numberOf(message, field));
     const bytes = startOf(scratch, at, rest?.sizeOf(message) ?? 0);
     rest?.write(message, bytes, at);
     return bytes;
@@ -115,7 +114,7 @@ export function numberedCodec<M extends { readonly type: string }>(
     }
     const [type, { fields, rest }] = layout;
     const message = { type };
-    putNumbers(message, fields, () => reader.varint());
+    for (const field of fields) putNumber(message, field, reader.varint());
     if (rest !== undefined) return Object.assign(message, rest.read(reader)) as unknown as M;
     if (reader.pos !== reader.end) throw new MalformedMessageError(`${reader.end - reader.pos} bytes after a ${type}`);
     return message as unknown as M;
