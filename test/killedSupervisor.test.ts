@@ -13,7 +13,8 @@ import { isPortFree } from '../src/supervisor/process/freePorts.ts';
 import { identify, isRunning, serversThatRun } from '../src/supervisor/process/identity.ts';
 import type { ClusterStatus } from '../src/supervisor/up.ts';
 
-const BUSY_MS = 300_000;
+/** For what takes as long as a loaded machine lets it. */
+const BUSY_MS = 600_000;
 const ENDING_MS_MAX = 20_000;
 /** A line of what happens, as `up` prints it. */
 const EVENT = /^\d\d:\d\d:\d\d\.\d{3} (.*)$/gm;
@@ -32,10 +33,10 @@ beforeEach(() => {
   const environment = { TMPDIR: join(folder, 'tmp') };
   mkdirSync(environment.TMPDIR);
   place = { folder, environment };
-  data = join(folder, 'rkv-data', 'three');
+  data = join(folder, 'rkv-data', 'pair');
   written = 0;
-  const settings = ['nodes: 3', 'basePort: 0', 'backend: etcd', 'election: 300ms', 'metrics: false'];
-  writeFileSync(join(folder, 'three.yaml'), `${settings.join('\n')}\n`);
+  const settings = ['nodes: 2', 'basePort: 0', 'backend: etcd', 'election: 300ms', 'metrics: false'];
+  writeFileSync(join(folder, 'pair.yaml'), `${settings.join('\n')}\n`);
 });
 afterEach(async () => {
   supervisor?.kill('SIGKILL');
@@ -45,7 +46,7 @@ afterEach(async () => {
 
 const command = (...args: string[]) => runProgram('rkv-cluster', args, place);
 const begin = (): Program => {
-  supervisor = new Program('rkv-cluster', ['up', 'three.yaml'], place);
+  supervisor = new Program('rkv-cluster', ['up', 'pair.yaml'], place);
   return supervisor;
 };
 
@@ -74,7 +75,7 @@ async function comesUp(after: string): Promise<Program> {
   expect(
     servers.map(({ state }) => state),
     after,
-  ).toEqual(['running', 'running', 'running']);
+  ).toEqual(['running', 'running']);
   addresses = servers.map(({ address }) => address);
   for (let count = 1; count <= written; count++) expect(await get(`k${count}`), after).toBe(String(count));
   written++;
@@ -82,7 +83,7 @@ async function comesUp(after: string): Promise<Program> {
   return up;
 }
 
-const serversLeft = () => serversThatRun([1, 2, 3].map((id) => join(data, `server-${id}`)));
+const serversLeft = () => serversThatRun([1, 2].map((id) => join(data, `server-${id}`)));
 
 async function until(what: string, isSo: () => boolean): Promise<void> {
   const deadlineMs = performance.now() + ENDING_MS_MAX;
@@ -135,8 +136,8 @@ it(
     for (let count = 1; count === 1 || count <= steps.length; count++) {
       const up = await comesUp(steps[count - 2] ?? 'a file appeared');
       steps = events(up);
-      expect(steps[0]).toMatch(/^supervisor \(pid \d+\) begins with three \(etcd\)$/);
-      expect(steps.filter((step) => /^server \d started/.test(step))).toHaveLength(3);
+      expect(steps[0]).toMatch(/^supervisor \(pid \d+\) begins with pair \(etcd\)$/);
+      expect(steps.filter((step) => /^server \d started/.test(step))).toHaveLength(2);
       up.kill('SIGTERM');
       await up.ended;
       const begins = begin();
@@ -155,11 +156,11 @@ it(
   'may be killed at each step of a fault: no fault is left, whatever it was',
   async () => {
     const cut = { to: true, from: true, trouble: { kind: 'cut' } } as const;
-    // With how many events there are of each, from its beginning to its end.
+    // With how many of its events are gone through.
     const faults: readonly (readonly [FaultRequest, number])[] = [
       [{ what: { kind: 'link', targets: 'leader', ...cut }, forMs: 300 }, 2],
-      [{ what: { kind: 'pause', targets: 'follower' }, forMs: 300 }, 4],
-      [{ what: { kind: 'kill', targets: 'leader', signal: 'SIGKILL', restart: true }, forMs: 300 }, 3],
+      [{ what: { kind: 'pause', targets: 'follower' }, forMs: 300 }, 3],
+      [{ what: { kind: 'kill', targets: 'leader', signal: 'SIGKILL', restart: true }, forMs: 300 }, 2],
       [{ what: { kind: 'stalled-disk', targets: 'leader' } }, 1],
     ];
     let after = 'nothing';
@@ -216,7 +217,7 @@ it(
   'takes its servers with it where it was detached, too',
   async () => {
     try {
-      expect((await command('up', 'three.yaml', '--detach')).code).toBe(0);
+      expect((await command('up', 'pair.yaml', '--detach')).code).toBe(0);
       const first = await status();
       addresses = first.servers.map(({ address }) => address);
       await put('a', '1');
@@ -225,7 +226,7 @@ it(
       await until('the supervisor ended', () => !isRunning(killed));
       expect(await command('status')).toMatchObject({ code: 1, err: expect.stringContaining('no cluster runs in') });
       // At once: it waits for those that still end.
-      expect((await command('up', 'three.yaml', '--detach')).code).toBe(0);
+      expect((await command('up', 'pair.yaml', '--detach')).code).toBe(0);
       expect(await get('a')).toBe('1');
       const second = await status();
       expect(second.servers.filter(({ pid }) => first.servers.some((before) => before.pid === pid))).toEqual([]);

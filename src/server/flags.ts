@@ -137,7 +137,7 @@ export const RKVD_FLAGS = defineFlags({
     kind: 'bool',
     default: false,
     usage:
-      'take faults on purpose, as `rkv-cluster fault` asks for them: of links, disk and clock; for laboratories alone',
+      'take faults on purpose, as rkv-cluster fault asks for them: of links, disk and clock; for laboratories alone',
   },
 });
 

@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { printable } from '../cli/printable.ts';
 import { renderTable } from '../cli/table.ts';
+import { UsageError } from '../goflags/goFlags.ts';
 import { clean, planCleaning } from './clean.ts';
 import { listed, renderClusters } from './clusterList.ts';
 import { type ClusterPlan, OPEN_ADDRESS, serverLogFile, serversWithLogs } from './clusterPlan.ts';
@@ -18,7 +19,7 @@ import { noServer, ServerStateError } from './serverStateError.ts';
 const LINES_DEFAULT = 20;
 const EVENTS_DEFAULT = 100;
 const LINES_MAX = 100_000;
-const WHICH = 'its cluster file or its name, of one that runs or ran; not needed where one cluster runs';
+const WHICH = 'its cluster file or its name, of one that runs or ran; not needed where there is only one';
 
 /** Adds what needs a cluster's files and no supervisor. */
 export function addFileCommands(
@@ -91,7 +92,10 @@ export function addFileCommands(
   )
     .option('-y, --yes', 'do not ask')
     .action(async (cluster: string | undefined, options: WhichOptions & { yes?: true }) => {
-      const cleaning = planCleaning(findKnown({ cluster, ...options }));
+      const choice = { cluster, ...options };
+      if (cluster === undefined && options.name === undefined && options.datadir === undefined)
+        throw new UsageError('expected the cluster that is to be removed: its file, its name or its --datadir');
+      const cleaning = planCleaning(findKnown(choice));
       const [name, place] = [cleaning.name, shown(cleaning.directory)].map((text) => printable(text));
       for (const path of cleaning.left) terminal.err(`stays, as it is none of ours: ${printable(shown(path))}`);
       if (options.yes !== true && !(await confirm(`Remove the data of ${name} in ${place} for good?`))) {

@@ -98,7 +98,7 @@ export function findRunning(choice: ClusterChoice): RunningSupervisor {
   return name === undefined ? findOnlyRunning() : runningNamed(name);
 }
 
-/** As `findRunning`, but one that is down is found too. Throws NoClusterError where there is none. */
+/** As `findRunning`, but one that is down is found too; without any word the only one under ./rkv-data. Throws NoClusterError where there is none. */
 export function findKnown(choice: ClusterChoice): FoundCluster {
   const { file, name, datadir } = told(choice);
   if (file !== undefined) {
@@ -121,6 +121,9 @@ export function findKnown(choice: ClusterChoice): FoundCluster {
     return { name: basename(directory), directory, plan: undefined };
   }
   if (name === undefined) {
+    const kept = folders(root()).filter(isKept);
+    // The one that ran here, where it is the only one.
+    if (kept.length === 1) return { name: basename(kept[0]!), directory: kept[0]!, plan: undefined };
     const { directory, name: found } = findOnlyRunning();
     return { name: found, directory, plan: undefined };
   }
@@ -188,17 +191,21 @@ function oneOf<T extends { readonly name: string; readonly directory: string }>(
   );
 }
 
+/** Where clusters are kept that were started in this working directory. */
+function root(): string {
+  return resolve(dirname(defaultDirectory('any')));
+}
+
 function findOnlyRunning(): RunningSupervisor {
-  const root = resolve(dirname(defaultDirectory('any')));
-  const running = folders(root).flatMap((directory) => readRunningState(directory) ?? []);
+  const running = folders(root()).flatMap((directory) => readRunningState(directory) ?? []);
   if (running.length === 1) return running[0]!;
   if (running.length === 0) {
     const elsewhere = runningClusters().map(({ directory }) => directory);
     const hint = elsewhere.length === 0 ? '' : ` (elsewhere: ${printable(elsewhere.join(', '))})`;
-    throw new NoClusterError(`no cluster runs in ${root}: name it, its file or its --datadir${hint}`);
+    throw new NoClusterError(`no cluster runs in ${root()}: name it, its file or its --datadir${hint}`);
   }
   const names = printable(running.map((state) => state.name).join(', '));
-  throw new NoClusterError(`${running.length} clusters run in ${root} (${names}): say which`);
+  throw new NoClusterError(`${running.length} clusters run in ${root()} (${names}): say which`);
 }
 
 function folders(root: string): string[] {

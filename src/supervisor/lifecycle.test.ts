@@ -92,6 +92,7 @@ describe('events', () => {
     following.interrupt();
     expect(await following.exitCode).toBe(0);
     expect((await run('events', 'pair', '-n', '1')).out).toMatch(/Z stopped\n$/);
+    expect((await run('events', '-n', '1')).out).toMatch(/Z stopped\n$/);
     expect((await run('events', 'pear')).err).toBe('rkv-cluster: no cluster "pear" is known (there is pair)\n');
   });
 });
@@ -180,8 +181,9 @@ describe('clean', () => {
     expect(readFileSync(join('mine', 'rkvd-2'), 'utf8')).toBe('mine');
   });
 
-  it('takes no folder for a cluster that is none, and no link for a folder', async () => {
+  it('takes no folder for a cluster that is none, and no link for a folder, and is to be told which it is', async () => {
     const data = await ran();
+    expect((await run('clean', '--yes')).err).toContain('expected the cluster that is to be removed');
     symlinkSync(join(process.cwd(), data), 'link');
     expect((await run('clean', '--datadir', 'link', '--yes')).err).toContain('is a link: name the folder itself');
     expect((await run('clean', '--datadir', '.', '--yes')).err).toContain('no cluster is kept in');

@@ -12,10 +12,12 @@ import {
 } from './commandArguments.ts';
 import type { ControlRequest } from './control/protocol.ts';
 import { runningClusters } from './control/registry.ts';
+import { EventReader, eventLogFile } from './eventLog.ts';
 import { type ClusterChoice, findRunning, readClusterFile } from './findCluster.ts';
 
 /** Longest a change of the membership is waited for: all entries may have to be sent, and servers started again, ms. */
 const CHANGE_MS_MAX = 15 * 60_000;
+const TELL_MS = 200;
 
 export type OnRunning = (command: Command) => Command;
 export type Ask = (choice: ClusterChoice, request: ControlRequest, timeoutMs?: number) => Promise<unknown>;
@@ -76,12 +78,13 @@ export function addServerCommands(program: Command, onRunning: OnRunning, ask: A
       const choice = { cluster, ...options };
       const address = options.address ?? addressInFile(choice, id);
       const request = { command: 'add' as const, id, ...(address === undefined ? {} : { address }) };
-      await ask(choice, request, CHANGE_MS_MAX);
+      await telling(choice, terminal, () => ask(choice, request, CHANGE_MS_MAX));
       terminal.out(`server ${id} added`);
     });
   onServer('remove', 'make a server a member no more, and stop it; goes on where an earlier try ended').action(
     async (id: number, cluster: string | undefined, options: WhichOptions) => {
-      await ask({ cluster, ...options }, { command: 'remove', id }, CHANGE_MS_MAX);
+      const choice = { cluster, ...options };
+      await telling(choice, terminal, () => ask(choice, { command: 'remove', id }, CHANGE_MS_MAX));
       terminal.out(`server ${id} removed`);
     },
   );
@@ -96,6 +99,23 @@ export function addServerCommands(program: Command, onRunning: OnRunning, ask: A
     const request = { command: 'transfer' as const, ...(ids[0] === undefined ? {} : { id: ids[0] }) };
     terminal.out(`server ${await ask({ cluster, ...options }, request)} leads`);
   });
+}
+
+/** Says on stderr what happens to the cluster until `work` is done: it may take a while. */
+async function telling(choice: ClusterChoice, { err }: CommandOutput, work: () => Promise<unknown>): Promise<void> {
+  const events = new EventReader(eventLogFile(findRunning(choice).directory));
+  events.read();
+  const tell = (): void => {
+    for (const { text } of events.read()) err(text);
+  };
+  const timer = setInterval(tell, TELL_MS);
+  try {
+    await work();
+  } finally {
+    clearInterval(timer);
+    tell();
+    events.close();
+  }
 }
 
 interface KillOptions extends WhichOptions {
