@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { ClientSession } from '../src/client/clientSession.ts';
 import { RkvClient } from '../src/client/rkvClient.ts';
+import type { LinkTrouble } from '../src/faults/serverFault.ts';
 import { openChannel, STATUS_CHANNEL_OPTIONS } from '../src/net/endpoints/channels.ts';
 import { type ClusterEvent, describeEvent } from '../src/supervisor/events.ts';
 import { FaultError, LEASE_MS } from '../src/supervisor/faults/clusterFaults.ts';
@@ -191,6 +192,52 @@ describe('faults on purpose, on three real servers', () => {
       const before = (await report(lossy)).appliedIndex!;
       for (let i = 0; i < 5; i++) await write();
       expect((await report(lossy)).appliedIndex).toBeLessThan(before + 5);
+    },
+    BUSY_MS,
+  );
+
+  const clients = (trouble: LinkTrouble, ways: { to: boolean; from: boolean } = links): RequestedFault => ({
+    kind: 'client-link',
+    targets: 'all',
+    ...ways,
+    trouble,
+  });
+
+  it.each([
+    ['both ways', links],
+    ['only what they send', { to: false, from: true }],
+    ['only what they get', { to: true, from: false }],
+  ])(
+    'clients that are cut off, %s: the servers go on, and so do the clients when that is over',
+    async (_, ways) => {
+      const leads = await leader();
+      const { term } = await report(leads);
+      await begin(clients({ kind: 'cut' }, ways), 3 * ELECTION_MS);
+      expect(await write()).toBeGreaterThan(2 * ELECTION_MS);
+      expect(await report(leads)).toMatchObject({ role: 'leader', term });
+    },
+    BUSY_MS,
+  );
+
+  it(
+    'a slow way to clients, and a thin one',
+    async () => {
+      await begin(clients({ kind: 'delay', shape: { kind: 'fixed', us: 60_000 } }));
+      expect(await write()).toBeGreaterThanOrEqual(119);
+      await cluster.faults.heal();
+      await begin(clients({ kind: 'bandwidth', bytesPerSecond: 50_000 }, { to: false, from: true }));
+      expect(await write('v'.repeat(10_000))).toBeGreaterThanOrEqual(199);
+    },
+    BUSY_MS,
+  );
+
+  it(
+    'lost requests and answers: what was acknowledged is there',
+    async () => {
+      await begin(clients({ kind: 'loss', chance: 0.2 }));
+      for (let i = 0; i < 20; i++) await write(`value ${i}`);
+      await cluster.faults.heal();
+      for (let i = 0; i < 20; i++) expect(await client.lookup(`k${written - 19 + i}`)).toBe(`value ${i}`);
     },
     BUSY_MS,
   );

@@ -45,6 +45,15 @@ describe('the book of faults', () => {
     expect(book.linkCondition(2, 'from')).toBeUndefined();
   });
 
+  it('says what befalls clients apart from what befalls peers', () => {
+    const book = new FaultBook();
+    book.set('peers', link([], CUT), 0, 10);
+    book.set('clients', { kind: 'client-link', to: false, from: true, trouble: { kind: 'loss', chance: 0.5 } }, 0, 10);
+    expect(book.clientCondition('to')).toBeUndefined();
+    expect(book.clientCondition('from')).toMatchObject({ isCut: false, lossChance: 0.5 });
+    expect(book.linkCondition(2, 'from')).toMatchObject({ isCut: true, lossChance: 0 });
+  });
+
   it('adds up what befalls the disk and the clock', () => {
     const book = new FaultBook();
     expect(book.diskCondition).toEqual({ slowness: 1, syncAddedUs: 0, stalledUntilUs: 0, isFull: false });

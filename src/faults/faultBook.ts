@@ -69,26 +69,19 @@ export class FaultBook {
 
   /** Of what goes to a peer, or comes from it; undefined where nothing is wrong with that. */
   linkCondition(peer: number, way: Way): LinkCondition | undefined {
-    const troubles = this.troubles(peer, way);
-    if (troubles.length === 0) return undefined;
-    let isCut = false;
-    let keptChance = 1;
-    let bytesPerSecond = Number.POSITIVE_INFINITY;
-    const delays: DelayShape[] = [];
-    for (const trouble of troubles) {
-      if (trouble.kind === 'cut') isCut = true;
-      else if (trouble.kind === 'loss') keptChance *= 1 - trouble.chance;
-      else if (trouble.kind === 'bandwidth') bytesPerSecond = Math.min(bytesPerSecond, trouble.bytesPerSecond);
-      else delays.push(trouble.shape);
-    }
-    return { isCut, lossChance: 1 - keptChance, delays, bytesPerSecond, keepsOrder: true };
+    return conditionOf(
+      this.list().flatMap(({ fault }) => {
+        if (fault.kind !== 'link' || !fault[way]) return [];
+        return fault.peers.length === 0 || fault.peers.includes(peer) ? [fault.trouble] : [];
+      }),
+    );
   }
 
-  private troubles(peer: number, way: Way): LinkTrouble[] {
-    return this.list().flatMap(({ fault }) => {
-      if (fault.kind !== 'link' || !fault[way]) return [];
-      return fault.peers.length === 0 || fault.peers.includes(peer) ? [fault.trouble] : [];
-    });
+  /** The same of what goes to clients, or comes from them. */
+  clientCondition(way: Way): LinkCondition | undefined {
+    return conditionOf(
+      this.list().flatMap(({ fault }) => (fault.kind === 'client-link' && fault[way] ? [fault.trouble] : [])),
+    );
   }
 
   get diskCondition(): DiskCondition {
@@ -106,4 +99,19 @@ export class FaultBook {
   get clockRate(): number {
     return this.list().reduce((rate, { fault }) => (fault.kind === 'clock' ? rate * fault.rate : rate), 1);
   }
+}
+
+function conditionOf(troubles: readonly LinkTrouble[]): LinkCondition | undefined {
+  if (troubles.length === 0) return undefined;
+  let isCut = false;
+  let keptChance = 1;
+  let bytesPerSecond = Number.POSITIVE_INFINITY;
+  const delays: DelayShape[] = [];
+  for (const trouble of troubles) {
+    if (trouble.kind === 'cut') isCut = true;
+    else if (trouble.kind === 'loss') keptChance *= 1 - trouble.chance;
+    else if (trouble.kind === 'bandwidth') bytesPerSecond = Math.min(bytesPerSecond, trouble.bytesPerSecond);
+    else delays.push(trouble.shape);
+  }
+  return { isCut, lossChance: 1 - keptChance, delays, bytesPerSecond, keepsOrder: true };
 }

@@ -22,6 +22,13 @@ export type ServerFault =
       readonly from: boolean;
       readonly trouble: LinkTrouble;
     }
+  | {
+      /** Of its link to its clients, all of them. */
+      readonly kind: 'client-link';
+      readonly to: boolean;
+      readonly from: boolean;
+      readonly trouble: LinkTrouble;
+    }
   | { readonly kind: 'slow-disk'; readonly syncAddedUs: number }
   | { readonly kind: 'stalled-disk' }
   | { readonly kind: 'full-disk' }
@@ -45,7 +52,11 @@ const CLOCK_RATE_MAX = 100;
 export function checkFault(fault: ServerFault, self: number, serverCount: number): void {
   switch (fault.kind) {
     case 'link':
-      checkLink(fault, self, serverCount);
+      checkPeers(fault.peers, self, serverCount);
+      checkLink(fault);
+      return;
+    case 'client-link':
+      checkLink(fault);
       return;
     case 'slow-disk':
       expectWithin('delay of a sync', fault.syncAddedUs, 1, DELAY_US_MAX, 'µs');
@@ -59,19 +70,18 @@ export function checkFault(fault: ServerFault, self: number, serverCount: number
   }
 }
 
-function checkLink(
-  { peers, to, from, trouble }: Extract<ServerFault, { kind: 'link' }>,
-  self: number,
-  serverCount: number,
-): void {
+function checkPeers(peers: readonly number[], self: number, serverCount: number): void {
   for (const peer of peers) {
     if (Number.isInteger(peer) && peer >= 1 && peer <= serverCount && peer !== self) continue;
     throw new InvalidFaultError(
       `link to server ${peer}: expected one of the other ${serverCount - 1} servers of -servers`,
     );
   }
+}
+
+function checkLink({ to, from, trouble }: Extract<ServerFault, { kind: 'link' | 'client-link' }>): void {
   if (!to && !from)
-    throw new InvalidFaultError('link in no direction: expected what goes to the peers, what comes from them, or both');
+    throw new InvalidFaultError('link in no direction: expected what goes to others, what comes from them, or both');
   switch (trouble.kind) {
     case 'cut':
       return;

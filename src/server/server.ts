@@ -1,6 +1,12 @@
 import type { Server as HttpServer } from 'node:http';
 import { createServer as createProbe, type Socket } from 'node:net';
-import { status as grpcStatus, type handleServerStreamingCall, type handleUnaryCall, type Server } from '@grpc/grpc-js';
+import {
+  status as grpcStatus,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  type Server,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { EngineEvent, EngineSettings, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
 import type { EngineEntry } from '../consensus/engineEntry.ts';
@@ -21,6 +27,7 @@ import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
 import { FrontDoor } from './admission/frontDoor.ts';
 import { UnaryAdmission } from './admission/unaryAdmission.ts';
+import type { FaultyClients } from './faults/faultyClients.ts';
 import type { FaultyPeers } from './faults/faultyPeers.ts';
 import type { ServerFaults } from './faults/serverFaults.ts';
 import { defaultMetricsPort, type ServerConfig } from './flags.ts';
@@ -298,9 +305,11 @@ export class RkvServer {
       const context = this.context(replica, door);
       const { acceptor, unaryServer } = transport;
       const admissions = new Admissions(replica, identity, acceptor, servers.length, flags.maxgrpc, this.log);
-      openRkv(rkvImplementation(context));
-      openCommands(commandImplementation(context));
-      this.refuseWhileFollowing(replica);
+      const clients = this.faults?.beforeClients((call) => this.commands.end(call));
+      const around = (handlers: UntypedServiceImplementation) => clients?.around(handlers) ?? handlers;
+      openRkv(around(rkvImplementation(context)));
+      openCommands(around(commandImplementation(context)));
+      this.refuseWhileFollowing(replica, clients);
       openAdmin(adminImplementation(context, stateMachine, facts));
       openPeer({
         admit: ((call) => {
@@ -371,14 +380,16 @@ export class RkvServer {
   }
 
   /** Who is not the leader says so before it reads a call: clients that retry ask it again and again. */
-  private refuseWhileFollowing(replica: Replica<unknown>): void {
+  private refuseWhileFollowing(replica: Replica<unknown>, clients: FaultyClients | undefined): void {
     const notLeader = new Map<NodeId, GrpcError>();
     const refusalOf = (leader: NodeId) => {
       const refusal = notLeader.get(leader) ?? notLeaderFailure(leader);
       notLeader.set(leader, refusal);
       return refusal;
     };
-    this.commands.refuseWhile(() => (replica.leads ? undefined : refusalOf(replica.knownLeader)));
+    const refusal = () => (replica.leads ? undefined : refusalOf(replica.knownLeader));
+    // What is wrong with the way to clients befalls refusals, too: then they are answered like the rest.
+    this.commands.refuseWhile(clients === undefined ? refusal : () => (clients.isOn ? undefined : refusal()));
   }
 
   private refusedByPeer(peer: NodeId, misfit: Misfit, details: string): void {

@@ -11,6 +11,7 @@ const FAULTS: readonly ServerFault[] = [
   link({ kind: 'delay', shape: { kind: 'fixed', us: 5 } }),
   link({ kind: 'delay', shape: { kind: 'normal', meanUs: 5, deviationUs: 1 } }),
   link({ kind: 'delay', shape: { kind: 'heavy-tail', leastUs: 5 } }),
+  { kind: 'client-link', to: false, from: true, trouble: { kind: 'loss', chance: 0.1 } },
   { kind: 'slow-disk', syncAddedUs: 1 },
   { kind: 'stalled-disk' },
   { kind: 'full-disk' },

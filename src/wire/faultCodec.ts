@@ -25,12 +25,10 @@ export function faultMessage(fault: ServerFault): Fault {
   const message: Fault = { kind: fault.kind, link: undefined, syncAddedUs: 0, clockRate: 0 };
   if (fault.kind === 'slow-disk') return { ...message, syncAddedUs: fault.syncAddedUs };
   if (fault.kind === 'clock') return { ...message, clockRate: fault.rate };
-  if (fault.kind !== 'link') return message;
-  const { peers, to, from, trouble } = fault;
-  return {
-    ...message,
-    link: { ...NO_LINK, peers: [...peers], to, from, trouble: trouble.kind, ...troubleFields(trouble) },
-  };
+  if (fault.kind !== 'link' && fault.kind !== 'client-link') return message;
+  const { to, from, trouble } = fault;
+  const peers = fault.kind === 'link' ? [...fault.peers] : [];
+  return { ...message, link: { ...NO_LINK, peers, to, from, trouble: trouble.kind, ...troubleFields(trouble) } };
 }
 
 function troubleFields(trouble: LinkTrouble): Partial<LinkFault> {
@@ -61,12 +59,15 @@ export function faultOf(message: Fault | undefined): ServerFault {
       return { kind, syncAddedUs };
     case 'clock':
       return { kind, rate: clockRate };
-    case 'link': {
+    case 'link':
+    case 'client-link': {
       const { peers, to, from } = link ?? NO_LINK;
-      return { kind, peers: [...peers].sort((a, b) => a - b), to, from, trouble: troubleOf(link ?? NO_LINK) };
+      const trouble = troubleOf(link ?? NO_LINK);
+      if (kind === 'client-link') return { kind, to, from, trouble };
+      return { kind, peers: [...peers].sort((a, b) => a - b), to, from, trouble };
     }
     default:
-      throw unknownKind('fault', kind, 'link, slow-disk, stalled-disk, full-disk or clock');
+      throw unknownKind('fault', kind, 'link, client-link, slow-disk, stalled-disk, full-disk or clock');
   }
 }
 

@@ -24,22 +24,22 @@ describe('a direction of a link with which something is wrong', () => {
   it('lets through at once what nothing befalls, and loses the rest', () => {
     let drawn = 0;
     const { lane, delivered } = setUp({ ...CLEAR, lossChance: 0.5 }, () => drawn);
-    expect(lane.take('lost')).toBe(false);
+    expect(lane.take('lost')).toBe('lost');
     drawn = 0.5;
-    expect(lane.take('carried')).toBe(true);
+    expect(lane.take('carried')).toBe('now');
     lane.change({ ...CLEAR, isCut: true });
-    expect(lane.take('cut')).toBe(false);
+    expect(lane.take('cut')).toBe('cut');
     vi.runAllTimers();
     expect(delivered).toEqual([]);
   });
 
   it('delivers late and in order, and nothing overtakes what waits', () => {
     const { lane, delivered } = setUp(LATE);
-    expect(lane.take('a')).toBe(false);
+    expect(lane.take('a')).toBe('later');
     vi.advanceTimersByTime(4);
-    expect(lane.take('b')).toBe(false);
+    expect(lane.take('b')).toBe('later');
     lane.change(CLEAR);
-    expect(lane.take('c')).toBe(false);
+    expect(lane.take('c')).toBe('later');
     vi.advanceTimersByTime(5);
     expect(delivered).toEqual([]);
     vi.advanceTimersByTime(1);
@@ -47,7 +47,7 @@ describe('a direction of a link with which something is wrong', () => {
     vi.advanceTimersByTime(4);
     expect(delivered).toEqual([['a'], ['b', 'c']]);
     vi.advanceTimersByTime(1);
-    expect(lane.take('d')).toBe(true);
+    expect(lane.take('d')).toBe('now');
   });
 
   it('carries so many bytes a second, and what is urgent before the rest', () => {

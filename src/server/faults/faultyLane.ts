@@ -14,6 +14,21 @@ export interface FaultyLaneOptions<M> {
   readonly deliver: (messages: readonly M[]) => void;
 }
 
+/** The lane that goes by `condition` from now on: a new one where nothing was wrong so far, none where nothing is any more. */
+export function laneFor<M>(
+  lane: FaultyLane<M> | undefined,
+  condition: LinkCondition | undefined,
+  options: FaultyLaneOptions<M>,
+): FaultyLane<M> | undefined {
+  if (condition !== undefined && lane === undefined) return new FaultyLane(condition, options);
+  if (condition === undefined) lane?.end();
+  else lane?.change(condition);
+  return condition === undefined ? undefined : lane;
+}
+
+/** What becomes of a message: it goes on at once, follows by `deliver`, or gets nowhere. */
+export type LaneFate = 'now' | 'later' | 'cut' | 'lost';
+
 /** One direction of a link while something is wrong with it: loses messages, or keeps them until they arrive. */
 export class FaultyLane<M> {
   private readonly options: FaultyLaneOptions<M>;
@@ -37,22 +52,22 @@ export class FaultyLane<M> {
     this.currentCondition = condition;
   }
 
-  /** True where the message goes on at once; otherwise it is lost, or follows by `deliver`. */
-  take(message: M): boolean {
+  take(message: M): LaneFate {
     const { currentCondition: condition, lane, waiting } = this;
     const { nowUs, next, sizeOf, isUrgent } = this.options;
-    if (fateOf(condition, next) !== 'carried') return false;
+    const fate = fateOf(condition, next);
+    if (fate !== 'carried') return fate;
     const now = nowUs();
     const isLimited = condition.bytesPerSecond !== Number.POSITIVE_INFINITY;
     const bytes = isLimited ? sizeOf(message) : 0;
     const dueUs = lane.arrivalUs(condition, now, bytes, next, isLimited && isUrgent(message));
-    if (dueUs <= now && waiting.length === 0) return true;
-    if (waiting.length >= WAITING_MAX) return false;
+    if (dueUs <= now && waiting.length === 0) return 'now';
+    if (waiting.length >= WAITING_MAX) return 'lost';
     let at = waiting.length;
     while (at > 0 && waiting[at - 1]!.dueUs > dueUs) at--;
     waiting.splice(at, 0, { dueUs, message });
     if (at === 0) this.sleep();
-    return false;
+    return 'later';
   }
 
   private sleep(): void {

@@ -2,7 +2,7 @@ import type { Envelope, MessageCodec, NodeId, Refusal } from '../../consensus/co
 import type { NextRandom } from '../../faults/distributions.ts';
 import type { Way } from '../../faults/faultBook.ts';
 import type { LinkCondition } from '../../faults/lane.ts';
-import { FaultyLane } from './faultyLane.ts';
+import { type FaultyLane, type FaultyLaneOptions, laneFor } from './faultyLane.ts';
 
 export interface FaultyPeersOptions<M> {
   readonly codec: MessageCodec<M>;
@@ -38,17 +38,12 @@ export class FaultyPeers<M> {
 
   private refreshLane(peer: NodeId, way: Way): void {
     const lanes = this.lanes[way];
-    const condition = this.options.conditionOf(peer, way);
-    const lane = lanes.get(peer);
-    if (condition !== undefined && lane !== undefined) lane.change(condition);
-    else if (condition !== undefined) lanes.set(peer, this.newLane(peer, way, condition));
-    else {
-      lanes.delete(peer);
-      lane?.end();
-    }
+    const lane = laneFor(lanes.get(peer), this.options.conditionOf(peer, way), this.laneOptions(peer, way));
+    if (lane === undefined) lanes.delete(peer);
+    else lanes.set(peer, lane);
   }
 
-  private newLane(peer: NodeId, way: Way, condition: LinkCondition): FaultyLane<M> {
+  private laneOptions(peer: NodeId, way: Way): FaultyLaneOptions<M> {
     const { codec, nowUs, next, send, receive } = this.options;
     const sizeOf = (message: M) => codec.encode(message).length;
     const isUrgent = (message: M) => codec.mayOvertake(message);
@@ -58,7 +53,7 @@ export class FaultyPeers<M> {
         : (messages: readonly M[]) => {
             for (const message of messages) receive(peer, message);
           };
-    return new FaultyLane(condition, { nowUs, next, sizeOf, isUrgent, deliver });
+    return { nowUs, next, sizeOf, isUrgent, deliver };
   }
 
   send(envelopes: readonly Envelope<M>[]): void {
@@ -68,14 +63,14 @@ export class FaultyPeers<M> {
       send(envelopes);
       return;
     }
-    const passing = envelopes.filter(({ to, message }) => lanes.get(to)?.take(message) ?? true);
+    const passing = envelopes.filter(({ to, message }) => (lanes.get(to)?.take(message) ?? 'now') === 'now');
     if (passing.length > 0) send(passing);
   }
 
   /** A message that comes late, or never, is refused to nobody. */
   receive(from: NodeId, message: M): Refusal | undefined {
     const lane = this.lanes.from.get(from);
-    return lane === undefined || lane.take(message) ? this.options.receive(from, message) : undefined;
+    return lane === undefined || lane.take(message) === 'now' ? this.options.receive(from, message) : undefined;
   }
 
   /** Nothing of what is under way arrives. */

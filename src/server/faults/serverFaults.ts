@@ -1,10 +1,11 @@
 import type { MessageCodec, NodeId } from '../../consensus/contract.ts';
 import { DriftingClock } from '../../faults/driftingClock.ts';
-import { type CurrentFault, FaultBook } from '../../faults/faultBook.ts';
+import { type CurrentFault, FaultBook, type Way } from '../../faults/faultBook.ts';
 import { checkFault, type ServerFault } from '../../faults/serverFault.ts';
 import type { StartFault } from '../../wire/faultCodec.ts';
 import type { Log } from '../observe/log.ts';
 import type { DiskBoundary } from '../storage/openLogStore.ts';
+import { FaultyClients } from './faultyClients.ts';
 import { FaultyDisk, FaultyPromisedArea, WriteGate } from './faultyDisk.ts';
 import { FaultyPeers, type FaultyPeersOptions } from './faultyPeers.ts';
 
@@ -14,7 +15,7 @@ export interface TimedFault extends Pick<CurrentFault, 'id' | 'fault'> {
 }
 
 /**
- * The faults on purpose of a server with `-faults`: at its links, its disk and its clock, each over when its own time is, whoever set
+ * The faults on purpose of a server with `-faults`: at its links to other servers and to clients, its disk and its clock, each over when its own time is, whoever set
  * it. A server without that flag has no such object, and nothing of it in any path.
  */
 export class ServerFaults implements DiskBoundary {
@@ -26,6 +27,7 @@ export class ServerFaults implements DiskBoundary {
   readonly clockMs = new DriftingClock(nowMs);
   private readonly gates: WriteGate[] = [];
   private peers: FaultyPeers<unknown> | undefined;
+  private clients: FaultyClients | undefined;
   private timer: NodeJS.Timeout | undefined;
 
   /** `faults` are in force from now on. Throws InvalidFaultError. */
@@ -75,6 +77,7 @@ export class ServerFaults implements DiskBoundary {
     if (clockRate !== this.clockMs.rate) this.clockMs.setRate(clockRate);
     for (const gate of this.gates) gate.moveOn();
     this.peers?.refresh();
+    this.clients?.refresh();
   }
 
   /** Nothing gets from this server to that one, or back: what is asked on other ways than the replica's gets no answer either. */
@@ -97,6 +100,13 @@ export class ServerFaults implements DiskBoundary {
     return peers;
   }
 
+  /** Between its clients and what serves them. `lost`: nobody answers the call any more. */
+  beforeClients(lost: (call: object) => void): FaultyClients {
+    const conditionOf = (way: Way) => this.book.clientCondition(way);
+    this.clients = new FaultyClients({ conditionOf, nowUs, next: Math.random, lost });
+    return this.clients;
+  }
+
   disk(disk: Parameters<DiskBoundary['disk']>[0]): FaultyDisk {
     return new FaultyDisk(disk, this.gate());
   }
@@ -114,6 +124,7 @@ export class ServerFaults implements DiskBoundary {
   /** Ends with the server: what its disk holds back is written, so that it can close. */
   close(): void {
     this.peers?.close();
+    this.clients?.close();
     this.healAll();
     clearTimeout(this.timer);
   }

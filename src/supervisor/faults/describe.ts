@@ -18,6 +18,8 @@ export function describeFault(
       return `partition ${fault.groups.map((group) => group.join(',')).join(' / ')}`;
     case 'link':
       return `${describeTrouble(fault.trouble)} ${waysText(fault, whom, peers === undefined ? 'the others' : serversText(peers))}`;
+    case 'client-link':
+      return `${describeTrouble(fault.trouble)} ${waysText(fault, whom, 'clients')}`;
     case 'slow-disk':
       return `disk of ${whom} slow: each sync takes ${usText(fault.syncAddedUs)} longer`;
     case 'stalled-disk':

@@ -37,6 +37,9 @@ const CUT = { kind: 'cut' };
 const link = (targets: string, more: object = {}) => ({
   what: { kind: 'link', targets, to: true, from: true, trouble: CUT, ...more },
 });
+const clients = (targets: string, more: object = {}) => ({
+  what: { kind: 'client-link', targets, to: true, from: true, trouble: CUT, ...more },
+});
 const delay = (shape: object) => link('2', { trouble: { kind: 'delay', shape } });
 
 describe('rkv-cluster fault', () => {
@@ -58,6 +61,9 @@ describe('rkv-cluster fault', () => {
     ['loss 2 -chance=0.25 --to', link('2', { from: false, trouble: { kind: 'loss', chance: 0.25 } })],
     ['bandwidth 2 --limit 1.5MB', link('2', { trouble: { kind: 'bandwidth', bytesPerSecond: 1.5e6 } })],
     ['bandwidth 2 --limit 100', link('2', { trouble: { kind: 'bandwidth', bytesPerSecond: 100 } })],
+    ['partition leader --clients c.yaml', clients('leader'), 'c.yaml'],
+    ['partition leader --clients --to', clients('leader', { from: false })],
+    ['loss all --chance 10% --from --clients', clients('all', { to: false, trouble: { kind: 'loss', chance: 0.1 } })],
     ['slow-disk all --by 20ms', { what: { kind: 'slow-disk', targets: 'all', syncAddedUs: 20_000 } }],
     ['stalled-disk follower', { what: { kind: 'stalled-disk', targets: 'follower' } }],
     ['full-disk 1,2', { what: { kind: 'full-disk', targets: '1,2' } }],
@@ -88,6 +94,9 @@ describe('rkv-cluster fault', () => {
     ['partition boss c.yaml', 'expected leader, follower, followers, all, or ids such as 1 or 1,2, not "boss"'],
     ['partition 1,2/3 --to', 'groups are apart both ways'],
     ['partition 1 --to 2 --from 3', 'expected the same servers with --to and --from, or a fault for each'],
+    ['partition 1,2/3 --clients', 'expected a target: leader, follower'],
+    ['partition --from 1 --to 2 --clients', 'expected a target: leader, follower'],
+    ['partition 1 --to 2 --clients', 'with --clients, --to and --from are a direction, without servers'],
     ['delay 1,2/3 --by 1ms', 'expected a target'],
     ['delay 1', "required option '--by <duration>' not specified"],
     ['delay 1 --by soon', 'Expected a duration such as 30s'],

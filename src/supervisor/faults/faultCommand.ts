@@ -17,6 +17,7 @@ interface TimedOptions extends WhichOptions {
 
 /** With nothing behind it the option is true. */
 interface LinkOptions extends TimedOptions {
+  readonly clients?: true;
   readonly to?: string | true;
   readonly from?: string | true;
 }
@@ -123,6 +124,7 @@ export function addFaultCommands(program: Command, onRunning: OnRunning, ask: As
     return onRunning(timed(command))
       .option('--to [peers]', 'only what it sends, to these; without ids: to all others')
       .option('--from [peers]', 'only what it gets, from these; without ids: from all others')
+      .option('--clients', 'on its links to clients, not to servers')
       .action((target: string | undefined, cluster: string | undefined, options: LinkOptions & AmountOptions) => {
         const { what, cluster: named } = linkFault(target, cluster, options, troubleOf(options));
         return begin({ ...options, cluster: named }, what);
@@ -166,7 +168,7 @@ function timed(command: Command): Command {
 function linkFault(
   target: string | undefined,
   word: string | undefined,
-  { to, from }: LinkOptions,
+  { to, from, clients }: LinkOptions,
   trouble: LinkTrouble,
 ): { readonly what: RequestedFault; readonly cluster: string | undefined } {
   const words = [target, word].filter((each) => each !== undefined);
@@ -182,6 +184,16 @@ function linkFault(
   const named = isTarget(words[0]) ? words.shift() : undefined;
   if (words.length > 1) throw new UsageError(`expected ${TARGETS_EXPECTED}, not ${JSON.stringify(words[0])}`);
   const [cluster] = words;
+  const isBoth = (toPeers === undefined) === (fromPeers === undefined);
+  const ways = { to: isBoth || toPeers !== undefined, from: isBoth || fromPeers !== undefined };
+  if (clients) {
+    if (named === undefined || parseTargets(named) === undefined)
+      throw new UsageError(`expected a target: ${TARGETS_EXPECTED}`);
+    if (typeof toPeers === 'string' || typeof fromPeers === 'string') {
+      throw new UsageError('with --clients, --to and --from are a direction, without servers');
+    }
+    return { what: { kind: 'client-link', targets: named, ...ways, trouble }, cluster };
+  }
   const groups = named === undefined ? undefined : parseGroups(named);
   if (groups !== undefined) {
     if (to !== undefined || from !== undefined)
@@ -202,8 +214,6 @@ function linkFault(
     throw new UsageError('expected the same servers with --to and --from, or a fault for each');
   }
   const peers = [toPeers, fromPeers].find((each) => typeof each === 'string');
-  const isBoth = (toPeers === undefined) === (fromPeers === undefined);
-  const ways = { to: isBoth || toPeers !== undefined, from: isBoth || fromPeers !== undefined };
   return {
     what: { kind: 'link', targets: named, ...(peers === undefined ? {} : { peers }), ...ways, trouble },
     cluster,
@@ -245,6 +255,7 @@ Examples:
   rkv-cluster fault partition 1,2/3                servers 1 and 2 on one side, 3 on the other
   rkv-cluster fault partition --from 1 --to 2      what 1 sends to 2 is lost
   rkv-cluster fault delay all --by 20ms --jitter 5ms
+  rkv-cluster fault partition leader --clients     it serves the other servers, and no client reaches it
   rkv-cluster fault stalled-disk follower --for 3s
   rkv-cluster fault list
   rkv-cluster fault heal 3`;

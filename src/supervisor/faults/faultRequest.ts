@@ -37,6 +37,8 @@ const what = z.discriminatedUnion('kind', [
     from: z.boolean(),
     trouble,
   }),
+  /** Between the targets and their clients; `to` these, `from` them, or both. */
+  z.strictObject({ kind: z.literal('client-link'), targets, to: z.boolean(), from: z.boolean(), trouble }),
   z.strictObject({ kind: z.literal('slow-disk'), targets, syncAddedUs: us }),
   z.strictObject({ kind: z.literal('stalled-disk'), targets }),
   z.strictObject({ kind: z.literal('full-disk'), targets }),

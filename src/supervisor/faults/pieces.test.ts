@@ -95,6 +95,10 @@ describe('what servers are told of a fault', () => {
     );
     const clock: OwnFault = { kind: 'clock', targets: '1', rate: 2 };
     expect(piecesOf(clock, ALL, [1], undefined)).toEqual(new Map([[1, [{ kind: 'clock', rate: 2 }]]]));
+    const clients: OwnFault = { kind: 'client-link', targets: 'all', to: true, from: false, trouble: CUT };
+    expect(piecesOf(clients, ALL, [2, 4], undefined)).toEqual(
+      new Map([2, 4].map((id) => [id, [{ kind: 'client-link', to: true, from: false, trouble: CUT }]])),
+    );
     for (const kind of ['stalled-disk', 'full-disk'] as const) {
       expect(piecesOf({ kind, targets: '3' }, ALL, [3], undefined)).toEqual(new Map([[3, [{ kind }]]]));
     }

@@ -26,6 +26,10 @@ export function piecesOf(
       // Who is started again is not apart from anybody until it is told; the others are from it all the while.
       return trouble.kind === 'cut' ? bothEnds(paths, trouble) : oneEnd(paths, trouble, targets);
     }
+    case 'client-link': {
+      const { kind, to, from, trouble } = fault;
+      return each(targets, { kind, to, from, trouble });
+    }
     case 'slow-disk':
       return each(targets, { kind: fault.kind, syncAddedUs: fault.syncAddedUs });
     case 'stalled-disk':
