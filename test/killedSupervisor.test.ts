@@ -4,11 +4,11 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { IS_UP, Program, runProgram } from '../src/chaos/cycles/programs.ts';
 import { RkvClient } from '../src/client/rkvClient.ts';
+import type { FaultRequest } from '../src/faults/requests/faultRequest.ts';
 import { ownFolder } from '../src/files/testing/ownFolder.ts';
 import { askSupervisor } from '../src/supervisor/control/client.ts';
 import type { ControlRequest } from '../src/supervisor/control/protocol.ts';
 import { controlPath } from '../src/supervisor/control/stateFile.ts';
-import type { FaultRequest } from '../src/supervisor/faults/faultRequest.ts';
 import { isPortFree } from '../src/supervisor/process/freePorts.ts';
 import { identify, isRunning, serversThatRun } from '../src/supervisor/process/identity.ts';
 import type { ClusterStatus } from '../src/supervisor/up.ts';

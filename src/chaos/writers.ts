@@ -25,8 +25,8 @@ const oneKeyEach = (writer: number, count: number): Write => ({ key: `writer ${w
 export class Writers {
   /** Writes of which nobody knows what became of them. */
   unknown = 0;
-  /** `performance.now()` of each acknowledgement of each writer. */
-  private readonly acknowledged: number[][] = [];
+  /** Of each writer, how many writes. */
+  private readonly acknowledged: number[] = [];
   private readonly clients: RkvClient[] = [];
   private readonly running: Promise<void>[] = [];
   private readonly options: WriterOptions;
@@ -38,18 +38,17 @@ export class Writers {
     this.options = options;
     for (let i = 0; i < WRITERS; i++) {
       const client = new RkvClient({ addresses });
-      const times: number[] = [];
       this.clients.push(client);
-      this.acknowledged.push(times);
+      this.acknowledged.push(0);
       this.running.push(
-        this.run(client, i, times).catch((error: unknown) => {
+        this.run(client, i).catch((error: unknown) => {
           this.failure ??= error;
         }),
       );
     }
   }
 
-  private async run(client: RkvClient, writer: number, times: number[]): Promise<void> {
+  private async run(client: RkvClient, writer: number): Promise<void> {
     const { write = oneKeyEach, onAcknowledged } = this.options;
     let session: ClientSession | undefined;
     for (let count = 0; !this.isOver; count++) {
@@ -57,7 +56,7 @@ export class Writers {
       try {
         session ??= await client.openSession();
         await session.insert(one.key, one.value);
-        times.push(performance.now());
+        this.acknowledged[writer]!++;
         onAcknowledged?.(one);
       } catch (error) {
         if (!(error instanceof RequestTimeoutError || error instanceof ClientClosedError)) throw error;
@@ -71,8 +70,8 @@ export class Writers {
 
   /** Resolves once each has been served `count` times more. Rejects where one failed, and not for want of a leader. */
   async served(count: number): Promise<void> {
-    const goals = this.acknowledged.map(({ length }) => length + count);
-    while (this.acknowledged.some(({ length }, i) => length < goals[i]!)) {
+    const goals = this.acknowledged.map((before) => before + count);
+    while (this.acknowledged.some((now, i) => now < goals[i]!)) {
       this.expectNoFailure();
       await pause(THINK_MS);
     }
@@ -80,16 +79,6 @@ export class Writers {
 
   private expectNoFailure(): void {
     if (this.failure !== undefined) throw this.failure;
-  }
-
-  /** The longest time between these two that any of them had no write acknowledged. */
-  longestWaitMs(fromMs: number, toMs: number): number {
-    const waits = this.acknowledged.map((times) => {
-      const within = times.filter((time) => time > fromMs && time < toMs);
-      const ends = [...within, toMs];
-      return Math.max(...ends.map((end, i) => end - (ends[i - 1] ?? fromMs)));
-    });
-    return Math.max(...waits);
   }
 
   /** Ends them. Rejects as `served`. */

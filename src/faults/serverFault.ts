@@ -45,8 +45,8 @@ const DELAY_US_MAX = 60_000_000;
 /** One byte a second carries nothing; a limit above this is none on any machine. */
 const BYTES_PER_SECOND_MIN = 1;
 const BYTES_PER_SECOND_MAX = 1e12;
-const CLOCK_RATE_MIN = 0.01;
-const CLOCK_RATE_MAX = 100;
+export const CLOCK_RATE_MIN = 0.01;
+export const CLOCK_RATE_MAX = 100;
 
 /** Throws InvalidFaultError for what server `self` of `serverCount` cannot bring about. */
 export function checkFault(fault: ServerFault, self: number, serverCount: number): void {

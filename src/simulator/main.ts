@@ -1,12 +1,21 @@
 import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { InvalidArgumentError } from 'commander';
-import { processCommand, wholeNumber, wholeNumberBelow } from '../cli/runCommander.ts';
+import { fromOption, processCommand, wholeNumber, wholeNumberBelow } from '../cli/runCommander.ts';
+import { renderTable } from '../cli/table.ts';
+import { USUAL_CONDITIONS } from '../scenarios/conditions.ts';
+import type { Spread } from '../scenarios/distribution.ts';
+import { readScenario } from '../scenarios/file/read.ts';
+import type { Measurements } from '../scenarios/measure.ts';
+import { DISTRIBUTION_HEAD, distributionRows, renderMeasurements } from '../scenarios/render.ts';
+import type { Scenario } from '../scenarios/scenario.ts';
 import { SIMULATED_ENGINES, simulatedEngine, UnknownEngineError } from './engines.ts';
 import { explore } from './explore/explore.ts';
 import type { Exploration } from './explore/explorer.ts';
 import { formatRunName, parseRunName, type RunName, SEED_MAX } from './runName.ts';
 import { runSeeds } from './runner.ts';
+import { parseSpread } from './scenario/options.ts';
+import type { ScenarioRun } from './scenario/scenarioPlan.ts';
 import { plannedKinds, Totals } from './totals.ts';
 import { type RunReport, runSeed } from './world.ts';
 
@@ -18,6 +27,10 @@ interface Options {
   readonly first: number | undefined;
   readonly trace: boolean;
   readonly threads: number;
+  readonly scenario?: string;
+  readonly syncMs: Spread;
+  readonly startMs: Spread;
+  readonly json: boolean;
 }
 
 /** Below this many runs a rare fault may well not happen by chance. */
@@ -42,7 +55,19 @@ const program = processCommand('simulate')
   .option('--seed <seed>', 'run this seed alone, or the variation of one that --explore named', runName)
   .option('--explore', 'vary seeds that reached rare combinations of states, besides fresh ones', false)
   .option('--trace', 'print what happens, line by line (with --seed)', false)
-  .option('--threads <count>', 'threads to run on', wholeNumber, availableParallelism());
+  .option('--threads <count>', 'threads to run on', wholeNumber, availableParallelism())
+  .option(
+    '--scenario <file>',
+    'play this scenario in each seed instead of what it would draw, and print how long what took',
+  )
+  .option('--sync-ms <p50,p90,p99,p99.9>', 'of a scenario: how long disks sync', parseSpread, USUAL_CONDITIONS.syncMs)
+  .option(
+    '--start-ms <p50,p90,p99,p99.9>',
+    'of a scenario: how long a process takes until it answers',
+    parseSpread,
+    USUAL_CONDITIONS.startMs,
+  )
+  .option('--json', 'of a scenario: print the measurements of each seed as JSON', false);
 
 function replayCommand(report: RunReport): string {
   return `npm run simulate -- --engine ${report.engine} --seed ${formatRunName(report)} --trace`;
@@ -52,27 +77,34 @@ function describeFailure(report: RunReport): string {
   return `seed ${formatRunName(report)} of ${report.engine} failed\n  ${report.violation!.message}\n  replay: ${replayCommand(report)}`;
 }
 
-function replay(engine: string, run: RunName, trace: boolean): boolean {
+function replay(engine: string, run: RunName, options: Options, play: ScenarioRun | undefined): boolean {
   const { seed, twists } = run;
-  const print = trace ? (line: string) => console.log(line) : undefined;
-  const report = runSeed(simulatedEngine(engine), seed, print === undefined ? { twists } : { twists, print });
+  const print = options.trace ? (line: string) => console.log(line) : undefined;
+  const report = runSeed(simulatedEngine(engine), seed, {
+    twists,
+    ...(print === undefined ? {} : { print }),
+    ...(play === undefined ? {} : { play }),
+  });
   const { virtualSeconds, operations, leaderships, committed, traceHash } = report;
   console.log(
     `engine ${engine}  seed ${formatRunName(run)}  ${virtualSeconds.toFixed(1)} s  ${operations} operations  ${committed} entries  ${leaderships} leaders  trace ${traceHash}`,
   );
+  if (report.measurements !== undefined) console.log(renderMeasurements(report.measurements).join('\n'));
   if (report.violation === undefined) return true;
   console.log(`${describeFailure(report)}\n${report.violation.stack}`);
   return false;
 }
 
-async function runMany(engine: string, options: Options): Promise<boolean> {
+async function runMany(engine: string, options: Options, play: ScenarioRun | undefined): Promise<boolean> {
   const first = options.first ?? (Date.now() % 1_000_000_000) * 1000;
-  const range = { engine, first, count: options.seeds };
+  const range = { engine, first, count: options.seeds, play };
+  const measured: Measurements[] = [];
   const totals = new Totals();
   const beganMs = performance.now();
   let printedMs = 0;
   const done = (report: RunReport) => {
     totals.add(report);
+    if (report.measurements !== undefined) measured.push(report.measurements);
     if (report.violation !== undefined) {
       process.stderr.write('\r');
       console.log(describeFailure(report));
@@ -84,11 +116,12 @@ async function runMany(engine: string, options: Options): Promise<boolean> {
     const line = `${totals.runs} of ${options.seeds} seeds, ${rate.toFixed(1)} seeds/s, ${totals.failures.length} failed`;
     process.stderr.write(process.stderr.isTTY ? `\r${line} ` : `${line}\n`);
   };
-  console.log(
-    options.explore
-      ? `${engine}: exploring from seed ${first} on`
-      : `${engine}: seeds ${first} to ${first + options.seeds - 1}`,
-  );
+  if (!options.json)
+    console.log(
+      options.explore
+        ? `${engine}: exploring from seed ${first} on`
+        : `${engine}: seeds ${first} to ${first + options.seeds - 1}`,
+    );
   if (options.explore) {
     const newStates = new NewStates(options.seeds);
     await explore(range, options.threads, (report, found) => {
@@ -97,10 +130,28 @@ async function runMany(engine: string, options: Options): Promise<boolean> {
     });
   } else await runSeeds(range, options.threads, done);
   if (process.stderr.isTTY) process.stderr.write('\n');
+  if (play !== undefined) {
+    printPlays(engine, play.scenario, measured, options.json);
+    return totals.failures.length === 0;
+  }
   printTotals(engine, totals, (performance.now() - beganMs) / 1000);
   const missing = options.seeds < RUNS_FOR_COVERAGE_MIN ? [] : totals.neverHappened(simulatedEngine(engine));
   if (missing.length > 0) console.log(`planned, but never happened: ${missing.join(', ')}`);
   return totals.failures.length === 0 && missing.length === 0;
+}
+
+function printPlays(engine: string, { name }: Scenario, measured: readonly Measurements[], json: boolean): void {
+  if (json) {
+    console.log(JSON.stringify({ engine, scenario: name, plays: measured }));
+    return;
+  }
+  console.log(`${engine}: ${name}, ${measured.length} simulated plays`);
+  console.log(
+    renderTable(DISTRIBUTION_HEAD, distributionRows(measured), [
+      'left',
+      ...DISTRIBUTION_HEAD.slice(1).map(() => 'right' as const),
+    ]),
+  );
 }
 
 /** Prints, every so many runs and after the last one, how many combinations of states they were the first to reach. */
@@ -143,13 +194,18 @@ function printTotals(engine: string, totals: Totals, seconds: number): void {
 // Of the threads that are yet to start: nearly everything that a run makes is garbage by its next event.
 setFlagsFromString('--min-semi-space-size=16');
 const options = program.parse().opts<Options>();
+const { scenario: file, syncMs, startMs } = options;
+const play =
+  file === undefined
+    ? undefined
+    : { scenario: fromOption(program, '--scenario', () => readScenario(file)), conditions: { syncMs, startMs } };
 try {
   const engines = options.engine === 'all' ? Object.keys(SIMULATED_ENGINES) : [options.engine];
   for (const engine of engines) simulatedEngine(engine);
   let isFine = true;
   for (const engine of engines) {
     const passed =
-      options.seed === undefined ? await runMany(engine, options) : replay(engine, options.seed, options.trace);
+      options.seed === undefined ? await runMany(engine, options, play) : replay(engine, options.seed, options, play);
     isFine = isFine && passed;
   }
   process.exitCode = isFine ? 0 : 1;

@@ -103,6 +103,7 @@ function drawMix(seed: number): Plan {
     deadServers: false,
     founding: false,
     foundingDistanceUs: 0,
+    machinesLast: false,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { EngineSettings, NodeId } from '../consensus/contract.ts';
+import type { Spread } from '../scenarios/distribution.ts';
 
 /** What strikes a cluster from time to time while the faults last. */
 export const STRIKES = [
@@ -39,6 +40,8 @@ export interface NetworkPlan {
 export interface DiskPlan {
   readonly syncMinUs: number;
   readonly syncMeanUs: number;
+  /** Measured instead: how long the disk and what is promised beside it took together. */
+  readonly syncMs?: Spread;
   /** What a crash does to what was not synced. */
   readonly tears: boolean;
   readonly flips: boolean;
@@ -88,4 +91,6 @@ export interface Plan {
   readonly founding: boolean;
   /** Until most initial members took part everything is so much longer on its way, each way; 0: no longer. */
   readonly foundingDistanceUs: number;
+  /** Processes end, and never with their machines, which say so to whoever had a connection. */
+  readonly machinesLast: boolean;
 }

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { ScenarioRun } from './scenario/scenarioPlan.ts';
 import type { WorkerTask } from './worker.ts';
 import type { RunReport } from './world.ts';
 
@@ -6,6 +7,8 @@ export interface SeedRange {
   readonly engine: string;
   readonly first: number;
   readonly count: number;
+  /** Instead of what the seeds would draw. */
+  readonly play?: ScenarioRun | undefined;
 }
 
 /** Runs a range of seeds on `threads` threads, which take seed by seed. `done` is told of each run, in no particular order. */

@@ -1,8 +1,10 @@
 import { type DiskCondition, fateOfWrite, writeUs } from '../faults/diskCondition.ts';
+import { drawMs } from '../scenarios/distribution.ts';
 import type { Disk, DiskOperation, PromisedSlots } from '../server/storage/contract.ts';
 import type { Census } from './census.ts';
 import type { DiskPlan } from './plan.ts';
 import type { Random } from './random.ts';
+import { stallLookUs } from './stall.ts';
 import type { Timeline } from './timeline.ts';
 import { VirtualPromisedArea } from './virtualPromisedArea.ts';
 
@@ -41,7 +43,7 @@ export class VirtualDisk implements DiskCondition {
   readErrorChance = 0;
   /** Times the usual latency. */
   slowness = 1;
-  readonly syncAddedUs = 0;
+  syncAddedUs = 0;
   stalledUntilUs = 0;
   /** Beside the disk, not on it: what befalls the disk's content leaves it alone. */
   readonly promised: VirtualPromisedArea;
@@ -109,8 +111,7 @@ export class VirtualDisk implements DiskCondition {
 
   private begin(watcher: DiskWatcher): void {
     const write = this.pending[0]!;
-    const { syncMinUs, syncMeanUs } = this.plan;
-    const usualUs = write.sync ? syncMinUs + this.random.exponential(syncMeanUs) : UNSYNCED_WRITE_US;
+    const usualUs = write.sync ? this.drawSyncUs() : UNSYNCED_WRITE_US;
     const latencyUs = writeUs(this, usualUs, write.sync);
     if (this.slowness > 1) this.census.count('slow disk');
     const epoch = this.epoch;
@@ -119,13 +120,19 @@ export class VirtualDisk implements DiskCondition {
     if (write.sync) watcher.syncBegun(latencyUs);
   }
 
+  private drawSyncUs(): number {
+    const { syncMinUs, syncMeanUs, syncMs } = this.plan;
+    if (syncMs !== undefined) return Math.round(drawMs(syncMs, this.random.next()) * 1000);
+    return syncMinUs + this.random.exponential(syncMeanUs);
+  }
+
   private complete(epoch: number, watcher: DiskWatcher): void {
     if (epoch !== this.epoch) return;
     const fate = fateOfWrite(this, this.timeline.nowUs);
     if (fate === 'waits') {
       this.census.count('stalled disk');
       this.doneUs = this.stalledUntilUs;
-      this.timeline.at(this.stalledUntilUs, () => this.complete(epoch, watcher));
+      this.timeline.at(stallLookUs(this, this.timeline.nowUs), () => this.complete(epoch, watcher));
       return;
     }
     const write = this.pending.shift()!;

@@ -37,6 +37,8 @@ export class VirtualNetwork {
   /** Per link: the partition that blocks it, if any. */
   private readonly blocked: (Partition | undefined)[] = new Array(ENDPOINTS_MAX * ENDPOINTS_MAX).fill(undefined);
   private readonly clogged: ((() => void)[] | undefined)[] = new Array(ENDPOINTS_MAX * ENDPOINTS_MAX).fill(undefined);
+  /** Per link: what faults on purpose have made of it; empty where there are none. */
+  private faulty: (LinkCondition | undefined)[] = [];
   private readonly lanes: readonly Lane[];
   private readonly counted = new Set<Partition>();
 
@@ -56,12 +58,13 @@ export class VirtualNetwork {
   }
 
   /** Sends; returns how many copies are under way. */
-  send(from: number, to: number, deliver: () => void): number {
+  send(from: number, to: number, deliver: () => void, bytes = 0, isUrgent = false): number {
     const link = from * ENDPOINTS_MAX + to;
     const blocked = this.blocked[link];
-    switch (fateOf(blocked === undefined ? this.condition : this.cutCondition, this.random.next)) {
+    const condition = blocked === undefined ? (this.faulty[link] ?? this.condition) : this.cutCondition;
+    switch (fateOf(condition, this.random.next)) {
       case 'cut':
-        this.countOnce(blocked!);
+        if (blocked !== undefined) this.countOnce(blocked);
         return 0;
       case 'lost':
         this.census.count('message lost');
@@ -69,10 +72,10 @@ export class VirtualNetwork {
         return 0;
     }
     const duplicateChance = this.isHealed ? 0 : this.plan.duplicateChance;
-    this.carry(link, deliver);
+    this.carry(link, deliver, bytes, isUrgent);
     if (duplicateChance === 0 || !this.random.chance(duplicateChance)) return 1;
     this.census.count('message duplicated');
-    this.carry(link, deliver);
+    this.carry(link, deliver, bytes, isUrgent);
     return 2;
   }
 
@@ -82,7 +85,7 @@ export class VirtualNetwork {
     this.census.count(partition.kind);
   }
 
-  private carry(link: number, deliver: () => void): void {
+  private carry(link: number, deliver: () => void, bytes = 0, isUrgent = false): void {
     const queue = this.clogged[link];
     if (queue !== undefined) {
       if (queue.length === 0) this.census.count('clogged link');
@@ -90,7 +93,9 @@ export class VirtualNetwork {
       return;
     }
     const { nowUs } = this.timeline;
-    const arrivalUs = this.lanes[link]!.arrivalUs(this.condition, nowUs, 0, this.random.next);
+    const condition = this.faulty[link] ?? this.condition;
+    const isUrgentHere = isUrgent && condition.bytesPerSecond !== Number.POSITIVE_INFINITY;
+    const arrivalUs = this.lanes[link]!.arrivalUs(condition, nowUs, bytes, this.random.next, isUrgentHere);
     this.timeline.at(arrivalUs, deliver);
   }
 
@@ -106,6 +111,12 @@ export class VirtualNetwork {
 
   get isClogged(): boolean {
     return this.clogged.some((queue) => queue !== undefined);
+  }
+
+  /** What both ends' faults on purpose do to what goes from one to the other, besides what the plan says; none: nothing. */
+  setFaults(from: number, to: number, faults: readonly LinkCondition[]): void {
+    const link = from * ENDPOINTS_MAX + to;
+    this.faulty[link] = faults.length === 0 ? undefined : together([this.condition, ...faults]);
   }
 
   /** Cuts the pairs; returns how to mend them. */
@@ -146,6 +157,7 @@ export class VirtualNetwork {
   heal(): void {
     this.isHealed = true;
     this.setCondition();
+    this.faulty = [];
     this.blocked.fill(undefined);
     for (let link = 0; link < this.clogged.length; link++) {
       const queue = this.clogged[link];
@@ -153,6 +165,16 @@ export class VirtualNetwork {
       for (const deliver of queue ?? []) this.carry(link, deliver);
     }
   }
+}
+
+function together(conditions: readonly LinkCondition[]): LinkCondition {
+  return {
+    isCut: conditions.some(({ isCut }) => isCut),
+    lossChance: 1 - conditions.reduce((kept, { lossChance }) => kept * (1 - lossChance), 1),
+    delays: conditions.flatMap(({ delays }) => delays),
+    bytesPerSecond: Math.min(...conditions.map(({ bytesPerSecond }) => bytesPerSecond)),
+    keepsOrder: conditions.some(({ keepsOrder }) => keepsOrder),
+  };
 }
 
 function conditionOf({

@@ -3,6 +3,7 @@ import type { PromisedArea, PromisedSlots } from '../server/storage/contract.ts'
 import type { Census } from './census.ts';
 import type { DiskPlan } from './plan.ts';
 import type { Random } from './random.ts';
+import { stallLookUs } from './stall.ts';
 import type { Timeline } from './timeline.ts';
 
 type Done = (error: Error | null) => void;
@@ -56,15 +57,16 @@ export class VirtualPromisedArea {
   private begin(epoch: number, pending: Pending, done: Done): void {
     if (epoch !== this.epoch) return;
     this.pending = pending;
-    const { syncMinUs, syncMeanUs } = this.plan;
-    const usualUs = syncMinUs + this.random.exponential(syncMeanUs);
+    const { syncMinUs, syncMeanUs, syncMs } = this.plan;
+    // What was measured is the time of both.
+    const usualUs = syncMs === undefined ? syncMinUs + this.random.exponential(syncMeanUs) : 1;
     this.timeline.after(writeUs(this.troubles, usualUs, true), () => this.complete(epoch, done));
   }
 
   private complete(epoch: number, done: Done): void {
     if (epoch !== this.epoch) return;
     if (isStalled(this.troubles, this.timeline.nowUs)) {
-      this.timeline.at(this.troubles.stalledUntilUs, () => this.complete(epoch, done));
+      this.timeline.at(stallLookUs(this.troubles, this.timeline.nowUs), () => this.complete(epoch, done));
       return;
     }
     this.content = this.pending!.slots;

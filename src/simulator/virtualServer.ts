@@ -471,7 +471,7 @@ export class VirtualServer {
 
   private end(atDisk: () => void): void {
     this.epoch++;
-    this.life?.sessions.processEnded(this.random);
+    this.life?.sessions.processEnded(this.around.plan.machinesLast ? undefined : this.random);
     this.process = undefined;
     this.life = undefined;
     this.backlog = undefined;
@@ -566,9 +566,10 @@ export class VirtualServer {
       const peer = this.peers.get(to);
       for (const process of peer?.processes ?? []) {
         const { instance } = process;
-        network.send(this.endpoint, process.endpoint, () => {
+        const deliver = () => {
           if (process.instance === instance) process.deliver(line, bytes, promised);
-        });
+        };
+        network.send(this.endpoint, process.endpoint, deliver, bytes.length, engine.kind.codec.mayOvertake(message));
       }
     }
   }

@@ -73,9 +73,9 @@ export class VirtualSessions {
     for (const stream of this.streams) stream.noteLeader();
   }
 
-  /** The machine tells the clients, or goes down with the process. */
-  processEnded(random: Random): void {
-    for (const call of this.calls) call.processEnded(random.chance(0.5));
+  /** The machine tells the clients, or as chance has it goes down with the process. */
+  processEnded(random: Random | undefined): void {
+    for (const call of this.calls) call.processEnded(random?.chance(0.5) ?? false);
   }
 
   private reassure(): void {

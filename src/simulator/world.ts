@@ -3,6 +3,7 @@ import { HistoryRecorder } from '../checker/history.ts';
 import { type KeyValueInput, type KeyValueOutput, keyValueModel } from '../checker/models/keyValue.ts';
 import { Role } from '../consensus/contract.ts';
 import type { EngineEntry } from '../consensus/engineEntry.ts';
+import type { Measurements } from '../scenarios/measure.ts';
 import { Census, type CountedKind } from './census.ts';
 import { ClientLinks } from './clientLinks.ts';
 import { DeadServers } from './deadServers.ts';
@@ -16,6 +17,8 @@ import { Nemesis } from './nemesis.ts';
 import { drawPlan, type Plan } from './plan.ts';
 import { Random } from './random.ts';
 import type { Twist } from './runName.ts';
+import { type ScenarioRun, scenarioPlan } from './scenario/scenarioPlan.ts';
+import { VirtualPlay } from './scenario/virtualPlay.ts';
 import { StrayClient } from './strayClient.ts';
 import type { Surroundings } from './surroundings.ts';
 import { Timeline } from './timeline.ts';
@@ -37,6 +40,8 @@ export interface RunOptions {
   readonly twists?: readonly Twist[];
   /** Notes which combinations of states the run reaches. */
   readonly watches?: boolean;
+  /** Plays this instead of what the seed would draw; chance is left to messages, disks and timers. */
+  readonly play?: ScenarioRun;
 }
 
 /** How one seed's run went. A plain value: it crosses threads. */
@@ -56,11 +61,13 @@ export interface RunReport {
   readonly counts: readonly (readonly [CountedKind, number])[];
   /** Empty where nobody watched. */
   readonly reached: readonly Reached[];
+  /** Of a scenario. */
+  readonly measurements: Measurements | undefined;
 }
 
 /** Runs one seed. Everything in it follows from the arguments. */
 export function runSeed(engine: EngineEntry, seed: number, options: RunOptions = {}): RunReport {
-  const drawn = drawPlan(seed);
+  const drawn = options.play === undefined ? drawPlan(seed) : scenarioPlan(seed, options.play);
   // A plan is put together in many ways. Copied, its parts have one shape in all runs, which is what their readers are compiled for.
   const plan = structuredClone(options.adjust?.(drawn) ?? drawn);
   const world = new World(engine, plan, options);
@@ -92,11 +99,13 @@ class World {
   private readonly clientLinks: ClientLinks;
   private readonly stray: StrayClient;
   private readonly nemesis: Nemesis;
+  private readonly play: VirtualPlay | undefined;
   private readonly watch: StateWatch | undefined;
   private readonly twists: readonly Twist[];
   private twisted = 0;
 
-  constructor(engine: EngineEntry, plan: Plan, { print, mutation = {}, twists = [], watches = false }: RunOptions) {
+  constructor(engine: EngineEntry, plan: Plan, options: RunOptions) {
+    const { print, mutation = {}, twists = [], watches = false } = options;
     const timeline = this.timeline;
     const random = new Random(plan.seed);
     const trace = new Trace(timeline, print);
@@ -119,12 +128,16 @@ class World {
     for (const server of this.servers) server.peers = peers;
     const endpoints = Array.from({ length: plan.clients.count }, (_, i) => FIRST_CLIENT + i);
     this.stray = new StrayClient(this.around, this.servers);
-    const teller = new VirtualTeller(FIRST_CLIENT + plan.clients.count, this.around, this.servers);
-    const clients = endpoints.map((at) => new VirtualClient(at, this.around, this.servers, this.history));
-    this.clients.push(...clients, teller);
-    endpoints.push(teller.endpoint);
+    if (options.play === undefined) {
+      const teller = new VirtualTeller(FIRST_CLIENT + plan.clients.count, this.around, this.servers);
+      const clients = endpoints.map((at) => new VirtualClient(at, this.around, this.servers, this.history));
+      this.clients.push(...clients, teller);
+      endpoints.push(teller.endpoint);
+    }
     this.clientLinks = new ClientLinks(this.around, this.clients, this.servers);
     this.nemesis = new Nemesis(this.around, this.servers, endpoints);
+    const { play } = options;
+    this.play = play === undefined ? undefined : new VirtualPlay(play, this.around, this.servers, this.history);
     this.twists = twists;
     this.watch = watches ? new StateWatch(this.around, this.servers) : undefined;
     trace.noted = this.watch?.noted.bind(this.watch);
@@ -134,6 +147,16 @@ class World {
   run(): void {
     const { plan, trace } = this.around;
     trace.note('world', 'plan', () => describePlan(plan));
+    if (this.play === undefined) this.suffer();
+    else this.perform(this.play);
+    this.converge();
+    this.checkHistory();
+    trace.note('world', 'end');
+  }
+
+  /** What the seed has drawn, and then service without faults. */
+  private suffer(): void {
+    const { plan, trace } = this.around;
     if (plan.founding) new Founding(this.around, this.servers).start();
     else for (const server of this.servers) server.start();
     for (const client of this.clients) client.start();
@@ -145,9 +168,26 @@ class World {
     this.clientLinks.heal();
     trace.note('world', 'heal');
     this.serve();
-    this.converge();
-    this.checkHistory();
-    trace.note('world', 'end');
+  }
+
+  /** A scenario, and then service without its faults. */
+  private perform(play: VirtualPlay): void {
+    const { trace } = this.around;
+    play.start();
+    while (!play.isOver) this.step();
+    play.heal();
+    trace.note('world', 'heal');
+    const before = play.servedLeast;
+    this.stepUntil(
+      () => play.servedLeast >= before + OPERATIONS_AFTER_HEALING_MIN,
+      this.recoveryBoundUs,
+      () => `a client was not served (${this.describeServers()})`,
+    );
+    play.rest();
+    const isAnswered = () => play.inFlight === 0;
+    this.stepUntil(isAnswered, this.recoveryBoundUs, () => 'operations are unanswered');
+    play.read();
+    this.stepUntil(isAnswered, this.recoveryBoundUs, () => 'reads are unanswered');
   }
 
   private runUntil(timeUs: number): void {
@@ -348,12 +388,13 @@ class World {
       isDense: plan.pace > 1,
       virtualSeconds: timeline.nowUs / 1e6,
       steps: timeline.steps,
-      operations: this.operations,
+      operations: this.operations + (this.play?.operations ?? 0),
       acknowledged: this.clients.reduce((sum, client) => sum + client.succeeded, 0),
       committed: judge.committed.length,
       leaderships: judge.leaderships,
       counts: [...census.counts],
       reached: this.watch?.reached ?? [],
+      measurements: violation === undefined ? this.play?.measurements : undefined,
     };
   }
 }

@@ -1,5 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { printable } from '../cli/printable.ts';
+import { noServer } from '../faults/requests/targets.ts';
+import { findLeader, type ServerSample } from '../scenarios/samples.ts';
 import { ExitCode } from '../wire/supervision.ts';
 import { addressesOf, type ClusterPlan, type ServerPlan, type StartFrom, serverFlags } from './clusterPlan.ts';
 import type { Membership } from './clusterState.ts';
@@ -8,7 +10,7 @@ import { ClusterFaults } from './faults/clusterFaults.ts';
 import { ManagedServer, type ServerState, type StopGrace } from './managedServer.ts';
 import { LogBuffer } from './process/logBuffer.ts';
 import { launch, type ProcessExit } from './process/serverProcess.ts';
-import { noServer, ServerStateError } from './serverStateError.ts';
+import { ServerStateError } from './serverStateError.ts';
 import { StatusClient } from './statusClient.ts';
 
 /** How long one server's answer to a status call is waited for, ms. They run on this machine, whatever distance is put between them. */
@@ -25,8 +27,7 @@ export interface ServerProgram {
 }
 
 /** One server as the supervisor and the server itself see it. What only the server knows is undefined where it does not answer. */
-export interface ServerReport {
-  readonly id: number;
+export interface ServerReport extends ServerSample {
   readonly address: string;
   readonly state: ServerState;
   /** `stop` was asked for: it is down until `start`. */
@@ -38,13 +39,6 @@ export interface ServerReport {
   readonly restartInMs: number | undefined;
   /** How its last process ended. */
   readonly lastExit: string | undefined;
-  readonly role: string | undefined;
-  readonly term: number | undefined;
-  /** The id of the leader it knows; 0: none. */
-  readonly leader: number | undefined;
-  readonly commitIndex: number | undefined;
-  readonly appliedIndex: number | undefined;
-  readonly voters: readonly number[] | undefined;
   readonly metricsAddress: string | undefined;
   /** The settings as its engine really applies them. */
   readonly settings: Readonly<Record<string, string>> | undefined;
@@ -400,16 +394,4 @@ function addressHere({ listen, address }: ServerPlan): string {
 /** A file that is not the server's data does no harm: a server that is told to recover nothing starts empty. */
 function hasData({ directory }: ServerPlan): boolean {
   return existsSync(directory) && readdirSync(directory).length > 0;
-}
-
-/** The server that leads, if a majority of the voters it names follow it in its term. */
-export function findLeader(reports: readonly ServerReport[]): ServerReport | undefined {
-  const claims = reports.filter((report) => report.role === 'leader');
-  const newest = claims.sort((a, b) => b.term! - a.term!)[0];
-  if (newest === undefined) return undefined;
-  const voters = newest.voters ?? [];
-  const followed = reports.filter(
-    ({ id, term, leader }) => voters.includes(id) && term === newest.term && leader === newest.id,
-  );
-  return followed.length > voters.length / 2 ? newest : undefined;
 }

@@ -1,8 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { formatAddress, parseAddress } from '../net/endpoints/addresses.ts';
+import { durationMs } from '../yaml/values.ts';
 import type { Membership } from './clusterState.ts';
-import { type ClusterConfig, durationMs } from './config/schema.ts';
+import type { ClusterConfig } from './config/schema.ts';
 import { defaultRestartPolicy, type RestartPolicy } from './restartPolicy.ts';
 
 const DEFAULT_BASE_PORT = 9201;

@@ -2,9 +2,9 @@ import { type Command, Option } from 'commander';
 import { addCompletionCommand } from '../cli/completion/completionCommand.ts';
 import { printable } from '../cli/printable.ts';
 import { innerCommand, runCommander } from '../cli/runCommander.ts';
+import { FileContentError } from '../yaml/problems.ts';
 import { parseDuration, parseName, type WhichOptions, whichOptions } from './commandArguments.ts';
 import type { ProcessContext } from './commandProcess.ts';
-import { ClusterConfigError } from './config/problems.ts';
 import { askSupervisor } from './control/client.ts';
 import type { ControlRequest } from './control/protocol.ts';
 import { controlPath, type RunningSupervisor, readRunningState } from './control/stateFile.ts';
@@ -12,6 +12,7 @@ import { upDetached } from './detached.ts';
 import { addFaultCommands } from './faults/faultCommand.ts';
 import { addFileCommands } from './fileCommands.ts';
 import { type ClusterChoice, clusterFilePath, findRunning, readClusterFile } from './findCluster.ts';
+import { addPlayCommand } from './play/playCommand.ts';
 import { addServerCommands } from './serverCommands.ts';
 import { renderFaults, renderStatus, statusExitCode } from './statusTable.ts';
 import { type ClusterStatus, type UpOptions, up } from './up.ts';
@@ -31,7 +32,7 @@ export function runCommand(args: readonly string[], context: CommandContext): Pr
     args,
     // Problems of a file are told as compilers do: the line begins with the place.
     (error) =>
-      context.terminal.err(error instanceof ClusterConfigError ? error.message : `rkv-cluster: ${explain(error)}`),
+      context.terminal.err(error instanceof FileContentError ? error.message : `rkv-cluster: ${explain(error)}`),
   );
 }
 
@@ -108,6 +109,7 @@ function buildProgram(context: CommandContext, exit: (code: number) => void): Co
   addServerCommands(program, onRunning, ask, terminal);
   addFaultCommands(program, onRunning, ask, terminal);
   addFileCommands(program, context, exit);
+  addPlayCommand(program, context, exit);
   addCompletionCommand(program, terminal);
   return program;
 }

@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { isSignal } from '../faults/requests/signals.ts';
 import { UsageError } from '../goflags/goFlags.ts';
 import { parseAddress } from '../net/endpoints/addresses.ts';
-import { durationMs, isClusterName } from './config/schema.ts';
-import { isSignal } from './control/signals.ts';
+import { durationMs } from '../yaml/values.ts';
+import { isClusterName } from './config/schema.ts';
 
 /** Whether it may number a server or a fault. */
 export function isId(text: string): boolean {

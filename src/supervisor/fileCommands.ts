@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { printable } from '../cli/printable.ts';
 import { renderTable } from '../cli/table.ts';
+import { noServer } from '../faults/requests/targets.ts';
 import { UsageError } from '../goflags/goFlags.ts';
 import { clean, planCleaning } from './clean.ts';
 import { listed, renderClusters } from './clusterList.ts';
@@ -14,7 +15,7 @@ import { EventReader, eventLogFile, printEvents } from './eventLog.ts';
 import { type ClusterChoice, findKnown, readClusterFile } from './findCluster.ts';
 import { untilInterrupted } from './following.ts';
 import { type LogOfServer, showLogs } from './logs.ts';
-import { noServer, ServerStateError } from './serverStateError.ts';
+import { ServerStateError } from './serverStateError.ts';
 
 const LINES_DEFAULT = 20;
 const EVENTS_DEFAULT = 100;

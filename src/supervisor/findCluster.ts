@@ -1,13 +1,12 @@
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, extname, join, normalize, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { printable } from '../cli/printable.ts';
+import { packagedFile } from '../files/packagedFile.ts';
 import { readTextFile } from '../files/regularFile.ts';
+import { FILE_BYTES_MAX } from '../yaml/document.ts';
 import { type ClusterPlan, defaultDirectory, planCluster } from './clusterPlan.ts';
 import { STATE_FILE } from './clusterState.ts';
-import { parseClusterFile } from './config/parse.ts';
-import { ClusterConfigError } from './config/problems.ts';
-import { CLUSTER_FILE_BYTES_MAX } from './config/yamlDocument.ts';
+import { ClusterConfigError, parseClusterFile } from './config/parse.ts';
 import { type KnownCluster, knownClusters, runningClusters } from './control/registry.ts';
 import { type RunningSupervisor, readRunningState } from './control/stateFile.ts';
 
@@ -16,17 +15,12 @@ export class NoClusterError extends Error {
   override readonly name = 'NoClusterError';
 }
 
-/** The cluster files that come with the package, which begins two folders up from src/ as from dist/. */
-const packagedFiles = fileURLToPath(new URL('../../configs', import.meta.url));
-
 /**
  * The file that `file` means: where it is not there, the one of that name that comes with the package. What its documentation
  * types, `configs/3node.yaml`, so works wherever it is installed.
  */
 export function clusterFilePath(file: string): string {
-  if (existsSync(file) || dirname(normalize(file)) !== 'configs') return file;
-  const packaged = join(packagedFiles, basename(file));
-  return existsSync(packaged) ? packaged : file;
+  return packagedFile('configs', file);
 }
 
 /** What the command line says otherwise than the file. */
@@ -41,7 +35,7 @@ export interface FileOverrides {
  * machine. Throws ClusterConfigError, UnusableFileError or the file system's error.
  */
 export function readClusterFile(file: string, { datadir, faults, name }: FileOverrides = {}): ClusterPlan {
-  const config = parseClusterFile(readTextFile(clusterFilePath(file), CLUSTER_FILE_BYTES_MAX), file);
+  const config = parseClusterFile(readTextFile(clusterFilePath(file), FILE_BYTES_MAX), file);
   const usual = basename(file, extname(file));
   const given = name ?? config.name;
   // As a folder below rkv-data these would be others.

@@ -1,4 +1,5 @@
-import { type Cluster, findLeader, type ServerReport } from './cluster.ts';
+import { findLeader } from '../scenarios/samples.ts';
+import type { Cluster, ServerReport } from './cluster.ts';
 import type { ClusterEventListener } from './events.ts';
 
 const POLL_MS = 500;

@@ -1,12 +1,14 @@
 import { RefusedError, RkvError } from '../client/errors.ts';
 import { RkvClient } from '../client/rkvClient.ts';
+import { noServer } from '../faults/requests/targets.ts';
 import { formatAddress, parseAddress } from '../net/endpoints/addresses.ts';
-import { type Cluster, ClusterError, findLeader } from './cluster.ts';
+import { findLeader } from '../scenarios/samples.ts';
+import { type Cluster, ClusterError } from './cluster.ts';
 import { addressesOf, nextServer } from './clusterPlan.ts';
 import { type ClusterState, type Membership, readClusterState, writeClusterState } from './clusterState.ts';
 import type { ClusterEventListener } from './events.ts';
 import { choosePorts } from './process/choosePorts.ts';
-import { noServer, ServerStateError } from './serverStateError.ts';
+import { ServerStateError } from './serverStateError.ts';
 
 /** How long leadership may take to be handed over before a server stops, beside two election timeouts, ms. */
 const HAND_OVER_MS_MAX = 2000;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { findLeader, type ServerReport } from './cluster.ts';
+import { findLeader } from '../scenarios/samples.ts';
+import type { ServerReport } from './cluster.ts';
 import { renderStatus, statusExitCode } from './statusTable.ts';
 
 function report(id: number, about: Partial<ServerReport>): ServerReport {

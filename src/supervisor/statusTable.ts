@@ -1,7 +1,8 @@
 import { printable } from '../cli/printable.ts';
 import { StatusExitCode } from '../cli/statusExitCode.ts';
 import { renderTable } from '../cli/table.ts';
-import { findLeader, type ServerReport } from './cluster.ts';
+import { findLeader } from '../scenarios/samples.ts';
+import type { ServerReport } from './cluster.ts';
 import { formatMs } from './events.ts';
 import type { FaultReport } from './faults/clusterFaults.ts';
 

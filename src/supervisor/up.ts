@@ -1,7 +1,8 @@
 import { realpathSync } from 'node:fs';
 import { relative } from 'node:path';
 import type { CommandOutput } from '../cli/terminal.ts';
-import { type Cluster, ClusterError, findLeader, type ServerProgram, type ServerReport } from './cluster.ts';
+import { findLeader } from '../scenarios/samples.ts';
+import { type Cluster, ClusterError, type ServerProgram, type ServerReport } from './cluster.ts';
 import { type ClusterPlan, serverDirectory } from './clusterPlan.ts';
 import type { ControlRequest } from './control/protocol.ts';
 import { register } from './control/registry.ts';

@@ -4,10 +4,10 @@ import { nobodyAnswers, noServerAnswers } from '../../client/rkvctl/statusComman
 import type { EngineName } from '../../consensus/engines.ts';
 import { makeFolders } from '../../files/folders.ts';
 import type { Cluster } from '../../supervisor/cluster.ts';
-import { durationMs } from '../../supervisor/config/schema.ts';
 import { type ClusterEvent, describeEvent } from '../../supervisor/events.ts';
 import { type RunningCluster, startCluster } from '../../supervisor/launcher.ts';
 import { makeTemporaryFolder } from '../../supervisor/process/temporaryFolder.ts';
+import { durationMs } from '../../yaml/values.ts';
 import type { PlannedRun } from '../plan.ts';
 
 /** How a person ends a run early. */

@@ -1,6 +1,6 @@
+import type { FaultRequest, RequestedFault } from '../../faults/requests/faultRequest.ts';
 import type { Random } from '../../simulator/random.ts';
 import type { ControlRequest } from '../../supervisor/control/protocol.ts';
-import type { FaultRequest, RequestedFault } from '../../supervisor/faults/faultRequest.ts';
 
 /** What is asked of the supervisor at some time of a cycle. */
 export interface Step {

@@ -3,8 +3,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planCluster } from '../clusterPlan.ts';
-import { checkClusterConfig, parseClusterFile } from './parse.ts';
-import { ClusterConfigError } from './problems.ts';
+import { ClusterConfigError, checkClusterConfig, parseClusterFile } from './parse.ts';
 
 /** What is said of a file, line by line. */
 function problemsOf(...lines: string[]): string[] {

@@ -1,49 +1,17 @@
 import { z } from 'zod';
 import { ENGINE_NAMES } from '../../consensus/engines.ts';
 import { type FlagSpec, parseFlags, UsageError } from '../../goflags/goFlags.ts';
-import { parseDurationMs } from '../../goflags/goValues.ts';
 import { parseAddress, plainHost } from '../../net/endpoints/addresses.ts';
 import { RKVD_FLAGS } from '../../server/flags.ts';
-import { suggest } from './suggest.ts';
+import { suggest } from '../../yaml/suggest.ts';
+import { duration, durationMs, flag, integer, objectMessage, text } from '../../yaml/values.ts';
 
 /** Upper bound on the servers of one file: all of them run on this machine. */
 const SERVERS_MAX = 64;
 
-// Every message says what was expected; whoever prints it adds what was there instead.
-const integer = (what: string, min: number, max: number = Number.MAX_SAFE_INTEGER) =>
-  z.custom<number>((value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max, {
-    error: `expected ${what}`,
-  });
-
-const flag = z.boolean({ error: 'expected true or false' });
-
-/** A duration as Go writes it, in ms; 0 where `text` is none. */
-export function durationMs(text: string): number {
-  const parsed = parseDurationMs(text);
-  return parsed.ok ? parsed.value : 0;
-}
-
-/** What a timer takes: one that is set for longer goes off at once. */
-const DURATION_MS_MAX = 2 ** 31 - 1;
-
-const duration = z.custom<string>(
-  (value) => typeof value === 'string' && durationMs(value) > 0 && durationMs(value) <= DURATION_MS_MAX,
-  {
-    error: ({ input }) =>
-      typeof input === 'string' && durationMs(input) > DURATION_MS_MAX
-        ? 'expected a duration of at most 596h'
-        : 'expected a duration above zero, such as 20ms, 1s or 1m30s',
-  },
-);
-
 const port = integer('a port between 1 and 65535', 1, 65_535);
 /** 0: one is chosen at the first start, and kept. */
 const openPort = integer('a port between 1 and 65535, or 0 for one that is chosen and kept', 0, 65_535);
-
-const text = (what: string) =>
-  z.custom<string>((value) => typeof value === 'string' && value.length > 0 && !value.includes('\0'), {
-    error: `expected ${what}`,
-  });
 
 const address = z.custom<string>((value) => typeof value === 'string' && parseAddress(value) !== undefined, {
   error: 'expected an address such as 127.0.0.1:9201 or :9201',
@@ -85,12 +53,6 @@ const extraFlags = z.record(
   }),
   { error: 'expected rkvd flags such as {maxgrpc: 1048576}' },
 );
-
-// Unknown keys keep zod's own issue, which names them; their wording is made where their line is known.
-function objectMessage(what: string) {
-  return (issue: { code?: string | undefined }) =>
-    issue.code === 'unrecognized_keys' ? undefined : `expected ${what}`;
-}
 
 const shape = {
   name: name.optional(),

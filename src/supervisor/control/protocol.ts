@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { faultRequestSchema } from '../../faults/requests/faultRequest.ts';
+import { signalSchema } from '../../faults/requests/signals.ts';
 import { parseAddress } from '../../net/endpoints/addresses.ts';
-import { faultRequestSchema } from '../faults/faultRequest.ts';
-import { signalSchema } from './signals.ts';
 
 const id = z.int().min(1);
 const address = z.string().refine((text) => parseAddress(text) !== undefined, 'expected an address such as :9204');

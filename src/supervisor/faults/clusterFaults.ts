@@ -1,13 +1,13 @@
+import { describeFault } from '../../faults/requests/describe.ts';
+import type { FaultRequest, RequestedFault } from '../../faults/requests/faultRequest.ts';
+import { type OwnFault, piecesOf } from '../../faults/requests/pieces.ts';
+import { noServer, parseTargets, resolveTargets, TARGETS_EXPECTED } from '../../faults/requests/targets.ts';
 import type { ServerFault } from '../../faults/serverFault.ts';
 import { encodeStartFaults, START_FAULTS_VARIABLE } from '../../wire/faultCodec.ts';
 import type { ClusterEventListener, FaultEnd } from '../events.ts';
 import type { ServerState } from '../managedServer.ts';
-import { noServer, ServerStateError } from '../serverStateError.ts';
-import { describeFault } from './describe.ts';
+import { ServerStateError } from '../serverStateError.ts';
 import { FaultClient } from './faultClient.ts';
-import type { FaultRequest, RequestedFault } from './faultRequest.ts';
-import { type OwnFault, piecesOf } from './pieces.ts';
-import { parseTargets, TARGETS_EXPECTED } from './targets.ts';
 
 /**
  * A server undoes what it was told of so long after it was told last: longer than this no fault outlives its supervisor, however that
@@ -123,18 +123,12 @@ export class ClusterFaults {
     const targets = parseTargets(text);
     if (targets === undefined)
       throw new FaultError(`no servers: expected ${TARGETS_EXPECTED}, not ${JSON.stringify(text)}`);
-    if (targets.kind === 'all') return ids;
-    if (targets.kind === 'ids') {
-      for (const id of targets.ids) this.expectServer(id);
-      return targets.ids;
-    }
-    const leader = await this.cluster.leader();
-    if (leader === undefined)
-      throw new FaultError(`nobody leads at the moment, so that there is no ${targets.kind}: name ids, or try again`);
-    if (targets.kind === 'leader') return [leader];
-    const followers = ids.filter((id) => id !== leader && this.cluster.state(id) === 'running');
-    if (followers.length === 0) throw new FaultError('no server follows the leader');
-    return targets.kind === 'follower' ? followers.slice(0, 1) : followers;
+    const isByRole = targets.kind !== 'all' && targets.kind !== 'ids';
+    const leader = isByRole ? await this.cluster.leader() : undefined;
+    const running = ids.filter((id) => this.cluster.state(id) === 'running');
+    const found = resolveTargets(targets, { ids, leader, running, named: new Map() });
+    if (typeof found === 'string') throw new FaultError(found);
+    return found;
   }
 
   private expectServer(id: number): void {

@@ -1,5 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { CommandOutput } from '../../cli/terminal.ts';
+import { delayShape, parseBytes, parseShare } from '../../faults/requests/amounts.ts';
+import type { RequestedFault } from '../../faults/requests/faultRequest.ts';
+import { parseGroups, parseTargets, TARGETS_EXPECTED } from '../../faults/requests/targets.ts';
 import type { LinkTrouble } from '../../faults/serverFault.ts';
 import { UsageError } from '../../goflags/goFlags.ts';
 import { idsAndCluster, parseDuration, parseSignal, type WhichOptions, whichOptions } from '../commandArguments.ts';
@@ -8,8 +11,6 @@ import type { Ask, OnRunning } from '../serverCommands.ts';
 import { renderFaults } from '../statusTable.ts';
 import type { ClusterStatus } from '../up.ts';
 import type { FaultReport } from './clusterFaults.ts';
-import type { RequestedFault } from './faultRequest.ts';
-import { parseGroups, parseTargets, TARGETS_EXPECTED } from './targets.ts';
 
 interface TimedOptions extends WhichOptions {
   readonly for?: number;
@@ -67,11 +68,11 @@ export function addFaultCommands(program: Command, onRunning: OnRunning, ask: As
   onLinks('loss', 'lose messages on its links, each whole', ({ chance }) => ({
     kind: 'loss',
     chance: chance!,
-  })).requiredOption('--chance <share>', 'of how many, such as 10% or 0.1', parseShare);
+  })).requiredOption('--chance <share>', 'of how many, such as 10% or 0.1', shareOf);
   onLinks('bandwidth', 'let no more than so much through each of its links, in each direction', ({ limit }) => ({
     kind: 'bandwidth',
     bytesPerSecond: limit!,
-  })).requiredOption('--limit <bytes>', 'a second, such as 100kB or 1MB', parseBytes);
+  })).requiredOption('--limit <bytes>', 'a second, such as 100kB or 1MB', bytesOf);
 
   onTargets('slow-disk', 'let each sync of its disk take longer')
     .requiredOption('--by <duration>', 'how much longer, such as 20ms', parseDuration)
@@ -148,13 +149,8 @@ interface AmountOptions {
 const CUT = (): LinkTrouble => ({ kind: 'cut' });
 
 function delayOf({ by, jitter, heavyTail }: AmountOptions): LinkTrouble {
-  const us = by! * 1000;
-  if (heavyTail === true) {
-    if (jitter !== undefined) throw new UsageError('expected --jitter or --heavy-tail, not both');
-    return { kind: 'delay', shape: { kind: 'heavy-tail', leastUs: us } };
-  }
-  if (jitter === undefined) return { kind: 'delay', shape: { kind: 'fixed', us } };
-  return { kind: 'delay', shape: { kind: 'normal', meanUs: us, deviationUs: jitter * 1000 } };
+  if (heavyTail === true && jitter !== undefined) throw new UsageError('expected --jitter or --heavy-tail, not both');
+  return { kind: 'delay', shape: delayShape(by!, jitter, heavyTail === true) };
 }
 
 function timed(command: Command): Command {
@@ -225,20 +221,15 @@ function parseTarget(text: string): string {
   return text;
 }
 
-/** `10%` or `0.1`. */
-function parseShare(text: string): number {
-  const [, digits, percent] = /^(\d+(?:\.\d+)?|\.\d+)(%?)$/.exec(text) ?? [];
-  const share = Number(digits) / (percent === '%' ? 100 : 1);
-  if (!(share > 0 && share <= 1)) throw new InvalidArgumentError('Expected a share such as 10% or 0.1.');
+function shareOf(text: string): number {
+  const share = parseShare(text);
+  if (share === undefined) throw new InvalidArgumentError('Expected a share such as 10% or 0.1.');
   return share;
 }
 
-const BYTES: Readonly<Record<string, number>> = { '': 1, B: 1, k: 1e3, kB: 1e3, M: 1e6, MB: 1e6, G: 1e9, GB: 1e9 };
-
-function parseBytes(text: string): number {
-  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)([A-Za-z]*)$/.exec(text) ?? [];
-  const bytes = Number(digits) * (Object.hasOwn(BYTES, unit) ? BYTES[unit]! : Number.NaN);
-  if (!(bytes >= 1)) throw new InvalidArgumentError('Expected bytes a second such as 500000, 500kB or 1MB.');
+function bytesOf(text: string): number {
+  const bytes = parseBytes(text);
+  if (bytes === undefined) throw new InvalidArgumentError('Expected bytes a second such as 500000, 500kB or 1MB.');
   return bytes;
 }
 

@@ -13,14 +13,14 @@ import {
   type Node,
   Parser,
 } from 'yaml';
-import type { ConfigProblem } from './problems.ts';
+import type { FileProblem } from './problems.ts';
 
-/** Of a cluster file. 64 servers with an address and a folder each take a hundredth of it. */
-export const CLUSTER_FILE_BYTES_MAX = 1024 * 1024;
+/** Of a file. A cluster's, with 64 servers with an address and a folder each, takes a hundredth of it. */
+export const FILE_BYTES_MAX = 1024 * 1024;
 /** Words, marks and spaces, and brackets and commas among them: what the parser's time goes by. */
 const LEXEMES_MAX = 250_000;
 const FLOW_MARKS_MAX = 50_000;
-/** Collections in collections. A cluster file needs three; the parser's own recursion ends in a crash at some thousands. */
+/** Collections in collections. Our files need four; the parser's own recursion ends in a crash at some thousands. */
 const DEPTH_MAX = 32;
 /** Each costs the parser a walk through the whole file. */
 const ALIASES_MAX = 256;
@@ -38,16 +38,16 @@ export interface YamlDocument {
   lineOf(path: YamlPath, key?: string): number;
 }
 
-type Problems = readonly ConfigProblem[];
+type Problems = readonly FileProblem[];
 
 /** Reads one YAML document of plain values in a time that the file's size bounds, or says what is wrong and where. */
 export function readYaml(text: string): YamlDocument | { readonly problems: Problems } {
-  if (text.length > CLUSTER_FILE_BYTES_MAX) {
-    return { problems: [{ key: '', message: `too large: expected at most ${CLUSTER_FILE_BYTES_MAX} bytes`, line: 1 }] };
+  if (text.length > FILE_BYTES_MAX) {
+    return { problems: [{ key: '', message: `too large: expected at most ${FILE_BYTES_MAX} bytes`, line: 1 }] };
   }
   const lines = new LineCounter();
   const lineAt = (offset: number): number => lines.linePos(offset).line;
-  const notYaml = (offset: number, message: string): ConfigProblem => ({
+  const notYaml = (offset: number, message: string): FileProblem => ({
     key: '',
     message: `not YAML: ${message}`,
     line: lineAt(offset),
@@ -115,7 +115,7 @@ function tooDeep(tokens: readonly CST.Token[]): Misfit | undefined {
   return undefined;
 }
 
-/** Visits every value of a document, as often as aliases repeat it, and ends at the first that a cluster file cannot have. */
+/** Visits every value of a document, as often as aliases repeat it, and ends at the first that our files cannot have. */
 class Walk {
   problem: Misfit | undefined;
   private readonly anchors = new Map<string, Node>();

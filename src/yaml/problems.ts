@@ -1,11 +1,11 @@
-import { printable } from '../../cli/printable.ts';
+import { printable } from '../cli/printable.ts';
 
-/** One thing wrong with a cluster's settings, and where. */
-export interface ConfigProblem {
+/** One thing wrong with what a person wrote, and where. */
+export interface FileProblem {
   /** As a person writes it: `servers[1].port`; empty for the whole. */
   readonly key: string;
   readonly message: string;
-  /** Counted from 1; undefined where the settings came from a program, not from a file. */
+  /** Counted from 1; undefined where it came from a program, not from a file. */
   readonly line?: number;
 }
 
@@ -15,12 +15,12 @@ const PROBLEMS_SHOWN_MAX = 20;
 const KEY_LENGTH_MAX = 60;
 const MESSAGE_LENGTH_MAX = 300;
 
-/** A cluster's settings are wrong. The message has one line a problem: `file:line: key: what was expected, got what`. */
-export class ClusterConfigError extends Error {
-  override readonly name = 'ClusterConfigError';
-  readonly problems: readonly ConfigProblem[];
+/** A file that a person wrote is wrong. The message has one line a problem: `file:line: key: what was expected, got what`. */
+export class FileContentError extends Error {
+  override readonly name: string = 'FileContentError';
+  readonly problems: readonly FileProblem[];
 
-  constructor(source: string, problems: readonly ConfigProblem[]) {
+  constructor(source: string, problems: readonly FileProblem[]) {
     const shown = problems.slice(0, PROBLEMS_SHOWN_MAX).map((problem) => describe(source, problem));
     const more = problems.length > shown.length ? [`${printable(source)}: and more like these`] : [];
     super([...shown, ...more].join('\n'));
@@ -28,7 +28,7 @@ export class ClusterConfigError extends Error {
   }
 }
 
-function describe(source: string, { key, message, line }: ConfigProblem): string {
+function describe(source: string, { key, message, line }: FileProblem): string {
   const place = line === undefined ? printable(source) : `${printable(source)}:${line}`;
   const what = printable(message, MESSAGE_LENGTH_MAX);
   return key === '' ? `${place}: ${what}` : `${place}: ${printable(key, KEY_LENGTH_MAX)}: ${what}`;

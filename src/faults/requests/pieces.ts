@@ -1,4 +1,4 @@
-import type { LinkTrouble, ServerFault } from '../../faults/serverFault.ts';
+import type { LinkTrouble, ServerFault } from '../serverFault.ts';
 import type { RequestedFault } from './faultRequest.ts';
 
 /** What each server is to be told of a fault, by id. */

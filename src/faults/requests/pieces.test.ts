@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FaultBook } from '../../faults/faultBook.ts';
-import { checkFault, type LinkTrouble } from '../../faults/serverFault.ts';
+import { FaultBook } from '../faultBook.ts';
+import { checkFault, type LinkTrouble } from '../serverFault.ts';
 import { type OwnFault, type Pieces, piecesOf } from './pieces.ts';
 
 const ALL = [1, 2, 3, 4, 5];

@@ -1,5 +1,5 @@
-import type { LinkTrouble, UserDelayShape } from '../../faults/serverFault.ts';
 import { formatDuration } from '../../goflags/goValues.ts';
+import type { LinkTrouble, UserDelayShape } from '../serverFault.ts';
 import type { RequestedFault } from './faultRequest.ts';
 
 /** The fault in a few words, with the servers that it has come to. */

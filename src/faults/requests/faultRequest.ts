@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { FAULT_MS_MAX } from '../../faults/faultBook.ts';
-import { signalSchema } from '../control/signals.ts';
+import { FAULT_MS_MAX } from '../faultBook.ts';
+import { signalSchema } from './signals.ts';
 import { parseTargets, TARGETS_EXPECTED } from './targets.ts';
 
 const id = z.int().min(1);

@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import type { Happening } from './happenings.ts';
+import { measure } from './measure.ts';
+import type { ServerSample } from './samples.ts';
+
+const LASTS_MS = 1000;
+
+const SILENT = { role: undefined, term: undefined, leader: undefined, commitIndex: undefined, voters: undefined };
+
+/** Three servers: who leads (0: nobody), in which term, and what each has applied; undefined where it does not answer. */
+function samples(leader: number, term: number, applied: readonly (number | undefined)[]): ServerSample[] {
+  const commitIndex = Math.max(...applied.map((each) => each ?? 0));
+  return applied.map((appliedIndex, i) => {
+    const id = i + 1;
+    if (appliedIndex === undefined) return { id, ...SILENT, appliedIndex };
+    const follows = leader === 0 ? 'pre-candidate' : 'follower';
+    return { id, role: id === leader ? 'leader' : follows, term, leader, commitIndex, appliedIndex, voters: [1, 2, 3] };
+  });
+}
+
+function sample(atMs: number, ...how: Parameters<typeof samples>): Happening {
+  return { kind: 'sample', atMs, servers: samples(...how) };
+}
+
+function acknowledged(atMs: number, sentMs: number, client = 0): Happening {
+  return { kind: 'acknowledged', atMs, sentMs, client };
+}
+
+function step(atMs: number, servers: readonly number[], disturbs = true, number = 0): Happening {
+  return { kind: 'step', atMs, step: number, what: 'something', servers, disturbs };
+}
+
+describe('measure', () => {
+  it('reads a leader that is lost and replaced', () => {
+    const happenings: Happening[] = [
+      sample(0, 1, 5, [10, 10, 10]),
+      acknowledged(90, 80),
+      step(100, [1]),
+      // Sent before the fault: it says nothing of what came after it.
+      acknowledged(105, 95),
+      sample(200, 0, 5, [undefined, 10, 10]),
+      sample(400, 2, 7, [undefined, 11, 11]),
+      acknowledged(450, 110),
+      sample(500, 2, 7, [undefined, 20, 20]),
+      { kind: 'back', atMs: 500, servers: [1] },
+      acknowledged(600, 590, 1),
+      sample(700, 2, 7, [15, 30, 30]),
+      // It need not have what was committed since.
+      sample(800, 2, 7, [20, 31, 31]),
+      acknowledged(990, 980),
+    ];
+    expect(measure(happenings, LASTS_MS)).toEqual({
+      firstWriteMs: 350,
+      gapMs: 390,
+      waitMs: 540,
+      leaderlessMs: 200,
+      successorMs: 300,
+      catchUpMs: 300,
+      operatorMs: null,
+      terms: 2,
+      givenUp: 0,
+      roleAtEnd: 'no answer',
+    });
+  });
+
+  it('counts what did not come about with what was left of the play', () => {
+    const happenings: Happening[] = [
+      sample(0, 1, 5, [10, 10, 10]),
+      step(100, [1]),
+      sample(150, 0, 5, [10, 10, 10]),
+      { kind: 'given-up', atMs: 700, client: 0, sentMs: 120 },
+      { kind: 'back', atMs: 800, servers: [1] },
+    ];
+    expect(measure(happenings, LASTS_MS)).toMatchObject({
+      firstWriteMs: 900,
+      gapMs: 900,
+      waitMs: 900,
+      leaderlessMs: 850,
+      successorMs: null,
+      catchUpMs: 200,
+      givenUp: 1,
+      terms: 0,
+    });
+  });
+
+  it('begins with the first step that changes something', () => {
+    const happenings: Happening[] = [
+      sample(0, 1, 5, [10, 10, 10]),
+      step(100, [1], false),
+      acknowledged(200, 150),
+      step(300, [2], true, 1),
+      acknowledged(310, 305),
+    ];
+    expect(measure(happenings, LASTS_MS).firstWriteMs).toBe(10);
+  });
+
+  it('leaves out a server that is hit again before it was level, and takes the longest of the others', () => {
+    const happenings: Happening[] = [
+      sample(0, 1, 5, [10, 10, 10]),
+      step(100, [3]),
+      { kind: 'back', atMs: 200, servers: [3] },
+      sample(210, 1, 5, [12, 12, 9]),
+      step(250, [3], true, 1),
+      { kind: 'back', atMs: 300, servers: [3] },
+      sample(310, 1, 5, [14, 14, 11]),
+      sample(350, 1, 5, [15, 15, 14]),
+      { kind: 'back', atMs: 400, servers: [2] },
+      sample(410, 1, 5, [16, 16, 16]),
+    ];
+    expect(measure(happenings, LASTS_MS).catchUpMs).toBe(50);
+  });
+
+  it('knows how long operators waited, and leaves out what was refused', () => {
+    const asked = (atMs: number, number: number): Happening => ({ kind: 'asked', atMs, step: number });
+    const happenings: Happening[] = [
+      sample(0, 1, 5, [10, 10, 10]),
+      asked(100, 0),
+      { kind: 'step-over', atMs: 130, step: 0, what: 'added' },
+      asked(200, 1),
+      { kind: 'step-failed', atMs: 900, step: 1, what: 'removed', why: 'refused' },
+      asked(950, 2),
+    ];
+    expect(measure(happenings, LASTS_MS).operatorMs).toBe(50);
+  });
+
+  it('tells a leader that knows that it is not followed', () => {
+    const alone: ServerSample = { ...samples(1, 5, [10, 10, 10])[0]!, leader: 0 };
+    const happenings: Happening[] = [step(100, [1]), { kind: 'sample', atMs: 200, servers: [alone] }];
+    expect(measure(happenings, LASTS_MS)).toMatchObject({ roleAtEnd: 'leader without a quorum', leaderlessMs: 800 });
+  });
+});

@@ -1,0 +1,46 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import type { PlayResult } from '../supervisor/play/play.ts';
+
+const spread = z.tuple([z.number(), z.number(), z.number(), z.number()]);
+
+const play = z.object({
+  measurements: z.object({
+    firstWriteMs: z.number(),
+    gapMs: z.number(),
+    waitMs: z.number(),
+    leaderlessMs: z.number(),
+    successorMs: z.number().nullable(),
+    catchUpMs: z.number().nullable(),
+    operatorMs: z.number().nullable(),
+    terms: z.number(),
+    givenUp: z.number(),
+    roleAtEnd: z.string().nullable(),
+  }),
+  problems: z.array(z.string()),
+  syncMs: spread.nullable(),
+  startsMs: z.array(z.number()),
+});
+
+const file = z.record(z.string(), z.array(play));
+
+/** Real plays that were made, in a file or nowhere: they take hours, and what is simulated beside them may be simulated anew. */
+export class KeptPlays {
+  private readonly path: string | undefined;
+  private readonly plays: Record<string, PlayResult[]>;
+
+  constructor(path: string | undefined) {
+    this.path = path;
+    this.plays = path !== undefined && existsSync(path) ? file.parse(JSON.parse(readFileSync(path, 'utf8'))) : {};
+  }
+
+  of(scenario: string, engine: string): readonly PlayResult[] {
+    return this.plays[`${engine}: ${scenario}`] ?? [];
+  }
+
+  add(scenario: string, engine: string, result: PlayResult): void {
+    const key = `${engine}: ${scenario}`;
+    this.plays[key] = [...(this.plays[key] ?? []), result];
+    if (this.path !== undefined) writeFileSync(this.path, `${JSON.stringify(this.plays)}\n`);
+  }
+}

@@ -1,0 +1,68 @@
+import { type Command, Option } from 'commander';
+import { printable } from '../../cli/printable.ts';
+import { wholeNumberBelow } from '../../cli/runCommander.ts';
+import { renderTable } from '../../cli/table.ts';
+import { ENGINE_NAMES, type EngineName } from '../../consensus/engines.ts';
+import { readScenario } from '../../scenarios/file/read.ts';
+import { DISTRIBUTION_HEAD, distributionRows, renderMeasurements } from '../../scenarios/render.ts';
+import { Timeline } from '../../scenarios/timeline.ts';
+import type { ProcessContext } from '../commandProcess.ts';
+import { type PlayResult, playOnOwnCluster } from './play.ts';
+
+const PLAYS_MAX = 10_000;
+
+interface PlayArguments {
+  readonly backend: EngineName;
+  readonly plays: number;
+  readonly json?: true;
+}
+
+/** `play FILE`: a scenario on a cluster of its own. */
+export function addPlayCommand(
+  program: Command,
+  { terminal, onInterrupt }: Omit<ProcessContext, 'progressStream'>,
+  exit: (code: number) => void,
+): void {
+  program
+    .command('play')
+    .description(
+      'play a scenario on a cluster of its own, which is gone afterwards, and print what happened and how long it took; exit code 1 where a step failed or an acknowledged write is gone',
+    )
+    .argument('<file>', 'scenario, such as scenarios/isolated-leader.yaml')
+    .addOption(new Option('--backend <engine>', 'engine of the servers').choices(ENGINE_NAMES).default('gorums'))
+    .option('--plays <count>', 'how often, each time on a new cluster', wholeNumberBelow(PLAYS_MAX), 1)
+    .option('--json', 'print what was measured as JSON, and nothing else on stdout')
+    .action(async (file: string, { backend, plays, json }: PlayArguments) => {
+      const scenario = readScenario(file);
+      const stop = new AbortController();
+      const hurry = new AbortController();
+      const stopListening = onInterrupt(() => (stop.signal.aborted ? hurry : stop).abort());
+      const say = json === true ? terminal.err : terminal.out;
+      const results: PlayResult[] = [];
+      try {
+        for (let play = 1; play <= plays; play++) {
+          say(`${printable(scenario.name)} on ${backend}${plays === 1 ? '' : `, ${play} of ${plays}`}`);
+          const timeline = new Timeline(say);
+          const result = await playOnOwnCluster(scenario, {
+            backend,
+            told: (happening) => timeline.tell(happening),
+            stop: stop.signal,
+            hurry: hurry.signal,
+          });
+          results.push(result);
+          for (const problem of result.problems) terminal.err(`rkv-cluster: ${printable(problem)}`);
+          if (plays === 1) say(`\n${renderMeasurements(result.measurements).join('\n')}`);
+        }
+      } finally {
+        stopListening();
+      }
+      if (json === true) terminal.json({ scenario: scenario.name, backend, plays: results }, 2);
+      else if (plays > 1) terminal.out(renderPlays(results));
+      exit(results.some(({ problems }) => problems.length > 0) ? 1 : 0);
+    });
+}
+
+function renderPlays(results: readonly PlayResult[]): string {
+  const rows = distributionRows(results.map(({ measurements }) => measurements));
+  return renderTable(DISTRIBUTION_HEAD, rows, ['left', ...DISTRIBUTION_HEAD.slice(1).map(() => 'right' as const)]);
+}

@@ -1,0 +1,14 @@
+import type { RequestedFault } from '../../faults/requests/faultRequest.ts';
+import type { FaultListener } from '../../scenarios/conductor.ts';
+import type { ServerSample } from '../../scenarios/samples.ts';
+
+/** Real servers that a scenario is played on. */
+export interface PlayedCluster {
+  readonly ids: readonly number[];
+  readonly addresses: readonly string[];
+  status(): Promise<readonly ServerSample[]>;
+  beginFault(fault: RequestedFault, forMs: number | undefined, listener: FaultListener): void;
+  heal(): Promise<unknown>;
+  stopServer(id: number): Promise<void>;
+  startServer(id: number): Promise<void>;
+}
