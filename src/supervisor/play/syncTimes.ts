@@ -5,9 +5,9 @@ const QUANTILES = ['0.5', '0.9', '0.99', '0.999'] as const;
 const ANSWER_MS_MAX = 1000;
 
 /** How long a server's synced writes took of late, by its metrics; undefined where it does not say. */
-export async function syncTimes(metricsAddress: string): Promise<Spread | undefined> {
+export async function syncTimes(metricsUrl: string): Promise<Spread | undefined> {
   try {
-    const response = await fetch(`http://${metricsAddress}/metrics`, { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
+    const response = await fetch(metricsUrl, { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
     return syncTimesIn(await response.text());
   } catch {
     // Down, or without metrics.
