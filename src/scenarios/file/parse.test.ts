@@ -77,6 +77,10 @@ describe('parseScenario', () => {
       'fault: partition, server: leader, to: follower, from: follower',
       { kind: 'link', targets: 'leader', peers: 'follower', to: true, from: true, trouble: { kind: 'cut' } },
     ],
+    [
+      'fault: partition, server: leader, to: clients',
+      { kind: 'client-link', targets: 'leader', to: true, from: false, trouble: { kind: 'cut' } },
+    ],
     ['fault: partition, server: "1,2/3"', { kind: 'groups', groups: [[1, 2], [3]] }],
     [
       'fault: delay, server: all, by: 20ms, jitter: 5ms, to: 2',

@@ -123,13 +123,14 @@ function faultOf(kind: Exclude<StepKind, Action['kind']>, step: FileStep, target
 /** Both ways, to all others, unless it says otherwise. */
 function linkOf({ to, from }: FileStep, targets: string, trouble: LinkTrouble): RequestedFault {
   const isBoth = (to === undefined) === (from === undefined);
+  const ways = { to: isBoth || to !== undefined, from: isBoth || from !== undefined };
+  if (to === 'clients' || from === 'clients') return { kind: 'client-link', targets, ...ways, trouble };
   const peers = [to, from].find((each) => each !== undefined && each !== 'others');
   return {
     kind: 'link',
     targets,
     ...(peers === undefined ? {} : { peers: String(peers) }),
-    to: isBoth || to !== undefined,
-    from: isBoth || from !== undefined,
+    ...ways,
     trouble,
   };
 }

@@ -17,6 +17,9 @@ const PAYLOAD_BYTES_MAX = 1024 * 1024;
 const STEPS_MAX = 200;
 const LASTS_MS_MAX = 600_000;
 
+/** Of a link, besides servers. */
+const OTHER_ENDS = ['others', 'clients'];
+
 const moment = z.custom<string>(
   (value) => typeof value === 'string' && parseDurationMs(value).ok && !value.startsWith('-'),
   {
@@ -168,7 +171,7 @@ function checkSteps({ steps, cluster = {}, lasts }: Unchecked, complain: Complai
       if (problem !== undefined) complain(path(key), problem);
     }
     if (one.as === undefined) return;
-    if (parseTargets(one.as) !== undefined || one.as === 'others' || one.as === 'not')
+    if (parseTargets(one.as) !== undefined || [...OTHER_ENDS, 'not'].includes(one.as))
       complain(path('as'), 'expected a name that means nothing else');
     else if (names.includes(one.as)) complain(path('as'), 'expected a name that no other step gives');
     names.push(one.as);
@@ -230,7 +233,7 @@ function targetsProblem(
   names: readonly string[],
   nodes: number,
 ): string | undefined {
-  if (key !== 'server' && kind !== 'transfer' && word === 'others') return undefined;
+  if (key !== 'server' && kind !== 'transfer' && OTHER_ENDS.includes(word)) return undefined;
   const groups = key === 'server' && kind === 'partition' ? parseGroups(word) : undefined;
   const found = parseTargets(word, names);
   const ids = groups?.flat() ?? (found?.kind === 'ids' ? found.ids : []);
@@ -243,7 +246,7 @@ function targetsProblem(
     'followers',
     'all',
     ...names,
-    ...(key === 'server' ? [] : ['others']),
+    ...(key === 'server' ? [] : OTHER_ENDS),
   ]);
   const own =
     names.length === 0

@@ -12,6 +12,7 @@ import type { RequestResult } from '../../server/host/outcomes.ts';
 import { defaultRestartPolicy, planRestart } from '../../supervisor/restartPolicy.ts';
 import type { Random } from '../random.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { FIRST_CLIENT, FIRST_EARLIER } from '../virtualNetwork.ts';
 import type { VirtualServer } from '../virtualServer.ts';
 
 /** How long an operator's request looks for a leader to ask, and how often, ms. */
@@ -153,6 +154,11 @@ export class VirtualStage implements Stage {
           other.endpoint,
           [leaving, arriving].filter((each) => each !== undefined),
         );
+      }
+      const [toClients, fromClients] = (['to', 'from'] as const).map((way) => book.clientCondition(way));
+      for (let client = FIRST_CLIENT; client < FIRST_EARLIER; client++) {
+        network.setFaults(server.endpoint, client, toClients === undefined ? [] : [toClients]);
+        network.setFaults(client, server.endpoint, fromClients === undefined ? [] : [fromClients]);
       }
     }
   }
