@@ -214,6 +214,33 @@ it(
 );
 
 it(
+  'may be killed in the middle of an addition: the status shows where it stands, and the same again ends it',
+  async () => {
+    // While the first one is started again to learn the address, and once all know it; then never.
+    for (const more of [3, 1, undefined]) {
+      const up = begin();
+      expect(await up.prints(IS_UP), up.out + up.err).toBe(true);
+      const added = (await status()).servers[2];
+      expect(added?.membership).toBe(more === 3 ? undefined : 'joining');
+      const before = events(up).length;
+      const add = command('add', '3');
+      if (more === undefined) {
+        expect((await add).code).toBe(0);
+        const { servers } = await status();
+        expect(servers.find(({ role }) => role === 'leader')?.voters).toEqual([1, 2, 3]);
+        expect(servers[2]?.membership).toBe('member');
+        up.kill('SIGINT');
+        await up.ended;
+      } else {
+        expect(await killAfter(up, before + more)).toBe(true);
+        expect((await add).code).toBe(1);
+      }
+    }
+  },
+  BUSY_MS,
+);
+
+it(
   'takes its servers with it where it was detached, too',
   async () => {
     try {

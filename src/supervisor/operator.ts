@@ -10,8 +10,9 @@ import type { ClusterEventListener } from './events.ts';
 import { choosePorts } from './process/choosePorts.ts';
 import { ServerStateError } from './serverStateError.ts';
 
-/** How long leadership may take to be handed over before a server stops, beside two election timeouts, ms. */
-const HAND_OVER_MS_MAX = 2000;
+/** How long leadership may take to be handed over, beside two election timeouts, and in all: whoever asks for a stop waits for that too, ms. */
+const HAND_OVER_MS = 2000;
+const HAND_OVER_MS_MAX = 10_000;
 /** How long a server that was started again may take until it takes part and has what the leader had, ms. */
 const BACK_MS_MAX = 60_000;
 /** How long a change of the membership may take, ms: all entries may have to be sent. */
@@ -59,12 +60,16 @@ export class Operator {
     this.cluster.startServer(id);
   }
 
+  private get handOverMs(): number {
+    return Math.min(HAND_OVER_MS_MAX, HAND_OVER_MS + 2 * this.cluster.plan.electionMs);
+  }
+
   /** Resolves with the new leader's id. Throws RkvError where it is refused, or was not done. */
   async transfer(to: number | undefined): Promise<number> {
     if (to !== undefined) this.expectServer(to);
     const from = await this.cluster.leader();
     await this.asClient((client) => client.transferLeadership(to ?? 0));
-    const now = await this.cluster.waitForLeader({ timeoutMs: HAND_OVER_MS_MAX + 2 * this.cluster.plan.electionMs });
+    const now = await this.cluster.waitForLeader({ timeoutMs: this.handOverMs });
     if (from !== undefined && from !== now) this.onEvent({ type: 'transferred', from, to: now });
     return now;
   }
@@ -76,7 +81,7 @@ export class Operator {
   async handOver(id?: number): Promise<void> {
     const from = findLeader(await this.cluster.status());
     if (from === undefined || (id ?? from.id) !== from.id || (from.voters?.length ?? 0) < 2) return;
-    const timeoutMs = HAND_OVER_MS_MAX + 2 * this.cluster.plan.electionMs;
+    const timeoutMs = this.handOverMs;
     try {
       await this.asClient((client) => client.transferLeadership(0, { timeoutMs }));
       const to = await this.cluster.waitForLeader({ timeoutMs, not: from.id });
