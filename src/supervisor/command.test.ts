@@ -146,6 +146,7 @@ describe('rkv-cluster', () => {
     expect(second.err).toMatch(
       /^rkv-cluster: a supervisor \(pid \d+\) runs the cluster in .*: rkv-cluster down stops it\n$/,
     );
+    expect(await run('up', file, '--rkvd', fakeRkvd, '--detach')).toEqual(second);
     running.interrupt();
     expect(await running.exitCode).toBe(0);
     expect(running.out).toMatch(/stopping\n[\s\S]*ended: exit code 0\n[\s\S]*stopped\n$/);

@@ -9,7 +9,7 @@ import { makeFolder, openPrivateLog } from '../files/privateFile.ts';
 import { readLastBytes } from '../files/tail.ts';
 import type { ClusterPlan } from './clusterPlan.ts';
 import { askSupervisor, ControlError } from './control/client.ts';
-import { controlPath } from './control/stateFile.ts';
+import { controlPath, expectNotRunning } from './control/stateFile.ts';
 import { renderStatus } from './statusTable.ts';
 import type { ClusterStatus } from './up.ts';
 
@@ -33,13 +33,15 @@ export interface DetachedOptions {
 
 /**
  * Starts a supervisor that stays when this process ends, and waits until its cluster has a leader that committed a write. Resolves with
- * the exit code: 1 where the supervisor ended first, with the last of what it said on stderr.
+ * the exit code: 1 where the supervisor ended first, with the last of what it said on stderr. Throws AlreadyRunningError.
  */
 export async function upDetached(
   plan: ClusterPlan,
   { args, onInterrupt }: DetachedOptions,
   terminal: CommandOutput,
 ): Promise<number> {
+  // Before its log is touched, and before it is taken for the one that is started here.
+  expectNotRunning(plan.directory);
   const log = join(plan.directory, LOG);
   const supervisor = start(plan.directory, log, args);
   const stopListening = onInterrupt(() => supervisor.kill('SIGINT'));

@@ -58,6 +58,12 @@ export function readRunningState(directory: string): RunningSupervisor | undefin
   return state !== undefined && isRunning(state.supervisor) ? { ...state, directory } : undefined;
 }
 
+/** Throws AlreadyRunningError where a supervisor runs the cluster in `directory` now. */
+export function expectNotRunning(directory: string): void {
+  const state = readRunningState(directory);
+  if (state !== undefined) refuse(state, join(directory, FILE_NAME));
+}
+
 /** The socket of the supervisor of `directory`, which is there. Throws UnusableFileError where it has no safe place. */
 export function controlPath(directory: string): string {
   const path = join(directory, 'control.sock');
