@@ -13,13 +13,11 @@ export interface Write {
 }
 
 export interface WriterOptions {
-  /** What a writer writes: its number, and how often it wrote before. By default one key each. */
-  readonly write?: (writer: number, count: number) => Write;
+  /** What a writer writes: its number, and how often it wrote before. */
+  readonly write: (writer: number, count: number) => Write;
   /** Told of what was acknowledged, once it was. */
-  readonly onAcknowledged?: (write: Write) => void;
+  readonly onAcknowledged: (write: Write) => void;
 }
-
-const oneKeyEach = (writer: number, count: number): Write => ({ key: `writer ${writer}`, value: String(count) });
 
 /** Clients of the library, as it is by default, that write all the time and note when that succeeds. */
 export class Writers {
@@ -34,7 +32,7 @@ export class Writers {
   /** What none of them should meet. */
   private failure: unknown;
 
-  constructor(addresses: readonly string[], options: WriterOptions = {}) {
+  constructor(addresses: readonly string[], options: WriterOptions) {
     this.options = options;
     for (let i = 0; i < WRITERS; i++) {
       const client = new RkvClient({ addresses });
@@ -49,7 +47,7 @@ export class Writers {
   }
 
   private async run(client: RkvClient, writer: number): Promise<void> {
-    const { write = oneKeyEach, onAcknowledged } = this.options;
+    const { write, onAcknowledged } = this.options;
     let session: ClientSession | undefined;
     for (let count = 0; !this.isOver; count++) {
       const one = write(writer, count);
@@ -57,7 +55,7 @@ export class Writers {
         session ??= await client.openSession();
         await session.insert(one.key, one.value);
         this.acknowledged[writer]!++;
-        onAcknowledged?.(one);
+        onAcknowledged(one);
       } catch (error) {
         if (!(error instanceof RequestTimeoutError || error instanceof ClientClosedError)) throw error;
         if (error.maybeDone) this.unknown++;
