@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ownFolder } from '../src/files/testing/ownFolder.ts';
+import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
 
 const program = fileURLToPath(new URL('../bin/rkv-cluster', import.meta.url));
 
@@ -74,6 +75,31 @@ describe('rkv-cluster play', () => {
     // The file that the documentation types comes with the package.
     expect(play('scenarios/isolated-leader.yaml', '--backend', 'none').stderr).toContain("'none' is invalid");
   });
+
+  it('plays on a cluster that runs, which stays', async () => {
+    const ports = await takeFreePorts(3);
+    const servers = ports.map((port) => `{port: ${port}}`).join(', ');
+    const file = join(folder, 'three.yaml');
+    writeFileSync(file, `servers: [${servers}]\nelection: 300ms\nmetrics: false\n`);
+    const run = (...args: string[]) =>
+      spawnSync(program, args, { encoding: 'utf8', timeout: 60_000, cwd: folder, env: temporary });
+    expect(run('up', file, '--detach')).toMatchObject({ status: 0 });
+    try {
+      const story = write(STORY.replace('  - {at: 3s, do: restart, server: follower}\n', '').replace('10s', '4s'));
+      const played = run('play', story, '--running', file, '--json');
+      expect(played.status, played.stderr).toBe(0);
+      const [{ measurements, problems }] = JSON.parse(played.stdout).plays;
+      expect(problems).toEqual([]);
+      expect(measurements.successorMs).toBeGreaterThan(200);
+      expect(measurements.operatorMs).toBeGreaterThan(0);
+      expect(JSON.parse(run('fault', 'list', file, '--json').stdout)).toEqual([]);
+      const large = write(STORY.replace('nodes: 3', 'nodes: 5'));
+      expect(run('play', large, '--running').stderr).toContain('needs 5 servers: this cluster has 3');
+    } finally {
+      run('down', file);
+    }
+    expect(run('play', write(STORY), '--running', file).stderr).toContain('no cluster runs');
+  }, 180_000);
 
   it('heals and ends all when it is interrupted', async () => {
     const child = spawn(program, ['play', write(STORY.replace('for: 1s', 'for: 60s'))], {

@@ -20,8 +20,8 @@ export interface FaultListener {
 export interface Stage extends PlayClock {
   readonly ids: readonly number[];
   readonly openClient: OpenClient;
-  /** Asks every server how it is. */
-  look(seen: (servers: readonly ServerSample[]) => void): void;
+  /** Asks every server how it is. Where nobody can be asked any more, `lost` says why. */
+  look(seen: (servers: readonly ServerSample[]) => void, lost: (why: string) => void): void;
   /** Its targets are ids. Without a time until `heal`. */
   beginFault(fault: RequestedFault, forMs: number | undefined, listener: FaultListener): void;
   /** All faults. */
@@ -83,6 +83,8 @@ export class Conductor {
     this.end();
   }
 
+  private readonly lost = (why: string): void => this.breakOff(why);
+
   private end(): void {
     this.isOver = true;
     for (const callOff of this.pending) callOff();
@@ -117,7 +119,7 @@ export class Conductor {
       if (this.beganMs === undefined) this.beginWhenServed(servers, nowMs);
       this.note({ kind: 'sample', atMs: nowMs, servers });
       if (!this.isOver) this.after(Math.max(0, askedMs + SAMPLE_MS - nowMs), () => this.sample());
-    });
+    }, this.lost);
   }
 
   private beginWhenServed(servers: readonly ServerSample[], nowMs: number): void {
@@ -166,7 +168,7 @@ export class Conductor {
         action,
         peers as readonly number[] | undefined,
       );
-    });
+    }, this.lost);
   }
 
   private resolve(text: string | undefined, standing: Standing): readonly number[] | string | undefined {

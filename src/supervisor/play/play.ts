@@ -6,8 +6,11 @@ import { type Measurements, measure } from '../../scenarios/measure.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
 import type { Cluster, ServerReport } from '../cluster.ts';
 import type { ClusterConfig } from '../config/schema.ts';
+import type { RunningSupervisor } from '../control/stateFile.ts';
 import { type RunningCluster, startCluster } from '../launcher.ts';
+import { AttachedCluster } from './attachedCluster.ts';
 import { OwnCluster } from './ownCluster.ts';
+import type { PlayedCluster } from './playedCluster.ts';
 import { RealStage } from './realStage.ts';
 import { medianSpread, syncTimes } from './syncTimes.ts';
 
@@ -76,9 +79,23 @@ export async function playOnOwnCluster(scenario: Scenario, options: PlayOptions)
   }
 }
 
+/** Plays a scenario on servers that run under another supervisor. Rejects with PlayError. */
+export async function playOnRunning(
+  supervisor: RunningSupervisor,
+  scenario: Scenario,
+  options: Pick<PlayOptions, 'told' | 'stop'>,
+): Promise<PlayResult> {
+  const cluster = new AttachedCluster(supervisor);
+  const { nodes } = scenario.cluster;
+  if (cluster.ids.length < nodes)
+    throw new PlayError(`${scenario.name} needs ${nodes} servers: this cluster has ${cluster.ids.length}`);
+  const { happenings, problems } = await playOn(cluster, scenario, options);
+  return { measurements: measure(happenings, scenario.lastsMs), problems, syncMs: null, startsMs: [] };
+}
+
 /** Plays a scenario on servers that run. Rejects with PlayError. */
-export async function playOn(
-  cluster: OwnCluster,
+async function playOn(
+  cluster: PlayedCluster,
   scenario: Scenario,
   { told = () => {}, stop }: Pick<PlayOptions, 'told' | 'stop'>,
 ): Promise<{ readonly happenings: readonly Happening[]; readonly problems: readonly string[] }> {

@@ -4,10 +4,12 @@ import { wholeNumberBelow } from '../../cli/runCommander.ts';
 import { renderTable } from '../../cli/table.ts';
 import { ENGINE_NAMES, type EngineName } from '../../consensus/engines.ts';
 import { readScenario } from '../../scenarios/file/read.ts';
+import type { Happening } from '../../scenarios/happenings.ts';
 import { DISTRIBUTION_HEAD, distributionRows, renderMeasurements } from '../../scenarios/render.ts';
 import { Timeline } from '../../scenarios/timeline.ts';
 import type { ProcessContext } from '../commandProcess.ts';
-import { type PlayResult, playOnOwnCluster } from './play.ts';
+import { findRunning } from '../findCluster.ts';
+import { type PlayResult, playOnOwnCluster, playOnRunning } from './play.ts';
 
 const PLAYS_MAX = 10_000;
 
@@ -15,6 +17,8 @@ interface PlayArguments {
   readonly backend: EngineName;
   readonly plays: number;
   readonly json?: true;
+  /** With nothing behind it true: the only one. */
+  readonly running?: string | true;
 }
 
 /** `play FILE`: a scenario on a cluster of its own. */
@@ -32,8 +36,11 @@ export function addPlayCommand(
     .addOption(new Option('--backend <engine>', 'engine of the servers').choices(ENGINE_NAMES).default('gorums'))
     .option('--plays <count>', 'how often, each time on a new cluster', wholeNumberBelow(PLAYS_MAX), 1)
     .option('--json', 'print what was measured as JSON, and nothing else on stdout')
-    .action(async (file: string, { backend, plays, json }: PlayArguments) => {
+    .option('--running [cluster]', 'on a cluster that runs, by its file or its name, which stays')
+    .action(async (file: string, { backend, plays, json, running }: PlayArguments) => {
       const scenario = readScenario(file);
+      const supervisor = running === undefined ? undefined : findRunning(running === true ? {} : { cluster: running });
+      const where = supervisor === undefined ? backend : printable(supervisor.name);
       const stop = new AbortController();
       const hurry = new AbortController();
       const stopListening = onInterrupt(() => (stop.signal.aborted ? hurry : stop).abort());
@@ -41,14 +48,13 @@ export function addPlayCommand(
       const results: PlayResult[] = [];
       try {
         for (let play = 1; play <= plays; play++) {
-          say(`${printable(scenario.name)} on ${backend}${plays === 1 ? '' : `, ${play} of ${plays}`}`);
+          say(`${printable(scenario.name)} on ${where}${plays === 1 ? '' : `, ${play} of ${plays}`}`);
           const timeline = new Timeline(say);
-          const result = await playOnOwnCluster(scenario, {
-            backend,
-            told: (happening) => timeline.tell(happening),
-            stop: stop.signal,
-            hurry: hurry.signal,
-          });
+          const told = (happening: Happening) => timeline.tell(happening);
+          const result =
+            supervisor === undefined
+              ? await playOnOwnCluster(scenario, { backend, told, stop: stop.signal, hurry: hurry.signal })
+              : await playOnRunning(supervisor, scenario, { told, stop: stop.signal });
           results.push(result);
           for (const problem of result.problems) terminal.err(`rkv-cluster: ${printable(problem)}`);
           if (plays === 1) say(`\n${renderMeasurements(result.measurements).join('\n')}`);
@@ -56,7 +62,7 @@ export function addPlayCommand(
       } finally {
         stopListening();
       }
-      if (json === true) terminal.json({ scenario: scenario.name, backend, plays: results }, 2);
+      if (json === true) terminal.json({ scenario: scenario.name, cluster: where, plays: results }, 2);
       else if (plays > 1) terminal.out(renderPlays(results));
       exit(results.some(({ problems }) => problems.length > 0) ? 1 : 0);
     });

@@ -51,8 +51,8 @@ export class RealStage implements Stage {
     );
   }
 
-  look(seen: (servers: readonly ServerSample[]) => void): void {
-    void this.cluster.status().then(seen);
+  look(seen: (servers: readonly ServerSample[]) => void, lost: (why: string) => void): void {
+    this.cluster.status().then(seen, (error: Error) => lost(error.message));
   }
 
   beginFault(fault: RequestedFault, forMs: number | undefined, listener: FaultListener): void {

@@ -1,0 +1,70 @@
+import type { RequestedFault } from '../../faults/requests/faultRequest.ts';
+import type { FaultListener } from '../../scenarios/conductor.ts';
+import type { ServerSample } from '../../scenarios/samples.ts';
+import { askSupervisor } from '../control/client.ts';
+import type { ControlRequest } from '../control/protocol.ts';
+import { controlPath, type RunningSupervisor } from '../control/stateFile.ts';
+import type { FaultReport } from '../faults/clusterFaults.ts';
+import type { ClusterStatus } from '../up.ts';
+import type { PlayedCluster } from './playedCluster.ts';
+
+/** A server that is stopped hands leadership over before, which takes some time. */
+const ANSWER_MS_MAX = 60_000;
+
+/** A cluster that another process supervises. What is broken there by somebody else stays broken. */
+export class AttachedCluster implements PlayedCluster {
+  readonly ids: readonly number[];
+  readonly addresses: readonly string[];
+  private readonly path: string;
+  /** Of faults that are in force. */
+  private readonly open = new Map<number, FaultListener>();
+
+  constructor({ directory, servers }: Pick<RunningSupervisor, 'directory' | 'servers'>) {
+    this.path = controlPath(directory);
+    this.ids = servers.map(({ id }) => id);
+    this.addresses = servers.map(({ address }) => address);
+  }
+
+  private ask(request: ControlRequest): Promise<unknown> {
+    return askSupervisor(this.path, request, ANSWER_MS_MAX);
+  }
+
+  async status(): Promise<readonly ServerSample[]> {
+    const { servers } = (await this.ask({ command: 'status' })) as ClusterStatus;
+    return servers;
+  }
+
+  beginFault(what: RequestedFault, forMs: number | undefined, listener: FaultListener): void {
+    this.ask({ command: 'fault', fault: { what, ...(forMs === undefined ? {} : { forMs }) } }).then(
+      (answer) => {
+        const report = answer as FaultReport | null | undefined;
+        listener.began();
+        if (report == null) return;
+        this.open.set(report.id, listener);
+        if (forMs !== undefined) setTimeout(() => this.over(report.id), forMs);
+      },
+      (error: Error) => listener.failed(error.message),
+    );
+  }
+
+  private over(id: number): void {
+    this.open.get(id)?.over();
+    this.open.delete(id);
+  }
+
+  /** Those that this play has brought about. */
+  async heal(): Promise<void> {
+    const ids = [...this.open.keys()];
+    if (ids.length === 0) return;
+    await this.ask({ command: 'heal', ids });
+    for (const id of ids) this.over(id);
+  }
+
+  async stopServer(id: number): Promise<void> {
+    await this.ask({ command: 'stop', id });
+  }
+
+  async startServer(id: number): Promise<void> {
+    await this.ask({ command: 'start', id });
+  }
+}
