@@ -65,7 +65,9 @@ describe('recordings of the original servers', () => {
     const cutShort = call(5, 150, 5, 'AppendEntries', '0887', '0801');
     const explicitZero = call(6, 160, 7, 'CatchMeUp', '08031000', '');
     expect((await judge(VOTE, cutShort, explicitZero)).failed).toBe(2);
-    expect(stderr[0]).toMatch(/^seq 5: gorums\.Raft AppendEntries request: malformed at byte 2: an integer is cut short/);
+    expect(stderr[0]).toMatch(
+      /^seq 5: gorums\.Raft AppendEntries request: malformed at byte 2: an integer is cut short/,
+    );
     expect(stderr[1]).toBe('seq 6: request\n  recorded 08031000\n  encoded  0803');
   });
 

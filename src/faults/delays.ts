@@ -1,4 +1,5 @@
 import { exponential, type NextRandom, normal, pareto } from './distributions.ts';
+import { drawMs, type Spread } from './spread.ts';
 
 /** How long a message takes on its way, whole µs. */
 export type DelayShape =
@@ -7,6 +8,8 @@ export type DelayShape =
   | { readonly kind: 'normal'; readonly meanUs: number; readonly deviationUs: number }
   /** Mostly little more than `leastUs`, seldom many times that: one in a hundred is 20 times as long, one in a thousand 100 times. */
   | { readonly kind: 'heavy-tail'; readonly leastUs: number }
+  /** As it was measured somewhere. */
+  | { readonly kind: 'measured'; readonly ms: Spread }
   /** What a network of the simulator does, and with `tailChance` so much more. */
   | {
       readonly kind: 'exponential';
@@ -32,6 +35,8 @@ export function drawDelayUs(shape: DelayShape, next: NextRandom, tailed: () => v
       const { leastUs } = shape;
       return Math.min(leastUs * HEAVY_TAIL_TIMES_MAX, Math.round(pareto(next, leastUs, HEAVY_TAIL_SHAPE)));
     }
+    case 'measured':
+      return Math.round(drawMs(shape.ms, next()) * 1000);
     case 'exponential': {
       const { leastUs, meanUs, tailChance, tailMeanUs } = shape;
       const us = leastUs + exponential(next, meanUs);

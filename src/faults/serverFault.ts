@@ -8,7 +8,7 @@ export type LinkTrouble =
   | { readonly kind: 'bandwidth'; readonly bytesPerSecond: number };
 
 /** The delays that can be asked for. */
-export type UserDelayShape = Exclude<DelayShape, { readonly kind: 'exponential' }>;
+export type UserDelayShape = Exclude<DelayShape, { readonly kind: 'exponential' | 'measured' }>;
 
 /** A fault of one server, as that server is told it. */
 export type ServerFault =

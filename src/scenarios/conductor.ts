@@ -53,6 +53,8 @@ export class Conductor {
   private readonly named = new Map<string, readonly number[]>();
   private readonly pending = new Set<() => void>();
   private readonly ended: () => void;
+  /** How late each look came, ms: as late as anything that this process is to do. */
+  readonly latesMs: number[] = [];
   private startedMs = 0;
   /** When the play began, by the stage's clock; undefined while it has not. */
   private beganMs: number | undefined;
@@ -106,7 +108,9 @@ export class Conductor {
     const noted: Happening =
       happening.kind === 'acknowledged' || happening.kind === 'given-up'
         ? { ...happening, atMs: happening.atMs - beganMs, sentMs: happening.sentMs - beganMs }
-        : { ...happening, atMs: happening.atMs - beganMs };
+        : happening.kind === 'sample'
+          ? { ...happening, atMs: happening.atMs - beganMs, askedMs: happening.askedMs - beganMs }
+          : { ...happening, atMs: happening.atMs - beganMs };
     this.happenings.push(noted);
     this.told(noted);
   }
@@ -117,8 +121,14 @@ export class Conductor {
       if (this.isOver) return;
       const nowMs = this.stage.nowMs();
       if (this.beganMs === undefined) this.beginWhenServed(servers, nowMs);
-      this.note({ kind: 'sample', atMs: nowMs, servers });
-      if (!this.isOver) this.after(Math.max(0, askedMs + SAMPLE_MS - nowMs), () => this.sample());
+      this.note({ kind: 'sample', atMs: nowMs, askedMs, servers });
+      if (this.isOver) return;
+      const waitMs = Math.max(0, askedMs + SAMPLE_MS - nowMs);
+      this.after(waitMs, () => {
+        // Timers go by whole milliseconds.
+        this.latesMs.push(Math.max(0, this.stage.nowMs() - nowMs - Math.ceil(waitMs)));
+        this.sample();
+      });
     }, this.lost);
   }
 
@@ -201,8 +211,8 @@ export class Conductor {
         firing.each('stopped', (id, done) => stage.stop(id, done));
         return;
       case 'start':
-        firing.back();
         firing.each('started', (id, done) => stage.start(id, done));
+        firing.back();
         return;
       case 'restart':
         firing.restart();
@@ -217,11 +227,12 @@ export class Conductor {
       case 'add':
       case 'remove': {
         const { kind } = action;
-        if (kind === 'add') firing.back();
         for (const id of firing.servers) {
           const what = `server ${id} ${kind === 'add' ? 'added' : 'removed'}`;
           firing.ask(what, (done) => stage.reconfigure(kind, id, done));
         }
+        // It comes from nothing, and has all to catch up.
+        if (kind === 'add') firing.back();
       }
     }
   }

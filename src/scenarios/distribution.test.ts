@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { Distribution, drawMs, spreadOf } from './distribution.ts';
+import { drawMs } from '../faults/spread.ts';
+import { Distribution, spreadOf } from './distribution.ts';
 
 it('a distribution says what a share of its values does not exceed', () => {
   const found = new Distribution([5, 1, 4, 2, 3]);

@@ -1,3 +1,5 @@
+import { SPREAD_SHARES, type Spread } from '../faults/spread.ts';
+
 /** Some numbers in ascending order, and what can be read from that. */
 export class Distribution {
   private readonly sorted: readonly number[];
@@ -25,24 +27,7 @@ export class Distribution {
   }
 }
 
-/** Times that something takes: p50, p90, p99 and p99.9, ms, ascending. */
-export type Spread = readonly [number, number, number, number];
-
-const SHARES = [0.5, 0.9, 0.99, 0.999] as const;
-
 export function spreadOf(valuesMs: Iterable<number>): Spread {
   const found = new Distribution(valuesMs);
-  return SHARES.map((share) => found.at(share)) as unknown as Spread;
-}
-
-/** A time by such a spread, ms: straight lines between the shares, from half the median on. `uniform` in [0, 1). */
-export function drawMs(spread: Spread, uniform: number): number {
-  const [p50] = spread;
-  let [share, ms] = [0, p50 / 2];
-  for (const [i, nextShare] of SHARES.entries()) {
-    const nextMs = spread[i]!;
-    if (uniform < nextShare) return ms + ((nextMs - ms) * (uniform - share)) / (nextShare - share);
-    [share, ms] = [nextShare, nextMs];
-  }
-  return ms;
+  return SPREAD_SHARES.map((share) => found.at(share)) as unknown as Spread;
 }

@@ -28,4 +28,10 @@ export type Happening =
   | { readonly kind: 'acknowledged'; readonly atMs: number; readonly client: number; readonly sentMs: number }
   /** A write without an answer in the client's time. */
   | { readonly kind: 'given-up'; readonly atMs: number; readonly client: number; readonly sentMs: number }
-  | { readonly kind: 'sample'; readonly atMs: number; readonly servers: readonly ServerSample[] };
+  /** Servers were asked at `askedMs`, and the last of them had answered at `atMs`. */
+  | {
+      readonly kind: 'sample';
+      readonly atMs: number;
+      readonly askedMs: number;
+      readonly servers: readonly ServerSample[];
+    };

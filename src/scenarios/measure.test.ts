@@ -19,7 +19,7 @@ function samples(leader: number, term: number, applied: readonly (number | undef
 }
 
 function sample(atMs: number, ...how: Parameters<typeof samples>): Happening {
-  return { kind: 'sample', atMs, servers: samples(...how) };
+  return { kind: 'sample', atMs, askedMs: atMs, servers: samples(...how) };
 }
 
 function acknowledged(atMs: number, sentMs: number, client = 0): Happening {
@@ -110,6 +110,19 @@ describe('measure', () => {
     expect(measure(happenings, LASTS_MS).catchUpMs).toBe(50);
   });
 
+  it('believes of a server that is let back only what it was asked after that', () => {
+    const before = { ...sample(210, 1, 5, [10, 10, 10]), askedMs: 195 } as Happening;
+    const happenings: Happening[] = [
+      sample(0, 1, 5, [10, 10, 10]),
+      step(190, [3]),
+      { kind: 'back', atMs: 200, servers: [3] },
+      before,
+      sample(300, 1, 5, [10, 10, undefined]),
+      sample(700, 1, 5, [10, 10, 10]),
+    ];
+    expect(measure(happenings, LASTS_MS).catchUpMs).toBe(500);
+  });
+
   it('knows how long operators waited, and leaves out what was refused', () => {
     const asked = (atMs: number, number: number): Happening => ({ kind: 'asked', atMs, step: number });
     const happenings: Happening[] = [
@@ -125,7 +138,7 @@ describe('measure', () => {
 
   it('tells a leader that knows that it is not followed', () => {
     const alone: ServerSample = { ...samples(1, 5, [10, 10, 10])[0]!, leader: 0 };
-    const happenings: Happening[] = [step(100, [1]), { kind: 'sample', atMs: 200, servers: [alone] }];
+    const happenings: Happening[] = [step(100, [1]), { kind: 'sample', atMs: 200, askedMs: 195, servers: [alone] }];
     expect(measure(happenings, LASTS_MS)).toMatchObject({ roleAtEnd: 'leader without a quorum', leaderlessMs: 800 });
   });
 });

@@ -111,9 +111,10 @@ function catchUpMs(happenings: readonly Happening[], samples: readonly Sample[],
       const hitAgain = happenings.find(
         (each) => each.kind === 'step' && each.disturbs && each.atMs > back.atMs && each.servers.includes(id),
       );
-      const level = samples.find(({ atMs, servers }) => {
+      const level = samples.find(({ askedMs, servers }) => {
         const own = servers.find((server) => server.id === id);
-        return atMs >= back.atMs && isLevel(own, findLeader(servers), goalIndex);
+        // What was asked before may be answered as it was then.
+        return askedMs >= back.atMs && isLevel(own, findLeader(servers), goalIndex);
       });
       if (hitAgain !== undefined && (level === undefined || level.atMs > hitAgain.atMs)) continue;
       times.push((level?.atMs ?? lastsMs) - back.atMs);

@@ -19,6 +19,7 @@ const play = z.object({
   }),
   problems: z.array(z.string()),
   syncMs: spread.nullable(),
+  wakeMs: spread,
   startsMs: z.array(z.number()),
 });
 

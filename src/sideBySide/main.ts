@@ -79,6 +79,7 @@ function conditionsOf(results: readonly PlayResult[]): Conditions {
   const starts = results.flatMap(({ startsMs }) => startsMs);
   return {
     syncMs: medianSpread(results.flatMap(({ syncMs }) => (syncMs === null ? [] : [syncMs]))) ?? USUAL_CONDITIONS.syncMs,
+    wakeMs: medianSpread(results.map(({ wakeMs }) => wakeMs)) ?? USUAL_CONDITIONS.wakeMs,
     startMs: starts.length === 0 ? USUAL_CONDITIONS.startMs : spreadOf(starts),
   };
 }
@@ -110,7 +111,9 @@ for (const engine of engines) {
   const plays = real.get(engine)!;
   const conditions = conditionsOf([...plays.values()].flat());
   const ms = (spread: readonly number[]) => spread.map((each) => Number(each.toPrecision(3))).join(', ');
-  told.push(`${engine}: syncs ${ms(conditions.syncMs)} ms, starts ${ms(conditions.startMs)} ms`);
+  told.push(
+    `${engine}: syncs ${ms(conditions.syncMs)} ms, starts ${ms(conditions.startMs)} ms, late by ${ms(conditions.wakeMs)} ms`,
+  );
   for (const scenario of scenarios) {
     const results = plays.get(scenario)!;
     if (results.some(({ problems }) => problems.length > 0)) process.exitCode = 1;

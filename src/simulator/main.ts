@@ -3,8 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import { InvalidArgumentError } from 'commander';
 import { fromOption, processCommand, wholeNumber, wholeNumberBelow } from '../cli/runCommander.ts';
 import { renderTable } from '../cli/table.ts';
+import type { Spread } from '../faults/spread.ts';
 import { USUAL_CONDITIONS } from '../scenarios/conditions.ts';
-import type { Spread } from '../scenarios/distribution.ts';
 import { readScenario } from '../scenarios/file/read.ts';
 import type { Measurements } from '../scenarios/measure.ts';
 import { DISTRIBUTION_HEAD, distributionRows, renderMeasurements } from '../scenarios/render.ts';
@@ -30,6 +30,7 @@ interface Options {
   readonly scenario?: string;
   readonly syncMs: Spread;
   readonly startMs: Spread;
+  readonly wakeMs: Spread;
   readonly json: boolean;
 }
 
@@ -66,6 +67,12 @@ const program = processCommand('simulate')
     'of a scenario: how long a process takes until it answers',
     parseSpread,
     USUAL_CONDITIONS.startMs,
+  )
+  .option(
+    '--wake-ms <p50,p90,p99,p99.9>',
+    'of a scenario: how late a process gets round to what has come',
+    parseSpread,
+    USUAL_CONDITIONS.wakeMs,
   )
   .option('--json', 'of a scenario: print the measurements of each seed as JSON', false);
 
@@ -194,11 +201,14 @@ function printTotals(engine: string, totals: Totals, seconds: number): void {
 // Of the threads that are yet to start: nearly everything that a run makes is garbage by its next event.
 setFlagsFromString('--min-semi-space-size=16');
 const options = program.parse().opts<Options>();
-const { scenario: file, syncMs, startMs } = options;
+const { scenario: file, syncMs, startMs, wakeMs } = options;
 const play =
   file === undefined
     ? undefined
-    : { scenario: fromOption(program, '--scenario', () => readScenario(file)), conditions: { syncMs, startMs } };
+    : {
+        scenario: fromOption(program, '--scenario', () => readScenario(file)),
+        conditions: { syncMs, startMs, wakeMs },
+      };
 try {
   const engines = options.engine === 'all' ? Object.keys(SIMULATED_ENGINES) : [options.engine];
   for (const engine of engines) simulatedEngine(engine);

@@ -1,5 +1,5 @@
 import type { EngineSettings, NodeId } from '../consensus/contract.ts';
-import type { Spread } from '../scenarios/distribution.ts';
+import type { Spread } from '../faults/spread.ts';
 
 /** What strikes a cluster from time to time while the faults last. */
 export const STRIKES = [
@@ -35,6 +35,8 @@ export interface NetworkPlan {
   readonly duplicateChance: number;
   /** Whether messages of one link may overtake one another. */
   readonly reorders: boolean;
+  /** Measured: how late a process gets round to what has come. */
+  readonly wakeMs?: Spread;
 }
 
 export interface DiskPlan {

@@ -1,5 +1,5 @@
 import { type DiskCondition, fateOfWrite, writeUs } from '../faults/diskCondition.ts';
-import { drawMs } from '../scenarios/distribution.ts';
+import { drawMs } from '../faults/spread.ts';
 import type { Disk, DiskOperation, PromisedSlots } from '../server/storage/contract.ts';
 import type { Census } from './census.ts';
 import type { DiskPlan } from './plan.ts';

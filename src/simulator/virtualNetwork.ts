@@ -184,11 +184,15 @@ function conditionOf({
   tailMeanUs,
   lossChance,
   reorders,
+  wakeMs,
 }: NetworkPlan): LinkCondition {
   return {
     isCut: false,
     lossChance,
-    delays: [{ kind: 'exponential', leastUs: delayMinUs, meanUs: delayMeanUs, tailChance, tailMeanUs }],
+    delays: [
+      { kind: 'exponential', leastUs: delayMinUs, meanUs: delayMeanUs, tailChance, tailMeanUs },
+      ...(wakeMs === undefined ? [] : [{ kind: 'measured', ms: wakeMs } as const]),
+    ],
     bytesPerSecond: Number.POSITIVE_INFINITY,
     keepsOrder: !reorders,
   };

@@ -38,15 +38,15 @@ export function scenarioPlan(seed: number, { scenario, conditions }: ScenarioRun
     operationsMin: 0,
     pace: 1,
     chaosUs: lastsMs * 1000,
-    // Now and then a process has to wait for a core, and what it was sent waits with it.
     network: {
       delayMinUs: 50,
       delayMeanUs: 100,
-      tailChance: 0.002,
-      tailMeanUs: 4000,
+      tailChance: 0,
+      tailMeanUs: 0,
       lossChance: 0,
       duplicateChance: 0,
       reorders: false,
+      wakeMs: conditions.wakeMs,
     },
     disk: {
       syncMinUs: 0,

@@ -1,6 +1,7 @@
 import type { EngineName } from '../../consensus/engines.ts';
+import type { Spread } from '../../faults/spread.ts';
 import { Conductor } from '../../scenarios/conductor.ts';
-import type { Spread } from '../../scenarios/distribution.ts';
+import { spreadOf } from '../../scenarios/distribution.ts';
 import type { Happening } from '../../scenarios/happenings.ts';
 import { type Measurements, measure } from '../../scenarios/measure.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
@@ -25,6 +26,8 @@ export interface PlayResult {
   readonly problems: readonly string[];
   /** Null where the scenario changes it, or no server told. */
   readonly syncMs: Spread | null;
+  /** How late the playing process got round to what was due. */
+  readonly wakeMs: Spread;
   /** From the start of processes until they answered, of those that went on from their data. */
   readonly startsMs: readonly number[];
 }
@@ -64,10 +67,11 @@ export async function playOnOwnCluster(scenario: Scenario, options: PlayOptions)
     });
     try {
       played = new OwnCluster(cluster);
-      const { happenings, problems } = await playOn(played, scenario, options);
+      const { happenings, problems, wakeMs } = await playOn(played, scenario, options);
       return {
         measurements: measure(happenings, scenario.lastsMs),
         problems,
+        wakeMs,
         syncMs: changesDisks(scenario) ? null : await diskOf(cluster),
         startsMs: played.startsMs,
       };
@@ -89,8 +93,14 @@ export async function playOnRunning(
   const { nodes } = scenario.cluster;
   if (cluster.ids.length < nodes)
     throw new PlayError(`${scenario.name} needs ${nodes} servers: this cluster has ${cluster.ids.length}`);
-  const { happenings, problems } = await playOn(cluster, scenario, options);
-  return { measurements: measure(happenings, scenario.lastsMs), problems, syncMs: null, startsMs: [] };
+  const { happenings, problems, wakeMs } = await playOn(cluster, scenario, options);
+  return { measurements: measure(happenings, scenario.lastsMs), problems, wakeMs, syncMs: null, startsMs: [] };
+}
+
+interface Played {
+  readonly happenings: readonly Happening[];
+  readonly problems: readonly string[];
+  readonly wakeMs: Spread;
 }
 
 /** Plays a scenario on servers that run. Rejects with PlayError. */
@@ -98,7 +108,7 @@ async function playOn(
   cluster: PlayedCluster,
   scenario: Scenario,
   { told = () => {}, stop }: Pick<PlayOptions, 'told' | 'stop'>,
-): Promise<{ readonly happenings: readonly Happening[]; readonly problems: readonly string[] }> {
+): Promise<Played> {
   const stage = new RealStage(cluster);
   let conductor: Conductor | undefined;
   const breakOff = () => conductor?.breakOff('it was interrupted');
@@ -109,7 +119,7 @@ async function playOn(
       if (stop?.aborted) breakOff();
       else conductor.start();
     });
-    const { writers, problem, happenings } = conductor!;
+    const { writers, problem, happenings, latesMs } = conductor!;
     writers.rest();
     await cluster.heal();
     if (problem !== undefined) throw new PlayError(`${scenario.name}: ${problem}`);
@@ -117,7 +127,7 @@ async function playOn(
     while (writers.inFlight > 0 && performance.now() < deadlineMs) await pause(REST_POLL_MS);
     const wrong = await stage.wrongBooks(writers.books);
     const failed = happenings.flatMap((each) => (each.kind === 'step-failed' ? [`${each.what}: ${each.why}`] : []));
-    return { happenings, problems: [...failed, ...wrong] };
+    return { happenings, problems: [...failed, ...wrong], wakeMs: spreadOf(latesMs) };
   } finally {
     stop?.removeEventListener('abort', breakOff);
     stage.close();

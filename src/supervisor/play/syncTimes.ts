@@ -1,4 +1,5 @@
-import { type Spread, spreadOf } from '../../scenarios/distribution.ts';
+import type { Spread } from '../../faults/spread.ts';
+import { spreadOf } from '../../scenarios/distribution.ts';
 
 const NAME = 'raft_server_io_write';
 const QUANTILES = ['0.5', '0.9', '0.99', '0.999'] as const;
