@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { EngineName } from '../consensus/engines.ts';
 import { formatAddress, parseAddress } from '../net/endpoints/addresses.ts';
 import { durationMs } from '../yaml/values.ts';
 import type { Membership } from './clusterState.ts';
@@ -8,6 +9,8 @@ import { defaultRestartPolicy, type RestartPolicy } from './restartPolicy.ts';
 
 const DEFAULT_BASE_PORT = 9201;
 const DEFAULT_NODES = 3;
+/** Of clusters that name no engine. */
+export const DEFAULT_BACKEND: EngineName = 'gorums';
 
 export interface ServerPlan {
   readonly id: number;
@@ -54,7 +57,7 @@ export function planCluster(config: ClusterConfig, name: string, ports?: readonl
   const addresses = serverAddresses(config, ports);
   return {
     name: clusterName,
-    backend: config.backend ?? 'gorums',
+    backend: config.backend ?? DEFAULT_BACKEND,
     directory,
     servers: addresses.map((address, position) => serverPlan(config, directory, position, address)),
     initial: config.cluster ?? addresses.map((_, position) => position + 1),

@@ -7,6 +7,7 @@ import { readScenario } from '../../scenarios/file/read.ts';
 import type { Happening } from '../../scenarios/happenings.ts';
 import { DISTRIBUTION_HEAD, distributionRows, renderMeasurements } from '../../scenarios/render.ts';
 import { Timeline } from '../../scenarios/timeline.ts';
+import { DEFAULT_BACKEND } from '../clusterPlan.ts';
 import type { ProcessContext } from '../commandProcess.ts';
 import { findRunning } from '../findCluster.ts';
 import { type PlayResult, playOnOwnCluster, playOnRunning } from './play.ts';
@@ -33,7 +34,7 @@ export function addPlayCommand(
       'play a scenario on a cluster of its own, which is gone afterwards, and print what happened and how long it took; exit code 1 where a step failed or an acknowledged write is gone',
     )
     .argument('<file>', 'scenario, such as scenarios/isolated-leader.yaml')
-    .addOption(new Option('--backend <engine>', 'engine of the servers').choices(ENGINE_NAMES).default('gorums'))
+    .addOption(new Option('--backend <engine>', 'engine of the servers').choices(ENGINE_NAMES).default(DEFAULT_BACKEND))
     .option('--plays <count>', 'how often, each time on a new cluster', wholeNumberBelow(PLAYS_MAX), 1)
     .option('--json', 'print what was measured as JSON, and nothing else on stdout')
     .option('--running [cluster]', 'on a cluster that runs, by its file or its name, which stays')
