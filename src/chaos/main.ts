@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { Option } from 'commander';
+import { chosen, oneOrAll } from '../cli/oneOrAll.ts';
 import { processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { renderTable } from '../cli/table.ts';
 import { processTerminal } from '../cli/terminal.ts';
@@ -20,7 +20,7 @@ const options = processCommand('chaos')
   .description(
     'Starts real servers, kills, pauses, parts and changes them while clients work, and judges what the clients saw: whether it is linearizable, and whether a bank keeps its money.',
   )
-  .addOption(new Option('--engine <name>', 'the backend').choices([...ENGINE_NAMES, 'all']).default('all' as const))
+  .addOption(oneOrAll('--engine <name>', 'the backend', ENGINE_NAMES))
   .option('--seconds <count>', 'how long the faults of a round last', wholeNumber, 10)
   .option('--rounds <count>', 'rounds of each engine, each on a cluster and with a seed of its own', wholeNumber, 1)
   .option(
@@ -38,7 +38,7 @@ function row({ engine, seed, ok, failed, unknown, transfers, term, strikes, viol
 }
 
 const first = options.seed ?? randomInt(SEED_LIMIT);
-const engines = options.engine === 'all' ? ENGINE_NAMES : [options.engine];
+const engines = chosen(options.engine, ENGINE_NAMES);
 const reports: RoundReport[] = [];
 for (let seed = first; seed < first + options.rounds; seed++) {
   for (const engine of engines) {

@@ -4,13 +4,11 @@
  * and halves of characters stand as escapes. U+200C and U+200D, and the variants of a character (U+FE00 to U+FE0F, U+E0100 to U+E01EF), stay: scripts and emoji
  * are written with them. What cannot be seen is more than Unicode's format characters: fillers of Hangul are letters.
  */
-const UNPRINTABLE =
-  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200c\u200d]|[\ufe00-\ufe0f\u{e0100}-\u{e01ef}])[\p{Cf}\p{DI}\u2800]/gu;
-const UNPRINTABLE_BUT_LAYOUT =
-  /(?![\n\t])[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200c\u200d]|[\ufe00-\ufe0f\u{e0100}-\u{e01ef}])[\p{Cf}\p{DI}\u2800]/gu;
+const INVISIBLE = String.raw`(?![\u200c\u200d\ufe00-\ufe0f\u{e0100}-\u{e01ef}])[\p{Cf}\p{DI}\u2800]`;
+const UNPRINTABLE = new RegExp(String.raw`[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|${INVISIBLE}`, 'gu');
+const UNPRINTABLE_BUT_LAYOUT = new RegExp(String.raw`(?![\n\t])[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|${INVISIBLE}`, 'gu');
 /** What JSON.stringify leaves of it. */
-const UNPRINTABLE_IN_JSON =
-  /[\u007f-\u009f\p{Zl}\p{Zp}]|(?![\u200c\u200d]|[\ufe00-\ufe0f\u{e0100}-\u{e01ef}])[\p{Cf}\p{DI}\u2800]/gu;
+const UNPRINTABLE_IN_JSON = new RegExp(String.raw`[\u007f-\u009f\p{Zl}\p{Zp}]|${INVISIBLE}`, 'gu');
 
 /** Of a foreign text within a line or a table's cell, characters. */
 export const PRINTABLE_LENGTH_MAX = 200;

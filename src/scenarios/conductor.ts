@@ -162,29 +162,24 @@ export class Conductor {
       const { action } = step;
       const targets = this.resolve(targetsOf(action), standing);
       const peers = this.resolve(peersOf(action), standing);
-      const problem = [targets, peers].find((each) => typeof each === 'string' || each?.length === 0);
+      const problem = targets.problem ?? peers.problem;
       if (problem !== undefined) {
-        this.failed(
-          number,
-          action.kind === 'fault' ? action.fault.kind : action.kind,
-          typeof problem === 'string' ? problem : 'it comes to no server',
-        );
+        this.failed(number, action.kind === 'fault' ? action.fault.kind : action.kind, problem);
         return;
       }
-      const ids = (targets ?? []) as readonly number[];
+      const ids = targets.ids ?? [];
       if (step.as !== undefined) this.named.set(step.as, ids);
-      this.act(
-        new Firing(number, disturbs(step), ids, (happening) => this.note(happening), this.stage),
-        action,
-        peers as readonly number[] | undefined,
-      );
+      const firing = new Firing(number, disturbs(step), ids, (happening) => this.note(happening), this.stage);
+      this.act(firing, action, peers.ids);
     }, this.lost);
   }
 
-  private resolve(text: string | undefined, standing: Standing): readonly number[] | string | undefined {
-    if (text === undefined) return undefined;
+  private resolve(text: string | undefined, standing: Standing): Resolved {
+    if (text === undefined) return {};
     const targets = parseTargets(text, [...this.named.keys()]);
-    return targets === undefined ? `no server is called ${text} yet` : resolveTargets(targets, standing);
+    const found = targets === undefined ? `no server is called ${text} yet` : resolveTargets(targets, standing);
+    if (typeof found === 'string') return { problem: found };
+    return found.length === 0 ? { problem: 'it comes to no server' } : { ids: found };
   }
 
   private failed(step: number, what: string, why: string): void {
@@ -236,6 +231,12 @@ export class Conductor {
       }
     }
   }
+}
+
+/** What servers a text comes to, or why to none; neither where there was no text. */
+interface Resolved {
+  readonly ids?: readonly number[];
+  readonly problem?: string;
 }
 
 /** A step that fires, with the servers that it has come to. */

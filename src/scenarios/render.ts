@@ -20,6 +20,7 @@ export function renderMeasurements(measured: Measurements): string[] {
 
 /** The head of `distributionRows`. */
 export const DISTRIBUTION_HEAD = ['s', 'plays', 'min', 'p5', 'p50', 'p95', 'p99', 'max'];
+export const DISTRIBUTION_ALIGNS = ['left', ...DISTRIBUTION_HEAD.slice(1).map(() => 'right' as const)] as const;
 
 /** Of many plays: a row for each time that was measured in any of them. */
 export function distributionRows(measured: readonly Measurements[]): string[][] {

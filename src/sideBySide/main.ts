@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Option } from 'commander';
+import { chosen, oneOrAll } from '../cli/oneOrAll.ts';
 import { printable } from '../cli/printable.ts';
 import { fromOption, processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
@@ -37,7 +37,7 @@ const program = processCommand('scenarios')
   .description(
     'Plays the scenarios of scenarios/ on real clusters and in the simulator, with the disk and process times that the real ones had, and prints both side by side in Markdown.',
   )
-  .addOption(new Option('--engine <name>').choices([...ENGINE_NAMES, 'all']).default('all'))
+  .addOption(oneOrAll('--engine <name>', 'the backend', ENGINE_NAMES))
   .option('--plays <count>', 'real plays of each scenario on each engine', wholeNumber, 20)
   .option('--seeds <count>', 'simulated ones; 0 for none', wholeNumber, 1000)
   .option('--only <names>', 'of the files of scenarios/ these, such as isolated-leader,leader-killed')
@@ -45,7 +45,7 @@ const program = processCommand('scenarios')
   .option('--write <document>', 'put the tables in the place of those in this document, between its marks');
 
 const options = program.parse().opts<Options>();
-const engines = options.engine === 'all' ? ENGINE_NAMES : [options.engine];
+const engines = chosen(options.engine, ENGINE_NAMES);
 const scenarios = libraryOf(options.only);
 const kept = fromOption(program, '--keep', () => new KeptPlays(options.keep));
 

@@ -7,7 +7,7 @@ import type { Spread } from '../faults/spread.ts';
 import { USUAL_CONDITIONS } from '../scenarios/conditions.ts';
 import { readScenario } from '../scenarios/file/read.ts';
 import type { Measurements } from '../scenarios/measure.ts';
-import { DISTRIBUTION_HEAD, distributionRows, renderMeasurements } from '../scenarios/render.ts';
+import { DISTRIBUTION_ALIGNS, DISTRIBUTION_HEAD, distributionRows, renderMeasurements } from '../scenarios/render.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import { SIMULATED_ENGINES, simulatedEngine, UnknownEngineError } from './engines.ts';
 import { explore } from './explore/explore.ts';
@@ -89,8 +89,8 @@ function replay(engine: string, run: RunName, options: Options, play: ScenarioRu
   const print = options.trace ? (line: string) => console.log(line) : undefined;
   const report = runSeed(simulatedEngine(engine), seed, {
     twists,
+    play,
     ...(print === undefined ? {} : { print }),
-    ...(play === undefined ? {} : { play }),
   });
   const { virtualSeconds, operations, leaderships, committed, traceHash } = report;
   console.log(
@@ -153,12 +153,7 @@ function printPlays(engine: string, { name }: Scenario, measured: readonly Measu
     return;
   }
   console.log(`${engine}: ${name}, ${measured.length} simulated plays`);
-  console.log(
-    renderTable(DISTRIBUTION_HEAD, distributionRows(measured), [
-      'left',
-      ...DISTRIBUTION_HEAD.slice(1).map(() => 'right' as const),
-    ]),
-  );
+  console.log(renderTable(DISTRIBUTION_HEAD, distributionRows(measured), DISTRIBUTION_ALIGNS));
 }
 
 /** Prints, every so many runs and after the last one, how many combinations of states they were the first to reach. */

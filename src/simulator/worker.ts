@@ -17,5 +17,5 @@ const simulated = simulatedEngine(engine);
 for (;;) {
   const next = Atomics.add(taken, 0, 1);
   if (next >= count) break;
-  parentPort!.postMessage(runSeed(simulated, first + next, play === undefined ? {} : { play }));
+  parentPort!.postMessage(runSeed(simulated, first + next, { play }));
 }

@@ -41,7 +41,7 @@ export interface RunOptions {
   /** Notes which combinations of states the run reaches. */
   readonly watches?: boolean;
   /** Plays this instead of what the seed would draw; chance is left to messages, disks and timers. */
-  readonly play?: ScenarioRun;
+  readonly play?: ScenarioRun | undefined;
 }
 
 /** How one seed's run went. A plain value: it crosses threads. */

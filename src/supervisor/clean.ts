@@ -1,9 +1,9 @@
 import { lstatSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { logFolder, serverDirectory } from './clusterPlan.ts';
-import { STATE_FILE } from './clusterState.ts';
+import { hasClusterState, STATE_FILE } from './clusterState.ts';
 import { unregister } from './control/registry.ts';
-import { Claim, controlPath, readRunningState } from './control/stateFile.ts';
+import { Claim, controlPath, readRunningState, SUPERVISOR_FILE } from './control/stateFile.ts';
 import { type FoundCluster, NoClusterError } from './findCluster.ts';
 import { serversThatRun } from './process/identity.ts';
 
@@ -41,7 +41,7 @@ export interface Cleaning {
 export function planCleaning({ directory, name, plan }: FoundCluster): Cleaning {
   const stats = lstatSync(directory, { throwIfNoEntry: false });
   if (stats?.isSymbolicLink()) throw new CleanError(`${directory} is a link: name the folder itself by --datadir`);
-  if (stats === undefined || lstatSync(join(directory, STATE_FILE), { throwIfNoEntry: false }) === undefined)
+  if (stats === undefined || !hasClusterState(directory))
     throw new NoClusterError(`no cluster is kept in ${directory}`);
   const running = readRunningState(directory);
   if (running !== undefined)
@@ -87,7 +87,7 @@ export function clean({ directory, name, removed, emptied }: Cleaning): void {
     expectNoServer(emptied);
     // The state last: until it is gone, the same again goes on from here.
     const last = join(directory, STATE_FILE);
-    const ours = [join(directory, 'supervisor.json'), last];
+    const ours = [join(directory, SUPERVISOR_FILE), last];
     for (const path of removed) if (!ours.includes(path)) rmSync(path, { recursive: true, force: true });
     rmSync(controlPath(directory), { force: true });
     rmSync(last, { force: true });

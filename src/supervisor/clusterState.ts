@@ -32,6 +32,11 @@ const schema = z.object({
 /** What a cluster keeps in its folder from one `up` to the next, beside what its file says. */
 export type ClusterState = Readonly<z.infer<typeof schema>>;
 
+/** Whether a cluster keeps anything in the folder, whatever that is: no link is followed. */
+export function hasClusterState(directory: string): boolean {
+  return lstatSync(join(directory, STATE_FILE), { throwIfNoEntry: false }) !== undefined;
+}
+
 /** Undefined where nothing is kept there yet. Throws UnusableFileError where something is that cannot be read. */
 export function readClusterState(directory: string): ClusterState | undefined {
   const path = join(directory, STATE_FILE);

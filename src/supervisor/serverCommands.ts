@@ -96,7 +96,7 @@ export function addServerCommands(program: Command, onRunning: OnRunning, ask: A
   ).action(async (words: readonly string[], options: WhichOptions) => {
     const { ids, cluster } = idsAndCluster(words);
     if (ids.length > 1) throw new UsageError('leadership goes to one server: expected one id');
-    const request = { command: 'transfer' as const, ...(ids[0] === undefined ? {} : { id: ids[0] }) };
+    const request = { command: 'transfer' as const, id: ids[0] };
     terminal.out(`server ${await ask({ cluster, ...options }, request)} leads`);
   });
 }

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { Option } from 'commander';
+import { chosen, oneOrAll } from '../../cli/oneOrAll.ts';
 import { processCommand, wholeNumber } from '../../cli/runCommander.ts';
 import { renderTable } from '../../cli/table.ts';
 import { processTerminal } from '../../cli/terminal.ts';
@@ -19,7 +19,7 @@ const options = processCommand('cycles')
   .description(
     'Starts a cluster by rkv-cluster, breaks it while clients write, and ends it, by its command or by a signal; again and again on the same data. No process, port or temporary file may be left, and every acknowledged write must be there.',
   )
-  .addOption(new Option('--engine <name>', 'the backend').choices([...ENGINE_NAMES, 'all']).default('all' as const))
+  .addOption(oneOrAll('--engine <name>', 'the backend', ENGINE_NAMES))
   .option('--cycles <count>', 'how often for each engine', wholeNumber, 50)
   .option('--seconds <count>', 'how long faults begin in each', wholeNumber, 3)
   .option(
@@ -31,7 +31,7 @@ const options = processCommand('cycles')
   .opts<Options>();
 
 const seed = options.seed ?? randomInt(SEED_LIMIT);
-const engines = options.engine === 'all' ? ENGINE_NAMES : [options.engine];
+const engines = chosen(options.engine, ENGINE_NAMES);
 const reports = new Map<EngineName, CyclesReport>();
 for (const engine of engines) {
   const report = await runCycles({

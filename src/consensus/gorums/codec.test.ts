@@ -151,8 +151,8 @@ describe('the body of a snapshot message', () => {
 
   it('is refused with MalformedMessageError where its lists are cut short', () => {
     for (const bytes of [[], [2, 1], [0xff, 0xff, 0xff, 0x7f], [1, 1, 1]]) {
-      const read = () => SNAPSHOT_BODY.read(new ByteReader(Uint8Array.from(bytes)));
-      expect(() => messageIn('a snapshot', read)).toThrow(MalformedMessageError);
+      const read = () => messageIn(Uint8Array.from(bytes), () => 'a snapshot', SNAPSHOT_BODY.read);
+      expect(read).toThrow(MalformedMessageError);
     }
   });
 });

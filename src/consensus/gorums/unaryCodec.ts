@@ -23,9 +23,11 @@ export const EMPTY_RESPONSE = new Uint8Array(0);
 
 const TAG_SNAPSHOT_DATA = 0x2a;
 
-/** Those of the stream, but for the call. */
-function fieldsOf(type: GorumsMessage['type']) {
-  return LAYOUTS[type].fields.slice(1);
+/** By type: those of the stream, but for the call. */
+const FIELDS = new Map(Object.entries(LAYOUTS).map(([type, { fields }]) => [type, fields.slice(1)]));
+
+function fieldsOf(type: GorumsMessage['type']): readonly (string | readonly string[])[] {
+  return FIELDS.get(type)!;
 }
 
 function numbersOf(message: GorumsMessage): number[] {
@@ -160,13 +162,14 @@ function readRequest(method: GorumsMethod, reader: ByteReader, call: number): Go
  * data are views of `bytes`, which must not change afterwards. Throws MalformedMessageError, and nothing else.
  */
 export function decodeRequest(method: GorumsMethod, bytes: Uint8Array, call: number): GorumsMessage {
-  return messageIn(`gorums.Raft ${method} request`, () => readRequest(method, new ByteReader(bytes), call));
+  const describe = () => `gorums.Raft ${method} request`;
+  return messageIn(bytes, describe, (reader) => readRequest(method, reader, call));
 }
 
 /** The response in `bytes` to the call `call`; undefined for CatchMeUp's, which says nothing. Throws MalformedMessageError, and nothing else. */
 export function decodeResponse(method: GorumsMethod, bytes: Uint8Array, call: number): GorumsMessage | undefined {
-  return messageIn(`gorums.Raft ${method} response`, () => {
-    const reader = new ByteReader(bytes);
+  const describe = () => `gorums.Raft ${method} response`;
+  return messageIn(bytes, describe, (reader) => {
     if (method !== 'CatchMeUp') return readMessage(`${method}Response`, call, reader);
     readNumbers(reader, 0);
     return undefined;

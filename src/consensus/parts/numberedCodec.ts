@@ -71,13 +71,13 @@ export function putNumber(message: object, field: FieldName, number: number): vo
   for (let place = 0; place < field.length; place++) values[field[place]!] = (number & (1 << place)) !== 0;
 }
 
-/** What `read` throws on malformed bytes becomes a MalformedMessageError about `what`. */
-export function messageIn<T>(what: string, read: () => T): T {
+/** What `read` throws on malformed bytes becomes a MalformedMessageError about what `describe` says. */
+export function messageIn<T>(bytes: Uint8Array, describe: () => string, read: (reader: ByteReader) => T): T {
   try {
-    return read();
+    return read(new ByteReader(bytes));
   } catch (cause) {
     if (!(cause instanceof MalformedBytesError)) throw cause;
-    throw new MalformedMessageError(`${what}: ${cause.message}`, { cause });
+    throw new MalformedMessageError(`${describe()}: ${cause.message}`, { cause });
   }
 }
 
@@ -123,7 +123,7 @@ export function numberedCodec<M extends { readonly type: string }>(
   return {
     encode,
     /** What is long in it is a view of `bytes`. */
-    decode: (bytes) => messageIn(`${engine} message of ${bytes.length} bytes`, () => read(new ByteReader(bytes))),
+    decode: (bytes) => messageIn(bytes, () => `${engine} message of ${bytes.length} bytes`, read),
     mayOvertake,
   };
 }

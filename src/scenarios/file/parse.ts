@@ -1,12 +1,13 @@
 import { delayShape, parseBytes, parseShare } from '../../faults/requests/amounts.ts';
 import type { RequestedFault } from '../../faults/requests/faultRequest.ts';
 import { parseGroups } from '../../faults/requests/targets.ts';
+import { waysOf } from '../../faults/requests/ways.ts';
 import type { LinkTrouble } from '../../faults/serverFault.ts';
 import { type FileKind, parseFile } from '../../yaml/checked.ts';
 import { FileContentError } from '../../yaml/problems.ts';
 import { durationMs } from '../../yaml/values.ts';
 import type { Action, Load, Scenario, ScenarioCluster, Step } from '../scenario.ts';
-import { type FileStep, knownKeys, momentMs, type ScenarioFile, scenarioSchema } from './schema.ts';
+import { CLUSTER_DEFAULTS, type FileStep, knownKeys, type ScenarioFile, scenarioSchema } from './schema.ts';
 import type { StepKind } from './stepKinds.ts';
 
 /** A scenario's file is wrong. */
@@ -42,12 +43,12 @@ export function parseScenario(text: string, source: string): Scenario {
 }
 
 function clusterOf(cluster: NonNullable<ScenarioFile['cluster']>): ScenarioCluster {
-  const nodes = cluster.nodes ?? 3;
+  const nodes = cluster.nodes ?? CLUSTER_DEFAULTS.nodes;
   return {
     nodes,
     members: cluster.cluster ?? Array.from({ length: nodes }, (_, position) => position + 1),
-    heartbeatMs: durationMs(cluster.heartbeat ?? '20ms'),
-    electionMs: durationMs(cluster.election ?? '1s'),
+    heartbeatMs: durationMs(cluster.heartbeat ?? CLUSTER_DEFAULTS.heartbeat),
+    electionMs: durationMs(cluster.election ?? CLUSTER_DEFAULTS.election),
     checkQuorum: cluster.checkquorum ?? false,
     batch: cluster.batch ?? true,
     entriesPerMessage: cluster.entriespermsg ?? 64,
@@ -56,7 +57,7 @@ function clusterOf(cluster: NonNullable<ScenarioFile['cluster']>): ScenarioClust
 }
 
 function stepOf(step: FileStep): Step {
-  return { atMs: momentMs(step.at), action: actionOf(step), as: step.as };
+  return { atMs: durationMs(step.at), action: actionOf(step), as: step.as };
 }
 
 function actionOf(step: FileStep): Action {
@@ -120,10 +121,9 @@ function faultOf(kind: Exclude<StepKind, Action['kind']>, step: FileStep, target
   }
 }
 
-/** Both ways, to all others, unless it says otherwise. */
+/** To all others, unless it says otherwise. */
 function linkOf({ to, from }: FileStep, targets: string, trouble: LinkTrouble): RequestedFault {
-  const isBoth = (to === undefined) === (from === undefined);
-  const ways = { to: isBoth || to !== undefined, from: isBoth || from !== undefined };
+  const ways = waysOf(to, from);
   if (to === 'clients' || from === 'clients') return { kind: 'client-link', targets, ...ways, trouble };
   const peers = [to, from].find((each) => each !== undefined && each !== 'others');
   return {

@@ -17,6 +17,9 @@ const PAYLOAD_BYTES_MAX = 1024 * 1024;
 const STEPS_MAX = 200;
 const LASTS_MS_MAX = 600_000;
 
+/** What a scenario does not say of its cluster. */
+export const CLUSTER_DEFAULTS = { nodes: 3, heartbeat: '20ms', election: '1s' } as const;
+
 /** Of a link, besides servers. */
 const OTHER_ENDS = ['others', 'clients'];
 
@@ -137,30 +140,30 @@ export function knownKeys([first, second]: YamlPath): readonly string[] {
 }
 
 function checkCluster({ cluster = {} }: Unchecked, complain: Complain): void {
-  const count = cluster.nodes ?? 3;
+  const count = cluster.nodes ?? CLUSTER_DEFAULTS.nodes;
   cluster.cluster?.forEach((id, position, all) => {
     if (id > count) complain(['cluster', 'cluster', position], `expected the id of one of the ${count} servers`);
     else if (all.indexOf(id) < position) complain(['cluster', 'cluster', position], 'expected every server id once');
   });
-  const electionMs = durationMs(cluster.election ?? '1s');
-  const heartbeatMs = durationMs(cluster.heartbeat ?? '20ms');
+  const electionMs = durationMs(cluster.election ?? CLUSTER_DEFAULTS.election);
+  const heartbeatMs = durationMs(cluster.heartbeat ?? CLUSTER_DEFAULTS.heartbeat);
   if (heartbeatMs < electionMs) return;
   const [key, other] =
     cluster.heartbeat === undefined
-      ? ['election', 'above the heartbeat interval of 20ms']
+      ? ['election', `above the heartbeat interval of ${CLUSTER_DEFAULTS.heartbeat}`]
       : ['heartbeat', 'below the election timeout'];
   complain(['cluster', key!], `expected a duration ${other}`);
 }
 
 function checkSteps({ steps, cluster = {}, lasts }: Unchecked, complain: Complain): void {
   const names: string[] = [];
-  const nodes = cluster.nodes ?? 3;
+  const nodes = cluster.nodes ?? CLUSTER_DEFAULTS.nodes;
   const lastsMs = durationMs(lasts);
   if (lastsMs > LASTS_MS_MAX) complain(['lasts'], `expected ${LASTS_MS_MAX / 60_000}m at most`);
   let beforeMs = 0;
   steps.forEach((one, position) => {
     const path = (key?: StepKey) => ['steps', position, ...(key === undefined ? [] : [key])];
-    const atMs = momentMs(one.at);
+    const atMs = durationMs(one.at);
     if (atMs < beforeMs) complain(path('at'), 'expected steps in the order of their times');
     else if (atMs >= lastsMs) complain(path('at'), `expected a time before the scenario is over (lasts: ${lasts})`);
     beforeMs = Math.max(beforeMs, atMs);
@@ -176,12 +179,6 @@ function checkSteps({ steps, cluster = {}, lasts }: Unchecked, complain: Complai
     else if (names.includes(one.as)) complain(path('as'), 'expected a name that no other step gives');
     names.push(one.as);
   });
-}
-
-/** In ms, of a time that was checked. */
-export function momentMs(text: string): number {
-  const parsed = parseDurationMs(text);
-  return parsed.ok ? parsed.value : 0;
 }
 
 type ComplainOfKey = (key: StepKey | undefined, message: string) => void;

@@ -8,7 +8,7 @@ import {
   type KnownServer as KnownServerMessage,
   PeerService,
 } from '../../wire/generated/peer.ts';
-import { LATE } from '../identity/asking.ts';
+import { LATE, type Patience } from '../identity/asking.ts';
 import { EARLIER_LIVES_MAX, type Introduction, type KnownServer, Misfit } from '../identity/identity.ts';
 import type { Answer } from '../identity/startDecision.ts';
 
@@ -103,4 +103,13 @@ export class Introducer {
     this.isClosing = true;
     if (this.open === 0) this.client.close();
   }
+}
+
+/** Asks in the time that `patience` has for it, which learns from the answer. */
+export async function askPatiently(introducer: Introducer, patience: Patience, own: Introduction): Promise<Answer> {
+  const { peer } = introducer;
+  const startMs = performance.now();
+  const answer = await introducer.ask(own, patience.timeoutMs(peer));
+  patience.heard(peer, answer, performance.now() - startMs);
+  return answer;
 }

@@ -7,7 +7,7 @@ import { Patience } from '../identity/asking.ts';
 import { introductionOf, type Misfit } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
-import { Introducer } from './introductions.ts';
+import { askPatiently, Introducer } from './introductions.ts';
 import { PeerAcceptor } from './peerAcceptor.ts';
 import { PeerLink } from './peerLink.ts';
 import type { UnaryServer } from './unaryCalls.ts';
@@ -124,12 +124,10 @@ export class PeerTransport<M> {
     if (this.asking.has(to)) return;
     const introducer = new Introducer(to, address, this.options.maxMessageBytes);
     this.asking.set(to, introducer);
-    const startMs = performance.now();
-    const answer = await introducer.ask(introductionOf(this.options.identity.identity), this.patience.timeoutMs(to));
-    this.patience.heard(to, answer, performance.now() - startMs);
+    const { kind } = await askPatiently(introducer, this.patience, introductionOf(this.options.identity.identity));
     introducer.close();
     if (this.isClosed) return;
-    const isOriginal = answer.kind === 'original' && this.unary !== undefined;
+    const isOriginal = kind === 'original' && this.unary !== undefined;
     if (isOriginal) this.unary?.call(to);
     setTimeout(() => this.tryLinkAgain(to), isOriginal ? LINK_RETRY_MS : ASK_AGAIN_MS).unref();
   }

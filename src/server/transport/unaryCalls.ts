@@ -16,7 +16,7 @@ import { explainMisfit, type Introduction, introductionOf, type Misfit } from '.
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { Answer } from '../identity/startDecision.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
-import { Introducer } from './introductions.ts';
+import { askPatiently, Introducer } from './introductions.ts';
 
 /** Calls that come in get numbers from here on, so that the engine's answer finds the call it belongs to; the engine's own calls stay far below. */
 const UNARY_CALL_BASE = 2 ** 40;
@@ -151,12 +151,8 @@ export class UnaryClient<M> {
     if (this.waiting.length < WAITING_MAX) this.waiting.push(message);
     if (this.state === 'asking') return;
     this.state = 'asking';
-    const { peer, identity } = this.options;
-    const startMs = performance.now();
-    void this.introducer.ask(introductionOf(identity.identity), this.patience.timeoutMs(peer)).then((answer) => {
-      this.patience.heard(peer, answer, performance.now() - startMs);
-      this.introduced(answer);
-    });
+    const own = introductionOf(this.options.identity.identity);
+    void askPatiently(this.introducer, this.patience, own).then((answer) => this.introduced(answer));
   }
 
   private introduced(answer: Answer): void {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { keepFolderPrivate, ownTemporaryFolder, replacePrivateFile } from '../../files/privateFile.ts';
 import { readTextFile } from '../../files/regularFile.ts';
-import { STATE_FILE } from '../clusterState.ts';
+import { hasClusterState } from '../clusterState.ts';
 import { type RunningSupervisor, readRunningState } from './stateFile.ts';
 
 /** Far more than an entry ever holds. */
@@ -59,7 +59,7 @@ export function knownClusters(): KnownCluster[] {
     const path = join(folder, fileName);
     const entry = readEntry(path);
     const running = entry === undefined ? undefined : readRunningState(entry.directory);
-    if (entry !== undefined && (running !== undefined || hasState(entry.directory))) {
+    if (entry !== undefined && (running !== undefined || hasClusterState(entry.directory))) {
       const { directory, file } = entry;
       return [{ name: running?.name ?? entry.name ?? basename(directory), directory, file, running }];
     }
@@ -67,10 +67,6 @@ export function knownClusters(): KnownCluster[] {
     return [];
   });
   return found.sort((a, b) => (a.name < b.name || (a.name === b.name && a.directory < b.directory) ? -1 : 1));
-}
-
-function hasState(directory: string): boolean {
-  return lstatSync(join(directory, STATE_FILE), { throwIfNoEntry: false }) !== undefined;
 }
 
 /** Those that run, in the order of their names. */

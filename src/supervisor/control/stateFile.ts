@@ -6,7 +6,7 @@ import { makeFolder, ownTemporaryFolder, replacePrivateFile, writeBeside } from 
 import { readTextFile, UnusableFileError } from '../../files/regularFile.ts';
 import { identify, isRunning, processIdentitySchema } from '../process/identity.ts';
 
-const FILE_NAME = 'supervisor.json';
+export const SUPERVISOR_FILE = 'supervisor.json';
 const HALF_WRITTEN = /^supervisor\.json\.[0-9a-f]{16}$/;
 
 /** Far more than a supervisor ever writes. */
@@ -41,7 +41,7 @@ export class AlreadyRunningError extends Error {
 
 /** The state that a supervisor of `directory` left or keeps there; undefined where there is none, or none that can be read. */
 export function readState(directory: string): SupervisorState | undefined {
-  return readStateAt(join(directory, FILE_NAME));
+  return readStateAt(join(directory, SUPERVISOR_FILE));
 }
 
 function readStateAt(path: string): SupervisorState | undefined {
@@ -61,7 +61,7 @@ export function readRunningState(directory: string): RunningSupervisor | undefin
 /** Throws AlreadyRunningError where a supervisor runs the cluster in `directory` now. */
 export function expectNotRunning(directory: string): void {
   const state = readRunningState(directory);
-  if (state !== undefined) refuse(state, join(directory, FILE_NAME));
+  if (state !== undefined) refuse(state, join(directory, SUPERVISOR_FILE));
 }
 
 /** The socket of the supervisor of `directory`, which is there. Throws UnusableFileError where it has no safe place. */
@@ -88,7 +88,7 @@ export class Claim {
   /** Throws AlreadyRunningError where a supervisor that still runs has the folder. */
   static take(directory: string, name: string): Claim {
     makeFolder(directory);
-    const path = join(directory, FILE_NAME);
+    const path = join(directory, SUPERVISOR_FILE);
     const state: SupervisorState = {
       version: 1,
       supervisor: identify(process.pid),

@@ -3,6 +3,7 @@ import type { CommandOutput } from '../../cli/terminal.ts';
 import { delayShape, parseBytes, parseShare } from '../../faults/requests/amounts.ts';
 import type { RequestedFault } from '../../faults/requests/faultRequest.ts';
 import { parseGroups, parseTargets, TARGETS_EXPECTED } from '../../faults/requests/targets.ts';
+import { waysOf } from '../../faults/requests/ways.ts';
 import type { LinkTrouble } from '../../faults/serverFault.ts';
 import { UsageError } from '../../goflags/goFlags.ts';
 import { idsAndCluster, parseDuration, parseSignal, type WhichOptions, whichOptions } from '../commandArguments.ts';
@@ -32,9 +33,8 @@ export function addFaultCommands(program: Command, onRunning: OnRunning, ask: As
     )
     .addHelpText('after', EXAMPLES);
   const begin = async (choice: ClusterChoice & TimedOptions, what: RequestedFault): Promise<void> => {
-    const forMs = choice.for;
-    const request = { what, ...(forMs === undefined ? {} : { forMs }) };
-    const report = (await ask(choice, { command: 'fault', fault: request })) as FaultReport | null | undefined;
+    const request = { command: 'fault' as const, fault: { what, forMs: choice.for } };
+    const report = (await ask(choice, request)) as FaultReport | null | undefined;
     if (report != null) terminal.out(renderFaults([report], Date.parse(report.startedAt)).join('\n'));
   };
   const onTargets = (name: string, description: string): Command =>
@@ -180,8 +180,7 @@ function linkFault(
   const named = isTarget(words[0]) ? words.shift() : undefined;
   if (words.length > 1) throw new UsageError(`expected ${TARGETS_EXPECTED}, not ${JSON.stringify(words[0])}`);
   const [cluster] = words;
-  const isBoth = (toPeers === undefined) === (fromPeers === undefined);
-  const ways = { to: isBoth || toPeers !== undefined, from: isBoth || fromPeers !== undefined };
+  const ways = waysOf(toPeers, fromPeers);
   if (clients) {
     if (named === undefined || parseTargets(named) === undefined)
       throw new UsageError(`expected a target: ${TARGETS_EXPECTED}`);

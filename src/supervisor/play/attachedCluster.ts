@@ -35,7 +35,7 @@ export class AttachedCluster implements PlayedCluster {
   }
 
   beginFault(what: RequestedFault, forMs: number | undefined, listener: FaultListener): void {
-    this.ask({ command: 'fault', fault: { what, ...(forMs === undefined ? {} : { forMs }) } }).then(
+    this.ask({ command: 'fault', fault: { what, forMs } }).then(
       (answer) => {
         const report = answer as FaultReport | null | undefined;
         listener.began();

@@ -45,7 +45,7 @@ export class OwnCluster implements PlayedCluster {
   }
 
   beginFault(what: RequestedFault, forMs: number | undefined, listener: FaultListener): void {
-    this.cluster.faults.begin({ what, ...(forMs === undefined ? {} : { forMs }) }).then(
+    this.cluster.faults.begin({ what, forMs }).then(
       (report) => {
         if (report !== undefined) this.listeners.set(report.id, listener);
         listener.began();

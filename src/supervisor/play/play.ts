@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { EngineName } from '../../consensus/engines.ts';
 import type { Spread } from '../../faults/spread.ts';
 import { Conductor } from '../../scenarios/conductor.ts';
@@ -67,11 +68,9 @@ export async function playOnOwnCluster(scenario: Scenario, options: PlayOptions)
     });
     try {
       played = new OwnCluster(cluster);
-      const { happenings, problems, wakeMs } = await playOn(played, scenario, options);
+      const result = await playOn(played, scenario, options);
       return {
-        measurements: measure(happenings, scenario.lastsMs),
-        problems,
-        wakeMs,
+        ...result,
         syncMs: changesDisks(scenario) ? null : await diskOf(cluster),
         startsMs: played.startsMs,
       };
@@ -93,15 +92,11 @@ export async function playOnRunning(
   const { nodes } = scenario.cluster;
   if (cluster.ids.length < nodes)
     throw new PlayError(`${scenario.name} needs ${nodes} servers: this cluster has ${cluster.ids.length}`);
-  const { happenings, problems, wakeMs } = await playOn(cluster, scenario, options);
-  return { measurements: measure(happenings, scenario.lastsMs), problems, wakeMs, syncMs: null, startsMs: [] };
+  return { ...(await playOn(cluster, scenario, options)), syncMs: null, startsMs: [] };
 }
 
-interface Played {
-  readonly happenings: readonly Happening[];
-  readonly problems: readonly string[];
-  readonly wakeMs: Spread;
-}
+/** What any play comes to, whoever runs the servers. */
+type Played = Pick<PlayResult, 'measurements' | 'problems' | 'wakeMs'>;
 
 /** Plays a scenario on servers that run. Rejects with PlayError. */
 async function playOn(
@@ -127,15 +122,15 @@ async function playOn(
     while (writers.inFlight > 0 && performance.now() < deadlineMs) await pause(REST_POLL_MS);
     const wrong = await stage.wrongBooks(writers.books);
     const failed = happenings.flatMap((each) => (each.kind === 'step-failed' ? [`${each.what}: ${each.why}`] : []));
-    return { happenings, problems: [...failed, ...wrong], wakeMs: spreadOf(latesMs) };
+    return {
+      measurements: measure(happenings, scenario.lastsMs),
+      problems: [...failed, ...wrong],
+      wakeMs: spreadOf(latesMs),
+    };
   } finally {
     stop?.removeEventListener('abort', breakOff);
     stage.close();
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((done) => setTimeout(done, ms));
 }
 
 /** As the scenario says; the rest as rkvd has it by default. */

@@ -5,7 +5,12 @@ import { renderTable } from '../../cli/table.ts';
 import { ENGINE_NAMES, type EngineName } from '../../consensus/engines.ts';
 import { readScenario } from '../../scenarios/file/read.ts';
 import type { Happening } from '../../scenarios/happenings.ts';
-import { DISTRIBUTION_HEAD, distributionRows, renderMeasurements } from '../../scenarios/render.ts';
+import {
+  DISTRIBUTION_ALIGNS,
+  DISTRIBUTION_HEAD,
+  distributionRows,
+  renderMeasurements,
+} from '../../scenarios/render.ts';
 import { Timeline } from '../../scenarios/timeline.ts';
 import { DEFAULT_BACKEND } from '../clusterPlan.ts';
 import type { ProcessContext } from '../commandProcess.ts';
@@ -71,5 +76,5 @@ export function addPlayCommand(
 
 function renderPlays(results: readonly PlayResult[]): string {
   const rows = distributionRows(results.map(({ measurements }) => measurements));
-  return renderTable(DISTRIBUTION_HEAD, rows, ['left', ...DISTRIBUTION_HEAD.slice(1).map(() => 'right' as const)]);
+  return renderTable(DISTRIBUTION_HEAD, rows, DISTRIBUTION_ALIGNS);
 }

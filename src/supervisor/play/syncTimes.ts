@@ -1,5 +1,5 @@
 import type { Spread } from '../../faults/spread.ts';
-import { spreadOf } from '../../scenarios/distribution.ts';
+import { Distribution } from '../../scenarios/distribution.ts';
 
 const NAME = 'raft_server_io_write';
 const QUANTILES = ['0.5', '0.9', '0.99', '0.999'] as const;
@@ -27,5 +27,5 @@ export function syncTimesIn(metrics: string): Spread | undefined {
 /** Each share's median of several. */
 export function medianSpread(spreads: readonly Spread[]): Spread | undefined {
   if (spreads.length === 0) return undefined;
-  return [0, 1, 2, 3].map((i) => spreadOf(spreads.map((spread) => spread[i]!))[0]) as unknown as Spread;
+  return [0, 1, 2, 3].map((i) => new Distribution(spreads.map((spread) => spread[i]!)).at(0.5)) as unknown as Spread;
 }
