@@ -89,6 +89,28 @@ describe('rkv-bench', () => {
     }
   });
 
+  it('measures configurations in rounds, and says of a program beside itself how sure it is', async () => {
+    const program = join(import.meta.dirname, '..', 'bin', 'rkvd');
+    const load = ['--time', '500ms', '--warmup', '100ms', '--clients', '5', '--name', 'same', '--runs', '2'];
+    const both = ['--rkvd', program, '--rkvd', program];
+    const { exitCode, out } = await bench([...both, ...ownData(), ...load, '--fail-if', 'failed > 0']);
+    expect(exitCode).toBe(0);
+    expect(out).toContain('same-gorums-rkvd2 beside same-gorums-rkvd1 (2 rounds, compared pair by pair):');
+    const [one, other] = [await resultOf('same-gorums-rkvd1'), await resultOf('same-gorums-rkvd2')];
+    expect(one.series).toEqual(other.series);
+    expect([one, other].map(({ repeats }) => repeats.map(({ round }) => round))).toEqual([
+      [0, 1],
+      [0, 1],
+    ]);
+    // In the second round the other one comes first.
+    const begun = (run: RunRecord, round: number) => run.repeats[round]!.startedAt;
+    expect(begun(one, 0) < begun(other, 0)).toBe(true);
+    expect(begun(other, 1) < begun(one, 1)).toBe(true);
+    const compared = await runCompare('same-gorums-rkvd1', 'same-gorums-rkvd2', '--json');
+    expect(JSON.parse(compared)).toMatchObject({ comparable: true, paired: true });
+    // Four clusters come and go.
+  }, 120_000);
+
   it('writes what was measured when it is interrupted, and still proves it', async () => {
     const { exitCode } = await bench(
       [...ownData(), '--time', '60s', '--warmup', '0s', '--clients', '5', '--name', 'cut'],
@@ -118,15 +140,16 @@ describe('rkv-bench', () => {
     expect(repeat!.issued + repeat!.dropped).toBeLessThanOrEqual(101);
     expect(await cluster.leader()).toBeDefined();
 
-    const compared = await runCompare('closed', 'open');
+    const compared = await runCompare('closed', 'open', '--across', 'load');
     expect(compared).toMatch(/ratePerClient +│ +- │ +20 /);
     expect(compared).toMatch(/rpc +│ +stream │ +unary /);
   });
 });
 
-async function runCompare(...names: string[]): Promise<string> {
+async function runCompare(one: string, other: string, ...options: string[]): Promise<string> {
   const out: string[] = [];
-  const exitCode = await runCommand(['compare', ...names.map((name) => join(folder, 'results', name))], {
+  const places = [one, other].map((name) => join(folder, 'results', name));
+  const exitCode = await runCommand(['compare', ...places, ...options], {
     terminal: { out: (text) => out.push(text), json: (value) => out.push(JSON.stringify(value)), err: () => {} },
     progressStream: undefined,
     onInterrupt: () => () => {},

@@ -1,11 +1,14 @@
+import { randomBytes } from 'node:crypto';
+import { isPrecise, type Precision, precisionOf } from './compare/precision.ts';
 import { machineFacts } from './facts/machine.ts';
 import { gitFacts, packageVersions } from './facts/packageFacts.ts';
 import { judge } from './judge.ts';
 import { mergeRepeats } from './merge.ts';
-import type { PlannedRun } from './plan.ts';
+import type { BenchPlan, PlannedRun, Rounds } from './plan.ts';
 import type { WrittenRun } from './render/runTable.ts';
 import { type RunRecord, SCHEMA_VERSION } from './results/schema.ts';
 import { runFolder, writeRun } from './results/store.ts';
+import { roundOrder } from './roundOrder.ts';
 import { type Measurement, measureOnce, type Progress } from './run/measure.ts';
 import type { Interrupts } from './run/target.ts';
 
@@ -18,47 +21,94 @@ export interface BenchContext {
   readonly progress: (title: string) => Progress & { end(): void };
 }
 
-/** Measures the runs one after the other and writes each as soon as it is done. Rejects with what a run rejects with. */
-export async function benchRuns(runs: readonly PlannedRun[], context: BenchContext): Promise<WrittenRun[]> {
+export interface BenchOutcome {
+  readonly written: readonly WrittenRun[];
+  /** Where a precision was asked for. */
+  readonly precision: Precision | undefined;
+}
+
+/** What is the same for all runs of a series. */
+type SeriesFacts = Required<Pick<RunRecord, 'series' | 'machine' | 'versions' | 'git'>>;
+
+/** A run of the series that is under way. */
+interface SeriesRun {
+  readonly run: PlannedRun;
+  readonly folder: string;
+  readonly measurements: Measurement[];
+  record: RunRecord | undefined;
+}
+
+/**
+ * Measures the runs in rounds, every run once a round, and writes all that there is of a run after each of its repeats. Rejects with what a
+ * run rejects with.
+ */
+export async function benchRuns({ runs, rounds }: BenchPlan, context: BenchContext): Promise<BenchOutcome> {
   // Before hours are spent on results that could not be written.
-  const folders = runs.map(({ name }) => runFolder(context.results, name));
-  const written: WrittenRun[] = [];
-  for (const [at, run] of runs.entries()) {
-    if (context.interrupts.stop.aborted) break;
-    const folder = folders[at]!;
-    const measurements = await measureRepeats(run, context);
-    if (measurements.length === 0) break;
-    const record = await runRecord(run, measurements, context.interrupts.stop.aborted);
-    await writeRun(
-      folder,
-      record,
-      measurements.map(({ histograms }) => histograms),
-    );
-    written.push({ record, folder });
-  }
-  return written;
-}
-
-async function measureRepeats(run: PlannedRun, context: BenchContext): Promise<Measurement[]> {
-  const { repeats } = run.settings;
-  const measurements: Measurement[] = [];
-  for (let repeat = 0; repeat < repeats && !context.interrupts.stop.aborted; repeat++) {
-    const progress = context.progress(repeats > 1 ? `${run.name} ${repeat + 1}/${repeats}` : run.name);
-    try {
-      const measurement = await measureOnce(run, repeat, progress, context.interrupts);
-      if (measurement !== undefined) measurements.push(measurement);
-    } finally {
-      progress.end();
+  const series = runs.map(
+    (run): SeriesRun => ({ run, folder: runFolder(context.results, run.name), measurements: [], record: undefined }),
+  );
+  const facts = {
+    series: { id: randomBytes(8).toString('hex') },
+    machine: machineFacts(),
+    versions: await packageVersions(),
+    git: await gitFacts(),
+  };
+  const { stop } = context.interrupts;
+  let precision: Precision | undefined;
+  for (let round = 0; round < roundsMax(rounds) && !stop.aborted; round++) {
+    for (const at of roundOrder(series.length, round)) {
+      if (stop.aborted) break;
+      await measureRun(series[at]!, facts, round, rounds, context);
     }
+    if (rounds.kind !== 'precision' || stop.aborted) continue;
+    const records = recordsOf(series);
+    precision = precisionOf(records, rounds.share);
+    // What loses writes has no speed, however precisely that is measured.
+    if (isPrecise(precision, rounds.share) || records.some(({ verdict }) => !verdict.passed)) break;
   }
-  return measurements;
+  const written = series.flatMap(({ record, folder }) => (record === undefined ? [] : [{ record, folder }]));
+  return { written, precision };
 }
 
-async function runRecord(
-  run: PlannedRun,
-  measurements: readonly Measurement[],
-  interrupted: boolean,
-): Promise<RunRecord> {
+function roundsMax(rounds: Rounds): number {
+  return rounds.kind === 'fixed' ? rounds.count : rounds.countMax;
+}
+
+function recordsOf(series: readonly SeriesRun[]): RunRecord[] {
+  return series.flatMap(({ record }) => record ?? []);
+}
+
+async function measureRun(
+  one: SeriesRun,
+  facts: SeriesFacts,
+  round: number,
+  rounds: Rounds,
+  context: BenchContext,
+): Promise<void> {
+  const { run, folder, measurements } = one;
+  const progress = context.progress(titleOf(run.name, round, rounds));
+  let measurement: Measurement | undefined;
+  try {
+    measurement = await measureOnce(run, round, progress, context.interrupts);
+  } finally {
+    progress.end();
+  }
+  if (measurement === undefined) return;
+  measurements.push(measurement);
+  one.record = runRecord(one, facts, context.interrupts.stop.aborted);
+  await writeRun(
+    folder,
+    one.record,
+    measurements.map(({ histograms }) => histograms),
+  );
+}
+
+function titleOf(name: string, round: number, rounds: Rounds): string {
+  if (rounds.kind === 'precision') return `${name} ${round + 1}`;
+  return rounds.count > 1 ? `${name} ${round + 1}/${rounds.count}` : name;
+}
+
+function runRecord({ run, measurements }: SeriesRun, facts: SeriesFacts, interrupted: boolean): RunRecord {
   const repeats = measurements.map(({ record }) => record);
   const merged = mergeRepeats(
     repeats,
@@ -70,11 +120,9 @@ async function runRecord(
     name: run.name,
     startedAt: repeats[0]!.startedAt,
     interrupted,
-    settings: run.settings,
-    machine: machineFacts(),
+    ...facts,
+    settings: { ...run.settings, repeats: repeats.length },
     disk,
-    versions: await packageVersions(),
-    git: await gitFacts(),
     repeats,
     merged,
     verdict: judge({ load: run.settings.load, repeats, merged, disk }),

@@ -1,33 +1,39 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { anyNumber } from '../cli/runCommander.ts';
 import { parseAddresses } from '../client/addresses.ts';
-import { parseDurationMs } from '../goflags/goValues.ts';
+import { parseBool, parseDurationMs } from '../goflags/goValues.ts';
+import { CONDITIONS, type Condition } from './compare/comparability.ts';
 import type { BenchRequest } from './plan.ts';
 
 /** The options of `rkv-bench` as commander hands them over. */
 export interface BenchFlags {
   readonly backend?: readonly string[];
-  readonly batch?: boolean;
+  readonly batch?: boolean | 'both';
   readonly entriespermsg?: readonly number[];
   readonly servers?: number;
   readonly heartbeat?: number;
   readonly election?: number;
   readonly checkquorum?: boolean;
   readonly distance?: number;
+  readonly rkvd?: readonly string[];
   readonly cluster?: readonly string[];
   readonly datadir?: string;
-  readonly clients: number;
-  readonly throughput?: number;
+  readonly clients: readonly number[];
+  readonly throughput?: readonly number[];
   readonly time: number;
   readonly warmup: number;
-  readonly reads: number;
-  readonly payload: number;
+  readonly reads: readonly number[];
+  readonly payload: readonly number[];
   readonly keyspace: number;
   readonly zipfs: number;
   readonly zipfv: number;
   readonly seed: number;
   readonly rpc: 'stream' | 'unary';
-  readonly repeats: number;
+  readonly runs?: number;
+  readonly repeats?: number;
+  readonly precision?: number;
+  readonly runsMax: number;
+  readonly failIf?: readonly string[];
   readonly results: string;
   readonly name?: string;
   readonly json?: true;
@@ -41,7 +47,11 @@ export function addBenchOptions(command: Command): Command {
       'gorums, etcd, hashicorp or all; a list, or given again, measures one after the other (default: gorums)',
       collectNames,
     )
-    .option('--batch', 'batch entries into messages and proposals into disk writes (default)')
+    .option(
+      '--batch [which]',
+      'batch entries into messages and proposals into disk writes (default); both measures with and without',
+      batchKinds,
+    )
     .option('--no-batch', 'one entry a message, one proposal a disk write')
     .option(
       '--entriespermsg <entries>',
@@ -59,21 +69,26 @@ export function addBenchOptions(command: Command): Command {
     )
     .option('--datadir <folder>', "where the servers' data lies while they run (default: the temporary folder)")
     .option(
+      '--rkvd <program>',
+      "run this server program instead of this package's; given again, compares them",
+      collect,
+    )
+    .option(
       '--cluster <addresses>',
       'measure the servers that run at :9201,:9202,:9203 instead of starting some',
       addresses,
     )
     .optionsGroup('The load:')
-    .option('--clients <n>', 'sessions that send requests', anyNumber, 200)
+    .addOption(listOption('--clients <n>', 'sessions that send requests', 200))
     .option(
       '--throughput <rate>',
       'requests per second of each client, measured from when they are due (open loop); without it each waits for its answer (closed loop)',
-      anyNumber,
+      numbers,
     )
     .addOption(timeOption('--time <duration>', 'how long to measure', 10_000, '10s'))
     .addOption(timeOption('--warmup <duration>', 'how long to drive before that', 2000, '2s'))
-    .option('--reads <fraction>', 'fraction of lookups, 0 to 1', anyNumber, 0)
-    .option('--payload <bytes>', 'bytes of a value, at least 16', anyNumber, 16)
+    .addOption(listOption('--reads <fraction>', 'fraction of lookups, 0 to 1', 0))
+    .addOption(listOption('--payload <bytes>', 'bytes of a value, at least 16', 16))
     .option('--keyspace <n>', 'number of keys', anyNumber, 10_000)
     .option('--zipfs <s>', 'exponent of the Zipf distribution of keys', anyNumber, 1.1)
     .option('--zipfv <v>', 'offset of the Zipf distribution of keys', anyNumber, 4)
@@ -82,38 +97,97 @@ export function addBenchOptions(command: Command): Command {
       new Option('--rpc <kind>', 'session stream or unary calls').choices(['stream', 'unary']).default('stream'),
     )
     .optionsGroup('The results:')
-    .option('--repeats <n>', 'measure so often, each time on new servers', anyNumber, 1)
+    .option(
+      '--runs <n>',
+      'measure in so many rounds, each on new servers, every configuration once a round (default: 1)',
+      anyNumber,
+    )
+    .addOption(new Option('--repeats <n>', 'the same as --runs').argParser(anyNumber).hideHelp())
+    .option(
+      '--precision <share>',
+      'go on until the throughput, or its ratio to the first configuration, is known so well, such as 3%',
+      percent,
+    )
+    .addOption(new Option('--runs-max <n>', 'rounds after which --precision gives up').argParser(anyNumber).default(30))
+    .addOption(
+      failIfOption(
+        '--fail-if <threshold>',
+        "exit with 3 where a run is so, such as 'p99 > 10ms', 'throughput < 10000', 'dropped > 0'",
+      ),
+    )
     .option('--results <folder>', 'where the folder of each run goes', 'results')
     .option('--name <name>', 'name of the run (default: the time and the backend)')
     .option('--json', 'print the results as JSON on stdout, the table on stderr');
 }
 
+/** The options of `rkv-bench compare`. */
+export interface CompareFlags {
+  readonly across?: readonly Condition[];
+  readonly failIf?: readonly string[];
+  readonly json?: true;
+  readonly markdown?: true;
+}
+
+export function addCompareOptions(command: Command): Command {
+  return command
+    .argument('<runs...>', 'folders of runs, such as results/demo; the first is the baseline')
+    .option('--across <conditions>', `what is varied on purpose: ${CONDITIONS.join(', ')}`, conditions)
+    .addOption(
+      failIfOption(
+        '--fail-if <threshold>',
+        "exit with 3 where a run is shown to have changed so, such as 'throughput < -5%', 'p99 > 10%'",
+      ),
+    )
+    .addOption(new Option('--json', 'print the comparison as JSON').conflicts('markdown'))
+    .option('--markdown', 'print the tables as Markdown');
+}
+
+function conditions(text: string, before: readonly Condition[] | undefined): Condition[] {
+  const named = text.split(',').map((name) => name.trim());
+  const known = named.filter((name): name is Condition => CONDITIONS.some((each) => each === name));
+  if (known.length < named.length) throw new InvalidArgumentError(`Expected some of ${CONDITIONS.join(', ')}.`);
+  return [...(before ?? []), ...known];
+}
+
 export function requestOf(flags: BenchFlags): BenchRequest {
   return {
     backends: flags.backend,
-    batch: flags.batch,
+    batches: flags.batch === undefined ? undefined : flags.batch === 'both' ? [true, false] : [flags.batch],
     entriesPerMsg: flags.entriespermsg,
     servers: flags.servers,
     heartbeatMs: flags.heartbeat,
     electionMs: flags.election,
     checkQuorum: flags.checkquorum,
     distanceMs: flags.distance,
+    rkvds: flags.rkvd,
     cluster: flags.cluster,
     dataDirectory: flags.datadir,
     clients: flags.clients,
-    throughput: flags.throughput,
+    throughputs: flags.throughput,
     timeMs: flags.time,
     warmupMs: flags.warmup,
     reads: flags.reads,
-    payload: flags.payload,
+    payloads: flags.payload,
     keyspace: flags.keyspace,
     zipfS: flags.zipfs,
     zipfV: flags.zipfv,
     seed: flags.seed,
     rpc: flags.rpc,
-    repeats: flags.repeats,
+    rounds: flags.runs ?? flags.repeats ?? 1,
+    precision: flags.precision,
+    roundsMax: flags.runsMax,
     name: flags.name,
   };
+}
+
+/** A number, or several to measure each. */
+function listOption(flags: string, description: string, value: number): Option {
+  return new Option(flags, `${description}; a list measures each`).argParser(numbers).default([value], String(value));
+}
+
+/** May be given again, and each time counts. */
+export function failIfOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(collect);
 }
 
 function timeOption(flags: string, description: string, ms: number, text: string): Option {
@@ -122,6 +196,28 @@ function timeOption(flags: string, description: string, ms: number, text: string
 
 function collectNames(text: string, before: readonly string[] | undefined): string[] {
   return [...(before ?? []), ...text.split(',').map((name) => name.trim())];
+}
+
+function collect(text: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), text];
+}
+
+function batchKinds(text: string): boolean | 'both' {
+  if (text === 'both') return text;
+  const parsed = parseBool(text);
+  if (!parsed.ok) throw new InvalidArgumentError('Expected true, false or both.');
+  return parsed.value;
+}
+
+function numbers(text: string): number[] {
+  return text.split(',').map((part) => anyNumber(part.trim()));
+}
+
+/** A share: `3%` as 0.03. */
+function percent(text: string): number {
+  const [, value] = /^(\d+(?:\.\d+)?)\s*%$/.exec(text.trim()) ?? [];
+  if (value === undefined) throw new InvalidArgumentError('Expected a share such as 3%.');
+  return Number(value) / 100;
 }
 
 function wholeNumbers(text: string): number[] {

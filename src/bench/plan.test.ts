@@ -1,21 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { type BenchRequest, PlanError, planRuns } from './plan.ts';
+import { type BenchRequest, PlanError, planBench } from './plan.ts';
 
 const base: BenchRequest = {
-  clients: 200,
+  clients: [200],
   timeMs: 10_000,
   warmupMs: 2000,
-  reads: 0,
-  payload: 16,
+  reads: [0],
+  payloads: [16],
   keyspace: 10_000,
   zipfS: 1.1,
   zipfV: 4,
   seed: 1,
   rpc: 'stream',
-  repeats: 1,
+  rounds: 1,
+  roundsMax: 30,
 };
 const now = new Date('2030-01-02T03:04:05.678Z');
-const plan = (changes: Partial<BenchRequest>) => planRuns({ ...base, ...changes }, now);
+const plan = (changes: Partial<BenchRequest>) => planBench({ ...base, ...changes }, now).runs;
 const problemOf = (changes: Partial<BenchRequest>): string => {
   try {
     plan(changes);
@@ -26,7 +27,7 @@ const problemOf = (changes: Partial<BenchRequest>): string => {
   return 'no problem';
 };
 
-describe('planRuns', () => {
+describe('planBench', () => {
   it('takes a distance that leaves time for elections', () => {
     expect(plan({ distanceMs: 20 })[0]!.settings.cluster).toMatchObject({ distance: '20ms' });
     expect(problemOf({ distanceMs: 250 })).toContain('--distance: expected a duration above 0 and below a quarter');
@@ -62,15 +63,42 @@ describe('planRuns', () => {
     ]);
   });
 
+  it('measures every combination of what has several values, and names it after those', () => {
+    const names = plan({ name: 'a', batches: [true, false], clients: [1, 50], reads: [0, 0.9], payloads: [16, 1024] });
+    expect(names).toHaveLength(16);
+    expect(new Set(names.map(({ name }) => name)).size).toBe(16);
+    expect(names[0]!.name).toBe('a-gorums-batch-c1-p16-r0');
+    expect(names.at(-1)!.name).toBe('a-gorums-nobatch-c50-p1024-r0.9');
+    expect(names.at(-1)!.settings).toMatchObject({
+      cluster: { batch: false },
+      load: { clients: 50, reads: 0.9, payloadBytes: 1024 },
+    });
+  });
+
+  it('measures a program as often as it is named, to see what chance does', () => {
+    const runs = plan({ name: 'a', rkvds: ['bin/rkvd', 'bin/rkvd'] });
+    expect(runs.map(({ name }) => name)).toEqual(['a-gorums-rkvd1', 'a-gorums-rkvd2']);
+    expect(runs[1]!.settings.cluster).toMatchObject({ rkvd: 'bin/rkvd' });
+  });
+
+  it('has rounds as many as are asked for, or as it takes', () => {
+    expect(planBench({ ...base, rounds: 7 }, now).rounds).toEqual({ kind: 'fixed', count: 7 });
+    expect(planBench({ ...base, precision: 0.03 }, now).rounds).toEqual({
+      kind: 'precision',
+      share: 0.03,
+      countMax: 30,
+    });
+  });
+
   it('measures each backend once however often it is named', () => {
     expect(plan({ backends: ['etcd', 'gorums', 'etcd'] })).toHaveLength(2);
   });
 
   it('takes a running cluster with its own settings only', () => {
-    const [run] = plan({ cluster: ['127.0.0.1:9201'], throughput: 30 });
+    const [run] = plan({ cluster: ['127.0.0.1:9201'], throughputs: [30] });
     expect(run!.settings.cluster).toEqual({ kind: 'running', addresses: ['127.0.0.1:9201'] });
     expect(run!.settings.load.ratePerClient).toBe(30);
-    expect(problemOf({ cluster: ['127.0.0.1:9201'], batch: false, electionMs: 2000 })).toBe(
+    expect(problemOf({ cluster: ['127.0.0.1:9201'], batches: [false], electionMs: 2000 })).toBe(
       '--batch: the cluster that --cluster names runs already, with its own settings\n' +
         '--election: the cluster that --cluster names runs already, with its own settings',
     );
@@ -78,18 +106,23 @@ describe('planRuns', () => {
 
   it.each<[Partial<BenchRequest>, RegExp]>([
     [{ backends: ['raft'] }, /^--backend: expected gorums, etcd, hashicorp or all, got "raft"$/],
-    [{ clients: 0 }, /^--clients: expected 1 to/],
-    [{ clients: 1.5 }, /^--clients/],
-    [{ throughput: 0 }, /^--throughput/],
+    [{ clients: [200, 0] }, /^--clients: expected 1 to/],
+    [{ clients: [1.5] }, /^--clients/],
+    [{ throughputs: [0] }, /^--throughput/],
     [{ timeMs: 0 }, /^--time/],
     [{ warmupMs: -1 }, /^--warmup/],
-    [{ reads: 1.01 }, /^--reads: expected a fraction of lookups from 0 to 1, got 1.01$/],
-    [{ payload: 15 }, /^--payload: expected at least 16 bytes/],
+    [{ reads: [1.01] }, /^--reads: expected a fraction of lookups from 0 to 1, got 1.01$/],
+    [{ payloads: [15] }, /^--payload: expected at least 16 bytes/],
     [{ keyspace: 0 }, /^--keyspace/],
     [{ zipfS: 1 }, /^--zipfs/],
     [{ zipfV: 0.5 }, /^--zipfv/],
     [{ seed: 0.5 }, /^--seed/],
-    [{ repeats: 0 }, /^--repeats/],
+    [{ rounds: 0 }, /^--runs: expected 1 to 1000, got 0$/],
+    [{ precision: 1 }, /^--precision: expected a share above 0 % and below 100 %, such as 3%, got 100%$/],
+    [{ precision: 0.03, rounds: 5 }, /^--runs: --precision decides how many rounds there are$/],
+    [{ roundsMax: 2 }, /^--runs-max: expected 5 to 1000, got 2$/],
+    [{ rkvds: ['rkvd'], cluster: [':9201'] }, /^--rkvd: the cluster that --cluster names runs already/],
+    [{ clients: Array.from({ length: 3001 }, (_, at) => at + 1) }, /^expected at most 3000 configurations, got 3001$/],
     [{ entriesPerMsg: [64, 0] }, /^--entriespermsg: expected whole numbers from 1, got "64,0"$/],
     [{ servers: 0 }, /^--servers/],
     [{ heartbeatMs: 1000 }, /^--heartbeat: .* less than the election timeout of 1s, got 1s$/],

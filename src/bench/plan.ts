@@ -1,31 +1,37 @@
 import { ENGINE_NAMES } from '../consensus/engines.ts';
 import { formatDuration } from '../goflags/goValues.ts';
+import { ROUNDS_MIN_FOR_PRECISION } from './compare/precision.ts';
 import type { RunSettings } from './results/schema.ts';
 
-/** What a person asked for, one value parsed at a time. Undefined where it was not said. */
+/** What a person asked for, one value parsed at a time. Undefined where it was not said. A list of several values is an axis. */
 export interface BenchRequest {
   readonly backends?: readonly string[] | undefined;
-  readonly batch?: boolean | undefined;
+  readonly batches?: readonly boolean[] | undefined;
   readonly entriesPerMsg?: readonly number[] | undefined;
   readonly servers?: number | undefined;
   readonly heartbeatMs?: number | undefined;
   readonly electionMs?: number | undefined;
   readonly checkQuorum?: boolean | undefined;
   readonly distanceMs?: number | undefined;
+  /** Server programs; one that stands there twice is measured twice, to see what chance does. */
+  readonly rkvds?: readonly string[] | undefined;
   readonly cluster?: readonly string[] | undefined;
   readonly dataDirectory?: string | undefined;
-  readonly clients: number;
-  readonly throughput?: number | undefined;
+  readonly clients: readonly number[];
+  readonly throughputs?: readonly number[] | undefined;
   readonly timeMs: number;
   readonly warmupMs: number;
-  readonly reads: number;
-  readonly payload: number;
+  readonly reads: readonly number[];
+  readonly payloads: readonly number[];
   readonly keyspace: number;
   readonly zipfS: number;
   readonly zipfV: number;
   readonly seed: number;
   readonly rpc: 'stream' | 'unary';
-  readonly repeats: number;
+  readonly rounds: number;
+  /** Half the width of a ratio's interval that is narrow enough, as a share. */
+  readonly precision?: number | undefined;
+  readonly roundsMax: number;
   readonly name?: string | undefined;
 }
 
@@ -37,6 +43,17 @@ export interface PlannedRun {
   readonly dataDirectory: string | undefined;
 }
 
+/** Runs that are measured together, in rounds. */
+export interface BenchPlan {
+  readonly runs: readonly PlannedRun[];
+  readonly rounds: Rounds;
+}
+
+/** How many rounds: so many, or until the intervals are as narrow as asked for. */
+export type Rounds =
+  | { readonly kind: 'fixed'; readonly count: number }
+  | { readonly kind: 'precision'; readonly share: number; readonly countMax: number };
+
 /** Settings that cannot be measured together, or at all. The message has one line a problem. */
 export class PlanError extends Error {
   override readonly name = 'PlanError';
@@ -46,82 +63,131 @@ export class PlanError extends Error {
 const PAYLOAD_BYTES_MIN = 16;
 const CLIENTS_MAX = 100_000;
 const SERVERS_MAX = 64;
+const ROUNDS_MAX = 1000;
+/** Of one plan: a minute each, these take more than two days. */
+const RUNS_MAX = 3000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
-/** The runs that a request asks for, in order: every backend with every number of entries per message. Throws PlanError. */
-export function planRuns(request: BenchRequest, now: Date): PlannedRun[] {
-  const problems = [...loadProblems(request), ...clusterProblems(request)];
+/** The runs that a request asks for: every combination of the values that its axes have. Throws PlanError. */
+export function planBench(request: BenchRequest, now: Date): BenchPlan {
+  const problems = [...loadProblems(request), ...clusterProblems(request), ...roundProblems(request)];
   if (problems.length > 0) throw new PlanError(problems.join('\n'));
   const clusters = plannedClusters(request);
-  const stem = request.name ?? `${timestamp(now)}`;
-  return clusters.map((cluster) => {
-    const labels = request.name !== undefined && clusters.length === 1 ? [stem] : [stem, ...clusterLabels(cluster)];
-    return {
-      name: labels.join('-'),
-      settings: { cluster, load: plannedLoad(request), repeats: request.repeats },
+  const loads = plannedLoads(request);
+  const count = clusters.length * loads.length;
+  if (count > RUNS_MAX) throw new PlanError(`expected at most ${RUNS_MAX} configurations, got ${count}`);
+  const isOne = request.name !== undefined && count === 1;
+  const stem = request.name ?? timestamp(now);
+  const runs = clusters.flatMap((cluster) =>
+    loads.map((load) => ({
+      name: (isOne ? [stem] : [stem, ...cluster.labels, ...load.labels]).join('-'),
+      settings: { cluster: cluster.value, load: load.value, repeats: request.rounds },
       dataDirectory: request.dataDirectory,
-    };
-  });
-
-  function clusterLabels(cluster: RunSettings['cluster']): string[] {
-    if (cluster.kind === 'running') return ['running'];
-    const sweeps = (request.entriesPerMsg?.length ?? 0) > 1;
-    return sweeps ? [cluster.backend, String(cluster.entriesPerMsg)] : [cluster.backend];
-  }
+    })),
+  );
+  return { runs, rounds: plannedRounds(request) };
 }
 
-function plannedClusters(request: BenchRequest): RunSettings['cluster'][] {
-  if (request.cluster !== undefined) return [{ kind: 'running', addresses: [...request.cluster] }];
+function plannedRounds({ rounds, precision, roundsMax }: BenchRequest): Rounds {
+  return precision === undefined
+    ? { kind: 'fixed', count: rounds }
+    : { kind: 'precision', share: precision, countMax: roundsMax };
+}
+
+/** A value of several, and how a run's name tells it from the others. */
+interface Labelled<T> {
+  readonly value: T;
+  readonly labels: readonly string[];
+}
+
+/** The values of an axis, each once; they need a label where there are several. */
+function axis<T>(values: readonly T[], label: (value: T, at: number) => string): Labelled<T>[] {
+  const each = [...new Set(values)];
+  return each.map((value, at) => ({ value, labels: each.length > 1 ? [label(value, at)] : [] }));
+}
+
+function plannedClusters(request: BenchRequest): Labelled<RunSettings['cluster']>[] {
+  if (request.cluster !== undefined) {
+    return [{ value: { kind: 'running', addresses: [...request.cluster] }, labels: ['running'] }];
+  }
   const asked = request.backends ?? ['gorums'];
   const backends = asked.includes('all') ? ENGINE_NAMES : ENGINE_NAMES.filter((backend) => asked.includes(backend));
+  // Not by `axis`: the same program twice is two configurations.
+  const programs = (request.rkvds ?? [undefined]).map((value, at, all) => ({
+    value,
+    labels: all.length > 1 ? [`rkvd${at + 1}`] : [],
+  }));
+  const batches = axis(request.batches ?? [true], (batch) => (batch ? 'batch' : 'nobatch'));
+  const entries = axis(request.entriesPerMsg ?? [64], String);
   return backends.flatMap((backend) =>
-    [...new Set(request.entriesPerMsg ?? [64])].map((entriesPerMsg) => ({
-      kind: 'own' as const,
-      servers: request.servers ?? 3,
-      backend,
-      batch: request.batch ?? true,
-      entriesPerMsg,
-      heartbeat: formatDuration(request.heartbeatMs ?? 20),
-      election: formatDuration(request.electionMs ?? 1000),
-      checkQuorum: request.checkQuorum ?? false,
-      ...(request.distanceMs === undefined ? {} : { distance: formatDuration(request.distanceMs) }),
-    })),
+    programs.flatMap((program) =>
+      batches.flatMap((batch) =>
+        entries.map((entriesPerMsg) => ({
+          value: {
+            kind: 'own' as const,
+            servers: request.servers ?? 3,
+            backend,
+            batch: batch.value,
+            entriesPerMsg: entriesPerMsg.value,
+            heartbeat: formatDuration(request.heartbeatMs ?? 20),
+            election: formatDuration(request.electionMs ?? 1000),
+            checkQuorum: request.checkQuorum ?? false,
+            ...(request.distanceMs === undefined ? {} : { distance: formatDuration(request.distanceMs) }),
+            ...(program.value === undefined ? {} : { rkvd: program.value }),
+          },
+          labels: [backend, ...program.labels, ...batch.labels, ...entriesPerMsg.labels],
+        })),
+      ),
+    ),
   );
 }
 
-function plannedLoad(request: BenchRequest): RunSettings['load'] {
-  const { clients, throughput, timeMs, warmupMs, reads, payload, keyspace, zipfS, zipfV, seed, rpc } = request;
-  return {
-    clients,
-    ratePerClient: throughput ?? null,
-    timeMs,
-    warmupMs,
-    reads,
-    payloadBytes: payload,
-    keyspace,
-    zipfS,
-    zipfV,
-    seed,
-    rpc,
-  };
+function plannedLoads(request: BenchRequest): Labelled<RunSettings['load']>[] {
+  const { timeMs, warmupMs, keyspace, zipfS, zipfV, seed, rpc } = request;
+  const clients = axis(request.clients, (count) => `c${count}`);
+  const rates = axis<number | null>(request.throughputs ?? [null], (rate) => `t${rate}`);
+  const payloads = axis(request.payloads, (bytes) => `p${bytes}`);
+  const reads = axis(request.reads, (share) => `r${share}`);
+  return clients.flatMap((count) =>
+    rates.flatMap((rate) =>
+      payloads.flatMap((payload) =>
+        reads.map((share) => ({
+          value: {
+            clients: count.value,
+            ratePerClient: rate.value,
+            timeMs,
+            warmupMs,
+            reads: share.value,
+            payloadBytes: payload.value,
+            keyspace,
+            zipfS,
+            zipfV,
+            seed,
+            rpc,
+          },
+          labels: [...count.labels, ...rate.labels, ...payload.labels, ...share.labels],
+        })),
+      ),
+    ),
+  );
 }
 
 function loadProblems(request: BenchRequest): string[] {
+  const badOf = <T>(values: readonly T[], good: (value: T) => boolean) =>
+    values.length === 0 ? ['none'] : values.filter((value) => !good(value));
+  const badClients = badOf(request.clients, (count) => isWhole(count, 1, CLIENTS_MAX));
+  const badRates = badOf(request.throughputs ?? [1], (rate) => rate > 0 && Number.isFinite(rate));
+  const badReads = badOf(request.reads, (share) => share >= 0 && share <= 1);
+  const badPayloads = badOf(request.payloads, (bytes) => isWhole(bytes, PAYLOAD_BYTES_MIN, 1 << 27));
   const checks: [boolean, string][] = [
-    [isWhole(request.clients, 1, CLIENTS_MAX), `--clients: expected 1 to ${CLIENTS_MAX}, got ${request.clients}`],
-    [
-      request.throughput === undefined || (request.throughput > 0 && Number.isFinite(request.throughput)),
-      `--throughput: expected requests per second of each client, above 0, got ${request.throughput}`,
-    ],
+    [badClients.length === 0, `--clients: expected 1 to ${CLIENTS_MAX}, got ${badClients[0]}`],
+    [badRates.length === 0, `--throughput: expected requests per second of each client, above 0, got ${badRates[0]}`],
     [request.timeMs > 0, '--time: expected a duration above 0, such as 10s'],
     [request.warmupMs >= 0, '--warmup: expected a duration from 0, such as 2s'],
+    [badReads.length === 0, `--reads: expected a fraction of lookups from 0 to 1, got ${badReads[0]}`],
     [
-      request.reads >= 0 && request.reads <= 1,
-      `--reads: expected a fraction of lookups from 0 to 1, got ${request.reads}`,
-    ],
-    [
-      isWhole(request.payload, PAYLOAD_BYTES_MIN, 1 << 27),
-      `--payload: expected at least ${PAYLOAD_BYTES_MIN} bytes and at most 128 MiB, got ${request.payload}`,
+      badPayloads.length === 0,
+      `--payload: expected at least ${PAYLOAD_BYTES_MIN} bytes and at most 128 MiB, got ${badPayloads[0]}`,
     ],
     [
       isWhole(request.keyspace, 1, 2 ** 31 - 1),
@@ -132,7 +198,6 @@ function loadProblems(request: BenchRequest): string[] {
       `--zipfs: expected an exponent above 1, got ${request.zipfS}`,
     ],
     [request.zipfV >= 1 && Number.isFinite(request.zipfV), `--zipfv: expected an offset from 1, got ${request.zipfV}`],
-    [isWhole(request.repeats, 1, 1000), `--repeats: expected 1 to 1000, got ${request.repeats}`],
     [Number.isSafeInteger(request.seed), `--seed: expected a whole number, got ${request.seed}`],
     [
       request.name === undefined || NAME.test(request.name),
@@ -140,6 +205,21 @@ function loadProblems(request: BenchRequest): string[] {
     ],
   ];
   return failed(checks);
+}
+
+function roundProblems({ rounds, precision, roundsMax }: BenchRequest): string[] {
+  return failed([
+    [isWhole(rounds, 1, ROUNDS_MAX), `--runs: expected 1 to ${ROUNDS_MAX}, got ${rounds}`],
+    [
+      precision === undefined || (precision > 0 && precision < 1),
+      `--precision: expected a share above 0 % and below 100 %, such as 3%, got ${precision === undefined ? '' : `${precision * 100}%`}`,
+    ],
+    [
+      isWhole(roundsMax, ROUNDS_MIN_FOR_PRECISION, ROUNDS_MAX),
+      `--runs-max: expected ${ROUNDS_MIN_FOR_PRECISION} to ${ROUNDS_MAX}, got ${roundsMax}`,
+    ],
+    [precision === undefined || rounds === 1, '--runs: --precision decides how many rounds there are'],
+  ]);
 }
 
 function clusterProblems(request: BenchRequest): string[] {
@@ -168,7 +248,7 @@ function clusterProblems(request: BenchRequest): string[] {
   ];
   const ownOnly = {
     '--backend': request.backends,
-    '--batch': request.batch,
+    '--batch': request.batches,
     '--entriespermsg': request.entriesPerMsg,
     '--servers': request.servers,
     '--heartbeat': request.heartbeatMs,
@@ -176,6 +256,7 @@ function clusterProblems(request: BenchRequest): string[] {
     '--checkquorum': request.checkQuorum,
     '--datadir': request.dataDirectory,
     '--distance': request.distanceMs,
+    '--rkvd': request.rkvds,
   };
   if (request.cluster !== undefined) {
     for (const [flag, value] of Object.entries(ownOnly)) {

@@ -22,6 +22,29 @@ export function renderTable(
   return [...lines.slice(0, 2), rule, ...lines.slice(2)].join('\n');
 }
 
+/** A table for a terminal, or for a document in Markdown. */
+export type TableStyle = 'terminal' | 'markdown';
+
+export function tableIn(
+  style: TableStyle,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  aligns: readonly ('left' | 'right')[],
+): string {
+  return style === 'terminal' ? renderTable(head, rows, aligns) : renderMarkdownTable(head, rows, aligns);
+}
+
+function renderMarkdownTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  aligns: readonly ('left' | 'right')[],
+): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((text) => cell(text).replaceAll('|', '\\|')).join(' | ')} |`;
+  const rule = `|${aligns.map((side) => (side === 'left' ? ' --- |' : ' ---: |')).join('')}`;
+  return [line(head), rule, ...rows.map(line)].join('\n');
+}
+
 function cell(text: string): string {
   return printable(text, CELL_LENGTH_MAX);
 }

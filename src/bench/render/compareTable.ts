@@ -1,54 +1,56 @@
 import { printable } from '../../cli/printable.ts';
-import { renderTable } from '../../cli/table.ts';
+import { type TableStyle, tableIn } from '../../cli/table.ts';
+import type { Comparisons } from '../compare/comparison.ts';
 import type { LatencyUs, RunRecord, Spread } from '../results/schema.ts';
 import { formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
+import { renderVerdicts } from './verdictTable.ts';
 
 /** Of a run's name: as the head of a column, and in a line. */
 const NAME_LENGTH_MAX = 40;
 const DIFFERENCES_SHOWN_MAX = 100;
 
-/** Runs side by side: what was measured, as ratios to the first run too, and every setting that differs. */
-export function renderComparison(runs: readonly RunRecord[]): string {
+/** Runs side by side: what was measured, what of it differs from the first run and how sure that is, and every setting that differs. */
+export function renderComparison(runs: readonly RunRecord[], comparisons: Comparisons, style: TableStyle): string {
   const names = runs.map((run) => `${printable(run.name, NAME_LENGTH_MAX)}${run.interrupted ? ' (interrupted)' : ''}`);
   const differing = differingFacts(runs);
   const settings =
     differing.length === 0
       ? ['The settings, the machine and the versions are the same.']
-      : ['What differs:', renderTable(['', ...names], differing, leftThenRight(1, names.length))];
-  const failing = runs.filter(({ verdict }) => !verdict.passed).map(({ name }) => printable(name, NAME_LENGTH_MAX));
+      : ['What differs:', tableIn(style, ['', ...names], differing, leftThenRight(1, names.length))];
   const unanswered = runs.some(({ merged }) => merged.failed + merged.dropped > 0);
   return [
-    renderTable(['', ...names], measuredRows(runs), leftThenRight(1, names.length)),
+    tableIn(style, ['', ...names], measuredRows(runs), leftThenRight(1, names.length)),
     ...(unanswered ? ['Requests that failed or were dropped stand in no rate and no latency.'] : []),
+    ...renderVerdicts(comparisons, style),
     ...settings,
-    ...(failing.length === 0 ? [] : [`Do not trust ${failing.join(', ')}: the check of the run failed.`]),
-  ].join('\n');
+  ].join(style === 'markdown' ? '\n\n' : '\n');
 }
 
-type Format = (value: number) => string;
+/** What loses writes has no speed. */
+function isWrong({ verdict }: RunRecord): boolean {
+  return !verdict.passed;
+}
 
+/** A figure that no run has is left out, and a run that has none of it has a dash. */
 function measuredRows(runs: readonly RunRecord[]): string[][] {
-  const rates = (title: string, of: (run: RunRecord) => Spread): string[] => {
-    const [first] = runs;
+  const rates = (title: string, of: (run: RunRecord) => Spread): string[] => [
+    title,
+    ...runs.map((run) => (isWrong(run) || of(run).max === 0 ? '-' : formatSpread(of(run), formatCount))),
+  ];
+  const latencies = (kind: string, of: (run: RunRecord) => LatencyUs): string[][] => {
+    const row = (title: string, value: (latency: LatencyUs) => number) => [
+      `${kind} ${title}, ms`,
+      ...runs.map((run) => (isWrong(run) || of(run).count === 0 ? '-' : formatUsAsMs(value(of(run))))),
+    ];
     return [
-      title,
-      ...runs.map((run) =>
-        withRatio(formatSpread(of(run), formatCount), of(run).median, of(first!).median, run === first),
-      ),
+      row('mean', ({ mean }) => mean),
+      row('p50', ({ p50 }) => p50),
+      row('p90', ({ p90 }) => p90),
+      row('p99', ({ p99 }) => p99),
+      row('p99.9', ({ p999 }) => p999),
+      row('max', ({ max }) => max),
     ];
   };
-  const values = (title: string, of: (run: RunRecord) => number, format: Format): string[] => {
-    const [first] = runs;
-    return [title, ...runs.map((run) => withRatio(format(of(run)), of(run), of(first!), run === first))];
-  };
-  const latencies = (kind: string, of: (run: RunRecord) => LatencyUs): string[][] => [
-    values(`${kind} mean, ms`, (run) => of(run).mean, formatUsAsMs),
-    values(`${kind} p50, ms`, (run) => of(run).p50, formatUsAsMs),
-    values(`${kind} p90, ms`, (run) => of(run).p90, formatUsAsMs),
-    values(`${kind} p99, ms`, (run) => of(run).p99, formatUsAsMs),
-    values(`${kind} p99.9, ms`, (run) => of(run).p999, formatUsAsMs),
-    values(`${kind} max, ms`, (run) => of(run).max, formatUsAsMs),
-  ];
   const rows: string[][] = [];
   if (runs.some(({ merged }) => merged.writes > 0)) {
     rows.push(rates('inserts per second', ({ merged }) => merged.writesPerSecond));
@@ -64,10 +66,6 @@ function measuredRows(runs: readonly RunRecord[]): string[][] {
     ...runs.map(({ verdict }) => (verdict.verified ? 'ok' : verdict.passed ? 'not checked' : 'FAILED')),
   ]);
   return rows;
-}
-
-function withRatio(text: string, value: number, first: number, isFirst: boolean): string {
-  return isFirst || first === 0 ? text : `${text}  ×${(value / first).toFixed(2)}`;
 }
 
 /** Settings, effective settings, machine and versions, a row each, of which not all runs have the same. */

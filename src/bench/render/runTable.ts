@@ -99,12 +99,16 @@ function runRows(record: RunRecord): string[][] {
   const { backend, entries } = clusterLabels(record);
   const check = verdict.verified ? 'ok' : verdict.passed ? 'not checked' : 'FAILED';
   const failed = formatCount(merged.failed + merged.dropped);
+  // What loses writes has no speed.
+  const figures = (rate: Spread, { p50, p90, p99, p999, max }: LatencyUs) =>
+    verdict.passed
+      ? [formatSpread(rate, formatCount), ...[p50, p90, p99, p999, max].map(formatUsAsMs)]
+      : Array<string>(6).fill('-');
   const row = (operation: string, rate: Spread, latency: LatencyUs) => [
     backend,
     entries,
     operation,
-    formatSpread(rate, formatCount),
-    ...[latency.p50, latency.p90, latency.p99, latency.p999, latency.max].map(formatUsAsMs),
+    ...figures(rate, latency),
     failed,
     check,
   ];

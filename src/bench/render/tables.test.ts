@@ -1,8 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import type { Condition } from '../compare/comparability.ts';
+import { compareRuns } from '../compare/comparison.ts';
 import { mergeRepeats } from '../merge.ts';
-import { sampleHistograms, sampleRepeat, sampleRun } from '../testing/sampleRun.ts';
+import type { RunRecord } from '../results/schema.ts';
+import { sampleHistograms, sampleRepeat, sampleRun, seriesOf } from '../testing/sampleRun.ts';
 import { renderComparison } from './compareTable.ts';
 import { formatCount, formatSpread, formatUsAsMs } from './format.ts';
 import { renderRuns } from './runTable.ts';
@@ -13,6 +16,9 @@ function expectGolden(name: string, text: string): void {
   if (process.env.REWRITE === '1') writeFileSync(path, `${text}\n`);
   expect(`${text}\n`).toBe(readFileSync(path, 'utf8'));
 }
+
+const compared = (runs: readonly RunRecord[], across: readonly Condition[] = []) =>
+  renderComparison(runs, compareRuns(runs, { across: new Set(across) }), 'terminal');
 
 const times = (count: number, us: number) => Array.from({ length: count }, () => us);
 
@@ -29,7 +35,15 @@ describe('renderComparison', () => {
       merged: mergeRepeats(repeats, histograms),
       git: { commit: '123456789abcdef', dirty: true },
     });
-    expectGolden('compare-differing', renderComparison([first, second]));
+    expectGolden('compare-not-comparable', compared([first, second]));
+    expectGolden('compare-differing', compared([first, second], ['load']));
+  });
+
+  it('gives a verdict with its interval to runs that were made together', () => {
+    const [monday, tuesday] = seriesOf([1, 0.9], 8);
+    expectGolden('compare-verdicts', compared([monday!, tuesday!]));
+    const runs = [monday!, { ...tuesday!, series: { id: 'another' } }];
+    expectGolden('compare-unpaired', renderComparison(runs, compareRuns(runs), 'markdown'));
   });
 
   it('says so where nothing differs, and marks what must not be trusted', () => {
@@ -38,7 +52,7 @@ describe('renderComparison', () => {
       git: null,
       verdict: { passed: false, verified: false, problems: ['key 1 has no value'], warnings: [] },
     });
-    expectGolden('compare-failed', renderComparison([{ ...failed, name: 'same', interrupted: false }, failed]));
+    expectGolden('compare-failed', compared([{ ...failed, name: 'same', interrupted: false }, failed]));
   });
 });
 
@@ -70,7 +84,7 @@ describe('renderRuns', () => {
     expect(text).toContain('half of the answered requests');
     expect(text).toContain('1,234 requests got no answer');
     expect(text).not.toContain('half of the requests');
-    expect(renderComparison([run, lossy])).toContain('Requests that failed or were dropped stand in no rate');
+    expect(compared([run, lossy])).toContain('Requests that failed or were dropped stand in no rate');
   });
 
   it('says so where there is nothing', () => {

@@ -35,6 +35,8 @@ const settings = z.object({
       checkQuorum: z.boolean(),
       /** How far the servers are from each other and from the clients, one way; none where it is not there. */
       distance: z.string().optional(),
+      /** The program that ran as a server; this package's rkvd where it is not there. */
+      rkvd: z.string().optional(),
     }),
     z.object({ kind: z.literal('running'), addresses: z.array(z.string()) }),
   ]),
@@ -96,6 +98,8 @@ const verification = z.object({
 
 const repeat = z.object({
   startedAt: z.string(),
+  /** Of a series, counted from 0; not there where a run was made before there were series. */
+  round: count.optional(),
   interrupted: z.boolean(),
   /** In which requests were issued, ms. */
   windowMs: z.number().min(0),
@@ -168,6 +172,11 @@ export const runSchema = z.object({
   name: z.string().min(1),
   startedAt: z.string(),
   interrupted: z.boolean(),
+  /**
+   * Runs with one id were measured together: repeats of one round directly after one another, in an order that changes from
+   * round to round. They are compared pair by pair.
+   */
+  series: z.object({ id: z.string().min(1) }).optional(),
   settings,
   machine,
   /** Where the servers' data was; null where that was not ours to see. */

@@ -176,7 +176,7 @@ async function measureWindow(
 }
 
 async function repeatRecord(
-  { client, notices, target, signal }: Drive,
+  { repeat, client, notices, target, signal }: Drive,
   measured: Measured,
   verification: RepeatRecord['verification'],
 ): Promise<RepeatRecord> {
@@ -186,6 +186,7 @@ async function repeatRecord(
   const perSecond = (count: number) => (windowMs > 0 ? Math.round((count / windowMs) * 10_000) / 10 : 0);
   return {
     startedAt: new Date(measured.startedAtMs).toISOString(),
+    round: repeat,
     interrupted: signal.aborted,
     windowMs: Math.round(windowMs),
     issued: summary.issued,

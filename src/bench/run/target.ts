@@ -71,6 +71,7 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): 
   try {
     running = await startCluster(clusterConfig(cluster, data), {
       name: 'bench',
+      ...(cluster.rkvd === undefined ? {} : { program: { file: cluster.rkvd, args: [] } }),
       ...(cluster.distance === undefined ? {} : { delayMs: durationMs(cluster.distance) }),
       onCluster: (created) => {
         starting = created;

@@ -104,3 +104,29 @@ export function sampleRun(name: string, writesUs: readonly number[], changes: Pa
     ...changes,
   };
 }
+
+/**
+ * Runs that were made together in so many rounds, the first 1,000 inserts a second and the others `factors` of it; each
+ * round is a little faster than the one before, and each figure a little off.
+ */
+export function seriesOf(factors: readonly number[], rounds: number): RunRecord[] {
+  return factors.map((factor, at) => {
+    const all = Array.from({ length: rounds }, (_, round) => {
+      const share = factor * 1.05 ** round * (1 + 0.01 * (((7 * round + 3 * at) % 5) - 2));
+      const us = Array.from({ length: Math.round(1000 * share) }, (_, i) => Math.round((800 + i) / share));
+      return { repeat: sampleRepeat(us, { round, writesPerSecond: 1000 * share }), histograms: sampleHistograms(us) };
+    });
+    const repeats = all.map(({ repeat }) => repeat);
+    const run = sampleRun(`run-${at + 1}`, []);
+    return {
+      ...run,
+      series: { id: 'together' },
+      settings: { ...run.settings, repeats: rounds },
+      repeats,
+      merged: mergeRepeats(
+        repeats,
+        all.map(({ histograms }) => histograms),
+      ),
+    };
+  });
+}

@@ -1,0 +1,61 @@
+import type { RunRecord } from '../results/schema.ts';
+
+/** What two runs have to have in common for their figures to be compared. `--across` says that one of them is the variable. */
+export const CONDITIONS = ['durability', 'load', 'reads', 'payload', 'distance', 'machine'] as const;
+export type Condition = (typeof CONDITIONS)[number];
+
+/** A difference that makes two runs incomparable. */
+export interface Obstacle {
+  readonly condition: Condition | 'check';
+  readonly fact: string;
+  readonly baseline: string;
+  readonly candidate: string;
+}
+
+/** What speaks against comparing `candidate` with `baseline`, where only `across` may differ. */
+export function obstaclesBetween(
+  baseline: RunRecord,
+  candidate: RunRecord,
+  across: ReadonlySet<Condition>,
+): Obstacle[] {
+  const obstacles: Obstacle[] = [];
+  // A store that loses writes has no speed.
+  for (const run of [baseline, candidate]) {
+    if (run.verdict.passed) continue;
+    const side = (one: RunRecord) => (one.verdict.passed ? 'passed' : 'FAILED');
+    obstacles.push({ condition: 'check', fact: 'check', baseline: side(baseline), candidate: side(candidate) });
+    break;
+  }
+  const theirs = factsOf(candidate);
+  for (const [fact, { condition, value }] of factsOf(baseline)) {
+    const other = theirs.get(fact)!.value;
+    if (value === other || across.has(condition)) continue;
+    obstacles.push({ condition, fact, baseline: value, candidate: other });
+  }
+  return obstacles;
+}
+
+interface Fact {
+  readonly condition: Condition;
+  readonly value: string;
+}
+
+function factsOf({ settings, disk, machine }: RunRecord): Map<string, Fact> {
+  const { cluster, load } = settings;
+  const facts: [string, Condition, string][] = [
+    ['durable writes', 'durability', disk === null ? 'not known' : disk.inMemory ? 'none (in memory)' : 'on a disk'],
+    ['file system', 'durability', disk?.fileSystem ?? 'not known'],
+    ['loop', 'load', load.ratePerClient === null ? 'closed' : 'open'],
+    ['requests a second of a client', 'load', load.ratePerClient === null ? '-' : String(load.ratePerClient)],
+    ['clients', 'load', String(load.clients)],
+    ['calls', 'load', load.rpc],
+    ['keys', 'load', `${load.keyspace}, Zipf ${load.zipfS}, ${load.zipfV}`],
+    ['lookups', 'reads', String(load.reads)],
+    ['bytes of a value', 'payload', String(load.payloadBytes)],
+    ['distance', 'distance', cluster.kind === 'own' ? (cluster.distance ?? 'none') : 'not known'],
+    ['processor', 'machine', `${machine.cores} × ${machine.cpuModel}`],
+    ['memory', 'machine', `${Math.round(machine.memoryBytes / 2 ** 30)} GiB`],
+    ['platform', 'machine', machine.platform],
+  ];
+  return new Map(facts.map(([fact, condition, value]) => [fact, { condition, value }]));
+}
