@@ -84,7 +84,7 @@ export interface EngineSettings {
   readonly entriesPerMessage: number;
   /** Times `entriesPerMessage` that may go to a follower that catches up. */
   readonly catchUpMultiplier: number;
-  /** false: one entry per message and one proposal per disk write. */
+  /** false: one entry per message, to a follower that keeps up, and one proposal per disk write. */
   readonly batch: boolean;
   /** A leader that hears from no quorum for an election timeout steps down. Otherwise it only keeps nobody from being elected. */
   readonly checkQuorum: boolean;
@@ -339,7 +339,13 @@ export interface EngineStatus extends EngineSummary {
   readonly pendingChange?: PendingChange | undefined;
 }
 
-/** The settings as an engine really applies them, for the record of a measurement: these of every engine, and its own beside them. */
+/** How a setting's value begins where the setting changes nothing; why follows. */
+export const NO_EFFECT = 'no effect: ';
+
+/**
+ * The settings as an engine really applies them, for the record of a measurement: these of every engine, and its own beside them. One of
+ * EngineSettings that an engine does not go by stands there under its name, as NO_EFFECT and why: testing/knobs.suite.ts finds those that do not.
+ */
 export interface EffectiveSettings extends Readonly<Record<string, string | number | boolean>> {
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;

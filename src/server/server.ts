@@ -8,7 +8,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
-import type { EngineEvent, EngineSettings, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
+import type { EffectiveSettings, EngineEvent, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
 import type { EngineEntry } from '../consensus/engineEntry.ts';
 import { type Address, formatAddress } from '../net/endpoints/addresses.ts';
 import { GrpcServer } from '../net/grpc/grpcServer.ts';
@@ -21,7 +21,7 @@ import {
   type Introduction,
   PeerService,
 } from '../wire/generated/peer.ts';
-import { BATCH_OVERHEAD_BYTES, commandBytesMax, MESSAGE_OVERHEAD_BYTES } from '../wire/limits.ts';
+import { BATCH_OVERHEAD_BYTES } from '../wire/limits.ts';
 import { notLeaderFailure } from '../wire/outcome.ts';
 import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
@@ -49,6 +49,7 @@ import { COMMAND_SERVICE, commandImplementation, RKV_SERVICE, rkvImplementation 
 import type { ServiceContext } from './service/serviceContext.ts';
 import { ServiceGate } from './service/serviceGate.ts';
 import { REASSURE_MS, type SessionStream } from './service/sessionStream.ts';
+import { engineSettings, largestCommandBytes, queuedBytesMax, toldSettings } from './settings.ts';
 import { RefusedByPeersError, refusedByPeers, Starting } from './starting.ts';
 import { KeyValueStore } from './stateMachine/keyValueStore.ts';
 import type { LogStore, LogStoreListener } from './storage/contract.ts';
@@ -58,13 +59,9 @@ import { type IntroductionFacts, introduce } from './transport/peerAcceptor.ts';
 import { PeerTransport } from './transport/transport.ts';
 import { unaryService } from './transport/unaryCalls.ts';
 
-/** Entries in one message take at most this, however large `-maxgrpc` is: larger ones gain nothing and delay what follows. */
-const ENTRIES_BYTES_MAX = 1024 * 1024;
 const TICK_MS_MAX = 20;
 /** Messages of higher terms make any server a follower again; honest ones send a few of them a second at most. */
 const ROLES_LOGGED_PER_SECOND = 10;
-/** Commands on their way through the log may take this part of `-clientmemory`; the rest is for requests and answers. */
-const QUEUED_SHARE = 1 / 2;
 /** To a peer that a fault keeps apart from this server. */
 const APART = { code: grpcStatus.UNAVAILABLE, details: 'out of reach, by a fault on purpose' };
 
@@ -272,6 +269,7 @@ export class RkvServer {
       address: formatAddress(servers[id - 1]!),
       metricsAddress: () => this.metricsAddress(),
       faults: this.faults,
+      settings: (effective: EffectiveSettings) => toldSettings(config, this.engine, effective, door.connectionsMax),
     };
     const forClients = { messageBytesMax: largestCommandBytes(config) + BATCH_OVERHEAD_BYTES, limitName: '-maxvalue' };
     const openCommands = gate.offer(COMMAND_SERVICE, {}, { ...forClients, admission: this.commands });
@@ -343,7 +341,7 @@ export class RkvServer {
       environment: this.environment(),
       snapshotEveryEntries: flags.snapshotentries,
       trailingEntries: flags.trailingentries,
-      pendingBytesMax: flags.clientmemory * QUEUED_SHARE,
+      pendingBytesMax: queuedBytesMax(config),
     });
     this.replica = replica;
     const timed = handlingTimes(this.metrics, engine);
@@ -530,26 +528,6 @@ export class RkvServer {
 /** Unix time in µs, monotonic. */
 function nowUs(): number {
   return (performance.timeOrigin + performance.now()) * 1000;
-}
-
-function largestCommandBytes({ flags }: ServerConfig): number {
-  return commandBytesMax({
-    valueBytesMax: flags.maxvalue,
-    messageBytesMax: flags.maxgrpc,
-    queuedBytesMax: flags.clientmemory * QUEUED_SHARE,
-  });
-}
-
-function engineSettings({ flags }: ServerConfig): EngineSettings {
-  return {
-    electionTimeoutMs: flags.election,
-    heartbeatMs: flags.heartbeat,
-    entriesPerMessage: flags.entriespermsg,
-    catchUpMultiplier: flags.catchupmultiplier,
-    batch: flags.batch,
-    checkQuorum: flags.checkquorum,
-    maxMessageBytes: Math.max(1, Math.min(ENTRIES_BYTES_MAX, flags.maxgrpc - MESSAGE_OVERHEAD_BYTES)),
-  };
 }
 
 /** Throws ListenError where the address cannot be listened on. */

@@ -51,6 +51,7 @@ export type Action =
   | { readonly kind: 'get'; readonly key: string }
   | { readonly kind: 'put'; readonly key: string; readonly value: string }
   | { readonly kind: 'status' }
+  | { readonly kind: 'settings' }
   | { readonly kind: 'leader' }
   /** 0: the most up-to-date voter. */
   | { readonly kind: 'transfer'; readonly to: number }
@@ -115,6 +116,9 @@ function wordAction(word: string, words: readonly string[]): Action {
     case 'status':
       takes('status', 0);
       return { kind: 'status' };
+    case 'settings':
+      takes('settings', 0);
+      return { kind: 'settings' };
     case 'leader':
       takes('leader', 0);
       return { kind: 'leader' };
@@ -142,6 +146,7 @@ const WORDS = {
   get: 'print the value of a key',
   put: 'set a key',
   status: 'print what every server says about itself',
+  settings: 'print what every server makes of its flags',
   leader: 'print the id of the leader',
   transfer: 'hand leadership over',
   completion: 'print a script for a shell',
@@ -161,6 +166,7 @@ Commands:
                    print (none) and exit 2: a stored "(none)" exits 0
   put KEY VALUE    set KEY to VALUE; returns once that is durable on a quorum
   status           print what every server says about itself
+  settings         print what every server makes of its flags, and which of them have no effect
   leader           print the id of the leader, or "no leader" and exit 1
   transfer [ID]    hand leadership to server ID, or to the most up-to-date one
   completion SHELL print a script that has bash, zsh or fish complete this: source <(rkvctl completion bash)

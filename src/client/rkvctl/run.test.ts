@@ -82,6 +82,21 @@ describe('rkvctl', () => {
     expect(out.length).toBeLessThan(5000);
   });
 
+  it('tells what every server goes by, and where they differ', async () => {
+    const { cluster, rkvctl } = await setUp();
+    for (const id of [1, 2, 3]) cluster.settings.set(id, { batch: 'true', cacheEntries: id === 2 ? '5' : '7' });
+    const { code, out } = await rkvctl('settings');
+    expect(code).toBe(0);
+    expect(out).toMatch(/batch +│ true +│ all/);
+    expect(out).toMatch(/cacheEntries +│ 7 +│ 1, 3/);
+    expect(out).toMatch(/cacheEntries +│ 5 +│ 2/);
+    cluster.servers[1]!.stop();
+    const without = await rkvctl('settings');
+    expect(without.code).toBe(1);
+    expect(without.out).toMatch(/cacheEntries +│ 7 +│ all/);
+    expect(without.out).toContain(`${cluster.addresses[1]} does not say`);
+  });
+
   it('tells a stored (none) from a key that is not there', async () => {
     const { rkvctl } = await setUp();
     await rkvctl('put n (none)');

@@ -8,6 +8,7 @@ import { type CommandLine, completionText, parseCommandLine, usage } from './com
 import { getKey, printLeader, putKey, transfer } from './keyCommands.ts';
 import { loadCommand } from './loadCommand.ts';
 import { reconfigure } from './membershipCommand.ts';
+import { printSettings } from './settingsCommand.ts';
 import { nobodyAnswers, noServerAnswers, printStatus } from './statusCommands.ts';
 
 export interface RunEnvironment {
@@ -78,6 +79,8 @@ function perform(
       return putKey(client, action.key, action.value, terminal, signal);
     case 'status':
       return printStatus(client, terminal);
+    case 'settings':
+      return printSettings(client, terminal);
     case 'leader':
       return printLeader(client, terminal);
     case 'transfer':

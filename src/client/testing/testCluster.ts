@@ -64,6 +64,8 @@ export class TestCluster {
   /** False: they are as the original's, without session streams. */
   knowsSessions = true;
   backend = 'test';
+  /** What servers say that they go by, by id. */
+  readonly settings = new Map<number, Readonly<Record<string, string>>>();
   /** Decides about the `attempt`-th command that any server gets, from 1. */
   decide: (attempt: number, server: TestServer, command: Command) => Behaviour = (_, server) =>
     server.id === this.leader ? 'apply' : 'not-leader';
@@ -204,7 +206,8 @@ export class TestServer {
     const role = this.cluster.role ?? (this.cluster.leader === this.id ? 'leader' : 'follower');
     const { backend } = this.cluster;
     const base = StatusResponse.decode(new Uint8Array(0));
-    const about = { id: this.id, role, leader: this.cluster.leader, term: 3, backend, address: this.address };
+    const settings = { ...this.cluster.settings.get(this.id) };
+    const about = { id: this.id, role, leader: this.cluster.leader, term: 3, backend, address: this.address, settings };
     const { servers } = this.cluster;
     const peer = PeerStatus.decode(new Uint8Array(0));
     const voters = servers.map(({ id }) => id);

@@ -4,6 +4,7 @@ import { refused } from '../parts/untrusted.ts';
 import { Election } from './election.ts';
 import { appendFault, Follower } from './follower.ts';
 import { Leader } from './leader.ts';
+import { CATCH_UP_MESSAGES_MAX } from './limits.ts';
 import type { GorumsMessage } from './messages.ts';
 import { ServerState } from './state.ts';
 
@@ -115,10 +116,12 @@ export class GorumsEngine extends CoreEngine<GorumsMessage, ServerState, Leader>
   effectiveSettings(): EffectiveSettings {
     const { settings } = this.state;
     const { batch, entriesPerMessage, catchUpMultiplier, checkQuorum, electionTimeoutMs, heartbeatMs } = settings;
+    const catchUpEntriesPerMessage = entriesPerMessage * catchUpMultiplier;
     return {
       batch,
       entriesPerMessage: batch ? entriesPerMessage : 1,
-      catchUpEntriesMax: entriesPerMessage * catchUpMultiplier,
+      catchUpEntriesPerMessage,
+      catchUpEntriesMax: catchUpEntriesPerMessage * CATCH_UP_MESSAGES_MAX,
       maxMessageBytes: settings.maxMessageBytes,
       checkQuorum,
       electionTimeoutMs,

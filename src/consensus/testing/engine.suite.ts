@@ -6,6 +6,7 @@ import { EngineCluster, TEST_SETTINGS } from './engineCluster.ts';
 import { describeEvents } from './events.suite.ts';
 import type { Forgery } from './forgery.ts';
 import { describeHostSleep } from './hostSleep.suite.ts';
+import { describeKnobs } from './knobs.suite.ts';
 import { describeLargeEntries } from './largeEntries.suite.ts';
 import { describeLostQuorum } from './lostQuorum.suite.ts';
 import { describeMembershipContract } from './membership.suite.ts';
@@ -25,6 +26,7 @@ export function describeEngineContract<M>(
   describeEvents(kind, injects);
   describeDistance(kind);
   describeHostSleep(kind);
+  describeKnobs(kind, forgery);
   describeLargeEntries(kind);
   describeLostQuorum(kind);
   describeSuffix(kind, forgery);
@@ -316,49 +318,6 @@ export function describeEngineContract<M>(
       cluster.run(5 * TEST_SETTINGS.electionTimeoutMs);
       expect(cluster.leaders()).toEqual([leader.id]);
       expect(leader.engine.status().term).toBe(term);
-    });
-
-    it('sends one entry a message and writes one proposal at a time where batching is off', () => {
-      const settings = { ...TEST_SETTINGS, batch: false };
-      const cluster = new EngineCluster(kind, [1, 2, 3], [1, 2, 3], settings);
-      const leader = cluster.elect();
-      cluster.propose(leader.id, 'a', 'b', 'c');
-      const output = leader.engine.drain();
-      expect(output.persist?.entries).toHaveLength(1);
-      leader.log.persist(output.persist!);
-      cluster.post(leader.id, output.messages);
-      leader.engine.durable(output.persist!.mark);
-      cluster.settle();
-      cluster.run(10 * TEST_SETTINGS.heartbeatMs);
-      expect(leader.commands()).toEqual(['a', 'b', 'c']);
-    });
-
-    it('names its settings as every engine does, as it applies them', () => {
-      const changes = [
-        {},
-        { batch: false },
-        { checkQuorum: true, electionTimeoutMs: 400, heartbeatMs: 20, maxMessageBytes: 12_345 },
-        { entriesPerMessage: 3, catchUpMultiplier: 1 },
-      ];
-      for (const change of changes) {
-        const settings = { ...TEST_SETTINGS, ...change };
-        const { batch, checkQuorum, electionTimeoutMs, heartbeatMs, maxMessageBytes, entriesPerMessage } = settings;
-        const cluster = new EngineCluster(kind, [1], [1], settings);
-        const told = cluster.server(1).engine.effectiveSettings();
-        expect(told).toMatchObject({
-          batch,
-          checkQuorum,
-          electionTimeoutMs,
-          heartbeatMs,
-          maxMessageBytes,
-          preVote: true,
-        });
-        expect(told.entriesPerMessage).toBe(batch ? entriesPerMessage : 1);
-        expect(told.catchUpEntriesMax).toBeGreaterThanOrEqual(told.entriesPerMessage);
-        expect(told.reads).toMatch(/\w/);
-        // What is an engine's own is measured, too: a word, a number or a switch.
-        for (const value of Object.values(told)) expect(['string', 'number', 'boolean']).toContain(typeof value);
-      }
     });
 
     it('gives equal outputs for equal inputs', () => {

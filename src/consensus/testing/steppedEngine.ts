@@ -17,6 +17,8 @@ export interface SteppedStart {
   readonly hardState?: HardState;
   readonly entries?: readonly Entry[];
   readonly settings?: Partial<EngineSettings>;
+  /** What it draws: 0 by default, the shortest wait. */
+  readonly random?: () => number;
 }
 
 /** One engine alone: a test steps one message and looks at the outbox. Writes are durable at once, or when the test says so. */
@@ -29,7 +31,7 @@ export class SteppedEngine<M> {
 
   constructor(
     kind: EngineKind<M>,
-    { id, bootstrap, hardState = EMPTY_HARD_STATE, entries = [], settings }: SteppedStart,
+    { id, bootstrap, hardState = EMPTY_HARD_STATE, entries = [], settings, random = () => 0 }: SteppedStart,
   ) {
     this.log.persist({ mark: 0, entries, hardState, mustSync: true });
     const all = { ...TEST_SETTINGS, ...settings };
@@ -37,7 +39,7 @@ export class SteppedEngine<M> {
     this.engine = kind.create({
       id,
       settings: all,
-      random: () => 0,
+      random,
       nowMs: 0,
       hardState,
       log: this.log,

@@ -77,6 +77,10 @@ export class FrontDoor implements ConnectionListener {
     for (const connection of this.connections) connection.end('the server stops');
   }
 
+  get connectionsMax(): number {
+    return this.options.connectionsMax;
+  }
+
   get connectionCount(): number {
     return this.connections.size;
   }

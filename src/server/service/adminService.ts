@@ -5,7 +5,13 @@ import {
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { type EngineStatus, type NodeId, RejectReason, Role } from '../../consensus/contract.ts';
+import {
+  type EffectiveSettings,
+  type EngineStatus,
+  type NodeId,
+  RejectReason,
+  Role,
+} from '../../consensus/contract.ts';
 import type {
   AdminServer,
   StatusRequest,
@@ -14,6 +20,7 @@ import type {
   TransferLeadershipResponse,
 } from '../../wire/generated/admin.ts';
 import type { ServerFaults } from '../faults/serverFaults.ts';
+import type { ToldSettings } from '../settings.ts';
 import type { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { faultImplementation } from './faultService.ts';
 import { refusalMetadata, transferRefusalText } from './refusals.ts';
@@ -26,6 +33,8 @@ export interface AdminFacts {
   metricsAddress(): string;
   /** Undefined where it takes none. */
   readonly faults: ServerFaults | undefined;
+  /** All that the server goes by, under an engine that says this of its own settings. */
+  settings(effective: EffectiveSettings): ToldSettings;
 }
 
 export function adminImplementation(
@@ -89,7 +98,7 @@ export function waitingAdmin(id: NodeId, facts: AdminFacts): UntypedServiceImple
 
 function statusResponse(context: ServiceContext, stateMachine: KeyValueStore, facts: AdminFacts): StatusResponse {
   const engine: EngineStatus = context.replica.status();
-  const settings = Object.entries(context.replica.engine.effectiveSettings());
+  const settings = Object.entries(facts.settings(context.replica.engine.effectiveSettings()));
   return {
     id: engine.id,
     backend: facts.backend,

@@ -7,6 +7,7 @@ import {
   type EngineStatus,
   type EngineSummary,
   type MembershipChange,
+  NO_EFFECT,
   type NodeId,
   type Output,
   type PersistBatch,
@@ -452,6 +453,7 @@ export class PrimerEngine implements Engine<PrimerMessage> {
       batch,
       entriesPerMessage,
       catchUpEntriesMax: IN_FLIGHT_MAX * entriesPerMessage,
+      catchUpMultiplier: `${NO_EFFECT}as much goes to a follower that catches up as to one that keeps up`,
       maxMessageBytes,
     };
     const reads = 'heartbeats sent after the read';

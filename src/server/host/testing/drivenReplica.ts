@@ -38,6 +38,8 @@ export interface DrivenOptions<M> {
   readonly bootstrap: readonly NodeId[];
   readonly disk?: MemoryDisk;
   readonly area?: PromisedArea;
+  /** 1000 by default. */
+  readonly cacheEntries?: number;
   readonly stateMachine?: KeyValueStore;
   /** Without it no fence ends the replica. */
   readonly self?: Speaker;
@@ -65,7 +67,7 @@ export function drivenReplica<M>(kind: EngineKind<M>, options: DrivenOptions<M>)
     snapshotStored: (index) => replica.snapshotStored(index),
     failed: (error) => replica.failed(error),
   };
-  const { store } = openMemoryLogStore(listener, { cacheEntries: 1000 }, disk, area);
+  const { store } = openMemoryLogStore(listener, { cacheEntries: options.cacheEntries ?? 1000 }, disk, area);
   prepare?.(store);
   const replica: Replica<M> = new Replica(store, {
     kind,

@@ -1,0 +1,62 @@
+import { type EffectiveSettings, type EngineSettings, NO_EFFECT } from '../consensus/contract.ts';
+import type { EngineEntry } from '../consensus/engineEntry.ts';
+import { commandBytesMax, MESSAGE_OVERHEAD_BYTES } from '../wire/limits.ts';
+import type { ServerConfig } from './flags.ts';
+
+/** Entries in one message take at most this, however large `-maxgrpc` is: larger ones gain nothing and delay what follows. */
+const ENTRIES_BYTES_MAX = 1024 * 1024;
+/** Commands on their way through the log may take this part of `-clientmemory`; the rest is for requests and answers. */
+const QUEUED_SHARE = 1 / 2;
+
+/** The flags in an engine's terms. */
+export function engineSettings({ flags }: ServerConfig): EngineSettings {
+  return {
+    electionTimeoutMs: flags.election,
+    heartbeatMs: flags.heartbeat,
+    entriesPerMessage: flags.entriespermsg,
+    catchUpMultiplier: flags.catchupmultiplier,
+    batch: flags.batch,
+    checkQuorum: flags.checkquorum,
+    maxMessageBytes: Math.max(1, Math.min(ENTRIES_BYTES_MAX, flags.maxgrpc - MESSAGE_OVERHEAD_BYTES)),
+  };
+}
+
+/** Bytes of commands that may be unanswered. */
+export function queuedBytesMax({ flags }: ServerConfig): number {
+  return flags.clientmemory * QUEUED_SHARE;
+}
+
+export function largestCommandBytes(config: ServerConfig): number {
+  const { maxvalue, maxgrpc } = config.flags;
+  return commandBytesMax({
+    valueBytesMax: maxvalue,
+    messageBytesMax: maxgrpc,
+    queuedBytesMax: queuedBytesMax(config),
+  });
+}
+
+export type ToldSettings = Readonly<Record<string, string | number | boolean>>;
+
+/**
+ * What a server goes by, for its status: what its engine says, and beside that what the server itself makes of its flags. A flag that
+ * changes nothing there says so. `connectionsMax`: how many connections it has room for.
+ */
+export function toldSettings(
+  config: ServerConfig,
+  { unaryCalls }: EngineEntry,
+  effective: EffectiveSettings,
+  connectionsMax: number,
+): ToldSettings {
+  const { flags } = config;
+  return {
+    ...effective,
+    orderedLinks: unaryCalls === undefined ? `${NO_EFFECT}this engine has no unary calls` : flags.ordergorums,
+    cacheEntries: flags.cache,
+    snapshotEveryEntries: flags.snapshotentries,
+    trailingEntries: flags.snapshotentries === 0 ? `${NO_EFFECT}no snapshots are taken` : flags.trailingentries,
+    grpcMessageBytesMax: flags.maxgrpc,
+    commandBytesMax: largestCommandBytes(config),
+    clientMemoryBytesMax: flags.clientmemory,
+    connectionsMax,
+  };
+}
