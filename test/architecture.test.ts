@@ -46,6 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   bench: [
     'consensus/engines.ts',
+    'server/flags.ts',
     'supervisor',
     'client',
     'net/endpoints',

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../src/bench/command.ts';
 import type { RunRecord } from '../src/bench/results/schema.ts';
 import { readRun } from '../src/bench/results/store.ts';
+import type { SweepSummary } from '../src/bench/sweep/summary.ts';
 import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
 
 let folder: string;
@@ -110,6 +111,42 @@ describe('rkv-bench', () => {
     expect(JSON.parse(compared)).toMatchObject({ comparable: true, paired: true });
     // Four clusters come and go.
   }, 120_000);
+
+  it('sweeps a grid, goes on where it was interrupted, and says what the settings do', async () => {
+    const load = ['--time', '400ms', '--warmup', '100ms', '--clients', '20', '--name', 'grid', '--runs', '2'];
+    const args = ['sweep', '--batch', 'both', ...ownData(), ...load, '--why', 'what batching is good for'];
+    const first = await bench(args, 'gorums-batch 1/2 (1 of 4, 18s left): measuring');
+    expect(first.exitCode).toBe(130);
+    expect(first.err).toContain('2 configurations in 2 rounds, about 18s in all');
+    const { exitCode, out, err } = await bench(args);
+    expect(exitCode).toBe(0);
+    // The repeat that was cut short is measured again; what was whole is not.
+    const measured = [...err.matchAll(/^gorums-\S+ \d\/2 \(\d of 4, [^)]*\): measuring/gm)];
+    expect(measured.length).toBeGreaterThanOrEqual(3);
+    const summary = JSON.parse(await readFile(join(folder, 'results', 'grid', 'summary.json'), 'utf8')) as SweepSummary;
+    expect(summary).toMatchObject({ name: 'grid', why: 'what batching is good for', rounds: 2 });
+    expect(summary.configurations.map(({ name, levels, rounds }) => [name, levels, rounds])).toEqual([
+      ['gorums-batch', { batch: 'batch' }, 2],
+      ['gorums-nobatch', { batch: 'nobatch' }, 2],
+    ]);
+    expect(summary.effects).toEqual([expect.stringMatching(/^batch: .* (\(×)/)]);
+    expect(out).toContain('what batching is good for');
+    const run = await readRun(join(folder, 'results', 'grid', 'gorums-batch'));
+    expect([run.interrupted, run.repeats.map(({ round }) => round)]).toEqual([false, [0, 1]]);
+    expect(run.merged.writes).toBe(run.repeats.reduce((sum, { writes }) => sum + writes, 0));
+    expect(run.merged.writeLatencyUs.count).toBe(run.merged.writes);
+
+    const again = await bench(args);
+    expect(again.err).not.toContain('measuring');
+    expect(again.out).toContain('what batching is good for');
+    const other = await bench(args.map((each) => (each === '20' ? '30' : each)));
+    expect([other.exitCode, other.err]).toEqual([1, expect.stringContaining('was measured with other settings: give')]);
+    const compared: string[] = [];
+    const terminal = { out: (text: string) => compared.push(text), json: () => {}, err: () => {} };
+    const context = { terminal, progressStream: undefined, onInterrupt: () => () => {} };
+    expect(await runCommand(['compare', join(folder, 'results', 'grid')], context)).toBe(0);
+    expect(compared.join('\n')).toContain('gorums-nobatch beside gorums-batch (2 rounds, compared pair by pair):');
+  }, 180_000);
 
   it('writes what was measured when it is interrupted, and still proves it', async () => {
     const { exitCode } = await bench(

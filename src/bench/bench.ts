@@ -1,24 +1,29 @@
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { isPrecise, type Precision, precisionOf } from './compare/precision.ts';
 import { machineFacts } from './facts/machine.ts';
 import { gitFacts, packageVersions } from './facts/packageFacts.ts';
-import { judge } from './judge.ts';
-import { mergeRepeats } from './merge.ts';
-import type { BenchPlan, PlannedRun, Rounds } from './plan.ts';
+import type { BenchPlan, Rounds } from './plan/plan.ts';
+import { roundOrder } from './plan/roundOrder.ts';
+import { TimeLeft } from './plan/timeLeft.ts';
 import type { WrittenRun } from './render/runTable.ts';
-import { type RunRecord, SCHEMA_VERSION } from './results/schema.ts';
-import { runFolder, writeRun } from './results/store.ts';
-import { roundOrder } from './roundOrder.ts';
-import { type Measurement, measureOnce, type Progress } from './run/measure.ts';
+import type { RunRecord } from './results/schema.ts';
+import { ResultsError } from './results/store.ts';
+import { measureOnce, type Progress } from './run/measure.ts';
 import type { Interrupts } from './run/target.ts';
+import { type SeriesFacts, SeriesRun } from './series.ts';
 
 /** Where a bench's results go, and how it is followed and stopped. */
 export interface BenchContext {
   readonly results: string;
+  /** Go on with what is there of the runs, rather than refuse. */
+  readonly resumes?: boolean;
   /** End what is under way; what was measured until then is written. */
   readonly interrupts: Interrupts;
   /** One for each repeat; `end` is called when that is over, however it went. */
   readonly progress: (title: string) => Progress & { end(): void };
+  /** Told of all that there is after each repeat. */
+  readonly onMeasured?: (written: readonly WrittenRun[]) => Promise<void>;
 }
 
 export interface BenchOutcome {
@@ -27,104 +32,71 @@ export interface BenchOutcome {
   readonly precision: Precision | undefined;
 }
 
-/** What is the same for all runs of a series. */
-type SeriesFacts = Required<Pick<RunRecord, 'series' | 'machine' | 'versions' | 'git'>>;
-
-/** A run of the series that is under way. */
-interface SeriesRun {
-  readonly run: PlannedRun;
-  readonly folder: string;
-  readonly measurements: Measurement[];
-  record: RunRecord | undefined;
-}
-
 /**
  * Measures the runs in rounds, every run once a round, and writes all that there is of a run after each of its repeats. Rejects with what a
  * run rejects with.
  */
 export async function benchRuns({ runs, rounds }: BenchPlan, context: BenchContext): Promise<BenchOutcome> {
+  const { results, resumes = false, interrupts } = context;
   // Before hours are spent on results that could not be written.
-  const series = runs.map(
-    (run): SeriesRun => ({ run, folder: runFolder(context.results, run.name), measurements: [], record: undefined }),
-  );
-  const facts = {
-    series: { id: randomBytes(8).toString('hex') },
-    machine: machineFacts(),
-    versions: await packageVersions(),
-    git: await gitFacts(),
-  };
-  const { stop } = context.interrupts;
+  const series: SeriesRun[] = [];
+  for (const run of runs) {
+    series.push(resumes ? await SeriesRun.resume(run, results) : SeriesRun.begin(run, results));
+  }
+  const facts = await factsOf(series);
+  const timeLeft = new TimeLeft(runs, rounds);
   let precision: Precision | undefined;
-  for (let round = 0; round < roundsMax(rounds) && !stop.aborted; round++) {
+  for (let round = 0; round < roundsMax(rounds) && !interrupts.stop.aborted; round++) {
     for (const at of roundOrder(series.length, round)) {
-      if (stop.aborted) break;
-      await measureRun(series[at]!, facts, round, rounds, context);
+      const one = series[at]!;
+      if (interrupts.stop.aborted) break;
+      if (one.has(round)) timeLeft.skip();
+      else await measureRun(one, facts, round, timeLeft, context);
+      await context.onMeasured?.(writtenOf(series));
     }
-    if (rounds.kind !== 'precision' || stop.aborted) continue;
-    const records = recordsOf(series);
+    if (rounds.kind !== 'precision' || interrupts.stop.aborted) continue;
+    const records = series.flatMap(({ record }) => record ?? []);
     precision = precisionOf(records, rounds.share);
     // What loses writes has no speed, however precisely that is measured.
     if (isPrecise(precision, rounds.share) || records.some(({ verdict }) => !verdict.passed)) break;
   }
-  const written = series.flatMap(({ record, folder }) => (record === undefined ? [] : [{ record, folder }]));
-  return { written, precision };
+  return { written: writtenOf(series), precision };
 }
 
 function roundsMax(rounds: Rounds): number {
   return rounds.kind === 'fixed' ? rounds.count : rounds.countMax;
 }
 
-function recordsOf(series: readonly SeriesRun[]): RunRecord[] {
-  return series.flatMap(({ record }) => record ?? []);
+function writtenOf(series: readonly SeriesRun[]): WrittenRun[] {
+  return series.flatMap(({ record, folder }) => (record === undefined ? [] : [{ record, folder }]));
+}
+
+/** Throws ResultsError where what is there of the series was measured on another machine, or of another commit. */
+async function factsOf(series: readonly SeriesRun[]): Promise<SeriesFacts> {
+  const now = { machine: machineFacts(), versions: await packageVersions(), git: await gitFacts() };
+  const begun = series.find(({ record }) => record?.series !== undefined);
+  if (begun === undefined) return { series: { id: randomBytes(8).toString('hex') }, ...now };
+  const { machine, git, series: before } = begun.record as RunRecord & SeriesFacts;
+  if (!isDeepStrictEqual({ machine, git }, { machine: now.machine, git: now.git })) {
+    throw new ResultsError(`${begun.folder} was measured on another machine or commit: give this another --name`);
+  }
+  return { series: before, ...now };
 }
 
 async function measureRun(
   one: SeriesRun,
   facts: SeriesFacts,
   round: number,
-  rounds: Rounds,
-  context: BenchContext,
+  timeLeft: TimeLeft,
+  { progress: progressOf, interrupts }: BenchContext,
 ): Promise<void> {
-  const { run, folder, measurements } = one;
-  const progress = context.progress(titleOf(run.name, round, rounds));
-  let measurement: Measurement | undefined;
+  const progress = progressOf(timeLeft.title(one.plan.name, round));
+  const startMs = performance.now();
   try {
-    measurement = await measureOnce(run, round, progress, context.interrupts);
+    const measurement = await measureOnce(one.plan, round, progress, interrupts);
+    if (measurement !== undefined) await one.add(measurement, facts, interrupts.stop.aborted);
   } finally {
     progress.end();
   }
-  if (measurement === undefined) return;
-  measurements.push(measurement);
-  one.record = runRecord(one, facts, context.interrupts.stop.aborted);
-  await writeRun(
-    folder,
-    one.record,
-    measurements.map(({ histograms }) => histograms),
-  );
-}
-
-function titleOf(name: string, round: number, rounds: Rounds): string {
-  if (rounds.kind === 'precision') return `${name} ${round + 1}`;
-  return rounds.count > 1 ? `${name} ${round + 1}/${rounds.count}` : name;
-}
-
-function runRecord({ run, measurements }: SeriesRun, facts: SeriesFacts, interrupted: boolean): RunRecord {
-  const repeats = measurements.map(({ record }) => record);
-  const merged = mergeRepeats(
-    repeats,
-    measurements.map(({ histograms }) => histograms),
-  );
-  const disk = measurements[0]?.disk ?? null;
-  return {
-    schemaVersion: SCHEMA_VERSION,
-    name: run.name,
-    startedAt: repeats[0]!.startedAt,
-    interrupted,
-    ...facts,
-    settings: { ...run.settings, repeats: repeats.length },
-    disk,
-    repeats,
-    merged,
-    verdict: judge({ load: run.settings.load, repeats, merged, disk }),
-  };
+  timeLeft.took(performance.now() - startMs);
 }

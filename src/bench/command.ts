@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { addCompletionCommand } from '../cli/completion/completionCommand.ts';
 import { printable } from '../cli/printable.ts';
@@ -6,19 +7,30 @@ import { innerCommand, runCommander } from '../cli/runCommander.ts';
 import { typedName } from '../cli/typedName.ts';
 import { makeFolders } from '../files/folders.ts';
 import type { ProcessContext } from '../supervisor/commandProcess.ts';
-import { type BenchOutcome, benchRuns } from './bench.ts';
+import { type BenchOutcome, benchRuns, type BenchContext as RunsContext } from './bench.ts';
 import { CONDITIONS } from './compare/comparability.ts';
 import { compareRuns } from './compare/comparison.ts';
 import { comparisonsJson } from './compare/comparisonJson.ts';
 import { type Crossing, crossingsOf, parseThreshold, runCrossings } from './compare/threshold.ts';
-import { addBenchOptions, addCompareOptions, type BenchFlags, type CompareFlags, requestOf } from './options.ts';
-import { planBench } from './plan.ts';
+import {
+  addBenchOptions,
+  addCompareOptions,
+  addSweepOptions,
+  type BenchFlags,
+  type CompareFlags,
+  requestOf,
+  type SweepFlags,
+} from './options.ts';
+import { type BenchPlan, planBench, timestamp } from './plan/plan.ts';
+import { roughly, TimeLeft } from './plan/timeLeft.ts';
 import { renderComparison } from './render/compareTable.ts';
 import { renderPrecision } from './render/precisionLine.ts';
 import { barProgress, plainProgress } from './render/progress.ts';
 import { renderRuns } from './render/runTable.ts';
+import { renderSweep } from './render/sweepTable.ts';
 import { renderVerdicts } from './render/verdictTable.ts';
-import { readRun } from './results/store.ts';
+import { ResultsError, readRun } from './results/store.ts';
+import { runPlaces, type SweepPlan, summaryOf, writeSummary } from './sweep/summary.ts';
 
 /** What it uses of the process; it asks nothing. */
 type BenchContext = Omit<ProcessContext, 'confirm'>;
@@ -53,6 +65,11 @@ function buildProgram(context: BenchContext, exit: (code: number) => void): Comm
       .command('compare')
       .description('print runs side by side: what differs from the first, by how much and how sure'),
   ).action(async (places: string[], flags: CompareFlags) => exit(await compare(places, flags, context)));
+  addSweepOptions(
+    program
+      .command('sweep')
+      .description('measure every combination of settings in rounds; the same command goes on where it was ended'),
+  ).action(async (flags: SweepFlags) => exit(await sweep(flags, context)));
   addCompletionCommand(program, terminal);
   return program;
 }
@@ -67,7 +84,8 @@ async function compare(places: readonly string[], flags: CompareFlags, { termina
   const thresholds = (flags.failIf ?? []).map((text) => parseThreshold(text, true));
   const files = places.length > 1 ? places.filter(isOtherFile) : [];
   for (const file of files) terminal.err(`${printable(file)} is no run and is left out`);
-  const runs = await Promise.all(places.filter((place) => !files.includes(place)).map(readRun));
+  const folders = places.filter((place) => !files.includes(place)).flatMap(runPlaces);
+  const runs = await Promise.all(folders.map(readRun));
   const comparisons = compareRuns(runs, { across: new Set(flags.across) });
   if (flags.json === true) terminal.json(comparisonsJson(comparisons));
   else terminal.out(renderComparison(runs, comparisons, flags.markdown === true ? 'markdown' : 'terminal'));
@@ -91,31 +109,11 @@ function tellCrossings(crossings: readonly Crossing[], terminal: BenchContext['t
 }
 
 async function bench(flags: BenchFlags, context: BenchContext): Promise<number> {
-  const { terminal, progressStream } = context;
+  const { terminal } = context;
   const thresholds = (flags.failIf ?? []).map((text) => parseThreshold(text, false));
   const plan = planBench(requestOf(flags), new Date());
   makeFolders(flags.results);
-  const stop = new AbortController();
-  const hurry = new AbortController();
-  const ignoreInterrupts = context.onInterrupt(() => {
-    if (stop.signal.aborted) hurry.abort();
-    else terminal.err('\nstopping; once more to wait for nothing');
-    stop.abort();
-  });
-  let outcome: BenchOutcome;
-  try {
-    outcome = await benchRuns(plan, {
-      results: flags.results,
-      interrupts: { stop: stop.signal, hurry: hurry.signal },
-      progress: (title) =>
-        progressStream === undefined
-          ? plainProgress(title, (text) => terminal.err(text.trimEnd()))
-          : barProgress(title, progressStream),
-    });
-  } finally {
-    ignoreInterrupts();
-  }
-  const { written, precision } = outcome;
+  const { written, precision, stopped } = await benchInterruptibly(plan, { results: flags.results }, context);
   const records = written.map(({ record }) => record);
   const people = flags.json === true ? terminal.err : terminal.out;
   people(renderRuns(written, typedName('rkv-bench')));
@@ -126,7 +124,67 @@ async function bench(flags: BenchFlags, context: BenchContext): Promise<number> 
   if (precision !== undefined && flags.precision !== undefined) people(renderPrecision(precision, flags.precision));
   if (flags.json === true) terminal.json(records);
   if (records.some(({ verdict }) => !verdict.passed)) return 1;
-  if (stop.signal.aborted) return INTERRUPTED_EXIT_CODE;
+  if (stopped) return INTERRUPTED_EXIT_CODE;
   const crossings = records.flatMap((record) => runCrossings(record, thresholds));
   return tellCrossings(crossings, terminal);
+}
+
+/** As `benchRuns`, followed on the terminal and ended by Ctrl-C. */
+async function benchInterruptibly(
+  plan: BenchPlan,
+  where: Pick<RunsContext, 'results' | 'resumes' | 'onMeasured'>,
+  { terminal, progressStream, onInterrupt }: BenchContext,
+): Promise<BenchOutcome & { readonly stopped: boolean }> {
+  const stop = new AbortController();
+  const hurry = new AbortController();
+  const ignoreInterrupts = onInterrupt(() => {
+    if (stop.signal.aborted) hurry.abort();
+    else terminal.err('\nstopping; once more to wait for nothing');
+    stop.abort();
+  });
+  try {
+    const outcome = await benchRuns(plan, {
+      ...where,
+      interrupts: { stop: stop.signal, hurry: hurry.signal },
+      progress: (title) =>
+        progressStream === undefined
+          ? plainProgress(title, (text) => terminal.err(text.trimEnd()))
+          : barProgress(title, progressStream),
+    });
+    return { ...outcome, stopped: stop.signal.aborted };
+  } finally {
+    ignoreInterrupts();
+  }
+}
+
+/** Measures a grid, or what is missing of it. Resolves with the exit code. */
+async function sweep(flags: SweepFlags, context: BenchContext): Promise<number> {
+  const { terminal } = context;
+  const now = new Date();
+  const { runs, rounds } = planBench(requestOf(flags), now);
+  const name = flags.name ?? `sweep-${timestamp(now)}`;
+  const folder = join(flags.results, name);
+  if (existsSync(join(folder, 'run.json')))
+    throw new ResultsError(`${printable(folder)} is a run: give the sweep another --name`);
+  const plan: SweepPlan = { name, why: flags.why, runs: runs.map((run) => ({ ...run, name: run.label })), rounds };
+  makeFolders(folder);
+  const { total, restMs } = new TimeLeft(plan.runs, rounds);
+  const count = total === undefined ? '' : ` in ${total / runs.length} rounds, about ${roughly(restMs!)} in all`;
+  const command = typedName('rkv-bench');
+  terminal.err(
+    `${runs.length} configurations${count}. Ended early, it goes on by the same command with --name ${name}`,
+  );
+  const { written, precision, stopped } = await benchInterruptibly(
+    plan,
+    { results: folder, resumes: true, onMeasured: (done) => writeSummary(folder, summaryOf(plan, done)) },
+    context,
+  );
+  const summary = summaryOf(plan, written);
+  await writeSummary(folder, summary);
+  if (flags.json === true) terminal.json(summary);
+  (flags.json === true ? terminal.err : terminal.out)(renderSweep(summary, written, folder, command));
+  if (precision !== undefined && flags.precision !== undefined)
+    terminal.err(renderPrecision(precision, flags.precision));
+  if (written.some(({ record }) => !record.verdict.passed)) return 1;
+  return stopped ? INTERRUPTED_EXIT_CODE : 0;
 }

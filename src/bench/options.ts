@@ -3,7 +3,8 @@ import { anyNumber } from '../cli/runCommander.ts';
 import { parseAddresses } from '../client/addresses.ts';
 import { parseBool, parseDurationMs } from '../goflags/goValues.ts';
 import { CONDITIONS, type Condition } from './compare/comparability.ts';
-import type { BenchRequest } from './plan.ts';
+import { FLAG_AXES, flagSpec } from './plan/flagAxes.ts';
+import type { BenchRequest } from './plan/plan.ts';
 
 /** The options of `rkv-bench` as commander hands them over. */
 export interface BenchFlags {
@@ -11,9 +12,9 @@ export interface BenchFlags {
   readonly batch?: boolean | 'both';
   readonly entriespermsg?: readonly number[];
   readonly servers?: number;
-  readonly heartbeat?: number;
-  readonly election?: number;
-  readonly checkquorum?: boolean;
+  readonly heartbeat?: readonly number[];
+  readonly election?: readonly number[];
+  readonly checkquorum?: boolean | 'both';
   readonly distance?: number;
   readonly rkvd?: readonly string[];
   readonly cluster?: readonly string[];
@@ -39,8 +40,28 @@ export interface BenchFlags {
   readonly json?: true;
 }
 
+type FlagAxisValues = Readonly<Partial<Record<(typeof FLAG_AXES)[number], readonly string[]>>>;
+
+/** The options of `rkv-bench sweep`. */
+export interface SweepFlags extends Omit<BenchFlags, 'failIf'> {
+  readonly why?: string;
+}
+
 export function addBenchOptions(command: Command): Command {
-  return command
+  return addMeasuringOptions(command).addOption(
+    failIfOption(
+      '--fail-if <threshold>',
+      "exit with 3 where a run is so, such as 'p99 > 10ms', 'throughput < 10000', 'dropped > 0'",
+    ),
+  );
+}
+
+export function addSweepOptions(command: Command): Command {
+  return addMeasuringOptions(command).option('--why <text>', 'what it is to find out, for whoever reads it later');
+}
+
+function addMeasuringOptions(command: Command): Command {
+  command
     .optionsGroup('The cluster:')
     .option(
       '--backend <names>',
@@ -50,7 +71,7 @@ export function addBenchOptions(command: Command): Command {
     .option(
       '--batch [which]',
       'batch entries into messages and proposals into disk writes (default); both measures with and without',
-      batchKinds,
+      onOffOrBoth,
     )
     .option('--no-batch', 'one entry a message, one proposal a disk write')
     .option(
@@ -59,9 +80,17 @@ export function addBenchOptions(command: Command): Command {
       wholeNumbers,
     )
     .option('--servers <n>', 'servers to start (default: 3)', anyNumber)
-    .option('--heartbeat <duration>', 'heartbeat interval of the servers (default: 20ms)', duration)
-    .option('--election <duration>', 'election timeout of the servers (default: 1s)', duration)
-    .option('--checkquorum', 'a leader needs a quorum of responses to stay leader')
+    .option(
+      '--heartbeat <duration>',
+      'heartbeat interval of the servers (default: 20ms); a list measures each',
+      durations,
+    )
+    .option('--election <duration>', 'election timeout of the servers (default: 1s); a list measures each', durations)
+    .option(
+      '--checkquorum [which]',
+      'a leader needs a quorum of responses to stay leader; both measures with and without',
+      onOffOrBoth,
+    )
     .option(
       '--distance <duration>',
       'put the servers so far from each other and from the bench: what every byte takes one way',
@@ -77,7 +106,10 @@ export function addBenchOptions(command: Command): Command {
       '--cluster <addresses>',
       'measure the servers that run at :9201,:9202,:9203 instead of starting some',
       addresses,
-    )
+    );
+  command.optionsGroup('Flags of rkvd, a list measures each:');
+  for (const name of FLAG_AXES) command.addOption(flagAxisOption(name));
+  return command
     .optionsGroup('The load:')
     .addOption(listOption('--clients <n>', 'sessions that send requests', 200))
     .option(
@@ -109,12 +141,6 @@ export function addBenchOptions(command: Command): Command {
       percent,
     )
     .addOption(new Option('--runs-max <n>', 'rounds after which --precision gives up').argParser(anyNumber).default(30))
-    .addOption(
-      failIfOption(
-        '--fail-if <threshold>',
-        "exit with 3 where a run is so, such as 'p99 > 10ms', 'throughput < 10000', 'dropped > 0'",
-      ),
-    )
     .option('--results <folder>', 'where the folder of each run goes', 'results')
     .option('--name <name>', 'name of the run (default: the time and the backend)')
     .option('--json', 'print the results as JSON on stdout, the table on stderr');
@@ -149,15 +175,37 @@ function conditions(text: string, before: readonly Condition[] | undefined): Con
   return [...(before ?? []), ...known];
 }
 
-export function requestOf(flags: BenchFlags): BenchRequest {
+/** As rkvd has it; a switch may be `both`. */
+function flagAxisOption(name: (typeof FLAG_AXES)[number]): Option {
+  const { usage, kind } = flagSpec(name);
+  const [, value = 'value'] = /`([^`]*)`/.exec(usage) ?? [];
+  const description = usage.replaceAll('`', '');
+  if (kind !== 'bool') return new Option(`--${name} <${value}>`, description).argParser(list);
+  const both = (text: string) => (text === 'both' ? ['true', 'false'] : list(text));
+  return new Option(`--${name} [which]`, `${description}; both measures with and without`)
+    .argParser(both)
+    .preset('true');
+}
+
+function valuesOf(which: boolean | 'both' | undefined): boolean[] | undefined {
+  if (which === undefined) return undefined;
+  return which === 'both' ? [true, false] : [which];
+}
+
+function flagsOf(flags: FlagAxisValues): Map<string, readonly string[]> {
+  return new Map(FLAG_AXES.flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]] as const])));
+}
+
+export function requestOf(flags: Omit<BenchFlags, 'failIf'> & FlagAxisValues): BenchRequest {
   return {
     backends: flags.backend,
-    batches: flags.batch === undefined ? undefined : flags.batch === 'both' ? [true, false] : [flags.batch],
+    batches: valuesOf(flags.batch),
     entriesPerMsg: flags.entriespermsg,
     servers: flags.servers,
-    heartbeatMs: flags.heartbeat,
-    electionMs: flags.election,
-    checkQuorum: flags.checkquorum,
+    heartbeatsMs: flags.heartbeat,
+    electionsMs: flags.election,
+    checkQuorums: valuesOf(flags.checkquorum),
+    flags: flagsOf(flags),
     distanceMs: flags.distance,
     rkvds: flags.rkvd,
     cluster: flags.cluster,
@@ -195,14 +243,18 @@ function timeOption(flags: string, description: string, ms: number, text: string
 }
 
 function collectNames(text: string, before: readonly string[] | undefined): string[] {
-  return [...(before ?? []), ...text.split(',').map((name) => name.trim())];
+  return [...(before ?? []), ...list(text)];
+}
+
+function list(text: string): string[] {
+  return text.split(',').map((part) => part.trim());
 }
 
 function collect(text: string, before: readonly string[] | undefined): string[] {
   return [...(before ?? []), text];
 }
 
-function batchKinds(text: string): boolean | 'both' {
+function onOffOrBoth(text: string): boolean | 'both' {
   if (text === 'both') return text;
   const parsed = parseBool(text);
   if (!parsed.ok) throw new InvalidArgumentError('Expected true, false or both.');
@@ -210,7 +262,7 @@ function batchKinds(text: string): boolean | 'both' {
 }
 
 function numbers(text: string): number[] {
-  return text.split(',').map((part) => anyNumber(part.trim()));
+  return list(text).map(anyNumber);
 }
 
 /** A share: `3%` as 0.03. */
@@ -231,6 +283,10 @@ function duration(text: string): number {
   const parsed = parseDurationMs(text);
   if (!parsed.ok) throw new InvalidArgumentError('Expected a duration such as 10s, 20ms or 1m30s.');
   return parsed.value;
+}
+
+function durations(text: string): number[] {
+  return list(text).map(duration);
 }
 
 function addresses(text: string): string[] {

@@ -90,7 +90,11 @@ function factsOf(run: RunRecord): Map<string, string> {
   };
   const { kind, ...cluster } = run.settings.cluster;
   facts.set('cluster', kind);
-  add('', cluster);
+  if ('flags' in cluster) {
+    const { flags, ...rest } = cluster;
+    add('', rest);
+    add('', flags ?? {});
+  } else add('', cluster);
   add('', run.settings.load);
   facts.set('repeats', String(run.settings.repeats));
   const server = run.repeats.at(-1)?.servers[0];

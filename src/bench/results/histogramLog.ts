@@ -1,4 +1,4 @@
-import { HistogramLogWriter } from 'hdr-histogram-js';
+import { type Histogram, HistogramLogReader, HistogramLogWriter } from 'hdr-histogram-js';
 import type { RepeatHistograms } from './repeatHistograms.ts';
 
 /** The log shows an interval's maximum in ms; the histograms hold µs. */
@@ -24,4 +24,14 @@ export function histogramLog(repeats: readonly RepeatHistograms[], kind: 'writes
     log.outputIntervalHistogram(histogram, startSeconds, startSeconds + repeat.windowMs / 1000, US_PER_SHOWN_UNIT);
   });
   return text;
+}
+
+/** The histograms of a log that `histogramLog` wrote, in order; as many as can be read. */
+export function readHistogramLog(text: string): Histogram[] {
+  const reader = new HistogramLogReader(text, 64);
+  const histograms: Histogram[] = [];
+  for (let next = reader.nextIntervalHistogram(); next !== null; next = reader.nextIntervalHistogram()) {
+    histograms.push(next);
+  }
+  return histograms;
 }

@@ -35,6 +35,8 @@ const settings = z.object({
       checkQuorum: z.boolean(),
       /** How far the servers are from each other and from the clients, one way; none where it is not there. */
       distance: z.string().optional(),
+      /** Other flags of rkvd that were given, as they were typed. */
+      flags: z.record(z.string(), z.string()).optional(),
       /** The program that ran as a server; this package's rkvd where it is not there. */
       rkvd: z.string().optional(),
     }),

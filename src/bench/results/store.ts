@@ -3,9 +3,10 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { printable } from '../../cli/printable.ts';
+import { latencyHistogram } from '../../client/load/latencyRecorder.ts';
 import { makeFolders } from '../../files/folders.ts';
 import { readTextFile } from '../../files/regularFile.ts';
-import { histogramLog } from './histogramLog.ts';
+import { histogramLog, readHistogramLog } from './histogramLog.ts';
 import type { RepeatHistograms } from './repeatHistograms.ts';
 import { type RunRecord, runSchema, SCHEMA_VERSION } from './schema.ts';
 
@@ -30,6 +31,8 @@ export class ResultsVersionError extends ResultsError {
 }
 
 const FILE = 'run.json';
+const WRITES_FILE = 'writes.hlog';
+const READS_FILE = 'reads.hlog';
 /** A timeline of a day takes a tenth of it. */
 const RUN_BYTES_MAX = 256 * 1024 * 1024;
 /** Wrong fields that an error names. */
@@ -51,14 +54,42 @@ export async function writeRun(
   const path = join(folder, FILE);
   try {
     makeFolders(folder);
-    await writeFile(join(folder, 'writes.hlog'), histogramLog(repeats, 'writes'));
-    if (record.settings.load.reads > 0) await writeFile(join(folder, 'reads.hlog'), histogramLog(repeats, 'reads'));
-    await writeFile(`${path}.part`, `${JSON.stringify(runSchema.parse(record), null, 2)}\n`);
-    await rename(`${path}.part`, path);
+    await writeWhole(join(folder, WRITES_FILE), histogramLog(repeats, 'writes'));
+    if (record.settings.load.reads > 0) await writeWhole(join(folder, READS_FILE), histogramLog(repeats, 'reads'));
+    await writeWhole(path, `${JSON.stringify(runSchema.parse(record), null, 2)}\n`);
   } catch (error) {
     throw new ResultsError(`cannot write ${folder}: ${(error as Error).message}`, { cause: error });
   }
   return path;
+}
+
+/** Whoever ends this process, the file is the one before or this one. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.part`, text);
+  await rename(`${path}.part`, path);
+}
+
+/** A run with the histograms of its repeats. Throws one of the classes above. */
+export async function readMeasured(folder: string): Promise<{ record: RunRecord; repeats: RepeatHistograms[] }> {
+  const record = await readRun(folder);
+  const logOf = (file: string) => readHistogramLog(readTextFile(join(folder, file), RUN_BYTES_MAX));
+  try {
+    const writes = logOf(WRITES_FILE);
+    const reads = record.settings.load.reads > 0 ? logOf(READS_FILE) : record.repeats.map(latencyHistogram);
+    const repeats = record.repeats.map(({ startedAt, windowMs }, at): RepeatHistograms => {
+      const [ofWrites, ofReads] = [writes[at], reads[at]];
+      if (ofWrites === undefined || ofReads === undefined) throw new Error(`repeat ${at + 1} is not there`);
+      return { startedAtMs: Date.parse(startedAt), windowMs, writes: ofWrites, reads: ofReads };
+    });
+    return { record, repeats };
+  } catch (error) {
+    throw new ResultsError(
+      `cannot read the histograms of ${printable(folder)}: ${printable((error as Error).message)}`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 /** Reads a run from its folder, or from its run.json. Throws one of the classes above. */

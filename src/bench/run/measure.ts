@@ -7,7 +7,7 @@ import { RkvClient } from '../../client/rkvClient.ts';
 import { diskFacts, machineFacts } from '../facts/machine.ts';
 import { type CpuSample, residentBytesMax, sampleCpu } from '../facts/processTimes.ts';
 import { latencyUs } from '../merge.ts';
-import type { PlannedRun } from '../plan.ts';
+import type { PlannedRun } from '../plan/plan.ts';
 import type { RepeatHistograms } from '../results/repeatHistograms.ts';
 import type { DiskFacts, LoadSettings, RepeatRecord, SecondRecord, ServerRecord } from '../results/schema.ts';
 import { leaderOf, localPids, serverStatuses } from './servers.ts';

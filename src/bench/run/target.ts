@@ -8,7 +8,7 @@ import { type ClusterEvent, describeEvent } from '../../supervisor/events.ts';
 import { type RunningCluster, startCluster } from '../../supervisor/launcher.ts';
 import { makeTemporaryFolder } from '../../supervisor/process/temporaryFolder.ts';
 import { durationMs } from '../../yaml/values.ts';
-import type { PlannedRun } from '../plan.ts';
+import type { PlannedRun } from '../plan/plan.ts';
 
 /** How a person ends a run early. */
 export interface Interrupts {
@@ -124,7 +124,11 @@ async function makeDataDirectory(parent: string): Promise<string> {
 type OwnCluster = Extract<PlannedRun['settings']['cluster'], { kind: 'own' }>;
 
 function clusterConfig(cluster: OwnCluster, datadir: string | undefined) {
+  // Two of rkvd's flags are keys of their own in a cluster's configuration.
+  const { catchupmultiplier, cache, ...flags } = cluster.flags ?? {};
   return {
+    ...(catchupmultiplier === undefined ? {} : { catchupmultiplier: Number(catchupmultiplier) }),
+    ...(cache === undefined ? {} : { cache: Number(cache) }),
     nodes: cluster.servers,
     backend: cluster.backend as EngineName,
     batch: cluster.batch,
@@ -133,7 +137,7 @@ function clusterConfig(cluster: OwnCluster, datadir: string | undefined) {
     election: cluster.election,
     checkquorum: cluster.checkQuorum,
     metrics: false,
-    flags: { quiet: true },
+    flags: { quiet: true, ...flags },
     ...(datadir === undefined ? {} : { datadir }),
   };
 }

@@ -1,7 +1,9 @@
-import { ENGINE_NAMES } from '../consensus/engines.ts';
-import { formatDuration } from '../goflags/goValues.ts';
-import { ROUNDS_MIN_FOR_PRECISION } from './compare/precision.ts';
-import type { RunSettings } from './results/schema.ts';
+import { ENGINE_NAMES } from '../../consensus/engines.ts';
+import { formatDuration } from '../../goflags/goValues.ts';
+import { ROUNDS_MIN_FOR_PRECISION } from '../compare/precision.ts';
+import type { LoadSettings, RunSettings } from '../results/schema.ts';
+import { type Axis, axisOf, type Configuration, configurationsOf, type Levels } from './axes.ts';
+import { flagProblems } from './flagAxes.ts';
 
 /** What a person asked for, one value parsed at a time. Undefined where it was not said. A list of several values is an axis. */
 export interface BenchRequest {
@@ -9,9 +11,11 @@ export interface BenchRequest {
   readonly batches?: readonly boolean[] | undefined;
   readonly entriesPerMsg?: readonly number[] | undefined;
   readonly servers?: number | undefined;
-  readonly heartbeatMs?: number | undefined;
-  readonly electionMs?: number | undefined;
-  readonly checkQuorum?: boolean | undefined;
+  readonly heartbeatsMs?: readonly number[] | undefined;
+  readonly electionsMs?: readonly number[] | undefined;
+  readonly checkQuorums?: readonly boolean[] | undefined;
+  /** Other flags of rkvd, the values of each as they are typed. */
+  readonly flags?: ReadonlyMap<string, readonly string[]> | undefined;
   readonly distanceMs?: number | undefined;
   /** Server programs; one that stands there twice is measured twice, to see what chance does. */
   readonly rkvds?: readonly string[] | undefined;
@@ -38,7 +42,11 @@ export interface BenchRequest {
 /** One run: a cluster's settings under one load. */
 export interface PlannedRun {
   readonly name: string;
+  /** Its name among those that were planned with it. */
+  readonly label: string;
   readonly settings: RunSettings;
+  /** Where it stands among the runs that were planned with it. */
+  readonly levels: Levels;
   /** Folder beneath which an own cluster keeps its data while it runs; undefined: the system's temporary folder. */
   readonly dataDirectory: string | undefined;
 }
@@ -66,26 +74,40 @@ const SERVERS_MAX = 64;
 const ROUNDS_MAX = 1000;
 /** Of one plan: a minute each, these take more than two days. */
 const RUNS_MAX = 3000;
+const HEARTBEAT_MS = 20;
+const ELECTION_MS = 1000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 /** The runs that a request asks for: every combination of the values that its axes have. Throws PlanError. */
 export function planBench(request: BenchRequest, now: Date): BenchPlan {
-  const problems = [...loadProblems(request), ...clusterProblems(request), ...roundProblems(request)];
+  const problems = [
+    ...loadProblems(request),
+    ...clusterProblems(request),
+    ...flagProblems(request.flags ?? new Map()),
+    ...roundProblems(request),
+  ];
   if (problems.length > 0) throw new PlanError(problems.join('\n'));
-  const clusters = plannedClusters(request);
-  const loads = plannedLoads(request);
-  const count = clusters.length * loads.length;
-  if (count > RUNS_MAX) throw new PlanError(`expected at most ${RUNS_MAX} configurations, got ${count}`);
-  const isOne = request.name !== undefined && count === 1;
-  const stem = request.name ?? timestamp(now);
-  const runs = clusters.flatMap((cluster) =>
-    loads.map((load) => ({
-      name: (isOne ? [stem] : [stem, ...cluster.labels, ...load.labels]).join('-'),
-      settings: { cluster: cluster.value, load: load.value, repeats: request.rounds },
-      dataDirectory: request.dataDirectory,
+  const configurations = plannedClusters(request).flatMap((cluster) =>
+    configurationsOf(plannedLoad(request), loadAxes(request)).map((load) => ({
+      settings: { cluster: cluster.settings, load: load.settings, repeats: request.rounds },
+      levels: { ...cluster.levels, ...load.levels },
     })),
   );
+  const count = configurations.length;
+  if (count > RUNS_MAX) throw new PlanError(`expected at most ${RUNS_MAX} configurations, got ${count}`);
+  const stem = request.name ?? timestamp(now);
+  const runs = configurations.map(({ settings, levels }) => {
+    const isAlone = request.name !== undefined && count === 1;
+    const { backend = backendOf(settings.cluster), ...others } = levels;
+    const label = [backend, ...Object.values(others)].join('-');
+    const name = isAlone ? stem : `${stem}-${label}`;
+    return { name, label, settings, levels, dataDirectory: request.dataDirectory };
+  });
   return { runs, rounds: plannedRounds(request) };
+}
+
+function backendOf(cluster: RunSettings['cluster']): string {
+  return cluster.kind === 'own' ? cluster.backend : 'running';
 }
 
 function plannedRounds({ rounds, precision, roundsMax }: BenchRequest): Rounds {
@@ -94,82 +116,116 @@ function plannedRounds({ rounds, precision, roundsMax }: BenchRequest): Rounds {
     : { kind: 'precision', share: precision, countMax: roundsMax };
 }
 
-/** A value of several, and how a run's name tells it from the others. */
-interface Labelled<T> {
-  readonly value: T;
-  readonly labels: readonly string[];
-}
+type OwnCluster = Extract<RunSettings['cluster'], { kind: 'own' }>;
 
-/** The values of an axis, each once; they need a label where there are several. */
-function axis<T>(values: readonly T[], label: (value: T, at: number) => string): Labelled<T>[] {
-  const each = [...new Set(values)];
-  return each.map((value, at) => ({ value, labels: each.length > 1 ? [label(value, at)] : [] }));
-}
-
-function plannedClusters(request: BenchRequest): Labelled<RunSettings['cluster']>[] {
+function plannedClusters(request: BenchRequest): Configuration<RunSettings['cluster']>[] {
   if (request.cluster !== undefined) {
-    return [{ value: { kind: 'running', addresses: [...request.cluster] }, labels: ['running'] }];
+    return [{ settings: { kind: 'running', addresses: [...request.cluster] }, levels: {} }];
   }
+  const own: OwnCluster = {
+    kind: 'own',
+    servers: request.servers ?? 3,
+    backend: 'gorums',
+    batch: true,
+    entriesPerMsg: 64,
+    heartbeat: formatDuration(HEARTBEAT_MS),
+    election: formatDuration(ELECTION_MS),
+    checkQuorum: false,
+    ...(request.distanceMs === undefined ? {} : { distance: formatDuration(request.distanceMs) }),
+  };
+  return configurationsOf(own, clusterAxes(request));
+}
+
+function clusterAxes(request: BenchRequest): Axis<OwnCluster>[] {
   const asked = request.backends ?? ['gorums'];
   const backends = asked.includes('all') ? ENGINE_NAMES : ENGINE_NAMES.filter((backend) => asked.includes(backend));
-  // Not by `axis`: the same program twice is two configurations.
-  const programs = (request.rkvds ?? [undefined]).map((value, at, all) => ({
-    value,
-    labels: all.length > 1 ? [`rkvd${at + 1}`] : [],
-  }));
-  const batches = axis(request.batches ?? [true], (batch) => (batch ? 'batch' : 'nobatch'));
-  const entries = axis(request.entriesPerMsg ?? [64], String);
-  return backends.flatMap((backend) =>
-    programs.flatMap((program) =>
-      batches.flatMap((batch) =>
-        entries.map((entriesPerMsg) => ({
-          value: {
-            kind: 'own' as const,
-            servers: request.servers ?? 3,
-            backend,
-            batch: batch.value,
-            entriesPerMsg: entriesPerMsg.value,
-            heartbeat: formatDuration(request.heartbeatMs ?? 20),
-            election: formatDuration(request.electionMs ?? 1000),
-            checkQuorum: request.checkQuorum ?? false,
-            ...(request.distanceMs === undefined ? {} : { distance: formatDuration(request.distanceMs) }),
-            ...(program.value === undefined ? {} : { rkvd: program.value }),
-          },
-          labels: [backend, ...program.labels, ...batch.labels, ...entriesPerMsg.labels],
-        })),
+  const durations = (name: string, values: readonly number[], key: 'heartbeat' | 'election') =>
+    axisOf<OwnCluster, number>(
+      name,
+      values,
+      (ms) => `${name}${formatDuration(ms)}`,
+      (own, ms) => ({ ...own, [key]: formatDuration(ms) }),
+    );
+  return [
+    axisOf('backend', backends, String, (own, backend) => ({ ...own, backend })),
+    // The same program twice is two configurations.
+    {
+      name: 'rkvd',
+      levels: (request.rkvds ?? [undefined]).map((rkvd, at) => ({
+        label: `rkvd${at + 1}`,
+        apply: (own) => (rkvd === undefined ? own : { ...own, rkvd }),
+      })),
+    },
+    axisOf(
+      'batch',
+      request.batches ?? [true],
+      (batch) => (batch ? 'batch' : 'nobatch'),
+      (own, batch) => ({ ...own, batch }),
+    ),
+    axisOf('entriespermsg', request.entriesPerMsg ?? [64], String, (own, entriesPerMsg) => ({ ...own, entriesPerMsg })),
+    durations('heartbeat', request.heartbeatsMs ?? [HEARTBEAT_MS], 'heartbeat'),
+    durations('election', request.electionsMs ?? [ELECTION_MS], 'election'),
+    axisOf(
+      'checkquorum',
+      request.checkQuorums ?? [false],
+      (on) => (on ? 'checkquorum' : 'nocheckquorum'),
+      (own, checkQuorum) => ({ ...own, checkQuorum }),
+    ),
+    ...[...(request.flags ?? [])].map(([name, values]) =>
+      axisOf<OwnCluster, string>(
+        name,
+        values,
+        (value) => `${name}${value}`,
+        (own, value) => ({ ...own, flags: { ...own.flags, [name]: value } }),
       ),
     ),
-  );
+  ];
 }
 
-function plannedLoads(request: BenchRequest): Labelled<RunSettings['load']>[] {
+function plannedLoad(request: BenchRequest): LoadSettings {
   const { timeMs, warmupMs, keyspace, zipfS, zipfV, seed, rpc } = request;
-  const clients = axis(request.clients, (count) => `c${count}`);
-  const rates = axis<number | null>(request.throughputs ?? [null], (rate) => `t${rate}`);
-  const payloads = axis(request.payloads, (bytes) => `p${bytes}`);
-  const reads = axis(request.reads, (share) => `r${share}`);
-  return clients.flatMap((count) =>
-    rates.flatMap((rate) =>
-      payloads.flatMap((payload) =>
-        reads.map((share) => ({
-          value: {
-            clients: count.value,
-            ratePerClient: rate.value,
-            timeMs,
-            warmupMs,
-            reads: share.value,
-            payloadBytes: payload.value,
-            keyspace,
-            zipfS,
-            zipfV,
-            seed,
-            rpc,
-          },
-          labels: [...count.labels, ...rate.labels, ...payload.labels, ...share.labels],
-        })),
-      ),
+  return {
+    clients: 1,
+    ratePerClient: null,
+    timeMs,
+    warmupMs,
+    reads: 0,
+    payloadBytes: PAYLOAD_BYTES_MIN,
+    keyspace,
+    zipfS,
+    zipfV,
+    seed,
+    rpc,
+  };
+}
+
+function loadAxes(request: BenchRequest): Axis<LoadSettings>[] {
+  return [
+    axisOf(
+      'clients',
+      request.clients,
+      (clients) => `c${clients}`,
+      (load, clients) => ({ ...load, clients }),
     ),
-  );
+    axisOf<LoadSettings, number | null>(
+      'throughput',
+      request.throughputs ?? [null],
+      (rate) => `t${rate}`,
+      (load, ratePerClient) => ({ ...load, ratePerClient }),
+    ),
+    axisOf(
+      'payload',
+      request.payloads,
+      (bytes) => `p${bytes}`,
+      (load, payloadBytes) => ({ ...load, payloadBytes }),
+    ),
+    axisOf(
+      'reads',
+      request.reads,
+      (share) => `r${share}`,
+      (load, reads) => ({ ...load, reads }),
+    ),
+  ];
 }
 
 function loadProblems(request: BenchRequest): string[] {
@@ -223,8 +279,11 @@ function roundProblems({ rounds, precision, roundsMax }: BenchRequest): string[]
 }
 
 function clusterProblems(request: BenchRequest): string[] {
-  const heartbeatMs = request.heartbeatMs ?? 20;
-  const electionMs = request.electionMs ?? 1000;
+  const heartbeats = request.heartbeatsMs ?? [HEARTBEAT_MS];
+  const elections = request.electionsMs ?? [ELECTION_MS];
+  // The shortest of them has to fit the longest of what depends on it.
+  const heartbeatMs = Math.max(...heartbeats);
+  const electionMs = Math.min(...elections);
   const unknown = (request.backends ?? []).filter(
     (name) => name !== 'all' && !ENGINE_NAMES.some((each) => each === name),
   );
@@ -242,22 +301,23 @@ function clusterProblems(request: BenchRequest): string[] {
     ],
     [isWhole(request.servers ?? 3, 1, SERVERS_MAX), `--servers: expected 1 to ${SERVERS_MAX}, got ${request.servers}`],
     [
-      heartbeatMs >= 1 && heartbeatMs < electionMs,
+      heartbeats.every((ms) => ms >= 1) && heartbeatMs < electionMs,
       `--heartbeat: expected at least 1ms and less than the election timeout of ${formatDuration(electionMs)}, got ${formatDuration(heartbeatMs)}`,
     ],
   ];
-  const ownOnly = {
+  const ownOnly: Record<string, unknown> = {
     '--backend': request.backends,
     '--batch': request.batches,
     '--entriespermsg': request.entriesPerMsg,
     '--servers': request.servers,
-    '--heartbeat': request.heartbeatMs,
-    '--election': request.electionMs,
-    '--checkquorum': request.checkQuorum,
+    '--heartbeat': request.heartbeatsMs,
+    '--election': request.electionsMs,
+    '--checkquorum': request.checkQuorums,
     '--datadir': request.dataDirectory,
     '--distance': request.distanceMs,
     '--rkvd': request.rkvds,
   };
+  for (const name of request.flags?.keys() ?? []) ownOnly[`--${name}`] = name;
   if (request.cluster !== undefined) {
     for (const [flag, value] of Object.entries(ownOnly)) {
       checks.push([
@@ -278,7 +338,7 @@ function isWhole(value: number, min: number, max: number): boolean {
 }
 
 /** `20261123-185400`, in UTC. */
-function timestamp(now: Date): string {
+export function timestamp(now: Date): string {
   const [day, time] = now.toISOString().split('T');
   return `${day!.replaceAll('-', '')}-${time!.slice(0, 8).replaceAll(':', '')}`;
 }

@@ -75,6 +75,26 @@ describe('planBench', () => {
     });
   });
 
+  it('takes flags of rkvd as axes, and refuses what rkvd would', () => {
+    const flags = new Map([
+      ['ordergorums', ['true', 'false']],
+      ['catchupmultiplier', ['64']],
+    ]);
+    const runs = plan({ name: 'a', flags, electionsMs: [500, 1000] });
+    expect(runs.map(({ name }) => name)).toEqual([
+      'a-gorums-election500ms-ordergorumstrue',
+      'a-gorums-election500ms-ordergorumsfalse',
+      'a-gorums-election1s-ordergorumstrue',
+      'a-gorums-election1s-ordergorumsfalse',
+    ]);
+    expect(runs[1]!.settings.cluster).toMatchObject({ flags: { ordergorums: 'false', catchupmultiplier: '64' } });
+    expect(runs[1]!.levels).toEqual({ election: 'election500ms', ordergorums: 'ordergorumsfalse' });
+    expect(problemOf({ flags: new Map([['catchupmultiplier', ['0']]]) })).toMatch(
+      /^--catchupmultiplier: rkvd refuses it \(.*must be at least 1\)$/,
+    );
+    expect(problemOf({ flags: new Map([['cache', ['5']]]), cluster: [':9201'] })).toMatch(/^--cache: the cluster/);
+  });
+
   it('measures a program as often as it is named, to see what chance does', () => {
     const runs = plan({ name: 'a', rkvds: ['bin/rkvd', 'bin/rkvd'] });
     expect(runs.map(({ name }) => name)).toEqual(['a-gorums-rkvd1', 'a-gorums-rkvd2']);
@@ -98,7 +118,7 @@ describe('planBench', () => {
     const [run] = plan({ cluster: ['127.0.0.1:9201'], throughputs: [30] });
     expect(run!.settings.cluster).toEqual({ kind: 'running', addresses: ['127.0.0.1:9201'] });
     expect(run!.settings.load.ratePerClient).toBe(30);
-    expect(problemOf({ cluster: ['127.0.0.1:9201'], batches: [false], electionMs: 2000 })).toBe(
+    expect(problemOf({ cluster: ['127.0.0.1:9201'], batches: [false], electionsMs: [2000] })).toBe(
       '--batch: the cluster that --cluster names runs already, with its own settings\n' +
         '--election: the cluster that --cluster names runs already, with its own settings',
     );
@@ -125,7 +145,7 @@ describe('planBench', () => {
     [{ clients: Array.from({ length: 3001 }, (_, at) => at + 1) }, /^expected at most 3000 configurations, got 3001$/],
     [{ entriesPerMsg: [64, 0] }, /^--entriespermsg: expected whole numbers from 1, got "64,0"$/],
     [{ servers: 0 }, /^--servers/],
-    [{ heartbeatMs: 1000 }, /^--heartbeat: .* less than the election timeout of 1s, got 1s$/],
+    [{ heartbeatsMs: [20, 1000] }, /^--heartbeat: .* less than the election timeout of 1s, got 1s$/],
     [{ name: '../up' }, /^--name/],
   ])('refuses %j', (changes, message) => {
     expect(problemOf(changes)).toMatch(message);

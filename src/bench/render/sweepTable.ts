@@ -1,0 +1,50 @@
+import { renderTable } from '../../cli/table.ts';
+import type { SweepSummary } from '../sweep/summary.ts';
+import { formatCount, formatUsAsMs, leftThenRight } from './format.ts';
+import type { WrittenRun } from './runTable.ts';
+
+/** A sweep for people: a row a configuration, what its axes do, and where it is. */
+export function renderSweep(
+  summary: SweepSummary,
+  written: readonly WrittenRun[],
+  folder: string,
+  command: string,
+): string {
+  const axes = [...new Set(summary.configurations.flatMap(({ levels }) => Object.keys(levels)))];
+  const records = new Map(written.map(({ record }) => [record.name, record]));
+  const rows = summary.configurations.map(({ name, levels, rounds, throughput, passed }) => {
+    const merged = passed === true ? records.get(name)?.merged : undefined;
+    const latency = merged !== undefined && merged.writes > 0 ? merged.writeLatencyUs : merged?.readLatencyUs;
+    return [
+      ...(axes.length === 0 ? [name] : axes.map((axis) => levels[axis] ?? '-')),
+      String(rounds),
+      throughput === null ? '-' : formatCount(Math.round(throughput.mean)),
+      throughput?.low == null || throughput.high == null
+        ? '-'
+        : `${formatCount(Math.round(throughput.low))} – ${formatCount(Math.round(throughput.high))}`,
+      latency === undefined ? '-' : formatUsAsMs(latency.p50),
+      latency === undefined ? '-' : formatUsAsMs(latency.p99),
+      passed === null ? '-' : passed ? 'ok' : 'FAILED',
+    ];
+  });
+  const head = [
+    ...(axes.length === 0 ? ['configuration'] : axes),
+    'rounds',
+    'per second',
+    'with 95 %',
+    'p50 ms',
+    'p99 ms',
+    'check',
+  ];
+  const effects =
+    summary.effects.length > 0
+      ? ['What the settings do to the throughput (all intervals hold together with 95 %):']
+      : [];
+  return [
+    ...(summary.why === null ? [] : [summary.why]),
+    renderTable(head, rows, leftThenRight(Math.max(1, axes.length), head.length - Math.max(1, axes.length))),
+    ...effects,
+    ...summary.effects.map((effect) => `  ${effect}`),
+    `Written to ${folder}. Side by side: ${command} compare ${folder}`,
+  ].join('\n');
+}
