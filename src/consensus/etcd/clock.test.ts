@@ -18,12 +18,19 @@ describe('the clock', () => {
     expect(short).toMatchObject({ tickMs: 15, heartbeatTicks: 6, electionTicks: 10 });
   });
 
+  it('leaves a tick between heartbeat and election at least', () => {
+    const equal = new TickClock({ ...SETTINGS, electionTimeoutMs: 100, heartbeatMs: 100 }, 0);
+    expect(equal).toMatchObject({ tickMs: 10, heartbeatTicks: 10, electionTicks: 11 });
+  });
+
   it('loses no time to rounding', () => {
     const clock = new TickClock(SETTINGS, 5);
     let ticks = 0;
     for (let now = 5; now <= 5 + 20 * 100; now += 7) ticks += clock.advance(now);
     expect(ticks).toBe(99);
     expect(clock.advance(2005)).toBe(1);
+    // Nor where exactly an election timeout passes, and a bit more.
+    expect([clock.advance(3015), clock.advance(3025)]).toEqual([50, 1]);
   });
 
   it('passes an election timeout at once at the most', () => {

@@ -20,7 +20,6 @@ export class TickClock {
   /** How many ticks have passed since the last call; of more than an election timeout, as many as make one. */
   advance(nowMs: number): number {
     const elapsed = Math.floor((nowMs - this.tickedMs) / this.tickMs);
-    if (elapsed <= 0) return 0;
     if (elapsed > this.electionTicks) {
       this.tickedMs = nowMs;
       return this.electionTicks;

@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MalformedMessageError } from '../contract.ts';
+import { MalformedMessageError, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { encodeEntries } from '../entryCodec.ts';
 import { etcdCodec } from './codec.ts';
-import { isLocal, Message, MessageType } from './messages.ts';
+import { isForPeers, Message, MessageType } from './messages.ts';
 
 const number = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 300 }), fc.maxSafeNat());
 const ids = fc
   .uniqueArray(fc.integer({ min: 1, max: 1000 }), { maxLength: 5 })
   .map((list) => list.sort((a, b) => a - b));
 const plainTypes = Object.values(MessageType).filter(
-  (type) => !isLocal(type) && type !== MessageType.Append && type !== MessageType.Snapshot,
+  (type) => isForPeers(type) && type !== MessageType.Append && type !== MessageType.Snapshot,
 );
 
 const plain = fc
@@ -117,12 +117,67 @@ describe('the wire encoding', () => {
   });
 
   it.each([
-    ['another version', new Uint8Array([2, MessageType.Vote, 8, 1])],
-    ['a message of the server to itself', new Uint8Array([1, MessageType.Unreachable, 8, 1])],
-    ['no term', new Uint8Array([1, MessageType.Vote])],
-    ['a snapshot message without one', new Uint8Array([1, MessageType.Snapshot, 8, 1])],
-    ['nothing', new Uint8Array(0)],
-  ])('refuses %s', (_what, bytes) => {
-    expect(() => etcdCodec.decode(bytes)).toThrow(MalformedMessageError);
+    ['another version', [2, MessageType.Vote, 8, 1], 'of version 2, expected 1'],
+    ['no term', [1, MessageType.Vote], 'without a term'],
+    ['a snapshot message without one', [1, MessageType.Snapshot, 8, 1], 'without a snapshot'],
+    ['a snapshot in another message', [1, MessageType.Vote, 8, 1, 0x52, 7, 1, 1, 0, 0, 0, 0, 0], 'with a snapshot'],
+    ['nothing', [], 'of version undefined'],
+  ])('refuses %s', (_what, bytes, why) => {
+    expect(() => etcdCodec.decode(new Uint8Array(bytes))).toThrow(MalformedMessageError);
+    expect(() => etcdCodec.decode(new Uint8Array(bytes))).toThrow(why);
+  });
+
+  it('refuses every type that servers do not send each other', () => {
+    const others = Object.values(MessageType).filter((type) => type < MessageType.Propose || !isForPeers(type));
+    for (const type of [...others, 0, 30]) {
+      expect(() => etcdCodec.decode(new Uint8Array([1, type, 8, 1]))).toThrow('which no server sends');
+    }
+  });
+
+  it('refuses entries in all but appends', () => {
+    const entries = [new Entry(1, 1, EntryType.Normal, new Uint8Array(1))];
+    for (const type of plainTypes) {
+      const bytes = etcdCodec.encode(Object.assign(new Message(type, 0), { term: 1, entries }));
+      expect(() => etcdCodec.decode(bytes)).toThrow('with entries');
+    }
+  });
+
+  it('is a version, a type, and the fields in the order of their numbers', () => {
+    const numbers = { term: 1, index: 300, logTerm: 2, commit: 3, rejectHint: 4, readSequence: 5, readContext: 6 };
+    const message = Object.assign(new Message(MessageType.Append, 0), { ...numbers, reject: true, transfer: true });
+    const head = [1, MessageType.Append, 8, 1, 16, 0xac, 2, 24, 2, 32, 3, 40, 4, 56, 3, 64, 5, 72, 6];
+    expect([...etcdCodec.encode(message)]).toEqual(head);
+    const taken = { index: 7, term: 1, configuration: simpleConfiguration([1, 2]), data: new Uint8Array([9]) };
+    const snapshot = Object.assign(new Message(MessageType.Snapshot, 0), { term: 1, snapshot: taken });
+    expect([...etcdCodec.encode(snapshot)]).toEqual([
+      1,
+      MessageType.Snapshot,
+      8,
+      1,
+      82,
+      10,
+      7,
+      1,
+      0,
+      2,
+      1,
+      2,
+      0,
+      0,
+      0,
+      9,
+    ]);
+  });
+
+  it('passes over fields that a later version has', () => {
+    const bytes = etcdCodec.encode(Object.assign(new Message(MessageType.Vote, 0), { term: 1, index: 2 }));
+    const [varint, text] = [
+      [0x58, 8],
+      [0x62, 2, 8, 9],
+    ];
+    for (const unknown of [varint, text]) {
+      const longer = new Uint8Array([...bytes.subarray(0, 2), ...unknown!, ...bytes.subarray(2)]);
+      expect(contentOf(etcdCodec.decode(longer))).toEqual(contentOf(etcdCodec.decode(bytes)));
+    }
   });
 });

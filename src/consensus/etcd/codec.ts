@@ -4,7 +4,7 @@ import { type Configuration, MalformedMessageError, type MessageCodec, type Snap
 import type { Entry } from '../entry.ts';
 import { decodeRecord, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
 import { memberNumbers, readMembers } from '../membership/configurationCodec.ts';
-import { isLocal, Message, MessageType } from './messages.ts';
+import { isForPeers, Message, MessageType } from './messages.ts';
 
 /**
  * Messages on the wire: a format version, the type, then protobuf fields, zero values left out. The entries are the records
@@ -29,7 +29,7 @@ const Field = {
 const FLAG_REJECT = 1;
 const FLAG_TRANSFER = 2;
 
-const WIRE_TYPES: ReadonlySet<number> = new Set(Object.values(MessageType).filter((type) => !isLocal(type)));
+const WIRE_TYPES: ReadonlySet<number> = new Set(Object.values(MessageType).filter(isForPeers));
 
 export type EtcdMessage = Message;
 
@@ -51,13 +51,10 @@ function mayOvertake({ type }: EtcdMessage): boolean {
 
 function encode(message: EtcdMessage): Uint8Array {
   const flags = (message.reject ? FLAG_REJECT : 0) | (message.transfer ? FLAG_TRANSFER : 0);
-  let size = 2 + fieldSize(message.term) + fieldSize(message.index) + fieldSize(message.logTerm);
-  size += fieldSize(message.commit) + fieldSize(message.rejectHint) + fieldSize(flags);
-  size += fieldSize(message.readSequence) + fieldSize(message.readContext);
   const snapshot = message.snapshot === undefined ? undefined : encodeSnapshot(message.snapshot);
-  if (snapshot !== undefined) size += 1 + varintSize(snapshot.length) + snapshot.length;
-  size += recordsSize(message.entries);
-  const bytes = new Uint8Array(size);
+  const contentSize =
+    snapshot === undefined ? recordsSize(message.entries) : 1 + varintSize(snapshot.length) + snapshot.length;
+  const bytes = new Uint8Array(headSize(message, flags) + contentSize);
   bytes[0] = FORMAT_VERSION;
   bytes[1] = message.type;
   let pos = writeField(bytes, 2, Field.Term, message.term);
@@ -68,14 +65,19 @@ function encode(message: EtcdMessage): Uint8Array {
   pos = writeField(bytes, pos, Field.Flags, flags);
   pos = writeField(bytes, pos, Field.ReadSequence, message.readSequence);
   pos = writeField(bytes, pos, Field.ReadContext, message.readContext);
-  if (snapshot !== undefined) {
-    bytes[pos++] = Field.Snapshot;
-    pos = writeVarint(bytes, pos, snapshot.length);
-    bytes.set(snapshot, pos);
-    pos += snapshot.length;
+  if (snapshot === undefined) writeEntries(message.entries, bytes, pos);
+  else {
+    bytes[pos] = Field.Snapshot;
+    bytes.set(snapshot, writeVarint(bytes, pos + 1, snapshot.length));
   }
-  writeEntries(message.entries, bytes, pos);
   return bytes;
+}
+
+/** What stands before the entries or the snapshot: no message has both. */
+function headSize(message: EtcdMessage, flags: number): number {
+  const { term, index, logTerm, commit, rejectHint, readSequence, readContext } = message;
+  const ofLog = fieldSize(term) + fieldSize(index) + fieldSize(logTerm) + fieldSize(commit) + fieldSize(rejectHint);
+  return 2 + ofLog + fieldSize(flags) + fieldSize(readSequence) + fieldSize(readContext);
 }
 
 function fieldSize(value: number): number {
@@ -93,8 +95,8 @@ function decode(bytes: Uint8Array): EtcdMessage {
   if (bytes[0] !== FORMAT_VERSION) {
     throw new MalformedMessageError(`etcd message of version ${bytes[0]}, expected ${FORMAT_VERSION}`);
   }
-  const type = bytes[1];
-  if (type === undefined || !WIRE_TYPES.has(type)) {
+  const type = bytes[1] ?? 0;
+  if (!WIRE_TYPES.has(type)) {
     throw new MalformedMessageError(`etcd message of type ${type}, which no server sends`);
   }
   const message = new Message(type as MessageType, 0);
@@ -158,8 +160,7 @@ function readFields(message: Message, reader: ByteReader): void {
 /** What belongs to a type. What the parts say is the engine's to check. */
 function check(message: Message): void {
   const { type, term, entries, snapshot } = message;
-  const forwarded = type === MessageType.Propose || type === MessageType.ReadIndex;
-  if (term === 0 && !forwarded && type !== MessageType.TransferLeader) {
+  if (term === 0) {
     throw new MalformedMessageError(`etcd message of type ${type} without a term`);
   }
   if ((type === MessageType.Snapshot) !== (snapshot !== undefined)) {
@@ -167,7 +168,7 @@ function check(message: Message): void {
       `etcd message of type ${type} ${snapshot === undefined ? 'without' : 'with'} a snapshot`,
     );
   }
-  if (entries.length > 0 && type !== MessageType.Append && type !== MessageType.Propose) {
+  if (entries.length > 0 && type !== MessageType.Append) {
     throw new MalformedMessageError(`etcd message of type ${type} with entries`);
   }
 }
@@ -189,7 +190,6 @@ function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const outgoing = readMembers(reader);
   const learners = readMembers(reader);
   const learnersNext = readMembers(reader);
-  if (index === 0 || term === 0) throw new MalformedMessageError(`a snapshot of ${term}/${index}`);
   const configuration: Configuration = { voters, learners, outgoing, learnersNext, autoLeave };
   return { index, term, configuration, data: bytes.subarray(reader.pos) };
 }

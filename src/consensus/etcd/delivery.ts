@@ -9,7 +9,7 @@ export class Delivery {
   private readonly state: RaftState;
   private committed: Entry[] = [];
   /** Handed out and not applied yet. */
-  private portions: { readonly last: number; readonly bytes: number; readonly payload: number }[] = [];
+  private readonly portions: { readonly last: number; readonly bytes: number; readonly payload: number }[] = [];
 
   constructor(state: RaftState) {
     this.state = state;
@@ -29,12 +29,9 @@ export class Delivery {
 
   /** Everything up to `index` is. */
   applied(index: number): void {
-    let count = 0;
-    for (const { last, bytes, payload } of this.portions) {
-      if (last > index) break;
+    while (this.portions.length > 0 && this.portions[0]!.last <= index) {
+      const { last, bytes, payload } = this.portions.shift()!;
       appliedTo(this.state, last, bytes, payload);
-      count++;
     }
-    if (count > 0) this.portions.splice(0, count);
   }
 }

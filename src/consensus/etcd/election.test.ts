@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ChangeKind, Transition } from './membership.ts';
 import { MessageType } from './messages.ts';
 import { RaftRole } from './state.ts';
 import { OneNode } from './testing/oneNode.ts';
@@ -153,6 +154,22 @@ describe('votes (Raft §5.2, §5.4.1)', () => {
     }
   });
 
+  it('go to nobody else where the leader of the term is known', () => {
+    const server = new OneNode({ hardState: { term: 4 } });
+    server.receive(Heartbeat, 2, { term: 4 });
+    server.run();
+    server.receive(Vote, 3, { term: 4 });
+    expect(server.run().map(({ to, reject }) => [to, reject])).toEqual([[3, true]]);
+  });
+
+  it('put the own election off', () => {
+    const server = new OneNode({ hardState: { term: 4 } });
+    server.tick(9);
+    server.receive(Vote, 3, { term: 4 });
+    server.tick(9);
+    expect(types(server.run())).toEqual([[VoteResp, 3]]);
+  });
+
   it('survive a restart', () => {
     const server = new OneNode({ hardState: { term: 4, vote: 2 } });
     server.receive(Vote, 3, { term: 4 });
@@ -216,6 +233,36 @@ describe('pre-votes (thesis §9.6)', () => {
     expect([server.state.role, server.state.term]).toEqual([RaftRole.Follower, 8]);
   });
 
+  it('of the term that was voted in are refused to all others', () => {
+    const server = new OneNode({ options, hardState: { term: 5, vote: 3 } });
+    for (const from of [2, 3]) server.receive(PreVote, from, { term: 5 });
+    expect(server.run().map(({ to, reject }) => [to, reject])).toEqual([
+      [2, true],
+      [3, false],
+    ]);
+  });
+
+  it('that are won are followed by requests that break no lease', () => {
+    const server = new OneNode({ options });
+    server.node.campaign();
+    server.run();
+    server.receive(PreVoteResp, 2, { term: 1 });
+    expect(server.run().map(({ type, transfer }) => [type, transfer])).toEqual([
+      [Vote, false],
+      [Vote, false],
+    ]);
+  });
+
+  it('that are won by a server that was removed meanwhile lead to no election', () => {
+    const server = new OneNode({ options });
+    server.node.campaign();
+    server.run();
+    server.node.applyConfChange({ transition: Transition.Auto, steps: [{ kind: ChangeKind.Remove, id: 1 }] });
+    server.receive(PreVoteResp, 2, { term: 1 });
+    server.receive(PreVoteResp, 3, { term: 1 });
+    expect([server.state.term, server.run()]).toEqual([0, []]);
+  });
+
   it('of an older term are refused with the present one, so that the asker catches up', () => {
     const server = new OneNode({ options, hardState: { term: 5 } });
     server.receive(PreVote, 2, { term: 3 });
@@ -244,6 +291,13 @@ describe('who may not stand', () => {
       server.receive(TimeoutNow, 1, { term: 1 });
       expect(server.run()).toEqual([]);
     }
+  });
+
+  it('who leads already', () => {
+    const server = new OneNode();
+    server.lead();
+    server.node.campaign();
+    expect([server.state.role, server.state.term, server.run()]).toEqual([RaftRole.Leader, 1, []]);
   });
 
   it('who follows nobody drops proposals', () => {
@@ -277,5 +331,13 @@ describe('a server that was removed and refuses its vote', () => {
     candidate.run();
     candidate.node.step(refusal!);
     expect([candidate.state.role, candidate.state.log.committed]).toEqual([RaftRole.Follower, 2]);
+  });
+
+  it('is not believed of an entry that the candidate holds with another term', () => {
+    const candidate = new OneNode({ terms: [1, 1], hardState: { term: 2 } });
+    candidate.node.campaign();
+    candidate.run();
+    for (const from of [2, 3]) candidate.receive(VoteResp, from, { term: 3, reject: true, commit: 2, logTerm: 2 });
+    expect([candidate.state.role, candidate.state.log.committed]).toEqual([RaftRole.Follower, 0]);
   });
 });

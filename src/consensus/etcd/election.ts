@@ -10,7 +10,7 @@ import { RaftRole } from './state.ts';
 
 /** An election timeout passed, or `transfer`: the leader asks this server to take over. */
 export function startElection(state: RaftState, transfer: boolean): void {
-  if (state.role === RaftRole.Leader || !state.promotable) return;
+  if (state.role === RaftRole.Leader) return;
   state.log.commitTo(state.refusedCommit);
   // A committed change that is not applied yet: the configuration this server would count votes in is known to be old.
   if (state.log.hasUnappliedChange()) return;
@@ -46,7 +46,8 @@ export function receiveVoteRequest(state: RaftState, request: Message): void {
   const mayVote =
     state.vote === from ||
     (state.vote === 0 && state.lead === 0) ||
-    (type === MessageType.PreVote && request.term > state.term);
+    // Of a pre-vote: every other term that is later was taken.
+    request.term > state.term;
   const answer = new Message(voteResponseType(type), from);
   if (mayVote && state.log.isUpToDate(request.index, request.logTerm)) {
     // A pre-vote is answered with the term asked for: the candidate has not taken it and would drop an older one.
@@ -72,7 +73,7 @@ export function receiveVoteRequest(state: RaftState, request: Message): void {
  * may need the vote of a server that was removed, and that has the longer log and so refuses, but knows of the commit.
  */
 function noteRefusal(state: RaftState, refusal: Message): void {
-  if (refusal.logTerm === 0 || !state.log.matches(refusal.commit, refusal.logTerm)) return;
+  if (!state.log.matches(refusal.commit, refusal.logTerm)) return;
   state.refusedCommit = Math.max(state.refusedCommit, refusal.commit);
 }
 

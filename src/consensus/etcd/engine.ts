@@ -123,7 +123,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     const { state } = this.node;
     const { type, term } = message;
     if (from === this.id || !isForPeers(type)) return refused(`a message of type ${type} from server ${from}`);
-    if (term === 0 && isLeaders(type)) return refused(`a message of type ${type} without a term from server ${from}`);
+    if (term === 0) return refused(`a message of type ${type} without a term from server ${from}`);
     if (term > state.term) {
       const own = state.term;
       const believed = this.terms.ceiling(own, this.nowMs);

@@ -39,8 +39,8 @@ export class Inflights {
       this.bytes -= this.sizes[this.head]!;
       this.head++;
     }
-    if (this.head === this.lastIndexes.length) this.reset();
-    else if (this.head > 64 && this.head * 2 > this.lastIndexes.length) this.compact();
+    // So each message is moved once at the most, as far as that goes by the count.
+    if (this.head * 2 > this.lastIndexes.length) this.compact();
   }
 
   reset(): void {
@@ -51,8 +51,8 @@ export class Inflights {
   }
 
   private compact(): void {
-    this.lastIndexes = this.lastIndexes.slice(this.head);
-    this.sizes = this.sizes.slice(this.head);
+    this.lastIndexes.splice(0, this.head);
+    this.sizes.splice(0, this.head);
     this.head = 0;
   }
 }

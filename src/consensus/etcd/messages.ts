@@ -115,9 +115,10 @@ export function payloadSize(entries: readonly Entry[]): number {
   return size;
 }
 
-/** The other types are never sent by this engine: clients ask the leader, and so do reads and transfers. */
+/** The other types are never sent by this engine: clients ask the leader, and so do reads and transfers; and nobody is told whom to forget. */
 export function isForPeers(type: MessageType): boolean {
   switch (type) {
+    case MessageType.ForgetLeader:
     case MessageType.Propose:
     case MessageType.ReadIndex:
     case MessageType.ReadIndexResp:

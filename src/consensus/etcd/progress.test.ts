@@ -9,19 +9,24 @@ describe('the inflight window', () => {
   it('counts what a plain list counts', () => {
     const operation = fc.oneof(
       fc.record({ bytes: fc.integer({ min: 0, max: 30 }) }),
-      fc.record({ freeUpTo: fc.integer({ min: 0, max: 200 }) }),
+      fc.record({ freed: fc.integer({ min: -1, max: 3 }) }),
+      fc.constant('reset' as const),
     );
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
-        const inflights = new Inflights(5, 60);
+        const inflights = new Inflights(8, 60);
         let twin: { index: number; bytes: number }[] = [];
         let index = 0;
         for (const each of operations) {
-          const full = twin.length >= 5 || twin.reduce((sum, { bytes }) => sum + bytes, 0) >= 60;
+          const full = twin.length >= 8 || twin.reduce((sum, { bytes }) => sum + bytes, 0) >= 60;
           expect([inflights.count, inflights.full]).toEqual([twin.length, full]);
-          if ('freeUpTo' in each) {
-            inflights.freeUpTo(each.freeUpTo);
-            twin = twin.filter((message) => message.index > each.freeUpTo);
+          if (each === 'reset') {
+            inflights.reset();
+            twin = [];
+          } else if ('freed' in each) {
+            const upTo = (twin[0]?.index ?? index) + each.freed;
+            inflights.freeUpTo(upTo);
+            twin = twin.filter((message) => message.index > upTo);
           } else if (!full) {
             index++;
             inflights.add(index, each.bytes);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { ChangeType } from '../../contract.ts';
 import type { ForgedAppend, Forgery, Parts } from '../../testing/forgery.ts';
 import { changeEntry } from '../membership.ts';
-import { isLocal, Message, MessageType, voteResponseType } from '../messages.ts';
+import { isForPeers, Message, MessageType, voteResponseType } from '../messages.ts';
 
 function message(type: MessageType, fields: Partial<Message>): Message {
   return Object.assign(new Message(type, 0), fields);
@@ -14,7 +14,7 @@ function appendOf({ term, prevIndex: index, prevTerm: logTerm, commit, entries }
 
 function any(_from: number, { number, flag, append, snapshot }: Parts): fc.Arbitrary<Message> {
   const plain = Object.values(MessageType).filter(
-    (type) => !isLocal(type) && type !== MessageType.Append && type !== MessageType.Snapshot,
+    (type) => isForPeers(type) && type !== MessageType.Append && type !== MessageType.Snapshot,
   );
   const numbers = {
     term: number,
