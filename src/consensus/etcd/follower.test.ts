@@ -6,7 +6,7 @@ import { ReadMode } from './options.ts';
 import { RaftRole } from './state.ts';
 import { OneNode } from './testing/oneNode.ts';
 
-const { Append, AppendResp, ForgetLeader, Heartbeat, HeartbeatResp, Snapshot } = MessageType;
+const { Append, AppendResp, Heartbeat, HeartbeatResp, Snapshot } = MessageType;
 const entriesOf = (from: number, ...terms: number[]) =>
   terms.map((term, at) => new Entry(from + at, term, EntryType.Normal, new Uint8Array(0)));
 
@@ -128,7 +128,7 @@ describe('a leader that is to be forgotten', () => {
   ])('is, unless it trusts in being remembered: reads %s', (readMode, lead) => {
     const server = new OneNode({ options: { readMode, checkQuorum: true } });
     server.receive(Heartbeat, 2, { term: 1 });
-    expect(server.receive(ForgetLeader, 1)).toBeUndefined();
+    server.node.forgetLeader();
     expect([server.state.role, server.state.lead]).toEqual([RaftRole.Follower, lead]);
   });
 });

@@ -13,29 +13,28 @@ export function stepFollower(state: RaftState, message: Message): boolean {
     case MessageType.Append:
       hearFrom(state, message);
       receiveAppend(state, message);
-      return true;
+      break;
     case MessageType.Heartbeat:
       hearFrom(state, message);
       receiveHeartbeat(state, message);
-      return true;
+      break;
     case MessageType.Snapshot:
       hearFrom(state, message);
       receiveSnapshot(state, message);
-      return true;
+      break;
     case MessageType.TransferLeader:
     case MessageType.ReadIndex:
       forward(state, message);
-      return true;
+      break;
     case MessageType.ForgetLeader:
       // The lease of a leader rests on followers that refuse votes while they remember it.
       if (state.options.readMode !== ReadMode.LeaseBased) state.lead = 0;
-      return true;
+      break;
     case MessageType.ReadIndexResp:
       state.readStates.push({ index: message.index, context: message.readContext, origin: 0 });
-      return true;
-    default:
-      return true;
+      break;
   }
+  return true;
 }
 
 /** Hands on to the leader what only a leader can do. */

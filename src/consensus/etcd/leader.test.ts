@@ -3,6 +3,7 @@ import { Entry, EntryType } from '../entry.ts';
 import { ChangeKind, encodeConfChange, Transition } from './membership.ts';
 import { MessageType } from './messages.ts';
 import { StepError } from './node.ts';
+import { ProgressState } from './progress.ts';
 import { RaftRole } from './state.ts';
 import { OneNode } from './testing/oneNode.ts';
 
@@ -45,6 +46,87 @@ describe('replication (Raft §5.3)', () => {
     expect(server.state.log.committed).toBe(0);
   });
 
+  it('probes where the follower says, where that cannot say of which term it holds entries', () => {
+    const server = new OneNode({ terms: [1, 1, 1, 1, 1], hardState: { term: 1 } });
+    server.lead();
+    server.receive(AppendResp, 2, { term: 2, index: 5, reject: true, rejectHint: 3 });
+    expect(server.run().filter(({ type }) => type === Append)).toMatchObject([{ to: 2, index: 3 }]);
+  });
+
+  it('streams again once a probe is answered, and not for what is acknowledged late', () => {
+    const server = new OneNode({ terms: [1, 1], hardState: { term: 1 } });
+    server.lead();
+    server.receive(AppendResp, 2, { term: 2, index: 3 });
+    server.node.reportUnreachable(2);
+    const progress = server.state.members.progress.get(2)!;
+    server.receive(AppendResp, 2, { term: 2, index: 2 });
+    expect(progress.state).toBe(ProgressState.Probe);
+    server.receive(AppendResp, 2, { term: 2, index: 3 });
+    expect(progress.state).toBe(ProgressState.Replicate);
+  });
+
+  it('ends a probe of a follower that holds everything when that answers a heartbeat', () => {
+    const server = new OneNode();
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    server.node.reportUnreachable(2);
+    server.receive(HeartbeatResp, 2, { term: 1 });
+    expect(server.run()).toMatchObject([{ type: Append, to: 2, index: 1, entries: [] }]);
+  });
+
+  it('tells followers of a commit at once, and each once', () => {
+    const server = new OneNode();
+    server.lead();
+    for (const id of [2, 3]) server.receive(AppendResp, id, { term: 1, index: 1 });
+    server.propose('a');
+    server.run();
+    server.receive(AppendResp, 2, { term: 1, index: 2 });
+    const told = server.run().filter(({ type }) => type === Append);
+    expect(told.map(({ to, commit, entries }) => [to, commit, entries.length])).toEqual([
+      [2, 2, 0],
+      [3, 2, 0],
+    ]);
+    server.receive(AppendResp, 3, { term: 1, index: 2 });
+    expect(server.run()).toEqual([]);
+  });
+
+  it('tells a follower of a commit when it can use it', () => {
+    const server = new OneNode();
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    server.receive(AppendResp, 3, { term: 1, index: 1 });
+    expect(server.run()).toMatchObject([{ type: Append, to: 3, commit: 1, entries: [] }]);
+  });
+
+  it('knows the newest commit index that a follower told, by whatever answer', () => {
+    const server = new OneNode();
+    server.lead();
+    const known = () => server.state.members.progress.get(2)!.knownCommit;
+    server.receive(HeartbeatResp, 2, { term: 1, commit: 1 });
+    expect(known()).toBe(1);
+    server.receive(AppendResp, 2, { term: 1, index: 1, commit: 0 });
+    expect(known()).toBe(1);
+    server.receive(AppendResp, 2, { term: 1, index: 1, commit: 3 });
+    server.receive(HeartbeatResp, 2, { term: 1, commit: 2 });
+    expect(known()).toBe(3);
+  });
+
+  it('of entries that come with a place of their own gives them the places that are free', () => {
+    const server = new OneNode();
+    server.lead();
+    const at = (index: number, term: number) => new Entry(index, term, EntryType.Normal, new Uint8Array(0));
+    server.node.propose([at(2, 1), at(9, 1), at(4, 0), at(0, 0)]);
+    server.run();
+    expect(server.log.entries(2, 5, 1000).map(({ index, term }) => [index, term])).toEqual([
+      [2, 1],
+      [3, 1],
+      [4, 1],
+      [5, 1],
+    ]);
+  });
+
   it('limits a message by count and by bytes', () => {
     const server = new OneNode({
       terms: [1, 1, 1, 1, 1],
@@ -83,6 +165,26 @@ describe('replication (Raft §5.3)', () => {
     expect([next!.index, next!.entries.length]).toEqual([3, 2]);
   });
 
+  it('tries a snapshot that was lost again when a heartbeat is answered', () => {
+    const server = new OneNode({ terms: [1, 1, 1], hardState: { term: 1, commit: 3 } });
+    server.run();
+    const { configuration } = server.state;
+    const snapshot = { index: 3, term: 1, configuration, data: new Uint8Array([7]) };
+    server.log.persist({ mark: 99, snapshot, entries: [], mustSync: true });
+    server.lead();
+    server.node.reportSnapshotFailure(2);
+    const progress = server.state.members.progress.get(2)!;
+    expect([progress.state, progress.paused]).toEqual([ProgressState.Probe, true]);
+    server.receive(AppendResp, 2, { term: 2, index: 3, reject: true, rejectHint: 0 });
+    expect(sentTo(server.run(), Snapshot)).toEqual([2]);
+    server.node.reportSnapshotFailure(2);
+    expect([progress.state, progress.paused, progress.next]).toEqual([ProgressState.Probe, true, 1]);
+    server.propose('a');
+    expect(server.run().filter(({ to }) => to === 2)).toEqual([]);
+    server.receive(HeartbeatResp, 2, { term: 2 });
+    expect(sentTo(server.run(), Snapshot)).toEqual([2]);
+  });
+
   it('sends a large probe again when it must have arrived, and not when a heartbeat overtook it', () => {
     const server = new OneNode({ options: { tickMs: 10 } });
     server.lead();
@@ -117,6 +219,16 @@ describe('replication (Raft §5.3)', () => {
 });
 
 describe('heartbeats (Raft §5.2)', () => {
+  it('are sent once in as many ticks as they shall be apart', () => {
+    const server = new OneNode({ options: { heartbeatTicks: 3 } });
+    server.lead();
+    const beats = Array.from({ length: 7 }, () => {
+      server.tick(1);
+      return sentTo(server.run(), Heartbeat).length;
+    });
+    expect(beats).toEqual([0, 0, 2, 0, 0, 2, 0]);
+  });
+
   it('are spared to followers that were sent an append, where appends are coalesced', () => {
     const server = new OneNode({ options: { coalesceAppends: true } });
     server.lead();
@@ -167,6 +279,44 @@ describe('commitment (Raft §5.3, §5.4.2)', () => {
     const write = messages.find(({ type }) => type === MessageType.StorageAppend)!;
     for (const response of write.responses) server.node.step(response);
     expect(server.state.log.committed).toBe(1);
+  });
+});
+
+describe('a removal that those who remain commit', () => {
+  /** A leader of 4 servers, with the removal of server 4 in its log, and an entry after it. */
+  const removing = () => {
+    const server = new OneNode({ voters: [1, 2, 3, 4] });
+    server.node.campaign();
+    server.run();
+    for (const id of [2, 3]) server.receive(MessageType.VoteResp, id, { term: 1 });
+    server.run();
+    server.node.propose([change(ChangeKind.Remove, 4)]);
+    server.propose('a');
+    server.state.leader!.removal = { index: 2, voters: [1, 2, 3] };
+    server.run();
+    return server;
+  };
+
+  it('takes a majority of them, and what is after it one of all', () => {
+    const server = removing();
+    expect(server.state.log.committed).toBe(0);
+    server.receive(AppendResp, 4, { term: 1, index: 3 });
+    expect(server.state.log.committed).toBe(0);
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    expect(server.state.log.committed).toBe(1);
+  });
+
+  it('is committed by two of three, where the fourth is gone', () => {
+    const server = removing();
+    server.receive(AppendResp, 2, { term: 1, index: 3 });
+    expect(server.state.log.committed).toBe(2);
+  });
+
+  it('holds nothing back that a majority of all commits', () => {
+    const server = removing();
+    server.receive(AppendResp, 4, { term: 1, index: 3 });
+    server.receive(AppendResp, 2, { term: 1, index: 3 });
+    expect(server.state.log.committed).toBe(3);
   });
 });
 
@@ -241,6 +391,41 @@ describe('leadership transfer (thesis §3.10)', () => {
     expect(sentTo(server.run(), TimeoutNow)).toEqual([3]);
   });
 
+  it('is for voters only', () => {
+    const server = new OneNode({ learners: [4] });
+    server.lead();
+    for (const id of [2, 4]) server.receive(AppendResp, id, { term: 1, index: 1 });
+    server.run();
+    for (const id of [4, 9]) {
+      server.node.transferLeadership(id);
+      expect(sentTo(server.run(), TimeoutNow)).toEqual([]);
+      expect(server.propose('')).toBeUndefined();
+    }
+  });
+
+  it('asks once, and is called off by one to this server itself', () => {
+    const server = new OneNode();
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.node.transferLeadership(2);
+    server.run();
+    server.node.transferLeadership(2);
+    expect(sentTo(server.run(), TimeoutNow)).toEqual([]);
+    server.node.transferLeadership(1);
+    expect([sentTo(server.run(), TimeoutNow), server.propose('a')]).toEqual([[], undefined]);
+  });
+
+  it('has an election timeout from when it was asked for', () => {
+    const server = new OneNode();
+    server.lead();
+    server.tick(9);
+    server.node.transferLeadership(3);
+    server.tick(9);
+    expect(server.propose('a')).toBe(StepError.ProposalDropped);
+    server.tick(1);
+    expect(server.propose('a')).toBeUndefined();
+  });
+
   it('makes the follower stand without a pre-vote, and in spite of the lease', () => {
     const follower = new OneNode({ id: 2, options: { preVote: true, checkQuorum: true } });
     follower.receive(Heartbeat, 1, { term: 1 });
@@ -307,6 +492,71 @@ describe('membership changes (Raft §6, thesis §4)', () => {
     expect(server.log.entries(3, 3, 1000)).toMatchObject([{ type: EntryType.Internal }]);
   });
 
+  it('may stand among commands, and then only they are struck out where one is under way', () => {
+    const server = new OneNode();
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    const command = new Entry(0, 0, EntryType.Normal, new Uint8Array([7]));
+    server.node.propose([command, change(ChangeKind.AddVoter, 4), command, change(ChangeKind.AddVoter, 5)]);
+    expect(server.state.leader!.pendingConfIndex).toBe(3);
+    server.node.propose([command, change(ChangeKind.AddVoter, 6)]);
+    server.run();
+    const { Normal, JointReconf, Internal } = EntryType;
+    expect(server.log.entries(2, 7, 1000).map(({ type }) => type)).toEqual([
+      Normal,
+      JointReconf,
+      Normal,
+      Internal,
+      Normal,
+      Internal,
+    ]);
+  });
+
+  it('are let into the log unseen where they shall be', () => {
+    const server = new OneNode({ options: { disableConfChangeValidation: true } });
+    server.lead();
+    for (const id of [4, 5]) server.node.propose([change(ChangeKind.AddVoter, id)]);
+    server.run();
+    expect(server.log.entries(2, 3, 1000).map(({ type }) => type)).toEqual([
+      EntryType.JointReconf,
+      EntryType.JointReconf,
+    ]);
+  });
+
+  it('that are left by themselves are left once', () => {
+    const server = new OneNode();
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    server.node.propose([change(ChangeKind.AddLearner, 3, Transition.JointImplicit)]);
+    server.propose('a');
+    server.run();
+    server.receive(AppendResp, 2, { term: 1, index: 2 });
+    server.run();
+    server.receive(AppendResp, 2, { term: 1, index: 3 });
+    server.run();
+    expect([server.state.log.applied, server.state.log.lastIndex]).toEqual([3, 4]);
+  });
+
+  it('are told at once when they are committed, where appends are coalesced, and nothing else is', () => {
+    const server = new OneNode({ options: { coalesceAppends: true } });
+    server.lead();
+    for (const id of [2, 3]) server.receive(AppendResp, id, { term: 1, index: 1 });
+    server.run();
+    server.propose('a');
+    server.node.propose([change(ChangeKind.AddVoter, 4)]);
+    server.run();
+    server.receive(AppendResp, 2, { term: 1, index: 2 });
+    expect(server.run().filter(({ type }) => type === Append)).toEqual([]);
+    server.receive(AppendResp, 2, { term: 1, index: 3 });
+    const told = server.run().filter(({ type, entries }) => type === Append && entries.length === 0);
+    expect(told.map(({ to, commit }) => [to, commit])).toEqual([
+      [2, 3],
+      [3, 3],
+    ]);
+  });
+
   it('through halves that share one server commit by a majority of each', () => {
     const server = new OneNode();
     server.lead();
@@ -339,6 +589,19 @@ describe('membership changes (Raft §6, thesis §4)', () => {
     expect(server.propose('late')).toBe(StepError.ProposalDropped);
   });
 
+  it('that remove the leader let it write what it had taken before', () => {
+    const server = new OneNode();
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    server.node.propose([change(ChangeKind.Remove, 1)]);
+    server.run();
+    server.receive(AppendResp, 2, { term: 1, index: 2 });
+    server.propose('a');
+    server.run();
+    expect([server.state.role, server.log.lastIndex]).toEqual([RaftRole.Leader, 3]);
+  });
+
   it('that remove the leader make it step down, where it shall', () => {
     const server = new OneNode({ options: { stepDownOnRemoval: true } });
     server.lead();
@@ -363,5 +626,19 @@ describe('limits', () => {
     server.receive(AppendResp, 2, { term: 1, index: 3 });
     server.run();
     expect(server.propose('c')).toBeUndefined();
+  });
+
+  it('lets in as much as fits, and makes room by what is applied', () => {
+    const server = new OneNode({ options: { uncommittedBytesMax: 8 } });
+    server.lead();
+    expect([server.propose('1234'), server.propose('5678'), server.propose('9')]).toEqual([
+      undefined,
+      undefined,
+      StepError.ProposalDropped,
+    ]);
+    server.run();
+    server.receive(AppendResp, 2, { term: 1, index: 2 });
+    server.run();
+    expect([server.propose('12345'), server.propose('1234')]).toEqual([StepError.ProposalDropped, undefined]);
   });
 });

@@ -38,35 +38,34 @@ export function stepLeader(state: RaftState, leader: LeaderState, message: Messa
       return propose(state, leader, message.entries);
     case MessageType.ReadIndex:
       receiveRead(state, leader, message);
-      return true;
+      break;
     case MessageType.AppendResp:
       receiveAppendResponse(state, leader, message);
-      return true;
+      break;
     case MessageType.HeartbeatResp:
       receiveHeartbeatResponse(state, leader, message);
-      return true;
+      break;
     case MessageType.SnapshotStatus:
-      receiveSnapshotStatus(state, message);
-      return true;
+      snapshotLost(state, message.from);
+      break;
     case MessageType.Unreachable: {
       // What was streamed ahead is probably lost: probe where its log ends.
       const progress = state.members.progress.get(message.from);
       if (progress?.state === ProgressState.Replicate) progress.becomeProbe();
-      return true;
+      break;
     }
     case MessageType.TransferLeader:
       startTransfer(state, leader, message.from);
-      return true;
-    default:
-      return true;
+      break;
   }
+  return true;
 }
 
 /** Whether a quorum was heard from since the last check; begins the next period. */
 function checkQuorum(state: RaftState): void {
   const { progress } = state.members;
   const { voters, outgoing } = state.configuration;
-  const active = (id: NodeId) => id === state.id || (progress.get(id)?.recentActive ?? false);
+  const active = (id: NodeId) => progress.get(id)?.recentActive;
   if (jointVote(voters, outgoing, active) !== VoteResult.Won) state.becomeFollower(state.term, 0);
   for (const [id, peer] of state.members.progress) if (id !== state.id) peer.recentActive = false;
 }
@@ -151,8 +150,7 @@ function receiveAppendResponse(state: RaftState, leader: LeaderState, message: M
     releaseEarlyReads(state, leader);
     broadcastAppend(state, leader);
   } else if (message.from !== state.id && progress.canUseCommit(state.log.committed)) {
-    if (state.options.coalesceAppends) leader.appendDue = true;
-    else sendAppend(state, message.from);
+    if (!state.options.coalesceAppends) sendAppend(state, message.from);
   }
   if (message.from !== state.id) sendMore(state, leader, message.from);
   if (message.from === leader.transferee && progress.match === state.log.lastIndex) {
@@ -184,25 +182,23 @@ export function commitMore(state: RaftState): boolean {
 }
 
 function receiveHeartbeatResponse(state: RaftState, leader: LeaderState, message: Message): void {
-  const progress = state.members.progress.get(message.from);
-  if (progress === undefined) return;
+  // Answers of strangers were left out (RaftNode.step).
+  const progress = state.members.progress.get(message.from)!;
   progress.recentActive = true;
   progress.knownCommit = Math.max(progress.knownCommit, message.commit);
   progress.heartbeatAnswered(state.ticks);
   // An append, empty if need be, finds out what became of messages that were lost, and ends probing.
   if (progress.match < state.log.lastIndex || progress.state === ProgressState.Probe) sendAppend(state, message.from);
-  if (message.readSequence === 0) return;
   leader.reads.confirm(message.from, message.readSequence);
   answerProvenReads(state, leader);
 }
 
-function receiveSnapshotStatus(state: RaftState, message: Message): void {
-  const progress = state.members.progress.get(message.from);
+function snapshotLost(state: RaftState, to: NodeId): void {
+  const progress = state.members.progress.get(to);
   if (progress?.state !== ProgressState.Snapshot) return;
-  if (message.reject) progress.pendingSnapshot = 0;
+  progress.pendingSnapshot = 0;
   progress.becomeProbe();
-  // Wait for a heartbeat's answer before the next attempt: after a failure to be gentle, after a success for the
-  // acknowledgement of the snapshot to arrive.
+  // To be gentle, the next attempt waits for a heartbeat's answer.
   progress.flowPaused = true;
 }
 

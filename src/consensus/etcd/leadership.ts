@@ -99,22 +99,18 @@ export class Leadership {
   private retrySnapshots(): void {
     const { nowMs, node, settings } = this.engine;
     for (const [id, sentMs] of this.snapshotSentMs) {
-      if (node.state.members.progress.get(id)?.state !== ProgressState.Snapshot) {
-        this.snapshotSentMs.delete(id);
-      } else if (nowMs - sentMs >= SNAPSHOT_RETRY_ELECTIONS * settings.electionTimeoutMs) {
-        this.snapshotSentMs.delete(id);
-        node.reportSnapshotFailure(id);
-      }
+      const isAwaited = node.state.members.progress.get(id)?.state === ProgressState.Snapshot;
+      const isLate = nowMs - sentMs >= SNAPSHOT_RETRY_ELECTIONS * settings.electionTimeoutMs;
+      if (isAwaited && isLate) node.reportSnapshotFailure(id);
     }
   }
 
   /** Asks with pre-vote requests, which everybody answers and which disturb nobody. */
   private ask(): void {
-    const { id: self, nowMs, node, out } = this.engine;
+    const { nowMs, node, out } = this.engine;
     const { configuration, log, term } = node.state;
     for (const id of this.audience.toBeAsked(nowMs, configuration)) {
       const request = new Message(MessageType.PreVote, id);
-      request.from = self;
       request.term = term + 1;
       request.index = log.lastIndex;
       request.logTerm = log.lastTerm;
@@ -132,7 +128,6 @@ export class Leadership {
     const { state } = this.engine.node;
     const { voters, outgoing } = state.configuration;
     const { progress } = state.members;
-    if (state.leader === undefined) return;
     const knows = (id: NodeId) => (progress.get(id)?.knownCommit ?? 0) >= this.removedAt;
     if (jointVote(voters, outgoing, knows) !== VoteResult.Won) return;
     const next = successor(this.view, voters.filter(knows));

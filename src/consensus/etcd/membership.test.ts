@@ -17,6 +17,7 @@ import {
   type Members,
   memberIds,
   membersOf,
+  simpleChange,
   Transition,
 } from './membership.ts';
 import { Progress } from './progress.ts';
@@ -127,6 +128,53 @@ describe('configuration changes (Raft §6, thesis §4)', () => {
   });
 });
 
+describe('a change that does not fit', () => {
+  const apply = (members: Members, transition: Transition, ...steps: readonly [ChangeKind, number][]) =>
+    applyChange(members, { transition, steps: steps.map(([kind, id]) => ({ kind, id })) }, newProgress);
+  const { Auto, JointExplicit, JointImplicit } = Transition;
+  const { AddVoter, AddLearner, Remove } = ChangeKind;
+  const joint = apply(empty, JointExplicit, [AddVoter, 4]);
+  const nobody = membersOf(simpleConfiguration([]), newProgress);
+
+  it.each<[string, () => Members]>([
+    ["can't apply simple config change in joint config", () => apply(joint, Auto, [AddVoter, 5])],
+    ['config is already joint', () => apply(joint, JointImplicit, [AddVoter, 5])],
+    ["can't make a zero-voter config joint", () => apply(nobody, JointImplicit, [AddVoter, 5])],
+    ["can't leave a non-joint config", () => apply(empty, Auto)],
+    ['removed all voters', () => apply(membersOf(simpleConfiguration([1]), newProgress), Auto, [Remove, 1])],
+    [
+      'more than one voter changed without entering joint config',
+      () =>
+        simpleChange(
+          empty,
+          [
+            { kind: AddVoter, id: 4 },
+            { kind: Remove, id: 1 },
+          ],
+          newProgress,
+        ),
+    ],
+  ])('is refused: %s', (why, make) => {
+    expect(make).toThrow(ConfChangeError);
+    expect(make).toThrow(why);
+  });
+
+  it('goes through a joint configuration where it asks for one, or is more than a step', () => {
+    expect(apply(empty, Auto, [AddVoter, 4]).configuration).toEqual(simpleConfiguration([1, 2, 3, 4]));
+    expect(apply(empty, Auto, [AddVoter, 4], [Remove, 1]).configuration).toMatchObject({
+      voters: [2, 3, 4],
+      outgoing: [1, 2, 3],
+      autoLeave: true,
+    });
+    expect(apply(empty, JointExplicit).configuration).toMatchObject({ outgoing: [1, 2, 3], autoLeave: false });
+  });
+
+  it('does not demote who becomes a voter again in the same change', () => {
+    const { configuration } = apply(empty, JointExplicit, [AddLearner, 3], [AddVoter, 3]);
+    expect(configuration).toMatchObject({ voters: [1, 2, 3], learnersNext: [] });
+  });
+});
+
 describe('membership entries', () => {
   it('survive encoding', () => {
     fc.assert(
@@ -134,6 +182,18 @@ describe('membership entries', () => {
         expect(decodeConfChange(encodeConfChange(each))).toEqual(each);
       }),
     );
+  });
+
+  it.each([
+    ['of version 2, expected 1', [2, 0, 0, 4]],
+    ['of version undefined, expected 1', []],
+    ['with transition undefined, expected 0 to 2', [1]],
+    ['with transition 3, expected 0 to 2', [1, 3]],
+    ['of kind 4, expected 0 to 3', [1, 0, 4, 4]],
+    ['a number that is cut off', [1, 0, 0]],
+  ])('are refused %s', (why, bytes) => {
+    expect(() => decodeConfChange(new Uint8Array(bytes))).toThrow(MalformedConfChangeError);
+    if (!why.startsWith('a number')) expect(() => decodeConfChange(new Uint8Array(bytes))).toThrow(why);
   });
 
   it('are refused by name where they cannot be read', () => {

@@ -212,7 +212,6 @@ export function memberIds(configuration: Configuration): NodeId[] {
 
 /** Voters of either half, ascending. */
 export function voterIds(configuration: Configuration): NodeId[] {
-  if (!isJoint(configuration)) return [...configuration.voters];
   return ascending(new Set([...configuration.voters, ...configuration.outgoing]));
 }
 
@@ -285,7 +284,6 @@ class Draft {
   }
 
   private addLearner(id: NodeId): void {
-    if (this.learners.has(id)) return;
     this.voters.delete(id);
     if (this.outgoing.has(id)) {
       this.learnersNext.add(id);

@@ -5,6 +5,7 @@ import type { Entry } from '../entry.ts';
 export const MessageType = {
   // From the server to itself; never on the wire.
   Unreachable: 3,
+  /** A snapshot was lost. */
   SnapshotStatus: 4,
   ForgetLeader: 5,
   StorageAppend: 6,

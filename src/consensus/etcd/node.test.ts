@@ -61,6 +61,36 @@ describe.each(Object.entries(ROLES))('a %s', (role, make) => {
   });
 });
 
+describe('who is no member', () => {
+  const { AppendResp, HeartbeatResp, PreVoteResp, ReadIndexResp, VoteResp: Vote } = MessageType;
+
+  it('answers in vain, and is heard otherwise', () => {
+    const server = new OneNode();
+    for (const type of [AppendResp, HeartbeatResp, PreVoteResp, ReadIndexResp, Vote]) {
+      expect(server.receive(type, 9, { term: 0 }), `type ${type}`).toBe(StepError.PeerNotFound);
+    }
+    expect(server.receive(Heartbeat, 9, { term: 1 })).toBeUndefined();
+    expect(server.state.lead).toBe(9);
+  });
+});
+
+describe('what a server tells only itself', () => {
+  it('is not taken from anybody else', () => {
+    const { ForgetLeader, SnapshotStatus, StorageApply, StorageApplyResp, Unreachable } = MessageType;
+    for (const type of [
+      Unreachable,
+      SnapshotStatus,
+      StorageAppend,
+      StorageAppendResp,
+      StorageApply,
+      StorageApplyResp,
+    ]) {
+      expect(new OneNode().receive(type, 2), `type ${type}`).toBe(StepError.LocalMessage);
+    }
+    expect(new OneNode().receive(ForgetLeader, 1)).toBeUndefined();
+  });
+});
+
 describe('what a node wants written', () => {
   it('is to be synced where it holds entries, or a vote, and need not be for a commit index', () => {
     const server = new OneNode();

@@ -62,7 +62,7 @@ export class RaftNode {
   step(message: Message): StepError | undefined {
     if (isLocal(message.type) && !isLocalThread(message.from)) return StepError.LocalMessage;
     // Answers make sense only from members.
-    const isStranger = message.from > 0 && !this.state.members.progress.has(message.from);
+    const isStranger = !isLocalThread(message.from) && !this.state.members.progress.has(message.from);
     if (isStranger && isResponse(message.type)) return StepError.PeerNotFound;
     return step(this.state, message) ? undefined : StepError.ProposalDropped;
   }
@@ -77,7 +77,6 @@ export class RaftNode {
 
   propose(entries: readonly Entry[]): StepError | undefined {
     const message = new Message(MessageType.Propose, this.state.id);
-    message.from = this.state.id;
     message.entries = entries;
     return step(this.state, message) ? undefined : StepError.ProposalDropped;
   }
@@ -85,7 +84,6 @@ export class RaftNode {
   /** Asks for a linearizable read; `context` names it in the ReadState that follows. */
   readIndex(context: number): void {
     const message = new Message(MessageType.ReadIndex, this.state.id);
-    message.from = this.state.id;
     message.readContext = context;
     step(this.state, message);
   }
@@ -105,10 +103,7 @@ export class RaftNode {
 
   /** A snapshot sent to `id` was lost. */
   reportSnapshotFailure(id: NodeId): void {
-    const message = new Message(MessageType.SnapshotStatus, this.state.id);
-    message.from = id;
-    message.reject = true;
-    step(this.state, message);
+    this.stepLocal(MessageType.SnapshotStatus, id);
   }
 
   /** A committed change takes effect; the configuration in force from here on. Throws ConfChangeError. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkOptions, DEFAULT_OPTIONS, InvalidOptionsError, ReadMode } from './options.ts';
+import { OneNode } from './testing/oneNode.ts';
 
 const valid = { ...DEFAULT_OPTIONS, id: 1, random: () => 0 };
 
@@ -18,5 +19,6 @@ describe('options', () => {
     ['a lease that nobody checks', { readMode: ReadMode.LeaseBased }],
   ])('are refused with %s', (_what, wrong) => {
     expect(() => checkOptions({ ...valid, ...wrong })).toThrow(InvalidOptionsError);
+    expect(() => new OneNode({ options: wrong })).toThrow(InvalidOptionsError);
   });
 });

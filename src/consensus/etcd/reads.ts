@@ -11,7 +11,7 @@ import type { RaftState } from './state.ts';
 
 /** A read is asked for, here or by a follower. */
 export function receiveRead(state: RaftState, leader: LeaderState, message: Message): void {
-  const origin = message.from === state.id ? 0 : message.from;
+  const origin = message.from;
   const read = { index: 0, context: message.readContext, origin };
   if (state.log.term(state.log.committed) !== state.term) leader.earlyReads.push(read);
   else proveRead(state, leader, read);
