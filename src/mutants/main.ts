@@ -21,15 +21,13 @@ interface Options {
   readonly file: string | undefined;
   readonly draw: number;
   readonly seeds: number;
+  readonly tests: number;
   readonly jobs: number;
   readonly record: string | undefined;
   readonly survivors: boolean;
   readonly json: boolean;
   readonly list: boolean;
 }
-
-/** What the tests of a mutant may take, by what they take without it. */
-const TESTS_MS_MAX = 30_000;
 
 const program = processCommand('mutants')
   .description(
@@ -41,6 +39,7 @@ const program = processCommand('mutants')
   .option('--file <path>', 'only files whose path ends so')
   .option('--draw <seed>', 'which sample', wholeNumber, 1)
   .option('--seeds <count>', "how many of the simulator's seeds, from 1, may be run against a mutant", wholeNumber, 40)
+  .option('--tests <seconds>', 'what tests of a mutant may take together, by what they take without it', wholeNumber, 30)
   .option('--jobs <count>', 'processes that run mutants', wholeNumber, 2)
   .option(
     '--record <file>',
@@ -105,7 +104,7 @@ async function hunt(): Promise<Map<string, Outcome>> {
     const out = buildInstrumented(root, build, files);
     for (let job = 0; job < Math.max(1, options.jobs); job++) workers.push(new KillerProcess(out));
     const passages = await known.find(unitsFor(known), workers, join(folder, 'passages.json'));
-    const hunting = new Hunt(passages, { seedsMax: options.seeds, testsMsMax: TESTS_MS_MAX });
+    const hunting = new Hunt(passages, { seedsMax: options.seeds, testsMsMax: options.tests * 1000 });
     const tell = progress();
     const rest = mutants.values();
     const work = async (worker: KillerProcess) => {

@@ -183,6 +183,7 @@ describe('replication behind the contract', () => {
     const { persist, restore, committed } = engine.drain();
     expect([persist?.snapshot, restore, committed]).toEqual([snapshot, snapshot, []]);
     expect(engine.status()).toMatchObject({ role: Role.Passive, commitIndex: 7, lastIndex: 7 });
+    expect(engine.configurationAt(7)).toEqual(snapshot.configuration);
   });
 
   it('takes nothing from peers that peers do not send', () => {
@@ -205,6 +206,9 @@ describe('replication behind the contract', () => {
     engine.receive(2, message(MessageType.Unreachable, {}));
     engine.receive(2, message(MessageType.StorageAppendResp, { term: 1, index: 9 }));
     expect(engine.status()).toEqual(before);
+    expect(engine.receive(1, message(MessageType.Append, { term: 2, entries }))).toMatchObject({ malformed: true });
+    expect(engine.receive(2, message(MessageType.HeartbeatResp, {}))).toMatchObject({ malformed: true });
+    expect(engine.status()).toEqual(before);
   });
 });
 
@@ -225,7 +229,27 @@ describe('a message that says it is a leader', () => {
   });
 });
 
+describe('what contradicts what is committed here', () => {
+  it('is told of the message that says so, and of no other', () => {
+    const log = new MemoryLog();
+    const entry = (term: number) => new Entry(1, term, EntryType.Normal, new Uint8Array(0));
+    log.persist({ mark: 1, entries: [entry(1)], mustSync: true });
+    const engine = engineOf({ log, hardState: { term: 1, vote: 0, commit: 1 } });
+    expect(engine.receive(2, message(MessageType.Append, { term: 2, entries: [entry(2)] }))).toBeDefined();
+    expect(engine.receive(2, message(MessageType.Heartbeat, { term: 2 }))).toBeUndefined();
+  });
+});
+
 describe('a change of the members that is committed', () => {
+  it('and does not fit has no effect', () => {
+    const engine = engineOf({ log: new MemoryLog() });
+    const leave = encodeConfChange({ transition: Transition.Auto, steps: [] });
+    const entries = [new Entry(1, 1, EntryType.JointReconf, leave)];
+    engine.receive(2, message(MessageType.Append, { term: 1, entries, commit: 1 }));
+    expect(engine.drain().committed).toHaveLength(1);
+    expect(engine.status().configuration).toEqual(simpleConfiguration([1, 2, 3]));
+  });
+
   it('was told to the leader before a crash could no longer make it forgotten', () => {
     const log = new MemoryLog();
     const engine = engineOf({ log });

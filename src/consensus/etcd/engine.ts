@@ -393,11 +393,9 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.persistence.changeApplied(entry.index);
     this.requests.applied(entry.index);
     const own = state.members.progress.get(this.id);
-    if (this.leadership !== undefined && (own === undefined || own.learner)) {
-      this.leadership.removedAt ||= entry.index;
-      this.leadership.retire();
-    } else this.requests.finishChange();
-    this.noticeReign();
+    // When the others know, which their answers tell, it retires.
+    if (this.leadership !== undefined && (own === undefined || own.learner)) this.leadership.removedAt ||= entry.index;
+    else this.requests.finishChange();
   }
 
   private deliver(responses: readonly Message[]): void {

@@ -7,7 +7,7 @@ export class LeaderState {
   pendingConfIndex: number;
   /** Where the log ended when the present configuration came into force here, or this leadership began. */
   configuredAt: number;
-  /** A removal in the log that a majority of the coming voters may commit (see `commitMore`). */
+  /** The latest removal in the log that a majority of the coming voters may commit (see `commitMore`). */
   removal: { readonly index: number; readonly voters: readonly NodeId[] } | undefined;
   /** Client data that is not applied yet. */
   uncommittedBytes = 0;

@@ -108,6 +108,40 @@ describe('what a node wants written', () => {
     expect(voter.node.ready()).toMatchObject({ mustSync: true, hardState: { term: 4, vote: 2 }, entries: [] });
   });
 
+  it('is to be synced for a vote in a term that is known, too', () => {
+    const voter = new OneNode({ hardState: { term: 4 } });
+    voter.receive(Vote, 2, { term: 4 });
+    expect(voter.node.ready()).toMatchObject({ mustSync: true, hardState: { term: 4, vote: 2 }, entries: [] });
+  });
+
+  it.each([
+    ['what is written first is applied after it', {}, 1],
+    ['nothing is applied that is still to be written', { asyncStorageWrites: true }, 0],
+    ['what a quorum holds is applied', { asyncStorageWrites: true, applyUnstable: true }, 1],
+  ])('may be committed: %s', (_what, options, applied) => {
+    const server = new OneNode({ options });
+    const entries = [new Entry(1, 1, EntryType.Normal, new Uint8Array(0))];
+    server.receive(MessageType.Append, 2, { term: 1, entries, commit: 1 });
+    expect(server.node.ready().committed).toHaveLength(applied);
+  });
+
+  it('is asked for where nothing else is to be done', () => {
+    const told = new OneNode();
+    told.receive(AppendResp, 2, { term: 9, index: 1 });
+    expect([told.node.hasReady, told.node.ready().hardState]).toEqual([true, { term: 9, vote: 0, commit: 0 }]);
+    const forgetful = new OneNode();
+    forgetful.receive(Heartbeat, 2, { term: 1 });
+    forgetful.run();
+    forgetful.node.forgetLeader();
+    expect([forgetful.node.hasReady, forgetful.node.ready().softState]).toMatchObject([true, { lead: 0 }]);
+    const loser = new OneNode();
+    loser.node.campaign();
+    loser.run();
+    for (const id of [2, 3]) loser.receive(VoteResp, id, { term: 1, reject: true });
+    expect([loser.node.hasReady, loser.node.ready().softState]).toMatchObject([true, { role: RaftRole.Follower }]);
+    expect(loser.node.hasReady).toBe(false);
+  });
+
   it('is not believed where an earlier term had it written, and nothing comes of it', () => {
     const server = new OneNode({ options: { asyncStorageWrites: true } });
     server.receive(Heartbeat, 2, { term: 5 });

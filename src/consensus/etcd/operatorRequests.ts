@@ -38,7 +38,7 @@ export class OperatorRequests implements Preparing {
   readonly handover: Handover;
   private readonly engine: RequestedEngine;
   readonly preparations: Preparations;
-  /** The server that is staged until its change is applied; 0: none. */
+  /** The server that was staged last; 0: none was. */
   private staged: NodeId = 0;
   private change: ChangeInLog | undefined;
 
@@ -93,8 +93,7 @@ export class OperatorRequests implements Preparing {
   }
 
   unstage(): void {
-    if (this.staged !== 0) unstage(this.engine.node.state, this.staged);
-    this.staged = 0;
+    unstage(this.engine.node.state, this.staged);
   }
 
   appendMark(): number | undefined {
@@ -127,7 +126,6 @@ export class OperatorRequests implements Preparing {
     const { leader, log } = this.engine.node.state;
     if (leader === undefined) return;
     leader.configuredAt = log.lastIndex;
-    if (leader.removal?.index === index) leader.removal = undefined;
   }
 
   /** A change that is done stays done: its servers may be shut down at once, and this one be restarted without them. */
@@ -136,7 +134,7 @@ export class OperatorRequests implements Preparing {
     const { configuration } = node.state;
     if (this.change === undefined || !this.change.applied || isJoint(configuration)) return;
     const remains = configuration.voters.includes(id);
-    if (remains && openChange !== 0 && openChange <= this.change.index) return;
+    if (remains && openChange !== 0) return;
     out.requests.push({ token: this.change.token, ok: true });
     this.change = undefined;
   }

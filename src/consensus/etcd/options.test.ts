@@ -8,6 +8,8 @@ describe('options', () => {
   it('are taken where they make sense', () => {
     expect(() => checkOptions(valid)).not.toThrow();
     expect(() => checkOptions({ ...valid, readMode: ReadMode.LeaseBased, checkQuorum: true })).not.toThrow();
+    expect(() => checkOptions({ ...valid, inflightBytesMax: 10 })).not.toThrow();
+    expect(() => checkOptions({ ...valid, inflightBytesMax: 20, messageBytesMax: 20 })).not.toThrow();
   });
 
   it.each([

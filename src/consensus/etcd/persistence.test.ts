@@ -58,6 +58,41 @@ describe('persistence', () => {
     expect(persistence.take()!.hardState).toMatchObject({ commit: 7 });
   });
 
+  it('keeps it for a change of the members until the batch with it is durable', () => {
+    const persistence = new Persistence(new MemoryLog(), { term: 1, vote: 0, commit: 4 });
+    persistence.changeApplied(4);
+    expect([persistence.openChange, persistence.take()]).toEqual([0, undefined]);
+    persistence.write(undefined, [entry(7)], undefined);
+    expect(persistence.take()).toMatchObject({ mark: 1, hardState: undefined });
+    persistence.changeApplied(5);
+    persistence.changeApplied(6);
+    expect(persistence.openChange).toBe(5);
+    persistence.durable(1);
+    expect(persistence.openChange).toBe(5);
+    expect(persistence.take()).toMatchObject({ mark: 2, hardState: { term: 1, commit: 6 }, entries: [] });
+    persistence.durable(2);
+    expect(persistence.openChange).toBe(0);
+  });
+
+  it('never takes a commit index back', () => {
+    const persistence = new Persistence(new MemoryLog(), EMPTY_HARD_STATE);
+    persistence.write(undefined, [], { term: 1, vote: 0, commit: 7 });
+    persistence.changeApplied(5);
+    persistence.write(undefined, [], { term: 2, vote: 0, commit: 6 });
+    expect(persistence.take()).toMatchObject({ hardState: { term: 2, commit: 7 } });
+  });
+
+  it('believes nobody of what it did not hand over yet', () => {
+    const persistence = new Persistence(new MemoryLog(), EMPTY_HARD_STATE);
+    persistence.durable(9);
+    persistence.write(undefined, [entry(1)], undefined);
+    persistence.take();
+    expect(persistence.idle).toBe(false);
+    persistence.durable(1);
+    persistence.durable(0);
+    expect(persistence.idle).toBe(true);
+  });
+
   it('gives a response back at once where nothing is on its way, and otherwise in order', () => {
     const persistence = new Persistence(new MemoryLog(), EMPTY_HARD_STATE);
     const [a, b, c] = [response(), response(), response()];
