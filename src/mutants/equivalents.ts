@@ -1,4 +1,5 @@
 import type { Equivalent } from './equivalent.ts';
+import { ETCD_EQUIVALENTS } from './etcdEquivalents.ts';
 import { SERVER_EQUIVALENTS } from './serverEquivalents.ts';
 
 /** Survivors that are argued: they change nothing, or nothing that anybody was promised. */
@@ -172,83 +173,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     key: 'consensus/gorums/election.ts Election.voteRequested: swap state.enterTerm(state.term, request.candidate); state.restartElectionTimer(); → state.restartElectionTimer(); state.enterTerm(state.term, request.candidate);',
     why: 'Neither looks at what the other sets.',
   },
-  // etcd
-  {
-    key: 'consensus/etcd/leadership.ts Leadership.retrySnapshots: drop this.snapshotSentMs.delete(id); (2)',
-    why: 'After the report of a failure the state is Probe, and the next tick deletes it for that.',
-  },
-  {
-    key: 'consensus/etcd/leader.ts receiveAppendResponse: bound before < leader.pendingConfIndex → before <= leader.pendingConfIndex',
-    why: 'Tells followers of a commit at once that could wait for the next message.',
-  },
-  {
-    key: 'consensus/etcd/node.ts RaftNode.constructor: swap checkOptions(options); this.state = new RaftState(options, storage, initial); → this.state = new RaftState(options, storage, initial); checkOptions(options);',
-    why: 'The constructor throws the same error, after it has made a state that nobody gets.',
-  },
-  {
-    key: 'consensus/etcd/reads.ts answerRead: swap answer.readContext = read.context; state.send(answer); → state.send(answer); answer.readContext = read.context;',
-    why: 'What is sent stays in the outbox, the same object, until the turn is over.',
-  },
-  {
-    key: 'consensus/etcd/reads.ts ClientReads.refuse: swap this.asked.clear(); this.fresh = []; → this.fresh = []; this.asked.clear();',
-    why: 'Neither looks at the other.',
-  },
-  {
-    key: 'consensus/etcd/step.ts tick: swap state.ticks++; state.electionElapsed++; → state.electionElapsed++; state.ticks++;',
-    why: 'Neither looks at the other.',
-  },
-  {
-    key: 'consensus/etcd/step.ts tick: swap state.electionElapsed = 0; startElection(state, false); → startElection(state, false); state.electionElapsed = 0;',
-    why: 'Standing for election neither looks at the time that passed nor, but by setting it to nothing, changes it.',
-  },
-  {
-    key: 'consensus/etcd/step.ts answerLowerTerm: swap answer.reject = true; state.send(answer); → state.send(answer); answer.reject = true;',
-    why: 'What is sent stays in the outbox, the same object, until the turn is over.',
-  },
-  {
-    key: 'consensus/etcd/step.ts snapshotApplied: swap state.log.unstable.snapshotStable(index); appliedTo(state, index, 0, 0); → appliedTo(state, index, 0, 0); state.log.unstable.snapshotStable(index);',
-    why: 'Only a leader looks further when something is applied, and nobody leads while a snapshot is being written.',
-  },
-  {
-    key: 'consensus/etcd/unstableLog.ts UnstableLog.append: bound from < this.end → from <= this.end (2)',
-    why: 'Where entries follow the last one the copy that is made holds all of them.',
-  },
-  {
-    key: 'consensus/etcd/follower.ts stepFollower: swap hearFrom(state, message); receiveAppend(state, message); → receiveAppend(state, message); hearFrom(state, message);',
-    why: 'Neither looks at what the other sets.',
-  },
-  {
-    key: 'consensus/etcd/follower.ts stepFollower: swap hearFrom(state, message); receiveHeartbeat(state, message); → receiveHeartbeat(state, message); hearFrom(state, message);',
-    why: 'Neither looks at what the other sets.',
-  },
-  {
-    key: 'consensus/etcd/follower.ts stepFollower: swap hearFrom(state, message); receiveSnapshot(state, message); → receiveSnapshot(state, message); hearFrom(state, message);',
-    why: 'Neither looks at what the other sets.',
-  },
-  {
-    key: 'consensus/etcd/follower.ts receiveAppend: swap answer.index = last; state.send(answer); → state.send(answer); answer.index = last;',
-    why: 'What is sent stays in the outbox, the same object, until the turn is over.',
-  },
-  {
-    key: 'consensus/etcd/follower.ts receiveAppend: swap answer.logTerm = hint.term; state.send(answer); → state.send(answer); answer.logTerm = hint.term;',
-    why: 'What is sent stays in the outbox, the same object, until the turn is over.',
-  },
-  {
-    key: 'consensus/etcd/follower.ts restore: swap log.restore(snapshot); state.members = membersOf(snapshot.configuration, (_id, learner) => state.newProgress(learner)); → state.members = membersOf(snapshot.configuration, (_id, learner) => state.newProgress(learner)); log.restore(snapshot);',
-    why: 'What a follower keeps of the others’ progress is made anew before it stands for election.',
-  },
-  {
-    key: 'consensus/etcd/follower.ts forward: swap message.to = state.lead; state.send(message); → state.send(message); message.to = state.lead;',
-    why: 'What is sent stays in the outbox, the same object, until the turn is over.',
-  },
-  {
-    key: 'consensus/etcd/leadership.ts Leadership.ask: swap request.logTerm = log.lastTerm; out.send(id, request); → out.send(id, request); request.logTerm = log.lastTerm;',
-    why: 'What is sent stays in the outbox, the same object, until the turn is over.',
-  },
-  {
-    key: 'consensus/etcd/node.ts RaftNode.ready: negate state.lead !== this.lastLead → state.lead === this.lastLead',
-    why: 'Decides only whether the role is reported again as an event.',
-  },
+  ...ETCD_EQUIVALENTS,
   // hashicorp
   {
     key: 'consensus/hashicorp/dispatcher.ts Dispatcher.dispatch: off by one first - 1 → first',

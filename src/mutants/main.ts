@@ -39,7 +39,12 @@ const program = processCommand('mutants')
   .option('--file <path>', 'only files whose path ends so')
   .option('--draw <seed>', 'which sample', wholeNumber, 1)
   .option('--seeds <count>', "how many of the simulator's seeds, from 1, may be run against a mutant", wholeNumber, 40)
-  .option('--tests <seconds>', 'what tests of a mutant may take together, by what they take without it', wholeNumber, 30)
+  .option(
+    '--tests <seconds>',
+    'what tests of a mutant may take together, by what they take without it',
+    wholeNumber,
+    30,
+  )
   .option('--jobs <count>', 'processes that run mutants', wholeNumber, 2)
   .option(
     '--record <file>',
