@@ -58,6 +58,17 @@ describe('elections behind the contract', () => {
     expect(engine.status().role).toBe(Role.Leader);
   });
 
+  it('come half a timeout after a sleep in which one was due, and no sooner', () => {
+    const engine = engineOf({ log: new MemoryLog() });
+    const awake = 10 * electionTimeoutMs;
+    for (let now = awake; now < awake + electionTimeoutMs / 2; now += heartbeatMs) {
+      engine.tick(now);
+      expect(engine.status().role).toBe(Role.Follower);
+    }
+    engine.tick(awake + electionTimeoutMs / 2);
+    expect(engine.status().role).toBe(Role.PreCandidate);
+  });
+
   it('knows that all membership changes in its log but the last are committed, though the hint was lost', () => {
     const log = new MemoryLog();
     const change = (index: number, id: number) => {
@@ -206,8 +217,14 @@ describe('replication behind the contract', () => {
     engine.receive(2, message(MessageType.Unreachable, {}));
     engine.receive(2, message(MessageType.StorageAppendResp, { term: 1, index: 9 }));
     expect(engine.status()).toEqual(before);
-    expect(engine.receive(1, message(MessageType.Append, { term: 2, entries }))).toMatchObject({ malformed: true });
-    expect(engine.receive(2, message(MessageType.HeartbeatResp, {}))).toMatchObject({ malformed: true });
+    const { Propose, ReadIndex, ReadIndexResp, TransferLeader, ForgetLeader, StorageApply, HeartbeatResp } =
+      MessageType;
+    for (const type of [Propose, ReadIndex, ReadIndexResp, TransferLeader, ForgetLeader, StorageApply]) {
+      expect(engine.receive(2, message(type, { term: 1 })), `type ${type}`).toMatchObject({ malformed: true });
+    }
+    expect(engine.receive(1, message(HeartbeatResp, { term: 1 }))).toMatchObject({ malformed: true });
+    expect(engine.receive(2, message(HeartbeatResp, {}))).toMatchObject({ malformed: true });
+    expect(engine.receive(2, message(HeartbeatResp, { term: 1 }))).toBeUndefined();
     expect(engine.status()).toEqual(before);
   });
 });
