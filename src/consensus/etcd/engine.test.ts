@@ -189,7 +189,7 @@ describe('replication behind the contract', () => {
   it('takes a snapshot from before it was a member', () => {
     const log = new MemoryLog();
     const engine = engineOf({ id: 4, log });
-    const snapshot = { index: 7, term: 1, configuration: simpleConfiguration([1, 2, 3]), data: new Uint8Array([1]) };
+    const snapshot = { index: 7, term: 1, configuration: simpleConfiguration([1, 2, 5]), data: new Uint8Array([1]) };
     engine.receive(1, message(MessageType.Snapshot, { term: 1, snapshot }));
     const { persist, restore, committed } = engine.drain();
     expect([persist?.snapshot, restore, committed]).toEqual([snapshot, snapshot, []]);

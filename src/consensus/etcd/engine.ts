@@ -289,7 +289,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     const { state } = this.node;
     const { leader, lead } = state;
     const isAnother = leader !== this.leadership?.leader;
-    if (leader === undefined || isAnother) this.requests.handover.ledBy(lead);
+    if (leader === undefined) this.requests.handover.ledBy(lead);
     if (!isAnother) return;
     // What a silent leader had to say in the turn in which it steps down would keep the others from standing for election once more.
     state.outbox = state.outbox.filter((message) => !this.isUnsaid(message));

@@ -13,6 +13,7 @@ import { MemoryLog } from '../testing/memoryLog.ts';
 import type { EtcdMessage } from './codec.ts';
 import { EtcdEngine } from './engine.ts';
 import { etcdKind } from './index.ts';
+import { APPLYING_BYTES_MAX } from './limits.ts';
 import { Message, MessageType } from './messages.ts';
 
 const { electionTimeoutMs, heartbeatMs } = TEST_SETTINGS;
@@ -179,6 +180,21 @@ describe('a leader that is removed and that nobody is known to know of', () => {
   });
 });
 
+describe('a leader that hears too few to serve', () => {
+  it('hands over to one that it hears, and that is heard by the others', () => {
+    const { cluster, leader, others } = led([1, 2, 3, 4, 5]);
+    const [target, ...rest] = others as [NodeId, ...NodeId[]];
+    for (const id of rest) {
+      cluster.cut(id, leader.id);
+      cluster.cut(leader.id, id);
+    }
+    cluster.run(0.7 * electionTimeoutMs);
+    leader.engine.transferLeadership(target, 5);
+    cluster.run(4 * heartbeatMs);
+    expect(cluster.leaders()).toContain(target);
+  });
+});
+
 describe('the part of a server', () => {
   it('is that of a voter as long as either half counts it', () => {
     const { engine } = leadingAlone({ ...simpleConfiguration([1]), outgoing: [1], autoLeave: false });
@@ -269,6 +285,35 @@ describe('a change that is asked for', () => {
     ]);
     resume();
     cluster.run(heartbeatMs);
+    expect(leader.takeOutcomes().requests).toEqual([{ token: 4, ok: true }]);
+  });
+
+  it('is done when it is applied, where a crash could not make it forgotten by then', () => {
+    const { cluster, leader, others } = led([1, 2, 3]);
+    const { engine } = leader;
+    const [drain, applied] = [engine.drain.bind(engine), engine.applied.bind(engine)];
+    const before = engine.status().lastIndex;
+    let latest = 0;
+    engine.drain = () => {
+      const { appliedIndex, lastIndex } = engine.status();
+      if (latest === 0 && lastIndex > before && appliedIndex === lastIndex) {
+        // The change enters the log behind as much as may be handed out and not be applied, which is not applied.
+        cluster.propose(leader.id, 'x'.repeat(APPLYING_BYTES_MAX));
+        latest = lastIndex;
+        engine.applied = (index) => {
+          latest = index;
+        };
+      }
+      return drain();
+    };
+    engine.reconfigure({ type: ChangeType.Remove, id: others[0]! }, 4);
+    cluster.settle();
+    cluster.propose(leader.id, 'whose write takes the commit index along');
+    cluster.settle();
+    expect(engine.status().configuration.voters).toHaveLength(3);
+    applied(latest);
+    leader.turn(true);
+    expect(engine.status().configuration.voters).toHaveLength(2);
     expect(leader.takeOutcomes().requests).toEqual([{ token: 4, ok: true }]);
   });
 

@@ -8,17 +8,17 @@ const fresh = (next = 1, window = 4) => new Progress(0, next, false, new Infligh
 describe('the inflight window', () => {
   it('counts what a plain list counts', () => {
     const operation = fc.oneof(
-      fc.record({ bytes: fc.integer({ min: 0, max: 30 }) }),
-      fc.record({ freed: fc.integer({ min: -1, max: 3 }) }),
-      fc.constant('reset' as const),
+      { weight: 6, arbitrary: fc.record({ bytes: fc.integer({ min: 0, max: 30 }) }) },
+      { weight: 4, arbitrary: fc.record({ freed: fc.integer({ min: -1, max: 3 }) }) },
+      { weight: 1, arbitrary: fc.constant('reset' as const) },
     );
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
-        const inflights = new Inflights(8, 60);
+        const inflights = new Inflights(8, 100);
         let twin: { index: number; bytes: number }[] = [];
         let index = 0;
         for (const each of operations) {
-          const full = twin.length >= 8 || twin.reduce((sum, { bytes }) => sum + bytes, 0) >= 60;
+          const full = twin.length >= 8 || twin.reduce((sum, { bytes }) => sum + bytes, 0) >= 100;
           expect([inflights.count, inflights.full]).toEqual([twin.length, full]);
           if (each === 'reset') {
             inflights.reset();
@@ -35,6 +35,15 @@ describe('the inflight window', () => {
         }
       }),
     );
+  });
+
+  it('is full at either limit, and takes nothing then', () => {
+    for (const inflights of [new Inflights(1, 9), new Inflights(9, 10)]) {
+      expect(inflights.full).toBe(false);
+      inflights.add(1, 10);
+      expect(inflights.full).toBe(true);
+      expect(() => inflights.add(2, 1)).toThrow(RangeError);
+    }
   });
 
   it('keeps its place over many messages', () => {
@@ -99,6 +108,64 @@ describe('Progress (Raft §5.3)', () => {
     ]);
     progress.becomeProbe();
     expect([progress.state, progress.next]).toEqual([ProgressState.Probe, 41]);
+  });
+
+  it('tells a commit index once, and only of what the follower may hold', () => {
+    const progress = fresh(5);
+    progress.sentCommit = 3;
+    expect([3, 4].map((commit) => progress.canUseCommit(commit))).toEqual([false, true]);
+    progress.sentCommit = 4;
+    expect(progress.canUseCommit(9)).toBe(false);
+    progress.reject(4, 2);
+    expect([progress.next, progress.sentCommit]).toEqual([3, 2]);
+    progress.becomeSnapshot(7);
+    expect(progress.canUseCommit(9)).toBe(false);
+  });
+
+  it('waits for a heartbeat that cannot have overtaken its probe', () => {
+    const progress = fresh(5);
+    progress.sentEntries(1, 10, 3);
+    progress.heartbeatAnswered(2);
+    expect(progress.paused).toBe(true);
+    progress.heartbeatAnswered(3);
+    expect(progress.paused).toBe(false);
+    progress.becomeReplicate();
+    for (let i = 0; i < 4; i++) progress.sentEntries(1, 10, 9);
+    progress.heartbeatAnswered(4);
+    expect(progress.paused).toBe(false);
+  });
+
+  it('probes behind a snapshot that may have been installed, and behind what was acknowledged meanwhile', () => {
+    const progress = fresh(3);
+    progress.becomeSnapshot(40);
+    progress.acknowledge(50);
+    progress.becomeProbe();
+    expect([progress.next, progress.pendingSnapshot]).toEqual([51, 0]);
+    progress.pendingSnapshot = 60;
+    progress.becomeProbe();
+    expect(progress.next).toBe(51);
+  });
+
+  it('goes on as a learner, or a voter, with all that is known', () => {
+    const progress = fresh(5);
+    progress.becomeSnapshot(7);
+    Object.assign(progress, { sentCommit: 6, knownCommit: 3, recentActive: true, flowPaused: true, heardOfUs: true });
+    Object.assign(progress, { match: 4, probeDueTick: 9 });
+    for (const learner of [true, false]) expect({ ...progress.asLearner(learner) }).toEqual({ ...progress, learner });
+  });
+
+  it('is printed as etcd prints it', () => {
+    const progress = fresh(5, 2);
+    expect(progress.describe()).toBe('StateProbe match=0 next=5 inactive');
+    progress.recentActive = true;
+    progress.learner = true;
+    progress.sentEntries(1, 1);
+    expect(progress.describe()).toBe('StateProbe match=0 next=5 learner paused');
+    progress.becomeReplicate();
+    progress.sentEntries(1, 1);
+    expect(progress.describe()).toBe('StateReplicate match=0 next=2 learner inflight=1');
+    progress.sentEntries(1, 1);
+    expect(progress.describe()).toBe('StateReplicate match=0 next=3 learner paused inflight=2[full]');
   });
 
   it('keeps match below next, whatever happens', () => {

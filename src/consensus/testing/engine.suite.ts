@@ -225,6 +225,21 @@ export function describeEngineContract<M>(
       expect(cluster.server(away).commands()).toEqual(['after']);
     });
 
+    it('knows the configuration of every place that is not before the latest snapshot', () => {
+      const cluster = new EngineCluster(kind, [1, 2, 3, 4, 5]);
+      const { id: leader, engine } = cluster.elect();
+      const gone = [1, 2, 3].filter((id) => id !== leader).slice(0, 2);
+      const places = gone.map((id) => {
+        engine.reconfigure({ type: ChangeType.Remove, id }, id);
+        cluster.run(2 * TEST_SETTINGS.heartbeatMs);
+        return engine.status().appliedIndex;
+      });
+      const voters = () => places.map((index) => engine.configurationAt(index).voters.length);
+      expect(voters()).toEqual([4, 3]);
+      engine.snapshotStored(places[0]!);
+      expect(voters()).toEqual([4, 3]);
+    });
+
     it('keeps term, vote and log over a restart of everybody', () => {
       const cluster = new EngineCluster(kind, [1, 2, 3]);
       const leader = cluster.elect();
