@@ -161,31 +161,6 @@ describe('replication behind the contract', () => {
     ]);
   });
 
-  it('sends a snapshot again that nobody answered', () => {
-    let sent = 0;
-    const { codec } = etcdKind;
-    const encode = (each: EtcdMessage) => {
-      const isLost = each.type === MessageType.Snapshot && sent++ === 0;
-      return codec.encode(isLost ? message(MessageType.HeartbeatResp, { term: each.term }) : each);
-    };
-    const cluster = new EngineCluster({ ...etcdKind, codec: { ...codec, encode } }, [1, 2, 3]);
-    const leader = cluster.elect();
-    const away = leader.id === 3 ? 2 : 3;
-    cluster.stop(away);
-    cluster.propose(leader.id, 'a');
-    cluster.settle();
-    const { commitIndex, term, configuration } = leader.engine.status();
-    const snapshot = { index: commitIndex, term, configuration, data: new Uint8Array([1]) };
-    leader.log.persist({ mark: 1e6, snapshot, entries: [], mustSync: true });
-    cluster.start(away);
-    cluster.propose(leader.id, 'b');
-    cluster.run(2 * electionTimeoutMs);
-    expect([sent, cluster.server(away).restored]).toEqual([1, undefined]);
-    cluster.run(4 * electionTimeoutMs);
-    expect([sent, cluster.server(away).restored?.index]).toEqual([2, commitIndex]);
-    expect(cluster.server(away).commands()).toEqual(['b']);
-  });
-
   it('takes a snapshot from before it was a member', () => {
     const log = new MemoryLog();
     const engine = engineOf({ id: 4, log });

@@ -180,6 +180,33 @@ describe('a leader that is removed and that nobody is known to know of', () => {
   });
 });
 
+describe('a snapshot that is lost', () => {
+  it('is sent again, for nobody answers', () => {
+    let sent = 0;
+    const { codec } = etcdKind;
+    const encode = (each: EtcdMessage) => {
+      const isLost = each.type === MessageType.Snapshot && sent++ === 0;
+      return codec.encode(isLost ? messageOf(MessageType.HeartbeatResp, { term: each.term }) : each);
+    };
+    const cluster = new EngineCluster({ ...etcdKind, codec: { ...codec, encode } }, [1, 2, 3]);
+    const leader = cluster.elect();
+    const away = leader.id === 3 ? 2 : 3;
+    cluster.stop(away);
+    cluster.propose(leader.id, 'a');
+    cluster.settle();
+    const { commitIndex, term, configuration } = leader.engine.status();
+    const snapshot = { index: commitIndex, term, configuration, data: new Uint8Array([1]) };
+    leader.log.persist({ mark: 1e6, snapshot, entries: [], mustSync: true });
+    cluster.start(away);
+    cluster.propose(leader.id, 'b');
+    cluster.run(2 * electionTimeoutMs);
+    expect([sent, cluster.server(away).restored]).toEqual([1, undefined]);
+    cluster.run(4 * electionTimeoutMs);
+    expect([sent, cluster.server(away).restored?.index]).toEqual([2, commitIndex]);
+    expect(cluster.server(away).commands()).toEqual(['b']);
+  });
+});
+
 describe('a leader that hears too few to serve', () => {
   it('hands over to one that it hears, and that is heard by the others', () => {
     const { cluster, leader, others } = led([1, 2, 3, 4, 5]);

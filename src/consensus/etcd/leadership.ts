@@ -95,13 +95,11 @@ export class Leadership {
     this.ask();
   }
 
-  /** The network may lose a snapshot, and nobody says so. */
+  /** The network may lose a snapshot, and nobody says so. Of one that was answered the node knows. */
   private retrySnapshots(): void {
     const { nowMs, node, settings } = this.engine;
     for (const [id, sentMs] of this.snapshotSentMs) {
-      const isAwaited = node.state.members.progress.get(id)?.state === ProgressState.Snapshot;
-      const isLate = nowMs - sentMs >= SNAPSHOT_RETRY_ELECTIONS * settings.electionTimeoutMs;
-      if (isAwaited && isLate) node.reportSnapshotFailure(id);
+      if (nowMs - sentMs >= SNAPSHOT_RETRY_ELECTIONS * settings.electionTimeoutMs) node.reportSnapshotFailure(id);
     }
   }
 
