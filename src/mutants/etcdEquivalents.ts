@@ -3,10 +3,6 @@ import { argued, type Equivalent } from './equivalent.ts';
 /** What survives in the etcd engine and is no mistake. */
 export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
-    'Tells followers of a commit at once that could wait for the next message.',
-    'consensus/etcd/leader.ts receiveAppendResponse: bound before < leader.pendingConfIndex → before <= leader.pendingConfIndex',
-  ),
-  ...argued(
     'The constructor throws the same error, after it has made a state that nobody gets.',
     'consensus/etcd/node.ts RaftNode.constructor: swap checkOptions(options); this.state = new RaftState(options, storage, initial); → this.state = new RaftState(options, storage, initial); checkOptions(options);',
   ),
@@ -128,18 +124,12 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
     'consensus/etcd/node.ts RaftNode.addThreadMessages: half hardState !== undefined || entries.length > 0 → hardState !== undefined',
     'consensus/etcd/node.ts RaftNode.hasReady: half state.lead !== this.lastLead || state.role !== this.lastRole || this.changedHardState() !== undefined || state.outbox.length > 0 || state.outboxAfterAppend.leng… → state.lead !== this.lastLead || state.role !== this.lastRole || this.changedHardState() !== undefined || state.outbox.length > 0 || state.outboxAfterAppend.leng… (2)',
     'consensus/etcd/node.ts RaftNode.hasReady: half state.lead !== this.lastLead || state.role !== this.lastRole || this.changedHardState() !== undefined || state.outbox.length > 0 || state.outboxAfterAppend.leng… → state.lead !== this.lastLead || state.role !== this.lastRole || this.changedHardState() !== undefined || state.outbox.length > 0 || state.outboxAfterAppend.leng… (3)',
-    'consensus/etcd/node.ts RaftNode.hasReady: half state.lead !== this.lastLead || state.role !== this.lastRole || this.changedHardState() !== undefined || state.outbox.length > 0 || state.outboxAfterAppend.leng… → state.lead !== this.lastLead || state.role !== this.lastRole || this.changedHardState() !== undefined || state.outbox.length > 0 || state.outboxAfterAppend.leng… (2)',
-    'consensus/etcd/node.ts RaftNode.hasReady: half state.lead !== this.lastLead || state.role !== this.lastRole || this.changedHardState() !== undefined || state.outbox.length > 0 || state.outboxAfterAppend.leng… → state.lead !== this.lastLead || state.role !== this.lastRole || this.changedHardState() !== undefined || state.outbox.length > 0 || state.outboxAfterAppend.leng… (3)',
   ),
   ...argued(
     'Nobody looks at more of it than that it came: whatever is answered says that somebody is there.',
     'consensus/etcd/leadership.ts Leadership.ask: drop request.index = log.lastIndex;',
     'consensus/etcd/leadership.ts Leadership.ask: drop request.logTerm = log.lastTerm;',
     'consensus/etcd/leadership.ts Leadership.ask: off by one term + 1 → term',
-  ),
-  ...argued(
-    'A tick later.',
-    'consensus/etcd/leadership.ts Leadership.retrySnapshots: bound nowMs - sentMs >= SNAPSHOT_RETRY_ELECTIONS * settings.electionTimeoutMs → nowMs - sentMs > SNAPSHOT_RETRY_ELECTIONS * settings.electionTimeoutMs',
   ),
   ...argued(
     'Asks whether anybody hears by how long nobody answered: a tick later at the most.',
@@ -168,5 +158,9 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'A request for a vote comes after a pre-vote, which this leader answered in the same way; other messages have no lease to break.',
     'consensus/etcd/engine.ts EtcdEngine.breakLease: half type === MessageType.PreVote && (this.isSilent || from === this.node.state.lead) → this.isSilent || from === this.node.state.lead',
+  ),
+  ...argued(
+    'A snapshot that nobody answered is sent again a tick later.',
+    'consensus/etcd/leadership.ts Leadership.retrySnapshots: bound nowMs - sentMs >= SNAPSHOT_RETRY_ELECTIONS * settings.electionTimeoutMs → nowMs - sentMs > SNAPSHOT_RETRY_ELECTIONS * settings.electionTimeoutMs',
   ),
 ];
