@@ -79,10 +79,6 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
     'consensus/etcd/follower.ts restore: swap log.restore(snapshot); state.members = membersOf(snapshot.configuration, (_id, learner) => state.newProgress(learner)); → state.members = membersOf(snapshot.configuration, (_id, learner) => state.newProgress(learner)); log.restore(snapshot);',
   ),
   ...argued(
-    'Decides only whether the role is reported again as an event.',
-    'consensus/etcd/node.ts RaftNode.ready: negate state.lead !== this.lastLead → state.lead === this.lastLead',
-  ),
-  ...argued(
     'Where an election is lost the log stays what it is, and it alone decides how far it is committed.',
     'consensus/etcd/election.ts countVote: swap state.becomeFollower(state.term, 0); state.log.commitTo(refusedCommit); → state.log.commitTo(refusedCommit); state.becomeFollower(state.term, 0);',
   ),

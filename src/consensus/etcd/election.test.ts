@@ -4,8 +4,8 @@ import { MessageType } from './messages.ts';
 import { RaftRole } from './state.ts';
 import { OneNode } from './testing/oneNode.ts';
 
-const { Append, AppendResp, Heartbeat, HeartbeatResp, PreVote, PreVoteResp, Propose, TimeoutNow, Vote, VoteResp } =
-  MessageType;
+const { Append, AppendResp, Heartbeat, HeartbeatResp, PreVote, PreVoteResp } = MessageType;
+const { Propose, Snapshot, TimeoutNow, Vote, VoteResp } = MessageType;
 const types = (messages: readonly { type: MessageType; to: number }[]) => messages.map(({ type, to }) => [type, to]);
 
 describe('elections (Raft §5.2)', () => {
@@ -77,11 +77,15 @@ describe('elections (Raft §5.2)', () => {
     expect([server.state.role, server.state.term]).toEqual([RaftRole.Follower, 1]);
   });
 
-  it('ends for a candidate that hears from a leader of its term', () => {
+  it.each([
+    ['heartbeat', Heartbeat],
+    ['append', Append],
+    ['snapshot', Snapshot],
+  ])('ends for a candidate that hears from a leader of its term: a %s', (_what, type) => {
     const server = new OneNode();
     server.node.campaign();
     server.run();
-    server.receive(Heartbeat, 3, { term: 1 });
+    server.receive(type, 3, { term: 1 });
     expect([server.state.role, server.state.lead]).toEqual([RaftRole.Follower, 3]);
   });
 

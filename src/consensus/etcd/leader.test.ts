@@ -639,6 +639,9 @@ describe('limits', () => {
     server.run();
     server.receive(AppendResp, 2, { term: 1, index: 2 });
     server.run();
+    // By nothing that comes later.
+    server.tick(1);
+    server.run();
     expect([server.propose('12345'), server.propose('1234')]).toEqual([StepError.ProposalDropped, undefined]);
   });
 });
