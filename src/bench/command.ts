@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { addCompletionCommand } from '../cli/completion/completionCommand.ts';
 import { printable } from '../cli/printable.ts';
@@ -15,9 +15,11 @@ import { type Crossing, crossingsOf, parseThreshold, runCrossings } from './comp
 import {
   addBenchOptions,
   addCompareOptions,
+  addReportOptions,
   addSweepOptions,
   type BenchFlags,
   type CompareFlags,
+  type ReportFlags,
   requestOf,
   type SweepFlags,
 } from './options.ts';
@@ -29,12 +31,14 @@ import { barProgress, plainProgress } from './render/progress.ts';
 import { renderRuns } from './render/runTable.ts';
 import { renderSweep } from './render/sweepTable.ts';
 import { renderVerdicts } from './render/verdictTable.ts';
+import type { ReportRequest } from './report/report.ts';
 import { ResultsError, readRun } from './results/store.ts';
-import { runPlaces, type SweepPlan, summaryOf, writeSummary } from './sweep/summary.ts';
+import { readSummary, runPlaces, type SweepPlan, summaryOf, writeSummary } from './sweep/summary.ts';
 
 /** What it uses of the process; it asks nothing. */
 type BenchContext = Omit<ProcessContext, 'confirm'>;
 
+const REPORT_FILE = 'report.html';
 /** What `--fail-if` names was seen. */
 const CROSSED_EXIT_CODE = 3;
 /** As a shell tells of a command that Ctrl-C ended. */
@@ -70,6 +74,9 @@ function buildProgram(context: BenchContext, exit: (code: number) => void): Comm
       .command('sweep')
       .description('measure every combination of settings in rounds; the same command goes on where it was ended'),
   ).action(async (flags: SweepFlags) => exit(await sweep(flags, context)));
+  addReportOptions(
+    program.command('report').description('write a page with charts of runs, to be opened in a browser'),
+  ).action(async (places: string[], flags: ReportFlags) => report(places, flags, context));
   addCompletionCommand(program, terminal);
   return program;
 }
@@ -157,6 +164,37 @@ async function benchInterruptibly(
   }
 }
 
+/** Writes a report of the runs and sweeps in `places`. */
+async function report(places: readonly string[], flags: ReportFlags, { terminal }: BenchContext): Promise<void> {
+  const files = places.length > 1 ? places.filter(isOtherFile) : [];
+  const folders = places.filter((place) => !files.includes(place));
+  const path = flags.out ?? join(folders.length === 1 ? folders[0]! : '.', REPORT_FILE);
+  makeFolders(dirname(path));
+  if (flags.svg !== undefined) makeFolders(flags.svg);
+  const title =
+    folders.length === 1 ? basename(resolve(folders[0]!)) : folders.map((each) => basename(resolve(each))).join(', ');
+  const { writeReport } = await drawing();
+  const written = await writeReport(reportRequest(title, folders), path, flags.svg);
+  for (const file of [written.path, ...written.svgs]) terminal.out(file);
+}
+
+/** The library of charts takes longer to load than all the rest. */
+function drawing() {
+  return import('./report/report.ts');
+}
+
+function reportRequest(title: string, places: readonly string[]): ReportRequest {
+  const summaries = places.map(readSummary);
+  const [only] = summaries;
+  const isSweep = places.length === 1 && only !== undefined;
+  return {
+    title,
+    why: isSweep ? (only.why ?? undefined) : undefined,
+    folders: places.flatMap(runPlaces),
+    effects: isSweep ? only.effects : [],
+  };
+}
+
 /** Measures a grid, or what is missing of it. Resolves with the exit code. */
 async function sweep(flags: SweepFlags, context: BenchContext): Promise<number> {
   const { terminal } = context;
@@ -182,9 +220,14 @@ async function sweep(flags: SweepFlags, context: BenchContext): Promise<number> 
   const summary = summaryOf(plan, written);
   await writeSummary(folder, summary);
   if (flags.json === true) terminal.json(summary);
-  (flags.json === true ? terminal.err : terminal.out)(renderSweep(summary, written, folder, command));
-  if (precision !== undefined && flags.precision !== undefined)
-    terminal.err(renderPrecision(precision, flags.precision));
+  const people = flags.json === true ? terminal.err : terminal.out;
+  people(renderSweep(summary, written, folder, command));
+  if (written.length > 0) {
+    const { writeReport } = await drawing();
+    const { path } = await writeReport(reportRequest(name, [folder]), join(folder, REPORT_FILE));
+    people(`To look at: ${path}`);
+  }
+  if (precision !== undefined && flags.precision !== undefined) people(renderPrecision(precision, flags.precision));
   if (written.some(({ record }) => !record.verdict.passed)) return 1;
   return stopped ? INTERRUPTED_EXIT_CODE : 0;
 }

@@ -2,6 +2,7 @@ import type { Histogram } from 'hdr-histogram-js';
 import { digest, latencyHistogram } from '../client/load/latencyRecorder.ts';
 import type { RepeatHistograms } from './results/repeatHistograms.ts';
 import type { LatencyUs, Merged, RepeatRecord, Spread } from './results/schema.ts';
+import { median } from './statistics/median.ts';
 
 /** Percentiles of a histogram in whole µs; zeros where it is empty. */
 export function latencyUs(histogram: Histogram): LatencyUs {
@@ -54,8 +55,5 @@ function added(histograms: readonly Histogram[]): Histogram {
 /** Median (of an even count: the mean of the middle two), least and greatest. */
 export function spread(values: readonly number[]): Spread {
   if (values.length === 0) throw new RangeError('there is no spread of no values');
-  const sorted = [...values].sort((a, b) => a - b);
-  const upper = Math.floor(sorted.length / 2);
-  const median = sorted.length % 2 === 1 ? sorted[upper]! : (sorted[upper - 1]! + sorted[upper]!) / 2;
-  return { median, min: sorted[0]!, max: sorted.at(-1)! };
+  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }

@@ -168,6 +168,19 @@ export function addCompareOptions(command: Command): Command {
     .option('--markdown', 'print the tables as Markdown');
 }
 
+/** The options of `rkv-bench report`. */
+export interface ReportFlags {
+  readonly out?: string;
+  readonly svg?: string;
+}
+
+export function addReportOptions(command: Command): Command {
+  return command
+    .argument('<places...>', 'folders of runs and sweeps, such as results/grid')
+    .option('--out <file>', 'the page (default: report.html in the folder, or here where there are several)')
+    .option('--svg <folder>', 'write each chart there too, as a file for papers');
+}
+
 function conditions(text: string, before: readonly Condition[] | undefined): Condition[] {
   const named = text.split(',').map((name) => name.trim());
   const known = named.filter((name): name is Condition => CONDITIONS.some((each) => each === name));

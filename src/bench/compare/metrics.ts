@@ -52,6 +52,12 @@ export const METRICS: readonly Metric[] = [
   ),
 ];
 
+/** The rate of each whole repeat; undefined where one has none. */
+export function throughputs(run: RunRecord): number[] | undefined {
+  const rates = wholeRepeats(run).flatMap((repeat) => THROUGHPUT.of(repeat) ?? []);
+  return rates.length === wholeRepeats(run).length ? rates : undefined;
+}
+
 /** The metrics that every repeat of every run carries. */
 export function sharedMetrics(runs: readonly RunRecord[]): Metric[] {
   return METRICS.filter(({ of }) => runs.every((run) => wholeRepeats(run).every((repeat) => of(repeat) !== undefined)));

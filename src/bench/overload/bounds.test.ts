@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lossOf, median, type OverloadFigures, unmetBounds } from './bounds.ts';
+import { lossOf, type OverloadFigures, unmetBounds } from './bounds.ts';
 
 const GOOD: OverloadFigures = {
   peakPerSecond: 10_000,
@@ -50,13 +50,5 @@ describe('the loss', () => {
     expect(lossOf(0.7, 0.8)).toEqual({ clients: expect.closeTo(0.2), servers: expect.closeTo(0.1) });
     expect(lossOf(0.7, 0.6)).toEqual({ clients: expect.closeTo(0.3), servers: expect.closeTo(0) });
     expect(lossOf(1.1, 0.6)).toEqual({ clients: 0, servers: 0 });
-  });
-});
-
-describe('a median', () => {
-  it('is the middle one, or between the two', () => {
-    expect(median([3, 1, 2])).toBe(2);
-    expect(median([4, 1, 2, 3])).toBe(2.5);
-    expect(median([])).toBeNaN();
   });
 });

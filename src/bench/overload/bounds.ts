@@ -1,3 +1,5 @@
+import { median } from '../statistics/median.ts';
+
 /** What overload may cost (each bound holds for the median of the repeats). */
 export const KEPT_MIN = 0.8;
 export const ACCEPTED_MS_MAX = 1000;
@@ -51,12 +53,6 @@ export function unmetBounds(repeats: readonly OverloadFigures[], failover: Failo
     );
   }
   return unmet;
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return sorted.length % 2 === 1 ? sorted[Math.floor(middle)]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /**

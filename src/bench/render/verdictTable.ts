@@ -5,45 +5,46 @@ import type { Comparisons, MetricComparison, RunComparison } from '../compare/co
 import type { RunRecord } from '../results/schema.ts';
 import { formatCount, formatUsAsMs, leftThenRight } from './format.ts';
 
-const HEAD = ['', 'baseline', 'candidate', 'ratio', 'interval', 'verdict'];
+export const VERDICT_HEAD = ['', 'baseline', 'candidate', 'ratio', 'interval', 'verdict'];
 const NAME_LENGTH_MAX = 40;
 
 /** For each candidate what differs from the baseline, by how much, and how sure. Paragraphs and tables, in order. */
-export function renderVerdicts({ each, confidence, margin }: Comparisons, style: TableStyle): string[] {
-  const tables = each.flatMap((one) => comparisonLines(one, style));
-  if (each.every(({ metrics }) => metrics.every(({ interval }) => interval === undefined))) return tables;
-  const percent = (share: number) => `${Number((share * 100).toFixed(2))} %`;
-  return [
-    ...tables,
-    `All intervals hold together with ${percent(confidence)}. "no difference": the whole interval is within ${percent(margin)}; "undecided": more rounds may tell.`,
-  ];
+export function renderVerdicts(comparisons: Comparisons, style: TableStyle): string[] {
+  const { each } = comparisons;
+  const isSure = each.some(({ metrics }) => metrics.some(({ interval }) => interval !== undefined));
+  return [...each.flatMap((one) => comparisonLines(one, style)), ...(isSure ? [describeConfidence(comparisons)] : [])];
 }
 
 function comparisonLines(comparison: RunComparison, style: TableStyle): string[] {
-  const { baseline, candidate, obstacles, metrics, pairs } = comparison;
-  const title = `${nameOf(candidate)} beside ${nameOf(baseline)}`;
-  if (obstacles.length > 0)
-    return [`${title}: not comparable. ${obstacles.map(describeObstacle).join('; ')}.${hint(obstacles)}`];
-  if (metrics.length === 0) return [`${title}: no figure that both have.`];
-  if (metrics[0]!.interval === undefined) {
-    return [
-      `${title}: no verdict, for one run says nothing of how far runs lie apart. Measure them together, with --runs 10 or --precision 3%.`,
-      tableIn(
-        style,
-        HEAD.slice(0, 4),
-        metrics.map((each) => metricRow(each).slice(0, 4)),
-        leftThenRight(1, 3),
-      ),
-    ];
-  }
-  const how =
-    pairs === undefined
-      ? 'not made together, so compared run by run, which takes more of them to show the same'
-      : `${pairs} rounds, compared pair by pair`;
-  return [`${title} (${how}):`, tableIn(style, HEAD, metrics.map(metricRow), [...leftThenRight(1, 4), 'left'])];
+  const title = `${nameOf(comparison.candidate)} beside ${nameOf(comparison.baseline)}: ${describeComparison(comparison)}`;
+  const { metrics } = comparison;
+  if (metrics.length === 0) return [title];
+  const columns = metrics[0]!.interval === undefined ? 4 : VERDICT_HEAD.length;
+  const rows = metrics.map((each) => verdictRow(each).slice(0, columns));
+  const aligns = [...leftThenRight(1, columns - 1)];
+  if (columns > 4) aligns[columns - 1] = 'left';
+  return [title, tableIn(style, VERDICT_HEAD.slice(0, columns), rows, aligns)];
 }
 
-function metricRow({ metric, baseline, candidate, ratio, interval, verdict }: MetricComparison): string[] {
+/** How a candidate was compared with the baseline, or why it was not. */
+export function describeComparison({ obstacles, metrics, pairs }: RunComparison): string {
+  if (obstacles.length > 0) return `not comparable. ${obstacles.map(describeObstacle).join('; ')}.${hint(obstacles)}`;
+  if (metrics.length === 0) return 'no figure that both have.';
+  if (metrics[0]!.interval === undefined) {
+    return 'no verdict, for one run says nothing of how far runs lie apart. Measure them together, with --runs 10 or --precision 3%.';
+  }
+  return pairs === undefined
+    ? 'not made together, so compared run by run, which takes more of them to show the same.'
+    : `${pairs} rounds, compared pair by pair.`;
+}
+
+/** What the intervals and the verdicts mean. */
+export function describeConfidence({ confidence, margin }: Comparisons): string {
+  const percent = (share: number) => `${Number((share * 100).toFixed(2))} %`;
+  return `All intervals hold together with ${percent(confidence)}. "no difference": the whole interval is within ${percent(margin)}; "undecided": more rounds may tell.`;
+}
+
+export function verdictRow({ metric, baseline, candidate, ratio, interval, verdict }: MetricComparison): string[] {
   const isRate = metric.unit === '1/s';
   const value = isRate ? formatCount : formatUsAsMs;
   const times = (factor: number) => factor.toFixed(Math.abs(factor) >= 10 ? 1 : 3);

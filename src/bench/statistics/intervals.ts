@@ -63,6 +63,25 @@ interface MeanError {
   readonly count: number;
 }
 
+/** A figure that was measured once or more. */
+export interface MeanInterval {
+  /** The geometric mean. */
+  readonly mean: number;
+  /** In which it lies with the confidence asked for; null after one measurement. */
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/** Of values above 0. */
+export function meanInterval(values: readonly number[], confidence: number): MeanInterval {
+  const interval = pairedRatio(
+    values.map(() => 1),
+    values,
+    confidence,
+  );
+  return { mean: geometricMean(values), low: interval?.low ?? null, high: interval?.high ?? null };
+}
+
 /** Half the width of the interval of `values`' geometric mean, as a share of it; undefined for fewer than two. */
 export function relativeError(values: readonly number[], confidence: number): number | undefined {
   const own = pairedRatio(

@@ -158,7 +158,11 @@ function interactionWith(
 /** `batch: nobatch makes ×0.16 of batch (0.15 – 0.17); ×0.15 with gorums, ×0.19 with etcd`. */
 export function describeEffect({ axis, level, baseline, overall, interactions }: Effect): string {
   const { ratio, low, high } = overall;
-  const times = (value: number) => `×${value >= 10 ? value.toFixed(1) : value.toFixed(2)}`;
+  const times = (value: number) => {
+    // After two rounds an interval may reach anywhere.
+    if (value >= 1000) return 'more than ×1,000';
+    return `×${value >= 10 ? value.toFixed(1) : value.toFixed(2)}`;
+  };
   const range = `${times(low)} – ${times(high)}`;
   const what =
     low > 1 || high < 1

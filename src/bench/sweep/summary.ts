@@ -4,12 +4,11 @@ import { z } from 'zod';
 import { printable } from '../../cli/printable.ts';
 import { readTextFile } from '../../files/regularFile.ts';
 import { CONFIDENCE_DEFAULT } from '../compare/comparison.ts';
-import { wholeRepeats } from '../compare/metrics.ts';
+import { throughputs, wholeRepeats } from '../compare/metrics.ts';
 import type { PlannedRun, Rounds } from '../plan/plan.ts';
 import type { WrittenRun } from '../render/runTable.ts';
-import type { RunRecord } from '../results/schema.ts';
 import { ResultsInvalidError, writeWhole } from '../results/store.ts';
-import { geometricMean, pairedRatio } from '../statistics/intervals.ts';
+import { meanInterval } from '../statistics/intervals.ts';
 import { describeEffect, effectsOf } from './effects.ts';
 
 const SUMMARY_FILE = 'summary.json';
@@ -69,27 +68,17 @@ export function summaryOf({ name, why, runs, rounds }: SweepPlan, written: reado
     rounds: rounds.kind === 'fixed' ? rounds.count : null,
     configurations: runs.map(({ name: run, levels }) => {
       const record = records.get(run);
+      const rates = record?.verdict.passed === true ? throughputs(record) : undefined;
       return {
         name: run,
         levels,
         rounds: record === undefined ? 0 : wholeRepeats(record).length,
-        throughput: record?.verdict.passed === true ? throughputOf(record) : null,
+        throughput: rates === undefined ? null : meanInterval(rates, CONFIDENCE_DEFAULT),
         passed: record?.verdict.passed ?? null,
       };
     }),
     effects: effectsOf(measured, CONFIDENCE_DEFAULT).map(describeEffect),
   };
-}
-
-function throughputOf(record: RunRecord): z.infer<typeof figure> {
-  const rates = wholeRepeats(record).map(({ writesPerSecond, readsPerSecond }) => writesPerSecond + readsPerSecond);
-  if (rates.some((rate) => rate <= 0)) return { mean: 0, low: null, high: null };
-  const interval = pairedRatio(
-    rates.map(() => 1),
-    rates,
-    CONFIDENCE_DEFAULT,
-  );
-  return { mean: geometricMean(rates), low: interval?.low ?? null, high: interval?.high ?? null };
 }
 
 /** Rejects with what the file system rejects with. */
