@@ -11,15 +11,7 @@ interface Placed {
  * key would take as long as Node.js takes to start.
  */
 export function completionScript(program: DescribedCommand, shell: Shell): string {
-  switch (shell) {
-    case 'bash':
-      return bashScript(program);
-    case 'zsh':
-      // What zsh has for the scripts of bash: one script to keep right.
-      return `autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n${bashScript(program)}`;
-    case 'fish':
-      return fishScript(program);
-  }
+  return shell === 'fish' ? fishScript(program) : functionScript(program, DIALECTS[shell]);
 }
 
 function placed(command: DescribedCommand, path = ''): Placed[] {
@@ -29,47 +21,83 @@ function placed(command: DescribedCommand, path = ''): Placed[] {
 /** No word of ours needs more: names, and what they are called. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-function bashScript(program: DescribedCommand): string {
+/** How the same function is written for a shell. */
+interface Dialect {
+  /** Before it. */
+  readonly start: string;
+  /** Of the words of the line: where they begin behind the program's name, and which one is completed. */
+  readonly first: number;
+  readonly current: string;
+  word(at: string): string;
+  /** Offers these. */
+  reply(values: Values): string;
+  register(name: string, program: string): string;
+}
+
+const DIALECTS: Readonly<Record<Exclude<Shell, 'fish'>, Dialect>> = {
+  bash: {
+    start: '',
+    first: 1,
+    current: 'COMP_CWORD',
+    word: (at) => `\${COMP_WORDS[${at}]}`,
+    reply: bashReply,
+    register: (name, program) => `complete -F ${name} ${program}`,
+  },
+  zsh: {
+    // Not where there are completions: compinit forgets what was said of other commands.
+    start: '(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }\n',
+    first: 2,
+    current: 'CURRENT',
+    word: (at) => `\${words[${at}]}`,
+    reply: zshReply,
+    register: (name, program) => `compdef ${name} ${program}`,
+  },
+};
+
+function functionScript(program: DescribedCommand, dialect: Dialect): string {
+  const { start, first, current, word, register } = dialect;
   const all = placed(program);
   const name = `_${program.name.replaceAll('-', '_')}_completion`;
   const paths = all.flatMap(({ path }) => (path === '' ? [] : [quoted(path)]));
+  // Not `path`, which means something to zsh.
+  const next = `"$place ${word('i')}"`;
   const walk =
     paths.length === 0
       ? []
       : [
-          '  for ((i = 1; i < COMP_CWORD; i++)); do',
-          `    case "$path \${COMP_WORDS[i]}" in`,
-          `      ${paths.join(' | ')}) path="$path \${COMP_WORDS[i]}" ;;`,
+          `  for ((i = ${first}; i < ${current}; i++)); do`,
+          `    case ${next} in`,
+          `      ${paths.join(' | ')}) place=${next} ;;`,
           '    esac',
           '  done',
         ];
   return [
-    `${name}() {`,
-    `  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD - 1]}" path="" i`,
+    `${start}${name}() {`,
+    `  local cur="${word(current)}" prev="${word(`${current} - 1`)}" place="" i`,
     ...walk,
-    '  case "$path $prev" in',
-    ...all.flatMap(({ path, command }) => command.options.flatMap((option) => afterOption(path, option))),
+    '  case "$place $prev" in',
+    ...all.flatMap(({ path, command }) => command.options.flatMap((option) => afterOption(path, option, dialect))),
     '  esac',
-    '  case "$path" in',
-    ...all.flatMap(atPlace),
+    '  case "$place" in',
+    ...all.flatMap((each) => atPlace(each, dialect)),
     '  esac',
     '}',
-    `complete -F ${name} ${program.name}`,
+    register(name, program.name),
     '',
   ].join('\n');
 }
 
-function afterOption(path: string, { names, values }: DescribedOption): string[] {
+function afterOption(path: string, { names, values }: DescribedOption, { reply }: Dialect): string[] {
   if (values === undefined) return [];
   const cases = names.map((name) => quoted(`${path} ${name}`)).join(' | ');
-  return [`    ${cases}) ${bashReply(values)}; return ;;`];
+  return [`    ${cases}) ${reply(values)}; return ;;`];
 }
 
-function atPlace({ path, command }: Placed): string[] {
+function atPlace({ path, command }: Placed, { reply }: Dialect): string[] {
   const options = command.options.flatMap(({ names }) => names);
   const words = command.commands.map((each) => each.name);
-  const otherwise = words.length > 0 ? bashReply(words) : bashReply(command.values);
-  return [`    ${quoted(path)})`, `      if [[ $cur == -* ]]; then ${bashReply(options)}; else ${otherwise}; fi ;;`];
+  const otherwise = words.length > 0 ? reply(words) : reply(command.values);
+  return [`    ${quoted(path)})`, `      if [[ $cur == -* ]]; then ${reply(options)}; else ${otherwise}; fi ;;`];
 }
 
 function bashReply(values: Values): string {
@@ -82,36 +110,50 @@ function bashReply(values: Values): string {
   return reply(`-W ${quoted(values.join(' '))}`);
 }
 
+function zshReply(values: Values): string {
+  if (values === 'files') return '_files';
+  if (values === 'folders') return '_files -/';
+  // Something that zsh cannot know: no files either.
+  return values === 'anything' ? ':' : `compadd -- ${values.map(quoted).join(' ')}`;
+}
+
 function fishScript(program: DescribedCommand): string {
-  const lines = placed(program).flatMap(({ path, command }) => {
-    const words = path.split(' ').filter((word) => word !== '');
-    const seen = words.map((word) => `__fish_seen_subcommand_from ${word}`);
-    const names = command.commands.map((each) => each.name);
-    const notYet = names.length > 0 ? [`not __fish_seen_subcommand_from ${names.join(' ')}`] : [];
-    const here = fishCondition(seen);
-    const before = fishCondition([...seen, ...notYet]);
+  const all = placed(program);
+  const at = `__${program.name.replaceAll('-', '_')}_at`;
+  const lines = all.flatMap(({ path, command }) => {
+    // By the whole way to it: there are commands of the same name in two places.
+    const here = ` -n ${quoted(`${at}${path}`)}`;
+    const complete = `complete -c ${program.name}${here}`;
     return [
       ...command.commands.map(
-        (each) =>
-          `complete -c ${program.name}${before} -f -a ${quoted(each.name)} -d ${quoted(firstSentence(each.description))}`,
+        (each) => `${complete} -f -a ${quoted(each.name)} -d ${quoted(firstSentence(each.description))}`,
       ),
-      ...(names.length > 0 ? [] : fishArguments(program.name, here, command.values)),
-      ...command.options.map((option) => `complete -c ${program.name}${here}${fishOption(option)}`),
+      ...(command.commands.length > 0 ? [] : fishArguments(complete, command.values)),
+      ...command.options.map((option) => `${complete}${fishOption(option)}`),
     ];
   });
-  return `${lines.join('\n')}\n`;
+  const paths = all.flatMap(({ path }) => (path === '' ? [] : [quoted(path.trimStart())]));
+  const walk =
+    paths.length === 0
+      ? []
+      : [
+          '    for word in (commandline -opc)[2..-1]',
+          '        switch (string join -- " " $place $word)',
+          `            case ${paths.join(' ')}`,
+          '                set -a place $word',
+          '        end',
+          '    end',
+        ];
+  const place = [`function ${at}`, '    set -l place', ...walk, '    test "$place" = "$argv"', 'end'];
+  return `${[...place, ...lines].join('\n')}\n`;
 }
 
-function fishCondition(conditions: readonly string[]): string {
-  return conditions.length === 0 ? '' : ` -n ${quoted(conditions.join('; and '))}`;
-}
-
-function fishArguments(name: string, condition: string, values: Values): string[] {
+function fishArguments(complete: string, values: Values): string[] {
   // Files are what fish offers by itself.
   if (values === 'files') return [];
-  if (values === 'folders') return [`complete -c ${name}${condition} -f -a '(__fish_complete_directories)'`];
+  if (values === 'folders') return [`${complete} -f -a '(__fish_complete_directories)'`];
   const words = values === 'anything' ? '' : ` -a ${quoted(values.join(' '))}`;
-  return [`complete -c ${name}${condition} -f${words}`];
+  return [`${complete} -f${words}`];
 }
 
 function fishOption({ names, description, values }: DescribedOption): string {
@@ -129,7 +171,7 @@ function fishValues(values: Values | undefined): string {
   return values === 'anything' ? ' -x' : ` -x -a ${quoted(values.join(' '))}`;
 }
 
-/** A list of completions has a line for each. */
+/** A list of completions has a line for each. What a text begins with, as in `load: …`, is not all of it. */
 function firstSentence(text: string): string {
-  return text.split(/[;:(\n]/)[0]!.trim();
+  return text.split(/[;(\n]|(?<= \S+): /)[0]!.trim();
 }
