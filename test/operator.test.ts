@@ -37,7 +37,7 @@ afterEach(async () => {
 function write(backend: string, more = ''): void {
   writeFileSync(
     join(folder, 'three.yaml'),
-    `${more}backend: ${backend}\nnodes: 3\nbasePort: 0\nelection: 400ms\nmetrics: false\n`,
+    `${more}backend: ${backend}\nnodes: 3\nbasePort: 0\nelection: 400ms\nmetricsBasePort: 0\n`,
   );
 }
 
@@ -170,11 +170,15 @@ describe('an addition that fails in the middle', () => {
       expect(await command('remove', '4')).toMatchObject({ code: 0 });
       const [other] = await takeFreePorts(1);
       expect(await command('add', '4', '--address', `:${other}`)).toMatchObject({ code: 0 });
-      expect((await status())[3]!.address).toBe(`127.0.0.1:${other}`);
+      const { address, metricsAddress: addedMetrics } = (await status())[3]!;
+      expect(address).toBe(`127.0.0.1:${other}`);
       expect(leaderOf(await status())!.voters).toEqual([1, 2, 3, 4]);
       await down();
       const kept = JSON.parse(readFileSync(join(folder, 'rkv-data', 'three', 'cluster.json'), 'utf8'));
       expect(kept.servers).toHaveLength(4);
+      expect(Object.keys(kept.metricsPorts)).toEqual(['1', '2', '3', '4']);
+      expect(new Set(Object.values(kept.metricsPorts)).size).toBe(4);
+      expect(addedMetrics).toContain(`:${kept.metricsPorts[4]}/`);
     },
     BUSY_MS,
   );

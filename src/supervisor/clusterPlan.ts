@@ -20,7 +20,7 @@ export interface ServerPlan {
   readonly listen?: string;
   /** How it reaches each server, in the order of their ids; undefined: at their addresses, as everybody does. */
   readonly dials?: readonly string[];
-  /** Of its metrics; undefined: rkvd's own choice, 590<id>. */
+  /** Of its metrics; undefined: rkvd's own choice, 590<id>; OPEN_PORT: chosen when it starts for the first time. */
   readonly metricsPort?: number;
   /** Where it was added, or is to be removed; undefined: a server of the file, like any other. */
   readonly membership?: Membership | undefined;
@@ -42,6 +42,8 @@ export interface ClusterPlan {
   readonly sharedFlags: readonly string[];
   readonly electionMs: number;
   readonly hasMetrics: boolean;
+  /** Ports of metrics are chosen at the first start and kept, also of servers that are added. */
+  readonly choosesMetricsPorts: boolean;
   readonly restart: RestartPolicy;
 }
 
@@ -64,6 +66,7 @@ export function planCluster(config: ClusterConfig, name: string, ports?: readonl
     sharedFlags: sharedFlags(config),
     electionMs: durationMs(config.election ?? '1s'),
     hasMetrics: config.metrics ?? true,
+    choosesMetricsPorts: choosesMetricsPorts(config),
     restart: restartPolicy(config),
   };
 }
@@ -81,16 +84,29 @@ function serverAddresses(config: ClusterConfig, ports: readonly number[] | undef
   );
 }
 
-/** Of a server whose port is chosen when it starts for the first time. */
-export const OPEN_ADDRESS = '127.0.0.1:0';
+/** One that is chosen when its server starts for the first time. */
+export const OPEN_PORT = 0;
+export const OPEN_ADDRESS = `127.0.0.1:${OPEN_PORT}`;
 
 function serverPlan(config: ClusterConfig, clusterDirectory: string, position: number, address: string): ServerPlan {
   const own = config.servers?.[position]?.datadir;
   return {
     ...plainServer(clusterDirectory, position + 1, address),
     ...(own === undefined ? {} : { directory: resolve(own) }),
-    ...(config.metricsBasePort === undefined ? {} : { metricsPort: config.metricsBasePort + position }),
+    ...metricsPortOf(config, position),
   };
+}
+
+function choosesMetricsPorts({ metrics, metricsBasePort }: ClusterConfig): boolean {
+  return metricsBasePort === OPEN_PORT && metrics !== false;
+}
+
+function metricsPortOf(config: ClusterConfig, position: number): Pick<ServerPlan, 'metricsPort'> {
+  const { metricsBasePort } = config;
+  if (choosesMetricsPorts(config)) return { metricsPort: OPEN_PORT };
+  return metricsBasePort === undefined || metricsBasePort === OPEN_PORT
+    ? {}
+    : { metricsPort: metricsBasePort + position };
 }
 
 /** A server of which nothing else is said. */
@@ -108,10 +124,9 @@ export function nextServer(plan: ClusterPlan, address: string): ServerPlan {
   const id = plan.servers.length + 1;
   // Counted from the first one's, where the file says where they are.
   const firstMetricsPort = plan.servers[0]?.metricsPort;
-  return {
-    ...plainServer(plan.directory, id, address),
-    ...(firstMetricsPort === undefined ? {} : { metricsPort: firstMetricsPort + id - 1 }),
-  };
+  const server = plainServer(plan.directory, id, address);
+  if (plan.choosesMetricsPorts) return { ...server, metricsPort: OPEN_PORT };
+  return firstMetricsPort === undefined ? server : { ...server, metricsPort: firstMetricsPort + id - 1 };
 }
 
 /** Where server `id` works and keeps its data unless its configuration says otherwise. */

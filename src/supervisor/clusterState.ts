@@ -18,10 +18,14 @@ export type Membership = 'joining' | 'member' | 'leaving' | 'removed';
 
 const address = z.string().refine((text) => parseAddress(text) !== undefined);
 
+const chosenPorts = z.record(z.string().regex(/^[1-9]\d{0,3}$/), z.int().min(1).max(65_535)).default({});
+
 const schema = z.object({
   backend: z.string(),
   /** What was chosen for the servers that their file gives the port 0, by id. */
-  ports: z.record(z.string().regex(/^[1-9]\d{0,3}$/), z.int().min(1).max(65_535)).default({}),
+  ports: chosenPorts,
+  /** The same of their metrics, where the file chooses none. */
+  metricsPorts: chosenPorts,
   /** All servers, in the order of their ids, once one was added or removed; empty before. */
   servers: z
     .array(z.object({ address, membership: z.enum(['joining', 'member', 'leaving', 'removed']) }))

@@ -6,7 +6,7 @@ import { noServer } from '../faults/requests/targets.ts';
 import { UsageError } from '../goflags/goFlags.ts';
 import { clean, planCleaning } from './clean.ts';
 import { listed, renderClusters } from './clusterList.ts';
-import { type ClusterPlan, OPEN_ADDRESS, serverLogFile, serversWithLogs } from './clusterPlan.ts';
+import { type ClusterPlan, OPEN_ADDRESS, OPEN_PORT, serverLogFile, serversWithLogs } from './clusterPlan.ts';
 import { idsAndCluster, type WhichOptions, whichOptions } from './commandArguments.ts';
 import type { ProcessContext } from './commandProcess.ts';
 import { knownClusters } from './control/registry.ts';
@@ -136,11 +136,17 @@ function chosen(logs: readonly LogOfServer[], ids: readonly number[]): LogOfServ
   return logs.filter(({ id }) => ids.length === 0 || ids.includes(id));
 }
 
+const KEPT = 'chosen at the first start, and kept';
+
+function metricsPortText(port: number | undefined): string {
+  return port === OPEN_PORT ? KEPT : String(port ?? 'chosen at the start');
+}
+
 function renderPlan({ name, backend, directory, servers, sharedFlags, hasMetrics }: ClusterPlan): string {
   const rows = servers.map(({ id, address, metricsPort, directory: data }) => [
     String(id),
-    address === OPEN_ADDRESS ? 'chosen at the first start, and kept' : address,
-    hasMetrics ? String(metricsPort ?? 'chosen at the start') : '-',
+    address === OPEN_ADDRESS ? KEPT : address,
+    hasMetrics ? metricsPortText(metricsPort) : '-',
     shown(data),
   ]);
   const table = renderTable(['id', 'address', 'metrics port', 'data'], rows, ['right', 'left', 'right', 'left']);

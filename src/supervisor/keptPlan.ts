@@ -1,5 +1,6 @@
+import { parseAddress } from '../net/endpoints/addresses.ts';
 import { ClusterError } from './cluster.ts';
-import { type ClusterPlan, nextServer, OPEN_ADDRESS } from './clusterPlan.ts';
+import { type ClusterPlan, nextServer, OPEN_ADDRESS, OPEN_PORT } from './clusterPlan.ts';
 import { type ClusterState, readClusterState, writeClusterState } from './clusterState.ts';
 import { knownClusters } from './control/registry.ts';
 import { choosePorts } from './process/choosePorts.ts';
@@ -26,18 +27,21 @@ export async function keepPlan(given: ClusterPlan, fresh: boolean): Promise<Kept
     );
   }
   const grown = withServers(given, before?.servers ?? []);
-  const { ports, isOpen } = await portsOf(grown, before?.ports ?? {});
-  const plan = withPorts(grown, ports);
-  const state: ClusterState = { backend: plan.backend, ports, servers: before?.servers ?? [] };
+  const { kept, isOpen } = await portsOf(grown, before ?? NO_PORTS);
+  const plan = withPorts(grown, kept);
+  const state: ClusterState = { backend: plan.backend, ...kept, servers: before?.servers ?? [] };
   writeClusterState(plan.directory, state);
   return { plan, state, isOpen };
 }
 
+type KeptPorts = Pick<ClusterState, 'ports' | 'metricsPorts'>;
+const NO_PORTS: KeptPorts = { ports: {}, metricsPorts: {} };
+
 /** What has no backend says nothing of what the data are. */
 function onlyPorts(directory: string): ClusterState | undefined {
   try {
-    const ports = readClusterState(directory)?.ports ?? {};
-    return { backend: '', ports, servers: [] };
+    const { ports, metricsPorts } = readClusterState(directory) ?? NO_PORTS;
+    return { backend: '', ports, metricsPorts, servers: [] };
   } catch {
     // It is begun anew.
     return undefined;
@@ -59,15 +63,24 @@ export function withServers(plan: ClusterPlan, kept: ClusterState['servers']): C
 
 async function portsOf(
   { servers, directory }: ClusterPlan,
-  kept: ClusterState['ports'],
-): Promise<{ readonly ports: ClusterState['ports']; readonly isOpen: boolean }> {
+  { ports, metricsPorts }: KeptPorts,
+): Promise<{ readonly kept: KeptPorts; readonly isOpen: boolean }> {
   const open = servers.filter(({ address }) => address === OPEN_ADDRESS);
-  const missing = open.filter(({ id }) => kept[id] === undefined);
-  const others = missing.length === 0 ? [] : otherDirectories(directory);
-  const taken = new Set([...Object.values(kept), ...others.flatMap(keptPorts)]);
-  const chosen = missing.length === 0 ? [] : await choosePorts(missing.length, { taken });
-  const added = Object.fromEntries(missing.map(({ id }, i) => [id, chosen[i]!]));
-  return { ports: { ...kept, ...added }, isOpen: missing.length > 0 && missing.length === open.length };
+  const missing = open.filter(({ id }) => ports[id] === undefined);
+  const withoutMetrics = servers.filter(({ id, metricsPort }) => metricsPort === OPEN_PORT && !(id in metricsPorts));
+  const count = missing.length + withoutMetrics.length;
+  const others = count === 0 ? [] : otherDirectories(directory);
+  const given = servers.flatMap(({ address }) => parseAddress(address)?.port ?? []);
+  const own = [...given, ...Object.values(ports), ...Object.values(metricsPorts)];
+  const chosen =
+    count === 0 ? [] : await choosePorts(count, { taken: new Set([...own, ...others.flatMap(keptPorts)]) });
+  const added = (to: typeof missing, from: number) =>
+    Object.fromEntries(to.map(({ id }, i) => [id, chosen[from + i]!]));
+  const kept = {
+    ports: { ...ports, ...added(missing, 0) },
+    metricsPorts: { ...metricsPorts, ...added(withoutMetrics, missing.length) },
+  };
+  return { kept, isOpen: missing.length > 0 && missing.length === open.length };
 }
 
 function otherDirectories(directory: string): string[] {
@@ -82,16 +95,19 @@ function otherDirectories(directory: string): string[] {
 /** Of another cluster of this user, which may be down at the moment. */
 function keptPorts(directory: string): number[] {
   try {
-    return Object.values(readClusterState(directory)?.ports ?? {});
+    const { ports, metricsPorts } = readClusterState(directory) ?? NO_PORTS;
+    return [...Object.values(ports), ...Object.values(metricsPorts)];
   } catch {
     return [];
   }
 }
 
-function withPorts(plan: ClusterPlan, ports: ClusterState['ports']): ClusterPlan {
-  const servers = plan.servers.map((server) =>
-    server.address === OPEN_ADDRESS ? { ...server, address: `127.0.0.1:${ports[server.id]}` } : server,
-  );
+function withPorts(plan: ClusterPlan, { ports, metricsPorts }: KeptPorts): ClusterPlan {
+  const servers = plan.servers.map((server) => ({
+    ...server,
+    ...(server.address === OPEN_ADDRESS ? { address: `127.0.0.1:${ports[server.id]}` } : {}),
+    ...(server.metricsPort === OPEN_PORT ? { metricsPort: metricsPorts[server.id]! } : {}),
+  }));
   return { ...plan, servers };
 }
 

@@ -4,7 +4,7 @@ import { noServer } from '../faults/requests/targets.ts';
 import { formatAddress, parseAddress } from '../net/endpoints/addresses.ts';
 import { findLeader } from '../scenarios/samples.ts';
 import { type Cluster, ClusterError } from './cluster.ts';
-import { addressesOf, nextServer } from './clusterPlan.ts';
+import { addressesOf, nextServer, OPEN_PORT } from './clusterPlan.ts';
 import { type ClusterState, type Membership, readClusterState, writeClusterState } from './clusterState.ts';
 import type { ClusterEventListener } from './events.ts';
 import { choosePorts } from './process/choosePorts.ts';
@@ -124,7 +124,9 @@ export class Operator {
     if (given !== undefined && addressesOf(plan).includes(given))
       throw new ServerStateError(`${given} is another server's address`);
     const address = given ?? `127.0.0.1:${await this.chosenPort()}`;
-    this.cluster.extend(nextServer(plan, address));
+    const server = nextServer(plan, address);
+    const isOpen = server.metricsPort === OPEN_PORT;
+    this.cluster.extend(isOpen ? { ...server, metricsPort: await this.chosenPort(address) } : server);
   }
 
   /** Nobody needs it where it was. */
@@ -144,8 +146,11 @@ export class Operator {
     return membership === 'member' && isVoter && this.cluster.pids().has(id);
   }
 
-  private async chosenPort(): Promise<number> {
-    const taken = new Set(addressesOf(this.cluster.plan).map((address) => parseAddress(address)!.port));
+  /** Nobody's of the cluster, and not that of an address which is to be. */
+  private async chosenPort(...more: string[]): Promise<number> {
+    const { plan } = this.cluster;
+    const addresses = [...addressesOf(plan), ...more].map((address) => parseAddress(address)!.port);
+    const taken = new Set([...addresses, ...plan.servers.map(({ metricsPort }) => metricsPort ?? OPEN_PORT)]);
     const [port] = await choosePorts(1, { taken });
     return port!;
   }
@@ -229,7 +234,11 @@ export class Operator {
       address: server.address,
       membership: server.id === id ? membership : (server.membership ?? 'member'),
     }));
-    writeClusterState(plan.directory, { backend: plan.backend, ports: state?.ports ?? {}, servers });
+    const { ports = {}, metricsPorts = {} } = state ?? {};
+    const { metricsPort } = plan.servers[id - 1]!;
+    const chosen = plan.choosesMetricsPorts && metricsPort !== undefined ? { [id]: metricsPort } : {};
+    const kept = { ports, metricsPorts: { ...metricsPorts, ...chosen } };
+    writeClusterState(plan.directory, { backend: plan.backend, ...kept, servers });
     this.cluster.setMembership(id, membership);
     this.onEvent({ type: 'membership', id, membership });
   }

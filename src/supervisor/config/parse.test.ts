@@ -73,6 +73,10 @@ flags: {maxgrpc: 4096, ordergorums: false}
     ['nodes: 0', 'nodes: expected a number of servers between 1 and 64, got 0'],
     ['nodes: 2.5', 'nodes: expected a number of servers between 1 and 64, got 2.5'],
     ['basePort: 65534', 'basePort: expected room for 3 ports up to 65535, got 65534'],
+    [
+      'metricsBasePort: -1',
+      'metricsBasePort: expected a port between 1 and 65535, or 0 for one that is chosen and kept, got -1',
+    ],
     ['metricsBasePort: 65534', 'metricsBasePort: expected room for 3 ports up to 65535, got 65534'],
     ['election: 5', 'election: expected a duration above zero, such as 20ms, 1s or 1m30s, got 5'],
     ['election: 0s', 'election: expected a duration above zero, such as 20ms, 1s or 1m30s, got "0s"'],

@@ -9,7 +9,6 @@ import { duration, durationMs, flag, integer, objectMessage, text } from '../../
 /** Upper bound on the servers of one file: all of them run on this machine. */
 const SERVERS_MAX = 64;
 
-const port = integer('a port between 1 and 65535', 1, 65_535);
 /** 0: one is chosen at the first start, and kept. */
 const openPort = integer('a port between 1 and 65535, or 0 for one that is chosen and kept', 0, 65_535);
 
@@ -76,7 +75,7 @@ const shape = {
   checkquorum: flag.optional(),
   cache: integer('a whole number of entries', 0).optional(),
   metrics: flag.optional(),
-  metricsBasePort: port.optional(),
+  metricsBasePort: openPort.optional(),
   datadir: text('a folder').optional(),
   restart: restart.optional(),
   faults: flag.optional(),
