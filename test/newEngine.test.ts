@@ -80,7 +80,7 @@ describe('an engine that is one folder and one line', () => {
 const MAY_NAME = [
   // The default of those who were not told.
   'attack/main.ts',
-  'bench/plan.ts',
+  'bench/plan/plan.ts',
   'server/flags.ts',
   'simulator/main.ts',
   'supervisor/clusterPlan.ts',
