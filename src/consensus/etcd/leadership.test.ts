@@ -237,6 +237,20 @@ describe('the part of a server', () => {
   });
 });
 
+describe('a transfer', () => {
+  it('tells its target when that holds what was written last, however long its answers take', () => {
+    const { cluster, leader, others } = led([1, 2, 3]);
+    cluster.oneWayMs = 1.5 * heartbeatMs;
+    leader.engine.transferLeadership(others[0]!, 5);
+    for (let beats = 0; beats < 8; beats++) {
+      cluster.propose(leader.id, `${beats}`);
+      cluster.run(heartbeatMs / 2);
+    }
+    cluster.run(electionTimeoutMs);
+    expect(leader.takeOutcomes().requests).toEqual([{ token: 5, ok: true }]);
+  });
+});
+
 describe('a change that is asked for', () => {
   it.each<[string, readonly NodeId[], ChangeType, number | undefined]>([
     ['of two voters', [1, 2], ChangeType.Remove, 1],
@@ -280,12 +294,18 @@ describe('a change that is asked for', () => {
   it('is forgotten with the reign, and so is who was staged for it', () => {
     const { cluster, leader, others, progress } = led([1, 2, 3, 4], TEST_SETTINGS, [1, 2, 3]);
     leader.engine.reconfigure({ type: ChangeType.AddVoter, id: 4 }, 4);
-    for (let beats = 0; leader.engine.status().pendingChange !== undefined; beats++) {
+    const isInLog = () => leader.engine.status().pendingChange === undefined;
+    cluster.loses = (_from, to) => to === leader.id && isInLog();
+    for (let beats = 0; !isInLog(); beats++) {
       expect(beats).toBeLessThan(100);
       cluster.run(heartbeatMs / 2);
-      if (leader.engine.status().pendingChange === undefined) break;
     }
+    expect([progress(), leader.engine.status().configuration.voters]).toEqual([
+      [1, 2, 3, 4],
+      [1, 2, 3],
+    ]);
     cluster.isolate(leader.id);
+    cluster.loses = () => false;
     cluster.run(4 * electionTimeoutMs);
     const [next] = cluster.leaders().filter((id) => id !== leader.id);
     cluster.heal();

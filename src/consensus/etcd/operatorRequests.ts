@@ -28,9 +28,9 @@ export interface RequestedEngine extends EngineAround {
   readonly openChange: number;
 }
 
-/** Whether half of the present voters, a majority of the coming ones, may commit it (`commitMore`). */
-function halves({ type, id }: MembershipChange, { voters }: Configuration): boolean {
-  return type === ChangeType.Remove && voters.includes(id) && voters.length % 2 === 0;
+/** Whether half of the present voters may commit it where that is a majority of the coming ones (`commitMore`). */
+function halves({ type }: MembershipChange, { voters }: Configuration): boolean {
+  return type === ChangeType.Remove && voters.length % 2 === 0;
 }
 
 /** What an operator asks of a leader: changes of the members, and transfers of leadership. */
