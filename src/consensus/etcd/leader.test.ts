@@ -165,6 +165,27 @@ describe('replication (Raft §5.3)', () => {
     expect([next!.index, next!.entries.length]).toEqual([3, 2]);
   });
 
+  it('sends no snapshot to who is not there, nor where there is none', () => {
+    const server = new OneNode({ terms: [1, 1, 1], hardState: { term: 1, commit: 3 } });
+    server.run();
+    const { configuration } = server.state;
+    const snapshot = { index: 3, term: 1, configuration, data: new Uint8Array([7]) };
+    server.log.persist({ mark: 99, snapshot, entries: [], mustSync: true });
+    server.lead();
+    const progress = server.state.members.progress.get(2)!;
+    server.receive(AppendResp, 2, { term: 2, index: 3, reject: true, rejectHint: 0 });
+    server.run();
+    server.node.reportSnapshotFailure(2);
+    progress.recentActive = false;
+    progress.heartbeatAnswered(99);
+    server.tick(1);
+    server.propose('a');
+    expect(sentTo(server.run(), Snapshot)).toEqual([]);
+    progress.recentActive = true;
+    server.propose('b');
+    expect(sentTo(server.run(), Snapshot)).toEqual([2]);
+  });
+
   it('tries a snapshot that was lost again when a heartbeat is answered', () => {
     const server = new OneNode({ terms: [1, 1, 1], hardState: { term: 1, commit: 3 } });
     server.run();
@@ -242,6 +263,35 @@ describe('heartbeats (Raft §5.2)', () => {
     expect(sentTo(server.run(), Heartbeat)).toEqual([3]);
     server.tick(1);
     expect(sentTo(server.run(), Heartbeat)).toEqual([2, 3]);
+  });
+
+  it('are not spared where a read asks for their answer, nor where the window is full', () => {
+    const server = new OneNode({ options: { coalesceAppends: true, inflightMessagesMax: 1 } });
+    server.lead();
+    for (const id of [2, 3]) server.receive(AppendResp, id, { term: 1, index: 1 });
+    server.run();
+    server.tick(1);
+    server.run();
+    const beatAfter = (command: string) => {
+      server.propose(command);
+      server.run();
+      server.tick(1);
+      return server.run().filter(({ type }) => type === Heartbeat);
+    };
+    expect(beatAfter('a').map(({ to }) => to)).toEqual([2, 3]);
+    const streaming = new OneNode({ options: { coalesceAppends: true } });
+    streaming.lead();
+    for (const id of [2, 3]) streaming.receive(AppendResp, id, { term: 1, index: 1 });
+    streaming.run();
+    streaming.node.readIndex(7);
+    streaming.propose('a');
+    streaming.run();
+    streaming.tick(1);
+    const beats = streaming.run().filter(({ type }) => type === Heartbeat);
+    expect(beats.map(({ to, readSequence }) => [to, readSequence])).toEqual([
+      [2, 1],
+      [3, 1],
+    ]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { TERM_MAX } from '../parts/termGuard.ts';
 import { APPEND_THREAD, APPLY_THREAD, Message, MessageType } from './messages.ts';
 import { StepError } from './node.ts';
 import { RaftRole } from './state.ts';
@@ -58,6 +59,34 @@ describe.each(Object.entries(ROLES))('a %s', (role, make) => {
     }
     const server = make();
     expect(server.receive(Propose, 1)).toBe(role === 'leader' ? undefined : StepError.ProposalDropped);
+  });
+});
+
+describe('a node that starts', () => {
+  it.each([
+    ['the older hint', { commit: 1 }, 3, [3, 3]],
+    ['the newer hint', { commit: 4 }, 3, [4, 3]],
+    ['what is applied and was lost', { commit: 0 }, 9, [0, 0]],
+    ['a hint of what was lost', { commit: 9 }, 2, [0, 0]],
+  ])('takes as committed what its log holds: %s', (_what, hardState, appliedIndex, [committed, applied]) => {
+    const { state } = new OneNode({ terms: [1, 1, 1, 1, 1], hardState: { term: 1, ...hardState }, appliedIndex });
+    expect([state.log.committed, state.log.applied]).toEqual([committed, applied]);
+  });
+
+  it('may stand for election up to the last term but one', () => {
+    expect(new OneNode({ hardState: { term: TERM_MAX - 1 } }).state.promotable).toBe(true);
+    expect(new OneNode({ hardState: { term: TERM_MAX } }).state.promotable).toBe(false);
+  });
+
+  it('counts its log as its own when it leads, and others from where that ends', () => {
+    const server = new OneNode({ terms: [1, 1, 1], hardState: { term: 1 } });
+    server.lead();
+    const known = [...server.state.members.progress].map(([id, { match, next }]) => [id, match, next]);
+    expect(known).toEqual([
+      [1, 4, 5],
+      [2, 0, 4],
+      [3, 0, 4],
+    ]);
   });
 });
 

@@ -43,11 +43,25 @@ describe('persistence', () => {
   });
 
   it('lets a snapshot take the place of what was to be written before', () => {
-    const persistence = new Persistence(new MemoryLog(), EMPTY_HARD_STATE);
+    const log = new MemoryLog();
+    log.persist({ mark: 1, entries: [entry(1), entry(2)], mustSync: true });
+    const persistence = new Persistence(log, EMPTY_HARD_STATE);
     const snapshot = { index: 9, term: 2, configuration: simpleConfiguration([1]), data: new Uint8Array(0) };
-    persistence.write(undefined, [entry(1)], undefined);
+    persistence.write(undefined, [entry(2, 2)], undefined);
     persistence.write(snapshot, [entry(10, 2)], undefined);
     expect(persistence.take()).toMatchObject({ snapshot, truncateFrom: undefined, entries: [{ index: 10 }] });
+  });
+
+  it('writes a term and a vote once, each by itself', () => {
+    const persistence = new Persistence(new MemoryLog(), EMPTY_HARD_STATE);
+    persistence.write(undefined, [], { term: 1, vote: 0, commit: 0 });
+    expect(persistence.take()).toMatchObject({ hardState: { term: 1, vote: 0 } });
+    persistence.write(undefined, [], { term: 1, vote: 2, commit: 0 });
+    expect(persistence.take()).toMatchObject({ hardState: { term: 1, vote: 2 } });
+    persistence.write(undefined, [], { term: 1, vote: 2, commit: 0 });
+    expect(persistence.take()).toBeUndefined();
+    persistence.write(undefined, [entry(1)], undefined);
+    expect(persistence.take()).toMatchObject({ hardState: undefined });
   });
 
   it('writes a commit index only along with something else', () => {

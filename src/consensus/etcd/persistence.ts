@@ -74,7 +74,7 @@ export class Persistence {
 
   /** The responses that wait for nothing. */
   takeDue(): Message[] {
-    if (!this.idle || this.owed.length === 0) return NONE;
+    if (!this.idle) return NONE;
     const due = this.owed;
     this.owed = [];
     return due;

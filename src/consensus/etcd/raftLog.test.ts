@@ -145,6 +145,50 @@ describe('handing out what is committed', () => {
     expect(log.nextCommitted(false).map(({ index }) => index)).toEqual([3, 4]);
   });
 
+  it('takes nothing back that was applied, and goes on behind what was applied by a snapshot', () => {
+    const storage = new MemoryLog();
+    storage.persist({ mark: 1, entries: terms(1, 1, 1, 1), mustSync: true });
+    const size = recordSize(entry(1, 1));
+    const log = new RaftLog(storage, 2 * size);
+    log.commitTo(4);
+    log.appliedTo(2, 9 * size);
+    log.appliedTo(1, 0);
+    expect([log.applied, log.applying]).toEqual([2, 2]);
+    expect(log.nextCommitted(false).map(({ index }) => index)).toEqual([3, 4]);
+    log.acceptApplying(4, 2 * size, false);
+    log.appliedTo(3, 0);
+    expect([log.applied, log.applying]).toEqual([3, 4]);
+  });
+
+  it('waits where it could not hand out everything, though there is room', () => {
+    const storage = new MemoryLog();
+    storage.persist({ mark: 1, entries: terms(1, 1, 1), mustSync: true });
+    const size = recordSize(entry(1, 1));
+    const log = new RaftLog(storage, 2.5 * size);
+    log.commitTo(3);
+    expect(log.nextCommitted(false)).toHaveLength(2);
+    log.acceptApplying(2, 2 * size, false);
+    expect(log.hasNextCommitted(false)).toBe(false);
+    log.appliedTo(1, size);
+    expect(log.nextCommitted(false).map(({ index }) => index)).toEqual([3]);
+  });
+
+  it('knows of a change that is not applied, however much stands before it', () => {
+    const half = new Uint8Array(1 << 19);
+    const entries = [1, 2, 3, 4].map((index) => new Entry(index, 1, EntryType.Normal, half));
+    const log = logOf([...entries, new Entry(5, 1, EntryType.Reconf, half), entry(6, 1)]);
+    log.commitTo(4);
+    expect([log.hasUnappliedChange(), log.hasUnappliedChange(5), log.hasUnappliedChange(6)]).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    log.commitTo(5);
+    expect(log.hasUnappliedChange()).toBe(true);
+    log.appliedTo(5, 0);
+    expect([log.hasUnappliedChange(), log.hasUnappliedChange(6)]).toEqual([false, false]);
+  });
+
   it('hands out nothing that is not durable here, unless it may', () => {
     const log = logOf(terms(1), [entry(2, 1)]);
     log.commitTo(2);

@@ -86,7 +86,7 @@ function answerLowerTerm(state: RaftState, message: Message): void {
 }
 
 function storageAppended(state: RaftState, message: Message): void {
-  if (message.index !== 0) state.log.unstable.stableTo(message.index, message.logTerm);
+  state.log.unstable.stableTo(message.index, message.logTerm);
   if (message.snapshot !== undefined) snapshotApplied(state, message.snapshot.index);
 }
 

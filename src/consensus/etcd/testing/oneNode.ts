@@ -13,6 +13,7 @@ export interface OneNodeInit {
   /** Terms of the entries in the log, from index 1 on. */
   readonly terms?: readonly number[];
   readonly hardState?: Partial<HardState>;
+  readonly appliedIndex?: number;
   readonly options?: Partial<RaftOptions>;
 }
 
@@ -29,6 +30,7 @@ export class OneNode {
     learners = [],
     terms = [],
     hardState = {},
+    appliedIndex = 0,
     options = {},
   }: OneNodeInit = {}) {
     const entries = terms.map((term, at) => new Entry(at + 1, term, EntryType.Normal, new Uint8Array(0)));
@@ -36,7 +38,7 @@ export class OneNode {
     this.node = new RaftNode({ ...DEFAULT_OPTIONS, id, random: () => 0, ...options }, this.log, {
       hardState: { ...EMPTY_HARD_STATE, ...hardState },
       configuration: simpleConfiguration(voters, learners),
-      appliedIndex: 0,
+      appliedIndex,
     });
   }
 
