@@ -55,6 +55,7 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
     'consensus/etcd/operatorRequests.ts OperatorRequests.reignEnded: swap this.unstage(); this.finishChange(); → this.finishChange(); this.unstage();',
     'consensus/etcd/persistence.ts Persistence.changeApplied: swap this.dirty = true; this.changes.push({ index, mark: this.mark + 1 }); → this.changes.push({ index, mark: this.mark + 1 }); this.dirty = true;',
     'consensus/etcd/engine.ts EtcdEngine.applyChange: swap this.persistence.changeApplied(entry.index); this.requests.applied(entry.index); → this.requests.applied(entry.index); this.persistence.changeApplied(entry.index);',
+    'consensus/etcd/operatorRequests.ts OperatorRequests.appendChange: swap this.unstage(); this.engine.out.requestFailed(token, RejectReason.Overloaded, this.engine.id); → this.engine.out.requestFailed(token, RejectReason.Overloaded, this.engine.id); this.unstage();',
   ),
   ...argued(
     'Standing for election neither looks at the time that passed nor, but by setting it to nothing, changes it.',
@@ -158,5 +159,9 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'A snapshot that nobody answered is sent again a tick later.',
     'consensus/etcd/leadership.ts Leadership.retrySnapshots: bound nowMs - sentMs >= SNAPSHOT_RETRY_ELECTIONS * settings.electionTimeoutMs → nowMs - sentMs > SNAPSHOT_RETRY_ELECTIONS * settings.electionTimeoutMs',
+  ),
+  ...argued(
+    'The node gives up by itself, an election timeout after it began: at the same time, or half a timeout later where the host slept.',
+    'consensus/etcd/operatorRequests.ts OperatorRequests.tick: drop leader.transferee = 0;',
   ),
 ];
