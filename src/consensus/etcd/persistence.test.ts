@@ -40,6 +40,9 @@ describe('persistence', () => {
     persistence.write(undefined, [entry(3, 2)], undefined);
     persistence.write(undefined, [entry(2, 3)], undefined);
     expect(persistence.take()).toMatchObject({ truncateFrom: 2, entries: [{ index: 2, term: 3 }] });
+    log.persist({ mark: 2, truncateFrom: 2, entries: [entry(2, 3)], mustSync: true });
+    persistence.write(undefined, [entry(3, 3)], undefined);
+    expect(persistence.take()).toMatchObject({ truncateFrom: undefined, entries: [{ index: 3 }] });
   });
 
   it('lets a snapshot take the place of what was to be written before', () => {
@@ -50,6 +53,9 @@ describe('persistence', () => {
     persistence.write(undefined, [entry(2, 2)], undefined);
     persistence.write(snapshot, [entry(10, 2)], undefined);
     expect(persistence.take()).toMatchObject({ snapshot, truncateFrom: undefined, entries: [{ index: 10 }] });
+    // Once.
+    persistence.write(undefined, [entry(11, 2)], undefined);
+    expect(persistence.take()).toMatchObject({ snapshot: undefined, entries: [{ index: 11 }] });
   });
 
   it('writes a term and a vote once, each by itself', () => {
