@@ -40,6 +40,12 @@ describe('persistence', () => {
     persistence.write(undefined, [entry(3, 2)], undefined);
     persistence.write(undefined, [entry(2, 3)], undefined);
     expect(persistence.take()).toMatchObject({ truncateFrom: 2, entries: [{ index: 2, term: 3 }] });
+    const [overwriting, last] = [new Persistence(log, EMPTY_HARD_STATE), new Persistence(log, EMPTY_HARD_STATE)];
+    overwriting.write(undefined, [entry(2, 2)], undefined);
+    overwriting.write(undefined, [entry(3, 2)], undefined);
+    expect(overwriting.take()).toMatchObject({ truncateFrom: 2, entries: [{ index: 2 }, { index: 3 }] });
+    last.write(undefined, [entry(3, 2)], undefined);
+    expect(last.take()).toMatchObject({ truncateFrom: 3, entries: [{ index: 3 }] });
     log.persist({ mark: 2, truncateFrom: 2, entries: [entry(2, 3)], mustSync: true });
     persistence.write(undefined, [entry(3, 3)], undefined);
     expect(persistence.take()).toMatchObject({ truncateFrom: undefined, entries: [{ index: 3 }] });
@@ -53,6 +59,9 @@ describe('persistence', () => {
     persistence.write(undefined, [entry(2, 2)], undefined);
     persistence.write(snapshot, [entry(10, 2)], undefined);
     expect(persistence.take()).toMatchObject({ snapshot, truncateFrom: undefined, entries: [{ index: 10 }] });
+    const behind = new Persistence(log, EMPTY_HARD_STATE);
+    behind.write({ ...snapshot, index: 1 }, [entry(2, 2)], undefined);
+    expect(behind.take()).toMatchObject({ truncateFrom: undefined, entries: [{ index: 2 }] });
     // Once.
     persistence.write(undefined, [entry(11, 2)], undefined);
     expect(persistence.take()).toMatchObject({ snapshot: undefined, entries: [{ index: 11 }] });

@@ -110,15 +110,15 @@ export class Persistence {
     for (; count < this.waiting.length && this.waiting[count]!.mark <= this.durableMark; count++) {
       due.push(...this.waiting[count]!.responses);
     }
-    if (count > 0) this.waiting.splice(0, count);
+    this.waiting.splice(0, count);
     if (this.changes.length > 0) this.changes = this.changes.filter((change) => change.mark > this.durableMark);
     return due;
   }
 
   private append(entries: readonly Entry[]): void {
     const first = entries[0]!.index;
-    if (this.snapshot === undefined && first <= this.log.lastIndex && first < (this.truncateFrom ?? first + 1)) {
-      this.truncateFrom = first;
+    if (this.snapshot === undefined && first <= this.log.lastIndex) {
+      this.truncateFrom = Math.min(first, this.truncateFrom ?? first);
     }
     const kept = this.entries[0] === undefined ? 0 : Math.max(0, first - this.entries[0].index);
     this.entries = kept === 0 ? entries : [...this.entries.slice(0, kept), ...entries];

@@ -126,8 +126,7 @@ export class Progress {
     if (this.paused) text += ' paused';
     if (this.pendingSnapshot > 0) text += ` pendingSnap=${this.pendingSnapshot}`;
     if (!this.recentActive) text += ' inactive';
-    if (this.inflights.count > 0) text += ` inflight=${this.inflights.count}`;
-    if (this.inflights.count > 0 && this.inflights.full) text += '[full]';
+    if (this.inflights.count > 0) text += ` inflight=${this.inflights.count}${this.inflights.full ? '[full]' : ''}`;
     return text;
   }
 

@@ -31,7 +31,9 @@ describe('the log of a follower (Raft §5.3, figure 7)', () => {
   it('replaces what conflicts and keeps what is there already', () => {
     const log = logOf(terms(1, 1, 2, 2));
     expect(log.appendAfter(1, 1, [entry(2, 1), entry(3, 2)], 0)).toBe(3);
-    expect(log.lastIndex).toBe(4);
+    expect([log.lastIndex, log.unstable.nextEntries()]).toEqual([4, []]);
+    expect(log.appendAfter(3, 2, [entry(4, 2), entry(5, 2)], 0)).toBe(5);
+    expect(log.unstable.nextEntries().map(({ index }) => index)).toEqual([5]);
     expect(log.appendAfter(2, 1, [entry(3, 3)], 0)).toBe(3);
     expect([log.lastIndex, log.lastTerm]).toEqual([3, 3]);
   });
@@ -40,7 +42,8 @@ describe('the log of a follower (Raft §5.3, figure 7)', () => {
     const log = logOf(terms(1, 1, 2));
     log.commitTo(3);
     expect(log.appendAfter(1, 1, [entry(2, 4)], 3)).toBeUndefined();
-    expect(log.term(2)).toBe(1);
+    expect(log.appendAfter(2, 1, [entry(3, 4)], 3)).toBeUndefined();
+    expect([log.term(2), log.term(3)]).toEqual([1, 2]);
   });
 
   it('does not take a commit index for entries that it does not hold', () => {
@@ -117,6 +120,19 @@ describe('the unstable end of the log', () => {
     expect(log.slice(2, 6, 3 * size).map(({ index }) => index)).toEqual([2, 3, 4]);
     expect(log.slice(2, 6, Number.POSITIVE_INFINITY, 2).map(({ index }) => index)).toEqual([2, 3]);
     expect(log.slice(6, 6, 0)).toEqual([]);
+  });
+
+  it('leaves no gap where what storage gives ends early', () => {
+    const large = new Entry(2, 1, EntryType.Normal, new Uint8Array(100));
+    const log = logOf([entry(1, 1), large], [entry(3, 1)]);
+    expect(log.slice(1, 4, 2 * recordSize(entry(1, 1))).map(({ index }) => index)).toEqual([1]);
+  });
+
+  it('hides what storage still holds and is replaced', () => {
+    const log = logOf(terms(1, 1, 1, 1), [entry(2, 2)]);
+    expect([1, 2, 3, 4, 5].map((index) => log.term(index))).toEqual([1, 2, undefined, undefined, undefined]);
+    log.restore({ index: 3, term: 2, configuration: simpleConfiguration([1]), data: new Uint8Array(0) });
+    expect([1, 2, 3, 4].map((index) => log.term(index))).toEqual([undefined, undefined, 2, undefined]);
   });
 
   it('gives a snapshot the place of everything', () => {

@@ -54,7 +54,6 @@ export class RaftLog {
   term(index: number): number | undefined {
     const unstable = this.unstable.term(index);
     if (unstable !== undefined) return unstable;
-    if (index >= this.unstable.offset && this.unstable.entries.length > 0) return undefined;
     if (index < this.firstIndex - 1 || index > this.lastIndex) return undefined;
     return this.storage.term(index);
   }
@@ -72,7 +71,6 @@ export class RaftLog {
   /** Entries from `from` up to before `end`, at most `countMax`, and as many as fit in `maxBytes` but at least one. */
   slice(from: number, end: number, maxBytes: number, countMax = Number.POSITIVE_INFINITY): readonly Entry[] {
     const stop = Math.min(end, from + countMax);
-    if (from >= stop) return [];
     const { offset } = this.unstable;
     if (from >= offset) return limitBytes(this.unstable.slice(from, stop), maxBytes);
     const stored = this.storage.entries(from, Math.min(stop, offset) - 1, maxBytes);
