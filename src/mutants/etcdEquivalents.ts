@@ -56,6 +56,10 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
     'consensus/etcd/persistence.ts Persistence.changeApplied: swap this.dirty = true; this.changes.push({ index, mark: this.mark + 1 }); → this.changes.push({ index, mark: this.mark + 1 }); this.dirty = true;',
     'consensus/etcd/engine.ts EtcdEngine.applyChange: swap this.persistence.changeApplied(entry.index); this.requests.applied(entry.index); → this.requests.applied(entry.index); this.persistence.changeApplied(entry.index);',
     'consensus/etcd/operatorRequests.ts OperatorRequests.appendChange: swap this.unstage(); this.engine.out.requestFailed(token, RejectReason.Overloaded, this.engine.id); → this.engine.out.requestFailed(token, RejectReason.Overloaded, this.engine.id); this.unstage();',
+    'consensus/etcd/progress.ts Progress.becomeProbe: swap this.enter(ProgressState.Probe); this.rewind(start); → this.rewind(start); this.enter(ProgressState.Probe);',
+    'consensus/etcd/progress.ts Progress.becomeReplicate: swap this.enter(ProgressState.Replicate); this.next = this.match + 1; → this.next = this.match + 1; this.enter(ProgressState.Replicate);',
+    'consensus/etcd/progress.ts Progress.reject: swap this.rewind(Math.max(Math.min(rejected, hint + 1), this.match + 1)); this.flowPaused = false; → this.flowPaused = false; this.rewind(Math.max(Math.min(rejected, hint + 1), this.match + 1));',
+    'consensus/etcd/progress.ts Progress.enter: swap this.state = state; this.inflights.reset(); → this.inflights.reset(); this.state = state;',
   ),
   ...argued(
     'Standing for election neither looks at the time that passed nor, but by setting it to nothing, changes it.',
@@ -163,5 +167,10 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'The node gives up by itself, an election timeout after it began: at the same time, or half a timeout later where the host slept.',
     'consensus/etcd/operatorRequests.ts OperatorRequests.tick: drop leader.transferee = 0;',
+  ),
+  ...argued(
+    'Where memory begins at the end of what is asked for nothing of it follows: what storage gave is only copied.',
+    'consensus/etcd/raftLog.ts RaftLog.slice: half stop <= offset || from + stored.length < offset → from + stored.length < offset',
+    'consensus/etcd/raftLog.ts RaftLog.slice: bound stop <= offset → stop < offset',
   ),
 ];
