@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type handleUnaryCall, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Acquaintance, type Introduction, PeerService } from '../wire/generated/peer.ts';
+import { NO_FENCE } from '../wire/fence.ts';
+import { type Acquaintance, type AdmitRequest, type Introduction, PeerService } from '../wire/generated/peer.ts';
+import { fenceMetadata } from '../wire/reason.ts';
 import { parseServerConfig, type ServerConfig } from './flags.ts';
 import { introductionOf } from './identity/identity.ts';
 import { IdentityFile } from './identity/identityFile.ts';
@@ -80,6 +82,36 @@ describe('a server with -rejoin whose leader cannot admit it', () => {
     const { start } = starting(port);
     expect(await start.untilAllowed()).toEqual({ kind: 'empty', as: { stage: 'member' } });
   });
+});
+
+it('a server asks again for admission with the fence that a leader told it of', async () => {
+  const { identity } = IdentityFile.open(folder(), 2, 'gorums', true);
+  const asked: AdmitRequest['after'][] = [];
+  const introduce: handleUnaryCall<Introduction, Acquaintance> = (_call, done) =>
+    done(null, { introduction: introductionOf(identity), misfit: '', isVoter: true, leader: 2, known: [] });
+  const lasts = [7, 9].map((index) => ({ index, instance: String(index).repeat(32) }));
+  let enough = () => {};
+  const askedThrice = new Promise<void>((resolve) => {
+    enough = resolve;
+  });
+  const server = new Server();
+  server.addService(PeerService, {
+    introduce,
+    admit: (call: { request: AdmitRequest; emit(name: string, error: object): void }) => {
+      const last = lasts[asked.length];
+      asked.push(call.request.after);
+      if (last === undefined) enough();
+      else call.emit('error', { code: status.ABORTED, details: '', metadata: fenceMetadata('superseded', last) });
+    },
+    stream: () => {},
+  });
+  const { start } = starting(await listening(server));
+  const allowed = start.untilAllowed();
+  expect(await Promise.race([allowed, askedThrice])).toBeUndefined();
+  expect(asked).toEqual([NO_FENCE, ...lasts]);
+  start.stop();
+  server.forceShutdown();
+  expect(await allowed).toBe('stopped');
 });
 
 describe('a server that a member knows', () => {

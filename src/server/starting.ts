@@ -1,6 +1,7 @@
 import { printable } from '../cli/printable.ts';
 import type { NodeId } from '../consensus/contract.ts';
 import { formatAddress } from '../net/endpoints/addresses.ts';
+import { type Fence, NO_FENCE } from '../wire/fence.ts';
 import type { ServerConfig } from './flags.ts';
 import {
   type Answers,
@@ -89,6 +90,8 @@ export class Starting {
   private endWait = () => {};
   private stopped = false;
   private words = 'it is starting';
+  /** Of this server's id, the last that it was told of. */
+  private lastFence: Fence = NO_FENCE;
 
   /** `waits`: told what is waited for, whenever that is something else. */
   constructor(config: ServerConfig, identity: IdentityFile, log: Log, waits: (what: string) => void = () => {}) {
@@ -226,8 +229,13 @@ export class Starting {
     }
     log.info({ leader, rejoin: flags.rejoin }, 'asks the leader for admission');
     const own = introductionOf(identity.identity);
-    const outcome = await askForAdmission(address, flags.maxgrpc, own, flags);
+    const request = { rejoin: flags.rejoin, after: this.lastFence };
+    const outcome = await askForAdmission(address, flags.maxgrpc, own, request);
     if (outcome.kind === 'admitted') return { kind: 'given', state: outcome.state };
+    if (outcome.kind === 'superseded') {
+      this.lastFence = outcome.last;
+      return undefined;
+    }
     if (outcome.kind === 'original' && !mayBeEmpty) {
       this.say(
         `it waits for another leader: server ${leader} is one of the original's, or another program, and cannot admit anybody`,

@@ -1,6 +1,6 @@
 import type { NodeId } from '../consensus/contract.ts';
 import type { Replica } from '../server/host/replica.ts';
-import { admit } from '../server/identity/admission.ts';
+import { type AdmissionRequest, admit } from '../server/identity/admission.ts';
 import { passes, stillCounts } from '../server/identity/fences.ts';
 import { type Introduction, introductionOf, type Misfit } from '../server/identity/identity.ts';
 import type { KeptIdentity } from '../server/identity/keptIdentity.ts';
@@ -132,7 +132,7 @@ export class PeerDoor {
   }
 
   /** `src/server/transport/admissions.ts`, over the virtual network. */
-  askedForAdmission(claim: Introduction, rejoins: boolean, answered: (reply: AdmissionReply) => void): void {
+  askedForAdmission(claim: Introduction, request: AdmissionRequest, answered: (reply: AdmissionReply) => void): void {
     const replica = this.world.replica();
     const { identity, mutation } = this.world;
     if (replica === undefined || claim.isMember) return;
@@ -153,7 +153,7 @@ export class PeerDoor {
       isOpen = false;
     };
     this.world.after(FENCE_TIMEOUT_US, over);
-    (mutation.admit ?? admit)(replica, claim, rejoins, (answer) => {
+    (mutation.admit ?? admit)(replica, claim, request, (answer) => {
       if (!isOpen) return;
       const { cluster, known } = identity.identity;
       if (answer.ok) {

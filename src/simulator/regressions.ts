@@ -82,7 +82,7 @@ export const REGRESSIONS: readonly Regression[] = [
     engine: 'gorums',
     seed: 9400001,
     found:
-      'no fault of the engine: a late request of an earlier attempt was admitted after a server, which was rightly ended by it, and nobody said -rejoin again',
+      'no fault of the engine: a late request for admission of a folder that was gone was taken, and ended the server that had been admitted since',
   },
   {
     engine: 'etcd',
@@ -117,5 +117,11 @@ export const REGRESSIONS: readonly Regression[] = [
     seed: 17000995,
     found:
       'a leader that was silent for want of answers sent a heartbeat in the turn in which it stepped down, for which the others waited once more',
+  },
+  {
+    engine: 'gorums',
+    seed: 20000035,
+    found:
+      'the same as 9400001, of a server that was starting again: the others refused it, and with one more folder lost nobody could lead',
   },
 ];

@@ -3,7 +3,7 @@ import { MalformedMessageError } from '../consensus/contract.ts';
 import { messageType, type Promised } from '../consensus/engineEntry.ts';
 import { BrokenInvariantError } from '../consensus/parts/turnGuard.ts';
 import type { CommandOutcome, RequestResult } from '../server/host/outcomes.ts';
-import { admittedHardState } from '../server/identity/admission.ts';
+import { type AdmissionRequest, admittedHardState } from '../server/identity/admission.ts';
 import { FencedError } from '../server/identity/fences.ts';
 import type { Introduction } from '../server/identity/identity.ts';
 import type { KeptIdentity } from '../server/identity/keptIdentity.ts';
@@ -200,9 +200,9 @@ export class VirtualServer {
       nowUs: () => this.around.timeline.nowUs,
       introduce: (to, claim, answered) =>
         this.ask(to, epoch, (peer, back) => peer.introduced(claim, (answer) => back(() => answered(answer)))),
-      askForAdmission: (to, claim, rejoins, answered) =>
+      askForAdmission: (to, claim, request, answered) =>
         this.ask(to, epoch, (peer, back) =>
-          peer.askedForAdmission(claim, rejoins, (reply) => back(() => answered(reply))),
+          peer.askedForAdmission(claim, request, (reply) => back(() => answered(reply))),
         ),
       after: (delayUs, run) => this.after(epoch, delayUs, run),
       admitted: (state) => this.install(state, epoch),
@@ -230,10 +230,10 @@ export class VirtualServer {
     else this.enter(process.epoch, () => answered(process.door.introduced(claim)));
   }
 
-  askedForAdmission(claim: Introduction, rejoins: boolean, answered: (reply: AdmissionReply) => void): void {
+  askedForAdmission(claim: Introduction, request: AdmissionRequest, answered: (reply: AdmissionReply) => void): void {
     const process = this.process;
     if (process === undefined) answered({ ok: false, reason: 'unavailable', leader: 0 });
-    else this.enter(process.epoch, () => process.door.askedForAdmission(claim, rejoins, answered));
+    else this.enter(process.epoch, () => process.door.askedForAdmission(claim, request, answered));
   }
 
   private door(epoch: number, identity: KeptIdentity): PeerDoor {
@@ -404,9 +404,7 @@ export class VirtualServer {
       life = new VirtualLife(this.lifeHost(epoch), chunked, target);
     } catch (error) {
       if (!(error instanceof FencedError)) throw error;
-      // Its admission was followed by that of an earlier attempt, whose request was late.
-      this.rejoins = true;
-      this.failed(messageOf(error));
+      this.refused(messageOf(error));
       return;
     }
     this.life = life;
@@ -431,7 +429,8 @@ export class VirtualServer {
         if (error instanceof BrokenInvariantError) {
           throw new InvariantViolation('no exception', `${this.name}: ${error.message}`, { cause: error });
         }
-        this.failed(error.message);
+        if (error instanceof FencedError) this.refused(error.message);
+        else this.failed(error.message);
       },
       note: (what, detail) => this.note(what, detail),
     };

@@ -1,5 +1,5 @@
 import type { NodeId, Snapshot } from '../consensus/contract.ts';
-import type { AdmissionAnswer } from '../server/identity/admission.ts';
+import type { AdmissionAnswer, AdmissionRequest } from '../server/identity/admission.ts';
 import {
   type Answers,
   type Asker,
@@ -20,6 +20,7 @@ import {
   type StartDecision,
   type Unconfirmed,
 } from '../server/identity/startDecision.ts';
+import { type Fence, NO_FENCE } from '../wire/fence.ts';
 import type { Mutation } from './mutation.ts';
 
 /** What a server was given to start from, and by whom it is known from then on. */
@@ -44,7 +45,12 @@ export interface StartingWorld {
   readonly mutation: Mutation;
   nowUs(): number;
   introduce(to: NodeId, claim: Introduction, answered: (answer: Answer) => void): void;
-  askForAdmission(to: NodeId, claim: Introduction, rejoins: boolean, answered: (reply: AdmissionReply) => void): void;
+  askForAdmission(
+    to: NodeId,
+    claim: Introduction,
+    request: AdmissionRequest,
+    answered: (reply: AdmissionReply) => void,
+  ): void;
   /** Runs it later, in this process. */
   after(delayUs: number, run: () => void): void;
   /** It takes part, with this state. */
@@ -66,6 +72,7 @@ export class VirtualStarting {
   private readonly asker: Asker;
   private readonly patience: Patience;
   private before: Unconfirmed | undefined;
+  private lastFence: Fence = NO_FENCE;
 
   constructor(world: StartingWorld) {
     this.world = world;
@@ -177,11 +184,15 @@ export class VirtualStarting {
       isOpen = false;
     };
     after(ADMISSION_TIMEOUT_US, () => once(() => this.ask()));
-    askForAdmission(leader, introductionOf(identity.identity), rejoins, (reply) =>
+    const request = { rejoin: rejoins, after: this.lastFence };
+    askForAdmission(leader, introductionOf(identity.identity), request, (reply) =>
       once(() => {
         if (reply.ok) admitted(reply);
         else if (reply.reason === 'forgotten') refused(leader, 'forgotten');
-        else this.askAgain();
+        else {
+          if (reply.reason === 'superseded') this.lastFence = reply.last;
+          this.askAgain();
+        }
       }),
     );
   }

@@ -20,6 +20,9 @@ export interface Fence {
   readonly instance: string;
 }
 
+/** In the place of a server's last fence where it has none. */
+export const NO_FENCE: Fence = { index: 0, instance: '' };
+
 /** The last fence of each server that has one. Never changed: a new map takes its place. */
 export type Fences = ReadonlyMap<number, Fence>;
 export const NO_FENCES: Fences = new Map();

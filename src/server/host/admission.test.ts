@@ -3,6 +3,7 @@ import { type EngineKind, Role } from '../../consensus/contract.ts';
 import { ENGINES, loadEngines } from '../../consensus/engines.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../../wire/command.ts';
+import { NO_FENCE } from '../../wire/fence.ts';
 import { type AdmissionAnswer, admit } from '../identity/admission.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { SEQUENCE_AHEAD_MAX } from '../stateMachine/session.ts';
@@ -126,7 +127,7 @@ describe.each(Object.entries(await loadEngines(ENGINES)))(
       expect(await outcomes(REGISTER_BYTES)).toMatchObject([{ status: 'too-many-sessions' }]);
       const { lastIndex } = replica.status();
       let answer: AdmissionAnswer | undefined;
-      admit(replica, { id: 2, instance: 'asker' }, false, (given) => {
+      admit(replica, { id: 2, instance: 'asker' }, { rejoin: false, after: NO_FENCE }, (given) => {
         answer = given;
       });
       await until(() => answer !== undefined);

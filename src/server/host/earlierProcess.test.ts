@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { EngineKind, NodeId } from '../../consensus/contract.ts';
 import { ENGINES, loadEngines } from '../../consensus/engines.ts';
 import { REGISTER_BYTES } from '../../wire/command.ts';
-import { NO_FENCES } from '../../wire/fence.ts';
+import { NO_FENCE, NO_FENCES } from '../../wire/fence.ts';
 import { type AdmissionAnswer, admit, admittedHardState } from '../identity/admission.ts';
 import { stillCounts } from '../identity/fences.ts';
 import { blankIdentity, type Identity, introductionOf } from '../identity/identity.ts';
@@ -129,7 +129,8 @@ async function besideAnEarlierProcess(kind: EngineKind<unknown>, heedsFences: bo
 
   room.hearing = [[a, b]];
   const answers: AdmissionAnswer[] = [];
-  admit(a.driven.replica, { id: 3, instance: 'new' }, true, (answer) => answers.push(answer));
+  const request = { rejoin: true, after: NO_FENCE };
+  admit(a.driven.replica, { id: 3, instance: 'new' }, request, (answer) => answers.push(answer));
   await room.until(() => answers.length > 0, a, b);
   const [answer] = answers;
   if (!answer?.ok) return expect.unreachable('nothing was given');

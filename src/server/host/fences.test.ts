@@ -4,16 +4,21 @@ import { ENGINES, loadEngines } from '../../consensus/engines.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { gorumsKind } from '../../consensus/gorums/index.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
-import { encodeFence, NO_FENCES } from '../../wire/fence.ts';
-import { type AdmissionAnswer, admit } from '../identity/admission.ts';
+import { REGISTER_BYTES } from '../../wire/command.ts';
+import { encodeFence, NO_FENCE, NO_FENCES } from '../../wire/fence.ts';
+import { type AdmissionAnswer, type AdmissionRequest, admit } from '../identity/admission.ts';
 import { FencedError, type Speaker } from '../identity/fences.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { MemoryDisk, MemoryPromisedArea } from '../storage/memoryDisk.ts';
+import type { CommandSink } from './outcomes.ts';
 import { drivenReplica } from './testing/drivenReplica.ts';
 
 const fence = (index: number, term: number, id: number, instance: string) =>
   new Entry(index, term, EntryType.Normal, encodeFence({ id, instance }));
 const ME: Speaker = { instance: 'mine', admitted: 0 };
+/** Of who was told of no fence. */
+const FIRST: AdmissionRequest = { rejoin: true, after: NO_FENCE };
+const NO_REJOIN: AdmissionRequest = { rejoin: false, after: NO_FENCE };
 
 /** Server 1 of three, which hears server 2 lead. */
 function follower(disk = new MemoryDisk(), area = new MemoryPromisedArea('automatic')) {
@@ -135,7 +140,7 @@ describe.each(Object.entries(await loadEngines(ENGINES)))(
       const { replica, run, step, stateMachine } = await leader();
       const { lastIndex } = replica.status();
       const answers: AdmissionAnswer[] = [];
-      admit(replica, { id: 2, instance: 'asker' }, true, (answer) => answers.push(answer));
+      admit(replica, { id: 2, instance: 'asker' }, FIRST, (answer) => answers.push(answer));
       run();
       const named = new Map([[2, { index: lastIndex + 1, instance: 'asker' }]]);
       expect(answers).toEqual([]);
@@ -150,7 +155,7 @@ describe.each(Object.entries(await loadEngines(ENGINES)))(
       const { replica, run } = await leader();
       const { lastIndex } = replica.status();
       const answers: AdmissionAnswer[] = [];
-      admit(replica, { id: 1, instance: 'asker' }, false, (answer) => answers.push(answer));
+      admit(replica, { id: 1, instance: 'asker' }, NO_REJOIN, (answer) => answers.push(answer));
       run();
       expect(answers).toEqual([{ ok: false, reason: 'forgotten', leader: 0 }]);
       expect(replica.status().lastIndex).toBe(lastIndex);
@@ -161,21 +166,53 @@ describe.each(Object.entries(await loadEngines(ENGINES)))(
       const follower = drivenReplica(kind, { bootstrap: [1, 2] });
       const answers: AdmissionAnswer[] = [];
       for (const id of [2, 3])
-        admit(follower.replica, { id, instance: 'asker' }, true, (answer) => answers.push(answer));
+        admit(follower.replica, { id, instance: 'asker' }, FIRST, (answer) => answers.push(answer));
       const refused = { ok: false, reason: 'not-leader', leader: 0 };
       expect(answers).toEqual([refused, refused]);
       expect(follower.replica.fences).toBe(NO_FENCES);
       const { replica } = await leader();
-      admit(replica, { id: 2, instance: 'asker' }, false, (answer) => answers.push(answer));
+      admit(replica, { id: 2, instance: 'asker' }, NO_REJOIN, (answer) => answers.push(answer));
       replica.stop();
       expect(answers[2]).toMatchObject({ ok: false, reason: 'not-leader' });
+    });
+
+    it('was given to a server that was gone, and ended the one that had been admitted since', async () => {
+      const { replica, run, step } = await leader();
+      const answers: AdmissionAnswer[] = [];
+      admit(replica, { id: 2, instance: 'here' }, FIRST, (answer) => answers.push(answer));
+      // Before anything of that is known to be committed, or handed out.
+      run();
+      const { lastIndex } = replica.status();
+      const last = { index: lastIndex, instance: 'here' };
+      const refused = { ok: false, reason: 'superseded', last };
+      admit(replica, { id: 2, instance: 'gone' }, FIRST, (answer) => answers.push(answer));
+      expect(answers).toEqual([refused]);
+      for (let i = 0; i < 100 && answers.length < 2; i++) await step();
+      admit(replica, { id: 2, instance: 'gone' }, FIRST, (answer) => answers.push(answer));
+      expect(answers).toMatchObject([refused, { ok: true, admitted: lastIndex }, refused]);
+      expect(replica.status().lastIndex).toBe(lastIndex);
+      // Who lives asks again.
+      admit(replica, { id: 2, instance: 'alive' }, { rejoin: true, after: last }, (answer) => answers.push(answer));
+      for (let i = 0; i < 100 && answers.length < 4; i++) await step();
+      expect(answers[3]).toMatchObject({ ok: true, admitted: lastIndex + 1 });
+    });
+
+    it('is in the log before all that waits to be offered', async () => {
+      const { replica, run } = await leader();
+      const { lastIndex } = replica.status();
+      const sink: CommandSink = { commandDone: () => {}, lookupDone: () => {} };
+      for (let tag = 0; tag < 3; tag++) replica.submit(REGISTER_BYTES, sink, tag);
+      admit(replica, { id: 2, instance: 'asker' }, FIRST, () => {});
+      run();
+      expect(replica.status().lastIndex).toBe(lastIndex + 4);
+      expect(replica.fences.get(2)?.index).toBe(lastIndex + 1);
     });
 
     it('is refused where a later fence names another folder: it could not be told from that one', async () => {
       const { replica, step } = await leader();
       const answers: (AdmissionAnswer | undefined)[] = [undefined, undefined];
       for (const [i, instance] of ['one', 'two'].entries()) {
-        admit(replica, { id: 2, instance }, true, (answer) => {
+        admit(replica, { id: 2, instance }, { rejoin: true, after: undefined }, (answer) => {
           answers[i] = answer;
         });
       }

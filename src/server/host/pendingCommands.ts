@@ -129,6 +129,19 @@ export class PendingCommands {
     const { commands, waiters } = offered;
     if (commands.length === 0) return undefined;
     if (!isAsSifted) this.noteLarge(waiters);
+    return this.batchOf(offered);
+  }
+
+  /** One small command as a batch of its own, ahead of all that gathered. */
+  takeAtOnce(command: Uint8Array, sink: CommandSink, tag: number): ProposalBatch {
+    this.size++;
+    this.bytes += command.length;
+    const alone = emptyQueue();
+    append(alone, command, sink, tag);
+    return this.batchOf(alone);
+  }
+
+  private batchOf({ commands, waiters }: Queue): ProposalBatch {
     const token = this.nextToken++;
     this.proposed.set(token, { waiters, decided: 0 });
     return { token, commands };

@@ -159,6 +159,16 @@ export class Replica<M> implements LogStoreListener {
     this.wake();
   }
 
+  /**
+   * As `submit`, and the engine has the command when this returns: what the caller looked at before holds as long as this server leads
+   * the term, or the command does not enter the log.
+   */
+  submitAtOnce(command: Uint8Array, sink: CommandSink, tag: number): void {
+    const batch = this.pending.takeAtOnce(command, sink, tag);
+    if (!this.stopped) this.engine.propose(batch);
+    this.wake();
+  }
+
   /** Asks for a linearizable read of `key`. One lookupDone follows, never inside this call. */
   lookup(key: string, sink: CommandSink, tag: number): void {
     this.pending.addLookup(key, sink, tag);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Configuration, type EngineStatus, type NodeId, simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
-import { encodeFence, NO_FENCES } from '../../wire/fence.ts';
+import { encodeFence, type Fence, NO_FENCE, NO_FENCES } from '../../wire/fence.ts';
 import type { CommandOutcome } from '../host/outcomes.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { type AdmissionAnswer, admit } from './admission.ts';
@@ -15,6 +15,8 @@ interface Seen {
   readonly outcome?: CommandOutcome;
   /** The folder that the applied state names for server 2; undefined: no state can be had. */
   readonly named?: string | undefined;
+  /** The last fence of server 2. */
+  readonly last?: Fence;
 }
 
 function replica({ role = 'leader', configuration = simpleConfiguration([1]), outcome, ...rest }: Seen) {
@@ -23,10 +25,13 @@ function replica({ role = 'leader', configuration = simpleConfiguration([1]), ou
   stateMachine.apply(new Entry(7, 3, EntryType.Normal, encodeFence({ id: 2, instance: named })));
   const snapshot = { index: 7, term: 3, configuration, data: stateMachine.snapshot() };
   return {
-    fences: NO_FENCES,
+    fences: rest.last === undefined ? NO_FENCES : new Map([[2, rest.last]]),
     status: () => ({ role, leader: role === 'leader' ? 1 : 3, term: 4, configuration }) as EngineStatus,
-    submit: (_command: Uint8Array, sink: { commandDone(tag: number, outcome: CommandOutcome): void }, tag: number) =>
-      sink.commandDone(tag, outcome ?? { status: 'ok', clientId: 7 }),
+    submitAtOnce: (
+      _command: Uint8Array,
+      sink: { commandDone(tag: number, outcome: CommandOutcome): void },
+      tag: number,
+    ) => sink.commandDone(tag, outcome ?? { status: 'ok', clientId: 7 }),
     currentSnapshot: () => ('named' in rest && rest.named === undefined ? undefined : snapshot),
   };
 }
@@ -34,9 +39,9 @@ function replica({ role = 'leader', configuration = simpleConfiguration([1]), ou
 const joint = (voters: NodeId[], outgoing: NodeId[]): Configuration => ({ ...simpleConfiguration(voters), outgoing });
 
 describe('a leader that is asked for admission', () => {
-  const ask = (seen: Seen, rejoin = false): AdmissionAnswer | undefined => {
+  const ask = (seen: Seen, rejoin = false, after: Fence | undefined = NO_FENCE): AdmissionAnswer | undefined => {
     let answer: AdmissionAnswer | undefined;
-    admit(replica(seen), { id: 2, instance: 'asker' }, rejoin, (given) => {
+    admit(replica(seen), { id: 2, instance: 'asker' }, { rejoin, after }, (given) => {
       answer = given;
     });
     return answer;
@@ -64,6 +69,58 @@ describe('a leader that is asked for admission', () => {
     expect(ask({ outcome: { status: 'overloaded', leader: 0 } })).toEqual(unavailable);
     expect(ask({ named: undefined })).toEqual(unavailable);
     expect(ask({ named: 'another' })).toEqual(unavailable);
+  });
+});
+
+describe('a leader that is asked by who was told of another fence than its server’s last', () => {
+  const last: Fence = { index: 5, instance: 'another' };
+  const ask = (seen: Seen, after: Fence | undefined): { answer: AdmissionAnswer | undefined; submitted: number } => {
+    const asked = replica(seen);
+    const found = { answer: undefined as AdmissionAnswer | undefined, submitted: 0 };
+    const submitAtOnce: typeof asked.submitAtOnce = (...command) => {
+      found.submitted++;
+      asked.submitAtOnce(...command);
+    };
+    admit({ ...asked, submitAtOnce }, { id: 2, instance: 'asker' }, { rejoin: true, after }, (given) => {
+      found.answer = given;
+    });
+    return found;
+  };
+
+  it.each([
+    ['of none', NO_FENCE, last],
+    ['of an earlier one', { index: 4, instance: 'another' }, last],
+    ['of one that is gone', last, undefined],
+    ['of one in the place of which another stands', { index: 5, instance: 'replaced' }, last],
+    ['of its own before it was admitted', NO_FENCE, { index: 5, instance: 'asker' }],
+  ])('puts nothing into the log, and names the last, where that was told %s', (_what, after, present) => {
+    const { answer, submitted } = ask(present === undefined ? {} : { last: present }, after);
+    expect(answer).toEqual({ ok: false, reason: 'superseded', last: present ?? NO_FENCE });
+    expect(submitted).toBe(0);
+  });
+
+  it('admits it once it asks with the one that it was told of', () => {
+    expect(ask({ last }, last)).toMatchObject({ answer: { ok: true }, submitted: 1 });
+    expect(ask({}, NO_FENCE)).toMatchObject({ answer: { ok: true }, submitted: 1 });
+  });
+
+  it('admits one of a version that says nothing of it, whatever the last one is', () => {
+    expect(ask({ last }, undefined)).toMatchObject({ answer: { ok: true }, submitted: 1 });
+  });
+
+  it('says first that it does not lead, and that an operator has to know of the loss', () => {
+    expect(ask({ last, role: 'follower' }, NO_FENCE).answer).toMatchObject({ reason: 'not-leader' });
+    const configuration = simpleConfiguration([1, 2]);
+    let answer: AdmissionAnswer | undefined;
+    admit(
+      replica({ last, configuration }),
+      { id: 2, instance: 'asker' },
+      { rejoin: false, after: NO_FENCE },
+      (given) => {
+        answer = given;
+      },
+    );
+    expect(answer).toMatchObject({ reason: 'forgotten' });
   });
 });
 

@@ -1,5 +1,5 @@
 import type { HardState, NodeId, Snapshot } from '../../consensus/contract.ts';
-import { encodeFence } from '../../wire/fence.ts';
+import { encodeFence, type Fence, NO_FENCE } from '../../wire/fence.ts';
 import type { CommandOutcome } from '../host/outcomes.ts';
 import type { Replica } from '../host/replica.ts';
 import { fencesOf } from '../stateMachine/keyValueStore.ts';
@@ -75,6 +75,18 @@ import type { Introduction } from './identity.ts';
  *   for s0. That an index tells the order is seen to by L: as of A, the last fence of s has to name the asker; so A is below every later
  *   fence that names another folder.
  *
+ * *A request that comes late.* All that is above holds for whoever asks, also for a process that is gone, whose request was on its way: its
+ * fence would end the one that was admitted since, for nobody's good. So who asks says which fence of its server is the last that it was
+ * told of, and L refuses it where that is another one (`superseded`), and tells which it is: who still lives asks again with that. Hence
+ * no fence F' of s comes after the fence F of s1 once that was admitted, unless its asker was told of F, or of a later one:
+ *
+ * - F' of a term below T, if it is committed, stands before F; of a term above T, its leader held F, and compared with it.
+ * - F' of T is L's. L has one admission at a time, until it answers or that is given up, compares in the same moment in which its engine takes
+ *   the entry, and that keeps the order. s1 was answered, so its own was not given up: either L began it after the other one's, whose F' then
+ *   stands before F; or the other way round, and then F was applied when L compared.
+ *
+ * A founding and a survivor (survivor.ts) write no fence, so they supersede nobody.
+ *
  * What it does not cover: servers of the original take F for what it is to them, a registration; and the survivor of two has no
  * leader to append one (survivor.ts). There the earlier process has to be dead.
  *
@@ -84,7 +96,9 @@ import type { Introduction } from './identity.ts';
 export type AdmissionAnswer =
   /** In `spentTerm` and before, the admitted server has no vote. `admitted` tells it from its earlier selves. */
   | { readonly ok: true; readonly snapshot: Snapshot; readonly spentTerm: number; readonly admitted: number }
-  | { readonly ok: false; readonly reason: AdmissionRefusal; readonly leader: NodeId };
+  | { readonly ok: false; readonly reason: AdmissionRefusal; readonly leader: NodeId }
+  /** Another fence of the asker's server is the last one than it was told of: ask again with this one. */
+  | { readonly ok: false; readonly reason: 'superseded'; readonly last: Fence };
 
 export type AdmissionRefusal =
   /** Ask `leader` (0: not known). */
@@ -98,23 +112,30 @@ export type AdmissionRefusal =
   /** Try again. */
   | 'unavailable';
 
-/**
- * The leader's part. `rejoin`: an operator knows that the asker lost its data. `done` is called once, possibly inside this
- * call, or never where the replica stops.
- */
+/** What who asks says beside who it is. */
+export interface AdmissionRequest {
+  /** An operator knows that the asker lost its data. */
+  readonly rejoin: boolean;
+  /** The last fence of its server that it was told of; undefined where it is of a version that does not look at that. */
+  readonly after: Fence | undefined;
+}
+
+/** The leader's part. `done` is called once, possibly inside this call, or never where the replica stops. */
 export function admit(
-  replica: Pick<Replica<unknown>, 'status' | 'submit' | 'currentSnapshot'>,
+  replica: Pick<Replica<unknown>, 'status' | 'submitAtOnce' | 'currentSnapshot' | 'fences'>,
   { id, instance }: Pick<Introduction, 'id' | 'instance'>,
-  rejoin: boolean,
+  { rejoin, after }: AdmissionRequest,
   done: (answer: AdmissionAnswer) => void,
 ): void {
   const { role, leader, configuration } = replica.status();
   const refuse = (reason: AdmissionRefusal, to = 0) => done({ ok: false, reason, leader: to });
   const isVoter = configuration.voters.includes(id) || configuration.outgoing.includes(id);
+  const last = replica.fences.get(id) ?? NO_FENCE;
   if (role !== 'leader') refuse('not-leader', leader);
   else if (isVoter && !rejoin) refuse('forgotten');
+  else if (after !== undefined && !areSame(after, last)) done({ ok: false, reason: 'superseded', last });
   else {
-    replica.submit(
+    replica.submitAtOnce(
       encodeFence({ id, instance }),
       {
         commandDone: (_tag, outcome) => done(afterFence(replica, id, instance, outcome)),
@@ -123,6 +144,10 @@ export function admit(
       0,
     );
   }
+}
+
+function areSame(one: Fence, other: Fence): boolean {
+  return one.index === other.index && one.instance === other.instance;
 }
 
 function afterFence(

@@ -8,9 +8,10 @@ import {
 import type { NodeId, Snapshot } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
 import { openChannel, peerChannelOptions } from '../../net/endpoints/channels.ts';
+import type { Fence } from '../../wire/fence.ts';
 import { type Admission, type AdmitChunk, type AdmitRequest, PeerService } from '../../wire/generated/peer.ts';
 import { notLeaderText } from '../../wire/originalTexts.ts';
-import { reasonMetadata, reasonOf } from '../../wire/reason.ts';
+import { fenceMetadata, fenceOf, reasonMetadata, reasonOf } from '../../wire/reason.ts';
 import type { Replica } from '../host/replica.ts';
 import { type AdmissionAnswer, type AdmissionRefusal, admit } from '../identity/admission.ts';
 import { ASK_TIMES } from '../identity/asking.ts';
@@ -98,7 +99,8 @@ export class Admissions {
       if (!open) return;
       clearTimeout(timer);
       if (!answer.ok) {
-        fail(call, ...refusal(claim.id, answer.reason, answer.leader));
+        if (answer.reason === 'superseded') failSuperseded(call, claim.id, answer.last);
+        else fail(call, ...refusal(claim.id, answer.reason, answer.leader));
         over();
         return;
       }
@@ -108,9 +110,9 @@ export class Admissions {
       shutOut.given(admitted);
       void this.send(call, answer).finally(over);
     };
-    const { rejoin, bySurvivor } = call.request;
+    const { rejoin, bySurvivor, after } = call.request;
     if (rejoin && bySurvivor) answered(admitBySurvivor(this.replica, this.identity.identity, claim.id));
-    else admit(this.replica, claim, rejoin, answered);
+    else admit(this.replica, claim, { rejoin, after }, answered);
   }
 
   private async send(call: AdmitCall, { snapshot, spentTerm, admitted }: Given): Promise<void> {
@@ -167,6 +169,11 @@ function fail(call: AdmitCall, code: status, details: string, reason = ''): void
   call.emit('error', { code, details, metadata: reasonMetadata(reason) });
 }
 
+function failSuperseded(call: AdmitCall, id: NodeId, last: Fence): void {
+  const details = `another folder of server ${id} was admitted, or asked to be, since the last one that this request knows of; ask again`;
+  call.emit('error', { code: status.ABORTED, details, metadata: fenceMetadata('superseded', last) });
+}
+
 /** What a server was given to start from. */
 export interface GivenState {
   readonly cluster: string;
@@ -180,6 +187,8 @@ export type AdmitOutcome =
   | { readonly kind: 'admitted'; readonly state: GivenState }
   /** One of the original's servers, which cannot admit anybody. */
   | { readonly kind: 'original' }
+  /** `last` is the last fence of this server's id: to be asked again with that. */
+  | { readonly kind: 'superseded'; readonly last: Fence }
   /** `reason` as in the refusal; empty where there was no answer. */
   | { readonly kind: 'refused'; readonly reason: string; readonly details: string };
 
@@ -187,19 +196,26 @@ const ADMIT = PeerService.admit as MethodDefinition<AdmitRequest, AdmitChunk>;
 /** No piece of the answer for this long, the time on the way included: the leader is gone. */
 const SILENCE_MAX_MS = FENCE_TIMEOUT_MS + ASK_TIMES.mostMs;
 
+interface AskedFor {
+  readonly rejoin: boolean;
+  /** Of a leader: as in AdmissionRequest. A survivor does not look at it. */
+  readonly after?: Fence;
+  readonly bySurvivor?: boolean;
+}
+
 /** The side of the server that wants to take part. Never rejects. */
 export function askForAdmission(
   address: Address,
   maxMessageBytes: number,
   own: Introduction,
-  { rejoin, bySurvivor = false }: { readonly rejoin: boolean; readonly bySurvivor?: boolean },
+  { rejoin, after, bySurvivor = false }: AskedFor,
 ): Promise<AdmitOutcome> {
   const client = openChannel(GrpcClient, formatAddress(address), peerChannelOptions(maxMessageBytes));
   const { path, requestSerialize, responseDeserialize } = ADMIT;
   const pieces: Buffer[] = [];
   let admission: Admission | undefined;
   return new Promise<AdmitOutcome>((resolve) => {
-    const request = { introduction: own, rejoin, bySurvivor };
+    const request = { introduction: own, rejoin, bySurvivor, after };
     const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
     const timer = setTimeout(() => stream.cancel(), SILENCE_MAX_MS);
     stream.on('data', (chunk: AdmitChunk) => {
@@ -209,7 +225,9 @@ export function askForAdmission(
     });
     stream.on('error', (error: ServiceError) => {
       clearTimeout(timer);
+      const last = reasonOf(error) === 'superseded' ? fenceOf(error) : undefined;
       if (error.code === status.UNIMPLEMENTED) resolve({ kind: 'original' });
+      else if (last !== undefined) resolve({ kind: 'superseded', last });
       else resolve({ kind: 'refused', reason: reasonOf(error), details: error.details });
     });
     stream.on('end', () => {

@@ -1,5 +1,5 @@
 import type { NodeId } from '../../consensus/contract.ts';
-import type { admit } from '../../server/identity/admission.ts';
+import { admit } from '../../server/identity/admission.ts';
 import type { Answer, decideStart } from '../../server/identity/startDecision.ts';
 
 type Decide = typeof decideStart;
@@ -25,9 +25,13 @@ export function believesItIsNew(decide: Decide): Decide {
 }
 
 /** Hands over what it has applied, whether or not it still leads. */
-export const admitsAtOnce: typeof admit = (replica, _asker, _rejoin, done) => {
+export const admitsAtOnce: typeof admit = (replica, _asker, _request, done) => {
   const { role, leader } = replica.status();
   const snapshot = role === 'leader' ? replica.currentSnapshot() : undefined;
   if (snapshot === undefined) done({ ok: false, reason: 'not-leader', leader });
   else done({ ok: true, snapshot, spentTerm: snapshot.term, admitted: snapshot.index });
 };
+
+/** Does not look at what the asker was told of, and so takes a request that is late like any other. */
+export const admitsTheLate: typeof admit = (replica, asker, { rejoin }, done) =>
+  admit(replica, asker, { rejoin, after: undefined }, done);

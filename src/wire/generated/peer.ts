@@ -77,6 +77,12 @@ export interface AdmitRequest {
   introduction: Introduction | undefined;
   rejoin: boolean;
   bySurvivor: boolean;
+  after: LastFence | undefined;
+}
+
+export interface LastFence {
+  index: number;
+  instance: string;
 }
 
 export interface AdmitChunk {
@@ -650,7 +656,7 @@ export const KnownServer: MessageFns<KnownServer> = {
 };
 
 function createBaseAdmitRequest(): AdmitRequest {
-  return { introduction: undefined, rejoin: false, bySurvivor: false };
+  return { introduction: undefined, rejoin: false, bySurvivor: false, after: undefined };
 }
 
 export const AdmitRequest: MessageFns<AdmitRequest> = {
@@ -663,6 +669,9 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     }
     if (message.bySurvivor !== false) {
       writer.uint32(24).bool(message.bySurvivor);
+    }
+    if (message.after !== undefined) {
+      LastFence.encode(message.after, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -702,6 +711,71 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
             }
 
             message.bySurvivor = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.after = LastFence.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLastFence(): LastFence {
+  return { index: 0, instance: "" };
+}
+
+export const LastFence: MessageFns<LastFence> = {
+  encode(message: LastFence, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0) {
+      writer.uint32(8).uint64(message.index);
+    }
+    if (message.instance !== "") {
+      writer.uint32(18).string(message.instance);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LastFence {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLastFence();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.instance = reader.string();
             continue;
           }
         }

@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type handleServerStreamingCall, Server, ServerCredentials } from '@grpc/grpc-js';
+import { afterEach, describe, expect, it } from 'vitest';
+import { simpleConfiguration } from '../../consensus/contract.ts';
+import { Entry, EntryType } from '../../consensus/entry.ts';
+import { type Fence, NO_FENCE } from '../../wire/fence.ts';
+import { type AdmitChunk, type AdmitRequest, PeerService } from '../../wire/generated/peer.ts';
+import type { CommandSink } from '../host/outcomes.ts';
+import type { Replica } from '../host/replica.ts';
+import { introductionOf } from '../identity/identity.ts';
+import { IdentityFile } from '../identity/identityFile.ts';
+import type { Log } from '../observe/log.ts';
+import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import { Admissions, askForAdmission } from './admissions.ts';
+import type { PeerAcceptor } from './peerAcceptor.ts';
+
+const MAX_BYTES = 1024 * 1024;
+const QUIET = { info: () => {} } as unknown as Log;
+const DEAF = { shutOut: () => ({ given: () => {}, over: () => {} }) } as unknown as PeerAcceptor<unknown>;
+
+const cleanUps: (() => void)[] = [];
+afterEach(() => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) cleanUp();
+});
+
+function identity(id: number, isMember: boolean): IdentityFile {
+  const folder = mkdtempSync(join(tmpdir(), 'rkv-admissions-'));
+  cleanUps.push(() => rmSync(folder, { recursive: true }));
+  return IdentityFile.open(folder, id, 'etcd', isMember);
+}
+
+/** Server 1 leads, and commits what it is given at once. `handle` stands before what answers. */
+async function leader(handle: (request: AdmitRequest) => AdmitRequest = (request) => request) {
+  const fences = new Map<number, Fence>();
+  const stateMachine = new KeyValueStore();
+  const asked: AdmitRequest[] = [];
+  let index = 0;
+  const replica = {
+    fences,
+    status: () => ({ role: 'leader', leader: 1, configuration: simpleConfiguration([1]) }),
+    submitAtOnce: (command: Uint8Array, sink: CommandSink, tag: number) => {
+      stateMachine.apply(new Entry(++index, 3, EntryType.Normal, command));
+      for (const [id, fence] of stateMachine.fences) fences.set(id, fence);
+      sink.commandDone(tag, { status: 'ok', clientId: index });
+    },
+    currentSnapshot: () => {
+      return { index, term: 3, configuration: simpleConfiguration([1]), data: stateMachine.snapshot() };
+    },
+  } as unknown as Replica<unknown>;
+  const admissions = new Admissions(replica, identity(1, true), DEAF, 3, MAX_BYTES, QUIET);
+  const server = new Server();
+  const admit: handleServerStreamingCall<AdmitRequest, AdmitChunk> = (call) => {
+    asked.push(call.request);
+    call.request = handle(call.request);
+    admissions.handle(call);
+  };
+  server.addService(PeerService, { introduce: () => {}, admit, stream: () => {} });
+  cleanUps.push(() => server.forceShutdown());
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
+  });
+  return { address: { host: '127.0.0.1', port }, fences, asked };
+}
+
+describe('an admission', () => {
+  it('was given to a server that was gone, whose request was late', async () => {
+    const { address, fences } = await leader();
+    const gone = introductionOf(identity(2, false).identity);
+    const here = introductionOf(identity(2, false).identity);
+    const request = { rejoin: true, after: NO_FENCE };
+    expect(await askForAdmission(address, MAX_BYTES, here, request)).toMatchObject({
+      kind: 'admitted',
+      state: { admitted: 1 },
+    });
+    const last = { index: 1, instance: here.instance };
+    expect(await askForAdmission(address, MAX_BYTES, gone, request)).toEqual({ kind: 'superseded', last });
+    expect(fences).toEqual(new Map([[2, last]]));
+    // Where it is not gone it asks with what it was told.
+    expect(await askForAdmission(address, MAX_BYTES, gone, { rejoin: true, after: last })).toMatchObject({
+      kind: 'admitted',
+      state: { admitted: 2 },
+    });
+  });
+
+  it('is given to a version that does not say what it was told of', async () => {
+    const { address, asked } = await leader((request) => ({ ...request, after: undefined }));
+    for (const admitted of [1, 2]) {
+      const own = introductionOf(identity(2, false).identity);
+      const outcome = await askForAdmission(address, MAX_BYTES, own, { rejoin: true, after: NO_FENCE });
+      expect(outcome).toMatchObject({ kind: 'admitted', state: { admitted } });
+    }
+    expect(asked.map(({ after }) => after)).toEqual([NO_FENCE, NO_FENCE]);
+  });
+});
+
+it('a request of an earlier version, in bytes, says nothing of fences, and nor does what such a version takes from ours', () => {
+  const earlier = Buffer.from([0x10, 0x01]);
+  expect(PeerService.admit.requestDeserialize(earlier)).toMatchObject({ rejoin: true, after: undefined });
+  const ours = { introduction: undefined, rejoin: true, bySurvivor: false, after: NO_FENCE };
+  // What it does not know, field 4, is behind all that it knows.
+  expect(PeerService.admit.requestSerialize(ours)).toEqual(Buffer.concat([earlier, Buffer.from([0x22, 0x00])]));
+});
