@@ -78,6 +78,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/identity/admission.ts',
     'server/identity/asking.ts',
     'server/identity/fences.ts',
+    'server/identity/hearsay.ts',
     'server/identity/identity.ts',
     'server/identity/keptIdentity.ts',
     'server/identity/objections.ts',

@@ -2,14 +2,15 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import type { AttackReport } from '../src/attack/run.ts';
+import { ENGINE_NAMES } from '../src/consensus/engines.ts';
 
 /**
  * Small versions of the attacks, on real processes. What is held here is what a busy machine does not change: no server ends,
  * memory stays within its bound, the client's reads are right. `npm run attack` also judges delays.
  */
-const attack = async (name: string, scale: number): Promise<AttackReport> => {
+const attack = async (name: string, scale: number, engine = 'etcd'): Promise<AttackReport> => {
   const main = fileURLToPath(new URL('../dist/attack/main.js', import.meta.url));
-  const args = [main, '--json', '--engine', 'etcd', '--case', name, '--scale', String(scale)];
+  const args = [main, '--json', '--engine', engine, '--case', name, '--scale', String(scale)];
   const { stdout } = await execa(process.execPath, args, { reject: false, timeout: 120_000 });
   return JSON.parse(stdout);
 };
@@ -29,4 +30,14 @@ describe('a hostile client', () => {
     expect(notOfSpeed(report)).toEqual([]);
     expect(report.answersPerSecond).toBeGreaterThan(0);
   });
+
+  it.each(ENGINE_NAMES)(
+    '%s: one introduction in the name of a server ended that server for good',
+    { timeout: 150_000 },
+    async (engine) => {
+      const report = await attack('forgedIntroductions', 0.25, engine);
+      expect(notOfSpeed(report)).toEqual([]);
+      expect(report.answersPerSecond).toBeGreaterThan(0);
+    },
+  );
 });

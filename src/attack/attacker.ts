@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { ATTACKS, type Target } from './attacks.ts';
+import type { Target } from './attack.ts';
+import { ATTACKS } from './attacks.ts';
 
 /** A thread of its own, so that what attacking costs does not count as the server's delay. */
 const { name, target } = workerData as { readonly name: string; readonly target: Target };

@@ -9,18 +9,9 @@ import { FrameType } from '../net/http2/protocol.ts';
 import { CommandType, encodeCommand, encodeInsert, REGISTER_BYTES } from '../wire/command.ts';
 import { LookupRequest } from '../wire/generated/rkv.ts';
 import { CommandBatchWriter, readResultBatch, SESSION_METHOD } from '../wire/sessionCodec.ts';
+import type { Attack, Target } from './attack.ts';
+import { forgedIntroductions } from './forgedIntroductions.ts';
 import { abandonedStreams, BEGINNING, dialRaw, dialUnread, grpcMessage, openCall } from './http2Frames.ts';
-
-/** What an attack is aimed at. */
-export interface Target {
-  readonly addresses: readonly string[];
-  readonly leader: string;
-  /** 1 as a rule; larger numbers try harder, smaller ones less. */
-  readonly scale: number;
-}
-
-/** Does what it can for a bounded time, and says what it did. What it holds open stays open until its thread ends. */
-export type Attack = (target: Target) => Promise<string>;
 
 const MIB = 1 << 20;
 /** How long a server that has all requests is given to do what they ask. */
@@ -343,4 +334,5 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   raisedValues,
   rapidReset,
   controlFrames,
+  forgedIntroductions,
 };

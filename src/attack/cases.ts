@@ -8,6 +8,8 @@ export interface Case {
   readonly gapMsMax: number;
   /** The servers' limit on open files. */
   readonly openFiles?: number;
+  /** Afterwards each server is started again, and then all at once: what it leaves behind shows then. */
+  readonly restarts?: boolean;
   /** Of the servers, beside those of every cluster. */
   readonly flags?: Readonly<Record<string, number>>;
 }
@@ -37,4 +39,5 @@ export const CASES: readonly Case[] = [
   { ...usual, name: 'raisedValues', rssMibMax: 2000, flags: { maxvalue: 64 * 1024 * 1024 } },
   { ...usual, name: 'rapidReset', rssMibMax: 400 },
   { ...usual, name: 'controlFrames', rssMibMax: 400 },
+  { ...usual, name: 'forgedIntroductions', rssMibMax: 400, restarts: true },
 ];

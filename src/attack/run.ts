@@ -6,13 +6,14 @@ import type { EngineName } from '../consensus/engines.ts';
 import type { ServerProgram } from '../supervisor/cluster.ts';
 import { type ClusterEvent, describeEvent, describeExit } from '../supervisor/events.ts';
 import { type RunningCluster, startCluster } from '../supervisor/launcher.ts';
-import type { Target } from './attacks.ts';
+import type { Target } from './attack.ts';
 import type { Case } from './cases.ts';
 import { WellBehavedClient } from './wellBehaved.ts';
 
 /** An attack that takes longer is ended. */
 const ATTACK_MS_MAX = 180_000;
 const SAMPLE_MS = 100;
+const RESTART_MS_MAX = 30_000;
 
 export interface AttackReport {
   readonly name: string;
@@ -39,8 +40,9 @@ export interface RunOptions {
 /** Starts servers of its own, attacks them and stops them. */
 export async function runCase(one: Case, { engine, program, scale }: RunOptions): Promise<AttackReport> {
   const exits: string[] = [];
+  let areStopped = false;
   const onEvent = (event: ClusterEvent) => {
-    if (event.type === 'crashed' || event.type === 'ended')
+    if (event.type === 'crashed' || (event.type === 'ended' && !areStopped))
       exits.push(`server ${event.id} ended: ${describeExit(event.exit)}`);
     if (event.type === 'refused') exits.push(describeEvent(event));
   };
@@ -75,6 +77,8 @@ export async function runCase(one: Case, { engine, program, scale }: RunOptions)
     exits.push(...client.errors);
     await client.stop();
     const leaderChanges = (await termOf(cluster)) - termBefore;
+    areStopped = true;
+    if (one.restarts === true) exits.push(...(await restartAll(cluster)));
     const figures = { rssMib: peak, gapMs: Math.round(client.longestGapMs), leaderChanges };
     return {
       name: one.name,
@@ -89,6 +93,35 @@ export async function runCase(one: Case, { engine, program, scale }: RunOptions)
   } finally {
     await client.stop();
     await cluster.stopNow();
+  }
+}
+
+/** One after the other, and then all at once. Returns what does not come back. */
+async function restartAll(cluster: RunningCluster): Promise<string[]> {
+  const ids = cluster.addresses.map((_address, i) => i + 1);
+  try {
+    for (const id of ids) {
+      await cluster.restart(id);
+      await untilAllFollow(cluster);
+    }
+    await Promise.all(ids.map((id) => cluster.restart(id)));
+    await untilAllFollow(cluster);
+    const client = new WellBehavedClient(cluster.addresses);
+    await client.start();
+    await client.stop();
+    return client.errors;
+  } catch (error) {
+    return [`after the attack: ${(error as Error).message}`];
+  }
+}
+
+async function untilAllFollow(cluster: RunningCluster): Promise<void> {
+  const endMs = performance.now() + RESTART_MS_MAX;
+  for (;;) {
+    const away = (await cluster.status()).filter(({ leader = 0 }) => leader === 0).map(({ id }) => id);
+    if (away.length === 0) return;
+    if (performance.now() > endMs) throw new Error(`server ${away.join(', ')} did not come back`);
+    await sleep(SAMPLE_MS);
   }
 }
 

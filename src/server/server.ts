@@ -33,6 +33,7 @@ import type { ServerFaults } from './faults/serverFaults.ts';
 import { defaultMetricsPort, type ServerConfig } from './flags.ts';
 import { Replica, type ReplicaEnvironment } from './host/replica.ts';
 import { admittedHardState } from './identity/admission.ts';
+import { Hearsay } from './identity/hearsay.ts';
 import type { Misfit } from './identity/identity.ts';
 import type { IdentityFile } from './identity/identityFile.ts';
 import { Objections } from './identity/objections.ts';
@@ -55,6 +56,7 @@ import { KeyValueStore } from './stateMachine/keyValueStore.ts';
 import type { LogStore, LogStoreListener } from './storage/contract.ts';
 import { refuseLink, unavailable } from './transport/acceptedLink.ts';
 import { Admissions, type GivenState } from './transport/admissions.ts';
+import { callBack } from './transport/introductions.ts';
 import { type IntroductionFacts, introduce } from './transport/peerAcceptor.ts';
 import { PeerTransport } from './transport/transport.ts';
 import { unaryService } from './transport/unaryCalls.ts';
@@ -93,6 +95,7 @@ export class RkvServer {
   private opened: OpenedData | undefined;
   private store: LogStore | undefined;
   private starting: Starting | undefined;
+  private hearsay: Hearsay | undefined;
   private readonly objections: Objections;
   private openServices: (replica: Replica<unknown>) => void = () => {};
   /** The write of the state that this server was given, while it is under way. */
@@ -153,12 +156,14 @@ export class RkvServer {
     try {
       this.door = this.frontDoor();
       this.listener = new GrpcListener(this.grpc, this.door, (socket, connection) => this.link(socket, connection));
-      this.offerServices(identity, this.door);
+      const hearsay = new Hearsay(identity, callBack(config.servers, config.flags.maxgrpc));
+      this.hearsay = hearsay;
+      this.offerServices(identity, hearsay, this.door);
       await this.listener.listen(config.listen);
       if (identity.identity.stage === 'member') {
         await this.starting.checkMember(this.refusedLater);
-        this.takePart(this.store!, identity);
-      } else void this.becomeMember(opened);
+        this.takePart(this.store!, identity, hearsay);
+      } else void this.becomeMember(opened, hearsay);
     } catch (error) {
       await this.stop();
       throw error;
@@ -176,7 +181,7 @@ export class RkvServer {
   }
 
   /** Waits until this server may take part, and begins with what it was given, if anything. */
-  private async becomeMember(opened: OpenedData): Promise<void> {
+  private async becomeMember(opened: OpenedData, hearsay: Hearsay): Promise<void> {
     const { identity } = opened;
     try {
       const allowed = await this.starting!.untilAllowed();
@@ -189,7 +194,7 @@ export class RkvServer {
       if (allowed.kind === 'empty') identity.change(allowed.as);
       else await this.install(allowed.state, identity);
       if (!this.isStopped) await this.starting!.tellOfMember(this.refusedLater);
-      if (!this.isStopped) this.takePart(this.store, identity);
+      if (!this.isStopped) this.takePart(this.store, identity, hearsay);
     } catch (error) {
       if (error instanceof RefusedByPeersError) await opened.giveUp();
       if (!this.isStopped) this.onFailed(error as Error);
@@ -261,7 +266,7 @@ export class RkvServer {
   }
 
   /** Offers all services; most of them are refused until this server takes part. */
-  private offerServices(identity: IdentityFile, door: FrontDoor): void {
+  private offerServices(identity: IdentityFile, hearsay: Hearsay, door: FrontDoor): void {
     const { config, gate, grpc, stateMachine } = this;
     const { flags, id, servers } = config;
     const facts = {
@@ -275,8 +280,11 @@ export class RkvServer {
     const openCommands = gate.offer(COMMAND_SERVICE, {}, { ...forClients, admission: this.commands });
     const openRkv = gate.offer(RKV_SERVICE, {}, forClients);
     const openAdmin = gate.offer(AdminService, waitingAdmin(id, facts));
+    const { rejoin, survivor } = flags;
     const introduction: IntroductionFacts = {
       identity,
+      hearsay,
+      wish: { rejoin, survivor },
       serverCount: servers.length,
       isVoter: (peer) => this.replica?.configuration().voters.includes(peer) ?? false,
       leader: () => this.replica?.status().leader ?? 0,
@@ -302,7 +310,7 @@ export class RkvServer {
       const transport = this.transport!;
       const context = this.context(replica, door);
       const { acceptor, unaryServer } = transport;
-      const admissions = new Admissions(replica, identity, acceptor, servers.length, flags.maxgrpc, this.log);
+      const admissions = new Admissions(replica, identity, hearsay, acceptor, servers.length, flags.maxgrpc, this.log);
       const clients = this.faults?.beforeClients((call) => this.commands.end(call));
       const around = (handlers: UntypedServiceImplementation) => clients?.around(handlers) ?? handlers;
       openRkv(around(rkvImplementation(context)));
@@ -326,7 +334,7 @@ export class RkvServer {
     else transport.acceptor.accept(socket, connection);
   }
 
-  private takePart(store: LogStore, identity: IdentityFile): void {
+  private takePart(store: LogStore, identity: IdentityFile, hearsay: Hearsay): void {
     const { config, engine, stateMachine } = this;
     const { flags, id, bootstrap, servers } = config;
     const { kind } = engine;
@@ -362,6 +370,7 @@ export class RkvServer {
       servers,
       kind,
       identity,
+      hearsay,
       unaryCalls: engine.unaryCalls,
       ordered: flags.ordergorums,
       maxMessageBytes: flags.maxgrpc,
@@ -510,6 +519,7 @@ export class RkvServer {
   async stop(): Promise<void> {
     this.isStopped = true;
     this.starting?.stop();
+    this.hearsay?.close();
     clearInterval(this.ticker);
     clearInterval(this.reassurer);
     this.replica?.stop();

@@ -7,8 +7,10 @@ import { NO_FENCE } from '../wire/fence.ts';
 import { type Acquaintance, type AdmitRequest, type Introduction, PeerService } from '../wire/generated/peer.ts';
 import { fenceMetadata } from '../wire/reason.ts';
 import { parseServerConfig, type ServerConfig } from './flags.ts';
+import { Hearsay } from './identity/hearsay.ts';
 import { introductionOf } from './identity/identity.ts';
 import { IdentityFile } from './identity/identityFile.ts';
+import { Addresses } from './identity/testing/addresses.ts';
 import type { Log } from './observe/log.ts';
 import { Starting } from './starting.ts';
 import { introduce } from './transport/peerAcceptor.ts';
@@ -202,11 +204,15 @@ describe('a member that starts again', () => {
 
 it('a server that has just become a member tells those that it will never have to speak to', async () => {
   const peer = IdentityFile.open(folder(), 2, 'hashicorp', true);
-  const facts = { identity: peer, serverCount: 3, isVoter: () => true, leader: () => 0 };
+  const addresses = new Addresses();
+  const hearsay = new Hearsay(peer, addresses);
+  const wish = { rejoin: false, survivor: 0 };
+  const facts = { identity: peer, hearsay, wish, serverCount: 3, isVoter: () => true, leader: () => 0 };
   const server = new Server();
   const answer: handleUnaryCall<Introduction, Acquaintance> = (call, done) => introduce(facts, call, done);
   server.addService(PeerService, { introduce: answer, admit: () => {}, stream: () => {} });
   const { identity, start } = starting(await listening(server), 'hashicorp');
+  addresses.put(1, () => identity.identity);
   await start.tellOfMember((error) => expect.unreachable(error.message));
   expect(peer.identity.known.size).toBe(0);
   identity.change({ stage: 'member' });

@@ -64,6 +64,8 @@ export const FAULT_KINDS = [
   'snapshot taken',
   'snapshot installed',
   'senseless command refused',
+  'forged introduction',
+  'forged request for admission',
   'client connection reset',
   'client connection half open',
   'client retried',

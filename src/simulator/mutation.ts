@@ -34,6 +34,8 @@ export interface Mutation {
   readonly hearsOnceMet?: boolean;
   /** The start of a member is told before it counts. */
   readonly tellsTooSoon?: boolean;
+  /** What anybody says of a server is taken for that server's word. */
+  readonly believesHearsay?: boolean;
   /** What it keeps its promises in. */
   promised?(area: PromisedArea): PromisedArea;
   /** A client's leader channel, as its links report to it. */

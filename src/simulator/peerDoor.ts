@@ -2,13 +2,15 @@ import type { NodeId } from '../consensus/contract.ts';
 import type { Replica } from '../server/host/replica.ts';
 import { type AdmissionRequest, admit } from '../server/identity/admission.ts';
 import { passes, stillCounts } from '../server/identity/fences.ts';
+import { Hearsay, UNCONFIRMED } from '../server/identity/hearsay.ts';
 import { type Introduction, introductionOf, type Misfit } from '../server/identity/identity.ts';
 import type { KeptIdentity } from '../server/identity/keptIdentity.ts';
 import { Objections } from '../server/identity/objections.ts';
 import { ShutOuts } from '../server/identity/shutOuts.ts';
-import { type Answer, withMember } from '../server/identity/startDecision.ts';
+import { type Answer, type Wish, withMember } from '../server/identity/startDecision.ts';
 import { type Fences, NO_FENCES } from '../wire/fence.ts';
 import type { Mutation } from './mutation.ts';
+import { type AskingWorld, VIRTUAL_ASK_TIMES, virtualAsker } from './virtualAsker.ts';
 import type { AdmissionReply } from './virtualStarting.ts';
 
 /** The end of a connection that a process dials: what it says of itself at its beginning, and what is true of it. */
@@ -22,18 +24,17 @@ export interface Line {
   received(by: Introduction, misfit: Misfit | undefined): void;
 }
 
-export interface DoorWorld {
+export interface DoorWorld extends AskingWorld {
   readonly identity: KeptIdentity;
   readonly bootstrap: readonly NodeId[];
   readonly mutation: Mutation;
+  readonly wish: Wish;
   /** undefined while it does not take part. */
   replica(): Replica<unknown> | undefined;
   forgets(): boolean;
   pastTerm(): number | undefined;
   /** Runs it in this process once it has come back over the network from server `from`. */
   back(from: NodeId, run: () => void): void;
-  /** Runs it later, in this process. */
-  after(delayUs: number, run: () => void): void;
   /** The others say that this process must stop. */
   refused(by: NodeId, misfit: Misfit): void;
 }
@@ -46,6 +47,7 @@ export class PeerDoor {
   private readonly world: DoorWorld;
   private readonly shutOuts = new ShutOuts();
   private readonly objections: Objections;
+  private readonly hearsay: Hearsay;
   /** The last connection of each peer: as long as that is the same, nobody introduces himself again. */
   private readonly accepted = new Map<NodeId, Line>();
   private ownLine: Line | undefined;
@@ -54,6 +56,7 @@ export class PeerDoor {
   constructor(world: DoorWorld) {
     this.world = world;
     this.objections = new Objections(world.bootstrap);
+    this.hearsay = new Hearsay(world.identity, virtualAsker(world, VIRTUAL_ASK_TIMES));
   }
 
   /** The connection that this process sends on; a new one where it has something new to say of itself. */
@@ -84,18 +87,48 @@ export class PeerDoor {
     this.objections.withdrawnBy(peer);
   }
 
-  /** Whether a message that came on this connection may be used; who sent it is known from then on. */
-  lets(line: Line): boolean {
+  /** Uses a message that came on this connection, if it may be used; who sent it is known from then on. */
+  hear(line: Line, use: () => void): void {
     const { claim } = line;
-    const { identity } = this.world.identity;
-    if (this.accepted.get(claim.id) !== line) {
-      if (this.shutOuts.refuses(claim, identity) || !passes(this.fences.get(claim.id), claim)) return false;
-      const misfit = this.meet(claim);
-      line.received(introductionOf(identity), misfit);
-      if (misfit !== undefined) return false;
-      this.accepted.set(claim.id, line);
+    const useIfHeard = () => {
+      if (this.hears(claim)) use();
+    };
+    if (this.accepted.get(claim.id) === line) useIfHeard();
+    else if (this.isMet(claim)) {
+      this.settle(claim, () => {
+        if (this.accepts(line)) useIfHeard();
+      });
     }
-    return this.hears(claim);
+  }
+
+  private isMet(claim: Introduction): boolean {
+    const isShutOut = this.shutOuts.refuses(claim, this.world.identity.identity);
+    return !isShutOut && passes(this.fences.get(claim.id), claim);
+  }
+
+  private accepts(line: Line): boolean {
+    const { claim } = line;
+    if (this.accepted.get(claim.id) === line) return true;
+    if (!this.isMet(claim)) return false;
+    const objection = this.objectionTo(claim);
+    if (objection === UNCONFIRMED) return false;
+    line.received(introductionOf(this.world.identity.identity), objection);
+    if (objection !== undefined) return false;
+    this.shutOuts.met(claim);
+    this.accepted.set(claim.id, line);
+    return true;
+  }
+
+  private settle(claim: Introduction, then: () => void): void {
+    const { mutation, identity } = this.world;
+    if (mutation.believesHearsay === true) identity.meet(claim);
+    this.hearsay.settle(claim, then);
+  }
+
+  private objectionTo(claim: Introduction): Misfit | typeof UNCONFIRMED | undefined {
+    const { mutation } = this.world;
+    const found = this.hearsay.objectionTo(claim);
+    return found === UNCONFIRMED || mutation.misfit === undefined ? found : mutation.misfit(found);
   }
 
   private hears(claim: Introduction): boolean {
@@ -116,32 +149,54 @@ export class PeerDoor {
   }
 
   /** Another server asks who this is. */
-  introduced(claim: Introduction): Answer {
-    const { identity, replica } = this.world;
-    if (!identity.answers(claim)) return { kind: 'silent' };
-    const misfit = this.meet(claim);
-    const status = replica()?.status();
-    return {
-      kind: 'introduced',
-      introduction: introductionOf(identity.identity),
-      misfit,
-      isVoter: status?.configuration.voters.includes(claim.id) ?? false,
-      leader: status?.leader ?? 0,
-      known: identity.identity.known,
-    };
+  introduced(claim: Introduction, answered: (answer: Answer) => void): void {
+    const { identity, mutation, replica, wish } = this.world;
+    if (!identity.answers(claim) && mutation.tellsTooSoon !== true) {
+      answered({ kind: 'silent' });
+      return;
+    }
+    this.settle(claim, () => {
+      const objection = this.objectionTo(claim);
+      if (objection === UNCONFIRMED) {
+        answered({ kind: 'silent' });
+        return;
+      }
+      const status = replica()?.status();
+      answered({
+        kind: 'introduced',
+        introduction: introductionOf(identity.identity),
+        misfit: objection,
+        isVoter: status?.configuration.voters.includes(claim.id) ?? false,
+        leader: status?.leader ?? 0,
+        known: identity.identity.known,
+        wish,
+      });
+    });
   }
 
   /** `src/server/transport/admissions.ts`, over the virtual network. */
   askedForAdmission(claim: Introduction, request: AdmissionRequest, answered: (reply: AdmissionReply) => void): void {
-    const replica = this.world.replica();
+    const { replica, mutation } = this.world;
+    if (replica() === undefined || claim.isMember) return;
+    const admitIf = (isTrue: boolean) => {
+      const misfit = this.objectionTo(claim);
+      const isElsewhere = misfit === 'other-engine' || misfit === 'other-cluster';
+      const now = replica();
+      if (!isTrue || isElsewhere || this.isAdmitting || now === undefined) {
+        answered({ ok: false, reason: 'unavailable', leader: 0 });
+      } else this.admit(now, claim, request, answered);
+    };
+    if (mutation.believesHearsay === true) admitIf(true);
+    else this.hearsay.confirm({ asker: claim, rejoin: request.rejoin, bySurvivor: false }, admitIf);
+  }
+
+  private admit(
+    replica: Replica<unknown>,
+    claim: Introduction,
+    request: AdmissionRequest,
+    answered: (reply: AdmissionReply) => void,
+  ): void {
     const { identity, mutation } = this.world;
-    if (replica === undefined || claim.isMember) return;
-    const refuse = () => answered({ ok: false, reason: 'unavailable', leader: 0 });
-    const misfit = this.meet(claim);
-    if (this.isAdmitting || misfit === 'other-engine' || misfit === 'other-cluster') {
-      refuse();
-      return;
-    }
     this.isAdmitting = true;
     const shutOut = this.shutOuts.begin(claim);
     // Its connection ends with that.

@@ -2,7 +2,7 @@ import type { EngineSettings } from '../consensus/contract.ts';
 import { dense } from './dense.ts';
 import { type ClientPlan, type NetworkPlan, type Plan, STRIKES, type Strike } from './planShape.ts';
 import { Random } from './random.ts';
-import { VIRTUAL_ASK_TIMES } from './virtualStarting.ts';
+import { VIRTUAL_ASK_TIMES } from './virtualAsker.ts';
 
 export type { DiskPlan, NetworkPlan, Plan, Strike } from './planShape.ts';
 

@@ -5,8 +5,9 @@ import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 import type { Trace } from './trace.ts';
 
-/** Servers are endpoints 1 to 7; clients follow, then the earlier processes of servers. */
+/** Servers are endpoints 1 to 7, who is none of all is 0; clients follow, then the earlier processes of servers. */
 export const ENDPOINTS_MAX = 24;
+export const STRANGER = 0;
 export const FIRST_CLIENT = 8;
 export const FIRST_EARLIER = 16;
 

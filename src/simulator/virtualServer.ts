@@ -141,6 +141,10 @@ export class VirtualServer {
     return this.earlier?.isUp === true ? [this, this.earlier] : [this];
   }
 
+  private get listening(): readonly VirtualServer[] {
+    return this.earlier?.isUp === true && !this.isUp ? [this.earlier] : this.processes;
+  }
+
   get isTheServerStill(): boolean {
     return this.isUp && this.pastTerm === undefined;
   }
@@ -198,12 +202,11 @@ export class VirtualServer {
       rejoins: this.rejoins,
       mutation,
       nowUs: () => this.around.timeline.nowUs,
-      introduce: (to, claim, answered) =>
-        this.ask(to, epoch, (peer, back) => peer.introduced(claim, (answer) => back(() => answered(answer)))),
-      askForAdmission: (to, claim, request, answered) =>
-        this.ask(to, epoch, (peer, back) =>
-          peer.askedForAdmission(claim, request, (reply) => back(() => answered(reply))),
-        ),
+      introduce: (to, claim, answered) => this.askWho(this.peers.get(to)!, epoch, claim, answered),
+      askForAdmission: (to, claim, request, answered) => {
+        const peer = this.peers.get(to)!;
+        this.ask(peer, epoch, (back) => peer.askedForAdmission(claim, request, (reply) => back(() => answered(reply))));
+      },
       after: (delayUs, run) => this.after(epoch, delayUs, run),
       admitted: (state) => this.install(state, epoch),
       began: (kind, cluster, known) => {
@@ -216,18 +219,21 @@ export class VirtualServer {
   }
 
   /** Asks another server something; the answer comes back to this process. */
-  private ask(to: NodeId, epoch: number, ask: (peer: VirtualServer, back: (run: () => void) => void) => void): void {
+  private ask(peer: VirtualServer, epoch: number, ask: (back: (run: () => void) => void) => void): void {
     const { network } = this.around;
-    const peer = this.peers.get(to)!;
-    const back = (run: () => void) => network.send(to, this.endpoint, () => this.enter(epoch, run));
-    network.send(this.endpoint, to, () => ask(peer, back));
+    const back = (run: () => void) => network.send(peer.endpoint, this.endpoint, () => this.enter(epoch, run));
+    network.send(this.endpoint, peer.endpoint, () => ask(back));
+  }
+
+  private askWho(peer: VirtualServer, epoch: number, claim: Introduction, answered: (answer: Answer) => void): void {
+    this.ask(peer, epoch, (back) => peer.introduced(claim, (answer) => back(() => answered(answer))));
   }
 
   /** Another server asks who this is. Where nobody listens it hears so at once. */
   introduced(claim: Introduction, answered: (answer: Answer) => void): void {
     const process = this.process;
     if (process === undefined) answered({ kind: 'silent' });
-    else this.enter(process.epoch, () => answered(process.door.introduced(claim)));
+    else this.enter(process.epoch, () => process.door.introduced(claim, answered));
   }
 
   askedForAdmission(claim: Introduction, request: AdmissionRequest, answered: (reply: AdmissionReply) => void): void {
@@ -242,6 +248,12 @@ export class VirtualServer {
       identity,
       bootstrap: plan.bootstrap,
       mutation,
+      wish: { rejoin: this.rejoins, survivor: 0 },
+      nowUs: () => this.around.timeline.nowUs,
+      // Where two processes go by one address, either may answer.
+      introduce: (to, claim, answered) => {
+        for (const peer of this.peers.get(to)!.listening) this.askWho(peer, epoch, claim, answered);
+      },
       replica: () => this.life?.replica,
       forgets: () => this.folder.forgets,
       pastTerm: () => this.pastTerm,
@@ -580,18 +592,27 @@ export class VirtualServer {
   deliver(line: Line, bytes: Uint8Array, promised: Promised | undefined): void {
     if (this.life === undefined) return;
     this.enter(this.epoch, () => {
-      if (this.around.mutation.forgets !== true && !this.process!.door.lets(line)) return;
-      const from = line.claim.id;
-      if (line.forgets && !this.folder.forgets) {
-        throw new InvariantViolation('whole memory', `${this.name} uses a message of server ${from}, which forgot`);
-      }
-      if (promised !== undefined) this.judge.heard(this.id, from, promised, line.pastTerm());
-      const refusal = this.life!.replica.receive(from, this.decode(bytes));
-      if (refusal === undefined || this.folder.forgets) return;
-      if (!refusal.malformed)
-        throw new InvariantViolation('liveness', `${this.name} does not believe ${refusal.reason}`);
-      throw new InvariantViolation('engine contract', `server ${from} sends ${this.name} ${refusal.reason}`);
+      const use = () => this.receive(line, bytes, promised);
+      if (this.around.mutation.forgets === true) use();
+      else this.process!.door.hear(line, use);
     });
+  }
+
+  private receive(line: Line, bytes: Uint8Array, promised: Promised | undefined): void {
+    const from = line.claim.id;
+    if (line.forgets && !this.folder.forgets) {
+      throw new InvariantViolation('whole memory', `${this.name} uses a message of server ${from}, which forgot`);
+    }
+    if (promised !== undefined) this.judge.heard(this.id, from, promised, line.pastTerm());
+    const refusal = this.life!.replica.receive(from, this.decode(bytes));
+    if (refusal === undefined || this.folder.forgets) return;
+    if (!refusal.malformed) throw new InvariantViolation('liveness', `${this.name} does not believe ${refusal.reason}`);
+    throw new InvariantViolation('engine contract', `server ${from} sends ${this.name} ${refusal.reason}`);
+  }
+
+  /** Somebody dials, and says who he is and no more. */
+  greeted(line: Line): void {
+    if (this.life !== undefined) this.enter(this.epoch, () => this.process!.door.hear(line, () => {}));
   }
 
   private decode(bytes: Uint8Array): unknown {

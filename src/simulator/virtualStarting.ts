@@ -3,17 +3,14 @@ import type { AdmissionAnswer, AdmissionRequest } from '../server/identity/admis
 import {
   type Answers,
   type Asker,
-  type AskTimes,
   askOfMember,
   askWhetherNew,
   isCertain,
-  LATE,
   Patience,
 } from '../server/identity/asking.ts';
 import { type Introduction, introductionOf, type KnownServer, type Misfit } from '../server/identity/identity.ts';
 import type { KeptIdentity } from '../server/identity/keptIdentity.ts';
 import {
-  type Answer,
   decideStart,
   isJoining,
   objectionToRestart,
@@ -22,6 +19,7 @@ import {
 } from '../server/identity/startDecision.ts';
 import { type Fence, NO_FENCE } from '../wire/fence.ts';
 import type { Mutation } from './mutation.ts';
+import { type AskingWorld, VIRTUAL_ASK_TIMES, virtualAsker } from './virtualAsker.ts';
 
 /** What a server was given to start from, and by whom it is known from then on. */
 export interface GivenState {
@@ -36,23 +34,19 @@ export interface GivenState {
 export type AdmissionReply = Exclude<AdmissionAnswer, { ok: true }> | ({ readonly ok: true } & GivenState);
 
 /** The world of a server that does not take part yet. What it asks may never be answered. */
-export interface StartingWorld {
+export interface StartingWorld extends AskingWorld {
   readonly identity: KeptIdentity;
   readonly bootstrap: readonly NodeId[];
   readonly others: readonly NodeId[];
   /** An operator said `-rejoin`. */
   readonly rejoins: boolean;
   readonly mutation: Mutation;
-  nowUs(): number;
-  introduce(to: NodeId, claim: Introduction, answered: (answer: Answer) => void): void;
   askForAdmission(
     to: NodeId,
     claim: Introduction,
     request: AdmissionRequest,
     answered: (reply: AdmissionReply) => void,
   ): void;
-  /** Runs it later, in this process. */
-  after(delayUs: number, run: () => void): void;
   /** It takes part, with this state. */
   admitted(state: GivenState): void;
   /** It takes part and has nothing; what its identity says then is what it began with. */
@@ -78,20 +72,7 @@ export class VirtualStarting {
     this.world = world;
     const times = world.mutation.askTimes ?? VIRTUAL_ASK_TIMES;
     this.patience = new Patience(times);
-    this.asker = {
-      times,
-      nowMs: () => world.nowUs() / 1000,
-      after: (delayMs, run) => world.after(delayMs * 1000, run),
-      ask: (peer, claim, timeoutMs, answered) => {
-        let isOpen = true;
-        const once = (answer: Answer) => {
-          if (isOpen) answered(answer);
-          isOpen = false;
-        };
-        world.introduce(peer, claim, once);
-        world.after(timeoutMs * 1000, () => once(LATE));
-      },
-    };
+    this.asker = virtualAsker(world, times);
   }
 
   // --- a server that took part before ---
@@ -198,7 +179,5 @@ export class VirtualStarting {
   }
 }
 
-/** Those of src/server, in the measure of faults that are over sooner than a machine's. */
-export const VIRTUAL_ASK_TIMES: AskTimes = { leastMs: 300, mostMs: 3_000, silenceMs: 100 };
 const ASK_INTERVAL_US = 100_000;
 const ADMISSION_TIMEOUT_US = 3_000_000;

@@ -20,6 +20,7 @@ import type { Twist } from './runName.ts';
 import { type ScenarioRun, scenarioPlan } from './scenario/scenarioPlan.ts';
 import { VirtualPlay } from './scenario/virtualPlay.ts';
 import { StrayClient } from './strayClient.ts';
+import { StrayPeer } from './strayPeer.ts';
 import type { Surroundings } from './surroundings.ts';
 import { Timeline } from './timeline.ts';
 import { Trace } from './trace.ts';
@@ -97,7 +98,7 @@ class World {
   private readonly servers: VirtualServer[] = [];
   private readonly clients: (VirtualClient | VirtualTeller)[] = [];
   private readonly clientLinks: ClientLinks;
-  private readonly stray: StrayClient;
+  private readonly strays: readonly (StrayClient | StrayPeer)[];
   private readonly nemesis: Nemesis;
   private readonly play: VirtualPlay | undefined;
   private readonly watch: StateWatch | undefined;
@@ -127,7 +128,7 @@ class World {
     const peers = new Map(this.servers.map((server) => [server.id, server]));
     for (const server of this.servers) server.peers = peers;
     const endpoints = Array.from({ length: plan.clients.count }, (_, i) => FIRST_CLIENT + i);
-    this.stray = new StrayClient(this.around, this.servers);
+    this.strays = [new StrayClient(this.around, this.servers), new StrayPeer(this.around, this.servers)];
     if (options.play === undefined) {
       const teller = new VirtualTeller(FIRST_CLIENT + plan.clients.count, this.around, this.servers);
       const clients = endpoints.map((at) => new VirtualClient(at, this.around, this.servers, this.history));
@@ -160,7 +161,7 @@ class World {
     if (plan.founding) new Founding(this.around, this.servers).start();
     else for (const server of this.servers) server.start();
     for (const client of this.clients) client.start();
-    this.stray.start();
+    for (const stray of this.strays) stray.start();
     this.nemesis.start();
     this.clientLinks.start();
     this.runUntil(plan.chaosUs);
@@ -243,7 +244,7 @@ class World {
     const isLongEnough = () => timeline.nowUs >= plan.runMinUs && this.operations >= plan.operationsMin;
     this.stepUntil(isLongEnough, SERVING_BOUND_US, () => `the clients have finished ${this.operations} operations`);
     for (const client of this.clients) client.rest();
-    this.stray.rest();
+    for (const stray of this.strays) stray.rest();
     const isAnswered = () => this.clients.every((client) => client.inFlight === 0);
     this.stepUntil(isAnswered, this.recoveryBoundUs, () => 'operations are unanswered');
   }

@@ -35,6 +35,11 @@ export function peerChannelOptions(messageBytesMax: number): ChannelOptions {
   };
 }
 
+/** As from a server to a peer, for one question: how an earlier connection went says nothing of whether one is to be had now. */
+export function questionChannelOptions(messageBytesMax: number): ChannelOptions {
+  return { ...peerChannelOptions(messageBytesMax), 'grpc.use_local_subchannel_pool': 1 };
+}
+
 /** From a client to a server: whoever uses it decides when to try again, and where. */
 export function clientChannelOptions(answerBytesMax: number): ChannelOptions {
   return {

@@ -16,6 +16,9 @@ import type { Introduction } from './identity.ts';
  * 2. hands over its state machine as of an applied index A >= F, with the term tA >= T of that entry and the
  *    configuration then in force.
  *
+ * It does so only after it has heard at the address of s that s is there with that folder, and asks (hearsay.ts): a fence that a stranger asked
+ * for in the name of s would end s, which is well.
+ *
  * s makes that snapshot durable together with the hard state (term tA, vote spent) and only then runs its engine. From
  * then on it is an ordinary server whose log ends at A.
  *

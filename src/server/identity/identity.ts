@@ -125,7 +125,8 @@ function comesAfter(claim: Introduction, known: KnownServer): boolean {
 
 /**
  * `own` after it took note of a member that fits, or `own` itself where that tells nothing new. Durable before the first
- * message of that member is used: then whoever used a promise knows who made it. A server that does not take part uses none:
+ * message of that member is used: then whoever used a promise knows who made it. That it is that member who says so is for
+ * the caller to know (hearsay.ts). A server that does not take part uses none:
  * it notes nobody, for it cannot tell who is of its cluster. Nor can a member without a cluster's id that knows others.
  */
 export function withKnown(own: Identity, claim: Introduction): Identity {

@@ -51,8 +51,9 @@ export abstract class KeptIdentity {
   }
 
   /**
-   * What is wrong with another server's introduction. Where nothing is, and this one takes part, the server is known from
-   * here on: durably, so that its messages may be used. Throws where that cannot be written.
+   * What is wrong with another server's introduction, which was heard at that server's own address (hearsay.ts is for what was not).
+   * Where nothing is, and this one takes part, the server is known from here on: durably, so that its messages may be used. Throws
+   * where that cannot be written.
    */
   meet(claim: Introduction): Misfit | undefined {
     const misfit = misfitOf(this.current, claim);

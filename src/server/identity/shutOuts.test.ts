@@ -22,6 +22,7 @@ function folder(instance: string, starts: number, admitted = 0): Introduction {
 function hello(shutOuts: ShutOuts, own: Identity, claim: Introduction): { heard: boolean; own: Identity } {
   if (shutOuts.refuses(claim, own)) return { heard: false, own };
   const met = withKnown(own, claim);
+  shutOuts.met(claim);
   return { heard: !shutOuts.isDeafTo(claim.id, met), own: met };
 }
 

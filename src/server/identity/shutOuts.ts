@@ -46,14 +46,18 @@ export class ShutOuts {
     return false;
   }
 
-  /** Whether one that says this of itself is not even met. */
+  /** Whether one that says this of itself is not even met. It may be said by anybody: nothing follows from it. */
   refuses(claim: Introduction, own: Identity): boolean {
     if (!this.isDeafTo(claim.id, own)) return false;
     const { least, asker } = this.bars.get(claim.id)!;
     if (claim.admitted >= least) return false;
-    if (least === Number.POSITIVE_INFINITY || !tookPartSince(asker, claim)) return true;
-    this.bars.delete(claim.id);
-    return false;
+    return least === Number.POSITIVE_INFINITY || !tookPartSince(asker, claim);
+  }
+
+  /** One that is not refused was met: what it says is true. */
+  met(claim: Introduction): void {
+    const bar = this.bars.get(claim.id);
+    if (bar !== undefined && tookPartSince(bar.asker, claim)) this.bars.delete(claim.id);
   }
 }
 

@@ -88,7 +88,15 @@ export type Answer =
       /** Whom it believes to lead; 0: nobody. */
       readonly leader: NodeId;
       readonly known: ReadonlyMap<NodeId, KnownServer>;
+      /** What it was started for; of an earlier version it is not known. */
+      readonly wish?: Wish | undefined;
     };
+
+/** What an operator told a server that is to take part again: `-rejoin`, and `-survivor`, 0 where that was not said. */
+export interface Wish {
+  readonly rejoin: boolean;
+  readonly survivor: NodeId;
+}
 
 /** The engine of the original, whose servers can be in one cluster with ours. */
 export const ORIGINAL_ENGINE = 'gorums';

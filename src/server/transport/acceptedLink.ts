@@ -33,7 +33,9 @@ const PONG = encodeFrame(FrameKind.Pong, NO_BYTES);
 
 export interface AcceptedLinkOptions {
   readonly maxMessageBytes: number;
-  /** The first frame; returns the welcome to answer with, or why not. */
+  /** The first frame: runs `then` once what it says can be judged. Until then nothing more is read. */
+  readonly weigh: (hello: Hello, then: () => void) => void;
+  /** Returns the welcome to answer it with, or why not. */
   readonly greet: (hello: Hello) => Buffer | Refusal;
   /** Throws MalformedMessageError. */
   readonly receive: (message: Uint8Array) => void;
@@ -53,6 +55,8 @@ export class AcceptedLink {
   private readonly reader: FrameReader;
   private readonly large: LargeMessage;
   private greeted = false;
+  /** What came with the hello, while that is weighed. */
+  private early: Parameters<AcceptedLink['frame']>[] | undefined;
   private ended = false;
   private heard = false;
   private takenBytes = 0;
@@ -103,12 +107,7 @@ export class AcceptedLink {
   private take(piece: Buffer): void {
     if (this.ended) return;
     this.heard = true;
-    try {
-      this.reader.push(piece);
-    } catch (error) {
-      if (!(error instanceof MalformedFrameError || error instanceof MalformedMessageError)) throw error;
-      this.refuse({ code: status.INVALID_ARGUMENT, details: error.message, reason: '' });
-    }
+    this.guarded(() => this.reader.push(piece));
     if (this.ended) return;
     if (this.owesPong) {
       // One for all of a turn's: a flood of them would take it from others.
@@ -122,10 +121,24 @@ export class AcceptedLink {
     if (!this.ended) this.say(encodeTaken(this.takenBytes));
   }
 
+  /** What cannot be read, or no correct server says, ends the link. */
+  private guarded(read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      if (!(error instanceof MalformedFrameError || error instanceof MalformedMessageError)) throw error;
+      this.refuse({ code: status.INVALID_ARGUMENT, details: error.message, reason: '' });
+    }
+  }
+
   private frame(kind: FrameKind, payload: Uint8Array, group: number): void {
     if (this.ended) return;
+    if (this.early !== undefined) {
+      this.early.push([kind, payload, group]);
+      return;
+    }
     if (!this.greeted) {
-      this.greet(kind, payload);
+      this.hello(kind, payload);
       return;
     }
     if (group !== THE_GROUP) {
@@ -152,19 +165,32 @@ export class AcceptedLink {
     }
   }
 
-  private greet(kind: FrameKind, payload: Uint8Array): void {
+  private hello(kind: FrameKind, payload: Uint8Array): void {
     if (kind !== FrameKind.Hello) throw new MalformedFrameError("a peer's first frame must say hello");
-    const answer = this.options.greet(decodeHello(payload));
+    const hello = decodeHello(payload);
+    clearTimeout(this.timer);
+    this.reader.payloadBytesMax = PAYLOAD_BYTES_MAX;
+    this.early = [];
+    this.socket.pause();
+    this.options.weigh(hello, () => {
+      if (!this.ended) this.guarded(() => this.greet(hello));
+    });
+  }
+
+  private greet(hello: Hello): void {
+    const { early = [] } = this;
+    this.early = undefined;
+    const answer = this.options.greet(hello);
     if (!Buffer.isBuffer(answer)) {
       this.refuse(answer);
       return;
     }
     this.socket.write(Buffer.concat([PEER_PREFACE, answer]));
     this.greeted = true;
-    this.reader.payloadBytesMax = PAYLOAD_BYTES_MAX;
-    clearTimeout(this.timer);
     this.timer = setInterval(() => this.checkSilence(), SILENCE_MS_MAX / 2);
     this.timer.unref();
+    for (const frame of early) this.frame(...frame);
+    this.socket.resume();
   }
 
   /** A peer reads what it is told: one that does not would make this side keep it. */

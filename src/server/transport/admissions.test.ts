@@ -9,8 +9,10 @@ import { type Fence, NO_FENCE } from '../../wire/fence.ts';
 import { type AdmitChunk, type AdmitRequest, PeerService } from '../../wire/generated/peer.ts';
 import type { CommandSink } from '../host/outcomes.ts';
 import type { Replica } from '../host/replica.ts';
+import { Hearsay } from '../identity/hearsay.ts';
 import { introductionOf } from '../identity/identity.ts';
 import { IdentityFile } from '../identity/identityFile.ts';
+import { Addresses } from '../identity/testing/addresses.ts';
 import type { Log } from '../observe/log.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { Admissions, askForAdmission } from './admissions.ts';
@@ -49,7 +51,14 @@ async function leader(handle: (request: AdmitRequest) => AdmitRequest = (request
       return { index, term: 3, configuration: simpleConfiguration([1]), data: stateMachine.snapshot() };
     },
   } as unknown as Replica<unknown>;
-  const admissions = new Admissions(replica, identity(1, true), DEAF, 3, MAX_BYTES, QUIET);
+  const own = identity(1, true);
+  const addresses = new Addresses();
+  // Whoever asks is there.
+  addresses.ask = (_peer, _own, _timeoutMs, answered) => {
+    const introduction = asked.at(-1)!.introduction!;
+    answered({ kind: 'introduced', introduction, misfit: undefined, isVoter: true, leader: 1, known: new Map() });
+  };
+  const admissions = new Admissions(replica, own, new Hearsay(own, addresses), DEAF, 3, MAX_BYTES, QUIET);
   const server = new Server();
   const admit: handleServerStreamingCall<AdmitRequest, AdmitChunk> = (call) => {
     asked.push(call.request);

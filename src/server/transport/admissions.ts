@@ -15,6 +15,7 @@ import { fenceMetadata, fenceOf, reasonMetadata, reasonOf } from '../../wire/rea
 import type { Replica } from '../host/replica.ts';
 import { type AdmissionAnswer, type AdmissionRefusal, admit } from '../identity/admission.ts';
 import { ASK_TIMES } from '../identity/asking.ts';
+import { type AdmissionClaim, type Hearsay, UNCONFIRMED } from '../identity/hearsay.ts';
 import { type Introduction, introductionOf, type KnownServer, misfitOf } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import { withMember } from '../identity/startDecision.ts';
@@ -36,6 +37,7 @@ type AdmitCall = ServerWritableStream<AdmitRequest, AdmitChunk>;
 export class Admissions {
   private readonly replica: Replica<unknown>;
   private readonly identity: IdentityFile;
+  private readonly hearsay: Hearsay;
   private readonly acceptor: PeerAcceptor<unknown>;
   private readonly serverCount: number;
   private readonly chunkBytes: number;
@@ -45,6 +47,7 @@ export class Admissions {
   constructor(
     replica: Replica<unknown>,
     identity: IdentityFile,
+    hearsay: Hearsay,
     acceptor: PeerAcceptor<unknown>,
     serverCount: number,
     maxMessageBytes: number,
@@ -52,6 +55,7 @@ export class Admissions {
   ) {
     this.replica = replica;
     this.identity = identity;
+    this.hearsay = hearsay;
     this.acceptor = acceptor;
     this.serverCount = serverCount;
     this.chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.floor(maxMessageBytes / 2));
@@ -71,14 +75,25 @@ export class Admissions {
       fail(call, status.FAILED_PRECONDITION, `server ${claim.id} is of another cluster or backend`, misfit);
       return;
     }
-    if (this.busy) {
-      fail(call, status.UNAVAILABLE, 'another server is being admitted; try again', 'busy');
-      return;
-    }
-    this.admit(call, claim);
+    let isGone = false;
+    call.once('cancelled', () => {
+      isGone = true;
+    });
+    const { rejoin, bySurvivor } = call.request;
+    const request = { asker: claim, rejoin, bySurvivor };
+    this.hearsay.confirm(request, (isTrue) => {
+      if (isGone) return;
+      if (isTrue) this.confirmed(call, request);
+      else fail(call, status.UNAVAILABLE, `${this.hearsay.explain(UNCONFIRMED, claim)}; try again`, UNCONFIRMED);
+    });
   }
 
-  private admit(call: AdmitCall, claim: Introduction): void {
+  private confirmed(call: AdmitCall, request: AdmissionClaim): void {
+    if (this.busy) fail(call, status.UNAVAILABLE, 'another server is being admitted; try again', 'busy');
+    else this.admit(call, request);
+  }
+
+  private admit(call: AdmitCall, { asker: claim, rejoin, bySurvivor }: AdmissionClaim): void {
     this.busy = true;
     const shutOut = this.acceptor.shutOut(claim);
     let open = true;
@@ -110,9 +125,8 @@ export class Admissions {
       shutOut.given(admitted);
       void this.send(call, answer).finally(over);
     };
-    const { rejoin, bySurvivor, after } = call.request;
     if (rejoin && bySurvivor) answered(admitBySurvivor(this.replica, this.identity.identity, claim.id));
-    else admit(this.replica, claim, { rejoin, after }, answered);
+    else admit(this.replica, claim, { rejoin, after: call.request.after }, answered);
   }
 
   private async send(call: AdmitCall, { snapshot, spentTerm, admitted }: Given): Promise<void> {

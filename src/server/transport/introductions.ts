@@ -1,14 +1,14 @@
 import { Client as GrpcClient, type MethodDefinition, status } from '@grpc/grpc-js';
 import type { NodeId } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
-import { openChannel, peerChannelOptions } from '../../net/endpoints/channels.ts';
+import { openChannel, peerChannelOptions, questionChannelOptions } from '../../net/endpoints/channels.ts';
 import {
   type Acquaintance,
   type Introduction as IntroductionMessage,
   type KnownServer as KnownServerMessage,
   PeerService,
 } from '../../wire/generated/peer.ts';
-import { LATE, type Patience } from '../identity/asking.ts';
+import { ASK_TIMES, type Asker, LATE, type Patience } from '../identity/asking.ts';
 import { EARLIER_LIVES_MAX, type Introduction, type KnownServer, Misfit } from '../identity/identity.ts';
 import type { Answer } from '../identity/startDecision.ts';
 
@@ -57,9 +57,9 @@ export class Introducer {
   private open = 0;
   private isClosing = false;
 
-  constructor(peer: NodeId, address: Address, maxMessageBytes: number) {
+  constructor(peer: NodeId, address: Address, maxMessageBytes: number, options = peerChannelOptions(maxMessageBytes)) {
     this.peer = peer;
-    this.client = openChannel(GrpcClient, formatAddress(address), peerChannelOptions(maxMessageBytes));
+    this.client = openChannel(GrpcClient, formatAddress(address), options);
   }
 
   /** Never rejects: what is no answer is silence. */
@@ -92,8 +92,9 @@ export class Introducer {
     else if (introduction === undefined || known === undefined) this.reported = 'gives an answer that makes no sense';
     else if (introduction.id !== this.peer) this.reported = `is server ${introduction.id} where it should be another`;
     else {
-      const { isVoter, leader, misfit } = answer;
-      return { kind: 'introduced', introduction, misfit: misfitNamed(misfit), isVoter, leader, known };
+      const { isVoter, leader, misfit, rejoin, survivor } = answer;
+      const wish = rejoin === undefined || survivor === undefined ? undefined : { rejoin, survivor };
+      return { kind: 'introduced', introduction, misfit: misfitNamed(misfit), isVoter, leader, known, wish };
     }
     return isLate ? LATE : { kind: 'silent' };
   }
@@ -103,6 +104,21 @@ export class Introducer {
     this.isClosing = true;
     if (this.open === 0) this.client.close();
   }
+}
+
+/** Asks any of `servers`, over a connection that is made for the question. */
+export function callBack(servers: readonly Address[], maxMessageBytes: number): Asker {
+  return {
+    times: ASK_TIMES,
+    nowMs: () => performance.now(),
+    after: (delayMs, run) => void setTimeout(run, delayMs),
+    ask: (peer, own, timeoutMs, answered) => {
+      const address = servers[peer - 1]!;
+      const introducer = new Introducer(peer, address, maxMessageBytes, questionChannelOptions(maxMessageBytes));
+      void introducer.ask(own, timeoutMs).then(answered);
+      introducer.close();
+    },
+  };
 }
 
 /** Asks in the time that `patience` has for it, which learns from the answer. */

@@ -12,9 +12,11 @@ import { encodeWelcome, type Hello, type Refusal } from '../../wire/peerCodec.ts
 import { PEER_PROTOCOL_VERSION } from '../../wire/peerFrames.ts';
 import type { Connection } from '../admission/connection.ts';
 import { passes, stillCounts } from '../identity/fences.ts';
-import { explainMisfit, type Introduction, introductionOf, misfitOf } from '../identity/identity.ts';
+import { type Hearsay, UNCONFIRMED } from '../identity/hearsay.ts';
+import { type Introduction, introductionOf, type Misfit, misfitOf } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import { type ShutOut, ShutOuts } from '../identity/shutOuts.ts';
+import type { Wish } from '../identity/startDecision.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { AcceptedLink, unavailable } from './acceptedLink.ts';
 import { checkedIntroduction, knownMessages } from './introductions.ts';
@@ -23,6 +25,7 @@ export interface PeerAcceptorOptions<M> {
   readonly self: NodeId;
   readonly serverCount: number;
   readonly identity: IdentityFile;
+  readonly hearsay: Hearsay;
   readonly codec: MessageCodec<M>;
   readonly maxMessageBytes: number;
   readonly log: LimitedLog;
@@ -69,16 +72,21 @@ export class PeerAcceptor<M> {
 
   /** `connection`: what the front door knows of the socket, whose preface was taken off. */
   accept(socket: Socket, connection?: Connection): void {
-    const { codec, log, receive, identity, maxMessageBytes } = this.options;
+    const { codec, log, receive, identity, hearsay, maxMessageBytes } = this.options;
     const address = `${socket.remoteAddress}:${socket.remotePort}`;
     let from: NodeId = 0;
     let claim: Introduction | undefined;
     const link = new AcceptedLink(socket, {
       maxMessageBytes,
-      greet: (hello) => {
+      weigh: (hello, then) => {
         claim = checkedIntroduction(hello.introduction);
-        const misfit = this.whatMisfits(hello, claim);
-        if (misfit !== undefined) return misfit;
+        if (claim === undefined || this.whyNot(hello, claim) !== undefined) then();
+        else hearsay.settle(claim, then);
+      },
+      greet: (hello) => {
+        const refusal = this.whyNot(hello, claim) ?? this.whatMisfits(claim!);
+        if (refusal !== undefined) return refusal;
+        this.shutOuts.met(claim!);
         from = hello.from;
         connection?.becamePeer(() => link.heldBytes);
         this.links.get(from)?.refuse(unavailable('a newer link takes its place'));
@@ -110,9 +118,9 @@ export class PeerAcceptor<M> {
     for (const link of this.open) link.destroy();
   }
 
-  private whatMisfits(hello: Hello, claim: Introduction | undefined): Refusal | undefined {
+  /** Why whoever says this is not met. */
+  private whyNot(hello: Hello, claim: Introduction | undefined): Refusal | undefined {
     const { self, serverCount, identity } = this.options;
-    const misfit = (details: string, reason = '') => ({ code: status.FAILED_PRECONDITION, details, reason });
     if (hello.version !== PEER_PROTOCOL_VERSION) {
       return misfit(`peer protocol version ${hello.version}, expected ${PEER_PROTOCOL_VERSION}`);
     }
@@ -121,21 +129,28 @@ export class PeerAcceptor<M> {
       return misfit(`server ${hello.from} is not one of the other ${serverCount - 1} servers of -servers`);
     }
     if (claim?.id !== hello.from || !claim.isMember) return misfit(`server ${hello.from} does not say who it is`);
-    if (this.shutOuts.refuses(claim, identity.identity) || !passes(this.options.fences().get(claim.id), claim)) {
-      return unavailable(`server ${claim.id} is being admitted again`);
-    }
-    const own = identity.identity;
-    try {
-      const found = identity.meet(claim);
-      return found === undefined ? undefined : misfit(explainMisfit(found, own, claim), found);
-    } catch (error) {
-      return unavailable(`server ${self} cannot note whom it speaks to: ${(error as Error).message}`);
-    }
+    const isShutOut = this.shutOuts.refuses(claim, identity.identity);
+    if (!isShutOut && passes(this.options.fences().get(claim.id), claim)) return undefined;
+    return unavailable(`server ${claim.id} is being admitted again`);
   }
+
+  private whatMisfits(claim: Introduction): Refusal | undefined {
+    const { hearsay } = this.options;
+    const objection = hearsay.objectionTo(claim);
+    if (objection === undefined) return undefined;
+    const words = hearsay.explain(objection, claim);
+    return objection === UNCONFIRMED ? unavailable(words) : misfit(words, objection);
+  }
+}
+
+function misfit(details: string, reason = ''): Refusal {
+  return { code: status.FAILED_PRECONDITION, details, reason };
 }
 
 export interface IntroductionFacts {
   readonly identity: IdentityFile;
+  readonly hearsay: Hearsay;
+  readonly wish: Wish;
   /** Of `-servers`: what says that it is another one is told who this is, and nothing of it is noted. */
   readonly serverCount: number;
   /** Whether a server is a voter, as far as this one knows. */
@@ -145,10 +160,10 @@ export interface IntroductionFacts {
 
 /**
  * Answers who this is, and what it has against the one that asks; also while it does not take part yet, but see
- * `KeptIdentity.answers`.
+ * `KeptIdentity.answers`. Where there is something new in what that one says of itself, it has to be noted before.
  */
 export function introduce(
-  { identity, serverCount, isVoter, leader }: IntroductionFacts,
+  { identity, hearsay, wish, serverCount, isVoter, leader }: IntroductionFacts,
   { request }: ServerUnaryCall<IntroductionMessage, Acquaintance>,
   done: sendUnaryData<Acquaintance>,
 ): void {
@@ -161,17 +176,22 @@ export function introduce(
     done({ code: status.UNAVAILABLE, details: `server ${identity.identity.id} is starting` });
     return;
   }
-  let misfit = misfitOf(identity.identity, claim);
-  try {
-    if (claim.id <= serverCount) misfit = identity.meet(claim);
-  } catch {
-    // A disk that is full: the answer is as true as it was, and messages would be refused.
+  const answer = (misfit: Misfit | undefined) =>
+    done(null, {
+      introduction: introductionOf(identity.identity),
+      misfit: misfit ?? '',
+      isVoter: isVoter(claim.id),
+      leader: leader(),
+      known: knownMessages(identity.identity.known),
+      ...wish,
+    });
+  if (claim.id > serverCount) {
+    answer(misfitOf(identity.identity, claim));
+    return;
   }
-  done(null, {
-    introduction: introductionOf(identity.identity),
-    misfit: misfit ?? '',
-    isVoter: isVoter(claim.id),
-    leader: leader(),
-    known: knownMessages(identity.identity.known),
+  hearsay.settle(claim, () => {
+    const objection = hearsay.objectionTo(claim);
+    if (objection !== UNCONFIRMED) answer(objection);
+    else done({ code: status.UNAVAILABLE, details: hearsay.explain(objection, claim) });
   });
 }

@@ -10,8 +10,10 @@ import type { MessageCodec } from '../../consensus/contract.ts';
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { encodeHello, encodeWelcome } from '../../wire/peerCodec.ts';
 import { encodeFrame, FrameKind, MalformedFrameError, sealFrame } from '../../wire/peerFrames.ts';
-import { introductionOf } from '../identity/identity.ts';
+import { Hearsay } from '../identity/hearsay.ts';
+import { EARLIER_LIVES_MAX, type Introduction, introductionOf } from '../identity/identity.ts';
 import { IdentityFile } from '../identity/identityFile.ts';
+import { Addresses } from '../identity/testing/addresses.ts';
 import { sniff } from '../net/sniff.ts';
 import type { Log } from '../observe/log.ts';
 import { AcceptedLink } from './acceptedLink.ts';
@@ -65,11 +67,14 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
     return undefined;
   };
   const common = { codec: CODEC, log: log as unknown as Log, maxMessageBytes };
+  /** Who dialled last is at the address of server 1. */
+  const addresses = new Addresses();
   const acceptor = new PeerAcceptor({
     ...common,
     self: 2,
     serverCount: 3,
     identity: answerer,
+    hearsay: new Hearsay(answerer, addresses),
     fences: () => inForce.fences,
     receive,
   });
@@ -83,8 +88,9 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const dial = (identity = dialler) =>
-    new PeerLink<Uint8Array>({
+  const dial = (identity = dialler) => {
+    addresses.put(1, () => identity.identity);
+    return new PeerLink<Uint8Array>({
       ...common,
       self: 1,
       peer: 2,
@@ -102,6 +108,7 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
       },
       notUnderstood: () => {},
     });
+  };
   const links = [dial()];
   const until = async (condition: () => boolean) => {
     while (!condition()) await new Promise<void>((resolve) => (wake = resolve));
@@ -121,6 +128,7 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
     link: links[0]!,
     address: `127.0.0.1:${port}`,
     another,
+    addresses,
     acceptor,
     answerer,
     inForce,
@@ -310,6 +318,8 @@ describe('a link to a peer', () => {
     const dialler = member(1, '');
     const one = await linked(dialler, member(2, 'd'.repeat(32)));
     close = one.close;
+    const { identity } = dialler;
+    one.addresses.put(1, () => identity);
     // Found out between its hello and the welcome.
     one.link.send([Uint8Array.of(1)]);
     dialler.change({ cluster: 'c'.repeat(32) });
@@ -321,29 +331,35 @@ describe('what a stranger says on a link', () => {
   let close = () => {};
   afterEach(() => close());
 
-  const hello = (identity: IdentityFile) =>
-    encodeHello({ from: 1, to: 2, engine: 'gorums', introduction: introductionOf(identity.identity) });
+  const hello = (claim: Introduction) => encodeHello({ from: 1, to: 2, engine: 'gorums', introduction: claim });
   const outbox = (...messages: readonly Uint8Array[]) => {
     const made = new Outbox();
     for (const message of messages) made.add(message, false);
     return made;
   };
 
-  async function said(...frames: readonly Uint8Array[]) {
-    const one = await linked();
+  /** What he says of himself is what server 1 says. */
+  async function met() {
+    const server = member(1);
+    const one = await linked(server);
     close = one.close;
     const stranger = await RawPeer.dial(one.address);
-    stranger.say(...frames);
+    return { ...one, stranger, greeting: hello(introductionOf(server.identity)), server };
+  }
+
+  async function said(frames: (greeting: Buffer) => readonly Uint8Array[]) {
+    const { stranger, greeting, ...one } = await met();
+    stranger.say(...frames(greeting));
     return { ...one, refusal: await stranger.ended };
   }
 
   it('is taken only after a hello, and nothing that could fill memory before it', async () => {
     const message = Buffer.concat(outbox(Uint8Array.of(1)).nextOrdered()!);
-    const { refusal, received } = await said(message);
+    const { refusal, received } = await said(() => [message]);
     expect(refusal).toEqual({ code: 3, details: "a peer's first frame must say hello", reason: '' });
     expect(received).toEqual([]);
     close();
-    const long = await said(encodeFrame(FrameKind.Hello, Buffer.alloc(9000)));
+    const long = await said(() => [encodeFrame(FrameKind.Hello, Buffer.alloc(9000))]);
     expect(long.refusal).toEqual({ code: 3, details: 'a frame of 9000 bytes, expected at most 8192', reason: '' });
   });
 
@@ -351,7 +367,7 @@ describe('what a stranger says on a link', () => {
     const good = Buffer.concat(outbox(Uint8Array.of(1)).nextOrdered()!);
     for (const [bad, details] of [
       [encodeWelcome({ introduction: undefined }), 'a frame of kind 2, which a dialler does not send there'],
-      [hello(member(1)), 'a frame of kind 1, which a dialler does not send there'],
+      [hello(introductionOf(member(1).identity)), 'a frame of kind 1, which a dialler does not send there'],
       [encodeFrame(FrameKind.LargeMore, Buffer.alloc(3)), 'more of a message that has not begun'],
       [
         Buffer.concat(outbox(new Uint8Array(1 << 20)).nextOrdered()!),
@@ -362,7 +378,7 @@ describe('what a stranger says on a link', () => {
         'not messages: malformed at byte 1: a field of 9 bytes in 1 bytes',
       ],
     ] as const) {
-      const { refusal, received } = await said(hello(member(1)), good, bad, good);
+      const { refusal, received } = await said((greeting) => [greeting, good, bad, good]);
       expect(refusal).toEqual({ code: 3, details, reason: '' });
       expect(received).toEqual([Uint8Array.of(1)]);
       close();
@@ -370,11 +386,9 @@ describe('what a stranger says on a link', () => {
   });
 
   it('was answered Ping by Ping: a flood of them kept the server from all others', async () => {
-    const one = await linked();
-    close = one.close;
-    const stranger = await RawPeer.dial(one.address);
+    const { stranger, greeting } = await met();
     const ping = encodeFrame(FrameKind.Ping, new Uint8Array(0));
-    stranger.say(hello(member(1)));
+    stranger.say(greeting);
     await stranger.answer;
     const welcomeBytes = stranger.socket.bytesRead;
     stranger.say(...Array.from({ length: 10_000 }, () => ping), encodeFrame(FrameKind.Pong, new Uint8Array(0)));
@@ -384,14 +398,12 @@ describe('what a stranger says on a link', () => {
   });
 
   it('of a group that is not served here is left out, and ended the link', async () => {
-    const one = await linked();
-    close = one.close;
+    const { stranger: peer, greeting, ...one } = await met();
     const ofGroup = (group: number, frame: Buffer) => {
       frame.writeUInt32BE(group, 8);
       return sealFrame(frame);
     };
-    const peer = await RawPeer.dial(one.address);
-    peer.say(hello(member(1)));
+    peer.say(greeting);
     peer.say(ofGroup(7, encodeFrame(FrameKind.Messages, Buffer.from([1, 1]))));
     peer.say(ofGroup(7, encodeFrame(FrameKind.LargeBegin, Buffer.from([200, 1, 1]))));
     peer.say(encodeFrame(FrameKind.Messages, Buffer.from([1, 2])));
@@ -406,7 +418,11 @@ describe('what a stranger says on a link', () => {
   it('is not answered without end where the answers are not read', async () => {
     const [near, far] = duplexPair();
     const socket = Object.assign(far, { setNoDelay: () => {} }) as unknown as Socket;
-    const options = { maxMessageBytes: 1, greet: () => encodeWelcome({ introduction: undefined }) };
+    const options = {
+      maxMessageBytes: 1,
+      weigh: (_hello: unknown, then: () => void) => then(),
+      greet: () => encodeWelcome({ introduction: undefined }),
+    };
     new AcceptedLink(socket, {
       ...options,
       receive: () => {},
@@ -415,12 +431,63 @@ describe('what a stranger says on a link', () => {
       refused: () => {},
       closed: () => {},
     });
-    near.write(hello(member(1)));
+    near.write(hello(introductionOf(member(1).identity)));
     for (let i = 0; i < 10_000 && !far.destroyed; i++) {
       near.write(encodeFrame(FrameKind.Ping, new Uint8Array(0)));
       await new Promise(setImmediate);
     }
     expect(far.destroyed).toBe(true);
+  });
+
+  it.each([
+    ['was admitted at index 2^52', () => ({ admitted: 2 ** 52 })],
+    ['has another folder, which was', () => ({ admitted: 2 ** 52, instance: 'f'.repeat(32) })],
+    [
+      'started 2^52 times',
+      ({ life }: Introduction) => ({ boots: 2 ** 52, life: 'e'.repeat(16), earlierLives: [life] }),
+    ],
+    [
+      'started so often that no earlier start is named',
+      () => ({ boots: 2 ** 52, life: 'e'.repeat(16), earlierLives: Array(EARLIER_LIVES_MAX).fill('d'.repeat(16)) }),
+    ],
+  ])('under the name of a server, that it %s, kept that server out for good', async (_what, forge) => {
+    const { stranger, server, address, link, ...one } = await met();
+    link.send([Uint8Array.of(1)]);
+    await one.until(() => one.received.length === 1);
+    const { known } = one.answerer.identity;
+    const truth = introductionOf(server.identity);
+    stranger.say(hello({ ...truth, ...forge(truth) }));
+    expect(await stranger.ended).toEqual({
+      code: 14,
+      details: expect.stringContaining('did not hear the same'),
+      reason: '',
+    });
+    expect(one.answerer.identity.known).toBe(known);
+    expect(one.addresses.asked).toEqual([1, 1]);
+    // What is known takes no question.
+    one.another(server).send([Uint8Array.of(2)]);
+    await one.until(() => one.received.length === 2);
+    expect(one.addresses.asked).toEqual([1, 1]);
+    expect(one.refusals).toEqual([]);
+  });
+
+  it('waits with all that follows it until the server was asked', async () => {
+    const { stranger, greeting, server, ...one } = await met();
+    let answer: (() => void) | undefined;
+    const { ask } = one.addresses;
+    one.addresses.ask = (...question) => {
+      answer = () => ask(...question);
+    };
+    stranger.say(greeting, ...outbox(Uint8Array.of(1)).nextOrdered()!);
+    stranger.say(...outbox(Uint8Array.of(2)).nextOrdered()!);
+    await expect.poll(() => answer).toBeDefined();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(one.received).toEqual([]);
+    answer!();
+    await one.until(() => one.received.length === 2);
+    expect(one.received).toEqual([Uint8Array.of(1), Uint8Array.of(2)]);
+    expect(one.answerer.identity.known.get(1)).toMatchObject({ life: server.identity.life });
+    stranger.close();
   });
 
   it('ended the process with a message for which there was no memory', () => {

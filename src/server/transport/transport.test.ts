@@ -8,8 +8,10 @@ import { gorumsKind } from '../../consensus/gorums/index.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { encodeRequest, gorumsUnaryCalls } from '../../consensus/gorums/unaryCodec.ts';
 import { NO_FENCES } from '../../wire/fence.ts';
+import { Hearsay } from '../identity/hearsay.ts';
 import { introductionOf } from '../identity/identity.ts';
 import { IdentityFile } from '../identity/identityFile.ts';
+import { Addresses } from '../identity/testing/addresses.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { PeerTransport } from './transport.ts';
 
@@ -23,6 +25,7 @@ it('unary calls in the name of a server that was being admitted again reached th
     servers: [1, 2, 3].map((port) => ({ host: '127.0.0.1', port })),
     kind: gorumsKind,
     identity,
+    hearsay: new Hearsay(identity, new Addresses()),
     unaryCalls: gorumsUnaryCalls,
     ordered: true,
     maxMessageBytes: 8192,

@@ -4,6 +4,7 @@ import type { Address } from '../../net/endpoints/addresses.ts';
 import type { Fences } from '../../wire/fence.ts';
 import { MESSAGE_BYTES_MAX } from '../../wire/peerFrames.ts';
 import { Patience } from '../identity/asking.ts';
+import type { Hearsay } from '../identity/hearsay.ts';
 import { introductionOf, type Misfit } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
@@ -23,6 +24,7 @@ export interface TransportOptions<M> {
   readonly servers: readonly Address[];
   readonly kind: EngineKind<M>;
   readonly identity: IdentityFile;
+  readonly hearsay: Hearsay;
   /** Of an engine that has them. */
   readonly unaryCalls: UnaryCalls<M> | undefined;
   /** Its messages travel on links all the same, but to peers that know none. */
@@ -57,14 +59,23 @@ export class PeerTransport<M> {
 
   constructor(options: TransportOptions<M>) {
     this.options = options;
-    const { self, servers, kind, identity, unaryCalls, ordered, log, fences, accepted, refused } = options;
-    const maxMessageBytes = MESSAGE_BYTES_MAX;
+    const { self, servers, kind, identity, hearsay, unaryCalls, ordered, log, fences, accepted, refused } = options;
     // On whatever way a message came, links and unary calls and the answers to these.
     const receive = (from: NodeId, message: M) =>
       this.acceptor.isDeafTo(from) ? SHUT_OUT : options.receive(from, message);
     const serverCount = servers.length;
     const { codec } = kind;
-    this.acceptor = new PeerAcceptor({ self, serverCount, identity, codec, log, maxMessageBytes, fences, receive });
+    this.acceptor = new PeerAcceptor({
+      self,
+      serverCount,
+      identity,
+      hearsay,
+      codec,
+      log,
+      maxMessageBytes: MESSAGE_BYTES_MAX,
+      fences,
+      receive,
+    });
     if (unaryCalls === undefined) return;
     this.unary = new UnaryPeers({
       calls: unaryCalls,

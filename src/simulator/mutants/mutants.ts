@@ -2,7 +2,7 @@ import { simulatedEngine } from '../engines.ts';
 import type { Mutation } from '../mutation.ts';
 import type { Plan } from '../plan.ts';
 import type { Invariant } from '../violation.ts';
-import { VIRTUAL_ASK_TIMES } from '../virtualStarting.ts';
+import { VIRTUAL_ASK_TIMES } from '../virtualAsker.ts';
 import { ForgetsWhatWasSent, TakesUnknownForRefused } from './clientMutants.ts';
 import {
   AnswersReadsAtOnce,
@@ -613,6 +613,13 @@ export const MUTANTS: readonly Mutant[] = [
     invariants: ['whole memory', 'election safety'],
     adjust: earlierGoOn,
     mutation: () => ({ hearsOnceMet: true }),
+  },
+  {
+    name: 'what anybody says of a server is taken for that server’s word',
+    engines: ALL,
+    seedsMax: 5,
+    invariants: ['right refusal'],
+    mutation: () => ({ believesHearsay: true }),
   },
   {
     name: 'a vote in a term that is stored already is not written',

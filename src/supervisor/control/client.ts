@@ -11,6 +11,10 @@ export class ControlError extends Error {
 /** Longest answer, bytes: a status of 64 servers takes a hundredth of it. */
 const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 
+/** A process that runs is named as the supervisor by a file that others may have written, or that outlived it and its process number. */
+const IF_NOBODY =
+  'it is starting or ending, or the process that supervisor.json of its folder names is another program: then remove that file';
+
 /** Asks the supervisor at the Unix socket `path`; resolves with the value of its answer. Throws ControlError. */
 export async function askSupervisor(path: string, request: ControlRequest, timeoutMs: number): Promise<unknown> {
   expectOwnSocket(path);
@@ -28,7 +32,9 @@ export async function askSupervisor(path: string, request: ControlRequest, timeo
 /** Whoever listens elsewhere, or is another user, is no supervisor of ours. */
 function expectOwnSocket(path: string): void {
   const stats = lstatSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) throw new ControlError(`no answer from the supervisor: there is no ${printable(path)}`);
+  if (stats === undefined) {
+    throw new ControlError(`no answer from the supervisor: there is no ${printable(path)}; ${IF_NOBODY}`);
+  }
   const uid = process.geteuid?.();
   if (stats.isSocket() && (uid === undefined || uid === 0 || stats.uid === uid)) return;
   throw new ControlError(`${printable(path)} is not the socket of a supervisor of ours`);
@@ -49,7 +55,9 @@ function exchange(path: string, line: string, timeoutMs: number): Promise<string
       socket.destroy();
       fail(new ControlError(`the supervisor's answer is too long: expected at most ${ANSWER_BYTES_MAX} bytes`));
     });
-    socket.on('error', (cause) => fail(new ControlError(`no answer from the supervisor: ${cause.message}`, { cause })));
+    socket.on('error', (cause) =>
+      fail(new ControlError(`no answer from the supervisor: ${cause.message}; ${IF_NOBODY}`, { cause })),
+    );
     socket.on('close', () => {
       clearTimeout(timer);
       done(text);

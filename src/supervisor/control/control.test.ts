@@ -58,6 +58,17 @@ describe('Claim', () => {
     claim.release();
   });
 
+  it('named another program, and `up` sent to `down`, which sent nowhere', async () => {
+    const claim = Claim.take(folder, 'three');
+    const file = join(folder, 'supervisor.json');
+    const advice = `where process ${process.pid} is another program, remove ${file}`;
+    expect(() => Claim.take(folder, 'three')).toThrow(advice);
+    const served = await serveControl(controlPath(folder), async () => 'fine');
+    expect(() => Claim.take(folder, 'three')).toThrow(/already: rkv-cluster down stops it$/);
+    await served.close();
+    claim.release();
+  });
+
   it('takes over what a supervisor that was killed left behind, and tells of its servers', () => {
     const claim = Claim.take(folder, 'three');
     const own = identify(process.pid);
@@ -231,7 +242,7 @@ describe('the control channel', () => {
 
   it('fails clearly where nobody listens, or nobody answers', async () => {
     await expect(askSupervisor(join(folder, 'none.sock'), { command: 'status' }, 5000)).rejects.toThrow(
-      /no answer from the supervisor: there is no .*none\.sock/,
+      /no answer from the supervisor: there is no .*none\.sock; .* another program: then remove that file/,
     );
     symlinkSync(join(folder, 'control.sock'), join(folder, 'link.sock'));
     await expect(askSupervisor(join(folder, 'link.sock'), { command: 'status' }, 5000)).rejects.toThrow(

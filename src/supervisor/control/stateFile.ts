@@ -116,8 +116,18 @@ export class Claim {
 const format = (state: SupervisorState): string => `${JSON.stringify(state, null, 2)}\n`;
 
 function refuse(state: SupervisorState | undefined, path: string): never {
+  const directory = dirname(path);
   const who = state === undefined ? `another supervisor (${path})` : `a supervisor (pid ${state.supervisor.pid})`;
-  throw new AlreadyRunningError(`${who} runs the cluster in ${dirname(path)} already: rkv-cluster down stops it`);
+  throw new AlreadyRunningError(`${who} runs the cluster in ${directory} already: ${advice(state, path, directory)}`);
+}
+
+/** The file may have been written by others, and name any process that runs. */
+function advice(state: SupervisorState | undefined, path: string, directory: string): string {
+  const socket = controlPath(directory);
+  if (state === undefined || lstatSync(socket, { throwIfNoEntry: false }) !== undefined) {
+    return 'rkv-cluster down stops it';
+  }
+  return `it is not there to be asked (no ${socket}), so it is starting or ending; where process ${state.supervisor.pid} is another program, remove ${path}`;
 }
 
 /** Takes what a dead supervisor left out of the way, so that of two that try at once only one does. */

@@ -62,6 +62,8 @@ export interface Acquaintance {
   isVoter: boolean;
   leader: number;
   known: KnownServer[];
+  rejoin?: boolean | undefined;
+  survivor?: number | undefined;
 }
 
 export interface KnownServer {
@@ -465,7 +467,15 @@ export const Introduction: MessageFns<Introduction> = {
 };
 
 function createBaseAcquaintance(): Acquaintance {
-  return { introduction: undefined, misfit: "", isVoter: false, leader: 0, known: [] };
+  return {
+    introduction: undefined,
+    misfit: "",
+    isVoter: false,
+    leader: 0,
+    known: [],
+    rejoin: undefined,
+    survivor: undefined,
+  };
 }
 
 export const Acquaintance: MessageFns<Acquaintance> = {
@@ -484,6 +494,12 @@ export const Acquaintance: MessageFns<Acquaintance> = {
     }
     for (const v of message.known) {
       KnownServer.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.rejoin !== undefined) {
+      writer.uint32(48).bool(message.rejoin);
+    }
+    if (message.survivor !== undefined) {
+      writer.uint32(56).uint64(message.survivor);
     }
     return writer;
   },
@@ -539,6 +555,22 @@ export const Acquaintance: MessageFns<Acquaintance> = {
             }
 
             message.known.push(KnownServer.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.rejoin = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.survivor = longToNumber(reader.uint64());
             continue;
           }
         }
