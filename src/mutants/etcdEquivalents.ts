@@ -20,6 +20,9 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
     'consensus/etcd/leader.ts appendEntries: swap own.index = index; state.send(own); → state.send(own); own.index = index;',
     'consensus/etcd/node.ts RaftNode.addThreadMessages: swap append.responses = confirmation === undefined ? state.outboxAfterAppend : [...state.outboxAfterAppend, confirmation]; messages.push(append); → messages.push(append); append.responses = confirmation === undefined ? state.outboxAfterAppend : [...state.outboxAfterAppend, confirmation];',
     'consensus/etcd/node.ts RaftNode.addThreadMessages: swap apply.responses = [this.applyConfirmation(committed)]; messages.push(apply); → messages.push(apply); apply.responses = [this.applyConfirmation(committed)];',
+    'consensus/etcd/replication.ts trySendAppend: swap message.commit = log.committed; state.send(message); → state.send(message); message.commit = log.committed;',
+    'consensus/etcd/replication.ts sendSnapshot: swap message.snapshot = snapshot; state.send(message); → state.send(message); message.snapshot = snapshot;',
+    'consensus/etcd/replication.ts sendHeartbeat: swap message.readSequence = readSequence; state.send(message); → state.send(message); message.readSequence = readSequence;',
   ),
   ...argued(
     'Neither looks at the other.',
@@ -60,6 +63,15 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
     'consensus/etcd/progress.ts Progress.becomeReplicate: swap this.enter(ProgressState.Replicate); this.next = this.match + 1; → this.next = this.match + 1; this.enter(ProgressState.Replicate);',
     'consensus/etcd/progress.ts Progress.reject: swap this.rewind(Math.max(Math.min(rejected, hint + 1), this.match + 1)); this.flowPaused = false; → this.flowPaused = false; this.rewind(Math.max(Math.min(rejected, hint + 1), this.match + 1));',
     'consensus/etcd/progress.ts Progress.enter: swap this.state = state; this.inflights.reset(); → this.inflights.reset(); this.state = state;',
+    'consensus/etcd/raftLog.ts RaftLog.restore: swap this.committed = snapshot.index; this.unstable.restore(snapshot); → this.unstable.restore(snapshot); this.committed = snapshot.index;',
+    'consensus/etcd/replication.ts trySendAppend: swap progress.sentEntries(entries.length, bytes, state.ticks + Math.floor(transitMs(bytes) / options.tickMs)); progress.sentCommit = log.committed; → progress.sentCommit = log.committed; progress.sentEntries(entries.length, bytes, state.ticks + Math.floor(transitMs(bytes) / options.tickMs));',
+    'consensus/etcd/replication.ts sendHeartbeat: swap state.send(message); progress.sentCommit = message.commit; → progress.sentCommit = message.commit; state.send(message);',
+    'consensus/etcd/state.ts RaftState.constructor: swap this.vote = initial.hardState.vote; this.log.commitTo(Math.max(initial.hardState.commit, initial.appliedIndex)); → this.log.commitTo(Math.max(initial.hardState.commit, initial.appliedIndex)); this.vote = initial.hardState.vote;',
+    'consensus/etcd/state.ts RaftState.constructor: swap this.log.appliedTo(Math.min(initial.appliedIndex, this.log.committed), 0); this.members = membersOf(initial.configuration, (_id, learner) => this.newProgress(le… → this.members = membersOf(initial.configuration, (_id, learner) => this.newProgress(learner)); this.log.appliedTo(Math.min(initial.appliedIndex, this.log.committ…',
+    'consensus/etcd/state.ts RaftState.becomeFollower: swap this.reset(term); this.role = RaftRole.Follower; → this.role = RaftRole.Follower; this.reset(term);',
+    'consensus/etcd/state.ts RaftState.becomeCandidate: swap this.reset(this.term + 1); this.role = RaftRole.Candidate; → this.role = RaftRole.Candidate; this.reset(this.term + 1);',
+    'consensus/etcd/state.ts RaftState.becomePreCandidate: swap this.votes.clear(); this.lead = 0; → this.lead = 0; this.votes.clear();',
+    'consensus/etcd/state.ts RaftState.becomeLeader: swap this.reset(this.term); this.role = RaftRole.Leader; → this.role = RaftRole.Leader; this.reset(this.term);',
   ),
   ...argued(
     'Standing for election neither looks at the time that passed nor, but by setting it to nothing, changes it.',
@@ -85,7 +97,7 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'Where an election is lost the log stays what it is, and it alone decides how far it is committed.',
-    'consensus/etcd/election.ts countVote: swap state.becomeFollower(state.term, 0); state.log.commitTo(refusedCommit); → state.log.commitTo(refusedCommit); state.becomeFollower(state.term, 0);',
+    'consensus/etcd/election.ts countVote: swap state.becomeFollower(state.term); state.log.commitTo(state.refusedCommit); → state.log.commitTo(state.refusedCommit); state.becomeFollower(state.term);',
   ),
   ...argued(
     'Both only put in a row what is sent; where the heartbeat that a read needs comes first, a commit index may be told once more.',
@@ -172,5 +184,42 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
     'Where memory begins at the end of what is asked for nothing of it follows: what storage gave is only copied.',
     'consensus/etcd/raftLog.ts RaftLog.slice: half stop <= offset || from + stored.length < offset → from + stored.length < offset',
     'consensus/etcd/raftLog.ts RaftLog.slice: bound stop <= offset → stop < offset',
+  ),
+  ...argued(
+    'The term of place 0 is 0.',
+    'consensus/etcd/raftLog.ts RaftLog.findConflictByTerm: bound low < 0 → low <= 0',
+  ),
+  ...argued(
+    'What was known is set again and comes to the same.',
+    'consensus/etcd/raftLog.ts RaftLog.commitTo: bound index > this.committed → index >= this.committed',
+    'consensus/etcd/readQueue.ts ReadQueue.confirm: bound sequence > (this.confirmed.get(from) ?? 0) → sequence >= (this.confirmed.get(from) ?? 0)',
+  ),
+  ...argued(
+    'A short way: without a limit nothing is cut off.',
+    'consensus/etcd/raftLog.ts limitBytes: drop if (maxBytes === Number.POSITIVE_INFINITY) return entries;',
+  ),
+  ...argued(
+    'The members are given the same map, which nobody looks at before it is done.',
+    'consensus/etcd/reconfigure.ts unstage: swap progress.delete(id); state.members = { configuration: state.configuration, progress }; → state.members = { configuration: state.configuration, progress }; progress.delete(id);',
+  ),
+  ...argued(
+    'What may go and is not due yet goes a little sooner.',
+    'consensus/etcd/replication.ts flushAppends: drop if (!leader.appendDue) return;',
+  ),
+  ...argued(
+    'Who was sent a snapshot is paused: the next attempt says the same.',
+    'consensus/etcd/replication.ts sendSnapshot: flip true → false',
+  ),
+  ...argued(
+    'Every heartbeat tells the commit index anew; what it told may be told once more.',
+    'consensus/etcd/replication.ts sendHeartbeat: drop progress.sentCommit = message.commit;',
+  ),
+  ...argued(
+    'A probe that was on its way when the host fell asleep is waited for a little longer.',
+    'consensus/etcd/state.ts RaftState.slept: drop this.ticks += ticks;',
+  ),
+  ...argued(
+    'The first acknowledgement of its own does the same.',
+    'consensus/etcd/state.ts RaftState.becomeLeader: drop own?.becomeReplicate();',
   ),
 ];

@@ -246,6 +246,19 @@ describe('pre-votes (thesis §9.6)', () => {
     ]);
   });
 
+  it('count in the round in which they were asked for', () => {
+    const server = new OneNode({ options, voters: [1, 2, 3, 4, 5] });
+    server.tick(10);
+    server.run();
+    server.receive(PreVoteResp, 2, { term: 1 });
+    server.tick(10);
+    server.run();
+    server.receive(PreVoteResp, 3, { term: 1 });
+    expect(server.state.role).toBe(RaftRole.PreCandidate);
+    server.receive(PreVoteResp, 2, { term: 1 });
+    expect(server.state.role).toBe(RaftRole.Candidate);
+  });
+
   it('that are won are followed by requests that break no lease', () => {
     const server = new OneNode({ options });
     server.node.campaign();

@@ -98,9 +98,8 @@ function countVote(state: RaftState, from: NodeId, granted: boolean): void {
   const result = jointVote(voters, outgoing, (id) => state.votes.get(id));
   if (result === VoteResult.Lost) {
     // A lost pre-vote leaves the term as it was: the answers carried terms that were only asked for.
-    const { refusedCommit } = state;
-    state.becomeFollower(state.term, 0);
-    state.log.commitTo(refusedCommit);
+    state.becomeFollower(state.term);
+    state.log.commitTo(state.refusedCommit);
   } else if (result === VoteResult.Won) {
     if (state.role === RaftRole.PreCandidate) campaign(state, MessageType.Vote, false);
     else startLeading(state);

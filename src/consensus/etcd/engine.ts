@@ -129,7 +129,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       const believed = this.terms.ceiling(own, this.nowMs);
       if (term > believed) {
         if (believed > own && tellsTerm(message)) {
-          state.becomeFollower(believed, 0);
+          state.becomeFollower(believed);
           this.noticeReign();
         }
         return tooFarAhead(term, own);

@@ -165,8 +165,12 @@ describe('replication (Raft §5.3)', () => {
     expect([next!.index, next!.entries.length]).toEqual([3, 2]);
   });
 
-  it('sends no snapshot to who is not there, nor where there is none', () => {
-    const server = new OneNode({ terms: [1, 1, 1], hardState: { term: 1, commit: 3 } });
+  it.each([true, false])('sends no snapshot to who is not there (appends coalesced: %s)', (coalesceAppends) => {
+    const server = new OneNode({
+      terms: [1, 1, 1],
+      hardState: { term: 1, commit: 3 },
+      options: { coalesceAppends },
+    });
     server.run();
     const { configuration } = server.state;
     const snapshot = { index: 3, term: 1, configuration, data: new Uint8Array([7]) };
@@ -261,6 +265,20 @@ describe('heartbeats (Raft §5.2)', () => {
     server.run();
     server.tick(1);
     expect(sentTo(server.run(), Heartbeat)).toEqual([3]);
+    server.tick(1);
+    expect(sentTo(server.run(), Heartbeat)).toEqual([2, 3]);
+  });
+
+  it('are not spared to who is probed, though it was sent an append', () => {
+    const server = new OneNode({ options: { coalesceAppends: true } });
+    server.lead();
+    server.receive(AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    server.tick(1);
+    server.run();
+    server.node.reportUnreachable(2);
+    server.receive(HeartbeatResp, 2, { term: 1 });
+    expect(server.run()).toMatchObject([{ type: Append, to: 2 }]);
     server.tick(1);
     expect(sentTo(server.run(), Heartbeat)).toEqual([2, 3]);
   });
@@ -388,6 +406,24 @@ describe('staying leader', () => {
     expect(server.state.role).toBe(RaftRole.Leader);
     server.tick(10);
     expect(server.state.role).toBe(RaftRole.Follower);
+  });
+
+  it('is asked for a quorum an election timeout after the election, whenever that was won, and counts itself', () => {
+    const late = new OneNode({ options: { checkQuorum: true } });
+    late.node.campaign();
+    late.run();
+    late.tick(9);
+    late.receive(MessageType.VoteResp, 2, { term: 1 });
+    late.tick(9);
+    expect(late.state.role).toBe(RaftRole.Leader);
+    const slow = new OneNode({ options: { checkQuorum: true, asyncStorageWrites: true } });
+    slow.node.campaign();
+    slow.node.ready();
+    for (const id of [1, 2]) slow.receive(MessageType.VoteResp, id, { term: 1 });
+    slow.node.ready();
+    slow.receive(HeartbeatResp, 2, { term: 1 });
+    slow.tick(10);
+    expect(slow.state.role).toBe(RaftRole.Leader);
   });
 
   it('tells followers no commit index beyond what they are known to hold', () => {
@@ -604,6 +640,31 @@ describe('membership changes (Raft §6, thesis §4)', () => {
     expect(told.map(({ to, commit }) => [to, commit])).toEqual([
       [2, 3],
       [3, 3],
+    ]);
+    server.propose('b');
+    server.run();
+    server.receive(AppendResp, 2, { term: 1, index: 4 });
+    server.receive(AppendResp, 3, { term: 1, index: 4 });
+    server.receive(AppendResp, 2, { term: 1, index: 4 });
+    expect([server.state.log.committed, server.run().filter(({ type, to }) => type === Append && to !== 4)]).toEqual([
+      4,
+      [],
+    ]);
+  });
+
+  it('are told along with entries where there are some, and not by a message of their own', () => {
+    const server = new OneNode({ options: { coalesceAppends: true } });
+    server.lead();
+    for (const id of [2, 3]) server.receive(AppendResp, id, { term: 1, index: 1 });
+    server.run();
+    server.node.propose([change(ChangeKind.Remove, 3)]);
+    server.run();
+    server.receive(AppendResp, 2, { term: 1, index: 2 });
+    server.propose('a');
+    const told = server.node.ready().messages.filter(({ type }) => type === Append);
+    expect(told.map(({ to, commit, entries }) => [to, commit, entries.length])).toEqual([
+      [2, 2, 1],
+      [3, 2, 1],
     ]);
   });
 

@@ -66,7 +66,7 @@ function checkQuorum(state: RaftState): void {
   const { progress } = state.members;
   const { voters, outgoing } = state.configuration;
   const active = (id: NodeId) => progress.get(id)?.recentActive;
-  if (jointVote(voters, outgoing, active) !== VoteResult.Won) state.becomeFollower(state.term, 0);
+  if (jointVote(voters, outgoing, active) !== VoteResult.Won) state.becomeFollower(state.term);
   for (const [id, peer] of state.members.progress) if (id !== state.id) peer.recentActive = false;
 }
 

@@ -130,7 +130,7 @@ export class Leadership {
     if (jointVote(voters, outgoing, knows) !== VoteResult.Won) return;
     const next = successor(this.view, voters.filter(knows));
     if (next !== 0) state.send(new Message(MessageType.TimeoutNow, next));
-    state.becomeFollower(state.term, 0);
+    state.becomeFollower(state.term);
   }
 }
 

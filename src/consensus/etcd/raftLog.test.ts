@@ -119,6 +119,7 @@ describe('the unstable end of the log', () => {
     expect(log.slice(1, 6, 0).map(({ index }) => index)).toEqual([1]);
     expect(log.slice(2, 6, 3 * size).map(({ index }) => index)).toEqual([2, 3, 4]);
     expect(log.slice(2, 6, Number.POSITIVE_INFINITY, 2).map(({ index }) => index)).toEqual([2, 3]);
+    expect(log.slice(4, 6, 0).map(({ index }) => index)).toEqual([4]);
     expect(log.slice(6, 6, 0)).toEqual([]);
   });
 
@@ -174,6 +175,26 @@ describe('handing out what is committed', () => {
     log.acceptApplying(4, 2 * size, false);
     log.appliedTo(3, 0);
     expect([log.applied, log.applying]).toEqual([3, 4]);
+  });
+
+  it('waits where as much is handed out as may be, or more, also for what is committed later', () => {
+    const storage = new MemoryLog();
+    storage.persist({ mark: 1, entries: terms(1, 1, 1), mustSync: true });
+    const size = recordSize(entry(1, 1));
+    const log = new RaftLog(storage, 2 * size);
+    log.commitTo(2);
+    log.acceptApplying(2, 3 * size, false);
+    log.commitTo(3);
+    expect(log.hasNextCommitted(false)).toBe(false);
+    log.appliedTo(1, size);
+    expect(log.hasNextCommitted(false)).toBe(false);
+    log.appliedTo(1, 1);
+    expect(log.hasNextCommitted(false)).toBe(true);
+    const exact = new RaftLog(storage, 2 * size);
+    exact.commitTo(2);
+    exact.acceptApplying(2, 2 * size, false);
+    exact.commitTo(3);
+    expect(exact.hasNextCommitted(false)).toBe(false);
   });
 
   it('waits where it could not hand out everything, though there is room', () => {

@@ -112,8 +112,6 @@ export class RaftLog {
 
   /** The index of the first entry that the log lacks or holds with another term. */
   private firstConflict(entries: readonly Entry[]): number | undefined {
-    const first = entries[0];
-    if (first === undefined || first.index > this.lastIndex) return first?.index;
     for (const entry of entries) {
       if (!this.matches(entry.index, entry.term)) return entry.index;
     }

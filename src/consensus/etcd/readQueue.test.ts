@@ -4,6 +4,14 @@ import { jointReached } from '../parts/quorum.ts';
 import { ReadQueue } from './readQueue.ts';
 
 describe('the queue of reads', () => {
+  it('keeps what a server confirmed when an older answer of it comes late', () => {
+    const queue = new ReadQueue();
+    for (const context of [1, 2]) queue.add({ index: 9, context, origin: 0 });
+    queue.confirm(2, 2);
+    queue.confirm(2, 1);
+    expect(queue.takeProven(1, [1, 2, 3], [])).toHaveLength(2);
+  });
+
   it('proves what majorities confirmed, in order, each once', () => {
     const step = fc.oneof(fc.constant('read'), fc.tuple(fc.integer({ min: 1, max: 5 }), fc.nat(12)));
     const voters = [1, 2, 3];

@@ -23,7 +23,7 @@ export function applyConfChange(state: RaftState, change: ConfChange): void {
   if (leader === undefined) return;
   const own = state.members.progress.get(state.id);
   if (own === undefined || own.learner) {
-    if (state.options.stepDownOnRemoval) state.becomeFollower(state.term, 0);
+    if (state.options.stepDownOnRemoval) state.becomeFollower(state.term);
     return;
   }
   // A smaller quorum may have been reached already: where it is the leader alone, no answer comes any more that would show it.
@@ -32,7 +32,7 @@ export function applyConfChange(state: RaftState, change: ConfChange): void {
   if (commitMore(state)) broadcastAppend(state, leader);
   else if (state.options.coalesceAppends) leader.appendDue = true;
   else for (const id of state.members.progress.keys()) if (id !== state.id) sendEntries(state, id);
-  if (leader.transferee !== 0 && !voterIds(state.configuration).includes(leader.transferee)) leader.transferee = 0;
+  if (!voterIds(state.configuration).includes(leader.transferee)) leader.transferee = 0;
 }
 
 /**

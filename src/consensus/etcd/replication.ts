@@ -59,13 +59,12 @@ function trySendAppend(state: RaftState, to: NodeId, progress: Progress, evenIfE
   const { log, options } = state;
   const prevTerm = log.term(progress.next - 1);
   // What the follower needs is compacted away (Raft §7).
-  if (prevTerm === undefined || progress.next < log.firstIndex) return sendSnapshot(state, to, progress);
+  if (prevTerm === undefined) return sendSnapshot(state, to, progress);
   // With a full window only empty messages go out: if all messages of the window were lost, the answer to an empty one
   // tells.
-  const open = progress.state !== ProgressState.Replicate || !progress.inflights.full;
-  const entries = open
-    ? log.slice(progress.next, log.lastIndex + 1, options.messageBytesMax, options.entriesPerMessageMax)
-    : NO_ENTRIES;
+  const entries = progress.inflights.full
+    ? NO_ENTRIES
+    : log.slice(progress.next, log.lastIndex + 1, options.messageBytesMax, options.entriesPerMessageMax);
   if (entries.length === 0 && !evenIfEmpty) return false;
   const message = new Message(MessageType.Append, to);
   message.index = progress.next - 1;
@@ -83,8 +82,8 @@ function trySendAppend(state: RaftState, to: NodeId, progress: Progress, evenIfE
 function sendSnapshot(state: RaftState, to: NodeId, progress: Progress): boolean {
   // A follower that is gone would need a newer one when it comes back.
   if (!progress.recentActive) return false;
-  const snapshot = state.log.snapshot();
-  if (snapshot === undefined) return false;
+  // Nothing is compacted away but what a snapshot holds.
+  const snapshot = state.log.snapshot()!;
   progress.becomeSnapshot(snapshot.index);
   const message = new Message(MessageType.Snapshot, to);
   message.snapshot = snapshot;

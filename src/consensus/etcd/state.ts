@@ -43,7 +43,7 @@ export class RaftState {
   leader: LeaderState | undefined;
   /** A candidate's answers, its own included. */
   readonly votes = new Map<NodeId, boolean>();
-  /** How far servers that refused their votes know our log to be committed. */
+  /** How far servers that refused their votes, in whatever term, know our log to be committed. */
   refusedCommit = 0;
   /** Reads that may be answered. */
   readStates: ReadState[] = [];
@@ -124,10 +124,10 @@ export class RaftState {
     }
   }
 
-  becomeFollower(term: number, lead: NodeId): void {
+  /** Of whom, shows when a leader is heard. */
+  becomeFollower(term: number): void {
     this.reset(term);
     this.role = RaftRole.Follower;
-    this.lead = lead;
   }
 
   becomeCandidate(): void {
@@ -177,7 +177,6 @@ export class RaftState {
     }
     this.lead = 0;
     this.leader = undefined;
-    this.refusedCommit = 0;
     this.electionElapsed = 0;
     const { electionTicks, random } = this.options;
     this.randomizedTimeout = electionTicks + Math.floor(random() * electionTicks);

@@ -44,7 +44,7 @@ export function step(state: RaftState, message: Message): boolean {
 function stepRole(state: RaftState, message: Message): boolean {
   if (state.leader !== undefined) return stepLeader(state, state.leader, message);
   // Raft §5.2: a candidate that hears the leader of its term follows it.
-  if (isLeaders(message.type) && state.role !== RaftRole.Follower) state.becomeFollower(state.term, message.from);
+  if (isLeaders(message.type) && state.role !== RaftRole.Follower) state.becomeFollower(state.term);
   if (state.role !== RaftRole.Follower) return stepCandidate(state, message);
   if (message.type !== MessageType.TimeoutNow) return stepFollower(state, message);
   startElection(state, true);
@@ -63,7 +63,7 @@ function acceptHigherTerm(state: RaftState, message: Message): boolean {
   if (type === MessageType.PreVote) return true;
   // A granted pre-vote carries the term that was asked for; it is taken when the pre-vote is won.
   if (type === MessageType.PreVoteResp && !message.reject) return true;
-  state.becomeFollower(message.term, isLeaders(type) ? message.from : 0);
+  state.becomeFollower(message.term);
   return true;
 }
 
