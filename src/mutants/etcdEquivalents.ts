@@ -72,6 +72,7 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
     'consensus/etcd/state.ts RaftState.becomeCandidate: swap this.reset(this.term + 1); this.role = RaftRole.Candidate; → this.role = RaftRole.Candidate; this.reset(this.term + 1);',
     'consensus/etcd/state.ts RaftState.becomePreCandidate: swap this.votes.clear(); this.lead = 0; → this.lead = 0; this.votes.clear();',
     'consensus/etcd/state.ts RaftState.becomeLeader: swap this.reset(this.term); this.role = RaftRole.Leader; → this.role = RaftRole.Leader; this.reset(this.term);',
+    'consensus/etcd/state.ts RaftState.reset: swap this.randomizedTimeout = electionTicks + Math.floor(random() * electionTicks); this.votes.clear(); → this.votes.clear(); this.randomizedTimeout = electionTicks + Math.floor(random() * electionTicks);',
   ),
   ...argued(
     'Standing for election neither looks at the time that passed nor, but by setting it to nothing, changes it.',
@@ -221,5 +222,46 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'The first acknowledgement of its own does the same.',
     'consensus/etcd/state.ts RaftState.becomeLeader: drop own?.becomeReplicate();',
+  ),
+  ...argued(
+    'Before the first place there is nothing: a snapshot is due where that is found, or any place below what the log still has.',
+    'consensus/etcd/raftLog.ts RaftLog.findConflictByTerm: half index === 0 || index > this.lastIndex → index > this.lastIndex',
+  ),
+  ...argued(
+    'Its first acknowledgement of its own counts what was there before.',
+    'consensus/etcd/state.ts RaftState.reset: drop fresh.match = lastIndex;',
+  ),
+  ...argued(
+    'What is undefined is not beyond the end, and from there on everything is handed over, as it is from the offset.',
+    'consensus/etcd/unstableLog.ts UnstableLog.constructor: drop this.inProgressEnd = offset;',
+  ),
+  ...argued(
+    'Where nothing is left to hand over, what is cut out is empty.',
+    'consensus/etcd/unstableLog.ts UnstableLog.nextEntries: bound this.inProgressEnd >= this.end → this.inProgressEnd > this.end',
+  ),
+  ...argued(
+    'Below the offset only the term of the snapshot is known, and up to its place nothing is held.',
+    'consensus/etcd/unstableLog.ts UnstableLog.stableTo: half index < this.offset || this.term(index) !== term → this.term(index) !== term',
+  ),
+  ...argued(
+    'A short way: behind the last one nothing is cut out.',
+    'consensus/etcd/unstableLog.ts UnstableLog.stableTo: off by one index + 1 → index',
+  ),
+  ...argued(
+    'Where nothing is held both ways set the same.',
+    'consensus/etcd/unstableLog.ts UnstableLog.append: half from <= this.offset && from < this.end → from <= this.offset',
+    'consensus/etcd/unstableLog.ts UnstableLog.append: bound from < this.end → from <= this.end',
+  ),
+  ...argued(
+    'Where nothing is held the place is the offset already, and so is where handing over goes on.',
+    'consensus/etcd/unstableLog.ts UnstableLog.append: drop this.offset = from; (2)',
+    'consensus/etcd/unstableLog.ts UnstableLog.append: drop this.inProgressEnd = Math.min(this.inProgressEnd, from);',
+    'consensus/etcd/unstableLog.ts UnstableLog.append: bound from <= this.offset → from < this.offset (2)',
+    'consensus/etcd/unstableLog.ts UnstableLog.append: extreme Math.min(this.inProgressEnd, from) → Math.max(this.inProgressEnd, from)',
+  ),
+  ...argued(
+    'Storage confirms nothing but what was handed over.',
+    'consensus/etcd/unstableLog.ts UnstableLog.stableTo: drop this.inProgressEnd = Math.max(this.inProgressEnd, this.offset);',
+    'consensus/etcd/unstableLog.ts UnstableLog.stableTo: swap this.offset = index + 1; this.inProgressEnd = Math.max(this.inProgressEnd, this.offset); → this.inProgressEnd = Math.max(this.inProgressEnd, this.offset); this.offset = index + 1;',
   ),
 ];

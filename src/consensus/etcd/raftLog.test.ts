@@ -145,6 +145,36 @@ describe('the unstable end of the log', () => {
     expect(log.hasNextCommitted(true)).toBe(false);
     log.append([entry(10, 3)]);
     expect([log.lastIndex, log.term(10)]).toEqual([10, 3]);
+    log.unstable.snapshotStable(5);
+    expect(log.unstable.snapshot).toBe(snapshot);
+    log.unstable.snapshotStable(9);
+    expect(log.unstable.snapshot).toBeUndefined();
+  });
+
+  it('hands over again what takes the place of what was on its way', () => {
+    const log = logOf(terms(1, 1), [entry(3, 1), entry(4, 1), entry(5, 1)]);
+    log.unstable.accept();
+    log.append([entry(4, 2), entry(5, 2)]);
+    expect(log.unstable.nextEntries()).toEqual([entry(4, 2), entry(5, 2)]);
+    log.append([entry(6, 2)]);
+    expect(log.unstable.nextEntries().map(({ index }) => index)).toEqual([4, 5, 6]);
+  });
+
+  it('hands over a snapshot, also where another was on its way, and all that follows it', () => {
+    const log = logOf(terms(1, 1), [entry(3, 2)]);
+    const snapshotAt = (index: number) => {
+      return { index, term: 3, configuration: simpleConfiguration([1]), data: new Uint8Array(0) };
+    };
+    for (const index of [9, 12]) {
+      log.restore(snapshotAt(index));
+      expect(log.unstable.nextSnapshot()).toMatchObject({ index });
+      log.unstable.accept();
+      expect(log.unstable.nextSnapshot()).toBeUndefined();
+    }
+    log.restore(snapshotAt(30));
+    const following = Array.from({ length: 40 }, (_, i) => entry(31 + i, 3));
+    log.append(following);
+    expect(log.unstable.nextEntries()).toEqual(following);
   });
 });
 

@@ -55,9 +55,7 @@ export class UnstableLog {
   }
 
   snapshotStable(index: number): void {
-    if (this.snapshot?.index !== index) return;
-    this.snapshot = undefined;
-    this.snapshotInProgress = false;
+    if (this.snapshot?.index === index) this.snapshot = undefined;
   }
 
   restore(snapshot: Snapshot): void {
