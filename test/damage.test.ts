@@ -61,6 +61,25 @@ describe("a server's damaged data", () => {
   );
 
   it(
+    'were gone on from without a word where they were older than the identity, or gone, with less than was acknowledged',
+    async () => {
+      for (const name of ['older everything but the identity', 'everything but the identity deleted']) {
+        expect(
+          await campaign.run(
+            3,
+            true,
+            DAMAGES.find((kind) => kind.name === name),
+          ),
+        ).toMatchObject({
+          outcome: 'refused, others served',
+          what: 'OtherStartError',
+        });
+      }
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
     'cannot be prepared where a server ends: said in one line, where it was a stack trace after two minutes',
     async () => {
       const elsewhere = await mkdtemp(join(tmpdir(), 'rkv-damage-'));

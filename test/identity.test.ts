@@ -1,6 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +18,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RkvClient } from '../src/client/rkvClient.ts';
 import { ENGINE_NAMES } from '../src/consensus/engines.ts';
 import { readIdentity, sealIdentity } from '../src/server/identity/identityFile.ts';
+import { decodeSlot, encodeSlotHeader, PROMISED_SLOT_BYTES } from '../src/server/storage/promisedSlot.ts';
 import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
 
 const RKVD = fileURLToPath(new URL('../bin/rkvd', import.meta.url));
@@ -369,6 +380,24 @@ it(
     await one.put(20, 20);
     await keysOf(one, id).toBe(40);
     await one.stop(id);
+    // Beside the present identity, which the others know, it was taken for the present folder; so was nothing at all.
+    const identity = readFileSync(join(one.data(id), 'identity.json'));
+    const restored = copies.map((path) => [`${path}.copy`, path] as const);
+    for (const [parts, words] of [
+      [restored, 'all but identity.json is older'],
+      [[], 'all but identity.json is gone, or older'],
+    ] as const) {
+      one.lose(id);
+      for (const [from, to] of parts) cpSync(from, to, { recursive: true });
+      mkdirSync(one.data(id), { recursive: true });
+      writeFileSync(join(one.data(id), 'identity.json'), identity);
+      for (let i = 0; i < 2; i++) {
+        const mixed = one.start(id, '-recover');
+        expect(await mixed.exit()).toBe(REFUSED);
+        expect(mixed.printed).toContain(words);
+        expect(mixed.printed).not.toContain('nothing to recover');
+      }
+    }
     one.lose(id);
     for (const path of copies) renameSync(`${path}.copy`, path);
     // However often it is started, it does not grow out of it.
@@ -531,19 +560,51 @@ it(
   TEST_MS,
 );
 
+/** As a version left it that bound nothing to a start. */
+function unbind(location: string): void {
+  const path = `${location}.promised`;
+  const bytes = readFileSync(path);
+  for (const at of [0, PROMISED_SLOT_BYTES]) {
+    const { storeId, sequence, checksum, records } = decodeSlot(bytes.subarray(at, at + PROMISED_SLOT_BYTES))!;
+    const values = records.map(({ value }) => value);
+    const header = encodeSlotHeader(storeId, undefined, sequence, checksum, values);
+    bytes.set(Buffer.concat([header, ...values]), at);
+  }
+  writeFileSync(path, bytes);
+}
+
 it(
-  'a folder without an identity, of an earlier version, is taken over',
+  'folders of earlier versions, without an identity or with nothing that is bound to it, are taken over',
   async () => {
     const one = await world('gorums');
     one.startAll();
     await one.put(0, 20);
-    for (const id of [1, 2, 3]) await one.stop(id);
-    for (const id of [1, 2, 3]) rmSync(join(one.data(id), 'identity.json'));
+    const stopAll = async () => {
+      for (const id of [1, 2, 3]) await one.stop(id);
+    };
+    await stopAll();
+    for (const id of [1, 2, 3]) {
+      unbind(one.data(id));
+      rmSync(join(one.data(id), 'identity.json'));
+    }
     one.startAll('-recover');
     await one.put(20, 20);
     for (const id of [1, 2, 3]) {
       expect(one.servers.get(id)!.printed).toContain('data of a version without identities');
       await keysOf(one, id).toBe(40);
+    }
+    await stopAll();
+    for (const id of [1, 2, 3]) {
+      unbind(one.data(id));
+      const { checksum: _, ...identity } = readIdentity(one.data(id))!;
+      expect(identity.format).toBe(2);
+      writeFileSync(join(one.data(id), 'identity.json'), JSON.stringify(sealIdentity({ ...identity, format: 1 })));
+    }
+    one.startAll('-recover');
+    await one.put(40, 20);
+    for (const id of [1, 2, 3]) {
+      await keysOf(one, id).toBe(60);
+      expect(readIdentity(one.data(id))!.format).toBe(2);
     }
   },
   TEST_MS,

@@ -1,4 +1,4 @@
-import { appendFile, cp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** One server's data, wherever they lie: its folder, and the promise file beside it. */
@@ -95,6 +95,25 @@ function foreignPair(name: string): DamageKind {
 async function replaceFolder(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true });
   await cp(from, to, { recursive: true });
+}
+
+/** The identity stays as it is, and what `put` puts in the place of the rest does not belong to it. */
+function allButIdentity(name: string, put: (scene: Scene) => Promise<void>): DamageKind {
+  return {
+    name,
+    needsServer: true,
+    apply: async (scene) => {
+      const { data } = scene;
+      const [path] = await filesOf(data, 'identity');
+      const identity = await readFile(path!);
+      await rm(data.folder, { recursive: true });
+      await rm(data.promised);
+      await put(scene);
+      await mkdir(data.folder, { recursive: true });
+      await writeFile(path!, identity);
+      return true;
+    },
+  };
 }
 
 /** Puts one file of somebody else's into ours: in the place of one like it, or beside. */
@@ -201,6 +220,11 @@ export const DAMAGES: readonly DamageKind[] = [
   foreignFile('older identity', 'identity', 'older', true),
   foreignFile("another server's identity", 'identity', 'other', true),
   foreignPair("another server's folder with its promise file"),
+  allButIdentity('older everything but the identity', async ({ data, older }) => {
+    await cp(older.folder, data.folder, { recursive: true });
+    await cp(older.promised, data.promised);
+  }),
+  allButIdentity('everything but the identity deleted', async () => {}),
   {
     name: 'folder and promise file deleted',
     needsServer: true,

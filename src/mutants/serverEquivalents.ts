@@ -47,7 +47,7 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
     'server/storage/levelDisk.ts LevelDisk.write: swap this.keysAtOpen = undefined; this.queue.push({ operations, sync, done }); → this.queue.push({ operations, sync, done }); this.keysAtOpen = undefined;',
     'server/storage/openLogStore.ts openLevelLogStore: swap await level?.close(); await area.close(); → await area.close(); await level?.close();',
     'server/storage/promisedDisk.ts PromisedDisk.take: swap this.unsynced.push(record.value); this.unsyncedBytes += record.value.length; → this.unsyncedBytes += record.value.length; this.unsynced.push(record.value);',
-    'server/storage/promisedSlot.ts encodeSlotHeader: swap header[VERSION_AT] = SLOT_VERSION; header.set(storeId, ID_AT); → header.set(storeId, ID_AT); header[VERSION_AT] = SLOT_VERSION;',
+    'server/storage/promisedSlot.ts encodeSlotHeader: swap header[VERSION_AT] = binding === undefined ? UNBOUND_VERSION : BOUND_VERSION; header.set(storeId, ID_AT); → header.set(storeId, ID_AT); header[VERSION_AT] = binding === undefined ? UNBOUND_VERSION : BOUND_VERSION;',
     'server/storage/record.ts encodeRecord: swap value.set(header.subarray(0, pos)); writeEntries(entries, value, pos); → writeEntries(entries, value, pos); value.set(header.subarray(0, pos));',
     'server/storage/snapshotRecord.ts encodeSnapshot: swap value[CRC_BYTES + 1] = SNAPSHOT_KIND; value.set(snapshot.data, writeVarints(value, CRC_BYTES + 2, numbers)); → value.set(snapshot.data, writeVarints(value, CRC_BYTES + 2, numbers)); value[CRC_BYTES + 1] = SNAPSHOT_KIND;',
     'server/storage/termRuns.ts TermRuns.append: swap this.firsts.push(first); this.terms.push(term); → this.terms.push(term); this.firsts.push(first);',
@@ -241,7 +241,7 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'Two places of one header.',
-    'server/storage/promisedSlot.ts encodeSlotHeader: swap header.set(MAGIC, MAGIC_AT); header[VERSION_AT] = SLOT_VERSION; → header[VERSION_AT] = SLOT_VERSION; header.set(MAGIC, MAGIC_AT);',
+    'server/storage/promisedSlot.ts encodeSlotHeader: swap header.set(MAGIC, MAGIC_AT); header[VERSION_AT] = binding === undefined ? UNBOUND_VERSION : BOUND_VERSION; → header[VERSION_AT] = binding === undefined ? UNBOUND_VERSION : BOUND_VERSION; header.set(MAGIC, MAGIC_AT);',
   ),
   ...argued(
     'Neither is made from what the other sets.',
@@ -266,10 +266,6 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'The same bytes under two names.',
     'server/storage/level/table.ts blockEntries: swap next.set(block.subarray(reader.pos, keyEnd), shared); key = next; → key = next; next.set(block.subarray(reader.pos, keyEnd), shared);',
-  ),
-  ...argued(
-    'Where it is settled, who waits for that is called at once.',
-    "server/storage/promisedDisk.ts PromisedDisk.write: drop if (this.state === 'settled') { this.writeBoth(operations, sync, done); return; }",
   ),
   ...argued(
     'Of what ends too early the checksum is another one.',
@@ -328,15 +324,23 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'A store that could not be opened is not written to.',
-    "server/storage/promisedDisk.ts PromisedDisk.recover: swap this.confirm(opened.report); this.state = 'confirmed'; → this.state = 'confirmed'; this.confirm(opened.report);",
+    "server/storage/promisedDisk.ts PromisedDisk.recover: swap checkBinding(this.binding); this.state = 'confirmed'; → this.state = 'confirmed'; checkBinding(this.binding);",
   ),
   ...argued(
     'Both go on side by side, and either may be done first.',
-    'server/storage/promisedDisk.ts PromisedDisk.writeBoth: swap this.disk.write(operations, true, half); this.mark(sequence, checksum, records, half); → this.mark(sequence, checksum, records, half); this.disk.write(operations, true, half);',
+    'server/storage/promisedDisk.ts PromisedDisk.writeBoth: swap this.disk.write(operations, true, half); this.mark(written, records, half); → this.mark(written, records, half); this.disk.write(operations, true, half);',
   ),
   ...argued(
     'Both slots say the same then.',
-    'server/storage/promisedDisk.ts readSlots: bound (slots[1]?.sequence ?? -1) > (slots[0]?.sequence ?? -1) → (slots[1]?.sequence ?? -1) >= (slots[0]?.sequence ?? -1)',
+    'server/storage/promisedDisk.ts isLater: bound (one.binding?.count ?? 0) > (other.binding?.count ?? 0) → (one.binding?.count ?? 0) >= (other.binding?.count ?? 0)',
+  ),
+  ...argued(
+    'They are not equal there.',
+    'server/storage/promisedDisk.ts isLater: bound one.sequence > other.sequence → one.sequence >= other.sequence',
+  ),
+  ...argued(
+    'The one is for the slots that are written later, the other is part of each.',
+    'server/storage/promisedDisk.ts PromisedDisk.constructor: swap this.storeId = promised.storeId; this.nameBinding(promised.binding); → this.nameBinding(promised.binding); this.storeId = promised.storeId;',
   ),
   ...argued(
     'It is undefined where nothing was assigned.',

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { ServerConfig } from './flags.ts';
-import { IdentityFile, readIdentity } from './identity/identityFile.ts';
+import { checkBinding } from './identity/binding.ts';
+import { IdentityFile, lastIdentity, readIdentity } from './identity/identityFile.ts';
 import { checkOwner, IdentityError } from './identity/owner.ts';
 import type { Log } from './observe/log.ts';
 import type { ServerMetrics } from './observe/metrics.ts';
@@ -13,7 +14,7 @@ import {
   takePlace,
 } from './storage/dataDirectory.ts';
 import { LevelDisk, StorageOpenError } from './storage/levelDisk.ts';
-import { type DiskBoundary, openLevelLogStore } from './storage/openLogStore.ts';
+import { type DiskBoundary, type OpenedLevelLogStore, openLevelLogStore } from './storage/openLogStore.ts';
 import { TimedDisk } from './storage/timedDisk.ts';
 
 export interface OpenedData {
@@ -22,6 +23,8 @@ export interface OpenedData {
   readonly store: LogStore | undefined;
   /** Once this server may take part: moves such data aside, and opens the store in their place. */
   takePlace(): Promise<LogStore>;
+  /** Then, before it writes anything: binds the data to this start, which is to be stored in the identity next. Throws StorageOpenError. */
+  bind(): Promise<void>;
   /** Where it may not: leaves them as they are, and nothing beside them. */
   giveUp(): Promise<void>;
   /** Lets go of what is not the store's. */
@@ -54,13 +57,15 @@ export async function openStorage(config: ServerConfig, around: StoreSurrounding
     return new DataBeside(config, location, held, around);
   }
   await held?.close();
-  if (flags.recover && !existing) log.warn({ location }, 'nothing to recover: starting empty');
-  const store = await openStore(location, flags.cache, around);
+  const opened = await openStore(location, flags.cache, around);
+  const { store } = opened;
   try {
+    if (flags.recover && !existing) log.warn({ location }, 'nothing to recover: starting empty');
     const hasData = store.lastIndex > 0 || store.hardState.term > 0;
     const identity = openIdentity(location, id, flags.backend, hasData, log);
     const takePlace = () => Promise.resolve(store);
-    return { store, identity, takePlace, giveUp: async () => {}, release: async () => {} };
+    const bind = () => bindTo(identity, opened);
+    return { store, identity, takePlace, bind, giveUp: async () => {}, release: async () => {} };
   } catch (error) {
     await store.close();
     throw error;
@@ -73,6 +78,7 @@ class DataBeside implements OpenedData {
   readonly store = undefined;
   private readonly config: ServerConfig;
   private held: LevelDisk | undefined;
+  private opened: OpenedLevelLogStore | undefined;
   private readonly around: StoreSurroundings;
 
   /** `held` keeps other processes from the data. */
@@ -91,7 +97,12 @@ class DataBeside implements OpenedData {
     const movedTo = await takePlace(flags.datadir, id, Date.now());
     this.identity.movedTo(folder);
     around.log.warn({ movedTo }, 'data of an earlier run moved aside');
-    return openStore(folder, flags.cache, around);
+    this.opened = await openStore(folder, flags.cache, around);
+    return this.opened.store;
+  }
+
+  bind(): Promise<void> {
+    return bindTo(this.identity, this.opened!);
   }
 
   async giveUp(): Promise<void> {
@@ -107,8 +118,14 @@ class DataBeside implements OpenedData {
 }
 
 /** Opens the log store again that was opened and closed. */
-export function reopenStore({ id, flags }: ServerConfig, around: StoreSurroundings): Promise<LogStore> {
-  return openStore(serverDirectory(flags.datadir, id), flags.cache, around);
+export async function reopenStore({ id, flags }: ServerConfig, around: StoreSurroundings): Promise<LogStore> {
+  const { store } = await openStore(serverDirectory(flags.datadir, id), flags.cache, around);
+  return store;
+}
+
+async function bindTo(identity: IdentityFile, { bind }: OpenedLevelLogStore): Promise<void> {
+  await bind(identity.startName);
+  identity.noteBound();
 }
 
 /** Whether the server goes on from what is in its folder. Throws IdentityError where it was told to, and must not. */
@@ -135,20 +152,27 @@ async function openStore(
   location: string,
   cacheEntries: number,
   { listener, metrics, log, boundary }: StoreSurroundings,
-): Promise<LogStore> {
+): Promise<OpenedLevelLogStore> {
   const nowUs = () => performance.now() * 1000;
   const times = {
     read: (us: number) => metrics.ioRead.observeUs(us),
     write: (us: number) => metrics.ioWrite.observeUs(us),
   };
   const observe = (disk: Disk) => new TimedDisk(disk, times, nowUs);
-  const opened = await openLevelLogStore(location, listener, { cacheEntries }, observe, boundary);
-  const { store, report, restored, adopted } = opened;
+  // As the last start left it: this one has not touched it yet.
+  const last = lastIdentity(location);
+  const opened = await openLevelLogStore(
+    location,
+    listener,
+    { cacheEntries },
+    { observe, boundary, checkBinding: (found) => checkBinding(location, last, found) },
+  );
+  const { report, restored, adopted } = opened;
   for (const { key, reason } of report.dropped) log.warn({ key, reason }, 'dropped a write that a crash interrupted');
   for (const key of restored) log.info({ key }, 'put back from the promise file what a crash kept from the database');
   if (adopted) log.info({ location }, 'these data had no promise file; they have one from now on');
   if (report.found) log.info({ first: report.firstIndex, last: report.lastIndex }, 'recovered the log');
-  return store;
+  return opened;
 }
 
 function openIdentity(location: string, id: number, backend: string, hasData: boolean, log: Log): IdentityFile {

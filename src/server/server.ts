@@ -161,7 +161,7 @@ export class RkvServer {
       this.offerServices(identity, hearsay, this.door);
       await this.listener.listen(config.listen);
       if (identity.identity.stage === 'member') {
-        await this.starting.checkMember(this.refusedLater);
+        await this.starting.checkMember(() => opened.bind(), this.refusedLater);
         this.takePart(this.store!, identity, hearsay);
       } else void this.becomeMember(opened, hearsay);
     } catch (error) {
@@ -191,6 +191,7 @@ export class RkvServer {
         await this.store.close();
         return;
       }
+      await opened.bind();
       if (allowed.kind === 'empty') identity.change(allowed.as);
       else await this.install(allowed.state, identity);
       if (!this.isStopped) await this.starting!.tellOfMember(this.refusedLater);

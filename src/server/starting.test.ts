@@ -9,7 +9,7 @@ import { fenceMetadata } from '../wire/reason.ts';
 import { parseServerConfig, type ServerConfig } from './flags.ts';
 import { Hearsay } from './identity/hearsay.ts';
 import { introductionOf } from './identity/identity.ts';
-import { IdentityFile } from './identity/identityFile.ts';
+import { IdentityFile, lastIdentity } from './identity/identityFile.ts';
 import { Addresses } from './identity/testing/addresses.ts';
 import type { Log } from './observe/log.ts';
 import { Starting } from './starting.ts';
@@ -174,7 +174,14 @@ describe('a member that starts again', () => {
     const config = parseServerConfig(['-id=1', `-servers=${servers}`, '-cluster=1,2,3']) as ServerConfig;
     const start = new Starting(config, identity, QUIET);
     cleanUps.push(() => start.stop());
-    return { checked: start.checkMember(refused), identity };
+    const told = { bound: false };
+    const bind = async () => {
+      // Nothing of this start is on disk before its data are bound to it.
+      expect(identity.answers(introductionOf(identity.identity))).toBe(false);
+      told.bound = true;
+      identity.noteBound();
+    };
+    return { checked: start.checkMember(bind, refused), identity, own, told };
   }
   const unexpected = (error: Error) => expect.unreachable(error.message);
 
@@ -187,8 +194,10 @@ describe('a member that starts again', () => {
     const refusal = new Promise<Error>((resolve) => {
       hear = resolve;
     });
-    const { checked, identity } = await restart(['', 'older-copy'], slow, hear);
+    const { checked, identity, own, told } = await restart(['', 'older-copy'], slow, hear);
     await checked;
+    expect(told.bound).toBe(true);
+    expect(lastIdentity(own)).toMatchObject({ life: identity.identity.life, isBound: true });
     expect(identity.answers(introductionOf(identity.identity))).toBe(true);
     // Had it been waited for to the end of its call, there would be nobody to hear this.
     speak();
@@ -196,8 +205,9 @@ describe('a member that starts again', () => {
   });
 
   it('is refused before it counts by whoever answers in time', async () => {
-    const { checked, identity } = await restart(['older-copy', ''], Promise.resolve(), unexpected);
+    const { checked, identity, told } = await restart(['older-copy', ''], Promise.resolve(), unexpected);
     await expect(checked).rejects.toThrow('server 2 refuses this server: this folder is an older copy');
+    expect(told.bound).toBe(false);
     expect(identity.answers(introductionOf(identity.identity))).toBe(false);
   });
 });

@@ -119,18 +119,19 @@ export class Starting {
   }
 
   /**
-   * Throws RefusedByPeersError where a server that took part before must not go on with its folder. Else its start counts, and
-   * those that answered know it: the more there are, the sooner an older copy is noticed. Before, nobody takes note of a
-   * start: one that is refused would be held against the right folder, once that is put back. `refused` is called for what
-   * somebody has to say who answers later.
+   * Throws RefusedByPeersError where a server that took part before must not go on with its folder. Else `bind` binds its data
+   * to this start (identity/binding.ts), the start counts, and those that answered know it: the more there are, the sooner an
+   * older copy is noticed. Before, nobody takes note of a start: one that is refused would be held against the right folder,
+   * once that is put back. `refused` is called for what somebody has to say who answers later.
    */
-  async checkMember(refused: (error: RefusedByPeersError) => void): Promise<void> {
+  async checkMember(bind: () => Promise<void>, refused: (error: RefusedByPeersError) => void): Promise<void> {
     const { identity, introducers } = this;
     const answered = await this.checkWith(
       introducers,
       { ...introductionOf(identity.identity), isMember: false },
       refused,
     );
+    await bind();
     identity.countStart();
     await this.checkWith(answered, introductionOf(identity.identity), refused);
   }

@@ -22,18 +22,22 @@ export type AimedCrash = Exclude<CrashKind, 'crash between events' | 'crash of t
 export class AimedCrashes {
   private readonly timeline: Timeline;
   private readonly random: Random;
+  private readonly ofBinding: Random;
   private readonly crash: (kind: CrashKind) => void;
   private aimed: AimedCrash | undefined;
   private callsToCrash = 0;
   private isSpared = false;
   /** A vote was handed to the store and no sync has begun since. */
   private isVoting = false;
+  /** It crashes once its data are bound. */
+  private endsBound = false;
   /** Counts ends of processes: a crash that was aimed at an earlier one is off. */
   private processes = 0;
 
   constructor(timeline: Timeline, random: Random, crash: (kind: CrashKind) => void) {
     this.timeline = timeline;
     this.random = random;
+    this.ofBinding = random.fork('binding');
     this.crash = crash;
   }
 
@@ -48,6 +52,24 @@ export class AimedCrashes {
     if (!this.isSpared && this.random.chance(CRASH_WHILE_OPENING_CHANCE)) this.aimed = 'crash with a write pending';
   }
 
+  /** While data are bound to a start, which takes up to about `latencyUs`: it may crash before that is done, or just after. */
+  aimAtBinding(latencyUs: number): void {
+    if (this.isSpared || !this.ofBinding.chance(CRASH_WHILE_BINDING_CHANCE)) return;
+    if (this.ofBinding.chance(0.5)) this.endsBound = true;
+    else this.crashAfter(this.ofBinding.int(latencyUs), 'crash with a write pending');
+  }
+
+  bound(): void {
+    if (this.endsBound && !this.isSpared) this.crash('crash right after a sync');
+  }
+
+  private crashAfter(delayUs: number, kind: CrashKind): void {
+    const process = this.processes;
+    this.timeline.after(delayUs, () => {
+      if (process === this.processes && !this.isSpared) this.crash(kind);
+    });
+  }
+
   /** Nothing is aimed any more. */
   forget(): void {
     this.aimed = undefined;
@@ -56,6 +78,7 @@ export class AimedCrashes {
   processEnded(): void {
     this.processes++;
     this.aimed = undefined;
+    this.endsBound = false;
   }
 
   /** No more aimed crashes, not even one that is due. */
@@ -79,11 +102,8 @@ export class AimedCrashes {
     const isDue = aimed === 'crash with a write pending' || (aimed === 'crash with a vote pending' && this.isVoting);
     this.isVoting = false;
     if (!isDue) return;
-    const process = this.processes;
     this.aimed = undefined;
-    this.timeline.after(this.random.int(latencyUs), () => {
-      if (process === this.processes && !this.isSpared) this.crash(aimed);
-    });
+    this.crashAfter(this.random.int(latencyUs), aimed);
   }
 
   syncDone(): void {
@@ -92,3 +112,4 @@ export class AimedCrashes {
 }
 
 const CRASH_WHILE_OPENING_CHANCE = 0.05;
+const CRASH_WHILE_BINDING_CHANCE = 0.05;

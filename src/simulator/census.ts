@@ -41,6 +41,8 @@ export const FAULT_KINDS = [
   'older copy refused',
   'copy of a new folder refused',
   'older copy rejoined at once',
+  'older data put beside the identity',
+  'data deleted beside the identity',
   'foreign folder put in its place',
   'foreign folder refused',
   'right folder put back',

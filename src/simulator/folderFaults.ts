@@ -25,6 +25,7 @@ export class FolderFaults {
   private readonly backups = new Map<VirtualServer, Backup>();
   /** Draws apart from the others, so that these are as they were without it. */
   private readonly ofEarlier: Random;
+  private readonly ofIdentity: Random;
   private earlier: VirtualServer[] = [];
 
   constructor(
@@ -38,6 +39,7 @@ export class FolderFaults {
     this.servers = servers;
     this.restartLater = restartLater;
     this.ofEarlier = around.random.fork('earlier processes');
+    this.ofIdentity = around.random.fork('identities that stay');
     const { plan, timeline } = around;
     if (!plan.founding || !plan.strikes.has('backup')) return;
     for (const server of servers) {
@@ -120,6 +122,10 @@ export class FolderFaults {
 
   private putCopy(victim: VirtualServer, { image, configuration }: Backup): void {
     if (!this.mayReplace(victim, configuration) || victim.folder.identity.stage !== 'member') return;
+    if (this.ofIdentity.chance(STAYING_IDENTITY_CHANCE)) {
+      this.putBesideIdentity(victim, image);
+      return;
+    }
     const isKnown = this.isKnownToAll(victim.id, image);
     if (!isKnown && image.identity.stage === 'new') return;
     victim.crash('crash between events');
@@ -133,6 +139,19 @@ export class FolderFaults {
     // As the documents ask whoever restores a backup.
     census.count('older copy rejoined at once');
     victim.rejoins = true;
+  }
+
+  /** The identity stays, and the rest is older, or gone. */
+  private putBesideIdentity(victim: VirtualServer, image: FolderImage): void {
+    const { identity } = victim.folder;
+    // Within the start that the identity names nobody can know, nor where nothing is bound.
+    if (image.identity.life === identity.life || !identity.isBound) return;
+    victim.crash('crash between events');
+    const { census } = this.around;
+    const isOlder = this.ofIdentity.chance(0.7);
+    census.count(isOlder ? 'older data put beside the identity' : 'data deleted beside the identity');
+    const disk = isOlder ? image.disk : { content: new Map<string, Uint8Array>(), slots: undefined };
+    this.misplace(victim, { identity, disk }, 'older copy');
   }
 
   /** Whether everybody that takes part has met what came after this copy. */
@@ -221,4 +240,5 @@ const FIRST_COPY_MEAN_US = 1_000_000;
 const GOES_ON_CHANCE = 0.5;
 const GOES_ON_MEAN_US = 20_000_000;
 const CUT_OFF_MEAN_US = 1_000_000;
+const STAYING_IDENTITY_CHANCE = 0.3;
 const NOTICED_MEAN_US = 5_000_000;

@@ -5,6 +5,7 @@ import type { AskTimes } from '../server/identity/asking.ts';
 import type { Misfit } from '../server/identity/identity.ts';
 import type { decideStart } from '../server/identity/startDecision.ts';
 import type { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
+import type { StartName } from '../server/storage/binding.ts';
 import type { Disk, LogStore, LogStoreListener, PromisedArea } from '../server/storage/contract.ts';
 
 /**
@@ -36,6 +37,12 @@ export interface Mutation {
   readonly tellsTooSoon?: boolean;
   /** What anybody says of a server is taken for that server's word. */
   readonly believesHearsay?: boolean;
+  /** A server goes on with data of any start. */
+  readonly believesAnyStart?: boolean;
+  /** The start of a member counts before its data are bound to it. */
+  readonly countsBeforeBinding?: boolean;
+  /** What a start says of itself in the data that it binds. */
+  startName?(name: StartName): StartName;
   /** What it keeps its promises in. */
   promised?(area: PromisedArea): PromisedArea;
   /** A client's leader channel, as its links report to it. */

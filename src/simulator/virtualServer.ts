@@ -11,6 +11,7 @@ import type { Answer } from '../server/identity/startDecision.ts';
 import type { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
 import type { ChunkedLogStore } from '../server/storage/chunkedLogStore.ts';
 import { type LogStoreListener, RefusedDataError } from '../server/storage/contract.ts';
+import type { PromisedDisk } from '../server/storage/promisedDisk.ts';
 import { type AimedCrash, AimedCrashes, type CrashKind, PowerLost } from './aimedCrashes.ts';
 import { checkBeginning } from './beginning.ts';
 import { describeMessage, isDiskFailure, messageOf } from './describe.ts';
@@ -26,7 +27,7 @@ import { type FolderImage, foundingMember, type Misplaced, newFolder, VirtualFol
 import { type LifeHost, type ListenerTarget, VirtualLife } from './virtualLife.ts';
 import { FIRST_EARLIER } from './virtualNetwork.ts';
 import { type AdmissionReply, type GivenState, VirtualStarting } from './virtualStarting.ts';
-import { type OpenedStore, openStore } from './virtualStore.ts';
+import { bindStore, type OpenedStore, openStore } from './virtualStore.ts';
 
 /** One process, from a start to the end of it. */
 interface Process {
@@ -166,9 +167,9 @@ export class VirtualServer {
         return;
       }
       // It finds nothing, or what is beside the folder is not of a new one.
-      this.openStore(epoch, NOBODY);
-      if (this.around.mutation.forgets === true) this.beginEmpty(epoch, 'a new cluster', new Map());
-      else this.startUp(epoch).ask();
+      const { disk } = this.openStore(epoch, NOBODY);
+      if (this.around.mutation.forgets === true) this.beginEmpty(epoch, disk, 'a new cluster', new Map());
+      else this.startUp(epoch, disk).ask();
     });
   }
 
@@ -192,7 +193,7 @@ export class VirtualServer {
     throw new InvariantViolation(invariant, `${this.name} cannot start: ${messageOf(cause)}`, { cause });
   }
 
-  private startUp(epoch: number, goesOn: () => void = () => {}): VirtualStarting {
+  private startUp(epoch: number, disk: PromisedDisk, goesOn: () => void = () => {}): VirtualStarting {
     const { plan, mutation, census } = this.around;
     this.note('does not take part yet');
     return new VirtualStarting({
@@ -211,9 +212,10 @@ export class VirtualServer {
       admitted: (state) => this.install(state, epoch),
       began: (kind, cluster, known) => {
         checkBeginning(kind, this, plan.bootstrap, census);
-        this.beginEmpty(epoch, cluster, known);
+        this.beginEmpty(epoch, disk, cluster, known);
       },
       goesOn,
+      bind: (then) => this.bind(epoch, disk, then),
       refused: (by, misfit) => this.refused(`server ${by} says: ${misfit}`),
     });
   }
@@ -331,11 +333,29 @@ export class VirtualServer {
     this.rejoins = false;
   }
 
-  private beginEmpty(epoch: number, cluster: string, known: GivenState['known']): void {
-    this.process!.identity.change({ stage: 'member', cluster, known });
-    this.around.judge.begunEmpty(this.id);
-    this.takesPart();
-    this.starting(() => this.settle(epoch));
+  private beginEmpty(epoch: number, disk: PromisedDisk, cluster: string, known: GivenState['known']): void {
+    this.bind(epoch, disk, () => {
+      this.process!.identity.change({ stage: 'member', cluster, known });
+      this.around.judge.begunEmpty(this.id);
+      this.takesPart();
+      this.starting(() => this.settle(epoch));
+    });
+  }
+
+  /** Binds the data to this start; `then` its identity is to say so. */
+  private bind(epoch: number, disk: PromisedDisk, then: () => void): void {
+    const { identity } = this.process!;
+    // To bind is to promise what was found.
+    if (this.around.mutation.settlesLate === true) {
+      then();
+      return;
+    }
+    bindStore(this.around, this.aimed, disk, identity.startName, (error) => {
+      if (error !== null) this.failed(`cannot start: ${messageOf(error)}`);
+      if (epoch !== this.epoch) return;
+      identity.noteBound();
+      then();
+    });
   }
 
   private takesPart(): void {
@@ -351,7 +371,7 @@ export class VirtualServer {
     this.note('admitted', () => `with the state of index ${snapshot.index}, term ${snapshot.term}`);
     identity.change({ stage: 'admitting' });
     const hardState = admittedHardState(this.id, snapshot, spentTerm);
-    const { store } = this.openStore(epoch, {
+    const { store, disk } = this.openStore(epoch, {
       durable: () => {
         census.count(this.folder.isHonest ? 'new server admitted' : 'empty member rejoined');
         this.earlier?.isReplaced(hardState.term);
@@ -363,24 +383,29 @@ export class VirtualServer {
       snapshotStored: () => {},
       failed: (error) => this.failed(error.message),
     });
-    store.persist({ mark: store.durableMark + 1, snapshot, entries: [], hardState, mustSync: true });
+    this.bind(epoch, disk, () => {
+      store.persist({ mark: store.durableMark + 1, snapshot, entries: [], hardState, mustSync: true });
+    });
   }
 
   // --- lives ---
 
   private openStore(epoch: number, listener: LogStoreListener): OpenedStore {
     const enter = (run: () => void) => this.enter(epoch, run);
-    const { id, disk } = this;
-    return openStore({ id, disk, around: this.around, aimed: this.aimed, random: this.random, enter }, listener);
+    const { id, disk, around, aimed, random } = this;
+    return openStore({ id, identity: this.folder.identity, disk, around, aimed, random, enter }, listener);
   }
 
   /** Opens the store of a server that took part before, and asks the others whether it may go on. */
   private open(epoch: number): void {
-    this.settle(epoch, (begin) => this.startUp(epoch, begin).checkMember());
+    this.settle(epoch, (disk, begin) => this.startUp(epoch, disk, begin).checkMember());
   }
 
   /** Opens the store and, once it is settled, lets `check` decide when to begin. */
-  private settle(epoch: number, check: (begin: () => void) => void = (begin) => begin()): void {
+  private settle(
+    epoch: number,
+    check: (disk: PromisedDisk, begin: () => void) => void = (_disk, begin) => begin(),
+  ): void {
     const { census, mutation } = this.around;
     const target: ListenerTarget = { listener: undefined };
     const { store, disk } = this.openStore(epoch, {
@@ -395,13 +420,13 @@ export class VirtualServer {
     this.disk.acceptLoss();
     const begin = () => this.begin(epoch, store, target);
     if (mutation.settlesLate === true) {
-      check(begin);
+      check(disk, begin);
       return;
     }
     this.aimed.aimAtOpening();
     disk.settle((error) => {
       this.aimed.forget();
-      if (error === null) check(begin);
+      if (error === null) check(disk, begin);
       else this.failed(`cannot start: ${messageOf(error)}`);
     });
   }

@@ -53,6 +53,8 @@ export interface StartingWorld extends AskingWorld {
   began(kind: 'found' | 'join' | 'original', cluster: string, known: ReadonlyMap<NodeId, KnownServer>): void;
   /** It took part before, and goes on. */
   goesOn(): void;
+  /** Binds the data of a server that took part before to this start. */
+  bind(then: () => void): void;
   /** The others say that this server must not take part. */
   refused(by: NodeId, misfit: Misfit): void;
 }
@@ -77,13 +79,16 @@ export class VirtualStarting {
 
   // --- a server that took part before ---
 
-  /** Asks once whether it may go on, then lets its start count, and tells those that answered. */
+  /** Asks once whether it may go on, then binds its data, lets its start count, and tells those that answered. */
   checkMember(): void {
-    const { identity, others, mutation, goesOn } = this.world;
+    const { identity, others, mutation, bind, goesOn } = this.world;
     const isMember = mutation.tellsTooSoon === true;
     this.checkWith(others, introductionOf(identity.identity, isMember), (answered) => {
-      identity.countStart();
-      this.checkWith(answered, introductionOf(identity.identity), goesOn);
+      if (mutation.countsBeforeBinding === true) identity.countStart();
+      bind(() => {
+        identity.countStart();
+        this.checkWith(answered, introductionOf(identity.identity), goesOn);
+      });
     });
   }
 

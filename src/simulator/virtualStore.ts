@@ -1,4 +1,7 @@
 import type { NodeId } from '../consensus/contract.ts';
+import { checkBinding } from '../server/identity/binding.ts';
+import type { Identity } from '../server/identity/identity.ts';
+import type { StartName } from '../server/storage/binding.ts';
 import { ChunkedLogStore } from '../server/storage/chunkedLogStore.ts';
 import type { Disk, LogStoreListener, PromisedArea } from '../server/storage/contract.ts';
 import { PromisedDisk } from '../server/storage/promisedDisk.ts';
@@ -10,6 +13,8 @@ import type { VirtualDisk } from './virtualDisk.ts';
 
 export interface StoreHost {
   readonly id: NodeId;
+  /** What is written in the folder. */
+  readonly identity: Identity;
   readonly around: Surroundings;
   readonly disk: VirtualDisk;
   readonly aimed: AimedCrashes;
@@ -36,10 +41,28 @@ export function openStore(host: StoreHost, listener: LogStoreListener): OpenedSt
     guardedArea(mutation.promised?.(area) ?? area, host),
     () => Uint8Array.from({ length: STORE_ID_BYTES }, () => host.random.int(256)),
   );
-  const { store } = promised.recover((whole) =>
-    ChunkedLogStore.open(whole, listener, { cacheEntries: plan.cacheEntries }),
+  const { store } = promised.recover(
+    (whole) => ChunkedLogStore.open(whole, listener, { cacheEntries: plan.cacheEntries }),
+    (found) => {
+      if (mutation.believesAnyStart !== true) checkBinding('the folder', host.identity, found);
+    },
   );
   return { store, disk: promised };
+}
+
+/** Binds what was opened to the start that opened it, which may crash meanwhile. */
+export function bindStore(
+  { plan, mutation }: Surroundings,
+  aimed: AimedCrashes,
+  disk: PromisedDisk,
+  start: StartName,
+  done: (error: Error | null) => void,
+): void {
+  aimed.aimAtBinding(2 * (plan.disk.syncMinUs + plan.disk.syncMeanUs));
+  disk.bind(mutation.startName?.(start) ?? start, (error) => {
+    aimed.bound();
+    done(error);
+  });
 }
 
 /** A disk whose completions reach only the process that asked, and only while it runs. */

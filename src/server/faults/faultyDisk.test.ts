@@ -34,7 +34,7 @@ logStoreSuite('the chunked store on LevelDB, slow on purpose', () => {
   const open = async (listener: Listener) => {
     folder ??= await mkdtemp(join(tmpdir(), 'rkv-slow-'));
     const below = boundary({ ...WELL, syncAddedUs: 500 });
-    return (await openLevelLogStore(join(folder, 'log'), listener, { cacheEntries: 3 }, undefined, below)).store;
+    return (await openLevelLogStore(join(folder, 'log'), listener, { cacheEntries: 3 }, { boundary: below })).store;
   };
   const destroy = async () => {
     if (folder !== undefined) await rm(folder, { recursive: true });
@@ -53,7 +53,7 @@ async function setUp() {
     failed: (error: Error) => told.push(`${error.name}: ${error.message}`),
   };
   const open = (above?: ReturnType<typeof boundary>) =>
-    openLevelLogStore(join(folder, 'log'), listener, { cacheEntries: 100 }, undefined, above);
+    openLevelLogStore(join(folder, 'log'), listener, { cacheEntries: 100 }, { boundary: above });
   const { store } = await open(below);
   onTestFinished(async () => {
     below.become(WELL);

@@ -17,7 +17,7 @@ const NOT_RUNNING: Answer = { kind: 'silent' };
 
 function identity(id: NodeId, part: Partial<Identity> = {}): Identity {
   const fresh = { engine: 'etcd', cluster: '', stage: 'new', boots: 1, life: 'life', admitted: 0 } as const;
-  return { id, instance: `${id}-1`, known: new Map(), earlierLives: [], ...fresh, ...part };
+  return { id, instance: `${id}-1`, known: new Map(), earlierLives: [], isBound: false, ...fresh, ...part };
 }
 
 function introduced(who: Identity, isVoter = false, leader = 0): Answer {

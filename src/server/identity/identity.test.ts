@@ -20,6 +20,7 @@ const own: Identity = {
   life: '',
   earlierLives: [],
   admitted: 0,
+  isBound: true,
   known: new Map(),
 };
 const peer: Identity = { ...own, id: 2, instance: 'peer' };

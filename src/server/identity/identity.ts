@@ -29,6 +29,8 @@ export interface Identity {
   readonly earlierLives: string[];
   /** The index of the log that this instance was admitted with; 0 for a founding member. Later admissions have higher ones. */
   readonly admitted: number;
+  /** Its data name the start that it names (binding.ts). Not so while it is new, and in a folder of an earlier version. */
+  readonly isBound: boolean;
   /** The instances whose messages were used here, by server id. */
   readonly known: ReadonlyMap<NodeId, KnownServer>;
 }
@@ -48,7 +50,7 @@ export interface KnownServer {
 }
 
 /** What a server says of itself when it introduces itself. */
-export type Introduction = Omit<Identity, 'known' | 'stage'> & { readonly isMember: boolean };
+export type Introduction = Omit<Identity, 'known' | 'stage' | 'isBound'> & { readonly isMember: boolean };
 
 export function introductionOf(own: Identity, isMember = own.stage === 'member'): Introduction {
   const { id, engine, cluster, instance, boots, life, earlierLives, admitted } = own;
@@ -60,7 +62,8 @@ export function withChanges(own: Identity, part: Partial<Omit<Identity, 'id' | '
   const { id, engine, instance } = own;
   const { cluster = own.cluster, stage = own.stage, boots = own.boots, life = own.life } = part;
   const { earlierLives = own.earlierLives, admitted = own.admitted, known = own.known } = part;
-  return { id, engine, cluster, instance, stage, boots, life, earlierLives, admitted, known };
+  const { isBound = own.isBound } = part;
+  return { id, engine, cluster, instance, stage, boots, life, earlierLives, admitted, isBound, known };
 }
 
 /** Before its first start. */
@@ -75,6 +78,7 @@ export function blankIdentity(id: NodeId, engine: string, instance: string, stag
     life: '',
     earlierLives: [],
     admitted: 0,
+    isBound: false,
     known: new Map(),
   };
 }

@@ -186,7 +186,7 @@ describe("a folder's identity", () => {
   it.each([
     ['nothing', ''],
     ['half of it', '{"format":1,"id":1,'],
-    ['a later format', '{"format":2}'],
+    ['a later format', '{"format":3}'],
     ['another thing', '[1,2,3]'],
   ])('refuses a file that holds %s', (_name, content) => {
     writeFileSync(path(), content);

@@ -14,8 +14,12 @@ import { checkOwner, IdentityError } from './owner.ts';
 
 /** Beside LevelDB's files, which it leaves alone: LevelDB goes by its own names. */
 export const IDENTITY_FILE = 'identity.json';
-const FORMAT = 1;
+/** The second one says that the data are bound to the start that it names; versions that bind nothing do not read it. */
+const UNBOUND_FORMAT = 1;
+const BOUND_FORMAT = 2;
 const BYTES_MAX = 1024 * 1024;
+/** More than any name of a start, and two of them fit into a slot of the promise file. */
+const LIFE_LENGTH_MAX = 64;
 
 const knownServer = z.strictObject({
   instance: z.string(),
@@ -26,14 +30,14 @@ const knownServer = z.strictObject({
   ran: z.boolean().optional(),
 });
 const content = z.strictObject({
-  format: z.literal(FORMAT),
+  format: z.literal([UNBOUND_FORMAT, BOUND_FORMAT]),
   id: z.number().int(),
   engine: z.string(),
   cluster: z.string(),
   instance: z.string(),
   stage: z.enum(['new', 'admitting', 'member']),
   boots: z.number().int(),
-  life: z.string(),
+  life: z.string().max(LIFE_LENGTH_MAX),
   earlierLives: z.array(z.string()).max(EARLIER_LIVES_MAX),
   admitted: z.number().int(),
   known: z.record(z.string().regex(/^\d+$/), knownServer),
@@ -57,6 +61,12 @@ export function randomName(): string {
 /** A random name for a start. It is told often, and need only differ from those of one folder. */
 function randomLife(): string {
   return randomBytes(8).toString('hex');
+}
+
+/** Who wrote the folder; undefined where it does not say. Throws IdentityError where it cannot be read. */
+export function lastIdentity(location: string): Identity | undefined {
+  const before = readIdentity(location);
+  return before === undefined ? undefined : identityOf(before);
 }
 
 /** What the folder says of who wrote it; undefined where it says nothing. Throws IdentityError where it cannot be read. */
@@ -102,12 +112,9 @@ export class IdentityFile extends KeptIdentity {
    * it has data (of a version that had no identities), else of a new server.
    */
   static open(location: string, id: NodeId, engine: string, hasData: boolean): IdentityFile {
-    const before = readIdentity(location);
+    const before = lastIdentity(location);
     if (before !== undefined) checkOwner(location, before, id, engine);
-    const last =
-      before === undefined
-        ? blankIdentity(id, engine, randomName(), hasData ? 'member' : 'new')
-        : withoutFormat(before);
+    const last = before ?? blankIdentity(id, engine, randomName(), hasData ? 'member' : 'new');
     const file = new IdentityFile(location, last);
     if (startsCountAtOnce(before?.stage)) file.countStart();
     return file;
@@ -127,9 +134,9 @@ export class IdentityFile extends KeptIdentity {
     this.location = location;
   }
 
-  protected override store({ known, ...rest }: Identity): void {
+  protected override store({ known, isBound, ...rest }: Identity): void {
     const unsealed: Content = {
-      format: FORMAT,
+      format: isBound ? BOUND_FORMAT : UNBOUND_FORMAT,
       ...rest,
       known: Object.fromEntries([...known].sort(([a], [b]) => a - b)),
     };
@@ -138,7 +145,7 @@ export class IdentityFile extends KeptIdentity {
   }
 }
 
-function withoutFormat({ format: _, checksum: __, known, ...rest }: Stored): Identity {
+function identityOf({ format, checksum: _, known, ...rest }: Stored): Identity {
   const entries = Object.entries(known).map(([id, { ran = true, ...each }]) => [Number(id), { ...each, ran }] as const);
-  return { ...rest, known: new Map(entries) };
+  return { ...rest, isBound: format === BOUND_FORMAT, known: new Map(entries) };
 }

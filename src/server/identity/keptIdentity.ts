@@ -1,3 +1,4 @@
+import type { StartName } from '../storage/binding.ts';
 import {
   type Identity,
   type Introduction,
@@ -15,6 +16,7 @@ import {
  */
 export abstract class KeptIdentity {
   private current: Identity;
+  private readonly previous: string;
   private isCounted = false;
   /** Whether this server, which is new, is about to join a cluster (startDecision.ts). */
   joins = false;
@@ -22,10 +24,22 @@ export abstract class KeptIdentity {
   /** `last` is what the last start left, and `life` names this one. */
   constructor(last: Identity, life: string) {
     this.current = startedAgain(last, life);
+    this.previous = last.life;
   }
 
   /** Makes it durable, or throws. */
   protected abstract store(next: Identity): void;
+
+  /** What the data are to be bound to, before this start counts, or becomes a member. */
+  get startName(): StartName {
+    const { boots, life } = this.current;
+    return { boots, life, previous: this.previous };
+  }
+
+  /** They are, durably. What is stored from now on says so: `countStart` or a change is to follow. */
+  noteBound(): void {
+    this.current = withChanges(this.current, { isBound: true });
+  }
 
   /** To be called before this start takes part, and only where nobody objects to it. */
   countStart(): void {

@@ -15,7 +15,7 @@ const ENGINE = 'gorums';
 
 function identity(id: NodeId, part: Partial<Identity> = {}): Identity {
   const fresh = { engine: ENGINE, cluster: '', stage: 'new', boots: 1, life: 'life', admitted: 0 } as const;
-  return { id, instance: `${id}-1`, known: new Map(), earlierLives: [], ...fresh, ...part };
+  return { id, instance: `${id}-1`, known: new Map(), earlierLives: [], isBound: false, ...fresh, ...part };
 }
 
 const known = (instance: string): KnownServer => ({

@@ -56,7 +56,12 @@ export function openLog(id: number, quiet: boolean, logFile = ''): OpenedLog {
     say(`no log file: ${(error as Error).message}`);
   }
   if (!quiet) streams.push({ stream: { write: (line: string) => void process.stderr.write(forPeople(line)) } });
-  const log = pino({ base: { server: id }, timestamp: pino.stdTimeFunctions.isoTime }, pino.multistream(streams));
+  const options = {
+    base: { server: id },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: pino.stdSerializers.errWithCause },
+  };
+  const log = pino(options, pino.multistream(streams));
   if (moved !== undefined) log.warn({ file: moved.path, reason: moved.problem }, 'this log is not at its usual place');
   if (moved !== undefined && quiet) say(`${moved.problem}; logging to ${moved.path}`);
   return { log, close };
@@ -71,6 +76,11 @@ function say(text: string): void {
 const LINE_LENGTH_MAX = 2000;
 const HIDDEN = new Set(['level', 'time', 'server', 'msg', 'err']);
 
+interface LoggedError {
+  readonly message?: string;
+  readonly cause?: LoggedError;
+}
+
 /** One JSON line as `18:20:31.123 INFO  1 became leader term=3`. */
 function forPeople(line: string): string {
   const record = JSON.parse(line) as Record<string, unknown> & {
@@ -84,8 +94,10 @@ function forPeople(line: string): string {
   for (const [key, value] of Object.entries(record)) {
     if (!HIDDEN.has(key)) text += ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`;
   }
-  const error = record.err as { message?: string } | undefined;
-  if (error?.message !== undefined) text += `: ${error.message}`;
+  for (let error = record.err as LoggedError | undefined; error !== undefined; error = error.cause) {
+    // Most of ours say themselves what caused them.
+    if (error.message !== undefined && !text.includes(error.message)) text += `: ${error.message}`;
+  }
   return `${printable(text, LINE_LENGTH_MAX)}\n`;
 }
 

@@ -102,7 +102,7 @@ export class LostWritesError extends RefusedDataError {
   override readonly name = 'LostWritesError';
 }
 
-/** It cannot be told what was promised: the promise file is missing, damaged, older than the disk, or another store's. */
+/** It cannot be told what was promised: the promise file is missing, damaged, older than the disk, another store's, or no file of ours. */
 export class UnknownPromiseError extends RefusedDataError {
   override readonly name = 'UnknownPromiseError';
 }

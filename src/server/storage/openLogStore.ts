@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { THE_GROUP } from '../../wire/group.ts';
+import type { StartName } from './binding.ts';
 import { ChunkedLogStore, type ChunkedLogStoreOptions, type OpenedLogStore } from './chunkedLogStore.ts';
 import type { Disk, LogStoreListener, PromisedArea } from './contract.ts';
 import { diskOfGroup, throwIfOtherGroups } from './groupDisk.ts';
 import { LevelDisk, StorageOpenError } from './levelDisk.ts';
 import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
-import { PromisedDisk, throwIfPromised } from './promisedDisk.ts';
+import { type CheckBinding, PromisedDisk, throwIfPromised } from './promisedDisk.ts';
 import { PromisedFile } from './promisedFile.ts';
 import { STORE_ID_BYTES } from './promisedSlot.ts';
 
@@ -28,31 +29,43 @@ export interface OpenedLevelLogStore extends OpenedLogStore {
   readonly restored: readonly string[];
   /** The data were written before there were promise files, and have one from now on. */
   readonly adopted: boolean;
+  /** Names the start that goes on from this store, before it writes to it. Throws StorageOpenError. */
+  bind(start: StartName): Promise<void>;
+}
+
+/** What stands around a store that is opened. */
+export interface StoreSetting {
+  /** May stand between the store and its disk. */
+  readonly observe?: (disk: Disk) => Disk;
+  /** Below all that the store makes sure of. */
+  readonly boundary?: DiskBoundary | undefined;
+  /** Throws where these data are not to be gone on from, which then stay as they are. */
+  readonly checkBinding?: CheckBinding;
 }
 
 /**
  * The log store of a server, in a LevelDB database in `location`, which is created where it is missing, and the promise file
- * beside it. `observe` may stand between the store and its disk, `boundary` below all that it makes sure of. All that the store holds is promised when this returns: see
- * promisedDisk.ts. Throws StorageOpenError or a RefusedDataError; everything is closed again then.
+ * beside it. All that the store holds is promised when this returns: see promisedDisk.ts. Throws StorageOpenError or a
+ * RefusedDataError; everything is closed again then.
  */
 export async function openLevelLogStore(
   location: string,
   listener: LogStoreListener,
   options: ChunkedLogStoreOptions,
-  observe: (disk: Disk) => Disk = (disk) => disk,
-  boundary?: DiskBoundary,
+  { observe = (disk) => disk, boundary, checkBinding = () => {} }: StoreSetting = {},
 ): Promise<OpenedLevelLogStore> {
   const area = await PromisedFile.open(promisedFile(location));
   let level: LevelDisk | undefined;
   try {
-    if (!existsSync(join(location, 'CURRENT'))) throwIfPromised(area, location);
+    if (!existsSync(join(location, 'CURRENT'))) throwIfPromised(area, location, checkBinding);
     level = await LevelDisk.open(location);
     throwIfOtherGroups(level, THE_GROUP);
     const below = boundary?.disk(level) ?? level;
     const disk = PromisedDisk.open(diskOfGroup(below, THE_GROUP), boundary?.area(area) ?? area, newStoreId);
-    const opened = disk.recover((whole) => ChunkedLogStore.open(observe(whole), listener, options));
-    await settle(disk, location);
-    return { ...opened, restored: disk.restored, adopted: disk.isAdopted };
+    const opened = disk.recover((whole) => ChunkedLogStore.open(observe(whole), listener, options), checkBinding);
+    await durably(location, (done) => disk.settle(done));
+    const bind = (start: StartName) => durably(location, (done) => disk.bind(start, done));
+    return { ...opened, restored: disk.restored, adopted: disk.isAdopted, bind };
   } catch (error) {
     await level?.close();
     await area.close();
@@ -60,9 +73,10 @@ export async function openLevelLogStore(
   }
 }
 
-function settle(disk: PromisedDisk, location: string): Promise<void> {
+/** What is written before the server takes part. */
+function durably(location: string, write: (done: (error: Error | null) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    disk.settle((error) => {
+    write((error) => {
       if (error === null) resolve();
       else {
         const what = `expected to be able to make durable what was found there (${error.message})`;

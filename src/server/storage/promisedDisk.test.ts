@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ChunkedLogStore } from './chunkedLogStore.ts';
 import {
   LostWritesError,
+  type PromisedArea,
   type PromisedSlots,
   RefusedDataError,
   UnknownFormatError,
@@ -313,6 +314,83 @@ describe('a disk that remembers what was promised of it', () => {
     ChunkedLogStore.open(old, new Listener(), OPTIONS).store.persist(batch(1, { entries: commands(1, 3, 1) }));
     while (old.step()) {}
     expect(opened(old.content)).toEqual([true, []]);
+  });
+
+  it('says that it could not bind what it found, and is closed only when nothing is being bound', async () => {
+    const { content, slots } = written(3).copy();
+    const memory = new MemoryDisk('by-step', content);
+    const area = new MemoryPromisedArea('by-step', slots);
+    const disk = PromisedDisk.open(memory, area, () => new Uint8Array(16));
+    disk.recover((whole) => ChunkedLogStore.open(whole, new Listener(), OPTIONS));
+    const told: string[] = [];
+    const bind = (life: string) =>
+      disk.bind({ boots: 1, life, previous: '' }, (error) => told.push(`${life} ${error?.message ?? 'done'}`));
+    const run = () => {
+      while (memory.step() || area.step()) {}
+    };
+    memory.failure = new Error('full');
+    bind('one');
+    run();
+    memory.failure = undefined;
+    expect(area.content!.map((slot) => decodeSlot(slot)!.binding)).toEqual([undefined, undefined]);
+    bind('two');
+    const closed = disk.close().then(() => told.push('closed'));
+    await new Promise((resolve) => setImmediate(resolve));
+    run();
+    await closed;
+    expect(told).toEqual(['one full', 'two done', 'closed']);
+    const bindings = area.content!.map((slot) => decodeSlot(slot)!.binding);
+    expect(bindings).toContainEqual({ count: 1, boots: 1, life: 'two', previous: '' });
+    expect(bindings).toContain(undefined);
+  });
+
+  it('writes to one slot at a time while it is bound, and again to the one that it could not write', () => {
+    const { content, slots } = written(3).copy();
+    const memory = new MemoryDisk('by-step', content);
+    const area = new MemoryPromisedArea('by-step', slots);
+    const under: { write?: (error: Error | null) => void; slot?: number } = {};
+    const one: PromisedArea = {
+      name: 'one slot at a time',
+      found: slots,
+      create: (made, done) => area.create(made, done),
+      write: (slot, pieces, done) => {
+        expect(under.write).toBeUndefined();
+        under.slot = slot;
+        under.write = (error) => {
+          delete under.write;
+          if (error === null) {
+            area.write(slot, pieces, done);
+            area.step();
+          } else done(error);
+        };
+      },
+      close: () => area.close(),
+    };
+    const disk = PromisedDisk.open(memory, one, () => new Uint8Array(16));
+    const listener = new Listener();
+    const { store } = disk.recover((whole) => ChunkedLogStore.open(whole, listener, OPTIONS));
+    const finish = (error: Error | null = null) => {
+      while (memory.step()) {}
+      under.write!(error);
+    };
+    const told: string[] = [];
+    const bind = (life: string) =>
+      disk.bind({ boots: 1, life, previous: '' }, (error) => told.push(`${life} ${error?.message ?? 'done'}`));
+    bind('one');
+    finish();
+    const bound = under.slot;
+    finish(new Error('torn'));
+    bind('two');
+    expect(under.slot).toBe(bound);
+    store.persist(batch(100, { entries: commands(4, 4, 1) }));
+    expect(memory.step()).toBe(false);
+    finish();
+    expect(under.slot).toBe(1 - bound!);
+    finish();
+    expect([told, listener.marks]).toEqual([['one torn', 'two done'], [100]]);
+    const found = area.content!.map((slot) => decodeSlot(slot)!);
+    expect(found.map(({ binding }) => binding?.life)).toEqual(['two', 'two']);
+    expect(found[bound!]!.sequence).toBeLessThan(found[1 - bound!]!.sequence);
   });
 
   it('tells everybody who waits once, also where it could not settle before, and serves nothing of the slots any more', () => {

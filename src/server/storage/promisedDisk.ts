@@ -1,3 +1,4 @@
+import type { Binding, StartName } from './binding.ts';
 import {
   CorruptLogError,
   type Disk,
@@ -13,6 +14,7 @@ import {
   COPIED_RECORDS_MAX,
   decodeSlot,
   decodeStoreId,
+  encodeBinding,
   encodeSlotHeader,
   encodeStoreId,
   type PromisedSlot,
@@ -61,8 +63,15 @@ import type { OpenReport, WriteName } from './recovery.ts';
  * - Copies of writes that were dead already when their keys were deleted may be laid over the disk again. They are dead by
  *   recovery.ts's rule, and are deleted again.
  *
- * What is left: the disk and the area put back together, as they once were, are a consistent past. And where the last write's
- * slot and the last write are damaged both, while everything before them is whole, that is what a crash leaves.
+ * Disk and area put back together, as they once were, are a consistent past. So every slot also says which start wrote it, its
+ * binding (binding.ts), and the server's identity says which start was its last (identity/binding.ts compares them). A start
+ * settles by the binding that was found: it may yet be refused. Then it binds: N's slot, which nothing depends on any more, is
+ * written over by one that is the settled one but for its binding. Two slots of one write are told apart by how often
+ * the area was bound by then. A crash while it binds leaves the settled slot; one after it, and before the identity names this start,
+ * leaves the identity of the start that the binding names as the one before.
+ *
+ * What is left: where the identity is put back with the two, or stands for a start in which the copy was made. And where the
+ * last write's slot and the last write are damaged both, while everything before them is whole, that is what a crash leaves.
  */
 export class PromisedDisk implements Disk {
   private readonly disk: Disk;
@@ -74,10 +83,13 @@ export class PromisedDisk implements Disk {
   /** The greatest intact slot, and where it is. */
   private readonly promised: PromisedSlot | undefined;
   private slot: number;
+  /** What every slot is written with: what was found, until this start is named. */
+  private binding: Binding | undefined;
+  private encodedBinding: Uint8Array | undefined;
   private state: 'opening' | 'confirmed' | 'settling' | 'settled' = 'opening';
-  /** Who waits for it to be settled. */
+  /** Who waits for what is under way while it is settled, or bound. */
   private waiting: Done[] = [];
-  /** The last accepted write. */
+  /** The last write that was accepted, or synced since. */
   private last: WriteName = NO_WRITE;
   /** Records written since the last synced write. */
   private unsynced: Uint8Array[] = [];
@@ -112,6 +124,7 @@ export class PromisedDisk implements Disk {
     this.slot = slot;
     this.promised = promised;
     this.storeId = promised.storeId;
+    this.nameBinding(promised.binding);
     for (const id of [namedId, other?.storeId]) {
       if (id === undefined || Buffer.compare(id, promised.storeId) === 0) continue;
       throw new UnknownPromiseError(
@@ -130,12 +143,17 @@ export class PromisedDisk implements Disk {
   }
 
   /**
-   * Opens a store on this disk and compares what it found with what was promised. Throws LostWritesError, UnknownPromiseError,
-   * and what `open` throws; the disk then is as it was. Nothing may be promised from the store before it is settled.
+   * Opens a store on this disk and compares what it found with what was promised; `checkBinding` throws where it is not this
+   * server's to go on from. Throws LostWritesError, UnknownPromiseError, and what the two throw; the disk then is as it was.
+   * Nothing may be promised from the store before it is settled.
    */
-  recover<T extends { readonly report: OpenReport }>(open: (disk: Disk) => T): T {
+  recover<T extends { readonly report: OpenReport }>(
+    open: (disk: Disk) => T,
+    checkBinding: CheckBinding = () => {},
+  ): T {
     const opened = this.openStore(open);
     this.confirm(opened.report);
+    checkBinding(this.binding);
     this.state = 'confirmed';
     return opened;
   }
@@ -187,36 +205,49 @@ export class PromisedDisk implements Disk {
 
   /** Promises everything that was found: see above. */
   settle(done: Done): void {
-    if (this.last.sequence === 0) done(null);
-    else this.settled(done);
+    if (this.last.sequence === 0 || this.state === 'settled') done(null);
+    else this.onceSettled(done);
+  }
+
+  /**
+   * Names the start that goes on from here: durably, when `done` is called without an error. No write may be under way, and
+   * everything that was found is promised first, by the start that was named before.
+   */
+  bind(start: StartName, done: Done): void {
+    if (this.state !== 'settled') {
+      this.onceSettled((error) => (error === null ? this.bind(start, done) : done(error)));
+      return;
+    }
+    this.nameBinding({ ...start, count: (this.binding?.count ?? 0) + 1 });
+    this.waiting.push(done);
+    this.carryOut([(next) => this.mark(this.last, [], next)], 'settled');
+  }
+
+  private nameBinding(binding: Binding | undefined): void {
+    this.binding = binding;
+    this.encodedBinding = binding === undefined ? undefined : encodeBinding(binding);
   }
 
   /** One at a time, as the log store does. */
   write(operations: readonly DiskOperation[], sync: boolean, done: Done): void {
-    if (this.state === 'settled') {
-      this.writeBoth(operations, sync, done);
-      return;
-    }
-    this.settled((error) => {
-      if (error === null) this.writeBoth(operations, sync, done);
-      else done(error);
-    });
+    if (this.state === 'settled') this.writeBoth(operations, sync, done);
+    else this.onceSettled((error) => (error === null ? this.write(operations, sync, done) : done(error)));
   }
 
-  private settled(done: Done): void {
-    if (this.state === 'settled') {
-      done(null);
-      return;
-    }
+  /** `done` may find that another one who waited has begun something. */
+  private onceSettled(done: Done): void {
     if (this.state === 'opening')
       throw new Error('what was found on this disk was not compared with what was promised');
     this.waiting.push(done);
-    if (this.state === 'settling') return;
+    if (this.state === 'confirmed') this.carryOut(this.stepsToSettle(), 'confirmed');
+  }
+
+  /** `failed` is the state after a step that failed. */
+  private carryOut(steps: ((next: Done) => void)[], failed: 'confirmed' | 'settled'): void {
     this.state = 'settling';
-    const steps = this.stepsToSettle();
     const next = (error: Error | null): void => {
       const step = error === null ? steps.shift() : undefined;
-      if (step === undefined) this.finishSettling(error);
+      if (step === undefined) this.finishSettling(error, failed);
       else step(next);
     };
     next(null);
@@ -225,23 +256,22 @@ export class PromisedDisk implements Disk {
   /** Each is durable before the next. */
   private stepsToSettle(): ((next: Done) => void)[] {
     const steps: ((next: Done) => void)[] = [];
-    const { sequence, checksum } = this.last;
     const name = { key: PROMISED_KEY, value: encodeStoreId(this.storeId) };
     if (this.promised === undefined) {
       // A deletion of nothing, for the sake of what is synced with it.
       const nothing = [{ key: PROMISED_KEY, value: null }];
-      if (sequence > 0) steps.push((next) => this.disk.write(nothing, true, next));
-      const header = encodeSlotHeader(this.storeId, sequence, checksum, []);
+      if (this.last.sequence > 0) steps.push((next) => this.disk.write(nothing, true, next));
+      const header = this.header(this.last, []);
       steps.push((next) => this.area.create([header, header], next));
     }
     const operations: DiskOperation[] = [...this.overlay].map(([key, value]) => ({ key, value }));
     steps.push((next) => this.disk.write([...operations, name], true, next));
-    if (this.promised !== undefined) steps.push((next) => this.mark(sequence, checksum, [], next));
+    if (this.promised !== undefined) steps.push((next) => this.mark(this.last, [], next));
     return steps;
   }
 
-  private finishSettling(error: Error | null): void {
-    this.state = error === null ? 'settled' : 'confirmed';
+  private finishSettling(error: Error | null, failed: 'confirmed' | 'settled'): void {
+    this.state = error === null ? 'settled' : failed;
     if (error === null) this.overlay.clear();
     const waiting = this.waiting;
     this.waiting = [];
@@ -254,8 +284,8 @@ export class PromisedDisk implements Disk {
       this.disk.write(operations, false, done);
       return;
     }
-    const sequence = sequenceOf(record.key);
-    const checksum = storedChecksum(record.value);
+    const written = { sequence: sequenceOf(record.key), checksum: storedChecksum(record.value) };
+    this.last = written;
     const records = this.unsynced;
     const isCopied = !this.isBeyondCopy;
     this.unsynced = [];
@@ -263,7 +293,7 @@ export class PromisedDisk implements Disk {
     this.isBeyondCopy = false;
     if (!isCopied) {
       this.disk.write(operations, true, (error) => {
-        if (error === null) this.mark(sequence, checksum, [], done);
+        if (error === null) this.mark(written, [], done);
         else done(error);
       });
       return;
@@ -275,7 +305,7 @@ export class PromisedDisk implements Disk {
       if (--left === 0) done(failure);
     };
     this.disk.write(operations, true, half);
-    this.mark(sequence, checksum, records, half);
+    this.mark(written, records, half);
   }
 
   /** The write's record, which is kept for the next slot. */
@@ -296,17 +326,28 @@ export class PromisedDisk implements Disk {
     return record;
   }
 
-  private mark(sequence: number, checksum: number, records: readonly Uint8Array[], done: Done): void {
-    this.slot = 1 - this.slot;
-    this.area.write(this.slot, [encodeSlotHeader(this.storeId, sequence, checksum, records), ...records], done);
+  /** What could not be written is no slot to rely on: the other one stays as it is. */
+  private mark(write: WriteName, records: readonly Uint8Array[], done: Done): void {
+    const slot = 1 - this.slot;
+    this.area.write(slot, [this.header(write, records), ...records], (error) => {
+      if (error === null) this.slot = slot;
+      done(error);
+    });
+  }
+
+  private header({ sequence, checksum }: WriteName, records: readonly Uint8Array[]): Uint8Array {
+    return encodeSlotHeader(this.storeId, this.encodedBinding, sequence, checksum, records);
   }
 
   async close(): Promise<void> {
+    if (this.state === 'settling') await new Promise<void>((resolve) => this.waiting.push(() => resolve()));
     await Promise.all([this.disk.close(), this.area.close()]);
   }
 }
 
 type Done = (error: Error | null) => void;
+/** Throws where what is bound like this, or to nothing, is not to be gone on from. */
+export type CheckBinding = (found: Binding | undefined) => void;
 
 const NO_WRITE: WriteName = { sequence: 0, checksum: 0 };
 
@@ -319,18 +360,31 @@ interface ReadSlots {
 /** The greatest intact slot and the other one, if that is intact. Throws UnknownPromiseError where none is. */
 function readSlots(name: string, [first, second]: PromisedSlots): ReadSlots {
   const slots = [decodeSlot(first), decodeSlot(second)];
-  const slot = (slots[1]?.sequence ?? -1) > (slots[0]?.sequence ?? -1) ? 1 : 0;
+  const slot = isLater(slots[1], slots[0]) ? 1 : 0;
   const promised = slots[slot];
   if (promised !== undefined) return { promised, slot, other: slots[1 - slot] };
   throw new UnknownPromiseError(`${name} is damaged: what these data must hold cannot be told without it`);
 }
 
-/** For a disk that is not there at all, in `location`. Throws LostWritesError where it should be, or UnknownPromiseError. */
-export function throwIfPromised({ name, found }: PromisedArea, location: string): void {
-  if (found === undefined) return;
-  const { sequence } = readSlots(name, found).promised;
-  if (sequence === 0) return;
-  throw new LostWritesError(`write ${sequence} was promised (${name} says so), and ${location} holds no database`);
+/** Settling and binding write slots of a write that has one already. */
+function isLater(one: PromisedSlot | undefined, other: PromisedSlot | undefined): boolean {
+  if (one === undefined || other === undefined) return one !== undefined;
+  if (one.sequence !== other.sequence) return one.sequence > other.sequence;
+  return (one.binding?.count ?? 0) > (other.binding?.count ?? 0);
+}
+
+/**
+ * For a disk that is not there at all, in `location`. Throws LostWritesError where it should be, UnknownPromiseError, and what
+ * `checkBinding` throws.
+ */
+export function throwIfPromised({ name, found }: PromisedArea, location: string, checkBinding: CheckBinding): void {
+  const promised = found === undefined ? undefined : readSlots(name, found).promised;
+  if (promised !== undefined && promised.sequence > 0) {
+    throw new LostWritesError(
+      `write ${promised.sequence} was promised (${name} says so), and ${location} holds no database`,
+    );
+  }
+  checkBinding(promised?.binding);
 }
 
 function isEqual(a: Uint8Array | undefined, b: Uint8Array): boolean {

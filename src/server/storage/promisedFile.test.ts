@@ -18,7 +18,7 @@ import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { durabilityCalls } from '../../files/testing/durabilityCalls.ts';
 import { LostWritesError, type PromisedSlots, UnknownPromiseError } from './contract.ts';
-import { StorageOpenError, StorageWriteError } from './levelDisk.ts';
+import { StorageWriteError } from './levelDisk.ts';
 import { openLevelLogStore, promisedFile } from './openLogStore.ts';
 import { PromisedFile } from './promisedFile.ts';
 import { PROMISED_SLOT_BYTES } from './promisedSlot.ts';
@@ -134,6 +134,37 @@ describe('a store on LevelDB with its promise file', () => {
     await expect(open()).rejects.toThrow(/log.promised is missing/);
   });
 
+  it('names the start that goes on from it, and makes nothing where it is not to be gone on from', async () => {
+    const listener = new Listener();
+    const found: (string | undefined)[] = [];
+    const checked = (isRight: boolean) =>
+      openLevelLogStore(
+        location,
+        listener,
+        { cacheEntries: 10 },
+        {
+          checkBinding: (binding) => {
+            found.push(binding?.life);
+            if (!isRight) throw new UnknownPromiseError('not this one');
+          },
+        },
+      );
+    await expect(checked(false)).rejects.toThrow('not this one');
+    expect(await readdir(folder)).toEqual([]);
+    for (const life of ['one', 'two']) {
+      const { store, bind } = await checked(true);
+      await bind({ boots: 1, life, previous: '' });
+      store.persist(batch(store.durableMark + 1, { hardState: hard(1) }));
+      await store.close();
+    }
+    await expect(checked(false)).rejects.toThrow('not this one');
+    // Where there is no database it is asked before one is made, too.
+    expect(found).toEqual([undefined, undefined, undefined, 'one', 'two']);
+    await rm(location, { recursive: true });
+    await expect(checked(true)).rejects.toThrow(LostWritesError);
+    expect(await readdir(folder)).toEqual(['log.promised']);
+  });
+
   it('keeps the size of the promise file, and keeps others from reading it', async () => {
     await copyOfRunning(20, 'copy');
     const { size, mode } = await stat(promisedFile(location));
@@ -141,17 +172,18 @@ describe('a store on LevelDB with its promise file', () => {
     expect(mode & 0o777).toBe(0o600);
   });
 
-  it('says what is wrong where something else has its name', async () => {
+  it('refuses what else has its name: a pipe there was an error of opening, with which a supervisor starts again and again', async () => {
     const file = promisedFile(location);
     execFileSync('mkfifo', [file]);
-    await expect(open()).rejects.toThrow(StorageOpenError);
-    await expect(open()).rejects.toThrow(/it is no regular file/);
+    await expect(open()).rejects.toThrow(UnknownPromiseError);
+    await expect(open()).rejects.toThrow(/log.promised is a pipe or a device: what these data must hold/);
     await rm(file);
     await symlink(join(folder, 'elsewhere'), file);
-    await expect(open()).rejects.toThrow(StorageOpenError);
+    await expect(open()).rejects.toThrow(/is a link/);
     await rm(file);
     await mkdir(file);
-    await expect(open()).rejects.toThrow(StorageOpenError);
+    await expect(open()).rejects.toThrow(/is a folder/);
+    await expect(open()).rejects.toThrow(UnknownPromiseError);
   });
 });
 
@@ -259,7 +291,7 @@ describe('a promise file', () => {
     expect(await created(other, [slot(1, 1), slot(2, 1)])).toBeNull();
     await other.close();
     const full = await PromisedFile.open('/dev/null').catch((error: unknown) => error);
-    expect(full).toBeInstanceOf(StorageOpenError);
+    expect(full).toBeInstanceOf(UnknownPromiseError);
   });
 
   it.skipIf(process.geteuid?.() !== 0)('of another user is not taken for ours', async () => {

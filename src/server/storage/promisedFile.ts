@@ -1,7 +1,7 @@
 import { constants, writev } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { PromisedArea, PromisedSlots } from './contract.ts';
+import { type PromisedArea, type PromisedSlots, UnknownPromiseError } from './contract.ts';
 import { StorageOpenError, StorageWriteError } from './levelDisk.ts';
 import { PROMISED_SLOT_BYTES } from './promisedSlot.ts';
 
@@ -10,6 +10,18 @@ const { O_RDWR, O_CREAT, O_EXCL, O_DSYNC, O_NOFOLLOW, O_NONBLOCK } = constants;
 /** With O_DSYNC a write is on the platter when it returns: one trip to a worker thread, not two. A pipe in the way blocks nobody. */
 const FLAGS = O_RDWR | O_DSYNC | O_NOFOLLOW | O_NONBLOCK;
 const OWNER_ONLY = 0o600;
+
+/** How the file system says that what has the name is no regular file. */
+const IRREGULAR_CODES: ReadonlyMap<unknown, string> = new Map([
+  ['ELOOP', 'is a link'],
+  ['EISDIR', 'is a folder'],
+  ['ENXIO', 'is a socket or a device'],
+]);
+
+/** Something else has the file's name; in words that follow it. */
+class ForeignFileError extends Error {
+  override readonly name = 'ForeignFileError';
+}
 
 type Done = (error: Error | null) => void;
 
@@ -22,7 +34,7 @@ export class PromisedFile implements PromisedArea {
   readonly found: PromisedSlots | undefined;
   private handle: FileHandle | undefined;
 
-  /** Opens the file where there is one; makes none. Throws StorageOpenError where it cannot be read. */
+  /** Opens the file where there is one; makes none. Throws StorageOpenError where it cannot be read, UnknownPromiseError where it is none of ours. */
   static async open(path: string): Promise<PromisedFile> {
     let handle: FileHandle | undefined;
     try {
@@ -30,7 +42,12 @@ export class PromisedFile implements PromisedArea {
       return new PromisedFile(path, await readSlots(handle), handle);
     } catch (error) {
       await handle?.close();
-      if (codeOf(error) === 'ENOENT') return new PromisedFile(path, undefined, undefined);
+      const code = codeOf(error);
+      if (code === 'ENOENT') return new PromisedFile(path, undefined, undefined);
+      const foreign = error instanceof ForeignFileError ? error.message : IRREGULAR_CODES.get(code);
+      if (foreign !== undefined) {
+        throw new UnknownPromiseError(`${path} ${foreign}: what these data must hold cannot be told from it`);
+      }
       const reason = error instanceof Error ? error.message : String(error);
       throw new StorageOpenError(path, `expected a file that can be read and written (${reason})`, error);
     }
@@ -88,9 +105,11 @@ export class PromisedFile implements PromisedArea {
 
 async function readSlots(handle: FileHandle): Promise<PromisedSlots> {
   const stats = await handle.stat();
-  if (!stats.isFile()) throw new Error('it is no regular file');
+  if (!stats.isFile()) throw new ForeignFileError('is a pipe or a device');
   // In a folder that others can write to, somebody else's file would decide what is ours.
-  if (process.geteuid !== undefined && stats.uid !== process.geteuid()) throw new Error('it belongs to another user');
+  if (process.geteuid !== undefined && stats.uid !== process.geteuid()) {
+    throw new ForeignFileError('belongs to another user');
+  }
   const bytes = new Uint8Array(FILE_BYTES);
   const { bytesRead } = await handle.read(bytes, 0, FILE_BYTES, 0);
   const end = (slot: number) =>

@@ -1,14 +1,18 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { recordsSize } from '../../consensus/entryCodec.ts';
+import type { Binding } from './binding.ts';
 import { UnknownFormatError } from './contract.ts';
 import { chunkKey, stateKey } from './keys.ts';
 import {
+  COPIED_BYTES_MAX,
   COPIED_RECORDS_MAX,
   decodeSlot,
   decodeStoreId,
+  encodeBinding,
   encodeSlotHeader,
   encodeStoreId,
+  PROMISED_SLOT_BYTES,
   STORE_ID_BYTES,
 } from './promisedSlot.ts';
 import { encodeRecord } from './record.ts';
@@ -25,8 +29,17 @@ function recordOf(sequence: number, count: number): { key: string; value: Uint8A
   return { key: count === 0 ? stateKey(sequence) : chunkKey(sequence, sequence), value };
 }
 
-function slotOf(id: Uint8Array, sequence: number, checksum: number, records: readonly Uint8Array[]): Uint8Array {
-  return new Uint8Array(Buffer.concat([encodeSlotHeader(id, sequence, checksum, records), ...records]));
+const BINDING: Binding = { count: 3, boots: 7, life: '0123456789abcdef', previous: 'fedcba9876543210' };
+
+function slotOf(
+  id: Uint8Array,
+  sequence: number,
+  checksum: number,
+  records: readonly Uint8Array[],
+  binding?: Binding,
+): Uint8Array {
+  const bound = binding === undefined ? undefined : encodeBinding(binding);
+  return new Uint8Array(Buffer.concat([encodeSlotHeader(id, bound, sequence, checksum, records), ...records]));
 }
 
 /** With `at` changed, and the checksum of its header put right. */
@@ -46,21 +59,25 @@ describe('a slot of a promised area', () => {
       const [id, sequence, checksum] = [idOf(random), below(3) === 0 ? 2 ** 50 : below(300), below(2 ** 32)];
       const count = seed === 1 ? COPIED_RECORDS_MAX : below(6);
       const records = Array.from({ length: count }, (_, i) => recordOf(1 + i, below(4)));
+      const life = () => String(random()).slice(0, below(20));
+      const bound = { count: 1 + below(300), boots: below(2 ** 40), life: life(), previous: life() };
+      const binding = below(3) === 0 ? undefined : bound;
       const written = slotOf(
         id,
         sequence,
         checksum,
         records.map(({ value }) => value),
+        binding,
       );
       const earlier = Uint8Array.from({ length: below(400) }, () => below(256));
       const slot = new Uint8Array(Buffer.concat([written, earlier]));
-      expect(decodeSlot(slot)).toEqual({ storeId: id, sequence, checksum, records });
+      expect(decodeSlot(slot)).toEqual({ storeId: id, binding, sequence, checksum, records });
     }
   });
 
   it('with any flipped bit, or cut anywhere, is not whole', () => {
     const records = [recordOf(1, 2), recordOf(2, 0)].map(({ value }) => value);
-    const slot = slotOf(idOf(randomFrom(1)), 2, 7, records);
+    const slot = slotOf(idOf(randomFrom(1)), 2, 7, records, BINDING);
     for (let at = 0; at < slot.length; at++) {
       const flipped = Uint8Array.from(slot);
       flipped[at]! ^= 1 << (at % 8);
@@ -73,8 +90,25 @@ describe('a slot of a promised area', () => {
   it('is told from what is no slot, and from one of another version', () => {
     const slot = slotOf(idOf(randomFrom(1)), 2, 7, []);
     expect(decodeSlot(resealed(slot, 9, 'q'.charCodeAt(0)))).toBeUndefined();
-    expect(() => decodeSlot(resealed(slot, 10, 2))).toThrow(UnknownFormatError);
-    expect(() => decodeSlot(resealed(slot, 10, 2))).toThrow('format version 2; this program reads 1');
+    for (const version of [0, 3]) {
+      expect(() => decodeSlot(resealed(slot, 10, version))).toThrow(UnknownFormatError);
+      expect(() => decodeSlot(resealed(slot, 10, version))).toThrow(
+        `format version ${version}; this program reads 1 and 2`,
+      );
+    }
+  });
+
+  it('that nothing is bound to is what versions wrote that bind nothing', () => {
+    const [unbound, bound] = [undefined, BINDING].map((binding) => slotOf(idOf(randomFrom(1)), 2, 7, [], binding));
+    expect([unbound![10], bound![10]]).toEqual([1, 2]);
+    expect([...unbound!.subarray(27)]).toEqual([2, 7, 0]);
+  });
+
+  it('has room for its header, however large that is', () => {
+    const long = { ...BINDING, count: 2 ** 53 - 1, boots: 2 ** 53 - 1, life: '€'.repeat(64), previous: '€'.repeat(64) };
+    const records = new Array<Uint8Array>(COPIED_RECORDS_MAX).fill(new Uint8Array(COPIED_BYTES_MAX));
+    const header = encodeSlotHeader(idOf(randomFrom(1)), encodeBinding(long), 2 ** 53 - 1, 2 ** 32 - 1, records);
+    expect(header.length + COPIED_BYTES_MAX).toBeLessThanOrEqual(PROMISED_SLOT_BYTES);
   });
 });
 

@@ -1,6 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { ByteReader } from '../../bytes/byteReader.ts';
+import { ByteWriter } from '../../bytes/byteWriter.ts';
 import { VARINT_BYTES_MAX, writeVarint } from '../../bytes/varint.ts';
+import type { Binding } from './binding.ts';
 import { UnknownFormatError } from './contract.ts';
 import { chunkKey, stateKey } from './keys.ts';
 import { decodeRecordHeader, seal } from './record.ts';
@@ -9,7 +11,11 @@ import { decodeRecordHeader, seal } from './record.ts';
  * One slot of a promised area:
  *
  *     crc32 (4 bytes, little-endian, over the rest of the header) | header's length (2 bytes) | "rkvp" | version |
- *     store id (16 bytes) | sequence | checksum | number of records | the length of each | the records
+ *     store id (16 bytes) | the binding | sequence | checksum | number of records | the length of each | the records
+ *
+ * In version 1 there is no binding: nothing of this version was bound, and what is not bound is written so. In version 2 it is
+ *
+ *     count | boots | length of the life | life | length of the previous life | previous life
  *
  * The records are write records (record.ts), which have checksums of their own; the last one is that of write `sequence`.
  */
@@ -20,7 +26,8 @@ export const COPIED_BYTES_MAX = 256 * 1024;
 export const COPIED_RECORDS_MAX = 256;
 export const STORE_ID_BYTES = 16;
 
-const SLOT_VERSION = 1;
+const UNBOUND_VERSION = 1;
+const BOUND_VERSION = 2;
 const MAGIC = new TextEncoder().encode('rkvp');
 const LENGTH_AT = 4;
 const MAGIC_AT = 6;
@@ -36,6 +43,8 @@ export interface CopiedRecord {
 
 export interface PromisedSlot {
   readonly storeId: Uint8Array;
+  /** undefined: none was ever named. */
+  readonly binding: Binding | undefined;
   /** The last write that was promised, or was about to be; 0 in a new store. */
   readonly sequence: number;
   /** That of its record. */
@@ -44,18 +53,31 @@ export interface PromisedSlot {
   readonly records: readonly CopiedRecord[];
 }
 
-/** What stands in a slot before the records, which follow it unchanged. */
+/** A binding as it stands in a slot. */
+export function encodeBinding({ count, boots, life, previous }: Binding): Uint8Array {
+  const writer = new ByteWriter();
+  writer.varint(count);
+  writer.varint(boots);
+  writer.text(life);
+  writer.text(previous);
+  return writer.finish();
+}
+
+/** What stands in a slot before the records, which follow it unchanged. `binding` is an encoded one, or undefined. */
 export function encodeSlotHeader(
   storeId: Uint8Array,
+  binding: Uint8Array | undefined,
   sequence: number,
   checksum: number,
   records: readonly Uint8Array[],
 ): Uint8Array {
-  const header = new Uint8Array(FIELDS_AT + (3 + records.length) * VARINT_BYTES_MAX);
+  const sequenceAt = FIELDS_AT + (binding?.length ?? 0);
+  const header = new Uint8Array(sequenceAt + (3 + records.length) * VARINT_BYTES_MAX);
   header.set(MAGIC, MAGIC_AT);
-  header[VERSION_AT] = SLOT_VERSION;
+  header[VERSION_AT] = binding === undefined ? UNBOUND_VERSION : BOUND_VERSION;
   header.set(storeId, ID_AT);
-  let length = writeVarint(header, FIELDS_AT, sequence);
+  if (binding !== undefined) header.set(binding, FIELDS_AT);
+  let length = writeVarint(header, sequenceAt, sequence);
   length = writeVarint(header, length, checksum);
   length = writeVarint(header, length, records.length);
   for (const record of records) length = writeVarint(header, length, record.length);
@@ -74,12 +96,14 @@ export function decodeSlot(bytes: Uint8Array): PromisedSlot | undefined {
   if (length < FIELDS_AT || length > bytes.length) return undefined;
   if (view.getUint32(0, true) !== crc32(bytes.subarray(LENGTH_AT, length))) return undefined;
   if (MAGIC.some((byte, i) => bytes[MAGIC_AT + i] !== byte)) return undefined;
-  if (bytes[VERSION_AT] !== SLOT_VERSION) {
+  const version = bytes[VERSION_AT];
+  if (version !== UNBOUND_VERSION && version !== BOUND_VERSION) {
     throw new UnknownFormatError(
-      `the promise file has format version ${bytes[VERSION_AT]}; this program reads ${SLOT_VERSION}`,
+      `the promise file has format version ${version}; this program reads ${UNBOUND_VERSION} and ${BOUND_VERSION}`,
     );
   }
   const reader = new ByteReader(bytes, FIELDS_AT, length);
+  const binding = version === BOUND_VERSION ? readBinding(reader) : undefined;
   const sequence = reader.varint();
   const checksum = reader.varint();
   const records: CopiedRecord[] = [];
@@ -92,7 +116,17 @@ export function decodeSlot(bytes: Uint8Array): PromisedSlot | undefined {
     records.push(record);
     at = end;
   }
-  return { storeId: bytes.subarray(ID_AT, FIELDS_AT), sequence, checksum, records };
+  return { storeId: bytes.subarray(ID_AT, FIELDS_AT), binding, sequence, checksum, records };
+}
+
+function readBinding(reader: ByteReader): Binding {
+  const utf8 = new TextDecoder();
+  return {
+    count: reader.varint(),
+    boots: reader.varint(),
+    life: utf8.decode(reader.view()),
+    previous: utf8.decode(reader.view()),
+  };
 }
 
 function readRecord(value: Uint8Array): CopiedRecord | undefined {

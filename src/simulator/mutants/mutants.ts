@@ -343,7 +343,7 @@ export const MUTANTS: readonly Mutant[] = [
     seedsMax: 20,
     invariants: ['durability'],
     adjust: losesTails,
-    mutation: () => ({ disk: hidesStoreId, promised: forgetsPromises }),
+    mutation: () => ({ disk: hidesStoreId, promised: forgetsPromises, believesAnyStart: true }),
   },
   {
     name: 'a server takes part before what it found is promised',
@@ -549,6 +549,28 @@ export const MUTANTS: readonly Mutant[] = [
     seedsMax: 50,
     invariants: ['right refusal'],
     mutation: () => ({ tellsTooSoon: true }),
+  },
+  {
+    name: 'data of another start than the identity names are gone on from',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['whole memory'],
+    adjust: misplacesFolders,
+    mutation: () => ({ believesAnyStart: true }),
+  },
+  {
+    name: 'the start of a member counts before its data are bound to it',
+    engines: ALL,
+    seedsMax: 50,
+    invariants: ['durability'],
+    mutation: () => ({ countsBeforeBinding: true }),
+  },
+  {
+    name: 'data are bound without the name of the start before',
+    engines: ALL,
+    seedsMax: 50,
+    invariants: ['durability'],
+    mutation: () => ({ startName: (name) => ({ ...name, previous: '' }) }),
   },
   {
     name: 'a founder does not wait for those who are silent',
