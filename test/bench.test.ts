@@ -96,7 +96,7 @@ describe('rkv-bench', () => {
     const both = ['--rkvd', program, '--rkvd', program];
     const { exitCode, out } = await bench([...both, ...ownData(), ...load, '--fail-if', 'failed > 0']);
     expect(exitCode).toBe(0);
-    expect(out).toContain('same-gorums-rkvd2 beside same-gorums-rkvd1 (2 rounds, compared pair by pair):');
+    expect(out).toContain('same-gorums-rkvd2 beside same-gorums-rkvd1: 2 rounds, compared pair by pair.');
     const [one, other] = [await resultOf('same-gorums-rkvd1'), await resultOf('same-gorums-rkvd2')];
     expect(one.series).toEqual(other.series);
     expect([one, other].map(({ repeats }) => repeats.map(({ round }) => round))).toEqual([
@@ -138,6 +138,7 @@ describe('rkv-bench', () => {
 
     const again = await bench(args);
     expect(again.err).not.toContain('measuring');
+    expect(again.exitCode, again.err).toBe(0);
     expect(again.out).toContain('what batching is good for');
     const other = await bench(args.map((each) => (each === '20' ? '30' : each)));
     expect([other.exitCode, other.err]).toEqual([1, expect.stringContaining('was measured with other settings: give')]);
@@ -145,7 +146,7 @@ describe('rkv-bench', () => {
     const terminal = { out: (text: string) => compared.push(text), json: () => {}, err: () => {} };
     const context = { terminal, progressStream: undefined, onInterrupt: () => () => {} };
     expect(await runCommand(['compare', join(folder, 'results', 'grid')], context)).toBe(0);
-    expect(compared.join('\n')).toContain('gorums-nobatch beside gorums-batch (2 rounds, compared pair by pair):');
+    expect(compared.join('\n')).toContain('gorums-nobatch beside gorums-batch: 2 rounds, compared pair by pair.');
   }, 180_000);
 
   it('writes what was measured when it is interrupted, and still proves it', async () => {

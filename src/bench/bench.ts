@@ -77,7 +77,7 @@ async function factsOf(series: readonly SeriesRun[]): Promise<SeriesFacts> {
   const begun = series.find(({ record }) => record?.series !== undefined);
   if (begun === undefined) return { series: { id: randomBytes(8).toString('hex') }, ...now };
   const { machine, git, series: before } = begun.record as RunRecord & SeriesFacts;
-  if (!isDeepStrictEqual({ machine, git }, { machine: now.machine, git: now.git })) {
+  if (!isDeepStrictEqual([machine, git?.commit], [now.machine, now.git?.commit])) {
     throw new ResultsError(`${begun.folder} was measured on another machine or commit: give this another --name`);
   }
   return { series: before, ...now };

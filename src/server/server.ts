@@ -156,7 +156,7 @@ export class RkvServer {
     try {
       this.door = this.frontDoor();
       this.listener = new GrpcListener(this.grpc, this.door, (socket, connection) => this.link(socket, connection));
-      const hearsay = new Hearsay(identity, callBack(config.servers, config.flags.maxgrpc));
+      const hearsay = new Hearsay(identity, callBack(config.servers));
       this.hearsay = hearsay;
       this.offerServices(identity, hearsay, this.door);
       await this.listener.listen(config.listen);

@@ -99,11 +99,11 @@ export class Starting {
     this.identity = identity;
     this.log = log;
     this.waits = waits;
-    const { servers, id, flags } = config;
+    const { servers, id } = config;
     this.introducers = servers
       .map((address, i) => [i + 1, address] as const)
       .filter(([peer]) => peer !== id)
-      .map(([peer, address]) => new Introducer(peer, address, flags.maxgrpc));
+      .map(([peer, address]) => new Introducer(peer, address));
     const byId = new Map(this.introducers.map((introducer) => [introducer.peer, introducer]));
     this.asker = {
       times: ASK_TIMES,

@@ -31,13 +31,23 @@ export function peerChannelOptions(messageBytesMax: number): ChannelOptions {
     'grpc.max_send_message_length': messageBytesMax,
     'grpc.max_receive_message_length': messageBytesMax,
     'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
+    // Links go straight to the peer as well, whatever the environment says.
+    'grpc.enable_http_proxy': 0,
     ...reconnecting(PEER_RECONNECT_MIN_MS, PEER_RECONNECT_MAX_MS),
   };
 }
 
-/** As from a server to a peer, for one question: how an earlier connection went says nothing of whether one is to be had now. */
-export function questionChannelOptions(messageBytesMax: number): ChannelOptions {
-  return { ...peerChannelOptions(messageBytesMax), 'grpc.use_local_subchannel_pool': 1 };
+/** An introduction with as many starts and acquaintances as it may have takes 2 KiB, more than `-maxgrpc` has to allow. */
+const INTRODUCTION_BYTES_MAX = 64 * 1024;
+
+/** From a server to a peer, to ask who that is. */
+export function introductionChannelOptions(): ChannelOptions {
+  return peerChannelOptions(INTRODUCTION_BYTES_MAX);
+}
+
+/** The same for one question: how an earlier connection went says nothing of whether one is to be had now. */
+export function questionChannelOptions(): ChannelOptions {
+  return { ...introductionChannelOptions(), 'grpc.use_local_subchannel_pool': 1 };
 }
 
 /** From a client to a server: whoever uses it decides when to try again, and where. */

@@ -27,6 +27,8 @@ import type { PeerAcceptor } from './peerAcceptor.ts';
 
 /** Of the state that is given, in one message; less where `-maxgrpc` allows less. */
 const CHUNK_BYTES_MAX = 1024 * 1024;
+/** A piece of an answer that waits for so long to be read makes room for another admission: at half a MiB a second it does not. */
+const STALL_MS = 2000;
 /** The fence is committed within an election timeout or two, or not at all by this leader. */
 const FENCE_TIMEOUT_MS = 10_000;
 
@@ -42,7 +44,7 @@ export class Admissions {
   private readonly serverCount: number;
   private readonly chunkBytes: number;
   private readonly log: Log;
-  private busy = false;
+  private underWay: UnderWay | undefined;
 
   constructor(
     replica: Replica<unknown>,
@@ -89,12 +91,14 @@ export class Admissions {
   }
 
   private confirmed(call: AdmitCall, request: AdmissionClaim): void {
-    if (this.busy) fail(call, status.UNAVAILABLE, 'another server is being admitted; try again', 'busy');
+    // Whoever does not read what it asked for keeps nobody else waiting.
+    if (this.underWay?.hasStalled() === true) this.underWay.end();
+    if (this.underWay !== undefined)
+      fail(call, status.UNAVAILABLE, 'another server is being admitted; try again', 'busy');
     else this.admit(call, request);
   }
 
   private admit(call: AdmitCall, { asker: claim, rejoin, bySurvivor }: AdmissionClaim): void {
-    this.busy = true;
     const shutOut = this.acceptor.shutOut(claim);
     let open = true;
     const over = () => {
@@ -102,7 +106,20 @@ export class Admissions {
       open = false;
       clearTimeout(timer);
       shutOut.over();
-      this.busy = false;
+      this.underWay = undefined;
+    };
+    const pace = new Pace();
+    this.underWay = {
+      hasStalled: () => pace.waitsMs > STALL_MS,
+      end: () => {
+        fail(
+          call,
+          status.UNAVAILABLE,
+          'another server wants to be admitted, and what was sent was not read; try again',
+          'busy',
+        );
+        over();
+      },
     };
     const timer = setTimeout(() => {
       if (open) fail(call, status.UNAVAILABLE, 'no quorum agreed in time; try again', 'unavailable');
@@ -123,13 +140,13 @@ export class Admissions {
       const { index } = snapshot;
       this.log.info({ peer: claim.id, instance: claim.instance, index }, 'admits a server that starts from our state');
       shutOut.given(admitted);
-      void this.send(call, answer).finally(over);
+      void this.send(call, answer, pace).finally(over);
     };
     if (rejoin && bySurvivor) answered(admitBySurvivor(this.replica, this.identity.identity, claim.id));
     else admit(this.replica, claim, { rejoin, after: call.request.after }, answered);
   }
 
-  private async send(call: AdmitCall, { snapshot, spentTerm, admitted }: Given): Promise<void> {
+  private async send(call: AdmitCall, { snapshot, spentTerm, admitted }: Given, pace: Pace): Promise<void> {
     const { index, term, configuration, data } = snapshot;
     const { cluster, known } = this.identity.identity;
     const { voters, learners, outgoing, learnersNext, autoLeave } = configuration;
@@ -152,10 +169,37 @@ export class Admissions {
     for (let at = 0; at < data.length && !call.cancelled; at += this.chunkBytes) {
       const chunk = Buffer.from(data.subarray(at, at + this.chunkBytes));
       if (!call.write({ admission: undefined, data: chunk })) {
+        pace.waits();
         await Promise.race([ended, new Promise((resolve) => call.once('drain', resolve))]);
+        pace.goesOn();
       }
     }
+    pace.waits();
     call.end();
+  }
+}
+
+/** The admission that is under way. */
+interface UnderWay {
+  /** Whether a piece of its answer has not been read for long. */
+  hasStalled(): boolean;
+  end(): void;
+}
+
+/** How long an answer waits to be read. */
+class Pace {
+  private sinceMs: number | undefined;
+
+  get waitsMs(): number {
+    return this.sinceMs === undefined ? 0 : performance.now() - this.sinceMs;
+  }
+
+  waits(): void {
+    this.sinceMs = performance.now();
+  }
+
+  goesOn(): void {
+    this.sinceMs = undefined;
   }
 }
 

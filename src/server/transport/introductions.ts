@@ -1,7 +1,7 @@
 import { Client as GrpcClient, type MethodDefinition, status } from '@grpc/grpc-js';
 import type { NodeId } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
-import { openChannel, peerChannelOptions, questionChannelOptions } from '../../net/endpoints/channels.ts';
+import { introductionChannelOptions, openChannel, questionChannelOptions } from '../../net/endpoints/channels.ts';
 import {
   type Acquaintance,
   type Introduction as IntroductionMessage,
@@ -57,7 +57,7 @@ export class Introducer {
   private open = 0;
   private isClosing = false;
 
-  constructor(peer: NodeId, address: Address, maxMessageBytes: number, options = peerChannelOptions(maxMessageBytes)) {
+  constructor(peer: NodeId, address: Address, options = introductionChannelOptions()) {
     this.peer = peer;
     this.client = openChannel(GrpcClient, formatAddress(address), options);
   }
@@ -107,14 +107,14 @@ export class Introducer {
 }
 
 /** Asks any of `servers`, over a connection that is made for the question. */
-export function callBack(servers: readonly Address[], maxMessageBytes: number): Asker {
+export function callBack(servers: readonly Address[]): Asker {
   return {
     times: ASK_TIMES,
     nowMs: () => performance.now(),
     after: (delayMs, run) => void setTimeout(run, delayMs),
     ask: (peer, own, timeoutMs, answered) => {
       const address = servers[peer - 1]!;
-      const introducer = new Introducer(peer, address, maxMessageBytes, questionChannelOptions(maxMessageBytes));
+      const introducer = new Introducer(peer, address, questionChannelOptions());
       void introducer.ask(own, timeoutMs).then(answered);
       introducer.close();
     },

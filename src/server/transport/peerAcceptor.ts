@@ -65,6 +65,11 @@ export class PeerAcceptor<M> {
     return isFenced || this.shutOuts.isDeafTo(id, own);
   }
 
+  /** What a server says at its own address is true: an admission that it asked for before it took part keeps it out no longer. */
+  met(claim: Introduction): void {
+    this.shutOuts.met(claim);
+  }
+
   /** Whether what this process says still counts. */
   counts(claim: Introduction): boolean {
     return stillCounts(this.options.identity.identity, this.options.fences(), claim);
@@ -86,7 +91,7 @@ export class PeerAcceptor<M> {
       greet: (hello) => {
         const refusal = this.whyNot(hello, claim) ?? this.whatMisfits(claim!);
         if (refusal !== undefined) return refusal;
-        this.shutOuts.met(claim!);
+        this.met(claim!);
         from = hello.from;
         connection?.becamePeer(() => link.heldBytes);
         this.links.get(from)?.refuse(unavailable('a newer link takes its place'));

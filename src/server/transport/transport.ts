@@ -86,8 +86,12 @@ export class PeerTransport<M> {
       identity,
       log,
       receive,
-      counts: (claim) => this.acceptor.counts(claim),
-      accepted,
+      // Whoever is not heard is asked again who it is: it may have been admitted since.
+      counts: (claim) => this.acceptor.counts(claim) && !this.acceptor.isDeafTo(claim.id),
+      accepted: (peer, claim) => {
+        this.acceptor.met(claim);
+        accepted(peer);
+      },
       refused,
     });
   }
@@ -133,7 +137,7 @@ export class PeerTransport<M> {
    */
   private async askWhoIsThere(to: NodeId, address: Address): Promise<void> {
     if (this.asking.has(to)) return;
-    const introducer = new Introducer(to, address, this.options.maxMessageBytes);
+    const introducer = new Introducer(to, address);
     this.asking.set(to, introducer);
     const { kind } = await askPatiently(introducer, this.patience, introductionOf(this.options.identity.identity));
     introducer.close();

@@ -112,7 +112,8 @@ export interface UnaryClientOptions<M> {
   readonly receive: (from: NodeId, message: M) => unknown;
   /** Whether what the process that introduced itself so says still counts. */
   readonly counts: (claim: Introduction) => boolean;
-  readonly accepted: (peer: NodeId) => void;
+  /** It said at its own address who it is, and that fits. */
+  readonly accepted: (peer: NodeId, claim: Introduction) => void;
   readonly refused: (peer: NodeId, misfit: Misfit, details: string) => void;
 }
 
@@ -139,7 +140,7 @@ export class UnaryClient<M> {
     this.options = options;
     const { calls, peer, address, maxMessageBytes } = options;
     this.service = unaryService(calls);
-    this.introducer = new Introducer(peer, address, maxMessageBytes);
+    this.introducer = new Introducer(peer, address);
     this.client = openChannel(GrpcClient, formatAddress(address), peerChannelOptions(maxMessageBytes));
   }
 
@@ -172,7 +173,7 @@ export class UnaryClient<M> {
     if (misfit !== undefined || !introduction.isMember) return false;
     const objection = this.objectionTo(introduction);
     this.claim = introduction;
-    if (objection === undefined) accepted(peer);
+    if (objection === undefined) accepted(peer, introduction);
     else this.report(objection);
     return objection === undefined;
   }
