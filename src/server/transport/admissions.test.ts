@@ -1,8 +1,9 @@
+import { EventEmitter } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type handleServerStreamingCall, Server, ServerCredentials } from '@grpc/grpc-js';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { type Fence, NO_FENCE } from '../../wire/fence.ts';
@@ -72,7 +73,7 @@ async function leader(handle: (request: AdmitRequest) => AdmitRequest = (request
       error === null ? resolve(bound) : reject(error),
     );
   });
-  return { address: { host: '127.0.0.1', port }, fences, asked };
+  return { address: { host: '127.0.0.1', port }, admissions, fences, asked };
 }
 
 describe('an admission', () => {
@@ -104,6 +105,31 @@ describe('an admission', () => {
     }
     expect(asked.map(({ after }) => after)).toEqual([NO_FENCE, NO_FENCE]);
   });
+});
+
+it('an answer that was not read kept every other server from being admitted', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  cleanUps.push(() => vi.useRealTimers());
+  const { admissions, asked } = await leader();
+  const ask = (id: number) => {
+    const introduction = introductionOf(identity(id, false).identity);
+    const request: AdmitRequest = { introduction, rejoin: true, bySurvivor: false, after: undefined };
+    const pieces: AdmitChunk[] = [];
+    const errors: { details: string }[] = [];
+    // The other side takes nothing.
+    const write = (piece: AdmitChunk) => pieces.push(piece) < 0;
+    const call = Object.assign(new EventEmitter(), { request, write, end: () => {}, cancelled: false });
+    call.on('error', (error) => errors.push(error));
+    asked.push(request);
+    admissions.handle(call as never);
+    return { pieces, errors };
+  };
+  const stuck = ask(2);
+  expect(stuck.pieces.length).toBeGreaterThan(0);
+  expect(ask(3).errors).toMatchObject([{ details: expect.stringContaining('another server is being admitted') }]);
+  vi.advanceTimersByTime(2001);
+  expect(ask(3)).toMatchObject({ pieces: { length: stuck.pieces.length }, errors: [] });
+  expect(stuck.errors).toMatchObject([{ details: expect.stringContaining('was not read') }]);
 });
 
 it('a request of an earlier version, in bytes, says nothing of fences, and nor does what such a version takes from ours', () => {

@@ -62,4 +62,12 @@ it('unary calls in the name of a server that was being admitted again reached th
   identity.meet({ ...claim, admitted: 7 });
   expect(vote(2)).toEqual([]);
   expect(received).toEqual(['RequestVote of 3', 'RequestVote of 2']);
+
+  // What it asked before it took part was granted late; then it said at its own address that it takes part.
+  const late = transport.acceptor.shutOut({ ...claim, isMember: false });
+  late.given(9);
+  late.over();
+  expect(vote(2)).toEqual(refused);
+  transport.acceptor.met({ ...claim, admitted: 7 });
+  expect(vote(2)).toEqual([]);
 });
