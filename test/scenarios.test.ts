@@ -20,7 +20,7 @@ steps:
   - {at: 2s, do: transfer, to: old}
   - {at: 2500ms, do: load, clients: 3, rate: 100}
   - {at: 3s, do: restart, server: follower}
-lasts: 10s
+lasts: 15s
 `;
 
 let folder: string;
@@ -85,7 +85,7 @@ describe('rkv-cluster play', () => {
       spawnSync(program, args, { encoding: 'utf8', timeout: 60_000, cwd: folder, env: temporary });
     expect(run('up', file, '--detach')).toMatchObject({ status: 0 });
     try {
-      const story = write(STORY.replace('  - {at: 3s, do: restart, server: follower}\n', '').replace('10s', '4s'));
+      const story = write(STORY.replace('  - {at: 3s, do: restart, server: follower}\n', '').replace('15s', '4s'));
       const played = run('play', story, '--running', file, '--json');
       expect(played.status, played.stderr).toBe(0);
       const [{ measurements, problems }] = JSON.parse(played.stdout).plays;
