@@ -168,7 +168,6 @@ export class PeerTransport<M> {
       codec,
       maxMessageBytes: MESSAGE_BYTES_MAX,
       log,
-      counts: (claim) => this.acceptor.counts(claim),
       accepted,
       gone,
       refused,
