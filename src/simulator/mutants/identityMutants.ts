@@ -1,5 +1,5 @@
 import type { NodeId } from '../../consensus/contract.ts';
-import { admit } from '../../server/identity/admission.ts';
+import type { admit } from '../../server/identity/admission.ts';
 import type { Answer, decideStart } from '../../server/identity/startDecision.ts';
 
 type Decide = typeof decideStart;
@@ -31,7 +31,3 @@ export const admitsAtOnce: typeof admit = (replica, _asker, _request, done) => {
   if (snapshot === undefined) done({ ok: false, reason: 'not-leader', leader });
   else done({ ok: true, snapshot, spentTerm: snapshot.term, admitted: snapshot.index });
 };
-
-/** Does not look at what the asker was told of, and so takes a request that is late like any other. */
-export const admitsTheLate: typeof admit = (replica, asker, { rejoin }, done) =>
-  admit(replica, asker, { rejoin, after: undefined }, done);

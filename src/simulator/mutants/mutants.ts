@@ -25,7 +25,7 @@ import {
   ReportsDurableAtOnce,
   StoresStaleSnapshots,
 } from './hostMutants.ts';
-import { admitsAtOnce, admitsTheLate, believesItIsNew, withoutTheSilent } from './identityMutants.ts';
+import { admitsAtOnce, believesItIsNew, withoutTheSilent } from './identityMutants.ts';
 import {
   ChangesBlindly,
   ChangesTwiceAtOnce,
@@ -208,29 +208,6 @@ function losesFolders(plan: Plan): Plan {
       ['pause', 2_000_000],
       ['lost folder', 1_500_000],
     ]),
-  };
-}
-
-/** Five servers lose their folders again and again, on a network on which every second message comes twice, and some come a second late. */
-function asksLate(plan: Plan): Plan {
-  return {
-    ...losesFolders(plan),
-    serverCount: 5,
-    bootstrap: [1, 2, 3, 4, 5],
-    clockRates: [1, 1, 1, 1, 1],
-    founding: false,
-    foundingDistanceUs: 0,
-    deadServers: false,
-    network: {
-      delayMinUs: 100,
-      delayMeanUs: 1000,
-      tailChance: 0.02,
-      tailMeanUs: 1_000_000,
-      lossChance: 0,
-      duplicateChance: 0.5,
-      reorders: true,
-    },
-    strikes: new Map([['lost folder', 300_000]]),
   };
 }
 
@@ -611,14 +588,6 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     adjust: losesFolders,
     mutation: () => ({ admit: admitsAtOnce }),
-  },
-  {
-    name: 'a request for admission is taken however late it is',
-    engines: ALL,
-    seedsMax: 100,
-    invariants: ['right refusal', 'liveness'],
-    adjust: asksLate,
-    mutation: () => ({ admit: admitsTheLate }),
   },
   {
     name: 'the fences in a log are ignored',
