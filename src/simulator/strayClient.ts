@@ -1,5 +1,5 @@
 import { CommandType, encodeCommand } from '../wire/command.ts';
-import type { Random } from './random.ts';
+import { Stray } from './stray.ts';
 import type { Surroundings } from './surroundings.ts';
 import { InvariantViolation } from './violation.ts';
 import type { VirtualServer } from './virtualServer.ts';
@@ -10,31 +10,12 @@ const INTERVAL_MEAN_US = 1_500_000;
  * A client that is out of its mind: it sends what every server is to refuse. None of it may come to stand in a log, which is
  * the judge's to watch, and none of it may be acknowledged.
  */
-export class StrayClient {
-  private readonly around: Surroundings;
-  private readonly random: Random;
-  private readonly servers: readonly VirtualServer[];
-  private isIdle = false;
-
+export class StrayClient extends Stray {
   constructor(around: Surroundings, servers: readonly VirtualServer[]) {
-    this.around = around;
-    this.random = around.random.fork('stray client');
-    this.servers = servers;
+    super(around, servers, 'stray client', INTERVAL_MEAN_US);
   }
 
-  start(): void {
-    this.around.timeline.after(this.random.exponential(INTERVAL_MEAN_US), () => {
-      if (this.isIdle) return;
-      this.send();
-      this.start();
-    });
-  }
-
-  rest(): void {
-    this.isIdle = true;
-  }
-
-  private send(): void {
+  protected override act(): void {
     const { census } = this.around;
     this.random.pick(this.servers).submit(this.command(), ({ status }) => {
       if (status === 'ok') {

@@ -1,5 +1,5 @@
 import { type Introduction, introductionOf } from '../server/identity/identity.ts';
-import type { Random } from './random.ts';
+import { Stray } from './stray.ts';
 import type { Surroundings } from './surroundings.ts';
 import { InvariantViolation } from './violation.ts';
 import { STRANGER } from './virtualNetwork.ts';
@@ -13,32 +13,17 @@ const FAR = 2 ** 52;
  * A program that reaches the servers' ports and is none of them: it knows what they say of themselves, and says more than that in their
  * names. It does not matter to whom: nobody may be refused for it, or ended.
  */
-export class StrayPeer {
-  private readonly around: Surroundings;
-  private readonly random: Random;
-  private readonly servers: readonly VirtualServer[];
-  private isIdle = false;
-
+export class StrayPeer extends Stray {
   constructor(around: Surroundings, servers: readonly VirtualServer[]) {
-    this.around = around;
-    this.random = around.random.fork('stray peer');
-    this.servers = servers;
+    super(around, servers, 'stray peer', INTERVAL_MEAN_US);
   }
 
-  start(): void {
-    if (this.servers.length === 1) return;
-    this.around.timeline.after(this.random.exponential(INTERVAL_MEAN_US), () => {
-      if (this.isIdle) return;
-      this.speak();
-      this.start();
-    });
+  override start(): void {
+    // In a cluster of one nobody hears it.
+    if (this.servers.length > 1) super.start();
   }
 
-  rest(): void {
-    this.isIdle = true;
-  }
-
-  private speak(): void {
+  protected override act(): void {
     const { network, census } = this.around;
     const [target, victim] = this.random.shuffled([...this.servers]) as [VirtualServer, VirtualServer];
     const way = this.random.int(3);
