@@ -92,7 +92,8 @@ export class Admissions {
 
   private confirmed(call: AdmitCall, request: AdmissionClaim): void {
     // Whoever does not read what it asked for keeps nobody else waiting.
-    if (this.underWay?.hasStalled() === true) this.underWay.end();
+    const waitsSinceMs = this.underWay?.waitsSinceMs;
+    if (waitsSinceMs !== undefined && performance.now() - waitsSinceMs > STALL_MS) this.underWay!.end();
     if (this.underWay !== undefined)
       fail(call, status.UNAVAILABLE, 'another server is being admitted; try again', 'busy');
     else this.admit(call, request);
@@ -108,9 +109,8 @@ export class Admissions {
       shutOut.over();
       this.underWay = undefined;
     };
-    const pace = new Pace();
-    this.underWay = {
-      hasStalled: () => pace.waitsMs > STALL_MS,
+    const underWay: UnderWay = {
+      waitsSinceMs: undefined,
       end: () => {
         fail(
           call,
@@ -121,6 +121,7 @@ export class Admissions {
         over();
       },
     };
+    this.underWay = underWay;
     const timer = setTimeout(() => {
       if (open) fail(call, status.UNAVAILABLE, 'no quorum agreed in time; try again', 'unavailable');
       over();
@@ -140,13 +141,13 @@ export class Admissions {
       const { index } = snapshot;
       this.log.info({ peer: claim.id, instance: claim.instance, index }, 'admits a server that starts from our state');
       shutOut.given(admitted);
-      void this.send(call, answer, pace).finally(over);
+      void this.send(call, answer, underWay).finally(over);
     };
     if (rejoin && bySurvivor) answered(admitBySurvivor(this.replica, this.identity.identity, claim.id));
     else admit(this.replica, claim, { rejoin, after: call.request.after }, answered);
   }
 
-  private async send(call: AdmitCall, { snapshot, spentTerm, admitted }: Given, pace: Pace): Promise<void> {
+  private async send(call: AdmitCall, { snapshot, spentTerm, admitted }: Given, underWay: UnderWay): Promise<void> {
     const { index, term, configuration, data } = snapshot;
     const { cluster, known } = this.identity.identity;
     const { voters, learners, outgoing, learnersNext, autoLeave } = configuration;
@@ -169,38 +170,20 @@ export class Admissions {
     for (let at = 0; at < data.length && !call.cancelled; at += this.chunkBytes) {
       const chunk = Buffer.from(data.subarray(at, at + this.chunkBytes));
       if (!call.write({ admission: undefined, data: chunk })) {
-        pace.waits();
+        underWay.waitsSinceMs = performance.now();
         await Promise.race([ended, new Promise((resolve) => call.once('drain', resolve))]);
-        pace.goesOn();
+        underWay.waitsSinceMs = undefined;
       }
     }
-    pace.waits();
     call.end();
   }
 }
 
 /** The admission that is under way. */
 interface UnderWay {
-  /** Whether a piece of its answer has not been read for long. */
-  hasStalled(): boolean;
-  end(): void;
-}
-
-/** How long an answer waits to be read. */
-class Pace {
-  private sinceMs: number | undefined;
-
-  get waitsMs(): number {
-    return this.sinceMs === undefined ? 0 : performance.now() - this.sinceMs;
-  }
-
-  waits(): void {
-    this.sinceMs = performance.now();
-  }
-
-  goesOn(): void {
-    this.sinceMs = undefined;
-  }
+  /** Since when a piece of its answer waits to be read, by performance.now(); undefined while none does. */
+  waitsSinceMs: number | undefined;
+  readonly end: () => void;
 }
 
 const SURVIVOR_REFUSALS: Readonly<Partial<Record<AdmissionRefusal, string>>> = {
