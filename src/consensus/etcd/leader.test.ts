@@ -14,6 +14,15 @@ function change(kind: ChangeKind, id: number, transition: Transition = Transitio
   return new Entry(0, 0, EntryType.JointReconf, encodeConfChange({ transition, steps: [{ kind, id }] }));
 }
 
+/** Leads, and its first entry is committed and applied. */
+function leading(): OneNode {
+  const server = new OneNode();
+  server.lead();
+  server.receive(AppendResp, 2, { term: 1, index: 1 });
+  server.run();
+  return server;
+}
+
 describe('commitment (Raft §5.3, §5.4.2)', () => {
   it('takes a majority, the leader included', () => {
     const server = new OneNode({ voters: [1, 2, 3, 4, 5] });
@@ -128,10 +137,7 @@ describe('staying leader', () => {
   });
 
   it('tells followers no commit index beyond what they are known to hold', () => {
-    const server = new OneNode();
-    server.lead();
-    server.receive(AppendResp, 2, { term: 1, index: 1 });
-    server.run();
+    const server = leading();
     server.tick(1);
     const heartbeats = server.run().filter(({ type }) => type === Heartbeat);
     expect(heartbeats.map(({ to, commit }) => [to, commit])).toEqual([
@@ -143,10 +149,7 @@ describe('staying leader', () => {
 
 describe('leadership transfer (thesis §3.10)', () => {
   it('asks a follower that is up to date to take over at once, and takes no proposals meanwhile', () => {
-    const server = new OneNode();
-    server.lead();
-    server.receive(AppendResp, 2, { term: 1, index: 1 });
-    server.run();
+    const server = leading();
     server.node.transferLeadership(2);
     expect(sentTo(server.run(), TimeoutNow)).toEqual([2]);
     expect(server.propose('a')).toBe('raft proposal dropped');
@@ -230,10 +233,7 @@ describe('leadership transfer (thesis §3.10)', () => {
 
 describe('membership changes (Raft §6, thesis §4)', () => {
   it('take effect when they are applied, one at a time', () => {
-    const server = new OneNode();
-    server.lead();
-    server.receive(AppendResp, 2, { term: 1, index: 1 });
-    server.run();
+    const server = leading();
     server.node.propose([change(ChangeKind.AddVoter, 4)]);
     server.node.propose([change(ChangeKind.AddVoter, 5)]);
     server.run();
@@ -250,10 +250,7 @@ describe('membership changes (Raft §6, thesis §4)', () => {
   });
 
   it('through a joint configuration need both halves, and are left by the leader itself', () => {
-    const server = new OneNode();
-    server.lead();
-    server.receive(AppendResp, 2, { term: 1, index: 1 });
-    server.run();
+    const server = leading();
     server.node.propose([change(ChangeKind.AddLearner, 3, Transition.JointImplicit)]);
     server.run();
     server.receive(AppendResp, 2, { term: 1, index: 2 });
@@ -266,10 +263,7 @@ describe('membership changes (Raft §6, thesis §4)', () => {
   });
 
   it('wait until the one before is applied, not only committed', () => {
-    const server = new OneNode();
-    server.lead();
-    server.receive(AppendResp, 2, { term: 1, index: 1 });
-    server.run();
+    const server = leading();
     server.node.propose([change(ChangeKind.AddVoter, 4)]);
     server.run();
     server.receive(AppendResp, 2, { term: 1, index: 2 });
@@ -280,10 +274,7 @@ describe('membership changes (Raft §6, thesis §4)', () => {
   });
 
   it('may stand among commands, and then only they are struck out where one is under way', () => {
-    const server = new OneNode();
-    server.lead();
-    server.receive(AppendResp, 2, { term: 1, index: 1 });
-    server.run();
+    const server = leading();
     const command = new Entry(0, 0, EntryType.Normal, new Uint8Array([7]));
     server.node.propose([command, change(ChangeKind.AddVoter, 4), command, change(ChangeKind.AddVoter, 5)]);
     expect(server.state.leader!.pendingConfIndex).toBe(3);
@@ -312,10 +303,7 @@ describe('membership changes (Raft §6, thesis §4)', () => {
   });
 
   it('that are left by themselves are left once', () => {
-    const server = new OneNode();
-    server.lead();
-    server.receive(AppendResp, 2, { term: 1, index: 1 });
-    server.run();
+    const server = leading();
     server.node.propose([change(ChangeKind.AddLearner, 3, Transition.JointImplicit)]);
     server.propose('a');
     server.run();
@@ -370,10 +358,7 @@ describe('membership changes (Raft §6, thesis §4)', () => {
   });
 
   it('through halves that share one server commit by a majority of each', () => {
-    const server = new OneNode();
-    server.lead();
-    server.receive(AppendResp, 2, { term: 1, index: 1 });
-    server.run();
+    const server = leading();
     server.joinHalves();
     expect(server.state.configuration).toMatchObject({ voters: [1, 4, 5], outgoing: [1, 2, 3] });
     server.propose('a');
@@ -389,10 +374,7 @@ describe('membership changes (Raft §6, thesis §4)', () => {
   });
 
   it('that remove the leader leave it leading, where it shall, without taking anything', () => {
-    const server = new OneNode();
-    server.lead();
-    server.receive(AppendResp, 2, { term: 1, index: 1 });
-    server.run();
+    const server = leading();
     server.node.propose([change(ChangeKind.Remove, 1)]);
     server.run();
     for (const id of [2, 3]) server.receive(AppendResp, id, { term: 1, index: 2 });
@@ -402,10 +384,7 @@ describe('membership changes (Raft §6, thesis §4)', () => {
   });
 
   it('that remove the leader let it write what it had taken before', () => {
-    const server = new OneNode();
-    server.lead();
-    server.receive(AppendResp, 2, { term: 1, index: 1 });
-    server.run();
+    const server = leading();
     server.node.propose([change(ChangeKind.Remove, 1)]);
     server.run();
     server.receive(AppendResp, 2, { term: 1, index: 2 });
