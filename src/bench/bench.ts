@@ -51,8 +51,10 @@ export async function benchRuns({ runs, rounds }: BenchPlan, context: BenchConte
       const one = series[at]!;
       if (interrupts.stop.aborted) break;
       if (one.has(round)) timeLeft.skip();
-      else await measureRun(one, facts, round, timeLeft, context);
-      await context.onMeasured?.(writtenOf(series));
+      else {
+        await measureRun(one, facts, round, timeLeft, context);
+        await context.onMeasured?.(writtenOf(series));
+      }
     }
     if (rounds.kind !== 'precision' || interrupts.stop.aborted) continue;
     const records = series.flatMap(({ record }) => record ?? []);

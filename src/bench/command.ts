@@ -8,7 +8,7 @@ import { typedName } from '../cli/typedName.ts';
 import { makeFolders } from '../files/folders.ts';
 import type { ProcessContext } from '../supervisor/commandProcess.ts';
 import { type BenchOutcome, benchRuns, type BenchContext as RunsContext } from './bench.ts';
-import { CONDITIONS } from './compare/comparability.ts';
+import { ALL_CONDITIONS } from './compare/comparability.ts';
 import { compareRuns } from './compare/comparison.ts';
 import { comparisonsJson } from './compare/comparisonJson.ts';
 import { type Crossing, crossingsOf, parseThreshold, runCrossings } from './compare/threshold.ts';
@@ -81,7 +81,12 @@ function buildProgram(context: BenchContext, exit: (code: number) => void): Comm
   return program;
 }
 
-/** A shell's `results/*` names the README there too. */
+/** A shell's `results/*` names the README there too. What is named alone is meant. */
+function sorted(places: readonly string[]): { readonly folders: readonly string[]; readonly files: readonly string[] } {
+  const files = places.length > 1 ? places.filter(isOtherFile) : [];
+  return { folders: places.filter((place) => !files.includes(place)), files };
+}
+
 function isOtherFile(place: string): boolean {
   return !place.endsWith('.json') && (statSync(place, { throwIfNoEntry: false })?.isFile() ?? false);
 }
@@ -89,10 +94,9 @@ function isOtherFile(place: string): boolean {
 /** Prints how runs differ from the first. Resolves with the exit code. */
 async function compare(places: readonly string[], flags: CompareFlags, { terminal }: BenchContext): Promise<number> {
   const thresholds = (flags.failIf ?? []).map((text) => parseThreshold(text, true));
-  const files = places.length > 1 ? places.filter(isOtherFile) : [];
+  const { folders, files } = sorted(places);
   for (const file of files) terminal.err(`${printable(file)} is no run and is left out`);
-  const folders = places.filter((place) => !files.includes(place)).flatMap(runPlaces);
-  const runs = await Promise.all(folders.map(readRun));
+  const runs = await Promise.all(folders.flatMap((place) => runPlaces(place)).map(readRun));
   const comparisons = compareRuns(runs, { across: new Set(flags.across) });
   if (flags.json === true) terminal.json(comparisonsJson(comparisons));
   else terminal.out(renderComparison(runs, comparisons, flags.markdown === true ? 'markdown' : 'terminal'));
@@ -126,7 +130,7 @@ async function bench(flags: BenchFlags, context: BenchContext): Promise<number> 
   people(renderRuns(written, typedName('rkv-bench')));
   if (records.length > 1 && records[0]!.repeats.length > 1) {
     // What was varied on purpose is no obstacle here.
-    people(['', ...renderVerdicts(compareRuns(records, { across: new Set(CONDITIONS) }), 'terminal')].join('\n'));
+    people(['', ...renderVerdicts(compareRuns(records, { across: ALL_CONDITIONS }), 'terminal')].join('\n'));
   }
   if (precision !== undefined && flags.precision !== undefined) people(renderPrecision(precision, flags.precision));
   if (flags.json === true) terminal.json(records);
@@ -166,13 +170,11 @@ async function benchInterruptibly(
 
 /** Writes a report of the runs and sweeps in `places`. */
 async function report(places: readonly string[], flags: ReportFlags, { terminal }: BenchContext): Promise<void> {
-  const files = places.length > 1 ? places.filter(isOtherFile) : [];
-  const folders = places.filter((place) => !files.includes(place));
+  const { folders } = sorted(places);
   const path = flags.out ?? join(folders.length === 1 ? folders[0]! : '.', REPORT_FILE);
   makeFolders(dirname(path));
   if (flags.svg !== undefined) makeFolders(flags.svg);
-  const title =
-    folders.length === 1 ? basename(resolve(folders[0]!)) : folders.map((each) => basename(resolve(each))).join(', ');
+  const title = folders.map((each) => basename(resolve(each))).join(', ');
   const { writeReport } = await drawing();
   const written = await writeReport(reportRequest(title, folders), path, flags.svg);
   for (const file of [written.path, ...written.svgs]) terminal.out(file);
@@ -184,13 +186,13 @@ function drawing() {
 }
 
 function reportRequest(title: string, places: readonly string[]): ReportRequest {
-  const summaries = places.map(readSummary);
+  const summaries = places.map((place) => readSummary(place));
   const [only] = summaries;
   const isSweep = places.length === 1 && only !== undefined;
   return {
     title,
     why: isSweep ? (only.why ?? undefined) : undefined,
-    folders: places.flatMap(runPlaces),
+    folders: places.flatMap((place, at) => runPlaces(place, summaries[at])),
     effects: isSweep ? only.effects : [],
   };
 }

@@ -182,7 +182,7 @@ export function addReportOptions(command: Command): Command {
 }
 
 function conditions(text: string, before: readonly Condition[] | undefined): Condition[] {
-  const named = text.split(',').map((name) => name.trim());
+  const named = list(text);
   const known = named.filter((name): name is Condition => CONDITIONS.some((each) => each === name));
   if (known.length < named.length) throw new InvalidArgumentError(`Expected some of ${CONDITIONS.join(', ')}.`);
   return [...(before ?? []), ...known];
@@ -286,8 +286,8 @@ function percent(text: string): number {
 }
 
 function wholeNumbers(text: string): number[] {
-  return text.split(',').map((part) => {
-    if (!/^\d+$/.test(part.trim())) throw new InvalidArgumentError('Expected whole numbers such as 64 or 64,1024.');
+  return list(text).map((part) => {
+    if (!/^\d+$/.test(part)) throw new InvalidArgumentError('Expected whole numbers such as 64 or 64,1024.');
     return Number(part);
   });
 }

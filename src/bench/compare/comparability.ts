@@ -3,6 +3,8 @@ import type { RunRecord } from '../results/schema.ts';
 /** What two runs have to have in common for their figures to be compared. `--across` says that one of them is the variable. */
 export const CONDITIONS = ['durability', 'load', 'reads', 'payload', 'distance', 'machine'] as const;
 export type Condition = (typeof CONDITIONS)[number];
+/** For runs in which whatever differs was varied on purpose. */
+export const ALL_CONDITIONS: ReadonlySet<Condition> = new Set(CONDITIONS);
 
 /** A difference that makes two runs incomparable. */
 export interface Obstacle {

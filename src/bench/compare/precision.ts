@@ -1,7 +1,8 @@
 import type { RunRecord } from '../results/schema.ts';
 import { halfWidth, relativeError } from '../statistics/intervals.ts';
-import { CONDITIONS } from './comparability.ts';
+import { ALL_CONDITIONS } from './comparability.ts';
 import { CONFIDENCE_DEFAULT, compareRuns } from './comparison.ts';
+import { throughputs } from './metrics.ts';
 
 /** With fewer, the figures' own scatter is not known well enough to stop by. */
 export const ROUNDS_MIN_FOR_PRECISION = 5;
@@ -32,13 +33,13 @@ export function isPrecise({ rounds, share }: Precision, asked: number): boolean 
   return rounds >= ROUNDS_MIN_FOR_PRECISION && share !== undefined && share <= asked;
 }
 
-function ownError({ repeats }: RunRecord): number | undefined {
-  const rates = repeats.map(({ writesPerSecond, readsPerSecond }) => writesPerSecond + readsPerSecond);
-  return rates.some((rate) => rate <= 0) ? undefined : relativeError(rates, CONFIDENCE_DEFAULT);
+function ownError(run: RunRecord): number | undefined {
+  const rates = throughputs(run);
+  return rates === undefined ? undefined : relativeError(rates, CONFIDENCE_DEFAULT);
 }
 
 function ratioErrors(runs: readonly RunRecord[]): (number | undefined)[] {
-  const { each } = compareRuns(runs, { across: new Set(CONDITIONS) });
+  const { each } = compareRuns(runs, { across: ALL_CONDITIONS });
   return each.map(({ metrics }) => {
     const interval = metrics.find(({ metric }) => metric.name === 'throughput')?.interval;
     return interval === undefined ? undefined : halfWidth(interval);

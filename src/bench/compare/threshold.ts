@@ -9,9 +9,8 @@ export interface Threshold {
   readonly text: string;
   readonly figures: readonly Figure[];
   readonly isBelow: boolean;
-  /** A share of the baseline where `isChange`; else requests per second, µs or a number of requests. */
+  /** Of a change a share of the baseline; of a run requests per second, µs or a number of requests. */
   readonly limit: number;
-  readonly isChange: boolean;
 }
 
 /** A metric, or a count of a run. */
@@ -58,14 +57,14 @@ export function parseThreshold(text: string, isChange: boolean): Threshold {
   const limit = Number(number);
   if (isChange) {
     if (unit !== '%') throw refuse(`expected a change in percent, such as ${example}`);
-    return { text, figures, isBelow: sign === '<', limit: limit / 100, isChange };
+    return { text, figures, isBelow: sign === '<', limit: limit / 100 };
   }
   const isTime = figures[0]!.unit === 'µs';
   const factor = unit === undefined ? undefined : UNITS_US.get(unit);
   if (isTime ? factor === undefined : unit !== undefined) {
     throw refuse(isTime ? 'expected a time such as 10ms' : `expected a number without a unit for ${name}`);
   }
-  return { text, figures, isBelow: sign === '<', limit: limit * (factor ?? 1), isChange };
+  return { text, figures, isBelow: sign === '<', limit: limit * (factor ?? 1) };
 }
 
 function namesOf({ name }: Figure): string[] {

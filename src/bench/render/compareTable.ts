@@ -2,7 +2,7 @@ import { printable } from '../../cli/printable.ts';
 import { type TableStyle, tableIn } from '../../cli/table.ts';
 import type { Comparisons } from '../compare/comparison.ts';
 import type { LatencyUs, RunRecord, Spread } from '../results/schema.ts';
-import { formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
+import { checkWord, formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
 import { renderVerdicts } from './verdictTable.ts';
 
 /** Of a run's name: as the head of a column, and in a line. */
@@ -61,10 +61,7 @@ function measuredRows(runs: readonly RunRecord[]): string[][] {
     rows.push(...latencies('lookup', ({ merged }) => merged.readLatencyUs));
   }
   rows.push(['failed or dropped', ...runs.map(({ merged }) => formatCount(merged.failed + merged.dropped))]);
-  rows.push([
-    'check',
-    ...runs.map(({ verdict }) => (verdict.verified ? 'ok' : verdict.passed ? 'not checked' : 'FAILED')),
-  ]);
+  rows.push(['check', ...runs.map(({ verdict }) => checkWord(verdict))]);
   return rows;
 }
 

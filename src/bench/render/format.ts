@@ -1,4 +1,5 @@
-import type { Spread } from '../results/schema.ts';
+import type { Spread, Verdict } from '../results/schema.ts';
+import type { MeanInterval } from '../statistics/intervals.ts';
 
 /** `12,345`; decimals only below 100. */
 export function formatCount(value: number): string {
@@ -16,6 +17,18 @@ export function formatUsAsMs(us: number): string {
 /** `21,034`, and where repeats differ `21,034 (19,870–22,410)`. */
 export function formatSpread({ median, min, max }: Spread, format: (value: number) => string): string {
   return min === max ? format(median) : `${format(median)} (${format(min)}–${format(max)})`;
+}
+
+/** `19,870 – 22,410`, a dash where a rate was measured once or not at all. */
+export function formatInterval(rate: MeanInterval | null | undefined): string {
+  if (rate == null || rate.low === null || rate.high === null) return '-';
+  return `${formatCount(Math.round(rate.low))} – ${formatCount(Math.round(rate.high))}`;
+}
+
+/** How the check of a run went. */
+export function checkWord({ verified, passed }: Verdict): string {
+  if (verified) return 'ok';
+  return passed ? 'not checked' : 'FAILED';
 }
 
 /** Names read from the left, figures from the right. */

@@ -2,7 +2,7 @@ import { printable } from '../../cli/printable.ts';
 import { renderTable } from '../../cli/table.ts';
 import { formatDuration } from '../../goflags/goValues.ts';
 import type { LatencyUs, RunRecord, RunSettings, Spread } from '../results/schema.ts';
-import { formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
+import { checkWord, formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
 
 /** A run, and the folder it was written to. */
 export interface WrittenRun {
@@ -97,7 +97,7 @@ function ownServers(count: number, distance: string | undefined): string {
 function runRows(record: RunRecord): string[][] {
   const { merged, settings, verdict } = record;
   const { backend, entries } = clusterLabels(record);
-  const check = verdict.verified ? 'ok' : verdict.passed ? 'not checked' : 'FAILED';
+  const check = checkWord(verdict);
   const failed = formatCount(merged.failed + merged.dropped);
   // What loses writes has no speed.
   const figures = (rate: Spread, { p50, p90, p99, p999, max }: LatencyUs) =>

@@ -1,6 +1,6 @@
 import { renderTable } from '../../cli/table.ts';
 import type { SweepSummary } from '../sweep/summary.ts';
-import { formatCount, formatUsAsMs, leftThenRight } from './format.ts';
+import { formatCount, formatInterval, formatUsAsMs, leftThenRight } from './format.ts';
 import type { WrittenRun } from './runTable.ts';
 
 /** A sweep for people: a row a configuration, what its axes do, and where it is. */
@@ -19,9 +19,7 @@ export function renderSweep(
       ...(axes.length === 0 ? [name] : axes.map((axis) => levels[axis] ?? '-')),
       String(rounds),
       throughput === null ? '-' : formatCount(Math.round(throughput.mean)),
-      throughput?.low == null || throughput.high == null
-        ? '-'
-        : `${formatCount(Math.round(throughput.low))} – ${formatCount(Math.round(throughput.high))}`,
+      formatInterval(throughput),
       latency === undefined ? '-' : formatUsAsMs(latency.p50),
       latency === undefined ? '-' : formatUsAsMs(latency.p99),
       passed === null ? '-' : passed ? 'ok' : 'FAILED',

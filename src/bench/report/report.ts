@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { formatDuration } from '../../goflags/goValues.ts';
-import { CONDITIONS, type Condition } from '../compare/comparability.ts';
+import { ALL_CONDITIONS } from '../compare/comparability.ts';
 import { compareRuns } from '../compare/comparison.ts';
-import { formatCount, formatUsAsMs } from '../render/format.ts';
+import { checkWord, formatCount, formatInterval, formatUsAsMs } from '../render/format.ts';
 import { describeComparison, describeConfidence, VERDICT_HEAD, verdictRow } from '../render/verdictTable.ts';
 import type { RunRecord } from '../results/schema.ts';
 import { writeWhole } from '../results/store.ts';
@@ -85,11 +85,7 @@ function effectsTable(effects: readonly string[]): ReportTable {
 function resultsTable(runs: readonly ReportRun[]): ReportTable {
   const rows = runs.flatMap(({ record, throughput }) => {
     const { merged, verdict, repeats } = record;
-    const check = verdict.verified ? 'ok' : verdict.passed ? 'not checked' : 'FAILED';
-    const interval =
-      throughput === undefined || throughput.low === null || throughput.high === null
-        ? '-'
-        : `${formatCount(Math.round(throughput.low))} – ${formatCount(Math.round(throughput.high))}`;
+    const check = checkWord(verdict);
     const kinds = [
       ['insert', merged.writeLatencyUs],
       ['lookup', merged.readLatencyUs],
@@ -103,7 +99,7 @@ function resultsTable(runs: readonly ReportRun[]): ReportTable {
           kind,
           String(repeats.length),
           throughput === undefined ? '-' : formatCount(Math.round(throughput.mean)),
-          interval,
+          formatInterval(throughput),
           ...figures.map((us) => (verdict.passed ? formatUsAsMs(us) : '-')),
           formatCount(merged.failed + merged.dropped),
           check,
@@ -140,8 +136,7 @@ function verdictTables(records: readonly RunRecord[]): ReportTable[] {
   const [first] = records;
   if (records.length < 2 || first === undefined) return [];
   const isSeries = first.series !== undefined && records.every(({ series }) => series?.id === first.series?.id);
-  const across = new Set<Condition>(isSeries ? CONDITIONS : []);
-  const comparisons = compareRuns(records, { across });
+  const comparisons = compareRuns(records, isSeries ? { across: ALL_CONDITIONS } : {});
   return comparisons.each.map((comparison) => ({
     title: `${comparison.candidate.name} beside ${first.name}`,
     notes: [

@@ -63,6 +63,12 @@ interface MeanError {
   readonly count: number;
 }
 
+/** Of ratios that were taken already: their geometric mean, and where it lies. Undefined for fewer than two. */
+export function ratioToOne(ratios: readonly number[], confidence: number): RatioInterval | undefined {
+  const ones = ratios.map(() => 1);
+  return pairedRatio(ones, ratios, confidence);
+}
+
 /** A figure that was measured once or more. */
 export interface MeanInterval {
   /** The geometric mean. */
@@ -74,21 +80,13 @@ export interface MeanInterval {
 
 /** Of values above 0. */
 export function meanInterval(values: readonly number[], confidence: number): MeanInterval {
-  const interval = pairedRatio(
-    values.map(() => 1),
-    values,
-    confidence,
-  );
+  const interval = ratioToOne(values, confidence);
   return { mean: geometricMean(values), low: interval?.low ?? null, high: interval?.high ?? null };
 }
 
 /** Half the width of the interval of `values`' geometric mean, as a share of it; undefined for fewer than two. */
 export function relativeError(values: readonly number[], confidence: number): number | undefined {
-  const own = pairedRatio(
-    values.map(() => 1),
-    values,
-    confidence,
-  );
+  const own = ratioToOne(values, confidence);
   return own === undefined ? undefined : halfWidth(own);
 }
 

@@ -1,7 +1,7 @@
 import { wholeRepeats } from '../compare/metrics.ts';
 import type { Levels } from '../plan/axes.ts';
 import type { RunRecord } from '../results/schema.ts';
-import { eachOf, pairedRatio, type RatioInterval } from '../statistics/intervals.ts';
+import { eachOf, type RatioInterval, ratioToOne } from '../statistics/intervals.ts';
 
 /** A configuration of a sweep that was measured. */
 export interface MeasuredConfiguration {
@@ -120,11 +120,7 @@ function ratioOver(pairs: readonly LevelPair[], confidence: number): RatioInterv
 }
 
 function intervalOf(logs: readonly number[], confidence: number): RatioInterval | undefined {
-  return pairedRatio(
-    logs.map(() => 1),
-    logs.map(Math.exp),
-    confidence,
-  );
+  return ratioToOne(logs.map(Math.exp), confidence);
 }
 
 function interactionWith(

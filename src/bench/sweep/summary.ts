@@ -105,8 +105,7 @@ export function readSummary(folder: string): SweepSummary | undefined {
 }
 
 /** The folders of the runs that a place holds: of a sweep all that were measured, else itself. */
-export function runPlaces(place: string): string[] {
-  const summary = readSummary(place);
+export function runPlaces(place: string, summary: SweepSummary | undefined = readSummary(place)): string[] {
   if (summary === undefined) return [place];
   return summary.configurations.filter(({ rounds }) => rounds > 0).map(({ name }) => join(place, name));
 }
