@@ -1,8 +1,10 @@
 import type { Duplex } from 'node:stream';
-import { goAwayPayload, settingsPayload } from './frame.ts';
+import { settingsPayload } from './frame.ts';
+import { FrameReader, type FrameTaker } from './frameReader.ts';
+import { type FrameSource, FrameWriter } from './frameWriter.ts';
+import { HeaderBlock } from './headerBlock.ts';
 import { HpackDecoder } from './hpackDecoder.ts';
 import { encodeFields } from './hpackEncoder.ts';
-import { Outbox } from './outbox.ts';
 import {
   ConnectionError,
   ErrorCode,
@@ -10,24 +12,20 @@ import {
   FRAME_BYTES_MAX,
   FRAME_HEADER_BYTES,
   FrameType,
-  PREFACE,
   Setting,
   WINDOW_BYTES_DEFAULT,
-  WINDOW_BYTES_MAX,
 } from './protocol.ts';
 import { RecentIds } from './recentIds.ts';
 import { areTrailers, RequestHead } from './requestHead.ts';
+import { SendWindows } from './sendWindows.ts';
 import { Http2Stream, STREAM_BYTES, type StreamConnection, type StreamReader } from './stream.ts';
 
-/** What waits to be written: beyond the first no more answers are handed over, beyond the second nothing is read. */
-const SEND_BACKLOG_BYTES_MAX = 256 * 1024;
+/** What waits to be written: beyond this nothing is read. */
 const READ_BACKLOG_BYTES_MAX = 512 * 1024;
 /** A piece of input with more frames is the last of its turn: what others sent comes before the next. */
 const FRAMES_A_TURN_MAX = 500;
 /** Of all fields of a request, as RFC 9113, 10.5.1, counts them. */
 const HEADER_LIST_BYTES_MAX = 16 * 1024;
-const HEADER_BLOCK_BYTES_MAX = 32 * 1024;
-const CONTINUATIONS_MAX = 32;
 /** Of a request that was answered before it was complete. */
 const DROPPED_BYTES_MAX = 64 * 1024;
 /** What it takes to remember that such a request is still coming. */
@@ -60,14 +58,18 @@ export interface ConnectionListener {
  * keep or do is bounded: streams, windows, header blocks and tables by what SETTINGS say; answers to what it sends by not
  * reading more while they are not read; the time that it takes from others by the frames of a turn.
  */
-export class Http2Connection implements StreamConnection {
+export class Http2Connection implements StreamConnection, FrameTaker, FrameSource {
   readonly options: ConnectionOptions;
+  readonly writer: FrameWriter;
+  readonly sendWindows: SendWindows;
   /** The other end answers when it is asked whether it is there. */
   awaitsPong = false;
   /** Of its streams, what waits in them, and what came in part. */
   private keptBytes = 0;
   private readonly socket: Duplex;
   private readonly listener: ConnectionListener;
+  private readonly reader: FrameReader = new FrameReader(this);
+  private readonly headerBlock = new HeaderBlock();
   private readonly streams = new Map<number, Http2Stream>();
   /** Requests that are answered and still come, and how many of their bytes were dropped. */
   private readonly dropped = new Map<number, number>();
@@ -75,50 +77,34 @@ export class Http2Connection implements StreamConnection {
   private readonly head = new RequestHead();
   /** Whether what is in `head` is the head of a request. */
   private isRequest = false;
-  private readonly outbox = new Outbox();
-  /** Streams that have something to send and may not yet. */
-  private readonly waiting = new Set<Http2Stream>();
-  private prefaceAt = 0;
   private hasSettings = false;
   private isOver = false;
   private isForgotten = false;
   private isLeaving = false;
   private lastId = 0;
-  /** A frame that is not complete: as much room as is known to be needed, and how much of it is there. */
-  private partial: Buffer = EMPTY;
-  private partialBytes = 0;
-  private headerId = 0;
-  private headerFlags = 0;
-  private headerPieces: Buffer[] = [];
-  private headerBytes = 0;
   private receiveWindow: number;
   private receivedBytes = 0;
-  private connectionWindow = WINDOW_BYTES_DEFAULT;
-  private streamWindowBytes = WINDOW_BYTES_DEFAULT;
-  private windowDeltaMax = 0;
-  private mustShrinkTable = false;
   private readonly closedIds = new RecentIds();
   private readonly resetIds = new RecentIds();
-  private flushDue = false;
-  private pumpDue = false;
   private refusedCount = 0;
   private isPaused = false;
   private isCrowded = false;
   private isBacklogged = false;
-  private notedBacklogBytes = 0;
 
   constructor(socket: Duplex, options: ConnectionOptions, listener: ConnectionListener) {
     this.socket = socket;
     this.options = options;
     this.listener = listener;
     this.receiveWindow = options.windowBytes;
+    this.writer = new FrameWriter(socket, this);
+    this.sendWindows = new SendWindows(this.writer);
     const settings = settingsPayload([
       [Setting.MaxConcurrentStreams, options.streamsMax],
       [Setting.InitialWindowSize, options.windowBytes],
       [Setting.MaxHeaderListSize, HEADER_LIST_BYTES_MAX],
     ]);
-    this.writeFrame(FrameType.Settings, 0, 0, settings);
-    this.writeWindowUpdate(0, options.windowBytes - WINDOW_BYTES_DEFAULT);
+    this.writer.settings(0, settings);
+    this.writer.windowUpdate(0, options.windowBytes - WINDOW_BYTES_DEFAULT);
     socket.on('error', () => {});
     socket.on('data', (piece: Buffer) => this.take(piece));
     socket.on('drain', () => this.drained());
@@ -146,7 +132,7 @@ export class Http2Connection implements StreamConnection {
 
   /** Bytes that are written and that the network has not taken. */
   get backlogBytes(): number {
-    return this.socket.writableLength + this.outbox.bytes;
+    return this.writer.backlogBytes;
   }
 
   // What comes in.
@@ -154,59 +140,11 @@ export class Http2Connection implements StreamConnection {
   private take(piece: Buffer): void {
     if (this.isOver) return;
     try {
-      let at = this.prefaceAt < PREFACE.length ? this.takePreface(piece) : 0;
-      let frames = 0;
-      if (this.partialBytes > 0) at = this.complete(piece, at);
-      while (piece.length - at >= FRAME_HEADER_BYTES && !this.isOver) {
-        const length = lengthOf(piece, at);
-        const end = at + FRAME_HEADER_BYTES + length;
-        if (end > piece.length) break;
-        this.takeFrame(piece, at, end);
-        at = end;
-        frames++;
-      }
-      if (at < piece.length && !this.isOver) this.complete(piece, at);
-      this.holdBack(frames);
+      this.holdBack(this.reader.read(piece));
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       this.end(error.code, error.message);
     }
-  }
-
-  private takePreface(piece: Buffer): number {
-    const length = Math.min(PREFACE.length - this.prefaceAt, piece.length);
-    if (PREFACE.compare(piece, 0, length, this.prefaceAt, this.prefaceAt + length) !== 0) {
-      throw new ConnectionError(ErrorCode.ProtocolError, 'not HTTP/2');
-    }
-    this.prefaceAt += length;
-    return length;
-  }
-
-  /** Gathers a frame that comes in several pieces. Returns where the next one begins. */
-  private complete(piece: Buffer, start: number): number {
-    let at = start;
-    if (this.partialBytes === 0) this.partial = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
-    while (at < piece.length) {
-      const length = Math.min(this.partial.length - this.partialBytes, piece.length - at);
-      piece.copy(this.partial, this.partialBytes, at, at + length);
-      this.partialBytes += length;
-      at += length;
-      if (this.partialBytes < this.partial.length) return at;
-      const whole = FRAME_HEADER_BYTES + lengthOf(this.partial, 0);
-      if (this.partial.length === whole) {
-        const { partial } = this;
-        if (whole > FRAME_HEADER_BYTES) this.hold(-whole);
-        this.partial = EMPTY;
-        this.partialBytes = 0;
-        this.takeFrame(partial, 0, whole);
-        return at;
-      }
-      const room = Buffer.allocUnsafe(whole);
-      this.partial.copy(room);
-      this.partial = room;
-      this.hold(whole);
-    }
-    return at;
   }
 
   /** Reads no more for now where what was read took long, or where what it caused is not read. */
@@ -242,12 +180,13 @@ export class Http2Connection implements StreamConnection {
     this.readOn();
   }
 
-  private takeFrame(bytes: Buffer, at: number, end: number): void {
+  takeFrame(bytes: Buffer, at: number, end: number): void {
     const type = bytes[at + 3]!;
     const flags = bytes[at + 4]!;
     const id = bytes.readUInt32BE(at + 5) & 0x7fffffff;
     const start = at + FRAME_HEADER_BYTES;
-    if (this.headerId !== 0 && (type !== FrameType.Continuation || id !== this.headerId)) {
+    const blockId = this.headerBlock.id;
+    if (blockId !== 0 && (type !== FrameType.Continuation || id !== blockId)) {
       throw broken('a header block must be completed first');
     }
     if (!this.hasSettings) {
@@ -296,7 +235,7 @@ export class Http2Connection implements StreamConnection {
     // What a stream does not take is bounded by its own window, and does not hold up the others.
     this.receivedBytes += length;
     if (this.receivedBytes >= this.options.windowBytes / 4) {
-      this.writeWindowUpdate(0, this.receivedBytes);
+      this.writer.windowUpdate(0, this.receivedBytes);
       this.receiveWindow += this.receivedBytes;
       this.receivedBytes = 0;
     }
@@ -353,28 +292,19 @@ export class Http2Connection implements StreamConnection {
       this.takeBlock(id, flags, fragment);
       return;
     }
-    this.headerId = id;
-    this.headerFlags = flags;
-    this.headerPieces = [Buffer.from(fragment)];
-    this.headerBytes = fragment.length;
+    this.headerBlock.begin(id, flags, fragment);
     this.hold(fragment.length);
   }
 
   private takeContinuation(flags: number, fragment: Buffer): void {
-    if (this.headerId === 0) throw broken('CONTINUATION of nothing');
-    this.headerPieces.push(Buffer.from(fragment));
-    this.headerBytes += fragment.length;
+    const { headerBlock } = this;
+    const { id } = headerBlock;
+    if (id === 0) throw broken('CONTINUATION of nothing');
     this.hold(fragment.length);
-    if (this.headerBytes > HEADER_BLOCK_BYTES_MAX || this.headerPieces.length > CONTINUATIONS_MAX) {
-      throw new ConnectionError(ErrorCode.EnhanceYourCalm, 'a header block without end');
-    }
+    headerBlock.add(fragment);
     if ((flags & Flag.EndHeaders) === 0) return;
-    const block = Buffer.concat(this.headerPieces);
-    const id = this.headerId;
-    this.hold(-this.headerBytes);
-    this.headerId = 0;
-    this.headerPieces = [];
-    this.takeBlock(id, this.headerFlags, block);
+    this.hold(-headerBlock.bytes);
+    this.takeBlock(id, headerBlock.flags, headerBlock.end());
   }
 
   private takeBlock(id: number, flags: number, block: Buffer): void {
@@ -423,9 +353,7 @@ export class Http2Connection implements StreamConnection {
     const increment = bytes.readUInt32BE(start) & 0x7fffffff;
     if (id === 0) {
       if (increment === 0) throw broken('WINDOW_UPDATE by nothing');
-      this.connectionWindow += increment;
-      if (this.connectionWindow > WINDOW_BYTES_MAX) throw tooWide();
-      if (this.waiting.size > 0) this.pumpSoon();
+      this.sendWindows.widen(increment);
       return;
     }
     this.checkNotIdle(id);
@@ -433,7 +361,7 @@ export class Http2Connection implements StreamConnection {
     if (stream === undefined) return;
     if (increment === 0) stream.reset(ErrorCode.ProtocolError);
     else if (!stream.widen(increment)) stream.reset(ErrorCode.FlowControlError);
-    else if (stream.windowDelta > this.windowDeltaMax) this.windowDeltaMax = stream.windowDelta;
+    else this.sendWindows.noteDelta(stream.windowDelta);
   }
 
   private takeSettings(id: number, flags: number, bytes: Buffer, start: number, end: number): void {
@@ -445,22 +373,19 @@ export class Http2Connection implements StreamConnection {
     }
     if (length % 6 !== 0) throw new ConnectionError(ErrorCode.FrameSizeError, 'SETTINGS have 6 bytes each');
     for (let at = start; at < end; at += 6) this.takeSetting(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2));
-    this.writeFrame(FrameType.Settings, Flag.Ack, 0, EMPTY);
+    this.writer.settings(Flag.Ack, EMPTY);
   }
 
   private takeSetting(name: number, value: number): void {
     switch (name) {
       case Setting.HeaderTableSize:
-        // We keep no table, and say so before the next block (RFC 7541, 4.2).
-        if (value < TABLE_BYTES_DEFAULT) this.mustShrinkTable = true;
+        if (value < TABLE_BYTES_DEFAULT) this.writer.shrinkTable();
         break;
       case Setting.EnablePush:
         if (value > 1) throw broken('ENABLE_PUSH is 0 or 1');
         break;
       case Setting.InitialWindowSize:
-        if (value + this.windowDeltaMax > WINDOW_BYTES_MAX) throw tooWide();
-        this.streamWindowBytes = value;
-        if (this.waiting.size > 0) this.pumpSoon();
+        this.sendWindows.setStreamWindow(value);
         break;
       case Setting.MaxFrameSize:
         if (value < FRAME_BYTES_MAX || value > 0xffffff) throw broken('MAX_FRAME_SIZE is out of its range');
@@ -472,7 +397,7 @@ export class Http2Connection implements StreamConnection {
     if (id !== 0) throw broken('PING on a stream');
     if (payload.length !== 8) throw new ConnectionError(ErrorCode.FrameSizeError, 'PING has 8 bytes');
     if ((flags & Flag.Ack) !== 0) this.awaitsPong = false;
-    else this.writeFrame(FrameType.Ping, Flag.Ack, 0, payload);
+    else this.writer.ping(Flag.Ack, payload);
   }
 
   private takePriority(id: number, bytes: Buffer, start: number, end: number): void {
@@ -501,7 +426,7 @@ export class Http2Connection implements StreamConnection {
   /** Answers without making a stream: `block` is all there is to the answer. What is to come of the request is dropped. */
   refuse(id: number, block: Buffer, ended: boolean): void {
     this.refusedCount++;
-    this.writeHeaders(id, block, true);
+    this.writer.headers(id, block, true);
     if (ended) this.closedIds.add(id);
     else {
       this.dropped.set(id, 0);
@@ -511,16 +436,14 @@ export class Http2Connection implements StreamConnection {
 
   /** Answers likewise, and says that nothing more of the request is wanted. */
   refuseAll(id: number, block: Buffer, ended: boolean): void {
-    this.writeHeaders(id, block, true);
+    this.writer.headers(id, block, true);
     if (ended) this.closedIds.add(id);
     else this.resetStream(id, ErrorCode.NoError);
   }
 
   resetStream(id: number, code: ErrorCode): void {
     this.resetIds.add(id);
-    this.outbox.frame(4, FrameType.ResetStream, 0, id);
-    this.outbox.uint32(code);
-    this.flushSoon();
+    this.writer.resetStream(id, code);
   }
 
   /** The other end made this one reset a stream that it had begun to serve: it abandons it in other words. */
@@ -531,7 +454,7 @@ export class Http2Connection implements StreamConnection {
   /** For a stream that ends, with what waits in it. */
   forget(stream: Http2Stream, waitingBytes: number): void {
     this.streams.delete(stream.id);
-    this.waiting.delete(stream);
+    this.sendWindows.forget(stream);
     this.closedIds.add(stream.id);
     this.hold(-STREAM_BYTES - waitingBytes);
     this.endIfLeft();
@@ -546,104 +469,28 @@ export class Http2Connection implements StreamConnection {
 
   // What goes out.
 
-  streamWindow(delta: number): number {
-    return this.streamWindowBytes + delta;
-  }
-
-  /** What a stream may send now. */
-  sendWindowOf(delta: number): number {
-    return Math.min(this.streamWindowBytes + delta, this.connectionWindow, SEND_BACKLOG_BYTES_MAX - this.backlogBytes);
-  }
-
-  wait(stream: Http2Stream): void {
-    this.waiting.add(stream);
-  }
-
-  writeHeaders(id: number, block: Buffer, ends: boolean): void {
-    const { outbox } = this;
-    const flags = Flag.EndHeaders | (ends ? Flag.EndStream : 0);
-    if (this.mustShrinkTable) {
-      this.mustShrinkTable = false;
-      outbox.frame(block.length + 1, FrameType.Headers, flags, id);
-      outbox.byte(0x20);
-    } else outbox.frame(block.length, FrameType.Headers, flags, id);
-    outbox.payload(block);
-    this.flushSoon();
-  }
-
-  /** The header of a DATA frame; its payload follows by `writePayload`. */
-  writeData(id: number, length: number): void {
-    this.connectionWindow -= length;
-    this.outbox.frame(length, FrameType.Data, 0, id);
-    this.flushSoon();
-  }
-
-  writePayload(bytes: Buffer): void {
-    this.outbox.payload(bytes);
-  }
-
-  writeWindowUpdate(id: number, bytes: number): void {
-    this.outbox.frame(4, FrameType.WindowUpdate, 0, id);
-    this.outbox.uint32(bytes);
-    this.flushSoon();
-  }
-
   /** Asks whether the other end is there; `awaitsPong` tells. */
   ping(): void {
     this.awaitsPong = true;
-    this.writeFrame(FrameType.Ping, 0, 0, Buffer.alloc(8));
+    this.writer.ping(0, Buffer.alloc(8));
   }
 
-  private writeFrame(type: number, flags: number, id: number, payload: Buffer): void {
-    this.outbox.frame(payload.length, type, flags, id);
-    this.outbox.payload(payload);
-    this.flushSoon();
+  flushing(): void {
+    this.sendWindows.pumpIfDue();
   }
 
-  private pumpSoon(): void {
-    this.pumpDue = true;
-    this.flushSoon();
-  }
-
-  private flushSoon(): void {
-    if (this.flushDue || this.isOver) return;
-    this.flushDue = true;
-    if (due.length === 0) process.nextTick(flushDue);
-    due.push(this);
-  }
-
-  /** All that the turn has written leaves at once. */
-  flush(): void {
-    this.flushDue = false;
-    if (this.isOver) return;
-    if (this.pumpDue) this.pump();
-    // What the network does not take now is gathered here: handed over piece by piece it would take many times as much.
-    if (!this.socket.writableNeedDrain) this.outbox.flush(this.socket);
-    this.noteBacklog();
-  }
-
-  private pump(): void {
-    this.pumpDue = false;
-    const streams = [...this.waiting];
-    this.waiting.clear();
-    for (const stream of streams) stream.pump();
-  }
-
-  private noteBacklog(): void {
-    const bytes = this.backlogBytes;
-    if (bytes > this.notedBacklogBytes) this.listener.held(bytes - this.notedBacklogBytes);
-    this.notedBacklogBytes = bytes;
+  backlogChanged(bytes: number): void {
+    if (bytes > 0) this.listener.held(bytes);
   }
 
   private drained(): void {
     if (this.isOver) return;
-    this.noteBacklog();
-    if (this.outbox.bytes > 0) this.flushSoon();
+    this.writer.drained();
     if (this.isBacklogged) {
       this.isBacklogged = false;
       this.readOn();
     }
-    if (this.waiting.size > 0) this.pumpSoon();
+    this.sendWindows.pumpSoon();
   }
 
   // How it ends.
@@ -652,7 +499,7 @@ export class Http2Connection implements StreamConnection {
   leave(code: ErrorCode = ErrorCode.NoError, why = ''): void {
     if (this.isLeaving || this.isOver) return;
     this.isLeaving = true;
-    this.writeGoAway(code, why);
+    this.writer.goAway(this.lastId, code, why);
     this.endIfLeft();
   }
 
@@ -663,17 +510,13 @@ export class Http2Connection implements StreamConnection {
   /** Ends it at once, and says why in HTTP/2's words. */
   end(code: ErrorCode, why: string): void {
     if (this.isOver) return;
-    this.writeGoAway(code, why);
+    this.writer.goAway(this.lastId, code, why);
     this.finish();
-  }
-
-  private writeGoAway(code: ErrorCode, why: string): void {
-    this.writeFrame(FrameType.GoAway, 0, 0, goAwayPayload(this.lastId, code, why));
   }
 
   private finish(): void {
     const { socket } = this;
-    this.outbox.flush(socket);
+    this.writer.finish();
     this.over();
     socket.end();
     // Read on until the other end has seen it: to close what is unread would take back what was written.
@@ -697,32 +540,16 @@ export class Http2Connection implements StreamConnection {
     if (this.isOver) return;
     this.isOver = true;
     for (const stream of [...this.streams.values()]) stream.abandon();
-    this.waiting.clear();
+    this.sendWindows.close();
     this.dropped.clear();
-    this.partial = EMPTY;
-    this.headerPieces = [];
+    this.reader.close();
+    this.headerBlock.close();
+    this.writer.close();
     this.hold(-this.keptBytes);
     this.isForgotten = true;
   }
 }
 
-const due: Http2Connection[] = [];
-
-function flushDue(): void {
-  // Flushing can make others due, which is then their turn.
-  for (const connection of due.splice(0)) connection.flush();
-}
-
-function lengthOf(bytes: Buffer, at: number): number {
-  const length = (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!;
-  if (length > FRAME_BYTES_MAX) throw new ConnectionError(ErrorCode.FrameSizeError, `a frame of ${length} bytes`);
-  return length;
-}
-
 function broken(what: string): ConnectionError {
   return new ConnectionError(ErrorCode.ProtocolError, what);
-}
-
-function tooWide(): ConnectionError {
-  return new ConnectionError(ErrorCode.FlowControlError, 'a window is larger than may be');
 }

@@ -1,5 +1,7 @@
+import type { FrameWriter } from './frameWriter.ts';
 import { GatheredBytes } from './gatheredBytes.ts';
 import { ErrorCode, FRAME_BYTES_MAX, WINDOW_BYTES_MAX } from './protocol.ts';
+import type { SendWindows } from './sendWindows.ts';
 
 /** Where a request's body goes. */
 export interface StreamReader {
@@ -30,17 +32,12 @@ const RESUMED_BYTES = 64 * 1024;
 /** What a stream uses of its connection. */
 export interface StreamConnection {
   readonly options: { readonly windowBytes: number };
+  readonly writer: FrameWriter;
+  readonly sendWindows: SendWindows;
   hold(bytes: number): void;
-  wait(stream: Http2Stream): void;
   forget(stream: Http2Stream, waitingBytes: number): void;
   misused(): void;
   resetStream(id: number, code: ErrorCode): void;
-  streamWindow(delta: number): number;
-  sendWindowOf(delta: number): number;
-  writeHeaders(id: number, block: Buffer, ends: boolean): void;
-  writeData(id: number, length: number): void;
-  writePayload(bytes: Buffer): void;
-  writeWindowUpdate(id: number, bytes: number): void;
 }
 
 /** One request and its answer: what waits in either direction, and how much more may come or go. */
@@ -166,7 +163,7 @@ export class Http2Stream {
   private giveBack(bytes: number): void {
     this.receivedBytes += bytes;
     if (this.receivedBytes < this.windowBytes / 4 || this.hasRemoteEnded || this.isOver) return;
-    this.connection.writeWindowUpdate(this.id, this.receivedBytes);
+    this.connection.writer.windowUpdate(this.id, this.receivedBytes);
     this.receiveWindow += this.receivedBytes;
     this.receivedBytes = 0;
   }
@@ -204,7 +201,7 @@ export class Http2Stream {
   respond(block: Buffer): void {
     if (this.hasAnswered || this.isOver) return;
     this.hasAnswered = true;
-    this.connection.writeHeaders(this.id, block, false);
+    this.connection.writer.headers(this.id, block, false);
   }
 
   /** The bytes must not change any more. `sent` is called once the network has them all; never if the stream ends before. */
@@ -229,10 +226,10 @@ export class Http2Stream {
     const { connection } = this;
     let sentBytes = 0;
     while (this.outgoingBytes > 0 && !this.isOver) {
-      const window = connection.sendWindowOf(this.windowDelta);
+      const window = connection.sendWindows.mayBeSent(this.windowDelta);
       const length = Math.min(FRAME_BYTES_MAX, window, this.outgoingBytes);
       if (length <= 0) {
-        connection.wait(this);
+        connection.sendWindows.wait(this);
         break;
       }
       this.sendFrame(length);
@@ -242,14 +239,15 @@ export class Http2Stream {
     if (this.isOver || this.outgoingBytes > 0) return;
     if (this.trailers !== undefined && !this.hasLocalEnded) {
       this.hasLocalEnded = true;
-      connection.writeHeaders(this.id, this.trailers, true);
+      connection.writer.headers(this.id, this.trailers, true);
       this.closeIfDone();
     } else if (sentBytes > 0) this.reader.sentAll();
   }
 
   private sendFrame(length: number): void {
     const { connection, outgoing } = this;
-    connection.writeData(this.id, length);
+    connection.writer.data(this.id, length);
+    connection.sendWindows.sent(length);
     this.windowDelta -= length;
     this.outgoingBytes -= length;
     let left = length;
@@ -258,11 +256,11 @@ export class Http2Stream {
       const first = outgoing[0]!;
       if (first.bytes.length <= left) {
         left -= first.bytes.length;
-        connection.writePayload(first.bytes);
+        connection.writer.payload(first.bytes);
         outgoing.shift();
         if (first.sent !== undefined) told.push(first.sent);
       } else {
-        connection.writePayload(first.bytes.subarray(0, left));
+        connection.writer.payload(first.bytes.subarray(0, left));
         first.bytes = first.bytes.subarray(left);
         left = 0;
       }
@@ -273,7 +271,7 @@ export class Http2Stream {
 
   /** The other end lets us send more; false where that is more than a window may be. For the connection. */
   widen(bytes: number): boolean {
-    if (this.connection.streamWindow(this.windowDelta) + bytes > WINDOW_BYTES_MAX) return false;
+    if (this.connection.sendWindows.ofStream(this.windowDelta) + bytes > WINDOW_BYTES_MAX) return false;
     this.windowDelta += bytes;
     if (this.outgoingBytes > 0) this.pump();
     return true;

@@ -1,0 +1,214 @@
+/** The mixes of faults that suit some mutants, whose opportunities are rare in what seeds draw. */
+import type { Plan } from '../plan.ts';
+
+/** Leaders are cut off from the others again and again, while many clients read and write few keys. */
+export function leadersCutOff(plan: Plan): Plan {
+  return {
+    ...plan,
+    settings: { ...plan.settings, checkQuorum: false },
+    clients: { ...plan.clients, count: 6, windowMax: 4, thinkMeanUs: 200_000, keyCount: 2, readFraction: 0.6 },
+    strikes: new Map([['partition', 1_500_000]]),
+    founding: false,
+    foundingDistanceUs: 0,
+  };
+}
+
+/** Nothing happens but that a leader hears nothing. */
+export function deafLeaders(plan: Plan): Plan {
+  return {
+    ...plan,
+    serverCount: 3,
+    bootstrap: [1, 2, 3],
+    settings: { ...plan.settings, checkQuorum: false },
+    network: { ...plan.network, delayMeanUs: 1000 },
+    disk: { ...plan.disk, syncMeanUs: 2000 },
+    strikes: new Map(),
+    deafLeader: true,
+  };
+}
+
+/** And it is to step down by itself. */
+export function deafLeadersThatStepDown(plan: Plan): Plan {
+  return { ...deafLeaders(plan), settings: { ...plan.settings, checkQuorum: true } };
+}
+
+/** Nothing happens but that some servers stay away, and that the operator asks for changes that involve them; few write. */
+export function deadServers(plan: Plan): Plan {
+  return {
+    ...plan,
+    serverCount: 3,
+    bootstrap: [1, 2, 3],
+    network: { ...plan.network, delayMeanUs: 1000, tailChance: 0 },
+    clients: { ...plan.clients, count: 2, thinkMeanUs: 1_500_000 },
+    strikes: new Map(),
+    deafLeader: false,
+    deadServers: true,
+  };
+}
+
+/** An operator who does not wait for one change to be done before asking for the next, on slow disks. */
+export function restlessMembership(plan: Plan): Plan {
+  return {
+    ...plan,
+    disk: { ...plan.disk, syncMinUs: 20_000, syncMeanUs: 50_000 },
+    strikes: new Map([...plan.strikes, ['membership change', 100_000]]),
+  };
+}
+
+/** The same, of leaders that were just elected. */
+export function restlessElections(plan: Plan): Plan {
+  return {
+    ...restlessMembership(plan),
+    deadServers: false,
+    deafLeader: false,
+    strikes: new Map([
+      ['membership change', 50_000],
+      ['leadership transfer', 500_000],
+      ['crash', 1_000_000],
+    ]),
+  };
+}
+
+/** Three, of whom some are cut off again and again for a moment, and an operator who asks for one change after the other. */
+export function cutOffWhileChanging(plan: Plan): Plan {
+  return {
+    ...plan,
+    serverCount: 3,
+    bootstrap: [1, 2, 3],
+    clockRates: [1, 1, 1],
+    settings: {
+      ...plan.settings,
+      heartbeatMs: 30,
+      electionTimeoutMs: 30 * (4 + ((plan.seed + 2) % 3)),
+      checkQuorum: false,
+      batch: true,
+      entriesPerMessage: 64,
+      maxMessageBytes: 1 << 20,
+    },
+    snapshotEveryEntries: 0,
+    chaosUs: 8_000_000,
+    runMinUs: 9_000_000,
+    operationsMin: 20,
+    pace: 8,
+    network: {
+      ...plan.network,
+      delayMinUs: 300,
+      delayMeanUs: 8000,
+      tailChance: 0,
+      lossChance: 0.05,
+      duplicateChance: 0,
+      reorders: false,
+    },
+    disk: { ...plan.disk, syncMinUs: 100, syncMeanUs: 300 },
+    clients: {
+      ...plan.clients,
+      count: 2,
+      windowMax: 1,
+      thinkMeanUs: 1_500_000,
+      attemptTimeoutUs: 100_000,
+      patienceUs: 300_000,
+    },
+    deadServers: false,
+    deafLeader: false,
+    founding: false,
+    foundingDistanceUs: 0,
+    strikes: new Map([
+      ['membership change', 5_000],
+      ['partition', 100_000],
+    ]),
+  };
+}
+
+/** Changes of membership that are never answered, which a mistake in counting brings about too, are not what is looked for. */
+export function nobodyStaysAway(plan: Plan): Plan {
+  return { ...plan, deadServers: false };
+}
+
+/** Servers come back without the end of what was durable. */
+export function losesTails(plan: Plan): Plan {
+  return { ...plan, strikes: new Map([...plan.strikes, ['lost tail', 2_000_000]]) };
+}
+
+/** And most of what was not synced survives, to be lost afterwards. */
+export function losesWhatSurvived(plan: Plan): Plan {
+  return {
+    ...plan,
+    deafLeader: false,
+    disk: { ...plan.disk, survivalChance: 0.8 },
+    strikes: new Map([...losesTails(plan).strikes, ['aimed crash', 1_000_000]]),
+  };
+}
+
+/** Three servers lose their folders one after the other, now and then while one is cut off. */
+export function losesFolders(plan: Plan): Plan {
+  return {
+    ...plan,
+    serverCount: 3,
+    bootstrap: [1, 2, 3],
+    clockRates: [1, 1, 1],
+    deafLeader: false,
+    strikes: new Map([
+      ['partition', 2_000_000],
+      ['crash', 2_000_000],
+      ['pause', 2_000_000],
+      ['lost folder', 1_500_000],
+    ]),
+  };
+}
+
+/** Leaders change again and again, while processes of servers that were given up for lost go on. */
+export function earlierGoOn(plan: Plan): Plan {
+  return {
+    ...losesFolders(plan),
+    founding: false,
+    foundingDistanceUs: 0,
+    deadServers: false,
+    strikes: new Map([
+      ['partition', 1_000_000],
+      ['pause', 1_000_000],
+      ['lost folder', 1_500_000],
+      ['leadership transfer', 1_500_000],
+    ]),
+  };
+}
+
+/** Copies of folders are put back, and folders of others, while servers crash and messages are lost. */
+export function misplacesFolders(plan: Plan): Plan {
+  return {
+    ...losesFolders(plan),
+    founding: false,
+    foundingDistanceUs: 0,
+    deadServers: false,
+    strikes: new Map([
+      ['partition', 3_000_000],
+      ['crash', 2_000_000],
+      ['backup', 500_000],
+      ['foreign folder', 2_000_000],
+    ]),
+  };
+}
+
+/** A cluster of three is founded while its servers crash and cannot hear each other. */
+export function founds(plan: Plan): Plan {
+  return {
+    ...losesFolders(plan),
+    deadServers: false,
+    founding: true,
+    foundingDistanceUs: 0,
+    strikes: new Map([
+      ['partition', 1_000_000],
+      ['pause', 500_000],
+      ['clog', 500_000],
+    ]),
+  };
+}
+
+/** Nothing happens but that they are so far apart that an answer takes longer than they have at first. */
+export function foundsFarApart(plan: Plan): Plan {
+  return { ...founds(plan), strikes: new Map(), foundingDistanceUs: 600_000 };
+}
+
+/** And copies that were made meanwhile are put back. */
+export function foundsFromCopies(plan: Plan): Plan {
+  return { ...founds(plan), strikes: new Map([['backup', 500_000]]) };
+}
