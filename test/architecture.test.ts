@@ -48,6 +48,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'consensus/engines.ts',
     'server/flags.ts',
     'supervisor',
+    'scenarios',
     'client',
     'net/endpoints',
     'net/http2',

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { HistogramLogReader } from 'hdr-histogram-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../src/bench/command.ts';
@@ -181,6 +182,32 @@ describe('rkv-bench', () => {
     const compared = await runCompare('closed', 'open', '--across', 'load');
     expect(compared).toMatch(/ratePerClient +│ +- │ +20 /);
     expect(compared).toMatch(/rpc +│ +stream │ +unary /);
+  });
+});
+
+describe('incidents', () => {
+  it('of a cluster that others run have their times: a leader that is killed is seen, and is carried into a comparison', async () => {
+    const config = { nodes: 3, election: '300ms', metrics: false, flags: { quiet: true } } as const;
+    cluster = await startCluster(config, { name: 'bench-test' });
+    const former = (await cluster.leader())!;
+    const common = ['--cluster', cluster.addresses.join(','), '--clients', '5', '--throughput', '20', '--warmup', '0s'];
+    const calm = await bench([...common, '--time', '300ms', '--name', 'calm']);
+    expect(calm.exitCode).toBe(0);
+    const running = bench([...common, '--time', '4s', '--name', 'hit']);
+    await pause(1500);
+    cluster.kill(former);
+    const { exitCode, out } = await running;
+    expect(exitCode).toBe(0);
+    const { incidents, timeline } = (await resultOf('hit')).repeats[0]!;
+    const of = (kind: string) => incidents.find((each) => each.kind === kind);
+    expect(of('down')).toMatchObject({ server: former, what: expect.stringContaining(`server ${former}`) });
+    expect(of('leader')?.server).not.toBe(former);
+    expect(of('leader')!.atMs).toBeGreaterThan(of('down')!.atMs!);
+    expect(of('leader')!.atMs).toBeLessThan(1000 * timeline.length);
+    expect(of('election')).toBeDefined();
+    expect(out).toMatch(/^incidents at /m);
+    const compared = await runCompare('calm', 'hit');
+    expect(compared).toMatch(/incidents +│ +none │ +\d election/);
   });
 });
 

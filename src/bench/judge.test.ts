@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Evidence, judge } from './judge.ts';
 import { mergeRepeats } from './merge.ts';
 import type { RepeatRecord, Verification } from './results/schema.ts';
-import { sampleHistograms, sampleRepeat, sampleRun } from './testing/sampleRun.ts';
+import { sampleHistograms, sampleIncident, sampleRepeat, sampleRun } from './testing/sampleRun.ts';
 
 const { load } = sampleRun('sample', [100]).settings;
 
@@ -62,11 +62,11 @@ describe('judge', () => {
     ]);
   });
 
-  it('warns of failures, crashes, repeats apart, a busy machine and data in memory', () => {
+  it('warns of failures, what the client gave up, repeats apart, a busy machine and data in memory', () => {
     const repeats = [
       sampleRepeat([100], {
         othersCpuShare: 0.5,
-        incidents: ['server 2 crashed'],
+        incidents: [sampleIncident('notice', 'unary calls are used'), sampleIncident('down', 'server 2 crashed')],
         failed: 2,
         errorsByKind: { timeout: 2 },
       }),
@@ -75,7 +75,7 @@ describe('judge', () => {
     const disk = { fileSystem: 'tmpfs', inMemory: true, syncUs: { count: 1, p50: 1, p99: 1, max: 1 } };
     expect(judge(evidence(repeats, { disk })).warnings).toEqual([
       'requests failed: 2 timeout',
-      'server 2 crashed',
+      'unary calls are used',
       'the repeats lie 67 % apart',
       'other processes took 50 % of the machine: the figures are lower bounds',
       "the servers' data was in memory (tmpfs): nothing was durable; choose a disk by --datadir",

@@ -60,7 +60,8 @@ function loadWarnings({ load, repeats, merged }: Evidence): string[] {
       `what was acknowledged could not be checked (${unchecked[0]!.verification.problems[0] ?? 'unknown'})`,
     );
   }
-  for (const incident of new Set(repeats.flatMap(({ incidents }) => incidents))) warnings.push(incident);
+  const notices = repeats.flatMap(({ incidents }) => incidents.filter(({ kind }) => kind === 'notice'));
+  warnings.push(...new Set(notices.map(({ what }) => what)));
   const { median, min, max } = merged.writesPerSecond;
   if (repeats.length > 1 && max - min > SPREAD_SHARE_MAX * median) {
     warnings.push(`the repeats lie ${Math.round(((max - min) / median) * 100)} % apart`);

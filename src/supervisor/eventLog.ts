@@ -13,7 +13,7 @@ const READ_BYTES_MAX = 8 * 1024 * 1024;
 /** One line of the event log; what else it has are the event's own fields. */
 const recordSchema = z.looseObject({ time: z.string(), type: z.string(), text: z.string() });
 
-type EventRecord = z.infer<typeof recordSchema>;
+export type EventRecord = z.infer<typeof recordSchema>;
 
 export function eventLogFile(clusterDirectory: string): string {
   return join(logFolder(clusterDirectory), 'events.jsonl');

@@ -1,3 +1,4 @@
+import type { Incident, RunRecord } from '../results/schema.ts';
 import type { Comparisons, RunComparison } from './comparison.ts';
 
 /** What `compare --json` prints of two runs; of more, one for each candidate stands under `comparisons`. */
@@ -11,6 +12,8 @@ export interface ComparisonJson {
   readonly paired: boolean;
   /** With which all intervals hold together. */
   readonly confidence: number;
+  /** What happened while they were measured. */
+  readonly incidents: Readonly<Record<'baseline' | 'candidate', readonly (Incident & { readonly round: number })[]>>;
   readonly metrics: readonly {
     readonly name: string;
     readonly unit: string;
@@ -38,6 +41,7 @@ function comparisonJson(comparison: RunComparison, confidence: number): Comparis
     obstacles: obstacles.map((obstacle) => ({ ...obstacle })),
     paired: pairs !== undefined,
     confidence,
+    incidents: { baseline: incidentsOf(baseline), candidate: incidentsOf(candidate) },
     metrics: metrics.map(({ metric, interval, ...rest }) => ({
       name: metric.name,
       unit: metric.unit,
@@ -49,4 +53,8 @@ function comparisonJson(comparison: RunComparison, confidence: number): Comparis
       verdict: rest.verdict,
     })),
   };
+}
+
+function incidentsOf({ repeats }: RunRecord): (Incident & { round: number })[] {
+  return repeats.flatMap(({ incidents, round }, at) => incidents.map((each) => ({ ...each, round: round ?? at })));
 }

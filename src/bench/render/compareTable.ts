@@ -3,10 +3,13 @@ import { type TableStyle, tableIn } from '../../cli/table.ts';
 import type { Comparisons } from '../compare/comparison.ts';
 import type { LatencyUs, RunRecord, Spread } from '../results/schema.ts';
 import { checkWord, formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
+import { countIncidents, describeIncidents } from './incidents.ts';
 import { renderVerdicts } from './verdictTable.ts';
 
 /** Of a run's name: as the head of a column, and in a line. */
 const NAME_LENGTH_MAX = 40;
+/** Of an incident: servers may have had their say in it. */
+const LINE_LENGTH_MAX = 500;
 const DIFFERENCES_SHOWN_MAX = 100;
 
 /** Runs side by side: what was measured, what of it differs from the first run and how sure that is, and every setting that differs. */
@@ -21,9 +24,20 @@ export function renderComparison(runs: readonly RunRecord[], comparisons: Compar
   return [
     tableIn(style, ['', ...names], measuredRows(runs), leftThenRight(1, names.length)),
     ...(unanswered ? ['Requests that failed or were dropped stand in no rate and no latency.'] : []),
+    ...incidentLines(runs),
     ...renderVerdicts(comparisons, style),
     ...settings,
   ].join(style === 'markdown' ? '\n\n' : '\n');
+}
+
+/** What the figures are of as well. */
+function incidentLines(runs: readonly RunRecord[]): string[] {
+  const lines = runs.flatMap(({ name, repeats }) =>
+    describeIncidents(repeats).map(
+      (line) => `${printable(name, NAME_LENGTH_MAX)}, ${printable(line, LINE_LENGTH_MAX)}`,
+    ),
+  );
+  return lines.length === 0 ? [] : ['What happened while they were measured, and is in the figures:', ...lines];
 }
 
 /** What loses writes has no speed. */
@@ -61,6 +75,8 @@ function measuredRows(runs: readonly RunRecord[]): string[][] {
     rows.push(...latencies('lookup', ({ merged }) => merged.readLatencyUs));
   }
   rows.push(['failed or dropped', ...runs.map(({ merged }) => formatCount(merged.failed + merged.dropped))]);
+  const incidents = runs.map(({ repeats }) => countIncidents(repeats));
+  if (incidents.some((count) => count !== '')) rows.push(['incidents', ...incidents.map((count) => count || 'none')]);
   rows.push(['check', ...runs.map(({ verdict }) => checkWord(verdict))]);
   return rows;
 }

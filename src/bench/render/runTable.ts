@@ -1,8 +1,9 @@
 import { printable } from '../../cli/printable.ts';
 import { renderTable } from '../../cli/table.ts';
 import { formatDuration } from '../../goflags/goValues.ts';
-import type { LatencyUs, RunRecord, RunSettings, Spread } from '../results/schema.ts';
+import type { LatencyUs, RepeatRecord, RunRecord, RunSettings, Spread } from '../results/schema.ts';
 import { checkWord, formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
+import { describeIncidents } from './incidents.ts';
 
 /** A run, and the folder it was written to. */
 export interface WrittenRun {
@@ -150,10 +151,16 @@ function runNotes(record: RunRecord): string[] {
     ...settingsNotes(record),
     ...cpuNotes(repeats),
     ...checkNotes(record),
+    ...describeIncidents(repeats.map(withoutNotices)).map((line, at) => note(at === 0 ? 'incidents' : '', line)),
     ...(interrupted ? [note('INTERRUPT', 'this is what was measured until then')] : []),
     ...verdict.warnings.map((warning) => note('note', warning)),
     ...verdict.problems.map((problem) => note('FAILED', problem)),
   ];
+}
+
+/** They stand among the warnings. */
+function withoutNotices(repeat: RepeatRecord): RepeatRecord {
+  return { ...repeat, incidents: repeat.incidents.filter(({ kind }) => kind !== 'notice') };
 }
 
 function settingsNotes({ repeats }: RunRecord): string[] {

@@ -3,11 +3,13 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { Condition } from '../compare/comparability.ts';
 import { compareRuns } from '../compare/comparison.ts';
+import { comparisonsJson } from '../compare/comparisonJson.ts';
 import { mergeRepeats } from '../merge.ts';
 import type { RunRecord } from '../results/schema.ts';
-import { sampleHistograms, sampleRepeat, sampleRun, seriesOf } from '../testing/sampleRun.ts';
+import { sampleHistograms, sampleIncident, sampleRepeat, sampleRun, seriesOf } from '../testing/sampleRun.ts';
 import { renderComparison } from './compareTable.ts';
 import { formatCount, formatSpread, formatUsAsMs } from './format.ts';
+import { describeIncidents } from './incidents.ts';
 import { renderRuns } from './runTable.ts';
 
 /** `REWRITE=1 npx vitest run src/bench/render` writes them anew; a person reads the difference. */
@@ -89,6 +91,53 @@ describe('renderRuns', () => {
 
   it('says so where there is nothing', () => {
     expect(renderRuns([], 'rkv-bench')).toBe('nothing was measured');
+  });
+});
+
+describe('incidents', () => {
+  const calm = sampleRun('calm', times(1500, 800));
+  const hit = {
+    ...calm,
+    name: 'hit',
+    repeats: [
+      sampleRepeat(times(1500, 800), {
+        incidents: [
+          sampleIncident('election', 'an election: term 3', 3200),
+          sampleIncident('leaderless', 'no server led', 2100, 3250),
+          sampleIncident('notice', 'server 1 takes unary calls only', -400),
+          sampleIncident('election', 'an election: term 4', 4200),
+        ],
+      }),
+    ],
+  };
+
+  it('stand below the table of their run', () => {
+    const text = renderRuns([{ record: hit, folder: 'results/hit' }], 'rkv-bench');
+    expect(text).toContain('incidents at 3.20 s: an election: term 3\n');
+    expect(text).toContain('          at 2.10 s, for 1.15 s: no server led\n');
+    // It stands among the warnings.
+    expect(text).not.toContain('server 1 takes unary calls only');
+    expect(renderRuns([{ record: calm, folder: 'results/calm' }], 'rkv-bench')).not.toContain('incidents');
+  });
+
+  it('are carried into a comparison, as counts and by name', () => {
+    const text = compared([calm, hit]);
+    expect(text).toMatch(/incidents +│ +none │ 2 elections, 1 time without a leader, 1 notice │/);
+    expect(text).toContain('hit, at 2.10 s, for 1.15 s: no server led\n');
+    expect(text).toContain('hit, 0.40 s before it was measured: server 1 takes unary calls only\n');
+    expect(comparisonsJson(compareRuns([calm, hit]))).toMatchObject({
+      incidents: { baseline: [], candidate: [{ round: 0, kind: 'election', atMs: 3200 }, {}, {}, {}] },
+    });
+  });
+
+  it('are not all told where there are many', () => {
+    const incidents = Array.from({ length: 40 }, (_, at) => sampleIncident('election', `term ${at}`, at));
+    const many = describeIncidents([sampleRepeat([1], { incidents }), sampleRepeat([1])]);
+    expect([many.length, many[0], many.at(-1)]).toEqual([
+      13,
+      'round 1, at 0.00 s: term 0',
+      'and 28 more, which run.json has',
+    ]);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { EChartsCoreOption } from 'echarts/core';
 import { printable } from '../../cli/printable.ts';
 import { formatCount, formatUsAsMs } from '../render/format.ts';
+import { incidentMarks } from './incidentMarks.ts';
 import { FAINT, INK, seriesColor, seriesDash } from './palette.ts';
 import type { ReportRun } from './reportRun.ts';
 import { axisStyle, chartSvg } from './svg.ts';
@@ -15,6 +16,8 @@ export interface Chart {
 }
 
 const WIDTH = 900;
+/** Of a second, where what was counted in it is drawn. */
+const MIDDLE = 0.5;
 const NAME_LENGTH_MAX = 60;
 const WHISKER_OF_LONGEST_BAR_MAX = 1.25;
 /** Of curves in one chart: more cannot be told apart. */
@@ -152,14 +155,16 @@ function timelineChart(runs: readonly ReportRun[], rest: string): Chart {
     lineSeries(
       nameOf(run),
       at,
-      run.seconds.map(({ second, perSecond }) => [second, perSecond]),
+      run.seconds.map(({ second, perSecond }) => [second + MIDDLE, perSecond]),
     ),
   );
+  const marks = incidentMarks(runs);
+  const told = marks === undefined ? '' : ' Lines are where something happened, shades how long that lasted.';
   return {
     name: 'timeline',
     title: 'Throughput over time',
-    description: `Requests answered in each second of the measurement; the median over the rounds.${rest}`,
-    svg: overTime(series, 'requests per second', 'value', formatCount),
+    description: `Requests answered in each second of the measurement; the median over the rounds.${told}${rest}`,
+    svg: overTime(series, 'requests per second', 'value', formatCount, marks),
   };
 }
 
@@ -168,7 +173,7 @@ function secondsChart(runs: readonly ReportRun[], rest: string): Chart {
     lineSeries(
       nameOf(run),
       at,
-      run.seconds.filter(({ p99Us }) => p99Us > 0).map(({ second, p99Us }) => [second, p99Us / 1000]),
+      run.seconds.filter(({ p99Us }) => p99Us > 0).map(({ second, p99Us }) => [second + MIDDLE, p99Us / 1000]),
     ),
   );
   return {
@@ -184,13 +189,14 @@ function overTime(
   unit: string,
   type: 'value' | 'log',
   formatter: (value: number) => string,
+  marks?: object,
 ): string {
   const option: EChartsCoreOption = {
     ...legendAbove(series.length),
     grid: { ...gridBelow(series.length), left: 75 },
     xAxis: { type: 'value', ...axisStyle('seconds'), nameGap: 28, minInterval: 1 },
     yAxis: { type, ...axisStyle(unit), nameGap: 58, axisLabel: { color: INK, formatter } },
-    series,
+    series: marks === undefined ? series : [...series, marks],
   };
   return chartSvg(option, { width: WIDTH, height: heightOf(series.length) });
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunRecord } from '../results/schema.ts';
 import { writeRun } from '../results/store.ts';
-import { sampleHistograms, seriesOf } from '../testing/sampleRun.ts';
+import { sampleHistograms, sampleIncident, seriesOf } from '../testing/sampleRun.ts';
 import { commandOf } from './commandOf.ts';
 import { writeReport } from './report.ts';
 
@@ -70,6 +70,22 @@ describe('a report', () => {
     const { settings } = heavy!;
     const busy = { ...heavy!, settings: { ...settings, load: { ...settings.load, clients: 50 } } };
     expect((await reportOf([light!, busy])).html).toContain('Latency against throughput</h2>');
+  });
+
+  it('draws what happened into the timeline, once where it happened in all rounds, and tables it', async () => {
+    const [run] = seriesOf([1], 3);
+    const incidents = [
+      sampleIncident('fault', 'server 1 is cut off', 1000, 2000),
+      { ...sampleIncident('leader', 'server 2 leads in term 3 (before: server 1, term 2)', 1800), server: 2 },
+      sampleIncident('stall', 'no request was answered for 0.80 s', 1000, 1800),
+    ];
+    const repeats = run!.repeats.map((repeat) => ({ ...repeat, windowMs: 4000, timeline, incidents }));
+    const { html } = await reportOf([{ ...run!, repeats }]);
+    const [, drawn] = /id="throughput-over-time">(.*?)<\/section>/s.exec(html)!;
+    expect(drawn!.match(/>server 1 is cut off</g)).toHaveLength(1);
+    expect(drawn!.match(/>server 2 leads</g)).toHaveLength(1);
+    expect(html).toContain('round 3, at 1.00 s, for 0.80 s: no request was answered for 0.80 s');
+    expect(html).not.toMatch(/NaN|undefined|Infinity/);
   });
 
   it('has no figures of what failed its check, nor charts of nothing', async () => {

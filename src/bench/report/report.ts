@@ -3,6 +3,7 @@ import { formatDuration } from '../../goflags/goValues.ts';
 import { ALL_CONDITIONS } from '../compare/comparability.ts';
 import { compareRuns } from '../compare/comparison.ts';
 import { checkWord, formatCount, formatInterval, formatUsAsMs } from '../render/format.ts';
+import { describeIncidents } from '../render/incidents.ts';
 import { describeComparison, describeConfidence, VERDICT_HEAD, verdictRow } from '../render/verdictTable.ts';
 import type { RunRecord } from '../results/schema.ts';
 import { writeWhole } from '../results/store.ts';
@@ -53,7 +54,7 @@ function reportOf(
     title,
     lead: [...(why === undefined ? [] : [why]), ...(first === undefined ? [] : [provenance(first)])],
     charts,
-    tables: [...(effects.length === 0 ? [] : [effectsTable(effects)]), resultsTable(runs)],
+    tables: [...(effects.length === 0 ? [] : [effectsTable(effects)]), resultsTable(runs), ...incidentsTable(records)],
     comparisons: verdictTables(records),
     details: records.map(runDetails),
   };
@@ -129,6 +130,14 @@ function resultsTable(runs: readonly ReportRun[]): ReportTable {
     rows,
     leftColumns: 2,
   };
+}
+
+/** What happened while the runs were measured; none where nothing did. */
+function incidentsTable(records: readonly RunRecord[]): ReportTable[] {
+  const rows = records.flatMap(({ name, repeats }) => describeIncidents(repeats).map((line) => [name, line]));
+  if (rows.length === 0) return [];
+  const notes = ['What happened while the runs were measured, and is in their figures.'];
+  return [{ title: 'Incidents', notes, head: ['run', 'what'], rows, leftColumns: 2 }];
 }
 
 /** What was varied within one series was varied on purpose. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Raised when a field changes its meaning or goes; a reader takes what is as old as itself or older. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 const count = z.int().min(0);
 /** A time in whole µs. */
@@ -98,6 +98,36 @@ const verification = z.object({
   problems: z.array(z.string()),
 });
 
+export const INCIDENT_KINDS = [
+  /** A term began. */
+  'election',
+  /** Another server leads, or the same one in another term. */
+  'leader',
+  /** No server led that a majority followed. */
+  'leaderless',
+  /** A server's process was not there, or it did not answer. */
+  'down',
+  /** Requests waited, and none was answered. */
+  'stall',
+  /** A fault on purpose. */
+  'fault',
+  /** Something else that was done to the cluster on purpose. */
+  'step',
+  /** What the client had to do otherwise than it was asked to. */
+  'notice',
+] as const;
+
+const incident = z.object({
+  kind: z.enum(INCIDENT_KINDS),
+  /** In the clock of the timeline, ms: below 0 while it warmed up. Null where nobody noted it, as in runs of version 1. */
+  atMs: z.number().nullable(),
+  /** Null where it has no length, or was not over when the measurement was. */
+  untilMs: z.number().nullable(),
+  /** Null where it is not about one server. */
+  server: count.nullable(),
+  what: z.string(),
+});
+
 const repeat = z.object({
   startedAt: z.string(),
   /** Of a series, counted from 0; not there where a run was made before there were series. */
@@ -130,8 +160,8 @@ const repeat = z.object({
   serversCpuUsPerCommand: z.number().min(0).nullable(),
   /** What other processes took of the machine's cores meanwhile, 0 to 1. */
   othersCpuShare: z.number().min(0).nullable(),
-  /** Servers that ended or restarted meanwhile, and what the client had to do otherwise than it was asked to, in words. */
-  incidents: z.array(z.string()),
+  /** What happened meanwhile that the figures are of as well, in the order of time. */
+  incidents: z.array(incident),
   verification,
 });
 
@@ -201,6 +231,8 @@ export type RunRecord = z.infer<typeof runSchema>;
 export type RunSettings = RunRecord['settings'];
 export type LoadSettings = RunSettings['load'];
 export type RepeatRecord = z.infer<typeof repeat>;
+export type Incident = z.infer<typeof incident>;
+export type IncidentKind = Incident['kind'];
 export type ServerRecord = z.infer<typeof server>;
 export type SecondRecord = z.infer<typeof second>;
 export type Verification = z.infer<typeof verification>;

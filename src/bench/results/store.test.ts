@@ -80,12 +80,22 @@ describe('a run on disk', () => {
 });
 
 describe('parseRun', () => {
+  it('reads a run of version 1, whose incidents were words without a time', async () => {
+    const path = join(import.meta.dirname, 'testdata', 'run-version-1.json');
+    const { schemaVersion, name, repeats } = await readRun(path);
+    expect([schemaVersion, name]).toEqual([2, 'older']);
+    expect(repeats[0]!.incidents.map(({ kind, atMs, what }) => [kind, atMs, what])).toEqual([
+      ['notice', null, 'server 2 (pid 7) crashed: signal SIGKILL'],
+      ['notice', null, 'server 2 restarts in 500 ms (first crash)'],
+    ]);
+  });
+
   it('refuses what is not JSON, not a run, or of a later version, each in its own way', () => {
     expect(() => parseRun('{', 'x.json')).toThrow(ResultsInvalidError);
     expect(() => parseRun('[]', 'x.json')).toThrow(/x\.json: expected a run of rkv-bench, with a schemaVersion/);
     expect(() => parseRun('{"schemaVersion": 99}', 'x.json')).toThrow(ResultsVersionError);
     expect(() => parseRun('{"schemaVersion": 99}', 'x.json')).toThrow(
-      /has schema version 99; this rkv-bench reads up to 1/,
+      /has schema version 99; this rkv-bench reads up to 2/,
     );
   });
 

@@ -9,6 +9,7 @@ import { readTextFile } from '../../files/regularFile.ts';
 import { histogramLog, readHistogramLog } from './histogramLog.ts';
 import type { RepeatHistograms } from './repeatHistograms.ts';
 import { type RunRecord, runSchema, SCHEMA_VERSION } from './schema.ts';
+import { upgraded } from './upgrade.ts';
 
 /** Results that cannot be read or written. */
 export class ResultsError extends Error {
@@ -129,7 +130,7 @@ export function parseRun(text: string, path: string): RunRecord {
       `${printable(path)} has schema version ${version.data.schemaVersion}; this rkv-bench reads up to ${SCHEMA_VERSION}`,
     );
   }
-  const run = runSchema.safeParse(value);
+  const run = runSchema.safeParse(upgraded(value, version.data.schemaVersion));
   if (run.success) return run.data;
   const { issues } = run.error;
   const shown = issues

@@ -4,15 +4,17 @@ import { LatencyRecorder, type SecondRow } from '../../client/load/latencyRecord
 import { type LoadSummary, openSessions, type Pace, runLoad } from '../../client/load/loadGenerator.ts';
 import { zipfWorkload } from '../../client/load/workload.ts';
 import { RkvClient } from '../../client/rkvClient.ts';
+import { durationMs } from '../../yaml/values.ts';
 import { diskFacts, machineFacts } from '../facts/machine.ts';
 import { type CpuSample, residentBytesMax, sampleCpu } from '../facts/processTimes.ts';
 import { latencyUs } from '../merge.ts';
 import type { PlannedRun } from '../plan/plan.ts';
 import type { RepeatHistograms } from '../results/repeatHistograms.ts';
-import type { DiskFacts, LoadSettings, RepeatRecord, SecondRecord, ServerRecord } from '../results/schema.ts';
+import type { DiskFacts, Incident, LoadSettings, RepeatRecord, SecondRecord, ServerRecord } from '../results/schema.ts';
 import { leaderOf, localPids, serverStatuses } from './servers.ts';
 import { type Interrupts, openTarget, type Target } from './target.ts';
 import { verify } from './verify.ts';
+import { Watching } from './watching.ts';
 import { WindowCounter } from './windowCounter.ts';
 import { markFrom, WriteAudit } from './writeAudit.ts';
 
@@ -51,11 +53,13 @@ export async function measureOnce(
     if (stop.aborted) return undefined;
     throw error;
   }
-  const notices: string[] = [];
+  const { load, cluster } = run.settings;
+  const distanceMs = cluster.kind === 'own' && cluster.distance !== undefined ? durationMs(cluster.distance) : 0;
+  const watching = new Watching(target, distanceMs);
   const client = new RkvClient({
     addresses: target.addresses,
-    rpc: run.settings.load.rpc,
-    onNotice: (text) => void notices.push(text),
+    rpc: load.rpc,
+    onNotice: (text) => watching.notice(text),
   });
   const hurryUp = () => {
     client.close();
@@ -63,9 +67,10 @@ export async function measureOnce(
   };
   hurry.addEventListener('abort', hurryUp, { once: true });
   try {
-    return await driveTarget({ load: run.settings.load, repeat, target, client, notices, progress, signal: stop });
+    return await driveTarget({ load, repeat, target, client, watching, progress, signal: stop });
   } finally {
     if (target.own) progress.phase('stopping');
+    watching.close();
     client.close();
     await target.stop();
     hurry.removeEventListener('abort', hurryUp);
@@ -77,8 +82,7 @@ interface Drive {
   readonly repeat: number;
   readonly target: Target;
   readonly client: RkvClient;
-  /** What the client did otherwise than it was asked to, in words. */
-  readonly notices: readonly string[];
+  readonly watching: Watching;
   readonly progress: Progress;
   readonly signal: AbortSignal;
 }
@@ -142,6 +146,7 @@ interface Measured {
   readonly pids: ReadonlyMap<number, number>;
   readonly cpuBefore: CpuSample;
   readonly cpuAfter: CpuSample;
+  readonly incidents: readonly Incident[];
   /** Of the client, from the start of the window. */
   readonly mended: RepeatRecord['client'];
 }
@@ -152,7 +157,7 @@ async function measureWindow(
   audit: WriteAudit,
   pids: ReadonlyMap<number, number>,
 ): Promise<Measured> {
-  const { load, client, progress, signal } = drive;
+  const { load, client, watching, progress, signal } = drive;
   const recorder = new LatencyRecorder((row) => progress.second(row));
   const counter = new WindowCounter(load.timeMs, signal);
   const countersBefore = { ...client.counters };
@@ -161,9 +166,10 @@ async function measureWindow(
   const summary = await runLoad({
     ...loadOptions(drive, sessions, audit),
     durationMs: load.timeMs,
-    sinks: [audit, recorder, counter],
+    sinks: [audit, recorder, counter, watching.stalls],
   });
   const cpuAfter = sampleCpu(pids);
+  const incidents = watching.end(summary.startedMs);
   recorder.finish();
   const { retries, linksLost, stalls, notLeader } = client.counters;
   const mended = {
@@ -172,11 +178,11 @@ async function measureWindow(
     stalls: stalls - countersBefore.stalls,
     notLeader: notLeader - countersBefore.notLeader,
   };
-  return { startedAtMs, summary, recorder, counter, pids, cpuBefore, cpuAfter, mended };
+  return { startedAtMs, summary, recorder, counter, pids, cpuBefore, cpuAfter, incidents, mended };
 }
 
 async function repeatRecord(
-  { repeat, client, notices, target, signal }: Drive,
+  { repeat, client, signal }: Drive,
   measured: Measured,
   verification: RepeatRecord['verification'],
 ): Promise<RepeatRecord> {
@@ -212,7 +218,7 @@ async function repeatRecord(
     })),
     leader: leaderOf(statuses)?.id ?? null,
     ...cpuRecord(measured),
-    incidents: [...notices, ...target.takeIncidents()],
+    incidents: [...measured.incidents],
     verification,
   };
 }

@@ -19,7 +19,8 @@ export function localPids(statuses: readonly StatusResponse[]): Map<number, numb
   return new Map(local.map(({ id, pid }) => [id, pid]));
 }
 
-function isLoopback(address: string): boolean {
+/** Whether it is an address of this machine. */
+export function isLoopback(address: string): boolean {
   return /^(127\.|localhost:|\[::1\]|:)/.test(address);
 }
 

@@ -4,11 +4,12 @@ import { nobodyAnswers, noServerAnswers } from '../../client/rkvctl/statusComman
 import type { EngineName } from '../../consensus/engines.ts';
 import { makeFolders } from '../../files/folders.ts';
 import type { Cluster } from '../../supervisor/cluster.ts';
-import { type ClusterEvent, describeEvent } from '../../supervisor/events.ts';
+import { type EventRecord, eventRecord } from '../../supervisor/eventLog.ts';
 import { type RunningCluster, startCluster } from '../../supervisor/launcher.ts';
 import { makeTemporaryFolder } from '../../supervisor/process/temporaryFolder.ts';
 import { durationMs } from '../../yaml/values.ts';
 import type { PlannedRun } from '../plan/plan.ts';
+import { followSupervisor } from './supervisorLog.ts';
 
 /** How a person ends a run early. */
 export interface Interrupts {
@@ -25,8 +26,11 @@ export interface Target {
   readonly own: boolean;
   /** Where the servers keep their data; undefined where that is not known. */
   readonly dataDirectory: string | undefined;
-  /** What went wrong with servers since the last call, in words. */
-  takeIncidents(): string[];
+  /**
+   * Tells of what the servers' supervisor does and sees, from now until the function that is returned is called, which tells what has not
+   * been told yet.
+   */
+  follow(told: (event: EventRecord) => void): () => void;
   /** Ends what was started for the run. */
   stop(): Promise<void>;
   /** The same, without waiting for servers to end in order. */
@@ -52,7 +56,7 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): 
       addresses: cluster.addresses,
       own: false,
       dataDirectory: undefined,
-      takeIncidents: () => [],
+      follow: (told) => followSupervisor(cluster.addresses, told),
       stop: async () => {},
       stopNow: async () => {},
     };
@@ -61,7 +65,7 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): 
   const removeData = async () => {
     if (data !== undefined) await rm(data, { recursive: true, force: true });
   };
-  const incidents: string[] = [];
+  let told: ((event: EventRecord) => void) | undefined;
   let starting: Cluster | undefined;
   const stopStarting = () => void starting?.stop();
   const stopStartingNow = () => void starting?.stopNow();
@@ -78,7 +82,7 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): 
         if (stop.aborted) stopStarting();
       },
       onEvent: (event) => {
-        if (isIncident(event)) incidents.push(describeEvent(event));
+        told?.(eventRecord(event, Date.now()));
       },
     });
   } catch (error) {
@@ -92,7 +96,12 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): 
     addresses: running.addresses,
     own: true,
     dataDirectory: running.plan.directory,
-    takeIncidents: () => incidents.splice(0),
+    follow: (listener) => {
+      told = listener;
+      return () => {
+        told = undefined;
+      };
+    },
     stop: async () => {
       await running.stop();
       await removeData();
@@ -140,8 +149,4 @@ function clusterConfig(cluster: OwnCluster, datadir: string | undefined) {
     flags: { quiet: true, ...flags },
     ...(datadir === undefined ? {} : { datadir }),
   };
-}
-
-function isIncident({ type }: ClusterEvent): boolean {
-  return type === 'crashed' || type === 'refused' || type === 'restarting';
 }

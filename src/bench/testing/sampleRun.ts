@@ -1,13 +1,23 @@
 import { latencyHistogram } from '../../client/load/latencyRecorder.ts';
 import { latencyUs, mergeRepeats } from '../merge.ts';
 import type { RepeatHistograms } from '../results/repeatHistograms.ts';
-import { type RepeatRecord, type RunRecord, SCHEMA_VERSION } from '../results/schema.ts';
+import {
+  type Incident,
+  type IncidentKind,
+  type RepeatRecord,
+  type RunRecord,
+  SCHEMA_VERSION,
+} from '../results/schema.ts';
 
 /** Histograms of a repeat whose writes took the given times, µs. */
 export function sampleHistograms(writesUs: readonly number[], startedAtMs = 0): RepeatHistograms {
   const writes = latencyHistogram();
   for (const us of writesUs) writes.recordValue(us);
   return { startedAtMs, windowMs: 1000, writes, reads: latencyHistogram() };
+}
+
+export function sampleIncident(kind: IncidentKind, what: string, atMs = 500, untilMs: number | null = null): Incident {
+  return { kind, atMs, untilMs, server: null, what };
 }
 
 /** A repeat of one second that went well. */
