@@ -1,29 +1,25 @@
 // Starts a command from dist/. A fresh checkout is compiled first, once, however many commands start at the same time.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { register } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const compiler = join(root, 'node_modules', '.bin', 'tsc');
+const bundler = join(root, 'bundle.mjs');
 const lock = join(root, 'node_modules', '.rkv-build.lock');
 const lockOwner = join(lock, 'pid');
 const POLL_INTERVAL_MS = 100;
 /** A lock whose owner did not leave its process id within this time was left behind. */
 const OWNERLESS_LOCK_AGE_MS_MAX = 5000;
 
-/** Node opens dozens of modules at once; where no more files than this may be open, that can be too many. */
-const OPEN_FILES_FEW = 256;
-
-/** Runs the module at `entry`, a path below dist/, as the command `name`. */
-export async function launch(name, entry) {
+/** Runs the command `name`. */
+export async function launch(name) {
   nameProcess(name);
-  const path = join(root, 'dist', entry);
+  const path = join(root, 'dist', 'programs', `${name}.js`);
   // While somebody compiles, what is there may be half of it.
   if (!existsSync(path) || existsSync(lock)) await compile(path);
   try {
-    if (openFilesMax() < OPEN_FILES_FEW) register('./loadOneByOne.mjs', import.meta.url);
     await import(pathToFileURL(path).href);
   } catch (error) {
     if (error?.code === 'ERR_MODULE_NOT_FOUND' && /package/.test(error.message)) fail(`${error.message}\nRun: npm ci`);
@@ -39,14 +35,6 @@ function nameProcess(name) {
     else process.title = name;
   } catch {
     // It is called node, then.
-  }
-}
-
-function openFilesMax() {
-  try {
-    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Infinity);
-  } catch {
-    return Infinity;
   }
 }
 
@@ -67,10 +55,14 @@ function compileLocked(path) {
   process.stderr.write('compiling this checkout, once (npm run build does the same)\n');
   // Not incremental: what an earlier compilation noted says nothing about files that were deleted since.
   const options = ['-p', join(root, 'tsconfig.json'), '--incremental', 'false', '--noEmitOnError'];
-  const { status, error, stdout } = spawnSync(compiler, options, { encoding: 'utf8' });
-  if (error !== undefined) return `the compiler did not run: ${error.message}`;
-  if (!existsSync(path)) return `compiling did not make ${path}\n${stdout}`;
-  return status === 0 ? undefined : `compiling failed\n${stdout}`;
+  const failure = failureOf(compiler, options) ?? failureOf(process.execPath, [bundler]);
+  return failure ?? (existsSync(path) ? undefined : `compiling did not make ${path}`);
+}
+
+function failureOf(program, options) {
+  const { status, error, stdout, stderr } = spawnSync(program, options, { encoding: 'utf8', cwd: root });
+  if (error !== undefined) return `${basename(program)} did not run: ${error.message}`;
+  return status === 0 ? undefined : `${basename(program)} failed\n${stdout}${stderr}`;
 }
 
 function takeLock() {

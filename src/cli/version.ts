@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { packagePath } from './packagePath.ts';
 
-/** What a command says when it is asked for its version. From src/ as from dist/, the package begins two folders up. */
+/** What a command says when it is asked for its version. */
 export function versionText(command: string): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  const { version } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8')) as {
     readonly version: string;
   };
   return `${command} ${version} (Node.js ${process.version})`;

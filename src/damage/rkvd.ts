@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { packagePath } from '../cli/packagePath.ts';
 import { readNotices } from '../supervisor/process/notices.ts';
 import { type Notice, SUPERVISOR_FD_VARIABLE } from '../wire/supervision.ts';
 
-/** The server of this package. From src/ as from dist/, the package begins two folders up. */
-const PROGRAM = fileURLToPath(new URL('../../bin/rkvd', import.meta.url));
+/** The server of this package. */
+const PROGRAM = packagePath('bin', 'rkvd');
 
 export interface RkvdOptions {
   readonly id: number;

@@ -1,9 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { packagePath } from '../cli/packagePath.ts';
 import type { Opening } from './storeWorker.ts';
 
-/** From src/ as from dist/, the package begins two folders up. */
-const WORKER = fileURLToPath(new URL('../../dist/damage/storeWorker.js', import.meta.url));
+const WORKER = packagePath('dist', 'damage', 'storeWorker.js');
 
 /** `opening` is undefined where the process ended of it; `death` then says how. */
 export interface Answer {

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { packagePath } from '../cli/packagePath.ts';
 import { fromOption, processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { EQUIVALENTS } from './equivalents.ts';
@@ -59,7 +59,7 @@ if (options.engine !== 'all' && !TARGET_NAMES.includes(options.engine)) {
   program.error(`no part ${options.engine}: expected ${TARGET_NAMES.join(', ')} or all`);
 }
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = packagePath();
 const files = mutatedFiles(join(root, 'src'));
 const every = numbered(files);
 const stale = EQUIVALENTS.filter(({ key }) => !every.some(({ mutant }) => mutant.key === key));

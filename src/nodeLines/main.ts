@@ -1,12 +1,12 @@
 import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from 'commander';
 import { execa } from 'execa';
+import { packagePath } from '../cli/packagePath.ts';
 import { processCommand } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { installNodeLine, type NodeLine, NodeLineError } from './nodeLine.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = packagePath();
 /** Below node_modules, so that it goes when packages are installed anew. */
 const CACHE = join(ROOT, 'node_modules', '.cache', 'rkv-node-lines');
 const LINES = [24, 26];

@@ -4,10 +4,8 @@ import {
   status as grpcStatus,
   type handleServerStreamingCall,
   type handleUnaryCall,
-  type Server,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
 import type { EffectiveSettings, EngineEvent, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
 import type { EngineEntry } from '../consensus/engineEntry.ts';
 import { type Address, formatAddress } from '../net/endpoints/addresses.ts';
@@ -45,7 +43,8 @@ import { ServerMetrics, serveMetrics } from './observe/metrics.ts';
 import { Recorder } from './observe/recorder.ts';
 import { type OpenedData, openStorage, reopenStore, type StoreSurroundings } from './openStorage.ts';
 import { adminImplementation, waitingAdmin } from './service/adminService.ts';
-import { reflection } from './service/reflection.ts';
+import { Health } from './service/health.ts';
+import { addReflection } from './service/reflection.ts';
 import { COMMAND_SERVICE, commandImplementation, RKV_SERVICE, rkvImplementation } from './service/rkvService.ts';
 import type { ServiceContext } from './service/serviceContext.ts';
 import { ServiceGate } from './service/serviceGate.ts';
@@ -81,7 +80,7 @@ export class RkvServer {
   private readonly metrics = new ServerMetrics();
   private readonly recorder = new Recorder(nowUs);
   private readonly stateMachine = new KeyValueStore();
-  private readonly health = new HealthImplementation({ '': 'SERVING', 'rkvpb.RKV': 'NOT_SERVING' });
+  private readonly health = new Health();
   private readonly sessions = new Set<SessionStream>();
   private readonly leaderWaiters = new Set<() => void>();
   private readonly grpc: GrpcServer;
@@ -303,10 +302,8 @@ export class RkvServer {
     );
     const { unaryCalls } = this.engine;
     const openUnary = unaryCalls === undefined ? () => {} : gate.offer(unaryService(unaryCalls), {}, forPeers);
-    // They ask for no more of a server than this.
-    const anyServer = grpc as unknown as Server;
-    this.health.addToServer(anyServer);
-    reflection().addToServer(anyServer);
+    this.health.addTo(grpc);
+    addReflection(grpc);
     this.openServices = (replica) => {
       const transport = this.transport!;
       const context = this.context(replica, door);
@@ -478,7 +475,7 @@ export class RkvServer {
       this.roleLog.warn({ term }, 'no quorum answers: another may lead; nothing is taken until one does');
     } else this.roleLog.info({ role, term, leader: leader || 'none' }, `became ${role}`);
     this.metrics.leader.set(leader);
-    this.health.setStatus('rkvpb.RKV', leader === 0 ? 'NOT_SERVING' : 'SERVING');
+    this.health.servesClients(leader !== 0);
     if (before?.leader !== leader) for (const session of this.sessions) session.noteLeader();
     if (role !== 'leader' || leader === 0) return;
     const waiters = [...this.leaderWaiters];

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { chosen, oneOrAll } from '../cli/oneOrAll.ts';
+import { packagePath } from '../cli/packagePath.ts';
 import { printable } from '../cli/printable.ts';
 import { fromOption, processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
@@ -19,8 +19,8 @@ import type { Pair } from './comparison.ts';
 import { KeptPlays } from './kept.ts';
 import { happenedTable, sideBySideTable } from './tables.ts';
 
-/** The scenarios that come with rkv, which begins two folders up from src/ as from dist/. */
-const LIBRARY = fileURLToPath(new URL('../../scenarios', import.meta.url));
+/** The scenarios that come with rkv. */
+const LIBRARY = packagePath('scenarios');
 /** In a document that `--write` names. */
 const MARKS = { happened: 'scenarios: what happened', sideBySide: 'scenarios: side by side' };
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { packagePath } from '../cli/packagePath.ts';
 import { printable, printableLines } from '../cli/printable.ts';
 import type { CommandOutput } from '../cli/terminal.ts';
 import { RkvClient } from '../client/rkvClient.ts';
@@ -13,8 +13,8 @@ import { controlPath, expectNotRunning } from './control/stateFile.ts';
 import { renderStatus } from './statusTable.ts';
 import type { ClusterStatus } from './up.ts';
 
-/** This package's own command. From src/ as from dist/, the package begins two folders up. */
-const PROGRAM = fileURLToPath(new URL('../../bin/rkv-cluster', import.meta.url));
+/** This package's own command. */
+const PROGRAM = packagePath('bin', 'rkv-cluster');
 
 /** What `up` says where it has no terminal, in the cluster's folder. */
 const LOG = 'supervisor.log';

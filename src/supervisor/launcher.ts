@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { packagePath } from '../cli/packagePath.ts';
 import { makeFolder } from '../files/privateFile.ts';
 import { parseAddress } from '../net/endpoints/addresses.ts';
 import { AddressInUseError, Cluster, ClusterError, type ServerProgram } from './cluster.ts';
@@ -19,10 +19,10 @@ import { makeTemporaryFolder } from './process/temporaryFolder.ts';
 /** Another process may take a free port between the moment we find it and the moment a server binds it. */
 const PORT_ATTEMPTS_MAX = 3;
 
-/** The server of this package. From src/ as from dist/, the package begins two folders up. */
+/** The server of this package. */
 export const rkvdProgram: ServerProgram = {
   file: process.execPath,
-  args: [fileURLToPath(new URL('../../bin/rkvd', import.meta.url))],
+  args: [packagePath('bin', 'rkvd')],
 };
 
 export interface StartOptions {

@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process';
 import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { packagePath } from '../../cli/packagePath.ts';
 import type { GitFacts } from '../results/schema.ts';
 
-/** From src/ as from dist/, the package begins three folders up. */
-const packageRoot = fileURLToPath(new URL('../../..', import.meta.url));
+const packageRoot = packagePath();
 
 /** This package's version and those of its dependencies, by name. What cannot be read is left out. */
 export async function packageVersions(root = packageRoot): Promise<Record<string, string>> {

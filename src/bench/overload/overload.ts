@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import { packagePath } from '../../cli/packagePath.ts';
 import type { Address } from '../../net/endpoints/addresses.ts';
 import type { RunningCluster } from '../../supervisor/launcher.ts';
 import { type FailoverFigures, lossOf, type OverloadFigures, percent, unmetBounds } from './bounds.ts';
@@ -14,8 +15,8 @@ const PEAK_IN_FLIGHT = 64;
 const RETRYING_CLIENTS = 20;
 const RETRYING_IN_FLIGHT = 50;
 const PROBE_BACKOFF_MS = 16;
-/** From dist/, where the burner is as JavaScript. */
-const BURNER = new URL('../../../dist/bench/overload/burner.js', import.meta.url);
+/** Where the burner is as JavaScript. */
+const BURNER = packagePath('dist', 'bench', 'overload', 'burner.js');
 /** What the burner runs longer than what it stands beside: its start, and the warm-up. */
 const BURNER_SPARE_SECONDS = 3;
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { packagePath } from '../../cli/packagePath.ts';
 
 /** What is printed once a cluster is up. */
 export const IS_UP = /Ctrl-C stops the cluster/;
@@ -18,7 +18,7 @@ export interface Ended {
   readonly err: string;
 }
 
-/** A program of this package that runs, in a folder. From src/ as from dist/, the package begins three folders up. */
+/** A program of this package that runs, in a folder. */
 export class Program {
   out = '';
   err = '';
@@ -27,7 +27,7 @@ export class Program {
   private listeners: (() => void)[] = [];
 
   constructor(name: string, args: readonly string[], { folder, environment = {} }: Place) {
-    const path = fileURLToPath(new URL(`../../../bin/${name}`, import.meta.url));
+    const path = packagePath('bin', name);
     const child = spawn(process.execPath, [path, ...args], {
       cwd: folder,
       env: { ...process.env, ...environment },

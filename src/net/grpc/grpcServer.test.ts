@@ -320,6 +320,30 @@ describe('a gRPC client', () => {
     if (grpc !== undefined) expect(answer['grpc-status']).toBe(String(grpc));
   });
 
+  it('finds what is made when it is first asked for, made once', async () => {
+    const server = new GrpcServer({ messageBytesMax: MESSAGE_BYTES_MAX });
+    let made = 0;
+    server.addWhenAsked('/test.Test/', () => {
+      made++;
+      server.addService(SERVICE, handlers([]) as UntypedServiceImplementation);
+    });
+    const listener = createServer((socket) => server.accept(socket, GUARD, 1000));
+    await once(listener.listen(0, '127.0.0.1'), 'listening');
+    const caller = new Caller((listener.address() as AddressInfo).port);
+    close.push(
+      () => caller.client.close(),
+      () => listener.close(),
+    );
+    const nowhere = await new Promise<ServiceError | null>((resolve) =>
+      caller.client.makeUnaryRequest('/other.Test/Echo', same, same, empty, (error) => resolve(error)),
+    );
+    expect([nowhere?.code, made]).toEqual([status.UNIMPLEMENTED, 0]);
+    const asked = () => Promise.all([caller.unary('Echo', Buffer.from('a')), caller.chat(['one', 'two'])]);
+    expect(await asked()).toEqual([await ours.unary('Echo', Buffer.from('a')), await ours.chat(['one', 'two'])]);
+    await asked();
+    expect(made).toBe(1);
+  });
+
   it('sees the windows that are advertised', async () => {
     const session = http2.connect(`http://127.0.0.1:${port}`);
     const [settings] = await once(session, 'remoteSettings');

@@ -27,7 +27,7 @@ export interface GrpcServerOptions {
  * refused costs an answer that was encoded before: it is decided by its head, and nothing is made for it.
  */
 export class GrpcServer {
-  private readonly methods = new Map<string, Method>();
+  private readonly methods = new Methods();
   private readonly options: GrpcServerOptions;
 
   constructor(options: GrpcServerOptions) {
@@ -57,6 +57,14 @@ export class GrpcServer {
     }
   }
 
+  /**
+   * For services that are slow to make and seldom asked for: `add` adds what has paths that begin with `prefix`, on the first
+   * call of such a path. That call, and all that comes meanwhile, waits for it.
+   */
+  addWhenAsked(prefix: string, add: () => void): void {
+    this.methods.addWhenAsked(prefix, add);
+  }
+
   /** Serves a connection from its first byte on. */
   accept(socket: Duplex, guard: ConnectionGuard, streamsMax: number): Http2Connection {
     const options = { windowBytes: FLOW_CONTROL_WINDOW_BYTES, streamsMax };
@@ -64,14 +72,42 @@ export class GrpcServer {
   }
 }
 
+/** What may be called, by path. */
+class Methods {
+  private readonly byPath = new Map<string, Method>();
+  private readonly notMade = new Map<string, () => void>();
+
+  set(path: string, method: Method): void {
+    this.byPath.set(path, method);
+  }
+
+  addWhenAsked(prefix: string, add: () => void): void {
+    this.notMade.set(prefix, add);
+  }
+
+  get(path: string): Method | undefined {
+    return this.byPath.get(path) ?? this.made(path);
+  }
+
+  private made(path: string): Method | undefined {
+    for (const [prefix, add] of this.notMade) {
+      if (!path.startsWith(prefix)) continue;
+      this.notMade.delete(prefix);
+      add();
+      return this.byPath.get(path);
+    }
+    return undefined;
+  }
+}
+
 /** The calls of one connection. */
 class GrpcConnection implements ConnectionListener, CallConnection {
   readonly guard: ConnectionGuard;
-  private readonly methods: ReadonlyMap<string, Method>;
+  private readonly methods: Methods;
   /** Whose method was called last of those that were refused. */
   private refusing: CallAdmission | undefined;
 
-  constructor(methods: ReadonlyMap<string, Method>, guard: ConnectionGuard) {
+  constructor(methods: Methods, guard: ConnectionGuard) {
     this.methods = methods;
     this.guard = guard;
   }

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { packagePath } from '../../cli/packagePath.ts';
 import type { DelayTask } from './delayProxyWorker.ts';
 
-/** From src/ as from dist/, the package begins three folders up; threads run what is built. */
-const WORKER = new URL('../../../dist/supervisor/process/delayProxyWorker.js', import.meta.url);
+/** Threads run what is built. */
+const WORKER = packagePath('dist', 'supervisor', 'process', 'delayProxyWorker.js');
 
 /** Starts a DelayProxy in a thread of its own, so that what it costs is not this thread's. Resolves with how to end it. */
 export async function startDelayThread(task: DelayTask): Promise<() => Promise<void>> {
