@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -182,6 +182,42 @@ describe('rkv-bench', () => {
     const compared = await runCompare('closed', 'open', '--across', 'load');
     expect(compared).toMatch(/ratePerClient +│ +- │ +20 /);
     expect(compared).toMatch(/rpc +│ +stream │ +unary /);
+  });
+});
+
+describe('a scenario', () => {
+  it('is played on the servers while they are measured, who are sound afterwards, and how they got over it is told', async () => {
+    const file = join(folder, 'story.yaml');
+    const steps = [
+      '{at: 1200ms, fault: kill, server: leader}',
+      '{at: 2500ms, fault: slow-disk, server: leader, by: 20ms, for: 300ms}',
+    ];
+    const story = [
+      'name: a short story',
+      'origin: a test',
+      'description: a leader is killed',
+      'cluster: {election: 300ms}',
+    ];
+    await writeFile(file, [...story, 'steps:', ...steps.map((step) => `  - ${step}`), 'lasts: 3s'].join('\n'));
+    const load = ['--clients', '5', '--throughput', '20', '--warmup', '200ms', '--name', 'story'];
+    const { exitCode, out } = await bench(['--scenario', file, ...ownData(), ...load]);
+    expect(exitCode).toBe(0);
+    const { settings, repeats, verdict } = await resultOf('story');
+    expect(verdict.verified).toBe(true);
+    expect(settings.load.timeMs).toBe(3000);
+    expect(settings.schedule).toMatchObject({
+      name: 'a short story',
+      file,
+      steps: [{ at: '1200ms' }, { for: '300ms' }],
+    });
+    const { recovery, incidents } = repeats[0]!;
+    expect(recovery!.faultAtMs).toBeGreaterThanOrEqual(1200);
+    expect(recovery!.successorMs).toBeGreaterThan(100);
+    expect(recovery!.detectMs).toBeLessThanOrEqual(recovery!.successorMs!);
+    expect(recovery!.firstWriteMs).toBeGreaterThan(100);
+    expect(incidents.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['step', 'down', 'leader', 'fault']));
+    expect(out).toContain('Meanwhile: a short story.');
+    expect(out).toMatch(/│ +│ detected, s │ another led, s │ first write, s │/);
   });
 });
 

@@ -37,6 +37,7 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['rkv-cluster --ver', ['--version']],
   ['rkv-cluster completion ', ['bash', 'zsh', 'fish']],
   ['rkv-bench --rpc ', ['stream', 'unary']],
+  ['rkv-bench --scenario thr', ['three.yaml', 'thrift']],
   ['rkv-bench comp', ['compare', 'completion']],
   ['rkv-bench compare thr', ['thrift']],
   ['rkvctl tr', ['transfer']],

@@ -42,7 +42,10 @@ describe('rkv-bench', () => {
     [['--batch=maybe'], /Expected true, false or both/],
     [['--precision', '3'], /Expected a share such as 3%/],
     [['--fail-if', 'p99 > 10%'], /^rkv-bench: --fail-if: expected a time such as 10ms, got "p99 > 10%"/],
-    [['compare', 'x', '--across', 'weather'], /Expected some of durability, load, reads, payload, distance, machine/],
+    [
+      ['compare', 'x', '--across', 'weather'],
+      /Expected some of durability, load, reads, payload, scenario, distance, machine/,
+    ],
     [['compare', 'x', '--fail-if', 'p98 > 10%'], /^rkv-bench: --fail-if: expected a figure among throughput, p50, /],
     [['compare', '/no/such/run'], /^rkv-bench: there is no \/no\/such\/run/],
   ])('refuses %j and exits with 1', async (args, message) => {

@@ -62,6 +62,13 @@ function loadWarnings({ load, repeats, merged }: Evidence): string[] {
   }
   const notices = repeats.flatMap(({ incidents }) => incidents.filter(({ kind }) => kind === 'notice'));
   warnings.push(...new Set(notices.map(({ what }) => what)));
+  const short = repeats.filter(({ recovery }) => recovery !== undefined && !recovery.isFullRateReached);
+  if (short.length > 0) {
+    const often = repeats.length > 1 ? ` in ${short.length} of ${repeats.length} rounds` : '';
+    warnings.push(
+      `95 % of the rate before the fault was not reached any more${often}: it counts with the time until the end`,
+    );
+  }
   const { median, min, max } = merged.writesPerSecond;
   if (repeats.length > 1 && max - min > SPREAD_SHARE_MAX * median) {
     warnings.push(`the repeats lie ${Math.round(((max - min) / median) * 100)} % apart`);

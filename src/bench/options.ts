@@ -5,6 +5,7 @@ import { parseBool, parseDurationMs } from '../goflags/goValues.ts';
 import { CONDITIONS, type Condition } from './compare/comparability.ts';
 import { FLAG_AXES, flagSpec } from './plan/flagAxes.ts';
 import type { BenchRequest } from './plan/plan.ts';
+import { scheduleOfFile } from './plan/schedule.ts';
 
 /** The options of `rkv-bench` as commander hands them over. */
 export interface BenchFlags {
@@ -21,7 +22,8 @@ export interface BenchFlags {
   readonly datadir?: string;
   readonly clients: readonly number[];
   readonly throughput?: readonly number[];
-  readonly time: number;
+  readonly time?: number;
+  readonly scenario?: string;
   readonly warmup: number;
   readonly reads: readonly number[];
   readonly payload: readonly number[];
@@ -117,7 +119,7 @@ function addMeasuringOptions(command: Command): Command {
       'requests per second of each client, measured from when they are due (open loop); without it each waits for its answer (closed loop)',
       numbers,
     )
-    .addOption(timeOption('--time <duration>', 'how long to measure', 10_000, '10s'))
+    .option('--time <duration>', 'how long to measure (default: 10s, or as long as the scenario lasts)', duration)
     .addOption(timeOption('--warmup <duration>', 'how long to drive before that', 2000, '2s'))
     .addOption(listOption('--reads <fraction>', 'fraction of lookups, 0 to 1', 0))
     .addOption(listOption('--payload <bytes>', 'bytes of a value, at least 16', 16))
@@ -127,6 +129,11 @@ function addMeasuringOptions(command: Command): Command {
     .option('--seed <n>', 'equal seeds draw equal keys', anyNumber, 1)
     .addOption(
       new Option('--rpc <kind>', 'session stream or unary calls').choices(['stream', 'unary']).default('stream'),
+    )
+    .optionsGroup('What happens meanwhile:')
+    .option(
+      '--scenario <file>',
+      'do to the servers what the steps of a scenario say, such as scenarios/leader-killed.yaml, and measure how they recover',
     )
     .optionsGroup('The results:')
     .option(
@@ -223,6 +230,7 @@ export function requestOf(flags: Omit<BenchFlags, 'failIf'> & FlagAxisValues): B
     rkvds: flags.rkvd,
     cluster: flags.cluster,
     dataDirectory: flags.datadir,
+    schedule: flags.scenario === undefined ? undefined : scheduleOfFile(flags.scenario),
     clients: flags.clients,
     throughputs: flags.throughput,
     timeMs: flags.time,

@@ -35,3 +35,17 @@ export type Happening =
       readonly askedMs: number;
       readonly servers: readonly ServerSample[];
     };
+
+/** Its times counted from `beganMs`. */
+export function since(happening: Happening, beganMs: number): Happening {
+  const atMs = happening.atMs - beganMs;
+  switch (happening.kind) {
+    case 'acknowledged':
+    case 'given-up':
+      return { ...happening, atMs, sentMs: happening.sentMs - beganMs };
+    case 'sample':
+      return { ...happening, atMs, askedMs: happening.askedMs - beganMs };
+    default:
+      return { ...happening, atMs };
+  }
+}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Happening } from './happenings.ts';
-import { measure } from './measure.ts';
+import { detectedMs, measure } from './measure.ts';
 import type { ServerSample } from './samples.ts';
 
 const LASTS_MS = 1000;
@@ -140,5 +140,27 @@ describe('measure', () => {
     const alone: ServerSample = { ...samples(1, 5, [10, 10, 10])[0]!, leader: 0 };
     const happenings: Happening[] = [step(100, [1]), { kind: 'sample', atMs: 200, askedMs: 195, servers: [alone] }];
     expect(measure(happenings, LASTS_MS)).toMatchObject({ roleAtEnd: 'leader without a quorum', leaderlessMs: 800 });
+  });
+});
+
+describe('detectedMs', () => {
+  const fault = [sample(0, 1, 5, [10, 10, 10]), step(100, [1])];
+
+  it('is until a member that was not hit stops following the leader that was', () => {
+    expect(detectedMs([...fault, sample(200, 1, 5, [10, 10, 10]), sample(400, 0, 5, [undefined, 10, 10])])).toBe(300);
+    expect(detectedMs([...fault, sample(200, 2, 6, [undefined, 10, 10])])).toBe(100);
+    expect(detectedMs([...fault, sample(200, 1, 5, [undefined, 10, 10])])).toBeNull();
+  });
+
+  it('is nothing where no leader was hit, and does not take who is no member for one who noticed', () => {
+    expect(detectedMs([sample(0, 2, 5, [10, 10, 10]), step(100, [1]), sample(400, 3, 6, [10, 10, 10])])).toBeNull();
+    const outsider = { ...samples(0, 0, [0])[0]!, id: 4 };
+    const at = (atMs: number): Happening => ({
+      kind: 'sample',
+      atMs,
+      askedMs: atMs,
+      servers: [...samples(1, 5, [10, 10, 10]), outsider],
+    });
+    expect(detectedMs([at(0), step(100, [1]), at(200)])).toBeNull();
   });
 });

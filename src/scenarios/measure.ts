@@ -5,13 +5,19 @@ import { findLeader, findServingLeader, isLevel, type ServerSample } from './sam
  * What a play came to. "The fault" is the first step that changes anything for the cluster. What did not come about before the play
  * was over counts with the time until then.
  */
-export interface Measurements {
+export interface Measurements extends ClusterMeasurements {
   /** From the fault to the first acknowledgement of a write that was sent after it. */
   readonly firstWriteMs: number;
   /** The longest time since the fault that nobody had a write acknowledged. */
   readonly gapMs: number;
   /** The same of the client that fared worst. */
   readonly waitMs: number;
+  /** Writes that clients gave up. */
+  readonly givenUp: number;
+}
+
+/** What a play came to for the servers, whatever load they had. */
+export interface ClusterMeasurements {
   /** How much of the time since the fault nobody led whom a majority followed. */
   readonly leaderlessMs: number;
   /** From the fault until another server led; null where none did. */
@@ -22,8 +28,6 @@ export interface Measurements {
   readonly operatorMs: number | null;
   /** By how many the term grew. */
   readonly terms: number;
-  /** Writes that clients gave up. */
-  readonly givenUp: number;
   /** What the server that was hit first took itself for when it was let back, or in the end; null where no fault hit one. */
   readonly roleAtEnd: string | null;
 }
@@ -34,10 +38,8 @@ type Of<K extends Happening['kind']> = Extract<Happening, { kind: K }>;
 /** Of a play that lasted so long. */
 export function measure(happenings: readonly Happening[], lastsMs: number): Measurements {
   const all = <K extends Happening['kind']>(kind: K) => happenings.filter((each) => each.kind === kind) as Of<K>[];
-  const samples = all('sample');
   const writes = all('acknowledged');
-  const fault = all('step').find(({ disturbs }) => disturbs);
-  const fromMs = fault?.atMs ?? 0;
+  const fromMs = findFault(happenings)?.atMs ?? 0;
   const first = writes.find(({ sentMs }) => sentMs >= fromMs);
   const clients = [...new Set([...writes, ...all('given-up')].map(({ client }) => client))];
   const waits = clients.map((client) =>
@@ -47,19 +49,59 @@ export function measure(happenings: readonly Happening[], lastsMs: number): Meas
       lastsMs,
     ),
   );
-  const before = lastAt(samples, fromMs);
   return {
+    ...measureCluster(happenings, lastsMs),
     firstWriteMs: (first?.atMs ?? lastsMs) - fromMs,
     gapMs: longestGapMs(writes, fromMs, lastsMs),
     waitMs: Math.max(lastsMs - fromMs > 0 && clients.length === 0 ? lastsMs - fromMs : 0, ...waits),
+    givenUp: all('given-up').length,
+  };
+}
+
+/** Of a play that lasted so long: what its steps and what servers said of themselves come to. */
+export function measureCluster(happenings: readonly Happening[], lastsMs: number): ClusterMeasurements {
+  const samples = happenings.filter((each) => each.kind === 'sample');
+  const fault = findFault(happenings);
+  const fromMs = fault?.atMs ?? 0;
+  const before = lastAt(samples, fromMs);
+  return {
     leaderlessMs: leaderlessMs(samples, fromMs, lastsMs),
     successorMs: successorMs(samples, fromMs, before),
     catchUpMs: catchUpMs(happenings, samples, lastsMs),
     operatorMs: operatorMs(happenings, lastsMs),
     terms: Math.max(0, highestTerm(samples.at(-1)) - highestTerm(before ?? samples[0])),
-    givenUp: all('given-up').length,
     roleAtEnd: roleAtEnd(happenings, samples, fault),
   };
+}
+
+/** The first step that changed anything for the cluster. */
+export function findFault(happenings: readonly Happening[]): Of<'step'> | undefined {
+  return happenings.find((each): each is Of<'step'> => each.kind === 'step' && each.disturbs);
+}
+
+/**
+ * From the fault until a server that it did not hit stopped following the leader that it hit: knew of no leader or of another, or stood for
+ * election. Null where it hit no leader.
+ */
+export function detectedMs(happenings: readonly Happening[]): number | null {
+  const fault = findFault(happenings);
+  if (fault === undefined) return null;
+  const samples = happenings.filter((each) => each.kind === 'sample');
+  const former = findLeader(lastAt(samples, fault.atMs)?.servers ?? []);
+  if (former === undefined || !fault.servers.includes(former.id)) return null;
+  const noticed = samples.find(
+    ({ atMs, servers }) =>
+      atMs >= fault.atMs &&
+      servers.some(
+        ({ id, term, leader }) =>
+          !fault.servers.includes(id) &&
+          // Others follow nobody anyway.
+          (former.voters?.includes(id) ?? false) &&
+          term !== undefined &&
+          (leader !== former.id || term > former.term!),
+      ),
+  );
+  return noticed === undefined ? null : noticed.atMs - fault.atMs;
 }
 
 function longestGapMs(writes: readonly { readonly atMs: number }[], fromMs: number, lastsMs: number): number {

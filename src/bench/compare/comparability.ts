@@ -1,7 +1,7 @@
 import type { RunRecord } from '../results/schema.ts';
 
 /** What two runs have to have in common for their figures to be compared. `--across` says that one of them is the variable. */
-export const CONDITIONS = ['durability', 'load', 'reads', 'payload', 'distance', 'machine'] as const;
+export const CONDITIONS = ['durability', 'load', 'reads', 'payload', 'scenario', 'distance', 'machine'] as const;
 export type Condition = (typeof CONDITIONS)[number];
 /** For runs in which whatever differs was varied on purpose. */
 export const ALL_CONDITIONS: ReadonlySet<Condition> = new Set(CONDITIONS);
@@ -43,7 +43,7 @@ interface Fact {
 }
 
 function factsOf({ settings, disk, machine }: RunRecord): Map<string, Fact> {
-  const { cluster, load } = settings;
+  const { cluster, load, schedule } = settings;
   const facts: [string, Condition, string][] = [
     ['durable writes', 'durability', disk === null ? 'not known' : disk.inMemory ? 'none (in memory)' : 'on a disk'],
     ['file system', 'durability', disk?.fileSystem ?? 'not known'],
@@ -54,6 +54,7 @@ function factsOf({ settings, disk, machine }: RunRecord): Map<string, Fact> {
     ['keys', 'load', `${load.keyspace}, Zipf ${load.zipfS}, ${load.zipfV}`],
     ['lookups', 'reads', String(load.reads)],
     ['bytes of a value', 'payload', String(load.payloadBytes)],
+    ['scenario', 'scenario', schedule === undefined ? 'none' : `${schedule.name}: ${JSON.stringify(schedule.steps)}`],
     ['distance', 'distance', cluster.kind === 'own' ? (cluster.distance ?? 'none') : 'not known'],
     ['processor', 'machine', `${machine.cores} × ${machine.cpuModel}`],
     ['memory', 'machine', `${Math.round(machine.memoryBytes / 2 ** 30)} GiB`],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Recovery, RunRecord } from '../results/schema.ts';
 import { sampleRepeat, sampleRun, seriesOf } from '../testing/sampleRun.ts';
 import { CONDITIONS, obstaclesBetween } from './comparability.ts';
 import { compareRuns, verdictOf } from './comparison.ts';
@@ -191,5 +192,52 @@ describe('--fail-if', () => {
     ['dropped > 5%', false],
   ])('refuses %j (of a change: %s)', (text, isChange) => {
     expect(() => parseThreshold(text, isChange)).toThrow(ThresholdError);
+  });
+});
+
+describe('runs with a fault', () => {
+  it('have thresholds by the whole name of a figure', () => {
+    expect(parseThreshold('first-write > 20%', true).figures.map(({ name }) => name)).toEqual(['first-write']);
+    expect(() => parseThreshold('write > 20%', true)).toThrow(/expected a figure among throughput, p50/);
+    expect(parseThreshold('full-rate > 2s', false).limit).toBe(2_000_000);
+  });
+
+  const recovery = (firstWriteMs: number, catchUpMs: number | null): Recovery => ({
+    faultAtMs: 1000,
+    detectMs: 1100,
+    successorMs: 1200,
+    firstWriteMs,
+    gapMs: 1300,
+    leaderlessMs: 1150,
+    fullRateMs: 0,
+    isFullRateReached: true,
+    ratePerSecondBefore: 100,
+    catchUpMs,
+    operatorMs: null,
+    failed: 0,
+    slow: 10,
+  });
+  const withFault = (run: RunRecord, firstMs: number, catchUpMs: number | null): RunRecord => ({
+    ...run,
+    settings: { ...run.settings, schedule: { name: 'x', steps: [{ at: '1s', fault: 'kill', server: 'leader' }] } },
+    repeats: run.repeats.map((each, at) => ({
+      ...each,
+      recovery: recovery(firstMs * (1 + 0.01 * (at % 3)), catchUpMs),
+    })),
+  });
+
+  it('are compared by how they got over it, as far as both have it, and not by percentiles', () => {
+    const [one, other] = seriesOf([1, 1], 5);
+    const { each } = compareRuns([withFault(one!, 1000, 5000), withFault(other!, 2000, null)]);
+    const found = each[0]!.metrics.map(({ metric, verdict }) => [metric.name, verdict]);
+    expect(found.map(([name]) => name)).toEqual(['throughput', 'detect', 'elect', 'first-write', 'gap']);
+    expect(found).toContainEqual(['first-write', 'slower']);
+    expect(found).toContainEqual(['elect', 'no-difference']);
+  });
+
+  it('are not comparable with runs without one', () => {
+    const [one, other] = seriesOf([1, 1], 5);
+    const [comparison] = compareRuns([one!, withFault(other!, 1000, null)]).each;
+    expect(comparison!.obstacles).toMatchObject([{ condition: 'scenario', baseline: 'none' }]);
   });
 });

@@ -38,6 +38,30 @@ const THROUGHPUT: Metric = {
   of: ({ writesPerSecond, readsPerSecond }) => positive(writesPerSecond + readsPerSecond),
 };
 
+type RecoveryTime = 'detectMs' | 'successorMs' | 'firstWriteMs' | 'gapMs' | 'fullRateMs' | 'catchUpMs' | 'operatorMs';
+
+/** How a fault was got over, in the order in which it is. */
+export const RECOVERY_TIMES: readonly { readonly name: string; readonly title: string; readonly key: RecoveryTime }[] =
+  [
+    { name: 'detect', title: 'detected', key: 'detectMs' },
+    { name: 'elect', title: 'another led', key: 'successorMs' },
+    { name: 'first-write', title: 'first write', key: 'firstWriteMs' },
+    { name: 'gap', title: 'longest gap', key: 'gapMs' },
+    { name: 'full-rate', title: '95 % of the rate', key: 'fullRateMs' },
+    { name: 'catch-up', title: 'catch-up', key: 'catchUpMs' },
+    { name: 'operator', title: 'operator waited', key: 'operatorMs' },
+  ];
+
+export const RECOVERY_METRICS: readonly Metric[] = RECOVERY_TIMES.map(({ name, key }) => ({
+  name,
+  unit: 'µs',
+  better: 'lower',
+  of: ({ recovery }) => {
+    const ms = recovery?.[key];
+    return ms == null ? undefined : positive(ms * 1000);
+  },
+}));
+
 export const METRICS: readonly Metric[] = [
   THROUGHPUT,
   ...KINDS.flatMap(([kind, latency]) =>
@@ -50,6 +74,7 @@ export const METRICS: readonly Metric[] = [
       }),
     ),
   ),
+  ...RECOVERY_METRICS,
 ];
 
 /** The rate of each whole repeat; undefined where one has none. */
@@ -58,9 +83,14 @@ export function throughputs(run: RunRecord): number[] | undefined {
   return rates.length === wholeRepeats(run).length ? rates : undefined;
 }
 
-/** The metrics that every repeat of every run carries. */
+/**
+ * The metrics that every repeat of every run carries. Where all had a fault, no percentiles: they are of the times before it and after it
+ * together, in shares that differ with how long it took.
+ */
 export function sharedMetrics(runs: readonly RunRecord[]): Metric[] {
-  return METRICS.filter(({ of }) => runs.every((run) => wholeRepeats(run).every((repeat) => of(repeat) !== undefined)));
+  const hadFaults = runs.every((run) => wholeRepeats(run).every(({ recovery }) => recovery !== undefined));
+  const known = hadFaults ? [THROUGHPUT, ...RECOVERY_METRICS] : METRICS;
+  return known.filter(({ of }) => runs.every((run) => wholeRepeats(run).every((repeat) => of(repeat) !== undefined)));
 }
 
 /** The repeats that were not cut short; all of them where there is no other. */

@@ -50,7 +50,7 @@ export function parseThreshold(text: string, isChange: boolean): Threshold {
   const refuse = (why: string) => new ThresholdError(`--fail-if: ${why}, got "${text}"`);
   if (name === undefined) throw refuse(`expected a threshold such as ${example}`);
   const known: readonly Figure[] = isChange ? METRICS : [...METRICS, ...COUNTS];
-  const figures = known.filter((figure) => figure.name === name || figure.name.split('-').at(-1) === name);
+  const figures = known.filter((figure) => namesOf(figure).includes(name));
   if (figures.length === 0) {
     throw refuse(`expected a figure among ${[...new Set(known.flatMap(namesOf))].join(', ')}`);
   }
@@ -67,9 +67,10 @@ export function parseThreshold(text: string, isChange: boolean): Threshold {
   return { text, figures, isBelow: sign === '<', limit: limit * (factor ?? 1) };
 }
 
+/** A percentile's own as well: that of inserts and of lookups. */
 function namesOf({ name }: Figure): string[] {
-  const last = name.split('-').at(-1)!;
-  return last === name ? [name] : [last, name];
+  const [, percentile] = /^(?:insert|lookup)-(.+)$/.exec(name) ?? [];
+  return percentile === undefined ? [name] : [percentile, name];
 }
 
 export interface Crossing {

@@ -2,9 +2,9 @@ import type { LoadSink } from '../../client/load/loadGenerator.ts';
 import type { IncidentLog } from './incidentLog.ts';
 
 /** A pause of all clients is a stall from so long on, beside what the distance takes, ms; as scenarios tell of it. */
-const STALL_MS_MIN = 200;
+export const STALL_MS_MIN = 200;
 /** Of an insert, one way each: to the leader and back, to the followers and back. */
-const WAYS = 4;
+export const WAYS = 4;
 
 /** Notes times in which requests waited and none was answered. */
 export class StallWatch implements LoadSink {

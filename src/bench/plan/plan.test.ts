@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type BenchRequest, PlanError, planBench } from './plan.ts';
+import { type Schedule, scheduleOfFile } from './schedule.ts';
 
 const base: BenchRequest = {
   clients: [200],
@@ -149,5 +150,53 @@ describe('planBench', () => {
     [{ name: '../up' }, /^--name/],
   ])('refuses %j', (changes, message) => {
     expect(problemOf(changes)).toMatch(message);
+  });
+});
+
+describe('a schedule', () => {
+  const schedule: Schedule = {
+    name: 'a story',
+    file: 'story.yaml',
+    steps: [
+      { at: '1s', do: 'remove', server: 1 },
+      { at: '2s', fault: 'kill', server: 'leader' },
+    ],
+    cluster: { nodes: 4, members: [1, 2, 3], electionMs: 300, catchUpMultiplier: 1024 },
+    lastsMs: 7000,
+  };
+  const asked = { ...base, timeMs: undefined, schedule };
+
+  it('is in the settings of every run, and says what the cluster is like and how long it takes', () => {
+    const runs = planBench({ ...asked, backends: ['all'] }, now).runs;
+    expect(runs).toHaveLength(3);
+    for (const { settings } of runs) {
+      expect(settings.schedule).toEqual({ name: 'a story', file: 'story.yaml', steps: schedule.steps });
+      expect(settings.cluster).toMatchObject({ servers: 4, members: [1, 2, 3], election: '300ms', heartbeat: '20ms' });
+      // As it is anyway.
+      expect(settings.cluster).not.toHaveProperty('flags');
+      expect(settings.load.timeMs).toBe(7000);
+    }
+    expect(plan({}).map(({ settings }) => settings.schedule)).toEqual([undefined]);
+  });
+
+  it('gives way to what is asked for', () => {
+    const [run] = planBench({ ...asked, electionsMs: [500], timeMs: 9000, servers: 5 }, now).runs;
+    expect(run!.settings.cluster).toMatchObject({ servers: 5, members: [1, 2, 3], election: '500ms' });
+    expect(run!.settings.load.timeMs).toBe(9000);
+  });
+
+  it('has to fit the time and the servers, and leaves the load alone', () => {
+    expect(problemOf({ schedule, timeMs: 2000 })).toContain('--time: expected more than the 2s at which the last step');
+    expect(problemOf({ schedule, servers: 3 })).toContain('--servers: expected at least the 4 of the scenario, got 3');
+    const busy = { ...schedule, steps: [{ at: '1s', do: 'load', rate: 5 }] };
+    expect(problemOf({ schedule: busy })).toContain('--scenario: expected no step that changes the load');
+  });
+
+  it('comes from a file, and says which where there is none', () => {
+    const { name, steps, lastsMs } = scheduleOfFile('scenarios/leader-killed.yaml');
+    expect([name, steps, lastsMs]).toEqual(['leader killed', [{ at: '1s', fault: 'kill', server: 'leader' }], 7000]);
+    expect(() => scheduleOfFile('scenarios/nope.yaml')).toThrow(
+      /--scenario: there is no scenarios\/nope\.yaml: expected/,
+    );
   });
 });

@@ -3,7 +3,8 @@ import { formatDuration } from '../../goflags/goValues.ts';
 import { ROUNDS_MIN_FOR_PRECISION } from '../compare/precision.ts';
 import type { LoadSettings, RunSettings } from '../results/schema.ts';
 import { type Axis, axisOf, type Configuration, configurationsOf, type Levels } from './axes.ts';
-import { flagProblems } from './flagAxes.ts';
+import { flagProblems, flagSpec } from './flagAxes.ts';
+import { type Schedule, scheduleProblems } from './schedule.ts';
 
 /** What a person asked for, one value parsed at a time. Undefined where it was not said. A list of several values is an axis. */
 export interface BenchRequest {
@@ -21,9 +22,12 @@ export interface BenchRequest {
   readonly rkvds?: readonly string[] | undefined;
   readonly cluster?: readonly string[] | undefined;
   readonly dataDirectory?: string | undefined;
+  /** What is done to the cluster meanwhile. What it says of the cluster is as if it were asked for, where nothing else is. */
+  readonly schedule?: Schedule | undefined;
   readonly clients: readonly number[];
   readonly throughputs?: readonly number[] | undefined;
-  readonly timeMs: number;
+  /** Without it TIME_MS, or what the schedule takes. */
+  readonly timeMs?: number | undefined;
   readonly warmupMs: number;
   readonly reads: readonly number[];
   readonly payloads: readonly number[];
@@ -70,26 +74,38 @@ export class PlanError extends Error {
 /** Room for what tells one value from another: the original's least payload too. */
 const PAYLOAD_BYTES_MIN = 16;
 const CLIENTS_MAX = 100_000;
+/** How many there are, where nobody says. */
+const SERVERS = 3;
 const SERVERS_MAX = 64;
 const ROUNDS_MAX = 1000;
 /** Of one plan: a minute each, these take more than two days. */
 const RUNS_MAX = 3000;
+/** How long is measured, where nobody says. */
+export const TIME_MS = 10_000;
 const HEARTBEAT_MS = 20;
 const ELECTION_MS = 1000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 /** The runs that a request asks for: every combination of the values that its axes have. Throws PlanError. */
-export function planBench(request: BenchRequest, now: Date): BenchPlan {
+export function planBench(asked: BenchRequest, now: Date): BenchPlan {
+  const request = withSchedule(asked);
+  const { schedule } = request;
   const problems = [
     ...loadProblems(request),
     ...clusterProblems(request),
     ...flagProblems(request.flags ?? new Map()),
     ...roundProblems(request),
+    ...(schedule === undefined ? [] : scheduleProblems(schedule, serversOf(request), request.timeMs)),
   ];
   if (problems.length > 0) throw new PlanError(problems.join('\n'));
   const configurations = plannedClusters(request).flatMap((cluster) =>
     configurationsOf(plannedLoad(request), loadAxes(request)).map((load) => ({
-      settings: { cluster: cluster.settings, load: load.settings, repeats: request.rounds },
+      settings: {
+        cluster: cluster.settings,
+        ...(schedule === undefined ? {} : { schedule: scheduleSettings(schedule) }),
+        load: load.settings,
+        repeats: request.rounds,
+      },
       levels: { ...cluster.levels, ...load.levels },
     })),
   );
@@ -104,6 +120,42 @@ export function planBench(request: BenchRequest, now: Date): BenchPlan {
     return { name, label, settings, levels, dataDirectory: request.dataDirectory };
   });
   return { runs, rounds: plannedRounds(request) };
+}
+
+/** How many there are; of those that run already nobody knows yet. */
+function serversOf({ cluster, servers = SERVERS }: BenchRequest): number {
+  return cluster === undefined ? servers : Number.POSITIVE_INFINITY;
+}
+
+type Timed = BenchRequest & { readonly timeMs: number };
+
+/** The request with what its schedule says of the cluster, where it says nothing itself. */
+function withSchedule(request: BenchRequest): Timed {
+  const { schedule } = request;
+  if (schedule === undefined || request.cluster !== undefined) {
+    return { ...request, timeMs: request.timeMs ?? schedule?.lastsMs ?? TIME_MS };
+  }
+  const { cluster } = schedule;
+  const one = <T>(value: T | undefined) => (value === undefined ? undefined : [value]);
+  const { catchUpMultiplier: multiplier } = cluster;
+  const flags = new Map(request.flags);
+  const isUsual = multiplier === undefined || multiplier === flagSpec('catchupmultiplier').default;
+  if (!isUsual && !flags.has('catchupmultiplier')) flags.set('catchupmultiplier', [`${multiplier}`]);
+  return {
+    ...request,
+    servers: request.servers ?? cluster.nodes,
+    heartbeatsMs: request.heartbeatsMs ?? one(cluster.heartbeatMs),
+    electionsMs: request.electionsMs ?? one(cluster.electionMs),
+    checkQuorums: request.checkQuorums ?? one(cluster.checkQuorum),
+    batches: request.batches ?? one(cluster.batch),
+    entriesPerMsg: request.entriesPerMsg ?? one(cluster.entriesPerMessage),
+    flags,
+    timeMs: request.timeMs ?? schedule.lastsMs,
+  };
+}
+
+function scheduleSettings({ name, file, steps }: Schedule): NonNullable<RunSettings['schedule']> {
+  return { name, ...(file === undefined ? {} : { file }), steps: steps.map((step) => ({ ...step })) };
 }
 
 function backendOf(cluster: RunSettings['cluster']): string {
@@ -124,16 +176,23 @@ function plannedClusters(request: BenchRequest): Configuration<RunSettings['clus
   }
   const own: OwnCluster = {
     kind: 'own',
-    servers: request.servers ?? 3,
+    servers: request.servers ?? SERVERS,
     backend: 'gorums',
     batch: true,
     entriesPerMsg: 64,
     heartbeat: formatDuration(HEARTBEAT_MS),
     election: formatDuration(ELECTION_MS),
     checkQuorum: false,
+    ...membersOf(request),
     ...(request.distanceMs === undefined ? {} : { distance: formatDuration(request.distanceMs) }),
   };
   return configurationsOf(own, clusterAxes(request));
+}
+
+/** Where not all servers are members at first. */
+function membersOf({ schedule }: BenchRequest): Pick<OwnCluster, 'members'> {
+  const { members, nodes } = schedule?.cluster ?? {};
+  return members === undefined || members.length === nodes ? {} : { members: [...members] };
 }
 
 function clusterAxes(request: BenchRequest): Axis<OwnCluster>[] {
@@ -182,7 +241,7 @@ function clusterAxes(request: BenchRequest): Axis<OwnCluster>[] {
   ];
 }
 
-function plannedLoad(request: BenchRequest): LoadSettings {
+function plannedLoad(request: Timed): LoadSettings {
   const { timeMs, warmupMs, keyspace, zipfS, zipfV, seed, rpc } = request;
   return {
     clients: 1,
@@ -228,7 +287,7 @@ function loadAxes(request: BenchRequest): Axis<LoadSettings>[] {
   ];
 }
 
-function loadProblems(request: BenchRequest): string[] {
+function loadProblems(request: Timed): string[] {
   const badOf = <T>(values: readonly T[], good: (value: T) => boolean) =>
     values.length === 0 ? ['none'] : values.filter((value) => !good(value));
   const badClients = badOf(request.clients, (count) => isWhole(count, 1, CLIENTS_MAX));
@@ -299,7 +358,10 @@ function clusterProblems(request: BenchRequest): string[] {
       request.distanceMs === undefined || (request.distanceMs > 0 && request.distanceMs < electionMs / 4),
       `--distance: expected a duration above 0 and below a quarter of the election timeout of ${formatDuration(electionMs)}, got ${formatDuration(request.distanceMs ?? 0)}`,
     ],
-    [isWhole(request.servers ?? 3, 1, SERVERS_MAX), `--servers: expected 1 to ${SERVERS_MAX}, got ${request.servers}`],
+    [
+      isWhole(request.servers ?? SERVERS, 1, SERVERS_MAX),
+      `--servers: expected 1 to ${SERVERS_MAX}, got ${request.servers}`,
+    ],
     [
       heartbeats.every((ms) => ms >= 1) && heartbeatMs < electionMs,
       `--heartbeat: expected at least 1ms and less than the election timeout of ${formatDuration(electionMs)}, got ${formatDuration(heartbeatMs)}`,

@@ -4,6 +4,7 @@ import type { Comparisons } from '../compare/comparison.ts';
 import type { LatencyUs, RunRecord, Spread } from '../results/schema.ts';
 import { checkWord, formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
 import { countIncidents, describeIncidents } from './incidents.ts';
+import { renderRecovery } from './recoveryTable.ts';
 import { renderVerdicts } from './verdictTable.ts';
 
 /** Of a run's name: as the head of a column, and in a line. */
@@ -24,6 +25,7 @@ export function renderComparison(runs: readonly RunRecord[], comparisons: Compar
   return [
     tableIn(style, ['', ...names], measuredRows(runs), leftThenRight(1, names.length)),
     ...(unanswered ? ['Requests that failed or were dropped stand in no rate and no latency.'] : []),
+    ...renderRecovery(runs, style),
     ...incidentLines(runs),
     ...renderVerdicts(comparisons, style),
     ...settings,
@@ -109,6 +111,7 @@ function factsOf(run: RunRecord): Map<string, string> {
     add('', flags ?? {});
   } else add('', cluster);
   add('', run.settings.load);
+  if (run.settings.schedule !== undefined) facts.set('scenario', run.settings.schedule.name);
   facts.set('repeats', String(run.settings.repeats));
   const server = run.repeats.at(-1)?.servers[0];
   if (server !== undefined) {

@@ -4,6 +4,7 @@ import { formatDuration } from '../../goflags/goValues.ts';
 import type { LatencyUs, RepeatRecord, RunRecord, RunSettings, Spread } from '../results/schema.ts';
 import { checkWord, formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
 import { describeIncidents } from './incidents.ts';
+import { renderRecovery } from './recoveryTable.ts';
 
 /** A run, and the folder it was written to. */
 export interface WrittenRun {
@@ -42,6 +43,10 @@ export function renderRuns(runs: readonly WrittenRun[], command: string): string
     '',
     renderTable(head, rows, aligns),
     ...footnotes(runs.map(({ record }) => record)),
+    ...renderRecovery(
+      runs.map(({ record }) => record),
+      'terminal',
+    ),
     '',
     ...surroundings(first.record),
     ...runs.flatMap(({ record }) => (runs.length > 1 ? ['', record.name, ...runNotes(record)] : runNotes(record))),
@@ -77,7 +82,7 @@ function note(label: string, text: string): string {
 }
 
 /** `200 clients insert 16-byte values over 10,000 keys for 5s, …`. */
-export function describeLoad({ cluster, load, repeats }: RunSettings): string {
+export function describeLoad({ cluster, schedule, load, repeats }: RunSettings): string {
   const { clients, ratePerClient, reads, payloadBytes, keyspace, timeMs } = load;
   const servers = cluster.kind === 'own' ? ownServers(cluster.servers, cluster.distance) : cluster.addresses.join(', ');
   const share = reads === 0 ? '' : `, ${formatCount(reads * 100)} % of the requests lookups,`;
@@ -87,7 +92,8 @@ export function describeLoad({ cluster, load, repeats }: RunSettings): string {
       : `each sends ${formatCount(ratePerClient)} requests a second whatever the answers do (open loop)`;
   const times = repeats > 1 ? `, ${repeats} times` : '';
   const who = clients === 1 ? '1 client inserts' : `${formatCount(clients)} clients insert`;
-  return `${servers}. ${who} ${payloadBytes}-byte values over ${formatCount(keyspace)} keys${share} for ${formatDuration(timeMs)}${times};\n${pace}.`;
+  const story = schedule === undefined ? '' : `\nMeanwhile: ${printable(schedule.name)}.`;
+  return `${servers}. ${who} ${payloadBytes}-byte values over ${formatCount(keyspace)} keys${share} for ${formatDuration(timeMs)}${times};\n${pace}.${story}`;
 }
 
 function ownServers(count: number, distance: string | undefined): string {

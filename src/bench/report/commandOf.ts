@@ -2,7 +2,7 @@ import { formatDuration } from '../../goflags/goValues.ts';
 import type { RunSettings } from '../results/schema.ts';
 
 /** The command that measures this again. What is as by default is left out where it is not what people look for. */
-export function commandOf({ cluster, load, repeats }: RunSettings, name: string): string {
+export function commandOf({ cluster, schedule, load, repeats }: RunSettings, name: string): string {
   const words = ['rkv-bench'];
   const add = (option: string, value: string | number) => words.push(`--${option}`, quoted(String(value)));
   if (cluster.kind === 'running') add('cluster', cluster.addresses.join(','));
@@ -18,6 +18,7 @@ export function commandOf({ cluster, load, repeats }: RunSettings, name: string)
     if (cluster.rkvd !== undefined) add('rkvd', cluster.rkvd);
     for (const [flag, value] of Object.entries(cluster.flags ?? {})) words.push(`--${flag}=${quoted(value)}`);
   }
+  if (schedule?.file !== undefined) add('scenario', schedule.file);
   add('clients', load.clients);
   if (load.ratePerClient !== null) add('throughput', load.ratePerClient);
   add('time', formatDuration(load.timeMs));

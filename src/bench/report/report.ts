@@ -4,6 +4,7 @@ import { ALL_CONDITIONS } from '../compare/comparability.ts';
 import { compareRuns } from '../compare/comparison.ts';
 import { checkWord, formatCount, formatInterval, formatUsAsMs } from '../render/format.ts';
 import { describeIncidents } from '../render/incidents.ts';
+import { RECOVERY_CAPTION, recoveryTable } from '../render/recoveryTable.ts';
 import { describeComparison, describeConfidence, VERDICT_HEAD, verdictRow } from '../render/verdictTable.ts';
 import type { RunRecord } from '../results/schema.ts';
 import { writeWhole } from '../results/store.ts';
@@ -54,7 +55,12 @@ function reportOf(
     title,
     lead: [...(why === undefined ? [] : [why]), ...(first === undefined ? [] : [provenance(first)])],
     charts,
-    tables: [...(effects.length === 0 ? [] : [effectsTable(effects)]), resultsTable(runs), ...incidentsTable(records)],
+    tables: [
+      ...(effects.length === 0 ? [] : [effectsTable(effects)]),
+      resultsTable(runs),
+      ...recoveryTables(records),
+      ...incidentsTable(records),
+    ],
     comparisons: verdictTables(records),
     details: records.map(runDetails),
   };
@@ -130,6 +136,12 @@ function resultsTable(runs: readonly ReportRun[]): ReportTable {
     rows,
     leftColumns: 2,
   };
+}
+
+/** How faults were got over; none where there were none. */
+function recoveryTables(records: readonly RunRecord[]): ReportTable[] {
+  const table = recoveryTable(records);
+  return table === undefined ? [] : [{ title: 'Recovery', notes: [RECOVERY_CAPTION], ...table, leftColumns: 1 }];
 }
 
 /** What happened while the runs were measured; none where nothing did. */

@@ -35,6 +35,8 @@ const settings = z.object({
       checkQuorum: z.boolean(),
       /** How far the servers are from each other and from the clients, one way; none where it is not there. */
       distance: z.string().optional(),
+      /** Ids of those that form the cluster at first; all of them where it is not there. */
+      members: z.array(z.int().min(1)).optional(),
       /** Other flags of rkvd that were given, as they were typed. */
       flags: z.record(z.string(), z.string()).optional(),
       /** The program that ran as a server; this package's rkvd where it is not there. */
@@ -42,6 +44,16 @@ const settings = z.object({
     }),
     z.object({ kind: z.literal('running'), addresses: z.array(z.string()) }),
   ]),
+  /** What was done to the cluster meanwhile; nothing where it is not there. */
+  schedule: z
+    .object({
+      name: z.string(),
+      /** The scenario's file as it was typed; not there where it is an experiment's own. */
+      file: z.string().optional(),
+      /** As a scenario's file says them; times count from the beginning of the timeline. */
+      steps: z.array(z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))),
+    })
+    .optional(),
   load: z.object({
     clients: z.int().min(1),
     /** Requests per second of each client; null: closed loop. */
@@ -128,6 +140,40 @@ const incident = z.object({
   what: z.string(),
 });
 
+const ms = z.number().min(0);
+
+/**
+ * What became of clients and servers after the first step that changed anything, "the fault". Times are ms from then; of null there was
+ * nothing to wait for.
+ */
+const recovery = z.object({
+  /** When it was, in the clock of the timeline. */
+  faultAtMs: ms,
+  /** Until a server that was not hit stopped following the leader that was. */
+  detectMs: ms.nullable(),
+  /** Until another server led. */
+  successorMs: ms.nullable(),
+  /** Until an insert was answered that was sent after it; where none was, until the end. */
+  firstWriteMs: ms,
+  /** The longest time without an answered insert. */
+  gapMs: ms,
+  /** Without a leader whom a majority followed, in all. */
+  leaderlessMs: ms,
+  /** Until the beginning of the first second with 95 % of the rate before; where there was none, until the end. */
+  fullRateMs: ms.nullable(),
+  isFullRateReached: z.boolean(),
+  /** Requests answered a second before the fault. */
+  ratePerSecondBefore: perSecond,
+  /** From when a server was let back until it took part and had what was committed then: the longest. */
+  catchUpMs: ms.nullable(),
+  /** From when a change of the members or a transfer was asked for until it was done: the longest. */
+  operatorMs: ms.nullable(),
+  /** Requests that failed or were dropped after it. */
+  failed: count,
+  /** Requests that were answered after it, but took longer than 200 ms and 4 times the distance. */
+  slow: count,
+});
+
 const repeat = z.object({
   startedAt: z.string(),
   /** Of a series, counted from 0; not there where a run was made before there were series. */
@@ -162,6 +208,8 @@ const repeat = z.object({
   othersCpuShare: z.number().min(0).nullable(),
   /** What happened meanwhile that the figures are of as well, in the order of time. */
   incidents: z.array(incident),
+  /** Where there was a schedule, and one of its steps changed anything. */
+  recovery: recovery.optional(),
   verification,
 });
 
@@ -233,6 +281,7 @@ export type LoadSettings = RunSettings['load'];
 export type RepeatRecord = z.infer<typeof repeat>;
 export type Incident = z.infer<typeof incident>;
 export type IncidentKind = Incident['kind'];
+export type Recovery = z.infer<typeof recovery>;
 export type ServerRecord = z.infer<typeof server>;
 export type SecondRecord = z.infer<typeof second>;
 export type Verification = z.infer<typeof verification>;

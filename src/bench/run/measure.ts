@@ -4,13 +4,20 @@ import { LatencyRecorder, type SecondRow } from '../../client/load/latencyRecord
 import { type LoadSummary, openSessions, type Pace, runLoad } from '../../client/load/loadGenerator.ts';
 import { zipfWorkload } from '../../client/load/workload.ts';
 import { RkvClient } from '../../client/rkvClient.ts';
-import { durationMs } from '../../yaml/values.ts';
 import { diskFacts, machineFacts } from '../facts/machine.ts';
 import { type CpuSample, residentBytesMax, sampleCpu } from '../facts/processTimes.ts';
 import { latencyUs } from '../merge.ts';
 import type { PlannedRun } from '../plan/plan.ts';
 import type { RepeatHistograms } from '../results/repeatHistograms.ts';
-import type { DiskFacts, Incident, LoadSettings, RepeatRecord, SecondRecord, ServerRecord } from '../results/schema.ts';
+import type {
+  DiskFacts,
+  Incident,
+  LoadSettings,
+  Recovery,
+  RepeatRecord,
+  SecondRecord,
+  ServerRecord,
+} from '../results/schema.ts';
 import { leaderOf, localPids, serverStatuses } from './servers.ts';
 import { type Interrupts, openTarget, type Target } from './target.ts';
 import { verify } from './verify.ts';
@@ -53,9 +60,14 @@ export async function measureOnce(
     if (stop.aborted) return undefined;
     throw error;
   }
-  const { load, cluster } = run.settings;
-  const distanceMs = cluster.kind === 'own' && cluster.distance !== undefined ? durationMs(cluster.distance) : 0;
-  const watching = new Watching(target, distanceMs);
+  const { load } = run.settings;
+  let watching: Watching;
+  try {
+    watching = new Watching(target, run.settings);
+  } catch (error) {
+    await target.stop();
+    throw error;
+  }
   const client = new RkvClient({
     addresses: target.addresses,
     rpc: load.rpc,
@@ -88,7 +100,7 @@ interface Drive {
 }
 
 async function driveTarget(drive: Drive): Promise<Measurement | undefined> {
-  const { load, target, client, progress, signal } = drive;
+  const { load, target, client, watching, progress, signal } = drive;
   const disk = target.dataDirectory === undefined ? null : await diskFacts(target.dataDirectory);
   const sessions = await openSessionsUnless(signal, client, load.clients);
   if (sessions === undefined) return undefined;
@@ -105,7 +117,13 @@ async function driveTarget(drive: Drive): Promise<Measurement | undefined> {
 
   progress.phase('verifying');
   const appliedBefore = leaderOf(before)?.appliedIndex ?? 0;
-  const verification = await verify({ client, audit, own: target.own, appliedBefore });
+  const verification = await verify({
+    client,
+    audit,
+    own: target.own,
+    hadFaults: watching.schedule !== undefined,
+    appliedBefore,
+  });
   const record = await repeatRecord(drive, measured, verification);
   const { recorder, summary, startedAtMs } = measured;
   const windowMs = summary.issuedUntilMs - summary.startedMs;
@@ -147,6 +165,7 @@ interface Measured {
   readonly cpuBefore: CpuSample;
   readonly cpuAfter: CpuSample;
   readonly incidents: readonly Incident[];
+  readonly recovery: Recovery | undefined;
   /** Of the client, from the start of the window. */
   readonly mended: RepeatRecord['client'];
 }
@@ -166,9 +185,10 @@ async function measureWindow(
   const summary = await runLoad({
     ...loadOptions(drive, sessions, audit),
     durationMs: load.timeMs,
-    sinks: [audit, recorder, counter, watching.stalls],
+    sinks: [audit, recorder, counter, ...watching.sinks],
   });
   const cpuAfter = sampleCpu(pids);
+  const recovery = await watching.schedule?.end(summary.issuedUntilMs);
   const incidents = watching.end(summary.startedMs);
   recorder.finish();
   const { retries, linksLost, stalls, notLeader } = client.counters;
@@ -178,7 +198,7 @@ async function measureWindow(
     stalls: stalls - countersBefore.stalls,
     notLeader: notLeader - countersBefore.notLeader,
   };
-  return { startedAtMs, summary, recorder, counter, pids, cpuBefore, cpuAfter, incidents, mended };
+  return { startedAtMs, summary, recorder, counter, pids, cpuBefore, cpuAfter, incidents, recovery, mended };
 }
 
 async function repeatRecord(
@@ -219,6 +239,7 @@ async function repeatRecord(
     leader: leaderOf(statuses)?.id ?? null,
     ...cpuRecord(measured),
     incidents: [...measured.incidents],
+    ...(measured.recovery === undefined ? {} : { recovery: measured.recovery }),
     verification,
   };
 }

@@ -6,10 +6,14 @@ import { makeFolders } from '../../files/folders.ts';
 import type { Cluster } from '../../supervisor/cluster.ts';
 import { type EventRecord, eventRecord } from '../../supervisor/eventLog.ts';
 import { type RunningCluster, startCluster } from '../../supervisor/launcher.ts';
+import { AttachedCluster } from '../../supervisor/play/attachedCluster.ts';
+import { OwnCluster } from '../../supervisor/play/ownCluster.ts';
+import type { PlayedCluster } from '../../supervisor/play/playedCluster.ts';
 import { makeTemporaryFolder } from '../../supervisor/process/temporaryFolder.ts';
 import { durationMs } from '../../yaml/values.ts';
 import type { PlannedRun } from '../plan/plan.ts';
-import { followSupervisor } from './supervisorLog.ts';
+import type { RunSettings } from '../results/schema.ts';
+import { followSupervisor, supervisorOf } from './supervisorLog.ts';
 
 /** How a person ends a run early. */
 export interface Interrupts {
@@ -31,6 +35,8 @@ export interface Target {
    * been told yet.
    */
   follow(told: (event: EventRecord) => void): () => void;
+  /** For what is done to the servers on purpose; undefined where nobody can, for they have no supervisor here. */
+  readonly played: PlayedCluster | undefined;
   /** Ends what was started for the run. */
   stop(): Promise<void>;
   /** The same, without waiting for servers to end in order. */
@@ -52,11 +58,13 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): 
   const { cluster } = run.settings;
   if (cluster.kind === 'running') {
     await expectSomebody(cluster.addresses);
+    const supervisor = supervisorOf(cluster.addresses);
     return {
       addresses: cluster.addresses,
       own: false,
       dataDirectory: undefined,
-      follow: (told) => followSupervisor(cluster.addresses, told),
+      follow: (told) => followSupervisor(supervisor, told),
+      played: supervisor === undefined ? undefined : new AttachedCluster(supervisor),
       stop: async () => {},
       stopNow: async () => {},
     };
@@ -65,6 +73,7 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): 
   const removeData = async () => {
     if (data !== undefined) await rm(data, { recursive: true, force: true });
   };
+  let played: OwnCluster | undefined;
   let told: ((event: EventRecord) => void) | undefined;
   let starting: Cluster | undefined;
   const stopStarting = () => void starting?.stop();
@@ -73,7 +82,7 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): 
   hurry.addEventListener('abort', stopStartingNow, { once: true });
   let running: RunningCluster;
   try {
-    running = await startCluster(clusterConfig(cluster, data), {
+    running = await startCluster(clusterConfig(run.settings, cluster, data), {
       name: 'bench',
       ...(cluster.rkvd === undefined ? {} : { program: { file: cluster.rkvd, args: [] } }),
       ...(cluster.distance === undefined ? {} : { delayMs: durationMs(cluster.distance) }),
@@ -83,6 +92,7 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): 
       },
       onEvent: (event) => {
         told?.(eventRecord(event, Date.now()));
+        played?.happened(event);
       },
     });
   } catch (error) {
@@ -92,9 +102,11 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): 
     stop.removeEventListener('abort', stopStarting);
     hurry.removeEventListener('abort', stopStartingNow);
   }
+  played = new OwnCluster(running);
   return {
     addresses: running.addresses,
     own: true,
+    played,
     dataDirectory: running.plan.directory,
     follow: (listener) => {
       told = listener;
@@ -130,9 +142,9 @@ async function makeDataDirectory(parent: string): Promise<string> {
   }
 }
 
-type OwnCluster = Extract<PlannedRun['settings']['cluster'], { kind: 'own' }>;
+type OwnSettings = Extract<RunSettings['cluster'], { kind: 'own' }>;
 
-function clusterConfig(cluster: OwnCluster, datadir: string | undefined) {
+function clusterConfig({ schedule }: RunSettings, cluster: OwnSettings, datadir: string | undefined) {
   // Two of rkvd's flags are keys of their own in a cluster's configuration.
   const { catchupmultiplier, cache, ...flags } = cluster.flags ?? {};
   return {
@@ -146,6 +158,9 @@ function clusterConfig(cluster: OwnCluster, datadir: string | undefined) {
     election: cluster.election,
     checkquorum: cluster.checkQuorum,
     metrics: false,
+    ...(cluster.members === undefined ? {} : { cluster: cluster.members }),
+    // What takes faults on purpose is told so when it starts.
+    ...(schedule === undefined ? {} : { faults: true }),
     flags: { quiet: true, ...flags },
     ...(datadir === undefined ? {} : { datadir }),
   };

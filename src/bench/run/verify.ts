@@ -10,8 +10,9 @@ import type { KeyFinding, WriteAudit } from './writeAudit.ts';
 /** Lookups under way at once. */
 const LOOKUPS_AT_ONCE = 100;
 const PROBLEMS_MAX = 10;
-/** How long followers may take to apply what the leader has, ms. */
+/** How long followers may take to apply what the leader has, ms; where servers were broken on purpose, and may be on their way back. */
 const CONVERGENCE_MS_MAX = 5000;
+const CONVERGENCE_AFTER_FAULTS_MS_MAX = 30_000;
 const CONVERGENCE_POLL_MS = 50;
 
 const descriptions: Readonly<Record<Exclude<KeyFinding, 'good'>, string>> = {
@@ -26,19 +27,22 @@ export interface VerifyOptions {
   readonly audit: WriteAudit;
   /** Nobody else writes to the cluster. */
   readonly own: boolean;
+  /** Servers were broken or changed on purpose meanwhile. */
+  readonly hadFaults: boolean;
   /** The leader's applied index before the first audited write. */
   readonly appliedBefore: number;
 }
 
 /** Compares what was acknowledged with what the servers hold, once all requests have ended. Does not reject. */
-export async function verify({ client, audit, own, appliedBefore }: VerifyOptions): Promise<Verification> {
+export async function verify({ client, audit, own, hadFaults, appliedBefore }: VerifyOptions): Promise<Verification> {
   const acknowledgedWrites = audit.acknowledged;
   try {
     const findings = await readBack(client, audit);
-    const statuses = await converged(client, own);
+    const convergenceMsMax = hadFaults ? CONVERGENCE_AFTER_FAULTS_MS_MAX : CONVERGENCE_MS_MAX;
+    const statuses = await converged(client, own, convergenceMsMax);
     const applied = leaderOf(statuses)?.appliedIndex;
     const appliedEntries = own && applied !== undefined ? applied - appliedBefore : null;
-    const keyProblems = [...findings.problems, ...(own ? replicaProblems(statuses) : [])];
+    const keyProblems = [...findings.problems, ...(own ? replicaProblems(statuses, convergenceMsMax) : [])];
     if (appliedEntries !== null && appliedEntries < acknowledgedWrites) {
       keyProblems.unshift(
         `${acknowledgedWrites} inserts were acknowledged, but only ${appliedEntries} entries applied`,
@@ -75,11 +79,11 @@ async function readBack(client: RkvClient, audit: WriteAudit) {
   return { keysRead: keys.length, problems, foreign };
 }
 
-/** Waits until all servers have applied the same entries, where nobody adds to them. */
-async function converged(client: RkvClient, own: boolean): Promise<StatusResponse[]> {
-  const deadlineMs = performance.now() + CONVERGENCE_MS_MAX;
+/** Waits until all members have applied the same entries, where nobody adds to them. */
+async function converged(client: RkvClient, own: boolean, withinMs: number): Promise<StatusResponse[]> {
+  const deadlineMs = performance.now() + withinMs;
   for (;;) {
-    const statuses = await serverStatuses(client);
+    const statuses = membersOf(await serverStatuses(client));
     const [first] = statuses;
     const equal = statuses.every((status) => status.appliedIndex === first?.appliedIndex);
     if (!own || equal || performance.now() > deadlineMs) return statuses;
@@ -87,13 +91,19 @@ async function converged(client: RkvClient, own: boolean): Promise<StatusRespons
   }
 }
 
-function replicaProblems(statuses: readonly StatusResponse[]): string[] {
+/** Who is no member, or none any more, is sent nothing. */
+function membersOf(statuses: readonly StatusResponse[]): StatusResponse[] {
+  const voters = leaderOf(statuses)?.voters;
+  return statuses.filter(({ id }) => voters?.includes(id) ?? true);
+}
+
+function replicaProblems(statuses: readonly StatusResponse[], withinMs: number): string[] {
   const [first] = statuses;
   if (first === undefined) return ['no server says what it has applied'];
   return statuses.flatMap(({ id, appliedIndex, keys, sessions }) => {
     if (appliedIndex !== first.appliedIndex) {
       return [
-        `server ${id} has applied up to entry ${appliedIndex}, server ${first.id} up to ${first.appliedIndex}, ${CONVERGENCE_MS_MAX} ms after the last answer`,
+        `server ${id} has applied up to entry ${appliedIndex}, server ${first.id} up to ${first.appliedIndex}, ${withinMs} ms after the last answer`,
       ];
     }
     const equal = keys === first.keys && sessions === first.sessions;

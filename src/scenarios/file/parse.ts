@@ -26,7 +26,16 @@ const LOAD: Load = { clients: 4, rate: 25, payloadBytes: 16 };
 
 /** Parses and checks a scenario's text; `source` is its name in messages. Throws ScenarioError. */
 export function parseScenario(text: string, source: string): Scenario {
-  const { name, origin, description, cluster, load, steps, lasts } = parseFile(text, source, SCENARIO_FILE);
+  return scenarioOf(parseFile(text, source, SCENARIO_FILE));
+}
+
+/** The same, with its steps as they are written: plain values that `stepOf` understands again. */
+export function parseSchedule(text: string, source: string): { scenario: Scenario; steps: readonly FileStep[] } {
+  const file = parseFile(text, source, SCENARIO_FILE);
+  return { scenario: scenarioOf(file), steps: file.steps };
+}
+
+function scenarioOf({ name, origin, description, cluster, load, steps, lasts }: ScenarioFile): Scenario {
   return {
     name,
     origin: origin.trim(),
@@ -56,7 +65,8 @@ function clusterOf(cluster: NonNullable<ScenarioFile['cluster']>): ScenarioClust
   };
 }
 
-function stepOf(step: FileStep): Step {
+/** A step of a file that was checked. */
+export function stepOf(step: FileStep): Step {
   return { atMs: durationMs(step.at), action: actionOf(step), as: step.as };
 }
 

@@ -1,6 +1,6 @@
 import type { RequestedFault } from '../../faults/requests/faultRequest.ts';
-import type { FaultListener } from '../../scenarios/conductor.ts';
 import type { ServerSample } from '../../scenarios/samples.ts';
+import type { FaultListener } from '../../scenarios/stepPlayer.ts';
 import { askSupervisor } from '../control/client.ts';
 import type { ControlRequest } from '../control/protocol.ts';
 import { controlPath, type RunningSupervisor } from '../control/stateFile.ts';

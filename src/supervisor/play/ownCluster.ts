@@ -1,6 +1,6 @@
 import type { RequestedFault } from '../../faults/requests/faultRequest.ts';
-import type { FaultListener } from '../../scenarios/conductor.ts';
 import type { ServerSample } from '../../scenarios/samples.ts';
+import type { FaultListener } from '../../scenarios/stepPlayer.ts';
 import type { ClusterEvent } from '../events.ts';
 import type { RunningCluster } from '../launcher.ts';
 import type { PlayedCluster } from './playedCluster.ts';

@@ -1,6 +1,6 @@
 import type { RequestedFault } from '../../faults/requests/faultRequest.ts';
-import type { FaultListener } from '../../scenarios/conductor.ts';
 import type { ServerSample } from '../../scenarios/samples.ts';
+import type { FaultListener } from '../../scenarios/stepPlayer.ts';
 
 /** Real servers that a scenario is played on. */
 export interface PlayedCluster {

@@ -1,7 +1,8 @@
 import { RkvClient } from '../../client/rkvClient.ts';
 import type { RequestedFault } from '../../faults/requests/faultRequest.ts';
-import type { Done, FaultListener, Stage } from '../../scenarios/conductor.ts';
+import type { Stage } from '../../scenarios/conductor.ts';
 import type { ServerSample } from '../../scenarios/samples.ts';
+import type { Done, FaultListener } from '../../scenarios/stepPlayer.ts';
 import { type Book, type ClientPort, wrongValue } from '../../scenarios/writers.ts';
 import type { PlayedCluster } from './playedCluster.ts';
 
