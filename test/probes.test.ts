@@ -4,6 +4,7 @@ import { type Client, credentials, loadPackageDefinition, type ServiceClientCons
 import { loadSync } from '@grpc/proto-loader';
 import { protoPath } from 'grpc-health-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RkvClient } from '../src/client/rkvClient.ts';
 import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
 
 /** What grpcurl and Kubernetes probes ask of a server. */
@@ -34,6 +35,34 @@ describe('health checking and reflection', () => {
       );
       expect(status).toBe('SERVING');
     }
+    client.close();
+  });
+
+  it('says where its time goes while it is asked to look, and not before', async () => {
+    const client = new RkvClient({ addresses: [address] });
+    const ask = async (lastsMs: number) => {
+      const [report] = await client.measureStages(lastsMs);
+      if (!('stages' in report!)) throw report!.error;
+      return report.stages;
+    };
+    const session = await client.openSession();
+    await session.insert('before', 'x');
+    expect(await ask(60_000)).toMatchObject({ seconds: 0, spreads: [] });
+    // Looking for a moment follows one write or more; those are waited for, not a time.
+    for (let i = 0; i < 20; i++) await session.insert(`key ${i}`, 'x'.repeat(100));
+    await client.lookup('key 1');
+    const { seconds, spreads, loopUtilization } = await ask(0);
+    expect(seconds).toBeGreaterThan(0);
+    expect(loopUtilization).toBeGreaterThan(0);
+    const of = (name: string) => spreads.find((spread) => spread.name === name);
+    for (const name of ['wait', 'quorum', 'apply', 'answer', 'write', 'disk', 'loop'])
+      expect(of(name)?.unit).toBe('us');
+    expect(of('write')!.count).toBeLessThanOrEqual(20);
+    expect(of('write')!.max).toBeGreaterThanOrEqual(of('quorum')!.max);
+    expect(of('entries-per-sync')).toMatchObject({ unit: 'entries', count: of('disk')!.count, p50: 1 });
+    expect(await ask(0)).toMatchObject({ seconds: 0, spreads: [] });
+    const [refused] = await client.measureStages(3_600_001);
+    expect(refused).toMatchObject({ error: { message: expect.stringContaining('at most 3600000 ms') } });
     client.close();
   });
 

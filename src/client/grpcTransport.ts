@@ -26,6 +26,7 @@ export interface GrpcTransportOptions {
 const RECONF_METHOD = 'rkvpb.RKV/Reconf';
 const REGISTER_METHOD = 'rkvpb.RKV/Register';
 const TRANSFER_METHOD = 'rkvadmin.Admin/TransferLeadership';
+const STAGES_METHOD = 'rkvadmin.Admin/MeasureStages';
 /** How long a server that did not know session streams is asked by unary calls before a stream is tried again. */
 const STREAM_RETRY_MS = 30_000;
 
@@ -97,6 +98,10 @@ export function grpcTransport({
     status: (address, timeoutMs) =>
       once(openChannel(AdminClient, address, options), address, 'rkvadmin.Admin/Status', timeoutMs, (client, done) => {
         client.status({}, new Metadata(), within(timeoutMs), done);
+      }),
+    measureStages: (address, lastsMs, timeoutMs) =>
+      once(openChannel(AdminClient, address, options), address, STAGES_METHOD, timeoutMs, (client, done) => {
+        client.measureStages({ lastsMs }, new Metadata(), within(timeoutMs), done);
       }),
     reconfigure: (address, { change, serverId, waitForLeadership }, timeoutMs) =>
       once(openChannel(RKVClient, address, options), address, RECONF_METHOD, timeoutMs, (client, done) => {

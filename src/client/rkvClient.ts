@@ -1,6 +1,6 @@
 import { Backoff } from '../net/endpoints/backoff.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../wire/command.ts';
-import type { StatusResponse } from '../wire/generated/admin.ts';
+import type { MeasureStagesResponse, StatusResponse } from '../wire/generated/admin.ts';
 import { ReconfStatus } from '../wire/generated/rkv.ts';
 import { CLIENT_PENDING_MAX } from '../wire/limits.ts';
 import { mayAskAgain } from '../wire/requestRefusal.ts';
@@ -58,6 +58,11 @@ const STATUS_TIMEOUT_MS_MAX = 10_000;
 /** What one server said about itself, or why it did not. */
 export type ServerReport =
   | { readonly address: string; readonly status: StatusResponse }
+  | { readonly address: string; readonly error: Error };
+
+/** What one server says of its time since it was asked before, or why it does not. */
+export type StageReport =
+  | { readonly address: string; readonly stages: MeasureStagesResponse }
   | { readonly address: string; readonly error: Error };
 
 /** Whether the server answered, though it has no status to give. */
@@ -183,6 +188,24 @@ export class RkvClient {
       addresses.map((address) =>
         this.status(address, options).then(
           (status) => ({ address, status }),
+          (error: Error) => ({ address, error }),
+        ),
+      ),
+    );
+  }
+
+  /**
+   * Where the time of each server went since it was asked before, as far as it looked; from now on it looks for `lastsMs`, at most an
+   * hour, or with 0 no more.
+   */
+  measureStages(lastsMs: number, options: RequestOptions = {}): Promise<StageReport[]> {
+    checkWhole('lastsMs', lastsMs, 0);
+    checkMs('timeoutMs', options.timeoutMs);
+    const timeoutMs = options.timeoutMs ?? STATUS_TIMEOUT_MS;
+    return Promise.all(
+      this.addresses.map((address) =>
+        this.transport.measureStages(parseAddress(address), lastsMs, timeoutMs).then(
+          (stages) => ({ address, stages }),
           (error: Error) => ({ address, error }),
         ),
       ),

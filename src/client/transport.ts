@@ -1,4 +1,4 @@
-import type { StatusResponse } from '../wire/generated/admin.ts';
+import type { MeasureStagesResponse, StatusResponse } from '../wire/generated/admin.ts';
 import type { ReconfResponse, ResultStatus } from '../wire/generated/rkv.ts';
 import type { PendingCommand } from './pendingCommand.ts';
 
@@ -66,6 +66,7 @@ export type LinkEnd =
 export interface Transport {
   open(address: string, listener: LinkListener): ServerLink;
   status(address: string, timeoutMs: number): Promise<StatusResponse>;
+  measureStages(address: string, lastsMs: number, timeoutMs: number): Promise<MeasureStagesResponse>;
   reconfigure(address: string, request: Reconfiguration, timeoutMs: number): Promise<ReconfResponse>;
   /** `to`: 0 for the most up-to-date voter. */
   transferLeadership(address: string, to: number, timeoutMs: number): Promise<void>;

@@ -51,6 +51,11 @@ export function messageType(message: unknown): unknown {
   return (message as { readonly type: unknown }).type;
 }
 
+/** How many entries a message of any engine carries. */
+export function messageEntries(message: unknown): number {
+  return (message as { readonly entries?: readonly unknown[] }).entries?.length ?? 0;
+}
+
 /** The acknowledgement of everything up to `index`; none where it is not known. */
 export function match(term: number, index: number | undefined): Promised | undefined {
   return index === undefined ? undefined : { kind: 'match', term, index };

@@ -41,6 +41,7 @@ import { type LimitedLog, limitLog } from './observe/logLimiter.ts';
 import { handlingTimes } from './observe/messageTimes.ts';
 import { ServerMetrics, serveMetrics } from './observe/metrics.ts';
 import { Recorder } from './observe/recorder.ts';
+import { StageTimes } from './observe/stageTimes.ts';
 import { type OpenedData, openStorage, reopenStore, type StoreSurroundings } from './openStorage.ts';
 import { adminImplementation, waitingAdmin } from './service/adminService.ts';
 import { Health } from './service/health.ts';
@@ -80,6 +81,7 @@ export class RkvServer {
   private readonly metrics = new ServerMetrics();
   private readonly recorder = new Recorder(nowUs);
   private readonly stateMachine = new KeyValueStore();
+  private readonly stages = new StageTimes();
   private readonly health = new Health();
   private readonly sessions = new Set<SessionStream>();
   private readonly leaderWaiters = new Set<() => void>();
@@ -274,6 +276,7 @@ export class RkvServer {
       address: formatAddress(servers[id - 1]!),
       metricsAddress: () => this.metricsAddress(),
       faults: this.faults,
+      stages: this.stages,
       settings: (effective: EffectiveSettings) => toldSettings(config, this.engine, effective, door.connectionsMax),
     };
     const forClients = { messageBytesMax: largestCommandBytes(config) + BATCH_OVERHEAD_BYTES, limitName: '-maxvalue' };
@@ -406,10 +409,12 @@ export class RkvServer {
     return {
       nowMs: faults === undefined ? () => performance.now() : () => faults.clockMs.now,
       schedule: (turn) => void setImmediate(turn),
-      send:
-        faults === undefined
-          ? (envelopes) => this.transport?.send(envelopes)
-          : (envelopes) => this.faultyPeers?.send(envelopes),
+      send: (envelopes) => {
+        this.stages.sent(envelopes);
+        if (faults === undefined) this.transport?.send(envelopes);
+        else this.faultyPeers?.send(envelopes);
+      },
+      stages: this.stages.watch,
       cannotTakeOver: () => this.transport?.unaryPeers ?? [],
       event: (event) => this.event(event),
       statusChanged: (status) => this.statusChanged(status),

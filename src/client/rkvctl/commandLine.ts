@@ -42,6 +42,9 @@ export const RKVCTL_FLAGS = defineFlags({
   ensure: { kind: 'bool', default: false, usage: 'with -add or -remove: use ReconfOnBecome and keep trying' },
 });
 
+const STAGES_SECONDS = 5;
+const STAGES_SECONDS_MAX = 3000;
+
 export type RkvctlFlags = ParsedFlags<typeof RKVCTL_FLAGS>['values'];
 
 export type Action =
@@ -52,6 +55,8 @@ export type Action =
   | { readonly kind: 'put'; readonly key: string; readonly value: string }
   | { readonly kind: 'status' }
   | { readonly kind: 'settings' }
+  /** Measured for so long. */
+  | { readonly kind: 'stages'; readonly seconds: number }
   | { readonly kind: 'leader' }
   /** 0: the most up-to-date voter. */
   | { readonly kind: 'transfer'; readonly to: number }
@@ -119,6 +124,14 @@ function wordAction(word: string, words: readonly string[]): Action {
     case 'settings':
       takes('settings', 0);
       return { kind: 'settings' };
+    case 'stages': {
+      takes('stages [SECONDS]', 0, 1);
+      const [seconds = String(STAGES_SECONDS)] = words;
+      if (!/^[1-9][0-9]{0,3}$/.test(seconds) || Number(seconds) > STAGES_SECONDS_MAX) {
+        throw new UsageError(`bad time "${seconds}": expected whole seconds, 1 to ${STAGES_SECONDS_MAX}`);
+      }
+      return { kind: 'stages', seconds: Number(seconds) };
+    }
     case 'leader':
       takes('leader', 0);
       return { kind: 'leader' };
@@ -147,6 +160,7 @@ const WORDS = {
   put: 'set a key',
   status: 'print what every server says about itself',
   settings: 'print what every server makes of its flags',
+  stages: 'print where the servers’ time goes',
   leader: 'print the id of the leader',
   transfer: 'hand leadership over',
   completion: 'print a script for a shell',
@@ -167,6 +181,8 @@ Commands:
   put KEY VALUE    set KEY to VALUE; returns once that is durable on a quorum
   status           print what every server says about itself
   settings         print what every server makes of its flags, and which of them have no effect
+  stages [SECONDS] look for so long (default 5) where the servers' time goes, and print it: the stages of a write on
+                   the leader, the disks, the event loops, and how much went together
   leader           print the id of the leader, or "no leader" and exit 1
   transfer [ID]    hand leadership to server ID, or to the most up-to-date one
   completion SHELL print a script that has bash, zsh or fish complete this: source <(rkvctl completion bash)

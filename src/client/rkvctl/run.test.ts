@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { printableWhole } from '../../cli/printable.ts';
 import { LatencyRecorder } from '../load/latencyRecorder.ts';
@@ -95,6 +96,25 @@ describe('rkvctl', () => {
     expect(without.code).toBe(1);
     expect(without.out).toMatch(/cacheEntries +│ 7 +│ all/);
     expect(without.out).toContain(`${cluster.addresses[1]} does not say`);
+  });
+
+  it('has every server look where its time goes, and prints what they say', async () => {
+    const { cluster, rkvctl } = await setUp();
+    const spread = { name: 'quorum', unit: 'us', count: 7, mean: 1500, p50: 1234, p90: 2000, p99: 3000, max: 4000 };
+    const sizes = { ...spread, name: 'entries-per-sync\x1b[2J', unit: 'entries' };
+    cluster.stages.told = { seconds: 1.04, loopUtilization: 0.25, collectionShare: 0.01, spreads: [spread, sizes] };
+    const { code, out } = await rkvctl('stages 1');
+    expect(code).toBe(0);
+    expect(cluster.stages.asked).toEqual([61_000, 61_000, 61_000, 0, 0, 0]);
+    expect(out.match(/quorum +│ ms +│ +7 │ +1.500 │ +1.234 │ +2.000 │ +3.000 │ +4.000/g)).toHaveLength(3);
+    expect(out).toMatch(/entries-per-sync\\x1b\[2J +│ entries +│ +7 │ +1500.0 /);
+    expect(out).toContain(`${cluster.addresses[2]}: busy 25.0 % of 1.0 s, and collected garbage 1.0 % of it`);
+    cluster.stages.failure = { code: status.UNIMPLEMENTED, details: 'unknown method' };
+    const without = await rkvctl('stages');
+    expect(without.code).toBe(1);
+    expect(without.err.split('\n')).toHaveLength(4);
+    for (const bad of ['0', '1.5', '3001', 'x'])
+      expect((await rkvctl(`stages ${bad}`)).err).toContain(`bad time "${bad}"`);
   });
 
   it('tells a stored (none) from a key that is not there', async () => {

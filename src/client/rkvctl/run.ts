@@ -9,6 +9,7 @@ import { getKey, printLeader, putKey, transfer } from './keyCommands.ts';
 import { loadCommand } from './loadCommand.ts';
 import { reconfigure } from './membershipCommand.ts';
 import { printSettings } from './settingsCommand.ts';
+import { printStages } from './stagesCommand.ts';
 import { nobodyAnswers, noServerAnswers, printStatus } from './statusCommands.ts';
 
 export interface RunEnvironment {
@@ -81,6 +82,8 @@ function perform(
       return printStatus(client, terminal);
     case 'settings':
       return printSettings(client, terminal);
+    case 'stages':
+      return printStages(client, action.seconds, terminal, signal);
     case 'leader':
       return printLeader(client, terminal);
     case 'transfer':

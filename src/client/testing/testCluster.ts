@@ -7,7 +7,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { type Command, CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
-import { AdminService, PeerStatus, StatusResponse } from '../../wire/generated/admin.ts';
+import { AdminService, MeasureStagesResponse, PeerStatus, StatusResponse } from '../../wire/generated/admin.ts';
 import {
   type ReconfRequest,
   type ReconfResponse,
@@ -76,6 +76,12 @@ export class TestCluster {
   /** What a transfer fails with; undefined where it succeeds. */
   transferFailure: { readonly code: status; readonly details: string } | undefined;
   transfers = 0;
+  /** What every server says of its stages, and what it is asked. */
+  readonly stages = {
+    asked: [] as number[],
+    told: {} as Partial<MeasureStagesResponse>,
+    failure: undefined as { readonly code: status; readonly details: string } | undefined,
+  };
   private nextIndex = 10;
 
   static async start(size: number): Promise<TestCluster> {
@@ -187,6 +193,12 @@ export class TestServer {
     );
     this.grpc.addService(AdminService, {
       status: unary(() => this.status()),
+      measureStages: unary(({ lastsMs }: { lastsMs: number }) => {
+        const { stages } = this.cluster;
+        stages.asked.push(lastsMs);
+        if (stages.failure !== undefined) throw stages.failure;
+        return { ...MeasureStagesResponse.decode(new Uint8Array(0)), ...(lastsMs === 0 ? stages.told : {}) };
+      }),
       transferLeadership: unary(({ to }: { to: number }) => {
         if (this.cluster.leader !== this.id) throw notLeaderFailure(this.rumour, status.FAILED_PRECONDITION);
         this.cluster.transfers++;

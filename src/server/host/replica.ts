@@ -27,6 +27,7 @@ import { checkSnapshot, fencesOf, type KeyValueStore, MalformedSnapshotError } f
 import { type LogStore, type LogStoreListener, UnknownFormatError } from '../storage/contract.ts';
 import type { CommandSink, RequestResult } from './outcomes.ts';
 import { PendingCommands } from './pendingCommands.ts';
+import type { StageWatch } from './stageWatch.ts';
 
 /** The world outside a replica: real in rkvd, virtual in the simulator. */
 export interface ReplicaEnvironment<M> {
@@ -46,6 +47,8 @@ export interface ReplicaEnvironment<M> {
   /** Each entry as it is applied, for observers such as the simulator's invariants. */
   applied?(entry: Entry): void;
   restored?(snapshot: Snapshot): void;
+  /** Where time goes, for whoever wants to know. */
+  readonly stages?: StageWatch;
 }
 
 export interface ReplicaOptions<M> {
@@ -82,6 +85,7 @@ export class Replica<M> implements LogStoreListener {
   private readonly stateMachine: KeyValueStore;
   private readonly environment: ReplicaEnvironment<M>;
   private readonly options: ReplicaOptions<M>;
+  private readonly stages: StageWatch | undefined;
   private readonly pending = new PendingCommands();
   private turnScheduled = false;
   private inTurn = false;
@@ -127,6 +131,7 @@ export class Replica<M> implements LogStoreListener {
     this.store = store;
     this.stateMachine = options.stateMachine;
     this.environment = options.environment;
+    this.stages = options.environment.stages;
     this.lastMark = store.durableMark;
     const snapshot = store.snapshot();
     if (snapshot !== undefined) restoreStored(this.stateMachine, snapshot);
@@ -155,7 +160,7 @@ export class Replica<M> implements LogStoreListener {
 
   /** Submits a command: the marshalled Cmd that is to enter the log. One commandDone follows, never inside this call. */
   submit(command: Uint8Array, sink: CommandSink, tag: number): void {
-    this.pending.addCommand(command, sink, tag);
+    this.pending.addCommand(command, this.stages?.arrived(sink, command) ?? sink, tag);
     this.wake();
   }
 
@@ -171,7 +176,7 @@ export class Replica<M> implements LogStoreListener {
 
   /** Asks for a linearizable read of `key`. One lookupDone follows, never inside this call. */
   lookup(key: string, sink: CommandSink, tag: number): void {
-    this.pending.addLookup(key, sink, tag);
+    this.pending.addLookup(key, this.stages?.arrived(sink) ?? sink, tag);
     this.wake();
   }
 
@@ -270,6 +275,7 @@ export class Replica<M> implements LogStoreListener {
       );
       return;
     }
+    this.stages?.durable(mark);
     this.engine.durable(mark);
     this.releaseHeld(mark);
     this.finishRestore(mark);
@@ -333,7 +339,10 @@ export class Replica<M> implements LogStoreListener {
   private offerPending(): void {
     const { pendingBytesMax = Number.POSITIVE_INFINITY } = this.options;
     const batch = this.pending.takeCommands(SERVER_PENDING_MAX, pendingBytesMax, this.leader, this.foresee);
-    if (batch !== undefined) this.engine.propose(batch);
+    if (batch !== undefined) {
+      this.stages?.offered(batch);
+      this.engine.propose(batch);
+    }
     const undecidedToken = this.pending.takeUndecided();
     if (undecidedToken !== undefined) this.engine.read(undecidedToken);
     const readToken = this.pending.takeLookups(SERVER_PENDING_MAX, pendingBytesMax, this.leader);
@@ -345,6 +354,7 @@ export class Replica<M> implements LogStoreListener {
     const { persist } = output;
     if (persist !== undefined) {
       this.lastMark = persist.mark;
+      this.stages?.writing(persist.mark, persist.entries.length);
       this.store.persist(persist);
     }
     if (output.restore !== undefined) this.beginRestore(output.restore);
@@ -382,6 +392,7 @@ export class Replica<M> implements LogStoreListener {
 
   private accept(accepted: AcceptedProposals): void {
     this.pending.accept(accepted);
+    this.stages?.accepted(accepted);
   }
 
   private reject(rejected: RejectedProposals): void {
@@ -412,6 +423,7 @@ export class Replica<M> implements LogStoreListener {
       this.restoring.after.push(...entries);
       return;
     }
+    this.stages?.committed(entries[entries.length - 1]!.index);
     for (const entry of entries) this.apply(entry);
     this.engine.applied(this.appliedIndex);
     this.answerReads();

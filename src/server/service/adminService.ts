@@ -20,11 +20,13 @@ import type {
   TransferLeadershipResponse,
 } from '../../wire/generated/admin.ts';
 import type { ServerFaults } from '../faults/serverFaults.ts';
+import type { StageTimes } from '../observe/stageTimes.ts';
 import type { ToldSettings } from '../settings.ts';
 import type { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { faultImplementation } from './faultService.ts';
 import { refusalMetadata, transferRefusalText } from './refusals.ts';
 import type { ServiceContext } from './serviceContext.ts';
+import { stageImplementation } from './stageService.ts';
 
 export interface AdminFacts {
   readonly backend: string;
@@ -33,6 +35,7 @@ export interface AdminFacts {
   metricsAddress(): string;
   /** Undefined where it takes none. */
   readonly faults: ServerFaults | undefined;
+  readonly stages: StageTimes;
   /** All that the server goes by, under an engine that says this of its own settings. */
   settings(effective: EffectiveSettings): ToldSettings;
 }
@@ -44,6 +47,7 @@ export function adminImplementation(
 ): AdminServer {
   return {
     ...faultImplementation(facts.faults),
+    ...stageImplementation(facts.stages),
     status: (_call: ServerUnaryCall<StatusRequest, StatusResponse>, done: sendUnaryData<StatusResponse>) =>
       done(null, statusResponse(context, stateMachine, facts)),
     transferLeadership: (

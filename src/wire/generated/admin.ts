@@ -83,6 +83,28 @@ export interface TransferLeadershipRequest {
 export interface TransferLeadershipResponse {
 }
 
+export interface MeasureStagesRequest {
+  lastsMs: number;
+}
+
+export interface MeasureStagesResponse {
+  seconds: number;
+  spreads: Spread[];
+  loopUtilization: number;
+  collectionShare: number;
+}
+
+export interface Spread {
+  name: string;
+  unit: string;
+  count: number;
+  mean: number;
+  p50: number;
+  p90: number;
+  p99: number;
+  max: number;
+}
+
 export interface SetFaultRequest {
   id: string;
   fault: Fault | undefined;
@@ -873,6 +895,254 @@ export const TransferLeadershipResponse: MessageFns<TransferLeadershipResponse> 
   },
 };
 
+function createBaseMeasureStagesRequest(): MeasureStagesRequest {
+  return { lastsMs: 0 };
+}
+
+export const MeasureStagesRequest: MessageFns<MeasureStagesRequest> = {
+  encode(message: MeasureStagesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lastsMs !== 0) {
+      writer.uint32(8).uint32(message.lastsMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MeasureStagesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMeasureStagesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.lastsMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMeasureStagesResponse(): MeasureStagesResponse {
+  return { seconds: 0, spreads: [], loopUtilization: 0, collectionShare: 0 };
+}
+
+export const MeasureStagesResponse: MessageFns<MeasureStagesResponse> = {
+  encode(message: MeasureStagesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.seconds !== 0) {
+      writer.uint32(9).double(message.seconds);
+    }
+    for (const v of message.spreads) {
+      Spread.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.loopUtilization !== 0) {
+      writer.uint32(25).double(message.loopUtilization);
+    }
+    if (message.collectionShare !== 0) {
+      writer.uint32(33).double(message.collectionShare);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MeasureStagesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMeasureStagesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.seconds = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.spreads.push(Spread.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.loopUtilization = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.collectionShare = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSpread(): Spread {
+  return { name: "", unit: "", count: 0, mean: 0, p50: 0, p90: 0, p99: 0, max: 0 };
+}
+
+export const Spread: MessageFns<Spread> = {
+  encode(message: Spread, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.unit !== "") {
+      writer.uint32(18).string(message.unit);
+    }
+    if (message.count !== 0) {
+      writer.uint32(24).uint64(message.count);
+    }
+    if (message.mean !== 0) {
+      writer.uint32(33).double(message.mean);
+    }
+    if (message.p50 !== 0) {
+      writer.uint32(41).double(message.p50);
+    }
+    if (message.p90 !== 0) {
+      writer.uint32(49).double(message.p90);
+    }
+    if (message.p99 !== 0) {
+      writer.uint32(57).double(message.p99);
+    }
+    if (message.max !== 0) {
+      writer.uint32(65).double(message.max);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Spread {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSpread();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.unit = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.count = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.mean = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.p50 = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.p90 = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.p99 = reader.double();
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.max = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseSetFaultRequest(): SetFaultRequest {
   return { id: "", fault: undefined, lastsMs: 0 };
 }
@@ -1465,6 +1735,16 @@ export const AdminService = {
       Buffer.from(TransferLeadershipResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TransferLeadershipResponse => TransferLeadershipResponse.decode(value),
   },
+  measureStages: {
+    path: "/rkvadmin.Admin/MeasureStages" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: MeasureStagesRequest): Buffer => Buffer.from(MeasureStagesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): MeasureStagesRequest => MeasureStagesRequest.decode(value),
+    responseSerialize: (value: MeasureStagesResponse): Buffer =>
+      Buffer.from(MeasureStagesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): MeasureStagesResponse => MeasureStagesResponse.decode(value),
+  },
   setFault: {
     path: "/rkvadmin.Admin/SetFault" as const,
     requestStream: false as const,
@@ -1497,6 +1777,7 @@ export const AdminService = {
 export interface AdminServer extends UntypedServiceImplementation {
   status: handleUnaryCall<StatusRequest, StatusResponse>;
   transferLeadership: handleUnaryCall<TransferLeadershipRequest, TransferLeadershipResponse>;
+  measureStages: handleUnaryCall<MeasureStagesRequest, MeasureStagesResponse>;
   setFault: handleUnaryCall<SetFaultRequest, SetFaultResponse>;
   listFaults: handleUnaryCall<ListFaultsRequest, ListFaultsResponse>;
   healFaults: handleUnaryCall<HealFaultsRequest, HealFaultsResponse>;
@@ -1532,6 +1813,21 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: TransferLeadershipResponse) => void,
+  ): ClientUnaryCall;
+  measureStages(
+    request: MeasureStagesRequest,
+    callback: (error: ServiceError | null, response: MeasureStagesResponse) => void,
+  ): ClientUnaryCall;
+  measureStages(
+    request: MeasureStagesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: MeasureStagesResponse) => void,
+  ): ClientUnaryCall;
+  measureStages(
+    request: MeasureStagesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: MeasureStagesResponse) => void,
   ): ClientUnaryCall;
   setFault(
     request: SetFaultRequest,
