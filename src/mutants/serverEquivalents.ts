@@ -109,8 +109,8 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'A turn is only asked for, and comes later than both.',
-    'server/host/replica.ts Replica.submit: swap this.pending.addCommand(command, sink, tag); this.wake(); → this.wake(); this.pending.addCommand(command, sink, tag);',
-    'server/host/replica.ts Replica.lookup: swap this.pending.addLookup(key, sink, tag); this.wake(); → this.wake(); this.pending.addLookup(key, sink, tag);',
+    'server/host/replica.ts Replica.submit: swap this.pending.addCommand(command, answerTo, tag); this.wake(); → this.wake(); this.pending.addCommand(command, answerTo, tag);',
+    'server/host/replica.ts Replica.lookup: swap this.pending.addLookup(key, answerTo, tag); this.wake(); → this.wake(); this.pending.addLookup(key, answerTo, tag);',
     'server/host/replica.ts Replica.snapshotStored: swap this.engine.snapshotStored(index); this.wake(); → this.wake(); this.engine.snapshotStored(index);',
   ),
   ...argued(

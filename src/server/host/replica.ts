@@ -160,7 +160,8 @@ export class Replica<M> implements LogStoreListener {
 
   /** Submits a command: the marshalled Cmd that is to enter the log. One commandDone follows, never inside this call. */
   submit(command: Uint8Array, sink: CommandSink, tag: number): void {
-    this.pending.addCommand(command, this.stages?.arrived(sink, command) ?? sink, tag);
+    const answerTo = this.stages?.arrived(sink, command) ?? sink;
+    this.pending.addCommand(command, answerTo, tag);
     this.wake();
   }
 
@@ -176,7 +177,8 @@ export class Replica<M> implements LogStoreListener {
 
   /** Asks for a linearizable read of `key`. One lookupDone follows, never inside this call. */
   lookup(key: string, sink: CommandSink, tag: number): void {
-    this.pending.addLookup(key, this.stages?.arrived(sink) ?? sink, tag);
+    const answerTo = this.stages?.arrived(sink) ?? sink;
+    this.pending.addLookup(key, answerTo, tag);
     this.wake();
   }
 
@@ -353,8 +355,8 @@ export class Replica<M> implements LogStoreListener {
   private carryOut(output: Output<M>): boolean {
     const { persist } = output;
     if (persist !== undefined) {
-      this.lastMark = persist.mark;
       this.stages?.writing(persist.mark, persist.entries.length);
+      this.lastMark = persist.mark;
       this.store.persist(persist);
     }
     if (output.restore !== undefined) this.beginRestore(output.restore);
