@@ -17,9 +17,9 @@ import {
   addCompareOptions,
   addReportOptions,
   addSweepOptions,
-  type BenchFlags,
   type CompareFlags,
   type ReportFlags,
+  type RunFlags,
   requestOf,
   type SweepFlags,
 } from './options.ts';
@@ -29,6 +29,7 @@ import { renderComparison } from './render/compareTable.ts';
 import { renderPrecision } from './render/precisionLine.ts';
 import { barProgress, plainProgress } from './render/progress.ts';
 import { renderRuns } from './render/runTable.ts';
+import { renderStages } from './render/stageTable.ts';
 import { renderSweep } from './render/sweepTable.ts';
 import { renderVerdicts } from './render/verdictTable.ts';
 import type { ReportRequest } from './report/report.ts';
@@ -63,7 +64,7 @@ function buildProgram(context: BenchContext, exit: (code: number) => void): Comm
   );
   // Both have --json and --fail-if: those that follow `compare` are its own.
   program.enablePositionalOptions();
-  addBenchOptions(program).action(async (flags: BenchFlags) => exit(await bench(flags, context)));
+  addBenchOptions(program).action(async (flags: RunFlags) => exit(await bench(flags, context)));
   addCompareOptions(
     program
       .command('compare')
@@ -99,7 +100,11 @@ async function compare(places: readonly string[], flags: CompareFlags, { termina
   const runs = await Promise.all(folders.flatMap((place) => runPlaces(place)).map(readRun));
   const comparisons = compareRuns(runs, { across: new Set(flags.across) });
   if (flags.json === true) terminal.json(comparisonsJson(comparisons));
-  else terminal.out(renderComparison(runs, comparisons, flags.markdown === true ? 'markdown' : 'terminal'));
+  else {
+    const style = flags.markdown === true ? 'markdown' : 'terminal';
+    terminal.out(renderComparison(runs, comparisons, style));
+    if (flags.why === true) terminal.out(['', ...renderStages(runs, style)].join('\n'));
+  }
   if (thresholds.length === 0) return 0;
   const incomparable = comparisons.each.filter(({ obstacles }) => obstacles.length > 0);
   for (const { candidate } of incomparable) {
@@ -119,7 +124,7 @@ function tellCrossings(crossings: readonly Crossing[], terminal: BenchContext['t
   return crossings.some(({ isShown }) => isShown) ? CROSSED_EXIT_CODE : 0;
 }
 
-async function bench(flags: BenchFlags, context: BenchContext): Promise<number> {
+async function bench(flags: RunFlags, context: BenchContext): Promise<number> {
   const { terminal } = context;
   const thresholds = (flags.failIf ?? []).map((text) => parseThreshold(text, false));
   const plan = planBench(requestOf(flags), new Date());
@@ -128,6 +133,7 @@ async function bench(flags: BenchFlags, context: BenchContext): Promise<number> 
   const records = written.map(({ record }) => record);
   const people = flags.json === true ? terminal.err : terminal.out;
   people(renderRuns(written, typedName('rkv-bench')));
+  if (flags.why === true) people(['', ...renderStages(records, 'terminal')].join('\n'));
   if (records.length > 1 && records[0]!.repeats.length > 1) {
     // What was varied on purpose is no obstacle here.
     people(['', ...renderVerdicts(compareRuns(records, { across: ALL_CONDITIONS }), 'terminal')].join('\n'));

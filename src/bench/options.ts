@@ -44,18 +44,26 @@ export interface BenchFlags {
 
 type FlagAxisValues = Readonly<Partial<Record<(typeof FLAG_AXES)[number], readonly string[]>>>;
 
+/** The options of `rkv-bench run`. */
+export interface RunFlags extends BenchFlags {
+  /** Print the stages, too. */
+  readonly why?: true;
+}
+
 /** The options of `rkv-bench sweep`. */
 export interface SweepFlags extends Omit<BenchFlags, 'failIf'> {
   readonly why?: string;
 }
 
 export function addBenchOptions(command: Command): Command {
-  return addMeasuringOptions(command).addOption(
-    failIfOption(
-      '--fail-if <threshold>',
-      "exit with 3 where a run is so, such as 'p99 > 10ms', 'throughput < 10000', 'dropped > 0'",
-    ),
-  );
+  return addMeasuringOptions(command)
+    .addOption(whyOption())
+    .addOption(
+      failIfOption(
+        '--fail-if <threshold>',
+        "exit with 3 where a run is so, such as 'p99 > 10ms', 'throughput < 10000', 'dropped > 0'",
+      ),
+    );
 }
 
 export function addSweepOptions(command: Command): Command {
@@ -153,12 +161,17 @@ function addMeasuringOptions(command: Command): Command {
     .option('--json', 'print the results as JSON on stdout, the table on stderr');
 }
 
+function whyOption(): Option {
+  return new Option('--why', 'print also where the servers’ time went, which every run notes');
+}
+
 /** The options of `rkv-bench compare`. */
 export interface CompareFlags {
   readonly across?: readonly Condition[];
   readonly failIf?: readonly string[];
   readonly json?: true;
   readonly markdown?: true;
+  readonly why?: true;
 }
 
 export function addCompareOptions(command: Command): Command {
@@ -172,7 +185,8 @@ export function addCompareOptions(command: Command): Command {
       ),
     )
     .addOption(new Option('--json', 'print the comparison as JSON').conflicts('markdown'))
-    .option('--markdown', 'print the tables as Markdown');
+    .option('--markdown', 'print the tables as Markdown')
+    .addOption(whyOption());
 }
 
 /** The options of `rkv-bench report`. */

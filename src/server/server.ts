@@ -272,6 +272,7 @@ export class RkvServer {
     const { config, gate, grpc, stateMachine } = this;
     const { flags, id, servers } = config;
     const facts = {
+      id,
       backend: flags.backend,
       address: formatAddress(servers[id - 1]!),
       metricsAddress: () => this.metricsAddress(),

@@ -5,6 +5,7 @@ import { compareRuns } from '../compare/comparison.ts';
 import { checkWord, formatCount, formatInterval, formatUsAsMs } from '../render/format.ts';
 import { describeIncidents } from '../render/incidents.ts';
 import { RECOVERY_CAPTION, recoveryTable } from '../render/recoveryTable.ts';
+import { STAGES_CAPTION, stageTable } from '../render/stageTable.ts';
 import { describeComparison, describeConfidence, VERDICT_HEAD, verdictRow } from '../render/verdictTable.ts';
 import type { RunRecord } from '../results/schema.ts';
 import { writeWhole } from '../results/store.ts';
@@ -58,6 +59,7 @@ function reportOf(
     tables: [
       ...(effects.length === 0 ? [] : [effectsTable(effects)]),
       resultsTable(runs),
+      ...stageTables(records),
       ...recoveryTables(records),
       ...incidentsTable(records),
     ],
@@ -136,6 +138,12 @@ function resultsTable(runs: readonly ReportRun[]): ReportTable {
     rows,
     leftColumns: 2,
   };
+}
+
+/** Where the servers' time went; none where they do not say. */
+function stageTables(records: readonly RunRecord[]): ReportTable[] {
+  const table = stageTable(records);
+  return table === undefined ? [] : [{ title: 'Why', notes: [STAGES_CAPTION.join(' ')], ...table, leftColumns: 1 }];
 }
 
 /** How faults were got over; none where there were none. */

@@ -72,6 +72,26 @@ const settings = z.object({
   repeats: z.int().min(1),
 });
 
+/** Of a stage, µs; of what went together, entries. */
+const stageSpread = z.object({
+  unit: z.string(),
+  count,
+  mean: z.number().min(0),
+  p50: z.number().min(0),
+  p90: z.number().min(0),
+  p99: z.number().min(0),
+  max: z.number().min(0),
+});
+
+/** Where a server's time went: see docs/operations.md. */
+const stages = z.object({
+  seconds: z.number().min(0),
+  spreads: z.record(z.string(), stageSpread),
+  /** Shares of that time: of the thread that ran, and of garbage collection. */
+  loopUtilization: z.number().min(0),
+  collectionShare: z.number().min(0),
+});
+
 /** One server as it described itself after the load. */
 const server = z.object({
   id: count,
@@ -84,6 +104,8 @@ const server = z.object({
   cpuSeconds: z.number().min(0).nullable(),
   /** Most memory it ever held, bytes. */
   residentBytesMax: count.nullable(),
+  /** In the measured window; null where it does not say, or was started anew in it. */
+  stages: stages.nullish(),
 });
 
 const second = z.object({
@@ -283,6 +305,8 @@ export type Incident = z.infer<typeof incident>;
 export type IncidentKind = Incident['kind'];
 export type Recovery = z.infer<typeof recovery>;
 export type ServerRecord = z.infer<typeof server>;
+export type StageSpread = z.infer<typeof stageSpread>;
+export type StagesRecord = z.infer<typeof stages>;
 export type SecondRecord = z.infer<typeof second>;
 export type Verification = z.infer<typeof verification>;
 export type LatencyUs = z.infer<typeof latency>;

@@ -17,8 +17,10 @@ import type {
   RepeatRecord,
   SecondRecord,
   ServerRecord,
+  StagesRecord,
 } from '../results/schema.ts';
 import { leaderOf, localPids, serverStatuses } from './servers.ts';
+import { beginStages, endStages } from './stages.ts';
 import { type Interrupts, openTarget, type Target } from './target.ts';
 import { verify } from './verify.ts';
 import { Watching } from './watching.ts';
@@ -166,6 +168,8 @@ interface Measured {
   readonly cpuAfter: CpuSample;
   readonly incidents: readonly Incident[];
   readonly recovery: Recovery | undefined;
+  /** By server id. */
+  readonly stages: ReadonlyMap<number, StagesRecord>;
   /** Of the client, from the start of the window. */
   readonly mended: RepeatRecord['client'];
 }
@@ -179,6 +183,7 @@ async function measureWindow(
   const { load, client, watching, progress, signal } = drive;
   const recorder = new LatencyRecorder((row) => progress.second(row));
   const counter = new WindowCounter(load.timeMs, signal);
+  await beginStages(client, load.timeMs);
   const countersBefore = { ...client.counters };
   const startedAtMs = Date.now();
   const cpuBefore = sampleCpu(pids);
@@ -188,6 +193,7 @@ async function measureWindow(
     sinks: [audit, recorder, counter, ...watching.sinks],
   });
   const cpuAfter = sampleCpu(pids);
+  const stages = await endStages(client);
   const recovery = await watching.schedule?.end(summary.issuedUntilMs);
   const incidents = watching.end(summary.startedMs);
   recorder.finish();
@@ -198,7 +204,7 @@ async function measureWindow(
     stalls: stalls - countersBefore.stalls,
     notLeader: notLeader - countersBefore.notLeader,
   };
-  return { startedAtMs, summary, recorder, counter, pids, cpuBefore, cpuAfter, incidents, recovery, mended };
+  return { startedAtMs, summary, recorder, counter, pids, cpuBefore, cpuAfter, incidents, recovery, stages, mended };
 }
 
 async function repeatRecord(
@@ -235,6 +241,7 @@ async function repeatRecord(
       role: status.role,
       effectiveSettings: status.settings,
       ...processRecord(status.id, measured),
+      stages: measured.stages.get(status.id) ?? null,
     })),
     leader: leaderOf(statuses)?.id ?? null,
     ...cpuRecord(measured),

@@ -29,6 +29,7 @@ import type { ServiceContext } from './serviceContext.ts';
 import { stageImplementation } from './stageService.ts';
 
 export interface AdminFacts {
+  readonly id: NodeId;
   readonly backend: string;
   readonly address: string;
   /** Empty where metrics are off. */
@@ -47,7 +48,7 @@ export function adminImplementation(
 ): AdminServer {
   return {
     ...faultImplementation(facts.faults),
-    ...stageImplementation(facts.stages),
+    ...stageImplementation(facts.id, facts.stages),
     status: (_call: ServerUnaryCall<StatusRequest, StatusResponse>, done: sendUnaryData<StatusResponse>) =>
       done(null, statusResponse(context, stateMachine, facts)),
     transferLeadership: (

@@ -92,6 +92,7 @@ export interface MeasureStagesResponse {
   spreads: Spread[];
   loopUtilization: number;
   collectionShare: number;
+  id: number;
 }
 
 export interface Spread {
@@ -942,7 +943,7 @@ export const MeasureStagesRequest: MessageFns<MeasureStagesRequest> = {
 };
 
 function createBaseMeasureStagesResponse(): MeasureStagesResponse {
-  return { seconds: 0, spreads: [], loopUtilization: 0, collectionShare: 0 };
+  return { seconds: 0, spreads: [], loopUtilization: 0, collectionShare: 0, id: 0 };
 }
 
 export const MeasureStagesResponse: MessageFns<MeasureStagesResponse> = {
@@ -958,6 +959,9 @@ export const MeasureStagesResponse: MessageFns<MeasureStagesResponse> = {
     }
     if (message.collectionShare !== 0) {
       writer.uint32(33).double(message.collectionShare);
+    }
+    if (message.id !== 0) {
+      writer.uint32(40).uint64(message.id);
     }
     return writer;
   },
@@ -1005,6 +1009,14 @@ export const MeasureStagesResponse: MessageFns<MeasureStagesResponse> = {
             }
 
             message.collectionShare = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
             continue;
           }
         }
