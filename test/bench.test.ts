@@ -221,6 +221,27 @@ describe('a scenario', () => {
   });
 });
 
+describe('an experiment', () => {
+  it('is known by its name, takes options in place of its own, and leaves runs, a summary and a page', async () => {
+    const changes = ['--throughput', '5', '--time', '400ms', '--warmup', '100ms', '--clients', '10', '--name', 'curve'];
+    const { exitCode, out } = await bench(['experiment', 'latency-vs-throughput', '--quick', ...ownData(), ...changes]);
+    expect(exitCode).toBe(0);
+    expect(out).toContain('latency-vs-throughput (quick): what a request takes as more of them come');
+    const place = join(folder, 'results', 'curve');
+    expect(await readdir(place)).toEqual(expect.arrayContaining(['gorums', 'report.html', 'summary.json']));
+    const summary = JSON.parse(await readFile(join(place, 'summary.json'), 'utf8')) as SweepSummary;
+    expect(summary).toMatchObject({
+      experiment: 'latency-vs-throughput',
+      configurations: [{ name: 'gorums', rounds: 1 }],
+    });
+    const { settings } = await readRun(join(place, 'gorums'));
+    expect(settings).toMatchObject({
+      cluster: { servers: 3, heartbeat: '2ms' },
+      load: { ratePerClient: 5, timeMs: 400 },
+    });
+  });
+});
+
 describe('incidents', () => {
   it('of a cluster that others run have their times: a leader that is killed is seen, and is carried into a comparison', async () => {
     const config = { nodes: 3, election: '300ms', metrics: false, flags: { quiet: true } } as const;

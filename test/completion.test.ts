@@ -40,6 +40,8 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['rkv-bench --scenario thr', ['three.yaml', 'thrift']],
   ['rkv-bench comp', ['compare', 'completion']],
   ['rkv-bench compare thr', ['thrift']],
+  ['rkv-bench experiment crash-', ['crash-leader', 'crash-follower']],
+  ['rkv-bench experiment crash-leader --qu', ['--quick']],
   ['rkvctl tr', ['transfer']],
   ['rkvctl put thr', []],
   ['rkvctl -rpc u', ['unary']],

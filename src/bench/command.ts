@@ -12,18 +12,21 @@ import { ALL_CONDITIONS } from './compare/comparability.ts';
 import { compareRuns } from './compare/comparison.ts';
 import { comparisonsJson } from './compare/comparisonJson.ts';
 import { type Crossing, crossingsOf, parseThreshold, runCrossings } from './compare/threshold.ts';
+import { experimentOf, requestOfExperiment } from './experiments/experiments.ts';
 import {
   addBenchOptions,
   addCompareOptions,
+  addExperimentOptions,
   addReportOptions,
   addSweepOptions,
   type CompareFlags,
+  type ExperimentFlags,
   type ReportFlags,
   type RunFlags,
   requestOf,
   type SweepFlags,
 } from './options.ts';
-import { type BenchPlan, planBench, timestamp } from './plan/plan.ts';
+import { type BenchPlan, type BenchRequest, planBench, timestamp } from './plan/plan.ts';
 import { roughly, TimeLeft } from './plan/timeLeft.ts';
 import { renderComparison } from './render/compareTable.ts';
 import { renderPrecision } from './render/precisionLine.ts';
@@ -34,6 +37,7 @@ import { renderSweep } from './render/sweepTable.ts';
 import { renderVerdicts } from './render/verdictTable.ts';
 import type { ReportRequest } from './report/report.ts';
 import { ResultsError, readRun } from './results/store.ts';
+import { contests } from './sweep/groups.ts';
 import { readSummary, runPlaces, type SweepPlan, summaryOf, writeSummary } from './sweep/summary.ts';
 
 /** What it uses of the process; it asks nothing. */
@@ -75,6 +79,11 @@ function buildProgram(context: BenchContext, exit: (code: number) => void): Comm
       .command('sweep')
       .description('measure every combination of settings in rounds; the same command goes on where it was ended'),
   ).action(async (flags: SweepFlags) => exit(await sweep(flags, context)));
+  addExperimentOptions(
+    program
+      .command('experiment')
+      .description('run one of the experiments that everybody asks for, and tell how engines get over it'),
+  ).action(async (name: string, flags: ExperimentFlags) => exit(await experiment(name, flags, context)));
   addReportOptions(
     program.command('report').description('write a page with charts of runs, to be opened in a browser'),
   ).action(async (places: string[], flags: ReportFlags) => report(places, flags, context));
@@ -203,22 +212,44 @@ function reportRequest(title: string, places: readonly string[]): ReportRequest 
   };
 }
 
+function sweep(flags: SweepFlags, context: BenchContext): Promise<number> {
+  return measureGrid({ stem: 'sweep', request: requestOf(flags), why: flags.why }, flags, context);
+}
+
+function experiment(name: string, flags: ExperimentFlags, context: BenchContext): Promise<number> {
+  const known = experimentOf(name);
+  const isQuick = flags.quick === true;
+  const request = requestOfExperiment(known, isQuick, requestOf(flags));
+  const why = flags.why ?? `${name}${isQuick ? ' (quick)' : ''}: ${known.description}.`;
+  return measureGrid({ stem: name, experiment: name, request, why }, flags, context);
+}
+
+interface Grid {
+  /** Of its name, where that is not given. */
+  readonly stem: string;
+  readonly experiment?: string;
+  readonly request: BenchRequest;
+  readonly why: string | undefined;
+}
+
 /** Measures a grid, or what is missing of it. Resolves with the exit code. */
-async function sweep(flags: SweepFlags, context: BenchContext): Promise<number> {
+async function measureGrid(grid: Grid, flags: SweepFlags, context: BenchContext): Promise<number> {
   const { terminal } = context;
   const now = new Date();
-  const { runs, rounds } = planBench(requestOf(flags), now);
-  const name = flags.name ?? `sweep-${timestamp(now)}`;
+  const { runs, rounds } = planBench(grid.request, now);
+  const name = flags.name ?? `${grid.stem}-${timestamp(now)}`;
   const folder = join(flags.results, name);
   if (existsSync(join(folder, 'run.json')))
-    throw new ResultsError(`${printable(folder)} is a run: give the sweep another --name`);
-  const plan: SweepPlan = { name, why: flags.why, runs: runs.map((run) => ({ ...run, name: run.label })), rounds };
+    throw new ResultsError(`${printable(folder)} is a run: give this another --name`);
+  const { why, experiment } = grid;
+  const plan: SweepPlan = { name, experiment, why, runs: runs.map((run) => ({ ...run, name: run.label })), rounds };
   makeFolders(folder);
   const { total, restMs } = new TimeLeft(plan.runs, rounds);
-  const count = total === undefined ? '' : ` in ${total / runs.length} rounds, about ${roughly(restMs!)} in all`;
+  const roundsText = total === runs.length ? '1 round' : `${total! / runs.length} rounds`;
+  const count = total === undefined ? '' : ` in ${roundsText}, about ${roughly(restMs!)} in all`;
   const command = typedName('rkv-bench');
   terminal.err(
-    `${runs.length} configurations${count}. Ended early, it goes on by the same command with --name ${name}`,
+    `${runs.length === 1 ? '1 configuration' : `${runs.length} configurations`}${count}. Ended early, it goes on by the same command with --name ${name}`,
   );
   const { written, precision, stopped } = await benchInterruptibly(
     plan,
@@ -229,13 +260,20 @@ async function sweep(flags: SweepFlags, context: BenchContext): Promise<number> 
   await writeSummary(folder, summary);
   if (flags.json === true) terminal.json(summary);
   const people = flags.json === true ? terminal.err : terminal.out;
-  people(renderSweep(summary, written, folder, command));
+  const records = written.map(({ record }) => record);
+  people(renderSweep(summary, written));
+  if (experiment !== undefined) {
+    for (const contest of contests(summary, records)) {
+      people(renderVerdicts(compareRuns(contest, { across: ALL_CONDITIONS }), 'terminal').join('\n'));
+    }
+  }
+  people(`Written to ${folder}. Side by side: ${command} compare ${folder}`);
   if (written.length > 0) {
     const { writeReport } = await drawing();
     const { path } = await writeReport(reportRequest(name, [folder]), join(folder, REPORT_FILE));
     people(`To look at: ${path}`);
   }
   if (precision !== undefined && flags.precision !== undefined) people(renderPrecision(precision, flags.precision));
-  if (written.some(({ record }) => !record.verdict.passed)) return 1;
+  if (records.some(({ verdict }) => !verdict.passed)) return 1;
   return stopped ? INTERRUPTED_EXIT_CODE : 0;
 }

@@ -1,8 +1,9 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { anyNumber } from '../cli/runCommander.ts';
 import { parseAddresses } from '../client/addresses.ts';
 import { parseBool, parseDurationMs } from '../goflags/goValues.ts';
 import { CONDITIONS, type Condition } from './compare/comparability.ts';
+import { EXPERIMENT_NAMES, EXPERIMENTS } from './experiments/experiments.ts';
 import { FLAG_AXES, flagSpec } from './plan/flagAxes.ts';
 import type { BenchRequest } from './plan/plan.ts';
 import { scheduleOfFile } from './plan/schedule.ts';
@@ -70,7 +71,8 @@ export function addSweepOptions(command: Command): Command {
   return addMeasuringOptions(command).option('--why <text>', 'what it is to find out, for whoever reads it later');
 }
 
-function addMeasuringOptions(command: Command): Command {
+/** `takesScenario`: an experiment has its own. */
+function addMeasuringOptions(command: Command, takesScenario = true): Command {
   command
     .optionsGroup('The cluster:')
     .option(
@@ -119,7 +121,7 @@ function addMeasuringOptions(command: Command): Command {
     );
   command.optionsGroup('Flags of rkvd, a list measures each:');
   for (const name of FLAG_AXES) command.addOption(flagAxisOption(name));
-  return command
+  command
     .optionsGroup('The load:')
     .addOption(listOption('--clients <n>', 'sessions that send requests', 200))
     .option(
@@ -137,12 +139,16 @@ function addMeasuringOptions(command: Command): Command {
     .option('--seed <n>', 'equal seeds draw equal keys', anyNumber, 1)
     .addOption(
       new Option('--rpc <kind>', 'session stream or unary calls').choices(['stream', 'unary']).default('stream'),
-    )
-    .optionsGroup('What happens meanwhile:')
-    .option(
-      '--scenario <file>',
-      'do to the servers what the steps of a scenario say, such as scenarios/leader-killed.yaml, and measure how they recover',
-    )
+    );
+  if (takesScenario) {
+    command
+      .optionsGroup('What happens meanwhile:')
+      .option(
+        '--scenario <file>',
+        'do to the servers what the steps of a scenario say, such as scenarios/leader-killed.yaml, and measure how they recover',
+      );
+  }
+  return command
     .optionsGroup('The results:')
     .option(
       '--runs <n>',
@@ -163,6 +169,36 @@ function addMeasuringOptions(command: Command): Command {
 
 function whyOption(): Option {
   return new Option('--why', 'print also where the servers’ time went, which every run notes');
+}
+
+/** The options of `rkv-bench experiment`. */
+export interface ExperimentFlags extends SweepFlags {
+  readonly quick?: true;
+}
+
+export function addExperimentOptions(command: Command): Command {
+  command
+    .addArgument(new Argument('<experiment>', 'which one').choices(EXPERIMENT_NAMES))
+    .option('--quick', 'the same story in a tenth of the time, on three servers with a thousand requests a second');
+  return addMeasuringOptions(command, false)
+    .option('--why <text>', 'what it is to find out, for whoever reads it later')
+    .addHelpText('after', experimentsHelp());
+}
+
+function experimentsHelp(): string {
+  const width = Math.max(...EXPERIMENT_NAMES.map((name) => name.length));
+  const lines = EXPERIMENTS.map(({ name, description }) => `  ${name.padEnd(width)}  ${description}`);
+  return `
+Experiments:
+${lines.join('\n')}
+
+Examples:
+  rkv-bench experiment crash-leader --quick
+  rkv-bench experiment partition-leader --backend all --runs 5 --name partition
+  rkv-bench experiment latency-vs-throughput --backend all --ordergorums both
+
+Any option says otherwise than the experiment does: --servers 3 --throughput 10 --election 300ms
+`;
 }
 
 /** The options of `rkv-bench compare`. */

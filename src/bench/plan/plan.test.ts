@@ -158,7 +158,7 @@ describe('a schedule', () => {
     name: 'a story',
     file: 'story.yaml',
     steps: [
-      { at: '1s', do: 'remove', server: 1 },
+      { at: '1s', do: 'add', server: 4 },
       { at: '2s', fault: 'kill', server: 'leader' },
     ],
     cluster: { nodes: 4, members: [1, 2, 3], electionMs: 300, catchUpMultiplier: 1024 },

@@ -154,8 +154,8 @@ function withSchedule(request: BenchRequest): Timed {
   };
 }
 
-function scheduleSettings({ name, file, steps }: Schedule): NonNullable<RunSettings['schedule']> {
-  return { name, ...(file === undefined ? {} : { file }), steps: steps.map((step) => ({ ...step })) };
+function scheduleSettings({ name, file, isQuick, steps }: Schedule): NonNullable<RunSettings['schedule']> {
+  return { name, ...(file && { file }), ...(isQuick && { isQuick }), steps: steps.map((step) => ({ ...step })) };
 }
 
 function backendOf(cluster: RunSettings['cluster']): string {

@@ -10,6 +10,8 @@ export interface Schedule {
   readonly name: string;
   /** Undefined where it is an experiment's own. */
   readonly file?: string | undefined;
+  /** Of an experiment: its short form. */
+  readonly isQuick?: true;
   /** As a scenario's file says them; times count from when the measurement begins. */
   readonly steps: readonly FileStep[];
   /** What its cluster is like where nothing else is asked for. */
@@ -39,9 +41,19 @@ export function scheduleProblems({ steps, cluster }: Schedule, servers: number, 
   if (durationMs(last) >= timeMs) {
     problems.push(`--time: expected more than the ${last} at which the last step comes, got ${formatDuration(timeMs)}`);
   }
-  const needed = cluster.nodes ?? 1;
+  const needed = Math.max(
+    ...namedServers(steps),
+    ...(cluster.members?.length === cluster.nodes ? [] : (cluster.members ?? [])),
+  );
   if (servers < needed) problems.push(`--servers: expected at least the ${needed} of the scenario, got ${servers}`);
   return problems;
+}
+
+/** Ids that steps say; others take whoever there is. */
+function namedServers(steps: readonly FileStep[]): number[] {
+  return steps.flatMap(({ server, to, from }) =>
+    [server, to, from].flatMap((text) => [...String(text ?? '').matchAll(/(?<![\w-])\d+(?![\w-])/g)].map(Number)),
+  );
 }
 
 function readScheduleFile(file: string): ReturnType<typeof readSchedule> {

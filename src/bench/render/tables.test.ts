@@ -5,11 +5,12 @@ import type { Condition } from '../compare/comparability.ts';
 import { compareRuns } from '../compare/comparison.ts';
 import { comparisonsJson } from '../compare/comparisonJson.ts';
 import { mergeRepeats } from '../merge.ts';
-import type { RunRecord } from '../results/schema.ts';
+import type { Recovery, RunRecord } from '../results/schema.ts';
 import { sampleHistograms, sampleIncident, sampleRepeat, sampleRun, seriesOf } from '../testing/sampleRun.ts';
 import { renderComparison } from './compareTable.ts';
 import { formatCount, formatSpread, formatUsAsMs } from './format.ts';
 import { describeIncidents } from './incidents.ts';
+import { renderRecovery } from './recoveryTable.ts';
 import { renderRuns } from './runTable.ts';
 
 /** `REWRITE=1 npx vitest run src/bench/render` writes them anew; a person reads the difference. */
@@ -147,5 +148,44 @@ describe('numbers for people', () => {
     expect([0, 843, 4120, 17_700, 1_204_000].map(formatUsAsMs)).toEqual(['0.000', '0.843', '4.12', '17.7', '1,204']);
     expect(formatSpread({ median: 5, min: 4, max: 7 }, formatCount)).toBe('5 (4–7)');
     expect(formatSpread({ median: 5, min: 5, max: 5 }, formatCount)).toBe('5');
+  });
+});
+
+describe('recovery', () => {
+  const recovery = (firstWriteMs: number, changes: Partial<Recovery> = {}): Recovery => ({
+    faultAtMs: 1000,
+    detectMs: 1100,
+    successorMs: 1200,
+    firstWriteMs,
+    gapMs: 1300,
+    leaderlessMs: 1150,
+    fullRateMs: 0,
+    isFullRateReached: true,
+    ratePerSecondBefore: 100,
+    catchUpMs: null,
+    operatorMs: null,
+    failed: 0,
+    slow: 1234,
+    ...changes,
+  });
+  const run = (name: string, times: readonly number[]): RunRecord => ({
+    ...sampleRun(name, [100]),
+    repeats: times.map((ms) => sampleRepeat([100], { recovery: recovery(ms) })),
+  });
+
+  it('is tabled by run, with where its means lie, and without what nobody has', () => {
+    const text = renderRecovery(
+      [run('once', [1400]), run('thrice', [1400, 1500, 1600]), sampleRun('calm', [1])],
+      'terminal',
+    );
+    expect(text.join('\n')).toMatch(/│ once +│ +1\.10 │ +1\.20 │ +1\.40 │ +1\.30 │ +0\.00 │ +0 │ 1,234 │/);
+    expect(text.join('\n')).toMatch(/│ thrice +│.*│ 1\.50 \(1\.27 – 1\.77\) │/);
+    expect(text.join('\n')).not.toMatch(/calm|catch-up|operator/);
+    expect(renderRecovery([sampleRun('calm', [1])], 'terminal')).toEqual([]);
+  });
+
+  it('has no row of a run whose check failed', () => {
+    const wrong = run('wrong', [1400]);
+    expect(renderRecovery([{ ...wrong, verdict: { ...wrong.verdict, passed: false } }], 'terminal')).toEqual([]);
   });
 });

@@ -3,7 +3,9 @@ import type { RunSettings } from '../results/schema.ts';
 
 /** The command that measures this again. What is as by default is left out where it is not what people look for. */
 export function commandOf({ cluster, schedule, load, repeats }: RunSettings, name: string): string {
-  const words = ['rkv-bench'];
+  const isExperiment = schedule !== undefined && schedule.file === undefined;
+  const words = isExperiment ? ['rkv-bench', 'experiment', quoted(schedule.name)] : ['rkv-bench'];
+  if (schedule?.isQuick) words.push('--quick');
   const add = (option: string, value: string | number) => words.push(`--${option}`, quoted(String(value)));
   if (cluster.kind === 'running') add('cluster', cluster.addresses.join(','));
   else {

@@ -50,6 +50,8 @@ const settings = z.object({
       name: z.string(),
       /** The scenario's file as it was typed; not there where it is an experiment's own. */
       file: z.string().optional(),
+      /** Of an experiment: the short form of it. */
+      isQuick: z.literal(true).optional(),
       /** As a scenario's file says them; times count from the beginning of the timeline. */
       steps: z.array(z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))),
     })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sampleRepeat, sampleRun } from '../testing/sampleRun.ts';
 import { describeEffect, effectsOf, type MeasuredConfiguration } from './effects.ts';
+import { contests } from './groups.ts';
 
 /** A grid whose throughput is as told, in rounds that drift and with a little scatter. */
 function grid(
@@ -82,5 +83,28 @@ describe('effectsOf', () => {
     }));
     const batch = effectsOf(part, 0.95).find(({ axis }) => axis === 'batch');
     expect(batch!.overall.ratio).toBeCloseTo(0.2, 1);
+  });
+});
+
+describe('contests', () => {
+  it('are between engines that differ in nothing else', () => {
+    const configuration = (name: string, levels: Record<string, string>) => ({
+      name,
+      levels,
+      rounds: 1,
+      throughput: null,
+      passed: true,
+    });
+    const configurations = [
+      configuration('a5', { backend: 'a', throughput: 't5' }),
+      configuration('a30', { backend: 'a', throughput: 't30' }),
+      configuration('b5', { backend: 'b', throughput: 't5' }),
+      configuration('b30', { backend: 'b', throughput: 't30' }),
+      configuration('c5', { backend: 'c', throughput: 't5' }),
+    ];
+    const runs = ['a5', 'a30', 'b5', 'c5'].map((name) => sampleRun(name, [100]));
+    expect(contests({ configurations }, runs).map((group) => group.map(({ name }) => name))).toEqual([
+      ['a5', 'b5', 'c5'],
+    ]);
   });
 });

@@ -4,11 +4,13 @@ import { z } from 'zod';
 import { printable } from '../../cli/printable.ts';
 import { readTextFile } from '../../files/regularFile.ts';
 import { CONFIDENCE_DEFAULT } from '../compare/comparison.ts';
-import { throughputs, wholeRepeats } from '../compare/metrics.ts';
+import { RECOVERY_TIMES, throughputs, wholeRepeats } from '../compare/metrics.ts';
 import type { PlannedRun, Rounds } from '../plan/plan.ts';
 import type { WrittenRun } from '../render/runTable.ts';
+import type { RunRecord } from '../results/schema.ts';
 import { ResultsInvalidError, writeWhole } from '../results/store.ts';
 import { meanInterval } from '../statistics/intervals.ts';
+import { median } from '../statistics/median.ts';
 import { describeEffect, effectsOf } from './effects.ts';
 
 const SUMMARY_FILE = 'summary.json';
@@ -26,6 +28,8 @@ const figure = z.object({
 const summarySchema = z.object({
   schemaVersion: z.literal(SUMMARY_VERSION),
   name: z.string(),
+  /** Of one that is known by its name. */
+  experiment: z.string().optional(),
   /** Why it was made, in the words of who made it. */
   why: z.string().nullable(),
   /** Rounds that were planned; null where a precision decides. */
@@ -39,6 +43,11 @@ const summarySchema = z.object({
       /** Null while it was not measured, or its check failed. */
       throughput: figure.nullable(),
       passed: z.boolean().nullable(),
+      /** Where something was done to the servers meanwhile, ms from then: by the name that `compare` has for each time. */
+      recovery: z.record(z.string(), figure).optional(),
+      /** After it, over the rounds: medians. */
+      failed: z.number().min(0).optional(),
+      slow: z.number().min(0).optional(),
     }),
   ),
   /** Main effects and interactions, in words. */
@@ -50,12 +59,16 @@ export type SweepSummary = z.infer<typeof summarySchema>;
 
 export interface SweepPlan {
   readonly name: string;
+  readonly experiment?: string | undefined;
   readonly why: string | undefined;
   readonly runs: readonly PlannedRun[];
   readonly rounds: Rounds;
 }
 
-export function summaryOf({ name, why, runs, rounds }: SweepPlan, written: readonly WrittenRun[]): SweepSummary {
+export function summaryOf(
+  { name, experiment, why, runs, rounds }: SweepPlan,
+  written: readonly WrittenRun[],
+): SweepSummary {
   const records = new Map(written.map(({ record }) => [record.name, record]));
   const measured = runs.flatMap(({ name: run, levels }) => {
     const record = records.get(run);
@@ -64,6 +77,7 @@ export function summaryOf({ name, why, runs, rounds }: SweepPlan, written: reado
   return {
     schemaVersion: SUMMARY_VERSION,
     name,
+    ...(experiment === undefined ? {} : { experiment }),
     why: why ?? null,
     rounds: rounds.kind === 'fixed' ? rounds.count : null,
     configurations: runs.map(({ name: run, levels }) => {
@@ -75,10 +89,27 @@ export function summaryOf({ name, why, runs, rounds }: SweepPlan, written: reado
         rounds: record === undefined ? 0 : wholeRepeats(record).length,
         throughput: rates === undefined ? null : meanInterval(rates, CONFIDENCE_DEFAULT),
         passed: record?.verdict.passed ?? null,
+        ...(record?.verdict.passed === true ? recoveryOf(record) : {}),
       };
     }),
-    effects: effectsOf(measured, CONFIDENCE_DEFAULT).map(describeEffect),
+    // Where a fault comes in between, the throughput is not what is asked about.
+    effects: hadFaults(measured) ? [] : effectsOf(measured, CONFIDENCE_DEFAULT).map(describeEffect),
   };
+}
+
+function hadFaults(measured: readonly { readonly record: RunRecord }[]): boolean {
+  return measured.some(({ record }) => record.settings.schedule !== undefined);
+}
+
+function recoveryOf(record: RunRecord): Partial<SweepSummary['configurations'][number]> {
+  const repeats = wholeRepeats(record).filter(({ recovery }) => recovery !== undefined);
+  if (repeats.length === 0) return {};
+  const times = RECOVERY_TIMES.flatMap(({ name, key }) => {
+    const found = repeats.flatMap(({ recovery }) => recovery![key] ?? []).filter((ms) => ms > 0);
+    return found.length === 0 ? [] : [[name, meanInterval(found, CONFIDENCE_DEFAULT)] as const];
+  });
+  const middle = (of: 'failed' | 'slow') => median(repeats.map(({ recovery }) => recovery![of]));
+  return { recovery: Object.fromEntries(times), failed: middle('failed'), slow: middle('slow') };
 }
 
 /** Rejects with what the file system rejects with. */

@@ -16,8 +16,10 @@ it.each([
 });
 
 it.each([
-  ['old', { kind: 'named', name: 'old', isLeftOut: false }],
-  ['not old', { kind: 'named', name: 'old', isLeftOut: true }],
+  ['old', { kind: 'named', names: ['old'], isLeftOut: false }],
+  ['not old', { kind: 'named', names: ['old'], isLeftOut: true }],
+  ['not old,old', { kind: 'named', names: ['old', 'old'], isLeftOut: true }],
+  ['not old,new', undefined],
   ['leader', { kind: 'leader' }],
   ['new', undefined],
   ['not  old', undefined],
@@ -35,7 +37,15 @@ it.each([
 });
 
 describe('targets are resolved', () => {
-  const standing: Standing = { ids: [1, 2, 3, 4], leader: 2, running: [2, 3, 4], named: new Map([['old', [1, 3]]]) };
+  const standing: Standing = {
+    ids: [1, 2, 3, 4],
+    leader: 2,
+    running: [2, 3, 4],
+    named: new Map([
+      ['old', [1, 3]],
+      ['four', [4]],
+    ]),
+  };
 
   it.each([
     ['leader', [2]],
@@ -45,10 +55,12 @@ describe('targets are resolved', () => {
     ['4,1', [1, 4]],
     ['old', [1, 3]],
     ['not old', [2, 4]],
+    ['not old,four', [2]],
+    ['old,four', [1, 3, 4]],
     ['5', 'no server 5: expected one of 1, 2, 3, 4'],
     ['new', 'no server is called new yet'],
   ])('%s', (text, expected) => {
-    expect(resolveTargets(parseTargets(text, ['old', 'new'])!, standing)).toEqual(expected);
+    expect(resolveTargets(parseTargets(text, ['old', 'four', 'new'])!, standing)).toEqual(expected);
   });
 
   it('by role where somebody leads, and follows', () => {

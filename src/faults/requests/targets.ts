@@ -6,14 +6,14 @@ export type Targets =
   | { readonly kind: 'followers' }
   | { readonly kind: 'all' }
   | { readonly kind: 'ids'; readonly ids: readonly number[] }
-  /** In a scenario: whom an earlier step hit, or all others. */
-  | { readonly kind: 'named'; readonly name: string; readonly isLeftOut: boolean };
+  /** In a scenario: whom earlier steps hit, or all others. */
+  | { readonly kind: 'named'; readonly names: readonly string[]; readonly isLeftOut: boolean };
 
 export const TARGETS_EXPECTED = 'leader, follower, followers, all, or ids such as 1 or 1,2';
 
 const IDS = /^[1-9]\d{0,8}(?:,[1-9]\d{0,8})*$/;
 const GROUPS = /^[1-9]\d{0,8}(?:[,/][1-9]\d{0,8})*$/;
-const NAMED = /^(not )?([a-z][a-z0-9-]{0,31})$/;
+const NAMED = /^(not )?([a-z][a-z0-9-]{0,31}(?:,[a-z][a-z0-9-]{0,31})*)$/;
 
 /** Undefined where the text is none. `names` are those that a scenario has given to servers. */
 export function parseTargets(text: string, names: readonly string[] = []): Targets | undefined {
@@ -25,10 +25,10 @@ export function parseTargets(text: string, names: readonly string[] = []): Targe
       return { kind: text };
   }
   if (IDS.test(text)) return { kind: 'ids', ids: ascending(text.split(',')) };
-  const [, not, name] = NAMED.exec(text) ?? [];
-  return name === undefined || !names.includes(name)
-    ? undefined
-    : { kind: 'named', name, isLeftOut: not !== undefined };
+  const [, not, list] = NAMED.exec(text) ?? [];
+  const meant = list?.split(',') ?? [];
+  if (meant.length === 0 || meant.some((name) => !names.includes(name))) return undefined;
+  return { kind: 'named', names: meant, isLeftOut: not !== undefined };
 }
 
 /** `1,2/3`: servers that are apart; undefined where the text is no such thing. */
@@ -63,10 +63,11 @@ export function resolveTargets(
       return unknown === undefined ? targets.ids : noServer(unknown, ids);
     }
     case 'named': {
-      const { name, isLeftOut } = targets;
-      const servers = named.get(name);
-      if (servers === undefined) return `no server is called ${name} yet`;
-      return isLeftOut ? ids.filter((id) => !servers.includes(id)) : servers;
+      const { names, isLeftOut } = targets;
+      const unknown = names.find((name) => !named.has(name));
+      if (unknown !== undefined) return `no server is called ${unknown} yet`;
+      const isMeant = (id: number) => names.some((name) => named.get(name)!.includes(id));
+      return ids.filter((id) => isMeant(id) !== isLeftOut);
     }
   }
   if (leader === undefined) {
