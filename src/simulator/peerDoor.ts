@@ -3,7 +3,7 @@ import type { Replica } from '../server/host/replica.ts';
 import { type AdmissionRequest, admit } from '../server/identity/admission.ts';
 import { passes, stillCounts } from '../server/identity/fences.ts';
 import { Hearsay, UNCONFIRMED } from '../server/identity/hearsay.ts';
-import { type Introduction, introductionOf, type Misfit } from '../server/identity/identity.ts';
+import { type Identity, type Introduction, introductionOf, type Misfit } from '../server/identity/identity.ts';
 import type { KeptIdentity } from '../server/identity/keptIdentity.ts';
 import { Objections } from '../server/identity/objections.ts';
 import { ShutOuts } from '../server/identity/shutOuts.ts';
@@ -129,6 +129,20 @@ export class PeerDoor {
     const { mutation } = this.world;
     const found = this.hearsay.objectionTo(claim);
     return found === UNCONFIRMED || mutation.misfit === undefined ? found : mutation.misfit(found);
+  }
+
+  /** Somebody dials, or does so again because he did not hear who this is. */
+  greeted(line: Line): void {
+    if (this.accepted.get(line.claim.id) !== line) this.hear(line, () => {});
+    else line.received(introductionOf(this.world.identity.identity), undefined);
+  }
+
+  /** Whether this process has a connection to the one that says this of itself, and what that said still counts. */
+  speaksTo(claim: Identity): boolean {
+    const { identity } = this.world;
+    const known = identity.identity.known.get(claim.id);
+    const isMet = known === undefined || known.instance === claim.instance;
+    return isMet && stillCounts(identity.identity, this.fences, claim);
   }
 
   private hears(claim: Introduction): boolean {

@@ -586,7 +586,8 @@ export class VirtualServer {
   private send(envelopes: readonly Envelope<unknown>[]): void {
     const { engine, network, trace, promises } = this.around;
     const judge = this.judge;
-    const { line } = this.process!.door;
+    const { door } = this.process!;
+    const { line } = door;
     for (const { to, message } of envelopes) {
       if (messageType(message) === engine.takeOverType) judge.toldToStand(this.id, to);
       const promised = promises(this.id, to, message);
@@ -602,8 +603,11 @@ export class VirtualServer {
       const peer = this.peers.get(to);
       for (const process of peer?.processes ?? []) {
         const { instance } = process;
+        const isHeard = door.speaksTo(process.folder.identity);
         const deliver = () => {
-          if (process.instance === instance) process.deliver(line, bytes, promised);
+          if (process.instance !== instance) return;
+          if (isHeard) process.deliver(line, bytes, promised);
+          else process.greeted(line);
         };
         network.send(this.endpoint, process.endpoint, deliver, bytes.length, engine.kind.codec.mayOvertake(message));
       }
@@ -637,7 +641,7 @@ export class VirtualServer {
 
   /** Somebody dials, and says who he is and no more. */
   greeted(line: Line): void {
-    if (this.life !== undefined) this.enter(this.epoch, () => this.process!.door.hear(line, () => {}));
+    if (this.life !== undefined) this.enter(this.epoch, () => this.process!.door.greeted(line));
   }
 
   private decode(bytes: Uint8Array): unknown {

@@ -5,7 +5,7 @@ import { REGISTER_BYTES } from '../../wire/command.ts';
 import { NO_FENCE, NO_FENCES } from '../../wire/fence.ts';
 import { type AdmissionAnswer, admit, admittedHardState } from '../identity/admission.ts';
 import { stillCounts } from '../identity/fences.ts';
-import { blankIdentity, type Identity, introductionOf } from '../identity/identity.ts';
+import { blankIdentity, type Identity } from '../identity/identity.ts';
 import { MemoryDisk, MemoryPromisedArea } from '../storage/memoryDisk.ts';
 import { openMemoryLogStore } from '../storage/openLogStore.ts';
 import { batch, Listener } from '../storage/testing.ts';
@@ -81,7 +81,7 @@ class Room {
 
   private isHeard(from: Process, { identity, driven }: Process): boolean {
     const fences = this.heedsFences ? driven.replica.fences : NO_FENCES;
-    return stillCounts(identity, fences, { ...introductionOf(from.identity), isMember: true });
+    return stillCounts(identity, fences, from.identity);
   }
 }
 

@@ -70,6 +70,11 @@ import type { Introduction } from './identity.ts';
  *   L holds it, for those that voted for L in T include no s1; in T it stands before F, for afterwards L does not hear s0.
  * - s0 as a candidate: without F it is refused like any other, by x; with F it has stopped. So its requests do no harm, and it
  *   matters little that unary calls do not tell whose they are; their answers are bound to who introduced himself.
+ * - What is said to s1 does not reach s0, though both have the id, and maybe an address: who knows s1, having met it, or holds F, ends every
+ *   link whose other end is another process, and on a new one says nothing before that end has said who it is (PeerLink). Engines tell
+ *   answers by their terms, and both may stand in one; s0 would count the votes for s1, and x is no help against that. What was said to s0 and
+ *   reaches s1, on a link that waited for its welcome, does no harm: a vote in u > T is of one who lacks F, so whose log ends
+ *   before F, and who will not vote again in u; an acknowledgement in u > T there is none, for s0 leads in no such term.
  * - A read that a leader of v < T confirms with an answer of s0: x, in that quorum and in Q, answered in v, so before it acknowledged F. When the
  *   read was asked F was not committed and s1 did not run: what had been acknowledged by then, Raft's own argument covers.
  * - Configurations: the paragraph in *Votes* holds with s0 for s. The change that an older c lacks stands before F in L's log, so it

@@ -34,7 +34,7 @@ export function passes(fence: Fence | undefined, { instance, admitted }: Speaker
  * Whether what a process said of itself when its connection began still makes it the one to be heard: no fence is in force
  * against it, and no folder of its server is known that was admitted later.
  */
-export function stillCounts(own: Identity, fences: Fences, claim: Introduction): boolean {
+export function stillCounts(own: Identity, fences: Fences, claim: Speaker & Pick<Introduction, 'id'>): boolean {
   return passes(fences.get(claim.id), claim) && (own.known.get(claim.id)?.admitted ?? 0) <= claim.admitted;
 }
 

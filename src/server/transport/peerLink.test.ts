@@ -10,6 +10,7 @@ import type { MessageCodec } from '../../consensus/contract.ts';
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { encodeHello, encodeWelcome } from '../../wire/peerCodec.ts';
 import { encodeFrame, FrameKind, MalformedFrameError, sealFrame } from '../../wire/peerFrames.ts';
+import { stillCounts } from '../identity/fences.ts';
 import { Hearsay } from '../identity/hearsay.ts';
 import { EARLIER_LIVES_MAX, type Introduction, introductionOf } from '../identity/identity.ts';
 import { IdentityFile } from '../identity/identityFile.ts';
@@ -58,6 +59,8 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
   const received: Uint8Array[] = [];
   const refusals: string[] = [];
   const inForce: { fences: Fences } = { fences: NO_FENCES };
+  /** Those of the dialler. */
+  const ofDialler: { fences: Fences } = { fences: NO_FENCES };
   /** What links said of the peer, in order. */
   const said: string[] = [];
   let wake = () => {};
@@ -96,6 +99,7 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
       peer: 2,
       address: { host: '127.0.0.1', port },
       identity,
+      counts: (claim) => stillCounts(identity.identity, ofDialler.fences, claim),
       accepted: () => said.push('accepted'),
       gone: () => {
         said.push('gone');
@@ -132,6 +136,7 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
     acceptor,
     answerer,
     inForce,
+    ofDialler,
     log,
     received,
     refusals,
@@ -164,6 +169,46 @@ describe('a link to a peer', () => {
     one.link.send([Uint8Array.of(2)]);
     await one.until(() => one.refusals.length > 0 || one.said.includes('gone'));
     expect(one.received.map((bytes) => bytes[0])).toEqual([1]);
+  });
+
+  it('went on to the process in whose place another was admitted, and told it what the other had asked for', async () => {
+    const dialler = member(1);
+    const one = await linked(dialler);
+    close = one.close;
+    one.link.send([Uint8Array.of(1)]);
+    await one.until(() => one.received.length === 1);
+    const other = { ...introductionOf(one.answerer.identity), instance: 'f'.repeat(32), admitted: 9 };
+    expect(dialler.meet(other)).toBeUndefined();
+    one.link.send([Uint8Array.of(2)]);
+    await one.until(() => one.said.includes('gone'));
+    // It is dialled again, and who answers is told nothing.
+    const again = one.another(dialler);
+    again.send([Uint8Array.of(3)]);
+    await one.until(() => one.said.filter((what) => what === 'gone').length === 2);
+    expect(one.received.map((bytes) => bytes[0])).toEqual([1]);
+    expect(one.log.lines).toContainEqual(
+      expect.stringContaining('refused to speak to a peer: server 1 knows server 2'),
+    );
+  });
+
+  it('ends, and is not taken up, where the dialler’s log admits another folder', async () => {
+    const dialler = member(1);
+    const one = await linked(dialler);
+    close = one.close;
+    one.link.send([Uint8Array.of(1)]);
+    await one.until(() => one.received.length === 1);
+    one.ofDialler.fences = new Map([[2, { index: 5, instance: 'f'.repeat(32) }]]);
+    one.link.send([Uint8Array.of(2)]);
+    await one.until(() => one.said.includes('gone'));
+    const again = one.another(dialler);
+    again.send([Uint8Array.of(3)]);
+    await one.until(() => one.said.filter((what) => what === 'gone').length === 2);
+    expect(one.received.map((bytes) => bytes[0])).toEqual([1]);
+    // The fence may be truncated.
+    one.ofDialler.fences = NO_FENCES;
+    one.another(dialler).send([Uint8Array.of(4)]);
+    await one.until(() => one.received.length === 2);
+    expect(one.received.map((bytes) => bytes[0])).toEqual([1, 4]);
   });
 
   it('is not heard, nor taken, from where a fence stands in the log that names another folder', async () => {
@@ -232,6 +277,7 @@ describe('a link to a peer', () => {
     again.change({ admitted: 7 });
     one.another(again).send([Uint8Array.of(2)]);
     await expect.poll(() => one.log.lines.join()).toContain('a newer link takes its place');
+    await one.until(() => one.received.length === 2);
     expect(one.received.map(([first]) => first)).toEqual([1, 2]);
   });
 
@@ -519,6 +565,7 @@ describe('what does not know links', () => {
           codec: CODEC,
           maxMessageBytes: MESSAGE_BYTES_MAX,
           log: log as unknown as Log,
+          counts: () => true,
           accepted: () => {},
           gone: () => {},
           refused: () => {},

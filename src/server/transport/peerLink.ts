@@ -17,7 +17,7 @@ import {
   PEER_PREFACE,
   PEER_PROTOCOL_VERSION,
 } from '../../wire/peerFrames.ts';
-import { explainMisfit, introductionOf, type Misfit } from '../identity/identity.ts';
+import { explainMisfit, type Introduction, introductionOf, type Misfit } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { checkedIntroduction, misfitNamed } from './introductions.ts';
@@ -48,6 +48,8 @@ export interface PeerLinkOptions<M> {
   readonly codec: MessageCodec<M>;
   readonly maxMessageBytes: number;
   readonly log: LimitedLog;
+  /** Whether the process that says this of itself is still the one to be spoken to under its id. */
+  readonly counts: (claim: Introduction) => boolean;
   /** The peer took our link: it has nothing against us. */
   readonly accepted: (peer: NodeId) => void;
   /** The link to the peer is lost: what it had against us is so no longer, unless `refused` follows. */
@@ -69,7 +71,8 @@ interface Dialled {
   isConnected: boolean;
   /** The peer speaks as we do. */
   hasAnswered: boolean;
-  isWelcome: boolean;
+  /** Who took up the link; undefined until then. */
+  welcomedBy: Introduction | undefined;
   /** It was asked whether it is there, and something came since. */
   isAsked: boolean;
   heard: boolean;
@@ -79,6 +82,9 @@ interface Dialled {
  * The way to one peer: a connection of our own frames (docs/peers.md), dialled when there is something to say. While it is
  * down messages are dropped, which engines expect of networks; it comes back by itself. What an engine lets overtake does not
  * wait behind large messages, here or at the socket. What is said in a turn leaves at its end, in one write.
+ *
+ * Nothing is said before the other end has said who it is, nor once another process is admitted in its place: engines match answers by
+ * their terms, so a vote for the one would be taken for its own by the other (admission.ts).
  */
 export class PeerLink<M> {
   private readonly options: PeerLinkOptions<M>;
@@ -97,7 +103,11 @@ export class PeerLink<M> {
 
   /** Messages of one turn, in order; `encoded` remembers what is said to others as well. */
   send(messages: readonly M[], encoded?: Map<M, Uint8Array>): void {
-    if (this.closed || (this.dialled === undefined && this.pause !== undefined)) return;
+    if (this.closed) return;
+    const { dialled } = this;
+    const end = dialled?.welcomedBy;
+    if (end !== undefined && !this.options.counts(end)) this.lost(dialled!, 'another folder of it was admitted');
+    if (this.dialled === undefined && this.pause !== undefined) return;
     this.dialled ??= this.dial();
     const { codec, maxMessageBytes } = this.options;
     for (const message of messages) {
@@ -138,7 +148,7 @@ export class PeerLink<M> {
   /** Hands to the socket what it may have: what overtakes first, then as much of the rest as the way carries. */
   private flush(): void {
     const { dialled, outbox } = this;
-    if (dialled === undefined || outbox.waitingBytes === 0) return;
+    if (dialled?.welcomedBy === undefined || outbox.waitingBytes === 0) return;
     const { socket, window } = dialled;
     const nowMs = performance.now();
     let bytes: number;
@@ -174,7 +184,7 @@ export class PeerLink<M> {
       preface: Buffer.alloc(0),
       isConnected: false,
       hasAnswered: false,
-      isWelcome: false,
+      welcomedBy: undefined,
       isAsked: false,
       heard: false,
     };
@@ -226,8 +236,8 @@ export class PeerLink<M> {
   private frame(dialled: Dialled, kind: FrameKind, payload: Uint8Array): void {
     if (this.dialled !== dialled) return;
     if (kind === FrameKind.Refusal) this.wasRefused(dialled, decodeRefusal(payload));
-    else if (kind === FrameKind.Welcome && !dialled.isWelcome) this.welcomed(dialled, payload);
-    else if (kind === FrameKind.Taken && dialled.isWelcome) {
+    else if (kind === FrameKind.Welcome && dialled.welcomedBy === undefined) this.welcomed(dialled, payload);
+    else if (kind === FrameKind.Taken && dialled.welcomedBy !== undefined) {
       dialled.window.taken(decodeTaken(payload), performance.now());
       this.flush();
     } else if (kind !== FrameKind.Pong) {
@@ -237,31 +247,37 @@ export class PeerLink<M> {
 
   private welcomed(dialled: Dialled, payload: Uint8Array): void {
     const { peer, identity, log, address, accepted } = this.options;
-    const misfit = this.misfitOfWelcome(payload);
+    const claim = this.claimOf(payload);
+    const misfit = claim === undefined ? `what answers there is not server ${peer}` : this.misfitOf(claim);
     if (misfit !== undefined) {
       if (misfit !== this.reported) log.error({ peer }, `refused to speak to a peer: ${misfit}`);
       this.lost(dialled, undefined);
       this.reported = misfit;
       return;
     }
-    dialled.isWelcome = true;
+    dialled.welcomedBy = claim;
     this.backoff.reset();
     this.reported = '';
     const { cluster } = identity.identity;
     log.info({ peer, address: formatAddress(address), cluster: cluster || 'not known' }, 'connected to peer');
     accepted(peer);
+    this.flush();
   }
 
-  private misfitOfWelcome(payload: Uint8Array): string | undefined {
-    const { peer, identity } = this.options;
+  private claimOf(welcome: Uint8Array): Introduction | undefined {
+    const claim = checkedIntroduction(decodeWelcome(welcome).introduction);
+    return claim?.id === this.options.peer ? claim : undefined;
+  }
+
+  private misfitOf(claim: Introduction): string | undefined {
+    const { identity, counts } = this.options;
+    const own = identity.identity;
     try {
-      const claim = checkedIntroduction(decodeWelcome(payload).introduction);
-      if (claim?.id !== peer) return `what answers there is not server ${peer}`;
-      const own = identity.identity;
       const misfit = identity.meet(claim);
-      return misfit === undefined ? undefined : explainMisfit(misfit, own, claim);
+      if (misfit !== undefined) return explainMisfit(misfit, own, claim);
+      return counts(claim) ? undefined : `another folder of server ${claim.id} is being admitted`;
     } catch (error) {
-      return `its welcome cannot be used: ${(error as Error).message}`;
+      return `whom it speaks to cannot be noted: ${(error as Error).message}`;
     }
   }
 
@@ -279,7 +295,7 @@ export class PeerLink<M> {
 
   /** A peer that is gone without a word is noticed by its silence. */
   private lookAfter(dialled: Dialled): void {
-    if (!dialled.isWelcome) this.lost(dialled, `no welcome in ${ANSWER_MS_MAX / 1000} s`);
+    if (dialled.welcomedBy === undefined) this.lost(dialled, `no welcome in ${ANSWER_MS_MAX / 1000} s`);
     else if (!dialled.isAsked) {
       dialled.heard = false;
       dialled.window.sent(PING.length, performance.now());

@@ -168,6 +168,7 @@ export class PeerTransport<M> {
       codec,
       maxMessageBytes: MESSAGE_BYTES_MAX,
       log,
+      counts: (claim) => this.acceptor.counts(claim),
       accepted,
       gone,
       refused,
