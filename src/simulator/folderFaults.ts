@@ -23,9 +23,12 @@ export class FolderFaults {
   private readonly servers: readonly VirtualServer[];
   private readonly restartLater: (server: VirtualServer) => void;
   private readonly backups = new Map<VirtualServer, Backup>();
+  /** Of folders while they were new. */
+  private readonly newFolders = new Map<VirtualServer, Backup>();
   /** Draws apart from the others, so that these are as they were without it. */
   private readonly ofEarlier: Random;
   private readonly ofIdentity: Random;
+  private readonly ofNew: Random;
   private earlier: VirtualServer[] = [];
 
   constructor(
@@ -40,11 +43,28 @@ export class FolderFaults {
     this.restartLater = restartLater;
     this.ofEarlier = around.random.fork('earlier processes');
     this.ofIdentity = around.random.fork('identities that stay');
+    this.ofNew = around.random.fork('copies of new folders');
     const { plan, timeline } = around;
-    if (!plan.founding || !plan.strikes.has('backup')) return;
+    if (!plan.founding) return;
     for (const server of servers) {
-      timeline.after(random.exponential(FIRST_COPY_MEAN_US), () => this.makeCopy(server));
+      timeline.after(this.ofNew.exponential(FIRST_COPY_MEAN_US), () => this.makeCopy(server));
     }
+    this.putNewLater();
+  }
+
+  /** Few clusters are founded, and backups strike few of these: copies of new folders are put back apart from them. */
+  private putNewLater(): void {
+    const { plan, timeline } = this.around;
+    const delayUs = this.ofNew.exponential(NEW_COPY_MEAN_US / plan.pace);
+    if (timeline.nowUs + delayUs >= plan.chaosUs) return;
+    timeline.after(delayUs, () => {
+      const copied = [...this.newFolders];
+      if (copied.length > 0) {
+        const [server, backup] = this.ofNew.pick(copied);
+        if (this.mayPutCopy(server, backup)) this.putOlder(server, backup.image);
+      }
+      this.putNewLater();
+    });
   }
 
   /** All that a server keeps is gone. */
@@ -107,7 +127,9 @@ export class FolderFaults {
       return;
     }
     const [server, backup] = this.random.pick(copied);
-    this.putCopy(server, backup);
+    if (!this.mayPutCopy(server, backup)) return;
+    if (this.ofIdentity.chance(STAYING_IDENTITY_CHANCE)) this.putBesideIdentity(server, backup.image);
+    else this.putOlder(server, backup.image);
   }
 
   private makeCopy(server: VirtualServer): void {
@@ -117,15 +139,15 @@ export class FolderFaults {
     const ofRecord = judge.server(server.id).configuration;
     const configuration = server.status()?.configuration ?? ofRecord ?? { voters: plan.bootstrap, outgoing: [] };
     this.note('copy made', () => `server ${server.id}, ${stage}`);
-    this.backups.set(server, { image: server.folder.image, configuration });
+    const copies = stage === 'new' ? this.newFolders : this.backups;
+    copies.set(server, { image: server.folder.image, configuration });
   }
 
-  private putCopy(victim: VirtualServer, { image, configuration }: Backup): void {
-    if (!this.mayReplace(victim, configuration) || victim.folder.identity.stage !== 'member') return;
-    if (this.ofIdentity.chance(STAYING_IDENTITY_CHANCE)) {
-      this.putBesideIdentity(victim, image);
-      return;
-    }
+  private mayPutCopy(victim: VirtualServer, { configuration }: Backup): boolean {
+    return this.mayReplace(victim, configuration) && victim.folder.identity.stage === 'member';
+  }
+
+  private putOlder(victim: VirtualServer, image: FolderImage): void {
     const isKnown = this.isKnownToAll(victim.id, image);
     if (!isKnown && image.identity.stage === 'new') return;
     victim.crash('crash between events');
@@ -237,6 +259,7 @@ export class FolderFaults {
 
 /** While the servers of a founding are new. */
 const FIRST_COPY_MEAN_US = 1_000_000;
+const NEW_COPY_MEAN_US = 12_000_000;
 const GOES_ON_CHANCE = 0.5;
 const GOES_ON_MEAN_US = 20_000_000;
 const CUT_OFF_MEAN_US = 1_000_000;

@@ -31,7 +31,7 @@ export interface Mutation {
   readonly admit?: typeof admit;
   /** A server hears whom the fences in its log forbid. */
   readonly ignoresFences?: boolean;
-  /** A server that was heard once is heard as long as its connection lasts. */
+  /** A server that was heard once is heard, and spoken to, as long as its connection lasts. */
   readonly hearsOnceMet?: boolean;
   /** The start of a member is told before it counts. */
   readonly tellsTooSoon?: boolean;

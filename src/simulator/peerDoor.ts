@@ -20,8 +20,8 @@ export interface Line {
   readonly forgets: boolean;
   /** Another process was admitted in the place of this one, which has no vote in this term and before; undefined: none was. */
   pastTerm(): number | undefined;
-  /** The process hears how it was received. */
-  received(by: Introduction, misfit: Misfit | undefined): void;
+  /** The process hears how it was received, and runs `welcomed` where it has nothing against who received it. */
+  received(by: Introduction, misfit: Misfit | undefined, welcomed?: () => void): void;
 }
 
 export interface DoorWorld extends AskingWorld {
@@ -50,6 +50,8 @@ export class PeerDoor {
   private readonly hearsay: Hearsay;
   /** The last connection of each peer: as long as that is the same, nobody introduces himself again. */
   private readonly accepted = new Map<NodeId, Line>();
+  /** Who took up the connection of this process to each peer: PeerLink's `welcomedBy`. */
+  private readonly welcomedBy = new Map<NodeId, Introduction>();
   private ownLine: Line | undefined;
   private isAdmitting = false;
 
@@ -68,23 +70,30 @@ export class PeerDoor {
       claim: introductionOf(identity),
       forgets: this.world.forgets(),
       pastTerm: () => this.world.pastTerm(),
-      received: (by, misfit) => this.world.back(by.id, () => this.received(by, misfit)),
+      received: (by, misfit, welcomed) => {
+        this.world.back(by.id, () => {
+          if (this.received(by, misfit)) welcomed?.();
+        });
+      },
     };
     return this.ownLine;
   }
 
-  private received(by: Introduction, misfit: Misfit | undefined): void {
+  private received(by: Introduction, misfit: Misfit | undefined): boolean {
     if (misfit !== undefined) {
       if (this.objections.areDecisive(by.id, misfit)) this.world.refused(by.id, misfit);
-      return;
+      return false;
     }
     this.objections.withdrawnBy(by.id);
-    this.meet(by);
+    if (this.meet(by) !== undefined) return false;
+    this.welcomedBy.set(by.id, by);
+    return true;
   }
 
   /** The process of a peer ended, and its connections with it. */
   gone(peer: NodeId): void {
     this.objections.withdrawnBy(peer);
+    this.welcomedBy.delete(peer);
   }
 
   /** Uses a message that came on this connection, if it may be used; who sent it is known from then on. */
@@ -131,18 +140,18 @@ export class PeerDoor {
     return found === UNCONFIRMED || mutation.misfit === undefined ? found : mutation.misfit(found);
   }
 
-  /** Somebody dials, or does so again because he did not hear who this is. */
-  greeted(line: Line): void {
-    if (this.accepted.get(line.claim.id) !== line) this.hear(line, () => {});
-    else line.received(introductionOf(this.world.identity.identity), undefined);
+  /** Somebody dials; where he is taken up he hears who this is. */
+  greeted(line: Line, welcomed: () => void): void {
+    this.hear(line, () => line.received(introductionOf(this.world.identity.identity), undefined, welcomed));
   }
 
-  /** Whether this process has a connection to the one that says this of itself, and what that said still counts. */
-  speaksTo(claim: Identity): boolean {
-    const { identity } = this.world;
-    const known = identity.identity.known.get(claim.id);
-    const isMet = known === undefined || known.instance === claim.instance;
-    return isMet && stillCounts(identity.identity, this.fences, claim);
+  /** Whether the connection to this peer is to the process that says this of itself, and what that said still counts. */
+  speaksTo({ id, instance, admitted }: Identity): boolean {
+    const { mutation, identity } = this.world;
+    if (mutation.forgets === true || mutation.hearsOnceMet === true) return true;
+    const end = this.welcomedBy.get(id);
+    const isTheEnd = end?.instance === instance && end.admitted === admitted;
+    return isTheEnd && stillCounts(identity.identity, this.fences, end);
   }
 
   private hears(claim: Introduction): boolean {

@@ -33,7 +33,7 @@ export class StrayPeer extends Stray {
       if (target.isUp) census.count(asks ? 'forged request for admission' : 'forged introduction');
       if (asks) this.askForAdmission(target, claim);
       else if (way === 1) target.introduced(claim, () => {});
-      else target.greeted({ claim, forgets: false, pastTerm: () => undefined, received: () => {} });
+      else target.greeted({ claim, forgets: false, pastTerm: () => undefined, received: () => {} }, () => {});
     });
   }
 

@@ -603,13 +603,18 @@ export class VirtualServer {
       const peer = this.peers.get(to);
       for (const process of peer?.processes ?? []) {
         const { instance } = process;
-        const isHeard = door.speaksTo(process.folder.identity);
-        const deliver = () => {
-          if (process.instance !== instance) return;
-          if (isHeard) process.deliver(line, bytes, promised);
-          else process.greeted(line);
+        const reach = (arrived: () => void, size = 0, isUrgent = false) => {
+          const arrive = () => {
+            if (process.instance === instance) arrived();
+          };
+          network.send(this.endpoint, process.endpoint, arrive, size, isUrgent);
         };
-        network.send(this.endpoint, process.endpoint, deliver, bytes.length, engine.kind.codec.mayOvertake(message));
+        const isUrgent = engine.kind.codec.mayOvertake(message);
+        const say = () => reach(() => process.deliver(line, bytes, promised), bytes.length, isUrgent);
+        const isLinked = () => door.speaksTo(process.folder.identity);
+        if (isLinked()) say();
+        // It waits until the connection is taken up.
+        else reach(() => process.greeted(line, () => isLinked() && say()));
       }
     }
   }
@@ -639,9 +644,9 @@ export class VirtualServer {
     throw new InvariantViolation('engine contract', `server ${from} sends ${this.name} ${refusal.reason}`);
   }
 
-  /** Somebody dials, and says who he is and no more. */
-  greeted(line: Line): void {
-    if (this.life !== undefined) this.enter(this.epoch, () => this.process!.door.greeted(line));
+  /** Somebody dials, and says who he is and no more; `welcomed` where he hears that he is taken up, by whom he may speak to. */
+  greeted(line: Line, welcomed: () => void): void {
+    if (this.life !== undefined) this.enter(this.epoch, () => this.process!.door.greeted(line, welcomed));
   }
 
   private decode(bytes: Uint8Array): unknown {

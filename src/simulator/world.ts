@@ -290,6 +290,13 @@ class World {
     // What the faults held up arrives, and is written, as late as they made it.
     const settledUs = this.servers.map(({ disk }) => disk.writtenUs);
     this.runUntil(Math.max(this.around.network.allArrivedUs, ...settledUs));
+    // Only then does leave what waited for such a write, votes among it: who stood while its disk stalled is terms ahead, takes others there, and
+    // whoever could lead learns of it by standing in vain. Those waits are of the fault before, and may outlast what is granted to this one.
+    this.stepUntil(
+      () => this.isOfOneTerm,
+      this.recoveryBoundUs,
+      () => `the members are not of one term (${this.describeServers()})`,
+    );
     const deaf = DeafLeader.of(this.around, this.servers);
     if (deaf === undefined) return;
     while (!deaf.isOver()) this.step();
@@ -348,6 +355,12 @@ class World {
       members = this.servers.filter(({ id }) => voters.includes(id) || learners.includes(id));
     }
     return members;
+  }
+
+  /** Whether there is a leader, whose term is that of every member. */
+  private get isOfOneTerm(): boolean {
+    const terms = this.members.map(({ id }) => this.around.judge.server(id).term);
+    return new Set(terms).size === 1;
   }
 
   private describeServers(): string {

@@ -29,6 +29,8 @@ interface Process {
 class Room {
   /** Pairs that hear each other. */
   hearing: (readonly [Process, Process])[] = [];
+  /** It hears as well what is said to others that have its id. */
+  overhears: Process | undefined;
   private readonly kind: EngineKind<unknown>;
   private readonly heedsFences: boolean;
   private mail: { readonly from: Process; readonly to: NodeId; readonly message: unknown }[] = [];
@@ -62,7 +64,7 @@ class Room {
     while (this.mail.length > 0) {
       for (const { from, to, message } of this.mail.splice(0)) {
         for (const receiver of this.hearersOf(from)) {
-          if (receiver.identity.id !== to || !this.isHeard(from, receiver)) continue;
+          if (receiver.identity.id !== to || !this.knows(from, receiver) || !this.knows(receiver, from)) continue;
           receiver.driven.replica.receive(from.identity.id, message);
           receiver.driven.run();
         }
@@ -76,12 +78,14 @@ class Room {
   }
 
   private hearersOf(from: Process): Process[] {
-    return this.hearing.flatMap(([a, b]) => (a === from ? [b] : b === from ? [a] : []));
+    const hearers = this.hearing.flatMap(([a, b]) => (a === from ? [b] : b === from ? [a] : []));
+    return this.overhears === undefined || from === this.overhears ? hearers : [...hearers, this.overhears];
   }
 
-  private isHeard(from: Process, { identity, driven }: Process): boolean {
+  /** Whether `other` is the one to be heard, and spoken to, under its id. */
+  private knows({ identity, driven }: Process, other: Process): boolean {
     const fences = this.heedsFences ? driven.replica.fences : NO_FENCES;
-    return stillCounts(identity, fences, from.identity);
+    return stillCounts(identity, fences, other.identity);
   }
 }
 
@@ -105,22 +109,13 @@ async function admittedWith(id: NodeId, { snapshot, spentTerm }: Extract<Admissi
   return keptBy(kept);
 }
 
-/**
- * The interleaving of admission.ts: server 3 is admitted again by server 1 while its earlier process is cut off. Server 1 is started again
- * and cannot be reached but by that one; server 2 and the new process hear each other. Returns how both were answered who
- * asked servers 1 and 2 for a session, and who leads which term.
- */
-async function besideAnEarlierProcess(kind: EngineKind<unknown>, heedsFences: boolean) {
-  const room = new Room(kind, heedsFences);
-  const a = room.start(1, 'a', 0);
-  const b = room.start(2, 'b', 0.3);
-  const earlier = room.start(3, 'earlier', 0.99);
+/** Server 3 is admitted again by server 1 while its earlier process is cut off, and server 1 stops. */
+async function admittedBeside(room: Room, { a, b, earlier }: { a: Process; b: Process; earlier: Process }) {
   room.hearing = [
     [a, b],
     [a, earlier],
     [b, earlier],
   ];
-  const status = ({ driven }: Process) => driven.replica.status();
   const isSettled = () => {
     const { role, lastIndex, appliedIndex } = status(a);
     return role === 'leader' && lastIndex > 0 && lastIndex === appliedIndex && status(earlier).lastIndex === lastIndex;
@@ -139,6 +134,24 @@ async function besideAnEarlierProcess(kind: EngineKind<unknown>, heedsFences: bo
   a.driven.replica.stop();
   await a.driven.store.close();
   room.hearing = [];
+  return answer;
+}
+
+function status({ driven }: Process) {
+  return driven.replica.status();
+}
+
+/**
+ * The interleaving of admission.ts: server 1 is started again
+ * and cannot be reached but by the earlier process; server 2 and the new one hear each other. Returns how both were answered who
+ * asked servers 1 and 2 for a session, and who leads which term.
+ */
+async function besideAnEarlierProcess(kind: EngineKind<unknown>, heedsFences: boolean) {
+  const room = new Room(kind, heedsFences);
+  const a = room.start(1, 'a', 0);
+  const b = room.start(2, 'b', 0.3);
+  const earlier = room.start(3, 'earlier', 0.99);
+  const answer = await admittedBeside(room, { a, b, earlier });
   // It has missed its leader for long enough to vote for another, and does not stand yet.
   for (let i = 0; i < 14; i++) await room.step(earlier);
   const again = room.start(1, 'a', 0, 0, keptBy(a.kept));
@@ -165,21 +178,46 @@ async function besideAnEarlierProcess(kind: EngineKind<unknown>, heedsFences: bo
   return { leaders, outcomes: [outcomes[1]!, outcomes[2]!] as const };
 }
 
-describe.each(Object.entries(await loadEngines(ENGINES)))(
-  'a live earlier process beside an admission, with the %s engine',
-  (_name, { kind }) => {
-    it('made two leaders of one term, which acknowledged different entries of one index, where nobody heeded the fence', async () => {
-      const { leaders, outcomes } = await besideAnEarlierProcess(kind, false);
-      expect(leaders).toEqual([leaders[0], leaders[0]]);
-      expect(outcomes[0]).toMatchObject({ status: 'ok' });
-      expect(outcomes[0]).toEqual(outcomes[1]);
-    });
+/**
+ * Server 3 stands, while what server 2 says to it reaches its earlier process as well, which stands in the same term. Returns who leads it.
+ */
+async function overheard(kind: EngineKind<unknown>, heedsFences: boolean) {
+  const room = new Room(kind, heedsFences);
+  const a = room.start(1, 'a', 0);
+  const b = room.start(2, 'b', 0.99);
+  const earlier = room.start(3, 'earlier', 0.3);
+  const answer = await admittedBeside(room, { a, b, earlier });
+  const admitted = room.start(3, 'new', 0.3, answer.admitted, await admittedWith(3, answer));
+  room.hearing = [[b, admitted]];
+  room.overhears = earlier;
+  await room.until(() => status(admitted).role === 'leader', b, earlier, admitted);
+  const { term } = status(admitted);
+  return [admitted, earlier].filter((each) => status(each).role === 'leader' && status(each).term === term);
+}
 
-    it('elects nobody', async () => {
-      const { leaders, outcomes } = await besideAnEarlierProcess(kind, true);
-      expect(leaders).toHaveLength(1);
-      expect(outcomes[0].status).toBe('not-leader');
-      expect(outcomes[1]).toMatchObject({ status: 'ok' });
-    });
-  },
-);
+const engines = Object.entries(await loadEngines(ENGINES));
+
+it('two processes of a server led one term where one heard the votes for the other', async () => {
+  const both = await Promise.all(engines.map(([, { kind }]) => overheard(kind, false)));
+  expect(Math.max(...both.map(({ length }) => length))).toBe(2);
+});
+
+describe.each(engines)('a live earlier process beside an admission, with the %s engine', (_name, { kind }) => {
+  it('made two leaders of one term, which acknowledged different entries of one index, where nobody heeded the fence', async () => {
+    const { leaders, outcomes } = await besideAnEarlierProcess(kind, false);
+    expect(leaders).toEqual([leaders[0], leaders[0]]);
+    expect(outcomes[0]).toMatchObject({ status: 'ok' });
+    expect(outcomes[0]).toEqual(outcomes[1]);
+  });
+
+  it('elects nobody', async () => {
+    const { leaders, outcomes } = await besideAnEarlierProcess(kind, true);
+    expect(leaders).toHaveLength(1);
+    expect(outcomes[0].status).toBe('not-leader');
+    expect(outcomes[1]).toMatchObject({ status: 'ok' });
+  });
+
+  it('counts no votes for the process that was admitted', async () => {
+    expect(await overheard(kind, true)).toHaveLength(1);
+  });
+});
