@@ -254,7 +254,9 @@ class World {
     const before = this.clients.map((client) => client.succeeded);
     const hasProgress = () =>
       this.clients.every((client, i) => client.succeeded >= before[i]! + OPERATIONS_AFTER_HEALING_MIN);
-    this.stepUntil(hasProgress, boundUs, () => {
+    // A client that thinks waits for nobody. Its thoughts are of exponential length: two together outlast this once in half a million.
+    const thinkingUs = OPERATIONS_AFTER_HEALING_MIN * THINKING_MEANS_MAX * this.around.plan.clients.thinkMeanUs;
+    this.stepUntil(hasProgress, boundUs + thinkingUs, () => {
       const waiting = this.clients.filter((client, i) => client.succeeded === before[i]!).length;
       return `${waiting} of ${this.clients.length} clients were not served (${this.describeServers()})`;
     });
@@ -420,6 +422,8 @@ function describePlan(plan: Plan): string {
 /** Rounds that find out how long an answer takes, two that found, two that join, one that tells the others; and as many again. */
 const FOUNDING_ROUND_TRIPS = 20;
 const OPERATIONS_AFTER_HEALING_MIN = 2;
+/** An operation comes after a thought that is this many times as long as usual at most. */
+const THINKING_MEANS_MAX = 8;
 const SERVING_BOUND_US = 240_000_000;
 /** More than a client's command takes in a log. */
 const RECORD_BYTES = 60;

@@ -86,8 +86,8 @@ export function cutOffWhileChanging(plan: Plan): Plan {
       maxMessageBytes: 1 << 20,
     },
     snapshotEveryEntries: 0,
-    chaosUs: 8_000_000,
-    runMinUs: 9_000_000,
+    chaosUs: 16_000_000,
+    runMinUs: 17_000_000,
     operationsMin: 20,
     pace: 8,
     network: {
@@ -114,7 +114,7 @@ export function cutOffWhileChanging(plan: Plan): Plan {
     foundingDistanceUs: 0,
     strikes: new Map([
       ['membership change', 5_000],
-      ['partition', 100_000],
+      ['partition', 300_000],
     ]),
   };
 }
