@@ -75,6 +75,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'wire/command.ts',
     'wire/fence.ts',
     'wire/generated/rkv.ts',
+    'server/faults',
     'server/host',
     'server/identity/admission.ts',
     'server/identity/asking.ts',

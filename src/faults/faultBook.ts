@@ -86,14 +86,14 @@ export class FaultBook {
 
   get diskCondition(): DiskCondition {
     let syncAddedUs = 0;
-    let stalledUntilUs = 0;
+    let isStalled = false;
     let isFull = false;
     for (const { fault } of this.faults.values()) {
       if (fault.kind === 'slow-disk') syncAddedUs += fault.syncAddedUs;
-      else if (fault.kind === 'stalled-disk') stalledUntilUs = Number.POSITIVE_INFINITY;
+      else if (fault.kind === 'stalled-disk') isStalled = true;
       else if (fault.kind === 'full-disk') isFull = true;
     }
-    return { slowness: 1, syncAddedUs, stalledUntilUs, isFull };
+    return { syncAddedUs, isStalled, isFull };
   }
 
   get clockRate(): number {

@@ -6,6 +6,7 @@ import { InvalidFaultError } from '../faults/serverFault.ts';
 import { UsageError } from '../goflags/goFlags.ts';
 import { decodeStartFaults, START_FAULTS_VARIABLE } from '../wire/faultCodec.ts';
 import { ExitCode } from '../wire/supervision.ts';
+import { MACHINE } from './faults/machine.ts';
 import { ServerFaults } from './faults/serverFaults.ts';
 import { parseServerConfig, rkvdUsage, type ServerConfig } from './flags.ts';
 import { ListenError } from './net/grpcListener.ts';
@@ -101,7 +102,8 @@ export async function rkvd(engines: EngineRegistry): Promise<void> {
 function startFaults({ id, servers }: ServerConfig, log: Log): ServerFaults | 'invalid' {
   const given = process.env[START_FAULTS_VARIABLE];
   try {
-    return new ServerFaults(id, servers.length, log, given === undefined ? [] : decodeStartFaults(given));
+    const faults = given === undefined ? [] : decodeStartFaults(given);
+    return new ServerFaults(id, servers.length, log, MACHINE, faults);
   } catch (error) {
     if (!(error instanceof InvalidFaultError)) throw error;
     process.stderr.write(`rkvd: ${printable(`${START_FAULTS_VARIABLE}: ${error.message}`)}\n`);

@@ -362,7 +362,10 @@ export class RkvServer {
       if (refusal !== undefined) this.refused(from, refusal);
       return refusal;
     };
-    this.faultyPeers = this.faults?.between(kind.codec, {
+    const { codec } = kind;
+    this.faultyPeers = this.faults?.between<unknown>({
+      sizeOf: (message) => codec.encode(message).length,
+      mayOvertake: (message) => codec.mayOvertake(message),
       send: (envelopes) => this.transport?.send(envelopes),
       receive,
     });

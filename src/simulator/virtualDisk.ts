@@ -1,12 +1,10 @@
-import { type DiskCondition, fateOfWrite, writeUs } from '../faults/diskCondition.ts';
 import { drawMs } from '../faults/spread.ts';
 import type { Disk, DiskOperation, PromisedSlots } from '../server/storage/contract.ts';
 import type { Census } from './census.ts';
 import type { DiskPlan } from './plan.ts';
 import type { Random } from './random.ts';
-import { stallLookUs } from './stall.ts';
 import type { Timeline } from './timeline.ts';
-import { VirtualPromisedArea } from './virtualPromisedArea.ts';
+import { type AreaTroubles, VirtualPromisedArea } from './virtualPromisedArea.ts';
 
 /** An injected failure: a full disk, or one that cannot be read. */
 export class VirtualDiskError extends Error {
@@ -37,13 +35,13 @@ export interface DiskWatcher {
  * the other. What a crash leaves of those that no completed sync followed is as bad as the contract of Disk allows:
  * each may be lost, there, or torn operation by operation, with values cut short and bits flipped.
  */
-export class VirtualDisk implements DiskCondition {
+export class VirtualDisk implements AreaTroubles {
   isFull = false;
   /** Probability that a read fails. */
   readErrorChance = 0;
   /** Times the usual latency. */
   slowness = 1;
-  syncAddedUs = 0;
+  /** No write is done before. */
   stalledUntilUs = 0;
   /** Beside the disk, not on it: what befalls the disk's content leaves it alone. */
   readonly promised: VirtualPromisedArea;
@@ -112,7 +110,7 @@ export class VirtualDisk implements DiskCondition {
   private begin(watcher: DiskWatcher): void {
     const write = this.pending[0]!;
     const usualUs = write.sync ? this.drawSyncUs() : UNSYNCED_WRITE_US;
-    const latencyUs = writeUs(this, usualUs, write.sync);
+    const latencyUs = Math.round(usualUs * this.slowness);
     if (this.slowness > 1) this.census.count('slow disk');
     const epoch = this.epoch;
     this.doneUs = this.timeline.nowUs + latencyUs;
@@ -128,17 +126,16 @@ export class VirtualDisk implements DiskCondition {
 
   private complete(epoch: number, watcher: DiskWatcher): void {
     if (epoch !== this.epoch) return;
-    const fate = fateOfWrite(this, this.timeline.nowUs);
-    if (fate === 'waits') {
+    if (this.stalledUntilUs > this.timeline.nowUs) {
       this.census.count('stalled disk');
       this.doneUs = this.stalledUntilUs;
-      this.timeline.at(stallLookUs(this, this.timeline.nowUs), () => this.complete(epoch, watcher));
+      this.timeline.at(this.stalledUntilUs, () => this.complete(epoch, watcher));
       return;
     }
     const write = this.pending.shift()!;
     // A write that is asked for while this one is reported finds the disk idle and begins at once.
     if (this.pending.length > 0) this.begin(watcher);
-    if (fate === 'fails') {
+    if (this.isFull) {
       this.census.count('full disk');
       write.done(new VirtualDiskError('no space left on device'));
     } else {

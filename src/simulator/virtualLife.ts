@@ -1,4 +1,5 @@
 import type { EngineKind, Envelope, NodeId } from '../consensus/contract.ts';
+import type { FaultyClients } from '../server/faults/faultyClients.ts';
 import type { CommandOutcome } from '../server/host/outcomes.ts';
 import { Replica, type ReplicaEnvironment } from '../server/host/replica.ts';
 import type { Speaker } from '../server/identity/fences.ts';
@@ -10,7 +11,6 @@ import type { ServerJudge } from './invariants/bystander.ts';
 import { ObservedEngine, ObservedStore, observeStateMachine } from './observers.ts';
 import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
-import type { VirtualClock } from './virtualClock.ts';
 import { VirtualSessions } from './virtualSessions.ts';
 
 /** Who is told what becomes of a store's writes, once there is somebody. */
@@ -23,7 +23,9 @@ export interface LifeHost {
   readonly self: Speaker;
   readonly around: Surroundings;
   readonly judge: ServerJudge;
-  readonly clock: VirtualClock;
+  readonly clock: { readonly nowMs: number };
+  /** What is wrong with the links of its clients. */
+  readonly faultyClients: FaultyClients | undefined;
   readonly aimed: AimedCrashes;
   readonly random: Random;
   /** Runs it in a later turn of the process. */

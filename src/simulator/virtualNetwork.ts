@@ -21,8 +21,7 @@ export interface Partition {
 
 /**
  * Carries messages between endpoints with delay, loss, duplication and reordering as planned, through partitions and
- * clogged links. What becomes of a message, and when it arrives, is decided as under `rkvd -faults` (src/faults/lane.ts). Loopback does
- * not exist: nobody sends to himself.
+ * clogged links. Faults on purpose stand before it, at their servers (virtualFaults.ts). Loopback does not exist: nobody sends to himself.
  */
 export class VirtualNetwork {
   private readonly timeline: Timeline;
@@ -38,8 +37,6 @@ export class VirtualNetwork {
   /** Per link: the partition that blocks it, if any. */
   private readonly blocked: (Partition | undefined)[] = new Array(ENDPOINTS_MAX * ENDPOINTS_MAX).fill(undefined);
   private readonly clogged: ((() => void)[] | undefined)[] = new Array(ENDPOINTS_MAX * ENDPOINTS_MAX).fill(undefined);
-  /** Per link: what faults on purpose have made of it; empty where there are none. */
-  private faulty: (LinkCondition | undefined)[] = [];
   private readonly lanes: readonly Lane[];
   private readonly counted = new Set<Partition>();
 
@@ -59,10 +56,10 @@ export class VirtualNetwork {
   }
 
   /** Sends; returns how many copies are under way. */
-  send(from: number, to: number, deliver: () => void, bytes = 0, isUrgent = false): number {
+  send(from: number, to: number, deliver: () => void): number {
     const link = from * ENDPOINTS_MAX + to;
     const blocked = this.blocked[link];
-    const condition = blocked === undefined ? (this.faulty[link] ?? this.condition) : this.cutCondition;
+    const condition = blocked === undefined ? this.condition : this.cutCondition;
     switch (fateOf(condition, this.random.next)) {
       case 'cut':
         if (blocked !== undefined) this.countOnce(blocked);
@@ -73,10 +70,10 @@ export class VirtualNetwork {
         return 0;
     }
     const duplicateChance = this.isHealed ? 0 : this.plan.duplicateChance;
-    this.carry(link, deliver, bytes, isUrgent);
+    this.carry(link, deliver);
     if (duplicateChance === 0 || !this.random.chance(duplicateChance)) return 1;
     this.census.count('message duplicated');
-    this.carry(link, deliver, bytes, isUrgent);
+    this.carry(link, deliver);
     return 2;
   }
 
@@ -86,7 +83,7 @@ export class VirtualNetwork {
     this.census.count(partition.kind);
   }
 
-  private carry(link: number, deliver: () => void, bytes = 0, isUrgent = false): void {
+  private carry(link: number, deliver: () => void): void {
     const queue = this.clogged[link];
     if (queue !== undefined) {
       if (queue.length === 0) this.census.count('clogged link');
@@ -94,9 +91,7 @@ export class VirtualNetwork {
       return;
     }
     const { nowUs } = this.timeline;
-    const condition = this.faulty[link] ?? this.condition;
-    const isUrgentHere = isUrgent && condition.bytesPerSecond !== Number.POSITIVE_INFINITY;
-    const arrivalUs = this.lanes[link]!.arrivalUs(condition, nowUs, bytes, this.random.next, isUrgentHere);
+    const arrivalUs = this.lanes[link]!.arrivalUs(this.condition, nowUs, 0, this.random.next);
     this.timeline.at(arrivalUs, deliver);
   }
 
@@ -112,12 +107,6 @@ export class VirtualNetwork {
 
   get isClogged(): boolean {
     return this.clogged.some((queue) => queue !== undefined);
-  }
-
-  /** What both ends' faults on purpose do to what goes from one to the other, besides what the plan says; none: nothing. */
-  setFaults(from: number, to: number, faults: readonly LinkCondition[]): void {
-    const link = from * ENDPOINTS_MAX + to;
-    this.faulty[link] = faults.length === 0 ? undefined : together([this.condition, ...faults]);
   }
 
   /** Cuts the pairs; returns how to mend them. */
@@ -158,7 +147,6 @@ export class VirtualNetwork {
   heal(): void {
     this.isHealed = true;
     this.setCondition();
-    this.faulty = [];
     this.blocked.fill(undefined);
     for (let link = 0; link < this.clogged.length; link++) {
       const queue = this.clogged[link];
@@ -166,16 +154,6 @@ export class VirtualNetwork {
       for (const deliver of queue ?? []) this.carry(link, deliver);
     }
   }
-}
-
-function together(conditions: readonly LinkCondition[]): LinkCondition {
-  return {
-    isCut: conditions.some(({ isCut }) => isCut),
-    lossChance: 1 - conditions.reduce((kept, { lossChance }) => kept * (1 - lossChance), 1),
-    delays: conditions.flatMap(({ delays }) => delays),
-    bytesPerSecond: Math.min(...conditions.map(({ bytesPerSecond }) => bytesPerSecond)),
-    keepsOrder: conditions.some(({ keepsOrder }) => keepsOrder),
-  };
 }
 
 function conditionOf({

@@ -1,9 +1,7 @@
-import { type DiskCondition, isStalled, writeUs } from '../faults/diskCondition.ts';
 import type { PromisedArea, PromisedSlots } from '../server/storage/contract.ts';
 import type { Census } from './census.ts';
 import type { DiskPlan } from './plan.ts';
 import type { Random } from './random.ts';
-import { stallLookUs } from './stall.ts';
 import type { Timeline } from './timeline.ts';
 
 type Done = (error: Error | null) => void;
@@ -16,7 +14,10 @@ interface Pending {
 }
 
 /** What the virtual disk's troubles mean here: the place is there already, so that a full disk has room for it. */
-export type AreaTroubles = Omit<DiskCondition, 'isFull'>;
+export interface AreaTroubles {
+  readonly slowness: number;
+  readonly stalledUntilUs: number;
+}
 
 /**
  * The file with the two slots beside a virtual disk. Its writes go on in parallel with the disk's, in a time of their own; a
@@ -60,13 +61,14 @@ export class VirtualPromisedArea {
     const { syncMinUs, syncMeanUs, syncMs } = this.plan;
     // What was measured is the time of both.
     const usualUs = syncMs === undefined ? syncMinUs + this.random.exponential(syncMeanUs) : 1;
-    this.timeline.after(writeUs(this.troubles, usualUs, true), () => this.complete(epoch, done));
+    this.timeline.after(Math.round(usualUs * this.troubles.slowness), () => this.complete(epoch, done));
   }
 
   private complete(epoch: number, done: Done): void {
     if (epoch !== this.epoch) return;
-    if (isStalled(this.troubles, this.timeline.nowUs)) {
-      this.timeline.at(stallLookUs(this.troubles, this.timeline.nowUs), () => this.complete(epoch, done));
+    const { stalledUntilUs } = this.troubles;
+    if (stalledUntilUs > this.timeline.nowUs) {
+      this.timeline.at(stalledUntilUs, () => this.complete(epoch, done));
       return;
     }
     this.content = this.pending!.slots;

@@ -1,7 +1,8 @@
 import type { EngineStatus, Envelope, MembershipChange, NodeId } from '../consensus/contract.ts';
 import { MalformedMessageError } from '../consensus/contract.ts';
-import { messageType, type Promised } from '../consensus/engineEntry.ts';
+import { messageType } from '../consensus/engineEntry.ts';
 import { BrokenInvariantError } from '../consensus/parts/turnGuard.ts';
+import type { ServerFault } from '../faults/serverFault.ts';
 import type { CommandOutcome, RequestResult } from '../server/host/outcomes.ts';
 import { type AdmissionRequest, admittedHardState } from '../server/identity/admission.ts';
 import { FencedError } from '../server/identity/fences.ts';
@@ -23,6 +24,7 @@ import { InvariantViolation } from './violation.ts';
 import type { ServerEnd } from './virtualCall.ts';
 import { VirtualClock } from './virtualClock.ts';
 import { LOST_WRITES_MAX, VirtualDisk } from './virtualDisk.ts';
+import { type Packet, VirtualFaults } from './virtualFaults.ts';
 import { type FolderImage, foundingMember, type Misplaced, newFolder, VirtualFolder } from './virtualFolder.ts';
 import { type LifeHost, type ListenerTarget, VirtualLife } from './virtualLife.ts';
 import { FIRST_EARLIER } from './virtualNetwork.ts';
@@ -34,6 +36,8 @@ interface Process {
   readonly epoch: number;
   readonly identity: KeptIdentity;
   readonly door: PeerDoor;
+  /** Of a server that takes faults on purpose. */
+  readonly faults: VirtualFaults | undefined;
 }
 
 /**
@@ -66,6 +70,8 @@ export class VirtualServer {
   /** Counts processes and ends of processes: what belongs to an earlier one is ignored. */
   private epoch = 0;
   private backlog: (() => void)[] | undefined;
+  /** The faults on purpose that whoever starts it keeps up, by name; undefined: it takes none. */
+  private faults: Map<string, ServerFault> | undefined;
   /** The process that went on elsewhere when the server was given up for lost. */
   private earlier: VirtualServer | undefined;
   /** Another process was admitted in the place of this one, which has no vote in this term and before. */
@@ -161,7 +167,7 @@ export class VirtualServer {
     if (this.rejoins) this.loseFolder();
     this.starting(() => {
       const identity = this.folder.open(`${epoch}`);
-      this.process = { epoch, identity, door: this.door(epoch, identity) };
+      this.process = { epoch, identity, door: this.door(epoch, identity), faults: this.faultsOf(epoch) };
       if (identity.identity.stage === 'member') {
         this.open(epoch);
         return;
@@ -234,14 +240,15 @@ export class VirtualServer {
   /** Another server asks who this is. Where nobody listens it hears so at once. */
   introduced(claim: Introduction, answered: (answer: Answer) => void): void {
     const process = this.process;
-    if (process === undefined) answered({ kind: 'silent' });
+    if (process === undefined || process.faults?.isApartFrom(claim.id)) answered({ kind: 'silent' });
     else this.enter(process.epoch, () => process.door.introduced(claim, answered));
   }
 
   askedForAdmission(claim: Introduction, request: AdmissionRequest, answered: (reply: AdmissionReply) => void): void {
     const process = this.process;
-    if (process === undefined) answered({ ok: false, reason: 'unavailable', leader: 0 });
-    else this.enter(process.epoch, () => process.door.askedForAdmission(claim, request, answered));
+    if (process === undefined || process.faults?.isApartFrom(claim.id)) {
+      answered({ ok: false, reason: 'unavailable', leader: 0 });
+    } else this.enter(process.epoch, () => process.door.askedForAdmission(claim, request, answered));
   }
 
   private door(epoch: number, identity: KeptIdentity): PeerDoor {
@@ -393,7 +400,8 @@ export class VirtualServer {
   private openStore(epoch: number, listener: LogStoreListener): OpenedStore {
     const enter = (run: () => void) => this.enter(epoch, run);
     const { id, disk, around, aimed, random } = this;
-    return openStore({ id, identity: this.folder.identity, disk, around, aimed, random, enter }, listener);
+    const boundary = this.process?.faults;
+    return openStore({ id, identity: this.folder.identity, disk, around, aimed, random, boundary, enter }, listener);
   }
 
   /** Opens the store of a server that took part before, and asks the others whether it may go on. */
@@ -456,7 +464,8 @@ export class VirtualServer {
       self: this.folder.identity,
       around: this.around,
       judge: this.endpoint === this.id ? this.judge : whoeverJudges(() => this.judge),
-      clock: this.clock,
+      clock: this.process?.faults ?? this.clock,
+      faultyClients: this.process?.faults?.clients,
       aimed: this.aimed,
       random: this.random.fork(`engine ${epoch}`),
       soon: (run) => this.soon(epoch, run),
@@ -584,9 +593,9 @@ export class VirtualServer {
   }
 
   private send(envelopes: readonly Envelope<unknown>[]): void {
-    const { engine, network, trace, promises } = this.around;
+    const { engine, trace, promises } = this.around;
     const judge = this.judge;
-    const { door } = this.process!;
+    const { faults, door } = this.process!;
     const { line } = door;
     for (const { to, message } of envelopes) {
       if (messageType(message) === engine.takeOverType) judge.toldToStand(this.id, to);
@@ -599,23 +608,27 @@ export class VirtualServer {
       if (to === this.id) {
         throw new InvariantViolation('engine contract', `${this.name} sends a message to itself`);
       }
-      // As on a connection: its two ends know each other, and it does not outlive the folder of either.
-      const peer = this.peers.get(to);
-      for (const process of peer?.processes ?? []) {
-        const { instance } = process;
-        const reach = (arrived: () => void, size = 0, isUrgent = false) => {
-          const arrive = () => {
-            if (process.instance === instance) arrived();
-          };
-          network.send(this.endpoint, process.endpoint, arrive, size, isUrgent);
-        };
-        const isUrgent = engine.kind.codec.mayOvertake(message);
-        const say = () => reach(() => process.deliver(line, bytes, promised), bytes.length, isUrgent);
-        const isLinked = () => door.speaksTo(process.folder.identity);
-        if (isLinked()) say();
-        // It waits until the connection is taken up.
-        else reach(() => process.greeted(line, () => isLinked() && say()));
-      }
+      const packet: Packet = { line, bytes, promised, mayOvertake: engine.kind.codec.mayOvertake(message) };
+      if (faults === undefined) this.transmit(to, packet);
+      else faults.peers.send([{ to, message: packet }]);
+    }
+  }
+
+  /** As on a connection: its two ends know each other, and it does not outlive the folder of either. */
+  private transmit(to: NodeId, packet: Packet): void {
+    const { door } = this.process!;
+    for (const process of this.peers.get(to)?.processes ?? []) {
+      const { instance } = process;
+      const reach = (arrived: () => void) => {
+        this.around.network.send(this.endpoint, process.endpoint, () => {
+          if (process.instance === instance) arrived();
+        });
+      };
+      const say = () => reach(() => process.deliver(packet));
+      const isLinked = () => door.speaksTo(process.folder.identity);
+      if (isLinked()) say();
+      // It waits until the connection is taken up.
+      else reach(() => process.greeted(packet.line, () => isLinked() && say()));
     }
   }
 
@@ -623,16 +636,22 @@ export class VirtualServer {
     return this.folder.identity.instance;
   }
 
-  deliver(line: Line, bytes: Uint8Array, promised: Promised | undefined): void {
+  deliver(packet: Packet): void {
     if (this.life === undefined) return;
     this.enter(this.epoch, () => {
-      const use = () => this.receive(line, bytes, promised);
-      if (this.around.mutation.forgets === true) use();
-      else this.process!.door.hear(line, use);
+      const { faults } = this.process!;
+      if (faults === undefined) this.take(packet);
+      else faults.peers.receive(packet.line.claim.id, packet);
     });
   }
 
-  private receive(line: Line, bytes: Uint8Array, promised: Promised | undefined): void {
+  private take(packet: Packet): void {
+    const use = () => this.receive(packet);
+    if (this.around.mutation.forgets === true) use();
+    else this.process!.door.hear(packet.line, use);
+  }
+
+  private receive({ line, bytes, promised }: Packet): void {
     const from = line.claim.id;
     if (line.forgets && !this.folder.forgets) {
       throw new InvariantViolation('whole memory', `${this.name} uses a message of server ${from}, which forgot`);
@@ -681,6 +700,43 @@ export class VirtualServer {
   transferLeadership(to: NodeId, done: (result: RequestResult) => void): void {
     if (this.life === undefined) return;
     this.enter(this.epoch, () => this.life!.replica.transferLeadership(to, done));
+  }
+
+  // --- faults on purpose ---
+
+  private faultsOf(epoch: number): VirtualFaults | undefined {
+    if (this.faults === undefined) return undefined;
+    const { id, around } = this;
+    const process = {
+      id,
+      around,
+      random: this.random.fork(`faults ${epoch}`),
+      after: (delayUs: number, run: () => void) => this.after(epoch, delayUs, run),
+      transmit: (to: NodeId, packet: Packet) => this.transmit(to, packet),
+      take: (packet: Packet) => this.take(packet),
+      note: (what: string, detail: () => string) => this.note(what, detail),
+    };
+    return new VirtualFaults(process, this.faults);
+  }
+
+  /** It is started so that it takes faults from now on. */
+  takeFaults(): void {
+    this.faults = new Map();
+  }
+
+  setFault(name: string, fault: ServerFault): void {
+    this.faults!.set(name, fault);
+    this.toldOfFaults((faults) => faults.set(name, fault));
+  }
+
+  healFault(name: string): void {
+    this.faults!.delete(name);
+    this.toldOfFaults((faults) => faults.heal(name));
+  }
+
+  private toldOfFaults(tell: (faults: VirtualFaults) => void): void {
+    const { process } = this;
+    if (process !== undefined) this.enter(process.epoch, () => tell(process.faults!));
   }
 
   private note(what: string, detail?: () => string): void {

@@ -1,4 +1,5 @@
 import type { NodeId } from '../consensus/contract.ts';
+import type { FaultyClients } from '../server/faults/faultyClients.ts';
 import type { CommandSink } from '../server/host/outcomes.ts';
 import type { Replica } from '../server/host/replica.ts';
 import { REASSURE_MS, type SessionStream, serveSession } from '../server/service/sessionStream.ts';
@@ -12,6 +13,7 @@ export interface SessionsHost {
   readonly id: NodeId;
   readonly judge: ServerJudge;
   readonly replica: Replica<unknown>;
+  readonly faultyClients: FaultyClients | undefined;
   /** Runs it in a later turn of the process. */
   soon(run: () => void): void;
   after(delayUs: number, run: () => void): void;
@@ -44,9 +46,9 @@ export class VirtualSessions {
   serve(call: ServerEnd): void {
     this.calls.add(call);
     call.on('close', () => this.calls.delete(call));
-    const { replica, soon } = this.host;
+    const { replica, soon, faultyClients } = this.host;
     serveSession(
-      call,
+      faultyClients?.session(call) ?? call,
       {
         replica: {
           submit: (command, sink, tag) => replica.submit(command, this.judged(command, sink), tag),

@@ -10,6 +10,7 @@ import type { AimedCrashes } from './aimedCrashes.ts';
 import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { VirtualDisk } from './virtualDisk.ts';
+import type { VirtualFaults } from './virtualFaults.ts';
 
 export interface StoreHost {
   readonly id: NodeId;
@@ -19,6 +20,8 @@ export interface StoreHost {
   readonly disk: VirtualDisk;
   readonly aimed: AimedCrashes;
   readonly random: Random;
+  /** May stand between the store and its disk. */
+  readonly boundary: Pick<VirtualFaults, 'disk' | 'area'> | undefined;
   /** Runs part of the process that asked, if it still runs. */
   enter(run: () => void): void;
 }
@@ -31,20 +34,20 @@ export interface OpenedStore {
 /** The production log store on a virtual disk, for one process. Throws what that throws. */
 export function openStore(host: StoreHost, listener: LogStoreListener): OpenedStore {
   const { plan, mutation } = host.around;
-  const disk = host.disk.open({
+  const opened = host.disk.open({
     syncBegun: (us) => host.aimed.syncBegun(us),
     syncDone: () => host.aimed.syncDone(),
   });
-  const area = host.disk.promised.open();
-  const promised = PromisedDisk.open(
-    guarded(mutation.disk?.(disk) ?? disk, host),
-    guardedArea(mutation.promised?.(area) ?? area, host),
-    () => Uint8Array.from({ length: STORE_ID_BYTES }, () => host.random.int(256)),
+  const found = host.disk.promised.open();
+  const disk = guarded(mutation.disk?.(opened) ?? opened, host);
+  const area = guardedArea(mutation.promised?.(found) ?? found, host);
+  const promised = PromisedDisk.open(host.boundary?.disk(disk) ?? disk, host.boundary?.area(area) ?? area, () =>
+    Uint8Array.from({ length: STORE_ID_BYTES }, () => host.random.int(256)),
   );
   const { store } = promised.recover(
     (whole) => ChunkedLogStore.open(whole, listener, { cacheEntries: plan.cacheEntries }),
-    (found) => {
-      if (mutation.believesAnyStart !== true) checkBinding('the folder', host.identity, found);
+    (start) => {
+      if (mutation.believesAnyStart !== true) checkBinding('the folder', host.identity, start);
     },
   );
   return { store, disk: promised };

@@ -8,6 +8,7 @@ import type { ConnectionGuard } from '../../net/grpc/method.ts';
 import type { ServerCall, UnaryDone } from '../../net/grpc/serverCall.ts';
 import type { SessionCall } from '../service/sessionStream.ts';
 import { FaultyClients } from './faultyClients.ts';
+import { MACHINE } from './machine.ts';
 
 const same = (bytes: Buffer) => bytes;
 const method = (name: string, isStream: boolean) => ({
@@ -37,8 +38,7 @@ async function setUp() {
   let drawn = 0;
   const clients = new FaultyClients({
     conditionOf: (way) => book.clientCondition(way),
-    nowUs: () => performance.now() * 1000,
-    next: () => drawn,
+    environment: { ...MACHINE, next: () => drawn },
     lost: (call) => lost.push(call),
   });
   const handlers = {

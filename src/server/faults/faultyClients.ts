@@ -1,5 +1,5 @@
 import { status, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import type { NextRandom } from '../../faults/distributions.ts';
+import type { FaultEnvironment } from '../../faults/environment.ts';
 import type { Way } from '../../faults/faultBook.ts';
 import type { LinkCondition } from '../../faults/lane.ts';
 import type { ServerCall, UnaryDone } from '../../net/grpc/serverCall.ts';
@@ -13,17 +13,24 @@ const BROKEN: GrpcError = { code: status.UNAVAILABLE, details: 'the connection b
 export interface FaultyClientsOptions {
   /** Undefined where nothing is wrong with what goes that way. */
   readonly conditionOf: (way: Way) => LinkCondition | undefined;
-  readonly nowUs: () => number;
-  readonly next: NextRandom;
+  readonly environment: FaultEnvironment;
   /** Nobody answers the call any more. */
   readonly lost: (call: object) => void;
+}
+
+/** A call of a session, with what its faults need of it. */
+export interface ClientCall extends Omit<SessionCall, 'on' | 'emit'> {
+  readonly connection?: ServerCall['connection'];
+  on(event: 'data' | 'end' | 'close', heard: (message: Buffer) => void): unknown;
+  emit(event: 'error', failure: GrpcError): unknown;
+  once(event: 'close', heard: () => void): unknown;
 }
 
 /** A call, as what is wrong with its client's link sees it. */
 interface Victim {
   /** Something of it was lost: nothing more of it passes. */
   isDead: boolean;
-  readonly call: ServerCall;
+  readonly call: Pick<ClientCall, 'once'>;
   /** Its client hears that it is over. */
   break(): void;
 }
@@ -57,11 +64,10 @@ export class FaultyClients {
 
   /** Faults have come or gone. */
   refresh(): void {
-    const { conditionOf, nowUs, next } = this.options;
+    const { conditionOf, environment } = this.options;
     for (const way of ['to', 'from'] as const) {
       const lane = laneFor(this.lanes[way], conditionOf(way), {
-        nowUs,
-        next,
+        environment,
         sizeOf: ({ bytes }) => bytes,
         isUrgent: () => false,
         deliver: (passages) => {
@@ -82,11 +88,16 @@ export class FaultyClients {
     for (const [name, handler] of Object.entries(handlers)) {
       const handle = handler as unknown as (call: object, done?: UnaryDone) => void;
       around[name] = (call: ServerCall, done?: UnaryDone) => {
-        if (done === undefined) handle(new FaultySession(call, this.pass));
+        if (done === undefined) handle(this.session(call));
         else this.unary(call, done, (answer) => handle(call, answer));
       };
     }
     return around as UntypedServiceImplementation;
+  }
+
+  /** The same call of a session stream, of such a client. */
+  session(call: ClientCall): SessionCall {
+    return new FaultySession(call, this.pass);
   }
 
   private unary(call: ServerCall, done: UnaryDone, handle: (done: UnaryDone) => void): void {
@@ -121,19 +132,19 @@ export class FaultyClients {
 
 type Pass = (way: Way, of: Victim, bytes: number, pass: () => void) => void;
 
-/** A session stream's call. */
+/** A session stream's call, as a gRPC server has it, or the simulator. */
 class FaultySession implements SessionCall, Victim {
   isDead = false;
-  readonly call: ServerCall;
+  readonly call: ClientCall;
   private readonly pass: Pass;
 
-  constructor(call: ServerCall, pass: Pass) {
+  constructor(call: ClientCall, pass: Pass) {
     this.call = call;
     this.pass = pass;
   }
 
-  /** Whose it is. */
-  get connection(): ServerCall['connection'] {
+  /** Whose it is, where that is counted. */
+  get connection(): ClientCall['connection'] {
     return this.call.connection;
   }
 

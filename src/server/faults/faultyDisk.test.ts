@@ -8,17 +8,17 @@ import { MemoryDisk, MemoryPromisedArea } from '../storage/memoryDisk.ts';
 import { openLevelLogStore } from '../storage/openLogStore.ts';
 import { batch, command, hard, type Listener } from '../storage/testing.ts';
 import { FaultyDisk, FaultyPromisedArea, WriteGate } from './faultyDisk.ts';
+import { MACHINE } from './machine.ts';
 
 afterEach(() => void vi.useRealTimers());
 
-const WELL: DiskCondition = { slowness: 1, syncAddedUs: 0, stalledUntilUs: 0, isFull: false };
-const STALLED = { ...WELL, stalledUntilUs: Number.POSITIVE_INFINITY };
-const nowUs = () => performance.now() * 1000;
+const WELL: DiskCondition = { syncAddedUs: 0, isStalled: false, isFull: false };
+const STALLED = { ...WELL, isStalled: true };
 
 /** What may stand below a store, in a condition that a test changes. */
 function boundary(first: DiskCondition = WELL) {
   let condition = first;
-  const gates = [new WriteGate(() => condition, nowUs), new WriteGate(() => condition, nowUs)] as const;
+  const gates = [new WriteGate(() => condition, MACHINE), new WriteGate(() => condition, MACHINE)] as const;
   return {
     disk: (disk: ConstructorParameters<typeof FaultyDisk>[0]) => new FaultyDisk(disk, gates[0]),
     area: (area: ConstructorParameters<typeof FaultyPromisedArea>[0]) => new FaultyPromisedArea(area, gates[1]),

@@ -1,6 +1,12 @@
-import { type DiskCondition, isStalled, writeUs } from '../../faults/diskCondition.ts';
-import type { Disk, DiskOperation, PromisedArea, PromisedSlots } from '../storage/contract.ts';
-import { StorageWriteError } from '../storage/levelDisk.ts';
+import type { DiskCondition } from '../../faults/diskCondition.ts';
+import type { FaultEnvironment } from '../../faults/environment.ts';
+import {
+  type Disk,
+  type DiskOperation,
+  type PromisedArea,
+  type PromisedSlots,
+  StorageWriteError,
+} from '../storage/contract.ts';
 
 type Done = (error: Error | null) => void;
 
@@ -13,36 +19,42 @@ interface Waiting {
 /** Holds writes back, in order, for as long as the condition of their disk wants. What was held back when a process ends was never written. */
 export class WriteGate {
   private readonly condition: () => DiskCondition;
-  private readonly nowUs: () => number;
+  private readonly environment: FaultEnvironment;
   private readonly waiting: Waiting[] = [];
-  private timer: NodeJS.Timeout | undefined;
+  /** Of when the first of them is due. */
+  private callOff = () => {};
 
-  constructor(condition: () => DiskCondition, nowUs: () => number) {
+  constructor(condition: () => DiskCondition, environment: FaultEnvironment) {
     this.condition = condition;
-    this.nowUs = nowUs;
+    this.environment = environment;
   }
 
   /** Runs it when its time has come, at once where nothing is wrong. */
   enter(isSync: boolean, run: (isFull: boolean) => void): void {
     const afterUs = this.waiting.at(-1)?.dueUs ?? 0;
-    const dueUs = Math.max(this.nowUs(), afterUs) + writeUs(this.condition(), 0, isSync);
+    const addedUs = isSync ? this.condition().syncAddedUs : 0;
+    const dueUs = Math.max(this.environment.nowUs(), afterUs) + addedUs;
     this.waiting.push({ isSync, dueUs, run });
     if (this.waiting.length === 1) this.moveOn();
   }
 
+  soon(run: () => void): void {
+    this.environment.after(0, run);
+  }
+
   /** The condition has changed, or time has passed. */
   moveOn(): void {
-    clearTimeout(this.timer);
+    const { nowUs, after } = this.environment;
+    this.callOff();
     for (let first = this.waiting[0]; first !== undefined; first = this.waiting[0]) {
       const condition = this.condition();
-      const nowUs = this.nowUs();
+      const earlyUs = first.dueUs - nowUs();
       // Of a disk that is slow no longer nothing has to wait.
-      const isEarly = condition.syncAddedUs > 0 && first.dueUs > nowUs;
-      if (isEarly) {
-        this.timer = setTimeout(() => this.moveOn(), (first.dueUs - nowUs) / 1000);
+      if (condition.syncAddedUs > 0 && earlyUs > 0) {
+        this.callOff = after(earlyUs, () => this.moveOn());
         return;
       }
-      if (first.isSync && isStalled(condition, nowUs)) return;
+      if (first.isSync && condition.isStalled) return;
       this.waiting.shift();
       first.run(condition.isFull);
     }
@@ -75,7 +87,7 @@ export class FaultyDisk implements Disk {
 
   write(operations: readonly DiskOperation[], sync: boolean, done: Done): void {
     this.gate.enter(sync, (isFull) => {
-      if (isFull) setImmediate(done, noSpace('LevelDB'));
+      if (isFull) this.gate.soon(() => done(noSpace('LevelDB')));
       else this.disk.write(operations, sync, done);
     });
   }
@@ -105,7 +117,7 @@ export class FaultyPromisedArea implements PromisedArea {
 
   create(slots: PromisedSlots, done: Done): void {
     this.gate.enter(true, (isFull) => {
-      if (isFull) setImmediate(done, noSpace(this.name));
+      if (isFull) this.gate.soon(() => done(noSpace(this.name)));
       else this.area.create(slots, done);
     });
   }

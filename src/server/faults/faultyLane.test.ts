@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LinkCondition } from '../../faults/lane.ts';
 import { CLEAR } from '../../faults/testing/clearLink.ts';
 import { FaultyLane } from './faultyLane.ts';
+import { MACHINE } from './machine.ts';
 
 const LATE: LinkCondition = { ...CLEAR, delays: [{ kind: 'fixed', us: 10_000 }] };
 
@@ -11,8 +12,7 @@ afterEach(() => void vi.useRealTimers());
 function setUp(condition: LinkCondition, next: () => number = () => 0.5) {
   const delivered: string[][] = [];
   const lane = new FaultyLane<string>(condition, {
-    nowUs: () => Date.now() * 1000,
-    next,
+    environment: { ...MACHINE, next },
     sizeOf: (message) => message.length,
     isUrgent: (message) => message.startsWith('!'),
     deliver: (messages) => delivered.push([...messages]),

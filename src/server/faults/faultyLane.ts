@@ -1,12 +1,11 @@
-import type { NextRandom } from '../../faults/distributions.ts';
+import type { FaultEnvironment } from '../../faults/environment.ts';
 import { fateOf, Lane, type LinkCondition } from '../../faults/lane.ts';
 
 /** Messages that may be under way in one direction at once; what comes on top is lost, as in a network. */
 const WAITING_MAX = 16_384;
 
 export interface FaultyLaneOptions<M> {
-  readonly nowUs: () => number;
-  readonly next: NextRandom;
+  readonly environment: FaultEnvironment;
   /** Asked where bandwidth is limited. */
   readonly sizeOf: (message: M) => number;
   readonly isUrgent: (message: M) => boolean;
@@ -36,7 +35,8 @@ export class FaultyLane<M> {
   private currentCondition: LinkCondition;
   /** In the order in which they arrive. */
   private waiting: { readonly dueUs: number; readonly message: M }[] = [];
-  private timer: NodeJS.Timeout | undefined;
+  /** Of when the first of them is due. */
+  private callOff = () => {};
 
   constructor(condition: LinkCondition, options: FaultyLaneOptions<M>) {
     this.currentCondition = condition;
@@ -54,13 +54,13 @@ export class FaultyLane<M> {
 
   take(message: M): LaneFate {
     const { currentCondition: condition, lane, waiting } = this;
-    const { nowUs, next, sizeOf, isUrgent } = this.options;
-    const fate = fateOf(condition, next);
+    const { environment, sizeOf, isUrgent } = this.options;
+    const fate = fateOf(condition, environment.next);
     if (fate !== 'carried') return fate;
-    const now = nowUs();
+    const now = environment.nowUs();
     const isLimited = condition.bytesPerSecond !== Number.POSITIVE_INFINITY;
     const bytes = isLimited ? sizeOf(message) : 0;
-    const dueUs = lane.arrivalUs(condition, now, bytes, next, isLimited && isUrgent(message));
+    const dueUs = lane.arrivalUs(condition, now, bytes, environment.next, isLimited && isUrgent(message));
     if (dueUs <= now && waiting.length === 0) return 'now';
     if (waiting.length >= WAITING_MAX) return 'lost';
     let at = waiting.length;
@@ -71,16 +71,15 @@ export class FaultyLane<M> {
   }
 
   private sleep(): void {
-    clearTimeout(this.timer);
+    this.callOff();
     const first = this.waiting[0];
     if (first === undefined) return;
-    const waitMs = Math.max(0, (first.dueUs - this.options.nowUs()) / 1000);
-    this.timer = setTimeout(() => this.wake(), waitMs);
-    this.timer.unref();
+    const { nowUs, after } = this.options.environment;
+    this.callOff = after(Math.max(0, first.dueUs - nowUs()), () => this.wake());
   }
 
   private wake(): void {
-    const now = this.options.nowUs();
+    const now = this.options.environment.nowUs();
     const due = this.waiting.findIndex(({ dueUs }) => dueUs > now);
     this.release(due < 0 ? this.waiting.length : due);
     this.sleep();
@@ -93,13 +92,13 @@ export class FaultyLane<M> {
 
   /** Nothing is wrong any more: what is under way arrives now. */
   end(): void {
-    clearTimeout(this.timer);
+    this.callOff();
     this.release(this.waiting.length);
   }
 
   /** What is under way never arrives. */
   close(): void {
-    clearTimeout(this.timer);
+    this.callOff();
     this.waiting = [];
   }
 }

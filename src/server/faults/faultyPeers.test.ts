@@ -5,6 +5,7 @@ import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { FaultBook } from '../../faults/faultBook.ts';
 import type { LinkTrouble } from '../../faults/serverFault.ts';
 import { FaultyPeers } from './faultyPeers.ts';
+import { MACHINE } from './machine.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -29,11 +30,11 @@ function setUp(codec = CODEC) {
   const sent: string[] = [];
   const received: string[] = [];
   const peers = new FaultyPeers<Vote>({
-    codec,
+    sizeOf: (message) => codec.encode(message).length,
+    mayOvertake: (message) => codec.mayOvertake(message),
     peers: [2, 3],
     conditionOf: (peer, way) => book.linkCondition(peer, way),
-    nowUs: () => Date.now() * 1000,
-    next: () => 0.5,
+    environment: { ...MACHINE, next: () => 0.5 },
     send: (envelopes) => sent.push(envelopes.map(({ to, message }) => `${message.term}→${to}`).join(' ')),
     receive: (from, { term }) => {
       received.push(`${term}←${from}`);

@@ -1,16 +1,18 @@
-import type { Envelope, MessageCodec, NodeId, Refusal } from '../../consensus/contract.ts';
-import type { NextRandom } from '../../faults/distributions.ts';
+import type { Envelope, NodeId, Refusal } from '../../consensus/contract.ts';
+import type { FaultEnvironment } from '../../faults/environment.ts';
 import type { Way } from '../../faults/faultBook.ts';
 import type { LinkCondition } from '../../faults/lane.ts';
 import { type FaultyLane, type FaultyLaneOptions, laneFor } from './faultyLane.ts';
 
 export interface FaultyPeersOptions<M> {
-  readonly codec: MessageCodec<M>;
+  readonly environment: FaultEnvironment;
+  /** Bytes that it takes on its way. */
+  readonly sizeOf: (message: M) => number;
+  /** It may arrive before what was sent earlier and is large. */
+  readonly mayOvertake: (message: M) => boolean;
   readonly peers: readonly NodeId[];
   /** Undefined where nothing is wrong with that. */
   readonly conditionOf: (peer: NodeId, way: Way) => LinkCondition | undefined;
-  readonly nowUs: () => number;
-  readonly next: NextRandom;
   /** To the transport. */
   readonly send: (envelopes: readonly Envelope<M>[]) => void;
   /** To the replica. */
@@ -44,16 +46,14 @@ export class FaultyPeers<M> {
   }
 
   private laneOptions(peer: NodeId, way: Way): FaultyLaneOptions<M> {
-    const { codec, nowUs, next, send, receive } = this.options;
-    const sizeOf = (message: M) => codec.encode(message).length;
-    const isUrgent = (message: M) => codec.mayOvertake(message);
+    const { environment, sizeOf, mayOvertake, send, receive } = this.options;
     const deliver =
       way === 'to'
         ? (messages: readonly M[]) => send(messages.map((message) => ({ to: peer, message })))
         : (messages: readonly M[]) => {
             for (const message of messages) receive(peer, message);
           };
-    return { nowUs, next, sizeOf, isUrgent, deliver };
+    return { environment, sizeOf, isUrgent: mayOvertake, deliver };
   }
 
   send(envelopes: readonly Envelope<M>[]): void {

@@ -1,13 +1,18 @@
-import type { MessageCodec, NodeId } from '../../consensus/contract.ts';
+import type { NodeId } from '../../consensus/contract.ts';
 import { DriftingClock } from '../../faults/driftingClock.ts';
+import type { FaultEnvironment } from '../../faults/environment.ts';
 import { type CurrentFault, FaultBook, type Way } from '../../faults/faultBook.ts';
 import { checkFault, type ServerFault } from '../../faults/serverFault.ts';
 import type { StartFault } from '../../wire/faultCodec.ts';
-import type { Log } from '../observe/log.ts';
 import type { DiskBoundary } from '../storage/openLogStore.ts';
 import { FaultyClients } from './faultyClients.ts';
 import { FaultyDisk, FaultyPromisedArea, WriteGate } from './faultyDisk.ts';
 import { FaultyPeers, type FaultyPeersOptions } from './faultyPeers.ts';
+
+/** What is said of faults, and to whom. */
+export interface FaultLog {
+  warn(facts: object, text: string): void;
+}
 
 /** A fault and how much longer it lasts. */
 export interface TimedFault extends Pick<CurrentFault, 'id' | 'fault'> {
@@ -21,34 +26,47 @@ export interface TimedFault extends Pick<CurrentFault, 'id' | 'fault'> {
 export class ServerFaults implements DiskBoundary {
   private readonly id: NodeId;
   private readonly serverCount: number;
-  private readonly log: Log;
+  private readonly log: FaultLog;
+  private readonly environment: FaultEnvironment;
   private readonly book = new FaultBook();
   /** What the server goes by for the time. */
-  readonly clockMs = new DriftingClock(nowMs);
+  readonly clockMs = new DriftingClock(() => this.trueMs);
   private readonly gates: WriteGate[] = [];
   private peers: FaultyPeers<unknown> | undefined;
   private clients: FaultyClients | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  /** Of when the next one is over. */
+  private callOff = () => {};
 
   /** `faults` are in force from now on. Throws InvalidFaultError. */
-  constructor(id: NodeId, serverCount: number, log: Log, faults: readonly StartFault[] = []) {
+  constructor(
+    id: NodeId,
+    serverCount: number,
+    log: FaultLog,
+    environment: FaultEnvironment,
+    faults: readonly StartFault[] = [],
+  ) {
     this.id = id;
     this.serverCount = serverCount;
     this.log = log;
+    this.environment = environment;
     for (const { id: name, fault, lastsMs } of faults) this.set(name, fault, lastsMs);
+  }
+
+  private get trueMs(): number {
+    return this.environment.nowUs() / 1000;
   }
 
   /** Throws InvalidFaultError; nothing has changed then. */
   set(id: string, fault: ServerFault, lastsMs: number): void {
     checkFault(fault, this.id, this.serverCount);
     const isNew = !this.book.has(id);
-    this.book.set(id, fault, nowMs(), lastsMs);
+    this.book.set(id, fault, this.trueMs, lastsMs);
     if (isNew) this.log.warn({ fault: id, what: fault, lastsMs }, 'a fault begins, on purpose');
     this.changed();
   }
 
   list(): TimedFault[] {
-    const now = nowMs();
+    const now = this.trueMs;
     return this.book.list().map(({ id, fault, endsMs }) => ({ id, fault, leftMs: Math.max(0, endsMs - now) }));
   }
 
@@ -63,16 +81,15 @@ export class ServerFaults implements DiskBoundary {
   }
 
   private expire(): void {
-    for (const { id } of this.book.expire(nowMs())) this.log.warn({ fault: id }, 'a fault ends: its time is over');
+    for (const { id } of this.book.expire(this.trueMs)) this.log.warn({ fault: id }, 'a fault ends: its time is over');
     this.changed();
   }
 
   private changed(): void {
-    clearTimeout(this.timer);
+    this.callOff();
     const { nextEndMs, clockRate } = this.book;
     if (nextEndMs !== Number.POSITIVE_INFINITY) {
-      this.timer = setTimeout(() => this.expire(), Math.max(0, nextEndMs - nowMs()));
-      this.timer.unref();
+      this.callOff = this.environment.after(Math.max(0, nextEndMs - this.trueMs) * 1000, () => this.expire());
     }
     if (clockRate !== this.clockMs.rate) this.clockMs.setRate(clockRate);
     for (const gate of this.gates) gate.moveOn();
@@ -86,15 +103,13 @@ export class ServerFaults implements DiskBoundary {
   }
 
   /** Between a replica and its transport. */
-  between<M>(codec: MessageCodec<M>, ends: Pick<FaultyPeersOptions<M>, 'send' | 'receive'>): FaultyPeers<M> {
+  between<M>(ends: Omit<FaultyPeersOptions<M>, 'environment' | 'peers' | 'conditionOf'>): FaultyPeers<M> {
     const others = Array.from({ length: this.serverCount }, (_, i) => i + 1).filter((id) => id !== this.id);
     const peers = new FaultyPeers({
-      codec,
+      ...ends,
+      environment: this.environment,
       peers: others,
       conditionOf: (peer, way) => this.book.linkCondition(peer, way),
-      nowUs,
-      next: Math.random,
-      ...ends,
     });
     this.peers = peers as FaultyPeers<unknown>;
     return peers;
@@ -103,7 +118,7 @@ export class ServerFaults implements DiskBoundary {
   /** Between its clients and what serves them. `lost`: nobody answers the call any more. */
   beforeClients(lost: (call: object) => void): FaultyClients {
     const conditionOf = (way: Way) => this.book.clientCondition(way);
-    this.clients = new FaultyClients({ conditionOf, nowUs, next: Math.random, lost });
+    this.clients = new FaultyClients({ conditionOf, environment: this.environment, lost });
     return this.clients;
   }
 
@@ -116,7 +131,7 @@ export class ServerFaults implements DiskBoundary {
   }
 
   private gate(): WriteGate {
-    const gate = new WriteGate(() => this.book.diskCondition, nowUs);
+    const gate = new WriteGate(() => this.book.diskCondition, this.environment);
     this.gates.push(gate);
     return gate;
   }
@@ -126,14 +141,6 @@ export class ServerFaults implements DiskBoundary {
     this.peers?.close();
     this.clients?.close();
     this.healAll();
-    clearTimeout(this.timer);
+    this.callOff();
   }
-}
-
-function nowMs(): number {
-  return performance.now();
-}
-
-function nowUs(): number {
-  return performance.now() * 1000;
 }

@@ -4,8 +4,8 @@ import type { ServerFault } from '../../faults/serverFault.ts';
 import { FaultRefusal, faultMessage } from '../../wire/faultCodec.ts';
 import type { AdminServer } from '../../wire/generated/admin.ts';
 import { reasonOf } from '../../wire/reason.ts';
+import { MACHINE } from '../faults/machine.ts';
 import { ServerFaults } from '../faults/serverFaults.ts';
-import type { Log } from '../observe/log.ts';
 import { faultImplementation } from './faultService.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -19,7 +19,7 @@ type Method = 'setFault' | 'listFaults' | 'healFaults';
 function setUp(takesFaults: boolean) {
   const log: string[] = [];
   const warn = (_fields: object, text: string) => log.push(text);
-  const faults = takesFaults ? new ServerFaults(1, 3, { warn } as unknown as Log) : undefined;
+  const faults = takesFaults ? new ServerFaults(1, 3, { warn }, MACHINE) : undefined;
   const service = faultImplementation(faults);
   const ask = (method: Method, request: object): { error: ServiceError | null; answer: unknown } => {
     const told: { error: ServiceError | null; answer: unknown }[] = [];

@@ -81,6 +81,11 @@ export interface PromisedArea {
 
 export type PromisedSlots = readonly [Uint8Array, Uint8Array];
 
+/** A write that a disk, or what is beside it, refused; the cause is its word. */
+export class StorageWriteError extends Error {
+  override readonly name = 'StorageWriteError';
+}
+
 /**
  * What is on disk cannot be served from, and starting again will not change that. `rkvd` ends with
  * exit code 3 (wire/supervision.ts), on which its supervisor does not start it again.

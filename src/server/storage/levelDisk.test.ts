@@ -2,8 +2,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ownFolder } from '../../files/testing/ownFolder.ts';
-import type { DiskOperation } from './contract.ts';
-import { LevelDisk, StorageOpenError, StorageWriteError } from './levelDisk.ts';
+import { type DiskOperation, StorageWriteError } from './contract.ts';
+import { LevelDisk, StorageOpenError } from './levelDisk.ts';
 
 const put = (key: string, ...value: number[]): DiskOperation => ({ key, value: Uint8Array.from(value) });
 

@@ -1,6 +1,6 @@
 import { Level } from 'level';
 import { printable } from '../../cli/printable.ts';
-import { CorruptLogError, type Disk, type DiskOperation } from './contract.ts';
+import { CorruptLogError, type Disk, type DiskOperation, StorageWriteError } from './contract.ts';
 import { checkLevelFiles, irregularFile } from './level/checkFiles.ts';
 import { isLocked } from './level/lock.ts';
 
@@ -29,11 +29,6 @@ export class StorageOpenError extends Error {
     this.location = location;
     this.inUse = codesOf(cause).includes('LEVEL_LOCKED');
   }
-}
-
-/** A write that LevelDB refused. */
-export class StorageWriteError extends Error {
-  override readonly name = 'StorageWriteError';
 }
 
 /** One of LevelDB's codes in an error or in what caused it. */

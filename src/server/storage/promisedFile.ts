@@ -1,8 +1,8 @@
 import { constants, writev } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type PromisedArea, type PromisedSlots, UnknownPromiseError } from './contract.ts';
-import { StorageOpenError, StorageWriteError } from './levelDisk.ts';
+import { type PromisedArea, type PromisedSlots, StorageWriteError, UnknownPromiseError } from './contract.ts';
+import { StorageOpenError } from './levelDisk.ts';
 import { PROMISED_SLOT_BYTES } from './promisedSlot.ts';
 
 const FILE_BYTES = 2 * PROMISED_SLOT_BYTES;

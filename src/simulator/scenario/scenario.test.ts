@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { USUAL_CONDITIONS } from '../../scenarios/conditions.ts';
+import { parseScenario } from '../../scenarios/file/parse.ts';
 import { readScenario } from '../../scenarios/file/read.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
 import { SIMULATED_ENGINES, simulatedEngine } from '../engines.ts';
@@ -18,6 +19,22 @@ function play(engine: string, scenario: Scenario, seed: number, more: RunOptions
   return runSeed(simulatedEngine(engine), seed, { ...more, play: run });
 }
 
+/** What a server brings about itself, and how long some client waits at least when it does, ms. */
+const FAULTS: readonly (readonly [fault: string, waitMs: number])[] = [
+  ['partition, server: leader', 1000],
+  ['delay, server: leader, by: 100ms', 200],
+  ['partition, server: leader, to: clients', 1900],
+  ['delay, server: leader, to: clients, by: 100ms', 100],
+  ['slow-disk, server: all, by: 100ms', 100],
+  ['stalled-disk, server: all', 2900],
+  ['full-disk, server: leader', 1000],
+];
+
+function storyOf(fault: string): Scenario {
+  const steps = `steps: [{at: 1s, fault: ${fault}, for: 3s}]`;
+  return parseScenario(`name: one fault\norigin: a test\ndescription: one fault\n${steps}\nlasts: 8s\n`, 'a test');
+}
+
 function mutant(called: string): Mutant {
   return MUTANTS.find(({ name }) => name === called)!;
 }
@@ -30,6 +47,18 @@ describe.each(ENGINES)('%s', (engine) => {
       expect(violation).toBeUndefined();
       expect(measurements!.firstWriteMs).toBeGreaterThan(0);
       expect(operations).toBeGreaterThan(scenario.load.clients * 20);
+    }
+  });
+
+  it('is hit by each fault that a server brings about itself, also one that is started meanwhile, and breaks no rule', () => {
+    const [restart] = storyOf('kill, server: leader').steps;
+    for (const [fault, waitMs] of FAULTS) {
+      const scenario = storyOf(fault);
+      const { violation, measurements } = play(engine, scenario, 1);
+      expect(violation).toBeUndefined();
+      expect(measurements!.waitMs, fault).toBeGreaterThan(waitMs);
+      const steps = [...scenario.steps, { ...restart!, atMs: 2000 }];
+      expect(play(engine, { ...scenario, steps }, 1).violation).toBeUndefined();
     }
   });
 

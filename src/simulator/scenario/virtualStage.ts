@@ -1,5 +1,4 @@
 import { ChangeType, RejectReason, Role } from '../../consensus/contract.ts';
-import { FaultBook } from '../../faults/faultBook.ts';
 import type { RequestedFault } from '../../faults/requests/faultRequest.ts';
 import { piecesOf } from '../../faults/requests/pieces.ts';
 import { parseTargets } from '../../faults/requests/targets.ts';
@@ -13,14 +12,11 @@ import type { RequestResult } from '../../server/host/outcomes.ts';
 import { defaultRestartPolicy, planRestart } from '../../supervisor/restartPolicy.ts';
 import type { Random } from '../random.ts';
 import type { Surroundings } from '../surroundings.ts';
-import { FIRST_CLIENT, FIRST_EARLIER } from '../virtualNetwork.ts';
 import type { VirtualServer } from '../virtualServer.ts';
 
 /** How long an operator's request looks for a leader to ask, and how often, ms. */
 const OPERATOR_MS_MAX = 10_000;
 const OPERATOR_POLL_MS = 10;
-/** A fault that lasts until it is healed. */
-const UNTIL_HEALED_MS = 3_600_000;
 
 /** A virtual cluster as a scenario finds it, with a supervisor that starts again what ends by itself. */
 export class VirtualStage implements Stage {
@@ -30,7 +26,6 @@ export class VirtualStage implements Stage {
   private readonly conditions: Conditions;
   private readonly random: Random;
   private readonly open: (number: number, opened: (client: ClientPort) => void) => void;
-  private readonly books: ReadonlyMap<number, FaultBook>;
   /** How each fault that is in force ends. */
   private readonly active = new Set<() => void>();
   /** Servers that are meant to be down. */
@@ -51,8 +46,10 @@ export class VirtualStage implements Stage {
     this.open = open;
     this.random = around.random.fork('stage');
     this.ids = servers.map(({ id }) => id);
-    this.books = new Map(this.ids.map((id) => [id, new FaultBook()]));
-    for (const server of servers) server.onDown = () => this.restartLater(server);
+    for (const server of servers) {
+      server.onDown = () => this.restartLater(server);
+      server.takeFaults();
+    }
   }
 
   nowMs(): number {
@@ -110,13 +107,11 @@ export class VirtualStage implements Stage {
         const targets = fault.kind === 'groups' ? fault.groups.flat() : idsOf(fault.targets);
         const peers = fault.kind === 'link' && fault.peers !== undefined ? idsOf(fault.peers) : undefined;
         const told = [...piecesOf(fault, this.ids, targets, peers)].flatMap(([id, faults]) =>
-          faults.map((piece) => ({ book: this.books.get(id)!, name: String(++this.faults), piece })),
+          faults.map((piece) => ({ server: this.server(id), name: String(++this.faults), piece })),
         );
-        for (const { book, name, piece } of told) book.set(name, piece, 0, UNTIL_HEALED_MS);
-        this.applyBooks();
+        for (const { server, name, piece } of told) server.setFault(name, piece);
         return () => {
-          for (const { book, name } of told) book.heal(name);
-          this.applyBooks();
+          for (const { server, name } of told) server.healFault(name);
         };
       }
     }
@@ -134,34 +129,6 @@ export class VirtualStage implements Stage {
     return () => {
       for (const server of killed) this.startSoon(server);
     };
-  }
-
-  /** What the servers' books come to, for their links, disks and clocks. */
-  private applyBooks(): void {
-    const { network } = this.around;
-    for (const server of this.servers) {
-      const book = this.books.get(server.id)!;
-      const { syncAddedUs, stalledUntilUs, isFull } = book.diskCondition;
-      server.disk.syncAddedUs = syncAddedUs;
-      server.disk.stalledUntilUs = stalledUntilUs;
-      server.disk.isFull = isFull;
-      if (server.clock.rate !== book.clockRate) server.clock.setRate(book.clockRate);
-      for (const other of this.servers) {
-        if (other === server) continue;
-        const leaving = book.linkCondition(other.id, 'to');
-        const arriving = this.books.get(other.id)!.linkCondition(server.id, 'from');
-        network.setFaults(
-          server.endpoint,
-          other.endpoint,
-          [leaving, arriving].filter((each) => each !== undefined),
-        );
-      }
-      const [toClients, fromClients] = (['to', 'from'] as const).map((way) => book.clientCondition(way));
-      for (let client = FIRST_CLIENT; client < FIRST_EARLIER; client++) {
-        network.setFaults(server.endpoint, client, toClients === undefined ? [] : [toClients]);
-        network.setFaults(client, server.endpoint, fromClients === undefined ? [] : [fromClients]);
-      }
-    }
   }
 
   private targets(text: string): VirtualServer[] {
