@@ -32,7 +32,7 @@ export class ServerFaults implements DiskBoundary {
   /** What the server goes by for the time. */
   readonly clockMs = new DriftingClock(() => this.trueMs);
   private readonly gates: WriteGate[] = [];
-  private peers: FaultyPeers<unknown> | undefined;
+  private peers: Pick<FaultyPeers<unknown>, 'refresh' | 'close'> | undefined;
   private clients: FaultyClients | undefined;
   /** Of when the next one is over. */
   private callOff = () => {};
@@ -111,7 +111,7 @@ export class ServerFaults implements DiskBoundary {
       peers: others,
       conditionOf: (peer, way) => this.book.linkCondition(peer, way),
     });
-    this.peers = peers as FaultyPeers<unknown>;
+    this.peers = peers;
     return peers;
   }
 

@@ -32,7 +32,7 @@ const FAULTS: readonly (readonly [fault: string, waitMs: number])[] = [
 
 function storyOf(fault: string): Scenario {
   const steps = `steps: [{at: 1s, fault: ${fault}, for: 3s}]`;
-  return parseScenario(`name: one fault\norigin: a test\ndescription: one fault\n${steps}\nlasts: 8s\n`, 'a test');
+  return parseScenario(`name: one fault\norigin: a test\ndescription: one fault\n${steps}\nlasts: 5s\n`, 'a test');
 }
 
 function mutant(called: string): Mutant {
