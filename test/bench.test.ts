@@ -224,7 +224,11 @@ describe('a scenario', () => {
 describe('an experiment', () => {
   it('is known by its name, takes options in place of its own, and leaves runs, a summary and a page', async () => {
     const changes = ['--throughput', '5', '--time', '400ms', '--warmup', '100ms', '--clients', '10', '--name', 'curve'];
-    const { exitCode, out } = await bench(['experiment', 'latency-vs-throughput', '--quick', ...ownData(), ...changes]);
+    const { exitCode, out } = await bench([
+      ...['experiment', 'latency-vs-throughput', '--quick', '--csv'],
+      ...ownData(),
+      ...changes,
+    ]);
     expect(exitCode).toBe(0);
     expect(out).toContain('latency-vs-throughput (quick): what a request takes as more of them come');
     const place = join(folder, 'results', 'curve');

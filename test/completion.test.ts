@@ -40,6 +40,7 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['rkv-bench --scenario thr', ['three.yaml', 'thrift']],
   ['rkv-bench comp', ['compare', 'completion']],
   ['rkv-bench compare thr', ['thrift']],
+  ['rkv-bench report --csv thr', ['thrift']],
   ['rkv-bench experiment crash-', ['crash-leader', 'crash-follower']],
   ['rkv-bench experiment crash-leader --qu', ['--quick']],
   ['rkvctl tr', ['transfer']],

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { isPrecise, type Precision, precisionOf } from './compare/precision.ts';
 import { machineFacts } from './facts/machine.ts';
@@ -18,6 +19,8 @@ export interface BenchContext {
   readonly results: string;
   /** Go on with what is there of the runs, rather than refuse. */
   readonly resumes?: boolean;
+  /** Keep the original's CSV files of clients and servers in the runs' folders. */
+  readonly keepsCsv?: boolean;
   /** End what is under way; what was measured until then is written. */
   readonly interrupts: Interrupts;
   /** One for each repeat; `end` is called when that is over, however it went. */
@@ -90,12 +93,13 @@ async function measureRun(
   facts: SeriesFacts,
   round: number,
   timeLeft: TimeLeft,
-  { progress: progressOf, interrupts }: BenchContext,
+  { progress: progressOf, interrupts, keepsCsv = false }: BenchContext,
 ): Promise<void> {
   const progress = progressOf(timeLeft.title(one.plan.name, round));
+  const csvFolder = keepsCsv ? join(one.folder, 'csv', `round-${round + 1}`) : undefined;
   const startMs = performance.now();
   try {
-    const measurement = await measureOnce(one.plan, round, progress, interrupts);
+    const measurement = await measureOnce(one.plan, round, progress, interrupts, csvFolder);
     if (measurement !== undefined) await one.add(measurement, facts, interrupts.stop.aborted);
   } finally {
     progress.end();

@@ -35,8 +35,9 @@ import { renderRuns } from './render/runTable.ts';
 import { renderStages } from './render/stageTable.ts';
 import { renderSweep } from './render/sweepTable.ts';
 import { renderVerdicts } from './render/verdictTable.ts';
+import { csvTables } from './report/csvTables.ts';
 import type { ReportRequest } from './report/report.ts';
-import { ResultsError, readRun } from './results/store.ts';
+import { ResultsError, readRun, writeWhole } from './results/store.ts';
 import { contests } from './sweep/groups.ts';
 import { readSummary, runPlaces, type SweepPlan, summaryOf, writeSummary } from './sweep/summary.ts';
 
@@ -138,7 +139,11 @@ async function bench(flags: RunFlags, context: BenchContext): Promise<number> {
   const thresholds = (flags.failIf ?? []).map((text) => parseThreshold(text, false));
   const plan = planBench(requestOf(flags), new Date());
   makeFolders(flags.results);
-  const { written, precision, stopped } = await benchInterruptibly(plan, { results: flags.results }, context);
+  const { written, precision, stopped } = await benchInterruptibly(
+    plan,
+    { results: flags.results, keepsCsv: flags.csv === true },
+    context,
+  );
   const records = written.map(({ record }) => record);
   const people = flags.json === true ? terminal.err : terminal.out;
   people(renderRuns(written, typedName('rkv-bench')));
@@ -158,7 +163,7 @@ async function bench(flags: RunFlags, context: BenchContext): Promise<number> {
 /** As `benchRuns`, followed on the terminal and ended by Ctrl-C. */
 async function benchInterruptibly(
   plan: BenchPlan,
-  where: Pick<RunsContext, 'results' | 'resumes' | 'onMeasured'>,
+  where: Pick<RunsContext, 'results' | 'resumes' | 'keepsCsv' | 'onMeasured'>,
   { terminal, progressStream, onInterrupt }: BenchContext,
 ): Promise<BenchOutcome & { readonly stopped: boolean }> {
   const stop = new AbortController();
@@ -192,7 +197,16 @@ async function report(places: readonly string[], flags: ReportFlags, { terminal 
   const title = folders.map((each) => basename(resolve(each))).join(', ');
   const { writeReport } = await drawing();
   const written = await writeReport(reportRequest(title, folders), path, flags.svg);
-  for (const file of [written.path, ...written.svgs]) terminal.out(file);
+  const tables = flags.csv === undefined ? [] : await writeTables(reportRequest(title, folders).folders, flags.csv);
+  for (const file of [written.path, ...written.svgs, ...tables]) terminal.out(file);
+}
+
+/** Answers the paths of the files. */
+async function writeTables(places: readonly string[], folder: string): Promise<string[]> {
+  makeFolders(folder);
+  const tables = csvTables(await Promise.all(places.map(readRun)));
+  for (const { name, text } of tables) await writeWhole(join(folder, name), text);
+  return tables.map(({ name }) => join(folder, name));
 }
 
 /** The library of charts takes longer to load than all the rest. */
@@ -253,7 +267,12 @@ async function measureGrid(grid: Grid, flags: SweepFlags, context: BenchContext)
   );
   const { written, precision, stopped } = await benchInterruptibly(
     plan,
-    { results: folder, resumes: true, onMeasured: (done) => writeSummary(folder, summaryOf(plan, done)) },
+    {
+      results: folder,
+      resumes: true,
+      keepsCsv: flags.csv === true,
+      onMeasured: (done) => writeSummary(folder, summaryOf(plan, done)),
+    },
     context,
   );
   const summary = summaryOf(plan, written);

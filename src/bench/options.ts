@@ -40,6 +40,7 @@ export interface BenchFlags {
   readonly failIf?: readonly string[];
   readonly results: string;
   readonly name?: string;
+  readonly csv?: true;
   readonly json?: true;
 }
 
@@ -164,6 +165,10 @@ function addMeasuringOptions(command: Command, takesScenario = true): Command {
     .addOption(new Option('--runs-max <n>', 'rounds after which --precision gives up').argParser(anyNumber).default(30))
     .option('--results <folder>', 'where the folder of each run goes', 'results')
     .option('--name <name>', 'name of the run (default: the time and the backend)')
+    .option(
+      '--csv',
+      "write also the original's latency-<ns>.csv (start,end of each command) and event-<ns>.csv, of clients and servers",
+    )
     .option('--json', 'print the results as JSON on stdout, the table on stderr');
 }
 
@@ -228,6 +233,7 @@ export function addCompareOptions(command: Command): Command {
 /** The options of `rkv-bench report`. */
 export interface ReportFlags {
   readonly out?: string;
+  readonly csv?: string;
   readonly svg?: string;
 }
 
@@ -235,7 +241,11 @@ export function addReportOptions(command: Command): Command {
   return command
     .argument('<places...>', 'folders of runs and sweeps, such as results/grid')
     .option('--out <file>', 'the page (default: report.html in the folder, or here where there are several)')
-    .option('--svg <folder>', 'write each chart there too, as a file for papers');
+    .option('--svg <folder>', 'write each chart there too, as a file for papers')
+    .option(
+      '--csv <folder>',
+      'write the figures there too, as tables for pandas: runs.csv (a row a repeat), timeline.csv (a row a second), incidents.csv',
+    );
 }
 
 function conditions(text: string, before: readonly Condition[] | undefined): Condition[] {

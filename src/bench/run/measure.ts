@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { ClientSession } from '../../client/clientSession.ts';
+import { LatencyCsv } from '../../client/load/latencyCsv.ts';
 import { LatencyRecorder, type SecondRow } from '../../client/load/latencyRecorder.ts';
 import { type LoadSummary, openSessions, type Pace, runLoad } from '../../client/load/loadGenerator.ts';
 import { zipfWorkload } from '../../client/load/workload.ts';
 import { RkvClient } from '../../client/rkvClient.ts';
+import { makeFolders } from '../../files/folders.ts';
 import { diskFacts, machineFacts } from '../facts/machine.ts';
 import { type CpuSample, residentBytesMax, sampleCpu } from '../facts/processTimes.ts';
 import { latencyUs } from '../merge.ts';
@@ -45,19 +47,21 @@ export interface Measurement {
 
 /**
  * Measures a run once, on servers of its own that end with it, or on those that run. Where it is interrupted, what was
- * measured until then; undefined where that is nothing. Rejects where the servers do not come up or accept no session.
+ * measured until then; undefined where that is nothing. With `csvFolder` the original's CSV files of clients and servers are there then.
+ * Rejects where the servers do not come up or accept no session.
  */
 export async function measureOnce(
   run: PlannedRun,
   repeat: number,
   progress: Progress,
   interrupts: Interrupts,
+  csvFolder?: string,
 ): Promise<Measurement | undefined> {
   const { stop, hurry } = interrupts;
   progress.phase(run.settings.cluster.kind === 'own' ? 'starting' : 'connecting');
   let target: Target;
   try {
-    target = await openTarget(run, interrupts);
+    target = await openTarget(run, interrupts, csvFolder);
   } catch (error) {
     if (stop.aborted) return undefined;
     throw error;
@@ -81,7 +85,7 @@ export async function measureOnce(
   };
   hurry.addEventListener('abort', hurryUp, { once: true });
   try {
-    return await driveTarget({ load, repeat, target, client, watching, progress, signal: stop });
+    return await driveTarget({ load, repeat, target, client, watching, progress, csvFolder, signal: stop });
   } finally {
     if (target.own) progress.phase('stopping');
     watching.close();
@@ -98,6 +102,8 @@ interface Drive {
   readonly client: RkvClient;
   readonly watching: Watching;
   readonly progress: Progress;
+  /** For the original's CSV files; undefined where nobody wants them. */
+  readonly csvFolder: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -180,9 +186,10 @@ async function measureWindow(
   audit: WriteAudit,
   pids: ReadonlyMap<number, number>,
 ): Promise<Measured> {
-  const { load, client, watching, progress, signal } = drive;
+  const { load, client, watching, progress, csvFolder, signal } = drive;
   const recorder = new LatencyRecorder((row) => progress.second(row));
   const counter = new WindowCounter(load.timeMs, signal);
+  const csv = csvFolder === undefined ? undefined : new LatencyCsv(performance.timeOrigin);
   await beginStages(client, load.timeMs);
   const countersBefore = { ...client.counters };
   const startedAtMs = Date.now();
@@ -190,12 +197,13 @@ async function measureWindow(
   const summary = await runLoad({
     ...loadOptions(drive, sessions, audit),
     durationMs: load.timeMs,
-    sinks: [audit, recorder, counter, ...watching.sinks],
+    sinks: [audit, recorder, counter, ...watching.sinks, ...(csv === undefined ? [] : [csv])],
   });
   const cpuAfter = sampleCpu(pids);
   const stages = await endStages(client);
   const recovery = await watching.schedule?.end(summary.issuedUntilMs);
   const incidents = watching.end(summary.startedMs);
+  if (csv !== undefined) await writeLatencies(csv, csvFolder!);
   recorder.finish();
   const { retries, linksLost, stalls, notLeader } = client.counters;
   const mended = {
@@ -205,6 +213,12 @@ async function measureWindow(
     notLeader: notLeader - countersBefore.notLeader,
   };
   return { startedAtMs, summary, recorder, counter, pids, cpuBefore, cpuAfter, incidents, recovery, stages, mended };
+}
+
+/** As `rkvctl` writes them. */
+async function writeLatencies(csv: LatencyCsv, folder: string): Promise<void> {
+  makeFolders(folder);
+  await csv.write(folder);
 }
 
 async function repeatRecord(

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { RkvClient } from '../../client/rkvClient.ts';
 import { nobodyAnswers, noServerAnswers } from '../../client/rkvctl/statusCommands.ts';
 import type { EngineName } from '../../consensus/engines.ts';
@@ -13,6 +14,7 @@ import { makeTemporaryFolder } from '../../supervisor/process/temporaryFolder.ts
 import { durationMs } from '../../yaml/values.ts';
 import type { PlannedRun } from '../plan/plan.ts';
 import type { RunSettings } from '../results/schema.ts';
+import { copyCsv } from './serverCsv.ts';
 import { followSupervisor, supervisorOf } from './supervisorLog.ts';
 
 /** How a person ends a run early. */
@@ -53,8 +55,11 @@ export class NobodyAnswersError extends Error {
   override readonly name = 'NobodyAnswersError';
 }
 
-/** Starts the cluster of a run, or takes the one that runs. Throws ClusterError, DataDirectoryError and NobodyAnswersError; nothing is left running then. */
-export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): Promise<Target> {
+/**
+ * Starts the cluster of a run, or takes the one that runs. When it is stopped, `csvFolder` has what the servers of an own one recorded of
+ * themselves, where it is given. Throws ClusterError, DataDirectoryError and NobodyAnswersError; nothing is left running then.
+ */
+export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts, csvFolder?: string): Promise<Target> {
   const { cluster } = run.settings;
   if (cluster.kind === 'running') {
     await expectSomebody(cluster.addresses);
@@ -69,7 +74,9 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): 
       stopNow: async () => {},
     };
   }
-  const data = run.dataDirectory === undefined ? undefined : await makeDataDirectory(run.dataDirectory);
+  // What is to be copied from has to be there when the servers have ended.
+  const parent = run.dataDirectory ?? (csvFolder === undefined ? undefined : tmpdir());
+  const data = parent === undefined ? undefined : await makeDataDirectory(parent);
   const removeData = async () => {
     if (data !== undefined) await rm(data, { recursive: true, force: true });
   };
@@ -116,6 +123,7 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts): 
     },
     stop: async () => {
       await running.stop();
+      if (csvFolder !== undefined) await copyCsv(running.plan, csvFolder);
       await removeData();
     },
     stopNow: () => running.stopNow(),

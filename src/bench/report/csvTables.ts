@@ -1,0 +1,134 @@
+import { printable } from '../../cli/printable.ts';
+import { RECOVERY_TIMES } from '../compare/metrics.ts';
+import type { LatencyUs, RepeatRecord, RunRecord } from '../results/schema.ts';
+
+/** A table for pandas, R or a spreadsheet: a row is one observation, and times say their unit. */
+export interface CsvTable {
+  /** Of its file. */
+  readonly name: string;
+  readonly text: string;
+}
+
+type Cell = string | number | boolean | null | undefined;
+type Row = Readonly<Record<string, Cell>>;
+
+/** What these runs measured: a row a repeat, a row a second of each, a row an incident. Of what failed its check there are no figures, and a table without a row is left out. */
+export function csvTables(runs: readonly RunRecord[]): CsvTable[] {
+  const repeats = runs.flatMap((run) => run.repeats.map((repeat, at) => ({ run, repeat, round: roundOf(repeat, at) })));
+  const right = repeats.filter(({ run }) => run.verdict.passed);
+  const key = (run: RunRecord, round: number) => ({ run: run.name, round });
+  const tables = [
+    table(
+      'runs',
+      repeats.map(({ run, repeat, round }) => repeatRow(run, repeat, round)),
+    ),
+    table(
+      'timeline',
+      right.flatMap(({ run, repeat, round }) =>
+        repeat.timeline.map(({ second, writes, reads, failed, dropped, p50Us, p99Us, maxUs }) => ({
+          ...key(run, round),
+          second,
+          writes,
+          reads,
+          failed,
+          dropped,
+          p50_us: p50Us,
+          p99_us: p99Us,
+          max_us: maxUs,
+        })),
+      ),
+    ),
+    table(
+      'incidents',
+      repeats.flatMap(({ run, repeat, round }) =>
+        repeat.incidents.map(({ kind, atMs, untilMs, server, what }) => ({
+          ...key(run, round),
+          kind,
+          at_ms: atMs,
+          until_ms: untilMs,
+          server,
+          what: printable(what),
+        })),
+      ),
+    ),
+  ];
+  return tables.filter(({ text }) => text !== '');
+}
+
+/** Counted from 1, as people see them. */
+function roundOf({ round }: RepeatRecord, at: number): number {
+  return (round ?? at) + 1;
+}
+
+function repeatRow(run: RunRecord, repeat: RepeatRecord, round: number): Row {
+  const { settings, verdict } = run;
+  const { cluster, load, schedule } = settings;
+  const own = cluster.kind === 'own' ? cluster : undefined;
+  const { recovery } = repeat;
+  const figures = verdict.passed;
+  return {
+    run: run.name,
+    round,
+    started_at: repeat.startedAt,
+    backend: repeat.servers[0]?.backend ?? own?.backend,
+    servers: own?.servers ?? repeat.servers.length,
+    batch: own?.batch,
+    entriespermsg: own?.entriesPerMsg,
+    heartbeat: own?.heartbeat,
+    election: own?.election,
+    checkquorum: own?.checkQuorum,
+    flags: Object.entries(own?.flags ?? {})
+      .map(([flag, value]) => `-${flag}=${value}`)
+      .join(' '),
+    rkvd: own?.rkvd,
+    distance: own?.distance,
+    scenario: schedule?.name,
+    clients: load.clients,
+    rate_per_client: load.ratePerClient,
+    payload_bytes: load.payloadBytes,
+    reads_share: load.reads,
+    check: repeat.verification.status,
+    window_ms: repeat.windowMs,
+    ...(figures ? { writes_per_second: repeat.writesPerSecond, reads_per_second: repeat.readsPerSecond } : {}),
+    ...(figures
+      ? { ...latencyCells('write', repeat.writeLatencyUs), ...latencyCells('read', repeat.readLatencyUs) }
+      : {}),
+    failed: repeat.failed,
+    dropped: repeat.dropped,
+    lag_us_max: repeat.lagUsMax,
+    others_cpu_share: repeat.othersCpuShare,
+    ...(recovery !== undefined && figures
+      ? {
+          fault_at_ms: recovery.faultAtMs,
+          ...Object.fromEntries(
+            RECOVERY_TIMES.map(({ name, key }) => [`${name.replaceAll('-', '_')}_ms`, recovery[key]]),
+          ),
+          leaderless_ms: recovery.leaderlessMs,
+          rate_before: recovery.ratePerSecondBefore,
+          failed_after_fault: recovery.failed,
+          slow_after_fault: recovery.slow,
+        }
+      : {}),
+  };
+}
+
+/** Mean, median and quartiles, as the original's plots take them, and the tail. */
+function latencyCells(kind: 'write' | 'read', latency: LatencyUs): Row {
+  if (latency.count === 0) return {};
+  const { mean, p25, p50, p75, p90, p95, p99, p999, max } = latency;
+  const cells = { mean, p25, p50, p75, p90, p95, p99, p999, max };
+  return Object.fromEntries(Object.entries(cells).map(([name, us]) => [`${kind}_${name}_us`, us]));
+}
+
+/** Columns in the order in which rows bring them; a cell that a row does not have is empty. */
+function table(name: string, rows: readonly Row[]): CsvTable {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const lines = [columns.join(','), ...rows.map((row) => columns.map((column) => cell(row[column])).join(','))];
+  return { name: `${name}.csv`, text: rows.length === 0 ? '' : `${lines.join('\n')}\n` };
+}
+
+/** RFC 4180. */
+function cell(value: Cell): string {
+  const text = value === null || value === undefined ? '' : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
