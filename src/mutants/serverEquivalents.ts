@@ -45,7 +45,7 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
     'server/storage/level/table.ts blockEntries: swap next.set(key.subarray(0, shared)); next.set(block.subarray(reader.pos, keyEnd), shared); → next.set(block.subarray(reader.pos, keyEnd), shared); next.set(key.subarray(0, shared));',
     'server/storage/level/table.ts blockEntries: swap entries.push({ key, value: block.subarray(keyEnd, keyEnd + valueBytes) }); reader.pos = keyEnd + valueBytes; → reader.pos = keyEnd + valueBytes; entries.push({ key, value: block.subarray(keyEnd, keyEnd + valueBytes) });',
     'server/storage/levelDisk.ts LevelDisk.write: swap this.keysAtOpen = undefined; this.queue.push({ operations, sync, done }); → this.queue.push({ operations, sync, done }); this.keysAtOpen = undefined;',
-    'server/storage/openLogStore.ts openLevelLogStore: swap await level?.close(); await area.close(); → await area.close(); await level?.close();',
+    'server/storage/openLogStore.ts openLevelLogStore: swap await area?.close(); await level.close(); → await level.close(); await area?.close();',
     'server/storage/promisedDisk.ts PromisedDisk.take: swap this.unsynced.push(record.value); this.unsyncedBytes += record.value.length; → this.unsyncedBytes += record.value.length; this.unsynced.push(record.value);',
     'server/storage/promisedSlot.ts encodeSlotHeader: swap header[VERSION_AT] = binding === undefined ? UNBOUND_VERSION : BOUND_VERSION; header.set(storeId, ID_AT); → header.set(storeId, ID_AT); header[VERSION_AT] = binding === undefined ? UNBOUND_VERSION : BOUND_VERSION;',
     'server/storage/record.ts encodeRecord: swap value.set(header.subarray(0, pos)); writeEntries(entries, value, pos); → writeEntries(entries, value, pos); value.set(header.subarray(0, pos));',

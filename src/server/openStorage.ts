@@ -159,13 +159,12 @@ async function openStore(
     write: (us: number) => metrics.ioWrite.observeUs(us),
   };
   const observe = (disk: Disk) => new TimedDisk(disk, times, nowUs);
-  // As the last start left it: this one has not touched it yet.
-  const last = lastIdentity(location);
   const opened = await openLevelLogStore(
     location,
     listener,
     { cacheEntries },
-    { observe, boundary, checkBinding: (found) => checkBinding(location, last, found) },
+    // The identity as the last start left it: this one has not touched it yet, and no other process has these data by then.
+    { observe, boundary, checkBinding: (found) => checkBinding(location, lastIdentity(location), found) },
   );
   const { report, restored, adopted } = opened;
   for (const { key, reason } of report.dropped) log.warn({ key, reason }, 'dropped a write that a crash interrupted');

@@ -54,11 +54,12 @@ export async function openLevelLogStore(
   options: ChunkedLogStoreOptions,
   { observe = (disk) => disk, boundary, checkBinding = () => {} }: StoreSetting = {},
 ): Promise<OpenedLevelLogStore> {
-  const area = await PromisedFile.open(promisedFile(location));
-  let level: LevelDisk | undefined;
+  if (!existsSync(join(location, 'CURRENT'))) await expectNothingPromised(location, checkBinding);
+  // Under the database's lock, and not before: until then another process may go on promising.
+  const level = await LevelDisk.open(location);
+  let area: PromisedFile | undefined;
   try {
-    if (!existsSync(join(location, 'CURRENT'))) throwIfPromised(area, location, checkBinding);
-    level = await LevelDisk.open(location);
+    area = await PromisedFile.open(promisedFile(location));
     throwIfOtherGroups(level, THE_GROUP);
     const below = boundary?.disk(level) ?? level;
     const disk = PromisedDisk.open(diskOfGroup(below, THE_GROUP), boundary?.area(area) ?? area, newStoreId);
@@ -67,9 +68,19 @@ export async function openLevelLogStore(
     const bind = (start: StartName) => durably(location, (done) => disk.bind(start, done));
     return { ...opened, restored: disk.restored, adopted: disk.isAdopted, bind };
   } catch (error) {
-    await level?.close();
-    await area.close();
+    await area?.close();
+    await level.close();
     throw error;
+  }
+}
+
+/** Opening the database would make one. */
+async function expectNothingPromised(location: string, checkBinding: CheckBinding): Promise<void> {
+  const area = await PromisedFile.open(promisedFile(location));
+  try {
+    throwIfPromised(area, location, checkBinding);
+  } finally {
+    await area.close();
   }
 }
 

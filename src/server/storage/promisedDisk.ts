@@ -341,7 +341,9 @@ export class PromisedDisk implements Disk {
 
   async close(): Promise<void> {
     if (this.state === 'settling') await new Promise<void>((resolve) => this.waiting.push(() => resolve()));
-    await Promise.all([this.disk.close(), this.area.close()]);
+    // With the disk goes the lock that keeps other processes away.
+    await this.area.close();
+    await this.disk.close();
   }
 }
 

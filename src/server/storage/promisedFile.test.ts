@@ -164,6 +164,27 @@ describe('a store on LevelDB with its promise file', () => {
     expect(await readdir(folder)).toEqual(['log.promised']);
   });
 
+  it('looks at nothing that another process may still change: that has the lock', async () => {
+    await copyOfRunning(5, 'copy');
+    const { store } = await open();
+    const checked: unknown[] = [];
+    // As it may be read in the middle of what the other one does.
+    const file = promisedFile(location);
+    const whole = await readFile(file);
+    await writeFile(file, 'nothing of ours');
+    const second = openLevelLogStore(
+      location,
+      new Listener(),
+      { cacheEntries: 10 },
+      { checkBinding: (binding) => checked.push(binding) },
+    );
+    await expect(second).rejects.toMatchObject({ name: 'StorageOpenError', inUse: true });
+    expect(checked).toEqual([]);
+    await writeFile(file, whole);
+    await store.close();
+    await (await open()).store.close();
+  });
+
   it('keeps the size of the promise file, and keeps others from reading it', async () => {
     await copyOfRunning(20, 'copy');
     const { size, mode } = await stat(promisedFile(location));
