@@ -381,7 +381,8 @@ export class RkvServer {
       maxMessageBytes: flags.maxgrpc,
       log: this.peerLog,
       fences: () => replica.fences,
-      receive: faultyPeers === undefined ? receive : (from, message) => faultyPeers.receive(from, message),
+      receive:
+        faultyPeers === undefined ? receive : (from, message, counts) => faultyPeers.receive(from, message, counts),
       accepted: (peer) => this.objections.withdrawnBy(peer),
       gone: (peer) => this.objections.withdrawnBy(peer),
       refused: (peer, misfit, details) => this.refusedByPeer(peer, misfit, details),

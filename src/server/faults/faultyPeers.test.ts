@@ -88,6 +88,20 @@ describe('faults between a replica and its transport', () => {
     expect(sent).toEqual(['1→2', '1→3', '2→2', '2→3']);
   });
 
+  it('deliver nothing that came from somebody who was shut out while it was under way', () => {
+    const { peers, received, set, heal } = setUp();
+    set('slow', { kind: 'delay', shape: { kind: 'fixed', us: 5000 } }, [3]);
+    let isShutOut = false;
+    peers.receive(3, vote(1), () => !isShutOut);
+    peers.receive(3, vote(2), () => true);
+    isShutOut = true;
+    vi.advanceTimersByTime(5);
+    expect(received).toEqual(['2←3']);
+    peers.receive(3, vote(3), () => !isShutOut);
+    heal('slow');
+    expect(received).toEqual(['2←3']);
+  });
+
   it('count the bytes of messages as they are sent', () => {
     const { sent, set, sendToBoth } = setUp({ ...CODEC, mayOvertake: () => false });
     const bytes = gorumsKind.codec.encode(vote(1)).length;

@@ -15,9 +15,16 @@ export interface FaultyPeersOptions<M> {
   readonly conditionOf: (peer: NodeId, way: Way) => LinkCondition | undefined;
   /** To the transport. */
   readonly send: (envelopes: readonly Envelope<M>[]) => void;
-  /** To the replica. */
+  /** To the replica, of what still counts. */
   readonly receive: (from: NodeId, message: M) => Refusal | undefined;
 }
+
+interface Arrival<M> {
+  readonly message: M;
+  readonly counts: () => boolean;
+}
+
+const ALWAYS = () => true;
 
 /**
  * Stands between a replica and its transport, and lets the faults of links befall what goes to peers and what comes from them: whole
@@ -26,7 +33,8 @@ export interface FaultyPeersOptions<M> {
 export class FaultyPeers<M> {
   private readonly options: FaultyPeersOptions<M>;
   /** Of those alone with which something is wrong. */
-  private readonly lanes: Readonly<Record<Way, Map<NodeId, FaultyLane<M>>>> = { to: new Map(), from: new Map() };
+  private readonly to = new Map<NodeId, FaultyLane<M>>();
+  private readonly from = new Map<NodeId, FaultyLane<Arrival<M>>>();
 
   constructor(options: FaultyPeersOptions<M>) {
     this.options = options;
@@ -35,30 +43,43 @@ export class FaultyPeers<M> {
 
   /** Faults have come or gone. */
   refresh(): void {
-    for (const way of ['to', 'from'] as const) for (const peer of this.options.peers) this.refreshLane(peer, way);
+    const { peers, environment, sizeOf, mayOvertake, send } = this.options;
+    for (const peer of peers) {
+      this.refreshLane(this.to, peer, 'to', {
+        environment,
+        sizeOf,
+        isUrgent: mayOvertake,
+        deliver: (messages) => send(messages.map((message) => ({ to: peer, message }))),
+      });
+      this.refreshLane(this.from, peer, 'from', {
+        environment,
+        sizeOf: ({ message }) => sizeOf(message),
+        isUrgent: ({ message }) => mayOvertake(message),
+        deliver: (arrivals) => {
+          for (const arrival of arrivals) this.arrive(peer, arrival);
+        },
+      });
+    }
   }
 
-  private refreshLane(peer: NodeId, way: Way): void {
-    const lanes = this.lanes[way];
-    const lane = laneFor(lanes.get(peer), this.options.conditionOf(peer, way), this.laneOptions(peer, way));
+  private refreshLane<T>(
+    lanes: Map<NodeId, FaultyLane<T>>,
+    peer: NodeId,
+    way: Way,
+    options: FaultyLaneOptions<T>,
+  ): void {
+    const lane = laneFor(lanes.get(peer), this.options.conditionOf(peer, way), options);
     if (lane === undefined) lanes.delete(peer);
     else lanes.set(peer, lane);
   }
 
-  private laneOptions(peer: NodeId, way: Way): FaultyLaneOptions<M> {
-    const { environment, sizeOf, mayOvertake, send, receive } = this.options;
-    const deliver =
-      way === 'to'
-        ? (messages: readonly M[]) => send(messages.map((message) => ({ to: peer, message })))
-        : (messages: readonly M[]) => {
-            for (const message of messages) receive(peer, message);
-          };
-    return { environment, sizeOf, isUrgent: mayOvertake, deliver };
+  private arrive(from: NodeId, { message, counts }: Arrival<M>): void {
+    if (counts()) this.options.receive(from, message);
   }
 
   send(envelopes: readonly Envelope<M>[]): void {
     const { send } = this.options;
-    const { to: lanes } = this.lanes;
+    const lanes = this.to;
     if (lanes.size === 0) {
       send(envelopes);
       return;
@@ -67,14 +88,18 @@ export class FaultyPeers<M> {
     if (passing.length > 0) send(passing);
   }
 
-  /** A message that comes late, or never, is refused to nobody. */
-  receive(from: NodeId, message: M): Refusal | undefined {
-    const lane = this.lanes.from.get(from);
-    return lane === undefined || lane.take(message) === 'now' ? this.options.receive(from, message) : undefined;
+  /**
+   * A message that comes late, or never, is refused to nobody. `counts`: whether its sender still is who it was; of one that comes late
+   * it is asked then, for it may have been shut out meanwhile.
+   */
+  receive(from: NodeId, message: M, counts = ALWAYS): Refusal | undefined {
+    const lane = this.from.get(from);
+    const isNow = lane === undefined || lane.take({ message, counts }) === 'now';
+    return isNow ? this.options.receive(from, message) : undefined;
   }
 
   /** Nothing of what is under way arrives. */
   close(): void {
-    for (const lanes of Object.values(this.lanes)) for (const lane of lanes.values()) lane.close();
+    for (const lanes of [this.to, this.from]) for (const lane of lanes.values()) lane.close();
   }
 }

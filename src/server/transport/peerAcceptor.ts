@@ -31,7 +31,8 @@ export interface PeerAcceptorOptions<M> {
   readonly log: LimitedLog;
   /** Those in force here. */
   readonly fences: () => Fences;
-  readonly receive: (from: NodeId, message: M) => MessageRefusal | undefined;
+  /** `counts`: whether its sender is still to be heard. */
+  readonly receive: (from: NodeId, message: M, counts: () => boolean) => MessageRefusal | undefined;
 }
 
 /**
@@ -81,6 +82,7 @@ export class PeerAcceptor<M> {
     const address = `${socket.remoteAddress}:${socket.remotePort}`;
     let from: NodeId = 0;
     let claim: Introduction | undefined;
+    const counts = () => this.counts(claim!) && !this.isDeafTo(from);
     const link = new AcceptedLink(socket, {
       maxMessageBytes,
       weigh: (hello, then) => {
@@ -103,7 +105,7 @@ export class PeerAcceptor<M> {
           link.refuse(unavailable(`another folder of server ${from} was admitted`));
           return;
         }
-        const refusal = receive(from, codec.decode(message));
+        const refusal = receive(from, codec.decode(message), counts);
         if (refusal?.malformed) throw new MalformedMessageError(refusal.reason);
       },
       strange: (group) => log.warn({ peer: from, group }, "left a peer's message out: its group is not served here"),

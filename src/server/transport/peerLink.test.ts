@@ -64,8 +64,11 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
   /** What links said of the peer, in order. */
   const said: string[] = [];
   let wake = () => {};
-  const receive = (_from: number, message: Uint8Array) => {
+  /** Of what was received, whether it is still to be heard. */
+  const counting: (() => boolean)[] = [];
+  const receive = (_from: number, message: Uint8Array, counts: () => boolean) => {
     received.push(message);
+    counting.push(counts);
     wake();
     return undefined;
   };
@@ -139,6 +142,7 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
     ofDialler,
     log,
     received,
+    counting,
     refusals,
     said,
     until,
@@ -217,7 +221,10 @@ describe('a link to a peer', () => {
     close = one.close;
     one.link.send([Uint8Array.of(1)]);
     await one.until(() => one.received.length === 1);
+    expect(one.counting.map((counts) => counts())).toEqual([true]);
     one.inForce.fences = new Map([[1, { index: 5, instance: 'f'.repeat(32) }]]);
+    // Whoever kept what came before does not pass it on.
+    expect(one.counting.map((counts) => counts())).toEqual([false]);
     one.link.send([Uint8Array.of(2)]);
     await one.until(() => one.said.includes('gone'));
     const again = one.another(identity);

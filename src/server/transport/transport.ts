@@ -34,8 +34,11 @@ export interface TransportOptions<M> {
   readonly log: LimitedLog;
   /** Those in force here (src/server/identity/admission.ts). */
   readonly fences: () => Fences;
-  /** Says why a message was left out; its caller, or the link that it came on, is told. */
-  readonly receive: (from: NodeId, message: M) => Refusal | undefined;
+  /**
+   * Says why a message was left out; its caller, or the link that it came on, is told. `counts`: for whoever keeps it for a while, whether
+   * it is still to be heard.
+   */
+  readonly receive: (from: NodeId, message: M, counts: () => boolean) => Refusal | undefined;
   /** A peer has nothing against this server. */
   readonly accepted: (peer: NodeId) => void;
   /** A peer is out of reach, or another process answers there by now. */
@@ -61,8 +64,8 @@ export class PeerTransport<M> {
     this.options = options;
     const { self, servers, kind, identity, hearsay, unaryCalls, ordered, log, fences, accepted, refused } = options;
     // On whatever way a message came, links and unary calls and the answers to these.
-    const receive = (from: NodeId, message: M) =>
-      this.acceptor.isDeafTo(from) ? SHUT_OUT : options.receive(from, message);
+    const receive = (from: NodeId, message: M, counts: () => boolean) =>
+      this.acceptor.isDeafTo(from) ? SHUT_OUT : options.receive(from, message, counts);
     const serverCount = servers.length;
     const { codec } = kind;
     this.acceptor = new PeerAcceptor({
@@ -85,7 +88,7 @@ export class PeerTransport<M> {
       maxMessageBytes: options.maxMessageBytes,
       identity,
       log,
-      receive,
+      receive: (from, message) => receive(from, message, () => !this.acceptor.isDeafTo(from)),
       // Whoever is not heard is asked again who it is: it may have been admitted since.
       counts: (claim) => this.acceptor.counts(claim) && !this.acceptor.isDeafTo(claim.id),
       accepted: (peer, claim) => {
