@@ -57,8 +57,17 @@ export interface SweepFlags extends Omit<BenchFlags, 'failIf'> {
   readonly why?: string;
 }
 
+const EXAMPLES = `
+Examples:
+  rkv-bench --backend all --runs 10                               which engine is faster, and how sure that is
+  rkv-bench --throughput 30 --scenario scenarios/leader-killed.yaml    how a cluster gets over a dead leader
+  rkv-bench experiment crash-leader --quick --backend all         the same as an experiment, side by side
+  rkv-bench report results/A --csv tables                         figures for pandas
+`;
+
 export function addBenchOptions(command: Command): Command {
   return addMeasuringOptions(command)
+    .addHelpText('after', EXAMPLES)
     .addOption(whyOption())
     .addOption(
       failIfOption(

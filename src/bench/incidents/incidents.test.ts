@@ -139,6 +139,15 @@ describe('StallWatch', () => {
     expect(told()).toEqual([['stall', 0, 20_000, null, 'no request was answered for 20.00 s']]);
   });
 
+  it('says while requests wait that it may become one', () => {
+    const one = watch();
+    expect(one.isStalling(5000)).toBe(false);
+    issue(one, 5000);
+    expect([5050, 5101].map((atMs) => one.isStalling(atMs))).toEqual([false, true]);
+    one.completed(false, 5000, 5110);
+    expect(one.isStalling(9000)).toBe(false);
+  });
+
   it('allows for the distance', () => {
     const one = watch(100);
     issue(one, 0);

@@ -44,6 +44,11 @@ export class StallWatch implements LoadSink {
 
   dropped(): void {}
 
+  /** Whether requests wait so long already that it may become a stall. */
+  isStalling(nowMs: number): boolean {
+    return (this.pending > 0 || this.isFailing) && nowMs - this.sinceMs > this.stallMsMin / 2;
+  }
+
   /** Nothing more is sent or answered. */
   finish(): void {
     if (this.isFailing) this.note(this.failedMs);

@@ -15,20 +15,19 @@ interface Polled {
   readonly client: StatusClient;
   sample: WatchedServer | undefined;
   askedMs: number;
+  /** Undefined while it is asked. */
   timer: NodeJS.Timeout | undefined;
 }
 
-/**
- * Asks every server how it is, each so often for itself: one that is silent keeps nobody from seeing what the others say meanwhile. A question
- * and its answer cost some 0.3 ms of processor time.
- */
+/** Asks every server how it is, each so often for itself: one that is silent keeps nobody from seeing what the others say meanwhile. */
 export class StatusPoll {
   private readonly polled: readonly Polled[];
-  private readonly intervalMs: number;
+  private readonly intervalMs: () => number;
   private readonly seen: Seen;
   private isClosed = false;
 
-  constructor(addresses: readonly string[], intervalMs: number, seen: Seen) {
+  /** `intervalMs` is asked after each answer how long it is to the next question. */
+  constructor(addresses: readonly string[], intervalMs: () => number, seen: Seen) {
     this.intervalMs = intervalMs;
     this.seen = seen;
     this.polled = addresses.map((address) => ({
@@ -40,7 +39,17 @@ export class StatusPoll {
     for (const each of this.polled) void this.ask(each);
   }
 
+  /** Asks all that are not being asked at once, for the interval has become shorter. */
+  hurry(): void {
+    for (const each of this.polled) {
+      if (each.timer === undefined) continue;
+      clearTimeout(each.timer);
+      void this.ask(each);
+    }
+  }
+
   private async ask(one: Polled): Promise<void> {
+    one.timer = undefined;
     const askedMs = performance.now();
     const status = await one.client.ask(ANSWER_MS_MAX);
     if (this.isClosed) return;
@@ -56,7 +65,7 @@ export class StatusPoll {
         known.map(({ sample }) => sample!),
       );
     }
-    const waitMs = isStranger ? STRANGER_POLL_MS : this.intervalMs;
+    const waitMs = isStranger ? STRANGER_POLL_MS : this.intervalMs();
     one.timer = setTimeout(() => void this.ask(one), Math.max(0, askedMs + waitMs - performance.now()));
   }
 

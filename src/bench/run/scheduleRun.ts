@@ -24,6 +24,7 @@ export class ScheduleRun implements LoadSink {
   private readonly stage: RealStage;
   private readonly player: StepPlayer;
   private readonly log: IncidentLog;
+  private readonly stirred: () => void;
   private readonly watch: RecoveryWatch;
   private readonly happenings: Happening[] = [];
   private readonly timers: (() => void)[] = [];
@@ -31,17 +32,19 @@ export class ScheduleRun implements LoadSink {
   private startedMs: number | undefined;
   private isOver = false;
 
-  /** `distanceMs`: what a byte takes one way. */
+  /** `distanceMs`: what a byte takes one way. `stirred` is called whenever something has been done. */
   constructor(
     { steps }: NonNullable<RunSettings['schedule']>,
     cluster: PlayedCluster,
     log: IncidentLog,
     distanceMs: number,
+    stirred: () => void,
   ) {
     this.steps = steps.map((step) => stepOf(step as FileStep));
     this.cluster = cluster;
     this.stage = new RealStage(cluster);
     this.log = log;
+    this.stirred = stirred;
     this.watch = new RecoveryWatch(distanceMs);
     this.player = new StepPlayer(this.stage, {
       note: (happening) => this.note(happening),
@@ -56,7 +59,12 @@ export class ScheduleRun implements LoadSink {
     this.startedMs = nowMs;
     this.watch.started(nowMs);
     for (const [number, step] of this.steps.entries()) {
-      this.timers.push(this.stage.after(step.atMs, () => this.player.fire(number, step)));
+      this.timers.push(
+        this.stage.after(step.atMs, () => {
+          this.stirred();
+          this.player.fire(number, step);
+        }),
+      );
     }
   }
 
@@ -80,6 +88,7 @@ export class ScheduleRun implements LoadSink {
   private note(happening: Happening): void {
     if (this.isOver) return;
     this.keep(happening);
+    this.stirred();
     const { atMs } = happening;
     switch (happening.kind) {
       case 'step': {

@@ -10,10 +10,16 @@ import type { Incident, RunSettings } from '../results/schema.ts';
 import { ScheduleError, ScheduleRun } from './scheduleRun.ts';
 import type { Target } from './target.ts';
 
-/** How often servers are asked how they are: three of them cost 0.9 % of a core then, ms. */
-const POLL_MS = 100;
-/** Where recovery is measured, which is seen no finer than this. */
-const SCHEDULE_POLL_MS = 20;
+/** How often servers are asked how they are while all is well, ms: a question costs both ends together some 2 ms of a processor that is idle. */
+const CALM_MS = 500;
+/** The same where something is to be done to them on purpose, and what it was like before is to be known better. */
+const SCHEDULED_MS = 100;
+/** While nobody is answered, and for some time after that and after each step of a schedule: no time of a recovery is known better. */
+const ALERT_MS = 20;
+const ALERT_AFTER_STALL_MS = 1000;
+const ALERT_AFTER_STEP_MS = 10_000;
+/** How often it is looked whether anybody is answered. */
+const LOOK_MS = 20;
 
 /** Watches servers and clients for what happens to them while they are measured. */
 export class Watching {
@@ -23,6 +29,8 @@ export class Watching {
   private readonly log = new IncidentLog();
   private readonly poll: StatusPoll;
   private readonly endFollowing: () => void;
+  private readonly looking: NodeJS.Timeout;
+  private alertUntilMs = 0;
   private isClosed = false;
 
   /** Throws ScheduleError where nobody can do what the schedule says. */
@@ -34,18 +42,35 @@ export class Watching {
         "--scenario: expected servers that rkv-cluster of this user runs on this machine, or the bench's own: nobody else can do to them what it says",
       );
     }
-    this.schedule = schedule === undefined ? undefined : new ScheduleRun(schedule, played!, this.log, distanceMs);
+    this.schedule =
+      schedule === undefined
+        ? undefined
+        : new ScheduleRun(schedule, played!, this.log, distanceMs, () => this.beAlert(ALERT_AFTER_STEP_MS));
     this.stalls = new StallWatch(this.log, distanceMs, () => performance.now());
     const leaders = new LeaderWatch(this.log);
     const events = new SupervisorEvents(this.log, leaders);
     // Events have the machine's clock, the load has another.
     const epochMs = Date.now() - performance.now();
     this.endFollowing = target.follow((event) => events.happened(event, Date.parse(event.time) - epochMs));
-    const intervalMs = schedule === undefined ? POLL_MS : SCHEDULE_POLL_MS;
-    this.poll = new StatusPoll(target.addresses, intervalMs, (atMs, askedMs, servers) => {
-      leaders.look(atMs, servers);
-      this.schedule?.seen(atMs, askedMs, servers);
-    });
+    const calmMs = schedule === undefined ? CALM_MS : SCHEDULED_MS;
+    this.poll = new StatusPoll(
+      target.addresses,
+      () => (performance.now() < this.alertUntilMs ? ALERT_MS : calmMs),
+      (atMs, askedMs, servers) => {
+        leaders.look(atMs, servers);
+        this.schedule?.seen(atMs, askedMs, servers);
+      },
+    );
+    this.looking = setInterval(() => {
+      if (this.stalls.isStalling(performance.now())) this.beAlert(ALERT_AFTER_STALL_MS);
+    }, LOOK_MS);
+  }
+
+  private beAlert(forMs: number): void {
+    const nowMs = performance.now();
+    const wasAlert = nowMs < this.alertUntilMs;
+    this.alertUntilMs = Math.max(this.alertUntilMs, nowMs + forMs);
+    if (!wasAlert && !this.isClosed) this.poll.hurry();
   }
 
   /** What the client did otherwise than it was asked to. */
@@ -68,6 +93,7 @@ export class Watching {
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    clearInterval(this.looking);
     this.poll.close();
     this.schedule?.close();
     this.endFollowing();

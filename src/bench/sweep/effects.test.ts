@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { sampleRepeat, sampleRun } from '../testing/sampleRun.ts';
 import { describeEffect, effectsOf, type MeasuredConfiguration } from './effects.ts';
 import { contests } from './groups.ts';
+import { summaryOf } from './summary.ts';
 
 /** A grid whose throughput is as told, in rounds that drift and with a little scatter. */
 function grid(
@@ -106,5 +107,53 @@ describe('contests', () => {
     expect(contests({ configurations }, runs).map((group) => group.map(({ name }) => name))).toEqual([
       ['a5', 'b5', 'c5'],
     ]);
+  });
+});
+
+describe('summaryOf', () => {
+  it('says how a fault was got over instead of what settings do to the throughput', () => {
+    const recovery = {
+      faultAtMs: 1000,
+      detectMs: null,
+      successorMs: null,
+      gapMs: 1300,
+      leaderlessMs: 0,
+      fullRateMs: 0,
+      isFullRateReached: true,
+      ratePerSecondBefore: 100,
+      catchUpMs: null,
+      operatorMs: null,
+      slow: 4,
+    };
+    const schedule = { name: 'x', steps: [] };
+    const configured = (name: string, firstMs: readonly number[]) => {
+      const run = sampleRun(name, [100]);
+      const repeats = firstMs.map((ms, round) =>
+        sampleRepeat([100], { round, recovery: { ...recovery, firstWriteMs: ms, failed: round } }),
+      );
+      return { ...run, settings: { ...run.settings, schedule }, repeats };
+    };
+    const records = [configured('a', [100, 400, 200]), configured('b', [500])];
+    const runs = records.map(({ name, settings }) => {
+      return { name, label: name, settings, levels: { backend: name }, dataDirectory: undefined };
+    });
+    const plan = {
+      name: 'crash',
+      experiment: 'crash-leader',
+      why: undefined,
+      runs,
+      rounds: { kind: 'fixed', count: 3 } as const,
+    };
+    const summary = summaryOf(
+      plan,
+      records.map((record) => ({ record, folder: record.name })),
+    );
+    expect(summary).toMatchObject({ experiment: 'crash-leader', effects: [] });
+    const [a, b] = summary.configurations;
+    expect(a!.recovery!['first-write']!.mean).toBeCloseTo(200, 6);
+    expect(a!.recovery!['first-write']!.low).toBeLessThan(200);
+    expect(Object.keys(a!.recovery!)).toEqual(['first-write', 'gap']);
+    expect([a!.failed, a!.slow]).toEqual([1, 4]);
+    expect(b!.recovery!['first-write']).toEqual({ mean: expect.closeTo(500, 6), low: null, high: null });
   });
 });
