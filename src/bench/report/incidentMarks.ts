@@ -10,6 +10,9 @@ const LABEL_LENGTH_MAX = 34;
 /** What happened in several rounds or runs at the same time, to so many ms, is drawn once. */
 const SAME_MS = 250;
 
+/** Of all shades together where they lie over each other, as the same fault in several rounds does: curves are to be seen through them. */
+const SHADE_OPACITY = 0.3;
+const SHADE_OPACITY_MIN = 0.03;
 /** Of the whole time: labels that are closer than this would lie over each other. */
 const LABEL_DISTANCE_SHARE = 0.025;
 
@@ -27,6 +30,8 @@ export function incidentMarks(runs: readonly ReportRun[]): object | undefined {
     .sort((a, b) => a.incident.atMs - b.incident.atMs)
     .slice(0, MARKS_MAX);
   if (marks.length === 0) return undefined;
+  const shaded = marks.filter(({ incident }) => incident.untilMs !== null).length;
+  const opacity = Math.max(SHADE_OPACITY_MIN, SHADE_OPACITY / Math.max(2, shaded));
   const labelled = labelledMarks(marks, 1000 * Math.max(...runs.map(({ seconds }) => seconds.length)));
   return {
     type: 'line',
@@ -52,12 +57,7 @@ export function incidentMarks(runs: readonly ReportRun[]): object | undefined {
       data: marks.flatMap(({ incident, color }) =>
         incident.untilMs === null
           ? []
-          : [
-              [
-                { xAxis: incident.atMs / 1000, itemStyle: { color, opacity: 0.12 } },
-                { xAxis: incident.untilMs / 1000 },
-              ],
-            ],
+          : [[{ xAxis: incident.atMs / 1000, itemStyle: { color, opacity } }, { xAxis: incident.untilMs / 1000 }]],
       ),
     },
   };
