@@ -447,7 +447,8 @@ it(
     renameSync(`${one.data(3)}.copy`, one.data(3));
     const newer = one.start(3, '-recover');
     expect(await newer.exit()).toBe(REFUSED);
-    expect(newer.printed).toContain('was promised');
+    // Few writes may all stand in the promise file still, which then gives them back to a folder that should have none.
+    expect(newer.printed).toMatch(/was promised|never took part/);
     const back = one.start(3, '-rejoin');
     await back.says(/admitted: goes on/);
     await keysOf(one, 3).toBe(20);
