@@ -30,6 +30,7 @@ export function mergeRepeats(repeats: readonly RepeatRecord[], histograms: reado
       errorsByKind[kind] = (errorsByKind[kind] ?? 0) + count;
     }
   }
+  const serviced = histograms.flatMap(({ service }) => service ?? []);
   return {
     writes: sum((repeat) => repeat.writes),
     reads: sum((repeat) => repeat.reads),
@@ -41,6 +42,7 @@ export function mergeRepeats(repeats: readonly RepeatRecord[], histograms: reado
     readLatencyUs: latencyUs(added(histograms.map(({ reads }) => reads))),
     writeP50Us: spread(repeats.map((repeat) => repeat.writeLatencyUs.p50)),
     writeP99Us: spread(repeats.map((repeat) => repeat.writeLatencyUs.p99)),
+    ...(serviced.length === 0 ? {} : { serviceUs: latencyUs(added(serviced)) }),
     errorsByKind,
   };
 }

@@ -60,6 +60,12 @@ function footnotes(runs: readonly RunRecord[]): string[] {
   const promise = runs.some(({ verdict }) => !verdict.passed)
     ? []
     : ['Answered means durable on a majority of the servers and applied on the leader; lookups are linearizable.'];
+  if (runs.some(({ merged }) => merged.serviceUs !== undefined)) {
+    promise.push(
+      'Times are from when a request was due. service: from when it was its turn, that is sent, and the one before on its',
+      'session answered: what waits behind a stalled request is in the others, and in its service time alone.',
+    );
+  }
   const unanswered = runs.reduce((sum, { merged }) => sum + merged.failed + merged.dropped, 0);
   if (unanswered === 0)
     return [...promise, 'p50: half of the requests were answered within this time; p99: 99 of 100.'];
@@ -122,6 +128,10 @@ function runRows(record: RunRecord): string[][] {
   const rows: string[][] = [];
   if (settings.load.reads < 1) rows.push(row('insert', merged.writesPerSecond, merged.writeLatencyUs));
   if (settings.load.reads > 0) rows.push(row('lookup', merged.readsPerSecond, merged.readLatencyUs));
+  if (merged.serviceUs !== undefined) {
+    const [, ...times] = figures(merged.writesPerSecond, merged.serviceUs);
+    rows.push([backend, entries, 'service', '-', ...times, '-', check]);
+  }
   return rows;
 }
 

@@ -5,7 +5,7 @@ import type { RepeatHistograms } from './repeatHistograms.ts';
 const US_PER_SHOWN_UNIT = 1000;
 
 /** An HdrHistogram log, one interval a repeat, tagged `repeat-1`, `repeat-2`, … where there is more than one. */
-export function histogramLog(repeats: readonly RepeatHistograms[], kind: 'writes' | 'reads'): string {
+export function histogramLog(repeats: readonly RepeatHistograms[], kind: 'writes' | 'reads' | 'service'): string {
   let text = '';
   const log = new HistogramLogWriter((part) => {
     text += part;
@@ -19,6 +19,7 @@ export function histogramLog(repeats: readonly RepeatHistograms[], kind: 'writes
   log.outputLegend();
   repeats.forEach((repeat, at) => {
     const histogram = repeat[kind];
+    if (histogram === undefined) return;
     if (repeats.length > 1) histogram.tag = `repeat-${at + 1}`;
     const startSeconds = (repeat.startedAtMs - firstMs) / 1000;
     log.outputIntervalHistogram(histogram, startSeconds, startSeconds + repeat.windowMs / 1000, US_PER_SHOWN_UNIT);

@@ -6,4 +6,6 @@ export interface RepeatHistograms {
   readonly windowMs: number;
   readonly writes: Histogram;
   readonly reads: Histogram;
+  /** Open loop: of both, from when it was their turn (client/load/serviceRecorder.ts). */
+  readonly service?: Histogram | undefined;
 }

@@ -252,6 +252,8 @@ const merged = z.object({
   readLatencyUs: latency,
   writeP50Us: spread,
   writeP99Us: spread,
+  /** Open loop: of reads and writes, from when it was their turn. */
+  serviceUs: latency.optional(),
   errorsByKind: z.record(z.string(), count),
 });
 

@@ -34,6 +34,7 @@ export class ResultsVersionError extends ResultsError {
 const FILE = 'run.json';
 const WRITES_FILE = 'writes.hlog';
 const READS_FILE = 'reads.hlog';
+const SERVICE_FILE = 'service.hlog';
 /** A timeline of a day takes a tenth of it. */
 const RUN_BYTES_MAX = 256 * 1024 * 1024;
 /** Wrong fields that an error names. */
@@ -57,6 +58,9 @@ export async function writeRun(
     makeFolders(folder);
     await writeWhole(join(folder, WRITES_FILE), histogramLog(repeats, 'writes'));
     if (record.settings.load.reads > 0) await writeWhole(join(folder, READS_FILE), histogramLog(repeats, 'reads'));
+    if (repeats.some(({ service }) => service !== undefined)) {
+      await writeWhole(join(folder, SERVICE_FILE), histogramLog(repeats, 'service'));
+    }
     await writeWhole(path, `${JSON.stringify(runSchema.parse(record), null, 2)}\n`);
   } catch (error) {
     throw new ResultsError(`cannot write ${folder}: ${(error as Error).message}`, { cause: error });
@@ -77,10 +81,11 @@ export async function readMeasured(folder: string): Promise<{ record: RunRecord;
   try {
     const writes = logOf(WRITES_FILE);
     const reads = record.settings.load.reads > 0 ? logOf(READS_FILE) : record.repeats.map(latencyHistogram);
+    const service = existsSync(join(folder, SERVICE_FILE)) ? logOf(SERVICE_FILE) : [];
     const repeats = record.repeats.map(({ startedAt, windowMs }, at): RepeatHistograms => {
       const [ofWrites, ofReads] = [writes[at], reads[at]];
       if (ofWrites === undefined || ofReads === undefined) throw new Error(`repeat ${at + 1} is not there`);
-      return { startedAtMs: Date.parse(startedAt), windowMs, writes: ofWrites, reads: ofReads };
+      return { startedAtMs: Date.parse(startedAt), windowMs, writes: ofWrites, reads: ofReads, service: service[at] };
     });
     return { record, repeats };
   } catch (error) {

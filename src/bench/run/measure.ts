@@ -3,6 +3,7 @@ import type { ClientSession } from '../../client/clientSession.ts';
 import { LatencyCsv } from '../../client/load/latencyCsv.ts';
 import { LatencyRecorder, type SecondRow } from '../../client/load/latencyRecorder.ts';
 import { type LoadSummary, openSessions, type Pace, runLoad } from '../../client/load/loadGenerator.ts';
+import { ServiceRecorder } from '../../client/load/serviceRecorder.ts';
 import { zipfWorkload } from '../../client/load/workload.ts';
 import { RkvClient } from '../../client/rkvClient.ts';
 import { makeFolders } from '../../files/folders.ts';
@@ -133,9 +134,13 @@ async function driveTarget(drive: Drive): Promise<Measurement | undefined> {
     appliedBefore,
   });
   const record = await repeatRecord(drive, measured, verification);
-  const { recorder, summary, startedAtMs } = measured;
+  const { recorder, service, summary, startedAtMs } = measured;
   const windowMs = summary.issuedUntilMs - summary.startedMs;
-  return { record, histograms: { startedAtMs, windowMs, writes: recorder.writes, reads: recorder.reads }, disk };
+  return {
+    record,
+    histograms: { startedAtMs, windowMs, writes: recorder.writes, reads: recorder.reads, service: service?.times },
+    disk,
+  };
 }
 
 /** Servers that do not answer keep a registration waiting for long; nothing is lost by giving it up. */
@@ -168,6 +173,8 @@ interface Measured {
   readonly startedAtMs: number;
   readonly summary: LoadSummary;
   readonly recorder: LatencyRecorder;
+  /** Of an open loop. */
+  readonly service: ServiceRecorder | undefined;
   readonly counter: WindowCounter;
   readonly pids: ReadonlyMap<number, number>;
   readonly cpuBefore: CpuSample;
@@ -190,6 +197,8 @@ async function measureWindow(
   const recorder = new LatencyRecorder((row) => progress.second(row));
   const counter = new WindowCounter(load.timeMs, signal);
   const csv = csvFolder === undefined ? undefined : new LatencyCsv(performance.timeOrigin);
+  const service = load.ratePerClient === null ? undefined : new ServiceRecorder();
+  const more = [service, csv].filter((sink) => sink !== undefined);
   await beginStages(client, load.timeMs);
   const countersBefore = { ...client.counters };
   const startedAtMs = Date.now();
@@ -197,7 +206,7 @@ async function measureWindow(
   const summary = await runLoad({
     ...loadOptions(drive, sessions, audit),
     durationMs: load.timeMs,
-    sinks: [audit, recorder, counter, ...watching.sinks, ...(csv === undefined ? [] : [csv])],
+    sinks: [audit, recorder, counter, ...watching.sinks, ...more],
   });
   const cpuAfter = sampleCpu(pids);
   const stages = await endStages(client);
@@ -212,7 +221,20 @@ async function measureWindow(
     stalls: stalls - countersBefore.stalls,
     notLeader: notLeader - countersBefore.notLeader,
   };
-  return { startedAtMs, summary, recorder, counter, pids, cpuBefore, cpuAfter, incidents, recovery, stages, mended };
+  return {
+    startedAtMs,
+    summary,
+    recorder,
+    service,
+    counter,
+    pids,
+    cpuBefore,
+    cpuAfter,
+    incidents,
+    recovery,
+    stages,
+    mended,
+  };
 }
 
 /** As `rkvctl` writes them. */

@@ -55,8 +55,11 @@ export interface LoadSink {
   started?(nowMs: number): void;
   /** About to be sent; `slot` is this request's alone until it completes or fails. `Workload.nextValue` comes after this. */
   issued?(slot: number, read: boolean, key: number): void;
-  /** `fromMs`: when the request was due (open loop) or sent (closed loop). */
-  completed(read: boolean, fromMs: number, endMs: number, slot: number): void;
+  /**
+   * `fromMs`: when the request was due (open loop) or sent (closed loop). `turnMs`: when it was sent, or when the answer before on its session
+   * came, whichever was later.
+   */
+  completed(read: boolean, fromMs: number, endMs: number, slot: number, turnMs: number): void;
   failed(read: boolean, kind: FailureKind, fromMs: number, endMs: number, slot: number): void;
   /** Requests that were due but not sent, because too many were unanswered. */
   dropped(count: number, nowMs: number): void;
@@ -124,10 +127,12 @@ class LoadRun implements CommandListener {
   private readonly slotClient: Int32Array;
   private readonly slotRead: Uint8Array;
   private readonly slotFromMs: Float64Array;
+  private readonly slotSentMs: Float64Array;
   private readonly freeSlots: Int32Array;
   private freeCount: number;
   private readonly clientIssued: Float64Array;
   private readonly clientPending: Int32Array;
+  private readonly clientAnsweredMs: Float64Array;
   /** Clients whose session the servers forgot, until they have another. */
   private readonly clientParked: Uint8Array;
   private startedMs = 0;
@@ -158,10 +163,12 @@ class LoadRun implements CommandListener {
     this.slotClient = new Int32Array(slots);
     this.slotRead = new Uint8Array(slots);
     this.slotFromMs = new Float64Array(slots);
+    this.slotSentMs = new Float64Array(slots);
     this.freeSlots = Int32Array.from({ length: slots }, (_, at) => slots - 1 - at);
     this.freeCount = slots;
     this.clientIssued = new Float64Array(clients);
     this.clientPending = new Int32Array(clients);
+    this.clientAnsweredMs = new Float64Array(clients);
     this.clientParked = new Uint8Array(clients);
   }
 
@@ -179,7 +186,7 @@ class LoadRun implements CommandListener {
       return;
     }
     if (durationMs !== undefined) this.cancelTimer = this.environment.after(durationMs, this.stop);
-    for (let client = 0; client < this.sessions.length; client++) this.issue(client, this.startedMs);
+    for (let client = 0; client < this.sessions.length; client++) this.issue(client, this.startedMs, this.startedMs);
   }
 
   commandDone(slot: number, result: CommandResult): void {
@@ -187,11 +194,13 @@ class LoadRun implements CommandListener {
     const client = this.slotClient[slot]!;
     const read = this.slotRead[slot] === 1;
     const fromMs = this.slotFromMs[slot]!;
+    const turnMs = Math.max(this.slotSentMs[slot]!, this.clientAnsweredMs[client]!);
+    this.clientAnsweredMs[client] = nowMs;
     this.freeSlots[this.freeCount++] = slot;
     this.clientPending[client]!--;
     if (result.status === 'ok') {
       this.completed++;
-      for (const sink of this.options.sinks) sink.completed(read, fromMs, nowMs, slot);
+      for (const sink of this.options.sinks) sink.completed(read, fromMs, nowMs, slot, turnMs);
     } else {
       this.failed++;
       for (const sink of this.options.sinks) sink.failed(read, result.status, fromMs, nowMs, slot);
@@ -204,7 +213,7 @@ class LoadRun implements CommandListener {
 
   private continueClosed(client: number, nowMs: number): void {
     if (this.clientParked[client] === 1) return;
-    if (this.clientIssued[client]! < this.countMax) this.issue(client, nowMs);
+    if (this.clientIssued[client]! < this.countMax) this.issue(client, nowMs, nowMs);
     else if (this.issued >= this.countMax * this.sessions.length) this.stopIssuing();
   }
 
@@ -233,7 +242,7 @@ class LoadRun implements CommandListener {
         this.clientParked[client] === 1
       ) {
         dropped++;
-      } else this.issue(client, dueMs);
+      } else this.issue(client, dueMs, nowMs);
     }
     if (dropped > 0) {
       this.dropped += dropped;
@@ -243,13 +252,14 @@ class LoadRun implements CommandListener {
     else this.cancelTimer = this.environment.after(PACE_INTERVAL_MS, () => this.issueDue(ratePerSecond));
   }
 
-  private issue(client: number, fromMs: number): void {
+  private issue(client: number, fromMs: number, sentMs: number): void {
     const { workload } = this.options;
     const slot = this.freeSlots[--this.freeCount]!;
     const read = this.reads > 0 && workload.random() < this.reads;
     this.slotClient[slot] = client;
     this.slotRead[slot] = read ? 1 : 0;
     this.slotFromMs[slot] = fromMs;
+    this.slotSentMs[slot] = sentMs;
     this.clientIssued[client]!++;
     this.clientPending[client]!++;
     this.issued++;
