@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, parse, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { addCompletionCommand } from '../cli/completion/completionCommand.ts';
 import { printable } from '../cli/printable.ts';
@@ -38,6 +38,7 @@ import { renderVerdicts } from './render/verdictTable.ts';
 import { csvTables } from './report/csvTables.ts';
 import type { ReportRequest } from './report/report.ts';
 import { ResultsError, readRun, writeWhole } from './results/store.ts';
+import { readGrid } from './sweep/gridFile.ts';
 import { contests } from './sweep/groups.ts';
 import { readSummary, runPlaces, type SweepPlan, summaryOf, writeSummary } from './sweep/summary.ts';
 
@@ -79,7 +80,9 @@ function buildProgram(context: BenchContext, exit: (code: number) => void): Comm
     program
       .command('sweep')
       .description('measure every combination of settings in rounds; the same command goes on where it was ended'),
-  ).action(async (flags: SweepFlags) => exit(await sweep(flags, context)));
+  ).action(async (file: string | undefined, _: SweepFlags, command: Command) =>
+    exit(await sweep(file, command, context)),
+  );
   addExperimentOptions(
     program
       .command('experiment')
@@ -226,8 +229,12 @@ function reportRequest(title: string, places: readonly string[]): ReportRequest 
   };
 }
 
-function sweep(flags: SweepFlags, context: BenchContext): Promise<number> {
-  return measureGrid({ stem: 'sweep', request: requestOf(flags), why: flags.why }, flags, context);
+async function sweep(file: string | undefined, command: Command, context: BenchContext): Promise<number> {
+  const grid = file === undefined ? undefined : readGrid(file, command);
+  const given = command.opts<SweepFlags>();
+  // Under its file's name the same command goes on with it.
+  const flags = file === undefined || given.name !== undefined ? given : { ...given, name: parse(file).name };
+  return measureGrid({ stem: 'sweep', request: requestOf(flags), why: flags.why ?? grid?.why }, flags, context);
 }
 
 function experiment(name: string, flags: ExperimentFlags, context: BenchContext): Promise<number> {

@@ -78,6 +78,10 @@ export function addBenchOptions(command: Command): Command {
 }
 
 export function addSweepOptions(command: Command): Command {
+  command.argument(
+    '[file]',
+    'a grid that is written down, such as experiments/batching.yaml; what is typed goes before',
+  );
   return addMeasuringOptions(command).option('--why <text>', 'what it is to find out, for whoever reads it later');
 }
 
