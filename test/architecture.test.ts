@@ -56,7 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'cli',
     'files',
     'goflags',
-    'yaml/values.ts',
+    'yaml',
   ],
   scenarios: ['faults', 'files', 'yaml', 'goflags/goValues.ts'],
   simulator: [
