@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { packagePath } from '../../cli/packagePath.ts';
 import type { Address } from '../../net/endpoints/addresses.ts';
@@ -87,7 +86,7 @@ async function besideBurner({ cluster, addresses, clients, seconds }: OverloadOp
   const load = new Load(addresses, clients, () => cluster.pids());
   await load.start();
   const lasting = String(seconds + BURNER_SPARE_SECONDS);
-  const burner = execa(process.execPath, [fileURLToPath(BURNER), String(part), lasting], { reject: false });
+  const burner = execa(process.execPath, [BURNER, String(part), lasting], { reject: false });
   try {
     return perSecond(await load.closed(PEAK_IN_FLIGHT, seconds));
   } finally {
