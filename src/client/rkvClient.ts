@@ -2,7 +2,7 @@ import { Backoff } from '../net/endpoints/backoff.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../wire/command.ts';
 import type { MeasureStagesResponse, StatusResponse } from '../wire/generated/admin.ts';
 import { ReconfStatus } from '../wire/generated/rkv.ts';
-import { CLIENT_PENDING_MAX } from '../wire/limits.ts';
+import { CLIENT_PENDING_MAX, STAGES_LAST_MS_MAX } from '../wire/limits.ts';
 import { mayAskAgain } from '../wire/requestRefusal.ts';
 import { parseAddress } from './addresses.ts';
 import { ClientSession } from './clientSession.ts';
@@ -54,6 +54,8 @@ const RECONFIGURE_ATTEMPT_MS_MAX = 30_000;
 /** How long one server may take to answer about itself, and how long where nobody does: they may be farther away than that. */
 const STATUS_TIMEOUT_MS = 2000;
 const STATUS_TIMEOUT_MS_MAX = 10_000;
+/** What servers may look longer than what they look at is planned to last: it may come to its end late. */
+const STAGES_SPARE_MS = 60_000;
 
 /** What one server said about itself, or why it did not. */
 export type ServerReport =
@@ -64,6 +66,21 @@ export type ServerReport =
 export type StageReport =
   | { readonly address: string; readonly stages: MeasureStagesResponse }
   | { readonly address: string; readonly error: Error };
+
+/** What each of them answers, or why it does not, in their order. Does not reject. */
+function askEach<T extends object>(
+  addresses: readonly string[],
+  ask: (address: string) => Promise<T>,
+): Promise<(({ readonly address: string } & T) | { readonly address: string; readonly error: Error })[]> {
+  return Promise.all(
+    addresses.map((address) =>
+      ask(address).then(
+        (answer) => ({ address, ...answer }),
+        (error: Error) => ({ address, error }),
+      ),
+    ),
+  );
+}
 
 /** Whether the server answered, though it has no status to give. */
 export function isOlder(report: ServerReport): boolean {
@@ -184,14 +201,12 @@ export class RkvClient {
   }
 
   private askStatuses(options: RequestOptions, addresses: readonly string[]): Promise<ServerReport[]> {
-    return Promise.all(
-      addresses.map((address) =>
-        this.status(address, options).then(
-          (status) => ({ address, status }),
-          (error: Error) => ({ address, error }),
-        ),
-      ),
-    );
+    return askEach(addresses, async (address) => ({ status: await this.status(address, options) }));
+  }
+
+  /** Has every server look where its time goes while something lasts about so long: `measureStages(0)` tells then. */
+  beginStages(durationMs: number): Promise<StageReport[]> {
+    return this.measureStages(Math.min(STAGES_LAST_MS_MAX, durationMs + STAGES_SPARE_MS));
   }
 
   /**
@@ -202,14 +217,9 @@ export class RkvClient {
     checkWhole('lastsMs', lastsMs, 0);
     checkMs('timeoutMs', options.timeoutMs);
     const timeoutMs = options.timeoutMs ?? STATUS_TIMEOUT_MS;
-    return Promise.all(
-      this.addresses.map((address) =>
-        this.transport.measureStages(parseAddress(address), lastsMs, timeoutMs).then(
-          (stages) => ({ address, stages }),
-          (error: Error) => ({ address, error }),
-        ),
-      ),
-    );
+    return askEach(this.addresses, async (address) => ({
+      stages: await this.transport.measureStages(parseAddress(address), lastsMs, timeoutMs),
+    }));
   }
 
   /**

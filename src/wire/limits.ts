@@ -47,3 +47,6 @@ export const CLIENT_PENDING_MAX = 1 << 18;
 export const SEQUENCE_WINDOW = 1 << 19;
 /** Unanswered inserts of one session of ours. */
 export const SESSION_PENDING_MAX = 1024;
+
+/** A server looks where its time goes for so long at most before it is asked again, ms. */
+export const STAGES_LAST_MS_MAX = 3_600_000;

@@ -23,7 +23,7 @@ import type {
   StagesRecord,
 } from '../results/schema.ts';
 import { leaderOf, localPids, serverStatuses } from './servers.ts';
-import { beginStages, endStages } from './stages.ts';
+import { endStages } from './stages.ts';
 import { type Interrupts, openTarget, type Target } from './target.ts';
 import { verify } from './verify.ts';
 import { Watching } from './watching.ts';
@@ -199,7 +199,7 @@ async function measureWindow(
   const csv = csvFolder === undefined ? undefined : new LatencyCsv(performance.timeOrigin);
   const service = load.ratePerClient === null ? undefined : new ServiceRecorder();
   const more = [service, csv].filter((sink) => sink !== undefined);
-  await beginStages(client, load.timeMs);
+  await client.beginStages(load.timeMs);
   const countersBefore = { ...client.counters };
   const startedAtMs = Date.now();
   const cpuBefore = sampleCpu(pids);

@@ -6,8 +6,6 @@ import type { MeasureStagesResponse, Spread } from '../../wire/generated/admin.t
 import type { RkvClient, StageReport } from '../rkvClient.ts';
 
 const HEAD = ['server', 'what', 'unit', 'count', 'mean', 'p50', 'p90', 'p99', 'max'];
-/** What the servers may take longer than asked for to be asked again. */
-const SPARE_MS = 60_000;
 /** Servers say as many as they like. */
 const ROWS_MAX = 100;
 
@@ -18,7 +16,7 @@ export async function printStages(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<number> {
-  const begun = await client.measureStages(seconds * 1000 + SPARE_MS);
+  const begun = await client.beginStages(seconds * 1000);
   if (begun.some(isTelling)) await sleep(seconds * 1000, undefined, { signal }).catch(() => {});
   const reports = await client.measureStages(0);
   const telling = reports.filter(isTelling);

@@ -2,17 +2,24 @@ import type { AcceptedProposals, ProposalBatch } from '../../consensus/contract.
 import type { CommandSink } from './outcomes.ts';
 
 /** Where the time of a command goes, on its way through the server that leads. */
-export const STAGES = {
-  wait: 'from its arrival until it stands in the log: what gathered goes together',
-  quorum: 'from the log until it is committed: the servers’ disks and the network, side by side',
-  apply: 'from being committed until it is applied',
-  answer: 'from being applied until the connection has the answer',
-  write: 'all of these together',
-  read: 'of a lookup, from its arrival until the connection has the answer',
-  disk: 'of entries, on every server, from the log until they are durable there',
-} as const;
+export const STAGES = [
+  /** From its arrival until it stands in the log: what gathered goes together. */
+  'wait',
+  /** From the log until it is committed: the servers' disks and the network, side by side. */
+  'quorum',
+  /** From being committed until it is applied. */
+  'apply',
+  /** From being applied until the connection has the answer. */
+  'answer',
+  /** All of these together. */
+  'write',
+  /** Of a lookup, from its arrival until the connection has the answer. */
+  'read',
+  /** Of entries, on every server, from the log until they are durable there. */
+  'disk',
+] as const;
 
-export type Stage = keyof typeof STAGES;
+export type Stage = (typeof STAGES)[number];
 
 export interface StageEnvironment {
   /** Monotonic, µs. */

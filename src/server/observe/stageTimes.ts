@@ -1,32 +1,14 @@
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
-import { build, type Histogram } from 'hdr-histogram-js';
+import type { Histogram } from 'hdr-histogram-js';
 import { messageEntries } from '../../consensus/engineEntry.ts';
+import type { MeasureStagesResponse, Spread } from '../../wire/generated/admin.ts';
 import { STAGES, StageWatch } from '../host/stageWatch.ts';
+import { newHistogram, recordIn } from './histogram.ts';
 
-const HIGHEST_US = 3_600_000_000;
 const LOOP_RESOLUTION_MS = 10;
 
-/** Of values in `unit`; without any value all are 0. */
-export interface Spread {
-  readonly name: string;
-  readonly unit: 'us' | 'entries';
-  readonly count: number;
-  readonly mean: number;
-  readonly p50: number;
-  readonly p90: number;
-  readonly p99: number;
-  readonly max: number;
-}
-
-export interface StageReport {
-  /** Since the report before. */
-  readonly seconds: number;
-  readonly spreads: readonly Spread[];
-  /** Share of the time in which one thread of the process ran our code: 0 to 1. */
-  readonly loopUtilization: number;
-  /** Share of the time that garbage collection held it up: 0 to 1. */
-  readonly collectionShare: number;
-}
+/** Of the time since the report before. */
+export type StageReport = Omit<MeasureStagesResponse, 'id'>;
 
 /** What a server's time goes to, and how much goes together, while somebody wants to know. */
 export class StageTimes {
@@ -45,8 +27,8 @@ export class StageTimes {
     this.watch = new StageWatch({
       nowUs: () => performance.now() * 1000,
       soon: queueMicrotask,
-      took: (stage, us) => this.histogram(stage).recordValue(clamped(us)),
-      synced: (entries) => this.histogram('entries-per-sync').recordValue(clamped(entries)),
+      took: (stage, us) => this.record(stage, us),
+      synced: (entries) => this.record('entries-per-sync', entries),
     });
   }
 
@@ -55,7 +37,7 @@ export class StageTimes {
     if (!this.watch.isOn) return;
     for (const { message } of envelopes) {
       const entries = messageEntries(message);
-      if (entries > 0) this.histogram('entries-per-message').recordValue(clamped(entries));
+      if (entries > 0) this.record('entries-per-message', entries);
     }
   }
 
@@ -103,26 +85,22 @@ export class StageTimes {
     this.collections.disconnect();
   }
 
-  private histogram(name: string): Histogram {
+  private record(name: string, value: number): void {
     let histogram = this.histograms.get(name);
     if (histogram === undefined) {
-      histogram = build({
-        lowestDiscernibleValue: 1,
-        highestTrackableValue: HIGHEST_US,
-        numberOfSignificantValueDigits: 2,
-      });
+      histogram = newHistogram();
       this.histograms.set(name, histogram);
     }
-    return histogram;
+    recordIn(histogram, value);
   }
 
   private spreads(): Spread[] {
-    const names = [...Object.keys(STAGES), 'entries-per-sync', 'entries-per-message'];
-    return names.flatMap((name) => {
+    const ofStages = STAGES.map((name) => ({ name, unit: 'us' }));
+    const ofSizes = ['entries-per-sync', 'entries-per-message'].map((name) => ({ name, unit: 'entries' }));
+    return [...ofStages, ...ofSizes].flatMap(({ name, unit }) => {
       const histogram = this.histograms.get(name);
       if (histogram === undefined) return [];
       const at = (percentile: number) => histogram.getValueAtPercentile(percentile);
-      const unit = name in STAGES ? 'us' : 'entries';
       const { totalCount: count, mean, maxValue: max } = histogram;
       return [{ name, unit, count, mean, p50: at(50), p90: at(90), p99: at(99), max }];
     });
@@ -137,8 +115,4 @@ export class StageTimes {
     const mean = late(loopDelay.mean);
     return { name: 'loop', unit: 'us', count: loopDelay.count, mean, p50: at(50), p90: at(90), p99: at(99), max };
   }
-}
-
-function clamped(value: number): number {
-  return Math.max(0, Math.min(Math.round(value), HIGHEST_US));
 }

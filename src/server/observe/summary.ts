@@ -1,5 +1,5 @@
-import { build, type Histogram } from 'hdr-histogram-js';
 import type { Registry } from 'prom-client';
+import { newHistogram, recordIn } from './histogram.ts';
 
 const WINDOW_MS = 60_000;
 const QUANTILES = [0.5, 0.9, 0.99, 0.999] as const;
@@ -33,7 +33,7 @@ export class HdrSummary {
     if (this.now() - this.windowStartMs > WINDOW_MS) this.rotate();
     this.count++;
     this.sumUs += latencyUs;
-    this.recent.recordValue(Math.max(0, Math.min(Math.round(latencyUs), HIGHEST_US)));
+    recordIn(this.recent, latencyUs);
   }
 
   private rotate(): void {
@@ -56,10 +56,4 @@ export class HdrSummary {
       { metricName: `${name}_count`, labels: {}, value: this.count },
     ];
   }
-}
-
-const HIGHEST_US = 3_600_000_000;
-
-function newHistogram(): Histogram {
-  return build({ lowestDiscernibleValue: 1, highestTrackableValue: HIGHEST_US, numberOfSignificantValueDigits: 2 });
 }
