@@ -82,7 +82,7 @@ export function addSweepOptions(command: Command): Command {
     '[file]',
     'a grid that is written down, such as experiments/batching.yaml; what is typed goes before',
   );
-  return addMeasuringOptions(command).option('--why <text>', 'what it is to find out, for whoever reads it later');
+  return addMeasuringOptions(command).addOption(purposeOption());
 }
 
 /** `takesScenario`: an experiment has its own. */
@@ -185,6 +185,11 @@ function addMeasuringOptions(command: Command, takesScenario = true): Command {
     .option('--json', 'print the results as JSON on stdout, the table on stderr');
 }
 
+/** Of what writes a folder of runs. */
+function purposeOption(): Option {
+  return new Option('--why <text>', 'what it is to find out, for whoever reads it later');
+}
+
 function whyOption(): Option {
   return new Option('--why', 'print also where the servers’ time went, which every run notes');
 }
@@ -198,9 +203,7 @@ export function addExperimentOptions(command: Command): Command {
   command
     .addArgument(new Argument('<experiment>', 'which one').choices(EXPERIMENT_NAMES))
     .option('--quick', 'the same story in a tenth of the time, on three servers with a thousand requests a second');
-  return addMeasuringOptions(command, false)
-    .option('--why <text>', 'what it is to find out, for whoever reads it later')
-    .addHelpText('after', experimentsHelp());
+  return addMeasuringOptions(command, false).addOption(purposeOption()).addHelpText('after', experimentsHelp());
 }
 
 function experimentsHelp(): string {

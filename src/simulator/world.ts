@@ -359,7 +359,7 @@ class World {
     return members;
   }
 
-  /** Whether there is a leader, whose term is that of every member. */
+  /** Whether all members are of the same term. */
   private get isOfOneTerm(): boolean {
     const terms = this.members.map(({ id }) => this.around.judge.server(id).term);
     return new Set(terms).size === 1;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Recovery, RunRecord } from '../results/schema.ts';
-import { sampleRepeat, sampleRun, seriesOf } from '../testing/sampleRun.ts';
+import type { RunRecord } from '../results/schema.ts';
+import { sampleRecovery, sampleRepeat, sampleRun, seriesOf } from '../testing/sampleRun.ts';
 import { CONDITIONS, obstaclesBetween } from './comparability.ts';
 import { compareRuns, verdictOf } from './comparison.ts';
 import { sharedMetrics } from './metrics.ts';
@@ -202,27 +202,12 @@ describe('runs with a fault', () => {
     expect(parseThreshold('full-rate > 2s', false).limit).toBe(2_000_000);
   });
 
-  const recovery = (firstWriteMs: number, catchUpMs: number | null): Recovery => ({
-    faultAtMs: 1000,
-    detectMs: 1100,
-    successorMs: 1200,
-    firstWriteMs,
-    gapMs: 1300,
-    leaderlessMs: 1150,
-    fullRateMs: 0,
-    isFullRateReached: true,
-    ratePerSecondBefore: 100,
-    catchUpMs,
-    operatorMs: null,
-    failed: 0,
-    slow: 10,
-  });
   const withFault = (run: RunRecord, firstMs: number, catchUpMs: number | null): RunRecord => ({
     ...run,
     settings: { ...run.settings, schedule: { name: 'x', steps: [{ at: '1s', fault: 'kill', server: 'leader' }] } },
     repeats: run.repeats.map((each, at) => ({
       ...each,
-      recovery: recovery(firstMs * (1 + 0.01 * (at % 3)), catchUpMs),
+      recovery: sampleRecovery({ firstWriteMs: firstMs * (1 + 0.01 * (at % 3)), catchUpMs, slow: 10 }),
     })),
   });
 

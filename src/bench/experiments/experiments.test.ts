@@ -2,24 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { parseSchedule } from '../../scenarios/file/parse.ts';
 import { type BenchRequest, planBench } from '../plan/plan.ts';
+import { SAMPLE_REQUEST } from '../testing/sampleRequest.ts';
 import { EXPERIMENT_NAMES, EXPERIMENTS, experimentOf, requestOfExperiment } from './experiments.ts';
 
-const asked: BenchRequest = {
-  clients: [200],
-  warmupMs: 2000,
-  reads: [0],
-  payloads: [16],
-  keyspace: 10_000,
-  zipfS: 1.1,
-  zipfV: 4,
-  seed: 1,
-  rpc: 'stream',
-  rounds: 1,
-  roundsMax: 30,
-};
 const now = new Date('2030-01-02T03:04:05.678Z');
 const planned = (name: string, changes: Partial<BenchRequest> = {}, isQuick = false) =>
-  planBench(requestOfExperiment(experimentOf(name), isQuick, { ...asked, ...changes }), now).runs;
+  planBench(requestOfExperiment(experimentOf(name), isQuick, { ...SAMPLE_REQUEST, ...changes }), now).runs;
 
 describe.each([false, true])('experiments (quick: %s)', (isQuick) => {
   it.each(EXPERIMENT_NAMES)('%s is a plan, of a scenario that a file could hold', (name) => {

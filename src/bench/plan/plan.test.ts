@@ -1,21 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { SAMPLE_REQUEST } from '../testing/sampleRequest.ts';
 import { type BenchRequest, PlanError, planBench } from './plan.ts';
 import { type Schedule, scheduleOfFile } from './schedule.ts';
 
-const base: BenchRequest = {
-  clients: [200],
-  timeMs: 10_000,
-  warmupMs: 2000,
-  reads: [0],
-  payloads: [16],
-  keyspace: 10_000,
-  zipfS: 1.1,
-  zipfV: 4,
-  seed: 1,
-  rpc: 'stream',
-  rounds: 1,
-  roundsMax: 30,
-};
+const base: BenchRequest = { ...SAMPLE_REQUEST, timeMs: 10_000 };
 const now = new Date('2030-01-02T03:04:05.678Z');
 const plan = (changes: Partial<BenchRequest>) => planBench({ ...base, ...changes }, now).runs;
 const problemOf = (changes: Partial<BenchRequest>): string => {

@@ -31,6 +31,12 @@ export function checkWord({ verified, passed }: Verdict): string {
   return passed ? 'not checked' : 'FAILED';
 }
 
+/** Figures of runs, a row each; the first column names them. */
+export interface RunsTable {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
 /** Names read from the left, figures from the right. */
 export function leftThenRight(left: number, right: number): ('left' | 'right')[] {
   return [...Array<'left'>(left).fill('left'), ...Array<'right'>(right).fill('right')];

@@ -4,15 +4,10 @@ import { RECOVERY_TIMES, wholeRepeats } from '../compare/metrics.ts';
 import type { Recovery, RunRecord } from '../results/schema.ts';
 import { meanInterval } from '../statistics/intervals.ts';
 import { median } from '../statistics/median.ts';
-import { formatCount, leftThenRight } from './format.ts';
-
-export interface RecoveryTable {
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
+import { formatCount, leftThenRight, type RunsTable } from './format.ts';
 
 /** How each run got over its faults, a row each: times in seconds with where they lie with 95 %. Undefined where none had any. */
-export function recoveryTable(runs: readonly RunRecord[]): RecoveryTable | undefined {
+export function recoveryTable(runs: readonly RunRecord[]): RunsTable | undefined {
   const recovered = runs.flatMap((run) => {
     const all = wholeRepeats(run).flatMap(({ recovery }) => recovery ?? []);
     return all.length === 0 || !run.verdict.passed ? [] : [{ name: run.name, all }];
@@ -34,15 +29,7 @@ export function renderRecovery(runs: readonly RunRecord[], style: TableStyle): s
   const table = recoveryTable(runs);
   if (table === undefined) return [];
   const { head, rows } = table;
-  return [
-    RECOVERY_CAPTION,
-    tableIn(
-      style,
-      [...head],
-      rows.map((row) => [...row]),
-      leftThenRight(1, head.length - 1),
-    ),
-  ];
+  return [RECOVERY_CAPTION, tableIn(style, head, rows, leftThenRight(1, head.length - 1))];
 }
 
 export const RECOVERY_CAPTION =

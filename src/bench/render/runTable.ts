@@ -113,15 +113,14 @@ function runRows(record: RunRecord): string[][] {
   const check = checkWord(verdict);
   const failed = formatCount(merged.failed + merged.dropped);
   // What loses writes has no speed.
-  const figures = (rate: Spread, { p50, p90, p99, p999, max }: LatencyUs) =>
-    verdict.passed
-      ? [formatSpread(rate, formatCount), ...[p50, p90, p99, p999, max].map(formatUsAsMs)]
-      : Array<string>(6).fill('-');
+  const times = ({ p50, p90, p99, p999, max }: LatencyUs) =>
+    [p50, p90, p99, p999, max].map((us) => (verdict.passed ? formatUsAsMs(us) : '-'));
   const row = (operation: string, rate: Spread, latency: LatencyUs) => [
     backend,
     entries,
     operation,
-    ...figures(rate, latency),
+    verdict.passed ? formatSpread(rate, formatCount) : '-',
+    ...times(latency),
     failed,
     check,
   ];
@@ -129,8 +128,7 @@ function runRows(record: RunRecord): string[][] {
   if (settings.load.reads < 1) rows.push(row('insert', merged.writesPerSecond, merged.writeLatencyUs));
   if (settings.load.reads > 0) rows.push(row('lookup', merged.readsPerSecond, merged.readLatencyUs));
   if (merged.serviceUs !== undefined) {
-    const [, ...times] = figures(merged.writesPerSecond, merged.serviceUs);
-    rows.push([backend, entries, 'service', '-', ...times, '-', check]);
+    rows.push([backend, entries, 'service', '-', ...times(merged.serviceUs), '-', check]);
   }
   return rows;
 }

@@ -2,12 +2,7 @@ import { type TableStyle, tableIn } from '../../cli/table.ts';
 import { wholeRepeats } from '../compare/metrics.ts';
 import type { RunRecord, StageSpread, StagesRecord } from '../results/schema.ts';
 import { median } from '../statistics/median.ts';
-import { formatCount, formatUsAsMs, leftThenRight } from './format.ts';
-
-export interface StageTable {
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
+import { formatCount, formatUsAsMs, leftThenRight, type RunsTable } from './format.ts';
 
 /** Servers of one repeat: the leader, and the others. */
 interface Seen {
@@ -38,7 +33,7 @@ const COLUMNS: readonly Column[] = [
 ];
 
 /** Where the servers' time went, a row for each run that can say so; undefined where none can. Columns without a figure are left out. */
-export function stageTable(runs: readonly RunRecord[]): StageTable | undefined {
+export function stageTable(runs: readonly RunRecord[]): RunsTable | undefined {
   const seen = runs.flatMap((run) => {
     const all = wholeRepeats(run).flatMap(seenIn);
     return all.length === 0 || !run.verdict.passed ? [] : [{ name: run.name, all }];

@@ -5,8 +5,15 @@ import type { Condition } from '../compare/comparability.ts';
 import { compareRuns } from '../compare/comparison.ts';
 import { comparisonsJson } from '../compare/comparisonJson.ts';
 import { mergeRepeats } from '../merge.ts';
-import type { Recovery, RunRecord } from '../results/schema.ts';
-import { sampleHistograms, sampleIncident, sampleRepeat, sampleRun, seriesOf } from '../testing/sampleRun.ts';
+import type { RunRecord } from '../results/schema.ts';
+import {
+  sampleHistograms,
+  sampleIncident,
+  sampleRecovery,
+  sampleRepeat,
+  sampleRun,
+  seriesOf,
+} from '../testing/sampleRun.ts';
 import { renderComparison } from './compareTable.ts';
 import { formatCount, formatSpread, formatUsAsMs } from './format.ts';
 import { describeIncidents } from './incidents.ts';
@@ -152,22 +159,7 @@ describe('numbers for people', () => {
 });
 
 describe('recovery', () => {
-  const recovery = (firstWriteMs: number, changes: Partial<Recovery> = {}): Recovery => ({
-    faultAtMs: 1000,
-    detectMs: 1100,
-    successorMs: 1200,
-    firstWriteMs,
-    gapMs: 1300,
-    leaderlessMs: 1150,
-    fullRateMs: 0,
-    isFullRateReached: true,
-    ratePerSecondBefore: 100,
-    catchUpMs: null,
-    operatorMs: null,
-    failed: 0,
-    slow: 1234,
-    ...changes,
-  });
+  const recovery = (firstWriteMs: number) => sampleRecovery({ firstWriteMs, slow: 1234 });
   const run = (name: string, times: readonly number[]): RunRecord => ({
     ...sampleRun(name, [100]),
     repeats: times.map((ms) => sampleRepeat([100], { recovery: recovery(ms) })),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sampleIncident, sampleRepeat, sampleRun, seriesOf } from '../testing/sampleRun.ts';
+import { sampleIncident, sampleRecovery, sampleRepeat, sampleRun, seriesOf } from '../testing/sampleRun.ts';
 import { csvTables } from './csvTables.ts';
 
 /** Rows as objects, of cells without quotes. */
@@ -40,21 +40,7 @@ describe('csvTables', () => {
   });
 
   it('have the recovery of runs that had something to get over', () => {
-    const recovery = {
-      faultAtMs: 1000,
-      detectMs: 1100,
-      successorMs: 1200,
-      firstWriteMs: 1400,
-      gapMs: 1300,
-      leaderlessMs: 1150,
-      fullRateMs: 900,
-      isFullRateReached: true,
-      ratePerSecondBefore: 100,
-      catchUpMs: null,
-      operatorMs: null,
-      failed: 3,
-      slow: 4,
-    };
+    const recovery = sampleRecovery({ fullRateMs: 900, failed: 3 });
     const run = { ...sampleRun('hit', [100]), repeats: [sampleRepeat([100], { recovery })] };
     const { text } = csvTables([run, sampleRun('calm', [100])])[0]!;
     const [hit, calm] = rowsOf(text);

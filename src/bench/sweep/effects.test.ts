@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sampleRepeat, sampleRun } from '../testing/sampleRun.ts';
+import { sampleRecovery, sampleRepeat, sampleRun } from '../testing/sampleRun.ts';
 import { describeEffect, effectsOf, type MeasuredConfiguration } from './effects.ts';
 import { contests } from './groups.ts';
 import { summaryOf } from './summary.ts';
@@ -112,24 +112,20 @@ describe('contests', () => {
 
 describe('summaryOf', () => {
   it('says how a fault was got over instead of what settings do to the throughput', () => {
-    const recovery = {
-      faultAtMs: 1000,
-      detectMs: null,
-      successorMs: null,
-      gapMs: 1300,
-      leaderlessMs: 0,
-      fullRateMs: 0,
-      isFullRateReached: true,
-      ratePerSecondBefore: 100,
-      catchUpMs: null,
-      operatorMs: null,
-      slow: 4,
-    };
     const schedule = { name: 'x', steps: [] };
     const configured = (name: string, firstMs: readonly number[]) => {
       const run = sampleRun(name, [100]);
       const repeats = firstMs.map((ms, round) =>
-        sampleRepeat([100], { round, recovery: { ...recovery, firstWriteMs: ms, failed: round } }),
+        sampleRepeat([100], {
+          round,
+          recovery: sampleRecovery({
+            detectMs: null,
+            successorMs: null,
+            leaderlessMs: 0,
+            firstWriteMs: ms,
+            failed: round,
+          }),
+        }),
       );
       return { ...run, settings: { ...run.settings, schedule }, repeats };
     };

@@ -4,6 +4,7 @@ import type { RepeatHistograms } from '../results/repeatHistograms.ts';
 import {
   type Incident,
   type IncidentKind,
+  type Recovery,
   type RepeatRecord,
   type RunRecord,
   SCHEMA_VERSION,
@@ -18,6 +19,26 @@ export function sampleHistograms(writesUs: readonly number[], startedAtMs = 0): 
 
 export function sampleIncident(kind: IncidentKind, what: string, atMs = 500, untilMs: number | null = null): Incident {
   return { kind, atMs, untilMs, server: null, what };
+}
+
+/** How a leader's end was got over. */
+export function sampleRecovery(changes: Partial<Recovery> = {}): Recovery {
+  return {
+    faultAtMs: 1000,
+    detectMs: 1100,
+    successorMs: 1200,
+    firstWriteMs: 1400,
+    gapMs: 1300,
+    leaderlessMs: 1150,
+    fullRateMs: 0,
+    isFullRateReached: true,
+    ratePerSecondBefore: 100,
+    catchUpMs: null,
+    operatorMs: null,
+    failed: 0,
+    slow: 4,
+    ...changes,
+  };
 }
 
 /** A repeat of one second that went well. */

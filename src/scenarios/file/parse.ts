@@ -26,7 +26,7 @@ const LOAD: Load = { clients: 4, rate: 25, payloadBytes: 16 };
 
 /** Parses and checks a scenario's text; `source` is its name in messages. Throws ScenarioError. */
 export function parseScenario(text: string, source: string): Scenario {
-  return scenarioOf(parseFile(text, source, SCENARIO_FILE));
+  return parseSchedule(text, source).scenario;
 }
 
 /** The same, with its steps as they are written: plain values that `stepOf` understands again. */

@@ -2,7 +2,7 @@ import { packagedFile } from '../../files/packagedFile.ts';
 import { readTextFile } from '../../files/regularFile.ts';
 import { FILE_BYTES_MAX } from '../../yaml/document.ts';
 import type { Scenario } from '../scenario.ts';
-import { parseScenario, parseSchedule } from './parse.ts';
+import { parseSchedule } from './parse.ts';
 import type { FileStep } from './schema.ts';
 
 /**
@@ -10,14 +10,10 @@ import type { FileStep } from './schema.ts';
  * ScenarioError, UnusableFileError or the file system's error.
  */
 export function readScenario(file: string): Scenario {
-  return parseScenario(textOf(file), file);
+  return readSchedule(file).scenario;
 }
 
 /** The same, with its steps as they are written. */
 export function readSchedule(file: string): { scenario: Scenario; steps: readonly FileStep[] } {
-  return parseSchedule(textOf(file), file);
-}
-
-function textOf(file: string): string {
-  return readTextFile(packagedFile('scenarios', file), FILE_BYTES_MAX);
+  return parseSchedule(readTextFile(packagedFile('scenarios', file), FILE_BYTES_MAX), file);
 }

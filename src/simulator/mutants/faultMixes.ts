@@ -156,13 +156,14 @@ export function losesFolders(plan: Plan): Plan {
   };
 }
 
+/** The cluster is there already, and so are its servers. */
+const FOUNDED = { founding: false, foundingDistanceUs: 0, deadServers: false };
+
 /** Leaders change again and again, while processes of servers that were given up for lost go on. */
 export function earlierGoOn(plan: Plan): Plan {
   return {
     ...losesFolders(plan),
-    founding: false,
-    foundingDistanceUs: 0,
-    deadServers: false,
+    ...FOUNDED,
     strikes: new Map([
       ['partition', 1_000_000],
       ['pause', 1_000_000],
@@ -176,9 +177,7 @@ export function earlierGoOn(plan: Plan): Plan {
 export function misplacesFolders(plan: Plan): Plan {
   return {
     ...losesFolders(plan),
-    founding: false,
-    foundingDistanceUs: 0,
-    deadServers: false,
+    ...FOUNDED,
     strikes: new Map([
       ['partition', 3_000_000],
       ['crash', 2_000_000],
