@@ -12,15 +12,21 @@ const CACHE = join(ROOT, 'node_modules', '.cache', 'rkv-node-lines');
 const LINES = [24, 26];
 const END_TO_END = ['test/'];
 
+/** Every program, every engine, both kinds of peers' calls, both kinds of clients: what differs between lines shows in one of them. */
+const QUICK = ['walk', 'outcomes', 'knobs', 'unaryPeers', 'goClient'].map((name) => `test/${name}.test.ts`);
+
 const program = processCommand('lines')
   .description(
     'Runs tests under other lines of Node.js, each taken from npm by name. A line that cannot be had here is skipped, and said.',
   )
   .option('--line <majors>', 'such as 24,26', lineNumbers, LINES)
-  .argument('[tests...]', 'folders, files or options for vitest; without any, the end-to-end tests', END_TO_END)
+  .option('--quick', 'a few of the end-to-end tests, which the gate runs')
+  .argument('[tests...]', 'folders, files or options for vitest; without any, the end-to-end tests')
   .passThroughOptions()
-  .action(async (tests: string[], { line }: { line: readonly number[] }) => {
-    for (const each of line) await runLine(each, tests);
+  .action(async (tests: string[], { line, quick = false }: { line: readonly number[]; quick?: boolean }) => {
+    if (quick && tests.length > 0) program.error('error: --quick chooses the tests: leave out the others');
+    const chosen = tests.length > 0 ? tests : quick ? QUICK : END_TO_END;
+    for (const each of line) await runLine(each, chosen);
   });
 
 function lineNumbers(text: string): readonly number[] {
