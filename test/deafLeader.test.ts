@@ -12,7 +12,7 @@ it.each(ENGINE_NAMES)(
   async (backend) => {
     const { measurements, problems } = await playOnOwnCluster(DEAF, { backend });
     expect(problems).toEqual([]);
-    expect(measurements.waitMs).toBeLessThan(3 * DEAF.cluster.electionMs + CLIENT_MS);
+    expect(measurements.waitMs).toBeLessThan(3 * DEAF.cluster.settings.election + CLIENT_MS);
     expect(measurements.successorMs).toBeGreaterThan(0);
     // By itself it does not step down.
     expect(measurements.roleAtEnd).toBe('leader without a quorum');

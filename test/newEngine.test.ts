@@ -81,9 +81,8 @@ const MAY_NAME = [
   // The default of those who were not told.
   'attack/main.ts',
   'bench/plan/plan.ts',
-  'server/flags.ts',
+  'settings/table.ts',
   'simulator/main.ts',
-  'supervisor/clusterPlan.ts',
   // What the original's servers run.
   'server/identity/startDecision.ts',
   // Mistakes made in one engine, and seeds that found something in one.

@@ -115,7 +115,7 @@ export function parseFlags<const S extends FlagSpecs>(
       else if (++at < argv.length) text = argv[at]!;
       else throw new UsageError(`flag needs an argument: -${flag.name}`);
     }
-    values[flag.name] = flagValue(flag.name, spec, text);
+    values[flag.name] = parseFlag(flag.name, spec, text);
     given.add(flag.name);
   }
   if (asked === undefined) requireGiven(specs, given);
@@ -132,7 +132,9 @@ function splitFlag(argument: string): { readonly name: string; readonly text: st
   return { name: body.slice(0, equals), text: body.slice(equals + 1) };
 }
 
-function flagValue(name: string, spec: FlagSpec, text: string): boolean | number | string {
+/** The value that `text` is for the flag `name`: a duration in ms. Throws UsageError, in Go's words, where it is none. */
+export function parseFlag<S extends FlagSpec>(name: string, spec: S, text: string): FlagValue<S>;
+export function parseFlag(name: string, spec: FlagSpec, text: string): boolean | number | string {
   const parsed = parseValue(spec, text);
   if (parsed.ok) return parsed.value;
   if (spec.kind === 'bool') throw new UsageError(`invalid boolean value "${text}" for -${name}: ${parsed.why}`);
@@ -184,19 +186,33 @@ export function flagDefaults(specs: FlagSpecs): string {
   return names.map((name) => describe(name, specs[name]!)).join('');
 }
 
+/** What a usage calls the value, by a word in back quotes; undefined where it does not. */
+export function valueNameOf(usage: string): string | undefined {
+  return /`([^`]*)`/.exec(usage)?.[1];
+}
+
+/** A usage without its back quotes. */
+export function plainUsage(usage: string): string {
+  return usage.replace(/`([^`]*)`/, '$1');
+}
+
 function describe(name: string, spec: FlagSpec): string {
-  const quoted = /`([^`]*)`/.exec(spec.usage);
-  const valueName = quoted?.[1] ?? (spec.kind === 'bool' ? '' : spec.kind === 'choice' ? 'string' : spec.kind);
-  const plain = quoted === null ? spec.usage : spec.usage.replace(quoted[0], quoted[1]!);
+  const unnamed = spec.kind === 'bool' ? '' : spec.kind === 'choice' ? 'string' : spec.kind;
+  const valueName = valueNameOf(spec.usage) ?? unnamed;
+  const plain = plainUsage(spec.usage);
   const usage = spec.kind === 'choice' ? `${plain}: ${orList(spec.choices)}` : plain;
   const head = `  -${name}${valueName === '' ? '' : ` ${valueName}`}`;
   const gap = head.length <= 4 ? '\t' : '\n    \t';
   return `${head}${gap}${usage.replaceAll('\n', '\n    \t')}${defaultNote(spec)}\n`;
 }
 
+/** A value as it is typed. */
+export function formatFlag(spec: FlagSpec, value: boolean | number | string): string {
+  return spec.kind === 'duration' ? formatDuration(value as number) : String(value);
+}
+
 function defaultNote(spec: FlagSpec): string {
   if (spec.required || spec.default === false || spec.default === 0 || spec.default === '') return '';
   if (spec.kind === 'string' || spec.kind === 'choice') return ` (default ${JSON.stringify(spec.default)})`;
-  if (spec.kind === 'duration') return ` (default ${formatDuration(spec.default)})`;
-  return ` (default ${spec.default})`;
+  return ` (default ${formatFlag(spec, spec.default)})`;
 }

@@ -1,16 +1,12 @@
 import type { RequestedFault } from '../faults/requests/faultRequest.ts';
+import type { EngineSettingValues } from '../settings/engineSettings.ts';
 
 /** The cluster that a scenario is written for; what is not said is as rkvd has it by default. */
 export interface ScenarioCluster {
   readonly nodes: number;
   /** Those that it begins with. */
   readonly members: readonly number[];
-  readonly heartbeatMs: number;
-  readonly electionMs: number;
-  readonly checkQuorum: boolean;
-  readonly batch: boolean;
-  readonly entriesPerMessage: number;
-  readonly catchUpMultiplier: number;
+  readonly settings: EngineSettingValues;
 }
 
 /** Each client writes at this rate where it is served, and the next write when the last one is answered. */

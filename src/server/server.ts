@@ -11,6 +11,7 @@ import type { EngineEntry } from '../consensus/engineEntry.ts';
 import { type Address, formatAddress } from '../net/endpoints/addresses.ts';
 import { GrpcServer } from '../net/grpc/grpcServer.ts';
 import type { GrpcError } from '../net/grpc/status.ts';
+import { defaultMetricsPort } from '../settings/metricsPort.ts';
 import { AdminService } from '../wire/generated/admin.ts';
 import {
   type Acquaintance,
@@ -28,7 +29,7 @@ import { UnaryAdmission } from './admission/unaryAdmission.ts';
 import type { FaultyClients } from './faults/faultyClients.ts';
 import type { FaultyPeers } from './faults/faultyPeers.ts';
 import type { ServerFaults } from './faults/serverFaults.ts';
-import { defaultMetricsPort, type ServerConfig } from './flags.ts';
+import type { ServerConfig } from './flags.ts';
 import { Replica, type ReplicaEnvironment } from './host/replica.ts';
 import { admittedHardState } from './identity/admission.ts';
 import { Hearsay } from './identity/hearsay.ts';

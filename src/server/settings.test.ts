@@ -4,7 +4,8 @@ import type { EngineEntry } from '../consensus/engineEntry.ts';
 import { ENGINES, loadEngines } from '../consensus/engines.ts';
 import { MemoryLog } from '../consensus/testing/memoryLog.ts';
 import { engine as primer } from '../consensus/testing/primer/index.ts';
-import { parseServerConfig, type RKVD_FLAGS, type ServerConfig } from './flags.ts';
+import type { SettingName } from '../settings/table.ts';
+import { parseServerConfig, type ServerConfig } from './flags.ts';
 import { engineSettings, type ToldSettings, toldSettings } from './settings.ts';
 
 /** What a server of this engine tells that was started with this flag. */
@@ -32,39 +33,38 @@ interface Knob {
 }
 
 /** Every flag of rkvd: how it is told, or why that is not a setting. */
-const FLAGS: Readonly<Record<keyof typeof RKVD_FLAGS, Knob | 'who and where' | 'how it starts' | 'the status has it'>> =
-  {
-    id: 'the status has it',
-    servers: 'who and where',
-    cluster: 'who and where',
-    backend: 'the status has it',
-    batch: { value: 'false', name: 'batch', told: false },
-    entriespermsg: { value: '7', name: 'entriesPerMessage', told: 7 },
-    catchupmultiplier: { value: '300', name: 'catchUpEntriesMax', told: undefined },
-    election: { value: '2s', name: 'electionTimeoutMs', told: 2000 },
-    heartbeat: { value: '50ms', name: 'heartbeatMs', told: 50 },
-    checkquorum: { value: 'true', name: 'checkQuorum', told: true },
-    cache: { value: '1234', name: 'cacheEntries', told: 1234 },
-    maxgrpc: { value: '65536', name: 'grpcMessageBytesMax', told: 65_536 },
-    ordergorums: { value: 'false', name: 'orderedLinks', told: undefined },
-    recover: 'how it starts',
-    rejoin: 'how it starts',
-    survivor: 'how it starts',
-    servermetrics: 'the status has it',
-    metricsport: 'the status has it',
-    quiet: 'who and where',
-    logfile: 'who and where',
-    csv: 'who and where',
-    datadir: 'who and where',
-    listen: 'who and where',
-    maxvalue: { value: '2048', name: 'commandBytesMax', told: undefined },
-    clientmemory: { value: '2097152', name: 'clientMemoryBytesMax', told: 2_097_152 },
-    // What the server made of it is given: see admission/descriptors.test.ts.
-    maxconnections: 'the status has it',
-    snapshotentries: { value: '5000', name: 'snapshotEveryEntries', told: 5000 },
-    trailingentries: { value: '500', name: 'trailingEntries', told: 500 },
-    faults: 'how it starts',
-  };
+const FLAGS: Readonly<Record<SettingName, Knob | 'who and where' | 'how it starts' | 'the status has it'>> = {
+  id: 'the status has it',
+  servers: 'who and where',
+  cluster: 'who and where',
+  backend: 'the status has it',
+  batch: { value: 'false', name: 'batch', told: false },
+  entriespermsg: { value: '7', name: 'entriesPerMessage', told: 7 },
+  catchupmultiplier: { value: '300', name: 'catchUpEntriesMax', told: undefined },
+  election: { value: '2s', name: 'electionTimeoutMs', told: 2000 },
+  heartbeat: { value: '50ms', name: 'heartbeatMs', told: 50 },
+  checkquorum: { value: 'true', name: 'checkQuorum', told: true },
+  cache: { value: '1234', name: 'cacheEntries', told: 1234 },
+  maxgrpc: { value: '65536', name: 'grpcMessageBytesMax', told: 65_536 },
+  ordergorums: { value: 'false', name: 'orderedLinks', told: undefined },
+  recover: 'how it starts',
+  rejoin: 'how it starts',
+  survivor: 'how it starts',
+  servermetrics: 'the status has it',
+  metricsport: 'the status has it',
+  quiet: 'who and where',
+  logfile: 'who and where',
+  csv: 'who and where',
+  datadir: 'who and where',
+  listen: 'who and where',
+  maxvalue: { value: '2048', name: 'commandBytesMax', told: undefined },
+  clientmemory: { value: '2097152', name: 'clientMemoryBytesMax', told: 2_097_152 },
+  // What the server made of it is given: see admission/descriptors.test.ts.
+  maxconnections: 'the status has it',
+  snapshotentries: { value: '5000', name: 'snapshotEveryEntries', told: 5000 },
+  trailingentries: { value: '500', name: 'trailingEntries', told: 500 },
+  faults: 'how it starts',
+};
 const KNOBS = Object.entries(FLAGS).flatMap(([flag, knob]) => (typeof knob === 'string' ? [] : [{ flag, ...knob }]));
 
 const engines = Object.entries({ ...(await loadEngines(ENGINES)), primer });

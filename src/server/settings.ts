@@ -1,5 +1,6 @@
 import { type EffectiveSettings, type EngineSettings, NO_EFFECT } from '../consensus/contract.ts';
 import type { EngineEntry } from '../consensus/engineEntry.ts';
+import { engineSettingsOf } from '../settings/engineSettings.ts';
 import { commandBytesMax, MESSAGE_OVERHEAD_BYTES } from '../wire/limits.ts';
 import type { ServerConfig } from './flags.ts';
 
@@ -10,15 +11,7 @@ const QUEUED_SHARE = 1 / 2;
 
 /** The flags in an engine's terms. */
 export function engineSettings({ flags }: ServerConfig): EngineSettings {
-  return {
-    electionTimeoutMs: flags.election,
-    heartbeatMs: flags.heartbeat,
-    entriesPerMessage: flags.entriespermsg,
-    catchUpMultiplier: flags.catchupmultiplier,
-    batch: flags.batch,
-    checkQuorum: flags.checkquorum,
-    maxMessageBytes: Math.max(1, Math.min(ENTRIES_BYTES_MAX, flags.maxgrpc - MESSAGE_OVERHEAD_BYTES)),
-  };
+  return engineSettingsOf(flags, Math.max(1, Math.min(ENTRIES_BYTES_MAX, flags.maxgrpc - MESSAGE_OVERHEAD_BYTES)));
 }
 
 /** Bytes of commands that may be unanswered. */

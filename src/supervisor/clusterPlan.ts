@@ -1,7 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { EngineName } from '../consensus/engines.ts';
 import { formatAddress, parseAddress } from '../net/endpoints/addresses.ts';
+import { flagsOf } from '../settings/fileValues.ts';
+import { SETTINGS } from '../settings/table.ts';
+import { defaultText } from '../settings/values.ts';
 import { durationMs } from '../yaml/values.ts';
 import type { Membership } from './clusterState.ts';
 import type { ClusterConfig } from './config/schema.ts';
@@ -9,8 +11,6 @@ import { defaultRestartPolicy, type RestartPolicy } from './restartPolicy.ts';
 
 const DEFAULT_BASE_PORT = 9201;
 const DEFAULT_NODES = 3;
-/** Of clusters that name no engine. */
-export const DEFAULT_BACKEND: EngineName = 'gorums';
 
 export interface ServerPlan {
   readonly id: number;
@@ -59,13 +59,13 @@ export function planCluster(config: ClusterConfig, name: string, ports?: readonl
   const addresses = serverAddresses(config, ports);
   return {
     name: clusterName,
-    backend: config.backend ?? DEFAULT_BACKEND,
+    backend: config.backend ?? SETTINGS.backend.default,
     directory,
     servers: addresses.map((address, position) => serverPlan(config, directory, position, address)),
     initial: config.cluster ?? addresses.map((_, position) => position + 1),
-    sharedFlags: sharedFlags(config),
-    electionMs: durationMs(config.election ?? '1s'),
-    hasMetrics: config.metrics ?? true,
+    sharedFlags: flagsOf(config),
+    electionMs: durationMs(config.election ?? defaultText('election')),
+    hasMetrics: config.metrics ?? SETTINGS.servermetrics.default,
     choosesMetricsPorts: choosesMetricsPorts(config),
     restart: restartPolicy(config),
   };
@@ -148,27 +148,6 @@ export function serversWithLogs(clusterDirectory: string): number[] {
   const folder = logFolder(clusterDirectory);
   if (!existsSync(folder)) return [];
   return readdirSync(folder).flatMap((name) => Number(/^rkvd-([1-9]\d{0,3})\.log$/.exec(name)?.[1] ?? []));
-}
-
-/** Only what the configuration sets: the defaults of the rest are rkvd's own, in one place. */
-function sharedFlags(config: ClusterConfig): string[] {
-  const values: Record<string, string | number | boolean | undefined> = {
-    backend: config.backend,
-    batch: config.batch,
-    entriespermsg: config.entriespermsg,
-    catchupmultiplier: config.catchupmultiplier,
-    election: config.election,
-    heartbeat: config.heartbeat,
-    checkquorum: config.checkquorum,
-    cache: config.cache,
-    servermetrics: config.metrics,
-    // Programs that know no such flag are started without it.
-    faults: config.faults === true ? true : undefined,
-    ...config.flags,
-  };
-  return Object.entries(values)
-    .filter(([, value]) => value !== undefined)
-    .map(([flag, value]) => `-${flag}=${value}`);
 }
 
 function restartPolicy({ restart }: ClusterConfig): RestartPolicy {

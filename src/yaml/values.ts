@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseDurationMs } from '../goflags/goValues.ts';
+import { formatDuration, parseDurationMs } from '../goflags/goValues.ts';
 
 // Every message says what was expected; whoever prints it adds what was there instead.
 
@@ -19,15 +19,24 @@ export function durationMs(text: string): number {
 /** What a timer takes: one that is set for longer goes off at once. */
 const DURATION_MS_MAX = 2 ** 31 - 1;
 
-export const duration = z.custom<string>(
-  (value) => typeof value === 'string' && durationMs(value) > 0 && durationMs(value) <= DURATION_MS_MAX,
-  {
-    error: ({ input }) =>
-      typeof input === 'string' && durationMs(input) > DURATION_MS_MAX
-        ? 'expected a duration of at most 596h'
-        : 'expected a duration above zero, such as 20ms, 1s or 1m30s',
-  },
-);
+/** A duration above zero, and of at least so many ms. */
+export const durationFrom = (minMs = 0) =>
+  z.custom<string>(
+    (value) => {
+      const ms = typeof value === 'string' ? durationMs(value) : 0;
+      return ms > 0 && ms >= minMs && ms <= DURATION_MS_MAX;
+    },
+    {
+      error: ({ input }) => {
+        const ms = typeof input === 'string' ? durationMs(input) : 0;
+        if (ms > DURATION_MS_MAX) return 'expected a duration of at most 596h';
+        if (ms > 0) return `expected a duration of at least ${formatDuration(minMs)}`;
+        return 'expected a duration above zero, such as 20ms, 1s or 1m30s';
+      },
+    },
+  );
+
+export const duration = durationFrom();
 
 export const text = (what: string) =>
   z.custom<string>((value) => typeof value === 'string' && value.length > 0 && !value.includes('\0'), {

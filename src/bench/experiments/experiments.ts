@@ -1,7 +1,6 @@
 import type { FileStep } from '../../scenarios/file/schema.ts';
-import type { ScenarioCluster } from '../../scenarios/scenario.ts';
 import type { BenchRequest } from '../plan/plan.ts';
-import type { Schedule } from '../plan/schedule.ts';
+import type { Schedule, ScheduleCluster } from '../plan/schedule.ts';
 
 /** A story that is told by its name. */
 export interface Experiment {
@@ -34,7 +33,7 @@ const [FAULT_LASTS_S, QUICK_FAULT_LASTS_S] = [5, 3];
 
 interface Story {
   readonly steps: (faultS: number, isQuick: boolean) => FileStep[];
-  readonly cluster?: Partial<ScenarioCluster>;
+  readonly cluster?: ScheduleCluster;
   /** Requests a second of each client. */
   readonly rates?: readonly number[];
   readonly lastsS?: number;
@@ -68,10 +67,10 @@ const at = (seconds: number): string => `${seconds}s`;
 const lasting = (isQuick: boolean): string => at(isQuick ? QUICK_FAULT_LASTS_S : FAULT_LASTS_S);
 
 /** Of the original's crash, which its other stories here follow. */
-const LARGE_MESSAGES: Partial<ScenarioCluster> = { entriesPerMessage: 1024 };
-const CHECK_QUORUM: Partial<ScenarioCluster> = { checkQuorum: true };
+const LARGE_MESSAGES: ScheduleCluster = { settings: { entriespermsg: 1024 } };
+const CHECK_QUORUM: ScheduleCluster = { settings: { checkquorum: true } };
 /** A fourth server waits to be added. */
-const SPARE: Partial<ScenarioCluster> = { nodes: 4, members: [1, 2, 3] };
+const SPARE: ScheduleCluster = { nodes: 4, members: [1, 2, 3] };
 const SLOWER_SYNC = '100ms';
 const PARTITIONS = { rates: [50], lastsS: 80, cluster: CHECK_QUORUM };
 
@@ -117,7 +116,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
         { at: at(faultS + 2 * stepS), fault: 'kill', server: 'old', restart: false },
       ];
     },
-    cluster: { ...SPARE, heartbeatMs: 2, electionMs: 200 },
+    cluster: { ...SPARE, settings: { heartbeat: 2, election: 200 } },
     rates: [5, 30],
   }),
   story('slow-disk', `each sync of the leader's disk takes ${SLOWER_SYNC} longer for a while`, {

@@ -1,5 +1,6 @@
-import { type FlagSpec, parseFlags, UsageError } from '../../goflags/goFlags.ts';
-import { RKVD_FLAGS } from '../../server/flags.ts';
+import type { FlagSpec } from '../../goflags/goFlags.ts';
+import { SETTINGS, type SettingName } from '../../settings/table.ts';
+import { settingProblem } from '../../settings/values.ts';
 
 /**
  * The flags of rkvd that a bench varies and that have no option of its own making: each is one here too, with rkvd's name, kind, bounds and
@@ -15,23 +16,18 @@ export const FLAG_AXES = [
   'ordergorums',
   'snapshotentries',
   'trailingentries',
-] as const satisfies readonly (keyof typeof RKVD_FLAGS)[];
+] as const satisfies readonly SettingName[];
 
 export function flagSpec(name: string): FlagSpec {
-  return RKVD_FLAGS[name as keyof typeof RKVD_FLAGS];
+  return SETTINGS[name as SettingName];
 }
 
 /** What rkvd would say to the values, before anything is started. */
 export function flagProblems(flags: ReadonlyMap<string, readonly string[]>): string[] {
   return [...flags].flatMap(([name, values]) =>
     values.flatMap((value) => {
-      try {
-        parseFlags({ [name]: flagSpec(name) }, [`-${name}=${value}`]);
-        return [];
-      } catch (error) {
-        if (!(error instanceof UsageError)) throw error;
-        return [`--${name}: rkvd refuses it (${error.message})`];
-      }
+      const problem = settingProblem(name as SettingName, value);
+      return problem === undefined ? [] : [`--${name}: ${problem}`];
     }),
   );
 }

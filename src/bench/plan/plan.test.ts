@@ -149,7 +149,7 @@ describe('a schedule', () => {
       { at: '1s', do: 'add', server: 4 },
       { at: '2s', fault: 'kill', server: 'leader' },
     ],
-    cluster: { nodes: 4, members: [1, 2, 3], electionMs: 300, catchUpMultiplier: 1024 },
+    cluster: { nodes: 4, members: [1, 2, 3], settings: { election: 300, catchupmultiplier: 1024 } },
     lastsMs: 7000,
   };
   const asked = { ...base, timeMs: undefined, schedule };

@@ -137,18 +137,19 @@ function withSchedule(request: BenchRequest): Timed {
   }
   const { cluster } = schedule;
   const one = <T>(value: T | undefined) => (value === undefined ? undefined : [value]);
-  const { catchUpMultiplier: multiplier } = cluster;
+  const { settings = {} } = cluster;
+  const { catchupmultiplier: multiplier } = settings;
   const flags = new Map(request.flags);
   const isUsual = multiplier === undefined || multiplier === flagSpec('catchupmultiplier').default;
   if (!isUsual && !flags.has('catchupmultiplier')) flags.set('catchupmultiplier', [`${multiplier}`]);
   return {
     ...request,
     servers: request.servers ?? cluster.nodes,
-    heartbeatsMs: request.heartbeatsMs ?? one(cluster.heartbeatMs),
-    electionsMs: request.electionsMs ?? one(cluster.electionMs),
-    checkQuorums: request.checkQuorums ?? one(cluster.checkQuorum),
-    batches: request.batches ?? one(cluster.batch),
-    entriesPerMsg: request.entriesPerMsg ?? one(cluster.entriesPerMessage),
+    heartbeatsMs: request.heartbeatsMs ?? one(settings.heartbeat),
+    electionsMs: request.electionsMs ?? one(settings.election),
+    checkQuorums: request.checkQuorums ?? one(settings.checkquorum),
+    batches: request.batches ?? one(settings.batch),
+    entriesPerMsg: request.entriesPerMsg ?? one(settings.entriespermsg),
     flags,
     timeMs: request.timeMs ?? schedule.lastsMs,
   };

@@ -15,9 +15,14 @@ export interface Schedule {
   /** As a scenario's file says them; times count from when the measurement begins. */
   readonly steps: readonly FileStep[];
   /** What its cluster is like where nothing else is asked for. */
-  readonly cluster: Partial<ScenarioCluster>;
+  readonly cluster: ScheduleCluster;
   /** How long is measured where nothing else is asked for. */
   readonly lastsMs: number;
+}
+
+/** As much of a cluster as a schedule says. */
+export interface ScheduleCluster extends Partial<Omit<ScenarioCluster, 'settings'>> {
+  readonly settings?: Partial<ScenarioCluster['settings']>;
 }
 
 /** There is no such scenario. */

@@ -1,5 +1,5 @@
 import type { Argument, Command, Option } from 'commander';
-import type { FlagSpec, FlagSpecs } from '../../goflags/goFlags.ts';
+import { type FlagSpec, type FlagSpecs, plainUsage, valueNameOf } from '../../goflags/goFlags.ts';
 
 /** What may stand in a place of a command line, as far as a shell can tell: one of these words, a file, a folder, or anything. */
 export type Values = readonly string[] | 'files' | 'folders' | 'anything';
@@ -78,7 +78,7 @@ export function describeFlags(
   const options = [
     ...Object.entries(specs).map(([flag, spec]) => ({
       names: [`-${flag}`],
-      description: spec.usage.replaceAll('`', ''),
+      description: plainUsage(spec.usage),
       values: valuesOfFlag(spec),
     })),
     ...Object.entries(asked).map(([flag, description]) => ({ names: [`-${flag}`], description, values: undefined })),
@@ -97,7 +97,7 @@ export function describeFlags(
 function valuesOfFlag(spec: FlagSpec): Values | undefined {
   if (spec.kind === 'bool') return undefined;
   if (spec.kind === 'choice') return spec.choices;
-  return named(/`([^`]*)`/.exec(spec.usage)?.[1] ?? '');
+  return named(valueNameOf(spec.usage) ?? '');
 }
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;

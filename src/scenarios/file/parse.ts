@@ -3,11 +3,12 @@ import type { RequestedFault } from '../../faults/requests/faultRequest.ts';
 import { parseGroups } from '../../faults/requests/targets.ts';
 import { waysOf } from '../../faults/requests/ways.ts';
 import type { LinkTrouble } from '../../faults/serverFault.ts';
+import { engineSettingValues } from '../../settings/engineSettings.ts';
 import { type FileKind, parseFile } from '../../yaml/checked.ts';
 import { FileContentError } from '../../yaml/problems.ts';
 import { durationMs } from '../../yaml/values.ts';
 import type { Action, Load, Scenario, ScenarioCluster, Step } from '../scenario.ts';
-import { CLUSTER_DEFAULTS, type FileStep, knownKeys, type ScenarioFile, scenarioSchema } from './schema.ts';
+import { type FileStep, knownKeys, NODES_DEFAULT, type ScenarioFile, scenarioSchema } from './schema.ts';
 import type { StepKind } from './stepKinds.ts';
 
 /** A scenario's file is wrong. */
@@ -52,16 +53,11 @@ function scenarioOf({ name, origin, description, cluster, load, steps, lasts }: 
 }
 
 function clusterOf(cluster: NonNullable<ScenarioFile['cluster']>): ScenarioCluster {
-  const nodes = cluster.nodes ?? CLUSTER_DEFAULTS.nodes;
+  const nodes = cluster.nodes ?? NODES_DEFAULT;
   return {
     nodes,
     members: cluster.cluster ?? Array.from({ length: nodes }, (_, position) => position + 1),
-    heartbeatMs: durationMs(cluster.heartbeat ?? CLUSTER_DEFAULTS.heartbeat),
-    electionMs: durationMs(cluster.election ?? CLUSTER_DEFAULTS.election),
-    checkQuorum: cluster.checkquorum ?? false,
-    batch: cluster.batch ?? true,
-    entriesPerMessage: cluster.entriespermsg ?? 64,
-    catchUpMultiplier: cluster.catchupmultiplier ?? 1024,
+    settings: engineSettingValues(cluster),
   };
 }
 

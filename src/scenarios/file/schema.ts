@@ -3,6 +3,9 @@ import { parseBytes, parseShare } from '../../faults/requests/amounts.ts';
 import { parseGroups, parseTargets, TARGETS_EXPECTED } from '../../faults/requests/targets.ts';
 import { CLOCK_RATE_MAX, CLOCK_RATE_MIN } from '../../faults/serverFault.ts';
 import { parseDurationMs } from '../../goflags/goValues.ts';
+import { ENGINE_SETTING_NAMES, type EngineSettingName } from '../../settings/engineSettings.ts';
+import { type FileValue, fileSchema } from '../../settings/fileValues.ts';
+import { defaultText } from '../../settings/values.ts';
 import type { YamlPath } from '../../yaml/document.ts';
 import { suggest } from '../../yaml/suggest.ts';
 import { duration, durationMs, flag, integer, objectMessage, text } from '../../yaml/values.ts';
@@ -17,8 +20,8 @@ const PAYLOAD_BYTES_MAX = 1024 * 1024;
 const STEPS_MAX = 200;
 const LASTS_MS_MAX = 600_000;
 
-/** What a scenario does not say of its cluster. */
-export const CLUSTER_DEFAULTS = { nodes: 3, heartbeat: '20ms', election: '1s' } as const;
+/** Servers of a cluster of which a scenario does not say how many it has. */
+export const NODES_DEFAULT = 3;
 
 /** Of a link, besides servers. */
 const OTHER_ENDS = ['others', 'clients'];
@@ -85,18 +88,18 @@ const step = z.strictObject(stepShape, {
   error: objectMessage('a step such as {at: 2s, fault: partition, server: leader, for: 5s}'),
 });
 
+type SettingSchemas = { readonly [N in EngineSettingName]: z.ZodOptional<z.ZodType<FileValue<N>>> };
+const SETTING_SCHEMAS = Object.fromEntries(
+  ENGINE_SETTING_NAMES.map((name) => [name, fileSchema(name).optional()]),
+) as unknown as SettingSchemas;
+
 const clusterShape = {
   nodes: integer(`a number of servers between 1 and ${NODES_MAX}`, 1, NODES_MAX).optional(),
   cluster: z
     .array(integer('a server id from 1', 1), { error: 'expected a list of server ids such as [1, 2, 3]' })
     .min(1, { error: 'expected at least one server id' })
     .optional(),
-  heartbeat: duration.optional(),
-  election: duration.optional(),
-  checkquorum: flag.optional(),
-  batch: flag.optional(),
-  entriespermsg: integer('a whole number of entries from 1', 1).optional(),
-  catchupmultiplier: integer('a whole number from 1', 1).optional(),
+  ...SETTING_SCHEMAS,
 };
 
 const loadShape = { clients: clients.optional(), rate: writesOrTimes.optional(), payload: payload.optional() };
@@ -140,24 +143,24 @@ export function knownKeys([first, second]: YamlPath): readonly string[] {
 }
 
 function checkCluster({ cluster = {} }: Unchecked, complain: Complain): void {
-  const count = cluster.nodes ?? CLUSTER_DEFAULTS.nodes;
+  const count = cluster.nodes ?? NODES_DEFAULT;
   cluster.cluster?.forEach((id, position, all) => {
     if (id > count) complain(['cluster', 'cluster', position], `expected the id of one of the ${count} servers`);
     else if (all.indexOf(id) < position) complain(['cluster', 'cluster', position], 'expected every server id once');
   });
-  const electionMs = durationMs(cluster.election ?? CLUSTER_DEFAULTS.election);
-  const heartbeatMs = durationMs(cluster.heartbeat ?? CLUSTER_DEFAULTS.heartbeat);
+  const electionMs = durationMs(cluster.election ?? defaultText('election'));
+  const heartbeatMs = durationMs(cluster.heartbeat ?? defaultText('heartbeat'));
   if (heartbeatMs < electionMs) return;
   const [key, other] =
     cluster.heartbeat === undefined
-      ? ['election', `above the heartbeat interval of ${CLUSTER_DEFAULTS.heartbeat}`]
+      ? ['election', `above the heartbeat interval of ${defaultText('heartbeat')}`]
       : ['heartbeat', 'below the election timeout'];
   complain(['cluster', key!], `expected a duration ${other}`);
 }
 
 function checkSteps({ steps, cluster = {}, lasts }: Unchecked, complain: Complain): void {
   const names: string[] = [];
-  const nodes = cluster.nodes ?? CLUSTER_DEFAULTS.nodes;
+  const nodes = cluster.nodes ?? NODES_DEFAULT;
   const lastsMs = durationMs(lasts);
   if (lastsMs > LASTS_MS_MAX) complain(['lasts'], `expected ${LASTS_MS_MAX / 60_000}m at most`);
   let beforeMs = 0;

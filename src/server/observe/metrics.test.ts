@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultMetricsPort } from '../flags.ts';
+import { defaultMetricsPort } from '../../settings/metricsPort.ts';
 import { ServerMetrics } from './metrics.ts';
 
 const NAMES = [

@@ -71,7 +71,7 @@ describe.each(ENGINES)('%s', (engine) => {
 
   it('replaces a leader that is alone after an election timeout, and before three', () => {
     const scenario = scenarioOf('isolated-leader');
-    const { electionMs } = scenario.cluster;
+    const { election: electionMs } = scenario.cluster.settings;
     for (let seed = 1; seed <= SEEDS; seed++) {
       const { successorMs, firstWriteMs, catchUpMs, roleAtEnd } = play(engine, scenario, seed).measurements!;
       expect(successorMs).toBeGreaterThan(0.9 * electionMs);
@@ -87,7 +87,7 @@ describe.each(ENGINES)('%s', (engine) => {
     const scenario = scenarioOf('deaf-leader');
     const right = play(engine, scenario, 1).measurements!;
     const wrong = play(engine, scenario, 1, { mutation: mutation(engine) }).measurements!;
-    expect(right.gapMs).toBeLessThan(3 * scenario.cluster.electionMs);
+    expect(right.gapMs).toBeLessThan(3 * scenario.cluster.settings.election);
     expect(wrong.gapMs).toBeGreaterThan(4900);
   });
 

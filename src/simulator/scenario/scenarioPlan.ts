@@ -1,5 +1,7 @@
 import type { Conditions } from '../../scenarios/conditions.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
+import { engineSettingsOf } from '../../settings/engineSettings.ts';
+import { SETTINGS } from '../../settings/table.ts';
 import type { Plan } from '../planShape.ts';
 
 /** A scenario in the simulator, and what disks and processes take there. */
@@ -8,8 +10,6 @@ export interface ScenarioRun {
   readonly conditions: Conditions;
 }
 
-/** rkvd's own default of `-maxgrpc`. */
-const MESSAGE_BYTES_MAX = 128 * 1024 * 1024;
 /** More than any play has. */
 const CACHE_ENTRIES = 1_000_000;
 /** After twice this the library leaves a server that says nothing, as it does by default. */
@@ -22,15 +22,7 @@ export function scenarioPlan(seed: number, { scenario, conditions }: ScenarioRun
     seed,
     serverCount: cluster.nodes,
     bootstrap: cluster.members,
-    settings: {
-      heartbeatMs: cluster.heartbeatMs,
-      electionTimeoutMs: cluster.electionMs,
-      entriesPerMessage: cluster.entriesPerMessage,
-      catchUpMultiplier: cluster.catchUpMultiplier,
-      batch: cluster.batch,
-      checkQuorum: cluster.checkQuorum,
-      maxMessageBytes: MESSAGE_BYTES_MAX,
-    },
+    settings: engineSettingsOf(cluster.settings, SETTINGS.maxgrpc.default),
     snapshotEveryEntries: 0,
     trailingEntries: 0,
     cacheEntries: CACHE_ENTRIES,

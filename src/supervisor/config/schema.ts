@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { ENGINE_NAMES } from '../../consensus/engines.ts';
-import { type FlagSpec, parseFlags, UsageError } from '../../goflags/goFlags.ts';
 import { parseAddress, plainHost } from '../../net/endpoints/addresses.ts';
-import { RKVD_FLAGS } from '../../server/flags.ts';
+import { KEYED_SCHEMAS, saidBy } from '../../settings/fileValues.ts';
+import { isSettingName, SETTING_NAMES } from '../../settings/table.ts';
+import { defaultText, settingProblem } from '../../settings/values.ts';
 import { suggest } from '../../yaml/suggest.ts';
 import { duration, durationMs, flag, integer, objectMessage, text } from '../../yaml/values.ts';
 
@@ -55,7 +55,6 @@ const extraFlags = z.record(
 
 const shape = {
   name: name.optional(),
-  backend: z.enum(ENGINE_NAMES, { error: `expected one of ${ENGINE_NAMES.join(', ')}` }).optional(),
   nodes: integer(`a number of servers between 1 and ${SERVERS_MAX}`, 1, SERVERS_MAX).optional(),
   basePort: openPort.optional(),
   servers: z
@@ -67,45 +66,14 @@ const shape = {
     .array(integer('a server id from 1', 1), { error: 'expected a list of server ids such as [1, 2, 3]' })
     .min(1, { error: 'expected at least one server id' })
     .optional(),
-  batch: flag.optional(),
-  entriespermsg: integer('a whole number of entries from 1', 1).optional(),
-  catchupmultiplier: integer('a whole number from 1', 1).optional(),
-  election: duration.optional(),
-  heartbeat: duration.optional(),
-  checkquorum: flag.optional(),
-  cache: integer('a whole number of entries', 0).optional(),
-  metrics: flag.optional(),
+  ...KEYED_SCHEMAS,
   metricsBasePort: openPort.optional(),
   datadir: text('a folder').optional(),
   restart: restart.optional(),
-  faults: flag.optional(),
   flags: extraFlags.optional(),
 };
 
-/** The flags of rkvd that a key of their own, or the supervisor, already sets. */
-const reservedFlags: Readonly<Record<string, string>> = {
-  id: 'servers',
-  servers: 'servers',
-  listen: 'servers',
-  cluster: 'cluster',
-  backend: 'backend',
-  batch: 'batch',
-  entriespermsg: 'entriespermsg',
-  catchupmultiplier: 'catchupmultiplier',
-  election: 'election',
-  heartbeat: 'heartbeat',
-  checkquorum: 'checkquorum',
-  cache: 'cache',
-  servermetrics: 'metrics',
-  metricsport: 'metricsBasePort',
-  datadir: 'datadir',
-  faults: 'faults',
-  recover: 'the command line option --fresh',
-  rejoin: 'the command rejoin',
-  survivor: 'the command rejoin with --survivor',
-};
-
-const freeFlags = Object.keys(RKVD_FLAGS).filter((name) => !Object.hasOwn(reservedFlags, name));
+const freeFlags = SETTING_NAMES.filter((name) => saidBy(name) === undefined);
 
 /** Addresses at which a server would take the port on all of the machine's. */
 const EVERY_HOST: ReadonlySet<string> = new Set(['0.0.0.0', '[::]']);
@@ -161,11 +129,14 @@ function checkCluster(config: Unchecked, complain: Complain): void {
 }
 
 function checkTimers(config: Unchecked, complain: Complain): void {
-  const electionMs = durationMs(config.election ?? '1s');
-  const heartbeatMs = durationMs(config.heartbeat ?? '20ms');
+  const electionMs = durationMs(config.election ?? defaultText('election'));
+  const heartbeatMs = durationMs(config.heartbeat ?? defaultText('heartbeat'));
   if (heartbeatMs >= electionMs) {
     const key = config.heartbeat === undefined ? 'election' : 'heartbeat';
-    const other = key === 'heartbeat' ? `below the election timeout` : 'above the heartbeat interval of 20ms';
+    const other =
+      key === 'heartbeat'
+        ? `below the election timeout`
+        : `above the heartbeat interval of ${defaultText('heartbeat')}`;
     complain([key], `expected a duration ${other}`);
   }
   const { firstDelay, maxDelay } = config.restart ?? {};
@@ -174,31 +145,21 @@ function checkTimers(config: Unchecked, complain: Complain): void {
   }
 }
 
+/** What rkvd would say is told here with file and line. */
 function checkFlags(config: Unchecked, complain: Complain): void {
   for (const [key, value] of Object.entries(config.flags ?? {})) {
-    const instead = Object.hasOwn(reservedFlags, key) ? reservedFlags[key] : undefined;
-    if (instead !== undefined) complain(['flags', key], `expected a flag that no other key sets (use ${instead})`);
-    else {
-      const problem = flagProblem(key, value);
-      if (problem !== undefined) complain(['flags', key], problem);
-    }
+    const problem = flagProblem(key, String(value));
+    if (problem !== undefined) complain(['flags', key], problem);
   }
 }
 
-/** What rkvd would say to the flag: here it can be told with file and line, and before anything is started. */
-function flagProblem(name: string, value: string | number | boolean): string | undefined {
-  if (!Object.hasOwn(RKVD_FLAGS, name)) {
+function flagProblem(name: string, text: string): string | undefined {
+  if (!isSettingName(name)) {
     const meant = suggest(name, freeFlags);
     return `expected a flag of rkvd (${meant === undefined ? freeFlags.join(', ') : `did you mean ${meant}?`})`;
   }
-  const spec: FlagSpec = RKVD_FLAGS[name as keyof typeof RKVD_FLAGS];
-  try {
-    parseFlags({ [name]: spec }, [`-${name}=${value}`]);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    return `rkvd refuses it (${error.message})`;
-  }
+  const instead = saidBy(name);
+  return instead === undefined ? settingProblem(name, text) : `expected a flag that no other key sets (use ${instead})`;
 }
 
 /** What a cluster file may say. Every key is optional: without any it is a gorums cluster of three. */

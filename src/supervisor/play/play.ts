@@ -6,6 +6,8 @@ import { spreadOf } from '../../scenarios/distribution.ts';
 import type { Happening } from '../../scenarios/happenings.ts';
 import { type Measurements, measure } from '../../scenarios/measure.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
+import { fileSettings } from '../../settings/fileValues.ts';
+import { settingTexts } from '../../settings/values.ts';
 import type { Cluster, ServerReport } from '../cluster.ts';
 import type { ClusterConfig } from '../config/schema.ts';
 import type { RunningSupervisor } from '../control/stateFile.ts';
@@ -135,18 +137,14 @@ async function playOn(
 
 /** As the scenario says; the rest as rkvd has it by default. */
 function clusterConfig({ cluster }: Scenario, backend: EngineName): ClusterConfig {
+  const { flags, ...settings } = fileSettings(settingTexts(cluster.settings));
   return {
     backend,
     nodes: cluster.nodes,
     cluster: [...cluster.members],
-    heartbeat: `${cluster.heartbeatMs}ms`,
-    election: `${cluster.electionMs}ms`,
-    checkquorum: cluster.checkQuorum,
-    batch: cluster.batch,
-    entriespermsg: cluster.entriesPerMessage,
-    catchupmultiplier: cluster.catchUpMultiplier,
+    ...settings,
     faults: true,
-    flags: { quiet: true },
+    flags: { ...flags, quiet: true },
   };
 }
 

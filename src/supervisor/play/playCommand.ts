@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { printable } from '../../cli/printable.ts';
 import { wholeNumberBelow } from '../../cli/runCommander.ts';
 import { renderTable } from '../../cli/table.ts';
-import { ENGINE_NAMES, type EngineName } from '../../consensus/engines.ts';
+import type { EngineName } from '../../consensus/engines.ts';
 import { readScenario } from '../../scenarios/file/read.ts';
 import type { Happening } from '../../scenarios/happenings.ts';
 import {
@@ -12,7 +12,7 @@ import {
   renderMeasurements,
 } from '../../scenarios/render.ts';
 import { Timeline } from '../../scenarios/timeline.ts';
-import { DEFAULT_BACKEND } from '../clusterPlan.ts';
+import { SETTINGS } from '../../settings/table.ts';
 import type { ProcessContext } from '../commandProcess.ts';
 import { findRunning } from '../findCluster.ts';
 import { type PlayResult, playOnOwnCluster, playOnRunning } from './play.ts';
@@ -39,7 +39,11 @@ export function addPlayCommand(
       'play a scenario on a cluster of its own, which is gone afterwards, and print what happened and how long it took; exit code 1 where a step failed or an acknowledged write is gone',
     )
     .argument('<file>', 'scenario, such as scenarios/isolated-leader.yaml')
-    .addOption(new Option('--backend <engine>', 'engine of the servers').choices(ENGINE_NAMES).default(DEFAULT_BACKEND))
+    .addOption(
+      new Option('--backend <engine>', 'engine of the servers')
+        .choices(SETTINGS.backend.choices)
+        .default(SETTINGS.backend.default),
+    )
     .option('--plays <count>', 'how often, each time on a new cluster', wholeNumberBelow(PLAYS_MAX), 1)
     .option('--json', 'print what was measured as JSON, and nothing else on stdout')
     .option('--running [cluster]', 'on a cluster that runs, by its file or its name, which stays')

@@ -1,4 +1,4 @@
-import { defaultMetricsPort } from '../../server/flags.ts';
+import { defaultMetricsPort } from '../../settings/metricsPort.ts';
 import { isPortFree } from './freePorts.ts';
 
 /** Where other ports than rkvd's own are looked for: below those that systems give to outgoing connections (32768 on Linux). */
