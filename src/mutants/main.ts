@@ -36,7 +36,7 @@ const program = processCommand('mutants')
   .option('--engine <name>', `${TARGET_NAMES.join(', ')} or all`, 'all')
   .option('--sample <count>', 'how many mutants of each engine and part, drawn by --draw', wholeNumber, 60)
   .option('--all', 'all mutants instead of a sample', false)
-  .option('--file <path>', 'only files whose path ends so')
+  .option('--file <paths>', 'only files whose path ends so; several with commas between')
   .option('--draw <seed>', 'which sample', wholeNumber, 1)
   .option('--seeds <count>', "how many of the simulator's seeds, from 1, may be run against a mutant", wholeNumber, 40)
   .option(

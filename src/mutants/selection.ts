@@ -12,7 +12,7 @@ export interface Numbered {
 export interface Selection {
   /** A part, or `all`. */
   readonly engine: string;
-  /** Only files whose path ends so. */
+  /** Only files whose path ends so, or so, with commas between. */
   readonly file: string | undefined;
   /** Mutants of each part; undefined: all. */
   readonly sample: number | undefined;
@@ -28,9 +28,10 @@ export function numbered(files: readonly MutatedFile[]): Numbered[] {
 
 /** The same for the same code, on every machine; of other code, as far as the mutants have the same names. */
 export function select(all: readonly Numbered[], { engine, file, sample, draw }: Selection): Numbered[] {
+  const ends = file?.split(',');
   const eligible = all
     .filter(({ target }) => engine === 'all' || target.name === engine)
-    .filter(({ mutant }) => file === undefined || `/${mutant.file}`.endsWith(`/${file}`));
+    .filter(({ mutant }) => ends === undefined || ends.some((end) => `/${mutant.file}`.endsWith(`/${end}`)));
   if (sample === undefined) return eligible;
   const lotOf = ({ mutant }: Numbered) => createHash('sha256').update(`${draw} ${mutant.key}`).digest('hex');
   return TARGET_NAMES.flatMap((name) =>
