@@ -111,6 +111,17 @@ describe('candidate (Raft §5.2)', () => {
   });
 });
 
+describe('an election that is over', () => {
+  it('is none that anybody stands in, be it that the disk stalls', () => {
+    const server = new OneServer();
+    server.wait(150);
+    server.receive(2, { type: 'vote-reply', term: 1, preVote: true, granted: true });
+    expect(server.engine.status().role).toBe(Role.Candidate);
+    for (let ms = 0; ms < 400; ms += 10) server.wait(10);
+    expect(server.engine.status()).toMatchObject({ role: Role.Follower, term: 1 });
+  });
+});
+
 describe('voter (Raft figure 2, RequestVote)', () => {
   it('promises its vote when it is on disk', () => {
     const server = new OneServer();
@@ -182,6 +193,20 @@ describe('TimeoutNow (thesis §3.10)', () => {
     passive.receive(2, { type: 'heartbeat', term: 2, round: 1 });
     passive.receive(2, { type: 'timeout-now', term: 2 });
     expect(passive.engine.status()).toMatchObject({ role: Role.Passive, term: 2 });
+  });
+
+  it('is not heeded while the disk stalls', () => {
+    const server = new OneServer();
+    server.receive(2, append({ entries: [command(1, 1)] }));
+    for (let round = 1; round <= 30; round++) {
+      server.wait(10);
+      server.receive(2, { type: 'heartbeat', term: 1, round });
+    }
+    server.receive(2, { type: 'timeout-now', term: 1 });
+    expect(server.engine.status()).toMatchObject({ role: Role.Follower, term: 1, leader: 2 });
+    server.durable();
+    server.receive(2, { type: 'timeout-now', term: 1 });
+    expect(server.engine.status()).toMatchObject({ role: Role.Candidate, term: 2, leader: 0 });
   });
 });
 

@@ -28,6 +28,33 @@ describe('AppendEntries (Raft figure 2, receiver)', () => {
     expect(acknowledged(server.drain())).toEqual([{ type: 'append-reply', term: 1, seq: 2, ok: true, index: 2 }]);
   });
 
+  it('of one turn share an acknowledgement of the latest and the last, in whatever order they came', () => {
+    const server = new OneServer();
+    const entries = [command(1, 1), command(2, 1), command(3, 1)];
+    server.engine.receive(2, append({ seq: 2, entries }));
+    server.engine.receive(2, append({ seq: 1, entries: entries.slice(0, 1) }));
+    expect(acknowledged(server.drain())).toEqual([{ type: 'append-reply', term: 1, seq: 2, ok: true, index: 3 }]);
+  });
+
+  it('of an earlier term is not acknowledged in a turn that brought a later one, also of the same leader', () => {
+    for (const from of [2, 3]) {
+      const server = new OneServer();
+      server.engine.receive(2, append({ seq: 9, entries: [command(1, 1), command(2, 1)] }));
+      server.engine.receive(from, append({ term: 2, seq: 1, entries: [command(1, 2)] }));
+      const output = server.drain();
+      const reply = { type: 'append-reply', term: 2, seq: 1, ok: true, index: 1 };
+      expect(output.messagesAfterPersist).toEqual([{ to: from, message: reply }]);
+    }
+  });
+
+  it('of another leader in the same term is not believed: there cannot be one', () => {
+    const server = new OneServer();
+    server.receive(2, append({ entries: [command(1, 1)] }));
+    const output = server.receive(3, append({ prevIndex: 1, prevTerm: 1, entries: [command(2, 1)] }));
+    expect([...output.messages, ...output.messagesAfterPersist]).toEqual([]);
+    expect(server.engine.status()).toMatchObject({ leader: 2, lastIndex: 1 });
+  });
+
   it('of an older term is refused with the newer one', () => {
     const server = new OneServer({ log: logOf(3) });
     const output = server.receive(2, append({ term: 2 }));
@@ -179,6 +206,33 @@ describe('InstallSnapshot (Raft §7)', () => {
     const output = server.receive(2, { ...rest, index: 9, seq: 3 });
     expect(sent(output, 'snapshot-reply')).toMatchObject([{ received: 0, installed: false }]);
     expect(server.engine.status()).toMatchObject({ commitIndex: 8, lastIndex: 8 });
+  });
+
+  it('is all that is acknowledged where it comes in one turn with entries', () => {
+    const server = new OneServer();
+    server.engine.receive(2, append({ entries: [command(1, 1)] }));
+    server.engine.receive(2, { ...chunk, total: 2 });
+    expect(acknowledged(server.drain()).map(({ type }) => type)).toEqual(['snapshot-reply']);
+  });
+
+  it('that brings more than it says it has is refused', () => {
+    const server = new OneServer();
+    expect(server.engine.receive(2, { ...rest, total: 2 })).toBeDefined();
+    expect(server.engine.receive(2, { ...chunk, total: 2 })).toBeUndefined();
+  });
+
+  it('is what entries before its end are held against', () => {
+    const server = new OneServer();
+    server.receive(2, { ...chunk, total: 2 });
+    server.durable();
+    const entries = [6, 7, 8, 9].map((index) => command(index, 1));
+    const output = server.receive(2, append({ seq: 4, prevIndex: 5, prevTerm: 1, entries }));
+    expect(output.persist?.entries.map(({ index }) => index)).toEqual([9]);
+    expect(acknowledged(output)).toMatchObject([{ ok: true, seq: 4, index: 9 }]);
+    // The last entry of it has a term, which is the snapshot's.
+    const other = append({ term: 3, prevIndex: 8, prevTerm: 2, entries: [command(9, 3)] });
+    expect(acknowledged(server.receive(2, other))).toMatchObject([{ ok: false }]);
+    expect(server.engine.status()).toMatchObject({ commitIndex: 8, lastIndex: 9 });
   });
 
   it('says what it has where a chunk is out of place', () => {

@@ -277,6 +277,12 @@ describe('snapshot to a follower behind the compaction point (Raft §7)', () => 
 });
 
 describe('leader lease', () => {
+  it('is none where nothing ends with it', () => {
+    const leaseOf = (checkQuorum: boolean) =>
+      new OneServer({ settings: { ...SETTINGS, checkQuorum } }).engine.effectiveSettings().leaderLeaseMs;
+    expect([leaseOf(true), leaseOf(false)]).toEqual([SETTINGS.electionTimeoutMs, 0]);
+  });
+
   it('runs out an election timeout after the last heartbeat that a majority answered', () => {
     const server = established();
     keepAlive(server, 500);
