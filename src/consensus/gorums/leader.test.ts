@@ -84,6 +84,24 @@ describe('a server that is removed', () => {
   });
 });
 
+describe('a change of the members', () => {
+  it('is done when it is committed, and not with what was committed before it', () => {
+    const server = established({ settings: { entriesPerMessage: 1 } });
+    server.engine.reconfigure({ type: ChangeType.Remove, id: 3 }, 9);
+    const marked = [server.settle(), server.pass(heartbeatMs)].filter((output) => appends(output).length > 0);
+    // When those who remain have the mark, a command comes into the log before the change.
+    server.engine.propose({ token: 1, commands: [Uint8Array.of(1)] });
+    const messages = [...answer(server, 2, lastCall(marked[0]!)).messages, ...server.settle().messages];
+    const rounds = messages.filter(({ to }) => to === 2).map(({ message }) => message as AppendEntries);
+    expect(rounds.map(({ entries }) => entries.map(({ type }) => type))).toEqual([
+      [EntryType.Normal],
+      [EntryType.Reconf],
+    ]);
+    expect(answer(server, 2, rounds[0]!.call).requests).toEqual([]);
+    expect(answer(server, 2, rounds[1]!.call).requests).toEqual([{ token: 9, ok: true }]);
+  });
+});
+
 describe('a server that does not vote', () => {
   it('does not stand, though a leader tells it to', () => {
     const server = start({ id: 4 });

@@ -61,4 +61,24 @@ describe('HeartbeatRounds', () => {
     rounds.grace(2, 5);
     expect(rounds.verifiedRound([1, 2])).toBe(0);
   });
+
+  it('takes an answer to an earlier round for no step back, and says that it was one', () => {
+    const rounds = new HeartbeatRounds(1);
+    for (const ms of [0, 10]) rounds.begin(ms, 0);
+    expect([rounds.answered(2, 2), rounds.answered(2, 1), rounds.answered(2, 2)]).toEqual([true, true, true]);
+    expect(rounds.verifiedRound([1, 2])).toBe(2);
+    expect(rounds.leaseStartMs([1, 2], 20)).toBe(10);
+  });
+
+  it('knows nothing of a server that left, and of one that comes only when it came', () => {
+    const rounds = new HeartbeatRounds(1);
+    rounds.begin(10, 0);
+    for (const id of [2, 3]) rounds.answered(id, 1);
+    rounds.forget(2);
+    expect(rounds.verifiedRound([1, 2])).toBe(0);
+    expect(rounds.leaseStartMs([1, 2], 20)).toBe(0);
+    rounds.grace(3, 15);
+    expect(rounds.verifiedRound([1, 3])).toBe(0);
+    expect(rounds.leaseStartMs([1, 3], 20)).toBe(15);
+  });
 });

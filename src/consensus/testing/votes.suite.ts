@@ -125,6 +125,29 @@ export function describeVotes<M>(kind: EngineKind<M>, forgery: Forgery<M>): void
       );
     });
 
+    it('begins without a leader, whomever it followed', () => {
+      const server = serverOf({ term: 5, vote: 0 });
+      server.step(3, forgery.append(3, { term: 5, prevIndex: 3, prevTerm: 3, commit: 0, entries: [] }));
+      expect(server.engine.status()).toMatchObject({ role: Role.Follower, leader: 3 });
+      server.pass(2 * electionTimeoutMs);
+      expect(server.engine.status()).toMatchObject({ role: Role.PreCandidate, leader: 0 });
+    });
+
+    it('goes on where another one asks for a vote in its term, or in an earlier one', () => {
+      for (const term of [6, 5]) {
+        const server = serverOf({ term: 5, vote: 0 });
+        const [request] = requestsOf(server.pass(electionTimeoutMs).messages);
+        server.step(2, forgery.grant(request!.message)!);
+        const { messages, messagesAfterPersist } = server.step(
+          3,
+          forgery.ask(3, { term, preVote: false, lastIndex: 9, lastTerm: 5 }),
+        );
+        const verdicts = [...messages, ...messagesAfterPersist].map(({ message }) => forgery.verdict(message));
+        expect(verdicts).not.toContain(true);
+        expect(server.engine.status()).toMatchObject({ role: Role.Candidate, term: 6 });
+      }
+    });
+
     it('gets an election timeout of its own, however late it was sure to be worth it', () => {
       const server = serverOf({ term: 5, vote: 0 });
       const [request] = requestsOf(server.pass(electionTimeoutMs).messages);
@@ -216,7 +239,7 @@ export function describeVotes<M>(kind: EngineKind<M>, forgery: Forgery<M>): void
     it('stands at once, in a new term, where its leader of this term says so', () => {
       const server = following(5);
       const { messagesAfterPersist, persist } = server.step(3, forgery.takeOver(3, 5));
-      expect(server.engine.status()).toMatchObject({ role: Role.Candidate, term: 6 });
+      expect(server.engine.status()).toMatchObject({ role: Role.Candidate, term: 6, leader: 0 });
       expect(persist?.hardState).toMatchObject({ term: 6, vote: 1 });
       expect(requestsOf(messagesAfterPersist).map(({ to }) => to)).toEqual([2, 3]);
     });
