@@ -1,49 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { ResultStatus } from '../wire/generated/rkv.ts';
-import type { ClientEnvironment } from './environment.ts';
 import { LeaderChannel } from './leaderChannel.ts';
 import type { CommandResult, PendingCommand } from './pendingCommand.ts';
+import { VirtualClock } from './testing/virtualClock.ts';
 import type { LinkListener, ServerLink } from './transport.ts';
-
-/** Virtual time. */
-class Clock implements ClientEnvironment {
-  private now = 0;
-  private due: { atMs: number; run: () => void }[] = [];
-  readonly nowMs = () => this.now;
-  readonly random = () => 0;
-  readonly soon = (turn: () => void) => void this.after(0, turn);
-  readonly after = (delayMs: number, run: () => void) => {
-    const event = { atMs: this.now + delayMs, run };
-    this.due.push(event);
-    return () => {
-      this.due = this.due.filter((each) => each !== event);
-    };
-  };
-
-  runUntil(isDone: () => boolean, untilMs: number): void {
-    while (!isDone()) {
-      this.due.sort((a, b) => a.atMs - b.atMs);
-      const next = this.due.shift();
-      if (next === undefined || next.atMs > untilMs) return;
-      this.now = next.atMs;
-      next.run();
-    }
-  }
-}
 
 /** A link whose server leads, and needs `roundTripMs` to say so and as long for each command; undefined: it never says anything. */
 class DistantLink implements ServerLink {
   readonly address: string;
   readonly commandBytesMax = 1024;
   heardMs: number;
-  private readonly clock: Clock;
+  private readonly clock: VirtualClock;
   private readonly listener: LinkListener;
   private readonly roundTripMs: number | undefined;
   private commands: PendingCommand[] = [];
   private isOpen = true;
   private isReady = false;
 
-  constructor(address: string, clock: Clock, listener: LinkListener, roundTripMs: number | undefined) {
+  constructor(address: string, clock: VirtualClock, listener: LinkListener, roundTripMs: number | undefined) {
     this.address = address;
     this.clock = clock;
     this.listener = listener;
@@ -95,7 +69,7 @@ class DistantLink implements ServerLink {
 }
 
 function channelTo(roundTripsMs: Readonly<Record<string, number | undefined>>) {
-  const clock = new Clock();
+  const clock = new VirtualClock();
   const opened: { address: string; atMs: number }[] = [];
   const channel = new LeaderChannel({
     addresses: Object.keys(roundTripsMs),

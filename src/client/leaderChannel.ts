@@ -6,6 +6,7 @@ import { parseAddress } from './addresses.ts';
 import type { ClientEnvironment } from './environment.ts';
 import type { CommandListener, CommandResult, CommandStatus } from './pendingCommand.ts';
 import { PendingCommand } from './pendingCommand.ts';
+import { SendWindow } from './sendWindow.ts';
 import type { LeaderHint, LinkFailure, LinkListener, ServerLink, Transport } from './transport.ts';
 
 export interface LeaderChannelOptions {
@@ -73,6 +74,9 @@ export class LeaderChannel implements LinkListener {
   /** Waiting to be sent; those before `head` have left. */
   private queue: PendingCommand[] = [];
   private head = 0;
+  /** What an overloaded server would not answer in time any more: not sent while it is so. */
+  private late: PendingCommand[] = [];
+  private window = new SendWindow();
   private link: ServerLink | null = null;
   /** When it was opened; undefined once its server has said something. */
   private openedMs: number | undefined;
@@ -99,6 +103,9 @@ export class LeaderChannel implements LinkListener {
   private returned: PendingCommand[] = [];
   private leave = false;
   private overloaded = false;
+  /** Of the results that arrived together: how many commands were carried out, and the last of them. */
+  private carriedOut = 0;
+  private lastCarriedOut: PendingCommand | undefined;
 
   constructor(options: LeaderChannelOptions) {
     this.options = options;
@@ -119,7 +126,7 @@ export class LeaderChannel implements LinkListener {
   }
 
   private get queued(): number {
-    return this.queue.length - this.head;
+    return this.queue.length - this.head + this.late.length;
   }
 
   /**
@@ -155,6 +162,7 @@ export class LeaderChannel implements LinkListener {
     this.retiring = [];
     this.queue = [];
     this.head = 0;
+    this.late = [];
     for (const command of open) this.abandon(command, 'closed', 'the client was closed');
   }
 
@@ -181,13 +189,17 @@ export class LeaderChannel implements LinkListener {
       this.connect(this.options.addresses[this.nextAddress % this.options.addresses.length]!);
       return;
     }
+    if (this.late.length > 0 && !this.window.isOverloaded) this.takeLate();
     const bytesMax = Math.min(this.options.commandBytesMax, link.commandBytesMax);
+    const nowMs = this.environment.nowMs();
     while (this.head < this.queue.length && this.roomOn(link) > 0) {
       const command = this.queue[this.head++]!;
       if (command.listener === null) continue;
       if (command.cmd.length > bytesMax) refuseSize(command, bytesMax);
+      else if (this.window.isTooLate(command.deadlineMs - nowMs)) this.late.push(command);
       else {
         command.sent = true;
+        command.sentMs = nowMs;
         link.add(command);
       }
     }
@@ -197,8 +209,14 @@ export class LeaderChannel implements LinkListener {
   }
 
   private roomOn(link: ServerLink): number {
-    const room = link.room();
+    const room = Math.min(link.room(), this.window.room(link.unanswered));
     return this.proven ? room : Math.min(room, PROBE_COMMANDS_MAX - link.unanswered);
+  }
+
+  private takeLate(): void {
+    const { late } = this;
+    this.late = [];
+    this.queue = [...late, ...this.takeQueue()];
   }
 
   private takeQueue(): PendingCommand[] {
@@ -227,6 +245,10 @@ export class LeaderChannel implements LinkListener {
     switch (status) {
       case ResultStatus.RESULT_OK:
         if (current && (!this.proven || this.paused)) this.prove();
+        if (current) {
+          this.carriedOut++;
+          this.lastCarriedOut = command;
+        }
         if (clientId === 0 && value === undefined) command.finish(OK_RESULT);
         else command.finish({ status: 'ok', clientId, value, detail: '', maybeDone: true });
         return;
@@ -281,12 +303,22 @@ export class LeaderChannel implements LinkListener {
       return;
     }
     if (this.openedMs !== undefined) this.firstWord(link.address, this.openedMs);
+    this.noteCarriedOut();
     const { leave, overloaded } = this;
     this.leave = false;
     this.overloaded = false;
+    if (overloaded) this.window.refused(link.unanswered);
     if (leave) this.moveAway(hint);
-    else if (overloaded) this.pause();
+    // Where something is on its way still, its answer says when to go on.
+    else if (overloaded && link.unanswered === 0) this.pause();
     else this.flushSoon();
+  }
+
+  private noteCarriedOut(): void {
+    if (this.lastCarriedOut === undefined) return;
+    this.window.answered(this.carriedOut, this.environment.nowMs() - this.lastCarriedOut.sentMs);
+    this.carriedOut = 0;
+    this.lastCarriedOut = undefined;
   }
 
   linkClosed(link: ServerLink, { message, end }: LinkFailure): void {
@@ -319,6 +351,7 @@ export class LeaderChannel implements LinkListener {
   private connect(address: string): void {
     this.counters.links++;
     this.proven = false;
+    this.window = new SendWindow();
     this.openedMs = this.environment.nowMs();
     this.link = this.options.transport.open(address, this);
   }
@@ -407,6 +440,7 @@ export class LeaderChannel implements LinkListener {
     }
     this.deadlineFloorMs = floorMs;
     for (const command of overdue) this.abandon(command, 'timeout', this.lastFailure);
+    if (this.late.length > 0) this.late = this.late.filter((command) => command.listener !== null);
   }
 
   private checkSilence(): void {
@@ -444,7 +478,7 @@ export class LeaderChannel implements LinkListener {
 
   private unfinished(): PendingCommand[] {
     const sent = this.links().flatMap((link) => link.waiting());
-    return [...sent, ...this.queue.slice(this.head)].filter((command) => command.listener !== null);
+    return [...sent, ...this.late, ...this.queue.slice(this.head)].filter((command) => command.listener !== null);
   }
 
   private abandon(command: PendingCommand, status: CommandStatus, detail: string): void {

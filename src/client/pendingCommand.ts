@@ -38,6 +38,8 @@ export class PendingCommand {
   readonly deadlineMs: number;
   /** On its way to a server, or waiting there. */
   sent = false;
+  /** When it was sent last, by the environment's clock. */
+  sentMs = 0;
   /** An earlier attempt ended without anybody knowing how. */
   doubtful = false;
   /** Null once the result was given. */

@@ -4,7 +4,7 @@ import { CommandType, encodeCommand, REGISTER_BYTES } from '../../wire/command.t
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { randomFrom } from '../storage/testing.ts';
 import type { CommandOutcome, LookupOutcome } from './outcomes.ts';
-import { OFFERED_BYTES_MAX, PendingCommands } from './pendingCommands.ts';
+import { OFFERED_BYTES_MAX, PendingCommands, type SmallBounds } from './pendingCommands.ts';
 import { commandOf, type Item, PASSES, PendingTwin, VERDICTS } from './testing/pendingTwin.ts';
 
 const RUNS = 40;
@@ -158,14 +158,24 @@ class Pair {
     return kind === 2 ? [size, bytes] : [NO_LIMIT, NO_LIMIT];
   }
 
+  private smallBounds(): SmallBounds {
+    const sizes = this.twin.openSmall();
+    const bytes = sizes.reduce((total, size) => total + size, 0);
+    const kind = this.below(12);
+    return {
+      commandsMax: kind === 0 ? this.below(sizes.length + 2) : kind === 1 ? sizes.length : NO_LIMIT,
+      bytesMax: kind === 2 ? this.below(bytes + 2) : kind === 3 ? bytes : NO_LIMIT,
+    };
+  }
+
   private take(): void {
     const [sizeMax, bytesMax] = this.limits();
     const leader = this.below(4);
     // What the twin is told first, the sinks may hear.
-    const expected = this.twin.takeCommands(sizeMax, bytesMax, leader);
-    const batch = this.pending.takeCommands(sizeMax, bytesMax, leader, (command) => {
-      return VERDICTS[this.items.get(command)!.kind]!.first;
-    });
+    const small = this.smallBounds();
+    const expected = this.twin.takeCommands(sizeMax, bytesMax, leader, small);
+    const foresee = (command: Uint8Array) => VERDICTS[this.items.get(command)!.kind]!.first;
+    const batch = this.pending.takeCommands(sizeMax, bytesMax, leader, foresee, small);
     expect(batch?.commands.map((command) => this.items.get(command)?.tag)).toEqual(expected?.map(({ tag }) => tag));
     if (batch === undefined) return;
     this.twin.proposed(batch.token, expected!);

@@ -61,6 +61,26 @@ describe('PendingCommands', () => {
     expect(pending.size).toBe(3);
   });
 
+  it('small commands were queued for longer than anybody waits for them', () => {
+    const pending = new PendingCommands();
+    const sink = new Sink();
+    const large = new Uint8Array(OFFERED_BYTES_MAX);
+    [new Uint8Array(100), large, new Uint8Array(300), large, new Uint8Array(200)].forEach((command, tag) => {
+      pending.addCommand(command, sink, tag);
+    });
+    const small = { commandsMax: 2, bytesMax: 350 };
+    // The last goes first, and is not enough: the one before it goes as well. What is large has bounds of its own.
+    const { commands } = pending.takeCommands(100, 1 << 30, 7, passAll, small)!;
+    expect(sink.outcomes).toEqual(['4 overloaded', '2 overloaded']);
+    expect(commands.map(({ length }) => length)).toEqual([100, OFFERED_BYTES_MAX]);
+    expect(pending.size).toBe(3);
+    pending.addCommand(new Uint8Array(250), sink, 5);
+    pending.takeCommands(100, 1 << 30, 7, passAll, small);
+    pending.addCommand(new Uint8Array(1), sink, 6);
+    pending.takeCommands(100, 1 << 30, 7, passAll, small);
+    expect(sink.outcomes.slice(2)).toEqual(['6 overloaded']);
+  });
+
   it('a few commands of many megabytes were queued like as many small ones', () => {
     const pending = new PendingCommands();
     const sink = new Sink();

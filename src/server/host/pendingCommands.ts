@@ -45,6 +45,12 @@ interface Queue {
   waiters: Waiters;
 }
 
+/** How many commands that are not large may be open, and how many bytes of them. */
+export interface SmallBounds {
+  readonly commandsMax: number;
+  readonly bytesMax: number;
+}
+
 /** Says what a command is certain to be answered with, before it enters the log. */
 export type Foresee = (command: Uint8Array) => ApplyResult | 'undecided' | undefined;
 
@@ -73,6 +79,9 @@ export class PendingCommands {
   size = 0;
   /** Bytes of the commands, and about those of the lookups' keys, that are not answered yet. */
   bytes = 0;
+  /** Of the commands that are not large. */
+  private smallSize = 0;
+  private smallBytes = 0;
   private arrived: Queue = emptyQueue();
   private arrivedBytes = 0;
   /** Large commands, and those of the same sessions that came after them: they leave one after the other. */
@@ -96,10 +105,17 @@ export class PendingCommands {
   private confirmed: ConfirmedRead[] = [];
 
   addCommand(command: Uint8Array, sink: CommandSink, tag: number): void {
-    this.size++;
-    this.bytes += command.length;
+    this.count(command.length);
     this.arrivedBytes += command.length;
     append(this.arrived, command, sink, tag);
+  }
+
+  private count(size: number): void {
+    this.size++;
+    this.bytes += size;
+    if (size >= OFFERED_BYTES_MAX) return;
+    this.smallSize++;
+    this.smallBytes += size;
   }
 
   addLookup(key: string, sink: CommandSink, tag: number): void {
@@ -112,12 +128,21 @@ export class PendingCommands {
   }
 
   /**
-   * Commands that gathered, as one batch of bounded size; those that would take the open ones past `sizeMax` or `bytesMax` are
-   * refused, and those whose answer is certain get it: they do not enter the log.
+   * Commands that gathered, as one batch of bounded size; those that would take the open ones past `sizeMax` or `bytesMax`, or the
+   * small ones past `small`, are refused, the last first, and those whose answer is certain get it: they do not enter the log.
    */
-  takeCommands(sizeMax: number, bytesMax: number, leader: NodeId, foresee: Foresee): ProposalBatch | undefined {
+  takeCommands(
+    sizeMax: number,
+    bytesMax: number,
+    leader: NodeId,
+    foresee: Foresee,
+    small: SmallBounds = UNBOUNDED,
+  ): ProposalBatch | undefined {
     let offered = this.arrived;
-    if (offered.commands.length > 0) this.refuseExcess(offered, sizeMax, bytesMax, leader);
+    if (offered.commands.length > 0) {
+      this.refuseExcess(offered, sizeMax, bytesMax, leader);
+      this.refuseSmallExcess(offered, small, leader);
+    }
     const isPlain = this.arrivedBytes < OFFERED_BYTES_MAX && this.waiting.commands.length === 0;
     if (isPlain) {
       this.arrived = emptyQueue();
@@ -134,8 +159,7 @@ export class PendingCommands {
 
   /** One small command as a batch of its own, ahead of all that gathered. */
   takeAtOnce(command: Uint8Array, sink: CommandSink, tag: number): ProposalBatch {
-    this.size++;
-    this.bytes += command.length;
+    this.count(command.length);
     const alone = emptyQueue();
     append(alone, command, sink, tag);
     return this.batchOf(alone);
@@ -223,6 +247,22 @@ export class PendingCommands {
       this.answer(waiters, commands.length, { status: 'overloaded', leader });
       cut(waiters, commands.length);
     }
+  }
+
+  private refuseSmallExcess({ commands, waiters }: Queue, small: SmallBounds, leader: NodeId): void {
+    const large = emptyQueue();
+    let at = commands.length;
+    for (; at > 0 && (this.smallSize > small.commandsMax || this.smallBytes > small.bytesMax); at--) {
+      if (waiters.sizes[at - 1]! >= OFFERED_BYTES_MAX) move({ commands, waiters }, at - 1, large);
+      else {
+        this.arrivedBytes -= waiters.sizes[at - 1]!;
+        this.answer(waiters, at - 1, { status: 'overloaded', leader });
+      }
+    }
+    if (at === commands.length) return;
+    commands.length = at;
+    cut(waiters, at);
+    for (let i = large.commands.length - 1; i >= 0; i--) move(large, i, { commands, waiters });
   }
 
   /** Mostly every command passes, and nothing is moved then. */
@@ -432,7 +472,10 @@ export class PendingCommands {
     const size = sizes[at]!;
     this.size--;
     this.bytes -= size;
-    if (holdsLarge && size >= OFFERED_BYTES_MAX) this.largeOpenBytes -= size;
+    if (size < OFFERED_BYTES_MAX) {
+      this.smallSize--;
+      this.smallBytes -= size;
+    } else if (holdsLarge) this.largeOpenBytes -= size;
     sinks[at]!.commandDone(tags[at]!, outcome);
   }
 
@@ -473,6 +516,7 @@ function dropFirst({ commands, waiters }: Queue, count: number): void {
 
 const noLookups = (): Lookups => ({ keys: [], sinks: [], tags: [], bytes: 0 });
 
+const UNBOUNDED: SmallBounds = { commandsMax: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY };
 const UNKNOWN = { status: 'unknown', leader: 0 } as const;
 const NOT_DONE = { status: 'not-leader', leader: 0 } as const;
 /** Finished batches left at the front of the queue before it is cut. */

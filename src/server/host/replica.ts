@@ -25,6 +25,7 @@ import { SERVER_PENDING_MAX } from '../../wire/limits.ts';
 import { FencedError, fencesInForce, passes, type Speaker } from '../identity/fences.ts';
 import { checkSnapshot, fencesOf, type KeyValueStore, MalformedSnapshotError } from '../stateMachine/keyValueStore.ts';
 import { type LogStore, type LogStoreListener, UnknownFormatError } from '../storage/contract.ts';
+import { AppliedPace } from './appliedPace.ts';
 import type { CommandSink, RequestResult } from './outcomes.ts';
 import { PendingCommands } from './pendingCommands.ts';
 import type { StageWatch } from './stageWatch.ts';
@@ -87,6 +88,7 @@ export class Replica<M> implements LogStoreListener {
   private readonly options: ReplicaOptions<M>;
   private readonly stages: StageWatch | undefined;
   private readonly pending = new PendingCommands();
+  private readonly pace = new AppliedPace();
   private turnScheduled = false;
   private inTurn = false;
   private stopped = false;
@@ -244,7 +246,9 @@ export class Replica<M> implements LogStoreListener {
 
   tick(): void {
     if (this.stopped) return;
-    this.engine.tick(this.environment.nowMs());
+    const nowMs = this.environment.nowMs();
+    this.pace.tick(nowMs);
+    this.engine.tick(nowMs);
     this.turn();
   }
 
@@ -340,14 +344,15 @@ export class Replica<M> implements LogStoreListener {
 
   private offerPending(): void {
     const { pendingBytesMax = Number.POSITIVE_INFINITY } = this.options;
-    const batch = this.pending.takeCommands(SERVER_PENDING_MAX, pendingBytesMax, this.leader, this.foresee);
+    const { leader } = this;
+    const batch = this.pending.takeCommands(SERVER_PENDING_MAX, pendingBytesMax, leader, this.foresee, this.pace);
     if (batch !== undefined) {
       this.stages?.offered(batch);
       this.engine.propose(batch);
     }
     const undecidedToken = this.pending.takeUndecided();
     if (undecidedToken !== undefined) this.engine.read(undecidedToken);
-    const readToken = this.pending.takeLookups(SERVER_PENDING_MAX, pendingBytesMax, this.leader);
+    const readToken = this.pending.takeLookups(SERVER_PENDING_MAX, pendingBytesMax, leader);
     if (readToken !== undefined) this.engine.read(readToken);
   }
 
@@ -437,6 +442,7 @@ export class Replica<M> implements LogStoreListener {
     }
     this.appliedIndex = entry.index;
     this.appliedBytes += entry.data.length;
+    this.pace.applied(entry.data.length);
     const result = entry.type === EntryType.Normal ? this.stateMachine.apply(entry) : undefined;
     if (isConfigurationType(entry.type)) this.configurationApplied();
     this.environment.applied?.(entry);

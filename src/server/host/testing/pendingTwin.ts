@@ -1,6 +1,6 @@
 import { CommandType } from '../../../wire/command.ts';
 import type { CommandOutcome, LookupOutcome } from '../outcomes.ts';
-import { LARGE_OPEN_BYTES_MAX, OFFERED_BYTES_MAX } from '../pendingCommands.ts';
+import { LARGE_OPEN_BYTES_MAX, OFFERED_BYTES_MAX, type SmallBounds } from '../pendingCommands.ts';
 
 /** Kinds of commands: what is foreseen of most is nothing. */
 export const PASSES = 0;
@@ -73,6 +73,8 @@ export class PendingTwin {
   private readonly confirmed: { readonly index: number; readonly lookup: Lookup }[] = [];
   /** Bytes of what is not answered. */
   private readonly open = new Map<number, number>();
+  /** The tags of all that were commands. */
+  private readonly openCommands = new Set<number>();
   /** Large commands that the engine has. */
   private readonly largeOpen = new Map<number, number>();
   private told: [number, unknown][] = [];
@@ -104,6 +106,15 @@ export class PendingTwin {
   addCommand(item: Item): void {
     this.arrived.push(item);
     this.open.set(item.tag, item.size);
+    this.openCommands.add(item.tag);
+  }
+
+  /** Bytes of each command that is open and not large. */
+  openSmall(): number[] {
+    return [...this.openCommands]
+      .filter((tag) => this.open.has(tag))
+      .map((tag) => this.open.get(tag)!)
+      .filter((size) => size < LIMIT);
   }
 
   addLookup(lookup: Lookup): void {
@@ -111,9 +122,15 @@ export class PendingTwin {
     this.open.set(lookup.tag, lookup.key.length);
   }
 
-  takeCommands(sizeMax: number, bytesMax: number, leader: number): Item[] | undefined {
+  takeCommands(sizeMax: number, bytesMax: number, leader: number, small: SmallBounds): Item[] | undefined {
     while ((this.size > sizeMax || this.bytes > bytesMax) && this.arrived.length > 0) {
       this.tell(this.arrived.pop()!.tag, { status: 'overloaded', leader });
+    }
+    const isTooMuch = (sizes: readonly number[]) => sizes.length > small.commandsMax || sum(sizes) > small.bytesMax;
+    while (isTooMuch(this.openSmall()) && this.arrived.some((item) => !isLarge(item))) {
+      const last = this.arrived.findLastIndex((item) => !isLarge(item));
+      const [{ tag }] = this.arrived.splice(last, 1) as [Item];
+      this.tell(tag, { status: 'overloaded', leader });
     }
     const offered: Item[] = [];
     const leaving = this.leaving();
