@@ -196,7 +196,7 @@ export class LeaderChannel implements LinkListener {
       const command = this.queue[this.head++]!;
       if (command.listener === null) continue;
       if (command.cmd.length > bytesMax) refuseSize(command, bytesMax);
-      else if (this.window.isTooLate(command.deadlineMs - nowMs)) this.late.push(command);
+      else if (this.window.isTooLate(command.deadlineMs - nowMs, link.unanswered)) this.late.push(command);
       else {
         command.sent = true;
         command.sentMs = nowMs;

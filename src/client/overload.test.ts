@@ -18,7 +18,7 @@ class BusyServer {
   attempts = 0;
   private readonly random = seededRandom(1);
   private readonly clock: VirtualClock;
-  private readonly perTurn: number;
+  perTurn: number;
   private readonly openMax: number;
   private open: { readonly link: BusyLink; readonly command: PendingCommand }[] = [];
 
@@ -151,6 +151,18 @@ it('at twice what a server can do everything was sent too late to be answered in
   expect(load.tookMs.length).toBeGreaterThan(0.95 * 15_000);
   // What is refused is tried again, but not again and again.
   expect(server.attempts).toBeLessThan(1.2 * load.tookMs.length);
+});
+
+it('a server that was too slow to answer anything in time serves again as soon as it is faster', () => {
+  const clock = new VirtualClock();
+  const server = new BusyServer(clock, 1, 400);
+  const load = new Load(clock, server);
+  load.offer(20, 25_000);
+  clock.runUntil(() => false, 10_000);
+  server.perTurn = 30;
+  const before = load.tookMs.length;
+  clock.runUntil(() => false, 30_000);
+  expect(load.tookMs.length - before).toBeGreaterThan(0.9 * 30_000);
 });
 
 it('two clients of one server share what it can do, and each goes on alone when the other stops', () => {

@@ -2,8 +2,8 @@
 const IN_FLIGHT_MIN = 16;
 /** Past this nobody is refused for want of room any more, whatever is on the way. */
 const UNBOUNDED_FROM = 1 << 15;
-/** How much each answer makes room for besides its own: a sixteenth more in a round trip. */
-const GROWTH_PER_ANSWER = 1 / 16;
+/** How much each answer makes room for besides its own: an eighth more in a round trip. */
+const GROWTH_PER_ANSWER = 1 / 8;
 /** Weight of a new measurement of how long answers take. */
 const ANSWER_SHARE = 1 / 16;
 /** Answers take longer than they did on the average. */
@@ -28,9 +28,9 @@ export class SendWindow {
     return this.limit - inFlight;
   }
 
-  /** A command that is sent now will hardly be answered in `leftMs`. */
-  isTooLate(leftMs: number): boolean {
-    return this.isOverloaded && leftMs < ANSWER_MARGIN * this.answerMs;
+  /** A command that is sent now, behind `inFlight`, will hardly be answered in `leftMs`. A few are sent in any case, to know. */
+  isTooLate(leftMs: number, inFlight: number): boolean {
+    return this.isOverloaded && inFlight >= IN_FLIGHT_MIN && leftMs < ANSWER_MARGIN * this.answerMs;
   }
 
   /** `answers` commands were carried out, the last of them `tookMs` after it was sent. */
