@@ -402,6 +402,11 @@ export interface Engine<M> {
 /** Turns an engine's messages into bytes and back. `decode` throws MalformedMessageError on anything it cannot read. */
 export interface MessageCodec<M> {
   encode(message: M): Uint8Array;
+  /**
+   * The same bytes in pieces, one after the other, where something in the message is large (LARGE_PART_BYTES): that is a piece by
+   * itself, where it stands in memory already. Nobody may change the pieces. Undefined where nothing is large.
+   */
+  encodeLarge(message: M): readonly Uint8Array[] | undefined;
   decode(bytes: Uint8Array): M;
   /**
    * Whether the message may arrive before others that were sent to the same server earlier, where these are large: it must not

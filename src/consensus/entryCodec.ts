@@ -14,6 +14,9 @@ const TAG_INDEX = 0x10;
 const TAG_TYPE = 0x18;
 const TAG_DATA = 0x22;
 
+/** What is shorter costs less to copy than to carry by itself. */
+export const LARGE_PART_BYTES = 64 * 1024;
+
 const ENTRY_TYPE_MAX = Math.max(...Object.values(EntryType));
 
 function bodySize(entry: Entry): number {
@@ -78,6 +81,24 @@ export function encodeEntries(entries: readonly Entry[]): Uint8Array {
   writeEntries(entries, bytes, 0);
   return bytes;
 }
+
+/**
+ * As encodeEntries, where one of the records is large: the bytes in pieces, one after the other, in which large records are views
+ * and only what is small is copied. Undefined where none is large.
+ */
+export function largeRecords(entries: readonly Entry[]): Uint8Array[] | undefined {
+  if (!entries.some(isLarge)) return undefined;
+  const pieces: Uint8Array[] = [];
+  for (let from = 0; from < entries.length; ) {
+    let to = from + 1;
+    if (!isLarge(entries[from]!)) while (to < entries.length && !isLarge(entries[to]!)) to++;
+    pieces.push(encodeEntries(entries.slice(from, to)));
+    from = to;
+  }
+  return pieces;
+}
+
+const isLarge = (entry: Entry): boolean => recordSize(entry) >= LARGE_PART_BYTES;
 
 function standTogether(entries: readonly Entry[]): boolean {
   const buffer = entries[0]!.record;

@@ -28,7 +28,6 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
     'Neither looks at the other.',
     'consensus/etcd/reads.ts ClientReads.refuse: swap this.asked.clear(); this.fresh = []; → this.fresh = []; this.asked.clear();',
     'consensus/etcd/step.ts tick: swap state.ticks++; state.electionElapsed++; → state.electionElapsed++; state.ticks++;',
-    'consensus/etcd/codec.ts encode: swap bytes[pos] = Field.Snapshot; bytes.set(snapshot, writeVarint(bytes, pos + 1, snapshot.length)); → bytes.set(snapshot, writeVarint(bytes, pos + 1, snapshot.length)); bytes[pos] = Field.Snapshot;',
     'consensus/etcd/engine.ts EtcdEngine.tick: swap this.node.state.slept(ticks); this.leadership?.audience.woke(nowMs); → this.leadership?.audience.woke(nowMs); this.node.state.slept(ticks);',
     'consensus/etcd/engine.ts EtcdEngine.applied: swap this.appliedIndex = Math.max(this.appliedIndex, index); this.delivery.applied(index); → this.delivery.applied(index); this.appliedIndex = Math.max(this.appliedIndex, index);',
     'consensus/etcd/engine.ts EtcdEngine.carryOut: swap this.out.restore = ready.snapshot; this.configurations.restore(ready.snapshot.index, ready.snapshot.configuration); → this.configurations.restore(ready.snapshot.index, ready.snapshot.configuration); this.out.restore = ready.snapshot;',

@@ -88,6 +88,22 @@ describe('frames between peers', () => {
     expect(groups).toEqual([0, 0, 0, 1, 1, 1, 2 ** 32 - 1, 2 ** 32 - 1, 2 ** 32 - 1]);
   });
 
+  it('of large messages are put together where the one before was, and no others', () => {
+    const payloads: Uint8Array[] = [];
+    const reader = new FrameReader(PAYLOAD_BYTES_MAX, (_kind, payload) => payloads.push(payload));
+    const inTwo = (kind: FrameKind, fill: number) => {
+      const frame = encodeFrame(kind, Buffer.alloc(1000, fill));
+      reader.push(frame.subarray(0, 500));
+      reader.push(frame.subarray(500));
+    };
+    for (const fill of [1, 2]) {
+      inTwo(FrameKind.LargeMore, fill);
+      inTwo(FrameKind.Messages, fill);
+    }
+    expect(payloads.map(([first]) => first)).toEqual([2, 1, 2, 2]);
+    expect(payloads[0]!.buffer).toBe(payloads[2]!.buffer);
+  });
+
   it('are found byte by byte', () => {
     const bytes = Buffer.concat([encodeFrame(FrameKind.Messages, Buffer.from([1, 7])), encodeTaken(5)]);
     const read = readIn(

@@ -73,9 +73,11 @@ export function newFrame(kind: FrameKind, payloadBytes: number, hereBytes = payl
   return frame;
 }
 
-export function sealFrame(frame: Buffer, rest?: Uint8Array): Buffer {
-  const here = checksum(frame);
-  frame.writeUInt32BE(rest === undefined ? here : crc32(rest, here), CHECKED_BYTES);
+/** `rest`: what of the payload stays where it is. */
+export function sealFrame(frame: Buffer, rest: readonly Uint8Array[] = []): Buffer {
+  let sum = checksum(frame);
+  for (const part of rest) sum = crc32(part, sum);
+  frame.writeUInt32BE(sum, CHECKED_BYTES);
   return frame;
 }
 
@@ -130,13 +132,19 @@ function notMessages(error: unknown): unknown {
   return error instanceof MalformedBytesError ? new MalformedFrameError(`not messages: ${error.message}`) : error;
 }
 
-/** Finds the frames in bytes that come in pieces cut anywhere. Keeps what is no whole frame yet, and nothing else. */
+/**
+ * Finds the frames in bytes that come in pieces cut anywhere. Keeps what is no whole frame yet, and nothing else. A payload is a view
+ * that stays as it is, but that of a large message's piece (LargeBegin, LargeMore): who takes it copies it at once, for it may be put
+ * together where the one before it was. Memory touched for the first time is slow, and such frames come by the hundred.
+ */
 export class FrameReader {
   /** A longer payload is malformed as soon as its header is here. */
   payloadBytesMax: number;
   private readonly take: (kind: FrameKind, payload: Uint8Array, group: number) => void;
   private partial: Buffer | undefined;
   private partialBytes = 0;
+  /** Where pieces of large messages are put together. */
+  private shared: Buffer | undefined;
 
   constructor(payloadBytesMax: number, take: (kind: FrameKind, payload: Uint8Array, group: number) => void) {
     this.payloadBytesMax = payloadBytesMax;
@@ -171,7 +179,7 @@ export class FrameReader {
     if (this.partialBytes < HEADER_BYTES) {
       at = this.fill(piece, at, HEADER_BYTES);
       if (this.partialBytes < HEADER_BYTES) return at;
-      const frame = Buffer.allocUnsafe(this.frameBytes(this.partial, 0));
+      const frame = this.room(this.frameBytes(this.partial, 0), this.partial[5]!);
       this.partial.copy(frame);
       this.partial = frame;
     }
@@ -182,6 +190,14 @@ export class FrameReader {
     this.partialBytes = 0;
     this.whole(frame);
     return at;
+  }
+
+  private room(bytes: number, kind: number): Buffer {
+    if (kind !== FrameKind.LargeBegin && kind !== FrameKind.LargeMore) return Buffer.allocUnsafe(bytes);
+    if (this.shared === undefined || this.shared.length < bytes) {
+      this.shared = Buffer.allocUnsafeSlow(HEADER_BYTES + this.payloadBytesMax);
+    }
+    return this.shared.subarray(0, bytes);
   }
 
   private fill(piece: Buffer, at: number, upTo: number): number {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MalformedMessageError, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
-import { encodeEntries } from '../entryCodec.ts';
+import { encodeEntries, LARGE_PART_BYTES } from '../entryCodec.ts';
 import { etcdCodec } from './codec.ts';
 import { isForPeers, Message, MessageType } from './messages.ts';
 
@@ -96,6 +96,22 @@ describe('the wire encoding', () => {
     const [first] = etcdCodec.decode(bytes).entries;
     expect(first!.record).toBe(bytes);
     expect(first!.data.buffer).toBe(bytes.buffer);
+  });
+
+  it('is the same in pieces where something is large, which is not copied', () => {
+    const bytes = new Uint8Array(LARGE_PART_BYTES).fill(7);
+    const large = new Entry(2, 1, EntryType.Normal, bytes);
+    const entries = [new Entry(1, 1, EntryType.Normal, Uint8Array.of(1)), large];
+    const sent = Object.assign(new Message(MessageType.Append, 0), { term: 9, index: 300, entries });
+    const pieces = etcdCodec.encodeLarge(sent)!;
+    expect(pieces.at(-1)!.buffer).toBe(large.record!.buffer);
+    expect(Buffer.compare(Buffer.concat(pieces), etcdCodec.encode(sent))).toBe(0);
+    const content = { index: 5, term: 2, configuration: simpleConfiguration([1, 2], [300]), data: bytes };
+    const brought = Object.assign(new Message(MessageType.Snapshot, 0), { term: 9, snapshot: content });
+    const [, data] = etcdCodec.encodeLarge(brought)!;
+    expect(data).toBe(bytes);
+    expect(Buffer.compare(Buffer.concat(etcdCodec.encodeLarge(brought)!), etcdCodec.encode(brought))).toBe(0);
+    fc.assert(fc.property(fc.oneof(plain, append, snapshot), (each) => etcdCodec.encodeLarge(each) === undefined));
   });
 
   it('refuses by name whatever it cannot read', () => {

@@ -2,7 +2,7 @@ import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
 import { varintSize, varintsSize, writeVarint, writeVarints } from '../../bytes/varint.ts';
 import { type Configuration, MalformedMessageError, type MessageCodec, type Snapshot } from '../contract.ts';
 import type { Entry } from '../entry.ts';
-import { decodeRecord, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
+import { decodeRecord, LARGE_PART_BYTES, largeRecords, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
 import { memberNumbers, readMembers } from '../membership/configurationCodec.ts';
 import { isForPeers, Message, MessageType } from './messages.ts';
 
@@ -33,7 +33,7 @@ const WIRE_TYPES: ReadonlySet<number> = new Set(Object.values(MessageType).filte
 
 export type EtcdMessage = Message;
 
-export const etcdCodec: MessageCodec<EtcdMessage> = { encode, decode, mayOvertake };
+export const etcdCodec: MessageCodec<EtcdMessage> = { encode, encodeLarge, decode, mayOvertake };
 
 function mayOvertake({ type }: EtcdMessage): boolean {
   switch (type) {
@@ -50,11 +50,31 @@ function mayOvertake({ type }: EtcdMessage): boolean {
 }
 
 function encode(message: EtcdMessage): Uint8Array {
+  const { snapshot } = message;
+  if (snapshot === undefined) {
+    const { bytes, at } = begin(message, recordsSize(message.entries));
+    writeEntries(message.entries, bytes, at);
+    return bytes;
+  }
+  const { bytes, at } = beginSnapshot(message, snapshot, snapshot.data.length);
+  bytes.set(snapshot.data, at);
+  return bytes;
+}
+
+function encodeLarge(message: EtcdMessage): readonly Uint8Array[] | undefined {
+  const { snapshot } = message;
+  if (snapshot === undefined) {
+    const records = largeRecords(message.entries);
+    return records === undefined ? undefined : [begin(message, 0).bytes, ...records];
+  }
+  if (snapshot.data.length < LARGE_PART_BYTES) return undefined;
+  return [beginSnapshot(message, snapshot, 0).bytes, snapshot.data];
+}
+
+/** What stands before the entries or the snapshot, with `room` bytes for what follows it at `at`: no message has both. */
+function begin(message: EtcdMessage, room: number): { readonly bytes: Uint8Array; readonly at: number } {
   const flags = (message.reject ? FLAG_REJECT : 0) | (message.transfer ? FLAG_TRANSFER : 0);
-  const snapshot = message.snapshot === undefined ? undefined : encodeSnapshot(message.snapshot);
-  const contentSize =
-    snapshot === undefined ? recordsSize(message.entries) : 1 + varintSize(snapshot.length) + snapshot.length;
-  const bytes = new Uint8Array(headSize(message, flags) + contentSize);
+  const bytes = new Uint8Array(headSize(message, flags) + room);
   bytes[0] = FORMAT_VERSION;
   bytes[1] = message.type;
   let pos = writeField(bytes, 2, Field.Term, message.term);
@@ -65,15 +85,19 @@ function encode(message: EtcdMessage): Uint8Array {
   pos = writeField(bytes, pos, Field.Flags, flags);
   pos = writeField(bytes, pos, Field.ReadSequence, message.readSequence);
   pos = writeField(bytes, pos, Field.ReadContext, message.readContext);
-  if (snapshot === undefined) writeEntries(message.entries, bytes, pos);
-  else {
-    bytes[pos] = Field.Snapshot;
-    bytes.set(snapshot, writeVarint(bytes, pos + 1, snapshot.length));
-  }
-  return bytes;
+  return { bytes, at: pos };
 }
 
-/** What stands before the entries or the snapshot: no message has both. */
+/** All but the snapshot's data, for which there are `room` bytes at `at`. */
+function beginSnapshot(message: EtcdMessage, { index, term, configuration, data }: Snapshot, room: number) {
+  const { voters, outgoing, learners, learnersNext, autoLeave } = configuration;
+  const numbers = [index, term, Number(autoLeave), ...memberNumbers(voters, outgoing, learners, learnersNext)];
+  const size = varintsSize(numbers) + data.length;
+  const { bytes, at } = begin(message, 1 + varintSize(size) + varintsSize(numbers) + room);
+  bytes[at] = Field.Snapshot;
+  return { bytes, at: writeVarints(bytes, writeVarint(bytes, at + 1, size), numbers) };
+}
+
 function headSize(message: EtcdMessage, flags: number): number {
   const { term, index, logTerm, commit, rejectHint, readSequence, readContext } = message;
   const ofLog = fieldSize(term) + fieldSize(index) + fieldSize(logTerm) + fieldSize(commit) + fieldSize(rejectHint);
@@ -171,14 +195,6 @@ function check(message: Message): void {
   if (entries.length > 0 && type !== MessageType.Append) {
     throw new MalformedMessageError(`etcd message of type ${type} with entries`);
   }
-}
-
-function encodeSnapshot({ index, term, configuration, data }: Snapshot): Uint8Array {
-  const { voters, outgoing, learners, learnersNext, autoLeave } = configuration;
-  const numbers = [index, term, Number(autoLeave), ...memberNumbers(voters, outgoing, learners, learnersNext)];
-  const bytes = new Uint8Array(varintsSize(numbers) + data.length);
-  bytes.set(data, writeVarints(bytes, 0, numbers));
-  return bytes;
 }
 
 function decodeSnapshot(bytes: Uint8Array): Snapshot {

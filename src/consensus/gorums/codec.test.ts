@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ByteReader } from '../../bytes/byteReader.ts';
 import { MalformedMessageError, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
-import { encodeEntries } from '../entryCodec.ts';
+import { encodeEntries, LARGE_PART_BYTES } from '../entryCodec.ts';
 import { messageIn } from '../parts/numberedCodec.ts';
 import { gorumsCodec, SNAPSHOT_BODY } from './codec.ts';
 import type { GorumsMessage } from './messages.ts';
@@ -83,6 +83,17 @@ describe('the stream codec', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('does not copy a large snapshot', () => {
+    const numbers = { call: 1, leader: 1, term: 3, lastIncludedIndex: 4, lastIncludedTerm: 2 };
+    const large = new Uint8Array(LARGE_PART_BYTES).fill(7);
+    const configuration = simpleConfiguration([1, 2], [300]);
+    const sent: GorumsMessage = { type: 'InstallSnapshot', ...numbers, configuration, data: large };
+    const pieces = gorumsCodec.encodeLarge(sent)!;
+    expect(pieces.at(-1)).toBe(large);
+    expect(Buffer.compare(Buffer.concat(pieces), gorumsCodec.encode(sent))).toBe(0);
+    expect(gorumsCodec.encodeLarge({ ...sent, data: large.subarray(1) })).toBeUndefined();
   });
 
   it('carries entries as the records that the disk holds, and reads them without a copy', () => {

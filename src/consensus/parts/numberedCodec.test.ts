@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MalformedMessageError } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { LARGE_PART_BYTES } from '../entryCodec.ts';
 import { ENTRIES, type Layouts, numberedCodec } from './numberedCodec.ts';
 
 type TestMessage =
@@ -47,6 +48,21 @@ describe('messages as numbers', () => {
       expect([...bytes]).toEqual([3, 5, 9, bits]);
       expect(codec.decode(bytes)).toEqual({ type: 'flags', before: 9, one, two });
     }
+  });
+
+  it('are large in pieces, in which nothing large is copied', () => {
+    const entryOf = (index: number, bytes: number) =>
+      new Entry(index, 1, EntryType.Normal, new Uint8Array(bytes).fill(index));
+    const small = [entryOf(1, 5), entryOf(2, LARGE_PART_BYTES - 100)];
+    expect(codec.encodeLarge({ type: 'entries', last: 1, entries: small })).toBeUndefined();
+    expect(codec.encodeLarge({ type: 'numbers', first: 1, second: 2 })).toBeUndefined();
+    const entries = [...small, entryOf(3, LARGE_PART_BYTES), entryOf(4, 2 * LARGE_PART_BYTES), entryOf(5, 1)];
+    const pieces = codec.encodeLarge({ type: 'entries', last: 1, entries })!;
+    expect(pieces.map(({ length }) => length > 1000)).toEqual([false, true, true, true, false]);
+    expect([2, 3].map((at) => pieces[at]!.buffer === entries[at]!.record!.buffer)).toEqual([true, true]);
+    expect(Buffer.compare(Buffer.concat(pieces), codec.encode({ type: 'entries', last: 1, entries }))).toBe(0);
+    // To the next peer the same memory.
+    expect(codec.encodeLarge({ type: 'entries', last: 9, entries })![2]!.buffer).toBe(pieces[2]!.buffer);
   });
 
   it('end with what is long, which is read as a view', () => {

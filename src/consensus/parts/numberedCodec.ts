@@ -2,7 +2,7 @@ import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
 import { startOf, VARINT_BYTES_MAX, varintsSize, writeVarint, writeVarints } from '../../bytes/varint.ts';
 import { type Configuration, MalformedMessageError, type MessageCodec } from '../contract.ts';
 import type { Entry } from '../entry.ts';
-import { decodeEntries, recordsSize, writeEntries } from '../entryCodec.ts';
+import { decodeEntries, LARGE_PART_BYTES, largeRecords, recordsSize, writeEntries } from '../entryCodec.ts';
 
 type FieldOf<M, Value> = { [K in keyof M]: M[K] extends Value ? K : never }[keyof M] & string;
 type FieldName = string | readonly string[];
@@ -14,6 +14,8 @@ export type Field<M> = FieldOf<M, number> | readonly FieldOf<M, boolean>[];
 export interface Rest<M> {
   sizeOf(message: M): number;
   write(message: M, into: Uint8Array, at: number): void;
+  /** As MessageCodec's encodeLarge. */
+  large(message: M): readonly Uint8Array[] | undefined;
   read(reader: ByteReader): Partial<M>;
 }
 
@@ -32,6 +34,7 @@ export type Layouts<M extends { readonly type: string }> = {
 export const ENTRIES: Rest<{ readonly entries: readonly Entry[] }> = {
   sizeOf: ({ entries }) => recordsSize(entries),
   write: ({ entries }, into, at) => writeEntries(entries, into, at),
+  large: ({ entries }) => largeRecords(entries),
   read: ({ bytes, pos, end }) => ({ entries: decodeEntries(bytes, pos, end) }),
 };
 
@@ -43,6 +46,13 @@ export function snapshotRest(
   return {
     sizeOf: ({ configuration, data }) => varintsSize(numbersOf(configuration)) + data.length,
     write: ({ configuration, data }, into, at) => into.set(data, writeVarints(into, at, numbersOf(configuration))),
+    large: ({ configuration, data }) => {
+      if (data.length < LARGE_PART_BYTES) return undefined;
+      const numbers = numbersOf(configuration);
+      const head = new Uint8Array(varintsSize(numbers));
+      writeVarints(head, 0, numbers);
+      return [head, data];
+    },
     read: (reader) => {
       const configuration = readConfiguration(reader);
       return { configuration, data: reader.bytes.subarray(reader.pos, reader.end) };
@@ -91,14 +101,27 @@ export function numberedCodec<M extends { readonly type: string }>(
   const kinds = new Map(known.map(([type], place) => [type, firstKind + place]));
   const scratch = new Uint8Array((2 + Math.max(...known.map(([, { fields }]) => fields.length))) * VARINT_BYTES_MAX);
 
-  const encode = (message: M): Uint8Array => {
+  const restOf = ({ type }: M) => known[kinds.get(type)! - firstKind]![1].rest;
+
+  /** Writes the numbers to `scratch`, and returns where they end. */
+  const writeNumbers = (message: M): number => {
     const kind = kinds.get(message.type)!;
-    const [, { fields, rest }] = known[kind - firstKind]!;
     let at = writeVarint(scratch, writeVarint(scratch, 0, version), kind);
-    for (const field of fields) at = writeVarint(scratch, at, numberOf(message, field));
+    for (const field of known[kind - firstKind]![1].fields) at = writeVarint(scratch, at, numberOf(message, field));
+    return at;
+  };
+
+  const encode = (message: M): Uint8Array => {
+    const rest = restOf(message);
+    const at = writeNumbers(message);
     const bytes = startOf(scratch, at, rest?.sizeOf(message) ?? 0);
     rest?.write(message, bytes, at);
     return bytes;
+  };
+
+  const encodeLarge = (message: M): readonly Uint8Array[] | undefined => {
+    const pieces = restOf(message)?.large(message);
+    return pieces === undefined ? undefined : [startOf(scratch, writeNumbers(message), 0), ...pieces];
   };
 
   const read = (reader: ByteReader): M => {
@@ -122,6 +145,7 @@ export function numberedCodec<M extends { readonly type: string }>(
 
   return {
     encode,
+    encodeLarge,
     /** What is long in it is a view of `bytes`. */
     decode: (bytes) => messageIn(bytes, () => `${engine} message of ${bytes.length} bytes`, read),
     mayOvertake,

@@ -134,7 +134,7 @@ export class AcceptedLink {
   private frame(kind: FrameKind, payload: Uint8Array, group: number): void {
     if (this.ended) return;
     if (this.early !== undefined) {
-      this.early.push([kind, payload, group]);
+      this.early.push([kind, payload.slice(), group]);
       return;
     }
     if (!this.greeted) {

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { LARGE_PART_BYTES } from '../../consensus/entryCodec.ts';
 import { decodeMessages, FRAME_BYTES, FrameKind, FrameReader, PAYLOAD_BYTES_MAX } from '../../wire/peerFrames.ts';
 import { LargeMessage } from './largeMessage.ts';
 import { LINK_BYTES_MAX, Outbox, OVERTAKING_BYTES_MAX } from './outbox.ts';
+import { MessagePieces } from './outgoing.ts';
 
 const LARGE_MAX = 1 << 20;
 
@@ -85,7 +87,7 @@ describe('the messages that wait for a peer', () => {
   it('arrive all of them, and those that may not overtake in order', () => {
     const size = fc.oneof(fc.nat(300), fc.integer({ min: FRAME_BYTES - 3, max: FRAME_BYTES + 3 }), fc.nat(300_000));
     const step = fc.oneof(
-      fc.record({ size, mayOvertake: fc.boolean() }),
+      fc.record({ size, cut: fc.nat(200_000), mayOvertake: fc.boolean() }),
       fc.constantFrom('overtaking' as const, 'ordered' as const),
     );
     fc.assert(
@@ -98,7 +100,9 @@ describe('the messages that wait for a peer', () => {
           else {
             const bytes = message(sent.length, each.size + 1);
             sent.push({ bytes, mayOvertake: each.mayOvertake });
-            outbox.add(bytes, each.mayOvertake);
+            const cut = bytes.length > FRAME_BYTES && each.cut < bytes.length ? each.cut : 0;
+            const pieces = [bytes.subarray(0, cut), bytes.subarray(cut)];
+            outbox.add(cut === 0 ? bytes : new MessagePieces(pieces), each.mayOvertake);
           }
         }
         while (inbox.take(outbox.nextOvertaking()) || inbox.take(outbox.nextOrdered()));
@@ -116,6 +120,25 @@ describe('the messages that wait for a peer', () => {
 });
 
 describe('a large message', () => {
+  it('leaves in the same frames where it is in pieces of memory, which are not copied', () => {
+    const whole = Uint8Array.from({ length: 3 * FRAME_BYTES + 100 }, (_, at) => at % 251);
+    const [ofOne, ofMany] = [new Outbox(), new Outbox()];
+    ofOne.add(whole, false);
+    const cuts = [0, 7, 8, FRAME_BYTES, 2 * FRAME_BYTES + 9, whole.length];
+    ofMany.add(new MessagePieces(cuts.slice(1).map((cut, i) => whole.subarray(cuts[i]!, cut))), false);
+    for (let frame = ofOne.nextOrdered(); frame !== undefined; frame = ofOne.nextOrdered()) {
+      const [head, ...parts] = ofMany.nextOrdered()!;
+      expect(Buffer.compare(Buffer.concat([head!, ...parts]), Buffer.concat(frame))).toBe(0);
+      expect(parts.every(({ buffer }) => buffer === whole.buffer)).toBe(true);
+    }
+    expect(ofMany.nextOrdered()).toBeUndefined();
+    expect(ofMany.waitingBytes).toBe(0);
+  });
+
+  it('needs more than a frame wherever a codec takes it for large', () => {
+    expect(LARGE_PART_BYTES).toBeGreaterThanOrEqual(FRAME_BYTES);
+  });
+
   const begin = (total: number, piece: number) => {
     const outbox = new Outbox();
     outbox.add(new Uint8Array(total), false);

@@ -1,13 +1,14 @@
 import { varintSize, writeVarint } from '../../bytes/varint.ts';
 import { IN_ORDER_BYTES_MAX } from '../../consensus/parts/transit.ts';
 import { FRAME_BYTES, FrameKind, HEADER_BYTES, newFrame, sealFrame } from '../../wire/peerFrames.ts';
+import { isSmall, type Outgoing, partOf } from './outgoing.ts';
 
 /** Bytes that may wait in a link; what comes on top is dropped, as a network would. */
 export const LINK_BYTES_MAX = 64 * 1024 * 1024;
 /** Of what overtakes the rest, which has room of its own: heartbeats are not dropped because large entries wait. */
 export const OVERTAKING_BYTES_MAX = 1024 * 1024;
 
-const NOTHING = new Uint8Array(0);
+const NOTHING: Outgoing = new Uint8Array(0);
 
 /**
  * The engine messages that wait for one peer, and the frames that they leave in. Messages leave in order, several small ones in
@@ -15,7 +16,7 @@ const NOTHING = new Uint8Array(0);
  */
 export class Outbox {
   private readonly overtaking: Uint8Array[] = [];
-  private ordered: Uint8Array[] = [];
+  private ordered: Outgoing[] = [];
   /** Messages before this position have left. */
   private head = 0;
   /** Bytes of the message at `head` that have left. */
@@ -32,8 +33,8 @@ export class Outbox {
     return mayOvertake ? this.overtakingBytes <= OVERTAKING_BYTES_MAX : this.orderedBytes <= LINK_BYTES_MAX;
   }
 
-  add(message: Uint8Array, mayOvertake: boolean): void {
-    if (mayOvertake && this.orderedBytes > IN_ORDER_BYTES_MAX && message.length <= FRAME_BYTES) {
+  add(message: Outgoing, mayOvertake: boolean): void {
+    if (mayOvertake && this.orderedBytes > IN_ORDER_BYTES_MAX && isSmall(message)) {
       this.overtaking.push(message);
       this.overtakingBytes += message.length;
     } else {
@@ -42,10 +43,11 @@ export class Outbox {
     }
   }
 
-  /** A frame of what goes before all else, in one piece of memory or two; undefined where there is nothing. */
+  /** A frame of what goes before all else, in one piece of memory or more; undefined where there is nothing. */
   nextOvertaking(): readonly Uint8Array[] | undefined {
     if (this.overtaking.length === 0) return undefined;
-    const messages = this.overtaking.splice(0, fitting(this.overtaking, 0));
+    const messages = fitting(this.overtaking, 0);
+    this.overtaking.splice(0, messages.length);
     for (const { length } of messages) this.overtakingBytes -= length;
     return [messagesFrame(messages)];
   }
@@ -54,27 +56,26 @@ export class Outbox {
   nextOrdered(): readonly Uint8Array[] | undefined {
     const message = this.ordered[this.head];
     if (message === undefined) return undefined;
-    if (message.length > FRAME_BYTES) return this.nextPiece(message);
-    const count = fitting(this.ordered, this.head);
-    const messages = this.ordered.slice(this.head, this.head + count);
+    if (!isSmall(message)) return this.nextPiece(message);
+    const messages = fitting(this.ordered, this.head);
     for (const { length } of messages) this.orderedBytes -= length;
-    this.advance(count);
+    this.advance(messages.length);
     return [messagesFrame(messages)];
   }
 
   /** The piece itself is not copied. */
-  private nextPiece(message: Uint8Array): readonly Uint8Array[] {
+  private nextPiece(message: Outgoing): readonly Uint8Array[] {
     const from = this.sentOfHead;
     const to = Math.min(message.length, from + FRAME_BYTES);
     const lengthBytes = from === 0 ? varintSize(message.length) : 0;
     const kind = from === 0 ? FrameKind.LargeBegin : FrameKind.LargeMore;
     const head = newFrame(kind, lengthBytes + to - from, lengthBytes);
     if (from === 0) writeVarint(head, HEADER_BYTES, message.length);
-    const piece = message.subarray(from, to);
+    const piece = partOf(message, from, to);
     this.orderedBytes -= to - from;
     if (to === message.length) this.advance(1);
     else this.sentOfHead = to;
-    return [sealFrame(head, piece), piece];
+    return [sealFrame(head, piece), ...piece];
   }
 
   private advance(count: number): void {
@@ -101,16 +102,17 @@ export class Outbox {
   }
 }
 
-/** How many messages from `from` on fit in one frame: one at least. */
-function fitting(messages: readonly Uint8Array[], from: number): number {
+/** The messages from `from` on that fit in one frame: the first, which is small, at least. */
+function fitting(messages: readonly Outgoing[], from: number): Uint8Array[] {
+  const found: Uint8Array[] = [];
   let bytes = 0;
-  let at = from;
-  while (at < messages.length) {
-    bytes += varintSize(messages[at]!.length) + messages[at]!.length;
-    if (bytes > FRAME_BYTES) break;
-    at++;
+  for (let at = from; at < messages.length; at++) {
+    const message = messages[at]!;
+    bytes += varintSize(message.length) + message.length;
+    if (!isSmall(message) || (bytes > FRAME_BYTES && found.length > 0)) break;
+    found.push(message);
   }
-  return Math.max(1, at - from);
+  return found;
 }
 
 function messagesFrame(messages: readonly Uint8Array[]): Buffer {

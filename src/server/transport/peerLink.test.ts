@@ -26,10 +26,12 @@ import { RawPeer } from './testing/rawPeer.ts';
 
 const CODEC: MessageCodec<Uint8Array> = {
   encode: (message) => message,
+  encodeLarge: (message) => (message.length < LARGE_BYTES ? undefined : [message.subarray(0, 7), message.subarray(7)]),
   decode: (bytes) => bytes,
   mayOvertake: (bytes) => bytes[0] === URGENT,
 };
 const URGENT = 99;
+const LARGE_BYTES = 70_000;
 const MESSAGE_BYTES_MAX = 8192;
 
 /** Remembers what was said at the levels that people are to see. */

@@ -22,6 +22,7 @@ import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { checkedIntroduction, misfitNamed } from './introductions.ts';
 import { Outbox } from './outbox.ts';
+import { MessagePieces, type Outgoing } from './outgoing.ts';
 import { SendWindow } from './sendWindow.ts';
 
 /** Bytes that are handed to the socket before it has taken them: an urgent message stands behind these. */
@@ -102,7 +103,7 @@ export class PeerLink<M> {
   }
 
   /** Messages of one turn, in order; `encoded` remembers what is said to others as well. */
-  send(messages: readonly M[], encoded?: Map<M, Uint8Array>): void {
+  send(messages: readonly M[], encoded?: Map<M, Outgoing>): void {
     if (this.closed) return;
     const { dialled } = this;
     const end = dialled?.welcomedBy;
@@ -115,7 +116,7 @@ export class PeerLink<M> {
       if (!this.outbox.hasRoom(mayOvertake)) continue;
       let bytes = encoded?.get(message);
       if (bytes === undefined) {
-        bytes = codec.encode(message);
+        bytes = encode(codec, message);
         encoded?.set(message, bytes);
       }
       if (bytes.length > maxMessageBytes) this.reportTooLarge(bytes.length);
@@ -328,6 +329,12 @@ export class PeerLink<M> {
     this.reported = reason;
     log.warn({ peer }, `peer is out of reach: ${reason}`);
   }
+}
+
+/** What is large in it is not copied: a first touch of memory of many MiB takes a thread tens of milliseconds, and more. */
+function encode<M>(codec: MessageCodec<M>, message: M): Outgoing {
+  const pieces = codec.encodeLarge(message);
+  return pieces === undefined ? codec.encode(message) : new MessagePieces(pieces);
 }
 
 function write(socket: Socket, parts: readonly Uint8Array[], bytes: number): void {

@@ -9,6 +9,7 @@ import { introductionOf, type Misfit } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { askPatiently, Introducer } from './introductions.ts';
+import type { Outgoing } from './outgoing.ts';
 import { PeerAcceptor } from './peerAcceptor.ts';
 import { PeerLink } from './peerLink.ts';
 import type { UnaryServer } from './unaryCalls.ts';
@@ -110,7 +111,7 @@ export class PeerTransport<M> {
       this.sendTo(envelopes[0]!.to, [envelopes[0]!.message]);
       return;
     }
-    const encoded = new Map<M, Uint8Array>();
+    const encoded = new Map<M, Outgoing>();
     const byPeer = new Map<NodeId, M[]>();
     for (const { to, message } of envelopes) {
       const messages = byPeer.get(to);
@@ -125,7 +126,7 @@ export class PeerTransport<M> {
     return this.unary?.called ?? [];
   }
 
-  private sendTo(to: NodeId, messages: readonly M[], encoded?: Map<M, Uint8Array>): void {
+  private sendTo(to: NodeId, messages: readonly M[], encoded?: Map<M, Outgoing>): void {
     const { unary } = this;
     const rest = unary === undefined ? messages : messages.filter((message) => !unary.server.answer(message));
     if (rest.length === 0 || to === this.options.self) return;

@@ -55,6 +55,9 @@ function encode(message: PrimerMessage): Uint8Array {
   return bytes.subarray(0, at + rest.length);
 }
 
+/** The rest is never large, or is copied once: it is a model, and serves nobody. */
+const encodeLarge = () => undefined;
+
 function decode(bytes: Uint8Array): PrimerMessage {
   try {
     return read(KINDS[bytes[0] ?? KINDS.length], new ByteReader(bytes, 1));
@@ -99,4 +102,4 @@ function read(type: PrimerMessage['type'] | undefined, reader: ByteReader): Prim
 /** What is small need not wait behind what is large: elections, heartbeats, and answers, which name what they answer. */
 const mayOvertake = ({ type }: PrimerMessage) => type !== 'append' && type !== 'snapshot' && type !== 'take-over';
 
-export const primerCodec: MessageCodec<PrimerMessage> = { encode, decode, mayOvertake };
+export const primerCodec: MessageCodec<PrimerMessage> = { encode, encodeLarge, decode, mayOvertake };

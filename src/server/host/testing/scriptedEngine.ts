@@ -42,7 +42,12 @@ export class ScriptedEngine implements Engine<string> {
   }
 
   get kind(): EngineKind<string> {
-    const codec = { encode: () => new Uint8Array(0), decode: () => '', mayOvertake: () => false };
+    const codec = {
+      encode: () => new Uint8Array(0),
+      encodeLarge: () => undefined,
+      decode: () => '',
+      mayOvertake: () => false,
+    };
     return { name: 'gorums', codec, create: () => this };
   }
 
