@@ -102,6 +102,69 @@ describe('a change of the members', () => {
   });
 });
 
+describe('a leader under check of the quorum', () => {
+  const settings = { checkQuorum: true };
+
+  it('gets a little time after the host slept, and no more', () => {
+    const server = established({ settings });
+    server.nowMs += 10 * electionTimeoutMs;
+    server.engine.tick(server.nowMs);
+    server.pass(heartbeatMs);
+    expect(server.engine.status()).toMatchObject({ role: 'leader' });
+    server.pass(2 * electionTimeoutMs);
+    expect(server.engine.status().role).not.toBe('leader');
+  });
+
+  it('that led alone gets an election timeout for the first answer of who joins', () => {
+    const server = start({ bootstrap: [1], settings });
+    server.pass(10 * electionTimeoutMs);
+    server.pass(0);
+    expect(server.engine.status()).toMatchObject({ role: 'leader' });
+    server.engine.reconfigure({ type: ChangeType.AddVoter, id: 2 }, 9);
+    for (let i = 0; i < 10 && server.engine.status().configuration.voters.length === 1; i++) {
+      const { messages } = server.pass(heartbeatMs);
+      for (const { message } of messages) answer(server, 2, message.call);
+    }
+    expect(server.engine.status()).toMatchObject({ role: 'leader', configuration: { voters: [1, 2] } });
+    server.pass(electionTimeoutMs / 2);
+    expect(server.engine.status()).toMatchObject({ role: 'leader' });
+    server.pass(2 * electionTimeoutMs);
+    expect(server.engine.status().role).not.toBe('leader');
+  });
+});
+
+describe('a leader that no quorum answers', () => {
+  it('asks for pre-votes of the next term, as anybody would', () => {
+    const server = established();
+    const asked = [];
+    for (let ms = 0; ms < electionTimeoutMs; ms += 5) asked.push(...server.pass(5).messages);
+    const requests = asked.filter(({ message }) => message.type === 'RequestVote');
+    expect(requests.length).toBeGreaterThan(1);
+    for (const { message } of requests) {
+      expect(message).toMatchObject({ candidate: 1, term: 2, lastLogIndex: 1, lastLogTerm: 1, preVote: true });
+    }
+  });
+});
+
+describe('a leader that removes itself', () => {
+  it('proves its reads by who remains, be it only one', () => {
+    const server = start({ bootstrap: [1, 2] });
+    answer(server, 2, lastCall(lead(server)));
+    server.engine.reconfigure({ type: ChangeType.Remove, id: 1 }, 9);
+    let output = server.settle();
+    for (let i = 0; i < 9 && server.engine.status().configuration.voters.length === 2; i++) {
+      for (const { message } of output.messages) answer(server, 2, message.call);
+      output = server.pass(heartbeatMs);
+    }
+    expect(server.engine.status()).toMatchObject({ role: 'leader', configuration: { voters: [2] } });
+    server.engine.read(5);
+    const asked = server.settle();
+    expect(asked.reads).toEqual([]);
+    const [round] = asked.messages.filter(({ message }) => message.type === 'AppendEntries').slice(-1);
+    expect(answer(server, 2, round!.message.call).reads).toMatchObject([{ token: 5, ok: true }]);
+  });
+});
+
 describe('a server that does not vote', () => {
   it('does not stand, though a leader tells it to', () => {
     const server = start({ id: 4 });

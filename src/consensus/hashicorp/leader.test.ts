@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeType, RejectReason, Role, simpleConfiguration } from '../contract.ts';
 import { EntryType } from '../entry.ts';
+import { PENDING_READS_MAX } from './limits.ts';
 import type { AppendRequest } from './messages.ts';
 import { append, command, logOf, OneServer, SETTINGS, sent } from './testing/oneServer.ts';
 
@@ -232,6 +233,22 @@ describe('replication (Raft §5.3)', () => {
     expect(sent(output, 'append', 2)).toMatchObject([{ prevIndex: 1, entries: [{ index: 2 }] }]);
   });
 
+  it('counts nothing any more of what a follower has lost', () => {
+    const server = established();
+    accept(server, 2, sent(server.propose('a'), 'append', 2)[0]!);
+    const { round } = sent(server.wait(10), 'heartbeat', 2)[0]!;
+    server.receive(2, { type: 'heartbeat-reply', term: 1, round, lastIndex: 1, commit: 1 });
+    server.durable();
+    expect(server.engine.status().commitIndex).toBe(1);
+  });
+
+  it('goes to nobody who is a stranger', () => {
+    const server = established();
+    const { round } = sent(server.wait(10), 'heartbeat', 2)[0]!;
+    server.receive(9, { type: 'heartbeat-reply', term: 1, round, lastIndex: 1, commit: 1 });
+    expect(server.engine.status().peers.map(({ id }) => id)).toEqual([2, 3]);
+  });
+
   it('starts over with a follower that has lost its log', () => {
     const server = established();
     server.durable();
@@ -308,11 +325,34 @@ describe('leader lease', () => {
     expect(server.engine.status().role).toBe(Role.Follower);
   });
 
+  it('gets a little time after the host slept, in which heartbeats go on', () => {
+    const server = established();
+    keepAlive(server, 200);
+    server.sleep(500);
+    expect(sent(server.wait(10), 'heartbeat')).toHaveLength(2);
+    expect(server.engine.status().role).toBe(Role.Leader);
+  });
+
   it('holds with one of two followers', () => {
     const server = established();
     keepAlive(server, 500, [3]);
     expect(server.engine.status().role).toBe(Role.Leader);
     expect(server.engine.status().peers[0]?.state).toBe('unreachable');
+  });
+});
+
+describe('a leader that no quorum answers', () => {
+  const settings = { ...SETTINGS, checkQuorum: false };
+
+  it('asks for pre-votes of the next term as anybody would, and begins no round, not for reads either', () => {
+    const server = established({ settings });
+    const asked = keepAlive(server, 60, []).flatMap((output) => sent(output, 'vote', 2));
+    expect(asked.length).toBeGreaterThan(0);
+    for (const request of asked) {
+      expect(request).toEqual({ type: 'vote', term: 2, preVote: true, transfer: false, lastIndex: 1, lastTerm: 1 });
+    }
+    server.engine.read(5);
+    expect(sent(server.drain(), 'heartbeat')).toEqual([]);
   });
 });
 
@@ -367,6 +407,62 @@ describe('apply queue', () => {
     const commands = Array(140_000).fill(Uint8Array.of(1));
     server.engine.propose({ token: 7, commands });
     expect(server.drain().rejected).toMatchObject([{ token: 7, offset: 0, count: 140_000, reason: 'overloaded' }]);
+  });
+});
+
+describe('reads', () => {
+  it('are refused as overloaded where too many wait', () => {
+    const server = established();
+    for (let token = 1; token <= PENDING_READS_MAX + 1; token++) server.engine.read(token);
+    const { reads } = server.drain();
+    expect(reads).toEqual([{ token: PENDING_READS_MAX + 1, ok: false, reason: RejectReason.Overloaded, leader: 1 }]);
+  });
+});
+
+describe('a change of the members', () => {
+  /** What comes of it, while servers 2 and 3 take whatever they are sent. */
+  function change(server: OneServer, type: ChangeType, id: number, token: number) {
+    server.engine.reconfigure({ type, id }, token);
+    return exchange(server, 100, token);
+  }
+
+  /** What comes of `token` while servers 2 and 3 take whatever they are sent, for so many heartbeats at most. */
+  function exchange(server: OneServer, heartbeats: number, token?: number) {
+    const outcomes = [];
+    for (let i = 0; i < heartbeats && outcomes.length === 0; i++) {
+      const outputs = [...keepAlive(server, 10), server.durable()];
+      // An answer brings forth the next output.
+      for (const output of outputs) {
+        outcomes.push(...output.requests.filter((outcome) => outcome.token === token));
+        for (const to of [2, 3]) {
+          for (const request of sent(output, 'append', to)) outputs.push(accept(server, to, request));
+        }
+      }
+    }
+    return outcomes;
+  }
+  const peers = (server: OneServer) => server.engine.status().peers.map(({ id }) => id);
+
+  it('that makes no voter of a learner leaves it a learner, which is replicated to', () => {
+    const server = established();
+    expect(change(server, ChangeType.AddLearner, 4, 5)).toMatchObject([{ ok: true }]);
+    expect(peers(server)).toEqual([2, 3, 4]);
+    // It never answers.
+    expect(change(server, ChangeType.AddVoter, 4, 6)).toMatchObject([{ ok: false }]);
+    expect(server.engine.status()).toMatchObject({ configuration: { voters: [1, 2, 3], learners: [4] } });
+    expect(peers(server)).toEqual([2, 3, 4]);
+  });
+
+  it('that brings back who has just left does not end with the farewell', () => {
+    for (const type of [ChangeType.AddLearner, ChangeType.AddVoter]) {
+      const server = established();
+      expect(change(server, ChangeType.Remove, 3, 5)).toMatchObject([{ ok: true }]);
+      expect(peers(server)).toEqual([2]);
+      expect(change(server, type, 3, 6)).toMatchObject([{ ok: true }]);
+      expect(peers(server)).toEqual([2, 3]);
+      exchange(server, 40);
+      expect(peers(server)).toEqual([2, 3]);
+    }
   });
 });
 

@@ -84,6 +84,18 @@ class Leader implements Preparing {
 const IDLE = [undefined, 0, undefined];
 
 describe('a change that is prepared', () => {
+  it('is told of as an addition or a removal', () => {
+    for (const [type, told] of [
+      [ChangeType.AddVoter, ['proposeaddserver', 'startreplicate']],
+      [ChangeType.AddLearner, ['proposeaddserver']],
+      [ChangeType.Remove, ['proposeremoveserver']],
+    ] as const) {
+      const leader = new Leader();
+      leader.change({ type, id: type === ChangeType.Remove ? 3 : 4 }, 7);
+      expect(leader.told).toEqual(told);
+    }
+  });
+
   it('stages its newcomer, occupies the leader, and enters the log after its mark', () => {
     const leader = new Leader();
     expect(leader.occupation).toEqual(IDLE);

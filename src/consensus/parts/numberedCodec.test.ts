@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { MalformedMessageError } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { LARGE_PART_BYTES } from '../entryCodec.ts';
-import { ENTRIES, type Layouts, numberedCodec } from './numberedCodec.ts';
+import { ENTRIES, type Layouts, messageIn, numberedCodec } from './numberedCodec.ts';
 
 type TestMessage =
   | { readonly type: 'numbers'; readonly first: number; readonly second: number }
@@ -86,5 +86,27 @@ describe('messages as numbers', () => {
     const decode = () => codec.decode(Uint8Array.from(bytes));
     expect(decode).toThrow(MalformedMessageError);
     expect(decode).toThrow(reason);
+  });
+
+  it('have room for the most numbers that one of them has, however large', () => {
+    const fields = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+    const layouts = { few: { fields: ['a'] }, many: { fields } };
+    type Message = { readonly type: string };
+    const most = Number.MAX_SAFE_INTEGER;
+    const many = { type: 'many', ...Object.fromEntries(fields.map((field) => [field, most])) };
+    const wide = numberedCodec<Message>(
+      { engine: 'test', version: 1, firstKind: 1 },
+      layouts as Layouts<Message>,
+      () => false,
+    );
+    expect([...wide.encode(many)]).toEqual([1, 2, ...fields.flatMap(() => slowVarint(most))]);
+    expect(wide.decode(wide.encode(many))).toEqual(many);
+  });
+
+  it('turn no mistake of their reader into one of the bytes', () => {
+    const broken = () => {
+      throw new TypeError('a mistake');
+    };
+    expect(() => messageIn(Uint8Array.of(1), () => 'a message', broken)).toThrow(TypeError);
   });
 });

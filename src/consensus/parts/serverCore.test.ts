@@ -58,6 +58,17 @@ describe('what a server is in every role', () => {
     expect(core.takePersist()).toMatchObject({ mark: 3, hardState: { term: 4, vote: 1, commit: 1 } });
   });
 
+  it('keeps in memory no entries that were handed to storage and to the host', () => {
+    const { core, entry } = server();
+    core.append([entry(1), entry(2)]);
+    core.commitIndex = 2;
+    core.takePersist();
+    expect(core.takeCommitted()).toHaveLength(2);
+    expect(core.log.inMemory(1)).toBe(true);
+    core.takePersist();
+    expect([core.log.inMemory(1), core.log.inMemory(2)]).toEqual([false, false]);
+  });
+
   it('lets a snapshot take the place of all that it had', () => {
     const { core, entry } = server();
     core.append([entry(1), entry(2)]);
