@@ -41,9 +41,16 @@ describe('a watch over stages', () => {
     watch.accepted({ token: 1, offset: 0, count: 1, firstIndex: 4, term: 1 });
     watch.offered({ token: 2, commands: [a, b] });
     watch.accepted({ token: 2, offset: 0, count: 1, firstIndex: 5, term: 1 });
+    watch.committed(9);
     clock.us = 15;
     watch.accepted({ token: 2, offset: 1, count: 1, firstIndex: 6, term: 1 });
     clock.us = 40;
+    // Others' places, and what is offered once more, change nothing.
+    watch.accepted({ token: 3, offset: 0, count: 5, firstIndex: 20, term: 1 });
+    watch.accepted({ token: 2, offset: 2, count: 5, firstIndex: 7, term: 1 });
+    watch.accepted({ token: 2, offset: 0, count: 1, firstIndex: 5, term: 1 });
+    watch.offered({ token: 4, commands: [b] });
+    watch.accepted({ token: 4, offset: 0, count: 1, firstIndex: 30, term: 1 });
     watch.committed(5);
     clock.us = 115;
     watch.committed(6);
@@ -93,6 +100,8 @@ describe('a watch over stages', () => {
     clock.us = FOLLOW_INTERVAL_US;
     watch.arrived(sink).lookupDone(4, LOST);
     turnOver();
+    clock.us = 2 * FOLLOW_INTERVAL_US;
+    expect(watch.arrived(sink)).not.toBe(sink);
     expect(answered).toEqual(['lookup 3 ok', 'lookup 4 not-leader']);
     expect(told).toEqual(['read 35']);
   });
@@ -112,9 +121,18 @@ describe('a watch over stages', () => {
     clock.us = 30;
     watch.durable(9);
     expect(told.slice(2)).toEqual(['disk 22', 'synced 1']);
+    watch.writing(10, 0);
+    watch.durable(10);
+    expect(told).toHaveLength(4);
   });
 
-  it('that is off says nothing, and lets what it follows come to its end', () => {
+  it('that is off follows nothing', () => {
+    const { watch, sink } = setUp();
+    watch.isOn = false;
+    expect(watch.arrived(sink, a)).toBe(sink);
+  });
+
+  it('that is turned off says nothing, and lets what it follows come to its end', () => {
     const { watch, told, answered, sink, turnOver } = setUp();
     const followed = watch.arrived(sink, a);
     watch.writing(1, 1);
