@@ -1,0 +1,234 @@
+import { describe, expect, it } from 'vitest';
+import { recordSize } from '../../consensus/entryCodec.ts';
+import { ChunkedLogStore, type ChunkedLogStoreOptions } from './chunkedLogStore.ts';
+import { CorruptLogError, type DiskOperation, InvalidBatchError } from './contract.ts';
+import { chunkKey, snapshotKey, VERSION_KEY } from './keys.ts';
+import { MemoryDisk } from './memoryDisk.ts';
+import { decodeRecordHeader } from './record.ts';
+import { batch, command, commands, hard, Listener, snapshotAt } from './testing.ts';
+
+const ALL = Number.MAX_SAFE_INTEGER;
+
+/** What was read back from it, and what it was asked to delete. */
+class WatchedDisk extends MemoryDisk {
+  readonly reads: string[] = [];
+  readonly deleted: string[] = [];
+  readonly deletedInVain: string[] = [];
+
+  override get(key: string): Uint8Array | undefined {
+    this.reads.push(key);
+    return super.get(key);
+  }
+
+  override write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
+    for (const { key, value } of operations) {
+      if (value !== null) continue;
+      (this.content.has(key) ? this.deleted : this.deletedInVain).push(key);
+    }
+    super.write(operations, sync, done);
+  }
+}
+
+/** A store whose writes are done when the test says so. */
+class Stepped {
+  readonly disk: WatchedDisk;
+  readonly store: ChunkedLogStore;
+  readonly listener = new Listener();
+  private readonly options: Partial<ChunkedLogStoreOptions>;
+  private mark = 0;
+
+  constructor(options: Partial<ChunkedLogStoreOptions> = {}, content?: ReadonlyMap<string, Uint8Array>) {
+    this.options = options;
+    this.disk = new WatchedDisk('by-step', content);
+    this.store = ChunkedLogStore.open(this.disk, this.listener, { cacheEntries: 1000, ...options }).store;
+    this.disk.reads.length = 0;
+  }
+
+  /** Takes a batch, and makes it durable. */
+  persist(parts: Parameters<typeof batch>[1]): this {
+    this.store.persist(batch(++this.mark, parts));
+    return this.run();
+  }
+
+  run(): this {
+    while (this.disk.step()) {}
+    return this;
+  }
+
+  reopened(options = this.options): Stepped {
+    return new Stepped(options, this.disk.content);
+  }
+
+  terms(): (number | undefined)[] {
+    const { store } = this;
+    return Array.from({ length: store.lastIndex - store.firstIndex + 1 }, (_, i) => store.term(store.firstIndex + i));
+  }
+}
+
+/** Six entries in a chunk, of terms 1, 1, 1, 1, 2, 2. */
+const six = (options?: Partial<ChunkedLogStoreOptions>) =>
+  new Stepped(options).persist({ entries: [...commands(1, 4, 1), ...commands(5, 6, 2)] });
+
+describe('terms of a log', () => {
+  it('that was cut off are gone after opening again, whatever is appended next', () => {
+    const reopened = six().persist({ truncateFrom: 4 }).reopened();
+    expect(reopened.terms()).toEqual([1, 1, 1]);
+    expect(reopened.persist({ entries: commands(4, 4, 2) }).terms()).toEqual([1, 1, 1, 2]);
+  });
+
+  it('that were replaced are gone after opening again', () => {
+    const replaced = six().persist({ truncateFrom: 4, entries: commands(4, 5, 2) });
+    expect(replaced.reopened().terms()).toEqual([1, 1, 1, 2, 2]);
+  });
+
+  it('are forgotten where a snapshot takes the place of the log, be it one of an earlier entry', () => {
+    const server = six();
+    server.persist({ snapshot: snapshotAt(3, 2), entries: commands(4, 4, 2) });
+    expect([server.store.term(3), server.terms()]).toEqual([2, [2]]);
+    expect(server.reopened().terms()).toEqual([2]);
+  });
+});
+
+describe('a snapshot', () => {
+  it('stays in memory where it is small, also after opening again, and is read back where it is not', () => {
+    for (const [snapshotInMemoryBytesMax, reads] of [
+      [4, 0],
+      [3, 1],
+    ] as const) {
+      const server = six({ snapshotInMemoryBytesMax });
+      server.store.storeSnapshot(snapshotAt(3, 1), 0);
+      server.run();
+      for (const each of [server, server.reopened()]) {
+        each.disk.reads.length = 0;
+        expect(each.store.snapshot()).toMatchObject({ index: 3 });
+        expect(each.disk.reads).toHaveLength(reads);
+      }
+    }
+    const usual = six();
+    usual.store.storeSnapshot(snapshotAt(3, 1), 0);
+    usual.run().store.snapshot();
+    expect(usual.disk.reads).toEqual([]);
+  });
+
+  it('that is damaged on disk is refused when it is read back', () => {
+    const server = six({ snapshotInMemoryBytesMax: 0 });
+    const { store, disk } = server;
+    store.storeSnapshot(snapshotAt(3, 1), 0);
+    server.run();
+    const key = snapshotKey(3, 2);
+    disk.content.set(key, disk.content.get(key)!.slice(0, -1));
+    expect(() => store.snapshot()).toThrow(CorruptLogError);
+  });
+
+  it('that takes the place of the log leaves nothing of it, not of a chunk that it ends in, either', () => {
+    const server = six();
+    server.store.storeSnapshot(snapshotAt(4, 1), 0);
+    server.run().persist({ snapshot: snapshotAt(100, 7), entries: commands(101, 102, 7) });
+    for (let i = 0; i < 3; i++) server.persist({ hardState: hard(8 + i) });
+    expect(server.disk.deleted).toContain(chunkKey(1, 1));
+    expect(server.store.entries(101, 102, ALL).map(({ index }) => index)).toEqual([101, 102]);
+    expect(
+      server
+        .reopened()
+        .store.entries(101, 102, ALL)
+        .map(({ index }) => index),
+    ).toEqual([101, 102]);
+  });
+});
+
+describe('a read', () => {
+  it('does not go on in the next chunk after an entry that did not fit', () => {
+    const [small, large, tiny] = [command(1, 1), command(2, 1, 'x'.repeat(500)), command(3, 1, '')];
+    const server = new Stepped().persist({ entries: [small, large] }).persist({ entries: [tiny] });
+    const read = server.store.entries(1, 3, recordSize(small) + recordSize(tiny));
+    expect(read.map(({ index }) => index)).toEqual([1]);
+  });
+
+  it('keeps what it read from the disk, as many entries as there are', () => {
+    const server = new Stepped({ cacheEntries: 4 });
+    for (let chunk = 0; chunk < 3; chunk++) server.persist({ entries: commands(3 * chunk + 1, 3 * chunk + 3, 1) });
+    server.disk.reads.length = 0;
+    for (let times = 0; times < 2; times++) server.store.entries(1, 3, ALL);
+    expect(server.disk.reads).toEqual([chunkKey(1, 1)]);
+    expect(server.store.cached.entries).toBe(3);
+  });
+
+  it('gives the newest entries as they were given, and no more of them than may be hot', () => {
+    const server = new Stepped({ hotEntriesMax: 2, cacheEntries: 100 });
+    const all = commands(1, 6, 1);
+    for (const entry of all) server.persist({ entries: [entry] });
+    const isSame = (index: number) => server.store.entries(index, index, ALL)[0] === all[index - 1];
+    expect([isSame(1), isSame(6)]).toEqual([false, true]);
+  });
+
+  it('says which entries are lost where a chunk is damaged or missing under it', () => {
+    const server = new Stepped({ cacheEntries: 3 });
+    for (let chunk = 0; chunk < 4; chunk++) server.persist({ entries: commands(3 * chunk + 1, 3 * chunk + 3, 1) });
+    const { store, disk } = server;
+    disk.content.delete(chunkKey(1, 1));
+    disk.content.set(chunkKey(4, 2), disk.content.get(chunkKey(4, 2))!.slice(0, 5));
+    expect(() => store.entries(1, 1, ALL)).toThrow(CorruptLogError);
+    expect(() => store.entries(1, 1, ALL)).toThrow(/entries 1 to 3/);
+    expect(() => store.entries(5, 5, ALL)).toThrow(CorruptLogError);
+    expect(() => store.entries(5, 5, ALL)).toThrow(/entries 4 to 6/);
+    store.entries(7, 7, ALL);
+    disk.content.delete(chunkKey(10, 4));
+    expect(() => store.entries(11, 11, ALL)).toThrow(/entries 10 to 12/);
+  });
+});
+
+describe('a batch', () => {
+  it('that does not fit is refused with what would', () => {
+    const server = six();
+    const { store } = server;
+    store.storeSnapshot(snapshotAt(3, 1), 3);
+    const refusal = (parts: Parameters<typeof batch>[1]) => {
+      try {
+        store.persist(batch(9, parts));
+      } catch (error) {
+        expect(error).toBeInstanceOf(InvalidBatchError);
+        return (error as Error).message;
+      }
+      return undefined;
+    };
+    expect(refusal({ snapshot: snapshotAt(2, 1) })).toBe('a snapshot of index 2 in place of one of 3');
+    expect(refusal({ truncateFrom: 3 })).toBe('truncation from 3, expected 4 to 7');
+    expect(refusal({ truncateFrom: 8 })).toBe('truncation from 8, expected 4 to 7');
+    expect(refusal({ entries: commands(8, 8, 2) })).toBe('entry 8 follows entry 6');
+    expect(refusal({ truncateFrom: 5, entries: commands(6, 6, 2) })).toBe('entry 6 follows entry 4');
+    expect(refusal({ truncateFrom: 7 })).toBeUndefined();
+    expect(store.lastIndex).toBe(6);
+    server.run();
+    // The same one again, in place of what is stored.
+    store.persist(batch(10, { snapshot: snapshotAt(3, 1) }));
+    expect([store.firstIndex, store.lastIndex]).toEqual([4, 3]);
+  });
+});
+
+describe('the first write after opening', () => {
+  /** What it says of the writes before it. */
+  const durableIn = (server: Stepped) => {
+    const next = server.store.lastIndex + 1;
+    const { disk } = server.persist({ entries: commands(next, next, 3) });
+    const key = [...disk.content.keys()]
+      .filter((each) => each.startsWith('c'))
+      .sort()
+      .at(-1)!;
+    return decodeRecordHeader(key, disk.content.get(key)).header!.durableSequence;
+  };
+  const two = () => six().persist({ entries: commands(7, 7, 2) });
+
+  it('says that all before it is durable, but where it has to tidy up after it', () => {
+    expect(durableIn(two().reopened())).toBe(2);
+    const untold = two();
+    untold.disk.content.delete(VERSION_KEY);
+    expect(durableIn(untold.reopened())).toBe(1);
+  });
+
+  it('deletes nothing that is not there', () => {
+    const server = six().reopened();
+    for (let i = 0; i < 6; i++) server.persist({ hardState: hard(3 + i) });
+    expect(server.disk.deleted.length).toBeGreaterThan(0);
+    expect(server.disk.deletedInVain).toEqual([]);
+  });
+});
