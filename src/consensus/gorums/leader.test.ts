@@ -1,66 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeType, type Output, simpleConfiguration } from '../contract.ts';
-import { Entry, EntryType } from '../entry.ts';
+import { EntryType } from '../entry.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
-import { SteppedEngine, type SteppedStart } from '../testing/steppedEngine.ts';
-import { gorumsKind } from './index.ts';
 import type { AppendEntries, GorumsMessage } from './messages.ts';
+import { answer, appends, established, lastCall, lead, propose, start } from './testing/leading.ts';
 
 const { electionTimeoutMs, heartbeatMs } = TEST_SETTINGS;
-type Server = SteppedEngine<GorumsMessage>;
-
-const start = (of: Partial<SteppedStart> = {}): Server =>
-  new SteppedEngine(gorumsKind, { id: 1, bootstrap: [1, 2, 3], ...of });
-
-function lastCall(output: Output<GorumsMessage>): number {
-  const [envelope] = [...output.messages, ...output.messagesAfterPersist].slice(-1);
-  if (envelope === undefined) throw new Error('nothing was sent');
-  return envelope.message.call;
-}
-
-/** Stands for election and wins with the vote of 2; returns the turn in which the first round left. */
-function lead(server: Server): Output<GorumsMessage> {
-  const asked = server.pass(electionTimeoutMs);
-  const term = server.engine.status().term + 1;
-  const grant = { type: 'RequestVoteResponse', term, granted: true } as const;
-  const stood = server.step(2, { ...grant, call: lastCall(asked) });
-  return server.step(2, { ...grant, call: lastCall(stood) });
-}
-
-function answer(server: Server, from: number, call: number, success = true): Output<GorumsMessage> {
-  const { term } = server.engine.status();
-  return server.step(from, { type: 'AppendEntriesResponse', call, term, matchIndex: 0, success });
-}
-
-/** A leader whose first entry is committed, with nothing on its way. */
-function established(of: Partial<SteppedStart> = {}): Server {
-  const server = start(of);
-  const call = lastCall(lead(server));
-  answer(server, 2, call);
-  answer(server, 3, call);
-  expect(server.engine.status()).toMatchObject({ role: 'leader', commitIndex: server.log.lastIndex });
-  return server;
-}
-
-function propose(server: Server, count: number): Output<GorumsMessage> {
-  server.engine.propose({ token: 1, commands: Array.from({ length: count }, (_, i) => Uint8Array.of(i)) });
-  return server.settle();
-}
-
-/** To whom a turn's rounds went, and from which entry to which. */
-function appends({ messages }: Output<GorumsMessage>) {
-  return messages
-    .filter((envelope): envelope is { to: number; message: AppendEntries } => envelope.message.type === 'AppendEntries')
-    .map(({ to, message }) => [to, message.prevLogIndex, message.entries.length]);
-}
-
-describe('a round', () => {
-  it('brings everybody one and the same message, which is encoded once', () => {
-    const { messages } = propose(established(), 3);
-    expect(messages.map(({ to }) => to)).toEqual([2, 3]);
-    expect(messages[0]!.message).toBe(messages[1]!.message);
-  });
-});
 
 describe('a server that is removed', () => {
   it('takes part in rounds until that is committed, and is told so', () => {
@@ -144,6 +89,12 @@ describe('a leader that no quorum answers', () => {
       expect(message).toMatchObject({ candidate: 1, term: 2, lastLogIndex: 1, lastLogTerm: 1, preVote: true });
     }
   });
+
+  it('ends with a vote that names a later term', () => {
+    const server = established();
+    server.step(2, { type: 'RequestVoteResponse', call: 1, term: 9, granted: false });
+    expect(server.engine.status()).toMatchObject({ role: 'follower', term: 9 });
+  });
 });
 
 describe('a leader that removes itself', () => {
@@ -185,24 +136,6 @@ describe('a term from far ahead', () => {
   it('is approached where it is the sender’s own, and not where it was only asked for', () => {
     expect(of(false)).toBeGreaterThan(0);
     expect(of(true)).toBe(0);
-  });
-});
-
-describe('a follower that refused a round', () => {
-  it('takes part in rounds again once it agrees, without asking for anything', () => {
-    const server = established();
-    const round = propose(server, 1);
-    expect(appends(round).map(([to]) => to)).toEqual([2, 3]);
-    const { lastIndex } = server.log;
-    const call = lastCall(round);
-    answer(server, 3, call, false);
-    expect(server.engine.status().peers.find(({ id }) => id === 3)).toMatchObject({ state: 'behind' });
-    answer(server, 2, call);
-    const heartbeat = lastCall(server.pass(heartbeatMs));
-    answer(server, 3, heartbeat);
-    answer(server, 2, heartbeat);
-    expect(server.engine.status().peers.find(({ id }) => id === 3)).toMatchObject({ state: 'steady' });
-    expect(appends(propose(server, 1))).toContainEqual([3, lastIndex, 1]);
   });
 });
 
@@ -250,109 +183,6 @@ describe('an election', () => {
   });
 });
 
-describe('a round', () => {
-  it('of a new leader carries an Internal entry to everyone in ascending order (Raft §8)', () => {
-    const output = lead(start());
-    expect(appends(output)).toEqual([
-      [2, 0, 1],
-      [3, 0, 1],
-    ]);
-    expect(output.persist?.entries).toMatchObject([{ index: 1, term: 1, type: EntryType.Internal }]);
-  });
-
-  it('starts at once where none is in flight, and otherwise gathers', () => {
-    const server = established();
-    const first = propose(server, 1);
-    expect(appends(first)).toEqual([
-      [2, 1, 1],
-      [3, 1, 1],
-    ]);
-    expect(appends(propose(server, 2))).toEqual([]);
-    expect(appends(answer(server, 2, lastCall(first)))).toEqual([
-      [2, 2, 2],
-      [3, 2, 2],
-    ]);
-  });
-
-  it('commits what a majority holds, its own durable log included (Raft §5.3)', () => {
-    const server = established();
-    server.engine.propose({ token: 1, commands: [Uint8Array.of(1)] });
-    const round = server.turn();
-    const { term } = server.engine.status();
-    const success = {
-      type: 'AppendEntriesResponse',
-      call: lastCall(round),
-      term,
-      matchIndex: 1,
-      success: true,
-    } as const;
-    server.engine.receive(3, success);
-    expect(server.turn().committed).toEqual([]);
-    server.sync();
-    expect(server.turn().committed.map((entry) => entry.index)).toEqual([2]);
-  });
-
-  it('counts nothing as durable here that stood where its log was cut off', () => {
-    const entries = [1, 1, 1, 1, 1].map((term, at) => new Entry(at + 1, term, EntryType.Normal, Uint8Array.of(at)));
-    const server = start({ entries, hardState: { term: 1, vote: 0, commit: 0 } });
-    const other = [new Entry(2, 2, EntryType.Normal, Uint8Array.of(9))];
-    const numbers = { call: 1, leader: 3, term: 2, prevLogIndex: 1, prevLogTerm: 1, commitIndex: 0 };
-    server.step(3, { type: 'AppendEntries', ...numbers, entries: other });
-    const asked = server.pass(electionTimeoutMs);
-    const grant = { type: 'RequestVoteResponse', term: 3, granted: true } as const;
-    const stood = server.step(2, { ...grant, call: lastCall(asked) });
-    server.engine.receive(2, { ...grant, call: lastCall(stood) });
-    const call = lastCall(server.turn());
-    expect(server.engine.status()).toMatchObject({ role: 'leader', lastIndex: 3 });
-    server.engine.receive(2, { type: 'AppendEntriesResponse', call, term: 3, matchIndex: 2, success: true });
-    server.turn();
-    expect(server.engine.status().commitIndex).toBe(0);
-    server.sync();
-    server.turn();
-    expect(server.engine.status().commitIndex).toBe(3);
-  });
-
-  it('commits no entry of an earlier term by counting (Raft §5.4.2, figure 8)', () => {
-    const old = [1, 2].map((index) => new Entry(index, 1, EntryType.Normal, Uint8Array.of(index)));
-    const hardState = { term: 1, vote: 1, commit: 0 };
-    const settings = { entriesPerMessage: 1, catchUpMultiplier: 1 };
-    const server = start({ entries: old, hardState, settings });
-    answer(server, 2, lastCall(lead(server)), false);
-    const call = lastCall(server.step(2, { type: 'CatchMeUp', call: 1, follower: 2, nextIndex: 1 }));
-    answer(server, 2, call);
-    expect(server.engine.status()).toMatchObject({ commitIndex: 0, peers: [{ id: 2, matchIndex: 1 }, { id: 3 }] });
-    const rest = lastCall(server.step(2, { type: 'CatchMeUp', call: 2, follower: 2, nextIndex: 2 }));
-    answer(server, 2, rest);
-    expect(server.engine.status().commitIndex).toBe(0);
-    const last = lastCall(server.step(2, { type: 'CatchMeUp', call: 3, follower: 2, nextIndex: 3 }));
-    answer(server, 2, last);
-    expect(server.engine.status().commitIndex).toBe(3);
-  });
-
-  it('goes out again from the commit index when no quorum answers in time', () => {
-    const server = established();
-    propose(server, 2);
-    server.pass(heartbeatMs);
-    // The tick that wakes the host decides nothing; the one after it finds a leader that is not silent yet.
-    server.nowMs += electionTimeoutMs / 2 + 1;
-    server.engine.tick(server.nowMs);
-    expect(appends(server.pass(1))).toEqual([
-      [2, 1, 2],
-      [3, 1, 2],
-    ]);
-  });
-
-  it('is not moved by answers to calls it does not know, and ends with a higher term (Raft §5.1)', () => {
-    const server = established();
-    propose(server, 1);
-    answer(server, 2, 9999);
-    expect(server.engine.status().commitIndex).toBe(1);
-    const higher = { type: 'AppendEntriesResponse', call: 1, term: 8, matchIndex: 0, success: false } as const;
-    expect(server.step(3, higher).persist?.hardState).toMatchObject({ term: 8, vote: 0 });
-    expect(server.engine.status()).toMatchObject({ role: 'follower', term: 8 });
-  });
-});
-
 describe('a read', () => {
   it('is confirmed by a quorum round begun after it came, at the commit index of then (thesis §6.4)', () => {
     const server = established();
@@ -382,81 +212,6 @@ describe('a read', () => {
     const confirming = answer(server, 2, lastCall(first));
     expect(confirming.reads).toEqual([]);
     expect(answer(server, 3, lastCall(confirming)).reads).toEqual([{ token: 5, ok: true, index: 1 }]);
-  });
-});
-
-describe('a follower that catches up', () => {
-  it('gets what it asked for in the next round, alone, and is part of the rounds from there on', () => {
-    const server = established();
-    answer(server, 2, lastCall(propose(server, 4)));
-    const injected = server.step(3, { type: 'CatchMeUp', call: 9, follower: 3, nextIndex: 1 });
-    expect(appends(injected)).toEqual([
-      [2, 5, 0],
-      [3, 0, 5],
-    ]);
-    expect(injected.events).toContain('injectentries');
-    answer(server, 3, lastCall(injected));
-    expect(appends(propose(server, 1))).toEqual([
-      [2, 5, 1],
-      [3, 5, 1],
-    ]);
-  });
-
-  it('gets empty rounds between its refusal and its question', () => {
-    const server = established();
-    const round = propose(server, 1);
-    answer(server, 3, lastCall(round), false);
-    answer(server, 2, lastCall(round));
-    expect(appends(propose(server, 1))).toEqual([
-      [2, 2, 1],
-      [3, 3, 0],
-    ]);
-  });
-
-  it('gets the rest without asking again and without a heartbeat, one message more with each answer', () => {
-    const server = established({ settings: { entriesPerMessage: 1, catchUpMultiplier: 1 } });
-    let round = propose(server, 7);
-    while (server.engine.status().commitIndex < 8) round = answer(server, 2, lastCall(round));
-    const carried = (output: Output<GorumsMessage>) =>
-      appends(output).filter(([to, , count]) => to === 3 && count! > 0);
-    const injected = server.step(3, { type: 'CatchMeUp', call: 9, follower: 3, nextIndex: 1 });
-    expect(carried(injected)).toEqual([[3, 0, 1]]);
-    const two = answer(server, 3, lastCall(injected));
-    expect(carried(two)).toEqual([
-      [3, 1, 1],
-      [3, 2, 1],
-    ]);
-    const calls = two.messages.filter(({ to }) => to === 3).map(({ message }) => message.call);
-    expect(carried(answer(server, 3, calls[0]!))).toEqual([
-      [3, 3, 1],
-      [3, 4, 1],
-    ]);
-    // What it refuses says that something was lost: nothing more until it asks.
-    expect(carried(answer(server, 3, calls[1]!, false))).toEqual([]);
-    expect(server.engine.status().peers).toMatchObject([{ id: 2 }, { id: 3, state: 'behind', matchIndex: 2 }]);
-  });
-
-  it('gets at most entriesPerMessage × catchUpMultiplier entries at a time', () => {
-    const server = established({ settings: { entriesPerMessage: 2, catchUpMultiplier: 2 } });
-    let round = propose(server, 6);
-    while (server.engine.status().commitIndex < 7) round = answer(server, 2, lastCall(round));
-    const injected = server.step(3, { type: 'CatchMeUp', call: 9, follower: 3, nextIndex: 1 });
-    expect(appends(injected).at(-1)).toEqual([3, 0, 4]);
-  });
-
-  it('gets a snapshot where the log is compacted (Raft §7)', () => {
-    const server = established();
-    answer(server, 2, lastCall(propose(server, 3)));
-    const configuration = simpleConfiguration([1, 2, 3]);
-    server.log.storeSnapshot({ index: 3, term: 1, configuration, data: Uint8Array.of(9) }, 0);
-    server.engine.snapshotStored(3);
-    const { messages } = server.step(3, { type: 'CatchMeUp', call: 9, follower: 3, nextIndex: 1 });
-    expect(messages.find(({ to }) => to === 3)?.message).toMatchObject({
-      type: 'InstallSnapshot',
-      lastIncludedIndex: 3,
-      lastIncludedTerm: 1,
-      data: Uint8Array.of(9),
-    });
   });
 });
 
@@ -551,37 +306,5 @@ describe('a leader whose snapshot was installed', () => {
     expect(server.engine.status().peers.find(({ id }) => id === 3)).toMatchObject({ matchIndex: 1 });
     server.step(3, installed(call, 2));
     expect(server.engine.status()).toMatchObject({ role: 'follower', term: 2 });
-  });
-});
-
-describe('what a quorum does not answer', () => {
-  it('goes out again ever later, until something commits', () => {
-    const server = established();
-    /** How long it takes until entries go out that are out already. */
-    const againMs = () => {
-      for (let ms = 5; ms < 500; ms += 5) {
-        // It is heard, so that it need not fall silent, but of what it holds nothing is said.
-        server.step(2, { type: 'RequestVoteResponse', call: 0, term: 0, granted: false });
-        if (appends(server.pass(5)).some(([, , count]) => count! > 0)) return ms;
-      }
-      throw new Error('it does not go out again');
-    };
-    let round = propose(server, 1);
-    const patienceMs = againMs();
-    const longer = againMs();
-    expect(longer).toBeGreaterThan(1.5 * patienceMs);
-    // Answers to rounds that were given up prove nothing; those to the next one do.
-    round = server.pass(heartbeatMs);
-    answer(server, 2, lastCall(round));
-    answer(server, 3, lastCall(round));
-    expect(server.engine.status().commitIndex).toBe(server.log.lastIndex);
-    propose(server, 1);
-    expect(againMs()).toBe(patienceMs);
-  });
-
-  it('is not a vote that names a later term: that ends the leadership', () => {
-    const server = established();
-    server.step(2, { type: 'RequestVoteResponse', call: 1, term: 9, granted: false });
-    expect(server.engine.status()).toMatchObject({ role: 'follower', term: 9 });
   });
 });

@@ -96,7 +96,7 @@ describe('messages as numbers', () => {
     const many = { type: 'many', ...Object.fromEntries(fields.map((field) => [field, most])) };
     const wide = numberedCodec<Message>(
       { engine: 'test', version: 1, firstKind: 1 },
-      layouts as Layouts<Message>,
+      layouts as unknown as Layouts<Message>,
       () => false,
     );
     expect([...wide.encode(many)]).toEqual([1, 2, ...fields.flatMap(() => slowVarint(most))]);
