@@ -13,6 +13,7 @@ import { ResultsError } from './results/store.ts';
 import { measureOnce, type Progress } from './run/measure.ts';
 import type { Interrupts } from './run/target.ts';
 import { type SeriesFacts, SeriesRun } from './series.ts';
+import { expectEtcd } from './systems/etcd/etcdCluster.ts';
 
 /** Where a bench's results go, and how it is followed and stopped. */
 export interface BenchContext {
@@ -41,7 +42,8 @@ export interface BenchOutcome {
  */
 export async function benchRuns({ runs, rounds }: BenchPlan, context: BenchContext): Promise<BenchOutcome> {
   const { results, resumes = false, interrupts } = context;
-  // Before hours are spent on results that could not be written.
+  // Before hours are spent on results that could not be had, or not be written.
+  if (runs.some(({ settings }) => settings.cluster.kind === 'etcd')) expectEtcd();
   const series: SeriesRun[] = [];
   for (const run of runs) {
     series.push(resumes ? await SeriesRun.resume(run, results) : SeriesRun.begin(run, results));

@@ -7,6 +7,7 @@ import { EXPERIMENT_NAMES, EXPERIMENTS } from './experiments/experiments.ts';
 import { FLAG_AXES, flagSpec } from './plan/flagAxes.ts';
 import type { BenchRequest } from './plan/plan.ts';
 import { scheduleOfFile } from './plan/schedule.ts';
+import { type BenchTarget, parseTargets } from './plan/targets.ts';
 
 /** The options of `rkv-bench` as commander hands them over. */
 export interface BenchFlags {
@@ -20,6 +21,7 @@ export interface BenchFlags {
   readonly distance?: number;
   readonly rkvd?: readonly string[];
   readonly cluster?: readonly string[];
+  readonly target?: readonly BenchTarget[];
   readonly datadir?: string;
   readonly clients: readonly number[];
   readonly throughput?: readonly number[];
@@ -61,6 +63,7 @@ const EXAMPLES = `
 Examples:
   rkv-bench --backend all --runs 10                               which engine is faster, and how sure that is
   rkv-bench --throughput 30 --scenario scenarios/leader-killed.yaml    how a cluster gets over a dead leader
+  rkv-bench --backend etcd --target etcd --runs 5                 our engine of that name and etcd itself, in one table
   rkv-bench experiment crash-leader --quick --backend all         the same as an experiment, side by side
   rkv-bench report results/A --csv tables                         figures for pandas
 `;
@@ -130,8 +133,13 @@ function addMeasuringOptions(command: Command, takesScenario = true): Command {
     )
     .option(
       '--cluster <addresses>',
-      'measure the servers that run at :9201,:9202,:9203 instead of starting some',
+      "measure the servers that run at :9201,:9202,:9203, ours or the original's, instead of starting some; with --backend, beside some",
       addresses,
+    )
+    .option(
+      '--target <servers>',
+      'measure etcd itself (etcd starts members, etcd://host:2379,… are running ones) or rkv://host:9201,…; given again, each; with --backend, beside ours',
+      targets,
     );
   command.optionsGroup('Flags of rkvd, a list measures each:');
   for (const name of FLAG_AXES) command.addOption(flagAxisOption(name));
@@ -292,6 +300,10 @@ function flagsOf(flags: FlagAxisValues): Map<string, readonly string[]> {
   return new Map(FLAG_AXES.flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]] as const])));
 }
 
+function targetsOf({ cluster, target = [] }: Pick<BenchFlags, 'cluster' | 'target'>): readonly BenchTarget[] {
+  return cluster === undefined ? target : [{ kind: 'running', addresses: [...cluster] }, ...target];
+}
+
 export function requestOf(flags: Omit<BenchFlags, 'failIf'> & FlagAxisValues): BenchRequest {
   return {
     backends: flags.backend,
@@ -304,7 +316,7 @@ export function requestOf(flags: Omit<BenchFlags, 'failIf'> & FlagAxisValues): B
     flags: flagsOf(flags),
     distanceMs: flags.distance,
     rkvds: flags.rkvd,
-    cluster: flags.cluster,
+    targets: targetsOf(flags),
     dataDirectory: flags.datadir,
     schedule: flags.scenario === undefined ? undefined : scheduleOfFile(flags.scenario),
     clients: flags.clients,
@@ -387,8 +399,16 @@ function durations(text: string): number[] {
 }
 
 function addresses(text: string): string[] {
+  return parsedBy(parseAddresses, text);
+}
+
+function targets(text: string, before: readonly BenchTarget[] | undefined): BenchTarget[] {
+  return [...(before ?? []), ...parsedBy(parseTargets, text)];
+}
+
+function parsedBy<T>(parse: (text: string) => T, text: string): T {
   try {
-    return parseAddresses(text);
+    return parse(text);
   } catch (error) {
     throw new InvalidArgumentError(`${(error as Error).message}.`);
   }

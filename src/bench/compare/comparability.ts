@@ -31,7 +31,7 @@ export function obstaclesBetween(
   const theirs = factsOf(candidate);
   for (const [fact, { condition, value }] of factsOf(baseline)) {
     const other = theirs.get(fact)!.value;
-    if (value === other || across.has(condition)) continue;
+    if (value === other || value === undefined || other === undefined || across.has(condition)) continue;
     obstacles.push({ condition, fact, baseline: value, candidate: other });
   }
   return obstacles;
@@ -39,26 +39,33 @@ export function obstaclesBetween(
 
 interface Fact {
   readonly condition: Condition;
-  readonly value: string;
+  /** Undefined where it is no setting, but what the servers are. */
+  readonly value: string | undefined;
 }
 
 function factsOf({ settings, disk, machine }: RunRecord): Map<string, Fact> {
   const { cluster, load, schedule } = settings;
-  const facts: [string, Condition, string][] = [
+  const isEtcd = cluster.kind === 'etcd' || cluster.kind === 'running-etcd';
+  const facts: [string, Condition, string | undefined][] = [
     ['durable writes', 'durability', disk === null ? 'not known' : disk.inMemory ? 'none (in memory)' : 'on a disk'],
     ['file system', 'durability', disk?.fileSystem ?? 'not known'],
     ['loop', 'load', load.ratePerClient === null ? 'closed' : 'open'],
     ['requests a second of a client', 'load', load.ratePerClient === null ? '-' : String(load.ratePerClient)],
     ['clients', 'load', String(load.clients)],
-    ['calls', 'load', load.rpc],
+    ['calls', 'load', isEtcd ? undefined : load.rpc],
     ['keys', 'load', `${load.keyspace}, Zipf ${load.zipfS}, ${load.zipfV}`],
     ['lookups', 'reads', String(load.reads)],
     ['bytes of a value', 'payload', String(load.payloadBytes)],
     ['scenario', 'scenario', schedule === undefined ? 'none' : `${schedule.name}: ${JSON.stringify(schedule.steps)}`],
-    ['distance', 'distance', cluster.kind === 'own' ? (cluster.distance ?? 'none') : 'not known'],
+    ['distance', 'distance', distanceOf(cluster)],
     ['processor', 'machine', `${machine.cores} × ${machine.cpuModel}`],
     ['memory', 'machine', `${Math.round(machine.memoryBytes / 2 ** 30)} GiB`],
     ['platform', 'machine', machine.platform],
   ];
   return new Map(facts.map(([fact, condition, value]) => [fact, { condition, value }]));
+}
+
+function distanceOf(cluster: RunRecord['settings']['cluster']): string {
+  if (cluster.kind === 'own') return cluster.distance ?? 'none';
+  return cluster.kind === 'etcd' ? 'none' : 'not known';
 }

@@ -1,5 +1,5 @@
 import type { FileStep } from '../../scenarios/file/schema.ts';
-import type { BenchRequest } from '../plan/plan.ts';
+import { type BenchRequest, measuresOwn } from '../plan/plan.ts';
 import type { Schedule, ScheduleCluster } from '../plan/schedule.ts';
 
 /** A story that is told by its name. */
@@ -176,7 +176,7 @@ export function experimentOf(name: string): Experiment {
 export function requestOfExperiment(experiment: Experiment, isQuick: boolean, asked: BenchRequest): BenchRequest {
   const { schedule, load, cluster } = experiment.ask(isQuick);
   // Servers that run already are as they are.
-  const own = asked.cluster === undefined ? cluster : {};
+  const own = measuresOwn(asked) ? cluster : {};
   const said = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
   const flags = new Map([...(own.flags ?? []), ...(asked.flags ?? [])]);
   return { ...load, ...own, ...(said as unknown as BenchRequest), flags, schedule };

@@ -1,6 +1,5 @@
 import type { ServerSample } from '../../scenarios/samples.ts';
-import { StatusClient } from '../../supervisor/statusClient.ts';
-import type { StatusResponse } from '../../wire/generated/admin.ts';
+import type { StatusAsker } from '../systems/system.ts';
 import type { WatchedServer } from './leaderWatch.ts';
 
 /** A server that is paused keeps its connection and answers nothing: after so long it is taken to be away, ms. */
@@ -12,7 +11,7 @@ const STRANGER_POLL_MS = 1000;
 export type Seen = (atMs: number, askedMs: number, servers: readonly WatchedServer[]) => void;
 
 interface Polled {
-  readonly client: StatusClient;
+  readonly asker: StatusAsker;
   sample: WatchedServer | undefined;
   askedMs: number;
   /** Undefined while it is asked. */
@@ -26,12 +25,12 @@ export class StatusPoll {
   private readonly seen: Seen;
   private isClosed = false;
 
-  /** `intervalMs` is asked after each answer how long it is to the next question. */
-  constructor(addresses: readonly string[], intervalMs: () => number, seen: Seen) {
+  /** An asker for each server, which are its own. `intervalMs` is asked after each answer how long it is to the next question. */
+  constructor(askers: readonly StatusAsker[], intervalMs: () => number, seen: Seen) {
     this.intervalMs = intervalMs;
     this.seen = seen;
-    this.polled = addresses.map((address) => ({
-      client: new StatusClient(address),
+    this.polled = askers.map((asker) => ({
+      asker,
       sample: undefined,
       askedMs: 0,
       timer: undefined,
@@ -51,7 +50,7 @@ export class StatusPoll {
   private async ask(one: Polled): Promise<void> {
     one.timer = undefined;
     const askedMs = performance.now();
-    const status = await one.client.ask(ANSWER_MS_MAX);
+    const status = await one.asker.ask(ANSWER_MS_MAX);
     if (this.isClosed) return;
     one.askedMs = askedMs;
     const isStranger = status === undefined && one.sample === undefined;
@@ -71,14 +70,14 @@ export class StatusPoll {
 
   close(): void {
     this.isClosed = true;
-    for (const { client, timer } of this.polled) {
+    for (const { asker, timer } of this.polled) {
       clearTimeout(timer);
-      client.close();
+      asker.close();
     }
   }
 }
 
-function sampleOf({ id, role, term, leader, commitIndex, appliedIndex, voters, pid }: StatusResponse): WatchedServer {
+function sampleOf({ id, role, term, leader, commitIndex, appliedIndex, voters, pid }: WatchedServer): WatchedServer {
   return { id, role, term, leader, commitIndex, appliedIndex, voters, pid };
 }
 

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address } from '../../net/endpoints/addresses.ts';
 import type { RunningCluster } from '../../supervisor/launcher.ts';
 import { InsertRequest, RegisterResponse } from '../../wire/generated/rkv.ts';
+import { RawConnection } from '../calls/rawConnection.ts';
 import { sampleCpu } from '../facts/processTimes.ts';
-import { RawConnection } from './rawConnection.ts';
 
 const IN_FLIGHT = 256;
 const WARM_UP_MS = 1000;

@@ -1,5 +1,5 @@
 import { InsertRequest, RegisterResponse } from '../../wire/generated/rkv.ts';
-import { type CallOwner, RawConnection } from './rawConnection.ts';
+import { type CallOwner, RawConnection } from '../calls/rawConnection.ts';
 import type { Retry, RetryWheel } from './retryWheel.ts';
 
 const REGISTER = '/rkvpb.RKV/Register';

@@ -5,6 +5,14 @@ import type { LoadSettings, RunSettings } from '../results/schema.ts';
 import { type Axis, axisOf, type Configuration, configurationsOf, type Levels } from './axes.ts';
 import { flagProblems, flagSpec } from './flagAxes.ts';
 import { type Schedule, scheduleProblems } from './schedule.ts';
+import {
+  type BenchTarget,
+  durationAxis,
+  type EtcdSettings,
+  etcdProblems,
+  targetConfigurations,
+  targetLabel,
+} from './targets.ts';
 
 /** What a person asked for, one value parsed at a time. Undefined where it was not said. A list of several values is an axis. */
 export interface BenchRequest {
@@ -20,7 +28,8 @@ export interface BenchRequest {
   readonly distanceMs?: number | undefined;
   /** Server programs; one that stands there twice is measured twice, to see what chance does. */
   readonly rkvds?: readonly string[] | undefined;
-  readonly cluster?: readonly string[] | undefined;
+  /** Other servers. Own ones are measured beside them where backends or programs are named, and without them. */
+  readonly targets?: readonly BenchTarget[] | undefined;
   readonly dataDirectory?: string | undefined;
   /** What is done to the cluster meanwhile. What it says of the cluster is as if it were asked for, where nothing else is. */
   readonly schedule?: Schedule | undefined;
@@ -103,7 +112,8 @@ export function planBench(asked: BenchRequest, now: Date): BenchPlan {
       settings: {
         cluster: cluster.settings,
         ...(schedule === undefined ? {} : { schedule: scheduleSettings(schedule) }),
-        load: load.settings,
+        // etcd has no other calls.
+        load: isEtcd(cluster.settings) ? { ...load.settings, rpc: 'unary' as const } : load.settings,
         repeats: request.rounds,
       },
       levels: { ...cluster.levels, ...load.levels },
@@ -122,9 +132,18 @@ export function planBench(asked: BenchRequest, now: Date): BenchPlan {
   return { runs, rounds: plannedRounds(request) };
 }
 
+/** Whether servers of this package are started: where no others are named, or a backend or a program is. */
+export function measuresOwn({ targets, backends, rkvds }: BenchRequest): boolean {
+  return targets === undefined || targets.length === 0 || backends !== undefined || rkvds !== undefined;
+}
+
+function isEtcd({ kind }: RunSettings['cluster'] | BenchTarget): boolean {
+  return kind === 'etcd' || kind === 'running-etcd';
+}
+
 /** How many there are; of those that run already nobody knows yet. */
-function serversOf({ cluster, servers = SERVERS }: BenchRequest): number {
-  return cluster === undefined ? servers : Number.POSITIVE_INFINITY;
+function serversOf(request: BenchRequest): number {
+  return measuresOwn(request) ? (request.servers ?? SERVERS) : Number.POSITIVE_INFINITY;
 }
 
 type Timed = BenchRequest & { readonly timeMs: number };
@@ -132,7 +151,7 @@ type Timed = BenchRequest & { readonly timeMs: number };
 /** The request with what its schedule says of the cluster, where it says nothing itself. */
 function withSchedule(request: BenchRequest): Timed {
   const { schedule } = request;
-  if (schedule === undefined || request.cluster !== undefined) {
+  if (schedule === undefined || !measuresOwn(request)) {
     return { ...request, timeMs: request.timeMs ?? schedule?.lastsMs ?? TIME_MS };
   }
   const { cluster } = schedule;
@@ -160,7 +179,7 @@ function scheduleSettings({ name, file, isQuick, steps }: Schedule): NonNullable
 }
 
 function backendOf(cluster: RunSettings['cluster']): string {
-  return cluster.kind === 'own' ? cluster.backend : 'running';
+  return cluster.kind === 'own' ? cluster.backend : targetLabel(cluster);
 }
 
 function plannedRounds({ rounds, precision, roundsMax }: BenchRequest): Rounds {
@@ -172,9 +191,24 @@ function plannedRounds({ rounds, precision, roundsMax }: BenchRequest): Rounds {
 type OwnCluster = Extract<RunSettings['cluster'], { kind: 'own' }>;
 
 function plannedClusters(request: BenchRequest): Configuration<RunSettings['cluster']>[] {
-  if (request.cluster !== undefined) {
-    return [{ settings: { kind: 'running', addresses: [...request.cluster] }, levels: {} }];
-  }
+  const others = targetConfigurations(request.targets ?? [], etcdSettings(request));
+  const all = measuresOwn(request) ? [...ownClusters(request), ...others] : others;
+  const isVaried = new Set(all.map(({ settings, levels }) => levels.backend ?? backendOf(settings))).size > 1;
+  return all.map(({ settings, levels: { backend = backendOf(settings), ...levels } }) => ({
+    settings,
+    levels: isVaried ? { backend, ...levels } : levels,
+  }));
+}
+
+function etcdSettings({ servers, heartbeatsMs, electionsMs }: BenchRequest): EtcdSettings {
+  return {
+    servers: servers ?? SERVERS,
+    heartbeatsMs: heartbeatsMs ?? [HEARTBEAT_MS],
+    electionsMs: electionsMs ?? [ELECTION_MS],
+  };
+}
+
+function ownClusters(request: BenchRequest): Configuration<OwnCluster>[] {
   const own: OwnCluster = {
     kind: 'own',
     servers: request.servers ?? SERVERS,
@@ -199,13 +233,6 @@ function membersOf({ schedule }: BenchRequest): Pick<OwnCluster, 'members'> {
 function clusterAxes(request: BenchRequest): Axis<OwnCluster>[] {
   const asked = request.backends ?? ['gorums'];
   const backends = asked.includes('all') ? ENGINE_NAMES : ENGINE_NAMES.filter((backend) => asked.includes(backend));
-  const durations = (name: string, values: readonly number[], key: 'heartbeat' | 'election') =>
-    axisOf<OwnCluster, number>(
-      name,
-      values,
-      (ms) => `${name}${formatDuration(ms)}`,
-      (own, ms) => ({ ...own, [key]: formatDuration(ms) }),
-    );
   return [
     axisOf('backend', backends, String, (own, backend) => ({ ...own, backend })),
     // The same program twice is two configurations.
@@ -223,8 +250,8 @@ function clusterAxes(request: BenchRequest): Axis<OwnCluster>[] {
       (own, batch) => ({ ...own, batch }),
     ),
     axisOf('entriespermsg', request.entriesPerMsg ?? [64], String, (own, entriesPerMsg) => ({ ...own, entriesPerMsg })),
-    durations('heartbeat', request.heartbeatsMs ?? [HEARTBEAT_MS], 'heartbeat'),
-    durations('election', request.electionsMs ?? [ELECTION_MS], 'election'),
+    durationAxis('heartbeat', request.heartbeatsMs ?? [HEARTBEAT_MS]),
+    durationAxis('election', request.electionsMs ?? [ELECTION_MS]),
     axisOf(
       'checkquorum',
       request.checkQuorums ?? [false],
@@ -368,28 +395,40 @@ function clusterProblems(request: BenchRequest): string[] {
       `--heartbeat: expected at least 1ms and less than the election timeout of ${formatDuration(electionMs)}, got ${formatDuration(heartbeatMs)}`,
     ],
   ];
+  return [...failed(checks), ...targetProblems(request)];
+}
+
+/** What the other servers cannot have, and own ones are not there for. */
+function targetProblems(request: BenchRequest): string[] {
+  const { targets = [] } = request;
+  const startsEtcd = targets.some(({ kind }) => kind === 'etcd');
+  const problems = startsEtcd ? etcdProblems(etcdSettings(request)) : [];
+  if (request.schedule !== undefined && targets.some(isEtcd)) {
+    problems.push('--target: nobody can do to etcd what a scenario says; expected servers of rkv-cluster, or own ones');
+  }
+  if (measuresOwn(request)) return problems;
   const ownOnly: Record<string, unknown> = {
-    '--backend': request.backends,
     '--batch': request.batches,
     '--entriespermsg': request.entriesPerMsg,
-    '--servers': request.servers,
-    '--heartbeat': request.heartbeatsMs,
-    '--election': request.electionsMs,
     '--checkquorum': request.checkQuorums,
-    '--datadir': request.dataDirectory,
     '--distance': request.distanceMs,
-    '--rkvd': request.rkvds,
+    ...Object.fromEntries([...(request.flags?.keys() ?? [])].map((name) => [`--${name}`, name])),
+    ...(startsEtcd
+      ? {}
+      : {
+          '--servers': request.servers,
+          '--heartbeat': request.heartbeatsMs,
+          '--election': request.electionsMs,
+          '--datadir': request.dataDirectory,
+        }),
   };
-  for (const name of request.flags?.keys() ?? []) ownOnly[`--${name}`] = name;
-  if (request.cluster !== undefined) {
-    for (const [flag, value] of Object.entries(ownOnly)) {
-      checks.push([
-        value === undefined,
-        `${flag}: the cluster that --cluster names runs already, with its own settings`,
-      ]);
-    }
+  for (const [flag, value] of Object.entries(ownOnly)) {
+    if (value === undefined) continue;
+    problems.push(
+      `${flag}: the servers that --cluster or --target names have their own settings (--backend measures ours beside them)`,
+    );
   }
-  return failed(checks);
+  return problems;
 }
 
 function failed(checks: readonly [boolean, string][]): string[] {

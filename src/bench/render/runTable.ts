@@ -39,7 +39,10 @@ export function renderRuns(runs: readonly WrittenRun[], command: string): string
   if (first === undefined) return 'nothing was measured';
   const rows = runs.flatMap(({ record }) => runRows(record));
   return [
-    describeLoad(first.record.settings),
+    describeLoad(
+      first.record.settings,
+      runs.map(({ record }) => record.settings.cluster),
+    ),
     '',
     renderTable(head, rows, aligns),
     ...footnotes(runs.map(({ record }) => record)),
@@ -88,9 +91,12 @@ function note(label: string, text: string): string {
 }
 
 /** `200 clients insert 16-byte values over 10,000 keys for 5s, …`. */
-export function describeLoad({ cluster, schedule, load, repeats }: RunSettings): string {
+export function describeLoad(
+  { cluster, schedule, load, repeats }: RunSettings,
+  clusters: readonly RunSettings['cluster'][] = [cluster],
+): string {
   const { clients, ratePerClient, reads, payloadBytes, keyspace, timeMs } = load;
-  const servers = cluster.kind === 'own' ? ownServers(cluster.servers, cluster.distance) : cluster.addresses.join(', ');
+  const servers = [...new Set(clusters.map(describeServers))].join('; ');
   const share = reads === 0 ? '' : `, ${formatCount(reads * 100)} % of the requests lookups,`;
   const pace =
     ratePerClient === null
@@ -102,7 +108,12 @@ export function describeLoad({ cluster, schedule, load, repeats }: RunSettings):
   return `${servers}. ${who} ${payloadBytes}-byte values over ${formatCount(keyspace)} keys${share} for ${formatDuration(timeMs)}${times};\n${pace}.${story}`;
 }
 
-function ownServers(count: number, distance: string | undefined): string {
+function describeServers(cluster: RunSettings['cluster']): string {
+  if (cluster.kind === 'etcd')
+    return `${cluster.servers} member${cluster.servers === 1 ? '' : 's'} of etcd on this machine`;
+  if (cluster.kind === 'running-etcd') return `etcd at ${cluster.addresses.join(', ')}`;
+  if (cluster.kind === 'running') return cluster.addresses.join(', ');
+  const { servers: count, distance } = cluster;
   const servers = count === 1 ? '1 rkvd server on this machine' : `${count} rkvd servers on this machine`;
   return distance === undefined ? servers : `${servers}, ${distance} from everybody (each way)`;
 }
@@ -139,8 +150,8 @@ function clusterLabels({ settings, repeats }: RunRecord): { backend: string; ent
   const { cluster } = settings;
   const asked = cluster.kind === 'own' ? cluster : undefined;
   const effective = server?.effectiveSettings ?? {};
-  const batch = effective.batch ?? String(asked?.batch ?? '?');
-  const entries = effective.entriesPerMessage ?? String(asked?.entriesPerMsg ?? '?');
+  const batch = effective.batch ?? String(asked?.batch ?? '-');
+  const entries = effective.entriesPerMessage ?? String(asked?.entriesPerMsg ?? '-');
   return {
     backend: server?.backend ?? asked?.backend ?? '?',
     entries: batch === 'false' ? `${entries} (no batch)` : entries,

@@ -1,4 +1,5 @@
 import { formatDuration } from '../../goflags/goValues.ts';
+import { targetText } from '../plan/targets.ts';
 import type { RunSettings } from '../results/schema.ts';
 
 /** The command that measures this again. What is as by default is left out where it is not what people look for. */
@@ -7,8 +8,14 @@ export function commandOf({ cluster, schedule, load, repeats }: RunSettings, nam
   const words = isExperiment ? ['rkv-bench', 'experiment', quoted(schedule.name)] : ['rkv-bench'];
   if (schedule?.isQuick) words.push('--quick');
   const add = (option: string, value: string | number) => words.push(`--${option}`, quoted(String(value)));
-  if (cluster.kind === 'running') add('cluster', cluster.addresses.join(','));
-  else {
+  if (cluster.kind !== 'own') {
+    add('target', targetText(cluster));
+    if (cluster.kind === 'etcd') {
+      add('servers', cluster.servers);
+      add('heartbeat', cluster.heartbeat);
+      add('election', cluster.election);
+    }
+  } else {
     add('backend', cluster.backend);
     words.push(cluster.batch ? '--batch' : '--no-batch');
     add('entriespermsg', cluster.entriesPerMsg);

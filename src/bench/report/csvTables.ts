@@ -64,6 +64,7 @@ function repeatRow(run: RunRecord, repeat: RepeatRecord, round: number): Row {
   const { settings, verdict } = run;
   const { cluster, load, schedule } = settings;
   const own = cluster.kind === 'own' ? cluster : undefined;
+  const started = cluster.kind === 'etcd' ? cluster : own;
   const { recovery } = repeat;
   const figures = verdict.passed;
   return {
@@ -71,11 +72,11 @@ function repeatRow(run: RunRecord, repeat: RepeatRecord, round: number): Row {
     round,
     started_at: repeat.startedAt,
     backend: repeat.servers[0]?.backend ?? own?.backend,
-    servers: own?.servers ?? repeat.servers.length,
+    servers: started?.servers ?? repeat.servers.length,
     batch: own?.batch,
     entriespermsg: own?.entriesPerMsg,
-    heartbeat: own?.heartbeat,
-    election: own?.election,
+    heartbeat: started?.heartbeat,
+    election: started?.election,
     checkquorum: own?.checkQuorum,
     flags: Object.entries(own?.flags ?? {})
       .map(([flag, value]) => `-${flag}=${value}`)

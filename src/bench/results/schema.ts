@@ -43,6 +43,9 @@ const settings = z.object({
       rkvd: z.string().optional(),
     }),
     z.object({ kind: z.literal('running'), addresses: z.array(z.string()) }),
+    /** etcd itself: members that the bench starts. */
+    z.object({ kind: z.literal('etcd'), servers: z.int().min(1), heartbeat: z.string(), election: z.string() }),
+    z.object({ kind: z.literal('running-etcd'), addresses: z.array(z.string()) }),
   ]),
   /** What was done to the cluster meanwhile; nothing where it is not there. */
   schedule: z

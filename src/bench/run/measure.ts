@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import type { ClientSession } from '../../client/clientSession.ts';
 import { LatencyCsv } from '../../client/load/latencyCsv.ts';
 import { LatencyRecorder, type SecondRow } from '../../client/load/latencyRecorder.ts';
-import { type LoadSummary, openSessions, type Pace, runLoad } from '../../client/load/loadGenerator.ts';
+import {
+  type LoadSession,
+  type LoadSummary,
+  openSessions,
+  type Pace,
+  runLoad,
+} from '../../client/load/loadGenerator.ts';
 import { ServiceRecorder } from '../../client/load/serviceRecorder.ts';
 import { zipfWorkload } from '../../client/load/workload.ts';
-import { RkvClient } from '../../client/rkvClient.ts';
 import { makeFolders } from '../../files/folders.ts';
 import { diskFacts, machineFacts } from '../facts/machine.ts';
 import { type CpuSample, residentBytesMax, sampleCpu } from '../facts/processTimes.ts';
@@ -22,9 +26,9 @@ import type {
   ServerRecord,
   StagesRecord,
 } from '../results/schema.ts';
-import { leaderOf, localPids, serverStatuses } from './servers.ts';
-import { endStages } from './stages.ts';
-import { type Interrupts, openTarget, type Target } from './target.ts';
+import type { SystemClient } from '../systems/system.ts';
+import { leaderOf, localPids } from './servers.ts';
+import { type Interrupts, openTarget, startsServers, type Target } from './target.ts';
 import { verify } from './verify.ts';
 import { Watching } from './watching.ts';
 import { WindowCounter } from './windowCounter.ts';
@@ -59,7 +63,7 @@ export async function measureOnce(
   csvFolder?: string,
 ): Promise<Measurement | undefined> {
   const { stop, hurry } = interrupts;
-  progress.phase(run.settings.cluster.kind === 'own' ? 'starting' : 'connecting');
+  progress.phase(startsServers(run.settings.cluster) ? 'starting' : 'connecting');
   let target: Target;
   try {
     target = await openTarget(run, interrupts, csvFolder);
@@ -75,9 +79,9 @@ export async function measureOnce(
     await target.stop();
     throw error;
   }
-  const client = new RkvClient({
-    addresses: target.addresses,
+  const client = target.system.newClient(target.addresses, {
     rpc: load.rpc,
+    hasLookups: load.reads > 0,
     onNotice: (text) => watching.notice(text),
   });
   const hurryUp = () => {
@@ -100,7 +104,7 @@ interface Drive {
   readonly load: LoadSettings;
   readonly repeat: number;
   readonly target: Target;
-  readonly client: RkvClient;
+  readonly client: SystemClient;
   readonly watching: Watching;
   readonly progress: Progress;
   /** For the original's CSV files; undefined where nobody wants them. */
@@ -113,7 +117,7 @@ async function driveTarget(drive: Drive): Promise<Measurement | undefined> {
   const disk = target.dataDirectory === undefined ? null : await diskFacts(target.dataDirectory);
   const sessions = await openSessionsUnless(signal, client, load.clients);
   if (sessions === undefined) return undefined;
-  const before = await serverStatuses(client);
+  const before = await client.statuses();
   const audit = newAudit(load, drive.repeat);
   if (load.warmupMs > 0) {
     progress.phase('warming-up', load.warmupMs);
@@ -144,7 +148,7 @@ async function driveTarget(drive: Drive): Promise<Measurement | undefined> {
 }
 
 /** Servers that do not answer keep a registration waiting for long; nothing is lost by giving it up. */
-async function openSessionsUnless(signal: AbortSignal, client: RkvClient, clients: number) {
+async function openSessionsUnless(signal: AbortSignal, client: SystemClient, clients: number) {
   const giveUp = () => client.close();
   signal.addEventListener('abort', giveUp, { once: true });
   try {
@@ -163,7 +167,7 @@ function newAudit(load: LoadSettings, repeat: number): WriteAudit {
   return new WriteAudit(workload, { mark: markFrom(randomBytes(8)), keyspace, payloadBytes });
 }
 
-function loadOptions({ load, client, signal }: Drive, sessions: readonly ClientSession[], audit: WriteAudit) {
+function loadOptions({ load, client, signal }: Drive, sessions: readonly LoadSession[], audit: WriteAudit) {
   const pace: Pace =
     load.ratePerClient === null ? { kind: 'closed' } : { kind: 'open', ratePerClient: load.ratePerClient };
   return { client, sessions, workload: audit.workload, pace, reads: load.reads, signal };
@@ -189,7 +193,7 @@ interface Measured {
 
 async function measureWindow(
   drive: Drive,
-  sessions: readonly ClientSession[],
+  sessions: readonly LoadSession[],
   audit: WriteAudit,
   pids: ReadonlyMap<number, number>,
 ): Promise<Measured> {
@@ -209,7 +213,7 @@ async function measureWindow(
     sinks: [audit, recorder, counter, ...watching.sinks, ...more],
   });
   const cpuAfter = sampleCpu(pids);
-  const stages = await endStages(client);
+  const stages = await client.endStages();
   const recovery = await watching.schedule?.end(summary.issuedUntilMs);
   const incidents = watching.end(summary.startedMs);
   if (csv !== undefined) await writeLatencies(csv, csvFolder!);
@@ -249,7 +253,7 @@ async function repeatRecord(
   verification: RepeatRecord['verification'],
 ): Promise<RepeatRecord> {
   const { summary, recorder, counter } = measured;
-  const statuses = await serverStatuses(client);
+  const statuses = await client.statuses();
   const windowMs = summary.issuedUntilMs - summary.startedMs;
   const perSecond = (count: number) => (windowMs > 0 ? Math.round((count / windowMs) * 10_000) / 10 : 0);
   return {

@@ -2,7 +2,7 @@ import { parseAddress } from '../../net/endpoints/addresses.ts';
 import { runningClusters } from '../../supervisor/control/registry.ts';
 import type { RunningSupervisor } from '../../supervisor/control/stateFile.ts';
 import { EventReader, type EventRecord, eventLogFile } from '../../supervisor/eventLog.ts';
-import { isLoopback } from './servers.ts';
+import { isLoopback } from '../facts/listener.ts';
 
 /** The supervisor of this user's on this machine that runs the servers at `addresses`; undefined where none does. */
 export function supervisorOf(addresses: readonly string[]): RunningSupervisor | undefined {

@@ -14,6 +14,10 @@ import { makeTemporaryFolder } from '../../supervisor/process/temporaryFolder.ts
 import { durationMs } from '../../yaml/values.ts';
 import type { PlannedRun } from '../plan/plan.ts';
 import type { RunSettings } from '../results/schema.ts';
+import { startEtcd } from '../systems/etcd/etcdCluster.ts';
+import { etcdSystem } from '../systems/etcd/etcdSystem.ts';
+import { rkvSystem } from '../systems/rkvSystem.ts';
+import type { System } from '../systems/system.ts';
 import { copyCsv } from './serverCsv.ts';
 import { followSupervisor, supervisorOf } from './supervisorLog.ts';
 
@@ -27,6 +31,8 @@ export interface Interrupts {
 
 /** The servers that a run measures. */
 export interface Target {
+  /** How one speaks to them. */
+  readonly system: System;
   readonly addresses: readonly string[];
   /** Nobody else writes to it. */
   readonly own: boolean;
@@ -55,25 +61,87 @@ export class NobodyAnswersError extends Error {
   override readonly name = 'NobodyAnswersError';
 }
 
+/** Whether the servers of a run are started for it. */
+export function startsServers({ kind }: RunSettings['cluster']): boolean {
+  return kind === 'own' || kind === 'etcd';
+}
+
 /**
  * Starts the cluster of a run, or takes the one that runs. When it is stopped, `csvFolder` has what the servers of an own one recorded of
- * themselves, where it is given. Throws ClusterError, DataDirectoryError and NobodyAnswersError; nothing is left running then.
+ * themselves, where it is given. Throws ClusterError, DataDirectoryError, EtcdError and NobodyAnswersError; nothing is left running then.
  */
-export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts, csvFolder?: string): Promise<Target> {
+export async function openTarget(run: PlannedRun, interrupts: Interrupts, csvFolder?: string): Promise<Target> {
   const { cluster } = run.settings;
-  if (cluster.kind === 'running') {
-    await expectSomebody(cluster.addresses);
-    const supervisor = supervisorOf(cluster.addresses);
-    return {
-      addresses: cluster.addresses,
-      own: false,
-      dataDirectory: undefined,
-      follow: (told) => followSupervisor(supervisor, told),
-      played: supervisor === undefined ? undefined : new AttachedCluster(supervisor),
-      stop: async () => {},
-      stopNow: async () => {},
-    };
+  switch (cluster.kind) {
+    case 'running':
+      return openRunning(cluster.addresses);
+    case 'running-etcd':
+      return runningTarget(etcdSystem(false), cluster.addresses);
+    case 'etcd':
+      return openEtcd(run, cluster, interrupts);
+    case 'own':
+      return openOwn(run, cluster, interrupts, csvFolder);
   }
+}
+
+async function openRunning(addresses: readonly string[]): Promise<Target> {
+  await expectSomebody(addresses);
+  const supervisor = supervisorOf(addresses);
+  return {
+    ...runningTarget(rkvSystem, addresses),
+    follow: (told) => followSupervisor(supervisor, told),
+    played: supervisor === undefined ? undefined : new AttachedCluster(supervisor),
+  };
+}
+
+/** Servers that somebody else started. */
+function runningTarget(system: System, addresses: readonly string[]): Target {
+  return {
+    system,
+    addresses,
+    own: false,
+    dataDirectory: undefined,
+    follow: () => () => {},
+    played: undefined,
+    stop: async () => {},
+    stopNow: async () => {},
+  };
+}
+
+async function openEtcd(run: PlannedRun, cluster: EtcdSettings, { stop }: Interrupts): Promise<Target> {
+  const folder = await makeDataDirectory(run.dataDirectory ?? tmpdir());
+  const removeData = () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  try {
+    const members = await startEtcd({
+      members: cluster.servers,
+      heartbeatMs: durationMs(cluster.heartbeat),
+      electionMs: durationMs(cluster.election),
+      folder,
+      signal: stop,
+    });
+    const end = async () => {
+      await members.stop();
+      await removeData();
+    };
+    return {
+      ...runningTarget(etcdSystem(true), members.addresses),
+      own: true,
+      dataDirectory: folder,
+      stop: end,
+      stopNow: end,
+    };
+  } catch (error) {
+    await removeData();
+    throw error;
+  }
+}
+
+async function openOwn(
+  run: PlannedRun,
+  cluster: OwnSettings,
+  { stop, hurry }: Interrupts,
+  csvFolder: string | undefined,
+): Promise<Target> {
   // What is to be copied from has to be there when the servers have ended.
   const parent = run.dataDirectory ?? (csvFolder === undefined ? undefined : tmpdir());
   const data = parent === undefined ? undefined : await makeDataDirectory(parent);
@@ -111,6 +179,7 @@ export async function openTarget(run: PlannedRun, { stop, hurry }: Interrupts, c
   }
   played = new OwnCluster(running);
   return {
+    system: rkvSystem,
     addresses: running.addresses,
     own: true,
     played,
@@ -151,6 +220,7 @@ async function makeDataDirectory(parent: string): Promise<string> {
 }
 
 type OwnSettings = Extract<RunSettings['cluster'], { kind: 'own' }>;
+type EtcdSettings = Extract<RunSettings['cluster'], { kind: 'etcd' }>;
 
 function clusterConfig({ schedule }: RunSettings, cluster: OwnSettings, datadir: string | undefined) {
   // Two of rkvd's flags are keys of their own in a cluster's configuration.

@@ -1,10 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ClientClosedError } from '../../client/errors.ts';
 import { keyOf } from '../../client/load/workload.ts';
-import type { RkvClient } from '../../client/rkvClient.ts';
-import type { StatusResponse } from '../../wire/generated/admin.ts';
 import type { Verification } from '../results/schema.ts';
-import { leaderOf, serverStatuses } from './servers.ts';
+import type { ServerStatus, SystemClient } from '../systems/system.ts';
+import { leaderOf } from './servers.ts';
 import type { KeyFinding, WriteAudit } from './writeAudit.ts';
 
 /** Lookups under way at once. */
@@ -23,7 +22,7 @@ const descriptions: Readonly<Record<Exclude<KeyFinding, 'good'>, string>> = {
 };
 
 export interface VerifyOptions {
-  readonly client: RkvClient;
+  readonly client: SystemClient;
   readonly audit: WriteAudit;
   /** Nobody else writes to the cluster. */
   readonly own: boolean;
@@ -36,6 +35,16 @@ export interface VerifyOptions {
 /** Compares what was acknowledged with what the servers hold, once all requests have ended. Does not reject. */
 export async function verify({ client, audit, own, hadFaults, appliedBefore }: VerifyOptions): Promise<Verification> {
   const acknowledgedWrites = audit.acknowledged;
+  const { readBackObstacle } = client;
+  if (readBackObstacle !== undefined) {
+    return {
+      status: 'not-checked',
+      acknowledgedWrites,
+      appliedEntries: null,
+      keysRead: 0,
+      problems: [readBackObstacle],
+    };
+  }
   try {
     const findings = await readBack(client, audit);
     const convergenceMsMax = hadFaults ? CONVERGENCE_AFTER_FAULTS_MS_MAX : CONVERGENCE_MS_MAX;
@@ -61,7 +70,7 @@ export async function verify({ client, audit, own, hadFaults, appliedBefore }: V
   }
 }
 
-async function readBack(client: RkvClient, audit: WriteAudit) {
+async function readBack(client: SystemClient, audit: WriteAudit) {
   const keys = audit.keysToRead();
   const problems: string[] = [];
   let foreign = 0;
@@ -80,10 +89,10 @@ async function readBack(client: RkvClient, audit: WriteAudit) {
 }
 
 /** Waits until all members have applied the same entries, where nobody adds to them. */
-async function converged(client: RkvClient, own: boolean, withinMs: number): Promise<StatusResponse[]> {
+async function converged(client: SystemClient, own: boolean, withinMs: number): Promise<ServerStatus[]> {
   const deadlineMs = performance.now() + withinMs;
   for (;;) {
-    const statuses = membersOf(await serverStatuses(client));
+    const statuses = membersOf(await client.statuses());
     const [first] = statuses;
     const equal = statuses.every((status) => status.appliedIndex === first?.appliedIndex);
     if (!own || equal || performance.now() > deadlineMs) return statuses;
@@ -92,12 +101,12 @@ async function converged(client: RkvClient, own: boolean, withinMs: number): Pro
 }
 
 /** Who is no member, or none any more, is sent nothing. */
-function membersOf(statuses: readonly StatusResponse[]): StatusResponse[] {
+function membersOf(statuses: readonly ServerStatus[]): ServerStatus[] {
   const voters = leaderOf(statuses)?.voters;
   return statuses.filter(({ id }) => voters?.includes(id) ?? true);
 }
 
-function replicaProblems(statuses: readonly StatusResponse[], withinMs: number): string[] {
+function replicaProblems(statuses: readonly ServerStatus[], withinMs: number): string[] {
   const [first] = statuses;
   if (first === undefined) return ['no server says what it has applied'];
   return statuses.flatMap(({ id, appliedIndex, keys, sessions }) => {

@@ -54,7 +54,7 @@ export class Watching {
     this.endFollowing = target.follow((event) => events.happened(event, Date.parse(event.time) - epochMs));
     const calmMs = schedule === undefined ? CALM_MS : SCHEDULED_MS;
     this.poll = new StatusPoll(
-      target.addresses,
+      target.addresses.map((address) => target.system.newAsker(address)),
       () => (performance.now() < this.alertUntilMs ? ALERT_MS : calmMs),
       (atMs, askedMs, servers) => {
         leaders.look(atMs, servers);

@@ -1,10 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { SESSION_PENDING_MAX } from '../../wire/limits.ts';
-import type { ClientSession } from '../clientSession.ts';
 import { type ClientEnvironment, systemEnvironment } from '../environment.ts';
-import type { CommandListener, CommandResult, CommandStatus } from '../pendingCommand.ts';
+import type { CommandStatus } from '../pendingCommand.ts';
 import type { RequestOptions } from '../request.ts';
-import type { RkvClient } from '../rkvClient.ts';
 import type { Workload } from './workload.ts';
 
 /**
@@ -21,9 +19,9 @@ import type { Workload } from './workload.ts';
  * Run it again with the same sessions and another recorder after a warm-up.
  */
 export interface LoadOptions {
-  readonly client: RkvClient;
+  readonly client: LoadClient;
   /** One for each simulated client. */
-  readonly sessions: readonly ClientSession[];
+  readonly sessions: readonly LoadSession[];
   readonly workload: Workload;
   readonly pace: Pace;
   /** Fraction of lookups; default 0. */
@@ -41,6 +39,21 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
   /** The client's. */
   readonly environment?: ClientEnvironment;
+}
+
+/** As much of a client as load needs; `RkvClient` is one. The listener hears the result of each request under its tag, once. */
+export interface LoadClient<S extends LoadSession = LoadSession> {
+  openSession(options?: RequestOptions): Promise<S>;
+  submitLookup(key: string, listener: LoadListener, tag: number, deadlineMs: number): void;
+}
+
+/** Key and value are not kept: they may be other ones after the call. */
+export interface LoadSession {
+  submitInsert(key: Uint8Array, value: Uint8Array, listener: LoadListener, tag: number, deadlineMs: number): void;
+}
+
+export interface LoadListener {
+  commandDone(tag: number, result: { readonly status: 'ok' | FailureKind }): void;
 }
 
 /**
@@ -65,7 +78,8 @@ export interface LoadSink {
   dropped(count: number, nowMs: number): void;
 }
 
-export type FailureKind = Exclude<CommandStatus, 'ok'>;
+/** `lost`: the server, or the way to it, went before the answer came, and to ask again could carry it out twice. */
+export type FailureKind = Exclude<CommandStatus, 'ok'> | 'lost';
 
 export interface LoadSummary {
   readonly startedMs: number;
@@ -90,13 +104,13 @@ const PACE_INTERVAL_MS = 1;
 const ROUNDING = 1e-6;
 const SESSIONS_AT_ONCE_MAX = 256;
 
-/** Registers the sessions of `count` clients. Rejects as RkvClient.openSession does. */
-export async function openSessions(
-  client: RkvClient,
+/** Registers the sessions of `count` clients. Rejects as the client's openSession does. */
+export async function openSessions<S extends LoadSession>(
+  client: LoadClient<S>,
   count: number,
   options: RequestOptions = {},
-): Promise<ClientSession[]> {
-  const sessions: ClientSession[] = [];
+): Promise<S[]> {
+  const sessions: S[] = [];
   // One listener for each session under way is no leak.
   if (options.signal !== undefined) setMaxListeners(SESSIONS_AT_ONCE_MAX + 16, options.signal);
   while (sessions.length < count) {
@@ -115,12 +129,12 @@ export function runLoad(options: LoadOptions): Promise<LoadSummary> {
 }
 
 /** Requests live in slots of typed arrays: one costs no object here. A request's tag is its slot. */
-class LoadRun implements CommandListener {
+class LoadRun implements LoadListener {
   private readonly options: LoadOptions;
   private readonly resolve: (summary: LoadSummary) => void;
   private readonly reject: (error: unknown) => void;
   private readonly environment: ClientEnvironment;
-  private readonly sessions: ClientSession[];
+  private readonly sessions: LoadSession[];
   private readonly timeoutMs: number;
   private readonly reads: number;
   private readonly countMax: number;
@@ -189,7 +203,7 @@ class LoadRun implements CommandListener {
     for (let client = 0; client < this.sessions.length; client++) this.issue(client, this.startedMs, this.startedMs);
   }
 
-  commandDone(slot: number, result: CommandResult): void {
+  commandDone(slot: number, result: { readonly status: 'ok' | FailureKind }): void {
     const nowMs = this.environment.nowMs();
     const client = this.slotClient[slot]!;
     const read = this.slotRead[slot] === 1;

@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs';
+import { isOlder, RkvClient, type ServerReport } from '../../client/rkvClient.ts';
+import { StatusClient } from '../../supervisor/statusClient.ts';
+import type { StatusResponse } from '../../wire/generated/admin.ts';
+import { isLoopback, listenerPid } from '../facts/listener.ts';
+import type { StagesRecord } from '../results/schema.ts';
+import type { ServerStatus, StatusAsker, System, SystemClient, SystemClientOptions } from './system.ts';
+
+/** What servers are called that speak the wire and say nothing of themselves. */
+const ORIGINAL = "the original's";
+
+/** Servers that speak `rkvpb.RKV`: ours, and the original's. */
+export const rkvSystem: System = {
+  newClient: (addresses, options) => new RkvSystemClient(addresses, options),
+  newAsker: (address) => new RkvAsker(address),
+};
+
+class RkvSystemClient implements SystemClient {
+  private readonly client: RkvClient;
+  private readonly addresses: readonly string[];
+  private readonly hasLookups: boolean;
+  private hasOriginals = false;
+
+  constructor(addresses: readonly string[], { rpc, hasLookups, onNotice }: SystemClientOptions) {
+    this.addresses = addresses;
+    this.hasLookups = hasLookups;
+    this.client = new RkvClient({ addresses, rpc, onNotice });
+  }
+
+  get counters(): SystemClient['counters'] {
+    const { retries, linksLost, stalls, notLeader } = this.client.counters;
+    return { retries, linksLost, stalls, notLeader };
+  }
+
+  get readBackObstacle(): string | undefined {
+    return this.hasOriginals && !this.hasLookups
+      ? "a lookup ends some of the original's servers: --reads above 0 says that these can take one"
+      : undefined;
+  }
+
+  openSession: RkvClient['openSession'] = (options) => this.client.openSession(options);
+
+  submitLookup: SystemClient['submitLookup'] = (key, listener, tag, deadlineMs) =>
+    this.client.submitLookup(key, listener, tag, deadlineMs);
+
+  lookup(key: string): Promise<string | undefined> {
+    return this.client.lookup(key);
+  }
+
+  async statuses(): Promise<ServerStatus[]> {
+    const reports = await this.client.statuses();
+    if (reports.some(isOlder)) this.hasOriginals = true;
+    const statuses = await Promise.all(reports.map((report) => this.statusOf(report)));
+    return statuses.flatMap((status) => status ?? []);
+  }
+
+  private async statusOf(report: ServerReport): Promise<ServerStatus | undefined> {
+    if ('status' in report) return statusOf(report.status);
+    if (!isOlder(report)) return undefined;
+    const { address } = report;
+    const word = await this.client.whoLeads(address).catch(() => undefined);
+    return {
+      id: this.addresses.indexOf(address) + 1,
+      address,
+      backend: ORIGINAL,
+      role: word === undefined ? '' : word.leads ? 'leader' : 'follower',
+      term: 0,
+      leader: word?.leader ?? 0,
+      commitIndex: 0,
+      appliedIndex: 0,
+      voters: [],
+      keys: 0,
+      sessions: 0,
+      settings: {},
+      pid: listenerPid(address),
+    };
+  }
+
+  async beginStages(durationMs: number): Promise<void> {
+    await this.client.beginStages(durationMs);
+  }
+
+  /** Nothing of servers that were started anew meanwhile, or cannot look. */
+  async endStages(): Promise<ReadonlyMap<number, StagesRecord>> {
+    const seen = new Map<number, StagesRecord>();
+    for (const report of await this.client.measureStages(0)) {
+      if (!('stages' in report) || report.stages.seconds === 0) continue;
+      const { id, spreads, ...rest } = report.stages;
+      seen.set(id, {
+        ...rest,
+        spreads: Object.fromEntries(spreads.map(({ name, ...each }) => [name, each])),
+      });
+    }
+    return seen;
+  }
+
+  close(): void {
+    this.client.close();
+  }
+}
+
+function statusOf({ pid, ...status }: StatusResponse): ServerStatus {
+  return { ...status, pid: isLoopback(status.address) && isServer(pid) ? pid : undefined };
+}
+
+/** A port may be forwarded from another machine or container, where the same pid is something else. */
+function isServer(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('rkvd');
+  } catch {
+    return false;
+  }
+}
+
+class RkvAsker implements StatusAsker {
+  private readonly client: StatusClient;
+
+  constructor(address: string) {
+    this.client = new StatusClient(address);
+  }
+
+  ask(timeoutMs: number) {
+    return this.client.ask(timeoutMs);
+  }
+
+  close(): void {
+    this.client.close();
+  }
+}
