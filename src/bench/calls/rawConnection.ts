@@ -24,7 +24,7 @@ const NOTHING = Buffer.alloc(0);
 /** Of the fields that say why a call failed. */
 const TRAILERS_BYTES_MAX = 64 * 1024;
 
-/** Why the server refused a call, by gRPC's code; its words are percent-encoded. */
+/** Why the server refused a call, by gRPC's code, and in its words. */
 export interface CallRefusal {
   readonly code: number;
   readonly details: string;
@@ -303,5 +303,14 @@ function refusalIn(block: Buffer): CallRefusal | undefined {
   }
   const textOf = (wanted: string) => fields.find(({ name }) => name === wanted)?.value;
   const code = textOf('grpc-status');
-  return code === undefined ? undefined : { code: Number(code), details: textOf('grpc-message') ?? '' };
+  return code === undefined ? undefined : { code: Number(code), details: unescaped(textOf('grpc-message') ?? '') };
+}
+
+/** gRPC's words are percent-encoded. */
+function unescaped(details: string): string {
+  try {
+    return decodeURIComponent(details);
+  } catch {
+    return details;
+  }
 }

@@ -68,7 +68,7 @@ describe('an experiment', () => {
   });
 
   it('takes servers that run as they are', () => {
-    const [run] = planned('snapshot', { cluster: [':9201'] });
+    const [run] = planned('snapshot', { targets: [{ kind: 'running', addresses: [':9201'] }] });
     expect(run!.settings.cluster).toEqual({ kind: 'running', addresses: [':9201'] });
   });
 

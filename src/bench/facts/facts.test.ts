@@ -1,7 +1,9 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { listenerPid, listeningSockets } from './listener.ts';
 import { diskFacts, fileSystemOf, machineFacts } from './machine.ts';
 import { gitFacts, packageVersions } from './packageFacts.ts';
 import { parseMachineSeconds, parseProcessSeconds, residentBytesMax, sampleCpu } from './processTimes.ts';
@@ -56,6 +58,29 @@ describe('facts about the checkout', () => {
     expect(versions.rkv).toMatch(/^\d+\.\d+\.\d+/);
     expect(versions['@grpc/grpc-js']).toMatch(/^\d/);
     expect(await packageVersions(folder)).toEqual({});
+  });
+});
+
+describe('who listens', () => {
+  it('is found by the port, in the words of /proc/net/tcp', () => {
+    const table = [
+      '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
+      '   0: 0100007F:2403 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0',
+      '   1: 0100007F:2403 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 20 4 30 10 -1',
+      '   2: 00000000000000000000000001000000:2403 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 4713 1',
+    ].join('\n');
+    expect(listeningSockets(table, 0x2403)).toEqual(['4711', '4713']);
+    expect(listeningSockets(table, 0x2404)).toEqual([]);
+  });
+
+  it('is this process where it does, and nobody where none does or it is another machine', async () => {
+    const server = createServer();
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const { port } = server.address() as { port: number };
+    expect(listenerPid(`127.0.0.1:${port}`)).toBe(process.pid);
+    expect(listenerPid(`10.0.0.1:${port}`)).toBeUndefined();
+    await new Promise((done) => server.close(done));
+    expect(listenerPid(`127.0.0.1:${port}`)).toBeUndefined();
   });
 });
 

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { AddressError } from '../../client/errors.ts';
 import { SAMPLE_REQUEST } from '../testing/sampleRequest.ts';
 import { type BenchRequest, PlanError, planBench } from './plan.ts';
 import { type Schedule, scheduleOfFile } from './schedule.ts';
+import { type BenchTarget, parseTargets, targetText } from './targets.ts';
 
 const base: BenchRequest = { ...SAMPLE_REQUEST, timeMs: 10_000 };
 const now = new Date('2030-01-02T03:04:05.678Z');
@@ -16,11 +18,13 @@ const problemOf = (changes: Partial<BenchRequest>): string => {
   return 'no problem';
 };
 
+const running: BenchTarget = { kind: 'running', addresses: ['127.0.0.1:9201'] };
+
 describe('planBench', () => {
   it('takes a distance that leaves time for elections', () => {
     expect(plan({ distanceMs: 20 })[0]!.settings.cluster).toMatchObject({ distance: '20ms' });
     expect(problemOf({ distanceMs: 250 })).toContain('--distance: expected a duration above 0 and below a quarter');
-    expect(problemOf({ distanceMs: 20, cluster: [':9201'] })).toContain('--distance: the cluster');
+    expect(problemOf({ distanceMs: 20, targets: [running] })).toContain('--distance: the servers');
   });
 
   it('fills in the defaults', () => {
@@ -81,7 +85,7 @@ describe('planBench', () => {
     expect(problemOf({ flags: new Map([['catchupmultiplier', ['0']]]) })).toMatch(
       /^--catchupmultiplier: rkvd refuses it \(.*must be at least 1\)$/,
     );
-    expect(problemOf({ flags: new Map([['cache', ['5']]]), cluster: [':9201'] })).toMatch(/^--cache: the cluster/);
+    expect(problemOf({ flags: new Map([['cache', ['5']]]), targets: [running] })).toMatch(/^--cache: the servers/);
   });
 
   it('measures a program as often as it is named, to see what chance does', () => {
@@ -104,13 +108,57 @@ describe('planBench', () => {
   });
 
   it('takes a running cluster with its own settings only', () => {
-    const [run] = plan({ cluster: ['127.0.0.1:9201'], throughputs: [30] });
+    const [run] = plan({ targets: [running], throughputs: [30] });
+    expect(run!.name).toBe('20300102-030405-running');
     expect(run!.settings.cluster).toEqual({ kind: 'running', addresses: ['127.0.0.1:9201'] });
     expect(run!.settings.load.ratePerClient).toBe(30);
-    expect(problemOf({ cluster: ['127.0.0.1:9201'], batches: [false], electionsMs: [2000] })).toBe(
-      '--batch: the cluster that --cluster names runs already, with its own settings\n' +
-        '--election: the cluster that --cluster names runs already, with its own settings',
+    const why =
+      'the servers that --cluster or --target names have their own settings (--backend measures ours beside them)';
+    expect(problemOf({ targets: [running], batches: [false], electionsMs: [2000] })).toBe(
+      `--batch: ${why}\n--election: ${why}`,
     );
+  });
+
+  it('measures other servers alone, or where a backend is named beside own ones, each by a name of its own', () => {
+    const [etcd] = plan({ targets: [{ kind: 'etcd' }], electionsMs: [500], name: 'a' });
+    expect([etcd!.name, etcd!.settings.cluster, etcd!.settings.load.rpc]).toEqual([
+      'a',
+      { kind: 'etcd', servers: 3, heartbeat: '20ms', election: '500ms' },
+      'unary',
+    ]);
+    const targets = parseTargets('etcd,etcd://h1:2379,h2:2379,etcd://h3:2379,rkv://:9201');
+    const all = plan({ backends: ['etcd'], batches: [true, false], targets, name: 'a' });
+    expect(all.map(({ name }) => name)).toEqual([
+      'a-etcd-batch',
+      'a-etcd-nobatch',
+      'a-etcd-server',
+      'a-etcd-server2',
+      'a-etcd-server3',
+      'a-running',
+    ]);
+    expect(all.map(({ levels }) => levels.backend)).toEqual([
+      'etcd',
+      'etcd',
+      'etcd-server',
+      'etcd-server2',
+      'etcd-server3',
+      'running',
+    ]);
+    expect(all[3]!.settings.cluster).toEqual({ kind: 'running-etcd', addresses: ['h1:2379', 'h2:2379'] });
+    expect(all[5]!.settings.cluster).toEqual(running);
+    expect(targets.map(targetText).join()).toBe('etcd,etcd://h1:2379,h2:2379,etcd://h3:2379,rkv://127.0.0.1:9201');
+    for (const bad of ['zookeeper', 'etcd:h1:2379', 'etcd://', 'rkv://h1', 'etcd://h:1,h:1']) {
+      expect(() => parseTargets(bad)).toThrow(AddressError);
+    }
+  });
+
+  it('refuses what etcd would', () => {
+    const etcd = { targets: [{ kind: 'etcd' } as const] };
+    expect(problemOf({ ...etcd, heartbeatsMs: [300] })).toMatch(/^--target etcd: expected an election timeout of at/);
+    expect(problemOf({ ...etcd, heartbeatsMs: [1.5] })).toBe('--target etcd: expected whole milliseconds, got 1.5ms');
+    expect(problemOf({ ...etcd, entriesPerMsg: [64] })).toMatch(/^--entriespermsg: the servers that/);
+    const schedule = scheduleOfFile('scenarios/leader-killed.yaml');
+    expect(problemOf({ ...etcd, schedule })).toMatch(/^--target: nobody can do to etcd what a scenario says/);
   });
 
   it.each<[Partial<BenchRequest>, RegExp]>([
@@ -130,7 +178,6 @@ describe('planBench', () => {
     [{ precision: 1 }, /^--precision: expected a share above 0 % and below 100 %, such as 3%, got 100%$/],
     [{ precision: 0.03, rounds: 5 }, /^--runs: --precision decides how many rounds there are$/],
     [{ roundsMax: 2 }, /^--runs-max: expected 5 to 1000, got 2$/],
-    [{ rkvds: ['rkvd'], cluster: [':9201'] }, /^--rkvd: the cluster that --cluster names runs already/],
     [{ clients: Array.from({ length: 3001 }, (_, at) => at + 1) }, /^expected at most 3000 configurations, got 3001$/],
     [{ entriesPerMsg: [64, 0] }, /^--entriespermsg: expected whole numbers from 1, got "64,0"$/],
     [{ servers: 0 }, /^--servers/],

@@ -9,7 +9,8 @@ export function commandOf({ cluster, schedule, load, repeats }: RunSettings, nam
   if (schedule?.isQuick) words.push('--quick');
   const add = (option: string, value: string | number) => words.push(`--${option}`, quoted(String(value)));
   if (cluster.kind !== 'own') {
-    add('target', targetText(cluster));
+    if (cluster.kind === 'running') add('cluster', cluster.addresses.join(','));
+    else add('target', targetText(cluster));
     if (cluster.kind === 'etcd') {
       add('servers', cluster.servers);
       add('heartbeat', cluster.heartbeat);

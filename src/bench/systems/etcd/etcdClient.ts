@@ -194,7 +194,7 @@ export class EtcdClient implements SystemClient, LoadSession {
   private note({ code, details }: CallRefusal): void {
     if (this.hasNoted) return;
     this.hasNoted = true;
-    this.options.onNotice(`etcd refused a request: ${decoded(details)} (${GrpcStatus[code] ?? code})`);
+    this.options.onNotice(`etcd refused a request: ${details} (${GrpcStatus[code] ?? code})`);
   }
 
   private finish(request: EtcdRequest, outcome: Outcome, answer?: Buffer): void {
@@ -295,12 +295,4 @@ class EtcdRequest implements CallOwner {
 async function statusOf(member: EtcdMember, timeoutMs: number, wantsKeys: boolean): Promise<ServerStatus> {
   const status = await member.status(timeoutMs);
   return wantsKeys ? { ...status, keys: await member.keys(timeoutMs) } : status;
-}
-
-function decoded(details: string): string {
-  try {
-    return decodeURIComponent(details);
-  } catch {
-    return details;
-  }
 }
