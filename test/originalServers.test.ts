@@ -11,6 +11,8 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { runCommand } from '../src/bench/command.ts';
+import { readRun } from '../src/bench/results/store.ts';
 import { UnsupportedError } from '../src/client/errors.ts';
 import { RkvClient } from '../src/client/rkvClient.ts';
 import { run } from '../src/client/rkvctl/run.ts';
@@ -153,6 +155,40 @@ describe("beside the original's servers", () => {
     expect(mixed.out).toMatch(/members as server \d sees them: 1, 2, 3\n/);
     // A lookup panics some of the original's servers; nobody asked for one.
     expect(originals.flatMap(({ calls }) => calls).filter((name) => name !== 'Register')).toEqual([]);
+  }, 60_000);
+
+  it('are measured by a bench: named, with their leader and what their processes took, and read back only where that is asked for', async () => {
+    const rkvBench = async (...args: string[]) => {
+      const out: string[] = [];
+      const exitCode = await runCommand(
+        ['--cluster', originals.map(({ address }) => address).join(','), '--clients', '5', '--time', '400ms', ...args],
+        {
+          terminal: { out: (text) => out.push(text), json: () => {}, err: () => {} },
+          progressStream: undefined,
+          onInterrupt: () => () => {},
+        },
+      );
+      return { exitCode, out: out.join('\n') };
+    };
+    const where = ['--warmup', '100ms', '--results', join(folder, 'results')];
+    const written = await rkvBench(...where, '--name', 'written');
+    expect(written.exitCode).toBe(0);
+    expect(written.out).toMatch(/│ the original's │ +- +│ insert /);
+    expect(written.out).toContain('using unary calls there');
+    expect(written.out.replaceAll(/\s+/g, ' ')).toContain('--reads above 0 says that these can take one');
+    const { repeats, verdict } = await readRun(join(folder, 'results', 'written'));
+    expect(verdict).toMatchObject({ passed: true, verified: false });
+    const { servers, leader: found, failed, serversCpuUsPerCommand } = repeats[0]!;
+    expect([found, failed, servers.map(({ id }) => id)]).toEqual([leader, 0, [1, 2, 3, 4]]);
+    // The proxies are threads of this process.
+    expect(servers.every(({ cpuSeconds, residentBytesMax }) => cpuSeconds !== null && residentBytesMax! > 0)).toBe(
+      true,
+    );
+    expect(serversCpuUsPerCommand).toBeGreaterThan(0);
+    expect(originals.flatMap(({ calls }) => calls)).not.toContain('Lookup');
+    const read = await rkvBench(...where, '--reads', '0.1', '--name', 'read');
+    expect(read.exitCode).toBe(0);
+    expect((await readRun(join(folder, 'results', 'read'))).verdict).toMatchObject({ passed: true, verified: true });
   }, 60_000);
 
   it('changes the membership', async () => {

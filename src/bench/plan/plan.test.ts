@@ -157,6 +157,7 @@ describe('planBench', () => {
     expect(problemOf({ ...etcd, heartbeatsMs: [300] })).toMatch(/^--target etcd: expected an election timeout of at/);
     expect(problemOf({ ...etcd, heartbeatsMs: [1.5] })).toBe('--target etcd: expected whole milliseconds, got 1.5ms');
     expect(problemOf({ ...etcd, entriesPerMsg: [64] })).toMatch(/^--entriespermsg: the servers that/);
+    expect(problemOf({ ...etcd, backends: ['etcd'], distanceMs: 20 })).toMatch(/^--distance: expected own servers/);
     const schedule = scheduleOfFile('scenarios/leader-killed.yaml');
     expect(problemOf({ ...etcd, schedule })).toMatch(/^--target: nobody can do to etcd what a scenario says/);
   });

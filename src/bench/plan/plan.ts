@@ -406,7 +406,12 @@ function targetProblems(request: BenchRequest): string[] {
   if (request.schedule !== undefined && targets.some(isEtcd)) {
     problems.push('--target: nobody can do to etcd what a scenario says; expected servers of rkv-cluster, or own ones');
   }
-  if (measuresOwn(request)) return problems;
+  if (measuresOwn(request)) {
+    if (startsEtcd && request.distanceMs !== undefined) {
+      problems.push('--distance: expected own servers alone, for the members of etcd are not put apart');
+    }
+    return problems;
+  }
   const ownOnly: Record<string, unknown> = {
     '--batch': request.batches,
     '--entriespermsg': request.entriesPerMsg,
