@@ -1,7 +1,6 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { HistogramLogReader } from 'hdr-histogram-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../src/bench/command.ts';
@@ -21,8 +20,11 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
-/** Runs rkv-bench with servers' data and results in the test's folder. `interruptAt`: Ctrl-C when stderr says that. */
-async function bench(args: readonly string[], interruptAt?: string) {
+/**
+ * Runs rkv-bench with servers' data and results in the test's folder. `interruptAt`: Ctrl-C when stderr says that. `onMeasuring` is called
+ * when it measures.
+ */
+async function bench(args: readonly string[], interruptAt?: string, onMeasuring = () => {}) {
   const out: string[] = [];
   const err: string[] = [];
   let interrupt = () => {};
@@ -32,6 +34,7 @@ async function bench(args: readonly string[], interruptAt?: string) {
       json: (value) => out.push(JSON.stringify(value)),
       err: (text) => {
         err.push(text);
+        if (text.includes(': measuring')) onMeasuring();
         if (interruptAt !== undefined && text.includes(interruptAt)) setTimeout(() => interrupt(), 300);
       },
     },
@@ -254,10 +257,9 @@ describe('incidents', () => {
     const common = ['--cluster', cluster.addresses.join(','), '--clients', '5', '--throughput', '20', '--warmup', '0s'];
     const calm = await bench([...common, '--time', '300ms', '--name', 'calm']);
     expect(calm.exitCode).toBe(0);
-    const running = bench([...common, '--time', '4s', '--name', 'hit']);
-    await pause(1500);
-    cluster.kill(former);
-    const { exitCode, out } = await running;
+    const { exitCode, out } = await bench([...common, '--time', '4s', '--name', 'hit'], undefined, () => {
+      setTimeout(() => cluster!.kill(former), 1000);
+    });
     expect(exitCode).toBe(0);
     const { incidents, timeline } = (await resultOf('hit')).repeats[0]!;
     const of = (kind: string) => incidents.find((each) => each.kind === kind);
