@@ -61,4 +61,17 @@ describe('csvTables', () => {
     expect(tables.map(({ name }) => name)).toEqual(['runs.csv']);
     expect(tables[0]!.text).not.toContain('writes_per_second');
   });
+
+  it('do not repeat a name of megabytes, nor its control characters, in every row', () => {
+    const run = sampleRun(`\x1b[2J\n${'x'.repeat(1_000_000)}`, [100]);
+    const repeats = [sampleRepeat([100], { timeline: [second, { ...second, second: 1 }] })];
+    const tables = csvTables([{ ...run, repeats }]);
+    expect(tables.map(({ name }) => name)).toEqual(['runs.csv', 'timeline.csv']);
+    for (const { text } of tables) {
+      expect(text.length).toBeLessThan(5000);
+      expect(text).toContain('\n\\x1b[2J\\nxxx');
+    }
+    const names = tables.map(({ text }) => rowsOf(text)[0]!.run);
+    expect(names[0]).toBe(names[1]);
+  });
 });

@@ -47,7 +47,7 @@ export function csvTables(runs: readonly RunRecord[]): CsvTable[] {
           at_ms: atMs,
           until_ms: untilMs,
           server,
-          what: printable(what),
+          what,
         })),
       ),
     ),
@@ -128,8 +128,11 @@ function table(name: string, rows: readonly Row[]): CsvTable {
   return { name: `${name}.csv`, text: rows.length === 0 ? '' : `${lines.join('\n')}\n` };
 }
 
-/** RFC 4180. */
+/** Of a text in a cell, characters: it stands in every row of its run. */
+const CELL_LENGTH_MAX = 1000;
+
+/** RFC 4180. What others wrote does nothing to a terminal that the file is shown on. */
 function cell(value: Cell): string {
-  const text = value === null || value === undefined ? '' : String(value);
+  const text = typeof value === 'string' ? printable(value, CELL_LENGTH_MAX) : String(value ?? '');
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

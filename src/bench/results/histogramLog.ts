@@ -27,12 +27,19 @@ export function histogramLog(repeats: readonly RepeatHistograms[], kind: 'writes
   return text;
 }
 
-/** The histograms of a log that `histogramLog` wrote, in order; as many as can be read. */
+/** The histograms of a log that `histogramLog` wrote, in order. Throws where one is there that cannot be read, and says which. */
 export function readHistogramLog(text: string): Histogram[] {
   const reader = new HistogramLogReader(text, 64);
   const histograms: Histogram[] = [];
-  for (let next = reader.nextIntervalHistogram(); next !== null; next = reader.nextIntervalHistogram()) {
+  for (;;) {
+    let next: Histogram | null;
+    try {
+      next = reader.nextIntervalHistogram();
+    } catch (cause) {
+      // The library says what it stumbled over, which is nothing of the file's.
+      throw new Error(`interval ${histograms.length + 1} is not one of a histogram log: it is damaged`, { cause });
+    }
+    if (next === null) return histograms;
     histograms.push(next);
   }
-  return histograms;
 }

@@ -11,6 +11,7 @@ import {
   ResultsInvalidError,
   ResultsMissingError,
   ResultsVersionError,
+  readMeasured,
   readRun,
   runFolder,
   writeRun,
@@ -45,6 +46,20 @@ describe('a run on disk', () => {
     expect([second?.tag, second?.totalCount, second?.getValueAtPercentile(50)]).toEqual(['repeat-2', 1, 5003]);
     expect(second!.startTimeStampMsec - first!.startTimeStampMsec).toBe(60_000);
     expect(reader.nextIntervalHistogram()).toBeNull();
+  });
+
+  it('whose histogram log is damaged says which interval of which file', async () => {
+    const folder = join(results, 'sample');
+    await writeRun(folder, sampleRun('sample', [100]), [sampleHistograms([100]), sampleHistograms([200])]);
+    const log = join(folder, 'writes.hlog');
+    const text = await readFile(log, 'utf8');
+    const last = text.trimEnd().lastIndexOf(',');
+    for (const damaged of [text.slice(0, last), text.slice(0, last + 9), `${text.slice(0, last)},AAAA`]) {
+      await writeFile(log, damaged);
+      await expect(readMeasured(folder)).rejects.toThrow(
+        /cannot read the histograms of .*sample: writes\.hlog: interval 2 is .* damaged/,
+      );
+    }
   });
 
   it('is never overwritten', async () => {

@@ -77,7 +77,14 @@ export async function writeWhole(path: string, text: string): Promise<void> {
 /** A run with the histograms of its repeats. Throws one of the classes above. */
 export async function readMeasured(folder: string): Promise<{ record: RunRecord; repeats: RepeatHistograms[] }> {
   const record = await readRun(folder);
-  const logOf = (file: string) => readHistogramLog(readTextFile(join(folder, file), RUN_BYTES_MAX));
+  const logOf = (file: string) => {
+    const text = readTextFile(join(folder, file), RUN_BYTES_MAX);
+    try {
+      return readHistogramLog(text);
+    } catch (cause) {
+      throw new Error(`${file}: ${(cause as Error).message}`, { cause });
+    }
+  };
   try {
     const writes = logOf(WRITES_FILE);
     const reads = record.settings.load.reads > 0 ? logOf(READS_FILE) : record.repeats.map(latencyHistogram);
