@@ -1,5 +1,6 @@
-import type { Equivalent } from './equivalent.ts';
+import { argued, type Equivalent } from './equivalent.ts';
 import { ETCD_EQUIVALENTS } from './etcdEquivalents.ts';
+import { HASHICORP_EQUIVALENTS } from './hashicorpEquivalents.ts';
 import { SERVER_EQUIVALENTS } from './serverEquivalents.ts';
 
 /** Survivors that are argued: they change nothing, or nothing that anybody was promised. */
@@ -8,10 +9,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   {
     key: 'consensus/gorums/leader.ts Leader.ownWriteDurable: drop this.countRounds();',
     why: 'Every drain counts the rounds again (Leader.pump), and a drain follows every input.',
-  },
-  {
-    key: 'consensus/gorums/election.ts Election.toldToStand: half state.mayStand && state.term < TERM_MAX → state.mayStand',
-    why: 'A message of TERM_MAX comes only from who leads that term, and TermGuard leaves so many that nobody gets there.',
   },
   {
     key: 'consensus/gorums/election.ts Election.heardLeader: swap this.heardMs = this.state.nowMs; this.state.restartElectionTimer(); → this.state.restartElectionTimer(); this.heardMs = this.state.nowMs;',
@@ -24,14 +21,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   {
     key: 'consensus/gorums/replication.ts Replication.tick: bound this.state.nowMs - oldestStartMs > this.roundTimeoutMs → this.state.nowMs - oldestStartMs >= this.roundTimeoutMs',
     why: 'A round is sent again a millisecond sooner.',
-  },
-  {
-    key: 'consensus/gorums/replication.ts Replication.startRound: half entries.length > 0 || carriesReads → entries.length > 0',
-    why: 'Decides only how soon the next round for reads leaves: by a tick at the most.',
-  },
-  {
-    key: 'consensus/gorums/peer.ts Peer.isOvertaken: bound sent.bytes > 0 → sent.bytes >= 0',
-    why: 'An empty message is under way as long as those around it; the sum of bytes, which decides, is the same.',
   },
   {
     key: 'consensus/gorums/leader.ts Leader.snapshotInstalled: drop this.heard(from);',
@@ -173,44 +162,91 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     key: 'consensus/gorums/election.ts Election.voteRequested: swap state.enterTerm(state.term, request.candidate); state.restartElectionTimer(); → state.restartElectionTimer(); state.enterTerm(state.term, request.candidate);',
     why: 'Neither looks at what the other sets.',
   },
+  ...argued(
+    'What is cut off has no term, which is not that of the entry.',
+    'consensus/gorums/catchUp.ts CatchUp.noticeConflict: half conflict === undefined || conflict.term !== term || conflict.index > log.lastIndex → conflict === undefined || conflict.term !== term',
+  ),
+  ...argued(
+    'The handover is told who leads, and does not look it up; nor does a leader that begins look at the handover.',
+    'consensus/gorums/engine.ts GorumsEngine.lead: swap state.leaderId = state.id; state.handover.ledBy(state.id); → state.handover.ledBy(state.id); state.leaderId = state.id;',
+    'consensus/gorums/engine.ts GorumsEngine.lead: swap state.handover.ledBy(state.id); this.leader = new Leader(state, () => this.resign()); → this.leader = new Leader(state, () => this.resign()); state.handover.ledBy(state.id);',
+    'consensus/gorums/engine.ts GorumsEngine.follow: swap state.leaderId = leader; state.handover.ledBy(leader); → state.handover.ledBy(leader); state.leaderId = leader;',
+  ),
+  ...argued(
+    'A transfer is given up after an election timeout, before this server leads again by waiting for one.',
+    'consensus/gorums/engine.ts GorumsEngine.lead: drop state.handover.ledBy(state.id);',
+  ),
+  ...argued(
+    'Neither looks at what the other changes.',
+    'consensus/gorums/engine.ts GorumsEngine.stopLeading: swap this.state.restartElectionTimer(); former.stop(leader); → former.stop(leader); this.state.restartElectionTimer();',
+  ),
+  ...argued(
+    'What a reply proves of reads and commits is not what is known of the peer. Only whom a removed leader names is, and any may be named.',
+    'consensus/gorums/leader.ts Leader.snapshotInstalled: swap this.replication.succeeded(peer, call); this.recordReply(from, call, undefined); → this.recordReply(from, call, undefined); this.replication.succeeded(peer, call);',
+  ),
+  ...argued(
+    'Who holds the round has answered it: the answers of a quorum have confirmed its reads. Where the configuration became smaller meanwhile the next round does.',
+    'consensus/gorums/leader.ts Leader.countRounds: drop this.confirmReads(answeredCall);',
+  ),
+  ...argued(
+    'Neither looks at what the other changes.',
+    'consensus/gorums/leader.ts Leader.tick: swap this.countAudience(); this.replication.tick(); → this.replication.tick(); this.countAudience();',
+    'consensus/gorums/leader.ts Leader.woke: swap this.audience.woke(nowMs); this.quorumMs = Math.max(this.quorumMs, nowMs + graceMs - this.state.settings.electionTimeoutMs); → this.quorumMs = Math.max(this.quorumMs, nowMs + graceMs - this.state.settings.electionTimeoutMs); this.audience.woke(nowMs);',
+    'consensus/gorums/leader.ts Leader.pump: swap this.handOver(); this.ask(); → this.ask(); this.handOver();',
+    'consensus/gorums/leader.ts Leader.pump: swap this.quorumMs = this.state.nowMs; this.confirmReads(Number.POSITIVE_INFINITY); → this.confirmReads(Number.POSITIVE_INFINITY); this.quorumMs = this.state.nowMs;',
+    'consensus/gorums/leader.ts Leader.appendChange: swap this.change = { token, index }; state.append([new Entry(index, state.term, EntryType.Reconf, encodeChange(change))]); → state.append([new Entry(index, state.term, EntryType.Reconf, encodeChange(change))]); this.change = { token, index };',
+  ),
+  ...argued(
+    'The target of a transfer is told by the next turn.',
+    'consensus/gorums/leader.ts Leader.pump: swap this.preparations.advance(); this.handOver(); → this.handOver(); this.preparations.advance();',
+  ),
+  ...argued(
+    'The leader answers the round that carries them as well, once its own log is on disk.',
+    'consensus/gorums/leader.ts Leader.pump: drop this.confirmReads(Number.POSITIVE_INFINITY);',
+  ),
+  ...argued(
+    'Who is added is a peer since it was staged, and who is removed is one until that is committed.',
+    'consensus/gorums/leader.ts Leader.appendChange: drop this.refreshPeers();',
+  ),
+  ...argued('Nothing is taken off then.', 'consensus/gorums/reads.ts Reads.confirm: drop if (done === 0) return NONE;'),
+  ...argued(
+    'Neither looks at what the other changes.',
+    'consensus/gorums/replication.ts Replication.refreshPeers: swap ids.delete(0); ids.delete(state.id); → ids.delete(state.id); ids.delete(0);',
+    'consensus/gorums/replication.ts Replication.abandonRounds: swap this.abandonments++; this.rounds.abandon(); → this.rounds.abandon(); this.abandonments++;',
+    'consensus/gorums/replication.ts Replication.abandonRounds: swap this.rounds.abandon(); this.reads.roundsAbandoned(); → this.reads.roundsAbandoned(); this.rounds.abandon();',
+    'consensus/gorums/replication.ts Replication.abandonRounds: swap this.reads.roundsAbandoned(); this.nextIndex = Math.min(this.nextIndex, this.state.commitIndex + 1); → this.nextIndex = Math.min(this.nextIndex, this.state.commitIndex + 1); this.reads.roundsAbandoned();',
+    'consensus/gorums/replication.ts Replication.sendEntries: swap peer.sent({ call, end, sentMs: state.nowMs, bytes, isCatchUp, overtakes }); state.out.send(peer.id, this.appendOf(call, prevLogIndex, prevLogTerm, entries)); → state.out.send(peer.id, this.appendOf(call, prevLogIndex, prevLogTerm, entries)); peer.sent({ call, end, sentMs: state.nowMs, bytes, isCatchUp, overtakes });',
+  ),
+  ...argued(
+    'Who takes part in rounds is told so once more; and nothing is not at least anything.',
+    "consensus/gorums/replication.ts Replication.succeeded: half index !== undefined && peer.state !== 'steady' && index >= this.nextIndex - 1 → index >= this.nextIndex - 1",
+    "consensus/gorums/replication.ts Replication.succeeded: half index !== undefined && peer.state !== 'steady' → index !== undefined",
+    "consensus/gorums/replication.ts Replication.succeeded: half index !== undefined && peer.state !== 'steady' → peer.state !== 'steady'",
+  ),
+  ...argued(
+    'Without a round the difference is no number, which is not more than anything.',
+    'consensus/gorums/replication.ts Replication.tick: half oldestStartMs !== undefined && this.state.nowMs - oldestStartMs > this.roundTimeoutMs → this.state.nowMs - oldestStartMs > this.roundTimeoutMs',
+  ),
+  ...argued(
+    'A later round that is answered confirms the reads of those before it as well.',
+    'consensus/gorums/replication.ts Replication.abandonRounds: drop this.reads.roundsAbandoned();',
+  ),
+  ...argued(
+    'What goes from the same place in one round is the same entries or none, and who gets some lacks them.',
+    'consensus/gorums/replication.ts Replication.appendOf: half lastAppend?.call === call && lastAppend.prevLogIndex === prevLogIndex && lastAppend.entries === entries → lastAppend?.call === call && lastAppend.prevLogIndex === prevLogIndex',
+  ),
+  ...argued(
+    'The next turn makes it part of the rounds as well.',
+    "consensus/gorums/replication.ts Replication.inject: drop peer.state = 'steady';",
+    'consensus/gorums/replication.ts Replication.inject: bound peer.nextIndex >= this.nextIndex → peer.nextIndex > this.nextIndex',
+  ),
+  ...argued(
+    'An empty round more.',
+    'consensus/gorums/replication.ts Replication.bringUpToDate: bound this.state.commitIndex < this.nextIndex - 1 → this.state.commitIndex <= this.nextIndex - 1',
+    'consensus/gorums/replication.ts Replication.bringUpToDate: off by one this.nextIndex - 1 → this.nextIndex',
+  ),
   ...ETCD_EQUIVALENTS,
-  // hashicorp
-  {
-    key: 'consensus/hashicorp/dispatcher.ts Dispatcher.dispatch: off by one first - 1 → first',
-    why: 'One entry less of many thousands may be uncommitted.',
-  },
-  {
-    key: 'consensus/hashicorp/reads.ts ReadQueue.roundBegan: drop this.lastBeganMs = nowMs;',
-    why: 'More rounds than one a tick may begin for reads; each read still waits for a round that began after it.',
-  },
-  {
-    key: 'consensus/hashicorp/replication.ts Replicator.heartbeatAnswered: negate this.failures > 0 → this.failures <= 0',
-    why: 'A follower that answers again after a silence is served when its wait is over, an election timeout at the most.',
-  },
-  {
-    key: 'consensus/hashicorp/replication.ts Replicator.snapshotReplied: drop this.failures = 0;',
-    why: 'The next failure is waited for longer than it need be, an election timeout at the most.',
-  },
-  {
-    key: 'consensus/hashicorp/replication.ts Replicator.matched: bound index <= this.match → index < this.match',
-    why: 'What was known is counted again and comes to the same.',
-  },
-  {
-    key: "consensus/hashicorp/replication.ts Replicator.commitIsNews: half this.mode === 'pipeline' && this.next > log.lastIndex → this.mode === 'pipeline'",
-    why: 'A commit index may then leave with entries that would have followed a moment later.',
-  },
-  {
-    key: 'consensus/hashicorp/replication.ts Replicator.appendRefused: flip false → true',
-    why: 'What is acknowledged is counted once more, and comes to the same.',
-  },
-  {
-    key: 'consensus/hashicorp/follower.ts FollowerLog.snapshot: drop this.receiver.abandon();',
-    why: 'Keeps the chunks of a snapshot that nobody goes on with in memory until the next one; what is in the log is answered from there.',
-  },
-  {
-    key: 'consensus/hashicorp/leader.ts Leader.startReplication: swap this.replicators = [...others, new Replicator(id, this.state, this.rounds)].sort((a, b) => a.peer - b.peer); this.tracker.forget(id); → this.tracker.forget(id); this.replicators = [...others, new Replicator(id, this.state, this.rounds)].sort((a, b) => a.peer - b.peer);',
-    why: 'A replicator does not look at the tracker, nor the tracker at replicators.',
-  },
+  ...HASHICORP_EQUIVALENTS,
   // what the engines share
   {
     key: 'consensus/parts/serverCore.ts ServerCore.handOut: drop if (this.deliveredIndex >= last) return NONE;',
@@ -264,5 +300,51 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     key: 'consensus/parts/turnGuard.ts TurnGuard.check: swap this.checkTerm(now); this.checkCommit(now, termAt); → this.checkCommit(now, termAt); this.checkTerm(now);',
     why: 'Both only look: which of two broken rules is told first makes no difference to a server that stops.',
   },
+  ...argued(
+    'Neither looks at what the other changes.',
+    'consensus/parts/commandQueue.ts CommandQueue.push: swap this.items.push({ batch, offset: 0, queuedAtMs: nowMs }); this.commandCount += batch.commands.length; → this.commandCount += batch.commands.length; this.items.push({ batch, offset: 0, queuedAtMs: nowMs });',
+    'consensus/parts/commandQueue.ts CommandQueue.place: swap this.out.accepted.push({ token, offset, count, firstIndex, term }); this.advance(count); → this.advance(count); this.out.accepted.push({ token, offset, count, firstIndex, term });',
+    'consensus/parts/commandQueue.ts CommandQueue.refuse: swap this.commandCount -= count; this.out.reject(batch.token, offset, count, reason, leader); → this.out.reject(batch.token, offset, count, reason, leader); this.commandCount -= count;',
+  ),
+  ...argued(
+    'Nothing is refused then.',
+    'consensus/parts/commandQueue.ts CommandQueue.expire: bound count > 0 → count >= 0',
+  ),
+  ...argued(
+    'What is no later term is never too far ahead; the time in which terms may rise only begins at another moment.',
+    'consensus/parts/coreEngine.ts CoreEngine.refusalOfTerm: drop if (term <= own) return undefined;',
+  ),
+  ...argued(
+    'A leader that begins looks for itself at what is durable.',
+    'consensus/parts/coreEngine.ts CoreEngine.durable: swap this.election.writeDurable(); this.leader?.ownWriteDurable(); → this.leader?.ownWriteDurable(); this.election.writeDurable();',
+  ),
+  ...argued(
+    'Commands and reads on the one side, requests on the other: lists of their own.',
+    'consensus/parts/leaderCore.ts LeaderCore.stop: swap this.refuseClients(leader); this.preparations.abandon(leader); → this.preparations.abandon(leader); this.refuseClients(leader);',
+  ),
+  ...argued(
+    'After the last name there is none, which no message has.',
+    'consensus/parts/numberedCodec.ts numberOf: bound place < field.length → place <= field.length',
+  ),
+  ...argued(
+    'Neither looks at what the other changes.',
+    'consensus/parts/serverCore.ts ServerCore.truncateFrom: swap this.log.truncateFrom(index); this.configurations.truncate(index); → this.configurations.truncate(index); this.log.truncateFrom(index);',
+    'consensus/parts/serverCore.ts ServerCore.truncateFrom: swap this.configurations.truncate(index); this.writes.truncateFrom(index); → this.writes.truncateFrom(index); this.configurations.truncate(index);',
+    'consensus/parts/serverCore.ts ServerCore.install: swap this.log.restore(snapshot); this.configurations.restore(snapshot.index, snapshot.configuration); → this.configurations.restore(snapshot.index, snapshot.configuration); this.log.restore(snapshot);',
+    'consensus/parts/serverCore.ts ServerCore.install: swap this.configurations.restore(snapshot.index, snapshot.configuration); this.writes.truncateFrom(1); → this.writes.truncateFrom(1); this.configurations.restore(snapshot.index, snapshot.configuration);',
+    'consensus/parts/serverCore.ts ServerCore.install: swap this.writes.truncateFrom(1); this.commitIndex = snapshot.index; → this.commitIndex = snapshot.index; this.writes.truncateFrom(1);',
+  ),
+  ...argued(
+    'From an index above the commit index on there are no entries up to it: none are read.',
+    'consensus/parts/serverCore.ts ServerCore.handOut: bound this.deliveredIndex >= last → this.deliveredIndex > last',
+  ),
+  ...argued(
+    'Neither looks at what the other changes.',
+    'consensus/membership/handover.ts Handover.ledBy: swap this.open = undefined; out.requests.push({ token: open.token, ok: true }); → out.requests.push({ token: open.token, ok: true }); this.open = undefined;',
+  ),
+  ...argued(
+    'Neither looks at what the other changes.',
+    'consensus/membership/preparations.ts Preparations.advanceTransfer: swap this.handover.begin(choice.target, choosing.token, engine.view); engine.handingOver?.(choice.target); → engine.handingOver?.(choice.target); this.handover.begin(choice.target, choosing.token, engine.view);',
+  ),
   ...SERVER_EQUIVALENTS,
 ];

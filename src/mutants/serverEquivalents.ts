@@ -226,6 +226,33 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
     'Neither looks at what the other sets.',
     'server/stateMachine/sessionTable.ts SessionTable.register: swap this.newest = index; this.unused.add(index); → this.unused.add(index); this.newest = index;',
   ),
+  ...argued(
+    'Only spares the work where there is nothing to do.',
+    'server/host/stageWatch.ts StageWatch.durable: drop if (this.writes.length === 0) return;',
+  ),
+  ...argued(
+    'No batch holds the command of a lookup, which has none.',
+    'server/host/stageWatch.ts Followed.offered: half this.command === undefined || this.token !== undefined → this.token !== undefined',
+  ),
+  ...argued(
+    'Neither looks at what the other changes.',
+    'server/host/stageWatch.ts StageWatch.durable: swap this.environment.synced(entries); this.writes.splice(0, done); → this.writes.splice(0, done); this.environment.synced(entries);',
+  ),
+  ...argued(
+    'Who is told comes back in a later turn.',
+    'server/host/stageWatch.ts Followed.commandDone: swap this.over(); this.sink.commandDone(tag, outcome); → this.sink.commandDone(tag, outcome); this.over();',
+    'server/host/stageWatch.ts Followed.lookupDone: swap this.over(); this.sink.lookupDone(tag, outcome); → this.sink.lookupDone(tag, outcome); this.over();',
+  ),
+  ...argued(
+    'A hand is never at its end, and so goes on with what comes into the emptied map (ECMAScript: iterators of maps).',
+    'server/stateMachine/sessionTable.ts SessionTable.replace: drop this.usedHand = this.used.entries();',
+    'server/stateMachine/sessionTable.ts SessionTable.replace: drop this.unusedHand = this.unused.values();',
+  ),
+  ...argued(
+    'Neither looks at what the other changes.',
+    'server/stateMachine/sessionTable.ts SessionTable.replace: swap this.used.clear(); this.unused.clear(); → this.unused.clear(); this.used.clear();',
+    'server/stateMachine/sessionTable.ts SessionTable.replace: swap this.unused.clear(); this.oldestUnused = 0; → this.oldestUnused = 0; this.unused.clear();',
+  ),
   // store
   ...argued(
     'Where they are equal, what would be left out is left out already.',

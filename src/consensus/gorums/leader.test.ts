@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ChangeType, type Output, simpleConfiguration } from '../contract.ts';
 import { EntryType } from '../entry.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
+import { ROUNDS_IN_FLIGHT_MAX } from './limits.ts';
 import type { AppendEntries, GorumsMessage } from './messages.ts';
 import { answer, appends, established, lastCall, lead, propose, start } from './testing/leading.ts';
 
@@ -44,6 +45,21 @@ describe('a change of the members', () => {
     ]);
     expect(answer(server, 2, rounds[0]!.call).requests).toEqual([]);
     expect(answer(server, 2, rounds[1]!.call).requests).toEqual([{ token: 9, ok: true }]);
+  });
+});
+
+describe('a leader that does not batch', () => {
+  it('appends one command at a time, and none while the one before waits for its round', () => {
+    const server = established({ settings: { batch: false } });
+    const { lastIndex } = server.log;
+    server.engine.propose({ token: 1, commands: Array(2 * ROUNDS_IN_FLIGHT_MAX).fill(Uint8Array.of(1)) });
+    for (let i = 1; i <= ROUNDS_IN_FLIGHT_MAX; i++) {
+      server.settle();
+      expect(server.log.lastIndex).toBe(lastIndex + i);
+    }
+    // One more has found its place and no round; nobody answers.
+    for (let i = 0; i < 3; i++) server.settle();
+    expect(server.log.lastIndex).toBe(lastIndex + ROUNDS_IN_FLIGHT_MAX + 1);
   });
 });
 

@@ -118,6 +118,15 @@ describe('hashicorpCodec', () => {
     expect(() => decode(1, 6, 3, 0)).toThrow('1 bytes after a timeout-now');
   });
 
+  it('lets what is small and not in the way of anything overtake, and nothing else', () => {
+    fc.assert(
+      fc.property(messages, (message) => {
+        const may = ['heartbeat', 'heartbeat-reply', 'vote', 'vote-reply'].includes(message.type);
+        expect(hashicorpCodec.mayOvertake(message)).toBe(may);
+      }),
+    );
+  });
+
   it('decodes entries as views of the message', () => {
     const entries = [new Entry(5, 2, 1, Uint8Array.of(1, 2, 3)), new Entry(6, 2, 1, Uint8Array.of(4))];
     const message = { type: 'append', term: 2, seq: 1, prevIndex: 4, prevTerm: 1, commit: 3, entries } as const;

@@ -66,6 +66,22 @@ describe('pre-vote (thesis §9.6)', () => {
   });
 });
 
+describe('an answer', () => {
+  it('that comes late from another pre-election wins none', () => {
+    const server = new OneServer({ log: logOf(5) });
+    server.wait(150);
+    for (const term of [5, 7]) server.receive(2, { type: 'vote-reply', term, preVote: true, granted: true });
+    expect(server.engine.status()).toMatchObject({ role: Role.PreCandidate, term: 5 });
+  });
+
+  it('in this server’s own name is refused', () => {
+    const server = new OneServer();
+    server.wait(150);
+    expect(server.engine.receive(1, { type: 'vote-reply', term: 1, preVote: true, granted: true })).toBeDefined();
+    expect(server.engine.status().role).toBe(Role.PreCandidate);
+  });
+});
+
 describe('candidate (Raft §5.2)', () => {
   it('asks for votes when its own vote is on disk, and counts it only then', () => {
     const server = new OneServer();
@@ -160,6 +176,32 @@ describe('voter (Raft figure 2, RequestVote)', () => {
       expect(output.messagesAfterPersist).toEqual([{ to: 2, message: refused }]);
     }
     expect(server.engine.status().term).toBe(4);
+  });
+
+  it('has none for another in a term that somebody leads', () => {
+    const server = new OneServer({ log: logOf(5) });
+    server.receive(3, { type: 'heartbeat', term: 5, round: 1 });
+    const output = server.receive(2, vote({ term: 5, lastIndex: 9, lastTerm: 5 }));
+    expect(sent(output, 'vote-reply')).toMatchObject([{ granted: false }]);
+    expect(output.persist).toBeUndefined();
+  });
+
+  it('asks no more about the next term once it voted in this one', () => {
+    const server = new OneServer({ log: logOf(5) });
+    server.wait(150);
+    expect(server.engine.status()).toMatchObject({ role: Role.PreCandidate, term: 5 });
+    const output = server.receive(2, vote({ term: 5, lastIndex: 9, lastTerm: 5 }));
+    expect(output.messagesAfterPersist).toMatchObject([{ to: 2, message: { granted: true } }]);
+    expect(server.engine.status()).toMatchObject({ role: Role.Follower, term: 5 });
+  });
+
+  it('votes at once where a later term began without a leader, however lately another one was heard', () => {
+    const server = new OneServer();
+    server.receive(3, { type: 'heartbeat', term: 1, round: 1 });
+    server.receive(3, { type: 'append-reply', term: 2, seq: 1, ok: false, index: 0 });
+    expect(server.engine.status()).toMatchObject({ term: 2, leader: 0 });
+    const output = server.receive(2, vote({ term: 3, lastIndex: 9, lastTerm: 2 }));
+    expect(output.messagesAfterPersist).toMatchObject([{ to: 2, message: { term: 3, granted: true } }]);
   });
 
   it('takes no newer term while it hears from a leader (thesis §4.2.3), unless the leader asked for it (§3.10)', () => {
