@@ -118,7 +118,7 @@ describe('rkv-bench', () => {
 
   it('sweeps a grid, goes on where it was interrupted, and says what the settings do', async () => {
     const load = ['--time', '400ms', '--warmup', '100ms', '--clients', '20', '--name', 'grid', '--runs', '2'];
-    const args = ['sweep', '--batch', 'both', ...ownData(), ...load, '--why', 'what batching is good for'];
+    const args = ['sweep', '--batch', 'both', ...ownData(), ...load, '--reason', 'what batching is good for'];
     const first = await bench(args, 'gorums-batch 1/2 (1 of 4, 18s left): measuring');
     expect(first.exitCode).toBe(130);
     expect(first.err).toContain('2 configurations in 2 rounds, about 18s in all');

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { settingsTable } from './setup/settingsTable.ts';
 
 const DOCS = ['README.md', 'CONTRIBUTING.md', ...readdirSync('docs').map((name) => join('docs', name))].filter((path) =>
   path.endsWith('.md'),
@@ -47,4 +48,13 @@ it('the glossary names files that are there, in the folders of its headings', ()
     }
   }
   expect(missing).toEqual([]);
+});
+
+it('the table of flags is that of the settings (RKV_REWRITE=1 writes it anew)', () => {
+  const path = 'docs/operations.md';
+  const text = readFileSync(path, 'utf8');
+  const [, before, after] = /^(.*\n### Flags\n.*?\n\n)\|.*?\|(\n\n.*)$/s.exec(text)!;
+  const right = `${before}${settingsTable()}${after}`;
+  if (process.env.RKV_REWRITE === '1') writeFileSync(path, right);
+  else expect(text).toBe(right);
 });

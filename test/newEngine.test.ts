@@ -80,7 +80,6 @@ describe('an engine that is one folder and one line', () => {
 const MAY_NAME = [
   // The default of those who were not told.
   'attack/main.ts',
-  'bench/plan/plan.ts',
   'settings/table.ts',
   'simulator/main.ts',
   // What the original's servers run.

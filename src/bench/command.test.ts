@@ -32,14 +32,16 @@ describe('rkv-bench', () => {
   it.each([
     [['--time', 'soon'], /--time .*'soon' is invalid\. Expected a duration such as 10s/],
     [['--clients', 'many'], /--clients .* Expected a number/],
-    [['--entriespermsg', '64,x'], /Expected whole numbers such as 64 or 64,1024/],
+    [['--entriespermsg', '64,x'], /Expected a whole number of entries from 1, or a list of such\./],
+    [['--backend', 'raft'], /Expected one of gorums, etcd, hashicorp, or all\./],
+    [['sweep', '--ordergorums', 'yes'], /Expected true or false, or both\./],
     [['--cluster', 'nowhere'], /bad server address "nowhere"/],
     [['--rpc', 'pigeon'], /Allowed choices are stream, unary/],
     [['--frobnicate'], /unknown option '--frobnicate'/],
     [['frobnicate'], /too many arguments/],
     [['--payload', '3'], /^rkv-bench: --payload: expected at least 16 bytes/],
     [['compare'], /missing required argument 'runs'/],
-    [['--batch=maybe'], /Expected true, false or both/],
+    [['--batch=maybe'], /Expected true or false, or both\./],
     [['--precision', '3'], /Expected a share such as 3%/],
     [['--fail-if', 'p99 > 10%'], /^rkv-bench: --fail-if: expected a time such as 10ms, got "p99 > 10%"/],
     [

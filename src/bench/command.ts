@@ -234,14 +234,14 @@ async function sweep(file: string | undefined, command: Command, context: BenchC
   const given = command.opts<SweepFlags>();
   // Under its file's name the same command goes on with it.
   const flags = file === undefined || given.name !== undefined ? given : { ...given, name: parse(file).name };
-  return measureGrid({ stem: 'sweep', request: requestOf(flags), why: flags.why ?? grid?.why }, flags, context);
+  return measureGrid({ stem: 'sweep', request: requestOf(flags), why: flags.reason ?? grid?.why }, flags, context);
 }
 
 function experiment(name: string, flags: ExperimentFlags, context: BenchContext): Promise<number> {
   const known = experimentOf(name);
   const isQuick = flags.quick === true;
   const request = requestOfExperiment(known, isQuick, requestOf(flags));
-  const why = flags.why ?? `${name}${isQuick ? ' (quick)' : ''}: ${known.description}.`;
+  const why = flags.reason ?? `${name}${isQuick ? ' (quick)' : ''}: ${known.description}.`;
   return measureGrid({ stem: name, experiment: name, request, why }, flags, context);
 }
 
@@ -288,6 +288,7 @@ async function measureGrid(grid: Grid, flags: SweepFlags, context: BenchContext)
   const people = flags.json === true ? terminal.err : terminal.out;
   const records = written.map(({ record }) => record);
   people(renderSweep(summary, written));
+  if (flags.why === true) people(['', ...renderStages(records, 'terminal'), ''].join('\n'));
   if (experiment !== undefined) {
     for (const contest of contests(summary, records)) {
       people(renderVerdicts(compareRuns(contest, { across: ALL_CONDITIONS }), 'terminal').join('\n'));

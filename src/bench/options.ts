@@ -1,23 +1,17 @@
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { anyNumber } from '../cli/runCommander.ts';
 import { parseAddresses } from '../client/addresses.ts';
-import { parseBool, parseDurationMs } from '../goflags/goValues.ts';
+import { parseDurationMs } from '../goflags/goValues.ts';
 import { CONDITIONS, type Condition } from './compare/comparability.ts';
 import { EXPERIMENT_NAMES, EXPERIMENTS } from './experiments/experiments.ts';
-import { FLAG_AXES, flagSpec } from './plan/flagAxes.ts';
 import type { BenchRequest } from './plan/plan.ts';
 import { scheduleOfFile } from './plan/schedule.ts';
 import { type BenchTarget, parseTargets } from './plan/targets.ts';
+import { askedSettings, type SettingFlags, settingOptions } from './settingOptions.ts';
 
 /** The options of `rkv-bench` as commander hands them over. */
-export interface BenchFlags {
-  readonly backend?: readonly string[];
-  readonly batch?: boolean | 'both';
-  readonly entriespermsg?: readonly number[];
+export interface BenchFlags extends SettingFlags {
   readonly servers?: number;
-  readonly heartbeat?: readonly number[];
-  readonly election?: readonly number[];
-  readonly checkquorum?: boolean | 'both';
   readonly distance?: number;
   readonly rkvd?: readonly string[];
   readonly cluster?: readonly string[];
@@ -46,8 +40,6 @@ export interface BenchFlags {
   readonly json?: true;
 }
 
-type FlagAxisValues = Readonly<Partial<Record<(typeof FLAG_AXES)[number], readonly string[]>>>;
-
 /** The options of `rkv-bench run`. */
 export interface RunFlags extends BenchFlags {
   /** Print the stages, too. */
@@ -55,8 +47,8 @@ export interface RunFlags extends BenchFlags {
 }
 
 /** The options of `rkv-bench sweep`. */
-export interface SweepFlags extends Omit<BenchFlags, 'failIf'> {
-  readonly why?: string;
+export interface SweepFlags extends Omit<RunFlags, 'failIf'> {
+  readonly reason?: string;
 }
 
 const EXAMPLES = `
@@ -71,7 +63,6 @@ Examples:
 export function addBenchOptions(command: Command): Command {
   return addMeasuringOptions(command)
     .addHelpText('after', EXAMPLES)
-    .addOption(whyOption())
     .addOption(
       failIfOption(
         '--fail-if <threshold>',
@@ -85,41 +76,16 @@ export function addSweepOptions(command: Command): Command {
     '[file]',
     'a grid that is written down, such as experiments/batching.yaml; what is typed goes before',
   );
-  return addMeasuringOptions(command).addOption(purposeOption());
+  return addMeasuringOptions(command).addOption(reasonOption());
 }
 
 /** `takesScenario`: an experiment has its own. */
 function addMeasuringOptions(command: Command, takesScenario = true): Command {
+  const { cluster, others } = settingOptions();
+  command.optionsGroup('The cluster:');
+  for (const option of cluster) command.addOption(option);
   command
-    .optionsGroup('The cluster:')
-    .option(
-      '--backend <names>',
-      'gorums, etcd, hashicorp or all; a list, or given again, measures one after the other (default: gorums)',
-      collectNames,
-    )
-    .option(
-      '--batch [which]',
-      'batch entries into messages and proposals into disk writes (default); both measures with and without',
-      onOffOrBoth,
-    )
-    .option('--no-batch', 'one entry a message, one proposal a disk write')
-    .option(
-      '--entriespermsg <entries>',
-      'entries a message may carry; a list measures each (default: 64)',
-      wholeNumbers,
-    )
     .option('--servers <n>', 'servers to start (default: 3)', anyNumber)
-    .option(
-      '--heartbeat <duration>',
-      'heartbeat interval of the servers (default: 20ms); a list measures each',
-      durations,
-    )
-    .option('--election <duration>', 'election timeout of the servers (default: 1s); a list measures each', durations)
-    .option(
-      '--checkquorum [which]',
-      'a leader needs a quorum of responses to stay leader; both measures with and without',
-      onOffOrBoth,
-    )
     .option(
       '--distance <duration>',
       'put the servers so far from each other and from the bench: what every byte takes one way',
@@ -142,7 +108,7 @@ function addMeasuringOptions(command: Command, takesScenario = true): Command {
       targets,
     );
   command.optionsGroup('Flags of rkvd, a list measures each:');
-  for (const name of FLAG_AXES) command.addOption(flagAxisOption(name));
+  for (const option of others) command.addOption(option);
   command
     .optionsGroup('The load:')
     .addOption(listOption('--clients <n>', 'sessions that send requests', 200))
@@ -190,12 +156,13 @@ function addMeasuringOptions(command: Command, takesScenario = true): Command {
       '--csv',
       "write also the original's latency-<ns>.csv (start,end of each command) and event-<ns>.csv, of clients and servers",
     )
-    .option('--json', 'print the results as JSON on stdout, the table on stderr');
+    .option('--json', 'print the results as JSON on stdout, the table on stderr')
+    .addOption(whyOption());
 }
 
 /** Of what writes a folder of runs. */
-function purposeOption(): Option {
-  return new Option('--why <text>', 'what it is to find out, for whoever reads it later');
+function reasonOption(): Option {
+  return new Option('--reason <text>', 'what it is to find out, for whoever reads it later');
 }
 
 function whyOption(): Option {
@@ -211,7 +178,7 @@ export function addExperimentOptions(command: Command): Command {
   command
     .addArgument(new Argument('<experiment>', 'which one').choices(EXPERIMENT_NAMES))
     .option('--quick', 'the same story in a tenth of the time, on three servers with a thousand requests a second');
-  return addMeasuringOptions(command, false).addOption(purposeOption()).addHelpText('after', experimentsHelp());
+  return addMeasuringOptions(command, false).addOption(reasonOption()).addHelpText('after', experimentsHelp());
 }
 
 function experimentsHelp(): string {
@@ -279,41 +246,14 @@ function conditions(text: string, before: readonly Condition[] | undefined): Con
   return [...(before ?? []), ...known];
 }
 
-/** As rkvd has it; a switch may be `both`. */
-function flagAxisOption(name: (typeof FLAG_AXES)[number]): Option {
-  const { usage, kind } = flagSpec(name);
-  const [, value = 'value'] = /`([^`]*)`/.exec(usage) ?? [];
-  const description = usage.replaceAll('`', '');
-  if (kind !== 'bool') return new Option(`--${name} <${value}>`, description).argParser(list);
-  const both = (text: string) => (text === 'both' ? ['true', 'false'] : list(text));
-  return new Option(`--${name} [which]`, `${description}; both measures with and without`)
-    .argParser(both)
-    .preset('true');
-}
-
-function valuesOf(which: boolean | 'both' | undefined): boolean[] | undefined {
-  if (which === undefined) return undefined;
-  return which === 'both' ? [true, false] : [which];
-}
-
-function flagsOf(flags: FlagAxisValues): Map<string, readonly string[]> {
-  return new Map(FLAG_AXES.flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]] as const])));
-}
-
 function targetsOf({ cluster, target = [] }: Pick<BenchFlags, 'cluster' | 'target'>): readonly BenchTarget[] {
   return cluster === undefined ? target : [{ kind: 'running', addresses: [...cluster] }, ...target];
 }
 
-export function requestOf(flags: Omit<BenchFlags, 'failIf'> & FlagAxisValues): BenchRequest {
+export function requestOf(flags: Omit<BenchFlags, 'failIf'>): BenchRequest {
   return {
-    backends: flags.backend,
-    batches: valuesOf(flags.batch),
-    entriesPerMsg: flags.entriespermsg,
+    settings: askedSettings(flags),
     servers: flags.servers,
-    heartbeatsMs: flags.heartbeat,
-    electionsMs: flags.election,
-    checkQuorums: valuesOf(flags.checkquorum),
-    flags: flagsOf(flags),
     distanceMs: flags.distance,
     rkvds: flags.rkvd,
     targets: targetsOf(flags),
@@ -351,23 +291,12 @@ function timeOption(flags: string, description: string, ms: number, text: string
   return new Option(flags, description).argParser(duration).default(ms, text);
 }
 
-function collectNames(text: string, before: readonly string[] | undefined): string[] {
-  return [...(before ?? []), ...list(text)];
-}
-
 function list(text: string): string[] {
   return text.split(',').map((part) => part.trim());
 }
 
 function collect(text: string, before: readonly string[] | undefined): string[] {
   return [...(before ?? []), text];
-}
-
-function onOffOrBoth(text: string): boolean | 'both' {
-  if (text === 'both') return text;
-  const parsed = parseBool(text);
-  if (!parsed.ok) throw new InvalidArgumentError('Expected true, false or both.');
-  return parsed.value;
 }
 
 function numbers(text: string): number[] {
@@ -381,21 +310,10 @@ function percent(text: string): number {
   return Number(value) / 100;
 }
 
-function wholeNumbers(text: string): number[] {
-  return list(text).map((part) => {
-    if (!/^\d+$/.test(part)) throw new InvalidArgumentError('Expected whole numbers such as 64 or 64,1024.');
-    return Number(part);
-  });
-}
-
 function duration(text: string): number {
   const parsed = parseDurationMs(text);
   if (!parsed.ok) throw new InvalidArgumentError('Expected a duration such as 10s, 20ms or 1m30s.');
   return parsed.value;
-}
-
-function durations(text: string): number[] {
-  return list(text).map(duration);
 }
 
 function addresses(text: string): string[] {

@@ -23,8 +23,9 @@ export type FilePlace =
 /** Whether it is an option of rkv-bench, and an axis of its grids: recorded in run.json among `flags`, or in a field of its own. */
 export type BenchPlace = 'flags' | BenchField | { readonly not: string };
 
+/** What results had from the beginning. A new setting goes among `flags`: older results, which do not have it, are read with them. */
 export interface BenchField {
-  /** Its name in run.json. Results are read for ever: it stays. */
+  /** Its name in run.json, which stays: results are read for ever. */
   readonly field: string;
   /** For people, where rkvd's words do not do. */
   readonly usage?: string;
@@ -32,6 +33,8 @@ export interface BenchField {
   readonly usageOff?: string;
   /** Runs that differ in it are named by the value alone. */
   readonly isPlain?: true;
+  /** etcd has it as well: `--target etcd` takes it. */
+  readonly isOfEtcd?: true;
 }
 
 function defineSettings<const S extends Readonly<Record<string, Setting>>>(settings: S): S {
@@ -109,7 +112,7 @@ export const SETTINGS = defineSettings({
     min: 1,
     usage: 'heartbeat `interval`',
     file: { key: 'heartbeat' },
-    bench: { field: 'heartbeat', usage: 'heartbeat `interval` of the servers' },
+    bench: { field: 'heartbeat', usage: 'heartbeat interval of the servers', isOfEtcd: true },
     engine: 'heartbeatMs',
   },
   election: {
@@ -118,7 +121,7 @@ export const SETTINGS = defineSettings({
     min: 1,
     usage: '`time` without a leader before an election starts; randomised up to twice that',
     file: { key: 'election' },
-    bench: { field: 'election', usage: 'election timeout of the servers' },
+    bench: { field: 'election', usage: 'election timeout of the servers', isOfEtcd: true },
     engine: 'electionTimeoutMs',
   },
   checkquorum: {
@@ -192,7 +195,13 @@ export const SETTINGS = defineSettings({
     file: { instead: 'metricsBasePort' },
     bench: ITS_OWN,
   },
-  quiet: { kind: 'bool', default: false, usage: 'no log on the terminal', file: 'flags', bench: 'flags' },
+  quiet: {
+    kind: 'bool',
+    default: false,
+    usage: 'no log on the terminal',
+    file: 'flags',
+    bench: { not: 'its servers have no terminal' },
+  },
   logfile: {
     kind: 'string',
     default: '',

@@ -37,8 +37,9 @@ export function expectation(spec: FlagSpec): string {
     case 'choice':
       return `one of ${spec.choices.join(', ')}`;
     case 'int': {
-      const called = valueNameOf(spec.usage);
-      return `a whole number${called === undefined ? '' : ` of ${called}`}${bounds(spec, String)}`;
+      // What is counted is named in the plural.
+      const called = valueNameOf(spec.usage) ?? '';
+      return `a whole number${called.endsWith('s') ? ` of ${called}` : ''}${bounds(spec, String)}`;
     }
     case 'float':
       return `a number${bounds(spec, String)}`;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { ENGINE_NAMES } from '../../consensus/engines.ts';
 import { parseSchedule } from '../../scenarios/file/parse.ts';
 import { type BenchRequest, planBench } from '../plan/plan.ts';
 import { SAMPLE_REQUEST } from '../testing/sampleRequest.ts';
@@ -49,21 +50,27 @@ describe('an experiment', () => {
       heartbeat: '2ms',
       election: '200ms',
     });
-    const curve = planned('latency-vs-throughput', { backends: ['all'] });
+    const curve = planned('latency-vs-throughput', { settings: new Map([['backend', ENGINE_NAMES]]) });
     expect(curve).toHaveLength(3 * 14 * 2);
     expect(curve[0]!.settings).toMatchObject({ cluster: { heartbeat: '2ms' }, load: { timeMs: 60_000 } });
     expect(curve[0]!.settings.schedule).toBeUndefined();
   });
 
   it('gives way to what is asked for', () => {
-    const changes = { throughputs: [7], electionsMs: [300], servers: 3, timeMs: 50_000, rounds: 4 };
-    const [run] = planned('crash-leader', { ...changes, flags: new Map([['cache', ['1000']]]) });
+    const changes = { throughputs: [7], servers: 3, timeMs: 50_000, rounds: 4 };
+    const [run] = planned('crash-leader', {
+      ...changes,
+      settings: new Map([
+        ['election', ['300ms']],
+        ['cache', ['1000']],
+      ]),
+    });
     expect(run!.settings).toMatchObject({
       cluster: { servers: 3, election: '300ms', flags: { cache: '1000' } },
       load: { ratePerClient: 7, timeMs: 50_000 },
       repeats: 4,
     });
-    const [snapshot] = planned('snapshot', { flags: new Map([['trailingentries', ['5']]]) });
+    const [snapshot] = planned('snapshot', { settings: new Map([['trailingentries', ['5']]]) });
     expect(snapshot!.settings.cluster).toMatchObject({ flags: { snapshotentries: '20000', trailingentries: '5' } });
   });
 

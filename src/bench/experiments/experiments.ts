@@ -1,6 +1,7 @@
 import type { FileStep } from '../../scenarios/file/schema.ts';
 import { type BenchRequest, measuresOwn } from '../plan/plan.ts';
 import type { Schedule, ScheduleCluster } from '../plan/schedule.ts';
+import type { AskedSettings } from '../plan/settingAxes.ts';
 
 /** A story that is told by its name. */
 export interface Experiment {
@@ -15,7 +16,7 @@ export interface Experiment {
 export interface ExperimentRequest {
   readonly schedule?: Schedule;
   readonly load: Pick<BenchRequest, 'throughputs' | 'timeMs'>;
-  readonly cluster: Pick<BenchRequest, 'servers' | 'entriesPerMsg' | 'heartbeatsMs' | 'flags'>;
+  readonly cluster: Pick<BenchRequest, 'servers' | 'settings'>;
 }
 
 /**
@@ -37,13 +38,13 @@ interface Story {
   /** Requests a second of each client. */
   readonly rates?: readonly number[];
   readonly lastsS?: number;
-  readonly flags?: (isQuick: boolean) => Readonly<Record<string, string>>;
+  readonly settings?: (isQuick: boolean) => AskedSettings;
 }
 
-const noFlags = (): Readonly<Record<string, string>> => ({});
+const noSettings = (): AskedSettings => new Map();
 
 function story(name: string, description: string, told: Story): Experiment {
-  const { steps, cluster = {}, rates = [30], lastsS = LASTS_S, flags = noFlags } = told;
+  const { steps, cluster = {}, rates = [30], lastsS = LASTS_S, settings = noSettings } = told;
   return {
     name,
     description,
@@ -56,9 +57,7 @@ function story(name: string, description: string, told: Story): Experiment {
         lastsMs: 1000 * (isQuick ? QUICK_LASTS_S : lastsS),
       },
       load: { throughputs: isQuick ? [QUICK_RATE] : rates },
-      cluster: {
-        flags: new Map(Object.entries(flags(isQuick)).map(([flag, value]) => [flag, [value]])),
-      },
+      cluster: { settings: settings(isQuick) },
     }),
   };
 }
@@ -85,8 +84,10 @@ export const EXPERIMENTS: readonly Experiment[] = [
       },
       cluster: {
         servers: isQuick ? QUICK_SERVERS : SERVERS,
-        entriesPerMsg: isQuick ? [64] : [64, 1024],
-        heartbeatsMs: [2],
+        settings: new Map([
+          ['entriespermsg', isQuick ? ['64'] : ['64', '1024']],
+          ['heartbeat', ['2ms']],
+        ]),
       },
     }),
   },
@@ -158,10 +159,11 @@ export const EXPERIMENTS: readonly Experiment[] = [
       { at: at(isQuick ? 1 : 10), do: 'stop', server: 'follower', as: 'away' },
       { at: at(isQuick ? faultS + 1 : faultS), do: 'start', server: 'away' },
     ],
-    flags: (isQuick) =>
-      isQuick
-        ? { snapshotentries: '1000', trailingentries: '100' }
-        : { snapshotentries: '20000', trailingentries: '1000' },
+    settings: (isQuick) =>
+      new Map([
+        ['snapshotentries', [isQuick ? '1000' : '20000']],
+        ['trailingentries', [isQuick ? '100' : '1000']],
+      ]),
   }),
 ];
 
@@ -178,6 +180,6 @@ export function requestOfExperiment(experiment: Experiment, isQuick: boolean, as
   // Servers that run already are as they are.
   const own = measuresOwn(asked) ? cluster : {};
   const said = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
-  const flags = new Map([...(own.flags ?? []), ...(asked.flags ?? [])]);
-  return { ...load, ...own, ...(said as unknown as BenchRequest), flags, schedule };
+  const settings = new Map([...(own.settings ?? []), ...(asked.settings ?? [])]);
+  return { ...load, ...own, ...(said as unknown as BenchRequest), settings, schedule };
 }

@@ -1,12 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { AddressError } from '../../client/errors.ts';
+import { ENGINE_NAMES } from '../../consensus/engines.ts';
 import { SAMPLE_REQUEST } from '../testing/sampleRequest.ts';
 import { type BenchRequest, PlanError, planBench } from './plan.ts';
 import { type Schedule, scheduleOfFile } from './schedule.ts';
+import type { BenchSettingName } from './settingAxes.ts';
 import { type BenchTarget, parseTargets, targetText } from './targets.ts';
 
 const base: BenchRequest = { ...SAMPLE_REQUEST, timeMs: 10_000 };
 const now = new Date('2030-01-02T03:04:05.678Z');
+/** Settings as they are typed. */
+const asked = (settings: Partial<Record<BenchSettingName, string[]>>) => ({
+  settings: new Map(Object.entries(settings) as [BenchSettingName, string[]][]),
+});
 const plan = (changes: Partial<BenchRequest>) => planBench({ ...base, ...changes }, now).runs;
 const problemOf = (changes: Partial<BenchRequest>): string => {
   try {
@@ -45,19 +51,25 @@ describe('planBench', () => {
 
   it('names a single run as told, and the runs of a sweep after their settings', () => {
     expect(plan({ name: 'a' }).map(({ name }) => name)).toEqual(['a']);
-    expect(plan({ name: 'a', backends: ['all'] }).map(({ name }) => name)).toEqual([
+    expect(plan({ name: 'a', ...asked({ backend: [...ENGINE_NAMES] }) }).map(({ name }) => name)).toEqual([
       'a-gorums',
       'a-etcd',
       'a-hashicorp',
     ]);
-    expect(plan({ name: 'a', entriesPerMsg: [64, 1024, 64] }).map(({ name }) => name)).toEqual([
+    expect(plan({ name: 'a', ...asked({ entriespermsg: ['64', '1024', '0x40'] }) }).map(({ name }) => name)).toEqual([
       'a-gorums-64',
       'a-gorums-1024',
     ]);
   });
 
   it('measures every combination of what has several values, and names it after those', () => {
-    const names = plan({ name: 'a', batches: [true, false], clients: [1, 50], reads: [0, 0.9], payloads: [16, 1024] });
+    const names = plan({
+      name: 'a',
+      ...asked({ batch: ['true', 'false'] }),
+      clients: [1, 50],
+      reads: [0, 0.9],
+      payloads: [16, 1024],
+    });
     expect(names).toHaveLength(16);
     expect(new Set(names.map(({ name }) => name)).size).toBe(16);
     expect(names[0]!.name).toBe('a-gorums-batch-c1-p16-r0');
@@ -69,11 +81,12 @@ describe('planBench', () => {
   });
 
   it('takes flags of rkvd as axes, and refuses what rkvd would', () => {
-    const flags = new Map([
-      ['ordergorums', ['true', 'false']],
-      ['catchupmultiplier', ['64']],
-    ]);
-    const runs = plan({ name: 'a', flags, electionsMs: [500, 1000] });
+    const settings = asked({
+      ordergorums: ['true', 'false'],
+      catchupmultiplier: ['64'],
+      election: ['500ms', '1000ms'],
+    });
+    const runs = plan({ name: 'a', ...settings });
     expect(runs.map(({ name }) => name)).toEqual([
       'a-gorums-election500ms-ordergorumstrue',
       'a-gorums-election500ms-ordergorumsfalse',
@@ -82,10 +95,10 @@ describe('planBench', () => {
     ]);
     expect(runs[1]!.settings.cluster).toMatchObject({ flags: { ordergorums: 'false', catchupmultiplier: '64' } });
     expect(runs[1]!.levels).toEqual({ election: 'election500ms', ordergorums: 'ordergorumsfalse' });
-    expect(problemOf({ flags: new Map([['catchupmultiplier', ['0']]]) })).toMatch(
+    expect(problemOf(asked({ catchupmultiplier: ['0'] }))).toMatch(
       /^--catchupmultiplier: rkvd refuses it \(.*must be at least 1\)$/,
     );
-    expect(problemOf({ flags: new Map([['cache', ['5']]]), targets: [running] })).toMatch(/^--cache: the servers/);
+    expect(problemOf({ ...asked({ cache: ['5'] }), targets: [running] })).toMatch(/^--cache: the servers/);
   });
 
   it('measures a program as often as it is named, to see what chance does', () => {
@@ -104,7 +117,7 @@ describe('planBench', () => {
   });
 
   it('measures each backend once however often it is named', () => {
-    expect(plan({ backends: ['etcd', 'gorums', 'etcd'] })).toHaveLength(2);
+    expect(plan(asked({ backend: ['etcd', 'gorums', 'etcd'] }))).toHaveLength(2);
   });
 
   it('takes a running cluster with its own settings only', () => {
@@ -114,20 +127,20 @@ describe('planBench', () => {
     expect(run!.settings.load.ratePerClient).toBe(30);
     const why =
       'the servers that --cluster or --target names have their own settings (--backend measures ours beside them)';
-    expect(problemOf({ targets: [running], batches: [false], electionsMs: [2000] })).toBe(
+    expect(problemOf({ targets: [running], ...asked({ batch: ['false'], election: ['2s'] }) })).toBe(
       `--batch: ${why}\n--election: ${why}`,
     );
   });
 
   it('measures other servers alone, or where a backend is named beside own ones, each by a name of its own', () => {
-    const [etcd] = plan({ targets: [{ kind: 'etcd' }], electionsMs: [500], name: 'a' });
+    const [etcd] = plan({ targets: [{ kind: 'etcd' }], ...asked({ election: ['500ms'] }), name: 'a' });
     expect([etcd!.name, etcd!.settings.cluster, etcd!.settings.load.rpc]).toEqual([
       'a',
       { kind: 'etcd', servers: 3, heartbeat: '20ms', election: '500ms' },
       'unary',
     ]);
     const targets = parseTargets('etcd,etcd://h1:2379,h2:2379,etcd://h3:2379,rkv://:9201');
-    const all = plan({ backends: ['etcd'], batches: [true, false], targets, name: 'a' });
+    const all = plan({ ...asked({ backend: ['etcd'], batch: ['true', 'false'] }), targets, name: 'a' });
     expect(all.map(({ name }) => name)).toEqual([
       'a-etcd-batch',
       'a-etcd-nobatch',
@@ -154,16 +167,22 @@ describe('planBench', () => {
 
   it('refuses what etcd would', () => {
     const etcd = { targets: [{ kind: 'etcd' } as const] };
-    expect(problemOf({ ...etcd, heartbeatsMs: [300] })).toMatch(/^--target etcd: expected an election timeout of at/);
-    expect(problemOf({ ...etcd, heartbeatsMs: [1.5] })).toBe('--target etcd: expected whole milliseconds, got 1.5ms');
-    expect(problemOf({ ...etcd, entriesPerMsg: [64] })).toMatch(/^--entriespermsg: the servers that/);
-    expect(problemOf({ ...etcd, backends: ['etcd'], distanceMs: 20 })).toMatch(/^--distance: expected own servers/);
+    expect(problemOf({ ...etcd, ...asked({ heartbeat: ['300ms'] }) })).toMatch(
+      /^--target etcd: expected an election timeout of at/,
+    );
+    expect(problemOf({ ...etcd, ...asked({ heartbeat: ['1.5ms'] }) })).toBe(
+      '--target etcd: expected whole milliseconds, got 1.5ms',
+    );
+    expect(problemOf({ ...etcd, ...asked({ entriespermsg: ['64'] }) })).toMatch(/^--entriespermsg: the servers that/);
+    expect(problemOf({ ...etcd, ...asked({ backend: ['etcd'] }), distanceMs: 20 })).toMatch(
+      /^--distance: expected own servers/,
+    );
     const schedule = scheduleOfFile('scenarios/leader-killed.yaml');
     expect(problemOf({ ...etcd, schedule })).toMatch(/^--target: nobody can do to etcd what a scenario says/);
   });
 
   it.each<[Partial<BenchRequest>, RegExp]>([
-    [{ backends: ['raft'] }, /^--backend: expected gorums, etcd, hashicorp or all, got "raft"$/],
+    [asked({ backend: ['raft'] }), /^--backend: rkvd refuses it \(.*must be gorums, etcd or hashicorp\)$/],
     [{ clients: [200, 0] }, /^--clients: expected 1 to/],
     [{ clients: [1.5] }, /^--clients/],
     [{ throughputs: [0] }, /^--throughput/],
@@ -180,9 +199,10 @@ describe('planBench', () => {
     [{ precision: 0.03, rounds: 5 }, /^--runs: --precision decides how many rounds there are$/],
     [{ roundsMax: 2 }, /^--runs-max: expected 5 to 1000, got 2$/],
     [{ clients: Array.from({ length: 3001 }, (_, at) => at + 1) }, /^expected at most 3000 configurations, got 3001$/],
-    [{ entriesPerMsg: [64, 0] }, /^--entriespermsg: expected whole numbers from 1, got "64,0"$/],
+    [asked({ entriespermsg: ['64', '0'] }), /^--entriespermsg: rkvd refuses it \(.*must be at least 1\)$/],
+    [asked({ checkquorum: [] }), /^--checkquorum: expected at least one value$/],
     [{ servers: 0 }, /^--servers/],
-    [{ heartbeatsMs: [20, 1000] }, /^--heartbeat: .* less than the election timeout of 1s, got 1s$/],
+    [asked({ heartbeat: ['20ms', '1s'] }), /^--heartbeat: expected less than the election timeout of 1s, got 1s$/],
     [{ name: '../up' }, /^--name/],
   ])('refuses %j', (changes, message) => {
     expect(problemOf(changes)).toMatch(message);
@@ -200,10 +220,10 @@ describe('a schedule', () => {
     cluster: { nodes: 4, members: [1, 2, 3], settings: { election: 300, catchupmultiplier: 1024 } },
     lastsMs: 7000,
   };
-  const asked = { ...base, timeMs: undefined, schedule };
+  const untimed = { ...base, timeMs: undefined, schedule };
 
   it('is in the settings of every run, and says what the cluster is like and how long it takes', () => {
-    const runs = planBench({ ...asked, backends: ['all'] }, now).runs;
+    const runs = planBench({ ...untimed, ...asked({ backend: [...ENGINE_NAMES] }) }, now).runs;
     expect(runs).toHaveLength(3);
     for (const { settings } of runs) {
       expect(settings.schedule).toEqual({ name: 'a story', file: 'story.yaml', steps: schedule.steps });
@@ -216,7 +236,7 @@ describe('a schedule', () => {
   });
 
   it('gives way to what is asked for', () => {
-    const [run] = planBench({ ...asked, electionsMs: [500], timeMs: 9000, servers: 5 }, now).runs;
+    const [run] = planBench({ ...untimed, ...asked({ election: ['500ms'] }), timeMs: 9000, servers: 5 }, now).runs;
     expect(run!.settings.cluster).toMatchObject({ servers: 5, members: [1, 2, 3], election: '500ms' });
     expect(run!.settings.load.timeMs).toBe(9000);
   });

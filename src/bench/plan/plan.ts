@@ -1,30 +1,19 @@
-import { ENGINE_NAMES } from '../../consensus/engines.ts';
 import { formatDuration } from '../../goflags/goValues.ts';
+import { defaultText, settingTexts } from '../../settings/values.ts';
+import { durationMs } from '../../yaml/values.ts';
 import { ROUNDS_MIN_FOR_PRECISION } from '../compare/precision.ts';
 import type { LoadSettings, RunSettings } from '../results/schema.ts';
+import { defaultFields, isOfEtcd } from '../results/settingFields.ts';
 import { type Axis, axisOf, type Configuration, configurationsOf, type Levels } from './axes.ts';
-import { flagProblems, flagSpec } from './flagAxes.ts';
-import { type Schedule, scheduleProblems } from './schedule.ts';
-import {
-  type BenchTarget,
-  durationAxis,
-  type EtcdSettings,
-  etcdProblems,
-  targetConfigurations,
-  targetLabel,
-} from './targets.ts';
+import { type Schedule, type ScheduleCluster, scheduleProblems } from './schedule.ts';
+import { type AskedSettings, type BenchSettingName, settingAxes, settingProblems } from './settingAxes.ts';
+import { type BenchTarget, etcdProblems, targetConfigurations, targetLabel } from './targets.ts';
 
 /** What a person asked for, one value parsed at a time. Undefined where it was not said. A list of several values is an axis. */
 export interface BenchRequest {
-  readonly backends?: readonly string[] | undefined;
-  readonly batches?: readonly boolean[] | undefined;
-  readonly entriesPerMsg?: readonly number[] | undefined;
+  /** Of own servers. */
+  readonly settings?: AskedSettings | undefined;
   readonly servers?: number | undefined;
-  readonly heartbeatsMs?: readonly number[] | undefined;
-  readonly electionsMs?: readonly number[] | undefined;
-  readonly checkQuorums?: readonly boolean[] | undefined;
-  /** Other flags of rkvd, the values of each as they are typed. */
-  readonly flags?: ReadonlyMap<string, readonly string[]> | undefined;
   readonly distanceMs?: number | undefined;
   /** Server programs; one that stands there twice is measured twice, to see what chance does. */
   readonly rkvds?: readonly string[] | undefined;
@@ -91,8 +80,6 @@ const ROUNDS_MAX = 1000;
 const RUNS_MAX = 3000;
 /** How long is measured, where nobody says. */
 export const TIME_MS = 10_000;
-const HEARTBEAT_MS = 20;
-const ELECTION_MS = 1000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 /** The runs that a request asks for: every combination of the values that its axes have. Throws PlanError. */
@@ -101,8 +88,8 @@ export function planBench(asked: BenchRequest, now: Date): BenchPlan {
   const { schedule } = request;
   const problems = [
     ...loadProblems(request),
+    ...settingProblems(request.settings ?? new Map()),
     ...clusterProblems(request),
-    ...flagProblems(request.flags ?? new Map()),
     ...roundProblems(request),
     ...(schedule === undefined ? [] : scheduleProblems(schedule, serversOf(request), request.timeMs)),
   ];
@@ -133,8 +120,8 @@ export function planBench(asked: BenchRequest, now: Date): BenchPlan {
 }
 
 /** Whether servers of this package are started: where no others are named, or a backend or a program is. */
-export function measuresOwn({ targets, backends, rkvds }: BenchRequest): boolean {
-  return targets === undefined || targets.length === 0 || backends !== undefined || rkvds !== undefined;
+export function measuresOwn({ targets, settings, rkvds }: BenchRequest): boolean {
+  return targets === undefined || targets.length === 0 || settings?.has('backend') || rkvds !== undefined;
 }
 
 function isEtcd({ kind }: RunSettings['cluster'] | BenchTarget): boolean {
@@ -154,24 +141,21 @@ function withSchedule(request: BenchRequest): Timed {
   if (schedule === undefined || !measuresOwn(request)) {
     return { ...request, timeMs: request.timeMs ?? schedule?.lastsMs ?? TIME_MS };
   }
-  const { cluster } = schedule;
-  const one = <T>(value: T | undefined) => (value === undefined ? undefined : [value]);
-  const { settings = {} } = cluster;
-  const { catchupmultiplier: multiplier } = settings;
-  const flags = new Map(request.flags);
-  const isUsual = multiplier === undefined || multiplier === flagSpec('catchupmultiplier').default;
-  if (!isUsual && !flags.has('catchupmultiplier')) flags.set('catchupmultiplier', [`${multiplier}`]);
+  const { nodes, settings } = schedule.cluster;
   return {
     ...request,
-    servers: request.servers ?? cluster.nodes,
-    heartbeatsMs: request.heartbeatsMs ?? one(settings.heartbeat),
-    electionsMs: request.electionsMs ?? one(settings.election),
-    checkQuorums: request.checkQuorums ?? one(settings.checkquorum),
-    batches: request.batches ?? one(settings.batch),
-    entriesPerMsg: request.entriesPerMsg ?? one(settings.entriespermsg),
-    flags,
+    servers: request.servers ?? nodes,
+    settings: new Map([...unusual(settings ?? {}), ...(request.settings ?? [])]),
     timeMs: request.timeMs ?? schedule.lastsMs,
   };
+}
+
+/** Those that are not as they are anyway. */
+function unusual(
+  settings: NonNullable<ScheduleCluster['settings']>,
+): (readonly [BenchSettingName, readonly string[]])[] {
+  const texts = settingTexts(settings) as (readonly [keyof typeof settings, string])[];
+  return texts.flatMap(([name, text]) => (text === defaultText(name) ? [] : [[name, [text]] as const]));
 }
 
 function scheduleSettings({ name, file, isQuick, steps }: Schedule): NonNullable<RunSettings['schedule']> {
@@ -191,7 +175,7 @@ function plannedRounds({ rounds, precision, roundsMax }: BenchRequest): Rounds {
 type OwnCluster = Extract<RunSettings['cluster'], { kind: 'own' }>;
 
 function plannedClusters(request: BenchRequest): Configuration<RunSettings['cluster']>[] {
-  const others = targetConfigurations(request.targets ?? [], etcdSettings(request));
+  const others = targetConfigurations(request.targets ?? [], request.servers ?? SERVERS, request.settings ?? new Map());
   const all = measuresOwn(request) ? [...ownClusters(request), ...others] : others;
   const isVaried = new Set(all.map(({ settings, levels }) => levels.backend ?? backendOf(settings))).size > 1;
   return all.map(({ settings, levels: { backend = backendOf(settings), ...levels } }) => ({
@@ -200,24 +184,11 @@ function plannedClusters(request: BenchRequest): Configuration<RunSettings['clus
   }));
 }
 
-function etcdSettings({ servers, heartbeatsMs, electionsMs }: BenchRequest): EtcdSettings {
-  return {
-    servers: servers ?? SERVERS,
-    heartbeatsMs: heartbeatsMs ?? [HEARTBEAT_MS],
-    electionsMs: electionsMs ?? [ELECTION_MS],
-  };
-}
-
 function ownClusters(request: BenchRequest): Configuration<OwnCluster>[] {
   const own: OwnCluster = {
     kind: 'own',
     servers: request.servers ?? SERVERS,
-    backend: 'gorums',
-    batch: true,
-    entriesPerMsg: 64,
-    heartbeat: formatDuration(HEARTBEAT_MS),
-    election: formatDuration(ELECTION_MS),
-    checkQuorum: false,
+    ...defaultFields(),
     ...membersOf(request),
     ...(request.distanceMs === undefined ? {} : { distance: formatDuration(request.distanceMs) }),
   };
@@ -230,43 +201,18 @@ function membersOf({ schedule }: BenchRequest): Pick<OwnCluster, 'members'> {
   return members === undefined || members.length === nodes ? {} : { members: [...members] };
 }
 
-function clusterAxes(request: BenchRequest): Axis<OwnCluster>[] {
-  const asked = request.backends ?? ['gorums'];
-  const backends = asked.includes('all') ? ENGINE_NAMES : ENGINE_NAMES.filter((backend) => asked.includes(backend));
-  return [
-    axisOf('backend', backends, String, (own, backend) => ({ ...own, backend })),
-    // The same program twice is two configurations.
-    {
-      name: 'rkvd',
-      levels: (request.rkvds ?? [undefined]).map((rkvd, at) => ({
-        label: `rkvd${at + 1}`,
-        apply: (own) => (rkvd === undefined ? own : { ...own, rkvd }),
-      })),
-    },
-    axisOf(
-      'batch',
-      request.batches ?? [true],
-      (batch) => (batch ? 'batch' : 'nobatch'),
-      (own, batch) => ({ ...own, batch }),
-    ),
-    axisOf('entriespermsg', request.entriesPerMsg ?? [64], String, (own, entriesPerMsg) => ({ ...own, entriesPerMsg })),
-    durationAxis('heartbeat', request.heartbeatsMs ?? [HEARTBEAT_MS]),
-    durationAxis('election', request.electionsMs ?? [ELECTION_MS]),
-    axisOf(
-      'checkquorum',
-      request.checkQuorums ?? [false],
-      (on) => (on ? 'checkquorum' : 'nocheckquorum'),
-      (own, checkQuorum) => ({ ...own, checkQuorum }),
-    ),
-    ...[...(request.flags ?? [])].map(([name, values]) =>
-      axisOf<OwnCluster, string>(
-        name,
-        values,
-        (value) => `${name}${value}`,
-        (own, value) => ({ ...own, flags: { ...own.flags, [name]: value } }),
-      ),
-    ),
-  ];
+function clusterAxes({ settings, rkvds }: BenchRequest): Axis<OwnCluster>[] {
+  const axes = settingAxes<OwnCluster>(settings ?? new Map());
+  // The same program twice is two configurations.
+  const programs: Axis<OwnCluster> = {
+    name: 'rkvd',
+    levels: (rkvds ?? [undefined]).map((rkvd, at) => ({
+      label: `rkvd${at + 1}`,
+      apply: (own) => (rkvd === undefined ? own : { ...own, rkvd }),
+    })),
+  };
+  const isEngine = ({ name }: Axis<OwnCluster>) => name === 'backend';
+  return [...axes.filter(isEngine), programs, ...axes.filter((axis) => !isEngine(axis))];
 }
 
 function plannedLoad(request: Timed): LoadSettings {
@@ -366,22 +312,10 @@ function roundProblems({ rounds, precision, roundsMax }: BenchRequest): string[]
 }
 
 function clusterProblems(request: BenchRequest): string[] {
-  const heartbeats = request.heartbeatsMs ?? [HEARTBEAT_MS];
-  const elections = request.electionsMs ?? [ELECTION_MS];
   // The shortest of them has to fit the longest of what depends on it.
-  const heartbeatMs = Math.max(...heartbeats);
-  const electionMs = Math.min(...elections);
-  const unknown = (request.backends ?? []).filter(
-    (name) => name !== 'all' && !ENGINE_NAMES.some((each) => each === name),
-  );
+  const heartbeatMs = Math.max(...durationsMs(request, 'heartbeat'));
+  const electionMs = Math.min(...durationsMs(request, 'election'));
   const checks: [boolean, string][] = [
-    [unknown.length === 0, `--backend: expected ${ENGINE_NAMES.join(', ')} or all, got "${unknown.join(', ')}"`],
-    [request.backends?.length !== 0, '--backend: expected at least one'],
-    [
-      (request.entriesPerMsg ?? [64]).length > 0 &&
-        (request.entriesPerMsg ?? []).every((entries) => isWhole(entries, 1, 2 ** 31)),
-      `--entriespermsg: expected whole numbers from 1, got "${request.entriesPerMsg?.join(',')}"`,
-    ],
     [
       request.distanceMs === undefined || (request.distanceMs > 0 && request.distanceMs < electionMs / 4),
       `--distance: expected a duration above 0 and below a quarter of the election timeout of ${formatDuration(electionMs)}, got ${formatDuration(request.distanceMs ?? 0)}`,
@@ -391,8 +325,8 @@ function clusterProblems(request: BenchRequest): string[] {
       `--servers: expected 1 to ${SERVERS_MAX}, got ${request.servers}`,
     ],
     [
-      heartbeats.every((ms) => ms >= 1) && heartbeatMs < electionMs,
-      `--heartbeat: expected at least 1ms and less than the election timeout of ${formatDuration(electionMs)}, got ${formatDuration(heartbeatMs)}`,
+      heartbeatMs < electionMs,
+      `--heartbeat: expected less than the election timeout of ${formatDuration(electionMs)}, got ${formatDuration(heartbeatMs)}`,
     ],
   ];
   return [...failed(checks), ...targetProblems(request)];
@@ -402,7 +336,7 @@ function clusterProblems(request: BenchRequest): string[] {
 function targetProblems(request: BenchRequest): string[] {
   const { targets = [] } = request;
   const startsEtcd = targets.some(({ kind }) => kind === 'etcd');
-  const problems = startsEtcd ? etcdProblems(etcdSettings(request)) : [];
+  const problems = startsEtcd ? etcdProblems(durationsMs(request, 'heartbeat'), durationsMs(request, 'election')) : [];
   if (request.schedule !== undefined && targets.some(isEtcd)) {
     problems.push('--target: nobody can do to etcd what a scenario says; expected servers of rkv-cluster, or own ones');
   }
@@ -412,20 +346,11 @@ function targetProblems(request: BenchRequest): string[] {
     }
     return problems;
   }
+  const strange = [...(request.settings?.keys() ?? [])].filter((name) => !(startsEtcd && isOfEtcd(name)));
   const ownOnly: Record<string, unknown> = {
-    '--batch': request.batches,
-    '--entriespermsg': request.entriesPerMsg,
-    '--checkquorum': request.checkQuorums,
+    ...Object.fromEntries(strange.map((name) => [`--${name}`, name])),
     '--distance': request.distanceMs,
-    ...Object.fromEntries([...(request.flags?.keys() ?? [])].map((name) => [`--${name}`, name])),
-    ...(startsEtcd
-      ? {}
-      : {
-          '--servers': request.servers,
-          '--heartbeat': request.heartbeatsMs,
-          '--election': request.electionsMs,
-          '--datadir': request.dataDirectory,
-        }),
+    ...(startsEtcd ? {} : { '--servers': request.servers, '--datadir': request.dataDirectory }),
   };
   for (const [flag, value] of Object.entries(ownOnly)) {
     if (value === undefined) continue;
@@ -434,6 +359,11 @@ function targetProblems(request: BenchRequest): string[] {
     );
   }
   return problems;
+}
+
+/** Of a setting that is a duration; without values that are none. */
+function durationsMs({ settings }: BenchRequest, name: 'heartbeat' | 'election'): number[] {
+  return (settings?.get(name) ?? [defaultText(name)]).map(durationMs).filter((ms) => ms > 0);
 }
 
 function failed(checks: readonly [boolean, string][]): string[] {

@@ -2,9 +2,12 @@ import { parseAddresses } from '../../client/addresses.ts';
 import { AddressError } from '../../client/errors.ts';
 import { formatDuration } from '../../goflags/goValues.ts';
 import type { RunSettings } from '../results/schema.ts';
-import { type Axis, axisOf, type Configuration, configurationsOf } from './axes.ts';
+import { etcdDefaults, isOfEtcd } from '../results/settingFields.ts';
+import { type Configuration, configurationsOf } from './axes.ts';
+import { type AskedSettings, settingAxes } from './settingAxes.ts';
 
 type Cluster = RunSettings['cluster'];
+type EtcdCluster = Extract<Cluster, { kind: 'etcd' }>;
 
 /** Servers that are measured beside own ones, or in their place. */
 export type BenchTarget =
@@ -48,17 +51,13 @@ export function targetLabel({ kind }: Cluster): string {
   return kind === 'running' ? 'running' : 'etcd-server';
 }
 
-export interface EtcdSettings {
-  readonly servers: number;
-  readonly heartbeatsMs: readonly number[];
-  readonly electionsMs: readonly number[];
-}
-
 /** The configurations of the targets, each with the level of `backend` that tells it from the others. */
 export function targetConfigurations(
   targets: readonly BenchTarget[],
-  { servers, heartbeatsMs, electionsMs }: EtcdSettings,
+  servers: number,
+  asked: AskedSettings,
 ): Configuration<Cluster>[] {
+  const ofEtcd = new Map([...asked].filter(([name]) => isOfEtcd(name)));
   const seen = new Map<string, number>();
   return targets.flatMap((target) => {
     const label = targetLabel(target as Cluster);
@@ -67,30 +66,14 @@ export function targetConfigurations(
     const backend = count === 1 ? label : `${label}${count}`;
     const found: Configuration<Cluster>[] =
       target.kind === 'etcd'
-        ? configurationsOf({ kind: 'etcd', servers, heartbeat: '', election: '' }, [
-            durationAxis('heartbeat', heartbeatsMs),
-            durationAxis('election', electionsMs),
-          ])
+        ? configurationsOf<EtcdCluster>({ kind: 'etcd', servers, ...etcdDefaults() }, settingAxes(ofEtcd))
         : [{ settings: { ...target, addresses: [...target.addresses] }, levels: {} }];
     return found.map(({ settings, levels }) => ({ settings, levels: { backend, ...levels } }));
   });
 }
 
-/** An axis of a setting that is a duration, and is called the same everywhere. */
-export function durationAxis<T extends { heartbeat: string; election: string }>(
-  name: 'heartbeat' | 'election',
-  valuesMs: readonly number[],
-): Axis<T> {
-  return axisOf(
-    name,
-    valuesMs,
-    (ms) => `${name}${formatDuration(ms)}`,
-    (settings, ms) => ({ ...settings, [name]: formatDuration(ms) }),
-  );
-}
-
 /** What etcd would say to its settings, before anything is started. */
-export function etcdProblems({ heartbeatsMs, electionsMs }: EtcdSettings): string[] {
+export function etcdProblems(heartbeatsMs: readonly number[], electionsMs: readonly number[]): string[] {
   const problems: string[] = [];
   const odd = [...heartbeatsMs, ...electionsMs].find((ms) => !Number.isInteger(ms));
   if (odd !== undefined) problems.push(`--target etcd: expected whole milliseconds, got ${formatDuration(odd)}`);

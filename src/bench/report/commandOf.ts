@@ -1,6 +1,8 @@
 import { formatDuration } from '../../goflags/goValues.ts';
+import { settingOf } from '../../settings/table.ts';
 import { targetText } from '../plan/targets.ts';
 import type { RunSettings } from '../results/schema.ts';
+import { recordedFields } from '../results/settingFields.ts';
 
 /** The command that measures this again. What is as by default is left out where it is not what people look for. */
 export function commandOf({ cluster, schedule, load, repeats }: RunSettings, name: string): string {
@@ -8,22 +10,17 @@ export function commandOf({ cluster, schedule, load, repeats }: RunSettings, nam
   const words = isExperiment ? ['rkv-bench', 'experiment', quoted(schedule.name)] : ['rkv-bench'];
   if (schedule?.isQuick) words.push('--quick');
   const add = (option: string, value: string | number) => words.push(`--${option}`, quoted(String(value)));
-  if (cluster.kind !== 'own') {
-    if (cluster.kind === 'running') add('cluster', cluster.addresses.join(','));
-    else add('target', targetText(cluster));
-    if (cluster.kind === 'etcd') {
-      add('servers', cluster.servers);
-      add('heartbeat', cluster.heartbeat);
-      add('election', cluster.election);
+  if (cluster.kind === 'running') add('cluster', cluster.addresses.join(','));
+  else if (cluster.kind !== 'own') add('target', targetText(cluster));
+  if (cluster.kind === 'own' || cluster.kind === 'etcd') {
+    for (const [name, value] of recordedFields(cluster)) {
+      if (typeof value !== 'boolean') add(name, value);
+      else if (value) words.push(`--${name}`);
+      else if (settingOf(name).default === true) words.push(`--no-${name}`);
     }
-  } else {
-    add('backend', cluster.backend);
-    words.push(cluster.batch ? '--batch' : '--no-batch');
-    add('entriespermsg', cluster.entriesPerMsg);
     add('servers', cluster.servers);
-    add('heartbeat', cluster.heartbeat);
-    add('election', cluster.election);
-    if (cluster.checkQuorum) words.push('--checkquorum');
+  }
+  if (cluster.kind === 'own') {
     if (cluster.distance !== undefined) add('distance', cluster.distance);
     if (cluster.rkvd !== undefined) add('rkvd', cluster.rkvd);
     for (const [flag, value] of Object.entries(cluster.flags ?? {})) words.push(`--${flag}=${quoted(value)}`);

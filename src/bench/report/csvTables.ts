@@ -1,6 +1,7 @@
 import { printable } from '../../cli/printable.ts';
 import { RECOVERY_TIMES } from '../compare/metrics.ts';
 import type { LatencyUs, RepeatRecord, RunRecord } from '../results/schema.ts';
+import { FIELD_SETTING_NAMES, recordedFields } from '../results/settingFields.ts';
 
 /** A table for pandas, R or a spreadsheet: a row is one observation, and times say their unit. */
 export interface CsvTable {
@@ -71,13 +72,11 @@ function repeatRow(run: RunRecord, repeat: RepeatRecord, round: number): Row {
     run: run.name,
     round,
     started_at: repeat.startedAt,
+    ...Object.fromEntries(FIELD_SETTING_NAMES.map((name) => [name, undefined])),
+    ...Object.fromEntries(recordedFields(started ?? {})),
+    // What the servers say of themselves stands above what was asked for.
     backend: repeat.servers[0]?.backend ?? own?.backend,
     servers: started?.servers ?? repeat.servers.length,
-    batch: own?.batch,
-    entriespermsg: own?.entriesPerMsg,
-    heartbeat: started?.heartbeat,
-    election: started?.election,
-    checkquorum: own?.checkQuorum,
     flags: Object.entries(own?.flags ?? {})
       .map(([flag, value]) => `-${flag}=${value}`)
       .join(' '),

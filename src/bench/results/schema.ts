@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ETCD_SCHEMAS, FIELD_SCHEMAS } from './settingFields.ts';
 
 /** Raised when a field changes its meaning or goes; a reader takes what is as old as itself or older. */
 export const SCHEMA_VERSION = 2;
@@ -26,25 +27,19 @@ const settings = z.object({
     z.object({
       kind: z.literal('own'),
       servers: z.int().min(1),
-      backend: z.string(),
-      batch: z.boolean(),
-      entriesPerMsg: z.int().min(1),
-      /** Durations as Go writes them. */
-      heartbeat: z.string(),
-      election: z.string(),
-      checkQuorum: z.boolean(),
+      ...FIELD_SCHEMAS,
       /** How far the servers are from each other and from the clients, one way; none where it is not there. */
       distance: z.string().optional(),
       /** Ids of those that form the cluster at first; all of them where it is not there. */
       members: z.array(z.int().min(1)).optional(),
-      /** Other flags of rkvd that were given, as they were typed. */
+      /** Other settings of rkvd that were given, as they were typed. */
       flags: z.record(z.string(), z.string()).optional(),
       /** The program that ran as a server; this package's rkvd where it is not there. */
       rkvd: z.string().optional(),
     }),
     z.object({ kind: z.literal('running'), addresses: z.array(z.string()) }),
     /** etcd itself: members that the bench starts. */
-    z.object({ kind: z.literal('etcd'), servers: z.int().min(1), heartbeat: z.string(), election: z.string() }),
+    z.object({ kind: z.literal('etcd'), servers: z.int().min(1), ...ETCD_SCHEMAS }),
     z.object({ kind: z.literal('running-etcd'), addresses: z.array(z.string()) }),
   ]),
   /** What was done to the cluster meanwhile; nothing where it is not there. */

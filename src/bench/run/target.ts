@@ -2,9 +2,11 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { RkvClient } from '../../client/rkvClient.ts';
 import { nobodyAnswers, noServerAnswers } from '../../client/rkvctl/statusCommands.ts';
-import type { EngineName } from '../../consensus/engines.ts';
 import { makeFolders } from '../../files/folders.ts';
+import { fileSettings } from '../../settings/fileValues.ts';
+import type { SettingName } from '../../settings/table.ts';
 import type { Cluster } from '../../supervisor/cluster.ts';
+import type { ClusterConfig } from '../../supervisor/config/schema.ts';
 import { type EventRecord, eventRecord } from '../../supervisor/eventLog.ts';
 import { type RunningCluster, startCluster } from '../../supervisor/launcher.ts';
 import { AttachedCluster } from '../../supervisor/play/attachedCluster.ts';
@@ -14,6 +16,7 @@ import { makeTemporaryFolder } from '../../supervisor/process/temporaryFolder.ts
 import { durationMs } from '../../yaml/values.ts';
 import type { PlannedRun } from '../plan/plan.ts';
 import type { RunSettings } from '../results/schema.ts';
+import { recordedTexts } from '../results/settingFields.ts';
 import { startEtcd } from '../systems/etcd/etcdCluster.ts';
 import { etcdSystem } from '../systems/etcd/etcdSystem.ts';
 import { rkvSystem } from '../systems/rkvSystem.ts';
@@ -157,7 +160,7 @@ async function openOwn(
   hurry.addEventListener('abort', stopStartingNow, { once: true });
   let running: RunningCluster;
   try {
-    running = await startCluster(clusterConfig(run.settings, cluster, data), {
+    running = await startCluster(ownClusterConfig(run.settings, cluster, data), {
       name: 'bench',
       ...(cluster.rkvd === undefined ? {} : { program: { file: cluster.rkvd, args: [] } }),
       ...(cluster.distance === undefined ? {} : { delayMs: durationMs(cluster.distance) }),
@@ -222,24 +225,26 @@ async function makeDataDirectory(parent: string): Promise<string> {
 type OwnSettings = Extract<RunSettings['cluster'], { kind: 'own' }>;
 type EtcdSettings = Extract<RunSettings['cluster'], { kind: 'etcd' }>;
 
-function clusterConfig({ schedule }: RunSettings, cluster: OwnSettings, datadir: string | undefined) {
-  // Two of rkvd's flags are keys of their own in a cluster's configuration.
-  const { catchupmultiplier, cache, ...flags } = cluster.flags ?? {};
+/** What a bench's servers are spared unless it is asked for. */
+const SPARED: readonly (readonly [SettingName, string])[] = [
+  ['servermetrics', 'false'],
+  ['quiet', 'true'],
+];
+
+export function ownClusterConfig(
+  { schedule }: RunSettings,
+  cluster: OwnSettings,
+  datadir: string | undefined,
+): ClusterConfig {
+  const asked = recordedTexts(cluster) as (readonly [SettingName, string])[];
   return {
-    ...(catchupmultiplier === undefined ? {} : { catchupmultiplier: Number(catchupmultiplier) }),
-    ...(cache === undefined ? {} : { cache: Number(cache) }),
+    ...fileSettings(new Map([...SPARED, ...asked])),
     nodes: cluster.servers,
-    backend: cluster.backend as EngineName,
-    batch: cluster.batch,
-    entriespermsg: cluster.entriesPerMsg,
-    heartbeat: cluster.heartbeat,
-    election: cluster.election,
-    checkquorum: cluster.checkQuorum,
-    metrics: false,
+    // Others may have metrics on this machine.
+    metricsBasePort: 0,
     ...(cluster.members === undefined ? {} : { cluster: cluster.members }),
     // What takes faults on purpose is told so when it starts.
     ...(schedule === undefined ? {} : { faults: true }),
-    flags: { quiet: true, ...flags },
     ...(datadir === undefined ? {} : { datadir }),
   };
 }

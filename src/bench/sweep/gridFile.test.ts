@@ -48,8 +48,8 @@ options:
     expect(why).toBe('what it is for');
     expect(flags).toMatchObject({
       backend: ['hashicorp'],
-      batch: 'both',
-      entriespermsg: [1, 64],
+      batch: ['true', 'false'],
+      entriespermsg: ['1', '64'],
       clients: [1, 2],
       time: 5000,
       reads: [0, 0.9],
@@ -65,6 +65,11 @@ options:
 
   it.each([
     ['why: x\noptions:\n  clinets: 3', 'grid.yaml:3: options.clinets: unknown key: did you mean clients?'],
+    [
+      'why: x\noptions:\n  entriespermsg: [64, 0]',
+      'grid.yaml:3: options.entriespermsg: expected a whole number of entries from 1, or a list of such, got [64,0]',
+    ],
+    ['why: x\noptions:\n  ordergorums: maybe', 'grid.yaml:3: options.ordergorums: expected true or false, or both'],
     ['why: x\noptions:\n  clients: some', 'grid.yaml:3: options.clients: expected'],
     ['why: x\noptions:\n  time: [5s, 1]', 'grid.yaml:3: options.time: '],
     ['why: x\noptions:\n  rpc: pigeon', 'grid.yaml:3: options.rpc: '],

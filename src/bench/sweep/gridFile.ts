@@ -14,8 +14,8 @@ export class GridFileError extends FileContentError {
   override readonly name = 'GridFileError';
 }
 
-/** What is about the place of the results, and not about what is measured. */
-const NOT_IN_FILES = new Set(['name', 'results', 'json', 'why', 'help', 'version']);
+/** What is about the results, and not about what is measured. */
+const NOT_IN_FILES = new Set(['name', 'results', 'json', 'reason', 'why', 'help', 'version']);
 
 type Value = string | number | boolean;
 
