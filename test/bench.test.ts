@@ -116,6 +116,39 @@ describe('rkv-bench', () => {
     // Four clusters come and go.
   }, 120_000);
 
+  it('gives servers every setting that it takes, and has an axis of any', async () => {
+    const words = `
+      --no-batch --entriespermsg 7 --heartbeat 40ms --election 900ms --checkquorum --catchupmultiplier 300 --cache 77
+      --maxgrpc 65536 --maxvalue 2048 --clientmemory 2097152 --maxconnections 99 --snapshotentries 30 --trailingentries 10
+      --servermetrics --quiet=false --ordergorums both --clients 5 --time 300ms --warmup 100ms --name any --why`;
+    const { exitCode, out } = await bench(['sweep', ...words.trim().split(/\s+/), ...ownData()]);
+    expect(exitCode).toBe(0);
+    expect(out).toContain('Where the time of writes went on the leader');
+    for (const ordered of ['true', 'false']) {
+      const { repeats, settings } = await readRun(join(folder, 'results', 'any', `gorums-ordergorums${ordered}`));
+      expect(repeats[0]!.servers.map(({ effectiveSettings }) => effectiveSettings)).toEqual(
+        Array(3).fill(
+          expect.objectContaining({
+            batch: 'false',
+            heartbeatMs: '40',
+            electionTimeoutMs: '900',
+            checkQuorum: 'true',
+            catchUpEntriesPerMessage: '2100',
+            cacheEntries: '77',
+            grpcMessageBytesMax: '65536',
+            commandBytesMax: String(2048 + 4096),
+            clientMemoryBytesMax: '2097152',
+            connectionsMax: '99',
+            snapshotEveryEntries: '30',
+            trailingEntries: '10',
+            orderedLinks: ordered,
+          }),
+        ),
+      );
+      expect(settings.cluster).toMatchObject({ flags: { servermetrics: 'true', quiet: 'false', maxgrpc: '65536' } });
+    }
+  }, 120_000);
+
   it('sweeps a grid, goes on where it was interrupted, and says what the settings do', async () => {
     const load = ['--time', '400ms', '--warmup', '100ms', '--clients', '20', '--name', 'grid', '--runs', '2'];
     const args = ['sweep', '--batch', 'both', ...ownData(), ...load, '--reason', 'what batching is good for'];
