@@ -120,7 +120,7 @@ describe('rkv-bench', () => {
     const words = `
       --no-batch --entriespermsg 7 --heartbeat 40ms --election 900ms --checkquorum --catchupmultiplier 300 --cache 77
       --maxgrpc 65536 --maxvalue 2048 --clientmemory 2097152 --maxconnections 99 --snapshotentries 30 --trailingentries 10
-      --servermetrics --quiet=false --ordergorums both --clients 5 --time 300ms --warmup 100ms --name any --why`;
+      --servermetrics --ordergorums both --clients 5 --time 300ms --warmup 100ms --name any --why`;
     const { exitCode, out } = await bench(['sweep', ...words.trim().split(/\s+/), ...ownData()]);
     expect(exitCode).toBe(0);
     expect(out).toContain('Where the time of writes went on the leader');
@@ -145,7 +145,7 @@ describe('rkv-bench', () => {
           }),
         ),
       );
-      expect(settings.cluster).toMatchObject({ flags: { servermetrics: 'true', quiet: 'false', maxgrpc: '65536' } });
+      expect(settings.cluster).toMatchObject({ flags: { servermetrics: 'true', maxgrpc: '65536' } });
     }
   }, 120_000);
 
