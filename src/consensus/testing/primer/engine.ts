@@ -29,7 +29,7 @@ import { TERM_MAX, TermGuard } from '../../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../../parts/turnGuard.ts';
 import { contradiction, entriesFault, refused, snapshotFault, tooFarAhead } from '../../parts/untrusted.ts';
 import { applyChange, changeFault } from './changes.ts';
-import { IN_FLIGHT_MAX, Leader } from './leader.ts';
+import { IN_FLIGHT_MAX, Leader, type LeadingServer } from './leader.ts';
 import type { PrimerMessage } from './messages.ts';
 
 type Message<T extends PrimerMessage['type']> = Extract<PrimerMessage, { type: T }>;
@@ -47,7 +47,7 @@ const COMMITTED_BYTES_MAX = 8 << 20;
  * what to send at once, and what to send once the write is on disk. Two rules make it Raft on a real disk: whatever promises something
  * leaves by `sendAfterPersist`, and this server's own vote and entries count from `durable` on.
  */
-export class PrimerEngine implements Engine<PrimerMessage> {
+export class PrimerEngine implements Engine<PrimerMessage>, LeadingServer {
   readonly id: NodeId;
   readonly settings: EngineSettings;
   readonly log: LogTail;
@@ -58,7 +58,6 @@ export class PrimerEngine implements Engine<PrimerMessage> {
   nowMs: number;
   term: number;
   commitIndex: number;
-  /** Up to here committed entries were handed to the host. */
   deliveredIndex: number;
 
   private readonly init: EngineInit;
@@ -303,7 +302,6 @@ export class PrimerEngine implements Engine<PrimerMessage> {
     this.handover.ledBy(leader);
   }
 
-  /** Stops leading without a new term. */
   resign(): void {
     this.stopLeading(0);
     this.leaderId = 0;

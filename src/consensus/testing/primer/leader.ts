@@ -1,5 +1,6 @@
 import {
   ChangeType,
+  type EngineSettings,
   type MembershipChange,
   type NodeId,
   type PeerStatus,
@@ -9,17 +10,40 @@ import {
 import { Entry, EntryType, noopEntry } from '../../entry.ts';
 import { recordsSize } from '../../entryCodec.ts';
 import { configurationAfter } from '../../membership/changes.ts';
+import type { ConfigurationHistory } from '../../membership/configurationHistory.ts';
+import type { Handover } from '../../membership/handover.ts';
 import { type LeaderView, successor } from '../../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../../membership/preparations.ts';
 import { Audience } from '../../parts/audience.ts';
+import type { LogTail } from '../../parts/logTail.ts';
+import type { OutputBuffer } from '../../parts/outputBuffer.ts';
+import type { PendingWrites } from '../../parts/pendingWrites.ts';
 import { majorityReached, UNBOUNDED } from '../../parts/quorum.ts';
 import { transitMs } from '../../parts/transit.ts';
 import { encodeChange } from './changes.ts';
-import type { PrimerEngine } from './engine.ts';
 import type { PrimerMessage } from './messages.ts';
 
 /** Messages with entries that may be on their way to one server. */
 export const IN_FLIGHT_MAX = 256;
+
+/** The server that leads, as far as its leading needs it. */
+export interface LeadingServer {
+  readonly id: NodeId;
+  readonly settings: EngineSettings;
+  readonly nowMs: number;
+  readonly term: number;
+  readonly commitIndex: number;
+  /** Up to here committed entries were handed to the host. */
+  readonly deliveredIndex: number;
+  readonly log: LogTail;
+  readonly configurations: ConfigurationHistory;
+  readonly out: OutputBuffer<PrimerMessage>;
+  readonly handover: Handover;
+  readonly writes: PendingWrites;
+  commitTo(index: number): void;
+  /** Stops leading without a new term. */
+  resign(): void;
+}
 
 /** What the leader knows of another server. */
 interface Peer {
@@ -44,7 +68,7 @@ interface Peer {
 
 /** What a server does from when it was elected until it leads no more. */
 export class Leader implements Preparing {
-  private readonly server: PrimerEngine;
+  private readonly server: LeadingServer;
   private readonly sinceMs: number;
   /** Of its own first entry: what it commits by counting is of its own term (Raft §5.4.2, §8). */
   private readonly firstIndex: number;
@@ -61,7 +85,7 @@ export class Leader implements Preparing {
   private heartbeatDueMs = 0;
   private change: { readonly token: number; readonly index: number } | undefined;
 
-  constructor(server: PrimerEngine) {
+  constructor(server: LeadingServer) {
     this.server = server;
     this.sinceMs = server.nowMs;
     this.quorumMs = server.nowMs;
