@@ -395,7 +395,7 @@ export interface Engine<M> {
   summary(): EngineSummary;
   status(): EngineStatus;
   effectiveSettings(): EffectiveSettings;
-  /** The term and configuration as of an applied index, for a snapshot the host is about to take there. */
+  /** The configuration as of an applied index that is not below the latest stored snapshot: for a snapshot there, and to tell who came and went. */
   configurationAt(appliedIndex: number): Configuration;
 }
 

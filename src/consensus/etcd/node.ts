@@ -25,7 +25,7 @@ export interface Ready {
   /** To be applied. */
   readonly committed: readonly Entry[];
   readonly messages: readonly Message[];
-  /** Whether the hard state and the entries must be durable before anything that depends on them. */
+  /** Whether the hard state and the entries must be durable before anything that depends on them. The transcripts print it. */
   readonly mustSync: boolean;
 }
 

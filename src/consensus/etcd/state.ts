@@ -98,6 +98,7 @@ export class RaftState {
     return this.electionElapsed >= this.randomizedTimeout;
   }
 
+  /** For the transcripts, whose elections go by given timeouts. */
   setRandomizedElectionTimeout(ticks: number): void {
     this.randomizedTimeout = ticks;
   }

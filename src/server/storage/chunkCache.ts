@@ -157,10 +157,6 @@ export class ChunkCache {
     return this.entries;
   }
 
-  get hotEntryCount(): number {
-    return this.hotEntries;
-  }
-
   get byteCount(): number {
     return this.bytes;
   }
