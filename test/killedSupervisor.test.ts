@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { IS_UP, Program, runProgram } from '../src/chaos/cycles/programs.ts';
+import { Program, runProgram } from '../src/chaos/cycles/programs.ts';
 import { RkvClient } from '../src/client/rkvClient.ts';
 import type { FaultRequest } from '../src/faults/requests/faultRequest.ts';
 import { ownFolder } from '../src/files/testing/ownFolder.ts';
@@ -69,7 +69,7 @@ const get = (key: string) => asClient((client) => client.lookup(key));
 /** Comes up, has what was written, has no faults, and takes a write more. */
 async function comesUp(after: string): Promise<Program> {
   const up = begin();
-  if (!(await up.prints(IS_UP))) throw new Error(`after ${after} it did not come up:\n${up.out}${up.err}`);
+  if (!(await up.bringsUp(data))) throw new Error(`after ${after} it did not come up:\n${up.out}${up.err}`);
   const { servers, faults } = await status();
   expect(faults, after).toEqual([]);
   expect(
@@ -219,7 +219,7 @@ it(
     // While the first one is started again to learn the address, and once all know it; then never.
     for (const more of [3, 1, undefined]) {
       const up = begin();
-      expect(await up.prints(IS_UP), up.out + up.err).toBe(true);
+      expect(await up.bringsUp(data), up.out + up.err).toBe(true);
       const added = (await status()).servers[2];
       expect(added?.membership).toBe(more === 3 ? undefined : 'joining');
       const before = events(up).length;

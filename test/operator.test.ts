@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { IS_UP, Program, runProgram } from '../src/chaos/cycles/programs.ts';
+import { Program, runProgram } from '../src/chaos/cycles/programs.ts';
 import { RkvClient } from '../src/client/rkvClient.ts';
 import { ownFolder } from '../src/files/testing/ownFolder.ts';
 import { askSupervisor } from '../src/supervisor/control/client.ts';
@@ -14,6 +14,7 @@ import type { ClusterStatus } from '../src/supervisor/up.ts';
 const BUSY_MS = 600_000;
 
 let folder: string;
+let directory: string;
 let place: { readonly folder: string; readonly environment: Record<string, string> };
 let running: Program | undefined;
 let blocker: Server | undefined;
@@ -25,6 +26,7 @@ beforeEach(() => {
   const environment = { TMPDIR: join(folder, 'tmp') };
   mkdirSync(environment.TMPDIR);
   place = { folder, environment };
+  directory = join(folder, 'rkv-data', 'three');
 });
 afterEach(async () => {
   blocker?.close();
@@ -43,7 +45,7 @@ function write(backend: string, more = ''): void {
 
 async function up(): Promise<void> {
   running = new Program('rkv-cluster', ['up', 'three.yaml'], place);
-  if (!(await running.prints(IS_UP))) throw new Error(`it did not come up:\n${running.out}${running.err}`);
+  if (!(await running.bringsUp(directory))) throw new Error(`it did not come up:\n${running.out}${running.err}`);
 }
 
 async function down(): Promise<void> {
@@ -55,7 +57,7 @@ const command = (...args: string[]) => runProgram('rkv-cluster', args, place);
 
 /** As `status --json` has it. */
 async function status(): Promise<ClusterStatus['servers']> {
-  const answer = await askSupervisor(controlPath(join(folder, 'rkv-data', 'three')), { command: 'status' }, 10_000);
+  const answer = await askSupervisor(controlPath(directory), { command: 'status' }, 10_000);
   return (answer as ClusterStatus).servers;
 }
 

@@ -7,9 +7,9 @@ import type { CommandOutput } from '../cli/terminal.ts';
 import { RkvClient } from '../client/rkvClient.ts';
 import { makeFolder, openPrivateLog } from '../files/privateFile.ts';
 import { readLastBytes } from '../files/tail.ts';
+import { askStatus } from './askStatus.ts';
 import type { ClusterPlan } from './clusterPlan.ts';
-import { askSupervisor, ControlError } from './control/client.ts';
-import { controlPath, expectNotRunning } from './control/stateFile.ts';
+import { expectNotRunning } from './control/stateFile.ts';
 import { renderStatus } from './statusTable.ts';
 import type { ClusterStatus } from './up.ts';
 
@@ -21,7 +21,6 @@ const LOG = 'supervisor.log';
 /** How much of that is shown of a supervisor that did not bring its cluster up. */
 const SHOWN_BYTES_MAX = 4096;
 const POLL_MS = 50;
-const STATUS_MS_MAX = 2000;
 /** A cluster that has a leader takes a write within this, ms: some elections of the slowest cluster file. */
 const WRITE_MS_MAX = 60_000;
 
@@ -98,14 +97,8 @@ async function serving(plan: ClusterPlan, hasEnded: () => boolean): Promise<Clus
 
 async function whenLed(plan: ClusterPlan, hasEnded: () => boolean): Promise<ClusterStatus | undefined> {
   while (!hasEnded()) {
-    try {
-      const answer = await askSupervisor(controlPath(plan.directory), { command: 'status' }, STATUS_MS_MAX);
-      const status = answer as ClusterStatus;
-      if (status.servers.some(({ role }) => role === 'leader')) return status;
-    } catch (error) {
-      // It is not there yet, or only just starting.
-      if (!(error instanceof ControlError)) throw error;
-    }
+    const status = await askStatus(plan.directory);
+    if (status?.servers.some(({ role }) => role === 'leader')) return status;
     await new Promise((done) => setTimeout(done, POLL_MS));
   }
   return undefined;

@@ -243,6 +243,7 @@ class Supervision {
         return {
           name: this.plan.name,
           pid: process.pid,
+          up: this.isUp,
           servers: await cluster.status(),
           faults: cluster.faults.list(),
         } satisfies ClusterStatus;
@@ -282,6 +283,8 @@ export interface ClusterStatus {
   readonly name: string;
   /** Of the supervisor. */
   readonly pid: number;
+  /** Its start is over, which ends when a server leads. */
+  readonly up: boolean;
   readonly servers: readonly ServerReport[];
   /** On purpose, those in force. */
   readonly faults: readonly FaultReport[];

@@ -6,7 +6,7 @@ import { controlPath, readRunningState } from '../../supervisor/control/stateFil
 import { Writers } from '../writers.ts';
 import { type Ledger, readBack } from './ledger.ts';
 import { type CyclePlan, drawCycle } from './plan.ts';
-import { IS_UP, type Place, Program, runProgram } from './programs.ts';
+import { type Place, Program, runProgram } from './programs.ts';
 import { MARK, remains } from './remains.ts';
 
 /** Something is not as it should be after a run. */
@@ -99,7 +99,7 @@ async function start(site: Site, isDetached: boolean): Promise<Program | undefin
     return code === 0 ? undefined : complain(out + err);
   }
   const up = new Program('rkv-cluster', ['up', site.file], place);
-  return (await up.prints(IS_UP)) ? up : complain(up.out + up.err);
+  return (await up.bringsUp(site.directory)) ? up : complain(up.out + up.err);
 }
 
 /** Resolves with how many were taken. */

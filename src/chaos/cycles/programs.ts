@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
 import { packagePath } from '../../cli/packagePath.ts';
+import { askStatus } from '../../supervisor/askStatus.ts';
 
-/** What is printed once a cluster is up. */
-export const IS_UP = /Ctrl-C stops the cluster/;
+const POLL_MS = 50;
 
 export interface Place {
   readonly folder: string;
@@ -24,7 +25,7 @@ export class Program {
   err = '';
   readonly ended: Promise<Ended>;
   private readonly child: ChildProcess;
-  private listeners: (() => void)[] = [];
+  private hasEnded = false;
 
   constructor(name: string, args: readonly string[], { folder, environment = {} }: Place) {
     const path = packagePath('bin', name);
@@ -36,7 +37,6 @@ export class Program {
     this.child = child;
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.out += text;
-      for (const listener of this.listeners) listener();
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.err += text;
@@ -44,7 +44,10 @@ export class Program {
     this.ended = new Promise((done, fail) => {
       child.once('error', fail);
       // Both streams are read to their ends by then.
-      child.once('close', (code) => done({ code, out: this.out, err: this.err }));
+      child.once('close', (code) => {
+        this.hasEnded = true;
+        done({ code, out: this.out, err: this.err });
+      });
     });
   }
 
@@ -56,14 +59,14 @@ export class Program {
     this.child.kill(signal);
   }
 
-  /** Resolves once it has printed this; false where it ended without. */
-  async prints(pattern: RegExp): Promise<boolean> {
-    if (pattern.test(this.out)) return true;
-    const heard = new Promise<void>((done) => {
-      this.listeners.push(() => pattern.test(this.out) && done());
-    });
-    await Promise.race([heard, this.ended]);
-    return pattern.test(this.out);
+  /** Resolves once the cluster in `directory`, which it supervises, is up; false where it ended before that. */
+  async bringsUp(directory: string): Promise<boolean> {
+    while (!this.hasEnded) {
+      const status = await askStatus(directory);
+      if (status?.pid === this.pid && status.up) return true;
+      await pause(POLL_MS);
+    }
+    return false;
   }
 }
 
