@@ -213,7 +213,7 @@ describe('rkv-bench', () => {
     expect(open.exitCode).toBe(0);
     const [repeat] = (await resultOf('open')).repeats;
     expect(repeat!.issued + repeat!.dropped).toBeLessThanOrEqual(101);
-    expect(await cluster.leader()).toBeDefined();
+    await cluster.waitForLeader({ timeoutMs: 20_000 });
 
     const compared = await runCompare('closed', 'open', '--across', 'load');
     expect(compared).toMatch(/ratePerClient +│ +- │ +20 /);
@@ -286,7 +286,7 @@ describe('incidents', () => {
   it('of a cluster that others run have their times: a leader that is killed is seen, and is carried into a comparison', async () => {
     const config = { nodes: 3, election: '300ms', metrics: false, flags: { quiet: true } } as const;
     cluster = await startCluster(config, { name: 'bench-test' });
-    const former = (await cluster.leader())!;
+    const former = await cluster.waitForLeader({ timeoutMs: 20_000 });
     const common = ['--cluster', cluster.addresses.join(','), '--clients', '5', '--throughput', '20', '--warmup', '0s'];
     const calm = await bench([...common, '--time', '300ms', '--name', 'calm']);
     expect(calm.exitCode).toBe(0);

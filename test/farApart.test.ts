@@ -22,10 +22,10 @@ describe('servers so far apart that an answer takes 1.4 s', () => {
       onTestFinished(() => client.close());
       const session = await client.openSession();
       await session.insert('key', 'before');
-      expect(await client.leader()).toBeDefined();
+      await expect.poll(() => client.leader(), { timeout: PATIENCE_MS }).toBeDefined();
 
       // One that starts again asks the others whether it may.
-      const leader = (await cluster.leader())!;
+      const leader = await cluster.waitForLeader({ timeoutMs: PATIENCE_MS });
       const other = (leader % 3) + 1;
       await cluster.restart(other);
       await expect

@@ -131,7 +131,7 @@ describe('faults on purpose, on three real servers', () => {
       const deaf = await leader();
       await begin(partition('leader', { to: false, from: true }));
       await write();
-      expect(await cluster.leader()).not.toBe(deaf);
+      expect(await cluster.waitForLeader({ timeoutMs: 20_000 })).not.toBe(deaf);
     },
     BUSY_MS,
   );
@@ -285,7 +285,7 @@ describe('faults on purpose, on three real servers', () => {
       await begin({ kind: 'clock', targets: String(fast), rate: 100 });
       await expect.poll(async () => (await report(fast)).role, PATIENCE).toBe('pre-candidate');
       await write();
-      expect(await cluster.leader()).toBe(leads);
+      expect(await cluster.waitForLeader({ timeoutMs: 20_000 })).toBe(leads);
     },
     BUSY_MS,
   );

@@ -11,7 +11,7 @@ describe("the original's unary protocol", () => {
 
   beforeAll(async () => {
     cluster = await startCluster({ nodes: 3, election: '2s', metrics: false });
-    const leaderId = (await cluster.leader())!;
+    const leaderId = await cluster.waitForLeader({ timeoutMs: 20_000 });
     const stub = (id: number) => new RKVClient(cluster.plan.servers[id - 1]!.address, credentials.createInsecure());
     leader = stub(leaderId);
     follower = stub((leaderId % 3) + 1);
@@ -67,7 +67,7 @@ describe("the original's unary protocol", () => {
   });
 
   it('says who leads', async () => {
-    const leaderId = (await cluster.leader())!;
+    const leaderId = await cluster.waitForLeader({ timeoutMs: 20_000 });
     const calls = [register(follower), lookup('a', follower), insert(1, 2, 'a', 'b', follower)];
     for (const { details } of await Promise.all(calls.map(failure))) {
       expect(details).toBe(`not leader, ${leaderId} is`);
@@ -93,7 +93,7 @@ describe("the original's unary protocol", () => {
       );
     // Server 2 is a member already: callers retry what got lost, so that is no error.
     expect(await reconf(leader, 2)).toMatchObject({ status: 0, leaderHint: '' });
-    const leaderId = (await cluster.leader())!;
+    const leaderId = await cluster.waitForLeader({ timeoutMs: 20_000 });
     const { address } = cluster.plan.servers[leaderId - 1]!;
     expect(await reconf(follower, 2)).toMatchObject({ status: 2, leaderHint: address });
     expect((await failure(reconf(leader, 9) as Promise<unknown>)).details).toContain('no server 9');

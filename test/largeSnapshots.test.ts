@@ -38,7 +38,7 @@ it.each(ENGINE_NAMES)(
     });
     client = new RkvClient({ addresses: cluster.plan.servers.map(({ address }) => address) });
     const session = await client.openSession();
-    const follower = ((await cluster.leader())! % 3) + 1;
+    const follower = ((await cluster.waitForLeader({ timeoutMs: 20_000 })) % 3) + 1;
     await cluster.kill(follower, 'SIGKILL', { restart: false });
     for (let i = 0; i < KEYS; i++) await session.insert(`k${i}`, VALUE);
     await cluster.restart(follower);

@@ -68,7 +68,7 @@ describe.each(ENGINE_NAMES)('members of %s that do not run', (backend) => {
     }
     await session.insert('d', '4');
 
-    const leader = (await cluster.leader())!;
+    const leader = await cluster.waitForLeader({ timeoutMs: 20_000 });
     const [gone, alive] = [1, 2, 3].filter((id) => id !== leader) as [number, number];
     cluster.kill(gone, 'SIGKILL', { restart: false });
     expect(rkvctl('-remove', String(alive))).toMatchObject({

@@ -34,7 +34,7 @@ describe('an engine that is one folder and one line', () => {
     client = new RkvClient({ addresses: cluster.plan.servers.map(({ address }) => address) });
     const session = await client.openSession();
     await Promise.all(Array.from({ length: 200 }, (_, i) => session.insert(`k${i}`, String(i))));
-    const killed = (await cluster.leader())!;
+    const killed = await cluster.waitForLeader({ timeoutMs: 20_000 });
     cluster.kill(killed, 'SIGKILL');
     for (let i = 200; i < 220; i++) await session.insert(`k${i}`, String(i));
     await expect.poll(async () => (await cluster!.status())[killed - 1]!.role, { timeout: 20_000 }).toBe('follower');
@@ -46,7 +46,7 @@ describe('an engine that is one folder and one line', () => {
     }
     await client.transferLeadership(4);
     await session.insert('last', 'of all');
-    expect(await cluster.leader()).toBe(4);
+    expect(await cluster.waitForLeader({ timeoutMs: 20_000 })).toBe(4);
     for (const i of [0, 199, 219]) expect(await client.lookup(`k${i}`)).toBe(String(i));
     expect(await client.lookup('last')).toBe('of all');
     expect((await client.status(cluster.plan.servers[3]!.address)).backend).toBe('primer');

@@ -31,7 +31,7 @@ it('runs a cluster whose servers speak in unary calls, as the original’s do', 
 });
 
 it('says why leadership cannot be handed over by such calls, and serves on', async () => {
-  const leader = (await cluster.leader())!;
+  const leader = await cluster.waitForLeader({ timeoutMs: 20_000 });
   const why = "reached by the original's unary calls, which have none for it";
   await expect(client.transferLeadership((leader % 3) + 1)).rejects.toThrow(`it is ${why}`);
   await expect(client.transferLeadership(0)).rejects.toThrow(`the others are ${why}`);

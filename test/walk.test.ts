@@ -48,7 +48,7 @@ describe.each(ENGINE_NAMES)('real processes on %s', (backend) => {
     expect(await client.lookup('missing')).toBeUndefined();
 
     // kill -9 the leader: another one serves, the killed one comes back and catches up.
-    const killed = (await cluster.leader())!;
+    const killed = await cluster.waitForLeader({ timeoutMs: 20_000 });
     cluster.kill(killed, 'SIGKILL');
     for (let i = 0; i < 50; i++) await session.insert(`k${i}`, String(i));
     expect(await client.lookup('a')).toBe('1');
@@ -67,7 +67,7 @@ describe.each(ENGINE_NAMES)('real processes on %s', (backend) => {
     });
 
     // The leader is removed, and the others go on.
-    const removed = (await cluster.leader())!;
+    const removed = await cluster.waitForLeader({ timeoutMs: 20_000 });
     await client.reconfigure({ change: 'remove', serverId: removed, waitForLeadership: false });
     await session.insert('b', '2');
     expect(await client.lookup('a')).toBe('1');
