@@ -78,6 +78,29 @@ export function describeHostSleep<M>(kind: EngineKind<M>): void {
       expect(leader.commands()).toEqual(['after the night']);
     });
 
+    it.each([false, true])(
+      'gives the answers to what it says then their time, and refuses nobody (check of the quorum: %s)',
+      (checkQuorum) => {
+        const { cluster, leader, term } = steady(kind, checkQuorum);
+        cluster.oneWayMs = 2 * heartbeatMs;
+        cluster.run(3 * electionTimeoutMs);
+        leader.takeOutcomes();
+        // Whatever was on its way is lost.
+        cluster.mail = [];
+        cluster.nowMs += SLEEP_MS;
+        for (const { engine } of cluster.servers.values()) engine.tick(cluster.nowMs);
+        cluster.propose(leader.id, 'after the night');
+        leader.engine.read(cluster.token());
+        cluster.settle();
+        for (let passedMs = 0; passedMs < electionTimeoutMs; passedMs += heartbeatMs / 2) {
+          cluster.run(heartbeatMs / 2);
+          expect(leader.engine.status()).toMatchObject({ role: Role.Leader, term, leader: leader.id });
+        }
+        expect(leader.outcomes).toMatchObject({ rejected: [], reads: [{ ok: true }] });
+        expect(leader.commands()).toEqual(['after the night']);
+      },
+    );
+
     it('stands for election where it hears nothing in the time that it gets, and no more', () => {
       const { cluster, followers } = steady(kind, false);
       const [sleeper] = followers as [EngineServer<M>];

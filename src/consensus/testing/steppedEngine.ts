@@ -49,13 +49,15 @@ export class SteppedEngine<M> {
     });
   }
 
-  /** What the turn brings forth; its writes are handed to the log but not durable. */
+  /** What the turn brings forth: its writes are handed to the log but not durable, and what is committed is applied. */
   turn(): Output<M> {
     const output = this.engine.drain();
     if (output.persist !== undefined) {
       this.log.persist(output.persist);
       this.mark = output.persist.mark;
     }
+    const applied = output.committed[output.committed.length - 1]?.index;
+    if (applied !== undefined) this.engine.applied(applied);
     return output;
   }
 
