@@ -68,4 +68,23 @@ describe('bytes that grow as they are written', () => {
     expect([...taken]).toEqual(slowText('one'));
     expect([...writer.finish()]).toEqual([...slowText('one'), ...slowText('two')]);
   });
+
+  it('have room for a number after a text that took all that was kept for it', () => {
+    const writer = new ByteWriter();
+    const text = '語'.repeat(338);
+    writer.varint(1);
+    writer.text(text);
+    writer.varint(Number.MAX_SAFE_INTEGER);
+    const expected = [1, ...slowText(text), ...slowVarint(Number.MAX_SAFE_INTEGER)];
+    expect([...writer.finish()]).toEqual(expected);
+  });
+
+  it('have room for the length of a field after a number that left next to nothing', () => {
+    const writer = new ByteWriter();
+    const numbers = [...Array<number>(1015).fill(1), Number.MAX_SAFE_INTEGER];
+    for (const number of numbers) writer.varint(number);
+    writer.field(new Uint8Array(200).fill(3));
+    const expected = [...numbers.flatMap(slowVarint), ...slowVarint(200), ...Array<number>(200).fill(3)];
+    expect([...writer.finish()]).toEqual(expected);
+  });
 });

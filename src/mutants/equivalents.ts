@@ -346,5 +346,10 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     'Neither looks at what the other changes.',
     'consensus/membership/preparations.ts Preparations.advanceTransfer: swap this.handover.begin(choice.target, choosing.token, engine.view); engine.handingOver?.(choice.target); → engine.handingOver?.(choice.target); this.handover.begin(choice.target, choosing.token, engine.view);',
   ),
+  ...argued(
+    'A short way for what is encoded the same without it.',
+    'bytes/byteWriter.ts ByteWriter.text: drop if (value.length <= SHORT_UNITS_MAX && this.shortAscii(value)) return;',
+    'bytes/byteWriter.ts ByteWriter.text: bound value.length <= SHORT_UNITS_MAX → value.length < SHORT_UNITS_MAX',
+  ),
   ...SERVER_EQUIVALENTS,
 ];

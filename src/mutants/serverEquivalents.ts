@@ -373,4 +373,44 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
     'It is undefined where nothing was assigned.',
     'server/storage/promisedDisk.ts PromisedDisk.constructor: drop this.promised = undefined;',
   ),
+  ...argued(
+    'What a recovery found dead was replaced by the last write, which no record calls durable yet: the first write deletes none of it either way.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.constructor: drop this.anchoredSequence = recovered.anchoredSequence;',
+  ),
+  ...argued(
+    'Where there is no last record, none is a state record.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.constructor: half last !== undefined && recovered.lastIsState → recovered.lastIsState',
+  ),
+  ...argued(
+    'The one forgets at the end, the other at the beginning.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.loadChunks: swap this.terms.truncateFrom(this.freshFirst); this.terms.dropUpTo(this.baseIndex); → this.terms.dropUpTo(this.baseIndex); this.terms.truncateFrom(this.freshFirst);',
+  ),
+  ...argued(
+    'Keeps two numbers a term in memory that nobody can ask for: term() looks at the base first.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.loadChunks: drop this.terms.dropUpTo(this.baseIndex);',
+  ),
+  ...argued(
+    'The term of the base was given above.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.term: bound index < this.baseIndex → index <= this.baseIndex',
+  ),
+  ...argued(
+    'A value that is missing has no header.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.load: half header === undefined || value === undefined → header === undefined',
+  ),
+  ...argued(
+    'From right after the end there is nothing to cut off, and from further on nobody cuts (check).',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.truncate: drop if (index > this.lastIndex) return;',
+  ),
+  ...argued(
+    'Where all that is cut off was not written yet, both cut it off.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.truncate: bound index >= this.freshFirst → index > this.freshFirst',
+  ),
+  ...argued(
+    'One entry more is written than anybody asks for.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.compact: bound base >= this.freshFirst → base > this.freshFirst',
+  ),
+  ...argued(
+    'The next record names the new one, which is written with it.',
+    'server/storage/chunkedLogStore.ts ChunkedLogStore.replaceSnapshot: drop this.snapshotReference = undefined;',
+  ),
 ];

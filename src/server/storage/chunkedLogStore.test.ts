@@ -177,6 +177,61 @@ describe('a read', () => {
   });
 });
 
+describe('a mark', () => {
+  /** The first batch is being written, the second waits, and the third takes of it what it will. */
+  const after = (third: Parameters<typeof batch>[1]) => {
+    const server = new Stepped();
+    server.store.persist(batch(1, { entries: commands(1, 3, 1) }));
+    server.store.persist(batch(2, { entries: commands(4, 9, 1) }));
+    server.store.persist(batch(3, third));
+    server.run();
+    return server;
+  };
+
+  it('is told though its entries were cut off, or a snapshot took their place', () => {
+    for (const third of [
+      { truncateFrom: 5 },
+      { truncateFrom: 4 },
+      { truncateFrom: 2 },
+      { snapshot: snapshotAt(3, 1) },
+    ]) {
+      const { store, listener } = after(third);
+      expect([store.durableMark, listener.marks.at(-1)]).toEqual([3, 3]);
+    }
+  });
+});
+
+describe('what takes the place of something', () => {
+  it('has it deleted: a snapshot the one before, and the chunks that it holds to their ends', () => {
+    const server = six();
+    for (const index of [3, 6]) {
+      server.store.storeSnapshot(snapshotAt(index, 1), 0);
+      server.run();
+    }
+    for (let i = 0; i < 4; i++) server.persist({ hardState: hard(3 + i) });
+    expect(server.disk.deleted).toContain(snapshotKey(3, 2));
+    expect(server.disk.deleted).toContain(chunkKey(1, 1));
+    expect(server.disk.deletedInVain).toEqual([]);
+  });
+
+  it('is not another snapshot of the same index', () => {
+    const server = six();
+    server.store.storeSnapshot(snapshotAt(3, 1), 0);
+    server.run();
+    server.store.storeSnapshot(snapshotAt(3, 1, 'other'), 0);
+    server.run();
+    expect(server.store.snapshot()).toEqual(snapshotAt(3, 1));
+    expect(server.listener.snapshots).toEqual([3]);
+  });
+
+  it('leaves nothing of it in memory', () => {
+    const server = six();
+    expect(server.store.cached.entries).toBe(6);
+    server.persist({ truncateFrom: 1 });
+    expect(server.store.cached.entries).toBe(0);
+  });
+});
+
 describe('a batch', () => {
   it('that does not fit is refused with what would', () => {
     const server = six();
