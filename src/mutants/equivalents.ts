@@ -245,6 +245,10 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     'consensus/gorums/replication.ts Replication.bringUpToDate: bound this.state.commitIndex < this.nextIndex - 1 → this.state.commitIndex <= this.nextIndex - 1',
     'consensus/gorums/replication.ts Replication.bringUpToDate: off by one this.nextIndex - 1 → this.nextIndex',
   ),
+  ...argued(
+    'Who leads knows itself as the leader, and nobody speaks in its name.',
+    'consensus/gorums/election.ts Election.toldToStand: half this.electorate.leader() !== undefined || term !== state.term → term !== state.term',
+  ),
   ...ETCD_EQUIVALENTS,
   ...HASHICORP_EQUIVALENTS,
   // what the engines share
