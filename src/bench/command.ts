@@ -18,26 +18,30 @@ import {
   addCompareOptions,
   addExperimentOptions,
   addReportOptions,
+  addSearchOptions,
   addSweepOptions,
   type CompareFlags,
   type ExperimentFlags,
   type ReportFlags,
   type RunFlags,
   requestOf,
+  type SearchFlags,
   type SweepFlags,
 } from './options.ts';
-import { type BenchPlan, type BenchRequest, planBench, timestamp } from './plan/plan.ts';
+import { type BenchPlan, type BenchRequest, type PlannedRun, planBench, timestamp } from './plan/plan.ts';
 import { roughly, TimeLeft } from './plan/timeLeft.ts';
 import { renderComparison } from './render/compareTable.ts';
 import { renderPrecision } from './render/precisionLine.ts';
 import { barProgress, plainProgress } from './render/progress.ts';
-import { renderRuns } from './render/runTable.ts';
+import { renderRuns, type WrittenRun } from './render/runTable.ts';
 import { renderStages } from './render/stageTable.ts';
 import { renderSweep } from './render/sweepTable.ts';
 import { renderVerdicts } from './render/verdictTable.ts';
 import { csvTables } from './report/csvTables.ts';
 import type { ReportRequest } from './report/report.ts';
 import { ResultsError, readRun, writeWhole } from './results/store.ts';
+import { NOTHING_FOUND, SearchError, type SearchRequest, search } from './search/search.ts';
+import { parseObjective } from './search/slo.ts';
 import { readGrid } from './sweep/gridFile.ts';
 import { contests } from './sweep/groups.ts';
 import { readSummary, runPlaces, type SweepPlan, summaryOf, writeSummary } from './sweep/summary.ts';
@@ -46,6 +50,8 @@ import { readSummary, runPlaces, type SweepPlan, summaryOf, writeSummary } from 
 type BenchContext = Omit<ProcessContext, 'confirm'>;
 
 const REPORT_FILE = 'report.html';
+/** How close the ends of a search's answer are, where nobody says. */
+const SEARCH_PRECISION = 0.05;
 /** What `--fail-if` names was seen. */
 const CROSSED_EXIT_CODE = 3;
 /** As a shell tells of a command that Ctrl-C ended. */
@@ -88,6 +94,11 @@ function buildProgram(context: BenchContext, exit: (code: number) => void): Comm
       .command('experiment')
       .description('run one of the experiments that everybody asks for, and tell how engines get over it'),
   ).action(async (name: string, flags: ExperimentFlags) => exit(await experiment(name, flags, context)));
+  addSearchOptions(
+    program
+      .command('search')
+      .description('find the highest rate that keeps to an objective, or how throughput grows with the clients'),
+  ).action(async (flags: SearchFlags) => exit(await searchLoad(flags, context)));
   addReportOptions(
     program.command('report').description('write a page with charts of runs, to be opened in a browser'),
   ).action(async (places: string[], flags: ReportFlags) => report(places, flags, context));
@@ -226,6 +237,8 @@ function reportRequest(title: string, places: readonly string[]): ReportRequest 
     why: isSweep ? (only.why ?? undefined) : undefined,
     folders: places.flatMap((place, at) => runPlaces(place, summaries[at])),
     effects: isSweep ? only.effects : [],
+    answers: isSweep ? (only.answers ?? []) : [],
+    knees: isSweep ? (only.knees ?? []) : [],
   };
 }
 
@@ -253,26 +266,72 @@ interface Grid {
   readonly why: string | undefined;
 }
 
-/** Measures a grid, or what is missing of it. Resolves with the exit code. */
-async function measureGrid(grid: Grid, flags: SweepFlags, context: BenchContext): Promise<number> {
+/** Searches loads, or goes on with what is there of it. Resolves with the exit code. */
+async function searchLoad(flags: SearchFlags, context: BenchContext): Promise<number> {
   const { terminal } = context;
+  const request = searchRequest(flags);
   const now = new Date();
-  const { runs, rounds } = planBench(grid.request, now);
-  const name = flags.name ?? `${grid.stem}-${timestamp(now)}`;
+  const asked = requestOf(flags);
+  if (asked.throughputs !== undefined) throw new SearchError('--throughput: expected none: it is what a search finds');
+  const { runs: configurations, rounds } = planBench({ ...asked, precision: undefined }, now);
+  const { name, folder } = newGridFolder('search', flags, now);
+  terminal.err(`Ended early, it goes on by the same command with --name ${name}`);
+  const runs: PlannedRun[] = [];
+  const written: WrittenRun[] = [];
+  let stopped = false;
+  const measure = async (run: PlannedRun) => {
+    const plan = { runs: [run], rounds };
+    const outcome = await benchInterruptibly(
+      plan,
+      { results: folder, resumes: true, keepsCsv: flags.csv === true },
+      context,
+    );
+    runs.push(run);
+    written.push(...outcome.written);
+    stopped = outcome.stopped;
+    // Others can read what there is while it goes on, or after it was ended.
+    await writeSummary(folder, summaryOf({ name, why: flags.reason, runs, rounds, findings: NOTHING_FOUND }, written));
+    return stopped ? undefined : outcome.written[0]?.record;
+  };
+  const findings = await search(configurations, request, measure);
+  const plan: SweepPlan = { name, why: flags.reason, runs, rounds, findings };
+  return tellGrid(plan, { written, precision: undefined, stopped }, folder, flags, context);
+}
+
+function searchRequest({ slo, knee, precision }: SearchFlags): SearchRequest {
+  if (slo === undefined && knee === undefined)
+    throw new SearchError("expected what to search for: --slo 'p99<10ms', or --knee");
+  return {
+    objective: slo === undefined ? undefined : parseObjective(slo),
+    precision: precision ?? SEARCH_PRECISION,
+    wantsKnee: knee === true,
+  };
+}
+
+/** Throws ResultsError where a run of that name is there. */
+function newGridFolder(stem: string, flags: SweepFlags, now: Date): { readonly name: string; readonly folder: string } {
+  const name = flags.name ?? `${stem}-${timestamp(now)}`;
   const folder = join(flags.results, name);
   if (existsSync(join(folder, 'run.json')))
     throw new ResultsError(`${printable(folder)} is a run: give this another --name`);
+  makeFolders(folder);
+  return { name, folder };
+}
+
+/** Measures a grid, or what is missing of it. Resolves with the exit code. */
+async function measureGrid(grid: Grid, flags: SweepFlags, context: BenchContext): Promise<number> {
+  const now = new Date();
+  const { runs, rounds } = planBench(grid.request, now);
+  const { name, folder } = newGridFolder(grid.stem, flags, now);
   const { why, experiment } = grid;
   const plan: SweepPlan = { name, experiment, why, runs: runs.map((run) => ({ ...run, name: run.label })), rounds };
-  makeFolders(folder);
   const { total, restMs } = new TimeLeft(plan.runs, rounds);
   const roundsText = total === runs.length ? '1 round' : `${total! / runs.length} rounds`;
   const count = total === undefined ? '' : ` in ${roundsText}, about ${roughly(restMs!)} in all`;
-  const command = typedName('rkv-bench');
-  terminal.err(
+  context.terminal.err(
     `${runs.length === 1 ? '1 configuration' : `${runs.length} configurations`}${count}. Ended early, it goes on by the same command with --name ${name}`,
   );
-  const { written, precision, stopped } = await benchInterruptibly(
+  const outcome = await benchInterruptibly(
     plan,
     {
       results: folder,
@@ -282,6 +341,17 @@ async function measureGrid(grid: Grid, flags: SweepFlags, context: BenchContext)
     },
     context,
   );
+  return tellGrid(plan, outcome, folder, flags, context);
+}
+
+/** Writes and prints what came of a grid. Resolves with the exit code. */
+async function tellGrid(
+  plan: SweepPlan,
+  { written, precision, stopped }: BenchOutcome & { readonly stopped: boolean },
+  folder: string,
+  flags: SweepFlags,
+  { terminal }: BenchContext,
+): Promise<number> {
   const summary = summaryOf(plan, written);
   await writeSummary(folder, summary);
   if (flags.json === true) terminal.json(summary);
@@ -289,15 +359,15 @@ async function measureGrid(grid: Grid, flags: SweepFlags, context: BenchContext)
   const records = written.map(({ record }) => record);
   people(renderSweep(summary, written));
   if (flags.why === true) people(['', ...renderStages(records, 'terminal'), ''].join('\n'));
-  if (experiment !== undefined) {
+  if (plan.experiment !== undefined) {
     for (const contest of contests(summary, records)) {
       people(renderVerdicts(compareRuns(contest, { across: ALL_CONDITIONS }), 'terminal').join('\n'));
     }
   }
-  people(`Written to ${folder}. Side by side: ${command} compare ${folder}`);
+  people(`Written to ${folder}. Side by side: ${typedName('rkv-bench')} compare ${folder}`);
   if (written.length > 0) {
     const { writeReport } = await drawing();
-    const { path } = await writeReport(reportRequest(name, [folder]), join(folder, REPORT_FILE));
+    const { path } = await writeReport(reportRequest(plan.name, [folder]), join(folder, REPORT_FILE));
     people(`To look at: ${path}`);
   }
   if (precision !== undefined && flags.precision !== undefined) people(renderPrecision(precision, flags.precision));

@@ -197,6 +197,28 @@ Any option says otherwise than the experiment does: --servers 3 --throughput 10 
 `;
 }
 
+/** The options of `rkv-bench search`. */
+export interface SearchFlags extends SweepFlags {
+  readonly slo?: string;
+  readonly knee?: true;
+}
+
+export function addSearchOptions(command: Command): Command {
+  command
+    .option('--slo <objective>', "find the highest open-loop rate that keeps to it, such as 'p99<10ms'")
+    .option('--knee', 'find from how many clients on (closed loop) latency grows faster than throughput');
+  return addMeasuringOptions(command, false).addOption(reasonOption()).addHelpText('after', SEARCH_EXAMPLES);
+}
+
+const SEARCH_EXAMPLES = `
+Examples:
+  rkv-bench search --slo 'p99<10ms' --backend all --name limits
+  rkv-bench search --slo 'p99<20ms' --precision 3% --time 20s
+  rkv-bench search --knee --backend etcd --target etcd
+
+--precision says how close the ends of the answer are (default: 5%); --runs measures every probe so often.
+`;
+
 /** The options of `rkv-bench compare`. */
 export interface CompareFlags {
   readonly across?: readonly Condition[];

@@ -41,13 +41,13 @@ export class ThresholdError extends Error {
   override readonly name = 'ThresholdError';
 }
 
-/** `p99` means that of inserts and of lookups. Throws ThresholdError. */
-export function parseThreshold(text: string, isChange: boolean): Threshold {
+/** `p99` means that of inserts and of lookups. `option` is what the errors name. Throws ThresholdError. */
+export function parseThreshold(text: string, isChange: boolean, option = '--fail-if'): Threshold {
   const [, name, sign, number, unit] = FORM.exec(text) ?? [];
   const example = isChange
     ? "'throughput < -5%' or 'p99 > 10%'"
     : "'throughput < 10000', 'p99 > 10ms' or 'dropped > 0'";
-  const refuse = (why: string) => new ThresholdError(`--fail-if: ${why}, got "${text}"`);
+  const refuse = (why: string) => new ThresholdError(`${option}: ${why}, got "${text}"`);
   if (name === undefined) throw refuse(`expected a threshold such as ${example}`);
   const known: readonly Figure[] = isChange ? METRICS : [...METRICS, ...COUNTS];
   const figures = known.filter((figure) => namesOf(figure).includes(name));

@@ -48,6 +48,7 @@ export function renderSweep(summary: SweepSummary, written: readonly WrittenRun[
     ),
     ...effects,
     ...summary.effects.map((effect) => `  ${effect}`),
+    ...(summary.answers ?? []),
     ...written.flatMap(({ record }) => notes(record)),
   ].join('\n');
 }

@@ -15,7 +15,7 @@ export interface Chart {
   readonly svg: string;
 }
 
-const WIDTH = 900;
+export const CHART_WIDTH = 900;
 /** Of a second, where what was counted in it is drawn. */
 const MIDDLE = 0.5;
 const NAME_LENGTH_MAX = 60;
@@ -82,7 +82,7 @@ function throughputChart(runs: readonly ReportRun[]): Chart {
     title: 'Throughput',
     description:
       'Geometric mean over the rounds; the whiskers are where it lies with 95 %. None where there was one round.',
-    svg: chartSvg(option, { width: WIDTH, height: 75 + 34 * runs.length }),
+    svg: chartSvg(option, { width: CHART_WIDTH, height: 75 + 34 * runs.length }),
   };
 }
 
@@ -137,7 +137,7 @@ function percentileChart(runs: readonly ReportRun[], operation: 'insert' | 'look
     name: `${operation}-latency`,
     title: operation === 'insert' ? 'Latency of inserts' : 'Latency of lookups',
     description: `So many of the requests were answered within this time; each curve ends where ten requests lie beyond.${rest}`,
-    svg: chartSvg(option, { width: WIDTH, height: heightOf(series.length) }),
+    svg: chartSvg(option, { width: CHART_WIDTH, height: heightOf(series.length) }),
   };
 }
 
@@ -198,7 +198,7 @@ function overTime(
     yAxis: { type, ...axisStyle(unit), nameGap: 58, axisLabel: { color: INK, formatter } },
     series: marks === undefined ? series : [...series, marks],
   };
-  return chartSvg(option, { width: WIDTH, height: heightOf(series.length) });
+  return chartSvg(option, { width: CHART_WIDTH, height: heightOf(series.length) });
 }
 
 /** Where the load differs between runs: a line for each cluster through its loads. */
@@ -237,7 +237,7 @@ function latencyAgainstThroughput(runs: readonly ReportRun[]): [Chart] | undefin
       name: 'latency-against-throughput',
       title: 'Latency against throughput',
       description: 'One line for each cluster, a point for each load, named after the first of them.',
-      svg: chartSvg(option, { width: WIDTH, height: heightOf(series.length) }),
+      svg: chartSvg(option, { width: CHART_WIDTH, height: heightOf(series.length) }),
     },
   ];
 }
@@ -247,7 +247,7 @@ function haveSeveralLoads(runs: readonly ReportRun[]): boolean {
   return new Set(loads).size > 1;
 }
 
-function lineSeries(name: string, at: number, data: readonly (readonly number[])[]) {
+export function lineSeries(name: string, at: number, data: readonly (readonly number[])[]) {
   const color = seriesColor(at);
   return {
     type: 'line',
@@ -263,7 +263,7 @@ function lineSeries(name: string, at: number, data: readonly (readonly number[])
 const LEGEND_ROW_HEIGHT = 22;
 const LEGEND_PER_ROW = 3;
 
-function legendAbove(count: number): EChartsCoreOption {
+export function legendAbove(count: number): EChartsCoreOption {
   return {
     legend: {
       top: 0,
@@ -280,10 +280,10 @@ function legendHeight(count: number): number {
   return 12 + LEGEND_ROW_HEIGHT * Math.ceil(count / LEGEND_PER_ROW);
 }
 
-function gridBelow(count: number) {
+export function gridBelow(count: number) {
   return { left: 65, right: 25, top: legendHeight(count) + 8, bottom: 45 };
 }
 
-function heightOf(count: number): number {
+export function heightOf(count: number): number {
   return 340 + legendHeight(count);
 }

@@ -20,7 +20,14 @@ async function reportOf(runs: readonly RunRecord[], svgs?: string) {
     const histograms = run.repeats.map(() => sampleHistograms(Array.from({ length: 2000 }, (_, i) => 500 + i)));
     await writeRun(folders[at]!, run, histograms);
   }
-  const request = { title: 'a <b>title</b>', why: 'why not', folders, effects: ['batch: it helps'] };
+  const request = {
+    title: 'a <b>title</b>',
+    why: 'why not',
+    folders,
+    effects: ['batch: it helps'],
+    answers: [],
+    knees: [],
+  };
   const { path, svgs: files } = await writeReport(request, join(folder, 'report.html'), svgs);
   return { html: await readFile(path, 'utf8'), files };
 }

@@ -9,11 +9,13 @@ import { STAGES_CAPTION, stageTable } from '../render/stageTable.ts';
 import { describeComparison, describeConfidence, VERDICT_HEAD, verdictRow } from '../render/verdictTable.ts';
 import type { RunRecord } from '../results/schema.ts';
 import { writeWhole } from '../results/store.ts';
+import type { Knee } from '../sweep/summary.ts';
 import { type Chart, chartsOf } from './charts.ts';
 import { commandOf } from './commandOf.ts';
 import { type Report, type ReportTable, reportHtml } from './html.ts';
 import { SERIES_COLORS_LIGHT } from './palette.ts';
 import { type ReportRun, readReportRun } from './reportRun.ts';
+import { scalabilityCharts } from './scalabilityChart.ts';
 
 export interface ReportRequest {
   readonly title: string;
@@ -22,6 +24,10 @@ export interface ReportRequest {
   readonly folders: readonly string[];
   /** What settings do, in words. */
   readonly effects: readonly string[];
+  /** What a search found, in words. */
+  readonly answers: readonly string[];
+  /** The laws that it fitted. */
+  readonly knees: readonly Knee[];
 }
 
 /** A report, and its charts as files of their own. */
@@ -34,7 +40,7 @@ export interface WrittenReport {
 export async function writeReport(request: ReportRequest, path: string, svgs?: string): Promise<WrittenReport> {
   const runs: ReportRun[] = [];
   for (const folder of request.folders) runs.push(await readReportRun(folder));
-  const charts = chartsOf(runs);
+  const charts = [...scalabilityCharts(runs, request.knees), ...chartsOf(runs)];
   await writeWhole(path, reportHtml(reportOf(request, runs, charts)));
   const written: string[] = [];
   for (const { name, svg } of svgs === undefined ? [] : charts) {
@@ -46,7 +52,7 @@ export async function writeReport(request: ReportRequest, path: string, svgs?: s
 }
 
 function reportOf(
-  { title, why, effects }: ReportRequest,
+  { title, why, effects, answers }: ReportRequest,
   runs: readonly ReportRun[],
   charts: readonly Chart[],
 ): Report {
@@ -57,6 +63,7 @@ function reportOf(
     lead: [...(why === undefined ? [] : [why]), ...(first === undefined ? [] : [provenance(first)])],
     charts,
     tables: [
+      ...(answers.length === 0 ? [] : [wordsTable('What was found', answers)]),
       ...(effects.length === 0 ? [] : [effectsTable(effects)]),
       resultsTable(runs),
       ...stageTables(records),
@@ -88,7 +95,11 @@ function effectsTable(effects: readonly string[]): ReportTable {
   const notes = [
     'Over all configurations that differ in nothing else, in the same round. All intervals hold together with 95 %.',
   ];
-  return { title: 'What the settings do', notes: [...notes, ...effects], head: [], rows: [], leftColumns: 0 };
+  return wordsTable('What the settings do', [...notes, ...effects]);
+}
+
+function wordsTable(title: string, notes: readonly string[]): ReportTable {
+  return { title, notes, head: [], rows: [], leftColumns: 0 };
 }
 
 function resultsTable(runs: readonly ReportRun[]): ReportTable {

@@ -25,6 +25,31 @@ const figure = z.object({
   high: z.number().min(0).nullable(),
 });
 
+/** The highest rate at which an objective is met. */
+const limit = z.object({
+  /** Of the configuration. */
+  name: z.string(),
+  objective: z.string(),
+  /** Requests a second in all: met at `low`, in a longer run too, and missed at `high`. Null where there is none, or none yet. */
+  low: z.number().min(0).nullable(),
+  high: z.number().min(0).nullable(),
+  /** In a longer run too, and the two are as close as was asked for. */
+  isConfirmed: z.boolean(),
+});
+
+/** The universal scalability law of a closed loop, fitted to its points. */
+const knee = z.object({
+  name: z.string(),
+  alonePerSecond: z.number().min(0),
+  contention: z.number().min(0),
+  coherence: z.number().min(0),
+  kneeClients: z.number().min(0),
+  kneePerSecond: z.number().min(0),
+  /** Null where more clients always get more. */
+  peakClients: z.number().min(0).nullable(),
+  peakPerSecond: z.number().min(0).nullable(),
+});
+
 const summarySchema = z.object({
   schemaVersion: z.literal(SUMMARY_VERSION),
   name: z.string(),
@@ -52,10 +77,20 @@ const summarySchema = z.object({
   ),
   /** Main effects and interactions, in words. */
   effects: z.array(z.string()),
+  /** Of a search: what it found, in words and in figures. */
+  answers: z.array(z.string()).optional(),
+  limits: z.array(limit).optional(),
+  knees: z.array(knee).optional(),
 });
 
 /** `results/<sweep>/summary.json`: what a sweep was to measure, and what came of it so far. */
 export type SweepSummary = z.infer<typeof summarySchema>;
+
+export type Limit = z.infer<typeof limit>;
+export type Knee = z.infer<typeof knee>;
+
+/** What a search found so far. */
+export type Findings = Required<Pick<SweepSummary, 'answers' | 'limits' | 'knees'>>;
 
 export interface SweepPlan {
   readonly name: string;
@@ -63,10 +98,12 @@ export interface SweepPlan {
   readonly why: string | undefined;
   readonly runs: readonly PlannedRun[];
   readonly rounds: Rounds;
+  /** Of a search. */
+  readonly findings?: Findings | undefined;
 }
 
 export function summaryOf(
-  { name, experiment, why, runs, rounds }: SweepPlan,
+  { name, experiment, why, runs, rounds, findings }: SweepPlan,
   written: readonly WrittenRun[],
 ): SweepSummary {
   const records = new Map(written.map(({ record }) => [record.name, record]));
@@ -92,8 +129,10 @@ export function summaryOf(
         ...(record?.verdict.passed === true ? recoveryOf(record) : {}),
       };
     }),
-    // Where a fault comes in between, the throughput is not what is asked about.
-    effects: hadFaults(measured) ? [] : effectsOf(measured, CONFIDENCE_DEFAULT).map(describeEffect),
+    // Where a fault comes in between, or a search chose what to measure, the throughput is not what is asked about.
+    effects:
+      hadFaults(measured) || findings !== undefined ? [] : effectsOf(measured, CONFIDENCE_DEFAULT).map(describeEffect),
+    ...findings,
   };
 }
 
