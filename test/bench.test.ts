@@ -221,6 +221,36 @@ describe('rkv-bench', () => {
   });
 });
 
+describe('a search', () => {
+  it('probes servers until it knows, leaves what a grid leaves, and goes on by what is there', async () => {
+    cluster = await startCluster({ nodes: 3, metrics: false, flags: { quiet: true } }, { name: 'bench-test' });
+    const load = ['--cluster', cluster.addresses.join(','), '--clients', '4', '--time', '300ms', '--warmup', '0s'];
+    const args = ['search', '--slo', 'failed<1', '--precision', '50%', ...load, '--name', 'limit', '--json'];
+    const first = await bench(args, 'running-closed: checking');
+    expect(first.exitCode).toBe(130);
+    const { exitCode, out, err } = await bench(args);
+    expect(exitCode, err).toBe(0);
+    const summary = JSON.parse(out) as SweepSummary;
+    // What these servers can do while tests run beside them is not what is tested here.
+    const [limit] = summary.limits!;
+    expect(limit).toMatchObject({ name: 'running', objective: 'failed<1' });
+    expect(limit!.low ?? 0).toBeLessThan(limit!.high ?? Number.POSITIVE_INFINITY);
+    expect(summary.configurations.map(({ name }) => name)).toContain(`running-r${limit!.low ?? limit!.high}`);
+    const place = join(folder, 'results', 'limit');
+    expect(await readdir(place)).toEqual(expect.arrayContaining(['running-closed', 'report.html', 'summary.json']));
+    expect(await readFile(join(place, 'report.html'), 'utf8')).toContain('What was found');
+    const again = await bench(args);
+    expect([again.exitCode, again.err.includes('measuring'), again.out]).toEqual([0, false, out]);
+  }, 120_000);
+
+  it('wants to know what for', async () => {
+    const { exitCode, err } = await bench(['search', '--clients', '4']);
+    expect([exitCode, err]).toEqual([1, "rkv-bench: expected what to search for: --slo 'p99<10ms', or --knee"]);
+    const other = await bench(['search', '--knee', '--throughput', '3']);
+    expect(other.err).toBe('rkv-bench: --throughput: expected none: it is what a search finds');
+  });
+});
+
 describe('a scenario', () => {
   it('is played on the servers while they are measured, who are sound afterwards, and how they got over it is told', async () => {
     const file = join(folder, 'story.yaml');

@@ -24,6 +24,12 @@ const PERCENTILES = [
   ['p99.9', 0.999],
 ] as const;
 
+/** So many requests carry a metric of this name. */
+export function requestsFor(metric: string): number {
+  const [, share = 0] = PERCENTILES.find(([name]) => metric.endsWith(`-${name}`)) ?? [];
+  return Math.ceil(VALUES_BEYOND_MIN / (1 - share));
+}
+
 type PercentileName = (typeof PERCENTILES)[number][0];
 
 const KINDS = [

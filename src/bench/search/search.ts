@@ -1,4 +1,3 @@
-import { formatDuration } from '../../goflags/goValues.ts';
 import { throughputs } from '../compare/metrics.ts';
 import type { PlannedRun } from '../plan/plan.ts';
 import { formatCount, formatUsAsMs } from '../render/format.ts';
@@ -15,7 +14,7 @@ import {
   type ScalabilityLaw,
   type ScalabilityPoint,
 } from './scalability.ts';
-import { judgeObjective, type Objective } from './slo.ts';
+import { judgeObjective, type Objective, requestsToJudge } from './slo.ts';
 
 /** What is searched for, on each configuration. */
 export interface SearchRequest {
@@ -32,6 +31,9 @@ export type Measure = (run: PlannedRun) => Promise<RunRecord | undefined>;
 
 /** A confirmation takes so many times the time of a probe. */
 const CONFIRMATION_TIMES = 3;
+/** A probe of few requests a second lasts until there are enough to judge it by, in whole steps, but no longer than this, ms. */
+const PROBE_MS_MAX = 120_000;
+const WHOLE_MS = 100;
 /** Twice as many clients that get less more than this are no gain. */
 const GAIN_MIN = 1.02;
 const STEPS_WITHOUT_GAIN = 2;
@@ -76,7 +78,8 @@ function probeOf(run: PlannedRun, suffix: string, change: Partial<LoadSettings>)
 }
 
 async function searchLimit(run: PlannedRun, objective: Objective, precision: number, measure: Measure) {
-  const { clients, timeMs } = run.settings.load;
+  const { clients, timeMs, reads } = run.settings.load;
+  const needed = requestsToJudge(objective, reads);
   const closed = await measure(probeOf(run, 'closed', { ratePerClient: null }));
   if (closed === undefined) return undefined;
   if (!closed.verdict.passed) throw new SearchError(`${closed.name}: ${closed.verdict.problems.join('; ')}`);
@@ -88,10 +91,14 @@ async function searchLimit(run: PlannedRun, objective: Objective, precision: num
     if (step.kind !== 'probe' && step.kind !== 'confirm') return limitOf(run, objective, step, whys);
     const { perSecond } = step;
     const isConfirmation = step.kind === 'confirm';
+    const probeMs = Math.max(
+      timeMs,
+      Math.min(PROBE_MS_MAX, WHOLE_MS * Math.ceil((1000 * needed) / perSecond / WHOLE_MS)),
+    );
     const record = await measure(
       probeOf(run, `r${perSecond}${isConfirmation ? '-long' : ''}`, {
         ratePerClient: perSecond / clients,
-        timeMs: isConfirmation ? CONFIRMATION_TIMES * timeMs : timeMs,
+        timeMs: isConfirmation ? CONFIRMATION_TIMES * probeMs : probeMs,
       }),
     );
     if (record === undefined) return undefined;
@@ -103,7 +110,6 @@ async function searchLimit(run: PlannedRun, objective: Objective, precision: num
 }
 
 function limitOf(run: PlannedRun, objective: Objective, end: SearchStep, whys: ReadonlyMap<number, string>) {
-  const { timeMs } = run.settings.load;
   const [low, high] = 'high' in end ? ['low' in end ? end.low : undefined, end.high] : [undefined, undefined];
   const limit: Limit = {
     name: run.label,
@@ -114,7 +120,7 @@ function limitOf(run: PlannedRun, objective: Objective, end: SearchStep, whys: R
   };
   const missed = high === undefined ? '' : `; missed at ${formatCount(high)} (${whys.get(high)})`;
   const answers: Record<string, string> = {
-    found: `is met up to ${formatCount(low ?? 0)} requests a second, in ${formatDuration(CONFIRMATION_TIMES * timeMs)} too${missed}`,
+    found: `is met up to ${formatCount(low ?? 0)} requests a second, in a run of ${CONFIRMATION_TIMES} times the length too${missed}`,
     none: `is met at no rate that was tried${missed}`,
     unfinished: `was not bracketed in as many probes as there may be; met at ${low === undefined ? 'none' : formatCount(low)}${missed}`,
   };
