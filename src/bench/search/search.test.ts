@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mergeRepeats } from '../merge.ts';
-import { type PlannedRun, planBench } from '../plan/plan.ts';
+import { type BenchRequest, type PlannedRun, planBench } from '../plan/plan.ts';
 import type { RunRecord } from '../results/schema.ts';
 import { SAMPLE_REQUEST } from '../testing/sampleRequest.ts';
 import { sampleHistograms, sampleRepeat, sampleRun } from '../testing/sampleRun.ts';
@@ -38,12 +38,14 @@ function measured(names: string[]) {
   };
 }
 
-const plan = (changes = {}) => planBench({ ...SAMPLE_REQUEST, timeMs: 10_000, ...changes }, new Date(0)).runs;
+const TWO: Partial<BenchRequest> = { settings: new Map([['backend', ['gorums', 'etcd']]]) };
+const plan = (changes: Partial<BenchRequest> = {}) =>
+  planBench({ ...SAMPLE_REQUEST, timeMs: 10_000, ...changes }, new Date(0)).runs;
 
 describe('a search', () => {
   it('begins at half of what a closed loop gets, ends with an interval, and confirms its lower end for longer', async () => {
     const names: string[] = [];
-    const { limits, answers, knees } = await search(plan({ backends: ['gorums', 'etcd'] }), P99, measured(names));
+    const { limits, answers, knees } = await search(plan(TWO), P99, measured(names));
     expect(names.slice(0, 3)).toEqual(['gorums-closed', 'gorums-r4000', 'gorums-r6000']);
     expect(limits.map(({ name, isConfirmed }) => [name, isConfirmed])).toEqual([
       ['gorums', true],
@@ -74,9 +76,7 @@ describe('a search', () => {
 
   it('keeps what it found where it is interrupted', async () => {
     const all = measured([]);
-    const findings = await search(plan({ backends: ['gorums', 'etcd'] }), P99, async (run) =>
-      run.name.startsWith('etcd') ? undefined : all(run),
-    );
+    const findings = await search(plan(TWO), P99, async (run) => (run.name.startsWith('etcd') ? undefined : all(run)));
     expect(findings.limits.map(({ name }) => name)).toEqual(['gorums']);
   });
 
