@@ -181,6 +181,12 @@ describe('a round', () => {
     expect(messages.map(({ to }) => to)).toEqual([2, 3]);
     expect(messages[0]!.message).toBe(messages[1]!.message);
   });
+
+  it('that carries nothing was another message for each, encoded as often', () => {
+    const { messages } = established().pass(heartbeatMs);
+    expect(messages).toMatchObject([2, 3].map((to) => ({ to, message: { type: 'AppendEntries', entries: [] } })));
+    expect(messages[0]!.message).toBe(messages[1]!.message);
+  });
 });
 
 describe('a follower that refused a round', () => {

@@ -9,6 +9,9 @@ import type { Reads } from './reads.ts';
 import { Rounds } from './rounds.ts';
 import type { ServerState } from './state.ts';
 
+/** One and the same, so that the requests of an empty round are one message as well. */
+const NO_ENTRIES: readonly Entry[] = [];
+
 /**
  * How a leader sends its log to the others. There is one `nextIndex` for the whole configuration: a round goes to everyone. A
  * follower that cannot take a round asks for what it lacks (CatchMeUp), and the leader injects it into the next round for that
@@ -140,7 +143,7 @@ export class Replication {
     const prevLogIndex = this.nextIndex - 1;
     const entries = this.rounds.hasRoom
       ? log.entries(this.nextIndex, prevLogIndex + this.entriesPerRound, settings.maxMessageBytes)
-      : [];
+      : NO_ENTRIES;
     const end = prevLogIndex + entries.length;
     const call = state.nextCall();
     this.nextIndex = end + 1;
@@ -162,7 +165,7 @@ export class Replication {
     const { log, nowMs } = this.state;
     const { matchIndex } = peer;
     const overtakes = peer.state !== 'behind' && peer.isOvertaken(nowMs) && log.term(matchIndex) !== undefined;
-    this.sendEntries(peer, call, overtakes ? matchIndex : end, [], { overtakes });
+    this.sendEntries(peer, call, overtakes ? matchIndex : end, NO_ENTRIES, { overtakes });
   }
 
   private sendEntries(
