@@ -148,8 +148,6 @@ export const RejectReason = {
   ChangeInFlight: 'change-in-flight',
   /** The change makes no sense in the present configuration, or the engine has no such change. */
   InvalidChange: 'invalid-change',
-  /** Too much is queued; try again later. */
-  Overloaded: 'overloaded',
   /** Nothing was committed in time; or a transfer's target did not take over in time, and if it does so yet, nobody was told. */
   Timeout: 'timeout',
   /** Too few answer of those who would have to commit what follows the change. */
@@ -367,7 +365,10 @@ export interface Engine<M> {
   tick(nowMs: number): void;
   /** Returns why the message was left out; undefined where it was not. */
   receive(from: NodeId, message: M): Refusal | undefined;
-  /** Every command of the batch turns up once in `accepted` or `rejected`, possibly in a later turn. */
+  /**
+   * Every command of the batch turns up once in `accepted` or `rejected`, possibly in a later turn. None is rejected for how much there
+   * is of them, nor is a read: how many commands and reads may be open, and how many bytes, is the host's to bound, for all engines alike.
+   */
   propose(batch: ProposalBatch): void;
   /** Asks for a linearizable read (Raft §8, thesis §6.4); exactly one ReadOutcome follows, possibly turns later. */
   read(token: number): void;

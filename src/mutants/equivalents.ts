@@ -253,7 +253,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   ...HASHICORP_EQUIVALENTS,
   // what the engines share
   {
-    key: 'consensus/parts/serverCore.ts ServerCore.handOut: drop if (this.deliveredIndex >= last) return NONE;',
+    key: 'consensus/parts/serverCore.ts ServerCore.takeCommitted: drop if (deliveredIndex >= commitIndex) return NONE;',
     why: 'From an index above the commit index on there are no entries up to it: none are read.',
   },
   {
@@ -306,13 +306,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   ...argued(
     'Neither looks at what the other changes.',
-    'consensus/parts/commandQueue.ts CommandQueue.push: swap this.items.push({ batch, offset: 0, queuedAtMs: nowMs }); this.commandCount += batch.commands.length; → this.commandCount += batch.commands.length; this.items.push({ batch, offset: 0, queuedAtMs: nowMs });',
     'consensus/parts/commandQueue.ts CommandQueue.place: swap this.out.accepted.push({ token, offset, count, firstIndex, term }); this.advance(count); → this.advance(count); this.out.accepted.push({ token, offset, count, firstIndex, term });',
-    'consensus/parts/commandQueue.ts CommandQueue.refuse: swap this.commandCount -= count; this.out.reject(batch.token, offset, count, reason, leader); → this.out.reject(batch.token, offset, count, reason, leader); this.commandCount -= count;',
-  ),
-  ...argued(
-    'Nothing is refused then.',
-    'consensus/parts/commandQueue.ts CommandQueue.expire: bound count > 0 → count >= 0',
   ),
   ...argued(
     'What is no later term is never too far ahead; the time in which terms may rise only begins at another moment.',
@@ -340,7 +334,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'From an index above the commit index on there are no entries up to it: none are read.',
-    'consensus/parts/serverCore.ts ServerCore.handOut: bound this.deliveredIndex >= last → this.deliveredIndex > last',
+    'consensus/parts/serverCore.ts ServerCore.takeCommitted: bound deliveredIndex >= commitIndex → deliveredIndex > commitIndex',
   ),
   ...argued(
     'Neither looks at what the other changes.',

@@ -57,7 +57,7 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
     'consensus/etcd/operatorRequests.ts OperatorRequests.reignEnded: swap this.unstage(); this.finishChange(); → this.finishChange(); this.unstage();',
     'consensus/etcd/persistence.ts Persistence.changeApplied: swap this.dirty = true; this.changes.push({ index, mark: this.mark + 1 }); → this.changes.push({ index, mark: this.mark + 1 }); this.dirty = true;',
     'consensus/etcd/engine.ts EtcdEngine.applyChange: swap this.persistence.changeApplied(entry.index); this.requests.applied(entry.index); → this.requests.applied(entry.index); this.persistence.changeApplied(entry.index);',
-    'consensus/etcd/operatorRequests.ts OperatorRequests.appendChange: swap this.unstage(); this.engine.out.requestFailed(token, RejectReason.Overloaded, this.engine.id); → this.engine.out.requestFailed(token, RejectReason.Overloaded, this.engine.id); this.unstage();',
+    'consensus/etcd/operatorRequests.ts OperatorRequests.appendChange: swap this.unstage(); this.engine.out.requestFailed(token, RejectReason.Transferring, this.engine.id); → this.engine.out.requestFailed(token, RejectReason.Transferring, this.engine.id); this.unstage();',
     'consensus/etcd/progress.ts Progress.becomeProbe: swap this.enter(ProgressState.Probe); this.rewind(start); → this.rewind(start); this.enter(ProgressState.Probe);',
     'consensus/etcd/progress.ts Progress.becomeReplicate: swap this.enter(ProgressState.Replicate); this.next = this.match + 1; → this.next = this.match + 1; this.enter(ProgressState.Replicate);',
     'consensus/etcd/progress.ts Progress.reject: swap this.rewind(Math.max(Math.min(rejected, hint + 1), this.match + 1)); this.flowPaused = false; → this.flowPaused = false; this.rewind(Math.max(Math.min(rejected, hint + 1), this.match + 1));',
@@ -79,7 +79,7 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'Only a leader looks further when something is applied, and nobody leads while a snapshot is being written.',
-    'consensus/etcd/step.ts snapshotApplied: swap state.log.unstable.snapshotStable(index); appliedTo(state, index, 0, 0); → appliedTo(state, index, 0, 0); state.log.unstable.snapshotStable(index);',
+    'consensus/etcd/step.ts snapshotApplied: swap state.log.unstable.snapshotStable(index); appliedTo(state, index, 0); → appliedTo(state, index, 0); state.log.unstable.snapshotStable(index);',
   ),
   ...argued(
     'Where entries follow the last one the copy that is made holds all of them.',

@@ -16,17 +16,6 @@ export const HASHICORP_EQUIVALENTS: readonly Equivalent[] = [
     'consensus/hashicorp/commitment.ts CommitmentTracker.count: bound reached > this.committed → reached >= this.committed',
   ),
   ...argued(
-    'Only spares the work where there is nothing to do.',
-    'consensus/hashicorp/dispatcher.ts Dispatcher.dispatch: drop if (queue.isEmpty) return;',
-    'consensus/hashicorp/dispatcher.ts Dispatcher.dispatch: drop if (entries.length === 0) return;',
-    'consensus/hashicorp/dispatcher.ts Dispatcher.forgetCommitted: bound done > 0 → done >= 0',
-  ),
-  ...argued(
-    'Neither looks at what the other changes.',
-    'consensus/hashicorp/dispatcher.ts Dispatcher.dispatch: swap this.uncommitted.push({ lastIndex: first + entries.length - 1, bytes }); this.uncommittedBytes += bytes; → this.uncommittedBytes += bytes; this.uncommitted.push({ lastIndex: first + entries.length - 1, bytes });',
-    'consensus/hashicorp/dispatcher.ts Dispatcher.dispatch: swap this.uncommittedBytes += bytes; state.append(entries); → state.append(entries); this.uncommittedBytes += bytes;',
-  ),
-  ...argued(
     'Neither looks at what the other changes.',
     'consensus/hashicorp/election.ts Election.timedOut: swap state.restartElectionTimer(); state.leaderId = 0; → state.leaderId = 0; state.restartElectionTimer();',
     'consensus/hashicorp/election.ts Election.timedOut: swap state.leaderId = 0; this.withdraw(); → this.withdraw(); state.leaderId = 0;',
@@ -147,7 +136,7 @@ export const HASHICORP_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'Neither looks at what the other changes.',
-    'consensus/hashicorp/leader.ts Leader.tick: swap this.dispatcher.expire(); this.endFarewells(); → this.endFarewells(); this.dispatcher.expire();',
+    'consensus/hashicorp/leader.ts Leader.tick: swap this.queue.expire(state.nowMs - state.limits.enqueueTimeoutMs, RejectReason.Timeout, state.id); this.endFarewells(); → this.endFarewells(); this.queue.expire(state.nowMs - state.limits.enqueueTimeoutMs, RejectReason.Timeout, state.id);',
     'consensus/hashicorp/leader.ts Leader.woke: swap this.leaseGraceUntilMs = nowMs + graceMs; this.audience.woke(nowMs); → this.audience.woke(nowMs); this.leaseGraceUntilMs = nowMs + graceMs;',
     'consensus/hashicorp/leader.ts Leader.woke: swap this.audience.woke(nowMs); this.heartbeatIfDue(); → this.heartbeatIfDue(); this.audience.woke(nowMs);',
     'consensus/hashicorp/leader.ts Leader.heartbeatIfDue: swap this.heartbeatDueMs = state.nowMs + state.settings.heartbeatMs; this.beginRound(); → this.beginRound(); this.heartbeatDueMs = state.nowMs + state.settings.heartbeatMs;',
@@ -203,7 +192,7 @@ export const HASHICORP_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'Only spares the work where no reads wait.',
-    'consensus/hashicorp/leader.ts Leader.releaseReads: half this.reads.size === 0 || state.commitIndex < this.startIndex → state.commitIndex < this.startIndex',
+    'consensus/hashicorp/leader.ts Leader.releaseReads: half this.reads.isEmpty || state.commitIndex < this.startIndex → state.commitIndex < this.startIndex',
   ),
   ...argued(
     'Where nothing more is committed nothing is left to do: what follows was done when it was.',
@@ -229,7 +218,6 @@ export const HASHICORP_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'Neither looks at what the other changes.',
-    'consensus/hashicorp/reads.ts ReadQueue.add: swap this.waiting.push({ token, index: commitIndex }); this.count++; → this.count++; this.waiting.push({ token, index: commitIndex });',
     'consensus/hashicorp/reads.ts ReadQueue.roundBegan: swap this.lastBeganMs = nowMs; this.rounds.push({ round, reads: this.waiting }); → this.rounds.push({ round, reads: this.waiting }); this.lastBeganMs = nowMs;',
   ),
   ...argued(

@@ -13,16 +13,20 @@ const refused = (metadata: Metadata, details = 'try again') => ({
 
 describe('a refused request', () => {
   it.each(Object.values(RejectReason))('says %s, and is understood without its text', (reason) => {
-    const { NotLeader, Transferring, ChangeInFlight, Overloaded } = RejectReason;
+    const { NotLeader, Transferring, ChangeInFlight } = RejectReason;
     const refusal = refusalOfCall(refused(reasonMetadata(reason)));
     expect(refusal).toBe(reason);
-    const passes: readonly RejectReason[] = [NotLeader, Transferring, ChangeInFlight, Overloaded];
+    const passes: readonly RejectReason[] = [NotLeader, Transferring, ChangeInFlight];
     expect(mayAskAgain(refusal)).toBe(passes.includes(reason));
   });
 
   it('of a server that does not lead is known by the words of the original too', () => {
     expect(refusalOfCall(notLeaderFailure(2, status.FAILED_PRECONDITION))).toBe('not-leader');
     expect(refusalOfCall(refused(new Metadata(), 'not leader, 2 is'))).toBe('not-leader');
+  });
+
+  it('of a server that has too much to do may be granted a moment later', () => {
+    expect(mayAskAgain(refusalOfCall(refused(reasonMetadata('overloaded'))))).toBe(true);
   });
 
   it('without a reason, or with one of a later version, is for good', () => {

@@ -1,6 +1,5 @@
 import type { Entry } from '../entry.ts';
 import { recordsSize } from '../entryCodec.ts';
-import { payloadSize } from './messages.ts';
 import type { RaftState } from './state.ts';
 import { appliedTo } from './step.ts';
 
@@ -9,7 +8,7 @@ export class Delivery {
   private readonly state: RaftState;
   private committed: Entry[] = [];
   /** Handed out and not applied yet. */
-  private readonly portions: { readonly last: number; readonly bytes: number; readonly payload: number }[] = [];
+  private readonly portions: { readonly last: number; readonly bytes: number }[] = [];
 
   constructor(state: RaftState) {
     this.state = state;
@@ -17,7 +16,7 @@ export class Delivery {
 
   handOut(entries: readonly Entry[]): void {
     const last = entries[entries.length - 1]!.index;
-    this.portions.push({ last, bytes: recordsSize(entries), payload: payloadSize(entries) });
+    this.portions.push({ last, bytes: recordsSize(entries) });
     for (const entry of entries) this.committed.push(entry);
   }
 
@@ -30,8 +29,8 @@ export class Delivery {
   /** Everything up to `index` is. */
   applied(index: number): void {
     while (this.portions.length > 0 && this.portions[0]!.last <= index) {
-      const { last, bytes, payload } = this.portions.shift()!;
-      appliedTo(this.state, last, bytes, payload);
+      const { last, bytes } = this.portions.shift()!;
+      appliedTo(this.state, last, bytes);
     }
   }
 }

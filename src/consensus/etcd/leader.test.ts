@@ -405,34 +405,3 @@ describe('membership changes (Raft §6, thesis §4)', () => {
     expect([server.state.role, server.state.lead]).toEqual([RaftRole.Follower, 0]);
   });
 });
-
-describe('limits', () => {
-  it('drops proposals while too much is not applied, but never an empty one', () => {
-    const server = new OneNode({ options: { uncommittedBytesMax: 8 } });
-    server.lead();
-    expect(server.propose('a first one may be too large')).toBeUndefined();
-    expect(server.propose('b')).toBe('raft proposal dropped');
-    expect(server.propose('')).toBeUndefined();
-    server.run();
-    server.receive(AppendResp, 2, { term: 1, index: 3 });
-    server.run();
-    expect(server.propose('c')).toBeUndefined();
-  });
-
-  it('lets in as much as fits, and makes room by what is applied', () => {
-    const server = new OneNode({ options: { uncommittedBytesMax: 8 } });
-    server.lead();
-    expect([server.propose('1234'), server.propose('5678'), server.propose('9')]).toEqual([
-      undefined,
-      undefined,
-      StepError.ProposalDropped,
-    ]);
-    server.run();
-    server.receive(AppendResp, 2, { term: 1, index: 2 });
-    server.run();
-    // By nothing that comes later.
-    server.tick(1);
-    server.run();
-    expect([server.propose('12345'), server.propose('1234')]).toEqual([StepError.ProposalDropped, undefined]);
-  });
-});

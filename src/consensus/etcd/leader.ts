@@ -3,7 +3,7 @@ import { Entry, EntryType, isConfigurationType } from '../entry.ts';
 import { jointReached, jointVote, majorityReached, VoteResult } from '../parts/quorum.ts';
 import type { LeaderState } from './leaderState.ts';
 import { decodeConfChange, encodeConfChange, isJoint, LEAVE_JOINT } from './membership.ts';
-import { Message, MessageType, payloadSize } from './messages.ts';
+import { Message, MessageType } from './messages.ts';
 import { ProgressState } from './progress.ts';
 import { answerProvenReads, receiveRead, releaseEarlyReads } from './reads.ts';
 import { beat, broadcastAppend, sendAppend, sendMore } from './replication.ts';
@@ -14,7 +14,7 @@ const NO_DATA = new Uint8Array(0);
 /** An election is won. An empty entry of the new term comes first, whose commit commits all before it (Raft §5.4.2 and §8). */
 export function startLeading(state: RaftState): void {
   const leader = state.becomeLeader();
-  appendEntries(state, leader, [new Entry(0, 0, EntryType.Internal, NO_DATA)]);
+  appendEntries(state, [new Entry(0, 0, EntryType.Internal, NO_DATA)]);
   broadcastAppend(state, leader);
 }
 
@@ -74,8 +74,7 @@ function checkQuorum(state: RaftState): void {
 function propose(state: RaftState, leader: LeaderState, proposed: readonly Entry[]): boolean {
   // A leader that is not a member any more, or hands over, takes nothing.
   if (!state.members.progress.has(state.id) || leader.transferee !== 0) return false;
-  const entries = checkChanges(state, leader, proposed);
-  if (!appendEntries(state, leader, entries)) return false;
+  appendEntries(state, checkChanges(state, leader, proposed));
   broadcastAppend(state, leader);
   return true;
 }
@@ -99,12 +98,7 @@ function fits(state: RaftState, leader: LeaderState, entry: Entry): boolean {
   return isJoint(state.configuration) === leaves;
 }
 
-function appendEntries(state: RaftState, leader: LeaderState, proposed: readonly Entry[]): boolean {
-  const bytes = payloadSize(proposed);
-  // An empty entry, and the first one, always fit: a leader must be able to commit its term and to leave a joint configuration.
-  const limit = state.options.uncommittedBytesMax;
-  if (leader.uncommittedBytes > 0 && bytes > 0 && leader.uncommittedBytes + bytes > limit) return false;
-  leader.uncommittedBytes += bytes;
+function appendEntries(state: RaftState, proposed: readonly Entry[]): void {
   let index = state.log.lastIndex;
   const entries = new Array<Entry>(proposed.length);
   for (let i = 0; i < entries.length; i++) {
@@ -119,7 +113,6 @@ function appendEntries(state: RaftState, leader: LeaderState, proposed: readonly
   const own = new Message(MessageType.AppendResp, state.id);
   own.index = index;
   state.send(own);
-  return true;
 }
 
 function receiveAppendResponse(state: RaftState, leader: LeaderState, message: Message): void {
@@ -216,8 +209,7 @@ function startTransfer(state: RaftState, leader: LeaderState, to: NodeId): void 
 }
 
 /** After something was applied: leaves a joint configuration that is to be left by itself. */
-export function appliedByLeader(state: RaftState, leader: LeaderState, payloadBytes: number): void {
-  leader.uncommittedBytes = Math.max(0, leader.uncommittedBytes - payloadBytes);
+export function appliedByLeader(state: RaftState, leader: LeaderState): void {
   if (!state.configuration.autoLeave || state.log.applied < leader.pendingConfIndex) return;
   // Dropped only during a transfer; then the next leader, or this one after it, leaves.
   propose(state, leader, [new Entry(0, 0, EntryType.JointReconf, encodeConfChange(LEAVE_JOINT))]);

@@ -9,8 +9,6 @@ export class LeaderState {
   configuredAt: number;
   /** The latest removal in the log that a majority of the coming voters may commit (see `commitMore`). */
   removal: { readonly index: number; readonly voters: readonly NodeId[] } | undefined;
-  /** Client data that is not applied yet. */
-  uncommittedBytes = 0;
   /** Who shall take over; 0 where nobody. Proposals are dropped meanwhile. */
   transferee: NodeId = 0;
   heartbeatElapsed = 0;

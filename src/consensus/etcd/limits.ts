@@ -1,9 +1,5 @@
-/** Every queue and window of the engine that no setting bounds. */
+/** The bounds of what this engine alone has. Settings that users choose are in EngineSettings. */
 
-/** Commands that wait where batching is off; more are refused as overloaded. */
-export const QUEUED_COMMANDS_MAX = 1 << 17;
-/** Client data in a leader's log that is not applied yet; more is refused as overloaded. */
-export const UNCOMMITTED_BYTES_MAX = 128 << 20;
 /**
  * Messages that may be on their way to one follower however small `catchUpMultiplier` is, or a follower that keeps up would
  * wait for answers from far away.

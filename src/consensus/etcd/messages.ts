@@ -109,7 +109,7 @@ export function voteResponseType(request: MessageType): MessageType {
   return request === MessageType.Vote ? MessageType.VoteResp : MessageType.PreVoteResp;
 }
 
-/** Bytes of client data in the entries; what the limits on uncommitted and inflight data count. */
+/** Bytes of client data in the entries; what the limit on inflight data counts. */
 export function payloadSize(entries: readonly Entry[]): number {
   let size = 0;
   for (const entry of entries) size += entry.data.length;

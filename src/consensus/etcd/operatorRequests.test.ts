@@ -18,7 +18,7 @@ describe('a change that the log does not take', () => {
     server.node.transferLeadership(2);
     expect([...server.state.members.progress.keys()]).toEqual([1, 2, 3, 4]);
     requests.appendChange({ type: ChangeType.AddVoter, id: 4 }, 9);
-    expect(out.requests).toMatchObject([{ token: 9, ok: false, reason: RejectReason.Overloaded, leader: 1 }]);
+    expect(out.requests).toMatchObject([{ token: 9, ok: false, reason: RejectReason.Transferring, leader: 1 }]);
     expect([...server.state.members.progress.keys()]).toEqual([1, 2, 3]);
     expect(requests.isChangeInLog).toBe(false);
   });

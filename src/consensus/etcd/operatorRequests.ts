@@ -112,7 +112,7 @@ export class OperatorRequests implements Preparing {
       return;
     }
     this.unstage();
-    this.engine.out.requestFailed(token, RejectReason.Overloaded, this.engine.id);
+    this.engine.out.requestFailed(token, RejectReason.Transferring, this.engine.id);
   }
 
   /** The node tells the target when that holds the whole log. */

@@ -1,6 +1,6 @@
 import type { EngineInit, NodeId } from '../contract.ts';
 import type { TickClock } from './clock.ts';
-import { APPLYING_BYTES_MAX, INFLIGHT_BYTES_MAX, INFLIGHT_MESSAGES_MIN, UNCOMMITTED_BYTES_MAX } from './limits.ts';
+import { APPLYING_BYTES_MAX, INFLIGHT_BYTES_MAX, INFLIGHT_MESSAGES_MIN } from './limits.ts';
 
 export const ReadMode = {
   /** Every read is confirmed by a majority. */
@@ -25,8 +25,6 @@ export interface RaftOptions {
   readonly messageBytesMax: number;
   /** Handed out to be applied and not applied yet. */
   readonly applyingBytesMax: number;
-  /** A leader's entries that are not applied yet; beyond it proposals are dropped. One proposal always fits. */
-  readonly uncommittedBytesMax: number;
   readonly inflightMessagesMax: number;
   readonly inflightBytesMax: number;
   readonly checkQuorum: boolean;
@@ -61,7 +59,6 @@ export const DEFAULT_OPTIONS: Omit<RaftOptions, 'id' | 'random'> = {
   entriesPerMessageMax: Number.POSITIVE_INFINITY,
   messageBytesMax: Number.POSITIVE_INFINITY,
   applyingBytesMax: Number.POSITIVE_INFINITY,
-  uncommittedBytesMax: Number.POSITIVE_INFINITY,
   inflightMessagesMax: 256,
   inflightBytesMax: Number.POSITIVE_INFINITY,
   checkQuorum: false,
@@ -126,7 +123,6 @@ export function optionsFor({ id, settings, random }: EngineInit, clock: TickCloc
     entriesPerMessageMax: perMessage,
     messageBytesMax: maxMessageBytes,
     applyingBytesMax: APPLYING_BYTES_MAX,
-    uncommittedBytesMax: UNCOMMITTED_BYTES_MAX,
     inflightMessagesMax: Math.max(
       INFLIGHT_MESSAGES_MIN,
       Math.floor((entriesPerMessage * catchUpMultiplier) / perMessage),

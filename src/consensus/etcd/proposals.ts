@@ -2,7 +2,6 @@ import { type NodeId, type ProposalBatch, RejectReason } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { CommandQueue } from '../parts/commandQueue.ts';
 import type { EngineAround } from './leadership.ts';
-import { QUEUED_COMMANDS_MAX } from './limits.ts';
 
 /** Clients' commands on their way into a leader's log: at once, or without batching one for each write. */
 export class ClientProposals {
@@ -21,8 +20,7 @@ export class ClientProposals {
   add(batch: ProposalBatch): void {
     const { token, commands } = batch;
     if (this.engine.settings.batch) this.append(token, 0, commands);
-    else if (this.queue.size + commands.length <= QUEUED_COMMANDS_MAX) this.queue.push(batch, this.engine.nowMs);
-    else this.overloaded(token, 0, commands.length);
+    else this.queue.push(batch, this.engine.nowMs);
   }
 
   /** Without batching: the next command goes to disk when the one before it is there. */
@@ -37,19 +35,15 @@ export class ClientProposals {
     this.queue.abandon(RejectReason.NotLeader, leader);
   }
 
-  /** All of the commands take their places in the log, or none. */
+  /** All of the commands take their places in the log, or none while leadership is handed over. */
   private append(token: number, offset: number, commands: readonly Uint8Array[]): void {
     if (commands.length === 0) return;
-    const { node, out } = this.engine;
+    const { id, node, out } = this.engine;
     const { log, term } = node.state;
     const firstIndex = log.lastIndex + 1;
     const entries = commands.map((command, i) => new Entry(firstIndex + i, term, EntryType.Normal, command));
     const count = commands.length;
-    if (node.propose(entries) !== undefined) this.overloaded(token, offset, count);
-    else out.accepted.push({ token, offset, count, firstIndex, term });
-  }
-
-  private overloaded(token: number, offset: number, count: number): void {
-    this.engine.out.reject(token, offset, count, RejectReason.Overloaded, this.engine.id);
+    if (node.propose(entries) === undefined) out.accepted.push({ token, offset, count, firstIndex, term });
+    else out.reject(token, offset, count, RejectReason.Transferring, id);
   }
 }

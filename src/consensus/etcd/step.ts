@@ -2,7 +2,7 @@ import { recordsSize } from '../entryCodec.ts';
 import { receiveVoteRequest, startElection, stepCandidate } from './election.ts';
 import { stepFollower } from './follower.ts';
 import { appliedByLeader, stepLeader, tickLeader } from './leader.ts';
-import { isLeaders, Message, MessageType, payloadSize } from './messages.ts';
+import { isLeaders, Message, MessageType } from './messages.ts';
 import { RaftRole, type RaftState } from './state.ts';
 
 /** Raft as a state machine: messages and ticks go in, messages, a grown log and a changed state come out (Raft figure 2). */
@@ -92,16 +92,16 @@ function storageAppended(state: RaftState, message: Message): void {
 
 function snapshotApplied(state: RaftState, index: number): void {
   state.log.unstable.snapshotStable(index);
-  appliedTo(state, index, 0, 0);
+  appliedTo(state, index, 0);
 }
 
 function storageApplied(state: RaftState, { entries }: Message): void {
   const last = entries[entries.length - 1];
-  if (last !== undefined) appliedTo(state, last.index, recordsSize(entries), payloadSize(entries));
+  if (last !== undefined) appliedTo(state, last.index, recordsSize(entries));
 }
 
-/** Entries up to `index`, of `bytes` in total and with `payloadBytes` of client data, are applied. */
-export function appliedTo(state: RaftState, index: number, bytes: number, payloadBytes: number): void {
+/** Entries up to `index`, of `bytes` in total, are applied. */
+export function appliedTo(state: RaftState, index: number, bytes: number): void {
   state.log.appliedTo(index, bytes);
-  if (state.leader !== undefined) appliedByLeader(state, state.leader, payloadBytes);
+  if (state.leader !== undefined) appliedByLeader(state, state.leader);
 }

@@ -1,4 +1,4 @@
-import { ChangeType, type MembershipChange, type NodeId, type PeerStatus, type ProposalBatch } from '../contract.ts';
+import { ChangeType, type MembershipChange, type NodeId, type PeerStatus } from '../contract.ts';
 import { Entry, EntryType, noopEntry } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import type { PeerView } from '../membership/leaderView.ts';
@@ -28,10 +28,6 @@ export class Leader extends LeaderCore<GorumsMessage, ServerState> {
     this.replication = new Replication(state, this.reads, this.startIndex);
     state.append([noopEntry(this.startIndex, state.term)]);
     this.refreshPeers();
-  }
-
-  protected override enqueue(batch: ProposalBatch): void {
-    this.queue.push(batch, this.state.nowMs);
   }
 
   protected override takeRead(token: number): void {
@@ -149,7 +145,7 @@ export class Leader extends LeaderCore<GorumsMessage, ServerState> {
   }
 
   override pump(): void {
-    if (!this.state.handover.isOpen) this.appendQueued();
+    this.appendQueued();
     this.preparations.advance();
     this.handOver();
     this.ask();
@@ -173,19 +169,9 @@ export class Leader extends LeaderCore<GorumsMessage, ServerState> {
     return { type: 'TimeoutNow', call: this.state.nextCall(), leader, term };
   }
 
-  private appendQueued(): void {
-    const { log, settings, term } = this.state;
-    // Unbatched: the next proposal waits until the one before is on disk and on its way.
-    while (!this.queue.isEmpty && (settings.batch || this.idle)) {
-      const entries: Entry[] = [];
-      this.queue.place(entries, log.lastIndex + 1, term, settings.batch ? Number.POSITIVE_INFINITY : 1);
-      log.append(entries);
-    }
-  }
-
-  private get idle(): boolean {
-    const { log, writes } = this.state;
-    return writes.durableIndex >= log.lastIndex && this.replication.isAllSent;
+  /** And on its way. */
+  protected override get isIdle(): boolean {
+    return super.isIdle && this.replication.isAllSent;
   }
 
   /** One change at a time, and only once this term has committed an entry (thesis §4.1 and its erratum). */

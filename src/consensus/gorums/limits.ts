@@ -1,8 +1,5 @@
-/** Every bound of this engine, in one place. Settings that users choose are in EngineSettings. */
+/** The bounds of what this engine alone has. Settings that users choose are in EngineSettings. */
 
-/** Committed entries handed over in one drain. */
-export const COMMITTED_PER_DRAIN_MAX = 4096;
-export const COMMITTED_BYTES_PER_DRAIN_MAX = 8 << 20;
 /** Calls count from a random number below this. */
 export const FIRST_CALL_MAX = 2 ** 32;
 

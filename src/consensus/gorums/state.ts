@@ -1,8 +1,7 @@
 import type { EngineInit } from '../contract.ts';
-import type { Entry } from '../entry.ts';
 import { OutputBuffer } from '../parts/outputBuffer.ts';
 import { ServerCore } from '../parts/serverCore.ts';
-import { COMMITTED_BYTES_PER_DRAIN_MAX, COMMITTED_PER_DRAIN_MAX, FIRST_CALL_MAX } from './limits.ts';
+import { FIRST_CALL_MAX } from './limits.ts';
 import { applyChange } from './membership.ts';
 import type { GorumsMessage } from './messages.ts';
 
@@ -32,10 +31,5 @@ export class ServerState extends ServerCore<GorumsMessage> {
 
   commitTo(index: number): void {
     if (index > this.commitIndex) this.commitIndex = Math.min(index, this.log.lastIndex);
-  }
-
-  takeCommitted(): readonly Entry[] {
-    const last = Math.min(this.commitIndex, this.deliveredIndex + COMMITTED_PER_DRAIN_MAX);
-    return this.handOut(last, COMMITTED_BYTES_PER_DRAIN_MAX);
   }
 }

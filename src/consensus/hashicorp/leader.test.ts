@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeType, RejectReason, Role, simpleConfiguration } from '../contract.ts';
 import { EntryType } from '../entry.ts';
-import { PENDING_READS_MAX } from './limits.ts';
 import type { AppendRequest } from './messages.ts';
 import { append, command, logOf, OneServer, SETTINGS, sent } from './testing/oneServer.ts';
 
@@ -400,22 +399,6 @@ describe('apply queue', () => {
       { token: 9, offset: 0, count: 1, firstIndex: 4, term: 1 },
     ]);
     expect(server.drain().persist).toBeUndefined();
-  });
-
-  it('is refused as overloaded beyond its bound', () => {
-    const server = established();
-    const commands = Array(140_000).fill(Uint8Array.of(1));
-    server.engine.propose({ token: 7, commands });
-    expect(server.drain().rejected).toMatchObject([{ token: 7, offset: 0, count: 140_000, reason: 'overloaded' }]);
-  });
-});
-
-describe('reads', () => {
-  it('are refused as overloaded where too many wait', () => {
-    const server = established();
-    for (let token = 1; token <= PENDING_READS_MAX + 1; token++) server.engine.read(token);
-    const { reads } = server.drain();
-    expect(reads).toEqual([{ token: PENDING_READS_MAX + 1, ok: false, reason: RejectReason.Overloaded, leader: 1 }]);
   });
 });
 

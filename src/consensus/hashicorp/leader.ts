@@ -1,12 +1,10 @@
-import { type MembershipChange, type NodeId, type PeerStatus, type ProposalBatch, RejectReason } from '../contract.ts';
+import { type MembershipChange, type NodeId, type PeerStatus, RejectReason } from '../contract.ts';
 import { Entry, EntryType, noopEntry } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import type { PeerView } from '../membership/leaderView.ts';
 import { LeaderCore } from '../parts/leaderCore.ts';
 import { CommitmentTracker } from './commitment.ts';
-import { Dispatcher } from './dispatcher.ts';
 import { HeartbeatRounds } from './heartbeatRounds.ts';
-import { PENDING_READS_MAX } from './limits.ts';
 import { encodeConfiguration, members } from './membership.ts';
 import type {
   AppendReply,
@@ -30,7 +28,6 @@ interface Farewell {
 export class Leader extends LeaderCore<HashicorpMessage, ServerState> {
   private readonly stepDown: () => void;
   private readonly tracker: CommitmentTracker;
-  private readonly dispatcher: Dispatcher;
   private readonly rounds: HeartbeatRounds;
   private readonly reads = new ReadQueue();
   /** Ascending by id. */
@@ -43,7 +40,6 @@ export class Leader extends LeaderCore<HashicorpMessage, ServerState> {
   constructor(state: ServerState, stepDown: () => void) {
     super(state);
     this.stepDown = stepDown;
-    this.dispatcher = new Dispatcher(state, this.queue);
     this.rounds = new HeartbeatRounds(state.id);
     this.heartbeatDueMs = state.nowMs;
     this.tracker = new CommitmentTracker(state.configuration.voters, this.startIndex);
@@ -62,7 +58,7 @@ export class Leader extends LeaderCore<HashicorpMessage, ServerState> {
     this.countAudience();
     this.heartbeatIfDue();
     for (const replicator of this.replicators) replicator.tick();
-    this.dispatcher.expire();
+    this.queue.expire(state.nowMs - state.limits.enqueueTimeoutMs, RejectReason.Timeout, state.id);
     this.endFarewells();
   }
 
@@ -98,14 +94,8 @@ export class Leader extends LeaderCore<HashicorpMessage, ServerState> {
     this.beginRound();
   }
 
-  protected override enqueue(batch: ProposalBatch): void {
-    this.dispatcher.propose(batch);
-  }
-
   protected override takeRead(token: number): void {
-    const { state, reads } = this;
-    if (reads.size < PENDING_READS_MAX) reads.add(token, state.commitIndex);
-    else state.out.readFailed(token, RejectReason.Overloaded, state.id);
+    this.reads.add(token, this.state.commitIndex);
   }
 
   protected override abandonReads(): readonly number[] {
@@ -169,7 +159,7 @@ export class Leader extends LeaderCore<HashicorpMessage, ServerState> {
   }
 
   override pump(): void {
-    if (!this.state.handover.isOpen) this.dispatcher.dispatch();
+    this.appendQueued();
     this.preparations.advance();
     if (!this.isSilent && this.reads.wantsRound(this.state.nowMs)) this.beginRound();
     this.releaseReads();
@@ -201,7 +191,7 @@ export class Leader extends LeaderCore<HashicorpMessage, ServerState> {
 
   private releaseReads(): void {
     const { state } = this;
-    if (this.reads.size === 0 || state.commitIndex < this.startIndex) return;
+    if (this.reads.isEmpty || state.commitIndex < this.startIndex) return;
     const round = this.rounds.verifiedRound(state.configuration.voters);
     for (const { token, index } of this.reads.verified(round, this.startIndex))
       state.out.reads.push({ token, ok: true, index });

@@ -1,6 +1,6 @@
 import type { EngineSettings } from '../contract.ts';
 
-/** Every bound of this engine, in one place. Settings that users choose are in EngineSettings. */
+/** The bounds of what this engine alone has. Settings that users choose are in EngineSettings. */
 
 /** Messages that may be unanswered by a follower that keeps up; by one that catches up, `catchUpMultiplier` of them. */
 const PIPELINE_MESSAGES = 64;
@@ -16,15 +16,6 @@ export const BURST_MESSAGES_MAX = 32;
 export const FAILURE_WAIT_MS = 10;
 /** Bytes of a snapshot in one message: small, so that heartbeats pass between two of them. */
 const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
-/** Entries and bytes that a leader appends beyond the commit index before proposals have to wait. */
-export const UNCOMMITTED_ENTRIES_MAX = 131_072;
-export const UNCOMMITTED_BYTES_MAX = 256 * 1024 * 1024;
-/** Commands that may wait in the apply queue; what comes on top is rejected as `overloaded`. */
-export const QUEUED_COMMANDS_MAX = 131_072;
-/** Reads that may wait for a proof of leadership; what comes on top is rejected as `overloaded`. */
-export const PENDING_READS_MAX = 131_072;
-/** Bytes of committed entries read back from storage in one turn. */
-export const COMMITTED_BYTES_PER_TURN = 8 * 1024 * 1024;
 /**
  * A leader whose own disk has not finished a write for this many election timeouts steps down, however healthy its
  * heartbeats are; and a server whose disk stalls that long does not ask for votes.

@@ -20,19 +20,19 @@ describe('reads that wait', () => {
     reads.roundBegan(1, 0);
     reads.add(1, 4);
     reads.add(2, 6);
-    expect(reads.size).toBe(2);
+    expect(reads.isEmpty).toBe(false);
     reads.roundBegan(2, 0);
     reads.roundBegan(3, 1);
     reads.add(3, 7);
-    expect([reads.size, reads.verified(1, 0)]).toEqual([3, []]);
+    expect([reads.isEmpty, reads.verified(1, 0)]).toEqual([false, []]);
     expect(reads.verified(3, 5)).toEqual([
       { token: 1, index: 5 },
       { token: 2, index: 6 },
     ]);
-    expect([reads.size, reads.verified(9, 0)]).toEqual([1, []]);
+    expect([reads.isEmpty, reads.verified(9, 0)]).toEqual([false, []]);
     reads.roundBegan(10, 2);
     expect(reads.verified(10, 0)).toEqual([{ token: 3, index: 7 }]);
-    expect(reads.size).toBe(0);
+    expect(reads.isEmpty).toBe(true);
   });
 
   it('are abandoned once, in the order in which they came', () => {
@@ -41,6 +41,6 @@ describe('reads that wait', () => {
     reads.roundBegan(1, 0);
     reads.add(4, 0);
     expect(reads.abandon()).toEqual([5, 3, 4]);
-    expect([reads.size, reads.abandon(), reads.verified(9, 0), reads.wantsRound(9)]).toEqual([0, [], [], false]);
+    expect([reads.isEmpty, reads.abandon(), reads.verified(9, 0), reads.wantsRound(9)]).toEqual([true, [], [], false]);
   });
 });

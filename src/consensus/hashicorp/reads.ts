@@ -17,17 +17,15 @@ interface ReadRound {
 export class ReadQueue {
   private waiting: WaitingRead[] = [];
   private rounds: ReadRound[] = [];
-  private count = 0;
   /** When the last round with reads began. */
   private lastBeganMs = Number.NEGATIVE_INFINITY;
 
-  get size(): number {
-    return this.count;
+  get isEmpty(): boolean {
+    return this.waiting.length === 0 && this.rounds.length === 0;
   }
 
   add(token: number, commitIndex: number): void {
     this.waiting.push({ token, index: commitIndex });
-    this.count++;
   }
 
   /**
@@ -55,7 +53,6 @@ export class ReadQueue {
     while (done < this.rounds.length && this.rounds[done]!.round <= round) done++;
     if (done === 0) return [];
     const reads = this.rounds.splice(0, done).flatMap((one) => one.reads);
-    this.count -= reads.length;
     return reads.map(({ token, index }) => ({ token, index: Math.max(index, atLeast) }));
   }
 
@@ -64,7 +61,6 @@ export class ReadQueue {
     const reads = [...this.rounds.flatMap((one) => one.reads), ...this.waiting];
     this.rounds = [];
     this.waiting = [];
-    this.count = 0;
     return reads.map((read) => read.token);
   }
 }

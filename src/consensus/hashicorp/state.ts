@@ -1,7 +1,6 @@
 import type { EngineInit, NodeId, Snapshot } from '../contract.ts';
-import type { Entry } from '../entry.ts';
-import { NONE, ServerCore } from '../parts/serverCore.ts';
-import { COMMITTED_BYTES_PER_TURN, type Limits, limitsOf } from './limits.ts';
+import { ServerCore } from '../parts/serverCore.ts';
+import { type Limits, limitsOf } from './limits.ts';
 import { applyChange } from './membership.ts';
 import type { HashicorpMessage } from './messages.ts';
 import { Outbox } from './outbox.ts';
@@ -49,12 +48,5 @@ export class ServerState extends ServerCore<HashicorpMessage, Outbox> {
     if (index <= this.commitIndex) return;
     this.commitIndex = index;
     this.requests.commit(index, this.log, this.leaderId);
-  }
-
-  override takeCommitted(): readonly Entry[] {
-    const isAtHand = this.log.inMemory(this.deliveredIndex + 1);
-    // A backlog in storage is read in lots, the next when the last is applied.
-    if (!isAtHand && this.appliedIndex < this.deliveredIndex) return NONE;
-    return this.handOut(this.commitIndex, isAtHand ? Number.POSITIVE_INFINITY : COMMITTED_BYTES_PER_TURN);
   }
 }

@@ -9,11 +9,10 @@ interface QueuedCommands {
   readonly queuedAtMs: number;
 }
 
-/** What clients asked a leader to append, in order. When, and how much at once, is the engine's to say. */
+/** What clients asked a leader to append, in order. When, and how much at once, is the engine's to say; how much may wait, its host's. */
 export class CommandQueue {
   private readonly out: OutputBuffer<unknown>;
   private items: QueuedCommands[] = [];
-  private commandCount = 0;
 
   constructor(out: OutputBuffer<unknown>) {
     this.out = out;
@@ -23,27 +22,22 @@ export class CommandQueue {
     return this.items.length === 0;
   }
 
-  /** Commands that wait. */
-  get size(): number {
-    return this.commandCount;
-  }
-
   push(batch: ProposalBatch, nowMs: number): void {
-    if (batch.commands.length === 0) return;
-    this.items.push({ batch, offset: 0, queuedAtMs: nowMs });
-    this.commandCount += batch.commands.length;
+    if (batch.commands.length > 0) this.items.push({ batch, offset: 0, queuedAtMs: nowMs });
   }
 
-  /** The next commands of one batch, `countMax` at most, take their places in `entries` and, from `firstIndex` on, in the log. */
-  place(entries: Entry[], firstIndex: number, term: number, countMax: number): void {
+  /** The next commands of one batch, `countMax` at most, as the entries from `firstIndex` on. */
+  place(firstIndex: number, term: number, countMax: number): Entry[] {
     const { batch, offset } = this.items[0]!;
     const { token, commands } = batch;
     const count = Math.min(commands.length - offset, countMax);
+    const entries: Entry[] = [];
     for (let i = 0; i < count; i++) {
       entries.push(new Entry(firstIndex + i, term, EntryType.Normal, commands[offset + i]!));
     }
     this.out.accepted.push({ token, offset, count, firstIndex, term });
     this.advance(count);
+    return entries;
   }
 
   /** The next command, which waits no more. */
@@ -57,7 +51,7 @@ export class CommandQueue {
   expire(queuedBeforeMs: number, reason: RejectReason, leader: NodeId): void {
     let count = 0;
     while (count < this.items.length && this.items[count]!.queuedAtMs <= queuedBeforeMs) count++;
-    if (count > 0) this.refuse(count, reason, leader);
+    this.refuse(count, reason, leader);
   }
 
   /** Nor will anything that waits. */
@@ -67,15 +61,12 @@ export class CommandQueue {
 
   private refuse(itemCount: number, reason: RejectReason, leader: NodeId): void {
     for (const { batch, offset } of this.items.splice(0, itemCount)) {
-      const count = batch.commands.length - offset;
-      this.commandCount -= count;
-      this.out.reject(batch.token, offset, count, reason, leader);
+      this.out.reject(batch.token, offset, batch.commands.length - offset, reason, leader);
     }
   }
 
   private advance(count: number): void {
     const head = this.items[0]!;
-    this.commandCount -= count;
     head.offset += count;
     if (head.offset === head.batch.commands.length) this.items.shift();
   }

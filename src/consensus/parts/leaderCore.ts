@@ -36,7 +36,6 @@ export abstract class LeaderCore<M, S extends ServerCore<M>> implements Preparin
   abstract stage(id: NodeId): void;
   abstract unstage(id: NodeId): void;
   abstract appendChange(change: MembershipChange, token: number): void;
-  protected abstract enqueue(batch: ProposalBatch): void;
   protected abstract takeRead(token: number): void;
   /** The reads that are not answered, which are no longer this leader's. */
   protected abstract abandonReads(): readonly number[];
@@ -84,7 +83,7 @@ export abstract class LeaderCore<M, S extends ServerCore<M>> implements Preparin
     const { token, commands } = batch;
     if (this.isAlone) out.reject(token, 0, commands.length, RejectReason.NotLeader, 0);
     else if (handover.isOpen) out.reject(token, 0, commands.length, RejectReason.Transferring, id);
-    else this.enqueue(batch);
+    else this.queue.push(batch, this.state.nowMs);
   }
 
   read(token: number): void {
@@ -107,6 +106,20 @@ export abstract class LeaderCore<M, S extends ServerCore<M>> implements Preparin
   stop(leader: NodeId): void {
     this.refuseClients(leader);
     this.preparations.abandon(leader);
+  }
+
+  /** What queued takes its places in the log; without batching one command, and the next when that needs nothing more of this server. */
+  protected appendQueued(): void {
+    const { log, settings, term, handover } = this.state;
+    if (handover.isOpen) return;
+    while (!this.queue.isEmpty && (settings.batch || this.isIdle)) {
+      log.append(this.queue.place(log.lastIndex + 1, term, settings.batch ? Number.POSITIVE_INFINITY : 1));
+    }
+  }
+
+  /** Everything in the log is on this server's disk. */
+  protected get isIdle(): boolean {
+    return this.state.writes.durableIndex >= this.state.log.lastIndex;
   }
 
   /** Whether a quorum answers. */

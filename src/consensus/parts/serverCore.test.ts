@@ -6,17 +6,12 @@ import { MemoryLog } from '../testing/memoryLog.ts';
 import { OutputBuffer } from './outputBuffer.ts';
 import { ServerCore } from './serverCore.ts';
 
-class Server extends ServerCore<never> {
-  override takeCommitted() {
-    return this.handOut(this.commitIndex, Number.POSITIVE_INFINITY);
-  }
-}
-
 /** Server 1 of 1, 2 and 3; the data of a membership entry is the id of the server that it adds. */
-function server() {
+function server(stored: readonly Entry[] = []) {
   const log = new MemoryLog();
+  log.persist({ mark: 0, entries: stored, mustSync: true });
   const init = { id: 1, settings: TEST_SETTINGS, random: () => 0, nowMs: 0, appliedIndex: 0, bootstrap: [1, 2, 3] };
-  const core = new Server(
+  const core = new ServerCore<never>(
     { ...init, log, hardState: { term: 3, vote: 2, commit: 9 }, snapshotDataFault: () => undefined },
     ({ voters }, { data }) => simpleConfiguration([...voters, data[0]!]),
     new OutputBuffer(),
@@ -79,5 +74,20 @@ describe('what a server is in every role', () => {
     expect(core).toMatchObject({ commitIndex: 9, isVoter: false });
     expect([core.log.lastIndex, core.writes.durableIndex]).toEqual([9, 0]);
     expect(core.takePersist()).toMatchObject({ mark: 2, snapshot, entries: [] });
+  });
+
+  it('hands out what is committed in lots: of what is in memory at once, of what is in storage as it is applied', () => {
+    const entries = Array.from({ length: 5000 }, (_, i) => new Entry(i + 1, 3, EntryType.Normal, Uint8Array.of(1)));
+    const fresh = server().core;
+    fresh.append(entries);
+    const read = server(entries).core;
+    for (const core of [fresh, read]) core.commitIndex = 5000;
+    const lots = (core: typeof fresh) => [core, core].map((each) => each.takeCommitted().length);
+    expect([lots(fresh), lots(read)]).toEqual([
+      [4096, 904],
+      [4096, 0],
+    ]);
+    read.appliedIndex = 4096;
+    expect(lots(read)).toEqual([904, 0]);
   });
 });

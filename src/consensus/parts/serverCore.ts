@@ -15,13 +15,17 @@ import { LogTail } from './logTail.ts';
 import type { OutputBuffer } from './outputBuffer.ts';
 import { PendingWrites } from './pendingWrites.ts';
 
-export const NONE: readonly Entry[] = [];
+const NONE: readonly Entry[] = [];
+
+/** Committed entries that are handed out at once: more would hold up the host's turn. */
+const COMMITTED_PER_DRAIN_MAX = 4096;
+const COMMITTED_BYTES_PER_DRAIN_MAX = 8 * 1024 * 1024;
 
 /**
  * What a server is in every role: its term and vote, its log, the configurations in it, how far it is committed, handed out and applied;
  * who leads; and what of that storage was given. Of engines in which a configuration counts from when it is in the log.
  */
-export abstract class ServerCore<M, Out extends OutputBuffer<M> = OutputBuffer<M>> {
+export class ServerCore<M, Out extends OutputBuffer<M> = OutputBuffer<M>> {
   readonly id: NodeId;
   readonly settings: EngineSettings;
   readonly log: LogTail;
@@ -61,9 +65,6 @@ export abstract class ServerCore<M, Out extends OutputBuffer<M> = OutputBuffer<M
     this.deliveredIndex = appliedIndex;
     this.commitIndex = Math.max(appliedIndex, Math.min(hardState.commit, this.log.lastIndex));
   }
-
-  /** The committed entries that are to be handed out now. */
-  abstract takeCommitted(): readonly Entry[];
 
   /** In force: the latest in the log, committed or not. */
   get configuration(): Configuration {
@@ -109,10 +110,13 @@ export abstract class ServerCore<M, Out extends OutputBuffer<M> = OutputBuffer<M
     this.out.restore = snapshot;
   }
 
-  /** The next entries up to `last`: as many as fit in `maxBytes`, but one at least. */
-  protected handOut(last: number, maxBytes: number): readonly Entry[] {
-    if (this.deliveredIndex >= last) return NONE;
-    const entries = this.log.entries(this.deliveredIndex + 1, last, maxBytes);
+  /** The committed entries that are to be handed out now: what storage has to be asked for, once what came before is applied. */
+  takeCommitted(): readonly Entry[] {
+    const { log, deliveredIndex, appliedIndex, commitIndex } = this;
+    if (deliveredIndex >= commitIndex) return NONE;
+    if (appliedIndex < deliveredIndex && !log.inMemory(deliveredIndex + 1)) return NONE;
+    const last = Math.min(commitIndex, deliveredIndex + COMMITTED_PER_DRAIN_MAX);
+    const entries = log.entries(deliveredIndex + 1, last, COMMITTED_BYTES_PER_DRAIN_MAX);
     this.deliveredIndex += entries.length;
     return entries;
   }

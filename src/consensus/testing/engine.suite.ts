@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeType, type EngineKind, RejectReason, Role, simpleConfiguration } from '../contract.ts';
 import { type EngineEntry, messageType } from '../engineEntry.ts';
+import { describeAdmission } from './admission.suite.ts';
 import { describeDistance } from './distance.suite.ts';
 import { EngineCluster, TEST_SETTINGS } from './engineCluster.ts';
 import { describeEvents } from './events.suite.ts';
@@ -23,6 +24,7 @@ export function describeEngineContract<M>(
   forgery: Forgery<M>,
   { takeOverType, injects }: EngineEntry,
 ): void {
+  describeAdmission(kind);
   describeEvents(kind, injects);
   describeDistance(kind);
   describeHostSleep(kind);

@@ -270,7 +270,7 @@ class Pair {
     const token = this.oneOf(this.doneTokens);
     const all = { token, offset: 0, count: 1 };
     const outcome = { status: 'overloaded', leader: 9 } as const;
-    this.pending.reject({ ...all, reason: 'overloaded', leader: 9 }, outcome);
+    this.pending.reject({ ...all, reason: 'transferring', leader: 9 }, outcome);
     this.pending.readFailed(token, outcome);
     this.pending.readConfirmed(token, 0);
     this.pending.accept({ ...all, firstIndex: this.lastIndex + 1, term: this.term });

@@ -22,7 +22,7 @@ const SNAPSHOT_EVERY = 5;
 const TURNS_MAX = 40;
 const SELF = 1;
 const FAILED = { reason: RejectReason.NotLeader, leader: 2 } as const;
-const BUSY = { reason: RejectReason.Overloaded, leader: 1 } as const;
+const BUSY = { reason: RejectReason.Transferring, leader: 1 } as const;
 
 interface Said {
   readonly label: string;
