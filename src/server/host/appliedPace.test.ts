@@ -12,9 +12,9 @@ function run(pace: AppliedPace, fromMs: number, forMs: number, applied: number, 
 
 it('lets so much be open before anything is known, and while nothing is applied', () => {
   const pace = new AppliedPace();
-  expect([pace.commandsMax, pace.bytesMax]).toEqual([1024, 2 << 20]);
+  expect([pace.commandsMax, pace.bytesMax]).toEqual([4096, 8 << 20]);
   run(pace, 0, 5_000, 0, 0);
-  expect([pace.commandsMax, pace.bytesMax]).toEqual([1024, 2 << 20]);
+  expect([pace.commandsMax, pace.bytesMax]).toEqual([4096, 8 << 20]);
 });
 
 it('lets so much be open as is applied in 400 ms', () => {
@@ -26,7 +26,7 @@ it('lets so much be open as is applied in 400 ms', () => {
   run(pace, untilMs, 1_500, 0, 0);
   expect(pace.commandsMax).toBeGreaterThan(35_000);
   run(pace, untilMs + 1_500, 1_500, 0, 0);
-  expect(pace.commandsMax).toBe(1024);
+  expect(pace.commandsMax).toBe(4096);
 });
 
 it('counts a window that ends late for as long as it was', () => {
@@ -35,5 +35,5 @@ it('counts a window that ends late for as long as it was', () => {
   for (let i = 0; i < 100_000; i++) pace.applied(10);
   pace.tick(1_000);
   expect(pace.commandsMax).toBe(40_000);
-  expect(pace.bytesMax).toBe(2 << 20);
+  expect(pace.bytesMax).toBe(8 << 20);
 });

@@ -5,8 +5,8 @@ const WINDOWS = 8;
 /** What may be open is what the fastest window's pace applies in this time. */
 const OPEN_MS_MAX = 400;
 /** So much may be open whatever the pace was: it is not known of a server that had nothing to do, and grows with what it then applies. */
-const COMMANDS_MIN = 1024;
-const BYTES_MIN = 2 * 1024 * 1024;
+const COMMANDS_MIN = 4096;
+const BYTES_MIN = 8 * 1024 * 1024;
 
 interface Window {
   commands: number;
