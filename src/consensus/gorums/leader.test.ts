@@ -129,6 +129,19 @@ describe('a leader that removes itself', () => {
     expect(asked.reads).toEqual([]);
     const [round] = asked.messages.filter(({ message }) => message.type === 'AppendEntries').slice(-1);
     expect(answer(server, 2, round!.message.call).reads).toMatchObject([{ token: 5, ok: true }]);
+    // Its removal is committed: it leads no more, whether anybody takes over or not.
+    expect(server.engine.status()).toMatchObject({ role: 'passive', leader: 0, configuration: { voters: [2] } });
+  });
+});
+
+describe('a leader that is answered', () => {
+  it('asks nobody for pre-votes', () => {
+    const server = established();
+    for (let ms = 0; ms < 2 * electionTimeoutMs; ms += heartbeatMs) {
+      const { messages } = server.pass(heartbeatMs);
+      expect(messages.map(({ message }) => message.type)).not.toContain('RequestVote');
+      for (const { to, message } of messages) answer(server, to, message.call);
+    }
   });
 });
 
