@@ -11,6 +11,8 @@ export type Happening =
       readonly servers: readonly number[];
       /** Whether it changes anything for the cluster. */
       readonly disturbs: boolean;
+      /** Of a fault: for how long, where that was said. It may be undone before. */
+      readonly forMs?: number;
     }
   /** An operator asked for a change of the members or a transfer, which somebody has to carry out. */
   | { readonly kind: 'asked'; readonly atMs: number; readonly step: number }

@@ -143,6 +143,21 @@ describe('measure', () => {
   });
 });
 
+describe('roleAtEnd', () => {
+  it('was that of a server which had heard of its successor already, when its fault was told to be over', () => {
+    const alone: ServerSample = { ...samples(1, 5, [10, 10, 10])[0]!, leader: 0 };
+    const happenings: Happening[] = [
+      { ...step(100, [1]), forMs: 500 } as Happening,
+      { kind: 'sample', atMs: 590, askedMs: 585, servers: [alone] },
+      { kind: 'sample', atMs: 610, askedMs: 605, servers: [{ ...alone, role: 'follower', leader: 2 }] },
+      { kind: 'back', atMs: 620, servers: [1] },
+    ];
+    expect(measure(happenings, LASTS_MS).roleAtEnd).toBe('leader without a quorum');
+    const healed = happenings.map((each) => (each.kind === 'back' ? { ...each, atMs: 400 } : each));
+    expect(measure(healed, LASTS_MS).roleAtEnd).toBeNull();
+  });
+});
+
 describe('detectedMs', () => {
   const fault = [sample(0, 1, 5, [10, 10, 10]), step(100, [1])];
 

@@ -192,7 +192,12 @@ function roleAtEnd(
   const hit = fault?.servers[0];
   if (hit === undefined) return null;
   const back = happenings.find((each) => each.kind === 'back' && each.servers.includes(hit));
-  const last = back === undefined ? samples.at(-1) : lastAt(samples, back.atMs);
+  // A fault is told to be over after it is, and by then its server may be another already.
+  const endMs = Math.min(
+    back?.atMs ?? Number.POSITIVE_INFINITY,
+    fault!.atMs + (fault!.forMs ?? Number.POSITIVE_INFINITY),
+  );
+  const last = lastAt(samples, endMs);
   return roleOf(last?.servers.find(({ id }) => id === hit));
 }
 

@@ -172,8 +172,10 @@ class Firing {
     return { atMs: this.stage.nowMs(), step: this.step };
   }
 
-  began(what: string): void {
-    this.note({ kind: 'step', ...this.at, what, servers: this.servers, disturbs: this.disturbs });
+  began(what: string, forMs?: number): void {
+    const { servers, disturbs } = this;
+    const step = { kind: 'step', ...this.at, what, servers, disturbs } as const;
+    this.note(forMs === undefined ? step : { ...step, forMs });
   }
 
   private over(what: string): void {
@@ -193,7 +195,7 @@ class Firing {
     const what = describeFault(fault, this.servers, peers);
     this.stage.beginFault(fault, forMs, {
       began: () => {
-        this.began(what);
+        this.began(what, forMs);
         if (fault.kind === 'kill' && startsByItself(fault) && forMs === undefined) this.back();
       },
       failed: (why) => this.failed(what, why),
