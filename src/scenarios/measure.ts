@@ -189,16 +189,14 @@ function roleAtEnd(
   samples: readonly Sample[],
   fault: Of<'step'> | undefined,
 ): string | null {
-  const hit = fault?.servers[0];
+  if (fault === undefined) return null;
+  const { atMs, forMs = Number.POSITIVE_INFINITY, servers } = fault;
+  const [hit] = servers;
   if (hit === undefined) return null;
   const back = happenings.find((each) => each.kind === 'back' && each.servers.includes(hit));
   // A fault is told to be over after it is, and by then its server may be another already.
-  const endMs = Math.min(
-    back?.atMs ?? Number.POSITIVE_INFINITY,
-    fault!.atMs + (fault!.forMs ?? Number.POSITIVE_INFINITY),
-  );
-  const last = lastAt(samples, endMs);
-  return roleOf(last?.servers.find(({ id }) => id === hit));
+  const endMs = Math.min(back?.atMs ?? Number.POSITIVE_INFINITY, atMs + forMs);
+  return roleOf(lastAt(samples, endMs)?.servers.find(({ id }) => id === hit));
 }
 
 /** A leader that knows that it is not followed says that it knows of no leader. */
