@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
+import { allocatorEnvironment } from '../cli/allocator.ts';
 import { packagePath } from '../cli/packagePath.ts';
 import { readNotices } from '../supervisor/process/notices.ts';
 import { type Notice, SUPERVISOR_FD_VARIABLE } from '../wire/supervision.ts';
@@ -53,7 +54,7 @@ export class Rkvd {
     args.push(`-backend=${engine}`, `-datadir=${dataDirectory}`, ...FLAGS);
     this.process = spawn(process.execPath, args, {
       cwd: dataDirectory,
-      env: { ...process.env, TMPDIR: dataDirectory, [SUPERVISOR_FD_VARIABLE]: '3' },
+      env: { ...process.env, ...allocatorEnvironment(), TMPDIR: dataDirectory, [SUPERVISOR_FD_VARIABLE]: '3' },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     });
     running.add(this);

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { execa } from 'execa';
+import { allocatorEnvironment } from '../../cli/allocator.ts';
 import { makeFolder } from '../../files/privateFile.ts';
 import { type Notice, SUPERVISOR_FD_VARIABLE } from '../../wire/supervision.ts';
 import type { LogBuffer } from './logBuffer.ts';
@@ -55,7 +56,7 @@ export function launch(command: LaunchCommand): ServerProcess {
 function spawn(command: LaunchCommand, logFile: LogFile): ServerProcess {
   const child = execa(command.file, command.args, {
     cwd: command.directory,
-    env: { ...command.environment, [SUPERVISOR_FD_VARIABLE]: String(SUPERVISOR_FD) },
+    env: { ...allocatorEnvironment(), ...command.environment, [SUPERVISOR_FD_VARIABLE]: String(SUPERVISOR_FD) },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     buffer: false,
     reject: false,
