@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { limitsOf } from './generatorLimits.ts';
 import { type Evidence, judge } from './judge.ts';
 import { mergeRepeats } from './merge.ts';
 import type { RepeatRecord, Verification } from './results/schema.ts';
@@ -60,6 +61,39 @@ describe('judge', () => {
       '7 requests were due but not sent, because too many were unanswered',
       '150/s of the 200/s that were due completed in time: the servers are past their limit',
     ]);
+  });
+
+  it('says in words what the generator limited, and of how many rounds', () => {
+    const { generator } = sampleRepeat([100]);
+    const busy = sampleRepeat([100], { generator: { ...generator!, cpuShareMax: 0.93, limitedBy: ['cpu'] } });
+    const late = sampleRepeat([100], {
+      generator: { ...generator!, sentLateUs: { p50: 900, p99: 12_345, max: 20_000 }, limitedBy: ['late'] },
+    });
+    const calm = sampleRepeat([100]);
+    expect(judge(evidence([busy])).warnings).toEqual([
+      "limited by the generator: it was busy for 93 % of a core's time, so the servers may do more than this (more --workers, where there are cores for them)",
+    ]);
+    expect(judge(evidence([busy, calm, late])).warnings).toEqual([
+      expect.stringMatching(
+        /^limited by the generator in 2 of 3 rounds: .*93 %.*; one of 100 requests left 12\.3 ms or more after/,
+      ),
+    ]);
+    const open = { ...load, ratePerClient: 100 };
+    expect(judge(evidence([late], { load: open })).warnings[0]).toContain(
+      'the generator or the servers are past their limit',
+    );
+    // One round in ten is an accident.
+    expect(judge(evidence([busy, ...Array.from({ length: 9 }, () => calm)])).warnings).toEqual([]);
+  });
+
+  it('calls a generator the limit whose core has no fifth idle, and one that sends later than a timer can', () => {
+    expect(limitsOf({ cpuShareMax: 0.8 }, 1000)).toEqual([]);
+    expect(limitsOf({ cpuShareMax: 0.81 }, 1000)).toEqual(['cpu']);
+    const late = (p99: number, responseUs: number) =>
+      limitsOf({ cpuShareMax: 0.1, sentLateUs: { p50: 0, p99, max: p99 } }, responseUs);
+    expect(late(4999, 5000)).toEqual([]);
+    expect(late(5001, 25_000)).toEqual(['late']);
+    expect(late(5001, 25_010)).toEqual([]);
   });
 
   it('warns of failures, what the client gave up, repeats apart, a busy machine and data in memory', () => {

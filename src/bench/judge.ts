@@ -1,3 +1,4 @@
+import { describeLimit } from './generatorLimits.ts';
 import type { DiskFacts, LoadSettings, Merged, RepeatRecord, Verdict } from './results/schema.ts';
 
 export interface Evidence {
@@ -49,8 +50,9 @@ function loadWarnings({ load, repeats, merged }: Evidence): string[] {
     const offered = load.ratePerClient * load.clients;
     const achieved = merged.writesPerSecond.median + merged.readsPerSecond.median;
     if (achieved < ACHIEVED_SHARE_MIN * offered) {
+      const limited = describeLimit(repeats) === undefined ? 'the servers are' : 'the generator or the servers are';
       warnings.push(
-        `${Math.round(achieved)}/s of the ${Math.round(offered)}/s that were due completed in time: the servers are past their limit`,
+        `${Math.round(achieved)}/s of the ${Math.round(offered)}/s that were due completed in time: ${limited} past their limit`,
       );
     }
   }
@@ -78,6 +80,8 @@ function loadWarnings({ load, repeats, merged }: Evidence): string[] {
 
 function machineWarnings({ repeats, disk }: Evidence): string[] {
   const warnings: string[] = [];
+  const limit = describeLimit(repeats);
+  if (limit !== undefined) warnings.push(limit);
   const others = Math.max(...repeats.map(({ othersCpuShare }) => othersCpuShare ?? 0));
   if (others > OTHERS_SHARE_MAX) {
     warnings.push(`other processes took ${Math.round(others * 100)} % of the machine: the figures are lower bounds`);

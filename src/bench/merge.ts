@@ -6,7 +6,7 @@ import { median } from './statistics/median.ts';
 
 /** Percentiles of a histogram in whole µs; zeros where it is empty. */
 export function latencyUs(histogram: Histogram): LatencyUs {
-  const { count, meanUs, p25Us, p50Us, p75Us, p90Us, p95Us, p99Us, p999Us, maxUs } = digest(histogram);
+  const { count, meanUs, p25Us, p50Us, p75Us, p90Us, p95Us, p99Us, p999Us, p9999Us, maxUs } = digest(histogram);
   return {
     count,
     mean: meanUs,
@@ -17,6 +17,7 @@ export function latencyUs(histogram: Histogram): LatencyUs {
     p95: p95Us,
     p99: p99Us,
     p999: p999Us,
+    p9999: p9999Us,
     max: maxUs,
   };
 }
@@ -48,7 +49,7 @@ export function mergeRepeats(repeats: readonly RepeatRecord[], histograms: reado
 }
 
 /** Percentiles of percentiles mean nothing; those of all values together do. */
-function added(histograms: readonly Histogram[]): Histogram {
+export function added(histograms: readonly Histogram[]): Histogram {
   const total = latencyHistogram();
   for (const histogram of histograms) total.add(histogram);
   return total;

@@ -46,6 +46,27 @@ describe('compareRuns', () => {
     expect(width(4).high - width(4).low).toBeGreaterThan(1.2 * (width(2).high - width(2).low));
   });
 
+  it('lets stand only what a generator that held a side back could not have made', () => {
+    const [base, slow, same] = seriesOf([1, 0.9, 1], 12);
+    const limited = (run: RunRecord) => ({
+      ...run,
+      repeats: run.repeats.map((each) => ({ ...each, generator: { ...each.generator!, limitedBy: ['cpu' as const] } })),
+    });
+    const verdict = (...runs: RunRecord[]) => figure(compareRuns(runs), 'throughput')!.verdict;
+    expect(verdict(base!, slow!)).toBe('slower');
+    expect(verdict(limited(base!), slow!)).toBe('slower');
+    expect(verdict(base!, limited(slow!))).toBe('undecided');
+    expect(verdict(slow!, limited(base!))).toBe('faster');
+    expect(verdict(limited(slow!), base!)).toBe('undecided');
+    expect(verdict(limited(base!), limited(slow!))).toBe('undecided');
+    expect(verdict(base!, same!)).toBe('no-difference');
+    expect(verdict(base!, limited(same!))).toBe('undecided');
+    expect(compareRuns([base!, limited(same!)]).each[0]!.limits).toEqual({
+      baseline: undefined,
+      candidate: expect.stringMatching(/^limited by the generator in 12 of 12 rounds: it was busy for 24 %/),
+    });
+  });
+
   it('has no verdict on single runs, and no figure that only one has', () => {
     const one = sampleRun('one', [800, 900]);
     const [compared] = compareRuns([one, sampleRun('two', [800, 900])]).each;

@@ -1,3 +1,4 @@
+import { describeLimit } from '../generatorLimits.ts';
 import type { RepeatRecord, RunRecord } from '../results/schema.ts';
 import { eachOf, geometricMean, pairedRatio, type RatioInterval, unpairedRatio } from '../statistics/intervals.ts';
 import { type Condition, type Obstacle, obstaclesBetween } from './comparability.ts';
@@ -24,6 +25,8 @@ export interface RunComparison {
   /** Rounds in which both were measured, where they are compared pair by pair. */
   readonly pairs: number | undefined;
   readonly obstacles: readonly Obstacle[];
+  /** How a side was limited by the generator, in words: it could do at least what is shown. */
+  readonly limits: Readonly<Record<'baseline' | 'candidate', string | undefined>>;
   /** None where there are obstacles. */
   readonly metrics: readonly MetricComparison[];
 }
@@ -62,12 +65,14 @@ export function compareRuns(runs: readonly RunRecord[], options: ComparisonOptio
   const one = eachOf(intervals, confidence);
   const each = planned.map(({ candidate, obstacles, metrics }): RunComparison => {
     const pairs = pairsOf(baseline, candidate);
+    const limits = { baseline: describeLimit(baseline.repeats), candidate: describeLimit(candidate.repeats) };
     return {
       baseline,
       candidate,
       pairs: pairs?.length,
       obstacles,
-      metrics: metrics.map((metric) => compareBy(metric, baseline, candidate, pairs, one)),
+      limits,
+      metrics: metrics.map((metric) => withLimits(compareBy(metric, baseline, candidate, pairs, one), limits)),
     };
   });
   return { confidence, margin: MARGIN, each };
@@ -93,6 +98,13 @@ function compareBy(
     interval,
     verdict: interval === undefined ? 'undecided' : verdictOf(interval, metric.better),
   };
+}
+
+/** A side that the generator held back may be better than its figures: they show what is better than them, and nothing else. */
+function withLimits(comparison: MetricComparison, { baseline, candidate }: RunComparison['limits']): MetricComparison {
+  const { verdict } = comparison;
+  const isOpen = (baseline !== undefined && verdict !== 'slower') || (candidate !== undefined && verdict !== 'faster');
+  return isOpen ? { ...comparison, verdict: 'undecided' } : comparison;
 }
 
 /** What an interval of ratios shows. That nothing is shown is no proof of sameness: only an interval close to 1 is. */

@@ -8,6 +8,8 @@ export interface ComparisonJson {
   readonly comparable: boolean;
   /** What makes them incomparable. */
   readonly obstacles: readonly { condition: string; fact: string; baseline: string; candidate: string }[];
+  /** How a side was limited by the generator, in words: it could do at least what is shown. Null where it was not. */
+  readonly limits: Readonly<Record<'baseline' | 'candidate', string | null>>;
   /** Whether they were made together, and compared round by round. */
   readonly paired: boolean;
   /** With which all intervals hold together. */
@@ -33,12 +35,13 @@ export function comparisonsJson({ each, confidence }: Comparisons): ComparisonJs
 }
 
 function comparisonJson(comparison: RunComparison, confidence: number): ComparisonJson {
-  const { baseline, candidate, obstacles, pairs, metrics } = comparison;
+  const { baseline, candidate, obstacles, limits, pairs, metrics } = comparison;
   return {
     baseline: baseline.name,
     candidate: candidate.name,
     comparable: obstacles.length === 0,
     obstacles: obstacles.map((obstacle) => ({ ...obstacle })),
+    limits: { baseline: limits.baseline ?? null, candidate: limits.candidate ?? null },
     paired: pairs !== undefined,
     confidence,
     incidents: { baseline: incidentsOf(baseline), candidate: incidentsOf(candidate) },

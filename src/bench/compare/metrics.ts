@@ -13,9 +13,11 @@ export interface Metric {
 
 /**
  * So many values have to lie beyond a percentile for it to be a figure and not one request's luck: a p99 takes 1,000
- * requests, a p99.9 10,000.
+ * requests, a p99.9 10,000, a p99.99 100,000.
  */
 const VALUES_BEYOND_MIN = 10;
+/** Of a product of a count and a share. */
+const ROUNDING = 1e-9;
 
 const PERCENTILES = [
   ['p50', 0.5],
@@ -105,8 +107,13 @@ export function wholeRepeats({ repeats }: RunRecord): readonly RepeatRecord[] {
   return whole.length > 0 ? whole : repeats;
 }
 
+/** Whether so many requests carry the percentile of this share, such as 0.999. */
+export function carriesPercentile(count: number, share: number): boolean {
+  return count * (1 - share) >= VALUES_BEYOND_MIN * (1 - ROUNDING);
+}
+
 function carried(latency: LatencyUs, percentile: PercentileName, share: number): number | undefined {
-  if (latency.count * (1 - share) < VALUES_BEYOND_MIN * (1 - Number.EPSILON)) return undefined;
+  if (!carriesPercentile(latency.count, share)) return undefined;
   return positive(percentile === 'p99.9' ? latency.p999 : latency[percentile]);
 }
 

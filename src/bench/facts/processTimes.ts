@@ -28,6 +28,14 @@ export function sampleCpu(pids: ReadonlyMap<number, number>): CpuSample {
   };
 }
 
+/** CPU time of this process' main thread, seconds, since it began; where the system does not tell, of all its threads. */
+export function threadSeconds(): number {
+  const seconds = parseProcessSeconds(readText(`/proc/self/task/${process.pid}/stat`));
+  if (seconds !== undefined) return seconds;
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
 /** Most memory that a process ever held, bytes. */
 export function residentBytesMax(pid: number): number | undefined {
   const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readText(`/proc/${pid}/status`))?.[1];

@@ -2,7 +2,15 @@ import { printable } from '../../cli/printable.ts';
 import { type TableStyle, tableIn } from '../../cli/table.ts';
 import type { Comparisons } from '../compare/comparison.ts';
 import type { LatencyUs, RunRecord, Spread } from '../results/schema.ts';
-import { checkWord, formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
+import {
+  checkWord,
+  formatCount,
+  formatSpread,
+  formatUsAsMs,
+  leftThenRight,
+  percentileCell,
+  shownPercentiles,
+} from './format.ts';
 import { countIncidents, describeIncidents } from './incidents.ts';
 import { renderRecovery } from './recoveryTable.ts';
 import { renderVerdicts } from './verdictTable.ts';
@@ -60,10 +68,10 @@ function measuredRows(runs: readonly RunRecord[]): string[][] {
     ];
     return [
       row('mean', ({ mean }) => mean),
-      row('p50', ({ p50 }) => p50),
-      row('p90', ({ p90 }) => p90),
-      row('p99', ({ p99 }) => p99),
-      row('p99.9', ({ p999 }) => p999),
+      ...shownPercentiles(runs.map(of)).map((each) => [
+        `${kind} ${each[0]}, ms`,
+        ...runs.map((run) => (isWrong(run) || of(run).count === 0 ? '-' : percentileCell(of(run), each))),
+      ]),
       row('max', ({ max }) => max),
     ];
   };

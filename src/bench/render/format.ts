@@ -1,4 +1,5 @@
-import type { Spread, Verdict } from '../results/schema.ts';
+import { carriesPercentile } from '../compare/metrics.ts';
+import type { LatencyUs, Spread, Verdict } from '../results/schema.ts';
 import type { MeanInterval } from '../statistics/intervals.ts';
 
 /** `12,345`; decimals only below 100. */
@@ -12,6 +13,32 @@ export function formatUsAsMs(us: number): string {
   const ms = us / 1000;
   const digits = ms < 1 ? 3 : ms < 10 ? 2 : ms < 100 ? 1 : 0;
   return ms.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** The percentiles that tables show, by their titles, with the share of requests that they leave below. */
+export const TABLE_PERCENTILES: readonly (readonly [
+  title: string,
+  share: number,
+  of: (latency: LatencyUs) => number | undefined,
+])[] = [
+  ['p50', 0.5, ({ p50 }) => p50],
+  ['p90', 0.9, ({ p90 }) => p90],
+  ['p99', 0.99, ({ p99 }) => p99],
+  ['p99.9', 0.999, ({ p999 }) => p999],
+  ['p99.99', 0.9999, ({ p9999 }) => p9999],
+];
+
+/** Of TABLE_PERCENTILES, those that any of the samples carries. */
+export function shownPercentiles(samples: readonly LatencyUs[]): typeof TABLE_PERCENTILES {
+  return TABLE_PERCENTILES.filter(([, share, of]) =>
+    samples.some((latency) => of(latency) !== undefined && carriesPercentile(latency.count, share)),
+  );
+}
+
+/** A percentile in ms; a dash where the sample does not carry it. */
+export function percentileCell(latency: LatencyUs, [, share, of]: (typeof TABLE_PERCENTILES)[number]): string {
+  const us = of(latency);
+  return us === undefined || !carriesPercentile(latency.count, share) ? '-' : formatUsAsMs(us);
 }
 
 /** `21,034`, and where repeats differ `21,034 (19,870–22,410)`. */

@@ -2,7 +2,16 @@ import { printable } from '../../cli/printable.ts';
 import { renderTable } from '../../cli/table.ts';
 import { formatDuration } from '../../goflags/goValues.ts';
 import type { LatencyUs, RepeatRecord, RunRecord, RunSettings, Spread } from '../results/schema.ts';
-import { checkWord, formatCount, formatSpread, formatUsAsMs, leftThenRight } from './format.ts';
+import {
+  checkWord,
+  formatCount,
+  formatSpread,
+  formatUsAsMs,
+  leftThenRight,
+  percentileCell,
+  shownPercentiles,
+  type TABLE_PERCENTILES,
+} from './format.ts';
 import { describeIncidents } from './incidents.ts';
 import { renderRecovery } from './recoveryTable.ts';
 
@@ -12,20 +21,8 @@ export interface WrittenRun {
   readonly folder: string;
 }
 
-const head = [
-  'backend',
-  'entries/msg',
-  'operation',
-  'per second',
-  'p50 ms',
-  'p90 ms',
-  'p99 ms',
-  'p99.9 ms',
-  'max ms',
-  'failed',
-  'check',
-];
-const aligns = leftThenRight(3, head.length - 3);
+/** Before the times. */
+const head = ['backend', 'entries/msg', 'operation', 'per second'];
 /** Of what stands before a note. */
 const LABEL_WIDTH = 9;
 /** Of a note's text; the table is as wide. */
@@ -37,14 +34,16 @@ const NOTE_LENGTH_MAX = 4000;
 export function renderRuns(runs: readonly WrittenRun[], command: string): string {
   const [first] = runs;
   if (first === undefined) return 'nothing was measured';
-  const rows = runs.flatMap(({ record }) => runRows(record));
+  const percentiles = shownPercentiles(runs.flatMap(({ record: { merged } }) => latenciesOf(merged)));
+  const columns = [...head, ...percentiles.map(([title]) => `${title} ms`), 'max ms', 'failed', 'check'];
+  const rows = runs.flatMap(({ record }) => runRows(record, percentiles));
   return [
     describeLoad(
       first.record.settings,
       runs.map(({ record }) => record.settings.cluster),
     ),
     '',
-    renderTable(head, rows, aligns),
+    renderTable(columns, rows, leftThenRight(3, columns.length - 3)),
     ...footnotes(runs.map(({ record }) => record)),
     ...renderRecovery(
       runs.map(({ record }) => record),
@@ -118,14 +117,20 @@ function describeServers(cluster: RunSettings['cluster']): string {
   return distance === undefined ? servers : `${servers}, ${distance} from everybody (each way)`;
 }
 
-function runRows(record: RunRecord): string[][] {
+function latenciesOf({ writeLatencyUs, readLatencyUs, serviceUs }: RunRecord['merged']): LatencyUs[] {
+  return [writeLatencyUs, readLatencyUs, ...(serviceUs === undefined ? [] : [serviceUs])];
+}
+
+function runRows(record: RunRecord, percentiles: typeof TABLE_PERCENTILES): string[][] {
   const { merged, settings, verdict } = record;
   const { backend, entries } = clusterLabels(record);
   const check = checkWord(verdict);
   const failed = formatCount(merged.failed + merged.dropped);
   // What loses writes has no speed.
-  const times = ({ p50, p90, p99, p999, max }: LatencyUs) =>
-    [p50, p90, p99, p999, max].map((us) => (verdict.passed ? formatUsAsMs(us) : '-'));
+  const times = (latency: LatencyUs) => {
+    const cells = [...percentiles.map((each) => percentileCell(latency, each)), formatUsAsMs(latency.max)];
+    return verdict.passed ? cells : cells.map(() => '-');
+  };
   const row = (operation: string, rate: Spread, latency: LatencyUs) => [
     backend,
     entries,
@@ -175,6 +180,7 @@ function runNotes(record: RunRecord): string[] {
   return [
     ...settingsNotes(record),
     ...cpuNotes(repeats),
+    ...generatorNotes(repeats),
     ...checkNotes(record),
     ...describeIncidents(repeats.map(withoutNotices)).map((line, at) => note(at === 0 ? 'incidents' : '', line)),
     ...(interrupted ? [note('INTERRUPT', 'this is what was measured until then')] : []),
@@ -221,6 +227,22 @@ function cpuNotes(repeats: RunRecord['repeats']): string[] {
     note(
       'CPU',
       `of ${(last.windowMs / 1000).toFixed(1)} s: ${servers}, bench ${last.benchCpuSeconds.toFixed(1)} s; ${perCommand}`,
+    ),
+  ];
+}
+
+/** What lies between the servers and the figures. */
+function generatorNotes(repeats: RunRecord['repeats']): string[] {
+  const last = repeats.at(-1)?.generator;
+  if (last === undefined) return [];
+  const { processes, cpuShareMax, loopDelayUs, sentLateUs } = last;
+  const busiest = processes > 1 ? `${processes} processes, the busiest ` : '';
+  const late =
+    sentLateUs === undefined ? '' : `; requests left ${formatUsAsMs(sentLateUs.p99)} ms after they were due (p99)`;
+  return [
+    note(
+      'generator',
+      `${busiest}${Math.round(cpuShareMax * 100)} % of a core; its event loop was late by ${formatUsAsMs(loopDelayUs.p99)} ms (p99), ${formatUsAsMs(loopDelayUs.max)} ms (longest)${late}`,
     ),
   ];
 }

@@ -40,8 +40,18 @@ describe('the table of stages', () => {
       [stages({ write: spread(4000, 11_000), read: spread(0, 0, 0) }, 0.75), follower],
     ]);
     expect(stageTable([run])).toEqual({
-      head: ['', 'write ms', 'disk ms', "followers' disk ms", 'entries/sync', 'busy', 'GC'],
-      rows: [['r', '3.00 (10.0)', '0.500 (0.900)', '0.700 (7.00)', '9', '50.0 %', '1.0 %']],
+      head: [
+        '',
+        'write ms',
+        'disk ms',
+        "followers' disk ms",
+        'entries/sync',
+        'busy',
+        'GC',
+        'generator busy',
+        'generator loop ms',
+      ],
+      rows: [['r', '3.00 (10.0)', '0.500 (0.900)', '0.700 (7.00)', '9', '50.0 %', '1.0 %', '24.0 %', '1.10 (3.20)']],
     });
   });
 

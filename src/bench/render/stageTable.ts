@@ -1,6 +1,6 @@
 import { type TableStyle, tableIn } from '../../cli/table.ts';
 import { wholeRepeats } from '../compare/metrics.ts';
-import type { RunRecord, StageSpread, StagesRecord } from '../results/schema.ts';
+import type { GeneratorRecord, RunRecord, StageSpread, StagesRecord } from '../results/schema.ts';
 import { median } from '../statistics/median.ts';
 import { formatCount, formatUsAsMs, leftThenRight, type RunsTable } from './format.ts';
 
@@ -8,6 +8,7 @@ import { formatCount, formatUsAsMs, leftThenRight, type RunsTable } from './form
 interface Seen {
   readonly leader: StagesRecord | undefined;
   readonly followers: readonly StagesRecord[];
+  readonly generator: GeneratorRecord | undefined;
 }
 
 interface Column {
@@ -30,6 +31,12 @@ const COLUMNS: readonly Column[] = [
   { title: 'entries/message', cell: (all) => meanCell(all, 'entries-per-message') },
   { title: 'busy', cell: (all) => shareCell(all.flatMap(({ leader }) => leader?.loopUtilization ?? [])) },
   { title: 'GC', cell: (all) => shareCell(all.flatMap(({ leader }) => leader?.collectionShare ?? [])) },
+  { title: 'generator busy', cell: (all) => shareCell(all.flatMap(({ generator }) => generator?.cpuShareMax ?? [])) },
+  {
+    title: 'generator loop ms',
+    cell: (all) => msCell(all.flatMap(({ generator }) => generator?.loopDelayUs ?? [])),
+  },
+  { title: 'sent late ms', cell: (all) => msCell(all.flatMap(({ generator }) => generator?.sentLateUs ?? [])) },
 ];
 
 /** Where the servers' time went, a row for each run that can say so; undefined where none can. Columns without a figure are left out. */
@@ -62,16 +69,19 @@ export const STAGES_CAPTION: readonly string[] = [
   'Where the time of writes went on the leader, p50 and in brackets p99. wait: until it stands in the log; quorum: from there',
   'until it is committed; apply, answer: until the connection has its answer; write: all of these; disk: of entries, from the',
   'log until they are durable on that server; loop: how late a timer ran; busy: share of the time in which the thread ran. What',
-  'a client waited beyond write went to its own process, and to the way there and back.',
+  'a client waited beyond write went to its own process, and to the way there and back. generator: of the process that made the',
+  'load, the share of a core that its thread took, and how late its timers ran, p99 and in brackets the longest; sent late: the',
+  'same of how long after it was due a request left.',
 ];
 
-function seenIn({ leader, servers }: RunRecord['repeats'][number]): Seen[] {
+function seenIn({ leader, servers, generator }: RunRecord['repeats'][number]): Seen[] {
   const told = servers.flatMap(({ id, stages }) => (stages == null ? [] : [{ id, stages }]));
   if (told.length === 0) return [];
   return [
     {
       leader: told.find(({ id }) => id === leader)?.stages,
       followers: told.flatMap(({ id, stages }) => (id === leader ? [] : [stages])),
+      generator,
     },
   ];
 }
@@ -83,6 +93,12 @@ function timeCell(spreads: readonly StageSpread[]): string {
   if (counted.length === 0) return NONE;
   const middle = (key: 'p50' | 'p99') => formatUsAsMs(median(counted.map((each) => each[key])));
   return `${middle('p50')} (${middle('p99')})`;
+}
+
+/** p99 and longest. */
+function msCell(times: readonly { readonly p99: number; readonly max: number }[]): string {
+  if (times.length === 0) return NONE;
+  return `${formatUsAsMs(median(times.map(({ p99 }) => p99)))} (${formatUsAsMs(Math.max(...times.map(({ max }) => max)))})`;
 }
 
 function meanCell(all: readonly Seen[], name: string): string {

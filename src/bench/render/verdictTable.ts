@@ -27,7 +27,27 @@ function comparisonLines(comparison: RunComparison, style: TableStyle): string[]
 }
 
 /** How a candidate was compared with the baseline, or why it was not. */
-export function describeComparison({ obstacles, metrics, pairs }: RunComparison): string {
+export function describeComparison(comparison: RunComparison): string {
+  return [describeMethod(comparison), ...describeLimits(comparison)].join(' ');
+}
+
+/** A figure that the generator held back is no figure of the servers. */
+function describeLimits({ baseline, candidate, limits, metrics }: RunComparison): string[] {
+  if (metrics.length === 0) return [];
+  const sides = [
+    [baseline, limits.baseline],
+    [candidate, limits.candidate],
+  ] as const;
+  return sides.flatMap(([run, limit]) =>
+    limit === undefined
+      ? []
+      : [
+          `${nameOf(run)} was ${limit}. It may be better than its figures, so only those verdicts stand that this would not change.`,
+        ],
+  );
+}
+
+function describeMethod({ obstacles, metrics, pairs }: RunComparison): string {
   if (obstacles.length > 0) return `not comparable. ${obstacles.map(describeObstacle).join('; ')}.${hint(obstacles)}`;
   if (metrics.length === 0) return 'no figure that both have.';
   if (metrics[0]!.interval === undefined) {

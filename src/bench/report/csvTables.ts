@@ -66,7 +66,7 @@ function repeatRow(run: RunRecord, repeat: RepeatRecord, round: number): Row {
   const { cluster, load, schedule } = settings;
   const own = cluster.kind === 'own' ? cluster : undefined;
   const started = cluster.kind === 'etcd' ? cluster : own;
-  const { recovery } = repeat;
+  const { recovery, generator } = repeat;
   const figures = verdict.passed;
   return {
     run: run.name,
@@ -96,6 +96,12 @@ function repeatRow(run: RunRecord, repeat: RepeatRecord, round: number): Row {
     failed: repeat.failed,
     dropped: repeat.dropped,
     lag_us_max: repeat.lagUsMax,
+    generator_processes: generator?.processes,
+    generator_cpu_share_max: generator?.cpuShareMax,
+    generator_loop_delay_us_p99: generator?.loopDelayUs.p99,
+    generator_loop_delay_us_max: generator?.loopDelayUs.max,
+    generator_sent_late_us_p99: generator?.sentLateUs?.p99,
+    generator_limited_by: generator?.limitedBy.join(' '),
     others_cpu_share: repeat.othersCpuShare,
     ...(recovery !== undefined && figures
       ? {
@@ -115,8 +121,8 @@ function repeatRow(run: RunRecord, repeat: RepeatRecord, round: number): Row {
 /** Mean, median and quartiles, as the original's plots take them, and the tail. */
 function latencyCells(kind: 'write' | 'read', latency: LatencyUs): Row {
   if (latency.count === 0) return {};
-  const { mean, p25, p50, p75, p90, p95, p99, p999, max } = latency;
-  const cells = { mean, p25, p50, p75, p90, p95, p99, p999, max };
+  const { mean, p25, p50, p75, p90, p95, p99, p999, p9999, max } = latency;
+  const cells = { mean, p25, p50, p75, p90, p95, p99, p999, p9999, max };
   return Object.fromEntries(Object.entries(cells).map(([name, us]) => [`${kind}_${name}_us`, us]));
 }
 

@@ -2,7 +2,14 @@ import { join } from 'node:path';
 import { formatDuration } from '../../goflags/goValues.ts';
 import { ALL_CONDITIONS } from '../compare/comparability.ts';
 import { compareRuns } from '../compare/comparison.ts';
-import { checkWord, formatCount, formatInterval, formatUsAsMs } from '../render/format.ts';
+import {
+  checkWord,
+  formatCount,
+  formatInterval,
+  formatUsAsMs,
+  percentileCell,
+  shownPercentiles,
+} from '../render/format.ts';
 import { describeIncidents } from '../render/incidents.ts';
 import { RECOVERY_CAPTION, recoveryTable } from '../render/recoveryTable.ts';
 import { STAGES_CAPTION, stageTable } from '../render/stageTable.ts';
@@ -103,6 +110,9 @@ function wordsTable(title: string, notes: readonly string[]): ReportTable {
 }
 
 function resultsTable(runs: readonly ReportRun[]): ReportTable {
+  const percentiles = shownPercentiles(
+    runs.flatMap(({ record: { merged } }) => [merged.writeLatencyUs, merged.readLatencyUs]),
+  );
   const rows = runs.flatMap(({ record, throughput }) => {
     const { merged, verdict, repeats } = record;
     const check = checkWord(verdict);
@@ -112,7 +122,7 @@ function resultsTable(runs: readonly ReportRun[]): ReportTable {
     ] as const;
     return kinds.flatMap(([kind, latency]) => {
       if (latency.count === 0) return [];
-      const figures = [latency.p50, latency.p90, latency.p99, latency.p999, latency.max];
+      const figures = [...percentiles.map((each) => percentileCell(latency, each)), formatUsAsMs(latency.max)];
       return [
         [
           record.name,
@@ -120,7 +130,7 @@ function resultsTable(runs: readonly ReportRun[]): ReportTable {
           String(repeats.length),
           throughput === undefined ? '-' : formatCount(Math.round(throughput.mean)),
           formatInterval(throughput),
-          ...figures.map((us) => (verdict.passed ? formatUsAsMs(us) : '-')),
+          ...figures.map((cell) => (verdict.passed ? cell : '-')),
           formatCount(merged.failed + merged.dropped),
           check,
         ],
@@ -138,10 +148,7 @@ function resultsTable(runs: readonly ReportRun[]): ReportTable {
       'rounds',
       'per second',
       'with 95 %',
-      'p50 ms',
-      'p90 ms',
-      'p99 ms',
-      'p99.9 ms',
+      ...percentiles.map(([title]) => `${title} ms`),
       'max ms',
       'failed',
       'check',

@@ -19,6 +19,8 @@ const latency = z.object({
   p95: us,
   p99: us,
   p999: us,
+  /** Not there where an older rkv-bench measured. */
+  p9999: us.optional(),
   max: us,
 });
 
@@ -119,6 +121,19 @@ const second = z.object({
   p50Us: us,
   p99Us: us,
   maxUs: us,
+});
+
+/** What may lie between the servers and the figures: the processes that made the load, in the measured phase. */
+const generator = z.object({
+  processes: z.int().min(1),
+  /** Of one core, what the busiest one's thread took, 0 to 1. */
+  cpuShareMax: z.number().min(0).max(1),
+  /** How late timers ran, of the process where that was worst. */
+  loopDelayUs: z.object({ p99: us, max: us }),
+  /** Open loop: how long after it was due a request left. It is part of the response times. */
+  sentLateUs: z.object({ p50: us, p99: us, max: us }).optional(),
+  /** By what the figures are the generator's rather than the servers': too little of its core was idle; requests left too late. */
+  limitedBy: z.array(z.enum(['cpu', 'late'])),
 });
 
 const verification = z.object({
@@ -226,6 +241,8 @@ const repeat = z.object({
   /** CPU time per completed command, µs, with fractions. */
   benchCpuUsPerCommand: z.number().min(0).nullable(),
   serversCpuUsPerCommand: z.number().min(0).nullable(),
+  /** Not there where an older rkv-bench measured. */
+  generator: generator.optional(),
   /** What other processes took of the machine's cores meanwhile, 0 to 1. */
   othersCpuShare: z.number().min(0).nullable(),
   /** What happened meanwhile that the figures are of as well, in the order of time. */
@@ -310,6 +327,7 @@ export type ServerRecord = z.infer<typeof server>;
 export type StageSpread = z.infer<typeof stageSpread>;
 export type StagesRecord = z.infer<typeof stages>;
 export type SecondRecord = z.infer<typeof second>;
+export type GeneratorRecord = z.infer<typeof generator>;
 export type Verification = z.infer<typeof verification>;
 export type LatencyUs = z.infer<typeof latency>;
 export type Merged = z.infer<typeof merged>;

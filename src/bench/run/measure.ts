@@ -1,23 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { LatencyCsv } from '../../client/load/latencyCsv.ts';
-import { LatencyRecorder, type SecondRow } from '../../client/load/latencyRecorder.ts';
-import {
-  type LoadSession,
-  type LoadSummary,
-  openSessions,
-  type Pace,
-  runLoad,
-} from '../../client/load/loadGenerator.ts';
-import { ServiceRecorder } from '../../client/load/serviceRecorder.ts';
-import { zipfWorkload } from '../../client/load/workload.ts';
-import { makeFolders } from '../../files/folders.ts';
+import type { SecondRow } from '../../client/load/latencyRecorder.ts';
 import { diskFacts, machineFacts } from '../facts/machine.ts';
 import { type CpuSample, residentBytesMax, sampleCpu } from '../facts/processTimes.ts';
-import { latencyUs } from '../merge.ts';
+import { limitsOf } from '../generatorLimits.ts';
+import { added, latencyUs } from '../merge.ts';
 import type { PlannedRun } from '../plan/plan.ts';
 import type { RepeatHistograms } from '../results/repeatHistograms.ts';
 import type {
   DiskFacts,
+  GeneratorRecord,
   Incident,
   LoadSettings,
   Recovery,
@@ -27,12 +18,14 @@ import type {
   StagesRecord,
 } from '../results/schema.ts';
 import type { SystemClient } from '../systems/system.ts';
+import type { Generated, Generator } from './generator.ts';
+import type { GeneratorFigures } from './generatorWatch.ts';
+import { LocalGenerator } from './localGenerator.ts';
 import { leaderOf, localPids } from './servers.ts';
 import { type Interrupts, openTarget, startsServers, type Target } from './target.ts';
 import { verify } from './verify.ts';
 import { Watching } from './watching.ts';
-import { WindowCounter } from './windowCounter.ts';
-import { markFrom, WriteAudit } from './writeAudit.ts';
+import { markFrom } from './writeAudit.ts';
 
 /** Told of a run's course, for people. */
 export interface Progress {
@@ -115,71 +108,40 @@ interface Drive {
 async function driveTarget(drive: Drive): Promise<Measurement | undefined> {
   const { load, target, client, watching, progress, signal } = drive;
   const disk = target.dataDirectory === undefined ? null : await diskFacts(target.dataDirectory);
-  const sessions = await openSessionsUnless(signal, client, load.clients);
-  if (sessions === undefined) return undefined;
+  const generator = newGenerator(drive);
+  if (!(await generator.open())) return undefined;
   const before = await client.statuses();
-  const audit = newAudit(load, drive.repeat);
   if (load.warmupMs > 0) {
     progress.phase('warming-up', load.warmupMs);
-    await runLoad({ ...loadOptions(drive, sessions, audit), durationMs: load.warmupMs, sinks: [audit] });
+    await generator.warmUp(load.warmupMs);
   }
   if (signal.aborted) return undefined;
 
   progress.phase('measuring', load.timeMs);
-  const measured = await measureWindow(drive, sessions, audit, localPids(before));
+  const measured = await measureWindow(drive, generator, localPids(before));
 
   progress.phase('verifying');
   const appliedBefore = leaderOf(before)?.appliedIndex ?? 0;
   const verification = await verify({
     client,
-    audit,
+    audit: generator.audit,
     own: target.own,
     hadFaults: watching.schedule !== undefined,
     appliedBefore,
   });
   const record = await repeatRecord(drive, measured, verification);
-  const { recorder, service, summary, startedAtMs } = measured;
+  const { writes, reads, service, summary, startedAtMs } = measured.generated;
   const windowMs = summary.issuedUntilMs - summary.startedMs;
-  return {
-    record,
-    histograms: { startedAtMs, windowMs, writes: recorder.writes, reads: recorder.reads, service: service?.times },
-    disk,
-  };
+  return { record, histograms: { startedAtMs, windowMs, writes, reads, service }, disk };
 }
 
-/** Servers that do not answer keep a registration waiting for long; nothing is lost by giving it up. */
-async function openSessionsUnless(signal: AbortSignal, client: SystemClient, clients: number) {
-  const giveUp = () => client.close();
-  signal.addEventListener('abort', giveUp, { once: true });
-  try {
-    return await openSessions(client, clients);
-  } catch (error) {
-    if (signal.aborted) return undefined;
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', giveUp);
-  }
-}
-
-function newAudit(load: LoadSettings, repeat: number): WriteAudit {
-  const { keyspace, zipfS, zipfV, payloadBytes, seed } = load;
-  const workload = zipfWorkload({ keyspace, zipfS, zipfV, payloadBytes, seed: seed + repeat });
-  return new WriteAudit(workload, { mark: markFrom(randomBytes(8)), keyspace, payloadBytes });
-}
-
-function loadOptions({ load, client, signal }: Drive, sessions: readonly LoadSession[], audit: WriteAudit) {
-  const pace: Pace =
-    load.ratePerClient === null ? { kind: 'closed' } : { kind: 'open', ratePerClient: load.ratePerClient };
-  return { client, sessions, workload: audit.workload, pace, reads: load.reads, signal };
+function newGenerator({ load, repeat, client, watching, csvFolder, signal }: Drive): Generator {
+  const mark = markFrom(randomBytes(8));
+  return new LocalGenerator({ load, client, seed: load.seed + repeat, mark, sinks: watching.sinks, csvFolder, signal });
 }
 
 interface Measured {
-  readonly startedAtMs: number;
-  readonly summary: LoadSummary;
-  readonly recorder: LatencyRecorder;
-  /** Of an open loop. */
-  readonly service: ServiceRecorder | undefined;
-  readonly counter: WindowCounter;
+  readonly generated: Generated;
   readonly pids: ReadonlyMap<number, number>;
   readonly cpuBefore: CpuSample;
   readonly cpuAfter: CpuSample;
@@ -187,64 +149,22 @@ interface Measured {
   readonly recovery: Recovery | undefined;
   /** By server id. */
   readonly stages: ReadonlyMap<number, StagesRecord>;
-  /** Of the client, from the start of the window. */
-  readonly mended: RepeatRecord['client'];
 }
 
 async function measureWindow(
-  drive: Drive,
-  sessions: readonly LoadSession[],
-  audit: WriteAudit,
+  { load, client, watching, progress }: Drive,
+  generator: Generator,
   pids: ReadonlyMap<number, number>,
 ): Promise<Measured> {
-  const { load, client, watching, progress, csvFolder, signal } = drive;
-  const recorder = new LatencyRecorder((row) => progress.second(row));
-  const counter = new WindowCounter(load.timeMs, signal);
-  const csv = csvFolder === undefined ? undefined : new LatencyCsv(performance.timeOrigin);
-  const service = load.ratePerClient === null ? undefined : new ServiceRecorder();
-  const more = [service, csv].filter((sink) => sink !== undefined);
   await client.beginStages(load.timeMs);
-  const countersBefore = { ...client.counters };
-  const startedAtMs = Date.now();
   const cpuBefore = sampleCpu(pids);
-  const summary = await runLoad({
-    ...loadOptions(drive, sessions, audit),
-    durationMs: load.timeMs,
-    sinks: [audit, recorder, counter, ...watching.sinks, ...more],
-  });
+  const generated = await generator.measure((row) => progress.second(row));
   const cpuAfter = sampleCpu(pids);
   const stages = await client.endStages();
-  const recovery = await watching.schedule?.end(summary.issuedUntilMs);
-  const incidents = watching.end(summary.startedMs);
-  if (csv !== undefined) await writeLatencies(csv, csvFolder!);
-  recorder.finish();
-  const { retries, linksLost, stalls, notLeader } = client.counters;
-  const mended = {
-    retries: retries - countersBefore.retries,
-    linksLost: linksLost - countersBefore.linksLost,
-    stalls: stalls - countersBefore.stalls,
-    notLeader: notLeader - countersBefore.notLeader,
-  };
-  return {
-    startedAtMs,
-    summary,
-    recorder,
-    service,
-    counter,
-    pids,
-    cpuBefore,
-    cpuAfter,
-    incidents,
-    recovery,
-    stages,
-    mended,
-  };
-}
-
-/** As `rkvctl` writes them. */
-async function writeLatencies(csv: LatencyCsv, folder: string): Promise<void> {
-  makeFolders(folder);
-  await csv.write(folder);
+  const { startedMs, issuedUntilMs } = generated.summary;
+  const recovery = await watching.schedule?.end(issuedUntilMs);
+  const incidents = watching.end(startedMs);
+  return { generated, pids, cpuBefore, cpuAfter, incidents, recovery, stages };
 }
 
 async function repeatRecord(
@@ -252,28 +172,29 @@ async function repeatRecord(
   measured: Measured,
   verification: RepeatRecord['verification'],
 ): Promise<RepeatRecord> {
-  const { summary, recorder, counter } = measured;
+  const { generated } = measured;
+  const { summary, writes, reads } = generated;
   const statuses = await client.statuses();
   const windowMs = summary.issuedUntilMs - summary.startedMs;
   const perSecond = (count: number) => (windowMs > 0 ? Math.round((count / windowMs) * 10_000) / 10 : 0);
   return {
-    startedAt: new Date(measured.startedAtMs).toISOString(),
+    startedAt: new Date(generated.startedAtMs).toISOString(),
     round: repeat,
     interrupted: signal.aborted,
     windowMs: Math.round(windowMs),
     issued: summary.issued,
-    writes: recorder.writes.totalCount,
-    reads: recorder.reads.totalCount,
+    writes: writes.totalCount,
+    reads: reads.totalCount,
     failed: summary.failed,
     dropped: summary.dropped,
-    writesPerSecond: perSecond(counter.writes),
-    readsPerSecond: perSecond(counter.reads),
-    writeLatencyUs: latencyUs(recorder.writes),
-    readLatencyUs: latencyUs(recorder.reads),
-    errorsByKind: Object.fromEntries(recorder.failuresByKind),
+    writesPerSecond: perSecond(generated.answeredWrites),
+    readsPerSecond: perSecond(generated.answeredReads),
+    writeLatencyUs: latencyUs(writes),
+    readLatencyUs: latencyUs(reads),
+    errorsByKind: Object.fromEntries(generated.failuresByKind),
     lagUsMax: Math.round(summary.lagMsMax * 1000),
-    client: measured.mended,
-    timeline: recorder.seconds.map(secondRecord),
+    client: generated.mended,
+    timeline: generated.seconds.map(secondRecord),
     servers: statuses.map((status) => ({
       id: status.id,
       address: status.address,
@@ -285,6 +206,7 @@ async function repeatRecord(
     })),
     leader: leaderOf(statuses)?.id ?? null,
     ...cpuRecord(measured),
+    generator: generatorRecord(generated),
     incidents: [...measured.incidents],
     ...(measured.recovery === undefined ? {} : { recovery: measured.recovery }),
     verification,
@@ -307,11 +229,11 @@ function processRecord(id: number, measured: Measured): Pick<ServerRecord, 'cpuS
   };
 }
 
-function cpuRecord({ cpuBefore, cpuAfter, pids, recorder }: Measured) {
+function cpuRecord({ cpuBefore, cpuAfter, pids, generated }: Measured) {
   const bench = cpuAfter.bench - cpuBefore.bench;
   let servers = 0;
   for (const [id, to] of cpuAfter.servers) servers += to - (cpuBefore.servers.get(id) ?? to);
-  const commands = recorder.writes.totalCount + recorder.reads.totalCount;
+  const commands = generated.writes.totalCount + generated.reads.totalCount;
   const perCommand = (seconds: number) => (commands === 0 ? null : rounded((seconds * 1e6) / commands));
   return {
     benchCpuSeconds: rounded(bench),
@@ -327,6 +249,22 @@ function othersShare(before: CpuSample, after: CpuSample, oursSeconds: number): 
   const capacitySeconds = ((after.atMs - before.atMs) / 1000) * machineFacts().cores;
   const others = after.machine - before.machine - oursSeconds;
   return rounded(Math.min(1, Math.max(0, others / capacitySeconds)));
+}
+
+function generatorRecord({ figures, writes, reads }: Generated): GeneratorRecord {
+  const late = added(figures.flatMap(({ sentLate }) => sentLate ?? []));
+  const usAt = (percentile: number) => late.getValueAtPercentile(percentile);
+  const most = (of: (each: GeneratorFigures) => number) => Math.max(...figures.map(of));
+  const noted = {
+    processes: figures.length,
+    cpuShareMax: rounded(most(({ cpuShare }) => cpuShare)),
+    loopDelayUs: {
+      p99: most(({ loopDelayUsP99 }) => loopDelayUsP99),
+      max: most(({ loopDelayUsMax }) => loopDelayUsMax),
+    },
+    ...(late.totalCount === 0 ? {} : { sentLateUs: { p50: usAt(50), p99: usAt(99), max: late.maxValue } }),
+  };
+  return { ...noted, limitedBy: limitsOf(noted, latencyUs(added([writes, reads])).p99) };
 }
 
 function rounded(value: number): number {

@@ -4,7 +4,7 @@ import { keyOf } from '../../client/load/workload.ts';
 import type { Verification } from '../results/schema.ts';
 import type { ServerStatus, SystemClient } from '../systems/system.ts';
 import { leaderOf } from './servers.ts';
-import type { KeyFinding, WriteAudit } from './writeAudit.ts';
+import type { KeyFinding, WriteChecks } from './writeAudit.ts';
 
 /** Lookups under way at once. */
 const LOOKUPS_AT_ONCE = 100;
@@ -23,7 +23,7 @@ const descriptions: Readonly<Record<Exclude<KeyFinding, 'good'>, string>> = {
 
 export interface VerifyOptions {
   readonly client: SystemClient;
-  readonly audit: WriteAudit;
+  readonly audit: WriteChecks;
   /** Nobody else writes to the cluster. */
   readonly own: boolean;
   /** Servers were broken or changed on purpose meanwhile. */
@@ -70,7 +70,7 @@ export async function verify({ client, audit, own, hadFaults, appliedBefore }: V
   }
 }
 
-async function readBack(client: SystemClient, audit: WriteAudit) {
+async function readBack(client: SystemClient, audit: WriteChecks) {
   const keys = audit.keysToRead();
   const problems: string[] = [];
   let foreign = 0;

@@ -14,6 +14,16 @@ const NO_RECORD = -1;
 /** What a key's value says about the writes of this run. */
 export type KeyFinding = 'good' | 'lost' | 'stale' | 'foreign' | 'garbled';
 
+/** What was acknowledged, and how a read that came after all of it is judged. */
+export interface WriteChecks {
+  /** Inserts, to all keys. */
+  readonly acknowledged: number;
+  /** The audited keys with an acknowledged write. */
+  keysToRead(): number[];
+  /** Judges what a linearizable read of a key gave after all requests had ended. */
+  judge(key: number, value: string | undefined): KeyFinding;
+}
+
 /**
  * Follows the writes to a sample of the keys, so that afterwards a read of such a key can be judged: a value may be
  * there only if no acknowledged write began after its own write was acknowledged, which is what linearizability leaves
@@ -21,7 +31,7 @@ export type KeyFinding = 'good' | 'lost' | 'stale' | 'foreign' | 'garbled';
  *
  * It is both a sink of the load and a wrapper of its workload, whose values it marks with the run and their number.
  */
-export class WriteAudit implements LoadSink {
+export class WriteAudit implements LoadSink, WriteChecks {
   readonly workload: Workload;
   /** Of all keys, since the start. */
   acknowledged = 0;
@@ -83,7 +93,6 @@ export class WriteAudit implements LoadSink {
 
   dropped(): void {}
 
-  /** The audited keys with an acknowledged write. */
   keysToRead(): number[] {
     const keys: number[] = [];
     this.ackedBegan.forEach((began, at) => {
@@ -92,7 +101,6 @@ export class WriteAudit implements LoadSink {
     return keys;
   }
 
-  /** Judges what a linearizable read of a key gave after all requests had ended. */
   judge(key: number, value: string | undefined): KeyFinding {
     const ackedBegan = this.ackedBegan[key / this.stride]!;
     if (value === undefined) return ackedBegan > 0 ? 'lost' : 'good';

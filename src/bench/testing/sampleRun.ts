@@ -69,6 +69,7 @@ export function sampleRepeat(writesUs: readonly number[], changes: Partial<Repea
     ],
     leader: 1,
     benchCpuSeconds: 0.25,
+    generator: { processes: 1, cpuShareMax: 0.24, loopDelayUs: { p99: 1100, max: 3200 }, limitedBy: [] },
     benchCpuUsPerCommand: 8,
     serversCpuUsPerCommand: 40,
     othersCpuShare: 0.01,

@@ -27,6 +27,7 @@ export interface LatencyDigest {
   readonly p95Us: number;
   readonly p99Us: number;
   readonly p999Us: number;
+  readonly p9999Us: number;
   readonly maxUs: number;
 }
 
@@ -53,6 +54,7 @@ export function digest(histogram: Histogram): LatencyDigest {
     p95Us: at(95),
     p99Us: at(99),
     p999Us: at(99.9),
+    p9999Us: at(99.99),
     maxUs: histogram.totalCount === 0 ? 0 : histogram.maxValue,
   };
 }

@@ -66,8 +66,11 @@ export type Pace = { readonly kind: 'closed' } | { readonly kind: 'open'; readon
 export interface LoadSink {
   /** Requests are issued from now on. */
   started?(nowMs: number): void;
-  /** About to be sent; `slot` is this request's alone until it completes or fails. `Workload.nextValue` comes after this. */
-  issued?(slot: number, read: boolean, key: number): void;
+  /**
+   * About to be sent, `lateMs` after it was due (open loop); `slot` is this request's alone until it completes or fails. `Workload.nextValue`
+   * comes after this.
+   */
+  issued?(slot: number, read: boolean, key: number, lateMs: number): void;
   /**
    * `fromMs`: when the request was due (open loop) or sent (closed loop). `turnMs`: when it was sent, or when the answer before on its session
    * came, whichever was later.
@@ -279,7 +282,7 @@ class LoadRun implements LoadListener {
     this.issued++;
     const deadlineMs = fromMs + this.timeoutMs;
     const key = workload.nextKey();
-    for (const sink of this.options.sinks) sink.issued?.(slot, read, key);
+    for (const sink of this.options.sinks) sink.issued?.(slot, read, key, sentMs - fromMs);
     if (read) this.options.client.submitLookup(workload.keyText(key), this, slot, deadlineMs);
     else {
       const session = this.sessions[client]!;
