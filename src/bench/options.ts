@@ -1,6 +1,13 @@
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { anyNumber } from '../cli/runCommander.ts';
 import { parseAddresses } from '../client/addresses.ts';
+import {
+  KEY_DISTRIBUTIONS,
+  type KeyDistribution,
+  WORKLOAD_NAMES,
+  type WorkloadName,
+  YCSB_NAMES,
+} from '../client/load/ycsb.ts';
 import { parseDurationMs } from '../goflags/goValues.ts';
 import { CONDITIONS, type Condition } from './compare/comparability.ts';
 import { EXPERIMENT_NAMES, EXPERIMENTS } from './experiments/experiments.ts';
@@ -24,6 +31,8 @@ export interface BenchFlags extends SettingFlags {
   readonly warmup: number;
   readonly reads: readonly number[];
   readonly payload: readonly number[];
+  readonly workload?: readonly WorkloadName[];
+  readonly requestdistribution?: readonly KeyDistribution[];
   readonly keyspace: number;
   readonly zipfs: number;
   readonly zipfv: number;
@@ -121,7 +130,19 @@ function addMeasuringOptions(command: Command, takesScenario = true): Command {
     .addOption(timeOption('--warmup <duration>', 'how long to drive before that', 2000, '2s'))
     .addOption(listOption('--reads <fraction>', 'fraction of lookups, 0 to 1', 0))
     .addOption(listOption('--payload <bytes>', 'bytes of a value, at least 16', 16))
-    .option('--keyspace <n>', 'number of keys', anyNumber, 10_000)
+    .addOption(
+      new Option(
+        '--workload <name>',
+        `original, which is made of these options, or YCSB's ${YCSB_NAMES.join(', ')}; a list measures each (default: original)`,
+      ).argParser(namesOf(WORKLOAD_NAMES)),
+    )
+    .addOption(
+      new Option(
+        '--requestdistribution <kind>',
+        `how YCSB's workloads draw keys, where not by their own: ${KEY_DISTRIBUTIONS.join(', ')}; a list measures each`,
+      ).argParser(namesOf(KEY_DISTRIBUTIONS)),
+    )
+    .option('--keyspace <n>', 'number of keys; of YCSB, its record count', anyNumber, 10_000)
     .option('--zipfs <s>', 'exponent of the Zipf distribution of keys', anyNumber, 1.1)
     .option('--zipfv <v>', 'offset of the Zipf distribution of keys', anyNumber, 4)
     .option('--seed <n>', 'equal seeds draw equal keys', anyNumber, 1)
@@ -287,6 +308,8 @@ export function requestOf(flags: Omit<BenchFlags, 'failIf'>): BenchRequest {
     warmupMs: flags.warmup,
     reads: flags.reads,
     payloads: flags.payload,
+    workloads: flags.workload,
+    requestDistributions: flags.requestdistribution,
     keyspace: flags.keyspace,
     zipfS: flags.zipfs,
     zipfV: flags.zipfv,
@@ -330,6 +353,16 @@ function percent(text: string): number {
   const [, value] = /^(\d+(?:\.\d+)?)\s*%$/.exec(text.trim()) ?? [];
   if (value === undefined) throw new InvalidArgumentError('Expected a share such as 3%.');
   return Number(value) / 100;
+}
+
+/** Reads a list of known names. */
+function namesOf<N extends string>(known: readonly N[]): (text: string) => N[] {
+  return (text) =>
+    list(text).map((name) => {
+      const found = known.find((each) => each === name);
+      if (found === undefined) throw new InvalidArgumentError(`Expected some of ${known.join(', ')}.`);
+      return found;
+    });
 }
 
 function duration(text: string): number {

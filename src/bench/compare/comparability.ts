@@ -1,4 +1,5 @@
-import type { RunRecord } from '../results/schema.ts';
+import { YCSB } from '../../client/load/ycsb.ts';
+import type { LoadSettings, RunRecord } from '../results/schema.ts';
 
 /** What two runs have to have in common for their figures to be compared. `--across` says that one of them is the variable. */
 export const CONDITIONS = ['durability', 'load', 'reads', 'payload', 'scenario', 'distance', 'machine'] as const;
@@ -53,7 +54,8 @@ function factsOf({ settings, disk, machine }: RunRecord): Map<string, Fact> {
     ['requests a second of a client', 'load', load.ratePerClient === null ? '-' : String(load.ratePerClient)],
     ['clients', 'load', String(load.clients)],
     ['calls', 'load', isEtcd ? undefined : load.rpc],
-    ['keys', 'load', `${load.keyspace}, Zipf ${load.zipfS}, ${load.zipfV}`],
+    ['workload', 'load', load.workload ?? 'original'],
+    ['keys', 'load', keysOf(load)],
     ['lookups', 'reads', String(load.reads)],
     ['bytes of a value', 'payload', String(load.payloadBytes)],
     ['scenario', 'scenario', schedule === undefined ? 'none' : `${schedule.name}: ${JSON.stringify(schedule.steps)}`],
@@ -63,6 +65,11 @@ function factsOf({ settings, disk, machine }: RunRecord): Map<string, Fact> {
     ['platform', 'machine', machine.platform],
   ];
   return new Map(facts.map(([fact, condition, value]) => [fact, { condition, value }]));
+}
+
+function keysOf({ keyspace, workload, requestDistribution, zipfS, zipfV }: LoadSettings): string {
+  if (workload === undefined) return `${keyspace}, Zipf ${zipfS}, ${zipfV}`;
+  return `${keyspace}, ${requestDistribution ?? YCSB[workload].distribution}`;
 }
 
 function distanceOf(cluster: RunRecord['settings']['cluster']): string {

@@ -113,6 +113,7 @@ describe('obstaclesBetween', () => {
     ['load', withLoad({ ratePerClient: 5 })],
     ['load', withLoad({ clients: 3 })],
     ['load', withLoad({ rpc: 'unary' as const })],
+    ['load', withLoad({ workload: 'ycsb-a' as const })],
     ['reads', withLoad({ reads: 0.5 })],
     ['payload', withLoad({ payloadBytes: 64 })],
     [

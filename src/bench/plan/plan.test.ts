@@ -33,6 +33,20 @@ describe('planBench', () => {
     expect(problemOf({ distanceMs: 20, targets: [running] })).toContain('--distance: the servers');
   });
 
+  it("takes YCSB's workloads for an axis, which say themselves what share of the requests are lookups", () => {
+    const runs = plan({ name: 'y', workloads: ['original', 'ycsb-a', 'ycsb-d'] });
+    expect(runs.map(({ name }) => name)).toEqual(['y-gorums-original', 'y-gorums-ycsb-a', 'y-gorums-ycsb-d']);
+    expect(runs.map(({ settings: { load } }) => [load.workload, load.reads])).toEqual([
+      [undefined, 0],
+      ['ycsb-a', 0.5],
+      ['ycsb-d', 0.95],
+    ]);
+    const [uniform] = plan({ workloads: ['ycsb-b'], requestDistributions: ['uniform'] });
+    expect(uniform!.settings.load).toMatchObject({ workload: 'ycsb-b', requestDistribution: 'uniform' });
+    expect(problemOf({ workloads: ['ycsb-a'], reads: [0.3] })).toContain('--reads: expected none beside --workload');
+    expect(problemOf({ requestDistributions: ['uniform'] })).toContain("--requestdistribution: expected one of YCSB's");
+  });
+
   it('fills in the defaults', () => {
     const [run] = plan({});
     expect(run!.name).toBe('20300102-030405-gorums');

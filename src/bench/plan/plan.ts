@@ -1,3 +1,4 @@
+import { type KeyDistribution, WORKLOAD_NAMES, type WorkloadName, YCSB, YCSB_NAMES } from '../../client/load/ycsb.ts';
 import { formatDuration } from '../../goflags/goValues.ts';
 import { defaultText, settingTexts } from '../../settings/values.ts';
 import { durationMs } from '../../yaml/values.ts';
@@ -29,6 +30,10 @@ export interface BenchRequest {
   readonly warmupMs: number;
   readonly reads: readonly number[];
   readonly payloads: readonly number[];
+  /** The original's where nothing is said. */
+  readonly workloads?: readonly WorkloadName[] | undefined;
+  /** How the keys of YCSB's are drawn, where it is not as they say. */
+  readonly requestDistributions?: readonly KeyDistribution[] | undefined;
   readonly keyspace: number;
   readonly zipfS: number;
   readonly zipfV: number;
@@ -258,6 +263,18 @@ function loadAxes(request: BenchRequest): Axis<LoadSettings>[] {
       (share) => `r${share}`,
       (load, reads) => ({ ...load, reads }),
     ),
+    axisOf<LoadSettings, WorkloadName>(
+      'workload',
+      request.workloads ?? ['original'],
+      (workload) => workload,
+      (load, workload) => (workload === 'original' ? load : { ...load, workload, reads: YCSB[workload].reads }),
+    ),
+    axisOf<LoadSettings, KeyDistribution | undefined>(
+      'requestdistribution',
+      request.requestDistributions ?? [undefined],
+      (distribution) => distribution ?? '',
+      (load, distribution) => (distribution === undefined ? load : { ...load, requestDistribution: distribution }),
+    ),
   ];
 }
 
@@ -287,6 +304,7 @@ function loadProblems(request: Timed): string[] {
       `--zipfs: expected an exponent above 1, got ${request.zipfS}`,
     ],
     [request.zipfV >= 1 && Number.isFinite(request.zipfV), `--zipfv: expected an offset from 1, got ${request.zipfV}`],
+    ...workloadChecks(request),
     [Number.isSafeInteger(request.seed), `--seed: expected a whole number, got ${request.seed}`],
     [
       request.name === undefined || NAME.test(request.name),
@@ -294,6 +312,31 @@ function loadProblems(request: Timed): string[] {
     ],
   ];
   return failed(checks);
+}
+
+function workloadChecks({
+  workloads = ['original'],
+  requestDistributions,
+  reads,
+  schedule,
+}: Timed): [boolean, string][] {
+  const isYcsb = workloads.some((workload) => workload !== 'original');
+  const isOriginal = workloads.includes('original');
+  return [
+    [workloads.length > 0, `--workload: expected some of ${WORKLOAD_NAMES.join(', ')}`],
+    [
+      !isYcsb || reads.every((share) => share === 0),
+      `--reads: expected none beside --workload ${workloads.join(',')}: YCSB's workloads say how many requests are lookups`,
+    ],
+    [
+      requestDistributions === undefined || !isOriginal,
+      `--requestdistribution: expected one of YCSB's workloads with it (${YCSB_NAMES.join(', ')}): the original's keys are drawn by --zipfs and --zipfv`,
+    ],
+    [
+      schedule === undefined || !workloads.includes('ycsb-c'),
+      '--workload: ycsb-c has no inserts, by which a recovery is told',
+    ],
+  ];
 }
 
 function roundProblems({ rounds, precision, roundsMax }: BenchRequest): string[] {

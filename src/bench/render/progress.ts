@@ -6,11 +6,12 @@ import { formatCount, formatUsAsMs } from './format.ts';
 
 const REDRAW_INTERVAL_MS = 100;
 const BAR_WIDTH = 24;
-const PHASE_WIDTH = 16;
+const PHASE_WIDTH = 17;
 
 const phases = {
   starting: 'starting servers',
   connecting: 'connecting',
+  filling: 'inserting records',
   'warming-up': 'warming up',
   measuring: 'measuring',
   verifying: 'checking',

@@ -1,7 +1,8 @@
 import { printable } from '../../cli/printable.ts';
 import { renderTable } from '../../cli/table.ts';
+import { YCSB, type YcsbName } from '../../client/load/ycsb.ts';
 import { formatDuration } from '../../goflags/goValues.ts';
-import type { LatencyUs, RepeatRecord, RunRecord, RunSettings, Spread } from '../results/schema.ts';
+import type { LatencyUs, LoadSettings, RepeatRecord, RunRecord, RunSettings, Spread } from '../results/schema.ts';
 import {
   checkWord,
   formatCount,
@@ -101,10 +102,21 @@ export function describeLoad(
     ratePerClient === null
       ? 'each sends its next request when the last is answered (closed loop)'
       : `each sends ${formatCount(ratePerClient)} requests a second whatever the answers do (open loop)`;
+  const what =
+    load.workload === undefined
+      ? `insert${clients === 1 ? 's' : ''} ${payloadBytes}-byte values over ${formatCount(keyspace)} keys${share}`
+      : `run${clients === 1 ? 's' : ''} ${describeWorkload(load, load.workload)}`;
   const times = repeats > 1 ? `, ${repeats} times` : '';
-  const who = clients === 1 ? '1 client inserts' : `${formatCount(clients)} clients insert`;
+  const who = clients === 1 ? '1 client' : `${formatCount(clients)} clients`;
   const story = schedule === undefined ? '' : `\nMeanwhile: ${printable(schedule.name)}.`;
-  return `${servers}. ${who} ${payloadBytes}-byte values over ${formatCount(keyspace)} keys${share} for ${formatDuration(timeMs)}${times};\n${pace}.${story}`;
+  return `${servers}. ${who} ${what} for ${formatDuration(timeMs)}${times};\n${pace}.${story}`;
+}
+
+/** `YCSB A (50 % lookups, 50 % update) on 10,000 records of 16 bytes, keys zipfian`. */
+function describeWorkload({ keyspace, payloadBytes, requestDistribution }: LoadSettings, name: YcsbName): string {
+  const { reads, writes, distribution } = YCSB[name];
+  const others = reads === 1 ? '' : `, ${formatCount((1 - reads) * 100)} % ${writes}`;
+  return `${name.toUpperCase().replace('-', ' ')} (${formatCount(reads * 100)} % lookups${others}) on ${formatCount(keyspace)} records of ${payloadBytes} bytes, keys ${requestDistribution ?? distribution},`;
 }
 
 function describeServers(cluster: RunSettings['cluster']): string {
@@ -141,12 +153,17 @@ function runRows(record: RunRecord, percentiles: typeof TABLE_PERCENTILES): stri
     check,
   ];
   const rows: string[][] = [];
-  if (settings.load.reads < 1) rows.push(row('insert', merged.writesPerSecond, merged.writeLatencyUs));
+  if (settings.load.reads < 1) rows.push(row(writesOf(settings.load), merged.writesPerSecond, merged.writeLatencyUs));
   if (settings.load.reads > 0) rows.push(row('lookup', merged.readsPerSecond, merged.readLatencyUs));
   if (merged.serviceUs !== undefined) {
     rows.push([backend, entries, 'service', '-', ...times(merged.serviceUs), '-', check]);
   }
   return rows;
+}
+
+/** A lookup and the insert that follows it are one request. */
+function writesOf({ workload }: LoadSettings): string {
+  return workload !== undefined && YCSB[workload].writes === 'read-modify-write' ? 'lookup+insert' : 'insert';
 }
 
 /** What the servers say of themselves stands above what was asked for. */

@@ -30,11 +30,15 @@ export function commandOf({ cluster, schedule, load, repeats }: RunSettings, nam
   if (load.ratePerClient !== null) add('throughput', load.ratePerClient);
   add('time', formatDuration(load.timeMs));
   add('warmup', formatDuration(load.warmupMs));
-  add('reads', load.reads);
+  if (load.workload === undefined) add('reads', load.reads);
+  else add('workload', load.workload);
+  if (load.requestDistribution !== undefined) add('requestdistribution', load.requestDistribution);
   add('payload', load.payloadBytes);
   add('keyspace', load.keyspace);
-  add('zipfs', load.zipfS);
-  add('zipfv', load.zipfV);
+  if (load.workload === undefined) {
+    add('zipfs', load.zipfS);
+    add('zipfv', load.zipfV);
+  }
   add('seed', load.seed);
   add('rpc', load.rpc);
   add('runs', repeats);

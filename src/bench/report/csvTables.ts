@@ -87,6 +87,7 @@ function repeatRow(run: RunRecord, repeat: RepeatRecord, round: number): Row {
     rate_per_client: load.ratePerClient,
     payload_bytes: load.payloadBytes,
     reads_share: load.reads,
+    workload: load.workload ?? 'original',
     check: repeat.verification.status,
     window_ms: repeat.windowMs,
     ...(figures ? { writes_per_second: repeat.writesPerSecond, reads_per_second: repeat.readsPerSecond } : {}),

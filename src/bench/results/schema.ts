@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { KEY_DISTRIBUTIONS, YCSB_NAMES } from '../../client/load/ycsb.ts';
 import { ETCD_SCHEMAS, FIELD_SCHEMAS } from './settingFields.ts';
 
 /** Raised when a field changes its meaning or goes; a reader takes what is as old as itself or older. */
@@ -66,8 +67,13 @@ const settings = z.object({
     reads: z.number().min(0).max(1),
     payloadBytes: z.int().min(1),
     keyspace: z.int().min(1),
+    /** Of the original's workload. */
     zipfS: z.number(),
     zipfV: z.number(),
+    /** One of YCSB's, with as many records as `keyspace` says; the original's where it is not there. */
+    workload: z.enum(YCSB_NAMES).optional(),
+    /** How its keys are drawn, where that was asked for. */
+    requestDistribution: z.enum(KEY_DISTRIBUTIONS).optional(),
     seed: z.int(),
     rpc: z.enum(['stream', 'unary']),
   }),

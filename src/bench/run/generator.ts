@@ -5,12 +5,14 @@ import type { RepeatRecord } from '../results/schema.ts';
 import type { GeneratorFigures } from './generatorWatch.ts';
 import type { WriteChecks } from './writeAudit.ts';
 
-/** Makes the load of a run: sessions, a warm-up, and what is measured, in that order. */
+/** Makes the load of a run: sessions, what is there before, a warm-up, and what is measured, in that order. */
 export interface Generator {
   /** What was acknowledged, warm-up included; once all requests have ended. */
   readonly audit: WriteChecks;
   /** Registers the clients. False where it was stopped meanwhile. */
   open(): Promise<boolean>;
+  /** Inserts what has to be there before, of a workload that has such. */
+  fill(): Promise<void>;
   /** Drives the servers for `durationMs` without measuring. */
   warmUp(durationMs: number): Promise<void>;
   /** `onSecond` hears of each second when it is over. */

@@ -9,7 +9,8 @@ import {
   runLoad,
 } from '../../client/load/loadGenerator.ts';
 import { ServiceRecorder } from '../../client/load/serviceRecorder.ts';
-import { zipfWorkload } from '../../client/load/workload.ts';
+import { type Workload, zipfWorkload } from '../../client/load/workload.ts';
+import { fillingWorkload, recordsOfPart, ycsbWorkload } from '../../client/load/ycsb.ts';
 import { makeFolders } from '../../files/folders.ts';
 import type { LoadSettings } from '../results/schema.ts';
 import type { SystemClient } from '../systems/system.ts';
@@ -18,11 +19,17 @@ import { GeneratorWatch } from './generatorWatch.ts';
 import { WindowCounter } from './windowCounter.ts';
 import { WriteAudit } from './writeAudit.ts';
 
+/** So that parts of one round have no seed of another round's. */
+const SEEDS_APART = 1_000_003;
+
 export interface LocalGeneratorOptions {
   readonly load: LoadSettings;
   readonly client: SystemClient;
   /** Of keys and values. */
   readonly seed: number;
+  /** Of several processes that make load together: which one, from 0, and how many. */
+  readonly part: number;
+  readonly parts: number;
   /** Eight characters of its own for every run, at the front of its values. */
   readonly mark: string;
   /** Told of what is measured, too. */
@@ -40,8 +47,8 @@ export class LocalGenerator implements Generator {
 
   constructor(options: LocalGeneratorOptions) {
     this.options = options;
-    const { keyspace, zipfS, zipfV, payloadBytes } = options.load;
-    const workload = zipfWorkload({ keyspace, zipfS, zipfV, payloadBytes, seed: options.seed });
+    const { keyspace, payloadBytes } = options.load;
+    const workload = workloadOf(options);
     this.audit = new WriteAudit(workload, { mark: options.mark, keyspace, payloadBytes });
   }
 
@@ -59,6 +66,22 @@ export class LocalGenerator implements Generator {
     } finally {
       signal.removeEventListener('abort', giveUp);
     }
+  }
+
+  /** YCSB's records are there before anything is measured. */
+  async fill(): Promise<void> {
+    const { load, part, parts, client, signal } = this.options;
+    if (load.workload === undefined) return;
+    const { audit, sessions } = this;
+    await runLoad({
+      client,
+      sessions,
+      workload: fillingWorkload(audit.workload, load.keyspace, part, parts),
+      pace: { kind: 'closed' },
+      count: Math.ceil(recordsOfPart(load.keyspace, part, parts) / sessions.length),
+      signal,
+      sinks: [audit],
+    });
   }
 
   async warmUp(durationMs: number): Promise<void> {
@@ -121,6 +144,22 @@ export class LocalGenerator implements Generator {
   close(): void {
     this.options.client.close();
   }
+}
+
+/** Those of other parts draw keys of their own, and make new ones of their own. */
+function workloadOf({ load, seed, part, parts }: LocalGeneratorOptions): Workload {
+  const { keyspace, zipfS, zipfV, payloadBytes, workload, requestDistribution } = load;
+  const ownSeed = seed + part * SEEDS_APART;
+  if (workload === undefined) return zipfWorkload({ keyspace, zipfS, zipfV, payloadBytes, seed: ownSeed });
+  return ycsbWorkload({
+    name: workload,
+    distribution: requestDistribution,
+    records: keyspace,
+    payloadBytes,
+    seed: ownSeed,
+    part,
+    parts,
+  });
 }
 
 /** As `rkvctl` writes them. */

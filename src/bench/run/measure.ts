@@ -30,7 +30,7 @@ import { markFrom } from './writeAudit.ts';
 /** Told of a run's course, for people. */
 export interface Progress {
   phase(
-    phase: 'starting' | 'connecting' | 'warming-up' | 'measuring' | 'verifying' | 'stopping',
+    phase: 'starting' | 'connecting' | 'filling' | 'warming-up' | 'measuring' | 'verifying' | 'stopping',
     durationMs?: number,
   ): void;
   second(row: SecondRow): void;
@@ -111,6 +111,8 @@ async function driveTarget(drive: Drive): Promise<Measurement | undefined> {
   const generator = newGenerator(drive);
   if (!(await generator.open())) return undefined;
   const before = await client.statuses();
+  if (load.workload !== undefined) progress.phase('filling');
+  await generator.fill();
   if (load.warmupMs > 0) {
     progress.phase('warming-up', load.warmupMs);
     await generator.warmUp(load.warmupMs);
@@ -137,7 +139,17 @@ async function driveTarget(drive: Drive): Promise<Measurement | undefined> {
 
 function newGenerator({ load, repeat, client, watching, csvFolder, signal }: Drive): Generator {
   const mark = markFrom(randomBytes(8));
-  return new LocalGenerator({ load, client, seed: load.seed + repeat, mark, sinks: watching.sinks, csvFolder, signal });
+  return new LocalGenerator({
+    load,
+    client,
+    seed: load.seed + repeat,
+    part: 0,
+    parts: 1,
+    mark,
+    sinks: watching.sinks,
+    csvFolder,
+    signal,
+  });
 }
 
 interface Measured {

@@ -21,7 +21,7 @@ function newAudit(keyspace = 10) {
     audit,
     begin(slot: number, key: number): string {
       audit.issued(slot, false, key);
-      return text.decode(audit.workload.nextValue());
+      return text.decode(audit.workload.nextValue(slot));
     },
     acknowledge: (slot: number) => audit.completed(false, 0, 0, slot),
   };
@@ -45,6 +45,27 @@ describe('WriteAudit', () => {
     expect(audit.judge(1, first)).toBe('stale');
     expect(audit.judge(1, undefined)).toBe('lost');
     expect(audit.acknowledged).toBe(2);
+  });
+
+  it('marks the value of the slot that it is for, whatever was begun meanwhile', () => {
+    const { audit, acknowledge } = newAudit();
+    audit.issued(0, false, 1);
+    audit.issued(1, false, 2);
+    const valueIn = (slot: number) => text.decode(audit.workload.nextValue(slot));
+    const [second, first] = [valueIn(1), valueIn(0)];
+    acknowledge(0);
+    acknowledge(1);
+    expect([audit.judge(1, first), audit.judge(2, second)]).toEqual(['good', 'good']);
+    expect([audit.judge(1, second), audit.judge(2, first)]).toEqual(['garbled', 'garbled']);
+  });
+
+  it('follows keys that were not there at first', () => {
+    const { audit, begin, acknowledge } = newAudit(10);
+    const value = begin(0, 123);
+    expect(audit.judge(123, undefined)).toBe('good');
+    acknowledge(0);
+    expect(audit.keysToRead()).toEqual([123]);
+    expect([audit.judge(123, value), audit.judge(123, undefined)]).toEqual(['good', 'lost']);
   });
 
   it('takes either of two writes at the same time', () => {

@@ -42,7 +42,7 @@ export class WriteAudit implements LoadSink, WriteChecks {
   private clock = 0;
   private nextNumber = 0;
   /** By key / stride: when the latest of its acknowledged writes began; 0 where none was. */
-  private readonly ackedBegan: Float64Array;
+  private ackedBegan: Float64Array;
   /** Records of writes, ascending by number. */
   private recorded = 0;
   private number = new Float64Array(FIRST_RECORDS);
@@ -51,8 +51,6 @@ export class WriteAudit implements LoadSink, WriteChecks {
   /** 0: not acknowledged. */
   private acked = new Float64Array(FIRST_RECORDS);
   private readonly slotRecord: number[] = [];
-  /** Of the write that is being issued; NO_RECORD where its key is not followed. */
-  private issuing = NO_RECORD;
 
   /** `mark`: eight characters of its own for every run. `keyspace` as the workload draws from it. */
   constructor(
@@ -67,13 +65,11 @@ export class WriteAudit implements LoadSink, WriteChecks {
     this.stride = Math.max(1, Math.ceil(keyspace / AUDITED_KEYS_MAX));
     this.ackedBegan = new Float64Array(Math.ceil(keyspace / this.stride));
     this.value = new Uint8Array(payloadBytes);
-    this.workload = { ...inner, nextValue: () => this.markedValue(inner.nextValue()) };
+    this.workload = { ...inner, nextValue: (slot) => this.markedValue(slot, inner.nextValue(slot)) };
   }
 
   issued(slot: number, read: boolean, key: number): void {
-    this.issuing = NO_RECORD;
-    if (!read && key % this.stride === 0) this.issuing = this.record(key);
-    this.slotRecord[slot] = this.issuing;
+    this.slotRecord[slot] = read || key % this.stride !== 0 ? NO_RECORD : this.record(key);
   }
 
   completed(read: boolean, _fromMs: number, _endMs: number, slot: number): void {
@@ -84,6 +80,8 @@ export class WriteAudit implements LoadSink, WriteChecks {
     this.slotRecord[slot] = NO_RECORD;
     this.acked[record] = ++this.clock;
     const at = this.key[record]! / this.stride;
+    // New keys may come while it runs.
+    if (at >= this.ackedBegan.length) this.ackedBegan = enlarged(this.ackedBegan, Float64Array, at + 1);
     if (this.began[record]! > this.ackedBegan[at]!) this.ackedBegan[at] = this.began[record]!;
   }
 
@@ -102,7 +100,7 @@ export class WriteAudit implements LoadSink, WriteChecks {
   }
 
   judge(key: number, value: string | undefined): KeyFinding {
-    const ackedBegan = this.ackedBegan[key / this.stride]!;
+    const ackedBegan = this.lastAckedBegan(key);
     if (value === undefined) return ackedBegan > 0 ? 'lost' : 'good';
     if (!value.startsWith(this.mark)) return ackedBegan > 0 ? 'foreign' : 'good';
     const number = decodeNumber(value);
@@ -115,6 +113,10 @@ export class WriteAudit implements LoadSink, WriteChecks {
     return acked === 0 || acked > ackedBegan ? 'good' : 'stale';
   }
 
+  private lastAckedBegan(key: number): number {
+    return this.ackedBegan[key / this.stride] ?? 0;
+  }
+
   private record(key: number): number {
     if (this.recorded === this.number.length) this.makeRoom();
     const record = this.recorded++;
@@ -125,13 +127,14 @@ export class WriteAudit implements LoadSink, WriteChecks {
     return record;
   }
 
-  private markedValue(inner: Uint8Array): Uint8Array {
-    const { value, mark, issuing } = this;
+  private markedValue(slot: number, inner: Uint8Array): Uint8Array {
+    const { value, mark } = this;
+    const record = this.slotRecord[slot] ?? NO_RECORD;
     value.set(inner);
     for (let at = 0; at < MARK_LENGTH; at++) value[at] = mark.charCodeAt(at);
     // Other keys' values are never read back; their number stays what the workload drew.
-    if (issuing === NO_RECORD) return value;
-    let rest = this.number[issuing]!;
+    if (record === NO_RECORD) return value;
+    let rest = this.number[record]!;
     for (let at = MARK_LENGTH + NUMBER_LENGTH - 1; at >= MARK_LENGTH; at--) {
       value[at] = DIGIT_CODES[rest % 64]!;
       rest = Math.floor(rest / 64);
@@ -145,7 +148,7 @@ export class WriteAudit implements LoadSink, WriteChecks {
     let kept = 0;
     for (let record = 0; record < this.recorded; record++) {
       const acked = this.acked[record]!;
-      if (acked !== 0 && acked <= this.ackedBegan[this.key[record]! / this.stride]!) continue;
+      if (acked !== 0 && acked <= this.lastAckedBegan(this.key[record]!)) continue;
       this.number[kept] = this.number[record]!;
       this.key[kept] = this.key[record]!;
       this.began[kept] = this.began[record]!;
@@ -177,8 +180,8 @@ export class WriteAudit implements LoadSink, WriteChecks {
   }
 }
 
-function enlarged<A extends Float64Array | Int32Array>(from: A, make: new (length: number) => A): A {
-  const to = new make(2 * from.length);
+function enlarged<A extends Float64Array | Int32Array>(from: A, make: new (length: number) => A, lengthMin = 0): A {
+  const to = new make(Math.max(2 * from.length, lengthMin));
   to.set(from);
   return to;
 }

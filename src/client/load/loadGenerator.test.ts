@@ -70,6 +70,30 @@ describe('closed loop', () => {
     expect(cluster.applied.length).toBe(recorder.writes.totalCount);
   });
 
+  it('looks a key up before it inserts it where the workload says so: one request, which is a write', async () => {
+    const { cluster, recorder, run } = await setUp(4);
+    const asked: string[] = [];
+    const keys: number[] = [];
+    const inner = workload();
+    const readsFirst = {
+      ...inner,
+      readsFirst: true,
+      keyText: (key: number) => {
+        asked.push(inner.keyText(key));
+        return inner.keyText(key);
+      },
+      inserted: (key: number) => keys.push(key),
+    };
+    const summary = await run({ count: 50, workload: readsFirst });
+    recorder.finish();
+    expect(summary).toMatchObject({ issued: 200, completed: 200, failed: 0 });
+    expect(recorder.writes.totalCount).toBe(200);
+    expect(recorder.reads.totalCount).toBe(0);
+    const written = cluster.applied.map(({ key }) => key);
+    expect(written.sort()).toEqual(asked.sort());
+    expect(keys.map(inner.keyText).sort()).toEqual(written);
+  });
+
   it('ends after its duration and at a signal, with nothing left open', async () => {
     const { client, run } = await setUp(3);
     const timed = await run({ durationMs: 30 });

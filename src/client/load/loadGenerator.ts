@@ -143,6 +143,10 @@ class LoadRun implements LoadListener {
   private readonly countMax: number;
   private readonly slotClient: Int32Array;
   private readonly slotRead: Uint8Array;
+  private readonly slotKey: Float64Array;
+  /** Its key is being looked up before it is inserted. */
+  private readonly slotReadsFirst: Uint8Array;
+  private readonly slotDeadlineMs: Float64Array;
   private readonly slotFromMs: Float64Array;
   private readonly slotSentMs: Float64Array;
   private readonly freeSlots: Int32Array;
@@ -179,6 +183,9 @@ class LoadRun implements LoadListener {
     const slots = options.pace.kind === 'closed' ? clients : (options.inFlightMax ?? IN_FLIGHT_MAX);
     this.slotClient = new Int32Array(slots);
     this.slotRead = new Uint8Array(slots);
+    this.slotKey = new Float64Array(slots);
+    this.slotReadsFirst = new Uint8Array(slots);
+    this.slotDeadlineMs = new Float64Array(slots);
     this.slotFromMs = new Float64Array(slots);
     this.slotSentMs = new Float64Array(slots);
     this.freeSlots = Int32Array.from({ length: slots }, (_, at) => slots - 1 - at);
@@ -207,6 +214,13 @@ class LoadRun implements LoadListener {
   }
 
   commandDone(slot: number, result: { readonly status: 'ok' | FailureKind }): void {
+    if (this.slotReadsFirst[slot] === 1) {
+      this.slotReadsFirst[slot] = 0;
+      if (result.status === 'ok') {
+        this.submitInsert(slot);
+        return;
+      }
+    }
     const nowMs = this.environment.nowMs();
     const client = this.slotClient[slot]!;
     const read = this.slotRead[slot] === 1;
@@ -215,6 +229,7 @@ class LoadRun implements LoadListener {
     this.clientAnsweredMs[client] = nowMs;
     this.freeSlots[this.freeCount++] = slot;
     this.clientPending[client]!--;
+    if (!read) this.options.workload.inserted?.(this.slotKey[slot]!);
     if (result.status === 'ok') {
       this.completed++;
       for (const sink of this.options.sinks) sink.completed(read, fromMs, nowMs, slot, turnMs);
@@ -281,13 +296,21 @@ class LoadRun implements LoadListener {
     this.clientPending[client]!++;
     this.issued++;
     const deadlineMs = fromMs + this.timeoutMs;
-    const key = workload.nextKey();
+    const key = workload.nextKey(read);
+    this.slotKey[slot] = key;
+    this.slotDeadlineMs[slot] = deadlineMs;
     for (const sink of this.options.sinks) sink.issued?.(slot, read, key, sentMs - fromMs);
-    if (read) this.options.client.submitLookup(workload.keyText(key), this, slot, deadlineMs);
-    else {
-      const session = this.sessions[client]!;
-      session.submitInsert(workload.keyBytes(key), workload.nextValue(), this, slot, deadlineMs);
-    }
+    const readsFirst = !read && workload.readsFirst === true;
+    if (readsFirst) this.slotReadsFirst[slot] = 1;
+    if (read || readsFirst) this.options.client.submitLookup(workload.keyText(key), this, slot, deadlineMs);
+    else this.submitInsert(slot);
+  }
+
+  private submitInsert(slot: number): void {
+    const { workload } = this.options;
+    const session = this.sessions[this.slotClient[slot]!]!;
+    const key = workload.keyBytes(this.slotKey[slot]!);
+    session.submitInsert(key, workload.nextValue(slot), this, slot, this.slotDeadlineMs[slot]!);
   }
 
   /** The failure is counted like any other; going on under the lost session would only repeat it. */

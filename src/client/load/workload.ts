@@ -15,19 +15,24 @@ export interface WorkloadOptions {
 
 /** What requests are about: the next key and value to use. */
 export interface Workload {
-  /** Draws a key and answers its number. */
-  nextKey(): number;
+  /** Draws the key of a lookup or an insert and answers its number. */
+  nextKey(read: boolean): number;
   keyText(key: number): string;
   /** The key in UTF-8; not to be changed. */
   keyBytes(key: number): Uint8Array;
-  /** A value in UTF-8; not to be changed. */
-  nextValue(): Uint8Array;
+  /** The value of the insert in this slot, in UTF-8; not to be changed. */
+  nextValue(slot: number): Uint8Array;
   /** Uniform in [0, 1). */
   random(): number;
+  /** An insert looks its key up first, and both are one request. */
+  readonly readsFirst?: boolean;
+  /** An insert to the key was answered, or is given up. */
+  inserted?(key: number): void;
 }
 
 /** Decimal digits and `X` behind them up to here; longer numbers stand alone. */
 export const KEY_BYTES = 16;
+
 /** Different values that requests take turns with: as many as fit in these bytes, within these bounds. */
 const VALUES_MIN = 2;
 const VALUES_MAX = 64;
@@ -45,9 +50,13 @@ export function keyOf(number: number): string {
 /** Zipf-distributed keys and random values, which a store cannot compress away. Throws ZipfParameterError or InvalidNumberError. */
 export function zipfWorkload({ keyspace, zipfS, zipfV, payloadBytes, seed }: WorkloadOptions): Workload {
   checkWhole('keyspace', keyspace, 1);
-  checkWhole('payloadBytes', payloadBytes, 0, PAYLOAD_BYTES_MAX);
   const random = seededRandom(seed);
-  const nextKey = zipf({ s: zipfS, v: zipfV, max: keyspace - 1 }, random);
+  return { nextKey: zipf({ s: zipfS, v: zipfV, max: keyspace - 1 }, random), ...keysAndValues(payloadBytes, random) };
+}
+
+/** The part of a workload that is the same whatever keys it draws. Throws InvalidNumberError. */
+export function keysAndValues(payloadBytes: number, random: () => number): Omit<Workload, 'nextKey'> {
+  checkWhole('payloadBytes', payloadBytes, 0, PAYLOAD_BYTES_MAX);
   const utf8 = new TextEncoder();
   const kept: (Uint8Array | undefined)[] = [];
   const letters = utf8.encode(VALUE_LETTERS);
@@ -57,7 +66,6 @@ export function zipfWorkload({ keyspace, zipfS, zipfV, payloadBytes, seed }: Wor
   );
   let nextValue = 0;
   return {
-    nextKey,
     keyText: keyOf,
     keyBytes(key) {
       if (key >= KEYS_KEPT_MAX) return utf8.encode(keyOf(key));
