@@ -115,8 +115,8 @@ export function describeLoad(
 /** `YCSB A (50 % lookups, 50 % update) on 10,000 records of 16 bytes, keys zipfian`. */
 function describeWorkload({ keyspace, payloadBytes, requestDistribution }: LoadSettings, name: YcsbName): string {
   const { reads, writes, distribution } = YCSB[name];
-  const others = reads === 1 ? '' : `, ${formatCount((1 - reads) * 100)} % ${writes}`;
-  return `${name.toUpperCase().replace('-', ' ')} (${formatCount(reads * 100)} % lookups${others}) on ${formatCount(keyspace)} records of ${payloadBytes} bytes, keys ${requestDistribution ?? distribution},`;
+  const others = reads === 1 ? '' : `, ${Math.round((1 - reads) * 100)} % ${writes}`;
+  return `${name.toUpperCase().replace('-', ' ')} (${Math.round(reads * 100)} % lookups${others}) on ${formatCount(keyspace)} records of ${payloadBytes} bytes, keys ${requestDistribution ?? distribution},`;
 }
 
 function describeServers(cluster: RunSettings['cluster']): string {
