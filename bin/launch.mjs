@@ -1,10 +1,13 @@
 // Starts a command from dist/. A fresh checkout is compiled first, once, however many commands start at the same time.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { createRequire } from 'node:module';
+import { basename, join, parse } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { constants, Script } from 'node:vm';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const programs = join(root, 'dist', 'programs');
 const compiler = join(root, 'node_modules', '.bin', 'tsc');
 const bundler = join(root, 'bundle.mjs');
 const lock = join(root, 'node_modules', '.rkv-build.lock');
@@ -13,17 +16,49 @@ const POLL_INTERVAL_MS = 100;
 /** A lock whose owner did not leave its process id within this time was left behind. */
 const OWNERLESS_LOCK_AGE_MS_MAX = 5000;
 
-/** Runs the command `name`. */
-export async function launch(name) {
-  nameProcess(name);
-  const path = join(root, 'dist', 'programs', `${name}.js`);
+/**
+ * Runs a command, by the name of its file in dist/programs/. `keepsCode` leaves what V8 has made of a script by its end to
+ * later starts (bundle.mjs).
+ */
+export async function launch(file, keepsCode = false) {
+  nameProcess(parse(file).name);
+  const path = join(programs, file);
   // While somebody compiles, what is there may be half of it.
-  if (!existsSync(path) || existsSync(lock)) await compile(path);
+  if (!existsSync(path) || (existsSync(lock) && !keepsCode)) await compile(path);
   try {
-    await import(pathToFileURL(path).href);
+    if (file.endsWith('.cjs')) runScript(path, keepsCode);
+    else await import(pathToFileURL(path).href);
   } catch (error) {
-    if (error?.code === 'ERR_MODULE_NOT_FOUND' && /package/.test(error.message)) fail(`${error.message}\nRun: npm ci`);
+    if (isMissingPackage(error)) fail(`${error.message}\nRun: npm ci`);
     throw error;
+  }
+}
+
+function isMissingPackage(error) {
+  if (error?.code === 'MODULE_NOT_FOUND') return true;
+  return error?.code === 'ERR_MODULE_NOT_FOUND' && /package/.test(error.message);
+}
+
+/** Where it is the same script and Node.js, V8 takes up what it made of it then in place of reading it again. */
+function runScript(path, keepsCode) {
+  const source = readFileSync(path, 'latin1');
+  const [, digest] = /^\/\*(\w+)\*\//.exec(source);
+  const kept = `${path}.${digest}.${process.version}-${process.arch}`;
+  const script = new Script(source, {
+    filename: path,
+    cachedData: whatIsIn(kept),
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  });
+  if (keepsCode) process.once('exit', () => writeFileSync(kept, script.createCachedData()));
+  const module = { exports: {} };
+  script.runInThisContext()(module.exports, createRequire(path), module, path, programs);
+}
+
+function whatIsIn(path) {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,4 +1,4 @@
 import { runAsProcess } from '../supervisor/commandProcess.ts';
 import { runCommand } from './command.ts';
 
-await runAsProcess(runCommand);
+void runAsProcess(runCommand);

@@ -1,4 +1,4 @@
 import { ENGINES } from '../consensus/engines.ts';
 import { rkvd } from './rkvd.ts';
 
-await rkvd(ENGINES);
+void rkvd(ENGINES);

@@ -3,4 +3,4 @@ import { runAsProcess } from './commandProcess.ts';
 
 // Its folders, its socket and what its servers write are for this user alone.
 process.umask(0o077);
-await runAsProcess(runCommand);
+void runAsProcess(runCommand);

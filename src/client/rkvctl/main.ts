@@ -13,14 +13,18 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 // Without this a reader that went away, such as head, ends in a stack trace.
 process.stdout.on('error', () => process.exit(1));
 
-try {
-  process.exitCode = await run(readArguments(), {
-    terminal: processTerminal,
-    signal: controller.signal,
-    folder: process.cwd(),
-  });
-} catch (error) {
-  if (!(error instanceof ArgumentEncodingError)) throw error;
-  processTerminal.err(`rkvctl: ${error.message}`);
-  process.exitCode = 1;
+async function main(): Promise<void> {
+  try {
+    process.exitCode = await run(readArguments(), {
+      terminal: processTerminal,
+      signal: controller.signal,
+      folder: process.cwd(),
+    });
+  } catch (error) {
+    if (!(error instanceof ArgumentEncodingError)) throw error;
+    processTerminal.err(`rkvctl: ${error.message}`);
+    process.exitCode = 1;
+  }
 }
+
+void main();
