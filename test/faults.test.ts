@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { Program } from '../src/chaos/cycles/programs.ts';
 import type { ClientSession } from '../src/client/clientSession.ts';
 import { RkvClient } from '../src/client/rkvClient.ts';
 import type { FaultRequest, RequestedFault } from '../src/faults/requests/faultRequest.ts';
@@ -339,8 +340,7 @@ describe('the faults of a supervisor', () => {
   let folder: string;
   let file: string;
   let addresses: string[];
-  let supervisor: ChildProcess | undefined;
-  let printed: string;
+  let supervisor: Program | undefined;
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'rkv-faults-'));
@@ -353,22 +353,15 @@ describe('the faults of a supervisor', () => {
       `servers: [${servers}]\nmetrics: false\nelection: ${ELECTION_MS}ms\ndatadir: ${join(folder, 'data')}\n`,
     );
   });
-  afterEach(() => {
+  afterEach(async () => {
     supervisor?.kill('SIGKILL');
+    await supervisor?.ended;
     rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 500 });
   });
 
   async function up(): Promise<void> {
-    const started = spawn(bin('rkv-cluster'), ['up', file], { stdio: ['ignore', 'pipe', 'inherit'] });
-    supervisor = started;
-    printed = '';
-    await new Promise<void>((done, fail) => {
-      started.stdout.on('data', (text) => {
-        printed += text;
-        if (printed.includes('Ctrl-C stops the cluster')) done();
-      });
-      started.once('exit', (code) => fail(new Error(`up ended with ${code}:\n${printed}`)));
-    });
+    supervisor = new Program('rkv-cluster', ['up', file], { folder });
+    if (!(await supervisor.bringsUp(join(folder, 'data')))) throw new Error(`it did not come up:\n${supervisor.err}`);
   }
 
   function cli(...args: string[]): string {
@@ -399,11 +392,10 @@ describe('the faults of a supervisor', () => {
       expect((JSON.parse(cli('status', '--json', file)) as ClusterStatus).faults).toEqual([]);
       for (const address of addresses) expect(await faultsOf(address)).toEqual([]);
       cli('fault', 'stalled-disk', 'all', file);
-      const ended = new Promise((done) => supervisor!.once('close', done));
       cli('down', file);
-      await ended;
+      const { out } = await supervisor!.ended;
       // A disk that stalled still would have kept the servers from closing their stores.
-      expect(printed.match(/ended: exit code 0/g)).toHaveLength(3);
+      expect(out.match(/ended: exit code 0/g)).toHaveLength(3);
     },
     BUSY_MS,
   );

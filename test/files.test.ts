@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Program } from '../src/chaos/cycles/programs.ts';
 import { ownFolder } from '../src/files/testing/ownFolder.ts';
 import { RawPeer } from '../src/server/transport/testing/rawPeer.ts';
 import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
@@ -25,6 +26,7 @@ const bin = (name: string): string => fileURLToPath(new URL(`../bin/${name}`, im
 let folder: string;
 let port: number;
 const children: ChildProcess[] = [];
+let supervisor: Program | undefined;
 
 ownFolder('files', (made) => {
   folder = made;
@@ -33,6 +35,9 @@ beforeEach(async () => {
   [port] = (await takeFreePorts(1)) as [number];
 });
 afterEach(async () => {
+  supervisor?.kill('SIGKILL');
+  await supervisor?.ended;
+  supervisor = undefined;
   for (const child of children.splice(0)) {
     const ended = once(child, 'exit');
     if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) await ended;
@@ -100,8 +105,9 @@ describe("what stands in a cluster's folder", () => {
       ],
     };
     writeFileSync(join(data, 'supervisor.json'), JSON.stringify(state));
-    const printed = await start(/Ctrl-C stops the cluster/, 'rkv-cluster', 'up', file);
-    expect(printed).not.toContain('waiting for servers');
+    supervisor = new Program('rkv-cluster', ['up', file], { folder, environment: { TMPDIR: folder } });
+    expect(await supervisor.bringsUp(data), supervisor.err).toBe(true);
+    expect(supervisor.out + supervisor.err).not.toContain('waiting for servers');
     expect(victim.signalCode).toBeNull();
     expect(readFileSync(mine, 'utf8')).toBe('mine');
     expect(openToOthers(data)).toEqual([]);
