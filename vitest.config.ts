@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BothCoresBusy } from './test/setup/bothCoresBusy.ts';
 
 export default defineConfig({
   test: {
@@ -7,6 +8,7 @@ export default defineConfig({
     pool: 'forks',
     // The machines this runs on have two cores, and the end-to-end tests start processes of their own.
     maxWorkers: 2,
+    sequence: { sequencer: BothCoresBusy },
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

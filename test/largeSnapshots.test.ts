@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { RkvClient } from '../src/client/rkvClient.ts';
-import { ENGINE_NAMES } from '../src/consensus/engines.ts';
 import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
+import { enginesOfHost } from './setup/engines.ts';
 
 const KEYS = 60;
 const VALUE = 'x'.repeat(50_000);
@@ -27,7 +27,7 @@ async function isUpToDate(id: number): Promise<void> {
   }
 }
 
-it.each(ENGINE_NAMES)(
+it.each(enginesOfHost('etcd'))(
   '%s: a state larger than -maxgrpc never reached a follower',
   async (backend) => {
     cluster = await startCluster({

@@ -5,6 +5,7 @@ import { packagePath } from '../src/cli/packagePath.ts';
 import { RkvClient } from '../src/client/rkvClient.ts';
 import type { LargeWriting } from '../src/client/testing/largeWriters.ts';
 import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
+import { enginesOfHost } from './setup/engines.ts';
 
 const MIB = 1024 * 1024;
 const TIMEOUT_MS = 120_000;
@@ -23,11 +24,9 @@ let cluster: RunningCluster | undefined;
 afterEach(() => cluster?.stop());
 
 it.each([
-  ['gorums', 8, 6],
-  ['etcd', 8, 6],
-  ['hashicorp', 8, 6],
-  ['etcd', 32, 1],
-] as const)(
+  ...enginesOfHost('hashicorp').map((backend) => [backend, 8, 6] as const),
+  ...enginesOfHost('etcd').map((backend) => [backend, 32, 1] as const),
+])(
   '%s: values of %d MiB of %d clients were sent again and again, and never acknowledged',
   { timeout: 180_000 },
   async (backend, mebibytes, clients) => {

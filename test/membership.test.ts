@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RkvClient } from '../src/client/rkvClient.ts';
-import { ENGINE_NAMES } from '../src/consensus/engines.ts';
 import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
+import { enginesOfHost } from './setup/engines.ts';
 
 const ELECTION_MS = 800;
 const RKVCTL = fileURLToPath(new URL('../bin/rkvctl', import.meta.url));
@@ -37,7 +37,7 @@ async function answers(id: number): Promise<void> {
   throw new Error(`server ${id} does not answer`);
 }
 
-describe.each(ENGINE_NAMES)('members of %s that do not run', (backend) => {
+describe.each(enginesOfHost('gorums'))('members of %s that do not run', (backend) => {
   it('are not added, do not lead, and do not stop the others', async () => {
     cluster = await startCluster({
       backend,

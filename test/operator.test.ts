@@ -9,6 +9,7 @@ import { askSupervisor } from '../src/supervisor/control/client.ts';
 import { controlPath } from '../src/supervisor/control/stateFile.ts';
 import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
 import type { ClusterStatus } from '../src/supervisor/up.ts';
+import { enginesOfHost } from './setup/engines.ts';
 
 /** For what takes as long as a loaded machine lets it. */
 const BUSY_MS = 600_000;
@@ -124,7 +125,7 @@ describe('an operator', () => {
   );
 });
 
-describe.each(['gorums', 'etcd'])('an operator of %s', (backend) => {
+describe.each(enginesOfHost('gorums'))('an operator of %s', (backend) => {
   it(
     'adds a server of the file that is no member yet, stops the leader, which hands over, and removes one',
     async () => {

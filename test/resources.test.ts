@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import type { AttackReport } from '../src/attack/run.ts';
-import { ENGINE_NAMES } from '../src/consensus/engines.ts';
+import { enginesOfHost } from './setup/engines.ts';
 
 /**
  * Small versions of the attacks, on real processes. What is held here is what a busy machine does not change: no server ends,
@@ -31,7 +31,7 @@ describe('a hostile client', () => {
     expect(report.answersPerSecond).toBeGreaterThan(0);
   });
 
-  it.each(ENGINE_NAMES)(
+  it.each(enginesOfHost('hashicorp'))(
     '%s: one introduction in the name of a server ended that server for good',
     { timeout: 150_000 },
     async (engine) => {

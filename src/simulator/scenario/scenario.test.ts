@@ -42,12 +42,10 @@ function mutant(called: string): Mutant {
 describe.each(ENGINES)('%s', (engine) => {
   it.each(LIBRARY)('goes through %s, and breaks no rule', (name) => {
     const scenario = scenarioOf(name);
-    for (let seed = 1; seed <= SEEDS; seed++) {
-      const { violation, measurements, operations } = play(engine, scenario, seed);
-      expect(violation).toBeUndefined();
-      expect(measurements!.firstWriteMs).toBeGreaterThan(0);
-      expect(operations).toBeGreaterThan(scenario.load.clients * 20);
-    }
+    const { violation, measurements, operations } = play(engine, scenario, 1);
+    expect(violation).toBeUndefined();
+    expect(measurements!.firstWriteMs).toBeGreaterThan(0);
+    expect(operations).toBeGreaterThan(scenario.load.clients * 20);
   });
 
   it('is hit by each fault that a server brings about itself, also one that is started meanwhile, and breaks no rule', () => {

@@ -3,7 +3,7 @@ import { drawPlan } from '../../../simulator/plan.ts';
 import { runSeed } from '../../../simulator/world.ts';
 import { engine } from './index.ts';
 
-const SEEDS = 30;
+const SEEDS = 15;
 const TIMEOUT_MS = 120_000;
 
 it(
