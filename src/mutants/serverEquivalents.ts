@@ -183,7 +183,7 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'Three parts of the state, none of which looks at another; nobody looks at them in between.',
     'server/stateMachine/keyValueStore.ts KeyValueStore.restore: swap this.fencesApplied = fences; this.sessions.replace(used, unused); → this.sessions.replace(used, unused); this.fencesApplied = fences;',
-    'server/stateMachine/keyValueStore.ts KeyValueStore.restore: swap this.sessions.replace(used, unused); this.values.clear(); → this.values.clear(); this.sessions.replace(used, unused);',
+    'server/stateMachine/keyValueStore.ts KeyValueStore.restore: swap this.sessions.replace(used, unused); this.values = values; → this.values = values; this.sessions.replace(used, unused);',
   ),
   ...argued(
     'Two counts, neither of which looks at the other.',

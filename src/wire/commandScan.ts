@@ -2,18 +2,23 @@ import { ByteReader, MalformedBytesError } from '../bytes/byteReader.ts';
 import { checkText } from '../bytes/text.ts';
 import { CommandType, enterBody } from './command.ts';
 
-/** What stands in a marshalled Cmd apart from its texts. */
+/** What stands in a marshalled Cmd, and where its texts do. */
 export interface ScannedCommand {
   readonly type: number;
   /** Of an insert; 0 in other commands. */
   readonly clientId: number;
   readonly clientSeq: number;
-  readonly hasKey: boolean;
+  /** Where the key begins and ends. The same where there is none. */
+  readonly keyStart: number;
+  readonly keyEnd: number;
+  /** The same for the value. */
+  readonly valueStart: number;
+  readonly valueEnd: number;
 }
 
 /**
- * Reads what decodeCommand reads without making strings of keys and values: it is called once for every command that is
- * to enter the log. undefined where decodeCommand would throw.
+ * Reads what decodeCommand reads without making strings of keys and values: it is called for every command that is
+ * to enter the log, and for every one that is applied. undefined where decodeCommand would throw.
  */
 export function scanCommand(bytes: Uint8Array): ScannedCommand | undefined {
   if (bytes.length === 0) return REGISTER;
@@ -54,26 +59,47 @@ function scan(bytes: Uint8Array): ScannedCommand | undefined {
 function scanInsert(body: ByteReader): ScannedCommand {
   let clientId = 0;
   let clientSeq = 0;
-  let hasKey = false;
+  let keyStart = 0;
+  let keyEnd = 0;
+  let valueStart = 0;
+  let valueEnd = 0;
   while (body.pos < body.end) {
     const tag = body.varint();
     if (tag === 0x08) clientId = body.varint();
     else if (tag === 0x10) clientSeq = body.varint();
-    else if (tag === 0x1a) hasKey = checkText(body) > 0;
-    else if (tag === 0x22) checkText(body);
-    else body.skip(tag);
+    else if (tag === 0x1a) {
+      const length = checkText(body);
+      keyEnd = body.pos;
+      keyStart = keyEnd - length;
+    } else if (tag === 0x22) {
+      const length = checkText(body);
+      valueEnd = body.pos;
+      valueStart = valueEnd - length;
+    } else body.skip(tag);
   }
-  return { type: CommandType.Insert, clientId, clientSeq, hasKey };
+  return { type: CommandType.Insert, clientId, clientSeq, keyStart, keyEnd, valueStart, valueEnd };
 }
 
 function scanLookup(body: ByteReader): ScannedCommand {
-  let hasKey = false;
+  let keyStart = 0;
+  let keyEnd = 0;
   while (body.pos < body.end) {
     const tag = body.varint();
-    if (tag === 0x0a) hasKey = checkText(body) > 0;
-    else body.skip(tag);
+    if (tag === 0x0a) {
+      const length = checkText(body);
+      keyEnd = body.pos;
+      keyStart = keyEnd - length;
+    } else body.skip(tag);
   }
-  return { type: CommandType.Lookup, clientId: 0, clientSeq: 0, hasKey };
+  return { type: CommandType.Lookup, clientId: 0, clientSeq: 0, keyStart, keyEnd, valueStart: 0, valueEnd: 0 };
 }
 
-const REGISTER: ScannedCommand = { type: CommandType.Register, clientId: 0, clientSeq: 0, hasKey: false };
+const REGISTER: ScannedCommand = {
+  type: CommandType.Register,
+  clientId: 0,
+  clientSeq: 0,
+  keyStart: 0,
+  keyEnd: 0,
+  valueStart: 0,
+  valueEnd: 0,
+};

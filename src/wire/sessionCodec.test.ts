@@ -128,7 +128,7 @@ describe('ResultBatch', () => {
 
   it('tells a missing value from an empty one, and a leader of 0 from none said', () => {
     const writer = new ResultBatchWriter();
-    writer.value(1, '');
+    writer.value(1, new Uint8Array(0));
     writer.value(2, undefined);
     writer.leader(0, '');
     const message = writer.finish();
@@ -151,7 +151,7 @@ describe('ResultBatch', () => {
 
 function write(writer: ResultBatchWriter, { id, status, clientID, value, detail }: Result): void {
   if (status !== ResultStatus.RESULT_OK) writer.refused(id, status, detail);
-  else if (value !== undefined) writer.value(id, value);
+  else if (value !== undefined) writer.value(id, Buffer.from(value));
   else if (clientID !== 0) writer.registered(id, clientID);
   else writer.ok(id);
 }

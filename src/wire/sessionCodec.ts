@@ -178,9 +178,9 @@ export class ResultBatchWriter {
     this.result(id, ResultStatus.RESULT_OK, clientId, undefined, EMPTY);
   }
 
-  /** A lookup's answer; undefined where the key is not there. */
-  value(id: number, value: string | undefined): void {
-    this.result(id, ResultStatus.RESULT_OK, 0, value === undefined ? undefined : utf8.encode(value), EMPTY);
+  /** A lookup's answer, in UTF-8; undefined where the key is not there. Copied. */
+  value(id: number, value: Uint8Array | undefined): void {
+    this.result(id, ResultStatus.RESULT_OK, 0, value, EMPTY);
   }
 
   /** Any other status, with what was wrong for people to read. */

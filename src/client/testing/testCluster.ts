@@ -298,7 +298,8 @@ export class TestServer {
       if (behaviour === 'unknown-applied') this.refuse(id, ResultStatus.RESULT_UNKNOWN, writer);
       else if (result.status !== ResultStatus.RESULT_OK) writer.refused(id, result.status, 'refused');
       else if (result.clientId !== undefined) writer.registered(id, result.clientId);
-      else if (command.type === CommandType.Lookup) writer.value(id, result.value);
+      else if (command.type === CommandType.Lookup)
+        writer.value(id, result.value === undefined ? undefined : Buffer.from(result.value));
       else writer.ok(id);
     }
     return true;

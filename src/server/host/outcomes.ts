@@ -6,9 +6,9 @@ export type CommandOutcome =
   | ApplyResult
   | { readonly status: 'not-leader' | 'unknown' | 'overloaded'; readonly leader: NodeId };
 
-/** What became of a lookup; `value` is undefined where the key is not there. */
+/** What became of a lookup. `value`, in UTF-8, is undefined where the key is not there; it is a view that holds until the sink returns. */
 export type LookupOutcome =
-  | { readonly status: 'ok'; readonly value: string | undefined }
+  | { readonly status: 'ok'; readonly value: Uint8Array | undefined }
   | { readonly status: 'not-leader' | 'overloaded'; readonly leader: NodeId };
 
 export type RequestResult =

@@ -248,7 +248,7 @@ class Pair {
 
   /** What a replica does once something is applied or confirmed. */
   private carryOn(): void {
-    this.twin.answerLookups(this.appliedIndex, (key) => ({ a: '1', b: '2' })[key]);
+    this.twin.answerLookups(this.appliedIndex, (key) => ({ a: Uint8Array.of(49), b: Uint8Array.of(50) })[key]);
     this.pending.answerLookups(this.appliedIndex, this.stateMachine);
     const mayTake = this.twin.decideRead(this.appliedIndex);
     const said = this.pending.decideRead(this.appliedIndex, (command) => {

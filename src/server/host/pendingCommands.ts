@@ -423,7 +423,7 @@ export class PendingCommands {
     const waiting: ConfirmedRead[] = [];
     for (const read of this.confirmed) {
       if (read.index > appliedIndex) waiting.push(read);
-      else this.answerAll(read.lookups, (key) => ({ status: 'ok', value: stateMachine.get(key) }));
+      else this.answerAll(read.lookups, (key) => ({ status: 'ok', value: stateMachine.lookup(key) }));
     }
     this.confirmed = waiting;
   }

@@ -5,13 +5,13 @@ import { REGISTER_BYTES, wrapInsertRequest } from '../../wire/command.ts';
 import {
   InsertResponse,
   LookupRequest,
-  LookupResponse,
   ReconfRequest,
   ReconfResponse,
   ReconfStatus,
   ReconfType,
   RegisterResponse,
 } from '../../wire/generated/rkv.ts';
+import { encodeLookupResponse } from '../../wire/lookupResponse.ts';
 import { MISSING_VALUE, STORED_VALUE_TRAILER } from '../../wire/originalTexts.ts';
 import { callFailure } from '../../wire/outcome.ts';
 import { rawMethod } from '../../wire/rawMethod.ts';
@@ -20,7 +20,7 @@ import type { CommandOutcome, CommandSink, LookupOutcome } from '../host/outcome
 import { TOO_MANY_REGISTRATIONS, unaryFailure } from './outcomes.ts';
 import { changeRefusalText, refusalMetadata } from './refusals.ts';
 import type { ServiceContext } from './serviceContext.ts';
-import { LARGE_VALUE_UNITS_MIN, serveSession } from './sessionStream.ts';
+import { LARGE_VALUE_BYTES_MIN, serveSession } from './sessionStream.ts';
 
 /** How long a membership change may take before its caller is told Timeout; it may still happen. */
 export const RECONF_TIMEOUT_MS = 30_000;
@@ -121,20 +121,21 @@ class UnaryCommand implements CommandSink {
       this.done(unaryFailure(outcome));
       return;
     }
-    const value = outcome.value ?? MISSING_VALUE;
+    const value = outcome.value ?? MISSING;
     const { context, call } = this;
     const { door } = context;
-    if (value.length >= LARGE_VALUE_UNITS_MIN && !door.mayHold(door.connectionOf(call), value.length)) {
+    if (value.length >= LARGE_VALUE_BYTES_MIN && !door.mayHold(door.connectionOf(call), value.length)) {
       this.done(callFailure('overloaded', TOO_MUCH_UNREAD));
       return;
     }
     context.metrics.reads.inc();
-    const response = Buffer.from(LookupResponse.encode({ value }).finish());
-    if (outcome.value === MISSING_VALUE) this.done(null, response, STORED_VALUE);
+    const response = encodeLookupResponse(value);
+    if (outcome.value !== undefined && MISSING.equals(outcome.value)) this.done(null, response, STORED_VALUE);
     else this.done(null, response);
   }
 }
 
+const MISSING = Buffer.from(MISSING_VALUE);
 /** Tells clients that look at it that what they get is a value, and no key that is not there. */
 const STORED_VALUE = new Metadata();
 STORED_VALUE.set(STORED_VALUE_TRAILER, '1');

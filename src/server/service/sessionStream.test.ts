@@ -63,7 +63,7 @@ function session() {
     call.emit('data', batch.finish());
   };
   const answer = (value: string) => {
-    for (const { sink, tag } of open.splice(0)) sink.lookupDone(tag, { status: 'ok', value });
+    for (const { sink, tag } of open.splice(0)) sink.lookupDone(tag, { status: 'ok', value: Buffer.from(value) });
   };
   const statuses = () => {
     const found: ResultStatus[] = [];

@@ -22,8 +22,8 @@ export const REASSURE_MS = 500;
 export const WAITING_RESULTS_BYTES_MAX = 1 << 20;
 /** Where more than this waits, lookups are refused: a window of commands may ask for far more than memory holds. */
 export const LOOKUP_WAITING_BYTES_MAX = 64 * 1024 * 1024;
-/** Values of fewer UTF-16 units are answered without asking what their connection holds. */
-export const LARGE_VALUE_UNITS_MIN = 16 * 1024;
+/** Values of fewer bytes are answered without asking what their connection holds. */
+export const LARGE_VALUE_BYTES_MIN = 16 * 1024;
 /** A batch that has grown to this leaves at once: all results of a turn may be more than a gRPC message takes. */
 const RESULT_BATCH_BYTES_MAX = 256 * 1024;
 
@@ -199,8 +199,8 @@ export class SessionStream {
   }
 
   /** What other streams of this connection hold counts too. Small values are bounded by the window. */
-  private mayHold(value: string | undefined): boolean {
-    if (value === undefined || value.length < LARGE_VALUE_UNITS_MIN) return true;
+  private mayHold(value: Uint8Array | undefined): boolean {
+    if (value === undefined || value.length < LARGE_VALUE_BYTES_MIN) return true;
     return this.context.door.mayHold(this.connection, value.length);
   }
 

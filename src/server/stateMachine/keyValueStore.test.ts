@@ -100,6 +100,21 @@ describe('the key-value store', () => {
   });
 });
 
+describe('a value that is looked up', () => {
+  it('is in UTF-8, byte for byte what was inserted', () => {
+    const store = new KeyValueStore();
+    register(store, 1);
+    let seq = 0;
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', minLength: 1 }), fc.string({ unit: 'binary' }), (key, value) => {
+        insert(store, 1, ++seq, key, value);
+        expect(Buffer.from(store.lookup(key)!).equals(Buffer.from(value))).toBe(true);
+        expect(store.get(key)).toBe(value);
+      }),
+    );
+  });
+});
+
 describe('a session that is used', () => {
   const limits = { ...SESSION_LIMITS, sessionsMax: 2, unusedIdleEntries: 2, usedIdleEntries: 10 };
 
@@ -297,6 +312,31 @@ describe('what is foreseen of a command before it enters the log', () => {
 });
 
 describe('snapshots', () => {
+  it('are the bytes that they were when the state was a Map of strings, and those are restored', () => {
+    const store = new KeyValueStore();
+    for (const id of [1, 2]) register(store, id);
+    store.apply(entryOf(3, encodeFence({ id: 2, instance: 'first' })));
+    insert(store, 1, 1, 'b', '1', 4);
+    insert(store, 1, 2, 'a', 'ééé', 5);
+    insert(store, 1, 5, 'b', 'longer than it was', 6);
+    insert(store, 2, 1, '', 'x', 7);
+    insert(store, 1, 3, 'c', '', 8);
+    const before =
+      '04010203056669727374010108000301000120020203030162126c6f6e676572207468616e20697420776173016106c3a9c3a9c3a9016300';
+    expect(Buffer.from(store.snapshot()).toString('hex')).toBe(before);
+    const restored = new KeyValueStore();
+    restored.restore(Buffer.from(before, 'hex'));
+    expect(['a', 'b', 'c', 'd'].map((key) => restored.get(key))).toEqual(['ééé', 'longer than it was', '', undefined]);
+    expect(Buffer.from(restored.snapshot()).toString('hex')).toBe(before);
+  });
+
+  it('that hold a key or a value that is no text are refused: no answer could carry it', () => {
+    for (const bytes of [Uint8Array.of(4, 0, 0, 0, 1, 1, 0xff, 0), Uint8Array.of(4, 0, 0, 0, 1, 1, 97, 1, 0xff)]) {
+      expect(() => checkSnapshot(bytes)).toThrow(MalformedSnapshotError);
+      expect(() => new KeyValueStore().restore(bytes)).toThrow('not valid UTF-8');
+    }
+  });
+
   it('that say that a session was used which was not are refused: it would be forgotten with the wrong ones', () => {
     // Version, fences, used sessions: id 5, never used.
     const bytes = Uint8Array.of(4, 0, 1, 5, 0, 0, 0, 0, 0, 0);

@@ -1,9 +1,11 @@
 import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
 import { ByteWriter } from '../../bytes/byteWriter.ts';
+import { checkText } from '../../bytes/text.ts';
 import { type Entry, EntryType } from '../../consensus/entry.ts';
 import { CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
-import { scanCommand } from '../../wire/commandScan.ts';
+import { type ScannedCommand, scanCommand } from '../../wire/commandScan.ts';
 import { decodeFence, type Fence, type Fences, NO_FENCES } from '../../wire/fence.ts';
+import { ByteMap } from './byteMap/byteMap.ts';
 import { SEQUENCE_AHEAD_MAX, Session } from './session.ts';
 import { SESSION_LIMITS, type SessionLimits, SessionTable } from './sessionTable.ts';
 import { SparseNumbers } from './sparseNumbers.ts';
@@ -42,7 +44,7 @@ const LOOKUP_IN_LOG: Refusal = { status: 'invalid', detail: 'a lookup does not b
  * The replicated state: keys and sessions. Deterministic: equal logs give equal states and equal snapshots, byte for byte.
  */
 export class KeyValueStore {
-  private readonly values = new Map<string, string>();
+  private values = new ByteMap();
   private readonly sessions: SessionTable;
   private fencesApplied: Fences = NO_FENCES;
 
@@ -63,25 +65,25 @@ export class KeyValueStore {
     return this.fencesApplied;
   }
 
+  /** The value of a key, in UTF-8. A view: the next apply may write over it. */
+  lookup(key: string): Uint8Array | undefined {
+    return this.values.get(toUtf8.encode(key));
+  }
+
+  /** As lookup, as text. */
   get(key: string): string | undefined {
-    return this.values.get(key);
+    const value = this.lookup(key);
+    return value === undefined ? undefined : utf8.decode(value);
   }
 
   /** Applies a committed Normal entry. Never throws on what a client put into it. */
   apply(entry: Entry): ApplyResult {
     if (entry.type !== EntryType.Normal)
       throw new RangeError(`entry ${entry.index} has type ${entry.type}, expected Normal`);
-    try {
-      const command = decodeCommand(entry.data);
-      if (command.type === CommandType.Insert) {
-        return this.insert(entry.index, command.clientId, command.clientSeq, command.key, command.value);
-      }
-      if (command.type === CommandType.Register) return this.register(entry);
-      return LOOKUP_IN_LOG;
-    } catch (error) {
-      if (error instanceof MalformedCommandError) return { status: 'invalid', detail: error.message };
-      throw error;
-    }
+    const command = scanCommand(entry.data);
+    if (command === undefined) return whyMalformed(entry.data)!;
+    if (command.type === CommandType.Insert) return this.insert(entry, command);
+    return command.type === CommandType.Register ? this.register(entry) : LOOKUP_IN_LOG;
   }
 
   private register({ index, data }: Entry): ApplyResult {
@@ -92,16 +94,17 @@ export class KeyValueStore {
     return this.sessions.register(index) ? { status: 'ok', clientId: index } : TOO_MANY_SESSIONS;
   }
 
-  private insert(index: number, clientId: number, clientSeq: number, key: string, value: string): ApplyResult {
+  private insert({ index, data }: Entry, command: ScannedCommand): ApplyResult {
+    const { clientId, clientSeq, keyStart, keyEnd, valueStart, valueEnd } = command;
     const session = this.sessions.get(clientId);
     if (session === undefined) return unknownSession(clientId);
-    if (key === '') return KEY_EMPTY;
+    if (keyStart === keyEnd) return KEY_EMPTY;
     if (clientSeq === 0) return SEQUENCE_ZERO;
     const admission = session.admit(clientSeq, this.sessions.limits.sequenceWindow);
     if (admission === 'too-old' || admission === 'too-far')
       return refusedSequence(admission, clientId, clientSeq, session);
     this.sessions.noteUse(clientId, session, index);
-    if (admission === 'apply') this.values.set(key, value);
+    if (admission === 'apply') this.values.put(data, keyStart, keyEnd, valueStart, valueEnd);
     return OK;
   }
 
@@ -124,7 +127,7 @@ export class KeyValueStore {
     if (type === CommandType.Lookup) return LOOKUP_IN_LOG;
     const session = this.sessions.get(clientId);
     if (session === undefined) return clientId <= appliedIndex || isCurrent ? unknownSession(clientId) : 'undecided';
-    if (!scanned.hasKey) return KEY_EMPTY;
+    if (scanned.keyStart === scanned.keyEnd) return KEY_EMPTY;
     if (clientSeq === 0) return SEQUENCE_ZERO;
     const refusal = session.refusal(clientSeq);
     if (refusal === undefined) return session.hasApplied(clientSeq) ? OK : undefined;
@@ -133,6 +136,15 @@ export class KeyValueStore {
   }
 
   snapshot(): Uint8Array {
+    const head = this.snapshotHead();
+    const bytes = new Uint8Array(head.length + this.values.contentBytes);
+    bytes.set(head);
+    this.values.readAll(bytes, head.length);
+    return bytes;
+  }
+
+  /** Everything in a snapshot before the first key. */
+  private snapshotHead(): Uint8Array {
     const out = new ByteWriter();
     out.varint(SNAPSHOT_VERSION);
     out.varint(this.fencesApplied.size);
@@ -153,20 +165,18 @@ export class KeyValueStore {
     out.varint(unusedIds.size);
     for (const id of unusedIds) out.varint(id);
     out.varint(this.values.size);
-    for (const [key, value] of this.values) {
-      out.text(key);
-      out.text(value);
-    }
     return out.finish();
   }
 
   /** Replaces the whole state. Throws MalformedSnapshotError, leaving the state as it was. */
   restore(bytes: Uint8Array): void {
-    const { fences, used, unused, values } = readSnapshot(bytes);
+    const values = new ByteMap();
+    const { fences, used, unused } = readSnapshot(bytes, (keyStart, keyEnd, valueStart, valueEnd) =>
+      values.put(bytes, keyStart, keyEnd, valueStart, valueEnd),
+    );
     this.fencesApplied = fences;
     this.sessions.replace(used, unused);
-    this.values.clear();
-    for (const [key, value] of values) this.values.set(key, value);
+    this.values = values;
   }
 }
 
@@ -197,7 +207,7 @@ function whyMalformed(command: Uint8Array): Refusal | undefined {
 
 /** Throws MalformedSnapshotError where a store could not be restored from these bytes. */
 export function checkSnapshot(bytes: Uint8Array): void {
-  readSnapshot(bytes);
+  readSnapshot(bytes, () => {});
 }
 
 /** The fences in a snapshot. Throws MalformedSnapshotError. */
@@ -209,15 +219,23 @@ interface SnapshotContent {
   readonly fences: Fences;
   readonly used: [number, Session][];
   readonly unused: number[];
-  readonly values: [string, string][];
 }
 
-function readSnapshot(bytes: Uint8Array): SnapshotContent {
+/** Hands each key and value over by where they stand. Throws MalformedSnapshotError, after having handed over what stands before the fault. */
+function readSnapshot(
+  bytes: Uint8Array,
+  take: (keyStart: number, keyEnd: number, valueStart: number, valueEnd: number) => void,
+): SnapshotContent {
   return reading(() => {
     const reader = openSnapshot(bytes);
-    const content: SnapshotContent = { fences: readFences(reader), used: [], unused: [], values: [] };
+    const content: SnapshotContent = { fences: readFences(reader), used: [], unused: [] };
     readSessions(reader, content);
-    for (let count = reader.varint(); count > 0; count--) content.values.push([readText(reader), readText(reader)]);
+    for (let count = reader.varint(); count > 0; count--) {
+      const keyLength = checkText(reader);
+      const keyEnd = reader.pos;
+      const valueLength = checkText(reader);
+      take(keyEnd - keyLength, keyEnd, reader.pos - valueLength, reader.pos);
+    }
     if (reader.pos !== reader.end)
       throw new MalformedSnapshotError(`${reader.end - reader.pos} bytes after the last key`);
     return content;
@@ -280,6 +298,7 @@ function readSession(reader: ByteReader, lastUsed: number): Session {
   return session;
 }
 
+const toUtf8 = new TextEncoder();
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 function readText(reader: ByteReader): string {

@@ -241,7 +241,7 @@ export class PendingTwin {
     this.reading.delete(token);
   }
 
-  answerLookups(appliedIndex: number, valueFor: (key: string) => string | undefined): void {
+  answerLookups(appliedIndex: number, valueFor: (key: string) => Uint8Array | undefined): void {
     for (const { lookup } of takeWhere(this.confirmed, ({ index }) => index <= appliedIndex)) {
       this.tell(lookup.tag, { status: 'ok', value: valueFor(lookup.key) });
     }
