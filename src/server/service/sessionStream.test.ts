@@ -63,7 +63,8 @@ function session() {
     call.emit('data', batch.finish());
   };
   const answer = (value: string) => {
-    for (const { sink, tag } of open.splice(0)) sink.lookupDone(tag, { status: 'ok', value: Buffer.from(value) });
+    const bytes = Buffer.from(value);
+    for (const { sink, tag } of open.splice(0)) sink.lookupDone(tag, { status: 'ok', value: bytes });
   };
   const statuses = () => {
     const found: ResultStatus[] = [];
