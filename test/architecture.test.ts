@@ -97,6 +97,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/storage/contract.ts',
     'server/storage/keys.ts',
     'server/storage/memoryDisk.ts',
+    'server/storage/piecedDisk.ts',
     'server/storage/promisedDisk.ts',
     'server/storage/promisedSlot.ts',
   ],

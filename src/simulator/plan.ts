@@ -22,6 +22,7 @@ export function drawPlan(seed: number): Plan {
     deafLeader: new Random(seed).fork('deaf leader').chance(DEAF_LEADER_CHANCE) && isBrisk(mix),
     founding,
     foundingDistanceUs: founding ? drawDistance(new Random(seed).fork('distance')) : 0,
+    disk: { ...mix.disk, inPieces: new Random(seed).fork('pieces').chance(PIECES_CHANCE) },
   };
   if (new Random(seed).fork('storm').chance(STORM_CHANCE)) return withStormOfCrashes(plan);
   const random = new Random(seed).fork('dense');
@@ -30,6 +31,7 @@ export function drawPlan(seed: number): Plan {
 
 const DEAF_LEADER_CHANCE = 0.6;
 const DENSE_CHANCE = 0.45;
+const PIECES_CHANCE = 0.15;
 const DEAD_SERVERS_CHANCE = 0.4;
 const FOUNDING_CHANCE = 0.3;
 const DISTANCE_CHANCE = 0.3;
@@ -95,6 +97,7 @@ function drawMix(seed: number): Plan {
       tears: random.chance(0.5),
       flips: random.chance(0.5),
       survivalChance: random.pick([0, 0.3, 0.7]),
+      inPieces: false,
     },
     clients: drawClients(random),
     clockRates: ids.map(() => (random.chance(0.4) ? 0.8 + random.next() * 0.45 : 1)),

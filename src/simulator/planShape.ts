@@ -48,6 +48,8 @@ export interface DiskPlan {
   readonly tears: boolean;
   readonly flips: boolean;
   readonly survivalChance: number;
+  /** Records and snapshots of a few entries are large here, and written in pieces. */
+  readonly inPieces: boolean;
 }
 
 export interface ClientPlan {

@@ -6,7 +6,14 @@ import { Random } from './random.ts';
 import { Timeline } from './timeline.ts';
 import { VirtualDisk, VirtualDiskError } from './virtualDisk.ts';
 
-const PLAN: DiskPlan = { syncMinUs: 100, syncMeanUs: 50, tears: false, flips: false, survivalChance: 0 };
+const PLAN: DiskPlan = {
+  syncMinUs: 100,
+  syncMeanUs: 50,
+  tears: false,
+  flips: false,
+  survivalChance: 0,
+  inPieces: false,
+};
 const WATCHER = { syncBegun: () => {}, syncDone: () => {} };
 const bytes = (text: string) => new TextEncoder().encode(text);
 

@@ -4,6 +4,7 @@ import type { Identity } from '../server/identity/identity.ts';
 import type { StartName } from '../server/storage/binding.ts';
 import { ChunkedLogStore } from '../server/storage/chunkedLogStore.ts';
 import type { Disk, LogStoreListener, PromisedArea } from '../server/storage/contract.ts';
+import { PiecedDisk } from '../server/storage/piecedDisk.ts';
 import { PromisedDisk } from '../server/storage/promisedDisk.ts';
 import { STORE_ID_BYTES } from '../server/storage/promisedSlot.ts';
 import type { AimedCrashes } from './aimedCrashes.ts';
@@ -31,6 +32,9 @@ export interface OpenedStore {
   readonly disk: PromisedDisk;
 }
 
+/** A record of an entry or two, or of none, is whole. */
+const SMALL_PIECES = { wholeBytesMax: 120, pieceBytes: 50 };
+
 /** The production log store on a virtual disk, for one process. Throws what that throws. */
 export function openStore(host: StoreHost, listener: LogStoreListener): OpenedStore {
   const { plan, mutation } = host.around;
@@ -41,7 +45,8 @@ export function openStore(host: StoreHost, listener: LogStoreListener): OpenedSt
   const found = host.disk.promised.open();
   const disk = guarded(mutation.disk?.(opened) ?? opened, host);
   const area = guardedArea(mutation.promised?.(found) ?? found, host);
-  const promised = PromisedDisk.open(host.boundary?.disk(disk) ?? disk, host.boundary?.area(area) ?? area, () =>
+  const pieced = new PiecedDisk(host.boundary?.disk(disk) ?? disk, plan.disk.inPieces ? SMALL_PIECES : undefined);
+  const promised = PromisedDisk.open(pieced, host.boundary?.area(area) ?? area, () =>
     Uint8Array.from({ length: STORE_ID_BYTES }, () => host.random.int(256)),
   );
   const { store } = promised.recover(

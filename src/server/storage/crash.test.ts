@@ -3,9 +3,11 @@ import type { PersistBatch } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { encodeFence } from '../../wire/fence.ts';
 import type { ChunkedLogStore, ChunkedLogStoreOptions } from './chunkedLogStore.ts';
-import type { LogStore } from './contract.ts';
+import type { Disk, LogStore } from './contract.ts';
+import { PIECE_PREFIX, parsePieceKey } from './keys.ts';
 import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { openMemoryLogStore } from './openLogStore.ts';
+import { PiecedDisk, type PiecedDiskLimits } from './piecedDisk.ts';
 import { SimpleLogStore } from './simpleLogStore.ts';
 import { batch, command, contentOf, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
 
@@ -26,6 +28,10 @@ interface Boundary {
 class World {
   readonly random: () => number;
   readonly options: ChunkedLogStoreOptions;
+  /** What is large on this world's disk, where anything is. */
+  readonly pieces: PiecedDiskLimits | undefined;
+  /** Crashes that left pieces of values whose heads were not there. */
+  interruptions = 0;
   disk = new MemoryDisk('by-step');
   area = new MemoryPromisedArea('by-step');
   listener = new Listener();
@@ -44,7 +50,7 @@ class World {
   /** All that the store held when it was opened is promised. */
   isSettled = true;
 
-  constructor(seed: number) {
+  constructor(seed: number, isPieced: boolean) {
     this.random = randomFrom(seed);
     const tight = this.below(2) === 0;
     this.options = tight
@@ -55,8 +61,13 @@ class World {
           snapshotInMemoryBytesMax: this.below(8),
         }
       : { cacheEntries: 1000 };
-    this.store = openMemoryLogStore(this.listener, this.options, this.disk, this.area).store;
+    this.pieces = isPieced ? { wholeBytesMax: 30 + this.below(60), pieceBytes: 20 + this.below(30) } : undefined;
+    this.store = openMemoryLogStore(this.listener, this.options, this.piecedDisk(), this.area).store;
     this.remember();
+  }
+
+  piecedDisk(): Disk {
+    return this.pieces === undefined ? this.disk : new PiecedDisk(this.disk, this.pieces);
   }
 
   below(limit: number): number {
@@ -180,6 +191,9 @@ class World {
   reopen(torn: boolean): void {
     this.disk = this.disk.crash(torn ? this.random : undefined);
     this.area = this.area.crash(this.below(4) > 0 ? this.random : undefined);
+    const { content } = this.disk;
+    const isLeft = (key: string) => key.startsWith(PIECE_PREFIX) && !content.has(parsePieceKey(key).of);
+    if ([...content.keys()].some(isLeft)) this.interruptions++;
     this.listener = new Listener();
     this.markOfLife = 0;
     this.storedOfLife = 0;
@@ -187,14 +201,16 @@ class World {
     const settled = (error: Error | null) => {
       this.isSettled = error === null;
     };
-    const { store, report } = openMemoryLogStore(this.listener, this.options, this.disk, this.area, settled);
+    const { store, report } = openMemoryLogStore(this.listener, this.options, this.piecedDisk(), this.area, settled);
     this.droppedWrites += report.dropped.length;
     this.store = store;
   }
 
   /** Whether what the opening found is promised: now and then there is a crash before. */
   settle(): boolean {
-    for (let stepsLeft = this.below(3) === 0 ? this.below(3) : 3; stepsLeft > 0 && !this.isSettled; stepsLeft--) {
+    // A large value takes many.
+    const steps = this.pieces === undefined ? 3 : 100;
+    for (let stepsLeft = this.below(3) === 0 ? this.below(3) : steps; stepsLeft > 0 && !this.isSettled; stepsLeft--) {
       if (!this.disk.step()) this.area.step();
     }
     return this.isSettled;
@@ -227,26 +243,45 @@ function copyOf(entry: Entry): Entry {
   return new Entry(entry.index, entry.term, entry.type, entry.data);
 }
 
+/** Plays histories one after the other, and counts over all of them. */
+function play(before: number, isPieced: boolean) {
+  const seen = { crashes: 0, dropped: 0, interruptions: 0 };
+  for (let seed = before + 1; seed <= before + HISTORIES; seed++) {
+    const world = new World(seed, isPieced);
+    try {
+      for (let step = 0; step < STEPS_MAX; step++) world.step();
+      world.crash();
+    } catch (error) {
+      throw new Error(`seed ${seed}`, { cause: error });
+    }
+    seen.crashes += world.crashes;
+    seen.dropped += world.droppedWrites;
+    seen.interruptions += world.interruptions;
+  }
+  return seen;
+}
+
 describe('the chunked store after crashes', () => {
-  it.each(Array.from({ length: RUNS }, (_, run) => run * HISTORIES))(
+  const runs = Array.from({ length: RUNS }, (_, run) => run * HISTORIES);
+
+  it.each(runs)(
     `shows a batch boundary, never older than what it reported durable (${HISTORIES} random histories after %i)`,
     (before) => {
-      let crashes = 0;
-      let dropped = 0;
-      for (let seed = before + 1; seed <= before + HISTORIES; seed++) {
-        const world = new World(seed);
-        try {
-          for (let step = 0; step < STEPS_MAX; step++) world.step();
-          world.crash();
-        } catch (error) {
-          throw new Error(`seed ${seed}`, { cause: error });
-        }
-        crashes += world.crashes;
-        dropped += world.droppedWrites;
-      }
+      const { crashes, dropped } = play(before, false);
       // A corpus that never tore a write would prove nothing.
       expect(crashes).toBeGreaterThan(HISTORIES);
       expect(dropped).toBeGreaterThan(HISTORIES / 20);
+    },
+    60_000,
+  );
+
+  it.each(runs)(
+    `shows the same on a disk that takes large values in pieces (${HISTORIES} random histories after %i)`,
+    (before) => {
+      const { crashes, interruptions } = play(before, true);
+      expect(crashes).toBeGreaterThan(HISTORIES);
+      // Between the pieces of a value, or after its deletion.
+      expect(interruptions).toBeGreaterThan(HISTORIES / 20);
     },
     60_000,
   );

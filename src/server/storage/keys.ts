@@ -4,6 +4,8 @@
  * therefore written exactly once: nothing that is on disk is ever overwritten (see recovery.ts for why that matters).
  */
 const WIDTH = 16;
+/** A value of many GiB has fewer pieces than that has numbers. */
+const PIECE_WIDTH = 6;
 const DIGIT_ZERO = 0x30;
 
 export const CHUNK_PREFIX = 'c';
@@ -12,6 +14,8 @@ export const SNAPSHOT_PREFIX = 's';
 /** Of the keys of further groups (groupDisk.ts): no key of a store begins so. */
 export const GROUP_PREFIX = 'g';
 export const VERSION_KEY = 'version';
+/** Of the pieces of large values (piecedDisk.ts), in the keys of whatever group: no key of a store begins so. */
+export const PIECE_PREFIX = 'l';
 /** Names the store that a promise file belongs to (promisedSlot.ts). */
 export const PROMISED_KEY = 'promised';
 
@@ -31,6 +35,17 @@ export function stateKey(sequence: number): string {
 
 export function snapshotKey(index: number, sequence: number): string {
   return `${SNAPSHOT_PREFIX}${fixed(index)}-${fixed(sequence)}`;
+}
+
+/** Piece `number`, from 0 on, of the value under `key`. */
+export function pieceKey(key: string, number: number): string {
+  return `${PIECE_PREFIX}${key}/${String(number).padStart(PIECE_WIDTH, '0')}`;
+}
+
+/** Of a key that begins with PIECE_PREFIX. */
+export function parsePieceKey(key: string): { readonly of: string; readonly number: number } {
+  const slash = key.lastIndexOf('/');
+  return { of: key.slice(PIECE_PREFIX.length, slash), number: Number(key.slice(slash + 1)) };
 }
 
 /** The sequence number in a key that this program wrote. */

@@ -8,6 +8,7 @@ import type { Disk, LogStoreListener, PromisedArea } from './contract.ts';
 import { diskOfGroup, throwIfOtherGroups } from './groupDisk.ts';
 import { LevelDisk, StorageOpenError } from './levelDisk.ts';
 import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
+import { PiecedDisk } from './piecedDisk.ts';
 import { type CheckBinding, PromisedDisk, throwIfPromised } from './promisedDisk.ts';
 import { PromisedFile } from './promisedFile.ts';
 import { STORE_ID_BYTES } from './promisedSlot.ts';
@@ -61,7 +62,7 @@ export async function openLevelLogStore(
   try {
     area = await PromisedFile.open(promisedFile(location));
     throwIfOtherGroups(level, THE_GROUP);
-    const below = boundary?.disk(level) ?? level;
+    const below = new PiecedDisk(boundary?.disk(level) ?? level);
     const disk = PromisedDisk.open(diskOfGroup(below, THE_GROUP), boundary?.area(area) ?? area, newStoreId);
     const opened = disk.recover((whole) => ChunkedLogStore.open(observe(whole), listener, options), checkBinding);
     await durably(location, (done) => disk.settle(done));
@@ -112,7 +113,7 @@ export function openMemoryLogStore(
   area: PromisedArea = new MemoryPromisedArea(),
   settled: (error: Error | null) => void = () => {},
 ): OpenedLogStore {
-  const disk = PromisedDisk.open(memory, area, newStoreId);
+  const disk = PromisedDisk.open(new PiecedDisk(memory), area, newStoreId);
   const opened = disk.recover((whole) => ChunkedLogStore.open(whole, listener, options));
   disk.settle(settled);
   return opened;

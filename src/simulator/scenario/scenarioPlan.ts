@@ -47,6 +47,7 @@ export function scenarioPlan(seed: number, { scenario, conditions }: ScenarioRun
       tears: false,
       flips: false,
       survivalChance: 1,
+      inPieces: false,
     },
     clients: {
       count: 0,
