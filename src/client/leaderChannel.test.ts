@@ -119,6 +119,20 @@ describe('a client of servers that are far away', () => {
     expect(clock.nowMs()).toBeLessThan(60_001);
   });
 
+  it('left one that had answered while its own thread was busy', () => {
+    const { channel, clock } = channelTo({ 'a:1': 1500, 'b:1': 1500 });
+    let result: CommandResult | undefined;
+    const commandDone = (_tag: number, told: CommandResult) => {
+      result = told;
+    };
+    channel.submit(new Uint8Array(8), { commandDone }, 0, Number.POSITIVE_INFINITY);
+    clock.runUntil(() => clock.nowMs() >= 100, 200);
+    clock.block(2500);
+    clock.runUntil(() => result !== undefined, 60_000);
+    expect(result).toMatchObject({ status: 'ok' });
+    expect(channel.counters.stalls).toBe(0);
+  });
+
   it('gives one that is near no more time than before, once that has answered', () => {
     const { channel, opened, send } = channelTo({ 'a:1': undefined, 'b:1': 5 });
     expect(send()).toMatchObject({ status: 'ok' });

@@ -49,6 +49,8 @@ const ELECTION_PAUSE_MS_MAX = 100;
 const STALL_GROWTH_MAX = 5;
 /** How often deadlines and silent servers are looked for. */
 const WATCH_INTERVAL_MS = 25;
+/** Who looks so much later than was due heard nobody meanwhile, whatever servers said. */
+const LATE_MS_MIN = 500;
 
 /**
  * One link to whichever server leads, and on it the commands of any number of sessions. A command that a server did
@@ -82,6 +84,8 @@ export class LeaderChannel implements LinkListener {
   private openedMs: number | undefined;
   /** How long servers may say nothing that need longer than others, by address. */
   private readonly stallMs = new Map<string, number>();
+  /** When this thread last went on after something that took it long: the encoding of a value of many MiB may. */
+  private hearsSinceMs = Number.NEGATIVE_INFINITY;
   /** The link's server has carried out a command. */
   private proven = false;
   /** There was a pause since the last success. */
@@ -421,8 +425,11 @@ export class LeaderChannel implements LinkListener {
 
   private watch(): void {
     if (this.cancelWatch !== null || this.closed) return;
+    const dueMs = this.environment.nowMs() + WATCH_INTERVAL_MS;
     this.cancelWatch = this.environment.after(WATCH_INTERVAL_MS, () => {
       this.cancelWatch = null;
+      const nowMs = this.environment.nowMs();
+      if (nowMs - dueMs >= LATE_MS_MIN) this.hearsSinceMs = nowMs;
       this.checkDeadlines();
       this.checkSilence();
       if (this.queued > 0 || this.links().some((link) => link.unanswered > 0)) this.watch();
@@ -448,7 +455,7 @@ export class LeaderChannel implements LinkListener {
     for (const link of this.links()) {
       const awaited = link.unanswered > 0 || (link === this.link && !this.proven && this.queued > 0);
       const stallMs = this.stallTimeoutMs(link.address);
-      if (!awaited || nowMs - link.heardMs < stallMs) continue;
+      if (!awaited || nowMs - Math.max(link.heardMs, this.hearsSinceMs) < stallMs) continue;
       this.counters.stalls++;
       this.giveTime(link.address, 2 * stallMs);
       link.close();

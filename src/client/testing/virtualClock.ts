@@ -15,12 +15,17 @@ export class VirtualClock implements ClientEnvironment {
     };
   };
 
+  /** The thread is busy for so long: what is due meanwhile runs late. */
+  block(durationMs: number): void {
+    this.now += durationMs;
+  }
+
   runUntil(isDone: () => boolean, untilMs: number): void {
     while (!isDone()) {
       this.due.sort((a, b) => a.atMs - b.atMs);
       const next = this.due.shift();
       if (next === undefined || next.atMs > untilMs) return;
-      this.now = next.atMs;
+      this.now = Math.max(this.now, next.atMs);
       next.run();
     }
   }
