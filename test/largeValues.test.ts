@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, it } from 'vitest';
 import { packagePath } from '../src/cli/packagePath.ts';
@@ -53,6 +55,40 @@ it.each([
     expect((await cluster.status()).map(({ restarts }) => restarts)).toEqual([0, 0, 0]);
   },
 );
+
+it('all that was acknowledged is there after a SIGKILL amid the pieces of a value', { timeout: 60_000 }, async () => {
+  cluster = await startCluster({ nodes: 1, metrics: false, flags: { maxvalue: 64 * MIB } });
+  const acknowledged = new Map<string, string>();
+  for (const round of [1, 2]) {
+    const client = newClient(cluster);
+    const session = await client.openSession();
+    await session.insert(`whole ${round}`, 'w'.repeat(7 * MIB));
+    acknowledged.set(`whole ${round}`, 'w'.repeat(7 * MIB));
+    const writtenBefore = bytesOfLogs(cluster);
+    const interrupted = session.insert('interrupted', `${round}`.repeat(16 * MIB)).then(
+      () => acknowledged.set('interrupted', `${round}`.repeat(16 * MIB)),
+      () => undefined,
+    );
+    // A third of it, or what a file holds that was begun meanwhile.
+    await expect
+      .poll(() => Math.abs(bytesOfLogs(cluster!) - writtenBefore), { interval: 1, timeout: 20_000 })
+      .toBeGreaterThan(5 * MIB);
+    await cluster.kill(1, 'SIGKILL', { restart: false });
+    client.close();
+    await interrupted;
+    await cluster.restart(1);
+    const reader = newClient(cluster);
+    for (const [key, value] of acknowledged) expect((await reader.lookup(key)) === value, key).toBe(true);
+    reader.close();
+  }
+});
+
+/** Bytes in the files to which LevelDB writes first. */
+function bytesOfLogs({ plan }: RunningCluster): number {
+  const folder = join(plan.servers[0]!.directory, 'rkvd-1');
+  const names = readdirSync(folder).filter((name) => name.endsWith('.log'));
+  return names.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+}
 
 const newClient = ({ addresses }: RunningCluster) => new RkvClient({ addresses, timeoutMs: TIMEOUT_MS });
 

@@ -1,5 +1,8 @@
 import { appendFile, cp, mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { DiskOperation } from '../server/storage/contract.ts';
+import { PIECE_PREFIX } from '../server/storage/keys.ts';
+import { LevelDisk } from '../server/storage/levelDisk.ts';
 
 /** One server's data, wherever they lie: its folder, and the promise file beside it. */
 export interface ServerData {
@@ -131,6 +134,34 @@ function foreignFile(name: string, part: Part, whose: 'older' | 'other', inPlace
   };
 }
 
+/** What LevelDB finds whole, and is not what was written: a change of some pieces of large values. */
+function ofPieces(
+  name: string,
+  change: (pieces: readonly StoredPiece[], random: Random) => readonly DiskOperation[],
+): DamageKind {
+  return {
+    name,
+    apply: async ({ data, random }) => {
+      const disk = await LevelDisk.open(data.folder);
+      try {
+        const pieces = disk.keys(PIECE_PREFIX).map((key) => ({ key, value: disk.get(key)! }));
+        if (pieces.length === 0) return false;
+        await new Promise<void>((resolve, reject) => {
+          disk.write(change(pieces, random), true, (error) => (error === null ? resolve() : reject(error)));
+        });
+        return true;
+      } finally {
+        await disk.close();
+      }
+    },
+  };
+}
+
+interface StoredPiece {
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
 /** Everything that the campaign does to a server's data, a name each. */
 export const DAMAGES: readonly DamageKind[] = [
   ...ofBytes('flipped bits', ALL_PARTS, async (bytes, random, path) => {
@@ -186,6 +217,20 @@ export const DAMAGES: readonly DamageKind[] = [
       return true;
     },
   },
+  ofPieces('flipped bit: piece of a large value', (pieces, random) => {
+    const { key, value } = pieces[below(random, pieces.length)]!;
+    const at = below(random, value.length);
+    value[at] = value[at]! ^ (1 << below(random, 8));
+    return [{ key, value }];
+  }),
+  ofPieces('deleted: piece of a large value', (pieces, random) => {
+    return [{ key: pieces[below(random, pieces.length)]!.key, value: null }];
+  }),
+  ofPieces('all pieces of large values deleted', (pieces) => pieces.map(({ key }) => ({ key, value: null }))),
+  ofPieces('two pieces of a large value swapped', ([one, two]) => [
+    { key: one!.key, value: two!.value },
+    { key: two!.key, value: one!.value },
+  ]),
   {
     name: 'older folder',
     apply: ({ data, older }) => replaceFolder(older.folder, data.folder).then(() => true),

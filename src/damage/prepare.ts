@@ -9,6 +9,11 @@ import { Rkvd } from './rkvd.ts';
 
 export const SERVERS = [1, 2, 3] as const;
 const KEYS_PER_STEP = 120;
+/** Of one value of the last life: more than is stored in one piece, less than servers take by default. */
+const LARGE_VALUE_BYTES = 6 * 1024 * 1024;
+const LARGE_KEY = 'large';
+/** How often something is written: in each of two lives, and twice in the last one. */
+const STEPS = 4;
 /** Nothing is under way so long after the last acknowledgement. */
 const QUIET_MS = 500;
 const LEADER_TIMEOUT_MS = 120_000;
@@ -49,6 +54,11 @@ export async function prepare(engine: string, folder: string): Promise<Prepared>
     try {
       const session = await client.openSession();
       step++;
+      if (step === STEPS) {
+        const value = 'v'.repeat(LARGE_VALUE_BYTES);
+        await session.insert(LARGE_KEY, value);
+        acknowledged.set(LARGE_KEY, value);
+      }
       for (let i = 0; i < KEYS_PER_STEP; i++) {
         const key = `key-${i % 100}-${step % 2}`;
         const value = `${step}.${i}:`.padEnd(20 + ((i * 37) % 400), '*');

@@ -17,9 +17,9 @@ import { CRC_BYTES, seal, storedChecksum } from './record.ts';
  * - A value is there with its head, which goes with the rest of its write, once all its pieces are durable: each is synced. LevelDB
  *   begins a new log file every few MiB, and a sync is of the last one alone.
  * - A crash before that leaves pieces without a head, or with one that is damaged: no value. A later write may have the same key (no
- *   number was promised), and puts its own pieces in their place. If of those only some are on the disk when a crash comes, among
- *   them the head, the value's own checksum does not fit, and it is damaged; it was never reported durable.
- * - A head's deletion may be undone by a crash until a synced write has followed; so pieces are deleted after that. What
+ *   number was promised), and puts its own pieces in their place, all of them durable before its head. Should a piece be another
+ *   value's all the same, the value's own checksum does not fit, and it is damaged.
+ * - A head's deletion may be undone by a crash until it is synced; so it is, and pieces are deleted after that. What
  *   has no head when the disk is opened is deleted after a synced write too: that its head is gone may not be durable yet.
  */
 export class PiecedDisk implements Disk {
@@ -119,16 +119,18 @@ export class PiecedDisk implements Disk {
   /** What is small, and so goes to the disk as it is; with it goes what became useless. */
   private pass(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
     const number = ++this.writes;
+    let isSynced = sync;
     for (const { key, value } of operations) {
       const count = value === null ? this.counts.get(key) : undefined;
       if (count === undefined) continue;
       this.counts.delete(key);
       this.wasted(Array.from({ length: count }, (_, at) => pieceKey(key, at)));
+      isSynced = true;
     }
     const all = this.deletable.size === 0 ? operations : [...operations, ...this.takeDeletable()];
-    if (!sync || this.waste.length === 0) this.disk.write(all, sync, done);
+    if (!isSynced || this.waste.length === 0) this.disk.write(all, isSynced, done);
     else
-      this.disk.write(all, sync, (error) => {
+      this.disk.write(all, true, (error) => {
         if (error === null) this.release(number);
         done(error);
       });

@@ -13,6 +13,15 @@ export function leadersCutOff(plan: Plan): Plan {
   };
 }
 
+/** All but the smallest records are written in pieces, and the power goes again and again. */
+export function crashesAmongPieces(plan: Plan): Plan {
+  return {
+    ...plan,
+    disk: { ...plan.disk, inPieces: true },
+    strikes: new Map([...plan.strikes, ['crash', 300_000]]),
+  };
+}
+
 /** Nothing happens but that a leader hears nothing. */
 export function deafLeaders(plan: Plan): Plan {
   return {

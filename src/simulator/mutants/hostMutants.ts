@@ -1,8 +1,8 @@
 import type { HardState, PersistBatch, Snapshot } from '../../consensus/contract.ts';
 import { Entry } from '../../consensus/entry.ts';
 import { type ApplyResult, KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
-import type { Disk, LogStore, LogStoreListener, PromisedArea } from '../../server/storage/contract.ts';
-import { PROMISED_KEY } from '../../server/storage/keys.ts';
+import type { Disk, DiskOperation, LogStore, LogStoreListener, PromisedArea } from '../../server/storage/contract.ts';
+import { PIECE_PREFIX, PROMISED_KEY } from '../../server/storage/keys.ts';
 import { CommandType, decodeCommand, encodeCommand } from '../../wire/command.ts';
 import { DelegatingStore } from '../delegates.ts';
 
@@ -53,6 +53,27 @@ export function neverSyncs(disk: Disk): Disk {
     get: (key) => disk.get(key),
     keys: (prefix) => disk.keys(prefix),
     write: (operations, _sync, done) => disk.write(operations, false, done),
+    close: () => disk.close(),
+  };
+}
+
+/** Puts the pieces of a large value where they belong once its head is there, and was reported durable. */
+export function writesPiecesLast(disk: Disk): Disk {
+  let held: readonly DiskOperation[] = [];
+  const isPiece = ({ key, value }: DiskOperation) => value !== null && key.startsWith(PIECE_PREFIX);
+  return {
+    get: (key) => held.find((operation) => operation.key === key)?.value ?? disk.get(key),
+    keys: (prefix) => disk.keys(prefix),
+    write: (operations, sync, done) => {
+      if (operations.every(isPiece)) {
+        held = [...held, ...operations];
+        disk.write([], false, done);
+        return;
+      }
+      disk.write(operations, sync, done);
+      if (held.length > 0) disk.write(held, false, () => {});
+      held = [];
+    },
     close: () => disk.close(),
   };
 }

@@ -13,6 +13,7 @@ import {
   SendsBeforeDurable,
 } from './engineMutants.ts';
 import {
+  crashesAmongPieces,
   cutOffWhileChanging,
   deadServers,
   deafLeaders,
@@ -42,6 +43,7 @@ import {
   neverSyncs,
   ReportsDurableAtOnce,
   StoresStaleSnapshots,
+  writesPiecesLast,
 } from './hostMutants.ts';
 import { admitsAtOnce, believesItIsNew, withoutTheSilent } from './identityMutants.ts';
 import {
@@ -119,6 +121,14 @@ export const MUTANTS: readonly Mutant[] = [
     seedsMax: 50,
     invariants: ['durability'],
     mutation: () => ({ disk: neverSyncs }),
+  },
+  {
+    name: 'the head of a large value is there before its pieces are',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['durability', 'no exception'],
+    adjust: crashesAmongPieces,
+    mutation: () => ({ disk: writesPiecesLast }),
   },
   {
     name: 'a store does not miss what it promised',
