@@ -11,6 +11,14 @@ function written(disk: LevelDisk, operations: readonly DiskOperation[], sync = t
   return new Promise((resolve) => disk.write(operations, sync, resolve));
 }
 
+interface Synced {
+  sync?: boolean;
+}
+
+interface Stored {
+  _put(key: string, value: Uint8Array, options: Synced): unknown;
+}
+
 describe('a disk on LevelDB', () => {
   let folder: string;
   ownFolder('level-disk', (made) => {
@@ -32,22 +40,33 @@ describe('a disk on LevelDB', () => {
     await disk.close();
   });
 
-  it('has LevelDB sync what is to be synced, and that alone', async () => {
+  it('has LevelDB sync what is to be synced, and that alone, a batch as well as a large value by itself', async () => {
     const disk = await open();
     const synced: unknown[] = [];
-    const database = Reflect.get(disk, 'database') as { batch(): { _write(options: { sync?: boolean }): unknown } };
+    const large = { key: 'a', value: new Uint8Array(1 << 20).fill(1) };
+    const database = Reflect.get(disk, 'database') as Stored & { batch(): { _write(options: Synced): unknown } };
     const batches = Object.getPrototypeOf(database.batch()) as ReturnType<typeof database.batch>;
-    const inner = batches._write;
+    const { _write, _put } = { _write: batches._write, _put: database._put };
     batches._write = function (options) {
-      synced.push(options.sync);
-      return inner.call(this, options);
+      synced.push('batch', options.sync);
+      return _write.call(this, options);
+    };
+    database._put = function (key, value, options) {
+      synced.push('value', options.sync);
+      return _put.call(this, key, value, options);
     };
     try {
-      for (const sync of [true, false, true]) expect(await written(disk, [put('a', 1)], sync)).toBeNull();
+      for (const sync of [true, false]) {
+        expect(await written(disk, [large], sync)).toBeNull();
+        expect(await written(disk, [put('a', 1)], sync)).toBeNull();
+        expect(await written(disk, [large, put('b', 1)], sync)).toBeNull();
+        expect(await written(disk, [{ key: 'a', value: null }], sync)).toBeNull();
+      }
     } finally {
-      batches._write = inner;
+      batches._write = _write;
     }
-    expect(synced).toEqual([true, false, true]);
+    const each = (sync: boolean) => ['value', sync, 'batch', sync, 'batch', sync, 'batch', sync];
+    expect(synced).toEqual([...each(true), ...each(false)]);
     await disk.close();
   });
 
