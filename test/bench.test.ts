@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,6 +51,13 @@ async function bench(args: readonly string[], interruptAt?: string, onMeasuring 
 const resultOf = (name: string): Promise<RunRecord> => readRun(join(folder, 'results', name));
 const ownData = () => ['--datadir', join(folder, 'data')];
 
+/** Processes that make load for this one, in the order in which they began. */
+function workers(): number[] {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
+  const isWorker = (pid: string) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('loadWorker');
+  return children.filter(isWorker).map(Number);
+}
+
 describe('rkv-bench', () => {
   it('--distance: an insert takes the way there and back twice', async () => {
     const load = ['--time', '1s', '--warmup', '100ms', '--clients', '2', '--name', 'far'];
@@ -92,6 +100,37 @@ describe('rkv-bench', () => {
       const log = new HistogramLogReader(await readFile(join(folder, 'results', 'first', `${kind}.hlog`), 'utf8'));
       expect(log.nextIntervalHistogram()?.totalCount).toBe(repeat![kind]);
     }
+  });
+
+  it('--workers: processes make the load together, which is one run like any, checked by what all of them wrote', async () => {
+    const load = ['--workload', 'ycsb-f', '--keyspace', '300', '--clients', '5', '--throughput', '20'];
+    const times = ['--time', '2s', '--warmup', '200ms', '--workers', '2', '--name', 'parts'];
+    const { exitCode } = await bench([...ownData(), ...load, ...times]);
+    expect(exitCode).toBe(0);
+    const run = await resultOf('parts');
+    expect(run.verdict).toMatchObject({ passed: true, verified: true });
+    expect(run.settings.load).toMatchObject({ workload: 'ycsb-f', reads: 0.5, clients: 5, workers: 2 });
+    const [repeat] = run.repeats;
+    // All records were inserted before.
+    expect(repeat!.verification.keysRead).toBe(300);
+    expect(repeat!.generator).toMatchObject({ processes: 2, sentLateUs: { p99: expect.any(Number) } });
+    // Of five clients two and three: what is due is what it would be of one process.
+    expect(repeat!.issued + repeat!.dropped).toBe(200);
+    expect(repeat!.timeline.reduce((sum, { reads, writes }) => sum + reads + writes, 0)).toBe(
+      repeat!.reads + repeat!.writes,
+    );
+    expect(run.merged.serviceUs?.count).toBe(repeat!.reads + repeat!.writes);
+  });
+
+  it('--workers: a run of which a process is lost fails by its name, and leaves nothing', async () => {
+    const load = ['--clients', '4', '--time', '60s', '--warmup', '0s', '--workers', '2', '--name', 'lost'];
+    const kill = () => setTimeout(() => process.kill(workers()[1]!, 'SIGKILL'), 500);
+    const { exitCode, err } = await bench([...ownData(), ...load], undefined, kill);
+    expect(exitCode).toBe(1);
+    expect(err).toMatch(/rkv-bench: worker 2 of 2 \(process \d+\) ended with SIGKILL \(measure\)/);
+    expect(await readdir(join(folder, 'data'))).toEqual([]);
+    await expect(resultOf('lost')).rejects.toThrow();
+    expect(workers()).toEqual([]);
   });
 
   it('measures configurations in rounds, and says of a program beside itself how sure it is', async () => {

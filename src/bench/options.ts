@@ -33,6 +33,7 @@ export interface BenchFlags extends SettingFlags {
   readonly payload: readonly number[];
   readonly workload?: readonly WorkloadName[];
   readonly requestdistribution?: readonly KeyDistribution[];
+  readonly workers?: number;
   readonly keyspace: number;
   readonly zipfs: number;
   readonly zipfv: number;
@@ -121,6 +122,11 @@ function addMeasuringOptions(command: Command, takesScenario = true): Command {
   command
     .optionsGroup('The load:')
     .addOption(listOption('--clients <n>', 'sessions that send requests', 200))
+    .option(
+      '--workers <n>',
+      'processes that make the load, each for a part of the clients (default: 1, the bench itself)',
+      anyNumber,
+    )
     .option(
       '--throughput <rate>',
       'requests per second of each client, measured from when they are due (open loop); without it each waits for its answer (closed loop)',
@@ -310,6 +316,7 @@ export function requestOf(flags: Omit<BenchFlags, 'failIf'>): BenchRequest {
     payloads: flags.payload,
     workloads: flags.workload,
     requestDistributions: flags.requestdistribution,
+    workers: flags.workers,
     keyspace: flags.keyspace,
     zipfS: flags.zipfs,
     zipfV: flags.zipfv,

@@ -56,9 +56,14 @@ export class StallWatch implements LoadSink {
   }
 
   private note(untilMs: number): void {
-    const lastedMs = untilMs - this.sinceMs;
+    this.noteSpan(this.sinceMs, untilMs);
+  }
+
+  /** A time in which none of those that waited was answered, where it is long enough. */
+  noteSpan(fromMs: number, untilMs: number): void {
+    const lastedMs = untilMs - fromMs;
     if (lastedMs < this.stallMsMin) return;
     const what = `no request was answered for ${(lastedMs / 1000).toFixed(2)} s`;
-    this.log.add({ kind: 'stall', atMs: this.sinceMs, untilMs, server: null, what });
+    this.log.add({ kind: 'stall', atMs: fromMs, untilMs, server: null, what });
   }
 }

@@ -34,6 +34,8 @@ export interface BenchRequest {
   readonly workloads?: readonly WorkloadName[] | undefined;
   /** How the keys of YCSB's are drawn, where it is not as they say. */
   readonly requestDistributions?: readonly KeyDistribution[] | undefined;
+  /** Processes that make the load; without it, or 1, this one. */
+  readonly workers?: number | undefined;
   readonly keyspace: number;
   readonly zipfS: number;
   readonly zipfV: number;
@@ -77,6 +79,8 @@ export class PlanError extends Error {
 /** Room for what tells one value from another: the original's least payload too. */
 const PAYLOAD_BYTES_MIN = 16;
 const CLIENTS_MAX = 100_000;
+/** Processes that make load: more than any machine has use for. */
+const WORKERS_MAX = 64;
 /** How many there are, where nobody says. */
 const SERVERS = 3;
 const SERVERS_MAX = 64;
@@ -221,7 +225,7 @@ function clusterAxes({ settings, rkvds }: BenchRequest): Axis<OwnCluster>[] {
 }
 
 function plannedLoad(request: Timed): LoadSettings {
-  const { timeMs, warmupMs, keyspace, zipfS, zipfV, seed, rpc } = request;
+  const { timeMs, warmupMs, keyspace, zipfS, zipfV, seed, rpc, workers = 1 } = request;
   return {
     clients: 1,
     ratePerClient: null,
@@ -234,6 +238,7 @@ function plannedLoad(request: Timed): LoadSettings {
     zipfV,
     seed,
     rpc,
+    ...(workers > 1 ? { workers } : {}),
   };
 }
 
@@ -305,6 +310,7 @@ function loadProblems(request: Timed): string[] {
     ],
     [request.zipfV >= 1 && Number.isFinite(request.zipfV), `--zipfv: expected an offset from 1, got ${request.zipfV}`],
     ...workloadChecks(request),
+    ...workerChecks(request),
     [Number.isSafeInteger(request.seed), `--seed: expected a whole number, got ${request.seed}`],
     [
       request.name === undefined || NAME.test(request.name),
@@ -312,6 +318,20 @@ function loadProblems(request: Timed): string[] {
     ],
   ];
   return failed(checks);
+}
+
+function workerChecks({ workers = 1, clients, schedule }: Timed): [boolean, string][] {
+  const most = Math.min(WORKERS_MAX, ...clients);
+  return [
+    [
+      isWhole(workers, 1, most),
+      `--workers: expected 1 to ${most}, for each has one client at least, and there are ${WORKERS_MAX} at most, got ${workers}`,
+    ],
+    [
+      workers === 1 || schedule === undefined,
+      '--workers: expected 1 beside a scenario: how long servers take to recover is told by one process that sees all answers',
+    ],
+  ];
 }
 
 function workloadChecks({

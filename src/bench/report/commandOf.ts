@@ -33,6 +33,7 @@ export function commandOf({ cluster, schedule, load, repeats }: RunSettings, nam
   if (load.workload === undefined) add('reads', load.reads);
   else add('workload', load.workload);
   if (load.requestDistribution !== undefined) add('requestdistribution', load.requestDistribution);
+  if (load.workers !== undefined) add('workers', load.workers);
   add('payload', load.payloadBytes);
   add('keyspace', load.keyspace);
   if (load.workload === undefined) {

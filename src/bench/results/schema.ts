@@ -76,6 +76,8 @@ const settings = z.object({
     requestDistribution: z.enum(KEY_DISTRIBUTIONS).optional(),
     seed: z.int(),
     rpc: z.enum(['stream', 'unary']),
+    /** Processes that make the load; the bench itself where it is not there. */
+    workers: z.int().min(2).optional(),
   }),
   repeats: z.int().min(1),
 });

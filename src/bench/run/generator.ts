@@ -1,9 +1,9 @@
 import type { Histogram } from 'hdr-histogram-js';
-import type { SecondRow } from '../../client/load/latencyRecorder.ts';
+import type { OnSecond, SecondRow } from '../../client/load/latencyRecorder.ts';
 import type { FailureKind, LoadSummary } from '../../client/load/loadGenerator.ts';
 import type { RepeatRecord } from '../results/schema.ts';
 import type { GeneratorFigures } from './generatorWatch.ts';
-import type { WriteChecks } from './writeAudit.ts';
+import type { WriteChecks } from './writeChecks.ts';
 
 /** Makes the load of a run: sessions, what is there before, a warm-up, and what is measured, in that order. */
 export interface Generator {
@@ -16,7 +16,7 @@ export interface Generator {
   /** Drives the servers for `durationMs` without measuring. */
   warmUp(durationMs: number): Promise<void>;
   /** `onSecond` hears of each second when it is over. */
-  measure(onSecond: (row: SecondRow) => void): Promise<Generated>;
+  measure(onSecond: OnSecond): Promise<Generated>;
   close(): void;
 }
 
@@ -37,6 +37,8 @@ export interface Generated {
   readonly answeredWrites: number;
   /** What the clients mended by sending again. */
   readonly mended: RepeatRecord['client'];
+  /** CPU time of processes other than this one that made load. */
+  readonly otherCpuSeconds: number;
   /** Of each process that made load. */
   readonly figures: readonly GeneratorFigures[];
 }

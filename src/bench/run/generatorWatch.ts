@@ -11,6 +11,8 @@ const RESOLUTION_MS = 10;
 export interface GeneratorFigures {
   /** Of its time, the share in which its thread ran on a core. */
   readonly cpuShare: number;
+  /** CPU time of all threads of the process. */
+  readonly processCpuSeconds: number;
   /** How late its timers ran, µs. */
   readonly loopDelayUsP99: number;
   readonly loopDelayUsMax: number;
@@ -24,6 +26,7 @@ export class GeneratorWatch implements LoadSink {
   private readonly sentLate: Histogram | undefined;
   private startedMs = 0;
   private startedCpuSeconds = 0;
+  private startedCpuUsage = process.cpuUsage();
 
   constructor(isOpenLoop: boolean) {
     this.sentLate = isOpenLoop ? latencyHistogram() : undefined;
@@ -32,6 +35,7 @@ export class GeneratorWatch implements LoadSink {
   started(): void {
     this.startedMs = performance.now();
     this.startedCpuSeconds = threadSeconds();
+    this.startedCpuUsage = process.cpuUsage();
     this.loopDelay.enable();
   }
 
@@ -49,10 +53,12 @@ export class GeneratorWatch implements LoadSink {
     this.loopDelay.disable();
     const seconds = (performance.now() - this.startedMs) / 1000;
     const cpuSeconds = threadSeconds() - this.startedCpuSeconds;
+    const { user, system } = process.cpuUsage(this.startedCpuUsage);
     const delayUs = (ns: number) => Math.max(0, Math.round(ns / 1000 - RESOLUTION_MS * 1000));
     const hasDelays = this.loopDelay.count > 0;
     return {
       cpuShare: seconds > 0 ? Math.min(1, cpuSeconds / seconds) : 0,
+      processCpuSeconds: (user + system) / 1e6,
       loopDelayUsP99: hasDelays ? delayUs(this.loopDelay.percentile(99)) : 0,
       loopDelayUsMax: hasDelays ? delayUs(this.loopDelay.max) : 0,
       sentLate: this.sentLate,

@@ -1,6 +1,7 @@
 import { LatencyCsv } from '../../client/load/latencyCsv.ts';
-import { LatencyRecorder, type SecondRow } from '../../client/load/latencyRecorder.ts';
+import { LatencyRecorder, type OnSecond } from '../../client/load/latencyRecorder.ts';
 import {
+  IN_FLIGHT_MAX,
   type LoadSession,
   type LoadSink,
   type LoadSummary,
@@ -16,6 +17,7 @@ import type { LoadSettings } from '../results/schema.ts';
 import type { SystemClient } from '../systems/system.ts';
 import type { Generated, Generator } from './generator.ts';
 import { GeneratorWatch } from './generatorWatch.ts';
+import { machineMs } from './loadWorkerMessages.ts';
 import { WindowCounter } from './windowCounter.ts';
 import { WriteAudit } from './writeAudit.ts';
 
@@ -49,7 +51,13 @@ export class LocalGenerator implements Generator {
     this.options = options;
     const { keyspace, payloadBytes } = options.load;
     const workload = workloadOf(options);
-    this.audit = new WriteAudit(workload, { mark: options.mark, keyspace, payloadBytes });
+    this.audit = new WriteAudit(workload, {
+      mark: options.mark,
+      keyspace,
+      payloadBytes,
+      // Writes of several processes to one key are put in order by a clock that they share.
+      ...(options.parts > 1 ? { clock: machineMs } : {}),
+    });
   }
 
   /** Servers that do not answer keep a registration waiting for long; nothing is lost by giving it up. */
@@ -88,7 +96,7 @@ export class LocalGenerator implements Generator {
     await this.run(durationMs, []);
   }
 
-  async measure(onSecond: (row: SecondRow) => void): Promise<Generated> {
+  async measure(onSecond: OnSecond): Promise<Generated> {
     const { client, load, signal, sinks, csvFolder } = this.options;
     const isOpenLoop = load.ratePerClient !== null;
     const recorder = new LatencyRecorder(onSecond);
@@ -120,6 +128,7 @@ export class LocalGenerator implements Generator {
         stalls: stalls - before.stalls,
         notLeader: notLeader - before.notLeader,
       },
+      otherCpuSeconds: 0,
       figures: [figures],
     };
   }
@@ -136,6 +145,7 @@ export class LocalGenerator implements Generator {
       pace,
       reads: load.reads,
       durationMs,
+      inFlightMax: Math.floor(IN_FLIGHT_MAX / this.options.parts),
       signal,
       sinks: [audit, ...sinks],
     });

@@ -10,9 +10,9 @@ import type {
   DiskFacts,
   GeneratorRecord,
   Incident,
-  LoadSettings,
   Recovery,
   RepeatRecord,
+  RunSettings,
   SecondRecord,
   ServerRecord,
   StagesRecord,
@@ -24,7 +24,8 @@ import { LocalGenerator } from './localGenerator.ts';
 import { leaderOf, localPids } from './servers.ts';
 import { type Interrupts, openTarget, startsServers, type Target } from './target.ts';
 import { verify } from './verify.ts';
-import { Watching } from './watching.ts';
+import { distanceMsOf, Watching } from './watching.ts';
+import { WorkerGenerator } from './workerGenerator.ts';
 import { markFrom } from './writeAudit.ts';
 
 /** Told of a run's course, for people. */
@@ -83,7 +84,16 @@ export async function measureOnce(
   };
   hurry.addEventListener('abort', hurryUp, { once: true });
   try {
-    return await driveTarget({ load, repeat, target, client, watching, progress, csvFolder, signal: stop });
+    return await driveTarget({
+      settings: run.settings,
+      repeat,
+      target,
+      client,
+      watching,
+      progress,
+      csvFolder,
+      interrupts,
+    });
   } finally {
     if (target.own) progress.phase('stopping');
     watching.close();
@@ -94,7 +104,7 @@ export async function measureOnce(
 }
 
 interface Drive {
-  readonly load: LoadSettings;
+  readonly settings: RunSettings;
   readonly repeat: number;
   readonly target: Target;
   readonly client: SystemClient;
@@ -102,13 +112,24 @@ interface Drive {
   readonly progress: Progress;
   /** For the original's CSV files; undefined where nobody wants them. */
   readonly csvFolder: string | undefined;
-  readonly signal: AbortSignal;
+  readonly interrupts: Interrupts;
 }
 
 async function driveTarget(drive: Drive): Promise<Measurement | undefined> {
-  const { load, target, client, watching, progress, signal } = drive;
+  const { target } = drive;
   const disk = target.dataDirectory === undefined ? null : await diskFacts(target.dataDirectory);
   const generator = newGenerator(drive);
+  try {
+    const driven = await driveBy(generator, drive);
+    return driven === undefined ? undefined : { ...driven, disk };
+  } finally {
+    generator.close();
+  }
+}
+
+async function driveBy(generator: Generator, drive: Drive): Promise<Omit<Measurement, 'disk'> | undefined> {
+  const { settings, target, client, watching, progress, interrupts } = drive;
+  const { load } = settings;
   if (!(await generator.open())) return undefined;
   const before = await client.statuses();
   if (load.workload !== undefined) progress.phase('filling');
@@ -117,7 +138,7 @@ async function driveTarget(drive: Drive): Promise<Measurement | undefined> {
     progress.phase('warming-up', load.warmupMs);
     await generator.warmUp(load.warmupMs);
   }
-  if (signal.aborted) return undefined;
+  if (interrupts.stop.aborted) return undefined;
 
   progress.phase('measuring', load.timeMs);
   const measured = await measureWindow(drive, generator, localPids(before));
@@ -134,10 +155,27 @@ async function driveTarget(drive: Drive): Promise<Measurement | undefined> {
   const record = await repeatRecord(drive, measured, verification);
   const { writes, reads, service, summary, startedAtMs } = measured.generated;
   const windowMs = summary.issuedUntilMs - summary.startedMs;
-  return { record, histograms: { startedAtMs, windowMs, writes, reads, service }, disk };
+  return { record, histograms: { startedAtMs, windowMs, writes, reads, service } };
 }
 
-function newGenerator({ load, repeat, client, watching, csvFolder, signal }: Drive): Generator {
+function newGenerator({ settings, repeat, target, client, watching, csvFolder, interrupts }: Drive): Generator {
+  const { load, cluster } = settings;
+  if (load.workers !== undefined) {
+    return new WorkerGenerator({
+      workers: load.workers,
+      cluster: cluster.kind,
+      addresses: target.addresses,
+      load,
+      seed: load.seed + repeat,
+      csvFolder,
+      distanceMs: distanceMsOf(cluster),
+      interrupts,
+      onNotice: (what) => watching.notice(what),
+      onStalling: () => watching.stalling(),
+      onStall: ({ fromMs, untilMs }) => watching.stalled(fromMs, untilMs),
+    });
+  }
+  const signal = interrupts.stop;
   const mark = markFrom(randomBytes(8));
   return new LocalGenerator({
     load,
@@ -164,7 +202,7 @@ interface Measured {
 }
 
 async function measureWindow(
-  { load, client, watching, progress }: Drive,
+  { settings: { load }, client, watching, progress }: Drive,
   generator: Generator,
   pids: ReadonlyMap<number, number>,
 ): Promise<Measured> {
@@ -180,7 +218,7 @@ async function measureWindow(
 }
 
 async function repeatRecord(
-  { repeat, client, signal }: Drive,
+  { repeat, client, interrupts }: Drive,
   measured: Measured,
   verification: RepeatRecord['verification'],
 ): Promise<RepeatRecord> {
@@ -192,7 +230,7 @@ async function repeatRecord(
   return {
     startedAt: new Date(generated.startedAtMs).toISOString(),
     round: repeat,
-    interrupted: signal.aborted,
+    interrupted: interrupts.stop.aborted,
     windowMs: Math.round(windowMs),
     issued: summary.issued,
     writes: writes.totalCount,
@@ -242,7 +280,7 @@ function processRecord(id: number, measured: Measured): Pick<ServerRecord, 'cpuS
 }
 
 function cpuRecord({ cpuBefore, cpuAfter, pids, generated }: Measured) {
-  const bench = cpuAfter.bench - cpuBefore.bench;
+  const bench = cpuAfter.bench - cpuBefore.bench + generated.otherCpuSeconds;
   let servers = 0;
   for (const [id, to] of cpuAfter.servers) servers += to - (cpuBefore.servers.get(id) ?? to);
   const commands = generated.writes.totalCount + generated.reads.totalCount;

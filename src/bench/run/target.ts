@@ -18,9 +18,8 @@ import type { PlannedRun } from '../plan/plan.ts';
 import type { RunSettings } from '../results/schema.ts';
 import { recordedTexts } from '../results/settingFields.ts';
 import { startEtcd } from '../systems/etcd/etcdCluster.ts';
-import { etcdSystem } from '../systems/etcd/etcdSystem.ts';
-import { rkvSystem } from '../systems/rkvSystem.ts';
 import type { System } from '../systems/system.ts';
+import { systemOf } from '../systems/systemOf.ts';
 import { copyCsv } from './serverCsv.ts';
 import { followSupervisor, supervisorOf } from './supervisorLog.ts';
 
@@ -79,7 +78,7 @@ export async function openTarget(run: PlannedRun, interrupts: Interrupts, csvFol
     case 'running':
       return openRunning(cluster.addresses);
     case 'running-etcd':
-      return runningTarget(etcdSystem(false), cluster.addresses);
+      return runningTarget(systemOf(cluster.kind), cluster.addresses);
     case 'etcd':
       return openEtcd(run, cluster, interrupts);
     case 'own':
@@ -91,7 +90,7 @@ async function openRunning(addresses: readonly string[]): Promise<Target> {
   await expectSomebody(addresses);
   const supervisor = supervisorOf(addresses);
   return {
-    ...runningTarget(rkvSystem, addresses),
+    ...runningTarget(systemOf('running'), addresses),
     follow: (told) => followSupervisor(supervisor, told),
     played: supervisor === undefined ? undefined : new AttachedCluster(supervisor),
   };
@@ -127,7 +126,7 @@ async function openEtcd(run: PlannedRun, cluster: EtcdSettings, { stop }: Interr
       await removeData();
     };
     return {
-      ...runningTarget(etcdSystem(true), members.addresses),
+      ...runningTarget(systemOf('etcd'), members.addresses),
       own: true,
       dataDirectory: folder,
       stop: end,
@@ -182,7 +181,7 @@ async function openOwn(
   }
   played = new OwnCluster(running);
   return {
-    system: rkvSystem,
+    system: systemOf('own'),
     addresses: running.addresses,
     own: true,
     played,

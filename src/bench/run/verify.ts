@@ -4,7 +4,7 @@ import { keyOf } from '../../client/load/workload.ts';
 import type { Verification } from '../results/schema.ts';
 import type { ServerStatus, SystemClient } from '../systems/system.ts';
 import { leaderOf } from './servers.ts';
-import type { KeyFinding, WriteChecks } from './writeAudit.ts';
+import type { KeyFinding, WriteChecks } from './writeChecks.ts';
 
 /** Lookups under way at once. */
 const LOOKUPS_AT_ONCE = 100;

@@ -21,6 +21,11 @@ const ALERT_AFTER_STEP_MS = 10_000;
 /** How often it is looked whether anybody is answered. */
 const LOOK_MS = 20;
 
+/** From the servers to everybody, one way, ms. */
+export function distanceMsOf(cluster: RunSettings['cluster']): number {
+  return cluster.kind === 'own' && cluster.distance !== undefined ? durationMs(cluster.distance) : 0;
+}
+
 /** Watches servers and clients for what happens to them while they are measured. */
 export class Watching {
   private readonly stalls: StallWatch;
@@ -35,7 +40,7 @@ export class Watching {
 
   /** Throws ScheduleError where nobody can do what the schedule says. */
   constructor(target: Target, { cluster, schedule }: RunSettings) {
-    const distanceMs = cluster.kind === 'own' && cluster.distance !== undefined ? durationMs(cluster.distance) : 0;
+    const distanceMs = distanceMsOf(cluster);
     const { played } = target;
     if (schedule !== undefined && played === undefined) {
       throw new ScheduleError(
@@ -64,6 +69,16 @@ export class Watching {
     this.looking = setInterval(() => {
       if (this.stalls.isStalling(performance.now())) this.beAlert(ALERT_AFTER_STALL_MS);
     }, LOOK_MS);
+  }
+
+  /** Nobody is answered, as processes that make load elsewhere see it. */
+  stalling(): void {
+    this.beAlert(ALERT_AFTER_STALL_MS);
+  }
+
+  /** So it was, of the load's clock. */
+  stalled(fromMs: number, untilMs: number): void {
+    this.stalls.noteSpan(fromMs, untilMs);
   }
 
   private beAlert(forMs: number): void {

@@ -1,28 +1,20 @@
 import type { LoadSink } from '../../client/load/loadGenerator.ts';
 import type { Workload } from '../../client/load/workload.ts';
+import {
+  type AuditedWrites,
+  DIGITS,
+  type KeyFinding,
+  MARK_LENGTH,
+  MergedChecks,
+  NUMBER_LENGTH,
+  type WriteChecks,
+} from './writeChecks.ts';
 
 /** Keys whose writes are followed. */
 export const AUDITED_KEYS_MAX = 1000;
 const FIRST_RECORDS = 1 << 17;
-const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const DIGIT_CODES = new TextEncoder().encode(DIGITS);
-/** Characters of the run's mark, and of a write's number behind it, at the front of a value. */
-const MARK_LENGTH = 8;
-const NUMBER_LENGTH = 8;
 const NO_RECORD = -1;
-
-/** What a key's value says about the writes of this run. */
-export type KeyFinding = 'good' | 'lost' | 'stale' | 'foreign' | 'garbled';
-
-/** What was acknowledged, and how a read that came after all of it is judged. */
-export interface WriteChecks {
-  /** Inserts, to all keys. */
-  readonly acknowledged: number;
-  /** The audited keys with an acknowledged write. */
-  keysToRead(): number[];
-  /** Judges what a linearizable read of a key gave after all requests had ended. */
-  judge(key: number, value: string | undefined): KeyFinding;
-}
 
 /**
  * Follows the writes to a sample of the keys, so that afterwards a read of such a key can be judged: a value may be
@@ -38,8 +30,7 @@ export class WriteAudit implements LoadSink, WriteChecks {
   private readonly mark: string;
   private readonly stride: number;
   private readonly value: Uint8Array;
-  /** Counts the beginnings and acknowledgements of audited writes: the order that real time gave them. */
-  private clock = 0;
+  private readonly clock: () => number;
   private nextNumber = 0;
   /** By key / stride: when the latest of its acknowledged writes began; 0 where none was. */
   private ackedBegan: Float64Array;
@@ -55,13 +46,20 @@ export class WriteAudit implements LoadSink, WriteChecks {
   /** `mark`: eight characters of its own for every run. `keyspace` as the workload draws from it. */
   constructor(
     inner: Workload,
-    options: { readonly mark: string; readonly keyspace: number; readonly payloadBytes: number },
+    options: {
+      readonly mark: string;
+      readonly keyspace: number;
+      readonly payloadBytes: number;
+      /** Of beginnings and acknowledgements, above 0: the order that real time gave them; by default it counts them. */
+      readonly clock?: () => number;
+    },
   ) {
-    const { mark, keyspace, payloadBytes } = options;
+    const { mark, keyspace, payloadBytes, clock = counter() } = options;
     if (mark.length !== MARK_LENGTH || payloadBytes < MARK_LENGTH + NUMBER_LENGTH) {
       throw new RangeError(`a value of ${payloadBytes} bytes has no room for the mark "${mark}" and a number`);
     }
     this.mark = mark;
+    this.clock = clock;
     this.stride = Math.max(1, Math.ceil(keyspace / AUDITED_KEYS_MAX));
     this.ackedBegan = new Float64Array(Math.ceil(keyspace / this.stride));
     this.value = new Uint8Array(payloadBytes);
@@ -78,7 +76,7 @@ export class WriteAudit implements LoadSink, WriteChecks {
     const record = this.slotRecord[slot] ?? NO_RECORD;
     if (record === NO_RECORD) return;
     this.slotRecord[slot] = NO_RECORD;
-    this.acked[record] = ++this.clock;
+    this.acked[record] = this.clock();
     const at = this.key[record]! / this.stride;
     // New keys may come while it runs.
     if (at >= this.ackedBegan.length) this.ackedBegan = enlarged(this.ackedBegan, Float64Array, at + 1);
@@ -91,26 +89,19 @@ export class WriteAudit implements LoadSink, WriteChecks {
 
   dropped(): void {}
 
+  /** What was followed; what it answers changes with what is followed after it. */
+  get writes(): AuditedWrites {
+    const { mark, stride, acknowledged, nextNumber, ackedBegan, recorded, number, key, acked } = this;
+    const payloadBytes = this.value.length;
+    return { mark, payloadBytes, stride, acknowledged, nextNumber, ackedBegan, recorded, number, key, acked };
+  }
+
   keysToRead(): number[] {
-    const keys: number[] = [];
-    this.ackedBegan.forEach((began, at) => {
-      if (began > 0) keys.push(at * this.stride);
-    });
-    return keys;
+    return new MergedChecks([this.writes]).keysToRead();
   }
 
   judge(key: number, value: string | undefined): KeyFinding {
-    const ackedBegan = this.lastAckedBegan(key);
-    if (value === undefined) return ackedBegan > 0 ? 'lost' : 'good';
-    if (!value.startsWith(this.mark)) return ackedBegan > 0 ? 'foreign' : 'good';
-    const number = decodeNumber(value);
-    if (number === undefined || number >= this.nextNumber || value.length !== this.value.length) return 'garbled';
-    const record = this.find(number);
-    // Records are dropped only once a later write stands above theirs.
-    if (record === NO_RECORD) return 'stale';
-    if (this.key[record] !== key) return 'garbled';
-    const acked = this.acked[record]!;
-    return acked === 0 || acked > ackedBegan ? 'good' : 'stale';
+    return new MergedChecks([this.writes]).judge(key, value);
   }
 
   private lastAckedBegan(key: number): number {
@@ -122,7 +113,7 @@ export class WriteAudit implements LoadSink, WriteChecks {
     const record = this.recorded++;
     this.number[record] = this.nextNumber++;
     this.key[record] = key;
-    this.began[record] = ++this.clock;
+    this.began[record] = this.clock();
     this.acked[record] = 0;
     return record;
   }
@@ -144,11 +135,21 @@ export class WriteAudit implements LoadSink, WriteChecks {
 
   /** Drops the writes that can no longer be a key's value; makes the arrays larger where that is not half of them. */
   private makeRoom(): void {
+    this.compact();
+    if (this.recorded <= this.number.length / 2) return;
+    this.number = enlarged(this.number, Float64Array);
+    this.key = enlarged(this.key, Int32Array);
+    this.began = enlarged(this.began, Float64Array);
+    this.acked = enlarged(this.acked, Float64Array);
+  }
+
+  /** Drops the writes that can no longer be a key's value. */
+  compact(): void {
     const moved = new Map<number, number>();
     let kept = 0;
     for (let record = 0; record < this.recorded; record++) {
       const acked = this.acked[record]!;
-      if (acked !== 0 && acked <= this.lastAckedBegan(this.key[record]!)) continue;
+      if (acked !== 0 && acked < this.lastAckedBegan(this.key[record]!)) continue;
       this.number[kept] = this.number[record]!;
       this.key[kept] = this.key[record]!;
       this.began[kept] = this.began[record]!;
@@ -159,41 +160,18 @@ export class WriteAudit implements LoadSink, WriteChecks {
     this.slotRecord.forEach((record, slot) => {
       if (record !== NO_RECORD) this.slotRecord[slot] = moved.get(record) ?? NO_RECORD;
     });
-    if (kept <= this.number.length / 2) return;
-    this.number = enlarged(this.number, Float64Array);
-    this.key = enlarged(this.key, Int32Array);
-    this.began = enlarged(this.began, Float64Array);
-    this.acked = enlarged(this.acked, Float64Array);
   }
+}
 
-  private find(number: number): number {
-    let low = 0;
-    let high = this.recorded - 1;
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      const found = this.number[middle]!;
-      if (found === number) return middle;
-      if (found < number) low = middle + 1;
-      else high = middle - 1;
-    }
-    return NO_RECORD;
-  }
+function counter(): () => number {
+  let count = 0;
+  return () => ++count;
 }
 
 function enlarged<A extends Float64Array | Int32Array>(from: A, make: new (length: number) => A, lengthMin = 0): A {
   const to = new make(Math.max(2 * from.length, lengthMin));
   to.set(from);
   return to;
-}
-
-function decodeNumber(value: string): number | undefined {
-  let number = 0;
-  for (let at = MARK_LENGTH; at < MARK_LENGTH + NUMBER_LENGTH; at++) {
-    const digit = DIGITS.indexOf(value.charAt(at));
-    if (digit === -1 || at >= value.length) return undefined;
-    number = number * 64 + digit;
-  }
-  return number;
 }
 
 /** A mark for one run, from eight random bytes. */

@@ -30,7 +30,7 @@ export class CalibrationError extends Error {
 
 const CALIBRATION_FILE = 'calibration.json';
 /** A first delay: what is far from nothing is known in few rounds. */
-const FIRST_NS_PER_BYTE = 20;
+const FIRST_NS_PER_BYTE = 60;
 
 /**
  * Compares a configuration `trials` times with itself, or with servers that are slower by a known share, each time until the ratio is as well known as

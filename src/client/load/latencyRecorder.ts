@@ -57,6 +57,9 @@ export function digest(histogram: Histogram): LatencyDigest {
   };
 }
 
+/** `latencies`: of the second's requests that succeeded, until the next second is told. */
+export type OnSecond = (row: SecondRow, latencies: Histogram) => void;
+
 /**
  * Records what a run did: a histogram of reads and one of writes, failures by kind, and a row for each second. What is
  * recorded shows up at the end of its second; call `finish` before reading the rest.
@@ -70,7 +73,7 @@ export class LatencyRecorder implements LoadSink {
   readonly seconds: SecondRow[] = [];
   /** Requests that were due but never sent. */
   droppedCount = 0;
-  private readonly onSecond: ((row: SecondRow) => void) | undefined;
+  private readonly onSecond: OnSecond | undefined;
   private readonly secondReads = new LatencyCounts();
   private readonly secondWrites = new LatencyCounts();
   private readonly secondAll = latencyHistogram();
@@ -80,7 +83,7 @@ export class LatencyRecorder implements LoadSink {
   private secondEndMs = Number.POSITIVE_INFINITY;
 
   /** `onSecond` hears of each second when something happens after it, or when `catchUp` is called. */
-  constructor(onSecond?: (row: SecondRow) => void) {
+  constructor(onSecond?: OnSecond) {
     this.onSecond = onSecond;
   }
 
@@ -140,7 +143,7 @@ export class LatencyRecorder implements LoadSink {
     this.secondDropped = 0;
     this.secondEndMs += 1000;
     this.seconds.push(row);
-    this.onSecond?.(row);
+    this.onSecond?.(row, secondAll);
   }
 }
 
