@@ -50,7 +50,9 @@ describe('planBench', () => {
   it('spreads load over processes of which each has a client, and which no scenario needs to understand', () => {
     expect(plan({ workers: 4 })[0]!.settings.load).toMatchObject({ workers: 4, clients: 200 });
     expect(plan({ workers: 1 })[0]!.settings.load).not.toHaveProperty('workers');
-    expect(problemOf({ workers: 4, clients: [3, 200] })).toContain('--workers: expected 1 to 3, for each has one client');
+    expect(problemOf({ workers: 4, clients: [3, 200] })).toContain(
+      '--workers: expected 1 to 3, for each has one client',
+    );
     expect(problemOf({ workers: 65 })).toContain('--workers: expected 1 to 64');
     const schedule = scheduleOfFile('scenarios/leader-killed.yaml');
     expect(problemOf({ workers: 2, schedule })).toContain('--workers: expected 1 beside a scenario');
