@@ -43,6 +43,15 @@ const levelBinding = {
   },
 };
 
+/** Parts of libraries that nothing here uses, and that load much of Node.js which nothing here does either. */
+const unused = {
+  name: 'unused',
+  load: {
+    filter: { id: /prom-client\/lib\/(cluster|pushgateway)\.js$/ },
+    handler: () => 'module.exports = undefined;',
+  },
+};
+
 /** Makes a function of a module. All of it is ASCII, which V8 takes as it is, and begins with its own name. */
 function asScript(code) {
   const ascii = code.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
@@ -78,7 +87,7 @@ for (const [name, input] of Object.entries(SCRIPTS)) {
     input: { [name]: input },
     // It reads .proto files, which nothing here does in general.
     external: ['@grpc/proto-loader'],
-    plugins: [engines, levelBinding],
+    plugins: [engines, levelBinding, unused],
   });
   const { output } = await bundle.generate({
     format: 'cjs',
