@@ -3,13 +3,13 @@ import { RkvClient } from '../src/client/rkvClient.ts';
 import { startCluster } from '../src/supervisor/launcher.ts';
 
 /** An answer takes longer than servers, and clients, give each other at first. */
-const ONE_WAY_MS = 700;
+const ONE_WAY_MS = 600;
 /** Longer than two round trips, so that somebody is elected. */
-const ELECTION = '5s';
+const ELECTION = '4s';
 const PATIENCE_MS = 90_000;
 const TEST_MS = 240_000;
 
-describe('servers so far apart that an answer takes 1.4 s', () => {
+describe('servers so far apart that an answer takes 1.2 s', () => {
   it(
     'never founded a cluster, and no client found its leader',
     async () => {
