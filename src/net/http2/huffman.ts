@@ -20,16 +20,13 @@ const END_OF_STRING = 256;
  * `next state << 9 | emits << 8 | symbol`; no code is shorter than five bits, so a step emits one symbol at most.
  */
 const FAILED = 0xffff;
-/** The two children of each inner node, one after the other: the code has one such node less than leaves. */
-const children: Int16Array = buildTree();
 const steps: Uint32Array = buildSteps();
 /** Whether a string may end in a state: what is left of the last byte are at most seven bits, all ones. */
 const mayEnd: Uint8Array = buildEnds();
 
-function buildTree(): Int16Array {
+function buildTree(): Int16Array[] {
   const order = CODE_BITS.map((_bits, symbol) => symbol).sort((a, b) => CODE_BITS[a]! - CODE_BITS[b]! || a - b);
-  const tree = new Int16Array(2 * END_OF_STRING);
-  let nodes = 1;
+  const children: Int16Array[] = [new Int16Array(2)];
   let code = 0;
   let bits = 0;
   for (const symbol of order) {
@@ -37,25 +34,29 @@ function buildTree(): Int16Array {
     bits = CODE_BITS[symbol]!;
     let node = 0;
     for (let at = bits - 1; at > 0; at--) {
-      const child = 2 * node + (Math.floor(code / 2 ** at) & 1);
-      if (tree[child] === 0) tree[child] = nodes++;
-      node = tree[child]!;
+      const bit = Math.floor(code / 2 ** at) & 1;
+      if (children[node]![bit] === 0) {
+        children[node]![bit] = children.length;
+        children.push(new Int16Array(2));
+      }
+      node = children[node]![bit]!;
     }
     // Leaves are negative, so that they differ from nodes.
-    tree[2 * node + (code & 1)] = -1 - symbol;
+    children[node]![code & 1] = -1 - symbol;
     code++;
   }
-  return tree;
+  return children;
 }
 
 function buildSteps(): Uint32Array {
-  const table = new Uint32Array(END_OF_STRING * 16);
-  for (let state = 0; state < END_OF_STRING; state++) {
+  const children = buildTree();
+  const table = new Uint32Array(children.length * 16);
+  for (let state = 0; state < children.length; state++) {
     for (let nibble = 0; nibble < 16; nibble++) {
       let node = state;
       let emitted = 0;
       for (let bit = 3; bit >= 0 && node !== FAILED; bit--) {
-        const child = children[2 * node + ((nibble >> bit) & 1)]!;
+        const child = children[node]![(nibble >> bit) & 1]!;
         if (child >= 0) node = child;
         else if (child === -1 - END_OF_STRING) node = FAILED;
         else {
@@ -70,10 +71,11 @@ function buildSteps(): Uint32Array {
 }
 
 function buildEnds(): Uint8Array {
-  const ends = new Uint8Array(END_OF_STRING);
+  const children = buildTree();
+  const ends = new Uint8Array(children.length);
   for (let bits = 0, node = 0; bits < 8; bits++) {
     ends[node] = 1;
-    node = children[2 * node + 1]!;
+    node = children[node]![1]!;
   }
   return ends;
 }
