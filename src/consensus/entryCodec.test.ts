@@ -2,7 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MalformedBytesError } from '../bytes/byteReader.ts';
 import { Entry, EntryType } from './entry.ts';
-import { decodeEntries, encodeEntries, recordSize, recordsSize, writeEntries } from './entryCodec.ts';
+import {
+  decodeEntries,
+  encodeEntries,
+  LARGE_PART_BYTES,
+  largeRecords,
+  recordSize,
+  recordsSize,
+  writeEntries,
+} from './entryCodec.ts';
 
 const safeInteger = fc.oneof(
   fc.maxSafeNat(),
@@ -100,6 +108,21 @@ describe('entries', () => {
     expect(recordSize(found!)).toBe(8);
     const bytes = encodeEntries([...sample(1, 1), found!, ...sample(6, 6)]);
     expect(plain(decodeEntries(bytes))).toEqual(plain([...sample(1, 1), found!, ...sample(6, 6)]));
+  });
+
+  it('go in pieces where one is large: those that are small together, and each that is large alone', () => {
+    const overhead = recordSize(new Entry(9, 1, EntryType.Normal, new Uint8Array(LARGE_PART_BYTES))) - LARGE_PART_BYTES;
+    const sized = (bytes: number) => new Entry(9, 1, EntryType.Normal, new Uint8Array(bytes - overhead));
+    expect(largeRecords([...sample(1, 3), sized(LARGE_PART_BYTES - 1)])).toBeUndefined();
+    const entries = [...sample(1, 3), sized(LARGE_PART_BYTES), sized(LARGE_PART_BYTES), ...sample(4, 6)];
+    const pieces = largeRecords(entries)!;
+    expect(pieces.map(({ length }) => length)).toEqual([
+      recordsSize(sample(1, 3)),
+      LARGE_PART_BYTES,
+      LARGE_PART_BYTES,
+      recordsSize(sample(4, 6)),
+    ]);
+    expect(Buffer.concat(pieces).equals(encodeEntries(entries))).toBe(true);
   });
 
   it('written into a larger buffer refer to it', () => {

@@ -249,6 +249,52 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     'Who leads knows itself as the leader, and nobody speaks in its name.',
     'consensus/gorums/election.ts Election.toldToStand: half this.electorate.leader() !== undefined || term !== state.term → term !== state.term',
   ),
+  ...argued(
+    'Who is admitted has answered a round not long ago, and where this server is all the voters every answer counts as one of a quorum.',
+    'consensus/gorums/leader.ts Leader.pump: drop this.quorumMs = this.state.nowMs;',
+  ),
+  ...argued(
+    'The term before the first entry of a log is known, so that the entries go out, which looks at nothing of it.',
+    'consensus/gorums/replication.ts Replication.sendCatchUp: swap peer.nextIndex = from + entries.length; this.sendEntries(peer, call, from - 1, entries, { isCatchUp: true }); → this.sendEntries(peer, call, from - 1, entries, { isCatchUp: true }); peer.nextIndex = from + entries.length;',
+  ),
+  ...argued(
+    'A log that lacks its beginning has a snapshot.',
+    "consensus/gorums/replication.ts Replication.sendSnapshot: drop if (snapshot === undefined) { peer.state = 'behind'; return; }",
+    "consensus/gorums/replication.ts Replication.sendSnapshot: drop peer.state = 'behind';",
+  ),
+  ...argued(
+    'Neither looks at what the other changes.',
+    "consensus/gorums/replication.ts Replication.sendSnapshot: swap peer.sent({ call, end, sentMs: state.nowMs, bytes: data.length, isCatchUp: true, overtakes: false }); state.out.send(peer.id, { type: 'InstallSnapshot', call, l… → state.out.send(peer.id, { type: 'InstallSnapshot', call, leader: state.id, term: state.term, lastIncludedIndex: snapshot.index, lastIncludedTerm: snapshot.term,…",
+  ),
+  ...argued(
+    'A catch-up begins with it: what left before counts for nothing any more, be it remembered.',
+    'consensus/gorums/replication.ts Replication.sendSnapshot: flip false → true',
+  ),
+  ...argued(
+    'Minus one and nothing are no more than what is known, and the entry of its term that a leader begins with is the least that a round ends with.',
+    'consensus/gorums/rounds.ts Rounds.answer: drop if (answer < 0) continue;',
+    'consensus/gorums/rounds.ts Rounds.answer: bound answer < 0 → answer <= 0',
+  ),
+  ...argued(
+    'The same is assigned once more.',
+    'consensus/gorums/state.ts ServerState.commitTo: bound index > this.commitIndex → index >= this.commitIndex',
+  ),
+  ...argued(
+    'Each writes bytes of its own.',
+    'consensus/gorums/unaryCodec.ts withSnapshot: swap bytes[at] = TAG_SNAPSHOT_DATA; SNAPSHOT_BODY.write(message, bytes, writeVarint(bytes, at + 1, size)); → SNAPSHOT_BODY.write(message, bytes, writeVarint(bytes, at + 1, size)); bytes[at] = TAG_SNAPSHOT_DATA;',
+  ),
+  ...argued(
+    'That tag has wire type 7, which is refused as well.',
+    'consensus/gorums/unaryCodec.ts readNumbers: bound tag > 0xffff_ffff → tag >= 0xffff_ffff',
+  ),
+  ...argued(
+    'Numbers behind the last field are read by nobody, and skipping one reads it as well.',
+    'consensus/gorums/unaryCodec.ts readNumbers: half (tag & 7) === 0 && tag <= count << 3 → (tag & 7) === 0',
+  ),
+  ...argued(
+    'Only where a snapshot is read, its body is looked at.',
+    "consensus/gorums/unaryCodec.ts readRequest: half method === 'InstallSnapshot' && tag === TAG_SNAPSHOT_DATA → tag === TAG_SNAPSHOT_DATA",
+  ),
   ...ETCD_EQUIVALENTS,
   ...HASHICORP_EQUIVALENTS,
   // what the engines share

@@ -263,4 +263,8 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
     'consensus/etcd/unstableLog.ts UnstableLog.stableTo: drop this.inProgressEnd = Math.max(this.inProgressEnd, this.offset);',
     'consensus/etcd/unstableLog.ts UnstableLog.stableTo: swap this.offset = index + 1; this.inProgressEnd = Math.max(this.inProgressEnd, this.offset); → this.inProgressEnd = Math.max(this.inProgressEnd, this.offset); this.offset = index + 1;',
   ),
+  ...argued(
+    'Only a node that writes directly has any, which is one of a test; and what is confirmed twice is believed once.',
+    'consensus/etcd/node.ts RaftNode.advance: drop this.pendingAdvance = [];',
+  ),
 ];

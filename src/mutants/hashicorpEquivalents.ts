@@ -256,4 +256,42 @@ export const HASHICORP_EQUIVALENTS: readonly Equivalent[] = [
     'There are no entries up to the one before.',
     'consensus/hashicorp/replication.ts Replicator.sendAppend: bound upTo > prevIndex → upTo >= prevIndex',
   ),
+  ...argued(
+    'Neither looks at what the other changes.',
+    'consensus/hashicorp/replication.ts Replicator.appendAccepted: swap this.inflight.splice(0, done); this.progressMs = this.leader.nowMs; → this.progressMs = this.leader.nowMs; this.inflight.splice(0, done);',
+    'consensus/hashicorp/snapshotReceiver.ts SnapshotReceiver.add: swap incoming.chunks.push(chunk.data); incoming.received += chunk.data.length; → incoming.received += chunk.data.length; incoming.chunks.push(chunk.data);',
+    'consensus/hashicorp/state.ts ServerState.install: swap super.install(snapshot); this.requests.forgetUpTo(snapshot.index); → this.requests.forgetUpTo(snapshot.index); super.install(snapshot);',
+    'consensus/hashicorp/state.ts ServerState.commitTo: swap this.commitIndex = index; this.requests.commit(index, this.log, this.leaderId); → this.requests.commit(index, this.log, this.leaderId); this.commitIndex = index;',
+  ),
+  ...argued(
+    'It goes on after what is held in any case.',
+    'consensus/hashicorp/replication.ts Replicator.heartbeatAnswered: off by one lastIndex + 1 → lastIndex',
+  ),
+  ...argued(
+    'Whoever asks has looked whether anything is under way.',
+    'consensus/hashicorp/replication.ts Replicator.mayBeLost: drop if (oldest === undefined) return false;',
+    'consensus/hashicorp/replication.ts Replicator.mayBeLost: flip false → true',
+  ),
+  ...argued(
+    'Nothing is assigned once more.',
+    'consensus/hashicorp/replication.ts Replicator.matched: half this.behindUntil > 0 && index >= this.behindUntil → index >= this.behindUntil',
+    'consensus/hashicorp/replication.ts Replicator.matched: bound this.behindUntil > 0 → this.behindUntil >= 0',
+  ),
+  ...argued(
+    'A log that lacks its beginning has a snapshot.',
+    'consensus/hashicorp/replication.ts Replicator.beginSnapshot: half snapshot === undefined || snapshot.index < this.next - 1 → snapshot.index < this.next - 1',
+  ),
+  ...argued(
+    'Nothing is answered, or is committed once more.',
+    'consensus/hashicorp/requests.ts Requests.commit: drop if (this.waiting.length === 0) return;',
+    'consensus/hashicorp/state.ts ServerState.commitTo: bound index <= this.commitIndex → index < this.commitIndex',
+  ),
+  ...argued(
+    'It is copied instead.',
+    'consensus/hashicorp/snapshotReceiver.ts joined: drop if (chunks.length === 1) return chunks[0]!;',
+  ),
+  ...argued(
+    'Who comes was staged, which ends its farewell.',
+    'consensus/hashicorp/leader.ts Leader.followConfiguration: half this.replicator(id) === undefined || this.farewells.has(id) → this.replicator(id) === undefined',
+  ),
 ];

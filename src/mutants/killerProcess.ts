@@ -1,8 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Answer, Order } from './killer.ts';
 
 const HEAP_MIB = 1024;
+const LOOK_MS = 1_000;
+/** A process that gets less than this part of a processor waits for something other than its turn. */
+const TURNS_MAX = 20;
 
 /** How an order ended: answered, or the process had to be ended, or ended by itself. */
 export type Ending = Answer | 'time-out' | 'process ended';
@@ -16,12 +20,15 @@ export class KillerProcess {
     this.script = join(out, 'mutants/killer.js');
   }
 
+  /** `timeoutMs` is what the order may take of a processor: on a busy machine a process that has to wait for its turn is no endless loop. */
   async obey(order: Order, timeoutMs: number): Promise<Ending> {
     this.child ??= await this.start();
     const child = this.child;
+    const beganMs = performance.now();
+    const beganCpuMs = cpuMsOf(child);
     return new Promise((resolve) => {
       const finish = (ending: Ending) => {
-        clearTimeout(timer);
+        clearInterval(timer);
         child.off('message', finish);
         child.off('exit', ended);
         child.off('error', ended);
@@ -29,7 +36,11 @@ export class KillerProcess {
         resolve(ending);
       };
       const ended = () => finish('process ended');
-      const timer = setTimeout(() => finish('time-out'), timeoutMs);
+      const timer = setInterval(() => {
+        const passedMs = performance.now() - beganMs;
+        const usedMs = beganCpuMs === undefined ? passedMs : (cpuMsOf(child) ?? 0) - beganCpuMs;
+        if (usedMs > timeoutMs || passedMs > TURNS_MAX * timeoutMs) finish('time-out');
+      }, LOOK_MS);
       child.on('message', finish);
       child.on('exit', ended);
       child.on('error', ended);
@@ -55,5 +66,16 @@ export class KillerProcess {
       child.once('message', () => resolve(child));
       child.once('exit', (code) => reject(new Error(`${this.script} ended with ${code} before it was ready`)));
     });
+  }
+}
+
+/** What a process took of processors so far, ms; undefined where the system does not tell, or it is gone. */
+function cpuMsOf({ pid }: ChildProcess): number | undefined {
+  try {
+    // After the name, which may hold anything: the state, ten numbers, then user and system time in hundredths of a second.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
+    return 10 * (Number(fields[11]) + Number(fields[12]));
+  } catch {
+    return undefined;
   }
 }

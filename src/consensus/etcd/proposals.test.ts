@@ -26,6 +26,7 @@ describe('clients’ commands', () => {
   it('are refused where the log takes none, for it is being handed over', () => {
     const { server, out, proposals } = leading(true);
     server.receive(MessageType.AppendResp, 2, { term: 1, index: 1 });
+    proposals.add({ token: 6, commands: [] });
     proposals.add({ token: 7, commands: commands(2) });
     server.node.transferLeadership(2);
     proposals.add({ token: 8, commands: commands(2) });

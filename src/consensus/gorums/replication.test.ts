@@ -62,6 +62,18 @@ describe('how a leader sends its log', () => {
     replication.refreshPeers(0);
     expect(ids()).toEqual([2, 3]);
   });
+
+  it('says of a peer where rounds go on, or what it lacks, and when it was heard, be it at the very beginning', () => {
+    const { replication } = sending(1);
+    replication.refreshPeers(0);
+    replication.peer(2)!.heardMs = 0;
+    Object.assign(replication.peer(3)!, { state: 'behind', matchIndex: 4 });
+    replication.pump();
+    expect(replication.peerStatus()).toEqual([
+      { id: 2, matchIndex: 0, nextIndex: 2, state: 'steady', lastHeardMs: 0 },
+      { id: 3, matchIndex: 4, nextIndex: 5, state: 'behind', lastHeardMs: -1 },
+    ]);
+  });
 });
 
 describe('a heartbeat', () => {
@@ -72,7 +84,11 @@ describe('a heartbeat', () => {
     const output = server.pass(heartbeatMs);
     expect([roundsTo(output, 2), roundsTo(output, 3)]).toEqual([[[2, 1, 0]], [[3, 1, 0]]]);
     answer(server, 2, lastCall(large));
-    expect(roundsTo(server.pass(heartbeatMs), 2)).toEqual([[2, 2, 0]]);
+    // Each of the two another message, though neither brings an entry.
+    expect(appends(server.pass(heartbeatMs))).toEqual([
+      [2, 2, 0],
+      [3, 1, 0],
+    ]);
   });
 
   it('follows on what was sent where what is held is compacted, or the follower asked for something else', () => {
@@ -125,6 +141,7 @@ describe('a round', () => {
 
   it('carries reads as soon as they come, and those that come meanwhile when the clock has moved on', () => {
     const server = established();
+    server.pass(1);
     server.engine.read(1);
     expect(roundsTo(server.settle(), 2)).toHaveLength(1);
     server.engine.read(2);

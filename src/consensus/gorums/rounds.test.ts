@@ -30,6 +30,7 @@ describe('the rounds of a leader that are not answered in full', () => {
   it('say what they carry, and since when', () => {
     const none = open();
     expect([none.carryEntries, none.entryBytes, none.oldestStartMs]).toEqual([false, 0, undefined]);
+    expect(open(round(3)).carryEntries).toBe(false);
     const some = open(round(3), round(4, { entryBytes: 5 }), round(5, { entryBytes: 6 }));
     expect([some.carryEntries, some.entryBytes, some.oldestStartMs]).toEqual([true, 11, 3]);
   });

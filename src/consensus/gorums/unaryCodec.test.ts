@@ -20,6 +20,7 @@ import {
   encodeResponse,
   GORUMS_METHODS,
   type GorumsMethod,
+  gorumsUnaryCalls,
 } from './unaryCodec.ts';
 
 const CALL = 7;
@@ -166,11 +167,57 @@ describe('gorums.Raft messages', () => {
     });
   });
 
+  it('leave alone what another method has in a field that they do not', () => {
+    const numbers = { RequestVote: 5, AppendEntries: 5, InstallSnapshot: 4, CatchMeUp: 2 };
+    const bodyOf = { AppendEntries: 6, InstallSnapshot: 5 } as const;
+    for (const method of GORUMS_METHODS) {
+      const own = [0x08, 3, ...(method === 'InstallSnapshot' ? [0x2a, 2, 0, 0] : [])];
+      const plain = decodeRequest(method, Uint8Array.from(own), CALL);
+      // Neither an entry nor a snapshot is three bytes of 0xff, in any field from the ones after the integers to 15.
+      for (let field = numbers[method] + 1; field <= 15; field++) {
+        if (method in bodyOf && bodyOf[method as keyof typeof bodyOf] === field) continue;
+        const later = Uint8Array.from([...own, (field << 3) | 2, 3, 0xff, 0xff, 0xff]);
+        expect(decodeRequest(method, later, CALL), `${method} with field ${field}`).toEqual(plain);
+      }
+    }
+  });
+
+  it('say who sent a request, and answer at once only what says nothing', () => {
+    const common = { call: CALL, term: 1 };
+    const configuration = simpleConfiguration([1]);
+    const requests: readonly GorumsMessage[] = [
+      { type: 'RequestVote', ...common, candidate: 3, lastLogIndex: 0, lastLogTerm: 0, preVote: false },
+      { type: 'AppendEntries', ...common, leader: 3, prevLogIndex: 0, prevLogTerm: 0, commitIndex: 0, entries: [] },
+      {
+        type: 'InstallSnapshot',
+        ...common,
+        leader: 3,
+        lastIncludedIndex: 1,
+        lastIncludedTerm: 1,
+        configuration,
+        data: EMPTY_RESPONSE,
+      },
+      { type: 'CatchMeUp', call: CALL, follower: 3, nextIndex: 1 },
+    ];
+    expect(requests.map((request) => gorumsUnaryCalls.senderOf(request))).toEqual([3, 3, 3, 3]);
+    expect(GORUMS_METHODS.map((method) => gorumsUnaryCalls.responseAtOnce(method))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      EMPTY_RESPONSE,
+    ]);
+  });
+
+  it('that answer nothing are read all the same, and refused where they are malformed', () => {
+    expect(() => decodeResponse('CatchMeUp', Uint8Array.of(0x08), CALL)).toThrow(MalformedMessageError);
+  });
+
   it.each([
     ['an integer cut short', 'RequestVote', [0x08, 0x80], 'byte 2: an integer is cut short'],
     ['an integer above 2^53 - 1', 'RequestVote', [0x10, ...Array(8).fill(0xff), 0x01], 'above 2^53 - 1'],
     ['an integer of 10 bytes', 'RequestVote', [0x10, ...Array(9).fill(0xff), 0x01], 'longer than 9 bytes'],
     ['field number 0', 'CatchMeUp', [0x00, 0x01], 'byte 0: the field tag 0'],
+    ['a field number of 30 bits', 'CatchMeUp', [0x80, 0x80, 0x80, 0x80, 0x10, 1], 'byte 0: the field tag 4294967296'],
     ['a group', 'CatchMeUp', [0x0b, 0x0c], 'wire type 3'],
     ['an entry longer than the message', 'AppendEntries', [0x32, 9, 0x08, 1], 'a record of 9 bytes in 2 bytes'],
     ['an entry of no type', 'AppendEntries', [0x32, 2, 0x18, 9], 'entry type 9'],

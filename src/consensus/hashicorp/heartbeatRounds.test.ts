@@ -65,7 +65,7 @@ describe('HeartbeatRounds', () => {
   it('takes an answer to an earlier round for no step back, and says that it was one', () => {
     const rounds = new HeartbeatRounds(1);
     for (const ms of [0, 10]) rounds.begin(ms, 0);
-    expect([rounds.answered(2, 2), rounds.answered(2, 1), rounds.answered(2, 2)]).toEqual([true, true, true]);
+    expect([rounds.answered(2, 2), rounds.answered(2, 1)]).toEqual([true, true]);
     expect(rounds.verifiedRound([1, 2])).toBe(2);
     expect(rounds.leaseStartMs([1, 2], 20)).toBe(10);
   });

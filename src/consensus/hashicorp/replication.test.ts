@@ -171,8 +171,13 @@ describe('a pipeline', () => {
     const first = sender.appends();
     expect(first).toHaveLength(PIPELINE_BYTES_MAX / MIB);
     sender.accept(first[3]!);
-    expect(sender.appends()).toHaveLength(4);
+    const next = sender.appends();
+    expect(next).toHaveLength(4);
     expect(sender.appends()).toEqual([]);
+    // What is lost is under way no more: as many as a catch-up may have, whose messages have four entries at the most.
+    sender.refuse(next[0]!, 7);
+    sender.accept(sender.appends()[0]!);
+    expect(sender.appends()).toHaveLength(2 * ENTRY - (ENTRY - 1));
   });
 
   it('has as many messages unanswered as it may, also without entries', () => {
@@ -263,6 +268,13 @@ describe('what the follower knows', () => {
     sender.accept(rest[0]!, 8);
     sender.accept(one!);
     expect([8, 9].map((index) => replicator.knows(index))).toEqual([true, false]);
+    // Nor does it answer what left after it.
+    sender.append(1);
+    sender.state.commitTo(10);
+    expect(sender.appends()).toMatchObject([{ commit: 10 }]);
+    sender.accept(one!);
+    sender.replicator.appendReplied({ type: 'append-reply', term: 1, seq: one!.seq, ok: true, index: 12 });
+    expect(replicator.knows(10)).toBe(false);
   });
 });
 
@@ -329,7 +341,7 @@ describe('an append that is not answered', () => {
     const sender = new Sender(3);
     sender.appends();
     sender.at(100).replicator.tick();
-    expect(sender.replicator.state).toBe('unreachable');
+    expect(sender.replicator).toMatchObject({ state: 'unreachable', nextIndex: 4 });
     sender.heartbeat(0, 3);
     expect(sender.replicator).toMatchObject({ state: 'stuck', heardMs: 100, lastHeardMs: 0 });
     expect(sender.appends()).toHaveLength(1);
