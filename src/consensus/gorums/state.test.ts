@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ChangeType } from '../contract.ts';
+import { ChangeType, type MembershipChange } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
@@ -7,7 +7,7 @@ import { encodeChange } from './membership.ts';
 import { ServerState } from './state.ts';
 
 /** A server of the cluster of 1 to 3, or none, with this change in its log, which is not committed. */
-function changing(id: number, type: ChangeType.AddVoter | ChangeType.Remove, of: number): ServerState {
+function changing(id: number, type: MembershipChange['type'], of: number): ServerState {
   const log = new MemoryLog();
   const entries = [new Entry(1, 1, EntryType.Reconf, encodeChange({ type, id: of }))];
   log.persist({ mark: 1, entries, hardState: { term: 1, vote: 0, commit: 0 }, mustSync: true });
