@@ -135,7 +135,7 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'Who gets the messages hears them later than both.',
-    'server/host/replica.ts Replica.durable: swap this.releaseHeld(mark); this.finishRestore(mark); → this.finishRestore(mark); this.releaseHeld(mark);',
+    'server/host/replica.ts Replica.durable: swap this.releaseHeld(mark); this.beginReading(mark); → this.beginReading(mark); this.releaseHeld(mark);',
   ),
   ...argued(
     'The engine does not know the index that the host keeps.',
@@ -146,14 +146,12 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
     'server/host/replica.ts Replica.wake: swap this.turnScheduled = true; this.environment.schedule(() => { this.turnScheduled = false; this.turn(); }); → this.environment.schedule(() => { this.turnScheduled = false; this.turn(); }); this.turnScheduled = true;',
   ),
   ...argued(
-    'Three facts of the same state, which nobody looks at before all are set.',
-    'server/host/replica.ts Replica.finishRestore: swap this.restoring = undefined; this.stateMachine.restore(restoring.snapshot.data); → this.stateMachine.restore(restoring.snapshot.data); this.restoring = undefined;',
-    'server/host/replica.ts Replica.finishRestore: swap this.stateMachine.restore(restoring.snapshot.data); this.appliedIndex = restoring.snapshot.index; → this.appliedIndex = restoring.snapshot.index; this.stateMachine.restore(restoring.snapshot.data);',
-    'server/host/replica.ts Replica.finishRestore: swap this.snapshotIndex = restoring.snapshot.index; this.environment.restored?.(restoring.snapshot); → this.environment.restored?.(restoring.snapshot); this.snapshotIndex = restoring.snapshot.index;',
+    'Facts of the same state, which nobody looks at before all are set.',
+    'server/host/replica.ts Replica.restoreOn: swap this.snapshotIndex = restoring.snapshot.index; this.environment.restored?.(restoring.snapshot); → this.environment.restored?.(restoring.snapshot); this.snapshotIndex = restoring.snapshot.index;',
   ),
   ...argued(
     'That a snapshot is stored is told in a later turn, never inside of the call.',
-    'server/host/replica.ts Replica.maybeSnapshot: swap this.snapshotInFlight = true; this.store.storeSnapshot(snapshot, trailingEntries); → this.store.storeSnapshot(snapshot, trailingEntries); this.snapshotInFlight = true;',
+    'server/host/replica.ts Replica.maybeSnapshot: swap this.snapshotInFlight = true; this.store.storeSnapshot(snapshot, this.options.trailingEntries); → this.store.storeSnapshot(snapshot, this.options.trailingEntries); this.snapshotInFlight = true;',
   ),
   ...argued(
     'With what is current nothing is undecided, and of a word there is no status.',
@@ -173,7 +171,7 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'The events of a restored configuration are for the record, and the engine is not asked before its next drain.',
-    'server/host/replica.ts Replica.finishRestore: swap this.configurationApplied(); this.engine.applied(this.appliedIndex); → this.engine.applied(this.appliedIndex); this.configurationApplied();',
+    'server/host/replica.ts Replica.restoreOn: swap this.configurationApplied(); this.engine.applied(this.appliedIndex); → this.engine.applied(this.appliedIndex); this.configurationApplied();',
   ),
   ...argued(
     'What an engine has accepted stands in its log, and so in what it wants written in the same drain.',
@@ -182,8 +180,8 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   // state machine
   ...argued(
     'Three parts of the state, none of which looks at another; nobody looks at them in between.',
-    'server/stateMachine/keyValueStore.ts KeyValueStore.restore: swap this.fencesApplied = fences; this.sessions.replace(used, unused); → this.sessions.replace(used, unused); this.fencesApplied = fences;',
-    'server/stateMachine/keyValueStore.ts KeyValueStore.restore: swap this.sessions.replace(used, unused); this.values = values; → this.values = values; this.sessions.replace(used, unused);',
+    'server/stateMachine/keyValueStore.ts KeyValueStore.replace: swap this.fencesApplied = fences; this.sessions.replace(used, unused); → this.sessions.replace(used, unused); this.fencesApplied = fences;',
+    'server/stateMachine/keyValueStore.ts KeyValueStore.replace: swap this.sessions.replace(used, unused); this.values = values; → this.values = values; this.sessions.replace(used, unused);',
   ),
   ...argued(
     'Two counts, neither of which looks at the other.',

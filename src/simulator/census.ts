@@ -64,6 +64,7 @@ export const FAULT_KINDS = [
   'leadership transferred',
   'leadership transfer refused',
   'snapshot taken',
+  'snapshot taken over turns',
   'snapshot installed',
   'senseless command refused',
   'forged introduction',

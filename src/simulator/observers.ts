@@ -9,7 +9,8 @@ import type {
   Snapshot,
 } from '../consensus/contract.ts';
 import type { Entry } from '../consensus/entry.ts';
-import type { ApplyResult, KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
+import type { ApplyResult, SnapshotSource } from '../server/host/stateMachine.ts';
+import type { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
 import type { LogStore } from '../server/storage/contract.ts';
 import { DelegatingEngine, DelegatingStore } from './delegates.ts';
 import type { ServerJudge } from './invariants/bystander.ts';
@@ -131,12 +132,15 @@ export class ObservedStore extends DelegatingStore {
   }
 }
 
-/** Asks the judge before each entry that the state machine applies, and tells it what came of it. */
+/** Asks the judge before each entry that the state machine applies, and tells it what came of it; and counts how snapshots were read. */
 export function observeStateMachine(
   stateMachine: KeyValueStore,
   applying: (entry: Entry) => void,
   appliedAs: (entry: Entry, result: ApplyResult) => void,
+  count: (how: 'snapshot taken over turns') => void,
 ): KeyValueStore {
+  const openSnapshot = stateMachine.openSnapshot.bind(stateMachine);
+  stateMachine.openSnapshot = () => observedSource(openSnapshot(), count);
   const apply = stateMachine.apply.bind(stateMachine);
   stateMachine.apply = (entry: Entry): ApplyResult => {
     applying(entry);
@@ -145,4 +149,19 @@ export function observeStateMachine(
     return result;
   };
   return stateMachine;
+}
+
+function observedSource(source: SnapshotSource, count: (how: 'snapshot taken over turns') => void): SnapshotSource {
+  let reads = 0;
+  return {
+    size: source.size,
+    read: (into, at, limit) => {
+      reads++;
+      return source.read(into, at, limit);
+    },
+    close: () => {
+      if (reads > 1) count('snapshot taken over turns');
+      source.close();
+    },
+  };
 }

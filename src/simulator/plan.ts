@@ -29,6 +29,8 @@ export function drawPlan(seed: number): Plan {
   return random.chance(DENSE_CHANCE) ? dense(plan, random) : plan;
 }
 
+/** States are of some hundred bytes. */
+const SNAPSHOT_BYTES_PER_TURN = [2, 16, 128, 1 << 20];
 const DEAF_LEADER_CHANCE = 0.6;
 const DENSE_CHANCE = 0.45;
 const PIECES_CHANCE = 0.15;
@@ -84,6 +86,7 @@ function drawMix(seed: number): Plan {
     bootstrap,
     settings: drawSettings(random),
     snapshotEveryEntries: takesSnapshots ? random.between(5, 60) : 0,
+    snapshotBytesPerTurn: new Random(seed).fork('snapshot slices').pick(SNAPSHOT_BYTES_PER_TURN),
     trailingEntries: random.chance(0.5) ? 0 : random.between(1, 30),
     cacheEntries: random.pick([1, 8, 1000]),
     runMinUs: RUN_MIN_US,

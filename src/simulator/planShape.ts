@@ -71,6 +71,8 @@ export interface Plan {
   readonly bootstrap: readonly NodeId[];
   readonly settings: EngineSettings;
   readonly snapshotEveryEntries: number;
+  /** Of a snapshot that is taken or restored: few enough that it takes many turns, or so many that it takes one. */
+  readonly snapshotBytesPerTurn: number;
   readonly trailingEntries: number;
   readonly cacheEntries: number;
   /** A run lasts at least so long, and has at least so many finished client operations. */

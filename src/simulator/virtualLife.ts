@@ -53,6 +53,7 @@ export class VirtualLife {
       mutation.stateMachine?.() ?? new KeyValueStore(),
       (entry) => judge.applying(id, entry),
       (entry, result) => judge.appliedAs(id, entry, result),
+      (how) => host.around.census.count(how),
     );
     this.replica = new Replica(this.observedStore(chunked, target), {
       kind: this.observedKind(engine.kind),
@@ -64,6 +65,7 @@ export class VirtualLife {
       stateMachine: this.stateMachine,
       environment: this.environment(),
       snapshotEveryEntries: plan.snapshotEveryEntries,
+      snapshotBytesPerTurn: plan.snapshotBytesPerTurn,
       trailingEntries: plan.trailingEntries,
     });
     target.listener = this.replica;

@@ -1,5 +1,5 @@
 import type { Missing, NodeId, RejectReason } from '../../consensus/contract.ts';
-import type { ApplyResult } from '../stateMachine/keyValueStore.ts';
+import type { ApplyResult } from './stateMachine.ts';
 
 /** What became of a command. `unknown`: it may or may not have been applied, or may be later; retry under its session. */
 export type CommandOutcome =

@@ -1,8 +1,8 @@
 import type { AcceptedProposals, NodeId, ProposalBatch, RejectedProposals } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
 import { sessionOf } from '../../wire/commandScan.ts';
-import type { ApplyResult, KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import type { CommandOutcome, CommandSink, LookupOutcome } from './outcomes.ts';
+import type { ApplyResult, StateMachine } from './stateMachine.ts';
 
 /** Who waits for the commands of one batch, in the batch's order. */
 interface Waiters {
@@ -418,7 +418,7 @@ export class PendingCommands {
   }
 
   /** Answers the confirmed lookups whose index is applied. */
-  answerLookups(appliedIndex: number, stateMachine: KeyValueStore): void {
+  answerLookups(appliedIndex: number, stateMachine: StateMachine): void {
     if (this.confirmed.length === 0) return;
     const waiting: ConfirmedRead[] = [];
     for (const read of this.confirmed) {

@@ -13,6 +13,7 @@ import { REGISTER_BYTES } from '../../wire/command.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { randomFrom } from '../storage/testing.ts';
 import type { CommandOutcome, LookupOutcome, RequestResult } from './outcomes.ts';
+import { isSnapshotDue } from './snapshotTaking.ts';
 import { drivenReplica } from './testing/drivenReplica.ts';
 import { outputOf, ScriptedEngine } from './testing/scriptedEngine.ts';
 
@@ -153,7 +154,7 @@ class Trial {
     this.judge();
     expect([this.messages, this.messagesAfter, this.restores]).toEqual([[], [], []]);
     expect(this.appliedIndex).toBe(this.committed);
-    if (this.snapshotEvery > 0) expect(this.appliedIndex - this.snapshotIndex).toBeLessThan(this.snapshotEvery);
+    expect(isSnapshotDue(1, this.snapshotEvery, this.appliedIndex, this.snapshotIndex)).toBe(false);
   }
 
   async end(): Promise<void> {
@@ -403,7 +404,7 @@ class Trial {
     expect(this.storing).toBe(0);
     expect(this.restores).toEqual([]);
     expect([index, term]).toEqual([this.appliedIndex, this.log.get(index)?.term]);
-    expect(index - this.snapshotIndex).toBeGreaterThanOrEqual(SNAPSHOT_EVERY);
+    expect(isSnapshotDue(1, SNAPSHOT_EVERY, index, this.snapshotIndex)).toBe(true);
     expect(data).toEqual(this.driven.stateMachine.snapshot());
     this.storing = index;
   }

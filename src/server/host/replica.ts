@@ -23,12 +23,13 @@ import { BrokenInvariantError, broken } from '../../consensus/parts/turnGuard.ts
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { SERVER_PENDING_MAX } from '../../wire/limits.ts';
 import { FencedError, fencesInForce, passes, type Speaker } from '../identity/fences.ts';
-import { checkSnapshot, fencesOf, type KeyValueStore, MalformedSnapshotError } from '../stateMachine/keyValueStore.ts';
 import { type LogStore, type LogStoreListener, UnknownFormatError } from '../storage/contract.ts';
 import { AppliedPace } from './appliedPace.ts';
 import type { CommandSink, RequestResult } from './outcomes.ts';
 import { PendingCommands } from './pendingCommands.ts';
+import { isSnapshotDue, SnapshotTaking } from './snapshotTaking.ts';
 import type { StageWatch } from './stageWatch.ts';
+import { MalformedSnapshotError, type Restoring, type StateMachine } from './stateMachine.ts';
 
 /** The world outside a replica: real in rkvd, virtual in the simulator. */
 export interface ReplicaEnvironment<M> {
@@ -60,10 +61,12 @@ export interface ReplicaOptions<M> {
   /** Who this process is, beyond its id. Without it no fence ends it. */
   readonly self?: Speaker;
   readonly random: () => number;
-  readonly stateMachine: KeyValueStore;
+  readonly stateMachine: StateMachine;
   readonly environment: ReplicaEnvironment<M>;
-  /** Applied entries between two snapshots; 0 takes none. */
+  /** Applied entries between two snapshots, at places of the server's own (isSnapshotDue); 0 takes none. */
   readonly snapshotEveryEntries: number;
+  /** Bytes of a snapshot that are taken, or restored, in one turn. Without it, SNAPSHOT_BYTES_PER_TURN. */
+  readonly snapshotBytesPerTurn?: number;
   /** Entries kept in the log below a snapshot, for followers that are a little behind. */
   readonly trailingEntries: number;
   /** Bytes of commands that may be unanswered; more are refused as overloaded. Without it, any number. */
@@ -74,6 +77,8 @@ export interface ReplicaOptions<M> {
 const DRAINS_PER_TURN_MAX = 16;
 /** Once so much was applied in a turn, input and output go before more is: a value of 32 MiB takes tens of milliseconds. */
 const APPLIED_BYTES_PER_TURN_MAX = 8 * 1024 * 1024;
+/** Takes about a millisecond. */
+const SNAPSHOT_BYTES_PER_TURN = 256 * 1024;
 
 /**
  * One server's replica: an engine, its log store and its state machine, and the rules between them. It owns the order
@@ -83,7 +88,7 @@ const APPLIED_BYTES_PER_TURN_MAX = 8 * 1024 * 1024;
 export class Replica<M> implements LogStoreListener {
   readonly engine: Engine<M>;
   private readonly store: LogStore;
-  private readonly stateMachine: KeyValueStore;
+  private readonly stateMachine: StateMachine;
   private readonly environment: ReplicaEnvironment<M>;
   private readonly options: ReplicaOptions<M>;
   private readonly stages: StageWatch | undefined;
@@ -97,12 +102,21 @@ export class Replica<M> implements LogStoreListener {
   /** Of the entries applied in this turn. */
   private appliedBytes = 0;
   private snapshotIndex: number;
+  /** Being read; then it is in flight. */
+  private taking: SnapshotTaking | undefined;
   private snapshotInFlight = false;
   /** Messages that wait until their mark is durable, in order. */
   private held: { readonly mark: number; readonly messages: readonly Envelope<M>[] }[] = [];
-  /** Committed entries wait behind a snapshot that is not durable yet. */
+  /** Committed entries wait behind a snapshot that is not durable, or not all read yet. */
   private restoring:
-    | { readonly mark: number; readonly snapshot: Snapshot; readonly fences: Fences; readonly after: Entry[] }
+    | {
+        readonly mark: number;
+        readonly snapshot: Snapshot;
+        readonly fences: Fences;
+        readonly after: Entry[];
+        /** Once it is durable. */
+        reading: Restoring | undefined;
+      }
     | undefined;
   /** The fences in force, and what they were made from. */
   private force: { readonly applied: Fences; readonly entries: readonly Entry[]; readonly fences: Fences } = {
@@ -150,7 +164,7 @@ export class Replica<M> implements LogStoreListener {
       log: store,
       bootstrap: options.bootstrap,
       appliedIndex: this.appliedIndex,
-      snapshotDataFault,
+      snapshotDataFault: (data) => snapshotDataFault(this.stateMachine, data),
     });
     const start = this.engine.summary();
     this.role = start.role;
@@ -284,7 +298,7 @@ export class Replica<M> implements LogStoreListener {
     this.stages?.durable(mark);
     this.engine.durable(mark);
     this.releaseHeld(mark);
-    this.finishRestore(mark);
+    this.beginReading(mark);
     this.turn();
   }
 
@@ -321,6 +335,7 @@ export class Replica<M> implements LogStoreListener {
     }
     this.inTurn = true;
     try {
+      this.restoreOn();
       this.offerPending();
       let drains = 0;
       this.appliedBytes = 0;
@@ -408,14 +423,27 @@ export class Replica<M> implements LogStoreListener {
   }
 
   private beginRestore(snapshot: Snapshot): void {
-    this.restoring = { mark: this.lastMark, snapshot, fences: fencesOf(snapshot.data), after: [] };
+    this.taking?.abandon();
+    this.taking = undefined;
+    const fences = this.stateMachine.fencesOf(snapshot.data);
+    this.restoring = { mark: this.lastMark, snapshot, fences, after: [], reading: undefined };
   }
 
-  private finishRestore(mark: number): void {
+  private beginReading(mark: number): void {
     const restoring = this.restoring;
     if (restoring === undefined || restoring.mark > mark) return;
+    restoring.reading ??= this.stateMachine.beginRestore(restoring.snapshot.data);
+  }
+
+  /** Reads on in a snapshot that is durable, and goes on from it once it is read. */
+  private restoreOn(): void {
+    const restoring = this.restoring;
+    if (restoring?.reading === undefined) return;
+    if (!restoring.reading.read(this.snapshotBytesPerTurn)) {
+      this.wake();
+      return;
+    }
     this.restoring = undefined;
-    this.stateMachine.restore(restoring.snapshot.data);
     this.appliedIndex = restoring.snapshot.index;
     this.snapshotIndex = restoring.snapshot.index;
     this.environment.restored?.(restoring.snapshot);
@@ -495,27 +523,42 @@ export class Replica<M> implements LogStoreListener {
   }
 
   private maybeSnapshot(): void {
-    const { snapshotEveryEntries, trailingEntries } = this.options;
-    if (snapshotEveryEntries === 0 || this.snapshotInFlight) return;
-    if (this.appliedIndex - this.snapshotIndex < snapshotEveryEntries) return;
-    const snapshot = this.currentSnapshot();
-    if (snapshot === undefined) return;
+    if (this.taking === undefined) {
+      const { id, snapshotEveryEntries } = this.options;
+      if (this.snapshotInFlight || this.restoring !== undefined) return;
+      if (!isSnapshotDue(id, snapshotEveryEntries, this.appliedIndex, this.snapshotIndex)) return;
+      this.taking = new SnapshotTaking(this.snapshotHead(), this.stateMachine.openSnapshot());
+    }
+    const snapshot = this.taking.read(this.snapshotBytesPerTurn);
+    if (snapshot === undefined) {
+      this.wake();
+      return;
+    }
+    this.taking = undefined;
     this.snapshotInFlight = true;
-    this.store.storeSnapshot(snapshot, trailingEntries);
+    this.store.storeSnapshot(snapshot, this.options.trailingEntries);
   }
 
-  /** The state as of what is applied; undefined while another one is being restored. */
+  private get snapshotBytesPerTurn(): number {
+    return this.options.snapshotBytesPerTurn ?? SNAPSHOT_BYTES_PER_TURN;
+  }
+
+  /** The state as of what is applied, all at once; undefined while another one is being restored. */
   currentSnapshot(): Snapshot | undefined {
     if (this.restoring !== undefined) return undefined;
+    const { index, term, configuration } = this.snapshotHead();
+    return { index, term, configuration, data: this.stateMachine.snapshot() };
+  }
+
+  private snapshotHead(): Omit<Snapshot, 'data'> {
     const index = this.appliedIndex;
     // The log begins at what is applied, or before it.
-    const term = this.store.term(index)!;
-    return { index, term, configuration: this.engine.configurationAt(index), data: this.stateMachine.snapshot() };
+    return { index, term: this.store.term(index)!, configuration: this.engine.configurationAt(index) };
   }
 }
 
 /** What the store gave back is what was written: where it cannot be read, its format is another one. */
-function restoreStored(stateMachine: KeyValueStore, { index, data }: Snapshot): void {
+function restoreStored(stateMachine: StateMachine, { index, data }: Snapshot): void {
   try {
     stateMachine.restore(data);
   } catch (error) {
@@ -525,9 +568,9 @@ function restoreStored(stateMachine: KeyValueStore, { index, data }: Snapshot): 
 }
 
 /** A snapshot that cannot be restored must not reach the disk: no later start could get past it. */
-function snapshotDataFault(data: Uint8Array): string | undefined {
+function snapshotDataFault(stateMachine: StateMachine, data: Uint8Array): string | undefined {
   try {
-    checkSnapshot(data);
+    stateMachine.checkSnapshot(data);
     return undefined;
   } catch (error) {
     if (error instanceof MalformedSnapshotError) return error.message;

@@ -2,7 +2,7 @@ import type { HardState, NodeId, Snapshot } from '../../consensus/contract.ts';
 import { encodeFence, type Fence, NO_FENCE } from '../../wire/fence.ts';
 import type { CommandOutcome } from '../host/outcomes.ts';
 import type { Replica } from '../host/replica.ts';
-import { fencesOf } from '../stateMachine/keyValueStore.ts';
+import { fencesOf } from '../stateMachine/snapshotReader.ts';
 import type { Introduction } from './identity.ts';
 
 /**

@@ -6,9 +6,11 @@ import { type Command, CommandType, encodeCommand } from '../../wire/command.ts'
 import { scanCommand } from '../../wire/commandScan.ts';
 import { encodeFence } from '../../wire/fence.ts';
 import { SEQUENCE_WINDOW } from '../../wire/limits.ts';
-import { checkSnapshot, fencesOf, KeyValueStore, MalformedSnapshotError } from './keyValueStore.ts';
+import { MalformedSnapshotError } from '../host/stateMachine.ts';
+import { KeyValueStore } from './keyValueStore.ts';
 import { SEQUENCE_AHEAD_MAX } from './session.ts';
 import { SESSION_LIMITS } from './sessionTable.ts';
+import { checkSnapshot, fencesOf } from './snapshotReader.ts';
 import { BLOCK_NUMBERS } from './sparseNumbers.ts';
 
 const entryOf = (index: number, data: Uint8Array) => new Entry(index, 1, EntryType.Normal, data);

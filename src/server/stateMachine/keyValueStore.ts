@@ -1,36 +1,14 @@
-import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
 import { ByteWriter } from '../../bytes/byteWriter.ts';
-import { checkText } from '../../bytes/text.ts';
 import { type Entry, EntryType } from '../../consensus/entry.ts';
 import { CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
 import { type ScannedCommand, scanCommand } from '../../wire/commandScan.ts';
-import { decodeFence, type Fence, type Fences, NO_FENCES } from '../../wire/fence.ts';
+import { decodeFence, type Fences, NO_FENCES } from '../../wire/fence.ts';
+import type { ApplyResult, Refusal, Restoring, SnapshotSource, StateMachine } from '../host/stateMachine.ts';
 import { ByteMap } from './byteMap/byteMap.ts';
-import { SEQUENCE_AHEAD_MAX, Session } from './session.ts';
+import type { Session } from './session.ts';
 import { SESSION_LIMITS, type SessionLimits, SessionTable } from './sessionTable.ts';
-import { SparseNumbers } from './sparseNumbers.ts';
+import { checkSnapshot, fencesOf, SNAPSHOT_VERSION, SnapshotReader } from './snapshotReader.ts';
 
-/** How a command ended, the same on every replica. */
-export type ApplyResult =
-  | { readonly status: 'ok'; readonly clientId: number }
-  | {
-      readonly status: 'unknown-session' | 'too-many-sessions' | 'sequence-too-old' | 'sequence-too-far' | 'invalid';
-      readonly detail: string;
-    };
-
-export type Refusal = Exclude<ApplyResult, { readonly status: 'ok' }>;
-
-/** A snapshot that this version cannot read. */
-export class MalformedSnapshotError extends Error {
-  override readonly name = 'MalformedSnapshotError';
-}
-
-/**
- * No release had an earlier one. Of version 1 nobody could tell when its sessions were last used, and so which are forgotten
- * first; of version 2 not who was admitted again, and so whose earlier processes must not be heard; in version 3 a session had
- * given up what this version still takes, so that its replicas would differ.
- */
-const SNAPSHOT_VERSION = 4;
 const OK: ApplyResult = { status: 'ok', clientId: 0 };
 const KEY_EMPTY: Refusal = { status: 'invalid', detail: 'the key is empty' };
 const SEQUENCE_ZERO: Refusal = { status: 'invalid', detail: 'clientSeq is 0; sequence numbers start at 1' };
@@ -43,7 +21,7 @@ const LOOKUP_IN_LOG: Refusal = { status: 'invalid', detail: 'a lookup does not b
 /**
  * The replicated state: keys and sessions. Deterministic: equal logs give equal states and equal snapshots, byte for byte.
  */
-export class KeyValueStore {
+export class KeyValueStore implements StateMachine {
   private values = new ByteMap();
   private readonly sessions: SessionTable;
   private fencesApplied: Fences = NO_FENCES;
@@ -143,6 +121,23 @@ export class KeyValueStore {
     return bytes;
   }
 
+  openSnapshot(): SnapshotSource {
+    const { values } = this;
+    const head = this.snapshotHead();
+    const view = values.openView();
+    let headRead = 0;
+    return {
+      size: head.length + view.size,
+      read: (into, at, end) => {
+        const part = head.subarray(headRead, headRead + end - at);
+        into.set(part, at);
+        headRead += part.length;
+        return view.read(into, at + part.length, end);
+      },
+      close: () => values.closeView(view),
+    };
+  }
+
   /** Everything in a snapshot before the first key. */
   private snapshotHead(): Uint8Array {
     const out = new ByteWriter();
@@ -168,15 +163,36 @@ export class KeyValueStore {
     return out.finish();
   }
 
-  /** Replaces the whole state. Throws MalformedSnapshotError, leaving the state as it was. */
-  restore(bytes: Uint8Array): void {
+  restore(data: Uint8Array): void {
+    this.beginRestore(data).read(Number.POSITIVE_INFINITY);
+  }
+
+  beginRestore(data: Uint8Array): Restoring {
+    const reader = new SnapshotReader(data);
     const values = new ByteMap();
-    const { fences, used, unused } = readSnapshot(bytes, (keyStart, keyEnd, valueStart, valueEnd) =>
-      values.put(bytes, keyStart, keyEnd, valueStart, valueEnd),
-    );
+    return {
+      read: (bytes) => {
+        const isWhole = reader.readKeys(bytes, (keyStart, keyEnd, valueStart, valueEnd) =>
+          values.put(data, keyStart, keyEnd, valueStart, valueEnd),
+        );
+        if (isWhole) this.replace(reader, values);
+        return isWhole;
+      },
+    };
+  }
+
+  private replace({ fences, used, unused }: SnapshotReader, values: ByteMap): void {
     this.fencesApplied = fences;
     this.sessions.replace(used, unused);
     this.values = values;
+  }
+
+  checkSnapshot(data: Uint8Array): void {
+    checkSnapshot(data);
+  }
+
+  fencesOf(data: Uint8Array): Fences {
+    return fencesOf(data);
   }
 }
 
@@ -205,102 +221,5 @@ function whyMalformed(command: Uint8Array): Refusal | undefined {
   }
 }
 
-/** Throws MalformedSnapshotError where a store could not be restored from these bytes. */
-export function checkSnapshot(bytes: Uint8Array): void {
-  readSnapshot(bytes, () => {});
-}
-
-/** The fences in a snapshot. Throws MalformedSnapshotError. */
-export function fencesOf(bytes: Uint8Array): Fences {
-  return reading(() => readFences(openSnapshot(bytes)));
-}
-
-interface SnapshotContent {
-  readonly fences: Fences;
-  readonly used: [number, Session][];
-  readonly unused: number[];
-}
-
-/** Hands each key and value over by where they stand. Throws MalformedSnapshotError, after having handed over what stands before the fault. */
-function readSnapshot(
-  bytes: Uint8Array,
-  take: (keyStart: number, keyEnd: number, valueStart: number, valueEnd: number) => void,
-): SnapshotContent {
-  return reading(() => {
-    const reader = openSnapshot(bytes);
-    const content: SnapshotContent = { fences: readFences(reader), used: [], unused: [] };
-    readSessions(reader, content);
-    for (let count = reader.varint(); count > 0; count--) {
-      const keyLength = checkText(reader);
-      const keyEnd = reader.pos;
-      const valueLength = checkText(reader);
-      take(keyEnd - keyLength, keyEnd, reader.pos - valueLength, reader.pos);
-    }
-    if (reader.pos !== reader.end)
-      throw new MalformedSnapshotError(`${reader.end - reader.pos} bytes after the last key`);
-    return content;
-  });
-}
-
-function reading<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof MalformedBytesError)
-      throw new MalformedSnapshotError(`snapshot of the key-value store: ${error.message}`);
-    throw error;
-  }
-}
-
-function openSnapshot(bytes: Uint8Array): ByteReader {
-  const reader = new ByteReader(bytes);
-  const version = reader.varint();
-  if (version === SNAPSHOT_VERSION) return reader;
-  throw new MalformedSnapshotError(
-    `snapshot version ${version}, expected ${SNAPSHOT_VERSION}: another version of rkvd wrote it`,
-  );
-}
-
-function readFences(reader: ByteReader): Fences {
-  const fences = new Map<number, Fence>();
-  for (let count = reader.varint(); count > 0; count--) {
-    fences.set(reader.varint(), { index: reader.varint(), instance: readText(reader) });
-  }
-  return fences;
-}
-
-function readSessions(reader: ByteReader, { used, unused }: SnapshotContent): void {
-  for (let count = reader.varint(); count > 0; count--) {
-    const id = reader.varint();
-    const lastUsed = reader.varint();
-    if (lastUsed === 0)
-      throw new MalformedSnapshotError(`snapshot: session ${id} stands among the used ones, and was not`);
-    used.push([id, readSession(reader, lastUsed)]);
-  }
-  for (let count = reader.varint(); count > 0; count--) unused.push(reader.varint());
-}
-
-function readSession(reader: ByteReader, lastUsed: number): Session {
-  const session = new Session();
-  session.lastUsed = lastUsed;
-  session.floor = reader.varint();
-  session.mark = reader.varint();
-  if (session.floor > session.mark)
-    throw new MalformedSnapshotError(
-      `snapshot: the floor ${session.floor} of a session, above its mark ${session.mark}`,
-    );
-  const above = SparseNumbers.read(reader);
-  if (above.lowest <= session.mark + 1 || above.highest > session.mark + SEQUENCE_AHEAD_MAX)
-    throw new MalformedSnapshotError(
-      `snapshot: ${above.lowest} to ${above.highest} are above the mark ${session.mark} of a session`,
-    );
-  if (above.size > 0) session.above = above;
-  return session;
-}
-
 const toUtf8 = new TextEncoder();
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
-
-function readText(reader: ByteReader): string {
-  return utf8.decode(reader.view());
-}

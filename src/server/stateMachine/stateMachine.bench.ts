@@ -72,7 +72,7 @@ class Slabs implements Candidate {
       at = view.read(bytes, at, Math.min(at + SLICE_BYTES, bytes.length));
       between();
     }
-    this.map.closeView();
+    this.map.closeView(view);
   }
 }
 

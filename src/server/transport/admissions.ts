@@ -13,6 +13,7 @@ import { type Admission, type AdmitChunk, type AdmitRequest, PeerService } from 
 import { notLeaderText } from '../../wire/originalTexts.ts';
 import { fenceMetadata, fenceOf, reasonMetadata, reasonOf } from '../../wire/reason.ts';
 import type { Replica } from '../host/replica.ts';
+import { MalformedSnapshotError } from '../host/stateMachine.ts';
 import { type AdmissionAnswer, type AdmissionRefusal, admit } from '../identity/admission.ts';
 import { ASK_TIMES } from '../identity/asking.ts';
 import { type AdmissionClaim, type Hearsay, UNCONFIRMED } from '../identity/hearsay.ts';
@@ -21,7 +22,7 @@ import type { IdentityFile } from '../identity/identityFile.ts';
 import { withMember } from '../identity/startDecision.ts';
 import { admitBySurvivor } from '../identity/survivor.ts';
 import type { Log } from '../observe/log.ts';
-import { checkSnapshot, MalformedSnapshotError } from '../stateMachine/keyValueStore.ts';
+import { checkSnapshot } from '../stateMachine/snapshotReader.ts';
 import { checkedIntroduction, checkedKnown, knownMessages } from './introductions.ts';
 import type { PeerAcceptor } from './peerAcceptor.ts';
 

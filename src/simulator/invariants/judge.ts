@@ -9,7 +9,8 @@ import {
 } from '../../consensus/contract.ts';
 import type { Promised } from '../../consensus/engineEntry.ts';
 import type { Entry } from '../../consensus/entry.ts';
-import { type ApplyResult, KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
+import type { ApplyResult } from '../../server/host/stateMachine.ts';
+import { KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
 import type { LogStore } from '../../server/storage/contract.ts';
 import { type Invariant, InvariantViolation } from '../violation.ts';
 import { CommittedLog } from './committedLog.ts';

@@ -133,6 +133,11 @@ export function nobodyStaysAway(plan: Plan): Plan {
   return { ...plan, deadServers: false };
 }
 
+/** Snapshots are taken often, and a few bytes a turn: much is applied meanwhile. */
+export function takesSnapshotsSlowly(plan: Plan): Plan {
+  return { ...plan, snapshotEveryEntries: 6, snapshotBytesPerTurn: 4 };
+}
+
 /** Servers come back without the end of what was durable. */
 export function losesTails(plan: Plan): Plan {
   return { ...plan, strikes: new Map([...plan.strikes, ['lost tail', 2_000_000]]) };

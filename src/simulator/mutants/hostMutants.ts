@@ -1,6 +1,7 @@
 import type { HardState, PersistBatch, Snapshot } from '../../consensus/contract.ts';
 import { Entry } from '../../consensus/entry.ts';
-import { type ApplyResult, KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
+import type { ApplyResult, Restoring, SnapshotSource } from '../../server/host/stateMachine.ts';
+import { KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
 import type { Disk, DiskOperation, LogStore, LogStoreListener, PromisedArea } from '../../server/storage/contract.ts';
 import { PIECE_PREFIX, PROMISED_KEY } from '../../server/storage/keys.ts';
 import { CommandType, decodeCommand, encodeCommand } from '../../wire/command.ts';
@@ -145,4 +146,35 @@ export class ForeseesTooMuch extends KeyValueStore {
 /** Starts empty, whatever the snapshot holds. */
 export class IgnoresSnapshots extends KeyValueStore {
   override restore(): void {}
+
+  override beginRestore(): Restoring {
+    return { read: () => true };
+  }
+}
+
+/** A snapshot has of each piece what stands there when it is read. */
+export class RewritesWhatASnapshotReads extends KeyValueStore {
+  override openSnapshot(): SnapshotSource {
+    const size = this.snapshot().length;
+    let position = 0;
+    const read = (into: Uint8Array, at: number, end: number) => {
+      into.set(this.snapshot().subarray(position, position + end - at), at);
+      position += end - at;
+      return end;
+    };
+    return { size, read, close: () => {} };
+  }
+}
+
+/** A snapshot has the state as it is when the last piece is read, where that is as long. */
+export class TakesSnapshotsLate extends KeyValueStore {
+  override openSnapshot(): SnapshotSource {
+    const then = this.snapshot();
+    const read = (into: Uint8Array, _at: number, end: number) => {
+      const now = this.snapshot();
+      into.set(now.length === then.length ? now.subarray(0, end) : then.subarray(0, end));
+      return end;
+    };
+    return { size: then.length, read, close: () => {} };
+  }
 }

@@ -30,6 +30,7 @@ import {
   nobodyStaysAway,
   restlessElections,
   restlessMembership,
+  takesSnapshotsSlowly,
 } from './faultMixes.ts';
 import {
   AcknowledgesWithoutApplying,
@@ -42,7 +43,9 @@ import {
   IgnoresSnapshots,
   neverSyncs,
   ReportsDurableAtOnce,
+  RewritesWhatASnapshotReads,
   StoresStaleSnapshots,
+  TakesSnapshotsLate,
   writesPiecesLast,
 } from './hostMutants.ts';
 import { admitsAtOnce, believesItIsNew, withoutTheSilent } from './identityMutants.ts';
@@ -242,6 +245,22 @@ export const MUTANTS: readonly Mutant[] = [
     seedsMax: 20,
     invariants: ['state machine safety'],
     mutation: () => ({ store: (store) => new StoresStaleSnapshots(store) }),
+  },
+  {
+    name: 'what a snapshot reads is rewritten meanwhile',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: ['state machine safety', 'no exception'],
+    mutation: () => ({ stateMachine: () => new RewritesWhatASnapshotReads() }),
+    adjust: takesSnapshotsSlowly,
+  },
+  {
+    name: 'snapshots hold a later state than they say',
+    engines: ALL,
+    seedsMax: 50,
+    invariants: ['state machine safety'],
+    mutation: () => ({ stateMachine: () => new TakesSnapshotsLate() }),
+    adjust: takesSnapshotsSlowly,
   },
   {
     name: 'a restart does not restore the snapshot',

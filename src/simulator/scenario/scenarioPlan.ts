@@ -24,6 +24,7 @@ export function scenarioPlan(seed: number, { scenario, conditions }: ScenarioRun
     bootstrap: cluster.members,
     settings: engineSettingsOf(cluster.settings, SETTINGS.maxgrpc.default),
     snapshotEveryEntries: 0,
+    snapshotBytesPerTurn: 1 << 20,
     trailingEntries: 0,
     cacheEntries: CACHE_ENTRIES,
     runMinUs: lastsMs * 1000,

@@ -48,6 +48,7 @@ export interface DrivenOptions<M> {
   /** In place of parts of what is around it. */
   readonly environment?: Partial<ReplicaEnvironment<M>>;
   readonly snapshotEveryEntries?: number;
+  readonly snapshotBytesPerTurn?: number;
   readonly trailingEntries?: number;
   readonly pendingBytesMax?: number;
   /** What it waits before it stands: a part of [0, 1). The shortest by default. */
@@ -91,6 +92,7 @@ export function drivenReplica<M>(kind: EngineKind<M>, options: DrivenOptions<M>)
       ...options.environment,
     },
     snapshotEveryEntries: options.snapshotEveryEntries ?? 0,
+    snapshotBytesPerTurn: options.snapshotBytesPerTurn ?? 1 << 20,
     trailingEntries: options.trailingEntries ?? 0,
     ...(options.pendingBytesMax === undefined ? {} : { pendingBytesMax: options.pendingBytesMax }),
   });

@@ -117,7 +117,7 @@ class Run {
       this.position = 0;
       expect(this.view.size).toBe(this.expected.length);
     } else {
-      this.map.closeView();
+      if (this.view !== undefined) this.map.closeView(this.view);
       this.view = undefined;
     }
   }
@@ -264,7 +264,7 @@ describe('memory', () => {
       for (let i = 0; i < 20_000; i++) write(map, i, 90);
       expect(map.byteLength).toBeGreaterThan(2 * 20_000 * 116);
       if (end === 'read') view.read(new Uint8Array(view.size), 0, view.size);
-      else map.closeView();
+      else map.closeView(view);
       expect(map.byteLength).toBeLessThan(20_000 * (16 + 100 + 48) + 4 * SLAB_BYTES_MAX);
     }
   });

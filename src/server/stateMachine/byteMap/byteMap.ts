@@ -71,13 +71,15 @@ export class ByteMap {
 
   /** The map as it is now, to be read while it goes on. One at a time: the one before is closed. */
   openView(): MapView {
-    this.closeView();
+    this.view?.close();
     this.view = new MapView(this.size, this.contentBytes, this.addresses, this.records);
     return this.view;
   }
 
-  closeView(): void {
-    this.view?.close();
+  /** A view that was closed by the next one stays so. */
+  closeView(view: MapView): void {
+    if (view !== this.view) return;
+    view.close();
     this.view = undefined;
   }
 

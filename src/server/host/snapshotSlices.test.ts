@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { type Snapshot, simpleConfiguration } from '../../consensus/contract.ts';
+import { Entry, EntryType } from '../../consensus/entry.ts';
+import { CommandType, encodeCommand, REGISTER_BYTES } from '../../wire/command.ts';
+import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import { drivenReplica } from './testing/drivenReplica.ts';
+import { outputOf, ScriptedEngine } from './testing/scriptedEngine.ts';
+
+const EVERY = 20;
+
+/** Entry 1 is a session; each that follows writes one of seven keys, with values of other lengths each time. */
+function entryAt(index: number): Entry {
+  if (index === 1) return new Entry(1, 1, EntryType.Normal, REGISTER_BYTES);
+  const value = `${index} `.repeat(1 + ((index * 7) % 11));
+  const command = { type: CommandType.Insert, clientId: 1, clientSeq: index - 1, key: `key ${index % 7}`, value };
+  return new Entry(index, 1, EntryType.Normal, encodeCommand(command));
+}
+
+/** The state as of the entry, put together at once. */
+function stateAt(index: number): Uint8Array {
+  const store = new KeyValueStore();
+  for (let each = 1; each <= index; each++) store.apply(entryAt(each));
+  return store.snapshot();
+}
+
+const snapshotAt = (index: number): Snapshot => ({
+  index,
+  term: 1,
+  configuration: simpleConfiguration([1, 2, 3]),
+  data: stateAt(index),
+});
+
+/** A replica that reads ten bytes of a snapshot a turn. */
+function sliced() {
+  const engine = new ScriptedEngine();
+  const stored: Snapshot[] = [];
+  const restored: number[] = [];
+  const driven = drivenReplica(engine.kind, {
+    bootstrap: [1, 2, 3],
+    snapshotEveryEntries: EVERY,
+    snapshotBytesPerTurn: 10,
+    environment: { restored: ({ index }) => restored.push(index) },
+    prepare: (store) => {
+      const storeSnapshot = store.storeSnapshot.bind(store);
+      store.storeSnapshot = (snapshot, trailing) => {
+        stored.push(snapshot);
+        storeSnapshot(snapshot, trailing);
+      };
+    },
+  });
+  let mark = 0;
+  /** One turn each, with nothing of what they woke. */
+  const apply = (from: number, to: number) => {
+    for (let index = from; index <= to; index++) {
+      const entries = [entryAt(index)];
+      engine.outputs.push(outputOf({ persist: { mark: ++mark, entries, mustSync: true }, committed: entries }));
+      driven.replica.tick();
+    }
+  };
+  const install = async (snapshot: Snapshot) => {
+    engine.outputs.push(
+      outputOf({ persist: { mark: ++mark, entries: [], snapshot, mustSync: true }, restore: snapshot }),
+    );
+    driven.replica.tick();
+    while (engine.durableMark < mark) await new Promise<void>((resolve) => setImmediate(resolve));
+  };
+  return { engine, ...driven, stored, restored, apply, install };
+}
+
+describe('a snapshot that is taken over many turns', () => {
+  it('holds the state of its index, whatever is applied until it is whole', () => {
+    const { stored, apply, run, stateMachine } = sliced();
+    apply(1, EVERY);
+    apply(EVERY + 1, 2 * EVERY - 1);
+    expect(stored).toEqual([]);
+    run();
+    expect(stored.map(({ index }) => index)).toEqual([EVERY]);
+    expect(stored[0]!.data).toEqual(stateAt(EVERY));
+    expect(stateMachine.snapshot()).toEqual(stateAt(2 * EVERY - 1));
+  });
+
+  it('goes on by itself where nothing else happens', () => {
+    const { stored, apply, run } = sliced();
+    apply(1, EVERY);
+    run();
+    expect(stored.map(({ index }) => index)).toEqual([EVERY]);
+  });
+
+  it('is given up where one that a leader sent takes its place, and the next is taken', async () => {
+    const { stored, restored, apply, install, run, stateMachine } = sliced();
+    apply(1, EVERY);
+    await install(snapshotAt(EVERY + 5));
+    run();
+    expect([stored, restored]).toEqual([[], [EVERY + 5]]);
+    apply(EVERY + 6, 2 * EVERY);
+    run();
+    expect(stored.map(({ index }) => index)).toEqual([2 * EVERY]);
+    expect(stored[0]!.data).toEqual(stateAt(2 * EVERY));
+    expect(stateMachine.snapshot()).toEqual(stateAt(2 * EVERY));
+  });
+});
+
+describe('a snapshot that a leader sent and that is read over many turns', () => {
+  it('is in force once all of it is read, and what is committed meanwhile is applied after it', async () => {
+    const { engine, restored, apply, install, run, stateMachine, replica } = sliced();
+    apply(1, 3);
+    await install(snapshotAt(9));
+    apply(10, 11);
+    expect([restored, engine.appliedIndex, replica.currentSnapshot()]).toEqual([[], 3, undefined]);
+    expect(stateMachine.snapshot()).toEqual(stateAt(3));
+    run();
+    expect([restored, engine.appliedIndex]).toEqual([[9], 11]);
+    expect(stateMachine.snapshot()).toEqual(stateAt(11));
+    expect(replica.currentSnapshot()?.index).toBe(11);
+  });
+
+  it('gives way to a later one', async () => {
+    const { restored, install, run, stateMachine } = sliced();
+    await install(snapshotAt(9));
+    await install(snapshotAt(15));
+    run();
+    expect(restored).toEqual([15]);
+    expect(stateMachine.snapshot()).toEqual(stateAt(15));
+  });
+});

@@ -1,0 +1,43 @@
+import type { NodeId, Snapshot } from '../../consensus/contract.ts';
+import type { SnapshotSource } from './stateMachine.ts';
+
+/** A snapshot on its way from the state machine to the store: read a slice a turn, of the state as it was at its index. */
+export class SnapshotTaking {
+  private readonly head: Omit<Snapshot, 'data'>;
+  private readonly source: SnapshotSource;
+  private readonly data: Uint8Array;
+  private end = 0;
+
+  /** `source` was opened when just what `head` says was applied. */
+  constructor(head: Omit<Snapshot, 'data'>, source: SnapshotSource) {
+    this.head = head;
+    this.source = source;
+    this.data = new Uint8Array(source.size);
+  }
+
+  /** Reads so many bytes more. Returns the snapshot once it is whole. */
+  read(bytes: number): Snapshot | undefined {
+    this.end = this.source.read(this.data, this.end, Math.min(this.end + bytes, this.data.length));
+    if (this.end < this.data.length) return undefined;
+    this.source.close();
+    const { index, term, configuration } = this.head;
+    return { index, term, configuration, data: this.data };
+  }
+
+  abandon(): void {
+    this.source.close();
+  }
+}
+
+/** The golden ratio's part after the point: its multiples lie as far from each other as can be, however many there are. */
+const GOLDEN_PART = 0.618_033_988_749_895;
+
+/**
+ * Whether a server takes a snapshot. It takes one about every `everyEntries`, at places in the log that are its own: servers that all took
+ * theirs at the same entry would be slow at the same time.
+ */
+export function isSnapshotDue(id: NodeId, everyEntries: number, appliedIndex: number, lastIndex: number): boolean {
+  if (everyEntries === 0) return false;
+  const offset = Math.floor((((id - 1) * GOLDEN_PART) % 1) * everyEntries);
+  return Math.floor((appliedIndex + offset) / everyEntries) > Math.floor((lastIndex + offset) / everyEntries);
+}

@@ -1,0 +1,58 @@
+import type { Entry } from '../../consensus/entry.ts';
+import type { Fences } from '../../wire/fence.ts';
+
+/** How a command ended, the same on every replica. */
+export type ApplyResult =
+  | { readonly status: 'ok'; readonly clientId: number }
+  | {
+      readonly status: 'unknown-session' | 'too-many-sessions' | 'sequence-too-old' | 'sequence-too-far' | 'invalid';
+      readonly detail: string;
+    };
+
+export type Refusal = Exclude<ApplyResult, { readonly status: 'ok' }>;
+
+/** A snapshot that this version cannot read. */
+export class MalformedSnapshotError extends Error {
+  override readonly name = 'MalformedSnapshotError';
+}
+
+/**
+ * What a replica keeps the same on every server. Deterministic: equal logs give equal states and equal snapshots, byte for
+ * byte. Nothing that a turn asks of it takes longer for a state that is large, but for what says so.
+ */
+export interface StateMachine {
+  /** The last applied fence of each server that has one. */
+  readonly fences: Fences;
+  /** Applies a committed Normal entry. Never throws on what a client put into it. */
+  apply(entry: Entry): ApplyResult;
+  /** What apply() is certain to say to the command, wherever it comes to stand in the log; undefined where it would apply it. */
+  foresee(command: Uint8Array, appliedIndex: number, isCurrent: boolean): ApplyResult | 'undecided' | undefined;
+  /** The value of a key, in UTF-8. A view: the next apply may write over it. */
+  lookup(key: string): Uint8Array | undefined;
+  /** All of the state, at once. */
+  snapshot(): Uint8Array;
+  /** The state as it is now, to be read in pieces while it goes on. One at a time: the one before is closed by this. */
+  openSnapshot(): SnapshotSource;
+  /** Takes a snapshot in the place of the whole state, at once. Throws MalformedSnapshotError, leaving the state as it was. */
+  restore(data: Uint8Array): void;
+  /** The same piece by piece: the state is as it was until the last is read. */
+  beginRestore(data: Uint8Array): Restoring;
+  /** Throws MalformedSnapshotError where restore would. Reads all of it at once. */
+  checkSnapshot(data: Uint8Array): void;
+  /** The fences in a snapshot. Throws MalformedSnapshotError. */
+  fencesOf(data: Uint8Array): Fences;
+}
+
+export interface SnapshotSource {
+  /** Bytes altogether. */
+  readonly size: number;
+  /** Copies what comes next to `into[at, end)`. Returns where it ends: before `end` only where that was the last. */
+  read(into: Uint8Array, at: number, end: number): number;
+  /** Nothing more is read. */
+  close(): void;
+}
+
+export interface Restoring {
+  /** Reads so many bytes more, and up to a key's and a value's beyond. Returns whether that was the last: the state is the snapshot's from then on. */
+  read(bytes: number): boolean;
+}
