@@ -128,7 +128,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the head of a large value is there before its pieces are',
     engines: ALL,
-    seedsMax: 20,
+    seedsMax: 100,
     invariants: ['durability', 'no exception'],
     adjust: crashesAmongPieces,
     mutation: () => ({ disk: writesPiecesLast }),
