@@ -6,7 +6,7 @@ import { Totals } from '../totals.ts';
 import { type RunReport, runSeed } from '../world.ts';
 
 /** Seeds 1 to this many are run every time: twice as many as it takes until every fault has happened. */
-const CORPUS_SEEDS = 100;
+const CORPUS_SEEDS = 160;
 const TIMEOUT_MS = 240_000;
 
 /** The simulator's part of the test suite for one engine. */
