@@ -372,7 +372,7 @@ function namesOf<N extends string>(known: readonly N[]): (text: string) => N[] {
     });
 }
 
-function duration(text: string): number {
+export function duration(text: string): number {
   const parsed = parseDurationMs(text);
   if (!parsed.ok) throw new InvalidArgumentError('Expected a duration such as 10s, 20ms or 1m30s.');
   return parsed.value;

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { processStat } from '../files/processStat.ts';
 import type { Answer, Order } from './killer.ts';
 
 const HEAP_MIB = 1024;
@@ -71,11 +71,6 @@ export class KillerProcess {
 
 /** What a process took of processors so far, ms; undefined where the system does not tell, or it is gone. */
 function cpuMsOf({ pid }: ChildProcess): number | undefined {
-  try {
-    // After the name, which may hold anything: the state, ten numbers, then user and system time in hundredths of a second.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
-    return 10 * (Number(fields[11]) + Number(fields[12]));
-  } catch {
-    return undefined;
-  }
+  const stat = processStat(pid!);
+  return stat === undefined ? undefined : 1000 * stat.cpuSeconds;
 }

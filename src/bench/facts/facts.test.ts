@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listenerPid, listeningSockets } from './listener.ts';
 import { diskFacts, fileSystemOf, machineFacts } from './machine.ts';
 import { gitFacts, packageVersions } from './packageFacts.ts';
-import { parseMachineSeconds, parseProcessSeconds, residentBytesMax, sampleCpu } from './processTimes.ts';
+import { parseMachineSeconds, residentBytesMax, sampleCpu } from './processTimes.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -85,12 +85,6 @@ describe('who listens', () => {
 });
 
 describe('CPU times', () => {
-  it('are read past a command with spaces and parentheses', () => {
-    expect(parseProcessSeconds('12 (a) b (c)) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20')).toBe(2);
-    expect(parseProcessSeconds('')).toBeUndefined();
-    expect(parseProcessSeconds('garbage')).toBeUndefined();
-  });
-
   it('of the machine leave out idling and waiting', () => {
     expect(parseMachineSeconds('cpu  100 20 30 4000 500 6 7 8 0 0\ncpu0 1 2\n')).toBe(1.71);
     expect(parseMachineSeconds('')).toBeUndefined();

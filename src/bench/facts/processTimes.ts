@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
-
-/** Linux counts process times in hundredths of a second towards user programs, whatever its own clock (proc(5), USER_HZ). */
-const TICKS_PER_SECOND = 100;
+import { mainThreadStat, processStat, TICKS_PER_SECOND } from '../../files/processStat.ts';
 
 /** CPU time used at one moment, seconds, since each process began; servers that cannot be seen are missing. */
 export interface CpuSample {
@@ -17,7 +15,7 @@ export function sampleCpu(pids: ReadonlyMap<number, number>): CpuSample {
   const { user, system } = process.cpuUsage();
   const servers = new Map<number, number>();
   for (const [id, pid] of pids) {
-    const seconds = parseProcessSeconds(readText(`/proc/${pid}/stat`));
+    const seconds = processStat(pid)?.cpuSeconds;
     if (seconds !== undefined) servers.set(id, seconds);
   }
   return {
@@ -30,7 +28,7 @@ export function sampleCpu(pids: ReadonlyMap<number, number>): CpuSample {
 
 /** CPU time of this process' main thread, seconds, since it began; where the system does not tell, of all its threads. */
 export function threadSeconds(): number {
-  const seconds = parseProcessSeconds(readText(`/proc/self/task/${process.pid}/stat`));
+  const seconds = mainThreadStat()?.cpuSeconds;
   if (seconds !== undefined) return seconds;
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
@@ -48,14 +46,6 @@ function readText(path: string): string {
   } catch {
     return '';
   }
-}
-
-/** User and system time of a /proc/<pid>/stat (fields 14 and 15). */
-export function parseProcessSeconds(stat: string): number | undefined {
-  // The command's name stands in parentheses and may itself hold spaces and parentheses.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = Number(fields[11]) + Number(fields[12]);
-  return stat === '' || Number.isNaN(ticks) ? undefined : ticks / TICKS_PER_SECOND;
 }
 
 /** Everything but idle and waiting for the disk, of the first line of /proc/stat. */

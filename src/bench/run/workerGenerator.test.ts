@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { latencyHistogram, type SecondRow } from '../../client/load/latencyRecorder.ts';
-import type { Workload } from '../../client/load/workload.ts';
+import { valuesOnly } from '../testing/valuesOnly.ts';
 import { encoded } from './loadWorkerMessages.ts';
 import { clientsOfPart, commonSpans, MergedSeconds } from './workerGenerator.ts';
 import { WriteAudit } from './writeAudit.ts';
@@ -55,18 +55,11 @@ describe('parts of a load', () => {
 
 describe('writes of several processes', () => {
   const payloadBytes = 20;
-  const inner: Workload = {
-    nextKey: () => 0,
-    keyText: String,
-    keyBytes: () => new Uint8Array(),
-    nextValue: () => new Uint8Array(payloadBytes).fill(0x78),
-    random: () => 0,
-  };
   /** Two that share a clock. */
   const pair = () => {
     let now = 0;
     return ['processA', 'processB'].map((mark) => {
-      const audit = new WriteAudit(inner, { mark, keyspace: 10, payloadBytes, clock: () => ++now });
+      const audit = new WriteAudit(valuesOnly(payloadBytes), { mark, keyspace: 10, payloadBytes, clock: () => ++now });
       return {
         audit,
         begin: (slot: number, key: number) => {

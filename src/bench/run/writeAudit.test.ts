@@ -1,22 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { Workload } from '../../client/load/workload.ts';
+import { valuesOnly } from '../testing/valuesOnly.ts';
 import { WriteAudit } from './writeAudit.ts';
 
 const mark = 'thisRun-';
 const payloadBytes = 20;
 const text = new TextDecoder();
 
-/** A workload is only asked for values here: the test says which key a request is about. */
-const inner: Workload = {
-  nextKey: () => 0,
-  keyText: String,
-  keyBytes: () => new Uint8Array(),
-  nextValue: () => new Uint8Array(payloadBytes).fill(0x78),
-  random: () => 0,
-};
-
 function newAudit(keyspace = 10) {
-  const audit = new WriteAudit(inner, { mark, keyspace, payloadBytes });
+  const audit = new WriteAudit(valuesOnly(payloadBytes), { mark, keyspace, payloadBytes });
   return {
     audit,
     begin(slot: number, key: number): string {

@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { fromOption, processCommand, wholeNumber } from '../../cli/runCommander.ts';
 import { processTerminal } from '../../cli/terminal.ts';
 import { ENGINE_NAMES } from '../../consensus/engines.ts';
-import { parseDurationMs } from '../../goflags/goValues.ts';
+import { duration } from '../options.ts';
 import type { BenchRequest } from '../plan/plan.ts';
 import { KINDS, type TrialKind } from './calibration.ts';
 import { CalibrationError, calibrate, runTrials } from './trials.ts';
@@ -50,8 +50,8 @@ const program = processCommand('trials')
   .addOption(new Option('--backend <engine>', 'what is measured').choices([...ENGINE_NAMES]).default(ENGINE_NAMES[0]))
   .option('--clients <count>', 'clients, in a closed loop', wholeNumber, 200)
   .option('--payload <bytes>', 'of a value', wholeNumber, 16)
-  .addOption(new Option('--time <duration>', 'of a run').argParser(durationMs).default(5000, '5s'))
-  .addOption(new Option('--warmup <duration>', 'before that').argParser(durationMs).default(2000, '2s'))
+  .addOption(new Option('--time <duration>', 'of a run').argParser(duration).default(5000, '5s'))
+  .addOption(new Option('--warmup <duration>', 'before that').argParser(duration).default(2000, '2s'))
   .option('--results <folder>', 'where all of it goes', 'results/trials')
   .addHelpText('after', HELP)
   .parse();
@@ -104,10 +104,4 @@ function percent(text: string): number {
   const [, value] = /^(\d+(?:\.\d+)?)%$/.exec(text) ?? [];
   if (value === undefined || Number(value) === 0) throw new InvalidArgumentError('Expected a share such as 4%.');
   return Number(value) / 100;
-}
-
-function durationMs(text: string): number {
-  const parsed = parseDurationMs(text);
-  if (!parsed.ok) throw new InvalidArgumentError('Expected a duration such as 5s.');
-  return parsed.value;
 }

@@ -51,9 +51,9 @@ export async function runTrials(
   for (let trial = 0; trial < trials && !interrupts.stop.aborted; trial++) {
     const left = measured === 0 ? '' : `, about ${roughly((tookMs / measured) * (trials - trial))} left`;
     const startMs = performance.now();
-    const pair = await measurePair(`${kind}-${String(trial + 1).padStart(2, '0')}`, nsPerByte, rounds, trial, options, {
-      title: `${kind} ${trial + 1} of ${trials}${left}`,
-    });
+    const name = `${kind}-${String(trial + 1).padStart(2, '0')}`;
+    const title = `${kind} ${trial + 1} of ${trials}${left}`;
+    const pair = await measurePair({ name, title, nsPerByte, rounds, trial }, options);
     if (pair === undefined) return false;
     const outcome = outcomeOf(...pair.runs);
     outcomes.push(outcome);
@@ -88,16 +88,20 @@ export async function runTrials(
 export async function calibrate(rounds: number, options: TrialsOptions): Promise<boolean> {
   const { results, say } = options;
   const fixed: Rounds = { kind: 'fixed', count: rounds };
-  const first = await measurePair('calibrate-first', FIRST_NS_PER_BYTE, fixed, 0, options, { title: 'a first delay' });
+  const first = await measurePair(
+    { name: 'calibrate-first', title: 'a first delay', nsPerByte: FIRST_NS_PER_BYTE, rounds: fixed, trial: 0 },
+    options,
+  );
   if (first === undefined) return false;
   const steep = outcomeOf(...first.runs);
   say(`${FIRST_NS_PER_BYTE} ns a byte: ×${steep.ratio.toFixed(3)}`);
   if (steep.ratio >= 1)
     throw new CalibrationError(`${FIRST_NS_PER_BYTE} ns a byte made nothing slower: is something else running?`);
   const nsPerByte = delayFor(KINDS.slow10, { nsPerByte: FIRST_NS_PER_BYTE, ratio: steep.ratio });
-  const second = await measurePair('calibrate-10', nsPerByte, fixed, 1, options, {
-    title: `${nsPerByte.toFixed(2)} ns`,
-  });
+  const second = await measurePair(
+    { name: 'calibrate-10', title: `${nsPerByte.toFixed(2)} ns`, nsPerByte, rounds: fixed, trial: 1 },
+    options,
+  );
   if (second === undefined) return false;
   const { ratio, low = 0, high = Number.POSITIVE_INFINITY } = outcomeOf(...second.runs);
   const load = loadOf(second.runs[0]);
@@ -130,6 +134,17 @@ function loadOf({ settings }: Pick<RunRecord, 'settings'>): string {
   return `${cluster.kind === 'own' ? cluster.backend : cluster.kind}: ${describeLoad({ ...settings, repeats: 1 })}`;
 }
 
+interface PairPlan {
+  /** Of its folder. */
+  readonly name: string;
+  /** For people. */
+  readonly title: string;
+  readonly nsPerByte: number;
+  readonly rounds: Rounds;
+  /** The how many-th: each has keys of its own. */
+  readonly trial: number;
+}
+
 interface Pair {
   readonly runs: readonly [RunRecord, RunRecord];
   /** Something of it was measured now. */
@@ -138,16 +153,11 @@ interface Pair {
 
 /** A configuration, and the same with the delay, in rounds; undefined where that was interrupted. */
 async function measurePair(
-  name: string,
-  nsPerByte: number,
-  rounds: Rounds,
-  trial: number,
+  { name, title, nsPerByte, rounds, trial }: PairPlan,
   { request, results, interrupts, say }: TrialsOptions,
-  { title }: { readonly title: string },
 ): Promise<Pair | undefined> {
   makeFolders(results);
   const rkvds = [slowProgram(results, 0), slowProgram(results, nsPerByte)];
-  // Every trial has keys of its own.
   const seed = request.seed + 1000 * trial;
   const { runs } = planBench({ ...request, name: 'pair', rkvds, seed }, new Date());
   let isNew = false;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { chiSquareOf } from '../testing/chiSquare.ts';
 import { seededRandom } from './random.ts';
 import type { Workload } from './workload.ts';
 import {
@@ -30,25 +31,7 @@ function zeta(n: number): number {
 
 /** Pearson's statistic is below its mean and four standard deviations; the seed is fixed, so this holds or does not for good. */
 function expectDrawnBy(probabilities: readonly number[], draw: () => number): void {
-  const counts = new Float64Array(probabilities.length);
-  for (let i = 0; i < DRAWS; i++) counts[draw()]!++;
-  let chiSquare = 0;
-  let bins = 0;
-  let [restCount, restExpected] = [0, 0];
-  for (const [key, probability] of probabilities.entries()) {
-    const expected = probability * DRAWS;
-    if (expected < 20) {
-      restCount += counts[key]!;
-      restExpected += expected;
-    } else {
-      chiSquare += (counts[key]! - expected) ** 2 / expected;
-      bins++;
-    }
-  }
-  if (restExpected > 1) {
-    chiSquare += (restCount - restExpected) ** 2 / restExpected;
-    bins++;
-  }
+  const { chiSquare, bins } = chiSquareOf(probabilities, DRAWS, draw);
   expect(probabilities.reduce((sum, each) => sum + each, 0)).toBeCloseTo(1, 6);
   expect(chiSquare).toBeLessThan(bins - 1 + 4 * Math.sqrt(2 * (bins - 1)));
 }

@@ -73,10 +73,8 @@ function drawerOf(distribution: KeyDistribution, known: KnownRecords, random: ()
   switch (distribution) {
     case 'uniform':
       return () => known.key(Math.floor(random() * known.count));
-    case 'zipfian': {
-      const records = known.count;
-      return scrambledZipfian(records, random);
-    }
+    case 'zipfian':
+      return scrambledZipfian(known.count, random);
     case 'latest': {
       const rank = zipfUpTo({ s: ZIPFIAN_EXPONENT, v: 1 }, random);
       return () => known.key(known.count - 1 - rank(known.count - 1));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { chiSquareOf } from '../testing/chiSquare.ts';
 import { seededRandom } from './random.ts';
 import { keyOf, zipfWorkload } from './workload.ts';
 import { ZipfParameterError, zipf } from './zipf.ts';
@@ -17,28 +18,8 @@ describe('zipf', () => {
     [1.5, 10, 3],
     [3, 1, 0],
   ])('draws by its definition: s %d, v %d, up to %d', (s, v, max) => {
-    const draws = 200_000;
     const draw = zipf({ s, v, max }, seededRandom(7));
-    const counts = new Array<number>(max + 1).fill(0);
-    for (let i = 0; i < draws; i++) counts[draw()]!++;
-    let chiSquare = 0;
-    let bins = 0;
-    let restCount = 0;
-    let restExpected = 0;
-    for (const [k, probability] of probabilities(s, v, max).entries()) {
-      const expected = probability * draws;
-      if (expected < 20) {
-        restCount += counts[k]!;
-        restExpected += expected;
-      } else {
-        chiSquare += (counts[k]! - expected) ** 2 / expected;
-        bins++;
-      }
-    }
-    if (restExpected > 0) {
-      chiSquare += (restCount - restExpected) ** 2 / restExpected;
-      bins++;
-    }
+    const { chiSquare, bins } = chiSquareOf(probabilities(s, v, max), 200_000, draw);
     // Mean bins - 1, variance twice that; the seed is fixed, so this passes or fails for good.
     expect(chiSquare).toBeLessThan(bins - 1 + 4 * Math.sqrt(2 * bins) + 1e-9);
   });

@@ -546,8 +546,7 @@ export class Replica<M> implements LogStoreListener {
   /** The state as of what is applied, all at once; undefined while another one is being restored. */
   currentSnapshot(): Snapshot | undefined {
     if (this.restoring !== undefined) return undefined;
-    const { index, term, configuration } = this.snapshotHead();
-    return { index, term, configuration, data: this.stateMachine.snapshot() };
+    return { ...this.snapshotHead(), data: this.stateMachine.snapshot() };
   }
 
   private snapshotHead(): Omit<Snapshot, 'data'> {

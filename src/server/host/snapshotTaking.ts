@@ -20,8 +20,7 @@ export class SnapshotTaking {
     this.end = this.source.read(this.data, this.end, Math.min(this.end + bytes, this.data.length));
     if (this.end < this.data.length) return undefined;
     this.source.close();
-    const { index, term, configuration } = this.head;
-    return { index, term, configuration, data: this.data };
+    return { ...this.head, data: this.data };
   }
 
   abandon(): void {

@@ -5,7 +5,7 @@ import { REGRESSIONS } from '../regressions.ts';
 import { Totals } from '../totals.ts';
 import { type RunReport, runSeed } from '../world.ts';
 
-/** Seeds 1 to this many are run every time: twice as many as it takes until every fault has happened. */
+/** Seeds 1 to this many are run every time: enough that every fault happens, the rarest of them once or twice. */
 const CORPUS_SEEDS = 160;
 const TIMEOUT_MS = 240_000;
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { processStat } from '../../files/processStat.ts';
 import { SUPERVISOR_FD_VARIABLE } from '../../wire/supervision.ts';
 
 export const processIdentitySchema = z.object({
@@ -11,17 +12,10 @@ export const processIdentitySchema = z.object({
 /** Tells a process from a later one that was given the same pid. */
 export type ProcessIdentity = Readonly<z.infer<typeof processIdentitySchema>>;
 
-/** Field 22 of /proc/<pid>/stat (proc(5)); null where there is no such process or no such file system. */
+/** null where there is no such process, or the system does not tell. */
 function startTicks(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The second field is the command in parentheses and may itself hold spaces and parentheses.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // A zombie has ended; it only waits to be reaped.
-    return fields[0] === 'Z' ? null : (fields[19] ?? null);
-  } catch {
-    return null;
-  }
+  const stat = processStat(pid);
+  return stat === undefined || stat.state === 'Z' ? null : (stat.startTicks ?? null);
 }
 
 export function identify(pid: number): ProcessIdentity {

@@ -25,11 +25,6 @@ export class MapView {
     this.records = records;
   }
 
-  /** Memory for what is to be remembered of replaced records; those themselves count as the map's. */
-  get byteLength(): number {
-    return this.held.byteLength;
-  }
-
   /** Whether the record that the entry has is what it had when this was made, and is not read yet. */
   needs(entry: number): boolean {
     return entry < this.count && entry >= this.next && this.held.get(entry) === 0;
