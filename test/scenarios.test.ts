@@ -55,7 +55,8 @@ describe('rkv-cluster play', () => {
     expect(problems).toEqual([]);
     expect(measurements.givenUp).toBe(0);
     expect(measurements.firstWriteMs).toBeGreaterThan(200);
-    expect(measurements.gapMs).toBeGreaterThanOrEqual(measurements.firstWriteMs - 50);
+    // Until then two clients had at most a write each acknowledged that they had sent before: three pieces.
+    expect(measurements.gapMs).toBeGreaterThanOrEqual(measurements.firstWriteMs / 3);
     expect(measurements.successorMs).toBeGreaterThan(200);
     expect(measurements.operatorMs).toBeGreaterThan(0);
     expect(measurements.catchUpMs).toBeGreaterThan(100);

@@ -27,6 +27,7 @@ const MARKS = { happened: 'scenarios: what happened', sideBySide: 'scenarios: si
 interface Options {
   readonly engine: EngineName | 'all';
   readonly plays: number;
+  readonly atOnce: number;
   readonly seeds: number;
   readonly only?: string;
   readonly keep?: string;
@@ -39,6 +40,7 @@ const program = processCommand('scenarios')
   )
   .addOption(oneOrAll('--engine <name>', 'the backend', ENGINE_NAMES))
   .option('--plays <count>', 'real plays of each scenario on each engine', wholeNumber, 20)
+  .option('--at-once <count>', 'real plays side by side, each on a cluster of its own', wholeNumber, 1)
   .option('--seeds <count>', 'simulated ones; 0 for none', wholeNumber, 1000)
   .option('--only <names>', 'of the files of scenarios/ these, such as isolated-leader,leader-killed')
   .option('--keep <file>', 'take real plays from this file, and keep in it those that are made')
@@ -60,18 +62,24 @@ function libraryOf(only: string | undefined): Scenario[] {
   return names.map((name) => readScenario(join(LIBRARY, `${name}.yaml`)));
 }
 
-async function playReally(scenario: Scenario, engine: EngineName): Promise<readonly PlayResult[]> {
+async function playReally(scenario: Scenario, engine: EngineName): Promise<void> {
   const { name } = scenario;
-  while (kept.of(name, engine).length < options.plays) {
-    const result = await playOnOwnCluster(scenario, { backend: engine });
-    kept.add(name, engine, result);
-    const { gapMs } = result.measurements;
-    const problems = result.problems.map((problem) => `; ${problem}`).join('');
-    processTerminal.err(
-      `${engine}: ${name}, ${kept.of(name, engine).length} of ${options.plays}: longest gap ${(gapMs / 1000).toFixed(2)} s${problems}`,
-    );
+  const result = await playOnOwnCluster(scenario, { backend: engine });
+  kept.add(name, engine, result);
+  const { gapMs } = result.measurements;
+  const problems = result.problems.map((problem) => `; ${problem}`).join('');
+  processTerminal.err(
+    `${engine}: ${name}, ${kept.of(name, engine).length} of ${options.plays}: longest gap ${(gapMs / 1000).toFixed(2)} s${problems}`,
+  );
+}
+
+/** One play of each at a time, so that all have had about as many whenever this is broken off. */
+function* missingPlays(): Generator<[Scenario, EngineName]> {
+  for (let play = 1; play <= options.plays; play++) {
+    for (const engine of engines) {
+      for (const scenario of scenarios) if (before.get(engine)!.get(scenario)! < play) yield [scenario, engine];
+    }
   }
-  return kept.of(name, engine).slice(0, options.plays);
 }
 
 /** What the machine's disk and processes took in the plays of all scenarios. */
@@ -99,16 +107,21 @@ async function simulate(scenario: Scenario, engine: EngineName, conditions: Cond
   return measured;
 }
 
+const before = new Map(
+  engines.map((engine) => [engine, new Map(scenarios.map((each) => [each, kept.of(each.name, engine).length]))]),
+);
+const missing = missingPlays();
+await Promise.all(
+  Array.from({ length: Math.max(1, options.atOnce) }, async () => {
+    // One generator for all: each takes what nobody plays yet.
+    for (const [scenario, engine] of missing) await playReally(scenario, engine);
+  }),
+);
+
 const pairs: Pair[] = [];
 const told: string[] = [];
-const real = new Map<EngineName, Map<Scenario, readonly PlayResult[]>>();
 for (const engine of engines) {
-  const plays = new Map<Scenario, readonly PlayResult[]>();
-  for (const scenario of scenarios) plays.set(scenario, await playReally(scenario, engine));
-  real.set(engine, plays);
-}
-for (const engine of engines) {
-  const plays = real.get(engine)!;
+  const plays = new Map(scenarios.map((each) => [each, kept.of(each.name, engine).slice(0, options.plays)]));
   const conditions = conditionsOf([...plays.values()].flat());
   const ms = (spread: readonly number[]) => spread.map((each) => Number(each.toPrecision(3))).join(', ');
   told.push(
@@ -128,7 +141,7 @@ for (const engine of engines) {
 const ordered = scenarios.flatMap(({ name }) => pairs.filter((pair) => pair.scenario === name));
 const machine = `${cpus()[0]?.model.trim() || 'unknown processor'}, ${availableParallelism()} cores, Node.js ${process.versions.node}`;
 const made = [
-  `${options.plays} plays of each on real servers, ${options.seeds} simulated ones. ${machine}.`,
+  `${options.plays} plays of each on real servers${options.atOnce > 1 ? `, ${options.atOnce} at once` : ''}, ${options.seeds} simulated ones. ${machine}.`,
   `p50, p90, p99 and p99.9 of what was measured there and simulated: ${told.join('; ')}.`,
 ].join('\n');
 const tables = new Map([[MARKS.happened, `${made}\n\n${happenedTable(ordered)}`]]);
