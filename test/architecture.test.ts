@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bytes: [],
+  certificates: ['files'],
   consensus: ['bytes/byteReader.ts', 'bytes/varint.ts'],
   checker: [],
   cli: ['goflags'],
@@ -22,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   client: ['net/endpoints', 'wire', 'cli', 'files', 'goflags'],
   supervisor: [
     'consensus/engines.ts',
+    'certificates',
     'settings',
     'client',
     'faults',
