@@ -122,6 +122,8 @@ function percentileChart(runs: readonly ReportRun[], operation: 'insert' | 'look
       ...axisStyle('of all requests'),
       nameGap: 28,
       min: 0,
+      // Up to a whole number of nines, so that two are named even where there are few requests.
+      max: ({ max }: { max: number }) => Math.max(1, Math.ceil(max)),
       interval: 1,
       axisLabel: { color: INK, formatter: percentileLabel },
     },

@@ -157,5 +157,5 @@ tbody tr:nth-child(even){background:var(--soft)}
 details{margin:1.5rem 0}
 summary{cursor:pointer;font-weight:600}
 :focus-visible{outline:2px solid var(--link);outline-offset:2px}
-@media print{main{max-width:none;padding:0}nav{display:none}section{break-inside:avoid}.chart svg{min-width:0}details{display:block}}
+@media print{main{max-width:none;padding:0}nav{display:none}section{break-inside:avoid}.chart svg{min-width:0}table{font-size:.7rem}th,td{white-space:normal;padding:.2rem .3rem}td{overflow-wrap:anywhere}details::details-content{content-visibility:visible;block-size:auto}}
 `;
