@@ -5,9 +5,9 @@ import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeReport } from '../src/bench/report/report.ts';
-import { writeRun } from '../src/bench/results/store.ts';
-import { sampleHistograms, sampleIncident, seriesOf } from '../src/bench/testing/sampleRun.ts';
+import { writeReport } from '../../src/bench/report/report.ts';
+import { writeRun } from '../../src/bench/results/store.ts';
+import { sampleHistograms, sampleIncident, seriesOf } from '../../src/bench/testing/sampleRun.ts';
 
 /** What there is to look with: Debian has it as `chromium`. */
 const browserPath = findBrowser();
