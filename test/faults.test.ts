@@ -10,6 +10,7 @@ import { RkvClient } from '../src/client/rkvClient.ts';
 import type { FaultRequest, RequestedFault } from '../src/faults/requests/faultRequest.ts';
 import type { LinkTrouble } from '../src/faults/serverFault.ts';
 import { openChannel, STATUS_CHANNEL_OPTIONS } from '../src/net/endpoints/channels.ts';
+import { NO_SECURITY } from '../src/net/endpoints/security.ts';
 import { type ClusterEvent, describeEvent } from '../src/supervisor/events.ts';
 import { FaultError, LEASE_MS } from '../src/supervisor/faults/clusterFaults.ts';
 import { FaultRefusedError } from '../src/supervisor/faults/faultClient.ts';
@@ -25,7 +26,7 @@ const PATIENCE = { timeout: 20_000, interval: 20 };
 
 /** What a server says of its own faults; undefined where it does not answer. */
 async function faultsOf(address: string): Promise<ListFaultsResponse['faults'] | undefined> {
-  const client = openChannel(AdminClient, address, STATUS_CHANNEL_OPTIONS);
+  const client = openChannel(AdminClient, address, STATUS_CHANNEL_OPTIONS, NO_SECURITY);
   try {
     return await new Promise((resolve) => {
       client.listFaults({}, (error, answer) => resolve(error === null ? answer.faults : undefined));

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { Client, type ServiceError, status } from '@grpc/grpc-js';
 import { RkvClient } from '../client/rkvClient.ts';
 import { clientChannelOptions, openChannel } from '../net/endpoints/channels.ts';
+import { NO_SECURITY } from '../net/endpoints/security.ts';
 import { frameBytes } from '../net/http2/frame.ts';
 import { FrameType } from '../net/http2/protocol.ts';
 import { CommandType, encodeCommand, encodeInsert, REGISTER_BYTES } from '../wire/command.ts';
@@ -215,7 +216,7 @@ async function largeValues(target: Target): Promise<string> {
 
 /** On a stream, whatever the server said that it takes: our client keeps to that. Rejects with how the stream ended. */
 async function sendUnasked(address: string, value: string): Promise<void> {
-  const client = openChannel(Client, address, clientChannelOptions(MIB));
+  const client = openChannel(Client, address, clientChannelOptions(MIB), NO_SECURITY);
   const { path, requestSerialize, responseDeserialize } = SESSION_METHOD;
   const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
   const batch = new CommandBatchWriter();

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openChannel, peerChannelOptions } from '../net/endpoints/channels.ts';
+import { NO_SECURITY } from '../net/endpoints/security.ts';
 import { type Introduction, PeerClient } from '../wire/generated/peer.ts';
 import { encodeHello } from '../wire/peerCodec.ts';
 import { FrameKind, FrameReader, PAYLOAD_BYTES_MAX, PEER_PREFACE } from '../wire/peerFrames.ts';
@@ -30,7 +31,7 @@ export const forgedIntroductions: Attack = async (target) => {
   const endMs = Date.now() + 4000 * target.scale;
   const count = { hellos: 0, introductions: 0, requests: 0, taken: 0 };
   const stubs = target.addresses.map((address) =>
-    openChannel(PeerClient, address, peerChannelOptions(MESSAGE_BYTES_MAX)),
+    openChannel(PeerClient, address, peerChannelOptions(MESSAGE_BYTES_MAX), NO_SECURITY),
   );
   const truths = await Promise.all(stubs.map((stub) => whoIs(stub, target)));
   const pairs = truths.flatMap((truth) => stubs.map((stub, i) => ({ truth, stub, to: i + 1 })));

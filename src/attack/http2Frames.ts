@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { parseAddress } from '../net/endpoints/addresses.ts';
-import { dial } from '../net/endpoints/security.ts';
+import { NO_SECURITY } from '../net/endpoints/security.ts';
 import { frameBytes, uint32Payload } from '../net/http2/frame.ts';
 import { encodeFields } from '../net/http2/hpackEncoder.ts';
 import { ErrorCode, Flag, FrameType, PREFACE } from '../net/http2/protocol.ts';
@@ -37,7 +37,7 @@ export function abandonedStreams(path: string, first: number, count: number): Bu
 
 /** Resolves with undefined where the connection is refused or ends before it is made. */
 export async function dialRaw(address: string): Promise<Socket | undefined> {
-  const socket = dial(parseAddress(address)!);
+  const socket = NO_SECURITY.dial(parseAddress(address)!);
   socket.on('error', () => {});
   await Promise.race([once(socket, 'connect'), once(socket, 'close')]).catch(() => {});
   return socket.destroyed ? undefined : socket;

@@ -1,5 +1,6 @@
 import { Client, status as GrpcStatus, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { clientChannelOptions, openChannel } from '../net/endpoints/channels.ts';
+import { NO_SECURITY, type Security } from '../net/endpoints/security.ts';
 import { AdminClient } from '../wire/generated/admin.ts';
 import { ReconfType, RKVClient } from '../wire/generated/rkv.ts';
 import { GRPC_MESSAGE_BYTES_DEFAULT } from '../wire/limits.ts';
@@ -21,6 +22,8 @@ export interface GrpcTransportOptions {
   readonly notice?: (text: string) => void;
   /** Largest answer taken, bytes; default GRPC_MESSAGE_BYTES_DEFAULT. */
   readonly messageBytesMax?: number;
+  /** Default: none. */
+  readonly security?: Security;
 }
 
 const RECONF_METHOD = 'rkvpb.RKV/Reconf';
@@ -36,6 +39,7 @@ export function grpcTransport({
   environment,
   notice = () => {},
   messageBytesMax = GRPC_MESSAGE_BYTES_DEFAULT,
+  security = NO_SECURITY,
 }: GrpcTransportOptions): Transport {
   const options = clientChannelOptions(messageBytesMax);
   const open = new Set<Client>();
@@ -79,8 +83,8 @@ export function grpcTransport({
     open(address, listener) {
       const client =
         rpc === 'stream' && !speaksUnaryOnly(address)
-          ? openChannel(Client, address, options)
-          : openChannel(RKVClient, address, options);
+          ? openChannel(Client, address, options, security)
+          : openChannel(RKVClient, address, options, security);
       open.add(client);
       const release = () => {
         open.delete(client);
@@ -96,29 +100,47 @@ export function grpcTransport({
       return new SessionStream(address, call, release, listener, environment);
     },
     status: (address, timeoutMs) =>
-      once(openChannel(AdminClient, address, options), address, 'rkvadmin.Admin/Status', timeoutMs, (client, done) => {
-        client.status({}, new Metadata(), within(timeoutMs), done);
-      }),
+      once(
+        openChannel(AdminClient, address, options, security),
+        address,
+        'rkvadmin.Admin/Status',
+        timeoutMs,
+        (client, done) => {
+          client.status({}, new Metadata(), within(timeoutMs), done);
+        },
+      ),
     measureStages: (address, lastsMs, timeoutMs) =>
-      once(openChannel(AdminClient, address, options), address, STAGES_METHOD, timeoutMs, (client, done) => {
+      once(openChannel(AdminClient, address, options, security), address, STAGES_METHOD, timeoutMs, (client, done) => {
         client.measureStages({ lastsMs }, new Metadata(), within(timeoutMs), done);
       }),
     reconfigure: (address, { change, serverId, waitForLeadership }, timeoutMs) =>
-      once(openChannel(RKVClient, address, options), address, RECONF_METHOD, timeoutMs, (client, done) => {
+      once(openChannel(RKVClient, address, options, security), address, RECONF_METHOD, timeoutMs, (client, done) => {
         const request = { serverID: serverId, reconfType: change === 'add' ? ReconfType.ADD : ReconfType.REMOVE };
         if (waitForLeadership) client.reconfOnBecome(request, new Metadata(), within(timeoutMs), done);
         else client.reconf(request, new Metadata(), within(timeoutMs), done);
       }),
     async transferLeadership(address, to, timeoutMs) {
-      await once(openChannel(AdminClient, address, options), address, TRANSFER_METHOD, timeoutMs, (client, done) => {
-        client.transferLeadership({ to }, new Metadata(), within(timeoutMs), done);
-      });
+      await once(
+        openChannel(AdminClient, address, options, security),
+        address,
+        TRANSFER_METHOD,
+        timeoutMs,
+        (client, done) => {
+          client.transferLeadership({ to }, new Metadata(), within(timeoutMs), done);
+        },
+      );
     },
     async whoLeads(address, timeoutMs) {
       try {
-        await once(openChannel(RKVClient, address, options), address, REGISTER_METHOD, timeoutMs, (client, done) => {
-          client.register({}, new Metadata(), within(timeoutMs), done);
-        });
+        await once(
+          openChannel(RKVClient, address, options, security),
+          address,
+          REGISTER_METHOD,
+          timeoutMs,
+          (client, done) => {
+            client.register({}, new Metadata(), within(timeoutMs), done);
+          },
+        );
         return { leads: true, leader: 0 };
       } catch (error) {
         const leader = error instanceof RefusedError ? leaderInCall(error.cause as FailedCall) : undefined;

@@ -1,4 +1,5 @@
 import { Backoff } from '../net/endpoints/backoff.ts';
+import { NO_SECURITY, type Security } from '../net/endpoints/security.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../wire/command.ts';
 import type { MeasureStagesResponse, StatusResponse } from '../wire/generated/admin.ts';
 import { ReconfStatus } from '../wire/generated/rkv.ts';
@@ -45,6 +46,8 @@ export interface RkvClientOptions {
   readonly commandBytesMax?: number;
   /** Told once, for people: what this client does without, because a server is older than it is. */
   readonly onNotice?: (text: string) => void;
+  /** Of its connections; default: none. */
+  readonly security?: Security;
   readonly environment?: ClientEnvironment;
   readonly transport?: Transport;
 }
@@ -135,6 +138,7 @@ export class RkvClient {
         rpc: options.rpc ?? 'stream',
         environment: this.environment,
         ...(options.onNotice === undefined ? {} : { notice: options.onNotice }),
+        security: options.security ?? NO_SECURITY,
       });
     this.defaults = { timeoutMs: options.timeoutMs ?? REQUEST_TIMEOUT_MS };
     const backoffMinMs = options.backoffMinMs ?? 1;

@@ -3,7 +3,9 @@ import { completionScript } from '../cli/completion/scripts.ts';
 import { versionText } from '../cli/version.ts';
 import { ENGINE_NAMES } from '../consensus/engines.ts';
 import { type FlagValue, flagDefaults, parseFlags, UsageError } from '../goflags/goFlags.ts';
-import { type Address, isSameAddress, parseAddress } from '../net/endpoints/addresses.ts';
+import { type Address, formatAddress, isLoopback, isSameAddress, parseAddress } from '../net/endpoints/addresses.ts';
+import { CredentialFlagsError, credentialFiles } from '../net/endpoints/credentialFlags.ts';
+import type { CredentialFiles } from '../net/endpoints/credentials.ts';
 import { SETTINGS } from '../settings/table.ts';
 
 type RkvdFlags = { readonly [N in keyof RkvdSpecs]: FlagValue<RkvdSpecs[N]> };
@@ -16,6 +18,8 @@ export interface ServerConfig {
   readonly servers: readonly Address[];
   readonly bootstrap: readonly number[];
   readonly listen: Address;
+  /** Undefined without TLS. */
+  readonly credentials: CredentialFiles | undefined;
 }
 
 /** The flags of an rkvd that has these engines. */
@@ -65,7 +69,25 @@ export function parseServerConfig(
   }
   const own = servers[flags.id - 1]!;
   const listen = flags.listen === '' ? own : address('listen', flags.listen);
-  return { flags, id: flags.id, servers, bootstrap, listen };
+  const credentials = filesOf(flags);
+  if (credentials === undefined && flags.listen === '' && !isLoopback(own.host)) {
+    const here = formatAddress(own);
+    throw new UsageError(
+      `-servers names ${here} for this server, which others than this machine may reach, and without TLS nobody is authenticated: expected -tls-cert, -tls-key and -tls-ca, or -listen ${here} where the network is to be trusted`,
+    );
+  }
+  return { flags, id: flags.id, servers, bootstrap, listen, credentials };
+}
+
+function filesOf(flags: RkvdFlags): CredentialFiles | undefined {
+  try {
+    const files = credentialFiles(flags, '-');
+    const own = (path: string) => path.replaceAll('{id}', String(flags.id));
+    return files && { ...files, cert: own(files.cert), key: own(files.key) };
+  } catch (error) {
+    if (!(error instanceof CredentialFlagsError)) throw error;
+    throw new UsageError(error.message, { cause: error });
+  }
 }
 
 function address(flag: string, text: string): Address {

@@ -4,6 +4,9 @@ import type { EngineRegistry } from '../consensus/engines.ts';
 import { BrokenInvariantError } from '../consensus/parts/turnGuard.ts';
 import { InvalidFaultError } from '../faults/serverFault.ts';
 import { UsageError } from '../goflags/goFlags.ts';
+import { formatAddress, isLoopback } from '../net/endpoints/addresses.ts';
+import { CertificateError } from '../net/endpoints/credentials.ts';
+import { KeptCredentials } from '../net/endpoints/keptCredentials.ts';
 import { decodeStartFaults, START_FAULTS_VARIABLE } from '../wire/faultCodec.ts';
 import { ExitCode } from '../wire/supervision.ts';
 import { MACHINE } from './faults/machine.ts';
@@ -62,7 +65,13 @@ export async function rkvd(engines: EngineRegistry): Promise<void> {
     await closeLog();
     return;
   }
-  const server = new RkvServer(config, engine, log, onFailed, (why) => parent?.tell({ kind: 'waits', why }), faults);
+  const credentials = readFiles(config, log);
+  if (credentials === 'invalid') {
+    await closeLog();
+    return;
+  }
+  const waits = (why: string) => parent?.tell({ kind: 'waits', why });
+  const server = new RkvServer(config, engine, log, onFailed, waits, faults, credentials);
   const sayRefused = (error: RefusedDataError): void => {
     parent?.tell({ kind: 'refuses-data', error: error.name, why: error.message });
     log.fatal({ err: error, remedy: error.remedy }, 'these data are refused');
@@ -77,6 +86,7 @@ export async function rkvd(engines: EngineRegistry): Promise<void> {
     stop('an error', 1);
   };
   process.on('uncaughtException', cannotGoOn);
+  process.on('SIGHUP', () => credentials?.reload());
   process.on('SIGINT', () => stop('SIGINT', 0));
   process.on('SIGTERM', () => stop('SIGTERM', 0));
   try {
@@ -107,6 +117,31 @@ function startFaults({ id, servers }: ServerConfig, log: Log): ServerFaults | 'i
   } catch (error) {
     if (!(error instanceof InvalidFaultError)) throw error;
     process.stderr.write(`rkvd: ${printable(`${START_FAULTS_VARIABLE}: ${error.message}`)}\n`);
+    process.exitCode = 1;
+    return 'invalid';
+  }
+}
+
+/** Of a server with TLS. */
+function readFiles(config: ServerConfig, log: Log): KeptCredentials | 'invalid' | undefined {
+  const { credentials: files, id, listen } = config;
+  if (files === undefined) {
+    const words =
+      'without TLS: peers and clients are not authenticated, and whoever reaches this port can change and erase everything';
+    if (isLoopback(listen.host)) log.info({}, words);
+    else log.warn({ address: formatAddress(listen) }, words);
+    return undefined;
+  }
+  try {
+    return new KeptCredentials(files, id, {
+      info: (words) => log.info({}, words),
+      warn: (words) => log.warn({}, words),
+      error: (words) => log.error({}, words),
+    });
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    log.fatal({ err: error }, 'cannot start');
+    if (config.flags.quiet) process.stderr.write(printableLines(`rkvd: ${error.message}\n`));
     process.exitCode = 1;
     return 'invalid';
   }

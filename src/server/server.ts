@@ -9,6 +9,8 @@ import {
 import type { EffectiveSettings, EngineEvent, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
 import type { EngineEntry } from '../consensus/engineEntry.ts';
 import { type Address, formatAddress } from '../net/endpoints/addresses.ts';
+import type { KeptCredentials } from '../net/endpoints/keptCredentials.ts';
+import { NO_SECURITY, type Security } from '../net/endpoints/security.ts';
 import { GrpcServer } from '../net/grpc/grpcServer.ts';
 import type { GrpcError } from '../net/grpc/status.ts';
 import { defaultMetricsPort } from '../settings/metricsPort.ts';
@@ -25,6 +27,7 @@ import { notLeaderFailure } from '../wire/outcome.ts';
 import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
 import { FrontDoor } from './admission/frontDoor.ts';
+import { impersonation } from './admission/permissions.ts';
 import { UnaryAdmission } from './admission/unaryAdmission.ts';
 import type { FaultyClients } from './faults/faultyClients.ts';
 import type { FaultyPeers } from './faults/faultyPeers.ts';
@@ -79,6 +82,8 @@ export class RkvServer {
   private readonly onFailed: (error: Error) => void;
   private readonly onWaiting: (what: string) => void;
   private readonly faults: ServerFaults | undefined;
+  private readonly security: Security;
+  private readonly credentials: KeptCredentials | undefined;
   private readonly metrics = new ServerMetrics();
   private readonly recorder = new Recorder(nowUs);
   private readonly stateMachine = new KeyValueStore();
@@ -113,7 +118,7 @@ export class RkvServer {
 
   /**
    * `engine`: the one that `-backend` names. `onFailed`: the server can no longer serve, for the reason given; it is to be stopped. `onWaiting`: what it waits for before
-   * it takes part, as often as that changes. `faults`: of a server that takes them.
+   * it takes part, as often as that changes. `faults`: of a server that takes them. `credentials`: of a server with TLS.
    */
   constructor(
     config: ServerConfig,
@@ -122,6 +127,7 @@ export class RkvServer {
     onFailed: (error: Error) => void,
     onWaiting: (what: string) => void = () => {},
     faults?: ServerFaults,
+    credentials?: KeptCredentials,
   ) {
     this.config = config;
     this.engine = engine;
@@ -132,6 +138,8 @@ export class RkvServer {
     this.onFailed = onFailed;
     this.onWaiting = onWaiting;
     this.faults = faults;
+    this.security = credentials?.security ?? NO_SECURITY;
+    this.credentials = credentials;
     this.objections = new Objections(config.bootstrap);
     const { maxgrpc } = config.flags;
     this.grpc = new GrpcServer({ messageBytesMax: maxgrpc });
@@ -154,11 +162,13 @@ export class RkvServer {
     this.opened = opened;
     this.store = opened.store;
     const { identity } = opened;
-    this.starting = new Starting(config, identity, log, this.onWaiting);
+    this.starting = new Starting(config, identity, log, this.security, this.onWaiting);
     try {
       this.door = this.frontDoor();
-      this.listener = new GrpcListener(this.grpc, this.door, (socket, connection) => this.link(socket, connection));
-      const hearsay = new Hearsay(identity, callBack(config.servers));
+      this.listener = new GrpcListener(this.grpc, this.door, this.security, (socket, connection) =>
+        this.link(socket, connection),
+      );
+      const hearsay = new Hearsay(identity, callBack(config.servers, this.security));
       this.hearsay = hearsay;
       this.offerServices(identity, hearsay, this.door);
       await this.listener.listen(config.listen);
@@ -299,7 +309,9 @@ export class RkvServer {
       PeerService,
       {
         introduce: ((call, done) => {
-          if (this.faults?.isApartFrom(call.request.id) === true) done(APART);
+          const objection = this.impersonation(call, call.request.id);
+          if (objection !== undefined) done({ code: grpcStatus.PERMISSION_DENIED, details: objection });
+          else if (this.faults?.isApartFrom(call.request.id) === true) done(APART);
           else introduce(introduction, call, done);
         }) as handleUnaryCall<Introduction, Acquaintance>,
       },
@@ -322,12 +334,23 @@ export class RkvServer {
       openAdmin(adminImplementation(context, stateMachine, facts));
       openPeer({
         admit: ((call) => {
-          if (this.faults?.isApartFrom(call.request.introduction?.id ?? 0) === true) call.emit('error', APART);
+          const id = call.request.introduction?.id ?? 0;
+          const objection = this.impersonation(call, id);
+          if (objection !== undefined) {
+            call.emit('error', { code: grpcStatus.PERMISSION_DENIED, details: objection });
+          } else if (this.faults?.isApartFrom(id) === true) call.emit('error', APART);
           else admissions.handle(call);
         }) as handleServerStreamingCall<AdmitRequest, AdmitChunk>,
       });
       if (unaryServer !== undefined) openUnary(unaryServer.implementation());
     };
+  }
+
+  /** Why who made a call does not speak as server `id`. */
+  private impersonation(call: object, id: NodeId): string | undefined {
+    const connection = this.door?.connectionOf(call as Parameters<FrontDoor['connectionOf']>[0]);
+    if (connection !== undefined) return impersonation(connection.party, id);
+    return this.security.isTls ? 'nobody knows who calls' : undefined;
   }
 
   /** A server that does not take part yet hears nobody. */
@@ -377,6 +400,8 @@ export class RkvServer {
       kind,
       identity,
       hearsay,
+      security: this.security,
+      impersonation: (call, peer) => this.impersonation(call, peer),
       unaryCalls: engine.unaryCalls,
       ordered: flags.ordergorums,
       maxMessageBytes: flags.maxgrpc,
@@ -498,11 +523,13 @@ export class RkvServer {
     const port = this.metricsPort;
     this.metrics.commitIndex.set(0);
     try {
-      this.metricsServer = await serveMetrics(this.metrics.registry, port, () => {
+      this.metricsServer = await serveMetrics(this.metrics.registry, this.security, port, () => {
         const status = this.replica?.status();
         if (status !== undefined) this.metrics.commitIndex.set(status.commitIndex);
         this.metrics.connections.set(this.door?.connectionCount ?? 0);
         this.metrics.clientMemory.set(this.door?.memory.lastCountBytes ?? 0);
+        const { credentials } = this;
+        if (credentials !== undefined) this.metrics.setCertificateSecondsLeft(credentials.secondsLeft);
       });
     } catch (error) {
       this.log.error({ port }, `no metrics: port ${port} cannot be had (${(error as Error).message})`);
@@ -514,7 +541,9 @@ export class RkvServer {
   }
 
   private metricsAddress(): string {
-    return this.metricsServer === undefined ? '' : `http://localhost:${this.metricsPort}/metrics`;
+    return this.metricsServer === undefined
+      ? ''
+      : `${this.security.isTls ? 'https' : 'http'}://localhost:${this.metricsPort}/metrics`;
   }
 
   /** Writes the two CSV files of the original into `folder`. */

@@ -57,6 +57,10 @@ const FLAGS: Readonly<Record<SettingName, Knob | 'who and where' | 'how it start
   csv: 'who and where',
   datadir: 'who and where',
   listen: 'who and where',
+  'tls-cert': 'who and where',
+  'tls-key': 'who and where',
+  'tls-ca': 'who and where',
+  'client-ca': 'who and where',
   maxvalue: { value: '2048', name: 'commandBytesMax', told: undefined },
   clientmemory: { value: '2097152', name: 'clientMemoryBytesMax', told: 2_097_152 },
   // What the server made of it is given: see admission/descriptors.test.ts.

@@ -1,6 +1,7 @@
 import { printable } from '../cli/printable.ts';
 import type { NodeId } from '../consensus/contract.ts';
 import { formatAddress } from '../net/endpoints/addresses.ts';
+import type { Security } from '../net/endpoints/security.ts';
 import { type Fence, NO_FENCE } from '../wire/fence.ts';
 import type { ServerConfig } from './flags.ts';
 import {
@@ -81,6 +82,7 @@ export class Starting {
   private readonly config: ServerConfig;
   private readonly identity: IdentityFile;
   private readonly log: Log;
+  private readonly security: Security;
   private readonly waits: (what: string) => void;
   private readonly introducers: Introducer[];
   private readonly asker: Asker;
@@ -94,16 +96,23 @@ export class Starting {
   private lastFence: Fence = NO_FENCE;
 
   /** `waits`: told what is waited for, whenever that is something else. */
-  constructor(config: ServerConfig, identity: IdentityFile, log: Log, waits: (what: string) => void = () => {}) {
+  constructor(
+    config: ServerConfig,
+    identity: IdentityFile,
+    log: Log,
+    security: Security,
+    waits: (what: string) => void = () => {},
+  ) {
     this.config = config;
     this.identity = identity;
     this.log = log;
+    this.security = security;
     this.waits = waits;
     const { servers, id } = config;
     this.introducers = servers
       .map((address, i) => [i + 1, address] as const)
       .filter(([peer]) => peer !== id)
-      .map(([peer, address]) => new Introducer(peer, address));
+      .map(([peer, address]) => new Introducer(peer, address, security));
     const byId = new Map(this.introducers.map((introducer) => [introducer.peer, introducer]));
     this.asker = {
       times: ASK_TIMES,
@@ -218,7 +227,7 @@ export class Starting {
 
   /** `mayBeEmpty`: this id has promised nothing as far as anybody can tell, so it may begin without what it cannot have. */
   private async askLeader(leader: NodeId, mayBeEmpty: boolean): Promise<Allowed | undefined> {
-    const { identity, log, config } = this;
+    const { identity, log, config, security } = this;
     const address = config.servers[leader - 1];
     const { flags } = config;
     if (address === undefined || leader === config.id) {
@@ -231,7 +240,7 @@ export class Starting {
     log.info({ leader, rejoin: flags.rejoin }, 'asks the leader for admission');
     const own = introductionOf(identity.identity);
     const request = { rejoin: flags.rejoin, after: this.lastFence };
-    const outcome = await askForAdmission(address, flags.maxgrpc, own, request);
+    const outcome = await askForAdmission(leader, address, security, flags.maxgrpc, own, request);
     if (outcome.kind === 'admitted') return { kind: 'given', state: outcome.state };
     if (outcome.kind === 'superseded') {
       this.lastFence = outcome.last;
@@ -256,7 +265,7 @@ export class Starting {
   }
 
   private async askSurvivor(answers: Answers): Promise<Allowed | undefined> {
-    const { identity, log, config } = this;
+    const { identity, log, config, security } = this;
     const { survivor, maxgrpc } = config.flags;
     const others = mayKnowMore(survivor, answers);
     if (others.length > 0) {
@@ -268,7 +277,8 @@ export class Starting {
     log.info({ survivor }, 'asks the survivor for admission');
     const address = config.servers[survivor - 1]!;
     const own = introductionOf(identity.identity);
-    const outcome = await askForAdmission(address, maxgrpc, own, { rejoin: true, bySurvivor: true });
+    const request = { rejoin: true, bySurvivor: true };
+    const outcome = await askForAdmission(survivor, address, security, maxgrpc, own, request);
     if (outcome.kind === 'admitted') return { kind: 'given', state: outcome.state };
     const details =
       outcome.kind === 'refused' ? outcome.details : 'it is one of the original, and cannot admit anybody';

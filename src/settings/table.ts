@@ -231,6 +231,35 @@ export const SETTINGS = defineSettings({
     file: { instead: 'servers' },
     bench: ITS_OWN,
   },
+  'tls-cert': {
+    kind: 'string',
+    default: '',
+    usage:
+      "PEM `file` of this server's certificate; with -tls-key and -tls-ca, all connections are mutual TLS; {id} in these stands for the server's id",
+    file: 'flags',
+    bench: ITS_OWN,
+  },
+  'tls-key': {
+    kind: 'string',
+    default: '',
+    usage: "PEM `file` of that certificate's private key",
+    file: 'flags',
+    bench: ITS_OWN,
+  },
+  'tls-ca': {
+    kind: 'string',
+    default: '',
+    usage: "PEM `file` of the authority of servers' certificates",
+    file: 'flags',
+    bench: ITS_OWN,
+  },
+  'client-ca': {
+    kind: 'string',
+    default: '',
+    usage: "PEM `file` of the authority of clients' and operators' certificates, where that is not -tls-ca",
+    file: 'flags',
+    bench: ITS_OWN,
+  },
   maxvalue: {
     kind: 'int',
     default: VALUE_BYTES_DEFAULT,

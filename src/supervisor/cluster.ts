@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { printable } from '../cli/printable.ts';
 import { noServer } from '../faults/requests/targets.ts';
+import { NO_SECURITY, type Security } from '../net/endpoints/security.ts';
 import { findLeader, type ServerSample } from '../scenarios/samples.ts';
 import { ExitCode } from '../wire/supervision.ts';
 import { addressesOf, type ClusterPlan, type ServerPlan, type StartFrom, serverFlags } from './clusterPlan.ts';
@@ -59,6 +60,8 @@ export interface ClusterOptions {
   readonly environment: Readonly<Record<string, string>>;
   readonly grace: StopGrace;
   readonly onEvent: ClusterEventListener;
+  /** How its servers are reached; default: none. */
+  readonly security?: Security;
   /** Called once every server has ended. */
   readonly cleanUp: () => Promise<void>;
 }
@@ -85,6 +88,7 @@ export class Cluster {
       {
         ids: () => this.presentIds,
         address: (id) => addressHere(this.plan.servers[id - 1]!),
+        security: this.security,
         state: (id) => this.server(id).state,
         leader: () => this.leader(),
         kill: (id, signal, how) => this.kill(id, signal, how),
@@ -98,6 +102,10 @@ export class Cluster {
     );
   }
 
+  get security(): Security {
+    return this.options.security ?? NO_SECURITY;
+  }
+
   get plan(): ClusterPlan {
     return this.currentPlan;
   }
@@ -109,7 +117,7 @@ export class Cluster {
 
   private prepare(server: ServerPlan): void {
     this.logBuffers.set(server.id, new LogBuffer());
-    this.clients.set(server.id, new StatusClient(addressHere(server)));
+    this.clients.set(server.id, new StatusClient(addressHere(server), this.security));
     this.servers.set(server.id, this.manage(server));
   }
 

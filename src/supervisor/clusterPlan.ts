@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { formatAddress, parseAddress } from '../net/endpoints/addresses.ts';
+import { formatAddress, isLoopback, parseAddress } from '../net/endpoints/addresses.ts';
 import { flagsOf } from '../settings/fileValues.ts';
 import { SETTINGS } from '../settings/table.ts';
 import { defaultText } from '../settings/values.ts';
@@ -171,9 +171,14 @@ export function addressesOf({ servers }: ClusterPlan): string[] {
 export type StartFrom = 'nothing' | 'data' | 'others';
 
 /** The command line of one server. */
+/** Also at an address of this machine that others reach: whoever wrote the cluster file says so. */
+function listensElsewhere({ address, listen }: ServerPlan): boolean {
+  return listen !== undefined || !isLoopback(parseAddress(address)!.host);
+}
+
 export function serverFlags(plan: ClusterPlan, server: ServerPlan, from: StartFrom): string[] {
   const start = from === 'others' ? '-rejoin=true' : `-recover=${from === 'data'}`;
-  const listen = server.listen === undefined ? [] : [`-listen=${server.listen}`];
+  const listen = listensElsewhere(server) ? [`-listen=${server.listen ?? server.address}`] : [];
   const metrics = server.metricsPort === undefined ? [] : [`-metricsport=${server.metricsPort}`];
   return [
     `-id=${server.id}`,

@@ -2,8 +2,18 @@ import { type Command, Option } from 'commander';
 import { addCompletionCommand } from '../cli/completion/completionCommand.ts';
 import { printable } from '../cli/printable.ts';
 import { innerCommand, runCommander } from '../cli/runCommander.ts';
+import { KeptCredentials } from '../net/endpoints/keptCredentials.ts';
+import { NO_SECURITY, type Security } from '../net/endpoints/security.ts';
 import { FileContentError } from '../yaml/problems.ts';
-import { parseDuration, parseName, type WhichOptions, whichOptions } from './commandArguments.ts';
+import {
+  type CredentialOptions,
+  credentialFilesOf,
+  credentialOptions,
+  parseDuration,
+  parseName,
+  type WhichOptions,
+  whichOptions,
+} from './commandArguments.ts';
 import type { ProcessContext } from './commandProcess.ts';
 import { askSupervisor } from './control/client.ts';
 import type { ControlRequest } from './control/protocol.ts';
@@ -50,8 +60,7 @@ function buildProgram(context: CommandContext, exit: (code: number) => void): Co
     .description('Runs clusters of rkvd servers on this machine, each described by a YAML file.')
     .addHelpText('after', EXAMPLES);
 
-  program
-    .command('up')
+  credentialOptions(program.command('up'))
     .description('start a cluster, print its status and keep it running until Ctrl-C')
     .argument('<file>', 'cluster file, such as configs/3node.yaml')
     .option('--name <name>', "its name, instead of the file's: one file for several clusters", parseName)
@@ -64,10 +73,12 @@ function buildProgram(context: CommandContext, exit: (code: number) => void): Co
     .action(async (file: string, options: UpArguments) => {
       const path = clusterFilePath(file);
       if (path !== file) terminal.out(`${printable(file)} is not here: taking the one that comes with rkv`);
+      const security = securityOf(options, terminal);
       const upOptions: UpOptions = {
         file: path,
         fresh: options.fresh ?? false,
         onInterrupt,
+        security,
         ...(options.timeout === undefined ? {} : { readyTimeoutMs: options.timeout }),
         ...(options.rkvd === undefined ? {} : { program: { file: options.rkvd, args: [] } }),
       };
@@ -77,7 +88,7 @@ function buildProgram(context: CommandContext, exit: (code: number) => void): Co
       const { detach } = options;
       exit(
         await (detach
-          ? upDetached(plan, { args: attached(file, options), onInterrupt }, terminal)
+          ? upDetached(plan, { args: attached(file, options), security, onInterrupt }, terminal)
           : up(plan, upOptions, terminal)),
       );
     });
@@ -126,7 +137,8 @@ Examples:
   rkv-cluster down`;
 
 /** The arguments of an `up` that does the same and stays. */
-function attached(file: string, { name, fresh, datadir, timeout, faults, rkvd }: UpArguments): string[] {
+function attached(file: string, options: UpArguments): string[] {
+  const { name, fresh, datadir, timeout, faults, rkvd, tlsCert, tlsKey, tlsCa } = options;
   return [
     file,
     ...(name === undefined ? [] : ['--name', name]),
@@ -135,10 +147,13 @@ function attached(file: string, { name, fresh, datadir, timeout, faults, rkvd }:
     ...(timeout === undefined ? [] : ['--timeout', `${timeout}ms`]),
     ...(faults ? [] : ['--no-faults']),
     ...(rkvd === undefined ? [] : ['--rkvd', rkvd]),
+    ...(tlsCert === undefined ? [] : ['--tls-cert', tlsCert]),
+    ...(tlsKey === undefined ? [] : ['--tls-key', tlsKey]),
+    ...(tlsCa === undefined ? [] : ['--tls-ca', tlsCa]),
   ];
 }
 
-interface UpArguments {
+interface UpArguments extends CredentialOptions {
   readonly detach?: true;
   readonly name?: string;
   readonly fresh?: true;
@@ -146,6 +161,14 @@ interface UpArguments {
   readonly timeout?: number;
   readonly faults: boolean;
   readonly rkvd?: string;
+}
+
+/** For as long as this process runs: its files are read again when they change. */
+function securityOf(options: CredentialOptions, terminal: CommandContext['terminal']): Security {
+  const files = credentialFilesOf(options);
+  if (files === undefined) return NO_SECURITY;
+  const say = (words: string) => terminal.err(`rkv-cluster: ${printable(words)}`);
+  return new KeptCredentials(files, 0, { info: say, warn: say, error: say }).security;
 }
 
 /** The arguments that say which running cluster is meant. */

@@ -7,6 +7,7 @@ import type { CommandOutput } from '../cli/terminal.ts';
 import { RkvClient } from '../client/rkvClient.ts';
 import { makeFolder, openPrivateLog } from '../files/privateFile.ts';
 import { readLastBytes } from '../files/tail.ts';
+import type { Security } from '../net/endpoints/security.ts';
 import { askStatus } from './askStatus.ts';
 import type { ClusterPlan } from './clusterPlan.ts';
 import { expectNotRunning } from './control/stateFile.ts';
@@ -27,6 +28,8 @@ const WRITE_MS_MAX = 60_000;
 export interface DetachedOptions {
   /** The arguments of the `up` that stays. */
   readonly args: readonly string[];
+  /** How its servers are reached. */
+  readonly security: Security;
   readonly onInterrupt: (interrupt: () => void) => () => void;
 }
 
@@ -36,7 +39,7 @@ export interface DetachedOptions {
  */
 export async function upDetached(
   plan: ClusterPlan,
-  { args, onInterrupt }: DetachedOptions,
+  { args, security, onInterrupt }: DetachedOptions,
   terminal: CommandOutput,
 ): Promise<number> {
   // Before its log is touched, and before it is taken for the one that is started here.
@@ -52,7 +55,7 @@ export async function upDetached(
     hasEnded = true;
   });
   try {
-    const outcome = await Promise.race([serving(plan, () => hasEnded), ended.then(() => undefined)]);
+    const outcome = await Promise.race([serving(plan, security, () => hasEnded), ended.then(() => undefined)]);
     if (outcome === undefined) {
       await ended;
       terminal.err(`rkv-cluster: ${printable(plan.name)} did not come up; the last of ${printable(log)}:`);
@@ -88,10 +91,17 @@ function start(directory: string, log: string, upArgs: readonly string[]): Child
 }
 
 /** How the cluster is once it has committed a write; undefined where the supervisor ended before somebody led. */
-async function serving(plan: ClusterPlan, hasEnded: () => boolean): Promise<ClusterStatus | undefined> {
+async function serving(
+  plan: ClusterPlan,
+  security: Security,
+  hasEnded: () => boolean,
+): Promise<ClusterStatus | undefined> {
   const led = await whenLed(plan, hasEnded);
   if (led === undefined) return undefined;
-  await commitWrite(led.servers.map(({ address }) => address));
+  await commitWrite(
+    led.servers.map(({ address }) => address),
+    security,
+  );
   return whenLed(plan, hasEnded);
 }
 
@@ -105,8 +115,8 @@ async function whenLed(plan: ClusterPlan, hasEnded: () => boolean): Promise<Clus
 }
 
 /** A session: nobody's keys are touched. */
-async function commitWrite(addresses: readonly string[]): Promise<void> {
-  const client = new RkvClient({ addresses });
+async function commitWrite(addresses: readonly string[], security: Security): Promise<void> {
+  const client = new RkvClient({ addresses, security });
   try {
     await client.openSession({ timeoutMs: WRITE_MS_MAX });
   } finally {

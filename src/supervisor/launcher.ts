@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { packagePath } from '../cli/packagePath.ts';
 import { makeFolder } from '../files/privateFile.ts';
 import { parseAddress } from '../net/endpoints/addresses.ts';
+import { NO_SECURITY, type Security } from '../net/endpoints/security.ts';
 import { AddressInUseError, Cluster, ClusterError, type ServerProgram } from './cluster.ts';
 import { type ClusterPlan, logFolder, planCluster } from './clusterPlan.ts';
 import { checkClusterConfig } from './config/parse.ts';
@@ -34,6 +35,8 @@ export interface StartOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly grace?: StopGrace;
   readonly onEvent?: ClusterEventListener;
+  /** How its servers are reached, whose flags say that they have TLS. */
+  readonly security?: Security;
   /** Puts the servers so far from each other and from everybody else: one way, ms. Needs free ports. */
   readonly delayMs?: number;
   /** Changes what was planned, before anything is started: for links of one's own between the servers. */
@@ -116,6 +119,7 @@ async function startKept(
     environment: { ...ownTemporary, ...options.environment },
     grace: options.grace ?? defaultStopGrace,
     onEvent: options.onEvent ?? (() => {}),
+    security: options.security ?? NO_SECURITY,
     cleanUp: async () => {
       await endDelay();
       if (temporary !== undefined && options.keepData !== true) await rm(temporary, { recursive: true, force: true });

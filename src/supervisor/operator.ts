@@ -250,7 +250,7 @@ export class Operator {
 
   private async asClient<T>(work: (client: RkvClient) => Promise<T>): Promise<T> {
     const present = this.cluster.presentIds.map((id) => this.cluster.addresses[id - 1]!);
-    const client = new RkvClient({ addresses: present });
+    const client = new RkvClient({ addresses: present, security: this.cluster.security });
     try {
       return await work(client);
     } finally {

@@ -1,13 +1,14 @@
 import { Metadata } from '@grpc/grpc-js';
 import { openChannel, STATUS_CHANNEL_OPTIONS } from '../net/endpoints/channels.ts';
+import type { Security } from '../net/endpoints/security.ts';
 import { AdminClient, type StatusResponse } from '../wire/generated/admin.ts';
 
 /** Asks one server for its status, over one connection for as long as it lives. */
 export class StatusClient {
   private readonly client: AdminClient;
 
-  constructor(address: string) {
-    this.client = openChannel(AdminClient, address, STATUS_CHANNEL_OPTIONS);
+  constructor(address: string, security: Security) {
+    this.client = openChannel(AdminClient, address, STATUS_CHANNEL_OPTIONS, security);
   }
 
   /** Undefined where the server does not answer within `timeoutMs`. */

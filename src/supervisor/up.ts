@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { relative } from 'node:path';
 import type { CommandOutput } from '../cli/terminal.ts';
+import type { Security } from '../net/endpoints/security.ts';
 import { findLeader } from '../scenarios/samples.ts';
 import { type Cluster, ClusterError, type ServerProgram, type ServerReport } from './cluster.ts';
 import { type ClusterPlan, serverDirectory } from './clusterPlan.ts';
@@ -32,6 +33,8 @@ export interface UpOptions {
   readonly fresh: boolean;
   readonly readyTimeoutMs?: number;
   readonly program?: ServerProgram;
+  /** How its servers are reached, whose flags say that they have TLS. */
+  readonly security?: Security;
   /** Calls back for every request to stop that comes from outside, such as Ctrl-C; returns how to end that. */
   readonly onInterrupt: (interrupt: () => void) => () => void;
 }

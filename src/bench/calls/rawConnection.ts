@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
-import { dial } from '../../net/endpoints/security.ts';
+import { NO_SECURITY } from '../../net/endpoints/security.ts';
 import { frameBytes, settingsPayload, uint32Payload } from '../../net/http2/frame.ts';
 import type { HeaderField } from '../../net/http2/headerField.ts';
 import { HpackDecoder } from '../../net/http2/hpackDecoder.ts';
@@ -78,7 +78,7 @@ export class RawConnection {
   constructor(address: Address, lost?: () => void) {
     this.lost = lost;
     this.authority = formatAddress(address);
-    this.socket = dial(address);
+    this.socket = NO_SECURITY.dial(address);
     this.socket.on('data', (bytes) => this.take(bytes));
     this.socket.on('error', () => {});
     this.socket.on('close', () => this.failAll());

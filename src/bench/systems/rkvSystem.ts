@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isOlder, RkvClient, type ServerReport } from '../../client/rkvClient.ts';
+import { NO_SECURITY } from '../../net/endpoints/security.ts';
 import { StatusClient } from '../../supervisor/statusClient.ts';
 import type { StatusResponse } from '../../wire/generated/admin.ts';
 import { isLoopback, listenerPid } from '../facts/listener.ts';
@@ -116,7 +117,7 @@ class RkvAsker implements StatusAsker {
   private readonly client: StatusClient;
 
   constructor(address: string) {
-    this.client = new StatusClient(address);
+    this.client = new StatusClient(address, NO_SECURITY);
   }
 
   ask(timeoutMs: number) {

@@ -1,10 +1,12 @@
 import { describeFlags, isShell, SHELLS, type Shell } from '../../cli/completion/description.ts';
 import { completionScript } from '../../cli/completion/scripts.ts';
 import { defineFlags, flagDefaults, type ParsedFlags, parseFlags, UsageError } from '../../goflags/goFlags.ts';
+import { CredentialFlagsError, credentialFiles } from '../../net/endpoints/credentialFlags.ts';
+import type { CredentialFiles } from '../../net/endpoints/credentials.ts';
 import { parseAddresses } from '../addresses.ts';
 import { AddressError } from '../errors.ts';
 
-/** The original's flags, and five of ours: rpc, timeout, raw, seed and csv. */
+/** The original's flags, and some of ours: rpc, timeout, those for TLS, raw, seed and csv. */
 export const RKVCTL_FLAGS = defineFlags({
   cluster: {
     kind: 'string',
@@ -18,6 +20,14 @@ export const RKVCTL_FLAGS = defineFlags({
     usage: 'how commands `travel`: stream (in batches) or unary (a call each, as the Go clients do it)',
   },
   timeout: { kind: 'duration', default: 10_000, min: 1, usage: '`time` that one request may take, retries included' },
+  'tls-cert': {
+    kind: 'string',
+    default: '',
+    usage:
+      "PEM `file` of a client's or an operator's certificate, for servers that have TLS; with -tls-key and -tls-ca",
+  },
+  'tls-key': { kind: 'string', default: '', usage: "PEM `file` of that certificate's private key" },
+  'tls-ca': { kind: 'string', default: '', usage: "PEM `file` of the authority of servers' certificates" },
   raw: { kind: 'bool', default: false, usage: "get: write the value's bytes and nothing else, on a terminal too" },
   clients: { kind: 'int', default: 1, min: 1, max: 100_000, usage: 'load: `number` of clients' },
   throughput: {
@@ -67,15 +77,27 @@ export interface CommandLine {
   readonly action: Action;
   readonly flags: RkvctlFlags;
   readonly addresses: readonly string[];
+  /** Undefined without TLS. */
+  readonly credentials: CredentialFiles | undefined;
 }
 
 /** Throws UsageError. Flags may stand before and after a command's words. */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const parsed = parseFlags(RKVCTL_FLAGS, argv, { interspersed: true });
   const flags = parsed.values;
-  if (parsed.asked !== undefined) return { action: { kind: parsed.asked }, flags, addresses: [] };
+  if (parsed.asked !== undefined)
+    return { action: { kind: parsed.asked }, flags, addresses: [], credentials: undefined };
   const action = actionOf(parsed);
-  return { action, flags, addresses: addressesOf(flags.cluster) };
+  return { action, flags, addresses: addressesOf(flags.cluster), credentials: credentialsOf(flags) };
+}
+
+function credentialsOf(flags: RkvctlFlags): CredentialFiles | undefined {
+  try {
+    return credentialFiles(flags, '-');
+  } catch (error) {
+    if (!(error instanceof CredentialFlagsError)) throw error;
+    throw new UsageError(error.message, { cause: error });
+  }
 }
 
 function addressesOf(text: string): string[] {

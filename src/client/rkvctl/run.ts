@@ -2,6 +2,9 @@ import { printable } from '../../cli/printable.ts';
 import type { Terminal } from '../../cli/terminal.ts';
 import { versionText } from '../../cli/version.ts';
 import { UsageError } from '../../goflags/goFlags.ts';
+import { CertificateError } from '../../net/endpoints/credentials.ts';
+import { KeptCredentials } from '../../net/endpoints/keptCredentials.ts';
+import { NO_SECURITY, type Security } from '../../net/endpoints/security.ts';
 import { RkvError } from '../errors.ts';
 import { RkvClient } from '../rkvClient.ts';
 import { type CommandLine, completionText, parseCommandLine, usage } from './commandLine.ts';
@@ -44,10 +47,19 @@ export async function run(argv: readonly string[], environment: RunEnvironment):
     return 0;
   }
   const { addresses, flags } = commandLine;
+  let security: Security;
+  try {
+    security = securityOf(commandLine, terminal);
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    terminal.err(printable(error.message));
+    return 1;
+  }
   const client = new RkvClient({
     addresses,
     rpc: flags.rpc,
     timeoutMs: flags.timeout,
+    security,
     onNotice: (text) => terminal.err(printable(text)),
   });
   try {
@@ -62,6 +74,13 @@ export async function run(argv: readonly string[], environment: RunEnvironment):
   } finally {
     client.close();
   }
+}
+
+/** A load goes on for long: its files are read again when they change. */
+function securityOf({ credentials }: CommandLine, terminal: Terminal): Security {
+  if (credentials === undefined) return NO_SECURITY;
+  const say = (words: string) => terminal.err(printable(words));
+  return new KeptCredentials(credentials, 0, { info: say, warn: say, error: say }).security;
 }
 
 const ERROR_LENGTH_MAX = 1000;

@@ -27,6 +27,12 @@ export function isSameAddress(one: Address, other: Address): boolean {
   return one.port === other.port && plainHost(one.host) === plainHost(other.host);
 }
 
+/** Whether only this machine reaches it, as far as its spelling tells: names but `localhost` are not looked up. */
+export function isLoopback(host: string): boolean {
+  const plain = plainHost(host);
+  return plain === 'localhost' || plain === '[::1]' || /^127(?:\.\d+){3}$/.test(plain);
+}
+
 /** The host in one spelling: `LOCALHOST`, `127.1` and `0:0::1` have others. */
 export function plainHost(host: string): string {
   const name = host.toLowerCase().replace(/\.$/, '');

@@ -1,6 +1,6 @@
 import type { ChannelCredentials, ChannelOptions, Client } from '@grpc/grpc-js';
 import { FLOW_CONTROL_WINDOW_BYTES } from './flowControl.ts';
-import { channelCredentials } from './security.ts';
+import type { Security } from './security.ts';
 
 /** How soon a peer is dialled again, at first and in the end; links keep to it as well. */
 export const PEER_RECONNECT_MIN_MS = 20;
@@ -16,13 +16,18 @@ type ClientClass<C extends Client> = new (
   options: ChannelOptions,
 ) => C;
 
-/** Makes a gRPC client of its own channel. It dials with its first call. */
+/**
+ * Makes a gRPC client of its own channel. It dials with its first call. `serverId`: the server that has to be there, where no other one
+ * of the cluster will do.
+ */
 export function openChannel<C extends Client>(
   clientClass: ClientClass<C>,
   address: string,
   options: ChannelOptions,
+  security: Security,
+  serverId?: number,
 ): C {
-  return new clientClass(address, channelCredentials(), options);
+  return new clientClass(address, security.channelCredentials(serverId), { ...options, ...security.channelOptions });
 }
 
 /** From a server to a peer: messages up to `-maxgrpc`, and back soon after a loss. */

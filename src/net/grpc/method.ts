@@ -43,7 +43,7 @@ export interface Method extends ServiceOptions {
 /** Watches over one connection. */
 export interface ConnectionGuard {
   /** A request came: why it is not even looked at. */
-  refusal(method: ServiceOptions | undefined): GrpcError | undefined;
+  refusal(method: Method | undefined): GrpcError | undefined;
   /** The connection makes this end hold so many bytes more, or less. */
   held(bytes: number): void;
   /** What a call ends with that this end lets go, and `why`. */

@@ -1,11 +1,13 @@
 import type { Socket } from 'node:net';
-import type { ConnectionGuard, ServiceOptions } from '../../net/grpc/method.ts';
+import { ANYBODY, type Party } from '../../net/endpoints/security.ts';
+import type { ConnectionGuard } from '../../net/grpc/method.ts';
 import type { GrpcError } from '../../net/grpc/status.ts';
 import type { Http2Connection } from '../../net/http2/connection.ts';
 import { ErrorCode } from '../../net/http2/protocol.ts';
 import { callFailure } from '../../wire/outcome.ts';
 import { Allowance } from './allowance.ts';
 import type { Holder } from './heldMemory.ts';
+import { type Callable, whyNot } from './permissions.ts';
 
 /** Calls that one connection may abandon at once, and how many a second more: each costs the server as much as an answered one. */
 const RESETS_BURST = 200;
@@ -27,11 +29,12 @@ export interface ConnectionListener {
   refusesStranger(connection: Connection): GrpcError;
 }
 
-/** One connection: who is at the other end does not matter, what it makes the server hold and do does. */
+/** One connection: what it makes the server hold and do matters, whoever is at the other end; who that is decides about what may be asked on it. */
 export class Connection implements Holder, ConnectionGuard {
-  readonly socket: Socket;
+  private current: Socket;
   readonly openedAtMs: number;
   private readonly listener: ConnectionListener;
+  party: Party = ANYBODY;
   /** It came when only peers were let in, and has not shown that it is one. */
   provisional: boolean;
   /** Once it is known to speak that. */
@@ -52,7 +55,7 @@ export class Connection implements Holder, ConnectionGuard {
   private writtenAtMs: number;
 
   constructor(socket: Socket, nowMs: number, provisional: boolean, listener: ConnectionListener) {
-    this.socket = socket;
+    this.current = socket;
     this.listener = listener;
     this.openedAtMs = nowMs;
     this.idleSinceMs = nowMs;
@@ -65,6 +68,17 @@ export class Connection implements Holder, ConnectionGuard {
     socket.on('close', () => this.listener.gone(this));
   }
 
+  get socket(): Socket {
+    return this.current;
+  }
+
+  /** It is known who is at the other end, with whom this is spoken on from here on; the socket that came is still the one whose end counts. */
+  secured(socket: Socket, party: Party): void {
+    this.current = socket;
+    this.party = party;
+    socket.on('error', () => {});
+  }
+
   /** A peer said hello on it: it is a link, and speaks no HTTP/2. `bytes`: what of its messages is not whole. */
   becamePeer(bytes: () => number): void {
     this.isPeer = true;
@@ -75,8 +89,10 @@ export class Connection implements Holder, ConnectionGuard {
 
   // For the calls on it.
 
-  refusal(method: ServiceOptions | undefined): GrpcError | undefined {
+  refusal(method: Callable | undefined): GrpcError | undefined {
     this.used = true;
+    const notAllowed = method === undefined ? undefined : whyNot(this.party, method);
+    if (notAllowed !== undefined) return notAllowed;
     if (!this.provisional) return undefined;
     if (method?.isForPeers === true) {
       this.provisional = false;

@@ -3,6 +3,7 @@ import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:htt
 import { connect } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
+import { NO_SECURITY } from '../../net/endpoints/security.ts';
 import { GrpcServer } from '../../net/grpc/grpcServer.ts';
 import type { ServiceOptions } from '../../net/grpc/method.ts';
 import { takeFreePorts } from '../../supervisor/process/freePorts.ts';
@@ -39,7 +40,7 @@ async function opened({ messageBytesMax = 64 * MIB, ...options }: Partial<FrontD
   const echo = (call: { request: Buffer }, done: (error: null, value: Buffer) => void) => done(null, call.request);
   grpc.addService({ echo: rawMethod('/test/Echo') }, { echo }, { messageBytesMax, limitName: '-maxvalue' });
   grpc.addService({ vote: rawMethod('/gorums.Raft/RequestVote') }, { vote: echo }, { isForPeers: true });
-  const listener = new GrpcListener(grpc, door, (socket) => socket.destroy());
+  const listener = new GrpcListener(grpc, door, NO_SECURITY, (socket) => socket.destroy());
   const [port] = await takeFreePorts(1);
   await listener.listen({ host: '127.0.0.1', port: port! });
   closers.push(() => {

@@ -126,11 +126,14 @@ export class FrontDoor implements ConnectionListener {
     return nowMs < this.slowUntilMs;
   }
 
-  /** A connection came; where it is taken, `handOn` begins to serve it, now or soon. */
-  admit(socket: Socket, handOn: (connection: Connection) => void): void {
+  /**
+   * A connection came; where it is taken, `handOn` begins to serve it, now or soon. `maySpeak`: whether what is refused can be told why, which
+   * has to wait for a handshake otherwise.
+   */
+  admit(socket: Socket, handOn: (connection: Connection) => void, maySpeak = true): void {
     const nowMs = performance.now();
     if (!this.isSlow(nowMs)) {
-      this.take(socket, handOn, nowMs);
+      this.take(socket, handOn, nowMs, maySpeak);
       return;
     }
     this.nextAdmitMs = Math.max(this.nextAdmitMs, nowMs) + SLOW_ADMIT_MS;
@@ -148,12 +151,14 @@ export class FrontDoor implements ConnectionListener {
     this.take(socket, handOn, performance.now());
   }
 
-  private take(socket: Socket, handOn: (connection: Connection) => void, nowMs: number): void {
+  private take(socket: Socket, handOn: (connection: Connection) => void, nowMs: number, maySpeak = true): void {
     const { connectionsMax, peerConnections } = this.options;
     if (this.connections.size >= connectionsMax) this.closeIdlest(nowMs);
     const provisional = this.connections.size >= connectionsMax;
     if (this.connections.size >= connectionsMax + peerConnections) {
-      refuseConnection(socket, this.refusesOneMore());
+      const why = this.refusesOneMore();
+      if (maySpeak) refuseConnection(socket, why);
+      else socket.destroy();
       return;
     }
     const connection = new Connection(socket, nowMs, provisional, this);
@@ -194,6 +199,12 @@ export class FrontDoor implements ConnectionListener {
 
   gone(connection: Connection): void {
     this.connections.delete(connection);
+  }
+
+  /** Whoever is at the other end is told that he is not let in. */
+  turnedAway({ remoteAddress, remotePort }: Socket, why: string): void {
+    this.options.counts.connectionsRefused.inc();
+    this.options.report(`refused a connection from ${remoteAddress}:${remotePort}: ${why}`);
   }
 
   refusesStranger(): GrpcError {
@@ -238,7 +249,7 @@ export class FrontDoor implements ConnectionListener {
 }
 
 /** Says why in HTTP/2's words, without making a session for it. */
-function refuseConnection(socket: Socket, why: string): void {
+export function refuseConnection(socket: Socket, why: string): void {
   socket.on('error', () => {});
   const goAway = frameBytes(FrameType.GoAway, 0, 0, goAwayPayload(0, ErrorCode.EnhanceYourCalm, why));
   socket.end(Buffer.concat([frameBytes(FrameType.Settings, 0, 0), goAway]), () => socket.destroy());

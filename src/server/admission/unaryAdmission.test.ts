@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { NO_SECURITY } from '../../net/endpoints/security.ts';
 import { GrpcServer } from '../../net/grpc/grpcServer.ts';
 import type { ServerCall, UnaryDone } from '../../net/grpc/serverCall.ts';
 import type { GrpcError } from '../../net/grpc/status.ts';
@@ -47,7 +48,7 @@ async function serving(handler: (call: UnaryCall, done: UnaryDone) => void) {
   admission.refuseWhile(() => state.refusal);
   grpc.addService({ Fast: rawMethod(FAST) }, { Fast: handler as never }, { admission });
   const door = openDoor();
-  const listener = new GrpcListener(grpc, door, (socket) => socket.destroy());
+  const listener = new GrpcListener(grpc, door, NO_SECURITY, (socket) => socket.destroy());
   const [port] = await takeFreePorts(1);
   await listener.listen({ host: '127.0.0.1', port: port! });
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());

@@ -7,6 +7,7 @@ import { abandonedStreams, BEGINNING } from '../../attack/http2Frames.ts';
 import { grpcTransport } from '../../client/grpcTransport.ts';
 import { openChannel, peerChannelOptions } from '../../net/endpoints/channels.ts';
 import { FLOW_CONTROL_WINDOW_BYTES } from '../../net/endpoints/flowControl.ts';
+import { NO_SECURITY } from '../../net/endpoints/security.ts';
 import { GrpcServer } from '../../net/grpc/grpcServer.ts';
 import { takeFreePorts } from '../../supervisor/process/freePorts.ts';
 import { PEER_PREFACE } from '../../wire/peerFrames.ts';
@@ -23,7 +24,7 @@ function makeListener(
   links: (socket: Socket) => void = (socket) => socket.destroy(),
   door: FrontDoor = openDoor(),
 ): GrpcListener {
-  const listener = new GrpcListener(new GrpcServer({ messageBytesMax: 1 << 20 }), door, links);
+  const listener = new GrpcListener(new GrpcServer({ messageBytesMax: 1 << 20 }), door, NO_SECURITY, links);
   closers.push(() => {
     listener.close();
     door.close();
@@ -70,7 +71,7 @@ describe('the windows in force', () => {
     [
       'a peer',
       (address: string) => {
-        const client = openChannel(Client, address, peerChannelOptions(1 << 20));
+        const client = openChannel(Client, address, peerChannelOptions(1 << 20), NO_SECURITY);
         client.waitForReady(Number.POSITIVE_INFINITY, () => {});
         return () => client.close();
       },

@@ -1,11 +1,15 @@
 import { lookup } from 'node:dns/promises';
 import type { Server as NetServer, Socket } from 'node:net';
+import { status } from '@grpc/grpc-js';
 import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
-import { newListener } from '../../net/endpoints/security.ts';
+import type { Security } from '../../net/endpoints/security.ts';
+import { HANDSHAKE_RECORD } from '../../net/endpoints/tlsSecurity.ts';
 import type { GrpcServer } from '../../net/grpc/grpcServer.ts';
 import type { Connection } from '../admission/connection.ts';
-import type { FrontDoor } from '../admission/frontDoor.ts';
+import { type FrontDoor, refuseConnection } from '../admission/frontDoor.ts';
+import { refuseLink } from '../transport/acceptedLink.ts';
 import { farewell } from './farewell.ts';
+import { refuseFirstCall } from './lastWords.ts';
 import { sniff } from './sniff.ts';
 
 /** The address cannot be listened on. */
@@ -35,10 +39,9 @@ const UNKNOWN_MAX = 64;
 const HTTP_1 = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) /;
 /** How long it has to read that, and to close the connection. */
 const LINGER_MS = 500;
-const NO_HTTP_1_TEXT = 'This port speaks gRPC, over HTTP/2 without TLS.\n';
-const NO_HTTP_1 =
-  'HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\nContent-Type: text/plain\r\n' +
-  `Content-Length: ${NO_HTTP_1_TEXT.length}\r\n\r\n${NO_HTTP_1_TEXT}`;
+const NO_HTTP_1 = 'This port speaks gRPC, over HTTP/2 without TLS.\n';
+const NO_HTTP_1_TLS = 'This port speaks gRPC, over HTTP/2 with TLS.\n';
+const NO_TLS = 'it speaks TLS, and this server was started without (-tls-cert, -tls-key, -tls-ca)';
 
 /** Where the server meets the network: it listens, the door decides which connections are taken, and what is spoken on them by their first
  * bytes. */
@@ -46,14 +49,21 @@ export class GrpcListener {
   private readonly grpc: GrpcServer;
   private readonly door: FrontDoor;
   private readonly links: (socket: Socket, connection: Connection) => void;
+  private readonly security: Security;
   private readonly listening: NetServer[] = [];
   /** Came while connections are taken slowly, and have not told yet what they speak; in the order in which they came. */
   private readonly unknown = new Set<Socket>();
 
-  /** `links` takes our own servers' connections, their preface taken off. */
-  constructor(grpc: GrpcServer, door: FrontDoor, links: (socket: Socket, connection: Connection) => void) {
+  /** `links` takes our own servers' connections, their preface taken off; those of strangers excepted, who are told so. */
+  constructor(
+    grpc: GrpcServer,
+    door: FrontDoor,
+    security: Security,
+    links: (socket: Socket, connection: Connection) => void,
+  ) {
     this.grpc = grpc;
     this.door = door;
+    this.security = security;
     this.links = links;
   }
 
@@ -69,7 +79,7 @@ export class GrpcListener {
 
   private listenOn({ host, port }: Address): Promise<NetServer> {
     return new Promise((resolve, reject) => {
-      const server = newListener((socket) => this.take(socket));
+      const server = this.security.newListener((socket) => this.take(socket));
       server.once('error', reject);
       server.listen({ host, port }, () => {
         server.off('error', reject);
@@ -83,13 +93,21 @@ export class GrpcListener {
   private take(socket: Socket): void {
     if (this.door.isSlow(performance.now())) this.lookBeforeAdmitting(socket);
     else {
-      this.door.admit(socket, (connection) => {
-        sniff(
+      // A handshake counts as the connection that may come of it.
+      const handOn = (connection: Connection) =>
+        this.security.secure(
           socket,
-          () => this.links(socket, connection),
-          (beginning) => this.speak(connection, beginning),
+          (secured, party) => {
+            connection.secured(secured, party);
+            sniff(
+              secured,
+              () => this.link(secured, connection),
+              (beginning) => this.speak(connection, beginning),
+            );
+          },
+          (why) => this.noTls(socket, why),
         );
-      });
+      this.door.admit(socket, handOn, !this.security.isTls);
     }
   }
 
@@ -99,24 +117,59 @@ export class GrpcListener {
     const known = () => unknown.delete(socket);
     unknown.add(socket);
     socket.on('close', known);
-    sniff(
+    this.security.secure(
       socket,
-      () => {
-        known();
-        this.door.admitAtOnce(socket, (connection) => this.links(socket, connection));
+      (secured, party) => {
+        const told = (connection: Connection) => connection.secured(secured, party);
+        sniff(
+          secured,
+          () => {
+            known();
+            this.door.admitAtOnce(secured, (connection) => {
+              told(connection);
+              this.link(secured, connection);
+            });
+          },
+          (beginning) => {
+            known();
+            this.door.admit(secured, (connection) => {
+              told(connection);
+              this.speak(connection, beginning);
+            });
+          },
+        );
       },
-      (beginning) => {
-        known();
-        this.door.admit(socket, (connection) => this.speak(connection, beginning));
-      },
+      (why) => this.noTls(socket, why),
     );
     // A peer speaks at once, so who has said nothing for longest is none.
     if (unknown.size > UNKNOWN_MAX) unknown.values().next().value?.destroy();
   }
 
+  private link(socket: Socket, connection: Connection): void {
+    const { party } = connection;
+    if (party.kind !== 'stranger') {
+      this.links(socket, connection);
+      return;
+    }
+    this.door.turnedAway(socket, party.why);
+    refuseLink(socket, { code: status.FAILED_PRECONDITION, details: party.why, reason: '' });
+  }
+
+  private noTls(socket: Socket, why: string): void {
+    this.door.turnedAway(socket, `TLS could not be agreed on: ${why}`);
+  }
+
   private speak(connection: Connection, beginning: Buffer | undefined): void {
-    if (beginning !== undefined && HTTP_1.test(beginning.toString('latin1', 0, 8)))
-      farewell(connection.socket, NO_HTTP_1, LINGER_MS);
+    const { party, socket } = connection;
+    const isHttp1 = beginning !== undefined && HTTP_1.test(beginning.toString('latin1', 0, 8));
+    const isTlsInVain = beginning?.[0] === HANDSHAKE_RECORD && !this.security.isTls;
+    const why = party.kind === 'stranger' ? party.why : isTlsInVain ? NO_TLS : undefined;
+    if (why !== undefined) this.door.turnedAway(socket, why);
+    if (isHttp1) {
+      const text = why === undefined ? (this.security.isTls ? NO_HTTP_1_TLS : NO_HTTP_1) : `${why}\n`;
+      farewell(socket, http1Answer(text), LINGER_MS);
+    } else if (isTlsInVain) refuseConnection(socket, NO_TLS);
+    else if (why !== undefined) refuseFirstCall(socket, { code: status.UNAUTHENTICATED, details: why });
     else this.speakGrpc(connection);
   }
 
@@ -141,4 +194,11 @@ async function hostsOf({ host }: Address): Promise<string[]> {
 export function listenError(address: Address, cause: Error & { code?: string }): ListenError {
   const why = cause.code === 'EADDRINUSE' ? 'another process listens there' : cause.message;
   return new ListenError(`cannot listen on ${formatAddress(address)}: ${why}`, cause);
+}
+
+function http1Answer(text: string): string {
+  return (
+    'HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\nContent-Type: text/plain\r\n' +
+    `Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`
+  );
 }

@@ -1,5 +1,6 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Security } from '../../net/endpoints/security.ts';
 import { HdrSummary } from './summary.ts';
 
 /** The metrics of a server under the original's names, in seconds where they are times. */
@@ -32,8 +33,19 @@ export class ServerMetrics {
   readonly ioRead = this.summary('io_read');
   readonly ioWrite = this.summary('io_write');
 
+  private certificateSecondsLeft: Gauge | undefined;
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** Of servers with TLS: the others have no such metric. */
+  setCertificateSecondsLeft(seconds: number): void {
+    this.certificateSecondsLeft ??= this.gauge(
+      'certificate_expiry_seconds',
+      'Seconds until the certificate of this server expires, negative once it has',
+    );
+    this.certificateSecondsLeft.set(seconds);
   }
 
   private gauge(name: string, help: string): Gauge {
@@ -54,8 +66,13 @@ export class ServerMetrics {
 const SCRAPERS_MAX = 8;
 
 /** Serves `/metrics` on the loopback interface; `refresh` runs before each answer. Rejects where the port cannot be had. */
-export function serveMetrics(registry: Registry, port: number, refresh: () => void): Promise<Server> {
-  const server = createServer((request, response) => {
+export function serveMetrics(
+  registry: Registry,
+  security: Security,
+  port: number,
+  refresh: () => void,
+): Promise<Server> {
+  const server = security.newHttpServer((request, response) => {
     if (request.url !== '/metrics') {
       response.writeHead(404).end('see /metrics\n');
       return;

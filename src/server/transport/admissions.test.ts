@@ -6,6 +6,7 @@ import { type handleServerStreamingCall, Server, ServerCredentials } from '@grpc
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
+import { NO_SECURITY } from '../../net/endpoints/security.ts';
 import { type Fence, NO_FENCE } from '../../wire/fence.ts';
 import { type AdmitChunk, type AdmitRequest, PeerService } from '../../wire/generated/peer.ts';
 import type { CommandSink } from '../host/outcomes.ts';
@@ -82,15 +83,20 @@ describe('an admission', () => {
     const gone = introductionOf(identity(2, false).identity);
     const here = introductionOf(identity(2, false).identity);
     const request = { rejoin: true, after: NO_FENCE };
-    expect(await askForAdmission(address, MAX_BYTES, here, request)).toMatchObject({
+    expect(await askForAdmission(1, address, NO_SECURITY, MAX_BYTES, here, request)).toMatchObject({
       kind: 'admitted',
       state: { admitted: 1 },
     });
     const last = { index: 1, instance: here.instance };
-    expect(await askForAdmission(address, MAX_BYTES, gone, request)).toEqual({ kind: 'superseded', last });
+    expect(await askForAdmission(1, address, NO_SECURITY, MAX_BYTES, gone, request)).toEqual({
+      kind: 'superseded',
+      last,
+    });
     expect(fences).toEqual(new Map([[2, last]]));
     // Where it is not gone it asks with what it was told.
-    expect(await askForAdmission(address, MAX_BYTES, gone, { rejoin: true, after: last })).toMatchObject({
+    expect(
+      await askForAdmission(1, address, NO_SECURITY, MAX_BYTES, gone, { rejoin: true, after: last }),
+    ).toMatchObject({
       kind: 'admitted',
       state: { admitted: 2 },
     });
@@ -100,7 +106,7 @@ describe('an admission', () => {
     const { address, asked } = await leader((request) => ({ ...request, after: undefined }));
     for (const admitted of [1, 2]) {
       const own = introductionOf(identity(2, false).identity);
-      const outcome = await askForAdmission(address, MAX_BYTES, own, { rejoin: true, after: NO_FENCE });
+      const outcome = await askForAdmission(1, address, NO_SECURITY, MAX_BYTES, own, { rejoin: true, after: NO_FENCE });
       expect(outcome).toMatchObject({ kind: 'admitted', state: { admitted } });
     }
     expect(asked.map(({ after }) => after)).toEqual([NO_FENCE, NO_FENCE]);

@@ -8,6 +8,7 @@ import {
 import type { NodeId, Snapshot } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
 import { openChannel, peerChannelOptions } from '../../net/endpoints/channels.ts';
+import type { Security } from '../../net/endpoints/security.ts';
 import type { Fence } from '../../wire/fence.ts';
 import { type Admission, type AdmitChunk, type AdmitRequest, PeerService } from '../../wire/generated/peer.ts';
 import { notLeaderText } from '../../wire/originalTexts.ts';
@@ -245,14 +246,16 @@ interface AskedFor {
   readonly bySurvivor?: boolean;
 }
 
-/** The side of the server that wants to take part. Never rejects. */
+/** The side of the server that wants to take part. Never rejects. `leader`: whom it asks, or the survivor. */
 export function askForAdmission(
+  leader: NodeId,
   address: Address,
+  security: Security,
   maxMessageBytes: number,
   own: Introduction,
   { rejoin, after, bySurvivor = false }: AskedFor,
 ): Promise<AdmitOutcome> {
-  const client = openChannel(GrpcClient, formatAddress(address), peerChannelOptions(maxMessageBytes));
+  const client = openChannel(GrpcClient, formatAddress(address), peerChannelOptions(maxMessageBytes), security, leader);
   const { path, requestSerialize, responseDeserialize } = ADMIT;
   const pieces: Buffer[] = [];
   let admission: Admission | undefined;

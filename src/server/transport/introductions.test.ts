@@ -1,5 +1,6 @@
 import { type handleUnaryCall, Server, ServerCredentials } from '@grpc/grpc-js';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { NO_SECURITY } from '../../net/endpoints/security.ts';
 import { type Acquaintance, PeerService } from '../../wire/generated/peer.ts';
 import { blankIdentity, EARLIER_LIVES_MAX, introductionOf, startedAgain } from '../identity/identity.ts';
 import { Introducer } from './introductions.ts';
@@ -18,7 +19,7 @@ async function ask(answer: Acquaintance) {
       error === null ? resolve(bound) : reject(error),
     );
   });
-  const introducer = new Introducer(2, { host: '127.0.0.1', port });
+  const introducer = new Introducer(2, { host: '127.0.0.1', port }, NO_SECURITY);
   onTestFinished(() => introducer.close());
   return introducer.ask(identityOf(1), 10_000);
 }

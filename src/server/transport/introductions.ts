@@ -2,6 +2,7 @@ import { Client as GrpcClient, type MethodDefinition, status } from '@grpc/grpc-
 import type { NodeId } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
 import { introductionChannelOptions, openChannel, questionChannelOptions } from '../../net/endpoints/channels.ts';
+import type { Security } from '../../net/endpoints/security.ts';
 import {
   type Acquaintance,
   type Introduction as IntroductionMessage,
@@ -57,9 +58,9 @@ export class Introducer {
   private open = 0;
   private isClosing = false;
 
-  constructor(peer: NodeId, address: Address, options = introductionChannelOptions()) {
+  constructor(peer: NodeId, address: Address, security: Security, options = introductionChannelOptions()) {
     this.peer = peer;
-    this.client = openChannel(GrpcClient, formatAddress(address), options);
+    this.client = openChannel(GrpcClient, formatAddress(address), options, security, peer);
   }
 
   /** Never rejects: what is no answer is silence. */
@@ -107,14 +108,14 @@ export class Introducer {
 }
 
 /** Asks any of `servers`, over a connection that is made for the question. */
-export function callBack(servers: readonly Address[]): Asker {
+export function callBack(servers: readonly Address[], security: Security): Asker {
   return {
     times: ASK_TIMES,
     nowMs: () => performance.now(),
     after: (delayMs, run) => void setTimeout(run, delayMs),
     ask: (peer, own, timeoutMs, answered) => {
       const address = servers[peer - 1]!;
-      const introducer = new Introducer(peer, address, questionChannelOptions());
+      const introducer = new Introducer(peer, address, security, questionChannelOptions());
       void introducer.ask(own, timeoutMs).then(answered);
       introducer.close();
     },

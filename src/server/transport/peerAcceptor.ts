@@ -11,6 +11,7 @@ import type { Acquaintance, Introduction as IntroductionMessage } from '../../wi
 import { encodeWelcome, type Hello, type Refusal } from '../../wire/peerCodec.ts';
 import { PEER_PROTOCOL_VERSION } from '../../wire/peerFrames.ts';
 import type { Connection } from '../admission/connection.ts';
+import { impersonation } from '../admission/permissions.ts';
 import { passes, stillCounts } from '../identity/fences.ts';
 import { type Hearsay, UNCONFIRMED } from '../identity/hearsay.ts';
 import { type Introduction, introductionOf, type Misfit, misfitOf } from '../identity/identity.ts';
@@ -87,11 +88,11 @@ export class PeerAcceptor<M> {
       maxMessageBytes,
       weigh: (hello, then) => {
         claim = checkedIntroduction(hello.introduction);
-        if (claim === undefined || this.whyNot(hello, claim) !== undefined) then();
+        if (claim === undefined || this.whyNot(hello, claim, connection) !== undefined) then();
         else hearsay.settle(claim, then);
       },
       greet: (hello) => {
-        const refusal = this.whyNot(hello, claim) ?? this.whatMisfits(claim!);
+        const refusal = this.whyNot(hello, claim, connection) ?? this.whatMisfits(claim!);
         if (refusal !== undefined) return refusal;
         this.met(claim!);
         from = hello.from;
@@ -126,7 +127,11 @@ export class PeerAcceptor<M> {
   }
 
   /** Why whoever says this is not met. */
-  private whyNot(hello: Hello, claim: Introduction | undefined): Refusal | undefined {
+  private whyNot(
+    hello: Hello,
+    claim: Introduction | undefined,
+    connection: Connection | undefined,
+  ): Refusal | undefined {
     const { self, serverCount, identity } = this.options;
     if (hello.version !== PEER_PROTOCOL_VERSION) {
       return misfit(`peer protocol version ${hello.version}, expected ${PEER_PROTOCOL_VERSION}`);
@@ -135,6 +140,8 @@ export class PeerAcceptor<M> {
     if (hello.from < 1 || hello.from > serverCount || hello.from === self) {
       return misfit(`server ${hello.from} is not one of the other ${serverCount - 1} servers of -servers`);
     }
+    const objection = connection === undefined ? undefined : impersonation(connection.party, hello.from);
+    if (objection !== undefined) return misfit(objection);
     if (claim?.id !== hello.from || !claim.isMember) return misfit(`server ${hello.from} does not say who it is`);
     const isShutOut = this.shutOuts.refuses(claim, identity.identity);
     if (!isShutOut && passes(this.options.fences().get(claim.id), claim)) return undefined;

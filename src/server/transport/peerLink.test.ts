@@ -7,6 +7,7 @@ import { duplexPair } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { writeVarint } from '../../bytes/varint.ts';
 import type { MessageCodec } from '../../consensus/contract.ts';
+import { NO_SECURITY } from '../../net/endpoints/security.ts';
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { encodeHello, encodeWelcome } from '../../wire/peerCodec.ts';
 import { encodeFrame, FrameKind, MalformedFrameError, sealFrame } from '../../wire/peerFrames.ts';
@@ -103,6 +104,7 @@ async function linked(dialler = member(1), answerer = member(2), maxMessageBytes
       self: 1,
       peer: 2,
       address: { host: '127.0.0.1', port },
+      security: NO_SECURITY,
       identity,
       counts: (claim) => stillCounts(identity.identity, ofDialler.fences, claim),
       accepted: () => said.push('accepted'),
@@ -570,6 +572,7 @@ describe('what does not know links', () => {
           self: 1,
           peer: 2,
           address: { host: '127.0.0.1', port },
+          security: NO_SECURITY,
           identity: dialler,
           codec: CODEC,
           maxMessageBytes: MESSAGE_BYTES_MAX,

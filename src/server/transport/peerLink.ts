@@ -5,7 +5,8 @@ import type { MessageCodec, NodeId } from '../../consensus/contract.ts';
 import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
 import { Backoff } from '../../net/endpoints/backoff.ts';
 import { PEER_RECONNECT_MAX_MS, PEER_RECONNECT_MIN_MS } from '../../net/endpoints/channels.ts';
-import { dial } from '../../net/endpoints/security.ts';
+import { onceConnected, type Security } from '../../net/endpoints/security.ts';
+import { explainTlsFailure } from '../../net/endpoints/tlsFailure.ts';
 import { decodeRefusal, decodeWelcome, encodeHello, type Refusal } from '../../wire/peerCodec.ts';
 import {
   decodeTaken,
@@ -45,6 +46,7 @@ export interface PeerLinkOptions<M> {
   readonly self: NodeId;
   readonly peer: NodeId;
   readonly address: Address;
+  readonly security: Security;
   readonly identity: IdentityFile;
   readonly codec: MessageCodec<M>;
   readonly maxMessageBytes: number;
@@ -175,8 +177,8 @@ export class PeerLink<M> {
   }
 
   private dial(): Dialled {
-    const { self, peer, address, identity } = this.options;
-    const socket = dial(address);
+    const { self, peer, address, security, identity } = this.options;
+    const socket = security.dial(address, peer);
     const dialled: Dialled = {
       socket,
       window: new SendWindow(),
@@ -194,7 +196,7 @@ export class PeerLink<M> {
     const hello = encodeHello({ from: self, to: peer, engine: introduction.engine, introduction });
     dialled.window.sent(hello.length, performance.now());
     socket.write(Buffer.concat([PEER_PREFACE, hello]));
-    socket.on('connect', () => {
+    onceConnected(socket, () => {
       dialled.isConnected = true;
       dialled.timer.refresh();
     });
@@ -202,7 +204,7 @@ export class PeerLink<M> {
     socket.on('drain', () => {
       if (this.dialled === dialled) this.flush();
     });
-    socket.on('error', (error) => this.lost(dialled, error.message));
+    socket.on('error', (error) => this.lost(dialled, explainTlsFailure(error.message)));
     socket.on('close', () => {
       this.lost(
         dialled,

@@ -7,6 +7,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { gorumsKind } from '../../consensus/gorums/index.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { encodeRequest, gorumsUnaryCalls } from '../../consensus/gorums/unaryCodec.ts';
+import { NO_SECURITY } from '../../net/endpoints/security.ts';
 import { NO_FENCES } from '../../wire/fence.ts';
 import { Hearsay } from '../identity/hearsay.ts';
 import { introductionOf } from '../identity/identity.ts';
@@ -23,6 +24,8 @@ it('unary calls in the name of a server that was being admitted again reached th
   const transport = new PeerTransport<GorumsMessage>({
     self: 1,
     servers: [1, 2, 3].map((port) => ({ host: '127.0.0.1', port })),
+    security: NO_SECURITY,
+    impersonation: () => undefined,
     kind: gorumsKind,
     identity,
     hearsay: new Hearsay(identity, new Addresses()),

@@ -1,6 +1,7 @@
 import type { EngineKind, Envelope, NodeId, Refusal } from '../../consensus/contract.ts';
 import type { UnaryCalls } from '../../consensus/unaryCalls.ts';
 import type { Address } from '../../net/endpoints/addresses.ts';
+import type { Security } from '../../net/endpoints/security.ts';
 import type { Fences } from '../../wire/fence.ts';
 import { MESSAGE_BYTES_MAX } from '../../wire/peerFrames.ts';
 import { Patience } from '../identity/asking.ts';
@@ -23,6 +24,7 @@ const ASK_AGAIN_MS = 5_000;
 export interface TransportOptions<M> {
   readonly self: NodeId;
   readonly servers: readonly Address[];
+  readonly security: Security;
   readonly kind: EngineKind<M>;
   readonly identity: IdentityFile;
   readonly hearsay: Hearsay;
@@ -40,6 +42,8 @@ export interface TransportOptions<M> {
    * it is still to be heard.
    */
   readonly receive: (from: NodeId, message: M, counts: () => boolean) => Refusal | undefined;
+  /** Why who made a call does not speak as this server. */
+  readonly impersonation: (call: object, id: NodeId) => string | undefined;
   /** A peer has nothing against this server. */
   readonly accepted: (peer: NodeId) => void;
   /** A peer is out of reach, or another process answers there by now. */
@@ -85,6 +89,8 @@ export class PeerTransport<M> {
       calls: unaryCalls,
       self,
       servers,
+      security: options.security,
+      impersonation: options.impersonation,
       always: !ordered,
       maxMessageBytes: options.maxMessageBytes,
       identity,
@@ -141,7 +147,7 @@ export class PeerTransport<M> {
    */
   private async askWhoIsThere(to: NodeId, address: Address): Promise<void> {
     if (this.asking.has(to)) return;
-    const introducer = new Introducer(to, address);
+    const introducer = new Introducer(to, address, this.options.security);
     this.asking.set(to, introducer);
     const { kind } = await askPatiently(introducer, this.patience, introductionOf(this.options.identity.identity));
     introducer.close();
@@ -159,7 +165,7 @@ export class PeerTransport<M> {
   private link(to: NodeId): PeerLink<M> | undefined {
     const existing = this.links.get(to);
     if (existing !== undefined) return existing;
-    const { self, servers, kind, identity, log, accepted, gone, refused } = this.options;
+    const { self, servers, security, kind, identity, log, accepted, gone, refused } = this.options;
     const address = servers[to - 1];
     if (address === undefined) return undefined;
     const notUnderstood = () => void this.askWhoIsThere(to, address);
@@ -168,6 +174,7 @@ export class PeerTransport<M> {
       self,
       peer: to,
       address,
+      security,
       identity,
       codec,
       maxMessageBytes: MESSAGE_BYTES_MAX,

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Refusal } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { encodeRequest, encodeResponse, gorumsUnaryCalls } from '../../consensus/gorums/unaryCodec.ts';
+import { NO_SECURITY } from '../../net/endpoints/security.ts';
 import { PeerService } from '../../wire/generated/peer.ts';
 import { blankIdentity, type Introduction, introductionOf } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
@@ -18,7 +19,13 @@ function called(message: GorumsMessage, refusal?: Refusal) {
     received.push([from, type]);
     return refusal;
   };
-  const server = new UnaryServer({ calls: gorumsUnaryCalls, self: 1, serverCount: 3, receive });
+  const server = new UnaryServer({
+    calls: gorumsUnaryCalls,
+    self: 1,
+    serverCount: 3,
+    receive,
+    impersonation: () => undefined,
+  });
   const { method, bytes } = encodeRequest(message)!;
   const handler = server.implementation()[method] as handleUnaryCall<Buffer, Buffer>;
   const call = Object.assign(new EventEmitter(), { request: Buffer.from(bytes) });
@@ -99,6 +106,7 @@ describe('a client of the unary service', () => {
       calls: gorumsUnaryCalls,
       peer: 2,
       address: { host: '127.0.0.1', port },
+      security: NO_SECURITY,
       maxMessageBytes: 8192,
       identity: { identity: own, meet: () => undefined } as unknown as IdentityFile,
       log: {} as LimitedLog,

@@ -10,6 +10,7 @@ import { MalformedMessageError, type NodeId, type Refusal } from '../../consensu
 import type { UnaryCalls } from '../../consensus/unaryCalls.ts';
 import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
 import { openChannel, peerChannelOptions } from '../../net/endpoints/channels.ts';
+import type { Security } from '../../net/endpoints/security.ts';
 import { rawMethod } from '../../wire/rawMethod.ts';
 import { Patience } from '../identity/asking.ts';
 import { explainMisfit, type Introduction, introductionOf, type Misfit } from '../identity/identity.ts';
@@ -35,6 +36,8 @@ export interface UnaryServerOptions<M> {
   readonly self: NodeId;
   readonly serverCount: number;
   readonly receive: (from: NodeId, message: M) => Refusal | undefined;
+  /** Why who made a call does not speak as this server. */
+  readonly impersonation: (call: object, id: NodeId) => string | undefined;
 }
 
 /** The answering side of an engine's unary calls. */
@@ -63,6 +66,11 @@ export class UnaryServer<M> {
       const message = calls.decodeRequest(method, plainBytes(call.request), number);
       const from = calls.senderOf(message);
       this.checkSender(from);
+      const objection = this.options.impersonation(call, from);
+      if (objection !== undefined) {
+        done({ code: status.PERMISSION_DENIED, details: objection });
+        return;
+      }
       this.open.set(number, done);
       call.once('cancelled', () => this.open.delete(number));
       const refusal = receive(from, message);
@@ -106,6 +114,7 @@ export interface UnaryClientOptions<M> {
   readonly calls: UnaryCalls<M>;
   readonly peer: NodeId;
   readonly address: Address;
+  readonly security: Security;
   readonly maxMessageBytes: number;
   readonly identity: IdentityFile;
   readonly log: LimitedLog;
@@ -138,10 +147,11 @@ export class UnaryClient<M> {
 
   constructor(options: UnaryClientOptions<M>) {
     this.options = options;
-    const { calls, peer, address, maxMessageBytes } = options;
+    const { calls, peer, address, security, maxMessageBytes } = options;
     this.service = unaryService(calls);
-    this.introducer = new Introducer(peer, address);
-    this.client = openChannel(GrpcClient, formatAddress(address), peerChannelOptions(maxMessageBytes));
+    this.introducer = new Introducer(peer, address, security);
+    const channelOptions = peerChannelOptions(maxMessageBytes);
+    this.client = openChannel(GrpcClient, formatAddress(address), channelOptions, security, peer);
   }
 
   send(message: M): void {

@@ -1,10 +1,14 @@
 import type { NodeId, Refusal } from '../../consensus/contract.ts';
 import type { UnaryCalls } from '../../consensus/unaryCalls.ts';
 import type { Address } from '../../net/endpoints/addresses.ts';
-import { UnaryClient, type UnaryClientOptions, UnaryServer } from './unaryCalls.ts';
+import { UnaryClient, type UnaryClientOptions, UnaryServer, type UnaryServerOptions } from './unaryCalls.ts';
 
 export interface UnaryPeersOptions<M>
-  extends Pick<UnaryClientOptions<M>, 'maxMessageBytes' | 'identity' | 'log' | 'counts' | 'accepted' | 'refused'> {
+  extends Pick<
+      UnaryClientOptions<M>,
+      'security' | 'maxMessageBytes' | 'identity' | 'log' | 'counts' | 'accepted' | 'refused'
+    >,
+    Pick<UnaryServerOptions<M>, 'impersonation'> {
   readonly calls: UnaryCalls<M>;
   readonly self: NodeId;
   readonly servers: readonly Address[];
@@ -21,8 +25,8 @@ export class UnaryPeers<M> {
 
   constructor(options: UnaryPeersOptions<M>) {
     this.options = options;
-    const { calls, self, servers, receive } = options;
-    this.server = new UnaryServer({ calls, self, serverCount: servers.length, receive });
+    const { calls, self, servers, receive, impersonation } = options;
+    this.server = new UnaryServer({ calls, self, serverCount: servers.length, receive, impersonation });
   }
 
   /** Those that are called, ascending where that is all of them. */
@@ -41,12 +45,25 @@ export class UnaryPeers<M> {
 
   /** From here on the peer is called. */
   call(peer: NodeId): void {
-    const { calls, servers, maxMessageBytes, identity, log, receive, counts, accepted, refused } = this.options;
+    const { calls, servers, security, maxMessageBytes, identity, log, receive, counts, accepted, refused } =
+      this.options;
     const address = servers[peer - 1];
     if (address === undefined || this.clients.has(peer)) return;
     this.clients.set(
       peer,
-      new UnaryClient({ calls, peer, address, maxMessageBytes, identity, log, receive, counts, accepted, refused }),
+      new UnaryClient({
+        calls,
+        peer,
+        address,
+        security,
+        maxMessageBytes,
+        identity,
+        log,
+        receive,
+        counts,
+        accepted,
+        refused,
+      }),
     );
   }
 

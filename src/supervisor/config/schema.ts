@@ -46,7 +46,7 @@ const restart = z.strictObject(
 );
 
 const extraFlags = z.record(
-  z.string().regex(/^[a-z][a-z0-9]*$/, { error: 'expected the name of an rkvd flag, without its dash' }),
+  z.string().regex(/^[a-z][a-z0-9-]*$/, { error: 'expected the name of an rkvd flag, without its dash' }),
   z.union([z.custom<string>((value) => typeof value === 'string' && !value.includes('\0')), z.number(), z.boolean()], {
     error: 'expected a text, a number, true or false',
   }),

@@ -3,6 +3,7 @@ import type { FaultRequest, RequestedFault } from '../../faults/requests/faultRe
 import { type OwnFault, piecesOf } from '../../faults/requests/pieces.ts';
 import { noServer, parseTargets, resolveTargets, TARGETS_EXPECTED } from '../../faults/requests/targets.ts';
 import type { ServerFault } from '../../faults/serverFault.ts';
+import type { Security } from '../../net/endpoints/security.ts';
 import { encodeStartFaults, START_FAULTS_VARIABLE } from '../../wire/faultCodec.ts';
 import type { ClusterEventListener, FaultEnd } from '../events.ts';
 import type { ServerState } from '../managedServer.ts';
@@ -21,6 +22,8 @@ export interface FaultableCluster {
   /** Those that there are at the moment. */
   ids(): readonly number[];
   address(id: number): string;
+  /** How its servers are reached. */
+  readonly security: Security;
   state(id: number): ServerState;
   leader(): Promise<number | undefined>;
   /** These three throw ServerStateError. */
@@ -215,7 +218,7 @@ export class ClusterFaults {
     const known = this.clients.get(server);
     if (known?.address === address) return known;
     known?.close();
-    const client = new FaultClient(server, address);
+    const client = new FaultClient(server, address, this.cluster.security);
     this.clients.set(server, client);
     return client;
   }

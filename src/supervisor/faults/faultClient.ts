@@ -1,6 +1,7 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { ServerFault } from '../../faults/serverFault.ts';
 import { openChannel, STATUS_CHANNEL_OPTIONS } from '../../net/endpoints/channels.ts';
+import type { Security } from '../../net/endpoints/security.ts';
 import { FaultRefusal, faultMessage } from '../../wire/faultCodec.ts';
 import { AdminClient } from '../../wire/generated/admin.ts';
 import { reasonOf } from '../../wire/reason.ts';
@@ -16,11 +17,13 @@ const CALL_MS_MAX = 1000;
 export class FaultClient {
   private readonly id: number;
   readonly address: string;
+  private readonly security: Security;
   private client: AdminClient | undefined;
 
-  constructor(id: number, address: string) {
+  constructor(id: number, address: string, security: Security) {
     this.id = id;
     this.address = address;
+    this.security = security;
   }
 
   /** False where the server does not answer. Throws FaultRefusedError. */
@@ -39,7 +42,7 @@ export class FaultClient {
   private call(
     make: (client: AdminClient, deadline: number, done: (error: ServiceError | null) => void) => unknown,
   ): Promise<boolean> {
-    this.client ??= openChannel(AdminClient, this.address, STATUS_CHANNEL_OPTIONS);
+    this.client ??= openChannel(AdminClient, this.address, STATUS_CHANNEL_OPTIONS, this.security);
     const { client } = this;
     return new Promise((resolve, reject) => {
       make(client, Date.now() + CALL_MS_MAX, (error) => {

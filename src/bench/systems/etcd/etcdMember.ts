@@ -1,5 +1,6 @@
 import { Metadata, type ServiceError } from '@grpc/grpc-js';
 import { openChannel, STATUS_CHANNEL_OPTIONS } from '../../../net/endpoints/channels.ts';
+import { NO_SECURITY } from '../../../net/endpoints/security.ts';
 import {
   ClusterClient,
   KVClient,
@@ -31,9 +32,9 @@ export class EtcdMember implements StatusAsker {
 
   constructor(address: string) {
     this.address = address;
-    this.maintenance = openChannel(MaintenanceClient, address, STATUS_CHANNEL_OPTIONS);
-    this.cluster = openChannel(ClusterClient, address, STATUS_CHANNEL_OPTIONS);
-    this.kv = openChannel(KVClient, address, STATUS_CHANNEL_OPTIONS);
+    this.maintenance = openChannel(MaintenanceClient, address, STATUS_CHANNEL_OPTIONS, NO_SECURITY);
+    this.cluster = openChannel(ClusterClient, address, STATUS_CHANNEL_OPTIONS, NO_SECURITY);
+    this.kv = openChannel(KVClient, address, STATUS_CHANNEL_OPTIONS, NO_SECURITY);
   }
 
   async ask(timeoutMs: number): Promise<WatchedServer | undefined> {

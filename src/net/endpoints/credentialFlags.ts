@@ -1,0 +1,32 @@
+import type { CredentialFiles } from './credentials.ts';
+
+/** Of flags or options of these names; a text is empty, or not there, where it was not given. */
+export interface CredentialFlags {
+  readonly 'tls-cert'?: string | undefined;
+  readonly 'tls-key'?: string | undefined;
+  readonly 'tls-ca'?: string | undefined;
+  readonly 'client-ca'?: string | undefined;
+}
+
+/** Some of the flags for TLS were given, and others that belong to them were not. */
+export class CredentialFlagsError extends Error {
+  override readonly name = 'CredentialFlagsError';
+}
+
+const NEEDED = ['tls-cert', 'tls-key', 'tls-ca'] as const;
+
+/** The files that flags name; undefined without TLS. `dashes` begin the names of flags, in errors. Throws CredentialFlagsError. */
+export function credentialFiles(flags: CredentialFlags, dashes: '-' | '--'): CredentialFiles | undefined {
+  const given = (name: keyof CredentialFlags) => flags[name] !== undefined && flags[name] !== '';
+  const missing = NEEDED.filter((name) => !given(name));
+  if (missing.length === 0) {
+    const clientCa = given('client-ca') ? flags['client-ca'] : undefined;
+    return { cert: flags['tls-cert']!, key: flags['tls-key']!, ca: flags['tls-ca']!, clientCa };
+  }
+  const some = [...NEEDED, 'client-ca' as const].filter(given);
+  if (some.length === 0) return undefined;
+  const names = (all: readonly string[]) => all.map((name) => `${dashes}${name}`).join(' and ');
+  throw new CredentialFlagsError(
+    `${names(some)} without ${names(missing)}: expected all of ${names(NEEDED)} for TLS, or none`,
+  );
+}
