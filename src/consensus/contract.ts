@@ -90,6 +90,8 @@ export interface EngineSettings {
   readonly checkQuorum: boolean;
   /** Encoded entries in one message never pass this, except that one entry always fits. */
   readonly maxMessageBytes: number;
+  /** Bytes of a snapshot in one message, which is one of many where the snapshot is larger. */
+  readonly snapshotChunkBytes: number;
 }
 
 export interface EngineInit {

@@ -1,4 +1,5 @@
 import type { EngineKind, NodeId } from './contract.ts';
+import type { ChunkPlace } from './parts/snapshotChunks.ts';
 import type { UnaryCalls } from './unaryCalls.ts';
 
 /** What a message has to do with, whatever the engine: a leader's entries and heartbeats, or an election. */
@@ -32,6 +33,8 @@ export interface EngineEntry {
   readonly subjects: ReadonlyMap<unknown, MessageSubject>;
   /** The `type` of the message by which a leader hands over (thesis §3.10). */
   readonly takeOverType: unknown;
+  /** Where the chunk of a snapshot that a message is belongs; undefined for other messages. None: its snapshots go in one message. */
+  readonly chunkPlace?: (message: unknown) => ChunkPlace | undefined;
   /** A reader of what its messages promise, for one run of the simulator. */
   readonly promises: () => PromiseReader;
 }

@@ -4,6 +4,8 @@ import type { NodeId } from './contract.ts';
 export interface UnaryRequest<Method extends string = string> {
   readonly method: Method;
   readonly bytes: Uint8Array;
+  /** It is large, and its sender makes it again and again: one at a time is on its way. */
+  readonly isAlone?: boolean;
 }
 
 /**

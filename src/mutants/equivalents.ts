@@ -23,10 +23,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'A round is sent again a millisecond sooner.',
   },
   {
-    key: 'consensus/gorums/leader.ts Leader.snapshotInstalled: drop this.heard(from);',
-    why: 'Who installs a snapshot answers heartbeats as well, and these are heard within one.',
-  },
-  {
     key: 'consensus/gorums/election.ts Election.voteRequested: half upToDate && request.term === state.term && free && this.electorate.leader() === undefined → upToDate && request.term === state.term && free',
     why: 'Who leads has voted for itself.',
   },
@@ -103,22 +99,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'Who the others are does not depend on the log.',
   },
   {
-    key: 'consensus/gorums/leader.ts Leader.catchMeUp: swap peer.heardMs = this.state.nowMs; this.heard(follower); → this.heard(follower); peer.heardMs = this.state.nowMs;',
-    why: 'Two notes of the same moment, neither of which looks at the other.',
-  },
-  {
-    key: 'consensus/gorums/leader.ts Leader.answered: swap peer.heardMs = state.nowMs; this.heard(from); → this.heard(from); peer.heardMs = state.nowMs;',
-    why: 'Two notes of the same moment, neither of which looks at the other.',
-  },
-  {
-    key: 'consensus/gorums/leader.ts Leader.snapshotInstalled: swap peer.heardMs = this.state.nowMs; this.heard(from); → this.heard(from); peer.heardMs = this.state.nowMs;',
-    why: 'Two notes of the same moment, neither of which looks at the other.',
-  },
-  {
-    key: 'consensus/gorums/leader.ts Leader.snapshotInstalled: swap this.heard(from); this.replication.succeeded(peer, call); → this.replication.succeeded(peer, call); this.heard(from);',
-    why: 'Neither looks at the other.',
-  },
-  {
     key: 'consensus/gorums/leader.ts Leader.recordReply: swap this.quorumMs = Math.max(this.quorumMs, replied.startMs); this.confirmReads(call); → this.confirmReads(call); this.quorumMs = Math.max(this.quorumMs, replied.startMs);',
     why: 'Neither looks at the other.',
   },
@@ -179,10 +159,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'Neither looks at what the other changes.',
     'consensus/gorums/engine.ts GorumsEngine.stopLeading: swap this.state.restartElectionTimer(); former.stop(leader); → former.stop(leader); this.state.restartElectionTimer();',
-  ),
-  ...argued(
-    'What a reply proves of reads and commits is not what is known of the peer. Only whom a removed leader names is, and any may be named.',
-    'consensus/gorums/leader.ts Leader.snapshotInstalled: swap this.replication.succeeded(peer, call); this.recordReply(from, call, undefined); → this.recordReply(from, call, undefined); this.replication.succeeded(peer, call);',
   ),
   ...argued(
     'Who holds the round has answered it: the answers of a quorum have confirmed its reads. Where the configuration became smaller meanwhile the next round does.',
@@ -261,14 +237,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     'A log that lacks its beginning has a snapshot.',
     "consensus/gorums/replication.ts Replication.sendSnapshot: drop if (snapshot === undefined) { peer.state = 'behind'; return; }",
     "consensus/gorums/replication.ts Replication.sendSnapshot: drop peer.state = 'behind';",
-  ),
-  ...argued(
-    'Neither looks at what the other changes.',
-    "consensus/gorums/replication.ts Replication.sendSnapshot: swap peer.sent({ call, end, sentMs: state.nowMs, bytes: data.length, isCatchUp: true, overtakes: false }); state.out.send(peer.id, { type: 'InstallSnapshot', call, l… → state.out.send(peer.id, { type: 'InstallSnapshot', call, leader: state.id, term: state.term, lastIncludedIndex: snapshot.index, lastIncludedTerm: snapshot.term,…",
-  ),
-  ...argued(
-    'A catch-up begins with it: what left before counts for nothing any more, be it remembered.',
-    'consensus/gorums/replication.ts Replication.sendSnapshot: flip false → true',
   ),
   ...argued(
     'Minus one and nothing are no more than what is known, and the entry of its term that a leader begins with is the least that a round ends with.',

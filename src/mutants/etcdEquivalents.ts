@@ -40,8 +40,6 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
     'consensus/etcd/leader.ts receiveAppendResponse: swap leader.commitDue ||= before < leader.pendingConfIndex && leader.pendingConfIndex <= state.log.committed; releaseEarlyReads(state, leader); → releaseEarlyReads(state, leader); leader.commitDue ||= before < leader.pendingConfIndex && leader.pendingConfIndex <= state.log.committed;',
     'consensus/etcd/leader.ts receiveHeartbeatResponse: swap progress.knownCommit = Math.max(progress.knownCommit, message.commit); progress.heartbeatAnswered(state.ticks); → progress.heartbeatAnswered(state.ticks); progress.knownCommit = Math.max(progress.knownCommit, message.commit);',
     'consensus/etcd/leadership.ts Leadership.answered: swap this.heardMs.set(from, nowMs); this.audience.answered(from, nowMs, node.state.configuration); → this.audience.answered(from, nowMs, node.state.configuration); this.heardMs.set(from, nowMs);',
-    'consensus/etcd/leadership.ts Leadership.snapshotSent: swap this.snapshotSentMs.set(to, this.engine.nowMs); this.fallsBehind(to); → this.fallsBehind(to); this.snapshotSentMs.set(to, this.engine.nowMs);',
-    'consensus/etcd/leadership.ts Leadership.tick: swap this.retrySnapshots(); this.audience.tick(nowMs, node.state.configuration); → this.audience.tick(nowMs, node.state.configuration); this.retrySnapshots();',
     'consensus/etcd/membership.ts enterJoint: swap draft.autoLeave = autoLeave; draft.apply(steps); → draft.apply(steps); draft.autoLeave = autoLeave;',
     'consensus/etcd/membership.ts Draft.leave: swap this.learnersNext.clear(); this.outgoing.clear(); → this.outgoing.clear(); this.learnersNext.clear();',
     'consensus/etcd/membership.ts Draft.leave: swap this.outgoing.clear(); this.autoLeave = false; → this.autoLeave = false; this.outgoing.clear();',
@@ -171,10 +169,6 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'A request for a vote comes after a pre-vote, which this leader answered in the same way; other messages have no lease to break.',
     'consensus/etcd/engine.ts EtcdEngine.breakLease: half type === MessageType.PreVote && (this.isSilent || from === this.node.state.lead) → this.isSilent || from === this.node.state.lead',
-  ),
-  ...argued(
-    'A snapshot that nobody answered is sent again a tick later.',
-    'consensus/etcd/leadership.ts Leadership.retrySnapshots: bound nowMs - sentMs >= SNAPSHOT_RETRY_ELECTIONS * settings.electionTimeoutMs → nowMs - sentMs > SNAPSHOT_RETRY_ELECTIONS * settings.electionTimeoutMs',
   ),
   ...argued(
     'The node gives up by itself, an election timeout after it began: at the same time, or half a timeout later where the host slept.',

@@ -3,10 +3,6 @@ import { argued, type Equivalent } from './equivalent.ts';
 /** What survives in the engine hashicorp and is no mistake. */
 export const HASHICORP_EQUIVALENTS: readonly Equivalent[] = [
   {
-    key: 'consensus/hashicorp/follower.ts FollowerLog.snapshot: drop this.receiver.abandon();',
-    why: 'Keeps the chunks of a snapshot that nobody goes on with in memory until the next one; what is in the log is answered from there.',
-  },
-  {
     key: 'consensus/hashicorp/leader.ts Leader.startReplication: swap this.replicators = [...others, new Replicator(id, this.state, this.rounds)].sort((a, b) => a.peer - b.peer); this.tracker.forget(id); → this.tracker.forget(id); this.replicators = [...others, new Replicator(id, this.state, this.rounds)].sort((a, b) => a.peer - b.peer);',
     why: 'A replicator does not look at the tracker, nor the tracker at replicators.',
   },
@@ -66,18 +62,6 @@ export const HASHICORP_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'Nothing else is granted.',
     "consensus/hashicorp/engine.ts tellsTerm: half message.type === 'vote-reply' && message.granted → message.granted",
-  ),
-  ...argued(
-    'Neither looks at what the other changes.',
-    'consensus/hashicorp/follower.ts FollowerLog.append: swap state.commitTo(Math.min(request.commit, lastNew)); this.acknowledge(from, seq, lastNew); → this.acknowledge(from, seq, lastNew); state.commitTo(Math.min(request.commit, lastNew));',
-    'consensus/hashicorp/follower.ts FollowerLog.snapshot: swap state.install(snapshot); this.acknowledgement = undefined; → this.acknowledgement = undefined; state.install(snapshot);',
-    'consensus/hashicorp/follower.ts FollowerLog.snapshot: swap this.acknowledgement = undefined; state.out.sendAfterPersist(from, answer(total, true)); → state.out.sendAfterPersist(from, answer(total, true)); this.acknowledgement = undefined;',
-    'consensus/hashicorp/follower.ts FollowerLog.snapshot: swap this.receiver.abandon(); state.commitTo(index); → state.commitTo(index); this.receiver.abandon();',
-    'consensus/hashicorp/follower.ts FollowerLog.snapshot: swap state.commitTo(index); state.out.sendAfterPersist(from, answer(total, true)); → state.out.sendAfterPersist(from, answer(total, true)); state.commitTo(index);',
-  ),
-  ...argued(
-    'What is committed at that index has the snapshot’s term.',
-    'consensus/hashicorp/follower.ts FollowerLog.snapshot: bound index <= state.commitIndex → index < state.commitIndex',
   ),
   ...argued(
     'There is one leader a term at the most.',
@@ -227,12 +211,9 @@ export const HASHICORP_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'Neither looks at what the other changes.',
     'consensus/hashicorp/replication.ts Replicator.pump: swap this.burst--; this.sendAppend(); → this.sendAppend(); this.burst--;',
-    'consensus/hashicorp/replication.ts Replicator.tick: swap this.transfer.seq = 0; this.backOff(); → this.backOff(); this.transfer.seq = 0;',
     'consensus/hashicorp/replication.ts Replicator.failed: swap this.probeFrom(this.inflight[0]!.prevIndex + 1); this.backOff(); → this.backOff(); this.probeFrom(this.inflight[0]!.prevIndex + 1);',
     'consensus/hashicorp/replication.ts Replicator.sendAppend: swap this.inflight.push({ seq: this.seq, prevIndex, lastIndex, bytes, commit: commitIndex, sentMs: nowMs, round }); this.inflightBytes += bytes; → this.inflightBytes += bytes; this.inflight.push({ seq: this.seq, prevIndex, lastIndex, bytes, commit: commitIndex, sentMs: nowMs, round });',
-    'consensus/hashicorp/replication.ts Replicator.beginSnapshot: swap this.transfer = { snapshot, received: 0, seq: 0, sentMs: 0 }; this.fallBehind(); → this.fallBehind(); this.transfer = { snapshot, received: 0, seq: 0, sentMs: 0 };',
     'consensus/hashicorp/replication.ts Replicator.beginSnapshot: swap this.fallBehind(); this.pumpSnapshot(); → this.pumpSnapshot(); this.fallBehind();',
-    "consensus/hashicorp/replication.ts Replicator.pumpSnapshot: swap transfer.sentMs = nowMs; out.send(this.peer, { type: 'snapshot', term, seq: this.seq, index: snapshot.index, snapshotTerm: snapshot.term, configuration: snapsho… → out.send(this.peer, { type: 'snapshot', term, seq: this.seq, index: snapshot.index, snapshotTerm: snapshot.term, configuration: snapshot.configuration, offset: …",
   ),
   ...argued(
     'Without a failure nothing is waited for.',
@@ -259,7 +240,6 @@ export const HASHICORP_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'Neither looks at what the other changes.',
     'consensus/hashicorp/replication.ts Replicator.appendAccepted: swap this.inflight.splice(0, done); this.progressMs = this.leader.nowMs; → this.progressMs = this.leader.nowMs; this.inflight.splice(0, done);',
-    'consensus/hashicorp/snapshotReceiver.ts SnapshotReceiver.add: swap incoming.chunks.push(chunk.data); incoming.received += chunk.data.length; → incoming.received += chunk.data.length; incoming.chunks.push(chunk.data);',
     'consensus/hashicorp/state.ts ServerState.install: swap super.install(snapshot); this.requests.forgetUpTo(snapshot.index); → this.requests.forgetUpTo(snapshot.index); super.install(snapshot);',
     'consensus/hashicorp/state.ts ServerState.commitTo: swap this.commitIndex = index; this.requests.commit(index, this.log, this.leaderId); → this.requests.commit(index, this.log, this.leaderId); this.commitIndex = index;',
   ),
@@ -285,10 +265,6 @@ export const HASHICORP_EQUIVALENTS: readonly Equivalent[] = [
     'Nothing is answered, or is committed once more.',
     'consensus/hashicorp/requests.ts Requests.commit: drop if (this.waiting.length === 0) return;',
     'consensus/hashicorp/state.ts ServerState.commitTo: bound index <= this.commitIndex → index < this.commitIndex',
-  ),
-  ...argued(
-    'It is copied instead.',
-    'consensus/hashicorp/snapshotReceiver.ts joined: drop if (chunks.length === 1) return chunks[0]!;',
   ),
   ...argued(
     'Who comes was staged, which ends its farewell.',

@@ -26,8 +26,12 @@ export function engineSettingValues(
   return Object.fromEntries(values) as EngineSettingValues;
 }
 
+/** Small, so that heartbeats and entries pass between two of them. */
+const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
+
 /** In an engine's terms. `maxMessageBytes` is what the host makes of several settings. */
 export function engineSettingsOf(values: EngineSettingValues, maxMessageBytes: number): EngineSettings {
   const named = ENGINE_SETTING_NAMES.map((name) => [settingOf(name).engine!, values[name]]);
-  return { ...(Object.fromEntries(named) as Omit<EngineSettings, 'maxMessageBytes'>), maxMessageBytes };
+  const rest = Object.fromEntries(named) as Omit<EngineSettings, 'maxMessageBytes' | 'snapshotChunkBytes'>;
+  return { ...rest, maxMessageBytes, snapshotChunkBytes: Math.min(SNAPSHOT_CHUNK_BYTES, maxMessageBytes) };
 }

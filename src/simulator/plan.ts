@@ -31,6 +31,7 @@ export function drawPlan(seed: number): Plan {
 
 /** States are of some hundred bytes. */
 const SNAPSHOT_BYTES_PER_TURN = [2, 16, 128, 1 << 20];
+const SNAPSHOT_CHUNK_BYTES = [24, 64, 256, 1 << 18];
 const DEAF_LEADER_CHANCE = 0.6;
 const DENSE_CHANCE = 0.45;
 const PIECES_CHANCE = 0.15;
@@ -84,7 +85,10 @@ function drawMix(seed: number): Plan {
     seed,
     serverCount,
     bootstrap,
-    settings: drawSettings(random),
+    settings: {
+      ...drawSettings(random),
+      snapshotChunkBytes: new Random(seed).fork('snapshot chunks').pick(SNAPSHOT_CHUNK_BYTES),
+    },
     snapshotEveryEntries: takesSnapshots ? random.between(5, 60) : 0,
     snapshotBytesPerTurn: new Random(seed).fork('snapshot slices').pick(SNAPSHOT_BYTES_PER_TURN),
     trailingEntries: random.chance(0.5) ? 0 : random.between(1, 30),
@@ -113,7 +117,7 @@ function drawMix(seed: number): Plan {
   };
 }
 
-function drawSettings(random: Random): EngineSettings {
+function drawSettings(random: Random): Omit<EngineSettings, 'snapshotChunkBytes'> {
   const heartbeatMs = random.pick([50, 80, 100, 150]);
   return {
     heartbeatMs,

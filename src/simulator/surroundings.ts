@@ -1,5 +1,6 @@
 import type { EngineEntry, PromiseReader } from '../consensus/engineEntry.ts';
 import type { Census } from './census.ts';
+import type { ChunkWatch } from './chunkWatch.ts';
 import type { Judge } from './invariants/judge.ts';
 import type { Mutation } from './mutation.ts';
 import type { Plan } from './plan.ts';
@@ -21,4 +22,5 @@ export interface Surroundings {
   readonly census: Census;
   readonly judge: Judge;
   readonly promises: PromiseReader;
+  readonly chunks: ChunkWatch;
 }

@@ -184,12 +184,14 @@ export class VirtualProcess {
 
   send(envelopes: readonly Envelope<unknown>[]): void {
     const { id, name, around, aimed, judge } = this.server;
-    const { engine, trace, promises } = around;
+    const { engine, trace, promises, chunks } = around;
     const { line } = this.door;
     for (const { to, message } of envelopes) {
       if (messageType(message) === engine.takeOverType) judge.toldToStand(id, to);
       const promised = promises(id, to, message);
       if (promised !== undefined) judge.promises(id, to, promised);
+      const chunk = engine.chunkPlace?.(message);
+      if (chunk !== undefined) chunks.sent(id, to, chunk);
       aimed.calledOutside();
       const bytes = engine.kind.codec.encode(message);
       trace.mixBytes(3, bytes);
@@ -234,13 +236,16 @@ export class VirtualProcess {
   }
 
   private receive({ line, bytes, promised }: Packet): void {
-    const { id, name, folder, judge } = this.server;
+    const { id, name, folder, judge, around } = this.server;
     const from = line.claim.id;
     if (line.forgets && !folder.forgets) {
       throw new InvariantViolation('whole memory', `${name} uses a message of server ${from}, which forgot`);
     }
     if (promised !== undefined) judge.heard(id, from, promised, line.pastTerm());
-    const refusal = this.life!.replica.receive(from, this.decode(bytes));
+    const message = this.decode(bytes);
+    const chunk = around.engine.chunkPlace?.(message);
+    if (chunk !== undefined) around.chunks.arrived(from, id, chunk);
+    const refusal = this.life!.replica.receive(from, message);
     if (refusal === undefined || folder.forgets) return;
     if (!refusal.malformed) throw new InvariantViolation('liveness', `${name} does not believe ${refusal.reason}`);
     throw new InvariantViolation('engine contract', `server ${from} sends ${name} ${refusal.reason}`);

@@ -5,6 +5,7 @@ import { Role } from '../consensus/contract.ts';
 import type { EngineEntry } from '../consensus/engineEntry.ts';
 import type { Measurements } from '../scenarios/measure.ts';
 import { Census, type CountedKind } from './census.ts';
+import { ChunkWatch } from './chunkWatch.ts';
 import { ClientLinks } from './clientLinks.ts';
 import { DeadServers } from './deadServers.ts';
 import { DeafLeader } from './deafLeader.ts';
@@ -123,6 +124,7 @@ class World {
       census,
       judge: new Judge(engine.changesWhenCommitted),
       promises: engine.promises(),
+      chunks: new ChunkWatch(census),
     };
     for (let id = 1; id <= plan.serverCount; id++) this.servers.push(new VirtualServer(id, this.around));
     const peers = new Map(this.servers.map((server) => [server.id, server]));

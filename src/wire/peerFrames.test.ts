@@ -129,7 +129,7 @@ describe('frames between peers', () => {
       frame[at] = value;
       return sealFrame(frame);
     };
-    expect(faultOf(changed(4, 4))).toBe('a frame of peer protocol version 4, expected 5');
+    expect(faultOf(changed(4, 4))).toBe('a frame of peer protocol version 4, expected 6');
     expect(faultOf(changed(5, 0))).toBe('a frame of unknown kind 0');
     expect(faultOf(changed(5, 200))).toBe('a frame of unknown kind 200');
     expect(faultOf(changed(6, 1))).toBe('a frame of unknown kind 7');

@@ -14,7 +14,7 @@ import { THE_GROUP } from './group.ts';
  * | 4 | group: which of the servers' logs the messages are of (group.ts); 0 in frames about the link itself |
  * | 4 | CRC-32 (zlib's) of the twelve bytes before it and the payload |
  */
-export const PEER_PROTOCOL_VERSION = 5;
+export const PEER_PROTOCOL_VERSION = 6;
 
 /** What both ends send first. No HTTP/2 (`PRI`), no TLS (0x16) and no text begins like that. */
 export const PEER_PREFACE = Buffer.from('89524b560d0a1a0a', 'hex');
@@ -45,8 +45,8 @@ export const FRAME_BYTES = 64 * 1024;
 /** Payloads are never larger: what fills a frame, and the lengths in front. */
 export const PAYLOAD_BYTES_MAX = FRAME_BYTES + 64;
 /**
- * Of an engine message. Entries in one are far less (`maxMessageBytes` of the engines' settings), but a snapshot is a message too:
- * gRPC's limit does not bind it here, for a follower that needs a larger one would never be brought back.
+ * Of an engine message: one entry always fits, however large `-maxgrpc` lets a command be. Entries in one are far less as a rule
+ * (`maxMessageBytes` of the engines' settings), and snapshots go in chunks.
  */
 export const MESSAGE_BYTES_MAX = 1024 * 1024 * 1024;
 const KIND_MAX = FrameKind.Taken;

@@ -22,6 +22,8 @@ const NAMES: Readonly<Record<MessageType, string>> = {
   [MessageType.PreVote]: 'MsgPreVote',
   [MessageType.PreVoteResp]: 'MsgPreVoteResp',
   [MessageType.Snapshot]: 'MsgSnap',
+  [MessageType.SnapshotChunk]: 'MsgSnapChunk',
+  [MessageType.SnapshotChunkResp]: 'MsgSnapChunkResp',
   [MessageType.Heartbeat]: 'MsgHeartbeat',
   [MessageType.HeartbeatResp]: 'MsgHeartbeatResp',
   [MessageType.TransferLeader]: 'MsgTransferLeader',

@@ -26,6 +26,7 @@ function engineSettings({ electionTimeoutMs, heartbeatMs }: RecordedSettings): E
     batch: true,
     checkQuorum: false,
     maxMessageBytes: 1 << 27,
+    snapshotChunkBytes: 1 << 18,
   };
 }
 

@@ -9,6 +9,7 @@ const SETTINGS = {
   batch: true,
   checkQuorum: false,
   maxMessageBytes: 1 << 20,
+  snapshotChunkBytes: 1 << 18,
 };
 
 describe('the clock', () => {

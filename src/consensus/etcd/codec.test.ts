@@ -10,8 +10,9 @@ const number = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 300 }), fc.max
 const ids = fc
   .uniqueArray(fc.integer({ min: 1, max: 1000 }), { maxLength: 5 })
   .map((list) => list.sort((a, b) => a - b));
+const ofChunks: ReadonlySet<MessageType> = new Set([MessageType.SnapshotChunk, MessageType.SnapshotChunkResp]);
 const plainTypes = Object.values(MessageType).filter(
-  (type) => isForPeers(type) && type !== MessageType.Append && type !== MessageType.Snapshot,
+  (type) => isForPeers(type) && type !== MessageType.Append && !ofChunks.has(type),
 );
 
 const plain = fc
@@ -44,6 +45,8 @@ const append = fc
     return message;
   });
 
+const chunkNumbers = fc.record({ seq: number, offset: number, total: number });
+
 const snapshot = fc
   .record({
     index: fc.integer({ min: 1, max: 2 ** 40 }),
@@ -57,7 +60,12 @@ const snapshot = fc
       autoLeave: fc.boolean(),
     }),
   })
-  .map((content) => Object.assign(new Message(MessageType.Snapshot, 0), { term: 3, snapshot: content }));
+  .map((content) => Object.assign(new Message(MessageType.SnapshotChunk, 0), { term: 3, snapshot: content }))
+  .chain((message) => chunkNumbers.map((chunk) => Object.assign(message, { chunk })));
+
+const chunkAnswer = fc
+  .tuple(fc.nat(1000), chunkNumbers)
+  .map(([index, chunk]) => Object.assign(new Message(MessageType.SnapshotChunkResp, 0), { term: 3, index, chunk }));
 
 /** What an entry says, without where its bytes stand. */
 function contentOf(message: Message): unknown {
@@ -77,7 +85,7 @@ function tryDecode(bytes: Uint8Array): void {
 describe('the wire encoding', () => {
   it('gives back what was sent', () => {
     fc.assert(
-      fc.property(fc.oneof(plain, append, snapshot), (message) => {
+      fc.property(fc.oneof(plain, append, snapshot, chunkAnswer), (message) => {
         expect(contentOf(etcdCodec.decode(etcdCodec.encode(message)))).toEqual(contentOf(message));
       }),
     );
@@ -107,7 +115,8 @@ describe('the wire encoding', () => {
     expect(pieces.at(-1)!.buffer).toBe(large.record!.buffer);
     expect(Buffer.compare(Buffer.concat(pieces), etcdCodec.encode(sent))).toBe(0);
     const content = { index: 5, term: 2, configuration: simpleConfiguration([1, 2], [300]), data: bytes };
-    const brought = Object.assign(new Message(MessageType.Snapshot, 0), { term: 9, snapshot: content });
+    const chunk = { seq: 1, offset: 0, total: LARGE_PART_BYTES };
+    const brought = Object.assign(new Message(MessageType.SnapshotChunk, 0), { term: 9, snapshot: content, chunk });
     const [, data] = etcdCodec.encodeLarge(brought)!;
     expect(data).toBe(bytes);
     expect(Buffer.compare(Buffer.concat(etcdCodec.encodeLarge(brought)!), etcdCodec.encode(brought))).toBe(0);
@@ -135,7 +144,7 @@ describe('the wire encoding', () => {
   it.each([
     ['another version', [2, MessageType.Vote, 8, 1], 'of version 2, expected 1'],
     ['no term', [1, MessageType.Vote], 'without a term'],
-    ['a snapshot message without one', [1, MessageType.Snapshot, 8, 1], 'without a snapshot'],
+    ['a chunk of a snapshot without one', [1, MessageType.SnapshotChunk, 8, 1], 'without a snapshot'],
     ['a snapshot in another message', [1, MessageType.Vote, 8, 1, 0x52, 7, 1, 1, 0, 0, 0, 0, 0], 'with a snapshot'],
     ['nothing', [], 'of version undefined'],
   ])('refuses %s', (_what, bytes, why) => {
@@ -145,7 +154,7 @@ describe('the wire encoding', () => {
 
   it('refuses every type that servers do not send each other', () => {
     const others = Object.values(MessageType).filter((type) => type < MessageType.Propose || !isForPeers(type));
-    for (const type of [...others, 0, 30]) {
+    for (const type of [...others, 0, 32]) {
       expect(() => etcdCodec.decode(new Uint8Array([1, type, 8, 1]))).toThrow('which no server sends');
     }
   });
@@ -164,12 +173,19 @@ describe('the wire encoding', () => {
     const head = [1, MessageType.Append, 8, 1, 16, 0xac, 2, 24, 2, 32, 3, 40, 4, 56, 3, 64, 5, 72, 6];
     expect([...etcdCodec.encode(message)]).toEqual(head);
     const taken = { index: 7, term: 1, configuration: simpleConfiguration([1, 2]), data: new Uint8Array([9]) };
-    const snapshot = Object.assign(new Message(MessageType.Snapshot, 0), { term: 1, snapshot: taken });
+    const chunk = { seq: 4, offset: 5, total: 6 };
+    const snapshot = Object.assign(new Message(MessageType.SnapshotChunk, 0), { term: 1, snapshot: taken, chunk });
     expect([...etcdCodec.encode(snapshot)]).toEqual([
       1,
-      MessageType.Snapshot,
+      MessageType.SnapshotChunk,
       8,
       1,
+      88,
+      4,
+      96,
+      5,
+      104,
+      6,
       82,
       10,
       7,
@@ -188,7 +204,7 @@ describe('the wire encoding', () => {
   it('passes over fields that a later version has', () => {
     const bytes = etcdCodec.encode(Object.assign(new Message(MessageType.Vote, 0), { term: 1, index: 2 }));
     const [varint, text] = [
-      [0x58, 8],
+      [0x70, 8],
       [0x62, 2, 8, 9],
     ];
     for (const unknown of [varint, text]) {

@@ -4,7 +4,7 @@ import { type Configuration, MalformedMessageError, type MessageCodec, type Snap
 import type { Entry } from '../entry.ts';
 import { decodeRecord, LARGE_PART_BYTES, largeRecords, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
 import { memberNumbers, readMembers } from '../membership/configurationCodec.ts';
-import { isForPeers, Message, MessageType } from './messages.ts';
+import { type ChunkNumbers, isForPeers, Message, MessageType } from './messages.ts';
 
 /**
  * Messages on the wire: a format version, the type, then protobuf fields, zero values left out. The entries are the records
@@ -24,7 +24,12 @@ const Field = {
   ReadSequence: 0x40,
   ReadContext: 0x48,
   Snapshot: 0x52,
+  ChunkSeq: 0x58,
+  ChunkOffset: 0x60,
+  ChunkTotal: 0x68,
 } as const;
+
+const NO_CHUNK: ChunkNumbers = { seq: 0, offset: 0, total: 0 };
 
 const FLAG_REJECT = 1;
 const FLAG_TRANSFER = 2;
@@ -47,6 +52,10 @@ function mayOvertake({ type }: EtcdMessage): boolean {
     default:
       return false;
   }
+}
+
+function isOfChunk(type: MessageType): boolean {
+  return type === MessageType.SnapshotChunk || type === MessageType.SnapshotChunkResp;
 }
 
 function encode(message: EtcdMessage): Uint8Array {
@@ -85,6 +94,10 @@ function begin(message: EtcdMessage, room: number): { readonly bytes: Uint8Array
   pos = writeField(bytes, pos, Field.Flags, flags);
   pos = writeField(bytes, pos, Field.ReadSequence, message.readSequence);
   pos = writeField(bytes, pos, Field.ReadContext, message.readContext);
+  const { seq, offset, total } = message.chunk ?? NO_CHUNK;
+  pos = writeField(bytes, pos, Field.ChunkSeq, seq);
+  pos = writeField(bytes, pos, Field.ChunkOffset, offset);
+  pos = writeField(bytes, pos, Field.ChunkTotal, total);
   return { bytes, at: pos };
 }
 
@@ -101,7 +114,9 @@ function beginSnapshot(message: EtcdMessage, { index, term, configuration, data 
 function headSize(message: EtcdMessage, flags: number): number {
   const { term, index, logTerm, commit, rejectHint, readSequence, readContext } = message;
   const ofLog = fieldSize(term) + fieldSize(index) + fieldSize(logTerm) + fieldSize(commit) + fieldSize(rejectHint);
-  return 2 + ofLog + fieldSize(flags) + fieldSize(readSequence) + fieldSize(readContext);
+  const { seq, offset, total } = message.chunk ?? NO_CHUNK;
+  const ofChunk = fieldSize(seq) + fieldSize(offset) + fieldSize(total);
+  return 2 + ofLog + fieldSize(flags) + fieldSize(readSequence) + fieldSize(readContext) + ofChunk;
 }
 
 function fieldSize(value: number): number {
@@ -137,6 +152,7 @@ function decode(bytes: Uint8Array): EtcdMessage {
 
 function readFields(message: Message, reader: ByteReader): void {
   const entries: Entry[] = [];
+  const chunk = { ...NO_CHUNK };
   while (reader.pos < reader.end) {
     const start = reader.pos;
     const tag = reader.varint();
@@ -171,6 +187,15 @@ function readFields(message: Message, reader: ByteReader): void {
         message.transfer = (flags & FLAG_TRANSFER) !== 0;
         break;
       }
+      case Field.ChunkSeq:
+        chunk.seq = reader.varint();
+        break;
+      case Field.ChunkOffset:
+        chunk.offset = reader.varint();
+        break;
+      case Field.ChunkTotal:
+        chunk.total = reader.varint();
+        break;
       case Field.Snapshot:
         message.snapshot = decodeSnapshot(reader.view());
         break;
@@ -179,6 +204,7 @@ function readFields(message: Message, reader: ByteReader): void {
     }
   }
   if (entries.length > 0) message.entries = entries;
+  if (isOfChunk(message.type)) message.chunk = chunk;
 }
 
 /** What belongs to a type. What the parts say is the engine's to check. */
@@ -187,7 +213,7 @@ function check(message: Message): void {
   if (term === 0) {
     throw new MalformedMessageError(`etcd message of type ${type} without a term`);
   }
-  if ((type === MessageType.Snapshot) !== (snapshot !== undefined)) {
+  if ((type === MessageType.SnapshotChunk) !== (snapshot !== undefined)) {
     throw new MalformedMessageError(
       `etcd message of type ${type} ${snapshot === undefined ? 'without' : 'with'} a snapshot`,
     );

@@ -165,7 +165,7 @@ describe('replication behind the contract', () => {
     const log = new MemoryLog();
     const engine = engineOf({ id: 4, log });
     const snapshot = { index: 7, term: 1, configuration: simpleConfiguration([1, 2, 5]), data: new Uint8Array([1]) };
-    engine.receive(1, message(MessageType.Snapshot, { term: 1, snapshot }));
+    engine.receive(1, etcdForgery.snapshot(1, 1, snapshot));
     const { persist, restore, committed } = engine.drain();
     expect([persist?.snapshot, restore, committed]).toEqual([snapshot, snapshot, []]);
     expect(engine.status()).toMatchObject({ role: Role.Passive, commitIndex: 7, lastIndex: 7 });
@@ -208,7 +208,7 @@ describe('a message that says it is a leader', () => {
   it.each([
     ['append', MessageType.Append],
     ['heartbeat', MessageType.Heartbeat],
-    ['snapshot', MessageType.Snapshot],
+    ['chunk', MessageType.SnapshotChunk],
   ])('must have a term: a candidate that took an %s of term 0 would fall back to that', (_name, type) => {
     const engine = engineOf({ log: new MemoryLog(), hardState: { ...EMPTY_HARD_STATE, term: 7 } });
     for (let now = 0; now <= 3 * electionTimeoutMs; now += heartbeatMs) engine.tick(now);

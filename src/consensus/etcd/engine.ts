@@ -15,22 +15,23 @@ import {
   type Refusal,
   RejectReason,
   Role,
-  type Snapshot,
   simpleConfiguration,
 } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
+import { dataFault } from '../parts/chunkIntake.ts';
 import { HostSleep } from '../parts/electionTimer.ts';
+import { chunkFault, SnapshotReceiver } from '../parts/snapshotChunks.ts';
 import { TermGuard } from '../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
-import { entriesFault, refused, snapshotFault, tooFarAhead } from '../parts/untrusted.ts';
+import { entriesFault, refused, tooFarAhead } from '../parts/untrusted.ts';
 import { TickClock } from './clock.ts';
 import type { EtcdMessage } from './codec.ts';
 import { Delivery } from './delivery.ts';
 import { Leadership } from './leadership.ts';
 import { ROUNDS_PER_DRAIN_MAX } from './limits.ts';
 import { ConfChangeError, changeFault, decodeConfChange, MalformedConfChangeError } from './membership.ts';
-import { isAnswer, isForPeers, isLeaders, type Message, MessageType, tellsTerm } from './messages.ts';
+import { chunkIn, isAnswer, isForPeers, isLeaders, Message, MessageType, tellsTerm } from './messages.ts';
 import { RaftNode, type Ready } from './node.ts';
 import { OperatorRequests, type RequestedEngine } from './operatorRequests.ts';
 import { optionsFor } from './options.ts';
@@ -49,6 +50,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   private readonly hostSleep: HostSleep;
   private readonly terms: TermGuard;
   private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
+  private readonly incoming = new SnapshotReceiver();
   private readonly persistence: Persistence;
   /** By applied index, as far back as a snapshot may still be taken. */
   private readonly configurations: ConfigurationHistory;
@@ -109,6 +111,10 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     // Only the leader it follows may tell a server to stand for election at once.
     if (message.type === MessageType.TimeoutNow && from !== this.node.state.lead) return undefined;
     message.from = from;
+    return message.type === MessageType.SnapshotChunk ? this.receiveChunk(from, message) : this.step(from, message);
+  }
+
+  private step(from: NodeId, message: EtcdMessage): Refusal | undefined {
     this.breakLease(message);
     if (isAnswer(message.type)) this.leadership?.answered(from, message);
     const { state } = this.node;
@@ -116,7 +122,42 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.node.step(message);
     this.leadership?.retire();
     this.noticeReign();
+    if (message.type === MessageType.SnapshotChunkResp) this.leadership?.transfers.answered(from, message);
     return state.contradicted;
+  }
+
+  /**
+   * Chunks are put together before the node, which knows whole snapshots alone; to it a part is what a heartbeat is: its sender leads,
+   * and knows of nothing newly committed.
+   */
+  private receiveChunk(from: NodeId, message: EtcdMessage): Refusal | undefined {
+    const { state } = this.node;
+    const { term } = message;
+    if (term < state.term) return undefined;
+    const chunk = chunkIn(message);
+    const { index, snapshotTerm } = chunk;
+    const whole = new Message(MessageType.Snapshot, this.id);
+    whole.term = term;
+    whole.from = from;
+    if (index <= state.log.committed || state.log.matches(index, snapshotTerm)) {
+      this.incoming.abandonUpTo(index);
+      whole.snapshot = message.snapshot;
+      return this.step(from, whole);
+    }
+    whole.snapshot = this.incoming.add(from, term, chunk);
+    if (whole.snapshot !== undefined) {
+      return refused(dataFault(whole.snapshot, this.snapshotDataFault)) ?? this.step(from, whole);
+    }
+    const sign = new Message(MessageType.Heartbeat, this.id);
+    sign.term = term;
+    sign.from = from;
+    this.step(from, sign);
+    const answer = new Message(MessageType.SnapshotChunkResp, from);
+    answer.term = state.term;
+    answer.index = index;
+    answer.chunk = { ...message.chunk!, offset: this.incoming.received(from, term, chunk) };
+    this.out.sendAfterPersist(from, answer);
+    return undefined;
   }
 
   private refusalOfMessage(from: NodeId, message: EtcdMessage): Refusal | undefined {
@@ -138,14 +179,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     if (type === MessageType.Append) {
       return refused(entriesFault(message.index, message.logTerm, message.entries, term, changeFault));
     }
-    return message.snapshot === undefined ? undefined : refused(this.faultOf(message.snapshot, term));
-  }
-
-  private faultOf(snapshot: Snapshot, term: number): string | undefined {
-    const fault = snapshotFault(snapshot, term);
-    if (fault !== undefined || snapshot.index <= this.node.state.log.committed) return fault;
-    const unreadable = this.snapshotDataFault(snapshot.data);
-    return unreadable === undefined ? undefined : `the leader's snapshot of index ${snapshot.index}: ${unreadable}`;
+    return type === MessageType.SnapshotChunk ? refused(chunkFault(chunkIn(message), term)) : undefined;
   }
 
   propose(batch: ProposalBatch): void {
@@ -195,6 +229,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   }
 
   drain(): Output<EtcdMessage> {
+    this.incoming.abandonUpTo(this.node.state.log.committed);
     const reads = this.reads.takeNew();
     if (reads !== 0) this.node.readIndex(reads);
     this.requests.preparations.advance();
@@ -204,6 +239,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       this.carryOut(this.node.ready());
       this.deliver(this.persistence.takeDue());
     }
+    if (!this.isSilent) this.leadership?.transfers.pump();
     const output = this.out.take(this.persistence.take(), this.delivery.take());
     this.guard.check(this.standing(), output, this.termAt);
     return output;
@@ -237,7 +273,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   }
 
   effectiveSettings(): EffectiveSettings {
-    const { batch, checkQuorum, maxMessageBytes } = this.settings;
+    const { batch, checkQuorum, maxMessageBytes, snapshotChunkBytes } = this.settings;
     const { options } = this.node.state;
     return {
       batch,
@@ -245,6 +281,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       catchUpEntriesMax: options.inflightMessagesMax * options.entriesPerMessageMax,
       inflightBytesMax: options.inflightBytesMax,
       maxMessageBytes,
+      snapshotChunkBytes,
       checkQuorum,
       electionTimeoutMs: this.clock.electionTicks * this.clock.tickMs,
       heartbeatMs: this.clock.heartbeatTicks * this.clock.tickMs,
@@ -363,9 +400,12 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     // A candidate that is elected by others before its own vote is on disk, and then crashes, could stand a second time in
     // the same term and lead it with another log. So it asks for votes only when its own is durable.
     this.hedge(message);
+    if (message.type === MessageType.Snapshot) {
+      this.leadership?.sendSnapshot(message.to, message.snapshot!);
+      return;
+    }
     if (message.type === MessageType.Vote) this.out.sendAfterPersist(message.to, message);
     else if (!this.isUnsaid(message)) this.out.send(message.to, message);
-    if (message.type === MessageType.Snapshot) this.leadership?.snapshotSent(message.to);
   }
 
   /**

@@ -1,8 +1,9 @@
 import type { EngineKind } from '../contract.ts';
 import { type EngineEntry, subjects } from '../engineEntry.ts';
+import { placeOf } from '../parts/snapshotChunks.ts';
 import { type EtcdMessage, etcdCodec } from './codec.ts';
 import { EtcdEngine } from './engine.ts';
-import { MessageType } from './messages.ts';
+import { chunkIn, MessageType } from './messages.ts';
 import { etcdPromises } from './promises.ts';
 
 export const etcdKind: EngineKind<EtcdMessage> = {
@@ -23,5 +24,7 @@ export const engine: EngineEntry = {
     'vote-response': [MessageType.VoteResp, MessageType.PreVoteResp],
   }),
   takeOverType: MessageType.TimeoutNow,
+  chunkPlace: (message) =>
+    (message as EtcdMessage).type === MessageType.SnapshotChunk ? placeOf(chunkIn(message as EtcdMessage)) : undefined,
   promises: etcdPromises,
 };

@@ -185,7 +185,7 @@ describe('a snapshot that is lost', () => {
     let sent = 0;
     const { codec } = etcdKind;
     const encode = (each: EtcdMessage) => {
-      const isLost = each.type === MessageType.Snapshot && sent++ === 0;
+      const isLost = each.type === MessageType.SnapshotChunk && sent++ === 0;
       return codec.encode(isLost ? messageOf(MessageType.HeartbeatResp, { term: each.term }) : each);
     };
     const cluster = new EngineCluster({ ...etcdKind, codec: { ...codec, encode } }, [1, 2, 3]);
@@ -199,9 +199,9 @@ describe('a snapshot that is lost', () => {
     leader.log.persist({ mark: 1e6, snapshot, entries: [], mustSync: true });
     cluster.start(away);
     cluster.propose(leader.id, 'b');
-    cluster.run(2 * electionTimeoutMs);
+    cluster.run(0.9 * electionTimeoutMs);
     expect([sent, cluster.server(away).restored]).toEqual([1, undefined]);
-    cluster.run(4 * electionTimeoutMs);
+    cluster.run(electionTimeoutMs);
     expect([sent, cluster.server(away).restored?.index]).toEqual([2, commitIndex]);
     expect(cluster.server(away).commands()).toEqual(['b']);
   });

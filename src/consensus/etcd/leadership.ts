@@ -1,14 +1,14 @@
-import type { EngineSettings, NodeId, PeerStatus } from '../contract.ts';
+import type { EngineSettings, NodeId, PeerStatus, Snapshot } from '../contract.ts';
 import { type LeaderView, successor } from '../membership/leaderView.ts';
 import { Audience } from '../parts/audience.ts';
 import type { OutputBuffer } from '../parts/outputBuffer.ts';
 import { jointVote, VoteResult } from '../parts/quorum.ts';
 import type { EtcdMessage } from './codec.ts';
 import type { LeaderState } from './leaderState.ts';
-import { SNAPSHOT_RETRY_ELECTIONS } from './limits.ts';
 import { Message, MessageType } from './messages.ts';
 import type { RaftNode } from './node.ts';
 import { ProgressState } from './progress.ts';
+import { Transfers } from './transfers.ts';
 
 /** What the engine's parts see of it. */
 export interface EngineAround {
@@ -26,11 +26,11 @@ export class Leadership {
   readonly audience: Audience;
   /** The entry that removed or demoted this leader, which leads on until the others know; 0 where there is none. */
   removedAt = 0;
+  readonly transfers: Transfers;
   private readonly engine: EngineAround;
   private readonly sinceMs: number;
   /** When each server last answered this leader. */
   private readonly heardMs = new Map<NodeId, number>();
-  private readonly snapshotSentMs = new Map<NodeId, number>();
   /** Whom it brings up to date, and what they hold then. */
   private readonly behindUntil = new Map<NodeId, number>();
 
@@ -38,6 +38,7 @@ export class Leadership {
     this.engine = engine;
     this.leader = leader;
     this.sinceMs = engine.nowMs;
+    this.transfers = new Transfers(engine);
     this.audience = new Audience(engine.id, engine.settings, engine.nowMs);
   }
 
@@ -77,8 +78,8 @@ export class Leadership {
     else if (index >= (this.behindUntil.get(from) ?? Number.POSITIVE_INFINITY)) this.behindUntil.delete(from);
   }
 
-  snapshotSent(to: NodeId): void {
-    this.snapshotSentMs.set(to, this.engine.nowMs);
+  sendSnapshot(to: NodeId, snapshot: Snapshot): void {
+    this.transfers.begin(to, snapshot);
     this.fallsBehind(to);
   }
 
@@ -90,17 +91,9 @@ export class Leadership {
 
   tick(): void {
     const { nowMs, node } = this.engine;
-    this.retrySnapshots();
+    this.transfers.tick();
     this.audience.tick(nowMs, node.state.configuration);
     this.ask();
-  }
-
-  /** The network may lose a snapshot, and nobody says so. Of one that was answered the node knows. */
-  private retrySnapshots(): void {
-    const { nowMs, node, settings } = this.engine;
-    for (const [id, sentMs] of this.snapshotSentMs) {
-      if (nowMs - sentMs >= SNAPSHOT_RETRY_ELECTIONS * settings.electionTimeoutMs) node.reportSnapshotFailure(id);
-    }
   }
 
   /** Asks with pre-vote requests, which everybody answers and which disturb nobody. */

@@ -1,5 +1,6 @@
 import type { NodeId, Snapshot } from '../contract.ts';
 import type { Entry } from '../entry.ts';
+import type { Chunk } from '../parts/snapshotChunks.ts';
 
 /** What servers, and the parts of one server, tell each other. The numbers are on the wire: never reuse one. */
 export const MessageType = {
@@ -27,6 +28,9 @@ export const MessageType = {
   TimeoutNow: 27,
   ReadIndex: 28,
   ReadIndexResp: 29,
+  /** A part of a snapshot: how a Snapshot goes to another server. */
+  SnapshotChunk: 30,
+  SnapshotChunkResp: 31,
 } as const;
 export type MessageType = (typeof MessageType)[keyof typeof MessageType];
 
@@ -51,6 +55,8 @@ export const NO_ENTRIES: readonly Entry[] = [];
  * | Heartbeat, HeartbeatResp | commit; readSequence |
  * | ReadIndex, ReadIndexResp | readContext; index in the answer |
  * | TransferLeader | from: who shall lead, whoever sent it on |
+ * | SnapshotChunk | snapshot, whose data are this part; chunk |
+ * | SnapshotChunkResp | index: of the snapshot; chunk, whose offset is how much of it is there |
  * | StorageAppend | entries, snapshot, hard state in term, vote and commit; responses: sent once it is durable |
  * | StorageAppendResp | index, logTerm: of the last durable entry; snapshot |
  * | StorageApply, StorageApplyResp | entries |
@@ -74,6 +80,7 @@ export class Message {
   /** The asker's own name of a read. */
   readContext = 0;
   responses: readonly Message[] = NO_MESSAGES;
+  chunk: ChunkNumbers | undefined = undefined;
 
   constructor(type: MessageType, to: NodeId) {
     this.type = type;
@@ -82,6 +89,20 @@ export class Message {
 }
 
 const NO_MESSAGES: readonly Message[] = [];
+
+/** Which chunk it is, by its sender's count; where it belongs in a snapshot of `total` bytes. */
+export interface ChunkNumbers {
+  readonly seq: number;
+  readonly offset: number;
+  readonly total: number;
+}
+
+/** The chunk in a message of that type. */
+export function chunkIn({ snapshot, chunk }: Message): Chunk {
+  const { index, term: snapshotTerm, configuration, data } = snapshot!;
+  const { offset, total } = chunk!;
+  return { index, snapshotTerm, configuration, offset, total, data };
+}
 
 /** Answers, which make sense only from members of the configuration. */
 export function isResponse(type: MessageType): boolean {
@@ -116,7 +137,10 @@ export function payloadSize(entries: readonly Entry[]): number {
   return size;
 }
 
-/** The other types are never sent by this engine: clients ask the leader, and so do reads and transfers; and nobody is told whom to forget. */
+/**
+ * The other types are never sent by this engine: clients ask the leader, and so do reads and transfers; nobody is told whom to forget;
+ * and a snapshot goes in chunks.
+ */
 export function isForPeers(type: MessageType): boolean {
   switch (type) {
     case MessageType.ForgetLeader:
@@ -124,6 +148,7 @@ export function isForPeers(type: MessageType): boolean {
     case MessageType.ReadIndex:
     case MessageType.ReadIndexResp:
     case MessageType.TransferLeader:
+    case MessageType.Snapshot:
       return false;
     default:
       return !isLocal(type);
@@ -137,6 +162,7 @@ export function isAnswer(type: MessageType): boolean {
     case MessageType.HeartbeatResp:
     case MessageType.VoteResp:
     case MessageType.PreVoteResp:
+    case MessageType.SnapshotChunkResp:
       return true;
     default:
       return false;

@@ -54,6 +54,26 @@ const message: fc.Arbitrary<GorumsMessage> = fc.oneof(
     data,
   }),
   fc.record({ type: fc.constant('InstallSnapshotResponse' as const), call: integer, term: integer }),
+  fc.record({
+    type: fc.constant('SnapshotChunk' as const),
+    call: integer,
+    leader: integer,
+    term: integer,
+    index: integer,
+    snapshotTerm: integer,
+    offset: integer,
+    total: integer,
+    configuration: fc.tuple(ids, ids).map(([voters, learners]) => simpleConfiguration(voters, learners)),
+    data,
+  }),
+  fc.record({
+    type: fc.constant('SnapshotChunkResponse' as const),
+    call: integer,
+    term: integer,
+    index: integer,
+    received: integer,
+    installed: fc.boolean(),
+  }),
   fc.record({ type: fc.constant('CatchMeUp' as const), call: integer, follower: integer, nextIndex: integer }),
   fc.record({ type: fc.constant('TimeoutNow' as const), call: integer, leader: integer, term: integer }),
 );
@@ -124,7 +144,7 @@ describe('the stream codec', () => {
     expect(() => gorumsCodec.decode(new Uint8Array(0))).toThrow(MalformedMessageError);
     expect(() => gorumsCodec.decode(Uint8Array.of(1))).toThrow(MalformedMessageError);
     expect(() => gorumsCodec.decode(Uint8Array.of(2, 7, 0, 0, 0))).toThrow('version 2, expected 1');
-    expect(() => gorumsCodec.decode(Uint8Array.of(1, 99, 0))).toThrow('gorums message of kind 99, expected 1 to 8');
+    expect(() => gorumsCodec.decode(Uint8Array.of(1, 99, 0))).toThrow('gorums message of kind 99, expected 1 to 10');
   });
 
   it('throws MalformedMessageError and nothing else on garbage', () => {

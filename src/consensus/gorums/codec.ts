@@ -26,6 +26,11 @@ export const LAYOUTS: Layouts<GorumsMessage> = {
   InstallSnapshotResponse: { fields: ['call', 'term'] },
   CatchMeUp: { fields: ['call', 'follower', 'nextIndex'] },
   TimeoutNow: { fields: ['call', 'leader', 'term'] },
+  SnapshotChunk: {
+    fields: ['call', 'leader', 'term', 'index', 'snapshotTerm', 'offset', 'total'],
+    rest: SNAPSHOT_BODY,
+  },
+  SnapshotChunkResponse: { fields: ['call', 'term', 'index', 'received', ['installed']] },
 };
 
 function mayOvertake(message: GorumsMessage): boolean {

@@ -1,5 +1,6 @@
 import type { EffectiveSettings, EngineInit, NodeId, Refusal } from '../contract.ts';
 import { CoreEngine } from '../parts/coreEngine.ts';
+import { chunkFault } from '../parts/snapshotChunks.ts';
 import { refused } from '../parts/untrusted.ts';
 import { Election } from './election.ts';
 import { appendFault, Follower } from './follower.ts';
@@ -50,6 +51,12 @@ export class GorumsEngine extends CoreEngine<GorumsMessage, ServerState, Leader>
         if (message.term > this.state.term) this.follow(message.term, 0);
         else if (message.term === this.state.term) this.leader?.snapshotInstalled(from, message.call);
         break;
+      case 'SnapshotChunk':
+        return refused(this.follower.chunk(from, message, this.heardFromLeader(message.term, message.leader)));
+      case 'SnapshotChunkResponse':
+        if (message.term > this.state.term) this.follow(message.term, 0);
+        else if (message.term === this.state.term) this.leader?.chunkAnswered(from, message);
+        break;
       case 'CatchMeUp':
         this.leader?.catchMeUp(from, message.nextIndex);
         break;
@@ -67,6 +74,7 @@ export class GorumsEngine extends CoreEngine<GorumsMessage, ServerState, Leader>
     const tooFar = 'term' in message ? this.refusalOfTerm(message.term, tellsTerm(message)) : undefined;
     if (tooFar !== undefined) return tooFar;
     if (message.type === 'AppendEntries') return refused(appendFault(message));
+    if (message.type === 'SnapshotChunk') return refused(chunkFault(message, message.term));
     return message.type === 'InstallSnapshot' ? refused(this.follower.snapshotFault(message)) : undefined;
   }
 
@@ -123,6 +131,7 @@ export class GorumsEngine extends CoreEngine<GorumsMessage, ServerState, Leader>
       catchUpEntriesPerMessage,
       catchUpEntriesMax: catchUpEntriesPerMessage * CATCH_UP_MESSAGES_MAX,
       maxMessageBytes: settings.maxMessageBytes,
+      snapshotChunkBytes: settings.snapshotChunkBytes,
       checkQuorum,
       electionTimeoutMs,
       heartbeatMs,
@@ -139,6 +148,7 @@ function speaker(message: GorumsMessage, from: NodeId): NodeId {
       return message.candidate;
     case 'AppendEntries':
     case 'InstallSnapshot':
+    case 'SnapshotChunk':
     case 'TimeoutNow':
       return message.leader;
     case 'CatchMeUp':

@@ -1,19 +1,25 @@
 import type { EngineInit, NodeId, Refusal } from '../contract.ts';
+import { ChunkIntake, type ChunkOutcome, dataFault } from '../parts/chunkIntake.ts';
 import { contradiction, entriesFault, snapshotFault } from '../parts/untrusted.ts';
 import { CatchUp } from './catchUp.ts';
 import { changeFault } from './membership.ts';
-import type { AppendEntries, InstallSnapshot } from './messages.ts';
+import type { AppendEntries, InstallSnapshot, SnapshotChunk } from './messages.ts';
 import type { ServerState } from './state.ts';
+
+/** Of a leader of an earlier term. */
+const NOTHING_TAKEN: ChunkOutcome = { received: 0, installed: false, replacesLog: false };
 
 /** What a server does with the log that its leader sends (Raft §5.3, §7). */
 export class Follower {
   private readonly state: ServerState;
   private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
   private readonly catchUp = new CatchUp();
+  private readonly intake: ChunkIntake;
 
   constructor(state: ServerState, snapshotDataFault: EngineInit['snapshotDataFault']) {
     this.state = state;
     this.snapshotDataFault = snapshotDataFault;
+    this.intake = new ChunkIntake(state, snapshotDataFault);
   }
 
   /** `isCurrent`: the request is of a leader of the present term. */
@@ -55,6 +61,7 @@ export class Follower {
     if (conflict !== undefined && conflict <= log.lastIndex) state.truncateFrom(conflict);
     if (fresh.length > 0) state.append(fresh);
     state.commitTo(Math.min(request.commitIndex, prevLogIndex + entries.length));
+    this.intake.committed();
     return true;
   }
 
@@ -69,14 +76,26 @@ export class Follower {
     state.out.sendAfterPersist(from, { type: 'InstallSnapshotResponse', call, term: state.term });
   }
 
+  /** The snapshot in chunks. Returns what is wrong with it: that its data cannot be read shows only when it is whole. */
+  chunk(from: NodeId, request: SnapshotChunk, isCurrent: boolean): string | undefined {
+    const { state } = this;
+    const { call, term, index } = request;
+    const outcome = isCurrent ? this.intake.take(from, term, request) : NOTHING_TAKEN;
+    if (typeof outcome === 'string') return outcome;
+    const { received, installed } = outcome;
+    const response = { type: 'SnapshotChunkResponse', call, term: state.term, index, received, installed } as const;
+    if (installed) state.out.sendAfterPersist(from, response);
+    else state.out.send(from, response);
+    return undefined;
+  }
+
   /** What is wrong with a snapshot; undefined where it is one that a correct leader sends. */
   snapshotFault(request: InstallSnapshot): string | undefined {
     const { lastIncludedIndex: index, lastIncludedTerm: term, configuration, data } = request;
     const { commitIndex, term: ownTerm } = this.state;
     const fault = snapshotFault({ index, term, configuration }, request.term);
     if (fault !== undefined || index <= commitIndex || request.term < ownTerm) return fault;
-    const unreadable = this.snapshotDataFault(data);
-    return unreadable === undefined ? undefined : `the leader's snapshot of index ${index}: ${unreadable}`;
+    return dataFault({ index, term, configuration, data }, this.snapshotDataFault);
   }
 }
 

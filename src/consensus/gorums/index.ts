@@ -1,8 +1,9 @@
 import type { EngineKind } from '../contract.ts';
 import { type EngineEntry, subjects } from '../engineEntry.ts';
+import { placeOf } from '../parts/snapshotChunks.ts';
 import { gorumsCodec } from './codec.ts';
 import { GorumsEngine } from './engine.ts';
-import type { GorumsMessage } from './messages.ts';
+import type { GorumsMessage, SnapshotChunk } from './messages.ts';
 import { gorumsPromises } from './promises.ts';
 import { gorumsUnaryCalls } from './unaryCodec.ts';
 
@@ -25,5 +26,7 @@ export const engine: EngineEntry = {
     'vote-response': ['RequestVoteResponse'],
   }),
   takeOverType: 'TimeoutNow',
+  chunkPlace: (message) =>
+    (message as GorumsMessage).type === 'SnapshotChunk' ? placeOf(message as SnapshotChunk) : undefined,
   promises: gorumsPromises,
 };

@@ -306,7 +306,7 @@ describe('a leader that is asked for what is missing', () => {
 });
 
 describe('a leader whose snapshot was installed', () => {
-  /** Server 3 is sent a snapshot of entry 3 in a round; the call of it. */
+  /** Server 3 is sent a snapshot of entry 3 in the place of a round; its calls. */
   function sent() {
     const server = established();
     answer(server, 2, lastCall(propose(server, 3)));
@@ -315,25 +315,36 @@ describe('a leader whose snapshot was installed', () => {
     server.engine.snapshotStored(3);
     server.engine.read(5);
     const { messages } = server.step(3, { type: 'CatchMeUp', call: 9, follower: 3, nextIndex: 1 });
-    return { server, call: messages.find(({ to }) => to === 3)!.message.call };
+    const [chunkCall, roundCall] = messages.filter(({ to }) => to === 3).map(({ message }) => message.call);
+    return { server, chunkCall: chunkCall!, roundCall: roundCall! };
   }
-  const installed = (call: number, term = 1) => ({ type: 'InstallSnapshotResponse', call, term }) as const;
+  const installed = (call: number, term = 1, index = 3) =>
+    ({ type: 'SnapshotChunkResponse', call, term, index, received: 1, installed: true }) as const;
+  const inOneCall = (call: number, term = 1) => ({ type: 'InstallSnapshotResponse', call, term }) as const;
 
   it('knows what its follower holds, goes on after it, and has heard it: reads of that round are confirmed', () => {
-    const { server, call } = sent();
+    const { server, chunkCall, roundCall } = sent();
     server.pass(heartbeatMs / 2);
-    const { messages, reads } = server.step(3, installed(call));
+    const { reads } = answer(server, 3, roundCall);
+    const { messages } = server.step(3, installed(chunkCall));
     expect(server.engine.status().peers.find(({ id }) => id === 3)).toMatchObject({ matchIndex: 3, lastHeardMs: 0 });
     expect(reads).toMatchObject([{ token: 5, ok: true }]);
     expect(appends({ messages } as Output<GorumsMessage>)).toContainEqual([3, 3, 1]);
   });
 
   it('is moved neither by strangers nor by answers of other terms, but ends with a later one', () => {
-    const { server, call } = sent();
-    server.step(7, installed(call));
-    server.step(3, installed(call, 0));
-    expect(server.engine.status().peers.find(({ id }) => id === 3)).toMatchObject({ matchIndex: 1 });
-    server.step(3, installed(call, 2));
-    expect(server.engine.status()).toMatchObject({ role: 'follower', term: 2 });
+    for (const done of [installed, inOneCall]) {
+      const { server, chunkCall } = sent();
+      server.step(7, done(chunkCall));
+      server.step(3, done(chunkCall, 0));
+      server.step(3, installed(chunkCall, 1, 2));
+      server.step(3, inOneCall(chunkCall - 1));
+      const peer = () => server.engine.status().peers.find(({ id }) => id === 3);
+      expect(peer()).toMatchObject({ matchIndex: 1, state: 'snapshot' });
+      server.step(3, done(chunkCall));
+      expect(peer()).toMatchObject({ matchIndex: 3 });
+      server.step(3, done(chunkCall, 2));
+      expect(server.engine.status()).toMatchObject({ role: 'follower', term: 2 });
+    }
   });
 });

@@ -4,7 +4,14 @@ import { configurationAfter } from '../membership/changes.ts';
 import type { PeerView } from '../membership/leaderView.ts';
 import { LeaderCore } from '../parts/leaderCore.ts';
 import { encodeChange } from './membership.ts';
-import type { AppendEntriesResponse, GorumsMessage, RequestVote, TimeoutNow } from './messages.ts';
+import type {
+  AppendEntriesResponse,
+  GorumsMessage,
+  RequestVote,
+  SnapshotChunkResponse,
+  TimeoutNow,
+} from './messages.ts';
+import type { Peer } from './peer.ts';
 import { isQuorum } from './quorum.ts';
 import { Reads } from './reads.ts';
 import { Replication } from './replication.ts';
@@ -39,36 +46,40 @@ export class Leader extends LeaderCore<GorumsMessage, ServerState> {
   }
 
   catchMeUp(follower: NodeId, nextIndex: number): void {
-    const peer = this.replication.peer(follower);
+    const peer = this.heardPeer(follower);
     if (peer === undefined) return;
-    peer.heardMs = this.state.nowMs;
-    this.heard(follower);
     if (peer.behindUntil === 0) {
       peer.behindUntil = this.state.log.lastIndex;
       this.state.out.events.push('catchup');
     }
-    peer.injectFrom = Math.max(1, Math.min(nextIndex, this.state.log.lastIndex + 1));
+    this.replication.askedFor(peer, Math.max(1, Math.min(nextIndex, this.state.log.lastIndex + 1)));
   }
 
   /** A reply of this term. */
   answered(from: NodeId, reply: AppendEntriesResponse): void {
-    const peer = this.replication.peer(from);
+    const peer = this.heardPeer(from);
     if (peer === undefined) return;
-    const { state } = this;
-    peer.heardMs = state.nowMs;
-    this.heard(from);
     if (!reply.success) peer.refused(reply.call);
     this.recordReply(from, reply.call, reply.success ? this.replication.succeeded(peer, reply.call) : undefined);
   }
 
-  /** The follower installed a snapshot; what it lacks beyond it follows. */
+  /** The follower installed a snapshot that it got in one call; what it lacks beyond it follows. */
   snapshotInstalled(from: NodeId, call: number): void {
-    const peer = this.replication.peer(from);
-    if (peer === undefined) return;
+    const peer = this.heardPeer(from);
+    if (peer !== undefined) this.replication.snapshotInstalled(peer, call);
+  }
+
+  chunkAnswered(from: NodeId, response: SnapshotChunkResponse): void {
+    const peer = this.heardPeer(from);
+    if (peer !== undefined) this.replication.chunkAnswered(peer, response);
+  }
+
+  private heardPeer(id: NodeId): Peer | undefined {
+    const peer = this.replication.peer(id);
+    if (peer === undefined) return undefined;
     peer.heardMs = this.state.nowMs;
-    this.heard(from);
-    this.replication.succeeded(peer, call);
-    this.recordReply(from, call, undefined);
+    this.heard(id);
+    return peer;
   }
 
   private recordReply(from: NodeId, call: number, matchedIndex: number | undefined): void {

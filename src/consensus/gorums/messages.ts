@@ -1,9 +1,10 @@
-import type { Configuration } from '../contract.ts';
+import type { Configuration, Snapshot } from '../contract.ts';
 import type { Entry } from '../entry.ts';
+import type { Chunk } from '../parts/snapshotChunks.ts';
 
 /**
  * The messages of the gorums engine: the requests and responses of the `gorums.Raft` service. `call` names a quorum
- * call; a response repeats that of its request. TimeoutNow is ours (thesis §3.10) and travels on streams only.
+ * call; a response repeats that of its request. TimeoutNow (thesis §3.10) and the chunks of snapshots are ours, and travel on streams only.
  */
 export interface RequestVote {
   readonly type: 'RequestVote';
@@ -74,6 +75,26 @@ export interface TimeoutNow {
   readonly term: number;
 }
 
+/** A part of a snapshot: how it goes to a follower on a stream. */
+export interface SnapshotChunk extends Chunk {
+  readonly type: 'SnapshotChunk';
+  readonly call: number;
+  readonly leader: number;
+  readonly term: number;
+  /** What it is a part of, where it was made: the unary service knows no parts, and its InstallSnapshot takes it all at once. */
+  readonly whole?: Snapshot | undefined;
+}
+
+/** `received`: the follower has so many bytes of it; `installed`: it holds durably everything up to `index`. */
+export interface SnapshotChunkResponse {
+  readonly type: 'SnapshotChunkResponse';
+  readonly call: number;
+  readonly term: number;
+  readonly index: number;
+  readonly received: number;
+  readonly installed: boolean;
+}
+
 export type GorumsMessage =
   | RequestVote
   | RequestVoteResponse
@@ -82,4 +103,6 @@ export type GorumsMessage =
   | InstallSnapshot
   | InstallSnapshotResponse
   | CatchMeUp
-  | TimeoutNow;
+  | TimeoutNow
+  | SnapshotChunk
+  | SnapshotChunkResponse;

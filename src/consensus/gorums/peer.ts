@@ -1,5 +1,6 @@
 import type { NodeId } from '../contract.ts';
 import type { PeerView } from '../membership/leaderView.ts';
+import type { SnapshotSender } from '../parts/snapshotChunks.ts';
 import { IN_ORDER_BYTES_MAX, transitMs } from '../parts/transit.ts';
 import { CATCH_UP_BYTES_MAX, CATCH_UP_MESSAGES_MAX, UNANSWERED_CALLS_MAX } from './limits.ts';
 
@@ -32,6 +33,8 @@ export class Peer implements PeerView {
   injectFrom: number | undefined;
   /** It is being brought up to date until it holds this; 0: it is not. */
   behindUntil = 0;
+  /** The snapshot on its way to it, which the log follows once it is installed. */
+  transfer: SnapshotSender | undefined;
   /** The first index that is not on its way, while it catches up. */
   nextIndex = 0;
   /** Refusals of calls before this one say nothing new. */
@@ -88,6 +91,18 @@ export class Peer implements PeerView {
       if (sent.bytes > 0) sinceMs = Math.min(sinceMs, sent.sentMs);
     }
     return bytes > IN_ORDER_BYTES_MAX && nowMs - Math.max(sinceMs, this.progressMs) < transitMs(bytes);
+  }
+
+  /** It holds what the snapshot on its way does, so that it goes on from there; at `nowMs` it said so. */
+  installed(nowMs: number): void {
+    const { index } = this.transfer!.snapshot;
+    this.transfer = undefined;
+    this.state = 'catching-up';
+    this.nextIndex = index + 1;
+    this.window = Math.min(this.window + 1, CATCH_UP_MESSAGES_MAX);
+    this.matchIndex = Math.max(this.matchIndex, index);
+    this.progressMs = nowMs;
+    if (index >= this.behindUntil) this.behindUntil = 0;
   }
 
   refused(call: number): void {

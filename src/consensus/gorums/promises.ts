@@ -46,6 +46,8 @@ export function gorumsPromises(): PromiseReader {
       case 'InstallSnapshotResponse':
         // There is no other answer to a leader of an earlier term, to whom the later term says that nothing was installed.
         return match(message.term, endOf(callsOf(to, from), message));
+      case 'SnapshotChunkResponse':
+        return message.installed ? match(message.term, message.index) : undefined;
       default:
         return undefined;
     }

@@ -98,7 +98,7 @@ describe('a heartbeat', () => {
     compact(server, 2);
     const output = server.pass(heartbeatMs);
     expect(roundsTo(output, 2)).toEqual([[2, 2, 0]]);
-    expect(output.messages.map(({ message }) => message.type)).not.toContain('InstallSnapshot');
+    expect(output.messages.map(({ message }) => message.type)).not.toContain('SnapshotChunk');
     const behind = established({ settings: { ...settings, entriesPerMessage: 1 } });
     const first = propose(behind, 1, LARGE);
     propose(behind, 1, LARGE);
@@ -126,7 +126,9 @@ describe('a heartbeat', () => {
     server.step(3, catchMeUp(3, 1));
     compact(server, 6);
     const { messages } = server.pass(heartbeatMs);
-    expect(messages.filter(({ to }) => to === 3).map(({ message }) => message.type)).toEqual(['InstallSnapshot']);
+    const types = messages.filter(({ to }) => to === 3).map(({ message }) => message.type);
+    // The second one answers for the round.
+    expect(types).toEqual(['SnapshotChunk', 'AppendEntries']);
   });
 });
 
@@ -394,9 +396,11 @@ describe('a follower that catches up', () => {
     server.engine.snapshotStored(3);
     const { messages } = server.step(3, { type: 'CatchMeUp', call: 9, follower: 3, nextIndex: 1 });
     expect(messages.find(({ to }) => to === 3)?.message).toMatchObject({
-      type: 'InstallSnapshot',
-      lastIncludedIndex: 3,
-      lastIncludedTerm: 1,
+      type: 'SnapshotChunk',
+      index: 3,
+      snapshotTerm: 1,
+      offset: 0,
+      total: 1,
       data: Uint8Array.of(9),
     });
   });

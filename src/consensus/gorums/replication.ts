@@ -1,9 +1,10 @@
 import type { NodeId, PeerStatus } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { recordsSize } from '../entryCodec.ts';
+import { SnapshotSender } from '../parts/snapshotChunks.ts';
 import { transitMs } from '../parts/transit.ts';
 import { PATIENCE_DOUBLINGS_MAX } from './limits.ts';
-import type { AppendEntries } from './messages.ts';
+import type { AppendEntries, SnapshotChunkResponse } from './messages.ts';
 import { Peer } from './peer.ts';
 import type { Reads } from './reads.ts';
 import { Rounds } from './rounds.ts';
@@ -79,6 +80,7 @@ export class Replication {
   }
 
   tick(): void {
+    for (const peer of this.peers.values()) peer.transfer?.tick(this.state.nowMs);
     const { oldestStartMs } = this.rounds;
     if (oldestStartMs !== undefined && this.state.nowMs - oldestStartMs > this.roundTimeoutMs) this.abandonRounds();
   }
@@ -104,7 +106,10 @@ export class Replication {
   /** Sends what is due. */
   pump(): void {
     const { state } = this;
-    for (const peer of this.peers.values()) this.bringUpToDate(peer);
+    for (const peer of this.peers.values()) {
+      this.bringUpToDate(peer);
+      this.sendChunks(peer);
+    }
     while (this.roundIsDue()) this.startRound();
     if (state.nowMs - this.lastRoundMs >= state.settings.heartbeatMs) this.startRound();
   }
@@ -163,6 +168,12 @@ export class Replication {
   /** Follows on what was sent, or where it would arrive before that, on what the peer is known to hold. */
   private sendHeartbeat(peer: Peer, call: number, end: number): void {
     const { log, nowMs } = this.state;
+    if (peer.transfer !== undefined) {
+      // Nothing is said of a log that the snapshot will replace, or it would ask for what is on its way.
+      peer.sent({ call, end: 0, sentMs: nowMs, bytes: 0, isCatchUp: false, overtakes: true });
+      this.state.out.send(peer.id, this.appendOf(call, 0, 0, NO_ENTRIES));
+      return;
+    }
     const { matchIndex } = peer;
     const overtakes = peer.state !== 'behind' && peer.isOvertaken(nowMs) && log.term(matchIndex) !== undefined;
     this.sendEntries(peer, call, overtakes ? matchIndex : end, NO_ENTRIES, { overtakes });
@@ -205,12 +216,12 @@ export class Replication {
     peer.beginCatchUp(call, from);
     this.sendCatchUp(peer, call);
     // What reaches the point from which the next round goes on makes the follower part of it.
-    if (peer.nextIndex >= this.nextIndex) peer.state = 'steady';
+    if (peer.nextIndex >= this.nextIndex && peer.transfer === undefined) peer.state = 'steady';
   }
 
   /** What follows what it agreed to, as far as rounds are; from there on they bring it the rest. */
   private bringUpToDate(peer: Peer): void {
-    while (peer.state === 'catching-up') {
+    while (peer.state === 'catching-up' && peer.transfer === undefined) {
       if (peer.nextIndex >= this.nextIndex) {
         peer.state = 'steady';
         // Only its answer to a round counts, and what waits for it should not wait for a heartbeat.
@@ -234,35 +245,58 @@ export class Replication {
     this.sendEntries(peer, call, from - 1, entries, { isCatchUp: true });
   }
 
+  /** Begins with the latest one, or goes on with what is on its way: it need not be the latest. */
   private sendSnapshot(peer: Peer, call: number): void {
     const { state } = this;
-    const snapshot = state.log.snapshot();
+    const snapshot = peer.transfer?.snapshot ?? state.log.snapshot();
     if (snapshot === undefined) {
       peer.state = 'behind';
       return;
     }
     peer.beginCatchUp(call, snapshot.index + 1);
-    const { index: end, data } = snapshot;
-    peer.sent({ call, end, sentMs: state.nowMs, bytes: data.length, isCatchUp: true, overtakes: false });
-    state.out.send(peer.id, {
-      type: 'InstallSnapshot',
-      call,
-      leader: state.id,
-      term: state.term,
-      lastIncludedIndex: snapshot.index,
-      lastIncludedTerm: snapshot.term,
-      configuration: snapshot.configuration,
-      data: snapshot.data,
-    });
+    peer.transfer ??= new SnapshotSender(snapshot, state.settings);
+    this.sendChunks(peer);
+    // No chunk answers a round.
+    this.sendHeartbeat(peer, call, 0);
+  }
+
+  private sendChunks({ id: to, transfer }: Peer): void {
+    if (transfer === undefined) return;
+    const { id: leader, term, nowMs, out } = this.state;
+    const { snapshot: whole } = transfer;
+    while (transfer.isDue(nowMs)) {
+      const call = this.state.nextCall();
+      out.send(to, { type: 'SnapshotChunk', call, leader, term, ...transfer.take(call, nowMs), whole });
+    }
+  }
+
+  /** A follower asks for what follows `nextIndex` - 1. What is on its way to it brings that, unless it shows to be there. */
+  askedFor(peer: Peer, nextIndex: number): void {
+    const { transfer } = peer;
+    if (transfer !== undefined && nextIndex <= transfer.snapshot.index) return;
+    peer.transfer = undefined;
+    peer.injectFrom = nextIndex;
+  }
+
+  chunkAnswered(peer: Peer, { call, index, received, installed }: SnapshotChunkResponse): void {
+    const { transfer } = peer;
+    if (transfer?.snapshot.index !== index) return;
+    if (installed) peer.installed(this.state.nowMs);
+    else transfer.answered(call, received, this.state.nowMs);
+  }
+
+  /** The answer to a unary call: the whole of a snapshot is there at once. */
+  snapshotInstalled(peer: Peer, call: number): void {
+    if (peer.transfer?.didSend(call)) peer.installed(this.state.nowMs);
   }
 
   peerStatus(): PeerStatus[] {
     const { nowMs } = this.state;
-    return [...this.peers.values()].map(({ id, matchIndex, state, heardMs }) => ({
+    return [...this.peers.values()].map(({ id, matchIndex, state, transfer, heardMs }) => ({
       id,
       matchIndex,
       nextIndex: state === 'steady' ? this.nextIndex : matchIndex + 1,
-      state,
+      state: transfer === undefined ? state : 'snapshot',
       lastHeardMs: heardMs < 0 ? -1 : nowMs - heardMs,
     }));
   }

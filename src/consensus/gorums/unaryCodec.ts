@@ -1,12 +1,12 @@
 import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
 import { varintSize, writeVarint } from '../../bytes/varint.ts';
-import type { NodeId } from '../contract.ts';
+import type { NodeId, Snapshot } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { decodeRecord, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
 import { messageIn, numberOf, putNumber } from '../parts/numberedCodec.ts';
 import type { UnaryCalls, UnaryRequest } from '../unaryCalls.ts';
 import { LAYOUTS, SNAPSHOT_BODY } from './codec.ts';
-import type { AppendEntries, GorumsMessage, InstallSnapshot } from './messages.ts';
+import type { AppendEntries, GorumsMessage, InstallSnapshot, SnapshotChunk } from './messages.ts';
 
 /**
  * The unary calls of the `gorums.Raft` service (proto/gorums.proto) and the engine's messages, turned into each other.
@@ -78,7 +78,18 @@ function withSnapshot(message: InstallSnapshot): Uint8Array {
   return bytes;
 }
 
-/** The unary call that carries `message`; undefined where there is none: TimeoutNow and the responses. */
+/** The first chunk of a snapshot as a call stands for all of it. */
+function installing(
+  { call, leader, term }: SnapshotChunk,
+  { index: lastIncludedIndex, term: lastIncludedTerm, configuration, data }: Snapshot,
+): UnaryRequest<GorumsMethod> {
+  const place = { lastIncludedIndex, lastIncludedTerm };
+  const type = 'InstallSnapshot';
+  const bytes = withSnapshot({ type, call, leader, term, ...place, configuration, data });
+  return { method: type, bytes, isAlone: true };
+}
+
+/** The unary call that carries `message`; undefined where there is none: TimeoutNow, the chunks of a snapshot after the first, and the responses. */
 export function encodeRequest(message: GorumsMessage): UnaryRequest<GorumsMethod> | undefined {
   switch (message.type) {
     case 'RequestVote':
@@ -87,7 +98,9 @@ export function encodeRequest(message: GorumsMessage): UnaryRequest<GorumsMethod
     case 'AppendEntries':
       return { method: message.type, bytes: withEntries(message) };
     case 'InstallSnapshot':
-      return { method: message.type, bytes: withSnapshot(message) };
+      return { method: message.type, bytes: withSnapshot(message), isAlone: true };
+    case 'SnapshotChunk':
+      return message.offset === 0 && message.whole !== undefined ? installing(message, message.whole) : undefined;
     default:
       return undefined;
   }

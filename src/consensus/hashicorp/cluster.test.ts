@@ -15,6 +15,7 @@ const SETTINGS = {
   batch: true,
   checkQuorum: true,
   maxMessageBytes: 64,
+  snapshotChunkBytes: 64,
 };
 
 /** Mulberry32: small, seeded, good enough to choose disturbances. */

@@ -1,9 +1,10 @@
 import type { EffectiveSettings, EngineInit, NodeId, Refusal } from '../contract.ts';
 import { CoreEngine } from '../parts/coreEngine.ts';
+import { chunkFault } from '../parts/snapshotChunks.ts';
 import { TERM_MAX } from '../parts/termGuard.ts';
 import { refused } from '../parts/untrusted.ts';
 import { Election } from './election.ts';
-import { appendFault, chunkFault, FollowerLog } from './follower.ts';
+import { appendFault, FollowerLog } from './follower.ts';
 import { Leader } from './leader.ts';
 import type { AppendRequest, HashicorpMessage, Heartbeat, SnapshotChunk, TimeoutNow } from './messages.ts';
 import { ServerState } from './state.ts';
@@ -38,7 +39,7 @@ export class HashicorpEngine extends CoreEngine<HashicorpMessage, ServerState, L
     switch (message.type) {
       case 'append':
       case 'snapshot': {
-        const fault = message.type === 'append' ? appendFault(message) : chunkFault(message);
+        const fault = message.type === 'append' ? appendFault(message) : chunkFault(message, message.term);
         return fault === undefined ? this.fromLeader(from, message) : refused(fault);
       }
       case 'heartbeat':
@@ -91,7 +92,7 @@ export class HashicorpEngine extends CoreEngine<HashicorpMessage, ServerState, L
       leaderLeaseMs: checkQuorum ? limits.leaseMs : 0,
       commitTimeoutMs: limits.commitTimeoutMs,
       diskStallMs: limits.diskStallMs,
-      snapshotChunkBytes: limits.snapshotChunkBytes,
+      snapshotChunkBytes: settings.snapshotChunkBytes,
     };
   }
 

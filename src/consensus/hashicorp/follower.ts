@@ -1,8 +1,8 @@
 import type { EngineInit, NodeId, Refusal } from '../contract.ts';
-import { contradiction, entriesFault, snapshotFault } from '../parts/untrusted.ts';
+import { ChunkIntake } from '../parts/chunkIntake.ts';
+import { contradiction, entriesFault } from '../parts/untrusted.ts';
 import { changeFault } from './membership.ts';
 import type { AppendRequest, SnapshotChunk, SnapshotReply } from './messages.ts';
-import { SnapshotReceiver } from './snapshotReceiver.ts';
 import type { ServerState } from './state.ts';
 
 interface Acknowledgement {
@@ -15,14 +15,13 @@ interface Acknowledgement {
 /** What a server does with the log that its leader sends. The caller has settled whose term is the newer one. */
 export class FollowerLog {
   private readonly state: ServerState;
-  private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
-  private readonly receiver = new SnapshotReceiver();
+  private readonly intake: ChunkIntake;
   /** One acknowledgement a turn stands for all appends of the turn. */
   private acknowledgement: Acknowledgement | undefined;
 
   constructor(state: ServerState, snapshotDataFault: EngineInit['snapshotDataFault']) {
     this.state = state;
-    this.snapshotDataFault = snapshotDataFault;
+    this.intake = new ChunkIntake(state, snapshotDataFault);
   }
 
   /** AppendEntries (Raft figure 2, receiver's steps 2 to 5). `appendFault` finds nothing wrong with the request. */
@@ -43,6 +42,7 @@ export class FollowerLog {
       state.append(added);
     }
     state.commitTo(Math.min(request.commit, lastNew));
+    this.intake.committed();
     this.acknowledge(from, seq, lastNew);
     return contradicts;
   }
@@ -53,27 +53,15 @@ export class FollowerLog {
    */
   snapshot(from: NodeId, chunk: SnapshotChunk): string | undefined {
     const { state } = this;
-    const { seq, index, snapshotTerm, total } = chunk;
-    const answer = (received: number, installed: boolean): SnapshotReply => {
-      return { type: 'snapshot-reply', term: state.term, seq, index, received, installed };
-    };
-    if (index <= state.commitIndex || state.log.term(index) === snapshotTerm) {
-      // All of it is in the log already (figure 13, step 6): nothing is discarded.
-      this.receiver.abandon();
-      state.commitTo(index);
-      state.out.sendAfterPersist(from, answer(total, true));
-      return undefined;
-    }
-    const snapshot = this.receiver.add(from, chunk);
-    if (snapshot === undefined) {
-      state.reply(from, answer(this.receiver.received(from, chunk), false));
-      return undefined;
-    }
-    const unreadable = this.snapshotDataFault(snapshot.data);
-    if (unreadable !== undefined) return `the leader's snapshot of index ${index}: ${unreadable}`;
-    state.install(snapshot);
-    this.acknowledgement = undefined;
-    state.out.sendAfterPersist(from, answer(total, true));
+    const { seq, index } = chunk;
+    const outcome = this.intake.take(from, chunk.term, chunk);
+    if (typeof outcome === 'string') return outcome;
+    const { received, installed, replacesLog } = outcome;
+    const answer: SnapshotReply = { type: 'snapshot-reply', term: state.term, seq, index, received, installed };
+    // What was taken in this turn is gone.
+    if (replacesLog) this.acknowledgement = undefined;
+    if (installed) state.out.sendAfterPersist(from, answer);
+    else state.reply(from, answer);
     return undefined;
   }
 
@@ -132,18 +120,4 @@ export class FollowerLog {
 /** What is wrong with an append; undefined where it is one that a correct leader sends. */
 export function appendFault({ prevIndex, prevTerm, entries, term }: AppendRequest): string | undefined {
   return entriesFault(prevIndex, prevTerm, entries, term, changeFault);
-}
-
-/** As `appendFault`, but for what the data say. */
-export function chunkFault({
-  index,
-  snapshotTerm,
-  configuration,
-  term,
-  offset,
-  total,
-  data,
-}: SnapshotChunk): string | undefined {
-  if (offset + data.length > total) return `${data.length} bytes at ${offset} of a snapshot of ${total} bytes`;
-  return snapshotFault({ index, term: snapshotTerm, configuration }, term);
 }

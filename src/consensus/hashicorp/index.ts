@@ -1,8 +1,9 @@
 import type { EngineKind } from '../contract.ts';
 import { type EngineEntry, subjects } from '../engineEntry.ts';
+import { placeOf } from '../parts/snapshotChunks.ts';
 import { hashicorpCodec } from './codec.ts';
 import { HashicorpEngine } from './engine.ts';
-import type { HashicorpMessage } from './messages.ts';
+import type { HashicorpMessage, SnapshotChunk } from './messages.ts';
 import { hashicorpPromises } from './promises.ts';
 
 export type { HashicorpMessage } from './messages.ts';
@@ -26,5 +27,7 @@ export const engine: EngineEntry = {
     'vote-response': ['vote-reply'],
   }),
   takeOverType: 'timeout-now',
+  chunkPlace: (message) =>
+    (message as HashicorpMessage).type === 'snapshot' ? placeOf(message as SnapshotChunk) : undefined,
   promises: hashicorpPromises,
 };

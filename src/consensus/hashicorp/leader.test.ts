@@ -270,7 +270,7 @@ describe('snapshot to a follower behind the compaction point (Raft §7)', () => 
     return server;
   }
 
-  it('goes in chunks, one at a time, and heartbeats pass between them', () => {
+  it('goes in chunks, one until the first answer, and heartbeats pass between them', () => {
     const server = compacted();
     expect(server.engine.status().peers[0]?.state).toBe('snapshot');
     const beat = server.wait(10);
@@ -278,7 +278,10 @@ describe('snapshot to a follower behind the compaction point (Raft §7)', () => 
     expect(sent(beat, 'snapshot', 2)).toEqual([]);
     const received = { type: 'snapshot-reply', term: 2, index: 4, installed: false } as const;
     const output = server.receive(2, { ...received, seq: 2, received: 1000 });
-    expect(sent(output, 'snapshot', 2)).toMatchObject([{ offset: 1000, total: 2500, index: 4 }]);
+    expect(sent(output, 'snapshot', 2)).toMatchObject([
+      { offset: 1000, total: 2500, index: 4 },
+      { offset: 2000, total: 2500, index: 4 },
+    ]);
     expect(sent(output, 'snapshot', 2)[0]?.data).toHaveLength(1000);
     server.receive(2, { ...received, seq: 3, received: 2000 });
     const last = server.receive(2, { ...received, seq: 4, received: 2500, installed: true });

@@ -14,8 +14,6 @@ export const PIPELINE_BYTES_MAX = 8 * 1024 * 1024;
 export const BURST_MESSAGES_MAX = 32;
 /** The first wait after an append failed, ms; it doubles with every further failure up to an election timeout. */
 export const FAILURE_WAIT_MS = 10;
-/** Bytes of a snapshot in one message: small, so that heartbeats pass between two of them. */
-const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
 /**
  * A leader whose own disk has not finished a write for this many election timeouts steps down, however healthy its
  * heartbeats are; and a server whose disk stalls that long does not ask for votes.
@@ -47,6 +45,5 @@ export function limitsOf(settings: EngineSettings) {
     catchUpEntries: entriesPerMessage * Math.max(1, settings.catchUpMultiplier),
     /** Of entries in one append. */
     messageBytes: Math.min(APPEND_BYTES_MAX, maxMessageBytes),
-    snapshotChunkBytes: Math.max(1, Math.min(SNAPSHOT_CHUNK_BYTES, maxMessageBytes)),
   };
 }

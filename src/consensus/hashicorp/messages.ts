@@ -1,5 +1,5 @@
-import type { Configuration } from '../contract.ts';
 import type { Entry } from '../entry.ts';
+import type { Chunk } from '../parts/snapshotChunks.ts';
 
 /**
  * What servers of this engine say to each other. Indexes and terms are as in Raft figure 2; the sender's id travels
@@ -72,17 +72,11 @@ export interface TimeoutNow {
   readonly term: number;
 }
 
-/** `data` is the part at `offset` of a snapshot of `total` bytes as of `index` (Raft §7). */
-export interface SnapshotChunk {
+/** A part of a snapshot (Raft §7). */
+export interface SnapshotChunk extends Chunk {
   readonly type: 'snapshot';
   readonly term: number;
   readonly seq: number;
-  readonly index: number;
-  readonly snapshotTerm: number;
-  readonly configuration: Configuration;
-  readonly offset: number;
-  readonly total: number;
-  readonly data: Uint8Array;
 }
 
 /** The follower has `received` bytes; `installed`: it holds durably everything up to `index`. */

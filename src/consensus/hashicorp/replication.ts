@@ -1,5 +1,6 @@
-import type { NodeId, Snapshot } from '../contract.ts';
+import type { NodeId } from '../contract.ts';
 import { recordsSize } from '../entryCodec.ts';
+import { SnapshotSender } from '../parts/snapshotChunks.ts';
 import { transitMs } from '../parts/transit.ts';
 import type { HeartbeatRounds } from './heartbeatRounds.ts';
 import { BURST_MESSAGES_MAX, FAILURE_WAIT_MS, PIPELINE_BYTES_MAX, PIPELINE_MESSAGES_MAX } from './limits.ts';
@@ -15,15 +16,6 @@ interface Inflight {
   readonly sentMs: number;
   /** The latest round of heartbeats when it was sent. */
   readonly round: number;
-}
-
-interface SnapshotTransfer {
-  readonly snapshot: Snapshot;
-  /** Bytes that the follower said it has. */
-  received: number;
-  /** The chunk under way, or 0. */
-  seq: number;
-  sentMs: number;
 }
 
 /**
@@ -46,7 +38,7 @@ export class Replicator {
   private burst = BURST_MESSAGES_MAX;
   private inflight: Inflight[] = [];
   private inflightBytes = 0;
-  private transfer: SnapshotTransfer | undefined;
+  private transfer: SnapshotSender | undefined;
   private failures = 0;
   private retryAtMs = 0;
   /** When an append was last answered, ms. */
@@ -90,7 +82,7 @@ export class Replicator {
    * `unreachable`: nothing is answered.
    */
   get state(): string {
-    if (this.failures === 0) return this.mode;
+    if (this.failures === 0 && (this.transfer?.failures ?? 0) === 0) return this.mode;
     return this.silent ? 'unreachable' : 'stuck';
   }
 
@@ -102,9 +94,12 @@ export class Replicator {
   /** Sends whatever may go now; with `tellCommit`, a commit index that is news goes at once instead of within a commit timeout. */
   pump(tellCommit = false): void {
     const { nowMs, log } = this.leader;
+    if (this.mode === 'snapshot') {
+      this.pumpSnapshot();
+      return;
+    }
     if (nowMs < this.retryAtMs) return;
-    if (this.mode === 'snapshot') this.pumpSnapshot();
-    else if (this.mode === 'probe') {
+    if (this.mode === 'probe') {
       if (this.inflight.length === 0) this.sendAppend();
     } else {
       while (this.burst > 0 && this.mode === 'pipeline' && this.next <= log.lastIndex && this.windowOpen()) {
@@ -121,10 +116,7 @@ export class Replicator {
     const deadline = this.leader.nowMs - this.leader.limits.responseTimeoutMs;
     const oldest = this.inflight[0];
     if (oldest !== undefined && Math.max(oldest.sentMs, this.progressMs) <= deadline && this.mayBeLost) this.failed();
-    else if (this.transfer !== undefined && this.transfer.seq !== 0 && this.transfer.sentMs <= deadline) {
-      this.transfer.seq = 0;
-      this.backOff();
-    }
+    this.transfer?.tick(this.leader.nowMs);
   }
 
   /** Returns whether `matchIndex` moved. */
@@ -145,6 +137,7 @@ export class Replicator {
     const wasSilent = this.silent;
     this.heard();
     if (wasSilent && this.failures > 0) this.retryAtMs = 0;
+    if (wasSilent) this.transfer?.resume(this.leader.nowMs);
     const oldest = this.inflight[0];
     if (round > this.matchedInRound && lastIndex < this.match && this.mode !== 'snapshot') {
       this.match = lastIndex;
@@ -161,12 +154,10 @@ export class Replicator {
     this.heard();
     const transfer = this.transfer;
     if (transfer === undefined || reply.index !== transfer.snapshot.index) return false;
-    // That it is installed stays true however late it is said; how far the chunks are does not.
-    if (!reply.installed && reply.seq !== transfer.seq) return false;
     this.failures = 0;
-    transfer.seq = 0;
+    // That it is installed stays true however late it is said.
     if (!reply.installed) {
-      transfer.received = Math.min(reply.received, transfer.snapshot.data.length);
+      transfer.answered(reply.seq, reply.received, this.leader.nowMs);
       return false;
     }
     this.transfer = undefined;
@@ -312,30 +303,17 @@ export class Replicator {
       return;
     }
     this.mode = 'snapshot';
-    this.transfer = { snapshot, received: 0, seq: 0, sentMs: 0 };
+    this.transfer = new SnapshotSender(snapshot, this.leader.settings);
     this.fallBehind();
     this.pumpSnapshot();
   }
 
-  /** One chunk at a time: between two of them heartbeats and other followers' appends pass. */
   private pumpSnapshot(): void {
     const transfer = this.transfer!;
-    if (transfer.seq !== 0) return;
-    const { limits, nowMs, term, out } = this.leader;
-    const { snapshot, received } = transfer;
-    this.seq++;
-    transfer.seq = this.seq;
-    transfer.sentMs = nowMs;
-    out.send(this.peer, {
-      type: 'snapshot',
-      term,
-      seq: this.seq,
-      index: snapshot.index,
-      snapshotTerm: snapshot.term,
-      configuration: snapshot.configuration,
-      offset: received,
-      total: snapshot.data.length,
-      data: snapshot.data.subarray(received, received + limits.snapshotChunkBytes),
-    });
+    const { nowMs, term, out } = this.leader;
+    while (transfer.isDue(nowMs)) {
+      this.seq++;
+      out.send(this.peer, { type: 'snapshot', term, seq: this.seq, ...transfer.take(this.seq, nowMs) });
+    }
   }
 }

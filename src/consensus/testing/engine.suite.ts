@@ -11,6 +11,7 @@ import { describeKnobs } from './knobs.suite.ts';
 import { describeLargeEntries } from './largeEntries.suite.ts';
 import { describeLostQuorum } from './lostQuorum.suite.ts';
 import { describeMembershipContract } from './membership.suite.ts';
+import { describeSnapshotChunks } from './snapshotChunks.suite.ts';
 import { describeSuffix } from './suffix.suite.ts';
 import { describeTerms } from './terms.suite.ts';
 import { describeUntrusted } from './untrusted.suite.ts';
@@ -22,7 +23,7 @@ import { describeVotes } from './votes.suite.ts';
 export function describeEngineContract<M>(
   kind: EngineKind<M>,
   forgery: Forgery<M>,
-  { takeOverType, injects }: EngineEntry,
+  { takeOverType, injects, chunkPlace }: EngineEntry,
 ): void {
   describeAdmission(kind);
   describeEvents(kind, injects);
@@ -35,6 +36,7 @@ export function describeEngineContract<M>(
   describeTerms(kind, forgery);
   describeUntrusted(kind, forgery);
   describeVotes(kind, forgery);
+  if (chunkPlace !== undefined) describeSnapshotChunks(kind, chunkPlace);
   describeMembershipContract(kind, (message) => messageType(message) === takeOverType);
 
   describe(`${kind.name}: the engine contract`, () => {

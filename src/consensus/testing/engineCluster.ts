@@ -25,6 +25,7 @@ export const TEST_SETTINGS: EngineSettings = {
   batch: true,
   checkQuorum: false,
   maxMessageBytes: 1 << 20,
+  snapshotChunkBytes: 1 << 18,
 };
 
 type Outcomes<M> = Pick<Output<M>, 'accepted' | 'rejected' | 'reads' | 'requests'> & {

@@ -223,6 +223,7 @@ const TWO_OF_EACH: Readonly<{ [N in keyof EngineSettings]: readonly EngineSettin
   checkQuorum: [true, false],
   catchUpMultiplier: [100, 300],
   maxMessageBytes: [300, 3000],
+  snapshotChunkBytes: [300, 3000],
 };
 
 /** What a message is beside its entries. */

@@ -143,6 +143,8 @@ export class UnaryClient<M> {
   /** Who answers; undefined where that is one of the original's servers. */
   private claim: Introduction | undefined;
   private waiting: M[] = [];
+  /** Methods of which one call at a time is on its way, where one is. */
+  private readonly alone = new Set<string>();
   private reported = '';
 
   constructor(options: UnaryClientOptions<M>) {
@@ -209,7 +211,8 @@ export class UnaryClient<M> {
   private call(message: M): void {
     const { calls } = this.options;
     const request = calls.encodeRequest(message);
-    if (request === undefined) return;
+    if (request === undefined || this.alone.has(request.method)) return;
+    if (request.isAlone) this.alone.add(request.method);
     const { path, requestSerialize, responseDeserialize } = this.service[request.method]!;
     const deadline = Date.now() + CALL_DEADLINE_MS;
     const { claim } = this;
@@ -220,6 +223,7 @@ export class UnaryClient<M> {
       asBuffer(request.bytes),
       { deadline },
       (error, bytes) => {
+        if (request.isAlone) this.alone.delete(request.method);
         // Behind a new connection there may be another server.
         if (error?.code === status.UNAVAILABLE) this.state = 'unknown';
         if (error !== null || bytes === undefined) return;

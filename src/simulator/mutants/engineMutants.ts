@@ -7,6 +7,7 @@ import {
   type Refusal,
   Role,
 } from '../../consensus/contract.ts';
+import type { EngineEntry } from '../../consensus/engineEntry.ts';
 import { DelegatingEngine } from '../delegates.ts';
 import type { MessageTools } from './messageTools.ts';
 
@@ -127,5 +128,49 @@ export class AppliesUncommitted extends DelegatingEngine<unknown> {
 
   override applied(): void {
     this.inner.applied(Math.min(this.delivered, this.inner.status().commitIndex));
+  }
+}
+
+/** Takes a chunk of an older snapshot for one of that which it has begun with. */
+export class TakesOlderChunks extends DelegatingEngine<unknown> {
+  private readonly tools: MessageTools;
+  private readonly chunkPlace: NonNullable<EngineEntry['chunkPlace']>;
+  private readonly latest = new Map<NodeId, { readonly index: number; readonly message: unknown }>();
+
+  constructor(inner: Engine<unknown>, tools: MessageTools, { chunkPlace }: EngineEntry) {
+    super(inner);
+    this.tools = tools;
+    this.chunkPlace = chunkPlace!;
+  }
+
+  override receive(from: NodeId, message: unknown): Refusal | undefined {
+    const place = this.chunkPlace(message);
+    if (place === undefined) return this.inner.receive(from, message);
+    const latest = this.latest.get(from);
+    if (latest !== undefined && place.index < latest.index) {
+      return this.inner.receive(from, this.tools.asChunkOf(message, latest.message));
+    }
+    this.latest.set(from, { index: place.index, message });
+    return this.inner.receive(from, message);
+  }
+}
+
+/** Keeps what its log held after the last entry of a snapshot that takes the place of it. */
+export class KeepsSuffixes extends DelegatingEngine<unknown> {
+  private readonly log: LogReader;
+
+  constructor(inner: Engine<unknown>, { log }: EngineInit) {
+    super(inner);
+    this.log = log;
+  }
+
+  override drain(): Output<unknown> {
+    const output = this.inner.drain();
+    const { persist } = output;
+    const after = (persist?.snapshot?.index ?? Number.POSITIVE_INFINITY) + 1;
+    if (persist === undefined || persist.entries.length > 0 || after > this.log.lastIndex) return output;
+    if (after < this.log.firstIndex) return output;
+    const entries = this.log.entries(after, this.log.lastIndex, Number.MAX_SAFE_INTEGER);
+    return { ...output, persist: { ...persist, entries } };
   }
 }

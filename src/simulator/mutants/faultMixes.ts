@@ -138,6 +138,24 @@ export function takesSnapshotsSlowly(plan: Plan): Plan {
   return { ...plan, snapshotEveryEntries: 6, snapshotBytesPerTurn: 4 };
 }
 
+/** Snapshots go in many chunks, over a network that brings some of them late and twice, to servers that come and go. */
+export function sendsSnapshotsSlowly(plan: Plan): Plan {
+  return {
+    ...plan,
+    settings: { ...plan.settings, snapshotChunkBytes: 24 },
+    snapshotEveryEntries: 4,
+    snapshotBytesPerTurn: 1 << 20,
+    trailingEntries: 0,
+    network: { ...plan.network, reorders: true, duplicateChance: 0.3, tailChance: 0.2, tailMeanUs: 500_000 },
+    strikes: new Map([...plan.strikes, ['partition', 2_000_000], ['crash', 2_000_000]]),
+  };
+}
+
+/** Leaders are cut off while they take what nobody else gets, and the others cut their logs meanwhile. */
+export function leadersCutOffLong(plan: Plan): Plan {
+  return { ...leadersCutOff(plan), snapshotEveryEntries: 5, snapshotBytesPerTurn: 1 << 20, trailingEntries: 0 };
+}
+
 /** Servers come back without the end of what was durable. */
 export function losesTails(plan: Plan): Plan {
   return { ...plan, strikes: new Map([...plan.strikes, ['lost tail', 2_000_000]]) };

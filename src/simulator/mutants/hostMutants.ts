@@ -2,8 +2,9 @@ import type { HardState, PersistBatch, Snapshot } from '../../consensus/contract
 import { Entry } from '../../consensus/entry.ts';
 import type { ApplyResult, Restoring, SnapshotSource } from '../../server/host/stateMachine.ts';
 import { KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
+import { SessionTable } from '../../server/stateMachine/sessionTable.ts';
 import type { Disk, DiskOperation, LogStore, LogStoreListener, PromisedArea } from '../../server/storage/contract.ts';
-import { PIECE_PREFIX, PROMISED_KEY } from '../../server/storage/keys.ts';
+import { CHUNK_PREFIX, PIECE_PREFIX, PROMISED_KEY, SNAPSHOT_PREFIX } from '../../server/storage/keys.ts';
 import { CommandType, decodeCommand, encodeCommand } from '../../wire/command.ts';
 import { DelegatingStore } from '../delegates.ts';
 
@@ -79,6 +80,30 @@ export function writesPiecesLast(disk: Disk): Disk {
   };
 }
 
+/** Puts a snapshot where it belongs only once the log was cut that it takes the place of. */
+export function cutsLogsFirst(disk: Disk): Disk {
+  let held: readonly DiskOperation[] = [];
+  const isSnapshot = ({ key, value }: DiskOperation) => value !== null && key.startsWith(SNAPSHOT_PREFIX);
+  const cuts = ({ key, value }: DiskOperation) => value === null && key.startsWith(CHUNK_PREFIX);
+  return {
+    get: (key) => held.find((operation) => operation.key === key)?.value ?? disk.get(key),
+    keys: (prefix) => disk.keys(prefix),
+    write: (operations, sync, done) => {
+      const isCut = operations.some(cuts);
+      disk.write(
+        operations.filter((each) => !isSnapshot(each)),
+        sync,
+        done,
+      );
+      held = [...held, ...operations.filter(isSnapshot)];
+      if (!isCut || held.length === 0) return;
+      disk.write(held, false, () => {});
+      held = [];
+    },
+    close: () => disk.close(),
+  };
+}
+
 /** Knows nothing of a promised area. */
 export function hidesStoreId(disk: Disk): Disk {
   return {
@@ -140,6 +165,24 @@ export class ForeseesNothing extends KeyValueStore {
 export class ForeseesTooMuch extends KeyValueStore {
   override foresee(command: Uint8Array, appliedIndex: number): ApplyResult | 'undecided' | undefined {
     return super.foresee(command, appliedIndex, true);
+  }
+}
+
+/** Its snapshots say nothing of who writes. */
+export class LeavesSessionsOut extends KeyValueStore {
+  override openSnapshot(): SnapshotSource {
+    const inside = this as unknown as { sessions: SessionTable };
+    const { sessions } = inside;
+    inside.sessions = new SessionTable(sessions.limits);
+    const data = this.snapshot();
+    inside.sessions = sessions;
+    let position = 0;
+    const read = (into: Uint8Array, at: number, end: number) => {
+      into.set(data.subarray(position, position + end - at), at);
+      position += end - at;
+      return end;
+    };
+    return { size: data.length, read, close: () => {} };
   }
 }
 

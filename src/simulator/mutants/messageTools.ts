@@ -2,6 +2,7 @@ import type { NodeId } from '../../consensus/contract.ts';
 import { Message, MessageType } from '../../consensus/etcd/messages.ts';
 import type { AppendEntries, GorumsMessage } from '../../consensus/gorums/messages.ts';
 import type { AppendRequest, HashicorpMessage } from '../../consensus/hashicorp/messages.ts';
+import type { Chunk } from '../../consensus/parts/snapshotChunks.ts';
 
 /** What mutants need to know of an engine's messages. Each function answers undefined where the message is of another kind. */
 export interface MessageTools {
@@ -19,6 +20,8 @@ export interface MessageTools {
   withMatchingPrevious(message: unknown, termAt: (index: number) => number | undefined): unknown;
   /** The append request, claiming that everything it carries is committed. */
   withAllCommitted(message: unknown): unknown;
+  /** A chunk of a snapshot, claiming that it is of the one that chunk `of` is of. */
+  asChunkOf(message: unknown, of: unknown): unknown;
 }
 
 const VOTES: ReadonlySet<string> = new Set(['RequestVote', 'RequestVoteResponse', 'vote', 'vote-reply']);
@@ -46,6 +49,7 @@ const gorums: MessageTools = {
     if (request.type !== 'AppendEntries') return undefined;
     return { ...request, commitIndex: request.prevLogIndex + request.entries.length } satisfies AppendEntries;
   },
+  asChunkOf: asChunk,
 };
 
 const hashicorp: MessageTools = {
@@ -73,6 +77,7 @@ const hashicorp: MessageTools = {
     if (request.type !== 'append') return undefined;
     return { ...request, commit: request.prevIndex + request.entries.length } satisfies AppendRequest;
   },
+  asChunkOf: asChunk,
 };
 
 const etcd: MessageTools = {
@@ -104,7 +109,22 @@ const etcd: MessageTools = {
     if (request.type !== MessageType.Append) return undefined;
     return changed(request, { commit: request.index + request.entries.length });
   },
+  asChunkOf: (message, of) => {
+    const { snapshot, chunk } = message as Message;
+    const { snapshot: other, chunk: place } = of as Message;
+    const data = snapshot!.data;
+    return changed(message as Message, {
+      snapshot: { ...other!, data },
+      chunk: { ...chunk!, total: place!.total },
+    });
+  },
 };
+
+/** Of engines whose messages of chunks are chunks. */
+function asChunk(message: unknown, of: unknown): unknown {
+  const { index, snapshotTerm, configuration, total } = of as Chunk;
+  return { ...(message as Chunk), index, snapshotTerm, configuration, total };
+}
 
 function changed(message: Message, changes: Partial<Message>): Message {
   return Object.assign(new Message(message.type, message.to), message, changes);

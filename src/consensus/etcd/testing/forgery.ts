@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { ChangeType } from '../../contract.ts';
+import { ChangeType, type Snapshot } from '../../contract.ts';
 import type { ForgedAppend, Forgery, Parts } from '../../testing/forgery.ts';
 import { changeEntry } from '../membership.ts';
 import { isForPeers, Message, MessageType, voteResponseType } from '../messages.ts';
@@ -12,9 +12,21 @@ function appendOf({ term, prevIndex: index, prevTerm: logTerm, commit, entries }
   return message(MessageType.Append, { term, index, logTerm, commit, entries });
 }
 
+function chunkOf(seq: number, term: number, snapshot: Snapshot, offset: number, end: number): Message {
+  const data = snapshot.data.subarray(offset, end);
+  const chunk = { seq, offset, total: snapshot.data.length };
+  return message(MessageType.SnapshotChunk, { term, snapshot: { ...snapshot, data }, chunk });
+}
+
+/** Of a type that carries no entries and no snapshot. */
+function answering(type: MessageType, of: Partial<Message>): Message {
+  const chunk = { seq: of.commit!, offset: of.logTerm!, total: of.rejectHint! };
+  return message(type, type === MessageType.SnapshotChunkResp ? { ...of, chunk } : of);
+}
+
 function any(_from: number, { number, flag, append, snapshot }: Parts): fc.Arbitrary<Message> {
   const plain = Object.values(MessageType).filter(
-    (type) => isForPeers(type) && type !== MessageType.Append && type !== MessageType.Snapshot,
+    (type) => isForPeers(type) && type !== MessageType.Append && type !== MessageType.SnapshotChunk,
   );
   const numbers = {
     term: number,
@@ -30,12 +42,14 @@ function any(_from: number, { number, flag, append, snapshot }: Parts): fc.Arbit
   return fc.oneof(
     {
       weight: 4,
-      arbitrary: fc.tuple(fc.constantFrom(...plain), fc.record(numbers)).map(([type, of]) => message(type, of)),
+      arbitrary: fc.tuple(fc.constantFrom(...plain), fc.record(numbers)).map(([type, of]) => answering(type, of)),
     },
     { weight: 2, arbitrary: append.map(appendOf) },
     {
       weight: 1,
-      arbitrary: fc.tuple(number, snapshot).map(([term, of]) => message(MessageType.Snapshot, { term, snapshot: of })),
+      arbitrary: fc
+        .tuple(number, number, snapshot, fc.nat(3), fc.nat(12))
+        .map(([seq, term, of, offset, end]) => chunkOf(seq, term, of, Math.min(offset, of.data.length), end)),
     },
   );
 }
@@ -54,7 +68,7 @@ export const etcdForgery: Forgery<Message> = {
     type === MessageType.VoteResp || type === MessageType.PreVoteResp ? !reject : undefined,
   takeOver: (_from, term) => message(MessageType.TimeoutNow, { term }),
   append: (_from, of) => appendOf(of),
-  snapshot: (_from, term, snapshot) => message(MessageType.Snapshot, { term, snapshot }),
+  snapshot: (_from, term, snapshot) => chunkOf(1, term, snapshot, 0, snapshot.data.length),
   change: (id) => changeEntry({ type: ChangeType.AddVoter, id }).data,
   any,
 };

@@ -1,18 +1,26 @@
 import fc from 'fast-check';
-import { ChangeType, type NodeId } from '../../contract.ts';
+import { ChangeType, type NodeId, type Snapshot } from '../../contract.ts';
 import type { ForgedAppend, Forgery, Parts } from '../../testing/forgery.ts';
 import { encodeChange } from '../membership.ts';
-import type { GorumsMessage, InstallSnapshot } from '../messages.ts';
+import type { GorumsMessage, InstallSnapshot, SnapshotChunk } from '../messages.ts';
 
 function appendOf(leader: NodeId, call: number, of: ForgedAppend): GorumsMessage {
   const { term, prevIndex: prevLogIndex, prevTerm: prevLogTerm, commit: commitIndex, entries } = of;
   return { type: 'AppendEntries', call, leader, term, prevLogIndex, prevLogTerm, commitIndex, entries };
 }
 
-function snapshotOf(leader: NodeId, call: number, term: number, snapshot: Parameters<Forgery<never>['snapshot']>[2]) {
+function snapshotOf(leader: NodeId, call: number, term: number, snapshot: Snapshot) {
   const { index: lastIncludedIndex, term: lastIncludedTerm, configuration, data } = snapshot;
   const message = { call, leader, term, lastIncludedIndex, lastIncludedTerm, configuration, data };
   return { type: 'InstallSnapshot', ...message } satisfies InstallSnapshot;
+}
+
+function chunkOf(leader: NodeId, call: number, term: number, snapshot: Snapshot, offset: number, end: number) {
+  const { index, term: snapshotTerm, configuration, data } = snapshot;
+  const at = Math.min(offset, data.length);
+  const part = { offset: at, total: data.length, data: data.subarray(at, end) };
+  const message = { call, leader, term, index, snapshotTerm, configuration, ...part };
+  return { type: 'SnapshotChunk', ...message } satisfies SnapshotChunk;
 }
 
 function any(from: NodeId, { number, flag, append, snapshot }: Parts): fc.Arbitrary<GorumsMessage> {
@@ -36,6 +44,12 @@ function any(from: NodeId, { number, flag, append, snapshot }: Parts): fc.Arbitr
       .record({ call: number, term: number, matchIndex: number, success: flag })
       .map((numbers): GorumsMessage => ({ type: 'AppendEntriesResponse', ...numbers })),
     fc.tuple(name, number, number, snapshot).map(([leader, call, term, of]) => snapshotOf(leader, call, term, of)),
+    fc
+      .tuple(name, number, number, snapshot, fc.nat(3), fc.nat(12))
+      .map(([leader, call, term, of, offset, end]) => chunkOf(leader, call, term, of, offset, end)),
+    fc
+      .record({ call: number, term: number, index: number, received: number, installed: flag })
+      .map((numbers): GorumsMessage => ({ type: 'SnapshotChunkResponse', ...numbers })),
     fc
       .record({ call: number, term: number })
       .map((numbers): GorumsMessage => ({ type: 'InstallSnapshotResponse', ...numbers })),
@@ -62,7 +76,7 @@ export const gorumsForgery: Forgery<GorumsMessage> = {
   verdict: (message) => (message.type === 'RequestVoteResponse' ? message.granted : undefined),
   takeOver: (leader, term) => ({ type: 'TimeoutNow', call: 1, leader, term }),
   append: (from, of) => appendOf(from, 1, of),
-  snapshot: (from, term, snapshot) => snapshotOf(from, 1, term, snapshot),
+  snapshot: (from, term, snapshot) => chunkOf(from, 1, term, snapshot, 0, snapshot.data.length),
   change: (id) => encodeChange({ type: ChangeType.AddVoter, id }),
   any,
 };

@@ -12,6 +12,7 @@ export const SETTINGS: EngineSettings = {
   batch: true,
   checkQuorum: true,
   maxMessageBytes: 1000,
+  snapshotChunkBytes: 1000,
 };
 
 type Out = Output<HashicorpMessage>;

@@ -12,6 +12,7 @@ const DEFAULT_SETTINGS: EngineSettings = {
   batch: true,
   checkQuorum: true,
   maxMessageBytes: 1 << 20,
+  snapshotChunkBytes: 1 << 18,
 };
 
 /** A line of a scenario that is not a command. */

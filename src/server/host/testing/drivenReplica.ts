@@ -14,6 +14,7 @@ export const SETTINGS: EngineSettings = {
   batch: true,
   checkQuorum: false,
   maxMessageBytes: 1 << 20,
+  snapshotChunkBytes: 1 << 18,
 };
 
 export interface DrivenReplica<M> {
