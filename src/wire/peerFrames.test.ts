@@ -53,13 +53,13 @@ function faultOf(bytes: Uint8Array, payloadBytesMax = PAYLOAD_BYTES_MAX): string
 describe('frames between peers', () => {
   it('stand on the wire as they always did', () => {
     expect(PEER_PREFACE.toString('hex')).toBe('89524b560d0a1a0a');
-    expect(encodeFrame(FrameKind.Ping, new Uint8Array(0)).toString('hex')).toBe('000000000507000000000000f692f685');
-    expect(encodeTaken(2 ** 40 + 1).toString('hex')).toBe('00000008050900000000000059b5fd590000010000000001');
+    expect(encodeFrame(FrameKind.Ping, new Uint8Array(0)).toString('hex')).toBe('000000000607000000000000781df166');
+    expect(encodeTaken(2 ** 40 + 1).toString('hex')).toBe('000000080609000000000000707d49ab0000010000000001');
     const hello = encodeHello({ from: 1, to: 2, engine: 'etcd', introduction: undefined });
-    expect(hello.toString('hex')).toBe('0000000c0501000000000000f306bb6f080510011802220465746364');
+    expect(hello.toString('hex')).toBe('0000000c0601000000000000c54d90a4080610011802220465746364');
     const refusal = encodeRefusal({ code: 9, details: 'no', reason: 'forgotten' });
-    expect(refusal.toString('hex')).toBe('0000001105030000000000003ebe028a080912026e6f1a09666f72676f7474656e');
-    expect(encodeWelcome({ introduction: undefined }).toString('hex')).toBe('000000020502000000000000f9bb5d430805');
+    expect(refusal.toString('hex')).toBe('0000001106030000000000000b53b4d9080912026e6f1a09666f72676f7474656e');
+    expect(encodeWelcome({ introduction: undefined }).toString('hex')).toBe('0000000206020000000000008b85b7fa0806');
   });
 
   it('are found however the bytes are cut', () => {

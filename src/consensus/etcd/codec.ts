@@ -152,7 +152,7 @@ function decode(bytes: Uint8Array): EtcdMessage {
 
 function readFields(message: Message, reader: ByteReader): void {
   const entries: Entry[] = [];
-  const chunk = { ...NO_CHUNK };
+  const chunk = { seq: 0, offset: 0, total: 0 };
   while (reader.pos < reader.end) {
     const start = reader.pos;
     const tag = reader.varint();

@@ -155,7 +155,11 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     const answer = new Message(MessageType.SnapshotChunkResp, from);
     answer.term = state.term;
     answer.index = index;
-    answer.chunk = { ...message.chunk!, offset: this.incoming.received(from, term, chunk) };
+    answer.chunk = {
+      seq: message.chunk!.seq,
+      offset: this.incoming.received(from, term, chunk),
+      total: chunk.total,
+    };
     this.out.sendAfterPersist(from, answer);
     return undefined;
   }

@@ -1,9 +1,18 @@
-import type { NodeId, Snapshot } from '../contract.ts';
+import type { EngineSettings, NodeId, Snapshot } from '../contract.ts';
+import type { OutputBuffer } from '../parts/outputBuffer.ts';
 import { SnapshotSender } from '../parts/snapshotChunks.ts';
-import type { EngineAround } from './leadership.ts';
+import type { EtcdMessage } from './codec.ts';
 import { SNAPSHOT_RETRY_ELECTIONS } from './limits.ts';
 import { Message, MessageType } from './messages.ts';
+import type { RaftNode } from './node.ts';
 import { ProgressState } from './progress.ts';
+
+interface Around {
+  readonly settings: EngineSettings;
+  readonly node: RaftNode;
+  readonly out: OutputBuffer<EtcdMessage>;
+  readonly nowMs: number;
+}
 
 interface Transfer {
   readonly sender: SnapshotSender;
@@ -16,11 +25,11 @@ interface Transfer {
  * follower's acknowledgement that one is installed, and from here that one is lost.
  */
 export class Transfers {
-  private readonly engine: EngineAround;
+  private readonly engine: Around;
   private readonly open = new Map<NodeId, Transfer>();
   private seq = 0;
 
-  constructor(engine: EngineAround) {
+  constructor(engine: Around) {
     this.engine = engine;
   }
 

@@ -266,7 +266,9 @@ export class Replication {
     const { snapshot: whole } = transfer;
     while (transfer.isDue(nowMs)) {
       const call = this.state.nextCall();
-      out.send(to, { type: 'SnapshotChunk', call, leader, term, ...transfer.take(call, nowMs), whole });
+      const type = 'SnapshotChunk';
+      const { index, snapshotTerm, configuration, offset, total, data } = transfer.take(call, nowMs);
+      out.send(to, { type, call, leader, term, index, snapshotTerm, configuration, offset, total, data, whole });
     }
   }
 

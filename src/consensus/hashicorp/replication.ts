@@ -313,7 +313,10 @@ export class Replicator {
     const { nowMs, term, out } = this.leader;
     while (transfer.isDue(nowMs)) {
       this.seq++;
-      out.send(this.peer, { type: 'snapshot', term, seq: this.seq, ...transfer.take(this.seq, nowMs) });
+      const { seq } = this;
+      const type = 'snapshot';
+      const { index, snapshotTerm, configuration, offset, total, data } = transfer.take(seq, nowMs);
+      out.send(this.peer, { type, term, seq, index, snapshotTerm, configuration, offset, total, data });
     }
   }
 }

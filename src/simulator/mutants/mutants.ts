@@ -277,7 +277,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a chunk of an older snapshot is taken for one of the latest',
     engines: ALL,
-    seedsMax: 100,
+    seedsMax: 150,
     invariants: ['state machine safety', 'engine contract', 'no exception'],
     mutation: (name) => ({ engine: (engine) => new TakesOlderChunks(engine, tools(name), simulatedEngine(name)) }),
     adjust: sendsSnapshotsSlowly,

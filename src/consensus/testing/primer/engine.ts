@@ -453,6 +453,7 @@ export class PrimerEngine implements Engine<PrimerMessage>, LeadingServer {
       catchUpEntriesMax: IN_FLIGHT_MAX * entriesPerMessage,
       catchUpMultiplier: `${NO_EFFECT}as much goes to a follower that catches up as to one that keeps up`,
       maxMessageBytes,
+      snapshotChunkBytes: `${NO_EFFECT}a snapshot is one message`,
     };
     const reads = 'heartbeats sent after the read';
     return { ...messages, checkQuorum, electionTimeoutMs, heartbeatMs, preVote: true, reads };
