@@ -79,13 +79,10 @@ function withSnapshot(message: InstallSnapshot): Uint8Array {
 }
 
 /** The first chunk of a snapshot as a call stands for all of it. */
-function installing(
-  { call, leader, term }: SnapshotChunk,
-  { index: lastIncludedIndex, term: lastIncludedTerm, configuration, data }: Snapshot,
-): UnaryRequest<GorumsMethod> {
-  const place = { lastIncludedIndex, lastIncludedTerm };
+function installing({ call, leader, term }: SnapshotChunk, whole: Snapshot): UnaryRequest<GorumsMethod> {
+  const { index: lastIncludedIndex, term: lastIncludedTerm, configuration, data } = whole;
   const type = 'InstallSnapshot';
-  const bytes = withSnapshot({ type, call, leader, term, ...place, configuration, data });
+  const bytes = withSnapshot({ type, call, leader, term, lastIncludedIndex, lastIncludedTerm, configuration, data });
   return { method: type, bytes, isAlone: true };
 }
 
