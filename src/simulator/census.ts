@@ -68,7 +68,7 @@ export const FAULT_KINDS = [
   'snapshot installed',
   'snapshot in several chunks',
   'snapshot chunk sent again',
-  'snapshot overtaken by another',
+  'snapshot overtaken by a newer one',
   'senseless command refused',
   'forged introduction',
   'forged request for admission',

@@ -7,7 +7,8 @@ interface Way {
   index: number;
   /** Up to where chunks of it came or went. */
   end: number;
-  isWhole: boolean;
+  /** It went whole, or was overtaken. */
+  isDone: boolean;
 }
 
 /** Counts what becomes of snapshots in chunks, by what is sent and what arrives. */
@@ -22,10 +23,17 @@ export class ChunkWatch {
 
   sent(from: NodeId, to: NodeId, { index, offset, bytes, total }: ChunkPlace): void {
     const way = wayOf(this.sending, from, to);
-    if (way.index === index) {
-      if (offset < way.end) this.census.count('snapshot chunk sent again');
-    } else if (way.index !== 0 && !way.isWhole) this.census.count('snapshot overtaken by another');
+    if (way.index === index && offset < way.end) this.census.count('snapshot chunk sent again');
     note(way, index, offset + bytes, total);
+  }
+
+  /** A server has taken a snapshot: what it sends now is older, and its log may be cut meanwhile. */
+  taken(by: NodeId, index: number): void {
+    for (const [name, way] of this.sending) {
+      if (!name.startsWith(`${by}>`) || way.isDone || way.index >= index) continue;
+      this.census.count('snapshot overtaken by a newer one');
+      way.isDone = true;
+    }
   }
 
   arrived(from: NodeId, to: NodeId, { index, offset, bytes, total }: ChunkPlace): void {
@@ -40,7 +48,7 @@ function wayOf(ways: Map<string, Way>, from: NodeId, to: NodeId): Way {
   const name = `${from}>${to}`;
   let way = ways.get(name);
   if (way === undefined) {
-    way = { index: 0, end: 0, isWhole: false };
+    way = { index: 0, end: 0, isDone: false };
     ways.set(name, way);
   }
   return way;
@@ -50,8 +58,8 @@ function note(way: Way, index: number, end: number, total: number): void {
   if (way.index !== index) {
     way.index = index;
     way.end = 0;
-    way.isWhole = false;
+    way.isDone = false;
   }
   way.end = Math.max(way.end, end);
-  way.isWhole ||= end === total;
+  way.isDone ||= end === total;
 }

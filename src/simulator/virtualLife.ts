@@ -78,6 +78,7 @@ export class VirtualLife {
       votes: () => aimed.votes(),
       snapshotTaken: (snapshot) => {
         around.census.count('snapshot taken');
+        around.chunks.taken(id, snapshot.index);
         note('snapshot', () => `at ${snapshot.index}`);
         judge.snapshotTaken(id, snapshot);
         aimed.calledOutside();
