@@ -102,7 +102,11 @@ for (const [name, input] of Object.entries(SCRIPTS)) {
 }
 
 // What draws its reports is large and seldom wanted: modules are loaded one by one.
-const bench = await rolldown({ ...base, input: { 'rkv-bench': 'dist/bench/main.js' }, external: [/^(echarts|hdr-)/] });
+const bench = await rolldown({
+  ...base,
+  input: { 'rkv-bench': 'dist/bench/main.js' },
+  external: [/^(echarts|hdr-|@peculiar|reflect-metadata)/],
+});
 const { output } = await bench.generate({
   format: 'esm',
   entryFileNames: '[name].mjs',

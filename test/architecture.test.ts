@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bytes: [],
-  certificates: ['files'],
+  certificates: ['net/endpoints', 'files'],
   consensus: ['bytes/byteReader.ts', 'bytes/varint.ts'],
   checker: [],
   cli: ['goflags'],

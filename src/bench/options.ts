@@ -9,6 +9,8 @@ import {
   YCSB_NAMES,
 } from '../client/load/ycsb.ts';
 import { parseDurationMs } from '../goflags/goValues.ts';
+import { clientCredentialFiles } from '../net/endpoints/credentialFlags.ts';
+import type { CredentialFiles } from '../net/endpoints/credentials.ts';
 import { CONDITIONS, type Condition } from './compare/comparability.ts';
 import { EXPERIMENT_NAMES, EXPERIMENTS } from './experiments/experiments.ts';
 import type { BenchRequest } from './plan/plan.ts';
@@ -20,6 +22,12 @@ import { askedSettings, type SettingFlags, settingOptions } from './settingOptio
 export interface BenchFlags extends SettingFlags {
   readonly servers?: number;
   readonly distance?: number;
+  /** Without a value true. */
+  readonly tls?: true | readonly boolean[];
+  readonly tlsDir?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsCa?: string;
   readonly rkvd?: readonly string[];
   readonly cluster?: readonly string[];
   readonly target?: readonly BenchTarget[];
@@ -101,6 +109,12 @@ function addMeasuringOptions(command: Command, takesScenario = true): Command {
       'put the servers so far from each other and from the bench: what every byte takes one way',
       duration,
     )
+    .addOption(
+      new Option(
+        '--tls [which]',
+        'have servers and clients prove to each other who they are; both measures with and without',
+      ).argParser(withAndWithout),
+    )
     .option('--datadir <folder>', "where the servers' data lies while they run (default: the temporary folder)")
     .option(
       '--rkvd <program>',
@@ -112,6 +126,13 @@ function addMeasuringOptions(command: Command, takesScenario = true): Command {
       "measure the servers that run at :9201,:9202,:9203, ours or the original's, instead of starting some; with --backend, beside some",
       addresses,
     )
+    .option(
+      '--tls-dir <folder>',
+      'for running servers that want a certificate: where cert.pem, key.pem and ca.pem are (default: what RKV_TLS_DIR says, or what rkv-cluster made)',
+    )
+    .option('--tls-cert <file>', 'the same file by file: the certificate of a client or an operator')
+    .option('--tls-key <file>', 'its private key')
+    .option('--tls-ca <file>', "the authority of the servers' certificates")
     .option(
       '--target <servers>',
       'measure etcd itself (etcd starts members, etcd://host:2379,… are running ones) or rkv://host:9201,…; given again, each; with --backend, beside ours',
@@ -304,6 +325,8 @@ export function requestOf(flags: Omit<BenchFlags, 'failIf'>): BenchRequest {
     settings: askedSettings(flags),
     servers: flags.servers,
     distanceMs: flags.distance,
+    tls: flags.tls === true ? [true] : flags.tls,
+    credentials: credentialsOf(flags),
     rkvds: flags.rkvd,
     targets: targetsOf(flags),
     dataDirectory: flags.datadir,
@@ -353,6 +376,18 @@ function collect(text: string, before: readonly string[] | undefined): string[] 
 
 function numbers(text: string): number[] {
   return list(text).map(anyNumber);
+}
+
+function credentialsOf({ tlsDir, tlsCert, tlsKey, tlsCa }: Omit<BenchFlags, 'failIf'>): CredentialFiles | undefined {
+  const flags = { 'tls-dir': tlsDir, 'tls-cert': tlsCert, 'tls-key': tlsKey, 'tls-ca': tlsCa };
+  return clientCredentialFiles(flags, '--', process.env);
+}
+
+/** Of a switch. */
+function withAndWithout(text: string): boolean[] {
+  if (text === 'both') return [true, false];
+  if (text !== 'true' && text !== 'false') throw new InvalidArgumentError('Expected true, false or both.');
+  return [text === 'true'];
 }
 
 /** A share: `3%` as 0.03. */

@@ -1,6 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { chmodSync, lstatSync } from 'node:fs';
-import { join } from 'node:path';
 import { writeDurably } from '../files/durableFile.ts';
 import { keepFolderPrivate } from '../files/privateFile.ts';
 import { readTextFile } from '../files/regularFile.ts';
@@ -10,18 +9,6 @@ const PEM_BYTES_MAX = 64 * 1024;
 
 /** The curve of the keys that are made here, as node:crypto calls it. */
 const CURVE = 'prime256v1';
-
-/** The files of one holder, as servers and clients are told of them. */
-export interface CertificatePaths {
-  readonly cert: string;
-  readonly key: string;
-  /** The certificate of the authority whose word is taken for others. */
-  readonly ca: string;
-}
-
-export function pathsIn(folder: string): CertificatePaths {
-  return { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem'), ca: join(folder, 'ca.pem') };
-}
 
 /** A certificate of a file; undefined where none is there, or what is there is none. Throws as `readPem`. */
 export function readCertificate(path: string): X509Certificate | undefined {

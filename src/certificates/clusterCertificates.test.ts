@@ -14,14 +14,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { UnusableFileError } from '../files/regularFile.ts';
-import { pathsIn } from './certificateFiles.ts';
+import { filesIn } from '../net/endpoints/credentialFlags.ts';
 import {
   AUTHORITY_LASTS_MS,
   AuthorityKeyError,
   authorityFolder,
   CERTIFICATE_LASTS_MS,
   type CertifiedCluster,
-  holderPaths,
+  holderFiles,
   type Issued,
   keepCertificates,
 } from './clusterCertificates.ts';
@@ -56,8 +56,8 @@ afterEach(() => rmSync(folder, { recursive: true }));
 afterAll(() => rmSync(parent, { recursive: true }));
 
 const certificateAt = (path: string) => new X509Certificate(readFileSync(path));
-const certificateOf = (holder: Holder) => certificateAt(holderPaths(folder, holder).cert);
-const authority = () => certificateAt(pathsIn(authorityFolder(folder)).cert);
+const certificateOf = (holder: Holder) => certificateAt(holderFiles(folder, holder).cert);
+const authority = () => certificateAt(filesIn(authorityFolder(folder)).cert);
 const keep = (nowMs = NOW_MS, cluster = CLUSTER) => keepCertificates(folder, cluster, nowMs);
 
 /** Contents by path, of all files. */
@@ -81,7 +81,7 @@ describe('what is made', () => {
       expect(certificate.checkIssued(root)).toBe(true);
       expect(certificate.verify(root.publicKey)).toBe(true);
       expect(certificate.ca).toBe(false);
-      expect(readFileSync(holderPaths(folder, holder).ca, 'utf8')).toBe(root.toString());
+      expect(readFileSync(holderFiles(folder, holder).ca, 'utf8')).toBe(root.toString());
     }
   });
 
@@ -166,7 +166,7 @@ describe('what is there', () => {
     expect(old.checkIssued(authority())).toBe(true);
     expect(Date.parse(authority().validTo)).toBe(lateMs + AUTHORITY_LASTS_MS);
     for (const holder of HOLDERS)
-      expect(readFileSync(holderPaths(folder, holder).ca, 'utf8')).toBe(authority().toString());
+      expect(readFileSync(holderFiles(folder, holder).ca, 'utf8')).toBe(authority().toString());
   });
 
   it('is joined by a certificate of a server that is new, and by nothing else', async () => {
@@ -183,7 +183,7 @@ describe('what is there', () => {
   });
 
   it('is mended where it is damaged, another authority’s or without its key', async () => {
-    const { cert, key } = holderPaths(folder, SERVER_2);
+    const { cert, key } = holderFiles(folder, SERVER_2);
     writeFileSync(cert, 'no certificate');
     expect(await keep()).toEqual([{ name: 'server-2', why: 'missing' }]);
     rmSync(key);
@@ -194,7 +194,7 @@ describe('what is there', () => {
   });
 
   it('is closed to others where somebody opened it', async () => {
-    const { key } = pathsIn(authorityFolder(folder));
+    const { key } = filesIn(authorityFolder(folder));
     chmodSync(key, 0o644);
     chmodSync(folder, 0o755);
     await keep();
@@ -203,7 +203,7 @@ describe('what is there', () => {
   });
 
   it('is an authority that nobody replaces by mistake: without its key nothing is signed', async () => {
-    const { key } = pathsIn(authorityFolder(folder));
+    const { key } = filesIn(authorityFolder(folder));
     rmSync(key);
     const before = contents();
     await expect(keep()).rejects.toThrow(AuthorityKeyError);
@@ -214,7 +214,7 @@ describe('what is there', () => {
   });
 
   it('is no folder in the place of a file', async () => {
-    const { cert } = holderPaths(folder, SERVER_2);
+    const { cert } = holderFiles(folder, SERVER_2);
     rmSync(cert);
     mkdirSync(cert);
     await expect(keep()).rejects.toThrow(UnusableFileError);

@@ -2,7 +2,9 @@ import { createPrivateKey, type X509Certificate } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { keepFolderPrivate } from '../files/privateFile.ts';
-import { type CertificatePaths, pathsIn, readCertificate, readKey, readPem, writePem } from './certificateFiles.ts';
+import { filesIn } from '../net/endpoints/credentialFlags.ts';
+import type { CredentialFiles } from '../net/endpoints/credentials.ts';
+import { readCertificate, readKey, readPem, writePem } from './certificateFiles.ts';
 import { certifiedName, type Holder, type HostName, holderName, holderUri, hostNames } from './holders.ts';
 import { type AuthorityPems, issueAuthority, issueCertificate, newKey, validFor } from './issue.ts';
 
@@ -43,8 +45,8 @@ export interface CertifiedCluster {
 }
 
 /** Where the files of a holder are, below the folder of a cluster's certificates. */
-export function holderPaths(folder: string, holder: Holder): CertificatePaths {
-  return pathsIn(holderFolder(folder, holder));
+export function holderFiles(folder: string, holder: Holder): CredentialFiles {
+  return filesIn(holderFolder(folder, holder));
 }
 
 export function holderFolder(folder: string, holder: Holder): string {
@@ -80,7 +82,7 @@ export async function keepCertificates(folder: string, cluster: CertifiedCluster
 }
 
 async function keepAuthority(folder: string, name: string, nowMs: number, issued: Issued[]): Promise<AuthorityPems> {
-  const { cert: certPath, key: keyPath } = pathsIn(folder);
+  const { cert: certPath, key: keyPath } = filesIn(folder);
   const [certificate, key] = [readCertificate(certPath), readKey(keyPath)];
   if (key === undefined && [certPath, keyPath].some((path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined))
     throw new AuthorityKeyError(
@@ -98,7 +100,7 @@ async function keepAuthority(folder: string, name: string, nowMs: number, issued
 }
 
 function keepAuthorityOf(folder: string, cert: string): void {
-  const { ca } = pathsIn(folder);
+  const { ca } = filesIn(folder);
   if (readPem(ca) !== cert) writePem(folder, ca, cert);
 }
 
@@ -109,10 +111,10 @@ async function keepHolder(
   nowMs: number,
   issued: Issued[],
 ): Promise<void> {
-  const { cert: certPath, key: keyPath } = pathsIn(folder);
+  const { cert: certPath, key: keyPath } = filesIn(folder);
   const key = readKey(keyPath);
   const uri = holderUri(is.cluster, is.holder);
-  const root = readCertificate(pathsIn(folder).ca)!;
+  const root = readCertificate(filesIn(folder).ca)!;
   const fits = (held: X509Certificate) =>
     key !== undefined &&
     isOfKey(held, key) &&

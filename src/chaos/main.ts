@@ -14,6 +14,7 @@ interface Options {
   readonly seconds: number;
   readonly rounds: number;
   readonly seed: number | undefined;
+  readonly tls?: true;
 }
 
 const options = processCommand('chaos')
@@ -28,6 +29,7 @@ const options = processCommand('chaos')
     'what the first round draws its faults from; without it, one that is drawn now',
     wholeNumber,
   )
+  .option('--tls', 'servers and clients prove to each other who they are')
   .parse()
   .opts<Options>();
 
@@ -49,11 +51,17 @@ for (let seed = first; seed < first + options.rounds; seed++) {
     processTerminal.err(
       `  ${plan.servers} servers, members ${plan.members.join(',')}, ${plan.clients} clients, ${plan.keys} keys`,
     );
-    const report = await runRound(engine, plan, { tell: (line) => processTerminal.err(`  ${line}`) });
+    const report = await runRound(engine, plan, {
+      tls: options.tls ?? false,
+      tell: (line) => processTerminal.err(`  ${line}`),
+    });
     reports.push(report);
     if (report.violation === undefined) continue;
     processTerminal.out(`${engine}: seed ${seed}: ${report.violation}`);
-    processTerminal.out(`  again: npm run chaos -- --engine ${engine} --seed ${seed} --seconds ${options.seconds}`);
+    const tls = options.tls ? ' --tls' : '';
+    processTerminal.out(
+      `  again: npm run chaos -- --engine ${engine} --seed ${seed} --seconds ${options.seconds}${tls}`,
+    );
   }
 }
 const head = ['engine', 'seed', 'ok', 'failed', 'unknown', 'transfers', 'strikes', 'term', ''];

@@ -33,6 +33,8 @@ export interface RoundReport {
 }
 
 export interface RoundOptions {
+  /** Servers and clients prove to each other who they are. */
+  readonly tls?: boolean;
   /** Told what happens, line by line. */
   readonly tell: (line: string) => void;
   /** For tests: makes a client's way to the servers lie. */
@@ -87,6 +89,7 @@ class Round {
         election: `${plan.electionMs}ms`,
         heartbeat: `${plan.heartbeatMs}ms`,
         metrics: false,
+        tls: this.options.tls ?? false,
         restart: { enabled: false },
       },
       { name: 'chaos', wire: (planned) => mesh.wire(planned), onEvent: (event) => this.noteEvent(event) },
@@ -102,12 +105,12 @@ class Round {
   /** Returns what was wrong. */
   private async attack(cluster: RunningCluster): Promise<string | undefined> {
     const { plan } = this;
-    const operator = new RkvClient({ addresses: cluster.addresses });
+    const operator = new RkvClient({ addresses: cluster.addresses, security: cluster.security });
     this.clients.push(operator);
     this.strikes = new Strikes(plan, cluster, this.mesh, operator, this.options.tell);
     const random = new Random(plan.seed);
     const keys = Array.from({ length: plan.keys }, (_, i) => `k${i}`);
-    const open = Array.from({ length: plan.clients }, (_, i) => this.openClient(i, cluster.addresses));
+    const open = Array.from({ length: plan.clients }, (_, i) => this.openClient(i, cluster));
     this.registers = open.map(
       (client, i) => new Registers(i, client, keys, this.history, random.fork(`registers ${i}`)),
     );
@@ -136,8 +139,8 @@ class Round {
     return this.crash ?? this.judge();
   }
 
-  private openClient(index: number, addresses: readonly string[]): RkvClient {
-    const transport = grpcTransport({ rpc: 'stream', environment: systemEnvironment });
+  private openClient(index: number, { addresses, security }: RunningCluster): RkvClient {
+    const transport = grpcTransport({ rpc: 'stream', environment: systemEnvironment, security });
     const through: Transport = {
       ...transport,
       open: (address, listener) => transport.open(this.mesh.dialledBy(index, address), listener),

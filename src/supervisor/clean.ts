@@ -6,6 +6,7 @@ import { unregister } from './control/registry.ts';
 import { Claim, controlPath, readRunningState, SUPERVISOR_FILE } from './control/stateFile.ts';
 import { type FoundCluster, NoClusterError } from './findCluster.ts';
 import { serversThatRun } from './process/identity.ts';
+import { certificatesFolder } from './tls/tlsPlan.ts';
 
 /** What is to be removed is in use, or is not what it should be. Nothing was removed. */
 export class CleanError extends Error {
@@ -15,6 +16,8 @@ export class CleanError extends Error {
 /** What rkv-cluster and rkvd write, by the names that they give it; whatever else is there is somebody else's. */
 const CLUSTER_FILES = /^(?:cluster\.json(?:\.new)?|supervisor\.json(?:\..+)?|supervisor\.log(?:\.1)?|control\.sock)$/;
 const LOG_FILES = /^(?:(?:rkvd-\d+|raft\d+)\.log|events\.jsonl)(?:\.1)?$/;
+const CERTIFICATE_FOLDER = /^(?:authority|operator|client|server-\d+)$/;
+const CERTIFICATE_FILES = /^(?:cert|key|ca)\.pem(?:\.new)?$/;
 const SERVER_FOLDER = /^server-(\d+)$/;
 
 function isServerFile(id: number, name: string): boolean {
@@ -55,6 +58,11 @@ export function planCleaning({ directory, name, plan }: FoundCluster): Cleaning 
     const id = Number(SERVER_FOLDER.exec(each)?.[1]);
     if (id > 0) folders.set(serverDirectory(directory, id), (file) => isServerFile(id, file));
   }
+  const certificates = certificatesFolder(directory);
+  for (const each of entries(certificates)) {
+    if (CERTIFICATE_FOLDER.test(each)) folders.set(join(certificates, each), (file) => CERTIFICATE_FILES.test(file));
+  }
+  folders.set(certificates, () => false);
   for (const { id, directory: own } of plan?.servers ?? []) folders.set(own, (file) => isServerFile(id, file));
 
   const removed: string[] = [];

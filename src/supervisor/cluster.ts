@@ -1,7 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { printable } from '../cli/printable.ts';
 import { noServer } from '../faults/requests/targets.ts';
-import { NO_SECURITY, type Security } from '../net/endpoints/security.ts';
+import { readCredentials } from '../net/endpoints/credentials.ts';
+import type { Security } from '../net/endpoints/security.ts';
+import { TlsSecurity } from '../net/endpoints/tlsSecurity.ts';
 import { findLeader, type ServerSample } from '../scenarios/samples.ts';
 import { ExitCode } from '../wire/supervision.ts';
 import { addressesOf, type ClusterPlan, type ServerPlan, type StartFrom, serverFlags } from './clusterPlan.ts';
@@ -13,6 +15,8 @@ import { LogBuffer } from './process/logBuffer.ts';
 import { launch, type ProcessExit } from './process/serverProcess.ts';
 import { ServerStateError } from './serverStateError.ts';
 import { StatusClient } from './statusClient.ts';
+import { keepPlanCertificates } from './tls/keptCertificates.ts';
+import { operatorFiles } from './tls/tlsPlan.ts';
 
 /** How long one server's answer to a status call is waited for, ms. They run on this machine, whatever distance is put between them. */
 const STATUS_TIMEOUT_MS = 1000;
@@ -60,8 +64,8 @@ export interface ClusterOptions {
   readonly environment: Readonly<Record<string, string>>;
   readonly grace: StopGrace;
   readonly onEvent: ClusterEventListener;
-  /** How its servers are reached; default: none. */
-  readonly security?: Security;
+  /** How servers are reached whose plan says nothing of certificates. */
+  readonly security: Security;
   /** Called once every server has ended. */
   readonly cleanUp: () => Promise<void>;
 }
@@ -73,6 +77,7 @@ export class Cluster {
   private readonly servers = new Map<number, ManagedServer>();
   private readonly logBuffers = new Map<number, LogBuffer>();
   private readonly clients = new Map<number, StatusClient>();
+  private certified: TlsSecurity | undefined;
   /** The addresses that each server's process was started with. */
   private readonly knownAddresses = new Map<number, string>();
   /** On purpose. */
@@ -88,7 +93,7 @@ export class Cluster {
       {
         ids: () => this.presentIds,
         address: (id) => addressHere(this.plan.servers[id - 1]!),
-        security: this.security,
+        security: () => this.security,
         state: (id) => this.server(id).state,
         leader: () => this.leader(),
         kill: (id, signal, how) => this.kill(id, signal, how),
@@ -102,10 +107,6 @@ export class Cluster {
     );
   }
 
-  get security(): Security {
-    return this.options.security ?? NO_SECURITY;
-  }
-
   get plan(): ClusterPlan {
     return this.currentPlan;
   }
@@ -117,8 +118,34 @@ export class Cluster {
 
   private prepare(server: ServerPlan): void {
     this.logBuffers.set(server.id, new LogBuffer());
-    this.clients.set(server.id, new StatusClient(addressHere(server), this.security));
     this.servers.set(server.id, this.manage(server));
+  }
+
+  /** How this process proves to the servers who it is: as an operator. */
+  get security(): Security {
+    return this.certified ?? this.options.security;
+  }
+
+  /**
+   * Makes the certificates that are missing or end soon, where they are made here, and shows the operator's of now; servers look at their
+   * files again by themselves. To be called before what is new is started. Throws as `keepPlanCertificates`, and CertificateError.
+   */
+  async certify(): Promise<void> {
+    const { tls } = this.plan;
+    if (tls === undefined) return;
+    const issued = await keepPlanCertificates(this.plan);
+    if (issued.length > 0) this.options.onEvent({ type: 'certified', names: issued.map(({ name }) => name) });
+    const credentials = readCredentials(operatorFiles(tls), 0, Date.now());
+    if (this.certified === undefined) this.certified = new TlsSecurity(credentials);
+    else this.certified.use(credentials);
+  }
+
+  private statusClient(id: number): StatusClient {
+    const known = this.clients.get(id);
+    if (known !== undefined) return known;
+    const client = new StatusClient(addressHere(this.plan.servers[id - 1]!), this.security, id);
+    this.clients.set(id, client);
+    return client;
   }
 
   private manage(server: ServerPlan): ManagedServer {
@@ -179,7 +206,8 @@ export class Cluster {
   relocate(id: number, address: string): void {
     const moved = this.plan.servers.map((server) => (server.id === id ? { ...server, address } : server));
     this.currentPlan = { ...this.plan, servers: moved };
-    this.clients.get(id)!.close();
+    this.clients.get(id)?.close();
+    this.clients.delete(id);
     this.prepare(moved[id - 1]!);
   }
 
@@ -220,7 +248,7 @@ export class Cluster {
 
   private async report({ id, address }: ServerPlan): Promise<ServerReport> {
     const server = this.server(id);
-    const answer = server.state === 'running' ? await this.clients.get(id)!.ask(STATUS_TIMEOUT_MS) : undefined;
+    const answer = server.state === 'running' ? await this.statusClient(id).ask(STATUS_TIMEOUT_MS) : undefined;
     // Another process may listen at that port, or listen still; its answer is not this server's.
     const status = answer !== undefined && answer.id === id && answer.pid === server.pid ? answer : undefined;
     return {

@@ -8,6 +8,7 @@ import { durationMs } from '../yaml/values.ts';
 import type { Membership } from './clusterState.ts';
 import type { ClusterConfig } from './config/schema.ts';
 import { defaultRestartPolicy, type RestartPolicy } from './restartPolicy.ts';
+import { planTls, type TlsPlan, tlsFlags } from './tls/tlsPlan.ts';
 
 const DEFAULT_BASE_PORT = 9201;
 const DEFAULT_NODES = 3;
@@ -45,6 +46,8 @@ export interface ClusterPlan {
   /** Ports of metrics are chosen at the first start and kept, also of servers that are added. */
   readonly choosesMetricsPorts: boolean;
   readonly restart: RestartPolicy;
+  /** Undefined: nobody has to prove who he is. */
+  readonly tls: TlsPlan | undefined;
 }
 
 /** Where a cluster keeps its data unless its file names a `datadir`; counted from the working directory, as that is. */
@@ -68,6 +71,7 @@ export function planCluster(config: ClusterConfig, name: string, ports?: readonl
     hasMetrics: config.metrics ?? SETTINGS.servermetrics.default,
     choosesMetricsPorts: choosesMetricsPorts(config),
     restart: restartPolicy(config),
+    tls: planTls(config, directory),
   };
 }
 
@@ -187,6 +191,7 @@ export function serverFlags(plan: ClusterPlan, server: ServerPlan, from: StartFr
     ...plan.sharedFlags,
     ...listen,
     ...metrics,
+    ...(plan.tls === undefined ? [] : tlsFlags(plan.tls, server.id)),
     `-datadir=${server.directory}`,
     start,
   ];

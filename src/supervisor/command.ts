@@ -2,18 +2,8 @@ import { type Command, Option } from 'commander';
 import { addCompletionCommand } from '../cli/completion/completionCommand.ts';
 import { printable } from '../cli/printable.ts';
 import { innerCommand, runCommander } from '../cli/runCommander.ts';
-import { KeptCredentials } from '../net/endpoints/keptCredentials.ts';
-import { NO_SECURITY, type Security } from '../net/endpoints/security.ts';
 import { FileContentError } from '../yaml/problems.ts';
-import {
-  type CredentialOptions,
-  credentialFilesOf,
-  credentialOptions,
-  parseDuration,
-  parseName,
-  type WhichOptions,
-  whichOptions,
-} from './commandArguments.ts';
+import { parseDuration, parseName, type WhichOptions, whichOptions } from './commandArguments.ts';
 import type { ProcessContext } from './commandProcess.ts';
 import { askSupervisor } from './control/client.ts';
 import type { ControlRequest } from './control/protocol.ts';
@@ -25,6 +15,7 @@ import { type ClusterChoice, clusterFilePath, findRunning, readClusterFile } fro
 import { addPlayCommand } from './play/playCommand.ts';
 import { addServerCommands } from './serverCommands.ts';
 import { renderFaults, renderStatus, statusExitCode } from './statusTable.ts';
+import { renderTls } from './tls/clientCommand.ts';
 import { type ClusterStatus, type UpOptions, up } from './up.ts';
 
 /** Longest a supervisor takes to answer: a restart or a stop waits for servers to end, ms. */
@@ -60,7 +51,8 @@ function buildProgram(context: CommandContext, exit: (code: number) => void): Co
     .description('Runs clusters of rkvd servers on this machine, each described by a YAML file.')
     .addHelpText('after', EXAMPLES);
 
-  credentialOptions(program.command('up'))
+  program
+    .command('up')
     .description('start a cluster, print its status and keep it running until Ctrl-C')
     .argument('<file>', 'cluster file, such as configs/3node.yaml')
     .option('--name <name>', "its name, instead of the file's: one file for several clusters", parseName)
@@ -69,26 +61,25 @@ function buildProgram(context: CommandContext, exit: (code: number) => void): Co
     .option('--timeout <duration>', 'how long to wait for a leader, such as 30s', parseDuration)
     .option('--detach', 'return when a leader has committed a write, and let the cluster run on')
     .option('--no-faults', 'start servers that take no faults, as rkvd by itself does')
+    .option('--tls', 'have servers, clients and operators prove who they are, with certificates that are made here')
     .addOption(new Option('--rkvd <program>', "run this server program instead of this package's"))
     .action(async (file: string, options: UpArguments) => {
       const path = clusterFilePath(file);
       if (path !== file) terminal.out(`${printable(file)} is not here: taking the one that comes with rkv`);
-      const security = securityOf(options, terminal);
       const upOptions: UpOptions = {
         file: path,
         fresh: options.fresh ?? false,
         onInterrupt,
-        security,
         ...(options.timeout === undefined ? {} : { readyTimeoutMs: options.timeout }),
         ...(options.rkvd === undefined ? {} : { program: { file: options.rkvd, args: [] } }),
       };
-      const { datadir, faults, name } = options;
+      const { datadir, faults, name, tls } = options;
       // Where nothing is said of it, the file says.
-      const plan = readClusterFile(file, { datadir, name, ...(faults ? {} : { faults }) });
+      const plan = readClusterFile(file, { datadir, name, tls, ...(faults ? {} : { faults }) });
       const { detach } = options;
       exit(
         await (detach
-          ? upDetached(plan, { args: attached(file, options), security, onInterrupt }, terminal)
+          ? upDetached(plan, { args: attached(file, options), onInterrupt }, terminal)
           : up(plan, upOptions, terminal)),
       );
     });
@@ -104,7 +95,10 @@ function buildProgram(context: CommandContext, exit: (code: number) => void): Co
     .action(async (cluster: string | undefined, options: WhichOptions & { json?: true }) => {
       const status = (await ask({ cluster, ...options }, { command: 'status' })) as ClusterStatus;
       if (options.json === true) terminal.json(status, 2);
-      else terminal.out([renderStatus(status.servers), ...renderFaults(status.faults, Date.now())].join('\n'));
+      else
+        terminal.out(
+          [renderStatus(status.servers), ...renderTls(status), ...renderFaults(status.faults, Date.now())].join('\n'),
+        );
       exit(statusExitCode(status.servers));
     });
 
@@ -137,8 +131,7 @@ Examples:
   rkv-cluster down`;
 
 /** The arguments of an `up` that does the same and stays. */
-function attached(file: string, options: UpArguments): string[] {
-  const { name, fresh, datadir, timeout, faults, rkvd, tlsCert, tlsKey, tlsCa } = options;
+function attached(file: string, { name, fresh, datadir, timeout, faults, tls, rkvd }: UpArguments): string[] {
   return [
     file,
     ...(name === undefined ? [] : ['--name', name]),
@@ -146,29 +139,20 @@ function attached(file: string, options: UpArguments): string[] {
     ...(datadir === undefined ? [] : ['--datadir', datadir]),
     ...(timeout === undefined ? [] : ['--timeout', `${timeout}ms`]),
     ...(faults ? [] : ['--no-faults']),
+    ...(tls ? ['--tls'] : []),
     ...(rkvd === undefined ? [] : ['--rkvd', rkvd]),
-    ...(tlsCert === undefined ? [] : ['--tls-cert', tlsCert]),
-    ...(tlsKey === undefined ? [] : ['--tls-key', tlsKey]),
-    ...(tlsCa === undefined ? [] : ['--tls-ca', tlsCa]),
   ];
 }
 
-interface UpArguments extends CredentialOptions {
+interface UpArguments {
   readonly detach?: true;
   readonly name?: string;
   readonly fresh?: true;
   readonly datadir?: string;
   readonly timeout?: number;
   readonly faults: boolean;
+  readonly tls?: true;
   readonly rkvd?: string;
-}
-
-/** For as long as this process runs: its files are read again when they change. */
-function securityOf(options: CredentialOptions, terminal: CommandContext['terminal']): Security {
-  const files = credentialFilesOf(options);
-  if (files === undefined) return NO_SECURITY;
-  const say = (words: string) => terminal.err(`rkv-cluster: ${printable(words)}`);
-  return new KeptCredentials(files, 0, { info: say, warn: say, error: say }).security;
 }
 
 /** The arguments that say which running cluster is meant. */

@@ -2,8 +2,6 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { isSignal } from '../faults/requests/signals.ts';
 import { UsageError } from '../goflags/goFlags.ts';
 import { parseAddress } from '../net/endpoints/addresses.ts';
-import { CredentialFlagsError, credentialFiles } from '../net/endpoints/credentialFlags.ts';
-import type { CredentialFiles } from '../net/endpoints/credentials.ts';
 import { durationMs } from '../yaml/values.ts';
 import { isClusterName } from './config/schema.ts';
 
@@ -64,28 +62,4 @@ export function whichOptions(command: Command): Command {
   return command
     .option('--name <name>', 'its name, where several run from the same file', parseName)
     .option('--datadir <folder>', 'its data folder, where that is not what the file says');
-}
-
-/** What a command shows servers that have TLS. */
-export interface CredentialOptions {
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly tlsCa?: string;
-}
-
-export function credentialOptions(command: Command): Command {
-  return command
-    .option('--tls-cert <file>', "of an operator, as PEM: for servers that have TLS; 'docs/security.md' says more")
-    .option('--tls-key <file>', 'the private key of --tls-cert')
-    .option('--tls-ca <file>', "the authority of the servers' certificates");
-}
-
-/** Undefined without TLS. Throws UsageError where some are missing. */
-export function credentialFilesOf({ tlsCert, tlsKey, tlsCa }: CredentialOptions): CredentialFiles | undefined {
-  try {
-    return credentialFiles({ 'tls-cert': tlsCert, 'tls-key': tlsKey, 'tls-ca': tlsCa }, '--');
-  } catch (error) {
-    if (!(error instanceof CredentialFlagsError)) throw error;
-    throw new UsageError(error.message, { cause: error });
-  }
 }

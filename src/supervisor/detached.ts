@@ -7,11 +7,13 @@ import type { CommandOutput } from '../cli/terminal.ts';
 import { RkvClient } from '../client/rkvClient.ts';
 import { makeFolder, openPrivateLog } from '../files/privateFile.ts';
 import { readLastBytes } from '../files/tail.ts';
+import { clientSecurity } from '../net/endpoints/clientSecurity.ts';
 import type { Security } from '../net/endpoints/security.ts';
 import { askStatus } from './askStatus.ts';
 import type { ClusterPlan } from './clusterPlan.ts';
 import { expectNotRunning } from './control/stateFile.ts';
 import { renderStatus } from './statusTable.ts';
+import { renderTls } from './tls/clientCommand.ts';
 import type { ClusterStatus } from './up.ts';
 
 /** This package's own command. */
@@ -28,8 +30,6 @@ const WRITE_MS_MAX = 60_000;
 export interface DetachedOptions {
   /** The arguments of the `up` that stays. */
   readonly args: readonly string[];
-  /** How its servers are reached. */
-  readonly security: Security;
   readonly onInterrupt: (interrupt: () => void) => () => void;
 }
 
@@ -39,7 +39,7 @@ export interface DetachedOptions {
  */
 export async function upDetached(
   plan: ClusterPlan,
-  { args, security, onInterrupt }: DetachedOptions,
+  { args, onInterrupt }: DetachedOptions,
   terminal: CommandOutput,
 ): Promise<number> {
   // Before its log is touched, and before it is taken for the one that is started here.
@@ -55,14 +55,14 @@ export async function upDetached(
     hasEnded = true;
   });
   try {
-    const outcome = await Promise.race([serving(plan, security, () => hasEnded), ended.then(() => undefined)]);
+    const outcome = await Promise.race([serving(plan, () => hasEnded), ended.then(() => undefined)]);
     if (outcome === undefined) {
       await ended;
       terminal.err(`rkv-cluster: ${printable(plan.name)} did not come up; the last of ${printable(log)}:`);
       terminal.err(printableLines(readLastBytes(log, SHOWN_BYTES_MAX)).trimEnd());
       return 1;
     }
-    terminal.out(renderStatus(outcome.servers));
+    terminal.out([renderStatus(outcome.servers), ...renderTls(outcome)].join('\n'));
     const [name, place] = [plan.name, log].map((text) => printable(text));
     terminal.out(`${name} runs (pid ${outcome.pid}); rkv-cluster down stops it, and ${place} has what happens`);
     return 0;
@@ -91,16 +91,12 @@ function start(directory: string, log: string, upArgs: readonly string[]): Child
 }
 
 /** How the cluster is once it has committed a write; undefined where the supervisor ended before somebody led. */
-async function serving(
-  plan: ClusterPlan,
-  security: Security,
-  hasEnded: () => boolean,
-): Promise<ClusterStatus | undefined> {
+async function serving(plan: ClusterPlan, hasEnded: () => boolean): Promise<ClusterStatus | undefined> {
   const led = await whenLed(plan, hasEnded);
   if (led === undefined) return undefined;
   await commitWrite(
     led.servers.map(({ address }) => address),
-    security,
+    clientSecurity(led.tls ?? undefined),
   );
   return whenLed(plan, hasEnded);
 }

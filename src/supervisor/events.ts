@@ -39,6 +39,8 @@ export type ClusterEvent =
   | { readonly type: 'transferred'; readonly from: number; readonly to: number }
   /** A step of `add` or `remove` is noted in the cluster's folder. */
   | { readonly type: 'membership'; readonly id: number; readonly membership: Membership }
+  /** Of holders such as `server-1`, or the authority's own. */
+  | { readonly type: 'certified'; readonly names: readonly string[] }
   | { readonly type: 'stopping' }
   | { readonly type: 'stopped' };
 
@@ -94,6 +96,8 @@ export function describeEvent(event: ClusterEvent): string {
       return `server ${event.from} handed leadership over to server ${event.to}`;
     case 'membership':
       return `server ${event.id} ${MEMBERSHIPS[event.membership]}`;
+    case 'certified':
+      return `certificates made: ${event.names.join(', ')}`;
     case 'stopping':
       return 'stopping';
     case 'stopped':

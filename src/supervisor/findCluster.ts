@@ -28,13 +28,15 @@ export interface FileOverrides {
   readonly datadir?: string | undefined;
   readonly faults?: boolean | undefined;
   readonly name?: string | undefined;
+  /** Certificates are made, where the file names none. */
+  readonly tls?: true | undefined;
 }
 
 /**
  * Reads, checks and completes a cluster file. Its servers take faults unless it says that they do not: it is to play with, on one
  * machine. Throws ClusterConfigError, UnusableFileError or the file system's error.
  */
-export function readClusterFile(file: string, { datadir, faults, name }: FileOverrides = {}): ClusterPlan {
+export function readClusterFile(file: string, { datadir, faults, name, tls }: FileOverrides = {}): ClusterPlan {
   const config = parseClusterFile(readTextFile(clusterFilePath(file), FILE_BYTES_MAX), file);
   const usual = basename(file, extname(file));
   const given = name ?? config.name;
@@ -42,7 +44,11 @@ export function readClusterFile(file: string, { datadir, faults, name }: FileOve
   if (/^\.*$/.test(usual) && given === undefined) {
     throw new ClusterConfigError(file, [{ key: 'name', message: 'expected a name: the file has none to give' }]);
   }
-  const overridden = { datadir: datadir ?? config.datadir, faults: faults ?? config.faults ?? true };
+  const overridden = {
+    datadir: datadir ?? config.datadir,
+    faults: faults ?? config.faults ?? true,
+    tls: typeof config.tls === 'object' ? config.tls : (tls ?? config.tls),
+  };
   return planCluster({ ...config, ...overridden, name: given }, usual);
 }
 

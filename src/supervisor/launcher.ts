@@ -127,6 +127,7 @@ async function startKept(
   });
   options.onCluster?.(cluster);
   try {
+    await cluster.certify();
     cluster.start(options.fresh ?? false);
     await cluster.waitUntilReady(options.readyTimeoutMs ?? 30_000 + 10 * plan.electionMs);
     return cluster;

@@ -104,6 +104,7 @@ export class Operator {
       if (before === undefined) await this.extend(id, address);
       else if (await this.isMember(id)) return;
       else if (address !== undefined && address !== before.address) await this.relocate(id, address);
+      await cluster.certify();
       this.note(id, 'joining');
       await this.introduce(id);
       // What another cluster, or another server of that id, left in its folder is moved aside.

@@ -7,8 +7,9 @@ import { AdminClient, type StatusResponse } from '../wire/generated/admin.ts';
 export class StatusClient {
   private readonly client: AdminClient;
 
-  constructor(address: string, security: Security) {
-    this.client = openChannel(AdminClient, address, STATUS_CHANNEL_OPTIONS, security);
+  /** `serverId`: of the server that has to be there, where that is known. */
+  constructor(address: string, security: Security, serverId?: number) {
+    this.client = openChannel(AdminClient, address, STATUS_CHANNEL_OPTIONS, security, serverId);
   }
 
   /** Undefined where the server does not answer within `timeoutMs`. */

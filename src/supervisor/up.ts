@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { relative } from 'node:path';
 import type { CommandOutput } from '../cli/terminal.ts';
-import type { Security } from '../net/endpoints/security.ts';
+import type { CredentialFiles } from '../net/endpoints/credentials.ts';
 import { findLeader } from '../scenarios/samples.ts';
 import { type Cluster, ClusterError, type ServerProgram, type ServerReport } from './cluster.ts';
 import { type ClusterPlan, serverDirectory } from './clusterPlan.ts';
@@ -17,12 +17,17 @@ import { watchLeader } from './leaderWatch.ts';
 import { Operator } from './operator.ts';
 import { identify, isOurServer, isRunning, type ProcessIdentity, serversThatRun } from './process/identity.ts';
 import { renderStatus } from './statusTable.ts';
+import { renderTls } from './tls/clientCommand.ts';
+import { operatorFiles } from './tls/tlsPlan.ts';
 
 /** How long servers may take to end whose supervisor was killed, ms; rkvd allows itself 10 s for it. */
 const LEFTOVER_MS_MAX = 12_000;
 const LEFTOVER_POLL_MS = 50;
 /** How long `rejoin` waits until a server takes part, ms: less than whoever asked waits for the answer. */
 const REJOIN_MS_MAX = 40_000;
+
+/** How often it is looked whether certificates end soon, ms: they hold for a year. */
+const CERTIFY_MS = 60 * 60_000;
 
 /** The events after which other processes run than before. */
 const CHANGES_PROCESSES: ReadonlySet<ClusterEvent['type']> = new Set(['started', 'crashed', 'refused', 'ended']);
@@ -33,15 +38,13 @@ export interface UpOptions {
   readonly fresh: boolean;
   readonly readyTimeoutMs?: number;
   readonly program?: ServerProgram;
-  /** How its servers are reached, whose flags say that they have TLS. */
-  readonly security?: Security;
   /** Calls back for every request to stop that comes from outside, such as Ctrl-C; returns how to end that. */
   readonly onInterrupt: (interrupt: () => void) => () => void;
 }
 
 /** Runs a cluster in the foreground until it is asked to stop. Resolves with the exit code; throws where it does not come up. */
 export async function up(plan: ClusterPlan, options: UpOptions, terminal: CommandOutput): Promise<number> {
-  const claim = Claim.take(plan.directory, plan.name);
+  const claim = Claim.take(plan.directory, plan.name, plan.tls !== undefined);
   const attempted = <T>(consequence: string, work: () => T): T | undefined => {
     try {
       return work();
@@ -153,17 +156,33 @@ class Supervision {
       const reports = await cluster.status();
       const leader = findLeader(reports);
       if (leader !== undefined) this.note({ type: 'leader', id: leader.id, term: leader.term! });
-      out(renderStatus(reports));
+      out([renderStatus(reports), ...renderTls({ tls: this.tlsFiles, servers: reports })].join('\n'));
       out('Ctrl-C stops the cluster');
       this.isUp = true;
       const stopWatching = watchLeader(cluster, (event) => this.note(event), reports);
+      const renewal = setInterval(() => void this.certify(cluster), CERTIFY_MS);
       await this.stopRequest;
+      clearInterval(renewal);
       stopWatching();
       await this.stop();
       return 0;
     } finally {
       stopListening();
       await control.close();
+    }
+  }
+
+  private get tlsFiles(): CredentialFiles | null {
+    const { tls } = this.plan;
+    return tls === undefined ? null : operatorFiles(tls);
+  }
+
+  /** Servers run on with what they have: those whose certificate ends say so, too. */
+  private async certify(cluster: Cluster): Promise<void> {
+    try {
+      await cluster.certify();
+    } catch (error) {
+      this.terminal.err(`rkv-cluster: certificates stay as they are: ${(error as Error).message}`);
     }
   }
 
@@ -249,6 +268,7 @@ class Supervision {
           up: this.isUp,
           servers: await cluster.status(),
           faults: cluster.faults.list(),
+          tls: this.tlsFiles,
         } satisfies ClusterStatus;
       case 'down':
         this.askStop();
@@ -291,4 +311,6 @@ export interface ClusterStatus {
   readonly servers: readonly ServerReport[];
   /** On purpose, those in force. */
   readonly faults: readonly FaultReport[];
+  /** The files by which an operator proves who he is; null where nobody has to. */
+  readonly tls: CredentialFiles | null;
 }

@@ -1,5 +1,6 @@
 import { type KeyDistribution, WORKLOAD_NAMES, type WorkloadName, YCSB, YCSB_NAMES } from '../../client/load/ycsb.ts';
 import { formatDuration } from '../../goflags/goValues.ts';
+import type { CredentialFiles } from '../../net/endpoints/credentials.ts';
 import { defaultText, settingTexts } from '../../settings/values.ts';
 import { durationMs } from '../../yaml/values.ts';
 import { ROUNDS_MIN_FOR_PRECISION } from '../compare/precision.ts';
@@ -16,6 +17,10 @@ export interface BenchRequest {
   readonly settings?: AskedSettings | undefined;
   readonly servers?: number | undefined;
   readonly distanceMs?: number | undefined;
+  /** With certificates, and without. */
+  readonly tls?: readonly boolean[] | undefined;
+  /** By which one proves to servers that run who one is, where they want to know. */
+  readonly credentials?: CredentialFiles | undefined;
   /** Server programs; one that stands there twice is measured twice, to see what chance does. */
   readonly rkvds?: readonly string[] | undefined;
   /** Other servers. Own ones are measured beside them where backends or programs are named, and without them. */
@@ -58,6 +63,8 @@ export interface PlannedRun {
   readonly levels: Levels;
   /** Folder beneath which an own cluster keeps its data while it runs; undefined: the system's temporary folder. */
   readonly dataDirectory: string | undefined;
+  /** By which one proves to servers that run who one is. */
+  readonly credentials?: CredentialFiles | undefined;
 }
 
 /** Runs that are measured together, in rounds. */
@@ -123,7 +130,8 @@ export function planBench(asked: BenchRequest, now: Date): BenchPlan {
     const { backend = backendOf(settings.cluster), ...others } = levels;
     const label = [backend, ...Object.values(others)].join('-');
     const name = isAlone ? stem : `${stem}-${label}`;
-    return { name, label, settings, levels, dataDirectory: request.dataDirectory };
+    const { dataDirectory, credentials } = request;
+    return { name, label, settings, levels, dataDirectory, credentials };
   });
   return { runs, rounds: plannedRounds(request) };
 }
@@ -210,7 +218,7 @@ function membersOf({ schedule }: BenchRequest): Pick<OwnCluster, 'members'> {
   return members === undefined || members.length === nodes ? {} : { members: [...members] };
 }
 
-function clusterAxes({ settings, rkvds }: BenchRequest): Axis<OwnCluster>[] {
+function clusterAxes({ settings, rkvds, tls = [] }: BenchRequest): Axis<OwnCluster>[] {
   const axes = settingAxes<OwnCluster>(settings ?? new Map());
   // The same program twice is two configurations.
   const programs: Axis<OwnCluster> = {
@@ -220,8 +228,15 @@ function clusterAxes({ settings, rkvds }: BenchRequest): Axis<OwnCluster>[] {
       apply: (own) => (rkvd === undefined ? own : { ...own, rkvd }),
     })),
   };
+  const security = axisOf<OwnCluster, boolean>(
+    'tls',
+    tls,
+    (isTls) => (isTls ? 'tls' : 'notls'),
+    (own, isTls) => (isTls ? { ...own, tls: true } : own),
+  );
   const isEngine = ({ name }: Axis<OwnCluster>) => name === 'backend';
-  return [...axes.filter(isEngine), programs, ...axes.filter((axis) => !isEngine(axis))];
+  const others = [...axes.filter((axis) => !isEngine(axis)), ...(tls.length === 0 ? [] : [security])];
+  return [...axes.filter(isEngine), programs, ...others];
 }
 
 function plannedLoad(request: Timed): LoadSettings {
@@ -413,6 +428,7 @@ function targetProblems(request: BenchRequest): string[] {
   const ownOnly: Record<string, unknown> = {
     ...Object.fromEntries(strange.map((name) => [`--${name}`, name])),
     '--distance': request.distanceMs,
+    '--tls': request.tls,
     ...(startsEtcd ? {} : { '--servers': request.servers, '--datadir': request.dataDirectory }),
   };
   for (const [flag, value] of Object.entries(ownOnly)) {

@@ -124,8 +124,10 @@ function describeServers(cluster: RunSettings['cluster']): string {
     return `${cluster.servers} member${cluster.servers === 1 ? '' : 's'} of etcd on this machine`;
   if (cluster.kind === 'running-etcd') return `etcd at ${cluster.addresses.join(', ')}`;
   if (cluster.kind === 'running') return cluster.addresses.join(', ');
-  const { servers: count, distance } = cluster;
-  const servers = count === 1 ? '1 rkvd server on this machine' : `${count} rkvd servers on this machine`;
+  const { servers: count, distance, tls } = cluster;
+  const secured = tls ? ' with TLS' : '';
+  const servers =
+    count === 1 ? `1 rkvd server${secured} on this machine` : `${count} rkvd servers${secured} on this machine`;
   return distance === undefined ? servers : `${servers}, ${distance} from everybody (each way)`;
 }
 

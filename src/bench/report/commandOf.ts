@@ -22,6 +22,7 @@ export function commandOf({ cluster, schedule, load, repeats }: RunSettings, nam
   }
   if (cluster.kind === 'own') {
     if (cluster.distance !== undefined) add('distance', cluster.distance);
+    if (cluster.tls) words.push('--tls');
     if (cluster.rkvd !== undefined) add('rkvd', cluster.rkvd);
     for (const [flag, value] of Object.entries(cluster.flags ?? {})) words.push(`--${flag}=${quoted(value)}`);
   }

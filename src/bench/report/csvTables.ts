@@ -82,6 +82,7 @@ function repeatRow(run: RunRecord, repeat: RepeatRecord, round: number): Row {
       .join(' '),
     rkvd: own?.rkvd,
     distance: own?.distance,
+    tls: own === undefined ? undefined : own.tls === true,
     scenario: schedule?.name,
     clients: load.clients,
     rate_per_client: load.ratePerClient,

@@ -37,6 +37,8 @@ const settings = z.object({
       members: z.array(z.int().min(1)).optional(),
       /** Other settings of rkvd that were given, as they were typed. */
       flags: z.record(z.string(), z.string()).optional(),
+      /** Servers and clients proved to each other who they are; not there where they did not. */
+      tls: z.literal(true).optional(),
       /** The program that ran as a server; this package's rkvd where it is not there. */
       rkvd: z.string().optional(),
     }),

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { clientSecurity } from '../../net/endpoints/clientSecurity.ts';
 import { IncidentLog } from '../incidents/incidentLog.ts';
 import { StallWatch } from '../incidents/stallWatch.ts';
 import { systemOf } from '../systems/systemOf.ts';
@@ -53,7 +54,7 @@ class Part {
 
   constructor(task: WorkerTask) {
     const { load, addresses, seed, part: number, parts, mark, csvFolder, distanceMs } = task;
-    const client = systemOf(task.cluster).newClient(addresses, {
+    const client = systemOf(task.cluster, clientSecurity(task.credentials)).newClient(addresses, {
       rpc: load.rpc,
       hasLookups: load.reads > 0,
       onNotice: (what) => tell({ kind: 'notice', what }),

@@ -1,5 +1,6 @@
 import { decodeFromCompressedBase64, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
 import type { SecondRow } from '../../client/load/latencyRecorder.ts';
+import type { CredentialFiles } from '../../net/endpoints/credentials.ts';
 import type { LoadSettings, RunSettings } from '../results/schema.ts';
 import type { Generated } from './generator.ts';
 import type { GeneratorFigures } from './generatorWatch.ts';
@@ -9,6 +10,8 @@ import type { AuditedWrites } from './writeChecks.ts';
 export interface WorkerTask {
   readonly cluster: RunSettings['cluster']['kind'];
   readonly addresses: readonly string[];
+  /** The files by which one proves to the servers who one is; undefined where nobody has to. */
+  readonly credentials: CredentialFiles | undefined;
   /** With the clients of this part. */
   readonly load: LoadSettings;
   readonly seed: number;

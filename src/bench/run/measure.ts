@@ -165,6 +165,7 @@ function newGenerator({ settings, repeat, target, client, watching, csvFolder, i
       workers: load.workers,
       cluster: cluster.kind,
       addresses: target.addresses,
+      credentials: target.credentials,
       load,
       seed: load.seed + repeat,
       csvFolder,

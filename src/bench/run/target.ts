@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { RkvClient } from '../../client/rkvClient.ts';
 import { nobodyAnswers, noServerAnswers } from '../../client/rkvctl/statusCommands.ts';
 import { makeFolders } from '../../files/folders.ts';
+import { clientSecurity } from '../../net/endpoints/clientSecurity.ts';
+import type { CredentialFiles } from '../../net/endpoints/credentials.ts';
+import { NO_SECURITY, type Security } from '../../net/endpoints/security.ts';
 import { fileSettings } from '../../settings/fileValues.ts';
 import type { SettingName } from '../../settings/table.ts';
 import type { Cluster } from '../../supervisor/cluster.ts';
@@ -13,6 +16,7 @@ import { AttachedCluster } from '../../supervisor/play/attachedCluster.ts';
 import { OwnCluster } from '../../supervisor/play/ownCluster.ts';
 import type { PlayedCluster } from '../../supervisor/play/playedCluster.ts';
 import { makeTemporaryFolder } from '../../supervisor/process/temporaryFolder.ts';
+import { operatorFiles } from '../../supervisor/tls/tlsPlan.ts';
 import { durationMs } from '../../yaml/values.ts';
 import type { PlannedRun } from '../plan/plan.ts';
 import type { RunSettings } from '../results/schema.ts';
@@ -36,6 +40,8 @@ export interface Target {
   /** How one speaks to them. */
   readonly system: System;
   readonly addresses: readonly string[];
+  /** The files by which one proves to them who one is; undefined where nobody has to. */
+  readonly credentials: CredentialFiles | undefined;
   /** Nobody else writes to it. */
   readonly own: boolean;
   /** Where the servers keep their data; undefined where that is not known. */
@@ -76,9 +82,9 @@ export async function openTarget(run: PlannedRun, interrupts: Interrupts, csvFol
   const { cluster } = run.settings;
   switch (cluster.kind) {
     case 'running':
-      return openRunning(cluster.addresses);
+      return openRunning(cluster.addresses, run.credentials);
     case 'running-etcd':
-      return runningTarget(systemOf(cluster.kind), cluster.addresses);
+      return runningTarget(systemOf(cluster.kind, NO_SECURITY), cluster.addresses);
     case 'etcd':
       return openEtcd(run, cluster, interrupts);
     case 'own':
@@ -86,13 +92,17 @@ export async function openTarget(run: PlannedRun, interrupts: Interrupts, csvFol
   }
 }
 
-async function openRunning(addresses: readonly string[]): Promise<Target> {
-  await expectSomebody(addresses);
+async function openRunning(addresses: readonly string[], given: CredentialFiles | undefined): Promise<Target> {
   const supervisor = supervisorOf(addresses);
+  const played = supervisor === undefined ? undefined : await AttachedCluster.open(supervisor);
+  const credentials = given ?? played?.credentials;
+  const security = clientSecurity(credentials);
+  await expectSomebody(addresses, security);
   return {
-    ...runningTarget(systemOf('running'), addresses),
+    ...runningTarget(systemOf('running', security), addresses),
+    credentials,
     follow: (told) => followSupervisor(supervisor, told),
-    played: supervisor === undefined ? undefined : new AttachedCluster(supervisor),
+    played,
   };
 }
 
@@ -101,6 +111,7 @@ function runningTarget(system: System, addresses: readonly string[]): Target {
   return {
     system,
     addresses,
+    credentials: undefined,
     own: false,
     dataDirectory: undefined,
     follow: () => () => {},
@@ -126,7 +137,7 @@ async function openEtcd(run: PlannedRun, cluster: EtcdSettings, { stop }: Interr
       await removeData();
     };
     return {
-      ...runningTarget(systemOf('etcd'), members.addresses),
+      ...runningTarget(systemOf('etcd', NO_SECURITY), members.addresses),
       own: true,
       dataDirectory: folder,
       stop: end,
@@ -181,8 +192,9 @@ async function openOwn(
   }
   played = new OwnCluster(running);
   return {
-    system: systemOf('own'),
+    system: systemOf('own', running.security),
     addresses: running.addresses,
+    credentials: running.plan.tls === undefined ? undefined : operatorFiles(running.plan.tls),
     own: true,
     played,
     dataDirectory: running.plan.directory,
@@ -202,8 +214,8 @@ async function openOwn(
 }
 
 /** Who typed a wrong address is told so at once, and not after all the time that a request may take. */
-async function expectSomebody(addresses: readonly string[]): Promise<void> {
-  const client = new RkvClient({ addresses });
+async function expectSomebody(addresses: readonly string[], security: Security): Promise<void> {
+  const client = new RkvClient({ addresses, security });
   try {
     const reports = await client.statuses();
     if (nobodyAnswers(reports)) throw new NobodyAnswersError(noServerAnswers(reports).trimEnd());
@@ -244,6 +256,7 @@ export function ownClusterConfig(
     ...(cluster.members === undefined ? {} : { cluster: cluster.members }),
     // What takes faults on purpose is told so when it starts.
     ...(schedule === undefined ? {} : { faults: true }),
+    tls: cluster.tls ?? false,
     ...(datadir === undefined ? {} : { datadir }),
   };
 }

@@ -66,6 +66,7 @@ export class WorkerGenerator implements Generator {
       const task: WorkerTask = {
         cluster: options.cluster,
         addresses: options.addresses,
+        credentials: options.credentials,
         load: partOf(load, part, parts),
         seed: options.seed,
         part,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isOlder, RkvClient, type ServerReport } from '../../client/rkvClient.ts';
-import { NO_SECURITY } from '../../net/endpoints/security.ts';
+import type { Security } from '../../net/endpoints/security.ts';
 import { StatusClient } from '../../supervisor/statusClient.ts';
 import type { StatusResponse } from '../../wire/generated/admin.ts';
 import { isLoopback, listenerPid } from '../facts/listener.ts';
@@ -11,10 +11,12 @@ import type { ServerStatus, StatusAsker, System, SystemClient, SystemClientOptio
 const ORIGINAL = "the original's";
 
 /** Servers that speak `rkvpb.RKV`: ours, and the original's. */
-export const rkvSystem: System = {
-  newClient: (addresses, options) => new RkvSystemClient(addresses, options),
-  newAsker: (address) => new RkvAsker(address),
-};
+export function rkvSystem(security: Security): System {
+  return {
+    newClient: (addresses, options) => new RkvSystemClient(addresses, options, security),
+    newAsker: (address) => new RkvAsker(address, security),
+  };
+}
 
 class RkvSystemClient implements SystemClient {
   private readonly client: RkvClient;
@@ -22,10 +24,10 @@ class RkvSystemClient implements SystemClient {
   private readonly hasLookups: boolean;
   private hasOriginals = false;
 
-  constructor(addresses: readonly string[], { rpc, hasLookups, onNotice }: SystemClientOptions) {
+  constructor(addresses: readonly string[], { rpc, hasLookups, onNotice }: SystemClientOptions, security: Security) {
     this.addresses = addresses;
     this.hasLookups = hasLookups;
-    this.client = new RkvClient({ addresses, rpc, onNotice });
+    this.client = new RkvClient({ addresses, rpc, onNotice, security });
   }
 
   get counters(): SystemClient['counters'] {
@@ -116,8 +118,8 @@ function isServer(pid: number): boolean {
 class RkvAsker implements StatusAsker {
   private readonly client: StatusClient;
 
-  constructor(address: string) {
-    this.client = new StatusClient(address, NO_SECURITY);
+  constructor(address: string, security: Security) {
+    this.client = new StatusClient(address, security);
   }
 
   ask(timeoutMs: number) {

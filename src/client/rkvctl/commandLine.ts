@@ -1,7 +1,7 @@
 import { describeFlags, isShell, SHELLS, type Shell } from '../../cli/completion/description.ts';
 import { completionScript } from '../../cli/completion/scripts.ts';
 import { defineFlags, flagDefaults, type ParsedFlags, parseFlags, UsageError } from '../../goflags/goFlags.ts';
-import { CredentialFlagsError, credentialFiles } from '../../net/endpoints/credentialFlags.ts';
+import { CredentialFlagsError, clientCredentialFiles } from '../../net/endpoints/credentialFlags.ts';
 import type { CredentialFiles } from '../../net/endpoints/credentials.ts';
 import { parseAddresses } from '../addresses.ts';
 import { AddressError } from '../errors.ts';
@@ -28,6 +28,11 @@ export const RKVCTL_FLAGS = defineFlags({
   },
   'tls-key': { kind: 'string', default: '', usage: "PEM `file` of that certificate's private key" },
   'tls-ca': { kind: 'string', default: '', usage: "PEM `file` of the authority of servers' certificates" },
+  'tls-dir': {
+    kind: 'string',
+    default: '',
+    usage: '`folder` with these three as cert.pem, key.pem and ca.pem; by default what RKV_TLS_DIR says',
+  },
   raw: { kind: 'bool', default: false, usage: "get: write the value's bytes and nothing else, on a terminal too" },
   clients: { kind: 'int', default: 1, min: 1, max: 100_000, usage: 'load: `number` of clients' },
   throughput: {
@@ -82,18 +87,24 @@ export interface CommandLine {
 }
 
 /** Throws UsageError. Flags may stand before and after a command's words. */
-export function parseCommandLine(argv: readonly string[]): CommandLine {
+export function parseCommandLine(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = {},
+): CommandLine {
   const parsed = parseFlags(RKVCTL_FLAGS, argv, { interspersed: true });
   const flags = parsed.values;
   if (parsed.asked !== undefined)
     return { action: { kind: parsed.asked }, flags, addresses: [], credentials: undefined };
   const action = actionOf(parsed);
-  return { action, flags, addresses: addressesOf(flags.cluster), credentials: credentialsOf(flags) };
+  return { action, flags, addresses: addressesOf(flags.cluster), credentials: credentialsOf(flags, environment) };
 }
 
-function credentialsOf(flags: RkvctlFlags): CredentialFiles | undefined {
+function credentialsOf(
+  flags: RkvctlFlags,
+  environment: Readonly<Record<string, string | undefined>>,
+): CredentialFiles | undefined {
   try {
-    return credentialFiles(flags, '-');
+    return clientCredentialFiles(flags, '-', environment);
   } catch (error) {
     if (!(error instanceof CredentialFlagsError)) throw error;
     throw new UsageError(error.message, { cause: error });

@@ -19,6 +19,7 @@ async function main(): Promise<void> {
       terminal: processTerminal,
       signal: controller.signal,
       folder: process.cwd(),
+      variables: process.env,
     });
   } catch (error) {
     if (!(error instanceof ArgumentEncodingError)) throw error;

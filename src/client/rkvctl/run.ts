@@ -16,6 +16,8 @@ import { printStages } from './stagesCommand.ts';
 import { nobodyAnswers, noServerAnswers, printStatus } from './statusCommands.ts';
 
 export interface RunEnvironment {
+  /** Of the process' environment. */
+  readonly variables?: Readonly<Record<string, string | undefined>>;
   readonly terminal: Terminal;
   /** Ends what is under way. */
   readonly signal: AbortSignal;
@@ -28,7 +30,7 @@ export async function run(argv: readonly string[], environment: RunEnvironment):
   const { terminal } = environment;
   let commandLine: CommandLine;
   try {
-    commandLine = parseCommandLine(argv);
+    commandLine = parseCommandLine(argv, environment.variables);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     terminal.err(`${printable(error.message)}\n${usage().trimEnd()}`);

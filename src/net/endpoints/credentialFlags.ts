@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { CredentialFiles } from './credentials.ts';
 
 /** Of flags or options of these names; a text is empty, or not there, where it was not given. */
@@ -29,4 +30,34 @@ export function credentialFiles(flags: CredentialFlags, dashes: '-' | '--'): Cre
   throw new CredentialFlagsError(
     `${names(some)} without ${names(missing)}: expected all of ${names(NEEDED)} for TLS, or none`,
   );
+}
+
+/** For clients in the place of a flag: a folder with the files of who uses it. */
+const FOLDER_VARIABLE = 'RKV_TLS_DIR';
+
+/** Of a holder whose files are together in a folder, by the names that they have there (docs/security.md). */
+export function filesIn(folder: string): CredentialFiles {
+  return {
+    cert: join(folder, 'cert.pem'),
+    key: join(folder, 'key.pem'),
+    ca: join(folder, 'ca.pem'),
+    clientCa: undefined,
+  };
+}
+
+/**
+ * The same of a client, which may name a folder that has all of them: by a flag, or by an environment variable, which what is typed goes before.
+ * Undefined without TLS. Throws CredentialFlagsError.
+ */
+export function clientCredentialFiles(
+  flags: CredentialFlags & { readonly 'tls-dir'?: string | undefined },
+  dashes: '-' | '--',
+  environment: Readonly<Record<string, string | undefined>>,
+): CredentialFiles | undefined {
+  const files = credentialFiles(flags, dashes);
+  const folder = flags['tls-dir'] ?? '';
+  if (files !== undefined && folder !== '')
+    throw new CredentialFlagsError(`${dashes}tls-dir and ${dashes}tls-cert: expected one of them`);
+  const chosen = folder === '' ? (environment[FOLDER_VARIABLE] ?? '') : folder;
+  return files ?? (chosen === '' ? undefined : filesIn(chosen));
 }

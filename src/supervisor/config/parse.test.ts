@@ -46,6 +46,7 @@ cache: 0
 metrics: false
 metricsBasePort: 15901
 datadir: data
+tls: true
 restart: {enabled: true, firstDelay: 1s, maxDelay: 1s, stableAfter: 5s}
 flags: {maxgrpc: 4096, ordergorums: false}
 `;
@@ -114,6 +115,15 @@ flags: {maxgrpc: 4096, ordergorums: false}
     ['flags: {quiet: 5}', 'flags.quiet: rkvd refuses it (invalid boolean value "5" for -quiet: parse error), got 5'],
     ['flags: {-x: 1}', 'flags.-x: expected the name of an rkvd flag, without its dash'],
     ['flags: {x: [1]}', 'flags.x: expected a text, a number, true or false, got [1]'],
+    ['tls: yes', 'tls: expected true, false, or the files cert, key, ca, operatorCert and operatorKey, got "yes"'],
+    [
+      'tls: {cert: a.pem, key: "{id}.pem", ca: c.pem, operatorCert: o.pem, operatorKey: k.pem}',
+      'tls.cert: expected a file of each server, with {id} in its path, such as certs/server-{id}.pem, got "a.pem"',
+    ],
+    [
+      'tls: {ca: 3}',
+      'tls.cert: expected a file of each server, with {id} in its path, such as certs/server-{id}.pem, got nothing',
+    ],
     ['heartbaet: 20ms', 'heartbaet: unknown key: did you mean heartbeat?'],
     ['base_port: 9201', 'base_port: unknown key: did you mean basePort?'],
     ['restart: {firstdelay: 1s}', 'restart.firstdelay: unknown key: did you mean firstDelay?'],
@@ -131,6 +141,22 @@ flags: {maxgrpc: 4096, ordergorums: false}
       'x.yaml:2: cache',
       'x.yaml:4: restart.enabled',
       'x.yaml:6: restart.maxDelay',
+    ]);
+  });
+
+  it('takes certificates of its own, each problem with its line', () => {
+    const lines = ['tls:', '  cert: certs/server-{id}.pem', '  key: certs/server-{id}-key.pem', '  ca: certs/ca.pem'];
+    const operator = [
+      '  operatorCert: certs/me.pem',
+      '  operatorKey: certs/me-key.pem',
+      '  clientCa: certs/clients.pem',
+    ];
+    expect(problemsOf(...lines, ...operator)).toEqual([]);
+    expect(problemsOf(...lines, ...operator.with(1, '  operatorKey: 7'))).toEqual([
+      "x.yaml:6: tls.operatorKey: expected a file with the operator's key, got 7",
+    ]);
+    expect(problemsOf(...lines, ...operator.with(2, '  clientca: x'))).toEqual([
+      'x.yaml:7: tls.clientca: unknown key: did you mean clientCa?',
     ]);
   });
 

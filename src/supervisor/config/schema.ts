@@ -53,6 +53,33 @@ const extraFlags = z.record(
   { error: 'expected rkvd flags such as {maxgrpc: 1048576}' },
 );
 
+/** One file for each server. */
+const filePerServer = z.custom<string>(
+  (value) => typeof value === 'string' && value.includes('{id}') && !value.includes('\0'),
+  { error: 'expected a file of each server, with {id} in its path, such as certs/server-{id}.pem' },
+);
+
+const givenCertificates = z.strictObject(
+  {
+    cert: filePerServer,
+    key: filePerServer,
+    ca: text('a file with the certificate of the authority of servers'),
+    clientCa: text('a file with the certificate of the authority of clients').optional(),
+    operatorCert: text("a file with an operator's certificate"),
+    operatorKey: text("a file with the operator's key"),
+  },
+  { error: objectMessage('true, false, or the files cert, key, ca, operatorCert and operatorKey') },
+);
+
+/** Whether certificates are made, or where they are. */
+const tls = z.unknown().transform((value, context): boolean | z.infer<typeof givenCertificates> => {
+  if (typeof value === 'boolean') return value;
+  const checked = givenCertificates.safeParse(value);
+  if (checked.success) return checked.data;
+  context.issues.push(...(checked.error.issues as unknown as typeof context.issues));
+  return z.NEVER;
+});
+
 const shape = {
   name: name.optional(),
   nodes: integer(`a number of servers between 1 and ${SERVERS_MAX}`, 1, SERVERS_MAX).optional(),
@@ -69,6 +96,7 @@ const shape = {
   ...KEYED_SCHEMAS,
   metricsBasePort: openPort.optional(),
   datadir: text('a folder').optional(),
+  tls: tls.optional(),
   restart: restart.optional(),
   flags: extraFlags.optional(),
 };
@@ -180,5 +208,6 @@ export type ClusterConfig = Unchecked;
 export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (path.length === 0) return Object.keys(shape);
   if (path[0] === 'servers') return Object.keys(server.shape);
+  if (path[0] === 'tls') return Object.keys(givenCertificates.shape);
   return path[0] === 'restart' ? Object.keys(restart.shape) : [];
 }

@@ -20,6 +20,8 @@ const schema = z.object({
   supervisor: processIdentitySchema,
   startedAt: z.string(),
   name: z.string(),
+  /** Its servers speak TLS. */
+  tls: z.boolean().default(false),
   servers: z.array(z.object({ id: z.int(), address: z.string(), process: processIdentitySchema.nullable() })),
 });
 
@@ -86,7 +88,7 @@ export class Claim {
   }
 
   /** Throws AlreadyRunningError where a supervisor that still runs has the folder. */
-  static take(directory: string, name: string): Claim {
+  static take(directory: string, name: string, tls = false): Claim {
     makeFolder(directory);
     const path = join(directory, SUPERVISOR_FILE);
     const state: SupervisorState = {
@@ -94,6 +96,7 @@ export class Claim {
       supervisor: identify(process.pid),
       startedAt: new Date().toISOString(),
       name,
+      tls,
       servers: [],
     };
     const before = removeStale(path);

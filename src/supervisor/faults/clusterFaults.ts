@@ -22,8 +22,8 @@ export interface FaultableCluster {
   /** Those that there are at the moment. */
   ids(): readonly number[];
   address(id: number): string;
-  /** How its servers are reached. */
-  readonly security: Security;
+  /** How one proves to servers that they may be told. */
+  security(): Security;
   state(id: number): ServerState;
   leader(): Promise<number | undefined>;
   /** These three throw ServerStateError. */
@@ -218,7 +218,7 @@ export class ClusterFaults {
     const known = this.clients.get(server);
     if (known?.address === address) return known;
     known?.close();
-    const client = new FaultClient(server, address, this.cluster.security);
+    const client = new FaultClient(server, address, this.cluster.security());
     this.clients.set(server, client);
     return client;
   }

@@ -42,7 +42,7 @@ export class FaultClient {
   private call(
     make: (client: AdminClient, deadline: number, done: (error: ServiceError | null) => void) => unknown,
   ): Promise<boolean> {
-    this.client ??= openChannel(AdminClient, this.address, STATUS_CHANNEL_OPTIONS, this.security);
+    this.client ??= openChannel(AdminClient, this.address, STATUS_CHANNEL_OPTIONS, this.security, this.id);
     const { client } = this;
     return new Promise((resolve, reject) => {
       make(client, Date.now() + CALL_MS_MAX, (error) => {

@@ -1,4 +1,7 @@
 import type { RequestedFault } from '../../faults/requests/faultRequest.ts';
+import { clientSecurity } from '../../net/endpoints/clientSecurity.ts';
+import type { CredentialFiles } from '../../net/endpoints/credentials.ts';
+import type { Security } from '../../net/endpoints/security.ts';
 import type { ServerSample } from '../../scenarios/samples.ts';
 import type { FaultListener } from '../../scenarios/stepPlayer.ts';
 import { askSupervisor } from '../control/client.ts';
@@ -11,18 +14,32 @@ import type { PlayedCluster } from './playedCluster.ts';
 /** A server that is stopped hands leadership over before, which takes some time. */
 const ANSWER_MS_MAX = 60_000;
 
+type Attachable = Pick<RunningSupervisor, 'directory' | 'servers'>;
+
 /** A cluster that another process supervises. What is broken there by somebody else stays broken. */
 export class AttachedCluster implements PlayedCluster {
   readonly ids: readonly number[];
   readonly addresses: readonly string[];
+  readonly security: Security;
+  /** The files that this is made of; undefined where nobody has to show any. */
+  readonly credentials: CredentialFiles | undefined;
   private readonly path: string;
   /** Of faults that are in force. */
   private readonly open = new Map<number, FaultListener>();
 
-  constructor({ directory, servers }: Pick<RunningSupervisor, 'directory' | 'servers'>) {
+  private constructor({ directory, servers }: Attachable, credentials: CredentialFiles | undefined) {
     this.path = controlPath(directory);
+    this.credentials = credentials;
+    this.security = clientSecurity(credentials);
     this.ids = servers.map(({ id }) => id);
     this.addresses = servers.map(({ address }) => address);
+  }
+
+  /** Throws ControlError where its supervisor does not answer, CertificateError. */
+  static async open(supervisor: Attachable): Promise<AttachedCluster> {
+    const path = controlPath(supervisor.directory);
+    const { tls } = (await askSupervisor(path, { command: 'status' }, ANSWER_MS_MAX)) as ClusterStatus;
+    return new AttachedCluster(supervisor, tls ?? undefined);
   }
 
   private ask(request: ControlRequest): Promise<unknown> {

@@ -1,4 +1,5 @@
 import type { RequestedFault } from '../../faults/requests/faultRequest.ts';
+import type { Security } from '../../net/endpoints/security.ts';
 import type { ServerSample } from '../../scenarios/samples.ts';
 import type { FaultListener } from '../../scenarios/stepPlayer.ts';
 import type { ClusterEvent } from '../events.ts';
@@ -24,6 +25,10 @@ export class OwnCluster implements PlayedCluster {
 
   get addresses(): readonly string[] {
     return this.cluster.addresses;
+  }
+
+  get security(): Security {
+    return this.cluster.security;
   }
 
   happened(event: ClusterEvent): void {

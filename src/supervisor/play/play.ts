@@ -90,7 +90,7 @@ export async function playOnRunning(
   scenario: Scenario,
   options: Pick<PlayOptions, 'told' | 'stop'>,
 ): Promise<PlayResult> {
-  const cluster = new AttachedCluster(supervisor);
+  const cluster = await AttachedCluster.open(supervisor);
   const { nodes } = scenario.cluster;
   if (cluster.ids.length < nodes)
     throw new PlayError(`${scenario.name} needs ${nodes} servers: this cluster has ${cluster.ids.length}`);

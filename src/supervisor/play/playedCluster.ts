@@ -1,4 +1,5 @@
 import type { RequestedFault } from '../../faults/requests/faultRequest.ts';
+import type { Security } from '../../net/endpoints/security.ts';
 import type { ServerSample } from '../../scenarios/samples.ts';
 import type { FaultListener } from '../../scenarios/stepPlayer.ts';
 
@@ -6,6 +7,8 @@ import type { FaultListener } from '../../scenarios/stepPlayer.ts';
 export interface PlayedCluster {
   readonly ids: readonly number[];
   readonly addresses: readonly string[];
+  /** How one proves to the servers that one may do what a scenario does. */
+  readonly security: Security;
   status(): Promise<readonly ServerSample[]>;
   beginFault(fault: RequestedFault, forMs: number | undefined, listener: FaultListener): void;
   heal(): Promise<unknown>;

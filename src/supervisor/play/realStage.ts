@@ -21,7 +21,7 @@ export class RealStage implements Stage {
   constructor(cluster: PlayedCluster) {
     this.cluster = cluster;
     this.ids = cluster.ids;
-    this.operator = new RkvClient({ addresses: cluster.addresses });
+    this.operator = this.newClient();
   }
 
   nowMs(): number {
@@ -34,8 +34,13 @@ export class RealStage implements Stage {
   }
 
   /** As it is by default. */
+  private newClient(): RkvClient {
+    const { addresses, security } = this.cluster;
+    return new RkvClient({ addresses, security });
+  }
+
   openClient(_number: number, opened: (client: ClientPort) => void): void {
-    const client = new RkvClient({ addresses: this.cluster.addresses });
+    const client = this.newClient();
     this.clients.push(client);
     client.openSession({ timeoutMs: Number.POSITIVE_INFINITY }).then(
       (session) =>
