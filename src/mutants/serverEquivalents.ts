@@ -127,7 +127,7 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'What the engine does of it is seen when it is drained, and no answer depends on it.',
-    'server/host/replica.ts Replica.commit: swap this.engine.applied(this.appliedIndex); this.answerReads(); → this.answerReads(); this.engine.applied(this.appliedIndex);',
+    'server/host/replica.ts Replica.applyAll: swap this.engine.applied(this.appliedIndex); this.answerReads(); → this.answerReads(); this.engine.applied(this.appliedIndex);',
   ),
   ...argued(
     'What passes is then assigned to its own place.',

@@ -18,18 +18,20 @@ import type {
 } from '../../consensus/contract.ts';
 import { RejectReason, Role } from '../../consensus/contract.ts';
 import { type Entry, EntryType, isConfigurationType } from '../../consensus/entry.ts';
+import { recordSize } from '../../consensus/entryCodec.ts';
 import { LifeEvents } from '../../consensus/parts/lifeEvents.ts';
 import { BrokenInvariantError, broken } from '../../consensus/parts/turnGuard.ts';
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { SERVER_PENDING_MAX } from '../../wire/limits.ts';
 import { FencedError, fencesInForce, passes, type Speaker } from '../identity/fences.ts';
-import { type LogStore, type LogStoreListener, UnknownFormatError } from '../storage/contract.ts';
+import type { LogStore, LogStoreListener } from '../storage/contract.ts';
 import { AppliedPace } from './appliedPace.ts';
 import type { CommandSink, RequestResult } from './outcomes.ts';
 import { PendingCommands } from './pendingCommands.ts';
+import { restoreStored, snapshotDataFault } from './snapshotReading.ts';
 import { isSnapshotDue, SnapshotTaking } from './snapshotTaking.ts';
 import type { StageWatch } from './stageWatch.ts';
-import { MalformedSnapshotError, type Restoring, type StateMachine } from './stateMachine.ts';
+import type { Restoring, StateMachine } from './stateMachine.ts';
 
 /** The world outside a replica: real in rkvd, virtual in the simulator. */
 export interface ReplicaEnvironment<M> {
@@ -107,13 +109,13 @@ export class Replica<M> implements LogStoreListener {
   private snapshotInFlight = false;
   /** Messages that wait until their mark is durable, in order. */
   private held: { readonly mark: number; readonly messages: readonly Envelope<M>[] }[] = [];
-  /** Committed entries wait behind a snapshot that is not durable, or not all read yet. */
+  /** Committed entries wait behind a snapshot that is not durable, or not all read yet; and then for their turn. */
+  private waiting: Entry[] = [];
   private restoring:
     | {
         readonly mark: number;
         readonly snapshot: Snapshot;
         readonly fences: Fences;
-        readonly after: Entry[];
         /** Once it is durable. */
         reading: Restoring | undefined;
       }
@@ -336,6 +338,7 @@ export class Replica<M> implements LogStoreListener {
     this.inTurn = true;
     try {
       this.restoreOn();
+      this.applyWaiting();
       this.offerPending();
       let drains = 0;
       this.appliedBytes = 0;
@@ -426,7 +429,8 @@ export class Replica<M> implements LogStoreListener {
     this.taking?.abandon();
     this.taking = undefined;
     const fences = this.stateMachine.fencesOf(snapshot.data);
-    this.restoring = { mark: this.lastMark, snapshot, fences, after: [], reading: undefined };
+    this.waiting = [];
+    this.restoring = { mark: this.lastMark, snapshot, fences, reading: undefined };
   }
 
   private beginReading(mark: number): void {
@@ -449,15 +453,27 @@ export class Replica<M> implements LogStoreListener {
     this.environment.restored?.(restoring.snapshot);
     this.configurationApplied();
     this.engine.applied(this.appliedIndex);
-    if (restoring.after.length > 0) this.commit(restoring.after);
-    else this.answerReads();
+    this.answerReads();
   }
 
   private commit(entries: readonly Entry[]): void {
-    if (this.restoring !== undefined) {
-      this.restoring.after.push(...entries);
-      return;
+    if (this.restoring !== undefined || this.waiting.length > 0) this.waiting.push(...entries);
+    else this.applyAll(entries);
+  }
+
+  /** Of what was committed while a snapshot was restored, and since, a part each turn. */
+  private applyWaiting(): void {
+    const { waiting } = this;
+    if (this.restoring !== undefined || waiting.length === 0) return;
+    let count = 0;
+    for (let bytes = 0; count < waiting.length && bytes < this.snapshotBytesPerTurn; count++) {
+      bytes += recordSize(waiting[count]!);
     }
+    this.applyAll(waiting.splice(0, count));
+    if (waiting.length > 0) this.wake();
+  }
+
+  private applyAll(entries: readonly Entry[]): void {
     this.stages?.committed(entries[entries.length - 1]!.index);
     for (const entry of entries) this.apply(entry);
     this.engine.applied(this.appliedIndex);
@@ -553,27 +569,6 @@ export class Replica<M> implements LogStoreListener {
     const index = this.appliedIndex;
     // The log begins at what is applied, or before it.
     return { index, term: this.store.term(index)!, configuration: this.engine.configurationAt(index) };
-  }
-}
-
-/** What the store gave back is what was written: where it cannot be read, its format is another one. */
-function restoreStored(stateMachine: StateMachine, { index, data }: Snapshot): void {
-  try {
-    stateMachine.restore(data);
-  } catch (error) {
-    if (!(error instanceof MalformedSnapshotError)) throw error;
-    throw new UnknownFormatError(`the stored snapshot of index ${index}: ${error.message}`, { cause: error });
-  }
-}
-
-/** A snapshot that cannot be restored must not reach the disk: no later start could get past it. */
-function snapshotDataFault(stateMachine: StateMachine, data: Uint8Array): string | undefined {
-  try {
-    stateMachine.checkSnapshot(data);
-    return undefined;
-  } catch (error) {
-    if (error instanceof MalformedSnapshotError) return error.message;
-    throw error;
   }
 }
 

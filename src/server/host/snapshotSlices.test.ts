@@ -114,6 +114,41 @@ describe('a snapshot that a leader sent and that is read over many turns', () =>
     expect(replica.currentSnapshot()?.index).toBe(11);
   });
 
+  it('and then a part each turn, behind which waits what is committed since', async () => {
+    const { engine, restored, apply, install, run, stateMachine, replica } = sliced();
+    await install(snapshotAt(9));
+    apply(10, 14);
+    const seen: number[] = [];
+    while (restored.length === 0) replica.tick();
+    // Ten bytes are less than an entry.
+    expect(engine.appliedIndex).toBe(10);
+    for (let index = 15; index <= 18; index++) {
+      apply(index, index);
+      seen.push(engine.appliedIndex);
+      expect(stateMachine.snapshot()).toEqual(stateAt(engine.appliedIndex));
+      expect(replica.currentSnapshot()?.index).toBe(engine.appliedIndex);
+    }
+    expect(seen).toEqual([11, 12, 13, 14]);
+    run();
+    expect(engine.appliedIndex).toBe(18);
+    expect(stateMachine.snapshot()).toEqual(stateAt(18));
+    apply(19, 19);
+    expect(engine.appliedIndex).toBe(19);
+  });
+
+  it('of which nothing is applied once a later one takes its place', async () => {
+    const { engine, restored, apply, install, run, stateMachine, replica } = sliced();
+    await install(snapshotAt(9));
+    apply(10, 14);
+    while (restored.length === 0) replica.tick();
+    expect(engine.appliedIndex).toBe(10);
+    await install(snapshotAt(20));
+    apply(21, 22);
+    run();
+    expect([restored, engine.appliedIndex]).toEqual([[9, 20], 22]);
+    expect(stateMachine.snapshot()).toEqual(stateAt(22));
+  });
+
   it('gives way to a later one', async () => {
     const { restored, install, run, stateMachine } = sliced();
     await install(snapshotAt(9));
