@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { type handleUnaryCall, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
-import type { Refusal } from '../../consensus/contract.ts';
+import { type Refusal, simpleConfiguration } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { encodeRequest, encodeResponse, gorumsUnaryCalls } from '../../consensus/gorums/unaryCodec.ts';
 import { NO_SECURITY } from '../../net/endpoints/security.ts';
@@ -138,6 +138,76 @@ describe('a client of the unary service', () => {
       await until(() => waiting.length === 1);
       expect(introductions).toBe(2);
       expect(received).toHaveLength(1);
+    } finally {
+      client.close();
+      server.forceShutdown();
+    }
+  });
+
+  it('makes one call at a time that is large, and the next once that is over', async () => {
+    const server = new Server();
+    const waiting: ((error: Error | null) => void)[] = [];
+    let wake = () => {};
+    const until = async (done: () => boolean) => {
+      while (!done()) await new Promise<void>((resolve) => (wake = resolve));
+    };
+    const service = unaryService(gorumsUnaryCalls);
+    const votes: number[] = [];
+    server.addService(
+      { InstallSnapshot: service.InstallSnapshot!, RequestVote: service.RequestVote! },
+      {
+        InstallSnapshot: ((_call, done) => {
+          waiting.push((error) => done(error, Buffer.alloc(0)));
+          wake();
+        }) satisfies handleUnaryCall<Buffer, Buffer>,
+        RequestVote: ((_call, done) => {
+          votes.push(waiting.length);
+          done(null, Buffer.alloc(0));
+          wake();
+        }) satisfies handleUnaryCall<Buffer, Buffer>,
+      },
+    );
+    const port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      ),
+    );
+    const received: GorumsMessage[] = [];
+    const own = blankIdentity(1, 'gorums', 'own', 'member');
+    const client = new UnaryClient({
+      calls: gorumsUnaryCalls,
+      peer: 2,
+      address: { host: '127.0.0.1', port },
+      security: NO_SECURITY,
+      maxMessageBytes: 8192,
+      identity: { identity: own, meet: () => undefined } as unknown as IdentityFile,
+      log: {} as LimitedLog,
+      receive: (_from, message) => {
+        received.push(message);
+        wake();
+      },
+      counts: () => true,
+      accepted: () => {},
+      refused: () => {},
+    });
+    const configuration = simpleConfiguration([1, 2, 3]);
+    const numbers = { leader: 1, term: 1, lastIncludedIndex: 9, lastIncludedTerm: 1 };
+    const snapshot = (call: number): GorumsMessage => {
+      return { type: 'InstallSnapshot', call, ...numbers, configuration, data: Uint8Array.of(1) };
+    };
+    try {
+      client.send(snapshot(1));
+      client.send(snapshot(2));
+      client.send(vote(1));
+      await until(() => votes.length === 1 && waiting.length === 1);
+      waiting.shift()!(null);
+      await until(() => received.some(({ type }) => type === 'InstallSnapshotResponse'));
+      client.send(snapshot(3));
+      await until(() => waiting.length === 1);
+      client.send(snapshot(4));
+      client.send(vote(1));
+      await until(() => votes.length === 2);
+      expect(waiting).toHaveLength(1);
     } finally {
       client.close();
       server.forceShutdown();
