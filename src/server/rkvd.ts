@@ -86,7 +86,7 @@ export async function rkvd(engines: EngineRegistry): Promise<void> {
     stop('an error', 1);
   };
   process.on('uncaughtException', cannotGoOn);
-  process.on('SIGHUP', () => credentials?.reload());
+  if (credentials !== undefined) process.on('SIGHUP', () => credentials.reload());
   process.on('SIGINT', () => stop('SIGINT', 0));
   process.on('SIGTERM', () => stop('SIGTERM', 0));
   try {

@@ -39,8 +39,7 @@ const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE---
 
 /** `id`: of the server whose files these have to be; 0 where they are to be a client's or an operator's. Throws CertificateError. */
 export function readCredentials(files: CredentialFiles, id: number, nowMs: number): Credentials {
-  const cert = readText('tls-cert', files.cert);
-  const chain = certificatesIn('tls-cert', files.cert, cert);
+  const chain = certificatesIn('tls-cert', files.cert);
   const key = readText('tls-key', files.key);
   const privateKey = keyIn(files.key, key);
   const leaf = chain[0]!;
@@ -51,11 +50,9 @@ export function readCredentials(files: CredentialFiles, id: number, nowMs: numbe
   }
   for (const each of chain) checkDates('tls-cert', files.cert, each, nowMs);
   const own = ownHolder(files.cert, leaf, id);
-  const ca = readText('tls-ca', files.ca);
-  const authorities = authoritiesIn('tls-ca', files.ca, ca, nowMs);
-  const clientCa = files.clientCa === undefined ? ca : readText('client-ca', files.clientCa);
+  const authorities = authoritiesIn('tls-ca', files.ca, nowMs);
   const clientAuthorities =
-    files.clientCa === undefined ? authorities : authoritiesIn('client-ca', files.clientCa, clientCa, nowMs);
+    files.clientCa === undefined ? authorities : authoritiesIn('client-ca', files.clientCa, nowMs);
   if (own.role === 'server') {
     checkUsage(files.cert, leaf);
     if (!isOf(authorities, chain)) {
@@ -64,6 +61,12 @@ export function readCredentials(files: CredentialFiles, id: number, nowMs: numbe
       );
     }
   }
+  // Each as OpenSSL takes it, whatever else the files hold.
+  const [cert, ca, clientCa] = [chain, authorities, clientAuthorities].map((all) => all.join('')) as [
+    string,
+    string,
+    string,
+  ];
   try {
     createSecureContext({ cert, key, ca: [ca, clientCa] });
   } catch (cause) {
@@ -104,8 +107,8 @@ function readText(flag: string, path: string): string {
   }
 }
 
-function certificatesIn(flag: string, path: string, text: string): X509Certificate[] {
-  const found = text.match(PEM_CERTIFICATE) ?? [];
+function certificatesIn(flag: string, path: string): X509Certificate[] {
+  const found = readText(flag, path).match(PEM_CERTIFICATE) ?? [];
   if (found.length === 0) {
     throw new CertificateError(`${flag} ${path}: no certificate is in it: expected PEM (-----BEGIN CERTIFICATE-----)`);
   }
@@ -119,8 +122,8 @@ function certificatesIn(flag: string, path: string, text: string): X509Certifica
   });
 }
 
-function authoritiesIn(flag: string, path: string, text: string, nowMs: number): X509Certificate[] {
-  const found = certificatesIn(flag, path, text);
+function authoritiesIn(flag: string, path: string, nowMs: number): X509Certificate[] {
+  const found = certificatesIn(flag, path);
   const other = found.find(({ ca }) => !ca);
   if (other !== undefined) {
     throw new CertificateError(
