@@ -6,7 +6,15 @@ import { filesIn } from '../net/endpoints/credentialFlags.ts';
 import type { CredentialFiles } from '../net/endpoints/credentials.ts';
 import { readCertificate, readKey, readPem, writePem } from './certificateFiles.ts';
 import { certifiedName, type Holder, type HostName, holderName, holderUri, hostNames } from './holders.ts';
-import { type AuthorityPems, issueAuthority, issueCertificate, newKey, validFor } from './issue.ts';
+import {
+  type AuthorityPems,
+  CLIENT_USAGES,
+  issueAuthority,
+  issueCertificate,
+  newKey,
+  SERVER_USAGES,
+  validFor,
+} from './issue.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -127,7 +135,8 @@ async function keepHolder(
   const its = key ?? newKey();
   if (key === undefined) writePem(folder, keyPath, its);
   const name = holderName(is.holder);
-  const subject = { commonName: name, uri, hosts: is.hosts, isServer: is.holder.kind === 'server' };
+  const usages = is.holder.kind === 'server' ? SERVER_USAGES : CLIENT_USAGES;
+  const subject = { commonName: name, uris: [uri], hosts: is.hosts, usages };
   const lastsMs = Math.min(CERTIFICATE_LASTS_MS, Date.parse(root.validTo) - nowMs);
   writePem(folder, certPath, await issueCertificate(authority, subject, its, validFor(nowMs, lastsMs)));
   issued.push({ name, why });

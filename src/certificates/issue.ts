@@ -25,11 +25,12 @@ export interface AuthorityPems {
 export interface Subject {
   /** For people. */
   readonly commonName: string;
-  /** Who the holder is. */
-  readonly uri: string;
+  /** Who the holder is: one URI, but for tests. */
+  readonly uris: readonly string[];
   /** Where it is dialled; nobody dials clients. */
   readonly hosts: readonly HostName[];
-  readonly isServer: boolean;
+  /** Extended key usages, as object identifiers. */
+  readonly usages: readonly string[];
 }
 
 export function validFor(nowMs: number, lastsMs: number): Validity {
@@ -63,19 +64,19 @@ export async function issueAuthority(commonName: string, key: string, validity: 
 /** A holder's certificate for its `key`, as PEM, that the authority has signed. */
 export async function issueCertificate(
   authority: AuthorityPems,
-  { commonName, uri, hosts, isServer }: Subject,
+  { commonName, uris, hosts, usages }: Subject,
   key: string,
   validity: Validity,
 ): Promise<string> {
   const library = await loadLibrary();
   const { publicKey } = await importKeys(key);
   const signing = await importKeys(authority.key);
+  const names = [...uris.map((value) => ({ type: 'url' as const, value })), ...hosts];
   const extensions: Extension[] = [
     new library.BasicConstraintsExtension(false, undefined, true),
     new library.KeyUsagesExtension(library.KeyUsageFlags.digitalSignature, true),
-    // A server dials its peers as a client does.
-    new library.ExtendedKeyUsageExtension(isServer ? [SERVER_AUTH, CLIENT_AUTH] : [CLIENT_AUTH]),
-    new library.SubjectAlternativeNameExtension([{ type: 'url', value: uri }, ...hosts]),
+    new library.ExtendedKeyUsageExtension([...usages]),
+    ...(names.length === 0 ? [] : [new library.SubjectAlternativeNameExtension(names)]),
     await library.SubjectKeyIdentifierExtension.create(publicKey as never),
     await library.AuthorityKeyIdentifierExtension.create(signing.publicKey as never),
   ];
@@ -91,9 +92,10 @@ export async function issueCertificate(
   return `${certificate.toString('pem')}\n`;
 }
 
-/** Extended key usages (RFC 5280, 4.2.1.12). */
-const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
+/** Extended key usages (RFC 5280, 4.2.1.12). A server dials its peers as a client does. */
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
+export const SERVER_USAGES: readonly string[] = ['1.3.6.1.5.5.7.3.1', CLIENT_AUTH];
+export const CLIENT_USAGES: readonly string[] = [CLIENT_AUTH];
 
 function common(validity: Validity) {
   return { ...validity, serialNumber: newSerial(), signingAlgorithm: SIGNATURE };

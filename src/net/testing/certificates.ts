@@ -1,21 +1,15 @@
-import 'reflect-metadata';
-import { randomBytes, webcrypto } from 'node:crypto';
 import {
-  AuthorityKeyIdentifierExtension,
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  type GeneralNameType,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  SubjectAlternativeNameExtension,
-  SubjectKeyIdentifierExtension,
-  type X509Certificate,
-  X509CertificateGenerator,
-} from '@peculiar/x509';
+  type AuthorityPems,
+  CLIENT_USAGES,
+  issueAuthority,
+  issueCertificate,
+  newKey,
+  SERVER_USAGES,
+  type Validity,
+} from '../../certificates/issue.ts';
 
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const LASTS_MS = 30 * 24 * HOUR_MS;
 
 /** A certificate and its key, as PEM. */
 export interface MadeCertificate {
@@ -30,74 +24,39 @@ export interface CertificateRequest {
   readonly dns?: readonly string[];
   readonly ips?: readonly string[];
   /** By default those that docs/security.md asks of its URI. */
-  readonly usages?: readonly ExtendedKeyUsage[];
+  readonly usages?: readonly string[];
   /** From now; by default from an hour ago for thirty days. */
   readonly validFromMs?: number;
   readonly validForMs?: number;
 }
 
-/** An authority for tests; its certificates are what docs/security.md says. */
+/** An authority for tests, of what a cluster's own makes; it also signs what that never would. */
 export class TestAuthority {
-  readonly certificate: string;
-  private readonly own: X509Certificate;
-  private readonly keys: webcrypto.CryptoKeyPair;
+  private readonly pems: AuthorityPems;
 
-  private constructor(own: X509Certificate, keys: webcrypto.CryptoKeyPair) {
-    this.own = own;
-    this.keys = keys;
-    this.certificate = own.toString('pem');
+  private constructor(pems: AuthorityPems) {
+    this.pems = pems;
   }
 
   static async make(name = 'test authority'): Promise<TestAuthority> {
-    const keys = await newKeys();
-    const own = await X509CertificateGenerator.createSelfSigned(
-      {
-        serialNumber: serialNumber(),
-        name: `CN=${name}`,
-        keys,
-        ...validity({}),
-        signingAlgorithm: ALGORITHM,
-        extensions: [
-          new BasicConstraintsExtension(true, undefined, true),
-          new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-          await SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
-        ],
-      },
-      webcrypto,
-    );
-    return new TestAuthority(own, keys);
+    const key = newKey();
+    return new TestAuthority({ cert: await issueAuthority(name, key, validity({})), key });
+  }
+
+  get certificate(): string {
+    return this.pems.cert;
   }
 
   async issue(request: CertificateRequest): Promise<MadeCertificate> {
     const { name = 'holder', uris = [], dns = [], ips = [] } = request;
-    const { usages = usagesOf(uris) } = request;
-    const keys = await newKeys();
-    const names = [
-      ...uris.map((value) => ({ type: 'url' as GeneralNameType, value })),
-      ...dns.map((value) => ({ type: 'dns' as GeneralNameType, value })),
-      ...ips.map((value) => ({ type: 'ip' as GeneralNameType, value })),
+    const { usages = uris.some((uri) => uri.includes('/server/')) ? SERVER_USAGES : CLIENT_USAGES } = request;
+    const hosts = [
+      ...dns.map((value) => ({ type: 'dns' as const, value })),
+      ...ips.map((value) => ({ type: 'ip' as const, value })),
     ];
-    const made = await X509CertificateGenerator.create(
-      {
-        serialNumber: serialNumber(),
-        subject: `CN=${name}`,
-        issuer: this.own.subject,
-        publicKey: keys.publicKey,
-        signingKey: this.keys.privateKey,
-        ...validity(request),
-        signingAlgorithm: ALGORITHM,
-        extensions: [
-          new BasicConstraintsExtension(false, undefined, true),
-          new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-          new ExtendedKeyUsageExtension([...usages]),
-          ...(names.length === 0 ? [] : [new SubjectAlternativeNameExtension(names)]),
-          await SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
-          await AuthorityKeyIdentifierExtension.create(this.keys.publicKey, false, webcrypto),
-        ],
-      },
-      webcrypto,
-    );
-    return { certificate: made.toString('pem'), key: await pemOf(keys.privateKey) };
+    const key = newKey();
+    const subject = { commonName: name, uris, hosts, usages };
+    return { certificate: await issueCertificate(this.pems, subject, key, validity(request)), key };
   }
 
   /** Of server `id`, reached on this machine. */
@@ -115,26 +74,7 @@ export class TestAuthority {
   }
 }
 
-function usagesOf(uris: readonly string[]): ExtendedKeyUsage[] {
-  const isServer = uris.some((uri) => uri.includes('/server/'));
-  return isServer ? [ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth] : [ExtendedKeyUsage.clientAuth];
-}
-
-function newKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']) as Promise<webcrypto.CryptoKeyPair>;
-}
-
-function validity({ validFromMs = -DAY_MS / 24, validForMs = 30 * DAY_MS }: CertificateRequest) {
-  const nowMs = Date.now();
-  return { notBefore: new Date(nowMs + validFromMs), notAfter: new Date(nowMs + validFromMs + validForMs) };
-}
-
-/** Positive, and of another length for nobody: no reader takes issue with it. */
-function serialNumber(): string {
-  return `4${randomBytes(15).toString('hex').slice(1)}`;
-}
-
-async function pemOf(key: webcrypto.CryptoKey): Promise<string> {
-  const bytes = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key)).toString('base64');
-  return `-----BEGIN PRIVATE KEY-----\n${bytes.replaceAll(/.{64}/g, '$&\n')}\n-----END PRIVATE KEY-----\n`;
+function validity({ validFromMs = -HOUR_MS, validForMs = LASTS_MS }: CertificateRequest): Validity {
+  const fromMs = Date.now() + validFromMs;
+  return { notBefore: new Date(fromMs), notAfter: new Date(fromMs + validForMs) };
 }
