@@ -37,3 +37,19 @@ it('counts a window that ends late for as long as it was', () => {
   expect(pace.commandsMax).toBe(40_000);
   expect(pace.bytesMax).toBe(8 << 20);
 });
+
+it('ends a window when its time is over, and forgets the eighth before it', () => {
+  const pace = new AppliedPace();
+  pace.tick(0);
+  for (let i = 0; i < 100_000; i++) pace.applied(1000);
+  pace.tick(249);
+  expect([pace.commandsMax, pace.bytesMax]).toEqual([4096, 8 << 20]);
+  pace.tick(250);
+  for (let window = 2; window <= 8; window++) {
+    expect([pace.commandsMax, pace.bytesMax]).toEqual([160_000, 160_000_000]);
+    pace.tick(250 * window);
+  }
+  expect(pace.commandsMax).toBe(160_000);
+  pace.tick(250 * 9);
+  expect([pace.commandsMax, pace.bytesMax]).toEqual([4096, 8 << 20]);
+});

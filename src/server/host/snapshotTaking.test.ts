@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isSnapshotDue } from './snapshotTaking.ts';
+import { simpleConfiguration } from '../../consensus/contract.ts';
+import { isSnapshotDue, SnapshotTaking } from './snapshotTaking.ts';
 
 /** Where a server takes its snapshots that applies entry after entry. */
 function places(id: number, every: number, last: number): number[] {
@@ -38,5 +39,37 @@ describe('when a server takes a snapshot', () => {
         expect(isDue).toBe(passed);
       }),
     );
+  });
+});
+
+describe('a snapshot that is being taken', () => {
+  const head = { index: 7, term: 2, configuration: simpleConfiguration([1]) };
+
+  /** A state of these bytes, and what was asked of it. */
+  function source(...bytes: readonly number[]) {
+    const asked: string[] = [];
+    const read = (into: Uint8Array, at: number, end: number) => {
+      asked.push(`${at} to ${end}`);
+      into.set(bytes.slice(at, end), at);
+      return end;
+    };
+    return { asked, size: bytes.length, read, close: () => void asked.push('close') };
+  }
+
+  it('is read so many bytes at a time, no more than there are, and let go of once it is whole', () => {
+    const state = source(1, 2, 3, 4, 5);
+    const taking = new SnapshotTaking(head, state);
+    expect([taking.read(2), taking.read(2)]).toEqual([undefined, undefined]);
+    expect(state.asked).toEqual(['0 to 2', '2 to 4']);
+    expect(taking.read(2)).toEqual({ ...head, data: Uint8Array.of(1, 2, 3, 4, 5) });
+    expect(state.asked).toEqual(['0 to 2', '2 to 4', '4 to 5', 'close']);
+  });
+
+  it('is let go of where it is given up', () => {
+    const state = source(1, 2);
+    const taking = new SnapshotTaking(head, state);
+    taking.read(1);
+    taking.abandon();
+    expect(state.asked).toEqual(['0 to 1', 'close']);
   });
 });

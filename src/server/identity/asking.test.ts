@@ -106,6 +106,36 @@ describe('servers that are asked who they are', () => {
     expect(patience.timeoutMs(3)).toBe(6_000);
   });
 
+  it('that are not running have as long as before', () => {
+    const patience = new Patience();
+    patience.heard(2, NOT_RUNNING, 700);
+    expect(patience.timeoutMs(2)).toBe(ASK_TIMES.leastMs);
+  });
+
+  it('have in the next round what the last one showed that they need, also where that begins at once', () => {
+    const world = new World().answers(2, 900, introduced(identity(2)));
+    const patience = new Patience();
+    let nextMs = 0;
+    askWhetherNew(
+      world,
+      patience,
+      [2],
+      introductionOf(identity(1)),
+      () => false,
+      () => {
+        nextMs = patience.timeoutMs(2);
+      },
+    );
+    world.run(() => nextMs > 0);
+    expect(nextMs).toBe(1_800);
+  });
+
+  it('have all been heard, but for who asks, where it is certain that there is nothing but to wait', () => {
+    const heard = (...ids: NodeId[]) => new Map(ids.map((id) => [id, introduced(identity(id))]));
+    const isWaitCertain = (answers: Answers) => isCertain({ kind: 'wait' } as StartDecision, BOOTSTRAP, 1, answers);
+    expect([heard(), heard(2), heard(3), heard(2, 3)].map(isWaitCertain)).toEqual([false, false, false, true]);
+  });
+
   it('have no more than ten seconds, and a second again once they answer soon', () => {
     const patience = new Patience();
     for (let asked = 0; asked < 10; asked++) patience.heard(2, LATE, patience.timeoutMs(2));
@@ -183,6 +213,27 @@ describe('a member that starts again', () => {
     const heard = asked(new World().answers(2, 5, member(2)), [2, 3], BOOTSTRAP);
     expect(heard.atMs).toBe(5 + ASK_TIMES.silenceMs);
     expect(heard.all!.get(3)).toEqual(LATE);
+  });
+
+  it('takes half of the initial members, itself among them, for most of no even number', () => {
+    expect(asked(new World().answers(2, 5, member(2)), [2, 3, 4], [1, 2, 3, 4]).atMs).toBe(ASK_TIMES.leastMs);
+    expect(asked(new World().answers(2, 5, member(2)).answers(3, 7, member(3)), [2, 3, 4], [1, 2, 3, 4]).atMs).toBe(
+      7 + ASK_TIMES.silenceMs,
+    );
+  });
+
+  it('hears once that the round is over, whatever is heard afterwards and whoever is waited for no longer', () => {
+    const world = new World().answers(2, 5, member(2)).answers(3, 100, member(3)).answers(4, 2_000, member(4));
+    let isOver = false;
+    const ends: number[] = [];
+    const later: number[] = [];
+    const then = () => void ends.push(world.nowMs());
+    askOfMember(world, [2, 3, 4], own, [1, 2, 3, 4], then, () => void later.push(world.nowMs()));
+    world.after(30_000, () => {
+      isOver = true;
+    });
+    world.run(() => isOver);
+    expect([ends, later]).toEqual([[100 + ASK_TIMES.silenceMs], [2_000]]);
   });
 
   it('goes on at once where nobody else runs', () => {

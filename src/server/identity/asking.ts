@@ -79,19 +79,14 @@ function askAll(
   const all = () => new Map(round.peers.map((peer) => [peer, heard.get(peer) ?? LATE]));
   let isOpen = true;
   let isLong = false;
-  let isHurried = false;
   const end = () => {
     if (!isOpen) return;
     isOpen = false;
     then(all());
   };
   const look = () => {
-    if (!isOpen) return;
     if (heard.size === round.peers.length || (isLong && round.isEnough(soFar()))) end();
-    else if (!isHurried && round.isMost(soFar())) {
-      isHurried = true;
-      asker.after(asker.times.silenceMs, end);
-    }
+    else if (round.isMost(soFar())) asker.after(asker.times.silenceMs, end);
   };
   for (const peer of round.peers) {
     asker.ask(peer, round.own, round.timeoutMs(peer), (answer) => {

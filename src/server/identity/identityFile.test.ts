@@ -28,6 +28,16 @@ describe("a folder's identity", () => {
     expect(statSync(path()).mode & 0o777).toBe(0o600);
   });
 
+  it('says whether data were bound to the start that it names', () => {
+    for (const isBound of [false, true]) {
+      const start = open(1, 'gorums', true);
+      if (isBound) start.noteBound();
+      start.countStart();
+      expect(JSON.parse(readFileSync(path(), 'utf8'))).toMatchObject({ format: isBound ? 2 : 1 });
+      expect(open().identity.isBound).toBe(isBound);
+    }
+  });
+
   it('is of a member where data are there that no identity was written to', () => {
     expect(open(1, 'gorums', true).identity.stage).toBe('member');
   });

@@ -97,6 +97,15 @@ describe('a server that was given a state', () => {
     }
   });
 
+  it('stays shut out where another folder is met that was admitted as far, until that is noted', () => {
+    const shutOuts = given(folder('b', 1), 27);
+    const claim = folder('c', 1, 27);
+    expect(shutOuts.refuses(claim, OWN)).toBe(false);
+    shutOuts.met(claim);
+    expect(shutOuts.isDeafTo(2, OWN)).toBe(true);
+    expect(shutOuts.isDeafTo(2, withKnown(OWN, claim))).toBe(false);
+  });
+
   it('is taken for the one that asked only as a member of that folder, admitted since, at that start or a later one', () => {
     const asked = folder('b', 2);
     const later = folder('b', 4, 26);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { recordSize } from '../../consensus/entryCodec.ts';
-import { ChunkedLogStore, type ChunkedLogStoreOptions } from './chunkedLogStore.ts';
-import { CorruptLogError, type DiskOperation, InvalidBatchError } from './contract.ts';
+import { ChunkedLogStore, type ChunkedLogStoreOptions, UNSYNCED_WRITES_MAX } from './chunkedLogStore.ts';
+import { CorruptLogError, type DiskOperation, InvalidBatchError, LogStoreClosedError } from './contract.ts';
 import { chunkKey, snapshotKey, VERSION_KEY } from './keys.ts';
 import { MemoryDisk } from './memoryDisk.ts';
 import { decodeRecordHeader } from './record.ts';
@@ -9,11 +9,12 @@ import { batch, command, commands, hard, Listener, snapshotAt } from './testing.
 
 const ALL = Number.MAX_SAFE_INTEGER;
 
-/** What was read back from it, and what it was asked to delete. */
+/** What was read back from it, what it was asked to delete, and which of its writes to sync. */
 class WatchedDisk extends MemoryDisk {
   readonly reads: string[] = [];
   readonly deleted: string[] = [];
   readonly deletedInVain: string[] = [];
+  readonly syncs: boolean[] = [];
 
   override get(key: string): Uint8Array | undefined {
     this.reads.push(key);
@@ -21,6 +22,7 @@ class WatchedDisk extends MemoryDisk {
   }
 
   override write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
+    this.syncs.push(sync);
     for (const { key, value } of operations) {
       if (value !== null) continue;
       (this.content.has(key) ? this.deleted : this.deletedInVain).push(key);
@@ -285,5 +287,135 @@ describe('the first write after opening', () => {
     for (let i = 0; i < 6; i++) server.persist({ hardState: hard(3 + i) });
     expect(server.disk.deleted.length).toBeGreaterThan(0);
     expect(server.disk.deletedInVain).toEqual([]);
+  });
+});
+
+describe('a write is synced', () => {
+  /** An unsynced batch is written; whether its write was. */
+  const isNextSynced = (server: Stepped) => {
+    server.persist({ hardState: hard(2, 0, 1), mustSync: false });
+    return server.disk.syncs.at(-1);
+  };
+
+  it('where its batch asks for it, and otherwise where it is the first of its folder', () => {
+    expect(isNextSynced(new Stepped())).toBe(true);
+    expect(isNextSynced(six())).toBe(false);
+    const reopened = six().reopened();
+    expect(isNextSynced(reopened)).toBe(false);
+    reopened.persist({ hardState: hard(3) });
+    expect(reopened.disk.syncs).toEqual([false, true]);
+  });
+
+  it('where it tidies up what an interrupted write left, or says of which version the data are', () => {
+    const torn = six().persist({ entries: commands(7, 7, 2) });
+    torn.disk.content.set(chunkKey(7, 2), torn.disk.content.get(chunkKey(7, 2))!.slice(0, -1));
+    const reopened = torn.reopened();
+    expect(isNextSynced(reopened)).toBe(true);
+    expect(reopened.disk.deleted).toEqual([chunkKey(7, 2)]);
+    expect(isNextSynced(reopened)).toBe(false);
+    expect(reopened.disk.deletedInVain).toEqual([]);
+    const old = six();
+    old.disk.content.delete(VERSION_KEY);
+    expect(isNextSynced(old.reopened())).toBe(true);
+  });
+
+  it('where so many were not before it, and never later', () => {
+    const server = six();
+    for (let i = 0; i < 2 * UNSYNCED_WRITES_MAX + 2; i++) isNextSynced(server);
+    const unsynced = Array.from({ length: UNSYNCED_WRITES_MAX }, () => false);
+    expect(server.disk.syncs).toEqual([true, ...unsynced, true, ...unsynced, true]);
+  });
+
+  it('where it only deletes what another one replaced', () => {
+    const server = six();
+    server.store.storeSnapshot(snapshotAt(6, 2), 0);
+    server.run();
+    expect(server.disk.deleted).toEqual([chunkKey(1, 1)]);
+    expect(server.disk.syncs.length).toBeGreaterThan(2);
+    expect(server.disk.syncs).not.toContain(false);
+  });
+});
+
+describe('one write', () => {
+  it('holds as many entries as fit just so, and no mark is told before the last of its own is written', () => {
+    const server = new Stepped({ writeBytesMax: 2 * recordSize(command(1, 1)) });
+    const { store, disk, listener } = server;
+    store.persist(batch(1, { hardState: hard(1) }));
+    store.persist(batch(2, { entries: commands(1, 3, 1) }));
+    store.persist(batch(3, { entries: commands(4, 5, 1) }));
+    disk.step();
+    expect(listener.marks).toEqual([1]);
+    disk.step();
+    expect(decodeRecordHeader('c', disk.get(chunkKey(1, 2))).header!.lastIndex).toBe(2);
+    expect(listener.marks).toEqual([1]);
+    disk.step();
+    // Entries 3 and 4: all of the second batch, and not all of the third.
+    expect(listener.marks).toEqual([1, 2]);
+    disk.step();
+    expect(listener.marks).toEqual([1, 2, 3]);
+    expect(Reflect.get(store, 'marks')).toEqual([]);
+  });
+
+  it('of the beginning of a batch tells of no mark', () => {
+    const server = new Stepped({ writeBytesMax: 1 }).persist({ entries: commands(1, 3, 1) });
+    expect(server.listener.marks).toEqual([1]);
+  });
+
+  it('that was done leaves in memory the snapshot that came meanwhile', () => {
+    for (const snapshotInMemoryBytesMax of [0, 100]) {
+      const server = six({ snapshotInMemoryBytesMax });
+      server.store.storeSnapshot(snapshotAt(3, 1), 0);
+      server.store.storeSnapshot(snapshotAt(5, 2), 0);
+      server.disk.step();
+      expect(server.store.snapshot()).toEqual(snapshotAt(5, 2));
+      server.run();
+      expect(server.store.snapshot()).toEqual(snapshotAt(5, 2));
+    }
+  });
+});
+
+describe('a store that failed, or is closed', () => {
+  it('takes nothing any more when it says that it failed', () => {
+    const server = six();
+    const refusals: unknown[] = [];
+    server.listener.failed = () => {
+      for (const act of [
+        () => server.store.persist(batch(9, { hardState: hard(9) })),
+        () => server.store.storeSnapshot(snapshotAt(3, 1), 0),
+      ]) {
+        try {
+          act();
+        } catch (error) {
+          refusals.push(error);
+        }
+      }
+    };
+    server.disk.failure = new Error('full');
+    server.persist({ hardState: hard(2) });
+    expect(refusals.map((each) => each instanceof LogStoreClosedError)).toEqual([true, true]);
+    expect(refusals.map((each) => (each as Error).cause)).toEqual([server.disk.failure, server.disk.failure]);
+  });
+
+  it('is closed when the write that was under way fails', async () => {
+    const server = six();
+    server.store.persist(batch(2, { hardState: hard(2) }));
+    const closed = server.store.close();
+    server.disk.failure = new Error('full');
+    server.run();
+    await closed;
+    expect(server.listener.failures).toEqual([server.disk.failure]);
+  });
+
+  it('writes one record more when it is closed, and leaves what is to be deleted to the next start', async () => {
+    const server = six();
+    server.store.storeSnapshot(snapshotAt(6, 2), 0);
+    const closed = server.store.close();
+    server.run();
+    await closed;
+    expect(server.disk.syncs).toEqual([true, true, true]);
+    expect(server.disk.get(chunkKey(1, 1))).toBeDefined();
+    const reopened = server.reopened().persist({ hardState: hard(3) });
+    for (let i = 0; i < 3; i++) reopened.persist({ hardState: hard(4 + i) });
+    expect(reopened.disk.deleted).toContain(chunkKey(1, 1));
   });
 });
