@@ -406,6 +406,35 @@ describe('a store that failed, or is closed', () => {
     expect(server.listener.failures).toEqual([server.disk.failure]);
   });
 
+  it('writes nothing any more where it failed, and is closed with the disk', async () => {
+    const server = six();
+    server.disk.failure = new Error('full');
+    server.persist({ hardState: hard(2) });
+    server.disk.failure = undefined;
+    await server.store.close();
+    expect([server.disk.pendingWrites, server.disk.syncs.length]).toEqual([0, 2]);
+  });
+
+  it('writes nothing where it never did', async () => {
+    const server = new Stepped();
+    await server.store.close();
+    expect(server.disk.syncs).toEqual([]);
+  });
+
+  it('says what kept its disk from being closed', async () => {
+    const server = new Stepped();
+    server.disk.close = () => Promise.reject(new Error('busy'));
+    await expect(server.store.close()).rejects.toThrow('busy');
+  });
+
+  it('writes a synced record when it is closed, after one that was not to be synced', async () => {
+    const server = six().persist({ hardState: hard(2), mustSync: false });
+    const closed = server.store.close();
+    server.run();
+    await closed;
+    expect(server.disk.syncs).toEqual([true, false, true]);
+  });
+
   it('writes one record more when it is closed, and leaves what is to be deleted to the next start', async () => {
     const server = six();
     server.store.storeSnapshot(snapshotAt(6, 2), 0);

@@ -535,8 +535,7 @@ export class ChunkedLogStore implements LogStore {
   }
 
   private done(error: Error | null): void {
-    const written = this.inFlight;
-    if (written === undefined) return;
+    const written = this.inFlight!;
     this.inFlight = undefined;
     if (error !== null) {
       this.fail(error);
@@ -574,7 +573,7 @@ export class ChunkedLogStore implements LogStore {
     });
     this.closing = { promise, resolve, reject };
     // One last synced record, which tells that the one before it was durable.
-    if (this.failure === undefined && this.previousSequence > 0) {
+    if (this.previousSequence > 0) {
       this.dirty = true;
       this.mustSync = true;
       this.write();
@@ -585,7 +584,7 @@ export class ChunkedLogStore implements LogStore {
 
   private finishClosing(): void {
     const closing = this.closing;
-    if (closing === undefined || this.inFlight !== undefined || (this.dirty && this.failure === undefined)) return;
+    if (closing === undefined || this.inFlight !== undefined) return;
     this.disk.close().then(closing.resolve, closing.reject);
   }
 }

@@ -1,8 +1,9 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Level } from 'level';
 import { describe, expect, it } from 'vitest';
 import { ownFolder } from '../../files/testing/ownFolder.ts';
-import { type DiskOperation, StorageWriteError } from './contract.ts';
+import { CorruptLogError, type DiskOperation, StorageWriteError } from './contract.ts';
 import { LevelDisk, StorageOpenError } from './levelDisk.ts';
 
 const put = (key: string, ...value: number[]): DiskOperation => ({ key, value: Uint8Array.from(value) });
@@ -96,8 +97,52 @@ describe('a disk on LevelDB', () => {
     await disk.close();
     for (const error of await Promise.all([written(disk, [put('a')]), written(disk, [put('b')])])) {
       expect(error).toBeInstanceOf(StorageWriteError);
-      expect(error!.message).toMatch(/^LevelDB: /);
+      expect(error!.message).toBe('LevelDB: Database is not open');
     }
+  });
+
+  it('names the innermost cause: what is around it says no more than that something failed', async () => {
+    const disk = await open();
+    Reflect.get(disk, 'database').batch = () => {
+      throw new Error('the batch failed', { cause: new Error('no space left') });
+    };
+    expect((await written(disk, [put('a')]))!.message).toBe('LevelDB: no space left');
+    Reflect.get(disk, 'database').batch = () => {
+      throw 'words alone';
+    };
+    expect((await written(disk, [put('a')]))!.message).toBe('LevelDB: words alone');
+    await disk.close();
+  });
+
+  it('says that LevelDB finds its files damaged, and lets go of them where it cannot read them', async () => {
+    await (await open()).close();
+    const failing = async (cause: object) => {
+      const { keys } = Level.prototype;
+      Level.prototype.keys = () => {
+        throw Object.assign(new Error('it failed'), { cause: Object.assign(new Error('bad block'), cause) });
+      };
+      try {
+        return await open().catch((error: Error) => error);
+      } finally {
+        Level.prototype.keys = keys;
+      }
+    };
+    const damaged = await failing({ code: 'LEVEL_CORRUPTION' });
+    expect(damaged).toBeInstanceOf(CorruptLogError);
+    expect((damaged as Error).message).toMatch(/damaged \(bad block\)$/);
+    const unreadable = await failing({ code: 5 });
+    expect(unreadable).toBeInstanceOf(StorageOpenError);
+    expect((unreadable as Error).message).toMatch(/can be read and written \(bad block\)$/);
+    // It holds no lock on them.
+    await (await open()).close();
+  });
+
+  it('opens nothing where a link stands among the files', async () => {
+    await (await open()).close();
+    await symlink('elsewhere', join(folder, 'log', '000099.ldb'));
+    await expect(open()).rejects.toThrow('expected regular files only, but 000099.ldb is a link, a pipe or a device');
+    await rm(join(folder, 'log', '000099.ldb'));
+    await (await open()).close();
   });
 
   it('makes no database where it is not to', async () => {

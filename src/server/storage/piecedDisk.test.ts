@@ -3,7 +3,7 @@ import { WRITE_BYTES_MAX } from './chunkedLogStore.ts';
 import { type DiskOperation, UnknownFormatError } from './contract.ts';
 import { MemoryDisk } from './memoryDisk.ts';
 import { PIECED_DISK_LIMITS, PiecedDisk } from './piecedDisk.ts';
-import { decodeRecordHeader } from './record.ts';
+import { decodeRecordHeader, seal } from './record.ts';
 import { randomFrom } from './testing.ts';
 
 const LIMITS = { wholeBytesMax: 25, pieceBytes: 10 };
@@ -24,8 +24,18 @@ function written(disk: PiecedDisk, below: MemoryDisk, operations: readonly DiskO
   return said;
 }
 
-function opened(below = new MemoryDisk('by-step')) {
+function opened<T extends MemoryDisk = MemoryDisk>(below = new MemoryDisk('by-step') as T) {
   return { below, disk: new PiecedDisk(below, LIMITS) };
+}
+
+/** Notes of each write whether it was to be synced, and how much it deleted. */
+class Counted extends MemoryDisk {
+  readonly writes: { readonly sync: boolean; readonly deletions: number }[] = [];
+
+  override write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
+    this.writes.push({ sync, deletions: operations.filter(({ value }) => value === null).length });
+    super.write(operations, sync, done);
+  }
 }
 
 describe('a disk that takes large values in pieces', () => {
@@ -180,6 +190,92 @@ describe('a disk that takes large values in pieces', () => {
         last = new Map([...last].map(([each, length]) => [each, found(at.disk, each, possible.get(each) ?? [length])]));
         possible = new Map([...last].map(([each, length]) => [each, [length]]));
       }
+    }
+  });
+
+  it('keeps whole what is as long as it may be, and nothing longer', () => {
+    const { below, disk } = opened();
+    written(disk, below, [put('c', LIMITS.wholeBytesMax)]);
+    expect(keysOf(below)).toEqual(['c']);
+    written(disk, below, [put('d', LIMITS.wholeBytesMax + 1)]);
+    expect(keysOf(below)).toEqual(['c', 'd', 'ld/000000', 'ld/000001', 'ld/000002']);
+  });
+
+  it('carries out what came meanwhile in its order, be it large or small', () => {
+    const { below, disk } = opened();
+    const done: string[] = [];
+    for (const [key, length] of [
+      ['a', 40],
+      ['b', 1],
+      ['c', 40],
+      ['d', 1],
+      ['e', 1],
+    ] as const) {
+      disk.write([put(key, length)], true, () => done.push(key));
+    }
+    while (below.step());
+    expect(done).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  it('syncs what it was asked to, and a deletion of a value that is in pieces', () => {
+    const { below, disk } = opened(new Counted('by-step'));
+    const synced = (operation: DiskOperation, sync: boolean) => {
+      written(disk, below, [operation], sync);
+      return below.writes.at(-1)!.sync;
+    };
+    expect([synced(put('a', 1), false), synced(put('a', 1), true)]).toEqual([false, true]);
+    synced(put('c', 40), true);
+    expect([synced(remove('a'), false), synced(remove('c'), false), synced(remove('c'), false)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    // While pieces wait to be deleted, too.
+    below.content.set('lx/000000', bytesOf(1));
+    const again = opened(below);
+    written(again.disk, below, [put('a', 1)], false);
+    expect(below.writes.at(-1)!.sync).toBe(false);
+  });
+
+  it('deletes each piece once, and no more of them with one write than that may', () => {
+    const { below, disk } = opened(new Counted('by-step'));
+    written(disk, below, [put('c', 2000)]);
+    const deletions = (operation: DiskOperation) => {
+      written(disk, below, [operation]);
+      return below.writes.at(-1)!.deletions;
+    };
+    expect(deletions(remove('c'))).toBe(1);
+    expect(Array.from({ length: 4 }, (_, i) => deletions(put(`h${i}`, 1)))).toEqual([128, 72, 0, 0]);
+    expect(keysOf(below)).toEqual(['h0', 'h1', 'h2', 'h3']);
+  });
+
+  it('deletes pieces after the write that made them useless, not after one before it', () => {
+    const { below, disk } = opened(new Counted('by-step'));
+    written(disk, below, [put('c', 40), put('d', 30)]);
+    below.content.set('lx/000000', bytesOf(1));
+    const again = opened(below).disk;
+    again.write([put('h1', 1)], true, () => {});
+    again.write([remove('c')], true, () => {});
+    below.step();
+    // What was useless before the first is deleted with this one; the second is not durable yet.
+    again.write([put('h2', 1)], true, () => {});
+    again.write([remove('d')], true, () => {});
+    while (below.step());
+    for (let i = 3; i < 6; i++) written(again, below, [put(`h${i}`, 1)]);
+    expect(keysOf(below)).toEqual(['h1', 'h2', 'h3', 'h4', 'h5']);
+    expect(below.writes.map(({ deletions }) => deletions).slice(-7)).toEqual([0, 1, 1, 1, 7, 0, 0]);
+  });
+
+  it('takes no value for a head that is as long and not of its version, or of its kind', () => {
+    const { below, disk } = opened();
+    written(disk, below, [put('c', 40)]);
+    const head = below.content.get('c')!;
+    for (const at of [4, 5]) {
+      const value = head.slice();
+      value[at]! ^= 1;
+      seal(value);
+      written(disk, below, [{ key: 'other', value }]);
+      expect(disk.get('other')).toEqual(value);
     }
   });
 

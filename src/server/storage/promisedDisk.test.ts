@@ -11,58 +11,23 @@ import {
 } from './contract.ts';
 import { chunkKey, PROMISED_KEY, VERSION_KEY } from './keys.ts';
 import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
-import { openMemoryLogStore } from './openLogStore.ts';
 import { PromisedDisk } from './promisedDisk.ts';
 import { COPIED_BYTES_MAX, decodeSlot } from './promisedSlot.ts';
-import { batch, command, commands, contentOf, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
+import {
+  batch,
+  command,
+  commands,
+  contentOf,
+  flipped,
+  hard,
+  Listener,
+  Machine,
+  randomFrom,
+  snapshotAt,
+  written,
+} from './testing.ts';
 
 const OPTIONS = { cacheEntries: 1000 };
-
-class Machine {
-  disk: MemoryDisk;
-  area: MemoryPromisedArea;
-  listener = new Listener();
-  store: ChunkedLogStore;
-  /** What was said when all that was found was promised. */
-  readonly settled: (Error | null)[] = [];
-
-  constructor(
-    content?: ReadonlyMap<string, Uint8Array>,
-    slots?: PromisedSlots,
-    disk = new MemoryDisk('by-step', content),
-  ) {
-    this.disk = disk;
-    this.area = new MemoryPromisedArea('by-step', slots);
-    const settled = (error: Error | null) => this.settled.push(error);
-    this.store = openMemoryLogStore(this.listener, OPTIONS, this.disk, this.area, settled).store;
-  }
-
-  run(): void {
-    while (this.disk.step() || this.area.step()) {}
-  }
-
-  copy(): { content: Map<string, Uint8Array>; slots: PromisedSlots } {
-    return { content: new Map(this.disk.content), slots: this.area.content! };
-  }
-}
-
-/** `count` synced writes of one entry each, and an unsynced one after each. */
-function written(count: number, machine = new Machine()): Machine {
-  const first = machine.store.lastIndex + 1;
-  for (let index = first; index < first + count; index++) {
-    machine.store.persist(batch(2 * index, { entries: commands(index, index, 1), hardState: hard(1, 1, index - 1) }));
-    machine.run();
-    machine.store.persist(batch(2 * index + 1, { hardState: hard(1, 1, index), mustSync: false }));
-    machine.run();
-  }
-  return machine;
-}
-
-function flipped(bytes: Uint8Array, at: number): Uint8Array {
-  const copy = Uint8Array.from(bytes);
-  copy[at]! ^= 1;
-  return copy;
-}
 
 /** With the checksum of its header put right. */
 function resealed(slot: Uint8Array): Uint8Array {

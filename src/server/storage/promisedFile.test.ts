@@ -185,6 +185,19 @@ describe('a store on LevelDB with its promise file', () => {
     await (await open()).store.close();
   });
 
+  it('says what kept its promise file from being opened, and leaves none open that it refuses', async () => {
+    await writeFile(join(folder, 'file'), '');
+    await expect(PromisedFile.open(join(folder, 'file', 'promised'))).rejects.toThrow(
+      /expected a file that can be read and written \(ENOTDIR/,
+    );
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    await expect(PromisedFile.open(pipe)).rejects.toThrow(UnknownPromiseError);
+    const open = await readdir('/proc/self/fd').catch(() => []);
+    const paths = await Promise.all(open.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+    expect(paths).not.toContain(pipe);
+  });
+
   it('keeps the size of the promise file, and keeps others from reading it', async () => {
     await copyOfRunning(20, 'copy');
     const { size, mode } = await stat(promisedFile(location));

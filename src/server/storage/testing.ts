@@ -1,6 +1,9 @@
 import { type HardState, type PersistBatch, type Snapshot, simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
-import type { LogStore, LogStoreListener } from './contract.ts';
+import type { ChunkedLogStore } from './chunkedLogStore.ts';
+import type { LogStore, LogStoreListener, PromisedSlots } from './contract.ts';
+import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
+import { openMemoryLogStore } from './openLogStore.ts';
 import type { RecordFields } from './record.ts';
 
 /** Things that the tests of this folder share. */
@@ -109,4 +112,52 @@ export function randomFrom(seed: number): () => number {
     mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
     return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
   };
+}
+
+/** A store with its slots on a disk in memory, whose writes are done when the test says so. */
+export class Machine {
+  disk: MemoryDisk;
+  area: MemoryPromisedArea;
+  listener = new Listener();
+  store: ChunkedLogStore;
+  /** What was said when all that was found was promised. */
+  readonly settled: (Error | null)[] = [];
+
+  constructor(
+    content?: ReadonlyMap<string, Uint8Array>,
+    slots?: PromisedSlots,
+    disk = new MemoryDisk('by-step', content),
+  ) {
+    this.disk = disk;
+    this.area = new MemoryPromisedArea('by-step', slots);
+    const settled = (error: Error | null) => this.settled.push(error);
+    this.store = openMemoryLogStore(this.listener, { cacheEntries: 1000 }, this.disk, this.area, settled).store;
+  }
+
+  run(): void {
+    while (this.disk.step() || this.area.step()) {}
+  }
+
+  copy(): { content: Map<string, Uint8Array>; slots: PromisedSlots } {
+    return { content: new Map(this.disk.content), slots: this.area.content! };
+  }
+}
+
+/** `count` synced writes of one entry each, and an unsynced one after each. */
+export function written(count: number, machine = new Machine()): Machine {
+  const first = machine.store.lastIndex + 1;
+  for (let index = first; index < first + count; index++) {
+    machine.store.persist(batch(2 * index, { entries: commands(index, index, 1), hardState: hard(1, 1, index - 1) }));
+    machine.run();
+    machine.store.persist(batch(2 * index + 1, { hardState: hard(1, 1, index), mustSync: false }));
+    machine.run();
+  }
+  return machine;
+}
+
+/** A copy with the bit flipped that is the last one of byte `at`. */
+export function flipped(bytes: Uint8Array, at: number): Uint8Array {
+  const copy = Uint8Array.from(bytes);
+  copy[at]! ^= 1;
+  return copy;
 }
