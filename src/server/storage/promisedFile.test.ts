@@ -4,6 +4,7 @@ import {
   cp,
   mkdir,
   mkdtemp,
+  open,
   readdir,
   readFile,
   readlink,
@@ -325,6 +326,30 @@ describe('a promise file', () => {
     await other.close();
     const full = await PromisedFile.open('/dev/null').catch((error: unknown) => error);
     expect(full).toBeInstanceOf(UnknownPromiseError);
+  });
+
+  it('is not made of less than all of it, and says why a write of it failed', async () => {
+    const file = await PromisedFile.open(path);
+    const probe = await open(folder);
+    const handles = Object.getPrototypeOf(probe);
+    await probe.close();
+    const { write } = handles;
+    handles.write = async () => ({ bytesWritten: 7 });
+    try {
+      const failure = await created(file, [slot(1, 1), slot(2, 1)]);
+      expect(failure!.message).toBe(`${path}: wrote 7 of ${2 * PROMISED_SLOT_BYTES} bytes`);
+    } finally {
+      handles.write = write;
+    }
+    expect(await readdir(folder)).toEqual(['file.new']);
+    await file.close();
+    const other = await PromisedFile.open(path);
+    expect(await created(other, [slot(1, 1), slot(2, 1)])).toBeNull();
+    await other.close();
+    const readable = await open(path, 'r');
+    Reflect.set(other, 'handle', readable);
+    expect((await written(other, 1, slot(3, 1)))!.message).toMatch(/file: EBADF/);
+    await other.close();
   });
 
   it.skipIf(process.geteuid?.() !== 0)('of another user is not taken for ours', async () => {

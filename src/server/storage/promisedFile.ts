@@ -99,7 +99,6 @@ export class PromisedFile implements PromisedArea {
 
   async close(): Promise<void> {
     await this.handle?.close();
-    this.handle = undefined;
   }
 }
 

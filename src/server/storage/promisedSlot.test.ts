@@ -90,6 +90,8 @@ describe('a slot of a promised area', () => {
   it('is told from what is no slot, and from one of another version', () => {
     const slot = slotOf(idOf(randomFrom(1)), 2, 7, []);
     expect(decodeSlot(resealed(slot, 9, 'q'.charCodeAt(0)))).toBeUndefined();
+    // A header that says it ends within the name of its store.
+    expect(decodeSlot(resealed(slot, 4, 20))).toBeUndefined();
     for (const version of [0, 3]) {
       expect(() => decodeSlot(resealed(slot, 10, version))).toThrow(UnknownFormatError);
       expect(() => decodeSlot(resealed(slot, 10, version))).toThrow(

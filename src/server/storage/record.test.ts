@@ -111,6 +111,7 @@ describe('the record of a write', () => {
     const { damage } = decodeRecordHeader('c', short);
     expect(damage).toMatchObject({ expectedChecksum: checksum, foundChecksum: checksum });
     expect(damage!.reason).toMatch(/cut short/);
+    expect(damage!.reason).not.toContain('Error');
     // No more than the checksum, the version and the kind.
     const least = Uint8Array.of(0, 0, 0, 0, 1, 1);
     seal(least);

@@ -80,8 +80,8 @@ export interface EncodedRecord {
 
 const NO_ENTRIES: readonly Entry[] = [];
 const FIXED_FIELDS = 17;
-/** What stands before the entries is put together here, and copied at once: nothing of it stays from one record to the next. */
-let scratch = new Uint8Array(1024);
+/** What stands before the entries is put together here where it fits, and copied at once: nothing of it stays from one record to the next. */
+const SCRATCH = new Uint8Array(1024);
 
 function termRunsOf(entries: readonly Entry[]): TermRun[] {
   const first = entries[0];
@@ -132,8 +132,7 @@ export function encodeRecord(fields: RecordFields, entries: readonly Entry[], en
   const marked = markedOf(entries);
   const numbers = FIXED_FIELDS + 2 + 2 * termRuns.length + marked.length;
   const sizeMax = CRC_BYTES + 2 + numbers * VARINT_BYTES_MAX;
-  if (sizeMax > scratch.length) scratch = new Uint8Array(sizeMax);
-  const header = scratch;
+  const header = sizeMax > SCRATCH.length ? new Uint8Array(sizeMax) : SCRATCH;
   const firstIndex = entries[0]?.index ?? 0;
   let pos = CRC_BYTES;
   header[pos++] = FORMAT_VERSION;
