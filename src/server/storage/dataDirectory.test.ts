@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -31,6 +31,7 @@ describe('the data directory', () => {
     const data = join(folder, 'not', 'yet');
     const expected = { location: join(data, 'rkvd-1'), existing: false, isBeside: false };
     expect(await prepareDataDirectory(data, 1, false)).toEqual(expected);
+    expect(await readdir(data)).toEqual([]);
     expect(await prepareDataDirectory(data, 1, true)).toEqual(expected);
   });
 
@@ -124,6 +125,39 @@ describe('the data directory', () => {
     expect(await readdir(folder)).toEqual(['rkvd-3']);
   });
 
+  it('keeps data from others, as found or as made, and says that what is beside them is not what they are', async () => {
+    const location = serverDirectory(folder, 7);
+    await mkdir(location, 0o755);
+    await writeFile(join(location, 'data'), 'kept');
+    expect(await prepareDataDirectory(folder, 7, false)).toEqual({
+      location: `${location}.next`,
+      existing: false,
+      isBeside: true,
+    });
+    for (const path of [location, `${location}.next`]) expect((await stat(path)).mode & 0o777).toBe(0o700);
+    await discardBeside(folder, 7);
+    await discardBeside(folder, 7);
+    expect(await readdir(folder)).toEqual(['rkvd-7']);
+  });
+
+  it('moves data aside under a name that neither they nor their promise file would take from others, of a thousand', async () => {
+    const location = serverDirectory(folder, 8);
+    const base = `${location}.old-2026-01-31T10-20-30Z`;
+    await writeFile(`${base}.promised`, '');
+    const move = async () => {
+      await mkdir(location);
+      await writeFile(join(location, 'data'), '');
+      await besides(8);
+      return takePlace(folder, 8, NOW_MS);
+    };
+    expect(await move()).toBe(`${base}.2`);
+    for (let name = 3; name < 1000; name++) await writeFile(`${base}.${name}`, '');
+    await rm(location, { recursive: true });
+    expect(await move()).toBe(`${base}.1000`);
+    await rm(location, { recursive: true });
+    await expect(move()).rejects.toThrow(/old-2026-01-31T10-20-30Z and 999 names like it are taken\)$/);
+  });
+
   it('moves existing data aside each time under another name', async () => {
     const location = serverDirectory(folder, 3);
     const moved: string[] = [];
@@ -193,6 +227,7 @@ describe('the data directory', () => {
   it('says what is wrong where a file is in the way', async () => {
     await writeFile(join(folder, 'file'), '');
     await expect(prepareDataDirectory(join(folder, 'file'), 1, false)).rejects.toThrow(StorageOpenError);
+    await expect(prepareDataDirectory(join(folder, 'file'), 1, false)).rejects.toThrow(/and moved \(E[A-Z]+: /);
     await expect(LevelDisk.open(join(folder, 'file'))).rejects.toThrow(
       /cannot open the log store in .*file: expected a/,
     );

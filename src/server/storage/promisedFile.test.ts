@@ -199,6 +199,28 @@ describe('a store on LevelDB with its promise file', () => {
     expect(paths).not.toContain(pipe);
   });
 
+  it.skipIf(process.platform !== 'linux')('leaves neither open where it is not to be gone on from', async () => {
+    await copyOfRunning(2, 'copy');
+    const refused = () => {
+      const checkBinding = () => {
+        throw new Error('not this one');
+      };
+      return openLevelLogStore(location, new Listener(), { cacheEntries: 10 }, { checkBinding });
+    };
+    const isOpen = async () => {
+      const fds = await readdir('/proc/self/fd');
+      const paths = await Promise.all(fds.map((each) => readlink(`/proc/self/fd/${each}`).catch(() => '')));
+      return paths.includes(promisedFile(location));
+    };
+    await expect(refused()).rejects.toThrow('not this one');
+    expect(await isOpen()).toBe(false);
+    await rm(location, { recursive: true });
+    await expect(open()).rejects.toThrow(LostWritesError);
+    expect(await isOpen()).toBe(false);
+    // No database was made.
+    expect(await readdir(folder)).not.toContain('log');
+  });
+
   it('keeps the size of the promise file, and keeps others from reading it', async () => {
     await copyOfRunning(20, 'copy');
     const { size, mode } = await stat(promisedFile(location));

@@ -1,11 +1,23 @@
-import { appendFile, cp, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CorruptLogError } from '../contract.ts';
-import { checkLevelFiles } from './checkFiles.ts';
-import { crc32c } from './crc32c.ts';
+import { checkLevelFiles, irregularFile } from './checkFiles.ts';
+import { crc32c, maskedCrc32c } from './crc32c.ts';
 import { readLevelLog } from './levelLog.ts';
 
 const PAGE_BYTES = 4096;
@@ -127,6 +139,85 @@ describe("looking through LevelDB's files", () => {
     const intact = await readFile(log);
     await appendFile(log, Buffer.concat([Buffer.alloc(32_768 - (intact.length % 32_768)), intact]));
     await expectRefused(log, /something stands in it twice/);
+  });
+
+  it('takes what the system cannot read for no damage', async () => {
+    const manifest = join(location, (await readFile(join(location, 'CURRENT'), 'latin1')).trim());
+    const probe = await open(manifest);
+    const handles = Object.getPrototypeOf(probe);
+    await probe.close();
+    const { read } = handles;
+    handles.read = () => Promise.reject(Object.assign(new Error('a bad sector'), { code: 'EIO' }));
+    try {
+      await expect(checkLevelFiles(location)).rejects.toMatchObject({ code: 'EIO' });
+    } finally {
+      handles.read = read;
+    }
+    await rm(manifest);
+    await mkdir(manifest);
+    await expect(checkLevelFiles(location)).rejects.toMatchObject({ code: 'EISDIR' });
+  });
+
+  it('takes a folder among the files for one that LevelDB made to repair them', async () => {
+    await mkdir(join(location, 'lost'));
+    expect(await irregularFile(location)).toBeUndefined();
+  });
+
+  describe('in the logs that LevelDB will replay', () => {
+    /** A whole record, alone in its block. */
+    const logged = (content: Uint8Array): Uint8Array => {
+      const bytes = new Uint8Array(7 + content.length);
+      const view = new DataView(bytes.buffer);
+      view.setUint16(4, content.length, true);
+      bytes[6] = 1;
+      bytes.set(content, 7);
+      view.setUint32(0, maskedCrc32c(bytes, 6), true);
+      return bytes;
+    };
+    /** A batch without its operations, which nobody looks at here. */
+    const batch = (first: number, count: number): Uint8Array => {
+      const bytes = new Uint8Array(12);
+      const view = new DataView(bytes.buffer);
+      view.setBigUint64(0, BigInt(first), true);
+      view.setUint32(8, count, true);
+      return logged(bytes);
+    };
+    /** The logs of these numbers; those from 10 on are to be replayed, and number 5. */
+    const checkedLogs = async (logs: Readonly<Record<string, readonly Uint8Array[]>>) => {
+      const own = await mkdtemp(join(folder, 'logs-'));
+      await writeFile(join(own, 'CURRENT'), 'MANIFEST-000001\n');
+      await writeFile(join(own, 'MANIFEST-000001'), logged(Uint8Array.of(2, 10, 9, 5)));
+      for (const [name, records] of Object.entries(logs))
+        await writeFile(join(own, `${name}.log`), Buffer.concat(records));
+      return checkLevelFiles(own).then(
+        () => 'taken',
+        (error: Error) => error.message.slice(own.length + 1),
+      );
+    };
+
+    it.each([
+      [
+        'one after the other, of any number',
+        { '000010': [batch(1, 1), batch(2, 300), batch(302, 1), batch(65_536, 1)] },
+      ],
+      ['one after the other in several of them', { '000011': [batch(3, 1)], '000010': [batch(1, 2)] }],
+      ['too short to be one, which LevelDB drops', { '000010': [logged(new Uint8Array(11).fill(9)), batch(1, 1)] }],
+      [
+        'what stands twice in a log that it will not',
+        { '000009': [batch(1, 1), batch(1, 1)], '000010': [batch(1, 1)] },
+      ],
+    ])('it takes batches that are %s', async (_, logs) => {
+      expect(await checkedLogs(logs)).toBe('taken');
+    });
+
+    it.each([
+      ['one of a single operation', '000010', { '000010': [batch(1, 1), batch(1, 1)] }],
+      ['one that begins within another', '000010', { '000010': [batch(1, 5), batch(5, 1)] }],
+      ['one that an earlier log has', '000011', { '000011': [batch(2, 1)], '000010': [batch(1, 2)] }],
+      ['one in the log before', '000005', { '000005': [batch(1, 1), batch(1, 1)] }],
+    ])('it finds a batch that stands there twice: %s', async (_, name, logs) => {
+      expect(await checkedLogs(logs)).toMatch(new RegExp(`^${name}.log is damaged: .* something stands in it twice`));
+    });
   });
 
   it('reads a log as LevelDB writes it', async () => {

@@ -1,28 +1,8 @@
+import { CRC32C_TABLES, SLICES } from './crc32cTables.ts';
+
 /** The checksum that LevelDB keeps with each block of its files (Castagnoli's polynomial), eight bytes at a time. */
-const POLYNOMIAL = 0x82f63b78;
-const SLICES = 8;
-
-const TABLES = makeTables();
-
-/** One table after another, each of 256 numbers: what a byte contributes with 0 to 7 bytes after it. */
-function makeTables(): Int32Array {
-  const tables = new Int32Array(SLICES * 256);
-  for (let byte = 0; byte < 256; byte++) {
-    let value = byte;
-    for (let bit = 0; bit < 8; bit++) value = (value & 1) === 0 ? value >>> 1 : (value >>> 1) ^ POLYNOMIAL;
-    tables[byte] = value;
-  }
-  for (let slice = 1; slice < SLICES; slice++) {
-    for (let byte = 0; byte < 256; byte++) {
-      const before = tables[(slice - 1) * 256 + byte]!;
-      tables[slice * 256 + byte] = (before >>> 8) ^ tables[before & 0xff]!;
-    }
-  }
-  return tables;
-}
-
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
-  const t = TABLES;
+  const t = CRC32C_TABLES;
   let crc = -1;
   let i = start;
   for (const last = end - SLICES; i <= last; i += SLICES) {

@@ -38,7 +38,7 @@ export function readLevelLog(bytes: Uint8Array): LevelLog {
     const end = start + length;
     if (end > blockEnd) {
       // The writer may have died in the middle of this.
-      if (blockEnd === bytes.length && blockEnd % BLOCK_BYTES !== 0) break;
+      if (blockEnd % BLOCK_BYTES !== 0) break;
       drop(at, 'a piece is longer than its block');
       pieces = undefined;
       at = blockEnd;

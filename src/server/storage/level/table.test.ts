@@ -124,6 +124,16 @@ describe('a table in the format of LevelDB', () => {
     }
   });
 
+  it('may have a block of many MiB, and is no table where it is shorter than its end', async () => {
+    const large = new Uint8Array(5 * 1024 * 1024).fill(7);
+    const second = blockOf([
+      ['k2', large],
+      ['k3', text('x')],
+    ]);
+    await check(tableOf(2, { second }), 'k0', 'k3');
+    await expect(check(new Uint8Array(10))).rejects.toThrow('bytes -38 to 10 are not in it');
+  });
+
   it('says what is wrong with it', async () => {
     const entry = (shared: number, own: number, value: number, rest: string) =>
       new Uint8Array(Buffer.concat([numbers(shared, own, value), text(rest), Uint8Array.of(0, 0, 0, 0, 1, 0, 0, 0)]));
