@@ -2,6 +2,7 @@ import { argued, type Equivalent } from './equivalent.ts';
 import { ETCD_EQUIVALENTS } from './etcdEquivalents.ts';
 import { HASHICORP_EQUIVALENTS } from './hashicorpEquivalents.ts';
 import { SERVER_EQUIVALENTS } from './serverEquivalents.ts';
+import { STORE_EQUIVALENTS } from './storeEquivalents.ts';
 
 /** Survivors that are argued: they change nothing, or nothing that anybody was promised. */
 export const EQUIVALENTS: readonly Equivalent[] = [
@@ -364,4 +365,5 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     'bytes/byteWriter.ts ByteWriter.text: bound value.length <= SHORT_UNITS_MAX → value.length < SHORT_UNITS_MAX',
   ),
   ...SERVER_EQUIVALENTS,
+  ...STORE_EQUIVALENTS,
 ];

@@ -15,6 +15,23 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
     'Votes for nobody come first where they are sorted by id, and whoever comes next takes the place of nobody.',
     'server/identity/startDecision.ts leaderOf: half leader !== 0 && (named.get(leader) ?? leader) === leader → (named.get(leader) ?? leader) === leader',
   ),
+  ...argued(
+    'Only who is silent is late.',
+    "server/identity/asking.ts Patience.heard: half answer.kind === 'silent' && answer.isLate === true → answer.isLate === true",
+  ),
+  ...argued(
+    'Two timers, of two times.',
+    'server/identity/asking.ts askAll: swap asker.after(0, look); asker.after(asker.times.leastMs, () => { isLong = true; look(); }); → asker.after(asker.times.leastMs, () => { isLong = true; look(); }); asker.after(0, look);',
+  ),
+  ...argued(
+    'Nothing is heard while it runs.',
+    'server/identity/asking.ts askAll: swap isOpen = false; then(all()); → then(all()); isOpen = false;',
+  ),
+  ...argued(
+    'Neither looks at what the other changes.',
+    'server/identity/hearsay.ts Hearsay.put: swap patience.heard(peer, answer, asker.nowMs() - startMs); this.answeredMs.set(peer, asker.nowMs()); → this.answeredMs.set(peer, asker.nowMs()); patience.heard(peer, answer, asker.nowMs() - startMs);',
+    'server/identity/hearsay.ts Hearsay.put: swap this.waiting.delete(peer); this.note(answer); → this.note(answer); this.waiting.delete(peer);',
+  ),
   // host
   ...argued(
     'Neither looks at what the other changes.',
@@ -250,165 +267,5 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
     'Neither looks at what the other changes.',
     'server/stateMachine/sessionTable.ts SessionTable.replace: swap this.used.clear(); this.unused.clear(); → this.unused.clear(); this.used.clear();',
     'server/stateMachine/sessionTable.ts SessionTable.replace: swap this.unused.clear(); this.oldestUnused = 0; → this.oldestUnused = 0; this.unused.clear();',
-  ),
-  // store
-  ...argued(
-    'Where they are equal, what would be left out is left out already.',
-    'server/storage/recovery.ts Scan.add: bound header.durableSequence <= this.durableSequence → header.durableSequence < this.durableSequence',
-  ),
-  ...argued(
-    'Each throws CorruptLogError or does nothing: where both would, another one of the two damages is named.',
-    'server/storage/recovery.ts recover: swap throwIfDurableDamaged(scan); scan.throwIfForeign(); → scan.throwIfForeign(); throwIfDurableDamaged(scan);',
-  ),
-  ...argued(
-    'The record of write D is in the chain, or recovery has thrown.',
-    'server/storage/recovery.ts recover: bound sequence <= scan.durableSequence → sequence < scan.durableSequence',
-  ),
-  ...argued(
-    'Two places of one header.',
-    'server/storage/promisedSlot.ts encodeSlotHeader: swap header.set(MAGIC, MAGIC_AT); header[VERSION_AT] = binding === undefined ? UNBOUND_VERSION : BOUND_VERSION; → header[VERSION_AT] = binding === undefined ? UNBOUND_VERSION : BOUND_VERSION; header.set(MAGIC, MAGIC_AT);',
-  ),
-  ...argued(
-    'Neither is made from what the other sets.',
-    'server/storage/promisedSlot.ts decodeSlot: swap records.push(record); at = end; → at = end; records.push(record);',
-  ),
-  ...argued(
-    'One name less of a thousand is tried.',
-    'server/storage/dataDirectory.ts nameAside: bound attempt <= ASIDE_NAMES_MAX → attempt < ASIDE_NAMES_MAX',
-  ),
-  ...argued(
-    'Beyond the last run there is none, which compares as greater than any index: the search goes on below it.',
-    'server/storage/termRuns.ts TermRuns.at: off by one this.firsts.length - 1 → this.firsts.length',
-  ),
-  ...argued(
-    'A short way for the last run, which the search finds as well.',
-    'server/storage/termRuns.ts TermRuns.at: negate high >= 0 → high < 0',
-  ),
-  ...argued(
-    'What is thrown there are errors, and their last cause has no cause.',
-    'server/storage/levelDisk.ts innermost: half at instanceof Error && at.cause !== undefined → at.cause !== undefined',
-  ),
-  ...argued(
-    'The same bytes under two names.',
-    'server/storage/level/table.ts blockEntries: swap next.set(block.subarray(reader.pos, keyEnd), shared); key = next; → key = next; next.set(block.subarray(reader.pos, keyEnd), shared);',
-  ),
-  ...argued(
-    'Of what ends too early the checksum is another one.',
-    'server/storage/promisedSlot.ts decodeSlot: half length < FIELDS_AT || length > bytes.length → length < FIELDS_AT',
-  ),
-  ...argued(
-    'Two copies of two arrays.',
-    'server/storage/chunkIndex.ts ChunkIndex.makeRoom: swap firsts.set(this.firsts.subarray(this.start, this.end)); sequences.set(this.sequences.subarray(this.start, this.end)); → sequences.set(this.sequences.subarray(this.start, this.end)); firsts.set(this.firsts.subarray(this.start, this.end));',
-  ),
-  ...argued(
-    'Chunks and what was not written on the one side, terms on the other: neither looks at the other.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.install: swap this.discardFrom(this.baseIndex + 1, snapshot.index + 1); this.terms.clear(); → this.terms.clear(); this.discardFrom(this.baseIndex + 1, snapshot.index + 1);',
-  ),
-  ...argued(
-    'An earlier mark then counts as durable together with the next one instead of before it: later, never sooner.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.truncate: half i >= 0 && this.marks[i]!.lastIndex >= index → i >= 0',
-  ),
-  ...argued(
-    'Keeps two numbers a term in memory that nobody can ask for: term() looks at the base first.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.compact: drop this.terms.dropUpTo(base);',
-  ),
-  ...argued(
-    'What both bury goes by one write, and in whatever order, beside each other.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.storeSnapshot: swap this.compact(base); this.replaceSnapshot(snapshot); → this.replaceSnapshot(snapshot); this.compact(base);',
-  ),
-  ...argued(
-    'What has no cursor is searched from its first entry, where a new cursor stands.',
-    'server/storage/chunkCache.ts LoadedChunk.constructor: drop this.cursorIndex = firstIndex;',
-  ),
-  ...argued(
-    'Decides only when the cooled ones at the front are cut off.',
-    'server/storage/chunkCache.ts ChunkCache.coolOldest: negate this.hotStart < HOT_QUEUE_SLACK → this.hotStart >= HOT_QUEUE_SLACK',
-    'server/storage/chunkCache.ts ChunkCache.coolOldest: drop if (this.hotStart < HOT_QUEUE_SLACK) return;',
-    'server/storage/chunkCache.ts ChunkCache.coolOldest: bound this.hotStart < HOT_QUEUE_SLACK → this.hotStart <= HOT_QUEUE_SLACK',
-  ),
-  ...argued(
-    'A short way for the last chunk, which the search finds as well.',
-    'server/storage/chunkIndex.ts ChunkIndex.find: drop if (this.firsts[high]! <= index) return high - this.start;',
-    'server/storage/chunkIndex.ts ChunkIndex.find: bound this.firsts[high]! <= index → this.firsts[high]! < index',
-  ),
-  ...argued(
-    'A batch that fits neither is refused by the one error or the other.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.persist: swap this.throwIfClosed(); this.check(batch); → this.check(batch); this.throwIfClosed();',
-  ),
-  ...argued(
-    'That a write is done is told in a later turn, never inside of the call.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.write: swap this.remains = []; this.disk.write(operations, sync, (error) => this.done(error)); → this.disk.write(operations, sync, (error) => this.done(error)); this.remains = [];',
-  ),
-  ...argued(
-    'Who waits for the closing hears of it in a later turn.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.fail: swap this.listener.failed(error); this.finishClosing(); → this.finishClosing(); this.listener.failed(error);',
-  ),
-  ...argued(
-    'One error to who asked, and the next write is on its way a little later: the order of what is told is that of the writes.',
-    'server/storage/levelDisk.ts LevelDisk.finish: swap this.writeNext(); write.done(error); → write.done(error); this.writeNext();',
-  ),
-  ...argued(
-    'A store that could not be opened is not written to.',
-    "server/storage/promisedDisk.ts PromisedDisk.recover: swap checkBinding(this.binding); this.state = 'confirmed'; → this.state = 'confirmed'; checkBinding(this.binding);",
-  ),
-  ...argued(
-    'Both go on side by side, and either may be done first.',
-    'server/storage/promisedDisk.ts PromisedDisk.writeBoth: swap this.disk.write(operations, true, half); this.mark(written, records, half); → this.mark(written, records, half); this.disk.write(operations, true, half);',
-  ),
-  ...argued(
-    'Both slots say the same then.',
-    'server/storage/promisedDisk.ts isLater: bound (one.binding?.count ?? 0) > (other.binding?.count ?? 0) → (one.binding?.count ?? 0) >= (other.binding?.count ?? 0)',
-  ),
-  ...argued(
-    'They are not equal there.',
-    'server/storage/promisedDisk.ts isLater: bound one.sequence > other.sequence → one.sequence >= other.sequence',
-  ),
-  ...argued(
-    'The one is for the slots that are written later, the other is part of each.',
-    'server/storage/promisedDisk.ts PromisedDisk.constructor: swap this.storeId = promised.storeId; this.nameBinding(promised.binding); → this.nameBinding(promised.binding); this.storeId = promised.storeId;',
-  ),
-  ...argued(
-    'It is undefined where nothing was assigned.',
-    'server/storage/promisedDisk.ts PromisedDisk.constructor: drop this.promised = undefined;',
-  ),
-  ...argued(
-    'What a recovery found dead was replaced by the last write, which no record calls durable yet: the first write deletes none of it either way.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.constructor: drop this.anchoredSequence = recovered.anchoredSequence;',
-  ),
-  ...argued(
-    'Where there is no last record, none is a state record.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.constructor: half last !== undefined && recovered.lastIsState → recovered.lastIsState',
-  ),
-  ...argued(
-    'The one forgets at the end, the other at the beginning.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.loadChunks: swap this.terms.truncateFrom(this.freshFirst); this.terms.dropUpTo(this.baseIndex); → this.terms.dropUpTo(this.baseIndex); this.terms.truncateFrom(this.freshFirst);',
-  ),
-  ...argued(
-    'Keeps two numbers a term in memory that nobody can ask for: term() looks at the base first.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.loadChunks: drop this.terms.dropUpTo(this.baseIndex);',
-  ),
-  ...argued(
-    'The term of the base was given above.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.term: bound index < this.baseIndex → index <= this.baseIndex',
-  ),
-  ...argued(
-    'A value that is missing has no header.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.load: half header === undefined || value === undefined → header === undefined',
-  ),
-  ...argued(
-    'From right after the end there is nothing to cut off, and from further on nobody cuts (check).',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.truncate: drop if (index > this.lastIndex) return;',
-  ),
-  ...argued(
-    'Where all that is cut off was not written yet, both cut it off.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.truncate: bound index >= this.freshFirst → index > this.freshFirst',
-  ),
-  ...argued(
-    'One entry more is written than anybody asks for.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.compact: bound base >= this.freshFirst → base > this.freshFirst',
-  ),
-  ...argued(
-    'The next record names the new one, which is written with it.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.replaceSnapshot: drop this.snapshotReference = undefined;',
   ),
 ];

@@ -52,7 +52,8 @@ describe('the stored form of a snapshot', () => {
     const checksum = seal(other);
     expect(() => decodeSnapshot('s5', other, checksum)).toThrow(UnknownFormatError);
     const short = Uint8Array.from(encodeSnapshot(snapshotAt(5, 2)).value.subarray(0, 8));
-    expect(decodeSnapshot('s', short, seal(short)).damage!.reason).toMatch(/cut short/);
+    const { reason } = decodeSnapshot('s', short, seal(short)).damage!;
+    expect([/cut short/.test(reason), /Error/.test(reason)]).toEqual([true, false]);
   });
 
   it('a configuration of very many servers, as a peer may send it, took down the server that stored it', () => {
