@@ -21,6 +21,7 @@ import {
   deafLeaders,
   deafLeadersThatStepDown,
   earlierGoOn,
+  earlierGoOnAmongFive,
   founds,
   foundsFarApart,
   foundsFromCopies,
@@ -471,9 +472,10 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'who was heard once is heard as long as its connection lasts',
     engines: ALL,
-    seedsMax: 300,
-    invariants: ['whole memory', 'election safety'],
-    adjust: earlierGoOn,
+    seedsMax: 150,
+    // "liveness": a server says that what it is sent contradicts what it holds to be committed.
+    invariants: ['whole memory', 'election safety', 'liveness'],
+    adjust: earlierGoOnAmongFive,
     mutation: () => ({ hearsOnceMet: true }),
   },
   {
