@@ -1,3 +1,4 @@
+import { BYTE_MAP_EQUIVALENTS } from './byteMapEquivalents.ts';
 import { argued, type Equivalent } from './equivalent.ts';
 import { ETCD_EQUIVALENTS } from './etcdEquivalents.ts';
 import { HASHICORP_EQUIVALENTS } from './hashicorpEquivalents.ts';
@@ -366,4 +367,5 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...SERVER_EQUIVALENTS,
   ...STORE_EQUIVALENTS,
+  ...BYTE_MAP_EQUIVALENTS,
 ];

@@ -194,6 +194,10 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
     'What an engine has accepted stands in its log, and so in what it wants written in the same drain.',
     'server/host/replica.ts isQuiet: half output.persist === undefined && output.messages.length === 0 && output.messagesAfterPersist.length === 0 && output.committed.length === 0 && output.accepted.len… → output.persist === undefined && output.messages.length === 0 && output.messagesAfterPersist.length === 0 && output.committed.length === 0',
   ),
+  ...argued(
+    'Two counts, neither of which looks at the other.',
+    'server/host/appliedPace.ts AppliedPace.applied: swap this.current.commands++; this.current.bytes += bytes; → this.current.bytes += bytes; this.current.commands++;',
+  ),
   // state machine
   ...argued(
     'Three parts of the state, none of which looks at another; nobody looks at them in between.',

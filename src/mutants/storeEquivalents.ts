@@ -241,7 +241,7 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
     'server/storage/record.ts termRunsOf: drop if (entries[entries.length - 1]!.term === first.term) return runs;',
   ),
   ...argued(
-    'Both are 1.',
+    'The version and the kind are both 1.',
     'server/storage/record.ts encodeRecord: swap header[pos++] = FORMAT_VERSION; header[pos++] = RECORD_KIND; → header[pos++] = RECORD_KIND; header[pos++] = FORMAT_VERSION;',
   ),
   ...argued(
@@ -259,6 +259,7 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'Who waits for a lock waits for one that somebody holds, who has a line too.',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a program
     "server/storage/level/lock.ts isLocked: half !line.includes('->') && line.includes(`:${ino} `) → line.includes(`:${ino} `)",
   ),
   ...argued(
@@ -271,6 +272,7 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
     "server/storage/level/levelLog.ts readLevelLog: swap drop(at, 'a piece is longer than its block'); pieces = undefined; → pieces = undefined; drop(at, 'a piece is longer than its block');",
     "server/storage/level/levelLog.ts readLevelLog: swap drop(at, 'its checksum is wrong'); pieces = undefined; → pieces = undefined; drop(at, 'its checksum is wrong');",
     'server/storage/level/levelLog.ts readLevelLog: swap records.push(piece); pieces = undefined; → pieces = undefined; records.push(piece);',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a program
     'server/storage/level/levelLog.ts readLevelLog: swap drop(at, `a piece of type ${type}`); pieces = undefined; → pieces = undefined; drop(at, `a piece of type ${type}`);',
   ),
   ...argued(
@@ -284,6 +286,7 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'What was not read is zeros, which fit no checksum and are no end of a table.',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a program
     'server/storage/level/table.ts BlockReader.read: drop if (bytesRead < window.length) throw new Error(`it ends at byte ${offset + bytesRead}`);',
   ),
   ...argued(
@@ -313,6 +316,7 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
     'server/storage/termRuns.ts TermRuns.truncateFrom: half this.firsts.length > 0 && this.firsts[this.firsts.length - 1]! >= index → this.firsts[this.firsts.length - 1]! >= index',
     'server/storage/termRuns.ts TermRuns.dropUpTo: half dead + 1 < this.firsts.length && this.firsts[dead + 1]! <= index + 1 → this.firsts[dead + 1]! <= index + 1',
     'server/storage/termRuns.ts TermRuns.dropUpTo: bound dead + 1 < this.firsts.length → dead + 1 <= this.firsts.length',
+    'server/storage/termRuns.ts TermRuns.dropUpTo: off by one dead + 1 → dead',
     'server/storage/termRuns.ts TermRuns.at: half high >= 0 && this.firsts[high]! <= index → this.firsts[high]! <= index',
   ),
   ...argued(

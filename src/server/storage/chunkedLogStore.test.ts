@@ -378,7 +378,9 @@ describe('a store that failed, or is closed', () => {
   it('takes nothing any more when it says that it failed', () => {
     const server = six();
     const refusals: unknown[] = [];
+    let told = 0;
     server.listener.failed = () => {
+      told++;
       for (const act of [
         () => server.store.persist(batch(9, { hardState: hard(9) })),
         () => server.store.storeSnapshot(snapshotAt(3, 1), 0),
@@ -392,6 +394,7 @@ describe('a store that failed, or is closed', () => {
     };
     server.disk.failure = new Error('full');
     server.persist({ hardState: hard(2) });
+    expect(told).toBe(1);
     expect(refusals.map((each) => each instanceof LogStoreClosedError)).toEqual([true, true]);
     expect(refusals.map((each) => (each as Error).cause)).toEqual([server.disk.failure, server.disk.failure]);
   });

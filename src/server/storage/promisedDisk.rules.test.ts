@@ -6,7 +6,7 @@ import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { PromisedDisk, throwIfPromised } from './promisedDisk.ts';
 import { COPIED_BYTES_MAX, COPIED_RECORDS_MAX, decodeSlot } from './promisedSlot.ts';
 import { encodeRecord } from './record.ts';
-import { batch, command, commands, flipped, Listener, Machine, recordFields, written } from './testing.ts';
+import { batch, command, commands, flipped, hard, Listener, Machine, recordFields, written } from './testing.ts';
 
 const OPTIONS = { cacheEntries: 1000 };
 
@@ -111,6 +111,21 @@ describe('a write', () => {
       machine.run();
       expect([machine.listener.failures, machine.listener.marks.includes(100)], failing).toEqual([[failure], false]);
     }
+  });
+
+  it('is not synced where it need not be, also not for what follows it', () => {
+    const machine = written(1);
+    const synced: boolean[] = [];
+    const { write } = machine.disk;
+    machine.disk.write = function (operations, sync, done) {
+      synced.push(sync);
+      write.call(this, operations, sync, done);
+    };
+    for (const mustSync of [true, false, true]) {
+      machine.store.persist(batch(100 + synced.length, { hardState: hard(2 + synced.length), mustSync }));
+      machine.run();
+    }
+    expect(synced).toEqual([true, false, true]);
   });
 
   it('is synced on the disk also where a slot holds no copy of it', () => {

@@ -19,7 +19,8 @@ import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { durabilityCalls } from '../../files/testing/durabilityCalls.ts';
 import { LostWritesError, type PromisedSlots, StorageWriteError, UnknownPromiseError } from './contract.ts';
-import { openLevelLogStore, promisedFile } from './openLogStore.ts';
+import { StorageOpenError } from './levelDisk.ts';
+import { type DiskBoundary, openLevelLogStore, promisedFile } from './openLogStore.ts';
 import { PromisedFile } from './promisedFile.ts';
 import { PROMISED_SLOT_BYTES } from './promisedSlot.ts';
 import { batch, command, hard, Listener } from './testing.ts';
@@ -197,6 +198,23 @@ describe('a store on LevelDB with its promise file', () => {
     const open = await readdir('/proc/self/fd').catch(() => []);
     const paths = await Promise.all(open.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
     expect(paths).not.toContain(pipe);
+  });
+
+  it('is not opened where what was found there cannot be made durable', async () => {
+    await copyOfRunning(2, 'copy');
+    const full: DiskBoundary = {
+      disk: (disk) => ({
+        get: (key) => disk.get(key),
+        keys: (prefix) => disk.keys(prefix),
+        write: (_operations, _sync, done) => setImmediate(done, new Error('full')),
+        close: () => disk.close(),
+      }),
+      area: (area) => area,
+    };
+    const opened = openLevelLogStore(location, new Listener(), { cacheEntries: 10 }, { boundary: full });
+    await expect(opened).rejects.toThrow(StorageOpenError);
+    await expect(opened).rejects.toThrow(/make durable what was found there \(full\)$/);
+    await (await open()).store.close();
   });
 
   it.skipIf(process.platform !== 'linux')('leaves neither open where it is not to be gone on from', async () => {

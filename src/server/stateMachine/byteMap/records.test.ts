@@ -34,6 +34,15 @@ class Held {
     return this.records.isKey(this.addresses[entry]!, Uint8Array.from([7, ...key, 7]), 1, 1 + key.length);
   }
 
+  /** The bytes of what there is, counted anew. */
+  get countedBytes(): number {
+    const bytesOf = (all: readonly (Uint8Array | { bytes: Uint8Array } | undefined)[]) =>
+      all.reduce((sum, each) => sum + (each === undefined ? 0 : ('bytes' in each ? each.bytes : each).length), 0);
+    const spare = Reflect.get(this.records, 'spare') as readonly ArrayBuffer[];
+    const slabs = Reflect.get(this.records, 'slabs');
+    return bytesOf(slabs) + bytesOf(Reflect.get(this.records, 'apart')) + spare.length * SLAB_BYTES_MAX;
+  }
+
   contentOf(address: number): Uint8Array {
     const into = new Uint8Array(this.records.size(address));
     expect(this.records.read(address, 0, into, 0, into.length)).toBe(into.length);
@@ -125,6 +134,8 @@ describe('a record', () => {
     expect(held.rewrite(0, filled(APART_BYTES_MIN - 1))).toBe(false);
     expect(held.rewrite(0, filled(APART_BYTES_MIN + 9, 3))).toBe(true);
     expect(sizes()).toBe(empty + APART_BYTES_MIN + 9);
+    expect(held.rewrite(0, filled(APART_BYTES_MIN, 3))).toBe(true);
+    expect(held.rewrite(0, filled(APART_BYTES_MIN + 9, 3))).toBe(true);
     expectSame(held.contentOf(held.addresses[0]!), encoded(KEY, filled(APART_BYTES_MIN + 9, 3)));
     held.records.drop(held.addresses[0]!);
     expect(sizes()).toBe(empty);
@@ -201,6 +212,36 @@ describe('the memory of records', () => {
     expect(held.records.byteLength).toBe(empty);
   });
 
+  it('of full slabs is kept for the next ones, of two and no more, and their places as well', () => {
+    const held = new Held();
+    // Some seventeen of these fill a slab.
+    const value = filled(60_000);
+    const put = (count: number) => {
+      for (let entry = 0; entry < count; entry++) held.append(KEY, value, entry);
+    };
+    const dropAll = (count: number) => {
+      for (let entry = 0; entry < count; entry++) held.records.drop(held.addresses[entry]!);
+      held.records.tidy();
+    };
+    put(100);
+    const full = held.records.byteLength;
+    expect(full).toBeGreaterThan(5 * SLAB_BYTES_MAX);
+    dropAll(100);
+    // The one in use, and two.
+    expect(held.records.byteLength).toBe(3 * SLAB_BYTES_MAX);
+    put(40);
+    expect(held.records.byteLength).toBe(3 * SLAB_BYTES_MAX);
+    expect(held.contentOf(held.addresses[39]!)).toHaveLength(encoded(KEY, value).length);
+    const places = () => (Reflect.get(held.records, 'slabs') as readonly unknown[]).length;
+    const before = places();
+    for (let round = 0; round < 5; round++) {
+      dropAll(40);
+      put(40);
+    }
+    expect(places()).toBe(before);
+    expect(held.records.byteLength).toBe(held.countedBytes);
+  });
+
   it('keeps what was put last, whatever is put, held and let go in whatever order', () => {
     for (let seed = 1; seed <= 4; seed++) {
       const random = randomFrom(seed);
@@ -234,6 +275,7 @@ describe('the memory of records', () => {
           kept.delete(oldest[0]);
           held.records.letGo(oldest[0]);
         }
+        if (step % 50 === 0) expect(held.records.byteLength).toBe(held.countedBytes);
         const looked = below(values.length);
         const found = held.records.value(held.addresses[looked]!);
         if (Buffer.compare(found, values[looked]!) !== 0) expect.fail(`seed ${seed}, step ${step}, entry ${looked}`);
