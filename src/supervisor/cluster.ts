@@ -1,9 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { printable } from '../cli/printable.ts';
 import { noServer } from '../faults/requests/targets.ts';
-import { readCredentials } from '../net/endpoints/credentials.ts';
+import { KeptCredentials } from '../net/endpoints/keptCredentials.ts';
 import type { Security } from '../net/endpoints/security.ts';
-import { TlsSecurity } from '../net/endpoints/tlsSecurity.ts';
 import { findLeader, type ServerSample } from '../scenarios/samples.ts';
 import { ExitCode } from '../wire/supervision.ts';
 import { addressesOf, type ClusterPlan, type ServerPlan, type StartFrom, serverFlags } from './clusterPlan.ts';
@@ -77,7 +76,7 @@ export class Cluster {
   private readonly servers = new Map<number, ManagedServer>();
   private readonly logBuffers = new Map<number, LogBuffer>();
   private readonly clients = new Map<number, StatusClient>();
-  private certified: TlsSecurity | undefined;
+  private certified: KeptCredentials | undefined;
   /** The addresses that each server's process was started with. */
   private readonly knownAddresses = new Map<number, string>();
   /** On purpose. */
@@ -123,21 +122,21 @@ export class Cluster {
 
   /** How this process proves to the servers who it is: as an operator. */
   get security(): Security {
-    return this.certified ?? this.options.security;
+    return this.certified?.security ?? this.options.security;
   }
 
   /**
    * Makes the certificates that are missing or end soon, where they are made here, and shows the operator's of now; servers look at their
-   * files again by themselves. To be called before what is new is started. Throws as `keepPlanCertificates`, and CertificateError.
+   * files again by themselves, as this does. To be called before what is new is started. Throws as `keepPlanCertificates`, and CertificateError.
    */
   async certify(): Promise<void> {
     const { tls } = this.plan;
     if (tls === undefined) return;
     const issued = await keepPlanCertificates(this.plan);
     if (issued.length > 0) this.options.onEvent({ type: 'certified', names: issued.map(({ name }) => name) });
-    const credentials = readCredentials(operatorFiles(tls), 0, Date.now());
-    if (this.certified === undefined) this.certified = new TlsSecurity(credentials);
-    else this.certified.use(credentials);
+    const tell = (words: string) => this.options.onEvent({ type: 'operator-certificate', words });
+    this.certified ??= new KeptCredentials(operatorFiles(tls), 0, { info: () => {}, warn: tell, error: tell });
+    await this.certified.look();
   }
 
   private statusClient(id: number): StatusClient {
@@ -417,6 +416,7 @@ export class Cluster {
     this.faults.close();
     await Promise.all([...this.servers.values()].map(end));
     for (const client of this.clients.values()) client.close();
+    this.certified?.close();
     await this.options.cleanUp();
     emit({ type: 'stopped' });
   }

@@ -41,6 +41,8 @@ export type ClusterEvent =
   | { readonly type: 'membership'; readonly id: number; readonly membership: Membership }
   /** Of holders such as `server-1`, or the authority's own. */
   | { readonly type: 'certified'; readonly names: readonly string[] }
+  /** By which the supervisor speaks to servers: what is wrong with it, or will be. */
+  | { readonly type: 'operator-certificate'; readonly words: string }
   | { readonly type: 'stopping' }
   | { readonly type: 'stopped' };
 
@@ -98,6 +100,8 @@ export function describeEvent(event: ClusterEvent): string {
       return `server ${event.id} ${MEMBERSHIPS[event.membership]}`;
     case 'certified':
       return `certificates made: ${event.names.join(', ')}`;
+    case 'operator-certificate':
+      return `the operator's certificate: ${event.words}`;
     case 'stopping':
       return 'stopping';
     case 'stopped':

@@ -115,6 +115,7 @@ flags: {maxgrpc: 4096, ordergorums: false}
     ['flags: {quiet: 5}', 'flags.quiet: rkvd refuses it (invalid boolean value "5" for -quiet: parse error), got 5'],
     ['flags: {-x: 1}', 'flags.-x: expected the name of an rkvd flag, without its dash'],
     ['flags: {x: [1]}', 'flags.x: expected a text, a number, true or false, got [1]'],
+    ['{tls: true, flags: {tls-ca: ca.pem}}', 'flags.tls-ca: expected either tls or this flag, got "ca.pem"'],
     ['tls: yes', 'tls: expected true, false, or the files cert, key, ca, operatorCert and operatorKey, got "yes"'],
     [
       'tls: {cert: a.pem, key: "{id}.pem", ca: c.pem, operatorCert: o.pem, operatorKey: k.pem}',

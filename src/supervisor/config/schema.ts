@@ -103,6 +103,9 @@ const shape = {
 
 const freeFlags = SETTING_NAMES.filter((name) => saidBy(name) === undefined);
 
+/** What `tls` says by itself. */
+const TLS_FLAGS: ReadonlySet<string> = new Set(['tls-cert', 'tls-key', 'tls-ca', 'client-ca']);
+
 /** Addresses at which a server would take the port on all of the machine's. */
 const EVERY_HOST: ReadonlySet<string> = new Set(['0.0.0.0', '[::]']);
 
@@ -176,16 +179,17 @@ function checkTimers(config: Unchecked, complain: Complain): void {
 /** What rkvd would say is told here with file and line. */
 function checkFlags(config: Unchecked, complain: Complain): void {
   for (const [key, value] of Object.entries(config.flags ?? {})) {
-    const problem = flagProblem(key, String(value));
+    const problem = flagProblem(key, String(value), config.tls !== undefined && config.tls !== false);
     if (problem !== undefined) complain(['flags', key], problem);
   }
 }
 
-function flagProblem(name: string, text: string): string | undefined {
+function flagProblem(name: string, text: string, hasTls: boolean): string | undefined {
   if (!isSettingName(name)) {
     const meant = suggest(name, freeFlags);
     return `expected a flag of rkvd (${meant === undefined ? freeFlags.join(', ') : `did you mean ${meant}?`})`;
   }
+  if (hasTls && TLS_FLAGS.has(name)) return 'expected either tls or this flag';
   const instead = saidBy(name);
   return instead === undefined ? settingProblem(name, text) : `expected a flag that no other key sets (use ${instead})`;
 }
