@@ -75,4 +75,35 @@ export const BYTE_MAP_EQUIVALENTS: readonly Equivalent[] = [
     'The slab in use holds the last record that was put, which is live.',
     'server/stateMachine/byteMap/records.ts Records.releaseIfEmpty: half slab.live > 0 || slab.held > 0 || slab === this.active → slab.live > 0 || slab.held > 0',
   ),
+  ...argued(
+    'Neither looks at what the other changes.',
+    'server/stateMachine/byteMap/records.ts Records.tidy: swap this.left.shift(); this.walkedTo = 0; → this.walkedTo = 0; this.left.shift();',
+    'server/stateMachine/byteMap/records.ts Records.tidy: swap this.walkedTo = 0; this.releaseIfEmpty(slab); → this.releaseIfEmpty(slab); this.walkedTo = 0;',
+    'server/stateMachine/byteMap/records.ts Records.dropApart: swap this.apart[id] = NOTHING; this.freeApart.push(id); → this.freeApart.push(id); this.apart[id] = NOTHING;',
+  ),
+  ...argued(
+    'A record has room for a word at least.',
+    'server/stateMachine/byteMap/records.ts Records.moved: bound slab.words[start / WORD_BYTES - 1]! >= APART_FLAG → slab.words[start / WORD_BYTES - 1]! > APART_FLAG',
+    'server/stateMachine/byteMap/records.ts Records.dropApart: bound words[start / WORD_BYTES - 1]! < APART_FLAG → words[start / WORD_BYTES - 1]! <= APART_FLAG',
+  ),
+  ...argued(
+    'What is live stands where the walk has not been.',
+    'server/stateMachine/byteMap/records.ts Records.tidy: half this.walkedTo < slab.used && slab.live > 0 → slab.live > 0',
+    'server/stateMachine/byteMap/records.ts Records.tidy: bound this.walkedTo < slab.used → this.walkedTo <= slab.used',
+  ),
+  ...argued(
+    'Walks through the dead rest as well, for which is paid.',
+    'server/stateMachine/byteMap/records.ts Records.tidy: bound slab.live > 0 → slab.live >= 0',
+  ),
+  ...argued(
+    'At just that length both ways are right.',
+    'server/stateMachine/byteMap/records.ts retained: bound source.buffer.byteLength <= view.length * KEPT_MEMORY_MAX → source.buffer.byteLength < view.length * KEPT_MEMORY_MAX',
+    'server/stateMachine/byteMap/records.ts copy: bound to - from > LOOP_COPY_BYTES_MAX → to - from >= LOOP_COPY_BYTES_MAX',
+    'server/stateMachine/byteMap/records.ts Records.slabWith: bound bytes > SLAB_BYTES_MAX / 8 → bytes >= SLAB_BYTES_MAX / 8',
+    'server/stateMachine/byteMap/records.ts Records.slabWith: bound bytes <= active.bytes.length - active.used → bytes < active.bytes.length - active.used',
+  ),
+  ...argued(
+    'What stands after it in its slab is written later.',
+    'server/stateMachine/byteMap/records.ts writeWord: bound i < WORD_BYTES → i <= WORD_BYTES',
+  ),
 ];

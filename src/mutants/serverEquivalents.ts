@@ -272,4 +272,30 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
     'server/stateMachine/sessionTable.ts SessionTable.replace: swap this.used.clear(); this.unused.clear(); → this.unused.clear(); this.used.clear();',
     'server/stateMachine/sessionTable.ts SessionTable.replace: swap this.unused.clear(); this.oldestUnused = 0; → this.oldestUnused = 0; this.unused.clear();',
   ),
+  ...argued(
+    'Neither looks at what the other changes.',
+    'server/host/replica.ts Replica.tick: swap this.pace.tick(nowMs); this.engine.tick(nowMs); → this.engine.tick(nowMs); this.pace.tick(nowMs);',
+    'server/host/replica.ts Replica.durable: swap this.stages?.durable(mark); this.engine.durable(mark); → this.engine.durable(mark); this.stages?.durable(mark);',
+    'server/host/replica.ts Replica.carryOut: swap this.stages?.writing(persist.mark, persist.entries.length); this.lastMark = persist.mark; → this.lastMark = persist.mark; this.stages?.writing(persist.mark, persist.entries.length);',
+    'server/host/replica.ts Replica.accept: swap this.pending.accept(accepted); this.stages?.accepted(accepted); → this.stages?.accepted(accepted); this.pending.accept(accepted);',
+    'server/host/replica.ts Replica.apply: swap this.appliedBytes += entry.data.length; this.pace.applied(entry.data.length); → this.pace.applied(entry.data.length); this.appliedBytes += entry.data.length;',
+    'server/host/pendingCommands.ts PendingCommands.addCommand: swap this.count(command.length); this.arrivedBytes += command.length; → this.arrivedBytes += command.length; this.count(command.length);',
+    'server/host/pendingCommands.ts PendingCommands.count: swap this.size++; this.bytes += size; → this.bytes += size; this.size++;',
+  ),
+  ...argued(
+    'Divided by 0 neither is a number, and none is greater than another.',
+    'server/host/snapshotTaking.ts isSnapshotDue: drop if (everyEntries === 0) return false;',
+  ),
+  ...argued(
+    'They are two parts of one array.',
+    'server/stateMachine/keyValueStore.ts KeyValueStore.snapshot: swap bytes.set(head); this.values.readAll(bytes, head.length); → this.values.readAll(bytes, head.length); bytes.set(head);',
+  ),
+  ...argued(
+    'Neither looks at what the other changes.',
+    'server/stateMachine/keyValueStore.ts KeyValueStore.openSnapshot: swap into.set(part, at); headRead += part.length; → headRead += part.length; into.set(part, at);',
+  ),
+  ...argued(
+    'One key more of a turn is read.',
+    'server/stateMachine/snapshotReader.ts SnapshotReader.readKeys: bound reader.pos < end → reader.pos <= end',
+  ),
 ];
