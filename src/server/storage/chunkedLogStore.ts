@@ -509,14 +509,18 @@ export class ChunkedLogStore implements LogStore {
     return chunk;
   }
 
-  /** Takes as many fresh entries as one write may carry. */
+  /**
+   * Takes as many fresh entries as one write may carry, and all up to the snapshot, however many: what was committed by others may be in
+   * a snapshot before it is on this disk, and a log that ends before its snapshot is none that an engine can begin with.
+   */
   private takeFresh(): { readonly entries: readonly Entry[]; readonly bytes: number } {
     const fresh = this.fresh;
+    const countMin = Math.max(1, (this.snapshotReference?.index ?? 0) - this.freshFirst + 1);
     let bytes = 0;
     let count = 0;
     for (; count < fresh.length; count++) {
       const size = recordSize(fresh[count]!);
-      if (bytes + size > this.writeBytesMax && count > 0) break;
+      if (bytes + size > this.writeBytesMax && count >= countMin) break;
       bytes += size;
     }
     this.freshFirst += count;

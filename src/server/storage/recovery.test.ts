@@ -269,6 +269,29 @@ describe('the chunked store', () => {
     expect(store.entries(1, 10, 1e9)).toHaveLength(10);
   });
 
+  it('never has a snapshot on the disk beyond the end of its log, wherever a crash comes', () => {
+    // The first write is under way while entries of several writes gather, and a snapshot is taken of what others committed.
+    const begin = () => {
+      const disk = new MemoryDisk('by-step');
+      const { store } = ChunkedLogStore.open(disk, new Listener(), { cacheEntries: 9, writeBytesMax: 50 });
+      store.persist(batch(1, { entries: commands(1, 1, 1) }));
+      store.persist(batch(2, { entries: commands(2, 12, 1) }));
+      store.storeSnapshot(snapshotAt(10, 1), 100);
+      return disk;
+    };
+    const found: [number, number][] = [];
+    for (let steps = 0; ; steps++) {
+      const disk = begin();
+      let done = 0;
+      while (done < steps && disk.step()) done++;
+      const { store } = ChunkedLogStore.open(disk.crash(), new Listener(), { cacheEntries: 9 });
+      found.push([store.snapshot()?.index ?? 0, store.lastIndex]);
+      if (done < steps) break;
+    }
+    expect(found.at(-1)).toEqual([10, 12]);
+    for (const [snapshotIndex, lastIndex] of found) expect(lastIndex).toBeGreaterThanOrEqual(snapshotIndex);
+  });
+
   it('stops at a failed write and says so once', async () => {
     const { disk, store, listener } = threeChunks();
     disk.failure = new Error('disk full');
