@@ -379,11 +379,12 @@ export class RkvServer {
     });
     this.replica = replica;
     const timed = handlingTimes(this.metrics, engine);
-    const receive = (from: NodeId, message: unknown): Refusal | undefined => {
+    const receive = (from: NodeId, message: unknown, bytes = 0): Refusal | undefined => {
       const startMs = performance.now();
       const refusal = replica.receive(from, message);
       timed(message, (performance.now() - startMs) * 1000);
       if (refusal !== undefined) this.refused(from, refusal);
+      replica.received(bytes);
       return refusal;
     };
     const { codec } = kind;
@@ -408,7 +409,9 @@ export class RkvServer {
       log: this.peerLog,
       fences: () => replica.fences,
       receive:
-        faultyPeers === undefined ? receive : (from, message, counts) => faultyPeers.receive(from, message, counts),
+        faultyPeers === undefined
+          ? (from, message, _counts, bytes) => receive(from, message, bytes)
+          : (from, message, counts) => faultyPeers.receive(from, message, counts),
       accepted: (peer) => this.objections.withdrawnBy(peer),
       gone: (peer) => this.objections.withdrawnBy(peer),
       refused: (peer, misfit, details) => this.refusedByPeer(peer, misfit, details),

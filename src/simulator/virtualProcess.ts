@@ -245,7 +245,9 @@ export class VirtualProcess {
     const message = this.decode(bytes);
     const chunk = around.engine.chunkPlace?.(message);
     if (chunk !== undefined) around.chunks.arrived(from, id, chunk);
-    const refusal = this.life!.replica.receive(from, message);
+    const { replica } = this.life!;
+    const refusal = replica.receive(from, message);
+    replica.received(bytes.length);
     if (refusal === undefined || folder.forgets) return;
     if (!refusal.malformed) throw new InvariantViolation('liveness', `${name} does not believe ${refusal.reason}`);
     throw new InvariantViolation('engine contract', `server ${from} sends ${name} ${refusal.reason}`);

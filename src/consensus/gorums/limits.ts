@@ -13,6 +13,8 @@ export const ROUNDS_IN_FLIGHT_MAX = 64;
  * of 40 ms these are 200 MB a second.
  */
 export const BYTES_IN_FLIGHT_MAX = 8 * 1024 * 1024;
+/** So many bytes of entries are worth a round of their own while others are out. Less waits for more, or for the clock. */
+export const FULL_ROUND_BYTES = 64 * 1024;
 /** Rounds given up in a row double the patience with the next ones, this often at most. */
 export const PATIENCE_DOUBLINGS_MAX = 4;
 /** Calls remembered of a peer that does not answer. */

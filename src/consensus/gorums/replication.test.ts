@@ -3,6 +3,7 @@ import { type Output, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
+import { FULL_ROUND_BYTES } from './limits.ts';
 import type { AppendEntries, GorumsMessage } from './messages.ts';
 import { Reads } from './reads.ts';
 import { Replication } from './replication.ts';
@@ -248,6 +249,17 @@ describe('a round', () => {
       [2, 2, 2],
       [3, 2, 2],
     ]);
+  });
+
+  it('starts beside another one once what gathers is many bytes, and then gathers again', () => {
+    const server = established({ settings });
+    propose(server, 1);
+    expect(appends(propose(server, 1, new Uint8Array(FULL_ROUND_BYTES - 100)))).toEqual([]);
+    expect(appends(propose(server, 1, new Uint8Array(100)))).toEqual([
+      [2, 2, 2],
+      [3, 2, 2],
+    ]);
+    expect(appends(propose(server, 1))).toEqual([]);
   });
 
   it('commits what a majority holds, its own durable log included (Raft §5.3)', () => {

@@ -3,7 +3,7 @@ import type { Entry } from '../entry.ts';
 import { recordsSize } from '../entryCodec.ts';
 import { SnapshotSender } from '../parts/snapshotChunks.ts';
 import { transitMs } from '../parts/transit.ts';
-import { PATIENCE_DOUBLINGS_MAX } from './limits.ts';
+import { FULL_ROUND_BYTES, PATIENCE_DOUBLINGS_MAX } from './limits.ts';
 import type { AppendEntries, SnapshotChunkResponse } from './messages.ts';
 import { Peer } from './peer.ts';
 import type { Reads } from './reads.ts';
@@ -126,7 +126,7 @@ export class Replication {
 
   /**
    * A round starts when there is something to carry and nothing on its way. What comes meanwhile gathers, but not for a
-   * whole round trip to far servers: until it fills a message, or the clock has moved on.
+   * whole round trip to far servers: until it fills a message by number or by bytes, or the clock has moved on.
    */
   private roundIsDue(): boolean {
     const { state } = this;
@@ -137,7 +137,15 @@ export class Replication {
     if (this.reads.areWaiting && this.isEstablished && (!this.reads.areCarried || isLater)) return true;
     if (backlog === 0) return false;
     if (!this.rounds.carryEntries) return true;
-    return (backlog >= this.entriesPerRound || isLater) && this.rounds.hasRoom;
+    return this.rounds.hasRoom && (backlog >= this.entriesPerRound || isLater || this.isFull);
+  }
+
+  /** What waits is fewer entries than a message takes, and worth one by its bytes. */
+  private get isFull(): boolean {
+    const { log, settings } = this.state;
+    const from = Math.max(this.nextIndex, log.firstIndex);
+    if (from > log.lastIndex) return false;
+    return recordsSize(log.entries(from, log.lastIndex, settings.maxMessageBytes)) >= FULL_ROUND_BYTES;
   }
 
   startRound(): void {

@@ -4,7 +4,7 @@ import { CommandType, encodeCommand, REGISTER_BYTES } from '../../wire/command.t
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { randomFrom } from '../storage/testing.ts';
 import type { CommandOutcome, LookupOutcome } from './outcomes.ts';
-import { OFFERED_BYTES_MAX, PendingCommands, type SmallBounds } from './pendingCommands.ts';
+import { FRESH_BYTES_MAX, OFFERED_BYTES_MAX, PendingCommands, type SmallBounds } from './pendingCommands.ts';
 import { commandOf, type Item, PASSES, PendingTwin, VERDICTS } from './testing/pendingTwin.ts';
 
 const RUNS = 40;
@@ -13,7 +13,16 @@ const OK = { status: 'ok', clientId: 7 } as const;
 const NO_LIMIT = Number.POSITIVE_INFINITY;
 const LARGE = OFFERED_BYTES_MAX;
 const LARGE_SIZES = [LARGE, LARGE, LARGE + 1, 1.5 * LARGE, 7 * LARGE, 8 * LARGE, 9 * LARGE, 16 * LARGE, 17 * LARGE];
-const MIDDLE_SIZES = [0.4 * LARGE, 0.5 * LARGE, 0.5 * LARGE, LARGE - 1, LARGE - 30];
+const MIDDLE_SIZES = [
+  0.5 * FRESH_BYTES_MAX,
+  0.5 * FRESH_BYTES_MAX,
+  FRESH_BYTES_MAX,
+  0.4 * LARGE,
+  0.5 * LARGE,
+  0.5 * LARGE,
+  LARGE - 1,
+  LARGE - 30,
+];
 const KEYS = ['a', 'b', 'not there'];
 
 /** Holds a=1 and b=2. */

@@ -3,7 +3,7 @@ import { Entry, EntryType } from '../../consensus/entry.ts';
 import { CommandType, encodeCommand } from '../../wire/command.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import type { CommandSink } from './outcomes.ts';
-import { LARGE_OPEN_BYTES_MAX, OFFERED_BYTES_MAX, PendingCommands } from './pendingCommands.ts';
+import { FRESH_BYTES_MAX, LARGE_OPEN_BYTES_MAX, OFFERED_BYTES_MAX, PendingCommands } from './pendingCommands.ts';
 import { commandOf } from './testing/pendingTwin.ts';
 
 /** Remembers what became of each tag. */
@@ -121,8 +121,8 @@ describe('PendingCommands', () => {
     const sink = new Sink();
     // Together they are too much for one turn; the last one waits behind the large one of its session.
     for (const [tag, [session, size]] of [
-      [1, OFFERED_BYTES_MAX / 2],
-      [2, OFFERED_BYTES_MAX / 2],
+      [1, FRESH_BYTES_MAX / 2],
+      [2, FRESH_BYTES_MAX / 2],
       [3, OFFERED_BYTES_MAX],
       [3, 100],
     ].entries()) {
@@ -130,8 +130,8 @@ describe('PendingCommands', () => {
     }
     const { commands } = pending.takeCommands(100, Number.POSITIVE_INFINITY, 0, passAll)!;
     expect(commands.map(({ length }) => length)).toEqual([
-      OFFERED_BYTES_MAX / 2,
-      OFFERED_BYTES_MAX / 2,
+      FRESH_BYTES_MAX / 2,
+      FRESH_BYTES_MAX / 2,
       OFFERED_BYTES_MAX,
       100,
     ]);
@@ -241,9 +241,16 @@ describe('what one turn offers', () => {
 
   it('leaves what is too much for it to the next turns, in order', () => {
     const { pending, add, take } = pendingOf();
-    for (let tag = 1; tag <= 5; tag++) add(tag, 1, 0.4 * LARGE);
+    for (let tag = 1; tag <= 5; tag++) add(tag, 1, 0.4 * FRESH_BYTES_MAX);
     expect([take().offered, take().offered, take().offered]).toEqual([[1, 2], [3, 4], [5]]);
     expect(pending.hasMore).toBe(false);
+  });
+
+  it('lets one leave alone that is more than that', () => {
+    const { add, take } = pendingOf();
+    add(1, 1, 2 * FRESH_BYTES_MAX);
+    add(2, 1, 10);
+    expect([take().offered, take().offered]).toEqual([[1], [2]]);
   });
 
   it('keeps the order of a session: what follows its large command waits with it', () => {

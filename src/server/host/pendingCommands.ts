@@ -65,6 +65,11 @@ interface ConfirmedRead {
  */
 export const OFFERED_BYTES_MAX = 1024 * 1024;
 /**
+ * Of what has just come, a turn offers no more than this, or one command: the first are on their way to the other servers and to the
+ * disks, in messages and writes of that size, while the rest is gone through. What came in one burst would else stay one burst for ever.
+ */
+export const FRESH_BYTES_MAX = 250 * 1024;
+/**
  * Large commands that the engine has and that are not answered have fewer bytes together, or there is only one. Followers take the
  * log in its order, so this is what a small command may have to wait behind.
  */
@@ -143,7 +148,7 @@ export class PendingCommands {
       this.refuseExcess(offered, sizeMax, bytesMax, leader);
       this.refuseSmallExcess(offered, small, leader);
     }
-    const isPlain = this.arrivedBytes < OFFERED_BYTES_MAX && this.waiting.commands.length === 0;
+    const isPlain = this.arrivedBytes <= FRESH_BYTES_MAX && this.waiting.commands.length === 0;
     if (isPlain) {
       this.arrived = emptyQueue();
       this.arrivedBytes = 0;
@@ -199,7 +204,7 @@ export class PendingCommands {
           continue;
         }
       }
-      if (bytes + size > OFFERED_BYTES_MAX) break;
+      if (bytes + size > FRESH_BYTES_MAX && bytes > 0) break;
       bytes += size;
       this.arrivedBytes -= size;
       move(this.arrived, at, offered);

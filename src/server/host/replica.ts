@@ -79,6 +79,8 @@ export interface ReplicaOptions<M> {
 const DRAINS_PER_TURN_MAX = 16;
 /** Once so much was applied in a turn, input and output go before more is: a value of 32 MiB takes tens of milliseconds. */
 const APPLIED_BYTES_PER_TURN_MAX = 8 * 1024 * 1024;
+/** Several of these are worth a write each; of fewer bytes they share one. */
+export const LONG_MESSAGE_BYTES_MIN = 192 * 1024;
 /** Takes about a millisecond. */
 const SNAPSHOT_BYTES_PER_TURN = 256 * 1024;
 
@@ -258,6 +260,11 @@ export class Replica<M> implements LogStoreListener {
     const refusal = this.engine.receive(from, message);
     this.wake();
     return refusal;
+  }
+
+  /** To be told, after `receive`, how many bytes the message took. What is long is carried out at once: the disk begins, and others are read. */
+  received(bytes: number): void {
+    if (bytes >= LONG_MESSAGE_BYTES_MIN) this.turn();
   }
 
   tick(): void {

@@ -4,6 +4,7 @@ import { gorumsKind } from '../../consensus/gorums/index.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { CommandType, encodeCommand } from '../../wire/command.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import { LONG_MESSAGE_BYTES_MIN } from './replica.ts';
 import { type DrivenOptions, type DrivenReplica, drivenReplica } from './testing/drivenReplica.ts';
 
 const REGISTER = encodeCommand({ type: CommandType.Register });
@@ -114,6 +115,24 @@ describe('a replica that has stopped', () => {
     replica.receive(3, heartbeat({ term: 9, leader: 3 }));
     expect(sent).toHaveLength(before);
     expect(replica.status()).toEqual(status);
+  });
+
+  it('carries a long message out at once, and what is shorter with what else has come', async () => {
+    const { replica, store, sent, run } = driven([1, 2, 3]);
+    const hear = (bytes: number) => {
+      replica.receive(2, heartbeat({ term: 1, leader: 2 }));
+      replica.received(bytes);
+    };
+    hear(LONG_MESSAGE_BYTES_MIN - 1);
+    expect(replica.knownLeader).toBe(0);
+    hear(LONG_MESSAGE_BYTES_MIN);
+    expect(replica.knownLeader).toBe(2);
+    run();
+    await store.close();
+    replica.stop();
+    const before = sent.length;
+    hear(LONG_MESSAGE_BYTES_MIN);
+    expect(sent).toHaveLength(before);
   });
 
   it('carries nothing further out where the outside stops it in the middle of a turn', async () => {

@@ -6,7 +6,6 @@ import {
   type Snapshot,
 } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
-import { recordSize } from '../../consensus/entryCodec.ts';
 import { ChunkCache, LoadedChunk, readObjects } from './chunkCache.ts';
 import { ChunkIndex } from './chunkIndex.ts';
 import {
@@ -26,6 +25,7 @@ import { type OpenReport, type Recovered, recover } from './recovery.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshotRecord.ts';
 import { TermRuns } from './termRuns.ts';
 import { encodeVersion } from './version.ts';
+import { nextPart, type PendingMark, WRITE_PART_BYTES } from './writePart.ts';
 
 /** Bytes of encoded chunks kept in memory, whatever `cacheEntries` says. */
 export const CACHE_BYTES_MAX = 256 * 1024 * 1024;
@@ -49,18 +49,13 @@ export interface ChunkedLogStoreOptions {
   readonly hotEntriesMax?: number;
   readonly hotBytesMax?: number;
   readonly writeBytesMax?: number;
+  readonly writePartBytes?: number;
   readonly snapshotInMemoryBytesMax?: number;
 }
 
 export interface OpenedLogStore {
   readonly store: ChunkedLogStore;
   readonly report: OpenReport;
-}
-
-/** A batch's mark, and the last index that must be on disk before it may be reported. */
-interface PendingMark {
-  readonly mark: number;
-  lastIndex: number;
 }
 
 interface InFlight {
@@ -85,6 +80,7 @@ export class ChunkedLogStore implements LogStore {
   private readonly disk: Disk;
   private readonly listener: LogStoreListener;
   private readonly writeBytesMax: number;
+  private readonly writePartBytes: number;
   private readonly snapshotInMemoryBytesMax: number;
 
   private latestHardState: HardState;
@@ -108,6 +104,8 @@ export class ChunkedLogStore implements LogStore {
   private dirty = false;
   private mustSync = false;
   private marks: PendingMark[] = [];
+  /** All that waits came in batches that only appended, so that any number of them from the first on can be written by themselves. */
+  private areAppends = true;
   private acceptedMark = 0;
   private durableUpTo = 0;
   private inFlight: InFlight | undefined;
@@ -147,6 +145,7 @@ export class ChunkedLogStore implements LogStore {
     this.disk = disk;
     this.listener = listener;
     this.writeBytesMax = options.writeBytesMax ?? WRITE_BYTES_MAX;
+    this.writePartBytes = options.writePartBytes ?? WRITE_PART_BYTES;
     this.snapshotInMemoryBytesMax = options.snapshotInMemoryBytesMax ?? SNAPSHOT_IN_MEMORY_BYTES_MAX;
     this.cache = new ChunkCache({
       entriesMax: options.cacheEntries,
@@ -287,7 +286,8 @@ export class ChunkedLogStore implements LogStore {
     if (batch.entries.length > 0) this.append(batch.entries);
     if (batch.hardState !== undefined) this.latestHardState = batch.hardState;
     this.acceptedMark = batch.mark;
-    this.marks.push({ mark: batch.mark, lastIndex: this.lastIndex });
+    this.marks.push({ mark: batch.mark, lastIndex: this.lastIndex, hardState: this.latestHardState });
+    if (batch.snapshot !== undefined || batch.truncateFrom !== undefined) this.areAppends = false;
     this.dirty = true;
     this.mustSync ||= batch.mustSync;
     this.write();
@@ -389,6 +389,7 @@ export class ChunkedLogStore implements LogStore {
     this.compact(base);
     this.replaceSnapshot(snapshot);
     this.storedSnapshotIndex = snapshot.index;
+    this.areAppends = false;
     this.dirty = true;
     this.mustSync = true;
     this.write();
@@ -478,10 +479,10 @@ export class ChunkedLogStore implements LogStore {
   }
 
   private writeRecord(sequence: number, operations: DiskOperation[]): LoadedChunk | undefined {
-    const { entries, bytes } = this.takeFresh();
+    const { entries, bytes, hardState } = this.takeFresh();
     const lastIndex = this.freshFirst - 1;
     const first = entries[0]?.index;
-    const { term, vote, commit } = this.latestHardState;
+    const { term, vote, commit } = hardState;
     const fields = {
       sequence,
       durableSequence: this.durableSequence,
@@ -510,22 +511,20 @@ export class ChunkedLogStore implements LogStore {
   }
 
   /**
-   * Takes as many fresh entries as one write may carry, and all up to the snapshot, however many: what was committed by others may be in
-   * a snapshot before it is on this disk, and a log that ends before its snapshot is none that an engine can begin with.
+   * Takes as many fresh entries as the next write is to carry, and all up to the snapshot, however many: what was committed by others may be
+   * in a snapshot before it is on this disk, and a log that ends before its snapshot is none that an engine can begin with.
    */
-  private takeFresh(): { readonly entries: readonly Entry[]; readonly bytes: number } {
-    const fresh = this.fresh;
-    const countMin = Math.max(1, (this.snapshotReference?.index ?? 0) - this.freshFirst + 1);
-    let bytes = 0;
-    let count = 0;
-    for (; count < fresh.length; count++) {
-      const size = recordSize(fresh[count]!);
-      if (bytes + size > this.writeBytesMax && count >= countMin) break;
-      bytes += size;
-    }
+  private takeFresh(): { readonly entries: readonly Entry[]; readonly bytes: number; readonly hardState: HardState } {
+    const { fresh, freshFirst, marks, writeBytesMax, latestHardState } = this;
+    const partBytes = this.areAppends ? this.writePartBytes : 0;
+    const countMin = Math.max(1, (this.snapshotReference?.index ?? 0) - freshFirst + 1);
+    const bounds = { countMin, writeBytesMax, partBytes };
+    const { count, bytes, hardState = latestHardState } = nextPart(fresh, freshFirst, marks, bounds);
+    const isAll = count === fresh.length;
+    this.areAppends ||= isAll;
     this.freshFirst += count;
-    this.fresh = count === fresh.length ? [] : fresh.slice(count);
-    return { entries: count === fresh.length ? fresh : fresh.slice(0, count), bytes };
+    this.fresh = isAll ? [] : fresh.slice(count);
+    return { entries: isAll ? fresh : fresh.slice(0, count), bytes, hardState };
   }
 
   /** The highest mark whose entries are all written once the write being made is; everything else it stands for is. */

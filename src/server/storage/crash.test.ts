@@ -58,6 +58,7 @@ class World {
           cacheEntries: 1 + this.below(8),
           hotEntriesMax: this.below(4),
           writeBytesMax: this.below(2) === 0 ? 20 + this.below(100) : undefined,
+          writePartBytes: this.below(2) === 0 ? 5 + this.below(40) : undefined,
           snapshotInMemoryBytesMax: this.below(8),
         }
       : { cacheEntries: 1000 };

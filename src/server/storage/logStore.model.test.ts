@@ -57,6 +57,7 @@ describe('the chunked store', () => {
       const options = {
         cacheEntries: 1 + below(20),
         writeBytesMax: 20 + below(100),
+        writePartBytes: 5 + below(40),
         snapshotInMemoryBytesMax: below(8),
       };
       const { store } = openMemoryLogStore(new Listener(), options, disk, area);

@@ -292,6 +292,19 @@ describe('the chunked store', () => {
     for (const [snapshotIndex, lastIndex] of found) expect(lastIndex).toBeGreaterThanOrEqual(snapshotIndex);
   });
 
+  it('writes what waits in parts of whole batches while there is little of it, and reports each as it is durable', () => {
+    const disk = new MemoryDisk('by-step');
+    const listener = new Listener();
+    const { store } = ChunkedLogStore.open(disk, listener, { cacheEntries: 9, writePartBytes: 60 });
+    store.persist(batch(1, { entries: commands(1, 1, 1) }));
+    for (let mark = 2; mark <= 5; mark++)
+      store.persist(batch(mark, { entries: commands(2 * mark - 2, 2 * mark - 1, 1) }));
+    const seen: number[][] = [];
+    while (disk.step()) seen.push([...listener.marks]);
+    expect(seen).toEqual([[1], [1, 3], [1, 3, 5]]);
+    expect(store.entries(1, 9, 1e9)).toHaveLength(9);
+  });
+
   it('stops at a failed write and says so once', async () => {
     const { disk, store, listener } = threeChunks();
     disk.failure = new Error('disk full');

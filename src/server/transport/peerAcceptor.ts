@@ -33,7 +33,7 @@ export interface PeerAcceptorOptions<M> {
   /** Those in force here. */
   readonly fences: () => Fences;
   /** `counts`: whether its sender is still to be heard. */
-  readonly receive: (from: NodeId, message: M, counts: () => boolean) => MessageRefusal | undefined;
+  readonly receive: (from: NodeId, message: M, counts: () => boolean, bytes: number) => MessageRefusal | undefined;
 }
 
 /**
@@ -106,7 +106,7 @@ export class PeerAcceptor<M> {
           link.refuse(unavailable(`another folder of server ${from} was admitted`));
           return;
         }
-        const refusal = receive(from, codec.decode(message), counts);
+        const refusal = receive(from, codec.decode(message), counts, message.length);
         if (refusal?.malformed) throw new MalformedMessageError(refusal.reason);
       },
       strange: (group) => log.warn({ peer: from, group }, "left a peer's message out: its group is not served here"),

@@ -39,9 +39,9 @@ export interface TransportOptions<M> {
   readonly fences: () => Fences;
   /**
    * Says why a message was left out; its caller, or the link that it came on, is told. `counts`: for whoever keeps it for a while, whether
-   * it is still to be heard.
+   * it is still to be heard. `bytes`: what the message took, on a link.
    */
-  readonly receive: (from: NodeId, message: M, counts: () => boolean) => Refusal | undefined;
+  readonly receive: (from: NodeId, message: M, counts: () => boolean, bytes?: number) => Refusal | undefined;
   /** Why who made a call does not speak as this server. */
   readonly impersonation: (call: object, id: NodeId) => string | undefined;
   /** A peer has nothing against this server. */
@@ -69,8 +69,8 @@ export class PeerTransport<M> {
     this.options = options;
     const { self, servers, kind, identity, hearsay, unaryCalls, ordered, log, fences, accepted, refused } = options;
     // On whatever way a message came, links and unary calls and the answers to these.
-    const receive = (from: NodeId, message: M, counts: () => boolean) =>
-      this.acceptor.isDeafTo(from) ? SHUT_OUT : options.receive(from, message, counts);
+    const receive = (from: NodeId, message: M, counts: () => boolean, bytes?: number) =>
+      this.acceptor.isDeafTo(from) ? SHUT_OUT : options.receive(from, message, counts, bytes);
     const serverCount = servers.length;
     const { codec } = kind;
     this.acceptor = new PeerAcceptor({

@@ -1,6 +1,6 @@
 import { CommandType } from '../../../wire/command.ts';
 import type { CommandOutcome, LookupOutcome } from '../outcomes.ts';
-import { LARGE_OPEN_BYTES_MAX, OFFERED_BYTES_MAX, type SmallBounds } from '../pendingCommands.ts';
+import { FRESH_BYTES_MAX, LARGE_OPEN_BYTES_MAX, OFFERED_BYTES_MAX, type SmallBounds } from '../pendingCommands.ts';
 
 /** Kinds of commands: what is foreseen of most is nothing. */
 export const PASSES = 0;
@@ -114,7 +114,7 @@ export class PendingTwin {
     return [...this.openCommands]
       .filter((tag) => this.open.has(tag))
       .map((tag) => this.open.get(tag)!)
-      .filter((size) => size < LIMIT);
+      .filter((size) => size < OFFERED_BYTES_MAX);
   }
 
   addLookup(lookup: Lookup): void {
@@ -149,8 +149,8 @@ export class PendingTwin {
   /** Small ones as long as there is room, past what is large and the sessions of that; then what waits, one large one at most. */
   private leaving(): Item[] {
     const leaving: Item[] = [];
-    const fits = (size: number) =>
-      sum(leaving.filter((item) => !isLarge(item)).map((item) => item.size)) + size <= LIMIT;
+    const smallBytes = () => sum(leaving.filter((item) => !isLarge(item)).map((item) => item.size));
+    const fits = (size: number) => smallBytes() === 0 || smallBytes() + size <= FRESH_BYTES_MAX;
     while (this.arrived.length > 0) {
       const item = this.arrived[0]!;
       const isBehind = item.session !== 0 && this.waiting.some(({ session }) => session === item.session);
@@ -160,7 +160,7 @@ export class PendingTwin {
       this.arrived.shift();
     }
     // Here a small one more than fits may leave: it is the last one then.
-    while (this.waiting.length > 0 && fits(0)) {
+    while (this.waiting.length > 0 && smallBytes() <= OFFERED_BYTES_MAX) {
       const item = this.waiting[0]!;
       if (isLarge(item) && (leaving.some(isLarge) || !this.mayBeOpen(item))) break;
       leaving.push(item);
@@ -273,8 +273,6 @@ export class PendingTwin {
     this.told.push([tag, outcome]);
   }
 }
-
-const LIMIT = OFFERED_BYTES_MAX;
 
 function isLarge({ size }: Item): boolean {
   return size >= OFFERED_BYTES_MAX;
