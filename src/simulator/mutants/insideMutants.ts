@@ -131,6 +131,7 @@ interface InsideGorums {
 }
 
 interface InsideGorumsLeader {
+  nameSuccessor(): void;
   readonly replication: { readonly rounds: Rounds };
   readonly audience: object;
   readonly preparations: InsidePreparations;
@@ -159,6 +160,8 @@ const gorums: Insides = {
   },
   neverLeave: (engine) => {
     const inside = inGorums(engine);
+    // A successor would end it at once.
+    if (inside.leader !== undefined) inside.leader.nameSuccessor = () => {};
     if (Object.hasOwn(inside, 'resign')) return;
     const resign = inside.resign.bind(inside);
     const { configurations, id } = inside.state;

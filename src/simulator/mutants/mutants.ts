@@ -520,7 +520,6 @@ export const MUTANTS: readonly Mutant[] = [
     engines: ALL,
     seedsMax: 100,
     invariants: ['voting leader', 'liveness'],
-    adjust: restlessMembership,
     mutation: (name) => ({ engine: (engine) => new NeverLeaves(engine, insides(name)) }),
   },
   {

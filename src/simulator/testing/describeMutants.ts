@@ -16,6 +16,11 @@ function catchMutant({ mutation, adjust, seedsMax }: Mutant, engine: string): Ru
   return undefined;
 }
 
+/** What the simulator says of the same seed without the mistake: nothing, or it was not the mistake that was caught. */
+function withoutMistake({ adjust }: Mutant, engine: string, seed: number): RunReport {
+  return runSeed(simulatedEngine(engine), seed, adjust === undefined ? {} : { adjust });
+}
+
 export function describeMutants(engine: string): void {
   describe(`mistakes made in the ${engine} engine on purpose`, () => {
     const mutants = MUTANTS.filter((mutant) => mutant.engines.includes(engine));
@@ -25,6 +30,7 @@ export function describeMutants(engine: string): void {
         const caught = catchMutant(mutant, engine);
         expect(caught, `not caught within ${mutant.seedsMax} seeds`).toBeDefined();
         expect(mutant.invariants, caught!.violation!.message).toContain(caught!.violation!.invariant);
+        expect(withoutMistake(mutant, engine, caught!.seed).violation).toBeUndefined();
       },
       TIMEOUT_MS,
     );
