@@ -4,17 +4,10 @@ import { join } from 'node:path';
 import { keepFolderPrivate } from '../files/privateFile.ts';
 import { filesIn } from '../net/endpoints/credentialFlags.ts';
 import type { CredentialFiles } from '../net/endpoints/credentials.ts';
+import { CLIENT_USAGES, SERVER_USAGES } from '../net/endpoints/holder.ts';
 import { readCertificate, readKey, readPem, writePem } from './certificateFiles.ts';
-import { certifiedName, type Holder, type HostName, holderName, holderUri, hostNames } from './holders.ts';
-import {
-  type AuthorityPems,
-  CLIENT_USAGES,
-  issueAuthority,
-  issueCertificate,
-  newKey,
-  SERVER_USAGES,
-  validFor,
-} from './issue.ts';
+import { certifiedName, certifiedUri, type Holder, type HostName, holderName, hostNames } from './holders.ts';
+import { type AuthorityPems, issueAuthority, issueCertificate, newKey, validFor } from './issue.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -121,7 +114,7 @@ async function keepHolder(
 ): Promise<void> {
   const { cert: certPath, key: keyPath } = filesIn(folder);
   const key = readKey(keyPath);
-  const uri = holderUri(is.cluster, is.holder);
+  const uri = certifiedUri(is.cluster, is.holder);
   const root = readCertificate(filesIn(folder).ca)!;
   const fits = (held: X509Certificate) =>
     key !== undefined &&

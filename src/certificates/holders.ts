@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { holderUri } from '../net/endpoints/holder.ts';
 
 /** Whom a cluster's authority speaks for. What each may do is the servers' to say (docs/security.md). */
 export type Holder = { readonly kind: 'server'; readonly id: number } | { readonly kind: 'operator' | 'client' };
@@ -26,10 +27,11 @@ export function holderName(holder: Holder): string {
 }
 
 /** What says, among the names of a certificate, who its holder is. `cluster` is a certified name. */
-export function holderUri(cluster: string, holder: Holder): string {
-  return holder.kind === 'server'
-    ? `rkv://${cluster}/server/${holder.id}`
-    : `rkv://${cluster}/${holder.kind}/${holder.kind}`;
+export function certifiedUri(cluster: string, holder: Holder): string {
+  const { kind } = holder;
+  return holderUri(
+    kind === 'server' ? { role: kind, cluster, id: holder.id } : { role: kind, cluster, name: holderName(holder) },
+  );
 }
 
 /** Those of a server that is reached at `hosts`, which may repeat each other and be written as in a URL. */

@@ -92,11 +92,6 @@ export async function issueCertificate(
   return `${certificate.toString('pem')}\n`;
 }
 
-/** Extended key usages (RFC 5280, 4.2.1.12). A server dials its peers as a client does. */
-const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
-export const SERVER_USAGES: readonly string[] = ['1.3.6.1.5.5.7.3.1', CLIENT_AUTH];
-export const CLIENT_USAGES: readonly string[] = [CLIENT_AUTH];
-
 function common(validity: Validity) {
   return { ...validity, serialNumber: newSerial(), signingAlgorithm: SIGNATURE };
 }

@@ -1,5 +1,5 @@
 import { Client, status as GrpcStatus, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { clientChannelOptions, openChannel } from '../net/endpoints/channels.ts';
+import { type ClientClass, clientChannelOptions, openChannel } from '../net/endpoints/channels.ts';
 import { NO_SECURITY, type Security } from '../net/endpoints/security.ts';
 import { AdminClient } from '../wire/generated/admin.ts';
 import { ReconfType, RKVClient } from '../wire/generated/rkv.ts';
@@ -59,14 +59,15 @@ export function grpcTransport({
     if (!noticed) notice(`${new UnsupportedError(address, 'rkvpb.RKV/Session').message}; using unary calls there`);
     noticed = true;
   }
-  /** Runs one unary call on a connection that closes after it. */
+  /** Runs one unary call on a connection of its own. */
   function once<C extends Client, R>(
-    client: C,
+    clientClass: ClientClass<C>,
     address: string,
     method: string,
     timeoutMs: number,
     call: (client: C, done: (error: ServiceError | null, response: R) => void) => void,
   ): Promise<R> {
+    const client = openChannel(clientClass, address, options, security);
     open.add(client);
     return new Promise((resolve, reject) => {
       call(client, (error, response) => {
@@ -100,47 +101,29 @@ export function grpcTransport({
       return new SessionStream(address, call, release, listener, environment);
     },
     status: (address, timeoutMs) =>
-      once(
-        openChannel(AdminClient, address, options, security),
-        address,
-        'rkvadmin.Admin/Status',
-        timeoutMs,
-        (client, done) => {
-          client.status({}, new Metadata(), within(timeoutMs), done);
-        },
-      ),
+      once(AdminClient, address, 'rkvadmin.Admin/Status', timeoutMs, (client, done) => {
+        client.status({}, new Metadata(), within(timeoutMs), done);
+      }),
     measureStages: (address, lastsMs, timeoutMs) =>
-      once(openChannel(AdminClient, address, options, security), address, STAGES_METHOD, timeoutMs, (client, done) => {
+      once(AdminClient, address, STAGES_METHOD, timeoutMs, (client, done) => {
         client.measureStages({ lastsMs }, new Metadata(), within(timeoutMs), done);
       }),
     reconfigure: (address, { change, serverId, waitForLeadership }, timeoutMs) =>
-      once(openChannel(RKVClient, address, options, security), address, RECONF_METHOD, timeoutMs, (client, done) => {
+      once(RKVClient, address, RECONF_METHOD, timeoutMs, (client, done) => {
         const request = { serverID: serverId, reconfType: change === 'add' ? ReconfType.ADD : ReconfType.REMOVE };
         if (waitForLeadership) client.reconfOnBecome(request, new Metadata(), within(timeoutMs), done);
         else client.reconf(request, new Metadata(), within(timeoutMs), done);
       }),
     async transferLeadership(address, to, timeoutMs) {
-      await once(
-        openChannel(AdminClient, address, options, security),
-        address,
-        TRANSFER_METHOD,
-        timeoutMs,
-        (client, done) => {
-          client.transferLeadership({ to }, new Metadata(), within(timeoutMs), done);
-        },
-      );
+      await once(AdminClient, address, TRANSFER_METHOD, timeoutMs, (client, done) => {
+        client.transferLeadership({ to }, new Metadata(), within(timeoutMs), done);
+      });
     },
     async whoLeads(address, timeoutMs) {
       try {
-        await once(
-          openChannel(RKVClient, address, options, security),
-          address,
-          REGISTER_METHOD,
-          timeoutMs,
-          (client, done) => {
-            client.register({}, new Metadata(), within(timeoutMs), done);
-          },
-        );
+        await once(RKVClient, address, REGISTER_METHOD, timeoutMs, (client, done) => {
+          client.register({}, new Metadata(), within(timeoutMs), done);
+        });
         return { leads: true, leader: 0 };
       } catch (error) {
         const leader = error instanceof RefusedError ? leaderInCall(error.cause as FailedCall) : undefined;

@@ -136,7 +136,7 @@ export class Cluster {
     if (issued.length > 0) this.options.onEvent({ type: 'certified', names: issued.map(({ name }) => name) });
     const tell = (words: string) => this.options.onEvent({ type: 'operator-certificate', words });
     this.certified ??= new KeptCredentials(operatorFiles(tls), 0, { info: () => {}, warn: tell, error: tell });
-    await this.certified.look();
+    this.certified.look();
   }
 
   private statusClient(id: number): StatusClient {

@@ -174,12 +174,12 @@ export function addressesOf({ servers }: ClusterPlan): string[] {
 /** What a server starts from: nothing, its data, or what the others give it (once, where its data are lost or refused). */
 export type StartFrom = 'nothing' | 'data' | 'others';
 
-/** The command line of one server. */
 /** Also at an address of this machine that others reach: whoever wrote the cluster file says so. */
 function listensElsewhere({ address, listen }: ServerPlan): boolean {
   return listen !== undefined || !isLoopback(parseAddress(address)!.host);
 }
 
+/** The command line of one server. */
 export function serverFlags(plan: ClusterPlan, server: ServerPlan, from: StartFrom): string[] {
   const start = from === 'others' ? '-rejoin=true' : `-recover=${from === 'data'}`;
   const listen = listensElsewhere(server) ? [`-listen=${server.listen ?? server.address}`] : [];

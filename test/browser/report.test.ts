@@ -1,29 +1,16 @@
-import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeReport } from '../../src/bench/report/report.ts';
 import { writeRun } from '../../src/bench/results/store.ts';
-import { sampleHistograms, sampleIncident, seriesOf } from '../../src/bench/testing/sampleRun.ts';
+import { sampleHistograms, sampleIncident, sampleTimeline, seriesOf } from '../../src/bench/testing/sampleRun.ts';
+import { programOnPath } from '../../src/files/programOnPath.ts';
 
 /** What there is to look with: Debian has it as `chromium`. */
-const browserPath = findBrowser();
-
-function findBrowser(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  const paths = folders.flatMap((folder) => ['chromium', 'google-chrome'].map((name) => join(folder, name)));
-  return paths.find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
+const browserPath = programOnPath('chromium') ?? programOnPath('google-chrome');
 
 let folder: string;
 let browser: Browser;
@@ -48,16 +35,6 @@ afterAll(async () => {
 });
 
 async function writeSampleReport(): Promise<string> {
-  const timeline = Array.from({ length: 8 }, (_, second) => ({
-    second,
-    writes: 1000 + second,
-    reads: 0,
-    failed: 0,
-    dropped: 0,
-    p50Us: 500,
-    p99Us: 900,
-    maxUs: 1000,
-  }));
   const [light, other] = seriesOf([1, 0.9], 8);
   const { settings } = other!;
   const runs = [light!, { ...other!, settings: { ...settings, load: { ...settings.load, clients: 50 } } }].map(
@@ -66,7 +43,7 @@ async function writeSampleReport(): Promise<string> {
       repeats: run.repeats.map((repeat) => ({
         ...repeat,
         windowMs: 8000,
-        timeline,
+        timeline: sampleTimeline(8),
         incidents: [sampleIncident('fault', 'server 1 is killed', 2000, 4000)],
       })),
     }),

@@ -1,3 +1,4 @@
+import { shellQuoted } from '../../cli/shellQuoted.ts';
 import { formatDuration } from '../../goflags/goValues.ts';
 import { settingOf } from '../../settings/table.ts';
 import { targetText } from '../plan/targets.ts';
@@ -50,5 +51,5 @@ export function commandOf({ cluster, schedule, load, repeats }: RunSettings, nam
 
 /** For a shell. */
 function quoted(word: string): string {
-  return /^[\w.,:/@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return /^[\w.,:/@%+=-]+$/.test(word) ? word : shellQuoted(word);
 }

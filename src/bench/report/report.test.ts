@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunRecord } from '../results/schema.ts';
 import { writeRun } from '../results/store.ts';
-import { sampleHistograms, sampleIncident, seriesOf } from '../testing/sampleRun.ts';
+import { sampleHistograms, sampleIncident, sampleTimeline, seriesOf } from '../testing/sampleRun.ts';
 import { commandOf } from './commandOf.ts';
 import { writeReport } from './report.ts';
 
@@ -32,16 +32,7 @@ async function reportOf(runs: readonly RunRecord[], svgs?: string) {
   return { html: await readFile(path, 'utf8'), files };
 }
 
-const timeline = Array.from({ length: 4 }, (_, second) => ({
-  second,
-  writes: 1000 + second,
-  reads: 0,
-  failed: 0,
-  dropped: 0,
-  p50Us: 500,
-  p99Us: 900,
-  maxUs: 1000,
-}));
+const timeline = sampleTimeline(4);
 
 describe('a report', () => {
   it('is one page that loads nothing and runs nothing', async () => {

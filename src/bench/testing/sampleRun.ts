@@ -21,6 +21,20 @@ export function sampleIncident(kind: IncidentKind, what: string, atMs = 500, unt
   return { kind, atMs, untilMs, server: null, what };
 }
 
+/** Of a repeat of so many seconds. */
+export function sampleTimeline(seconds: number): RepeatRecord['timeline'] {
+  return Array.from({ length: seconds }, (_, second) => ({
+    second,
+    writes: 1000 + second,
+    reads: 0,
+    failed: 0,
+    dropped: 0,
+    p50Us: 500,
+    p99Us: 900,
+    maxUs: 1000,
+  }));
+}
+
 /** How a leader's end was got over. */
 export function sampleRecovery(changes: Partial<Recovery> = {}): Recovery {
   return {

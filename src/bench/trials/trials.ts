@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { shellQuoted } from '../../cli/shellQuoted.ts';
 import { makeFolders } from '../../files/folders.ts';
 import { rkvdProgram } from '../../supervisor/launcher.ts';
 import { benchRuns } from '../bench.ts';
@@ -183,13 +184,9 @@ async function measurePair(
 function slowProgram(folder: string, nsPerByte: number): string {
   const path = resolve(folder, `rkvd-${nsPerByte.toFixed(3)}.sh`);
   const preload = new URL('./slowServer.js', import.meta.url);
-  const command = [rkvdProgram.file, '--import', preload.href, ...rkvdProgram.args].map(quoted).join(' ');
+  const command = [rkvdProgram.file, '--import', preload.href, ...rkvdProgram.args].map(shellQuoted).join(' ');
   const lines = ['#!/bin/sh', `export ${DELAY_VARIABLE}=${nsPerByte}`, `exec ${command} "$@"`, ''];
   writeFileSync(path, lines.join('\n'));
   chmodSync(path, 0o755);
   return path;
-}
-
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
 }

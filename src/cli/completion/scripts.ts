@@ -1,3 +1,4 @@
+import { shellQuoted } from '../shellQuoted.ts';
 import type { DescribedCommand, DescribedOption, Shell, Values } from './description.ts';
 
 /** A command and the words that lead to it, each behind a space. */
@@ -17,9 +18,6 @@ export function completionScript(program: DescribedCommand, shell: Shell): strin
 function placed(command: DescribedCommand, path = ''): Placed[] {
   return [{ path, command }, ...command.commands.flatMap((each) => placed(each, `${path} ${each.name}`))];
 }
-
-/** No word of ours needs more: names, and what they are called. */
-const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** How the same function is written for a shell. */
 interface Dialect {
@@ -58,7 +56,7 @@ function functionScript(program: DescribedCommand, dialect: Dialect): string {
   const { start, first, current, word, register } = dialect;
   const all = placed(program);
   const name = `_${program.name.replaceAll('-', '_')}_completion`;
-  const paths = all.flatMap(({ path }) => (path === '' ? [] : [quoted(path)]));
+  const paths = all.flatMap(({ path }) => (path === '' ? [] : [shellQuoted(path)]));
   // Not `path`, which means something to zsh.
   const next = `"$place ${word('i')}"`;
   const walk =
@@ -89,7 +87,7 @@ function functionScript(program: DescribedCommand, dialect: Dialect): string {
 
 function afterOption(path: string, { names, values }: DescribedOption, { reply }: Dialect): string[] {
   if (values === undefined) return [];
-  const cases = names.map((name) => quoted(`${path} ${name}`)).join(' | ');
+  const cases = names.map((name) => shellQuoted(`${path} ${name}`)).join(' | ');
   return [`    ${cases}) ${reply(values)}; return ;;`];
 }
 
@@ -97,7 +95,7 @@ function atPlace({ path, command }: Placed, { reply }: Dialect): string[] {
   const options = command.options.flatMap(({ names }) => names);
   const words = command.commands.map((each) => each.name);
   const otherwise = words.length > 0 ? reply(words) : reply(command.values);
-  return [`    ${quoted(path)})`, `      if [[ $cur == -* ]]; then ${reply(options)}; else ${otherwise}; fi ;;`];
+  return [`    ${shellQuoted(path)})`, `      if [[ $cur == -* ]]; then ${reply(options)}; else ${otherwise}; fi ;;`];
 }
 
 function bashReply(values: Values): string {
@@ -107,14 +105,14 @@ function bashReply(values: Values): string {
   if (values === 'files') return `${asFiles}; ${reply('-f')}`;
   if (values === 'folders') return `${asFiles}; ${reply('-d')}`;
   if (values === 'anything') return 'COMPREPLY=()';
-  return reply(`-W ${quoted(values.join(' '))}`);
+  return reply(`-W ${shellQuoted(values.join(' '))}`);
 }
 
 function zshReply(values: Values): string {
   if (values === 'files') return '_files';
   if (values === 'folders') return '_files -/';
   // Something that zsh cannot know: no files either.
-  return values === 'anything' ? ':' : `compadd -- ${values.map(quoted).join(' ')}`;
+  return values === 'anything' ? ':' : `compadd -- ${values.map(shellQuoted).join(' ')}`;
 }
 
 function fishScript(program: DescribedCommand): string {
@@ -122,17 +120,17 @@ function fishScript(program: DescribedCommand): string {
   const at = `__${program.name.replaceAll('-', '_')}_at`;
   const lines = all.flatMap(({ path, command }) => {
     // By the whole way to it: there are commands of the same name in two places.
-    const here = ` -n ${quoted(`${at}${path}`)}`;
+    const here = ` -n ${shellQuoted(`${at}${path}`)}`;
     const complete = `complete -c ${program.name}${here}`;
     return [
       ...command.commands.map(
-        (each) => `${complete} -f -a ${quoted(each.name)} -d ${quoted(firstSentence(each.description))}`,
+        (each) => `${complete} -f -a ${shellQuoted(each.name)} -d ${shellQuoted(firstSentence(each.description))}`,
       ),
       ...(command.commands.length > 0 ? [] : fishArguments(complete, command.values)),
       ...command.options.map((option) => `${complete}${fishOption(option)}`),
     ];
   });
-  const paths = all.flatMap(({ path }) => (path === '' ? [] : [quoted(path.trimStart())]));
+  const paths = all.flatMap(({ path }) => (path === '' ? [] : [shellQuoted(path.trimStart())]));
   const walk =
     paths.length === 0
       ? []
@@ -152,7 +150,7 @@ function fishArguments(complete: string, values: Values): string[] {
   // Files are what fish offers by itself.
   if (values === 'files') return [];
   if (values === 'folders') return [`${complete} -f -a '(__fish_complete_directories)'`];
-  const words = values === 'anything' ? '' : ` -a ${quoted(values.join(' '))}`;
+  const words = values === 'anything' ? '' : ` -a ${shellQuoted(values.join(' '))}`;
   return [`${complete} -f${words}`];
 }
 
@@ -161,14 +159,14 @@ function fishOption({ names, description, values }: DescribedOption): string {
     if (name.startsWith('--')) return ` -l ${name.slice(2)}`;
     return name.length === 2 ? ` -s ${name.slice(1)}` : ` -o ${name.slice(1)}`;
   });
-  return `${flags.join('')}${fishValues(values)} -d ${quoted(firstSentence(description))}`;
+  return `${flags.join('')}${fishValues(values)} -d ${shellQuoted(firstSentence(description))}`;
 }
 
 function fishValues(values: Values | undefined): string {
   if (values === undefined) return '';
   if (values === 'files') return ' -r -F';
   if (values === 'folders') return " -x -a '(__fish_complete_directories)'";
-  return values === 'anything' ? ' -x' : ` -x -a ${quoted(values.join(' '))}`;
+  return values === 'anything' ? ' -x' : ` -x -a ${shellQuoted(values.join(' '))}`;
 }
 
 /** A list of completions has a line for each. What a text begins with, as in `load: …`, is not all of it. */

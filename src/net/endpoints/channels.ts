@@ -10,7 +10,7 @@ const STATUS_RECONNECT_MIN_MS = 50;
 const STATUS_RECONNECT_MAX_MS = 500;
 
 /** A client of grpc-js, or a generated one. */
-type ClientClass<C extends Client> = new (
+export type ClientClass<C extends Client> = new (
   address: string,
   credentials: ChannelCredentials,
   options: ChannelOptions,

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { describeHolder, type Holder, holderOf } from './holder.ts';
+import { describeHolder, type Holder, holderOf, holderUri, SERVER_USAGES } from './holder.ts';
 
 /** The PEM files that a process shows and goes by; of `-tls-…` flags and options, by whose names errors call them. */
 export interface CredentialFiles {
@@ -32,8 +32,6 @@ export interface Credentials {
   readonly validToMs: number;
 }
 
-const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
-const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 const FILE_BYTES_MAX = 1024 * 1024;
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
@@ -168,7 +166,7 @@ function ownHolder(path: string, leaf: X509Certificate, id: number): Holder {
     throw wrong(`is of ${describeHolder(holder)}: expected a client's or an operator's`);
   }
   if (holder.role === 'server' && holder.id === id) return holder;
-  const uri = `rkv://CLUSTER/server/${id}`;
+  const uri = holderUri({ role: 'server', cluster: 'CLUSTER', id });
   if (holder.cluster === undefined) throw wrong(`names no server: expected the URI ${uri} among its alternative names`);
   throw wrong(`is of ${describeHolder(holder)}: expected server ${id} (${uri})`);
 }
@@ -177,7 +175,7 @@ function ownHolder(path: string, leaf: X509Certificate, id: number): Holder {
 function checkUsage(path: string, leaf: X509Certificate): void {
   // Node.js calls the extended key usages so.
   const usages = leaf.keyUsage as readonly string[] | undefined;
-  if (usages === undefined || [SERVER_AUTH, CLIENT_AUTH].every((usage) => usages.includes(usage))) return;
+  if (usages === undefined || SERVER_USAGES.every((usage) => usages.includes(usage))) return;
   throw new CertificateError(`tls-cert ${path}: expected both extended key usages, serverAuth and clientAuth`);
 }
 

@@ -16,8 +16,18 @@ export interface ClientHolder {
   readonly name: string;
 }
 
+/** Extended key usages (RFC 5280, 4.2.1.12). A server dials its peers as a client does. */
+const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
+export const SERVER_USAGES: readonly string[] = ['1.3.6.1.5.5.7.3.1', CLIENT_AUTH];
+export const CLIENT_USAGES: readonly string[] = [CLIENT_AUTH];
+
 const FORMS = 'rkv://CLUSTER/server/ID, rkv://CLUSTER/client/NAME or rkv://CLUSTER/operator/NAME';
 const URI = /^rkv:\/\/([A-Za-z0-9._-]{1,64})\/(?:server\/([1-9]\d{0,8})|(client|operator)\/([A-Za-z0-9._-]{1,64}))$/;
+
+/** The URI by which a certificate names its holder. */
+export function holderUri(holder: Holder & { readonly cluster: string }): string {
+  return `rkv://${holder.cluster}/${holder.role}/${holder.role === 'server' ? holder.id : holder.name}`;
+}
 
 /**
  * Who holds a certificate; a text that says what is wrong with it where that cannot be told. Whether it is genuine is another question.

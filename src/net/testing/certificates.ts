@@ -1,12 +1,11 @@
 import {
   type AuthorityPems,
-  CLIENT_USAGES,
   issueAuthority,
   issueCertificate,
   newKey,
-  SERVER_USAGES,
   type Validity,
 } from '../../certificates/issue.ts';
+import { CLIENT_USAGES, holderUri, SERVER_USAGES } from '../endpoints/holder.ts';
 
 const HOUR_MS = 3_600_000;
 const LASTS_MS = 30 * 24 * HOUR_MS;
@@ -61,16 +60,16 @@ export class TestAuthority {
 
   /** Of server `id`, reached on this machine. */
   server(id: number, cluster = 'demo', more: CertificateRequest = {}): Promise<MadeCertificate> {
-    const uris = [`rkv://${cluster}/server/${id}`];
+    const uris = [holderUri({ role: 'server', cluster, id })];
     return this.issue({ name: `server ${id}`, uris, dns: ['localhost'], ips: ['127.0.0.1', '::1'], ...more });
   }
 
   client(name = 'someone', cluster = 'demo', more: CertificateRequest = {}): Promise<MadeCertificate> {
-    return this.issue({ name, uris: [`rkv://${cluster}/client/${name}`], ...more });
+    return this.issue({ name, uris: [holderUri({ role: 'client', cluster, name })], ...more });
   }
 
   operator(name = 'someone', cluster = 'demo', more: CertificateRequest = {}): Promise<MadeCertificate> {
-    return this.issue({ name, uris: [`rkv://${cluster}/operator/${name}`], ...more });
+    return this.issue({ name, uris: [holderUri({ role: 'operator', cluster, name })], ...more });
   }
 }
 

@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import type { ServerHolder } from '../../net/endpoints/holder.ts';
+import type { Holder } from '../../net/endpoints/holder.ts';
 import type { Party } from '../../net/endpoints/security.ts';
 import type { GrpcError } from '../../net/grpc/status.ts';
 
@@ -9,7 +9,7 @@ export interface Callable {
   readonly isForPeers?: boolean;
 }
 
-type Role = ServerHolder['role'] | 'client' | 'operator';
+type Role = Holder['role'];
 
 /** What every holder of a certificate may ask. */
 const FOR_EVERYBODY = ['/grpc.health.', '/grpc.reflection.'];

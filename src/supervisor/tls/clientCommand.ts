@@ -1,5 +1,6 @@
 import { basename, dirname, relative } from 'node:path';
 import { printable } from '../../cli/printable.ts';
+import { shellQuoted } from '../../cli/shellQuoted.ts';
 import type { CredentialFiles } from '../../net/endpoints/credentials.ts';
 import type { ServerReport } from '../cluster.ts';
 
@@ -42,5 +43,5 @@ function shown(path: string): string {
 
 /** As a shell takes it for one word. */
 function quoted(word: string): string {
-  return /^[\w./:,@%+=[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return /^[\w./:,@%+=[\]-]+$/.test(word) ? word : shellQuoted(word);
 }

@@ -1,6 +1,6 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { programOnPath } from '../../../files/programOnPath.ts';
 import { choosePorts } from '../../../supervisor/process/choosePorts.ts';
 import { LogBuffer } from '../../../supervisor/process/logBuffer.ts';
 import { launch, type ServerProcess } from '../../../supervisor/process/serverProcess.ts';
@@ -53,15 +53,7 @@ export interface EtcdCluster {
 
 /** Throws EtcdError where there is no etcd to start. */
 export function expectEtcd(): void {
-  const isThere = (process.env.PATH ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, PROGRAM), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-  if (isThere) return;
+  if (programOnPath(PROGRAM) !== undefined) return;
   throw new EtcdError(
     `--target etcd: expected the program ${PROGRAM} on the PATH (Debian: etcd-server); members that run already are named as --target etcd://host:2379,…`,
   );
