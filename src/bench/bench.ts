@@ -101,7 +101,7 @@ async function measureRun(
   const csvFolder = keepsCsv ? join(one.folder, 'csv', `round-${round + 1}`) : undefined;
   const startMs = performance.now();
   try {
-    const measurement = await measureOnce(one.plan, round, progress, interrupts, csvFolder);
+    const measurement = await measureOnce(one.plan, round, progress, interrupts, { csvFolder });
     if (measurement !== undefined) await one.add(measurement, facts, interrupts.stop.aborted);
   } finally {
     progress.end();

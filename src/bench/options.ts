@@ -1,5 +1,5 @@
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
-import { anyNumber } from '../cli/runCommander.ts';
+import { anyNumber, wholeNumber } from '../cli/runCommander.ts';
 import { parseAddresses } from '../client/addresses.ts';
 import {
   KEY_DISTRIBUTIONS,
@@ -99,6 +99,11 @@ export function addSweepOptions(command: Command): Command {
 
 /** `takesScenario`: an experiment has its own. */
 function addMeasuringOptions(command: Command, takesScenario = true): Command {
+  return addResultOptions(addLoadOptions(command, takesScenario));
+}
+
+/** The servers of a run, and what drives them. */
+function addLoadOptions(command: Command, takesScenario: boolean): Command {
   const { cluster, others } = settingOptions();
   command.optionsGroup('The cluster:');
   for (const option of cluster) command.addOption(option);
@@ -184,6 +189,10 @@ function addMeasuringOptions(command: Command, takesScenario = true): Command {
         'do to the servers what the steps of a scenario say, such as scenarios/leader-killed.yaml, and measure how they recover',
       );
   }
+  return command;
+}
+
+function addResultOptions(command: Command): Command {
   return command
     .optionsGroup('The results:')
     .option(
@@ -215,6 +224,38 @@ function reasonOption(): Option {
 
 function whyOption(): Option {
   return new Option('--why', 'print also where the servers’ time went, which every run notes');
+}
+
+/** The options of `npm run profile`. */
+export interface ProfileFlags extends Omit<BenchFlags, 'failIf' | 'results' | 'runsMax'> {
+  readonly interval: number;
+  readonly apart?: true;
+  readonly compare: boolean;
+  readonly calls: number;
+  readonly keep?: string;
+  readonly markdown?: true;
+}
+
+export function addProfileOptions(command: Command): Command {
+  return addLoadOptions(command, false)
+    .optionsGroup('The profile:')
+    .option('--interval <us>', 'µs between two looks at what runs', wholeNumber, 1000)
+    .option(
+      '--apart',
+      'have V8 put no function into another: dearer, but what each takes is told as its own and not as its caller’s',
+    )
+    .option('--no-compare', 'leave out the run without profiles that comes first')
+    .addOption(
+      timeOption(
+        '--calls <duration>',
+        'count system calls for so long in a run of its own, where strace is installed; 0s: do not',
+        2000,
+        '2s',
+      ),
+    )
+    .option('--keep <folder>', 'leave the .cpuprofile files there, for a viewer such as Chrome DevTools')
+    .addOption(new Option('--json', 'print the figures as JSON on stdout, the tables on stderr').conflicts('markdown'))
+    .option('--markdown', 'print the tables as Markdown');
 }
 
 /** The options of `rkv-bench experiment`. */
@@ -320,7 +361,7 @@ function targetsOf({ cluster, target = [] }: Pick<BenchFlags, 'cluster' | 'targe
   return cluster === undefined ? target : [{ kind: 'running', addresses: [...cluster] }, ...target];
 }
 
-export function requestOf(flags: Omit<BenchFlags, 'failIf'>): BenchRequest {
+export function requestOf(flags: Omit<BenchFlags, 'failIf' | 'results'>): BenchRequest {
   return {
     settings: askedSettings(flags),
     servers: flags.servers,
@@ -378,7 +419,12 @@ function numbers(text: string): number[] {
   return list(text).map(anyNumber);
 }
 
-function credentialsOf({ tlsDir, tlsCert, tlsKey, tlsCa }: Omit<BenchFlags, 'failIf'>): CredentialFiles | undefined {
+function credentialsOf({
+  tlsDir,
+  tlsCert,
+  tlsKey,
+  tlsCa,
+}: Omit<BenchFlags, 'failIf' | 'results'>): CredentialFiles | undefined {
   const flags = { 'tls-dir': tlsDir, 'tls-cert': tlsCert, 'tls-key': tlsKey, 'tls-ca': tlsCa };
   return clientCredentialFiles(flags, '--', process.env);
 }

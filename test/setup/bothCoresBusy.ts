@@ -52,6 +52,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/goClient.test.ts': 5,
   'src/net/grpc/grpcServer.test.ts': 5,
   'test/knobs.test.ts': 5,
+  'test/profile.test.ts': 5,
 };
 const SECONDS_OF_OTHERS = 1;
 

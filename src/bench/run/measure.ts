@@ -37,6 +37,20 @@ export interface Progress {
   second(row: SecondRow): void;
 }
 
+/** Looks at the processes of a run while it is measured. What either rejects with ends the run. */
+export interface WindowObserver {
+  /** The load has warmed up and waits for this. `pids` of the servers by id. */
+  begin(pids: ReadonlyMap<number, number>): Promise<void>;
+  /** All that was asked in the window is answered. */
+  end(): Promise<void>;
+}
+
+export interface MeasureOptions {
+  /** The original's CSV files of clients and servers are there then. */
+  readonly csvFolder?: string | undefined;
+  readonly observer?: WindowObserver;
+}
+
 /** One repeat of a run, measured. */
 export interface Measurement {
   readonly record: RepeatRecord;
@@ -46,17 +60,17 @@ export interface Measurement {
 
 /**
  * Measures a run once, on servers of its own that end with it, or on those that run. Where it is interrupted, what was
- * measured until then; undefined where that is nothing. With `csvFolder` the original's CSV files of clients and servers are there then.
- * Rejects where the servers do not come up or accept no session.
+ * measured until then; undefined where that is nothing. Rejects where the servers do not come up or accept no session.
  */
 export async function measureOnce(
   run: PlannedRun,
   repeat: number,
   progress: Progress,
   interrupts: Interrupts,
-  csvFolder?: string,
+  options: MeasureOptions = {},
 ): Promise<Measurement | undefined> {
   const { stop, hurry } = interrupts;
+  const { csvFolder, observer } = options;
   progress.phase(startsServers(run.settings.cluster) ? 'starting' : 'connecting');
   let target: Target;
   try {
@@ -92,6 +106,7 @@ export async function measureOnce(
       watching,
       progress,
       csvFolder,
+      observer,
       interrupts,
     });
   } finally {
@@ -112,6 +127,7 @@ interface Drive {
   readonly progress: Progress;
   /** For the original's CSV files; undefined where nobody wants them. */
   readonly csvFolder: string | undefined;
+  readonly observer: WindowObserver | undefined;
   readonly interrupts: Interrupts;
 }
 
@@ -203,14 +219,16 @@ interface Measured {
 }
 
 async function measureWindow(
-  { settings: { load }, client, watching, progress }: Drive,
+  { settings: { load }, client, watching, progress, observer }: Drive,
   generator: Generator,
   pids: ReadonlyMap<number, number>,
 ): Promise<Measured> {
   await client.beginStages(load.timeMs);
+  await observer?.begin(pids);
   const cpuBefore = sampleCpu(pids);
   const generated = await generator.measure((row) => progress.second(row));
   const cpuAfter = sampleCpu(pids);
+  await observer?.end();
   const stages = await client.endStages();
   const { startedMs, issuedUntilMs } = generated.summary;
   const recovery = await watching.schedule?.end(issuedUntilMs);
