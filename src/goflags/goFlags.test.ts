@@ -195,6 +195,14 @@ describe('values', () => {
     }
   });
 
+  it('a long row of digits without a unit took hours to be refused', () => {
+    const digits = '1'.repeat(400_000);
+    expect([parseDurationMs(digits), parseDurationMs(`${digits}.${digits}x`)]).toEqual(
+      Array(2).fill(parseFloat64('x')),
+    );
+    expect([parseFloat64(`${digits}x`), parseInteger(`${digits}x`)]).toEqual(Array(2).fill(parseFloat64('x')));
+  });
+
   it('prints durations as Go does', () => {
     const cases: [number, string][] = [
       [0, '0s'],

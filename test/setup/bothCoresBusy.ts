@@ -41,6 +41,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/etcdTarget.test.ts': 13,
   'test/originalServers.test.ts': 13,
   'test/badInput.test.ts': 11,
+  'src/fuzz/run.test.ts': 10,
   'src/supervisor/command.test.ts': 9,
   'test/files.test.ts': 9,
   'test/refusedBeforeLog.test.ts': 8,

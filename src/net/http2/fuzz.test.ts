@@ -1,36 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { frameBytes } from './frame.ts';
 import type { HeaderField } from './headerField.ts';
 import { HpackDecoder } from './hpackDecoder.ts';
-import { encodeFields } from './hpackEncoder.ts';
 import { ConnectionError } from './protocol.ts';
-import { data, headers, RawPeer, REQUEST, withPath } from './testing/rawPeer.ts';
+import { forgedFrames } from './testing/forgedFrames.ts';
+import { RawPeer } from './testing/rawPeer.ts';
 
 /** Bytes that a peer can make a connection keep: a stream's window, its headers and what is not read, many times over. */
 const HELD_BYTES_MAX = 4 << 20;
-
-const id = fc.oneof(fc.constantFrom(0, 1, 3, 5, 7), fc.nat(40));
-const payload = fc.oneof(
-  fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
-  fc.constantFrom(encodeFields(REQUEST), encodeFields(withPath('/stop')), encodeFields(withPath('/refused'))),
-  fc.nat(16_400).map((size) => Buffer.alloc(size, 7)),
-);
-const anyFrame = fc
-  .tuple(fc.nat(12), fc.oneof(fc.constantFrom(0, 1, 4, 5), fc.nat(255)), id, payload)
-  .map(([type, flags, stream, bytes]) => frameBytes(type, flags, stream, bytes));
-const sensible = fc.oneof(
-  fc
-    .tuple(id, fc.boolean(), fc.constantFrom('/echo', '/stop', '/refused'))
-    .map(([stream, end, path]) => headers(stream, { end, fields: withPath(path) })),
-  fc.tuple(id, fc.nat(3000), fc.boolean()).map(([stream, size, end]) => data(stream, Buffer.alloc(size), end)),
-  fc
-    .tuple(id, fc.constantFrom(8, 3, 6, 4))
-    .map(([stream, type]) => frameBytes(type, 0, stream, Buffer.alloc(type === 6 ? 8 : 4, 1))),
-);
-const chunks = fc.array(fc.oneof({ weight: 6, arbitrary: sensible }, { weight: 2, arbitrary: anyFrame }), {
-  maxLength: 60,
-});
 
 async function survives(peer: RawPeer): Promise<void> {
   await peer.settle();
@@ -48,7 +25,7 @@ async function survives(peer: RawPeer): Promise<void> {
 
 describe('whatever comes', () => {
   it('in frames is answered or ends the connection, and nothing is kept of it', async () => {
-    const property = fc.asyncProperty(chunks, fc.integer({ min: 1, max: 5000 }), async (frames, size) => {
+    const property = fc.asyncProperty(forgedFrames, fc.integer({ min: 1, max: 5000 }), async (frames, size) => {
       const peer = new RawPeer({ windowBytes: 1 << 17, streamsMax: 10 }).begin();
       const all = Buffer.concat(frames);
       for (let at = 0; at < all.length; at += size) peer.send(all.subarray(at, at + size));

@@ -15,7 +15,7 @@ import { impersonation } from '../admission/permissions.ts';
 import { passes, stillCounts } from '../identity/fences.ts';
 import { type Hearsay, UNCONFIRMED } from '../identity/hearsay.ts';
 import { type Introduction, introductionOf, type Misfit, misfitOf } from '../identity/identity.ts';
-import type { IdentityFile } from '../identity/identityFile.ts';
+import type { KeptIdentity } from '../identity/keptIdentity.ts';
 import { type ShutOut, ShutOuts } from '../identity/shutOuts.ts';
 import type { Wish } from '../identity/startDecision.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
@@ -25,7 +25,7 @@ import { checkedIntroduction, knownMessages } from './introductions.ts';
 export interface PeerAcceptorOptions<M> {
   readonly self: NodeId;
   readonly serverCount: number;
-  readonly identity: IdentityFile;
+  readonly identity: KeptIdentity;
   readonly hearsay: Hearsay;
   readonly codec: MessageCodec<M>;
   readonly maxMessageBytes: number;
@@ -162,7 +162,7 @@ function misfit(details: string, reason = ''): Refusal {
 }
 
 export interface IntroductionFacts {
-  readonly identity: IdentityFile;
+  readonly identity: KeptIdentity;
   readonly hearsay: Hearsay;
   readonly wish: Wish;
   /** Of `-servers`: what says that it is another one is told who this is, and nothing of it is noted. */

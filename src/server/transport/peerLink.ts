@@ -19,7 +19,7 @@ import {
   PEER_PROTOCOL_VERSION,
 } from '../../wire/peerFrames.ts';
 import { explainMisfit, type Introduction, introductionOf, type Misfit } from '../identity/identity.ts';
-import type { IdentityFile } from '../identity/identityFile.ts';
+import type { KeptIdentity } from '../identity/keptIdentity.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { checkedIntroduction, misfitNamed } from './introductions.ts';
 import { Outbox } from './outbox.ts';
@@ -47,7 +47,7 @@ export interface PeerLinkOptions<M> {
   readonly peer: NodeId;
   readonly address: Address;
   readonly security: Security;
-  readonly identity: IdentityFile;
+  readonly identity: KeptIdentity;
   readonly codec: MessageCodec<M>;
   readonly maxMessageBytes: number;
   readonly log: LimitedLog;

@@ -1,0 +1,38 @@
+import type { FuzzTarget } from './target.ts';
+import { BATCHES } from './targets/batches.ts';
+import { CERTIFICATES } from './targets/certificates.ts';
+import { COMMANDS } from './targets/commands.ts';
+import { FILES } from './targets/files.ts';
+import { FLAGS } from './targets/flags.ts';
+import { HTTP2_READ } from './targets/http2.ts';
+import { LOG_RECORDS } from './targets/logRecords.ts';
+import { MESSAGES } from './targets/messages.ts';
+import { PEER_ANSWERS } from './targets/peerAnswers.ts';
+import { INTRODUCTIONS, PEER_HELLO } from './targets/peerHello.ts';
+import { PEER_STREAMS } from './targets/peerStream.ts';
+import { RAFT_UNARY } from './targets/raftUnary.ts';
+import { REPLICAS } from './targets/replicas.ts';
+import { RESULTS_READ } from './targets/results.ts';
+import { SESSION_STREAM } from './targets/sessionStream.ts';
+import { SNAPSHOTS } from './targets/snapshots.ts';
+
+/** A new one is a file, and a line here. */
+export const TARGETS: readonly FuzzTarget[] = [
+  SESSION_STREAM,
+  ...BATCHES,
+  COMMANDS,
+  SNAPSHOTS,
+  PEER_HELLO,
+  INTRODUCTIONS,
+  PEER_ANSWERS,
+  ...PEER_STREAMS,
+  ...MESSAGES,
+  ...RAFT_UNARY,
+  ...REPLICAS,
+  LOG_RECORDS,
+  ...HTTP2_READ,
+  CERTIFICATES,
+  ...FILES,
+  FLAGS,
+  ...RESULTS_READ,
+] as readonly FuzzTarget[];
