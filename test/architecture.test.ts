@@ -104,6 +104,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/storage/promisedSlot.ts',
   ],
   sideBySide: ['consensus/engines.ts', 'scenarios', 'simulator', 'supervisor', 'cli'],
+  micro: ['bench/statistics', 'consensus', 'net/http2', 'server/stateMachine', 'server/storage', 'wire', 'cli'],
   nodeLines: ['cli'],
   damage: ['server/storage', 'consensus/engines.ts', 'supervisor', 'client', 'wire', 'cli', 'files'],
   fuzz: [
