@@ -3,14 +3,15 @@ import { availableParallelism, cpus } from 'node:os';
 import { packagePath } from '../cli/packagePath.ts';
 import { fromOption, processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
+import { MeasuringError } from './measuringProcess.ts';
 import { groupsOf } from './operations.ts';
 import { type BuiltRevision, buildRevision, RevisionError } from './revision.ts';
-import { MeasuringError, measureRounds } from './rounds.ts';
+import { measureRounds } from './rounds.ts';
 import { renderResults, resultsOf } from './tables.ts';
 
 const HELP = `
-Every group of operations runs in a process of its own, in rounds; a figure is the median of the rounds' medians. Against another commit the rounds go
-there, here, here, there and so on: the ratio is that of each round's medians, with its interval; all intervals hold together with 95 %.
+Every group of operations runs in a process of its own, in rounds; a figure is the median of the rounds' medians. Against another commit each round is cut into
+slices, there, here, here, there and so on: the ratio is that of each round's medians, with its interval; all intervals hold together with 95 %.
 
   npm run bench:micro -- --only "etcd engine"
   npm run bench:micro -- --against main --rounds 10
@@ -81,7 +82,7 @@ async function compare(): Promise<void> {
     timeMs: options.time,
     signal: interrupt.signal,
     onProgress: (done, all) => {
-      if (done % 10 === 0) processTerminal.err(`${done} of ${all} processes`);
+      if (done % groups.length === 0) processTerminal.err(`${done / groups.length} of ${all / groups.length} rounds`);
     },
   });
   const results = resultsOf(found);

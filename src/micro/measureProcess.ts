@@ -1,14 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { measure } from './measure.ts';
+import { WarmOperation } from './measure.ts';
+import type { Answer, Question } from './measuringProcess.ts';
 import type { Modules } from './operation.ts';
 import { GROUPS } from './operations.ts';
 
-/** Measures some operations of one group, of the modules of a build: `measureProcess.js DIST MS NAME…`. Says what it found to who started it. */
-const [, , dist, timeMs, ...names] = process.argv;
-const endWithParent = () => process.exit(1);
-process.on('disconnect', endWithParent);
+/** Measures operations on the modules of a build, as whoever started it asks: `measureProcess.js DIST`. Ends with that one. */
+const [, , dist] = process.argv;
 const modules: Modules = {
   load: async (path) => {
     const file = join(dist!, path.replace(/\.ts$/, '.js'));
@@ -16,8 +15,20 @@ const modules: Modules = {
     return import(pathToFileURL(file).href);
   },
 };
-for (const operation of GROUPS.flatMap(({ operations }) => operations)) {
-  if (names.includes(operation.name)) process.send!(await measure(operation, modules, Number(timeMs)));
+let warm: WarmOperation | undefined;
+
+async function answer(question: Question): Promise<Answer> {
+  try {
+    if ('measureMs' in question) return { slice: await warm!.measure(question.measureMs) };
+    const operation = GROUPS.flatMap(({ operations }) => operations).find(({ name }) => name === question.warm)!;
+    warm = await WarmOperation.of(operation, modules);
+    return { isWarm: true };
+  } catch (error) {
+    return { why: error instanceof Error ? error.message : String(error) };
+  }
 }
-process.off('disconnect', endWithParent);
-process.disconnect();
+
+process.on('disconnect', () => process.exit());
+process.on('message', (question: Question) => {
+  void answer(question).then((said) => process.send!(said));
+});

@@ -1,15 +1,10 @@
-import { fork } from 'node:child_process';
-import { packagePath } from '../cli/packagePath.ts';
-import type { Measured } from './measure.ts';
+import { median } from '../bench/statistics/median.ts';
+import type { Slice } from './measure.ts';
+import { MeasuringProcess } from './measuringProcess.ts';
 import type { OperationGroup } from './operation.ts';
 
-/** Processes run what is built. */
-const PROGRAM = packagePath('dist', 'micro', 'measureProcess.js');
-
-/** A process that measured ended before it had said all. */
-export class MeasuringError extends Error {
-  override readonly name = 'MeasuringError';
-}
+/** Into so many a round is cut: what the machine does to a second, it does to both sides. */
+const SLICES = 4;
 
 /** What is compared: the folder that a build is in. */
 export type Builds = { readonly here: string; readonly there?: string };
@@ -19,14 +14,14 @@ export interface RoundOptions {
   readonly groups: readonly OperationGroup[];
   readonly builds: Builds;
   readonly rounds: number;
-  /** Of each operation, in each round. */
+  /** Of each operation, in each round and of each side. */
   readonly timeMs: number;
   readonly signal: AbortSignal;
-  /** Told before each process starts. */
+  /** Told before each group of each round. */
   readonly onProgress: (done: number, all: number) => void;
 }
 
-/** What was found of one operation, by side: a value a round, or why there is none. */
+/** What was found of one operation, by side. */
 export interface Found {
   readonly name: string;
   readonly here: Samples;
@@ -34,39 +29,31 @@ export interface Found {
 }
 
 export interface Samples {
-  /** The median sample of each round, ns. */
+  /** A value a round, ns: the median of its slices'. */
   readonly nsP50: number[];
   readonly nsP75: number[];
   /** Why it could not be measured. */
   why: string | undefined;
 }
 
-/** Which side comes first in a round: both are first as often, so what drifts drifts for both. */
-export function sidesOf(round: number): readonly Side[] {
-  return round % 2 === 0 ? ['there', 'here'] : ['here', 'there'];
+/** Which side comes first: both are first as often, so what drifts drifts for both. */
+export function sidesOf(turn: number): readonly Side[] {
+  return turn % 2 === 0 ? ['there', 'here'] : ['here', 'there'];
 }
 
-/** Measures in rounds, every group in a process of its own. Rejects with MeasuringError, and where `signal` fires with its reason. */
+/** Measures in rounds, every group in a process of its own for each side. Rejects with MeasuringError, and where `signal` fires with its reason. */
 export async function measureRounds(options: RoundOptions): Promise<Found[]> {
-  const { groups, builds, rounds, timeMs, signal, onProgress } = options;
+  const { groups, builds, rounds, onProgress } = options;
   const found = new Map<string, Found>();
   for (const { operations } of groups) {
     for (const { name } of operations) {
       found.set(name, { name, here: none(), there: builds.there === undefined ? undefined : none() });
     }
   }
-  const sides = builds.there === undefined ? 1 : 2;
-  let done = 0;
   for (let round = 0; round < rounds; round++) {
-    for (const group of groups) {
-      for (const side of sidesOf(round)) {
-        const build = builds[side];
-        if (build === undefined) continue;
-        onProgress(done++, rounds * groups.length * sides);
-        for (const measured of await measureGroup(group, build, timeMs, signal)) {
-          take(found.get(measured.name)![side]!, measured);
-        }
-      }
+    for (const [at, group] of groups.entries()) {
+      onProgress(round * groups.length + at, rounds * groups.length);
+      await measureGroup(group, round, found, options);
     }
   }
   return [...found.values()];
@@ -76,30 +63,51 @@ function none(): Samples {
   return { nsP50: [], nsP75: [], why: undefined };
 }
 
-function take(samples: Samples, measured: Measured): void {
-  if ('why' in measured) {
-    samples.why ??= measured.why;
-    return;
+type Running = { readonly side: Side; readonly process: MeasuringProcess };
+
+async function measureGroup(
+  { operations }: OperationGroup,
+  round: number,
+  found: ReadonlyMap<string, Found>,
+  { builds, timeMs, signal }: RoundOptions,
+): Promise<void> {
+  signal.throwIfAborted();
+  const running = sidesOf(0).flatMap((side): Running[] => {
+    const build = builds[side];
+    return build === undefined ? [] : [{ side, process: new MeasuringProcess(build, signal) }];
+  });
+  try {
+    for (const { name } of operations) await measureOperation(name, round, running, found.get(name)!, timeMs);
+  } finally {
+    for (const { process } of running) process.close();
   }
-  samples.nsP50.push(measured.nsP50);
-  samples.nsP75.push(measured.nsP75);
 }
 
-function measureGroup(group: OperationGroup, dist: string, timeMs: number, signal: AbortSignal): Promise<Measured[]> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const names = group.operations.map(({ name }) => name);
-    const child = fork(PROGRAM, [dist, String(timeMs), ...names], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-    const measured: Measured[] = [];
-    const end = () => child.kill('SIGKILL');
-    signal.addEventListener('abort', end, { once: true });
-    child.on('message', (message: Measured) => measured.push(message));
-    child.once('error', reject);
-    child.once('close', (code, killedBy) => {
-      signal.removeEventListener('abort', end);
-      if (signal.aborted) reject(signal.reason);
-      else if (code === 0 && measured.length === names.length) resolve(measured);
-      else reject(new MeasuringError(`the process of ${group.name} ended with ${killedBy ?? code}`));
-    });
-  });
+async function measureOperation(
+  name: string,
+  round: number,
+  running: readonly Running[],
+  found: Found,
+  timeMs: number,
+): Promise<void> {
+  const slices = new Map<Side, Slice[]>();
+  for (const { side, process } of running) {
+    const answer = await process.ask({ warm: name });
+    if ('why' in answer) found[side]!.why ??= answer.why;
+    else slices.set(side, []);
+  }
+  for (let turn = 0; turn < SLICES; turn++) {
+    for (const side of sidesOf(round + turn)) {
+      if (!slices.has(side)) continue;
+      const { process } = running.find((each) => each.side === side)!;
+      const answer = await process.ask({ measureMs: timeMs / SLICES });
+      if ('why' in answer) found[side]!.why ??= answer.why;
+      if ('slice' in answer) slices.get(side)!.push(answer.slice);
+    }
+  }
+  for (const [side, taken] of slices) {
+    if (taken.length === 0) continue;
+    found[side]!.nsP50.push(median(taken.map(({ nsP50 }) => nsP50)));
+    found[side]!.nsP75.push(median(taken.map(({ nsP75 }) => nsP75)));
+  }
 }
