@@ -5,6 +5,8 @@ import { BrokenError, type FuzzTarget } from './target.ts';
 
 /** Inputs of one seed. Between two of these it is looked at the time, and what was left over of the inputs is forgotten. */
 const SLICE_INPUTS = 250;
+/** For those, and for making a find smaller. */
+const SLICE_MS_MAX = 60_000;
 /** Before it is measured how much memory is kept: until then it is mostly the program's own, compiled and warm. */
 const WARM_UP_INPUTS = 2_000;
 /** What may be kept more than that at the end, whatever the number of inputs; code that is compiled later is among it. */
@@ -75,14 +77,21 @@ async function fuzzNoting(
   const isTimeOver = () => inputs > 0 && passedMs() >= order.lastsMs;
   for (let seed = order.seed; inputs < order.inputs && !isTimeOver(); seed++) {
     let place = 0;
+    let isFound = false;
     const property = fc.asyncProperty(target.inputs, async (input) => {
       watch(seed, place++);
-      if (await checkOne(target, input, uncaught)) accepted++;
+      const isAccepted = await checkOne(target, input, uncaught).catch((error: unknown) => {
+        isFound = true;
+        throw error;
+      });
+      // What follows a find only makes it smaller.
+      if (isAccepted && !isFound) accepted++;
     });
     const result = await fc.check(property, {
       seed,
       numRuns: Math.min(SLICE_INPUTS, order.inputs - inputs),
       ...(order.path === undefined ? {} : { path: order.path, endOnFailure: true }),
+      interruptAfterTimeLimit: SLICE_MS_MAX,
     });
     inputs += result.numRuns;
     if (result.failed && result.counterexample !== null) {

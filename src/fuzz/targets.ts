@@ -1,5 +1,6 @@
 import type { FuzzTarget } from './target.ts';
 import { BATCHES } from './targets/batches.ts';
+import { CALLS } from './targets/calls.ts';
 import { CERTIFICATES } from './targets/certificates.ts';
 import { COMMANDS } from './targets/commands.ts';
 import { FILES } from './targets/files.ts';
@@ -19,6 +20,7 @@ import { SNAPSHOTS } from './targets/snapshots.ts';
 /** A new one is a file, and a line here. */
 export const TARGETS: readonly FuzzTarget[] = [
   SESSION_STREAM,
+  CALLS,
   ...BATCHES,
   COMMANDS,
   SNAPSHOTS,

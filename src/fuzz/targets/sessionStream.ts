@@ -1,10 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { status } from '@grpc/grpc-js';
 import fc from 'fast-check';
-import { drivenReplica } from '../../server/host/testing/drivenReplica.ts';
 import type { SessionCall } from '../../server/service/sessionStream.ts';
 import { SessionStream } from '../../server/service/sessionStream.ts';
-import { MemoryDisk, MemoryPromisedArea } from '../../server/storage/memoryDisk.ts';
 import { CommandType, encodeCommand } from '../../wire/command.ts';
 import { encodeFence } from '../../wire/fence.ts';
 import {
@@ -13,14 +11,13 @@ import {
   MalformedBatchError,
   readResultBatch,
 } from '../../wire/sessionCodec.ts';
-import { FORGED_ENGINES } from '../engines.ts';
 import { damagedBytes } from '../mutation.ts';
+import { oneServer } from '../oneServer.ts';
 import { demand, type FuzzTarget, taken } from '../target.ts';
 
 const COMMAND_BYTES_MAX = 1 << 16;
 /** A message of results holds a few more than this at most. */
 const RESULT_BYTES_MAX = 512 * 1024;
-const ENGINE = FORGED_ENGINES[0]!.entry.kind;
 
 type Step =
   | { readonly does: 'batch'; readonly bytes: Uint8Array }
@@ -117,34 +114,10 @@ class Call extends EventEmitter implements SessionCall {
 
 /** The server's end of a session, and the one server of a cluster behind it. */
 function serve() {
-  const disk = new MemoryDisk('by-step');
-  const area = new MemoryPromisedArea('by-step');
-  const server = drivenReplica(ENGINE, { bootstrap: [1], disk, area });
-  const work = () => {
-    do server.run();
-    while (disk.step() || area.step());
-  };
-  work();
-  server.timeOut();
-  work();
-  const call = new Call();
   const due: (() => void)[] = [];
-  const counter = { inc: () => {} };
-  const stream = new SessionStream(
-    call,
-    {
-      replica: server.replica,
-      metrics: { writeRequests: counter, readRequests: counter, reads: counter },
-      commandBytesMax: COMMAND_BYTES_MAX,
-      sessions: new Set(),
-      door: { mayHold: () => true },
-      nowUs: () => 0,
-      leader: () => ({ id: 1, address: 'here' }),
-      written: () => {},
-      soon: (run) => due.push(run),
-    },
-    undefined,
-  );
+  const { server, work, facts } = oneServer(COMMAND_BYTES_MAX, (run) => due.push(run));
+  const call = new Call();
+  const stream = new SessionStream(call, { ...facts, replica: server.replica }, undefined);
   const flush = () => {
     while (due.length > 0) due.shift()!();
   };
