@@ -6,8 +6,8 @@ import fc from 'fast-check';
  */
 const PLACES = 1 << 16;
 const EDITS_MAX = 4;
-/** Of a piece that is repeated; the time of what reads more than once what it reads goes by it. */
-const REPEATED_MAX = 64 * 1024;
+/** Where something is repeated; the time of what reads more than once what it reads goes by it. */
+const INPUT_LENGTH_MAX = 64 * 1024;
 
 interface Sequence<S> {
   readonly length: number;
@@ -68,7 +68,8 @@ function commonEdits<S extends Sequence<S>>(piece: fc.Arbitrary<S>, join: Join<S
         (input) => {
           const from = at(share, input.length);
           const what = input.slice(from, from + length);
-          const count = Math.min(times, Math.floor(REPEATED_MAX / Math.max(1, what.length)));
+          const room = Math.max(0, INPUT_LENGTH_MAX - input.length);
+          const count = Math.min(times, Math.floor(room / Math.max(1, what.length)));
           return splice(
             input,
             from,

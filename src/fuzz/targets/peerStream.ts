@@ -8,7 +8,7 @@ import { decodeRefusal, encodeHello } from '../../wire/peerCodec.ts';
 import { encodeFrame, FrameKind, HEADER_BYTES, PAYLOAD_BYTES_MAX } from '../../wire/peerFrames.ts';
 import { FORGED_ENGINES, type ForgedEngine } from '../engines.ts';
 import { forgedMessages } from '../forged.ts';
-import { damagedBytes } from '../mutation.ts';
+import { anyNumber, damagedBytes } from '../mutation.ts';
 import {
   demandTruth,
   MemoryIdentity,
@@ -51,11 +51,16 @@ function together(messages: readonly Uint8Array[]): Said {
   return { bytes: Buffer.concat(frames), messages };
 }
 
-/** In two frames or more, as only large messages are, with `between` between the first two. */
-function inPieces(message: Uint8Array, pieceBytes: number, between: readonly Uint8Array[]): Said {
+/** In two frames or more, as only large messages are, with `between` between the first two, and so many bytes announced. */
+function inPieces(
+  message: Uint8Array,
+  pieceBytes: number,
+  between: readonly Uint8Array[],
+  announced = message.length,
+): Said {
   const length = new Uint8Array(9);
   const first = Math.max(0, Math.min(pieceBytes, message.length - 1));
-  const head = Buffer.concat([length.subarray(0, writeVarint(length, 0, message.length)), message.subarray(0, first)]);
+  const head = Buffer.concat([length.subarray(0, writeVarint(length, 0, announced)), message.subarray(0, first)]);
   const frames: Uint8Array[] = [encodeFrame(FrameKind.LargeBegin, head)];
   if (between.length > 0) frames.push(together(between).bytes);
   for (let at = first; at < message.length; at += pieceBytes) {
@@ -80,9 +85,13 @@ function saidBy(message: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Said> {
     },
   );
   const wrong = (bytes: Uint8Array): Said => ({ bytes, messages: undefined });
+  const announcedWrongly = fc
+    .tuple(message, fc.integer({ min: 1, max: 40 }), fc.oneof(fc.integer({ min: -4, max: 4 }), anyNumber))
+    .map(([one, size, more]) => wrong(inPieces(one, size, [], Math.max(0, one.length + more)).bytes));
   const payload = damagedBytes(list.map((each) => together(each).bytes.subarray(HEADER_BYTES)));
   return fc.oneof(
     { weight: 6, arbitrary: right },
+    { weight: 1, arbitrary: announcedWrongly },
     {
       weight: 2,
       arbitrary: fc
