@@ -15,6 +15,9 @@ export const SELF = 1;
 export const SERVERS = 3;
 export const CLUSTER = 'c'.repeat(32);
 
+/** The other end has a second to read why a link ends, and is dialled again after less. */
+export const LINK_LINGER_MS = 1_200;
+
 /** An identity that is written nowhere. */
 export class MemoryIdentity extends KeptIdentity {
   constructor(id: number, engine: string) {

@@ -103,9 +103,9 @@ async function fuzzNoting(
       };
       break;
     }
-    if (inputs >= WARM_UP_INPUTS) base ??= { inputs, bytes: await keptBytes() };
+    if (inputs >= WARM_UP_INPUTS) base ??= { inputs, bytes: await keptBytes(target) };
   }
-  const grownBytes = base === undefined || base.inputs === inputs ? undefined : (await keptBytes()) - base.bytes;
+  const grownBytes = base === undefined || base.inputs === inputs ? undefined : (await keptBytes(target)) - base.bytes;
   if (find === undefined && grownBytes !== undefined && grownBytes > GROWTH_BYTES_MAX) {
     const what = `${grownBytes} bytes more are kept after ${inputs} inputs, at most ${GROWTH_BYTES_MAX} were expected`;
     find = { what, counterexample: '', seed: order.seed, path: '' };
@@ -145,11 +145,12 @@ function outsideBytes(): number {
 
 let collect: (() => void) | undefined;
 
-async function keptBytes(): Promise<number> {
+async function keptBytes({ lingerMs = 0 }: FuzzTarget): Promise<number> {
   if (collect === undefined) {
     setFlagsFromString('--expose-gc');
     collect = runInNewContext('gc') as () => void;
   }
+  await new Promise<void>((resolve) => setTimeout(resolve, lingerMs));
   // What waits for the end of a turn, such as a socket that is closed, still holds something.
   for (let turn = 0; turn < 4; turn++) {
     await new Promise<void>((resolve) => setImmediate(resolve));

@@ -6,6 +6,8 @@ export interface FuzzTarget<Input = unknown> {
   /** What takes the inputs, in a few words. */
   readonly takes: string;
   readonly inputs: fc.Arbitrary<Input>;
+  /** What is left of an input, such as a timer, is gone after so long. At once by default. */
+  readonly lingerMs?: number;
   /**
    * Gives it an input. Returns whether that got past the first check; throws where something does not hold. The same input has the same
    * effect each time.

@@ -7,7 +7,17 @@ import { PeerLink } from '../../server/transport/peerLink.ts';
 import { Refusal, Welcome } from '../../wire/generated/peer.ts';
 import { encodeFrame, encodeTaken, FrameKind, PEER_PREFACE, PEER_PROTOCOL_VERSION } from '../../wire/peerFrames.ts';
 import { anyNumber, damagedBytes } from '../mutation.ts';
-import { MemoryIdentity, memoryConnection, NO_LOG, SaidFrames, SELF, settled, truthOf, writePieces } from '../peers.ts';
+import {
+  LINK_LINGER_MS,
+  MemoryIdentity,
+  memoryConnection,
+  NO_LOG,
+  SaidFrames,
+  SELF,
+  settled,
+  truthOf,
+  writePieces,
+} from '../peers.ts';
 import { demand, type FuzzTarget } from '../target.ts';
 import { introduction } from './peerHello.ts';
 
@@ -65,6 +75,7 @@ function dialsTo(near: (end: Duplex) => void): Security {
 export const PEER_ANSWERS: FuzzTarget<Answers> = {
   name: 'peer-answers',
   takes: 'what comes back on a link that was dialled',
+  lingerMs: LINK_LINGER_MS,
   inputs: fc.record({
     bytes: fc.oneof({ weight: 3, arbitrary: talk }, { weight: 1, arbitrary: damagedBytes(talk) }),
     pieceBytes: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constant(1 << 16)),

@@ -16,6 +16,7 @@ import { anyNumber, damagedBytes } from '../mutation.ts';
 import {
   CLUSTER,
   demandTruth,
+  LINK_LINGER_MS,
   MemoryIdentity,
   memoryConnection,
   NO_LOG,
@@ -68,6 +69,7 @@ const hello = fc.record({
 export const PEER_HELLO: FuzzTarget<Uint8Array> = {
   name: 'peer-hello',
   takes: "a peer's hello, and what follows from it",
+  lingerMs: LINK_LINGER_MS,
   inputs: damagedBytes(hello.map((of) => Hello.encode(of).finish())),
   async check(payload) {
     const identity = new MemoryIdentity(SELF, ENGINE);

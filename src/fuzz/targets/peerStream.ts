@@ -11,6 +11,7 @@ import { forgedMessages } from '../forged.ts';
 import { anyNumber, damagedBytes } from '../mutation.ts';
 import {
   demandTruth,
+  LINK_LINGER_MS,
   MemoryIdentity,
   memoryConnection,
   NO_LOG,
@@ -109,6 +110,7 @@ function streamOf({ name, entry, forgery }: ForgedEngine): FuzzTarget<Talk> {
   return {
     name: `peer-stream-${name}`,
     takes: `a peer's link, from its hello to the ${name} engine`,
+    lingerMs: LINK_LINGER_MS,
     inputs: fc.record({
       said: fc.array(saidBy(message), { minLength: 1, maxLength: 5 }),
       pieceBytes: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constant(1 << 16)),
