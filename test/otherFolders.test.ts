@@ -2,7 +2,8 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeF
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readIdentity, sealIdentity } from '../src/server/identity/identityFile.ts';
-import { decodeSlot, encodeSlotHeader, PROMISED_SLOT_BYTES } from '../src/server/storage/promisedSlot.ts';
+import { JOURNAL_BLOCK_BYTES, SLOT_BYTES } from '../src/server/storage/journalEntry.ts';
+import { encodeSlot, entriesIn } from '../src/server/storage/testing.ts';
 import { keysOf, ownWorlds } from './setup/handStarted.ts';
 
 const REFUSED = 3;
@@ -191,16 +192,12 @@ it(
   TEST_MS,
 );
 
-/** As a version left it that bound nothing to a start. */
+/** As a version left it that had two slots in place of a journal, and bound nothing to a start. */
 function unbind(location: string): void {
   const path = `${location}.promised`;
-  const bytes = readFileSync(path);
-  for (const at of [0, PROMISED_SLOT_BYTES]) {
-    const { storeId, sequence, checksum, records } = decodeSlot(bytes.subarray(at, at + PROMISED_SLOT_BYTES))!;
-    const values = records.map(({ value }) => value);
-    const header = encodeSlotHeader(storeId, undefined, sequence, checksum, values);
-    bytes.set(Buffer.concat([header, ...values]), at);
-  }
+  const { storeId, sequence, checksum } = entriesIn(readFileSync(path), JOURNAL_BLOCK_BYTES).at(-1)!;
+  const bytes = new Uint8Array(2 * SLOT_BYTES);
+  for (const at of [0, SLOT_BYTES]) bytes.set(encodeSlot(storeId, undefined, sequence, checksum, []), at);
   writeFileSync(path, bytes);
 }
 

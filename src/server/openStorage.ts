@@ -168,7 +168,10 @@ async function openStore(
   );
   const { report, restored, adopted } = opened;
   for (const { key, reason } of report.dropped) log.warn({ key, reason }, 'dropped a write that a crash interrupted');
-  for (const key of restored) log.info({ key }, 'put back from the promise file what a crash kept from the database');
+  if (restored.length > 0) {
+    const records = restored.length;
+    log.info({ records }, 'put back from the promise file what a crash kept from the database');
+  }
   if (adopted) log.info({ location }, 'these data had no promise file; they have one from now on');
   if (report.found) log.info({ first: report.firstIndex, last: report.lastIndex }, 'recovered the log');
   return opened;

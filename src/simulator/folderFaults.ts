@@ -153,10 +153,10 @@ export class FolderFaults {
     victim.crash('crash between events');
     // The file beside the folder is easily forgotten when a folder is put back.
     const isAlone = this.random.chance(0.3);
-    const slots = isAlone ? victim.folder.image.disk.slots : image.disk.slots;
+    const promised = isAlone ? victim.folder.image.disk.promised : image.disk.promised;
     const { census } = this.around;
     census.count('older copy put in its place');
-    this.misplace(victim, { ...image, disk: { ...image.disk, slots } }, 'older copy');
+    this.misplace(victim, { ...image, disk: { ...image.disk, promised } }, 'older copy');
     if (isKnown) return;
     // As the documents ask whoever restores a backup.
     census.count('older copy rejoined at once');
@@ -172,7 +172,7 @@ export class FolderFaults {
     const { census } = this.around;
     const isOlder = this.ofIdentity.chance(0.7);
     census.count(isOlder ? 'older data put beside the identity' : 'data deleted beside the identity');
-    const disk = isOlder ? image.disk : { content: new Map<string, Uint8Array>(), slots: undefined };
+    const disk = isOlder ? image.disk : { content: new Map<string, Uint8Array>(), promised: undefined };
     this.misplace(victim, { identity, disk }, 'older copy');
   }
 
@@ -204,9 +204,9 @@ export class FolderFaults {
       const identity = { ...own.identity, engine: `not ${engine.kind.name}` };
       this.misplace(victim, { ...own, identity }, 'folder of another server or engine');
     } else {
-      const foreign = foreignFolder(victim.id, engine.kind.name, this.random);
-      const slots = this.random.chance(0.3) ? own.disk.slots : foreign.disk.slots;
-      this.misplace(victim, { ...foreign, disk: { ...foreign.disk, slots } }, 'folder of another cluster');
+      const foreign = foreignFolder(victim.id, engine.kind.name, this.random, plan.disk);
+      const promised = this.random.chance(0.3) ? own.disk.promised : foreign.disk.promised;
+      this.misplace(victim, { ...foreign, disk: { ...foreign.disk, promised } }, 'folder of another cluster');
     }
   }
 

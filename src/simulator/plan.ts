@@ -1,6 +1,6 @@
 import type { EngineSettings } from '../consensus/contract.ts';
 import { dense } from './dense.ts';
-import { type ClientPlan, type NetworkPlan, type Plan, STRIKES, type Strike } from './planShape.ts';
+import { type ClientPlan, type DiskPlan, type NetworkPlan, type Plan, STRIKES, type Strike } from './planShape.ts';
 import { Random } from './random.ts';
 import { VIRTUAL_ASK_TIMES } from './virtualAsker.ts';
 
@@ -22,11 +22,22 @@ export function drawPlan(seed: number): Plan {
     deafLeader: new Random(seed).fork('deaf leader').chance(DEAF_LEADER_CHANCE) && isBrisk(mix),
     founding,
     foundingDistanceUs: founding ? drawDistance(new Random(seed).fork('distance')) : 0,
-    disk: { ...mix.disk, inPieces: new Random(seed).fork('pieces').chance(PIECES_CHANCE) },
+    disk: {
+      ...mix.disk,
+      inPieces: new Random(seed).fork('pieces').chance(PIECES_CHANCE),
+      journal: drawJournal(new Random(seed).fork('journal')),
+    },
   };
   if (new Random(seed).fork('storm').chance(STORM_CHANCE)) return withStormOfCrashes(plan);
   const random = new Random(seed).fork('dense');
   return random.chance(DENSE_CHANCE) ? dense(plan, random) : plan;
+}
+
+/** A write takes some hundred bytes of the one, so that a half is full after a few, or after a few hundred. */
+const JOURNAL = { halfBytes: 64 * 1024, blockBytes: 256 };
+
+function drawJournal(random: Random): DiskPlan['journal'] {
+  return { halfBytes: random.pick([2048, 8192, JOURNAL.halfBytes]), blockBytes: random.pick([64, JOURNAL.blockBytes]) };
 }
 
 /** States are of some hundred bytes. */
@@ -105,6 +116,7 @@ function drawMix(seed: number): Plan {
       flips: random.chance(0.5),
       survivalChance: random.pick([0, 0.3, 0.7]),
       inPieces: false,
+      journal: JOURNAL,
     },
     clients: drawClients(random),
     clockRates: ids.map(() => (random.chance(0.4) ? 0.8 + random.next() * 0.45 : 1)),

@@ -42,7 +42,7 @@ export interface NetworkPlan {
 export interface DiskPlan {
   readonly syncMinUs: number;
   readonly syncMeanUs: number;
-  /** Measured instead: how long the disk and what is promised beside it took together. */
+  /** Measured instead. */
   readonly syncMs?: Spread;
   /** What a crash does to what was not synced. */
   readonly tears: boolean;
@@ -50,6 +50,8 @@ export interface DiskPlan {
   readonly survivalChance: number;
   /** Records and snapshots of a few entries are large here, and written in pieces. */
   readonly inPieces: boolean;
+  /** Of what is promised beside the disk: so small that it is gone round often, or not. */
+  readonly journal: { readonly halfBytes: number; readonly blockBytes: number };
 }
 
 export interface ClientPlan {

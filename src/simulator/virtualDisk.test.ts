@@ -13,6 +13,7 @@ const PLAN: DiskPlan = {
   flips: false,
   survivalChance: 0,
   inPieces: false,
+  journal: { halfBytes: 2048, blockBytes: 64 },
 };
 const WATCHER = { syncBegun: () => {}, syncDone: () => {} };
 const bytes = (text: string) => new TextEncoder().encode(text);

@@ -1,10 +1,9 @@
-import { drawMs } from '../faults/spread.ts';
-import type { Disk, DiskOperation, PromisedSlots } from '../server/storage/contract.ts';
+import type { Disk, DiskOperation } from '../server/storage/contract.ts';
 import type { Census } from './census.ts';
 import type { DiskPlan } from './plan.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
-import { type AreaTroubles, VirtualPromisedArea } from './virtualPromisedArea.ts';
+import { type AreaTroubles, drawSyncUs, type SyncWatcher, VirtualPromisedArea } from './virtualPromisedArea.ts';
 
 /** An injected failure: a full disk, or one that cannot be read. */
 export class VirtualDiskError extends Error {
@@ -20,14 +19,7 @@ interface Write {
 /** What a disk held at some time, and what was promised beside it; undefined: nothing. */
 export interface DiskImage {
   readonly content: ReadonlyMap<string, Uint8Array>;
-  readonly slots: PromisedSlots | undefined;
-}
-
-export interface DiskWatcher {
-  /** A synchronous write was begun; it takes `latencyUs` unless something stalls it. */
-  syncBegun(latencyUs: number): void;
-  /** The writes up to now are on the platter; nobody was told yet. */
-  syncDone(): void;
+  readonly promised: Uint8Array | undefined;
 }
 
 /**
@@ -78,7 +70,7 @@ export class VirtualDisk implements AreaTroubles {
   }
 
   /** The disk as one process sees it; dead once the disk crashed or was opened again. */
-  open(watcher: DiskWatcher): Disk {
+  open(watcher: SyncWatcher): Disk {
     const epoch = ++this.epoch;
     return {
       get: (key) => {
@@ -102,14 +94,14 @@ export class VirtualDisk implements AreaTroubles {
     throw new VirtualDiskError('input/output error');
   }
 
-  private write(write: Write, watcher: DiskWatcher): void {
+  private write(write: Write, watcher: SyncWatcher): void {
     this.pending.push(write);
     if (this.pending.length === 1) this.begin(watcher);
   }
 
-  private begin(watcher: DiskWatcher): void {
+  private begin(watcher: SyncWatcher): void {
     const write = this.pending[0]!;
-    const usualUs = write.sync ? this.drawSyncUs() : UNSYNCED_WRITE_US;
+    const usualUs = write.sync ? drawSyncUs(this.plan, this.random) : UNSYNCED_WRITE_US;
     const latencyUs = Math.round(usualUs * this.slowness);
     if (this.slowness > 1) this.census.count('slow disk');
     const epoch = this.epoch;
@@ -118,13 +110,7 @@ export class VirtualDisk implements AreaTroubles {
     if (write.sync) watcher.syncBegun(latencyUs);
   }
 
-  private drawSyncUs(): number {
-    const { syncMinUs, syncMeanUs, syncMs } = this.plan;
-    if (syncMs !== undefined) return Math.round(drawMs(syncMs, this.random.next()) * 1000);
-    return syncMinUs + this.random.exponential(syncMeanUs);
-  }
-
-  private complete(epoch: number, watcher: DiskWatcher): void {
+  private complete(epoch: number, watcher: SyncWatcher): void {
     if (epoch !== this.epoch) return;
     if (this.stalledUntilUs > this.timeline.nowUs) {
       this.census.count('stalled disk');
@@ -192,15 +178,15 @@ export class VirtualDisk implements AreaTroubles {
 
   /** What is on the platter. */
   get image(): DiskImage {
-    return { content: new Map(this.durable), slots: this.promised.slots };
+    return { content: new Map(this.durable), promised: this.promised.bytes };
   }
 
   /** Holds this and nothing else. */
-  put({ content, slots }: DiskImage): void {
+  put({ content, promised }: DiskImage): void {
     this.wipe();
     this.durable = new Map(content);
     this.visible = new Map(content);
-    this.promised.put(slots);
+    this.promised.put(promised);
   }
 
   /** After a crash: the last `writes` synced writes are gone as well, though they were durable. False where there were none. */

@@ -1,4 +1,5 @@
-import type { PromisedArea, PromisedSlots } from '../server/storage/contract.ts';
+import { drawMs } from '../faults/spread.ts';
+import type { PromisedArea } from '../server/storage/contract.ts';
 import type { Census } from './census.ts';
 import type { DiskPlan } from './plan.ts';
 import type { Random } from './random.ts';
@@ -7,10 +8,9 @@ import type { Timeline } from './timeline.ts';
 type Done = (error: Error | null) => void;
 
 interface Pending {
-  /** The area after this write. */
-  readonly slots: PromisedSlots;
-  /** The slot that is written; undefined while the area is made, which happens as a whole or not at all. */
-  readonly slot: number | undefined;
+  readonly bytes: Uint8Array;
+  /** Where they are put; undefined while the area is made, which happens as a whole or not at all. */
+  readonly at: number | undefined;
 }
 
 /** What the virtual disk's troubles mean here: the place is there already, so that a full disk has room for it. */
@@ -19,9 +19,22 @@ export interface AreaTroubles {
   readonly stalledUntilUs: number;
 }
 
+export interface SyncWatcher {
+  /** A synchronous write was begun; it takes `latencyUs` unless something stalls it. */
+  syncBegun(latencyUs: number): void;
+  /** The writes up to now are on the platter; nobody was told yet. */
+  syncDone(): void;
+}
+
+/** µs that a synced write takes. */
+export function drawSyncUs({ syncMinUs, syncMeanUs, syncMs }: DiskPlan, random: Random): number {
+  if (syncMs !== undefined) return Math.round(drawMs(syncMs, random.next()) * 1000);
+  return syncMinUs + random.exponential(syncMeanUs);
+}
+
 /**
- * The file with the two slots beside a virtual disk. Its writes go on in parallel with the disk's, in a time of their own; a
- * crash leaves the slot that was being written as it was, as it was to be, cut short or with bits flipped.
+ * The file with the journal beside a virtual disk. Its writes go on in parallel with the disk's, in a time of their own; a
+ * crash leaves each block that was being written as it was, as it was to be, cut short or with bits flipped.
  */
 export class VirtualPromisedArea {
   private readonly timeline: Timeline;
@@ -29,7 +42,7 @@ export class VirtualPromisedArea {
   private readonly census: Census;
   private readonly plan: DiskPlan;
   private readonly troubles: AreaTroubles;
-  private content: PromisedSlots | undefined;
+  private content: Uint8Array | undefined;
   private pending: Pending | undefined;
   private epoch = 0;
 
@@ -42,74 +55,93 @@ export class VirtualPromisedArea {
   }
 
   /** The area as one process sees it. */
-  open(): PromisedArea {
+  open(watcher: SyncWatcher): PromisedArea {
     const epoch = ++this.epoch;
+    const { halfBytes, blockBytes } = this.plan.journal;
     return {
       name: 'the promised area',
-      found: this.content,
-      create: (slots, done) => this.begin(epoch, { slots, slot: undefined }, done),
-      write: (slot, pieces, done) => {
-        this.begin(epoch, { slots: withSlot(this.content!, slot, joined(pieces)), slot }, done);
+      halfBytes,
+      blockBytes,
+      found: this.bytes,
+      create: (pieces, done) => {
+        const bytes = new Uint8Array(2 * halfBytes);
+        put(pieces, bytes);
+        this.begin(epoch, { bytes, at: undefined }, watcher, done);
+      },
+      write: (at, pieces, done) => {
+        const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+        put(pieces, bytes);
+        if (at >= halfBytes) this.census.count('second half of a journal');
+        this.begin(epoch, { bytes, at }, watcher, done);
       },
       close: () => Promise.resolve(),
     };
   }
 
-  private begin(epoch: number, pending: Pending, done: Done): void {
+  private begin(epoch: number, pending: Pending, watcher: SyncWatcher, done: Done): void {
     if (epoch !== this.epoch) return;
     this.pending = pending;
-    const { syncMinUs, syncMeanUs, syncMs } = this.plan;
-    // What was measured is the time of both.
-    const usualUs = syncMs === undefined ? syncMinUs + this.random.exponential(syncMeanUs) : 1;
-    this.timeline.after(Math.round(usualUs * this.troubles.slowness), () => this.complete(epoch, done));
+    const latencyUs = Math.round(drawSyncUs(this.plan, this.random) * this.troubles.slowness);
+    this.timeline.after(latencyUs, () => this.complete(epoch, watcher, done));
+    watcher.syncBegun(latencyUs);
   }
 
-  private complete(epoch: number, done: Done): void {
+  private complete(epoch: number, watcher: SyncWatcher, done: Done): void {
     if (epoch !== this.epoch) return;
     const { stalledUntilUs } = this.troubles;
     if (stalledUntilUs > this.timeline.nowUs) {
-      this.timeline.at(stalledUntilUs, () => this.complete(epoch, done));
+      this.timeline.at(stalledUntilUs, () => this.complete(epoch, watcher, done));
       return;
     }
-    this.content = this.pending!.slots;
+    this.carryOut(this.pending!);
     this.pending = undefined;
+    watcher.syncDone();
     done(null);
+  }
+
+  private carryOut({ bytes, at }: Pending): void {
+    if (at === undefined) this.content = bytes;
+    else this.content!.set(bytes, at);
   }
 
   crash(): void {
     const pending = this.end();
     if (pending === undefined) return;
-    const random = this.random;
-    if (random.chance(this.plan.survivalChance)) {
-      this.content = pending.slots;
+    const { random, plan } = this;
+    if (random.chance(plan.survivalChance)) {
+      this.carryOut(pending);
       return;
     }
-    const { slot } = pending;
-    if (slot === undefined || !this.plan.tears || random.chance(0.5)) return;
-    this.census.count('slot torn');
-    const written = pending.slots[slot]!;
-    const torn = written.slice(0, random.int(written.length));
-    if (this.plan.flips && torn.length > 0) torn[random.int(torn.length)]! ^= 1 << random.int(8);
-    this.content = withSlot(this.content!, slot, torn);
+    const { bytes, at } = pending;
+    if (at === undefined || !plan.tears || random.chance(0.5)) return;
+    this.census.count('journal torn');
+    const { blockBytes } = plan.journal;
+    for (let block = 0; block < bytes.length; block += blockBytes) {
+      if (random.chance(0.4)) continue;
+      const torn = bytes.slice(block, block + (random.chance(0.5) ? blockBytes : random.int(blockBytes)));
+      if (plan.flips && torn.length > 0 && random.chance(0.3)) torn[random.int(torn.length)]! ^= 1 << random.int(8);
+      this.content!.set(torn, at + block);
+    }
   }
 
   /** The process ended and the machine did not. */
   settle(): void {
     const pending = this.end();
-    if (pending !== undefined) this.content = pending.slots;
+    if (pending !== undefined) this.carryOut(pending);
   }
 
   wipe(): void {
     this.put(undefined);
   }
 
-  put(slots: PromisedSlots | undefined): void {
+  put(bytes: Uint8Array | undefined): void {
     this.end();
-    this.content = slots;
+    this.content = bytes?.slice();
   }
 
-  get slots(): PromisedSlots | undefined {
-    return this.content;
+  /** A copy of what is in it. */
+  get bytes(): Uint8Array | undefined {
+    return this.content?.slice();
   }
 
   private end(): Pending | undefined {
@@ -120,16 +152,10 @@ export class VirtualPromisedArea {
   }
 }
 
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+function put(pieces: readonly Uint8Array[], into: Uint8Array): void {
   let at = 0;
   for (const piece of pieces) {
-    bytes.set(piece, at);
+    into.set(piece, at);
     at += piece.length;
   }
-  return bytes;
-}
-
-function withSlot([first, second]: PromisedSlots, slot: number, bytes: Uint8Array): PromisedSlots {
-  return slot === 0 ? [bytes, second] : [first, bytes];
 }

@@ -4,9 +4,9 @@ import type { Identity } from '../server/identity/identity.ts';
 import type { StartName } from '../server/storage/binding.ts';
 import { ChunkedLogStore } from '../server/storage/chunkedLogStore.ts';
 import type { Disk, LogStoreListener, PromisedArea } from '../server/storage/contract.ts';
+import { STORE_ID_BYTES } from '../server/storage/journalEntry.ts';
 import { PiecedDisk } from '../server/storage/piecedDisk.ts';
 import { PromisedDisk } from '../server/storage/promisedDisk.ts';
-import { STORE_ID_BYTES } from '../server/storage/promisedSlot.ts';
 import type { AimedCrashes } from './aimedCrashes.ts';
 import type { Random } from './random.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -38,11 +38,12 @@ const SMALL_PIECES = { wholeBytesMax: 120, pieceBytes: 50 };
 /** The production log store on a virtual disk, for one process. Throws what that throws. */
 export function openStore(host: StoreHost, listener: LogStoreListener): OpenedStore {
   const { plan, mutation } = host.around;
-  const opened = host.disk.open({
-    syncBegun: (us) => host.aimed.syncBegun(us),
+  const watcher = {
+    syncBegun: (us: number) => host.aimed.syncBegun(us),
     syncDone: () => host.aimed.syncDone(),
-  });
-  const found = host.disk.promised.open();
+  };
+  const opened = host.disk.open(watcher);
+  const found = host.disk.promised.open(watcher);
   const disk = guarded(mutation.disk?.(opened) ?? opened, host);
   const area = guardedArea(mutation.promised?.(found) ?? found, host);
   const pieced = new PiecedDisk(host.boundary?.disk(disk) ?? disk, plan.disk.inPieces ? SMALL_PIECES : undefined);
@@ -89,10 +90,9 @@ function guarded(disk: Disk, { id, around, enter }: StoreHost): Disk {
 function guardedArea(area: PromisedArea, { enter }: StoreHost): PromisedArea {
   const entering = (done: (error: Error | null) => void) => (error: Error | null) => enter(() => done(error));
   return {
-    name: area.name,
-    found: area.found,
-    create: (slots, done) => area.create(slots, entering(done)),
-    write: (slot, pieces, done) => area.write(slot, pieces, entering(done)),
+    ...area,
+    create: (pieces, done) => area.create(pieces, entering(done)),
+    write: (at, pieces, done) => area.write(at, pieces, entering(done)),
     close: () => area.close(),
   };
 }

@@ -44,6 +44,7 @@ export async function durabilityCalls(work: () => unknown): Promise<string[]> {
     opened(handle.fd, args);
     const { fd } = handle;
     hear(handle, 'sync', () => tell('sync', fd));
+    hear(handle, 'datasync', () => tell('sync', fd));
     hear(handle, 'write', () => tell('write', fd));
   });
   syncBuiltinESMExports();

@@ -77,15 +77,18 @@ describe('a store whose disk is ill on purpose', () => {
     await vi.waitFor(() => expect(told.at(-1)).toBe('durable 2'));
   });
 
-  it('fails as it does on a full disk, and takes nothing more', async () => {
+  it('fails as it does on a full disk, which lacks the write before by then, and takes nothing more', async () => {
     const { below, told, persist } = await setUp();
     persist(1);
     await vi.waitFor(() => expect(told).toEqual(['durable 1']));
     below.become({ ...WELL, isFull: true });
+    // The journal has room for it.
     persist(2);
-    await vi.waitFor(() => expect(told).toHaveLength(2));
-    expect(told[1]).toBe('StorageWriteError: LevelDB: ENOSPC: no space left on device, write');
-    expect(() => persist(3)).toThrow('the log store stopped after a failed write');
+    await vi.waitFor(() => expect(told).toEqual(['durable 1', 'durable 2']));
+    persist(3);
+    await vi.waitFor(() => expect(told).toHaveLength(3));
+    expect(told[2]).toBe('StorageWriteError: LevelDB: ENOSPC: no space left on device, write');
+    expect(() => persist(4)).toThrow('the log store stopped after a failed write');
   });
 
   it('does not even open where there is something to settle, and no room for it', async () => {
@@ -137,14 +140,17 @@ describe('a faulty disk', () => {
   it('has room for what is promised beside it when it is full, if its place is there already', async () => {
     const made = new MemoryPromisedArea();
     const { area } = boundary({ ...WELL, isFull: true });
+    const block = new Uint8Array(made.blockBytes).fill(7);
     const refused = await new Promise<Error | null>((done) => {
-      area(made).create([new Uint8Array(1), new Uint8Array(1)], done);
+      area(made).create([block], done);
     });
     expect(refused?.message).toContain('ENOSPC');
     const there = boundary();
-    await new Promise((done) => there.area(made).create([new Uint8Array(1), new Uint8Array(1)], done));
+    await new Promise((done) => there.area(made).create([block], done));
     const written = new MemoryPromisedArea('automatic', made.content);
-    const error = await new Promise<Error | null>((done) => area(written).write(0, [Uint8Array.of(7)], done));
+    const error = await new Promise<Error | null>((done) => area(written).write(made.halfBytes, [block], done));
     expect([error, area(written).found]).toEqual([null, made.content]);
+    expect(area(written)).toMatchObject({ halfBytes: made.halfBytes, blockBytes: made.blockBytes });
+    expect(written.content?.[made.halfBytes]).toBe(7);
   });
 });

@@ -1,12 +1,6 @@
 import type { DiskCondition } from '../../faults/diskCondition.ts';
 import type { FaultEnvironment } from '../../faults/environment.ts';
-import {
-  type Disk,
-  type DiskOperation,
-  type PromisedArea,
-  type PromisedSlots,
-  StorageWriteError,
-} from '../storage/contract.ts';
+import { type Disk, type DiskOperation, type PromisedArea, StorageWriteError } from '../storage/contract.ts';
 
 type Done = (error: Error | null) => void;
 
@@ -111,19 +105,27 @@ export class FaultyPromisedArea implements PromisedArea {
     return this.area.name;
   }
 
-  get found(): PromisedSlots | undefined {
+  get halfBytes(): number {
+    return this.area.halfBytes;
+  }
+
+  get blockBytes(): number {
+    return this.area.blockBytes;
+  }
+
+  get found(): Uint8Array | undefined {
     return this.area.found;
   }
 
-  create(slots: PromisedSlots, done: Done): void {
+  create(pieces: readonly Uint8Array[], done: Done): void {
     this.gate.enter(true, (isFull) => {
       if (isFull) this.gate.soon(() => done(noSpace(this.name)));
-      else this.area.create(slots, done);
+      else this.area.create(pieces, done);
     });
   }
 
-  write(slot: number, pieces: readonly Uint8Array[], done: Done): void {
-    this.gate.enter(true, () => this.area.write(slot, pieces, done));
+  write(at: number, pieces: readonly Uint8Array[], done: Done): void {
+    this.gate.enter(true, () => this.area.write(at, pieces, done));
   }
 
   close(): Promise<void> {

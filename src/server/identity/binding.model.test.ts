@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ChunkedLogStore } from '../storage/chunkedLogStore.ts';
-import { LostWritesError, type PromisedSlots, RefusedDataError, UnknownPromiseError } from '../storage/contract.ts';
+import { LostWritesError, RefusedDataError, UnknownPromiseError } from '../storage/contract.ts';
 import { MemoryDisk, MemoryPromisedArea } from '../storage/memoryDisk.ts';
 import { PromisedDisk } from '../storage/promisedDisk.ts';
-import { decodeSlot } from '../storage/promisedSlot.ts';
-import { batch, commands, hard, Listener, randomFrom } from '../storage/testing.ts';
+import { batch, commands, entriesIn, hard, Listener, randomFrom } from '../storage/testing.ts';
 import { checkBinding, OtherStartError } from './binding.ts';
 import { blankIdentity, type Identity } from './identity.ts';
 import { KeptIdentity } from './keptIdentity.ts';
@@ -13,10 +12,10 @@ import { KeptIdentity } from './keptIdentity.ts';
 interface Kept {
   readonly identity: Identity;
   readonly content: ReadonlyMap<string, Uint8Array>;
-  readonly slots: PromisedSlots | undefined;
+  readonly promised: Uint8Array | undefined;
 }
 
-const EMPTY: Kept = { identity: blankIdentity(1, 'etcd', 'folder', 'member'), content: new Map(), slots: undefined };
+const EMPTY: Kept = { identity: blankIdentity(1, 'etcd', 'folder', 'member'), content: new Map(), promised: undefined };
 
 class KeptInMemory extends KeptIdentity {
   kept: Identity;
@@ -44,10 +43,10 @@ class Start {
   counts = false;
 
   /** Throws OtherStartError, among others. */
-  constructor({ identity, content, slots }: Kept) {
+  constructor({ identity, content, promised: found }: Kept) {
     this.identity = new KeptInMemory(identity, `life ${++lives}`);
     this.disk = new MemoryDisk('by-step', content);
-    this.area = new MemoryPromisedArea('by-step', slots);
+    this.area = new MemoryPromisedArea('by-step', found);
     const promised = PromisedDisk.open(this.disk, this.area, () => new Uint8Array(16).fill(lives));
     const open = (whole: PromisedDisk) => ChunkedLogStore.open(whole, this.listener, { cacheEntries: 100 });
     const check = (found: Parameters<typeof checkBinding>[2]) => checkBinding('the folder', identity, found);
@@ -87,13 +86,13 @@ class Start {
 
   /** What is there while it runs, or after the end of the process. */
   get kept(): Kept {
-    return { identity: this.identity.kept, content: new Map(this.disk.content), slots: this.area.content };
+    return { identity: this.identity.kept, content: new Map(this.disk.content), promised: this.area.content };
   }
 
   /** What a crash of the machine leaves. */
   crash(random: () => number): Kept {
     const { content } = this.disk.crash(random);
-    return { identity: this.identity.kept, content, slots: this.area.crash(random).content };
+    return { identity: this.identity.kept, content, promised: this.area.crash(random).content };
   }
 }
 
@@ -116,7 +115,7 @@ function unbound(count: number): Kept {
     store.persist(batch(index, { entries: commands(index, index, 1), hardState: hard(1, 1, index - 1) }));
     while (disk.step() || area.step()) {}
   }
-  return { ...EMPTY, content: disk.content, slots: area.content };
+  return { ...EMPTY, content: disk.content, promised: area.content };
 }
 
 describe('data that are bound to the starts of their server', () => {
@@ -150,36 +149,32 @@ describe('data that are bound to the starts of their server', () => {
     }
   });
 
-  it('say which start was bound last, whichever of two slots of the same write that stands in', () => {
-    const seen = new Set<number>();
+  it('say which start was bound last, and that the one before settled them', () => {
     for (let writes = 0; writes < 2; writes++) {
       let kept = grown(EMPTY, 2 + writes);
       for (let i = 0; i < 3; i++) {
+        const before = kept.identity.life;
         kept = grown(kept, 0);
-        const slots = kept.slots!.map((slot) => decodeSlot(slot)!);
-        expect(slots[0]!.sequence).toBe(slots[1]!.sequence);
-        const later = slots[0]!.binding!.count > slots[1]!.binding!.count ? 0 : 1;
-        expect(slots[later]!.binding!.life).toBe(kept.identity.life);
-        expect(slots[1 - later]!.binding!.life).not.toBe(kept.identity.life);
-        seen.add(later);
+        const [settled, bound] = entriesIn(kept.promised!).slice(-2);
+        expect(settled!.sequence).toBe(bound!.sequence);
+        expect([settled!.binding!.life, bound!.binding!.life]).toEqual([before, kept.identity.life]);
       }
     }
-    expect([...seen].sort()).toEqual([0, 1]);
   });
 
   it('are settled in the name of the start before: this one may yet be refused, and may not count', () => {
     const kept = grown(EMPTY, 3);
     const start = new Start(kept);
-    const boundTo = () => start.kept.slots!.map((slot) => decodeSlot(slot)!.binding!.boots).sort();
+    const boundTo = () => entriesIn(start.kept.promised!).at(-1)!.binding!.boots;
     const seen = [];
-    do seen.push([...boundTo(), start.counts]);
+    do seen.push([boundTo(), start.counts]);
     while (start.step());
     expect(seen).toEqual([
-      [1, 1, false],
-      [1, 1, false],
-      [1, 1, false],
-      [1, 2, false],
-      [1, 2, true],
+      [1, false],
+      [1, false],
+      [1, false],
+      [2, false],
+      [2, true],
     ]);
   });
 
@@ -192,7 +187,7 @@ describe('data that are bound to the starts of their server', () => {
     while (disk.step() || area.step()) {}
     promised.bind({ boots: 1, life: 'a', previous: '' }, () => {});
     while (disk.step() || area.step()) {}
-    expect(area.content!.map((slot) => decodeSlot(slot)!.sequence)).toEqual([1, 1]);
+    expect(entriesIn(area.content!).map(({ sequence }) => sequence)).toEqual([0, 1, 1]);
     const again = PromisedDisk.open(disk, new MemoryPromisedArea('by-step', area.content), () => new Uint8Array(16));
     let found = '';
     again.recover(
@@ -220,10 +215,10 @@ describe('data that are bound to the starts of their server', () => {
         const { acknowledged } = start;
         kept = random() < 0.5 ? start.crash(random) : start.kept;
         expect(new Start(kept).store.lastIndex).toBeGreaterThanOrEqual(acknowledged);
-        for (const { content, slots } of copies) {
-          expect(() => new Start({ ...kept, content, slots })).toThrow(OtherStartError);
+        for (const { content, promised } of copies) {
+          expect(() => new Start({ ...kept, content, promised })).toThrow(OtherStartError);
         }
-        expect(() => new Start({ ...kept, content: new Map(), slots: undefined })).toThrow(OtherStartError);
+        expect(() => new Start({ ...kept, content: new Map(), promised: undefined })).toThrow(OtherStartError);
         copies.push(kept);
       }
       const older = copies.slice(0, -2).filter(({ identity }) => identity.isBound);
@@ -244,7 +239,7 @@ describe('data that are bound to the starts of their server', () => {
     const copy = grown(EMPTY, 2);
     const kept = { ...copy, identity: grown(copy, 1).identity };
     const disk = new MemoryDisk('by-step', kept.content);
-    const area = new MemoryPromisedArea('by-step', kept.slots);
+    const area = new MemoryPromisedArea('by-step', kept.promised);
     const promised = PromisedDisk.open(disk, area, () => new Uint8Array(16));
     const open = () =>
       promised.recover(

@@ -47,7 +47,7 @@ export interface DiskOperation {
  * with faults in the simulator. `done` is called in a later turn, in the order of the writes.
  *
  * What the store relies on: a completed write with `sync` survives later crashes, and so do all writes before it, also those
- * of earlier processes. Whatever else is readable may be in memory only, until promisedDisk.ts has settled it. What it does not rely on: of the writes after that one a crash may
+ * of earlier processes; one of nothing is for the sake of those. Whatever else is readable may be in memory only, until promisedDisk.ts has settled it. What it does not rely on: of the writes after that one a crash may
  * leave any part, damaged in any way, and each of their operations may have been carried out or not.
  */
 export interface Disk {
@@ -61,25 +61,26 @@ export interface Disk {
 }
 
 /**
- * A small durable place of its own, outside the disk's files, in which promisedDisk.ts keeps what the last writes promised: two
- * slots of PROMISED_SLOT_BYTES, of which one at a time is written. A file beside the server's folder in `rkvd`.
+ * A durable place of its own, outside the disk's files, for the journal in which promisedDisk.ts keeps what the last writes promised. A file beside
+ * the server's folder in `rkvd`.
  *
- * What is relied on: a slot that is not being written stays as it is, and a completed write survives a crash. A crash during a
- * write may leave anything in that slot; one during `create` leaves both slots or nothing.
+ * What is relied on: a completed write survives a crash. A crash during a write may leave anything in the blocks that it covers, and nothing else
+ * anywhere; one during `create` leaves the whole or nothing.
  */
 export interface PromisedArea {
   /** For errors: where it is. */
   readonly name: string;
-  /** Both slots as they were found; undefined where there is no such place. A slot may be cut short or damaged. */
-  readonly found: PromisedSlots | undefined;
-  /** Makes the place with this content. Called once, before any `write`, where none was found. */
-  create(slots: PromisedSlots, done: (error: Error | null) => void): void;
-  /** Puts the pieces, one after the other, at the beginning of a slot. One write at a time. */
-  write(slot: number, pieces: readonly Uint8Array[], done: (error: Error | null) => void): void;
+  /** It has two halves, of so many bytes each: a multiple of `blockBytes`. */
+  readonly halfBytes: number;
+  readonly blockBytes: number;
+  /** What was there when it was opened, damaged or cut short as it may be; undefined where there was no such place. Given up with the first write. */
+  readonly found: Uint8Array | undefined;
+  /** Makes the place, or makes it anew: the pieces, one after the other, and zeros. No write may be under way. */
+  create(pieces: readonly Uint8Array[], done: (error: Error | null) => void): void;
+  /** Puts the pieces, one after the other, at `at`. They are whole blocks. One write at a time. */
+  write(at: number, pieces: readonly Uint8Array[], done: (error: Error | null) => void): void;
   close(): Promise<void>;
 }
-
-export type PromisedSlots = readonly [Uint8Array, Uint8Array];
 
 /** A write that a disk, or what is beside it, refused; the cause is its word. */
 export class StorageWriteError extends Error {

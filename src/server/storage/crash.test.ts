@@ -13,7 +13,7 @@ import { batch, command, contentOf, hard, Listener, randomFrom, snapshotAt } fro
 
 /**
  * The chunked store beside the simple one under random operations, with a crash at any write that may lose, tear or damage
- * every operation not yet synced, and the slot being written. After a crash the store must show exactly what some batch boundary showed, not older
+ * every operation not yet synced, and the entry of the journal being written. After a crash the store must show exactly what some batch boundary showed, not older
  * than the last one reported durable.
  */
 const RUNS = 10;

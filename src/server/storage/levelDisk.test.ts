@@ -1,7 +1,8 @@
-import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { Level } from 'level';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { durabilityCalls } from '../../files/testing/durabilityCalls.ts';
 import { ownFolder } from '../../files/testing/ownFolder.ts';
 import { CorruptLogError, type DiskOperation, StorageWriteError } from './contract.ts';
 import { LevelDisk, StorageOpenError } from './levelDisk.ts';
@@ -12,20 +13,14 @@ function written(disk: LevelDisk, operations: readonly DiskOperation[], sync = t
   return new Promise((resolve) => disk.write(operations, sync, resolve));
 }
 
-interface Synced {
-  sync?: boolean;
-}
-
-interface Stored {
-  _put(key: string, value: Uint8Array, options: Synced): unknown;
-}
-
 describe('a disk on LevelDB', () => {
   let folder: string;
+  let location: string;
   ownFolder('level-disk', (made) => {
     folder = made;
+    location = join(folder, 'log');
   });
-  const open = () => LevelDisk.open(join(folder, 'log'));
+  const open = () => LevelDisk.open(location);
 
   it('keeps what was put and not deleted since, and lists it by prefix until it is written to', async () => {
     const first = await open();
@@ -41,33 +36,41 @@ describe('a disk on LevelDB', () => {
     await disk.close();
   });
 
-  it('has LevelDB sync what is to be synced, and that alone, a batch as well as a large value by itself', async () => {
+  it('syncs every log that there is, where something is to be synced, and its folder where one of them is new', async () => {
     const disk = await open();
-    const synced: unknown[] = [];
     const large = { key: 'a', value: new Uint8Array(1 << 20).fill(1) };
-    const database = Reflect.get(disk, 'database') as Stored & { batch(): { _write(options: Synced): unknown } };
-    const batches = Object.getPrototypeOf(database.batch()) as ReturnType<typeof database.batch>;
-    const { _write, _put } = { _write: batches._write, _put: database._put };
-    batches._write = function (options) {
-      synced.push('batch', options.sync);
-      return _write.call(this, options);
-    };
-    database._put = function (key, value, options) {
-      synced.push('value', options.sync);
-      return _put.call(this, key, value, options);
-    };
-    try {
-      for (const sync of [true, false]) {
-        expect(await written(disk, [large], sync)).toBeNull();
-        expect(await written(disk, [put('a', 1)], sync)).toBeNull();
-        expect(await written(disk, [large, put('b', 1)], sync)).toBeNull();
-        expect(await written(disk, [{ key: 'a', value: null }], sync)).toBeNull();
-      }
-    } finally {
-      batches._write = _write;
+    const calls = (operations: readonly DiskOperation[], sync: boolean) =>
+      durabilityCalls(async () => expect(await written(disk, operations, sync)).toBeNull());
+    const logs = async () => (await readdir(location)).filter((name) => name.endsWith('.log')).sort();
+    const synced = (names: readonly string[]) => names.map((name) => `sync ${name}`);
+    expect(await calls([large], true)).toEqual(synced([...(await logs()), basename(location)]));
+    for (const operations of [[put('a', 1)], [large, put('b', 1)], [{ key: 'a', value: null }], []]) {
+      expect(await calls(operations, true)).toEqual(synced(await logs()));
     }
-    const each = (sync: boolean) => ['value', sync, 'batch', sync, 'batch', sync, 'batch', sync];
-    expect(synced).toEqual([...each(true), ...each(false)]);
+    for (const operations of [[large], [put('a', 1)]]) expect(await calls(operations, false)).toEqual([]);
+    // LevelDB goes on in another log after 16 MiB, while what the one before holds may be in no table yet.
+    const [first] = await logs();
+    let seen: string[] = [];
+    for (let i = 0; i < 40 && (await logs()).includes(first!); i++) await written(disk, [large], false);
+    await vi.waitFor(async () => {
+      await written(disk, [large], false);
+      seen = await calls([], true);
+      expect(seen.at(-1)).toBe(`sync ${basename(location)}`);
+    });
+    expect(seen.length).toBeGreaterThanOrEqual(2);
+    await disk.close();
+  });
+
+  it('syncs a log that is gone by then no more, and says what else kept one from being synced', async () => {
+    const disk = await open();
+    await written(disk, [put('a')]);
+    const [log] = (await readdir(location)).filter((name) => name.endsWith('.log'));
+    await rm(join(location, log!));
+    await symlink('nowhere', join(location, log!));
+    expect(await written(disk, [], true)).toBeNull();
+    await rm(join(location, log!));
+    await symlink(log!, join(location, log!));
+    expect((await written(disk, [], true))?.message).toMatch(/ELOOP/);
     await disk.close();
   });
 

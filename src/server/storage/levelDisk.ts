@@ -1,3 +1,5 @@
+import { open as openFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Level } from 'level';
 import { printable } from '../../cli/printable.ts';
 import { CorruptLogError, type Disk, type DiskOperation, StorageWriteError } from './contract.ts';
@@ -18,6 +20,7 @@ const LEVEL_OPTIONS = {
   cacheSize: 4 * 1024 * 1024,
 } as const;
 
+const LOG_NAME = /^\d+\.log$/;
 /** A shorter value costs about as much either way. */
 const ALONE_BYTES_MIN = 256 * 1024;
 
@@ -74,6 +77,8 @@ export class LevelDisk implements Disk {
   private keysAtOpen: readonly string[] | undefined;
   private readonly queue: QueuedWrite[] = [];
   private writing = false;
+  /** Logs that the folder is known to hold durably. */
+  private syncedLogs: ReadonlySet<string> = new Set();
 
   /** Checks its files, then opens or creates the database in this directory. Throws StorageOpenError, or CorruptLogError where LevelDB finds it damaged. */
   static async open(location: string, { createIfMissing = true } = {}): Promise<LevelDisk> {
@@ -144,15 +149,37 @@ export class LevelDisk implements Disk {
     const [first] = operations;
     // A batch is put together in this thread, and copied again as it grows; what is put by itself in another one.
     if (operations.length === 1 && first!.value !== null && first!.value.length >= ALONE_BYTES_MIN) {
-      await this.database.put(first!.key, first!.value, { sync });
-      return;
+      await this.database.put(first!.key, first!.value);
+    } else if (operations.length > 0) {
+      const batch = this.database.batch();
+      for (const { key, value } of operations) {
+        if (value === null) batch.del(key);
+        else batch.put(key, value);
+      }
+      await batch.write();
     }
-    const batch = this.database.batch();
-    for (const { key, value } of operations) {
-      if (value === null) batch.del(key);
-      else batch.put(key, value);
+    if (sync) await this.syncLogs();
+  }
+
+  /**
+   * LevelDB's own synced write syncs its latest log alone, while an earlier one may hold what is in no table yet. What no log holds any more is in a table,
+   * which was synced before the log was deleted.
+   */
+  private async syncLogs(): Promise<void> {
+    const { location } = this.database;
+    const logs = (await readdir(location)).filter((name) => LOG_NAME.test(name));
+    for (const log of logs) {
+      const handle = await openFile(join(location, log)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return undefined;
+        throw error;
+      });
+      await handle?.datasync().finally(() => handle.close());
     }
-    await batch.write({ sync });
+    const isKnown = logs.every((log) => this.syncedLogs.has(log));
+    this.syncedLogs = new Set(logs);
+    if (isKnown) return;
+    const folder = await openFile(location);
+    await folder.sync().finally(() => folder.close());
   }
 
   private finish(write: QueuedWrite, error: Error | null): void {

@@ -1,4 +1,4 @@
-import type { Disk, DiskOperation, PromisedArea, PromisedSlots } from './contract.ts';
+import type { Disk, DiskOperation, PromisedArea } from './contract.ts';
 
 interface MemoryWrite {
   readonly operations: readonly DiskOperation[];
@@ -110,53 +110,64 @@ function damaged(value: Uint8Array | null, random: () => number): Uint8Array | n
   return copy;
 }
 
-interface SlotWrite {
-  readonly slot: number;
+interface AreaWrite {
+  readonly at: number;
   readonly bytes: Uint8Array;
-  readonly done: (error: Error | null) => void;
 }
+
+/** So small that a test fills it. */
+export const MEMORY_AREA = { halfBytes: 4096, blockBytes: 256 } as const;
 
 /** A PromisedArea in memory, with the same ways to complete and to crash. */
 export class MemoryPromisedArea implements PromisedArea {
   readonly name = 'the promised area';
-  readonly found: PromisedSlots | undefined;
+  readonly found: Uint8Array | undefined;
+  readonly halfBytes: number;
+  readonly blockBytes: number;
   private readonly completion: Completion;
-  private slots: PromisedSlots | undefined;
+  private bytes: Uint8Array | undefined;
   private pending: (() => void)[] = [];
-  private writing: SlotWrite | undefined;
+  private writing: AreaWrite | undefined;
   private crashed = false;
 
-  constructor(completion: Completion = 'automatic', slots: PromisedSlots | undefined = undefined) {
+  constructor(
+    completion: Completion = 'automatic',
+    found: Uint8Array | undefined = undefined,
+    { halfBytes, blockBytes }: Pick<PromisedArea, 'halfBytes' | 'blockBytes'> = MEMORY_AREA,
+  ) {
     this.completion = completion;
-    this.found = slots;
-    this.slots = slots;
+    this.found = found?.slice();
+    this.bytes = found?.slice();
+    this.halfBytes = halfBytes;
+    this.blockBytes = blockBytes;
   }
 
   /** What is readable now. */
-  get content(): PromisedSlots | undefined {
-    return this.slots;
+  get content(): Uint8Array | undefined {
+    return this.bytes?.slice();
   }
 
-  create(slots: PromisedSlots, done: (error: Error | null) => void): void {
+  create(pieces: readonly Uint8Array[], done: (error: Error | null) => void): void {
+    const made = new Uint8Array(2 * this.halfBytes);
+    made.set(Buffer.concat(pieces));
     this.later(() => {
-      this.slots = slots;
+      this.bytes = made;
       done(null);
     });
   }
 
-  write(slot: number, pieces: readonly Uint8Array[], done: (error: Error | null) => void): void {
-    this.writing = { slot, bytes: new Uint8Array(Buffer.concat(pieces)), done };
+  write(at: number, pieces: readonly Uint8Array[], done: (error: Error | null) => void): void {
+    const bytes = new Uint8Array(Buffer.concat(pieces));
+    if (at % this.blockBytes !== 0 || bytes.length % this.blockBytes !== 0) throw new Error('not whole blocks');
+    if (Math.floor(at / this.halfBytes) !== Math.floor((at + bytes.length - 1) / this.halfBytes)) {
+      throw new Error('not in one half');
+    }
+    this.writing = { at, bytes };
     this.later(() => {
-      const { slot, bytes, done } = this.writing!;
       this.writing = undefined;
-      this.put(slot, bytes);
+      this.bytes!.set(bytes, at);
       done(null);
     });
-  }
-
-  private put(slot: number, bytes: Uint8Array): void {
-    const [first, second] = this.slots!;
-    this.slots = slot === 0 ? [bytes, second] : [first, bytes];
   }
 
   private later(run: () => void): void {
@@ -172,14 +183,21 @@ export class MemoryPromisedArea implements PromisedArea {
     return true;
   }
 
-  /** Ends this area and returns what might be found of it: the slot being written as it was, as it will be, cut short or damaged. */
+  /** Ends this area and returns what might be found of it: of the blocks being written each as it was, as it will be, or damaged. */
   crash(random?: () => number): MemoryPromisedArea {
     this.crashed = true;
-    const writing = this.writing;
-    if (writing !== undefined && random !== undefined && random() < 0.7) {
-      this.put(writing.slot, random() < 0.4 ? writing.bytes : damaged(writing.bytes, random)!);
+    const { writing, blockBytes } = this;
+    const bytes = this.content;
+    if (writing !== undefined && bytes !== undefined && random !== undefined && random() < 0.7) {
+      const isWhole = random() < 0.4;
+      for (let block = 0; block < writing.bytes.length; block += blockBytes) {
+        const fate = isWhole ? 0 : random();
+        const written = writing.bytes.subarray(block, block + blockBytes);
+        if (fate < 0.4) bytes.set(written, writing.at + block);
+        else if (fate < 0.6) bytes.set(damaged(written, random)!, writing.at + block);
+      }
     }
-    return new MemoryPromisedArea(this.completion, this.slots);
+    return new MemoryPromisedArea(this.completion, bytes, this);
   }
 
   async close(): Promise<void> {}

@@ -6,12 +6,12 @@ import type { StartName } from './binding.ts';
 import { ChunkedLogStore, type ChunkedLogStoreOptions, type OpenedLogStore } from './chunkedLogStore.ts';
 import type { Disk, LogStoreListener, PromisedArea } from './contract.ts';
 import { diskOfGroup, throwIfOtherGroups } from './groupDisk.ts';
+import { STORE_ID_BYTES } from './journalEntry.ts';
 import { LevelDisk, StorageOpenError } from './levelDisk.ts';
 import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { PiecedDisk } from './piecedDisk.ts';
 import { type CheckBinding, PromisedDisk, throwIfPromised } from './promisedDisk.ts';
 import { PromisedFile } from './promisedFile.ts';
-import { STORE_ID_BYTES } from './promisedSlot.ts';
 
 /** Beside the folder, not in it: whatever happens to the folder as a whole is noticed. */
 export function promisedFile(location: string): string {

@@ -1,16 +1,30 @@
 import { describe, expect, it } from 'vitest';
 import { ChunkedLogStore } from './chunkedLogStore.ts';
 import { LostWritesError, type PromisedArea } from './contract.ts';
-import { chunkKey, stateKey } from './keys.ts';
-import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
+import { chunkKey, snapshotKey, stateKey } from './keys.ts';
+import { MEMORY_AREA, MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { PromisedDisk, throwIfPromised } from './promisedDisk.ts';
-import { COPIED_BYTES_MAX, COPIED_RECORDS_MAX, decodeSlot } from './promisedSlot.ts';
 import { encodeRecord } from './record.ts';
-import { batch, command, commands, flipped, hard, Listener, Machine, recordFields, written } from './testing.ts';
+import {
+  batch,
+  command,
+  commands,
+  entriesIn,
+  flipped,
+  hard,
+  Listener,
+  Machine,
+  recordFields,
+  snapshotAt,
+  written,
+} from './testing.ts';
 
 const OPTIONS = { cacheEntries: 1000 };
+const { halfBytes, blockBytes } = MEMORY_AREA;
+/** Of values, and of what names them. */
+const COPIED_BYTES_MAX = halfBytes / 4;
 
-describe('what a slot copies', () => {
+describe('what an entry copies', () => {
   /** A new disk whose writes are of records without entries; each is carried out at once. */
   function disk() {
     const memory = new MemoryDisk('by-step');
@@ -25,62 +39,86 @@ describe('what a slot copies', () => {
       memory,
       area,
       promised,
-      /** Returns what was said of it. */
-      write: (sync: boolean, bytes = 0) => {
+      /** Returns what was said of it, and its bytes. */
+      write: (sync: boolean, bytes = 0, deleted: readonly string[] = []) => {
         sequence++;
         const { value } = encodeRecord(recordFields(sequence, 0, 0), [], 0);
         const padded = new Uint8Array(Math.max(bytes, value.length));
         padded.set(value);
         let said: Error | null | undefined;
-        const operations = [{ key: stateKey(sequence), value: padded }];
-        promised.write(operations, sync, (error) => {
+        const deletions = deleted.map((key) => ({ key, value: null }));
+        promised.write([...deletions, { key: stateKey(sequence), value: padded }], sync, (error) => {
           said = error;
         });
         run();
         return { said, bytes: padded.length };
       },
-      /** How many records the slot of the last write holds. */
+      /** Of the entry of the last write. */
       copied: () => {
-        const slots = area.content!.map((slot) => decodeSlot(slot));
-        return slots.find((slot) => slot?.sequence === sequence)?.records.length;
+        const entry = entriesIn(area.content!).findLast((each) => each.sequence === sequence);
+        return entry?.operations.map(({ key, value }) => (value === null ? `no ${key}` : key));
       },
     };
   }
 
-  it('is every write since the synced one before it, whatever was written before that', () => {
+  it('is every write since the synced one before it, whatever was written before that, with its deletions', () => {
     const { write, copied } = disk();
-    for (let i = 0; i < 3; i++) {
+    for (let i = 1; i <= 3; i++) {
       write(true);
-      expect(copied()).toBe(1);
+      expect(copied()).toEqual([stateKey(i)]);
     }
+    write(false, 0, ['a', 'b']);
     write(false);
-    write(false);
-    write(true);
-    expect(copied()).toBe(3);
-  });
-
-  it('is nothing of more records than its header has room for', () => {
-    for (const count of [COPIED_RECORDS_MAX, COPIED_RECORDS_MAX + 1]) {
-      const { write, copied } = disk();
-      write(true);
-      for (let i = 1; i < count; i++) write(false);
-      write(true);
-      expect(copied()).toBe(count === COPIED_RECORDS_MAX ? count : 0);
-      write(true);
-      expect(copied()).toBe(1);
-    }
+    write(true, 0, ['c']);
+    expect(copied()).toEqual(['no a', 'no b', stateKey(4), stateKey(5), 'no c', stateKey(6)]);
   });
 
   it('is nothing of more bytes than it has room for, by themselves or together, and of later ones again', () => {
     for (const tooMany of [0, 1]) {
-      const { write, area } = disk();
+      const { write, copied } = disk();
       write(true);
       const first = write(false).bytes;
       write(true, COPIED_BYTES_MAX - first + tooMany);
-      const lengths = () => area.content!.map((slot) => slot.length);
-      expect(Math.max(...lengths()) > COPIED_BYTES_MAX).toBe(tooMany === 0);
-      for (let i = 0; i < 4; i++) write(true, COPIED_BYTES_MAX / 2);
-      expect(Math.min(...lengths())).toBeGreaterThan(COPIED_BYTES_MAX / 2);
+      expect(copied()).toHaveLength(tooMany === 0 ? 2 : 0);
+      for (let i = 0; i < 40; i++) {
+        write(true, COPIED_BYTES_MAX / 2);
+        expect(copied()).toHaveLength(1);
+      }
+    }
+  });
+
+  it('is nothing of more keys than its header has room for, and nothing of a snapshot', () => {
+    const { write, copied } = disk();
+    const keys = (count: number) => Array.from({ length: count }, (_, i) => chunkKey(i, i));
+    write(true, 0, keys(8));
+    expect(copied()).toHaveLength(9);
+    write(true, 0, keys(9));
+    expect(copied()).toEqual([]);
+    write(true);
+    expect(copied()).toHaveLength(1);
+    const machine = written(3);
+    machine.store.storeSnapshot(snapshotAt(2, 1), 10);
+    machine.run();
+    expect(machine.disk.keys('s')).toEqual([snapshotKey(2, 7)]);
+    const found = entriesIn(machine.area.content!).find(({ sequence }) => sequence === 7)!;
+    expect(found.operations).toEqual([]);
+  });
+
+  it('stands in blocks of its own', () => {
+    const { write, area } = disk();
+    for (let i = 0; i < 60; i++) {
+      const before = area.content;
+      write(true, i * 7);
+      const after = area.content!;
+      if (before === undefined) continue;
+      const starts = [...after.keys()].filter((at) => at % blockBytes === 0);
+      const changed = starts.filter(
+        (at) => Buffer.compare(before.subarray(at, at + blockBytes), after.subarray(at, at + blockBytes)) !== 0,
+      );
+      const { bytes } = entriesIn(after).at(-1)!;
+      // What was zero may still be.
+      expect(changed.length).toBeGreaterThan(0);
+      expect(changed.at(-1)! - changed[0]!).toBeLessThan(bytes);
     }
   });
 });
@@ -99,12 +137,12 @@ describe('a write', () => {
     expect(() => disk.bind({ boots: 1, life: 'l', previous: '' }, () => {})).toThrow('was not compared');
   });
 
-  it('failed where either the disk or the slot did, and a large one where the disk did', () => {
-    for (const failing of ['disk', 'slot', 'large'] as const) {
+  it('failed where the journal did, and a large one where the disk did', () => {
+    for (const failing of ['journal', 'large'] as const) {
       const machine = written(3);
       const failure = new Error('full');
-      if (failing === 'slot') {
-        machine.area.write = (_slot, _pieces, done) => done(failure);
+      if (failing === 'journal') {
+        machine.area.write = (_at, _pieces, done) => done(failure);
       } else machine.disk.failure = failure;
       const data = failing === 'large' ? 'x'.repeat(COPIED_BYTES_MAX) : '';
       machine.store.persist(batch(100, { entries: [command(4, 1, data)] }));
@@ -113,7 +151,51 @@ describe('a write', () => {
     }
   });
 
-  it('is not synced where it need not be, also not for what follows it', () => {
+  it('failed where the disk did not get what was promised before it, which is in the journal', () => {
+    for (const mustSync of [true, false]) {
+      const machine = written(3);
+      machine.disk.failure = new Error('full');
+      machine.store.persist(batch(100, { entries: commands(4, 4, 1) }));
+      machine.run();
+      expect(machine.listener.marks).toContain(100);
+      // It has room again, and lacks a write.
+      machine.disk.failure = undefined;
+      machine.store.persist(batch(101, { hardState: hard(2), mustSync }));
+      machine.run();
+      expect(machine.listener.failures).toEqual([new Error('full')]);
+      expect(new Machine(machine.disk.crash().content, machine.area.crash().content).store.lastIndex).toBe(4);
+    }
+  });
+
+  it('waits for the disk where it has to be made durable there before the journal can go on, and fails where that failed', () => {
+    for (const failure of [undefined, new Error('full')]) {
+      const machine = written(3);
+      let mark = 100;
+      const write = () => {
+        const { lastIndex } = machine.store;
+        machine.store.persist(batch(++mark, { entries: commands(lastIndex + 1, lastIndex + 1, 1) }));
+      };
+      const isDone = () => machine.listener.marks.includes(mark);
+      machine.disk.failure = failure;
+      for (let isGoingOn = true; isGoingOn; ) {
+        write();
+        machine.area.step();
+        isGoingOn = isDone();
+      }
+      // Two halves, but for what was in the first before.
+      expect(mark - 100).toBeGreaterThan(halfBytes / blockBytes);
+      expect(mark - 100).toBeLessThanOrEqual((2 * halfBytes) / blockBytes + 1);
+      expect(machine.area.step()).toBe(false);
+      machine.run();
+      expect(isDone()).toBe(failure === undefined);
+      expect(machine.listener.failures).toEqual(failure === undefined ? [] : [failure]);
+      const { lastIndex } = machine.store;
+      const found = new Machine(machine.disk.crash().content, machine.area.crash().content).store.lastIndex;
+      expect(found).toBe(failure === undefined ? lastIndex : lastIndex - 1);
+    }
+  });
+
+  it('is not synced on the disk, where it shows with its entry, or at once where it need not be synced', () => {
     const machine = written(1);
     const synced: boolean[] = [];
     const { write } = machine.disk;
@@ -125,10 +207,11 @@ describe('a write', () => {
       machine.store.persist(batch(100 + synced.length, { hardState: hard(2 + synced.length), mustSync }));
       machine.run();
     }
-    expect(synced).toEqual([true, false, true]);
+    expect(synced).toEqual([false, false, false]);
+    expect(machine.listener.marks.slice(-3)).toEqual([100, 101, 102]);
   });
 
-  it('is synced on the disk also where a slot holds no copy of it', () => {
+  it('is synced on the disk where an entry holds no copy of it', () => {
     const machine = written(3);
     machine.store.persist(batch(100, { entries: [command(4, 1, 'x'.repeat(COPIED_BYTES_MAX))] }));
     machine.run();
@@ -136,22 +219,21 @@ describe('a write', () => {
     expect(new Machine(machine.disk.crash().content, machine.area.crash().content).store.lastIndex).toBe(4);
   });
 
-  it('that is the first of a store is the second thing that its disk does: the first names its slots', () => {
+  it('that is the first of a store comes after its area is made, and the disk names that', () => {
     const machine = new Machine();
     machine.store.persist(batch(1, { entries: commands(1, 1, 1) }));
-    let steps = 0;
-    for (; !machine.listener.marks.includes(1); steps++) {
-      machine.area.step();
-      machine.disk.step();
-      expect(steps).toBeLessThan(10);
+    const steps: string[] = [];
+    while (!machine.listener.marks.includes(1)) {
+      if (machine.area.step()) steps.push('area');
+      else if (machine.disk.step()) steps.push('disk');
     }
-    expect([steps, machine.disk.pendingWrites]).toEqual([2, 0]);
+    expect(steps).toEqual(['area', 'disk', 'area']);
   });
 
-  it('that deletes what a slot gave back is seen, once that was settled and no sooner', () => {
+  it('that deletes what the journal gave back is seen, once that was settled and no sooner', () => {
     const before = written(3);
     before.store.persist(batch(100, { entries: commands(4, 4, 1) }));
-    while (before.area.step()) {}
+    before.area.step();
     const memory = new MemoryDisk('by-step', before.disk.content);
     const area = new MemoryPromisedArea('by-step', before.area.content);
     const { disk } = store(memory, area);
@@ -168,26 +250,31 @@ describe('a write', () => {
     expect([told, disk.get(key)]).toEqual([['full', 'done'], undefined]);
   });
 
-  it('is closed with its slots first: with the disk goes the lock that keeps other processes away', async () => {
+  it('is closed with its journal first: with the disk goes the lock that keeps other processes away', async () => {
     const closed: string[] = [];
     const [memory, area] = [new MemoryDisk(), new MemoryPromisedArea()];
     memory.close = async () => void closed.push('disk');
-    area.close = async () => void closed.push('slots');
+    area.close = async () => void closed.push('journal');
     await store(memory, area).disk.close();
-    expect(closed).toEqual(['slots', 'disk']);
+    expect(closed).toEqual(['journal', 'disk']);
   });
 });
 
-describe('data that are damaged where no slot has a copy that they lack', () => {
+describe('data that are damaged where no entry has a copy that they lack', () => {
   it('are damaged, and did not lose their end', () => {
     const machine = new Machine();
-    for (let index = 1; index <= 4; index++) {
+    // More than the journal goes back.
+    for (let index = 1; index <= 40; index++) {
       machine.store.persist(batch(index, { entries: commands(index, index, 1) }));
       machine.run();
     }
-    const { content, slots } = machine.copy();
+    void machine.store.close();
+    machine.run();
+    const again = new Machine(machine.disk.content, machine.area.content);
+    again.run();
+    const { content, promised } = again.copy();
     content.set(chunkKey(1, 1), flipped(content.get(chunkKey(1, 1))!, 20));
-    expect(() => new Machine(content, slots)).toThrow(expect.objectContaining({ name: 'CorruptLogError' }));
+    expect(() => new Machine(content, promised)).toThrow(expect.objectContaining({ name: 'CorruptLogError' }));
   });
 });
 
@@ -198,9 +285,8 @@ describe('a disk that is not there', () => {
     const machine = new Machine();
     machine.store.persist(batch(1, { entries: commands(1, 1, 1) }));
     machine.area.step();
-    // The slots are made, and the crash comes before anything else.
-    const named = decodeSlot(machine.area.content![0])!;
-    expect(named.sequence).toBe(0);
+    // The area is made, and the crash comes before anything else.
+    expect(entriesIn(machine.area.content!).map(({ sequence }) => sequence)).toEqual([0]);
     check(new MemoryPromisedArea('by-step', machine.area.content));
     check(new MemoryPromisedArea('by-step'));
     machine.run();

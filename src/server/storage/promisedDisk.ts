@@ -5,97 +5,96 @@ import {
   type DiskOperation,
   LostWritesError,
   type PromisedArea,
-  type PromisedSlots,
   UnknownPromiseError,
 } from './contract.ts';
+import { Journal, type JournalSeal } from './journal.ts';
+import { decodeStoreId, encodeBinding, encodeStoreId, headerBytesOf } from './journalEntry.ts';
+import { readJournal } from './journalReading.ts';
 import { CHUNK_PREFIX, PROMISED_KEY, SNAPSHOT_PREFIX, STATE_PREFIX, sequenceOf } from './keys.ts';
-import {
-  COPIED_BYTES_MAX,
-  COPIED_RECORDS_MAX,
-  decodeSlot,
-  decodeStoreId,
-  encodeBinding,
-  encodeSlotHeader,
-  encodeStoreId,
-  type PromisedSlot,
-} from './promisedSlot.ts';
+import { LaggingDisk } from './laggingDisk.ts';
 import { storedChecksum } from './record.ts';
 import type { OpenReport, WriteName } from './recovery.ts';
 
 /**
- * A disk that remembers outside itself what was promised of it, so that a lost tail is told from a crash.
+ * A disk that remembers outside itself what was promised of it: a journal (journal.ts, in a PromisedArea) beside a database.
  *
  * The disk under it (LevelDB) drops what it cannot read at the end of its own log, and an older copy of its files looks like
- * any other store. So each synced write N also goes to one of the two slots of a PromisedArea, in turn: its number, its
- * checksum, and copies of the write records since the synced write before it (unsynced ones come first, and are small). Both
- * go on in parallel, and `done` is called when both are durable. A write that puts a snapshot, or more than
- * COPIED_BYTES_MAX, is on the disk before its slot is begun, and the slot holds no copy.
+ * any other store. So each synced write N is an entry of the journal: its number, its checksum, and all operations since the synced write before it
+ * (unsynced ones come first, and are small). It is done when the entry is durable: that is the one thing that is waited for. The disk gets
+ * it after that, unsynced, with others if more come (laggingDisk.ts); it is made durable there once a half of the journal is full. A write that
+ * puts a snapshot, or more than an entry has room for, is durable on the disk, with everything before it, before its entry is begun,
+ * which holds no copy. An unsynced write is done when the disk shows it.
  *
- * At opening, copies that the disk lacks are laid over it, and recovery.ts finds out what the whole holds. Let N be the
- * greatest write with an intact slot, L the last one accepted and D what some intact record says was durable.
- * - No intact slot, or no area although the disk names one: what was promised is unknown. UnknownPromiseError.
+ * At opening, the operations of all entries that the disk may not hold yet are laid over it, in order, and recovery.ts finds out what the whole holds.
+ * Let N be the write of the greatest intact entry, L the last one accepted and D what some intact record says was durable.
+ * - No intact entry, or no area although the disk names one: what was promised is unknown. UnknownPromiseError.
  * - N is not among the accepted writes: something up to N that was promised is lost, or this is another history.
  *   LostWritesError.
- * - D > N: write D was reported durable, so its slot was. The area is damaged, or older than the disk. UnknownPromiseError.
+ * - D > N: write D was reported durable, so its entry was. The area is damaged, or older than the disk. UnknownPromiseError.
  * - Otherwise everything that was promised is there.
  *
- * What was found may be more than what was promised: write N itself, or L > N. Unsynced writes outlived a crash; a write had
- * reached the disk when its slot had not; a write came back from a slot; and after the end of a process, some of it may be no further than
- * the operating system's memory. Whoever goes on from such a store answers for all of it: votes by it, leads with it, says that it has it.
- * So `settle` promises it first, and until then nobody may be told of it: everything is made durable on the disk, by one synced
- * write of what was laid over it, and then the slot that is not N's names L (where L = N too: N's slot itself may be in
- * memory only). A later loss of it is found like any other. Where nothing was found there is nothing to settle: the
- * area is made with the first write.
+ * What was found may be more than what was promised, and more than is durable on the disk: unsynced writes outlived a crash, entry N was written and not
+ * reported, and after the end of a process, some of it may be no further than the operating system's memory. Whoever goes on from
+ * such a store answers for all of it: votes by it, leads with it, says that it has it. So `settle` promises it first, and until
+ * then nobody may be told of it: everything is made durable on the disk, by one synced write of what was laid over it, and then an
+ * entry in the other half names L (where L = N too: N's entry may be in memory only). A later loss of it is found like any
+ * other. Where nothing was found there is nothing to settle: the area is made with the first write.
  *
- * Why that finds every loss, and never takes a crash for one. Only one write is in flight, and N was begun only after the
- * synced write P before it was reported, with disk and slot durable. Let S be the last write that was reported durable.
- * - Slot S is intact until S+1 is under way, which writes the other slot. So the greatest intact slot is S, or a write begun
- *   after it; and whatever the disk lost up to S, record S or the chain to it is missing, and S is not accepted.
- * - A crash during write N with its copies: the disk holds all up to P, whatever came after P may be missing. If slot N is
- *   intact, it supplies everything after P: N is accepted. If it is not, P's slot is the greatest, P is on the disk, and
- *   no record says more than D = P, because none was begun after N.
- * - A crash during a write without copies: its slot was begun when the disk had it.
- * - A redone record is what recovery.ts knows as a crash that left the record and undid what stood beside it.
- * - A crash while it settles: nobody was told of anything beyond what was promised before. N's slot is untouched, and the other one, whose
- *   records a crash may still need, is written when they are on the disk. If it is torn, L > N is found again; if not, L is on the
- *   disk. No record says that D > N before.
- * - Data without an area (of an earlier version) are made durable before the area is made that names L, and only then name it.
- * - Copies of writes that were dead already when their keys were deleted may be laid over the disk again. They are dead by
- *   recovery.ts's rule, and are deleted again.
+ * Why that finds every loss, and never takes a crash for one. Only one write is in flight. Let S be the last write that was reported durable, and c
+ * what the greatest intact entry says is covered: everything up to entry c was durable on the disk before it was begun.
+ * - A half is written over only when all that it holds is covered, and an entry has blocks of its own. So a crash damages the
+ *   entry that was being written, and otherwise what the disk holds durably; and the greatest intact entry is that of S, or one begun after it.
+ * - Entries beyond c are in the half that is being written to, or in the other one, which is not written over yet: all of them are there.
+ *   What the disk durably holds, and they laid over it, are therefore all writes up to N, each of them whole: what recovery.ts relies on. It
+ *   does not matter what else of them, or of unsynced writes, the disk holds.
+ * - If S's entry is damaged later, or both it and what the disk got of it, while all before is whole, then N is the write before. A record that was
+ *   written after S says D = S: UnknownPromiseError. Where there is none, but the disk holds S, then L = S. Otherwise, that is what a crash leaves.
+ * - What the disk lost of what it was to hold durably, up to c: the records up to S do not lead up to S any more, and S is not accepted.
+ * - No record says that D > N after a crash: records get to the disk when their entry is durable, and say less than that.
+ * - A redone operation leaves what it left before: no key is put twice with two values. Where the disk is further than N, by unsynced writes, it may
+ *   put back what they deleted: that was dead by recovery.ts's rule, still is, and is deleted again.
+ * - A crash while it settles: nobody was told of anything beyond what was promised before. N's half is untouched, and the other one is
+ *   written over when the disk holds everything durably. If that entry is torn, L > N is found again; if not, L is on the disk.
+ * - Data without an area (of an earlier version) are made durable before the area is made that names L, and only then name it. An area of an
+ *   earlier version, with slots in place of a journal, or one that was cut short, is made anew when the disk holds everything durably.
  *
- * Disk and area put back together, as they once were, are a consistent past. So every slot also says which start wrote it, its
+ * Disk and area put back together, as they once were, are a consistent past. So every entry also says which start wrote it, its
  * binding (binding.ts), and the server's identity says which start was its last (identity/binding.ts compares them). A start
- * settles by the binding that was found: it may yet be refused. Then it binds: N's slot, which nothing depends on any more, is
- * written over by one that is the settled one but for its binding. Two slots of one write are told apart by how often
- * the area was bound by then. A crash while it binds leaves the settled slot; one after it, and before the identity names this start,
+ * settles by the binding that was found: it may yet be refused. Then it binds, by one more entry that is the settled one but for its binding.
+ * A crash while it binds leaves the settled one; one after it, and before the identity names this start,
  * leaves the identity of the start that the binding names as the one before.
  *
  * What is left: where the identity is put back with the two, or stands for a start in which the copy was made. And where the
- * last write's slot and the last write are damaged both, while everything before them is whole, that is what a crash leaves.
+ * last entry is damaged before the disk got it: nothing tells that from a crash.
  */
 export class PromisedDisk implements Disk {
-  private readonly disk: Disk;
+  private readonly disk: LaggingDisk;
+  private readonly below: Disk;
   private readonly area: PromisedArea;
   private readonly storeId: Uint8Array;
-  private readonly overlay = new Map<string, Uint8Array>();
+  private readonly overlay = new Map<string, Uint8Array | null>();
   /** The keys of the records that the disk had lost and the area had kept; for the log. */
   readonly restored: readonly string[];
-  /** The greatest intact slot, and where it is. */
-  private readonly promised: PromisedSlot | undefined;
-  private slot: number;
-  /** What every slot is written with: what was found, until this start is named. */
+  /** What the greatest intact entry names. */
+  private readonly promised: WriteName | undefined;
+  private readonly journal: Journal;
+  /** The area cannot be gone on with as it is. */
+  private readonly isMadeAnew: boolean;
+  /** What every entry is written with: what was found, until this start is named. */
   private binding: Binding | undefined;
-  private encodedBinding: Uint8Array | undefined;
+  private seal: JournalSeal;
   private state: 'opening' | 'confirmed' | 'settling' | 'settled' = 'opening';
   /** Who waits for what is under way while it is settled, or bound. */
   private waiting: Done[] = [];
   /** The last write that was accepted, or synced since. */
   private last: WriteName = NO_WRITE;
-  /** Records written since the last synced write. */
-  private unsynced: Uint8Array[] = [];
-  private unsyncedBytes = 0;
-  /** Since then there was something that a slot cannot hold. */
+  /** What the next entry is to copy: operations since the last synced write. */
+  private copied: DiskOperation[] = [];
+  private valueBytes = 0;
+  private headerBytes = 0;
+  /** Since then there was something that an entry cannot hold. */
   private isBeyondCopy = false;
+  private isWriting = false;
 
   /**
    * `newStoreId` is asked where the disk has no promised area yet: it is new, or of an earlier version of the program.
@@ -106,35 +105,31 @@ export class PromisedDisk implements Disk {
   }
 
   private constructor(disk: Disk, area: PromisedArea, newStoreId: () => Uint8Array) {
-    this.disk = disk;
+    this.below = disk;
+    this.disk = new LaggingDisk(disk);
     this.area = area;
     const named = disk.get(PROMISED_KEY);
     const namedId = named === undefined ? undefined : decodeStoreId(named);
-    if (area.found === undefined) {
-      if (named !== undefined) {
-        throw new UnknownPromiseError(`${area.name} is missing: what these data must hold cannot be told without it`);
-      }
-      this.restored = [];
-      this.promised = undefined;
-      this.slot = 1;
-      this.storeId = newStoreId();
-      return;
+    const { found } = area;
+    if (found === undefined && named !== undefined) {
+      throw new UnknownPromiseError(`${area.name} is missing: what these data must hold cannot be told without it`);
     }
-    const { promised, slot, other } = readSlots(area.name, area.found);
-    this.slot = slot;
-    this.promised = promised;
-    this.storeId = promised.storeId;
-    this.nameBinding(promised.binding);
-    for (const id of [namedId, other?.storeId]) {
-      if (id === undefined || Buffer.compare(id, promised.storeId) === 0) continue;
-      throw new UnknownPromiseError(
-        `${area.name} is of store ${hex(promised.storeId)}, these data are of store ${hex(id)}: they do not belong together`,
-      );
-    }
-    for (const { key, value } of [...promised.records, ...(other?.records ?? [])]) {
-      if (!isEqual(disk.get(key), value)) this.overlay.set(key, value);
-    }
-    this.restored = [...this.overlay.keys()];
+    const journal = found === undefined ? undefined : readJournal(area, found, namedId);
+    const last = journal?.last;
+    this.promised = last === undefined ? undefined : { sequence: last.sequence, checksum: last.checksum };
+    this.storeId = last?.storeId ?? newStoreId();
+    this.binding = last?.binding;
+    this.seal = this.sealOf(this.binding);
+    this.isMadeAnew = found?.length !== 2 * area.halfBytes;
+    for (const { key, value } of journal?.operations ?? []) this.overlay.set(key, value);
+    for (const [key, value] of this.overlay) if (isEqual(disk.get(key), value)) this.overlay.delete(key);
+    this.restored = [...this.overlay].flatMap(([key, value]) => (value === null ? [] : [key]));
+    const end = { number: last?.number ?? 0, half: journal?.half ?? 1 };
+    this.journal = new Journal(area, end, (done) => this.disk.write([], true, done));
+  }
+
+  private sealOf(binding: Binding | undefined): JournalSeal {
+    return { storeId: this.storeId, binding: encodeBinding(binding) };
   }
 
   /** Whether these data had no promised area yet; for the log. */
@@ -193,14 +188,19 @@ export class PromisedDisk implements Disk {
   }
 
   get(key: string): Uint8Array | undefined {
-    return this.overlay.get(key) ?? this.disk.get(key);
+    const overlaid = this.overlay.get(key);
+    return overlaid === undefined ? this.disk.get(key) : (overlaid ?? undefined);
   }
 
   keys(prefix: string): readonly string[] {
-    const found = this.disk.keys(prefix);
+    const found = this.below.keys(prefix);
     if (this.overlay.size === 0) return found;
-    const overlaid = [...this.overlay.keys()].filter((key) => key.startsWith(prefix));
-    return [...new Set([...found, ...overlaid])].sort();
+    const all = new Set(found);
+    for (const [key, value] of this.overlay) {
+      if (value === null) all.delete(key);
+      else if (key.startsWith(prefix)) all.add(key);
+    }
+    return [...all].sort();
   }
 
   /** Promises everything that was found: see above. */
@@ -218,19 +218,15 @@ export class PromisedDisk implements Disk {
       this.onceSettled((error) => (error === null ? this.bind(start, done) : done(error)));
       return;
     }
-    this.nameBinding({ ...start, count: (this.binding?.count ?? 0) + 1 });
+    this.binding = { ...start, count: (this.binding?.count ?? 0) + 1 };
+    this.seal = this.sealOf(this.binding);
     this.waiting.push(done);
-    this.carryOut([(next) => this.mark(this.last, [], next)], 'settled');
-  }
-
-  private nameBinding(binding: Binding | undefined): void {
-    this.binding = binding;
-    this.encodedBinding = binding === undefined ? undefined : encodeBinding(binding);
+    this.carryOut([(next) => this.journal.append(this.last, this.seal, [], next)], 'settled');
   }
 
   /** One at a time, as the log store does. */
   write(operations: readonly DiskOperation[], sync: boolean, done: Done): void {
-    if (this.state === 'settled') this.writeBoth(operations, sync, done);
+    if (this.state === 'settled') this.writeSettled(operations, sync, done);
     else this.onceSettled((error) => (error === null ? this.write(operations, sync, done) : done(error)));
   }
 
@@ -255,19 +251,16 @@ export class PromisedDisk implements Disk {
 
   /** Each is durable before the next. */
   private stepsToSettle(): ((next: Done) => void)[] {
-    const steps: ((next: Done) => void)[] = [];
     const name = { key: PROMISED_KEY, value: encodeStoreId(this.storeId) };
+    const operations = [...this.overlay].map(([key, value]) => ({ key, value }));
+    const make = (next: Done) => this.journal.create(this.last, this.seal, next);
+    // The disk names its area only when there is one.
     if (this.promised === undefined) {
-      // A deletion of nothing, for the sake of what is synced with it.
-      const nothing = [{ key: PROMISED_KEY, value: null }];
-      if (this.last.sequence > 0) steps.push((next) => this.disk.write(nothing, true, next));
-      const header = this.header(this.last, []);
-      steps.push((next) => this.area.create([header, header], next));
+      const steps = [make, (next: Done) => this.below.write([name], true, next)];
+      return this.last.sequence > 0 ? [(next) => this.below.write([], true, next), ...steps] : steps;
     }
-    const operations: DiskOperation[] = [...this.overlay].map(([key, value]) => ({ key, value }));
-    steps.push((next) => this.disk.write([...operations, name], true, next));
-    if (this.promised !== undefined) steps.push((next) => this.mark(this.last, [], next));
-    return steps;
+    const promise = (next: Done) => this.journal.append(this.last, this.seal, [], next);
+    return [(next) => this.below.write([...operations, name], true, next), this.isMadeAnew ? make : promise];
   }
 
   private finishSettling(error: Error | null, failed: 'confirmed' | 'settled'): void {
@@ -278,72 +271,74 @@ export class PromisedDisk implements Disk {
     for (const done of waiting) done(error);
   }
 
-  private writeBoth(operations: readonly DiskOperation[], sync: boolean, done: Done): void {
-    const record = this.take(operations);
+  private writeSettled(operations: readonly DiskOperation[], sync: boolean, done: Done): void {
+    this.isWriting = true;
+    const written = this.take(operations);
     if (!sync) {
-      this.disk.write(operations, false, done);
+      this.disk.write(operations, false, (error) => this.finish(error, done));
       return;
     }
-    const written = { sequence: sequenceOf(record.key), checksum: storedChecksum(record.value) };
     this.last = written;
-    const records = this.unsynced;
-    const isCopied = !this.isBeyondCopy;
-    this.unsynced = [];
-    this.unsyncedBytes = 0;
+    const { copied, isBeyondCopy } = this;
+    this.copied = [];
+    this.valueBytes = 0;
+    this.headerBytes = 0;
     this.isBeyondCopy = false;
-    if (!isCopied) {
-      this.disk.write(operations, true, (error) => {
-        if (error === null) this.mark(written, [], done);
-        else done(error);
+    if (isBeyondCopy) {
+      this.disk.write(operations, true, (failure) => {
+        if (failure !== null) {
+          this.finish(failure, done);
+          return;
+        }
+        this.journal.coverAll();
+        this.journal.append(written, this.seal, [], (error) => this.finish(error, done));
       });
+    } else {
+      this.journal.append(written, this.seal, copied, (error) => {
+        if (error === null) this.disk.put(operations);
+        this.finish(error, done);
+      });
+    }
+  }
+
+  /** Nothing is promised any more of a disk that failed, though what was is in the journal. */
+  private finish(error: Error | null, done: Done): void {
+    if (this.disk.isFarBehind) {
+      this.disk.whenAtRest(() => this.finish(error, done));
       return;
     }
-    let left = 2;
-    let failure: Error | null = null;
-    const half = (error: Error | null): void => {
-      failure ??= error;
-      if (--left === 0) done(failure);
-    };
-    this.disk.write(operations, true, half);
-    this.mark(written, records, half);
+    this.isWriting = false;
+    done(error ?? this.disk.failure);
+    // Where the next write has begun by now, the disk gets this one with that one.
+    if (!this.isWriting) this.disk.flush();
   }
 
-  /** The write's record, which is kept for the next slot. */
-  private take(operations: readonly DiskOperation[]): { readonly key: string; readonly value: Uint8Array } {
-    let record: { readonly key: string; readonly value: Uint8Array } | undefined;
-    for (const { key, value } of operations) {
+  /** The name of a write, which is kept for the next entry. */
+  private take(operations: readonly DiskOperation[]): WriteName {
+    let written: WriteName | undefined;
+    for (const operation of operations) {
+      const { key, value } = operation;
+      this.headerBytes += headerBytesOf(operation);
       if (value === null) continue;
-      if (key.startsWith(CHUNK_PREFIX) || key.startsWith(STATE_PREFIX)) record = { key, value };
-      else if (key.startsWith(SNAPSHOT_PREFIX)) this.isBeyondCopy = true;
+      this.valueBytes += value.length;
+      if (key.startsWith(CHUNK_PREFIX) || key.startsWith(STATE_PREFIX)) {
+        written = { sequence: sequenceOf(key), checksum: storedChecksum(value) };
+      } else if (key.startsWith(SNAPSHOT_PREFIX)) this.isBeyondCopy = true;
     }
-    if (record === undefined) throw new Error('a write without a record');
-    this.unsynced.push(record.value);
-    this.unsyncedBytes += record.value.length;
-    if (this.unsyncedBytes > COPIED_BYTES_MAX || this.unsynced.length > COPIED_RECORDS_MAX) {
-      this.isBeyondCopy = true;
-      this.unsynced = [];
-    }
-    return record;
-  }
-
-  /** What could not be written is no slot to rely on: the other one stays as it is. */
-  private mark(write: WriteName, records: readonly Uint8Array[], done: Done): void {
-    const slot = 1 - this.slot;
-    this.area.write(slot, [this.header(write, records), ...records], (error) => {
-      if (error === null) this.slot = slot;
-      done(error);
-    });
-  }
-
-  private header({ sequence, checksum }: WriteName, records: readonly Uint8Array[]): Uint8Array {
-    return encodeSlotHeader(this.storeId, this.encodedBinding, sequence, checksum, records);
+    if (written === undefined) throw new Error('a write without a record');
+    this.isBeyondCopy ||= !Journal.hasRoom(this.area, this.valueBytes, this.headerBytes);
+    if (this.isBeyondCopy) this.copied = [];
+    else for (const operation of operations) this.copied.push(operation);
+    return written;
   }
 
   async close(): Promise<void> {
     if (this.state === 'settling') await new Promise<void>((resolve) => this.waiting.push(() => resolve()));
+    this.disk.flush();
+    await new Promise<void>((resolve) => this.disk.whenAtRest(resolve));
     // With the disk goes the lock that keeps other processes away.
     await this.area.close();
-    await this.disk.close();
+    await this.below.close();
   }
 }
 
@@ -353,46 +348,21 @@ export type CheckBinding = (found: Binding | undefined) => void;
 
 const NO_WRITE: WriteName = { sequence: 0, checksum: 0 };
 
-interface ReadSlots {
-  readonly promised: PromisedSlot;
-  readonly slot: number;
-  readonly other: PromisedSlot | undefined;
-}
-
-/** The greatest intact slot and the other one, if that is intact. Throws UnknownPromiseError where none is. */
-function readSlots(name: string, [first, second]: PromisedSlots): ReadSlots {
-  const slots = [decodeSlot(first), decodeSlot(second)];
-  const slot = isLater(slots[1], slots[0]) ? 1 : 0;
-  const promised = slots[slot];
-  if (promised !== undefined) return { promised, slot, other: slots[1 - slot] };
-  throw new UnknownPromiseError(`${name} is damaged: what these data must hold cannot be told without it`);
-}
-
-/** Settling and binding write slots of a write that has one already. */
-function isLater(one: PromisedSlot | undefined, other: PromisedSlot | undefined): boolean {
-  if (one === undefined || other === undefined) return one !== undefined;
-  if (one.sequence !== other.sequence) return one.sequence > other.sequence;
-  return (one.binding?.count ?? 0) > (other.binding?.count ?? 0);
-}
-
 /**
  * For a disk that is not there at all, in `location`. Throws LostWritesError where it should be, UnknownPromiseError, and what
  * `checkBinding` throws.
  */
-export function throwIfPromised({ name, found }: PromisedArea, location: string, checkBinding: CheckBinding): void {
-  const promised = found === undefined ? undefined : readSlots(name, found).promised;
+export function throwIfPromised(area: PromisedArea, location: string, checkBinding: CheckBinding): void {
+  const promised = area.found === undefined ? undefined : readJournal(area, area.found, undefined).last;
   if (promised !== undefined && promised.sequence > 0) {
     throw new LostWritesError(
-      `write ${promised.sequence} was promised (${name} says so), and ${location} holds no database`,
+      `write ${promised.sequence} was promised (${area.name} says so), and ${location} holds no database`,
     );
   }
   checkBinding(promised?.binding);
 }
 
-function isEqual(a: Uint8Array | undefined, b: Uint8Array): boolean {
-  return a !== undefined && Buffer.compare(a, b) === 0;
-}
-
-function hex(id: Uint8Array): string {
-  return Buffer.from(id).toString('hex');
+function isEqual(found: Uint8Array | undefined, expected: Uint8Array | null): boolean {
+  if (found === undefined || expected === null) return found === undefined && expected === null;
+  return Buffer.compare(found, expected) === 0;
 }

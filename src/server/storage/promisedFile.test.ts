@@ -18,11 +18,11 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { durabilityCalls } from '../../files/testing/durabilityCalls.ts';
-import { LostWritesError, type PromisedSlots, StorageWriteError, UnknownPromiseError } from './contract.ts';
+import { LostWritesError, RefusedDataError, StorageWriteError, UnknownPromiseError } from './contract.ts';
+import { JOURNAL_BLOCK_BYTES, JOURNAL_HALF_BYTES } from './journalEntry.ts';
 import { StorageOpenError } from './levelDisk.ts';
 import { type DiskBoundary, openLevelLogStore, promisedFile } from './openLogStore.ts';
 import { PromisedFile } from './promisedFile.ts';
-import { PROMISED_SLOT_BYTES } from './promisedSlot.ts';
 import { batch, command, hard, Listener } from './testing.ts';
 
 describe('a store on LevelDB with its promise file', () => {
@@ -44,10 +44,10 @@ describe('a store on LevelDB with its promise file', () => {
   };
 
   /** Appends until the log has `count` entries, as it stands on disk while the store is still open. */
-  async function copyOfRunning(count: number, name: string): Promise<void> {
+  async function copyOfRunning(count: number, name: string, bytes = 500): Promise<void> {
     const { store, listener } = await open();
     for (let index = store.lastIndex + 1; index <= count; index++) {
-      store.persist(batch(index, { entries: [command(index, 1, 'x'.repeat(500))], hardState: hard(1) }));
+      store.persist(batch(index, { entries: [command(index, 1, 'x'.repeat(bytes))], hardState: hard(1) }));
       await listener.until(() => listener.marks.includes(index) || listener.failures.length > 0);
     }
     expect(listener.failures).toEqual([]);
@@ -81,7 +81,7 @@ describe('a store on LevelDB with its promise file', () => {
     await copyOfRunning(50, 'before');
     await useCopy('before');
     await copyOfRunning(51, 'whole');
-    // As a crash leaves it that kept the last write, and not its slot.
+    // As a crash leaves it that kept the last write, and not its entry.
     await useCopy('whole');
     await cp(promisedFile(join(folder, 'before')), promisedFile(location));
     const { store, report } = await open();
@@ -93,27 +93,43 @@ describe('a store on LevelDB with its promise file', () => {
     await expect(open()).rejects.toThrow(LostWritesError);
   });
 
-  it.each([
-    ['is deleted', (log: string) => rm(log)],
-    ['is cut', async (log: string) => truncate(log, (await stat(log)).size >> 1)],
+  const damages: [string, (log: string) => Promise<void>][] = [
+    ['is deleted', (log) => rm(log)],
+    ['is cut', async (log) => truncate(log, (await stat(log)).size >> 1)],
     [
       'has a flipped bit',
-      async (log: string) => {
+      async (log) => {
         const bytes = await readFile(log);
-        bytes[bytes.length - 9000]! ^= 1;
+        bytes[bytes.length >> 2]! ^= 1;
         await writeFile(log, bytes);
       },
     ],
-  ])("refuses to start where LevelDB's log %s", async (_, damage) => {
-    await copyOfRunning(50, 'killed');
+  ];
+  /** So large that the journal does not go back to the first of fifty, and LevelDB's log does. */
+  const LARGE_BYTES = 250_000;
+
+  it.each(damages)(
+    "has everything where LevelDB's log %s, and the journal goes back to before that",
+    async (_, damage) => {
+      await copyOfRunning(50, 'killed');
+      await damage(await logOf('killed'));
+      await useCopy('killed');
+      const { store, report, restored } = await open();
+      expect([report.lastIndex, restored.length > 0]).toEqual([50, true]);
+      await store.close();
+    },
+  );
+
+  it.each(damages)("refuses to start where LevelDB's log %s, and the journal does not", async (_, damage) => {
+    await copyOfRunning(50, 'killed', LARGE_BYTES);
     await damage(await logOf('killed'));
     await useCopy('killed');
-    await expect(open()).rejects.toThrow(LostWritesError);
+    await expect(open()).rejects.toThrow(RefusedDataError);
   });
 
   it('refuses an older copy of the folder, an emptied one and none', async () => {
     await copyOfRunning(20, 'old');
-    await copyOfRunning(40, 'new');
+    await copyOfRunning(70, 'new', LARGE_BYTES);
     await rm(location, { recursive: true });
     await expect(open()).rejects.toThrow(/write \d+ was promised .* and .*log holds no database/);
     await mkdir(location);
@@ -242,7 +258,7 @@ describe('a store on LevelDB with its promise file', () => {
   it('keeps the size of the promise file, and keeps others from reading it', async () => {
     await copyOfRunning(20, 'copy');
     const { size, mode } = await stat(promisedFile(location));
-    expect(size).toBe(2 * PROMISED_SLOT_BYTES);
+    expect(size).toBe(2 * JOURNAL_HALF_BYTES);
     expect(mode & 0o777).toBe(0o600);
   });
 
@@ -270,56 +286,68 @@ describe('a promise file', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  const slot = (byte: number, length: number) => new Uint8Array(length).fill(byte);
-  /** What each slot begins with, up to its first zero. */
-  const begins = (found: PromisedSlots | undefined) =>
-    found?.map((bytes) => [...bytes.subarray(0, bytes.indexOf(0))]) ?? 'none';
-  const created = (file: PromisedFile, slots: PromisedSlots) =>
-    new Promise<Error | null>((resolve) => file.create(slots, resolve));
+  const bytes = (byte: number, length: number) => new Uint8Array(length).fill(byte);
+  const created = (file: PromisedFile, ...pieces: Uint8Array[]) =>
+    new Promise<Error | null>((resolve) => file.create(pieces, resolve));
   const written = (file: PromisedFile, at: number, ...pieces: Uint8Array[]) =>
     new Promise<Error | null>((resolve) => file.write(at, pieces, resolve));
-  async function found(): Promise<PromisedSlots | undefined> {
+  async function found(): Promise<Uint8Array | undefined> {
     const file = await PromisedFile.open(path);
     await file.close();
     return file.found;
   }
+  /** What it holds from there on, up to the first zero. */
+  const holds = async (at: number) => {
+    const all = (await found())!;
+    return [...all.subarray(at, all.indexOf(0, at))];
+  };
 
-  it('is not there until it is made, and holds in each slot what was put there last', async () => {
+  it('is not there until it is made, and holds what was put there last', async () => {
     const file = await PromisedFile.open(path);
     expect([file.name, file.found]).toEqual([path, undefined]);
+    expect([file.halfBytes, file.blockBytes]).toEqual([JOURNAL_HALF_BYTES, JOURNAL_BLOCK_BYTES]);
     expect(await readdir(folder)).toEqual([]);
     // As a crash in the middle of making it may leave it.
     await writeFile(`${path}.new`, 'half');
-    expect(await created(file, [slot(1, 2), slot(2, 3)])).toBeNull();
+    expect(await created(file, bytes(1, 2), bytes(2, 3))).toBeNull();
     expect(await readdir(folder)).toEqual(['file']);
-    expect(begins(await found())).toEqual([
-      [1, 1],
-      [2, 2, 2],
-    ]);
-    expect(await written(file, 1, slot(3, 1), slot(4, 4))).toBeNull();
-    expect(begins(await found())).toEqual([
-      [1, 1],
-      [3, 4, 4, 4, 4],
-    ]);
-    expect(await written(file, 0, slot(5, 3))).toBeNull();
-    expect(begins(await found())).toEqual([
-      [5, 5, 5],
+    expect(await found()).toHaveLength(2 * JOURNAL_HALF_BYTES);
+    expect(await holds(0)).toEqual([1, 1, 2, 2, 2]);
+    expect(await written(file, JOURNAL_HALF_BYTES, bytes(3, 1), bytes(4, 4))).toBeNull();
+    expect(await written(file, 1, bytes(5, 1))).toBeNull();
+    expect([await holds(0), await holds(JOURNAL_HALF_BYTES)]).toEqual([
+      [1, 5, 2, 2, 2],
       [3, 4, 4, 4, 4],
     ]);
     await file.close();
     await file.close();
   });
 
+  it('is made anew in the place of another, and gives up what it found', async () => {
+    await writeFile(path, 'of an earlier version');
+    const file = await PromisedFile.open(path);
+    expect(Buffer.from(file.found!).toString()).toBe('of an earlier version');
+    expect(await created(file, bytes(1, 2))).toBeNull();
+    expect(file.found).toBeUndefined();
+    expect(await written(file, 2, bytes(7, 2))).toBeNull();
+    expect(await holds(0)).toEqual([1, 1, 7, 7]);
+    await file.close();
+    const again = await PromisedFile.open(path);
+    await written(again, 2, bytes(8, 2));
+    expect(again.found).toBeUndefined();
+    await again.close();
+  });
+
   it('is on the platter before it has its name, and says so when its name is; then each write before that is said', async () => {
     const file = await PromisedFile.open(path);
-    const made = await durabilityCalls(() => created(file, [slot(1, 2), slot(2, 3)]));
+    const made = await durabilityCalls(() => created(file, bytes(1, 2), bytes(2, 3)));
     const name = 'file.new durably';
     const before = ['remove file.new', `write ${name}`, `sync ${name}`, 'rename file.new file'];
     expect(made).toEqual([...before, `sync ${basename(folder)}`]);
     await file.close();
     const writes = await durabilityCalls(async () => {
       const again = await PromisedFile.open(path);
-      await written(again, 0, slot(3, 1));
+      await written(again, 0, bytes(3, 1));
       await again.close();
     });
     expect(writes).toEqual(['write file durably']);
@@ -333,36 +361,33 @@ describe('a promise file', () => {
       return open.includes(path);
     };
     const file = await PromisedFile.open(path);
-    await created(file, [slot(1, 1), slot(2, 1)]);
+    await created(file, bytes(1, 1));
     expect(await isOpen()).toBe(true);
     await file.close();
     expect(await isOpen()).toBe(false);
   });
 
-  it('that is cut has slots that are cut', async () => {
+  it('that is cut is found as it is, and of one that is longer, no more than it ever has', async () => {
     const file = await PromisedFile.open(path);
-    await created(file, [slot(1, PROMISED_SLOT_BYTES), slot(2, PROMISED_SLOT_BYTES)]);
+    await created(file, bytes(1, 2 * JOURNAL_HALF_BYTES));
     await file.close();
-    for (const length of [2 * PROMISED_SLOT_BYTES, PROMISED_SLOT_BYTES + 7, PROMISED_SLOT_BYTES, 9, 0]) {
+    for (const length of [2 * JOURNAL_HALF_BYTES + 1, 2 * JOURNAL_HALF_BYTES, JOURNAL_HALF_BYTES + 7, 9, 0]) {
       await truncate(path, length);
-      const [first, second] = (await found())!;
-      expect([first.length, second.length]).toEqual([
-        Math.min(length, PROMISED_SLOT_BYTES),
-        Math.max(0, length - PROMISED_SLOT_BYTES),
-      ]);
-      expect(first.every((byte) => byte === 1) && second.every((byte) => byte === 2)).toBe(true);
+      const all = (await found())!;
+      expect(all).toHaveLength(Math.min(length, 2 * JOURNAL_HALF_BYTES));
+      expect(all.every((byte) => byte === 1)).toBe(true);
     }
   });
 
   it('says that it could not be made or written', async () => {
     path = join(folder, 'nowhere', 'file');
     const file = await PromisedFile.open(path);
-    const failure = await created(file, [slot(1, 1), slot(2, 1)]);
+    const failure = await created(file, bytes(1, 1));
     expect(failure).toBeInstanceOf(StorageWriteError);
     expect(failure!.message).toMatch(/nowhere\/file: ENOENT/);
     path = join(folder, 'file');
     const other = await PromisedFile.open(path);
-    expect(await created(other, [slot(1, 1), slot(2, 1)])).toBeNull();
+    expect(await created(other, bytes(1, 1))).toBeNull();
     await other.close();
     const full = await PromisedFile.open('/dev/null').catch((error: unknown) => error);
     expect(full).toBeInstanceOf(UnknownPromiseError);
@@ -376,25 +401,25 @@ describe('a promise file', () => {
     const { write } = handles;
     handles.write = async () => ({ bytesWritten: 7 });
     try {
-      const failure = await created(file, [slot(1, 1), slot(2, 1)]);
-      expect(failure!.message).toBe(`${path}: wrote 7 of ${2 * PROMISED_SLOT_BYTES} bytes`);
+      const failure = await created(file, bytes(1, 1));
+      expect(failure!.message).toBe(`${path}: wrote 7 of ${2 * JOURNAL_HALF_BYTES} bytes`);
     } finally {
       handles.write = write;
     }
     expect(await readdir(folder)).toEqual(['file.new']);
     await file.close();
     const other = await PromisedFile.open(path);
-    expect(await created(other, [slot(1, 1), slot(2, 1)])).toBeNull();
+    expect(await created(other, bytes(1, 1))).toBeNull();
     await other.close();
     const readable = await open(path, 'r');
     Reflect.set(other, 'handle', readable);
-    expect((await written(other, 1, slot(3, 1)))!.message).toMatch(/file: EBADF/);
+    expect((await written(other, 1, bytes(3, 1)))!.message).toMatch(/file: EBADF/);
     await other.close();
   });
 
   it.skipIf(process.geteuid?.() !== 0)('of another user is not taken for ours', async () => {
     const file = await PromisedFile.open(path);
-    await created(file, [slot(1, 1), slot(2, 1)]);
+    await created(file, bytes(1, 1));
     await file.close();
     await chown(path, 1, 1);
     await expect(PromisedFile.open(path)).rejects.toThrow(/belongs to another user/);

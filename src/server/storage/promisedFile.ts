@@ -1,11 +1,11 @@
 import { constants, writev } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type PromisedArea, type PromisedSlots, StorageWriteError, UnknownPromiseError } from './contract.ts';
+import { type PromisedArea, StorageWriteError, UnknownPromiseError } from './contract.ts';
+import { JOURNAL_BLOCK_BYTES, JOURNAL_HALF_BYTES } from './journalEntry.ts';
 import { StorageOpenError } from './levelDisk.ts';
-import { PROMISED_SLOT_BYTES } from './promisedSlot.ts';
 
-const FILE_BYTES = 2 * PROMISED_SLOT_BYTES;
+const FILE_BYTES = 2 * JOURNAL_HALF_BYTES;
 const { O_RDWR, O_CREAT, O_EXCL, O_DSYNC, O_NOFOLLOW, O_NONBLOCK } = constants;
 /** With O_DSYNC a write is on the platter when it returns: one trip to a worker thread, not two. A pipe in the way blocks nobody. */
 const FLAGS = O_RDWR | O_DSYNC | O_NOFOLLOW | O_NONBLOCK;
@@ -26,12 +26,14 @@ class ForeignFileError extends Error {
 type Done = (error: Error | null) => void;
 
 /**
- * A PromisedArea in a file. It has its full size from the beginning, so that a write costs the file system no entry in its
+ * A PromisedArea in a file. It has its full size from the beginning, so that a write costs the file system no entry in its own
  * journal, and it appears under its name once it is whole.
  */
 export class PromisedFile implements PromisedArea {
   readonly name: string;
-  readonly found: PromisedSlots | undefined;
+  readonly halfBytes = JOURNAL_HALF_BYTES;
+  readonly blockBytes = JOURNAL_BLOCK_BYTES;
+  private foundBytes: Uint8Array | undefined;
   private handle: FileHandle | undefined;
 
   /** Opens the file where there is one; makes none. Throws StorageOpenError where it cannot be read, UnknownPromiseError where it is none of ours. */
@@ -39,7 +41,7 @@ export class PromisedFile implements PromisedArea {
     let handle: FileHandle | undefined;
     try {
       handle = await open(path, FLAGS);
-      return new PromisedFile(path, await readSlots(handle), handle);
+      return new PromisedFile(path, await readAll(handle), handle);
     } catch (error) {
       await handle?.close();
       const code = codeOf(error);
@@ -53,25 +55,35 @@ export class PromisedFile implements PromisedArea {
     }
   }
 
-  private constructor(path: string, found: PromisedSlots | undefined, handle: FileHandle | undefined) {
+  private constructor(path: string, found: Uint8Array | undefined, handle: FileHandle | undefined) {
     this.name = path;
-    this.found = found;
+    this.foundBytes = found;
     this.handle = handle;
   }
 
-  create(slots: PromisedSlots, done: Done): void {
-    this.make(slots).then(
+  get found(): Uint8Array | undefined {
+    return this.foundBytes;
+  }
+
+  create(pieces: readonly Uint8Array[], done: Done): void {
+    this.foundBytes = undefined;
+    this.make(pieces).then(
       () => done(null),
       (error: unknown) => done(this.failure(error)),
     );
   }
 
-  private async make(slots: PromisedSlots): Promise<void> {
+  private async make(pieces: readonly Uint8Array[]): Promise<void> {
     const bytes = new Uint8Array(FILE_BYTES);
-    slots.forEach((slot, i) => void bytes.set(slot, i * PROMISED_SLOT_BYTES));
+    let end = 0;
+    for (const piece of pieces) {
+      bytes.set(piece, end);
+      end += piece.length;
+    }
     const temporary = `${this.name}.new`;
     await rm(temporary, { force: true });
     const handle = await open(temporary, FLAGS | O_CREAT | O_EXCL, OWNER_ONLY);
+    await this.handle?.close();
     this.handle = handle;
     const { bytesWritten } = await handle.write(bytes, 0, FILE_BYTES, 0);
     if (bytesWritten < FILE_BYTES) throw new Error(`wrote ${bytesWritten} of ${FILE_BYTES} bytes`);
@@ -81,8 +93,9 @@ export class PromisedFile implements PromisedArea {
     await folder.sync().finally(() => folder.close());
   }
 
-  write(slot: number, pieces: readonly Uint8Array[], done: Done): void {
-    writev(this.handle!.fd, pieces, slot * PROMISED_SLOT_BYTES, (error, bytesWritten) => {
+  write(at: number, pieces: readonly Uint8Array[], done: Done): void {
+    this.foundBytes = undefined;
+    writev(this.handle!.fd, pieces, at, (error, bytesWritten) => {
       if (error !== null) {
         done(this.failure(error));
         return;
@@ -102,7 +115,7 @@ export class PromisedFile implements PromisedArea {
   }
 }
 
-async function readSlots(handle: FileHandle): Promise<PromisedSlots> {
+async function readAll(handle: FileHandle): Promise<Uint8Array> {
   const stats = await handle.stat();
   if (!stats.isFile()) throw new ForeignFileError('is a pipe or a device');
   // In a folder that others can write to, somebody else's file would decide what is ours.
@@ -111,9 +124,7 @@ async function readSlots(handle: FileHandle): Promise<PromisedSlots> {
   }
   const bytes = new Uint8Array(FILE_BYTES);
   const { bytesRead } = await handle.read(bytes, 0, FILE_BYTES, 0);
-  const end = (slot: number) =>
-    Math.min(Math.max(bytesRead, slot * PROMISED_SLOT_BYTES), (slot + 1) * PROMISED_SLOT_BYTES);
-  return [bytes.subarray(0, end(0)), bytes.subarray(PROMISED_SLOT_BYTES, end(1))];
+  return bytes.subarray(0, bytesRead);
 }
 
 function codeOf(error: unknown): unknown {

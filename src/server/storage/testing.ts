@@ -1,10 +1,13 @@
+import { ByteWriter } from '../../bytes/byteWriter.ts';
 import { type HardState, type PersistBatch, type Snapshot, simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
+import type { Binding } from './binding.ts';
 import type { ChunkedLogStore } from './chunkedLogStore.ts';
-import type { LogStore, LogStoreListener, PromisedSlots } from './contract.ts';
-import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
+import type { LogStore, LogStoreListener } from './contract.ts';
+import { decodeEntry, encodeBinding, type JournalEntry } from './journalEntry.ts';
+import { MEMORY_AREA, MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { openMemoryLogStore } from './openLogStore.ts';
-import type { RecordFields } from './record.ts';
+import { type RecordFields, seal } from './record.ts';
 
 /** Things that the tests of this folder share. */
 
@@ -114,7 +117,7 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
-/** A store with its slots on a disk in memory, whose writes are done when the test says so. */
+/** A store with its journal on a disk in memory, whose writes are done when the test says so. */
 export class Machine {
   disk: MemoryDisk;
   area: MemoryPromisedArea;
@@ -125,11 +128,11 @@ export class Machine {
 
   constructor(
     content?: ReadonlyMap<string, Uint8Array>,
-    slots?: PromisedSlots,
+    promised?: Uint8Array,
     disk = new MemoryDisk('by-step', content),
   ) {
     this.disk = disk;
-    this.area = new MemoryPromisedArea('by-step', slots);
+    this.area = new MemoryPromisedArea('by-step', promised);
     const settled = (error: Error | null) => this.settled.push(error);
     this.store = openMemoryLogStore(this.listener, { cacheEntries: 1000 }, this.disk, this.area, settled).store;
   }
@@ -138,8 +141,8 @@ export class Machine {
     while (this.disk.step() || this.area.step()) {}
   }
 
-  copy(): { content: Map<string, Uint8Array>; slots: PromisedSlots } {
-    return { content: new Map(this.disk.content), slots: this.area.content! };
+  copy(): { content: Map<string, Uint8Array>; promised: Uint8Array } {
+    return { content: new Map(this.disk.content), promised: this.area.content! };
   }
 }
 
@@ -160,4 +163,34 @@ export function flipped(bytes: Uint8Array, at: number): Uint8Array {
   const copy = Uint8Array.from(bytes);
   copy[at]! ^= 1;
   return copy;
+}
+
+/** A slot of a promised area as versions of the program wrote it that had no journal (journalEntry.ts). */
+export function encodeSlot(
+  storeId: Uint8Array,
+  binding: Binding | undefined,
+  sequence: number,
+  checksum: number,
+  records: readonly { readonly value: Uint8Array }[],
+): Uint8Array {
+  const fields = new ByteWriter();
+  for (const number of [sequence, checksum, records.length, ...records.map(({ value }) => value.length)]) {
+    fields.varint(number);
+  }
+  const start = Uint8Array.from([0, 0, 0, 0, 0, 0, ...text.encode('rkvp'), binding === undefined ? 1 : 2]);
+  const bound = binding === undefined ? new Uint8Array(0) : encodeBinding(binding);
+  const header = Buffer.concat([start, storeId, bound, fields.finish()]);
+  header.writeUInt16LE(header.length, 4);
+  seal(header);
+  return new Uint8Array(Buffer.concat([header, ...records.map(({ value }) => value)]));
+}
+
+/** Every entry of an area that can be read, by number. */
+export function entriesIn(area: Uint8Array, blockBytes: number = MEMORY_AREA.blockBytes): JournalEntry[] {
+  const entries: JournalEntry[] = [];
+  for (let at = 0; at < area.length; at += blockBytes) {
+    const entry = decodeEntry(area.subarray(at));
+    if (entry !== undefined) entries.push(entry);
+  }
+  return entries.sort((one, other) => one.number - other.number);
 }

@@ -1,14 +1,12 @@
 import type { HardState } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
 import { recordSize } from '../../consensus/entryCodec.ts';
-import { COPIED_BYTES_MAX } from './promisedSlot.ts';
 
 /**
- * While no more than UNHURRIED_PARTS of this wait, a write takes the batches that fit in here, one at least: the promise of so many
- * bytes is written beside them and not after them (promisedDisk.ts), and who waits for the first batch does not wait for the last. Where
- * more waits, writes cannot keep up, and fewer of them cost less.
+ * While no more than UNHURRIED_PARTS of this wait, a write takes the batches that fit in here, one at least: who waits for the first batch does
+ * not wait for the last. Where more waits, writes cannot keep up, and fewer of them cost less.
  */
-export const WRITE_PART_BYTES = COPIED_BYTES_MAX - 4096;
+export const WRITE_PART_BYTES = 252 * 1024;
 const UNHURRIED_PARTS = 4;
 
 /** A batch's mark, the last index that must be on disk before it may be reported, and the hard state as of this batch. */

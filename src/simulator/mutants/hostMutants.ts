@@ -117,11 +117,8 @@ export function hidesStoreId(disk: Disk): Disk {
 /** Keeps no promise beyond the process. */
 export function forgetsPromises(area: PromisedArea): PromisedArea {
   return {
-    name: area.name,
+    ...area,
     found: undefined,
-    create: (slots, done) => area.create(slots, done),
-    write: (slot, pieces, done) => area.write(slot, pieces, done),
-    close: () => area.close(),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Conditions } from '../../scenarios/conditions.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
+import { JOURNAL_BLOCK_BYTES, JOURNAL_HALF_BYTES } from '../../server/storage/journalEntry.ts';
 import { engineSettingsOf } from '../../settings/engineSettings.ts';
 import { SETTINGS } from '../../settings/table.ts';
 import type { Plan } from '../planShape.ts';
@@ -49,6 +50,7 @@ export function scenarioPlan(seed: number, { scenario, conditions }: ScenarioRun
       flips: false,
       survivalChance: 1,
       inPieces: false,
+      journal: { halfBytes: JOURNAL_HALF_BYTES, blockBytes: JOURNAL_BLOCK_BYTES },
     },
     clients: {
       count: 0,

@@ -1,0 +1,87 @@
+import type { Binding } from './binding.ts';
+import { type DiskOperation, type PromisedArea, UnknownPromiseError } from './contract.ts';
+import { decodeEntry, type JournalEntry, SLOT_BYTES, throwIfUnknownVersion } from './journalEntry.ts';
+
+/** What a promised area says, as it was found. */
+export interface FoundJournal {
+  /** The greatest intact entry. */
+  readonly last: JournalEntry;
+  /** The half that it is in. */
+  readonly half: number;
+  /** Of all intact entries that the disk may not hold yet, up to the greatest, in order. */
+  readonly operations: readonly DiskOperation[];
+}
+
+interface Placed {
+  readonly at: number;
+  readonly entry: JournalEntry;
+}
+
+/**
+ * Reads the area of the store `storeId`, or of the one that wrote it last where that is undefined. Whatever of it can be read is: entries begin at blocks,
+ * so that one that is damaged hides no other. Throws UnknownPromiseError where nothing can, or where it is another store's, and UnknownFormatError.
+ */
+export function readJournal(
+  { name, halfBytes, blockBytes }: PromisedArea,
+  found: Uint8Array,
+  storeId: Uint8Array | undefined,
+): FoundJournal {
+  // Elsewhere there may be anything that was a value once; these are where an area of whatever version has its own.
+  const beginnings = [0, SLOT_BYTES, halfBytes];
+  for (const at of beginnings) throwIfUnknownVersion(found.subarray(at));
+  const placed = entriesIn(found, blockBytes);
+  const own = placed.filter(({ at }) => beginnings.includes(at));
+  const id = storeId ?? greatestOf(own)?.entry.storeId;
+  for (const { entry } of own) {
+    if (id === undefined || isSame(entry.storeId, id)) continue;
+    throw new UnknownPromiseError(
+      `${name} is of store ${hex(entry.storeId)}, these data are of store ${hex(id)}: they do not belong together`,
+    );
+  }
+  const ours = placed.filter(({ entry }) => id !== undefined && isSame(entry.storeId, id));
+  const greatest = greatestOf(ours);
+  if (greatest === undefined) {
+    throw new UnknownPromiseError(`${name} is damaged: what these data must hold cannot be told without it`);
+  }
+  const { entry: last, at } = greatest;
+  const uncovered = ours.map(({ entry }) => entry).filter(({ number }) => number > last.covered);
+  uncovered.sort((a, b) => (isLater(a, b) ? 1 : -1));
+  return { last, half: at < halfBytes ? 0 : 1, operations: uncovered.flatMap(({ operations }) => operations) };
+}
+
+function entriesIn(found: Uint8Array, blockBytes: number): Placed[] {
+  const placed: Placed[] = [];
+  let at = 0;
+  while (at < found.length) {
+    const entry = decodeEntry(found.subarray(at));
+    if (entry !== undefined) placed.push({ at, entry });
+    at += blockBytes * Math.max(1, Math.ceil((entry?.bytes ?? 0) / blockBytes));
+  }
+  return placed;
+}
+
+function greatestOf(placed: readonly Placed[]): Placed | undefined {
+  return placed.reduce<Placed | undefined>(
+    (greatest, each) => (greatest === undefined || isLater(each.entry, greatest.entry) ? each : greatest),
+    undefined,
+  );
+}
+
+/** Slots have no numbers; settling and binding wrote slots of a write that had one already. */
+function isLater(one: JournalEntry, other: JournalEntry): boolean {
+  if (one.number !== other.number) return one.number > other.number;
+  if (one.sequence !== other.sequence) return one.sequence > other.sequence;
+  return countOf(one.binding) > countOf(other.binding);
+}
+
+function countOf(binding: Binding | undefined): number {
+  return binding?.count ?? 0;
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.compare(one, other) === 0;
+}
+
+function hex(id: Uint8Array): string {
+  return Buffer.from(id).toString('hex');
+}

@@ -1,0 +1,103 @@
+import type { Disk, DiskOperation } from './contract.ts';
+
+type Done = (error: Error | null) => void;
+
+/** Of operations that wait, while more come: then they are written all the same. */
+export const LAG_BYTES = 256 * 1024;
+export const LAG_OPERATIONS = 256;
+/** What waits and what is being written together: whoever brings more waits. */
+export const LAG_BYTES_MAX = 8 * 1024 * 1024;
+
+interface Shown {
+  readonly value: Uint8Array | null;
+  readonly batch: number;
+}
+
+/**
+ * A disk that need not be quick: what is put on it is promised elsewhere, shows at once, and is written later, in as few writes as may be.
+ * All of it is written in the order in which it came.
+ */
+export class LaggingDisk {
+  private readonly disk: Disk;
+  private waiting: DiskOperation[] = [];
+  private waitingBytes = 0;
+  /** What the disk may not show yet. */
+  private readonly shown = new Map<string, Shown>();
+  private batch = 0;
+  private writing = 0;
+  private writingBytes = 0;
+  private again = false;
+  private atRest: (() => void)[] = [];
+  private failed: Error | null = null;
+
+  constructor(disk: Disk) {
+    this.disk = disk;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    const shown = this.shown.get(key);
+    return shown === undefined ? this.disk.get(key) : (shown.value ?? undefined);
+  }
+
+  /** Of the first write that failed, since which nothing that is written counts: what was put before it may be missing. */
+  get failure(): Error | null {
+    return this.failed;
+  }
+
+  /** Whether so much waits that whoever brought it should too: `whenAtRest`. */
+  get isFarBehind(): boolean {
+    return this.waitingBytes + this.writingBytes > LAG_BYTES_MAX;
+  }
+
+  put(operations: readonly DiskOperation[]): void {
+    for (const operation of operations) {
+      const { key, value } = operation;
+      this.waiting.push(operation);
+      this.waitingBytes += value?.length ?? 0;
+      this.shown.set(key, { value, batch: this.batch });
+    }
+    if (this.waitingBytes >= LAG_BYTES || this.waiting.length >= LAG_OPERATIONS) this.flush();
+  }
+
+  /** Begins to write what waits, or does so after the write that is under way. */
+  flush(): void {
+    if (this.writing > 0) this.again = true;
+    else if (this.waiting.length > 0 && this.failed === null) this.write([], false, () => {});
+  }
+
+  /** What waits, and these after it, as one write. Fails where an earlier one did. */
+  write(operations: readonly DiskOperation[], sync: boolean, done: Done): void {
+    const all = this.waiting.length === 0 ? operations : [...this.waiting, ...operations];
+    const batch = this.batch++;
+    const bytes = this.waitingBytes;
+    const keys = this.waiting.map(({ key }) => key);
+    this.waiting = [];
+    this.waitingBytes = 0;
+    this.writing++;
+    this.writingBytes += bytes;
+    this.disk.write(all, sync, (error) => {
+      this.writing--;
+      this.writingBytes -= bytes;
+      this.failed ??= error;
+      if (error === null) for (const key of keys) if (this.shown.get(key)?.batch === batch) this.shown.delete(key);
+      if (this.writing === 0 && this.again) {
+        this.again = false;
+        this.flush();
+      }
+      done(this.failed);
+      if (this.writing === 0) this.rest();
+    });
+  }
+
+  /** Calls it when no write is under way: at once, or in a later turn. */
+  whenAtRest(run: () => void): void {
+    if (this.writing === 0) run();
+    else this.atRest.push(run);
+  }
+
+  private rest(): void {
+    const waiting = this.atRest;
+    this.atRest = [];
+    for (const run of waiting) run();
+  }
+}
