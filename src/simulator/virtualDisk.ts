@@ -62,7 +62,7 @@ export class VirtualDisk implements AreaTroubles {
 
   /** When the write that is under way, or was last, is done: as late as its stall or slowness made it, also once the disk is healed. */
   get writtenUs(): number {
-    return this.doneUs;
+    return Math.max(this.doneUs, this.promised.writtenUs);
   }
 
   get hasUnsyncedWrites(): boolean {

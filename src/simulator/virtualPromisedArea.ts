@@ -44,6 +44,9 @@ export class VirtualPromisedArea {
   private readonly troubles: AreaTroubles;
   private content: Uint8Array | undefined;
   private pending: Pending | undefined;
+  /** What stood where the last write of an ended process is, which is in the machine's memory only. */
+  private replaced: { readonly at: number; readonly bytes: Uint8Array } | undefined;
+  private doneUs = 0;
   private epoch = 0;
 
   constructor(timeline: Timeline, random: Random, census: Census, plan: DiskPlan, troubles: AreaTroubles) {
@@ -82,6 +85,7 @@ export class VirtualPromisedArea {
     if (epoch !== this.epoch) return;
     this.pending = pending;
     const latencyUs = Math.round(drawSyncUs(this.plan, this.random) * this.troubles.slowness);
+    this.doneUs = this.timeline.nowUs + latencyUs;
     this.timeline.after(latencyUs, () => this.complete(epoch, watcher, done));
     watcher.syncBegun(latencyUs);
   }
@@ -90,6 +94,7 @@ export class VirtualPromisedArea {
     if (epoch !== this.epoch) return;
     const { stalledUntilUs } = this.troubles;
     if (stalledUntilUs > this.timeline.nowUs) {
+      this.doneUs = stalledUntilUs;
       this.timeline.at(stalledUntilUs, () => this.complete(epoch, watcher, done));
       return;
     }
@@ -102,10 +107,26 @@ export class VirtualPromisedArea {
   private carryOut({ bytes, at }: Pending): void {
     if (at === undefined) this.content = bytes;
     else this.content!.set(bytes, at);
+    const { replaced } = this;
+    if (replaced === undefined) return;
+    // What is written over is synced by that.
+    const isApart = at !== undefined && (at + bytes.length <= replaced.at || replaced.at + replaced.bytes.length <= at);
+    if (!isApart) this.replaced = undefined;
+  }
+
+  /** When the write that is under way, or was last, is done: as late as its stall or slowness made it, also once the disk is healed. */
+  get writtenUs(): number {
+    return this.doneUs;
   }
 
   crash(): void {
     const pending = this.end();
+    const { replaced } = this;
+    this.replaced = undefined;
+    if (replaced !== undefined && !this.random.chance(this.plan.survivalChance)) {
+      this.census.count('journal lost from memory');
+      this.content!.set(replaced.bytes, replaced.at);
+    }
     if (pending === undefined) return;
     const { random, plan } = this;
     if (random.chance(plan.survivalChance)) {
@@ -115,19 +136,35 @@ export class VirtualPromisedArea {
     const { bytes, at } = pending;
     if (at === undefined || !plan.tears || random.chance(0.5)) return;
     this.census.count('journal torn');
+    this.tear(bytes, at);
+  }
+
+  /** Of each block that it touches: as it was, as it was to be, or anything in some part of it. */
+  private tear(bytes: Uint8Array, at: number): void {
+    const { random, plan } = this;
     const { blockBytes } = plan.journal;
-    for (let block = 0; block < bytes.length; block += blockBytes) {
-      if (random.chance(0.4)) continue;
-      const torn = bytes.slice(block, block + (random.chance(0.5) ? blockBytes : random.int(blockBytes)));
-      if (plan.flips && torn.length > 0 && random.chance(0.3)) torn[random.int(torn.length)]! ^= 1 << random.int(8);
-      this.content!.set(torn, at + block);
+    const first = at - (at % blockBytes);
+    const content = this.content!;
+    const written = content.slice(first, blockBytes * Math.ceil((at + bytes.length) / blockBytes));
+    written.set(bytes, at - first);
+    for (let start = 0; start < written.length; start += blockBytes) {
+      if (random.chance(0.3)) continue;
+      const block = written.subarray(start, start + blockBytes);
+      if (plan.flips && random.chance(0.4))
+        block.fill(random.int(256), random.int(block.length), random.int(block.length));
+      else if (random.chance(0.3)) block.set(content.subarray(first + start, first + start + random.int(block.length)));
+      content.set(block, first + start);
     }
   }
 
-  /** The process ended and the machine did not. */
+  /** The process ended and the machine did not: what was being written is in its memory only. */
   settle(): void {
     const pending = this.end();
-    if (pending !== undefined) this.carryOut(pending);
+    if (pending === undefined) return;
+    const { at, bytes } = pending;
+    const before = at === undefined ? undefined : this.content!.slice(at, at + bytes.length);
+    this.carryOut(pending);
+    if (at !== undefined && before !== undefined) this.replaced = { at, bytes: before };
   }
 
   wipe(): void {
@@ -136,6 +173,7 @@ export class VirtualPromisedArea {
 
   put(bytes: Uint8Array | undefined): void {
     this.end();
+    this.replaced = undefined;
     this.content = bytes?.slice();
   }
 

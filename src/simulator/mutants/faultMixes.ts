@@ -173,13 +173,23 @@ export function losesTails(plan: Plan): Plan {
   return { ...plan, strikes: new Map([...plan.strikes, ['lost tail', 2_000_000]]) };
 }
 
-/** And most of what was not synced survives, to be lost afterwards. */
-export function losesWhatSurvived(plan: Plan): Plan {
+/** Processes end again and again with a write under way, which machines that lose their power then forget. */
+export function losesWhatWasInMemory(plan: Plan): Plan {
   return {
     ...plan,
     deafLeader: false,
-    disk: { ...plan.disk, survivalChance: 0.8 },
-    strikes: new Map([...losesTails(plan).strikes, ['aimed crash', 1_000_000]]),
+    disk: { ...plan.disk, syncMinUs: 1000, syncMeanUs: 10_000, survivalChance: 0 },
+    strikes: new Map([...plan.strikes, ['graceful stop', 500_000], ['crash', 500_000]]),
+  };
+}
+
+/** Power goes all the time, and what disks hold of the journal is little. */
+export function goesRoundItsJournal(plan: Plan): Plan {
+  return {
+    ...plan,
+    deafLeader: false,
+    disk: { ...plan.disk, tears: true, flips: true, survivalChance: 0.3, journal: { halfBytes: 2048, blockBytes: 64 } },
+    strikes: new Map([...plan.strikes, ['crash', 500_000], ['crash of all', 4_000_000]]),
   };
 }
 

@@ -114,6 +114,21 @@ export function hidesStoreId(disk: Disk): Disk {
   };
 }
 
+/** Says that what was written before is durable, and makes only what is written with it so. */
+export function coversNothing(disk: Disk): Disk {
+  return {
+    get: (key) => disk.get(key),
+    keys: (prefix) => disk.keys(prefix),
+    write: (operations, sync, done) => disk.write(operations, sync && operations.length > 0, done),
+    close: () => disk.close(),
+  };
+}
+
+/** Lets an entry begin where the one before ended. */
+export function sharesBlocks(area: PromisedArea): PromisedArea {
+  return { ...area, blockBytes: 1 };
+}
+
 /** Keeps no promise beyond the process. */
 export function forgetsPromises(area: PromisedArea): PromisedArea {
   return {
