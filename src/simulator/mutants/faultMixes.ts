@@ -188,7 +188,14 @@ export function goesRoundItsJournal(plan: Plan): Plan {
   return {
     ...plan,
     deafLeader: false,
-    disk: { ...plan.disk, tears: true, flips: true, survivalChance: 0.3, journal: { halfBytes: 2048, blockBytes: 64 } },
+    disk: {
+      ...plan.disk,
+      syncMeanUs: 10_000,
+      tears: true,
+      flips: true,
+      survivalChance: 0,
+      journal: { halfBytes: 2048, blockBytes: 64 },
+    },
     strikes: new Map([...plan.strikes, ['crash', 500_000], ['crash of all', 4_000_000]]),
   };
 }
