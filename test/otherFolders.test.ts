@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readIdentity, sealIdentity } from '../src/server/identity/identityFile.ts';
 import { JOURNAL_BLOCK_BYTES, SLOT_BYTES } from '../src/server/storage/journalEntry.ts';
+import { VERSION_KEY } from '../src/server/storage/keys.ts';
 import { encodeSlot, entriesIn } from '../src/server/storage/testing.ts';
 import { keysOf, ownWorlds } from './setup/handStarted.ts';
 
@@ -195,9 +196,16 @@ it(
 /** As a version left it that had two slots in place of a journal, and bound nothing to a start. */
 function unbind(location: string): void {
   const path = `${location}.promised`;
-  const { storeId, sequence, checksum } = entriesIn(readFileSync(path), JOURNAL_BLOCK_BYTES).at(-1)!;
   const bytes = new Uint8Array(2 * SLOT_BYTES);
-  for (const at of [0, SLOT_BYTES]) bytes.set(encodeSlot(storeId, undefined, sequence, checksum, []), at);
+  entriesIn(readFileSync(path), JOURNAL_BLOCK_BYTES)
+    .slice(-2)
+    .forEach(({ storeId, sequence, checksum, operations }, i) => {
+      // The server was killed: the database may lack the end.
+      const records = operations.flatMap(({ key, value }) =>
+        value === null || key === VERSION_KEY ? [] : [{ value }],
+      );
+      bytes.set(encodeSlot(storeId, undefined, sequence, checksum, records), i * SLOT_BYTES);
+    });
   writeFileSync(path, bytes);
 }
 

@@ -77,18 +77,20 @@ describe('a store whose disk is ill on purpose', () => {
     await vi.waitFor(() => expect(told.at(-1)).toBe('durable 2'));
   });
 
-  it('fails as it does on a full disk, which lacks the write before by then, and takes nothing more', async () => {
-    const { below, told, persist } = await setUp();
+  it('fails as it does on a full disk, and takes nothing more; what was done by then is there', async () => {
+    const { below, told, persist, store, open } = await setUp();
     persist(1);
     await vi.waitFor(() => expect(told).toEqual(['durable 1']));
     below.become({ ...WELL, isFull: true });
     // The journal has room for it.
     persist(2);
-    await vi.waitFor(() => expect(told).toEqual(['durable 1', 'durable 2']));
-    persist(3);
-    await vi.waitFor(() => expect(told).toHaveLength(3));
-    expect(told[2]).toBe('StorageWriteError: LevelDB: ENOSPC: no space left on device, write');
-    expect(() => persist(4)).toThrow('the log store stopped after a failed write');
+    const failure = 'StorageWriteError: LevelDB: ENOSPC: no space left on device, write';
+    await vi.waitFor(() => expect(told).toEqual(['durable 1', 'durable 2', failure]));
+    expect(() => persist(3)).toThrow('the log store stopped after a failed write');
+    await store.close();
+    const again = await open();
+    expect(again.store.lastIndex).toBe(2);
+    await again.store.close();
   });
 
   it('does not even open where there is something to settle, and no room for it', async () => {

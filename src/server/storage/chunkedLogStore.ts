@@ -560,9 +560,15 @@ export class ChunkedLogStore implements LogStore {
     this.finishClosing();
   }
 
+  /** The disk did not get something that is promised elsewhere (promisedDisk.ts), with no write under way that could fail of it: nothing more is taken. */
+  failedBelow(error: Error): void {
+    if (this.failure === undefined && this.closing === undefined) this.fail(error);
+  }
+
   private fail(error: Error): void {
-    this.failure = error;
-    this.listener.failed(error);
+    const isFirst = this.failure === undefined;
+    this.failure ??= error;
+    if (isFirst) this.listener.failed(error);
     this.finishClosing();
   }
 

@@ -16,7 +16,8 @@ function setUp() {
     writes.push([operations.length, sync]);
     write.call(memory, operations, sync, done);
   };
-  return { memory, writes, disk: new LaggingDisk(memory) };
+  const failures: Error[] = [];
+  return { memory, writes, failures, disk: new LaggingDisk(memory, (error) => failures.push(error)) };
 }
 
 describe('a disk that lags', () => {
@@ -92,7 +93,7 @@ describe('a disk that lags', () => {
   });
 
   it('fails for good: what was put before may be missing, and still shows', () => {
-    const { memory, disk } = setUp();
+    const { memory, disk, failures } = setUp();
     const failure = new Error('full');
     const told: unknown[] = [];
     disk.put([put('a', 1)]);
@@ -106,7 +107,7 @@ describe('a disk that lags', () => {
     expect(memory.pendingWrites).toBe(0);
     for (const sync of [true, false]) disk.write([put('c', 1)], sync, (error) => told.push(error));
     while (memory.step());
-    expect(told).toEqual([failure, failure]);
+    expect([told, failures]).toEqual([[failure, failure], [failure]]);
   });
 
   it('shows what a disk shows that does not lag, whatever comes', () => {

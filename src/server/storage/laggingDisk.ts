@@ -29,9 +29,12 @@ export class LaggingDisk {
   private again = false;
   private atRest: (() => void)[] = [];
   private failed: Error | null = null;
+  private readonly onFailure: (error: Error) => void;
 
-  constructor(disk: Disk) {
+  /** `onFailure` is told of the first write that failed, once who waited for it was. */
+  constructor(disk: Disk, onFailure: (error: Error) => void) {
     this.disk = disk;
+    this.onFailure = onFailure;
   }
 
   get(key: string): Uint8Array | undefined {
@@ -78,6 +81,7 @@ export class LaggingDisk {
     this.disk.write(all, sync, (error) => {
       this.writing--;
       this.writingBytes -= bytes;
+      const isFirstFailure = error !== null && this.failed === null;
       this.failed ??= error;
       if (error === null) for (const key of keys) if (this.shown.get(key)?.batch === batch) this.shown.delete(key);
       if (this.writing === 0 && this.again) {
@@ -85,6 +89,7 @@ export class LaggingDisk {
         this.flush();
       }
       done(this.failed);
+      if (isFirstFailure) this.onFailure(error);
       if (this.writing === 0) this.rest();
     });
   }

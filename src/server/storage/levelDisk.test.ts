@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Level } from 'level';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { durabilityCalls } from '../../files/testing/durabilityCalls.ts';
 import { ownFolder } from '../../files/testing/ownFolder.ts';
 import { CorruptLogError, type DiskOperation, StorageWriteError } from './contract.ts';
@@ -11,6 +11,14 @@ const put = (key: string, ...value: number[]): DiskOperation => ({ key, value: U
 
 function written(disk: LevelDisk, operations: readonly DiskOperation[], sync = true): Promise<Error | null> {
   return new Promise((resolve) => disk.write(operations, sync, resolve));
+}
+
+interface Synced {
+  sync?: boolean;
+}
+
+interface Stored {
+  _put(key: string, value: Uint8Array, options: Synced): unknown;
 }
 
 describe('a disk on LevelDB', () => {
@@ -36,28 +44,54 @@ describe('a disk on LevelDB', () => {
     await disk.close();
   });
 
-  it('syncs every log that there is, where something is to be synced, and its folder where one of them is new', async () => {
+  it('has LevelDB sync what is to be synced, and that alone, a batch as well as a large value by itself', async () => {
+    const disk = await open();
+    const synced: unknown[] = [];
+    const large = { key: 'a', value: new Uint8Array(1 << 20).fill(1) };
+    const database = Reflect.get(disk, 'database') as Stored & { batch(): { _write(options: Synced): unknown } };
+    const batches = Object.getPrototypeOf(database.batch()) as ReturnType<typeof database.batch>;
+    const { _write, _put } = { _write: batches._write, _put: database._put };
+    batches._write = function (options) {
+      synced.push('batch', options.sync);
+      return _write.call(this, options);
+    };
+    database._put = function (key, value, options) {
+      synced.push('value', options.sync);
+      return _put.call(this, key, value, options);
+    };
+    try {
+      for (const sync of [true, false]) {
+        expect(await written(disk, [large], sync)).toBeNull();
+        expect(await written(disk, [put('a', 1)], sync)).toBeNull();
+        expect(await written(disk, [large, put('b', 1)], sync)).toBeNull();
+        expect(await written(disk, [{ key: 'a', value: null }], sync)).toBeNull();
+        expect(await written(disk, [], sync)).toBeNull();
+      }
+    } finally {
+      batches._write = _write;
+    }
+    const each = (sync: boolean) => ['value', sync, 'batch', sync, 'batch', sync, 'batch', sync];
+    expect(synced).toEqual([...each(true), ...each(false)]);
+    await disk.close();
+  });
+
+  it('syncs every log where nothing is written, or LevelDB has gone on in another one, and its folder where one of them is new', async () => {
     const disk = await open();
     const large = { key: 'a', value: new Uint8Array(1 << 20).fill(1) };
     const calls = (operations: readonly DiskOperation[], sync: boolean) =>
       durabilityCalls(async () => expect(await written(disk, operations, sync)).toBeNull());
     const logs = async () => (await readdir(location)).filter((name) => name.endsWith('.log')).sort();
-    const synced = (names: readonly string[]) => names.map((name) => `sync ${name}`);
-    expect(await calls([large], true)).toEqual(synced([...(await logs()), basename(location)]));
-    for (const operations of [[put('a', 1)], [large, put('b', 1)], [{ key: 'a', value: null }], []]) {
-      expect(await calls(operations, true)).toEqual(synced(await logs()));
-    }
-    for (const operations of [[large], [put('a', 1)]]) expect(await calls(operations, false)).toEqual([]);
-    // LevelDB goes on in another log after 16 MiB, while what the one before holds may be in no table yet.
+    const synced = async () => (await logs()).map((name) => `sync ${name}`);
+    expect(await calls([large], true)).toEqual([...(await synced()), `sync ${basename(location)}`]);
+    // LevelDB did.
+    for (const operations of [[put('a', 1)], [large, put('b', 1)]]) expect(await calls(operations, true)).toEqual([]);
+    expect(await calls([], true)).toEqual(await synced());
+    for (const operations of [[large], [put('a', 1)], []]) expect(await calls(operations, false)).toEqual([]);
+    // It goes on in another log after 16 MiB, while what the one before holds may be in no table yet.
     const [first] = await logs();
-    let seen: string[] = [];
-    for (let i = 0; i < 40 && (await logs()).includes(first!); i++) await written(disk, [large], false);
-    await vi.waitFor(async () => {
-      await written(disk, [large], false);
-      seen = await calls([], true);
-      expect(seen.at(-1)).toBe(`sync ${basename(location)}`);
-    });
-    expect(seen.length).toBeGreaterThanOrEqual(2);
+    for (let i = 0; i < 40 && (await logs()).at(-1) === first; i++) await written(disk, [large], false);
+    expect((await calls([put('c')], true)).at(-1)).toBe(`sync ${basename(location)}`);
+    expect(await calls([], true)).not.toContain(`sync ${basename(location)}`);
     await disk.close();
   });
 

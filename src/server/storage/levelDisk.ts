@@ -1,4 +1,5 @@
-import { open as openFile, readdir } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { printable } from '../../cli/printable.ts';
@@ -149,25 +150,27 @@ export class LevelDisk implements Disk {
     const [first] = operations;
     // A batch is put together in this thread, and copied again as it grows; what is put by itself in another one.
     if (operations.length === 1 && first!.value !== null && first!.value.length >= ALONE_BYTES_MIN) {
-      await this.database.put(first!.key, first!.value);
+      await this.database.put(first!.key, first!.value, { sync });
     } else if (operations.length > 0) {
       const batch = this.database.batch();
       for (const { key, value } of operations) {
         if (value === null) batch.del(key);
         else batch.put(key, value);
       }
-      await batch.write();
+      await batch.write({ sync });
     }
-    if (sync) await this.syncLogs();
+    if (sync) await this.syncLogs(operations.length > 0);
   }
 
   /**
    * LevelDB's own synced write syncs its latest log alone, while an earlier one may hold what is in no table yet. What no log holds any more is in a table,
-   * which was synced before the log was deleted.
+   * which was synced before the log was deleted. `isLatestSynced`: that was done just now.
    */
-  private async syncLogs(): Promise<void> {
+  private async syncLogs(isLatestSynced: boolean): Promise<void> {
     const { location } = this.database;
-    const logs = (await readdir(location)).filter((name) => LOG_NAME.test(name));
+    const logs = readdirSync(location).filter((name) => LOG_NAME.test(name));
+    const isKnown = logs.every((log) => this.syncedLogs.has(log));
+    if (isLatestSynced && isKnown && logs.length === 1) return;
     for (const log of logs) {
       const handle = await openFile(join(location, log)).catch((error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT') return undefined;
@@ -175,7 +178,6 @@ export class LevelDisk implements Disk {
       });
       await handle?.datasync().finally(() => handle.close());
     }
-    const isKnown = logs.every((log) => this.syncedLogs.has(log));
     this.syncedLogs = new Set(logs);
     if (isKnown) return;
     const folder = await openFile(location);

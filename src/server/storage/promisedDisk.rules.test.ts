@@ -152,17 +152,21 @@ describe('a write', () => {
   });
 
   it('failed where the disk did not get what was promised before it, which is in the journal', () => {
-    for (const mustSync of [true, false]) {
+    for (const how of ['nothing follows', 'synced', 'not synced'] as const) {
       const machine = written(3);
       machine.disk.failure = new Error('full');
       machine.store.persist(batch(100, { entries: commands(4, 4, 1) }));
-      machine.run();
+      machine.area.step();
       expect(machine.listener.marks).toContain(100);
-      // It has room again, and lacks a write.
-      machine.disk.failure = undefined;
-      machine.store.persist(batch(101, { hardState: hard(2), mustSync }));
+      if (how !== 'nothing follows') {
+        machine.store.persist(batch(101, { hardState: hard(2), mustSync: how === 'synced' }));
+        machine.disk.step();
+        // It has room again, and lacks a write.
+        machine.disk.failure = undefined;
+      }
       machine.run();
-      expect(machine.listener.failures).toEqual([new Error('full')]);
+      expect([machine.listener.failures, machine.listener.marks.includes(101)]).toEqual([[new Error('full')], false]);
+      expect(() => machine.store.persist(batch(102, {}))).toThrow('stopped after a failed write');
       expect(new Machine(machine.disk.crash().content, machine.area.crash().content).store.lastIndex).toBe(4);
     }
   });

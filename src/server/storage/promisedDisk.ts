@@ -95,6 +95,7 @@ export class PromisedDisk implements Disk {
   /** Since then there was something that an entry cannot hold. */
   private isBeyondCopy = false;
   private isWriting = false;
+  private onFailure: (error: Error) => void = () => {};
 
   /**
    * `newStoreId` is asked where the disk has no promised area yet: it is new, or of an earlier version of the program.
@@ -106,7 +107,7 @@ export class PromisedDisk implements Disk {
 
   private constructor(disk: Disk, area: PromisedArea, newStoreId: () => Uint8Array) {
     this.below = disk;
-    this.disk = new LaggingDisk(disk);
+    this.disk = new LaggingDisk(disk, (error) => this.onFailure(error));
     this.area = area;
     const named = disk.get(PROMISED_KEY);
     const namedId = named === undefined ? undefined : decodeStoreId(named);
@@ -142,14 +143,12 @@ export class PromisedDisk implements Disk {
    * server's to go on from. Throws LostWritesError, UnknownPromiseError, and what the two throw; the disk then is as it was.
    * Nothing may be promised from the store before it is settled.
    */
-  recover<T extends { readonly report: OpenReport }>(
-    open: (disk: Disk) => T,
-    checkBinding: CheckBinding = () => {},
-  ): T {
+  recover<T extends RecoveredStore>(open: (disk: Disk) => T, checkBinding: CheckBinding = () => {}): T {
     const opened = this.openStore(open);
     this.confirm(opened.report);
     checkBinding(this.binding);
     this.state = 'confirmed';
+    this.onFailure = (error) => opened.store.failedBelow(error);
     return opened;
   }
 
@@ -343,6 +342,13 @@ export class PromisedDisk implements Disk {
 }
 
 type Done = (error: Error | null) => void;
+
+export interface RecoveredStore {
+  readonly report: OpenReport;
+  /** Is told where the disk did not get what was done already. */
+  readonly store: { failedBelow(error: Error): void };
+}
+
 /** Throws where what is bound like this, or to nothing, is not to be gone on from. */
 export type CheckBinding = (found: Binding | undefined) => void;
 
