@@ -15,14 +15,6 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
     'server/storage/recovery.ts recover: bound sequence <= scan.durableSequence → sequence < scan.durableSequence',
   ),
   ...argued(
-    'Two places of one header.',
-    'server/storage/promisedSlot.ts encodeSlotHeader: swap header.set(MAGIC, MAGIC_AT); header[VERSION_AT] = binding === undefined ? UNBOUND_VERSION : BOUND_VERSION; → header[VERSION_AT] = binding === undefined ? UNBOUND_VERSION : BOUND_VERSION; header.set(MAGIC, MAGIC_AT);',
-  ),
-  ...argued(
-    'Neither is made from what the other sets.',
-    'server/storage/promisedSlot.ts decodeSlot: swap records.push(record); at = end; → at = end; records.push(record);',
-  ),
-  ...argued(
     'Beyond the last run there is none, which compares as greater than any index: the search goes on below it.',
     'server/storage/termRuns.ts TermRuns.at: off by one this.firsts.length - 1 → this.firsts.length',
   ),
@@ -37,10 +29,6 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'The same bytes under two names.',
     'server/storage/level/table.ts blockEntries: swap next.set(block.subarray(reader.pos, keyEnd), shared); key = next; → key = next; next.set(block.subarray(reader.pos, keyEnd), shared);',
-  ),
-  ...argued(
-    'Of what ends too early the checksum is another one.',
-    'server/storage/promisedSlot.ts decodeSlot: half length < FIELDS_AT || length > bytes.length → length < FIELDS_AT',
   ),
   ...argued(
     'Two copies of two arrays.',
@@ -86,36 +74,12 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
     'server/storage/chunkedLogStore.ts ChunkedLogStore.write: swap this.remains = []; this.disk.write(operations, sync, (error) => this.done(error)); → this.disk.write(operations, sync, (error) => this.done(error)); this.remains = [];',
   ),
   ...argued(
-    'Who waits for the closing hears of it in a later turn.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.fail: swap this.listener.failed(error); this.finishClosing(); → this.finishClosing(); this.listener.failed(error);',
-  ),
-  ...argued(
     'One error to who asked, and the next write is on its way a little later: the order of what is told is that of the writes.',
     'server/storage/levelDisk.ts LevelDisk.finish: swap this.writeNext(); write.done(error); → write.done(error); this.writeNext();',
   ),
   ...argued(
     'A store that could not be opened is not written to.',
     "server/storage/promisedDisk.ts PromisedDisk.recover: swap checkBinding(this.binding); this.state = 'confirmed'; → this.state = 'confirmed'; checkBinding(this.binding);",
-  ),
-  ...argued(
-    'Both go on side by side, and either may be done first.',
-    'server/storage/promisedDisk.ts PromisedDisk.writeBoth: swap this.disk.write(operations, true, half); this.mark(written, records, half); → this.mark(written, records, half); this.disk.write(operations, true, half);',
-  ),
-  ...argued(
-    'Both slots say the same then.',
-    'server/storage/promisedDisk.ts isLater: bound (one.binding?.count ?? 0) > (other.binding?.count ?? 0) → (one.binding?.count ?? 0) >= (other.binding?.count ?? 0)',
-  ),
-  ...argued(
-    'They are not equal there.',
-    'server/storage/promisedDisk.ts isLater: bound one.sequence > other.sequence → one.sequence >= other.sequence',
-  ),
-  ...argued(
-    'The one is for the slots that are written later, the other is part of each.',
-    'server/storage/promisedDisk.ts PromisedDisk.constructor: swap this.storeId = promised.storeId; this.nameBinding(promised.binding); → this.nameBinding(promised.binding); this.storeId = promised.storeId;',
-  ),
-  ...argued(
-    'It is undefined where nothing was assigned.',
-    'server/storage/promisedDisk.ts PromisedDisk.constructor: drop this.promised = undefined;',
   ),
   ...argued(
     'What a recovery found dead was replaced by the last write, which no record calls durable yet: the first write deletes none of it either way.',
@@ -213,28 +177,6 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'Only spares the work where nothing is laid over the disk.',
     'server/storage/promisedDisk.ts PromisedDisk.keys: drop if (this.overlay.size === 0) return found;',
-  ),
-  ...argued(
-    'A write is done in a later turn.',
-    'server/storage/promisedDisk.ts PromisedDisk.bind: swap this.nameBinding({ ...start, count: (this.binding?.count ?? 0) + 1 }); this.waiting.push(done); → this.waiting.push(done); this.nameBinding({ ...start, count: (this.binding?.count ?? 0) + 1 });',
-    "server/storage/promisedDisk.ts PromisedDisk.bind: swap this.waiting.push(done); this.carryOut([(next) => this.mark(this.last, [], next)], 'settled'); → this.carryOut([(next) => this.mark(this.last, [], next)], 'settled'); this.waiting.push(done);",
-  ),
-  ...argued(
-    'Only gives memory back sooner: what is beyond copying is not copied.',
-    'server/storage/promisedDisk.ts PromisedDisk.take: drop this.unsynced = [];',
-  ),
-  ...argued(
-    'Only Windows has no users of that kind.',
-    'server/storage/promisedFile.ts readSlots: half process.geteuid !== undefined && stats.uid !== process.geteuid() → stats.uid !== process.geteuid()',
-  ),
-  ...argued(
-    'Of what ends too early the checksum is another one.',
-    'server/storage/promisedSlot.ts decodeSlot: drop if (end > bytes.length) return undefined;',
-  ),
-  ...argued(
-    'A header has numbers after its fixed fields.',
-    'server/storage/promisedSlot.ts decodeSlot: bound bytes.length < FIELDS_AT → bytes.length <= FIELDS_AT',
-    'server/storage/promisedSlot.ts decodeSlot: bound length < FIELDS_AT → length <= FIELDS_AT',
   ),
   ...argued(
     'Only spares the work where all terms are equal.',
