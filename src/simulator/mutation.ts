@@ -23,6 +23,8 @@ export interface Mutation {
   readonly forgets?: boolean;
   /** A server takes part as soon as it has read its store, and what it found is promised with the first write. */
   readonly settlesLate?: boolean;
+  /** What a server finds in its journal may be in its machine's memory only. */
+  readonly goesByMemory?: boolean;
   /** What a server finds wrong with another one's introduction. */
   misfit?(found: Misfit | undefined): Misfit | undefined;
   decideStart?(decide: typeof decideStart): typeof decideStart;

@@ -57,9 +57,10 @@ export class VirtualPromisedArea {
     this.troubles = troubles;
   }
 
-  /** The area as one process sees it. */
-  open(watcher: SyncWatcher): PromisedArea {
+  /** The area as one process sees it, which makes durable first what it finds. */
+  open(watcher: SyncWatcher, isSynced = true): PromisedArea {
     const epoch = ++this.epoch;
+    if (isSynced) this.replaced = undefined;
     const { halfBytes, blockBytes } = this.plan.journal;
     return {
       name: 'the promised area',

@@ -43,7 +43,7 @@ export function openStore(host: StoreHost, listener: LogStoreListener): OpenedSt
     syncDone: () => host.aimed.syncDone(),
   };
   const opened = host.disk.open(watcher);
-  const found = host.disk.promised.open(watcher);
+  const found = host.disk.promised.open(watcher, mutation.goesByMemory !== true);
   const disk = guarded(mutation.disk?.(opened) ?? opened, host);
   const area = guardedArea(mutation.promised?.(found) ?? found, host);
   const pieced = new PiecedDisk(host.boundary?.disk(disk) ?? disk, plan.disk.inPieces ? SMALL_PIECES : undefined);

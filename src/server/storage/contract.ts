@@ -64,7 +64,7 @@ export interface Disk {
  * A durable place of its own, outside the disk's files, for the journal in which promisedDisk.ts keeps what the last writes promised. A file beside
  * the server's folder in `rkvd`.
  *
- * What is relied on: a completed write survives a crash. A crash during a write may leave anything in the blocks that it covers, and nothing else
+ * What is relied on: a completed write survives a crash, and so does what was found. A crash during a write may leave anything in the blocks that it covers, and nothing else
  * anywhere; one during `create` leaves the whole or nothing.
  */
 export interface PromisedArea {

@@ -101,6 +101,13 @@ describe('an entry of a journal', () => {
     }
   });
 
+  it("is not looked at where it is another store's", () => {
+    const id = idOf(randomFrom(1));
+    const entry = entryOf(id, NAME, [recordOf(1, 1)]);
+    expect(decodeEntry(entry, { storeId: id })).toBeDefined();
+    expect(decodeEntry(entry, { storeId: idOf(randomFrom(2)) })).toBeUndefined();
+  });
+
   it('has a header whose length fits its two bytes', () => {
     const long = { ...BINDING, count: 2 ** 53 - 1, boots: 2 ** 53 - 1, life: '€'.repeat(64), previous: '€'.repeat(64) };
     const operation = { key: chunkKey(2 ** 53 - 1, 2 ** 53 - 1), value: new Uint8Array(0) };
@@ -114,6 +121,7 @@ describe('an entry of a journal', () => {
 
 describe('a slot, which was what an area had two of', () => {
   const records = [recordOf(1, 2), recordOf(2, 0)];
+  const SLOT = { maybeSlot: true };
 
   it.each([
     [1, undefined],
@@ -123,8 +131,10 @@ describe('a slot, which was what an area had two of', () => {
     const slot = encodeSlot(storeId, binding, 2, 7, records);
     expect(slot[10]).toBe(version);
     const expected = { number: 0, covered: -1, sequence: 2, checksum: 7, storeId, binding, operations: records };
-    expect(decodeEntry(slot)).toEqual({ ...expected, bytes: slot.length });
+    expect(decodeEntry(slot, SLOT)).toEqual({ ...expected, bytes: slot.length });
     expect(() => throwIfUnknownVersion(slot)).not.toThrow();
+    // A client's value may look like one.
+    expect(decodeEntry(slot)).toBeUndefined();
   });
 
   it('with any flipped bit, or cut anywhere, is not whole', () => {
@@ -132,8 +142,8 @@ describe('a slot, which was what an area had two of', () => {
     for (let at = 0; at < slot.length; at++) {
       const flipped = Uint8Array.from(slot);
       flipped[at]! ^= 1 << (at % 8);
-      expect(decodeEntry(flipped), `byte ${at}`).toBeUndefined();
-      expect(decodeEntry(slot.subarray(0, at)), `cut at ${at}`).toBeUndefined();
+      expect(decodeEntry(flipped, SLOT), `byte ${at}`).toBeUndefined();
+      expect(decodeEntry(slot.subarray(0, at), SLOT), `cut at ${at}`).toBeUndefined();
     }
   });
 });

@@ -116,14 +116,25 @@ export function encodeEntryHeader(
   return whole;
 }
 
-/** The entry, or slot, that begins these bytes; undefined where there is none, or something in it is not whole. */
-export function decodeEntry(bytes: Uint8Array): JournalEntry | undefined {
+/** What may begin some bytes. */
+export interface Expected {
+  /** Of another store's nothing is looked at but its name. */
+  readonly storeId?: Uint8Array | undefined;
+  readonly maybeSlot?: boolean;
+}
+
+/** The entry, or slot where one may be, that begins these bytes; undefined where there is none, or something in it is not whole. */
+export function decodeEntry(
+  bytes: Uint8Array,
+  { storeId, maybeSlot = false }: Expected = {},
+): JournalEntry | undefined {
   const length = headerLengthOf(bytes);
   if (length === undefined) return undefined;
+  if (storeId !== undefined && Buffer.compare(bytes.subarray(ID_AT, FIELDS_AT), storeId) !== 0) return undefined;
+  const version = bytes[VERSION_AT]!;
   try {
-    const version = bytes[VERSION_AT]!;
     if (version === ENTRY_VERSION) return readEntry(bytes, length);
-    return isSlot(version) ? readSlot(bytes, length, version) : undefined;
+    return maybeSlot && isSlot(version) ? readSlot(bytes, length, version) : undefined;
   } catch (error) {
     // With the right checksum it was written like this, by nobody of ours.
     if (error instanceof MalformedBytesError) return undefined;

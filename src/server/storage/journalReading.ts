@@ -19,26 +19,30 @@ interface Placed {
 
 /**
  * Reads the area of the store `storeId`, or of the one that wrote it last where that is undefined. Whatever of it can be read is: entries begin at blocks,
- * so that one that is damaged hides no other. Throws UnknownPromiseError where nothing can, or where it is another store's, and UnknownFormatError.
+ * so that one that is damaged hides no other. Elsewhere than where an area of its kind has its own there may be anything that a client's value was once, which
+ * is taken for ours by nothing but the name of the store. Throws UnknownPromiseError where nothing can be read, or where it is another store's, and UnknownFormatError.
  */
 export function readJournal(
   { name, halfBytes, blockBytes }: PromisedArea,
   found: Uint8Array,
   storeId: Uint8Array | undefined,
 ): FoundJournal {
-  // Elsewhere there may be anything that was a value once; these are where an area of whatever version has its own.
-  const beginnings = [0, SLOT_BYTES, halfBytes];
+  const slots = found.length === 2 * halfBytes ? [] : [0, SLOT_BYTES];
+  const beginnings = [...slots, 0, halfBytes];
   for (const at of beginnings) throwIfUnknownVersion(found.subarray(at));
-  const placed = entriesIn(found, blockBytes);
-  const own = placed.filter(({ at }) => beginnings.includes(at));
+  const own: Placed[] = [];
+  for (const at of beginnings) {
+    const entry = decodeEntry(found.subarray(at), { maybeSlot: slots.includes(at) });
+    if (entry !== undefined) own.push({ at, entry });
+  }
   const id = storeId ?? greatestOf(own)?.entry.storeId;
   for (const { entry } of own) {
-    if (id === undefined || isSame(entry.storeId, id)) continue;
+    if (id === undefined || Buffer.compare(entry.storeId, id) === 0) continue;
     throw new UnknownPromiseError(
       `${name} is of store ${hex(entry.storeId)}, these data are of store ${hex(id)}: they do not belong together`,
     );
   }
-  const ours = placed.filter(({ entry }) => id !== undefined && isSame(entry.storeId, id));
+  const ours = id === undefined ? [] : entriesIn(found, blockBytes, id, slots);
   const greatest = greatestOf(ours);
   if (greatest === undefined) {
     throw new UnknownPromiseError(`${name} is damaged: what these data must hold cannot be told without it`);
@@ -49,11 +53,11 @@ export function readJournal(
   return { last, half: at < halfBytes ? 0 : 1, operations: uncovered.flatMap(({ operations }) => operations) };
 }
 
-function entriesIn(found: Uint8Array, blockBytes: number): Placed[] {
+function entriesIn(found: Uint8Array, blockBytes: number, storeId: Uint8Array, slots: readonly number[]): Placed[] {
   const placed: Placed[] = [];
   let at = 0;
   while (at < found.length) {
-    const entry = decodeEntry(found.subarray(at));
+    const entry = decodeEntry(found.subarray(at), { storeId, maybeSlot: slots.includes(at) });
     if (entry !== undefined) placed.push({ at, entry });
     at += blockBytes * Math.max(1, Math.ceil((entry?.bytes ?? 0) / blockBytes));
   }
@@ -76,10 +80,6 @@ function isLater(one: JournalEntry, other: JournalEntry): boolean {
 
 function countOf(binding: Binding | undefined): number {
   return binding?.count ?? 0;
-}
-
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  return Buffer.compare(one, other) === 0;
 }
 
 function hex(id: Uint8Array): string {

@@ -5,9 +5,6 @@ type Done = (error: Error | null) => void;
 /** Of operations that wait, while more come: then they are written all the same. */
 export const LAG_BYTES = 256 * 1024;
 export const LAG_OPERATIONS = 256;
-/** What waits and what is being written together: whoever brings more waits. */
-export const LAG_BYTES_MAX = 8 * 1024 * 1024;
-
 interface Shown {
   readonly value: Uint8Array | null;
   readonly batch: number;
@@ -15,7 +12,7 @@ interface Shown {
 
 /**
  * A disk that need not be quick: what is put on it is promised elsewhere, shows at once, and is written later, in as few writes as may be.
- * All of it is written in the order in which it came.
+ * All of it is written in the order in which it came. How much may wait is for whoever promises it to say: here it is what the halves of a journal hold.
  */
 export class LaggingDisk {
   private readonly disk: Disk;
@@ -25,7 +22,6 @@ export class LaggingDisk {
   private readonly shown = new Map<string, Shown>();
   private batch = 0;
   private writing = 0;
-  private writingBytes = 0;
   private again = false;
   private atRest: (() => void)[] = [];
   private failed: Error | null = null;
@@ -45,11 +41,6 @@ export class LaggingDisk {
   /** Of the first write that failed, since which nothing that is written counts: what was put before it may be missing. */
   get failure(): Error | null {
     return this.failed;
-  }
-
-  /** Whether so much waits that whoever brought it should too: `whenAtRest`. */
-  get isFarBehind(): boolean {
-    return this.waitingBytes + this.writingBytes > LAG_BYTES_MAX;
   }
 
   put(operations: readonly DiskOperation[]): void {
@@ -72,15 +63,12 @@ export class LaggingDisk {
   write(operations: readonly DiskOperation[], sync: boolean, done: Done): void {
     const all = this.waiting.length === 0 ? operations : [...this.waiting, ...operations];
     const batch = this.batch++;
-    const bytes = this.waitingBytes;
     const keys = this.waiting.map(({ key }) => key);
     this.waiting = [];
     this.waitingBytes = 0;
     this.writing++;
-    this.writingBytes += bytes;
     this.disk.write(all, sync, (error) => {
       this.writing--;
-      this.writingBytes -= bytes;
       const isFirstFailure = error !== null && this.failed === null;
       this.failed ??= error;
       if (error === null) for (const key of keys) if (this.shown.get(key)?.batch === batch) this.shown.delete(key);

@@ -178,10 +178,11 @@ export class LevelDisk implements Disk {
       });
       await handle?.datasync().finally(() => handle.close());
     }
+    if (!isKnown) {
+      const folder = await openFile(location);
+      await folder.sync().finally(() => folder.close());
+    }
     this.syncedLogs = new Set(logs);
-    if (isKnown) return;
-    const folder = await openFile(location);
-    await folder.sync().finally(() => folder.close());
   }
 
   private finish(write: QueuedWrite, error: Error | null): void {

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { Entry, EntryType } from '../../consensus/entry.ts';
 import { ChunkedLogStore } from './chunkedLogStore.ts';
 import {
   LostWritesError,
@@ -404,6 +405,17 @@ describe('a disk that remembers what was promised of it', () => {
     ChunkedLogStore.open(old, new Listener(), OPTIONS).store.persist(batch(1, { entries: commands(1, 3, 1) }));
     while (old.step()) {}
     expect(opened(old.content)).toEqual([true, []]);
+  });
+
+  it('does not keep the whole area in memory for an entry that was put back', () => {
+    const machine = new Machine();
+    const reconf = new Entry(1, 1, EntryType.Reconf, Uint8Array.of(1));
+    machine.store.persist(batch(1, { entries: [reconf], hardState: hard(1) }));
+    machine.run();
+    const { content, promised } = machine.copy();
+    content.delete(chunkKey(1, 1));
+    const again = new Machine(content, promised);
+    expect(again.store.configurationEntries()[0]!.data.buffer.byteLength).toBeLessThan(blockBytes);
   });
 
   it('says that it could not bind what it found, and is closed only when nothing is being bound', async () => {

@@ -123,7 +123,11 @@ export class PromisedDisk implements Disk {
     this.seal = this.sealOf(this.binding);
     this.isMadeAnew = found?.length !== 2 * area.halfBytes;
     for (const { key, value } of journal?.operations ?? []) this.overlay.set(key, value);
-    for (const [key, value] of this.overlay) if (isEqual(disk.get(key), value)) this.overlay.delete(key);
+    for (const [key, value] of this.overlay) {
+      if (isEqual(disk.get(key), value)) this.overlay.delete(key);
+      // A view would keep the whole area in memory for as long as somebody reads an entry of it.
+      else this.overlay.set(key, value?.slice() ?? null);
+    }
     this.restored = [...this.overlay].flatMap(([key, value]) => (value === null ? [] : [key]));
     const end = { number: last?.number ?? 0, half: journal?.half ?? 1 };
     this.journal = new Journal(area, end, (done) => this.disk.write([], true, done));
@@ -302,10 +306,6 @@ export class PromisedDisk implements Disk {
 
   /** Nothing is promised any more of a disk that failed, though what was is in the journal. */
   private finish(error: Error | null, done: Done): void {
-    if (this.disk.isFarBehind) {
-      this.disk.whenAtRest(() => this.finish(error, done));
-      return;
-    }
     this.isWriting = false;
     done(error ?? this.disk.failure);
     // Where the next write has begun by now, the disk gets this one with that one.

@@ -41,7 +41,8 @@ export class PromisedFile implements PromisedArea {
     let handle: FileHandle | undefined;
     try {
       handle = await open(path, FLAGS);
-      return new PromisedFile(path, await readAll(handle), handle);
+      const found = await readAll(path, handle);
+      return new PromisedFile(path, found, handle);
     } catch (error) {
       await handle?.close();
       const code = codeOf(error);
@@ -89,8 +90,7 @@ export class PromisedFile implements PromisedArea {
     if (bytesWritten < FILE_BYTES) throw new Error(`wrote ${bytesWritten} of ${FILE_BYTES} bytes`);
     await handle.sync();
     await rename(temporary, this.name);
-    const folder = await open(dirname(this.name));
-    await folder.sync().finally(() => folder.close());
+    await syncFolderOf(this.name);
   }
 
   write(at: number, pieces: readonly Uint8Array[], done: Done): void {
@@ -115,16 +115,29 @@ export class PromisedFile implements PromisedArea {
   }
 }
 
-async function readAll(handle: FileHandle): Promise<Uint8Array> {
+async function readAll(path: string, handle: FileHandle): Promise<Uint8Array> {
   const stats = await handle.stat();
   if (!stats.isFile()) throw new ForeignFileError('is a pipe or a device');
   // In a folder that others can write to, somebody else's file would decide what is ours.
   if (process.geteuid !== undefined && stats.uid !== process.geteuid()) {
     throw new ForeignFileError('belongs to another user');
   }
+  // What a process left that was killed may be in memory only, its last write as well as the file's name.
+  await handle.datasync();
+  await syncFolderOf(path);
   const bytes = new Uint8Array(FILE_BYTES);
-  const { bytesRead } = await handle.read(bytes, 0, FILE_BYTES, 0);
-  return bytes.subarray(0, bytesRead);
+  let length = 0;
+  let bytesRead = 0;
+  do {
+    ({ bytesRead } = await handle.read(bytes, length, FILE_BYTES - length, length));
+    length += bytesRead;
+  } while (bytesRead > 0 && length < FILE_BYTES);
+  return bytes.subarray(0, length);
+}
+
+async function syncFolderOf(path: string): Promise<void> {
+  const folder = await open(dirname(path));
+  await folder.sync().finally(() => folder.close());
 }
 
 function codeOf(error: unknown): unknown {

@@ -152,12 +152,12 @@ export const MUTANTS: readonly Mutant[] = [
     mutation: () => ({ disk: hidesStoreId, promised: forgetsPromises, believesAnyStart: true }),
   },
   {
-    name: 'a server takes part before what it found is promised',
+    name: 'a server takes part before what it found is durable, or promised',
     engines: ALL,
     seedsMax: 300,
     invariants: ['durability'],
     adjust: losesWhatWasInMemory,
-    mutation: () => ({ settlesLate: true }),
+    mutation: () => ({ settlesLate: true, goesByMemory: true }),
   },
   {
     name: 'a journal is gone round before its database holds what it held',
