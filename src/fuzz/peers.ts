@@ -75,7 +75,8 @@ export const NO_LOG = { info: () => {}, warn: () => {}, error: () => {} } as unk
 
 /** Both ends of a connection in this process; what is handed out as a socket is one as far as links use it. */
 export function memoryConnection(): { readonly near: Duplex; readonly socket: Socket } {
-  const [near, far] = duplexPair();
+  // As a socket, it ends when the other end does.
+  const [near, far] = duplexPair({ allowHalfOpen: false });
   near.on('error', () => {});
   const socket = Object.assign(far, { setNoDelay: () => far, remoteAddress: '127.0.0.1', remotePort: 1 });
   return { near, socket: socket as unknown as Socket };

@@ -152,6 +152,7 @@ function streamOf({ name, entry, forgery }: ForgedEngine): FuzzTarget<Talk> {
       if (hangsUp) near.end();
       else acceptor.close();
       await settled();
+      demand(socket.destroyed || refusal !== undefined, 'a link that has ended is closed');
       near.destroy();
 
       demand(server.failures.length === 0, () => `the server goes on: ${server.failures[0]?.stack}`);
