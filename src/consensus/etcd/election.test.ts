@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { simpleConfiguration } from '../contract.ts';
 import { ChangeKind, Transition } from './membership.ts';
 import { MessageType } from './messages.ts';
 import { RaftRole } from './state.ts';
@@ -308,6 +309,17 @@ describe('who may not stand', () => {
       server.receive(TimeoutNow, 1, { term: 1 });
       expect(server.run()).toEqual([]);
     }
+  });
+
+  it('one that was asked to take over while a snapshot was written ended for want of the entries before it', () => {
+    const snapshot = { index: 9, term: 1, configuration: simpleConfiguration([1, 2, 3]), data: new Uint8Array(0) };
+    const server = new OneNode();
+    server.receive(Snapshot, 2, { term: 1, snapshot });
+    server.receive(TimeoutNow, 2, { term: 1 });
+    expect([server.state.role, server.state.term]).toEqual([RaftRole.Follower, 1]);
+    server.run();
+    server.receive(TimeoutNow, 2, { term: 1 });
+    expect([server.state.role, server.state.term]).toEqual([RaftRole.Candidate, 2]);
   });
 
   it('who leads already', () => {

@@ -10,7 +10,8 @@ import { RaftRole } from './state.ts';
 
 /** An election timeout passed, or `transfer`: the leader asks this server to take over. */
 export function startElection(state: RaftState, transfer: boolean): void {
-  if (state.role === RaftRole.Leader) return;
+  // While a snapshot takes the place of the log, what is committed cannot be looked through.
+  if (state.role === RaftRole.Leader || !state.promotable) return;
   state.log.commitTo(state.refusedCommit);
   // A committed change that is not applied yet: the configuration this server would count votes in is known to be old.
   if (state.log.hasUnappliedChange()) return;
