@@ -9,7 +9,8 @@ import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { openMemoryLogStore } from './openLogStore.ts';
 import { PiecedDisk, type PiecedDiskLimits } from './piecedDisk.ts';
 import { SimpleLogStore } from './simpleLogStore.ts';
-import { batch, command, contentOf, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
+import { AcceptedStates } from './testing/acceptedStates.ts';
+import { batch, command, contentOf, copyOf, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
 
 /**
  * The chunked store beside the simple one under random operations, with a crash at any write that may lose, tear or damage
@@ -19,11 +20,6 @@ import { batch, command, contentOf, hard, Listener, randomFrom, snapshotAt } fro
 const RUNS = 10;
 const HISTORIES = 50;
 const STEPS_MAX = 60;
-
-interface Boundary {
-  readonly mark: number;
-  readonly model: SimpleLogStore;
-}
 
 class World {
   readonly random: () => number;
@@ -37,14 +33,11 @@ class World {
   listener = new Listener();
   store: ChunkedLogStore;
   model = new SimpleLogStore(new Listener());
-  /** What may be found after a crash: every accepted state since the last one that was reported durable, it included. */
-  boundaries: Boundary[] = [];
+  readonly accepted = new AcceptedStates();
   mark = 0;
   /** The last mark, and the last snapshot stored beside the log, that the store of this life accepted; 0 where there is none. */
   markOfLife = 0;
   storedOfLife = 0;
-  /** Marks of batches that had to be synced; a mark of another batch promises nothing. */
-  syncMarks: number[] = [];
   crashes = 0;
   droppedWrites = 0;
   /** All that the store held when it was opened is promised. */
@@ -64,7 +57,7 @@ class World {
       : { cacheEntries: 1000 };
     this.pieces = isPieced ? { wholeBytesMax: 30 + this.below(60), pieceBytes: 20 + this.below(30) } : undefined;
     this.store = openMemoryLogStore(this.listener, this.options, this.piecedDisk(), this.area).store;
-    this.remember();
+    this.accepted.accept(this.mark, this.model);
   }
 
   piecedDisk(): Disk {
@@ -81,21 +74,17 @@ class World {
     if (JSON.stringify(found) !== JSON.stringify(expected)) expect(found).toEqual(expected);
   }
 
-  remember(): void {
-    this.boundaries.push({ mark: this.mark, model: this.model.copy(new Listener()) });
-  }
-
   do(operation: (store: LogStore) => void): void {
     operation(this.store);
     operation(this.model);
-    this.remember();
+    this.accepted.accept(this.mark, this.model);
     this.compare();
   }
 
   persist(parts: Partial<PersistBatch>): void {
     this.mark++;
     this.markOfLife = this.mark;
-    if (parts.mustSync !== false) this.syncMarks.push(this.mark);
+    if (parts.mustSync !== false) this.accepted.mustSync(this.mark);
     this.do((store) => store.persist(batch(this.mark, { ...parts, entries: (parts.entries ?? []).map(copyOf) })));
   }
 
@@ -226,22 +215,8 @@ class World {
     const torn = this.below(4) > 0;
     do this.reopen(torn);
     while (!this.settle());
-    const { store } = this;
-    const found = JSON.stringify(contentOf(store));
-    const match = this.boundaries.findLast(({ model }) => JSON.stringify(contentOf(model)) === found);
-    expect(match, `after a crash with mark ${durableMark} durable: ${found}`).toBeDefined();
-    expect(match!.mark).toBeGreaterThanOrEqual(this.syncMarks.findLast((mark) => mark <= durableMark) ?? 0);
-    expect(store.snapshot()?.index ?? 0).toBeGreaterThanOrEqual(Math.max(0, ...storedSnapshots));
-    this.model = match!.model.copy(new Listener());
-    this.boundaries = [];
-    this.syncMarks = [];
-    this.remember();
+    this.model = this.accepted.goOnFrom(this.store, durableMark, storedSnapshots);
   }
-}
-
-/** Both stores need entries of their own: encoding leaves its mark on an entry. */
-function copyOf(entry: Entry): Entry {
-  return new Entry(entry.index, entry.term, entry.type, entry.data);
 }
 
 /** Plays histories one after the other, and counts over all of them. */

@@ -96,12 +96,14 @@ export class MemoryDisk implements Disk {
   async close(): Promise<void> {}
 }
 
-function apply(content: Map<string, Uint8Array>, { key, value }: DiskOperation): void {
+/** Carries out one operation. */
+export function apply(content: Map<string, Uint8Array>, { key, value }: DiskOperation): void {
   if (value === null) content.delete(key);
   else content.set(key, value);
 }
 
-function damaged(value: Uint8Array | null, random: () => number): Uint8Array | null {
+/** A copy that is cut short, or has a bit flipped; a deletion stays one. */
+export function damaged(value: Uint8Array | null, random: () => number): Uint8Array | null {
   if (value === null) return null;
   const at = Math.floor(random() * value.length);
   if (random() < 0.5) return value.slice(0, at);

@@ -56,6 +56,11 @@ export function commands(from: number, to: number, term: number): Entry[] {
   return entries;
 }
 
+/** Two stores need entries of their own: encoding leaves its mark on an entry. */
+export function copyOf(entry: Entry): Entry {
+  return new Entry(entry.index, entry.term, entry.type, entry.data);
+}
+
 export function snapshotAt(index: number, term: number, data = `s${index}t${term}`): Snapshot {
   return { index, term, configuration: simpleConfiguration([1, 2, 3], [4]), data: text.encode(data) };
 }
