@@ -24,7 +24,6 @@ export const FAULT_KINDS = [
   'write torn',
   'bits flipped',
   'journal torn',
-  'journal lost from memory',
   'second half of a journal',
   'lost tail refused',
   'lost tail put back',

@@ -44,7 +44,7 @@ export class VirtualPromisedArea {
   private readonly troubles: AreaTroubles;
   private content: Uint8Array | undefined;
   private pending: Pending | undefined;
-  /** What stood where the last write of an ended process is, which is in the machine's memory only. */
+  /** What stood where the last write of an ended process is, which is in the machine's memory only until a start makes it durable. */
   private replaced: { readonly at: number; readonly bytes: Uint8Array } | undefined;
   private doneUs = 0;
   private epoch = 0;
@@ -125,7 +125,6 @@ export class VirtualPromisedArea {
     const { replaced } = this;
     this.replaced = undefined;
     if (replaced !== undefined && !this.random.chance(this.plan.survivalChance)) {
-      this.census.count('journal lost from memory');
       this.content!.set(replaced.bytes, replaced.at);
     }
     if (pending === undefined) return;
