@@ -170,7 +170,7 @@ export class FolderFaults {
     if (image.identity.life === identity.life || !identity.isBound) return;
     victim.crash('crash between events');
     const { census } = this.around;
-    const isOlder = this.ofIdentity.chance(0.7);
+    const isOlder = this.ofIdentity.chance(0.5);
     census.count(isOlder ? 'older data put beside the identity' : 'data deleted beside the identity');
     const disk = isOlder ? image.disk : { content: new Map<string, Uint8Array>(), promised: undefined };
     this.misplace(victim, { identity, disk }, 'older copy');
