@@ -101,7 +101,8 @@ async function greets(address: string, to: number, claim: Introduction): Promise
 
 function isAdmitted(stub: PeerClient, claim: Introduction): Promise<boolean> {
   return new Promise((resolve) => {
-    const stream = stub.admit({ introduction: claim, rejoin: true, bySurvivor: false, after: undefined });
+    const versions = { oldestVersion: 0, newestVersion: 0 };
+    const stream = stub.admit({ introduction: claim, rejoin: true, bySurvivor: false, after: undefined, ...versions });
     stream.on('error', () => resolve(false));
     stream.on('data', () => {
       resolve(true);

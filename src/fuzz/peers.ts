@@ -8,6 +8,7 @@ import { blankIdentity, type Introduction, introductionOf } from '../server/iden
 import { KeptIdentity } from '../server/identity/keptIdentity.ts';
 import type { LimitedLog } from '../server/observe/logLimiter.ts';
 import { type FrameKind, FrameReader, PAYLOAD_BYTES_MAX, PEER_PREFACE } from '../wire/peerFrames.ts';
+import { OPENING_VERSION } from '../wire/peerVersions.ts';
 import { demand } from './target.ts';
 
 /** Of servers that know of no cluster yet, the first of three is the one that hears. */
@@ -97,12 +98,14 @@ export function watchedConnection(heldBytesMax: number): Connection {
   return connection as unknown as Connection;
 }
 
-/** Reads what a link says: its preface, and frames that a reader of ours takes. */
+/** Reads what a link says: its preface, the frame with which it begins, and frames of its version, that a reader of ours takes. */
 export class SaidFrames {
   readonly frames: { readonly kind: FrameKind; readonly payload: Uint8Array }[] = [];
   private readonly reader = new FrameReader(PAYLOAD_BYTES_MAX, (kind, payload) => {
     this.frames.push({ kind, payload: payload.slice() });
+    this.reader.version = this.version;
   });
+  private version = OPENING_VERSION;
   private skipped = 0;
 
   constructor(near: Duplex) {
@@ -113,6 +116,12 @@ export class SaidFrames {
       this.skipped += skip;
       this.reader.push(piece.subarray(skip));
     });
+  }
+
+  /** That of the link is agreed upon: what follows its first frame has it. */
+  agreed(version: number): void {
+    this.version = version;
+    if (this.frames.length > 0) this.reader.version = version;
   }
 
   get kinds(): readonly FrameKind[] {

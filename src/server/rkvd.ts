@@ -8,6 +8,7 @@ import { formatAddress, isLoopback } from '../net/endpoints/addresses.ts';
 import { CertificateError } from '../net/endpoints/credentials.ts';
 import { KeptCredentials } from '../net/endpoints/keptCredentials.ts';
 import { decodeStartFaults, START_FAULTS_VARIABLE } from '../wire/faultCodec.ts';
+import { PEER_VERSIONS, type VersionRange } from '../wire/peerVersions.ts';
 import { ExitCode } from '../wire/supervision.ts';
 import { MACHINE } from './faults/machine.ts';
 import { ServerFaults } from './faults/serverFaults.ts';
@@ -24,9 +25,10 @@ const EXPECTED = [ListenError, StorageOpenError, SupervisorPipeError];
 const STOP_TIME_MAX_MS = 10_000;
 
 /**
- * The command: runs one server, with one of these engines, until SIGINT, SIGTERM, its supervisor's end or a failure of its storage.
+ * The command: runs one server, with one of these engines, until SIGINT, SIGTERM, its supervisor's end or a failure of its storage. `speaks`:
+ * of the peers' protocol, for tests of what an earlier or a later build does.
  */
-export async function rkvd(engines: EngineRegistry): Promise<void> {
+export async function rkvd(engines: EngineRegistry, speaks: VersionRange = PEER_VERSIONS): Promise<void> {
   // What LevelDB and we write is for this user alone.
   process.umask(0o077);
   const config = readCommandLine(Object.keys(engines));
@@ -71,7 +73,7 @@ export async function rkvd(engines: EngineRegistry): Promise<void> {
     return;
   }
   const waits = (why: string) => parent?.tell({ kind: 'waits', why });
-  const server = new RkvServer(config, engine, log, onFailed, waits, faults, credentials);
+  const server = new RkvServer(config, engine, speaks, log, onFailed, waits, faults, credentials);
   const sayRefused = (error: RefusedDataError): void => {
     parent?.tell({ kind: 'refuses-data', error: error.name, why: error.message });
     log.fatal({ err: error, remedy: error.remedy }, 'these data are refused');

@@ -24,6 +24,7 @@ import {
 } from '../wire/generated/peer.ts';
 import { BATCH_OVERHEAD_BYTES } from '../wire/limits.ts';
 import { notLeaderFailure } from '../wire/outcome.ts';
+import type { VersionRange } from '../wire/peerVersions.ts';
 import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
 import { FrontDoor } from './admission/frontDoor.ts';
@@ -75,6 +76,7 @@ const APART = { code: grpcStatus.UNAVAILABLE, details: 'out of reach, by a fault
 export class RkvServer {
   private readonly config: ServerConfig;
   private readonly engine: EngineEntry;
+  private readonly speaks: VersionRange;
   private readonly log: Log;
   /** For what peers and strangers can cause. */
   private readonly peerLog: LimitedLog;
@@ -117,12 +119,13 @@ export class RkvServer {
   private lastStatus: EngineStatus | undefined;
 
   /**
-   * `engine`: the one that `-backend` names. `onFailed`: the server can no longer serve, for the reason given; it is to be stopped. `onWaiting`: what it waits for before
+   * `engine`: the one that `-backend` names. `speaks`: of the peers' protocol. `onFailed`: the server can no longer serve, for the reason given; it is to be stopped. `onWaiting`: what it waits for before
    * it takes part, as often as that changes. `faults`: of a server that takes them. `credentials`: of a server with TLS.
    */
   constructor(
     config: ServerConfig,
     engine: EngineEntry,
+    speaks: VersionRange,
     log: Log,
     onFailed: (error: Error) => void,
     onWaiting: (what: string) => void = () => {},
@@ -131,6 +134,7 @@ export class RkvServer {
   ) {
     this.config = config;
     this.engine = engine;
+    this.speaks = speaks;
     this.log = log;
     const nowMs = () => performance.now();
     this.peerLog = limitLog(log, nowMs);
@@ -162,7 +166,7 @@ export class RkvServer {
     this.opened = opened;
     this.store = opened.store;
     const { identity } = opened;
-    this.starting = new Starting(config, identity, log, this.security, this.onWaiting);
+    this.starting = new Starting(config, identity, log, this.security, this.speaks, this.onWaiting);
     try {
       this.door = this.frontDoor();
       this.listener = new GrpcListener(this.grpc, this.door, this.security, (socket, connection) =>
@@ -289,6 +293,9 @@ export class RkvServer {
       metricsAddress: () => this.metricsAddress(),
       faults: this.faults,
       stages: this.stages,
+      speaks: this.speaks,
+      links: () => this.transport?.linkFacts ?? [],
+      versionOf: (members: Iterable<NodeId>) => this.transport?.versionOf(members),
       settings: (effective: EffectiveSettings) => toldSettings(config, this.engine, effective, door.connectionsMax),
     };
     const forClients = { messageBytesMax: largestCommandBytes(config) + BATCH_OVERHEAD_BYTES, limitName: '-maxvalue' };
@@ -325,7 +332,16 @@ export class RkvServer {
       const transport = this.transport!;
       const context = this.context(replica, door);
       const { acceptor, unaryServer } = transport;
-      const admissions = new Admissions(replica, identity, hearsay, acceptor, servers.length, flags.maxgrpc, this.log);
+      const admissions = new Admissions(
+        replica,
+        identity,
+        hearsay,
+        acceptor,
+        servers.length,
+        this.speaks,
+        flags.maxgrpc,
+        this.log,
+      );
       const clients = this.faults?.beforeClients((call) => this.commands.end(call));
       const around = (handlers: UntypedServiceImplementation) => clients?.around(handlers) ?? handlers;
       openRkv(around(rkvImplementation(context)));
@@ -397,6 +413,7 @@ export class RkvServer {
     const { faultyPeers } = this;
     this.transport = new PeerTransport<unknown>({
       self: id,
+      speaks: this.speaks,
       servers,
       kind,
       identity,

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { NO_SECURITY } from '../net/endpoints/security.ts';
 import { NO_FENCE } from '../wire/fence.ts';
 import { type Acquaintance, type AdmitRequest, type Introduction, PeerService } from '../wire/generated/peer.ts';
+import { PEER_VERSIONS } from '../wire/peerVersions.ts';
 import { fenceMetadata } from '../wire/reason.ts';
 import { parseServerConfig, type ServerConfig } from './flags.ts';
 import { Hearsay } from './identity/hearsay.ts';
@@ -61,7 +62,7 @@ function starting(port: number, backend = 'gorums') {
   const identity = IdentityFile.open(folder(), 1, backend, false);
   const servers = `127.0.0.1:1,127.0.0.1:${port}`;
   const flags = ['-id=1', `-servers=${servers}`, '-cluster=1,2', '-rejoin', `-backend=${backend}`];
-  const start = new Starting(parseServerConfig(flags) as ServerConfig, identity, QUIET, NO_SECURITY);
+  const start = new Starting(parseServerConfig(flags) as ServerConfig, identity, QUIET, NO_SECURITY, PEER_VERSIONS);
   cleanUps.push(() => start.stop());
   return { identity, start };
 }
@@ -173,7 +174,7 @@ describe('a member that starts again', () => {
     const identity = IdentityFile.open(own, 1, 'gorums', true);
     const servers = ['127.0.0.1:1', ...ports.map((port) => `127.0.0.1:${port}`)].join();
     const config = parseServerConfig(['-id=1', `-servers=${servers}`, '-cluster=1,2,3']) as ServerConfig;
-    const start = new Starting(config, identity, QUIET, NO_SECURITY);
+    const start = new Starting(config, identity, QUIET, NO_SECURITY, PEER_VERSIONS);
     cleanUps.push(() => start.stop());
     const told = { bound: false };
     const bind = async () => {

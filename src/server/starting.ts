@@ -3,6 +3,7 @@ import type { NodeId } from '../consensus/contract.ts';
 import { formatAddress } from '../net/endpoints/addresses.ts';
 import type { Security } from '../net/endpoints/security.ts';
 import { type Fence, NO_FENCE } from '../wire/fence.ts';
+import type { VersionRange } from '../wire/peerVersions.ts';
 import type { ServerConfig } from './flags.ts';
 import {
   type Answers,
@@ -83,6 +84,7 @@ export class Starting {
   private readonly identity: IdentityFile;
   private readonly log: Log;
   private readonly security: Security;
+  private readonly speaks: VersionRange;
   private readonly waits: (what: string) => void;
   private readonly introducers: Introducer[];
   private readonly asker: Asker;
@@ -95,18 +97,20 @@ export class Starting {
   /** Of this server's id, the last that it was told of. */
   private lastFence: Fence = NO_FENCE;
 
-  /** `waits`: told what is waited for, whenever that is something else. */
+  /** `speaks`: of the peers' protocol. `waits`: told what is waited for, whenever that is something else. */
   constructor(
     config: ServerConfig,
     identity: IdentityFile,
     log: Log,
     security: Security,
+    speaks: VersionRange,
     waits: (what: string) => void = () => {},
   ) {
     this.config = config;
     this.identity = identity;
     this.log = log;
     this.security = security;
+    this.speaks = speaks;
     this.waits = waits;
     const { servers, id } = config;
     this.introducers = servers
@@ -227,7 +231,7 @@ export class Starting {
 
   /** `mayBeEmpty`: this id has promised nothing as far as anybody can tell, so it may begin without what it cannot have. */
   private async askLeader(leader: NodeId, mayBeEmpty: boolean): Promise<Allowed | undefined> {
-    const { identity, log, config, security } = this;
+    const { identity, log, config, security, speaks } = this;
     const address = config.servers[leader - 1];
     const { flags } = config;
     if (address === undefined || leader === config.id) {
@@ -239,7 +243,7 @@ export class Starting {
     }
     log.info({ leader, rejoin: flags.rejoin }, 'asks the leader for admission');
     const own = introductionOf(identity.identity);
-    const request = { rejoin: flags.rejoin, after: this.lastFence };
+    const request = { speaks, rejoin: flags.rejoin, after: this.lastFence };
     const outcome = await askForAdmission(leader, address, security, flags.maxgrpc, own, request);
     if (outcome.kind === 'admitted') return { kind: 'given', state: outcome.state };
     if (outcome.kind === 'superseded') {
@@ -265,7 +269,7 @@ export class Starting {
   }
 
   private async askSurvivor(answers: Answers): Promise<Allowed | undefined> {
-    const { identity, log, config, security } = this;
+    const { identity, log, config, security, speaks } = this;
     const { survivor, maxgrpc } = config.flags;
     const others = mayKnowMore(survivor, answers);
     if (others.length > 0) {
@@ -277,7 +281,7 @@ export class Starting {
     log.info({ survivor }, 'asks the survivor for admission');
     const address = config.servers[survivor - 1]!;
     const own = introductionOf(identity.identity);
-    const request = { rejoin: true, bySurvivor: true };
+    const request = { speaks, rejoin: true, bySurvivor: true };
     const outcome = await askForAdmission(survivor, address, security, maxgrpc, own, request);
     if (outcome.kind === 'admitted') return { kind: 'given', state: outcome.state };
     const details =

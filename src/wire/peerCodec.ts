@@ -1,20 +1,27 @@
 import { Hello, Refusal, Welcome } from './generated/peer.ts';
-import { encodeFrame, FrameKind, MalformedFrameError, PEER_PROTOCOL_VERSION } from './peerFrames.ts';
+import { encodeFrame, FrameKind, MalformedFrameError } from './peerFrames.ts';
+import { OPENING_VERSION, toldVersions, type VersionRange } from './peerVersions.ts';
 
 /** The frames with which a link between two servers begins, and ends. */
 
 export type { Hello, Refusal, Welcome } from './generated/peer.ts';
 
-export function encodeHello(hello: Omit<Hello, 'version'>): Buffer {
-  return encodeFrame(FrameKind.Hello, Hello.encode({ version: PEER_PROTOCOL_VERSION, ...hello }).finish());
+/** As versions said it that speak one alone. */
+const OPENING: VersionRange = { oldest: OPENING_VERSION, newest: OPENING_VERSION };
+
+/** `speaks`: what the dialler speaks. */
+export function encodeHello(hello: Omit<Hello, 'version' | 'newest'>, speaks = OPENING): Buffer {
+  return encodeFrame(FrameKind.Hello, Hello.encode({ ...toldVersions(speaks), ...hello }).finish());
 }
 
-export function encodeWelcome(welcome: Omit<Welcome, 'version'>): Buffer {
-  return encodeFrame(FrameKind.Welcome, Welcome.encode({ version: PEER_PROTOCOL_VERSION, ...welcome }).finish());
+/** `speaks`: what the acceptor speaks. */
+export function encodeWelcome(welcome: Omit<Welcome, 'version' | 'newest'>, speaks = OPENING): Buffer {
+  return encodeFrame(FrameKind.Welcome, Welcome.encode({ ...toldVersions(speaks), ...welcome }).finish());
 }
 
-export function encodeRefusal(refusal: Refusal): Buffer {
-  return encodeFrame(FrameKind.Refusal, Refusal.encode(refusal).finish());
+/** `version`: of the link, once it was taken up. */
+export function encodeRefusal(refusal: Refusal, version = OPENING_VERSION): Buffer {
+  return encodeFrame(FrameKind.Refusal, Refusal.encode(refusal).finish(), version);
 }
 
 /** These throw MalformedFrameError. */

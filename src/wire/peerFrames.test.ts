@@ -54,7 +54,7 @@ describe('frames between peers', () => {
   it('stand on the wire as they always did', () => {
     expect(PEER_PREFACE.toString('hex')).toBe('89524b560d0a1a0a');
     expect(encodeFrame(FrameKind.Ping, new Uint8Array(0)).toString('hex')).toBe('000000000607000000000000781df166');
-    expect(encodeTaken(2 ** 40 + 1).toString('hex')).toBe('000000080609000000000000707d49ab0000010000000001');
+    expect(encodeTaken(2 ** 40 + 1, 6).toString('hex')).toBe('000000080609000000000000707d49ab0000010000000001');
     const hello = encodeHello({ from: 1, to: 2, engine: 'etcd', introduction: undefined });
     expect(hello.toString('hex')).toBe('0000000c0601000000000000c54d90a4080610011802220465746364');
     const refusal = encodeRefusal({ code: 9, details: 'no', reason: 'forgotten' });
@@ -105,7 +105,7 @@ describe('frames between peers', () => {
   });
 
   it('are found byte by byte', () => {
-    const bytes = Buffer.concat([encodeFrame(FrameKind.Messages, Buffer.from([1, 7])), encodeTaken(5)]);
+    const bytes = Buffer.concat([encodeFrame(FrameKind.Messages, Buffer.from([1, 7])), encodeTaken(5, 6)]);
     const read = readIn(
       bytes,
       Array.from(bytes, (_, at) => at),

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { ByteReader, MalformedBytesError } from '../bytes/byteReader.ts';
 import { THE_GROUP } from './group.ts';
+import { OPENING_VERSION } from './peerVersions.ts';
 
 /**
  * The frames that our servers send each other on a connection of their own (docs/peers.md). Each is a header and a payload:
@@ -8,13 +9,12 @@ import { THE_GROUP } from './group.ts';
  * | bytes | what |
  * |---|---|
  * | 4 | bytes of the payload, big-endian like all that follow |
- * | 1 | version, PEER_PROTOCOL_VERSION: another one also where the state machines differ, so that replicas cannot |
+ * | 1 | version: of the link (peerVersions.ts), in the frames with which every link begins OPENING_VERSION |
  * | 1 | kind |
  * | 2 | 0 |
  * | 4 | group: which of the servers' logs the messages are of (group.ts); 0 in frames about the link itself |
  * | 4 | CRC-32 (zlib's) of the twelve bytes before it and the payload |
  */
-export const PEER_PROTOCOL_VERSION = 6;
 
 /** What both ends send first. No HTTP/2 (`PRI`), no TLS (0x16) and no text begins like that. */
 export const PEER_PREFACE = Buffer.from('89524b560d0a1a0a', 'hex');
@@ -59,13 +59,13 @@ export class MalformedFrameError extends Error {
 }
 
 /**
- * A frame whose payload is to be written at HEADER_BYTES, or the first `hereBytes` of it where the rest stays where it is;
- * `sealFrame` makes it whole.
+ * A frame of a link of this version, whose payload is to be written at HEADER_BYTES, or the first `hereBytes` of it where the rest stays
+ * where it is; `sealFrame` makes it whole.
  */
-export function newFrame(kind: FrameKind, payloadBytes: number, hereBytes = payloadBytes): Buffer {
+export function newFrame(kind: FrameKind, version: number, payloadBytes: number, hereBytes = payloadBytes): Buffer {
   const frame = Buffer.allocUnsafe(HEADER_BYTES + hereBytes);
   frame.writeUInt32BE(payloadBytes, 0);
-  frame[4] = PEER_PROTOCOL_VERSION;
+  frame[4] = version;
   frame[5] = kind;
   frame[6] = 0;
   frame[7] = 0;
@@ -81,8 +81,9 @@ export function sealFrame(frame: Buffer, rest: readonly Uint8Array[] = []): Buff
   return frame;
 }
 
-export function encodeFrame(kind: FrameKind, payload: Uint8Array): Buffer {
-  const frame = newFrame(kind, payload.length);
+/** Without a version it is one with which links begin. */
+export function encodeFrame(kind: FrameKind, payload: Uint8Array, version = OPENING_VERSION): Buffer {
+  const frame = newFrame(kind, version, payload.length);
   frame.set(payload, HEADER_BYTES);
   return sealFrame(frame);
 }
@@ -91,8 +92,8 @@ function checksum(frame: Buffer): number {
   return crc32(frame.subarray(HEADER_BYTES), crc32(frame.subarray(0, CHECKED_BYTES)));
 }
 
-export function encodeTaken(bytes: number): Buffer {
-  const frame = newFrame(FrameKind.Taken, 8);
+export function encodeTaken(bytes: number, version: number): Buffer {
+  const frame = newFrame(FrameKind.Taken, version, 8);
   frame.writeBigUInt64BE(BigInt(bytes), HEADER_BYTES);
   return sealFrame(frame);
 }
@@ -103,6 +104,23 @@ export function decodeTaken(payload: Uint8Array): number {
   const bytes = new DataView(payload.buffer, payload.byteOffset, 8).getBigUint64(0);
   if (bytes > Number.MAX_SAFE_INTEGER) throw new MalformedFrameError(`a Taken of ${bytes}`);
   return Number(bytes);
+}
+
+const PING_NAME_BYTES = 4;
+
+/** A ping that has a name, and the pong that repeats it. `name`: below 2^32. */
+export function encodePing(kind: typeof FrameKind.Ping | typeof FrameKind.Pong, name: number, version: number): Buffer {
+  const frame = newFrame(kind, version, PING_NAME_BYTES);
+  frame.writeUInt32BE(name, HEADER_BYTES);
+  return sealFrame(frame);
+}
+
+/** Throws MalformedFrameError. */
+export function decodePing(payload: Uint8Array): number {
+  if (payload.length !== PING_NAME_BYTES) {
+    throw new MalformedFrameError(`the name of a ping has ${payload.length} bytes, expected ${PING_NAME_BYTES}`);
+  }
+  return new DataView(payload.buffer, payload.byteOffset, PING_NAME_BYTES).getUint32(0);
 }
 
 /** The messages of a frame, views of its bytes. Throws MalformedFrameError. */
@@ -140,6 +158,8 @@ function notMessages(error: unknown): unknown {
 export class FrameReader {
   /** A longer payload is malformed as soon as its header is here. */
   payloadBytesMax: number;
+  /** A frame of another version is malformed as soon as its header is here; what follows the frame that is being taken, first. */
+  version = OPENING_VERSION;
   private readonly take: (kind: FrameKind, payload: Uint8Array, group: number) => void;
   private partial: Buffer | undefined;
   private partialBytes = 0;
@@ -210,8 +230,8 @@ export class FrameReader {
     const version = bytes[at + 4]!;
     const kind = bytes[at + 5]!;
     const payloadBytes = bytes.readUInt32BE(at);
-    if (version !== PEER_PROTOCOL_VERSION) {
-      throw new MalformedFrameError(`a frame of peer protocol version ${version}, expected ${PEER_PROTOCOL_VERSION}`);
+    if (version !== this.version) {
+      throw new MalformedFrameError(`a frame of peer protocol version ${version}, expected ${this.version}`);
     }
     if (kind < 1 || kind > KIND_MAX || bytes.readUInt16BE(at + 6) !== 0) {
       throw new MalformedFrameError(`a frame of unknown kind ${kind}`);

@@ -31,6 +31,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/hostilePeers.test.ts': 19,
   'test/clusterTls.test.ts': 20,
   'test/chaos.test.ts': 19,
+  'test/versions.test.ts': 19,
   'test/cycles.test.ts': 18,
   'test/completion.test.ts': 18,
   'test/mutants.test.ts': 16,

@@ -143,6 +143,28 @@ describe('rkvctl', () => {
     expect(await rkvctl('leader')).toMatchObject({ code: 1, out: 'no leader\n' });
   });
 
+  it('tells what servers speak to each other, where they say so', async () => {
+    const { cluster, rkvctl } = await setUp();
+    const about = (newestVersion: number) => ({ oldestVersion: 6, newestVersion, clusterVersion: 0, links: [] });
+    expect((await rkvctl('status')).out).not.toContain('peer protocol');
+    cluster.protocol.set(2, about(6));
+    expect((await rkvctl('status')).out).toMatch(/\npeer protocol spoken: server 2 6\n$/);
+    const links = [
+      { id: 2, oldestVersion: 6, newestVersion: 6, version: 6, roundTripUs: 0 },
+      { id: 3, oldestVersion: 6, newestVersion: 7, version: 7, roundTripUs: 412 },
+      { id: 4, oldestVersion: 0, newestVersion: 0, version: 0, roundTripUs: 0 },
+    ];
+    cluster.protocol.set(1, { ...about(7), clusterVersion: 6, links });
+    const { out } = await rkvctl('status');
+    expect(out.split('\n').slice(-3)).toEqual([
+      'peer protocol spoken: server 1 6 to 7, server 2 6; by all members, as server 1 knows them: 6',
+      'links of server 1: server 2 version 6, server 3 version 7 (0.41 ms), server 4 none',
+      '',
+    ]);
+    cluster.protocol.set(1, about(7));
+    expect((await rkvctl('status')).out).toMatch(/as server 1 knows them: none\n$/);
+  });
+
   it('asks also the members that it was not told of', async () => {
     const { cluster, rkvctl } = await setUp();
     const { code, out } = await rkvctl(`status -cluster ${cluster.addresses[0]}`);

@@ -2,7 +2,7 @@ import { printable } from '../../cli/printable.ts';
 import { StatusExitCode } from '../../cli/statusExitCode.ts';
 import { renderTable } from '../../cli/table.ts';
 import type { Terminal } from '../../cli/terminal.ts';
-import type { StatusResponse } from '../../wire/generated/admin.ts';
+import type { LinkStatus, StatusResponse } from '../../wire/generated/admin.ts';
 import { isOlder, leadingReport, type RkvClient, type ServerReport } from '../rkvClient.ts';
 import type { LeaderWord } from '../transport.ts';
 
@@ -35,6 +35,7 @@ export async function printStatus(client: RkvClient, terminal: Terminal): Promis
       printable(`members as server ${leader.id} sees them: ${leader.voters.join(', ')}${learners}`, MEMBERS_LENGTH_MAX),
     );
   }
+  for (const line of peerProtocolLines(reports, leader)) terminal.out(printable(line, MEMBERS_LENGTH_MAX));
   for (const { address } of reports.filter(isOlder)) {
     terminal.out(`${address} is one of the original's servers, or older than this rkvctl: it does not say more`);
   }
@@ -47,6 +48,27 @@ export async function printStatus(client: RkvClient, terminal: Terminal): Promis
   if (missing.length === 0) return StatusExitCode.Healthy;
   terminal.out(printable(`not all take part: ${missing.join(', ')}`, MEMBERS_LENGTH_MAX));
   return StatusExitCode.Degraded;
+}
+
+/** What servers speak to each other, by the word of each, and what all can, by the leader's; nothing where nobody tells. */
+function peerProtocolLines(reports: readonly ServerReport[], leader: StatusResponse | undefined): string[] {
+  const each = reports.flatMap((report) => {
+    if (!('status' in report) || report.status.newestVersion === 0) return [];
+    const { id, oldestVersion, newestVersion } = report.status;
+    return [`server ${id} ${oldestVersion === newestVersion ? newestVersion : `${oldestVersion} to ${newestVersion}`}`];
+  });
+  if (each.length === 0) return [];
+  const spoken = `peer protocol spoken: ${each.join(', ')}`;
+  if (leader === undefined || leader.newestVersion === 0) return [spoken];
+  const { id, clusterVersion, links } = leader;
+  const ofAll = `${spoken}; by all members, as server ${id} knows them: ${clusterVersion || 'none'}`;
+  const ways = links.map((link) => `server ${link.id} ${describeLink(link)}`);
+  return ways.length === 0 ? [ofAll] : [ofAll, `links of server ${id}: ${ways.join(', ')}`];
+}
+
+function describeLink({ version, roundTripUs }: LinkStatus): string {
+  if (version === 0) return 'none';
+  return roundTripUs === 0 ? `version ${version}` : `version ${version} (${(roundTripUs / 1000).toFixed(2)} ms)`;
 }
 
 /** Members that the leader names and that nobody asked for: they were added since the list of servers was written. */

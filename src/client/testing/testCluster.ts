@@ -66,6 +66,11 @@ export class TestCluster {
   backend = 'test';
   /** What servers say that they go by, by id. */
   readonly settings = new Map<number, Readonly<Record<string, string>>>();
+  /** What servers say of the peers' protocol, those that do. */
+  readonly protocol = new Map<
+    number,
+    Pick<StatusResponse, 'oldestVersion' | 'newestVersion' | 'clusterVersion' | 'links'>
+  >();
   /** Decides about the `attempt`-th command that any server gets, from 1. */
   decide: (attempt: number, server: TestServer, command: Command) => Behaviour = (_, server) =>
     server.id === this.leader ? 'apply' : 'not-leader';
@@ -224,7 +229,7 @@ export class TestServer {
     const peer = PeerStatus.decode(new Uint8Array(0));
     const voters = servers.map(({ id }) => id);
     const peers = servers.filter(({ id }) => id !== this.id).map(({ id, address }) => ({ ...peer, id, address }));
-    return { ...base, ...about, voters, peers: role === 'leader' ? peers : [] };
+    return { ...base, ...about, ...this.cluster.protocol.get(this.id), voters, peers: role === 'leader' ? peers : [] };
   }
 
   private reconfigure(request: ReconfRequest): ReconfResponse {

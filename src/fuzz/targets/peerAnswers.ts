@@ -5,7 +5,8 @@ import { NO_SECURITY, type Security } from '../../net/endpoints/security.ts';
 import { Misfit } from '../../server/identity/identity.ts';
 import { PeerLink } from '../../server/transport/peerLink.ts';
 import { Refusal, Welcome } from '../../wire/generated/peer.ts';
-import { encodeFrame, encodeTaken, FrameKind, PEER_PREFACE, PEER_PROTOCOL_VERSION } from '../../wire/peerFrames.ts';
+import { encodeFrame, encodePing, encodeTaken, FrameKind, PEER_PREFACE } from '../../wire/peerFrames.ts';
+import { OPENING_VERSION, PEER_VERSIONS } from '../../wire/peerVersions.ts';
 import { anyNumber, damagedBytes } from '../mutation.ts';
 import {
   LINK_LINGER_MS,
@@ -30,9 +31,13 @@ interface Answers {
   readonly pieceBytes: number;
 }
 
-const welcome = fc
-  .oneof({ weight: 3, arbitrary: fc.constant(truthOf(PEER, ENGINE)) }, { weight: 1, arbitrary: introduction })
-  .map((of) => Welcome.encode({ version: PEER_PROTOCOL_VERSION, introduction: of }).finish());
+const NO_BYTES = new Uint8Array(0);
+
+/** Of a server that speaks no newer version than this. */
+const welcomeOf = (newest: number) =>
+  fc
+    .oneof({ weight: 3, arbitrary: fc.constant(truthOf(PEER, ENGINE)) }, { weight: 1, arbitrary: introduction })
+    .map((of) => Welcome.encode({ version: OPENING_VERSION, newest, introduction: of }).finish());
 const refusal = fc
   .record({
     code: fc.constantFrom(3, 9, 14, 99),
@@ -41,22 +46,29 @@ const refusal = fc
   })
   .map((of) => Refusal.encode(of).finish());
 
-const frame = fc.oneof(
-  { weight: 3, arbitrary: welcome.map((payload) => encodeFrame(FrameKind.Welcome, payload)) },
-  { weight: 1, arbitrary: damagedBytes(welcome).map((payload) => encodeFrame(FrameKind.Welcome, payload)) },
-  { weight: 1, arbitrary: refusal.map((payload) => encodeFrame(FrameKind.Refusal, payload)) },
-  { weight: 1, arbitrary: damagedBytes(refusal).map((payload) => encodeFrame(FrameKind.Refusal, payload)) },
-  { weight: 2, arbitrary: anyNumber.map(encodeTaken) },
-  { weight: 1, arbitrary: fc.constant(encodeFrame(FrameKind.Pong, new Uint8Array(0))) },
-  {
-    weight: 1,
-    arbitrary: fc
-      .tuple(fc.constantFrom(...Object.values(FrameKind)), fc.uint8Array({ maxLength: 20 }))
-      .map(([kind, payload]) => encodeFrame(kind, payload)),
-  },
-);
+/** Frames of a link of this version, and those with which one begins. */
+function frameOf(version: number): fc.Arbitrary<Buffer> {
+  const welcome = welcomeOf(version);
+  const opening = (kind: FrameKind, payload: fc.Arbitrary<Uint8Array>) => payload.map((of) => encodeFrame(kind, of));
+  const pong = fc.oneof(
+    fc.constant(encodeFrame(FrameKind.Pong, NO_BYTES, version)),
+    fc.nat(3).map((name) => encodePing(FrameKind.Pong, name, version)),
+  );
+  const any = fc.tuple(fc.constantFrom(...Object.values(FrameKind)), fc.uint8Array({ maxLength: 20 }));
+  return fc.oneof(
+    { weight: 3, arbitrary: opening(FrameKind.Welcome, welcome) },
+    { weight: 1, arbitrary: opening(FrameKind.Welcome, damagedBytes(welcome)) },
+    { weight: 1, arbitrary: opening(FrameKind.Refusal, refusal) },
+    { weight: 1, arbitrary: opening(FrameKind.Refusal, damagedBytes(refusal)) },
+    { weight: 2, arbitrary: anyNumber.map((bytes) => encodeTaken(bytes, version)) },
+    { weight: 1, arbitrary: pong },
+    { weight: 1, arbitrary: any.map(([kind, payload]) => encodeFrame(kind, payload, version)) },
+  );
+}
+
 const talk = fc
-  .array(frame, { minLength: 1, maxLength: 5 })
+  .constantFrom(PEER_VERSIONS.oldest, PEER_VERSIONS.newest)
+  .chain((version) => fc.array(frameOf(version), { minLength: 1, maxLength: 5 }))
   .map((frames) => new Uint8Array(Buffer.concat([PEER_PREFACE, ...frames])));
 
 /** What stands between this process and the other end. */
@@ -83,11 +95,13 @@ export const PEER_ANSWERS: FuzzTarget<Answers> = {
   async check({ bytes, pieceBytes }) {
     const identity = new MemoryIdentity(SELF, ENGINE);
     let near: Duplex | undefined;
+    let said: SaidFrames | undefined;
     let accepted = 0;
     let gone = 0;
     const link = new PeerLink<Uint8Array>({
       self: SELF,
       peer: PEER,
+      speaks: PEER_VERSIONS,
       address: { host: '127.0.0.1', port: 1 },
       security: dialsTo((end) => {
         near = end;
@@ -97,14 +111,17 @@ export const PEER_ANSWERS: FuzzTarget<Answers> = {
       maxMessageBytes: 1 << 20,
       log: NO_LOG,
       counts: () => true,
-      accepted: () => void accepted++,
+      accepted: () => {
+        accepted++;
+        said!.agreed(link.facts.version!);
+      },
       gone: () => void gone++,
       refused: (_peer, misfit) => demand(Object.values(Misfit).includes(misfit), 'a misfit is one that is known'),
       notUnderstood: () => {},
     });
     link.send([MESSAGE]);
     demand(near !== undefined, 'a link is dialled when there is something to say');
-    const said = new SaidFrames(near);
+    said = new SaidFrames(near);
     writePieces(near, bytes, pieceBytes);
     await settled();
     link.send([MESSAGE]);
@@ -117,8 +134,8 @@ export const PEER_ANSWERS: FuzzTarget<Answers> = {
     const isHeard = accepted > 0;
     demand(isHeard || rest.length === 0, () => `nothing is said before a welcome: ${rest}`);
     demand(
-      rest.every((kind) => kind === FrameKind.Messages),
-      () => `then there are messages: ${rest}`,
+      rest.every((kind) => kind === FrameKind.Messages || kind === FrameKind.Ping),
+      () => `then there are messages, and pings: ${rest}`,
     );
     demand(accepted <= 1 && gone <= 1, 'a link begins and ends once');
     // Whatever listens at a server's address is that server, and no other.

@@ -5,13 +5,8 @@ import { introduce, PeerAcceptor } from '../../server/transport/peerAcceptor.ts'
 import { NO_FENCES } from '../../wire/fence.ts';
 import { Hello, Introduction } from '../../wire/generated/peer.ts';
 import { decodeHello } from '../../wire/peerCodec.ts';
-import {
-  encodeFrame,
-  FrameKind,
-  MESSAGE_BYTES_MAX,
-  PAYLOAD_BYTES_MAX,
-  PEER_PROTOCOL_VERSION,
-} from '../../wire/peerFrames.ts';
+import { encodeFrame, FrameKind, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX } from '../../wire/peerFrames.ts';
+import { agreedVersion, PEER_VERSIONS } from '../../wire/peerVersions.ts';
 import { anyNumber, damagedBytes } from '../mutation.ts';
 import {
   CLUSTER,
@@ -58,7 +53,8 @@ export const introduction: fc.Arbitrary<Introduction> = fc.record({
 });
 
 const hello = fc.record({
-  version: perhaps<number>(PEER_PROTOCOL_VERSION, fc.nat(9)),
+  version: perhaps(PEER_VERSIONS.oldest, fc.nat(9)),
+  newest: perhaps(PEER_VERSIONS.newest, fc.oneof(fc.nat(9), fc.nat(2 ** 32 - 1))),
   from: perhaps(2, fc.oneof(fc.nat(5), anyNumber)),
   to: perhaps(SELF, fc.oneof(fc.nat(5), anyNumber)),
   engine: perhaps<string>(ENGINE, fc.string({ maxLength: 20 })),
@@ -76,6 +72,7 @@ export const PEER_HELLO: FuzzTarget<Uint8Array> = {
     const acceptor = new PeerAcceptor({
       self: SELF,
       serverCount: SERVERS,
+      speaks: PEER_VERSIONS,
       identity,
       hearsay: truthfulHearsay(identity, ENGINE),
       codec: {
@@ -104,6 +101,7 @@ export const PEER_HELLO: FuzzTarget<Uint8Array> = {
     const said = decodeHello(payload);
     const isMeant = said.to === SELF && said.from === said.introduction?.id && said.introduction.isMember;
     demand(isMeant, 'who is welcome says who it is, and means this server');
+    demand(agreedVersion(PEER_VERSIONS, said) !== undefined, 'who is welcome speaks a version that is spoken here');
     demand(identity.identity.known.has(said.from), 'who is welcome is known');
     return true;
   },

@@ -5,7 +5,8 @@ import { Outbox } from '../../server/transport/outbox.ts';
 import { PeerAcceptor } from '../../server/transport/peerAcceptor.ts';
 import { NO_FENCES } from '../../wire/fence.ts';
 import { decodeRefusal, encodeHello } from '../../wire/peerCodec.ts';
-import { encodeFrame, FrameKind, HEADER_BYTES, PAYLOAD_BYTES_MAX } from '../../wire/peerFrames.ts';
+import { encodeFrame, encodePing, FrameKind, HEADER_BYTES, PAYLOAD_BYTES_MAX } from '../../wire/peerFrames.ts';
+import { PEER_VERSIONS } from '../../wire/peerVersions.ts';
 import { FORGED_ENGINES, type ForgedEngine } from '../engines.ts';
 import { forgedMessages } from '../forged.ts';
 import { anyNumber, damagedBytes } from '../mutation.ts';
@@ -29,6 +30,7 @@ import { demand, type FuzzTarget } from '../target.ts';
 /** Of a message: what is announced above it is refused at once. */
 const MESSAGE_BYTES_MAX = 1 << 20;
 const FROM = 2;
+const VERSION = PEER_VERSIONS.newest;
 
 /** Some of what is sent, and the messages that it holds; undefined where it is not what a peer of ours sends. */
 interface Said {
@@ -46,6 +48,7 @@ interface Talk {
 /** As a peer of ours sends them. */
 function together(messages: readonly Uint8Array[]): Said {
   const outbox = new Outbox();
+  outbox.version = VERSION;
   for (const message of messages) outbox.add(message, false);
   const frames: Uint8Array[] = [];
   for (let frame = outbox.nextOrdered(); frame !== undefined; frame = outbox.nextOrdered()) frames.push(...frame);
@@ -62,10 +65,10 @@ function inPieces(
   const length = new Uint8Array(9);
   const first = Math.max(0, Math.min(pieceBytes, message.length - 1));
   const head = Buffer.concat([length.subarray(0, writeVarint(length, 0, announced)), message.subarray(0, first)]);
-  const frames: Uint8Array[] = [encodeFrame(FrameKind.LargeBegin, head)];
+  const frames: Uint8Array[] = [encodeFrame(FrameKind.LargeBegin, head, VERSION)];
   if (between.length > 0) frames.push(together(between).bytes);
   for (let at = first; at < message.length; at += pieceBytes) {
-    frames.push(encodeFrame(FrameKind.LargeMore, message.subarray(at, at + pieceBytes)));
+    frames.push(encodeFrame(FrameKind.LargeMore, message.subarray(at, at + pieceBytes), VERSION));
   }
   return { bytes: Buffer.concat(frames), messages: [...between, message] };
 }
@@ -82,7 +85,7 @@ function saidBy(message: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Said> {
     },
     {
       weight: 1,
-      arbitrary: fc.constant<Said>({ bytes: encodeFrame(FrameKind.Ping, new Uint8Array(0)), messages: [] }),
+      arbitrary: fc.constant<Said>({ bytes: encodePing(FrameKind.Ping, 7, VERSION), messages: [] }),
     },
   );
   const wrong = (bytes: Uint8Array): Said => ({ bytes, messages: undefined });
@@ -97,7 +100,7 @@ function saidBy(message: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Said> {
       weight: 2,
       arbitrary: fc
         .tuple(fc.constantFrom(...Object.values(FrameKind)), payload)
-        .map(([kind, of]) => wrong(encodeFrame(kind, of))),
+        .map(([kind, of]) => wrong(encodeFrame(kind, of, VERSION))),
     },
     { weight: 1, arbitrary: damagedBytes(right.map(({ bytes }) => bytes)).map(wrong) },
   );
@@ -106,7 +109,7 @@ function saidBy(message: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Said> {
 function streamOf({ name, entry, forgery }: ForgedEngine): FuzzTarget<Talk> {
   const { kind } = entry;
   const message = damagedBytes(forgedMessages(forgery, FROM).map((of) => kind.codec.encode(of)));
-  const hello = encodeHello({ from: FROM, to: SELF, engine: name, introduction: truthOf(FROM, name) });
+  const hello = encodeHello({ from: FROM, to: SELF, engine: name, introduction: truthOf(FROM, name) }, PEER_VERSIONS);
   return {
     name: `peer-stream-${name}`,
     takes: `a peer's link, from its hello to the ${name} engine`,
@@ -123,6 +126,7 @@ function streamOf({ name, entry, forgery }: ForgedEngine): FuzzTarget<Talk> {
       const acceptor = new PeerAcceptor({
         self: SELF,
         serverCount: SERVERS,
+        speaks: PEER_VERSIONS,
         identity,
         hearsay: truthfulHearsay(identity, name),
         codec: {
@@ -142,6 +146,7 @@ function streamOf({ name, entry, forgery }: ForgedEngine): FuzzTarget<Talk> {
       });
       const { near, socket } = memoryConnection();
       const answer = new SaidFrames(near);
+      answer.agreed(VERSION);
       acceptor.accept(socket, watchedConnection(MESSAGE_BYTES_MAX + PAYLOAD_BYTES_MAX + HEADER_BYTES));
       writePieces(near, Buffer.concat([hello, ...said.map(({ bytes }) => bytes)]), pieceBytes);
       await settled();

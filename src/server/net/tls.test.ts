@@ -20,6 +20,7 @@ import { AdminClient, AdminService } from '../../wire/generated/admin.ts';
 import { PeerClient, PeerService } from '../../wire/generated/peer.ts';
 import { ReconfType, RKVClient, RKVService } from '../../wire/generated/rkv.ts';
 import { MESSAGE_BYTES_MAX, PEER_PREFACE } from '../../wire/peerFrames.ts';
+import { PEER_VERSIONS } from '../../wire/peerVersions.ts';
 import type { FrontDoor } from '../admission/frontDoor.ts';
 import { impersonation } from '../admission/permissions.ts';
 import { openDoor } from '../admission/testing/openDoor.ts';
@@ -127,6 +128,7 @@ async function serve(security: Security): Promise<Served> {
   const acceptor = new PeerAcceptor<Uint8Array>({
     self: 1,
     serverCount: 3,
+    speaks: PEER_VERSIONS,
     identity,
     hearsay: new Hearsay(identity, addresses),
     codec: CODEC,
@@ -180,6 +182,7 @@ async function link(served: Served, security: Security, id: number, expected = 1
   const peer = new PeerLink<Uint8Array>({
     self: id,
     peer: expected,
+    speaks: PEER_VERSIONS,
     address: { host: '127.0.0.1', port: served.port },
     security,
     identity,

@@ -6,6 +6,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import {
+  type Configuration,
   type EffectiveSettings,
   type EngineStatus,
   type NodeId,
@@ -19,10 +20,12 @@ import type {
   TransferLeadershipRequest,
   TransferLeadershipResponse,
 } from '../../wire/generated/admin.ts';
+import type { VersionRange } from '../../wire/peerVersions.ts';
 import type { ServerFaults } from '../faults/serverFaults.ts';
 import type { StageTimes } from '../observe/stageTimes.ts';
 import type { ToldSettings } from '../settings.ts';
 import type { KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import type { LinkFacts } from '../transport/peerLink.ts';
 import { faultImplementation } from './faultService.ts';
 import { refusalMetadata, transferRefusalText } from './refusals.ts';
 import type { ServiceContext } from './serviceContext.ts';
@@ -37,6 +40,12 @@ export interface AdminFacts {
   /** Undefined where it takes none. */
   readonly faults: ServerFaults | undefined;
   readonly stages: StageTimes;
+  /** Of the peers' protocol, what this server speaks. */
+  readonly speaks: VersionRange;
+  /** The links that it dials. */
+  links(): readonly LinkFacts[];
+  /** The newest version that all of these servers speak, as far as it knows; undefined where there is none. */
+  versionOf(members: Iterable<NodeId>): number | undefined;
   /** All that the server goes by, under an engine that says this of its own settings. */
   settings(effective: EffectiveSettings): ToldSettings;
 }
@@ -89,6 +98,10 @@ export function waitingAdmin(id: NodeId, facts: AdminFacts): UntypedServiceImple
     leaderAddress: '',
     uptimeSeconds: 0,
     pendingChange: undefined,
+    oldestVersion: facts.speaks.oldest,
+    newestVersion: facts.speaks.newest,
+    clusterVersion: 0,
+    links: [],
   };
   return {
     ...faultImplementation(facts.faults),
@@ -129,7 +142,22 @@ function statusResponse(context: ServiceContext, stateMachine: KeyValueStore, fa
     leaderAddress: context.leader().address,
     uptimeSeconds: process.uptime(),
     pendingChange: pendingChangeMessage(engine.pendingChange),
+    oldestVersion: facts.speaks.oldest,
+    newestVersion: facts.speaks.newest,
+    clusterVersion: facts.versionOf(namedIn(engine.configuration)) ?? 0,
+    links: facts.links().map(({ peer, speaks, version, roundTripMs }) => ({
+      id: peer,
+      oldestVersion: speaks?.oldest ?? 0,
+      newestVersion: speaks?.newest ?? 0,
+      version: version ?? 0,
+      roundTripUs: roundTripMs === undefined ? 0 : Math.max(1, Math.round(roundTripMs * 1000)),
+    })),
   };
+}
+
+/** Everybody who is, was or will be a member, while it changes. */
+function namedIn({ voters, learners, outgoing, learnersNext }: Configuration): ReadonlySet<NodeId> {
+  return new Set([...voters, ...learners, ...outgoing, ...learnersNext]);
 }
 
 function pendingChangeMessage(pending: EngineStatus['pendingChange']): StatusResponse['pendingChange'] {

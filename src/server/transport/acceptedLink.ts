@@ -5,7 +5,9 @@ import { THE_GROUP } from '../../wire/group.ts';
 import { decodeHello, encodeRefusal, type Hello, type Refusal } from '../../wire/peerCodec.ts';
 import {
   decodeMessages,
+  decodePing,
   encodeFrame,
+  encodePing,
   encodeTaken,
   FrameKind,
   FrameReader,
@@ -13,6 +15,7 @@ import {
   PAYLOAD_BYTES_MAX,
   PEER_PREFACE,
 } from '../../wire/peerFrames.ts';
+import { does, OPENING_VERSION } from '../../wire/peerVersions.ts';
 import { farewell } from '../net/farewell.ts';
 import { LargeMessage } from './largeMessage.ts';
 
@@ -29,14 +32,20 @@ const TAKEN_EVERY_BYTES = 128 * 1024;
 /** Of what this side says, that the other end has not read. */
 const UNREAD_BYTES_MAX = 64 * 1024;
 const NO_BYTES = new Uint8Array(0);
-const PONG = encodeFrame(FrameKind.Pong, NO_BYTES);
+
+/** A link that is taken up. */
+export interface TakenUp {
+  readonly welcome: Buffer;
+  /** Of all frames that follow, either way. */
+  readonly version: number;
+}
 
 export interface AcceptedLinkOptions {
   readonly maxMessageBytes: number;
   /** The first frame: runs `then` once what it says can be judged. Until then nothing more is read. */
   readonly weigh: (hello: Hello, then: () => void) => void;
-  /** Returns the welcome to answer it with, or why not. */
-  readonly greet: (hello: Hello) => Buffer | Refusal;
+  /** Returns what to answer it with, or why not. */
+  readonly greet: (hello: Hello) => TakenUp | Refusal;
   /** Throws MalformedMessageError. */
   readonly receive: (message: Uint8Array) => void;
   /** A frame of a group that is not served here was left out. */
@@ -55,13 +64,15 @@ export class AcceptedLink {
   private readonly reader: FrameReader;
   private readonly large: LargeMessage;
   private greeted = false;
+  private version = OPENING_VERSION;
   /** What came with the hello, while that is weighed. */
   private early: Parameters<AcceptedLink['frame']>[] | undefined;
   private ended = false;
   private heard = false;
   private takenBytes = 0;
   private toldBytes = 0;
-  private owesPong = false;
+  /** The last ping of the turn, as far as it has a name: one pong answers all, for a flood of them would take it from others. */
+  private pinged: number | undefined;
   private timer: NodeJS.Timeout;
 
   /** The preface was taken off. */
@@ -88,7 +99,7 @@ export class AcceptedLink {
     if (this.ended) return;
     this.over();
     this.options.refused(refusal);
-    if (this.greeted) farewell(this.socket, encodeRefusal(refusal), FAREWELL_MS);
+    if (this.greeted) farewell(this.socket, encodeRefusal(refusal, this.version), FAREWELL_MS);
     else refuseLink(this.socket, refusal);
   }
 
@@ -109,16 +120,15 @@ export class AcceptedLink {
     this.heard = true;
     this.guarded(() => this.reader.push(piece));
     if (this.ended) return;
-    if (this.owesPong) {
-      // One for all of a turn's: a flood of them would take it from others.
-      this.owesPong = false;
-      this.say(PONG);
+    if (this.pinged !== undefined) {
+      this.say(this.pong(this.pinged));
+      this.pinged = undefined;
     }
     if (this.heldBytes > 0) this.options.grew(piece.length);
     this.takenBytes += piece.length;
     if (this.takenBytes - this.toldBytes < TAKEN_EVERY_BYTES) return;
     this.toldBytes = this.takenBytes;
-    if (!this.ended) this.say(encodeTaken(this.takenBytes));
+    if (!this.ended) this.say(encodeTaken(this.takenBytes, this.version));
   }
 
   /** What cannot be read, or no correct server says, ends the link. */
@@ -158,11 +168,17 @@ export class AcceptedLink {
         return;
       }
       case FrameKind.Ping:
-        this.owesPong = true;
+        this.pinged = does(this.version, 'namedPings') ? decodePing(payload) : 0;
         return;
       default:
         throw new MalformedFrameError(`a frame of kind ${kind}, which a dialler does not send there`);
     }
+  }
+
+  private pong(name: number): Buffer {
+    const { version } = this;
+    if (does(version, 'namedPings')) return encodePing(FrameKind.Pong, name, version);
+    return encodeFrame(FrameKind.Pong, NO_BYTES, version);
   }
 
   private hello(kind: FrameKind, payload: Uint8Array): void {
@@ -181,12 +197,17 @@ export class AcceptedLink {
     const { early = [] } = this;
     this.early = undefined;
     const answer = this.options.greet(hello);
-    if (!Buffer.isBuffer(answer)) {
+    if (!('welcome' in answer)) {
       this.refuse(answer);
       return;
     }
-    this.socket.write(Buffer.concat([PEER_PREFACE, answer]));
+    this.socket.write(Buffer.concat([PEER_PREFACE, answer.welcome]));
     this.greeted = true;
+    this.version = answer.version;
+    this.reader.version = answer.version;
+    if (early.length > 0 && answer.version !== OPENING_VERSION) {
+      throw new MalformedFrameError(`a frame of peer protocol version ${OPENING_VERSION}, expected ${answer.version}`);
+    }
     this.timer = setInterval(() => this.checkSilence(), SILENCE_MS_MAX / 2);
     this.timer.unref();
     for (const frame of early) this.frame(...frame);

@@ -9,6 +9,7 @@ import { Entry, EntryType } from '../../consensus/entry.ts';
 import { NO_SECURITY } from '../../net/endpoints/security.ts';
 import { type Fence, NO_FENCE } from '../../wire/fence.ts';
 import { type AdmitChunk, type AdmitRequest, PeerService } from '../../wire/generated/peer.ts';
+import { PEER_VERSIONS } from '../../wire/peerVersions.ts';
 import type { CommandSink } from '../host/outcomes.ts';
 import type { Replica } from '../host/replica.ts';
 import { Hearsay } from '../identity/hearsay.ts';
@@ -60,7 +61,16 @@ async function leader(handle: (request: AdmitRequest) => AdmitRequest = (request
     const introduction = asked.at(-1)!.introduction!;
     answered({ kind: 'introduced', introduction, misfit: undefined, isVoter: true, leader: 1, known: new Map() });
   };
-  const admissions = new Admissions(replica, own, new Hearsay(own, addresses), DEAF, 3, MAX_BYTES, QUIET);
+  const admissions = new Admissions(
+    replica,
+    own,
+    new Hearsay(own, addresses),
+    DEAF,
+    3,
+    PEER_VERSIONS,
+    MAX_BYTES,
+    QUIET,
+  );
   const server = new Server();
   const admit: handleServerStreamingCall<AdmitRequest, AdmitChunk> = (call) => {
     asked.push(call.request);
@@ -82,7 +92,7 @@ describe('an admission', () => {
     const { address, fences } = await leader();
     const gone = introductionOf(identity(2, false).identity);
     const here = introductionOf(identity(2, false).identity);
-    const request = { rejoin: true, after: NO_FENCE };
+    const request = { speaks: PEER_VERSIONS, rejoin: true, after: NO_FENCE };
     expect(await askForAdmission(1, address, NO_SECURITY, MAX_BYTES, here, request)).toMatchObject({
       kind: 'admitted',
       state: { admitted: 1 },
@@ -94,9 +104,7 @@ describe('an admission', () => {
     });
     expect(fences).toEqual(new Map([[2, last]]));
     // Where it is not gone it asks with what it was told.
-    expect(
-      await askForAdmission(1, address, NO_SECURITY, MAX_BYTES, gone, { rejoin: true, after: last }),
-    ).toMatchObject({
+    expect(await askForAdmission(1, address, NO_SECURITY, MAX_BYTES, gone, { ...request, after: last })).toMatchObject({
       kind: 'admitted',
       state: { admitted: 2 },
     });
@@ -106,11 +114,35 @@ describe('an admission', () => {
     const { address, asked } = await leader((request) => ({ ...request, after: undefined }));
     for (const admitted of [1, 2]) {
       const own = introductionOf(identity(2, false).identity);
-      const outcome = await askForAdmission(1, address, NO_SECURITY, MAX_BYTES, own, { rejoin: true, after: NO_FENCE });
+      const request = { speaks: PEER_VERSIONS, rejoin: true, after: NO_FENCE };
+      const outcome = await askForAdmission(1, address, NO_SECURITY, MAX_BYTES, own, request);
       expect(outcome).toMatchObject({ kind: 'admitted', state: { admitted } });
     }
     expect(asked.map(({ after }) => after)).toEqual([NO_FENCE, NO_FENCE]);
   });
+});
+
+it('an admission is refused, and no fence written, where the two would have no link', async () => {
+  const { address, fences, asked } = await leader();
+  const own = introductionOf(identity(2, false).identity);
+  for (const [speaks, words] of [
+    [{ oldest: 8, newest: 9 }, '8 to 9'],
+    [{ oldest: 9, newest: 8 }, '9 to 8, which is no range'],
+    [{ oldest: 4, newest: 5 }, '4 to 5'],
+  ] as const) {
+    const request = { speaks, rejoin: true, after: NO_FENCE };
+    expect(await askForAdmission(1, address, NO_SECURITY, MAX_BYTES, own, request)).toEqual({
+      kind: 'refused',
+      reason: 'other-version',
+      details: `server 2 speaks peer protocol ${words}; server 1 speaks 6 to 7`,
+    });
+  }
+  expect(fences.size).toBe(0);
+  // Versions from before there was a choice speak 6, and tell nothing.
+  const earlier = { speaks: { oldest: 6, newest: 6 }, rejoin: true, after: NO_FENCE };
+  const outcome = await askForAdmission(1, address, NO_SECURITY, MAX_BYTES, own, earlier);
+  expect(outcome).toMatchObject({ kind: 'admitted' });
+  expect(asked.at(-1)).toMatchObject({ oldestVersion: 6, newestVersion: 0 });
 });
 
 it('an answer that was not read kept every other server from being admitted', async () => {
@@ -119,7 +151,8 @@ it('an answer that was not read kept every other server from being admitted', as
   const { admissions, asked } = await leader();
   const ask = (id: number) => {
     const introduction = introductionOf(identity(id, false).identity);
-    const request: AdmitRequest = { introduction, rejoin: true, bySurvivor: false, after: undefined };
+    const versions = { oldestVersion: 0, newestVersion: 0 };
+    const request: AdmitRequest = { introduction, rejoin: true, bySurvivor: false, after: undefined, ...versions };
     const pieces: AdmitChunk[] = [];
     const errors: { details: string }[] = [];
     // The other side takes nothing.
@@ -141,7 +174,8 @@ it('an answer that was not read kept every other server from being admitted', as
 it('a request of an earlier version, in bytes, says nothing of fences, and nor does what such a version takes from ours', () => {
   const earlier = Buffer.from([0x10, 0x01]);
   expect(PeerService.admit.requestDeserialize(earlier)).toMatchObject({ rejoin: true, after: undefined });
-  const ours = { introduction: undefined, rejoin: true, bySurvivor: false, after: NO_FENCE };
+  const versions = { oldestVersion: 0, newestVersion: 0 };
+  const ours = { introduction: undefined, rejoin: true, bySurvivor: false, after: NO_FENCE, ...versions };
   // What it does not know, field 4, is behind all that it knows.
   expect(PeerService.admit.requestSerialize(ours)).toEqual(Buffer.concat([earlier, Buffer.from([0x22, 0x00])]));
 });

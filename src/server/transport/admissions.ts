@@ -12,6 +12,15 @@ import type { Security } from '../../net/endpoints/security.ts';
 import type { Fence } from '../../wire/fence.ts';
 import { type Admission, type AdmitChunk, type AdmitRequest, PeerService } from '../../wire/generated/peer.ts';
 import { notLeaderText } from '../../wire/originalTexts.ts';
+import {
+  agreedVersion,
+  explainVersions,
+  OPENING_VERSION,
+  OTHER_VERSION,
+  type ToldVersions,
+  toldVersions,
+  type VersionRange,
+} from '../../wire/peerVersions.ts';
 import { fenceMetadata, fenceOf, reasonMetadata, reasonOf } from '../../wire/reason.ts';
 import type { Replica } from '../host/replica.ts';
 import { MalformedSnapshotError } from '../host/stateMachine.ts';
@@ -44,6 +53,7 @@ export class Admissions {
   private readonly hearsay: Hearsay;
   private readonly acceptor: PeerAcceptor<unknown>;
   private readonly serverCount: number;
+  private readonly speaks: VersionRange;
   private readonly chunkBytes: number;
   private readonly log: Log;
   private underWay: UnderWay | undefined;
@@ -54,6 +64,7 @@ export class Admissions {
     hearsay: Hearsay,
     acceptor: PeerAcceptor<unknown>,
     serverCount: number,
+    speaks: VersionRange,
     maxMessageBytes: number,
     log: Log,
   ) {
@@ -62,6 +73,7 @@ export class Admissions {
     this.hearsay = hearsay;
     this.acceptor = acceptor;
     this.serverCount = serverCount;
+    this.speaks = speaks;
     this.chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.floor(maxMessageBytes / 2));
     this.log = log;
   }
@@ -77,6 +89,13 @@ export class Admissions {
     const misfit = misfitOf(own, claim);
     if (misfit === 'other-engine' || misfit === 'other-cluster') {
       fail(call, status.FAILED_PRECONDITION, `server ${claim.id} is of another cluster or backend`, misfit);
+      return;
+    }
+    // A fence for a server that nobody can speak to would end the one that it takes the place of.
+    const told = versionsOf(call.request);
+    if (agreedVersion(this.speaks, told) === undefined) {
+      const words = explainVersions(own.id, this.speaks, claim.id, told);
+      fail(call, status.FAILED_PRECONDITION, words, OTHER_VERSION);
       return;
     }
     let isGone = false;
@@ -181,6 +200,11 @@ export class Admissions {
   }
 }
 
+/** Servers from before there was a choice speak one version, and do not tell it. */
+function versionsOf({ oldestVersion, newestVersion }: AdmitRequest): ToldVersions {
+  return { version: oldestVersion || OPENING_VERSION, newest: newestVersion };
+}
+
 /** The admission that is under way. */
 interface UnderWay {
   /** Since when a piece of its answer waits to be read, by performance.now(); undefined while none does. */
@@ -240,6 +264,8 @@ const ADMIT = PeerService.admit as MethodDefinition<AdmitRequest, AdmitChunk>;
 const SILENCE_MAX_MS = FENCE_TIMEOUT_MS + ASK_TIMES.mostMs;
 
 interface AskedFor {
+  /** Of the peers' protocol, what the server speaks that asks. */
+  readonly speaks: VersionRange;
   readonly rejoin: boolean;
   /** Of a leader: as in AdmissionRequest. A survivor does not look at it. */
   readonly after?: Fence;
@@ -253,14 +279,15 @@ export function askForAdmission(
   security: Security,
   maxMessageBytes: number,
   own: Introduction,
-  { rejoin, after, bySurvivor = false }: AskedFor,
+  { speaks, rejoin, after, bySurvivor = false }: AskedFor,
 ): Promise<AdmitOutcome> {
   const client = openChannel(GrpcClient, formatAddress(address), peerChannelOptions(maxMessageBytes), security, leader);
   const { path, requestSerialize, responseDeserialize } = ADMIT;
   const pieces: Buffer[] = [];
   let admission: Admission | undefined;
   return new Promise<AdmitOutcome>((resolve) => {
-    const request = { introduction: own, rejoin, bySurvivor, after };
+    const { version: oldestVersion, newest: newestVersion } = toldVersions(speaks);
+    const request = { introduction: own, rejoin, bySurvivor, after, oldestVersion, newestVersion };
     const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
     const timer = setTimeout(() => stream.cancel(), SILENCE_MAX_MS);
     stream.on('data', (chunk: AdmitChunk) => {

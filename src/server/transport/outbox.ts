@@ -1,6 +1,7 @@
 import { varintSize, writeVarint } from '../../bytes/varint.ts';
 import { IN_ORDER_BYTES_MAX } from '../../consensus/parts/transit.ts';
 import { FRAME_BYTES, FrameKind, HEADER_BYTES, newFrame, sealFrame } from '../../wire/peerFrames.ts';
+import { OPENING_VERSION } from '../../wire/peerVersions.ts';
 import { isSmall, type Outgoing, partOf } from './outgoing.ts';
 
 /** Bytes that may wait in a link; what comes on top is dropped, as a network would. */
@@ -23,6 +24,8 @@ export class Outbox {
   private sentOfHead = 0;
   private orderedBytes = 0;
   private overtakingBytes = 0;
+  /** Of the link that the frames are for. */
+  version = OPENING_VERSION;
 
   get waitingBytes(): number {
     return this.orderedBytes + this.overtakingBytes;
@@ -49,7 +52,7 @@ export class Outbox {
     const messages = fitting(this.overtaking, 0);
     this.overtaking.splice(0, messages.length);
     for (const { length } of messages) this.overtakingBytes -= length;
-    return [messagesFrame(messages)];
+    return [messagesFrame(messages, this.version)];
   }
 
   /** A frame of the others; undefined where none waits. */
@@ -60,7 +63,7 @@ export class Outbox {
     const messages = fitting(this.ordered, this.head);
     for (const { length } of messages) this.orderedBytes -= length;
     this.advance(messages.length);
-    return [messagesFrame(messages)];
+    return [messagesFrame(messages, this.version)];
   }
 
   /** The piece itself is not copied. */
@@ -69,7 +72,7 @@ export class Outbox {
     const to = Math.min(message.length, from + FRAME_BYTES);
     const lengthBytes = from === 0 ? varintSize(message.length) : 0;
     const kind = from === 0 ? FrameKind.LargeBegin : FrameKind.LargeMore;
-    const head = newFrame(kind, lengthBytes + to - from, lengthBytes);
+    const head = newFrame(kind, this.version, lengthBytes + to - from, lengthBytes);
     if (from === 0) writeVarint(head, HEADER_BYTES, message.length);
     const piece = partOf(message, from, to);
     this.orderedBytes -= to - from;
@@ -115,10 +118,10 @@ function fitting(messages: readonly Outgoing[], from: number): Uint8Array[] {
   return found;
 }
 
-function messagesFrame(messages: readonly Uint8Array[]): Buffer {
+function messagesFrame(messages: readonly Uint8Array[], version: number): Buffer {
   let bytes = 0;
   for (const { length } of messages) bytes += varintSize(length) + length;
-  const frame = newFrame(FrameKind.Messages, bytes);
+  const frame = newFrame(FrameKind.Messages, version, bytes);
   let at = HEADER_BYTES;
   for (const message of messages) {
     at = writeVarint(frame, at, message.length);

@@ -9,7 +9,7 @@ import {
 import type { Fences } from '../../wire/fence.ts';
 import type { Acquaintance, Introduction as IntroductionMessage } from '../../wire/generated/peer.ts';
 import { encodeWelcome, type Hello, type Refusal } from '../../wire/peerCodec.ts';
-import { PEER_PROTOCOL_VERSION } from '../../wire/peerFrames.ts';
+import { agreedVersion, explainVersions, OTHER_VERSION, type VersionRange } from '../../wire/peerVersions.ts';
 import type { Connection } from '../admission/connection.ts';
 import { impersonation } from '../admission/permissions.ts';
 import { passes, stillCounts } from '../identity/fences.ts';
@@ -25,6 +25,8 @@ import { checkedIntroduction, knownMessages } from './introductions.ts';
 export interface PeerAcceptorOptions<M> {
   readonly self: NodeId;
   readonly serverCount: number;
+  /** Of the peers' protocol, what is spoken here. */
+  readonly speaks: VersionRange;
   readonly identity: KeptIdentity;
   readonly hearsay: Hearsay;
   readonly codec: MessageCodec<M>;
@@ -79,7 +81,7 @@ export class PeerAcceptor<M> {
 
   /** `connection`: what the front door knows of the socket, whose preface was taken off. */
   accept(socket: Socket, connection?: Connection): void {
-    const { codec, log, receive, identity, hearsay, maxMessageBytes } = this.options;
+    const { codec, log, receive, identity, hearsay, maxMessageBytes, speaks } = this.options;
     const address = `${socket.remoteAddress}:${socket.remotePort}`;
     let from: NodeId = 0;
     let claim: Introduction | undefined;
@@ -99,7 +101,8 @@ export class PeerAcceptor<M> {
         connection?.becamePeer(() => link.heldBytes);
         this.links.get(from)?.refuse(unavailable('a newer link takes its place'));
         this.links.set(from, link);
-        return encodeWelcome({ introduction: introductionOf(identity.identity) });
+        const welcome = encodeWelcome({ introduction: introductionOf(identity.identity) }, speaks);
+        return { welcome, version: agreedVersion(speaks, hello)! };
       },
       receive: (message) => {
         if (!this.counts(claim!)) {
@@ -132,9 +135,9 @@ export class PeerAcceptor<M> {
     claim: Introduction | undefined,
     connection: Connection | undefined,
   ): Refusal | undefined {
-    const { self, serverCount, identity } = this.options;
-    if (hello.version !== PEER_PROTOCOL_VERSION) {
-      return misfit(`peer protocol version ${hello.version}, expected ${PEER_PROTOCOL_VERSION}`);
+    const { self, serverCount, identity, speaks } = this.options;
+    if (agreedVersion(speaks, hello) === undefined) {
+      return misfit(explainVersions(self, speaks, hello.from, hello), OTHER_VERSION);
     }
     if (hello.to !== self) return misfit(`this is server ${self}, not server ${hello.to}: check -servers and -id`);
     if (hello.from < 1 || hello.from > serverCount || hello.from === self) {

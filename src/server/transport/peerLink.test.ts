@@ -1,158 +1,22 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { duplexPair } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { writeVarint } from '../../bytes/varint.ts';
-import type { MessageCodec } from '../../consensus/contract.ts';
 import { NO_SECURITY } from '../../net/endpoints/security.ts';
-import { type Fences, NO_FENCES } from '../../wire/fence.ts';
+import { NO_FENCES } from '../../wire/fence.ts';
 import { encodeHello, encodeWelcome } from '../../wire/peerCodec.ts';
 import { encodeFrame, FrameKind, MalformedFrameError, sealFrame } from '../../wire/peerFrames.ts';
-import { stillCounts } from '../identity/fences.ts';
-import { Hearsay } from '../identity/hearsay.ts';
+import { PEER_VERSIONS } from '../../wire/peerVersions.ts';
 import { EARLIER_LIVES_MAX, type Introduction, introductionOf } from '../identity/identity.ts';
-import { IdentityFile } from '../identity/identityFile.ts';
-import { Addresses } from '../identity/testing/addresses.ts';
-import { sniff } from '../net/sniff.ts';
+import type { IdentityFile } from '../identity/identityFile.ts';
 import type { Log } from '../observe/log.ts';
 import { AcceptedLink } from './acceptedLink.ts';
 import { LargeMessage } from './largeMessage.ts';
 import { Outbox } from './outbox.ts';
-import { PeerAcceptor } from './peerAcceptor.ts';
 import { PeerLink } from './peerLink.ts';
+import { CODEC, linked, MESSAGE_BYTES_MAX, member, RememberingLog, removeFolders, URGENT } from './testing/linked.ts';
 import { RawPeer } from './testing/rawPeer.ts';
-
-const CODEC: MessageCodec<Uint8Array> = {
-  encode: (message) => message,
-  encodeLarge: (message) => (message.length < LARGE_BYTES ? undefined : [message.subarray(0, 7), message.subarray(7)]),
-  decode: (bytes) => bytes,
-  mayOvertake: (bytes) => bytes[0] === URGENT,
-};
-const URGENT = 99;
-const LARGE_BYTES = 70_000;
-const MESSAGE_BYTES_MAX = 8192;
-
-/** Remembers what was said at the levels that people are to see. */
-class RememberingLog {
-  readonly lines: string[] = [];
-  info(): void {}
-  warn(_facts: object, line: string): void {
-    this.lines.push(line);
-  }
-  error(_facts: object, line: string): void {
-    this.lines.push(line);
-  }
-}
-
-const folders: string[] = [];
-
-function member(id: number, cluster = 'c'.repeat(32), engine = 'gorums'): IdentityFile {
-  const folder = mkdtempSync(join(tmpdir(), 'rkv-link-'));
-  folders.push(folder);
-  const identity = IdentityFile.open(folder, id, engine, true);
-  identity.change({ cluster });
-  return identity;
-}
-
-async function linked(dialler = member(1), answerer = member(2), maxMessageBytes = MESSAGE_BYTES_MAX) {
-  const log = new RememberingLog();
-  const received: Uint8Array[] = [];
-  const refusals: string[] = [];
-  const inForce: { fences: Fences } = { fences: NO_FENCES };
-  /** Those of the dialler. */
-  const ofDialler: { fences: Fences } = { fences: NO_FENCES };
-  /** What links said of the peer, in order. */
-  const said: string[] = [];
-  let wake = () => {};
-  /** Of what was received, whether it is still to be heard. */
-  const counting: (() => boolean)[] = [];
-  const receive = (_from: number, message: Uint8Array, counts: () => boolean) => {
-    received.push(message);
-    counting.push(counts);
-    wake();
-    return undefined;
-  };
-  const common = { codec: CODEC, log: log as unknown as Log, maxMessageBytes };
-  /** Who dialled last is at the address of server 1. */
-  const addresses = new Addresses();
-  const acceptor = new PeerAcceptor({
-    ...common,
-    self: 2,
-    serverCount: 3,
-    identity: answerer,
-    hearsay: new Hearsay(answerer, addresses),
-    fences: () => inForce.fences,
-    receive,
-  });
-  const server = createServer((socket) =>
-    sniff(
-      socket,
-      () => acceptor.accept(socket),
-      () => socket.destroy(),
-    ),
-  );
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const dial = (identity = dialler) => {
-    addresses.put(1, () => identity.identity);
-    return new PeerLink<Uint8Array>({
-      ...common,
-      self: 1,
-      peer: 2,
-      address: { host: '127.0.0.1', port },
-      security: NO_SECURITY,
-      identity,
-      counts: (claim) => stillCounts(identity.identity, ofDialler.fences, claim),
-      accepted: () => said.push('accepted'),
-      gone: () => {
-        said.push('gone');
-        wake();
-      },
-      refused: (_peer, misfit) => {
-        refusals.push(misfit);
-        said.push('refused');
-        wake();
-      },
-      notUnderstood: () => {},
-    });
-  };
-  const links = [dial()];
-  const until = async (condition: () => boolean) => {
-    while (!condition()) await new Promise<void>((resolve) => (wake = resolve));
-  };
-  const close = () => {
-    for (const link of links) link.close();
-    acceptor.close();
-    server.close();
-    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
-  };
-  const another = (identity: IdentityFile) => {
-    const link = dial(identity);
-    links.push(link);
-    return link;
-  };
-  return {
-    link: links[0]!,
-    address: `127.0.0.1:${port}`,
-    another,
-    addresses,
-    acceptor,
-    answerer,
-    inForce,
-    ofDialler,
-    log,
-    received,
-    counting,
-    refusals,
-    said,
-    until,
-    close,
-  };
-}
 
 describe('a link to a peer', () => {
   let close = () => {};
@@ -478,7 +342,7 @@ describe('what a stranger says on a link', () => {
     const options = {
       maxMessageBytes: 1,
       weigh: (_hello: unknown, then: () => void) => then(),
-      greet: () => encodeWelcome({ introduction: undefined }),
+      greet: () => ({ welcome: encodeWelcome({ introduction: undefined }), version: 6 }),
     };
     new AcceptedLink(socket, {
       ...options,
@@ -571,6 +435,7 @@ describe('what does not know links', () => {
         const link = new PeerLink<Uint8Array>({
           self: 1,
           peer: 2,
+          speaks: PEER_VERSIONS,
           address: { host: '127.0.0.1', port },
           security: NO_SECURITY,
           identity: dialler,
@@ -591,7 +456,7 @@ describe('what does not know links', () => {
       expect(log.lines).toEqual([expect.stringContaining('peer is out of reach')]);
     } finally {
       server.close();
-      for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+      removeFolders();
     }
   });
 });

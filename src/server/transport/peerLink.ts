@@ -7,17 +7,27 @@ import { Backoff } from '../../net/endpoints/backoff.ts';
 import { PEER_RECONNECT_MAX_MS, PEER_RECONNECT_MIN_MS } from '../../net/endpoints/channels.ts';
 import { onceConnected, type Security } from '../../net/endpoints/security.ts';
 import { explainTlsFailure } from '../../net/endpoints/tlsFailure.ts';
-import { decodeRefusal, decodeWelcome, encodeHello, type Refusal } from '../../wire/peerCodec.ts';
+import { decodeRefusal, decodeWelcome, encodeHello, type Refusal, type Welcome } from '../../wire/peerCodec.ts';
 import {
+  decodePing,
   decodeTaken,
   encodeFrame,
+  encodePing,
   FrameKind,
   FrameReader,
   MalformedFrameError,
   PAYLOAD_BYTES_MAX,
   PEER_PREFACE,
-  PEER_PROTOCOL_VERSION,
 } from '../../wire/peerFrames.ts';
+import {
+  agreedVersion,
+  does,
+  explainVersions,
+  OPENING_VERSION,
+  OTHER_VERSION,
+  rangeOf,
+  type VersionRange,
+} from '../../wire/peerVersions.ts';
 import { explainMisfit, type Introduction, introductionOf, type Misfit } from '../identity/identity.ts';
 import type { KeptIdentity } from '../identity/keptIdentity.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
@@ -35,9 +45,9 @@ const JOINED_BYTES_MAX = 16 * 1024;
  * has as long to answer.
  */
 const ANSWER_MS_MAX = 5_000;
-const PING = encodeFrame(FrameKind.Ping, new Uint8Array(0));
+const NO_BYTES = new Uint8Array(0);
 
-const NOT_UNDERSTOOD = `what listens there does not speak peer protocol ${PEER_PROTOCOL_VERSION}`;
+const NOT_UNDERSTOOD = 'what listens there does not speak the protocol of peers';
 
 /** Of what a peer says about itself, in our log. */
 const REASON_LENGTH_MAX = 500;
@@ -45,6 +55,8 @@ const REASON_LENGTH_MAX = 500;
 export interface PeerLinkOptions<M> {
   readonly self: NodeId;
   readonly peer: NodeId;
+  /** Of the peers' protocol, what is spoken here. */
+  readonly speaks: VersionRange;
   readonly address: Address;
   readonly security: Security;
   readonly identity: KeptIdentity;
@@ -76,9 +88,24 @@ interface Dialled {
   hasAnswered: boolean;
   /** Who took up the link; undefined until then. */
   welcomedBy: Introduction | undefined;
+  /** Of the link; that of its beginning until it is taken up. */
+  version: number;
   /** It was asked whether it is there, and something came since. */
   isAsked: boolean;
   heard: boolean;
+  pings: number;
+  pingedMs: number;
+}
+
+/** What is known of the way to a peer. */
+export interface LinkFacts {
+  readonly peer: NodeId;
+  /** What the peer said that it speaks, when it last took up a link; undefined before. */
+  readonly speaks: VersionRange | undefined;
+  /** Of the link; undefined while there is none. */
+  readonly version: number | undefined;
+  /** Between the last ping and its pong; undefined where it is not known. */
+  readonly roundTripMs: number | undefined;
 }
 
 /**
@@ -99,9 +126,17 @@ export class PeerLink<M> {
   private flushes = false;
   private closed = false;
   private reported = '';
+  private peerSpeaks: VersionRange | undefined;
+  private roundTripMs: number | undefined;
 
   constructor(options: PeerLinkOptions<M>) {
     this.options = options;
+  }
+
+  get facts(): LinkFacts {
+    const { dialled, peerSpeaks, roundTripMs, options } = this;
+    const version = dialled?.welcomedBy === undefined ? undefined : dialled.version;
+    return { peer: options.peer, speaks: peerSpeaks, version, roundTripMs };
   }
 
   /** Messages of one turn, in order; `encoded` remembers what is said to others as well. */
@@ -177,7 +212,7 @@ export class PeerLink<M> {
   }
 
   private dial(): Dialled {
-    const { self, peer, address, security, identity } = this.options;
+    const { self, peer, speaks, address, security, identity } = this.options;
     const socket = security.dial(address, peer);
     const dialled: Dialled = {
       socket,
@@ -188,12 +223,15 @@ export class PeerLink<M> {
       isConnected: false,
       hasAnswered: false,
       welcomedBy: undefined,
+      version: OPENING_VERSION,
       isAsked: false,
       heard: false,
+      pings: 0,
+      pingedMs: 0,
     };
     dialled.timer.unref();
     const introduction = introductionOf(identity.identity);
-    const hello = encodeHello({ from: self, to: peer, engine: introduction.engine, introduction });
+    const hello = encodeHello({ from: self, to: peer, engine: introduction.engine, introduction }, speaks);
     dialled.window.sent(hello.length, performance.now());
     socket.write(Buffer.concat([PEER_PREFACE, hello]));
     onceConnected(socket, () => {
@@ -243,33 +281,48 @@ export class PeerLink<M> {
     else if (kind === FrameKind.Taken && dialled.welcomedBy !== undefined) {
       dialled.window.taken(decodeTaken(payload), performance.now());
       this.flush();
-    } else if (kind !== FrameKind.Pong) {
+    } else if (kind === FrameKind.Pong) this.ponged(dialled, payload);
+    else {
       throw new MalformedFrameError(`a frame of kind ${kind}, which an acceptor does not send there`);
     }
   }
 
   private welcomed(dialled: Dialled, payload: Uint8Array): void {
-    const { peer, identity, log, address, accepted } = this.options;
-    const claim = this.claimOf(payload);
-    const misfit = claim === undefined ? `what answers there is not server ${peer}` : this.misfitOf(claim);
+    const { peer, speaks, identity, log, address, accepted } = this.options;
+    const welcome = decodeWelcome(payload);
+    const claim = checkedIntroduction(welcome.introduction);
+    const misfit = this.whyNot(welcome, claim);
     if (misfit !== undefined) {
       if (misfit !== this.reported) log.error({ peer }, `refused to speak to a peer: ${misfit}`);
       this.lost(dialled, undefined);
       this.reported = misfit;
       return;
     }
+    const version = agreedVersion(speaks, welcome)!;
     dialled.welcomedBy = claim;
+    dialled.version = version;
+    dialled.reader.version = version;
+    this.outbox.version = version;
+    this.peerSpeaks = rangeOf(welcome);
     this.backoff.reset();
     this.reported = '';
     const { cluster } = identity.identity;
-    log.info({ peer, address: formatAddress(address), cluster: cluster || 'not known' }, 'connected to peer');
+    log.info({ peer, address: formatAddress(address), cluster: cluster || 'not known', version }, 'connected to peer');
     accepted(peer);
+    if (does(version, 'namedPings')) {
+      this.ping(dialled);
+      // It has its whole time to answer, however late it took up the link.
+      dialled.timer.refresh();
+    }
     this.flush();
   }
 
-  private claimOf(welcome: Uint8Array): Introduction | undefined {
-    const claim = checkedIntroduction(decodeWelcome(welcome).introduction);
-    return claim?.id === this.options.peer ? claim : undefined;
+  /** Why nothing is said to whoever answers so. */
+  private whyNot(welcome: Welcome, claim: Introduction | undefined): string | undefined {
+    const { self, peer, speaks } = this.options;
+    if (claim?.id !== peer) return `what answers there is not server ${peer}`;
+    if (agreedVersion(speaks, welcome) === undefined) return explainVersions(self, speaks, peer, welcome);
+    return this.misfitOf(claim);
   }
 
   private misfitOf(claim: Introduction): string | undefined {
@@ -292,6 +345,7 @@ export class PeerLink<M> {
       this.reported = words;
     }
     this.lost(dialled, words);
+    if (reason === OTHER_VERSION) this.peerSpeaks = undefined;
     const misfit = misfitNamed(reason);
     if (misfit !== undefined) refused(peer, misfit, details);
   }
@@ -299,19 +353,34 @@ export class PeerLink<M> {
   /** A peer that is gone without a word is noticed by its silence. */
   private lookAfter(dialled: Dialled): void {
     if (dialled.welcomedBy === undefined) this.lost(dialled, `no welcome in ${ANSWER_MS_MAX / 1000} s`);
-    else if (!dialled.isAsked) {
-      dialled.heard = false;
-      dialled.window.sent(PING.length, performance.now());
-      dialled.socket.write(PING);
-      dialled.isAsked = true;
-    } else if (dialled.heard) dialled.isAsked = false;
+    else if (!dialled.isAsked) this.ping(dialled);
+    else if (dialled.heard) dialled.isAsked = false;
     else this.lost(dialled, `it does not answer for ${ANSWER_MS_MAX / 1000} s`);
+  }
+
+  private ping(dialled: Dialled): void {
+    const { version, window, socket } = dialled;
+    const isNamed = does(version, 'namedPings');
+    const ping = isNamed
+      ? encodePing(FrameKind.Ping, ++dialled.pings, version)
+      : encodeFrame(FrameKind.Ping, NO_BYTES, version);
+    dialled.heard = false;
+    dialled.isAsked = true;
+    dialled.pingedMs = performance.now();
+    window.sent(ping.length, dialled.pingedMs);
+    socket.write(ping);
+  }
+
+  /** Without a name it may answer an earlier ping, and says nothing of the time. */
+  private ponged({ version, pings, pingedMs }: Dialled, payload: Uint8Array): void {
+    if (does(version, 'namedPings') && decodePing(payload) === pings) this.roundTripMs = performance.now() - pingedMs;
   }
 
   /** What waited is forgotten; undefined where the reason was told. */
   private lost(dialled: Dialled, reason: string | undefined): void {
     if (this.dialled !== dialled || this.closed) return;
     this.dialled = undefined;
+    this.roundTripMs = undefined;
     this.outbox.clear();
     clearInterval(dialled.timer);
     dialled.socket.destroy();

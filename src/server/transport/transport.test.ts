@@ -9,6 +9,7 @@ import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { encodeRequest, gorumsUnaryCalls } from '../../consensus/gorums/unaryCodec.ts';
 import { NO_SECURITY } from '../../net/endpoints/security.ts';
 import { NO_FENCES } from '../../wire/fence.ts';
+import { PEER_VERSIONS } from '../../wire/peerVersions.ts';
 import { Hearsay } from '../identity/hearsay.ts';
 import { introductionOf } from '../identity/identity.ts';
 import { IdentityFile } from '../identity/identityFile.ts';
@@ -23,6 +24,7 @@ it('unary calls in the name of a server that was being admitted again reached th
   const received: string[] = [];
   const transport = new PeerTransport<GorumsMessage>({
     self: 1,
+    speaks: PEER_VERSIONS,
     servers: [1, 2, 3].map((port) => ({ host: '127.0.0.1', port })),
     security: NO_SECURITY,
     impersonation: () => undefined,

@@ -4,6 +4,7 @@ import type { Address } from '../../net/endpoints/addresses.ts';
 import type { Security } from '../../net/endpoints/security.ts';
 import type { Fences } from '../../wire/fence.ts';
 import { MESSAGE_BYTES_MAX } from '../../wire/peerFrames.ts';
+import { clusterVersion, type VersionRange } from '../../wire/peerVersions.ts';
 import { Patience } from '../identity/asking.ts';
 import type { Hearsay } from '../identity/hearsay.ts';
 import { introductionOf, type Misfit } from '../identity/identity.ts';
@@ -12,7 +13,7 @@ import type { LimitedLog } from '../observe/logLimiter.ts';
 import { askPatiently, Introducer } from './introductions.ts';
 import type { Outgoing } from './outgoing.ts';
 import { PeerAcceptor } from './peerAcceptor.ts';
-import { PeerLink } from './peerLink.ts';
+import { type LinkFacts, PeerLink } from './peerLink.ts';
 import type { UnaryServer } from './unaryCalls.ts';
 import { UnaryPeers } from './unaryPeers.ts';
 
@@ -23,6 +24,8 @@ const ASK_AGAIN_MS = 5_000;
 
 export interface TransportOptions<M> {
   readonly self: NodeId;
+  /** Of the peers' protocol, what is spoken here. */
+  readonly speaks: VersionRange;
   readonly servers: readonly Address[];
   readonly security: Security;
   readonly kind: EngineKind<M>;
@@ -67,7 +70,8 @@ export class PeerTransport<M> {
 
   constructor(options: TransportOptions<M>) {
     this.options = options;
-    const { self, servers, kind, identity, hearsay, unaryCalls, ordered, log, fences, accepted, refused } = options;
+    const { self, speaks, servers, kind, identity, hearsay, unaryCalls, ordered, log, fences, accepted, refused } =
+      options;
     // On whatever way a message came, links and unary calls and the answers to these.
     const receive = (from: NodeId, message: M, counts: () => boolean, bytes?: number) =>
       this.acceptor.isDeafTo(from) ? SHUT_OUT : options.receive(from, message, counts, bytes);
@@ -76,6 +80,7 @@ export class PeerTransport<M> {
     this.acceptor = new PeerAcceptor({
       self,
       serverCount,
+      speaks,
       identity,
       hearsay,
       codec,
@@ -132,6 +137,24 @@ export class PeerTransport<M> {
     return this.unary?.called ?? [];
   }
 
+  /** The links that this server dials, by their peers' ids. */
+  get linkFacts(): readonly LinkFacts[] {
+    return [...this.links.values()].map(({ facts }) => facts).sort((one, other) => one.peer - other.peer);
+  }
+
+  /**
+   * The newest version of the peers' protocol that all of `members` speak, as far as is known here (docs/peers.md says what follows). A hello
+   * is no source for it: it was said by whoever dialled.
+   */
+  versionOf(members: Iterable<NodeId>): number | undefined {
+    const { self, speaks } = this.options;
+    const others = [...members].filter((id) => id !== self);
+    return clusterVersion(
+      speaks,
+      others.map((id) => this.links.get(id)?.facts.speaks),
+    );
+  }
+
   private sendTo(to: NodeId, messages: readonly M[], encoded?: Map<M, Outgoing>): void {
     const { unary } = this;
     const rest = unary === undefined ? messages : messages.filter((message) => !unary.server.answer(message));
@@ -165,7 +188,7 @@ export class PeerTransport<M> {
   private link(to: NodeId): PeerLink<M> | undefined {
     const existing = this.links.get(to);
     if (existing !== undefined) return existing;
-    const { self, servers, security, kind, identity, log, accepted, gone, refused } = this.options;
+    const { self, speaks, servers, security, kind, identity, log, accepted, gone, refused } = this.options;
     const address = servers[to - 1];
     if (address === undefined) return undefined;
     const notUnderstood = () => void this.askWhoIsThere(to, address);
@@ -173,6 +196,7 @@ export class PeerTransport<M> {
     const link = new PeerLink<M>({
       self,
       peer: to,
+      speaks,
       address,
       security,
       identity,

@@ -47,11 +47,23 @@ export interface StatusResponse {
   leaderAddress: string;
   uptimeSeconds: number;
   pendingChange: PendingChange | undefined;
+  oldestVersion: number;
+  newestVersion: number;
+  clusterVersion: number;
+  links: LinkStatus[];
 }
 
 export interface StatusResponse_SettingsEntry {
   key: string;
   value: string;
+}
+
+export interface LinkStatus {
+  id: number;
+  oldestVersion: number;
+  newestVersion: number;
+  version: number;
+  roundTripUs: number;
 }
 
 export interface PendingChange {
@@ -211,6 +223,10 @@ function createBaseStatusResponse(): StatusResponse {
     leaderAddress: "",
     uptimeSeconds: 0,
     pendingChange: undefined,
+    oldestVersion: 0,
+    newestVersion: 0,
+    clusterVersion: 0,
+    links: [],
   };
 }
 
@@ -283,6 +299,18 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     }
     if (message.pendingChange !== undefined) {
       PendingChange.encode(message.pendingChange, writer.uint32(194).fork()).join();
+    }
+    if (message.oldestVersion !== 0) {
+      writer.uint32(200).uint32(message.oldestVersion);
+    }
+    if (message.newestVersion !== 0) {
+      writer.uint32(208).uint32(message.newestVersion);
+    }
+    if (message.clusterVersion !== 0) {
+      writer.uint32(216).uint32(message.clusterVersion);
+    }
+    for (const v of message.links) {
+      LinkStatus.encode(v!, writer.uint32(226).fork()).join();
     }
     return writer;
   },
@@ -483,6 +511,38 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             message.pendingChange = PendingChange.decode(reader, reader.uint32());
             continue;
           }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.oldestVersion = reader.uint32();
+            continue;
+          }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.newestVersion = reader.uint32();
+            continue;
+          }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.clusterVersion = reader.uint32();
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.links.push(LinkStatus.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -538,6 +598,96 @@ export const StatusResponse_SettingsEntry: MessageFns<StatusResponse_SettingsEnt
             }
 
             message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLinkStatus(): LinkStatus {
+  return { id: 0, oldestVersion: 0, newestVersion: 0, version: 0, roundTripUs: 0 };
+}
+
+export const LinkStatus: MessageFns<LinkStatus> = {
+  encode(message: LinkStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.oldestVersion !== 0) {
+      writer.uint32(16).uint32(message.oldestVersion);
+    }
+    if (message.newestVersion !== 0) {
+      writer.uint32(24).uint32(message.newestVersion);
+    }
+    if (message.version !== 0) {
+      writer.uint32(32).uint32(message.version);
+    }
+    if (message.roundTripUs !== 0) {
+      writer.uint32(40).uint32(message.roundTripUs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LinkStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLinkStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.oldestVersion = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.newestVersion = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.roundTripUs = reader.uint32();
             continue;
           }
         }

@@ -31,11 +31,13 @@ export interface Hello {
   to: number;
   engine: string;
   introduction: Introduction | undefined;
+  newest: number;
 }
 
 export interface Welcome {
   version: number;
   introduction: Introduction | undefined;
+  newest: number;
 }
 
 export interface Refusal {
@@ -80,6 +82,8 @@ export interface AdmitRequest {
   rejoin: boolean;
   bySurvivor: boolean;
   after: LastFence | undefined;
+  oldestVersion: number;
+  newestVersion: number;
 }
 
 export interface LastFence {
@@ -108,7 +112,7 @@ export interface Admission {
 }
 
 function createBaseHello(): Hello {
-  return { version: 0, from: 0, to: 0, engine: "", introduction: undefined };
+  return { version: 0, from: 0, to: 0, engine: "", introduction: undefined, newest: 0 };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -127,6 +131,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.introduction !== undefined) {
       Introduction.encode(message.introduction, writer.uint32(42).fork()).join();
+    }
+    if (message.newest !== 0) {
+      writer.uint32(48).uint32(message.newest);
     }
     return writer;
   },
@@ -184,6 +191,14 @@ export const Hello: MessageFns<Hello> = {
             message.introduction = Introduction.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.newest = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -198,7 +213,7 @@ export const Hello: MessageFns<Hello> = {
 };
 
 function createBaseWelcome(): Welcome {
-  return { version: 0, introduction: undefined };
+  return { version: 0, introduction: undefined, newest: 0 };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -208,6 +223,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.introduction !== undefined) {
       Introduction.encode(message.introduction, writer.uint32(18).fork()).join();
+    }
+    if (message.newest !== 0) {
+      writer.uint32(24).uint32(message.newest);
     }
     return writer;
   },
@@ -239,6 +257,14 @@ export const Welcome: MessageFns<Welcome> = {
             }
 
             message.introduction = Introduction.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.newest = reader.uint32();
             continue;
           }
         }
@@ -688,7 +714,14 @@ export const KnownServer: MessageFns<KnownServer> = {
 };
 
 function createBaseAdmitRequest(): AdmitRequest {
-  return { introduction: undefined, rejoin: false, bySurvivor: false, after: undefined };
+  return {
+    introduction: undefined,
+    rejoin: false,
+    bySurvivor: false,
+    after: undefined,
+    oldestVersion: 0,
+    newestVersion: 0,
+  };
 }
 
 export const AdmitRequest: MessageFns<AdmitRequest> = {
@@ -704,6 +737,12 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     }
     if (message.after !== undefined) {
       LastFence.encode(message.after, writer.uint32(34).fork()).join();
+    }
+    if (message.oldestVersion !== 0) {
+      writer.uint32(40).uint32(message.oldestVersion);
+    }
+    if (message.newestVersion !== 0) {
+      writer.uint32(48).uint32(message.newestVersion);
     }
     return writer;
   },
@@ -751,6 +790,22 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
             }
 
             message.after = LastFence.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.oldestVersion = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.newestVersion = reader.uint32();
             continue;
           }
         }

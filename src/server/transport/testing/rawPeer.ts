@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { decodeRefusal, type Refusal } from '../../../wire/peerCodec.ts';
 import { FrameKind, FrameReader, PAYLOAD_BYTES_MAX, PEER_PREFACE } from '../../../wire/peerFrames.ts';
+import { OPENING_VERSION } from '../../../wire/peerVersions.ts';
 
 /** The dialler's side of a link, as a stranger would write it: it says what a test wants, and hears what comes. */
 export class RawPeer {
@@ -10,6 +11,10 @@ export class RawPeer {
   readonly answer: Promise<FrameKind | undefined>;
   /** Resolves once the other side has ended the link, with the reason that it gave. */
   readonly ended: Promise<Refusal | undefined>;
+  /** What came, its bytes copied. */
+  readonly frames: { readonly kind: FrameKind; readonly payload: Uint8Array }[] = [];
+  /** That the link is to have once it is welcomed. */
+  version = OPENING_VERSION;
 
   private constructor(socket: Socket) {
     this.socket = socket;
@@ -19,6 +24,8 @@ export class RawPeer {
       answered = resolve;
     });
     const reader = new FrameReader(PAYLOAD_BYTES_MAX, (kind, payload) => {
+      this.frames.push({ kind, payload: payload.slice() });
+      if (kind === FrameKind.Welcome) reader.version = this.version;
       if (kind === FrameKind.Refusal) refusal = decodeRefusal(payload);
       answered(kind);
     });
