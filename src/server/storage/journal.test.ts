@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DiskOperation } from './contract.ts';
 import { Journal } from './journal.ts';
-import { encodeBinding } from './journalEntry.ts';
+import { decodeEntry, encodeBinding } from './journalEntry.ts';
 import { readJournal } from './journalReading.ts';
 import { MEMORY_AREA, MemoryPromisedArea } from './memoryDisk.ts';
 import { entriesIn, randomFrom } from './testing.ts';
@@ -114,6 +114,22 @@ describe('a journal', () => {
     area.step();
     expect(area.content!.subarray(0, halfBytes)).toEqual(all.area.content!.subarray(0, halfBytes));
     expect(readJournal(area, area.content!, STORE_ID)).toMatchObject({ half: 1, last: { number: 5, covered: 4 } });
+  });
+
+  it('takes no more blocks than an entry fills', () => {
+    const filled: number[] = [];
+    for (let valueBytes = blockBytes - 60; valueBytes < blockBytes; valueBytes++) {
+      const { append, area } = setUp();
+      append([{ key: 'k', value: new Uint8Array(valueBytes) }]);
+      area.step();
+      const { bytes } = entriesIn(area.content!).at(-1)!;
+      filled.push(bytes);
+      append();
+      area.step();
+      const next = blockBytes * (1 + Math.ceil(bytes / blockBytes));
+      expect(decodeEntry(area.content!.subarray(next))?.number).toBe(3);
+    }
+    expect(filled).toContain(blockBytes);
   });
 
   it('writes again, over it, what it could not write', () => {

@@ -158,7 +158,6 @@ function isSlot(version: number): boolean {
 
 /** Of an intact header. */
 function headerLengthOf(bytes: Uint8Array): number | undefined {
-  if (bytes.length < FIELDS_AT) return undefined;
   if (MAGIC.some((byte, i) => bytes[MAGIC_AT + i] !== byte)) return undefined;
   const length = bytes[LENGTH_AT]! | (bytes[LENGTH_AT + 1]! << 8);
   if (length < FIELDS_AT || length > bytes.length) return undefined;

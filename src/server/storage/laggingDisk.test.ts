@@ -63,6 +63,26 @@ describe('a disk that lags', () => {
     expect(other.writes).toEqual([[2, false]]);
   });
 
+  it('writes nothing that it was not told to, whatever was written before', () => {
+    const { memory, writes, disk } = setUp();
+    disk.put([{ key: 'a', value: new Uint8Array(LAG_BYTES - 1) }]);
+    disk.flush();
+    disk.put([put('b', 1)]);
+    memory.step();
+    expect(writes).toEqual([[1, false]]);
+    disk.flush();
+    disk.put([put('c', 1)]);
+    disk.flush();
+    memory.step();
+    memory.step();
+    const before = writes.length;
+    disk.put([put('d', 1)]);
+    disk.write([put('e', 1)], false, () => {});
+    disk.put([put('f', 1)]);
+    memory.step();
+    expect([writes.slice(before), memory.pendingWrites]).toEqual([[[2, false]], 0]);
+  });
+
   it('puts what waits before what is written now, and says how that went', () => {
     const { memory, writes, disk } = setUp();
     const told: unknown[] = [];
@@ -90,6 +110,8 @@ describe('a disk that lags', () => {
     memory.step();
     expect(told).toEqual(['at once']);
     memory.step();
+    disk.write([put('c', 3)], true, () => {});
+    memory.step();
     expect(told).toEqual(['at once', 'later']);
   });
 
@@ -109,6 +131,12 @@ describe('a disk that lags', () => {
     for (const sync of [true, false]) disk.write([put('c', 1)], sync, (error) => told.push(error));
     while (memory.step());
     expect([told, failures]).toEqual([[failure, failure], [failure]]);
+    // Of writes that were under way together only the first is told of.
+    const other = setUp();
+    for (const key of ['a', 'b']) other.disk.write([put(key, 1)], false, () => {});
+    other.memory.failure = failure;
+    while (other.memory.step());
+    expect(other.failures).toEqual([failure]);
   });
 
   it('shows what a disk shows that does not lag, whatever comes', () => {
