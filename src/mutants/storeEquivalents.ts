@@ -269,4 +269,71 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
     'A short way for the last run, which the search finds as well.',
     'server/storage/termRuns.ts TermRuns.at: drop if (high >= 0 && this.firsts[high]! <= index) return this.terms[high];',
   ),
+  ...argued(
+    'What was found is covered when a journal is made: its first turn waits for nothing, wherever its end was.',
+    'server/storage/journal.ts Journal.constructor: drop this.otherEnd = end.number;',
+  ),
+  ...argued(
+    'An entry that would just fit goes the longer way, which is as safe.',
+    'server/storage/journal.ts Journal.hasRoom: bound headerBytes <= Math.min(HEADER_OPERATIONS_BYTES_MAX, halfBytes / HALF_PARTS) → headerBytes < Math.min(HEADER_OPERATIONS_BYTES_MAX, halfBytes / HALF_PARTS)',
+  ),
+  ...argued(
+    'Neither is made from what the other sets.',
+    'server/storage/journal.ts Journal.create: swap this.half = 0; this.move(bytes); → this.move(bytes); this.half = 0;',
+    'server/storage/journal.ts Journal.encode: swap pieces.push(value); bytes += value.length; → bytes += value.length; pieces.push(value);',
+    'server/storage/journal.ts Journal.encode: swap pieces.push(this.zeros.subarray(left)); bytes += blockBytes - left; → bytes += blockBytes - left; pieces.push(this.zeros.subarray(left));',
+    'server/storage/journalEntry.ts readEntry: swap found = crc32(value, found); operations.push({ key, value }); → operations.push({ key, value }); found = crc32(value, found);',
+    'server/storage/laggingDisk.ts LaggingDisk.put: swap this.waiting.push(operation); this.waitingBytes += value?.length ?? 0; → this.waitingBytes += value?.length ?? 0; this.waiting.push(operation);',
+    'server/storage/laggingDisk.ts LaggingDisk.put: swap this.waitingBytes += value?.length ?? 0; this.shown.set(key, { value, batch: this.batch }); → this.shown.set(key, { value, batch: this.batch }); this.waitingBytes += value?.length ?? 0;',
+  ),
+  ...argued(
+    'What is begun here is done in a later turn.',
+    'server/storage/journal.ts Journal.turn: swap this.cover((error) => { if (error === null) this.covered = Math.max(this.covered, number); else this.failure = error; const { waiting } = this; this.waiting = u… → done(null); this.cover((error) => { if (error === null) this.covered = Math.max(this.covered, number); else this.failure = error; const { waiting } = this; this…',
+    'server/storage/laggingDisk.ts LaggingDisk.write: swap this.writing++; this.disk.write(all, sync, (error) => { this.writing--; const isFirstFailure = error !== null && this.failed === null; this.failed ??= error; if… → this.disk.write(all, sync, (error) => { this.writing--; const isFirstFailure = error !== null && this.failed === null; this.failed ??= error; if (error === null…',
+  ),
+  ...argued(
+    'Who waited finds the half covered, and waits for nothing more in this turn.',
+    'server/storage/journal.ts Journal.turn: swap this.waiting = undefined; waiting?.(null); → waiting?.(null); this.waiting = undefined;',
+  ),
+  ...argued(
+    'Places of one header.',
+    'server/storage/journalEntry.ts encodeEntryHeader: swap header.set(MAGIC, MAGIC_AT); header[VERSION_AT] = ENTRY_VERSION; → header[VERSION_AT] = ENTRY_VERSION; header.set(MAGIC, MAGIC_AT);',
+    'server/storage/journalEntry.ts encodeEntryHeader: swap header[VERSION_AT] = ENTRY_VERSION; header.set(storeId, ID_AT); → header.set(storeId, ID_AT); header[VERSION_AT] = ENTRY_VERSION;',
+    'server/storage/journalEntry.ts encodeEntryHeader: swap header.set(storeId, ID_AT); header.set(binding, FIELDS_AT); → header.set(binding, FIELDS_AT); header.set(storeId, ID_AT);',
+  ),
+  ...argued(
+    'Where a slot may be, what is of another version was refused before.',
+    'server/storage/journalEntry.ts decodeEntry: half maybeSlot && isSlot(version) → maybeSlot',
+  ),
+  ...argued(
+    'A header that is said to end elsewhere has another checksum, and one that ends within its fixed fields is malformed.',
+    'server/storage/journalEntry.ts headerLengthOf: drop if (length < FIELDS_AT || length > bytes.length) return undefined;',
+    'server/storage/journalEntry.ts headerLengthOf: half length < FIELDS_AT || length > bytes.length → length < FIELDS_AT',
+    'server/storage/journalEntry.ts headerLengthOf: half length < FIELDS_AT || length > bytes.length → length > bytes.length',
+    'server/storage/journalEntry.ts headerLengthOf: bound length < FIELDS_AT → length <= FIELDS_AT',
+  ),
+  ...argued(
+    'Of what ends too early the checksum is another one.',
+    'server/storage/journalEntry.ts readEntry: drop if (end > bytes.length) return undefined;',
+    'server/storage/journalEntry.ts readSlot: drop if (end > bytes.length) return undefined;',
+  ),
+  ...argued(
+    'Where there is an entry there is the name of a store.',
+    'server/storage/journalReading.ts readJournal: half id === undefined || Buffer.compare(entry.storeId, id) === 0 → Buffer.compare(entry.storeId, id) === 0',
+  ),
+  ...argued(
+    'Of no bytes nothing is decoded.',
+    'server/storage/journalReading.ts entriesIn: bound at < found.length → at <= found.length',
+  ),
+  ...argued(
+    'Two that are equal in this were told apart before, or are of one start and one write.',
+    'server/storage/journalReading.ts isLater: bound one.number > other.number → one.number >= other.number',
+    'server/storage/journalReading.ts isLater: bound one.sequence > other.sequence → one.sequence >= other.sequence',
+    'server/storage/journalReading.ts isLater: bound countOf(one.binding) > countOf(other.binding) → countOf(one.binding) >= countOf(other.binding)',
+  ),
+  ...argued(
+    'While something is being written, to be asked to write is to be asked again; and of nothing that waits nothing is written.',
+    'server/storage/laggingDisk.ts LaggingDisk.write: half this.writing === 0 && this.again → this.again',
+    'server/storage/laggingDisk.ts LaggingDisk.write: swap this.again = false; this.flush(); → this.flush(); this.again = false;',
+  ),
 ];
