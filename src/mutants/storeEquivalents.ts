@@ -336,4 +336,17 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
     'server/storage/laggingDisk.ts LaggingDisk.write: half this.writing === 0 && this.again → this.again',
     'server/storage/laggingDisk.ts LaggingDisk.write: swap this.again = false; this.flush(); → this.flush(); this.again = false;',
   ),
+  ...argued(
+    'Neither is made from what the other sets.',
+    'server/storage/promisedDisk.ts PromisedDisk.bind: swap this.seal = this.sealOf(this.binding); this.waiting.push(done); → this.waiting.push(done); this.seal = this.sealOf(this.binding);',
+  ),
+  ...argued(
+    'A write is done in a later turn.',
+    "server/storage/promisedDisk.ts PromisedDisk.bind: swap this.waiting.push(done); this.carryOut([(next) => this.journal.append(this.last, this.seal, [], next)], 'settled'); → this.carryOut([(next) => this.journal.append(this.last, this.seal, [], next)], 'settled'); this.waiting.push(done);",
+    'server/storage/promisedFile.ts PromisedFile.create: swap this.foundBytes = undefined; this.make(pieces).then( () => done(null), (error: unknown) => done(this.failure(error)), ); → this.make(pieces).then( () => done(null), (error: unknown) => done(this.failure(error)), ); this.foundBytes = undefined;',
+  ),
+  ...argued(
+    'Only gives memory back sooner: what is beyond copying is not copied.',
+    'server/storage/promisedDisk.ts PromisedDisk.take: drop this.copied = [];',
+  ),
 ];

@@ -95,6 +95,17 @@ describe('a disk on LevelDB', () => {
     await disk.close();
   });
 
+  it('syncs every log with each synced write as long as there is more than one', async () => {
+    const disk = await open();
+    await written(disk, [put('a')]);
+    await writeFile(join(location, '000001.log'), '');
+    const logs = (await readdir(location)).filter((name) => name.endsWith('.log'));
+    await written(disk, [put('a')]);
+    const again = await durabilityCalls(() => written(disk, [put('a')]));
+    expect(again.sort()).toEqual(logs.map((name) => `sync ${name}`).sort());
+    await disk.close();
+  });
+
   it('syncs a log that is gone by then no more, and says what else kept one from being synced', async () => {
     const disk = await open();
     await written(disk, [put('a')]);

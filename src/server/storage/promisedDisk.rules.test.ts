@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChunkedLogStore } from './chunkedLogStore.ts';
 import { LostWritesError, type PromisedArea } from './contract.ts';
-import { chunkKey, snapshotKey, stateKey } from './keys.ts';
+import { chunkKey, PROMISED_KEY, snapshotKey, stateKey } from './keys.ts';
 import { MEMORY_AREA, MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { PromisedDisk, throwIfPromised } from './promisedDisk.ts';
 import { encodeRecord } from './record.ts';
@@ -232,6 +232,51 @@ describe('a write', () => {
       else if (machine.disk.step()) steps.push('disk');
     }
     expect(steps).toEqual(['area', 'disk', 'area']);
+    expect(machine.disk.crash().content.has(PROMISED_KEY)).toBe(true);
+  });
+
+  it('goes to the disk with the next one where that has begun by the time that it is done', () => {
+    const machine = written(3);
+    const { listener } = machine;
+    const next = [5, 6];
+    listener.durable = (mark) => {
+      listener.marks.push(mark);
+      const index = next.shift();
+      if (index !== undefined) machine.store.persist(batch(100 + index, { entries: commands(index, index, 1) }));
+    };
+    machine.store.persist(batch(100, { entries: commands(4, 4, 1) }));
+    for (let i = 0; i < 2; i++) {
+      machine.area.step();
+      expect(machine.disk.pendingWrites).toBe(0);
+    }
+    machine.area.step();
+    expect(machine.disk.pendingWrites).toBe(1);
+    machine.disk.step();
+    expect(machine.disk.keys('c')).toHaveLength(6);
+  });
+
+  it('is in no journal where it is large and the disk failed, and keeps nobody from closing the store', async () => {
+    const machine = written(3);
+    const before = machine.area.content;
+    machine.disk.failure = new Error('full');
+    machine.store.persist(batch(100, { entries: [command(4, 1, 'x'.repeat(COPIED_BYTES_MAX))] }));
+    machine.run();
+    expect(machine.area.content).toEqual(before);
+    await machine.store.close();
+  });
+
+  it('is on the disk before that is closed', async () => {
+    const machine = written(3);
+    const closed: string[] = [];
+    machine.disk.close = async () => void closed.push('disk');
+    machine.area.close = async () => void closed.push('journal');
+    const closing = machine.store.close();
+    machine.area.step();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([closed, machine.disk.pendingWrites]).toEqual([[], 1]);
+    machine.disk.step();
+    await closing;
+    expect(closed).toEqual(['journal', 'disk']);
   });
 
   it('that deletes what the journal gave back is seen, once that was settled and no sooner', () => {

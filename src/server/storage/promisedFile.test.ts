@@ -328,6 +328,9 @@ describe('a promise file', () => {
     const file = await PromisedFile.open(path);
     expect(Buffer.from(file.found!).toString()).toBe('of an earlier version');
     expect(await created(file, bytes(1, 2))).toBeNull();
+    const open = await readdir('/proc/self/fd').catch(() => []);
+    const paths = await Promise.all(open.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+    expect(paths).not.toContain(`${path} (deleted)`);
     expect(file.found).toBeUndefined();
     expect(await written(file, 2, bytes(7, 2))).toBeNull();
     expect(await holds(0)).toEqual([1, 1, 7, 7]);
