@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, parse, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { addCompletionCommand } from '../cli/completion/completionCommand.ts';
+import { StopRequests } from '../cli/interrupts.ts';
 import { printable } from '../cli/printable.ts';
 import { innerCommand, runCommander } from '../cli/runCommander.ts';
 import { typedName } from '../cli/typedName.ts';
@@ -32,7 +33,7 @@ import { type BenchPlan, type BenchRequest, type PlannedRun, planBench, timestam
 import { roughly, TimeLeft } from './plan/timeLeft.ts';
 import { renderComparison } from './render/compareTable.ts';
 import { renderPrecision } from './render/precisionLine.ts';
-import { barProgress, plainProgress } from './render/progress.ts';
+import { progressOn } from './render/progress.ts';
 import { renderRuns, type WrittenRun } from './render/runTable.ts';
 import { renderStages } from './render/stageTable.ts';
 import { renderSweep } from './render/sweepTable.ts';
@@ -180,23 +181,18 @@ async function benchInterruptibly(
   where: Pick<RunsContext, 'results' | 'resumes' | 'keepsCsv' | 'onMeasured'>,
   { terminal, progressStream, onInterrupt }: BenchContext,
 ): Promise<BenchOutcome & { readonly stopped: boolean }> {
-  const stop = new AbortController();
-  const hurry = new AbortController();
+  const interrupts = new StopRequests();
   const ignoreInterrupts = onInterrupt(() => {
-    if (stop.signal.aborted) hurry.abort();
-    else terminal.err('\nstopping; once more to wait for nothing');
-    stop.abort();
+    if (!interrupts.stop.aborted) terminal.err('\nstopping; once more to wait for nothing');
+    interrupts.ask();
   });
   try {
     const outcome = await benchRuns(plan, {
       ...where,
-      interrupts: { stop: stop.signal, hurry: hurry.signal },
-      progress: (title) =>
-        progressStream === undefined
-          ? plainProgress(title, (text) => terminal.err(text.trimEnd()))
-          : barProgress(title, progressStream),
+      interrupts,
+      progress: progressOn(progressStream, terminal),
     });
-    return { ...outcome, stopped: stop.signal.aborted };
+    return { ...outcome, stopped: interrupts.stop.aborted };
   } finally {
     ignoreInterrupts();
   }

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { onInterrupt } from '../cli/interrupts.ts';
 import { printable } from '../cli/printable.ts';
 import { fromOption, processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
@@ -62,7 +63,7 @@ function progressOf(engine: string, count: number): () => void {
 }
 
 /** Signals reach a process alone, and what it has started would go on for a while. */
-function onInterrupt(): void {
+function endAtOnce(): void {
   interrupted ??= endServers()
     .then(() => Promise.all([...folders].map((folder) => rm(folder, { recursive: true, force: true, maxRetries: 10 }))))
     .then(() => process.exit(EXIT_INTERRUPTED));
@@ -105,7 +106,7 @@ async function runEngine(engine: string, seeds: readonly number[], options: Opti
 }
 
 const options = program.parse().opts<Options>();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onInterrupt);
+onInterrupt(endAtOnce);
 const engines = options.engine === 'all' ? ENGINE_NAMES : ENGINE_NAMES.filter((name) => name === options.engine);
 if (engines.length === 0) program.error(`no engine ${options.engine}: expected ${ENGINE_NAMES.join(', ')} or all`);
 const record = fromOption(program, '--record', () => RunRecord.open(options.record));

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
+import { onInterrupt } from '../cli/interrupts.ts';
 import { packagePath } from '../cli/packagePath.ts';
 import { fromOption, processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
@@ -52,7 +53,7 @@ const options = program.opts<Options>();
 const groups = fromOption(program, '--only', () => groupsOf(options.only ?? []));
 
 const interrupt = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort());
+onInterrupt(() => interrupt.abort());
 
 let revision: BuiltRevision | undefined;
 try {

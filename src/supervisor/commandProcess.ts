@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { ArgumentEncodingError, readArguments } from '../cli/arguments.ts';
+import { onInterrupt } from '../cli/interrupts.ts';
 import { type CommandOutput, processTerminal } from '../cli/terminal.ts';
 
 /** What a command uses of the process that it runs in. */
@@ -12,8 +13,6 @@ export interface ProcessContext {
   /** Asks whoever sits at the terminal; nobody there is a no. */
   readonly confirm: (question: string) => Promise<boolean>;
 }
-
-const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** What is open still when a command is done, such as an idle connection, does not hold it up for longer, ms. */
 const LINGER_MS_MAX = 1000;
@@ -37,12 +36,7 @@ export async function runAsProcess(
     terminal: processTerminal,
     progressStream: process.stderr.isTTY ? process.stderr : undefined,
     confirm,
-    onInterrupt: (interrupt) => {
-      for (const signal of interrupts) process.on(signal, interrupt);
-      return () => {
-        for (const signal of interrupts) process.off(signal, interrupt);
-      };
-    },
+    onInterrupt,
   });
   setTimeout(() => process.exit(), LINGER_MS_MAX).unref();
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onInterrupt, StopRequests } from '../../cli/interrupts.ts';
 import { processCommand } from '../../cli/runCommander.ts';
 import { processTerminal } from '../../cli/terminal.ts';
 import { makeFolders } from '../../files/folders.ts';
@@ -9,7 +10,7 @@ import { machineFacts } from '../facts/machine.ts';
 import { gitFacts } from '../facts/packageFacts.ts';
 import { addProfileOptions, type ProfileFlags, requestOf } from '../options.ts';
 import { PlanError, type PlannedRun, planBench } from '../plan/plan.ts';
-import { barProgress, plainProgress } from '../render/progress.ts';
+import { progressOn } from '../render/progress.ts';
 import { keepFunctionsApart } from './cpuRecording.ts';
 import { findingsJson } from './findingsJson.ts';
 import { type CountedRun, countedRun, type ProfileContext, plainRun, profiledRun } from './profileRun.ts';
@@ -33,20 +34,11 @@ const program = addProfileOptions(
 program.parse();
 const flags = program.opts<ProfileFlags>();
 
-const stop = new AbortController();
-const hurry = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => {
-    if (stop.signal.aborted) hurry.abort();
-    stop.abort();
-  });
-}
+const interrupts = new StopRequests();
+onInterrupt(() => interrupts.ask());
 const context: ProfileContext = {
-  interrupts: { stop: stop.signal, hurry: hurry.signal },
-  progress: (title) =>
-    process.stderr.isTTY
-      ? barProgress(title, process.stderr)
-      : plainProgress(title, (text) => processTerminal.err(text.trimEnd())),
+  interrupts,
+  progress: progressOn(process.stderr.isTTY ? process.stderr : undefined, processTerminal),
 };
 
 try {
@@ -86,7 +78,7 @@ async function find(run: PlannedRun): Promise<Findings | undefined> {
       }
     }
     const counted = await counting(run);
-    return stop.signal.aborted ? undefined : { profiled, plain, counted };
+    return interrupts.stop.aborted ? undefined : { profiled, plain, counted };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress';
+import type { CommandOutput } from '../../cli/terminal.ts';
 import type { SecondRow } from '../../client/load/latencyRecorder.ts';
 import { formatDuration } from '../../goflags/goValues.ts';
 import type { Progress } from '../run/measure.ts';
@@ -17,6 +18,15 @@ const phases = {
   verifying: 'checking',
   stopping: 'stopping servers',
 } as const;
+
+/** Shows a run on `stream`, or, where nobody watches and there is none, in lines of the terminal. */
+export function progressOn(
+  stream: NodeJS.WritableStream | undefined,
+  { err }: Pick<CommandOutput, 'err'>,
+): (title: string) => Progress & { end(): void } {
+  return (title) =>
+    stream === undefined ? plainProgress(title, (text) => err(text.trimEnd())) : barProgress(title, stream);
+}
 
 /** A line a phase, where nobody watches. */
 export function plainProgress(title: string, write: (text: string) => void): Progress & { end(): void } {

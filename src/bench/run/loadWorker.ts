@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { onInterrupt } from '../../cli/interrupts.ts';
 import { clientSecurity } from '../../net/endpoints/clientSecurity.ts';
 import { IncidentLog } from '../incidents/incidentLog.ts';
 import { StallWatch } from '../incidents/stallWatch.ts';
@@ -22,7 +23,7 @@ import { LocalGenerator } from './localGenerator.ts';
  */
 const STALL_LOOK_MS = 20;
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+onInterrupt(() => {});
 process.on('disconnect', () => process.exit(1));
 const stop = new AbortController();
 let part: Part | undefined;

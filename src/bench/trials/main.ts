@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { onInterrupt, StopRequests } from '../../cli/interrupts.ts';
 import { fromOption, processCommand, wholeNumber } from '../../cli/runCommander.ts';
 import { processTerminal } from '../../cli/terminal.ts';
 import { ENGINE_NAMES } from '../../consensus/engines.ts';
@@ -57,14 +58,8 @@ const program = processCommand('trials')
   .parse();
 const options = program.opts<Options>();
 
-const stop = new AbortController();
-const hurry = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => {
-    if (stop.signal.aborted) hurry.abort();
-    stop.abort();
-  });
-}
+const interrupts = new StopRequests();
+onInterrupt(() => interrupts.ask());
 
 const request: BenchRequest = {
   settings: new Map([['backend', [options.backend]]]),
@@ -84,7 +79,7 @@ const request: BenchRequest = {
 const context = {
   request,
   results: options.results,
-  interrupts: { stop: stop.signal, hurry: hurry.signal },
+  interrupts,
   say: (line: string) => processTerminal.out(line),
 };
 try {
@@ -92,7 +87,7 @@ try {
     options.kind === 'calibrate'
       ? await calibrate(options.rounds, context)
       : await runTrials(options.kind, options.trials, options.precision, context);
-  process.exitCode = stop.signal.aborted ? INTERRUPTED_EXIT_CODE : isWell ? 0 : 1;
+  process.exitCode = interrupts.stop.aborted ? INTERRUPTED_EXIT_CODE : isWell ? 0 : 1;
 } catch (error) {
   if (!(error instanceof CalibrationError)) throw error;
   fromOption(program, '--kind', () => {

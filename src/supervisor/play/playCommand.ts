@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { StopRequests } from '../../cli/interrupts.ts';
 import { printable } from '../../cli/printable.ts';
 import { wholeNumberBelow } from '../../cli/runCommander.ts';
 import { renderTable } from '../../cli/table.ts';
@@ -51,9 +52,8 @@ export function addPlayCommand(
       const scenario = readScenario(file);
       const supervisor = running === undefined ? undefined : findRunning(running === true ? {} : { cluster: running });
       const where = supervisor === undefined ? backend : printable(supervisor.name);
-      const stop = new AbortController();
-      const hurry = new AbortController();
-      const stopListening = onInterrupt(() => (stop.signal.aborted ? hurry : stop).abort());
+      const requests = new StopRequests();
+      const stopListening = onInterrupt(() => requests.ask());
       const say = json === true ? terminal.err : terminal.out;
       const results: PlayResult[] = [];
       try {
@@ -63,8 +63,8 @@ export function addPlayCommand(
           const told = (happening: Happening) => timeline.tell(happening);
           const result =
             supervisor === undefined
-              ? await playOnOwnCluster(scenario, { backend, told, stop: stop.signal, hurry: hurry.signal })
-              : await playOnRunning(supervisor, scenario, { told, stop: stop.signal });
+              ? await playOnOwnCluster(scenario, { backend, told, stop: requests.stop, hurry: requests.hurry })
+              : await playOnRunning(supervisor, scenario, { told, stop: requests.stop });
           results.push(result);
           for (const problem of result.problems) terminal.err(`rkv-cluster: ${printable(problem)}`);
           if (plays === 1) say(`\n${renderMeasurements(result.measurements).join('\n')}`);
