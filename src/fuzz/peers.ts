@@ -7,8 +7,10 @@ import { Hearsay } from '../server/identity/hearsay.ts';
 import { blankIdentity, type Introduction, introductionOf } from '../server/identity/identity.ts';
 import { KeptIdentity } from '../server/identity/keptIdentity.ts';
 import type { LimitedLog } from '../server/observe/logLimiter.ts';
+import { PeerAcceptor, type PeerAcceptorOptions } from '../server/transport/peerAcceptor.ts';
+import { NO_FENCES } from '../wire/fence.ts';
 import { type FrameKind, FrameReader, PAYLOAD_BYTES_MAX, PEER_PREFACE } from '../wire/peerFrames.ts';
-import { OPENING_VERSION } from '../wire/peerVersions.ts';
+import { OPENING_VERSION, PEER_VERSIONS } from '../wire/peerVersions.ts';
 import { demand } from './target.ts';
 
 /** Of servers that know of no cluster yet, the first of three is the one that hears. */
@@ -70,6 +72,25 @@ export function demandTruth(identity: KeptIdentity, engine: string): void {
       known.instance === instance && known.boots === boots && known.life === life && known.admitted === admitted;
     demand(isTrue, () => `what is known of server ${id} is what it says at its own address`);
   }
+}
+
+/** What accepts links of other servers at server SELF, which knows of no fences. */
+export function acceptorOf<M>(
+  identity: MemoryIdentity,
+  { codec, maxMessageBytes, receive }: Pick<PeerAcceptorOptions<M>, 'codec' | 'maxMessageBytes' | 'receive'>,
+): PeerAcceptor<M> {
+  return new PeerAcceptor({
+    self: SELF,
+    serverCount: SERVERS,
+    speaks: PEER_VERSIONS,
+    identity,
+    hearsay: truthfulHearsay(identity, identity.identity.engine),
+    codec,
+    maxMessageBytes,
+    log: NO_LOG,
+    fences: () => NO_FENCES,
+    receive,
+  });
 }
 
 export const NO_LOG = { info: () => {}, warn: () => {}, error: () => {} } as unknown as LimitedLog;

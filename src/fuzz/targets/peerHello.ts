@@ -1,20 +1,19 @@
 import { status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { ENGINE_NAMES } from '../../consensus/engines.ts';
-import { introduce, PeerAcceptor } from '../../server/transport/peerAcceptor.ts';
-import { NO_FENCES } from '../../wire/fence.ts';
+import { introduce } from '../../server/transport/peerAcceptor.ts';
 import { Hello, Introduction } from '../../wire/generated/peer.ts';
 import { decodeHello } from '../../wire/peerCodec.ts';
 import { encodeFrame, FrameKind, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX } from '../../wire/peerFrames.ts';
 import { agreedVersion, PEER_VERSIONS } from '../../wire/peerVersions.ts';
 import { anyNumber, damagedBytes } from '../mutation.ts';
 import {
+  acceptorOf,
   CLUSTER,
   demandTruth,
   LINK_LINGER_MS,
   MemoryIdentity,
   memoryConnection,
-  NO_LOG,
   SaidFrames,
   SELF,
   SERVERS,
@@ -69,12 +68,7 @@ export const PEER_HELLO: FuzzTarget<Uint8Array> = {
   inputs: damagedBytes(hello.map((of) => Hello.encode(of).finish())),
   async check(payload) {
     const identity = new MemoryIdentity(SELF, ENGINE);
-    const acceptor = new PeerAcceptor({
-      self: SELF,
-      serverCount: SERVERS,
-      speaks: PEER_VERSIONS,
-      identity,
-      hearsay: truthfulHearsay(identity, ENGINE),
+    const acceptor = acceptorOf(identity, {
       codec: {
         encode: (of: Uint8Array) => of,
         encodeLarge: () => undefined,
@@ -82,8 +76,6 @@ export const PEER_HELLO: FuzzTarget<Uint8Array> = {
         mayOvertake: () => false,
       },
       maxMessageBytes: MESSAGE_BYTES_MAX,
-      log: NO_LOG,
-      fences: () => NO_FENCES,
       receive: () => undefined,
     });
     const { near, socket } = memoryConnection();

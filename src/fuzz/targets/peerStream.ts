@@ -2,8 +2,6 @@ import fc from 'fast-check';
 import { writeVarint } from '../../bytes/varint.ts';
 import { HearingServer } from '../../server/host/testing/hearingServer.ts';
 import { Outbox } from '../../server/transport/outbox.ts';
-import { PeerAcceptor } from '../../server/transport/peerAcceptor.ts';
-import { NO_FENCES } from '../../wire/fence.ts';
 import { decodeRefusal, encodeHello } from '../../wire/peerCodec.ts';
 import { encodeFrame, encodePing, FrameKind, HEADER_BYTES, PAYLOAD_BYTES_MAX } from '../../wire/peerFrames.ts';
 import { PEER_VERSIONS } from '../../wire/peerVersions.ts';
@@ -11,16 +9,14 @@ import { FORGED_ENGINES, type ForgedEngine } from '../engines.ts';
 import { forgedMessages } from '../forged.ts';
 import { anyNumber, damagedBytes } from '../mutation.ts';
 import {
+  acceptorOf,
   demandTruth,
   LINK_LINGER_MS,
   MemoryIdentity,
   memoryConnection,
-  NO_LOG,
   SaidFrames,
   SELF,
-  SERVERS,
   settled,
-  truthfulHearsay,
   truthOf,
   watchedConnection,
   writePieces,
@@ -123,12 +119,7 @@ function streamOf({ name, entry, forgery }: ForgedEngine): FuzzTarget<Talk> {
       const server = new HearingServer(kind);
       const identity = new MemoryIdentity(SELF, name);
       const heard: Uint8Array[] = [];
-      const acceptor = new PeerAcceptor({
-        self: SELF,
-        serverCount: SERVERS,
-        speaks: PEER_VERSIONS,
-        identity,
-        hearsay: truthfulHearsay(identity, name),
+      const acceptor = acceptorOf(identity, {
         codec: {
           ...kind.codec,
           decode: (bytes) => {
@@ -137,8 +128,6 @@ function streamOf({ name, entry, forgery }: ForgedEngine): FuzzTarget<Talk> {
           },
         },
         maxMessageBytes: MESSAGE_BYTES_MAX,
-        log: NO_LOG,
-        fences: () => NO_FENCES,
         receive: (from, each) => {
           demand(from === FROM, 'who said hello is who speaks');
           return server.hear(from, each);
