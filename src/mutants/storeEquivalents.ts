@@ -293,7 +293,7 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'Who waited finds the half covered, and waits for nothing more in this turn.',
-    'server/storage/journal.ts Journal.turn: swap this.waiting = undefined; waiting?.(null); → waiting?.(null); this.waiting = undefined;',
+    'server/storage/journal.ts Journal.turn: swap this.waiting = undefined; waiting?.(); → waiting?.(); this.waiting = undefined;',
   ),
   ...argued(
     'Places of one header.',

@@ -69,12 +69,11 @@ export class VirtualPromisedArea {
       found: this.bytes,
       create: (pieces, done) => {
         const bytes = new Uint8Array(2 * halfBytes);
-        put(pieces, bytes);
+        bytes.set(Buffer.concat(pieces));
         this.begin(epoch, { bytes, at: undefined }, watcher, done);
       },
       write: (at, pieces, done) => {
-        const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-        put(pieces, bytes);
+        const bytes = Buffer.concat(pieces);
         if (at >= halfBytes) this.census.count('second half of a journal');
         this.begin(epoch, { bytes, at }, watcher, done);
       },
@@ -187,13 +186,5 @@ export class VirtualPromisedArea {
     this.epoch++;
     this.pending = undefined;
     return pending;
-  }
-}
-
-function put(pieces: readonly Uint8Array[], into: Uint8Array): void {
-  let at = 0;
-  for (const piece of pieces) {
-    into.set(piece, at);
-    at += piece.length;
   }
 }

@@ -10,6 +10,7 @@ import { openMemoryLogStore } from './openLogStore.ts';
 import { PiecedDisk, type PiecedDiskLimits } from './piecedDisk.ts';
 import { SimpleLogStore } from './simpleLogStore.ts';
 import { AcceptedStates } from './testing/acceptedStates.ts';
+import { drawnSnapshot, drawnTruncation } from './testing/drawnWrites.ts';
 import { batch, command, contentOf, copyOf, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
 
 /**
@@ -142,21 +143,17 @@ class World {
   }
 
   truncate(): void {
-    const { firstIndex, lastIndex, hardState } = this.store;
-    const first = Math.max(firstIndex, (this.store.snapshot()?.index ?? 0) + 1);
-    if (lastIndex < first) return;
-    const from = first + this.below(lastIndex - first + 1);
-    const term = hardState.term + 1;
+    const from = drawnTruncation(this.store, (limit) => this.below(limit));
+    if (from === undefined) return;
+    const term = this.store.hardState.term + 1;
     this.persist({ truncateFrom: from, entries: this.entriesFrom(from, term), hardState: hard(term) });
   }
 
   compact(): void {
-    const { firstIndex, lastIndex } = this.store;
-    if (lastIndex < firstIndex) return;
-    const index = firstIndex + this.below(lastIndex - firstIndex + 1);
-    const trailing = this.below(6);
-    const snapshot = snapshotAt(index, this.store.term(index)!);
-    if (index > (this.store.snapshot()?.index ?? 0)) this.storedOfLife = index;
+    const drawn = drawnSnapshot(this.store, (limit) => this.below(limit));
+    if (drawn === undefined) return;
+    const { snapshot, trailing } = drawn;
+    if (snapshot.index > (this.store.snapshot()?.index ?? 0)) this.storedOfLife = snapshot.index;
     this.do((store) => store.storeSnapshot(snapshot, trailing));
   }
 

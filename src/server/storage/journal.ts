@@ -36,7 +36,7 @@ export class Journal {
   /** The greatest entry in the half that is not written to. */
   private otherEnd: number;
   /** Who waits for that to be covered. */
-  private waiting: Done | undefined;
+  private waiting: (() => void) | undefined;
   private failure: Error | null = null;
 
   /** Everything found is durable on the disk, so that the half may be written over that does not hold the end. */
@@ -120,12 +120,12 @@ export class Journal {
 
   /** Goes on in the other half, as soon as everything in it is covered. */
   private turn(done: Done): void {
-    if (this.covered < this.otherEnd && this.failure === null) {
-      this.waiting = () => this.turn(done);
-      return;
-    }
     if (this.failure !== null) {
       done(this.failure);
+      return;
+    }
+    if (this.covered < this.otherEnd) {
+      this.waiting = () => this.turn(done);
       return;
     }
     this.half = 1 - this.half;
@@ -137,7 +137,7 @@ export class Journal {
       else this.failure = error;
       const { waiting } = this;
       this.waiting = undefined;
-      waiting?.(null);
+      waiting?.();
     });
     done(null);
   }

@@ -13,6 +13,7 @@ import { SimpleLogStore } from './simpleLogStore.ts';
 import { AcceptedStates } from './testing/acceptedStates.ts';
 import { CachedArea } from './testing/cachedArea.ts';
 import { CachedDisk } from './testing/cachedDisk.ts';
+import { drawnSnapshot, drawnTruncation } from './testing/drawnWrites.ts';
 import { batch, copyOf, encodeSlot, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
 
 /**
@@ -190,11 +191,9 @@ class World {
   }
 
   private truncate(): void {
-    const { firstIndex, lastIndex, hardState } = this.store;
-    const first = Math.max(firstIndex, (this.store.snapshot()?.index ?? 0) + 1);
-    if (lastIndex < first) return;
-    const from = first + this.below(lastIndex - first + 1);
-    const term = hardState.term + 1;
+    const from = drawnTruncation(this.store, (limit) => this.below(limit));
+    if (from === undefined) return;
+    const term = this.store.hardState.term + 1;
     this.persist({ truncateFrom: from, entries: this.entriesFrom(from, term), hardState: hard(term) });
   }
 
@@ -214,12 +213,8 @@ class World {
   }
 
   private compact(): void {
-    const { firstIndex, lastIndex } = this.store;
-    if (lastIndex < firstIndex) return;
-    const index = firstIndex + this.below(lastIndex - firstIndex + 1);
-    const snapshot = snapshotAt(index, this.store.term(index)!);
-    const trailing = this.below(6);
-    this.do((store) => store.storeSnapshot(snapshot, trailing));
+    const drawn = drawnSnapshot(this.store, (limit) => this.below(limit));
+    if (drawn !== undefined) this.do((store) => store.storeSnapshot(drawn.snapshot, drawn.trailing));
   }
 
   private install(): void {

@@ -28,7 +28,7 @@ export function readJournal(
   storeId: Uint8Array | undefined,
 ): FoundJournal {
   const slots = found.length === 2 * halfBytes ? [] : [0, SLOT_BYTES];
-  const beginnings = [...slots, 0, halfBytes];
+  const beginnings = [...new Set([...slots, 0, halfBytes])];
   for (const at of beginnings) throwIfUnknownVersion(found.subarray(at));
   const own: Placed[] = [];
   for (const at of beginnings) {

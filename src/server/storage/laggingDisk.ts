@@ -5,6 +5,7 @@ type Done = (error: Error | null) => void;
 /** Of operations that wait, while more come: then they are written all the same. */
 export const LAG_BYTES = 256 * 1024;
 export const LAG_OPERATIONS = 256;
+
 interface Shown {
   readonly value: Uint8Array | null;
   readonly batch: number;

@@ -117,6 +117,21 @@ interface AreaWrite {
   readonly bytes: Uint8Array;
 }
 
+export type AreaSize = Pick<PromisedArea, 'halfBytes' | 'blockBytes'>;
+
+/** What is to be written at `at`, which must be whole blocks of one half. */
+export function wholeBlocks(
+  { halfBytes, blockBytes }: AreaSize,
+  at: number,
+  pieces: readonly Uint8Array[],
+): Uint8Array {
+  const bytes = new Uint8Array(Buffer.concat(pieces));
+  if (at % blockBytes !== 0 || bytes.length % blockBytes !== 0) throw new Error('not whole blocks');
+  if (Math.floor(at / halfBytes) !== Math.floor((at + bytes.length - 1) / halfBytes))
+    throw new Error('not in one half');
+  return bytes;
+}
+
 /** So small that a test fills it. */
 export const MEMORY_AREA = { halfBytes: 4096, blockBytes: 256 } as const;
 
@@ -135,7 +150,7 @@ export class MemoryPromisedArea implements PromisedArea {
   constructor(
     completion: Completion = 'automatic',
     found: Uint8Array | undefined = undefined,
-    { halfBytes, blockBytes }: Pick<PromisedArea, 'halfBytes' | 'blockBytes'> = MEMORY_AREA,
+    { halfBytes, blockBytes }: AreaSize = MEMORY_AREA,
   ) {
     this.completion = completion;
     this.found = found?.slice();
@@ -159,11 +174,7 @@ export class MemoryPromisedArea implements PromisedArea {
   }
 
   write(at: number, pieces: readonly Uint8Array[], done: (error: Error | null) => void): void {
-    const bytes = new Uint8Array(Buffer.concat(pieces));
-    if (at % this.blockBytes !== 0 || bytes.length % this.blockBytes !== 0) throw new Error('not whole blocks');
-    if (Math.floor(at / this.halfBytes) !== Math.floor((at + bytes.length - 1) / this.halfBytes)) {
-      throw new Error('not in one half');
-    }
+    const bytes = wholeBlocks(this, at, pieces);
     this.writing = { at, bytes };
     this.later(() => {
       this.writing = undefined;

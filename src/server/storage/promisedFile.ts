@@ -76,11 +76,7 @@ export class PromisedFile implements PromisedArea {
 
   private async make(pieces: readonly Uint8Array[]): Promise<void> {
     const bytes = new Uint8Array(FILE_BYTES);
-    let end = 0;
-    for (const piece of pieces) {
-      bytes.set(piece, end);
-      end += piece.length;
-    }
+    bytes.set(Buffer.concat(pieces));
     const temporary = `${this.name}.new`;
     await rm(temporary, { force: true });
     const handle = await open(temporary, FLAGS | O_CREAT | O_EXCL, OWNER_ONLY);

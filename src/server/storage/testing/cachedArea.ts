@@ -1,7 +1,5 @@
 import type { PromisedArea } from '../contract.ts';
-import { damaged } from '../memoryDisk.ts';
-
-export type AreaSize = Pick<PromisedArea, 'halfBytes' | 'blockBytes'>;
+import { type AreaSize, damaged, wholeBlocks } from '../memoryDisk.ts';
 
 interface PendingWrite {
   /** Undefined where the area is made anew. */
@@ -53,10 +51,8 @@ export class CachedArea implements PromisedArea {
   }
 
   write(at: number, pieces: readonly Uint8Array[], done: (error: Error | null) => void): void {
-    const bytes = new Uint8Array(Buffer.concat(pieces));
-    if (at % this.blockBytes !== 0 || bytes.length % this.blockBytes !== 0) throw new Error('not whole blocks');
+    const bytes = wholeBlocks(this, at, pieces);
     const half = Math.floor(at / this.halfBytes);
-    if (at + bytes.length > (half + 1) * this.halfBytes) throw new Error('not in one half');
     if (this.halfWritten !== undefined && this.halfWritten !== half) this.turns++;
     this.halfWritten = half;
     this.begin({ at, bytes, done });
