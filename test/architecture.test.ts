@@ -103,7 +103,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/storage/piecedDisk.ts',
     'server/storage/promisedDisk.ts',
   ],
-  sideBySide: ['consensus/engines.ts', 'scenarios', 'simulator', 'supervisor', 'cli'],
+  sideBySide: ['consensus/engines.ts', 'scenarios', 'simulator', 'supervisor', 'cli', 'files'],
   micro: ['bench/statistics', 'consensus', 'net/http2', 'server/stateMachine', 'server/storage', 'wire', 'cli'],
   nodeLines: ['cli'],
   damage: ['server/storage', 'consensus/engines.ts', 'supervisor', 'client', 'wire', 'cli', 'files'],

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sampleRun } from '../src/bench/testing/sampleRun.ts';
+import { packagePath } from '../src/cli/packagePath.ts';
 import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts';
 
 const bin = (name: string): string => fileURLToPath(new URL(`../bin/${name}`, import.meta.url));
@@ -22,7 +23,7 @@ afterAll(async () => {
 });
 
 function run(file: string, ...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(file, args, { timeout: 20_000, cwd: folder });
+  const { status, stdout, stderr } = spawnSync(file, args, { timeout: 60_000, cwd: folder });
   return { status, out: stdout.toString('latin1'), err: stderr.toString('utf8') };
 }
 
@@ -101,6 +102,22 @@ describe('foreign bytes in what is printed', () => {
     harmless(run(bin('rkv-bench'), 'compare', evil));
     harmless(run(bin('rkv-bench'), `--${evil}`));
   }, 60_000);
+
+  it('of scenarios', () => {
+    const file = join(folder, 'evil.yaml');
+    const steps = 'steps: [{at: 1s, fault: "partition", server: leader, for: 1s}]\nlasts: 3s';
+    writeFileSync(file, `name: "\\e[2J\\u202e\\u009b31mevil"\norigin: a test\ndescription: a test\n${steps}\n`);
+    const simulate = (...more: string[]) =>
+      run(process.execPath, packagePath('dist', 'simulator', 'main.js'), '--scenario', file, ...more);
+    for (const more of [
+      ['--seeds', '1', '--threads', '1'],
+      ['--seeds', '1', '--threads', '1', '--json'],
+    ]) {
+      const simulated = simulate(...more);
+      expect(simulated.status).toBe(0);
+      expect(harmless(simulated)).toContain('evil');
+    }
+  }, 150_000);
 
   it('of cluster files and of arguments', () => {
     const file = join(folder, `${evil.trim()}.yaml`);

@@ -206,6 +206,19 @@ describe("beside the original's servers", () => {
       `${originals[leader - 1]!.address} does not know rkvadmin.Admin/TransferLeadership: it is one of the original's servers, or older than this client\n`,
     );
     expect(performance.now() - beganMs).toBeLessThan(15_000);
+    const settings = await rkvctl('settings');
+    expect(settings.code).toBe(1);
+    // As if they had not answered, once.
+    expect(settings.out).toBe(
+      originals
+        .map(
+          ({ address }) => `${address} is one of the original's servers, or older than this rkvctl: it does not say\n`,
+        )
+        .join(''),
+    );
+    const mixed = await rkvctl('settings', [leader]);
+    expect(mixed.out).toMatch(/batch +│ true +│ all/);
+    expect(mixed.out.match(/older than this rkvctl: it does not say\n/g)).toHaveLength(3);
     const client = new RkvClient({ addresses: [originals[0]!.address] });
     await expect(client.status(originals[0]!.address)).rejects.toThrow(UnsupportedError);
     client.close();

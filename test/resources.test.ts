@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import type { AttackReport } from '../src/attack/run.ts';
+import { RkvClient } from '../src/client/rkvClient.ts';
+import { startCluster } from '../src/supervisor/launcher.ts';
 import { enginesOfHost } from './setup/engines.ts';
 
 /**
@@ -40,4 +42,21 @@ describe('a hostile client', () => {
       expect(report.answersPerSecond).toBeGreaterThan(0);
     },
   );
+
+  it('-maxconnections above the limit on open files gave the store’s descriptors away', {
+    timeout: 60_000,
+  }, async () => {
+    const rkvd = fileURLToPath(new URL('../bin/rkvd', import.meta.url));
+    const program = { file: 'sh', args: ['-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath, rkvd] };
+    const settings = { nodes: 1, metrics: false, flags: { maxconnections: 1000 } };
+    const cluster = await startCluster(settings, { program });
+    const client = new RkvClient({ addresses: cluster.addresses });
+    try {
+      const { settings: told } = await client.status(cluster.addresses[0]!);
+      expect(Number(told.connectionsMax)).toBeLessThan(64 - 20);
+    } finally {
+      client.close();
+      await cluster.stop();
+    }
+  });
 });

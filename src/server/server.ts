@@ -266,10 +266,12 @@ export class RkvServer {
     const { config, metrics, log } = this;
     const { maxconnections, clientmemory } = config.flags;
     const peers = config.servers.length - 1;
-    const allowed = connectionsFor(descriptorLimit(), descriptorsInUse(), peers);
-    const connectionsMax = maxconnections === 0 ? allowed : maxconnections;
-    if (connectionsMax > allowed) {
-      log.warn({ maxconnections, allowed }, 'the limit on open files leaves less room than -maxconnections asks for');
+    const connectionsMax = connectionsFor(descriptorLimit(), descriptorsInUse(), peers, maxconnections || undefined);
+    if (connectionsMax < maxconnections) {
+      log.warn(
+        { maxconnections, connectionsMax },
+        'the limit on open files leaves less room than -maxconnections asks for',
+      );
     }
     const limited = limitLog(log, () => performance.now());
     return new FrontDoor({

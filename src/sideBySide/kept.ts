@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import { readTextFile } from '../files/regularFile.ts';
 import type { PlayResult } from '../supervisor/play/play.ts';
 
 const spread = z.tuple([z.number(), z.number(), z.number(), z.number()]);
@@ -24,6 +25,8 @@ const play = z.object({
 });
 
 const file = z.record(z.string(), z.array(play));
+/** Thousands of plays take a hundredth of it. */
+const FILE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Real plays that were made, in a file or nowhere: they take hours, and what is simulated beside them may be simulated anew. */
 export class KeptPlays {
@@ -32,7 +35,8 @@ export class KeptPlays {
 
   constructor(path: string | undefined) {
     this.path = path;
-    this.plays = path !== undefined && existsSync(path) ? file.parse(JSON.parse(readFileSync(path, 'utf8'))) : {};
+    const isThere = path !== undefined && existsSync(path);
+    this.plays = isThere ? file.parse(JSON.parse(readTextFile(path, FILE_BYTES_MAX))) : {};
   }
 
   of(scenario: string, engine: string): readonly PlayResult[] {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { InvalidArgumentError } from 'commander';
+import { printable, printableJson, printableLines } from '../cli/printable.ts';
 import { fromOption, processCommand, wholeNumber, wholeNumberBelow } from '../cli/runCommander.ts';
 import { renderTable } from '../cli/table.ts';
 import type { Spread } from '../faults/spread.ts';
@@ -86,7 +87,9 @@ function describeFailure(report: RunReport): string {
 
 function replay(engine: string, run: RunName, options: Options, play: ScenarioRun | undefined): boolean {
   const { seed, twists } = run;
-  const print = options.trace ? (line: string) => console.log(line) : undefined;
+  const print = options.trace
+    ? (line: string) => console.log(printableLines(line, Number.POSITIVE_INFINITY))
+    : undefined;
   const report = runSeed(simulatedEngine(engine), seed, {
     twists,
     play,
@@ -149,10 +152,10 @@ async function runMany(engine: string, options: Options, play: ScenarioRun | und
 
 function printPlays(engine: string, { name }: Scenario, measured: readonly Measurements[], json: boolean): void {
   if (json) {
-    console.log(JSON.stringify({ engine, scenario: name, plays: measured }));
+    console.log(printableJson({ engine, scenario: name, plays: measured }));
     return;
   }
-  console.log(`${engine}: ${name}, ${measured.length} simulated plays`);
+  console.log(`${engine}: ${printable(name)}, ${measured.length} simulated plays`);
   console.log(renderTable(DISTRIBUTION_HEAD, distributionRows(measured), DISTRIBUTION_ALIGNS));
 }
 

@@ -1,7 +1,7 @@
 import { printable } from '../../cli/printable.ts';
 import { renderTable } from '../../cli/table.ts';
 import type { Terminal } from '../../cli/terminal.ts';
-import type { RkvClient } from '../rkvClient.ts';
+import { isOlder, type RkvClient, type ServerReport } from '../rkvClient.ts';
 import { nobodyAnswers, noServerAnswers } from './statusCommands.ts';
 
 /** Servers say as many as they like. */
@@ -29,10 +29,16 @@ export async function printSettings(client: RkvClient, terminal: Terminal): Prom
   const rows = [...having].flatMap(([name, values]) =>
     [...values].map(([value, ids]) => [name, value, ids.length === telling.length ? 'all' : ids.join(', ')]),
   );
-  terminal.out(renderTable(['setting', 'value', 'servers'], rows.slice(0, ROWS_MAX), ['left', 'left', 'left']));
+  if (rows.length > 0) {
+    terminal.out(renderTable(['setting', 'value', 'servers'], rows.slice(0, ROWS_MAX), ['left', 'left', 'left']));
+  }
   const told = new Set<object>(telling);
   const silent = reports.filter((report) => !told.has(report));
-  for (const { address } of silent)
-    terminal.out(printable(`${address} does not say: it does not take part yet, or does not answer`));
+  for (const report of silent) terminal.out(printable(`${report.address} ${whySilent(report)}`));
   return silent.length === 0 ? 0 : 1;
+}
+
+function whySilent(report: ServerReport): string {
+  if (isOlder(report)) return "is one of the original's servers, or older than this rkvctl: it does not say";
+  return 'does not say: it does not take part yet, or does not answer';
 }

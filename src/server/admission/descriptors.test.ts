@@ -23,4 +23,10 @@ describe('the number of connections', () => {
     expect(connectionsFor(1_000_000, 24, 2)).toBe(16_384);
     expect(connectionsFor(undefined, 24, 2)).toBe(16_384);
   });
+
+  it('took the descriptors of the store where -maxconnections asked for more than they leave room for', () => {
+    expect(connectionsFor(64, 24, 2, 1000)).toBe(connectionsFor(64, 24, 2));
+    expect(connectionsFor(64, 24, 2, 3)).toBe(3);
+    for (const limit of [1_000_000, undefined]) expect(connectionsFor(limit, 24, 2, 20_000)).toBe(20_000);
+  });
 });

@@ -9,11 +9,16 @@ const KEPT_DESCRIPTORS = 20;
 /** Each peer may have its streams to us counted twice while it reconnects, and ours to it likewise. */
 const DESCRIPTORS_PER_PEER = 3;
 
-/** How many connections may be open at once so that `softLimit` leaves enough descriptors for everything else. */
-export function connectionsFor(softLimit: number | undefined, inUse: number, peers: number): number {
-  if (softLimit === undefined) return CONNECTIONS_MAX;
+/** How many connections may be open at once so that `softLimit` leaves enough descriptors for everything else; never more than `most`. */
+export function connectionsFor(
+  softLimit: number | undefined,
+  inUse: number,
+  peers: number,
+  most = CONNECTIONS_MAX,
+): number {
+  if (softLimit === undefined) return most;
   const left = softLimit - inUse - KEPT_DESCRIPTORS - DESCRIPTORS_PER_PEER * peers;
-  return Math.max(CONNECTIONS_MIN, Math.min(CONNECTIONS_MAX, left));
+  return Math.min(most, Math.max(CONNECTIONS_MIN, left));
 }
 
 /** The soft limit on open files; undefined where the system does not tell or has none. */

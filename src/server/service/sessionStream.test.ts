@@ -5,6 +5,7 @@ import { encodeFence, mayBeFence } from '../../wire/fence.ts';
 import { ResultStatus } from '../../wire/generated/rkv.ts';
 import { SESSION_WINDOW } from '../../wire/limits.ts';
 import { CommandBatchWriter, readResultBatch } from '../../wire/sessionCodec.ts';
+import type { Connection } from '../admission/connection.ts';
 import type { CommandSink } from '../host/outcomes.ts';
 import { ServerMetrics } from '../observe/metrics.ts';
 import { LOOKUP_WAITING_BYTES_MAX, type SessionContext, SessionStream } from './sessionStream.ts';
@@ -38,7 +39,7 @@ class Call extends EventEmitter {
   }
 }
 
-function session() {
+function session(connection?: Pick<Connection, 'mayRegister'>) {
   const call = new Call();
   const open: { sink: CommandSink; tag: number }[] = [];
   const submitted: Uint8Array[] = [];
@@ -56,7 +57,7 @@ function session() {
     sessions: new Set(),
     soon: queueMicrotask,
   };
-  const stream = new SessionStream(call, context as unknown as SessionContext, undefined);
+  const stream = new SessionStream(call, context as unknown as SessionContext, connection as Connection | undefined);
   const ask = (count: number) => {
     const batch = new CommandBatchWriter();
     for (let id = 0; id < count; id++) batch.add(id, encodeCommand({ type: 2, key: 'k' }));
@@ -95,6 +96,19 @@ describe('a session stream', () => {
     call.emit('data', batch.finish());
     expect(submitted.slice(0, 2)).toEqual([REGISTER_BYTES, insert]);
     expect(submitted.map(mayBeFence)).toEqual([false, false, false]);
+  });
+
+  it('refuses a connection’s registrations, in whatever form, once it has no more of them', async () => {
+    let left = 1;
+    const { call, statuses, submitted } = session({ mayRegister: () => left-- > 0 });
+    const batch = new CommandBatchWriter();
+    const insert = encodeCommand({ type: 1, clientId: 5, clientSeq: 1, key: 'k', value: 'v' });
+    const forms = [REGISTER_BYTES, REGISTER_BYTES, Uint8Array.of(0x08, 0), Uint8Array.of(0x12, 0), insert];
+    for (const [id, command] of forms.entries()) batch.add(id, command);
+    call.emit('data', batch.finish());
+    await Promise.resolve();
+    expect(statuses()).toEqual(Array.from({ length: 3 }, () => ResultStatus.RESULT_OVERLOADED));
+    expect(submitted).toEqual([REGISTER_BYTES, insert]);
   });
 
   it('a server that took its time was taken for dead: it was sent large values again and again', async () => {
