@@ -207,6 +207,41 @@ describe('a running cluster', () => {
     expect(() => running.resume(2)).toThrow('server 2 is not paused');
   });
 
+  it('never started again whose process was still ending when its kill was over', async () => {
+    const { events, onEvent, next } = recorder();
+    const running = await start({ nodes: 2 }, { environment: { FAKE_FAULTS: '{"2":"slow"}' }, onEvent });
+    const kill = { what: { kind: 'kill', targets: '2', signal: 'SIGTERM', restart: true }, forMs: 20 } as const;
+    await running.faults.begin(kill);
+    await next('fault-ended');
+    expect((await running.status())[1]).toMatchObject({ state: 'running', restarts: 0 });
+    expect(await next('ended', 2)).toMatchObject({ exit: { code: 0 } });
+    expect(await next('started', 2)).toMatchObject({ from: 'data' });
+    // It takes signals by now.
+    await expect.poll(async () => (await running.status())[1]!.role, { timeout: 10_000 }).toBe('follower');
+
+    await running.faults.begin(kill);
+    await next('fault-ended');
+    // Whoever wants it to stay down has the last word.
+    await running.stopServer(2);
+    await next('ended', 2);
+    expect((await running.status())[1]).toMatchObject({ state: 'stopped', held: true });
+    expect(events.filter(({ type }) => type === 'started')).toEqual([]);
+  });
+
+  it('killed some for ever where another one of those that were to be killed did not run', async () => {
+    const { events, onEvent, next } = recorder();
+    const running = await start({ nodes: 2 }, { onEvent });
+    await running.stopServer(2);
+    await next('ended', 2);
+    const before = running.pids();
+    const what = { kind: 'kill', targets: 'all', signal: 'SIGKILL', restart: true } as const;
+    await expect(running.faults.begin({ what, forMs: 20 })).rejects.toThrow('server 2 does not run');
+    await expect(running.faults.begin({ what: { kind: 'pause', targets: 'all' } })).rejects.toThrow(
+      'server 2 does not run, or is paused already',
+    );
+    expect([running.pids(), running.faults.list(), events]).toEqual([before, [], []]);
+  });
+
   it('ends servers that ignore signals, and paused ones', async () => {
     const running = await start(
       { nodes: 4 },

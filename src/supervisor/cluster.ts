@@ -99,7 +99,7 @@ export class Cluster {
         pause: (id) => this.pause(id),
         resume: (id) => this.resume(id),
         startAgain: (id) => {
-          if (this.stopping === undefined && !this.server(id).held) this.server(id).start('data');
+          if (this.stopping === undefined && !this.server(id).held) this.server(id).startAgain();
         },
       },
       options.onEvent,

@@ -160,6 +160,21 @@ export class ManagedServer {
     this.restartTimer = undefined;
   }
 
+  /**
+   * Starts it from its data, where it is down. A process that was ended not to start again may not be gone yet: then it starts
+   * once that one is, unless it was stopped meanwhile.
+   */
+  startAgain(): void {
+    const { running } = this;
+    if (running === undefined || running.restartsAfterCrash) {
+      this.start('data');
+      return;
+    }
+    void running.settled.then(() => {
+      if (!running.endsOnPurpose) this.start('data');
+    });
+  }
+
   /** Sends a signal; false where it does not run. An end that follows is a crash, which `restart: false` leaves at that. */
   signal(signal: NodeJS.Signals, { restart = true }: { readonly restart?: boolean } = {}): boolean {
     const running = this.running;

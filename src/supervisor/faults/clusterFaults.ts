@@ -30,7 +30,7 @@ export interface FaultableCluster {
   kill(id: number, signal: NodeJS.Signals, options: { readonly restart: boolean }): void;
   pause(id: number): void;
   resume(id: number): void;
-  /** From its data, where it is down. */
+  /** From its data, where it is down, or once it is. */
   startAgain(id: number): void;
 }
 
@@ -146,6 +146,12 @@ export class ClusterFaults {
     if (twice !== undefined) throw new FaultError(`server ${twice} is in two groups: expected each server once`);
   }
 
+  private expectHittable(id: number, kind: 'kill' | 'pause'): void {
+    const state = this.cluster.state(id);
+    if (state === 'running' || (state === 'paused' && kind === 'kill')) return;
+    throw new ServerStateError(`server ${id} does not run${kind === 'pause' ? ', or is paused already' : ''}`);
+  }
+
   /** Returns how to undo it; undefined where that is the restart policy's matter. */
   private strike(
     what: Exclude<RequestedFault, OwnFault>,
@@ -153,6 +159,8 @@ export class ClusterFaults {
     isTimed: boolean,
   ): (() => void) | undefined {
     const { cluster } = this;
+    // Before anybody is hit: what was killed for nothing is not as it was.
+    for (const id of targets) this.expectHittable(id, what.kind);
     const undone: (() => void)[] = [];
     const undo = () => {
       for (const each of undone) attempt(each);

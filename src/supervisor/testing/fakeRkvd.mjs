@@ -2,7 +2,7 @@
 // Stands in for rkvd in the supervisor's own tests: it takes the same flags, serves rkvadmin.Admin/Status and ends when its
 // supervisor does. Server 1 leads, unless FAKE_LEADER names another (0: nobody). FAKE_FAULTS is JSON: server id to
 // what is wrong with it: "exit" (ends at once), "refuses" (its data), "ends on rejoin", "waits" (does not take part after
-// -rejoin), "deaf" (ignores SIGINT), "stubborn" (ignores SIGTERM too).
+// -rejoin), "deaf" (ignores SIGINT), "stubborn" (ignores SIGTERM too), "slow" (ends some time after SIGTERM).
 import { readFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
@@ -55,7 +55,10 @@ const method = {
 };
 
 process.on('SIGINT', () => fault !== 'deaf' && fault !== 'stubborn' && process.exit(0));
-process.on('SIGTERM', () => fault !== 'stubborn' && process.exit(0));
+process.on('SIGTERM', () => {
+  if (fault === 'slow') setTimeout(() => process.exit(0), 400);
+  else if (fault !== 'stubborn') process.exit(0);
+});
 
 console.log(`fake rkvd ${process.argv.slice(2).join(' ')}`);
 if (fault === 'exit') {
