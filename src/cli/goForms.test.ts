@@ -21,6 +21,10 @@ it.each([
   ['-backend=etcd,gorums', '--backend=etcd,gorums'],
   ['up -fresh x.yaml', 'up --fresh x.yaml'],
   ['up -no-restart', 'up --no-restart'],
+  ['up -restart=false', 'up --no-restart'],
+  ['up --restart=true', 'up'],
+  ['up -restart=maybe', 'up -restart=maybe'],
+  ['up -restart', 'up -restart'],
   // None of ours, and what is no flag: commander's to refuse.
   ['-batch=maybe', '-batch=maybe'],
   ['-nosuch=1', '-nosuch=1'],

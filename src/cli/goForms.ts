@@ -20,14 +20,17 @@ function allCommands(program: Command): Command[] {
 }
 
 function fromGoForm(options: ReadonlyMap<string, Option>, arg: string): string[] {
-  const [, name, value] = /^--?([a-z][a-z-]+)(?:=(.*))?$/s.exec(arg) ?? [];
-  const option = name === undefined ? undefined : options.get(name);
-  if (option === undefined) return [arg];
+  const [, name = '', value] = /^--?([a-z][a-z-]+)(?:=(.*))?$/s.exec(arg) ?? [];
+  const option = options.get(name);
+  const hasOff = options.has(`no-${name}`);
+  // Of a switch that is on where nothing is said there is the word for off alone.
+  const isSwitch = option === undefined ? hasOff && value !== undefined : option.isBoolean();
+  if (option === undefined && !isSwitch) return [arg];
   if (value === undefined) return [`--${name}`];
-  if (!option.isBoolean()) return [`--${name}=${value}`];
+  if (!isSwitch) return [`--${name}=${value}`];
   const on = parseBool(value);
   if (!on.ok) return [arg];
-  if (on.value) return [`--${name}`];
-  // A switch that is off where it is not named needs no word.
-  return options.has(`no-${name}`) ? [`--no-${name}`] : [];
+  // What is so where nothing is said needs no word.
+  if (on.value) return option === undefined ? [] : [`--${name}`];
+  return hasOff ? [`--no-${name}`] : [];
 }
