@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ENGINE_NAMES } from '../src/consensus/engines.ts';
 
 /**
  * Which folders of src/ each one may import besides itself; docs/architecture.md says why. An entry with a slash allows a
@@ -141,6 +142,10 @@ const SUBJECTS = [
   'index',
 ];
 
+/** Rooms of a server whose rules hold however it is reached, and reaches others: the simulator runs them on ways of its own. */
+const UNREACHED = ['server/host', 'server/identity', 'server/stateMachine', 'server/storage'];
+const TRANSPORT_MODULES = /^(?:@grpc\/|grpc-|node:(?:dgram|http2?|https|net|tls)$)/;
+
 /** What would make an engine's outputs depend on more than its inputs. */
 const IMPURE =
   /\b(Date\.now|new Date|Math\.random|performance\.|setTimeout|setInterval|setImmediate|process\.|Buffer\.|await )/;
@@ -279,13 +284,43 @@ describe('the folders of src/', () => {
     expect(strays).toEqual([]);
   });
 
-  it('give the same subject the same file name in each of the three engines', () => {
-    const missing = ['gorums', 'etcd', 'hashicorp'].flatMap((engine) =>
+  it('give the same subject the same file name in each engine', () => {
+    const missing = ENGINE_NAMES.flatMap((engine) =>
       SUBJECTS.map((subject) => `consensus/${engine}/${subject}.ts`).filter(
         (wanted) => !sources.some(({ path }) => path === wanted),
       ),
     );
     expect(missing).toEqual([]);
+  });
+
+  it('keep engines apart: none imports another one, and what they share imports none', () => {
+    const engineOf = (path: string) => ENGINE_NAMES.find((name) => path.startsWith(`consensus/${name}/`));
+    const strays = sources
+      .filter(({ folder, path }) => folder === 'consensus' && path !== 'consensus/engines.ts')
+      .flatMap((source) =>
+        source.imports
+          .filter((name) => name.startsWith('.'))
+          .map((name) => within(source, name))
+          .filter((target) => ![undefined, engineOf(source.path)].includes(engineOf(target)))
+          .map((target) => `${source.path} imports ${target}`),
+      );
+    expect(strays).toEqual([]);
+  });
+
+  it.each(UNREACHED)('have %s know nothing of gRPC and sockets, also by way of what it imports', (room) => {
+    const inRoom = sources.filter(({ path }) => path.startsWith(`${room}/`));
+    const reached = new Set(inRoom);
+    for (const source of reached) {
+      for (const name of source.imports.filter((each) => each.startsWith('.'))) {
+        const target = files.find(({ path }) => path === within(source, name));
+        if (target !== undefined) reached.add(target);
+      }
+    }
+    expect(reached.size).toBeGreaterThan(inRoom.length);
+    const strays = [...reached].flatMap(({ path, imports }) =>
+      imports.filter((name) => TRANSPORT_MODULES.test(name)).map((name) => `${path} imports ${name}`),
+    );
+    expect(strays).toEqual([]);
   });
 
   it('keep engines and checker free of everything outside themselves', () => {
