@@ -1,10 +1,12 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Script } from 'node:vm';
 import { expect, it } from 'vitest';
 import { ownFolder } from '../src/files/testing/ownFolder.ts';
+import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const programs = join(root, 'dist', 'programs');
@@ -37,4 +39,23 @@ it('a command runs just as well where the code that was kept of it is damaged, o
   expect(without).toMatchObject({ status: 0, stdout: expect.stringMatching(/^rkvctl \d/), stderr: '' });
   writeFileSync(join(folder, 'dist', 'programs', keptCode('rkvctl.cjs')[0]!), Buffer.alloc(100_000, 'x'));
   expect(run()).toMatchObject({ status: 0, stdout: without.stdout, stderr: '' });
+});
+
+it('a server was one more process called node, whose files of times could not be turned off', async () => {
+  const [port] = await takeFreePorts(1);
+  const flags = ['-id=1', `-servers=:${port}`, '-cluster=1', '-servermetrics=false', '-csv=false', '-logfile=log'];
+  const server = spawn(join(root, 'bin', 'rkvd'), flags, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  let printed = '';
+  server.stderr.setEncoding('utf8').on('data', (text: string) => {
+    printed += text;
+  });
+  try {
+    await expect.poll(() => printed, { timeout: 20_000 }).toContain(' serving ');
+    expect(readFileSync(`/proc/${server.pid}/comm`, 'utf8')).toBe('rkvd\n');
+    server.kill('SIGTERM');
+    expect(await once(server, 'exit')).toEqual([0, null]);
+    expect(readdirSync(folder).sort()).toEqual(['log', 'rkvd-1', 'rkvd-1.promised']);
+  } finally {
+    server.kill('SIGKILL');
+  }
 });

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { takeFreePorts } from '../supervisor/process/freePorts.ts';
 import { runCommand } from './command.ts';
 import type { ComparisonJson } from './compare/comparisonJson.ts';
 import { writeRun } from './results/store.ts';
@@ -61,6 +62,14 @@ describe('rkv-bench', () => {
     const { exitCode, err } = await run('--results', results, '--name', 'taken');
     expect(exitCode).toBe(1);
     expect(err).toMatch(/^rkv-bench: .*taken is there already: give this run another --name$/);
+  });
+
+  it('waited ten seconds for servers that nobody had said it should start, where none answers', async () => {
+    const [port] = await takeFreePorts(1);
+    const { exitCode, err } = await run('--results', results, '--cluster', `:${port}`, '--time', '1s');
+    expect(exitCode).toBe(1);
+    expect(err).toContain(`rkv-bench: no server answers:\nrkv-bench:   127.0.0.1:${port}: connection refused`);
+    expect(err).not.toContain('starting servers');
   });
 
   it('says where data cannot be kept', async () => {

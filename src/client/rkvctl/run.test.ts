@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { printableWhole } from '../../cli/printable.ts';
+import { ServerUnreachableError } from '../errors.ts';
 import { LatencyRecorder } from '../load/latencyRecorder.ts';
 import { TestCluster } from '../testing/testCluster.ts';
 import { waitingText } from './membershipCommand.ts';
 import { ClientMetrics, serveMetrics } from './metrics.ts';
 import { run } from './run.ts';
+import { noServerAnswers } from './statusCommands.ts';
 
 const cleanUps: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -200,6 +202,16 @@ describe('rkvctl', () => {
       expect(code, line).toBe(1);
       expect(err, line).toContain(`no server answers:\n  ${cluster.addresses[0]}: connection refused\n`);
     }
+  });
+
+  it('says of a server that was silent that it was, and of others what kept it from asking', () => {
+    const silent = new ServerUnreachableError('a:1', 'it took its time', { isLate: true });
+    const away = new ServerUnreachableError('b:1', 'b:1: connect EHOSTUNREACH 10.0.0.1:1');
+    const other = new ServerUnreachableError('c:1', 'c:1: it said no');
+    const reports = [silent, away, other].map((error) => ({ address: error.address, error }));
+    expect(noServerAnswers(reports)).toBe(
+      'no server answers:\n  a:1: no answer in time\n  b:1: host unreachable\n  c:1: c:1: it said no',
+    );
   });
 
   it('prints the reason, then the usage', async () => {

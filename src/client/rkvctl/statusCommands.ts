@@ -3,6 +3,7 @@ import { StatusExitCode } from '../../cli/statusExitCode.ts';
 import { renderTable } from '../../cli/table.ts';
 import type { Terminal } from '../../cli/terminal.ts';
 import type { LinkStatus, StatusResponse } from '../../wire/generated/admin.ts';
+import { ServerUnreachableError } from '../errors.ts';
 import { isOlder, leadingReport, type RkvClient, type ServerReport } from '../rkvClient.ts';
 import type { LeaderWord } from '../transport.ts';
 
@@ -131,17 +132,18 @@ export function noServerAnswers(reports: readonly ServerReport[]): string {
   return `no server answers:${reasons.join('')}`;
 }
 
-function shortReason({ message }: Error): string {
-  const known = /ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|no answer to/i.exec(message)?.[0];
-  if (known === undefined) return printable(message);
-  return REASONS.get(known.toUpperCase()) ?? known;
+function shortReason(error: Error): string {
+  if (error instanceof ServerUnreachableError && error.isLate) return 'no answer in time';
+  const { message } = error;
+  const known = /ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND/.exec(message)?.[0];
+  return known === undefined ? printable(message) : REASONS.get(known)!;
 }
 
+/** By the operating system's codes, which gRPC hands on in its words alone. */
 const REASONS = new Map([
   ['ECONNREFUSED', 'connection refused'],
   ['ETIMEDOUT', 'no route in time'],
   ['EHOSTUNREACH', 'host unreachable'],
   ['ENETUNREACH', 'network unreachable'],
   ['ENOTFOUND', 'unknown host'],
-  ['NO ANSWER TO', 'no answer in time'],
 ]);
