@@ -23,16 +23,20 @@ function pipe(): { readFd: number; closeWriteEnd: () => void } {
 }
 
 describe('watchParent', () => {
-  it('calls back once the other end of the pipe is closed', async () => {
+  it('calls back once the other end of the pipe is closed, and ends a process that has not ended 10 s later', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout'] });
+    const exit = vi.spyOn(process, 'exit').mockImplementation(() => undefined as never);
     try {
       const { readFd, closeWriteEnd } = pipe();
       const gone = new Promise<void>((done) => watchParent({ [SUPERVISOR_FD_VARIABLE]: String(readFd) }, done));
       closeWriteEnd();
       await gone;
-      // The end that it would force on a process which does not end by itself.
-      expect(vi.getTimerCount()).toBe(1);
+      vi.advanceTimersByTime(9_999);
+      expect(exit).not.toHaveBeenCalled();
+      vi.advanceTimersByTime(1);
+      expect(exit).toHaveBeenCalledExactlyOnceWith(1);
     } finally {
+      exit.mockRestore();
       vi.useRealTimers();
     }
   });
