@@ -1,4 +1,5 @@
 import type { EngineSettings } from '../consensus/contract.ts';
+import { LAG_MS } from '../server/storage/laggingDisk.ts';
 import { dense } from './dense.ts';
 import { type ClientPlan, type DiskPlan, type NetworkPlan, type Plan, STRIKES, type Strike } from './planShape.ts';
 import { Random } from './random.ts';
@@ -26,6 +27,7 @@ export function drawPlan(seed: number): Plan {
       ...mix.disk,
       inPieces: new Random(seed).fork('pieces').chance(PIECES_CHANCE),
       journal: drawJournal(new Random(seed).fork('journal')),
+      lagUs: new Random(seed).fork('lag').pick(LAGS_US),
     },
   };
   if (new Random(seed).fork('storm').chance(STORM_CHANCE)) return withStormOfCrashes(plan);
@@ -39,6 +41,9 @@ const JOURNAL = { halfBytes: 64 * 1024, blockBytes: 256 };
 function drawJournal(random: Random): DiskPlan['journal'] {
   return { halfBytes: random.pick([2048, 8192, JOURNAL.halfBytes]), blockBytes: random.pick([64, JOURNAL.blockBytes]) };
 }
+
+/** None, so that the disk is written to as often as the journal and both are when a crash comes; or as in `rkvd`, and longer. */
+const LAGS_US = [0, LAG_MS * 1000, LAG_MS * 10_000];
 
 /** States are of some hundred bytes. */
 const SNAPSHOT_BYTES_PER_TURN = [2, 16, 128, 1 << 20];
@@ -117,6 +122,7 @@ function drawMix(seed: number): Plan {
       survivalChance: random.pick([0, 0.3, 0.7]),
       inPieces: false,
       journal: JOURNAL,
+      lagUs: 0,
     },
     clients: drawClients(random),
     clockRates: ids.map(() => (random.chance(0.4) ? 0.8 + random.next() * 0.45 : 1)),

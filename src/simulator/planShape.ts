@@ -52,6 +52,8 @@ export interface DiskPlan {
   readonly inPieces: boolean;
   /** Of what is promised beside the disk: so small that it is gone round often, or not. */
   readonly journal: { readonly halfBytes: number; readonly blockBytes: number };
+  /** How long it may wait for what the journal has. */
+  readonly lagUs: number;
 }
 
 export interface ClientPlan {

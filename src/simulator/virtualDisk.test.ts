@@ -14,6 +14,7 @@ const PLAN: DiskPlan = {
   survivalChance: 0,
   inPieces: false,
   journal: { halfBytes: 2048, blockBytes: 64 },
+  lagUs: 0,
 };
 const WATCHER = { syncBegun: () => {}, syncDone: () => {} };
 const bytes = (text: string) => new TextEncoder().encode(text);

@@ -351,9 +351,11 @@ export class VirtualServer implements ProcessHost {
 
   private openStore(process: VirtualProcess, listener: LogStoreListener): OpenedStore {
     const enter = (run: () => void) => process.enter(run);
+    const after = (delayUs: number, run: () => void) => process.after(delayUs, run);
     const { id, disk, around, aimed, random } = this;
     const boundary = process.faults;
-    return openStore({ id, identity: this.folder.identity, disk, around, aimed, random, boundary, enter }, listener);
+    const identity = this.folder.identity;
+    return openStore({ id, identity, disk, around, aimed, random, boundary, enter, after }, listener);
   }
 
   /** Opens the store of a server that took part before, and asks the others whether it may go on. */

@@ -25,6 +25,8 @@ export interface StoreHost {
   readonly boundary: Pick<VirtualFaults, 'disk' | 'area'> | undefined;
   /** Runs part of the process that asked, if it still runs. */
   enter(run: () => void): void;
+  /** The same, later. */
+  after(delayUs: number, run: () => void): void;
 }
 
 export interface OpenedStore {
@@ -47,8 +49,11 @@ export function openStore(host: StoreHost, listener: LogStoreListener): OpenedSt
   const disk = guarded(mutation.disk?.(opened) ?? opened, host);
   const area = guardedArea(mutation.promised?.(found) ?? found, host);
   const pieced = new PiecedDisk(host.boundary?.disk(disk) ?? disk, plan.disk.inPieces ? SMALL_PIECES : undefined);
-  const promised = PromisedDisk.open(pieced, host.boundary?.area(area) ?? area, () =>
-    Uint8Array.from({ length: STORE_ID_BYTES }, () => host.random.int(256)),
+  const promised = PromisedDisk.open(
+    pieced,
+    host.boundary?.area(area) ?? area,
+    () => Uint8Array.from({ length: STORE_ID_BYTES }, () => host.random.int(256)),
+    (run) => host.after(plan.disk.lagUs, run),
   );
   const { store } = promised.recover(
     (whole) => ChunkedLogStore.open(whole, listener, { cacheEntries: plan.cacheEntries }),

@@ -2,16 +2,17 @@ import { describe, expect, it } from 'vitest';
 import type { PersistBatch } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { encodeFence } from '../../wire/fence.ts';
-import type { ChunkedLogStore, ChunkedLogStoreOptions } from './chunkedLogStore.ts';
+import type { ChunkedLogStore, ChunkedLogStoreOptions, OpenedLogStore } from './chunkedLogStore.ts';
 import type { Disk, LogStore } from './contract.ts';
 import { PIECE_PREFIX, parsePieceKey } from './keys.ts';
+import { atOnce } from './laggingDisk.ts';
 import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { openMemoryLogStore } from './openLogStore.ts';
 import { PiecedDisk, type PiecedDiskLimits } from './piecedDisk.ts';
 import { SimpleLogStore } from './simpleLogStore.ts';
 import { AcceptedStates } from './testing/acceptedStates.ts';
 import { drawnSnapshot, drawnTruncation } from './testing/drawnWrites.ts';
-import { batch, command, contentOf, copyOf, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
+import { batch, command, contentOf, copyOf, hard, Listener, Postponed, randomFrom, snapshotAt } from './testing.ts';
 
 /**
  * The chunked store beside the simple one under random operations, with a crash at any write that may lose, tear or damage
@@ -32,6 +33,9 @@ class World {
   disk = new MemoryDisk('by-step');
   area = new MemoryPromisedArea('by-step');
   listener = new Listener();
+  /** Where the disk waits for what the journal has. */
+  readonly isLagging: boolean;
+  postponed = new Postponed();
   store: ChunkedLogStore;
   model = new SimpleLogStore(new Listener());
   readonly accepted = new AcceptedStates();
@@ -57,8 +61,15 @@ class World {
         }
       : { cacheEntries: 1000 };
     this.pieces = isPieced ? { wholeBytesMax: 30 + this.below(60), pieceBytes: 20 + this.below(30) } : undefined;
-    this.store = openMemoryLogStore(this.listener, this.options, this.piecedDisk(), this.area).store;
+    this.isLagging = this.below(3) === 0;
+    this.store = this.open(() => {}).store;
     this.accepted.accept(this.mark, this.model);
+  }
+
+  open(settled: (error: Error | null) => void): OpenedLogStore {
+    this.postponed = new Postponed();
+    const later = this.isLagging ? this.postponed.later : atOnce;
+    return openMemoryLogStore(this.listener, this.options, this.piecedDisk(), this.area, settled, later);
   }
 
   piecedDisk(): Disk {
@@ -168,6 +179,7 @@ class World {
   }
 
   complete(): void {
+    if (this.below(8) === 0) this.postponed.run();
     // Disk and area go on side by side: either may be first.
     const [one, two] = this.below(2) === 0 ? [this.disk, this.area] : [this.area, this.disk];
     if (!one.step() && !two.step()) return;
@@ -188,7 +200,7 @@ class World {
     const settled = (error: Error | null) => {
       this.isSettled = error === null;
     };
-    const { store, report } = openMemoryLogStore(this.listener, this.options, this.piecedDisk(), this.area, settled);
+    const { store, report } = this.open(settled);
     this.droppedWrites += report.dropped.length;
     this.store = store;
   }

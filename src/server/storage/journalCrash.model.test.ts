@@ -7,6 +7,7 @@ import type { LogStore } from './contract.ts';
 import { SLOT_BYTES, STORE_ID_BYTES } from './journalEntry.ts';
 import { readJournal } from './journalReading.ts';
 import { PIECE_PREFIX } from './keys.ts';
+import { atOnce } from './laggingDisk.ts';
 import { PiecedDisk, type PiecedDiskLimits } from './piecedDisk.ts';
 import { PromisedDisk } from './promisedDisk.ts';
 import { SimpleLogStore } from './simpleLogStore.ts';
@@ -14,7 +15,7 @@ import { AcceptedStates } from './testing/acceptedStates.ts';
 import { CachedArea } from './testing/cachedArea.ts';
 import { CachedDisk } from './testing/cachedDisk.ts';
 import { drawnSnapshot, drawnTruncation } from './testing/drawnWrites.ts';
-import { batch, copyOf, encodeSlot, hard, Listener, randomFrom, snapshotAt } from './testing.ts';
+import { batch, copyOf, encodeSlot, hard, Listener, Postponed, randomFrom, snapshotAt } from './testing.ts';
 
 /**
  * The store on its journal and its disk, both with a page cache, under random operations; processes are killed and machines lose their power at any
@@ -63,6 +64,9 @@ class World {
   private syncMark = 0;
   /** Steps of the area for one of the disk, once the store has settled on it. */
   private readonly slowness: number;
+  /** Whether the disk waits for what the journal has. */
+  private readonly isLagging: boolean;
+  private postponed = new Postponed();
   private starts = 0;
   /** The last start that the server's identity names; 0 where there is none. */
   private named = 0;
@@ -77,6 +81,7 @@ class World {
     this.pieces =
       this.below(2) === 0 ? WHOLE : { wholeBytesMax: 60 + this.below(400), pieceBytes: 40 + this.below(60) };
     this.slowness = [1, 12, 60][this.below(3)]!;
+    this.isLagging = this.below(2) === 0;
     this.store = this.start();
     this.accepted.accept(this.mark, this.model);
     this.settle();
@@ -97,7 +102,9 @@ class World {
     this.hasFailed = false;
     const disk = new PiecedDisk(this.disk, this.pieces);
     const newStoreId = () => Uint8Array.from({ length: STORE_ID_BYTES }, () => this.below(256));
-    const promised = PromisedDisk.open(disk, this.area, newStoreId);
+    this.postponed = new Postponed();
+    const later = this.isLagging ? this.postponed.later : atOnce;
+    const promised = PromisedDisk.open(disk, this.area, newStoreId, later);
     const { store, report } = promised.recover(
       (whole) => ChunkedLogStore.open(whole, this.listener, { cacheEntries: 1000 }),
       (found) => {
@@ -133,6 +140,7 @@ class World {
 
   /** Completes one write of one of the two; false where there is none. */
   private complete(): boolean {
+    if (this.below(16) === 0) this.postponed.run();
     if (this.isBound && this.below(this.slowness) > 0) {
       const isStepped = this.area.step();
       if (!isStepped && this.store.durableMark < this.syncMark) this.seen.waits++;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { DiskOperation } from './contract.ts';
 import { LAG_BYTES, LAG_OPERATIONS, LaggingDisk } from './laggingDisk.ts';
 import { MemoryDisk } from './memoryDisk.ts';
-import { randomFrom } from './testing.ts';
+import { Postponed, randomFrom } from './testing.ts';
 
 const put = (key: string, ...value: number[]): DiskOperation => ({ key, value: Uint8Array.from(value) });
 const gone = (key: string): DiskOperation => ({ key, value: null });
@@ -17,7 +17,9 @@ function setUp() {
     write.call(memory, operations, sync, done);
   };
   const failures: Error[] = [];
-  return { memory, writes, failures, disk: new LaggingDisk(memory, (error) => failures.push(error)) };
+  const postponed = new Postponed();
+  const disk = new LaggingDisk(memory, postponed.later, (error) => failures.push(error));
+  return { memory, writes, failures, postponed, disk };
 }
 
 describe('a disk that lags', () => {
@@ -61,6 +63,32 @@ describe('a disk that lags', () => {
     expect(other.writes).toEqual([]);
     other.disk.put([put('a', 1)]);
     expect(other.writes).toEqual([[2, false]]);
+  });
+
+  it('asks once to be told when what was put has waited long enough, and writes then all that waits', () => {
+    const { memory, writes, postponed, disk } = setUp();
+    expect(postponed.count).toBe(0);
+    disk.put([put('a', 1)]);
+    disk.put([put('b', 1)]);
+    expect([postponed.count, writes]).toEqual([1, []]);
+    postponed.run();
+    expect([postponed.count, writes]).toEqual([0, [[2, false]]]);
+    // While that is being written, too.
+    disk.put([put('c', 1)]);
+    expect(postponed.count).toBe(1);
+    postponed.run();
+    expect(writes).toHaveLength(1);
+    memory.step();
+    expect(writes).toEqual([
+      [2, false],
+      [1, false],
+    ]);
+    // What went with another write does not wait any more.
+    disk.put([put('d', 1)]);
+    disk.write([], true, () => {});
+    while (memory.step());
+    postponed.run();
+    expect([memory.pendingWrites, postponed.count]).toEqual([0, 0]);
   });
 
   it('writes nothing that it was not told to, whatever was written before', () => {
@@ -143,7 +171,7 @@ describe('a disk that lags', () => {
     for (let seed = 1; seed <= 300; seed++) {
       const random = randomFrom(seed);
       const below = (limit: number) => Math.floor(random() * limit);
-      const { memory, disk } = setUp();
+      const { memory, postponed, disk } = setUp();
       const twin = new Map<string, number>();
       for (let step = 0; step < 60; step++) {
         const operations = Array.from({ length: below(3) }, (_, i) => {
@@ -159,7 +187,8 @@ describe('a disk that lags', () => {
         }
         if (what <= 2)
           for (const { key, value } of operations) value === null ? twin.delete(key) : twin.set(key, value[0]!);
-        else if (below(2) === 0) disk.flush();
+        else if (below(3) === 0) disk.flush();
+        else if (below(2) === 0) postponed.run();
         else memory.step();
         for (const key of 'abcd') expect(disk.get(key)?.[0], `seed ${seed}`).toBe(twin.get(key));
       }

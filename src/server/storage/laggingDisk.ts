@@ -2,9 +2,19 @@ import type { Disk, DiskOperation } from './contract.ts';
 
 type Done = (error: Error | null) => void;
 
-/** Of operations that wait, while more come: then they are written all the same. */
+/** So much that waits is written, however short a time it has waited. */
 export const LAG_BYTES = 256 * 1024;
 export const LAG_OPERATIONS = 256;
+/**
+ * So long what is put waits for more, where there is a clock. A write to the disk is a trip to another thread and back, as dear as the one to the journal
+ * before it; and one client that waits for each answer puts some tens of records in this time.
+ */
+export const LAG_MS = 100;
+
+/** Runs it when what waits has waited long enough. */
+export type Later = (run: () => void) => void;
+
+export const atOnce: Later = (run) => run();
 
 interface Shown {
   readonly value: Uint8Array | null;
@@ -12,11 +22,14 @@ interface Shown {
 }
 
 /**
- * A disk that need not be quick: what is put on it is promised elsewhere, shows at once, and is written later, in as few writes as may be.
- * All of it is written in the order in which it came. How much may wait is for whoever promises it to say: here it is what the halves of a journal hold.
+ * A disk that need not be quick: what is put on it is promised elsewhere, shows at once, and is written later, in as few writes as may be:
+ * with the next write that is not put but written, when much waits, and when `later` says so. All of it is written in the order in which it came. How much may wait is for whoever promises it to say: here it is what the halves of a journal hold.
  */
 export class LaggingDisk {
   private readonly disk: Disk;
+  private readonly later: Later;
+  /** `later` was asked to flush, and has not. */
+  private isDue = false;
   private waiting: DiskOperation[] = [];
   private waitingBytes = 0;
   /** What the disk may not show yet. */
@@ -29,8 +42,9 @@ export class LaggingDisk {
   private readonly onFailure: (error: Error) => void;
 
   /** `onFailure` is told of the first write that failed, once who waited for it was. */
-  constructor(disk: Disk, onFailure: (error: Error) => void) {
+  constructor(disk: Disk, later: Later, onFailure: (error: Error) => void) {
     this.disk = disk;
+    this.later = later;
     this.onFailure = onFailure;
   }
 
@@ -52,6 +66,16 @@ export class LaggingDisk {
       this.shown.set(key, { value, batch: this.batch });
     }
     if (this.waitingBytes >= LAG_BYTES || this.waiting.length >= LAG_OPERATIONS) this.flush();
+    else this.flushLater();
+  }
+
+  private flushLater(): void {
+    if (this.isDue) return;
+    this.isDue = true;
+    this.later(() => {
+      this.isDue = false;
+      this.flush();
+    });
   }
 
   /** Begins to write what waits, or does so after the write that is under way. */

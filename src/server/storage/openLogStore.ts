@@ -7,6 +7,7 @@ import { ChunkedLogStore, type ChunkedLogStoreOptions, type OpenedLogStore } fro
 import type { Disk, LogStoreListener, PromisedArea } from './contract.ts';
 import { diskOfGroup, throwIfOtherGroups } from './groupDisk.ts';
 import { STORE_ID_BYTES } from './journalEntry.ts';
+import { atOnce, LAG_MS, type Later } from './laggingDisk.ts';
 import { LevelDisk, StorageOpenError } from './levelDisk.ts';
 import { MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { PiecedDisk } from './piecedDisk.ts';
@@ -63,7 +64,7 @@ export async function openLevelLogStore(
     area = await PromisedFile.open(promisedFile(location));
     throwIfOtherGroups(level, THE_GROUP);
     const below = new PiecedDisk(boundary?.disk(level) ?? level);
-    const disk = PromisedDisk.open(diskOfGroup(below, THE_GROUP), boundary?.area(area) ?? area, newStoreId);
+    const disk = PromisedDisk.open(diskOfGroup(below, THE_GROUP), boundary?.area(area) ?? area, newStoreId, soon);
     const opened = disk.recover((whole) => ChunkedLogStore.open(observe(whole), listener, options), checkBinding);
     await durably(location, (done) => disk.settle(done));
     const bind = (start: StartName) => durably(location, (done) => disk.bind(start, done));
@@ -98,13 +99,16 @@ function durably(location: string, write: (done: (error: Error | null) => void) 
   });
 }
 
+/** Keeps no process from ending: what waits is in the journal. */
+const soon: Later = (run) => void setTimeout(run, LAG_MS).unref();
+
 function newStoreId(): Uint8Array {
   return randomBytes(STORE_ID_BYTES);
 }
 
 /**
  * A log store that forgets everything with its process: the same logic on a disk in memory. `settled` is told when all that it
- * holds is promised, and writes wait until then.
+ * holds is promised, and writes wait until then; `later`: how long its disk may wait for what its journal has.
  */
 export function openMemoryLogStore(
   listener: LogStoreListener,
@@ -112,8 +116,9 @@ export function openMemoryLogStore(
   memory: Disk = new MemoryDisk(),
   area: PromisedArea = new MemoryPromisedArea(),
   settled: (error: Error | null) => void = () => {},
+  later: Later = atOnce,
 ): OpenedLogStore {
-  const disk = PromisedDisk.open(new PiecedDisk(memory), area, newStoreId);
+  const disk = PromisedDisk.open(new PiecedDisk(memory), area, newStoreId, later);
   const opened = disk.recover((whole) => ChunkedLogStore.open(whole, listener, options));
   disk.settle(settled);
   return opened;

@@ -9,11 +9,13 @@ import {
   batch,
   command,
   commands,
+  contentOf,
   entriesIn,
   flipped,
   hard,
   Listener,
   Machine,
+  Postponed,
   recordFields,
   snapshotAt,
   written,
@@ -235,24 +237,69 @@ describe('a write', () => {
     expect(machine.disk.crash().content.has(PROMISED_KEY)).toBe(true);
   });
 
-  it('goes to the disk with the next one where that has begun by the time that it is done', () => {
-    const machine = written(3);
-    const { listener } = machine;
-    const next = [5, 6];
-    listener.durable = (mark) => {
-      listener.marks.push(mark);
-      const index = next.shift();
-      if (index !== undefined) machine.store.persist(batch(100 + index, { entries: commands(index, index, 1) }));
-    };
-    machine.store.persist(batch(100, { entries: commands(4, 4, 1) }));
-    for (let i = 0; i < 2; i++) {
+  /** Three entries that the journal has and the disk has not, nor is told to write before `postponed` is run. */
+  function lagging() {
+    const postponed = new Postponed();
+    const machine = new Machine(undefined, undefined, undefined, postponed.later);
+    machine.store.persist(batch(99, { hardState: hard(1) }));
+    machine.run();
+    for (let index = 1; index <= 3; index++) {
+      machine.store.persist(batch(100 + index, { entries: commands(index, index, 1) }));
       machine.area.step();
-      expect(machine.disk.pendingWrites).toBe(0);
     }
-    machine.area.step();
+    expect(machine.listener.marks.at(-1)).toBe(103);
+    expect([machine.disk.pendingWrites, machine.disk.keys('c')]).toEqual([0, []]);
+    return { machine, postponed };
+  }
+
+  it('is done before the disk is told of it, which it is with those that came meanwhile, a while later', () => {
+    const { machine, postponed } = lagging();
+    expect(postponed.count).toBe(1);
+    postponed.run();
     expect(machine.disk.pendingWrites).toBe(1);
     machine.disk.step();
-    expect(machine.disk.keys('c')).toHaveLength(6);
+    expect(machine.disk.keys('c')).toHaveLength(3);
+    machine.store.persist(batch(104, { entries: commands(4, 4, 1) }));
+    machine.area.step();
+    expect([machine.disk.pendingWrites, postponed.count]).toEqual([0, 1]);
+    // It shows as if the disk had it.
+    expect(contentOf(machine.store)).toEqual(
+      contentOf(new Machine(undefined, machine.area.content, machine.disk).store),
+    );
+  });
+
+  it.each(['a snapshot', 'a large write', 'an unsynced write', 'the turn of the journal', 'closing'] as const)(
+    'is taken to the disk by %s, however long the disk might wait',
+    async (how) => {
+      const { machine } = lagging();
+      const { store } = machine;
+      const add = (mark: number, data = '') =>
+        store.persist(batch(mark, { entries: [command(store.lastIndex + 1, 1, data)] }));
+      let closing: Promise<void> | undefined;
+      if (how === 'a snapshot') store.storeSnapshot(snapshotAt(1, 1), 10);
+      else if (how === 'a large write') add(104, 'x'.repeat(COPIED_BYTES_MAX));
+      else if (how === 'an unsynced write') store.persist(batch(104, { hardState: hard(1, 0, 3), mustSync: false }));
+      else if (how === 'closing') closing = store.close();
+      else
+        for (let mark = 104; machine.disk.pendingWrites === 0 && mark < 200; mark++) {
+          add(mark);
+          machine.area.step();
+        }
+      machine.run();
+      await closing;
+      expect(machine.disk.keys('c').slice(0, 3)).toEqual([1, 2, 3].map((index) => chunkKey(index, index + 1)));
+      const isSynced = how !== 'an unsynced write' && how !== 'closing';
+      expect(machine.disk.crash().keys('c').length).toBeGreaterThanOrEqual(isSynced ? 3 : 0);
+    },
+  );
+
+  it('is found again where the disk never got it, and put there before anything new', () => {
+    const { machine } = lagging();
+    const whole = contentOf(machine.store);
+    const again = new Machine(machine.disk.crash().content, machine.area.crash().content);
+    expect(contentOf(again.store)).toEqual(whole);
+    again.run();
+    expect(again.disk.crash().keys('c')).toHaveLength(3);
   });
 
   it('is in no journal where it is large and the disk failed, and keeps nobody from closing the store', async () => {

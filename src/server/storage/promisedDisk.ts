@@ -11,7 +11,7 @@ import { Journal, type JournalSeal } from './journal.ts';
 import { decodeStoreId, encodeBinding, encodeStoreId, headerBytesOf } from './journalEntry.ts';
 import { readJournal } from './journalReading.ts';
 import { CHUNK_PREFIX, PROMISED_KEY, SNAPSHOT_PREFIX, STATE_PREFIX, sequenceOf } from './keys.ts';
-import { LaggingDisk } from './laggingDisk.ts';
+import { atOnce, LaggingDisk, type Later } from './laggingDisk.ts';
 import { storedChecksum } from './record.ts';
 import type { OpenReport, WriteName } from './recovery.ts';
 
@@ -21,7 +21,7 @@ import type { OpenReport, WriteName } from './recovery.ts';
  * The disk under it (LevelDB) drops what it cannot read at the end of its own log, and an older copy of its files looks like
  * any other store. So each synced write N is an entry of the journal: its number, its checksum, and all operations since the synced write before it
  * (unsynced ones come first, and are small). It is done when the entry is durable: that is the one thing that is waited for. The disk gets
- * it after that, unsynced, with others if more come (laggingDisk.ts); it is made durable there once a half of the journal is full. A write that
+ * it after that, unsynced, with those that come within a moment (LAG_MS in laggingDisk.ts); it is made durable there once a half of the journal is full. A write that
  * puts a snapshot, or more than an entry has room for, is durable on the disk, with everything before it, before its entry is begun,
  * which holds no copy. An unsynced write is done when the disk shows it.
  *
@@ -47,6 +47,9 @@ import type { OpenReport, WriteName } from './recovery.ts';
  * - Entries beyond c are in the half that is being written to, or in the other one, which is not written over yet: all of them are there.
  *   What the disk durably holds, and they laid over it, are therefore all writes up to N, each of them whole: what recovery.ts relies on. It
  *   does not matter what else of them, or of unsynced writes, the disk holds.
+ * - When the disk gets what an entry copies is nothing that this rests on: until the half may be written over, the entry answers for it, and it shows from the
+ *   start. What makes the disk durable takes along what it has not got (`cover`, a write that its entry holds no copy of), and so does closing, and an
+ *   unsynced write, which goes to the disk after all that came before it. So it may wait for others, as long as it is not long: see below.
  * - If S's entry is damaged later, or both it and what the disk got of it, while all before is whole, then N is the write before. A record that was
  *   written after S says D = S: UnknownPromiseError. Where there is none, but the disk holds S, then L = S. Otherwise, that is what a crash leaves.
  * - What the disk lost of what it was to hold durably, up to c: the records up to S do not lead up to S any more, and S is not accepted.
@@ -65,7 +68,8 @@ import type { OpenReport, WriteName } from './recovery.ts';
  * leaves the identity of the start that the binding names as the one before.
  *
  * What is left: where the identity is put back with the two, or stands for a start in which the copy was made. And where the
- * last entry is damaged before the disk got it: nothing tells that from a crash.
+ * last entries are damaged before the disk got them, every one from some entry on: nothing tells that from a crash. That is why the disk gets them soon, also
+ * where nothing follows.
  */
 export class PromisedDisk implements Disk {
   private readonly disk: LaggingDisk;
@@ -94,20 +98,20 @@ export class PromisedDisk implements Disk {
   private headerBytes = 0;
   /** Since then there was something that an entry cannot hold. */
   private isBeyondCopy = false;
-  private isWriting = false;
   private onFailure: (error: Error) => void = () => {};
 
   /**
-   * `newStoreId` is asked where the disk has no promised area yet: it is new, or of an earlier version of the program.
+   * `newStoreId` is asked where the disk has no promised area yet: it is new, or of an earlier version of the program. `later`: how long
+   * the disk may wait for what the journal has.
    * Throws UnknownPromiseError. Stores are opened through `recover`.
    */
-  static open(disk: Disk, area: PromisedArea, newStoreId: () => Uint8Array): PromisedDisk {
-    return new PromisedDisk(disk, area, newStoreId);
+  static open(disk: Disk, area: PromisedArea, newStoreId: () => Uint8Array, later: Later = atOnce): PromisedDisk {
+    return new PromisedDisk(disk, area, newStoreId, later);
   }
 
-  private constructor(disk: Disk, area: PromisedArea, newStoreId: () => Uint8Array) {
+  private constructor(disk: Disk, area: PromisedArea, newStoreId: () => Uint8Array, later: Later) {
     this.below = disk;
-    this.disk = new LaggingDisk(disk, (error) => this.onFailure(error));
+    this.disk = new LaggingDisk(disk, later, (error) => this.onFailure(error));
     this.area = area;
     const named = disk.get(PROMISED_KEY);
     const namedId = named === undefined ? undefined : decodeStoreId(named);
@@ -275,7 +279,6 @@ export class PromisedDisk implements Disk {
   }
 
   private writeSettled(operations: readonly DiskOperation[], sync: boolean, done: Done): void {
-    this.isWriting = true;
     const written = this.take(operations);
     if (!sync) {
       this.disk.write(operations, false, (error) => this.finish(error, done));
@@ -306,10 +309,7 @@ export class PromisedDisk implements Disk {
 
   /** Nothing is promised any more of a disk that failed, though what was is in the journal. */
   private finish(error: Error | null, done: Done): void {
-    this.isWriting = false;
     done(error ?? this.disk.failure);
-    // Where the next write has begun by now, the disk gets this one with that one.
-    if (!this.isWriting) this.disk.flush();
   }
 
   /** The name of a write, which is kept for the next entry. */

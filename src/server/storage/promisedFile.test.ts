@@ -16,10 +16,11 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { durabilityCalls } from '../../files/testing/durabilityCalls.ts';
 import { LostWritesError, RefusedDataError, StorageWriteError, UnknownPromiseError } from './contract.ts';
 import { JOURNAL_BLOCK_BYTES, JOURNAL_HALF_BYTES } from './journalEntry.ts';
+import { LAG_MS } from './laggingDisk.ts';
 import { StorageOpenError } from './levelDisk.ts';
 import { type DiskBoundary, openLevelLogStore, promisedFile } from './openLogStore.ts';
 import { PromisedFile } from './promisedFile.ts';
@@ -43,7 +44,7 @@ describe('a store on LevelDB with its promise file', () => {
     return { listener, ...(await openLevelLogStore(location, listener, { cacheEntries: 1000 })) };
   };
 
-  /** Appends until the log has `count` entries, as it stands on disk while the store is still open. */
+  /** Appends until the log has `count` entries, as it stands on disk while the store is still open. Where it appended some, LevelDB may lack the last ones. */
   async function copyOfRunning(count: number, name: string, bytes = 500): Promise<void> {
     const { store, listener } = await open();
     for (let index = store.lastIndex + 1; index <= count; index++) {
@@ -80,6 +81,9 @@ describe('a store on LevelDB with its promise file', () => {
   it('misses what a start found, from the start on', async () => {
     await copyOfRunning(50, 'before');
     await useCopy('before');
+    await copyOfRunning(51, 'killed');
+    await useCopy('killed');
+    // LevelDB got what it lacked when this was opened.
     await copyOfRunning(51, 'whole');
     // As a crash leaves it that kept the last write, and not its entry.
     await useCopy('whole');
@@ -231,6 +235,50 @@ describe('a store on LevelDB with its promise file', () => {
     await expect(opened).rejects.toThrow(StorageOpenError);
     await expect(opened).rejects.toThrow(/make durable what was found there \(full\)$/);
     await (await open()).store.close();
+  });
+
+  it('tells LevelDB of several writes at once, a while later, though nothing follows them', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    try {
+      const counts: number[] = [];
+      let written = Promise.resolve();
+      const counting: DiskBoundary = {
+        disk: (disk) => ({
+          get: (key) => disk.get(key),
+          keys: (prefix) => disk.keys(prefix),
+          write: (operations, sync, done) => {
+            counts.push(operations.length);
+            written = new Promise((resolve) => {
+              disk.write(operations, sync, (error) => {
+                done(error);
+                resolve();
+              });
+            });
+          },
+          close: () => disk.close(),
+        }),
+        area: (area) => area,
+      };
+      const listener = new Listener();
+      const opened = await openLevelLogStore(location, listener, { cacheEntries: 10 }, { boundary: counting });
+      const { store } = opened;
+      const append = async (index: number) => {
+        store.persist(batch(index, { entries: [command(index, 1)] }));
+        await listener.until(() => listener.marks.includes(index));
+      };
+      await append(1);
+      vi.advanceTimersByTime(LAG_MS);
+      await written;
+      counts.length = 0;
+      for (const index of [2, 3, 4]) await append(index);
+      vi.advanceTimersByTime(LAG_MS - 1);
+      expect(counts).toEqual([]);
+      vi.advanceTimersByTime(1);
+      expect(counts).toEqual([3]);
+      await store.close();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it.skipIf(process.platform !== 'linux')('leaves neither open where it is not to be gone on from', async () => {

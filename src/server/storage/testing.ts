@@ -5,6 +5,7 @@ import type { Binding } from './binding.ts';
 import type { ChunkedLogStore } from './chunkedLogStore.ts';
 import type { LogStore, LogStoreListener } from './contract.ts';
 import { decodeEntry, encodeBinding, type JournalEntry } from './journalEntry.ts';
+import { atOnce, type Later } from './laggingDisk.ts';
 import { MEMORY_AREA, MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { openMemoryLogStore } from './openLogStore.ts';
 import { type RecordFields, seal } from './record.ts';
@@ -122,6 +123,24 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
+/** What is to be done later: when a test says so. */
+export class Postponed {
+  private readonly waiting: (() => void)[] = [];
+
+  get count(): number {
+    return this.waiting.length;
+  }
+
+  readonly later: Later = (run) => void this.waiting.push(run);
+
+  /** Does the first of it; false where there is none. */
+  run(): boolean {
+    const run = this.waiting.shift();
+    run?.();
+    return run !== undefined;
+  }
+}
+
 /** A store with its journal on a disk in memory, whose writes are done when the test says so. */
 export class Machine {
   disk: MemoryDisk;
@@ -135,11 +154,13 @@ export class Machine {
     content?: ReadonlyMap<string, Uint8Array>,
     promised?: Uint8Array,
     disk = new MemoryDisk('by-step', content),
+    later: Later = atOnce,
   ) {
     this.disk = disk;
     this.area = new MemoryPromisedArea('by-step', promised);
     const settled = (error: Error | null) => this.settled.push(error);
-    this.store = openMemoryLogStore(this.listener, { cacheEntries: 1000 }, this.disk, this.area, settled).store;
+    const options = { cacheEntries: 1000 };
+    this.store = openMemoryLogStore(this.listener, options, this.disk, this.area, settled, later).store;
   }
 
   run(): void {

@@ -1,6 +1,7 @@
 import type { Conditions } from '../../scenarios/conditions.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
 import { JOURNAL_BLOCK_BYTES, JOURNAL_HALF_BYTES } from '../../server/storage/journalEntry.ts';
+import { LAG_MS } from '../../server/storage/laggingDisk.ts';
 import { engineSettingsOf } from '../../settings/engineSettings.ts';
 import { SETTINGS } from '../../settings/table.ts';
 import type { Plan } from '../planShape.ts';
@@ -51,6 +52,7 @@ export function scenarioPlan(seed: number, { scenario, conditions }: ScenarioRun
       survivalChance: 1,
       inPieces: false,
       journal: { halfBytes: JOURNAL_HALF_BYTES, blockBytes: JOURNAL_BLOCK_BYTES },
+      lagUs: LAG_MS * 1000,
     },
     clients: {
       count: 0,
