@@ -100,6 +100,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/storage/contract.ts',
     'server/storage/journalEntry.ts',
     'server/storage/keys.ts',
+    'server/storage/laggingDisk.ts',
     'server/storage/memoryDisk.ts',
     'server/storage/piecedDisk.ts',
     'server/storage/promisedDisk.ts',
