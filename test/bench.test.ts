@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { HistogramLogReader } from 'hdr-histogram-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../src/bench/command.ts';
@@ -136,7 +136,7 @@ describe('rkv-bench', () => {
   it('measures configurations in rounds, and says of a program beside itself how sure it is', async () => {
     const program = join(import.meta.dirname, '..', 'bin', 'rkvd');
     const load = ['--time', '500ms', '--warmup', '100ms', '--clients', '5', '--name', 'same', '--runs', '2'];
-    const both = ['--rkvd', program, '--rkvd', program];
+    const both = ['--rkvd', program, '--rkvd', relative(process.cwd(), program)];
     const { exitCode, out } = await bench([...both, ...ownData(), ...load, '--fail-if', 'failed > 0']);
     expect(exitCode).toBe(0);
     expect(out).toContain('same-gorums-rkvd2 beside same-gorums-rkvd1: 2 rounds, compared pair by pair.');

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
 import { RkvClient } from '../../client/rkvClient.ts';
 import { nobodyAnswers, noServerAnswers } from '../../client/rkvctl/statusCommands.ts';
 import { makeFolders } from '../../files/folders.ts';
@@ -172,7 +173,7 @@ async function openOwn(
   try {
     running = await startCluster(ownClusterConfig(run.settings, cluster, data), {
       name: 'bench',
-      ...(cluster.rkvd === undefined ? {} : { program: { file: cluster.rkvd, args: [] } }),
+      ...(cluster.rkvd === undefined ? {} : { program: { file: programPath(cluster.rkvd), args: [] } }),
       ...(cluster.distance === undefined ? {} : { delayMs: durationMs(cluster.distance) }),
       onCluster: (created) => {
         starting = created;
@@ -259,4 +260,9 @@ export function ownClusterConfig(
     tls: cluster.tls ?? false,
     ...(datadir === undefined ? {} : { datadir }),
   };
+}
+
+/** Servers have folders of their own to run in. A mere name is looked for in PATH. */
+function programPath(typed: string): string {
+  return typed.includes('/') ? resolve(typed) : typed;
 }
