@@ -42,8 +42,8 @@ function drawJournal(random: Random): DiskPlan['journal'] {
   return { halfBytes: random.pick([2048, 8192, JOURNAL.halfBytes]), blockBytes: random.pick([64, JOURNAL.blockBytes]) };
 }
 
-/** None, so that the disk is written to as often as the journal and both are when a crash comes; or as in `rkvd`, and longer. */
-const LAGS_US = [0, LAG_MS * 1000, LAG_MS * 10_000];
+/** None, so that the disk is written to as often as the journal and both are when a crash comes; or several times as long as in `rkvd`, and longer. */
+const LAGS_US = [0, 5 * LAG_MS * 1000, 50 * LAG_MS * 1000];
 
 /** States are of some hundred bytes. */
 const SNAPSHOT_BYTES_PER_TURN = [2, 16, 128, 1 << 20];
