@@ -183,12 +183,12 @@ export class Connection implements Holder, ConnectionGuard {
     return silentMs > 2 * SILENCE_MS_MAX ? 'closed a connection whose other end is gone' : undefined;
   }
 
-  /** Ends everything on it, and says why as far as HTTP/2 has words for it. */
-  end(why: string): void {
+  /** Ends everything on it, and says why as far as HTTP/2 has words for it: for what the other end did, unless `code` says otherwise. */
+  end(why: string, code: ErrorCode = ErrorCode.EnhanceYourCalm): void {
     const { http2, socket } = this;
     if (http2 === undefined) socket.destroy();
     else {
-      http2.end(ErrorCode.EnhanceYourCalm, why);
+      http2.end(code, why);
       socket.destroySoon();
     }
   }

@@ -191,6 +191,20 @@ describe('connections', () => {
     await answered(request(dial(), '/gorums.Raft/RequestVote'));
   });
 
+  it('of a server that stops were told that they had asked for too much: clients gave up what is larger than a batch', async () => {
+    const { door, dial } = await opened();
+    const session = dial();
+    const call = request(session);
+    call.write(message(Buffer.alloc(1), 2));
+    await once(call, 'ready');
+    await new Promise((resolve) => session.ping(resolve));
+    const told = once(session, 'goaway');
+    const ended = statusOf(call);
+    door.close();
+    expect((await told)[0]).toBe(http2.constants.NGHTTP2_NO_ERROR);
+    expect((await ended).details).not.toBe(`rst ${http2.constants.NGHTTP2_ENHANCE_YOUR_CALM}`);
+  });
+
   it('frames on streams that were never opened left their sessions behind for ever, sockets included', async () => {
     const { door, dialRaw } = await opened();
     const sockets = await Promise.all(

@@ -71,10 +71,10 @@ export class FrontDoor implements ConnectionListener {
     this.sweeper.unref();
   }
 
-  /** Ends all connections. */
+  /** Ends all connections. It is nobody's fault: what was asked on them may be asked elsewhere. */
   close(): void {
     clearInterval(this.sweeper);
-    for (const connection of this.connections) connection.end('the server stops');
+    for (const connection of this.connections) connection.end('the server stops', ErrorCode.NoError);
   }
 
   get connectionsMax(): number {
