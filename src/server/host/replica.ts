@@ -51,6 +51,9 @@ export interface ReplicaEnvironment<M> {
   /** Each entry as it is applied, for observers such as the simulator's invariants. */
   applied?(entry: Entry): void;
   restored?(snapshot: Snapshot): void;
+  /** It begins to read its state for a snapshot of this index, or to take up one of others. */
+  snapshotBegun?(index: number): void;
+  restoreBegun?(index: number): void;
   /** Where time goes, for whoever wants to know. */
   readonly stages?: StageWatch;
 }
@@ -109,6 +112,8 @@ export class Replica<M> implements LogStoreListener {
   /** Being read; then it is in flight. */
   private taking: SnapshotTaking | undefined;
   private snapshotInFlight = false;
+  /** Being read for somebody else. */
+  private giving: { readonly taking: SnapshotTaking; readonly done: (state: Snapshot | undefined) => void } | undefined;
   /** Messages that wait until their mark is durable, in order. */
   private held: { readonly mark: number; readonly messages: readonly Envelope<M>[] }[] = [];
   /** Committed entries wait behind a snapshot that is not durable, or not all read yet; and then for their turn. */
@@ -357,6 +362,7 @@ export class Replica<M> implements LogStoreListener {
       }
       if (this.stopped) return;
       this.noticeStatus();
+      this.giveOn();
       this.maybeSnapshot();
       if (this.pending.hasMore) this.wake();
     } catch (error) {
@@ -435,9 +441,11 @@ export class Replica<M> implements LogStoreListener {
   private beginRestore(snapshot: Snapshot): void {
     this.taking?.abandon();
     this.taking = undefined;
+    this.giveUpGiving();
     const fences = this.stateMachine.fencesOf(snapshot.data);
     this.waiting = [];
     this.restoring = { mark: this.lastMark, snapshot, fences, reading: undefined };
+    this.environment.restoreBegun?.(snapshot.index);
   }
 
   private beginReading(mark: number): void {
@@ -548,9 +556,11 @@ export class Replica<M> implements LogStoreListener {
   private maybeSnapshot(): void {
     if (this.taking === undefined) {
       const { id, snapshotEveryEntries } = this.options;
-      if (this.snapshotInFlight || this.restoring !== undefined) return;
+      if (this.snapshotInFlight || this.restoring !== undefined || this.giving !== undefined) return;
       if (!isSnapshotDue(id, snapshotEveryEntries, this.appliedIndex, this.snapshotIndex)) return;
-      this.taking = new SnapshotTaking(this.snapshotHead(), this.stateMachine.openSnapshot());
+      const head = this.snapshotHead();
+      this.taking = new SnapshotTaking(head, this.stateMachine.openSnapshot());
+      this.environment.snapshotBegun?.(head.index);
     }
     const snapshot = this.taking.read(this.snapshotBytesPerTurn);
     if (snapshot === undefined) {
@@ -566,7 +576,43 @@ export class Replica<M> implements LogStoreListener {
     return this.options.snapshotBytesPerTurn ?? SNAPSHOT_BYTES_PER_TURN;
   }
 
-  /** The state as of what is applied, all at once; undefined while another one is being restored. */
+  /**
+   * Hands over the state as of what is applied now, once it is read, a slice a turn: `done` is called inside this call where one slice is all of it.
+   * Undefined where another one is being restored, or comes to be, and where one is read for somebody already. Never called once the
+   * replica has stopped.
+   */
+  readState(done: (state: Snapshot | undefined) => void): void {
+    if (this.restoring !== undefined || this.giving !== undefined) {
+      done(undefined);
+      return;
+    }
+    // There is one view of the state at a time: a snapshot of our own begins again later.
+    this.taking?.abandon();
+    this.taking = undefined;
+    this.giving = { taking: new SnapshotTaking(this.snapshotHead(), this.stateMachine.openSnapshot()), done };
+    this.giveOn();
+  }
+
+  private giveOn(): void {
+    const { giving } = this;
+    if (giving === undefined) return;
+    const state = giving.taking.read(this.snapshotBytesPerTurn);
+    if (state === undefined) {
+      this.wake();
+      return;
+    }
+    this.giving = undefined;
+    giving.done(state);
+  }
+
+  private giveUpGiving(): void {
+    const { giving } = this;
+    this.giving = undefined;
+    giving?.taking.abandon();
+    giving?.done(undefined);
+  }
+
+  /** The state as of what is applied, all at once; undefined while another one is being restored. For a server that serves nobody. */
   currentSnapshot(): Snapshot | undefined {
     if (this.restoring !== undefined) return undefined;
     return { ...this.snapshotHead(), data: this.stateMachine.snapshot() };

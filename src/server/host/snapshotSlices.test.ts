@@ -158,3 +158,57 @@ describe('a snapshot that a leader sent and that is read over many turns', () =>
     expect(stateMachine.snapshot()).toEqual(stateAt(15));
   });
 });
+
+describe('a state that is read for somebody else over many turns', () => {
+  const reading = (replica: ReturnType<typeof sliced>['replica']) => {
+    const got: (Snapshot | undefined)[] = [];
+    replica.readState((state) => got.push(state));
+    return got;
+  };
+
+  it('is that of when it was asked for, whatever is applied until it is whole, and is not read in one turn', () => {
+    const { apply, run, replica, stateMachine } = sliced();
+    apply(1, 9);
+    const got = reading(replica);
+    expect(got).toEqual([]);
+    apply(10, 12);
+    expect(got).toEqual([]);
+    run();
+    expect(got.map((state) => [state?.index, state?.term])).toEqual([[9, 1]]);
+    expect(got[0]!.data).toEqual(stateAt(9));
+    expect(stateMachine.snapshot()).toEqual(stateAt(12));
+  });
+
+  it('goes before a snapshot of its own, which is taken later', () => {
+    const { apply, run, replica, stored } = sliced();
+    apply(1, EVERY);
+    const got = reading(replica);
+    apply(EVERY + 1, EVERY + 3);
+    run();
+    expect(got.map((state) => state?.index)).toEqual([EVERY]);
+    expect(got[0]!.data).toEqual(stateAt(EVERY));
+    expect(stored.map(({ index }) => index)).toEqual([EVERY + 3]);
+    expect(stored[0]!.data).toEqual(stateAt(EVERY + 3));
+  });
+
+  it('is one at a time, and none while another one is restored, or once that is', async () => {
+    const { apply, run, replica, install, restored } = sliced();
+    apply(1, 5);
+    const first = reading(replica);
+    expect(reading(replica)).toEqual([undefined]);
+    await install(snapshotAt(9));
+    expect(first).toEqual([undefined]);
+    expect(reading(replica)).toEqual([undefined]);
+    run();
+    expect(restored).toEqual([9]);
+    const last = reading(replica);
+    run();
+    expect(last[0]!.data).toEqual(stateAt(9));
+  });
+
+  it('and is there at once where it is small', () => {
+    const engine = new ScriptedEngine();
+    const { replica } = drivenReplica(engine.kind, { bootstrap: [1, 2, 3], snapshotEveryEntries: EVERY });
+    expect(reading(replica).map((state) => state?.index)).toEqual([0]);
+  });
+});

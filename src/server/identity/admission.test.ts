@@ -24,6 +24,7 @@ function replica({ role = 'leader', configuration = simpleConfiguration([1]), ou
   const { named = 'asker' } = rest;
   stateMachine.apply(new Entry(7, 3, EntryType.Normal, encodeFence({ id: 2, instance: named })));
   const snapshot = { index: 7, term: 3, configuration, data: stateMachine.snapshot() };
+  const state = 'named' in rest && rest.named === undefined ? undefined : snapshot;
   return {
     fences: rest.last === undefined ? NO_FENCES : new Map([[2, rest.last]]),
     status: () => ({ role, leader: role === 'leader' ? 1 : 3, term: 4, configuration }) as EngineStatus,
@@ -32,7 +33,8 @@ function replica({ role = 'leader', configuration = simpleConfiguration([1]), ou
       sink: { commandDone(tag: number, outcome: CommandOutcome): void },
       tag: number,
     ) => sink.commandDone(tag, outcome ?? { status: 'ok', clientId: 7 }),
-    currentSnapshot: () => ('named' in rest && rest.named === undefined ? undefined : snapshot),
+    currentSnapshot: () => state,
+    readState: (done: (read: typeof state) => void) => done(state),
   };
 }
 

@@ -128,12 +128,16 @@ export interface AdmissionRequest {
   readonly after: Fence | undefined;
 }
 
-/** The leader's part. `done` is called once, possibly inside this call, or never where the replica stops. */
+/**
+ * The leader's part. `done` is called once, possibly inside this call, or never where the replica stops. `fenced` is called before it where the
+ * fence is applied: reading the state then takes the time that it takes.
+ */
 export function admit(
-  replica: Pick<Replica<unknown>, 'status' | 'submitAtOnce' | 'currentSnapshot' | 'fences'>,
+  replica: Pick<Replica<unknown>, 'status' | 'submitAtOnce' | 'readState' | 'fences'>,
   { id, instance }: Pick<Introduction, 'id' | 'instance'>,
   { rejoin, after }: AdmissionRequest,
   done: (answer: AdmissionAnswer) => void,
+  fenced: () => void = () => {},
 ): void {
   const { role, leader, configuration } = replica.status();
   const refuse = (reason: AdmissionRefusal, to = 0) => done({ ok: false, reason, leader: to });
@@ -146,7 +150,17 @@ export function admit(
     replica.submitAtOnce(
       encodeFence({ id, instance }),
       {
-        commandDone: (_tag, outcome) => done(afterFence(replica, id, instance, outcome)),
+        commandDone: (_tag, outcome) => {
+          // A registration is refused only where it is applied, so one for which there is no room is as good a fence.
+          const isApplied = outcome.status === 'ok' || outcome.status === 'too-many-sessions';
+          if (!isApplied) {
+            done(notFenced(outcome));
+            return;
+          }
+          fenced();
+          // As of now, while the fence's outcome is told, so not before it is applied.
+          replica.readState((snapshot) => done(afterFence(snapshot, id, instance)));
+        },
         lookupDone: () => {},
       },
       0,
@@ -158,17 +172,12 @@ function areSame(one: Fence, other: Fence): boolean {
   return one.index === other.index && one.instance === other.instance;
 }
 
-function afterFence(
-  replica: Pick<Replica<unknown>, 'currentSnapshot'>,
-  id: NodeId,
-  instance: string,
-  outcome: CommandOutcome,
-): AdmissionAnswer {
+function notFenced(outcome: CommandOutcome): AdmissionAnswer {
   if (outcome.status === 'not-leader') return { ok: false, reason: 'not-leader', leader: outcome.leader };
-  // A registration is refused only where it is applied, so one for which there is no room is as good a fence.
-  const isApplied = outcome.status === 'ok' || outcome.status === 'too-many-sessions';
-  // Taken while the fence's outcome is told, so not before it is applied.
-  const snapshot = isApplied ? replica.currentSnapshot() : undefined;
+  return { ok: false, reason: 'unavailable', leader: 0 };
+}
+
+function afterFence(snapshot: Snapshot | undefined, id: NodeId, instance: string): AdmissionAnswer {
   // Where a later fence names another folder, this one must not be told from that one by a higher index.
   const isNamed = snapshot !== undefined && fencesOf(snapshot.data).get(id)?.instance === instance;
   return isNamed

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type handleServerStreamingCall, Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { simpleConfiguration } from '../../consensus/contract.ts';
+import { type Snapshot, simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { NO_SECURITY } from '../../net/endpoints/security.ts';
 import { type Fence, NO_FENCE } from '../../wire/fence.ts';
@@ -50,9 +50,8 @@ async function leader(handle: (request: AdmitRequest) => AdmitRequest = (request
       for (const [id, fence] of stateMachine.fences) fences.set(id, fence);
       sink.commandDone(tag, { status: 'ok', clientId: index });
     },
-    currentSnapshot: () => {
-      return { index, term: 3, configuration: simpleConfiguration([1]), data: stateMachine.snapshot() };
-    },
+    readState: (done: (state: Snapshot) => void) =>
+      done({ index, term: 3, configuration: simpleConfiguration([1]), data: stateMachine.snapshot() }),
   } as unknown as Replica<unknown>;
   const own = identity(1, true);
   const addresses = new Addresses();

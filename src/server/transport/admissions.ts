@@ -40,6 +40,9 @@ import type { PeerAcceptor } from './peerAcceptor.ts';
 const CHUNK_BYTES_MAX = 1024 * 1024;
 /** A piece of an answer that waits for so long to be read makes room for another admission: at half a MiB a second it does not. */
 const STALL_MS = 2000;
+/** While the state is read, so often an empty piece says that somebody is there: who asks waits for one no longer than SILENCE_MAX_MS. */
+const ALIVE_MS = 2000;
+const NOTHING = Buffer.alloc(0);
 /** The fence is committed within an election timeout or two, or not at all by this leader. */
 const FENCE_TIMEOUT_MS = 10_000;
 
@@ -123,10 +126,12 @@ export class Admissions {
   private admit(call: AdmitCall, { asker: claim, rejoin, bySurvivor }: AdmissionClaim): void {
     const shutOut = this.acceptor.shutOut(claim);
     let open = true;
+    let alive: NodeJS.Timeout | undefined;
     const over = () => {
       if (!open) return;
       open = false;
       clearTimeout(timer);
+      clearInterval(alive);
       shutOut.over();
       this.underWay = undefined;
     };
@@ -149,9 +154,14 @@ export class Admissions {
     }, FENCE_TIMEOUT_MS);
     call.once('cancelled', over);
     call.once('close', over);
+    const fenced = () => {
+      clearTimeout(timer);
+      if (open) alive = setInterval(() => call.write({ admission: undefined, data: NOTHING }), ALIVE_MS);
+    };
     const answered = (answer: AdmissionAnswer) => {
       if (!open) return;
       clearTimeout(timer);
+      clearInterval(alive);
       if (!answer.ok) {
         if (answer.reason === 'superseded') failSuperseded(call, claim.id, answer.last);
         else fail(call, ...refusal(claim.id, answer.reason, answer.leader));
@@ -165,7 +175,7 @@ export class Admissions {
       void this.send(call, answer, underWay).finally(over);
     };
     if (rejoin && bySurvivor) answered(admitBySurvivor(this.replica, this.identity.identity, claim.id));
-    else admit(this.replica, claim, { rejoin, after: call.request.after }, answered);
+    else admit(this.replica, claim, { rejoin, after: call.request.after }, answered, fenced);
   }
 
   private async send(call: AdmitCall, { snapshot, spentTerm, admitted }: Given, underWay: UnderWay): Promise<void> {
@@ -187,7 +197,7 @@ export class Admissions {
       admitted,
     };
     const ended = new Promise<void>((resolve) => call.once('close', resolve).once('cancelled', resolve));
-    call.write({ admission, data: Buffer.alloc(0) });
+    call.write({ admission, data: NOTHING });
     for (let at = 0; at < data.length && !call.cancelled; at += this.chunkBytes) {
       const chunk = Buffer.from(data.subarray(at, at + this.chunkBytes));
       if (!call.write({ admission: undefined, data: chunk })) {

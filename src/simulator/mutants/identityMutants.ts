@@ -1,4 +1,4 @@
-import type { NodeId } from '../../consensus/contract.ts';
+import type { NodeId, Snapshot } from '../../consensus/contract.ts';
 import type { admit } from '../../server/identity/admission.ts';
 import type { Answer, decideStart } from '../../server/identity/startDecision.ts';
 
@@ -27,7 +27,10 @@ export function believesItIsNew(decide: Decide): Decide {
 /** Hands over what it has applied, whether or not it still leads. */
 export const admitsAtOnce: typeof admit = (replica, _asker, _request, done) => {
   const { role, leader } = replica.status();
-  const snapshot = role === 'leader' ? replica.currentSnapshot() : undefined;
-  if (snapshot === undefined) done({ ok: false, reason: 'not-leader', leader });
-  else done({ ok: true, snapshot, spentTerm: snapshot.term, admitted: snapshot.index });
+  const hand = (snapshot: Snapshot | undefined) => {
+    if (snapshot === undefined) done({ ok: false, reason: 'not-leader', leader });
+    else done({ ok: true, snapshot, spentTerm: snapshot.term, admitted: snapshot.index });
+  };
+  if (role === 'leader') replica.readState(hand);
+  else hand(undefined);
 };
