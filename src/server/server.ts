@@ -46,6 +46,7 @@ import { type LimitedLog, limitLog } from './observe/logLimiter.ts';
 import { handlingTimes } from './observe/messageTimes.ts';
 import { ServerMetrics, serveMetrics } from './observe/metrics.ts';
 import { Recorder } from './observe/recorder.ts';
+import { tellOfSnapshot } from './observe/snapshotNews.ts';
 import { StageTimes } from './observe/stageTimes.ts';
 import { type OpenedData, openStorage, reopenStore, type StoreSurroundings } from './openStorage.ts';
 import { adminImplementation, waitingAdmin } from './service/adminService.ts';
@@ -211,7 +212,9 @@ export class RkvServer {
       if (allowed.kind === 'empty') identity.change(allowed.as);
       else await this.install(allowed.state, identity);
       if (!this.isStopped) await this.starting!.tellOfMember(this.refusedLater);
-      if (!this.isStopped) this.takePart(this.store, identity, hearsay);
+      if (this.isStopped) return;
+      this.takePart(this.store, identity, hearsay);
+      if (allowed.kind !== 'empty') tellOfSnapshot('installed', allowed.state.snapshot.index);
     } catch (error) {
       if (error instanceof RefusedByPeersError) await opened.giveUp();
       if (!this.isStopped) this.onFailed(error as Error);
@@ -223,6 +226,7 @@ export class RkvServer {
     identity: IdentityFile,
   ): Promise<void> {
     const store = this.store!;
+    tellOfSnapshot('installing', snapshot.index);
     identity.change({ stage: 'admitting' });
     await new Promise<void>((resolve, reject) => {
       this.installing = { durable: resolve, failed: reject };
@@ -252,6 +256,7 @@ export class RkvServer {
       },
       snapshotStored: (index) => {
         this.log.info({ index }, 'snapshot stored');
+        tellOfSnapshot('stored', index);
         this.replica?.snapshotStored(index);
       },
       failed: (error) => {
@@ -472,6 +477,9 @@ export class RkvServer {
       event: (event) => this.event(event),
       statusChanged: (status) => this.statusChanged(status),
       failed: (error) => this.onFailed(error),
+      snapshotBegun: (index) => tellOfSnapshot('begun', index),
+      restoreBegun: (index) => tellOfSnapshot('installing', index),
+      restored: ({ index }) => tellOfSnapshot('installed', index),
     };
   }
 
