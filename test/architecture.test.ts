@@ -39,6 +39,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   attack: ['consensus/engines.ts', 'supervisor', 'client', 'net/endpoints', 'net/http2', 'wire', 'cli'],
   chaos: [
     'consensus/engines.ts',
+    'consensus/entry.ts',
+    'server/stateMachine/keyValueStore.ts',
+    'server/storage',
+    'files/privateFile.ts',
     'checker',
     'faults/requests/faultRequest.ts',
     'supervisor',

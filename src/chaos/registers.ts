@@ -5,6 +5,7 @@ import type { ClientSession } from '../client/clientSession.ts';
 import { ClientClosedError, RequestTimeoutError } from '../client/errors.ts';
 import type { RkvClient } from '../client/rkvClient.ts';
 import type { Random } from '../simulator/random.ts';
+import { LivenessError } from './liveness.ts';
 
 export type Recorder = HistoryRecorder<KeyValueInput, KeyValueOutput>;
 
@@ -119,9 +120,4 @@ export class Registers {
       return false;
     }
   }
-}
-
-/** The faults are over, and somebody is not served. */
-export class LivenessError extends Error {
-  override readonly name = 'LivenessError';
 }

@@ -1,6 +1,5 @@
-import { checkHistory } from '../checker/check.ts';
 import { HistoryRecorder } from '../checker/history.ts';
-import { type KeyValueInput, type KeyValueOutput, keyValueModel } from '../checker/models/keyValue.ts';
+import type { KeyValueInput, KeyValueOutput } from '../checker/models/keyValue.ts';
 import { systemEnvironment } from '../client/environment.ts';
 import { grpcTransport } from '../client/grpcTransport.ts';
 import { RkvClient } from '../client/rkvClient.ts';
@@ -8,12 +7,14 @@ import type { Transport } from '../client/transport.ts';
 import type { EngineName } from '../consensus/engines.ts';
 import { Random } from '../simulator/random.ts';
 import { ClusterError } from '../supervisor/cluster.ts';
-import { type ClusterEvent, describeEvent } from '../supervisor/events.ts';
 import { type RunningCluster, startCluster } from '../supervisor/launcher.ts';
 import { BankError, Teller } from './bank.ts';
+import { Ends } from './ends.ts';
+import { historyViolation } from './judgement.ts';
+import { LivenessError, within } from './liveness.ts';
 import { Mesh } from './mesh.ts';
 import type { ChaosPlan } from './plan.ts';
-import { LivenessError, Registers } from './registers.ts';
+import { Registers } from './registers.ts';
 import { Strikes } from './strikes.ts';
 
 /** What one round came to. */
@@ -46,7 +47,6 @@ const HEALING_MS = 30_000;
 const TELLERS = 2;
 /** As impatient as a client may be: faults here are short. */
 const STALL_TIMEOUT_MS = 1000;
-const CHECK_MS_MAX = 60_000;
 
 /** Runs one plan on real servers, and judges what clients saw. */
 export async function runRound(engine: EngineName, plan: ChaosPlan, options: RoundOptions): Promise<RoundReport> {
@@ -70,7 +70,7 @@ class Round {
   private tellers: Teller[] = [];
   private strikes: Strikes | undefined;
   private term = 0;
-  private crash: string | undefined;
+  private readonly ends = new Ends();
 
   constructor(engine: EngineName, plan: ChaosPlan, mesh: Mesh, options: RoundOptions) {
     this.engine = engine;
@@ -92,7 +92,7 @@ class Round {
         tls: this.options.tls ?? false,
         restart: { enabled: false },
       },
-      { name: 'chaos', wire: (planned) => mesh.wire(planned), onEvent: (event) => this.noteEvent(event) },
+      { name: 'chaos', wire: (planned) => mesh.wire(planned), onEvent: (event) => this.ends.note(event) },
     );
     try {
       return this.report(await this.attack(cluster));
@@ -107,7 +107,7 @@ class Round {
     const { plan } = this;
     const operator = new RkvClient({ addresses: cluster.addresses, security: cluster.security });
     this.clients.push(operator);
-    this.strikes = new Strikes(plan, cluster, this.mesh, operator, this.options.tell);
+    this.strikes = new Strikes(plan, cluster, this.mesh, operator, this.ends, this.options.tell);
     const random = new Random(plan.seed);
     const keys = Array.from({ length: plan.keys }, (_, i) => `k${i}`);
     const open = Array.from({ length: plan.clients }, (_, i) => this.openClient(i, cluster));
@@ -132,11 +132,11 @@ class Round {
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       const isNamed = error instanceof LivenessError || error instanceof BankError || error instanceof ClusterError;
-      return this.crash ?? (isNamed ? `${error.name}: ${error.message}` : `${error.stack}`);
+      return this.ends.foreign ?? (isNamed ? `${error.name}: ${error.message}` : `${error.stack}`);
     } finally {
       this.faultsEnd.abort();
     }
-    return this.crash ?? this.judge();
+    return this.ends.foreign ?? historyViolation(this.history);
   }
 
   private openClient(index: number, { addresses, security }: RunningCluster): RkvClient {
@@ -160,25 +160,6 @@ class Round {
     return reports.find(({ id }) => id === leader)?.term ?? 0;
   }
 
-  private noteEvent(event: ClusterEvent): void {
-    if (event.type === 'refused') this.crash ??= describeEvent(event);
-    const isOurs = event.type === 'crashed' && this.strikes?.killed.has(event.id) === true;
-    if (event.type === 'crashed' && !isOurs) this.crash ??= describeEvent(event);
-  }
-
-  private judge(): string | undefined {
-    const deadline = performance.now() + CHECK_MS_MAX;
-    const report = checkHistory(keyValueModel, this.history.operations(), { now: () => performance.now(), deadline });
-    if (report.verdict === 'ok') return undefined;
-    if (report.verdict === 'unknown') return 'whether the history is linearizable could not be decided';
-    const { key, operations } = report.illegal[0]!;
-    const lines = operations.map(({ client, input, output, recorded }) => {
-      const ends = [recorded?.invokeTime, recorded?.returnTime].map((ms) => ms?.toFixed(1) ?? '…');
-      return `  [${ends.join(' ')}] client ${client}: ${keyValueModel.describe(input, output)}`;
-    });
-    return `the history of key ${key} is not linearizable:\n${lines.join('\n')}`;
-  }
-
   private report(violation: string | undefined): RoundReport {
     const { engine, plan, term, registers } = this;
     const sum = (of: 'ok' | 'failed' | 'unknown') => registers.reduce((total, { counts }) => total + counts[of], 0);
@@ -193,18 +174,5 @@ class Round {
       strikes: this.strikes?.done ?? new Map(),
       violation,
     };
-  }
-}
-
-async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const what = `what clients had under way was not done within ${timeoutMs} ms after the faults ended`;
-    timer = setTimeout(() => reject(new LivenessError(what)), timeoutMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -3,6 +3,7 @@ import { RkvError } from '../client/errors.ts';
 import type { RkvClient } from '../client/rkvClient.ts';
 import type { RunningCluster } from '../supervisor/launcher.ts';
 import { ServerStateError } from '../supervisor/serverStateError.ts';
+import type { Ends } from './ends.ts';
 import type { FaultyLink } from './faultyLink.ts';
 import type { Mesh } from './mesh.ts';
 import { type ChaosPlan, describeStrike, type Strike, type Target } from './plan.ts';
@@ -16,20 +17,27 @@ type Undo = () => Promise<void> | void;
 export class Strikes {
   /** What really happened, by kind. */
   readonly done = new Map<Strike['kind'], number>();
-  /** Servers that were killed here and have not been started again: their ends are no crashes. */
-  readonly killed = new Set<number>();
   private readonly plan: ChaosPlan;
   private readonly cluster: RunningCluster;
   private readonly mesh: Mesh;
   private readonly operator: RkvClient;
+  private readonly ends: Ends;
   private readonly tell: (line: string) => void;
   private readonly healing = new AbortController();
 
-  constructor(plan: ChaosPlan, cluster: RunningCluster, mesh: Mesh, operator: RkvClient, tell: (line: string) => void) {
+  constructor(
+    plan: ChaosPlan,
+    cluster: RunningCluster,
+    mesh: Mesh,
+    operator: RkvClient,
+    ends: Ends,
+    tell: (line: string) => void,
+  ) {
     this.plan = plan;
     this.cluster = cluster;
     this.mesh = mesh;
     this.operator = operator;
+    this.ends = ends;
     this.tell = tell;
   }
 
@@ -66,7 +74,7 @@ export class Strikes {
         return this.kill(id) ? () => this.startAgain(id) : undefined;
       case 'stop':
         if (!cluster.pids().has(id)) return undefined;
-        this.killed.add(id);
+        this.ends.expect(id, 'kill');
         await cluster.stopServer(id);
         return () => this.startAgain(id);
       case 'pause':
@@ -88,7 +96,7 @@ export class Strikes {
   // --- processes ---
 
   private kill(id: number): boolean {
-    this.killed.add(id);
+    this.ends.expect(id, 'kill');
     return attempt(() => this.cluster.kill(id, 'SIGKILL', { restart: false }));
   }
 
@@ -102,7 +110,7 @@ export class Strikes {
 
   private async startAgain(id: number): Promise<void> {
     await this.cluster.restart(id);
-    this.killed.delete(id);
+    this.ends.expectNone(id);
   }
 
   // --- what an operator asks for ---

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ClientSession } from '../client/clientSession.ts';
 import { ClientClosedError, RequestTimeoutError } from '../client/errors.ts';
-import { RkvClient } from '../client/rkvClient.ts';
+import { RkvClient, type RkvClientOptions } from '../client/rkvClient.ts';
 
 /** Clients of their own, so that one that waits says nothing of the others. */
 const WRITERS = 4;
@@ -17,14 +17,17 @@ export interface WriterOptions {
   readonly write: (writer: number, count: number) => Write;
   /** Told of what was acknowledged, once it was. */
   readonly onAcknowledged: (write: Write) => void;
+  /** Of each writer, how many writes are under way together; default 1. */
+  readonly lanes?: number;
 }
 
 /** Clients of the library, as it is by default, that write all the time and note when that succeeds. */
 export class Writers {
   /** Writes of which nobody knows what became of them. */
   unknown = 0;
-  /** Of each writer, how many writes. */
+  /** Of each writer, how many writes were acknowledged, and begun. */
   private readonly acknowledged: number[] = [];
+  private readonly begun: number[] = [];
   private readonly clients: RkvClient[] = [];
   private readonly running: Promise<void>[] = [];
   private readonly options: WriterOptions;
@@ -32,25 +35,28 @@ export class Writers {
   /** What none of them should meet. */
   private failure: unknown;
 
-  constructor(addresses: readonly string[], options: WriterOptions) {
+  constructor(servers: Pick<RkvClientOptions, 'addresses' | 'security'>, options: WriterOptions) {
     this.options = options;
     for (let i = 0; i < WRITERS; i++) {
-      const client = new RkvClient({ addresses });
+      const client = new RkvClient(servers);
       this.clients.push(client);
       this.acknowledged.push(0);
-      this.running.push(
-        this.run(client, i).catch((error: unknown) => {
-          this.failure ??= error;
-        }),
-      );
+      this.begun.push(0);
+      for (let lane = 0; lane < (options.lanes ?? 1); lane++) {
+        this.running.push(
+          this.run(client, i).catch((error: unknown) => {
+            this.failure ??= error;
+          }),
+        );
+      }
     }
   }
 
   private async run(client: RkvClient, writer: number): Promise<void> {
     const { write, onAcknowledged } = this.options;
     let session: ClientSession | undefined;
-    for (let count = 0; !this.isOver; count++) {
-      const one = write(writer, count);
+    while (!this.isOver) {
+      const one = write(writer, this.begun[writer]!++);
       try {
         session ??= await client.openSession();
         await session.insert(one.key, one.value);
@@ -66,10 +72,10 @@ export class Writers {
     }
   }
 
-  /** Resolves once each has been served `count` times more. Rejects where one failed, and not for want of a leader. */
+  /** Resolves once each has been served `count` times more, or they are closed. Rejects where one failed, and not for want of a leader. */
   async served(count: number): Promise<void> {
     const goals = this.acknowledged.map((before) => before + count);
-    while (this.acknowledged.some((now, i) => now < goals[i]!)) {
+    while (!this.isOver && this.acknowledged.some((now, i) => now < goals[i]!)) {
       this.expectNoFailure();
       await pause(THINK_MS);
     }

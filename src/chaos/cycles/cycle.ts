@@ -3,8 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Random } from '../../simulator/random.ts';
 import { askSupervisor, ControlError } from '../../supervisor/control/client.ts';
 import { controlPath, readRunningState } from '../../supervisor/control/stateFile.ts';
+import { type Ledger, readBack } from '../ledger.ts';
 import { Writers } from '../writers.ts';
-import { type Ledger, readBack } from './ledger.ts';
 import { type CyclePlan, drawCycle } from './plan.ts';
 import { type Place, Program, runProgram } from './programs.ts';
 import { MARK, remains } from './remains.ts';
@@ -58,12 +58,15 @@ export async function runCycle(site: Site, number: number, seen: number, random:
   const supervisor = readRunningState(site.directory);
   if (supervisor === undefined) throw new CycleError('the cluster is up, and no supervisor runs');
   const addresses = supervisor.servers.map(({ address }) => address);
-  const read = await readBack(addresses, ledger.sample(seen, EARLIER_COUNT, random));
+  const read = await readBack({ addresses }, ledger.sample(seen, EARLIER_COUNT, random));
   const before = ledger.count;
-  const writers = new Writers(addresses, {
-    write: (writer, count) => ({ key: `${number}.${writer}.${count}`, value: `${number}:${count}` }),
-    onAcknowledged: (write) => ledger.note(write),
-  });
+  const writers = new Writers(
+    { addresses },
+    {
+      write: (writer, count) => ({ key: `${number}.${writer}.${count}`, value: `${number}:${count}` }),
+      onAcknowledged: (write) => ledger.note(write),
+    },
+  );
   let steps = 0;
   try {
     await writers.served(1);
@@ -81,7 +84,7 @@ export async function runCycle(site: Site, number: number, seen: number, random:
 export async function readAllBack(site: Site): Promise<number> {
   const up = await start(site, false);
   const addresses = readRunningState(site.directory)!.servers.map(({ address }) => address);
-  const count = await readBack(addresses, site.ledger.all());
+  const count = await readBack({ addresses }, site.ledger.all());
   await runProgram('rkv-cluster', ['down', site.file], placeOf(site));
   await up?.ended;
   await expectGone(site, addresses, false);

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EngineName } from '../../consensus/engines.ts';
 import { Random } from '../../simulator/random.ts';
+import { Ledger } from '../ledger.ts';
 import { type CycleReport, readAllBack, runCycle, siteIn } from './cycle.ts';
-import { Ledger } from './ledger.ts';
 import { SERVERS } from './plan.ts';
 import { processesOf } from './remains.ts';
 

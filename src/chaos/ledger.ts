@@ -1,6 +1,6 @@
-import { RkvClient } from '../../client/rkvClient.ts';
-import type { Random } from '../../simulator/random.ts';
-import type { Write } from '../writers.ts';
+import { RkvClient, type RkvClientOptions } from '../client/rkvClient.ts';
+import type { Random } from '../simulator/random.ts';
+import type { Write } from './writers.ts';
 
 /** Lookups under way at once. */
 const LOOKUPS_AT_ONCE = 100;
@@ -36,21 +36,33 @@ export class Ledger {
 }
 
 /** Reads these back, linearizably; resolves with how many that were. Throws LostWriteError. */
-export async function readBack(addresses: readonly string[], writes: readonly Write[]): Promise<number> {
-  const client = new RkvClient({ addresses, timeoutMs: LOOKUP_MS_MAX });
+export async function readBack(
+  servers: Pick<RkvClientOptions, 'addresses' | 'security'>,
+  writes: readonly Write[],
+): Promise<number> {
+  const client = new RkvClient({ ...servers, timeoutMs: LOOKUP_MS_MAX });
   try {
     for (let at = 0; at < writes.length; at += LOOKUPS_AT_ONCE) {
       const group = writes.slice(at, at + LOOKUPS_AT_ONCE);
       const found = await Promise.all(group.map(({ key }) => client.lookup(key)));
       group.forEach(({ key, value }, position) => {
-        const held = found[position];
-        if (held === value) return;
-        const what = held === undefined ? 'is not there' : `holds ${JSON.stringify(held)}`;
-        throw new LostWriteError(`key ${key} ${what}, and ${JSON.stringify(value)} was acknowledged`);
+        const wrong = wrongValue(key, value, found[position]);
+        if (wrong !== undefined) throw new LostWriteError(wrong);
       });
     }
     return writes.length;
   } finally {
     client.close();
   }
+}
+
+/** Of a value in a message, characters. */
+const SHOWN_LENGTH_MAX = 80;
+
+/** What is wrong with what was found under a key to which a write was acknowledged, in words; undefined where nothing is. */
+export function wrongValue(key: string, value: string, held: string | undefined): string | undefined {
+  if (held === value) return undefined;
+  const shown = (text: string) => JSON.stringify(text.slice(0, SHOWN_LENGTH_MAX));
+  const what = held === undefined ? 'is not there' : `holds ${shown(held)} (${held.length} characters)`;
+  return `key ${key} ${what}, and ${shown(value)} (${value.length} characters) was acknowledged`;
 }
