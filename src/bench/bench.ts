@@ -10,7 +10,7 @@ import { TimeLeft } from './plan/timeLeft.ts';
 import type { WrittenRun } from './render/runTable.ts';
 import type { RunRecord } from './results/schema.ts';
 import { ResultsError } from './results/store.ts';
-import { measureOnce, type Progress } from './run/measure.ts';
+import { type MeasureOptions, measureOnce, type Progress } from './run/measure.ts';
 import type { Interrupts } from './run/target.ts';
 import { type SeriesFacts, SeriesRun } from './series.ts';
 import { expectEtcd } from './systems/etcd/etcdCluster.ts';
@@ -22,6 +22,8 @@ export interface BenchContext {
   readonly resumes?: boolean;
   /** Keep the original's CSV files of clients and servers in the runs' folders. */
   readonly keepsCsv?: boolean;
+  /** Who looks on while it is measured. */
+  readonly onlookers?: Pick<MeasureOptions, 'observer' | 'sink'>;
   /** End what is under way; what was measured until then is written. */
   readonly interrupts: Interrupts;
   /** One for each repeat; `end` is called when that is over, however it went. */
@@ -95,13 +97,13 @@ async function measureRun(
   facts: SeriesFacts,
   round: number,
   timeLeft: TimeLeft,
-  { progress: progressOf, interrupts, keepsCsv = false }: BenchContext,
+  { progress: progressOf, interrupts, keepsCsv = false, onlookers }: BenchContext,
 ): Promise<void> {
   const progress = progressOf(timeLeft.title(one.plan.name, round));
   const csvFolder = keepsCsv ? join(one.folder, 'csv', `round-${round + 1}`) : undefined;
   const startMs = performance.now();
   try {
-    const measurement = await measureOnce(one.plan, round, progress, interrupts, { csvFolder });
+    const measurement = await measureOnce(one.plan, round, progress, interrupts, { csvFolder, ...onlookers });
     if (measurement !== undefined) await one.add(measurement, facts, interrupts.stop.aborted);
   } finally {
     progress.end();

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { packagePath } from '../../cli/packagePath.ts';
 import { machineMs } from '../run/loadWorkerMessages.ts';
 import type { WindowObserver } from '../run/measure.ts';
+import { preload } from '../run/preload.ts';
 import type { ProfiledProcess } from './breakdown.ts';
 import { parseCpuProfile } from './cpuProfile.ts';
 import { CpuRecording } from './cpuRecording.ts';
@@ -56,6 +56,7 @@ interface Window {
 export class Profiling implements WindowObserver {
   private readonly folder: string;
   private readonly intervalUs: number;
+  private readonly endPreloading: () => void;
   private readonly own = new CpuRecording();
   private servers: ReadonlyMap<number, number> = new Map();
   private workers: readonly number[] = [];
@@ -66,10 +67,11 @@ export class Profiling implements WindowObserver {
   constructor({ folder, intervalUs, isApart }: ProfilingOptions) {
     this.folder = folder;
     this.intervalUs = intervalUs;
-    process.env.NODE_OPTIONS = [process.env.NODE_OPTIONS, `--import=${pathToFileURL(RECORDER)}`].join(' ').trim();
-    process.env[FOLDER_VARIABLE] = folder;
-    process.env[INTERVAL_VARIABLE] = String(intervalUs);
-    process.env[APART_VARIABLE] = isApart ? '1' : '0';
+    this.endPreloading = preload(RECORDER, {
+      [FOLDER_VARIABLE]: folder,
+      [INTERVAL_VARIABLE]: String(intervalUs),
+      [APART_VARIABLE]: isApart ? '1' : '0',
+    });
   }
 
   /** Undefined until the window is over. */
@@ -116,10 +118,7 @@ export class Profiling implements WindowObserver {
   }
 
   close(): void {
-    const options = process.env.NODE_OPTIONS?.replace(`--import=${pathToFileURL(RECORDER)}`, '').trim();
-    if (options) process.env.NODE_OPTIONS = options;
-    else delete process.env.NODE_OPTIONS;
-    for (const name of [FOLDER_VARIABLE, INTERVAL_VARIABLE, APART_VARIABLE]) delete process.env[name];
+    this.endPreloading();
   }
 
   private loadWorkers(): number[] {

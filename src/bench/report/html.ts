@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { printable } from '../../cli/printable.ts';
 import type { Chart } from './charts.ts';
-import { SERIES_COLORS_DARK, SERIES_COLORS_LIGHT } from './palette.ts';
+import { DARK_PROPERTIES, LIGHT_PROPERTIES } from './palette.ts';
 
 /** A table of the report. Cells are text. */
 export interface ReportTable {
@@ -127,16 +127,9 @@ function anchor(title: string): string {
     : `${plain.slice(0, 30)}-${createHash('sha256').update(title).digest('hex').slice(0, 8)}`;
 }
 
-function properties(colors: readonly string[]): string {
-  return colors.map((color, at) => `--series-${at}:${color}`).join(';');
-}
-
-const LIGHT = `--ink:#1c1c1c;--paper:#ffffff;--faint:#c4c4c4;--soft:#f5f5f3;--link:#0b5394;${properties(SERIES_COLORS_LIGHT)}`;
-const DARK = `--ink:#e8e8e6;--paper:#17181a;--faint:#4a4d52;--soft:#212327;--link:#8ec7ff;${properties(SERIES_COLORS_DARK)}`;
-
 const STYLE = `
-:root{color-scheme:light dark;${LIGHT}}
-@media screen and (prefers-color-scheme:dark){:root{${DARK}}}
+:root{color-scheme:light dark;${LIGHT_PROPERTIES}}
+@media screen and (prefers-color-scheme:dark){:root{${DARK_PROPERTIES}}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 main{max-width:62rem;margin:0 auto;padding:1.5rem 1rem 4rem}

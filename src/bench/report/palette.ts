@@ -12,16 +12,15 @@ export const SERIES_COLORS_LIGHT = [
   '#6b6b00',
   '#444444',
 ];
-export const SERIES_COLORS_DARK = [
-  '#56b4e9',
-  '#ff9d5c',
-  '#2fd6a3',
-  '#f0c94a',
-  '#dba1e0',
-  '#9ecff0',
-  '#d4d46a',
-  '#c8c8c8',
-];
+const SERIES_COLORS_DARK = ['#56b4e9', '#ff9d5c', '#2fd6a3', '#f0c94a', '#dba1e0', '#9ecff0', '#d4d46a', '#c8c8c8'];
+
+function properties(colors: readonly string[]): string {
+  return colors.map((color, at) => `--series-${at}:${color}`).join(';');
+}
+
+/** What a page, or a drawing that stands alone, says of its colours: on light, and on dark. */
+export const LIGHT_PROPERTIES = `--ink:#1c1c1c;--paper:#ffffff;--faint:#c4c4c4;--soft:#f5f5f3;--link:#0b5394;${properties(SERIES_COLORS_LIGHT)}`;
+export const DARK_PROPERTIES = `--ink:#e8e8e6;--paper:#17181a;--faint:#4a4d52;--soft:#212327;--link:#8ec7ff;${properties(SERIES_COLORS_DARK)}`;
 
 export const INK = 'var(--ink)';
 export const FAINT = 'var(--faint)';

@@ -1,8 +1,14 @@
 import { BarChart, CustomChart, LineChart, ScatterChart } from 'echarts/charts';
-import { GridComponent, LegendComponent, MarkAreaComponent, MarkLineComponent } from 'echarts/components';
+import {
+  GridComponent,
+  LegendComponent,
+  MarkAreaComponent,
+  MarkLineComponent,
+  TitleComponent,
+} from 'echarts/components';
 import { type EChartsCoreOption, init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
-import { FAINT, INK } from './palette.ts';
+import { DARK_PROPERTIES, FAINT, INK, LIGHT_PROPERTIES } from './palette.ts';
 
 use([
   BarChart,
@@ -13,6 +19,7 @@ use([
   LegendComponent,
   MarkAreaComponent,
   MarkLineComponent,
+  TitleComponent,
   SVGRenderer,
 ]);
 
@@ -49,4 +56,10 @@ export function axisStyle(name: string) {
 /** As wide as there is room, in the drawing's proportions. */
 function withoutFixedSize(svg: string): string {
   return svg.replace(/^<svg width="\d+" height="\d+"/, '<svg role="img"');
+}
+
+/** The drawing by itself, with colours of its own: those of whoever looks at it, on light or on dark. */
+export function selfColored(svg: string): string {
+  const style = `svg{${LIGHT_PROPERTIES};background:var(--paper)}@media (prefers-color-scheme:dark){svg{${DARK_PROPERTIES}}}`;
+  return svg.replace(/^<svg[^>]*>/, (opening) => `${opening}<style>${style}</style>`);
 }

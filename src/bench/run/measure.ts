@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { SecondRow } from '../../client/load/latencyRecorder.ts';
+import type { LoadSink } from '../../client/load/loadGenerator.ts';
 import { diskFacts, machineFacts } from '../facts/machine.ts';
 import { type CpuSample, residentBytesMax, sampleCpu } from '../facts/processTimes.ts';
 import { limitsOf } from '../generatorLimits.ts';
@@ -40,7 +41,7 @@ export interface Progress {
 /** Looks at the processes of a run while it is measured. What either rejects with ends the run. */
 export interface WindowObserver {
   /** The load has warmed up and waits for this. `pids` of the servers by id. */
-  begin(pids: ReadonlyMap<number, number>): Promise<void>;
+  begin(pids: ReadonlyMap<number, number>, target: Target): Promise<void>;
   /** All that was asked in the window is answered. */
   end(): Promise<void>;
 }
@@ -48,7 +49,9 @@ export interface WindowObserver {
 export interface MeasureOptions {
   /** The original's CSV files of clients and servers are there then. */
   readonly csvFolder?: string | undefined;
-  readonly observer?: WindowObserver;
+  readonly observer?: WindowObserver | undefined;
+  /** Told of what is measured; not where processes of their own make the load. */
+  readonly sink?: LoadSink | undefined;
 }
 
 /** One repeat of a run, measured. */
@@ -70,7 +73,7 @@ export async function measureOnce(
   options: MeasureOptions = {},
 ): Promise<Measurement | undefined> {
   const { stop, hurry } = interrupts;
-  const { csvFolder, observer } = options;
+  const { csvFolder, observer, sink } = options;
   progress.phase(startsServers(run.settings.cluster) ? 'starting' : 'connecting');
   let target: Target;
   try {
@@ -107,6 +110,7 @@ export async function measureOnce(
       progress,
       csvFolder,
       observer,
+      sink,
       interrupts,
     });
   } finally {
@@ -128,6 +132,7 @@ interface Drive {
   /** For the original's CSV files; undefined where nobody wants them. */
   readonly csvFolder: string | undefined;
   readonly observer: WindowObserver | undefined;
+  readonly sink: LoadSink | undefined;
   readonly interrupts: Interrupts;
 }
 
@@ -174,7 +179,7 @@ async function driveBy(generator: Generator, drive: Drive): Promise<Omit<Measure
   return { record, histograms: { startedAtMs, windowMs, writes, reads, service } };
 }
 
-function newGenerator({ settings, repeat, target, client, watching, csvFolder, interrupts }: Drive): Generator {
+function newGenerator({ settings, repeat, target, client, watching, csvFolder, sink, interrupts }: Drive): Generator {
   const { load, cluster } = settings;
   if (load.workers !== undefined) {
     return new WorkerGenerator({
@@ -201,7 +206,7 @@ function newGenerator({ settings, repeat, target, client, watching, csvFolder, i
     part: 0,
     parts: 1,
     mark,
-    sinks: watching.sinks,
+    sinks: sink === undefined ? watching.sinks : [...watching.sinks, sink],
     csvFolder,
     signal,
   });
@@ -219,12 +224,12 @@ interface Measured {
 }
 
 async function measureWindow(
-  { settings: { load }, client, watching, progress, observer }: Drive,
+  { settings: { load }, target, client, watching, progress, observer }: Drive,
   generator: Generator,
   pids: ReadonlyMap<number, number>,
 ): Promise<Measured> {
   await client.beginStages(load.timeMs);
-  await observer?.begin(pids);
+  await observer?.begin(pids, target);
   const cpuBefore = sampleCpu(pids);
   const generated = await generator.measure((row) => progress.second(row));
   const cpuAfter = sampleCpu(pids);

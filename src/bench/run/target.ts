@@ -54,11 +54,15 @@ export interface Target {
   follow(told: (event: EventRecord) => void): () => void;
   /** For what is done to the servers on purpose; undefined where nobody can, for they have no supervisor here. */
   readonly played: PlayedCluster | undefined;
+  /** The supervisor's own hand on servers that were started here. */
+  readonly cluster: OwnServers | undefined;
   /** Ends what was started for the run. */
   stop(): Promise<void>;
   /** The same, without waiting for servers to end in order. */
   stopNow(): Promise<void>;
 }
+
+export type OwnServers = Pick<RunningCluster, 'plan' | 'status' | 'restart' | 'rejoin'>;
 
 /** The folder for the servers' data cannot be used. */
 export class DataDirectoryError extends Error {
@@ -117,6 +121,7 @@ function runningTarget(system: System, addresses: readonly string[]): Target {
     dataDirectory: undefined,
     follow: () => () => {},
     played: undefined,
+    cluster: undefined,
     stop: async () => {},
     stopNow: async () => {},
   };
@@ -198,6 +203,7 @@ async function openOwn(
     credentials: running.plan.tls === undefined ? undefined : operatorFiles(running.plan.tls),
     own: true,
     played,
+    cluster: running,
     dataDirectory: running.plan.directory,
     follow: (listener) => {
       told = listener;
