@@ -48,7 +48,7 @@ ${SCALE_MODES.map(({ name, description }) => `  ${name.padEnd(9)} ${description}
   npm run scale -- --engine etcd --mode rewrites
   npm run scale -- --engine etcd --mode steady --rate 12000
 
-Writes run.json, scale.json and scale.svg for each engine, as rkv-bench does, and scale.md for all. What has to be and is not is named, and
+Writes run.json, scale.json and scale.svg for each engine below the results, and <name>.md with the table of all. What has to be and is not is named, and
 the exit code is 1 then; a quick run says nothing of that.`;
 
 const program = processCommand('scale')
@@ -76,6 +76,8 @@ const progressOf = progressOn(process.stderr.isTTY ? process.stderr : undefined,
 
 function sizeAsked(): ScaleSize {
   const { keys, payload: valueBytes, rate, time: timeMs, snapshotentries: snapshotEntries } = options;
+  if (keys === 0) program.error('--keys: expected a number of keys from 1, got 0');
+  if (rate !== undefined && !(rate > 0)) program.error(`--rate: expected inserts a second, above 0, got ${rate}`);
   const asked = Object.entries({ keys, valueBytes, rate, timeMs, snapshotEntries });
   const said = Object.fromEntries(asked.filter(([, value]) => value !== undefined));
   return { ...mode.size, ...(options.quick === true ? mode.quick : {}), ...said };

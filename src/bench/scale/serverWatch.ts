@@ -64,7 +64,7 @@ export class ServerWatch implements WindowObserver {
   private measuring: NodeJS.Timeout | undefined;
   private rejoining: Promise<void> | undefined;
   private cluster: OwnServers | undefined;
-  private isOver = false;
+  private readonly over = new AbortController();
 
   /** From here on, until `close`, servers that this process starts write to `recorderFolder`. */
   constructor(recorderFolder: string, plan: WatchPlan) {
@@ -79,13 +79,16 @@ export class ServerWatch implements WindowObserver {
     this.measuring = setInterval(() => this.measureFolders(), SIZE_MS);
     const { rejoinAtMs } = this.plan;
     if (rejoinAtMs === undefined) return;
-    this.rejoining = pause(rejoinAtMs).then(() => (this.isOver ? undefined : this.rejoin()));
+    this.rejoining = pause(rejoinAtMs, true, { signal: this.over.signal })
+      // The run was ended before that.
+      .catch(() => false)
+      .then((isTime) => (isTime ? this.rejoin() : undefined));
     this.rejoining.catch(() => {});
   }
 
   /** Rejects where a server did not come back. */
   async end(): Promise<void> {
-    this.isOver = true;
+    this.over.abort();
     await this.rejoining;
     if (this.plan.restarts) await this.restart();
     clearInterval(this.measuring);
@@ -93,7 +96,7 @@ export class ServerWatch implements WindowObserver {
   }
 
   close(): void {
-    this.isOver = true;
+    this.over.abort();
     clearInterval(this.measuring);
     this.endPreloading();
   }

@@ -96,6 +96,9 @@ function writeRecord(file: string, reports: readonly DurabilityReport[]): void {
 }
 
 async function main(): Promise<number> {
+  if (options.rounds === 0) program.error('--rounds: expected a number from 1, got 0');
+  // Before an hour is spent on what cannot be written.
+  if (options.record !== undefined) writeRecord(options.record, []);
   const mounts = options.fullDisk === true && !hasOwnMounts() ? withOwnMounts() : undefined;
   if (mounts !== undefined) return runWithOwnMounts(mounts);
   const disks = chooseDisks();
