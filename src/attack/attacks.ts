@@ -12,7 +12,7 @@ import { LookupRequest } from '../wire/generated/rkv.ts';
 import { CommandBatchWriter, readResultBatch, SESSION_METHOD } from '../wire/sessionCodec.ts';
 import type { Attack, Target } from './attack.ts';
 import { forgedIntroductions } from './forgedIntroductions.ts';
-import { abandonedStreams, BEGINNING, dialRaw, dialUnread, grpcMessage, openCall } from './http2Frames.ts';
+import { abandonedStreams, BEGINNING, dialRaw, dialUnread, firstCall, grpcMessage, openCall } from './http2Frames.ts';
 
 const MIB = 1 << 20;
 /** How long a server that has all requests is given to do what they ask. */
@@ -197,6 +197,30 @@ async function idleConnections(target: Target): Promise<string> {
   return `${connections} connections to each server, never used, and then 48 MiB written`;
 }
 
+/** To the leader, a hundred at a time: each asked for something once, and each other one said nothing or half of what one says first. */
+async function idleAndHalfOpen(target: Target): Promise<string> {
+  const idle = scaled(target, 5000);
+  const halfOpen = scaled(target, 2000);
+  const call = firstCall('/rkvpb.RKV/Lookup', grpcMessage(LookupRequest.encode({ key: 'idle' }).finish()));
+  const halves = [Buffer.alloc(0), BEGINNING.subarray(0, 12)];
+  const all = [
+    ...Array.from({ length: idle }, () => call),
+    ...Array.from({ length: halfOpen }, (_none, i) => halves[i % 2]!),
+  ];
+  let open = 0;
+  for (let at = 0; at < all.length; at += 100) {
+    const dialled = all.slice(at, at + 100).map(async (bytes) => {
+      const socket = await dialRaw(target.leader);
+      held.push(socket);
+      if (socket !== undefined) open++;
+      if (bytes.length > 0) socket?.resume().write(bytes);
+    });
+    await Promise.all(dialled);
+  }
+  await sleep(2000);
+  return `${idle} connections that asked for one thing and ${halfOpen} half-open ones: ${open} were taken`;
+}
+
 async function largeValues(target: Target): Promise<string> {
   const client = new RkvClient({ addresses: target.addresses, timeoutMs: 20_000 });
   const session = await client.openSession();
@@ -331,6 +355,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   registrations,
   millionRegistrations,
   idleConnections,
+  idleAndHalfOpen,
   largeValues,
   raisedValues,
   rapidReset,

@@ -10,6 +10,10 @@ export interface Case {
   readonly openFiles?: number;
   /** Afterwards each server is started again, and then all at once: what it leaves behind shows then. */
   readonly restarts?: boolean;
+  /** Of the answers a second of before, what is left while all that the attack has opened stays open. */
+  readonly throughputShareMin?: number;
+  /** Well-behaved clients; 1 where nothing is said. */
+  readonly clients?: number;
   /** Of the servers, beside those of every cluster. */
   readonly flags?: Readonly<Record<string, number>>;
 }
@@ -35,6 +39,7 @@ export const CASES: readonly Case[] = [
   { ...usual, name: 'registrations', rssMibMax: 400 },
   { ...usual, name: 'millionRegistrations', rssMibMax: 400 },
   { ...usual, name: 'idleConnections', openFiles: 64 },
+  { ...usual, name: 'idleAndHalfOpen', clients: 20, throughputShareMin: 0.9 },
   { ...usual, name: 'largeValues', rssMibMax: 2000 },
   { ...usual, name: 'raisedValues', rssMibMax: 2000, flags: { maxvalue: 64 * 1024 * 1024 } },
   { ...usual, name: 'rapidReset', rssMibMax: 400 },

@@ -22,6 +22,12 @@ const requestHeaders = (path: string) =>
     ['te', 'trailers'],
   ]);
 
+/** A call on the first stream, with one message. */
+export function firstCall(path: string, message: Buffer): Buffer {
+  const head = frameBytes(FrameType.Headers, Flag.EndHeaders, 1, requestHeaders(path));
+  return Buffer.concat([BEGINNING, head, frameBytes(FrameType.Data, Flag.EndStream, 1, message)]);
+}
+
 /** Streams that are opened and abandoned at once, numbered from `first` on. */
 export function abandonedStreams(path: string, first: number, count: number): Buffer {
   const headers = requestHeaders(path);

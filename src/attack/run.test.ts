@@ -13,6 +13,12 @@ describe('an attack', () => {
   it('fails for memory, for silence and for a lost leader, each named', () => {
     const one = { name: 'x', nodes: 3, rssMibMax: 100, gapMsMax: 50 };
     expect(failuresOf(one, { rssMib: 100, gapMs: 50, leaderChanges: 0 })).toEqual([]);
+    const shared = { ...one, throughputShareMin: 0.9 };
+    const held = { rssMib: 100, gapMs: 50, leaderChanges: 0 };
+    expect(failuresOf(shared, { ...held, throughputShare: 0.9 })).toEqual([]);
+    expect(failuresOf(shared, { ...held, throughputShare: 0.884 })).toEqual([
+      '88 % of the answers a second were left, at least 90 % have to be',
+    ]);
     const failures = failuresOf(one, { rssMib: 101, gapMs: 51, leaderChanges: 2 });
     expect(failures).toEqual([
       expect.stringContaining('101 MiB'),

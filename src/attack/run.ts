@@ -14,6 +14,8 @@ import { WellBehavedClient } from './wellBehaved.ts';
 const ATTACK_MS_MAX = 180_000;
 const SAMPLE_MS = 100;
 const RESTART_MS_MAX = 30_000;
+/** How long answers are counted for a throughput. */
+const THROUGHPUT_MS = 10_000;
 
 export interface AttackReport {
   readonly name: string;
@@ -25,6 +27,8 @@ export interface AttackReport {
   readonly gapMs: number;
   readonly answersPerSecond: number;
   readonly leaderChanges: number;
+  /** Of the answers a second of before, what was left while all was open, where that matters. */
+  readonly throughputShare?: number;
   readonly seconds: number;
   /** Why it does not hold; empty where it does. */
   readonly failures: readonly string[];
@@ -58,8 +62,13 @@ export async function runCase(one: Case, { engine, program, scale }: RunOptions)
     { program: withOpenFiles(program, one.openFiles), onEvent },
   );
   const client = new WellBehavedClient(cluster.addresses);
+  const others = Array.from(
+    { length: (one.clients ?? 1) - 1 },
+    (_none, i) => new WellBehavedClient(cluster.addresses, `well-behaved ${i}`),
+  );
+  const clients = [client, ...others];
   try {
-    await client.start();
+    await Promise.all(clients.map((each) => each.start()));
     await sleep(1000);
     const before = rssMib(cluster);
     const termBefore = await termOf(cluster);
@@ -68,18 +77,28 @@ export async function runCase(one: Case, { engine, program, scale }: RunOptions)
     const sampler = setInterval(() => {
       peak = Math.max(peak, rssMib(cluster));
     }, SAMPLE_MS);
+    const { throughputShareMin } = one;
+    const usualPerSecond = throughputShareMin === undefined ? 0 : await answersPerSecond(clients);
     client.restart();
     const beganMs = performance.now();
-    const { did, failed } = await attackWith(one.name, { addresses: cluster.addresses, leader, scale });
-    const seconds = (performance.now() - beganMs) / 1000;
-    const { answers } = client;
+    let seconds = 0;
+    let answers = 0;
+    let share: number | undefined;
+    const whileHeld = async () => {
+      seconds = (performance.now() - beganMs) / 1000;
+      answers = client.answers;
+      if (throughputShareMin !== undefined) share = (await answersPerSecond(clients)) / usualPerSecond;
+    };
+    const target = { addresses: cluster.addresses, leader, scale };
+    const { did, failed } = await attackWith(one.name, target, whileHeld);
     clearInterval(sampler);
-    exits.push(...client.errors);
-    await client.stop();
+    exits.push(...clients.flatMap(({ errors }) => errors));
+    await Promise.all(clients.map((each) => each.stop()));
     const leaderChanges = (await termOf(cluster)) - termBefore;
     areStopped = true;
     if (one.restarts === true) exits.push(...(await restartAll(cluster)));
-    const figures = { rssMib: peak, gapMs: Math.round(client.longestGapMs), leaderChanges };
+    const gapMs = Math.round(Math.max(...clients.map(({ longestGapMs }) => longestGapMs)));
+    const figures = { rssMib: peak, gapMs, leaderChanges, ...(share === undefined ? {} : { throughputShare: share }) };
     return {
       name: one.name,
       engine,
@@ -91,7 +110,7 @@ export async function runCase(one: Case, { engine, program, scale }: RunOptions)
       failures: [...failuresOf(one, figures), ...exits, ...(failed ? [`the attack ${did}`] : [])],
     };
   } finally {
-    await client.stop();
+    await Promise.all(clients.map((each) => each.stop()));
     await cluster.stopNow();
   }
 }
@@ -126,10 +145,19 @@ async function untilAllFollow(cluster: RunningCluster): Promise<void> {
 }
 
 export function failuresOf(
-  { rssMibMax, gapMsMax }: Case,
-  { rssMib, gapMs, leaderChanges }: { readonly rssMib: number; readonly gapMs: number; readonly leaderChanges: number },
+  { rssMibMax, gapMsMax, throughputShareMin = 0 }: Case,
+  {
+    rssMib,
+    gapMs,
+    leaderChanges,
+    throughputShare = 1,
+  }: Pick<AttackReport, 'rssMib' | 'gapMs' | 'leaderChanges' | 'throughputShare'>,
 ): string[] {
   const failures: string[] = [];
+  if (throughputShare < throughputShareMin) {
+    const [left, least] = [throughputShare, throughputShareMin].map((share) => `${Math.round(100 * share)} %`);
+    failures.push(`${left} of the answers a second were left, at least ${least} have to be`);
+  }
   if (rssMib > rssMibMax) failures.push(`a server took ${rssMib} MiB, at most ${rssMibMax} are allowed`);
   if (gapMs > gapMsMax)
     failures.push(`the client was without an answer for ${gapMs} ms, at most ${gapMsMax} are allowed`);
@@ -137,19 +165,30 @@ export function failuresOf(
   return failures;
 }
 
+/** Of all of them together, over a while. */
+async function answersPerSecond(clients: readonly WellBehavedClient[]): Promise<number> {
+  const count = () => clients.reduce((sum, { answers }) => sum + answers, 0);
+  const [before, beganMs] = [count(), performance.now()];
+  await sleep(THROUGHPUT_MS);
+  return ((count() - before) * 1000) / (performance.now() - beganMs);
+}
+
 interface Outcome {
   readonly did: string;
   readonly failed: boolean;
 }
 
-async function attackWith(name: string, target: Target): Promise<Outcome> {
+/** `whileHeld`: what is to be done once it has done all, and holds it open. */
+async function attackWith(name: string, target: Target, whileHeld: () => Promise<void>): Promise<Outcome> {
   const worker = new Worker(new URL('./attacker.js', import.meta.url), { workerData: { name, target } });
   try {
-    return await new Promise<Outcome>((resolve, reject) => {
+    const outcome = await new Promise<Outcome>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
       setTimeout(() => resolve({ did: 'was ended after its time', failed: true }), ATTACK_MS_MAX).unref();
     });
+    await whileHeld();
+    return outcome;
   } finally {
     await worker.terminate();
   }

@@ -11,11 +11,14 @@ export class WellBehavedClient {
   /** What went wrong for good: nothing may. */
   readonly errors: string[] = [];
   private readonly client: RkvClient;
+  private readonly key: string;
   private lastAnswerMs = performance.now();
   private ending = false;
   private running: Promise<void> = Promise.resolve();
 
-  constructor(addresses: readonly string[]) {
+  /** Clients of one cluster have keys of their own. */
+  constructor(addresses: readonly string[], key = 'well-behaved') {
+    this.key = key;
     this.client = new RkvClient({ addresses, timeoutMs: 120_000 });
   }
 
@@ -24,9 +27,9 @@ export class WellBehavedClient {
     const session = await this.client.openSession();
     const step = async () => {
       const value = `${this.answers}`;
-      await session.insert('well-behaved', value);
+      await session.insert(this.key, value);
       this.answered();
-      const found = await this.client.lookup('well-behaved');
+      const found = await this.client.lookup(this.key);
       this.answered();
       if (found !== value) this.errors.push(`read ${found} after writing ${value}`);
     };

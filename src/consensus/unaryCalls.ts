@@ -9,6 +9,12 @@ export interface UnaryRequest<Method extends string = string> {
 }
 
 /**
+ * What a message is to one of the original's servers: `entries` bring its log up to date, or show how far it is; a `snapshot` it would
+ * not take; `misread` it would be, for something else than it says.
+ */
+export type ToOriginal = 'entries' | 'snapshot' | 'misread' | 'other';
+
+/**
  * The unary calls in which an engine's messages travel as well, where it has any: those of the original's servers. Each message is
  * the request of a call or the response to one, and names it by a number of the caller's own, which the wire does not carry.
  */
@@ -27,6 +33,7 @@ export interface UnaryCalls<M, Method extends string = string> {
   encodeResponse(message: M): Uint8Array;
   /** Undefined where the response says nothing. Throws MalformedMessageError, and nothing else. */
   decodeResponse(method: Method, bytes: Uint8Array, call: number): M | undefined;
+  toOriginal(message: M): ToOriginal;
   /** The response to a method that is answered once the request was taken, whatever comes of it; undefined where the engine answers. */
   responseAtOnce(method: Method): Uint8Array | undefined;
 }

@@ -146,8 +146,8 @@ export class RkvServer {
     this.security = credentials?.security ?? NO_SECURITY;
     this.credentials = credentials;
     this.objections = new Objections(config.bootstrap);
-    const { maxgrpc } = config.flags;
-    this.grpc = new GrpcServer({ messageBytesMax: maxgrpc });
+    const { maxgrpc, maxheaders } = config.flags;
+    this.grpc = new GrpcServer({ messageBytesMax: maxgrpc, headerBytesMax: maxheaders });
     this.commands = new UnaryAdmission(nowMs);
     this.gate = new ServiceGate(
       this.grpc,
@@ -269,7 +269,7 @@ export class RkvServer {
   /** To be made once the store has its descriptors. */
   private frontDoor(): FrontDoor {
     const { config, metrics, log } = this;
-    const { maxconnections, clientmemory } = config.flags;
+    const { maxconnections, clientmemory, maxunused, idletimeout } = config.flags;
     const peers = config.servers.length - 1;
     const connectionsMax = connectionsFor(descriptorLimit(), descriptorsInUse(), peers, maxconnections || undefined);
     if (connectionsMax < maxconnections) {
@@ -283,6 +283,8 @@ export class RkvServer {
       connectionsMax,
       peerConnections: 2 * peers,
       budgetBytes: clientmemory,
+      unusedMax: maxunused,
+      silenceMsMax: idletimeout,
       queuedBytes: () => this.replica?.pendingBytes ?? 0,
       counts: metrics,
       report: (what) => limited.warn({}, what),
@@ -303,6 +305,7 @@ export class RkvServer {
       speaks: this.speaks,
       links: () => this.transport?.linkFacts ?? [],
       versionOf: (members: Iterable<NodeId>) => this.transport?.versionOf(members),
+      originals: () => ({ ids: this.originals, outOfReach: this.outOfReach }),
       settings: (effective: EffectiveSettings) => toldSettings(config, this.engine, effective, door.connectionsMax),
     };
     const forClients = { messageBytesMax: largestCommandBytes(config) + BATCH_OVERHEAD_BYTES, limitName: '-maxvalue' };
@@ -398,6 +401,8 @@ export class RkvServer {
       environment: this.environment(),
       snapshotEveryEntries: flags.snapshotentries,
       trailingEntries: flags.trailingentries,
+      originalEntries: flags.originalentries,
+      pendingMax: flags.maxpending,
       pendingBytesMax: queuedBytesMax(config),
     });
     this.replica = replica;
@@ -474,6 +479,7 @@ export class RkvServer {
       },
       stages: this.stages.watch,
       cannotTakeOver: () => this.transport?.unaryPeers ?? [],
+      takeNoSnapshots: () => this.originals,
       event: (event) => this.event(event),
       statusChanged: (status) => this.statusChanged(status),
       failed: (error) => this.onFailed(error),
@@ -506,6 +512,16 @@ export class RkvServer {
       soon: queueMicrotask,
       onceLeader: (then) => this.onceLeader(then),
     };
+  }
+
+  /** The original's servers among the others. */
+  private get originals(): readonly NodeId[] {
+    return this.transport?.originals.ids ?? [];
+  }
+
+  /** Those of them that this server, where it leads, cannot bring up to date. */
+  private get outOfReach(): readonly NodeId[] {
+    return this.replica?.leads ? this.transport!.originals.outOfReach : [];
   }
 
   private addressOf(id: number): string {
@@ -556,14 +572,27 @@ export class RkvServer {
       this.metricsServer = await serveMetrics(this.metrics.registry, this.security, port, () => {
         const status = this.replica?.status();
         if (status !== undefined) this.metrics.commitIndex.set(status.commitIndex);
-        this.metrics.connections.set(this.door?.connectionCount ?? 0);
-        this.metrics.clientMemory.set(this.door?.memory.lastCountBytes ?? 0);
+        this.refreshLimits();
+        this.metrics.originals.set(this.originals.length);
+        this.metrics.originalsOutOfReach.set(this.outOfReach.length);
         const { credentials } = this;
         if (credentials !== undefined) this.metrics.setCertificateSecondsLeft(credentials.secondsLeft);
       });
     } catch (error) {
       this.log.error({ port }, `no metrics: port ${port} cannot be had (${(error as Error).message})`);
     }
+  }
+
+  /** How near the bounds of docs/operations.md are. */
+  private refreshLimits(): void {
+    const { metrics, door, replica, stateMachine } = this;
+    metrics.connections.set(door?.connectionCount ?? 0);
+    metrics.connectionsUnused.set(door?.unusedCount ?? 0);
+    metrics.clientMemory.set(door?.memory.lastCountBytes ?? 0);
+    metrics.sessions.set(stateMachine.sessionCount);
+    metrics.pendingCommands.set(replica?.pendingCount ?? 0);
+    metrics.pendingBytes.set(replica?.pendingBytes ?? 0);
+    metrics.commandsRefused.set(replica?.refusedCount ?? 0);
   }
 
   private get metricsPort(): number {

@@ -65,8 +65,13 @@ const FLAGS: Readonly<Record<SettingName, Knob | 'who and where' | 'how it start
   clientmemory: { value: '2097152', name: 'clientMemoryBytesMax', told: 2_097_152 },
   // What the server made of it is given: see admission/descriptors.test.ts.
   maxconnections: 'the status has it',
+  maxunused: { value: '100', name: 'unusedConnectionsMax', told: 100 },
+  idletimeout: { value: '10s', name: 'idleTimeoutMs', told: 10_000 },
+  maxpending: { value: '1000', name: 'pendingCommandsMax', told: 1000 },
+  maxheaders: { value: '8192', name: 'headerBytesMax', told: 8192 },
   snapshotentries: { value: '5000', name: 'snapshotEveryEntries', told: 5000 },
   trailingentries: { value: '500', name: 'trailingEntries', told: 500 },
+  originalentries: { value: '5000', name: 'originalEntries', told: undefined },
   faults: 'how it starts',
 };
 const KNOBS = Object.entries(FLAGS).flatMap(([flag, knob]) => (typeof knob === 'string' ? [] : [{ flag, ...knob }]));

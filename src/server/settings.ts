@@ -47,9 +47,19 @@ export function toldSettings(
     cacheEntries: flags.cache,
     snapshotEveryEntries: flags.snapshotentries,
     trailingEntries: flags.snapshotentries === 0 ? `${NO_EFFECT}no snapshots are taken` : flags.trailingentries,
+    originalEntries: originalEntries(unaryCalls !== undefined, flags),
     grpcMessageBytesMax: flags.maxgrpc,
     commandBytesMax: largestCommandBytes(config),
     clientMemoryBytesMax: flags.clientmemory,
     connectionsMax,
+    unusedConnectionsMax: flags.maxunused,
+    idleTimeoutMs: flags.idletimeout,
+    pendingCommandsMax: flags.maxpending,
+    headerBytesMax: flags.maxheaders,
   };
+}
+
+function originalEntries(hasOriginals: boolean, { snapshotentries, originalentries }: ServerConfig['flags']) {
+  if (!hasOriginals) return `${NO_EFFECT}the original's servers have another engine`;
+  return snapshotentries === 0 ? `${NO_EFFECT}no snapshots are taken` : originalentries;
 }

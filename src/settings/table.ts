@@ -1,7 +1,12 @@
 import type { EngineSettings } from '../consensus/contract.ts';
 import { ENGINE_NAMES } from '../consensus/engines.ts';
 import type { FlagSpec, FlagValue } from '../goflags/goFlags.ts';
-import { GRPC_MESSAGE_BYTES_DEFAULT, VALUE_BYTES_DEFAULT } from '../wire/limits.ts';
+import {
+  GRPC_MESSAGE_BYTES_DEFAULT,
+  HEADER_BYTES_DEFAULT,
+  SERVER_PENDING_MAX,
+  VALUE_BYTES_DEFAULT,
+} from '../wire/limits.ts';
 
 /** A setting of a server: a flag of rkvd, and who else takes it. */
 export type Setting = FlagSpec & {
@@ -284,6 +289,39 @@ export const SETTINGS = defineSettings({
     file: 'flags',
     bench: 'flags',
   },
+  maxunused: {
+    kind: 'int',
+    default: 1024,
+    min: 1,
+    usage: '`connections` on which nothing was asked yet that may be open at once, half-open ones among them',
+    file: 'flags',
+    bench: 'flags',
+  },
+  idletimeout: {
+    kind: 'duration',
+    default: 30_000,
+    min: 1000,
+    usage:
+      '`time` in which nothing came on a connection before its other end is asked whether it is there, and again before it is closed',
+    file: 'flags',
+    bench: 'flags',
+  },
+  maxpending: {
+    kind: 'int',
+    default: SERVER_PENDING_MAX,
+    min: 1,
+    usage: '`commands` and lookups of all clients together that may be unanswered; more are refused as overloaded',
+    file: 'flags',
+    bench: 'flags',
+  },
+  maxheaders: {
+    kind: 'int',
+    default: HEADER_BYTES_DEFAULT,
+    min: 1024,
+    usage: '`bytes` of headers that a request may have',
+    file: 'flags',
+    bench: 'flags',
+  },
   snapshotentries: {
     kind: 'int',
     default: 1_000_000,
@@ -297,6 +335,15 @@ export const SETTINGS = defineSettings({
     default: 100_000,
     min: 0,
     usage: '`entries` kept in the log below a snapshot, for followers that are a little behind',
+    file: 'flags',
+    bench: 'flags',
+  },
+  originalentries: {
+    kind: 'int',
+    default: 4_000_000,
+    min: 0,
+    usage:
+      "`entries` kept in the log below a snapshot, where these are more, while a member is one of the original's servers, which take no snapshots",
     file: 'flags',
     bench: 'flags',
   },

@@ -5,6 +5,9 @@ export const GRPC_MESSAGE_BYTES_DEFAULT = 128 * 1024 * 1024;
 /** The largest insert, key and value together, where `-maxvalue` says nothing else. */
 export const VALUE_BYTES_DEFAULT = 8 * 1024 * 1024;
 
+/** The headers of a request where `-maxheaders` says nothing else. */
+export const HEADER_BYTES_DEFAULT = 16 * 1024;
+
 /** Room for what stands around a key and a value in a command, and around entries in a message. */
 export const MESSAGE_OVERHEAD_BYTES = 4096;
 

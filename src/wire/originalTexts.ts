@@ -6,6 +6,10 @@ export const MISSING_VALUE = '(none)';
 /** Stands in the trailing metadata of our unary Lookup's answer where MISSING_VALUE is a stored value. The original has none. */
 export const STORED_VALUE_TRAILER = 'rkv-stored-value';
 
+/** What it means that a cluster has servers of both kinds. */
+export const MIXED_CLUSTER =
+  "The original never applies a session's first insert where it is numbered 2, and answers inserts that come ahead of their turn before it applies them; ours apply what they acknowledge. So what a read finds can change when a server of the other kind takes over the lead (docs/interop.md)";
+
 const NOT_LEADER = 'not leader, ';
 const IS = ' is';
 

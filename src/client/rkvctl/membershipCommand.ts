@@ -1,7 +1,7 @@
 import type { Terminal } from '../../cli/terminal.ts';
 import type { PendingChange } from '../../wire/generated/admin.ts';
 import { RequestTimeoutError } from '../errors.ts';
-import type { RkvClient } from '../rkvClient.ts';
+import { isOlder, type RkvClient } from '../rkvClient.ts';
 
 /** How often the leader is asked what it waits for. */
 const WATCH_INTERVAL_MS = 500;
@@ -20,6 +20,7 @@ export async function reconfigure(
   signal: AbortSignal,
 ): Promise<number> {
   const request = { change, serverId, waitForLeadership: ensure };
+  if (ensure && change === 'remove') await warnOfOriginals(client, terminal);
   const watch = new ChangeWatch(client, serverId, terminal);
   try {
     await client.reconfigure(request, ensure ? { signal, timeoutMs: Number.POSITIVE_INFINITY } : { signal });
@@ -33,6 +34,15 @@ export async function reconfigure(
   }
   terminal.out(`server ${serverId} ${change === 'add' ? 'added' : 'removed'}`);
   return 0;
+}
+
+/** A leader of the original does one thing more than it was asked to, where it was to wait until it leads. */
+async function warnOfOriginals(client: RkvClient, terminal: Terminal): Promise<void> {
+  const older = (await client.statuses()).filter(isOlder).map(({ address }) => address);
+  if (older.length === 0) return;
+  terminal.err(
+    `${older.join(', ')}: the original's servers add server 4 by themselves after a removal with -ensure; without it they do not`,
+  );
 }
 
 /** Asks the leader from time to time what a change waits for, and prints it where that is news. */

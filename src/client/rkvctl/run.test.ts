@@ -147,7 +147,14 @@ describe('rkvctl', () => {
 
   it('tells what servers speak to each other, where they say so', async () => {
     const { cluster, rkvctl } = await setUp();
-    const about = (newestVersion: number) => ({ oldestVersion: 6, newestVersion, clusterVersion: 0, links: [] });
+    const about = (newestVersion: number) => ({
+      oldestVersion: 6,
+      newestVersion,
+      clusterVersion: 0,
+      links: [],
+      originals: [] as number[],
+      outOfReach: [] as number[],
+    });
     expect((await rkvctl('status')).out).not.toContain('peer protocol');
     cluster.protocol.set(2, about(6));
     expect((await rkvctl('status')).out).toMatch(/\npeer protocol spoken: server 2 6\n$/);
@@ -165,6 +172,26 @@ describe('rkvctl', () => {
     ]);
     cluster.protocol.set(1, about(7));
     expect((await rkvctl('status')).out).toMatch(/as server 1 knows them: none\n$/);
+  });
+
+  it('says that a cluster is mixed, what that means, and who cannot be brought up to date', async () => {
+    const { cluster, rkvctl } = await setUp();
+    const about = {
+      oldestVersion: 6,
+      newestVersion: 7,
+      clusterVersion: 0,
+      links: [],
+      originals: [2, 3],
+      outOfReach: [3],
+    };
+    cluster.protocol.set(1, about);
+    const { out } = await rkvctl('status');
+    expect(out).toContain(
+      "\nmixed cluster: of the original's servers there are 2, 3. The original never applies a session's first insert where it is numbered 2,",
+    );
+    expect(out).toContain(
+      '\nserver 3 is behind the log of server 1 and takes no snapshot: it stays behind until it is',
+    );
   });
 
   it('asks also the members that it was not told of', async () => {

@@ -3,6 +3,7 @@ import { StatusExitCode } from '../../cli/statusExitCode.ts';
 import { renderTable } from '../../cli/table.ts';
 import type { Terminal } from '../../cli/terminal.ts';
 import type { LinkStatus, StatusResponse } from '../../wire/generated/admin.ts';
+import { MIXED_CLUSTER } from '../../wire/originalTexts.ts';
 import { ServerUnreachableError } from '../errors.ts';
 import { isOlder, leadingReport, type RkvClient, type ServerReport } from '../rkvClient.ts';
 import type { LeaderWord } from '../transport.ts';
@@ -37,6 +38,7 @@ export async function printStatus(client: RkvClient, terminal: Terminal): Promis
     );
   }
   for (const line of peerProtocolLines(reports, leader)) terminal.out(printable(line, MEMBERS_LENGTH_MAX));
+  for (const line of mixedLines(reports)) terminal.out(printable(line, MEMBERS_LENGTH_MAX));
   for (const { address } of reports.filter(isOlder)) {
     terminal.out(`${address} is one of the original's servers, or older than this rkvctl: it does not say more`);
   }
@@ -49,6 +51,20 @@ export async function printStatus(client: RkvClient, terminal: Terminal): Promis
   if (missing.length === 0) return StatusExitCode.Healthy;
   terminal.out(printable(`not all take part: ${missing.join(', ')}`, MEMBERS_LENGTH_MAX));
   return StatusExitCode.Degraded;
+}
+
+/** That servers of the original are among them, by the word of those that asked them, and what follows. */
+function mixedLines(reports: readonly ServerReport[]): string[] {
+  const told = reports.flatMap((report) => ('status' in report ? [report.status] : []));
+  const originals = [...new Set(told.flatMap((status) => status.originals))].sort((a, b) => a - b);
+  if (originals.length === 0) return [];
+  const out = told.flatMap(({ id, outOfReach }) =>
+    outOfReach.map(
+      (behind) =>
+        `server ${behind} is behind the log of server ${id} and takes no snapshot: it stays behind until it is replaced`,
+    ),
+  );
+  return [`mixed cluster: of the original's servers there are ${originals.join(', ')}. ${MIXED_CLUSTER}`, ...out];
 }
 
 /** What servers speak to each other, by the word of each, and what all can, by the leader's; nothing where nobody tells. */
@@ -85,8 +101,11 @@ function membersBeyond(client: RkvClient, reports: readonly ServerReport[]): Pro
 }
 
 /** Members by the leader's word that did not answer, or do not take part, for people. */
-function absent({ voters, learners }: StatusResponse, reports: readonly ServerReport[]): string[] {
+function absent({ voters, learners, peers, originals }: StatusResponse, reports: readonly ServerReport[]): string[] {
   const present = reports.flatMap((report) => ('status' in report && report.status.term > 0 ? [report.status.id] : []));
+  // The original's answer without saying who they are.
+  const answering = new Set(reports.filter(isOlder).map(({ address }) => address));
+  for (const { id, address } of peers) if (originals.includes(id) && answering.has(address)) present.push(id);
   return [...voters, ...learners].filter((id) => !present.includes(id)).map((id) => `server ${id}`);
 }
 

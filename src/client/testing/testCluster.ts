@@ -69,7 +69,7 @@ export class TestCluster {
   /** What servers say of the peers' protocol, those that do. */
   readonly protocol = new Map<
     number,
-    Pick<StatusResponse, 'oldestVersion' | 'newestVersion' | 'clusterVersion' | 'links'>
+    Pick<StatusResponse, 'oldestVersion' | 'newestVersion' | 'clusterVersion' | 'links' | 'originals' | 'outOfReach'>
   >();
   /** Decides about the `attempt`-th command that any server gets, from 1. */
   decide: (attempt: number, server: TestServer, command: Command) => Behaviour = (_, server) =>

@@ -25,3 +25,5 @@ export const CATCH_UP_MESSAGES_MAX = 64;
 export const CATCH_UP_BYTES_MAX = 8 * 1024 * 1024;
 /** A follower asks again this often while what it asked for does not come. */
 export const CATCH_UP_INTERVAL_MS = 100;
+/** Beginnings of catching up that are remembered of a follower, for the answers that are still to come. */
+export const BEGINNINGS_MAX = 16;

@@ -2,6 +2,7 @@ import type { NodeId } from '../contract.ts';
 import type { PeerView } from '../membership/leaderView.ts';
 import type { SnapshotSender } from '../parts/snapshotChunks.ts';
 import { IN_ORDER_BYTES_MAX, transitMs } from '../parts/transit.ts';
+import { AgreementSearch } from './agreementSearch.ts';
 import { CATCH_UP_BYTES_MAX, CATCH_UP_MESSAGES_MAX, UNANSWERED_CALLS_MAX } from './limits.ts';
 
 /** A call that a peer has not answered. */
@@ -37,6 +38,8 @@ export class Peer implements PeerView {
   transfer: SnapshotSender | undefined;
   /** The first index that is not on its way, while it catches up. */
   nextIndex = 0;
+  /** Where catching up has to begin. */
+  readonly search = new AgreementSearch();
   /** Refusals of calls before this one say nothing new. */
   private injectedCall = 0;
   /** Messages that may be on their way while it catches up: one until it agreed, then one more with each success (slow start). */
@@ -73,6 +76,7 @@ export class Peer implements PeerView {
   succeeded(call: number, nowMs: number): number | undefined {
     const sent = this.take(call);
     if (sent === undefined) return undefined;
+    this.search.agreed(call);
     if (sent.isCatchUp) this.window = Math.min(this.window + 1, CATCH_UP_MESSAGES_MAX);
     if (sent.end > this.matchIndex) {
       this.matchIndex = sent.end;
@@ -107,6 +111,7 @@ export class Peer implements PeerView {
 
   refused(call: number): void {
     this.take(call);
+    this.search.refused(call);
     if (call >= this.injectedCall) this.state = 'behind';
   }
 

@@ -400,6 +400,43 @@ describe('a follower that catches up', () => {
     expect(appends(injected).at(-1)).toEqual([3, 0, 4]);
   });
 
+  it('that asked for the same after each refusal, as the original’s do whose log ends in what is not the leader’s, never got in', () => {
+    const server = established();
+    let round = propose(server, 7);
+    answer(server, 2, lastCall(round));
+    const asks = () => server.step(3, catchMeUp(3, 7));
+    const from: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      round = asks();
+      const [, prevLogIndex] = roundsTo(round, 3).at(-1)!;
+      from.push(Number(prevLogIndex) + 1);
+      answer(server, 3, lastCall(round), false);
+    }
+    expect(from).toEqual([7, 6, 4]);
+    round = asks();
+    // No further than it is known to agree.
+    expect(roundsTo(round, 3)).toEqual([[3, 1, 7]]);
+    answer(server, 3, lastCall(round));
+    expect(server.engine.status().peers).toMatchObject([{ id: 2 }, { id: 3, state: 'steady', matchIndex: 8 }]);
+  });
+
+  it('was told of a commit index beyond what its agreement proves, up to which the original’s commit whatever they hold', () => {
+    const server = established({ settings: { entriesPerMessage: 1, catchUpMultiplier: 2 } });
+    let round = propose(server, 7);
+    while (server.engine.status().commitIndex < 8) round = answer(server, 2, lastCall(round));
+    const commitTold = ({ messages }: Output<GorumsMessage>) =>
+      messages
+        .filter(({ to }) => to === 3)
+        .map(({ message }) => message as AppendEntries)
+        .map(({ prevLogIndex, entries, commitIndex }) => [prevLogIndex + entries.length, commitIndex]);
+    const injected = server.step(3, catchMeUp(3, 1));
+    expect(commitTold(injected)).toEqual([[2, 2]]);
+    expect(commitTold(answer(server, 3, lastCall(injected)))).toEqual([
+      [4, 4],
+      [6, 6],
+    ]);
+  });
+
   it('gets a snapshot where the log is compacted (Raft §7)', () => {
     const server = established();
     answer(server, 2, lastCall(propose(server, 3)));

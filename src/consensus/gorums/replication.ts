@@ -212,8 +212,10 @@ export class Replication {
     if (lastAppend?.call === call && lastAppend.prevLogIndex === prevLogIndex && lastAppend.entries === entries) {
       return lastAppend;
     }
-    const { id: leader, term, commitIndex } = state;
+    const { id: leader, term } = state;
     const type = 'AppendEntries';
+    // No more than its success proves: the original's followers commit whatever they hold up to there (Raft figure 2 has them stop here).
+    const commitIndex = Math.min(state.commitIndex, prevLogIndex + entries.length);
     this.lastAppend = { type, call, leader, term, prevLogIndex, prevLogTerm, commitIndex, entries };
     return this.lastAppend;
   }
@@ -222,6 +224,7 @@ export class Replication {
   private inject(peer: Peer, call: number, from: number): void {
     this.state.out.events.push('injectentries');
     peer.beginCatchUp(call, from);
+    peer.search.began(call, from);
     this.sendCatchUp(peer, call);
     // What reaches the point from which the next round goes on makes the follower part of it.
     if (peer.nextIndex >= this.nextIndex && peer.transfer === undefined) peer.state = 'steady';
@@ -285,7 +288,7 @@ export class Replication {
     const { transfer } = peer;
     if (transfer !== undefined && nextIndex <= transfer.snapshot.index) return;
     peer.transfer = undefined;
-    peer.injectFrom = nextIndex;
+    peer.injectFrom = peer.search.beginning(nextIndex, peer.matchIndex, this.state.log.firstIndex);
   }
 
   chunkAnswered(peer: Peer, { call, index, received, installed }: SnapshotChunkResponse): void {

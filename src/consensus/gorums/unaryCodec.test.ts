@@ -10,7 +10,7 @@ import {
   RequestVoteResponse,
 } from '../../wire/generated/gorums.ts';
 import { MalformedMessageError, simpleConfiguration } from '../contract.ts';
-import { Entry, type EntryType } from '../entry.ts';
+import { Entry, EntryType } from '../entry.ts';
 import type { GorumsMessage } from './messages.ts';
 import {
   decodeRequest,
@@ -226,6 +226,33 @@ describe('gorums.Raft messages', () => {
       undefined,
       EMPTY_RESPONSE,
     ]);
+  });
+
+  it('are not for the original where it would answer without doing what they say, or take back what is committed', () => {
+    const configuration = simpleConfiguration([1, 2]);
+    const install = { call: 1, leader: 1, term: 2, lastIncludedIndex: 3, lastIncludedTerm: 1, configuration } as const;
+    const chunk = {
+      call: 1,
+      leader: 1,
+      term: 2,
+      index: 3,
+      snapshotTerm: 1,
+      configuration,
+      offset: 0,
+      total: 1,
+    } as const;
+    const data = Uint8Array.of(1);
+    expect(gorumsUnaryCalls.toOriginal({ type: 'InstallSnapshot', ...install, data })).toBe('snapshot');
+    expect(gorumsUnaryCalls.toOriginal({ type: 'SnapshotChunk', ...chunk, data })).toBe('snapshot');
+    const append = { type: 'AppendEntries', call: 1, leader: 1, term: 2, prevLogTerm: 0 } as const;
+    const says = (prevLogIndex: number, commitIndex: number, entries: readonly Entry[] = []) =>
+      gorumsUnaryCalls.toOriginal({ ...append, prevLogIndex, commitIndex, entries });
+    expect(says(0, 0)).toBe('misread');
+    expect([says(1, 0), says(0, 1), says(0, 0, [new Entry(1, 2, EntryType.Internal, data)])]).toEqual(
+      Array(3).fill('entries'),
+    );
+    const { type, ...vote } = { type: 'RequestVote', call: 1, candidate: 1, term: 2, preVote: true } as const;
+    expect(gorumsUnaryCalls.toOriginal({ type, ...vote, lastLogIndex: 0, lastLogTerm: 0 })).toBe('other');
   });
 
   it('that answer nothing are read all the same, and refused where they are malformed', () => {

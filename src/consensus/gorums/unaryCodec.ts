@@ -4,7 +4,7 @@ import type { NodeId, Snapshot } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { decodeRecord, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
 import { messageIn, numberOf, putNumber } from '../parts/numberedCodec.ts';
-import type { UnaryCalls, UnaryRequest } from '../unaryCalls.ts';
+import type { ToOriginal, UnaryCalls, UnaryRequest } from '../unaryCalls.ts';
 import { LAYOUTS, SNAPSHOT_BODY } from './codec.ts';
 import type { AppendEntries, GorumsMessage, InstallSnapshot, SnapshotChunk } from './messages.ts';
 
@@ -192,6 +192,18 @@ function senderOf(request: GorumsMessage): NodeId {
   return 'leader' in request ? request.leader : 0;
 }
 
+/**
+ * The original's servers answer InstallSnapshot and install nothing, so that a leader would believe that they hold what they do not. A
+ * heartbeat that says nothing of the log, as it goes to whom a snapshot is on its way, takes their commit index back to 0; when it
+ * comes up again they apply their last entry again, by which a session that registered there forgets what it did.
+ */
+function toOriginal(message: GorumsMessage): ToOriginal {
+  if (message.type === 'InstallSnapshot' || message.type === 'SnapshotChunk') return 'snapshot';
+  if (message.type !== 'AppendEntries') return 'other';
+  const { prevLogIndex, commitIndex, entries } = message;
+  return prevLogIndex === 0 && commitIndex === 0 && entries.length === 0 ? 'misread' : 'entries';
+}
+
 export const gorumsUnaryCalls: UnaryCalls<GorumsMessage, GorumsMethod> = {
   service: 'gorums.Raft',
   methods: GORUMS_METHODS,
@@ -201,5 +213,6 @@ export const gorumsUnaryCalls: UnaryCalls<GorumsMessage, GorumsMethod> = {
   callOf: ({ call }) => call,
   encodeResponse,
   decodeResponse,
+  toOriginal,
   responseAtOnce: (method) => (method === 'CatchMeUp' ? EMPTY_RESPONSE : undefined),
 };

@@ -20,6 +20,8 @@ const CONTENT_TYPE = /^application\/grpc(?:[+;]|$)/;
 export interface GrpcServerOptions {
   /** Of a message where its service says nothing else. */
   readonly messageBytesMax: number;
+  /** Of the head of a request. */
+  readonly headerBytesMax?: number;
 }
 
 /**
@@ -67,7 +69,9 @@ export class GrpcServer {
 
   /** Serves a connection from its first byte on. */
   accept(socket: Duplex, guard: ConnectionGuard, streamsMax: number): Http2Connection {
-    const options = { windowBytes: FLOW_CONTROL_WINDOW_BYTES, streamsMax };
+    const { headerBytesMax } = this.options;
+    const head = headerBytesMax === undefined ? {} : { headerListBytesMax: headerBytesMax };
+    const options = { windowBytes: FLOW_CONTROL_WINDOW_BYTES, streamsMax, ...head };
     return new Http2Connection(socket, options, new GrpcConnection(this.methods, guard));
   }
 }
@@ -132,6 +136,10 @@ class GrpcConnection implements ConnectionListener, CallConnection {
 
   refused(connection: Http2Connection, count: number): void {
     this.refusing?.refused(connection, count);
+  }
+
+  wasTooLarge(): void {
+    this.guard.wasTooLarge?.();
   }
 
   held(bytes: number): void {

@@ -48,6 +48,8 @@ export interface ConnectionGuard {
   held(bytes: number): void;
   /** What a call ends with that this end lets go, and `why`. */
   lettingGo(why: string): GrpcError;
+  /** A request was refused for its size, be it of its head or of its message. */
+  wasTooLarge?(): void;
   /** The other end gave up a call. */
   abandoned(): void;
 }

@@ -165,6 +165,7 @@ export class ServerCall extends EventEmitter implements StreamReader, MessageSin
       const hint = limitName === undefined ? '' : `: see ${limitName}`;
       // As gRPC says it, so that clients know it for what it is.
       const details = `Received message larger than max (${bytes} vs ${messageBytesMax})${hint}`;
+      this.connection.guard.wasTooLarge?.();
       this.fail({ code: status.RESOURCE_EXHAUSTED, details });
     } else if (isCompressed) this.fail(COMPRESSED);
     return !this.isAnswered;

@@ -40,6 +40,8 @@ export interface ConnectionOptions {
   /** What the other end may send on a stream, and on all of them together, before it is taken. */
   readonly windowBytes: number;
   readonly streamsMax: number;
+  /** Of the head of a request, as RFC 9113 counts them. Without it, HEADER_LIST_BYTES_MAX. */
+  readonly headerListBytesMax?: number;
 }
 
 export interface ConnectionListener {
@@ -47,6 +49,8 @@ export interface ConnectionListener {
   request(connection: Http2Connection, id: number, head: RequestHead, ended: boolean): void;
   /** What was read at once brought so many requests that were refused unread. */
   refused(connection: Http2Connection, count: number): void;
+  /** The head of a request was larger than is taken. */
+  wasTooLarge?(): void;
   /** The connection makes this end hold `bytes` more, or less. */
   held(bytes: number): void;
   /** The other end gave up a stream, answered or not. */
@@ -73,7 +77,7 @@ export class Http2Connection implements StreamConnection, FrameTaker, FrameSourc
   private readonly streams = new Map<number, Http2Stream>();
   /** Requests that are answered and still come, and how many of their bytes were dropped. */
   private readonly dropped = new Map<number, number>();
-  private readonly decoder = new HpackDecoder(HEADER_LIST_BYTES_MAX);
+  private readonly decoder: HpackDecoder;
   private readonly head = new RequestHead();
   /** Whether what is in `head` is the head of a request. */
   private isRequest = false;
@@ -95,13 +99,15 @@ export class Http2Connection implements StreamConnection, FrameTaker, FrameSourc
     this.socket = socket;
     this.options = options;
     this.listener = listener;
+    const { headerListBytesMax = HEADER_LIST_BYTES_MAX } = options;
+    this.decoder = new HpackDecoder(headerListBytesMax);
     this.receiveWindow = options.windowBytes;
     this.writer = new FrameWriter(socket, this);
     this.sendWindows = new SendWindows(this.writer);
     const settings = settingsPayload([
       [Setting.MaxConcurrentStreams, options.streamsMax],
       [Setting.InitialWindowSize, options.windowBytes],
-      [Setting.MaxHeaderListSize, HEADER_LIST_BYTES_MAX],
+      [Setting.MaxHeaderListSize, headerListBytesMax],
     ]);
     this.writer.settings(0, settings);
     this.writer.windowUpdate(0, options.windowBytes - WINDOW_BYTES_DEFAULT);
@@ -319,8 +325,10 @@ export class Http2Connection implements StreamConnection, FrameTaker, FrameSourc
     this.lastId = id;
     if (this.isLeaving) return;
     if (this.streamCount >= this.options.streamsMax) this.resetStream(id, ErrorCode.RefusedStream);
-    else if (this.decoder.wasTooLarge) this.refuseAll(id, HEAD_TOO_LARGE, ended);
-    else if (!this.isRequest || (ended && head.contentLength > 0)) this.resetStream(id, ErrorCode.ProtocolError);
+    else if (this.decoder.wasTooLarge) {
+      this.listener.wasTooLarge?.();
+      this.refuseAll(id, HEAD_TOO_LARGE, ended);
+    } else if (!this.isRequest || (ended && head.contentLength > 0)) this.resetStream(id, ErrorCode.ProtocolError);
     else this.listener.request(this, id, head, ended);
   }
 

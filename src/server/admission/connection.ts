@@ -15,8 +15,6 @@ const RESETS_PER_SECOND = 100;
 /** Sessions that one connection may register at once, and how many a second more. */
 const REGISTRATIONS_BURST = 20_000;
 const REGISTRATIONS_PER_SECOND = 100;
-/** Where nothing came for so long, the other end is asked whether it is there, and given up where it says nothing for as long. */
-const SILENCE_MS_MAX = 30_000;
 const TOO_MUCH =
   'this connection makes the server hold more than any other, and the server holds all that -clientmemory allows';
 
@@ -24,6 +22,8 @@ export interface ConnectionListener {
   grew(bytes: number): void;
   callEnded(): void;
   abandoned(connection: Connection): void;
+  /** A request on it was refused for its size. */
+  wasTooLarge(): void;
   gone(connection: Connection): void;
   /** Why a request is refused on a connection that came when only peers were let in. */
   refusesStranger(connection: Connection): GrpcError;
@@ -115,6 +115,10 @@ export class Connection implements Holder, ConnectionGuard {
     this.listener.abandoned(this);
   }
 
+  wasTooLarge(): void {
+    this.listener.wasTooLarge();
+  }
+
   // For the door.
 
   heldBytes(): number {
@@ -162,8 +166,11 @@ export class Connection implements Holder, ConnectionGuard {
     return !this.isPeer && (this.http2?.streamCount ?? 0) === 0;
   }
 
-  /** Looks at what went on since the last time. Returns why the connection is to be ended, if it is. */
-  look(nowMs: number, stuckMsMax: number): string | undefined {
+  /**
+   * Looks at what went on since the last time. Where nothing came for `silenceMsMax`, the other end is asked whether it is there, and given up
+   * where it says nothing for as long. Returns why the connection is to be ended, if it is.
+   */
+  look(nowMs: number, stuckMsMax: number, silenceMsMax: number): string | undefined {
     const { socket, http2 } = this;
     if (!this.isIdle) this.idleSinceMs = nowMs;
     if (socket.bytesRead !== this.readBytes) {
@@ -178,9 +185,9 @@ export class Connection implements Holder, ConnectionGuard {
     }
     if (nowMs - this.writtenAtMs > stuckMsMax) return 'closed a connection whose answers are not read';
     const silentMs = nowMs - this.readAtMs;
-    if (http2 === undefined || silentMs <= SILENCE_MS_MAX) return undefined;
+    if (http2 === undefined || silentMs <= silenceMsMax) return undefined;
     if (!http2.awaitsPong) http2.ping();
-    return silentMs > 2 * SILENCE_MS_MAX ? 'closed a connection whose other end is gone' : undefined;
+    return silentMs > 2 * silenceMsMax ? 'closed a connection whose other end is gone' : undefined;
   }
 
   /** Ends everything on it, and says why as far as HTTP/2 has words for it: for what the other end did, unless `code` says otherwise. */

@@ -27,7 +27,12 @@ class Count {
 
 /** A server with one method that answers what it was asked, and one that peers call. */
 async function opened({ messageBytesMax = 64 * MIB, ...options }: Partial<FrontDoorOptions> & ServiceOptions = {}) {
-  const counts = { connectionsRefused: new Count(), connectionsClosed: new Count(), callsEnded: new Count() };
+  const counts = {
+    connectionsRefused: new Count(),
+    connectionsClosed: new Count(),
+    callsEnded: new Count(),
+    requestsTooLarge: new Count(),
+  };
   const reports: string[] = [];
   const door = openDoor({
     peerConnections: 2,
@@ -139,7 +144,7 @@ describe('memory', () => {
   });
 
   it('a message that is too large was gathered before it was refused', async () => {
-    const { door, dial } = await opened({ messageBytesMax: MIB });
+    const { door, counts, dial } = await opened({ messageBytesMax: MIB });
     const call = request(dial());
     call.write(message(Buffer.alloc(10), MIB + 1));
     expect(await statusOf(call)).toEqual({
@@ -147,6 +152,10 @@ describe('memory', () => {
       details: `Received message larger than max (${MIB + 1} vs ${MIB}): see -maxvalue`,
     });
     expect(door.memory.count()).toBe(0);
+    expect(counts.requestsTooLarge.value).toBe(1);
+    const headers = { 'x-large': 'x'.repeat(17_000) };
+    await statusOf(request(dial(), '/test/Echo', headers));
+    expect(counts.requestsTooLarge.value).toBe(2);
     await answered(request(dial(), '/gorums.Raft/RequestVote'));
   });
 
@@ -203,6 +212,32 @@ describe('connections', () => {
     door.close();
     expect((await told)[0]).toBe(http2.constants.NGHTTP2_NO_ERROR);
     expect((await ended).details).not.toBe(`rst ${http2.constants.NGHTTP2_ENHANCE_YOUR_CALM}`);
+  });
+
+  it('on which nothing is asked are bounded: the oldest makes room, and what was asked something stays', async () => {
+    const { door, counts, dial, dialRaw, reports } = await opened({ unusedMax: 2 });
+    const used = dial();
+    await answered(request(used));
+    const silent = [await dialRaw(Buffer.alloc(0)), await dialRaw(PREFACE.subarray(0, 12))];
+    await expect.poll(() => door.unusedCount).toBe(2);
+    const closed = once(silent[0]!, 'close');
+    await dialRaw(PREFACE);
+    await closed;
+    expect([door.unusedCount, door.connectionCount, counts.connectionsClosed.value]).toEqual([2, 3, 1]);
+    expect(reports).toEqual(['closed a connection without a request: there are more than -maxunused allows']);
+    await answered(request(used));
+  });
+
+  it('on which nothing comes are asked whether the other end is there, and closed where it says nothing', async () => {
+    const { door, dial, dialRaw, reports } = await opened({ silenceMsMax: 300 });
+    const answering = dial();
+    await answered(request(answering));
+    // It has said what one says first, and answers no ping.
+    const deaf = await dialRaw(PREFACE);
+    await once(deaf, 'close');
+    expect(reports).toEqual(['closed a connection whose other end is gone']);
+    expect(door.connectionCount).toBe(1);
+    await answered(request(answering));
   });
 
   it('frames on streams that were never opened left their sessions behind for ever, sockets included', async () => {

@@ -10,8 +10,6 @@ import { HeldMemory } from './heldMemory.ts';
 
 /** How often connections are looked after. */
 const SWEEP_MS = 250;
-/** Connections on which no stream was opened yet, for all clients together; the oldest makes room for the next. */
-const UNUSED_CONNECTIONS_MAX = 1024;
 /** A connection without a stream may be closed for another's sake once it was idle for this long. */
 const IDLE_MS_MIN = 1000;
 /** What came when only peers are let in has this long to show that it is one. */
@@ -34,6 +32,7 @@ export interface DoorCounts {
   readonly connectionsRefused: { inc(): void };
   readonly connectionsClosed: { inc(): void };
   readonly callsEnded: { inc(): void };
+  readonly requestsTooLarge: { inc(): void };
 }
 
 export interface FrontDoorOptions {
@@ -41,6 +40,10 @@ export interface FrontDoorOptions {
   /** Connections beyond connectionsMax that only peers may keep. */
   readonly peerConnections: number;
   readonly budgetBytes: number;
+  /** Connections on which nothing was asked yet, for all clients together; the oldest makes room for the next. */
+  readonly unusedMax: number;
+  /** Where nothing came for so long, the other end is asked whether it is there. */
+  readonly silenceMsMax: number;
   /** Bytes that clients make the server hold behind the door, in commands that are not answered. */
   readonly queuedBytes: () => number;
   readonly counts: DoorCounts;
@@ -81,6 +84,13 @@ export class FrontDoor implements ConnectionListener {
     return this.options.connectionsMax;
   }
 
+  /** Connections on which nothing was asked yet. */
+  get unusedCount(): number {
+    let unused = 0;
+    for (const { used } of this.connections) if (!used) unused++;
+    return unused;
+  }
+
   get connectionCount(): number {
     return this.connections.size;
   }
@@ -119,6 +129,10 @@ export class FrontDoor implements ConnectionListener {
   callEnded(): void {
     this.options.counts.callsEnded.inc();
     this.options.report('ended a call for what it made the server hold');
+  }
+
+  wasTooLarge(): void {
+    this.options.counts.requestsTooLarge.inc();
   }
 
   /** Whether connections are taken slowly: a little earlier one was closed for abandoning calls without end. */
@@ -169,16 +183,13 @@ export class FrontDoor implements ConnectionListener {
 
   /** Connections stand in the order in which they came. */
   private boundUnused(): void {
-    if (this.connections.size <= UNUSED_CONNECTIONS_MAX) return;
-    let unused = 0;
-    let oldest: Connection | undefined;
+    const { unusedMax } = this.options;
+    if (this.connections.size <= unusedMax || this.unusedCount <= unusedMax) return;
     for (const connection of this.connections) {
       if (connection.used) continue;
-      oldest ??= connection;
-      unused++;
+      this.end(connection, `closed a connection without a request: there are more than -maxunused allows`);
+      return;
     }
-    if (unused > UNUSED_CONNECTIONS_MAX && oldest !== undefined)
-      this.end(oldest, 'closed a connection without a request');
   }
 
   private closeIdlest(nowMs: number): void {
@@ -232,7 +243,7 @@ export class FrontDoor implements ConnectionListener {
       const why =
         connection.provisional && nowMs - connection.openedAtMs > PROVISIONAL_MS_MAX
           ? 'closed a connection without a request'
-          : connection.look(nowMs, STUCK_MS_MAX);
+          : connection.look(nowMs, STUCK_MS_MAX, this.options.silenceMsMax);
       if (why === undefined) this.endStuck(connection, nowMs);
       else this.end(connection, why);
     }

@@ -23,7 +23,13 @@ class CountedDisk extends MemoryDisk {
   }
 }
 
-type Knobs = Pick<DrivenOptions<unknown>, 'cacheEntries' | 'snapshotEveryEntries' | 'trailingEntries'>;
+type Knobs = Pick<
+  DrivenOptions<unknown>,
+  'cacheEntries' | 'snapshotEveryEntries' | 'trailingEntries' | 'originalEntries'
+> & {
+  /** Of the originals, which take no snapshots. */
+  readonly originals?: readonly NodeId[];
+};
 
 /** Three real replicas on disks in memory. Server 1 leads; server 3 is away until `isBack`. */
 class Replicas {
@@ -47,12 +53,13 @@ class Replicas {
     const restored = () => {
       if (id === 3) this.wasGiven = true;
     };
-    const own = id === 1 ? { disk: this.disk, ...knobs } : {};
+    const { originals = [], ...others } = knobs;
+    const own = id === 1 ? { disk: this.disk, ...others } : {};
     return drivenReplica(this.kind, {
       id,
       bootstrap: [1, 2, 3],
       patience: id / 4,
-      environment: { send, restored },
+      environment: { send, restored, takeNoSnapshots: () => originals },
       ...own,
     });
   }
@@ -133,6 +140,23 @@ describe.each(engines)('what a server keeps, under the %s engine:', (_name, { ki
     const { store } = replicas.leader;
     const { index } = store.snapshot()!;
     expect(store.firstIndex).toBe(Math.max(0, index - trailingEntries) + 1);
+    await replicas.bringBack();
+    expect(replicas.wasGiven).toBe(isGiven);
+    await replicas.close();
+  });
+
+  it.each([
+    ['of the original', [3], 2 * ENTRIES, false],
+    ['of the original, with less kept for it', [3], 50, true],
+    ['of ours', [], 2 * ENTRIES, true],
+    ['of ours, beside one of the original that is no member', [4], 2 * ENTRIES, true],
+  ])('a late follower %s is given a state or not', async (_kind, originals, originalEntries, isGiven) => {
+    const knobs = { snapshotEveryEntries: 500, trailingEntries: 100, originalEntries, originals, cacheEntries: 10_000 };
+    const replicas = new Replicas(kind, knobs);
+    await replicas.fill();
+    const { store } = replicas.leader;
+    const kept = isGiven ? 100 : originalEntries;
+    expect(store.firstIndex).toBe(Math.max(0, store.snapshot()!.index - kept) + 1);
     await replicas.bringBack();
     expect(replicas.wasGiven).toBe(isGiven);
     await replicas.close();

@@ -84,6 +84,8 @@ export class PendingCommands {
   size = 0;
   /** Bytes of the commands, and about those of the lookups' keys, that are not answered yet. */
   bytes = 0;
+  /** Commands and lookups that were refused so far for how much there was. */
+  refused = 0;
   /** Of the commands that are not large. */
   private smallSize = 0;
   private smallBytes = 0;
@@ -249,6 +251,7 @@ export class PendingCommands {
   private refuseExcess({ commands, waiters }: Queue, sizeMax: number, bytesMax: number, leader: NodeId): void {
     while ((this.size > sizeMax || this.bytes > bytesMax) && commands.length > 0) {
       this.arrivedBytes -= commands.pop()!.length;
+      this.refused++;
       this.answer(waiters, commands.length, { status: 'overloaded', leader });
       cut(waiters, commands.length);
     }
@@ -261,6 +264,7 @@ export class PendingCommands {
       if (waiters.sizes[at - 1]! >= OFFERED_BYTES_MAX) move({ commands, waiters }, at - 1, large);
       else {
         this.arrivedBytes -= waiters.sizes[at - 1]!;
+        this.refused++;
         this.answer(waiters, at - 1, { status: 'overloaded', leader });
       }
     }
@@ -333,6 +337,7 @@ export class PendingCommands {
       this.bytes -= length;
       this.lookups.bytes -= length;
       this.size--;
+      this.refused++;
       sinks.pop()!.lookupDone(tags.pop()!, { status: 'overloaded', leader });
     }
     if (keys.length === 0) return undefined;

@@ -48,6 +48,8 @@ export interface ReplicaEnvironment<M> {
   failed(error: Error): void;
   /** Servers that the network has no way of telling to take over. */
   cannotTakeOver?(): readonly NodeId[];
+  /** Servers that take no snapshots, as far as is known: what they lack has to be in the log. */
+  takeNoSnapshots?(): readonly NodeId[];
   /** Each entry as it is applied, for observers such as the simulator's invariants. */
   applied?(entry: Entry): void;
   restored?(snapshot: Snapshot): void;
@@ -74,6 +76,10 @@ export interface ReplicaOptions<M> {
   readonly snapshotBytesPerTurn?: number;
   /** Entries kept in the log below a snapshot, for followers that are a little behind. */
   readonly trailingEntries: number;
+  /** As many while a member takes no snapshots, where that is more; without it, `trailingEntries`. */
+  readonly originalEntries?: number;
+  /** Commands and lookups that may be unanswered; more are refused as overloaded. Without it, SERVER_PENDING_MAX. */
+  readonly pendingMax?: number;
   /** Bytes of commands that may be unanswered; more are refused as overloaded. Without it, any number. */
   readonly pendingBytesMax?: number;
 }
@@ -232,6 +238,16 @@ export class Replica<M> implements LogStoreListener {
     return this.pending.bytes;
   }
 
+  /** Commands and lookups that are not answered yet. */
+  get pendingCount(): number {
+    return this.pending.size;
+  }
+
+  /** How many were refused so far for how much there was. */
+  get refusedCount(): number {
+    return this.pending.refused;
+  }
+
   /** Whether this server leads, as of the last turn. */
   get leads(): boolean {
     return this.role === Role.Leader;
@@ -374,16 +390,16 @@ export class Replica<M> implements LogStoreListener {
   }
 
   private offerPending(): void {
-    const { pendingBytesMax = Number.POSITIVE_INFINITY } = this.options;
+    const { pendingMax = SERVER_PENDING_MAX, pendingBytesMax = Number.POSITIVE_INFINITY } = this.options;
     const { leader } = this;
-    const batch = this.pending.takeCommands(SERVER_PENDING_MAX, pendingBytesMax, leader, this.foresee, this.pace);
+    const batch = this.pending.takeCommands(pendingMax, pendingBytesMax, leader, this.foresee, this.pace);
     if (batch !== undefined) {
       this.stages?.offered(batch);
       this.engine.propose(batch);
     }
     const undecidedToken = this.pending.takeUndecided();
     if (undecidedToken !== undefined) this.engine.read(undecidedToken);
-    const readToken = this.pending.takeLookups(SERVER_PENDING_MAX, pendingBytesMax, leader);
+    const readToken = this.pending.takeLookups(pendingMax, pendingBytesMax, leader);
     if (readToken !== undefined) this.engine.read(readToken);
   }
 
@@ -569,7 +585,16 @@ export class Replica<M> implements LogStoreListener {
     }
     this.taking = undefined;
     this.snapshotInFlight = true;
-    this.store.storeSnapshot(snapshot, this.options.trailingEntries);
+    this.store.storeSnapshot(snapshot, this.trailingEntries);
+  }
+
+  /** Whoever leads may have to bring a member up to date: so all keep the log for one that takes no snapshots. */
+  private get trailingEntries(): number {
+    const { trailingEntries, originalEntries = 0 } = this.options;
+    const needLog = this.environment.takeNoSnapshots?.() ?? [];
+    const { voters, learners } = this.engine.summary().configuration;
+    const isNeeded = needLog.some((id) => voters.includes(id) || learners.includes(id));
+    return isNeeded ? Math.max(trailingEntries, originalEntries) : trailingEntries;
   }
 
   private get snapshotBytesPerTurn(): number {

@@ -18,6 +18,18 @@ export class ServerMetrics {
     "Peers' messages left out: malformed, of a term too far ahead, or against what is committed here",
   );
   readonly connections = this.gauge('connections', 'Open connections of clients and peers');
+  readonly connectionsUnused = this.gauge('connections_unused', 'Open connections on which nothing was asked yet');
+  readonly sessions = this.gauge('sessions', 'Sessions that are kept');
+  readonly pendingCommands = this.gauge('pending_commands', 'Commands and lookups that are not answered yet');
+  readonly pendingBytes = this.gauge('pending_bytes', 'Bytes of these');
+  readonly commandsRefused = this.gauge(
+    'commands_refused',
+    'Commands and lookups refused since the start for how much there was',
+  );
+  readonly requestsTooLarge = this.counter(
+    'requests_too_large',
+    'Requests refused for the size of a message or of their headers',
+  );
   readonly clientMemory = this.gauge('client_memory_bytes', 'Bytes that clients make the server hold, as last counted');
   readonly connectionsRefused = this.counter(
     'connections_refused',
@@ -25,6 +37,11 @@ export class ServerMetrics {
   );
   readonly connectionsClosed = this.counter('connections_closed', 'Connections closed for what they did or did not do');
   readonly callsEnded = this.counter('calls_ended', 'Calls ended for what they made the server hold');
+  readonly originals = this.gauge('originals', "The original's servers among the others: above 0 the cluster is mixed");
+  readonly originalsOutOfReach = this.gauge(
+    'originals_out_of_reach',
+    "Of a leader: the original's servers that lack entries its log does not hold any more",
+  );
   readonly handleAppendEntriesRequest = this.summary('handle_append_entries_request');
   readonly handleAppendEntriesResponse = this.summary('handle_append_entries_response');
   readonly handleRequestVoteRequest = this.summary('handle_request_vote_request');

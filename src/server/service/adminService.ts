@@ -44,6 +44,8 @@ export interface AdminFacts {
   readonly speaks: VersionRange;
   /** The links that it dials. */
   links(): readonly LinkFacts[];
+  /** The original's servers among the others, ascending; and those of them that cannot be brought up to date where this server leads. */
+  originals(): { readonly ids: readonly NodeId[]; readonly outOfReach: readonly NodeId[] };
   /** The newest version that all of these servers speak, as far as it knows; undefined where there is none. */
   versionOf(members: Iterable<NodeId>): number | undefined;
   /** All that the server goes by, under an engine that says this of its own settings. */
@@ -102,6 +104,8 @@ export function waitingAdmin(id: NodeId, facts: AdminFacts): UntypedServiceImple
     newestVersion: facts.speaks.newest,
     clusterVersion: 0,
     links: [],
+    originals: [],
+    outOfReach: [],
   };
   return {
     ...faultImplementation(facts.faults),
@@ -117,6 +121,7 @@ export function waitingAdmin(id: NodeId, facts: AdminFacts): UntypedServiceImple
 function statusResponse(context: ServiceContext, stateMachine: KeyValueStore, facts: AdminFacts): StatusResponse {
   const engine: EngineStatus = context.replica.status();
   const settings = Object.entries(facts.settings(context.replica.engine.effectiveSettings()));
+  const { ids, outOfReach } = facts.originals();
   return {
     id: engine.id,
     backend: facts.backend,
@@ -152,6 +157,8 @@ function statusResponse(context: ServiceContext, stateMachine: KeyValueStore, fa
       version: version ?? 0,
       roundTripUs: roundTripMs === undefined ? 0 : Math.max(1, Math.round(roundTripMs * 1000)),
     })),
+    originals: [...ids],
+    outOfReach: [...outOfReach],
   };
 }
 

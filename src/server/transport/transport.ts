@@ -11,6 +11,7 @@ import { introductionOf, type Misfit } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { askPatiently, Introducer } from './introductions.ts';
+import { Originals } from './originals.ts';
 import type { Outgoing } from './outgoing.ts';
 import { PeerAcceptor } from './peerAcceptor.ts';
 import { type LinkFacts, PeerLink } from './peerLink.ts';
@@ -67,11 +68,13 @@ export class PeerTransport<M> {
   private isClosed = false;
   readonly acceptor: PeerAcceptor<M>;
   private readonly unary: UnaryPeers<M> | undefined;
+  readonly originals: Originals;
 
   constructor(options: TransportOptions<M>) {
     this.options = options;
     const { self, speaks, servers, kind, identity, hearsay, unaryCalls, ordered, log, fences, accepted, refused } =
       options;
+    this.originals = new Originals(log);
     // On whatever way a message came, links and unary calls and the answers to these.
     const receive = (from: NodeId, message: M, counts: () => boolean, bytes?: number) =>
       this.acceptor.isDeafTo(from) ? SHUT_OUT : options.receive(from, message, counts, bytes);
@@ -100,14 +103,19 @@ export class PeerTransport<M> {
       maxMessageBytes: options.maxMessageBytes,
       identity,
       log,
-      receive: (from, message) => receive(from, message, () => !this.acceptor.isDeafTo(from)),
+      receive: (from, message) => {
+        this.noteCaller(from);
+        return receive(from, message, () => !this.acceptor.isDeafTo(from));
+      },
       // Whoever is not heard is asked again who it is: it may have been admitted since.
       counts: (claim) => this.acceptor.counts(claim) && !this.acceptor.isDeafTo(claim.id),
       accepted: (peer, claim) => {
         this.acceptor.met(claim);
+        this.originals.replaced(peer);
         accepted(peer);
       },
       refused,
+      originals: this.originals,
     });
   }
 
@@ -164,6 +172,13 @@ export class PeerTransport<M> {
     else for (const message of rest) client.send(message);
   }
 
+  /** Servers of ours have links, but for those that call on purpose: who else calls is asked who it is. One that only follows would not know. */
+  private noteCaller(from: NodeId): void {
+    const address = this.options.servers[from - 1];
+    if (!this.options.ordered || address === undefined || this.unary?.hasClient(from)) return;
+    if (this.links.get(from)?.facts.version === undefined) void this.askWhoIsThere(from, address);
+  }
+
   /**
    * What listens there does not know our links. All of our versions know how to introduce themselves; what does not is one of the
    * original's servers, for a while: it may have been another program, or be replaced by one of ours.
@@ -176,7 +191,10 @@ export class PeerTransport<M> {
     introducer.close();
     if (this.isClosed) return;
     const isOriginal = kind === 'original' && this.unary !== undefined;
-    if (isOriginal) this.unary?.call(to);
+    if (isOriginal) {
+      this.originals.met(to);
+      this.unary?.call(to);
+    } else if (kind === 'introduced') this.originals.replaced(to);
     setTimeout(() => this.tryLinkAgain(to), isOriginal ? LINK_RETRY_MS : ASK_AGAIN_MS).unref();
   }
 
@@ -188,9 +206,13 @@ export class PeerTransport<M> {
   private link(to: NodeId): PeerLink<M> | undefined {
     const existing = this.links.get(to);
     if (existing !== undefined) return existing;
-    const { self, speaks, servers, security, kind, identity, log, accepted, gone, refused } = this.options;
+    const { self, speaks, servers, security, kind, identity, log, gone, refused } = this.options;
     const address = servers[to - 1];
     if (address === undefined) return undefined;
+    const accepted = (peer: NodeId) => {
+      this.originals.replaced(peer);
+      this.options.accepted(peer);
+    };
     const notUnderstood = () => void this.askWhoIsThere(to, address);
     const { codec } = kind;
     const link = new PeerLink<M>({

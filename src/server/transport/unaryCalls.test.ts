@@ -9,6 +9,7 @@ import { PeerService } from '../../wire/generated/peer.ts';
 import { blankIdentity, type Introduction, introductionOf } from '../identity/identity.ts';
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
+import { Originals } from './originals.ts';
 import { UnaryClient, UnaryServer, unaryService } from './unaryCalls.ts';
 
 /** Server 1 of three, called with `message`. */
@@ -121,6 +122,7 @@ describe('a client of the unary service', () => {
       },
       accepted: () => {},
       refused: () => {},
+      originals: new Originals({} as LimitedLog),
     });
     try {
       client.send(vote(1));
@@ -189,6 +191,7 @@ describe('a client of the unary service', () => {
       counts: () => true,
       accepted: () => {},
       refused: () => {},
+      originals: new Originals({} as LimitedLog),
     });
     const configuration = simpleConfiguration([1, 2, 3]);
     const numbers = { leader: 1, term: 1, lastIncludedIndex: 9, lastIncludedTerm: 1 };
@@ -208,6 +211,85 @@ describe('a client of the unary service', () => {
       client.send(vote(1));
       await until(() => votes.length === 2);
       expect(waiting).toHaveLength(1);
+    } finally {
+      client.close();
+      server.forceShutdown();
+    }
+  });
+
+  it('sends one of the original’s no snapshot, which it would answer and not install, and goes on sending it the log', async () => {
+    const server = new Server();
+    const service = unaryService(gorumsUnaryCalls);
+    const calls: string[] = [];
+    let wake = () => {};
+    const until = async (done: () => boolean) => {
+      while (!done()) await new Promise<void>((resolve) => (wake = resolve));
+    };
+    const methods = ['InstallSnapshot', 'AppendEntries'] as const;
+    const handler = (method: string): handleUnaryCall<Buffer, Buffer> => {
+      return (_call, done) => {
+        calls.push(method);
+        done(null, Buffer.alloc(0));
+        wake();
+      };
+    };
+    server.addService(
+      Object.fromEntries(methods.map((method) => [method, service[method]!])),
+      Object.fromEntries(methods.map((method) => [method, handler(method)])),
+    );
+    const port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      ),
+    );
+    const lines: string[] = [];
+    const warn = (_fields: object, line: string) => void lines.push(line);
+    const log = { warn, info: warn } as unknown as LimitedLog;
+    const originals = new Originals(log);
+    const client = new UnaryClient({
+      calls: gorumsUnaryCalls,
+      peer: 2,
+      address: { host: '127.0.0.1', port },
+      security: NO_SECURITY,
+      maxMessageBytes: 8192,
+      identity: { identity: blankIdentity(1, 'gorums', 'own', 'member'), meet: () => undefined } as never,
+      log,
+      receive: () => {},
+      counts: () => true,
+      accepted: () => {},
+      refused: () => {},
+      originals,
+    });
+    const append = (prevLogIndex: number): GorumsMessage => {
+      const numbers = { call: 1, leader: 1, term: 1, prevLogIndex, prevLogTerm: 1, commitIndex: 0 };
+      return { type: 'AppendEntries', ...numbers, entries: [] };
+    };
+    const configuration = simpleConfiguration([1, 2, 3]);
+    const whole = { index: 9, term: 1, configuration, data: Uint8Array.of(1) };
+    const chunk = { call: 1, leader: 1, term: 1, index: 9, snapshotTerm: 1, configuration, offset: 0, total: 1 };
+    try {
+      client.send({ type: 'SnapshotChunk', ...chunk, data: whole.data, whole });
+      // As it goes with a snapshot: it says nothing of the log, and would take back what is committed there.
+      client.send(append(0));
+      client.send({ type: 'SnapshotChunk', ...chunk, data: whole.data, whole });
+      client.send({
+        type: 'RequestVote',
+        call: 0,
+        candidate: 1,
+        term: 1,
+        lastLogIndex: 0,
+        lastLogTerm: 0,
+        preVote: true,
+      });
+      await new Promise((resolve) => setImmediate(resolve));
+      client.send(append(9));
+      await until(() => calls.length > 0);
+      expect(calls).toEqual(['AppendEntries']);
+      expect([originals.ids, originals.outOfReach]).toEqual([[2], []]);
+      expect(lines).toEqual([
+        expect.stringMatching(/^this cluster is mixed: server 2 is one of the original's\. .*can change/),
+        expect.stringMatching(/^server 2 is one of the original's, which take no snapshots, and lacks entries/),
+      ]);
     } finally {
       client.close();
       server.forceShutdown();

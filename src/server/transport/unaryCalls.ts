@@ -18,6 +18,7 @@ import type { IdentityFile } from '../identity/identityFile.ts';
 import type { Answer } from '../identity/startDecision.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { askPatiently, Introducer } from './introductions.ts';
+import type { Originals } from './originals.ts';
 
 /** Calls that come in get numbers from here on, so that the engine's answer finds the call it belongs to; the engine's own calls stay far below. */
 const UNARY_CALL_BASE = 2 ** 40;
@@ -124,6 +125,7 @@ export interface UnaryClientOptions<M> {
   /** It said at its own address who it is, and that fits. */
   readonly accepted: (peer: NodeId, claim: Introduction) => void;
   readonly refused: (peer: NodeId, misfit: Misfit, details: string) => void;
+  readonly originals: Originals;
 }
 
 /** Messages that wait for the answer to an introduction; what comes on top is dropped, as a network would. */
@@ -178,6 +180,7 @@ export class UnaryClient<M> {
   private fits(answer: Answer): boolean {
     const { peer, accepted, refused } = this.options;
     this.claim = undefined;
+    if (answer.kind === 'original') this.options.originals.met(peer);
     if (answer.kind !== 'introduced') return answer.kind === 'original';
     const { introduction, misfit } = answer;
     if (misfit !== undefined) refused(peer, misfit, `server ${peer} refuses this server: ${misfit}`);
@@ -209,7 +212,8 @@ export class UnaryClient<M> {
 
   /** Messages without a unary method, such as TimeoutNow, are dropped. */
   private call(message: M): void {
-    const { calls } = this.options;
+    const { calls, originals, peer } = this.options;
+    if (this.claim === undefined && !originals.takes(peer, calls.toOriginal(message))) return;
     const request = calls.encodeRequest(message);
     if (request === undefined || this.alone.has(request.method)) return;
     if (request.isAlone) this.alone.add(request.method);

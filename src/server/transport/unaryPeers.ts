@@ -6,7 +6,7 @@ import { UnaryClient, type UnaryClientOptions, UnaryServer, type UnaryServerOpti
 export interface UnaryPeersOptions<M>
   extends Pick<
       UnaryClientOptions<M>,
-      'security' | 'maxMessageBytes' | 'identity' | 'log' | 'counts' | 'accepted' | 'refused'
+      'security' | 'maxMessageBytes' | 'identity' | 'log' | 'counts' | 'accepted' | 'refused' | 'originals'
     >,
     Pick<UnaryServerOptions<M>, 'impersonation'> {
   readonly calls: UnaryCalls<M>;
@@ -36,6 +36,10 @@ export class UnaryPeers<M> {
     return servers.map((_address, i) => i + 1).filter((id) => id !== self);
   }
 
+  hasClient(peer: NodeId): boolean {
+    return this.clients.has(peer);
+  }
+
   /** Where the messages to a peer go; undefined where it is not called. */
   clientOf(peer: NodeId): UnaryClient<M> | undefined {
     const existing = this.clients.get(peer);
@@ -45,7 +49,7 @@ export class UnaryPeers<M> {
 
   /** From here on the peer is called. */
   call(peer: NodeId): void {
-    const { calls, servers, security, maxMessageBytes, identity, log, receive, counts, accepted, refused } =
+    const { calls, servers, security, maxMessageBytes, identity, log, receive, counts, accepted, refused, originals } =
       this.options;
     const address = servers[peer - 1];
     if (address === undefined || this.clients.has(peer)) return;
@@ -63,6 +67,7 @@ export class UnaryPeers<M> {
         counts,
         accepted,
         refused,
+        originals,
       }),
     );
   }

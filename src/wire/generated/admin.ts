@@ -51,6 +51,8 @@ export interface StatusResponse {
   newestVersion: number;
   clusterVersion: number;
   links: LinkStatus[];
+  originals: number[];
+  outOfReach: number[];
 }
 
 export interface StatusResponse_SettingsEntry {
@@ -227,6 +229,8 @@ function createBaseStatusResponse(): StatusResponse {
     newestVersion: 0,
     clusterVersion: 0,
     links: [],
+    originals: [],
+    outOfReach: [],
   };
 }
 
@@ -311,6 +315,20 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     }
     for (const v of message.links) {
       LinkStatus.encode(v!, writer.uint32(226).fork()).join();
+    }
+    if (message.originals.length !== 0) {
+      writer.uint32(234).fork();
+      for (const v of message.originals) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.outOfReach.length !== 0) {
+      writer.uint32(242).fork();
+      for (const v of message.outOfReach) {
+        writer.uint64(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -542,6 +560,42 @@ export const StatusResponse: MessageFns<StatusResponse> = {
 
             message.links.push(LinkStatus.decode(reader, reader.uint32()));
             continue;
+          }
+          case 29: {
+            if (tag === 232) {
+              message.originals.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 234) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.originals.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 30: {
+            if (tag === 240) {
+              message.outOfReach.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 242) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.outOfReach.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {

@@ -4,6 +4,7 @@ const NO_COUNTS = {
   connectionsRefused: { inc: () => {} },
   connectionsClosed: { inc: () => {} },
   callsEnded: { inc: () => {} },
+  requestsTooLarge: { inc: () => {} },
 };
 
 /** A door that keeps nobody out but for what `options` say. */
@@ -12,6 +13,8 @@ export function openDoor(options: Partial<FrontDoorOptions> = {}): FrontDoor {
     connectionsMax: 100,
     peerConnections: 0,
     budgetBytes: 1 << 30,
+    unusedMax: 1024,
+    silenceMsMax: 30_000,
     queuedBytes: () => 0,
     counts: NO_COUNTS,
     report: () => {},

@@ -51,6 +51,7 @@ export interface DrivenOptions<M> {
   readonly snapshotEveryEntries?: number;
   readonly snapshotBytesPerTurn?: number;
   readonly trailingEntries?: number;
+  readonly originalEntries?: number;
   readonly pendingBytesMax?: number;
   /** What it waits before it stands: a part of [0, 1). The shortest by default. */
   readonly patience?: number;
@@ -95,6 +96,7 @@ export function drivenReplica<M>(kind: EngineKind<M>, options: DrivenOptions<M>)
     snapshotEveryEntries: options.snapshotEveryEntries ?? 0,
     snapshotBytesPerTurn: options.snapshotBytesPerTurn ?? 1 << 20,
     trailingEntries: options.trailingEntries ?? 0,
+    originalEntries: options.originalEntries ?? 0,
     ...(options.pendingBytesMax === undefined ? {} : { pendingBytesMax: options.pendingBytesMax }),
   });
   const run = () => {
