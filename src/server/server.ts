@@ -445,6 +445,7 @@ export class RkvServer {
       gone: (peer) => this.objections.withdrawnBy(peer),
       refused: (peer, misfit, details) => this.refusedByPeer(peer, misfit, details),
     });
+    for (const peer of this.starting?.originals ?? []) this.transport.originals.met(peer);
     this.starting?.stop();
     this.openServices(replica);
     this.lastStatus = replica.status();

@@ -93,6 +93,8 @@ export class Starting {
   private wait: NodeJS.Timeout | undefined;
   private endWait = () => {};
   private stopped = false;
+  /** Those of the others that are the original's, as they last answered. */
+  readonly originals = new Set<NodeId>();
   private words = 'it is starting';
   /** Of this server's id, the last that it was told of. */
   private lastFence: Fence = NO_FENCE;
@@ -176,6 +178,7 @@ export class Starting {
     const answers = await new Promise<Answers>((then) => {
       askOfMember(this.asker, peers, own, bootstrap, then, later);
     });
+    this.noteOriginals(answers);
     const error = objection(answers);
     if (error !== undefined) throw error;
     return introducers.filter(({ peer }) => answers.get(peer)?.kind === 'introduced');
@@ -186,6 +189,7 @@ export class Starting {
     let before: Unconfirmed | undefined;
     while (!this.stopped) {
       const answers = await this.askAll(before);
+      this.noteOriginals(answers);
       const decision = decideStart(this.identity.identity, this.config.bootstrap, answers, before);
       if (this.stopped) break;
       before = decision.kind === 'confirm' ? decision.next : undefined;
@@ -305,6 +309,15 @@ export class Starting {
     this.words = words;
     this.log.warn({}, `this server does not take part yet: ${words}`);
     this.waits(words);
+  }
+
+  /** A program of another backend is none of the original's servers, whatever it does not know. */
+  private noteOriginals(answers: Answers): void {
+    if (this.identity.identity.engine !== ORIGINAL_ENGINE) return;
+    for (const [id, { kind }] of answers) {
+      if (kind === 'original') this.originals.add(id);
+      else if (kind === 'introduced') this.originals.delete(id);
+    }
   }
 
   private askAll(before: Unconfirmed | undefined): Promise<Answers> {

@@ -7,7 +7,7 @@ import { takeFreePorts } from '../../src/supervisor/process/freePorts.ts';
 import { type Server, World } from './handStarted.ts';
 import { OriginalStandIn, StandInDisk } from './originalStandIn.ts';
 
-export const ELECTION_MS = 500;
+const ELECTION_MS = 1000;
 const HEARTBEAT_MS = 20;
 
 /** What runs as one of the original's servers: its program, or the stand-in. */
@@ -64,7 +64,7 @@ export class MixedWorld extends World {
   }
 
   startOurs(id: number, ...flags: string[]): Server {
-    return this.start(id, '-heartbeat', `${HEARTBEAT_MS}ms`, ...flags);
+    return this.start(id, '-heartbeat', `${HEARTBEAT_MS}ms`, '-election', `${ELECTION_MS}ms`, ...flags);
   }
 
   isOriginal(id: number): boolean {

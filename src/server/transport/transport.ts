@@ -69,12 +69,15 @@ export class PeerTransport<M> {
   readonly acceptor: PeerAcceptor<M>;
   private readonly unary: UnaryPeers<M> | undefined;
   readonly originals: Originals;
+  private readonly watch: NodeJS.Timeout;
 
   constructor(options: TransportOptions<M>) {
     this.options = options;
     const { self, speaks, servers, kind, identity, hearsay, unaryCalls, ordered, log, fences, accepted, refused } =
       options;
     this.originals = new Originals(log);
+    this.watch = setInterval(() => this.lookForReplacements(), LINK_RETRY_MS);
+    this.watch.unref();
     // On whatever way a message came, links and unary calls and the answers to these.
     const receive = (from: NodeId, message: M, counts: () => boolean, bytes?: number) =>
       this.acceptor.isDeafTo(from) ? SHUT_OUT : options.receive(from, message, counts, bytes);
@@ -175,8 +178,15 @@ export class PeerTransport<M> {
   /** Servers of ours have links, but for those that call on purpose: who else calls is asked who it is. One that only follows would not know. */
   private noteCaller(from: NodeId): void {
     const address = this.options.servers[from - 1];
-    if (!this.options.ordered || address === undefined || this.unary?.hasClient(from)) return;
+    if (address === undefined || this.unary?.hasClient(from)) return;
     if (this.links.get(from)?.facts.version === undefined) void this.askWhoIsThere(from, address);
+  }
+
+  /** To whom nothing is said, as followers have nothing to say to each other, nothing shows that it is one of ours by now. */
+  private lookForReplacements(): void {
+    for (const id of this.originals.ids) {
+      if (!this.unary?.hasClient(id)) void this.askWhoIsThere(id, this.options.servers[id - 1]!);
+    }
   }
 
   /**
@@ -193,14 +203,14 @@ export class PeerTransport<M> {
     const isOriginal = kind === 'original' && this.unary !== undefined;
     if (isOriginal) {
       this.originals.met(to);
-      this.unary?.call(to);
+      if (this.options.ordered) this.unary?.call(to);
     } else if (kind === 'introduced') this.originals.replaced(to);
     setTimeout(() => this.tryLinkAgain(to), isOriginal ? LINK_RETRY_MS : ASK_AGAIN_MS).unref();
   }
 
   private tryLinkAgain(to: NodeId): void {
     this.asking.delete(to);
-    this.unary?.leave(to);
+    if (this.options.ordered) this.unary?.leave(to);
   }
 
   private link(to: NodeId): PeerLink<M> | undefined {
@@ -237,6 +247,7 @@ export class PeerTransport<M> {
 
   close(): void {
     this.isClosed = true;
+    clearInterval(this.watch);
     this.acceptor.close();
     for (const introducer of this.asking.values()) introducer.close();
     for (const link of this.links.values()) link.close();
