@@ -155,6 +155,16 @@ describe('a client of the unary service', () => {
     };
     const service = unaryService(gorumsUnaryCalls);
     const votes: number[] = [];
+    // One of ours: the original's would be sent no snapshot.
+    const claim = introductionOf({
+      ...blankIdentity(2, 'gorums', 'f'.repeat(32), 'member'),
+      cluster: 'c'.repeat(32),
+      life: 'e'.repeat(16),
+      boots: 1,
+    });
+    const introduce: handleUnaryCall<unknown, unknown> = (_call, done) =>
+      done(null, { introduction: claim, misfit: '', isVoter: true, leader: 0, known: [] });
+    server.addService({ introduce: PeerService.introduce }, { introduce });
     server.addService(
       { InstallSnapshot: service.InstallSnapshot!, RequestVote: service.RequestVote! },
       {
