@@ -175,6 +175,7 @@ describe("beside the original's servers", () => {
     expect(written.exitCode).toBe(0);
     expect(written.out).toMatch(/│ the original's │ +- +│ insert /);
     expect(written.out).toContain('using unary calls there');
+    expect(written.out.replaceAll(/\s+/g, ' ')).toContain('lookups without proof that it leads');
     expect(written.out.replaceAll(/\s+/g, ' ')).toContain('--reads above 0 says that these can take one');
     const { repeats, verdict } = await readRun(join(folder, 'results', 'written'));
     expect(verdict).toMatchObject({ passed: true, verified: false });

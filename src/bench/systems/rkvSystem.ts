@@ -9,6 +9,8 @@ import type { ServerStatus, StatusAsker, System, SystemClient, SystemClientOptio
 
 /** What servers are called that speak the wire and say nothing of themselves. */
 const ORIGINAL = "the original's";
+const WHAT_ITS_ANSWERS_MEAN =
+  'the original answers inserts that come ahead of their turn before it applies them, and lookups without proof that it leads: what is said of answers holds of our servers alone (docs/interop.md)';
 
 /** Servers that speak `rkvpb.RKV`: ours, and the original's. */
 export function rkvSystem(security: Security): System {
@@ -22,11 +24,13 @@ class RkvSystemClient implements SystemClient {
   private readonly client: RkvClient;
   private readonly addresses: readonly string[];
   private readonly hasLookups: boolean;
+  private readonly onNotice: SystemClientOptions['onNotice'];
   private hasOriginals = false;
 
   constructor(addresses: readonly string[], { rpc, hasLookups, onNotice }: SystemClientOptions, security: Security) {
     this.addresses = addresses;
     this.hasLookups = hasLookups;
+    this.onNotice = onNotice;
     this.client = new RkvClient({ addresses, rpc, onNotice, security });
   }
 
@@ -52,7 +56,10 @@ class RkvSystemClient implements SystemClient {
 
   async statuses(): Promise<ServerStatus[]> {
     const reports = await this.client.statuses();
-    if (reports.some(isOlder)) this.hasOriginals = true;
+    if (reports.some(isOlder) && !this.hasOriginals) {
+      this.hasOriginals = true;
+      this.onNotice?.(WHAT_ITS_ANSWERS_MEAN);
+    }
     const statuses = await Promise.all(reports.map((report) => this.statusOf(report)));
     return statuses.flatMap((status) => status ?? []);
   }
