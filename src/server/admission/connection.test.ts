@@ -5,6 +5,7 @@ import { Connection } from './connection.ts';
 const LISTENER = {
   grew: () => {},
   callEnded: () => {},
+  wasTooLarge: () => {},
   abandoned: () => {},
   gone: () => {},
   refusesStranger: () => ({ code: 8, details: '' }),
