@@ -21,7 +21,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   net: [],
   wire: ['bytes', 'faults/serverFault.ts'],
   server: ['bytes', 'consensus', 'faults', 'settings', 'net', 'wire', 'cli', 'files', 'goflags'],
-  client: ['net/endpoints', 'wire', 'cli', 'files', 'goflags'],
+  client: ['net/endpoints', 'offline', 'wire', 'cli', 'files', 'goflags'],
+  offline: [
+    'consensus/contract.ts',
+    'server/host/stateMachine.ts',
+    'server/identity',
+    'server/stateMachine/snapshotReader.ts',
+    'server/storage',
+    'wire',
+    'files',
+  ],
   supervisor: [
     'consensus/engines.ts',
     'certificates',

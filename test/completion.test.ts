@@ -45,6 +45,7 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['rkv-bench experiment crash-leader --qu', ['--quick']],
   ['rkvctl tr', ['transfer']],
   ['rkvctl put thr', []],
+  ['rkvctl log thr', ['thrift']],
   ['rkvctl -rpc u', ['unary']],
   ['rkvctl put -ti', ['-timeout', '-time']],
   ['rkvd -back', ['-backend']],

@@ -68,12 +68,14 @@ function firstOf(values: readonly Values[]): Values {
   return values.find((each) => each !== 'anything') ?? 'anything';
 }
 
-/** A program whose flags are Go's; `words` are its commands, with what they do. */
-export function describeFlags(
-  name: string,
-  specs: FlagSpecs,
-  words: Readonly<Record<string, string>> = {},
-): DescribedCommand {
+/** What a command does, what its arguments are where a shell can tell, and the commands that it has of its own. */
+export type DescribedWord =
+  | string
+  | { readonly description: string; readonly values?: Values; readonly words?: DescribedWords };
+export type DescribedWords = Readonly<Record<string, DescribedWord>>;
+
+/** A program whose flags are Go's; `words` are its commands. */
+export function describeFlags(name: string, specs: FlagSpecs, words: DescribedWords = {}): DescribedCommand {
   const asked = { help: 'print what there is', version: 'print the version' };
   const options = [
     ...Object.entries(specs).map(([flag, spec]) => ({
@@ -83,15 +85,20 @@ export function describeFlags(
     })),
     ...Object.entries(asked).map(([flag, description]) => ({ names: [`-${flag}`], description, values: undefined })),
   ];
-  const commands = Object.entries(words).map(([word, description]) => ({
-    name: word,
-    description,
-    // A flag may stand before and after.
-    options,
-    commands: [],
-    values: word === 'completion' ? SHELLS : ('anything' as const),
-  }));
-  return { name, description: '', options, commands, values: 'anything' };
+  return { name, description: '', options, commands: describeWords(words, options), values: 'anything' };
+}
+
+/** A flag may stand before and after each of them. */
+function describeWords(words: DescribedWords, options: readonly DescribedOption[]): DescribedCommand[] {
+  return Object.entries(words).map(([name, word]) => {
+    const { description, values, words: own = {} } = typeof word === 'string' ? plainWord(word) : word;
+    const otherwise = name === 'completion' ? SHELLS : 'anything';
+    return { name, description, options, commands: describeWords(own, options), values: values ?? otherwise };
+  });
+}
+
+function plainWord(description: string): Exclude<DescribedWord, string> {
+  return { description };
 }
 
 function valuesOfFlag(spec: FlagSpec): Values | undefined {

@@ -22,6 +22,7 @@ describe('parseCommandLine', () => {
     expect(action('leader')).toEqual({ kind: 'leader' });
     expect(action('transfer')).toEqual({ kind: 'transfer', to: 0 });
     expect(action('transfer 3')).toEqual({ kind: 'transfer', to: 3 });
+    expect(action('log data/rkvd-1 -json')).toEqual({ kind: 'log', folder: 'data/rkvd-1' });
     expect(action('help')).toEqual({ kind: 'help' });
     for (const line of ['-cluster :1,:2 get a', 'get -cluster=:1,:2 a', 'get a --cluster :1,:2']) {
       expect(parseCommandLine(line.split(' ')).addresses).toEqual(['127.0.0.1:1', '127.0.0.1:2']);
@@ -58,6 +59,7 @@ describe('parseCommandLine', () => {
     expect(refusal('get')).toBe('expected: rkvctl get KEY');
     expect(refusal('put a')).toBe('expected: rkvctl put KEY VALUE');
     expect(refusal('status now')).toBe('expected: rkvctl status');
+    expect(refusal('log')).toBe('expected: rkvctl log DIR');
     expect(refusal('frobnicate')).toBe('unknown command "frobnicate"');
     expect(refusal('transfer x')).toContain('bad server id "x"');
     expect(refusal('-ensure')).toBe('-ensure goes with -add or -remove');

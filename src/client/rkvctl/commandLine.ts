@@ -1,4 +1,4 @@
-import { describeFlags, isShell, SHELLS, type Shell } from '../../cli/completion/description.ts';
+import { type DescribedWords, describeFlags, isShell, SHELLS, type Shell } from '../../cli/completion/description.ts';
 import { completionScript } from '../../cli/completion/scripts.ts';
 import { defineFlags, flagDefaults, type ParsedFlags, parseFlags, UsageError } from '../../goflags/goFlags.ts';
 import { CredentialFlagsError, clientCredentialFiles } from '../../net/endpoints/credentialFlags.ts';
@@ -55,6 +55,7 @@ export const RKVCTL_FLAGS = defineFlags({
   add: { kind: 'int', default: 0, min: 1, usage: 'add the server of this `id` to the cluster' },
   remove: { kind: 'int', default: 0, min: 1, usage: 'remove the server of this `id` from the cluster' },
   ensure: { kind: 'bool', default: false, usage: 'with -add or -remove: use ReconfOnBecome and keep trying' },
+  json: { kind: 'bool', default: false, usage: 'log: print JSON' },
 });
 
 const STAGES_SECONDS = 5;
@@ -76,6 +77,7 @@ export type Action =
   /** 0: the most up-to-date voter. */
   | { readonly kind: 'transfer'; readonly to: number }
   | { readonly kind: 'reconfigure'; readonly change: 'add' | 'remove'; readonly serverId: number }
+  | { readonly kind: 'log'; readonly folder: string }
   | { readonly kind: 'load' };
 
 export interface CommandLine {
@@ -176,6 +178,9 @@ function wordAction(word: string, words: readonly string[]): Action {
       }
       return { kind: 'transfer', to };
     }
+    case 'log':
+      takes('log DIR', 1);
+      return { kind: 'log', folder: words[0]! };
     case 'completion': {
       takes('completion SHELL', 1);
       const [shell] = words;
@@ -188,7 +193,7 @@ function wordAction(word: string, words: readonly string[]): Action {
 }
 
 /** What a shell is told of the commands; the usage has more. */
-const WORDS = {
+const WORDS: DescribedWords = {
   get: 'print the value of a key',
   put: 'set a key',
   status: 'print what every server says about itself',
@@ -196,6 +201,7 @@ const WORDS = {
   stages: 'print where the servers’ time goes',
   leader: 'print the id of the leader',
   transfer: 'hand leadership over',
+  log: { description: 'print what is in the data folder of a server that does not run', values: 'folders' },
   completion: 'print a script for a shell',
   help: 'print what there is',
 };
@@ -218,6 +224,9 @@ Commands:
                    the leader, the disks, the event loops, and how much went together
   leader           print the id of the leader, or "no leader" and exit 1
   transfer [ID]    hand leadership to server ID, or to the most up-to-date one
+  log DIR          print what is in the data folder of a server that does not run (<datadir>/rkvd-<id>): whose it is, its
+                   log, records, snapshot and journal, and what is damaged; reads only, and exits 3 where a server
+                   would refuse it
   completion SHELL print a script that has bash, zsh or fish complete this: source <(rkvctl completion bash)
   help             print this; -version prints the version
 Without a command: change the membership with -add or -remove, or else put load on the cluster.
@@ -225,6 +234,7 @@ A word that starts with a dash goes behind "--", as in: rkvctl put -- KEY -1
 
 Flags, in any of the forms -flag=value, -flag value and --flag value (switches: -flag or -flag=false):
 ${flagDefaults(RKVCTL_FLAGS)}
-Exit codes: 0 done, 1 not done or a bad command line, 2 no such key, 3 (status) there is a leader, but members do not answer.
+Exit codes: 0 done, 1 not done or a bad command line, 2 no such key, 3 (status) there is a leader, but members do not answer,
+or (log) the data are damaged.
 `;
 }

@@ -10,6 +10,7 @@ import { RkvClient } from '../rkvClient.ts';
 import { type CommandLine, completionText, parseCommandLine, usage } from './commandLine.ts';
 import { getKey, printLeader, putKey, transfer } from './keyCommands.ts';
 import { loadCommand } from './loadCommand.ts';
+import { printLog } from './logCommand.ts';
 import { reconfigure } from './membershipCommand.ts';
 import { printSettings } from './settingsCommand.ts';
 import { printStages } from './stagesCommand.ts';
@@ -48,6 +49,8 @@ export async function run(argv: readonly string[], environment: RunEnvironment):
     terminal.out(completionText(commandLine.action.shell).trimEnd());
     return 0;
   }
+  const withoutServers = offline(commandLine, terminal);
+  if (withoutServers !== undefined) return withoutServers;
   const { addresses, flags } = commandLine;
   let security: Security;
   try {
@@ -75,6 +78,16 @@ export async function run(argv: readonly string[], environment: RunEnvironment):
     return 1;
   } finally {
     client.close();
+  }
+}
+
+/** What is done with files alone. */
+function offline({ action, flags }: CommandLine, terminal: Terminal): Promise<number> | undefined {
+  switch (action.kind) {
+    case 'log':
+      return printLog(action.folder, flags.json, terminal);
+    default:
+      return undefined;
   }
 }
 
@@ -116,6 +129,7 @@ function perform(
     case 'help':
     case 'version':
     case 'completion':
+    case 'log':
       return Promise.resolve(0);
   }
 }

@@ -17,6 +17,16 @@ export function checkSnapshot(bytes: Uint8Array): void {
   new SnapshotReader(bytes).readKeys(Number.POSITIVE_INFINITY, () => {});
 }
 
+/** How much is in a snapshot, all of which is read. Throws MalformedSnapshotError. */
+export function countsOf(bytes: Uint8Array): { readonly keys: number; readonly sessions: number } {
+  const reader = new SnapshotReader(bytes);
+  let keys = 0;
+  reader.readKeys(Number.POSITIVE_INFINITY, () => {
+    keys++;
+  });
+  return { keys, sessions: reader.used.length + reader.unused.length };
+}
+
 /** The fences in a snapshot. Throws MalformedSnapshotError. */
 export function fencesOf(bytes: Uint8Array): Fences {
   return reading(() => readFences(openSnapshot(bytes)));

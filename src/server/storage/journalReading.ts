@@ -10,9 +10,11 @@ export interface FoundJournal {
   readonly half: number;
   /** Of all intact entries that the disk may not hold yet, up to the greatest, in order. */
   readonly operations: readonly DiskOperation[];
+  /** All intact ones, in the order in which they stand. */
+  readonly entries: readonly PlacedEntry[];
 }
 
-interface Placed {
+export interface PlacedEntry {
   readonly at: number;
   readonly entry: JournalEntry;
 }
@@ -30,7 +32,7 @@ export function readJournal(
   const slots = found.length === 2 * halfBytes ? [] : [0, SLOT_BYTES];
   const beginnings = [...new Set([...slots, 0, halfBytes])];
   for (const at of beginnings) throwIfUnknownVersion(found.subarray(at));
-  const own: Placed[] = [];
+  const own: PlacedEntry[] = [];
   for (const at of beginnings) {
     const entry = decodeEntry(found.subarray(at), { maybeSlot: slots.includes(at) });
     if (entry !== undefined) own.push({ at, entry });
@@ -50,11 +52,17 @@ export function readJournal(
   const { entry: last, at } = greatest;
   const uncovered = ours.map(({ entry }) => entry).filter(({ number }) => number > last.covered);
   uncovered.sort((a, b) => (isLater(a, b) ? 1 : -1));
-  return { last, half: at < halfBytes ? 0 : 1, operations: uncovered.flatMap(({ operations }) => operations) };
+  const operations = uncovered.flatMap((each) => each.operations);
+  return { last, half: at < halfBytes ? 0 : 1, operations, entries: ours };
 }
 
-function entriesIn(found: Uint8Array, blockBytes: number, storeId: Uint8Array, slots: readonly number[]): Placed[] {
-  const placed: Placed[] = [];
+function entriesIn(
+  found: Uint8Array,
+  blockBytes: number,
+  storeId: Uint8Array,
+  slots: readonly number[],
+): PlacedEntry[] {
+  const placed: PlacedEntry[] = [];
   let at = 0;
   while (at < found.length) {
     const entry = decodeEntry(found.subarray(at), { storeId, maybeSlot: slots.includes(at) });
@@ -64,8 +72,8 @@ function entriesIn(found: Uint8Array, blockBytes: number, storeId: Uint8Array, s
   return placed;
 }
 
-function greatestOf(placed: readonly Placed[]): Placed | undefined {
-  return placed.reduce<Placed | undefined>(
+function greatestOf(placed: readonly PlacedEntry[]): PlacedEntry | undefined {
+  return placed.reduce<PlacedEntry | undefined>(
     (greatest, each) => (greatest === undefined || isLater(each.entry, greatest.entry) ? each : greatest),
     undefined,
   );

@@ -2,7 +2,7 @@ import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CorruptLogError } from '../contract.ts';
 import { readLevelLog } from './levelLog.ts';
-import { type Manifest, readManifest } from './manifest.ts';
+import { type Manifest, readManifest, type TableName } from './manifest.ts';
 import { checkTable } from './table.ts';
 
 /**
@@ -14,21 +14,45 @@ import { checkTable } from './table.ts';
  * Changes nothing. Throws CorruptLogError, which names the file. All tables are read once more than they would be.
  */
 export async function checkLevelFiles(location: string): Promise<void> {
-  const names = await namesIn(location);
-  if (!names.has('CURRENT')) {
-    const orphan = [...names].find((name) => DATA_FILE.test(name));
-    if (orphan === undefined) return;
-    throw new CorruptLogError(`${join(location, 'CURRENT')} is missing, though ${orphan} is there`);
-  }
-  const manifest = await currentManifest(location);
-  for (const table of manifest.tables) {
-    const name = [`${sixDigits(table.number)}.ldb`, `${sixDigits(table.number)}.sst`].find((each) => names.has(each));
-    const path = join(location, name ?? `${sixDigits(table.number)}.ldb`);
-    if (name === undefined) throw new CorruptLogError(`${path} is missing: the manifest names it`);
+  const files = await namedFiles(location);
+  if (files === undefined) return;
+  for (const { path, isMissing, table } of files.tables) {
+    if (isMissing) throw new CorruptLogError(`${path} is missing: the manifest names it`);
     const file = await open(path);
     await checked(path, () => checkTable(file, table)).finally(() => file.close());
   }
-  await checkLogs(location, names, manifest);
+  await checkLogs(files.logs);
+}
+
+/** The files that make a database. */
+export interface LevelFiles {
+  readonly tables: readonly { readonly path: string; readonly isMissing: boolean; readonly table: TableName }[];
+  /** Those that LevelDB replays at opening, in order. */
+  readonly logs: readonly string[];
+}
+
+/** Which files LevelDB would open in this folder; undefined where no database is there. Throws CorruptLogError where that cannot be told. */
+export async function namedFiles(location: string): Promise<LevelFiles | undefined> {
+  const names = await namesIn(location);
+  if (!names.has('CURRENT')) {
+    const orphan = [...names].find((name) => DATA_FILE.test(name));
+    if (orphan === undefined) return undefined;
+    throw new CorruptLogError(`${join(location, 'CURRENT')} is missing, though ${orphan} is there`);
+  }
+  const { tables, logNumber, previousLogNumber } = await currentManifest(location);
+  const logs = [...names]
+    .filter((name) => /^\d+\.log$/.test(name))
+    .map((name) => Number.parseInt(name, 10))
+    .filter((number) => number >= logNumber || number === previousLogNumber)
+    .sort((a, b) => a - b);
+  return {
+    tables: tables.map((table) => {
+      const name = [`${sixDigits(table.number)}.ldb`, `${sixDigits(table.number)}.sst`].find((each) => names.has(each));
+      const path = join(location, name ?? `${sixDigits(table.number)}.ldb`);
+      return { path, isMissing: name === undefined, table };
+    }),
+    logs: logs.map((number) => join(location, `${sixDigits(number)}.log`)),
+  };
 }
 
 /**
@@ -84,22 +108,12 @@ async function currentManifest(location: string): Promise<Manifest> {
 }
 
 /** A batch: its first sequence number (8 bytes), how many operations (4 bytes), the operations. */
-const BATCH_HEADER_BYTES = 12;
+export const BATCH_HEADER_BYTES = 12;
 
 /** The logs that LevelDB will replay must not give one sequence number twice. */
-async function checkLogs(
-  location: string,
-  names: ReadonlySet<string>,
-  { logNumber, previousLogNumber }: Manifest,
-): Promise<void> {
-  const numbers = [...names]
-    .filter((name) => /^\d+\.log$/.test(name))
-    .map((name) => Number.parseInt(name, 10))
-    .filter((number) => number >= logNumber || number === previousLogNumber)
-    .sort((a, b) => a - b);
+async function checkLogs(logs: readonly string[]): Promise<void> {
   let last = -1n;
-  for (const number of numbers) {
-    const path = join(location, `${sixDigits(number)}.log`);
+  for (const path of logs) {
     const bytes = await readFile(path);
     await checked(path, () => {
       for (const record of readLevelLog(bytes).records) {

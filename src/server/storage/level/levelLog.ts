@@ -13,6 +13,8 @@ const PieceType = { Zero: 0, Full: 1, First: 2, Middle: 3, Last: 4 } as const;
 export interface LevelLog {
   /** The records that LevelDB would read, in order. */
   readonly records: readonly Uint8Array[];
+  /** Where each of them begins. */
+  readonly offsets: readonly number[];
   /** What LevelDB would drop, and where; a record that the end of the file cuts short is none. */
   readonly damages: readonly { readonly offset: number; readonly what: string }[];
 }
@@ -21,8 +23,10 @@ export interface LevelLog {
 export function readLevelLog(bytes: Uint8Array): LevelLog {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const records: Uint8Array[] = [];
+  const offsets: number[] = [];
   const damages: { offset: number; what: string }[] = [];
   let pieces: Uint8Array[] | undefined;
+  let begin = 0;
   let at = 0;
   const drop = (offset: number, what: string) => void damages.push({ offset, what });
   const nextBlock = (offset: number) => offset - (offset % BLOCK_BYTES) + BLOCK_BYTES;
@@ -61,15 +65,18 @@ export function readLevelLog(bytes: Uint8Array): LevelLog {
     if (type === PieceType.Full) {
       if (pieces !== undefined) drop(at, 'a record without its end');
       records.push(piece);
+      offsets.push(at);
       pieces = undefined;
     } else if (type === PieceType.First) {
       if (pieces !== undefined) drop(at, 'a record without its end');
       pieces = [piece];
+      begin = at;
     } else if (type === PieceType.Middle || type === PieceType.Last) {
       if (pieces === undefined) drop(at, 'a record without its beginning');
       pieces?.push(piece);
       if (type === PieceType.Last && pieces !== undefined) {
         records.push(Buffer.concat(pieces));
+        offsets.push(begin);
         pieces = undefined;
       }
     } else {
@@ -78,5 +85,5 @@ export function readLevelLog(bytes: Uint8Array): LevelLog {
     }
     at = end;
   }
-  return { records, damages };
+  return { records, offsets, damages };
 }

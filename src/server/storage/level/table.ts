@@ -51,6 +51,68 @@ export async function checkTable(file: FileHandle, { bytes, smallest, largest }:
   throw new Error('it does not hold the keys that the manifest names: it is another table');
 }
 
+/** An entry of a table, by where its value stands in the file. */
+export interface TableEntry {
+  /** LevelDB's own: a user's key, then 8 bytes of sequence and type. */
+  readonly key: Uint8Array;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** A part of a table that is not what LevelDB wrote. What it held is between two keys, which are there or are the table's first and last. */
+export interface TableDamage {
+  readonly offset: number;
+  readonly what: string;
+  readonly after: Uint8Array;
+  readonly before: Uint8Array;
+}
+
+/** Hands over what can be read of a table, block by block, and returns what cannot. */
+export async function scanTable(
+  file: FileHandle,
+  { bytes, smallest, largest }: TableName,
+  take: (entry: TableEntry) => void,
+): Promise<TableDamage[]> {
+  const { size } = await file.stat();
+  const reader = new BlockReader(file, size);
+  let blocks: Handle[];
+  try {
+    if (size !== bytes) throw new Error(`it has ${size} bytes, expected ${bytes}`);
+    const { index } = readFooter(await reader.read(size - FOOTER_BYTES, FOOTER_BYTES));
+    blocks = blockEntries(await reader.block(index), index).map(({ value }) => readHandle(new ByteReader(value)));
+  } catch (error) {
+    return [{ offset: 0, what: whatOf(error), after: smallest, before: largest }];
+  }
+  const damages: TableDamage[] = [];
+  let open: Omit<TableDamage, 'before'>[] = [];
+  let last = smallest;
+  for (const handle of blocks) {
+    let block: Uint8Array;
+    let entries: BlockEntry[];
+    try {
+      block = await reader.block(handle);
+      entries = blockEntries(block, handle);
+    } catch (error) {
+      open.push({ offset: handle.offset, what: whatOf(error), after: last });
+      continue;
+    }
+    for (const { key, value } of entries) {
+      for (const each of open) damages.push({ ...each, before: key });
+      open = [];
+      take({ key, offset: handle.offset + value.byteOffset - block.byteOffset, bytes: value.length });
+      last = key;
+    }
+  }
+  for (const each of open) damages.push({ ...each, before: largest });
+  return damages;
+}
+
+/** Of a defect of the file; throws on what the file system says. */
+function whatOf(error: unknown): string {
+  if (!(error instanceof Error) || 'code' in error) throw error;
+  return error.message;
+}
+
 function isSame(key: Uint8Array | undefined, expected: Uint8Array): boolean {
   return key !== undefined && Buffer.compare(key, expected) === 0;
 }
