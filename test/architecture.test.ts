@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   net: [],
   wire: ['bytes', 'faults/serverFault.ts'],
   server: ['bytes', 'consensus', 'faults', 'settings', 'net', 'wire', 'cli', 'files', 'goflags'],
-  client: ['net/endpoints', 'offline', 'wire', 'cli', 'files', 'goflags'],
+  client: ['consensus/engines.ts', 'net/endpoints', 'offline', 'wire', 'cli', 'files', 'goflags'],
   offline: [
     'consensus/contract.ts',
     'server/host/stateMachine.ts',
@@ -32,6 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'files',
   ],
   supervisor: [
+    'offline',
     'consensus/engines.ts',
     'certificates',
     'settings',
@@ -128,6 +129,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'bytes/varint.ts',
     'consensus',
     'net',
+    'offline/snapshotFile.ts',
     'scenarios/file',
     'server',
     'settings/table.ts',

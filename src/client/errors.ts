@@ -115,6 +115,11 @@ export class ServerUnreachableError extends RkvError {
   }
 }
 
+/** What a server sent of its state is not what it made, or not all of it. */
+export class DamagedSnapshotError extends RkvError {
+  override readonly name = 'DamagedSnapshotError';
+}
+
 /** A number that this library takes is none that it can be. */
 export class InvalidNumberError extends RkvError {
   override readonly name = 'InvalidNumberError';

@@ -1,7 +1,7 @@
 import { Client, status as GrpcStatus, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { type ClientClass, clientChannelOptions, openChannel } from '../net/endpoints/channels.ts';
 import { NO_SECURITY, type Security } from '../net/endpoints/security.ts';
-import { AdminClient } from '../wire/generated/admin.ts';
+import { AdminClient, type SnapshotPiece } from '../wire/generated/admin.ts';
 import { ReconfType, RKVClient } from '../wire/generated/rkv.ts';
 import { GRPC_MESSAGE_BYTES_DEFAULT } from '../wire/limits.ts';
 import { type FailedCall, leaderInCall } from '../wire/outcome.ts';
@@ -29,6 +29,7 @@ export interface GrpcTransportOptions {
 const RECONF_METHOD = 'rkvpb.RKV/Reconf';
 const REGISTER_METHOD = 'rkvpb.RKV/Register';
 const TRANSFER_METHOD = 'rkvadmin.Admin/TransferLeadership';
+const SNAPSHOT_METHOD = 'rkvadmin.Admin/SaveSnapshot';
 const STAGES_METHOD = 'rkvadmin.Admin/MeasureStages';
 /** How long a server that did not know session streams is asked by unary calls before a stream is tried again. */
 const STREAM_RETRY_MS = 30_000;
@@ -131,11 +132,46 @@ export function grpcTransport({
         return { leads: false, leader };
       }
     },
+    async saveSnapshot(address, take, silenceMs, signal) {
+      const client = openChannel(AdminClient, address, options, security);
+      open.add(client);
+      const stream = client.saveSnapshot({});
+      const cancel = () => stream.cancel();
+      let isLate = false;
+      const waitOn = () =>
+        setTimeout(() => {
+          isLate = true;
+          cancel();
+        }, silenceMs);
+      let wait = waitOn();
+      signal?.addEventListener('abort', cancel, { once: true });
+      try {
+        for await (const piece of stream as AsyncIterable<SnapshotPiece>) {
+          clearTimeout(wait);
+          await take(piece);
+          wait = waitOn();
+        }
+      } catch (error) {
+        if (!isServiceError(error)) throw error;
+        const code = isLate ? GrpcStatus.DEADLINE_EXCEEDED : error.code;
+        throw unaryError(address, SNAPSHOT_METHOD, silenceMs, Object.assign(error, { code }));
+      } finally {
+        clearTimeout(wait);
+        signal?.removeEventListener('abort', cancel);
+        cancel();
+        open.delete(client);
+        client.close();
+      }
+    },
     close() {
       for (const client of open) client.close();
       open.clear();
     },
   };
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error;
 }
 
 /** Codes that say something about the way to the server rather than about the request. */

@@ -1,7 +1,7 @@
 import { Backoff } from '../net/endpoints/backoff.ts';
 import { NO_SECURITY, type Security } from '../net/endpoints/security.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../wire/command.ts';
-import type { MeasureStagesResponse, StatusResponse } from '../wire/generated/admin.ts';
+import type { MeasureStagesResponse, SnapshotPiece, StatusResponse } from '../wire/generated/admin.ts';
 import { ReconfStatus } from '../wire/generated/rkv.ts';
 import { CLIENT_PENDING_MAX, STAGES_LAST_MS_MAX } from '../wire/limits.ts';
 import { mayAskAgain } from '../wire/requestRefusal.ts';
@@ -284,6 +284,33 @@ export class RkvClient {
     };
     // Whoever is not the leader has not tried.
     await this.onLeader(options, transfer, (error) => error instanceof RefusedError && error.reason === 'not-leader');
+  }
+
+  /**
+   * The leader's state as it is at some moment after this call, in pieces (wire/snapshotPieces.ts), each of which is waited for; `take` is told whose they are. Once the
+   * first has come nothing is tried again. `timeoutMs` is how long a leader is looked for, and how long it may take to the next piece. Rejects with
+   * what `take` rejects with, too.
+   */
+  async saveSnapshot(
+    take: (piece: SnapshotPiece, address: string) => Promise<void>,
+    options: RequestOptions = {},
+  ): Promise<void> {
+    const { signal } = options;
+    let hasBegun = false;
+    const save = async (address: string, timeoutMs: number): Promise<'done'> => {
+      const begin = (piece: SnapshotPiece) => {
+        hasBegun = true;
+        return take(piece, address);
+      };
+      await this.transport.saveSnapshot(address, begin, timeoutMs, signal).catch((error: unknown) => {
+        if (signal?.aborted !== true) throw error;
+        throw new RequestAbortedError('the request was aborted', false, { cause: signal.reason });
+      });
+      return 'done';
+    };
+    const mayRetry = (error: RkvError) =>
+      !hasBegun && (!(error instanceof RefusedError) || mayAskAgain(error.reason)) && signal?.aborted !== true;
+    await this.onLeader(options, save, mayRetry);
   }
 
   /** Ends everything; requests under way reject with ClientClosedError. */

@@ -1,4 +1,4 @@
-import type { MeasureStagesResponse, StatusResponse } from '../wire/generated/admin.ts';
+import type { MeasureStagesResponse, SnapshotPiece, StatusResponse } from '../wire/generated/admin.ts';
 import type { ReconfResponse, ResultStatus } from '../wire/generated/rkv.ts';
 import type { PendingCommand } from './pendingCommand.ts';
 
@@ -72,6 +72,16 @@ export interface Transport {
   transferLeadership(address: string, to: number, timeoutMs: number): Promise<void>;
   /** Who leads, by having a session registered: for servers that have no other way to say so. */
   whoLeads(address: string, timeoutMs: number): Promise<LeaderWord>;
+  /**
+   * The pieces of the server's state, in order: the next one is read once `take` is done with the one before. Gives up where none comes for `silenceMs`, and when the
+   * signal says so; rejects with what `take` does, too.
+   */
+  saveSnapshot(
+    address: string,
+    take: (piece: SnapshotPiece) => Promise<void>,
+    silenceMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void>;
   close(): void;
 }
 

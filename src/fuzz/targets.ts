@@ -15,6 +15,7 @@ import { RAFT_UNARY } from './targets/raftUnary.ts';
 import { REPLICAS } from './targets/replicas.ts';
 import { RESULTS_READ } from './targets/results.ts';
 import { SESSION_STREAM } from './targets/sessionStream.ts';
+import { SNAPSHOT_FILES } from './targets/snapshotFiles.ts';
 import { SNAPSHOTS } from './targets/snapshots.ts';
 
 /** A new one is a file, and a line here. */
@@ -24,6 +25,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...BATCHES,
   COMMANDS,
   SNAPSHOTS,
+  SNAPSHOT_FILES,
   PEER_HELLO,
   INTRODUCTIONS,
   PEER_ANSWERS,

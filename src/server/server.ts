@@ -303,6 +303,8 @@ export class RkvServer {
       faults: this.faults,
       stages: this.stages,
       speaks: this.speaks,
+      cluster: () => identity.identity.cluster,
+      messageBytesMax: flags.maxgrpc,
       links: () => this.transport?.linkFacts ?? [],
       versionOf: (members: Iterable<NodeId>) => this.transport?.versionOf(members),
       originals: () => ({ ids: this.originals, outOfReach: this.outOfReach }),

@@ -57,6 +57,12 @@ function buildProgram(context: CommandContext, exit: (code: number) => void): Co
     .argument('<file>', 'cluster file, such as configs/3node.yaml')
     .option('--name <name>', "its name, instead of the file's: one file for several clusters", parseName)
     .option('--fresh', 'start empty: the servers move aside the data of an earlier run')
+    .addOption(
+      new Option(
+        '--restore <file>',
+        'begin a new cluster with the state in a file of `rkvctl snapshot save`',
+      ).conflicts('fresh'),
+    )
     .option('--datadir <folder>', "where data, logs and state live, instead of the file's datadir")
     .option('--timeout <duration>', 'how long to wait for a leader, such as 30s', parseDuration)
     .option('--detach', 'return when a leader has committed a write, and let the cluster run on')
@@ -70,6 +76,7 @@ function buildProgram(context: CommandContext, exit: (code: number) => void): Co
         file: path,
         fresh: options.fresh ?? false,
         onInterrupt,
+        ...(options.restore === undefined ? {} : { restore: options.restore }),
         ...(options.timeout === undefined ? {} : { readyTimeoutMs: options.timeout }),
         ...(options.rkvd === undefined ? {} : { program: { file: options.rkvd, args: [] } }),
       };
@@ -131,11 +138,12 @@ Examples:
   rkv-cluster down`;
 
 /** The arguments of an `up` that does the same and stays. */
-function attached(file: string, { name, fresh, datadir, timeout, faults, tls, rkvd }: UpArguments): string[] {
+function attached(file: string, { name, fresh, restore, datadir, timeout, faults, tls, rkvd }: UpArguments): string[] {
   return [
     file,
     ...(name === undefined ? [] : ['--name', name]),
     ...(fresh ? ['--fresh'] : []),
+    ...(restore === undefined ? [] : ['--restore', restore]),
     ...(datadir === undefined ? [] : ['--datadir', datadir]),
     ...(timeout === undefined ? [] : ['--timeout', `${timeout}ms`]),
     ...(faults ? [] : ['--no-faults']),
@@ -148,6 +156,7 @@ interface UpArguments {
   readonly detach?: true;
   readonly name?: string;
   readonly fresh?: true;
+  readonly restore?: string;
   readonly datadir?: string;
   readonly timeout?: number;
   readonly faults: boolean;

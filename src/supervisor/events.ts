@@ -1,3 +1,4 @@
+import { printable } from '../cli/printable.ts';
 import { formatDuration } from '../goflags/goValues.ts';
 import { ExitCode } from '../wire/supervision.ts';
 import type { StartFrom } from './clusterPlan.ts';
@@ -39,6 +40,8 @@ export type ClusterEvent =
   | { readonly type: 'transferred'; readonly from: number; readonly to: number }
   /** A step of `add` or `remove` is noted in the cluster's folder. */
   | { readonly type: 'membership'; readonly id: number; readonly membership: Membership }
+  /** A new cluster's data were made of a snapshot, of the cluster `from`. */
+  | { readonly type: 'restored'; readonly cluster: string; readonly keys: number; readonly from: string }
   /** Of holders such as `server-1`, or the authority's own. */
   | { readonly type: 'certified'; readonly names: readonly string[] }
   /** By which the supervisor speaks to servers: what is wrong with it, or will be. */
@@ -98,6 +101,8 @@ export function describeEvent(event: ClusterEvent): string {
       return `server ${event.from} handed leadership over to server ${event.to}`;
     case 'membership':
       return `server ${event.id} ${MEMBERSHIPS[event.membership]}`;
+    case 'restored':
+      return `cluster ${printable(event.cluster)} begins with ${event.keys} keys of a snapshot of ${event.from === '' ? 'another one' : printable(event.from)}`;
     case 'certified':
       return `certificates made: ${event.names.join(', ')}`;
     case 'operator-certificate':

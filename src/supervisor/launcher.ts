@@ -45,6 +45,8 @@ export interface StartOptions {
   readonly readyTimeoutMs?: number;
   /** Start empty; the servers move aside what is there. */
   readonly fresh?: boolean;
+  /** A file of a snapshot that the servers' folders are made of first, as those of a new cluster; there must be none yet. */
+  readonly restore?: string;
   /** Keep a temporary folder when the cluster stops. */
   readonly keepData?: boolean;
   /** Told of the cluster before its servers start, so that it can be stopped while it comes up. */
@@ -94,6 +96,7 @@ export async function startPlanned(
   for (let attempt = 1; ; attempt++) {
     makeFolder(given.directory);
     const kept = await keepPlan(given, options.fresh ?? false);
+    if (attempt === 1 && options.restore !== undefined) await restoreInto(kept.plan, options.restore, options.onEvent);
     try {
       return await startKept(kept, options);
     } catch (error) {
@@ -101,6 +104,23 @@ export async function startPlanned(
       forgetPorts(kept);
     }
   }
+}
+
+/** Makes the folders of those that the cluster begins with. Throws ClusterError, and as offline/restore.ts. */
+async function restoreInto(
+  { servers, initial, backend, directory }: ClusterPlan,
+  file: string,
+  onEvent?: ClusterEventListener,
+): Promise<void> {
+  if (servers.some(({ membership }) => membership !== undefined)) {
+    throw new ClusterError(
+      `${directory} says which servers were added or removed there: a snapshot makes a new cluster, as its file has it; \`rkv-cluster clean\` removes what was there`,
+    );
+  }
+  const { restore } = await import('../offline/restore.ts');
+  const members = initial.map((id) => ({ id, dataDirectory: servers[id - 1]!.directory }));
+  const { cluster, head } = await restore(file, backend, members);
+  onEvent?.({ type: 'restored', cluster, keys: head.keys, from: head.cluster });
 }
 
 async function startKept(

@@ -36,6 +36,8 @@ export interface UpOptions {
   /** The cluster file, for whoever asks for its cluster from elsewhere. */
   readonly file: string;
   readonly fresh: boolean;
+  /** A file of a snapshot to begin a new cluster with. */
+  readonly restore?: string;
   readonly readyTimeoutMs?: number;
   readonly program?: ServerProgram;
   /** Calls back for every request to stop that comes from outside, such as Ctrl-C; returns how to end that. */

@@ -28,6 +28,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/largeSnapshots.test.ts': 25,
   'src/simulator/mutants.hashicorp.test.ts': 24,
   'src/supervisor/cluster.test.ts': 23,
+  'test/snapshots.test.ts': 24,
   'test/hostilePeers.test.ts': 19,
   'test/clusterTls.test.ts': 20,
   'test/chaos.test.ts': 19,

@@ -23,6 +23,13 @@ describe('parseCommandLine', () => {
     expect(action('transfer')).toEqual({ kind: 'transfer', to: 0 });
     expect(action('transfer 3')).toEqual({ kind: 'transfer', to: 3 });
     expect(action('log data/rkvd-1 -json')).toEqual({ kind: 'log', folder: 'data/rkvd-1' });
+    expect(action('snapshot save a')).toEqual({ kind: 'snapshot-save', file: 'a' });
+    expect(action('snapshot status a')).toEqual({ kind: 'snapshot-status', file: 'a' });
+    expect(action('snapshot restore a -members 4,2')).toEqual({
+      kind: 'snapshot-restore',
+      file: 'a',
+      members: [4, 2],
+    });
     expect(action('help')).toEqual({ kind: 'help' });
     for (const line of ['-cluster :1,:2 get a', 'get -cluster=:1,:2 a', 'get a --cluster :1,:2']) {
       expect(parseCommandLine(line.split(' ')).addresses).toEqual(['127.0.0.1:1', '127.0.0.1:2']);
@@ -60,6 +67,11 @@ describe('parseCommandLine', () => {
     expect(refusal('put a')).toBe('expected: rkvctl put KEY VALUE');
     expect(refusal('status now')).toBe('expected: rkvctl status');
     expect(refusal('log')).toBe('expected: rkvctl log DIR');
+    for (const line of ['snapshot', 'snapshot save', 'snapshot load a', 'snapshot save a b'])
+      expect(refusal(line)).toBe('expected: rkvctl snapshot save FILE, snapshot restore FILE or snapshot status FILE');
+    for (const members of ['', '0', '1,1', '1,x', '1;2'])
+      expect(refusal(`snapshot restore a -members=${members}`)).toContain('expected ids of servers');
+    expect(refusal('snapshot restore a -backend none')).toContain('backend');
     expect(refusal('frobnicate')).toBe('unknown command "frobnicate"');
     expect(refusal('transfer x')).toContain('bad server id "x"');
     expect(refusal('-ensure')).toBe('-ensure goes with -add or -remove');

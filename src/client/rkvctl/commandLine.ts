@@ -1,5 +1,6 @@
 import { type DescribedWords, describeFlags, isShell, SHELLS, type Shell } from '../../cli/completion/description.ts';
 import { completionScript } from '../../cli/completion/scripts.ts';
+import { ENGINE_NAMES } from '../../consensus/engines.ts';
 import { defineFlags, flagDefaults, type ParsedFlags, parseFlags, UsageError } from '../../goflags/goFlags.ts';
 import { CredentialFlagsError, clientCredentialFiles } from '../../net/endpoints/credentialFlags.ts';
 import type { CredentialFiles } from '../../net/endpoints/credentials.ts';
@@ -55,7 +56,23 @@ export const RKVCTL_FLAGS = defineFlags({
   add: { kind: 'int', default: 0, min: 1, usage: 'add the server of this `id` to the cluster' },
   remove: { kind: 'int', default: 0, min: 1, usage: 'remove the server of this `id` from the cluster' },
   ensure: { kind: 'bool', default: false, usage: 'with -add or -remove: use ReconfOnBecome and keep trying' },
-  json: { kind: 'bool', default: false, usage: 'log: print JSON' },
+  json: { kind: 'bool', default: false, usage: 'log, snapshot status: print JSON' },
+  datadir: {
+    kind: 'string',
+    default: '.',
+    usage: 'snapshot restore: `folder` in which each server gets its own, as by its -datadir',
+  },
+  backend: {
+    kind: 'choice',
+    default: ENGINE_NAMES[0],
+    choices: ENGINE_NAMES,
+    usage: 'snapshot restore: consensus `engine` of the new cluster, whatever the old one had',
+  },
+  members: {
+    kind: 'string',
+    default: '1,2,3',
+    usage: 'snapshot restore: comma separated `ids` of the servers of the new cluster, which all vote',
+  },
 });
 
 const STAGES_SECONDS = 5;
@@ -78,6 +95,8 @@ export type Action =
   | { readonly kind: 'transfer'; readonly to: number }
   | { readonly kind: 'reconfigure'; readonly change: 'add' | 'remove'; readonly serverId: number }
   | { readonly kind: 'log'; readonly folder: string }
+  | { readonly kind: 'snapshot-save' | 'snapshot-status'; readonly file: string }
+  | { readonly kind: 'snapshot-restore'; readonly file: string; readonly members: readonly number[] }
   | { readonly kind: 'load' };
 
 export interface CommandLine {
@@ -128,7 +147,7 @@ function actionOf({ rest, given, values }: ParsedFlags<typeof RKVCTL_FLAGS>): Ac
   const [word, ...words] = rest;
   if (word !== undefined) {
     if (reconfigures) throw new UsageError(`-add and -remove stand alone, not with "${word}"`);
-    return wordAction(word, words);
+    return wordAction(word, words, values.members);
   }
   if (given.has('add') && given.has('remove')) throw new UsageError('-add and -remove are two changes: make one first');
   if (given.has('add')) return { kind: 'reconfigure', change: 'add', serverId: values.add };
@@ -140,7 +159,7 @@ function actionOf({ rest, given, values }: ParsedFlags<typeof RKVCTL_FLAGS>): Ac
   return { kind: 'load' };
 }
 
-function wordAction(word: string, words: readonly string[]): Action {
+function wordAction(word: string, words: readonly string[], members: string): Action {
   const takes = (form: string, min: number, max = min) => {
     if (words.length < min || words.length > max) throw new UsageError(`expected: rkvctl ${form}`);
   };
@@ -181,6 +200,13 @@ function wordAction(word: string, words: readonly string[]): Action {
     case 'log':
       takes('log DIR', 1);
       return { kind: 'log', folder: words[0]! };
+    case 'snapshot': {
+      const [what, file] = words;
+      if ((what !== 'save' && what !== 'restore' && what !== 'status') || file === undefined || words.length > 2)
+        throw new UsageError('expected: rkvctl snapshot save FILE, snapshot restore FILE or snapshot status FILE');
+      if (what === 'restore') return { kind: 'snapshot-restore', file, members: idsOf(members) };
+      return { kind: `snapshot-${what}`, file };
+    }
     case 'completion': {
       takes('completion SHELL', 1);
       const [shell] = words;
@@ -190,6 +216,13 @@ function wordAction(word: string, words: readonly string[]): Action {
     default:
       throw new UsageError(`unknown command "${word}"`);
   }
+}
+
+function idsOf(text: string): number[] {
+  const ids = text.split(',').map((part) => (/^ *[1-9]\d{0,3} *$/.test(part) ? Number(part) : 0));
+  if (ids.includes(0) || new Set(ids).size < ids.length)
+    throw new UsageError(`invalid value "${text}" for flag -members: expected ids of servers, as in 1,2,3, each once`);
+  return ids;
 }
 
 /** What a shell is told of the commands; the usage has more. */
@@ -202,6 +235,14 @@ const WORDS: DescribedWords = {
   leader: 'print the id of the leader',
   transfer: 'hand leadership over',
   log: { description: 'print what is in the data folder of a server that does not run', values: 'folders' },
+  snapshot: {
+    description: 'save the state to a file, or make a new cluster of one',
+    words: {
+      save: { description: 'write the state of the cluster to a new file', values: 'files' },
+      restore: { description: 'make the data folders of a new cluster from a file', values: 'files' },
+      status: { description: 'print what is in a file, once all of it is checked', values: 'files' },
+    },
+  },
   completion: 'print a script for a shell',
   help: 'print what there is',
 };
@@ -227,6 +268,14 @@ Commands:
   log DIR          print what is in the data folder of a server that does not run (<datadir>/rkvd-<id>): whose it is, its
                    log, records, snapshot and journal, and what is damaged; reads only, and exits 3 where a server
                    would refuse it
+  snapshot save FILE
+                   write the state of the cluster, as it is at some moment from now on, to a new file: that is there
+                   whole or not at all
+  snapshot restore FILE
+                   make the data folders of a new cluster with that state, below -datadir, for servers -members and
+                   engine -backend, which are then started with -recover
+  snapshot status FILE
+                   print what is in such a file, and who made it, once all of it is checked
   completion SHELL print a script that has bash, zsh or fish complete this: source <(rkvctl completion bash)
   help             print this; -version prints the version
 Without a command: change the membership with -add or -remove, or else put load on the cluster.

@@ -13,6 +13,7 @@ import { loadCommand } from './loadCommand.ts';
 import { printLog } from './logCommand.ts';
 import { reconfigure } from './membershipCommand.ts';
 import { printSettings } from './settingsCommand.ts';
+import { printSnapshot, restoreSnapshot, saveSnapshot } from './snapshotCommands.ts';
 import { printStages } from './stagesCommand.ts';
 import { nobodyAnswers, noServerAnswers, printStatus } from './statusCommands.ts';
 
@@ -86,6 +87,12 @@ function offline({ action, flags }: CommandLine, terminal: Terminal): Promise<nu
   switch (action.kind) {
     case 'log':
       return printLog(action.folder, flags.json, terminal);
+    case 'snapshot-status':
+      return printSnapshot(action.file, flags.json, terminal);
+    case 'snapshot-restore': {
+      const { file, members } = action;
+      return restoreSnapshot({ file, members, backend: flags.backend, dataDirectory: flags.datadir }, terminal);
+    }
     default:
       return undefined;
   }
@@ -124,12 +131,16 @@ function perform(
       return transfer(client, action.to, terminal, signal);
     case 'reconfigure':
       return reconfigure(client, action, flags.ensure, terminal, signal);
+    case 'snapshot-save':
+      return saveSnapshot(client, action.file, terminal, signal);
     case 'load':
       return loadCommand({ client, flags, terminal, signal, folder });
     case 'help':
     case 'version':
     case 'completion':
     case 'log':
+    case 'snapshot-status':
+    case 'snapshot-restore':
       return Promise.resolve(0);
   }
 }

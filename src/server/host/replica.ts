@@ -29,7 +29,7 @@ import { AppliedPace } from './appliedPace.ts';
 import type { CommandSink, RequestResult } from './outcomes.ts';
 import { PendingCommands } from './pendingCommands.ts';
 import { restoreStored, snapshotDataFault } from './snapshotReading.ts';
-import { isSnapshotDue, SnapshotTaking } from './snapshotTaking.ts';
+import { isSnapshotDue, SnapshotTaking, StateCopy } from './snapshotTaking.ts';
 import type { StageWatch } from './stageWatch.ts';
 import type { Restoring, StateMachine } from './stateMachine.ts';
 
@@ -90,6 +90,8 @@ const DRAINS_PER_TURN_MAX = 16;
 const APPLIED_BYTES_PER_TURN_MAX = 8 * 1024 * 1024;
 /** Several of these are worth a write each; of fewer bytes they share one. */
 export const LONG_MESSAGE_BYTES_MIN = 192 * 1024;
+/** Intervals between two snapshots, in entries, after which one is taken though somebody reads the state. */
+const COPY_INTERVALS_MAX = 2;
 /** Takes about a millisecond. */
 const SNAPSHOT_BYTES_PER_TURN = 256 * 1024;
 
@@ -120,6 +122,8 @@ export class Replica<M> implements LogStoreListener {
   private snapshotInFlight = false;
   /** Being read for somebody else. */
   private giving: { readonly taking: SnapshotTaking; readonly done: (state: Snapshot | undefined) => void } | undefined;
+  /** Somebody else reads the state: this server's own snapshot waits, for as many entries again as there are between two. */
+  private copy: StateCopy | undefined;
   /** Messages that wait until their mark is durable, in order. */
   private held: { readonly mark: number; readonly messages: readonly Envelope<M>[] }[] = [];
   /** Committed entries wait behind a snapshot that is not durable, or not all read yet; and then for their turn. */
@@ -455,6 +459,7 @@ export class Replica<M> implements LogStoreListener {
   }
 
   private beginRestore(snapshot: Snapshot): void {
+    this.copy?.close();
     this.taking?.abandon();
     this.taking = undefined;
     this.giveUpGiving();
@@ -574,6 +579,10 @@ export class Replica<M> implements LogStoreListener {
       const { id, snapshotEveryEntries } = this.options;
       if (this.snapshotInFlight || this.restoring !== undefined || this.giving !== undefined) return;
       if (!isSnapshotDue(id, snapshotEveryEntries, this.appliedIndex, this.snapshotIndex)) return;
+      if (this.copy?.isOpen === true) {
+        if (this.appliedIndex - this.snapshotIndex < COPY_INTERVALS_MAX * snapshotEveryEntries) return;
+        this.copy.close();
+      }
       const head = this.snapshotHead();
       this.taking = new SnapshotTaking(head, this.stateMachine.openSnapshot());
       this.environment.snapshotBegun?.(head.index);
@@ -611,7 +620,8 @@ export class Replica<M> implements LogStoreListener {
       done(undefined);
       return;
     }
-    // There is one view of the state at a time: a snapshot of our own begins again later.
+    // There is one view of the state at a time: a snapshot of our own begins again later, and whoever copies it asks again. A server that waits to take part goes first.
+    this.copy?.close();
     this.taking?.abandon();
     this.taking = undefined;
     this.giving = { taking: new SnapshotTaking(this.snapshotHead(), this.stateMachine.openSnapshot()), done };
@@ -635,6 +645,17 @@ export class Replica<M> implements LogStoreListener {
     this.giving = undefined;
     giving?.taking.abandon();
     giving?.done(undefined);
+  }
+
+  /**
+   * The state as of what is applied, to be read in pieces while this replica goes on. The server's own snapshots wait for it, but not for ever: then it is closed.
+   * Undefined while the state is read otherwise, or restored: to be asked again.
+   */
+  openCopy(): StateCopy | undefined {
+    if (this.restoring !== undefined || this.taking !== undefined || this.giving !== undefined) return undefined;
+    if (this.copy?.isOpen === true) return undefined;
+    this.copy = new StateCopy(this.snapshotHead(), this.stateMachine.openSnapshot());
+    return this.copy;
   }
 
   /** The state as of what is applied, all at once; undefined while another one is being restored. For a server that serves nobody. */

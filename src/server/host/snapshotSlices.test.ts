@@ -3,6 +3,7 @@ import { type Snapshot, simpleConfiguration } from '../../consensus/contract.ts'
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../../wire/command.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import type { StateCopy } from './snapshotTaking.ts';
 import { drivenReplica } from './testing/drivenReplica.ts';
 import { outputOf, ScriptedEngine } from './testing/scriptedEngine.ts';
 
@@ -97,6 +98,80 @@ describe('a snapshot that is taken over many turns', () => {
     expect(stored.map(({ index }) => index)).toEqual([2 * EVERY]);
     expect(stored[0]!.data).toEqual(stateAt(2 * EVERY));
     expect(stateMachine.snapshot()).toEqual(stateAt(2 * EVERY));
+  });
+});
+
+describe('the state that somebody else reads', () => {
+  /** The rest of it, a few bytes at a time. */
+  const readAll = (copy: StateCopy, whole = Buffer.alloc(copy.size)): Uint8Array => {
+    for (let at = 0; at < whole.length; ) {
+      const piece = whole.subarray(at, at + 7);
+      expect(copy.read(piece)).toBe(piece.length);
+      at += piece.length;
+    }
+    copy.close();
+    return new Uint8Array(whole);
+  };
+
+  it('is that of the moment at which it was opened, whatever is applied until it is read', () => {
+    const { replica, apply } = sliced();
+    apply(1, 9);
+    const copy = replica.openCopy()!;
+    expect(copy.head).toMatchObject({ index: 9, term: 1, configuration: simpleConfiguration([1, 2, 3]) });
+    apply(10, 15);
+    expect(readAll(copy)).toEqual(stateAt(9));
+  });
+
+  it('is read by one at a time, and not while the server reads it for itself', () => {
+    const { replica, apply, run, stored } = sliced();
+    apply(1, 3);
+    const first = replica.openCopy()!;
+    expect(replica.openCopy()).toBeUndefined();
+    first.close();
+    const second = replica.openCopy()!;
+    second.close();
+    apply(4, EVERY);
+    expect(replica.openCopy()).toBeUndefined();
+    run();
+    expect(stored).toHaveLength(1);
+    expect(readAll(replica.openCopy()!)).toEqual(stateAt(EVERY));
+  });
+
+  it('keeps the server from a snapshot of its own, for as many entries again as there are between two', () => {
+    const { replica, apply, run, stored } = sliced();
+    apply(1, 5);
+    const copy = replica.openCopy()!;
+    apply(6, 2 * EVERY - 1);
+    run();
+    expect([copy.isOpen, stored]).toEqual([true, []]);
+    apply(2 * EVERY, 2 * EVERY);
+    run();
+    expect(copy.isOpen).toBe(false);
+    expect(stored.map(({ index, data }) => [index, data])).toEqual([[2 * EVERY, stateAt(2 * EVERY)]]);
+    expect(replica.openCopy()).toBeDefined();
+  });
+
+  it('lets the server take its own as soon as it is read', () => {
+    const { replica, apply, run, stored } = sliced();
+    apply(1, 5);
+    const copy = replica.openCopy()!;
+    apply(6, EVERY + 3);
+    expect(readAll(copy)).toEqual(stateAt(5));
+    apply(EVERY + 4, EVERY + 4);
+    run();
+    expect(stored.map(({ index }) => index)).toEqual([EVERY + 4]);
+  });
+
+  it('is not read on where a snapshot takes its place, nor opened while that is read', async () => {
+    const { replica, apply, install, run, restored } = sliced();
+    apply(1, 5);
+    const copy = replica.openCopy()!;
+    await install(snapshotAt(9));
+    expect(copy.isOpen).toBe(false);
+    expect(replica.openCopy()).toBeUndefined();
+    run();
+    expect(restored).toEqual([9]);
+    expect(readAll(replica.openCopy()!)).toEqual(stateAt(9));
   });
 });
 

@@ -28,6 +28,40 @@ export class SnapshotTaking {
   }
 }
 
+/** The state as of `head`, read by somebody else in pieces of his own. */
+export class StateCopy {
+  readonly head: Omit<Snapshot, 'data'>;
+  private readonly source: SnapshotSource;
+  private isClosed = false;
+
+  /** `source` was opened when just what `head` says was applied. */
+  constructor(head: Omit<Snapshot, 'data'>, source: SnapshotSource) {
+    this.head = head;
+    this.source = source;
+  }
+
+  /** Bytes altogether. */
+  get size(): number {
+    return this.source.size;
+  }
+
+  /** Nothing can be read any more once it is closed, by whoever reads or by the replica. */
+  get isOpen(): boolean {
+    return !this.isClosed;
+  }
+
+  /** Fills these bytes with what comes next. Returns how many: fewer only where that was the last. */
+  read(into: Uint8Array): number {
+    return this.source.read(into, 0, into.length);
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.source.close();
+  }
+}
+
 /** The golden ratio's part after the point: its multiples lie as far from each other as can be, however many there are. */
 const GOLDEN_PART = 0.618_033_988_749_895;
 

@@ -291,6 +291,7 @@ describe('with TLS', () => {
         (client: AdminClient, done: never) => client.setFault({ id: 'f', fault: undefined, lastsMs: 1 }, done),
       ],
       [AdminClient, (client: AdminClient, done: never) => client.healFaults({ ids: [] }, done)],
+      [AdminClient, (client: AdminClient, done: never) => client.saveSnapshot({}).once('error', done)],
       [
         RKVClient,
         (client: RKVClient, done: never) => client.reconf({ serverID: 1, reconfType: ReconfType.REMOVE }, done),

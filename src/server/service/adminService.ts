@@ -1,6 +1,7 @@
 import {
   type handleUnaryCall,
   type ServerUnaryCall,
+  type ServerWritableStream,
   type sendUnaryData,
   status,
   type UntypedServiceImplementation,
@@ -15,6 +16,8 @@ import {
 } from '../../consensus/contract.ts';
 import type {
   AdminServer,
+  SaveSnapshotRequest,
+  SnapshotPiece,
   StatusRequest,
   StatusResponse,
   TransferLeadershipRequest,
@@ -25,10 +28,12 @@ import type { ServerFaults } from '../faults/serverFaults.ts';
 import type { StageTimes } from '../observe/stageTimes.ts';
 import type { ToldSettings } from '../settings.ts';
 import type { KeyValueStore } from '../stateMachine/keyValueStore.ts';
+import { SNAPSHOT_VERSION } from '../stateMachine/snapshotReader.ts';
 import type { LinkFacts } from '../transport/peerLink.ts';
 import { faultImplementation } from './faultService.ts';
 import { refusalMetadata, transferRefusalText } from './refusals.ts';
 import type { ServiceContext } from './serviceContext.ts';
+import { saveSnapshot } from './snapshotService.ts';
 import { stageImplementation } from './stageService.ts';
 
 export interface AdminFacts {
@@ -48,6 +53,10 @@ export interface AdminFacts {
   originals(): { readonly ids: readonly NodeId[]; readonly outOfReach: readonly NodeId[] };
   /** The newest version that all of these servers speak, as far as it knows; undefined where there is none. */
   versionOf(members: Iterable<NodeId>): number | undefined;
+  /** The id of the cluster; empty while it is not known. */
+  cluster(): string;
+  /** `-maxgrpc`. */
+  readonly messageBytesMax: number;
   /** All that the server goes by, under an engine that says this of its own settings. */
   settings(effective: EffectiveSettings): ToldSettings;
 }
@@ -60,6 +69,15 @@ export function adminImplementation(
   return {
     ...faultImplementation(facts.faults),
     ...stageImplementation(facts.id, facts.stages),
+    saveSnapshot: (call: ServerWritableStream<SaveSnapshotRequest, SnapshotPiece>) =>
+      saveSnapshot(context, call, facts.messageBytesMax, () => ({
+        cluster: facts.cluster(),
+        server: facts.id,
+        backend: facts.backend,
+        stateVersion: SNAPSHOT_VERSION,
+        keys: stateMachine.keyCount,
+        sessions: stateMachine.sessionCount,
+      })),
     status: (_call: ServerUnaryCall<StatusRequest, StatusResponse>, done: sendUnaryData<StatusResponse>) =>
       done(null, statusResponse(context, stateMachine, facts)),
     transferLeadership: (

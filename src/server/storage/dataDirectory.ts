@@ -26,6 +26,11 @@ export function serverDirectory(dataDirectory: string, id: number): string {
   return join(dataDirectory, `rkvd-${id}`);
 }
 
+/** Whatever a start looks at that goes on from the directory, beside what was moved aside. */
+export function dataPlaces(location: string): string[] {
+  return [location, promisedFile(location), nextDirectory(location), moveMark(location)];
+}
+
 function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

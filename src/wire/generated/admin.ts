@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -118,6 +120,29 @@ export interface Spread {
   p90: number;
   p99: number;
   max: number;
+}
+
+export interface SaveSnapshotRequest {
+}
+
+export interface SnapshotPiece {
+  content: Buffer;
+  checksum: number;
+}
+
+export interface SnapshotHead {
+  index: number;
+  term: number;
+  stateBytes: number;
+  stateVersion: number;
+  keys: number;
+  sessions: number;
+  voters: number[];
+  learners: number[];
+  cluster: string;
+  server: number;
+  backend: string;
+  takenMs: number;
 }
 
 export interface SetFaultRequest {
@@ -1359,6 +1384,306 @@ export const Spread: MessageFns<Spread> = {
   },
 };
 
+function createBaseSaveSnapshotRequest(): SaveSnapshotRequest {
+  return {};
+}
+
+export const SaveSnapshotRequest: MessageFns<SaveSnapshotRequest> = {
+  encode(_: SaveSnapshotRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SaveSnapshotRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSaveSnapshotRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSnapshotPiece(): SnapshotPiece {
+  return { content: Buffer.alloc(0), checksum: 0 };
+}
+
+export const SnapshotPiece: MessageFns<SnapshotPiece> = {
+  encode(message: SnapshotPiece, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.content.length !== 0) {
+      writer.uint32(10).bytes(message.content);
+    }
+    if (message.checksum !== 0) {
+      writer.uint32(21).fixed32(message.checksum);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotPiece {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotPiece();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 21) {
+              break;
+            }
+
+            message.checksum = reader.fixed32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSnapshotHead(): SnapshotHead {
+  return {
+    index: 0,
+    term: 0,
+    stateBytes: 0,
+    stateVersion: 0,
+    keys: 0,
+    sessions: 0,
+    voters: [],
+    learners: [],
+    cluster: "",
+    server: 0,
+    backend: "",
+    takenMs: 0,
+  };
+}
+
+export const SnapshotHead: MessageFns<SnapshotHead> = {
+  encode(message: SnapshotHead, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0) {
+      writer.uint32(8).uint64(message.index);
+    }
+    if (message.term !== 0) {
+      writer.uint32(16).uint64(message.term);
+    }
+    if (message.stateBytes !== 0) {
+      writer.uint32(24).uint64(message.stateBytes);
+    }
+    if (message.stateVersion !== 0) {
+      writer.uint32(32).uint32(message.stateVersion);
+    }
+    if (message.keys !== 0) {
+      writer.uint32(40).uint64(message.keys);
+    }
+    if (message.sessions !== 0) {
+      writer.uint32(48).uint64(message.sessions);
+    }
+    if (message.voters.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.voters) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.learners.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.learners) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.cluster !== "") {
+      writer.uint32(74).string(message.cluster);
+    }
+    if (message.server !== 0) {
+      writer.uint32(80).uint64(message.server);
+    }
+    if (message.backend !== "") {
+      writer.uint32(90).string(message.backend);
+    }
+    if (message.takenMs !== 0) {
+      writer.uint32(96).uint64(message.takenMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotHead {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotHead();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.term = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.stateBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.stateVersion = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.keys = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.sessions = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag === 56) {
+              message.voters.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.voters.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag === 64) {
+              message.learners.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.learners.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.cluster = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.server = longToNumber(reader.uint64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.backend = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.takenMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseSetFaultRequest(): SetFaultRequest {
   return { id: "", fault: undefined, lastsMs: 0 };
 }
@@ -1961,6 +2286,15 @@ export const AdminService = {
       Buffer.from(MeasureStagesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): MeasureStagesResponse => MeasureStagesResponse.decode(value),
   },
+  saveSnapshot: {
+    path: "/rkvadmin.Admin/SaveSnapshot" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: SaveSnapshotRequest): Buffer => Buffer.from(SaveSnapshotRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SaveSnapshotRequest => SaveSnapshotRequest.decode(value),
+    responseSerialize: (value: SnapshotPiece): Buffer => Buffer.from(SnapshotPiece.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SnapshotPiece => SnapshotPiece.decode(value),
+  },
   setFault: {
     path: "/rkvadmin.Admin/SetFault" as const,
     requestStream: false as const,
@@ -1994,6 +2328,7 @@ export interface AdminServer extends UntypedServiceImplementation {
   status: handleUnaryCall<StatusRequest, StatusResponse>;
   transferLeadership: handleUnaryCall<TransferLeadershipRequest, TransferLeadershipResponse>;
   measureStages: handleUnaryCall<MeasureStagesRequest, MeasureStagesResponse>;
+  saveSnapshot: handleServerStreamingCall<SaveSnapshotRequest, SnapshotPiece>;
   setFault: handleUnaryCall<SetFaultRequest, SetFaultResponse>;
   listFaults: handleUnaryCall<ListFaultsRequest, ListFaultsResponse>;
   healFaults: handleUnaryCall<HealFaultsRequest, HealFaultsResponse>;
@@ -2045,6 +2380,12 @@ export interface AdminClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: MeasureStagesResponse) => void,
   ): ClientUnaryCall;
+  saveSnapshot(request: SaveSnapshotRequest, options?: Partial<CallOptions>): ClientReadableStream<SnapshotPiece>;
+  saveSnapshot(
+    request: SaveSnapshotRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<SnapshotPiece>;
   setFault(
     request: SetFaultRequest,
     callback: (error: ServiceError | null, response: SetFaultResponse) => void,
