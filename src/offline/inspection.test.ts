@@ -224,7 +224,7 @@ describe('what is in a stopped server’s folder', () => {
     ['without its promise file', () => rmSync(promisedFile(location)), 'UnknownPromiseError'],
     ['without its identity', () => rmSync(join(location, 'identity.json')), 'OtherStartError'],
     ['with a damaged identity', () => flip(join(location, 'identity.json'), 20), 'IdentityError'],
-    ['without CURRENT', () => rmSync(join(location, 'CURRENT')), 'CorruptLogError'],
+    ['without CURRENT', () => rmSync(join(location, 'CURRENT')), 'LostWritesError'],
     [
       'emptied but for its identity',
       () => {

@@ -1,4 +1,5 @@
-import { relative } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import type { Configuration, HardState } from '../consensus/contract.ts';
 import { readRegularFile, UnusableFileError } from '../files/regularFile.ts';
 import { MalformedSnapshotError } from '../server/host/stateMachine.ts';
@@ -114,10 +115,10 @@ const PROMISED_BYTES_MAX = 64 * 1024 * 1024;
 export async function inspect(location: string): Promise<Inspection> {
   await expectServerFolder(location);
   expectUnused(location);
-  const refusals: RefusedDataError[] = [];
-  const contents = await attempt(refusals, () => LevelContents.read(location));
+  // Where its files cannot be told, checkLevelFiles says so in its turn.
+  const contents = await attempt([], () => LevelContents.read(location));
   try {
-    const found = await look(location, contents, refusals);
+    const found = await look(location, contents);
     expectUnused(location);
     return found;
   } catch (error) {
@@ -140,22 +141,25 @@ async function attempt<T>(refusals: RefusedDataError[], read: () => T | Promise<
   }
 }
 
-async function look(
-  location: string,
-  contents: LevelContents | undefined,
-  refusals: RefusedDataError[],
-): Promise<Inspection> {
+/** In the order in which a start looks at things: what it finds first is what it says. */
+async function look(location: string, contents: LevelContents | undefined): Promise<Inspection> {
+  const refusals: RefusedDataError[] = [];
   const identity = await attempt(refusals, () => lastIdentity(location));
+  const check = (found: Binding | undefined) => checkBinding(location, identity, found);
+  const areaRefusals: RefusedDataError[] = [];
+  const area = await attempt(areaRefusals, () => readArea(location));
+  if (!existsSync(join(location, 'CURRENT'))) {
+    refusals.push(...areaRefusals);
+    await attempt(refusals, () => area && throwIfPromised(area, location, check));
+  }
   await attempt(refusals, () => checkLevelFiles(location));
-  const area = await attempt(refusals, () => readArea(location));
+  refusals.push(...areaRefusals);
   const journal = await attempt(refusals, () => area?.found && readJournal(area, area.found, undefined));
   const below = contents && diskOfGroup(new PiecedDisk(contents), THE_GROUP);
   let disk: Disk | undefined = below;
   const recovered = await attempt(refusals, () => {
     if (contents === undefined || below === undefined || area === undefined) return undefined;
     throwIfOtherGroups(contents, THE_GROUP);
-    const check = (found: Binding | undefined) => checkBinding(location, identity, found);
-    if (contents.isEmpty) throwIfPromised(area, location, check);
     const promised = PromisedDisk.open(below, area, () => new Uint8Array(STORE_ID_BYTES));
     disk = promised;
     return promised.recover((whole) => ({ ...recover(whole), store: { failedBelow: () => {} } }), check);

@@ -29,6 +29,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   'src/simulator/mutants.hashicorp.test.ts': 24,
   'src/supervisor/cluster.test.ts': 23,
   'test/snapshots.test.ts': 24,
+  'src/offline/verdicts.test.ts': 20,
   'test/hostilePeers.test.ts': 19,
   'test/clusterTls.test.ts': 20,
   'test/chaos.test.ts': 19,

@@ -25,6 +25,7 @@ type Value =
 interface Found {
   readonly sequence: bigint;
   readonly path: string;
+  readonly isInLog: boolean;
   /** undefined: it is deleted. */
   readonly value: Value | undefined;
 }
@@ -59,11 +60,6 @@ export class LevelContents implements Disk {
 
   private constructor() {}
 
-  /** No key was found at all. */
-  get isEmpty(): boolean {
-    return this.found.size === 0;
-  }
-
   get damages(): readonly FileDamage[] {
     return this.damaged;
   }
@@ -80,7 +76,12 @@ export class LevelContents implements Disk {
       this.open.push(file);
       const damages = await scanTable(file, table, ({ key, offset, bytes }) => {
         const { isValue, sequence } = trailerOf(key);
-        this.take(userKey(key), { sequence, path, value: isValue ? { file, offset, bytes } : undefined });
+        this.take(userKey(key), {
+          sequence,
+          path,
+          isInLog: false,
+          value: isValue ? { file, offset, bytes } : undefined,
+        });
       });
       for (const { offset, what, after, before } of damages)
         this.damaged.push({ path, offset, what, after: userKey(after), before: userKey(before), isInLog: false });
@@ -126,7 +127,7 @@ export class LevelContents implements Disk {
       const isValue = reader.varint() === TYPE_VALUE;
       const key = utf8.decode(reader.view());
       const value = isValue ? { bytes: reader.view() } : undefined;
-      this.take(key, { sequence, path, value });
+      this.take(key, { sequence, path, isInLog: true, value });
       sequence++;
       if (!isValue) continue;
       first ||= key;
@@ -135,9 +136,11 @@ export class LevelContents implements Disk {
     return { first, last };
   }
 
+  /** LevelDB looks into what it replayed first, and only then into tables: where a log is not of this database that need not be what came last. */
   private take(key: string, found: Found): void {
     const known = this.found.get(key);
-    if (known === undefined || known.sequence <= found.sequence) this.found.set(key, found);
+    const isBehind = known !== undefined && known.sequence > found.sequence;
+    if (!isBehind || (found.isInLog && !known.isInLog)) this.found.set(key, found);
   }
 
   get(key: string): Uint8Array | undefined {
