@@ -173,6 +173,18 @@ describe('the state that somebody else reads', () => {
     expect(restored).toEqual([9]);
     expect(readAll(replica.openCopy()!)).toEqual(stateAt(9));
   });
+
+  it('makes room for a server that waits for the state to take part, and is not opened while that is read', () => {
+    const { replica, apply, run } = sliced();
+    apply(1, 9);
+    const copy = replica.openCopy()!;
+    const got: (Snapshot | undefined)[] = [];
+    replica.readState((state) => got.push(state));
+    expect([copy.isOpen, replica.openCopy(), got]).toEqual([false, undefined, []]);
+    run();
+    expect(got[0]!.data).toEqual(stateAt(9));
+    expect(readAll(replica.openCopy()!)).toEqual(stateAt(9));
+  });
 });
 
 describe('a snapshot that a leader sent and that is read over many turns', () => {
