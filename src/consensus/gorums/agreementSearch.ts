@@ -13,11 +13,14 @@ export class AgreementSearch {
   private refusedFrom = Number.POSITIVE_INFINITY;
   private step = 1;
 
-  /** The follower asks for what follows `nextIndex` - 1, and holds what `matchIndex` says. The leader's log begins at `firstIndex`. */
-  beginning(nextIndex: number, matchIndex: number, firstIndex: number): number {
+  /**
+   * The follower asks for what follows `nextIndex` - 1, and holds what `matchIndex` says. The leader's log begins at `firstIndex`. `asked`: what it
+   * said, where its log is longer than the leader's, whose end moves on from one question to the next.
+   */
+  beginning(nextIndex: number, matchIndex: number, firstIndex: number, asked = nextIndex): number {
     const { refusedFrom } = this;
-    const isSame = nextIndex === this.askedIndex;
-    this.askedIndex = nextIndex;
+    const isSame = asked === this.askedIndex;
+    this.askedIndex = asked;
     if (!isSame || refusedFrom > nextIndex) return nextIndex;
     const back = refusedFrom - this.step;
     // A snapshot only where all that the log holds was refused.

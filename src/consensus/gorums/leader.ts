@@ -52,7 +52,7 @@ export class Leader extends LeaderCore<GorumsMessage, ServerState> {
       peer.behindUntil = this.state.log.lastIndex;
       this.state.out.events.push('catchup');
     }
-    this.replication.askedFor(peer, Math.max(1, Math.min(nextIndex, this.state.log.lastIndex + 1)));
+    this.replication.askedFor(peer, nextIndex);
   }
 
   /** A reply of this term. */

@@ -420,6 +420,20 @@ describe('a follower that catches up', () => {
     expect(server.engine.status().peers).toMatchObject([{ id: 2 }, { id: 3, state: 'steady', matchIndex: 8 }]);
   });
 
+  it('whose log is longer than the leader’s, and not its own, never got in while that grew from one question to the next', () => {
+    const server = established();
+    answer(server, 2, lastCall(propose(server, 7)));
+    const from: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const round = server.step(3, catchMeUp(3, 40));
+      const [, prevLogIndex] = roundsTo(round, 3).at(-1)!;
+      from.push(Number(prevLogIndex) + 1);
+      answer(server, 3, lastCall(round), false);
+      answer(server, 2, lastCall(propose(server, 1)));
+    }
+    expect(from).toEqual([9, 8, 6]);
+  });
+
   it('was told of a commit index beyond what its agreement proves, up to which the original’s commit whatever they hold', () => {
     const server = established({ settings: { entriesPerMessage: 1, catchUpMultiplier: 2 } });
     let round = propose(server, 7);

@@ -283,12 +283,14 @@ export class Replication {
     }
   }
 
-  /** A follower asks for what follows `nextIndex` - 1. What is on its way to it brings that, unless it shows to be there. */
-  askedFor(peer: Peer, nextIndex: number): void {
+  /** A follower asks for what follows `asked` - 1, be it more than there is. What is on its way to it brings that, unless it shows to be there. */
+  askedFor(peer: Peer, asked: number): void {
     const { transfer } = peer;
+    const { firstIndex, lastIndex } = this.state.log;
+    const nextIndex = Math.max(1, Math.min(asked, lastIndex + 1));
     if (transfer !== undefined && nextIndex <= transfer.snapshot.index) return;
     peer.transfer = undefined;
-    peer.injectFrom = peer.search.beginning(nextIndex, peer.matchIndex, this.state.log.firstIndex);
+    peer.injectFrom = peer.search.beginning(nextIndex, peer.matchIndex, firstIndex, asked);
   }
 
   chunkAnswered(peer: Peer, { call, index, received, installed }: SnapshotChunkResponse): void {

@@ -382,7 +382,8 @@ export class Replica<M> implements LogStoreListener {
       }
       if (this.stopped) return;
       this.noticeStatus();
-      this.giveOn();
+      const given = this.giveOn();
+      if (given !== undefined) this.storeGiven(given);
       this.maybeSnapshot();
       if (this.pending.hasMore) this.wake();
     } catch (error) {
@@ -620,7 +621,7 @@ export class Replica<M> implements LogStoreListener {
       done(undefined);
       return;
     }
-    // There is one view of the state at a time: a snapshot of our own begins again later, and whoever copies it asks again. A server that waits to take part goes first.
+    // There is one view of the state at a time: a snapshot of our own begins again later where this one is not taken for it, and whoever copies it asks again. A server that waits to take part goes first.
     this.copy?.close();
     this.taking?.abandon();
     this.taking = undefined;
@@ -628,16 +629,28 @@ export class Replica<M> implements LogStoreListener {
     this.giveOn();
   }
 
-  private giveOn(): void {
+  /** Returns the state once it is whole. */
+  private giveOn(): Snapshot | undefined {
     const { giving } = this;
-    if (giving === undefined) return;
+    if (giving === undefined) return undefined;
     const state = giving.taking.read(this.snapshotBytesPerTurn);
     if (state === undefined) {
       this.wake();
-      return;
+      return undefined;
     }
     this.giving = undefined;
     giving.done(state);
+    return state;
+  }
+
+  /** It is as good as one of our own: whoever asks for the state again and again would keep that from ever being read to its end. */
+  private storeGiven(state: Snapshot): void {
+    const { id, snapshotEveryEntries } = this.options;
+    if (this.snapshotInFlight || this.giving !== undefined) return;
+    if (!isSnapshotDue(id, snapshotEveryEntries, state.index, this.snapshotIndex)) return;
+    this.environment.snapshotBegun?.(state.index);
+    this.snapshotInFlight = true;
+    this.store.storeSnapshot(state, this.trailingEntries);
   }
 
   private giveUpGiving(): void {

@@ -266,7 +266,7 @@ describe('a state that is read for somebody else over many turns', () => {
     expect(stateMachine.snapshot()).toEqual(stateAt(12));
   });
 
-  it('goes before a snapshot of its own, which is taken later', () => {
+  it('takes the place of a snapshot of its own that is due', () => {
     const { apply, run, replica, stored } = sliced();
     apply(1, EVERY);
     const got = reading(replica);
@@ -274,8 +274,30 @@ describe('a state that is read for somebody else over many turns', () => {
     run();
     expect(got.map((state) => state?.index)).toEqual([EVERY]);
     expect(got[0]!.data).toEqual(stateAt(EVERY));
-    expect(stored.map(({ index }) => index)).toEqual([EVERY + 3]);
-    expect(stored[0]!.data).toEqual(stateAt(EVERY + 3));
+    expect(stored).toEqual(got);
+  });
+
+  it('goes before a snapshot of its own that was not due yet when it was asked for', () => {
+    const { apply, run, replica, stored } = sliced();
+    apply(1, EVERY - 1);
+    const got = reading(replica);
+    apply(EVERY, EVERY + 1);
+    run();
+    expect(got.map((state) => state?.index)).toEqual([EVERY - 1]);
+    expect(stored.map(({ index }) => index)).toEqual([EVERY + 1]);
+  });
+
+  it('asked for again as soon as it was there, kept the server from a snapshot of its own for ever', () => {
+    const { apply, replica, stored } = sliced();
+    let times = 0;
+    const ask = () => replica.readState(() => times++);
+    for (let index = 1; index <= 5 * EVERY; index++) {
+      apply(index, index);
+      if (index % 2 === 0) ask();
+    }
+    expect(times).toBeGreaterThan(5);
+    expect(stored.length).toBeGreaterThan(0);
+    for (const { index, data } of stored) expect(data).toEqual(stateAt(index));
   });
 
   it('is one at a time, and none while another one is restored, or once that is', async () => {

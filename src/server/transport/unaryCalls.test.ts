@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { type handleUnaryCall, Server, ServerCredentials, status } from '@grpc/grpc-js';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type Refusal, simpleConfiguration } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { encodeRequest, encodeResponse, gorumsUnaryCalls } from '../../consensus/gorums/unaryCodec.ts';
@@ -10,7 +10,7 @@ import { blankIdentity, type Introduction, introductionOf } from '../identity/id
 import type { IdentityFile } from '../identity/identityFile.ts';
 import type { LimitedLog } from '../observe/logLimiter.ts';
 import { Originals } from './originals.ts';
-import { UnaryClient, UnaryServer, unaryService } from './unaryCalls.ts';
+import { ASK_AGAIN_MS, UnaryClient, UnaryServer, unaryService } from './unaryCalls.ts';
 
 /** Server 1 of three, called with `message`. */
 function called(message: GorumsMessage, refusal?: Refusal) {
@@ -301,6 +301,70 @@ describe('a client of the unary service', () => {
         expect.stringMatching(/^server 2 is one of the original's, which take no snapshots, and lacks entries/),
       ]);
     } finally {
+      client.close();
+      server.forceShutdown();
+    }
+  });
+
+  it('took one of ours for the original’s that had been there, to which a snapshot goes and nothing else, where no call failed meanwhile', async () => {
+    const server = new Server();
+    const service = unaryService(gorumsUnaryCalls);
+    let isOurs = false;
+    const claim = introductionOf({
+      ...blankIdentity(2, 'gorums', 'f'.repeat(32), 'member'),
+      cluster: 'c'.repeat(32),
+      life: 'e'.repeat(16),
+      boots: 1,
+    });
+    const introduce: handleUnaryCall<unknown, unknown> = (_call, done) => {
+      if (isOurs) done(null, { introduction: claim, misfit: '', isVoter: true, leader: 0, known: [] });
+      else done({ code: status.UNIMPLEMENTED });
+    };
+    server.addService({ introduce: PeerService.introduce }, { introduce });
+    const installed = new Promise<void>((resolve) => {
+      const install: handleUnaryCall<Buffer, Buffer> = (_call, done) => {
+        done(null, Buffer.alloc(0));
+        resolve();
+      };
+      server.addService({ InstallSnapshot: service.InstallSnapshot! }, { InstallSnapshot: install });
+    });
+    const port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      ),
+    );
+    let outOfReach = () => {};
+    const isOutOfReach = new Promise<void>((resolve) => (outOfReach = resolve));
+    const warn = (_fields: object, line: string) => void (line.includes('no snapshots') && outOfReach());
+    const log = { warn, info: () => {} } as unknown as LimitedLog;
+    const client = new UnaryClient({
+      calls: gorumsUnaryCalls,
+      peer: 2,
+      address: { host: '127.0.0.1', port },
+      security: NO_SECURITY,
+      maxMessageBytes: 8192,
+      identity: { identity: blankIdentity(1, 'gorums', 'own', 'member'), meet: () => undefined } as never,
+      log,
+      receive: () => {},
+      counts: () => true,
+      accepted: () => {},
+      refused: () => {},
+      originals: new Originals(log),
+    });
+    const configuration = simpleConfiguration([1, 2, 3]);
+    const numbers = { call: 1, leader: 1, term: 1, lastIncludedIndex: 9, lastIncludedTerm: 1 };
+    const snapshot: GorumsMessage = { type: 'InstallSnapshot', ...numbers, configuration, data: Uint8Array.of(1) };
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      client.send(snapshot);
+      await isOutOfReach;
+      isOurs = true;
+      vi.advanceTimersByTime(ASK_AGAIN_MS + 1);
+      client.send(snapshot);
+      client.send(snapshot);
+      await installed;
+    } finally {
+      vi.useRealTimers();
       client.close();
       server.forceShutdown();
     }

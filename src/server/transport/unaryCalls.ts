@@ -23,6 +23,8 @@ import type { Originals } from './originals.ts';
 /** Calls that come in get numbers from here on, so that the engine's answer finds the call it belongs to; the engine's own calls stay far below. */
 const UNARY_CALL_BASE = 2 ** 40;
 const CALL_DEADLINE_MS = 5_000;
+/** So long after it was asked who it is, one of the original's is asked again where a message is kept from it. */
+export const ASK_AGAIN_MS = 5_000;
 
 /** The service as gRPC knows it. */
 export function unaryService({
@@ -145,6 +147,7 @@ export class UnaryClient<M> {
   /** Who answers; undefined where that is one of the original's servers. */
   private claim: Introduction | undefined;
   private waiting: M[] = [];
+  private askedMs = 0;
   /** Methods of which one call at a time is on its way, where one is. */
   private readonly alone = new Set<string>();
   private reported = '';
@@ -166,6 +169,7 @@ export class UnaryClient<M> {
     if (this.waiting.length < WAITING_MAX) this.waiting.push(message);
     if (this.state === 'asking') return;
     this.state = 'asking';
+    this.askedMs = performance.now();
     const own = introductionOf(this.options.identity.identity);
     void askPatiently(this.introducer, this.patience, own).then((answer) => this.introduced(answer));
   }
@@ -213,7 +217,11 @@ export class UnaryClient<M> {
   /** Messages without a unary method, such as TimeoutNow, are dropped. */
   private call(message: M): void {
     const { calls, originals, peer } = this.options;
-    if (this.claim === undefined && !originals.takes(peer, calls.toOriginal(message))) return;
+    if (this.claim === undefined && !originals.takes(peer, calls.toOriginal(message))) {
+      // It may be one of ours by now, started where no call failed meanwhile; and to whom nothing goes, none would fail.
+      if (performance.now() - this.askedMs > ASK_AGAIN_MS) this.state = 'unknown';
+      return;
+    }
     const request = calls.encodeRequest(message);
     if (request === undefined || this.alone.has(request.method)) return;
     if (request.isAlone) this.alone.add(request.method);
