@@ -85,6 +85,15 @@ describe('a file of a snapshot', () => {
     await writer.write(new PieceMaker().head(HEAD));
     await write();
     expect(read().head).toEqual(HEAD);
+    await writer.abandon();
+  });
+
+  it('is not what somebody else has written meanwhile who saves under the same name', async () => {
+    const writer = await SnapshotFileWriter.create(path);
+    const other = await SnapshotFileWriter.create(path);
+    await expect(writer.finish()).rejects.toThrow('nobody else to save');
+    expect(existsSync(path)).toBe(false);
+    await other.abandon();
   });
 
   it('takes the place of none that is there', async () => {

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, fstatSync, readSync } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncFolder } from '../files/durableFile.ts';
 import { openRegularFile } from '../files/regularFile.ts';
@@ -62,7 +62,12 @@ export class SnapshotFileWriter {
     await rm(partial, { force: true });
     const file = await open(partial, 'wx', OWNER_ONLY);
     const writer = new SnapshotFileWriter(path, file);
-    await writer.put(SNAPSHOT_FIRST_LINE);
+    try {
+      await writer.put(SNAPSHOT_FIRST_LINE);
+    } catch (error) {
+      await writer.abandon();
+      throw error;
+    }
     return writer;
   }
 
@@ -83,7 +88,10 @@ export class SnapshotFileWriter {
   /** To be called once all pieces are written. */
   async finish(): Promise<void> {
     await this.file.sync();
+    const [own, there] = [await this.file.stat(), await stat(partialFile(this.path))];
     await this.file.close();
+    if (own.ino !== there.ino)
+      throw new OfflineError(`${partialFile(this.path)} was replaced: expected nobody else to save to ${this.path}`);
     expectNoFile(this.path);
     await rename(partialFile(this.path), this.path);
     syncFolder(dirname(this.path));
