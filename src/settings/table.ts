@@ -4,6 +4,7 @@ import type { FlagSpec, FlagValue } from '../goflags/goFlags.ts';
 import {
   GRPC_MESSAGE_BYTES_DEFAULT,
   HEADER_BYTES_DEFAULT,
+  HEADER_BYTES_MAX,
   SERVER_PENDING_MAX,
   VALUE_BYTES_DEFAULT,
 } from '../wire/limits.ts';
@@ -318,6 +319,7 @@ export const SETTINGS = defineSettings({
     kind: 'int',
     default: HEADER_BYTES_DEFAULT,
     min: 1024,
+    max: HEADER_BYTES_MAX,
     usage: '`bytes` of headers that a request may have',
     file: 'flags',
     bench: 'flags',

@@ -7,6 +7,8 @@ export const VALUE_BYTES_DEFAULT = 8 * 1024 * 1024;
 
 /** The headers of a request where `-maxheaders` says nothing else. */
 export const HEADER_BYTES_DEFAULT = 16 * 1024;
+/** More would be held of each request before anybody can say whose it is. */
+export const HEADER_BYTES_MAX = 256 * 1024;
 
 /** Room for what stands around a key and a value in a command, and around entries in a message. */
 export const MESSAGE_OVERHEAD_BYTES = 4096;

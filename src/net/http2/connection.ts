@@ -73,7 +73,7 @@ export class Http2Connection implements StreamConnection, FrameTaker, FrameSourc
   private readonly socket: Duplex;
   private readonly listener: ConnectionListener;
   private readonly reader: FrameReader = new FrameReader(this);
-  private readonly headerBlock = new HeaderBlock();
+  private readonly headerBlock: HeaderBlock;
   private readonly streams = new Map<number, Http2Stream>();
   /** Requests that are answered and still come, and how many of their bytes were dropped. */
   private readonly dropped = new Map<number, number>();
@@ -101,6 +101,8 @@ export class Http2Connection implements StreamConnection, FrameTaker, FrameSourc
     this.listener = listener;
     const { headerListBytesMax = HEADER_LIST_BYTES_MAX } = options;
     this.decoder = new HpackDecoder(headerListBytesMax);
+    // So that what is a little too large is refused, and nothing else on the connection is.
+    this.headerBlock = new HeaderBlock(2 * Math.max(HEADER_LIST_BYTES_MAX, headerListBytesMax));
     this.receiveWindow = options.windowBytes;
     this.writer = new FrameWriter(socket, this);
     this.sendWindows = new SendWindows(this.writer);

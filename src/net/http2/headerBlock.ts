@@ -1,6 +1,6 @@
 import { ConnectionError, ErrorCode } from './protocol.ts';
 
-const HEADER_BLOCK_BYTES_MAX = 32 * 1024;
+/** Frames of 16 KiB: as many as the largest block of `-maxheaders` takes. */
 const CONTINUATIONS_MAX = 32;
 
 /** The header block that a HEADERS frame began and CONTINUATION frames go on with (RFC 9113, 4.3), one at a time. */
@@ -12,6 +12,11 @@ export class HeaderBlock {
   /** What was copied of it. */
   bytes = 0;
   private pieces: Buffer[] = [];
+  private readonly bytesMax: number;
+
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax;
+  }
 
   begin(id: number, flags: number, fragment: Buffer): void {
     this.id = id;
@@ -24,7 +29,7 @@ export class HeaderBlock {
   add(fragment: Buffer): void {
     this.pieces.push(Buffer.from(fragment));
     this.bytes += fragment.length;
-    if (this.bytes > HEADER_BLOCK_BYTES_MAX || this.pieces.length > CONTINUATIONS_MAX) {
+    if (this.bytes > this.bytesMax || this.pieces.length > CONTINUATIONS_MAX) {
       throw new ConnectionError(ErrorCode.EnhanceYourCalm, 'a header block without end');
     }
   }
