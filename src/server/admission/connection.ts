@@ -51,6 +51,8 @@ export class Connection implements Holder, ConnectionGuard {
   private linkBytes: () => number = () => 0;
   private readBytes = 0;
   private readAtMs: number;
+  /** When the other end was last asked whether it is there. */
+  private askedAtMs = 0;
   private writtenBytes = 0;
   private writtenAtMs: number;
 
@@ -186,8 +188,13 @@ export class Connection implements Holder, ConnectionGuard {
     if (nowMs - this.writtenAtMs > stuckMsMax) return 'closed a connection whose answers are not read';
     const silentMs = nowMs - this.readAtMs;
     if (http2 === undefined || silentMs <= silenceMsMax) return undefined;
-    if (!http2.awaitsPong) http2.ping();
-    return silentMs > 2 * silenceMsMax ? 'closed a connection whose other end is gone' : undefined;
+    if (!http2.awaitsPong) {
+      http2.ping();
+      this.askedAtMs = nowMs;
+    }
+    // A server that was paused has asked nobody meanwhile, and has not read what came.
+    const isGone = silentMs > 2 * silenceMsMax && nowMs - this.askedAtMs > silenceMsMax;
+    return isGone ? 'closed a connection whose other end is gone' : undefined;
   }
 
   /** Ends everything on it, and says why as far as HTTP/2 has words for it: for what the other end did, unless `code` says otherwise. */
