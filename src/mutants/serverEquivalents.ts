@@ -132,10 +132,6 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
     'server/host/replica.ts Replica.carryOut: swap this.lastMark = persist.mark; this.store.persist(persist); → this.store.persist(persist); this.lastMark = persist.mark;',
   ),
   ...argued(
-    'A snapshot is of what is applied, whoever leads.',
-    'server/host/replica.ts Replica.turn: swap this.noticeStatus(); this.maybeSnapshot(); → this.maybeSnapshot(); this.noticeStatus();',
-  ),
-  ...argued(
     'The count is looked at after the loop.',
     'server/host/replica.ts Replica.releaseHeld: swap this.environment.send(messages); released++; → released++; this.environment.send(messages);',
   ),
@@ -165,7 +161,7 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'That a snapshot is stored is told in a later turn, never inside of the call.',
-    'server/host/replica.ts Replica.maybeSnapshot: swap this.snapshotInFlight = true; this.store.storeSnapshot(snapshot, this.options.trailingEntries); → this.store.storeSnapshot(snapshot, this.options.trailingEntries); this.snapshotInFlight = true;',
+    'server/host/replica.ts Replica.maybeSnapshot: swap this.snapshotInFlight = true; this.store.storeSnapshot(snapshot, this.trailingEntries); → this.store.storeSnapshot(snapshot, this.trailingEntries); this.snapshotInFlight = true;',
   ),
   ...argued(
     'With what is current nothing is undecided, and of a word there is no status.',

@@ -646,7 +646,7 @@ export class Replica<M> implements LogStoreListener {
   /** It is as good as one of our own: whoever asks for the state again and again would keep that from ever being read to its end. */
   private storeGiven(state: Snapshot): void {
     const { id, snapshotEveryEntries } = this.options;
-    if (this.snapshotInFlight || this.giving !== undefined) return;
+    if (this.snapshotInFlight) return;
     if (!isSnapshotDue(id, snapshotEveryEntries, state.index, this.snapshotIndex)) return;
     this.environment.snapshotBegun?.(state.index);
     this.snapshotInFlight = true;
