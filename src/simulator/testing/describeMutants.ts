@@ -21,10 +21,14 @@ function withoutMistake({ adjust }: Mutant, engine: string, seed: number): RunRe
   return runSeed(simulatedEngine(engine), seed, adjust === undefined ? {} : { adjust });
 }
 
+/** In the gate each mistake is made in one of the engines, in turn, and with `RKV_TEST_ENGINES=all` in all that it can be made in. */
+function isMade({ engines }: Mutant, at: number, engine: string): boolean {
+  return process.env.RKV_TEST_ENGINES === 'all' ? engines.includes(engine) : engines[at % engines.length] === engine;
+}
+
 export function describeMutants(engine: string): void {
   describe(`mistakes made in the ${engine} engine on purpose`, () => {
-    const mutants = MUTANTS.filter((mutant) => mutant.engines.includes(engine));
-    it.each(mutants)(
+    it.each(MUTANTS.filter((mutant, at) => isMade(mutant, at, engine)))(
       '$name: caught within $seedsMax seeds',
       (mutant) => {
         const caught = catchMutant(mutant, engine);
@@ -36,7 +40,7 @@ export function describeMutants(engine: string): void {
     );
 
     it('are at least twelve', () => {
-      expect(mutants.length).toBeGreaterThanOrEqual(12);
+      expect(MUTANTS.filter(({ engines }) => engines.includes(engine)).length).toBeGreaterThanOrEqual(12);
     });
   });
 }
