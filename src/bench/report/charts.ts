@@ -71,6 +71,8 @@ function throughputChart(runs: readonly ReportRun[]): Chart {
           position: 'right',
           color: INK,
           distance: 12,
+          // Above the whisker, which would cross it out.
+          offset: [0, -WHISKER_BELOW_PX],
           formatter: ({ value }: { value: number }) => formatCount(value),
         },
       },
@@ -91,8 +93,12 @@ interface ItemApi {
   coord(point: readonly [number, number]): [number, number];
 }
 
+/** From the middle of the bar. */
+const WHISKER_BELOW_PX = 7;
+
 function whisker(_: unknown, api: ItemApi) {
-  const [left, y] = api.coord([api.value(1), api.value(0)]);
+  const [left, middle] = api.coord([api.value(1), api.value(0)]);
+  const y = middle + WHISKER_BELOW_PX;
   const [right] = api.coord([api.value(2), api.value(0)]);
   const line = (x1: number, y1: number, x2: number, y2: number) => ({
     type: 'line',
