@@ -56,6 +56,17 @@ describe('renderComparison', () => {
     expectGolden('compare-unpaired', renderComparison(runs, compareRuns(runs), 'markdown'));
   });
 
+  it('says no figure for an interval that reaches anywhere, as after two rounds it may', () => {
+    const [monday, tuesday] = seriesOf([1, 0.9], 2);
+    const [half, twice] = [0.5, 20].map((factor) => times(1500, 800 * factor));
+    const repeats = [half!, twice!].map((us) => sampleRepeat(us));
+    const histograms = [half!, twice!].map((us) => sampleHistograms(us));
+    const wild = { ...tuesday!, repeats, merged: mergeRepeats(repeats, histograms) };
+    const text = compared([monday!, wild]);
+    expect(text).toContain('– more than 1,000 │ undecided');
+    expect(text).not.toMatch(/\d{5,}\.\d/);
+  });
+
   it('says so where nothing differs, and marks what must not be trusted', () => {
     const failed = sampleRun('wrong', times(10, 100), {
       interrupted: true,

@@ -64,10 +64,14 @@ export function describeConfidence({ confidence, margin }: Comparisons): string 
   return `All intervals hold together with ${percent(confidence)}. "no difference": the whole interval is within ${percent(margin)}; "undecided": more rounds may tell.`;
 }
 
+/** After two rounds an interval may reach anywhere, and how far is no figure. */
+function times(factor: number): string {
+  return factor >= 1000 ? 'more than 1,000' : factor.toFixed(factor >= 10 ? 1 : 3);
+}
+
 export function verdictRow({ metric, baseline, candidate, ratio, interval, verdict }: MetricComparison): string[] {
   const isRate = metric.unit === '1/s';
   const value = isRate ? formatCount : formatUsAsMs;
-  const times = (factor: number) => factor.toFixed(Math.abs(factor) >= 10 ? 1 : 3);
   return [
     isRate ? `${metric.name}, per second` : `${metric.name.replace('-', ' ')}, ms`,
     value(isRate ? Math.round(baseline) : baseline),
