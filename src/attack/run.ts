@@ -81,16 +81,14 @@ export async function runCase(one: Case, { engine, program, scale }: RunOptions)
     const usualPerSecond = throughputShareMin === undefined ? 0 : await answersPerSecond(clients);
     client.restart();
     const beganMs = performance.now();
-    let seconds = 0;
-    let answers = 0;
-    let share: number | undefined;
-    const whileHeld = async () => {
-      seconds = (performance.now() - beganMs) / 1000;
-      answers = client.answers;
-      if (throughputShareMin !== undefined) share = (await answersPerSecond(clients)) / usualPerSecond;
-    };
+    const whileHeld = async () => ({
+      seconds: (performance.now() - beganMs) / 1000,
+      answers: client.answers,
+      share: throughputShareMin === undefined ? undefined : (await answersPerSecond(clients)) / usualPerSecond,
+    });
     const target = { addresses: cluster.addresses, leader, scale };
-    const { did, failed } = await attackWith(one.name, target, whileHeld);
+    const { did, failed, held } = await attackWith(one.name, target, whileHeld);
+    const { seconds, answers, share } = held;
     clearInterval(sampler);
     exits.push(...clients.flatMap(({ errors }) => errors));
     await Promise.all(clients.map((each) => each.stop()));
@@ -178,8 +176,12 @@ interface Outcome {
   readonly failed: boolean;
 }
 
-/** `whileHeld`: what is to be done once it has done all, and holds it open. */
-async function attackWith(name: string, target: Target, whileHeld: () => Promise<void>): Promise<Outcome> {
+/** `held` is what comes of `whileHeld`: what is to be done once it has done all, and holds it open. */
+async function attackWith<T>(
+  name: string,
+  target: Target,
+  whileHeld: () => Promise<T>,
+): Promise<Outcome & { readonly held: T }> {
   const worker = new Worker(new URL('./attacker.js', import.meta.url), { workerData: { name, target } });
   try {
     const outcome = await new Promise<Outcome>((resolve, reject) => {
@@ -187,8 +189,7 @@ async function attackWith(name: string, target: Target, whileHeld: () => Promise
       worker.once('error', reject);
       setTimeout(() => resolve({ did: 'was ended after its time', failed: true }), ATTACK_MS_MAX).unref();
     });
-    await whileHeld();
-    return outcome;
+    return { ...outcome, held: await whileHeld() };
   } finally {
     await worker.terminate();
   }

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, parse, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { addCompletionCommand } from '../cli/completion/completionCommand.ts';
-import { StopRequests } from '../cli/interrupts.ts';
+import { EXIT_INTERRUPTED, StopRequests } from '../cli/interrupts.ts';
 import { printable } from '../cli/printable.ts';
 import { innerCommand, runCommander } from '../cli/runCommander.ts';
 import { typedName } from '../cli/typedName.ts';
@@ -55,8 +55,6 @@ const REPORT_FILE = 'report.html';
 const SEARCH_PRECISION = 0.05;
 /** What `--fail-if` names was seen. */
 const CROSSED_EXIT_CODE = 3;
-/** As a shell tells of a command that Ctrl-C ended. */
-const INTERRUPTED_EXIT_CODE = 130;
 
 /** Runs `rkv-bench` with the arguments that follow its name. Resolves with its exit code. */
 export function runCommand(args: readonly string[], context: BenchContext): Promise<number> {
@@ -170,7 +168,7 @@ async function bench(flags: RunFlags, context: BenchContext): Promise<number> {
   if (precision !== undefined && flags.precision !== undefined) people(renderPrecision(precision, flags.precision));
   if (flags.json === true) terminal.json(records);
   if (records.some(({ verdict }) => !verdict.passed)) return 1;
-  if (stopped) return INTERRUPTED_EXIT_CODE;
+  if (stopped) return EXIT_INTERRUPTED;
   const crossings = records.flatMap((record) => runCrossings(record, thresholds));
   return tellCrossings(crossings, terminal);
 }
@@ -368,5 +366,5 @@ async function tellGrid(
   }
   if (precision !== undefined && flags.precision !== undefined) people(renderPrecision(precision, flags.precision));
   if (records.some(({ verdict }) => !verdict.passed)) return 1;
-  return stopped ? INTERRUPTED_EXIT_CODE : 0;
+  return stopped ? EXIT_INTERRUPTED : 0;
 }

@@ -4,6 +4,12 @@ import type { Recorder } from './registers.ts';
 
 const CHECK_MS_MAX = 60_000;
 
+/** What a round ended with, in words. Errors of these classes say what is wrong; of others it is told where they come from. */
+export function wordsOf(error: unknown, named: readonly (new (...args: never[]) => Error)[]): string {
+  if (!(error instanceof Error)) throw error;
+  return named.some((each) => error instanceof each) ? `${error.name}: ${error.message}` : `${error.stack}`;
+}
+
 /** Why what clients saw is not linearizable, with the part that shows it, or that this could not be decided; undefined where it is. */
 export function historyViolation(history: Recorder): string | undefined {
   const deadline = performance.now() + CHECK_MS_MAX;

@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 /** The faults are over, and somebody is not served. */
 export class LivenessError extends Error {
   override readonly name = 'LivenessError';
@@ -14,5 +16,18 @@ export async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T>
     return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** What `look` finds, asked again every `pollMs`, once at least; undefined where that is nothing within `timeoutMs`. */
+export async function foundWithin<T>(
+  timeoutMs: number,
+  pollMs: number,
+  look: () => T | undefined | Promise<T | undefined>,
+): Promise<T | undefined> {
+  for (const deadlineMs = performance.now() + timeoutMs; ; ) {
+    const found = await look();
+    if (found !== undefined || performance.now() >= deadlineMs) return found;
+    await pause(pollMs);
   }
 }

@@ -10,7 +10,7 @@ import { ClusterError } from '../supervisor/cluster.ts';
 import { type RunningCluster, startCluster } from '../supervisor/launcher.ts';
 import { BankError, Teller } from './bank.ts';
 import { Ends } from './ends.ts';
-import { historyViolation } from './judgement.ts';
+import { historyViolation, wordsOf } from './judgement.ts';
 import { LivenessError, within } from './liveness.ts';
 import { Mesh } from './mesh.ts';
 import type { ChaosPlan } from './plan.ts';
@@ -130,9 +130,8 @@ class Round {
         ...this.tellers.map((each) => within(HEALING_MS, each.audit())),
       ]);
     } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      const isNamed = error instanceof LivenessError || error instanceof BankError || error instanceof ClusterError;
-      return this.ends.foreign ?? (isNamed ? `${error.name}: ${error.message}` : `${error.stack}`);
+      const words = wordsOf(error, [LivenessError, BankError, ClusterError]);
+      return this.ends.foreign ?? words;
     } finally {
       this.faultsEnd.abort();
     }

@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { onInterrupt } from '../cli/interrupts.ts';
+import { EXIT_INTERRUPTED, onInterrupt } from '../cli/interrupts.ts';
 import { printable } from '../cli/printable.ts';
 import { fromOption, processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
+import { minutesLeft } from '../cli/timeLeft.ts';
 import { ENGINE_NAMES } from '../consensus/engines.ts';
 import { makeTemporaryFolder } from '../supervisor/process/temporaryFolder.ts';
 import { Campaign, type SeedReport } from './campaign.ts';
@@ -15,7 +16,6 @@ import { renderReports } from './table.ts';
 const PROGRESS_SEEDS = 25;
 /** Nothing was found wrong, but not everything could be looked at. */
 const EXIT_NOT_PREPARED = 2;
-const EXIT_INTERRUPTED = 130;
 const LINE_LENGTH_MAX = 1000;
 /** Where the campaigns work; gone when the process is. */
 const folders = new Set<string>();
@@ -55,9 +55,8 @@ function progressOf(engine: string, count: number): () => void {
   return () => {
     done++;
     if (done % PROGRESS_SEEDS !== 0 && done !== count) return;
-    const secondsEach = (performance.now() - beganMs) / 1000 / done;
     processTerminal.err(
-      `${engine}: ${done} of ${count} damages, about ${Math.ceil((secondsEach * (count - done)) / 60)} min left`,
+      `${engine}: ${done} of ${count} damages, ${minutesLeft(performance.now() - beganMs, done, count - done)}`,
     );
   };
 }

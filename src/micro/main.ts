@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
-import { onInterrupt } from '../cli/interrupts.ts';
+import { EXIT_INTERRUPTED, onInterrupt } from '../cli/interrupts.ts';
 import { packagePath } from '../cli/packagePath.ts';
 import { fromOption, processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
@@ -18,7 +18,6 @@ slices, there, here, here, there and so on: the ratio is that of each round's me
   npm run bench:micro -- --against main --rounds 10
   npm run bench:micro -- --long       also what a durable append costs on the disk here, and a map of a million keys
 `;
-const INTERRUPTED_EXIT_CODE = 130;
 const ROUNDS = 5;
 const ROUNDS_AGAINST = 10;
 /** Measurements of minutes, which have tables of their own. */
@@ -64,7 +63,7 @@ try {
   await compare();
   if (options.long === true) for (const script of LONG) runLong(script);
 } catch (error) {
-  if (interrupt.signal.aborted) process.exitCode = INTERRUPTED_EXIT_CODE;
+  if (interrupt.signal.aborted) process.exitCode = EXIT_INTERRUPTED;
   else if (error instanceof RevisionError || error instanceof MeasuringError) {
     processTerminal.err(`bench:micro: ${error.message}`);
     process.exitCode = 1;

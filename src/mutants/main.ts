@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { packagePath } from '../cli/packagePath.ts';
 import { fromOption, processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
+import { minutesLeft } from '../cli/timeLeft.ts';
 import { EQUIVALENTS } from './equivalents.ts';
 import { Hunt, type Outcome } from './hunt.ts';
 import { HuntRecord } from './huntRecord.ts';
@@ -91,11 +92,9 @@ function progress(): (number: Numbered, outcome: Outcome, done: number) => void 
   let run = 0;
   return ({ mutant: { key, line } }, { killer, how }, done) => {
     run++;
-    const minutes = ((performance.now() - beganMs) / 60_000 / run) * (mutants.length - done);
+    const left = minutesLeft(performance.now() - beganMs, run, mutants.length - done);
     const what = killer === undefined ? 'SURVIVED' : 'killed';
-    processTerminal.err(
-      `${done} of ${mutants.length}, about ${Math.ceil(minutes)} min left: ${what} ${key} (line ${line}): ${how}`,
-    );
+    processTerminal.err(`${done} of ${mutants.length}, ${left}: ${what} ${key} (line ${line}): ${how}`);
   };
 }
 

@@ -161,7 +161,7 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'That a snapshot is stored is told in a later turn, never inside of the call.',
-    'server/host/replica.ts Replica.maybeSnapshot: swap this.snapshotInFlight = true; this.store.storeSnapshot(snapshot, this.trailingEntries); → this.store.storeSnapshot(snapshot, this.trailingEntries); this.snapshotInFlight = true;',
+    'server/host/replica.ts Replica.storeSnapshot: swap this.snapshotInFlight = true; this.store.storeSnapshot(snapshot, this.trailingEntries); → this.store.storeSnapshot(snapshot, this.trailingEntries); this.snapshotInFlight = true;',
   ),
   ...argued(
     'With what is current nothing is undecided, and of a word there is no status.',

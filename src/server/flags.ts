@@ -110,7 +110,7 @@ function completion([shell, ...more]: readonly string[], engines: readonly strin
   if (!isShell(shell) || more.length > 0) {
     throw new UsageError(`expected a shell after completion: ${SHELLS.join(', ')}`);
   }
-  const words = { completion: 'print a script for a shell' };
+  const words = { completion: { description: 'print a script for a shell', values: SHELLS } };
   return completionScript(describeFlags('rkvd', flagsWith(engines), words), shell);
 }
 

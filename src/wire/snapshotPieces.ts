@@ -61,8 +61,10 @@ export class PieceChecker {
   /** Throws MalformedPiecesError. Returns what it has of the state: nothing in the first one. */
   take({ content, checksum }: SnapshotPiece): Buffer {
     const found = crc32(content, this.checksum);
-    if (found !== checksum)
-      throw new MalformedPiecesError(`the checksum is wrong: expected ${hex(checksum)}, found ${hex(found)}`);
+    if (found !== checksum) {
+      const [expected, actual] = [checksum, found].map(checksumText);
+      throw new MalformedPiecesError(`the checksum is wrong: expected ${expected}, found ${actual}`);
+    }
     this.checksum = found;
     if (this.told === undefined) {
       this.told = readHead(content);
@@ -94,6 +96,7 @@ function readHead(content: Buffer): SnapshotHead {
   return head;
 }
 
-function hex(checksum: number): string {
+/** As people are shown it. */
+export function checksumText(checksum: number): string {
   return `0x${checksum.toString(16).padStart(8, '0')}`;
 }

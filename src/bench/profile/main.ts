@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onInterrupt, StopRequests } from '../../cli/interrupts.ts';
+import { EXIT_INTERRUPTED, onInterrupt, StopRequests } from '../../cli/interrupts.ts';
 import { processCommand } from '../../cli/runCommander.ts';
 import { processTerminal } from '../../cli/terminal.ts';
 import { makeFolders } from '../../files/folders.ts';
@@ -24,7 +24,6 @@ second one every server and the bench take a CPU profile of the measured time, o
   npm run profile -- --backend etcd --clients 200
   npm run profile -- --backend gorums --clients 100 --throughput 50 --payload 1024 --keep profiles
 `;
-const INTERRUPTED_EXIT_CODE = 130;
 /** The plan's least; one round is all there is. */
 const RUNS_MAX = 30;
 
@@ -43,7 +42,7 @@ const context: ProfileContext = {
 
 try {
   const findings = await find(planned());
-  if (findings === undefined) process.exitCode = INTERRUPTED_EXIT_CODE;
+  if (findings === undefined) process.exitCode = EXIT_INTERRUPTED;
   else await tell(findings);
 } catch (error) {
   processTerminal.err(`profile: ${(error as Error).message}`);

@@ -15,6 +15,11 @@ export function formatUsAsMs(us: number): string {
   return ms.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
+/** A ratio, or an end of the interval in which it lies: after two rounds that may be anywhere, and how far is no figure. `sign` stands before the number. */
+export function formatFactor(factor: number, digits: number, sign = ''): string {
+  return factor >= 1000 ? `more than ${sign}1,000` : `${sign}${factor.toFixed(factor >= 10 ? 1 : digits)}`;
+}
+
 /** The percentiles that tables show, by their titles, with the share of requests that they leave below. */
 export const TABLE_PERCENTILES: readonly (readonly [
   title: string,

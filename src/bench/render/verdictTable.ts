@@ -3,7 +3,7 @@ import { type TableStyle, tableIn } from '../../cli/table.ts';
 import type { Obstacle } from '../compare/comparability.ts';
 import type { Comparisons, MetricComparison, RunComparison } from '../compare/comparison.ts';
 import type { RunRecord } from '../results/schema.ts';
-import { formatCount, formatUsAsMs, leftThenRight } from './format.ts';
+import { formatCount, formatFactor, formatUsAsMs, leftThenRight } from './format.ts';
 
 export const VERDICT_HEAD = ['', 'baseline', 'candidate', 'ratio', 'interval', 'verdict'];
 const NAME_LENGTH_MAX = 40;
@@ -64,11 +64,6 @@ export function describeConfidence({ confidence, margin }: Comparisons): string 
   return `All intervals hold together with ${percent(confidence)}. "no difference": the whole interval is within ${percent(margin)}; "undecided": more rounds may tell.`;
 }
 
-/** After two rounds an interval may reach anywhere, and how far is no figure. */
-function times(factor: number): string {
-  return factor >= 1000 ? 'more than 1,000' : factor.toFixed(factor >= 10 ? 1 : 3);
-}
-
 export function verdictRow({ metric, baseline, candidate, ratio, interval, verdict }: MetricComparison): string[] {
   const isRate = metric.unit === '1/s';
   const value = isRate ? formatCount : formatUsAsMs;
@@ -76,8 +71,8 @@ export function verdictRow({ metric, baseline, candidate, ratio, interval, verdi
     isRate ? `${metric.name}, per second` : `${metric.name.replace('-', ' ')}, ms`,
     value(isRate ? Math.round(baseline) : baseline),
     value(isRate ? Math.round(candidate) : candidate),
-    `×${times(ratio)}`,
-    interval === undefined ? '-' : `${times(interval.low)} – ${times(interval.high)}`,
+    formatFactor(ratio, 3, '×'),
+    interval === undefined ? '-' : `${formatFactor(interval.low, 3)} – ${formatFactor(interval.high, 3)}`,
     verdict === 'no-difference' ? 'no difference' : verdict,
   ];
 }

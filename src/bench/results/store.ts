@@ -87,7 +87,7 @@ export async function readMeasured(folder: string): Promise<{ record: RunRecord;
   };
   try {
     const writes = logOf(WRITES_FILE);
-    const reads = record.settings.load.reads > 0 ? logOf(READS_FILE) : record.repeats.map(latencyHistogram);
+    const reads = record.settings.load.reads > 0 ? logOf(READS_FILE) : record.repeats.map(() => latencyHistogram());
     const service = existsSync(join(folder, SERVICE_FILE)) ? logOf(SERVICE_FILE) : [];
     const repeats = record.repeats.map(({ startedAt, windowMs }, at): RepeatHistograms => {
       const [ofWrites, ofReads] = [writes[at], reads[at]];

@@ -83,37 +83,23 @@ function panelsOf({ servers, seconds }: ScaleFigures): Panel[] {
     points.map((point) => [point.atMs / 1000, point.bytes / MB]);
   const ofServers = (points: (server: (typeof servers)[number]) => number[][]) =>
     servers.map((server, at) => lineSeries(nameOf(server.id), at, points(server)));
-  const thin = (series: object) => ({ ...series, lineStyle: { color: INK, width: 1.5 }, itemStyle: { color: INK } });
+  const ofAll = (points: number[][]) => [
+    { ...lineSeries('all', 0, points), lineStyle: { color: INK, width: 1.5 }, itemStyle: { color: INK } },
+  ];
   return [
     {
       title: 'Inserts answered in each second',
       unit: 'per second',
       type: 'value',
       label: formatCount,
-      lines: [
-        thin(
-          lineSeries(
-            'all',
-            0,
-            seconds.map(({ second, perSecond }) => [second + MIDDLE, perSecond]),
-          ),
-        ),
-      ],
+      lines: ofAll(seconds.map(({ second, perSecond }) => [second + MIDDLE, perSecond])),
     },
     {
       title: 'p99 of each second',
       unit: 'ms',
       type: 'log',
       label: (ms) => formatUsAsMs(ms * 1000),
-      lines: [
-        thin(
-          lineSeries(
-            'all',
-            0,
-            seconds.filter(({ p99Ms }) => p99Ms > 0).map(({ second, p99Ms }) => [second + MIDDLE, p99Ms]),
-          ),
-        ),
-      ],
+      lines: ofAll(seconds.filter(({ p99Ms }) => p99Ms > 0).map(({ second, p99Ms }) => [second + MIDDLE, p99Ms])),
     },
     {
       title: "The longest pause in each second, without what a server's thread waited for a core",

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Option } from 'commander';
-import { onInterrupt, StopRequests } from '../../cli/interrupts.ts';
+import { EXIT_INTERRUPTED, onInterrupt, StopRequests } from '../../cli/interrupts.ts';
 import { chosen, oneOrAll } from '../../cli/oneOrAll.ts';
 import { anyNumber, processCommand, wholeNumber } from '../../cli/runCommander.ts';
 import { processTerminal } from '../../cli/terminal.ts';
@@ -18,7 +18,6 @@ import { plannedScale } from './request.ts';
 import { runScale } from './scaleRun.ts';
 import { type EngineFigures, renderScale } from './table.ts';
 
-const EXIT_INTERRUPTED = 130;
 const RESULTS = 'results';
 /** How long a closed loop runs to find the peak. */
 const PEAK_MS = 20_000;

@@ -1,18 +1,9 @@
-import { build, type Histogram } from 'hdr-histogram-js';
-import { LATENCY_US_MAX } from '../../client/load/latencyRecorder.ts';
+import type { Histogram } from 'hdr-histogram-js';
+import { LATENCY_US_MAX, latencyHistogram } from '../../client/load/latencyRecorder.ts';
 import type { LoadSink } from '../../client/load/loadGenerator.ts';
 
-/** Half an hour of them takes some 20 MB. */
+/** Half an hour of seconds takes some 40 MB. */
 const DIGITS = 2;
-
-function histogram(): Histogram {
-  return build({
-    lowestDiscernibleValue: 1,
-    highestTrackableValue: LATENCY_US_MAX,
-    numberOfSignificantValueDigits: DIGITS,
-    bitBucketSize: 32,
-  });
-}
 
 /** The latencies of each second apart, so that those of any seconds can be added up: percentiles are never averaged. */
 export class SecondLatencies implements LoadSink {
@@ -25,7 +16,7 @@ export class SecondLatencies implements LoadSink {
 
   completed(_read: boolean, fromMs: number, endMs: number): void {
     const second = Math.floor((endMs - this.startedMs) / 1000);
-    this.seconds[second] ??= histogram();
+    this.seconds[second] ??= latencyHistogram(DIGITS);
     this.seconds[second].recordValue(Math.min(LATENCY_US_MAX, Math.max(1, Math.round((endMs - fromMs) * 1000))));
   }
 
@@ -35,7 +26,7 @@ export class SecondLatencies implements LoadSink {
 
   /** Of the requests that were answered in these seconds, the p99 in ms; undefined where there were none. */
   p99Ms(isMeant: (second: number) => boolean): number | undefined {
-    const all = histogram();
+    const all = latencyHistogram(DIGITS);
     for (const [second, each] of this.seconds.entries()) if (each !== undefined && isMeant(second)) all.add(each);
     return all.totalCount === 0 ? undefined : all.getValueAtPercentile(99) / 1000;
   }

@@ -1,5 +1,6 @@
 import { wholeRepeats } from '../compare/metrics.ts';
 import type { Levels } from '../plan/axes.ts';
+import { formatFactor } from '../render/format.ts';
 import type { RunRecord } from '../results/schema.ts';
 import { eachOf, type RatioInterval, ratioToOne } from '../statistics/intervals.ts';
 
@@ -154,11 +155,7 @@ function interactionWith(
 /** `batch: nobatch makes ×0.16 of batch (0.15 – 0.17); ×0.15 with gorums, ×0.19 with etcd`. */
 export function describeEffect({ axis, level, baseline, overall, interactions }: Effect): string {
   const { ratio, low, high } = overall;
-  const times = (value: number) => {
-    // After two rounds an interval may reach anywhere.
-    if (value >= 1000) return 'more than ×1,000';
-    return `×${value >= 10 ? value.toFixed(1) : value.toFixed(2)}`;
-  };
+  const times = (value: number) => formatFactor(value, 2, '×');
   const range = `${times(low)} – ${times(high)}`;
   const what =
     low > 1 || high < 1

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { onInterrupt, StopRequests } from '../../cli/interrupts.ts';
+import { EXIT_INTERRUPTED, onInterrupt, StopRequests } from '../../cli/interrupts.ts';
 import { fromOption, processCommand, wholeNumber } from '../../cli/runCommander.ts';
 import { processTerminal } from '../../cli/terminal.ts';
 import { ENGINE_NAMES } from '../../consensus/engines.ts';
@@ -20,8 +20,6 @@ Does compare call what is there, and nothing else? aa compares a configuration w
 
 Ended by Ctrl-C or a crash, the same command goes on. A kind's table is in <results>/<kind>.md. The exit code is 1 where what has to come of it did not:
 of twenty at most one of the same called different, at least eighteen of 10 % called slower, none of 3 % called no difference; 130 after Ctrl-C.`;
-
-const INTERRUPTED_EXIT_CODE = 130;
 
 interface Options {
   readonly kind: TrialKind | 'calibrate';
@@ -87,7 +85,7 @@ try {
     options.kind === 'calibrate'
       ? await calibrate(options.rounds, context)
       : await runTrials(options.kind, options.trials, options.precision, context);
-  process.exitCode = interrupts.stop.aborted ? INTERRUPTED_EXIT_CODE : isWell ? 0 : 1;
+  process.exitCode = interrupts.stop.aborted ? EXIT_INTERRUPTED : isWell ? 0 : 1;
 } catch (error) {
   if (!(error instanceof CalibrationError)) throw error;
   fromOption(program, '--kind', () => {

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RunningCluster } from '../../supervisor/launcher.ts';
 import type { Ends } from '../ends.ts';
+import { foundWithin } from '../liveness.ts';
 import type { FullDisks } from './fullDisks.ts';
 import { type Blow, describeBlow } from './plan.ts';
 
@@ -59,20 +60,12 @@ export class Blows {
     for (const blow of this.blows) {
       await pause(blow.afterMs);
       if (this.options.stop.aborted) return;
-      const leader = await this.leader(blow.victim === 'leader' ? ELECTION_MS_MAX : 0);
+      const timeoutMs = blow.victim === 'leader' ? ELECTION_MS_MAX : 0;
+      const leader = await foundWithin(timeoutMs, POLL_MS, () => this.cluster.leader());
       const hit = this.victims(blow, leader);
       this.options.tell(describeBlow(blow, hit));
       if (blow.kind === 'kill') await this.kill(blow, hit, leader);
       else await this.fill(blow, hit);
-    }
-  }
-
-  /** Undefined where nobody leads within that time. */
-  private async leader(timeoutMs: number): Promise<number | undefined> {
-    for (const deadlineMs = performance.now() + timeoutMs; ; ) {
-      const leader = await this.cluster.leader();
-      if (leader !== undefined || performance.now() >= deadlineMs) return leader;
-      await pause(POLL_MS);
     }
   }
 
@@ -130,10 +123,7 @@ export class Blows {
   }
 
   private async endsWithin(id: number, timeoutMs: number): Promise<boolean> {
-    for (const deadlineMs = performance.now() + timeoutMs; performance.now() < deadlineMs; ) {
-      if (!this.cluster.pids().has(id)) return true;
-      await pause(POLL_MS);
-    }
-    return false;
+    const hasEnded = () => (this.cluster.pids().has(id) ? undefined : true);
+    return (await foundWithin(timeoutMs, POLL_MS, hasEnded)) ?? false;
   }
 }

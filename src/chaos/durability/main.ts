@@ -1,9 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { onInterrupt, StopRequests } from '../../cli/interrupts.ts';
+import { EXIT_INTERRUPTED, onInterrupt, StopRequests } from '../../cli/interrupts.ts';
 import { chosen, oneOrAll } from '../../cli/oneOrAll.ts';
 import { fromOption, processCommand, wholeNumber } from '../../cli/runCommander.ts';
 import { processTerminal } from '../../cli/terminal.ts';
+import { minutesLeft } from '../../cli/timeLeft.ts';
 import { ENGINE_NAMES, type EngineName } from '../../consensus/engines.ts';
 import {
   FaultedDisks,
@@ -18,7 +19,6 @@ import { type DurabilityReport, runDurability } from './round.ts';
 import { describeDurability, renderDurability } from './table.ts';
 
 const SEED_LIMIT = 2 ** 31;
-const EXIT_INTERRUPTED = 130;
 
 interface Options {
   readonly engine: EngineName | 'all';
@@ -58,13 +58,6 @@ function tellFailure({ engine, seed, violation }: DurabilityReport): void {
   processTerminal.err(`  again: npm run durability -- --engine ${engine} --seed ${seed} --rounds 1${flags}`);
 }
 
-/** About how long the rest takes, in words; nothing before it is known. */
-function timeLeft(beganMs: number, done: number, all: number): string {
-  if (done === 0) return '';
-  const minutes = ((performance.now() - beganMs) / 60_000 / done) * (all - done);
-  return `, about ${Math.ceil(minutes)} min left`;
-}
-
 async function run(disks: FullDisks | undefined, stop: AbortSignal): Promise<DurabilityReport[]> {
   const first = options.seed ?? randomInt(SEED_LIMIT);
   const engines = chosen(options.engine, ENGINE_NAMES);
@@ -73,9 +66,9 @@ async function run(disks: FullDisks | undefined, stop: AbortSignal): Promise<Dur
   const reports: DurabilityReport[] = [];
   for (let seed = first; seed < first + options.rounds; seed++) {
     for (const engine of engines) {
-      processTerminal.err(
-        `${engine}: round ${seed - first + 1} of ${options.rounds}, seed ${seed}${timeLeft(beganMs, reports.length, all)}`,
-      );
+      const done = reports.length;
+      const left = done === 0 ? '' : `, ${minutesLeft(performance.now() - beganMs, done, all - done)}`;
+      processTerminal.err(`${engine}: round ${seed - first + 1} of ${options.rounds}, seed ${seed}${left}`);
       const report = await runDurability(engine, drawDurability(seed, disks !== undefined), {
         tls: options.tls ?? false,
         disks,

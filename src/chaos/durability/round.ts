@@ -10,13 +10,14 @@ import { leadingReport, RkvClient } from '../../client/rkvClient.ts';
 import type { EngineName } from '../../consensus/engines.ts';
 import { Random } from '../../simulator/random.ts';
 import { ClusterError } from '../../supervisor/cluster.ts';
+import { serverDirectory } from '../../supervisor/clusterPlan.ts';
 import { type RunningCluster, startCluster } from '../../supervisor/launcher.ts';
 import { makeTemporaryFolder } from '../../supervisor/process/temporaryFolder.ts';
 import type { StatusResponse } from '../../wire/generated/admin.ts';
 import { Ends } from '../ends.ts';
-import { historyViolation } from '../judgement.ts';
+import { historyViolation, wordsOf } from '../judgement.ts';
 import { Ledger, LostWriteError, readBack } from '../ledger.ts';
-import { LivenessError, within } from '../liveness.ts';
+import { foundWithin, LivenessError, within } from '../liveness.ts';
 import { Registers } from '../registers.ts';
 import { Writers } from '../writers.ts';
 import { type BlowOptions, Blows, NOT_STRUCK, type Struck } from './blows.ts';
@@ -49,6 +50,8 @@ export interface DurabilityOptions extends BlowOptions {
 export class DisagreementError extends Error {
   override readonly name = 'DisagreementError';
 }
+
+const NAMED = [LivenessError, LostWriteError, DisagreementError, ClusterError];
 
 /** Somebody stopped the round. */
 class StoppedError extends Error {
@@ -116,7 +119,7 @@ class DurabilityRound {
       violation = await this.strike(cluster);
     } catch (error) {
       if (error instanceof StoppedError) return undefined;
-      violation = wordsOf(error);
+      violation = wordsOf(error, NAMED);
     } finally {
       this.loadEnds.abort();
       for (const client of this.clients) client.close();
@@ -180,7 +183,7 @@ class DurabilityRound {
       return this.ends.foreign ?? historyViolation(this.history);
     } catch (error) {
       if (error instanceof StoppedError) throw error;
-      return this.ends.foreign ?? wordsOf(error);
+      return this.ends.foreign ?? wordsOf(error, NAMED);
     } finally {
       this.loadEnds.abort();
       stopped.catch(() => {});
@@ -265,21 +268,20 @@ class DurabilityRound {
   /** Resolves once every server has all that there is, durably, and applied; with the same number of keys and sessions. */
   private async settled(operator: RkvClient): Promise<void> {
     let said = 'nobody says how it is';
-    for (const deadlineMs = performance.now() + HEALING_MS; performance.now() < deadlineMs; ) {
+    const settled = await foundWithin(HEALING_MS, POLL_MS, async () => {
       const reports = await operator.statuses();
       const statuses = reports.flatMap((report) => ('status' in report ? [report.status] : []));
       const leader = leadingReport(reports)?.status;
-      if (leader !== undefined && statuses.length === SERVERS) {
-        const missing = whatIsMissing(leader, statuses);
-        if (missing === undefined) {
-          expectSameCounts(statuses);
-          return;
-        }
-        said = missing;
-      }
-      await pause(POLL_MS);
+      if (leader === undefined || statuses.length < SERVERS) return undefined;
+      const missing = whatIsMissing(leader, statuses);
+      if (missing === undefined) return statuses;
+      said = missing;
+      return undefined;
+    });
+    if (settled === undefined) {
+      throw new LivenessError(`not every server had everything after ${HEALING_MS} ms: ${said}`);
     }
-    throw new LivenessError(`not every server had everything after ${HEALING_MS} ms: ${said}`);
+    expectSameCounts(settled);
   }
 
   /** Every server has ended by SIGKILL: what is on their disks. */
@@ -290,11 +292,11 @@ class DurabilityRound {
     const states: HeldState[] = [];
     for (const id of IDS) {
       const copy = join(copies, `server-${id}`);
-      await cp(join(this.directory, `server-${id}`), copy, { recursive: true });
+      await cp(serverDirectory(this.directory, id), copy, { recursive: true });
       try {
         states.push(await heldState(copy, id));
       } catch (error) {
-        return `the disk of server ${id}: ${wordsOf(error)}`;
+        return `the disk of server ${id}: ${wordsOf(error, NAMED)}`;
       }
     }
     const violation = stateViolation(states, this.ledger.all());
@@ -351,13 +353,4 @@ function expectSameCounts(statuses: readonly StatusResponse[]): void {
   if (other === undefined) return;
   const words = ({ id, keys, sessions }: StatusResponse) => `server ${id} has ${keys} keys and ${sessions} sessions`;
   throw new DisagreementError(`of the same entries ${words(first!)}, ${words(other)}`);
-}
-
-/** Errors that say what is wrong have a class of their own; of others it is told where they come from. */
-function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) throw error;
-  const isNamed = [LivenessError, LostWriteError, DisagreementError, ClusterError].some(
-    (each) => error instanceof each,
-  );
-  return isNamed ? `${error.name}: ${error.message}` : `${error.stack}`;
 }

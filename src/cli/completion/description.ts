@@ -91,14 +91,10 @@ export function describeFlags(name: string, specs: FlagSpecs, words: DescribedWo
 /** A flag may stand before and after each of them. */
 function describeWords(words: DescribedWords, options: readonly DescribedOption[]): DescribedCommand[] {
   return Object.entries(words).map(([name, word]) => {
-    const { description, values, words: own = {} } = typeof word === 'string' ? plainWord(word) : word;
-    const otherwise = name === 'completion' ? SHELLS : 'anything';
-    return { name, description, options, commands: describeWords(own, options), values: values ?? otherwise };
+    if (typeof word === 'string') return { name, description: word, options, commands: [], values: 'anything' };
+    const { description, values = 'anything', words: own = {} } = word;
+    return { name, description, options, commands: describeWords(own, options), values };
   });
-}
-
-function plainWord(description: string): Exclude<DescribedWord, string> {
-  return { description };
 }
 
 function valuesOfFlag(spec: FlagSpec): Values | undefined {

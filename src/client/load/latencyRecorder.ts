@@ -35,9 +35,9 @@ export interface LatencyDigest {
   readonly maxUs: number;
 }
 
-/** A histogram of latencies in whole µs, exact to three digits, up to LATENCY_US_MAX. */
-export function latencyHistogram(): Histogram {
-  return new Histogram64(1, LATENCY_US_MAX, 3);
+/** A histogram of latencies in whole µs, exact to so many digits, up to LATENCY_US_MAX. */
+export function latencyHistogram(digits: 2 | 3 = 3): Histogram {
+  return new Histogram64(1, LATENCY_US_MAX, digits);
 }
 
 export function digest(histogram: Histogram): LatencyDigest {

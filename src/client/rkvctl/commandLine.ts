@@ -243,7 +243,7 @@ const WORDS: DescribedWords = {
       status: { description: 'print what is in a file, once all of it is checked', values: 'files' },
     },
   },
-  completion: 'print a script for a shell',
+  completion: { description: 'print a script for a shell', values: SHELLS },
   help: 'print what there is',
 };
 

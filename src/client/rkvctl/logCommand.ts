@@ -3,6 +3,7 @@ import { printable } from '../../cli/printable.ts';
 import { renderTable } from '../../cli/table.ts';
 import type { Terminal } from '../../cli/terminal.ts';
 import type { DamageReport, Inspection } from '../../offline/inspection.ts';
+import { counted, shown } from './counts.ts';
 import { explained } from './offlineErrors.ts';
 
 /** What is in the folder is not what was promised. As rkvd ends where it refuses its data. */
@@ -137,12 +138,4 @@ function entriesText(entries: DamageReport['entries']): string {
   }
   if (first !== undefined) return `, entries from ${shown(first)} on`;
   return last === undefined ? ', of which entries cannot be told' : `, entries up to ${shown(last)}`;
-}
-
-function shown(value: number): string {
-  return value.toLocaleString('en');
-}
-
-function counted(count: number, one: string, many = `${one}s`): string {
-  return `${shown(count)} ${count === 1 ? one : many}`;
 }

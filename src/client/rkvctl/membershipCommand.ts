@@ -2,6 +2,7 @@ import type { Terminal } from '../../cli/terminal.ts';
 import type { PendingChange } from '../../wire/generated/admin.ts';
 import { RequestTimeoutError } from '../errors.ts';
 import { isOlder, type RkvClient } from '../rkvClient.ts';
+import { shown } from './counts.ts';
 
 /** How often the leader is asked what it waits for. */
 const WATCH_INTERVAL_MS = 500;
@@ -88,7 +89,7 @@ class ChangeWatch {
 export function waitingText({ silent, behind }: PendingChange): string {
   const texts = silent.map((id) => `server ${id} does not answer`);
   for (const { id, heldIndex, goalIndex } of behind) {
-    const [held, goal] = [heldIndex, goalIndex].map((index) => index.toLocaleString('en'));
+    const [held, goal] = [heldIndex, goalIndex].map((index) => shown(index));
     texts.push(`waiting for server ${id}: ${held} of ${goal} entries`);
   }
   return texts.join(', ');

@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
 import { printable } from '../../cli/printable.ts';
 import type { Terminal } from '../../cli/terminal.ts';
-import type { SnapshotHead } from '../../wire/generated/admin.ts';
-import { MalformedPiecesError, PieceChecker } from '../../wire/snapshotPieces.ts';
+import type { SnapshotHead, SnapshotPiece } from '../../wire/generated/admin.ts';
+import { checksumText, MalformedPiecesError, PieceChecker } from '../../wire/snapshotPieces.ts';
 import { DamagedSnapshotError } from '../errors.ts';
 import type { RkvClient } from '../rkvClient.ts';
+import { counted, shown } from './counts.ts';
 import { explained } from './offlineErrors.ts';
 
 /** Of a line that a server, or a file, has its say in. */
@@ -38,12 +39,10 @@ export async function saveSnapshot(
   return 0;
 }
 
-type Piece = Parameters<Parameters<RkvClient['saveSnapshot']>[0]>[0];
-
 /** Hands over what comes, once it is checked. Rejects where that is not all of a snapshot. */
 async function receive(
   client: RkvClient,
-  write: (piece: Piece) => Promise<void>,
+  write: (piece: SnapshotPiece) => Promise<void>,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<{ readonly head: SnapshotHead; readonly address: string }> {
@@ -77,14 +76,13 @@ export async function printSnapshot(path: string, isJson: boolean, terminal: Ter
   const found = await explained(
     async () =>
       withSnapshotFile(path, (reader) => {
-        let bytes = 0;
-        for (const piece of reader.state()) bytes += piece.length;
-        return { head: reader.head, bytes, checksum: reader.checksum };
+        for (const _piece of reader.state());
+        return { head: reader.head, checksum: checksumText(reader.checksum) };
       }),
     terminal,
   );
   if (found === undefined) return 1;
-  const checksum = `0x${found.checksum.toString(16).padStart(8, '0')}`;
+  const { checksum } = found;
   const { takenMs, ...head } = found.head;
   const takenAt = timeOf(takenMs);
   if (isJson) {
@@ -131,14 +129,6 @@ export async function restoreSnapshot(
 
 function summaryOf({ index, term, stateBytes, keys, sessions }: SnapshotHead): string {
   return `index ${shown(index)}, term ${term}: ${counted(keys, 'key')} and ${counted(sessions, 'session')} in ${shown(stateBytes)} bytes`;
-}
-
-function counted(count: number, one: string): string {
-  return `${shown(count)} ${one}${count === 1 ? '' : 's'}`;
-}
-
-function shown(value: number): string {
-  return value.toLocaleString('en');
 }
 
 function mib(bytes: number): string {

@@ -187,7 +187,7 @@ export class FrontDoor implements ConnectionListener {
     if (this.connections.size <= unusedMax || this.unusedCount <= unusedMax) return;
     for (const connection of this.connections) {
       if (connection.used) continue;
-      this.end(connection, `closed a connection without a request: there are more than -maxunused allows`);
+      this.end(connection, 'closed a connection without a request: there are more than -maxunused allows');
       return;
     }
   }

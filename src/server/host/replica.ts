@@ -594,6 +594,10 @@ export class Replica<M> implements LogStoreListener {
       return;
     }
     this.taking = undefined;
+    this.storeSnapshot(snapshot);
+  }
+
+  private storeSnapshot(snapshot: Snapshot): void {
     this.snapshotInFlight = true;
     this.store.storeSnapshot(snapshot, this.trailingEntries);
   }
@@ -649,8 +653,7 @@ export class Replica<M> implements LogStoreListener {
     if (this.snapshotInFlight) return;
     if (!isSnapshotDue(id, snapshotEveryEntries, state.index, this.snapshotIndex)) return;
     this.environment.snapshotBegun?.(state.index);
-    this.snapshotInFlight = true;
-    this.store.storeSnapshot(state, this.trailingEntries);
+    this.storeSnapshot(state);
   }
 
   private giveUpGiving(): void {

@@ -15,13 +15,11 @@ import { Originals } from './originals.ts';
 import type { Outgoing } from './outgoing.ts';
 import { PeerAcceptor } from './peerAcceptor.ts';
 import { type LinkFacts, PeerLink } from './peerLink.ts';
-import type { UnaryServer } from './unaryCalls.ts';
+import { ASK_AGAIN_MS, type UnaryServer } from './unaryCalls.ts';
 import { UnaryPeers } from './unaryPeers.ts';
 
 /** How long a peer that does not know our links is called by unary calls before a link is tried again. */
 const LINK_RETRY_MS = 30_000;
-/** What takes connections and does not know our links is asked this often who it is. */
-const ASK_AGAIN_MS = 5_000;
 
 export interface TransportOptions<M> {
   readonly self: NodeId;

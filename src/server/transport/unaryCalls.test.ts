@@ -68,6 +68,33 @@ describe('the service of unary calls, with those of the gorums engine', () => {
   });
 });
 
+/** On a port of its own. */
+function bound(server: Server): Promise<number> {
+  return new Promise((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) =>
+      error === null ? resolve(port) : reject(error),
+    ),
+  );
+}
+
+/** Server 1's, of server 2, which takes whatever it says of itself. */
+function clientOf(port: number, log: LimitedLog, originals: Originals): UnaryClient<GorumsMessage> {
+  return new UnaryClient({
+    calls: gorumsUnaryCalls,
+    peer: 2,
+    address: { host: '127.0.0.1', port },
+    security: NO_SECURITY,
+    maxMessageBytes: 8192,
+    identity: { identity: blankIdentity(1, 'gorums', 'own', 'member'), meet: () => undefined } as never,
+    log,
+    receive: () => {},
+    counts: () => true,
+    accepted: () => {},
+    refused: () => {},
+    originals,
+  });
+}
+
 describe('a client of the unary service', () => {
   it('used an answer of whoever had introduced himself once, though another folder was admitted meanwhile', async () => {
     const earlier = introductionOf({
@@ -94,11 +121,7 @@ describe('a client of the unary service', () => {
     const until = async (done: () => boolean) => {
       while (!done()) await new Promise<void>((resolve) => (wake = resolve));
     };
-    const port = await new Promise<number>((resolve, reject) =>
-      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
-      ),
-    );
+    const port = await bound(server);
     const received: GorumsMessage[] = [];
     const asked: Introduction[] = [];
     let isReplaced = false;
@@ -179,11 +202,7 @@ describe('a client of the unary service', () => {
         }) satisfies handleUnaryCall<Buffer, Buffer>,
       },
     );
-    const port = await new Promise<number>((resolve, reject) =>
-      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
-      ),
-    );
+    const port = await bound(server);
     const received: GorumsMessage[] = [];
     const own = blankIdentity(1, 'gorums', 'own', 'member');
     const client = new UnaryClient({
@@ -247,29 +266,12 @@ describe('a client of the unary service', () => {
       Object.fromEntries(methods.map((method) => [method, service[method]!])),
       Object.fromEntries(methods.map((method) => [method, handler(method)])),
     );
-    const port = await new Promise<number>((resolve, reject) =>
-      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
-      ),
-    );
+    const port = await bound(server);
     const lines: string[] = [];
     const warn = (_fields: object, line: string) => void lines.push(line);
     const log = { warn, info: warn } as unknown as LimitedLog;
     const originals = new Originals(log);
-    const client = new UnaryClient({
-      calls: gorumsUnaryCalls,
-      peer: 2,
-      address: { host: '127.0.0.1', port },
-      security: NO_SECURITY,
-      maxMessageBytes: 8192,
-      identity: { identity: blankIdentity(1, 'gorums', 'own', 'member'), meet: () => undefined } as never,
-      log,
-      receive: () => {},
-      counts: () => true,
-      accepted: () => {},
-      refused: () => {},
-      originals,
-    });
+    const client = clientOf(port, log, originals);
     const append = (prevLogIndex: number): GorumsMessage => {
       const numbers = { call: 1, leader: 1, term: 1, prevLogIndex, prevLogTerm: 1, commitIndex: 0 };
       return { type: 'AppendEntries', ...numbers, entries: [] };
@@ -328,29 +330,12 @@ describe('a client of the unary service', () => {
       };
       server.addService({ InstallSnapshot: service.InstallSnapshot! }, { InstallSnapshot: install });
     });
-    const port = await new Promise<number>((resolve, reject) =>
-      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
-      ),
-    );
+    const port = await bound(server);
     let outOfReach = () => {};
     const isOutOfReach = new Promise<void>((resolve) => (outOfReach = resolve));
     const warn = (_fields: object, line: string) => void (line.includes('no snapshots') && outOfReach());
     const log = { warn, info: () => {} } as unknown as LimitedLog;
-    const client = new UnaryClient({
-      calls: gorumsUnaryCalls,
-      peer: 2,
-      address: { host: '127.0.0.1', port },
-      security: NO_SECURITY,
-      maxMessageBytes: 8192,
-      identity: { identity: blankIdentity(1, 'gorums', 'own', 'member'), meet: () => undefined } as never,
-      log,
-      receive: () => {},
-      counts: () => true,
-      accepted: () => {},
-      refused: () => {},
-      originals: new Originals(log),
-    });
+    const client = clientOf(port, log, new Originals(log));
     const configuration = simpleConfiguration([1, 2, 3]);
     const numbers = { call: 1, leader: 1, term: 1, lastIncludedIndex: 9, lastIncludedTerm: 1 };
     const snapshot: GorumsMessage = { type: 'InstallSnapshot', ...numbers, configuration, data: Uint8Array.of(1) };

@@ -23,7 +23,7 @@ import type { Originals } from './originals.ts';
 /** Calls that come in get numbers from here on, so that the engine's answer finds the call it belongs to; the engine's own calls stay far below. */
 const UNARY_CALL_BASE = 2 ** 40;
 const CALL_DEADLINE_MS = 5_000;
-/** So long after it was asked who it is, one of the original's is asked again where a message is kept from it. */
+/** So long after it was asked who it is, what does not know our links is asked again: one of the original's only where a message is kept from it. */
 export const ASK_AGAIN_MS = 5_000;
 
 /** The service as gRPC knows it. */

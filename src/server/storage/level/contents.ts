@@ -14,8 +14,6 @@ export interface FileDamage {
   /** In a table, what was there had keys between these; in a log, it was written between them. '' where nothing tells. */
   readonly after: string;
   readonly before: string;
-  /** In a log: what cannot be read at its end is dropped at opening, and the promise file knows whether anything of it is missed. */
-  readonly isInLog: boolean;
 }
 
 type Value =
@@ -69,7 +67,7 @@ export class LevelContents implements Disk {
       const [smallest, largest] = [table.smallest, table.largest].map(userKey);
       if (isMissing) {
         const what = 'it is missing, though the manifest names it';
-        this.damaged.push({ path, offset: 0, what, after: smallest!, before: largest!, isInLog: false });
+        this.damaged.push({ path, offset: 0, what, after: smallest!, before: largest! });
         continue;
       }
       const file = await open(path);
@@ -84,7 +82,7 @@ export class LevelContents implements Disk {
         });
       });
       for (const { offset, what, after, before } of damages)
-        this.damaged.push({ path, offset, what, after: userKey(after), before: userKey(before), isInLog: false });
+        this.damaged.push({ path, offset, what, after: userKey(after), before: userKey(before) });
     }
     for (const path of logs) this.readLog(path, await readFile(path));
   }
@@ -102,7 +100,6 @@ export class LevelContents implements Disk {
           what: 'a batch cannot be read',
           after: '',
           before: '',
-          isInLog: true,
         });
         return { first: '', last: '' };
       }
@@ -111,7 +108,7 @@ export class LevelContents implements Disk {
       const next = offsets.findIndex((begin) => begin >= offset);
       const before = ends[next]?.first ?? '';
       const after = ends[next === -1 ? ends.length - 1 : next - 1]?.last ?? '';
-      this.damaged.push({ path, offset, what, after, before, isInLog: true });
+      this.damaged.push({ path, offset, what, after, before });
     }
   }
 
@@ -178,5 +175,5 @@ function userKey(key: Uint8Array): string {
 
 function trailerOf(key: Uint8Array): { readonly sequence: bigint; readonly isValue: boolean } {
   const trailer = new DataView(key.buffer, key.byteOffset + key.length - TRAILER_BYTES).getBigUint64(0, true);
-  return { sequence: trailer >> 8n, isValue: (trailer & 0xffn) === 1n };
+  return { sequence: trailer >> 8n, isValue: Number(trailer & 0xffn) === TYPE_VALUE };
 }
