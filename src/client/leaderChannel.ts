@@ -273,7 +273,7 @@ export class LeaderChannel implements LinkListener {
       case ResultStatus.RESULT_OVERLOADED:
         this.counters.overloaded++;
         command.sent = false;
-        this.lastFailure = `${link.address} has too much to do`;
+        this.lastFailure = detail === '' ? `${link.address} has too much to do` : `${link.address}: ${detail}`;
         if (current) this.overloaded = true;
         this.returned.push(command);
         return;

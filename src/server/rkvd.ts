@@ -17,7 +17,7 @@ import { ListenError } from './net/grpcListener.ts';
 import { type Log, openLog } from './observe/log.ts';
 import { type ParentWatch, SupervisorPipeError, watchParent } from './parentWatch.ts';
 import { RkvServer } from './server.ts';
-import { RefusedDataError } from './storage/contract.ts';
+import { isForWantOfRoom, RefusedDataError } from './storage/contract.ts';
 import { StorageOpenError } from './storage/levelDisk.ts';
 
 /** Errors whose message is all that a person needs. */
@@ -57,9 +57,11 @@ export async function rkvd(engines: EngineRegistry, speaks: VersionRange = PEER_
       cannotGoOn(error);
       return;
     }
-    log.fatal({ err: error }, 'storage failed');
-    if (config.flags.quiet) process.stderr.write(printableLines(`rkvd: storage failed: ${error.message}\n`));
-    stop('storage failed', 1);
+    const isFull = isForWantOfRoom(error);
+    const what = isFull ? 'storage failed: the disk is full' : 'storage failed';
+    log.fatal({ err: error }, what);
+    if (config.flags.quiet) process.stderr.write(printableLines(`rkvd: ${what}: ${error.message}\n`));
+    stop(what, isFull ? ExitCode.DiskFull : 1);
   };
   let parent: ParentWatch | undefined;
   const faults = config.flags.faults ? startFaults(config, log) : undefined;
@@ -106,7 +108,7 @@ export async function rkvd(engines: EngineRegistry, speaks: VersionRange = PEER_
     log.fatal({ err: error }, 'cannot start');
     if (config.flags.quiet) process.stderr.write(printableLines(`rkvd: ${message}\n`));
     await closeLog();
-    process.exit(1);
+    process.exit(isForWantOfRoom(error) ? ExitCode.DiskFull : 1);
   }
 }
 

@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import type { Server as HttpServer } from 'node:http';
 import { createServer as createProbe, type Socket } from 'node:net';
 import {
@@ -41,6 +42,7 @@ import type { Misfit } from './identity/identity.ts';
 import type { IdentityFile } from './identity/identityFile.ts';
 import { Objections } from './identity/objections.ts';
 import { GrpcListener, listenError } from './net/grpcListener.ts';
+import { DiskRoom } from './observe/diskRoom.ts';
 import type { Log } from './observe/log.ts';
 import { type LimitedLog, limitLog } from './observe/logLimiter.ts';
 import { handlingTimes } from './observe/messageTimes.ts';
@@ -60,6 +62,7 @@ import { engineSettings, largestCommandBytes, queuedBytesMax, toldSettings } fro
 import { RefusedByPeersError, refusedByPeers, Starting } from './starting.ts';
 import { KeyValueStore } from './stateMachine/keyValueStore.ts';
 import type { LogStore, LogStoreListener } from './storage/contract.ts';
+import { serverDirectory } from './storage/dataDirectory.ts';
 import { refuseLink, unavailable } from './transport/acceptedLink.ts';
 import { Admissions, type GivenState } from './transport/admissions.ts';
 import { callBack } from './transport/introductions.ts';
@@ -68,6 +71,8 @@ import { PeerTransport } from './transport/transport.ts';
 import { unaryService } from './transport/unaryCalls.ts';
 
 const TICK_MS_MAX = 20;
+/** At 100 MB/s a disk loses less than is set aside until it is looked at again. */
+const ROOM_LOOK_MS = 1000;
 /** Messages of higher terms make any server a follower again; honest ones send a few of them a second at most. */
 const ROLES_LOGGED_PER_SECOND = 10;
 /** To a peer that a fault keeps apart from this server. */
@@ -92,6 +97,9 @@ export class RkvServer {
   private readonly stateMachine = new KeyValueStore();
   private readonly stages = new StageTimes();
   private readonly health = new Health();
+  private readonly room: DiskRoom;
+  /** Since the disk became full. */
+  private triedToHandOver = false;
   private readonly sessions = new Set<SessionStream>();
   private readonly leaderWaiters = new Set<() => void>();
   private readonly grpc: GrpcServer;
@@ -116,6 +124,7 @@ export class RkvServer {
   private faultyPeers: FaultyPeers<unknown> | undefined;
   private ticker: NodeJS.Timeout | undefined;
   private reassurer: NodeJS.Timeout | undefined;
+  private roomWatch: NodeJS.Timeout | undefined;
   private metricsServer: HttpServer | undefined;
   private lastStatus: EngineStatus | undefined;
 
@@ -147,6 +156,13 @@ export class RkvServer {
     this.credentials = credentials;
     this.objections = new Objections(config.bootstrap);
     const { maxgrpc, maxheaders } = config.flags;
+    this.room = new DiskRoom({
+      reserveBytes: config.flags.diskreserve,
+      stateBytes: () => this.stateMachine.contentBytes,
+      freeBytes: () => this.freeBytes(),
+      log: limitLog(log, nowMs),
+      changed: () => this.roomChanged(),
+    });
     this.grpc = new GrpcServer({ messageBytesMax: maxgrpc, headerBytesMax: maxheaders });
     this.commands = new UnaryAdmission(nowMs);
     this.gate = new ServiceGate(
@@ -193,6 +209,8 @@ export class RkvServer {
     this.reassurer = setInterval(() => {
       for (const session of this.sessions) session.reassure();
     }, REASSURE_MS);
+    void this.room.look();
+    this.roomWatch = setInterval(() => void this.room.look(), ROOM_LOOK_MS);
     const { id, flags } = config;
     log.info({ id, address: formatAddress(config.listen), backend: flags.backend, pid: process.pid }, 'serving');
   }
@@ -308,6 +326,11 @@ export class RkvServer {
       links: () => this.transport?.linkFacts ?? [],
       versionOf: (members: Iterable<NodeId>) => this.transport?.versionOf(members),
       originals: () => ({ ids: this.originals, outOfReach: this.outOfReach }),
+      disk: () => ({
+        freeBytes: this.room.freeBytes,
+        setAsideBytes: this.room.setAsideBytes,
+        refusal: this.refusalForRoom ?? '',
+      }),
       settings: (effective: EffectiveSettings) => toldSettings(config, this.engine, effective, door.connectionsMax),
     };
     const forClients = { messageBytesMax: largestCommandBytes(config) + BATCH_OVERHEAD_BYTES, limitName: '-maxvalue' };
@@ -408,6 +431,7 @@ export class RkvServer {
       pendingBytesMax: queuedBytesMax(config),
     });
     this.replica = replica;
+    replica.refuseCommands(this.refusalForRoom);
     const timed = handlingTimes(this.metrics, engine);
     const receive = (from: NodeId, message: unknown, bytes = 0): Refusal | undefined => {
       const startMs = performance.now();
@@ -563,9 +587,42 @@ export class RkvServer {
     this.health.servesClients(leader !== 0);
     if (before?.leader !== leader) for (const session of this.sessions) session.noteLeader();
     if (role !== 'leader' || leader === 0) return;
+    this.handOverForRoom();
     const waiters = [...this.leaderWaiters];
     this.leaderWaiters.clear();
     for (const then of waiters) then();
+  }
+
+  /** Why no command is taken while this server leads. */
+  private get refusalForRoom(): string | undefined {
+    return this.room.room === 'none' ? this.room.words : undefined;
+  }
+
+  /** For this user, where the data are. */
+  private async freeBytes(): Promise<number> {
+    const { id, flags } = this.config;
+    // The server's own folder may be a file system of its own; it comes into its place late where the server is new.
+    const { bavail, bsize } = await statfs(serverDirectory(flags.datadir, id)).catch(() => statfs(flags.datadir));
+    return bavail * bsize;
+  }
+
+  private roomChanged(): void {
+    if (this.room.room !== 'none') this.triedToHandOver = false;
+    this.replica?.refuseCommands(this.refusalForRoom);
+    this.handOverForRoom();
+  }
+
+  /** To a server whose disk may have room. Once: where all disks are full, leadership would go round for ever. */
+  private handOverForRoom(): void {
+    const { replica } = this;
+    if (this.room.room !== 'none' || this.triedToHandOver || replica === undefined) return;
+    const { role, leader } = replica.status();
+    if (role !== 'leader' || leader !== this.config.id) return;
+    this.triedToHandOver = true;
+    replica.transferLeadership(0, (result) => {
+      const said = result.ok ? 'handed leadership over' : `no server takes leadership over: ${result.reason}`;
+      this.log.info({}, `the disk is full: ${said}`);
+    });
   }
 
   private async startMetrics(): Promise<void> {
@@ -589,6 +646,8 @@ export class RkvServer {
   /** How near the bounds of docs/operations.md are. */
   private refreshLimits(): void {
     const { metrics, door, replica, stateMachine } = this;
+    metrics.diskFreeBytes.set(this.room.freeBytes);
+    metrics.diskSetAsideBytes.set(this.room.setAsideBytes);
     metrics.connections.set(door?.connectionCount ?? 0);
     metrics.connectionsUnused.set(door?.unusedCount ?? 0);
     metrics.clientMemory.set(door?.memory.lastCountBytes ?? 0);
@@ -622,6 +681,7 @@ export class RkvServer {
     this.hearsay?.close();
     clearInterval(this.ticker);
     clearInterval(this.reassurer);
+    clearInterval(this.roomWatch);
     this.replica?.stop();
     this.faults?.close();
     this.transport?.close();

@@ -68,6 +68,7 @@ const FLAGS: Readonly<Record<SettingName, Knob | 'who and where' | 'how it start
   maxunused: { value: '100', name: 'unusedConnectionsMax', told: 100 },
   idletimeout: { value: '10s', name: 'idleTimeoutMs', told: 10_000 },
   maxpending: { value: '1000', name: 'pendingCommandsMax', told: 1000 },
+  diskreserve: { value: '1000', name: 'diskReserveBytes', told: 1000 },
   maxheaders: { value: '8192', name: 'headerBytesMax', told: 8192 },
   snapshotentries: { value: '5000', name: 'snapshotEveryEntries', told: 5000 },
   trailingentries: { value: '500', name: 'trailingEntries', told: 500 },

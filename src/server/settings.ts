@@ -56,6 +56,7 @@ export function toldSettings(
     idleTimeoutMs: flags.idletimeout,
     pendingCommandsMax: flags.maxpending,
     headerBytesMax: flags.maxheaders,
+    diskReserveBytes: flags.diskreserve,
   };
 }
 

@@ -315,6 +315,15 @@ export const SETTINGS = defineSettings({
     file: 'flags',
     bench: 'flags',
   },
+  diskreserve: {
+    kind: 'int',
+    default: 134_217_728,
+    min: 0,
+    usage:
+      '`bytes` of the disk that are set aside for snapshots and compactions, beside twice the state: with less left a leader takes no commands; 0: none',
+    file: 'flags',
+    bench: 'flags',
+  },
   maxheaders: {
     kind: 'int',
     default: HEADER_BYTES_DEFAULT,

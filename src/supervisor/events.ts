@@ -58,6 +58,7 @@ export type ClusterEventListener = (event: ClusterEvent) => void;
 export function describeExit({ code, signal, spawnError }: ProcessExit): string {
   if (spawnError !== undefined) return `could not start: ${spawnError.message}`;
   if (code === ExitCode.RefusedData) return 'refuses its data: see its log, rkv-cluster rejoin';
+  if (code === ExitCode.DiskFull) return 'its disk is full';
   return signal === null ? `exit code ${code}` : `signal ${signal}`;
 }
 

@@ -23,6 +23,8 @@ const FAILURES = {
   overloaded: { result: ResultStatus.RESULT_OVERLOADED, code: status.RESOURCE_EXHAUSTED },
   /** Certainly not done: no session can be forgotten to make room for one more. */
   'too-many-sessions': { result: ResultStatus.RESULT_OVERLOADED, code: status.RESOURCE_EXHAUSTED },
+  /** Certainly not done: the leader's disk has no more room than it set aside for itself. */
+  'disk-full': { result: ResultStatus.RESULT_OVERLOADED, code: status.RESOURCE_EXHAUSTED },
   // Refused by every replica alike.
   'unknown-session': { result: ResultStatus.RESULT_UNKNOWN_SESSION, code: status.NOT_FOUND },
   'sequence-too-old': { result: ResultStatus.RESULT_SEQUENCE_TOO_OLD, code: status.OUT_OF_RANGE },

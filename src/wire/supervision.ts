@@ -4,6 +4,8 @@
 export const ExitCode = {
   /** It refuses its data: starting it again changes nothing, so its supervisor does not. */
   RefusedData: 3,
+  /** Its disk is full: started again, it goes on once there is room. */
+  DiskFull: 4,
 } as const;
 
 /** Names the inherited file descriptor of a pipe whose other end the supervisor holds open for as long as it lives. */

@@ -19,8 +19,14 @@ export class Server {
   private hear = () => {};
   private readonly ended: Promise<unknown>;
 
-  constructor(cwd: string, args: readonly string[]) {
-    this.child = spawn(RKVD, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, TMPDIR: cwd } });
+  /** `before`: the command that starts it. */
+  constructor(cwd: string, args: readonly string[], before: readonly string[] = []) {
+    const [file, ...words] = [...before, RKVD, ...args];
+    this.child = spawn(file!, words, {
+      cwd,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, TMPDIR: cwd },
+    });
     this.ended = once(this.child, 'exit');
     this.child.stderr!.on('data', (bytes: Buffer) => {
       this.printed += String(bytes);

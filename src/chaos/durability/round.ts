@@ -148,7 +148,8 @@ class DurabilityRound {
         faults: options.disks?.areInMemory === false,
         restart: { enabled: false },
         datadir: directory,
-        flags: { snapshotentries: plan.snapshotEntries, trailingentries: TRAILING_ENTRIES },
+        // A disk that is really full is what the round is about: nobody is to stop before.
+        flags: { snapshotentries: plan.snapshotEntries, trailingentries: TRAILING_ENTRIES, diskreserve: 0 },
       },
       { name: 'durability', onEvent: (event) => this.ends.note(event) },
     );

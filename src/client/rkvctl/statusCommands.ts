@@ -39,6 +39,7 @@ export async function printStatus(client: RkvClient, terminal: Terminal): Promis
   }
   for (const line of peerProtocolLines(reports, leader)) terminal.out(printable(line, MEMBERS_LENGTH_MAX));
   for (const line of mixedLines(reports)) terminal.out(printable(line, MEMBERS_LENGTH_MAX));
+  for (const line of fullDiskLines(reports)) terminal.out(printable(line, MEMBERS_LENGTH_MAX));
   for (const { address } of reports.filter(isOlder)) {
     terminal.out(`${address} is one of the original's servers, or older than this rkvctl: it does not say more`);
   }
@@ -65,6 +66,14 @@ function mixedLines(reports: readonly ServerReport[]): string[] {
     ),
   );
   return [`mixed cluster: of the original's servers there are ${originals.join(', ')}. ${MIXED_CLUSTER}`, ...out];
+}
+
+/** Of servers that take no commands for it. */
+function fullDiskLines(reports: readonly ServerReport[]): string[] {
+  return reports.flatMap((report) => {
+    if (!('status' in report) || !report.status.disk?.refusal) return [];
+    return [`server ${report.status.id}: ${report.status.disk.refusal}`];
+  });
 }
 
 /** What servers speak to each other, by the word of each, and what all can, by the leader's; nothing where nobody tells. */

@@ -4,7 +4,9 @@ import type { ApplyResult } from './stateMachine.ts';
 /** What became of a command. `unknown`: it may or may not have been applied, or may be later; retry under its session. */
 export type CommandOutcome =
   | ApplyResult
-  | { readonly status: 'not-leader' | 'unknown' | 'overloaded'; readonly leader: NodeId };
+  | { readonly status: 'not-leader' | 'unknown' | 'overloaded'; readonly leader: NodeId }
+  /** The server takes none, and says why. */
+  | { readonly status: 'disk-full'; readonly detail: string };
 
 /** What became of a lookup. `value`, in UTF-8, is undefined where the key is not there; it is a view that holds until the sink returns. */
 export type LookupOutcome =

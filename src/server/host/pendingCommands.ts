@@ -250,11 +250,20 @@ export class PendingCommands {
 
   private refuseExcess({ commands, waiters }: Queue, sizeMax: number, bytesMax: number, leader: NodeId): void {
     while ((this.size > sizeMax || this.bytes > bytesMax) && commands.length > 0) {
-      this.arrivedBytes -= commands.pop()!.length;
-      this.refused++;
-      this.answer(waiters, commands.length, { status: 'overloaded', leader });
-      cut(waiters, commands.length);
+      this.refuseLast({ commands, waiters }, { status: 'overloaded', leader });
     }
+  }
+
+  private refuseLast({ commands, waiters }: Queue, outcome: CommandOutcome): void {
+    this.arrivedBytes -= commands.pop()!.length;
+    this.refused++;
+    this.answer(waiters, commands.length, outcome);
+    cut(waiters, commands.length);
+  }
+
+  /** Refuses all commands that gathered; what waits for its turn was taken before. */
+  refuseArrived(outcome: CommandOutcome): void {
+    while (this.arrived.commands.length > 0) this.refuseLast(this.arrived, outcome);
   }
 
   private refuseSmallExcess({ commands, waiters }: Queue, small: SmallBounds, leader: NodeId): void {

@@ -109,6 +109,7 @@ export class Replica<M> implements LogStoreListener {
   private readonly stages: StageWatch | undefined;
   private readonly pending = new PendingCommands();
   private readonly pace = new AppliedPace();
+  private refusal: string | undefined;
   private turnScheduled = false;
   private inTurn = false;
   private stopped = false;
@@ -394,9 +395,16 @@ export class Replica<M> implements LogStoreListener {
     }
   }
 
+  /** Why clients' commands are refused while this server leads; undefined: they are taken. */
+  refuseCommands(why: string | undefined): void {
+    this.refusal = why;
+  }
+
   private offerPending(): void {
     const { pendingMax = SERVER_PENDING_MAX, pendingBytesMax = Number.POSITIVE_INFINITY } = this.options;
-    const { leader } = this;
+    const { leader, refusal } = this;
+    // Who does not lead sends them to the leader, whose disk may have room.
+    if (refusal !== undefined && this.leads) this.pending.refuseArrived({ status: 'disk-full', detail: refusal });
     const batch = this.pending.takeCommands(pendingMax, pendingBytesMax, leader, this.foresee, this.pace);
     if (batch !== undefined) {
       this.stages?.offered(batch);

@@ -274,3 +274,42 @@ describe('what a replica knows of its cluster', () => {
     expect(replica.fences).toEqual(expected);
   });
 });
+
+describe('commands that are refused for want of room', () => {
+  it('are answered with why while this server leads, and the other servers’ clients are sent to the leader', () => {
+    const { engine, replica, told, submit, registered, say, proposed } = scripted();
+    registered();
+    replica.refuseCommands('no room');
+    engine.standing = { ...engine.standing, role: Role.Follower };
+    say({});
+    submit(insert(1, 1), 1);
+    // Of a follower the engine says who leads.
+    expect([told, proposed().length]).toEqual([[], 1]);
+    engine.standing = { ...engine.standing, role: Role.Leader };
+    say({});
+    submit(insert(1, 2), 2);
+    submit(insert(1, 3), 3);
+    expect([told, proposed().length]).toEqual([['2 disk-full', '3 disk-full'], 1]);
+    expect(replica.refusedCount).toBe(2);
+    replica.refuseCommands(undefined);
+    submit(insert(1, 2), 4);
+    expect([told.length, proposed().length]).toEqual([2, 2]);
+  });
+
+  it('were taken before: what is in the log is applied and answered, and lookups are', () => {
+    const { engine, replica, told, sink, submit, registered, say, confirm } = scripted();
+    registered();
+    engine.standing = { ...engine.standing, role: Role.Leader };
+    say({});
+    submit(insert(1, 1), 1);
+    const { token } = engine.batches.at(-1)!;
+    replica.refuseCommands('no room');
+    say({ accepted: [{ token, offset: 0, count: 1, firstIndex: 2, term: 1 }] });
+    const entries = [new Entry(2, 1, EntryType.Normal, insert(1, 1))];
+    say({ persist: { mark: 2, entries, mustSync: true }, committed: entries });
+    replica.lookup('k', sink, 2);
+    say({});
+    confirm(2);
+    expect(told).toEqual(['1 ok', '2 ok']);
+  });
+});

@@ -37,6 +37,11 @@ export class ServerMetrics {
   );
   readonly connectionsClosed = this.counter('connections_closed', 'Connections closed for what they did or did not do');
   readonly callsEnded = this.counter('calls_ended', 'Calls ended for what they made the server hold');
+  readonly diskFreeBytes = this.gauge('disk_free_bytes', 'Bytes that the disk under the data has left');
+  readonly diskSetAsideBytes = this.gauge(
+    'disk_set_aside_bytes',
+    'With fewer bytes than these left, a leader takes no commands; 0: none are set aside',
+  );
   readonly originals = this.gauge('originals', "The original's servers among the others: above 0 the cluster is mixed");
   readonly originalsOutOfReach = this.gauge(
     'originals_out_of_reach',

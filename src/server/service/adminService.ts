@@ -16,6 +16,7 @@ import {
 } from '../../consensus/contract.ts';
 import type {
   AdminServer,
+  DiskRoom,
   SaveSnapshotRequest,
   SnapshotPiece,
   StatusRequest,
@@ -53,6 +54,8 @@ export interface AdminFacts {
   originals(): { readonly ids: readonly NodeId[]; readonly outOfReach: readonly NodeId[] };
   /** The newest version that all of these servers speak, as far as it knows; undefined where there is none. */
   versionOf(members: Iterable<NodeId>): number | undefined;
+  /** Of the disk under the data. */
+  disk(): DiskRoom;
   /** The id of the cluster; empty while it is not known. */
   cluster(): string;
   /** `-maxgrpc`. */
@@ -124,6 +127,7 @@ export function waitingAdmin(id: NodeId, facts: AdminFacts): UntypedServiceImple
     links: [],
     originals: [],
     outOfReach: [],
+    disk: undefined,
   };
   return {
     ...faultImplementation(facts.faults),
@@ -177,6 +181,7 @@ function statusResponse(context: ServiceContext, stateMachine: KeyValueStore, fa
     })),
     originals: [...ids],
     outOfReach: [...outOfReach],
+    disk: facts.disk(),
   };
 }
 

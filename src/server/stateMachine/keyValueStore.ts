@@ -113,6 +113,11 @@ export class KeyValueStore implements StateMachine {
     return refusedSequence(refusal, clientId, clientSeq, session);
   }
 
+  /** Of keys and values, as a snapshot has them. */
+  get contentBytes(): number {
+    return this.values.contentBytes;
+  }
+
   snapshot(): Uint8Array {
     const head = this.snapshotHead();
     const bytes = new Uint8Array(head.length + this.values.contentBytes);

@@ -87,6 +87,15 @@ export class StorageWriteError extends Error {
   override readonly name = 'StorageWriteError';
 }
 
+/** Whether the disk had no room for what failed so. LevelDB hands on the system's words alone. */
+export function isForWantOfRoom(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && at.code === 'ENOSPC') return true;
+    if (/no space left on device/i.test(at.message)) return true;
+  }
+  return false;
+}
+
 /**
  * What is on disk cannot be served from, and starting again will not change that. `rkvd` ends with
  * exit code 3 (wire/supervision.ts), on which its supervisor does not start it again.

@@ -55,11 +55,18 @@ export interface StatusResponse {
   links: LinkStatus[];
   originals: number[];
   outOfReach: number[];
+  disk: DiskRoom | undefined;
 }
 
 export interface StatusResponse_SettingsEntry {
   key: string;
   value: string;
+}
+
+export interface DiskRoom {
+  freeBytes: number;
+  setAsideBytes: number;
+  refusal: string;
 }
 
 export interface LinkStatus {
@@ -256,6 +263,7 @@ function createBaseStatusResponse(): StatusResponse {
     links: [],
     originals: [],
     outOfReach: [],
+    disk: undefined,
   };
 }
 
@@ -354,6 +362,9 @@ export const StatusResponse: MessageFns<StatusResponse> = {
         writer.uint64(v);
       }
       writer.join();
+    }
+    if (message.disk !== undefined) {
+      DiskRoom.encode(message.disk, writer.uint32(250).fork()).join();
     }
     return writer;
   },
@@ -622,6 +633,14 @@ export const StatusResponse: MessageFns<StatusResponse> = {
 
             break;
           }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.disk = DiskRoom.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -677,6 +696,74 @@ export const StatusResponse_SettingsEntry: MessageFns<StatusResponse_SettingsEnt
             }
 
             message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDiskRoom(): DiskRoom {
+  return { freeBytes: 0, setAsideBytes: 0, refusal: "" };
+}
+
+export const DiskRoom: MessageFns<DiskRoom> = {
+  encode(message: DiskRoom, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.freeBytes !== 0) {
+      writer.uint32(8).uint64(message.freeBytes);
+    }
+    if (message.setAsideBytes !== 0) {
+      writer.uint32(16).uint64(message.setAsideBytes);
+    }
+    if (message.refusal !== "") {
+      writer.uint32(26).string(message.refusal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiskRoom {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiskRoom();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.freeBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.setAsideBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.refusal = reader.string();
             continue;
           }
         }
