@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, describe, expect, it } from 'vitest';
 import { withOwnMounts } from '../src/chaos/durability/fullDisks.ts';
 import { RkvClient } from '../src/client/rkvClient.ts';
@@ -75,6 +76,8 @@ describe.skipIf(ownMounts === undefined)('a server on a file system of its own t
       const disk = async () => (await client.status(address)).disk!;
       await expect.poll(async () => (await disk()).refusal, { timeout: PATIENCE_MS }).toMatch(/^the disk has/);
       expect((await disk()).freeBytes).toBeLessThan((await disk()).setAsideBytes);
+      const { stdout } = await execa('bin/rkvctl', ['-cluster', address, 'status']);
+      expect(stdout).toMatch(/\nserver 1: the disk has \d+ MiB left of \d+ MiB that are set aside/);
       const late = session.insert('while', '2');
       const hasty = new RkvClient({ addresses: [address], timeoutMs: 1000 });
       await expect(hasty.openSession()).rejects.toThrow(/that are set aside/);
