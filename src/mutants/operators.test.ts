@@ -45,8 +45,23 @@ describe('the mistakes of a file', () => {
   it('move what is off by one, and exchange least and greatest', () => {
     expect(named('const f = (a: number[]) => Math.min(a.length - 1, a[0]! + 2);')).toEqual([
       ': extreme Math.min(a.length - 1, a[0]! + 2) → Math.max(a.length - 1, a[0]! + 2)',
+      ': clamp Math.min(a.length - 1, a[0]! + 2) → a.length - 1',
+      ': clamp Math.min(a.length - 1, a[0]! + 2) → a[0]! + 2',
       ': off by one a.length - 1 → a.length',
     ]);
+    expect(named('const f = (a: number[]) => Math.min(...a);')).toEqual([': extreme Math.min(...a) → Math.max(...a)']);
+  });
+
+  it('let go at once what waits for a write, and assign anew what is assigned once', () => {
+    expect(named('function f(a: A) { a.out.sendAfterPersist(1, m); }')).toContain(
+      'f: early a.out.sendAfterPersist(1, m) → a.out.send(1, m)',
+    );
+    expect(named('function f(a: A) { a.outboxAfterAppend.push(m); }')).toContain(
+      'f: early a.outboxAfterAppend.push(m) → a.outbox.push(m)',
+    );
+    expect(
+      named('function f(a: A) { a.at ||= 1; a.by ??= 2; a.to = 3; }').filter((name) => name.includes('over')),
+    ).toEqual(['f: overwrite a.at ||= 1 → a.at = 1', 'f: overwrite a.by ??= 2 → a.by = 2']);
   });
 
   it('leave what is evaluated once, types, and what must come first', () => {

@@ -1,7 +1,18 @@
 import { parseSync } from 'oxc-parser';
 
 /** The kinds of mistakes: each is one that people make. */
-export type Operator = 'negate' | 'bound' | 'off by one' | 'half' | 'drop' | 'swap' | 'extreme' | 'flip';
+export type Operator =
+  | 'negate'
+  | 'bound'
+  | 'off by one'
+  | 'half'
+  | 'drop'
+  | 'swap'
+  | 'extreme'
+  | 'clamp'
+  | 'overwrite'
+  | 'early'
+  | 'flip';
 
 /** One mistake in one file. */
 export interface Mutant {
@@ -42,6 +53,11 @@ const NEGATED: Readonly<Record<string, string>> = {
 };
 const MOVED: Readonly<Record<string, string>> = { '<': '<=', '<=': '<', '>': '>=', '>=': '>' };
 const EXTREMES: Readonly<Record<string, string>> = { min: 'max', max: 'min' };
+/** What waits for a write, and what goes at once. */
+const EARLIER: readonly (readonly [RegExp, string])[] = [
+  [/\bsendAfterPersist$/, 'send'],
+  [/\boutboxAfterAppend\.push$/, 'outbox.push'],
+];
 const REPORT = /^[\w.#]*\b(events\.push|event)\(/;
 const TEXT_LENGTH_MAX = 160;
 /** Types have no code; these hold expressions. */
@@ -116,6 +132,8 @@ class Finder {
         this.mutateTruth(node.argument as Node | null);
         break;
       case 'AssignmentExpression':
+        this.mutateAssignment(node);
+        break;
       case 'AssignmentPattern':
         this.mutateTruth(node.right as Node);
         break;
@@ -167,11 +185,24 @@ class Finder {
 
   private mutateCall(node: Node): void {
     const callee = node.callee as Node;
+    const given = node.arguments as Node[];
+    const call = this.text(node);
+    const withCallee = (text: string) => text + call.slice(callee.end - node.start);
+    const name = this.text(callee);
+    for (const [late, early] of EARLIER) {
+      if (late.test(name)) this.replace('early', node, withCallee(name.replace(late, early)));
+    }
     if (callee.type !== 'MemberExpression' || this.text(callee.object as Node) !== 'Math') return;
     const other = EXTREMES[this.text(callee.property as Node)];
     if (other === undefined) return;
-    const call = this.text(node);
-    this.replace('extreme', node, `Math.${other}${call.slice(callee.end - node.start)}`);
+    this.replace('extreme', node, withCallee(`Math.${other}`));
+    if (given.length === 2) for (const one of given) this.replace('clamp', node, this.text(one));
+  }
+
+  private mutateAssignment(node: Node): void {
+    this.mutateTruth(node.right as Node);
+    if (node.operator !== '||=' && node.operator !== '??=') return;
+    this.replace('overwrite', node, `${this.text(node.left as Node)} = ${this.text(node.right as Node)}`);
   }
 
   private mutateTruth(value: Node | null): void {

@@ -69,6 +69,9 @@ describe('the versions of the peers’ protocol', () => {
     expect(explainVersions(1, own, 3, { version: 5, newest: 0 })).toBe(
       'server 3 speaks peer protocol 5; server 1 speaks 6 to 7',
     );
+    expect(explainVersions(1, own, 3, { version: 7, newest: 6 })).toBe(
+      'server 3 speaks peer protocol 7 to 6, which is no range; server 1 speaks 6 to 7',
+    );
   });
 
   it('have features from one version on', () => {

@@ -56,6 +56,36 @@ describe('where catching up begins', () => {
     expect(search.beginning(101, 0, 1)).toBe(98);
   });
 
+  it('goes back where the follower asks for the same beyond the end of a log that grows', () => {
+    const search = new AgreementSearch();
+    const found = [101, 102, 103].map((nextIndex, call) => {
+      const from = search.beginning(nextIndex, 0, 1, 500);
+      search.began(call, from);
+      search.refused(call);
+      return from;
+    });
+    expect(found).toEqual([101, 100, 98]);
+    // It asks for something else, and the end of the log has not moved.
+    expect(search.beginning(103, 0, 1, 103)).toBe(103);
+  });
+
+  it('begins with single steps once more after an agreement, and forgets what was refused before it', () => {
+    const search = new AgreementSearch();
+    expect(refusing(search, 4)).toEqual([101, 100, 98, 94]);
+    search.began(7, search.beginning(101, 0, 1));
+    search.began(8, search.beginning(101, 0, 1));
+    search.refused(7);
+    search.agreed(8);
+    expect(refusing(search, 3)).toEqual([101, 100, 98]);
+  });
+
+  it('takes no agreement for one to what it did not begin with', () => {
+    const search = new AgreementSearch();
+    expect(refusing(search, 3)).toEqual([101, 100, 98]);
+    search.agreed(9);
+    expect(search.beginning(101, 0, 1)).toBe(94);
+  });
+
   it('forgets the beginnings that nobody answers', () => {
     const search = new AgreementSearch();
     for (let call = 0; call <= BEGINNINGS_MAX; call++) search.began(call, search.beginning(101, 0, 1));

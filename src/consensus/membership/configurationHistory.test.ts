@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Configuration, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { MemoryLog } from '../testing/memoryLog.ts';
 import { ConfigurationHistory } from './configurationHistory.ts';
 
 /** An entry's data is the id that joins. */
@@ -78,6 +79,19 @@ describe('ConfigurationHistory', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('starts with what storage holds, and by the bootstrap only where that says nothing', () => {
+    const started = (log: MemoryLog) => ConfigurationHistory.stored({ log, bootstrap: [2, 1] }, join);
+    const log = new MemoryLog();
+    expect([started(log).latest, started(log).latestIndex]).toEqual([simpleConfiguration([1, 2]), 0]);
+    log.persist({ mark: 1, entries: [entryAt(1, 8), entryAt(2, 9)], mustSync: true });
+    const changed = started(log);
+    expect([changed.latestIndex, changed.at(0).voters, changed.latest.voters]).toEqual([2, [1, 2], [1, 2, 8, 9]]);
+    const snapshot = { index: 1, term: 1, configuration: simpleConfiguration([5]), data: new Uint8Array(0) };
+    log.storeSnapshot(snapshot, 1);
+    const compacted = started(log);
+    expect([compacted.latestIndex, compacted.at(1).voters, compacted.latest.voters]).toEqual([2, [5], [5, 9]]);
   });
 
   it('starts from a snapshot, and leaves out entries that it covers', () => {

@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type EngineSummary, Role, simpleConfiguration } from '../contract.ts';
+import { type Configuration, type DerivedEvent, type EngineSummary, Role, simpleConfiguration } from '../contract.ts';
 import { LifeEvents } from './lifeEvents.ts';
 
 const THREE = simpleConfiguration([1, 2, 3]);
@@ -82,5 +83,82 @@ describe('what follows from a committed configuration', () => {
     expect(life.applied(4, summary(Role.Follower, 1, 2, FOUR), FOUR)).toEqual([]);
     expect(life.turned(summary(Role.Follower, 1, 2, FOUR))).toEqual([]);
     expect(life.applied(5, FOLLOWS, THREE)).toEqual(['applyconfiguration', 'removed']);
+  });
+});
+
+type Rule = (before: EngineSummary, now: EngineSummary) => boolean;
+
+const inTurn = (rule: (roles: string) => boolean): Rule => {
+  return (before, now) => rule(`${before.role} ${now.role} ${before.term === now.term ? 'same' : 'later'} term`);
+};
+
+/** Of each event, in the order in which they are told, when it is: by itself, without a look at the others. */
+const RULES: readonly (readonly [DerivedEvent, Rule])[] = [
+  [
+    'failure',
+    (before, now) => before.leader > 0 && now.leader < 1 && before.term === now.term && now.role !== Role.Passive,
+  ],
+  ['preelection', inTurn((roles) => /^(?!pre-candidate ).* pre-candidate/.test(roles))],
+  ['election', inTurn((roles) => / candidate later|^(?!candidate ).* candidate| leader later/.test(roles))],
+  ['becomeleader', inTurn((roles) => / leader later|^(?!leader ).* leader /.test(roles))],
+  [
+    'applyconfiguration',
+    ({ configuration: before }, { configuration: now }) =>
+      JSON.stringify({ ...before, autoLeave: 0 }) !== JSON.stringify({ ...now, autoLeave: 0 }),
+  ],
+];
+
+/** The slow obvious twin: of everybody who ever was a server, whether it is a member now, and was. */
+function membership(self: number, before: Configuration, now: Configuration): DerivedEvent[] {
+  const isIn = ({ voters, learners, outgoing }: Configuration, id: number) =>
+    [voters, learners, outgoing].some((list) => list.some((each) => each === id));
+  const came = [1, 2, 3, 4, 5].filter((id) => !isIn(before, id) && isIn(now, id));
+  const left = [1, 2, 3, 4, 5].filter((id) => isIn(before, id) && !isIn(now, id));
+  const events: DerivedEvent[] = [];
+  if (came.length > 0) events.push('added');
+  if (left.length > 0) events.push('removed');
+  if (left.indexOf(self) !== -1) events.push('terminated');
+  return events;
+}
+
+describe('a life, at random', () => {
+  const ids = fc.subarray([1, 2, 3, 4, 5], { maxLength: 3 });
+  const configuration: fc.Arbitrary<Configuration> = fc.oneof(
+    fc.constantFrom(THREE, FOUR),
+    fc.record({ voters: ids, learners: ids, outgoing: ids, learnersNext: ids, autoLeave: fc.boolean() }),
+  );
+  const turn = fc.record({
+    role: fc.constantFrom(...Object.values(Role)),
+    rises: fc.nat(2).map((rise) => Math.max(0, rise - 1)),
+    leader: fc.nat(2),
+    isNew: fc.boolean(),
+    configuration,
+    applied: fc.option(configuration, { nil: undefined }),
+  });
+
+  it('is told as a rule of each event by itself says', () => {
+    const knownIndex = 3;
+    fc.assert(
+      fc.property(fc.array(turn, { maxLength: 12 }), (turns) => {
+        const life = new LifeEvents(2, FOLLOWS, THREE, knownIndex);
+        let [before, members, index] = [FOLLOWS, THREE, 0];
+        for (const { role, rises, leader, isNew, configuration: latest, applied } of turns) {
+          const now = summary(role, before.term + rises, leader, isNew ? latest : before.configuration);
+          const turned = RULES.filter(([, rule]) => rule(before, now)).map(([event]) => event);
+          if (applied === undefined) {
+            expect(life.turned(now)).toEqual(turned);
+            before = now;
+          } else if (++index <= knownIndex) {
+            expect(life.applied(index, now, applied)).toEqual([]);
+            before = { ...before, configuration: now.configuration };
+          } else {
+            expect(life.applied(index, now, applied)).toEqual([...turned, ...membership(2, members, applied)]);
+            before = now;
+          }
+          members = applied ?? members;
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 });

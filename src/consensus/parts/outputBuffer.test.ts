@@ -5,7 +5,7 @@ import { OutputBuffer } from './outputBuffer.ts';
 
 const LISTS = ['messages', 'messagesAfterPersist', 'accepted', 'rejected', 'reads', 'requests', 'events'] as const;
 type List = (typeof LISTS)[number];
-type Put = List | 'restore' | 'failed' | 'refused';
+type Put = List | 'restore' | 'failed' | 'refused' | 'not read';
 
 /** Puts the `count`th thing of a kind into the buffer, and what `take` must show of it into `expected`. */
 function put(buffer: OutputBuffer<string>, kind: Put, count: number, expected: Record<List, unknown[]>): unknown {
@@ -32,6 +32,10 @@ function put(buffer: OutputBuffer<string>, kind: Put, count: number, expected: R
       if (commands > 0) expected.rejected.push(told);
       return undefined;
     }
+    case 'not read':
+      buffer.readFailed(count, RejectReason.Transferring, 7);
+      expected.reads.push({ token: count, ok: false, reason: RejectReason.Transferring, leader: 7 });
+      return undefined;
     case 'restore': {
       const snapshot = { index: count, term: 1, configuration: simpleConfiguration([1]), data: new Uint8Array(0) };
       buffer.restore = snapshot;
@@ -48,7 +52,7 @@ function put(buffer: OutputBuffer<string>, kind: Put, count: number, expected: R
 
 describe('what an engine brings forth', () => {
   it('leaves once, with all else of its turn, each list in order, and is not changed by later turns', () => {
-    const kinds = fc.constantFrom<Put>(...LISTS, 'restore', 'failed', 'refused');
+    const kinds = fc.constantFrom<Put>(...LISTS, 'restore', 'failed', 'refused', 'not read');
     fc.assert(
       fc.property(fc.array(fc.array(kinds, { maxLength: 6 }), { maxLength: 6 }), (turns) => {
         const buffer = new OutputBuffer<string>();

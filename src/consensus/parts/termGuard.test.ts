@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TERM_MAX, TermGuard } from './termGuard.ts';
 
@@ -37,6 +38,30 @@ describe('what a server believes of terms', () => {
     expect(TERM_MAX - climb(0, 10_000)).toBeCloseTo(TERM_MAX * share ** 10_000, -8);
   });
 
+  it('is what a look through all that was asked before says', () => {
+    const ask = fc.record({
+      passMs: fc.oneof(fc.nat(30), fc.constantFrom(0, TIMEOUT_MS - 1, TIMEOUT_MS, TIMEOUT_MS + 1)),
+      term: fc.oneof(
+        fc.nat(5000),
+        fc.maxSafeNat().map((term) => Math.min(term, TERM_MAX)),
+        fc.nat(2 ** 32).map((left) => TERM_MAX - left),
+      ),
+    });
+    fc.assert(
+      fc.property(fc.array(ask, { maxLength: 20 }), (asks) => {
+        const guard = new TermGuard(TIMEOUT_MS);
+        const asked: Asked[] = [];
+        let nowMs = 0;
+        for (const { passMs, term } of asks) {
+          nowMs += passMs;
+          asked.push({ nowMs, term });
+          expect(guard.ceiling(term, nowMs)).toBe(slowCeiling(asked));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('ends at the last term that may be asked for', () => {
     expect(climb(TERM_MAX - 5000, 10)).toBe(TERM_MAX);
     expect(Number.isSafeInteger(TERM_MAX + 1)).toBe(true);
@@ -58,4 +83,20 @@ function timeoutsUntil(from: number, to: number): number {
     if (term >= to) return i;
     term = guard.ceiling(term, i * TIMEOUT_MS);
   }
+}
+
+interface Asked {
+  readonly nowMs: number;
+  readonly term: number;
+}
+
+/** The slow obvious twin: finds anew when each election timeout began, and counts in integers of any size. */
+function slowCeiling(asked: readonly Asked[]): number {
+  let beginning = asked[0]!;
+  for (const each of asked) if (each.nowMs >= beginning.nowMs + TIMEOUT_MS) beginning = each;
+  const share = BigInt(TERM_MAX - beginning.term) / 2n ** 21n;
+  const risen = BigInt(beginning.term) + (share > 1024n ? share : 1024n);
+  const believed = risen > BigInt(TERM_MAX) ? TERM_MAX : Number(risen);
+  const own = asked[asked.length - 1]!.term;
+  return own > believed ? own : believed;
 }
