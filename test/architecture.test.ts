@@ -260,6 +260,7 @@ const REACHING: Readonly<Record<string, RegExp>> = {
 /** Files outside net/endpoints/ that do so all the same: none of them reaches a server of ours as a client or a peer does. */
 const REACHING_OTHERWISE: Readonly<Record<string, string>> = {
   'attack/http2Frames.ts': 'HTTP/2 with its window shut, as no client of ours speaks it',
+  'attack/strangers.ts': 'TLS without a certificate, as no client of ours may come',
   'bench/trials/slowServer.ts': 'makes a server of others slower',
   'chaos/faultyLink.ts': 'passes on the bytes of others',
   'server/parentWatch.ts': 'an inherited pipe',

@@ -30,14 +30,14 @@ const calm = (tamper: (transport: Transport) => Transport): Promise<RoundReport>
 
 describe('a round of chaos on real servers', () => {
   it.each([
-    ['gorums', 12],
-    ['etcd', 11],
-    ['hashicorp', 10],
+    ['gorums', 12, false],
+    ['etcd', 11, true],
+    ['hashicorp', 10, false],
   ] as const)(
-    '%s: what clients saw is linearizable, and the bank keeps its money',
-    async (engine, seed) => {
+    '%s, seed %i, TLS %s: what clients saw is linearizable, and the bank keeps its money',
+    async (engine, seed, tls) => {
       const told: string[] = [];
-      const report = await runRound(engine, drawChaos(seed, FAULTS_MS), { tell: (line) => told.push(line) });
+      const report = await runRound(engine, drawChaos(seed, FAULTS_MS), { tls, tell: (line) => told.push(line) });
       expect(report.violation, told.join('\n')).toBeUndefined();
       expect(report.ok).toBeGreaterThan(0);
       expect(report.strikes.size, told.join('\n')).toBeGreaterThan(0);

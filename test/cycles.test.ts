@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest';
 import { runCycles } from '../src/chaos/cycles/cycles.ts';
 
-it('a cluster that is started, broken and ended again and again leaves nothing behind and keeps what it acknowledged', async () => {
+it('a cluster with TLS that is started, broken and ended again and again leaves nothing behind and keeps what it acknowledged', async () => {
   const told: string[] = [];
   const report = await runCycles({
     engine: 'hashicorp',
     cycles: 2,
     seed: 12,
+    tls: true,
     faultsMs: 1500,
     onCycle: (number, { plan, acknowledged }) => told.push(`${number}: ${plan.end}, ${acknowledged}`),
   });

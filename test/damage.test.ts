@@ -23,7 +23,7 @@ describe("a server's damaged data", () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'rkv-damage-'));
-    campaign = new Campaign(await prepare('gorums', folder));
+    campaign = new Campaign(await prepare('gorums', folder, true));
   }, TIMEOUT_MS);
 
   afterAll(async () => {

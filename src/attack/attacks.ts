@@ -4,7 +4,6 @@ import { gzipSync } from 'node:zlib';
 import { Client, type ServiceError, status } from '@grpc/grpc-js';
 import { RkvClient } from '../client/rkvClient.ts';
 import { clientChannelOptions, openChannel } from '../net/endpoints/channels.ts';
-import { NO_SECURITY } from '../net/endpoints/security.ts';
 import { frameBytes } from '../net/http2/frame.ts';
 import { FrameType } from '../net/http2/protocol.ts';
 import { CommandType, encodeCommand, encodeInsert, REGISTER_BYTES } from '../wire/command.ts';
@@ -13,6 +12,7 @@ import { CommandBatchWriter, readResultBatch, SESSION_METHOD } from '../wire/ses
 import type { Attack, Target } from './attack.ts';
 import { forgedIntroductions } from './forgedIntroductions.ts';
 import { abandonedStreams, BEGINNING, dialRaw, dialUnread, firstCall, grpcMessage, openCall } from './http2Frames.ts';
+import { strangers } from './strangers.ts';
 
 const MIB = 1 << 20;
 /** How long a server that has all requests is given to do what they ask. */
@@ -21,7 +21,7 @@ const scaled = ({ scale }: Target, count: number) => Math.ceil(count * scale);
 const held: unknown[] = [];
 
 async function store(target: Target, key: string, bytes: number): Promise<void> {
-  const client = new RkvClient({ addresses: target.addresses, timeoutMs: 30_000 });
+  const client = new RkvClient({ addresses: target.addresses, security: target.security, timeoutMs: 30_000 });
   const session = await client.openSession();
   await session.insert(key, 'v'.repeat(bytes));
   client.close();
@@ -34,7 +34,7 @@ async function unreadSessions(target: Target): Promise<string> {
   for (let id = 0; id < 70; id++) batch.add(id, encodeCommand({ type: CommandType.Lookup, key: 'large' }));
   const message = grpcMessage(batch.finish());
   for (let i = 0; i < connections; i++) {
-    const session = await dialUnread(target.leader);
+    const session = await dialUnread(target.leader, target.security);
     const call = openCall(session, '/rkvpb.RKV/Session');
     call?.pause().write(message);
     held.push(session);
@@ -58,7 +58,7 @@ async function askAndNotRead(target: Target, connections: number, betweenMs: num
   await store(target, 'large', 4 * MIB);
   const message = grpcMessage(LookupRequest.encode({ key: 'large' }).finish());
   for (let i = 0; i < connections; i++) {
-    const session = await dialUnread(target.leader);
+    const session = await dialUnread(target.leader, target.security);
     held.push(session);
     for (let j = 0; j < calls; j++) openCall(session, '/rkvpb.RKV/Lookup')?.pause().end(message);
     if (betweenMs > 0) await sleep(betweenMs);
@@ -71,7 +71,7 @@ async function unfinishedBodies(target: Target): Promise<string> {
   const connections = scaled(target, 200);
   const message = grpcMessage(Buffer.alloc(7 * MIB, 1), 8 * MIB);
   for (let i = 0; i < connections; i++) {
-    const session = await dialUnread(target.leader);
+    const session = await dialUnread(target.leader, target.security);
     held.push(session);
     openCall(session, '/rkvpb.RKV/Insert')?.write(message);
     await sleep(20);
@@ -84,7 +84,7 @@ async function compressedBodies(target: Target): Promise<string> {
   const calls = scaled(target, 40);
   const body = gzipSync(Buffer.alloc(100 * MIB));
   const message = grpcMessage(body, body.length, true);
-  const session = await dialUnread(target.leader);
+  const session = await dialUnread(target.leader, target.security);
   held.push(session);
   for (let i = 0; i < calls; i++) openCall(session, '/rkvpb.RKV/Insert', { 'grpc-encoding': 'gzip' })?.end(message);
   await sleep(6000);
@@ -98,7 +98,7 @@ async function idleStreamFrames(target: Target): Promise<string> {
   const one = async () => {
     while (done < connections) {
       done++;
-      const socket = await dialRaw(target.leader);
+      const socket = await dialRaw(target.leader, target.security);
       socket?.resume().write(bytes);
       await sleep(10);
       socket?.destroy();
@@ -111,7 +111,7 @@ async function idleStreamFrames(target: Target): Promise<string> {
 
 async function registrations(target: Target): Promise<string> {
   const count = scaled(target, 200_000);
-  const session = await dialUnread(target.leader);
+  const session = await dialUnread(target.leader, target.security);
   held.push(session);
   session.settings({ initialWindowSize: MIB });
   const perBatch = 4000;
@@ -143,7 +143,7 @@ async function millionRegistrations(target: Target): Promise<string> {
   const isOver = () => sent >= count || elapsedMs() > 90_000;
   const one = async () => {
     while (!isOver()) {
-      const session = await dialUnread(target.leader);
+      const session = await dialUnread(target.leader, target.security);
       session.settings({ initialWindowSize: MIB });
       connections++;
       for (let i = 0; i < batchesPerConnection && !isOver(); i++) {
@@ -184,11 +184,11 @@ async function registeredBy(call: ClientHttp2Stream, message: Buffer): Promise<n
 
 async function idleConnections(target: Target): Promise<string> {
   const connections = scaled(target, 200);
-  const client = new RkvClient({ addresses: target.addresses, timeoutMs: 30_000 });
+  const client = new RkvClient({ addresses: target.addresses, security: target.security, timeoutMs: 30_000 });
   const session = await client.openSession();
   for (const address of target.addresses) {
     for (let i = 0; i < connections; i++) {
-      held.push(await Promise.race([dialRaw(address), sleep(200)]));
+      held.push(await Promise.race([dialRaw(address, target.security), sleep(200)]));
     }
   }
   // The store needs new files for these.
@@ -210,7 +210,7 @@ async function idleAndHalfOpen(target: Target): Promise<string> {
   let open = 0;
   for (let at = 0; at < all.length; at += 100) {
     const dialled = all.slice(at, at + 100).map(async (bytes) => {
-      const socket = await dialRaw(target.leader);
+      const socket = await dialRaw(target.leader, target.security);
       held.push(socket);
       if (socket !== undefined) open++;
       if (bytes.length > 0) socket?.resume().write(bytes);
@@ -222,13 +222,13 @@ async function idleAndHalfOpen(target: Target): Promise<string> {
 }
 
 async function largeValues(target: Target): Promise<string> {
-  const client = new RkvClient({ addresses: target.addresses, timeoutMs: 20_000 });
+  const client = new RkvClient({ addresses: target.addresses, security: target.security, timeoutMs: 20_000 });
   const session = await client.openSession();
   const outcomes: string[] = [];
   for (const mebibytes of [7, 7, 7, 32, 60, 32, 60]) {
     const beganMs = performance.now();
     const value = 'v'.repeat(mebibytes * MIB);
-    const outcome = await (mebibytes > 8 ? sendUnasked(target.leader, value) : session.insert('huge', value)).then(
+    const outcome = await (mebibytes > 8 ? sendUnasked(target, value) : session.insert('huge', value)).then(
       () => `in ${Math.round(performance.now() - beganMs)} ms`,
       (error: Error) => error.message,
     );
@@ -239,8 +239,8 @@ async function largeValues(target: Target): Promise<string> {
 }
 
 /** On a stream, whatever the server said that it takes: our client keeps to that. Rejects with how the stream ended. */
-async function sendUnasked(address: string, value: string): Promise<void> {
-  const client = openChannel(Client, address, clientChannelOptions(MIB), NO_SECURITY);
+async function sendUnasked({ leader, security }: Target, value: string): Promise<void> {
+  const client = openChannel(Client, leader, clientChannelOptions(MIB), security);
   const { path, requestSerialize, responseDeserialize } = SESSION_METHOD;
   const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
   const batch = new CommandBatchWriter();
@@ -262,7 +262,7 @@ async function raisedValues(target: Target): Promise<string> {
   const clients = scaled(target, 4);
   const value = 'v'.repeat(32 * MIB - 1000);
   const one = async (_none: unknown, i: number) => {
-    const client = new RkvClient({ addresses: target.addresses, timeoutMs: 60_000 });
+    const client = new RkvClient({ addresses: target.addresses, security: target.security, timeoutMs: 60_000 });
     const session = await client.openSession();
     const beganMs = performance.now();
     await session.insert(`raised ${i}`, value);
@@ -281,7 +281,7 @@ async function rapidReset(target: Target): Promise<string> {
   let connections = 0;
   const one = async () => {
     while (Date.now() < endMs) {
-      const socket = await dialRaw(target.leader);
+      const socket = await dialRaw(target.leader, target.security);
       if (socket === undefined) {
         await sleep(20);
         continue;
@@ -312,7 +312,7 @@ async function controlFrames(target: Target): Promise<string> {
   let frames = 0;
   const one = async () => {
     while (Date.now() < endMs) {
-      const socket = await dialRaw(target.leader);
+      const socket = await dialRaw(target.leader, target.security);
       // Nothing is read: the answers to pings and settings are the server's to keep.
       socket?.pause().write(BEGINNING);
       while (socket !== undefined && !socket.destroyed && Date.now() < endMs) {
@@ -331,7 +331,7 @@ async function openCalls(target: Target): Promise<string> {
   const [connections, calls] = [scaled(target, 20), 2000];
   let open = 0;
   for (let i = 0; i < connections; i++) {
-    const session = await dialUnread(target.leader);
+    const session = await dialUnread(target.leader, target.security);
     held.push(session);
     for (let j = 0; j < calls; j++) {
       if (openCall(session, '/rkvpb.RKV/Session') === undefined) break;
@@ -361,4 +361,5 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   rapidReset,
   controlFrames,
   forgedIntroductions,
+  strangers,
 };

@@ -14,6 +14,8 @@ export interface Case {
   readonly throughputShareMin?: number;
   /** Well-behaved clients; 1 where nothing is said. */
   readonly clients?: number;
+  /** Without TLS there is nobody who would be refused. */
+  readonly needsTls?: boolean;
   /** Of the servers, beside those of every cluster. */
   readonly flags?: Readonly<Record<string, number>>;
 }
@@ -45,4 +47,5 @@ export const CASES: readonly Case[] = [
   { ...usual, name: 'rapidReset', rssMibMax: 400 },
   { ...usual, name: 'controlFrames', rssMibMax: 400 },
   { ...usual, name: 'forgedIntroductions', rssMibMax: 400, restarts: true },
+  { ...usual, name: 'strangers', rssMibMax: 400, needsTls: true },
 ];

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openChannel, peerChannelOptions } from '../net/endpoints/channels.ts';
-import { NO_SECURITY } from '../net/endpoints/security.ts';
 import { type Introduction, PeerClient } from '../wire/generated/peer.ts';
 import { encodeHello } from '../wire/peerCodec.ts';
 import { FrameKind, FrameReader, PAYLOAD_BYTES_MAX, PEER_PREFACE } from '../wire/peerFrames.ts';
@@ -31,16 +30,16 @@ export const forgedIntroductions: Attack = async (target) => {
   const endMs = Date.now() + 4000 * target.scale;
   const count = { hellos: 0, introductions: 0, requests: 0, taken: 0 };
   const stubs = target.addresses.map((address) =>
-    openChannel(PeerClient, address, peerChannelOptions(MESSAGE_BYTES_MAX), NO_SECURITY),
+    openChannel(PeerClient, address, peerChannelOptions(MESSAGE_BYTES_MAX), target.security),
   );
-  const truths = await Promise.all(stubs.map((stub) => whoIs(stub, target)));
+  const truths = await Promise.all(stubs.map((stub, i) => whoIs(stub, i + 1, target)));
   const pairs = truths.flatMap((truth) => stubs.map((stub, i) => ({ truth, stub, to: i + 1 })));
   const others = pairs.filter(({ truth, to }) => truth.id !== to);
   const speak = async ({ truth, stub, to }: (typeof others)[number]) => {
     for (const forge of FORGERIES) {
       const claim = forge(truth);
       count.hellos++;
-      const isTaken = await greets(target.addresses[to - 1]!, to, claim);
+      const isTaken = await greets(target, to, claim);
       if (isTaken) count.taken++;
       count.introductions++;
       // Its answer does not say whether it is believed.
@@ -60,11 +59,17 @@ export const forgedIntroductions: Attack = async (target) => {
   return `${hellos} hellos, ${introductions} introductions and ${requests} requests for admission in the names of the servers`;
 };
 
-/** Asked as one that is none of `-servers`, which is answered and noted by nobody. */
-async function whoIs(stub: PeerClient, { addresses }: Target): Promise<Introduction> {
+/**
+ * Asked as one that is none of `-servers`, which is answered and noted by nobody. With TLS a client's certificate is told nothing, and its holder has
+ * to make it up.
+ */
+async function whoIs(stub: PeerClient, server: number, { addresses, engine, security }: Target): Promise<Introduction> {
   const id = addresses.length + 1;
   const start = { boots: 1, life: LIFE, earlierLives: [], admitted: 0, isMember: false };
-  return asks(stub, { id, engine: 'unknown', cluster: '', instance: FOLDER, ...start });
+  const asked = asks(stub, { id, engine: 'unknown', cluster: '', instance: FOLDER, ...start });
+  if (!security.isTls) return asked;
+  if (await asked.then(Boolean, () => false)) throw new Error('a server told a client what is for its peers');
+  return { ...start, id: server, engine, cluster: FOLDER, instance: FOLDER, isMember: true } as Introduction;
 }
 
 function asks(stub: PeerClient, claim: Introduction): Promise<Introduction> {
@@ -77,8 +82,8 @@ function asks(stub: PeerClient, claim: Introduction): Promise<Introduction> {
 }
 
 /** Whether the link is taken. */
-async function greets(address: string, to: number, claim: Introduction): Promise<boolean> {
-  const socket = await dialRaw(address);
+async function greets({ addresses, security }: Target, to: number, claim: Introduction): Promise<boolean> {
+  const socket = await dialRaw(addresses[to - 1]!, security);
   if (socket === undefined) return false;
   let isTaken = false;
   let skipped = 0;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { parseAddress } from '../net/endpoints/addresses.ts';
-import { NO_SECURITY } from '../net/endpoints/security.ts';
+import { onceConnected, type Security } from '../net/endpoints/security.ts';
 import { frameBytes, uint32Payload } from '../net/http2/frame.ts';
 import { encodeFields } from '../net/http2/hpackEncoder.ts';
 import { ErrorCode, Flag, FrameType, PREFACE } from '../net/http2/protocol.ts';
@@ -42,16 +42,20 @@ export function abandonedStreams(path: string, first: number, count: number): Bu
 }
 
 /** Resolves with undefined where the connection is refused or ends before it is made. */
-export async function dialRaw(address: string): Promise<Socket | undefined> {
-  const socket = NO_SECURITY.dial(parseAddress(address)!);
+export async function dialRaw(address: string, security: Security): Promise<Socket | undefined> {
+  const socket = security.dial(parseAddress(address)!);
   socket.on('error', () => {});
-  await Promise.race([once(socket, 'connect'), once(socket, 'close')]).catch(() => {});
+  const connected = new Promise<void>((resolve) => onceConnected(socket, resolve));
+  await Promise.race([connected, once(socket, 'close')]).catch(() => {});
   return socket.destroyed ? undefined : socket;
 }
 
 /** A client that lets the server send nothing: its window is shut. */
-export async function dialUnread(address: string): Promise<ClientHttp2Session> {
-  const session = http2.connect(`http://${address}`, { settings: { initialWindowSize: 0 } });
+export async function dialUnread(address: string, security: Security): Promise<ClientHttp2Session> {
+  const session = http2.connect(`http://${address}`, {
+    settings: { initialWindowSize: 0 },
+    createConnection: () => security.dial(parseAddress(address)!),
+  });
   session.on('error', () => {});
   await Promise.race([
     once(session, 'connect').catch(() => {}),

@@ -3,9 +3,10 @@ import { InvalidArgumentError, Option } from 'commander';
 import { processCommand } from '../cli/runCommander.ts';
 import { renderTable } from '../cli/table.ts';
 import { processTerminal } from '../cli/terminal.ts';
+import { tlsOption } from '../cli/tlsOption.ts';
 import { ENGINE_NAMES, type EngineName } from '../consensus/engines.ts';
 import { rkvdProgram } from '../supervisor/launcher.ts';
-import { CASES } from './cases.ts';
+import { CASES, type Case } from './cases.ts';
 import { type AttackReport, runCase } from './run.ts';
 
 interface Options {
@@ -13,6 +14,7 @@ interface Options {
   readonly engine: EngineName;
   readonly rkvd: string | undefined;
   readonly scale: number;
+  readonly tls?: true;
   readonly json: boolean;
 }
 
@@ -26,6 +28,7 @@ const program = processCommand('attack')
   .addOption(new Option('--engine <name>', 'the backend').choices(ENGINE_NAMES).default('etcd' as EngineName))
   .option('--rkvd <folder>', 'attack the servers of another built checkout, to compare')
   .option('--scale <times>', 'how many times as many connections, calls or streams, 0.1 to 10', scale, 1)
+  .addOption(tlsOption())
   .option('--json', 'one JSON line an attack on stdout', false);
 
 function caseNames(text: string): string[] {
@@ -52,9 +55,14 @@ async function main(): Promise<void> {
   const rkvd = options.rkvd === undefined ? undefined : join(resolve(options.rkvd), 'bin', 'rkvd');
   const server = rkvd === undefined ? rkvdProgram : { file: process.execPath, args: [rkvd] };
   const reports: AttackReport[] = [];
-  for (const one of CASES.filter(({ name }) => options.case === undefined || options.case.includes(name))) {
+  const { tls = false } = options;
+  const inVain = CASES.find(({ name, needsTls }) => needsTls && !tls && options.case?.includes(name));
+  if (inVain !== undefined)
+    program.error(`--case ${inVain.name}: expected --tls beside it: without TLS nobody is a stranger`);
+  const mayRun = ({ name, needsTls = false }: Case) => options.case?.includes(name) ?? (tls || !needsTls);
+  for (const one of CASES.filter(mayRun)) {
     processTerminal.err(`${one.name} …`);
-    const report = await runCase(one, { engine: options.engine, program: server, scale: options.scale });
+    const report = await runCase(one, { engine: options.engine, program: server, scale: options.scale, tls });
     reports.push(report);
     processTerminal.err(`${one.name}: ${report.attack}${report.failures.map((why) => `\n  ${why}`).join('')}`);
     if (options.json) processTerminal.json(report);

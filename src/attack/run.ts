@@ -6,7 +6,8 @@ import type { EngineName } from '../consensus/engines.ts';
 import type { ServerProgram } from '../supervisor/cluster.ts';
 import { type ClusterEvent, describeEvent, describeExit } from '../supervisor/events.ts';
 import { type RunningCluster, startCluster } from '../supervisor/launcher.ts';
-import type { Target } from './attack.ts';
+import { localClientFiles, localClientSecurity } from '../supervisor/tls/localSecurity.ts';
+import type { AttackerData } from './attack.ts';
 import type { Case } from './cases.ts';
 import { WellBehavedClient } from './wellBehaved.ts';
 
@@ -39,10 +40,12 @@ export interface RunOptions {
   /** The server's program: node, and rkvd of this package or of another checkout. */
   readonly program: ServerProgram;
   readonly scale: number;
+  /** Servers take certificates alone, and the attacker and the clients beside it have a client's. */
+  readonly tls: boolean;
 }
 
 /** Starts servers of its own, attacks them and stops them. */
-export async function runCase(one: Case, { engine, program, scale }: RunOptions): Promise<AttackReport> {
+export async function runCase(one: Case, { engine, program, scale, tls }: RunOptions): Promise<AttackReport> {
   const exits: string[] = [];
   let areStopped = false;
   const onEvent = (event: ClusterEvent) => {
@@ -56,15 +59,18 @@ export async function runCase(one: Case, { engine, program, scale }: RunOptions)
       nodes: one.nodes,
       backend: engine,
       metrics: false,
+      tls,
       restart: { enabled: false },
       flags: one.flags ?? {},
     },
     { program: withOpenFiles(program, one.openFiles), onEvent },
   );
-  const client = new WellBehavedClient(cluster.addresses);
+  const { addresses, plan } = cluster;
+  const servers = { addresses, security: localClientSecurity(plan.directory, tls) };
+  const client = new WellBehavedClient(servers);
   const others = Array.from(
     { length: (one.clients ?? 1) - 1 },
-    (_none, i) => new WellBehavedClient(cluster.addresses, `well-behaved ${i}`),
+    (_none, i) => new WellBehavedClient(servers, `well-behaved ${i}`),
   );
   const clients = [client, ...others];
   try {
@@ -86,7 +92,8 @@ export async function runCase(one: Case, { engine, program, scale }: RunOptions)
       answers: client.answers,
       share: throughputShareMin === undefined ? undefined : (await answersPerSecond(clients)) / usualPerSecond,
     });
-    const target = { addresses: cluster.addresses, leader, scale };
+    const credentials = tls ? localClientFiles(plan.directory) : undefined;
+    const target = { addresses, leader, scale, engine, credentials };
     const { did, failed, held } = await attackWith(one.name, target, whileHeld);
     const { seconds, answers, share } = held;
     clearInterval(sampler);
@@ -94,7 +101,7 @@ export async function runCase(one: Case, { engine, program, scale }: RunOptions)
     await Promise.all(clients.map((each) => each.stop()));
     const leaderChanges = (await termOf(cluster)) - termBefore;
     areStopped = true;
-    if (one.restarts === true) exits.push(...(await restartAll(cluster)));
+    if (one.restarts === true) exits.push(...(await restartAll(cluster, servers)));
     const gapMs = Math.round(Math.max(...clients.map(({ longestGapMs }) => longestGapMs)));
     const figures = { rssMib: peak, gapMs, leaderChanges, ...(share === undefined ? {} : { throughputShare: share }) };
     return {
@@ -114,7 +121,10 @@ export async function runCase(one: Case, { engine, program, scale }: RunOptions)
 }
 
 /** One after the other, and then all at once. Returns what does not come back. */
-async function restartAll(cluster: RunningCluster): Promise<string[]> {
+async function restartAll(
+  cluster: RunningCluster,
+  servers: ConstructorParameters<typeof WellBehavedClient>[0],
+): Promise<string[]> {
   const ids = cluster.addresses.map((_address, i) => i + 1);
   try {
     for (const id of ids) {
@@ -123,7 +133,7 @@ async function restartAll(cluster: RunningCluster): Promise<string[]> {
     }
     await Promise.all(ids.map((id) => cluster.restart(id)));
     await untilAllFollow(cluster);
-    const client = new WellBehavedClient(cluster.addresses);
+    const client = new WellBehavedClient(servers);
     await client.start();
     await client.stop();
     return client.errors;
@@ -179,10 +189,12 @@ interface Outcome {
 /** `held` is what comes of `whileHeld`: what is to be done once it has done all, and holds it open. */
 async function attackWith<T>(
   name: string,
-  target: Target,
+  target: AttackerData['target'],
   whileHeld: () => Promise<T>,
 ): Promise<Outcome & { readonly held: T }> {
-  const worker = new Worker(new URL('./attacker.js', import.meta.url), { workerData: { name, target } });
+  const worker = new Worker(new URL('./attacker.js', import.meta.url), {
+    workerData: { name, target } satisfies AttackerData,
+  });
   try {
     const outcome = await new Promise<Outcome>((resolve, reject) => {
       worker.once('message', resolve);
@@ -216,7 +228,7 @@ function rssMib(cluster: RunningCluster): number {
 
 /** The highest term that a server knows. */
 async function termOf(cluster: RunningCluster): Promise<number> {
-  const client = new RkvClient({ addresses: cluster.addresses });
+  const client = new RkvClient({ addresses: cluster.addresses, security: cluster.security });
   const terms = (await client.statuses()).map((report) => ('status' in report ? report.status.term : 0));
   client.close();
   return Math.max(...terms);

@@ -3,6 +3,7 @@ import { chosen, oneOrAll } from '../cli/oneOrAll.ts';
 import { processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { renderTable } from '../cli/table.ts';
 import { processTerminal } from '../cli/terminal.ts';
+import { tlsOption } from '../cli/tlsOption.ts';
 import { ENGINE_NAMES, type EngineName } from '../consensus/engines.ts';
 import { drawChaos } from './plan.ts';
 import { type RoundReport, runRound } from './round.ts';
@@ -29,7 +30,7 @@ const options = processCommand('chaos')
     'what the first round draws its faults from; without it, one that is drawn now',
     wholeNumber,
   )
-  .option('--tls', 'servers and clients prove to each other who they are')
+  .addOption(tlsOption())
   .parse()
   .opts<Options>();
 

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { printableLines } from '../cli/printable.ts';
 import { RkvClient } from '../client/rkvClient.ts';
 import { takeFreePorts } from '../supervisor/process/freePorts.ts';
+import { localClientSecurity } from '../supervisor/tls/localSecurity.ts';
 import { ExitCode } from '../wire/supervision.ts';
 import { type Prepared, SERVERS } from './prepare.ts';
 import { Rkvd } from './rkvd.ts';
@@ -18,10 +19,12 @@ const POLL_MS = 50;
  * is forgotten. Either it refuses, and the lagging one with the third serves everything; or the two of them do.
  */
 export async function judgeCluster(prepared: Prepared, dataDirectory: string, damaged: number): Promise<Verdict> {
-  const { engine, laggingServer, acknowledged } = prepared;
+  const { engine, laggingServer, acknowledged, tls } = prepared;
+  const security = localClientSecurity(prepared.folder, tls !== undefined);
   const ports = await takeFreePorts(SERVERS.length);
-  const client = new RkvClient({ addresses: ports.map((port) => `127.0.0.1:${port}`), timeoutMs: LOOKUP_TIMEOUT_MS });
-  const start = (id: number) => new Rkvd({ id, engine, ports, dataDirectory });
+  const addresses = ports.map((port) => `127.0.0.1:${port}`);
+  const client = new RkvClient({ addresses, security, timeoutMs: LOOKUP_TIMEOUT_MS });
+  const start = (id: number) => new Rkvd({ id, engine, ports, dataDirectory, tls });
   const servers = [start(laggingServer), start(damaged)];
   try {
     const exit = await endOrLeader(servers[1]!, client);

@@ -5,6 +5,7 @@ import { printable } from '../cli/printable.ts';
 import { fromOption, processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { minutesLeft } from '../cli/timeLeft.ts';
+import { tlsOption } from '../cli/tlsOption.ts';
 import { ENGINE_NAMES } from '../consensus/engines.ts';
 import { makeTemporaryFolder } from '../supervisor/process/temporaryFolder.ts';
 import { Campaign, type SeedReport } from './campaign.ts';
@@ -27,6 +28,7 @@ interface Options {
   readonly first: number;
   readonly clusterEvery: number;
   readonly jobs: number;
+  readonly tls?: true;
   readonly record: string | undefined;
 }
 
@@ -39,12 +41,13 @@ const program = processCommand('damage')
   .option('--first <seed>', 'the first of them; 1 seed: --seeds 1', wholeNumber, 1)
   .option('--cluster-every <count>', 'every so many are started as servers, with clients; 0: none', wholeNumber, 21)
   .option('--jobs <count>', 'damages at the same time: servers mostly wait for each other', wholeNumber, 2)
+  .addOption(tlsOption())
   .option('--record <file>', 'note each outcome there; what it holds already is not run again, and is in the table');
 
-function tell(report: SeedReport, withCluster: boolean): void {
+function tell(report: SeedReport, withCluster: boolean, isTls: boolean): void {
   const { engine, seed, kind, outcome, what } = report;
   if (outcome !== 'failure') return;
-  const again = `--engine ${engine} --first ${seed} --seeds 1 --cluster-every ${withCluster ? 1 : 0}`;
+  const again = `--engine ${engine} --first ${seed} --seeds 1 --cluster-every ${withCluster ? 1 : 0}${isTls ? ' --tls' : ''}`;
   processTerminal.out(`${engine}: seed ${seed}, ${kind}: ${what}\n  again: npm run damage -- ${again}`);
 }
 
@@ -70,11 +73,11 @@ function endAtOnce(): void {
 
 async function runEngine(engine: string, seeds: readonly number[], options: Options, record: RunRecord): Promise<void> {
   if (seeds.length === 0) return;
-  const { clusterEvery, jobs } = options;
+  const { clusterEvery, jobs, tls = false } = options;
   const folder = await makeTemporaryFolder(tmpdir(), `rkv-damage-${engine}-`);
   folders.add(folder);
   try {
-    const prepared = await prepare(engine, folder);
+    const prepared = await prepare(engine, folder, tls);
     const advance = progressOf(engine, seeds.length);
     const rest = seeds.values();
     const job = async (_: unknown, position: number) => {
@@ -85,7 +88,7 @@ async function runEngine(engine: string, seeds: readonly number[], options: Opti
         // What becomes of servers that are ended from outside is no outcome.
         if (interrupted !== undefined) return;
         record.add(report);
-        tell(report, withCluster);
+        tell(report, withCluster, tls);
         advance();
       }
       campaign.close();

@@ -4,6 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { RkvError } from '../client/errors.ts';
 import { RkvClient } from '../client/rkvClient.ts';
 import { takeFreePorts } from '../supervisor/process/freePorts.ts';
+import { localClientSecurity, makeLocalCertificates } from '../supervisor/tls/localSecurity.ts';
+import type { TlsPlan } from '../supervisor/tls/tlsPlan.ts';
 import type { ServerData } from './damages.ts';
 import { Rkvd } from './rkvd.ts';
 
@@ -31,6 +33,8 @@ export interface Prepared {
   readonly acknowledged: ReadonlyMap<string, string>;
   /** Does not know the last writes; the others do. */
   readonly laggingServer: number;
+  /** Of servers that want to see certificates. */
+  readonly tls: TlsPlan | undefined;
 }
 
 export function serverData(dataDirectory: string, id: number): ServerData {
@@ -41,16 +45,18 @@ export function serverData(dataDirectory: string, id: number): ServerData {
  * Runs a cluster through several lives, so that there are tables, snapshots and a log that holds much, and keeps what it left:
  * once when it was stopped halfway, and once when all were killed after one of them had been away for a while. Throws PreparationError.
  */
-export async function prepare(engine: string, folder: string): Promise<Prepared> {
+export async function prepare(engine: string, folder: string, isTls = false): Promise<Prepared> {
   const data = join(folder, 'data');
   await mkdir(data, { recursive: true });
   const ports = await takeFreePorts(SERVERS.length);
   const addresses = ports.map((port) => `127.0.0.1:${port}`);
   const acknowledged = new Map<string, string>();
-  const start = () => SERVERS.map((id) => new Rkvd({ id, engine, ports, dataDirectory: data }));
+  const tls = isTls ? await makeLocalCertificates(folder, 'damage', SERVERS) : undefined;
+  const security = localClientSecurity(folder, isTls);
+  const start = () => SERVERS.map((id) => new Rkvd({ id, engine, ports, dataDirectory: data, tls }));
   let step = 0;
   const write = async () => {
-    const client = new RkvClient({ addresses, timeoutMs: LEADER_TIMEOUT_MS });
+    const client = new RkvClient({ addresses, security, timeoutMs: LEADER_TIMEOUT_MS });
     try {
       const session = await client.openSession();
       step++;
@@ -89,7 +95,7 @@ export async function prepare(engine: string, folder: string): Promise<Prepared>
     await end(servers, 'SIGKILL');
   }
   await cp(data, join(folder, 'final'), { recursive: true });
-  return { engine, folder, acknowledged, laggingServer };
+  return { engine, folder, acknowledged, laggingServer, tls };
 }
 
 /** Throws PreparationError where a server ends meanwhile, or `work` fails. */

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { allocatorEnvironment } from '../cli/allocator.ts';
 import { packagePath } from '../cli/packagePath.ts';
 import { readNotices } from '../supervisor/process/notices.ts';
+import { type TlsPlan, tlsFlags } from '../supervisor/tls/tlsPlan.ts';
 import { type Notice, SUPERVISOR_FD_VARIABLE } from '../wire/supervision.ts';
 
 /** The server of this package. */
@@ -14,6 +15,8 @@ export interface RkvdOptions {
   /** Of all servers, in the order of their ids. */
   readonly ports: readonly number[];
   readonly dataDirectory: string;
+  /** Undefined: nobody has to prove who he is. */
+  readonly tls: TlsPlan | undefined;
 }
 
 /** Snapshots often enough that the data hold some. */
@@ -45,13 +48,14 @@ export class Rkvd {
   private errorText = '';
   private readonly notices: Notice[] = [];
 
-  constructor({ id, engine, ports, dataDirectory }: RkvdOptions) {
+  constructor({ id, engine, ports, dataDirectory, tls }: RkvdOptions) {
     this.id = id;
     if (running === undefined) throw new Error('no server is started any more');
     const servers = ports.map((port) => `127.0.0.1:${port}`).join(',');
     const cluster = ports.map((_, i) => i + 1).join(',');
     const args = [PROGRAM, '-recover', `-id=${id}`, `-servers=${servers}`, `-cluster=${cluster}`];
     args.push(`-backend=${engine}`, `-datadir=${dataDirectory}`, ...FLAGS);
+    if (tls !== undefined) args.push(...tlsFlags(tls, id));
     this.process = spawn(process.execPath, args, {
       cwd: dataDirectory,
       env: { ...process.env, ...allocatorEnvironment(), TMPDIR: dataDirectory, [SUPERVISOR_FD_VARIABLE]: '3' },

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { RkvClientOptions } from '../../client/rkvClient.ts';
 import type { Random } from '../../simulator/random.ts';
 import { askSupervisor, ControlError } from '../../supervisor/control/client.ts';
 import { controlPath, readRunningState } from '../../supervisor/control/stateFile.ts';
+import { localClientSecurity } from '../../supervisor/tls/localSecurity.ts';
 import { type Ledger, readBack } from '../ledger.ts';
 import { Writers } from '../writers.ts';
 import { type CyclePlan, drawCycle } from './plan.ts';
@@ -22,6 +24,7 @@ export interface Site {
   readonly temporary: string;
   readonly ledger: Ledger;
   readonly faultsMs: number;
+  readonly tls: boolean;
 }
 
 /** What one cycle came to. */
@@ -57,16 +60,13 @@ export async function runCycle(site: Site, number: number, seen: number, random:
   const { ledger } = site;
   const supervisor = readRunningState(site.directory);
   if (supervisor === undefined) throw new CycleError('the cluster is up, and no supervisor runs');
-  const addresses = supervisor.servers.map(({ address }) => address);
-  const read = await readBack({ addresses }, ledger.sample(seen, EARLIER_COUNT, random));
+  const servers = serversOf(site);
+  const read = await readBack(servers, ledger.sample(seen, EARLIER_COUNT, random));
   const before = ledger.count;
-  const writers = new Writers(
-    { addresses },
-    {
-      write: (writer, count) => ({ key: `${number}.${writer}.${count}`, value: `${number}:${count}` }),
-      onAcknowledged: (write) => ledger.note(write),
-    },
-  );
+  const writers = new Writers(servers, {
+    write: (writer, count) => ({ key: `${number}.${writer}.${count}`, value: `${number}:${count}` }),
+    onAcknowledged: (write) => ledger.note(write),
+  });
   let steps = 0;
   try {
     await writers.served(1);
@@ -76,19 +76,25 @@ export async function runCycle(site: Site, number: number, seen: number, random:
     await writers.close();
   }
   await up?.ended;
-  await expectGone(site, addresses, plan.end === 'SIGKILL');
+  await expectGone(site, servers.addresses, plan.end === 'SIGKILL');
   return { plan, acknowledged: ledger.count - before, unknown: writers.unknown, steps, readBack: read };
 }
 
 /** Starts the cluster once more, and reads back all that was ever acknowledged. Resolves with how many writes that were. */
 export async function readAllBack(site: Site): Promise<number> {
   const up = await start(site, false);
-  const addresses = readRunningState(site.directory)!.servers.map(({ address }) => address);
-  const count = await readBack({ addresses }, site.ledger.all());
+  const servers = serversOf(site);
+  const count = await readBack(servers, site.ledger.all());
   await runProgram('rkv-cluster', ['down', site.file], placeOf(site));
   await up?.ended;
-  await expectGone(site, addresses, false);
+  await expectGone(site, servers.addresses, false);
   return count;
+}
+
+/** How a client reaches the servers of a cluster that is up. */
+function serversOf({ directory, tls }: Site): Pick<RkvClientOptions, 'addresses' | 'security'> {
+  const addresses = readRunningState(directory)!.servers.map(({ address }) => address);
+  return { addresses, security: localClientSecurity(directory, tls) };
 }
 
 /** Undefined where it was detached. */
@@ -144,7 +150,7 @@ async function expectGone(site: Site, addresses: readonly string[], isKilled: bo
   }
 }
 
-export function siteIn(folder: string, ledger: Ledger, faultsMs: number): Site {
+export function siteIn(folder: string, ledger: Ledger, { faultsMs, tls }: Pick<Site, 'faultsMs' | 'tls'>): Site {
   return {
     folder,
     file: join(folder, 'cycles.yaml'),
@@ -152,5 +158,6 @@ export function siteIn(folder: string, ledger: Ledger, faultsMs: number): Site {
     temporary: join(folder, 'tmp'),
     ledger,
     faultsMs,
+    tls,
   };
 }

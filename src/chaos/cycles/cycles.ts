@@ -13,6 +13,8 @@ export interface CyclesOptions {
   readonly engine: EngineName;
   readonly cycles: number;
   readonly seed: number;
+  /** Servers and clients prove to each other who they are. */
+  readonly tls: boolean;
   /** How long faults begin in each. */
   readonly faultsMs: number;
   /** Told of each cycle once it is over. */
@@ -37,9 +39,15 @@ const ELECTION_MS = 300;
 export async function runCycles(options: CyclesOptions): Promise<CyclesReport> {
   const folder = await mkdtemp(join(tmpdir(), 'rkv-cycles-'));
   const ledger = new Ledger();
-  const site = siteIn(folder, ledger, options.faultsMs);
+  const site = siteIn(folder, ledger, options);
   mkdirSync(site.temporary);
-  const settings = [`backend: ${options.engine}`, `nodes: ${SERVERS}`, 'basePort: 0', `election: ${ELECTION_MS}ms`];
+  const settings = [
+    `backend: ${options.engine}`,
+    `nodes: ${SERVERS}`,
+    'basePort: 0',
+    `election: ${ELECTION_MS}ms`,
+    `tls: ${options.tls}`,
+  ];
   writeFileSync(site.file, `${settings.join('\n')}\nrestart: {firstDelay: 100ms}\n`);
   const reports: CycleReport[] = [];
   let found = 0;

@@ -3,6 +3,7 @@ import { chosen, oneOrAll } from '../../cli/oneOrAll.ts';
 import { processCommand, wholeNumber } from '../../cli/runCommander.ts';
 import { renderTable } from '../../cli/table.ts';
 import { processTerminal } from '../../cli/terminal.ts';
+import { tlsOption } from '../../cli/tlsOption.ts';
 import { ENGINE_NAMES, type EngineName } from '../../consensus/engines.ts';
 import { type CyclesReport, runCycles } from './cycles.ts';
 
@@ -13,6 +14,7 @@ interface Options {
   readonly cycles: number;
   readonly seconds: number;
   readonly seed: number | undefined;
+  readonly tls?: true;
 }
 
 const options = processCommand('cycles')
@@ -27,6 +29,7 @@ const options = processCommand('cycles')
     'what the first cycle draws its faults from; without it, one that is drawn now',
     wholeNumber,
   )
+  .addOption(tlsOption())
   .parse()
   .opts<Options>();
 
@@ -38,6 +41,7 @@ for (const engine of engines) {
     engine,
     cycles: options.cycles,
     seed,
+    tls: options.tls ?? false,
     faultsMs: options.seconds * 1000,
     onCycle: (number, { plan, acknowledged, readBack, steps }) => {
       const how = `${plan.isDetached ? 'detached, ' : ''}ended by ${plan.end}`;
@@ -49,7 +53,10 @@ for (const engine of engines) {
   reports.set(engine, report);
   if (report.failure === undefined) continue;
   processTerminal.out(`${engine}: ${report.failure.message}\n  its data and logs are in ${report.failure.folder}`);
-  processTerminal.out(`  again: npm run cycles -- --engine ${engine} --seed ${seed} --cycles ${options.cycles}`);
+  const flags = `--seconds ${options.seconds}${options.tls ? ' --tls' : ''}`;
+  processTerminal.out(
+    `  again: npm run cycles -- --engine ${engine} --seed ${seed} --cycles ${options.cycles} ${flags}`,
+  );
 }
 const head = ['engine', 'cycles', 'faults', 'acknowledged', 'there in the end', 'unknown', ''];
 const rows = [...reports].map(([engine, { cycles, steps, acknowledged, found, unknown, failure }]) => [

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { isPortFree } from '../../supervisor/process/freePorts.ts';
 
 /** What a cluster leaves in its folder when it is down. */
-const KEPT = /^(?:cluster\.json|logs|server-\d+|supervisor\.log(?:\.1)?)$/;
+const KEPT = /^(?:cluster\.json|logs|server-\d+|supervisor\.log(?:\.1)?|tls)$/;
 
 /** In the environment of everything that is started here, and of what that starts: where it belongs. */
 export const MARK = 'RKV_CYCLES';

@@ -5,6 +5,7 @@ import { chosen, oneOrAll } from '../../cli/oneOrAll.ts';
 import { fromOption, processCommand, wholeNumber } from '../../cli/runCommander.ts';
 import { processTerminal } from '../../cli/terminal.ts';
 import { minutesLeft } from '../../cli/timeLeft.ts';
+import { tlsOption } from '../../cli/tlsOption.ts';
 import { ENGINE_NAMES, type EngineName } from '../../consensus/engines.ts';
 import {
   FaultedDisks,
@@ -38,7 +39,7 @@ const program = processCommand('durability')
   .option('--rounds <count>', 'rounds of each engine, each on servers and with a seed of its own', wholeNumber, 10)
   .option('--seed <number>', 'what the first round draws from; without it, one that is drawn now', wholeNumber)
   .option('--full-disk', 'half of the time a disk has no room left instead')
-  .option('--tls', 'servers and clients prove to each other who they are')
+  .addOption(tlsOption())
   .option('--json', 'what came of each round, as JSON')
   .option('--record <file>', 'write the table there, in Markdown, after each round')
   .parse();
