@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { InvalidArgumentError } from 'commander';
 import { packagePath } from '../cli/packagePath.ts';
 import { fromOption, processCommand, wholeNumber } from '../cli/runCommander.ts';
 import { processTerminal } from '../cli/terminal.ts';
@@ -10,6 +11,7 @@ import { HuntRecord } from './huntRecord.ts';
 import { buildInstrumented } from './instrumentedBuild.ts';
 import type { Unit } from './killer.ts';
 import { KillerProcess } from './killerProcess.ts';
+import { OPERATORS, type Operator } from './operators.ts';
 import { Passages, testFiles } from './passages.ts';
 import { renderScores, scoreOf } from './scores.ts';
 import { type Numbered, numbered, select } from './selection.ts';
@@ -20,6 +22,7 @@ interface Options {
   readonly sample: number;
   readonly all: boolean;
   readonly file: string | undefined;
+  readonly operator: readonly Operator[] | undefined;
   readonly draw: number;
   readonly seeds: number;
   readonly tests: number;
@@ -30,6 +33,14 @@ interface Options {
   readonly list: boolean;
 }
 
+function operatorKinds(text: string): Operator[] {
+  return text.split(',').map((kind) => {
+    const known = OPERATORS.find((each) => each === kind);
+    if (known === undefined) throw new InvalidArgumentError(`Expected ${OPERATORS.join(', ')}.`);
+    return known;
+  });
+}
+
 const program = processCommand('mutants')
   .description(
     'Makes mistakes in what must be safe, one at a time, and counts which of them tests and simulated seeds notice.',
@@ -38,6 +49,7 @@ const program = processCommand('mutants')
   .option('--sample <count>', 'how many mutants of each engine and part, drawn by --draw', wholeNumber, 60)
   .option('--all', 'all mutants instead of a sample', false)
   .option('--file <paths>', 'only files whose path ends so; several with commas between')
+  .option('--operator <kinds>', `only mistakes of these kinds: ${OPERATORS.join(', ')}`, operatorKinds)
   .option('--draw <seed>', 'which sample', wholeNumber, 1)
   .option('--seeds <count>', "how many of the simulator's seeds, from 1, may be run against a mutant", wholeNumber, 40)
   .option(

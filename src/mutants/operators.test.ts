@@ -52,6 +52,18 @@ describe('the mistakes of a file', () => {
     expect(named('const f = (a: number[]) => Math.min(...a);')).toEqual([': extreme Math.min(...a) → Math.max(...a)']);
   });
 
+  it('are made where something is done before it is checked whether it may be, or beside a loop that sees it', () => {
+    const moves = (source: string) => named(source).filter((name) => name.includes(': move'));
+    expect(moves('function f(a: A) { if (a.done) return; a.persist(); send(1); }')).toEqual([
+      'f: move if (a.done) return; a.persist(); → a.persist(); if (a.done) return;',
+    ]);
+    expect(moves('function f(a: A) { for (const x of a.all) g(x); a.all = []; b.y = 1; }')).toEqual([
+      'f: move for (const x of a.all) g(x); a.all = []; → a.all = []; for (const x of a.all) g(x);',
+    ]);
+    expect(moves('function f(a: A) { if (a.done) return; if (b) return; g(); }')).toHaveLength(1);
+    expect(moves('function f(a: A) { if (a.x) g(a); b.events.push(a); for (const x of y) h(x); }')).toEqual([]);
+  });
+
   it('let go at once what waits for a write, and assign anew what is assigned once', () => {
     expect(named('function f(a: A) { a.out.sendAfterPersist(1, m); }')).toContain(
       'f: early a.out.sendAfterPersist(1, m) → a.out.send(1, m)',

@@ -1,18 +1,21 @@
 import { parseSync } from 'oxc-parser';
 
 /** The kinds of mistakes: each is one that people make. */
-export type Operator =
-  | 'negate'
-  | 'bound'
-  | 'off by one'
-  | 'half'
-  | 'drop'
-  | 'swap'
-  | 'extreme'
-  | 'clamp'
-  | 'overwrite'
-  | 'early'
-  | 'flip';
+export const OPERATORS = [
+  'negate',
+  'bound',
+  'off by one',
+  'half',
+  'drop',
+  'swap',
+  'move',
+  'extreme',
+  'clamp',
+  'overwrite',
+  'early',
+  'flip',
+] as const;
+export type Operator = (typeof OPERATORS)[number];
 
 /** One mistake in one file. */
 export interface Mutant {
@@ -58,6 +61,8 @@ const EARLIER: readonly (readonly [RegExp, string])[] = [
   [/\bsendAfterPersist$/, 'send'],
   [/\boutboxAfterAppend\.push$/, 'outbox.push'],
 ];
+/** Of the language: what two statements have both says nothing of them. */
+const WORDS = ['this', 'const', 'if', 'for', 'of', 'undefined', 'return', 'length'];
 const REPORT = /^[\w.#]*\b(events\.push|event)\(/;
 const TEXT_LENGTH_MAX = 160;
 /** Types have no code; these hold expressions. */
@@ -221,7 +226,9 @@ class Finder {
       if (LEAVING.has(statement.type) && !isLast) this.drop(statement);
       if (statement.type === 'IfStatement' && statement.alternate == null && isGuard(statement)) this.drop(statement);
       const next = statements[at + 1];
-      if (next !== undefined && this.mayMatter(statement, next)) this.hoist(statement, next);
+      if (next === undefined) return;
+      if (this.mayMatter(statement, next)) this.hoist('swap', statement, next);
+      else if (this.mayMove(statement, next)) this.hoist('move', statement, next);
     });
     for (const { type, consequent, alternate } of statements) {
       if (type !== 'IfStatement') continue;
@@ -240,8 +247,25 @@ class Finder {
     if (one === other) return false;
     if (areApart(first, second, one, other)) return false;
     if (one.includes('(') || other.includes('(')) return true;
+    return this.shareName(one, other, ['this']);
+  }
+
+  /** What is done, and a condition or a loop beside it: one may come too early, as what is done before it is checked whether it may be. */
+  private mayMove(first: Node, second: Node): boolean {
+    const isStep = (node: Node) =>
+      (node.type === 'ExpressionStatement' || node.type === 'IfStatement' || LOOPS.has(node.type)) &&
+      !this.isReport(node) &&
+      !this.text(node).startsWith('super(');
+    const isCheck = (node: Node) => node.type === 'IfStatement' && isGuard(node);
+    const isDone = (node: Node) => node.type === 'ExpressionStatement';
+    if (!isStep(first) || !isStep(second) || (isDone(first) && isDone(second))) return false;
+    if (isCheck(first) && isCheck(second)) return false;
+    return isCheck(first) || isCheck(second) || this.shareName(this.text(first), this.text(second), WORDS);
+  }
+
+  private shareName(one: string, other: string, except: readonly string[]): boolean {
     const names = new Set(one.match(/[#\w]{2,}/g));
-    names.delete('this');
+    for (const word of except) names.delete(word);
     return (other.match(/[#\w]{2,}/g) ?? []).some((name) => names.has(name));
   }
 
@@ -254,10 +278,10 @@ class Finder {
     this.add('drop', start, this.source.slice(start, end), '', { kind: 'drop', start, end });
   }
 
-  private hoist(first: Node, { start, end }: Node): void {
+  private hoist(operator: Operator, first: Node, { start, end }: Node): void {
     const [one, other] = [this.text(first), this.source.slice(start, end)];
     const weave: Weave = { kind: 'hoist', before: first.start, start, end };
-    this.add('swap', first.start, `${one} ${other}`, `${other} ${one}`, weave);
+    this.add(operator, first.start, `${one} ${other}`, `${other} ${one}`, weave);
   }
 
   private add(operator: Operator, at: number, originalText: string, mutatedText: string, weave: Weave): void {

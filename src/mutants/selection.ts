@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Mutant } from './operators.ts';
+import type { Mutant, Operator } from './operators.ts';
 import { type MutatedFile, TARGET_NAMES, type Target } from './targets.ts';
 
 /** A mutant with its number in the instrumented build. */
@@ -14,6 +14,8 @@ export interface Selection {
   readonly engine: string;
   /** Only files whose path ends so, or so, with commas between. */
   readonly file: string | undefined;
+  /** Only mistakes of these kinds; undefined: of every kind. */
+  readonly operator: readonly Operator[] | undefined;
   /** Mutants of each part; undefined: all. */
   readonly sample: number | undefined;
   /** Which sample. */
@@ -27,10 +29,11 @@ export function numbered(files: readonly MutatedFile[]): Numbered[] {
 }
 
 /** The same for the same code, on every machine; of other code, as far as the mutants have the same names. */
-export function select(all: readonly Numbered[], { engine, file, sample, draw }: Selection): Numbered[] {
+export function select(all: readonly Numbered[], { engine, file, operator, sample, draw }: Selection): Numbered[] {
   const ends = file?.split(',');
   const eligible = all
     .filter(({ target }) => engine === 'all' || target.name === engine)
+    .filter(({ mutant }) => operator === undefined || operator.includes(mutant.operator))
     .filter(({ mutant }) => ends === undefined || ends.some((end) => `/${mutant.file}`.endsWith(`/${end}`)));
   if (sample === undefined) return eligible;
   const lotOf = ({ mutant }: Numbered) => createHash('sha256').update(`${draw} ${mutant.key}`).digest('hex');

@@ -122,7 +122,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.node.step(message);
     this.leadership?.retire();
     this.noticeReign();
-    if (message.type === MessageType.SnapshotChunkResp) this.leadership?.transfers.answered(from, message);
+    if (message.type === MessageType.SnapshotChunkResp) this.leadership?.snapshots.answered(from, message);
     return state.contradicted;
   }
 
@@ -243,7 +243,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       this.carryOut(this.node.ready());
       this.deliver(this.persistence.takeDue());
     }
-    if (!this.isSilent) this.leadership?.transfers.pump();
+    if (!this.isSilent) this.leadership?.snapshots.pump();
     const output = this.out.take(this.persistence.take(), this.delivery.take());
     this.guard.check(this.standing(), output, this.termAt);
     return output;

@@ -8,7 +8,7 @@ import type { LeaderState } from './leaderState.ts';
 import { Message, MessageType } from './messages.ts';
 import type { RaftNode } from './node.ts';
 import { ProgressState } from './progress.ts';
-import { Transfers } from './transfers.ts';
+import { SnapshotsUnderWay } from './snapshotsUnderWay.ts';
 
 /** What the engine's parts see of it. */
 export interface EngineAround {
@@ -26,7 +26,7 @@ export class Leadership {
   readonly audience: Audience;
   /** The entry that removed or demoted this leader, which leads on until the others know; 0 where there is none. */
   removedAt = 0;
-  readonly transfers: Transfers;
+  readonly snapshots: SnapshotsUnderWay;
   private readonly engine: EngineAround;
   private readonly sinceMs: number;
   /** When each server last answered this leader. */
@@ -38,7 +38,7 @@ export class Leadership {
     this.engine = engine;
     this.leader = leader;
     this.sinceMs = engine.nowMs;
-    this.transfers = new Transfers(engine);
+    this.snapshots = new SnapshotsUnderWay(engine);
     this.audience = new Audience(engine.id, engine.settings, engine.nowMs);
   }
 
@@ -79,7 +79,7 @@ export class Leadership {
   }
 
   sendSnapshot(to: NodeId, snapshot: Snapshot): void {
-    this.transfers.begin(to, snapshot);
+    this.snapshots.begin(to, snapshot);
     this.fallsBehind(to);
   }
 
@@ -91,7 +91,7 @@ export class Leadership {
 
   tick(): void {
     const { nowMs, node } = this.engine;
-    this.transfers.tick();
+    this.snapshots.tick();
     this.audience.tick(nowMs, node.state.configuration);
     this.ask();
   }

@@ -59,12 +59,9 @@ export class ConfigurationHistory {
     this.steps.push({ index: entry.index, configuration: this.applyChange(this.latest, entry) });
   }
 
-  /** Forgets the changes at `from` and after it. Returns whether there were any. */
-  truncate(from: number): boolean {
-    const kept = this.steps.filter((step, position) => position === 0 || step.index < from);
-    const rolledBack = kept.length < this.steps.length;
-    this.steps = kept;
-    return rolledBack;
+  /** Forgets the changes at `from` and after it: all but the one that it began with, for somebody is always in force. */
+  truncate(from: number): void {
+    this.steps = this.steps.filter((step, position) => position === 0 || step.index < from);
   }
 
   restore(index: number, configuration: Configuration): void {

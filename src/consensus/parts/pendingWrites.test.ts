@@ -10,9 +10,9 @@ describe('PendingWrites', () => {
     expect(second).toBe(first + 1);
     expect([writes.durableIndex, writes.durableTerm]).toEqual([4, 2]);
     writes.durable(first);
-    expect([writes.durableIndex, writes.durableTerm, writes.idle]).toEqual([6, 2, false]);
+    expect([writes.durableIndex, writes.durableTerm]).toEqual([6, 2]);
     writes.durable(second);
-    expect([writes.durableIndex, writes.durableTerm, writes.idle]).toEqual([9, 3, true]);
+    expect([writes.durableIndex, writes.durableTerm]).toEqual([9, 3]);
   });
 
   it('does not take a write of entries that were cut off since for one of those in their place', () => {
@@ -100,7 +100,6 @@ class Twin {
     return {
       durableIndex: differs < 0 ? this.log.length : differs,
       durableTerm: disk.term,
-      idle: owed.length === 0,
       stalledMs: Math.max(0, ...owed.map(({ handedAtMs }) => this.nowMs - handedAtMs)),
     };
   }
@@ -147,10 +146,8 @@ describe('PendingWrites, at random', () => {
         const writes = new PendingWrites(durableIndex, twin.term);
         for (const next of steps) {
           perform(next, writes, twin);
-          const { durableIndex: index, durableTerm, idle } = writes;
-          expect({ durableIndex: index, durableTerm, idle, stalledMs: writes.stalledMs(twin.nowMs) }).toEqual(
-            twin.said,
-          );
+          const { durableIndex: index, durableTerm } = writes;
+          expect({ durableIndex: index, durableTerm, stalledMs: writes.stalledMs(twin.nowMs) }).toEqual(twin.said);
         }
       }),
       { numRuns: 300 },

@@ -30,10 +30,6 @@ export class PendingWrites {
     return this.durableTermValue;
   }
 
-  get idle(): boolean {
-    return this.pending.length === 0;
-  }
-
   handOver(lastIndex: number, term: number, nowMs: number): number {
     this.lastMark++;
     this.pending.push({ mark: this.lastMark, lastIndex, term, handedAtMs: nowMs });

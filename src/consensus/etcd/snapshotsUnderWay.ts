@@ -14,7 +14,7 @@ interface Around {
   readonly nowMs: number;
 }
 
-interface Transfer {
+interface UnderWay {
   readonly sender: SnapshotSender;
   /** When its follower last said something of it, or it began. */
   heardMs: number;
@@ -24,9 +24,9 @@ interface Transfer {
  * The snapshots that a leader's node wants sent, on their way in chunks. The node hears of them what it would of whole ones: by its
  * follower's acknowledgement that one is installed, and from here that one is lost.
  */
-export class Transfers {
+export class SnapshotsUnderWay {
   private readonly engine: Around;
-  private readonly open = new Map<NodeId, Transfer>();
+  private readonly open = new Map<NodeId, UnderWay>();
   private seq = 0;
 
   constructor(engine: Around) {
@@ -40,18 +40,18 @@ export class Transfers {
 
   answered(from: NodeId, { term, index, chunk }: Message): void {
     const { node, nowMs } = this.engine;
-    const transfer = this.open.get(from);
-    if (term !== node.state.term || transfer?.sender.snapshot.index !== index) return;
-    transfer.heardMs = nowMs;
-    transfer.sender.answered(chunk!.seq, chunk!.offset, nowMs);
+    const underWay = this.open.get(from);
+    if (term !== node.state.term || underWay?.sender.snapshot.index !== index) return;
+    underWay.heardMs = nowMs;
+    underWay.sender.answered(chunk!.seq, chunk!.offset, nowMs);
   }
 
   /** Sends what is due, and forgets what is done. */
   pump(): void {
     const { node, nowMs, out } = this.engine;
-    for (const [to, transfer] of this.open) {
-      if (!this.isWanted(to, transfer)) continue;
-      const { sender } = transfer;
+    for (const [to, underWay] of this.open) {
+      if (!this.isWanted(to, underWay)) continue;
+      const { sender } = underWay;
       while (sender.isDue(nowMs)) {
         const message = new Message(MessageType.SnapshotChunk, to);
         message.term = node.state.term;
@@ -63,7 +63,7 @@ export class Transfers {
     }
   }
 
-  private isWanted(to: NodeId, { sender }: Transfer): boolean {
+  private isWanted(to: NodeId, { sender }: UnderWay): boolean {
     const { node } = this.engine;
     const progress = node.state.members.progress.get(to);
     const isSent = progress?.state === ProgressState.Snapshot && progress.pendingSnapshot === sender.snapshot.index;
