@@ -74,6 +74,21 @@ describe('three servers with TLS', () => {
     expect(await cluster.leader()).toBe(leader);
   });
 
+  it('tell operators who is connected, by the names in certificates', async () => {
+    await withClient(alice, async (client) => {
+      const session = await client.openSession();
+      await session.insert('c', '3');
+      const [refused] = await client.connectedClients(20);
+      expect(refused).toMatchObject({ error: { message: expect.stringContaining("takes an operator's certificate") } });
+      const reports = await withClient(olga, (operator) => operator.connectedClients(20));
+      const rows = reports.flatMap((report) => ('told' in report ? report.told.clients : []));
+      const mine = rows.filter(({ role, name }) => role === 'client' && name === 'alice');
+      expect(mine.some(({ sessions }) => sessions === 1)).toBe(true);
+      expect(mine.some(({ refusals }) => refusals >= 1)).toBe(true);
+      expect(rows.filter(({ role }) => role === 'server').length).toBeGreaterThanOrEqual(3);
+    });
+  });
+
   it('show their metrics to holders of certificates, when theirs expires among them', async () => {
     const [report] = await cluster.status();
     const metricsAddress = report!.metricsAddress!;
@@ -85,6 +100,7 @@ describe('three servers with TLS', () => {
       });
       asked.on('error', reject).end();
     });
+    expect(text).toMatch(/^raft_server_by_client_refusals\{address="127.0.0.1",role="client",name="alice"\} [1-9]/m);
     expect(Number(/^raft_server_certificate_expiry_seconds (\S+)$/m.exec(text)?.[1])).toBeGreaterThan(86_400);
     const none = await new Promise((resolve, reject) => {
       const asked = request(metricsAddress, { ca }, (response) => resolve(response.resume().statusCode));

@@ -31,6 +31,7 @@ const REGISTER_METHOD = 'rkvpb.RKV/Register';
 const TRANSFER_METHOD = 'rkvadmin.Admin/TransferLeadership';
 const SNAPSHOT_METHOD = 'rkvadmin.Admin/SaveSnapshot';
 const STAGES_METHOD = 'rkvadmin.Admin/MeasureStages';
+const CLIENTS_METHOD = 'rkvadmin.Admin/ListClients';
 /** How long a server that did not know session streams is asked by unary calls before a stream is tried again. */
 const STREAM_RETRY_MS = 30_000;
 
@@ -108,6 +109,10 @@ export function grpcTransport({
     measureStages: (address, lastsMs, timeoutMs) =>
       once(AdminClient, address, STAGES_METHOD, timeoutMs, (client, done) => {
         client.measureStages({ lastsMs }, new Metadata(), within(timeoutMs), done);
+      }),
+    listClients: (address, most, timeoutMs) =>
+      once(AdminClient, address, CLIENTS_METHOD, timeoutMs, (client, done) => {
+        client.listClients({ most }, new Metadata(), within(timeoutMs), done);
       }),
     reconfigure: (address, { change, serverId, waitForLeadership }, timeoutMs) =>
       once(RKVClient, address, RECONF_METHOD, timeoutMs, (client, done) => {

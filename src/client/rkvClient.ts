@@ -1,7 +1,12 @@
 import { Backoff } from '../net/endpoints/backoff.ts';
 import { NO_SECURITY, type Security } from '../net/endpoints/security.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../wire/command.ts';
-import type { MeasureStagesResponse, SnapshotPiece, StatusResponse } from '../wire/generated/admin.ts';
+import type {
+  ListClientsResponse,
+  MeasureStagesResponse,
+  SnapshotPiece,
+  StatusResponse,
+} from '../wire/generated/admin.ts';
 import { ReconfStatus } from '../wire/generated/rkv.ts';
 import { CLIENT_PENDING_MAX, STAGES_LAST_MS_MAX } from '../wire/limits.ts';
 import { mayAskAgain } from '../wire/requestRefusal.ts';
@@ -68,6 +73,11 @@ export type ServerReport =
 /** What one server says of its time since it was asked before, or why it does not. */
 export type StageReport =
   | { readonly address: string; readonly stages: MeasureStagesResponse }
+  | { readonly address: string; readonly error: Error };
+
+/** Who is connected to one server, or why it does not tell. */
+export type ClientsReport =
+  | { readonly address: string; readonly told: ListClientsResponse }
   | { readonly address: string; readonly error: Error };
 
 /** What each of them answers, or why it does not, in their order. Does not reject. */
@@ -223,6 +233,16 @@ export class RkvClient {
     const timeoutMs = options.timeoutMs ?? STATUS_TIMEOUT_MS;
     return askEach(this.addresses, async (address) => ({
       stages: await this.transport.measureStages(parseAddress(address), lastsMs, timeoutMs),
+    }));
+  }
+
+  /** Who is connected to each server, at most so many by name. Where there is TLS only operators are told. */
+  connectedClients(most: number, options: RequestOptions = {}): Promise<ClientsReport[]> {
+    checkWhole('most', most, 1);
+    checkMs('timeoutMs', options.timeoutMs);
+    const timeoutMs = options.timeoutMs ?? STATUS_TIMEOUT_MS;
+    return askEach(this.addresses, async (address) => ({
+      told: await this.transport.listClients(parseAddress(address), most, timeoutMs),
     }));
   }
 

@@ -1,4 +1,9 @@
-import type { MeasureStagesResponse, SnapshotPiece, StatusResponse } from '../wire/generated/admin.ts';
+import type {
+  ListClientsResponse,
+  MeasureStagesResponse,
+  SnapshotPiece,
+  StatusResponse,
+} from '../wire/generated/admin.ts';
 import type { ReconfResponse, ResultStatus } from '../wire/generated/rkv.ts';
 import type { PendingCommand } from './pendingCommand.ts';
 
@@ -67,6 +72,7 @@ export interface Transport {
   open(address: string, listener: LinkListener): ServerLink;
   status(address: string, timeoutMs: number): Promise<StatusResponse>;
   measureStages(address: string, lastsMs: number, timeoutMs: number): Promise<MeasureStagesResponse>;
+  listClients(address: string, most: number, timeoutMs: number): Promise<ListClientsResponse>;
   reconfigure(address: string, request: Reconfiguration, timeoutMs: number): Promise<ReconfResponse>;
   /** `to`: 0 for the most up-to-date voter. */
   transferLeadership(address: string, to: number, timeoutMs: number): Promise<void>;

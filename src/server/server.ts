@@ -23,9 +23,10 @@ import {
   type Introduction,
   PeerService,
 } from '../wire/generated/peer.ts';
-import { BATCH_OVERHEAD_BYTES } from '../wire/limits.ts';
+import { BATCH_OVERHEAD_BYTES, CLIENTS_NAMED } from '../wire/limits.ts';
 import { notLeaderFailure } from '../wire/outcome.ts';
 import type { VersionRange } from '../wire/peerVersions.ts';
+import { callerFields } from './admission/callers.ts';
 import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
 import { FrontDoor } from './admission/frontDoor.ts';
@@ -305,7 +306,7 @@ export class RkvServer {
       silenceMsMax: idletimeout,
       queuedBytes: () => this.replica?.pendingBytes ?? 0,
       counts: metrics,
-      report: (what) => limited.warn({}, what),
+      report: (what, whose) => limited.warn(whose === undefined ? {} : callerFields(whose), what),
     });
   }
 
@@ -320,6 +321,7 @@ export class RkvServer {
       metricsAddress: () => this.metricsAddress(),
       faults: this.faults,
       stages: this.stages,
+      callers: (most: number) => door.callersReport(this.sessions, most),
       speaks: this.speaks,
       cluster: () => identity.identity.cluster,
       messageBytesMax: flags.maxgrpc,
@@ -655,6 +657,7 @@ export class RkvServer {
     metrics.pendingCommands.set(replica?.pendingCount ?? 0);
     metrics.pendingBytes.set(replica?.pendingBytes ?? 0);
     metrics.commandsRefused.set(replica?.refusedCount ?? 0);
+    if (door !== undefined) metrics.setCallers(door.callersReport(this.sessions, CLIENTS_NAMED));
   }
 
   private get metricsPort(): number {

@@ -55,3 +55,7 @@ export const SESSION_PENDING_MAX = 1024;
 
 /** A server looks where its time goes for so long at most before it is asked again, ms. */
 export const STAGES_LAST_MS_MAX = 3_600_000;
+
+/** Callers that a server names where it is not told how many, and at most; it sums up the others. */
+export const CLIENTS_NAMED = 20;
+export const CLIENTS_NAMED_MAX = 1000;

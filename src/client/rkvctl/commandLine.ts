@@ -56,7 +56,7 @@ export const RKVCTL_FLAGS = defineFlags({
   add: { kind: 'int', default: 0, min: 1, usage: 'add the server of this `id` to the cluster' },
   remove: { kind: 'int', default: 0, min: 1, usage: 'remove the server of this `id` from the cluster' },
   ensure: { kind: 'bool', default: false, usage: 'with -add or -remove: use ReconfOnBecome and keep trying' },
-  json: { kind: 'bool', default: false, usage: 'log, snapshot status: print JSON' },
+  json: { kind: 'bool', default: false, usage: 'log, clients, snapshot status: print JSON' },
   datadir: {
     kind: 'string',
     default: '.',
@@ -88,6 +88,7 @@ export type Action =
   | { readonly kind: 'put'; readonly key: string; readonly value: string }
   | { readonly kind: 'status' }
   | { readonly kind: 'settings' }
+  | { readonly kind: 'clients' }
   /** Measured for so long. */
   | { readonly kind: 'stages'; readonly seconds: number }
   | { readonly kind: 'leader' }
@@ -178,6 +179,9 @@ function wordAction(word: string, words: readonly string[], members: string): Ac
     case 'settings':
       takes('settings', 0);
       return { kind: 'settings' };
+    case 'clients':
+      takes('clients', 0);
+      return { kind: 'clients' };
     case 'stages': {
       takes('stages [SECONDS]', 0, 1);
       const [seconds = String(STAGES_SECONDS)] = words;
@@ -231,6 +235,7 @@ const WORDS: DescribedWords = {
   put: 'set a key',
   status: 'print what every server says about itself',
   settings: 'print what every server makes of its flags',
+  clients: 'print who is connected to every server',
   stages: 'print where the servers’ time goes',
   leader: 'print the id of the leader',
   transfer: 'hand leadership over',
@@ -261,6 +266,8 @@ Commands:
   put KEY VALUE    set KEY to VALUE; returns once that is durable on a quorum
   status           print what every server says about itself
   settings         print what every server makes of its flags, and which of them have no effect
+  clients          print who is connected to every server, and what they take of it: the 20 that take most, and the
+                   others together (with -json up to 1000); with TLS for operators
   stages [SECONDS] look for so long (default 5) where the servers' time goes, and print it: the stages of a write on
                    the leader, the disks, the event loops, and how much went together
   leader           print the id of the leader, or "no leader" and exit 1

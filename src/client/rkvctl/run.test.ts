@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
-import { printableWhole } from '../../cli/printable.ts';
+import { printableJson, printableWhole } from '../../cli/printable.ts';
 import { ServerUnreachableError } from '../errors.ts';
 import { LatencyRecorder } from '../load/latencyRecorder.ts';
 import { TestCluster } from '../testing/testCluster.ts';
@@ -32,7 +32,9 @@ async function setUp() {
       err: (text: string) => {
         err += `${text}\n`;
       },
-      json: () => {},
+      json: (value: unknown, indent?: number) => {
+        out += `${printableJson(value, indent)}\n`;
+      },
       value: (text: string) => {
         out += `${options.interactive === true ? printableWhole(text) : text}\n`;
       },
@@ -98,6 +100,24 @@ describe('rkvctl', () => {
     expect(without.code).toBe(1);
     expect(without.out).toMatch(/cacheEntries +│ 7 +│ all/);
     expect(without.out).toContain(`${cluster.addresses[1]} does not say`);
+  });
+
+  it('tells who is connected to each server, and what others than those take together', async () => {
+    const { cluster, rkvctl } = await setUp();
+    expect(await rkvctl('clients')).toMatchObject({ code: 1, out: '', err: expect.stringContaining('for operators') });
+    const figures = { connections: 2, sessions: 1, pending: 7, heldBytes: 4096, refusals: 5 };
+    cluster.connected = [{ address: '10.0.0.1', role: 'client', name: 'al\x1b[2Jice', ...figures }];
+    const { code, out } = await rkvctl('clients');
+    expect(code).toBe(0);
+    expect(out).toMatch(/1 +│ 10\.0\.0\.1 +│ client │ al\\x1b\[2Jice │ +2 │ +1 │ +7 │ +4096 │ +5 │/);
+    expect(out).toMatch(/3 +│ 3 others +│ - +│ - +│ +4 │/);
+    const told = JSON.parse((await rkvctl('clients -json')).out) as unknown[];
+    expect(told).toHaveLength(3);
+    expect(told[1]).toMatchObject({
+      server: 2,
+      clients: [{ address: '10.0.0.1', name: 'al\x1b[2Jice', ...figures }],
+      others: { count: 3, connections: 4 },
+    });
   });
 
   it('has every server look where its time goes, and prints what they say', async () => {

@@ -7,6 +7,7 @@ import { KeptCredentials } from '../../net/endpoints/keptCredentials.ts';
 import { NO_SECURITY, type Security } from '../../net/endpoints/security.ts';
 import { RkvError } from '../errors.ts';
 import { RkvClient } from '../rkvClient.ts';
+import { printClients } from './clientsCommand.ts';
 import { type CommandLine, completionText, parseCommandLine, usage } from './commandLine.ts';
 import { getKey, printLeader, putKey, transfer } from './keyCommands.ts';
 import { loadCommand } from './loadCommand.ts';
@@ -123,6 +124,8 @@ function perform(
       return printStatus(client, terminal);
     case 'settings':
       return printSettings(client, terminal);
+    case 'clients':
+      return printClients(client, flags.json, terminal);
     case 'stages':
       return printStages(client, action.seconds, terminal, signal);
     case 'leader':

@@ -7,7 +7,13 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { type Command, CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
-import { AdminService, MeasureStagesResponse, PeerStatus, StatusResponse } from '../../wire/generated/admin.ts';
+import {
+  AdminService,
+  ConnectedClient,
+  MeasureStagesResponse,
+  PeerStatus,
+  StatusResponse,
+} from '../../wire/generated/admin.ts';
 import {
   type ReconfRequest,
   type ReconfResponse,
@@ -87,6 +93,8 @@ export class TestCluster {
     told: {} as Partial<MeasureStagesResponse>,
     failure: undefined as { readonly code: status; readonly details: string } | undefined,
   };
+  /** Whom every server names as connected; undefined where it does not tell. */
+  connected: readonly ConnectedClient[] | undefined;
   private nextIndex = 10;
 
   static async start(size: number): Promise<TestCluster> {
@@ -203,6 +211,12 @@ export class TestServer {
         stages.asked.push(lastsMs);
         if (stages.failure !== undefined) throw stages.failure;
         return { ...MeasureStagesResponse.decode(new Uint8Array(0)), ...(lastsMs === 0 ? stages.told : {}) };
+      }),
+      listClients: unary(() => {
+        const { connected } = this.cluster;
+        if (connected === undefined) throw { code: status.PERMISSION_DENIED, details: 'for operators' };
+        const others = { ...ConnectedClient.decode(new Uint8Array(0)), connections: 4 };
+        return { id: this.id, clients: [...connected], others, othersCount: 3 };
       }),
       transferLeadership: unary(({ to }: { to: number }) => {
         if (this.cluster.leader !== this.id) throw notLeaderFailure(this.rumour, status.FAILED_PRECONDITION);

@@ -7,6 +7,7 @@ const LISTENER = {
   grew: () => {},
   callEnded: () => {},
   wasTooLarge: () => {},
+  refusedCall: () => {},
   abandoned: () => {},
   gone: () => {},
   refusesStranger: () => ({ code: 8, details: '' }),

@@ -6,6 +6,7 @@ import type { Http2Connection } from '../../net/http2/connection.ts';
 import { ErrorCode } from '../../net/http2/protocol.ts';
 import { callFailure } from '../../wire/outcome.ts';
 import { Allowance } from './allowance.ts';
+import { addressOf, type Caller, callerOf } from './callers.ts';
 import type { Holder } from './heldMemory.ts';
 import { type Callable, whyNot } from './permissions.ts';
 
@@ -20,10 +21,12 @@ const TOO_MUCH =
 
 export interface ConnectionListener {
   grew(bytes: number): void;
-  callEnded(): void;
+  callEnded(connection: Connection): void;
   abandoned(connection: Connection): void;
   /** A request on it was refused for its size. */
-  wasTooLarge(): void;
+  wasTooLarge(connection: Connection): void;
+  /** Whoever is at the other end asked for what is not for him; `what` says so. */
+  refusedCall(connection: Connection, what: string): void;
   gone(connection: Connection): void;
   /** Why a request is refused on a connection that came when only peers were let in. */
   refusesStranger(connection: Connection): GrpcError;
@@ -32,6 +35,8 @@ export interface ConnectionListener {
 /** One connection: what it makes the server hold and do matters, whoever is at the other end; who that is decides about what may be asked on it. */
 export class Connection implements Holder, ConnectionGuard {
   private current: Socket;
+  /** A socket that is closed does not tell it any more. */
+  private readonly address: string;
   readonly openedAtMs: number;
   private readonly listener: ConnectionListener;
   party: Party = ANYBODY;
@@ -58,6 +63,7 @@ export class Connection implements Holder, ConnectionGuard {
 
   constructor(socket: Socket, nowMs: number, provisional: boolean, listener: ConnectionListener) {
     this.current = socket;
+    this.address = addressOf(socket);
     this.listener = listener;
     this.openedAtMs = nowMs;
     this.idleSinceMs = nowMs;
@@ -68,6 +74,10 @@ export class Connection implements Holder, ConnectionGuard {
     this.registrations = new Allowance(REGISTRATIONS_BURST, REGISTRATIONS_PER_SECOND, nowMs);
     socket.on('error', () => {});
     socket.on('close', () => this.listener.gone(this));
+  }
+
+  get caller(): Caller {
+    return callerOf(this.address, this.party, this.isPeer);
   }
 
   get socket(): Socket {
@@ -94,7 +104,10 @@ export class Connection implements Holder, ConnectionGuard {
   refusal(method: Callable | undefined): GrpcError | undefined {
     this.used = true;
     const notAllowed = method === undefined ? undefined : whyNot(this.party, method);
-    if (notAllowed !== undefined) return notAllowed;
+    if (notAllowed !== undefined) {
+      this.listener.refusedCall(this, `refused ${method!.path}: ${notAllowed.details}`);
+      return notAllowed;
+    }
     if (!this.provisional) return undefined;
     if (method?.isForPeers === true) {
       this.provisional = false;
@@ -118,7 +131,7 @@ export class Connection implements Holder, ConnectionGuard {
   }
 
   wasTooLarge(): void {
-    this.listener.wasTooLarge();
+    this.listener.wasTooLarge(this);
   }
 
   // For the door.
@@ -135,7 +148,7 @@ export class Connection implements Holder, ConnectionGuard {
     const streams = [...http2.openStreams()].sort((a, b) => b.waitingBytes - a.waitingBytes);
     for (const stream of streams) {
       if (freed() >= bytes) return freed();
-      this.listener.callEnded();
+      this.listener.callEnded(this);
       stream.reader.letGo(TOO_MUCH);
     }
     // What is written and not read goes with the connection only.
@@ -146,7 +159,7 @@ export class Connection implements Holder, ConnectionGuard {
   private letGoOfLink(): number {
     const bytes = this.linkBytes();
     if (bytes > 0) {
-      this.listener.callEnded();
+      this.listener.callEnded(this);
       this.socket.destroy();
     }
     return bytes;

@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net';
+import { ANYBODY } from '../../net/endpoints/security.ts';
 import type { ConnectionGuard } from '../../net/grpc/method.ts';
 import type { GrpcError } from '../../net/grpc/status.ts';
 import { frameBytes, goAwayPayload } from '../../net/http2/frame.ts';
 import { ErrorCode, FrameType } from '../../net/http2/protocol.ts';
 import { callFailure } from '../../wire/outcome.ts';
 import { Allowance } from './allowance.ts';
+import { addressOf, type Caller, Callers, type CallersReport, callerOf, type OpenSession } from './callers.ts';
 import { Connection, type ConnectionListener } from './connection.ts';
 import { HeldMemory } from './heldMemory.ts';
 
@@ -47,8 +49,8 @@ export interface FrontDoorOptions {
   /** Bytes that clients make the server hold behind the door, in commands that are not answered. */
   readonly queuedBytes: () => number;
   readonly counts: DoorCounts;
-  /** Something was refused or ended. */
-  readonly report: (what: string) => void;
+  /** Something was refused or ended; whose it was, where `what` does not say that. */
+  readonly report: (what: string, whose?: Caller) => void;
 }
 
 /**
@@ -59,6 +61,7 @@ export class FrontDoor implements ConnectionListener {
   readonly memory: HeldMemory;
   private readonly options: FrontDoorOptions;
   private readonly connections = new Set<Connection>();
+  private readonly callers = new Callers();
   private readonly resets = new Allowance(RESETS_BURST, RESETS_PER_SECOND, performance.now());
   /** Until then, new connections are taken one after another: what was closed for abandoning calls comes back at once. */
   private slowUntilMs = 0;
@@ -95,6 +98,11 @@ export class FrontDoor implements ConnectionListener {
     return this.connections.size;
   }
 
+  /** Who takes what, the `most` that take most by name. */
+  callersReport(sessions: Iterable<OpenSession<Connection>>, most: number): CallersReport {
+    return this.callers.report(this.connections, sessions, most);
+  }
+
   /** The connection of a call; undefined where it is not one of this door's. */
   connectionOf({
     connection: { guard },
@@ -126,13 +134,23 @@ export class FrontDoor implements ConnectionListener {
     this.grownBytes += bytes;
   }
 
-  callEnded(): void {
+  callEnded({ caller }: Connection): void {
     this.options.counts.callsEnded.inc();
-    this.options.report('ended a call for what it made the server hold');
+    this.refuses(caller, 'ended a call for what it made the server hold');
   }
 
-  wasTooLarge(): void {
+  wasTooLarge({ caller }: Connection): void {
     this.options.counts.requestsTooLarge.inc();
+    this.refuses(caller, 'refused a request for its size');
+  }
+
+  refusedCall({ caller }: Connection, what: string): void {
+    this.refuses(caller, what);
+  }
+
+  private refuses(caller: Caller, what: string): void {
+    this.callers.noteRefusal(caller);
+    this.options.report(what, caller);
   }
 
   /** Whether connections are taken slowly: a little earlier one was closed for abandoning calls without end. */
@@ -156,6 +174,7 @@ export class FrontDoor implements ConnectionListener {
     if (waitMs > SLOW_WAIT_MS_MAX) {
       this.nextAdmitMs -= SLOW_ADMIT_MS;
       this.options.counts.connectionsRefused.inc();
+      this.refuses(strangerAt(socket), 'refused a connection: they are taken slowly');
       refuseConnection(socket, 'connections are taken slowly while others abandon calls without end; try again later');
     } else setTimeout(() => socket.destroyed || this.take(socket, handOn, performance.now()), waitMs).unref();
   }
@@ -170,7 +189,7 @@ export class FrontDoor implements ConnectionListener {
     if (this.connections.size >= connectionsMax) this.closeIdlest(nowMs);
     const provisional = this.connections.size >= connectionsMax;
     if (this.connections.size >= connectionsMax + peerConnections) {
-      const why = this.refusesOneMore();
+      const why = this.refusesOneMore(strangerAt(socket));
       if (maySpeak) refuseConnection(socket, why);
       else socket.destroy();
       return;
@@ -204,7 +223,7 @@ export class FrontDoor implements ConnectionListener {
   private end(connection: Connection, why: string): void {
     if (!this.connections.delete(connection)) return;
     this.options.counts.connectionsClosed.inc();
-    this.options.report(why);
+    this.options.report(why, connection.caller);
     connection.end(why);
   }
 
@@ -213,20 +232,22 @@ export class FrontDoor implements ConnectionListener {
   }
 
   /** Whoever is at the other end is told that he is not let in. */
-  turnedAway({ remoteAddress, remotePort }: Socket, why: string): void {
+  turnedAway(socket: Socket, why: string): void {
+    const { remoteAddress, remotePort } = socket;
     this.options.counts.connectionsRefused.inc();
+    this.callers.noteRefusal(strangerAt(socket));
     this.options.report(`refused a connection from ${remoteAddress}:${remotePort}: ${why}`);
   }
 
-  refusesStranger(): GrpcError {
-    return callFailure('overloaded', this.refusesOneMore());
+  refusesStranger({ caller }: Connection): GrpcError {
+    return callFailure('overloaded', this.refusesOneMore(caller));
   }
 
   /** Returns why, for the other end. */
-  private refusesOneMore(): string {
-    const { connectionsMax, counts, report } = this.options;
+  private refusesOneMore(caller: Caller): string {
+    const { connectionsMax, counts } = this.options;
     counts.connectionsRefused.inc();
-    report(`refused a connection: ${connectionsMax} are open, as many as -maxconnections allows`);
+    this.refuses(caller, `refused a connection: ${connectionsMax} are open, as many as -maxconnections allows`);
     return `${connectionsMax} connections are open, as many as this server takes`;
   }
 
@@ -235,6 +256,7 @@ export class FrontDoor implements ConnectionListener {
     const hasRoom = this.resets.use(nowMs) || connection.resetCount < RESETS_IN_AN_ATTACK_MAX;
     if (connection.mayReset(nowMs) && hasRoom) return;
     this.slowUntilMs = nowMs + SLOW_MS;
+    this.callers.noteRefusal(connection.caller);
     this.end(connection, 'closed a connection that abandons calls without end');
   }
 
@@ -250,13 +272,18 @@ export class FrontDoor implements ConnectionListener {
     this.memory.count();
   }
 
-  private endStuck({ http2 }: Connection, nowMs: number): void {
-    for (const stream of http2?.openStreams() ?? []) {
+  private endStuck(connection: Connection, nowMs: number): void {
+    for (const stream of connection.http2?.openStreams() ?? []) {
       if (stream.stuckMs(nowMs) <= STUCK_MS_MAX) continue;
-      this.callEnded();
+      this.callEnded(connection);
       stream.reader.letGo(`the request was not completed, or its answer not read, for ${STUCK_MS_MAX / 1000} s`);
     }
   }
+}
+
+/** Who is there before he has shown anything. */
+function strangerAt(socket: Socket): Caller {
+  return callerOf(addressOf(socket), ANYBODY, false);
 }
 
 /** Says why in HTTP/2's words, without making a session for it. */

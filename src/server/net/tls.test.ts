@@ -21,6 +21,7 @@ import { PeerClient, PeerService } from '../../wire/generated/peer.ts';
 import { ReconfType, RKVClient, RKVService } from '../../wire/generated/rkv.ts';
 import { MESSAGE_BYTES_MAX, PEER_PREFACE } from '../../wire/peerFrames.ts';
 import { PEER_VERSIONS } from '../../wire/peerVersions.ts';
+import type { Caller } from '../admission/callers.ts';
 import type { FrontDoor } from '../admission/frontDoor.ts';
 import { impersonation } from '../admission/permissions.ts';
 import { openDoor } from '../admission/testing/openDoor.ts';
@@ -90,6 +91,7 @@ interface Served {
   readonly door: FrontDoor;
   /** What the server said of those whom it refused. */
   readonly reports: string[];
+  readonly whose: (Caller | undefined)[];
   readonly received: Uint8Array[];
   readonly called: string[];
   readonly addresses: Addresses;
@@ -98,9 +100,15 @@ interface Served {
 /** Server 1, as far as it meets the network. */
 async function serve(security: Security): Promise<Served> {
   const reports: string[] = [];
+  const whose: Served['whose'] = [];
   const received: Uint8Array[] = [];
   const called: string[] = [];
-  const door = openDoor({ report: (what) => reports.push(what) });
+  const door = openDoor({
+    report: (what, caller) => {
+      reports.push(what);
+      whose.push(caller);
+    },
+  });
   const grpc = new GrpcServer({ messageBytesMax: 1 << 20 });
   const all = (service: object, more: UntypedServiceImplementation = {}): UntypedServiceImplementation => ({
     ...Object.fromEntries(
@@ -148,7 +156,7 @@ async function serve(security: Security): Promise<Served> {
     listener.close();
     door.close();
   });
-  return { port, address: `127.0.0.1:${port}`, door, reports, received, called, addresses };
+  return { port, address: `127.0.0.1:${port}`, door, reports, whose, received, called, addresses };
 }
 
 /** The words and the code of a call that failed; undefined where it was answered. */
@@ -277,6 +285,29 @@ describe('with TLS', () => {
     const somebody = await hostile(await authority.issue({ name: 'bob' }));
     expect(await lookUp(served, somebody)).toBeUndefined();
     expect((await transfer(served, somebody))?.code).toBe(status.PERMISSION_DENIED);
+  });
+
+  it('who is connected is told by the name in his certificate, and so is what he was refused', async () => {
+    const served = await serve(one);
+    await lookUp(served, alice);
+    await transfer(served, alice);
+    await transfer(served, olga);
+    await lookUp(served, await hostile(await other.client('mallory')));
+    const { callers, othersCount } = served.door.callersReport([], 20);
+    const figures = { address: '127.0.0.1', sessions: 0, pending: 0 };
+    expect(othersCount).toBe(0);
+    expect(callers).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ ...figures, role: 'client', name: 'alice', connections: 2, refusals: 1 }),
+        expect.objectContaining({ ...figures, role: 'operator', name: 'olga', connections: 1, refusals: 0 }),
+        // A name that nobody vouches for is none.
+        expect.objectContaining({ ...figures, role: '', name: '', refusals: 1 }),
+      ]),
+    );
+    expect(served.reports[0]).toBe(
+      "refused /rkvadmin.Admin/TransferLeadership: this takes an operator's certificate, and the one shown is a client's",
+    );
+    expect(served.whose[0]).toEqual({ address: '127.0.0.1', role: 'client', name: 'alice' });
   });
 
   it("a client's certificate is not an operator's", async () => {

@@ -34,6 +34,20 @@ describe('ServerMetrics', () => {
     expect(text).toMatch(/^raft_server_io_write_count 100$/m);
   });
 
+  it('tells who takes what, bounded in number: who takes little any more is one of the others', async () => {
+    const metrics = new ServerMetrics();
+    const none = { connections: 0, sessions: 0, pending: 0, heldBytes: 0, refusals: 0 };
+    const caller = (name: string) => ({ address: '::1', role: 'client', name, ...none, connections: 2 });
+    metrics.setCallers({ callers: [caller('alice')], others: none, othersCount: 0 });
+    metrics.setCallers({ callers: [caller('b\x1bo"b')], others: { ...none, connections: 7 }, othersCount: 3 });
+    const lines = (await metrics.registry.metrics()).split('\n');
+    expect(lines.filter((line) => line.startsWith('raft_server_by_client_connections{'))).toEqual([
+      'raft_server_by_client_connections{address="::1",role="client",name="b\\\\x1bo\\"b"} 2',
+      'raft_server_by_client_connections{address="others",role="",name=""} 7',
+    ]);
+    expect(lines).toContain('raft_server_clients 4');
+  });
+
   it('has the port 590 followed by the id', () => {
     expect([defaultMetricsPort(1), defaultMetricsPort(7), defaultMetricsPort(10)]).toEqual([5901, 5907, 59010]);
   });

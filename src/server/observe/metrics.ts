@@ -1,7 +1,14 @@
 import type { Server } from 'node:http';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { printable } from '../../cli/printable.ts';
 import type { Security } from '../../net/endpoints/security.ts';
+import type { CallerFigures, CallersReport } from '../admission/callers.ts';
 import { HdrSummary } from './summary.ts';
+
+const CALLER_LABELS = ['address', 'role', 'name'] as const;
+type CallerLabel = (typeof CALLER_LABELS)[number];
+/** In the place of an address. */
+const OTHERS = 'others';
 
 /** The metrics of a server under the original's names, in seconds where they are times. */
 export class ServerMetrics {
@@ -55,6 +62,17 @@ export class ServerMetrics {
   readonly ioRead = this.summary('io_read');
   readonly ioWrite = this.summary('io_write');
 
+  readonly clients = this.gauge(
+    'clients',
+    'Clients and servers that are connected, or were refused, as far as they are told apart by address and certificate',
+  );
+  private readonly callerGauges: Readonly<Record<keyof CallerFigures, Gauge<CallerLabel>>> = {
+    connections: this.byCaller('connections', 'Open connections'),
+    sessions: this.byCaller('sessions', 'Open session streams'),
+    pending: this.byCaller('pending', 'Commands and lookups without an answer on session streams'),
+    heldBytes: this.byCaller('held_bytes', 'Bytes of requests and answers in connections'),
+    refusals: this.byCaller('refusals', 'Connections, calls and requests refused, or ended for what they did'),
+  };
   private certificateSecondsLeft: Gauge | undefined;
 
   constructor() {
@@ -68,6 +86,29 @@ export class ServerMetrics {
       'Seconds until the certificate of this server expires, negative once it has',
     );
     this.certificateSecondsLeft.set(seconds);
+  }
+
+  /** The labels are those of the callers that take most, and change with them. */
+  setCallers({ callers, others, othersCount }: CallersReport): void {
+    this.clients.set(callers.length + othersCount);
+    for (const figure of Object.keys(this.callerGauges) as (keyof CallerFigures)[]) {
+      const gauge = this.callerGauges[figure];
+      gauge.reset();
+      for (const { address, role, name, [figure]: value } of callers) {
+        gauge.set({ address, role, name: printable(name) }, value);
+      }
+      gauge.set({ address: OTHERS, role: '', name: '' }, others[figure]);
+    }
+  }
+
+  private byCaller(name: string, of: string): Gauge<CallerLabel> {
+    const help = `${of}, of the clients and servers that take most, and of all others together`;
+    return new Gauge({
+      name: `raft_server_by_client_${name}`,
+      help,
+      labelNames: CALLER_LABELS,
+      registers: [this.registry],
+    });
   }
 
   private gauge(name: string, help: string): Gauge {

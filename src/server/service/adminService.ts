@@ -25,12 +25,14 @@ import type {
   TransferLeadershipResponse,
 } from '../../wire/generated/admin.ts';
 import type { VersionRange } from '../../wire/peerVersions.ts';
+import type { CallersReport } from '../admission/callers.ts';
 import type { ServerFaults } from '../faults/serverFaults.ts';
 import type { StageTimes } from '../observe/stageTimes.ts';
 import type { ToldSettings } from '../settings.ts';
 import type { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { SNAPSHOT_VERSION } from '../stateMachine/snapshotReader.ts';
 import type { LinkFacts } from '../transport/peerLink.ts';
+import { clientsImplementation } from './clientsService.ts';
 import { faultImplementation } from './faultService.ts';
 import { refusalMetadata, transferRefusalText } from './refusals.ts';
 import type { ServiceContext } from './serviceContext.ts';
@@ -46,6 +48,8 @@ export interface AdminFacts {
   /** Undefined where it takes none. */
   readonly faults: ServerFaults | undefined;
   readonly stages: StageTimes;
+  /** Who is connected, so many of them by name. */
+  callers(most: number): CallersReport;
   /** Of the peers' protocol, what this server speaks. */
   readonly speaks: VersionRange;
   /** The links that it dials. */
@@ -72,6 +76,7 @@ export function adminImplementation(
   return {
     ...faultImplementation(facts.faults),
     ...stageImplementation(facts.id, facts.stages),
+    ...clientsImplementation(facts.id, (most) => facts.callers(most)),
     saveSnapshot: (call: ServerWritableStream<SaveSnapshotRequest, SnapshotPiece>) =>
       saveSnapshot(context, call, facts.messageBytesMax, () => ({
         cluster: facts.cluster(),
@@ -131,6 +136,7 @@ export function waitingAdmin(id: NodeId, facts: AdminFacts): UntypedServiceImple
   };
   return {
     ...faultImplementation(facts.faults),
+    ...clientsImplementation(id, (most) => facts.callers(most)),
     status: ((_call, done) =>
       done(null, {
         ...response,

@@ -82,7 +82,7 @@ export class SessionStream {
   private readonly call: SessionCall;
   private readonly context: SessionContext;
   private readonly results = new ResultBatchWriter();
-  private readonly connection: Connection | undefined;
+  readonly connection: Connection | undefined;
   private unanswered = 0;
   /** Written and not taken by the connection yet. */
   private waitingBytes = 0;
@@ -108,6 +108,11 @@ export class SessionStream {
     this.results.commandBytesMax(context.commandBytesMax);
     this.noteLeader();
     this.flushSoon();
+  }
+
+  /** Commands and lookups that wait for their outcome. */
+  get unansweredCount(): number {
+    return this.unanswered;
   }
 
   private take(bytes: Buffer): void {

@@ -129,6 +129,28 @@ export interface Spread {
   max: number;
 }
 
+export interface ListClientsRequest {
+  most: number;
+}
+
+export interface ListClientsResponse {
+  id: number;
+  clients: ConnectedClient[];
+  others: ConnectedClient | undefined;
+  othersCount: number;
+}
+
+export interface ConnectedClient {
+  address: string;
+  role: string;
+  name: string;
+  connections: number;
+  sessions: number;
+  pending: number;
+  heldBytes: number;
+  refusals: number;
+}
+
 export interface SaveSnapshotRequest {
 }
 
@@ -1471,6 +1493,254 @@ export const Spread: MessageFns<Spread> = {
   },
 };
 
+function createBaseListClientsRequest(): ListClientsRequest {
+  return { most: 0 };
+}
+
+export const ListClientsRequest: MessageFns<ListClientsRequest> = {
+  encode(message: ListClientsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.most !== 0) {
+      writer.uint32(8).uint32(message.most);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListClientsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListClientsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.most = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListClientsResponse(): ListClientsResponse {
+  return { id: 0, clients: [], others: undefined, othersCount: 0 };
+}
+
+export const ListClientsResponse: MessageFns<ListClientsResponse> = {
+  encode(message: ListClientsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    for (const v of message.clients) {
+      ConnectedClient.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.others !== undefined) {
+      ConnectedClient.encode(message.others, writer.uint32(26).fork()).join();
+    }
+    if (message.othersCount !== 0) {
+      writer.uint32(32).uint64(message.othersCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListClientsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListClientsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clients.push(ConnectedClient.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.others = ConnectedClient.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.othersCount = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseConnectedClient(): ConnectedClient {
+  return { address: "", role: "", name: "", connections: 0, sessions: 0, pending: 0, heldBytes: 0, refusals: 0 };
+}
+
+export const ConnectedClient: MessageFns<ConnectedClient> = {
+  encode(message: ConnectedClient, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.role !== "") {
+      writer.uint32(18).string(message.role);
+    }
+    if (message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    if (message.connections !== 0) {
+      writer.uint32(32).uint64(message.connections);
+    }
+    if (message.sessions !== 0) {
+      writer.uint32(40).uint64(message.sessions);
+    }
+    if (message.pending !== 0) {
+      writer.uint32(48).uint64(message.pending);
+    }
+    if (message.heldBytes !== 0) {
+      writer.uint32(56).uint64(message.heldBytes);
+    }
+    if (message.refusals !== 0) {
+      writer.uint32(64).uint64(message.refusals);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConnectedClient {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConnectedClient();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.connections = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.sessions = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.pending = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.heldBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.refusals = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseSaveSnapshotRequest(): SaveSnapshotRequest {
   return {};
 }
@@ -2373,6 +2643,15 @@ export const AdminService = {
       Buffer.from(MeasureStagesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): MeasureStagesResponse => MeasureStagesResponse.decode(value),
   },
+  listClients: {
+    path: "/rkvadmin.Admin/ListClients" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListClientsRequest): Buffer => Buffer.from(ListClientsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListClientsRequest => ListClientsRequest.decode(value),
+    responseSerialize: (value: ListClientsResponse): Buffer => Buffer.from(ListClientsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListClientsResponse => ListClientsResponse.decode(value),
+  },
   saveSnapshot: {
     path: "/rkvadmin.Admin/SaveSnapshot" as const,
     requestStream: false as const,
@@ -2415,6 +2694,7 @@ export interface AdminServer extends UntypedServiceImplementation {
   status: handleUnaryCall<StatusRequest, StatusResponse>;
   transferLeadership: handleUnaryCall<TransferLeadershipRequest, TransferLeadershipResponse>;
   measureStages: handleUnaryCall<MeasureStagesRequest, MeasureStagesResponse>;
+  listClients: handleUnaryCall<ListClientsRequest, ListClientsResponse>;
   saveSnapshot: handleServerStreamingCall<SaveSnapshotRequest, SnapshotPiece>;
   setFault: handleUnaryCall<SetFaultRequest, SetFaultResponse>;
   listFaults: handleUnaryCall<ListFaultsRequest, ListFaultsResponse>;
@@ -2466,6 +2746,21 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: MeasureStagesResponse) => void,
+  ): ClientUnaryCall;
+  listClients(
+    request: ListClientsRequest,
+    callback: (error: ServiceError | null, response: ListClientsResponse) => void,
+  ): ClientUnaryCall;
+  listClients(
+    request: ListClientsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListClientsResponse) => void,
+  ): ClientUnaryCall;
+  listClients(
+    request: ListClientsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListClientsResponse) => void,
   ): ClientUnaryCall;
   saveSnapshot(request: SaveSnapshotRequest, options?: Partial<CallOptions>): ClientReadableStream<SnapshotPiece>;
   saveSnapshot(
