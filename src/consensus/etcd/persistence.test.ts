@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EMPTY_HARD_STATE, simpleConfiguration } from '../contract.ts';
+import { EMPTY_HARD_STATE, type HardState, type PersistBatch, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { Message, MessageType } from './messages.ts';
@@ -136,3 +137,186 @@ describe('persistence', () => {
     expect(persistence.durable(1)).toEqual([b, c]);
   });
 });
+
+type Step =
+  | { readonly kind: 'append'; readonly back: number; readonly count: number }
+  | { readonly kind: 'hard state'; readonly rise: number; readonly vote: number; readonly commit: number }
+  | { readonly kind: 'snapshot' | 'change'; readonly by: number }
+  | { readonly kind: 'owe' | 'due' | 'take' | 'stored' };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('append' as const),
+      back: fc.oneof(fc.constant(0), fc.nat(4)),
+      count: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('hard state' as const),
+      rise: fc.nat(1),
+      vote: fc.nat(2),
+      commit: fc.nat(3),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constantFrom('snapshot' as const, 'change'), by: fc.integer({ min: 1, max: 4 }) }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constantFrom('owe' as const, 'due', 'take', 'take', 'stored', 'stored') }),
+  },
+);
+
+/** The slow obvious twin: the log that is wanted, whole; and with each batch a copy of all that storage holds once it is there. */
+class Twin {
+  log: Entry[] = [];
+  base = 0;
+  wanted: HardState = EMPTY_HARD_STATE;
+  /** Of the changes that are applied, the index; and of each batch what it leaves. */
+  readonly changes: number[] = [];
+  readonly images: HardState[] = [EMPTY_HARD_STATE];
+  /** Responses, and the batches that they wait for. */
+  owed: { readonly response: Message; readonly mark: number | undefined }[] = [];
+  storedMark = 0;
+
+  get lastIndex(): number {
+    return this.base + this.log.length;
+  }
+
+  /** Of those applied, the first that a crash now would leave undecided. */
+  get openChange(): number {
+    return this.changes.find((index) => index > this.images[this.storedMark]!.commit) ?? 0;
+  }
+}
+
+describe('persistence, at random', () => {
+  /** What it hands over goes to the log at once, as a host's does, and is durable when the step says so. */
+  class Bench {
+    readonly stored = new MemoryLog();
+    readonly persistence = new Persistence(this.stored, EMPTY_HARD_STATE);
+    readonly twin = new Twin();
+    private isDirty = false;
+    private owed = 0;
+
+    perform(each: Step): void {
+      const { persistence, twin } = this;
+      switch (each.kind) {
+        case 'append': {
+          const first = Math.max(twin.base + 1, twin.lastIndex + 1 - each.back);
+          const entries = Array.from({ length: each.count }, (_, i) => entry(first + i, twin.wanted.term));
+          twin.log = [...twin.log.slice(0, first - 1 - twin.base), ...entries];
+          persistence.write(undefined, entries, undefined);
+          this.isDirty = true;
+          break;
+        }
+        case 'hard state': {
+          const { term, vote, commit } = twin.wanted;
+          const next = { term: term + each.rise, vote: each.vote, commit: commit - 1 + each.commit };
+          twin.wanted = { ...next, commit: Math.max(commit, next.commit) };
+          persistence.write(undefined, [], next);
+          const { term: storedTerm, vote: storedVote } = twin.images.at(-1)!;
+          if (next.term !== storedTerm || next.vote !== storedVote) this.isDirty = true;
+          else if (term !== storedTerm || vote !== storedVote) this.isDirty = true;
+          break;
+        }
+        case 'snapshot': {
+          const index = twin.lastIndex + each.by;
+          const snapshot = { index, term: twin.wanted.term, configuration: simpleConfiguration([1]), data: NO_DATA };
+          [twin.base, twin.log] = [index, []];
+          persistence.write(snapshot, [], undefined);
+          this.isDirty = true;
+          break;
+        }
+        case 'change': {
+          const index = twin.wanted.commit + each.by - 2;
+          if (index <= (twin.changes.at(-1) ?? 0)) return;
+          if (index > twin.images.at(-1)!.commit) {
+            twin.changes.push(index);
+            twin.wanted = { ...twin.wanted, commit: Math.max(twin.wanted.commit, index) };
+            this.isDirty = true;
+          }
+          persistence.changeApplied(index);
+          break;
+        }
+        case 'owe': {
+          const owed = new Message(MessageType.AppendResp, 1);
+          owed.index = ++this.owed;
+          persistence.owe([owed]);
+          twin.owed.push({ response: owed, mark: undefined });
+          break;
+        }
+        case 'due':
+          this.checkDue();
+          break;
+        case 'take':
+          this.take();
+          break;
+        case 'stored':
+          this.store();
+      }
+    }
+
+    private checkDue(): void {
+      const { persistence, twin } = this;
+      const isIdle = !this.isDirty && twin.storedMark === twin.images.length - 1;
+      const due = isIdle ? twin.owed.filter(({ mark }) => mark === undefined) : [];
+      expect(persistence.takeDue()).toEqual(due.map(({ response }) => response));
+      twin.owed = twin.owed.filter((each) => !due.includes(each));
+    }
+
+    private take(): void {
+      const { persistence, twin, stored } = this;
+      const batch = persistence.take();
+      expect(batch !== undefined).toBe(this.isDirty);
+      if (batch !== undefined) this.checkBatch(batch);
+      this.isDirty = false;
+      const mark = twin.images.length - 1;
+      twin.owed = twin.owed.map((each) => ({ ...each, mark: each.mark ?? mark }));
+      expect(stored.lastIndex).toBe(twin.lastIndex);
+      expect(stored.entries(twin.base + 1, twin.lastIndex, Number.POSITIVE_INFINITY)).toEqual(twin.log);
+    }
+
+    private checkBatch(batch: PersistBatch): void {
+      const { stored, twin } = this;
+      expect(batch.mark).toBe(twin.images.length);
+      const before = twin.images.at(-1)!;
+      const isSame = JSON.stringify(before) === JSON.stringify(twin.wanted);
+      expect(batch.hardState).toEqual(isSame ? undefined : twin.wanted);
+      // Removed is what storage has, and something takes its place.
+      if (batch.truncateFrom !== undefined) {
+        expect(batch.truncateFrom).toBeLessThanOrEqual(stored.lastIndex);
+        expect(batch.entries[0]!.index).toBe(batch.truncateFrom);
+      }
+      stored.persist(batch);
+      twin.images.push(twin.wanted);
+    }
+
+    private store(): void {
+      const { persistence, twin } = this;
+      twin.storedMark = Math.min(twin.images.length - 1, twin.storedMark + 1);
+      const due = twin.owed.filter(({ mark }) => mark !== undefined && mark <= twin.storedMark);
+      expect(persistence.durable(twin.storedMark)).toEqual(due.map(({ response }) => response));
+      twin.owed = twin.owed.filter((each) => !due.includes(each));
+    }
+  }
+
+  it('leaves in storage what is wanted there, and answers when it is', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const bench = new Bench();
+        for (const each of steps) {
+          bench.perform(each);
+          expect(bench.persistence.openChange).toBe(bench.twin.openChange);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+const NO_DATA = new Uint8Array(0);

@@ -73,6 +73,10 @@ describe('the audience of a leader', () => {
     const audience = new Audience(1, { electionTimeoutMs: 20, heartbeatMs: 10 }, 0);
     for (let nowMs = 1; nowMs < 30; nowMs++) audience.tick(nowMs, THREE);
     expect(audience.isSilent).toBe(false);
+    audience.tick(30, THREE);
+    expect(audience).toMatchObject({ isSilent: true, isAlone: false });
+    audience.tick(60, THREE);
+    expect(audience.isAlone).toBe(true);
   });
 });
 

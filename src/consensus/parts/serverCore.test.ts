@@ -90,4 +90,12 @@ describe('what a server is in every role', () => {
     read.appliedIndex = 4096;
     expect(lots(read)).toEqual([904, 0]);
   });
+
+  it('hands out no more bytes at once than 8 MiB of records', () => {
+    const { core } = server();
+    const mebibyte = new Uint8Array(1 << 20);
+    core.append(Array.from({ length: 9 }, (_, i) => new Entry(i + 1, 3, EntryType.Normal, mebibyte)));
+    core.commitIndex = 9;
+    expect([core.takeCommitted().length, core.takeCommitted().length]).toEqual([7, 2]);
+  });
 });
