@@ -194,8 +194,8 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   // state machine
   ...argued(
     'Three parts of the state, none of which looks at another; nobody looks at them in between.',
-    'server/stateMachine/keyValueStore.ts KeyValueStore.replace: swap this.fencesApplied = fences; this.sessions.replace(used, unused); → this.sessions.replace(used, unused); this.fencesApplied = fences;',
-    'server/stateMachine/keyValueStore.ts KeyValueStore.replace: swap this.sessions.replace(used, unused); this.values = values; → this.values = values; this.sessions.replace(used, unused);',
+    'server/stateMachine/keyValueStore.ts KeyValueStore.replace: swap this.fencesApplied = fences; this.sessions.replace(used, unused, holding); → this.sessions.replace(used, unused, holding); this.fencesApplied = fences;',
+    'server/stateMachine/keyValueStore.ts KeyValueStore.replace: swap this.sessions.replace(used, unused, holding); this.values = values; → this.values = values; this.sessions.replace(used, unused, holding);',
   ),
   ...argued(
     'A number and a set, neither of which looks at the other.',

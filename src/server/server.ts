@@ -24,7 +24,7 @@ import {
 } from '../wire/generated/peer.ts';
 import { BATCH_OVERHEAD_BYTES } from '../wire/limits.ts';
 import { notLeaderFailure } from '../wire/outcome.ts';
-import type { VersionRange } from '../wire/peerVersions.ts';
+import { mayStandInLog, type VersionRange } from '../wire/peerVersions.ts';
 import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
 import { FrontDoor } from './admission/frontDoor.ts';
@@ -483,6 +483,7 @@ export class RkvServer {
       stages: this.stages.watch,
       cannotTakeOver: () => this.transport?.unaryPeers ?? [],
       takeNoSnapshots: () => this.originals,
+      mayBoundSessions: (members) => mayStandInLog(this.transport?.versionOf(members), 'boundSessions'),
       event: (event) => this.event(event),
       statusChanged: (status) => this.statusChanged(status),
       failed: (error) => this.onFailed(error),

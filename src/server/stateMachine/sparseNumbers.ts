@@ -83,6 +83,21 @@ export class SparseNumbers {
     return this.dense.get(key)?.lowest(key) ?? few;
   }
 
+  /** The lowest of them up to which half of their weight lies, or more. There is one. */
+  get halfway(): number {
+    const half = this.weight / 2;
+    let weight = 0;
+    let few = 0;
+    for (const key of [...this.dense.keys()].sort((a, b) => a - b)) {
+      const before = this.place(key * BLOCK_NUMBERS) - few;
+      if (weight + before >= half) break;
+      weight += before + DENSE_NUMBERS_MIN;
+      few += before;
+      if (weight >= half) return this.dense.get(key)!.numbers(key).at(-1)!;
+    }
+    return this.few[few + Math.ceil(half - weight) - 1]!;
+  }
+
   /** The same numbers give the same bytes, in whatever order they came. */
   write(out: ByteWriter): void {
     const blocks = [...this.dense];
