@@ -321,7 +321,8 @@ describe('faults on purpose, on three real servers', () => {
       await expect.poll(async () => (await report(victim)).state, PATIENCE).toBe('running');
       expect(cluster.faults.list()).toEqual([]);
 
-      // Somebody else may start it, and one that ends in order does not start by itself either.
+      // Somebody else may start it, and one that ends in order, which it does once it serves, does not start by itself either.
+      await allAlike();
       await begin({ ...kill, signal: 'SIGTERM', restart: true });
       await expect.poll(async () => (await report(victim)).state, PATIENCE).toBe('stopped');
       expect(cluster.faults.list()).toHaveLength(1);

@@ -594,6 +594,7 @@ export class RkvServer {
     metrics.connectionsUnused.set(door?.unusedCount ?? 0);
     metrics.clientMemory.set(door?.memory.lastCountBytes ?? 0);
     metrics.sessions.set(stateMachine.sessionCount);
+    metrics.sessionNumbers.set(stateMachine.numbersHeld);
     metrics.pendingCommands.set(replica?.pendingCount ?? 0);
     metrics.pendingBytes.set(replica?.pendingBytes ?? 0);
     metrics.commandsRefused.set(replica?.refusedCount ?? 0);
