@@ -308,6 +308,34 @@ describe('faults on purpose, on three real servers', () => {
     BUSY_MS,
   );
 
+  it(
+    'a kill after which the server was to stay down was in no list, and nothing but a start of that server undid it',
+    async () => {
+      const victim = await follower();
+      const kill = { kind: 'kill', targets: String(victim), signal: 'SIGKILL', restart: false } as const;
+      const down = `server ${victim} down (SIGKILL)`;
+      await begin(kill);
+      await expect.poll(async () => (await report(victim)).state, PATIENCE).toBe('stopped');
+      expect(cluster.faults.list()).toMatchObject([{ kind: 'kill', what: down, servers: [victim], endsAt: null }]);
+      expect(await cluster.faults.heal()).toMatchObject([{ what: down }]);
+      await expect.poll(async () => (await report(victim)).state, PATIENCE).toBe('running');
+      expect(cluster.faults.list()).toEqual([]);
+
+      // Somebody else may start it, and one that ends in order, which it does once it serves, does not start by itself either.
+      await allAlike();
+      await begin({ ...kill, signal: 'SIGTERM', restart: true });
+      await expect.poll(async () => (await report(victim)).state, PATIENCE).toBe('stopped');
+      expect(cluster.faults.list()).toHaveLength(1);
+      cluster.startServer(victim);
+      expect(cluster.faults.list()).toEqual([]);
+      expect(events.filter(({ type }) => type === 'fault-ended')).toMatchObject([
+        { why: 'healed' },
+        { why: 'started' },
+      ]);
+    },
+    BUSY_MS,
+  );
+
   it('what makes no sense is refused by name, and nothing is in force then', async () => {
     const refused: [RequestedFault, string, new (message: string) => Error][] = [
       [partition('4'), 'no server 4: expected one of 1, 2, 3', FaultError],

@@ -152,7 +152,7 @@ async function millionRegistrations(target: Target): Promise<string> {
         sent += perBatch;
         // Read after the wait: others add to it meanwhile.
         const came = await registeredBy(call, message);
-        registered += came;
+        registered += came.length;
       }
       session.destroy();
     }
@@ -162,16 +162,16 @@ async function millionRegistrations(target: Target): Promise<string> {
   return `${sent} anonymous registrations over ${connections} connections, 4 at a time, in ${seconds} s: ${registered} were answered with a session`;
 }
 
-/** How many of the registrations that are asked for come back as sessions. */
-async function registeredBy(call: ClientHttp2Stream, message: Buffer): Promise<number> {
+/** The sessions that come back for the registrations that are asked for. */
+async function registeredBy(call: ClientHttp2Stream, message: Buffer): Promise<number[]> {
   const pieces: Buffer[] = [];
   call.on('data', (piece: Buffer) => pieces.push(piece));
   call.end(message);
   await Promise.race([new Promise((resolve) => call.once('close', resolve)), sleep(10_000)]);
   const bytes = Buffer.concat(pieces);
-  let registered = 0;
+  const registered: number[] = [];
   const result = (_id: number, _status: number, clientId: number) => {
-    if (clientId !== 0) registered++;
+    if (clientId !== 0) registered.push(clientId);
   };
   for (let at = 0; at + 5 <= bytes.length; ) {
     const end = at + 5 + bytes.readUInt32BE(at + 1);
@@ -180,6 +180,46 @@ async function registeredBy(call: ClientHttp2Stream, message: Buffer): Promise<n
     at = end;
   }
   return registered;
+}
+
+/** Numbers of sessions that lie 4 096 apart, so that each is remembered by itself: nothing between them ever comes. */
+async function numbersAhead(target: Target): Promise<string> {
+  const numbers = 128;
+  const apart = 4096;
+  const perBatch = 32;
+  const session = await dialUnread(target.leader);
+  held.push(session);
+  session.settings({ initialWindowSize: MIB });
+  const beganMs = performance.now();
+  const isOver = () => performance.now() - beganMs > 150_000;
+  const sessions: number[] = [];
+  const batch = new CommandBatchWriter();
+  for (let id = 0; id < 1000; id++) batch.add(id, REGISTER_BYTES);
+  const registrations = grpcMessage(batch.finish());
+  while (sessions.length < scaled(target, 20_000) && !isOver()) {
+    const call = openCall(session, '/rkvpb.RKV/Session');
+    const registered = call === undefined ? [] : await registeredBy(call, registrations);
+    if (registered.length === 0) break;
+    sessions.push(...registered);
+  }
+  const key = Buffer.from('ahead');
+  let inserts = 0;
+  const waiting = [...sessions];
+  const one = async () => {
+    while (waiting.length > 0 && !isOver()) {
+      const call = openCall(session, '/rkvpb.RKV/Session');
+      if (call === undefined) break;
+      const commands = new CommandBatchWriter();
+      for (const [at, id] of waiting.splice(0, perBatch).entries())
+        for (let i = 1; i <= numbers; i++)
+          commands.add(at * numbers + i, encodeInsert(id, i * apart, key, Buffer.alloc(0)));
+      call.resume().end(grpcMessage(commands.finish()));
+      await Promise.race([new Promise((resolve) => call.once('close', resolve)), sleep(10_000)]);
+      inserts += perBatch * numbers;
+    }
+  };
+  await Promise.all(Array.from({ length: 3 }, one));
+  return `${inserts} inserts under ${sessions.length} sessions of one connection, numbered ${apart} apart`;
 }
 
 async function idleConnections(target: Target): Promise<string> {
@@ -354,6 +394,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   openCalls,
   registrations,
   millionRegistrations,
+  numbersAhead,
   idleConnections,
   idleAndHalfOpen,
   largeValues,

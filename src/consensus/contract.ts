@@ -1,4 +1,4 @@
-import type { Entry } from './entry.ts';
+import type { Entry, EntryType } from './entry.ts';
 
 /**
  * The contract between a consensus engine and its host.
@@ -35,6 +35,11 @@ export interface Configuration {
 export function simpleConfiguration(voters: readonly NodeId[], learners: readonly NodeId[] = []): Configuration {
   const ascending = (ids: readonly NodeId[]) => [...new Set(ids)].sort((a, b) => a - b);
   return { voters: ascending(voters), learners: ascending(learners), outgoing: [], learnersNext: [], autoLeave: false };
+}
+
+/** Everybody who is, was or will be a member, while it changes. */
+export function namedIn({ voters, learners, outgoing, learnersNext }: Configuration): ReadonlySet<NodeId> {
+  return new Set([...voters, ...learners, ...outgoing, ...learnersNext]);
 }
 
 /** The state machine as of `index`, and the configuration then in force. */
@@ -124,6 +129,8 @@ export interface Refusal {
 export interface ProposalBatch {
   readonly token: number;
   readonly commands: readonly Uint8Array[];
+  /** Of the entries that they become; Normal where nothing is said. */
+  readonly type?: EntryType;
 }
 
 export const ChangeType = {

@@ -1,6 +1,6 @@
 /**
  * What kind of entry a log position holds. The numbers are on the wire and on disk: never reuse one.
- * Hosts apply `Normal` entries to the state machine and leave every other kind to the engine.
+ * Hosts apply `Normal` and `BoundSessions` entries to the state machine and leave every other kind to the engine.
  */
 export const EntryType = {
   /** Written by a new leader to commit its term (Raft §8). Data: `noop`, or in the etcd engine none. */
@@ -11,12 +11,22 @@ export const EntryType = {
   Reconf: 2,
   /** A membership change that may pass through a joint configuration (Raft §6). Data is in the engine's own encoding. */
   JointReconf: 3,
+  /**
+   * From here on the state machine bounds what all sessions hold together (src/server/stateMachine/heldNumbers.ts). No data. Builds before version 8 of the peers'
+   * protocol take no entry of this type.
+   */
+  BoundSessions: 4,
 } as const;
 export type EntryType = (typeof EntryType)[keyof typeof EntryType];
 
 /** Whether an entry of this type changes the membership; log stores keep an index of such entries. */
 export function isConfigurationType(type: EntryType): boolean {
   return type === EntryType.Reconf || type === EntryType.JointReconf;
+}
+
+/** Whether hosts apply entries of this type to the state machine. */
+export function isForStateMachine(type: EntryType): boolean {
+  return type === EntryType.Normal || type === EntryType.BoundSessions;
 }
 
 /**

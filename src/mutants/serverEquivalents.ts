@@ -194,21 +194,8 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   // state machine
   ...argued(
     'Three parts of the state, none of which looks at another; nobody looks at them in between.',
-    'server/stateMachine/keyValueStore.ts KeyValueStore.replace: swap this.fencesApplied = fences; this.sessions.replace(used, unused); → this.sessions.replace(used, unused); this.fencesApplied = fences;',
-    'server/stateMachine/keyValueStore.ts KeyValueStore.replace: swap this.sessions.replace(used, unused); this.values = values; → this.values = values; this.sessions.replace(used, unused);',
-  ),
-  ...argued(
-    'Two counts, neither of which looks at the other.',
-    'server/stateMachine/sparseNumbers.ts SparseNumbers.add: swap block.size++; this.size++; → this.size++; block.size++;',
-  ),
-  ...argued(
-    'A map and a count, neither of which looks at the other.',
-    'server/stateMachine/sparseNumbers.ts SparseNumbers.read: swap numbers.blocks.set(key, block); numbers.size += block.size; → numbers.size += block.size; numbers.blocks.set(key, block);',
-    'server/stateMachine/sparseNumbers.ts SparseNumbers.dropUpTo: swap this.size -= block.size; this.blocks.delete(key); → this.blocks.delete(key); this.size -= block.size;',
-  ),
-  ...argued(
-    'A bit and a count, neither of which looks at the other.',
-    'server/stateMachine/sparseNumbers.ts SparseNumbers.add: swap block.bits[byteOf(number)]! |= bitOf(number); block.size++; → block.size++; block.bits[byteOf(number)]! |= bitOf(number);',
+    'server/stateMachine/keyValueStore.ts KeyValueStore.replace: swap this.fencesApplied = fences; this.sessions.replace(used, unused, holding); → this.sessions.replace(used, unused, holding); this.fencesApplied = fences;',
+    'server/stateMachine/keyValueStore.ts KeyValueStore.replace: swap this.sessions.replace(used, unused, holding); this.values = values; → this.values = values; this.sessions.replace(used, unused, holding);',
   ),
   ...argued(
     'A number and a set, neither of which looks at the other.',
@@ -221,10 +208,6 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'The highest is assigned to itself.',
     'server/stateMachine/sparseNumbers.ts SparseNumbers.add: bound number > this.highest → number >= this.highest',
-  ),
-  ...argued(
-    'Faster only: what follows deletes the same, one by one.',
-    'server/stateMachine/sparseNumbers.ts SparseNumbers.dropUpTo: drop for (const [key, block] of this.blocks) { if (key >= last) continue; this.size -= block.size; this.blocks.delete(key); }',
   ),
   ...argued(
     'The keys are those of a map: no two are equal.',

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Entry, EntryType } from '../consensus/entry.ts';
@@ -41,11 +41,11 @@ function state(): KeyValueStore {
   return store;
 }
 
-async function save({ bytes = state().snapshot(), index = 4 } = {}): Promise<void> {
+async function save({ bytes = state().snapshot(), index = 4, stateBytes = 0 } = {}): Promise<void> {
   const writer = await SnapshotFileWriter.create(file);
   const maker = new PieceMaker();
   const rest = { stateVersion: 4, keys: 2, sessions: 2, voters: [1], learners: [], cluster: 'old', server: 1 };
-  const head = { index, term: 2, stateBytes: bytes.length, backend: 'gorums', takenMs: 0, ...rest };
+  const head = { index, term: 2, stateBytes: stateBytes || bytes.length, backend: 'gorums', takenMs: 0, ...rest };
   await writer.write(maker.head(head));
   await writer.write(maker.piece(Buffer.from(bytes)));
   await writer.finish();
@@ -88,6 +88,16 @@ describe('a new cluster from a snapshot', () => {
     expect(misfitOf(two, introductionOf(one))).toBeUndefined();
     expect(misfitOf(one, { ...introductionOf(two), cluster: 'old' })).toBe('other-cluster');
     expect(misfitOf(one, { ...introductionOf(two), instance: 'another' })).toBe('forgotten');
+  });
+
+  it('of a sparse file that says it has a terabyte of state ended in a RangeError', async () => {
+    const stateBytes = 2 ** 40;
+    await save({ stateBytes });
+    truncateSync(file, stateBytes + 1000);
+    const words = `${file}, byte 15: its head says ${stateBytes} bytes of state, expected no more than this program can hold`;
+    await expect(restore(file, 'etcd', servers(1))).rejects.toThrow(words);
+    await expect(restore(file, 'etcd', servers(1))).rejects.toThrow(SnapshotFileError);
+    expect(existsSync(data(1))).toBe(false);
   });
 
   it('does not keep its servers out by a fence of the old cluster', async () => {

@@ -17,7 +17,7 @@ import { StorageOpenError } from '../server/storage/levelDisk.ts';
 import { type OpenedLevelLogStore, openLevelLogStore, promisedFile } from '../server/storage/openLogStore.ts';
 import type { SnapshotHead } from '../wire/generated/admin.ts';
 import { OfflineError } from './errors.ts';
-import { SnapshotFileError, withSnapshotFile } from './snapshotFile.ts';
+import { SNAPSHOT_FIRST_LINE, SnapshotFileError, withSnapshotFile } from './snapshotFile.ts';
 
 /**
  * How far the log of the new cluster begins behind that of the old one, at least. A session's id is the index of its registration, and clients of the old cluster may have
@@ -90,7 +90,7 @@ export async function restore(file: string, backend: string, servers: readonly N
 function readState(file: string): { readonly head: SnapshotHead; readonly data: Uint8Array } {
   return withSnapshotFile(file, (reader) => {
     const { head } = reader;
-    const data = new Uint8Array(head.stateBytes);
+    const data = roomFor(file, head);
     let at = 0;
     for (const piece of reader.state()) {
       data.set(piece, at);
@@ -104,6 +104,21 @@ function readState(file: string): { readonly head: SnapshotHead; readonly data: 
     }
     return { head, data };
   });
+}
+
+/** Nothing of it is used before it is filled: a file that is sparse, and only says that it is large, takes none. */
+function roomFor(file: string, { stateBytes }: SnapshotHead): Uint8Array {
+  try {
+    return new Uint8Array(stateBytes);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new SnapshotFileError(
+      file,
+      SNAPSHOT_FIRST_LINE.length,
+      `its head says ${stateBytes} bytes of state, expected no more than this program can hold: it is damaged, or to be restored on a larger machine`,
+      { cause },
+    );
+  }
 }
 
 /** One server's folder, which gets its name once all are made. */

@@ -1,5 +1,5 @@
 import { describeFault, serversText } from '../faults/requests/describe.ts';
-import type { RequestedFault } from '../faults/requests/faultRequest.ts';
+import { type RequestedFault, startsByItself } from '../faults/requests/faultRequest.ts';
 import { parseTargets, resolveTargets, type Standing } from '../faults/requests/targets.ts';
 import type { Happening } from './happenings.ts';
 import { findLeader, type ServerSample } from './samples.ts';
@@ -262,11 +262,6 @@ function targetsOf(action: Action): string | undefined {
 
 function peersOf(action: Action): string | undefined {
   return action.kind === 'fault' && action.fault.kind === 'link' ? action.fault.peers : undefined;
-}
-
-/** As after any crash. Who is asked to end in order stays down. */
-function startsByItself({ restart, signal }: Extract<RequestedFault, { kind: 'kill' }>): boolean {
-  return restart && signal === 'SIGKILL';
 }
 
 /** The same fault of these servers, whoever leads by then. */

@@ -25,7 +25,7 @@ import {
 } from '../wire/generated/peer.ts';
 import { BATCH_OVERHEAD_BYTES, CLIENTS_NAMED } from '../wire/limits.ts';
 import { notLeaderFailure } from '../wire/outcome.ts';
-import type { VersionRange } from '../wire/peerVersions.ts';
+import { mayStandInLog, type VersionRange } from '../wire/peerVersions.ts';
 import { callerFields } from './admission/callers.ts';
 import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
@@ -509,6 +509,7 @@ export class RkvServer {
       stages: this.stages.watch,
       cannotTakeOver: () => this.transport?.unaryPeers ?? [],
       takeNoSnapshots: () => this.originals,
+      mayBoundSessions: (members) => mayStandInLog(this.transport?.versionOf(members), 'boundSessions'),
       event: (event) => this.event(event),
       statusChanged: (status) => this.statusChanged(status),
       failed: (error) => this.onFailed(error),
@@ -654,6 +655,7 @@ export class RkvServer {
     metrics.connectionsUnused.set(door?.unusedCount ?? 0);
     metrics.clientMemory.set(door?.memory.lastCountBytes ?? 0);
     metrics.sessions.set(stateMachine.sessionCount);
+    metrics.sessionNumbers.set(stateMachine.numbersHeld);
     metrics.pendingCommands.set(replica?.pendingCount ?? 0);
     metrics.pendingBytes.set(replica?.pendingBytes ?? 0);
     metrics.commandsRefused.set(replica?.refusedCount ?? 0);

@@ -17,6 +17,8 @@ export interface Mutation {
   /** `listener` is the replica; `later` runs something in a turn of its own. */
   store?(store: LogStore, listener: LogStoreListener, later: (run: () => void) => void): LogStore;
   stateMachine?(): KeyValueStore;
+  /** No mistake: all members read entries of the type BoundSessions, so a leader whose state machine wants one writes it. */
+  readonly boundsSessions?: boolean;
   /** What the log store writes to. */
   disk?(disk: Disk): Disk;
   /** A server whose folder was lost takes part at once, and nobody asks who it is. */

@@ -124,6 +124,7 @@ export class VirtualLife {
         this.leader = leader;
       },
       failed,
+      mayBoundSessions: () => around.mutation.boundsSessions === true,
       applied: (entry) => {
         judge.applied(id, entry, stateMachine);
         aimed.calledOutside();

@@ -155,7 +155,10 @@ export class Cluster {
       // A server that cannot even start will not the second time: that ends the start of the cluster.
       mayRestart: () => this.ready,
       grace,
-      onEvent,
+      onEvent: (event) => {
+        onEvent(event);
+        if (event.type === 'started') this.faults.started(event.id);
+      },
       nowMs: () => performance.now(),
       launch: (from, more) => {
         this.knownAddresses.set(server.id, this.addresses.join(','));

@@ -49,8 +49,8 @@ export type ClusterEvent =
   | { readonly type: 'stopping' }
   | { readonly type: 'stopped' };
 
-/** Its time was over, somebody healed it, or the cluster stopped. */
-export type FaultEnd = 'time' | 'healed' | 'stopped';
+/** Its time was over, somebody healed it, or started the servers that it had ended, or the cluster stopped. */
+export type FaultEnd = 'time' | 'healed' | 'started' | 'stopped';
 
 export type ClusterEventListener = (event: ClusterEvent) => void;
 
@@ -118,6 +118,7 @@ export function describeEvent(event: ClusterEvent): string {
 const FAULT_ENDS: Readonly<Record<FaultEnd, string>> = {
   time: 'its time was over',
   healed: 'healed',
+  started: 'started again',
   stopped: 'the cluster stops',
 };
 

@@ -7,9 +7,11 @@ import {
   clusterVersion,
   does,
   explainVersions,
+  mayStandInLog,
   OPENING_VERSION,
   PEER_VERSIONS,
   rangeOf,
+  readersOf,
   toldVersions,
   type VersionRange,
 } from './peerVersions.ts';
@@ -74,6 +76,13 @@ describe('the versions of the peers’ protocol', () => {
     );
   });
 
+  it('let into the log what all of them read, and admit nobody who does not, once it is there', () => {
+    const may = [undefined, 6, 7, 8, 9].map((version) => mayStandInLog(version, 'boundSessions'));
+    expect(may).toEqual([false, false, false, true, true]);
+    expect(readersOf({ oldest: 6, newest: 9 }, 'boundSessions')).toEqual({ oldest: 8, newest: 9 });
+    expect(readersOf({ oldest: 9, newest: 9 }, 'boundSessions')).toEqual({ oldest: 9, newest: 9 });
+  });
+
   it('have features from one version on', () => {
     expect([5, 6, 7, 8].map((version) => does(version, 'namedPings'))).toEqual([false, false, true, true]);
   });
@@ -88,9 +97,9 @@ describe('a hello', () => {
     expect(bytes[4]).toBe(OPENING_VERSION);
     expect(alone.subarray(HEADER_BYTES).toString('hex')).toBe('080610011802220465746364');
     // What they do not know is behind all that they know.
-    expect(bytes.subarray(HEADER_BYTES).toString('hex')).toBe('0806100118022204657463643007');
+    expect(bytes.subarray(HEADER_BYTES).toString('hex')).toBe('0806100118022204657463643008');
     expect(encodeWelcome({ introduction: undefined }, PEER_VERSIONS).subarray(HEADER_BYTES).toString('hex')).toBe(
-      '08061807',
+      '08061808',
     );
   });
 

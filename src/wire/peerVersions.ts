@@ -7,6 +7,7 @@
  * | 5 | another rule for which numbers a session has given up |
  * | 6 | snapshots go in chunks with every engine |
  * | 7 | ends of a link tell each other a range of versions; pings have names |
+ * | 8 | entries of the type BoundSessions may stand in the log, and snapshots say that one did |
  */
 
 /** All versions from `oldest` to `newest`, 1 to VERSION_MAX. */
@@ -20,7 +21,7 @@ export interface VersionRange {
  * message has another meaning, unless that is not used before the whole cluster has the version: nothing of these may depend on a link
  * (docs/peers.md).
  */
-export const PEER_VERSIONS: VersionRange = { oldest: 6, newest: 7 };
+export const PEER_VERSIONS: VersionRange = { oldest: 6, newest: 8 };
 
 /**
  * Of the frames with which every link begins, in all versions that are to come: a hello, and the welcome or the refusal that answers it.
@@ -36,6 +37,24 @@ const SINCE = {
   /** A ping has a number, which its pong repeats; the first goes out as soon as the link is taken up. */
   namedPings: 7,
 } as const;
+
+/** What may stand in the log once the version of the cluster has it, and the first that does (docs/peers.md). */
+const IN_LOG_SINCE = {
+  /** Entries of the type BoundSessions, and snapshots of the states behind them. */
+  boundSessions: 8,
+} as const;
+
+export type LogFeature = keyof typeof IN_LOG_SINCE;
+
+/** Whether every server of a cluster of this version reads it; undefined is none. */
+export function mayStandInLog(version: number | undefined, feature: LogFeature): boolean {
+  return version !== undefined && version >= IN_LOG_SINCE[feature];
+}
+
+/** What a server has to speak that is to read the log of one that speaks `speaks`, if this stands in it. */
+export function readersOf({ oldest, newest }: VersionRange, feature: LogFeature): VersionRange {
+  return { oldest: Math.max(oldest, IN_LOG_SINCE[feature]), newest };
+}
 
 export type LinkFeature = keyof typeof SINCE;
 

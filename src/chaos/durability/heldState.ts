@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { EntryType } from '../../consensus/entry.ts';
+import { isForStateMachine } from '../../consensus/entry.ts';
 import { KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
 import type { LogStore } from '../../server/storage/contract.ts';
 import { serverDirectory } from '../../server/storage/dataDirectory.ts';
@@ -43,7 +43,7 @@ export function stateIn(store: LogStore, id: number): HeldState {
   const { lastIndex } = store;
   for (let next = (snapshot?.index ?? 0) + 1; next <= lastIndex; ) {
     for (const entry of store.entries(next, lastIndex, BYTES_AT_ONCE)) {
-      if (entry.type === EntryType.Normal) state.apply(entry);
+      if (isForStateMachine(entry.type)) state.apply(entry);
       next = entry.index + 1;
     }
   }

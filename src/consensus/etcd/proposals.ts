@@ -18,16 +18,15 @@ export class ClientProposals {
   }
 
   add(batch: ProposalBatch): void {
-    const { token, commands } = batch;
-    if (this.engine.settings.batch) this.append(token, 0, commands);
+    if (this.engine.settings.batch) this.append(batch, 0, batch.commands);
     else this.queue.push(batch, this.engine.nowMs);
   }
 
   /** Without batching: the next command goes to disk when the one before it is there. */
   appendQueued(): void {
     if (this.engine.node.state.log.unstable.entries.length > 0) return;
-    const { token, offset, command } = this.queue.take();
-    this.append(token, offset, [command]);
+    const { batch, offset } = this.queue.take();
+    this.append(batch, offset, [batch.commands[offset]!]);
   }
 
   /** What is not in the log is certainly not done here. */
@@ -36,12 +35,13 @@ export class ClientProposals {
   }
 
   /** All of the commands take their places in the log, or none while leadership is handed over. */
-  private append(token: number, offset: number, commands: readonly Uint8Array[]): void {
+  private append(batch: ProposalBatch, offset: number, commands: readonly Uint8Array[]): void {
     if (commands.length === 0) return;
+    const { token, type = EntryType.Normal } = batch;
     const { id, node, out } = this.engine;
     const { log, term } = node.state;
     const firstIndex = log.lastIndex + 1;
-    const entries = commands.map((command, i) => new Entry(firstIndex + i, term, EntryType.Normal, command));
+    const entries = commands.map((command, i) => new Entry(firstIndex + i, term, type, command));
     const count = commands.length;
     if (node.propose(entries) === undefined) out.accepted.push({ token, offset, count, firstIndex, term });
     else out.reject(token, offset, count, RejectReason.Transferring, id);

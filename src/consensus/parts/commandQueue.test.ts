@@ -40,9 +40,9 @@ describe('the queue of commands', () => {
             entries.push(...placed);
             found.push(...placed.map(({ data }) => named(data)));
           } else {
-            const { token, offset, command: data } = queue.take();
-            expect(named(data)).toEqual([token, offset]);
-            found.push([token, offset]);
+            const { batch, offset } = queue.take();
+            expect(named(batch.commands[offset]!)).toEqual([batch.token, offset]);
+            found.push([batch.token, offset]);
           }
           expect(queue.isEmpty).toBe(expected.length === found.length);
         }

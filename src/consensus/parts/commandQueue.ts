@@ -29,11 +29,11 @@ export class CommandQueue {
   /** The next commands of one batch, `countMax` at most, as the entries from `firstIndex` on. */
   place(firstIndex: number, term: number, countMax: number): Entry[] {
     const { batch, offset } = this.items[0]!;
-    const { token, commands } = batch;
+    const { token, commands, type = EntryType.Normal } = batch;
     const count = Math.min(commands.length - offset, countMax);
     const entries: Entry[] = [];
     for (let i = 0; i < count; i++) {
-      entries.push(new Entry(firstIndex + i, term, EntryType.Normal, commands[offset + i]!));
+      entries.push(new Entry(firstIndex + i, term, type, commands[offset + i]!));
     }
     this.out.accepted.push({ token, offset, count, firstIndex, term });
     this.advance(count);
@@ -41,10 +41,10 @@ export class CommandQueue {
   }
 
   /** The next command, which waits no more. */
-  take(): { readonly token: number; readonly offset: number; readonly command: Uint8Array } {
+  take(): { readonly batch: ProposalBatch; readonly offset: number } {
     const { batch, offset } = this.items[0]!;
     this.advance(1);
-    return { token: batch.token, offset, command: batch.commands[offset]! };
+    return { batch, offset };
   }
 
   /** What has waited since `queuedBeforeMs` or longer will never be appended. */

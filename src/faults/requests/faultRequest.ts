@@ -53,3 +53,8 @@ export const faultRequestSchema = z.strictObject({
 
 export type FaultRequest = z.infer<typeof faultRequestSchema>;
 export type RequestedFault = FaultRequest['what'];
+
+/** Whether servers that end by it start again as after any crash. Who is asked to end in order stays down. */
+export function startsByItself({ restart, signal }: Extract<RequestedFault, { kind: 'kill' }>): boolean {
+  return restart && signal === 'SIGKILL';
+}

@@ -29,10 +29,13 @@ const command = fc.oneof(
       .map((of) => encodeCommand({ type: CommandType.Insert, ...of })),
   },
 );
-/** Of a store that applied some commands. */
-const snapshot = fc.array(command, { maxLength: 12 }).map((commands) => {
+/** Of a store that applied some commands, in half of the cases with the bound of sessions from one of them on. */
+const snapshot = fc.tuple(fc.array(command, { maxLength: 12 }), fc.nat({ max: 24 })).map(([commands, boundAt]) => {
   const store = new KeyValueStore();
-  for (const [at, data] of commands.entries()) store.apply(new Entry(at + 1, 1, EntryType.Normal, data));
+  for (const [at, data] of commands.entries()) {
+    store.apply(new Entry(at + 1, 1, EntryType.Normal, data));
+    if (at === boundAt) store.apply(new Entry(at + 1, 1, EntryType.BoundSessions, new Uint8Array(0)));
+  }
   return store.snapshot();
 });
 

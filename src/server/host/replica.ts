@@ -16,8 +16,8 @@ import type {
   RequestOutcome,
   Snapshot,
 } from '../../consensus/contract.ts';
-import { RejectReason, Role } from '../../consensus/contract.ts';
-import { type Entry, EntryType, isConfigurationType } from '../../consensus/entry.ts';
+import { namedIn, RejectReason, Role } from '../../consensus/contract.ts';
+import { type Entry, EntryType, isConfigurationType, isForStateMachine } from '../../consensus/entry.ts';
 import { recordSize } from '../../consensus/entryCodec.ts';
 import { LifeEvents } from '../../consensus/parts/lifeEvents.ts';
 import { BrokenInvariantError, broken } from '../../consensus/parts/turnGuard.ts';
@@ -50,6 +50,8 @@ export interface ReplicaEnvironment<M> {
   cannotTakeOver?(): readonly NodeId[];
   /** Servers that take no snapshots, as far as is known: what they lack has to be in the log. */
   takeNoSnapshots?(): readonly NodeId[];
+  /** Whether all of these members read entries of the type BoundSessions, as far as is known; without it, they do not. */
+  mayBoundSessions?(members: Iterable<NodeId>): boolean;
   /** Each entry as it is applied, for observers such as the simulator's invariants. */
   applied?(entry: Entry): void;
   restored?(snapshot: Snapshot): void;
@@ -92,6 +94,11 @@ const APPLIED_BYTES_PER_TURN_MAX = 8 * 1024 * 1024;
 export const LONG_MESSAGE_BYTES_MIN = 192 * 1024;
 /** Intervals between two snapshots, in entries, after which one is taken though somebody reads the state. */
 const COPY_INTERVALS_MAX = 2;
+/** So long a leader waits for the entry BoundSessions that it proposed, ms, before it proposes another: one more changes nothing. */
+const BOUND_SESSIONS_EVERY_MS = 1000;
+/** Nobody waits for what it becomes: tokens of those who do begin at 1. */
+const NOBODYS_TOKEN = 0;
+const NO_DATA = new Uint8Array(0);
 /** Takes about a millisecond. */
 const SNAPSHOT_BYTES_PER_TURN = 256 * 1024;
 
@@ -144,6 +151,7 @@ export class Replica<M> implements LogStoreListener {
     entries: [],
     fences: NO_FENCES,
   };
+  private boundSessionsDueMs = 0;
   private readonly requests = new Map<number, (result: RequestResult) => void>();
   private nextRequestToken = 1;
   private readonly foresee = (command: Uint8Array) => this.stateMachine.foresee(command, this.appliedIndex, false);
@@ -238,6 +246,11 @@ export class Replica<M> implements LogStoreListener {
     return fence === undefined || self === undefined || passes(fence, self) ? undefined : new FencedError(id, fence);
   }
 
+  /** Whether what is applied here has an entry of the type BoundSessions. */
+  get hasBoundSessions(): boolean {
+    return this.stateMachine.sessionsBound === 'in-force';
+  }
+
   /** Bytes of the commands and lookups that are not answered yet. */
   get pendingBytes(): number {
     return this.pending.bytes;
@@ -298,7 +311,17 @@ export class Replica<M> implements LogStoreListener {
     const nowMs = this.environment.nowMs();
     this.pace.tick(nowMs);
     this.engine.tick(nowMs);
+    if (this.stateMachine.sessionsBound === 'due') this.boundSessions(nowMs);
     this.turn();
+  }
+
+  /** heldNumbers.ts has the argument. */
+  private boundSessions(nowMs: number): void {
+    if (!this.leads || nowMs < this.boundSessionsDueMs) return;
+    const members = namedIn(this.engine.status().configuration);
+    if (this.environment.mayBoundSessions?.(members) !== true) return;
+    this.boundSessionsDueMs = nowMs + BOUND_SESSIONS_EVERY_MS;
+    this.engine.propose({ token: NOBODYS_TOKEN, commands: [NO_DATA], type: EntryType.BoundSessions });
   }
 
   status(): EngineStatus {
@@ -532,7 +555,7 @@ export class Replica<M> implements LogStoreListener {
     this.appliedIndex = entry.index;
     this.appliedBytes += entry.data.length;
     this.pace.applied(entry.data.length);
-    const result = entry.type === EntryType.Normal ? this.stateMachine.apply(entry) : undefined;
+    const result = isForStateMachine(entry.type) ? this.stateMachine.apply(entry) : undefined;
     if (isConfigurationType(entry.type)) this.configurationApplied();
     this.environment.applied?.(entry);
     this.pending.applied(entry, result);

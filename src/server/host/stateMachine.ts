@@ -9,6 +9,8 @@ export type ApplyResult =
       readonly detail: string;
     };
 
+export type SessionsBound = 'unneeded' | 'due' | 'in-force';
+
 export type Refusal = Exclude<ApplyResult, { readonly status: 'ok' }>;
 
 /** A snapshot that this version cannot read. */
@@ -23,8 +25,12 @@ export class MalformedSnapshotError extends Error {
 export interface StateMachine {
   /** The last applied fence of each server that has one. */
   readonly fences: Fences;
-  /** Applies a committed Normal entry. Never throws on what a client put into it. */
+  /** Applies a committed entry that is for it (isForStateMachine). Never throws on what a client put into it. */
   apply(entry: Entry): ApplyResult;
+  /** Of what sessions hold together, by entries of the type BoundSessions: 'due': one is to come to the log, as soon as every member reads such entries. */
+  readonly sessionsBound: SessionsBound;
+  /** Of the snapshots that it writes now. */
+  readonly snapshotVersion: number;
   /** What apply() is certain to say to the command, wherever it comes to stand in the log; undefined where it would apply it. */
   foresee(command: Uint8Array, appliedIndex: number, isCurrent: boolean): ApplyResult | 'undecided' | undefined;
   /** The value of a key, in UTF-8. A view: the next apply may write over it. */

@@ -27,6 +27,10 @@ export class ServerMetrics {
   readonly connections = this.gauge('connections', 'Open connections of clients and peers');
   readonly connectionsUnused = this.gauge('connections_unused', 'Open connections on which nothing was asked yet');
   readonly sessions = this.gauge('sessions', 'Sessions that are kept');
+  readonly sessionNumbers = this.gauge(
+    'session_numbers',
+    'Numbers of all sessions that are remembered ahead of their turn, of 4096 that lie together 64 at most',
+  );
   readonly pendingCommands = this.gauge('pending_commands', 'Commands and lookups that are not answered yet');
   readonly pendingBytes = this.gauge('pending_bytes', 'Bytes of these');
   readonly commandsRefused = this.gauge(

@@ -7,10 +7,10 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import {
-  type Configuration,
   type EffectiveSettings,
   type EngineStatus,
   type NodeId,
+  namedIn,
   RejectReason,
   Role,
 } from '../../consensus/contract.ts';
@@ -30,7 +30,6 @@ import type { ServerFaults } from '../faults/serverFaults.ts';
 import type { StageTimes } from '../observe/stageTimes.ts';
 import type { ToldSettings } from '../settings.ts';
 import type { KeyValueStore } from '../stateMachine/keyValueStore.ts';
-import { SNAPSHOT_VERSION } from '../stateMachine/snapshotReader.ts';
 import type { LinkFacts } from '../transport/peerLink.ts';
 import { clientsImplementation } from './clientsService.ts';
 import { faultImplementation } from './faultService.ts';
@@ -82,7 +81,7 @@ export function adminImplementation(
         cluster: facts.cluster(),
         server: facts.id,
         backend: facts.backend,
-        stateVersion: SNAPSHOT_VERSION,
+        stateVersion: stateMachine.snapshotVersion,
         keys: stateMachine.keyCount,
         sessions: stateMachine.sessionCount,
       })),
@@ -189,11 +188,6 @@ function statusResponse(context: ServiceContext, stateMachine: KeyValueStore, fa
     outOfReach: [...outOfReach],
     disk: facts.disk(),
   };
-}
-
-/** Everybody who is, was or will be a member, while it changes. */
-function namedIn({ voters, learners, outgoing, learnersNext }: Configuration): ReadonlySet<NodeId> {
-  return new Set([...voters, ...learners, ...outgoing, ...learnersNext]);
 }
 
 function pendingChangeMessage(pending: EngineStatus['pendingChange']): StatusResponse['pendingChange'] {

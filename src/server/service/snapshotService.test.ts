@@ -7,7 +7,7 @@ import { reasonOf } from '../../wire/reason.ts';
 import { PieceChecker } from '../../wire/snapshotPieces.ts';
 import type { CommandSink, LookupOutcome } from '../host/outcomes.ts';
 import { StateCopy } from '../host/snapshotTaking.ts';
-import { saveSnapshot } from './snapshotService.ts';
+import { saveSnapshot, TAKEN_MS_MAX } from './snapshotService.ts';
 
 const STATE = Buffer.from(Array.from({ length: 100 }, (_, i) => i));
 const MAKER = { cluster: 'c', server: 2, backend: 'e', stateVersion: 4, keys: 3, sessions: 1 };
@@ -108,6 +108,35 @@ describe('Admin.SaveSnapshot', () => {
     call.emit('cancelled');
     await vi.waitFor(() => expect(copy.closes).toBe(1));
     expect([call.pieces.length, call.failures, call.isEnded]).toEqual([2, [], false]);
+  });
+
+  it('waited for ever for one who stopped reading, and every other saver with it', async () => {
+    // vi.waitFor would let the time pass by itself.
+    const turns = async () => {
+      for (let i = 0; i < 5; i++) await new Promise((done) => setImmediate(done));
+    };
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const copy = copyOf(STATE);
+      const call = ask(() => copy);
+      call.room = false;
+      await turns();
+      expect(call.pieces).toHaveLength(1);
+      // Who takes a piece in time goes on.
+      vi.advanceTimersByTime(TAKEN_MS_MAX - 1);
+      call.emit('drain');
+      await turns();
+      expect(call.pieces).toHaveLength(2);
+      vi.advanceTimersByTime(TAKEN_MS_MAX - 1);
+      expect([call.failures, copy.closes]).toEqual([[], 0]);
+      vi.advanceTimersByTime(1);
+      await turns();
+      expect(call.failures[0]).toMatchObject({ code: status.ABORTED });
+      expect(call.failures[0]!.details).toContain('was not read for 25 s, with 84 bytes of the state to come');
+      expect([reasonOf(call.failures[0] as never), copy.closes, call.pieces.length]).toEqual(['not-read', 1, 2]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('says so where the server needs its state before all of it is read', async () => {

@@ -13,6 +13,11 @@ type SnapshotCall = ServerWritableStream<SaveSnapshotRequest, SnapshotPiece>;
 /** How long somebody who asks waits for the server to have read its state for itself, or for another one. */
 const BUSY_MS_MAX = 5_000;
 const BUSY_POLL_MS = 20;
+/**
+ * Whoever asks has so long to take a piece, as with a body or an answer: the state can be read for one at a time, and waits for nobody who has stopped, or takes a few
+ * bytes now and then. Somewhat less than the front door allows, which would end the call without a word.
+ */
+export const TAKEN_MS_MAX = 25_000;
 /** A lookup of a key that nobody can have: it is asked for the moment at which it is answered. */
 const NO_KEY = '';
 
@@ -91,10 +96,14 @@ class Sending {
     const voters = [...configuration.voters];
     const learners = [...configuration.learners];
     const pieces = new PieceMaker();
-    await this.write(
-      pieces.head({ index, term, stateBytes: copy.size, voters, learners, takenMs: Date.now(), ...maker }),
-    );
-    for (let left = copy.size; left > 0 && !this.isOver; ) {
+    let piece = pieces.head({ index, term, stateBytes: copy.size, voters, learners, takenMs: Date.now(), ...maker });
+    for (let left = copy.size; ; ) {
+      if (!(await this.write(piece))) {
+        const details = `what is sent was not read for ${TAKEN_MS_MAX / 1000} s, with ${left} bytes of the state to come; others wait for it: try again, and read faster`;
+        this.fail({ code: status.ABORTED, details, ...because('not-read') });
+        return;
+      }
+      if (left === 0 || this.isOver) break;
       if (!copy.isOpen) {
         const details =
           'the server needs its state for a snapshot of its own before this one is read; try again, and read faster';
@@ -103,16 +112,26 @@ class Sending {
       }
       const content = Buffer.allocUnsafeSlow(Math.min(this.pieceBytes, left));
       left -= copy.read(content);
-      await this.write(pieces.piece(content));
+      piece = pieces.piece(content);
     }
     if (!this.isOver) this.call.end();
   }
 
-  /** Resolves once there is room for more, in a later turn. */
-  private async write(piece: SnapshotPiece): Promise<void> {
-    if (this.isOver) return;
-    if (this.call.write(piece)) await nextTurn();
-    else await Promise.race([this.ended, new Promise((resolve) => this.call.once('drain', resolve))]);
+  /** Resolves with true once there is room for more, in a later turn, or the call is over; with false where there was none for too long. */
+  private async write(piece: SnapshotPiece): Promise<boolean> {
+    if (this.isOver) return true;
+    if (this.call.write(piece)) {
+      await nextTurn();
+      return true;
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const taken = new Promise<true>((resolve) => this.call.once('drain', () => resolve(true)));
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), TAKEN_MS_MAX);
+    });
+    const isTaken = await Promise.race([this.ended.then(() => true), taken, late]);
+    clearTimeout(timer);
+    return isTaken;
   }
 }
 

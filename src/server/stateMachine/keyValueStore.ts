@@ -3,11 +3,24 @@ import { type Entry, EntryType } from '../../consensus/entry.ts';
 import { CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
 import { type ScannedCommand, scanCommand } from '../../wire/commandScan.ts';
 import { decodeFence, type Fences, NO_FENCES } from '../../wire/fence.ts';
-import type { ApplyResult, Refusal, Restoring, SnapshotSource, StateMachine } from '../host/stateMachine.ts';
+import type {
+  ApplyResult,
+  Refusal,
+  Restoring,
+  SessionsBound,
+  SnapshotSource,
+  StateMachine,
+} from '../host/stateMachine.ts';
 import { ByteMap } from './byteMap/byteMap.ts';
 import type { Session } from './session.ts';
 import { SESSION_LIMITS, type SessionLimits, SessionTable } from './sessionTable.ts';
-import { checkSnapshot, fencesOf, SNAPSHOT_VERSION, SnapshotReader } from './snapshotReader.ts';
+import {
+  BOUNDED_SNAPSHOT_VERSION,
+  checkSnapshot,
+  fencesOf,
+  SNAPSHOT_VERSION,
+  SnapshotReader,
+} from './snapshotReader.ts';
 
 const OK: ApplyResult = { status: 'ok', clientId: 0 };
 const KEY_EMPTY: Refusal = { status: 'invalid', detail: 'the key is empty' };
@@ -38,6 +51,15 @@ export class KeyValueStore implements StateMachine {
     return this.sessions.size;
   }
 
+  /** What the numbers of all sessions take together (SparseNumbers.weight). */
+  get numbersHeld(): number {
+    return this.sessions.held.weight;
+  }
+
+  get sessionsBound(): SessionsBound {
+    return this.sessions.held.bound;
+  }
+
   /** The last applied fence of each server that has one. */
   get fences(): Fences {
     return this.fencesApplied;
@@ -54,14 +76,20 @@ export class KeyValueStore implements StateMachine {
     return value === undefined ? undefined : utf8.decode(value);
   }
 
-  /** Applies a committed Normal entry. Never throws on what a client put into it. */
+  /** Applies a committed entry for the state machine. Never throws on what a client put into it. */
   apply(entry: Entry): ApplyResult {
+    if (entry.type === EntryType.BoundSessions) return this.bound();
     if (entry.type !== EntryType.Normal)
       throw new RangeError(`entry ${entry.index} has type ${entry.type}, expected Normal`);
     const command = scanCommand(entry.data);
     if (command === undefined) return whyMalformed(entry.data)!;
     if (command.type === CommandType.Insert) return this.insert(entry, command);
     return command.type === CommandType.Register ? this.register(entry) : LOOKUP_IN_LOG;
+  }
+
+  private bound(): ApplyResult {
+    this.sessions.bound();
+    return OK;
   }
 
   private register({ index, data }: Entry): ApplyResult {
@@ -118,6 +146,10 @@ export class KeyValueStore implements StateMachine {
     return this.values.contentBytes;
   }
 
+  get snapshotVersion(): number {
+    return this.sessionsBound === 'in-force' ? BOUNDED_SNAPSHOT_VERSION : SNAPSHOT_VERSION;
+  }
+
   snapshot(): Uint8Array {
     const head = this.snapshotHead();
     const bytes = new Uint8Array(head.length + this.values.contentBytes);
@@ -146,14 +178,14 @@ export class KeyValueStore implements StateMachine {
   /** Everything in a snapshot before the first key. */
   private snapshotHead(): Uint8Array {
     const out = new ByteWriter();
-    out.varint(SNAPSHOT_VERSION);
+    const { usedSessions, unusedIds, held } = this.sessions;
+    out.varint(this.snapshotVersion);
     out.varint(this.fencesApplied.size);
     for (const [id, { index, instance }] of [...this.fencesApplied].sort(([a], [b]) => a - b)) {
       out.varint(id);
       out.varint(index);
       out.text(instance);
     }
-    const { usedSessions, unusedIds } = this.sessions;
     out.varint(usedSessions.size);
     for (const [id, session] of usedSessions) {
       out.varint(id);
@@ -164,6 +196,11 @@ export class KeyValueStore implements StateMachine {
     }
     out.varint(unusedIds.size);
     for (const id of unusedIds) out.varint(id);
+    if (held.bound === 'in-force') {
+      const holding = [...held.order()];
+      out.varint(holding.length);
+      for (const { id } of holding) out.varint(id);
+    }
     out.varint(this.values.size);
     return out.finish();
   }
@@ -186,9 +223,9 @@ export class KeyValueStore implements StateMachine {
     };
   }
 
-  private replace({ fences, used, unused }: SnapshotReader, values: ByteMap): void {
+  private replace({ fences, used, unused, holding }: SnapshotReader, values: ByteMap): void {
     this.fencesApplied = fences;
-    this.sessions.replace(used, unused);
+    this.sessions.replace(used, unused, holding);
     this.values = values;
   }
 

@@ -65,7 +65,7 @@ describe('a session', () => {
     );
     fc.assert(
       fc.property(fc.array(seq, { maxLength: 80 }), (numbers) => {
-        const session = new Session();
+        const session = new Session(1);
         const slow = new SlowSession();
         for (const number of numbers) {
           expectSame(session, slow, number);
@@ -82,7 +82,7 @@ describe('a session', () => {
   });
 
   it('filling the oldest gap made what was applied before it too old to be told', () => {
-    const session = new Session();
+    const session = new Session(1);
     admitRange(session, 1, 2);
     admitRange(session, 4, WINDOW + 2);
     expect(session.admit(3, WINDOW)).toBe('apply');
@@ -97,19 +97,19 @@ describe('a session', () => {
     );
     fc.assert(
       fc.property(shuffled, (order) => {
-        const session = new Session();
+        const session = new Session(1);
         const twice = [...order, ...order].map((seq) => session.admit(seq, WINDOW));
         expect(twice).toEqual([...order.map(() => 'apply'), ...order.map(() => 'duplicate')]);
         expect([session.floor, session.mark]).toEqual([0, 60]);
         // Of very many sessions few have a gap: the others have no set of their own.
-        expect(session.above).toBe(new Session().above);
+        expect(session.above).toBe(new Session(1).above);
         expect(session.above.size).toBe(0);
       }),
     );
   });
 
   it('serves the Go client, which numbers its first insert 2 and pipelines', () => {
-    const session = new Session();
+    const session = new Session(1);
     const last = 3 * WINDOW;
     for (let seq = 2; seq < last; seq += 2) {
       admitRange(session, seq + 1, seq + 1);
@@ -122,7 +122,7 @@ describe('a session', () => {
   });
 
   it('gives up what is missing a window below its highest number, and no more', () => {
-    const session = new Session();
+    const session = new Session(1);
     admitRange(session, 1, 10);
     admitRange(session, 12, 20);
     // 21 is missing, too: a younger gap stays open.
@@ -138,14 +138,14 @@ describe('a session', () => {
   });
 
   it('goes on for a client that gives up most of what it numbers', () => {
-    const session = new Session();
+    const session = new Session(1);
     for (let seq = 10; seq < 3 * SEQUENCE_AHEAD_MAX; seq += 100)
       if (session.admit(seq, SEQUENCE_WINDOW) !== 'apply') expect.unreachable(`${seq} is refused`);
     expect(session.floor).toBeGreaterThan(2 * SEQUENCE_AHEAD_MAX);
   });
 
   it('refuses a number too far ahead and is none the worse for it', () => {
-    const session = new Session();
+    const session = new Session(1);
     admitRange(session, 1, 3);
     expect(session.admit(3 + SEQUENCE_AHEAD_MAX + 1, WINDOW)).toBe('too-far');
     expect(session.admit(4, WINDOW)).toBe('apply');

@@ -6,11 +6,20 @@ import { SparseNumbers } from './sparseNumbers.ts';
  * the mark, `above` holds the applied ones.
  */
 export class Session {
+  readonly id: number;
   floor = 0;
   mark = 0;
   /** Index of the last entry that used it; 0 where none did. */
   lastUsed = 0;
   above: SparseNumbers = NONE;
+  /** What is counted of it, and its neighbours among those that hold about as much (heldNumbers.ts). */
+  heldWeight = 0;
+  previous: Session | undefined;
+  next: Session | undefined;
+
+  constructor(id: number) {
+    this.id = id;
+  }
 
   /**
    * Decides on `seq` and, where the answer is 'apply', remembers it as applied. Where something is missing `window` numbers and
@@ -41,6 +50,11 @@ export class Session {
   /** Whether `seq` is known to be applied: admit would call it a duplicate, now and as long as it can be told. */
   hasApplied(seq: number): boolean {
     return seq > this.floor && (seq <= this.mark || this.above.has(seq));
+  }
+
+  /** What is missing in the lower half of what is above the mark, which is something. */
+  giveUpHalf(): void {
+    this.giveUp(this.above.halfway);
   }
 
   /** All that is missing up to `seq`. */

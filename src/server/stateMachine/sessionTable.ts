@@ -1,5 +1,6 @@
 import { broken } from '../../consensus/parts/turnGuard.ts';
 import { SEQUENCE_WINDOW } from '../../wire/limits.ts';
+import { HeldNumbers, NUMBERS_HELD_MAX } from './heldNumbers.ts';
 import { Session } from './session.ts';
 
 export interface SessionLimits {
@@ -11,6 +12,8 @@ export interface SessionLimits {
   readonly usedIdleEntries: number;
   /** Numbers of a session that are told apart, below the highest that is applied. */
   readonly sequenceWindow: number;
+  /** What the numbers of all sessions together may take (heldNumbers.ts). */
+  readonly numbersHeldMax: number;
 }
 
 export const SESSION_LIMITS: SessionLimits = {
@@ -18,6 +21,7 @@ export const SESSION_LIMITS: SessionLimits = {
   unusedIdleEntries: 1 << 16,
   usedIdleEntries: 1 << 20,
   sequenceWindow: SEQUENCE_WINDOW,
+  numbersHeldMax: NUMBERS_HELD_MAX,
 };
 /** Sessions looked at for one that can be forgotten, for one registration. */
 const LOOKED_AT_MAX = 64;
@@ -30,6 +34,7 @@ const LOOKED_AT_MAX = 64;
  */
 export class SessionTable {
   readonly limits: SessionLimits;
+  readonly held: HeldNumbers;
   /** Ids of sessions never used, ascending. */
   private readonly unused = new Set<number>();
   /** In the order in which they were first used, or were found in use when one was to be forgotten. */
@@ -47,6 +52,7 @@ export class SessionTable {
 
   constructor(limits: SessionLimits = SESSION_LIMITS) {
     this.limits = limits;
+    this.held = new HeldNumbers(limits.numbersHeldMax);
   }
 
   get size(): number {
@@ -55,7 +61,7 @@ export class SessionTable {
 
   /** A session to look at, or to use and then to say so. */
   get(id: number): Session | undefined {
-    return this.used.get(id) ?? (this.unused.has(id) ? new Session() : undefined);
+    return this.used.get(id) ?? (this.unused.has(id) ? new Session(id) : undefined);
   }
 
   /** The entry `index` used the session that `get` gave for this id. */
@@ -65,6 +71,12 @@ export class SessionTable {
       this.used.set(id, session);
     }
     session.lastUsed = index;
+    this.held.used(session);
+  }
+
+  /** From here on what the numbers of all of them take is bounded. */
+  bound(): void {
+    this.held.begin(this.used.values());
   }
 
   /** Makes the session that the entry `index` registers; false where there is no room and nothing to forget. */
@@ -90,7 +102,10 @@ export class SessionTable {
       // Whatever was passed is deleted, and may stand at the end once more: there is a next one.
       const [id, session] = this.usedHand.next().value!;
       this.used.delete(id);
-      if (index - session.lastUsed >= this.limits.usedIdleEntries) return true;
+      if (index - session.lastUsed >= this.limits.usedIdleEntries) {
+        this.held.forget(session);
+        return true;
+      }
       this.used.set(id, session);
     }
     return false;
@@ -105,8 +120,8 @@ export class SessionTable {
     return this.unused;
   }
 
-  /** Takes what stands in a snapshot in the place of all there is. */
-  replace(used: Iterable<readonly [number, Session]>, unused: Iterable<number>): void {
+  /** Takes what stands in a snapshot in the place of all there is. `holding`: HeldNumbers.replace. */
+  replace(used: Iterable<readonly [number, Session]>, unused: Iterable<number>, holding?: readonly Session[]): void {
     this.used.clear();
     this.unused.clear();
     this.oldestUnused = 0;
@@ -115,5 +130,6 @@ export class SessionTable {
     this.unusedHand = this.unused.values();
     for (const [id, session] of used) this.used.set(id, session);
     for (const id of unused) this.unused.add(id);
+    this.held.replace(this.used.values(), holding);
   }
 }

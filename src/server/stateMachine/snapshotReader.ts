@@ -2,6 +2,7 @@ import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
 import { checkText } from '../../bytes/text.ts';
 import type { Fence, Fences } from '../../wire/fence.ts';
 import { MalformedSnapshotError } from '../host/stateMachine.ts';
+import { classOf } from './heldNumbers.ts';
 import { SEQUENCE_AHEAD_MAX, Session } from './session.ts';
 import { SparseNumbers } from './sparseNumbers.ts';
 
@@ -11,6 +12,8 @@ import { SparseNumbers } from './sparseNumbers.ts';
  * given up what this version still takes, so that its replicas would differ.
  */
 export const SNAPSHOT_VERSION = 4;
+/** The same, of a state in which what sessions hold together is bounded (heldNumbers.ts): with the order in which they give up. Builds that do not know that rule do not read it. */
+export const BOUNDED_SNAPSHOT_VERSION = 5;
 
 /** Throws MalformedSnapshotError where a store could not be restored from these bytes. */
 export function checkSnapshot(bytes: Uint8Array): void {
@@ -29,7 +32,7 @@ export function countsOf(bytes: Uint8Array): { readonly keys: number; readonly s
 
 /** The fences in a snapshot. Throws MalformedSnapshotError. */
 export function fencesOf(bytes: Uint8Array): Fences {
-  return reading(() => readFences(openSnapshot(bytes)));
+  return reading(() => readFences(openSnapshot(bytes).reader));
 }
 
 /** Reads what stands before the keys at once, and these piece by piece. All of it throws MalformedSnapshotError. */
@@ -37,18 +40,19 @@ export class SnapshotReader {
   readonly fences: Fences;
   readonly used: [number, Session][] = [];
   readonly unused: number[] = [];
+  /** Those that hold something, in the order in which they give up; undefined where the bound is not in force. */
+  readonly holding: readonly Session[] | undefined;
   private readonly reader: ByteReader;
   /** Keys not read yet. */
   private left: number;
 
   constructor(bytes: Uint8Array) {
-    const reader = reading(() => openSnapshot(bytes));
+    const { reader, version } = reading(() => openSnapshot(bytes));
     this.reader = reader;
     this.fences = reading(() => readFences(reader));
-    this.left = reading(() => {
-      readSessions(reader, this.used, this.unused);
-      return reader.varint();
-    });
+    reading(() => readSessions(reader, this.used, this.unused));
+    this.holding = version === SNAPSHOT_VERSION ? undefined : reading(() => readHolding(reader, this.used));
+    this.left = reading(() => reader.varint());
   }
 
   /** Hands over where keys and values stand, as long as the next begins within so many bytes. Returns whether all are read. */
@@ -83,12 +87,12 @@ function reading<T>(read: () => T): T {
   }
 }
 
-function openSnapshot(bytes: Uint8Array): ByteReader {
+function openSnapshot(bytes: Uint8Array): { readonly reader: ByteReader; readonly version: number } {
   const reader = new ByteReader(bytes);
   const version = reader.varint();
-  if (version === SNAPSHOT_VERSION) return reader;
+  if (version === SNAPSHOT_VERSION || version === BOUNDED_SNAPSHOT_VERSION) return { reader, version };
   throw new MalformedSnapshotError(
-    `snapshot version ${version}, expected ${SNAPSHOT_VERSION}: another version of rkvd wrote it`,
+    `snapshot version ${version}, expected ${SNAPSHOT_VERSION} or ${BOUNDED_SNAPSHOT_VERSION}: another version of rkvd wrote it`,
   );
 }
 
@@ -106,13 +110,31 @@ function readSessions(reader: ByteReader, used: [number, Session][], unused: num
     const lastUsed = reader.varint();
     if (lastUsed === 0)
       throw new MalformedSnapshotError(`snapshot: session ${id} stands among the used ones, and was not`);
-    used.push([id, readSession(reader, lastUsed)]);
+    used.push([id, readSession(reader, id, lastUsed)]);
   }
   for (let count = reader.varint(); count > 0; count--) unused.push(reader.varint());
 }
 
-function readSession(reader: ByteReader, lastUsed: number): Session {
-  const session = new Session();
+/** All of those that hold something and no others, those of a lower class first: any order of these is one that may have come to be. */
+function readHolding(reader: ByteReader, used: readonly (readonly [number, Session])[]): Session[] {
+  const expected = new Map(used.filter(([, session]) => session.above.size > 0));
+  const holding: Session[] = [];
+  for (let count = reader.varint(), last = 0; count > 0; count--) {
+    const id = reader.varint();
+    const session = expected.get(id);
+    if (session === undefined || classOf(session.above.weight) < last)
+      throw new MalformedSnapshotError(`snapshot: session ${id} is not the next that gives up numbers`);
+    last = classOf(session.above.weight);
+    expected.delete(id);
+    holding.push(session);
+  }
+  if (expected.size > 0)
+    throw new MalformedSnapshotError(`snapshot: ${expected.size} sessions hold numbers and would never give up any`);
+  return holding;
+}
+
+function readSession(reader: ByteReader, id: number, lastUsed: number): Session {
+  const session = new Session(id);
   session.lastUsed = lastUsed;
   session.floor = reader.varint();
   session.mark = reader.varint();

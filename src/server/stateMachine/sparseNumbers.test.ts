@@ -2,12 +2,30 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
 import { ByteWriter } from '../../bytes/byteWriter.ts';
-import { BLOCK_NUMBERS, SparseNumbers } from './sparseNumbers.ts';
+import { BLOCK_NUMBERS, DENSE_NUMBERS_MIN, SparseNumbers } from './sparseNumbers.ts';
 
 /** Close together, at the edges of blocks, and beyond 32 bits. */
 const number = fc
   .tuple(fc.constantFrom(0, 1, 2, 3, 2 ** 31 / BLOCK_NUMBERS, 2 ** 40), fc.integer({ min: -9, max: 9 }))
   .map(([block, offset]) => Math.max(0, block * BLOCK_NUMBERS + offset));
+
+/** Runs of them fill blocks until they are kept as bits. */
+const run = fc
+  .tuple(number, fc.integer({ min: 1, max: DENSE_NUMBERS_MIN }))
+  .map(([first, length]) => Array.from({ length }, (_, i) => first + i));
+const runs = fc.array(run, { maxLength: 12 }).map((all) => [...new Set(all.flat())]);
+
+/** The rule in its own words: of each block its numbers, and DENSE_NUMBERS_MIN at most. */
+function weightOf(slow: ReadonlySet<number>): number {
+  const counts = new Map<number, number>();
+  for (const each of slow) {
+    const key = Math.floor(each / BLOCK_NUMBERS);
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  let weight = 0;
+  for (const count of counts.values()) weight += Math.min(count, DENSE_NUMBERS_MIN);
+  return weight;
+}
 
 const written = (numbers: SparseNumbers) => {
   const out = new ByteWriter();
@@ -22,35 +40,35 @@ const of = (numbers: Iterable<number>) => {
 };
 
 function expectSame(numbers: SparseNumbers, slow: ReadonlySet<number>): void {
-  expect([numbers.size, numbers.lowest]).toEqual([slow.size, Math.min(...slow)]);
+  expect([numbers.size, numbers.lowest, numbers.weight]).toEqual([slow.size, Math.min(...slow), weightOf(slow)]);
   for (const each of slow)
-    expect([each - 1, each, each + 1].map((near) => numbers.has(near))).toEqual(
-      [each - 1, each, each + 1].map((near) => slow.has(near)),
-    );
+    for (const near of [each - 1, each, each + 1])
+      if (numbers.has(near) !== slow.has(near)) expect.unreachable(`${near} of ${[...slow]}`);
 }
 
 describe('sparse numbers', () => {
   it('are what a Set of them is', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.boolean(), number), { maxLength: 120 }), (steps) => {
+      fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 2 }), run), { maxLength: 40 }), (steps) => {
         const numbers = new SparseNumbers();
         const slow = new Set<number>();
-        for (const [isDelete, each] of steps) {
-          expect(numbers.has(each)).toBe(slow.has(each));
-          if (isDelete) expect(numbers.delete(each)).toBe(slow.delete(each));
+        for (const [kind, each] of steps.flatMap(([kind, all]) => all.map((each) => [kind, each] as const))) {
+          if (numbers.has(each) !== slow.has(each)) expect.unreachable(`${each} of ${[...slow]}`);
+          if (kind === 0) expect(numbers.delete(each)).toBe(slow.delete(each));
           else if (!slow.has(each)) {
             numbers.add(each);
             slow.add(each);
           }
-          expectSame(numbers, slow);
+          if (numbers.weight !== weightOf(slow)) expect.unreachable(`${numbers.weight} for ${[...slow]}`);
         }
+        expectSame(numbers, slow);
       }),
     );
   });
 
   it('leave what is above when all up to a number is dropped', () => {
     fc.assert(
-      fc.property(fc.uniqueArray(number), number, (all, upTo) => {
+      fc.property(runs, number, (all, upTo) => {
         const numbers = of(all);
         numbers.dropUpTo(upTo);
         expectSame(numbers, new Set(all.filter((each) => each > upTo)));
@@ -61,7 +79,7 @@ describe('sparse numbers', () => {
 
   it('are read as they were written, and written alike whatever came and went before', () => {
     fc.assert(
-      fc.property(fc.uniqueArray(number), fc.uniqueArray(number), (kept, gone) => {
+      fc.property(runs, runs, (kept, gone) => {
         const direct = of(kept);
         const numbers = of(gone.filter((each) => !kept.includes(each)));
         for (const each of kept.toReversed()) numbers.add(each);
@@ -76,6 +94,13 @@ describe('sparse numbers', () => {
         expect(written(read)).toEqual(bytes);
       }),
     );
+  });
+
+  it('took 512 bytes for each number that lay 4,096 from the next: of such they are a list', () => {
+    const far = Array.from({ length: 128 }, (_, i) => i * BLOCK_NUMBERS);
+    expect(of(far).weight).toBe(128);
+    const close = Array.from({ length: BLOCK_NUMBERS }, (_, i) => i);
+    expect(of(close).weight).toBe(DENSE_NUMBERS_MIN);
   });
 
   it.each([

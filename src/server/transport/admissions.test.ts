@@ -44,6 +44,9 @@ async function leader(handle: (request: AdmitRequest) => AdmitRequest = (request
   let index = 0;
   const replica = {
     fences,
+    get hasBoundSessions() {
+      return stateMachine.sessionsBound === 'in-force';
+    },
     status: () => ({ role: 'leader', leader: 1, configuration: simpleConfiguration([1]) }),
     submitAtOnce: (command: Uint8Array, sink: CommandSink, tag: number) => {
       stateMachine.apply(new Entry(++index, 3, EntryType.Normal, command));
@@ -83,7 +86,7 @@ async function leader(handle: (request: AdmitRequest) => AdmitRequest = (request
       error === null ? resolve(bound) : reject(error),
     );
   });
-  return { address: { host: '127.0.0.1', port }, admissions, fences, asked };
+  return { address: { host: '127.0.0.1', port }, admissions, fences, asked, stateMachine };
 }
 
 describe('an admission', () => {
@@ -125,7 +128,7 @@ it('an admission is refused, and no fence written, where the two would have no l
   const { address, fences, asked } = await leader();
   const own = introductionOf(identity(2, false).identity);
   for (const [speaks, words] of [
-    [{ oldest: 8, newest: 9 }, '8 to 9'],
+    [{ oldest: 9, newest: 10 }, '9 to 10'],
     [{ oldest: 9, newest: 8 }, '9 to 8, which is no range'],
     [{ oldest: 4, newest: 5 }, '4 to 5'],
   ] as const) {
@@ -133,7 +136,7 @@ it('an admission is refused, and no fence written, where the two would have no l
     expect(await askForAdmission(1, address, NO_SECURITY, MAX_BYTES, own, request)).toEqual({
       kind: 'refused',
       reason: 'other-version',
-      details: `server 2 speaks peer protocol ${words}; server 1 speaks 6 to 7`,
+      details: `server 2 speaks peer protocol ${words}; server 1 speaks 6 to 8`,
     });
   }
   expect(fences.size).toBe(0);
@@ -142,6 +145,25 @@ it('an admission is refused, and no fence written, where the two would have no l
   const outcome = await askForAdmission(1, address, NO_SECURITY, MAX_BYTES, own, earlier);
   expect(outcome).toMatchObject({ kind: 'admitted' });
   expect(asked.at(-1)).toMatchObject({ oldestVersion: 6, newestVersion: 0 });
+});
+
+it('an admission of one that does not read what stands in the log is refused, and no fence written', async () => {
+  const { address, fences, stateMachine } = await leader();
+  const own = introductionOf(identity(2, false).identity);
+  stateMachine.apply(new Entry(1, 3, EntryType.BoundSessions, new Uint8Array(0)));
+  const asking = (newest: number) =>
+    askForAdmission(1, address, NO_SECURITY, MAX_BYTES, own, {
+      speaks: { oldest: 6, newest },
+      rejoin: true,
+      after: NO_FENCE,
+    });
+  expect(await asking(7)).toEqual({
+    kind: 'refused',
+    reason: 'other-version',
+    details: 'server 2 speaks peer protocol 6 to 7; server 1 speaks 8',
+  });
+  expect(fences.size).toBe(0);
+  expect(await asking(8)).toMatchObject({ kind: 'admitted' });
 });
 
 it('an answer that was not read kept every other server from being admitted', async () => {

@@ -17,6 +17,7 @@ import {
   explainVersions,
   OPENING_VERSION,
   OTHER_VERSION,
+  readersOf,
   type ToldVersions,
   toldVersions,
   type VersionRange,
@@ -96,8 +97,9 @@ export class Admissions {
     }
     // A fence for a server that nobody can speak to would end the one that it takes the place of.
     const told = versionsOf(call.request);
-    if (agreedVersion(this.speaks, told) === undefined) {
-      const words = explainVersions(own.id, this.speaks, claim.id, told);
+    const speaks = this.replica.hasBoundSessions ? readersOf(this.speaks, 'boundSessions') : this.speaks;
+    if (agreedVersion(speaks, told) === undefined) {
+      const words = explainVersions(own.id, speaks, claim.id, told);
       fail(call, status.FAILED_PRECONDITION, words, OTHER_VERSION);
       return;
     }

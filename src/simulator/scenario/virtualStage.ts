@@ -1,5 +1,5 @@
 import { ChangeType, RejectReason, Role } from '../../consensus/contract.ts';
-import type { RequestedFault } from '../../faults/requests/faultRequest.ts';
+import { type RequestedFault, startsByItself } from '../../faults/requests/faultRequest.ts';
 import { piecesOf } from '../../faults/requests/pieces.ts';
 import { parseTargets } from '../../faults/requests/targets.ts';
 import { drawMs } from '../../faults/spread.ts';
@@ -28,6 +28,8 @@ export class VirtualStage implements Stage {
   private readonly open: (number: number, opened: (client: ClientPort) => void) => void;
   /** How each fault that is in force ends. */
   private readonly active = new Set<() => void>();
+  /** Of these, those that ended servers, with who has not started again. */
+  private readonly kills = new Map<() => void, { readonly down: Set<number>; readonly over: () => void }>();
   /** Servers that are meant to be down. */
   private readonly down = new Set<number>();
   private readonly crashes = new Map<number, number>();
@@ -76,13 +78,15 @@ export class VirtualStage implements Stage {
   beginFault(fault: RequestedFault, forMs: number | undefined, { began, over }: FaultListener): void {
     const undo = this.bringAbout(fault, forMs);
     began();
-    if (fault.kind === 'kill' && forMs === undefined) return;
+    if (fault.kind === 'kill' && startsByItself(fault) && forMs === undefined) return;
     const end = () => {
       if (!this.active.delete(end)) return;
+      this.kills.delete(end);
       undo();
       over();
     };
     this.active.add(end);
+    if (fault.kind === 'kill') this.kills.set(end, { down: new Set(idsOf(fault.targets)), over });
     if (forMs !== undefined) this.after(forMs, end);
   }
 
@@ -144,8 +148,19 @@ export class VirtualStage implements Stage {
   }
 
   private started(server: VirtualServer): void {
+    this.endKills(server.id);
     this.startedUs.set(server.id, this.around.timeline.nowUs);
     server.start();
+  }
+
+  /** A kill is over once all that it ended have started, for whatever reason. */
+  private endKills(id: number): void {
+    for (const [end, { down, over }] of this.kills) {
+      if (!down.delete(id) || down.size > 0) continue;
+      this.kills.delete(end);
+      this.active.delete(end);
+      over();
+    }
   }
 
   /** Its process needs its time until it answers anybody. */

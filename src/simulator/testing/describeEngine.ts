@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Restoring, SessionsBound } from '../../server/host/stateMachine.ts';
+import { KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
+import { BOUNDED_SNAPSHOT_VERSION } from '../../server/stateMachine/snapshotReader.ts';
 import { simulatedEngine } from '../engines.ts';
 import { drawPlan, type Plan } from '../plan.ts';
 import { REGRESSIONS } from '../regressions.ts';
@@ -7,7 +10,25 @@ import { type RunReport, runSeed } from '../world.ts';
 
 /** Seeds 1 to this many are run every time: enough that every fault happens, the rarest of them once or twice. */
 const CORPUS_SEEDS = 160;
+/** Of these, in which the bound of sessions begins at once. */
+const BOUND_SEEDS = 16;
 const TIMEOUT_MS = 240_000;
+
+/** Wants the bound long before much is held, so that the entry goes through all that befalls entries. */
+class BoundsSessionsAtOnce extends KeyValueStore {
+  /** Of snapshots behind the entry. */
+  restores = 0;
+
+  override get sessionsBound(): SessionsBound {
+    const bound = super.sessionsBound;
+    return bound === 'unneeded' ? 'due' : bound;
+  }
+
+  override beginRestore(data: Uint8Array): Restoring {
+    if (data[0] === BOUNDED_SNAPSHOT_VERSION) this.restores++;
+    return super.beginRestore(data);
+  }
+}
 
 /** The simulator's part of the test suite for one engine. */
 export function describeEngine(name: string): void {
@@ -53,6 +74,26 @@ export function describeEngine(name: string): void {
         expect(lines.length).toBeGreaterThan(100);
       }
     });
+
+    it(
+      'takes the entry that bounds what sessions hold, and snapshots of what is behind it',
+      () => {
+        const stores: BoundsSessionsAtOnce[] = [];
+        const stateMachine = () => {
+          const store = new BoundsSessionsAtOnce();
+          stores.push(store);
+          return store;
+        };
+        const totals = new Totals();
+        for (let seed = 1; seed <= BOUND_SEEDS; seed++)
+          totals.add(runSeed(engine, seed, { mutation: { stateMachine, boundsSessions: true } }));
+        expectNoFailure(totals);
+        const bounded = stores.filter(({ sessionsBound }) => sessionsBound === 'in-force');
+        expect(bounded.length).toBeGreaterThan(BOUND_SEEDS);
+        expect(bounded.some(({ restores }) => restores > 0)).toBe(true);
+      },
+      TIMEOUT_MS,
+    );
 
     const known = REGRESSIONS.filter((regression) => regression.engine === name);
     it.each(known)('still survives seed $seed: $found', ({ seed }) => {

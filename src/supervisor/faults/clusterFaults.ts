@@ -1,5 +1,5 @@
 import { describeFault } from '../../faults/requests/describe.ts';
-import type { FaultRequest, RequestedFault } from '../../faults/requests/faultRequest.ts';
+import { type FaultRequest, type RequestedFault, startsByItself } from '../../faults/requests/faultRequest.ts';
 import { type OwnFault, piecesOf } from '../../faults/requests/pieces.ts';
 import { noServer, parseTargets, resolveTargets, TARGETS_EXPECTED } from '../../faults/requests/targets.ts';
 import type { ServerFault } from '../../faults/serverFault.ts';
@@ -61,6 +61,8 @@ interface Active {
   readonly endsAtMs: number;
   /** Of processes. */
   readonly undo: () => void;
+  /** Of a kill: who has not started again. */
+  readonly down: Set<number>;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -107,7 +109,8 @@ export class ClusterFaults {
       endsAt: forMs === undefined ? null : new Date(endsAtMs).toISOString(),
     };
     const timer = forMs === undefined ? undefined : setTimeout(() => void this.end(id, 'time'), forMs);
-    this.active.set(id, { report, told, endsAtMs, undo, timer });
+    const down = new Set(what.kind === 'kill' ? targets : []);
+    this.active.set(id, { report, told, endsAtMs, undo, down, timer });
     this.renewal ??= setInterval(() => this.renew(), RENEW_MS);
     this.onEvent({ type: 'fault-began', id, what: report.what, forMs, atMs: startedAtMs });
     return report;
@@ -179,7 +182,7 @@ export class ClusterFaults {
       undo();
       throw error;
     }
-    return what.kind === 'kill' && !isTimed ? undefined : undo;
+    return what.kind === 'kill' && startsByItself(what) && !isTimed ? undefined : undo;
   }
 
   private async tellAll(
@@ -273,6 +276,15 @@ export class ClusterFaults {
     const healed = this.list().filter(({ id }) => ids?.includes(id) ?? true);
     await Promise.all(healed.map(({ id }) => this.end(id, 'healed')));
     return healed;
+  }
+
+  /** A server has started, for whatever reason: a kill is over once all that it ended have. */
+  started(server: number): void {
+    for (const [id, fault] of this.active) {
+      if (!fault.down.delete(server) || fault.down.size > 0) continue;
+      this.forget(id, fault);
+      this.sayEnded(fault, 'started');
+    }
   }
 
   private async end(id: number, why: FaultEnd): Promise<void> {

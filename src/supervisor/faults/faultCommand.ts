@@ -42,7 +42,7 @@ export function addFaultCommands(program: Command, onRunning: OnRunning, ask: As
 
   onTargets('kill', 'end it without a word: it starts again as after any crash, or with --for after that time')
     .option('--signal <signal>', 'the signal to send', parseSignal, 'SIGKILL')
-    .option('--no-restart', 'leave it down')
+    .option('--no-restart', 'leave it down, until it is healed or started')
     .action((targets: string, cluster: string | undefined, options: KillOptions) => {
       const { signal, restart } = options;
       return begin({ ...options, cluster }, { kind: 'kill', targets, signal, restart });

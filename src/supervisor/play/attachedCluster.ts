@@ -73,7 +73,10 @@ export class AttachedCluster implements PlayedCluster {
   async heal(): Promise<void> {
     const ids = [...this.open.keys()];
     if (ids.length === 0) return;
-    await this.ask({ command: 'heal', ids });
+    // Some may be over: healed by somebody else, or the servers that they ended were started.
+    const { faults } = (await this.ask({ command: 'status' })) as ClusterStatus;
+    const left = ids.filter((id) => faults.some((fault) => fault.id === id));
+    if (left.length > 0) await this.ask({ command: 'heal', ids: left });
     for (const id of ids) this.over(id);
   }
 

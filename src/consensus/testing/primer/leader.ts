@@ -282,11 +282,11 @@ export class Leader implements Preparing {
     const { log, settings, term, out, writes } = this.server;
     while (this.queue.length > 0 && (settings.batch || writes.durableIndex >= log.lastIndex)) {
       const head = this.queue[0]!;
-      const { commands, token } = head.batch;
+      const { commands, token, type = EntryType.Normal } = head.batch;
       const count = settings.batch ? commands.length - head.offset : 1;
       const firstIndex = log.lastIndex + 1;
       const taken = commands.slice(head.offset, head.offset + count);
-      log.append(taken.map((command, i) => new Entry(firstIndex + i, term, EntryType.Normal, command)));
+      log.append(taken.map((command, i) => new Entry(firstIndex + i, term, type, command)));
       out.accepted.push({ token, offset: head.offset, count, firstIndex, term });
       head.offset += count;
       if (head.offset === commands.length) this.queue.shift();
