@@ -49,7 +49,9 @@ describe('the mistakes of a file', () => {
       ': clamp Math.min(a.length - 1, a[0]! + 2) → a[0]! + 2',
       ': off by one a.length - 1 → a.length',
     ]);
-    expect(named('const f = (a: number[]) => Math.min(...a);')).toEqual([': extreme Math.min(...a) → Math.max(...a)']);
+    expect(named('const f = (a: number[]) => Math.min(1, ...a);')).toEqual([
+      ': extreme Math.min(1, ...a) → Math.max(1, ...a)',
+    ]);
   });
 
   it('are made where something is done before it is checked whether it may be, or beside a loop that sees it', () => {

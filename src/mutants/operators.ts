@@ -201,7 +201,8 @@ class Finder {
     const other = EXTREMES[this.text(callee.property as Node)];
     if (other === undefined) return;
     this.replace('extreme', node, withCallee(`Math.${other}`));
-    if (given.length === 2) for (const one of given) this.replace('clamp', node, this.text(one));
+    const areValues = given.length === 2 && given.every(({ type }) => type !== 'SpreadElement');
+    if (areValues) for (const one of given) this.replace('clamp', node, this.text(one));
   }
 
   private mutateAssignment(node: Node): void {
