@@ -63,6 +63,7 @@ describe('the mistakes of a file', () => {
       'f: move for (const x of a.all) g(x); a.all = []; → a.all = []; for (const x of a.all) g(x);',
     ]);
     expect(moves('function f(a: A) { if (a.done) return; if (b) return; g(); }')).toHaveLength(1);
+    expect(moves("function f(a: A) { if (a.x < 1) broken('rule', a.x); a.y = 1; }")).toEqual([]);
     expect(moves('function f(a: A) { if (a.x) g(a); b.events.push(a); for (const x of y) h(x); }')).toEqual([]);
   });
 

@@ -61,6 +61,8 @@ const EARLIER: readonly (readonly [RegExp, string])[] = [
   [/\bsendAfterPersist$/, 'send'],
   [/\boutboxAfterAppend\.push$/, 'outbox.push'],
 ];
+/** A rule of this program is broken, and its server stops: what came before or after makes no difference to it. */
+const STOP = /\bbroken\(/;
 /** Of the language: what two statements have both says nothing of them. */
 const WORDS = ['this', 'const', 'if', 'for', 'of', 'undefined', 'return', 'length'];
 const REPORT = /^[\w.#]*\b(events\.push|event)\(/;
@@ -256,6 +258,7 @@ class Finder {
     const isStep = (node: Node) =>
       (node.type === 'ExpressionStatement' || node.type === 'IfStatement' || LOOPS.has(node.type)) &&
       !this.isReport(node) &&
+      !STOP.test(this.text(node)) &&
       !this.text(node).startsWith('super(');
     const isCheck = (node: Node) => node.type === 'IfStatement' && isGuard(node);
     const isDone = (node: Node) => node.type === 'ExpressionStatement';
