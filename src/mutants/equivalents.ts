@@ -361,6 +361,53 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     'consensus/membership/preparations.ts Preparations.advanceTransfer: swap this.handover.begin(choice.target, choosing.token, engine.view); engine.handingOver?.(choice.target); → engine.handingOver?.(choice.target); this.handover.begin(choice.target, choosing.token, engine.view);',
   ),
   ...argued(
+    'The numbers are added up in any order, and each list or byte is put where it belongs by itself.',
+    'consensus/entryCodec.ts bodySize: move if (entry.term !== 0) size += 1 + varintSize(entry.term); if (entry.index !== 0) size += 1 + varintSize(entry.index); → if (entry.index !== 0) size += 1 + varintSize(entry.index); if (entry.term !== 0) size += 1 + varintSize(entry.term);',
+    'consensus/entryCodec.ts bodySize: move if (entry.index !== 0) size += 1 + varintSize(entry.index); if (entry.type !== 0) size += 2; → if (entry.type !== 0) size += 2; if (entry.index !== 0) size += 1 + varintSize(entry.index);',
+    'consensus/entryCodec.ts bodySize: move if (entry.type !== 0) size += 2; if (entry.data.length !== 0) size += 1 + varintSize(entry.data.length) + entry.data.length; → if (entry.data.length !== 0) size += 1 + varintSize(entry.data.length) + entry.data.length; if (entry.type !== 0) size += 2;',
+  ),
+  ...argued(
+    'What throws is left as it is: nobody goes on with what was read, or put there, before that.',
+    'consensus/entryCodec.ts decodeRecord: move if (type > ENTRY_TYPE_MAX) { throw new MalformedBytesError(`entry type ${type}, expected 0 to ${ENTRY_TYPE_MAX}`, recordStart); } reader.pos = end; → reader.pos = end; if (type > ENTRY_TYPE_MAX) { throw new MalformedBytesError(`entry type ${type}, expected 0 to ${ENTRY_TYPE_MAX}`, recordStart); }',
+    'consensus/entryCodec.ts decodeEntries: move if (tag !== RECORD_TAG) throw new MalformedBytesError(`tag ${tag}, expected ${RECORD_TAG}`, recordStart); entries.push(decodeRecord(reader, recordStart)); → entries.push(decodeRecord(reader, recordStart)); if (tag !== RECORD_TAG) throw new MalformedBytesError(`tag ${tag}, expected ${RECORD_TAG}`, recordStart);',
+    'consensus/parts/logTail.ts LogTail.append: move if (entries[0]!.index !== this.last + 1) { throw new RangeError(`append at ${entries[0]!.index} to a log that ends at ${this.last}`); } for (const entry of entr… → for (const entry of entries) this.tail.push(entry); if (entries[0]!.index !== this.last + 1) { throw new RangeError(`append at ${entries[0]!.index} to a log tha…',
+    'consensus/parts/numberedCodec.ts putNumber: move if (number >= limit) throw new MalformedMessageError(`flags ${number}, expected less than ${limit}`); for (let place = 0; place < field.length; place++) values[… → for (let place = 0; place < field.length; place++) values[field[place]!] = (number & (1 << place)) !== 0; if (number >= limit) throw new MalformedMessageError(`…',
+    'consensus/membership/configurationCodec.ts readMembers: move if (id <= (ids[i - 1] ?? 0)) throw new MalformedMessageError(`member ${id} after ${ids[i - 1] ?? 0}`); ids.push(id); → ids.push(id); if (id <= (ids[i - 1] ?? 0)) throw new MalformedMessageError(`member ${id} after ${ids[i - 1] ?? 0}`);',
+  ),
+  ...argued(
+    'Neither looks at what the other changes.',
+    'consensus/parts/leaderCore.ts LeaderCore.refuseClients: move this.queue.abandon(RejectReason.NotLeader, leader); for (const token of this.abandonReads()) this.state.out.readFailed(token, RejectReason.NotLeader, leader); → for (const token of this.abandonReads()) this.state.out.readFailed(token, RejectReason.NotLeader, leader); this.queue.abandon(RejectReason.NotLeader, leader);',
+    'consensus/parts/logTail.ts LogTail.truncateFrom: move if (index > this.tailStart) this.tail.length = index - this.tailStart; else { this.tail = []; this.tailStart = index; } if (index <= this.handed) { // An earlie… → if (index <= this.handed) { // An earlier cut was further up: from there on nothing was handed over since. this.cutFrom = index; this.handed = index - 1; } if (…',
+    'consensus/parts/logTail.ts LogTail.truncateFrom: move if (index <= this.handed) { // An earlier cut was further up: from there on nothing was handed over since. this.cutFrom = index; this.handed = index - 1; } this… → this.last = index - 1; if (index <= this.handed) { // An earlier cut was further up: from there on nothing was handed over since. this.cutFrom = index; this.han…',
+    'consensus/parts/pendingWrites.ts PendingWrites.truncateFrom: move this.durableUpTo = Math.min(this.durableUpTo, last); for (const write of this.pending) write.lastIndex = Math.min(write.lastIndex, last); → for (const write of this.pending) write.lastIndex = Math.min(write.lastIndex, last); this.durableUpTo = Math.min(this.durableUpTo, last);',
+    'consensus/parts/serverCore.ts ServerCore.append: move this.log.append(entries); for (const entry of entries) if (isConfigurationType(entry.type)) this.configurations.append(entry); → for (const entry of entries) if (isConfigurationType(entry.type)) this.configurations.append(entry); this.log.append(entries);',
+    'consensus/membership/changePreparation.ts ChangePreparation.missing: move if (this.newcomer !== 0 && lacks(this.newcomer)) needed.add(this.newcomer); for (const { voters } of this.markIndex === 0 ? [] : this.quorums) { const without =… → for (const { voters } of this.markIndex === 0 ? [] : this.quorums) { const without = voters.filter(lacks); if (2 * (voters.length - without.length) <= voters.le…',
+    "consensus/membership/preparations.ts Preparations.advanceTransfer: move this.choosing = undefined; if ('target' in choice) { this.handover.begin(choice.target, choosing.token, engine.view); engine.handingOver?.(choice.target); } els… → if ('target' in choice) { this.handover.begin(choice.target, choosing.token, engine.view); engine.handingOver?.(choice.target); } else this.refuse(choosing.toke…",
+  ),
+  ...argued(
+    'What was before and what is now are the same in all that is looked at.',
+    'consensus/parts/lifeEvents.ts LifeEvents.turned: move if (stays && configuration === before.configuration) return NOTHING; this.before = now; → this.before = now; if (stays && configuration === before.configuration) return NOTHING;',
+  ),
+  ...argued(
+    'A write is of the whole log of its moment: what a later one proves, a cut since then counted, is never less, nor is its term.',
+    'consensus/parts/pendingWrites.ts PendingWrites.durable: clamp Math.max(this.durableUpTo, write.lastIndex) → write.lastIndex',
+    'consensus/parts/pendingWrites.ts PendingWrites.durable: clamp Math.max(this.durableTermValue, write.term) → write.term',
+  ),
+  ...argued(
+    'Which of two broken rules is told first makes no difference to a server that stops, nor does what it notes before that.',
+    'consensus/parts/turnGuard.ts TurnGuard.check: move if (output.persist !== undefined) this.checkWrite(now, output.persist); if (output.restore !== undefined) this.checkRestore(output.restore.index); → if (output.restore !== undefined) this.checkRestore(output.restore.index); if (output.persist !== undefined) this.checkWrite(now, output.persist);',
+    'consensus/parts/turnGuard.ts TurnGuard.check: move this.checkCommit(now, termAt); if (output.persist !== undefined) this.checkWrite(now, output.persist); → if (output.persist !== undefined) this.checkWrite(now, output.persist); this.checkCommit(now, termAt);',
+  ),
+  ...argued(
+    'Of two faults either is told.',
+    "consensus/parts/untrusted.ts configurationFault: move if (voters.length === 0) return 'configuration has no voters'; for (const ids of [voters, outgoing, learners, learnersNext]) { if (!isAscending(ids)) return `me… → for (const ids of [voters, outgoing, learners, learnersNext]) { if (!isAscending(ids)) return `members do not ascend from 1: ${ids}`; } if (voters.length === 0)…",
+  ),
+  ...argued(
+    'By the contract no time is less than the one before, and no index that is applied.',
+    'consensus/parts/coreEngine.ts CoreEngine.tick: clamp Math.max(state.nowMs, nowMs) → nowMs',
+    'consensus/parts/coreEngine.ts CoreEngine.applied: clamp Math.max(this.state.appliedIndex, index) → index',
+  ),
+  ...argued(
     'A short way for what is encoded the same without it.',
     'bytes/byteWriter.ts ByteWriter.text: drop if (value.length <= SHORT_UNITS_MAX && this.shortAscii(value)) return;',
     'bytes/byteWriter.ts ByteWriter.text: bound value.length <= SHORT_UNITS_MAX → value.length < SHORT_UNITS_MAX',

@@ -49,7 +49,9 @@ describe('the mistakes of a file', () => {
       ': clamp Math.min(a.length - 1, a[0]! + 2) → a[0]! + 2',
       ': off by one a.length - 1 → a.length',
     ]);
-    expect(named('const f = (a: number[]) => Math.min(...a);')).toEqual([': extreme Math.min(...a) → Math.max(...a)']);
+    expect(named('const f = (a: number[]) => Math.min(1, ...a);')).toEqual([
+      ': extreme Math.min(1, ...a) → Math.max(1, ...a)',
+    ]);
   });
 
   it('are made where something is done before it is checked whether it may be, or beside a loop that sees it', () => {
@@ -61,6 +63,7 @@ describe('the mistakes of a file', () => {
       'f: move for (const x of a.all) g(x); a.all = []; → a.all = []; for (const x of a.all) g(x);',
     ]);
     expect(moves('function f(a: A) { if (a.done) return; if (b) return; g(); }')).toHaveLength(1);
+    expect(moves("function f(a: A) { if (a.x < 1) broken('rule', a.x); a.y = 1; }")).toEqual([]);
     expect(moves('function f(a: A) { if (a.x) g(a); b.events.push(a); for (const x of y) h(x); }')).toEqual([]);
   });
 

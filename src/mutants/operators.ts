@@ -61,6 +61,8 @@ const EARLIER: readonly (readonly [RegExp, string])[] = [
   [/\bsendAfterPersist$/, 'send'],
   [/\boutboxAfterAppend\.push$/, 'outbox.push'],
 ];
+/** A rule of this program is broken, and its server stops: what came before or after makes no difference to it. */
+const STOP = /\bbroken\(/;
 /** Of the language: what two statements have both says nothing of them. */
 const WORDS = ['this', 'const', 'if', 'for', 'of', 'undefined', 'return', 'length'];
 const REPORT = /^[\w.#]*\b(events\.push|event)\(/;
@@ -201,7 +203,8 @@ class Finder {
     const other = EXTREMES[this.text(callee.property as Node)];
     if (other === undefined) return;
     this.replace('extreme', node, withCallee(`Math.${other}`));
-    if (given.length === 2) for (const one of given) this.replace('clamp', node, this.text(one));
+    const areValues = given.length === 2 && given.every(({ type }) => type !== 'SpreadElement');
+    if (areValues) for (const one of given) this.replace('clamp', node, this.text(one));
   }
 
   private mutateAssignment(node: Node): void {
@@ -255,6 +258,7 @@ class Finder {
     const isStep = (node: Node) =>
       (node.type === 'ExpressionStatement' || node.type === 'IfStatement' || LOOPS.has(node.type)) &&
       !this.isReport(node) &&
+      !STOP.test(this.text(node)) &&
       !this.text(node).startsWith('super(');
     const isCheck = (node: Node) => node.type === 'IfStatement' && isGuard(node);
     const isDone = (node: Node) => node.type === 'ExpressionStatement';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { simpleConfiguration } from '../contract.ts';
-import { ChangeKind, Transition } from './membership.ts';
+import { ChangeType, simpleConfiguration } from '../contract.ts';
+import { Entry } from '../entry.ts';
+import { ChangeKind, changeEntry, Transition } from './membership.ts';
 import { MessageType } from './messages.ts';
 import { RaftRole } from './state.ts';
 import { OneNode } from './testing/oneNode.ts';
@@ -301,7 +302,33 @@ describe('pre-votes (thesis §9.6)', () => {
 });
 
 describe('who may not stand', () => {
-  it('learners, strangers, and servers with a change committed and not applied', () => {
+  it('servers with a change committed and not applied, by whose configuration nobody may be elected any more', () => {
+    const { type, data } = changeEntry({ type: ChangeType.AddVoter, id: 4 });
+    const server = new OneNode();
+    const entries = [new Entry(1, 1, type, data)];
+    server.receive(Append, 2, { term: 1, entries, commit: 1 });
+    server.node.campaign();
+    server.receive(TimeoutNow, 2, { term: 1 });
+    expect([server.state.role, server.state.term, server.state.outbox]).toEqual([RaftRole.Follower, 1, []]);
+    server.run();
+    server.node.campaign();
+    expect([server.state.role, server.state.term]).toEqual([RaftRole.Candidate, 2]);
+  });
+
+  it('candidates that were told meanwhile that such a change is committed', () => {
+    const { type, data } = changeEntry({ type: ChangeType.AddVoter, id: 6 });
+    const server = new OneNode({ voters: [1, 2, 3, 4, 5] });
+    server.receive(Append, 2, { term: 1, entries: [new Entry(1, 1, type, data)] });
+    server.run();
+    server.node.campaign();
+    server.run();
+    server.receive(VoteResp, 3, { term: 2, reject: true, commit: 1, logTerm: 1 });
+    expect([server.state.role, server.state.log.committed]).toEqual([RaftRole.Candidate, 0]);
+    server.node.campaign();
+    expect([server.state.term, server.state.log.committed]).toEqual([2, 1]);
+  });
+
+  it('learners and strangers', () => {
     const learner = new OneNode({ id: 3, voters: [1, 2], learners: [3] });
     const stranger = new OneNode({ id: 9 });
     for (const server of [learner, stranger]) {
@@ -359,6 +386,19 @@ describe('a server that was removed and refuses its vote', () => {
     candidate.node.campaign();
     candidate.run();
     candidate.node.step(refusal!);
+    expect([candidate.state.role, candidate.state.log.committed]).toEqual([RaftRole.Follower, 2]);
+  });
+
+  it('is believed as far as the one that knows most says', () => {
+    const candidate = new OneNode({ voters: [1, 2, 3, 4, 5], terms: [1, 1], hardState: { term: 1 } });
+    candidate.node.campaign();
+    candidate.run();
+    const known = [
+      { from: 2, commit: 2, logTerm: 1 },
+      { from: 3, commit: 1, logTerm: 1 },
+      { from: 4, commit: 0, logTerm: 0 },
+    ];
+    for (const { from, ...told } of known) candidate.receive(VoteResp, from, { term: 2, reject: true, ...told });
     expect([candidate.state.role, candidate.state.log.committed]).toEqual([RaftRole.Follower, 2]);
   });
 

@@ -151,6 +151,15 @@ describe('what is missing for a voter to be added', () => {
     expect(setting.pass(1)).toMatchObject({ reason: RejectReason.NotCaughtUp });
   });
 
+  it('has them from its first answer on, whatever it was known to hold before', () => {
+    const setting = add();
+    setting.peers.set(4, { matchIndex: 20, heardMs: 900 });
+    setting.pass(10);
+    expect(setting.pass(3 * ELECTION_MS, { 4: 20 })).toEqual({ kind: 'wait' });
+    expect(setting.pass(10 * ELECTION_MS - 1, { 4: 20 })).toEqual({ kind: 'wait' });
+    expect(setting.pass(1, { 4: 20 })).toMatchObject({ reason: RejectReason.NotCaughtUp });
+  });
+
   it('is up to date after a round of exactly an election timeout', () => {
     expect(add().pass(ELECTION_MS, { 4: 50 })).toEqual({ kind: 'mark' });
     expect(add().pass(ELECTION_MS + 1, { 4: 50 })).toEqual({ kind: 'wait' });

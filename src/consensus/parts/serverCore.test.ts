@@ -7,12 +7,12 @@ import { OutputBuffer } from './outputBuffer.ts';
 import { ServerCore } from './serverCore.ts';
 
 /** Server 1 of 1, 2 and 3; the data of a membership entry is the id of the server that it adds. */
-function server(stored: readonly Entry[] = []) {
+function server(stored: readonly Entry[] = [], { commit = 9, appliedIndex = 0 } = {}) {
   const log = new MemoryLog();
   log.persist({ mark: 0, entries: stored, mustSync: true });
-  const init = { id: 1, settings: TEST_SETTINGS, random: () => 0, nowMs: 0, appliedIndex: 0, bootstrap: [1, 2, 3] };
+  const init = { id: 1, settings: TEST_SETTINGS, random: () => 0, nowMs: 0, appliedIndex, bootstrap: [1, 2, 3] };
   const core = new ServerCore<never>(
-    { ...init, log, hardState: { term: 3, vote: 2, commit: 9 }, snapshotDataFault: () => undefined },
+    { ...init, log, hardState: { term: 3, vote: 2, commit }, snapshotDataFault: () => undefined },
     ({ voters }, { data }) => simpleConfiguration([...voters, data[0]!]),
     new OutputBuffer(),
   );
@@ -26,6 +26,13 @@ describe('what a server is in every role', () => {
     const { core } = server();
     expect(core).toMatchObject({ id: 1, term: 3, vote: 2, commitIndex: 0, appliedIndex: 0, isVoter: true });
     expect(core.takePersist()).toBeUndefined();
+  });
+
+  it('knows what its state machine was restored from to be committed, whatever was stored of that', () => {
+    const entries = [1, 2, 3, 4, 5].map((index) => new Entry(index, 3, EntryType.Normal, new Uint8Array(0)));
+    const restored = (commit: number) => server(entries, { commit, appliedIndex: 3 }).core;
+    expect([1, 4, 9].map((commit) => restored(commit).commitIndex)).toEqual([3, 4, 5]);
+    expect(restored(1)).toMatchObject({ deliveredIndex: 3, appliedIndex: 3 });
   });
 
   it('goes by the latest configuration in its log, until that is cut', () => {

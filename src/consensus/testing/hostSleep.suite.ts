@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type EngineKind, type NodeId, Role } from '../contract.ts';
+import { type EngineKind, type NodeId, RejectReason, Role } from '../contract.ts';
 import { EngineCluster, type EngineServer, TEST_SETTINGS } from './engineCluster.ts';
 
 const { electionTimeoutMs, heartbeatMs } = TEST_SETTINGS;
@@ -112,6 +112,27 @@ export function describeHostSleep<M>(kind: EngineKind<M>): void {
       expect(standing(sleeper).stood).toEqual([]);
       cluster.run(2 * electionTimeoutMs);
       expect(standing(sleeper).stood.length).toBeGreaterThan(0);
+    });
+
+    it('gives up no transfer by the tick that wakes it, behind which the word of who leads may wait', () => {
+      const { cluster, leader, followers } = steady(kind, false);
+      cluster.oneWayMs = heartbeatMs;
+      leader.engine.transferLeadership(followers[0]!.id, 77);
+      const isHandingOver = () => leader.outcomes.rejected.some(({ reason }) => reason === RejectReason.Transferring);
+      for (let tries = 0; tries < 20 && !isHandingOver(); tries++) {
+        cluster.run(heartbeatMs / 2);
+        cluster.propose(leader.id, 'not now');
+        cluster.settle();
+      }
+      expect(isHandingOver()).toBe(true);
+      // The order is lost, and so is whatever was on its way.
+      cluster.mail = [];
+      cluster.nowMs += SLEEP_MS;
+      for (const { engine } of cluster.servers.values()) engine.tick(cluster.nowMs);
+      leader.turn(true);
+      expect(leader.outcomes.requests).toEqual([]);
+      cluster.run(electionTimeoutMs);
+      expect(leader.outcomes.requests).toMatchObject([{ token: 77, ok: false, reason: RejectReason.Timeout }]);
     });
 
     it('at every tick leaves one that is alone leading, whoever else is to answer', () => {
