@@ -1,5 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
 import type { Extension, X509CertificateCreateWithKeyParams } from '@peculiar/x509';
+import type { RevokedEntry } from '../net/endpoints/revocationList.ts';
 import type { HostName } from './holders.ts';
 
 /** Of all keys: what every TLS library has, at a fraction of what RSA costs in a handshake. */
@@ -92,20 +93,13 @@ export async function issueCertificate(
   return `${certificate.toString('pem')}\n`;
 }
 
-/** A certificate that is not to count any more. */
-export interface RevokedCertificate {
-  /** Hexadecimal. */
-  readonly serialNumber: string;
-  readonly atMs: number;
-}
-
 /** Object identifier of a list's number (RFC 5280, 5.2.3), by which a later one is told from an earlier. */
 const CRL_NUMBER = '2.5.29.20';
 
 /** A list of what the authority has revoked, as PEM (RFC 5280, section 5), numbered by when it is made: Unix ms. */
 export async function issueRevocationList(
   authority: AuthorityPems,
-  revoked: readonly RevokedCertificate[],
+  revoked: readonly RevokedEntry[],
   { notBefore, notAfter }: Validity,
   number = Date.now(),
 ): Promise<string> {

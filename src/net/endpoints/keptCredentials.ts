@@ -4,7 +4,7 @@ import { readRevocations } from './revocations.ts';
 import { TlsSecurity } from './tlsSecurity.ts';
 
 /** How often it is looked whether the files have changed. */
-const LOOK_MS = 5_000;
+export const LOOK_MS = 5_000;
 const DAY_MS = 86_400_000;
 /** That a certificate expires is told from so long before on, or from a quarter of its whole time where that is shorter; once a day, and
  * oftener towards the end. */
@@ -69,7 +69,8 @@ export class KeptCredentials {
     const nowMs = Date.now();
     const revocations = readRevocations(crl, [...authorities, ...clientAuthorities], nowMs);
     this.security.revoke(revocations);
-    const { count, nextUpdateMs } = revocations;
+    const { entries, nextUpdateMs } = revocations;
+    const count = entries.length;
     this.log.info(`${count} ${count === 1 ? 'certificate is' : 'certificates are'} revoked by ${crl}`);
     if (revocations.isRevoked([leaf])) {
       this.log.error(`the certificate in ${this.files.cert} is among them: nobody takes it who reads that list`);

@@ -14,10 +14,17 @@ export interface RevocationList {
   readonly thisUpdateMs: number;
   /** Infinite where it does not say. */
   readonly nextUpdateMs: number;
-  /** As node:crypto has them: hexadecimal, upper case. */
-  readonly serialNumbers: readonly string[];
+  readonly entries: readonly RevokedEntry[];
   /** Object identifiers of the extensions that must be understood, of the list and of its entries. */
   readonly criticalExtensions: readonly string[];
+}
+
+/** A certificate that is named in it. */
+export interface RevokedEntry {
+  /** As node:crypto has it: hexadecimal, upper case. */
+  readonly serialNumber: string;
+  /** When it was revoked, Unix ms. */
+  readonly atMs: number;
 }
 
 /** These bytes are no such list; the message says where. */
@@ -102,9 +109,9 @@ class DerReader {
 
 /** Throws MalformedDerError. */
 export function readRevocationList(der: Buffer): RevocationList {
-  const all = new DerReader(der, 'the list');
-  const list = all.sequence('the list');
-  all.end();
+  const whole = new DerReader(der, 'the list');
+  const list = whole.sequence('the list');
+  whole.end();
   const { whole: signed, content } = list.next(SEQUENCE);
   const outer = list.next(SEQUENCE);
   const { content: bits } = list.next(BIT_STRING);
@@ -123,13 +130,13 @@ export function readRevocationList(der: Buffer): RevocationList {
     ? timeMs(body.next(UTC_TIME, GENERALIZED_TIME))
     : Number.POSITIVE_INFINITY;
   const criticalExtensions = new Set<string>();
-  const serialNumbers: string[] = [];
+  const entries: RevokedEntry[] = [];
   if (body.has(SEQUENCE)) {
-    const entries = body.sequence('the entries');
-    while (!entries.isAtEnd) {
-      const entry = entries.sequence('an entry');
-      serialNumbers.push(serialNumber(entry.next(INTEGER)));
-      timeMs(entry.next(UTC_TIME, GENERALIZED_TIME));
+    const all = body.sequence('the entries');
+    while (!all.isAtEnd) {
+      const entry = all.sequence('an entry');
+      const number = serialNumber(entry.next(INTEGER));
+      entries.push({ serialNumber: number, atMs: timeMs(entry.next(UTC_TIME, GENERALIZED_TIME)) });
       if (!entry.isAtEnd) readExtensions(entry, criticalExtensions);
       entry.end();
     }
@@ -148,7 +155,7 @@ export function readRevocationList(der: Buffer): RevocationList {
     issuer,
     thisUpdateMs,
     nextUpdateMs,
-    serialNumbers,
+    entries,
     criticalExtensions: [...criticalExtensions],
   };
 }

@@ -1,11 +1,17 @@
 import { verify, type X509Certificate } from 'node:crypto';
 import { CertificateError, readPemFile } from './credentials.ts';
-import { MalformedDerError, type RevocationList, readRevocationList, subjectOf } from './revocationList.ts';
+import {
+  MalformedDerError,
+  type RevocationList,
+  type RevokedEntry,
+  readRevocationList,
+  subjectOf,
+} from './revocationList.ts';
 
 /** Certificates that do not count any more, though they are signed and their time is not over. */
 export interface Revocations {
-  /** How many the lists name. */
-  readonly count: number;
+  /** All that the lists name. */
+  readonly entries: readonly RevokedEntry[];
   /** When the first of the lists was to be followed by a newer one, Unix ms. */
   readonly nextUpdateMs: number;
   /** Whether a certificate of the chain is one of them. */
@@ -13,7 +19,7 @@ export interface Revocations {
 }
 
 export const NO_REVOCATIONS: Revocations = {
-  count: 0,
+  entries: [],
   nextUpdateMs: Number.POSITIVE_INFINITY,
   isRevoked: () => false,
 };
@@ -43,6 +49,7 @@ const ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map<string, Algorithm>([
 
 interface List {
   readonly authority: X509Certificate;
+  readonly entries: readonly RevokedEntry[];
   readonly serials: ReadonlySet<string>;
   readonly nextUpdateMs: number;
 }
@@ -60,7 +67,7 @@ export function readRevocations(path: string, authorities: readonly X509Certific
     readList(`${FLAG} ${path}: its list ${at + 1}`, Buffer.from(text!, 'base64'), authorities, nowMs),
   );
   return {
-    count: lists.reduce((sum, { serials }) => sum + serials.size, 0),
+    entries: lists.flatMap(({ entries }) => entries),
     nextUpdateMs: Math.min(...lists.map(({ nextUpdateMs }) => nextUpdateMs)),
     isRevoked: (chain) =>
       chain.some((each) =>
@@ -93,7 +100,8 @@ function readList(which: string, der: Buffer, authorities: readonly X509Certific
     const from = new Date(list.thisUpdateMs).toISOString();
     throw new CertificateError(`${which} is of ${from}: expected one of now or earlier, by this machine's clock`);
   }
-  return { authority, serials: new Set(list.serialNumbers), nextUpdateMs: list.nextUpdateMs };
+  const { entries, nextUpdateMs } = list;
+  return { authority, entries, serials: new Set(entries.map(({ serialNumber }) => serialNumber)), nextUpdateMs };
 }
 
 function parsed(which: string, der: Buffer): RevocationList {

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { holderFiles } from '../../certificates/clusterCertificates.ts';
+import { holderFiles, revocationFile } from '../../certificates/clusterCertificates.ts';
 import type { CredentialFiles } from '../../net/endpoints/credentials.ts';
 import type { ClusterConfig } from '../config/schema.ts';
 
@@ -56,7 +56,8 @@ export function tlsFlags(tls: TlsPlan, id: number): string[] {
 }
 
 function serverFiles(tls: TlsPlan, id: number): CredentialFiles {
-  if (tls.kind === 'made') return holderFiles(tls.folder, { kind: 'server', id });
+  if (tls.kind === 'made')
+    return { ...holderFiles(tls.folder, { kind: 'server', id }), crl: revocationFile(tls.folder) };
   const { ca, clientCa, crl } = tls;
   const of = (path: string) => path.replaceAll('{id}', String(id));
   return { cert: of(tls.cert), key: of(tls.key), ca, clientCa, crl };
