@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Program, runProgram } from '../src/chaos/cycles/programs.ts';
@@ -61,6 +61,17 @@ it(
     });
     expect(await rkvctl('operator', 'transfer', '2')).toMatchObject({ code: 0 });
     expect(await cluster('fault', 'delay', '2', '--by', '1ms', '--for', '10ms')).toMatchObject({ code: 0 });
+    const stolen = join(place.folder, 'stolen');
+    cpSync(join(directory, 'tls', 'client'), stolen, { recursive: true });
+    expect(await cluster('revoke', 'client')).toMatchObject({ code: 0 });
+    const byThief = () =>
+      runProgram('rkvctl', ['-cluster', address, '-timeout', '1s', '-tls-dir', stolen, 'get', 'a'], place);
+    await expect.poll(async () => (await byThief()).err, { timeout: 60_000 }).toContain('was revoked');
+    expect(await rkvctl('client', 'get', 'a')).toMatchObject({ code: 0, out: '1\n' });
+    expect(await cluster('revoke', 'nobody')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('expected one of'),
+    });
     expect(statSync(join(directory, 'tls', 'authority', 'key.pem')).mode & 0o777).toBe(0o600);
     expect(await cluster('down')).toMatchObject({ code: 0 });
     await running.ended;

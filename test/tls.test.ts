@@ -11,6 +11,7 @@ import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts
 
 const folder = new CredentialFolder();
 let authority: TestAuthority;
+let crl: string;
 let cluster: RunningCluster;
 let alice: TlsSecurity;
 let olga: TlsSecurity;
@@ -27,7 +28,9 @@ beforeAll(async () => {
   const ca = folder.write('ca.pem', authority.certificate);
   alice = folder.security(await authority.client('alice'), 0, authority.certificate);
   olga = folder.security(await authority.operator('olga'), 0, authority.certificate);
-  const flags = { 'tls-cert': `${folder.path}/{id}.pem`, 'tls-key': `${folder.path}/{id}.key`, 'tls-ca': ca };
+  crl = folder.write('crl.pem', await authority.revoke([]));
+  const [cert, key] = [`${folder.path}/{id}.pem`, `${folder.path}/{id}.key`];
+  const flags = { 'tls-cert': cert, 'tls-key': key, 'tls-ca': ca, 'tls-crl': crl };
   cluster = await startCluster({ nodes: 3, flags }, { security: olga });
 });
 afterAll(async () => {
@@ -44,6 +47,8 @@ async function withClient<T>(security: TlsSecurity, work: (client: RkvClient) =>
   }
 }
 
+const logOf = (id: number) => readFileSync(cluster.plan.servers[id - 1]!.logFile, 'utf8');
+
 describe('three servers with TLS', () => {
   it('serve a client, and hand leadership over for an operator alone', async () => {
     await withClient(alice, async (client) => {
@@ -58,7 +63,6 @@ describe('three servers with TLS', () => {
   });
 
   it('read their certificates again on SIGHUP, and lose no link', async () => {
-    const logOf = (id: number) => readFileSync(cluster.plan.servers[id - 1]!.logFile, 'utf8');
     const lost = () => [1, 2, 3].map((id) => logOf(id).match(/out of reach/g)?.length);
     const leader = await cluster.leader();
     const before = lost();
@@ -87,6 +91,22 @@ describe('three servers with TLS', () => {
       expect(mine.some(({ refusals }) => refusals >= 1)).toBe(true);
       expect(rows.filter(({ role }) => role === 'server').length).toBeGreaterThanOrEqual(3);
     });
+  });
+
+  it('let go of whom a list names that is put there while they run, and of nobody else', async () => {
+    const made = await authority.client('mallory');
+    const mallory = folder.security(made, 0, authority.certificate);
+    await withClient(mallory, async (client) => {
+      const session = await client.openSession();
+      await session.insert('d', '4');
+      writeFileSync(crl, await authority.revoke([made]));
+      for (const pid of cluster.pids().values()) process.kill(pid, 'SIGHUP');
+      await expect.poll(() => logOf(1)).toContain(`1 certificate is revoked by ${crl}`);
+      await expect(client.lookup('d', { timeoutMs: 2000 })).rejects.toThrow(
+        'the certificate shown (client mallory of cluster demo) was revoked',
+      );
+    });
+    await withClient(alice, async (client) => expect(await client.lookup('d')).toBe('4'));
   });
 
   it('show their metrics to holders of certificates, when theirs expires among them', async () => {
@@ -129,5 +149,10 @@ describe('a server that cannot use its certificate', () => {
     );
     expect(status).toBe(1);
     expect(stderr).toContain('no.key: no private key can be read in it: expected an unencrypted key as PEM');
+    const good = [`-tls-cert=${folder.path}/1.pem`, `-tls-key=${folder.path}/1.key`, `-tls-ca=${folder.path}/ca.pem`];
+    expect(run(...good, `-tls-crl=${folder.path}/no.key`)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^rkvd: tls-crl .*no\.key: no list is in it: expected PEM .*\n$/),
+    });
   });
 });

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { UnusableFileError } from '../files/regularFile.ts';
 import { filesIn } from '../net/endpoints/credentialFlags.ts';
+import { readRevocations } from '../net/endpoints/revocations.ts';
 import {
   AUTHORITY_LASTS_MS,
   AuthorityKeyError,
@@ -24,6 +25,9 @@ import {
   holderFiles,
   type Issued,
   keepCertificates,
+  revocationFile,
+  revokeHolder,
+  UnknownHolderError,
 } from './clusterCertificates.ts';
 import type { Holder } from './holders.ts';
 
@@ -34,6 +38,7 @@ const CLUSTER: CertifiedCluster = {
     { id: 2, hosts: ['db2.example', '10.0.0.2'] },
   ],
 };
+const DAY_MS = 86_400_000;
 const NOW_MS = Date.parse('2026-11-27T10:00:00Z');
 const SERVER_2: Holder = { kind: 'server', id: 2 };
 const HOLDERS: readonly Holder[] = [{ kind: 'server', id: 1 }, SERVER_2, { kind: 'operator' }, { kind: 'client' }];
@@ -60,11 +65,61 @@ const certificateOf = (holder: Holder) => certificateAt(holderFiles(folder, hold
 const authority = () => certificateAt(filesIn(authorityFolder(folder)).cert);
 const keep = (nowMs = NOW_MS, cluster = CLUSTER) => keepCertificates(folder, cluster, nowMs);
 
-/** Contents by path, of all files. */
+/** Contents by path, of all files but the list of what was revoked, which is made again more often. */
 function contents(): Record<string, string> {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.pem'));
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /(?:cert|key|ca)\.pem$/.test(name),
+  );
   return Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
 }
+
+describe('what is revoked', () => {
+  const client: Holder = { kind: 'client' };
+  const list = (nowMs = NOW_MS) => readRevocations(revocationFile(folder), [authority()], nowMs);
+  const revoke = (holder: string, nowMs = NOW_MS) => revokeHolder(folder, CLUSTER, holder, nowMs);
+
+  it('stands in a list, which is there from the start, and has another certificate and key', async () => {
+    expect(list().entries).toEqual([]);
+    const [before, key] = [certificateOf(client), readFileSync(holderFiles(folder, client).key, 'utf8')];
+    expect(await revoke('client')).toEqual([{ name: 'client', why: 'does-not-fit' }]);
+    const after = certificateOf(client);
+    expect(list().entries).toEqual([{ serialNumber: before.serialNumber, atMs: NOW_MS }]);
+    expect([list().isRevoked([before]), list().isRevoked([after])]).toEqual([true, false]);
+    expect(readFileSync(holderFiles(folder, client).key, 'utf8')).not.toBe(key);
+    expect(await keep()).toEqual([]);
+    await revoke('server-2', NOW_MS + 1000);
+    expect(list(NOW_MS + 1000).entries).toHaveLength(2);
+  });
+
+  it('stays so when the list is made again, long before its time is over', async () => {
+    await revoke('client');
+    const { entries, nextUpdateMs } = list();
+    expect(await keep(NOW_MS + 21 * DAY_MS)).toEqual([]);
+    const later = list(NOW_MS + 21 * DAY_MS);
+    expect(later.entries).toEqual(entries);
+    expect(later.nextUpdateMs).toBe(nextUpdateMs + 21 * DAY_MS);
+  });
+
+  it('is gone on with where that was interrupted: no key of what is in the list goes on', async () => {
+    const files = holderFiles(folder, client);
+    const [cert, key] = [readFileSync(files.cert), readFileSync(files.key)];
+    await revoke('client');
+    writeFileSync(files.cert, cert);
+    writeFileSync(files.key, key);
+    expect(await keep()).toEqual([{ name: 'client', why: 'does-not-fit' }]);
+    expect(readFileSync(files.key)).not.toEqual(key);
+  });
+
+  it('is nobody whom nobody knows, and a damaged list is not taken for none', async () => {
+    const failure = await revoke('mallory').catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(UnknownHolderError);
+    expect((failure as Error).message).toBe(
+      'mallory has no certificate here: expected one of server-1, server-2, operator, client',
+    );
+    writeFileSync(revocationFile(folder), 'half');
+    await expect(keep()).rejects.toThrow('crl.pem: no list is in it');
+  });
+});
 
 describe('what is made', () => {
   it('is an authority and a certificate of each holder', () => {

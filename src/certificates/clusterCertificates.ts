@@ -1,13 +1,22 @@
-import { createPrivateKey, type X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { keepFolderPrivate } from '../files/privateFile.ts';
 import { filesIn } from '../net/endpoints/credentialFlags.ts';
 import type { CredentialFiles } from '../net/endpoints/credentials.ts';
 import { CLIENT_USAGES, SERVER_USAGES } from '../net/endpoints/holder.ts';
+import type { RevokedEntry } from '../net/endpoints/revocationList.ts';
+import { readRevocations } from '../net/endpoints/revocations.ts';
 import { readCertificate, readKey, readPem, writePem } from './certificateFiles.ts';
 import { certifiedName, certifiedUri, type Holder, type HostName, holderName, hostNames } from './holders.ts';
-import { type AuthorityPems, issueAuthority, issueCertificate, newKey, validFor } from './issue.ts';
+import {
+  type AuthorityPems,
+  issueAuthority,
+  issueCertificate,
+  issueRevocationList,
+  newKey,
+  validFor,
+} from './issue.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -17,6 +26,9 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  */
 export const AUTHORITY_LASTS_MS = 10 * 365 * DAY_MS;
 export const CERTIFICATE_LASTS_MS = 365 * DAY_MS;
+
+/** How long a list of what was revoked holds before it is made again: servers that have an older one are told so. */
+const LIST_LASTS_MS = 30 * DAY_MS;
 
 /** What is left of a certificate's time when another one takes its place, as a share. */
 const LEFT_SHARE_MIN = 1 / 3;
@@ -31,6 +43,11 @@ export interface Issued {
 /** The key of a cluster's authority is gone, so that nothing can be signed for the cluster any more. */
 export class AuthorityKeyError extends Error {
   override readonly name = 'AuthorityKeyError';
+}
+
+/** Nobody of that name has a certificate that could be revoked. */
+export class UnknownHolderError extends Error {
+  override readonly name = 'UnknownHolderError';
 }
 
 export interface CertifiedServer {
@@ -59,10 +76,16 @@ export function authorityFolder(folder: string): string {
   return join(folder, 'authority');
 }
 
+/** The list of what the authority has revoked. */
+export function revocationFile(folder: string): string {
+  return join(authorityFolder(folder), 'crl.pem');
+}
+
 /**
  * Sees to it that `folder` has an authority and a certificate of each holder that fit, hold and go on to hold for a while. What does is
  * kept as it is, so this may be called at any time, also while servers use the files: a new certificate is for the key that is there,
- * and each file is replaced as a whole. Resolves with what was made. Throws AuthorityKeyError, UnusableFileError or the file system's error.
+ * and each file is replaced as a whole. Resolves with what was made. Throws AuthorityKeyError, UnusableFileError,
+ * CertificateError where the list of what was revoked is damaged, or the file system's error.
  */
 export async function keepCertificates(folder: string, cluster: CertifiedCluster, nowMs: number): Promise<Issued[]> {
   keepFolderPrivate(folder);
@@ -74,12 +97,68 @@ export async function keepCertificates(folder: string, cluster: CertifiedCluster
     { holder: { kind: 'operator' }, hosts: [] },
     { holder: { kind: 'client' }, hosts: [] },
   ];
+  const revoked = new Set((await keepList(folder, authority, nowMs)).map(({ serialNumber }) => serialNumber));
   // Before anybody has a certificate that only a new one knows.
   for (const { holder } of holders) keepAuthorityOf(holderFolder(folder, holder), authority.cert);
   for (const { holder, hosts } of holders) {
-    await keepHolder(holderFolder(folder, holder), { holder, cluster: name, hosts }, authority, nowMs, issued);
+    const is = { holder, cluster: name, hosts };
+    await keepHolder(holderFolder(folder, holder), is, authority, revoked, nowMs, issued);
   }
   return issued;
+}
+
+/**
+ * Puts the holder's certificate into the list of those that do not count, and makes another one for a new key, so that whoever has the old
+ * files is kept out. What a crash interrupts `keepCertificates` goes on with. Resolves and throws as that, or throws UnknownHolderError.
+ */
+export async function revokeHolder(
+  folder: string,
+  cluster: CertifiedCluster,
+  holderIs: string,
+  nowMs: number,
+): Promise<Issued[]> {
+  const holders: Holder[] = [
+    ...cluster.servers.map(({ id }) => ({ kind: 'server' as const, id })),
+    { kind: 'operator' },
+    { kind: 'client' },
+  ];
+  const holder = holders.find((each) => holderName(each) === holderIs);
+  const held = holder && readCertificate(holderFiles(folder, holder).cert);
+  if (held === undefined) {
+    const names = holders.map(holderName).join(', ');
+    throw new UnknownHolderError(`${holderIs} has no certificate here: expected one of ${names}`);
+  }
+  const authority = await keepAuthority(authorityFolder(folder), certifiedName(cluster.name), nowMs, []);
+  const entries = await keepList(folder, authority, nowMs);
+  const { serialNumber } = held;
+  if (!entries.some((each) => each.serialNumber === serialNumber))
+    await writeList(folder, authority, [...entries, { serialNumber, atMs: nowMs }], nowMs);
+  return keepCertificates(folder, cluster, nowMs);
+}
+
+/** Sees to it that there is a list that holds for a while. Resolves with what it names. */
+async function keepList(folder: string, authority: AuthorityPems, nowMs: number): Promise<readonly RevokedEntry[]> {
+  const path = revocationFile(folder);
+  const isThere = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  // Whatever the clock says: what was revoked stays so.
+  const kept = isThere
+    ? readRevocations(path, [new X509Certificate(authority.cert)], Number.POSITIVE_INFINITY)
+    : undefined;
+  const entries = kept?.entries ?? [];
+  const leftMs = (kept?.nextUpdateMs ?? 0) - nowMs;
+  const isCurrent = leftMs >= LIST_LASTS_MS * LEFT_SHARE_MIN && leftMs <= LIST_LASTS_MS;
+  if (!isCurrent) await writeList(folder, authority, entries, nowMs);
+  return entries;
+}
+
+async function writeList(
+  folder: string,
+  authority: AuthorityPems,
+  entries: readonly RevokedEntry[],
+  nowMs: number,
+): Promise<void> {
+  const list = await issueRevocationList(authority, entries, validFor(nowMs, LIST_LASTS_MS), nowMs);
+  writePem(authorityFolder(folder), revocationFile(folder), list);
 }
 
 async function keepAuthority(folder: string, name: string, nowMs: number, issued: Issued[]): Promise<AuthorityPems> {
@@ -109,11 +188,15 @@ async function keepHolder(
   folder: string,
   is: { readonly holder: Holder; readonly cluster: string; readonly hosts: readonly HostName[] },
   authority: AuthorityPems,
+  revoked: ReadonlySet<string>,
   nowMs: number,
   issued: Issued[],
 ): Promise<void> {
   const { cert: certPath, key: keyPath } = filesIn(folder);
-  const key = readKey(keyPath);
+  const current = readCertificate(certPath);
+  // Whoever has the key of a certificate that was revoked must not have that of the next one.
+  const isRevoked = current !== undefined && revoked.has(current.serialNumber);
+  const key = isRevoked ? undefined : readKey(keyPath);
   const uri = certifiedUri(is.cluster, is.holder);
   const root = readCertificate(filesIn(folder).ca)!;
   const fits = (held: X509Certificate) =>
@@ -123,7 +206,7 @@ async function keepHolder(
     held.verify(root.publicKey) &&
     (held.subjectAltName ?? '').split(', ').includes(`URI:${uri}`) &&
     is.hosts.every(({ type, value }) => (type === 'ip' ? held.checkIP(value) : held.checkHost(value)) !== undefined);
-  const why = objection(readCertificate(certPath), nowMs, fits);
+  const why = objection(current, nowMs, fits);
   if (why === undefined) return;
   const its = key ?? newKey();
   if (key === undefined) writePem(folder, keyPath, its);

@@ -14,6 +14,7 @@ import { PEER_STREAMS } from './targets/peerStream.ts';
 import { RAFT_UNARY } from './targets/raftUnary.ts';
 import { REPLICAS } from './targets/replicas.ts';
 import { RESULTS_READ } from './targets/results.ts';
+import { REVOCATION_LISTS } from './targets/revocationLists.ts';
 import { SESSION_STREAM } from './targets/sessionStream.ts';
 import { SNAPSHOT_FILES } from './targets/snapshotFiles.ts';
 import { SNAPSHOTS } from './targets/snapshots.ts';
@@ -36,6 +37,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   LOG_RECORDS,
   ...HTTP2_READ,
   CERTIFICATES,
+  REVOCATION_LISTS,
   ...FILES,
   FLAGS,
   ...RESULTS_READ,

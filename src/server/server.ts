@@ -187,6 +187,7 @@ export class RkvServer {
     this.starting = new Starting(config, identity, log, this.security, this.speaks, this.onWaiting);
     try {
       this.door = this.frontDoor();
+      this.endWhatIsRevoked(this.door);
       this.listener = new GrpcListener(this.grpc, this.door, this.security, (socket, connection) =>
         this.link(socket, connection),
       );
@@ -308,6 +309,11 @@ export class RkvServer {
       counts: metrics,
       report: (what, whose) => limited.warn(whose === undefined ? {} : callerFields(whose), what),
     });
+  }
+
+  private endWhatIsRevoked(door: FrontDoor): void {
+    const security = this.credentials?.security;
+    security?.onRevoked(() => door.endWhere((socket) => security.whyRevoked(socket)));
   }
 
   /** Offers all services; most of them are refused until this server takes part. */

@@ -61,6 +61,7 @@ const FLAGS: Readonly<Record<SettingName, Knob | 'who and where' | 'how it start
   'tls-key': 'who and where',
   'tls-ca': 'who and where',
   'client-ca': 'who and where',
+  'tls-crl': 'who and where',
   maxvalue: { value: '2048', name: 'commandBytesMax', told: undefined },
   clientmemory: { value: '2097152', name: 'clientMemoryBytesMax', told: 2_097_152 },
   // What the server made of it is given: see admission/descriptors.test.ts.

@@ -266,6 +266,13 @@ export const SETTINGS = defineSettings({
     file: 'flags',
     bench: ITS_OWN,
   },
+  'tls-crl': {
+    kind: 'string',
+    default: '',
+    usage: 'PEM `file` of lists of certificates that were revoked, of these authorities',
+    file: 'flags',
+    bench: ITS_OWN,
+  },
   maxvalue: {
     kind: 'int',
     default: VALUE_BYTES_DEFAULT,

@@ -17,7 +17,7 @@ export class CleanError extends Error {
 const CLUSTER_FILES = /^(?:cluster\.json(?:\.new)?|supervisor\.json(?:\..+)?|supervisor\.log(?:\.1)?|control\.sock)$/;
 const LOG_FILES = /^(?:(?:rkvd-\d+|raft\d+)\.log|events\.jsonl)(?:\.1)?$/;
 const CERTIFICATE_FOLDER = /^(?:authority|operator|client|server-\d+)$/;
-const CERTIFICATE_FILES = /^(?:cert|key|ca)\.pem(?:\.new)?$/;
+const CERTIFICATE_FILES = /^(?:cert|key|ca|crl)\.pem(?:\.new)?$/;
 const SERVER_FOLDER = /^server-(\d+)$/;
 
 function isServerFile(id: number, name: string): boolean {

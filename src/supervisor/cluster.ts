@@ -14,7 +14,7 @@ import { LogBuffer } from './process/logBuffer.ts';
 import { launch, type ProcessExit } from './process/serverProcess.ts';
 import { ServerStateError } from './serverStateError.ts';
 import { StatusClient } from './statusClient.ts';
-import { keepPlanCertificates } from './tls/keptCertificates.ts';
+import { keepPlanCertificates, revokePlanCertificate } from './tls/keptCertificates.ts';
 import { operatorFiles } from './tls/tlsPlan.ts';
 
 /** How long one server's answer to a status call is waited for, ms. They run on this machine, whatever distance is put between them. */
@@ -137,6 +137,13 @@ export class Cluster {
     const tell = (words: string) => this.options.onEvent({ type: 'operator-certificate', words });
     this.certified ??= new KeptCredentials(operatorFiles(tls), 0, { info: () => {}, warn: tell, error: tell });
     this.certified.look();
+  }
+
+  /** As `revokePlanCertificate`; this process shows its new one, if that is whose it was. Servers look at their files by themselves. */
+  async revoke(holder: string): Promise<void> {
+    const issued = await revokePlanCertificate(this.plan, holder);
+    this.options.onEvent({ type: 'revoked', holder, names: issued.map(({ name }) => name) });
+    this.certified?.look();
   }
 
   private statusClient(id: number): StatusClient {

@@ -44,6 +44,8 @@ export type ClusterEvent =
   | { readonly type: 'restored'; readonly cluster: string; readonly keys: number; readonly from: string }
   /** Of holders such as `server-1`, or the authority's own. */
   | { readonly type: 'certified'; readonly names: readonly string[] }
+  /** Of a holder such as `client`, who has another certificate now; what was made with it. */
+  | { readonly type: 'revoked'; readonly holder: string; readonly names: readonly string[] }
   /** By which the supervisor speaks to servers: what is wrong with it, or will be. */
   | { readonly type: 'operator-certificate'; readonly words: string }
   | { readonly type: 'stopping' }
@@ -106,6 +108,8 @@ export function describeEvent(event: ClusterEvent): string {
       return `cluster ${printable(event.cluster)} begins with ${event.keys} keys of a snapshot of ${event.from === '' ? 'another one' : printable(event.from)}`;
     case 'certified':
       return `certificates made: ${event.names.join(', ')}`;
+    case 'revoked':
+      return `the certificate of ${event.holder} was revoked; made: ${event.names.join(', ')}`;
     case 'operator-certificate':
       return `the operator's certificate: ${event.words}`;
     case 'stopping':

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import { printable } from '../cli/printable.ts';
 import type { CommandOutput } from '../cli/terminal.ts';
 import { UsageError } from '../goflags/goFlags.ts';
+import { LOOK_MS } from '../net/endpoints/keptCredentials.ts';
 import { OPEN_ADDRESS } from './clusterPlan.ts';
 import {
   idsAndCluster,
@@ -64,6 +66,20 @@ export function addServerCommands(program: Command, onRunning: OnRunning, ask: A
       const { survivor } = options;
       await ask({ cluster, ...options }, { command: 'rejoin', id, ...(survivor === undefined ? {} : { survivor }) });
     });
+
+  onRunning(
+    program
+      .command('revoke')
+      .description(
+        'revoke a certificate that the cluster has made, and make another one for a new key: servers let nobody in any more who has the old one',
+      )
+      .argument('<holder>', 'whose: client, operator or server-ID'),
+  ).action(async (holder: string, cluster: string | undefined, options: WhichOptions) => {
+    await ask({ cluster, ...options }, { command: 'revoke', holder });
+    terminal.out(
+      printable(`${holder}: revoked, and there is a new certificate; servers have the list within ${LOOK_MS / 1000} s`),
+    );
+  });
 
   onServer(
     'add',

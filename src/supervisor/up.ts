@@ -291,6 +291,8 @@ class Supervision {
         return operator.restart(request.id);
       case 'rejoin':
         return cluster.rejoin(request.id, { timeoutMs: REJOIN_MS_MAX, survivor: request.survivor });
+      case 'revoke':
+        return cluster.revoke(request.holder);
       case 'pause':
         return cluster.pause(request.id);
       case 'resume':

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import fc from 'fast-check';
 import { describeHolder, holderOf, holderUri } from '../../net/endpoints/holder.ts';
+import { der, ECDSA_SHA256, nameOf, oid, SEQUENCE } from '../der.ts';
 import { damagedText } from '../mutation.ts';
 import { demand, type FuzzTarget } from '../target.ts';
 
@@ -17,20 +18,6 @@ interface Content {
 
 const TAGS = { email: 0x81, dns: 0x82, uri: 0x86 } as const;
 
-/** DER, as far as a certificate needs it. */
-function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {
-  const body = Buffer.concat(parts);
-  const { length } = body;
-  const head = length < 0x80 ? [tag, length] : [tag, 0x82, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from(head), body]);
-}
-
-const SEQUENCE = 0x30;
-const SET = 0x31;
-const oid = (hex: string) => der(0x06, Buffer.from(hex, 'hex'));
-const nameOf = (commonName: string) =>
-  der(SEQUENCE, der(SET, der(SEQUENCE, oid('550403'), der(0x0c, Buffer.from(commonName)))));
-const ECDSA_SHA256 = der(SEQUENCE, oid('2a8648ce3d040302'));
 /** The generator of P-256 is a key like any other. */
 const POINT =
   '046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5';

@@ -7,6 +7,7 @@ export interface CredentialFlags {
   readonly 'tls-key'?: string | undefined;
   readonly 'tls-ca'?: string | undefined;
   readonly 'client-ca'?: string | undefined;
+  readonly 'tls-crl'?: string | undefined;
 }
 
 /** Some of the flags for TLS were given, and others that belong to them were not. */
@@ -15,16 +16,17 @@ export class CredentialFlagsError extends Error {
 }
 
 const NEEDED = ['tls-cert', 'tls-key', 'tls-ca'] as const;
+const OPTIONAL = ['client-ca', 'tls-crl'] as const;
 
 /** The files that flags name; undefined without TLS. `dashes` begin the names of flags, in errors. Throws CredentialFlagsError. */
 export function credentialFiles(flags: CredentialFlags, dashes: '-' | '--'): CredentialFiles | undefined {
   const given = (name: keyof CredentialFlags) => flags[name] !== undefined && flags[name] !== '';
   const missing = NEEDED.filter((name) => !given(name));
   if (missing.length === 0) {
-    const clientCa = given('client-ca') ? flags['client-ca'] : undefined;
-    return { cert: flags['tls-cert']!, key: flags['tls-key']!, ca: flags['tls-ca']!, clientCa };
+    const [clientCa, crl] = OPTIONAL.map((name) => (given(name) ? flags[name] : undefined));
+    return { cert: flags['tls-cert']!, key: flags['tls-key']!, ca: flags['tls-ca']!, clientCa, crl };
   }
-  const some = [...NEEDED, 'client-ca' as const].filter(given);
+  const some = [...NEEDED, ...OPTIONAL].filter(given);
   if (some.length === 0) return undefined;
   const names = (all: readonly string[]) => all.map((name) => `${dashes}${name}`).join(' and ');
   throw new CredentialFlagsError(

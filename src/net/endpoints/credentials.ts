@@ -11,6 +11,8 @@ export interface CredentialFiles {
   readonly ca: string;
   /** Of clients' and operators'; that of servers' where undefined. Only servers look at it. */
   readonly clientCa: string | undefined;
+  /** A list of certificates that were revoked; only servers look at it. */
+  readonly crl?: string | undefined;
 }
 
 /** A file of certificates or keys that cannot be used; the message names it and says what was expected. */
@@ -21,6 +23,7 @@ export class CertificateError extends Error {
 /** What such files hold, checked. */
 export interface Credentials {
   readonly own: Holder;
+  readonly leaf: X509Certificate;
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
@@ -38,7 +41,7 @@ const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE---
 /** `id`: of the server whose files these have to be; 0 where they are to be a client's or an operator's. Throws CertificateError. */
 export function readCredentials(files: CredentialFiles, id: number, nowMs: number): Credentials {
   const chain = certificatesIn('tls-cert', files.cert);
-  const key = readText('tls-key', files.key);
+  const key = readPemFile('tls-key', files.key);
   const privateKey = keyIn(files.key, key);
   const leaf = chain[0]!;
   if (!leaf.checkPrivateKey(privateKey)) {
@@ -72,7 +75,7 @@ export function readCredentials(files: CredentialFiles, id: number, nowMs: numbe
   }
   const validFromMs = Math.max(...chain.map(({ validFrom }) => Date.parse(validFrom)));
   const validToMs = Math.min(...chain.map(({ validTo }) => Date.parse(validTo)));
-  return { own, cert, key, ca, clientCa, authorities, clientAuthorities, validFromMs, validToMs };
+  return { own, leaf, cert, key, ca, clientCa, authorities, clientAuthorities, validFromMs, validToMs };
 }
 
 /**
@@ -92,7 +95,8 @@ function isSigned(certificate: X509Certificate, issuer: X509Certificate): boolea
   return issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 
-function readText(flag: string, path: string): string {
+/** What is in a file of PEM that `flag` names. Throws CertificateError. */
+export function readPemFile(flag: string, path: string): string {
   try {
     const stat = statSync(path);
     if (!stat.isFile()) throw new Error('it is no file');
@@ -106,7 +110,7 @@ function readText(flag: string, path: string): string {
 }
 
 function certificatesIn(flag: string, path: string): X509Certificate[] {
-  const found = readText(flag, path).match(PEM_CERTIFICATE) ?? [];
+  const found = readPemFile(flag, path).match(PEM_CERTIFICATE) ?? [];
   if (found.length === 0) {
     throw new CertificateError(`${flag} ${path}: no certificate is in it: expected PEM (-----BEGIN CERTIFICATE-----)`);
   }

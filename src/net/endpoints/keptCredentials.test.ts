@@ -63,13 +63,14 @@ async function listening(security: TlsSecurity) {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   closers.push(() => server.close());
+  const { port } = server.address() as AddressInfo;
   const dial = async () => {
-    const socket = two.dial({ host: '127.0.0.1', port: (server.address() as AddressInfo).port }, 1) as TLSSocket;
+    const socket = two.dial({ host: '127.0.0.1', port }, 1) as TLSSocket;
     closers.push(() => socket.destroy());
     await once(socket, 'secureConnect');
     return socket;
   };
-  return { parties, dial };
+  return { parties, dial, port };
 }
 
 async function echoed(socket: Socket, text: string): Promise<string> {
@@ -130,6 +131,59 @@ it('what cannot be used changes nothing, and is told once', async () => {
     expect(lines).toEqual([expect.stringMatching(`^certificates stay as they were: .*${words}`)]);
     expect(credentials.security.credentials).toMatchObject({ own, cert });
   }
+});
+
+it('what is revoked later is refused, and its links end, at both ends; a bad list changes nothing', async () => {
+  const made = await authority.server(2);
+  const files = { ...(await filesOf()), crl: folder.write('revoked.pem', await authority.revoke([])) };
+  const lines: string[] = [];
+  const say = (words: string) => void lines.push(words);
+  const credentials = new KeptCredentials(files, 1, { info: say, warn: say, error: say });
+  closers.push(() => credentials.close());
+  const { security } = credentials;
+  expect(lines).toEqual([`0 certificates are revoked by ${files.crl}`]);
+  const { dial, parties } = await listening(security);
+  const others = await listening(folder.security(made, 2, authority.certificate));
+  const dialled = security.dial({ host: '127.0.0.1', port: others.port }, 2);
+  closers.push(() => dialled.destroy());
+  await once(dialled, 'secureConnect');
+  let told = 0;
+  security.onRevoked(() => told++);
+  const ended = once(dialled, 'close');
+  writeFileSync(files.crl, await authority.revoke([made]));
+  credentials.look();
+  await ended;
+  expect(told).toBe(1);
+  const again = security.dial({ host: '127.0.0.1', port: others.port }, 2);
+  const [failure] = (await once(again, 'error')) as [Error];
+  expect(failure.message).toBe('the certificate there was revoked');
+  two.use({ ...two.credentials, cert: made.certificate, key: made.key });
+  await echoed(await dial(), 'a');
+  expect(parties).toEqual([{ kind: 'stranger', why: 'the certificate shown (server 2 of cluster demo) was revoked' }]);
+  lines.length = 0;
+  writeFileSync(files.crl, 'half a list');
+  credentials.reload();
+  expect(lines.at(-1)).toMatch(/^what was revoked stays as it was: tls-crl .*: no list is in it/);
+  await echoed(await dial(), 'b');
+  expect(parties.map(({ kind }) => kind)).toEqual(['stranger', 'stranger']);
+});
+
+it('a server is told that its own certificate is revoked, and that a list is overdue; one that cannot be read ends its start', async () => {
+  const made = await authority.server(1);
+  const crl = folder.write('own.pem', await authority.revoke([made], { validFromMs: -2 * DAY_MS, validForMs: DAY_MS }));
+  const files = { ...folder.files(made, authority.certificate), crl };
+  const lines: string[] = [];
+  const say = (words: string) => void lines.push(words);
+  const log = { info: say, warn: say, error: say };
+  const credentials = new KeptCredentials(files, 1, log);
+  closers.push(() => credentials.close());
+  expect(lines).toEqual([
+    `1 certificate is revoked by ${crl}`,
+    `the certificate in ${files.cert} is among them: nobody takes it who reads that list`,
+    expect.stringMatching(/was to be followed by another one at 20.*Z: it counts until one is there$/),
+  ]);
+  writeFileSync(crl, '');
+  expect(() => new KeptCredentials(files, 1, log)).toThrow('no list is in it');
 });
 
 it('that a certificate expires is told in time, by its own measure', async () => {

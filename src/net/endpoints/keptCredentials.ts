@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs';
 import { CertificateError, type CredentialFiles, type Credentials, readCredentials } from './credentials.ts';
+import { readRevocations } from './revocations.ts';
 import { TlsSecurity } from './tlsSecurity.ts';
 
 /** How often it is looked whether the files have changed. */
-const LOOK_MS = 5_000;
+export const LOOK_MS = 5_000;
 const DAY_MS = 86_400_000;
 /** That a certificate expires is told from so long before on, or from a quarter of its whole time where that is shorter; once a day, and
  * oftener towards the end. */
@@ -32,13 +33,14 @@ export class KeptCredentials {
   private seen: string;
   private toldAtMs = Number.NEGATIVE_INFINITY;
 
-  /** As `readCredentials`, whose errors it throws. */
+  /** As `readCredentials` and `readRevocations`, whose errors it throws. */
   constructor(files: CredentialFiles, id: number, log: CredentialsLog) {
     this.files = files;
     this.id = id;
     this.log = log;
     this.seen = this.fingerprints();
     this.security = new TlsSecurity(readCredentials(files, id, Date.now()));
+    this.readList();
     this.timer = setInterval(() => this.look(), LOOK_MS);
     this.timer.unref();
     this.tellOfEnd();
@@ -50,9 +52,39 @@ export class KeptCredentials {
 
   /** Reads the files now, whatever their times say. */
   reload(): void {
+    this.seen = this.fingerprints();
+    this.reloadCertificates();
+    try {
+      this.readList();
+    } catch (error) {
+      if (!(error instanceof CertificateError)) throw error;
+      this.log.error(`what was revoked stays as it was: ${error.message}`);
+    }
+  }
+
+  private readList(): void {
+    const { crl } = this.files;
+    if (crl === undefined) return;
+    const { authorities, clientAuthorities, leaf } = this.security.credentials;
+    const nowMs = Date.now();
+    const revocations = readRevocations(crl, [...authorities, ...clientAuthorities], nowMs);
+    this.security.revoke(revocations);
+    const { entries, nextUpdateMs } = revocations;
+    const count = entries.length;
+    this.log.info(`${count} ${count === 1 ? 'certificate is' : 'certificates are'} revoked by ${crl}`);
+    if (revocations.isRevoked([leaf])) {
+      this.log.error(`the certificate in ${this.files.cert} is among them: nobody takes it who reads that list`);
+    }
+    if (nextUpdateMs < nowMs) {
+      this.log.warn(
+        `a list in ${crl} was to be followed by another one at ${new Date(nextUpdateMs).toISOString()}: it counts until one is there`,
+      );
+    }
+  }
+
+  private reloadCertificates(): void {
     const { own } = this.security.credentials;
     let read: Credentials;
-    this.seen = this.fingerprints();
     try {
       read = readCredentials(this.files, this.id, Date.now());
       if (read.own.cluster !== own.cluster) {
@@ -78,8 +110,8 @@ export class KeptCredentials {
   }
 
   private fingerprints(): string {
-    const { cert, key, ca, clientCa } = this.files;
-    return [cert, key, ca, ...(clientCa === undefined ? [] : [clientCa])].map(fingerprint).join(' ');
+    const { cert, key, ca, clientCa, crl } = this.files;
+    return [cert, key, ca, clientCa, crl].map((path) => (path === undefined ? '' : fingerprint(path))).join(' ');
   }
 
   private tellOfEnd(): void {

@@ -5,6 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import {
   connect,
   createServer as createTlsServer,
+  type DetailedPeerCertificate,
   type PeerCertificate,
   type TLSSocket,
   type TlsOptions,
@@ -12,6 +13,7 @@ import {
 import { type experimental, experimental as grpc } from '@grpc/grpc-js';
 import { type Credentials, isOf } from './credentials.ts';
 import { describeHolder, type Holder, holderOf } from './holder.ts';
+import { NO_REVOCATIONS, type Revocations } from './revocations.ts';
 import type { Party, Security } from './security.ts';
 
 /** What connects has this long to say its first byte, and as long for its handshake. */
@@ -34,6 +36,10 @@ export class TlsSecurity implements Security {
   /** Addresses may not be named in a handshake (RFC 6066), and servers do not go by names. */
   readonly channelOptions = { 'grpc.ssl_target_name_override': SERVER_NAME };
   private current: Credentials;
+  private revocations: Revocations = NO_REVOCATIONS;
+  /** Dialled by this end, and not closed yet. */
+  private readonly dialled = new Set<TLSSocket>();
+  private readonly whenRevoked = new Set<() => void>();
   /** Handshakes of all listeners are its: it never listens itself. */
   private readonly handshakes;
   /** Handshakes that are under way, by their two ends. */
@@ -69,6 +75,25 @@ export class TlsSecurity implements Security {
     for (const server of [this.handshakes, ...this.httpServers]) server.setSecureContext(this.listening());
   }
 
+  /** From now on these do not count: links that were dialled end where they lead to one of them, and whoever asked for it is told. */
+  revoke(revocations: Revocations): void {
+    this.revocations = revocations;
+    for (const socket of this.dialled) if (this.whyRevoked(socket) !== undefined) socket.destroy();
+    for (const listener of this.whenRevoked) listener();
+  }
+
+  /** Calls back whenever there is another list of what was revoked. */
+  onRevoked(listener: () => void): void {
+    this.whenRevoked.add(listener);
+  }
+
+  /** That the certificate at the other end was revoked, in words; undefined where it was not. */
+  whyRevoked(socket: Socket): string | undefined {
+    const certificate = (socket as Partial<TLSSocket>).getPeerX509Certificate?.();
+    if (certificate === undefined || !this.revocations.isRevoked(chainOf(certificate))) return undefined;
+    return `the certificate shown ${whose(holderOf(certificate))}${REVOKED}`;
+  }
+
   private listening(): TlsOptions {
     const { cert, key, ca, clientCa } = this.current;
     return {
@@ -88,7 +113,10 @@ export class TlsSecurity implements Security {
     const { cert, key, ca } = this.current;
     const checkServerIdentity = this.checkFor(serverId);
     const options = { host, port, cert, key, ca, checkServerIdentity, minVersion: 'TLSv1.3' as const };
-    return connect({ ...options, servername: SERVER_NAME }).setNoDelay(true);
+    const socket = connect({ ...options, servername: SERVER_NAME }).setNoDelay(true);
+    this.dialled.add(socket);
+    socket.once('close', () => this.dialled.delete(socket));
+    return socket;
   }
 
   channelCredentials(serverId?: number) {
@@ -100,8 +128,9 @@ export class TlsSecurity implements Security {
 
   /** Names of hosts are not looked at: a server is one at each of its addresses, and its certificate says which. */
   private checkFor(serverId: number | undefined) {
-    return (_host: string, { raw }: PeerCertificate): Error | undefined => {
-      const problem = this.whyNotServer(holderOf(new X509Certificate(raw)), serverId);
+    return (_host: string, shown: PeerCertificate): Error | undefined => {
+      const chain = shownChain(shown);
+      const problem = this.revocations.isRevoked(chain) ? REVOKED : this.whyNotServer(holderOf(chain[0]!), serverId);
       return problem === undefined ? undefined : new Error(`the certificate there ${problem}`);
     };
   }
@@ -166,9 +195,7 @@ export class TlsSecurity implements Security {
     const holder = holderOf(certificate);
     if (!socket.authorized) {
       const error = socket.authorizationError as unknown as string;
-      return stranger(
-        `the certificate shown ${typeof holder === 'string' ? '' : `(${describeHolder(holder)}) `}${wordsFor(error)}`,
-      );
+      return stranger(`the certificate shown ${whose(holder)}${wordsFor(error)}`);
     }
     if (typeof holder === 'string') return stranger(`the certificate shown ${holder}`);
     const { own } = this.current;
@@ -179,19 +206,15 @@ export class TlsSecurity implements Security {
       const flag = holder.role === 'server' ? 'tls-ca' : 'client-ca';
       return stranger(`the certificate shown is of ${describeHolder(holder)}, and not of the authority in -${flag}`);
     }
-    return { kind: 'holder', holder };
+    const revoked = this.whyRevoked(socket);
+    return revoked === undefined ? { kind: 'holder', holder } : stranger(revoked);
   }
 
   /** Whether the authority is one that may say this: servers' and clients' may be two. */
   private hasSaid(certificate: X509Certificate, holder: Holder): boolean {
     const { authorities, clientAuthorities } = this.current;
     if (authorities === clientAuthorities) return true;
-    const chain: X509Certificate[] = [];
-    for (let each: X509Certificate | undefined = certificate; each !== undefined; each = each.issuerCertificate) {
-      if (chain.some(({ raw }) => raw.equals(each!.raw))) break;
-      chain.push(each);
-    }
-    return isOf(holder.role === 'server' ? authorities : clientAuthorities, chain);
+    return isOf(holder.role === 'server' ? authorities : clientAuthorities, chainOf(certificate));
   }
 
   newHttpServer(handler: Parameters<Security['newHttpServer']>[0]): HttpServer {
@@ -209,11 +232,39 @@ export class TlsSecurity implements Security {
   }
 }
 
+/** A certificate and those that it rests on, as far as they are known. */
+function chainOf(certificate: X509Certificate): X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  for (let each: X509Certificate | undefined = certificate; each !== undefined; each = each.issuerCertificate) {
+    if (chain.some(({ raw }) => raw.equals(each!.raw))) break;
+    chain.push(each);
+  }
+  return chain;
+}
+
+/** The same of what a server has shown. */
+function shownChain(shown: PeerCertificate): X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  let each: Partial<DetailedPeerCertificate> | undefined = shown;
+  while (each?.raw !== undefined) {
+    const { raw }: Partial<DetailedPeerCertificate> = each;
+    if (chain.some((known) => known.raw.equals(raw!))) break;
+    chain.push(new X509Certificate(raw!));
+    each = each.issuerCertificate;
+  }
+  return chain;
+}
+
+function whose(holder: Holder | string): string {
+  return typeof holder === 'string' ? '' : `(${describeHolder(holder)}) `;
+}
+
 /** Unique among the connections of a machine at any time. */
 function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }
 
+const REVOKED = 'was revoked';
 const OF_ANOTHER_AUTHORITY = 'is not of the authority of this cluster';
 const VERIFICATION_WORDS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'has expired',

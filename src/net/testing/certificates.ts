@@ -1,7 +1,9 @@
+import { X509Certificate } from 'node:crypto';
 import {
   type AuthorityPems,
   issueAuthority,
   issueCertificate,
+  issueRevocationList,
   newKey,
   type Validity,
 } from '../../certificates/issue.ts';
@@ -44,6 +46,15 @@ export class TestAuthority {
 
   get certificate(): string {
     return this.pems.cert;
+  }
+
+  /** A list of what it has revoked; by default of now. */
+  revoke(revoked: readonly MadeCertificate[], more: CertificateRequest = {}): Promise<string> {
+    const entries = revoked.map(({ certificate }) => ({
+      serialNumber: new X509Certificate(certificate).serialNumber,
+      atMs: Date.now(),
+    }));
+    return issueRevocationList(this.pems, entries, validity(more));
   }
 
   async issue(request: CertificateRequest): Promise<MadeCertificate> {

@@ -260,6 +260,16 @@ export class FrontDoor implements ConnectionListener {
     this.end(connection, 'closed a connection that abandons calls without end');
   }
 
+  /** Ends those connections of which `why` says why. */
+  endWhere(why: (socket: Socket) => string | undefined): void {
+    for (const connection of this.connections) {
+      const reason = why(connection.socket);
+      if (reason === undefined) continue;
+      this.callers.noteRefusal(connection.caller);
+      this.end(connection, `closed a connection: ${reason}`);
+    }
+  }
+
   private sweep(nowMs: number): void {
     for (const connection of this.connections) {
       const why =

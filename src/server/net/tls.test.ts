@@ -9,6 +9,7 @@ import { grpcReason } from '../../client/grpcReason.ts';
 import type { MessageCodec } from '../../consensus/contract.ts';
 import { clientChannelOptions, openChannel } from '../../net/endpoints/channels.ts';
 import type { Credentials } from '../../net/endpoints/credentials.ts';
+import { NO_REVOCATIONS, readRevocations } from '../../net/endpoints/revocations.ts';
 import { NO_SECURITY, type Security } from '../../net/endpoints/security.ts';
 import type { TlsSecurity } from '../../net/endpoints/tlsSecurity.ts';
 import { GrpcServer } from '../../net/grpc/grpcServer.ts';
@@ -448,6 +449,37 @@ describe('plain text and TLS', () => {
     expect((await lookUp(served, alice))?.words).toContain('speaks no TLS');
     expect(await link(served, two, 2)).toContain('speaks no TLS');
     expect(served.reports[0]).toContain('it speaks TLS, and this server was started without');
+  });
+
+  it('who is revoked is refused: a client, an operator and a peer, and connections that he has end', async () => {
+    const served = await serve(one);
+    const { cert, key } = alice.credentials;
+    const made = { certificate: cert, key };
+    const [bob, oscar, three] = [
+      await authority.client('bob'),
+      await authority.operator('oscar'),
+      await authority.server(3),
+    ];
+    const crl = folder.write('crl.pem', await authority.revoke([bob, oscar, three]));
+    const authorities = one.credentials.authorities;
+    one.onRevoked(() => served.door.endWhere((socket) => one.whyRevoked(socket)));
+    closers.push(() => one.revoke(NO_REVOCATIONS));
+    const byBob = folder.security(bob, 0, authority.certificate);
+    expect(await lookUp(served, byBob)).toBeUndefined();
+    expect(await lookUp(served, folder.security(made, 0, authority.certificate))).toBeUndefined();
+    await expect.poll(() => served.door.connectionCount).toBe(2);
+    one.revoke(readRevocations(crl, authorities, Date.now()));
+    expect(served.door.connectionCount).toBe(1);
+    expect(served.reports).toEqual([
+      'closed a connection: the certificate shown (client bob of cluster demo) was revoked',
+    ]);
+    const refused = { code: status.UNAUTHENTICATED };
+    expect(await lookUp(served, byBob)).toMatchObject({ ...refused, words: expect.stringContaining('was revoked') });
+    expect(await transfer(served, folder.security(oscar, 0, authority.certificate))).toMatchObject(refused);
+    const asThree = folder.security(three, 3, authority.certificate);
+    expect(await introduceAs(served, asThree, 3)).toMatchObject(refused);
+    expect(await link(served, asThree, 3)).toContain('the certificate shown (server 3 of cluster demo) was revoked');
+    expect(await lookUp(served, alice)).toBeUndefined();
   });
 
   it('TLS 1.2 is not taken', async () => {

@@ -65,6 +65,7 @@ const givenCertificates = z.strictObject(
     key: filePerServer,
     ca: text('a file with the certificate of the authority of servers'),
     clientCa: text('a file with the certificate of the authority of clients').optional(),
+    crl: text('a file with lists of certificates that were revoked').optional(),
     operatorCert: text("a file with an operator's certificate"),
     operatorKey: text("a file with the operator's key"),
   },
@@ -104,7 +105,7 @@ const shape = {
 const freeFlags = SETTING_NAMES.filter((name) => saidBy(name) === undefined);
 
 /** What `tls` says by itself. */
-const TLS_FLAGS: ReadonlySet<string> = new Set(['tls-cert', 'tls-key', 'tls-ca', 'client-ca']);
+const TLS_FLAGS: ReadonlySet<string> = new Set(['tls-cert', 'tls-key', 'tls-ca', 'client-ca', 'tls-crl']);
 
 /** Addresses at which a server would take the port on all of the machine's. */
 const EVERY_HOST: ReadonlySet<string> = new Set(['0.0.0.0', '[::]']);

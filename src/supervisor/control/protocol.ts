@@ -6,6 +6,8 @@ import { parseAddress } from '../../net/endpoints/addresses.ts';
 const id = z.int().min(1);
 const address = z.string().refine((text) => parseAddress(text) !== undefined, 'expected an address such as :9204');
 
+const HOLDER_LENGTH_MAX = 64;
+
 /** What a person asks of a running supervisor: one JSON object on one line of its Unix socket. */
 export const requestSchema = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('status') }),
@@ -19,6 +21,8 @@ export const requestSchema = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('add'), id, address: address.optional() }),
   z.strictObject({ command: z.literal('remove'), id }),
   z.strictObject({ command: z.literal('rejoin'), id, survivor: id.optional() }),
+  /** Whose certificate, such as client or server-1. */
+  z.strictObject({ command: z.literal('revoke'), holder: z.string().max(HOLDER_LENGTH_MAX) }),
   z.strictObject({ command: z.literal('pause'), id }),
   z.strictObject({ command: z.literal('resume'), id }),
   z.strictObject({ command: z.literal('fault'), fault: faultRequestSchema }),

@@ -23,6 +23,7 @@ describe('a cluster with certificates', () => {
       '-tls-cert=/d/tls/server-2/cert.pem',
       '-tls-key=/d/tls/server-2/key.pem',
       '-tls-ca=/d/tls/server-2/ca.pem',
+      '-tls-crl=/d/tls/authority/crl.pem',
     ]);
     expect(tlsFlagsOf({ tls: false })).toEqual([]);
   });
@@ -33,6 +34,7 @@ describe('a cluster with certificates', () => {
       `-tls-key=${resolve('certs/2.key')}`,
       '-tls-ca=/etc/ca.pem',
     ]);
+    expect(tlsFlagsOf({ tls: { ...GIVEN, crl: 'crl.pem' } })).toContain(`-tls-crl=${resolve('crl.pem')}`);
     expect(tlsFlagsOf({ tls: { ...GIVEN, clientCa: 'clients.pem' } })).toContain(
       `-client-ca=${resolve('clients.pem')}`,
     );

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { holderFiles } from '../../certificates/clusterCertificates.ts';
+import { holderFiles, revocationFile } from '../../certificates/clusterCertificates.ts';
 import type { CredentialFiles } from '../../net/endpoints/credentials.ts';
 import type { ClusterConfig } from '../config/schema.ts';
 
@@ -12,6 +12,8 @@ interface GivenCertificates {
   readonly ca: string;
   /** The authority of clients and operators, where that is another one. */
   readonly clientCa: string | undefined;
+  /** What was revoked. */
+  readonly crl: string | undefined;
   /** Of an operator: the supervisor. */
   readonly operator: CredentialFiles;
 }
@@ -35,6 +37,7 @@ export function planTls({ tls }: ClusterConfig, clusterDirectory: string): TlsPl
     key,
     ca,
     clientCa: tls.clientCa === undefined ? undefined : resolve(tls.clientCa),
+    crl: tls.crl === undefined ? undefined : resolve(tls.crl),
     operator: { cert: resolve(tls.operatorCert), key: resolve(tls.operatorKey), ca, clientCa: undefined },
   };
 }
@@ -46,14 +49,16 @@ export function operatorFiles(tls: TlsPlan): CredentialFiles {
 
 /** Those of a server's flags that say where its certificate is. */
 export function tlsFlags(tls: TlsPlan, id: number): string[] {
-  const { cert, key, ca, clientCa } = serverFiles(tls, id);
+  const { cert, key, ca, clientCa, crl } = serverFiles(tls, id);
   const clients = clientCa === undefined ? [] : [`-client-ca=${clientCa}`];
-  return [`-tls-cert=${cert}`, `-tls-key=${key}`, `-tls-ca=${ca}`, ...clients];
+  const revoked = crl === undefined ? [] : [`-tls-crl=${crl}`];
+  return [`-tls-cert=${cert}`, `-tls-key=${key}`, `-tls-ca=${ca}`, ...clients, ...revoked];
 }
 
 function serverFiles(tls: TlsPlan, id: number): CredentialFiles {
-  if (tls.kind === 'made') return holderFiles(tls.folder, { kind: 'server', id });
-  const { ca, clientCa } = tls;
+  if (tls.kind === 'made')
+    return { ...holderFiles(tls.folder, { kind: 'server', id }), crl: revocationFile(tls.folder) };
+  const { ca, clientCa, crl } = tls;
   const of = (path: string) => path.replaceAll('{id}', String(id));
-  return { cert: of(tls.cert), key: of(tls.key), ca, clientCa };
+  return { cert: of(tls.cert), key: of(tls.key), ca, clientCa, crl };
 }
