@@ -44,7 +44,7 @@ const CLASSES = 32 - Math.log2(LIGHT_WEIGHT);
  * that is added or started again with the older program, it cannot go on in ignorance: it takes no entry of a type that it does not know, be it from a peer (the link
  * ends; it acknowledges nothing behind it) or from its disk (its data are refused), nor a snapshot of the version that says that the bound is in force.
  * Until then sessions hold what they held before; a cluster in which one server is older, or one of the original's, has no bound but that each
- * number takes no more than the weight says.
+ * number takes no more than the weight says; in its snapshots one by itself takes up to 512 bytes still. One of the original's would take the entry and pass over it: it is sent none (originals.ts).
  */
 export class HeldNumbers {
   private readonly weightMax: number;
