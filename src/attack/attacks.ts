@@ -187,7 +187,7 @@ async function numbersAhead(target: Target): Promise<string> {
   const numbers = 128;
   const apart = 4096;
   const perBatch = 32;
-  const session = await dialUnread(target.leader);
+  const session = await dialUnread(target.leader, target.security);
   held.push(session);
   session.settings({ initialWindowSize: MIB });
   const beganMs = performance.now();

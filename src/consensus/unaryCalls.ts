@@ -10,9 +10,9 @@ export interface UnaryRequest<Method extends string = string> {
 
 /**
  * What a message is to one of the original's servers: `entries` bring its log up to date, or show how far it is; a `snapshot` it would
- * not take; `misread` it would be, for something else than it says.
+ * not take; `misread` it would be, for something else than it says; `unknown` entries it would pass over, and then come to another state.
  */
-export type ToOriginal = 'entries' | 'snapshot' | 'misread' | 'other';
+export type ToOriginal = 'entries' | 'snapshot' | 'misread' | 'unknown' | 'other';
 
 /**
  * The unary calls in which an engine's messages travel as well, where it has any: those of the original's servers. Each message is

@@ -251,6 +251,8 @@ describe('gorums.Raft messages', () => {
     expect([says(1, 0), says(0, 1), says(0, 0, [new Entry(1, 2, EntryType.Internal, data)])]).toEqual(
       Array(3).fill('entries'),
     );
+    const bound = [new Entry(1, 2, EntryType.Normal, data), new Entry(2, 2, EntryType.BoundSessions, Buffer.of())];
+    expect(says(0, 0, bound)).toBe('unknown');
     const { type, ...vote } = { type: 'RequestVote', call: 1, candidate: 1, term: 2, preVote: true } as const;
     expect(gorumsUnaryCalls.toOriginal({ type, ...vote, lastLogIndex: 0, lastLogTerm: 0 })).toBe('other');
   });

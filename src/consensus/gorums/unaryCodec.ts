@@ -1,7 +1,7 @@
 import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
 import { varintSize, writeVarint } from '../../bytes/varint.ts';
 import type { NodeId, Snapshot } from '../contract.ts';
-import type { Entry } from '../entry.ts';
+import { type Entry, EntryType } from '../entry.ts';
 import { decodeRecord, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
 import { messageIn, numberOf, putNumber } from '../parts/numberedCodec.ts';
 import type { ToOriginal, UnaryCalls, UnaryRequest } from '../unaryCalls.ts';
@@ -195,12 +195,14 @@ function senderOf(request: GorumsMessage): NodeId {
 /**
  * The original's servers answer InstallSnapshot and install nothing, so that a leader would believe that they hold what they do not. A
  * heartbeat that says nothing of the log, as it goes to whom a snapshot is on its way, takes their commit index back to 0; when it
- * comes up again they apply their last entry again, by which a session that registered there forgets what it did.
+ * comes up again they apply their last entry again, by which a session that registered there forgets what it did. An entry of a type that
+ * they do not know they take, and pass over as it is applied.
  */
 function toOriginal(message: GorumsMessage): ToOriginal {
   if (message.type === 'InstallSnapshot' || message.type === 'SnapshotChunk') return 'snapshot';
   if (message.type !== 'AppendEntries') return 'other';
   const { prevLogIndex, commitIndex, entries } = message;
+  if (entries.some(({ type }) => type === EntryType.BoundSessions)) return 'unknown';
   return prevLogIndex === 0 && commitIndex === 0 && entries.length === 0 ? 'misread' : 'entries';
 }
 

@@ -246,9 +246,12 @@ export class Replica<M> implements LogStoreListener {
     return fence === undefined || self === undefined || passes(fence, self) ? undefined : new FencedError(id, fence);
   }
 
-  /** Whether what is applied here has an entry of the type BoundSessions. */
-  get hasBoundSessions(): boolean {
-    return this.stateMachine.sessionsBound === 'in-force';
+  /**
+   * Whether an entry of the type BoundSessions may stand in the log, as far as this server knows: it is applied here, or was proposed here. One that an earlier leader proposed, and that is not
+   * applied here yet, is not known.
+   */
+  get mayHaveBoundSessions(): boolean {
+    return this.stateMachine.sessionsBound === 'in-force' || this.boundSessionsDueMs > 0;
   }
 
   /** Bytes of the commands and lookups that are not answered yet. */

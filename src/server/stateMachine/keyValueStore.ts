@@ -29,6 +29,8 @@ const TOO_MANY_SESSIONS: Refusal = {
   status: 'too-many-sessions',
   detail: 'there are as many sessions as are kept, and all of them are in use; try again later',
 };
+const FOR_ALL_SESSIONS =
+  ', for all sessions together held more numbers ahead of their turn than are kept, and this one was among those that gave up some';
 const LOOKUP_IN_LOG: Refusal = { status: 'invalid', detail: 'a lookup does not belong in the log' };
 
 /**
@@ -108,7 +110,7 @@ export class KeyValueStore implements StateMachine {
     if (clientSeq === 0) return SEQUENCE_ZERO;
     const admission = session.admit(clientSeq, this.sessions.limits.sequenceWindow);
     if (admission === 'too-old' || admission === 'too-far')
-      return refusedSequence(admission, clientId, clientSeq, session);
+      return this.refusedSequence(admission, clientId, clientSeq, session);
     this.sessions.noteUse(clientId, session, index);
     if (admission === 'apply') this.values.put(data, keyStart, keyEnd, valueStart, valueEnd);
     return OK;
@@ -138,7 +140,18 @@ export class KeyValueStore implements StateMachine {
     const refusal = session.refusal(clientSeq);
     if (refusal === undefined) return session.hasApplied(clientSeq) ? OK : undefined;
     if (refusal === 'too-far' && !isCurrent) return 'undecided';
-    return refusedSequence(refusal, clientId, clientSeq, session);
+    return this.refusedSequence(refusal, clientId, clientSeq, session);
+  }
+
+  private refusedSequence(why: 'too-old' | 'too-far', clientId: number, clientSeq: number, session: Session): Refusal {
+    const number = `clientSeq ${clientSeq} of session ${clientId}`;
+    if (why === 'too-old') {
+      const cause = session.gaveUpWithin(this.sessions.limits.sequenceWindow) ? FOR_ALL_SESSIONS : '';
+      const detail = `${number} is too old: numbers up to ${session.floor} are forgotten${cause}`;
+      return { status: 'sequence-too-old', detail };
+    }
+    const detail = `${number} is too far ahead: everything up to ${session.mark} is applied`;
+    return { status: 'sequence-too-far', detail };
   }
 
   /** Of keys and values, as a snapshot has them. */
@@ -179,6 +192,7 @@ export class KeyValueStore implements StateMachine {
   private snapshotHead(): Uint8Array {
     const out = new ByteWriter();
     const { usedSessions, unusedIds, held } = this.sessions;
+    const isBounded = held.bound === 'in-force';
     out.varint(this.snapshotVersion);
     out.varint(this.fencesApplied.size);
     for (const [id, { index, instance }] of [...this.fencesApplied].sort(([a], [b]) => a - b)) {
@@ -192,14 +206,14 @@ export class KeyValueStore implements StateMachine {
       out.varint(session.lastUsed);
       out.varint(session.floor);
       out.varint(session.mark);
-      session.above.write(out);
+      if (isBounded) session.above.writeCompact(out);
+      else session.above.write(out);
     }
     out.varint(unusedIds.size);
     for (const id of unusedIds) out.varint(id);
-    if (held.bound === 'in-force') {
-      const holding = [...held.order()];
-      out.varint(holding.length);
-      for (const { id } of holding) out.varint(id);
+    if (isBounded) {
+      out.varint(held.holders);
+      for (const { id } of held.order()) out.varint(id);
     }
     out.varint(this.values.size);
     return out.finish();
@@ -240,16 +254,6 @@ export class KeyValueStore implements StateMachine {
 
 function unknownSession(clientId: number): Refusal {
   return { status: 'unknown-session', detail: `no session ${clientId}: register first` };
-}
-
-function refusedSequence(why: 'too-old' | 'too-far', clientId: number, clientSeq: number, session: Session): Refusal {
-  const number = `clientSeq ${clientSeq} of session ${clientId}`;
-  if (why === 'too-old') {
-    const detail = `${number} is too old: numbers up to ${session.floor} are forgotten`;
-    return { status: 'sequence-too-old', detail };
-  }
-  const detail = `${number} is too far ahead: everything up to ${session.mark} is applied`;
-  return { status: 'sequence-too-far', detail };
 }
 
 /** undefined where it is a command after all. */

@@ -57,6 +57,11 @@ export class Session {
     this.giveUp(this.above.halfway);
   }
 
+  /** Whether it gave up what is within `window` of its highest number, which `admit` never does: for the sake of all sessions (giveUpHalf). */
+  gaveUpWithin(window: number): boolean {
+    return this.floor > Math.max(0, Math.max(this.mark, this.above.highest) - window);
+  }
+
   /** All that is missing up to `seq`. */
   private giveUp(seq: number): void {
     this.floor = seq;

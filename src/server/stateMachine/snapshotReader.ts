@@ -12,7 +12,10 @@ import { SparseNumbers } from './sparseNumbers.ts';
  * given up what this version still takes, so that its replicas would differ.
  */
 export const SNAPSHOT_VERSION = 4;
-/** The same, of a state in which what sessions hold together is bounded (heldNumbers.ts): with the order in which they give up. Builds that do not know that rule do not read it. */
+/**
+ * Of a state in which what sessions hold together is bounded (heldNumbers.ts): with the order in which they give up, and their numbers in a form that takes no more than these do.
+ * Builds that do not know that rule do not read it.
+ */
 export const BOUNDED_SNAPSHOT_VERSION = 5;
 
 /** Throws MalformedSnapshotError where a store could not be restored from these bytes. */
@@ -50,8 +53,9 @@ export class SnapshotReader {
     const { reader, version } = reading(() => openSnapshot(bytes));
     this.reader = reader;
     this.fences = reading(() => readFences(reader));
-    reading(() => readSessions(reader, this.used, this.unused));
-    this.holding = version === SNAPSHOT_VERSION ? undefined : reading(() => readHolding(reader, this.used));
+    const isBounded = version === BOUNDED_SNAPSHOT_VERSION;
+    reading(() => readSessions(reader, isBounded, this.used, this.unused));
+    this.holding = isBounded ? reading(() => readHolding(reader, this.used)) : undefined;
     this.left = reading(() => reader.varint());
   }
 
@@ -104,13 +108,13 @@ function readFences(reader: ByteReader): Fences {
   return fences;
 }
 
-function readSessions(reader: ByteReader, used: [number, Session][], unused: number[]): void {
+function readSessions(reader: ByteReader, isBounded: boolean, used: [number, Session][], unused: number[]): void {
   for (let count = reader.varint(); count > 0; count--) {
     const id = reader.varint();
     const lastUsed = reader.varint();
     if (lastUsed === 0)
       throw new MalformedSnapshotError(`snapshot: session ${id} stands among the used ones, and was not`);
-    used.push([id, readSession(reader, id, lastUsed)]);
+    used.push([id, readSession(reader, isBounded, id, lastUsed)]);
   }
   for (let count = reader.varint(); count > 0; count--) unused.push(reader.varint());
 }
@@ -133,7 +137,7 @@ function readHolding(reader: ByteReader, used: readonly (readonly [number, Sessi
   return holding;
 }
 
-function readSession(reader: ByteReader, id: number, lastUsed: number): Session {
+function readSession(reader: ByteReader, isBounded: boolean, id: number, lastUsed: number): Session {
   const session = new Session(id);
   session.lastUsed = lastUsed;
   session.floor = reader.varint();
@@ -142,7 +146,7 @@ function readSession(reader: ByteReader, id: number, lastUsed: number): Session 
     throw new MalformedSnapshotError(
       `snapshot: the floor ${session.floor} of a session, above its mark ${session.mark}`,
     );
-  const above = SparseNumbers.read(reader);
+  const above = isBounded ? SparseNumbers.readCompact(reader) : SparseNumbers.read(reader);
   if (above.lowest <= session.mark + 1 || above.highest > session.mark + SEQUENCE_AHEAD_MAX)
     throw new MalformedSnapshotError(
       `snapshot: ${above.lowest} to ${above.highest} are above the mark ${session.mark} of a session`,

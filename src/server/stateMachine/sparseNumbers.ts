@@ -88,57 +88,130 @@ export class SparseNumbers {
     const half = this.weight / 2;
     let weight = 0;
     let few = 0;
-    for (const key of [...this.dense.keys()].sort((a, b) => a - b)) {
+    for (const [key, block] of this.denseBlocks) {
       const before = this.place(key * BLOCK_NUMBERS) - few;
       if (weight + before >= half) break;
       weight += before + DENSE_NUMBERS_MIN;
       few += before;
-      if (weight >= half) return this.dense.get(key)!.numbers(key).at(-1)!;
+      if (weight >= half) return block.numbers(key).at(-1)!;
     }
     return this.few[few + Math.ceil(half - weight) - 1]!;
   }
 
-  /** The same numbers give the same bytes, in whatever order they came. */
+  /**
+   * As of snapshots of version 4: a block as its bits, however few it has. The same numbers give the same bytes, in whatever order they came, as
+   * with writeCompact.
+   */
   write(out: ByteWriter): void {
-    const blocks = [...this.dense];
-    for (const [key, numbers] of this.blocksOfFew()) {
-      const block = new Block();
-      for (const each of numbers) block.add(each);
-      blocks.push([key, block]);
+    const { few } = this;
+    const dense = this.denseBlocks;
+    let blocks = dense.length;
+    for (const [at, number] of few.entries()) if (at === 0 || blockOf(few[at - 1]!) !== blockOf(number)) blocks++;
+    out.varint(blocks);
+    let from = 0;
+    for (const [key, block] of dense) {
+      const to = this.place(key * BLOCK_NUMBERS);
+      writeBlocksOf(few, from, to, out);
+      from = to;
+      writeBlock(key, block, out);
     }
-    out.varint(blocks.length);
-    for (const [key, { bits }] of blocks.sort(([a], [b]) => a - b)) {
-      out.varint(key);
-      out.field(bits.subarray(0, bits.findLastIndex((byte) => byte !== 0) + 1));
-    }
+    writeBlocksOf(few, from, few.length, out);
   }
 
-  /** Throws MalformedBytesError. */
+  /** As of snapshots of version 5: as they are kept, so that none takes more than 9 bytes, and a block no more than 519. */
+  writeCompact(out: ByteWriter): void {
+    out.varint(this.few.length);
+    let last = 0;
+    for (const number of this.few) {
+      out.varint(number - last);
+      last = number;
+    }
+    const dense = this.denseBlocks;
+    out.varint(dense.length);
+    for (const [key, block] of dense) writeBlock(key, block, out);
+  }
+
+  /** What `write` wrote. Throws MalformedBytesError. */
   static read(reader: ByteReader): SparseNumbers {
     const numbers = new SparseNumbers();
     let last = -1;
     for (let count = reader.varint(); count > 0; count--) {
-      const start = reader.pos;
-      const key = reader.varint();
-      const bytes = reader.view();
-      if (key <= last || key > KEY_MAX || bytes.length > BLOCK_BYTES || (bytes.at(-1) ?? 0) === 0)
-        throw new MalformedBytesError(`block ${key} of numbers, ${bytes.length} bytes after block ${last}`, start);
-      last = key;
-      numbers.take(key, bytes);
+      last = numbers.readBlock(reader, last);
     }
     return numbers;
   }
 
-  /** A block above all there are. */
+  /** What `writeCompact` wrote. Throws MalformedBytesError. */
+  static readCompact(reader: ByteReader): SparseNumbers {
+    const numbers = new SparseNumbers();
+    numbers.readFew(reader);
+    const { few } = numbers;
+    const kept = few.length;
+    let last = -1;
+    for (let count = reader.varint(); count > 0; count--) {
+      const start = reader.pos;
+      last = numbers.readBlock(reader, last);
+      if (few.length > kept)
+        throw new MalformedBytesError(`block ${last} of ${few.length - kept} numbers, which are no block`, start);
+      if (numbers.place(last * BLOCK_NUMBERS) < numbers.place((last + 1) * BLOCK_NUMBERS))
+        throw new MalformedBytesError(`block ${last} of numbers, of which some stand by themselves`, start);
+    }
+    if (kept > 0) numbers.highest = Math.max(numbers.highest, few[kept - 1]!);
+    return numbers;
+  }
+
+  private readFew(reader: ByteReader): void {
+    const { few } = this;
+    let last = 0;
+    for (let left = reader.varint(); left > 0; left--) {
+      const start = reader.pos;
+      const above = reader.varint();
+      const number = last + above;
+      if (few.length > 0 && above === 0) throw new MalformedBytesError(`the number ${number} twice`, start);
+      if (number > Number.MAX_SAFE_INTEGER)
+        throw new MalformedBytesError(`the number ${number} is above 2^53 - 1`, start);
+      few.push(number);
+      last = number;
+      // Of one block they are next to each other.
+      const first = few[few.length - DENSE_NUMBERS_MIN];
+      if (first !== undefined && blockOf(first) === blockOf(number))
+        throw new MalformedBytesError(
+          `${DENSE_NUMBERS_MIN} numbers of block ${blockOf(number)} one by one, expected its bits`,
+          start,
+        );
+    }
+    this.size = few.length;
+  }
+
+  /** A block above `last` and all there are. Returns its key. */
+  private readBlock(reader: ByteReader, last: number): number {
+    const start = reader.pos;
+    const key = reader.varint();
+    const bytes = reader.view();
+    if (key <= last || key > KEY_MAX || bytes.length > BLOCK_BYTES || (bytes.at(-1) ?? 0) === 0)
+      throw new MalformedBytesError(`block ${key} of numbers, ${bytes.length} bytes after block ${last}`, start);
+    this.take(key, bytes);
+    return key;
+  }
+
+  /** They are one by one until there prove to be many: most blocks hold few, and a Block takes long to make. */
   private take(key: number, bytes: Uint8Array): void {
+    const { few } = this;
+    const kept = few.length;
+    let size = 0;
+    for (let at = 0; at < bytes.length; at++) {
+      for (let rest = bytes[at]!; rest !== 0; rest &= rest - 1) {
+        if (size++ < DENSE_NUMBERS_MIN) few.push(numberAt(key, at, rest));
+      }
+    }
+    this.size += size;
+    this.highest = key * BLOCK_NUMBERS + 8 * bytes.length - 1 - (Math.clz32(bytes.at(-1)!) - 24);
+    if (size < DENSE_NUMBERS_MIN) return;
+    few.length = kept;
     const block = new Block();
     block.bits.set(bytes);
-    for (const byte of bytes) for (let rest = byte; rest !== 0; rest &= rest - 1) block.size++;
-    this.size += block.size;
-    const all = [...block.numbers(key)];
-    this.highest = all.at(-1)!;
-    if (block.size < DENSE_NUMBERS_MIN) this.few.push(...all);
-    else this.keep(key, block);
+    block.size = size;
+    this.keep(key, block);
   }
 
   /** Where `number` stands in the list, or would. */
@@ -175,15 +248,30 @@ export class SparseNumbers {
     this.few.splice(this.place(key * BLOCK_NUMBERS), 0, ...block.numbers(key));
   }
 
-  private blocksOfFew(): Map<number, number[]> {
-    const blocks = new Map<number, number[]>();
-    for (const number of this.few) {
-      const key = blockOf(number);
-      const block = blocks.get(key);
-      if (block === undefined) blocks.set(key, [number]);
-      else block.push(number);
+  /** Ascending. */
+  private get denseBlocks(): [number, Block][] {
+    return this.dense === NO_BLOCKS ? [] : [...this.dense].sort(([a], [b]) => a - b);
+  }
+}
+
+function writeBlock(key: number, { bits }: Block, out: ByteWriter): void {
+  out.varint(key);
+  out.field(bits.subarray(0, bits.findLastIndex((byte) => byte !== 0) + 1));
+}
+
+/** Those from `from` to before `to`, which are all of their blocks. */
+function writeBlocksOf(few: readonly number[], from: number, to: number, out: ByteWriter): void {
+  for (let at = from; at < to; ) {
+    const key = blockOf(few[at]!);
+    let length = 0;
+    for (; at < to && blockOf(few[at]!) === key; at++) {
+      const number = few[at]!;
+      FEW_BITS[byteOf(number)]! |= bitOf(number);
+      length = byteOf(number) + 1;
     }
-    return blocks;
+    out.varint(key);
+    out.field(FEW_BITS.subarray(0, length));
+    FEW_BITS.fill(0, 0, length);
   }
 }
 
@@ -210,17 +298,14 @@ class Block {
   /** Of the block `key`, which is not empty. */
   lowest(key: number): number {
     const at = this.bits.findIndex((byte) => byte !== 0);
-    const byte = this.bits[at]!;
-    return key * BLOCK_NUMBERS + 8 * at + (31 - Math.clz32(byte & -byte));
+    return numberAt(key, at, this.bits[at]!);
   }
 
   /** All of them, as of the block `key`, ascending. */
   numbers(key: number): number[] {
     const all: number[] = [];
-    for (const [at, byte] of this.bits.entries()) {
-      for (let rest = byte; rest !== 0; rest &= rest - 1) {
-        all.push(key * BLOCK_NUMBERS + 8 * at + (31 - Math.clz32(rest & -rest)));
-      }
+    for (let at = 0; at < BLOCK_BYTES; at++) {
+      for (let rest = this.bits[at]!; rest !== 0; rest &= rest - 1) all.push(numberAt(key, at, rest));
     }
     return all;
   }
@@ -228,9 +313,14 @@ class Block {
 
 /** Of whoever has none; nothing is ever put into it. */
 const NO_BLOCKS = new Map<number, Block>();
+/** A block of few while it is written, and else empty: one made anew for each took longer than all the rest. */
+const FEW_BITS = new Uint8Array(BLOCK_BYTES);
 
 const KEY_MAX = Math.floor(Number.MAX_SAFE_INTEGER / BLOCK_NUMBERS);
 
 const blockOf = (number: number) => Math.floor(number / BLOCK_NUMBERS);
 const byteOf = (number: number) => (number % BLOCK_NUMBERS) >> 3;
 const bitOf = (number: number) => 1 << (number % 8);
+/** That of the lowest bit in the byte `at` of a block. */
+const numberAt = (key: number, at: number, byte: number) =>
+  key * BLOCK_NUMBERS + 8 * at + (31 - Math.clz32(byte & -byte));

@@ -44,7 +44,7 @@ async function leader(handle: (request: AdmitRequest) => AdmitRequest = (request
   let index = 0;
   const replica = {
     fences,
-    get hasBoundSessions() {
+    get mayHaveBoundSessions() {
       return stateMachine.sessionsBound === 'in-force';
     },
     status: () => ({ role: 'leader', leader: 1, configuration: simpleConfiguration([1]) }),

@@ -97,7 +97,7 @@ export class Admissions {
     }
     // A fence for a server that nobody can speak to would end the one that it takes the place of.
     const told = versionsOf(call.request);
-    const speaks = this.replica.hasBoundSessions ? readersOf(this.speaks, 'boundSessions') : this.speaks;
+    const speaks = this.replica.mayHaveBoundSessions ? readersOf(this.speaks, 'boundSessions') : this.speaks;
     if (agreedVersion(speaks, told) === undefined) {
       const words = explainVersions(own.id, speaks, claim.id, told);
       fail(call, status.FAILED_PRECONDITION, words, OTHER_VERSION);

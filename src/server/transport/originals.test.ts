@@ -48,4 +48,16 @@ describe("the original's servers among the others", () => {
     expect(originals.outOfReach).toEqual([]);
     expect(lines[2]).toBe(lines[1]);
   });
+
+  it('are out of reach for good from an entry on that they do not know: they would pass over it', () => {
+    const { lines, originals } = noted();
+    originals.met(2);
+    expect([originals.takes(2, 'unknown'), originals.takes(2, 'unknown')]).toEqual([false, false]);
+    // Heartbeats are to go there still.
+    expect(originals.takes(2, 'entries')).toBe(true);
+    expect(originals.outOfReach).toEqual([2]);
+    expect(lines.slice(1)).toEqual([expect.stringContaining('sent nothing from there on and stays behind')]);
+    originals.replaced(2);
+    expect(originals.outOfReach).toEqual([]);
+  });
 });

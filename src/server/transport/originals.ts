@@ -9,6 +9,8 @@ export class Originals {
   private readonly known = new Set<NodeId>();
   /** Of those, who lacks what only a snapshot would bring. */
   private readonly behind = new Set<NodeId>();
+  /** And who comes to an entry of our log that it does not know. */
+  private readonly before = new Set<NodeId>();
 
   constructor(log: LimitedLog) {
     this.log = log;
@@ -21,7 +23,7 @@ export class Originals {
 
   /** Those that a leader cannot bring up to date, as far as its last message to each shows; ascending. */
   get outOfReach(): readonly NodeId[] {
-    return ascending(this.behind);
+    return ascending(new Set([...this.behind, ...this.before]));
   }
 
   /** Asked who it is, the server did not know the question. */
@@ -34,6 +36,7 @@ export class Originals {
   /** The server is one of ours. */
   replaced(id: NodeId): void {
     this.behind.delete(id);
+    this.before.delete(id);
     if (!this.known.delete(id)) return;
     const rest =
       this.known.size === 0
@@ -45,7 +48,8 @@ export class Originals {
   /** Whether such a message is to go to it. */
   takes(id: NodeId, what: ToOriginal): boolean {
     if (what === 'entries') this.behind.delete(id);
-    if (what !== 'snapshot') return what !== 'misread';
+    if (what === 'unknown') this.stopBefore(id);
+    if (what !== 'snapshot') return what === 'entries' || what === 'other';
     if (this.behind.has(id)) return false;
     this.behind.add(id);
     this.log.warn(
@@ -53,6 +57,15 @@ export class Originals {
       `server ${id} is one of the original's, which take no snapshots, and lacks entries that this server's log does not hold any more: it stays behind until a server leads that has them, or until it is replaced (docs/interop.md)`,
     );
     return false;
+  }
+
+  private stopBefore(id: NodeId): void {
+    if (this.before.has(id)) return;
+    this.before.add(id);
+    this.log.warn(
+      { peer: id },
+      `server ${id} is one of the original's, which do not bound what sessions hold, and this cluster does since an entry of its log: it is sent nothing from there on and stays behind until it is replaced (docs/interop.md)`,
+    );
   }
 }
 

@@ -390,7 +390,10 @@ export class PeerLink<M> {
       this.pause = undefined;
     }, this.backoff.nextMs());
     this.pause.unref();
-    if (dialled.isConnected && !dialled.hasAnswered) this.options.notUnderstood();
+    if (!dialled.isConnected || dialled.hasAnswered) return;
+    // Whoever said what it speaks is not there any more.
+    this.peerSpeaks = undefined;
+    this.options.notUnderstood();
   }
 
   /** Says once why a peer is out of reach, not at every attempt. */

@@ -153,15 +153,19 @@ export class PeerTransport<M> {
 
   /**
    * The newest version of the peers' protocol that all of `members` speak, as far as is known here (docs/peers.md says what follows). A hello
-   * is no source for it: it was said by whoever dialled.
+   * is no source for it: it was said by whoever dialled. Nor is what was said on a link by one that is called, or is one of the original's, by now.
    */
   versionOf(members: Iterable<NodeId>): number | undefined {
     const { self, speaks } = this.options;
     const others = [...members].filter((id) => id !== self);
     return clusterVersion(
       speaks,
-      others.map((id) => this.links.get(id)?.facts.speaks),
+      others.map((id) => (this.isWithoutLink(id) ? undefined : this.links.get(id)?.facts.speaks)),
     );
+  }
+
+  private isWithoutLink(id: NodeId): boolean {
+    return this.unary?.hasClient(id) === true || this.originals.ids.includes(id);
   }
 
   private sendTo(to: NodeId, messages: readonly M[], encoded?: Map<M, Outgoing>): void {
