@@ -25,6 +25,7 @@ describe('a hostile client', () => {
     ['unreadCalls', '400 unread lookups of 4 MB took 1 GB and more', 0.5],
     ['unreadBurst', 'a burst of unread lookups took 1.5 GB: all were answered before anybody could be let go', 0.5],
     ['unfinishedBodies', 'inserts that were never completed took 1.4 GB', 0.4],
+    ['numbersAhead', 'numbers of sessions that lay far apart took 512 bytes each: 1.3 GB from one connection', 0.25],
     ['idleConnections', '200 idle connections took the descriptors of the store: the servers ended', 1],
     ['rapidReset', 'streams opened and abandoned left others without answers', 0.25],
   ])('%s: %s', { timeout: 150_000 }, async (name, _what, scale) => {

@@ -40,7 +40,7 @@ export const CASES: readonly Case[] = [
   { ...usual, name: 'openCalls' },
   { ...usual, name: 'registrations', rssMibMax: 400 },
   { ...usual, name: 'millionRegistrations', rssMibMax: 400 },
-  { ...usual, name: 'numbersAhead', rssMibMax: 700 },
+  { ...usual, name: 'numbersAhead', rssMibMax: 500 },
   { ...usual, name: 'idleConnections', openFiles: 64 },
   { ...usual, name: 'idleAndHalfOpen', clients: 20, throughputShareMin: 0.9 },
   { ...usual, name: 'largeValues', rssMibMax: 2000 },
