@@ -261,4 +261,98 @@ export const ETCD_EQUIVALENTS: readonly Equivalent[] = [
     'Only a node that writes directly has any, which is one of a test; and what is confirmed twice is believed once.',
     'consensus/etcd/node.ts RaftNode.advance: drop this.pendingAdvance = [];',
   ),
+  ...argued(
+    'What is sent stays in the outbox, the same object, until the turn is over.',
+    'consensus/etcd/election.ts receiveVoteRequest: move if (state.options.shareCommit) { answer.commit = state.log.committed; answer.logTerm = state.log.term(answer.commit) ?? 0; } state.send(answer); → state.send(answer); if (state.options.shareCommit) { answer.commit = state.log.committed; answer.logTerm = state.log.term(answer.commit) ?? 0; }',
+    'consensus/etcd/follower.ts receiveAppend: move if (state.options.shareCommit) answer.commit = log.committed; state.send(answer); → state.send(answer); if (state.options.shareCommit) answer.commit = log.committed;',
+    'consensus/etcd/follower.ts receiveHeartbeat: move if (state.options.shareCommit) answer.commit = state.log.committed; state.send(answer); → state.send(answer); if (state.options.shareCommit) answer.commit = state.log.committed;',
+    'consensus/etcd/follower.ts receiveSnapshot: move if (state.options.shareCommit) answer.commit = state.log.committed; state.send(answer); → state.send(answer); if (state.options.shareCommit) answer.commit = state.log.committed;',
+  ),
+  ...argued(
+    'Neither looks at what the other changes.',
+    'consensus/etcd/codec.ts readFields: move if (entries.length > 0) message.entries = entries; if (isOfChunk(message.type)) message.chunk = chunk; → if (isOfChunk(message.type)) message.chunk = chunk; if (entries.length > 0) message.entries = entries;',
+    'consensus/etcd/delivery.ts Delivery.handOut: move this.portions.push({ last, bytes: recordsSize(entries) }); for (const entry of entries) this.committed.push(entry); → for (const entry of entries) this.committed.push(entry); this.portions.push({ last, bytes: recordsSize(entries) });',
+    'consensus/etcd/election.ts receiveVoteRequest: move answer.reject = true; if (state.options.shareCommit) { answer.commit = state.log.committed; answer.logTerm = state.log.term(answer.commit) ?? 0; } → if (state.options.shareCommit) { answer.commit = state.log.committed; answer.logTerm = state.log.term(answer.commit) ?? 0; } answer.reject = true;',
+    'consensus/etcd/election.ts receiveVoteRequest: move state.send(answer); if (type === MessageType.Vote) { state.electionElapsed = 0; state.vote = from; } → if (type === MessageType.Vote) { state.electionElapsed = 0; state.vote = from; } state.send(answer);',
+    'consensus/etcd/engine.ts EtcdEngine.carryOut: move this.reads.answer(ready.readStates); if (ready.snapshot !== undefined) { this.out.restore = ready.snapshot; this.configurations.restore(ready.snapshot.index, re… → if (ready.snapshot !== undefined) { this.out.restore = ready.snapshot; this.configurations.restore(ready.snapshot.index, ready.snapshot.configuration); } this.r…',
+    'consensus/etcd/engine.ts EtcdEngine.handOut: move this.delivery.handOut(entries); for (const entry of entries) if (isConfigurationType(entry.type)) this.applyChange(entry); → for (const entry of entries) if (isConfigurationType(entry.type)) this.applyChange(entry); this.delivery.handOut(entries);',
+    'consensus/etcd/follower.ts receiveAppend: move answer.index = log.committed; if (state.options.shareCommit) answer.commit = log.committed; → if (state.options.shareCommit) answer.commit = log.committed; answer.index = log.committed;',
+    'consensus/etcd/follower.ts receiveHeartbeat: move answer.readSequence = message.readSequence; if (state.options.shareCommit) answer.commit = state.log.committed; → if (state.options.shareCommit) answer.commit = state.log.committed; answer.readSequence = message.readSequence;',
+    'consensus/etcd/follower.ts receiveSnapshot: move answer.index = state.log.committed; if (state.options.shareCommit) answer.commit = state.log.committed; → if (state.options.shareCommit) answer.commit = state.log.committed; answer.index = state.log.committed;',
+    'consensus/etcd/leader.ts tickLeader: move leader.heartbeatElapsed++; if (state.electionElapsed >= state.options.electionTicks) { state.electionElapsed = 0; if (state.options.checkQuorum) checkQuorum(sta… → if (state.electionElapsed >= state.options.electionTicks) { state.electionElapsed = 0; if (state.options.checkQuorum) checkQuorum(state); // A transfer that too…',
+    'consensus/etcd/leader.ts tickLeader: move state.electionElapsed = 0; if (state.options.checkQuorum) checkQuorum(state); → if (state.options.checkQuorum) checkQuorum(state); state.electionElapsed = 0;',
+    'consensus/etcd/leader.ts receiveHeartbeatResponse: move if (progress.match < state.log.lastIndex || progress.state === ProgressState.Probe) sendAppend(state, message.from); leader.reads.confirm(message.from, message.… → leader.reads.confirm(message.from, message.readSequence); if (progress.match < state.log.lastIndex || progress.state === ProgressState.Probe) sendAppend(state, …',
+    'consensus/etcd/leader.ts startTransfer: move leader.transferee = to; if (progress.match === state.log.lastIndex) state.send(new Message(MessageType.TimeoutNow, to)); else sendAppend(state, to); → if (progress.match === state.log.lastIndex) state.send(new Message(MessageType.TimeoutNow, to)); else sendAppend(state, to); leader.transferee = to;',
+    'consensus/etcd/leadership.ts Leadership.retire: move if (next !== 0) state.send(new Message(MessageType.TimeoutNow, next)); state.becomeFollower(state.term); → state.becomeFollower(state.term); if (next !== 0) state.send(new Message(MessageType.TimeoutNow, next));',
+    'consensus/etcd/membership.ts Draft.remove: move this.learnersNext.delete(id); if (!this.outgoing.has(id)) this.progress.delete(id); → if (!this.outgoing.has(id)) this.progress.delete(id); this.learnersNext.delete(id);',
+    'consensus/etcd/node.ts RaftNode.accept: move state.outboxAfterAppend = []; if (content.readStates.length > 0) state.readStates = []; → if (content.readStates.length > 0) state.readStates = []; state.outboxAfterAppend = [];',
+    'consensus/etcd/node.ts RaftNode.addDirectMessages: move if (confirmation !== undefined) this.pendingAdvance.push(confirmation); if (content.committed.length > 0) this.pendingAdvance.push(this.applyConfirmation(conten… → if (content.committed.length > 0) this.pendingAdvance.push(this.applyConfirmation(content.committed)); if (confirmation !== undefined) this.pendingAdvance.push(…',
+    'consensus/etcd/node.ts RaftNode.accept: move if (content.readStates.length > 0) state.readStates = []; this.lastLead = state.lead; → this.lastLead = state.lead; if (content.readStates.length > 0) state.readStates = [];',
+  ),
+  ...argued(
+    'What is written there is overwritten by what comes next, or stands behind the end.',
+    'consensus/etcd/clock.ts TickClock.advance: move if (elapsed > this.electionTicks) { this.tickedMs = nowMs; return this.electionTicks; } this.tickedMs += elapsed * this.tickMs; → this.tickedMs += elapsed * this.tickMs; if (elapsed > this.electionTicks) { this.tickedMs = nowMs; return this.electionTicks; }',
+    'consensus/etcd/codec.ts writeField: move if (value === 0) return at; into[at] = tag; → into[at] = tag; if (value === 0) return at;',
+  ),
+  ...argued(
+    'A tick is never longer than a heartbeat.',
+    'consensus/etcd/clock.ts TickClock.constructor: clamp Math.max(1, Math.floor(heartbeatMs / this.tickMs)) → Math.floor(heartbeatMs / this.tickMs)',
+  ),
+  ...argued(
+    'What a refusal tells is committed whoever hears it: who may not stand only knows it a little sooner.',
+    'consensus/etcd/election.ts startElection: move if (state.role === RaftRole.Leader || !state.promotable) return; state.log.commitTo(state.refusedCommit); → state.log.commitTo(state.refusedCommit); if (state.role === RaftRole.Leader || !state.promotable) return;',
+  ),
+  ...argued(
+    'By the contract no index that is applied, or stored in a snapshot, is less than the one before, or more than is applied.',
+    'consensus/etcd/engine.ts EtcdEngine.snapshotStored: clamp Math.min(index, this.appliedIndex) → index',
+    'consensus/etcd/engine.ts EtcdEngine.applied: clamp Math.max(this.appliedIndex, index) → index',
+  ),
+  ...argued(
+    'A silent leader says nothing where it would be sent either.',
+    'consensus/etcd/engine.ts EtcdEngine.noticeReign: move if (!isAnother) return; state.outbox = state.outbox.filter((message) => !this.isUnsaid(message)); → state.outbox = state.outbox.filter((message) => !this.isUnsaid(message)); if (!isAnother) return;',
+  ),
+  ...argued(
+    'Of two refusals either is told; a message of a later term may be believed as far as that goes, or not.',
+    'consensus/etcd/engine.ts EtcdEngine.refusalOfMessage: move if (term === 0) return refused(`a message of type ${type} without a term from server ${from}`); if (term > state.term) { const own = state.term; const believed … → if (term > state.term) { const own = state.term; const believed = this.terms.ceiling(own, this.nowMs); if (term > believed) { if (believed > own && tellsTerm(me…',
+    'consensus/etcd/engine.ts EtcdEngine.refusalOfMessage: move if (term > state.term) { const own = state.term; const believed = this.terms.ceiling(own, this.nowMs); if (term > believed) { if (believed > own && tellsTerm(me… → if (type === MessageType.Append) { return refused(entriesFault(message.index, message.logTerm, message.entries, term, changeFault)); } if (term > state.term) { …',
+  ),
+  ...argued(
+    'While a snapshot is on its way to storage nothing else is handed out.',
+    'consensus/etcd/engine.ts EtcdEngine.carryOut: move if (ready.snapshot !== undefined) { this.out.restore = ready.snapshot; this.configurations.restore(ready.snapshot.index, ready.snapshot.configuration); } for (c… → for (const message of ready.messages) if (message.type === MessageType.StorageApply) this.handOut(message.entries); if (ready.snapshot !== undefined) { this.out…',
+  ),
+  ...argued(
+    'Nothing of it is an answer, which alone is looked at there.',
+    'consensus/etcd/engine.ts EtcdEngine.step: move this.breakLease(message); if (isAnswer(message.type)) this.leadership?.answered(from, message); → if (isAnswer(message.type)) this.leadership?.answered(from, message); this.breakLease(message);',
+    'consensus/etcd/engine.ts EtcdEngine.send: move this.hedge(message); if (message.type === MessageType.Snapshot) { this.leadership?.sendSnapshot(message.to, message.snapshot!); return; } → if (message.type === MessageType.Snapshot) { this.leadership?.sendSnapshot(message.to, message.snapshot!); return; } this.hedge(message);',
+  ),
+  ...argued(
+    'Who applied that change knows all before it to be committed, whatever it would have said.',
+    'consensus/etcd/engine.ts EtcdEngine.hedge: clamp Math.min(message.commit, openChange - 1) → openChange - 1',
+  ),
+  ...argued(
+    'A leader that is removed proposes no change, and none is under way beside its own.',
+    'consensus/etcd/engine.ts EtcdEngine.applyChange: overwrite this.leadership.removedAt ||= entry.index → this.leadership.removedAt = entry.index',
+  ),
+  ...argued(
+    'What is left out is not looked at again.',
+    'consensus/etcd/engine.ts EtcdEngine.receive: move if (message.type === MessageType.TimeoutNow && from !== this.node.state.lead) return undefined; message.from = from; → message.from = from; if (message.type === MessageType.TimeoutNow && from !== this.node.state.lead) return undefined;',
+    'consensus/etcd/follower.ts forward: move if (state.lead === 0) return false; message.to = state.lead; → message.to = state.lead; if (state.lead === 0) return false;',
+  ),
+  ...argued(
+    'Only how long what is acknowledged stays in memory.',
+    'consensus/etcd/inflights.ts Inflights.freeUpTo: move while (this.head < this.lastIndexes.length && this.lastIndexes[this.head]! <= index) { this.bytes -= this.sizes[this.head]!; this.head++; } if (this.head * 2 > … → if (this.head * 2 > this.lastIndexes.length) this.compact(); while (this.head < this.lastIndexes.length && this.lastIndexes[this.head]! <= index) { this.bytes -…',
+  ),
+  ...argued(
+    'Only in which of two messages of the same turn a commit index, or that a log is whole, is told.',
+    'consensus/etcd/leader.ts receiveAppendResponse: move if (commitMore(state)) { leader.commitDue ||= before < leader.pendingConfIndex && leader.pendingConfIndex <= state.log.committed; releaseEarlyReads(state, leade… → if (message.from !== state.id) sendMore(state, leader, message.from); if (commitMore(state)) { leader.commitDue ||= before < leader.pendingConfIndex && leader.p…',
+    'consensus/etcd/leader.ts receiveAppendResponse: move if (message.from !== state.id) sendMore(state, leader, message.from); if (message.from === leader.transferee && progress.match === state.log.lastIndex) { state.… → if (message.from === leader.transferee && progress.match === state.log.lastIndex) { state.send(new Message(MessageType.TimeoutNow, message.from)); } if (message…',
+  ),
+  ...argued(
+    'There is none but where a snapshot is on its way.',
+    'consensus/etcd/leader.ts snapshotLost: move if (progress?.state !== ProgressState.Snapshot) return; progress.pendingSnapshot = 0; → progress.pendingSnapshot = 0; if (progress?.state !== ProgressState.Snapshot) return;',
+  ),
+  ...argued(
+    'What throws is left as it is: nobody goes on with what was read before that.',
+    'consensus/etcd/membership.ts decodeConfChange: move if (kind > ChangeKind.AddLearner) { throw new MalformedConfChangeError(`membership step of kind ${kind}, expected 0 to 3`); } steps.push({ kind: kind as ChangeK… → steps.push({ kind: kind as ChangeKind, id: reader.varint() }); if (kind > ChangeKind.AddLearner) { throw new MalformedConfChangeError(`membership step of kind $…',
+  ),
 ];

@@ -410,3 +410,19 @@ describe('a server that was removed and refuses its vote', () => {
     expect([candidate.state.role, candidate.state.log.committed]).toEqual([RaftRole.Follower, 0]);
   });
 });
+
+describe('a node', () => {
+  it('whose host slept counts the ticks that it missed, and keeps half an election timeout at least', () => {
+    const server = new OneNode();
+    server.tick(1);
+    server.state.slept(2);
+    expect([server.state.electionElapsed, server.state.ticks]).toEqual([3, 3]);
+    server.state.slept(90);
+    expect([server.state.electionElapsed, server.state.ticks]).toEqual([5, 93]);
+  });
+
+  it('knows of a new member that its log is no longer than its own, and has a first entry', () => {
+    const next = (...terms: number[]) => new OneNode({ terms }).state.newProgress(true).next;
+    expect([next(), next(1), next(1, 1, 1)]).toEqual([1, 1, 3]);
+  });
+});

@@ -132,3 +132,14 @@ describe('a leader that is to be forgotten', () => {
     expect([server.state.role, server.state.lead]).toEqual([RaftRole.Follower, lead]);
   });
 });
+
+describe('a refusal', () => {
+  it('says where the logs may agree at or before the place that was asked for, however long the log is', () => {
+    const server = new OneNode({ terms: [1, 1, 2, 2, 2], hardState: { term: 3 } });
+    const hintAt = (index: number) => {
+      server.receive(Append, 2, { term: 3, index, logTerm: 3 });
+      return server.run().map(({ reject, index: at, rejectHint, logTerm }) => [reject, at, rejectHint, logTerm]);
+    };
+    expect([hintAt(3), hintAt(9)]).toEqual([[[true, 3, 3, 2]], [[true, 9, 5, 2]]]);
+  });
+});

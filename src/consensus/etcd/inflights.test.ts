@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Inflights } from './inflights.ts';
 
@@ -44,44 +43,5 @@ describe('the window of messages to one follower', () => {
     expect(window.full).toBe(false);
     window.add(3, 1);
     expect(window.full).toBe(true);
-  });
-});
-
-describe('the window, at random', () => {
-  const step = fc.oneof(
-    { weight: 4, arbitrary: fc.record({ add: fc.integer({ min: 1, max: 3 }), bytes: fc.nat(5) }) },
-    { weight: 3, arbitrary: fc.record({ free: fc.nat(8) }) },
-    { weight: 1, arbitrary: fc.record({ reset: fc.constant(true) }) },
-  );
-
-  it('is a list of the messages that nobody acknowledged', () => {
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-        const window = new Inflights(4, 10);
-        let open: { readonly last: number; readonly bytes: number }[] = [];
-        let last = 0;
-        for (const each of steps) {
-          const bytes = open.reduce((sum, message) => sum + message.bytes, 0);
-          const isFull = open.length === 4 || bytes >= 10;
-          if ('add' in each && isFull) {
-            expect(() => window.add(last + 1, each.bytes)).toThrow(RangeError);
-          } else if ('add' in each) {
-            last += each.add;
-            window.add(last, each.bytes);
-            open.push({ last, bytes: each.bytes });
-          } else if ('free' in each) {
-            window.freeUpTo(last - each.free);
-            open = open.filter((message) => message.last > last - each.free);
-          } else {
-            window.reset();
-            open = [];
-          }
-          expect(window.count).toBe(open.length);
-          const left = open.reduce((sum, message) => sum + message.bytes, 0);
-          expect(window.full).toBe(open.length === 4 || left >= 10);
-        }
-      }),
-      { numRuns: 300 },
-    );
   });
 });

@@ -341,6 +341,22 @@ describe('membership changes (Raft §6, thesis §4)', () => {
     ]);
   });
 
+  it('are told even where more was committed since, before anything was sent', () => {
+    const server = new OneNode({ options: { coalesceAppends: true } });
+    server.lead();
+    for (const id of [2, 3]) server.receive(AppendResp, id, { term: 1, index: 1 });
+    server.run();
+    server.node.propose([change(ChangeKind.AddVoter, 4)]);
+    server.propose('a');
+    server.run();
+    for (const index of [2, 3]) server.receive(AppendResp, 2, { term: 1, index });
+    const told = server.run().filter(({ type, entries }) => type === Append && entries.length === 0);
+    expect(told.map(({ to, commit }) => [to, commit])).toEqual([
+      [2, 3],
+      [3, 3],
+    ]);
+  });
+
   it('are told along with entries where there are some, and not by a message of their own', () => {
     const server = new OneNode({ options: { coalesceAppends: true } });
     server.lead();
@@ -403,5 +419,23 @@ describe('membership changes (Raft §6, thesis §4)', () => {
     server.receive(AppendResp, 2, { term: 1, index: 2 });
     server.run();
     expect([server.state.role, server.state.lead]).toEqual([RaftRole.Follower, 0]);
+  });
+});
+
+describe('what a leader hears beside its purpose', () => {
+  it('is how far a follower knows the log to be committed, also where that refuses entries', () => {
+    const server = leading();
+    server.receive(AppendResp, 3, { term: 1, index: 0, reject: true, rejectHint: 0, commit: 1 });
+    server.receive(AppendResp, 3, { term: 1, index: 1, commit: 0 });
+    expect(server.state.members.progress.get(3)!.knownCommit).toBe(1);
+  });
+
+  it('is no transfer where that goes to itself, and the time of its quorum goes on', () => {
+    const server = leading();
+    server.tick(5);
+    server.node.transferLeadership(1);
+    expect([server.state.electionElapsed, server.state.leader!.transferee]).toEqual([5, 0]);
+    server.node.transferLeadership(2);
+    expect([server.state.electionElapsed, server.state.leader!.transferee]).toEqual([0, 2]);
   });
 });

@@ -23,3 +23,19 @@ describe('a change that the log does not take', () => {
     expect(requests.isChangeInLog).toBe(false);
   });
 });
+
+describe('a change that the log takes', () => {
+  it('goes on to the server that it adds, whom nobody forgets before it is a member', () => {
+    const server = new OneNode();
+    server.lead();
+    const out = new OutputBuffer<Message>();
+    const around = { id: 1, settings: TEST_SETTINGS, node: server.node, out, nowMs: 0 };
+    const requests = new OperatorRequests({ ...around, leadership: undefined, leaderHint: 1, openChange: 0 });
+    requests.stage(4);
+    server.receive(MessageType.AppendResp, 2, { term: 1, index: 1 });
+    server.run();
+    requests.appendChange({ type: ChangeType.AddVoter, id: 4 }, 9);
+    expect([out.requests, requests.isChangeInLog]).toEqual([[], true]);
+    expect([...server.state.members.progress.keys()]).toEqual([1, 2, 3, 4]);
+  });
+});

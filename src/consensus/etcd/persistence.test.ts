@@ -45,6 +45,10 @@ describe('persistence', () => {
     overwriting.write(undefined, [entry(2, 2)], undefined);
     overwriting.write(undefined, [entry(3, 2)], undefined);
     expect(overwriting.take()).toMatchObject({ truncateFrom: 2, entries: [{ index: 2 }, { index: 3 }] });
+    const before = new Persistence(log, EMPTY_HARD_STATE);
+    before.write(undefined, [entry(3, 2), entry(4, 2), entry(5, 2)], undefined);
+    before.write(undefined, [entry(2, 3)], undefined);
+    expect(before.take()).toMatchObject({ truncateFrom: 2, entries: [{ index: 2, term: 3 }] });
     last.write(undefined, [entry(3, 2)], undefined);
     expect(last.take()).toMatchObject({ truncateFrom: 3, entries: [{ index: 3 }] });
     log.persist({ mark: 2, truncateFrom: 2, entries: [entry(2, 3)], mustSync: true });
@@ -314,7 +318,7 @@ describe('persistence, at random', () => {
           expect(bench.persistence.openChange).toBe(bench.twin.openChange);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 1000 },
     );
   });
 });

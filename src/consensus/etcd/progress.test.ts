@@ -196,3 +196,22 @@ describe('Progress (Raft §5.3)', () => {
     );
   });
 });
+
+describe('what an answer moves', () => {
+  it('is back to the place that was refused at most, and nothing where the refusal is an old one', () => {
+    const probed = fresh(6);
+    expect([probed.reject(5, 9), probed.next]).toEqual([true, 5]);
+    const streamed = fresh(6);
+    streamed.acknowledge(5);
+    streamed.becomeReplicate();
+    streamed.sentEntries(3, 0);
+    expect([streamed.reject(4, 4), streamed.next]).toEqual([false, 9]);
+  });
+
+  it('is no commit index that was not sent', () => {
+    const progress = fresh(6);
+    progress.sentCommit = 2;
+    progress.reject(5, 4);
+    expect([progress.next, progress.sentCommit, progress.canUseCommit(3)]).toEqual([5, 2, true]);
+  });
+});

@@ -263,3 +263,29 @@ describe('handing out what is committed', () => {
     expect(log.nextCommitted(true)).toHaveLength(2);
   });
 });
+
+describe('what may be handed out', () => {
+  it('is nothing that is not committed, be it on disk', () => {
+    const log = logOf(terms(1, 1, 1, 1));
+    log.commitTo(2);
+    expect([true, false].map((isEarly) => log.nextCommitted(isEarly).map(({ index }) => index))).toEqual([
+      [1, 2],
+      [1, 2],
+    ]);
+  });
+
+  it('is no more than the bound, though more was applied than was handed out', () => {
+    const storage = new MemoryLog();
+    storage.persist({ mark: 1, entries: terms(1, 1, 1, 1), mustSync: true });
+    const log = new RaftLog(storage, 2 * recordSize(entry(1, 1)));
+    log.commitTo(4);
+    log.appliedTo(0, 1000);
+    expect(log.nextCommitted(true).map(({ index }) => index)).toEqual([1, 2]);
+  });
+
+  it('is stored before it is handed to storage once more, be it that storage knew it already', () => {
+    const log = logOf([], terms(1, 1));
+    log.unstable.stableTo(2, 1);
+    expect([log.unstable.inProgressEnd, log.unstable.nextEntries()]).toEqual([3, []]);
+  });
+});

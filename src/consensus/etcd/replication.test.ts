@@ -305,3 +305,25 @@ describe('heartbeats (Raft §5.2)', () => {
     ]);
   });
 });
+
+describe('a heartbeat', () => {
+  it('tells no more to be committed than is, whatever its follower holds', () => {
+    const server = new OneNode({ voters: [1, 2, 3, 4, 5] });
+    server.node.campaign();
+    server.run();
+    for (const id of [2, 3]) server.receive(MessageType.VoteResp, id, { term: 1 });
+    server.run();
+    for (const id of [2, 3]) server.receive(AppendResp, id, { term: 1, index: 1 });
+    server.propose('a');
+    server.run();
+    server.receive(AppendResp, 2, { term: 1, index: 2 });
+    server.tick(1);
+    const told = server.run().filter(({ type }) => type === Heartbeat);
+    expect(told.map(({ to, commit }) => [to, commit])).toEqual([
+      [2, 1],
+      [3, 1],
+      [4, 0],
+      [5, 0],
+    ]);
+  });
+});

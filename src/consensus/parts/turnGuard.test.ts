@@ -164,7 +164,12 @@ describe('the guard over several turns', () => {
     [
       'entries that follow a snapshot of the same turn',
       START,
-      [[{ lastIndex: 21, commitIndex: 21 }, { ...restored(20), committed: entries(21) }]],
+      [
+        [
+          { lastIndex: 21, commitIndex: 21 },
+          { ...restored(20), committed: entries(21) },
+        ],
+      ],
     ],
     ['a snapshot of what was handed out last', START, [[{}, { ...NOTHING, restore: snapshot(8) }]]],
     ['a snapshot of the last entry that is committed', START, [[{}, at(1, { snapshot: snapshot(10) })]]],
@@ -326,7 +331,12 @@ describe('the guard over several turns', () => {
       'hand out in order',
       'are handed out after 20',
       START,
-      [[{ commitIndex: 20, lastIndex: 20 }, { ...restored(20), committed: entries(9, 10) }]],
+      [
+        [
+          { commitIndex: 20, lastIndex: 20 },
+          { ...restored(20), committed: entries(9, 10) },
+        ],
+      ],
     ],
     [
       'hand out in order',
