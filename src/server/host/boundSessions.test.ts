@@ -124,7 +124,7 @@ describe('the entry that begins the bound', () => {
   });
 
   it.each([
-    ['where little is held', 5, yes],
+    ['where little is held', 1, yes],
     ['where nobody knows what members read', 6, {}],
     ['where one of them does not read it', 6, { mayBoundSessions: () => false }],
   ])('is not proposed %s', (_where, numbers, environment) => {

@@ -361,11 +361,11 @@ describe('the bound', () => {
     for (let i = 0; i < count; i++) store.apply(entryOf(from + i, { clientId: 1, clientSeq: 10 + 2 * i }));
   };
 
-  it('is due once half of it is held, and in force behind its entry', () => {
+  it('is due once an eighth of it is held, and in force behind its entry', () => {
     const store = storeWith(1);
-    ahead(store, 2, 15);
+    ahead(store, 2, 3);
     expect(store.sessionsBound).toBe('unneeded');
-    ahead(store, 20, 16);
+    ahead(store, 20, 4);
     expect(store.sessionsBound).toBe('due');
     store.apply(entryOf(40, 'bound'));
     expect(store.sessionsBound).toBe('in-force');

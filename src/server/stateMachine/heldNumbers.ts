@@ -6,6 +6,8 @@ import { Session } from './session.ts';
  * replica. 256 clients of the original's kind, each of which keeps all the numbers that are told apart, take that much.
  */
 export const NUMBERS_HELD_MAX = 1 << 21;
+/** The bound is to begin once this part of it is held: snapshots of before it take up to 512 bytes for each number, and so 134 MB at most. */
+const DUE_SHARE = 1 / 8;
 /** Sessions that give up numbers for one insert: each at least half of what it holds, so what is too much when the bound begins is gone soon, and no entry takes long. */
 const SHED_SESSIONS_MAX = 8;
 /**
@@ -64,7 +66,7 @@ export class HeldNumbers {
 
   get bound(): SessionsBound {
     if (this.classes !== undefined) return 'in-force';
-    return this.total > this.weightMax / 2 ? 'due' : 'unneeded';
+    return this.total > DUE_SHARE * this.weightMax ? 'due' : 'unneeded';
   }
 
   /** The session was used, and holds what it holds now. */
