@@ -37,12 +37,23 @@ export function simpleConfiguration(voters: readonly NodeId[], learners: readonl
   return { voters: ascending(voters), learners: ascending(learners), outgoing: [], learnersNext: [], autoLeave: false };
 }
 
-/** The state machine as of `index`, and the configuration then in force. */
-export interface Snapshot {
+/** Up to which entry a snapshot reaches, and the configuration then in force. */
+export interface SnapshotPlace {
   readonly index: number;
   readonly term: number;
   readonly configuration: Configuration;
-  readonly data: Uint8Array;
+}
+
+/** What the state machine wrote into a snapshot: bytes that the host keeps, in memory or not. They never change. */
+export interface SnapshotContent {
+  readonly byteLength: number;
+  /** `length` bytes from `offset` on, or as many as there are: in one piece, which nobody may change. */
+  read(offset: number, length: number): Uint8Array;
+}
+
+/** The state machine as of `index`. */
+export interface Snapshot extends SnapshotPlace {
+  readonly content: SnapshotContent;
 }
 
 /**
@@ -63,7 +74,7 @@ export interface LogReader {
   entries(from: number, to: number, maxBytes: number): Entry[];
   /** All membership entries still in the log, ascending. */
   configurationEntries(): readonly Entry[];
-  /** The latest stored snapshot, data included. */
+  /** The latest stored snapshot. Its content is read where it is asked for. */
   snapshot(): Snapshot | undefined;
 }
 
@@ -108,8 +119,8 @@ export interface EngineInit {
   readonly bootstrap: readonly NodeId[];
   /** Index up to which the host's state machine has been restored (the snapshot's index, or 0). */
   readonly appliedIndex: number;
-  /** What is wrong with a snapshot's data, which the host's state machine then could not be restored from; undefined: nothing. */
-  readonly snapshotDataFault: (data: Uint8Array) => string | undefined;
+  /** What is wrong with a snapshot's content, which the host's state machine then could not be restored from; undefined: nothing. */
+  readonly snapshotContentFault: (content: SnapshotContent) => string | undefined;
 }
 
 /** A peer's message was left out. It changed nothing, except perhaps the term and who leads; it may have been answered. */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Configuration, HardState } from '../consensus/contract.ts';
+import { contentBytes } from '../consensus/snapshotContent.ts';
 import { readRegularFile, UnusableFileError } from '../files/regularFile.ts';
 import { MalformedSnapshotError } from '../server/host/stateMachine.ts';
 import { checkBinding } from '../server/identity/binding.ts';
@@ -243,10 +244,10 @@ function snapshotReport(
   const reference = recovered?.last?.snapshot;
   const snapshot = recovered?.snapshot;
   if (disk === undefined || reference === undefined || snapshot === undefined) return undefined;
-  const { index, term, configuration, data } = snapshot;
+  const { index, term, configuration, content } = snapshot;
   const file = place(snapshotKey(reference.index, reference.sequence));
   try {
-    return { index, term, bytes: data.length, configuration, ...countsOf(data), file };
+    return { index, term, bytes: content.byteLength, configuration, ...countsOf(contentBytes(content)), file };
   } catch (error) {
     if (!(error instanceof MalformedSnapshotError)) throw error;
     throw new UnknownFormatError(`the stored snapshot of index ${index}: ${error.message}`, { cause: error });
@@ -288,9 +289,9 @@ function deadOf(
   records: readonly StoredRecord[],
 ): Inspection['dead'] {
   if (recovered === undefined) return { count: 0, bytes: 0 };
-  const bytesOf = new Map(records.map(({ key, bytes }) => [key, bytes]));
+  const contentBytes = new Map(records.map(({ key, bytes }) => [key, bytes]));
   const keys = [...recovered.dead, ...recovered.remains];
-  const bytes = keys.reduce((sum, key) => sum + (bytesOf.get(key) ?? disk?.get(key)?.length ?? 0), 0);
+  const bytes = keys.reduce((sum, key) => sum + (contentBytes.get(key) ?? disk?.get(key)?.length ?? 0), 0);
   return { count: keys.length, bytes };
 }
 

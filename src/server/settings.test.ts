@@ -20,7 +20,7 @@ function told(engine: EngineEntry, ...flag: string[]): ToldSettings {
     log: new MemoryLog(),
     bootstrap: [1, 2, 3],
     appliedIndex: 0,
-    snapshotDataFault: () => undefined,
+    snapshotContentFault: () => undefined,
   });
   return toldSettings(config, engine, running.effectiveSettings(), 100);
 }

@@ -47,7 +47,7 @@ export function replayFollower(id: NodeId, calls: readonly DecodedCall[], settin
     log,
     bootstrap: settings.cluster,
     appliedIndex: 0,
-    snapshotDataFault: () => undefined,
+    snapshotContentFault: () => undefined,
   });
   const wrong: WrongAnswer[] = [];
   for (const call of calls) {

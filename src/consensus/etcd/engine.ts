@@ -19,12 +19,13 @@ import {
 } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
-import { dataFault } from '../parts/chunkIntake.ts';
+import { contentFault } from '../parts/chunkIntake.ts';
 import { HostSleep } from '../parts/electionTimer.ts';
 import { chunkFault, SnapshotReceiver } from '../parts/snapshotChunks.ts';
 import { TermGuard } from '../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
 import { entriesFault, refused, tooFarAhead } from '../parts/untrusted.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { TickClock } from './clock.ts';
 import type { EtcdMessage } from './codec.ts';
 import { Delivery } from './delivery.ts';
@@ -49,7 +50,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   private readonly clock: TickClock;
   private readonly hostSleep: HostSleep;
   private readonly terms: TermGuard;
-  private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
+  private readonly snapshotContentFault: EngineInit['snapshotContentFault'];
   private readonly incoming = new SnapshotReceiver();
   private readonly persistence: Persistence;
   /** By applied index, as far back as a snapshot may still be taken. */
@@ -75,7 +76,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.clock = new TickClock(settings, init.nowMs);
     this.hostSleep = new HostSleep(settings.electionTimeoutMs, init.nowMs);
     this.terms = new TermGuard(settings.electionTimeoutMs);
-    this.snapshotDataFault = init.snapshotDataFault;
+    this.snapshotContentFault = init.snapshotContentFault;
     const configuration = log.snapshot()?.configuration ?? simpleConfiguration(init.bootstrap);
     this.configurations = new ConfigurationHistory(appliedIndex, configuration, [], (_before, entry) =>
       this.node.applyConfChange(decodeConfChange(entry.data)),
@@ -141,12 +142,12 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     whole.from = from;
     if (index <= state.log.committed || state.log.matches(index, snapshotTerm)) {
       this.incoming.abandonUpTo(index);
-      whole.snapshot = message.snapshot;
+      whole.snapshot = { ...message.part!, content: new MemoryContent(message.part!.data) };
       return this.step(from, whole);
     }
     whole.snapshot = this.incoming.add(from, term, chunk);
     if (whole.snapshot !== undefined) {
-      return refused(dataFault(whole.snapshot, this.snapshotDataFault)) ?? this.step(from, whole);
+      return refused(contentFault(whole.snapshot, this.snapshotContentFault)) ?? this.step(from, whole);
     }
     const sign = new Message(MessageType.Heartbeat, this.id);
     sign.term = term;

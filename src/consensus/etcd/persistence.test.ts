@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EMPTY_HARD_STATE, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { Message, MessageType } from './messages.ts';
 import { Persistence } from './persistence.ts';
@@ -55,7 +56,12 @@ describe('persistence', () => {
     const log = new MemoryLog();
     log.persist({ mark: 1, entries: [entry(1), entry(2)], mustSync: true });
     const persistence = new Persistence(log, EMPTY_HARD_STATE);
-    const snapshot = { index: 9, term: 2, configuration: simpleConfiguration([1]), data: new Uint8Array(0) };
+    const snapshot = {
+      index: 9,
+      term: 2,
+      configuration: simpleConfiguration([1]),
+      content: new MemoryContent(new Uint8Array(0)),
+    };
     persistence.write(undefined, [entry(2, 2)], undefined);
     persistence.write(snapshot, [entry(10, 2)], undefined);
     expect(persistence.take()).toMatchObject({ snapshot, truncateFrom: undefined, entries: [{ index: 10 }] });

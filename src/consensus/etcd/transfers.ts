@@ -56,7 +56,7 @@ export class Transfers {
         const message = new Message(MessageType.SnapshotChunk, to);
         message.term = node.state.term;
         const { index, snapshotTerm, configuration, offset, total, data } = sender.take(++this.seq, nowMs);
-        message.snapshot = { index, term: snapshotTerm, configuration, data };
+        message.part = { index, term: snapshotTerm, configuration, data };
         message.chunk = { seq: this.seq, offset, total };
         out.send(to, message);
       }

@@ -16,7 +16,7 @@ export class GorumsEngine extends CoreEngine<GorumsMessage, ServerState, Leader>
 
   constructor(init: EngineInit) {
     super(new ServerState(init));
-    this.follower = new Follower(this.state, init.snapshotDataFault);
+    this.follower = new Follower(this.state, init.snapshotContentFault);
     this.election = new Election(this.state, {
       leader: () => this.leader,
       won: () => this.lead(),

@@ -1,6 +1,7 @@
 import type { EngineInit, NodeId, Refusal } from '../contract.ts';
-import { ChunkIntake, type ChunkOutcome, dataFault } from '../parts/chunkIntake.ts';
+import { ChunkIntake, type ChunkOutcome, contentFault } from '../parts/chunkIntake.ts';
 import { contradiction, entriesFault, snapshotFault } from '../parts/untrusted.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { CatchUp } from './catchUp.ts';
 import { changeFault } from './membership.ts';
 import type { AppendEntries, InstallSnapshot, SnapshotChunk } from './messages.ts';
@@ -12,14 +13,14 @@ const NOTHING_TAKEN: ChunkOutcome = { received: 0, installed: false, replacesLog
 /** What a server does with the log that its leader sends (Raft §5.3, §7). */
 export class Follower {
   private readonly state: ServerState;
-  private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
+  private readonly snapshotContentFault: EngineInit['snapshotContentFault'];
   private readonly catchUp = new CatchUp();
   private readonly intake: ChunkIntake;
 
-  constructor(state: ServerState, snapshotDataFault: EngineInit['snapshotDataFault']) {
+  constructor(state: ServerState, snapshotContentFault: EngineInit['snapshotContentFault']) {
     this.state = state;
-    this.snapshotDataFault = snapshotDataFault;
-    this.intake = new ChunkIntake(state, snapshotDataFault);
+    this.snapshotContentFault = snapshotContentFault;
+    this.intake = new ChunkIntake(state, snapshotContentFault);
   }
 
   /** `isCurrent`: the request is of a leader of the present term. */
@@ -71,7 +72,7 @@ export class Follower {
     const { call, lastIncludedIndex: index, lastIncludedTerm: term, configuration, data } = request;
     if (isCurrent && index > state.commitIndex) {
       if (state.log.term(index) === term) state.commitTo(index);
-      else state.install({ index, term, configuration, data });
+      else state.install({ index, term, configuration, content: new MemoryContent(data) });
     }
     state.out.sendAfterPersist(from, { type: 'InstallSnapshotResponse', call, term: state.term });
   }
@@ -95,7 +96,7 @@ export class Follower {
     const { commitIndex, term: ownTerm } = this.state;
     const fault = snapshotFault({ index, term, configuration }, request.term);
     if (fault !== undefined || index <= commitIndex || request.term < ownTerm) return fault;
-    return dataFault({ index, term, configuration, data }, this.snapshotDataFault);
+    return contentFault({ index, term, configuration, content: new MemoryContent(data) }, this.snapshotContentFault);
   }
 }
 

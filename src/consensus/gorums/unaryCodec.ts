@@ -4,6 +4,7 @@ import type { NodeId, Snapshot } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { decodeRecord, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
 import { messageIn, numberOf, putNumber } from '../parts/numberedCodec.ts';
+import { contentBytes } from '../snapshotContent.ts';
 import type { ToOriginal, UnaryCalls, UnaryRequest } from '../unaryCalls.ts';
 import { LAYOUTS, SNAPSHOT_BODY } from './codec.ts';
 import type { AppendEntries, GorumsMessage, InstallSnapshot, SnapshotChunk } from './messages.ts';
@@ -80,7 +81,8 @@ function withSnapshot(message: InstallSnapshot): Uint8Array {
 
 /** The first chunk of a snapshot as a call stands for all of it. */
 function installing({ call, leader, term }: SnapshotChunk, whole: Snapshot): UnaryRequest<GorumsMethod> {
-  const { index: lastIncludedIndex, term: lastIncludedTerm, configuration, data } = whole;
+  const { index: lastIncludedIndex, term: lastIncludedTerm, configuration } = whole;
+  const data = contentBytes(whole.content);
   const type = 'InstallSnapshot';
   const bytes = withSnapshot({ type, call, leader, term, lastIncludedIndex, lastIncludedTerm, configuration, data });
   return { method: type, bytes, isAlone: true };

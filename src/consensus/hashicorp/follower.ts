@@ -19,9 +19,9 @@ export class FollowerLog {
   /** One acknowledgement a turn stands for all appends of the turn. */
   private acknowledgement: Acknowledgement | undefined;
 
-  constructor(state: ServerState, snapshotDataFault: EngineInit['snapshotDataFault']) {
+  constructor(state: ServerState, snapshotContentFault: EngineInit['snapshotContentFault']) {
     this.state = state;
-    this.intake = new ChunkIntake(state, snapshotDataFault);
+    this.intake = new ChunkIntake(state, snapshotContentFault);
   }
 
   /** AppendEntries (Raft figure 2, receiver's steps 2 to 5). `appendFault` finds nothing wrong with the request. */

@@ -10,9 +10,9 @@ export interface ChunkOutcome {
   readonly replacesLog: boolean;
 }
 
-/** What is wrong with the data of a snapshot, which shows only when it is whole. */
-export function dataFault(snapshot: Snapshot, faultOf: EngineInit['snapshotDataFault']): string | undefined {
-  const fault = faultOf(snapshot.data);
+/** What is wrong with the content of a snapshot, which shows only when it is whole. */
+export function contentFault(snapshot: Snapshot, faultOf: EngineInit['snapshotContentFault']): string | undefined {
+  const fault = faultOf(snapshot.content);
   return fault === undefined ? undefined : `the leader's snapshot of index ${snapshot.index}: ${fault}`;
 }
 
@@ -21,12 +21,12 @@ type Taker = Pick<ServerCore<never>, 'log' | 'commitIndex' | 'install'> & { comm
 /** The chunks that a follower takes, of engines over a `ServerCore`. */
 export class ChunkIntake {
   private readonly state: Taker;
-  private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
+  private readonly snapshotContentFault: EngineInit['snapshotContentFault'];
   private readonly receiver = new SnapshotReceiver();
 
-  constructor(state: Taker, snapshotDataFault: EngineInit['snapshotDataFault']) {
+  constructor(state: Taker, snapshotContentFault: EngineInit['snapshotContentFault']) {
     this.state = state;
-    this.snapshotDataFault = snapshotDataFault;
+    this.snapshotContentFault = snapshotContentFault;
   }
 
   /** Takes a chunk of the leader `from` of the present term; a text says what is wrong with what it completes. */
@@ -43,7 +43,7 @@ export class ChunkIntake {
     if (snapshot === undefined) {
       return { received: receiver.received(from, term, chunk), installed: false, replacesLog: false };
     }
-    const fault = dataFault(snapshot, this.snapshotDataFault);
+    const fault = contentFault(snapshot, this.snapshotContentFault);
     if (fault !== undefined) return fault;
     state.install(snapshot);
     return { received: total, installed: true, replacesLog: true };

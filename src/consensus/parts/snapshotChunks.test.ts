@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { simpleConfiguration } from '../contract.ts';
+import { type SnapshotContent, simpleConfiguration } from '../contract.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { type Chunk, chunkFault, SnapshotReceiver, SnapshotSender } from './snapshotChunks.ts';
 
 const LEADER = 2;
@@ -27,7 +28,7 @@ describe('the receiver of a snapshot in chunks', () => {
 
   it('puts them together, as often as it is sent', () => {
     const receiver = begun();
-    const whole = { index: 9, term: 2, configuration, data: Uint8Array.of(1, 2, 3, 4, 5) };
+    const whole = { index: 9, term: 2, configuration, content: new MemoryContent(Uint8Array.of(1, 2, 3, 4, 5)) };
     expect(receiver.add(LEADER, TERM, REST)).toEqual(whole);
     expect(receiver.received(LEADER, TERM, FIRST)).toBe(0);
     expect(receiver.add(LEADER, TERM, FIRST)).toBeUndefined();
@@ -39,7 +40,9 @@ describe('the receiver of a snapshot in chunks', () => {
     const receiver = begun();
     expect(receiver.add(LEADER, TERM, chunk(5, []))).toBeUndefined();
     expect(receiver.received(LEADER, TERM, REST)).toBe(2);
-    expect(receiver.add(LEADER, TERM, chunk(0, [], { index: 10, total: 0 }))?.data).toEqual(new Uint8Array(0));
+    expect(receiver.add(LEADER, TERM, chunk(0, [], { index: 10, total: 0 }))?.content).toEqual(
+      new MemoryContent(new Uint8Array(0)),
+    );
   });
 
   it.each([
@@ -49,7 +52,7 @@ describe('the receiver of a snapshot in chunks', () => {
     const receiver = begun();
     expect(receiver.add(LEADER, TERM, misplaced)).toBeUndefined();
     expect(receiver.received(LEADER, TERM, REST)).toBe(2);
-    expect(receiver.add(LEADER, TERM, REST)?.data).toEqual(Uint8Array.of(1, 2, 3, 4, 5));
+    expect(receiver.add(LEADER, TERM, REST)?.content).toEqual(new MemoryContent(Uint8Array.of(1, 2, 3, 4, 5)));
   });
 
   it.each([
@@ -110,7 +113,7 @@ describe('the sender of a snapshot in chunks', () => {
   /** One of so many bytes, and the chunks that it lets go. */
   function sending(bytes = 1000) {
     const data = Uint8Array.from({ length: bytes }, (_, i) => i % 251);
-    const snapshot = { index: 9, term: 2, configuration, data };
+    const snapshot = { index: 9, term: 2, configuration, content: new MemoryContent(data) };
     const sender = new SnapshotSender(snapshot, { snapshotChunkBytes: CHUNK, electionTimeoutMs: TIMEOUT_MS });
     let seq = 50;
     const due = (nowMs: number) => {
@@ -216,7 +219,7 @@ describe('the sender of a snapshot in chunks', () => {
 
   it('gives what is much the time that it takes', () => {
     const sender = new SnapshotSender(
-      { index: 9, term: 2, configuration, data: new Uint8Array(2 << 20) },
+      { index: 9, term: 2, configuration, content: new MemoryContent(new Uint8Array(2 << 20)) },
       { snapshotChunkBytes: 1 << 20, electionTimeoutMs: TIMEOUT_MS },
     );
     sender.take(1, 0);
@@ -245,7 +248,7 @@ describe('the sender of a snapshot in chunks', () => {
         let receiver = new SnapshotReceiver();
         let seq = 0;
         let nowMs = 0;
-        let whole: Uint8Array | undefined;
+        let whole: SnapshotContent | undefined;
         for (let round = 0; whole === undefined; round++) {
           expect(round).toBeLessThan(200);
           const { lost, copies, swaps, forgets } = steps[round] ?? { lost: false, copies: 0, swaps: false, forgets: 1 };
@@ -259,11 +262,11 @@ describe('the sender of a snapshot in chunks', () => {
           if (lost) arriving.shift();
           if (forgets === 0) receiver = new SnapshotReceiver();
           for (const each of arriving) {
-            whole ??= receiver.add(LEADER, TERM, each.chunk)?.data;
+            whole ??= receiver.add(LEADER, TERM, each.chunk)?.content;
             if (whole === undefined) sender.answered(each.seq, receiver.received(LEADER, TERM, each.chunk), nowMs);
           }
         }
-        expect(whole).toEqual(snapshot.data);
+        expect(whole).toEqual(snapshot.content);
       }),
     );
   });

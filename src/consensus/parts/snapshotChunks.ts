@@ -1,4 +1,5 @@
 import type { Configuration, NodeId, Snapshot } from '../contract.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { transitMs } from './transit.ts';
 import { snapshotFault } from './untrusted.ts';
 
@@ -67,20 +68,20 @@ export class SnapshotSender {
   isDue(nowMs: number): boolean {
     if (nowMs < this.retryAtMs) return false;
     const isRoom = this.sent - this.received < this.window * this.settings.snapshotChunkBytes;
-    return this.asks || (this.sent < this.snapshot.data.length && isRoom);
+    return this.asks || (this.sent < this.snapshot.content.byteLength && isRoom);
   }
 
   /** The chunk that is due, which is sent under the number `seq`: higher than those before, also those of other transfers. */
   take(seq: number, nowMs: number): Chunk {
-    const { index, term: snapshotTerm, configuration, data } = this.snapshot;
+    const { index, term: snapshotTerm, configuration, content } = this.snapshot;
     const offset = this.sent;
     if (offset === this.received) this.waitsSinceMs = nowMs;
-    const part = data.subarray(offset, offset + this.settings.snapshotChunkBytes);
-    this.sent += part.length;
+    const data = content.read(offset, this.settings.snapshotChunkBytes);
+    this.sent += data.length;
     this.firstSeq ||= seq;
     this.sentSeq = seq;
     this.asks = false;
-    return { index, snapshotTerm, configuration, offset, total: data.length, data: part };
+    return { index, snapshotTerm, configuration, offset, total: content.byteLength, data };
   }
 
   /** Whether a chunk of it went under this number. */
@@ -93,7 +94,7 @@ export class SnapshotSender {
     if (!this.didSend(seq)) return;
     const isLate = seq <= this.answeredSeq;
     this.answeredSeq = Math.max(this.answeredSeq, seq);
-    if (received > this.received) this.advance(Math.min(received, this.snapshot.data.length), nowMs);
+    if (received > this.received) this.advance(Math.min(received, this.snapshot.content.byteLength), nowMs);
     else if (!isLate && seq > this.lostSeq && received < this.sent) this.goBack(received);
   }
 
@@ -163,7 +164,7 @@ export class SnapshotReceiver {
     if (incoming.received < chunk.total) return undefined;
     this.incoming = undefined;
     const { index, snapshotTerm, configuration, total } = chunk;
-    return { index, term: snapshotTerm, configuration, data: joined(incoming.parts, total) };
+    return { index, term: snapshotTerm, configuration, content: new MemoryContent(joined(incoming.parts, total)) };
   }
 
   /** Nothing is needed of a snapshot of `index` or before. */

@@ -73,7 +73,7 @@ export class EngineServer<M> {
       log: this.log,
       bootstrap,
       appliedIndex: this.appliedIndex,
-      snapshotDataFault: (data) => (data[0] === UNREADABLE[0] ? 'not a snapshot' : undefined),
+      snapshotContentFault: (content) => (content.read(0, 1)[0] === UNREADABLE[0] ? 'not a snapshot' : undefined),
     });
     return heldToContract(engine, this.log.hardState);
   }

@@ -45,7 +45,7 @@ export class SteppedEngine<M> {
       log: this.log,
       bootstrap,
       appliedIndex: 0,
-      snapshotDataFault: (data) => (data[0] === UNREADABLE[0] ? 'not a snapshot' : undefined),
+      snapshotContentFault: (content) => (content.read(0, 1)[0] === UNREADABLE[0] ? 'not a snapshot' : undefined),
     });
   }
 

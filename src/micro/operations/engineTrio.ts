@@ -47,7 +47,7 @@ export class EngineTrio {
         log,
         bootstrap: IDS,
         appliedIndex: 0,
-        snapshotDataFault: () => undefined,
+        snapshotContentFault: () => undefined,
       });
       return { id, engine, log };
     });

@@ -15,12 +15,14 @@ import type {
   RejectedProposals,
   RequestOutcome,
   Snapshot,
+  SnapshotPlace,
 } from '../../consensus/contract.ts';
 import { RejectReason, Role } from '../../consensus/contract.ts';
 import { type Entry, EntryType, isConfigurationType } from '../../consensus/entry.ts';
 import { recordSize } from '../../consensus/entryCodec.ts';
 import { LifeEvents } from '../../consensus/parts/lifeEvents.ts';
 import { BrokenInvariantError, broken } from '../../consensus/parts/turnGuard.ts';
+import { contentBytes, MemoryContent } from '../../consensus/snapshotContent.ts';
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { SERVER_PENDING_MAX } from '../../wire/limits.ts';
 import { FencedError, fencesInForce, passes, type Speaker } from '../identity/fences.ts';
@@ -28,7 +30,7 @@ import type { LogStore, LogStoreListener } from '../storage/contract.ts';
 import { AppliedPace } from './appliedPace.ts';
 import type { CommandSink, RequestResult } from './outcomes.ts';
 import { PendingCommands } from './pendingCommands.ts';
-import { restoreStored, snapshotDataFault } from './snapshotReading.ts';
+import { restoreStored, snapshotContentFault } from './snapshotReading.ts';
 import { isSnapshotDue, SnapshotTaking, StateCopy } from './snapshotTaking.ts';
 import type { StageWatch } from './stageWatch.ts';
 import type { Restoring, StateMachine } from './stateMachine.ts';
@@ -183,7 +185,7 @@ export class Replica<M> implements LogStoreListener {
       log: store,
       bootstrap: options.bootstrap,
       appliedIndex: this.appliedIndex,
-      snapshotDataFault: (data) => snapshotDataFault(this.stateMachine, data),
+      snapshotContentFault: (content) => snapshotContentFault(this.stateMachine, content),
     });
     const start = this.engine.summary();
     this.role = start.role;
@@ -464,7 +466,7 @@ export class Replica<M> implements LogStoreListener {
     this.taking?.abandon();
     this.taking = undefined;
     this.giveUpGiving();
-    const fences = this.stateMachine.fencesOf(snapshot.data);
+    const fences = this.stateMachine.fencesOf(contentBytes(snapshot.content));
     this.waiting = [];
     this.restoring = { mark: this.lastMark, snapshot, fences, reading: undefined };
     this.environment.restoreBegun?.(snapshot.index);
@@ -473,7 +475,7 @@ export class Replica<M> implements LogStoreListener {
   private beginReading(mark: number): void {
     const restoring = this.restoring;
     if (restoring === undefined || restoring.mark > mark) return;
-    restoring.reading ??= this.stateMachine.beginRestore(restoring.snapshot.data);
+    restoring.reading ??= this.stateMachine.beginRestore(contentBytes(restoring.snapshot.content));
   }
 
   /** Reads on in a snapshot that is durable, and goes on from it once it is read. */
@@ -677,10 +679,10 @@ export class Replica<M> implements LogStoreListener {
   /** The state as of what is applied, all at once; undefined while another one is being restored. For a server that serves nobody. */
   currentSnapshot(): Snapshot | undefined {
     if (this.restoring !== undefined) return undefined;
-    return { ...this.snapshotHead(), data: this.stateMachine.snapshot() };
+    return { ...this.snapshotHead(), content: new MemoryContent(this.stateMachine.snapshot()) };
   }
 
-  private snapshotHead(): Omit<Snapshot, 'data'> {
+  private snapshotHead(): SnapshotPlace {
     const index = this.appliedIndex;
     // The log begins at what is applied, or before it.
     return { index, term: this.store.term(index)!, configuration: this.engine.configurationAt(index) };

@@ -1,15 +1,16 @@
-import type { NodeId, Snapshot } from '../../consensus/contract.ts';
+import type { NodeId, Snapshot, SnapshotPlace } from '../../consensus/contract.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import type { SnapshotSource } from './stateMachine.ts';
 
 /** A snapshot on its way from the state machine to the store: read a slice a turn, of the state as it was at its index. */
 export class SnapshotTaking {
-  private readonly head: Omit<Snapshot, 'data'>;
+  private readonly head: SnapshotPlace;
   private readonly source: SnapshotSource;
   private readonly data: Uint8Array;
   private end = 0;
 
   /** `source` was opened when just what `head` says was applied. */
-  constructor(head: Omit<Snapshot, 'data'>, source: SnapshotSource) {
+  constructor(head: SnapshotPlace, source: SnapshotSource) {
     this.head = head;
     this.source = source;
     this.data = new Uint8Array(source.size);
@@ -20,7 +21,7 @@ export class SnapshotTaking {
     this.end = this.source.read(this.data, this.end, Math.min(this.end + bytes, this.data.length));
     if (this.end < this.data.length) return undefined;
     this.source.close();
-    return { ...this.head, data: this.data };
+    return { ...this.head, content: new MemoryContent(this.data) };
   }
 
   abandon(): void {
@@ -30,12 +31,12 @@ export class SnapshotTaking {
 
 /** The state as of `head`, read by somebody else in pieces of his own. */
 export class StateCopy {
-  readonly head: Omit<Snapshot, 'data'>;
+  readonly head: SnapshotPlace;
   private readonly source: SnapshotSource;
   private isClosed = false;
 
   /** `source` was opened when just what `head` says was applied. */
-  constructor(head: Omit<Snapshot, 'data'>, source: SnapshotSource) {
+  constructor(head: SnapshotPlace, source: SnapshotSource) {
     this.head = head;
     this.source = source;
   }

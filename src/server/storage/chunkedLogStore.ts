@@ -416,7 +416,7 @@ export class ChunkedLogStore implements LogStore {
   }
 
   private keepSnapshot(snapshot: Snapshot | undefined): void {
-    const isSmall = snapshot !== undefined && snapshot.data.length <= this.snapshotInMemoryBytesMax;
+    const isSmall = snapshot !== undefined && snapshot.content.byteLength <= this.snapshotInMemoryBytesMax;
     this.snapshotInMemory = isSmall ? snapshot : undefined;
   }
 

@@ -2,6 +2,7 @@ import { ByteReader } from '../../bytes/byteReader.ts';
 import { varintsSize, writeVarints } from '../../bytes/varint.ts';
 import type { Configuration, Snapshot } from '../../consensus/contract.ts';
 import { memberNumbers, readMembers } from '../../consensus/membership/configurationCodec.ts';
+import { contentBytes, MemoryContent } from '../../consensus/snapshotContent.ts';
 import { CRC_BYTES, type Damage, damageOf, FORMAT_VERSION, seal, storedChecksum } from './record.ts';
 
 /**
@@ -25,10 +26,10 @@ export interface EncodedSnapshot {
 export function encodeSnapshot(snapshot: Snapshot): EncodedSnapshot {
   const numbers = [snapshot.index, snapshot.term, ...configurationNumbers(snapshot.configuration)];
   const dataStart = CRC_BYTES + 2 + varintsSize(numbers);
-  const value = new Uint8Array(dataStart + snapshot.data.length);
+  const value = new Uint8Array(dataStart + snapshot.content.byteLength);
   value[CRC_BYTES] = FORMAT_VERSION;
   value[CRC_BYTES + 1] = SNAPSHOT_KIND;
-  value.set(snapshot.data, writeVarints(value, CRC_BYTES + 2, numbers));
+  value.set(contentBytes(snapshot.content), writeVarints(value, CRC_BYTES + 2, numbers));
   return { value, checksum: seal(value) };
 }
 
@@ -37,7 +38,7 @@ export type DecodedSnapshot =
   | { readonly snapshot?: undefined; readonly damage: Damage };
 
 /**
- * The snapshot in a value, which must have this checksum; or what is wrong with the value. The snapshot's data is a view.
+ * The snapshot in a value, which must have this checksum; or what is wrong with the value. The snapshot's content is a view.
  * Throws UnknownFormatError on an intact value of another version.
  */
 export function decodeSnapshot(key: string, value: Uint8Array | undefined, checksum: number): DecodedSnapshot {
@@ -68,5 +69,5 @@ function readSnapshot(value: Uint8Array): Snapshot {
     learnersNext: ids(),
     autoLeave: reader.varint() === 1,
   };
-  return { index, term, configuration, data: value.subarray(reader.pos) };
+  return { index, term, configuration, content: new MemoryContent(value.subarray(reader.pos)) };
 }

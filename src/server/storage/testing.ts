@@ -1,6 +1,7 @@
 import { ByteWriter } from '../../bytes/byteWriter.ts';
 import { type HardState, type PersistBatch, type Snapshot, simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
+import { contentBytes, MemoryContent } from '../../consensus/snapshotContent.ts';
 import type { Binding } from './binding.ts';
 import type { ChunkedLogStore } from './chunkedLogStore.ts';
 import type { LogStore, LogStoreListener } from './contract.ts';
@@ -63,7 +64,12 @@ export function copyOf(entry: Entry): Entry {
 }
 
 export function snapshotAt(index: number, term: number, data = `s${index}t${term}`): Snapshot {
-  return { index, term, configuration: simpleConfiguration([1, 2, 3], [4]), data: text.encode(data) };
+  return {
+    index,
+    term,
+    configuration: simpleConfiguration([1, 2, 3], [4]),
+    content: new MemoryContent(text.encode(data)),
+  };
 }
 
 export function hard(term: number, vote = 0, commit = 0): HardState {
@@ -108,7 +114,7 @@ export function contentOf(store: LogStore): object {
     configurations: store.configurationEntries().map(plain),
     fences: store.fenceEntries().map(plain),
     hardState: { ...store.hardState },
-    snapshot: snapshot === undefined ? undefined : { ...snapshot, data: Array.from(snapshot.data) },
+    snapshot: snapshot === undefined ? undefined : { ...snapshot, content: Array.from(contentBytes(snapshot.content)) },
   };
 }
 

@@ -6,6 +6,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { NodeId, Snapshot } from '../../consensus/contract.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
 import { openChannel, peerChannelOptions } from '../../net/endpoints/channels.ts';
 import type { Security } from '../../net/endpoints/security.ts';
@@ -179,7 +180,7 @@ export class Admissions {
   }
 
   private async send(call: AdmitCall, { snapshot, spentTerm, admitted }: Given, underWay: UnderWay): Promise<void> {
-    const { index, term, configuration, data } = snapshot;
+    const { index, term, configuration, content } = snapshot;
     const { cluster, known } = this.identity.identity;
     const { voters, learners, outgoing, learnersNext, autoLeave } = configuration;
     const admission: Admission = {
@@ -192,14 +193,14 @@ export class Admissions {
       outgoing: [...outgoing],
       learnersNext: [...learnersNext],
       autoLeave,
-      dataBytes: data.length,
+      dataBytes: content.byteLength,
       spentTerm,
       admitted,
     };
     const ended = new Promise<void>((resolve) => call.once('close', resolve).once('cancelled', resolve));
     call.write({ admission, data: NOTHING });
-    for (let at = 0; at < data.length && !call.cancelled; at += this.chunkBytes) {
-      const chunk = Buffer.from(data.subarray(at, at + this.chunkBytes));
+    for (let at = 0; at < content.byteLength && !call.cancelled; at += this.chunkBytes) {
+      const chunk = Buffer.from(content.read(at, this.chunkBytes));
       if (!call.write({ admission: undefined, data: chunk })) {
         underWay.waitsSinceMs = performance.now();
         await Promise.race([ended, new Promise((resolve) => call.once('drain', resolve))]);
@@ -334,6 +335,12 @@ function given(admission: Admission | undefined, data: Buffer): AdmitOutcome {
   const configuration = { voters, learners, outgoing, learnersNext, autoLeave };
   return {
     kind: 'admitted',
-    state: { cluster, known, snapshot: { index, term, configuration, data }, spentTerm, admitted },
+    state: {
+      cluster,
+      known,
+      snapshot: { index, term, configuration, content: new MemoryContent(data) },
+      spentTerm,
+      admitted,
+    },
   };
 }

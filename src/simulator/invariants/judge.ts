@@ -9,6 +9,7 @@ import {
 } from '../../consensus/contract.ts';
 import type { Promised } from '../../consensus/engineEntry.ts';
 import type { Entry } from '../../consensus/entry.ts';
+import { contentBytes } from '../../consensus/snapshotContent.ts';
 import type { ApplyResult } from '../../server/host/stateMachine.ts';
 import { KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
 import type { LogStore } from '../../server/storage/contract.ts';
@@ -394,7 +395,8 @@ export class Judge {
 
   /** The snapshot says what the committed log says of its index. */
   private checkSnapshot(record: ServerRecord, snapshot: Snapshot, how: string): void {
-    const { index, term, configuration, data } = snapshot;
+    const { index, term, configuration, content } = snapshot;
+    const data = contentBytes(content);
     if (index > this.committed.length || this.committed.term(index) !== term) {
       this.fail('state machine safety', record, `${how} snapshot at ${index} of term ${term} was never committed`);
     }

@@ -1,4 +1,4 @@
-import type { HardState, PersistBatch, Snapshot } from '../../consensus/contract.ts';
+import type { HardState, PersistBatch, Snapshot, SnapshotContent } from '../../consensus/contract.ts';
 import { Entry } from '../../consensus/entry.ts';
 import type { ApplyResult, Restoring, SnapshotSource } from '../../server/host/stateMachine.ts';
 import { KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
@@ -41,11 +41,11 @@ export class ForgetsAtStart extends DelegatingStore {
 
 /** Stores the first snapshot's content under every later snapshot's index. */
 export class StoresStaleSnapshots extends DelegatingStore {
-  private data: Uint8Array | undefined;
+  private content: SnapshotContent | undefined;
 
   override storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {
-    this.data ??= snapshot.data;
-    super.storeSnapshot({ ...snapshot, data: this.data }, trailingEntries);
+    this.content ??= snapshot.content;
+    super.storeSnapshot({ ...snapshot, content: this.content }, trailingEntries);
   }
 }
 

@@ -34,7 +34,7 @@ export class OneServer {
       hardState: this.log.hardState,
       bootstrap: [1, 2, 3],
       appliedIndex: 0,
-      snapshotDataFault: () => undefined,
+      snapshotContentFault: () => undefined,
       ...init,
       log: this.log,
     });

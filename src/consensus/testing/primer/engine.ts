@@ -337,7 +337,7 @@ export class PrimerEngine implements Engine<PrimerMessage>, LeadingServer {
   private faultOf({ term, snapshot }: Message<'snapshot'>): string | undefined {
     const fault = snapshotFault(snapshot, term);
     if (fault !== undefined || snapshot.index <= this.commitIndex || term < this.term) return fault;
-    const unreadable = this.init.snapshotDataFault(snapshot.data);
+    const unreadable = this.init.snapshotContentFault(snapshot.content);
     return unreadable === undefined ? undefined : `the leader's snapshot of index ${snapshot.index}: ${unreadable}`;
   }
 
