@@ -51,6 +51,22 @@ export interface SnapshotContent {
   read(offset: number, length: number): Uint8Array;
 }
 
+/** Content that comes in pieces. The engine looks at each, and hands it on to be persisted; it is read once all are handed over. */
+export interface IncomingContent extends SnapshotContent {
+  /**
+   * The next piece, from the first on: what is wrong with it, so that the host's state machine could not be restored from all of it;
+   * undefined: nothing. The piece is not kept.
+   */
+  check(piece: Uint8Array): string | undefined;
+  /** For who persists the pieces: where all of them are to be read. */
+  keptAs(content: SnapshotContent): void;
+}
+
+export interface SnapshotPiece {
+  readonly content: IncomingContent;
+  readonly data: Uint8Array;
+}
+
 /** The state machine as of `index`. */
 export interface Snapshot extends SnapshotPlace {
   readonly content: SnapshotContent;
@@ -119,8 +135,8 @@ export interface EngineInit {
   readonly bootstrap: readonly NodeId[];
   /** Index up to which the host's state machine has been restored (the snapshot's index, or 0). */
   readonly appliedIndex: number;
-  /** What is wrong with a snapshot's content, which the host's state machine then could not be restored from; undefined: nothing. */
-  readonly snapshotContentFault: (content: SnapshotContent) => string | undefined;
+  /** For a snapshot that a peer begins to send. One that is begun later takes its place, where it is not whole. */
+  readonly receiveContent: (byteLength: number) => IncomingContent;
 }
 
 /** A peer's message was left out. It changed nothing, except perhaps the term and who leads; it may have been answered. */
@@ -235,6 +251,11 @@ export interface Envelope<M> {
  */
 export interface PersistBatch {
   readonly mark: number;
+  /**
+   * What came of snapshots that peers send, in order: before all else, and of no effect but that a `snapshot`, of this batch or a later one,
+   * may have the content that they are of. None of it needs to outlive a crash before that.
+   */
+  readonly pieces?: readonly SnapshotPiece[] | undefined;
   readonly snapshot?: Snapshot | undefined;
   /** Remove this index and all after it. Given only where entries really are replaced. */
   readonly truncateFrom?: number | undefined;

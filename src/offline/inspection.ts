@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Configuration, HardState } from '../consensus/contract.ts';
-import { contentBytes } from '../consensus/snapshotContent.ts';
 import { readRegularFile, UnusableFileError } from '../files/regularFile.ts';
 import { MalformedSnapshotError } from '../server/host/stateMachine.ts';
 import { checkBinding } from '../server/identity/binding.ts';
@@ -247,7 +246,7 @@ function snapshotReport(
   const { index, term, configuration, content } = snapshot;
   const file = place(snapshotKey(reference.index, reference.sequence));
   try {
-    return { index, term, bytes: content.byteLength, configuration, ...countsOf(contentBytes(content)), file };
+    return { index, term, bytes: content.byteLength, configuration, ...countsOf(content), file };
   } catch (error) {
     if (!(error instanceof MalformedSnapshotError)) throw error;
     throw new UnknownFormatError(`the stored snapshot of index ${index}: ${error.message}`, { cause: error });

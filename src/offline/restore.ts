@@ -98,7 +98,7 @@ function readState(file: string): { readonly head: SnapshotHead; readonly data: 
       at += piece.length;
     }
     try {
-      checkSnapshot(data);
+      checkSnapshot(new MemoryContent(data));
     } catch (cause) {
       if (!(cause instanceof MalformedSnapshotError)) throw cause;
       throw new SnapshotFileError(file, 0, `the state in it cannot be read: ${cause.message}`, { cause });

@@ -19,7 +19,6 @@ import {
 } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
-import { contentFault } from '../parts/chunkIntake.ts';
 import { HostSleep } from '../parts/electionTimer.ts';
 import { chunkFault, SnapshotReceiver } from '../parts/snapshotChunks.ts';
 import { TermGuard } from '../parts/termGuard.ts';
@@ -50,8 +49,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   private readonly clock: TickClock;
   private readonly hostSleep: HostSleep;
   private readonly terms: TermGuard;
-  private readonly snapshotContentFault: EngineInit['snapshotContentFault'];
-  private readonly incoming = new SnapshotReceiver();
+  private readonly incoming: SnapshotReceiver;
   private readonly persistence: Persistence;
   /** By applied index, as far back as a snapshot may still be taken. */
   private readonly configurations: ConfigurationHistory;
@@ -76,7 +74,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.clock = new TickClock(settings, init.nowMs);
     this.hostSleep = new HostSleep(settings.electionTimeoutMs, init.nowMs);
     this.terms = new TermGuard(settings.electionTimeoutMs);
-    this.snapshotContentFault = init.snapshotContentFault;
+    this.incoming = new SnapshotReceiver(init.receiveContent);
     const configuration = log.snapshot()?.configuration ?? simpleConfiguration(init.bootstrap);
     this.configurations = new ConfigurationHistory(appliedIndex, configuration, [], (_before, entry) =>
       this.node.applyConfChange(decodeConfChange(entry.data)),
@@ -142,12 +140,15 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     whole.from = from;
     if (index <= state.log.committed || state.log.matches(index, snapshotTerm)) {
       this.incoming.abandonUpTo(index);
-      whole.snapshot = { ...message.part!, content: new MemoryContent(message.part!.data) };
+      const { configuration, data } = chunk;
+      whole.snapshot = { index, term: snapshotTerm, configuration, content: new MemoryContent(data) };
       return this.step(from, whole);
     }
-    whole.snapshot = this.incoming.add(from, term, chunk);
-    if (whole.snapshot !== undefined) {
-      return refused(contentFault(whole.snapshot, this.snapshotContentFault)) ?? this.step(from, whole);
+    const taken = this.incoming.add(from, term, chunk);
+    if (typeof taken === 'string') return refused(taken);
+    if (taken !== undefined) {
+      whole.snapshot = taken;
+      return this.step(from, whole);
     }
     const sign = new Message(MessageType.Heartbeat, this.id);
     sign.term = term;
@@ -245,7 +246,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       this.deliver(this.persistence.takeDue());
     }
     if (!this.isSilent) this.leadership?.transfers.pump();
-    const output = this.out.take(this.persistence.take(), this.delivery.take());
+    const output = this.out.take(this.persistence.take(this.incoming.takePieces()), this.delivery.take());
     this.guard.check(this.standing(), output, this.termAt);
     return output;
   }

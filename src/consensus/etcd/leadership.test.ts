@@ -8,7 +8,7 @@ import {
   Role,
   simpleConfiguration,
 } from '../contract.ts';
-import { MemoryContent } from '../snapshotContent.ts';
+import { MemoryContent, ReceivedContent } from '../snapshotContent.ts';
 import { EngineCluster, type EngineServer, TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import type { EtcdMessage } from './codec.ts';
@@ -53,7 +53,11 @@ function leadingAlone(configuration = simpleConfiguration([1])) {
   log.persist({ mark: 1, snapshot, entries: [], mustSync: true });
   const hardState = { ...EMPTY_HARD_STATE, term: 1, commit: 1 };
   const init = { id: 1, settings: TEST_SETTINGS, random: () => 0, nowMs: 0, hardState, log, bootstrap: [1] };
-  const engine = new EtcdEngine({ ...init, appliedIndex: 1, snapshotContentFault: () => undefined });
+  const engine = new EtcdEngine({
+    ...init,
+    appliedIndex: 1,
+    receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+  });
   const turn = () => {
     const output = engine.drain();
     const last = output.committed.at(-1);
@@ -233,7 +237,12 @@ describe('the part of a server', () => {
     log.persist({ mark: 1, snapshot, entries: [], mustSync: true });
     const init = { id: 1, settings: TEST_SETTINGS, random: () => 0, nowMs: 0, log, bootstrap: [1] };
     const hardState = { ...EMPTY_HARD_STATE, term: 1, commit: 1 };
-    const demoted = new EtcdEngine({ ...init, hardState, appliedIndex: 1, snapshotContentFault: () => undefined });
+    const demoted = new EtcdEngine({
+      ...init,
+      hardState,
+      appliedIndex: 1,
+      receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+    });
     expect(demoted.status().role).toBe(Role.Follower);
   });
 });

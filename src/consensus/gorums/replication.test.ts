@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Output, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
-import { MemoryContent } from '../snapshotContent.ts';
+import { MemoryContent, ReceivedContent } from '../snapshotContent.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { FULL_ROUND_BYTES } from './limits.ts';
@@ -32,7 +32,12 @@ describe('how a leader sends its log', () => {
     const entries = Array.from({ length: held }, (_, i) => new Entry(i + 1, 1, EntryType.Normal, Uint8Array.of(i)));
     log.persist({ mark: 1, entries, hardState: { term: 1, vote: 1, commit: 0 }, mustSync: true });
     const init = { id: 1, settings: TEST_SETTINGS, random: () => 0, nowMs: 0, appliedIndex: 0, bootstrap: [3, 1, 2] };
-    const state = new ServerState({ ...init, log, hardState: log.hardState, snapshotContentFault: () => undefined });
+    const state = new ServerState({
+      ...init,
+      log,
+      hardState: log.hardState,
+      receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+    });
     const replication = new Replication(state, new Reads(), 1);
     return { log, state, replication };
   };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type EngineInit, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
-import { MemoryContent } from '../snapshotContent.ts';
+import { MemoryContent, ReceivedContent } from '../snapshotContent.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { SteppedEngine } from '../testing/steppedEngine.ts';
 import { gorumsKind } from './index.ts';
@@ -69,7 +69,7 @@ describe('what the simulator found', () => {
         log,
         bootstrap: [1, 2, 3],
         appliedIndex: 0,
-        snapshotContentFault: () => undefined,
+        receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
       };
       const engine = gorumsKind.create(init);
       for (let nowMs = 0; nowMs <= 2 * electionTimeoutMs; nowMs += 5) engine.tick(nowMs);

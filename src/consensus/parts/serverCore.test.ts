@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
-import { MemoryContent } from '../snapshotContent.ts';
+import { MemoryContent, ReceivedContent } from '../snapshotContent.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { OutputBuffer } from './outputBuffer.ts';
@@ -13,7 +13,12 @@ function server(stored: readonly Entry[] = []) {
   log.persist({ mark: 0, entries: stored, mustSync: true });
   const init = { id: 1, settings: TEST_SETTINGS, random: () => 0, nowMs: 0, appliedIndex: 0, bootstrap: [1, 2, 3] };
   const core = new ServerCore<never>(
-    { ...init, log, hardState: { term: 3, vote: 2, commit: 9 }, snapshotContentFault: () => undefined },
+    {
+      ...init,
+      log,
+      hardState: { term: 3, vote: 2, commit: 9 },
+      receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+    },
     ({ voters }, { data }) => simpleConfiguration([...voters, data[0]!]),
     new OutputBuffer(),
   );

@@ -1,5 +1,4 @@
-import type { Configuration, NodeId, Snapshot } from '../contract.ts';
-import { MemoryContent } from '../snapshotContent.ts';
+import type { Configuration, IncomingContent, NodeId, Snapshot, SnapshotPiece } from '../contract.ts';
 import { transitMs } from './transit.ts';
 import { snapshotFault } from './untrusted.ts';
 
@@ -137,64 +136,77 @@ export class SnapshotSender {
 interface Incoming {
   readonly from: NodeId;
   readonly term: number;
-  readonly first: Chunk;
-  readonly parts: Uint8Array[];
+  readonly index: number;
+  readonly snapshotTerm: number;
+  readonly content: IncomingContent;
   received: number;
 }
 
-/** Puts the chunks of a snapshot together on a follower. A chunk out of place changes nothing: the answer says what is wanted. */
+/**
+ * Takes the chunks of a snapshot on a follower, in order, and hands each on to be persisted: what is kept of them is how many bytes came. A
+ * chunk out of place changes nothing: the answer says what is wanted.
+ */
 export class SnapshotReceiver {
+  private readonly receiveContent: (byteLength: number) => IncomingContent;
   private incoming: Incoming | undefined;
+  private pieces: SnapshotPiece[] = [];
 
-  /** Bytes held of the snapshot that `chunk` is of, as the leader `from` of `term` sends it. */
+  constructor(receiveContent: (byteLength: number) => IncomingContent) {
+    this.receiveContent = receiveContent;
+  }
+
+  /** Bytes taken of the snapshot that `chunk` is of, as the leader `from` of `term` sends it. */
   received(from: NodeId, term: number, chunk: Chunk): number {
     return this.matches(from, term, chunk) ? this.incoming!.received : 0;
   }
 
-  /** The whole snapshot where `chunk` completes it. */
-  add(from: NodeId, term: number, chunk: Chunk): Snapshot | undefined {
+  /** The whole snapshot where `chunk` completes it. A text says what is wrong with its content, of which nothing is needed then. */
+  add(from: NodeId, term: number, chunk: Chunk): Snapshot | string | undefined {
+    const { index, snapshotTerm, configuration, offset, total, data } = chunk;
     if (!this.matches(from, term, chunk)) {
-      if (chunk.offset !== 0 || this.isOlder(term, chunk)) return undefined;
-      this.incoming = { from, term, first: chunk, parts: [], received: 0 };
+      if (offset !== 0 || this.isOlder(term, chunk)) return undefined;
+      this.incoming = { from, term, index, snapshotTerm, content: this.receiveContent(total), received: 0 };
     }
     const incoming = this.incoming!;
-    if (chunk.offset !== incoming.received) return undefined;
-    if (chunk.data.length > 0) incoming.parts.push(chunk.data);
-    incoming.received += chunk.data.length;
-    if (incoming.received < chunk.total) return undefined;
+    if (offset !== incoming.received) return undefined;
+    const { content } = incoming;
+    const isWhole = offset + data.length === total;
+    const fault = isWhole || data.length > 0 ? content.check(data) : undefined;
+    if (fault !== undefined) {
+      this.incoming = undefined;
+      return `the leader's snapshot of index ${index}: ${fault}`;
+    }
+    if (data.length > 0) this.pieces.push({ content, data });
+    incoming.received += data.length;
+    if (!isWhole) return undefined;
     this.incoming = undefined;
-    const { index, snapshotTerm, configuration, total } = chunk;
-    return { index, term: snapshotTerm, configuration, content: new MemoryContent(joined(incoming.parts, total)) };
+    return { index, term: snapshotTerm, configuration, content };
+  }
+
+  /** What came since the last call. */
+  takePieces(): readonly SnapshotPiece[] | undefined {
+    const { pieces } = this;
+    if (pieces.length === 0) return undefined;
+    this.pieces = [];
+    return pieces;
   }
 
   /** Nothing is needed of a snapshot of `index` or before. */
   abandonUpTo(index: number): void {
-    if (this.incoming !== undefined && this.incoming.first.index <= index) this.incoming = undefined;
+    if (this.incoming !== undefined && this.incoming.index <= index) this.incoming = undefined;
   }
 
   private matches(from: NodeId, term: number, { index, snapshotTerm, total }: Chunk): boolean {
     const { incoming } = this;
     if (incoming?.from !== from || incoming.term !== term) return false;
-    const { first } = incoming;
-    return first.index === index && first.snapshotTerm === snapshotTerm && first.total === total;
+    return incoming.index === index && incoming.snapshotTerm === snapshotTerm && incoming.content.byteLength === total;
   }
 
   /** A leader that has begun with a later snapshot goes on with none before it: what is left on the way of that must not end the later one. */
   private isOlder(term: number, { index }: Chunk): boolean {
     const { incoming } = this;
-    return incoming !== undefined && (term < incoming.term || (term === incoming.term && index < incoming.first.index));
+    return incoming !== undefined && (term < incoming.term || (term === incoming.term && index < incoming.index));
   }
-}
-
-function joined(parts: readonly Uint8Array[], total: number): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const data = new Uint8Array(total);
-  let pos = 0;
-  for (const part of parts) {
-    data.set(part, pos);
-    pos += part.length;
-  }
-  return data;
 }
 
 /** What is wrong with a chunk that a leader of `term` sends, but for what the data say. */

@@ -22,7 +22,7 @@ import { type Entry, EntryType, isConfigurationType } from '../../consensus/entr
 import { recordSize } from '../../consensus/entryCodec.ts';
 import { LifeEvents } from '../../consensus/parts/lifeEvents.ts';
 import { BrokenInvariantError, broken } from '../../consensus/parts/turnGuard.ts';
-import { contentBytes, MemoryContent } from '../../consensus/snapshotContent.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { SERVER_PENDING_MAX } from '../../wire/limits.ts';
 import { FencedError, fencesInForce, passes, type Speaker } from '../identity/fences.ts';
@@ -30,7 +30,7 @@ import type { LogStore, LogStoreListener } from '../storage/contract.ts';
 import { AppliedPace } from './appliedPace.ts';
 import type { CommandSink, RequestResult } from './outcomes.ts';
 import { PendingCommands } from './pendingCommands.ts';
-import { restoreStored, snapshotContentFault } from './snapshotReading.ts';
+import { CheckedContent, restoreStored } from './snapshotReading.ts';
 import { isSnapshotDue, SnapshotTaking, StateCopy } from './snapshotTaking.ts';
 import type { StageWatch } from './stageWatch.ts';
 import type { Restoring, StateMachine } from './stateMachine.ts';
@@ -185,7 +185,7 @@ export class Replica<M> implements LogStoreListener {
       log: store,
       bootstrap: options.bootstrap,
       appliedIndex: this.appliedIndex,
-      snapshotContentFault: (content) => snapshotContentFault(this.stateMachine, content),
+      receiveContent: (byteLength) => new CheckedContent(byteLength, this.stateMachine),
     });
     const start = this.engine.summary();
     this.role = start.role;
@@ -466,7 +466,8 @@ export class Replica<M> implements LogStoreListener {
     this.taking?.abandon();
     this.taking = undefined;
     this.giveUpGiving();
-    const fences = this.stateMachine.fencesOf(contentBytes(snapshot.content));
+    const { content } = snapshot;
+    const fences = content instanceof CheckedContent ? content.fences : this.stateMachine.fencesOf(content);
     this.waiting = [];
     this.restoring = { mark: this.lastMark, snapshot, fences, reading: undefined };
     this.environment.restoreBegun?.(snapshot.index);
@@ -475,7 +476,7 @@ export class Replica<M> implements LogStoreListener {
   private beginReading(mark: number): void {
     const restoring = this.restoring;
     if (restoring === undefined || restoring.mark > mark) return;
-    restoring.reading ??= this.stateMachine.beginRestore(contentBytes(restoring.snapshot.content));
+    restoring.reading ??= this.stateMachine.beginRestore(restoring.snapshot.content);
   }
 
   /** Reads on in a snapshot that is durable, and goes on from it once it is read. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../../consensus/contract.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { isSnapshotDue, SnapshotTaking } from './snapshotTaking.ts';
 
 /** Where a server takes its snapshots that applies entry after entry. */
@@ -61,7 +62,7 @@ describe('a snapshot that is being taken', () => {
     const taking = new SnapshotTaking(head, state);
     expect([taking.read(2), taking.read(2)]).toEqual([undefined, undefined]);
     expect(state.asked).toEqual(['0 to 2', '2 to 4']);
-    expect(taking.read(2)).toEqual({ ...head, data: Uint8Array.of(1, 2, 3, 4, 5) });
+    expect(taking.read(2)).toEqual({ ...head, content: new MemoryContent(Uint8Array.of(1, 2, 3, 4, 5)) });
     expect(state.asked).toEqual(['0 to 2', '2 to 4', '4 to 5', 'close']);
   });
 

@@ -6,6 +6,7 @@ import {
   type Snapshot,
 } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
+import { PieceKeeper } from '../../consensus/snapshotContent.ts';
 import { ChunkCache, LoadedChunk, readObjects } from './chunkCache.ts';
 import { ChunkIndex } from './chunkIndex.ts';
 import {
@@ -90,6 +91,7 @@ export class ChunkedLogStore implements LogStore {
   private readonly marked = new MarkedEntries();
   private readonly chunks = new ChunkIndex();
   private readonly cache: ChunkCache;
+  private readonly pieces = new PieceKeeper();
   private fresh: Entry[] = [];
   private freshFirst: number;
 
@@ -281,6 +283,7 @@ export class ChunkedLogStore implements LogStore {
   persist(batch: PersistBatch): void {
     this.throwIfClosed();
     this.check(batch);
+    for (const piece of batch.pieces ?? []) this.pieces.add(piece);
     if (batch.snapshot !== undefined) this.install(batch.snapshot);
     if (batch.truncateFrom !== undefined) this.truncate(batch.truncateFrom);
     if (batch.entries.length > 0) this.append(batch.entries);
@@ -328,6 +331,7 @@ export class ChunkedLogStore implements LogStore {
   /** The snapshot replaces the whole log. */
   private install(snapshot: Snapshot): void {
     this.discardFrom(this.baseIndex + 1, snapshot.index + 1);
+    this.pieces.forget();
     this.terms.clear();
     this.marked.clear();
     this.baseIndex = snapshot.index;

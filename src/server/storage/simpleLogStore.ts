@@ -7,6 +7,7 @@ import {
 } from '../../consensus/contract.ts';
 import { type Entry, EntryType, isConfigurationType } from '../../consensus/entry.ts';
 import { recordSize } from '../../consensus/entryCodec.ts';
+import { PieceKeeper } from '../../consensus/snapshotContent.ts';
 import { mayBeFence } from '../../wire/fence.ts';
 import { InvalidBatchError, type LogStore, LogStoreClosedError, type LogStoreListener } from './contract.ts';
 
@@ -16,6 +17,7 @@ import { InvalidBatchError, type LogStore, LogStoreClosedError, type LogStoreLis
  */
 export class SimpleLogStore implements LogStore {
   private readonly listener: LogStoreListener;
+  private readonly pieces = new PieceKeeper();
   private kept: Entry[] = [];
   private baseIndex = 0;
   private baseTerm = 0;
@@ -96,6 +98,7 @@ export class SimpleLogStore implements LogStore {
     entries.forEach((entry, i) => {
       if (entry.index !== base + 1 + i) throw new InvalidBatchError(`entry ${entry.index} at ${base + 1 + i}`);
     });
+    for (const piece of batch.pieces ?? []) this.pieces.add(piece);
     this.kept = entries;
     this.baseIndex = base;
     if (batch.snapshot !== undefined) {

@@ -326,7 +326,7 @@ function given(admission: Admission | undefined, data: Buffer): AdmitOutcome {
   if (admission === undefined || known === undefined) return senseless('the answer makes no sense');
   if (data.length !== admission.dataBytes) return senseless('the answer ended early');
   try {
-    checkSnapshot(data);
+    checkSnapshot(new MemoryContent(data));
   } catch (error) {
     if (!(error instanceof MalformedSnapshotError)) throw error;
     return senseless(`the state cannot be read: ${error.message}`);

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { type EngineInit, simpleConfiguration } from '../../contract.ts';
 import { Entry, EntryType } from '../../entry.ts';
-import { MemoryContent } from '../../snapshotContent.ts';
+import { MemoryContent, ReceivedContent } from '../../snapshotContent.ts';
 import type { MemoryLog } from '../../testing/memoryLog.ts';
 import { HeartbeatRounds } from '../heartbeatRounds.ts';
 import type { AppendRequest, SnapshotChunk } from '../messages.ts';
@@ -36,7 +36,7 @@ export class Sender {
       log: this.log,
       bootstrap: [1, 2, 3],
       appliedIndex: 0,
-      snapshotContentFault: () => undefined,
+      receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
     });
     this.replicator = new Replicator(2, this.state, this.rounds);
   }

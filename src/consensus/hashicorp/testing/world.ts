@@ -8,7 +8,7 @@ import {
   type Snapshot,
 } from '../../contract.ts';
 import { type Entry, EntryType } from '../../entry.ts';
-import { contentBytes, MemoryContent } from '../../snapshotContent.ts';
+import { contentBytes, MemoryContent, ReceivedContent } from '../../snapshotContent.ts';
 import { MemoryLog } from '../../testing/memoryLog.ts';
 import { hashicorpCodec } from '../codec.ts';
 import { HashicorpEngine } from '../engine.ts';
@@ -152,7 +152,7 @@ export class VirtualServer {
       log: this.log,
       bootstrap: options.voters,
       appliedIndex: this.appliedIndex,
-      snapshotContentFault: () => undefined,
+      receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
     });
   }
 
