@@ -53,6 +53,8 @@ export interface SnapshotContent {
 
 /** Content that comes in pieces. The engine looks at each, and hands it on to be persisted; it is read once all are handed over. */
 export interface IncomingContent extends SnapshotContent {
+  /** Of the snapshot that it is for. */
+  readonly place: SnapshotPlace;
   /**
    * The next piece, from the first on: what is wrong with it, so that the host's state machine could not be restored from all of it;
    * undefined: nothing. The piece is not kept.
@@ -136,7 +138,7 @@ export interface EngineInit {
   /** Index up to which the host's state machine has been restored (the snapshot's index, or 0). */
   readonly appliedIndex: number;
   /** For a snapshot that a peer begins to send. One that is begun later takes its place, where it is not whole. */
-  readonly receiveContent: (byteLength: number) => IncomingContent;
+  readonly receiveContent: (place: SnapshotPlace, byteLength: number) => IncomingContent;
 }
 
 /** A peer's message was left out. It changed nothing, except perhaps the term and who leads; it may have been answered. */
@@ -424,6 +426,8 @@ export interface Engine<M> {
   applied(index: number): void;
   /** The host stored a snapshot at or below the applied index and the log may have been compacted up to it; LogReader already shows it. */
   snapshotStored(index: number): void;
+  /** Snapshots that it sends to others, and is not done with: their content has to stay, whatever is stored meanwhile. */
+  sending(): readonly Snapshot[];
   /** What is to be done now. Calling it twice in a row yields nothing the second time. */
   drain(): Output<M>;
   /** To be asked every turn: cheap, whatever the server knows of others. */

@@ -1,4 +1,4 @@
-import type { IncomingContent, SnapshotContent, SnapshotPiece } from './contract.ts';
+import type { IncomingContent, SnapshotContent, SnapshotPiece, SnapshotPlace } from './contract.ts';
 
 /** Content in memory. */
 export class MemoryContent implements SnapshotContent {
@@ -20,11 +20,13 @@ export class MemoryContent implements SnapshotContent {
 
 /** Content that a peer sends, for whoever keeps its pieces. */
 export class ReceivedContent implements IncomingContent {
+  readonly place: SnapshotPlace;
   readonly byteLength: number;
   readonly check: IncomingContent['check'];
   private kept: SnapshotContent | undefined;
 
-  constructor(byteLength: number, check: IncomingContent['check']) {
+  constructor(place: SnapshotPlace, byteLength: number, check: IncomingContent['check'] = () => undefined) {
+    this.place = place;
     this.byteLength = byteLength;
     this.check = check;
   }
@@ -45,9 +47,10 @@ const NOTHING = new Uint8Array(0);
 
 /** Keeps the pieces of snapshots in memory: of the one that the latest was of. */
 export class PieceKeeper {
+  readonly hasRoom = true;
   private last: { readonly of: IncomingContent; readonly bytes: Uint8Array; end: number } | undefined;
 
-  add({ content, data }: SnapshotPiece): void {
+  addPiece({ content, data }: SnapshotPiece): void {
     if (this.last?.of !== content) {
       const bytes = new Uint8Array(content.byteLength);
       content.keptAs(new MemoryContent(bytes));

@@ -21,7 +21,7 @@ function told(engine: EngineEntry, ...flag: string[]): ToldSettings {
     log: new MemoryLog(),
     bootstrap: [1, 2, 3],
     appliedIndex: 0,
-    receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+    receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
   });
   return toldSettings(config, engine, running.effectiveSettings(), 100);
 }

@@ -48,7 +48,7 @@ export function replayFollower(id: NodeId, calls: readonly DecodedCall[], settin
     log,
     bootstrap: settings.cluster,
     appliedIndex: 0,
-    receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+    receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
   });
   const wrong: WrongAnswer[] = [];
   for (const call of calls) {

@@ -33,7 +33,7 @@ function engineOf(init: Partial<EngineInit> & { log: MemoryLog }) {
     hardState: EMPTY_HARD_STATE,
     bootstrap: [1, 2, 3],
     appliedIndex: 0,
-    receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+    receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
     ...init,
   });
 }

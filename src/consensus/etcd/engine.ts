@@ -15,6 +15,7 @@ import {
   type Refusal,
   RejectReason,
   Role,
+  type Snapshot,
   simpleConfiguration,
 } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
@@ -232,6 +233,10 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   snapshotStored(index: number): void {
     this.configurations.compact(Math.min(index, this.appliedIndex));
+  }
+
+  sending(): readonly Snapshot[] {
+    return this.leadership?.transfers.snapshots ?? [];
   }
 
   drain(): Output<EtcdMessage> {

@@ -56,7 +56,7 @@ function leadingAlone(configuration = simpleConfiguration([1])) {
   const engine = new EtcdEngine({
     ...init,
     appliedIndex: 1,
-    receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+    receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
   });
   const turn = () => {
     const output = engine.drain();
@@ -241,7 +241,7 @@ describe('the part of a server', () => {
       ...init,
       hardState,
       appliedIndex: 1,
-      receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+      receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
     });
     expect(demoted.status().role).toBe(Role.Follower);
   });

@@ -38,6 +38,10 @@ export class Transfers {
     this.open.set(to, { sender: new SnapshotSender(snapshot, settings), heardMs: nowMs });
   }
 
+  get snapshots(): Snapshot[] {
+    return [...this.open.values()].map(({ sender }) => sender.snapshot);
+  }
+
   answered(from: NodeId, { term, index, chunk }: Message): void {
     const { node, nowMs } = this.engine;
     const transfer = this.open.get(from);

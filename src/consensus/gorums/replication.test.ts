@@ -36,7 +36,7 @@ describe('how a leader sends its log', () => {
       ...init,
       log,
       hardState: log.hardState,
-      receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+      receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
     });
     const replication = new Replication(state, new Reads(), 1);
     return { log, state, replication };

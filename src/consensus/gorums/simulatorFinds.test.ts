@@ -69,7 +69,7 @@ describe('what the simulator found', () => {
         log,
         bootstrap: [1, 2, 3],
         appliedIndex: 0,
-        receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+        receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
       };
       const engine = gorumsKind.create(init);
       for (let nowMs = 0; nowMs <= 2 * electionTimeoutMs; nowMs += 5) engine.tick(nowMs);

@@ -17,7 +17,7 @@ function changing(id: number, type: MembershipChange['type'], of: number): Serve
     ...init,
     log,
     hardState: log.hardState,
-    receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+    receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
   });
 }
 

@@ -17,7 +17,7 @@ function server(stored: readonly Entry[] = []) {
       ...init,
       log,
       hardState: { term: 3, vote: 2, commit: 9 },
-      receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+      receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
     },
     ({ voters }, { data }) => simpleConfiguration([...voters, data[0]!]),
     new OutputBuffer(),

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type IncomingContent, type Snapshot, type SnapshotContent, simpleConfiguration } from '../contract.ts';
+import {
+  type IncomingContent,
+  type Snapshot,
+  type SnapshotContent,
+  type SnapshotPlace,
+  simpleConfiguration,
+} from '../contract.ts';
 import { contentBytes, MemoryContent, PieceKeeper, ReceivedContent } from '../snapshotContent.ts';
 import { receiveContent } from '../testing/engineCluster.ts';
 import { type Chunk, chunkFault, SnapshotReceiver, SnapshotSender } from './snapshotChunks.ts';
@@ -19,7 +25,7 @@ const keeper = new PieceKeeper();
 /** What it makes of the chunk, and what it hands on. */
 function take(receiver: SnapshotReceiver, from: number, term: number, taken: Chunk): Snapshot | undefined {
   const snapshot = receiver.add(from, term, taken);
-  for (const piece of receiver.takePieces() ?? []) keeper.add(piece);
+  for (const piece of receiver.takePieces() ?? []) keeper.addPiece(piece);
   if (typeof snapshot === 'string') throw new Error(snapshot);
   return snapshot && { ...snapshot, content: new MemoryContent(contentBytes(snapshot.content)) };
 }
@@ -115,8 +121,8 @@ describe('the receiver of a snapshot in chunks', () => {
 
   it('says what is wrong with a piece as soon as it comes, and begins anew', () => {
     const checked: number[][] = [];
-    const fails = (byteLength: number): IncomingContent =>
-      new ReceivedContent(byteLength, (piece) => (checked.push([...piece]) === 2 ? 'no such state' : undefined));
+    const fails = (place: SnapshotPlace, byteLength: number): IncomingContent =>
+      new ReceivedContent(place, byteLength, (piece) => (checked.push([...piece]) === 2 ? 'no such state' : undefined));
     const receiver = new SnapshotReceiver(fails);
     expect(receiver.add(LEADER, TERM, FIRST)).toBeUndefined();
     expect(receiver.add(LEADER, TERM, chunk(2, [3]))).toBe("the leader's snapshot of index 9: no such state");

@@ -1,4 +1,4 @@
-import type { Configuration, IncomingContent, NodeId, Snapshot, SnapshotPiece } from '../contract.ts';
+import type { Configuration, EngineInit, IncomingContent, NodeId, Snapshot, SnapshotPiece } from '../contract.ts';
 import { transitMs } from './transit.ts';
 import { snapshotFault } from './untrusted.ts';
 
@@ -136,8 +136,6 @@ export class SnapshotSender {
 interface Incoming {
   readonly from: NodeId;
   readonly term: number;
-  readonly index: number;
-  readonly snapshotTerm: number;
   readonly content: IncomingContent;
   received: number;
 }
@@ -147,11 +145,11 @@ interface Incoming {
  * chunk out of place changes nothing: the answer says what is wanted.
  */
 export class SnapshotReceiver {
-  private readonly receiveContent: (byteLength: number) => IncomingContent;
+  private readonly receiveContent: EngineInit['receiveContent'];
   private incoming: Incoming | undefined;
   private pieces: SnapshotPiece[] = [];
 
-  constructor(receiveContent: (byteLength: number) => IncomingContent) {
+  constructor(receiveContent: EngineInit['receiveContent']) {
     this.receiveContent = receiveContent;
   }
 
@@ -165,7 +163,8 @@ export class SnapshotReceiver {
     const { index, snapshotTerm, configuration, offset, total, data } = chunk;
     if (!this.matches(from, term, chunk)) {
       if (offset !== 0 || this.isOlder(term, chunk)) return undefined;
-      this.incoming = { from, term, index, snapshotTerm, content: this.receiveContent(total), received: 0 };
+      const content = this.receiveContent({ index, term: snapshotTerm, configuration }, total);
+      this.incoming = { from, term, content, received: 0 };
     }
     const incoming = this.incoming!;
     if (offset !== incoming.received) return undefined;
@@ -180,7 +179,7 @@ export class SnapshotReceiver {
     incoming.received += data.length;
     if (!isWhole) return undefined;
     this.incoming = undefined;
-    return { index, term: snapshotTerm, configuration, content };
+    return { ...content.place, content };
   }
 
   /** What came since the last call. */
@@ -193,19 +192,23 @@ export class SnapshotReceiver {
 
   /** Nothing is needed of a snapshot of `index` or before. */
   abandonUpTo(index: number): void {
-    if (this.incoming !== undefined && this.incoming.index <= index) this.incoming = undefined;
+    if (this.incoming !== undefined && this.incoming.content.place.index <= index) this.incoming = undefined;
   }
 
   private matches(from: NodeId, term: number, { index, snapshotTerm, total }: Chunk): boolean {
     const { incoming } = this;
     if (incoming?.from !== from || incoming.term !== term) return false;
-    return incoming.index === index && incoming.snapshotTerm === snapshotTerm && incoming.content.byteLength === total;
+    const { place, byteLength } = incoming.content;
+    return place.index === index && place.term === snapshotTerm && byteLength === total;
   }
 
   /** A leader that has begun with a later snapshot goes on with none before it: what is left on the way of that must not end the later one. */
   private isOlder(term: number, { index }: Chunk): boolean {
     const { incoming } = this;
-    return incoming !== undefined && (term < incoming.term || (term === incoming.term && index < incoming.index));
+    return (
+      incoming !== undefined &&
+      (term < incoming.term || (term === incoming.term && index < incoming.content.place.index))
+    );
   }
 }
 

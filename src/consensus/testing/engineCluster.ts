@@ -8,6 +8,7 @@ import {
   type Output,
   Role,
   type Snapshot,
+  type SnapshotPlace,
 } from '../contract.ts';
 import { type Entry, EntryType, isConfigurationType } from '../entry.ts';
 import { LifeEvents } from '../parts/lifeEvents.ts';
@@ -20,9 +21,9 @@ import { MemoryLog } from './memoryLog.ts';
 export const UNREADABLE = Uint8Array.of(0xff);
 
 /** As a host does whose state machine could be restored from anything else. */
-export function receiveContent(byteLength: number): IncomingContent {
+export function receiveContent(place: SnapshotPlace, byteLength: number): IncomingContent {
   let seen = 0;
-  return new ReceivedContent(byteLength, (piece) => {
+  return new ReceivedContent(place, byteLength, (piece) => {
     const isFirst = seen === 0;
     seen += piece.length;
     return isFirst && piece[0] === UNREADABLE[0] ? 'not a snapshot' : undefined;

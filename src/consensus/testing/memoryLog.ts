@@ -52,7 +52,7 @@ export class MemoryLog implements LogReader {
   }
 
   persist({ pieces, snapshot, truncateFrom, entries, hardState }: PersistBatch): void {
-    for (const piece of pieces ?? []) this.pieces.add(piece);
+    for (const piece of pieces ?? []) this.pieces.addPiece(piece);
     if (snapshot !== undefined) {
       this.stored = snapshot;
       this.base = { index: snapshot.index, term: snapshot.term };

@@ -14,7 +14,8 @@ import {
   storedChecksum,
 } from '../../server/storage/record.ts';
 import { type Recovered, recover } from '../../server/storage/recovery.ts';
-import { decodeSnapshot, encodeSnapshot } from '../../server/storage/snapshotRecord.ts';
+import { decodeSnapshot } from '../../server/storage/snapshotRecord.ts';
+import { encodeSnapshot } from '../../server/storage/testing.ts';
 import { encodeVersion } from '../../server/storage/version.ts';
 import { type ByteEdit, byteEdit } from '../mutation.ts';
 import { demand, type FuzzTarget, taken } from '../target.ts';

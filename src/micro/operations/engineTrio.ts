@@ -48,7 +48,7 @@ export class EngineTrio {
         log,
         bootstrap: IDS,
         appliedIndex: 0,
-        receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+        receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
       });
       return { id, engine, log };
     });

@@ -22,7 +22,7 @@ import { type Entry, EntryType, isConfigurationType } from '../../consensus/entr
 import { recordSize } from '../../consensus/entryCodec.ts';
 import { LifeEvents } from '../../consensus/parts/lifeEvents.ts';
 import { BrokenInvariantError, broken } from '../../consensus/parts/turnGuard.ts';
-import { MemoryContent } from '../../consensus/snapshotContent.ts';
+import { MemoryContent, PieceKeeper } from '../../consensus/snapshotContent.ts';
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { SERVER_PENDING_MAX } from '../../wire/limits.ts';
 import { FencedError, fencesInForce, passes, type Speaker } from '../identity/fences.ts';
@@ -185,7 +185,7 @@ export class Replica<M> implements LogStoreListener {
       log: store,
       bootstrap: options.bootstrap,
       appliedIndex: this.appliedIndex,
-      receiveContent: (byteLength) => new CheckedContent(byteLength, this.stateMachine),
+      receiveContent: (place, byteLength) => new CheckedContent(place, byteLength, this.stateMachine),
     });
     const start = this.engine.summary();
     this.role = start.role;
@@ -344,6 +344,10 @@ export class Replica<M> implements LogStoreListener {
     this.snapshotIndex = Math.max(this.snapshotIndex, index);
     this.engine.snapshotStored(index);
     this.wake();
+  }
+
+  hasRoomAgain(): void {
+    if (this.taking !== undefined) this.wake();
   }
 
   failed(error: Error): void {
@@ -588,9 +592,11 @@ export class Replica<M> implements LogStoreListener {
         this.copy.close();
       }
       const head = this.snapshotHead();
-      this.taking = new SnapshotTaking(head, this.stateMachine.openSnapshot());
+      this.taking = new SnapshotTaking(head, this.stateMachine.openSnapshot(), this.store);
       this.environment.snapshotBegun?.(head.index);
     }
+    // Where the disk is behind, it says when it is not.
+    if (!this.store.hasRoom) return;
     const snapshot = this.taking.read(this.snapshotBytesPerTurn);
     if (snapshot === undefined) {
       this.wake();
@@ -602,7 +608,7 @@ export class Replica<M> implements LogStoreListener {
 
   private storeSnapshot(snapshot: Snapshot): void {
     this.snapshotInFlight = true;
-    this.store.storeSnapshot(snapshot, this.trailingEntries);
+    this.store.storeSnapshot(snapshot, this.trailingEntries, this.engine.sending());
   }
 
   /** Whoever leads may have to bring a member up to date: so all keep the log for one that takes no snapshots. */
@@ -632,7 +638,8 @@ export class Replica<M> implements LogStoreListener {
     this.copy?.close();
     this.taking?.abandon();
     this.taking = undefined;
-    this.giving = { taking: new SnapshotTaking(this.snapshotHead(), this.stateMachine.openSnapshot()), done };
+    const taking = new SnapshotTaking(this.snapshotHead(), this.stateMachine.openSnapshot(), new PieceKeeper());
+    this.giving = { taking, done };
     this.giveOn();
   }
 

@@ -1,4 +1,4 @@
-import type { Snapshot } from '../../consensus/contract.ts';
+import type { Snapshot, SnapshotPlace } from '../../consensus/contract.ts';
 import { ReceivedContent } from '../../consensus/snapshotContent.ts';
 import type { Fences } from '../../wire/fence.ts';
 import { UnknownFormatError } from '../storage/contract.ts';
@@ -22,9 +22,9 @@ export function restoreStored(stateMachine: StateMachine, { index, content }: Sn
 export class CheckedContent extends ReceivedContent {
   private readonly checking: SnapshotCheck;
 
-  constructor(byteLength: number, stateMachine: StateMachine) {
+  constructor(place: SnapshotPlace, byteLength: number, stateMachine: StateMachine) {
     const checking = stateMachine.beginCheck(byteLength);
-    super(byteLength, (piece) => faultOf(checking, piece));
+    super(place, byteLength, (piece) => faultOf(checking, piece));
     this.checking = checking;
   }
 

@@ -4,6 +4,7 @@ import {
   LogCompactedError,
   type PersistBatch,
   type Snapshot,
+  type SnapshotPiece,
 } from '../../consensus/contract.ts';
 import { type Entry, EntryType, isConfigurationType } from '../../consensus/entry.ts';
 import { recordSize } from '../../consensus/entryCodec.ts';
@@ -98,7 +99,7 @@ export class SimpleLogStore implements LogStore {
     entries.forEach((entry, i) => {
       if (entry.index !== base + 1 + i) throw new InvalidBatchError(`entry ${entry.index} at ${base + 1 + i}`);
     });
-    for (const piece of batch.pieces ?? []) this.pieces.add(piece);
+    for (const piece of batch.pieces ?? []) this.pieces.addPiece(piece);
     this.kept = entries;
     this.baseIndex = base;
     if (batch.snapshot !== undefined) {
@@ -107,6 +108,14 @@ export class SimpleLogStore implements LogStore {
     }
     this.hardState = batch.hardState ?? this.hardState;
     this.acceptedMark = batch.mark;
+  }
+
+  get hasRoom(): boolean {
+    return this.pieces.hasRoom;
+  }
+
+  addPiece(piece: SnapshotPiece): void {
+    this.pieces.addPiece(piece);
   }
 
   storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {

@@ -3,8 +3,8 @@ import { type Snapshot, simpleConfiguration } from '../../consensus/contract.ts'
 import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { UnknownFormatError } from './contract.ts';
 import { seal } from './record.ts';
-import { decodeSnapshot, encodeSnapshot } from './snapshotRecord.ts';
-import { randomFrom, snapshotAt } from './testing.ts';
+import { decodeSnapshot } from './snapshotRecord.ts';
+import { encodeSnapshot, randomFrom, snapshotAt } from './testing.ts';
 
 describe('the stored form of a snapshot', () => {
   it('says what was put into it', () => {

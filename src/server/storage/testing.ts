@@ -10,6 +10,7 @@ import { atOnce, type Later } from './laggingDisk.ts';
 import { MEMORY_AREA, MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { openMemoryLogStore } from './openLogStore.ts';
 import { type RecordFields, seal } from './record.ts';
+import { encodeSnapshotHead } from './snapshotRecord.ts';
 
 /** Things that the tests of this folder share. */
 
@@ -61,6 +62,12 @@ export function commands(from: number, to: number, term: number): Entry[] {
 /** Two stores need entries of their own: encoding leaves its mark on an entry. */
 export function copyOf(entry: Entry): Entry {
   return new Entry(entry.index, entry.term, entry.type, entry.data);
+}
+
+/** As a snapshot stands on a disk where it is whole. */
+export function encodeSnapshot(snapshot: Snapshot): { readonly value: Uint8Array; readonly checksum: number } {
+  const value = new Uint8Array(Buffer.concat([encodeSnapshotHead(snapshot), contentBytes(snapshot.content)]));
+  return { value, checksum: seal(value) };
 }
 
 export function snapshotAt(index: number, term: number, data = `s${index}t${term}`): Snapshot {

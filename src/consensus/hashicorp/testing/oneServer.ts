@@ -35,7 +35,7 @@ export class OneServer {
       hardState: this.log.hardState,
       bootstrap: [1, 2, 3],
       appliedIndex: 0,
-      receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+      receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
       ...init,
       log: this.log,
     });

@@ -36,7 +36,7 @@ export class Sender {
       log: this.log,
       bootstrap: [1, 2, 3],
       appliedIndex: 0,
-      receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+      receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
     });
     this.replicator = new Replicator(2, this.state, this.rounds);
   }

@@ -152,7 +152,7 @@ export class VirtualServer {
       log: this.log,
       bootstrap: options.voters,
       appliedIndex: this.appliedIndex,
-      receiveContent: (byteLength) => new ReceivedContent(byteLength, () => undefined),
+      receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
     });
   }
 

@@ -173,6 +173,10 @@ export class PrimerEngine implements Engine<PrimerMessage>, LeadingServer {
 
   // --- the output ---
 
+  sending(): readonly Snapshot[] {
+    return [];
+  }
+
   drain(): Output<PrimerMessage> {
     this.leader?.pump();
     const committed = this.takeCommitted();
@@ -338,7 +342,9 @@ export class PrimerEngine implements Engine<PrimerMessage>, LeadingServer {
   private faultOf({ term, snapshot }: Message<'snapshot'>): string | undefined {
     const fault = snapshotFault(snapshot, term);
     if (fault !== undefined || snapshot.index <= this.commitIndex || term < this.term) return fault;
-    const unreadable = this.init.receiveContent(snapshot.content.byteLength).check(contentBytes(snapshot.content));
+    const unreadable = this.init
+      .receiveContent(snapshot, snapshot.content.byteLength)
+      .check(contentBytes(snapshot.content));
     return unreadable === undefined ? undefined : `the leader's snapshot of index ${snapshot.index}: ${unreadable}`;
   }
 
