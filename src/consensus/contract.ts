@@ -47,7 +47,10 @@ export interface SnapshotPlace {
 /** What the state machine wrote into a snapshot: bytes that the host keeps, in memory or not. They never change. */
 export interface SnapshotContent {
   readonly byteLength: number;
-  /** `length` bytes from `offset` on, or as many as there are: in one piece, which nobody may change. */
+  /**
+   * `length` bytes from `offset` on, or as many as there are: in one piece, which nobody may change. Throws SnapshotGoneError where a later
+   * one took its place and nobody was said to need it (`Engine.sending`).
+   */
   read(offset: number, length: number): Uint8Array;
 }
 
@@ -94,6 +97,14 @@ export interface LogReader {
   configurationEntries(): readonly Entry[];
   /** The latest stored snapshot. Its content is read where it is asked for. */
   snapshot(): Snapshot | undefined;
+}
+
+/** The content asked for was deleted. */
+export class SnapshotGoneError extends Error {
+  override readonly name = 'SnapshotGoneError';
+  constructor(index: number) {
+    super(`the snapshot of index ${index} is deleted: a later one took its place`);
+  }
 }
 
 /** The entries asked for were compacted away. */

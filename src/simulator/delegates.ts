@@ -112,7 +112,7 @@ export class DelegatingStore implements LogStore {
   addPiece(piece: SnapshotPiece): void {
     this.inner.addPiece(piece);
   }
-  storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed?: readonly Snapshot[]): void {
+  storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed?: () => readonly Snapshot[]): void {
     this.inner.storeSnapshot(snapshot, trailingEntries, needed);
   }
   close(): Promise<void> {

@@ -126,7 +126,7 @@ export class ObservedStore extends DelegatingStore {
     super.persist(batch);
   }
 
-  override storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed?: readonly Snapshot[]): void {
+  override storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed?: () => readonly Snapshot[]): void {
     this.watcher.snapshotTaken(snapshot);
     super.storeSnapshot(snapshot, trailingEntries, needed);
   }

@@ -236,7 +236,11 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   }
 
   sending(): readonly Snapshot[] {
-    return this.leadership?.transfers.snapshots ?? [];
+    // Those that the node wants sent, and those that are on their way.
+    const wanted = this.node.state.outbox.flatMap(({ type, snapshot }) =>
+      type === MessageType.Snapshot ? (snapshot ?? []) : [],
+    );
+    return [...wanted, ...(this.leadership?.transfers.snapshots ?? [])];
   }
 
   drain(): Output<EtcdMessage> {

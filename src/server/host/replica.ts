@@ -608,7 +608,7 @@ export class Replica<M> implements LogStoreListener {
 
   private storeSnapshot(snapshot: Snapshot): void {
     this.snapshotInFlight = true;
-    this.store.storeSnapshot(snapshot, this.trailingEntries, this.engine.sending());
+    this.store.storeSnapshot(snapshot, this.trailingEntries, () => this.engine.sending());
   }
 
   /** Whoever leads may have to bring a member up to date: so all keep the log for one that takes no snapshots. */

@@ -222,7 +222,7 @@ describe('a snapshot that a leader sent', () => {
     };
     const prepare = (store: object) => Object.assign(store, { snapshot: () => stored });
     const stateMachine = new KeyValueStore();
-    stateMachine.restore = () => {
+    stateMachine.beginRestore = () => {
       throw new TypeError('a defect');
     };
     expect(() => scripted({ prepare, stateMachine })).toThrow(TypeError);

@@ -66,7 +66,7 @@ interface ToStore {
   readonly snapshot: Snapshot;
   readonly spool: SnapshotSpool;
   readonly trailingEntries: number;
-  readonly needed: readonly Snapshot[];
+  readonly needed: () => readonly Snapshot[];
 }
 
 interface InFlight {
@@ -438,7 +438,7 @@ export class ChunkedLogStore implements LogStore {
     for (const key of spool.remains) this.dead.add(key, this.nextSequence);
   }
 
-  storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed: readonly Snapshot[] = []): void {
+  storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed: () => readonly Snapshot[] = () => []): void {
     this.throwIfClosed();
     if (snapshot.index <= Math.max(this.latestSnapshot?.index ?? 0, this.toStore?.snapshot.index ?? 0)) return;
     const lastIndex = this.lastIndex;
@@ -461,7 +461,7 @@ export class ChunkedLogStore implements LogStore {
     const { snapshot, spool, trailingEntries, needed } = toStore;
     const base = Math.max(this.baseIndex, snapshot.index - Math.max(0, trailingEntries));
     this.compact(base);
-    this.replaceSnapshot(snapshot, spool, needed);
+    this.replaceSnapshot(snapshot, spool, needed());
     this.storedSnapshotIndex = snapshot.index;
     this.areAppends = false;
     this.dirty = true;

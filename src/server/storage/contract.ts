@@ -29,9 +29,10 @@ export interface LogStore extends LogReader, PieceSink {
   /**
    * Stores a snapshot of an applied index beside the log and drops entries up to `snapshot.index - trailingEntries`, which stay
    * readable only above that. `listener.snapshotStored(index)` follows. A snapshot that is not newer than the stored one
-   * is ignored, and no call follows. `needed`: of those before it, which may still be read. Throws like `persist`.
+   * is ignored, and no call follows. `needed`, asked when it
+   * takes the place of the one before: which of those may still be read. Throws like `persist`.
    */
-  storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed?: readonly Snapshot[]): void;
+  storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed?: () => readonly Snapshot[]): void;
   /** Finishes what was accepted, then releases the files. */
   close(): Promise<void>;
 }

@@ -137,7 +137,9 @@ describe('a snapshot that comes in pieces', () => {
       expect(content.read(offset, length)).toEqual(bytes.slice(offset, offset + length));
     }
     const damaged = new Server(server.disk.content);
-    const key = [...damaged.disk.content.keys()].filter((each) => each.startsWith(`${PIECE_PREFIX}${SNAPSHOT_PREFIX}`))[3]!;
+    const key = [...damaged.disk.content.keys()].filter((each) =>
+      each.startsWith(`${PIECE_PREFIX}${SNAPSHOT_PREFIX}`),
+    )[3]!;
     damaged.disk.content.set(
       key,
       damaged.disk.content.get(key)!.map((byte) => byte ^ 1),
@@ -188,7 +190,7 @@ describe('a snapshot that comes in pieces', () => {
     const first = server.store.snapshot()!;
     const content = server.content(4);
     server.store.addPiece({ content, data: bytesOf(4) });
-    server.store.storeSnapshot({ ...content.place, content }, 0, [first]);
+    server.store.storeSnapshot({ ...content.place, content }, 0, () => [first]);
     server.run();
     for (let i = 0; i < 4; i++) server.persist({ hardState: hard(2 + i) }).run();
     expect(contentBytes(first.content)).toEqual(bytesOf(2));

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
-import type { SnapshotContent } from '../../consensus/contract.ts';
+import { type SnapshotContent, SnapshotGoneError } from '../../consensus/contract.ts';
 import { CorruptLogError, type Disk } from './contract.ts';
-import { pieceKey } from './keys.ts';
+import { parseKey, pieceKey } from './keys.ts';
 
 /** The content of a stored snapshot, read from the disk a piece at a time. */
 export class StoredContent implements SnapshotContent {
@@ -26,7 +26,7 @@ export class StoredContent implements SnapshotContent {
     this.pieceBytes = pieceBytes;
   }
 
-  /** Throws CorruptLogError where it is not what was written. */
+  /** Throws CorruptLogError where it is not what was written, and SnapshotGoneError where it was deleted. */
   read(offset: number, length: number): Uint8Array {
     const begin = this.start + offset;
     const end = Math.min(this.start + this.byteLength, begin + length);
@@ -48,7 +48,11 @@ export class StoredContent implements SnapshotContent {
     if (this.latest?.number === number) return this.latest.bytes;
     const key = pieceKey(this.key, number);
     const bytes = this.disk.get(key);
-    if (bytes === undefined) throw new CorruptLogError(`the snapshot ${this.key}: its piece ${key} is missing`);
+    if (bytes === undefined) {
+      // It goes before its pieces.
+      if (this.disk.pieced?.shapeOf(this.key) === undefined) throw new SnapshotGoneError(parseKey(this.key)!.index);
+      throw new CorruptLogError(`the snapshot ${this.key}: its piece ${key} is missing`);
+    }
     if (crc32(bytes) !== this.checksums[number]) {
       throw new CorruptLogError(`the snapshot ${this.key}: the checksum of its piece ${key} is wrong`);
     }

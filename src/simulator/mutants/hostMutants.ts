@@ -44,7 +44,7 @@ export class ForgetsAtStart extends DelegatingStore {
 export class StoresStaleSnapshots extends DelegatingStore {
   private content: SnapshotContent | undefined;
 
-  override storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed?: readonly Snapshot[]): void {
+  override storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed?: () => readonly Snapshot[]): void {
     this.content ??= new MemoryContent(contentBytes(snapshot.content).slice());
     super.storeSnapshot({ ...snapshot, content: this.content }, trailingEntries, needed);
   }
