@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { contentBytes } from '../consensus/snapshotContent.ts';
 import type { LogStore } from '../server/storage/contract.ts';
 import { RefusedDataError } from '../server/storage/contract.ts';
 import { openLevelLogStore } from '../server/storage/openLogStore.ts';
@@ -39,7 +38,7 @@ function contentOf(store: LogStore): StoreContent {
   const { firstIndex, lastIndex, hardState } = store;
   const hash = createHash('sha256');
   const snapshot = store.snapshot();
-  if (snapshot !== undefined) hash.update(`${snapshot.index} ${snapshot.term} `).update(contentBytes(snapshot.content));
+  if (snapshot !== undefined) hash.update(`${snapshot.index} ${snapshot.term} `).update(snapshot.content.read(0, snapshot.content.byteLength));
   for (let next = firstIndex; next <= lastIndex; ) {
     for (const entry of store.entries(next, lastIndex, Number.MAX_SAFE_INTEGER)) {
       hash.update(`${entry.index} ${entry.term} ${entry.type} `).update(entry.data);

@@ -88,8 +88,8 @@ export class Follower {
 
 /** The whole of a snapshot as a chunk of it. */
 export function chunkOf({ lastIncludedIndex, lastIncludedTerm, configuration, data }: InstallSnapshot): Chunk {
-  const place = { index: lastIncludedIndex, snapshotTerm: lastIncludedTerm, configuration };
-  return { ...place, offset: 0, total: data.length, data };
+  const total = data.length;
+  return { index: lastIncludedIndex, snapshotTerm: lastIncludedTerm, configuration, offset: 0, total, data };
 }
 
 /** What is wrong with an append; undefined where it is one that a correct leader sends. */

@@ -179,7 +179,7 @@ export class SnapshotReceiver {
     incoming.received += data.length;
     if (!isWhole) return undefined;
     this.incoming = undefined;
-    return { ...content.place, content };
+    return { index, term: snapshotTerm, configuration: content.place.configuration, content };
   }
 
   /** What came since the last call. */
