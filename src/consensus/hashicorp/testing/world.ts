@@ -117,7 +117,6 @@ export class VirtualServer {
 
   turn(): void {
     const output = this.engine.drain();
-    this.world.witness.output?.(this.id, output);
     const { persist, restore } = output;
     if (persist !== undefined) {
       const write = { batch: persist };
@@ -125,6 +124,7 @@ export class VirtualServer {
       this.lastMark = persist.mark;
       this.queued.push({ mark: persist.mark, write });
     }
+    this.world.witness.output?.(this.id, output);
     this.startWrite();
     this.post(output.messages);
     if (output.messagesAfterPersist.length > 0) {
