@@ -288,9 +288,9 @@ function deadOf(
   records: readonly StoredRecord[],
 ): Inspection['dead'] {
   if (recovered === undefined) return { count: 0, bytes: 0 };
-  const contentBytes = new Map(records.map(({ key, bytes }) => [key, bytes]));
+  const bytesOf = new Map(records.map(({ key, bytes }) => [key, bytes]));
   const keys = [...recovered.dead, ...recovered.remains];
-  const bytes = keys.reduce((sum, key) => sum + (contentBytes.get(key) ?? disk?.get(key)?.length ?? 0), 0);
+  const bytes = keys.reduce((sum, key) => sum + (bytesOf.get(key) ?? disk?.get(key)?.length ?? 0), 0);
   return { count: keys.length, bytes };
 }
 

@@ -293,8 +293,21 @@ export class ChunkedLogStore implements LogStore {
   persist(batch: PersistBatch): void {
     this.throwIfClosed();
     this.check(batch);
-    for (const piece of batch.pieces ?? []) this.incoming = this.spooled(this.incoming, piece);
-    if (batch.snapshot !== undefined) this.install(batch.snapshot);
+    let whole: SnapshotSpool | undefined;
+    for (const piece of batch.pieces ?? []) {
+      const { incoming } = this;
+      if (
+        incoming !== undefined &&
+        incoming.content === batch.snapshot?.content &&
+        incoming.content !== piece.content
+      ) {
+        // The next one begins in the turn in which this one became whole.
+        whole = incoming;
+        this.incoming = undefined;
+      }
+      this.incoming = this.spooled(this.incoming, piece);
+    }
+    if (batch.snapshot !== undefined) this.install(batch.snapshot, whole ?? this.incoming);
     if (batch.truncateFrom !== undefined) this.truncate(batch.truncateFrom);
     if (batch.entries.length > 0) this.append(batch.entries);
     if (batch.hardState !== undefined) this.latestHardState = batch.hardState;
@@ -340,16 +353,15 @@ export class ChunkedLogStore implements LogStore {
   }
 
   /** The snapshot replaces the whole log. */
-  private install(snapshot: Snapshot): void {
+  private install(snapshot: Snapshot, begun: SnapshotSpool | undefined): void {
     this.discardFrom(this.baseIndex + 1, snapshot.index + 1);
     this.terms.clear();
     this.marked.clear();
     this.baseIndex = snapshot.index;
     this.baseTerm = snapshot.term;
-    const spool = this.spoolOf(snapshot, this.incoming);
-    this.dropSpool(this.incoming, spool);
+    const spool = this.spoolOf(snapshot, begun);
+    if (this.incoming === spool) this.incoming = undefined;
     this.dropSpool(this.taking);
-    this.incoming = undefined;
     this.taking = undefined;
     if (this.toStore !== undefined) {
       // It is overtaken, and who waits for it is told nevertheless.

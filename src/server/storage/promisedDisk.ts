@@ -41,7 +41,7 @@ import type { OpenReport, WriteName } from './recovery.ts';
  * entry in the other half names L (where L = N too: N's entry may be in memory only). A later loss of it is found like any
  * other. Where nothing was found there is nothing to settle: the area is made with the first write.
  *
- * Why that finds every loss, and never takes a crash for one. Only one write is in flight. Let S be the last write that was reported durable, and c
+ * Why that finds every loss, and never takes a crash for one. Of writes with a record only one is in flight; pieces of large values beside it tell of nothing. Let S be the last write that was reported durable, and c
  * what the greatest intact entry says is covered: everything up to entry c was durable on the disk before it was begun.
  * - A half is written over only when all that it holds is covered, and an entry has blocks of its own. So a crash damages the
  *   entry that was being written, and otherwise what the disk holds durably; and the greatest intact entry is that of S, or one begun after it.

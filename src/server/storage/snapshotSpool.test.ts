@@ -72,7 +72,7 @@ class Server {
   }
 
   take(index: number, bytes: Uint8Array): this {
-    const content = this.content(index);
+    const content = this.content(index, bytes.length);
     for (let at = 0; at < bytes.length; at += 20) {
       this.store.addPiece({ content, data: bytes.subarray(at, at + 20) });
       for (let steps = 0; !this.store.hasRoom && this.disk.step(); steps++) expect(steps).toBeLessThan(10);
@@ -106,6 +106,31 @@ describe('a snapshot that comes in pieces', () => {
     for (const each of [server, new Server(server.disk.content)]) {
       expect(each.snapshot).toEqual({ index: 100, bytes });
       expect([each.store.firstIndex, each.store.lastIndex]).toEqual([101, 100]);
+    }
+  });
+
+  it('is whole in the turn in which the next one begins, and both are taken', () => {
+    const server = Server.six();
+    const [first, next] = [server.content(100), server.content(200)];
+    server.receive(first, bytesOf(7), 0, 16);
+    const pieces = [
+      { content: first, data: bytesOf(7).subarray(320) },
+      { content: next, data: bytesOf(9).subarray(0, 20) },
+    ];
+    server.persist({ pieces, snapshot: { ...first.place, content: first }, hardState: hard(1, 1, 100) }).run();
+    expect(server.snapshot).toEqual({ index: 100, bytes: bytesOf(7) });
+    server.receive(next, bytesOf(9), 1);
+    server.persist({ snapshot: { ...next.place, content: next }, hardState: hard(1, 1, 200) }).run();
+    expect(server.snapshot).toEqual({ index: 200, bytes: bytesOf(9) });
+    expect(new Server(server.disk.content).snapshot).toEqual({ index: 200, bytes: bytesOf(9) });
+  });
+
+  it('has nothing at its end, whatever its size is', () => {
+    // With its head of 16 bytes, a value that ends with a piece.
+    for (const length of [333, 334, 384]) {
+      const server = Server.six();
+      server.take(5, bytesOf(3, length)).run();
+      expect(server.store.snapshot()!.content.read(length, 20)).toHaveLength(0);
     }
   });
 

@@ -3,6 +3,8 @@ import { type SnapshotContent, SnapshotGoneError } from '../../consensus/contrac
 import { CorruptLogError, type Disk } from './contract.ts';
 import { parseKey, pieceKey } from './keys.ts';
 
+const NOTHING = new Uint8Array(0);
+
 /** The content of a stored snapshot, read from the disk a piece at a time. */
 export class StoredContent implements SnapshotContent {
   readonly byteLength: number;
@@ -30,6 +32,7 @@ export class StoredContent implements SnapshotContent {
   read(offset: number, length: number): Uint8Array {
     const begin = this.start + offset;
     const end = Math.min(this.start + this.byteLength, begin + length);
+    if (begin >= end) return NOTHING;
     const first = Math.floor(begin / this.pieceBytes);
     const at = first * this.pieceBytes;
     if (end <= at + this.pieceBytes) return this.piece(first).subarray(begin - at, Math.max(begin, end) - at);
