@@ -24,6 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   client: ['consensus/engines.ts', 'net/endpoints', 'offline', 'wire', 'cli', 'files', 'goflags'],
   offline: [
     'consensus/contract.ts',
+    'consensus/snapshotContent.ts',
     'server/host/stateMachine.ts',
     'server/identity',
     'server/stateMachine/snapshotReader.ts',
@@ -50,6 +51,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   chaos: [
     'consensus/engines.ts',
     'consensus/entry.ts',
+    'consensus/snapshotContent.ts',
     'server/stateMachine/keyValueStore.ts',
     'server/storage',
     'files/privateFile.ts',

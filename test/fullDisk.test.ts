@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, describe, expect, it } from 'vitest';
 import { withOwnMounts } from '../src/chaos/durability/fullDisks.ts';
@@ -8,6 +9,7 @@ import { ownFolder } from '../src/files/testing/ownFolder.ts';
 import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
 import { ownWorlds, PATIENCE_MS, Server } from './setup/handStarted.ts';
 
+const RKVCTL = fileURLToPath(new URL('../bin/rkvctl', import.meta.url));
 const MIB = 1024 * 1024;
 /** More than any disk has. */
 const ALL = '-diskreserve=9000000000000000';
@@ -76,7 +78,7 @@ describe.skipIf(ownMounts === undefined)('a server on a file system of its own t
       const disk = async () => (await client.status(address)).disk!;
       await expect.poll(async () => (await disk()).refusal, { timeout: PATIENCE_MS }).toMatch(/^the disk has/);
       expect((await disk()).freeBytes).toBeLessThan((await disk()).setAsideBytes);
-      const { stdout } = await execa('bin/rkvctl', ['-cluster', address, 'status']);
+      const { stdout } = await execa(RKVCTL, ['-cluster', address, 'status']);
       expect(stdout).toMatch(/\nserver 1: the disk has \d+ MiB left of \d+ MiB that are set aside/);
       const late = session.insert('while', '2');
       const hasty = new RkvClient({ addresses: [address], timeoutMs: 1000 });

@@ -11,6 +11,7 @@ import { gorumsForgery } from '../src/consensus/gorums/testing/forgery.ts';
 import { encodeRequest } from '../src/consensus/gorums/unaryCodec.ts';
 import { hashicorpKind } from '../src/consensus/hashicorp/index.ts';
 import { hashicorpForgery } from '../src/consensus/hashicorp/testing/forgery.ts';
+import { MemoryContent } from '../src/consensus/snapshotContent.ts';
 import { type Forgery, parts } from '../src/consensus/testing/forgery.ts';
 import { Outbox } from '../src/server/transport/outbox.ts';
 import { RawPeer } from '../src/server/transport/testing/rawPeer.ts';
@@ -103,7 +104,12 @@ function itSurvives<M>(kind: EngineKind<M>, forgery: Forgery<M>): void {
     const configuration = simpleConfiguration([1, 2, 3]);
     for (const data of [Buffer.from('garbage'), Buffer.alloc(0)]) {
       const refusal = await sayTo(kind, (from, term) =>
-        forgery.snapshot(from, term + 1, { index: 10_000, term: term + 1, configuration, data }),
+        forgery.snapshot(from, term + 1, {
+          index: 10_000,
+          term: term + 1,
+          configuration,
+          content: new MemoryContent(data),
+        }),
       );
       expect(refusal).toMatchObject({
         code: status.INVALID_ARGUMENT,

@@ -10,6 +10,16 @@ export class MalformedBytesError extends Error {
   }
 }
 
+/** Of what should be there, a part is; what follows may bring the rest. */
+export class CutShortError extends MalformedBytesError {
+  /** Bytes, at least. */
+  readonly missing: number;
+  constructor(what: string, offset: number, missing: number) {
+    super(what, offset);
+    this.missing = missing;
+  }
+}
+
 /** A cursor over bytes. Reads past the end and integers beyond 2^53 - 1 throw. */
 export class ByteReader {
   readonly bytes: Uint8Array;
@@ -26,7 +36,7 @@ export class ByteReader {
     let result = 0;
     let scale = 1;
     for (;;) {
-      if (this.pos >= this.end) throw new MalformedBytesError('an integer is cut short', this.pos);
+      if (this.pos >= this.end) throw new CutShortError('an integer is cut short', this.pos, 1);
       const byte = this.bytes[this.pos++]!;
       result += (byte & 0x7f) * scale;
       if (byte < 0x80) break;
@@ -43,7 +53,8 @@ export class ByteReader {
     const length = this.varint();
     const start = this.pos;
     if (length > this.end - start) {
-      throw new MalformedBytesError(`a field of ${length} bytes in ${this.end - start} bytes`, start);
+      const there = this.end - start;
+      throw new CutShortError(`a field of ${length} bytes in ${there} bytes`, start, length - there);
     }
     this.pos = start + length;
     return start;
@@ -62,7 +73,8 @@ export class ByteReader {
     else if (wireType === 2) this.field();
     else if (wireType === 1 || wireType === 5) {
       const size = wireType === 1 ? 8 : 4;
-      if (size > this.end - this.pos) throw new MalformedBytesError('a fixed-size field is cut short', this.pos);
+      const missing = size - (this.end - this.pos);
+      if (missing > 0) throw new CutShortError('a fixed-size field is cut short', this.pos, missing);
       this.pos += size;
     } else throw new MalformedBytesError(`wire type ${wireType} is not in use`, this.pos);
   }

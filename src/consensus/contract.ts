@@ -42,12 +42,44 @@ export function namedIn({ voters, learners, outgoing, learnersNext }: Configurat
   return new Set([...voters, ...learners, ...outgoing, ...learnersNext]);
 }
 
-/** The state machine as of `index`, and the configuration then in force. */
-export interface Snapshot {
+/** Up to which entry a snapshot reaches, and the configuration then in force. */
+export interface SnapshotPlace {
   readonly index: number;
   readonly term: number;
   readonly configuration: Configuration;
+}
+
+/** What the state machine wrote into a snapshot: bytes that the host keeps, in memory or not. They never change. */
+export interface SnapshotContent {
+  readonly byteLength: number;
+  /**
+   * `length` bytes from `offset` on, or as many as there are: in one piece, which nobody may change. Throws SnapshotGoneError where a later
+   * one took its place and nobody was said to need it (`Engine.sending`).
+   */
+  read(offset: number, length: number): Uint8Array;
+}
+
+/** Content that comes in pieces. The engine looks at each, and hands it on to be persisted; it is read once all are handed over. */
+export interface IncomingContent extends SnapshotContent {
+  /** Of the snapshot that it is for. */
+  readonly place: SnapshotPlace;
+  /**
+   * The next piece, from the first on: what is wrong with it, so that the host's state machine could not be restored from all of it;
+   * undefined: nothing. The piece is not kept.
+   */
+  check(piece: Uint8Array): string | undefined;
+  /** For who persists the pieces: where all of them are to be read. */
+  keptAs(content: SnapshotContent): void;
+}
+
+export interface SnapshotPiece {
+  readonly content: IncomingContent;
   readonly data: Uint8Array;
+}
+
+/** The state machine as of `index`. */
+export interface Snapshot extends SnapshotPlace {
+  readonly content: SnapshotContent;
 }
 
 /**
@@ -68,8 +100,16 @@ export interface LogReader {
   entries(from: number, to: number, maxBytes: number): Entry[];
   /** All membership entries still in the log, ascending. */
   configurationEntries(): readonly Entry[];
-  /** The latest stored snapshot, data included. */
+  /** The latest stored snapshot. Its content is read where it is asked for. */
   snapshot(): Snapshot | undefined;
+}
+
+/** The content asked for was deleted. */
+export class SnapshotGoneError extends Error {
+  override readonly name = 'SnapshotGoneError';
+  constructor(index: number) {
+    super(`the snapshot of index ${index} is deleted: a later one took its place`);
+  }
 }
 
 /** The entries asked for were compacted away. */
@@ -113,8 +153,8 @@ export interface EngineInit {
   readonly bootstrap: readonly NodeId[];
   /** Index up to which the host's state machine has been restored (the snapshot's index, or 0). */
   readonly appliedIndex: number;
-  /** What is wrong with a snapshot's data, which the host's state machine then could not be restored from; undefined: nothing. */
-  readonly snapshotDataFault: (data: Uint8Array) => string | undefined;
+  /** For a snapshot that a peer begins to send. One that is begun later takes its place, where it is not whole. */
+  readonly receiveContent: (place: SnapshotPlace, byteLength: number) => IncomingContent;
 }
 
 /** A peer's message was left out. It changed nothing, except perhaps the term and who leads; it may have been answered. */
@@ -231,6 +271,11 @@ export interface Envelope<M> {
  */
 export interface PersistBatch {
   readonly mark: number;
+  /**
+   * What came of snapshots that peers send, in order: before all else, and of no effect but that a `snapshot`, of this batch or a later one,
+   * may have the content that they are of. None of it needs to outlive a crash before that.
+   */
+  readonly pieces?: readonly SnapshotPiece[] | undefined;
   readonly snapshot?: Snapshot | undefined;
   /** Remove this index and all after it. Given only where entries really are replaced. */
   readonly truncateFrom?: number | undefined;
@@ -399,6 +444,8 @@ export interface Engine<M> {
   applied(index: number): void;
   /** The host stored a snapshot at or below the applied index and the log may have been compacted up to it; LogReader already shows it. */
   snapshotStored(index: number): void;
+  /** Snapshots that it sends to others, and is not done with: their content has to stay, whatever is stored meanwhile. */
+  sending(): readonly Snapshot[];
   /** What is to be done now. Calling it twice in a row yields nothing the second time. */
   drain(): Output<M>;
   /** To be asked every turn: cheap, whatever the server knows of others. */

@@ -22,8 +22,8 @@ export interface UnaryCalls<M, Method extends string = string> {
   /** As in `gorums.Raft`. */
   readonly service: string;
   readonly methods: readonly Method[];
-  /** Undefined where no call carries the message. */
-  encodeRequest(message: M): UnaryRequest<Method> | undefined;
+  /** Undefined where no call carries the message, or it would take more than `bytesMax`, or what it is to carry is deleted. */
+  encodeRequest(message: M, bytesMax?: number): UnaryRequest<Method> | undefined;
   /** `call` is the number that the message is to have. Throws MalformedMessageError, and nothing else. */
   decodeRequest(method: Method, bytes: Uint8Array, call: number): M;
   /** In whose name a request is made. */

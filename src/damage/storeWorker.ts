@@ -38,7 +38,8 @@ function contentOf(store: LogStore): StoreContent {
   const { firstIndex, lastIndex, hardState } = store;
   const hash = createHash('sha256');
   const snapshot = store.snapshot();
-  if (snapshot !== undefined) hash.update(`${snapshot.index} ${snapshot.term} `).update(snapshot.data);
+  if (snapshot !== undefined)
+    hash.update(`${snapshot.index} ${snapshot.term} `).update(snapshot.content.read(0, snapshot.content.byteLength));
   for (let next = firstIndex; next <= lastIndex; ) {
     for (const entry of store.entries(next, lastIndex, Number.MAX_SAFE_INTEGER)) {
       hash.update(`${entry.index} ${entry.term} ${entry.type} `).update(entry.data);

@@ -89,10 +89,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'A log that is cut after its end stays what it is.',
   },
   {
-    key: 'consensus/gorums/follower.ts Follower.snapshot: bound index > state.commitIndex → index >= state.commitIndex',
-    why: 'The log knows the term of what is committed last, and that is committed already.',
-  },
-  {
     key: 'consensus/gorums/leader.ts Leader.constructor: swap this.replication = new Replication(state, this.reads, this.startIndex); state.append([noopEntry(this.startIndex, state.term)]); → state.append([noopEntry(this.startIndex, state.term)]); this.replication = new Replication(state, this.reads, this.startIndex);',
     why: 'How the log is sent is told where this term begins, and looks at the log only when it sends.',
   },

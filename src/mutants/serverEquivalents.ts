@@ -45,17 +45,11 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
     'server/storage/chunkCache.ts ChunkCache.delete: swap this.places.delete(sequence); this.unlink(place); → this.unlink(place); this.places.delete(sequence);',
     'server/storage/chunkCache.ts ChunkCache.delete: swap this.unlink(place); this.entries -= place.chunk.entryCount; → this.entries -= place.chunk.entryCount; this.unlink(place);',
     'server/storage/chunkCache.ts ChunkCache.delete: swap this.bytes -= place.chunk.costBytes; this.cool(place.chunk); → this.cool(place.chunk); this.bytes -= place.chunk.costBytes;',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.constructor: swap this.snapshotReference = last?.snapshot; this.keepSnapshot(recovered.snapshot); → this.keepSnapshot(recovered.snapshot); this.snapshotReference = last?.snapshot;',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.constructor: swap this.keepSnapshot(recovered.snapshot); this.nextSequence = recovered.nextSequence; → this.nextSequence = recovered.nextSequence; this.keepSnapshot(recovered.snapshot);',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.persist: swap this.acceptedMark = batch.mark; this.marks.push({ mark: batch.mark, lastIndex: this.lastIndex, hardState: this.latestHardState }); → this.marks.push({ mark: batch.mark, lastIndex: this.lastIndex, hardState: this.latestHardState }); this.acceptedMark = batch.mark;',
     'server/storage/chunkedLogStore.ts ChunkedLogStore.install: swap this.terms.clear(); this.marked.clear(); → this.marked.clear(); this.terms.clear();',
     'server/storage/chunkedLogStore.ts ChunkedLogStore.install: swap this.marked.clear(); this.baseIndex = snapshot.index; → this.baseIndex = snapshot.index; this.marked.clear();',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.install: swap this.baseTerm = snapshot.term; this.replaceSnapshot(snapshot); → this.replaceSnapshot(snapshot); this.baseTerm = snapshot.term;',
     'server/storage/chunkedLogStore.ts ChunkedLogStore.truncate: swap this.terms.truncateFrom(index); this.marked.truncateFrom(index); → this.marked.truncateFrom(index); this.terms.truncateFrom(index);',
     'server/storage/chunkedLogStore.ts ChunkedLogStore.bury: swap this.cache.delete(sequence); this.dead.add(chunkKey(firstIndex, sequence), this.nextSequence); → this.dead.add(chunkKey(firstIndex, sequence), this.nextSequence); this.cache.delete(sequence);',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.storeSnapshot: swap this.replaceSnapshot(snapshot); this.storedSnapshotIndex = snapshot.index; → this.storedSnapshotIndex = snapshot.index; this.replaceSnapshot(snapshot);',
     'server/storage/chunkedLogStore.ts ChunkedLogStore.compact: swap this.terms.dropUpTo(base); this.marked.dropUpTo(base); → this.marked.dropUpTo(base); this.terms.dropUpTo(base);',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.writeSnapshot: swap operations.push({ key: snapshotKey(snapshot.index, sequence), value }); this.snapshotReference = { index: snapshot.index, sequence, checksum }; → this.snapshotReference = { index: snapshot.index, sequence, checksum }; operations.push({ key: snapshotKey(snapshot.index, sequence), value });',
     'server/storage/chunkedLogStore.ts ChunkedLogStore.writeRecord: swap this.chunks.push(first, sequence); this.cache.add(chunk); → this.cache.add(chunk); this.chunks.push(first, sequence);',
     'server/storage/garbage.ts Garbage.take: swap this.start++; into(next.key); → into(next.key); this.start++;',
     'server/storage/level/table.ts blockEntries: swap next.set(key.subarray(0, shared)); next.set(block.subarray(reader.pos, keyEnd), shared); → next.set(block.subarray(reader.pos, keyEnd), shared); next.set(key.subarray(0, shared));',
@@ -63,7 +57,6 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
     'server/storage/levelDisk.ts LevelDisk.write: swap this.keysAtOpen = undefined; this.queue.push({ operations, sync, done }); → this.queue.push({ operations, sync, done }); this.keysAtOpen = undefined;',
     'server/storage/openLogStore.ts openLevelLogStore: swap await area?.close(); await level.close(); → await level.close(); await area?.close();',
     'server/storage/record.ts encodeRecord: swap value.set(header.subarray(0, pos)); writeEntries(entries, value, pos); → writeEntries(entries, value, pos); value.set(header.subarray(0, pos));',
-    'server/storage/snapshotRecord.ts encodeSnapshot: swap value[CRC_BYTES + 1] = SNAPSHOT_KIND; value.set(snapshot.data, writeVarints(value, CRC_BYTES + 2, numbers)); → value.set(snapshot.data, writeVarints(value, CRC_BYTES + 2, numbers)); value[CRC_BYTES + 1] = SNAPSHOT_KIND;',
     'server/storage/termRuns.ts TermRuns.append: swap this.firsts.push(first); this.terms.push(term); → this.terms.push(term); this.firsts.push(first);',
     'server/storage/termRuns.ts TermRuns.truncateFrom: swap this.firsts.pop(); this.terms.pop(); → this.terms.pop(); this.firsts.pop();',
     'server/storage/termRuns.ts TermRuns.dropUpTo: swap this.firsts.splice(0, dead); this.terms.splice(0, dead); → this.terms.splice(0, dead); this.firsts.splice(0, dead);',
@@ -161,7 +154,7 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'That a snapshot is stored is told in a later turn, never inside of the call.',
-    'server/host/replica.ts Replica.storeSnapshot: swap this.snapshotInFlight = true; this.store.storeSnapshot(snapshot, this.trailingEntries); → this.store.storeSnapshot(snapshot, this.trailingEntries); this.snapshotInFlight = true;',
+    'server/host/replica.ts Replica.storeSnapshot: swap this.snapshotInFlight = true; this.store.storeSnapshot(snapshot, this.trailingEntries, () => this.engine.sending()); → this.store.storeSnapshot(snapshot, this.trailingEntries, () => this.engine.sending()); this.snapshotInFlight = true;',
   ),
   ...argued(
     'With what is current nothing is undecided, and of a word there is no status.',
@@ -194,7 +187,7 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   // state machine
   ...argued(
     'Three parts of the state, none of which looks at another; nobody looks at them in between.',
-    'server/stateMachine/keyValueStore.ts KeyValueStore.replace: swap this.fencesApplied = fences; this.sessions.replace(used, unused, holding); → this.sessions.replace(used, unused, holding); this.fencesApplied = fences;',
+    'server/stateMachine/keyValueStore.ts KeyValueStore.replace: swap this.fencesApplied = fences!; this.sessions.replace(used, unused, holding); → this.sessions.replace(used, unused, holding); this.fencesApplied = fences!;',
     'server/stateMachine/keyValueStore.ts KeyValueStore.replace: swap this.sessions.replace(used, unused, holding); this.values = values; → this.values = values; this.sessions.replace(used, unused, holding);',
   ),
   ...argued(
@@ -269,9 +262,5 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'Neither looks at what the other changes.',
     'server/stateMachine/keyValueStore.ts KeyValueStore.openSnapshot: swap into.set(part, at); headRead += part.length; → headRead += part.length; into.set(part, at);',
-  ),
-  ...argued(
-    'One key more of a turn is read.',
-    'server/stateMachine/snapshotReader.ts SnapshotReader.readKeys: bound reader.pos < end → reader.pos <= end',
   ),
 ];

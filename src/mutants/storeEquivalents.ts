@@ -47,10 +47,6 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
     'server/storage/chunkedLogStore.ts ChunkedLogStore.compact: drop this.terms.dropUpTo(base);',
   ),
   ...argued(
-    'What both bury goes by one write, and in whatever order, beside each other.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.storeSnapshot: swap this.compact(base); this.replaceSnapshot(snapshot); → this.replaceSnapshot(snapshot); this.compact(base);',
-  ),
-  ...argued(
     'What has no cursor is searched from its first entry, where a new cursor stands.',
     'server/storage/chunkCache.ts LoadedChunk.constructor: drop this.cursorIndex = firstIndex;',
   ),
@@ -124,10 +120,6 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'Of a record without entries nobody reads the term before the first of them.',
     'server/storage/chunkedLogStore.ts ChunkedLogStore.writeRecord: off by one lastIndex + 1 → lastIndex',
-  ),
-  ...argued(
-    'Where both are undefined nothing is kept in memory, as before.',
-    'server/storage/chunkedLogStore.ts ChunkedLogStore.done: half written.snapshot !== undefined && written.snapshot === this.snapshotInMemory → written.snapshot === this.snapshotInMemory',
   ),
   ...argued(
     'What is no text is none of the codes that it is compared with; where there is no code it is undefined; and what is thrown there are errors.',

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../consensus/contract.ts';
 import { Entry, EntryType } from '../consensus/entry.ts';
+import { MemoryContent } from '../consensus/snapshotContent.ts';
 import { ownFolder } from '../files/testing/ownFolder.ts';
 import { IdentityFile } from '../server/identity/identityFile.ts';
 import { KeyValueStore } from '../server/stateMachine/keyValueStore.ts';
@@ -141,7 +142,10 @@ describe('what is in a stopped server’s folder', () => {
     await opened.write({ entries, hardState: hard(1, 2, 9) });
     for (const entry of entries.slice(0, 2)) state.apply(entry);
     const data = state.snapshot();
-    opened.store.storeSnapshot({ index: 2, term: 1, configuration: simpleConfiguration([1, 2], [3]), data }, 0);
+    opened.store.storeSnapshot(
+      { index: 2, term: 1, configuration: simpleConfiguration([1, 2], [3]), content: new MemoryContent(data) },
+      0,
+    );
     await opened.listener.until(() => opened.listener.snapshots.length > 0);
     await opened.store.close();
     const found = await inspect(location);

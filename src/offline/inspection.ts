@@ -243,10 +243,10 @@ function snapshotReport(
   const reference = recovered?.last?.snapshot;
   const snapshot = recovered?.snapshot;
   if (disk === undefined || reference === undefined || snapshot === undefined) return undefined;
-  const { index, term, configuration, data } = snapshot;
+  const { index, term, configuration, content } = snapshot;
   const file = place(snapshotKey(reference.index, reference.sequence));
   try {
-    return { index, term, bytes: data.length, configuration, ...countsOf(data), file };
+    return { index, term, bytes: content.byteLength, configuration, ...countsOf(content), file };
   } catch (error) {
     if (!(error instanceof MalformedSnapshotError)) throw error;
     throw new UnknownFormatError(`the stored snapshot of index ${index}: ${error.message}`, { cause: error });

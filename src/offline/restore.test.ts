@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Entry, EntryType } from '../consensus/entry.ts';
+import { contentBytes } from '../consensus/snapshotContent.ts';
 import { ownFolder } from '../files/testing/ownFolder.ts';
 import { passes } from '../server/identity/fences.ts';
 import { introductionOf, misfitOf } from '../server/identity/identity.ts';
@@ -72,7 +73,7 @@ describe('a new cluster from a snapshot', () => {
     }
     const { store } = await openLevelLogStore(location(3), new Listener(), { cacheEntries: 10 });
     const restored = new KeyValueStore();
-    restored.restore(store.snapshot()!.data);
+    restored.restore(contentBytes(store.snapshot()!.content));
     expect([restored.get('a'), restored.get('b'), restored.get('c')]).toEqual(['of a', 'of b', undefined]);
     await store.close();
   });

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type NodeId, type Snapshot, simpleConfiguration } from '../consensus/contract.ts';
+import { MemoryContent } from '../consensus/snapshotContent.ts';
 import { syncFolder } from '../files/durableFile.ts';
 import { makeFolders } from '../files/folders.ts';
 import { keepFolderPrivate } from '../files/privateFile.ts';
@@ -65,7 +66,7 @@ export async function restore(file: string, backend: string, servers: readonly N
       `${file} is of index ${head.index}: a new log begins behind it, here at ${index}, which is above 2^53 - 1 - 2^40`,
     );
   const configuration = simpleConfiguration(servers.map(({ id }) => id));
-  const snapshot: Snapshot = { index, term: head.term, configuration, data };
+  const snapshot: Snapshot = { index, term: head.term, configuration, content: new MemoryContent(data) };
   const makings = servers.map((server) => new Making(server, backend));
   for (const making of makings) making.expectNothing();
   const cluster = randomName();
@@ -97,7 +98,7 @@ function readState(file: string): { readonly head: SnapshotHead; readonly data: 
       at += piece.length;
     }
     try {
-      checkSnapshot(data);
+      checkSnapshot(new MemoryContent(data));
     } catch (cause) {
       if (!(cause instanceof MalformedSnapshotError)) throw cause;
       throw new SnapshotFileError(file, 0, `the state in it cannot be read: ${cause.message}`, { cause });

@@ -279,6 +279,7 @@ export class RkvServer {
         tellOfSnapshot('stored', index);
         this.replica?.snapshotStored(index);
       },
+      hasRoomAgain: () => this.replica?.hasRoomAgain(),
       failed: (error) => {
         if (this.installing === undefined) this.replica?.failed(error);
         else this.installing.failed(error);

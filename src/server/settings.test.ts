@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { NO_EFFECT } from '../consensus/contract.ts';
 import type { EngineEntry } from '../consensus/engineEntry.ts';
 import { ENGINES, loadEngines } from '../consensus/engines.ts';
+import { ReceivedContent } from '../consensus/snapshotContent.ts';
 import { MemoryLog } from '../consensus/testing/memoryLog.ts';
 import { engine as primer } from '../consensus/testing/primer/index.ts';
 import type { SettingName } from '../settings/table.ts';
@@ -20,7 +21,7 @@ function told(engine: EngineEntry, ...flag: string[]): ToldSettings {
     log: new MemoryLog(),
     bootstrap: [1, 2, 3],
     appliedIndex: 0,
-    snapshotDataFault: () => undefined,
+    receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
   });
   return toldSettings(config, engine, running.effectiveSettings(), 100);
 }

@@ -12,6 +12,7 @@ import type {
   ProposalBatch,
   Refusal,
   Snapshot,
+  SnapshotPiece,
 } from '../consensus/contract.ts';
 import type { Entry } from '../consensus/entry.ts';
 import type { LogStore } from '../server/storage/contract.ts';
@@ -48,6 +49,9 @@ export class DelegatingEngine<M> implements Engine<M> {
   }
   snapshotStored(index: number): void {
     this.inner.snapshotStored(index);
+  }
+  sending(): readonly Snapshot[] {
+    return this.inner.sending();
   }
   drain(): Output<M> {
     return this.inner.drain();
@@ -102,8 +106,14 @@ export class DelegatingStore implements LogStore {
   persist(batch: PersistBatch): void {
     this.inner.persist(batch);
   }
-  storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {
-    this.inner.storeSnapshot(snapshot, trailingEntries);
+  get hasRoom(): boolean {
+    return this.inner.hasRoom;
+  }
+  addPiece(piece: SnapshotPiece): void {
+    this.inner.addPiece(piece);
+  }
+  storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed?: () => readonly Snapshot[]): void {
+    this.inner.storeSnapshot(snapshot, trailingEntries, needed);
   }
   close(): Promise<void> {
     return this.inner.close();

@@ -126,9 +126,9 @@ export class ObservedStore extends DelegatingStore {
     super.persist(batch);
   }
 
-  override storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {
+  override storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed?: () => readonly Snapshot[]): void {
     this.watcher.snapshotTaken(snapshot);
-    super.storeSnapshot(snapshot, trailingEntries);
+    super.storeSnapshot(snapshot, trailingEntries, needed);
   }
 }
 

@@ -87,6 +87,7 @@ export class VirtualLife {
     const listener: LogStoreListener = {
       durable: (mark) => target.listener!.durable(mark),
       snapshotStored: (index) => target.listener!.snapshotStored(index),
+      hasRoomAgain: () => target.listener!.hasRoomAgain?.(),
       failed: (error) => target.listener!.failed(error),
     };
     return around.mutation.store?.(store, listener, soon) ?? store;

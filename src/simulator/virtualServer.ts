@@ -376,6 +376,7 @@ export class VirtualServer implements ProcessHost {
         target.listener!.durable(mark);
       },
       snapshotStored: (index) => target.listener!.snapshotStored(index),
+      hasRoomAgain: () => target.listener!.hasRoomAgain?.(),
       failed: (error) => target.listener!.failed(error),
     });
     if (this.disk.hasLostTail) census.count('lost tail put back');

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
 import { SimpleLogStore } from '../../server/storage/simpleLogStore.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../../wire/command.ts';
@@ -29,7 +30,7 @@ function storeOf(entries: readonly Entry[], snapshotIndex: number): SimpleLogSto
     const state = new KeyValueStore();
     for (const entry of entries.slice(0, snapshotIndex)) if (entry.type === EntryType.Normal) state.apply(entry);
     const head = { index: snapshotIndex, term: 1, configuration: simpleConfiguration([1, 2, 3]) };
-    store.storeSnapshot({ ...head, data: state.snapshot() }, 2);
+    store.storeSnapshot({ ...head, content: new MemoryContent(state.snapshot()) }, 2);
   }
   store.flush();
   return store;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isForStateMachine } from '../../consensus/entry.ts';
+import { contentBytes } from '../../consensus/snapshotContent.ts';
 import { KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
 import type { LogStore } from '../../server/storage/contract.ts';
 import { serverDirectory } from '../../server/storage/dataDirectory.ts';
@@ -39,7 +40,7 @@ export async function heldState(dataDirectory: string, id: number): Promise<Held
 export function stateIn(store: LogStore, id: number): HeldState {
   const state = new KeyValueStore();
   const snapshot = store.snapshot();
-  if (snapshot !== undefined) state.restore(snapshot.data);
+  if (snapshot !== undefined) state.restore(contentBytes(snapshot.content));
   const { lastIndex } = store;
   for (let next = (snapshot?.index ?? 0) + 1; next <= lastIndex; ) {
     for (const entry of store.entries(next, lastIndex, BYTES_AT_ONCE)) {

@@ -12,6 +12,7 @@ import { decodeConfChange } from '../../consensus/etcd/membership.ts';
 import type { Message } from '../../consensus/etcd/messages.ts';
 import { RaftNode } from '../../consensus/etcd/node.ts';
 import { DEFAULT_OPTIONS, type RaftOptions } from '../../consensus/etcd/options.ts';
+import { contentBytes, MemoryContent } from '../../consensus/snapshotContent.ts';
 import { ScriptStorage } from './scriptStorage.ts';
 
 /** Election timeout and heartbeat interval of a script's nodes, in ticks. */
@@ -75,8 +76,8 @@ export class InteractionNode {
       const { index, term, data } = entry;
       const changes = isConfigurationType(entry.type);
       const configuration = changes ? this.raft.applyConfChange(decodeConfChange(data)) : this.latest.configuration;
-      const state = changes ? this.latest.data : concat(this.latest.data, data);
-      this.latest = { index, term, configuration, data: state };
+      const state = changes ? contentBytes(this.latest.content) : concat(contentBytes(this.latest.content), data);
+      this.latest = { index, term, configuration, content: new MemoryContent(state) };
     }
   }
 }
@@ -96,5 +97,10 @@ export function startingSnapshot(
   content: string,
 ): Snapshot {
   const configuration: Configuration = simpleConfiguration(voters, learners);
-  return { index, term: index > 0 ? 1 : 0, configuration, data: new TextEncoder().encode(content) };
+  return {
+    index,
+    term: index > 0 ? 1 : 0,
+    configuration,
+    content: new MemoryContent(new TextEncoder().encode(content)),
+  };
 }

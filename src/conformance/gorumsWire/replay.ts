@@ -2,6 +2,7 @@ import { EMPTY_HARD_STATE, type EngineSettings, type NodeId } from '../../consen
 import { gorumsKind } from '../../consensus/gorums/index.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { encodeResponse } from '../../consensus/gorums/unaryCodec.ts';
+import { ReceivedContent } from '../../consensus/snapshotContent.ts';
 import { MemoryLog } from '../../consensus/testing/memoryLog.ts';
 import type { DecodedCall, RecordedSettings } from './recording.ts';
 
@@ -47,7 +48,7 @@ export function replayFollower(id: NodeId, calls: readonly DecodedCall[], settin
     log,
     bootstrap: settings.cluster,
     appliedIndex: 0,
-    snapshotDataFault: () => undefined,
+    receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
   });
   const wrong: WrongAnswer[] = [];
   for (const call of calls) {

@@ -60,7 +60,7 @@ const snapshot = fc
       autoLeave: fc.boolean(),
     }),
   })
-  .map((content) => Object.assign(new Message(MessageType.SnapshotChunk, 0), { term: 3, snapshot: content }))
+  .map((content) => Object.assign(new Message(MessageType.SnapshotChunk, 0), { term: 3, part: content }))
   .chain((message) => chunkNumbers.map((chunk) => Object.assign(message, { chunk })));
 
 const chunkAnswer = fc
@@ -70,8 +70,8 @@ const chunkAnswer = fc
 /** What an entry says, without where its bytes stand. */
 function contentOf(message: Message): unknown {
   const entries = message.entries.map(({ index, term, type, data }) => ({ index, term, type, data: [...data] }));
-  const { snapshot: taken } = message;
-  return { ...message, entries, snapshot: taken && { ...taken, data: [...taken.data] } };
+  const { part: taken } = message;
+  return { ...message, entries, part: taken && { ...taken, data: [...taken.data] } };
 }
 
 function tryDecode(bytes: Uint8Array): void {
@@ -116,7 +116,7 @@ describe('the wire encoding', () => {
     expect(Buffer.compare(Buffer.concat(pieces), etcdCodec.encode(sent))).toBe(0);
     const content = { index: 5, term: 2, configuration: simpleConfiguration([1, 2], [300]), data: bytes };
     const chunk = { seq: 1, offset: 0, total: LARGE_PART_BYTES };
-    const brought = Object.assign(new Message(MessageType.SnapshotChunk, 0), { term: 9, snapshot: content, chunk });
+    const brought = Object.assign(new Message(MessageType.SnapshotChunk, 0), { term: 9, part: content, chunk });
     const [, data] = etcdCodec.encodeLarge(brought)!;
     expect(data).toBe(bytes);
     expect(Buffer.compare(Buffer.concat(etcdCodec.encodeLarge(brought)!), etcdCodec.encode(brought))).toBe(0);
@@ -174,7 +174,7 @@ describe('the wire encoding', () => {
     expect([...etcdCodec.encode(message)]).toEqual(head);
     const taken = { index: 7, term: 1, configuration: simpleConfiguration([1, 2]), data: new Uint8Array([9]) };
     const chunk = { seq: 4, offset: 5, total: 6 };
-    const snapshot = Object.assign(new Message(MessageType.SnapshotChunk, 0), { term: 1, snapshot: taken, chunk });
+    const snapshot = Object.assign(new Message(MessageType.SnapshotChunk, 0), { term: 1, part: taken, chunk });
     expect([...etcdCodec.encode(snapshot)]).toEqual([
       1,
       MessageType.SnapshotChunk,

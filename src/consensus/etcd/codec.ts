@@ -1,10 +1,10 @@
 import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
 import { varintSize, varintsSize, writeVarint, writeVarints } from '../../bytes/varint.ts';
-import { type Configuration, MalformedMessageError, type MessageCodec, type Snapshot } from '../contract.ts';
+import { type Configuration, MalformedMessageError, type MessageCodec } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { decodeRecord, LARGE_PART_BYTES, largeRecords, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
 import { memberNumbers, readMembers } from '../membership/configurationCodec.ts';
-import { type ChunkNumbers, isForPeers, Message, MessageType } from './messages.ts';
+import { type ChunkNumbers, isForPeers, Message, MessageType, type SnapshotPart } from './messages.ts';
 
 /**
  * Messages on the wire: a format version, the type, then protobuf fields, zero values left out. The entries are the records
@@ -59,25 +59,25 @@ function isOfChunk(type: MessageType): boolean {
 }
 
 function encode(message: EtcdMessage): Uint8Array {
-  const { snapshot } = message;
-  if (snapshot === undefined) {
+  const { part } = message;
+  if (part === undefined) {
     const { bytes, at } = begin(message, recordsSize(message.entries));
     writeEntries(message.entries, bytes, at);
     return bytes;
   }
-  const { bytes, at } = beginSnapshot(message, snapshot, snapshot.data.length);
-  bytes.set(snapshot.data, at);
+  const { bytes, at } = beginPart(message, part, part.data.length);
+  bytes.set(part.data, at);
   return bytes;
 }
 
 function encodeLarge(message: EtcdMessage): readonly Uint8Array[] | undefined {
-  const { snapshot } = message;
-  if (snapshot === undefined) {
+  const { part } = message;
+  if (part === undefined) {
     const records = largeRecords(message.entries);
     return records === undefined ? undefined : [begin(message, 0).bytes, ...records];
   }
-  if (snapshot.data.length < LARGE_PART_BYTES) return undefined;
-  return [beginSnapshot(message, snapshot, 0).bytes, snapshot.data];
+  if (part.data.length < LARGE_PART_BYTES) return undefined;
+  return [beginPart(message, part, 0).bytes, part.data];
 }
 
 /** What stands before the entries or the snapshot, with `room` bytes for what follows it at `at`: no message has both. */
@@ -101,8 +101,8 @@ function begin(message: EtcdMessage, room: number): { readonly bytes: Uint8Array
   return { bytes, at: pos };
 }
 
-/** All but the snapshot's data, for which there are `room` bytes at `at`. */
-function beginSnapshot(message: EtcdMessage, { index, term, configuration, data }: Snapshot, room: number) {
+/** All but the part's data, for which there are `room` bytes at `at`. */
+function beginPart(message: EtcdMessage, { index, term, configuration, data }: SnapshotPart, room: number) {
   const { voters, outgoing, learners, learnersNext, autoLeave } = configuration;
   const numbers = [index, term, Number(autoLeave), ...memberNumbers(voters, outgoing, learners, learnersNext)];
   const size = varintsSize(numbers) + data.length;
@@ -197,7 +197,7 @@ function readFields(message: Message, reader: ByteReader): void {
         chunk.total = reader.varint();
         break;
       case Field.Snapshot:
-        message.snapshot = decodeSnapshot(reader.view());
+        message.part = decodePart(reader.view());
         break;
       default:
         reader.skip(tag);
@@ -209,13 +209,13 @@ function readFields(message: Message, reader: ByteReader): void {
 
 /** What belongs to a type. What the parts say is the engine's to check. */
 function check(message: Message): void {
-  const { type, term, entries, snapshot } = message;
+  const { type, term, entries, part } = message;
   if (term === 0) {
     throw new MalformedMessageError(`etcd message of type ${type} without a term`);
   }
-  if ((type === MessageType.SnapshotChunk) !== (snapshot !== undefined)) {
+  if ((type === MessageType.SnapshotChunk) !== (part !== undefined)) {
     throw new MalformedMessageError(
-      `etcd message of type ${type} ${snapshot === undefined ? 'without' : 'with'} a snapshot`,
+      `etcd message of type ${type} ${part === undefined ? 'without' : 'with'} a snapshot`,
     );
   }
   if (entries.length > 0 && type !== MessageType.Append) {
@@ -223,7 +223,7 @@ function check(message: Message): void {
   }
 }
 
-function decodeSnapshot(bytes: Uint8Array): Snapshot {
+function decodePart(bytes: Uint8Array): SnapshotPart {
   const reader = new ByteReader(bytes);
   const index = reader.varint();
   const term = reader.varint();

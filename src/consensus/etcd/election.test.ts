@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeType, simpleConfiguration } from '../contract.ts';
 import { Entry } from '../entry.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { ChangeKind, changeEntry, Transition } from './membership.ts';
 import { MessageType } from './messages.ts';
 import { RaftRole } from './state.ts';
@@ -339,7 +340,12 @@ describe('who may not stand', () => {
   });
 
   it('one that was asked to take over while a snapshot was written ended for want of the entries before it', () => {
-    const snapshot = { index: 9, term: 1, configuration: simpleConfiguration([1, 2, 3]), data: new Uint8Array(0) };
+    const snapshot = {
+      index: 9,
+      term: 1,
+      configuration: simpleConfiguration([1, 2, 3]),
+      content: new MemoryContent(new Uint8Array(0)),
+    };
     const server = new OneNode();
     server.receive(Snapshot, 2, { term: 1, snapshot });
     server.receive(TimeoutNow, 2, { term: 1 });

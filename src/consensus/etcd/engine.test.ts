@@ -9,6 +9,7 @@ import {
   simpleConfiguration,
 } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { contentBytes, MemoryContent, ReceivedContent } from '../snapshotContent.ts';
 import { describeEngineContract } from '../testing/engine.suite.ts';
 import { EngineCluster, TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
@@ -32,7 +33,7 @@ function engineOf(init: Partial<EngineInit> & { log: MemoryLog }) {
     hardState: EMPTY_HARD_STATE,
     bootstrap: [1, 2, 3],
     appliedIndex: 0,
-    snapshotDataFault: () => undefined,
+    receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
     ...init,
   });
 }
@@ -164,10 +165,17 @@ describe('replication behind the contract', () => {
   it('takes a snapshot from before it was a member', () => {
     const log = new MemoryLog();
     const engine = engineOf({ id: 4, log });
-    const snapshot = { index: 7, term: 1, configuration: simpleConfiguration([1, 2, 5]), data: new Uint8Array([1]) };
+    const snapshot = {
+      index: 7,
+      term: 1,
+      configuration: simpleConfiguration([1, 2, 5]),
+      content: new MemoryContent(new Uint8Array([1])),
+    };
     engine.receive(1, etcdForgery.snapshot(1, 1, snapshot));
     const { persist, restore, committed } = engine.drain();
-    expect([persist?.snapshot, restore, committed]).toEqual([snapshot, snapshot, []]);
+    log.persist(persist!);
+    expect({ ...restore!, content: new MemoryContent(contentBytes(restore!.content)) }).toEqual(snapshot);
+    expect([persist!.snapshot, committed]).toEqual([restore, []]);
     expect(engine.status()).toMatchObject({ role: Role.Passive, commitIndex: 7, lastIndex: 7 });
     expect(engine.configurationAt(7)).toEqual(snapshot.configuration);
   });

@@ -15,16 +15,17 @@ import {
   type Refusal,
   RejectReason,
   Role,
+  type Snapshot,
   simpleConfiguration,
 } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
-import { dataFault } from '../parts/chunkIntake.ts';
 import { HostSleep } from '../parts/electionTimer.ts';
 import { chunkFault, SnapshotReceiver } from '../parts/snapshotChunks.ts';
 import { TermGuard } from '../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
 import { entriesFault, refused, tooFarAhead } from '../parts/untrusted.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { TickClock } from './clock.ts';
 import type { EtcdMessage } from './codec.ts';
 import { Delivery } from './delivery.ts';
@@ -49,8 +50,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   private readonly clock: TickClock;
   private readonly hostSleep: HostSleep;
   private readonly terms: TermGuard;
-  private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
-  private readonly incoming = new SnapshotReceiver();
+  private readonly incoming: SnapshotReceiver;
   private readonly persistence: Persistence;
   /** By applied index, as far back as a snapshot may still be taken. */
   private readonly configurations: ConfigurationHistory;
@@ -75,7 +75,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.clock = new TickClock(settings, init.nowMs);
     this.hostSleep = new HostSleep(settings.electionTimeoutMs, init.nowMs);
     this.terms = new TermGuard(settings.electionTimeoutMs);
-    this.snapshotDataFault = init.snapshotDataFault;
+    this.incoming = new SnapshotReceiver(init.receiveContent);
     const configuration = log.snapshot()?.configuration ?? simpleConfiguration(init.bootstrap);
     this.configurations = new ConfigurationHistory(appliedIndex, configuration, [], (_before, entry) =>
       this.node.applyConfChange(decodeConfChange(entry.data)),
@@ -141,12 +141,15 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     whole.from = from;
     if (index <= state.log.committed || state.log.matches(index, snapshotTerm)) {
       this.incoming.abandonUpTo(index);
-      whole.snapshot = message.snapshot;
+      const { configuration, data } = chunk;
+      whole.snapshot = { index, term: snapshotTerm, configuration, content: new MemoryContent(data) };
       return this.step(from, whole);
     }
-    whole.snapshot = this.incoming.add(from, term, chunk);
-    if (whole.snapshot !== undefined) {
-      return refused(dataFault(whole.snapshot, this.snapshotDataFault)) ?? this.step(from, whole);
+    const taken = this.incoming.add(from, term, chunk);
+    if (typeof taken === 'string') return refused(taken);
+    if (taken !== undefined) {
+      whole.snapshot = taken;
+      return this.step(from, whole);
     }
     const sign = new Message(MessageType.Heartbeat, this.id);
     sign.term = term;
@@ -232,6 +235,14 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.configurations.compact(Math.min(index, this.appliedIndex));
   }
 
+  sending(): readonly Snapshot[] {
+    // Those that the node wants sent, and those that are on their way.
+    const wanted = this.node.state.outbox.flatMap(({ type, snapshot }) =>
+      type === MessageType.Snapshot ? (snapshot ?? []) : [],
+    );
+    return [...wanted, ...(this.leadership?.snapshots.snapshots ?? [])];
+  }
+
   drain(): Output<EtcdMessage> {
     this.incoming.abandonUpTo(this.node.state.log.committed);
     const reads = this.reads.takeNew();
@@ -244,7 +255,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       this.deliver(this.persistence.takeDue());
     }
     if (!this.isSilent) this.leadership?.snapshots.pump();
-    const output = this.out.take(this.persistence.take(), this.delivery.take());
+    const output = this.out.take(this.persistence.take(this.incoming.takePieces()), this.delivery.take());
     this.guard.check(this.standing(), output, this.termAt);
     return output;
   }

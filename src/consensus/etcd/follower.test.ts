@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type NodeId, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { MessageType } from './messages.ts';
 import { ReadMode } from './options.ts';
 import { RaftRole } from './state.ts';
@@ -72,7 +73,12 @@ describe('a heartbeat (Raft §5.2)', () => {
 describe('a snapshot (Raft §7)', () => {
   const snapshotOf = (index: number, term: number, voters: readonly NodeId[] = [1, 2, 3, 4]) => ({
     term: 5,
-    snapshot: { index, term, configuration: simpleConfiguration(voters), data: new Uint8Array(0) },
+    snapshot: {
+      index,
+      term,
+      configuration: simpleConfiguration(voters),
+      content: new MemoryContent(new Uint8Array(0)),
+    },
   });
 
   it('takes the place of a log that does not hold its last entry, configuration and all', () => {

@@ -8,6 +8,7 @@ import {
   Role,
   simpleConfiguration,
 } from '../contract.ts';
+import { MemoryContent, ReceivedContent } from '../snapshotContent.ts';
 import { EngineCluster, type EngineServer, TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import type { EtcdMessage } from './codec.ts';
@@ -48,11 +49,15 @@ function stallDisk(server: EngineServer<EtcdMessage>): () => void {
 /** A server alone that leads, of a log whose configuration is this. */
 function leadingAlone(configuration = simpleConfiguration([1])) {
   const log = new MemoryLog();
-  const snapshot = { index: 1, term: 1, configuration, data: new Uint8Array(0) };
+  const snapshot = { index: 1, term: 1, configuration, content: new MemoryContent(new Uint8Array(0)) };
   log.persist({ mark: 1, snapshot, entries: [], mustSync: true });
   const hardState = { ...EMPTY_HARD_STATE, term: 1, commit: 1 };
   const init = { id: 1, settings: TEST_SETTINGS, random: () => 0, nowMs: 0, hardState, log, bootstrap: [1] };
-  const engine = new EtcdEngine({ ...init, appliedIndex: 1, snapshotDataFault: () => undefined });
+  const engine = new EtcdEngine({
+    ...init,
+    appliedIndex: 1,
+    receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
+  });
   const turn = () => {
     const output = engine.drain();
     const last = output.committed.at(-1);
@@ -195,7 +200,7 @@ describe('a snapshot that is lost', () => {
     cluster.propose(leader.id, 'a');
     cluster.settle();
     const { commitIndex, term, configuration } = leader.engine.status();
-    const snapshot = { index: commitIndex, term, configuration, data: new Uint8Array([1]) };
+    const snapshot = { index: commitIndex, term, configuration, content: new MemoryContent(new Uint8Array([1])) };
     leader.log.persist({ mark: 1e6, snapshot, entries: [], mustSync: true });
     cluster.start(away);
     cluster.propose(leader.id, 'b');
@@ -228,11 +233,16 @@ describe('the part of a server', () => {
     expect(engine.status().role).toBe(Role.Leader);
     const log = new MemoryLog();
     const configuration = { ...simpleConfiguration([2]), outgoing: [1, 2], learnersNext: [1] };
-    const snapshot = { index: 1, term: 1, configuration, data: new Uint8Array(0) };
+    const snapshot = { index: 1, term: 1, configuration, content: new MemoryContent(new Uint8Array(0)) };
     log.persist({ mark: 1, snapshot, entries: [], mustSync: true });
     const init = { id: 1, settings: TEST_SETTINGS, random: () => 0, nowMs: 0, log, bootstrap: [1] };
     const hardState = { ...EMPTY_HARD_STATE, term: 1, commit: 1 };
-    const demoted = new EtcdEngine({ ...init, hardState, appliedIndex: 1, snapshotDataFault: () => undefined });
+    const demoted = new EtcdEngine({
+      ...init,
+      hardState,
+      appliedIndex: 1,
+      receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
+    });
     expect(demoted.status().role).toBe(Role.Follower);
   });
 });

@@ -1,4 +1,4 @@
-import type { NodeId, Snapshot } from '../contract.ts';
+import type { NodeId, Snapshot, SnapshotPlace } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import type { Chunk } from '../parts/snapshotChunks.ts';
 
@@ -55,7 +55,7 @@ export const NO_ENTRIES: readonly Entry[] = [];
  * | Heartbeat, HeartbeatResp | commit; readSequence |
  * | ReadIndex, ReadIndexResp | readContext; index in the answer |
  * | TransferLeader | from: who shall lead, whoever sent it on |
- * | SnapshotChunk | snapshot, whose data are this part; chunk |
+ * | SnapshotChunk | part; chunk |
  * | SnapshotChunkResp | index: of the snapshot; chunk, whose offset is how much of it is there |
  * | StorageAppend | entries, snapshot, hard state in term, vote and commit; responses: sent once it is durable |
  * | StorageAppendResp | index, logTerm: of the last durable entry; snapshot |
@@ -81,6 +81,7 @@ export class Message {
   readContext = 0;
   responses: readonly Message[] = NO_MESSAGES;
   chunk: ChunkNumbers | undefined = undefined;
+  part: SnapshotPart | undefined = undefined;
 
   constructor(type: MessageType, to: NodeId) {
     this.type = type;
@@ -97,9 +98,14 @@ export interface ChunkNumbers {
   readonly total: number;
 }
 
+/** Of a snapshot, what is in a message. */
+export interface SnapshotPart extends SnapshotPlace {
+  readonly data: Uint8Array;
+}
+
 /** The chunk in a message of that type. */
-export function chunkIn({ snapshot, chunk }: Message): Chunk {
-  const { index, term: snapshotTerm, configuration, data } = snapshot!;
+export function chunkIn({ part, chunk }: Message): Chunk {
+  const { index, term: snapshotTerm, configuration, data } = part!;
   const { offset, total } = chunk!;
   return { index, snapshotTerm, configuration, offset, total, data };
 }

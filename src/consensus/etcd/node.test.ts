@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { TERM_MAX } from '../parts/termGuard.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { APPEND_THREAD, APPLY_THREAD, Message, MessageType } from './messages.ts';
 import { StepError } from './node.ts';
 import { RaftRole } from './state.ts';
@@ -208,7 +209,12 @@ describe('an entry that was replaced, and came back', () => {
 });
 
 describe('a snapshot that is being written', () => {
-  const snapshot = { index: 9, term: 1, configuration: simpleConfiguration([1, 2, 3]), data: new Uint8Array(0) };
+  const snapshot = {
+    index: 9,
+    term: 1,
+    configuration: simpleConfiguration([1, 2, 3]),
+    content: new MemoryContent(new Uint8Array(0)),
+  };
 
   it('is stored when its write says so, whatever the term is by now, and not when somebody sends it again', () => {
     const server = new OneNode({ options: { asyncStorageWrites: true } });

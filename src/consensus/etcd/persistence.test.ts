@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EMPTY_HARD_STATE, type HardState, type PersistBatch, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { Message, MessageType } from './messages.ts';
 import { Persistence } from './persistence.ts';
@@ -60,7 +61,12 @@ describe('persistence', () => {
     const log = new MemoryLog();
     log.persist({ mark: 1, entries: [entry(1), entry(2)], mustSync: true });
     const persistence = new Persistence(log, EMPTY_HARD_STATE);
-    const snapshot = { index: 9, term: 2, configuration: simpleConfiguration([1]), data: new Uint8Array(0) };
+    const snapshot = {
+      index: 9,
+      term: 2,
+      configuration: simpleConfiguration([1]),
+      content: new MemoryContent(new Uint8Array(0)),
+    };
     persistence.write(undefined, [entry(2, 2)], undefined);
     persistence.write(snapshot, [entry(10, 2)], undefined);
     expect(persistence.take()).toMatchObject({ snapshot, truncateFrom: undefined, entries: [{ index: 10 }] });
@@ -230,7 +236,12 @@ describe('persistence, at random', () => {
         }
         case 'snapshot': {
           const index = twin.lastIndex + each.by;
-          const snapshot = { index, term: twin.wanted.term, configuration: simpleConfiguration([1]), data: NO_DATA };
+          const snapshot = {
+            index,
+            term: twin.wanted.term,
+            configuration: simpleConfiguration([1]),
+            content: new MemoryContent(NO_DATA),
+          };
           [twin.base, twin.log] = [index, []];
           persistence.write(snapshot, [], undefined);
           this.isDirty = true;

@@ -1,4 +1,4 @@
-import type { HardState, LogReader, PersistBatch, Snapshot } from '../contract.ts';
+import type { HardState, LogReader, PersistBatch, Snapshot, SnapshotPiece } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import type { Message } from './messages.ts';
 
@@ -81,14 +81,14 @@ export class Persistence {
   }
 
   /** The batch of this drain. */
-  take(): PersistBatch | undefined {
+  take(pieces?: readonly SnapshotPiece[]): PersistBatch | undefined {
     let batch: PersistBatch | undefined;
-    if (this.dirty) {
+    if (this.dirty || pieces !== undefined) {
       const { snapshot, truncateFrom, entries, latest } = this;
       const changed =
         latest.term !== this.stored.term || latest.vote !== this.stored.vote || latest.commit !== this.stored.commit;
       const hardState = changed ? latest : undefined;
-      batch = { mark: ++this.mark, snapshot, truncateFrom, entries, hardState, mustSync: true };
+      batch = { mark: ++this.mark, pieces, snapshot, truncateFrom, entries, hardState, mustSync: true };
       this.stored = latest;
       this.snapshot = undefined;
       this.truncateFrom = undefined;

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { recordSize } from '../entryCodec.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { RaftLog } from './raftLog.ts';
 
@@ -132,13 +133,23 @@ describe('the unstable end of the log', () => {
   it('hides what storage still holds and is replaced', () => {
     const log = logOf(terms(1, 1, 1, 1), [entry(2, 2)]);
     expect([1, 2, 3, 4, 5].map((index) => log.term(index))).toEqual([1, 2, undefined, undefined, undefined]);
-    log.restore({ index: 3, term: 2, configuration: simpleConfiguration([1]), data: new Uint8Array(0) });
+    log.restore({
+      index: 3,
+      term: 2,
+      configuration: simpleConfiguration([1]),
+      content: new MemoryContent(new Uint8Array(0)),
+    });
     expect([1, 2, 3, 4].map((index) => log.term(index))).toEqual([undefined, undefined, 2, undefined]);
   });
 
   it('gives a snapshot the place of everything', () => {
     const log = logOf(terms(1, 1), [entry(3, 2)]);
-    const snapshot = { index: 9, term: 3, configuration: simpleConfiguration([1]), data: new Uint8Array(0) };
+    const snapshot = {
+      index: 9,
+      term: 3,
+      configuration: simpleConfiguration([1]),
+      content: new MemoryContent(new Uint8Array(0)),
+    };
     log.restore(snapshot);
     expect([log.firstIndex, log.lastIndex, log.lastTerm, log.committed]).toEqual([10, 9, 3, 9]);
     expect(log.term(3)).toBeUndefined();
@@ -163,7 +174,7 @@ describe('the unstable end of the log', () => {
   it('hands over a snapshot, also where another was on its way, and all that follows it', () => {
     const log = logOf(terms(1, 1), [entry(3, 2)]);
     const snapshotAt = (index: number) => {
-      return { index, term: 3, configuration: simpleConfiguration([1]), data: new Uint8Array(0) };
+      return { index, term: 3, configuration: simpleConfiguration([1]), content: new MemoryContent(new Uint8Array(0)) };
     };
     for (const index of [9, 12]) {
       log.restore(snapshotAt(index));

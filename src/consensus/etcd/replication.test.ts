@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Entry, EntryType } from '../entry.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { MessageType } from './messages.ts';
 import { ProgressState } from './progress.ts';
 import { OneNode } from './testing/oneNode.ts';
@@ -144,7 +145,7 @@ describe('replication (Raft §5.3)', () => {
     const { configuration } = server.state;
     server.log.persist({
       mark: 99,
-      snapshot: { index: 3, term: 1, configuration, data: new Uint8Array([7]) },
+      snapshot: { index: 3, term: 1, configuration, content: new MemoryContent(new Uint8Array([7])) },
       entries: [],
       mustSync: true,
     });
@@ -166,7 +167,7 @@ describe('replication (Raft §5.3)', () => {
     });
     server.run();
     const { configuration } = server.state;
-    const snapshot = { index: 3, term: 1, configuration, data: new Uint8Array([7]) };
+    const snapshot = { index: 3, term: 1, configuration, content: new MemoryContent(new Uint8Array([7])) };
     server.log.persist({ mark: 99, snapshot, entries: [], mustSync: true });
     server.lead();
     const progress = server.state.members.progress.get(2)!;
@@ -187,7 +188,7 @@ describe('replication (Raft §5.3)', () => {
     const server = new OneNode({ terms: [1, 1, 1], hardState: { term: 1, commit: 3 } });
     server.run();
     const { configuration } = server.state;
-    const snapshot = { index: 3, term: 1, configuration, data: new Uint8Array([7]) };
+    const snapshot = { index: 3, term: 1, configuration, content: new MemoryContent(new Uint8Array([7])) };
     server.log.persist({ mark: 99, snapshot, entries: [], mustSync: true });
     server.lead();
     server.node.reportSnapshotFailure(2);

@@ -38,6 +38,10 @@ export class SnapshotsUnderWay {
     this.open.set(to, { sender: new SnapshotSender(snapshot, settings), heardMs: nowMs });
   }
 
+  get snapshots(): Snapshot[] {
+    return [...this.open.values()].map(({ sender }) => sender.snapshot);
+  }
+
   answered(from: NodeId, { term, index, chunk }: Message): void {
     const { node, nowMs } = this.engine;
     const underWay = this.open.get(from);
@@ -56,7 +60,7 @@ export class SnapshotsUnderWay {
         const message = new Message(MessageType.SnapshotChunk, to);
         message.term = node.state.term;
         const { index, snapshotTerm, configuration, offset, total, data } = sender.take(++this.seq, nowMs);
-        message.snapshot = { index, term: snapshotTerm, configuration, data };
+        message.part = { index, term: snapshotTerm, configuration, data };
         message.chunk = { seq: this.seq, offset, total };
         out.send(to, message);
       }

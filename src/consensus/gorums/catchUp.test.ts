@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { LogTail } from '../parts/logTail.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { CatchUp } from './catchUp.ts';
 import { CATCH_UP_INTERVAL_MS } from './limits.ts';
@@ -35,7 +36,12 @@ describe('what a follower asks for', () => {
   it('is never committed already, nor compacted', () => {
     expect(ask(logOf(1, 2, 2, 2), 4, 3)).toBe(4);
     const log = logOf();
-    log.restore({ index: 6, term: 2, configuration: simpleConfiguration([1]), data: new Uint8Array(0) });
+    log.restore({
+      index: 6,
+      term: 2,
+      configuration: simpleConfiguration([1]),
+      content: new MemoryContent(new Uint8Array(0)),
+    });
     log.append([new Entry(7, 2, EntryType.Normal, new Uint8Array(0))]);
     expect(ask(log, 7, 6)).toBe(7);
   });

@@ -3,7 +3,7 @@ import { CoreEngine } from '../parts/coreEngine.ts';
 import { chunkFault } from '../parts/snapshotChunks.ts';
 import { refused } from '../parts/untrusted.ts';
 import { Election } from './election.ts';
-import { appendFault, Follower } from './follower.ts';
+import { appendFault, chunkOf, Follower } from './follower.ts';
 import { Leader } from './leader.ts';
 import { CATCH_UP_MESSAGES_MAX } from './limits.ts';
 import type { GorumsMessage } from './messages.ts';
@@ -16,7 +16,7 @@ export class GorumsEngine extends CoreEngine<GorumsMessage, ServerState, Leader>
 
   constructor(init: EngineInit) {
     super(new ServerState(init));
-    this.follower = new Follower(this.state, init.snapshotDataFault);
+    this.follower = new Follower(this.state);
     this.election = new Election(this.state, {
       leader: () => this.leader,
       won: () => this.lead(),
@@ -45,8 +45,7 @@ export class GorumsEngine extends CoreEngine<GorumsMessage, ServerState, Leader>
         else if (message.term === this.state.term) this.leader?.answered(from, message);
         break;
       case 'InstallSnapshot':
-        this.follower.snapshot(from, message, this.heardFromLeader(message.term, message.leader));
-        break;
+        return refused(this.follower.snapshot(from, message, this.heardFromLeader(message.term, message.leader)));
       case 'InstallSnapshotResponse':
         if (message.term > this.state.term) this.follow(message.term, 0);
         else if (message.term === this.state.term) this.leader?.snapshotInstalled(from, message.call);
@@ -75,7 +74,7 @@ export class GorumsEngine extends CoreEngine<GorumsMessage, ServerState, Leader>
     if (tooFar !== undefined) return tooFar;
     if (message.type === 'AppendEntries') return refused(appendFault(message));
     if (message.type === 'SnapshotChunk') return refused(chunkFault(message, message.term));
-    return message.type === 'InstallSnapshot' ? refused(this.follower.snapshotFault(message)) : undefined;
+    return message.type === 'InstallSnapshot' ? refused(chunkFault(chunkOf(message), message.term)) : undefined;
   }
 
   protected override flush(): void {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { contentBytes } from '../snapshotContent.ts';
 import { TEST_SETTINGS, UNREADABLE } from '../testing/engineCluster.ts';
 import { SteppedEngine, type SteppedStart } from '../testing/steppedEngine.ts';
 import { gorumsKind } from './index.ts';
@@ -190,7 +191,8 @@ describe('a follower that is behind', () => {
     const snapshot = { lastIncludedIndex: 9, lastIncludedTerm: 3, configuration, data };
     const install = { type: 'InstallSnapshot', call: 70, leader: 2, term: 3, ...snapshot } as const;
     const output = server.step(2, install);
-    expect(output.restore).toEqual({ index: 9, term: 3, configuration, data });
+    expect(output.restore).toMatchObject({ index: 9, term: 3, configuration });
+    expect(contentBytes(output.restore!.content)).toEqual(data);
     expect(output.messagesAfterPersist).toEqual([
       { to: 2, message: { type: 'InstallSnapshotResponse', call: 70, term: 3 } },
     ]);

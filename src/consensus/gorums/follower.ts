@@ -1,6 +1,7 @@
-import type { EngineInit, NodeId, Refusal } from '../contract.ts';
-import { ChunkIntake, type ChunkOutcome, dataFault } from '../parts/chunkIntake.ts';
-import { contradiction, entriesFault, snapshotFault } from '../parts/untrusted.ts';
+import type { NodeId, Refusal } from '../contract.ts';
+import { type ChunkOutcome, takeChunk } from '../parts/chunkIntake.ts';
+import type { Chunk } from '../parts/snapshotChunks.ts';
+import { contradiction, entriesFault } from '../parts/untrusted.ts';
 import { CatchUp } from './catchUp.ts';
 import { changeFault } from './membership.ts';
 import type { AppendEntries, InstallSnapshot, SnapshotChunk } from './messages.ts';
@@ -12,14 +13,10 @@ const NOTHING_TAKEN: ChunkOutcome = { received: 0, installed: false, replacesLog
 /** What a server does with the log that its leader sends (Raft §5.3, §7). */
 export class Follower {
   private readonly state: ServerState;
-  private readonly snapshotDataFault: EngineInit['snapshotDataFault'];
   private readonly catchUp = new CatchUp();
-  private readonly intake: ChunkIntake;
 
-  constructor(state: ServerState, snapshotDataFault: EngineInit['snapshotDataFault']) {
+  constructor(state: ServerState) {
     this.state = state;
-    this.snapshotDataFault = snapshotDataFault;
-    this.intake = new ChunkIntake(state, snapshotDataFault);
   }
 
   /** `isCurrent`: the request is of a leader of the present term. */
@@ -61,42 +58,38 @@ export class Follower {
     if (conflict !== undefined && conflict <= log.lastIndex) state.truncateFrom(conflict);
     if (fresh.length > 0) state.append(fresh);
     state.commitTo(Math.min(request.commitIndex, prevLogIndex + entries.length));
-    this.intake.committed();
     return true;
   }
 
-  /** As `append`. */
-  snapshot(from: NodeId, request: InstallSnapshot, isCurrent: boolean): void {
+  /** The whole of a snapshot, which is its only chunk. Returns what `chunk` does. */
+  snapshot(from: NodeId, request: InstallSnapshot, isCurrent: boolean): string | undefined {
     const { state } = this;
-    const { call, lastIncludedIndex: index, lastIncludedTerm: term, configuration, data } = request;
-    if (isCurrent && index > state.commitIndex) {
-      if (state.log.term(index) === term) state.commitTo(index);
-      else state.install({ index, term, configuration, data });
-    }
-    state.out.sendAfterPersist(from, { type: 'InstallSnapshotResponse', call, term: state.term });
-  }
-
-  /** The snapshot in chunks. Returns what is wrong with it: that its data cannot be read shows only when it is whole. */
-  chunk(from: NodeId, request: SnapshotChunk, isCurrent: boolean): string | undefined {
-    const { state } = this;
-    const { call, term, index } = request;
-    const outcome = isCurrent ? this.intake.take(from, term, request) : NOTHING_TAKEN;
+    const { call } = request;
+    const outcome = isCurrent ? takeChunk(state, from, request.term, chunkOf(request)) : undefined;
     if (typeof outcome === 'string') return outcome;
-    const { received, installed } = outcome;
-    const response = { type: 'SnapshotChunkResponse', call, term: state.term, index, received, installed } as const;
-    if (installed) state.out.sendAfterPersist(from, response);
-    else state.out.send(from, response);
+    if (outcome?.installed === false) return undefined;
+    state.out.sendAfterPersist(from, { type: 'InstallSnapshotResponse', call, term: state.term });
     return undefined;
   }
 
-  /** What is wrong with a snapshot; undefined where it is one that a correct leader sends. */
-  snapshotFault(request: InstallSnapshot): string | undefined {
-    const { lastIncludedIndex: index, lastIncludedTerm: term, configuration, data } = request;
-    const { commitIndex, term: ownTerm } = this.state;
-    const fault = snapshotFault({ index, term, configuration }, request.term);
-    if (fault !== undefined || index <= commitIndex || request.term < ownTerm) return fault;
-    return dataFault({ index, term, configuration, data }, this.snapshotDataFault);
+  /** The snapshot in chunks. Returns what is wrong with the content of it, as far as it came. */
+  chunk(from: NodeId, request: SnapshotChunk, isCurrent: boolean): string | undefined {
+    const { state } = this;
+    const { call, term, index } = request;
+    const outcome = isCurrent ? takeChunk(state, from, term, request) : NOTHING_TAKEN;
+    if (typeof outcome === 'string') return outcome;
+    const { received, installed } = outcome;
+    // Once it is written: no more is on its way than fits in the leader's window.
+    const response = { type: 'SnapshotChunkResponse', call, term: state.term, index, received, installed } as const;
+    state.out.sendAfterPersist(from, response);
+    return undefined;
   }
+}
+
+/** The whole of a snapshot as a chunk of it. */
+export function chunkOf({ lastIncludedIndex, lastIncludedTerm, configuration, data }: InstallSnapshot): Chunk {
+  const total = data.length;
+  return { index: lastIncludedIndex, snapshotTerm: lastIncludedTerm, configuration, offset: 0, total, data };
 }
 
 /** What is wrong with an append; undefined where it is one that a correct leader sends. */

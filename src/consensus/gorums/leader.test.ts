@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeType, type Output, simpleConfiguration } from '../contract.ts';
 import { EntryType } from '../entry.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { ROUNDS_IN_FLIGHT_MAX } from './limits.ts';
 import type { AppendEntries, GorumsMessage } from './messages.ts';
@@ -311,7 +312,7 @@ describe('a leader whose snapshot was installed', () => {
     const server = established();
     answer(server, 2, lastCall(propose(server, 3)));
     const configuration = simpleConfiguration([1, 2, 3]);
-    server.log.storeSnapshot({ index: 3, term: 1, configuration, data: Uint8Array.of(9) }, 0);
+    server.log.storeSnapshot({ index: 3, term: 1, configuration, content: new MemoryContent(Uint8Array.of(9)) }, 0);
     server.engine.snapshotStored(3);
     server.engine.read(5);
     const { messages } = server.step(3, { type: 'CatchMeUp', call: 9, follower: 3, nextIndex: 1 });

@@ -1,4 +1,4 @@
-import { ChangeType, type MembershipChange, type NodeId, type PeerStatus } from '../contract.ts';
+import { ChangeType, type MembershipChange, type NodeId, type PeerStatus, type Snapshot } from '../contract.ts';
 import { Entry, EntryType, noopEntry } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import type { PeerView } from '../membership/leaderView.ts';
@@ -215,6 +215,10 @@ export class Leader extends LeaderCore<GorumsMessage, ServerState> {
 
   protected override peer(id: NodeId): PeerView | undefined {
     return this.replication.peer(id);
+  }
+
+  override sending(): Snapshot[] {
+    return this.replication.sending();
   }
 
   override peerStatus(): PeerStatus[] {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Output, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { MemoryContent, ReceivedContent } from '../snapshotContent.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { FULL_ROUND_BYTES } from './limits.ts';
@@ -21,7 +22,7 @@ const catchMeUp = (follower: number, nextIndex: number) =>
 
 function compact(server: ReturnType<typeof established>, index: number): void {
   const configuration = simpleConfiguration([1, 2, 3]);
-  server.log.storeSnapshot({ index, term: 1, configuration, data: Uint8Array.of(9) }, 0);
+  server.log.storeSnapshot({ index, term: 1, configuration, content: new MemoryContent(Uint8Array.of(9)) }, 0);
   server.engine.snapshotStored(index);
 }
 
@@ -31,7 +32,12 @@ describe('how a leader sends its log', () => {
     const entries = Array.from({ length: held }, (_, i) => new Entry(i + 1, 1, EntryType.Normal, Uint8Array.of(i)));
     log.persist({ mark: 1, entries, hardState: { term: 1, vote: 1, commit: 0 }, mustSync: true });
     const init = { id: 1, settings: TEST_SETTINGS, random: () => 0, nowMs: 0, appliedIndex: 0, bootstrap: [3, 1, 2] };
-    const state = new ServerState({ ...init, log, hardState: log.hardState, snapshotDataFault: () => undefined });
+    const state = new ServerState({
+      ...init,
+      log,
+      hardState: log.hardState,
+      receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
+    });
     const replication = new Replication(state, new Reads(), 1);
     return { log, state, replication };
   };
@@ -46,7 +52,7 @@ describe('how a leader sends its log', () => {
   it('goes on after what is compacted, be it that no round carried it', () => {
     const { replication, log } = sending(5);
     const configuration = simpleConfiguration([1]);
-    log.storeSnapshot({ index: 4, term: 1, configuration, data: Uint8Array.of(9) }, 0);
+    log.storeSnapshot({ index: 4, term: 1, configuration, content: new MemoryContent(Uint8Array.of(9)) }, 0);
     replication.pump();
     expect(replication.isAllSent).toBe(true);
   });
@@ -455,7 +461,7 @@ describe('a follower that catches up', () => {
     const server = established();
     answer(server, 2, lastCall(propose(server, 3)));
     const configuration = simpleConfiguration([1, 2, 3]);
-    server.log.storeSnapshot({ index: 3, term: 1, configuration, data: Uint8Array.of(9) }, 0);
+    server.log.storeSnapshot({ index: 3, term: 1, configuration, content: new MemoryContent(Uint8Array.of(9)) }, 0);
     server.engine.snapshotStored(3);
     const { messages } = server.step(3, { type: 'CatchMeUp', call: 9, follower: 3, nextIndex: 1 });
     expect(messages.find(({ to }) => to === 3)?.message).toMatchObject({

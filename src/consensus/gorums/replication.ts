@@ -1,4 +1,4 @@
-import type { NodeId, PeerStatus } from '../contract.ts';
+import type { NodeId, PeerStatus, Snapshot } from '../contract.ts';
 import type { Entry } from '../entry.ts';
 import { recordsSize } from '../entryCodec.ts';
 import { SnapshotSender } from '../parts/snapshotChunks.ts';
@@ -303,6 +303,10 @@ export class Replication {
   /** The answer to a unary call: the whole of a snapshot is there at once. */
   snapshotInstalled(peer: Peer, call: number): void {
     if (peer.transfer?.didSend(call)) peer.installed(this.state.nowMs);
+  }
+
+  sending(): Snapshot[] {
+    return [...this.peers.values()].flatMap(({ transfer }) => transfer?.snapshot ?? []);
   }
 
   peerStatus(): PeerStatus[] {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type EngineInit, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { MemoryContent, ReceivedContent } from '../snapshotContent.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { SteppedEngine } from '../testing/steppedEngine.ts';
 import { gorumsKind } from './index.ts';
@@ -38,7 +39,7 @@ describe('what the simulator found', () => {
     expect(commitIndex).toBe(41);
     server.engine.applied(commitIndex);
     const configuration = simpleConfiguration([1]);
-    server.log.storeSnapshot({ index: 41, term: 1, configuration, data: new Uint8Array(0) }, 0);
+    server.log.storeSnapshot({ index: 41, term: 1, configuration, content: new MemoryContent(new Uint8Array(0)) }, 0);
     server.engine.snapshotStored(41);
     expect(() => server.pass(TEST_SETTINGS.heartbeatMs)).not.toThrow();
   });
@@ -68,7 +69,7 @@ describe('what the simulator found', () => {
         log,
         bootstrap: [1, 2, 3],
         appliedIndex: 0,
-        snapshotDataFault: () => undefined,
+        receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
       };
       const engine = gorumsKind.create(init);
       for (let nowMs = 0; nowMs <= 2 * electionTimeoutMs; nowMs += 5) engine.tick(nowMs);

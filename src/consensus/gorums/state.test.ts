@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeType, type MembershipChange } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { ReceivedContent } from '../snapshotContent.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { encodeChange } from './membership.ts';
@@ -12,7 +13,12 @@ function changing(id: number, type: MembershipChange['type'], of: number): Serve
   const entries = [new Entry(1, 1, EntryType.Reconf, encodeChange({ type, id: of }))];
   log.persist({ mark: 1, entries, hardState: { term: 1, vote: 0, commit: 0 }, mustSync: true });
   const init = { id, settings: TEST_SETTINGS, random: () => 0, nowMs: 0, appliedIndex: 0, bootstrap: [1, 2, 3] };
-  return new ServerState({ ...init, log, hardState: log.hardState, snapshotDataFault: () => undefined });
+  return new ServerState({
+    ...init,
+    log,
+    hardState: log.hardState,
+    receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
+  });
 }
 
 describe('who may stand for election while a change is not committed', () => {

@@ -11,6 +11,7 @@ import {
 } from '../../wire/generated/gorums.ts';
 import { MalformedMessageError, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import type { GorumsMessage } from './messages.ts';
 import {
   decodeRequest,
@@ -127,7 +128,7 @@ describe('gorums.Raft calls are written and read as the generated code does', ()
 
   it('InstallSnapshot in the place of the first chunk, with all of what that is a part of, and nothing for the others', () => {
     const configuration = simpleConfiguration([1, 2, 3]);
-    const whole = { index: 9, term: 2, configuration, data: Uint8Array.of(1, 2, 3) };
+    const whole = { index: 9, term: 2, configuration, content: new MemoryContent(Uint8Array.of(1, 2, 3)) };
     const numbers = { call: CALL, leader: 1, term: 3, index: 9, snapshotTerm: 2, total: 3 };
     const chunk = { type: 'SnapshotChunk', ...numbers, configuration, offset: 0, data: Uint8Array.of(1, 2) } as const;
     const request = encodeRequest({ ...chunk, whole })!;
@@ -138,7 +139,7 @@ describe('gorums.Raft calls are written and read as the generated code does', ()
       lastIncludedIndex: 9,
       lastIncludedTerm: 2,
       configuration,
-      data: whole.data,
+      data: whole.content.bytes,
     });
     expect(encodeRequest({ ...chunk, whole, offset: 2, data: Uint8Array.of(3) })).toBeUndefined();
     // One that came on a stream is a part and no more.

@@ -1,9 +1,10 @@
 import { ByteReader, MalformedBytesError } from '../../bytes/byteReader.ts';
 import { varintSize, writeVarint } from '../../bytes/varint.ts';
-import type { NodeId, Snapshot } from '../contract.ts';
+import { type NodeId, type Snapshot, SnapshotGoneError } from '../contract.ts';
 import { type Entry, EntryType } from '../entry.ts';
 import { decodeRecord, RECORD_TAG, recordsSize, writeEntries } from '../entryCodec.ts';
 import { messageIn, numberOf, putNumber } from '../parts/numberedCodec.ts';
+import { contentBytes } from '../snapshotContent.ts';
 import type { ToOriginal, UnaryCalls, UnaryRequest } from '../unaryCalls.ts';
 import { LAYOUTS, SNAPSHOT_BODY } from './codec.ts';
 import type { AppendEntries, GorumsMessage, InstallSnapshot, SnapshotChunk } from './messages.ts';
@@ -78,16 +79,38 @@ function withSnapshot(message: InstallSnapshot): Uint8Array {
   return bytes;
 }
 
-/** The first chunk of a snapshot as a call stands for all of it. */
-function installing({ call, leader, term }: SnapshotChunk, whole: Snapshot): UnaryRequest<GorumsMethod> {
-  const { index: lastIncludedIndex, term: lastIncludedTerm, configuration, data } = whole;
+/** The first chunk of a snapshot as a call stands for all of it, which is in memory then. */
+function installing(
+  { call, leader, term }: SnapshotChunk,
+  whole: Snapshot,
+  bytesMax: number,
+): UnaryRequest<GorumsMethod> | undefined {
+  const { index: lastIncludedIndex, term: lastIncludedTerm, configuration } = whole;
+  const data = whole.content.byteLength > bytesMax ? undefined : dataOf(whole);
+  if (data === undefined) return undefined;
   const type = 'InstallSnapshot';
   const bytes = withSnapshot({ type, call, leader, term, lastIncludedIndex, lastIncludedTerm, configuration, data });
   return { method: type, bytes, isAlone: true };
 }
 
-/** The unary call that carries `message`; undefined where there is none: TimeoutNow, the chunks of a snapshot after the first, and the responses. */
-export function encodeRequest(message: GorumsMessage): UnaryRequest<GorumsMethod> | undefined {
+/** It may have waited for its call until a later one took its place. */
+function dataOf({ content }: Snapshot): Uint8Array | undefined {
+  try {
+    return contentBytes(content);
+  } catch (error) {
+    if (error instanceof SnapshotGoneError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The unary call that carries `message`; undefined where there is none: TimeoutNow, the chunks of a snapshot after the first, all of one that
+ * is larger than `bytesMax`, and the responses.
+ */
+export function encodeRequest(
+  message: GorumsMessage,
+  bytesMax = Number.POSITIVE_INFINITY,
+): UnaryRequest<GorumsMethod> | undefined {
   switch (message.type) {
     case 'RequestVote':
     case 'CatchMeUp':
@@ -97,7 +120,9 @@ export function encodeRequest(message: GorumsMessage): UnaryRequest<GorumsMethod
     case 'InstallSnapshot':
       return { method: message.type, bytes: withSnapshot(message), isAlone: true };
     case 'SnapshotChunk':
-      return message.offset === 0 && message.whole !== undefined ? installing(message, message.whole) : undefined;
+      return message.offset === 0 && message.whole !== undefined
+        ? installing(message, message.whole, bytesMax)
+        : undefined;
     default:
       return undefined;
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Role, simpleConfiguration } from '../contract.ts';
 import { EntryType } from '../entry.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { append, command, logOf, OneServer, sent, vote } from './testing/oneServer.ts';
 
@@ -255,7 +256,12 @@ describe('TimeoutNow (thesis §3.10)', () => {
 describe('start', () => {
   it('takes the configuration from the snapshot and the log before the bootstrap list', () => {
     const log = new MemoryLog();
-    const snapshot = { index: 4, term: 2, configuration: simpleConfiguration([2, 3], [1]), data: new Uint8Array(0) };
+    const snapshot = {
+      index: 4,
+      term: 2,
+      configuration: simpleConfiguration([2, 3], [1]),
+      content: new MemoryContent(new Uint8Array(0)),
+    };
     log.persist({ mark: 1, snapshot, entries: [], hardState: { term: 2, vote: 0, commit: 4 }, mustSync: true });
     const server = new OneServer({ log, appliedIndex: 4 });
     expect(server.engine.status()).toMatchObject({

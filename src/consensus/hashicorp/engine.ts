@@ -19,7 +19,7 @@ export class HashicorpEngine extends CoreEngine<HashicorpMessage, ServerState, L
 
   constructor(init: EngineInit) {
     super(new ServerState(init));
-    this.follower = new FollowerLog(this.state, init.snapshotDataFault);
+    this.follower = new FollowerLog(this.state);
     this.election = new Election(this.state, {
       leader: () => this.leader,
       won: () => this.lead(),

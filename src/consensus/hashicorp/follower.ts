@@ -1,5 +1,5 @@
-import type { EngineInit, NodeId, Refusal } from '../contract.ts';
-import { ChunkIntake } from '../parts/chunkIntake.ts';
+import type { NodeId, Refusal } from '../contract.ts';
+import { takeChunk } from '../parts/chunkIntake.ts';
 import { contradiction, entriesFault } from '../parts/untrusted.ts';
 import { changeFault } from './membership.ts';
 import type { AppendRequest, SnapshotChunk, SnapshotReply } from './messages.ts';
@@ -15,13 +15,11 @@ interface Acknowledgement {
 /** What a server does with the log that its leader sends. The caller has settled whose term is the newer one. */
 export class FollowerLog {
   private readonly state: ServerState;
-  private readonly intake: ChunkIntake;
   /** One acknowledgement a turn stands for all appends of the turn. */
   private acknowledgement: Acknowledgement | undefined;
 
-  constructor(state: ServerState, snapshotDataFault: EngineInit['snapshotDataFault']) {
+  constructor(state: ServerState) {
     this.state = state;
-    this.intake = new ChunkIntake(state, snapshotDataFault);
   }
 
   /** AppendEntries (Raft figure 2, receiver's steps 2 to 5). `appendFault` finds nothing wrong with the request. */
@@ -42,26 +40,25 @@ export class FollowerLog {
       state.append(added);
     }
     state.commitTo(Math.min(request.commit, lastNew));
-    this.intake.committed();
     this.acknowledge(from, seq, lastNew);
     return contradicts;
   }
 
   /**
    * InstallSnapshot (Raft figure 13), chunk by chunk. Only the whole snapshot, durable, is acknowledged as installed.
-   * Returns what is wrong with it: that its data cannot be read shows only when it is whole.
+   * Returns what is wrong with the content of it, as far as it came.
    */
   snapshot(from: NodeId, chunk: SnapshotChunk): string | undefined {
     const { state } = this;
     const { seq, index } = chunk;
-    const outcome = this.intake.take(from, chunk.term, chunk);
+    const outcome = takeChunk(state, from, chunk.term, chunk);
     if (typeof outcome === 'string') return outcome;
     const { received, installed, replacesLog } = outcome;
     const answer: SnapshotReply = { type: 'snapshot-reply', term: state.term, seq, index, received, installed };
     // What was taken in this turn is gone.
     if (replacesLog) this.acknowledgement = undefined;
-    if (installed) state.out.sendAfterPersist(from, answer);
-    else state.reply(from, answer);
+    // Once it is written: no more is on its way than fits in the leader's window.
+    state.out.sendAfterPersist(from, answer);
     return undefined;
   }
 

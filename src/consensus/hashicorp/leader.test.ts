@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeType, RejectReason, Role, simpleConfiguration } from '../contract.ts';
 import { EntryType } from '../entry.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import type { AppendRequest } from './messages.ts';
 import { append, command, logOf, OneServer, SETTINGS, sent } from './testing/oneServer.ts';
 
@@ -263,7 +264,10 @@ describe('snapshot to a follower behind the compaction point (Raft §7)', () => 
 
   function compacted(): OneServer {
     const log = logOf(1, 1, 1, 1);
-    log.storeSnapshot({ index: 4, term: 1, configuration: simpleConfiguration([1, 2, 3]), data }, 0);
+    log.storeSnapshot(
+      { index: 4, term: 1, configuration: simpleConfiguration([1, 2, 3]), content: new MemoryContent(data) },
+      0,
+    );
     const server = new OneServer({ log, appliedIndex: 4 });
     const [request] = sent(server.lead(), 'append', 2);
     server.receive(2, { type: 'append-reply', term: 2, seq: request!.seq, ok: false, index: 0 });

@@ -1,4 +1,4 @@
-import { type MembershipChange, type NodeId, type PeerStatus, RejectReason } from '../contract.ts';
+import { type MembershipChange, type NodeId, type PeerStatus, RejectReason, type Snapshot } from '../contract.ts';
 import { Entry, EntryType, noopEntry } from '../entry.ts';
 import { configurationAfter } from '../membership/changes.ts';
 import type { PeerView } from '../membership/leaderView.ts';
@@ -165,6 +165,10 @@ export class Leader extends LeaderCore<HashicorpMessage, ServerState> {
     this.releaseReads();
     if (!this.isSilent) for (const replicator of this.replicators) replicator.pump();
     this.handOver();
+  }
+
+  override sending(): Snapshot[] {
+    return this.replicators.flatMap(({ sending }) => sending ?? []);
   }
 
   override peerStatus(): PeerStatus[] {

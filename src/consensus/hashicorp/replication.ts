@@ -1,4 +1,4 @@
-import type { NodeId } from '../contract.ts';
+import type { NodeId, Snapshot } from '../contract.ts';
 import { recordsSize } from '../entryCodec.ts';
 import { SnapshotSender } from '../parts/snapshotChunks.ts';
 import { transitMs } from '../parts/transit.ts';
@@ -57,6 +57,11 @@ export class Replicator {
     this.leader = leader;
     this.rounds = rounds;
     this.next = leader.log.lastIndex + 1;
+  }
+
+  /** On its way to the follower. */
+  get sending(): Snapshot | undefined {
+    return this.transfer?.snapshot;
   }
 
   /** The follower holds everything up to here durably. */

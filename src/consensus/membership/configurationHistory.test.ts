@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Configuration, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { ConfigurationHistory } from './configurationHistory.ts';
 
@@ -87,7 +88,12 @@ describe('ConfigurationHistory', () => {
     log.persist({ mark: 1, entries: [entryAt(1, 8), entryAt(2, 9)], mustSync: true });
     const changed = started(log);
     expect([changed.latestIndex, changed.at(0).voters, changed.latest.voters]).toEqual([2, [1, 2], [1, 2, 8, 9]]);
-    const snapshot = { index: 1, term: 1, configuration: simpleConfiguration([5]), data: new Uint8Array(0) };
+    const snapshot = {
+      index: 1,
+      term: 1,
+      configuration: simpleConfiguration([5]),
+      content: new MemoryContent(new Uint8Array(0)),
+    };
     log.storeSnapshot(snapshot, 1);
     const compacted = started(log);
     expect([compacted.latestIndex, compacted.at(1).voters, compacted.latest.voters]).toEqual([2, [5], [5, 9]]);

@@ -11,6 +11,7 @@ import {
   type Refusal,
   RejectReason,
   Role,
+  type Snapshot,
 } from '../contract.ts';
 import type { LeaderCore } from './leaderCore.ts';
 import type { ServerCore } from './serverCore.ts';
@@ -121,6 +122,10 @@ export abstract class CoreEngine<M, S extends ServerCore<M>, L extends LeaderCor
 
   snapshotStored(index: number): void {
     this.state.configurations.compact(index);
+  }
+
+  sending(): readonly Snapshot[] {
+    return this.leader?.sending() ?? [];
   }
 
   drain(): Output<M> {

@@ -1,4 +1,11 @@
-import { type MembershipChange, type NodeId, type PeerStatus, type ProposalBatch, RejectReason } from '../contract.ts';
+import {
+  type MembershipChange,
+  type NodeId,
+  type PeerStatus,
+  type ProposalBatch,
+  RejectReason,
+  type Snapshot,
+} from '../contract.ts';
 import { noopEntry } from '../entry.ts';
 import { type LeaderView, type PeerView, successor } from '../membership/leaderView.ts';
 import { Preparations, type Preparing } from '../membership/preparations.ts';
@@ -33,6 +40,8 @@ export abstract class LeaderCore<M, S extends ServerCore<M>> implements Preparin
   abstract pump(): void;
   abstract reconfigure(change: MembershipChange, token: number): void;
   abstract peerStatus(): PeerStatus[];
+  /** The snapshots that are on their way. */
+  abstract sending(): Snapshot[];
   abstract stage(id: NodeId): void;
   abstract unstage(id: NodeId): void;
   abstract appendChange(change: MembershipChange, token: number): void;

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LogCompactedError, type Snapshot, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
 import { recordSize } from '../entryCodec.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { LogTail } from './logTail.ts';
 
@@ -12,7 +13,7 @@ function command(index: number, term: number): Entry {
 }
 
 function snapshotAt(index: number, term: number): Snapshot {
-  return { index, term, configuration: simpleConfiguration([1]), data: new Uint8Array(0) };
+  return { index, term, configuration: simpleConfiguration([1]), content: new MemoryContent(new Uint8Array(0)) };
 }
 
 const EVERYTHING = Number.MAX_SAFE_INTEGER;

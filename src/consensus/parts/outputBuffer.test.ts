@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Output, RejectReason, simpleConfiguration } from '../contract.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { OutputBuffer } from './outputBuffer.ts';
 
 const LISTS = ['messages', 'messagesAfterPersist', 'accepted', 'rejected', 'reads', 'requests', 'events'] as const;
@@ -37,7 +38,12 @@ function put(buffer: OutputBuffer<string>, kind: Put, count: number, expected: R
       expected.reads.push({ token: count, ok: false, reason: RejectReason.Transferring, leader: 7 });
       return undefined;
     case 'restore': {
-      const snapshot = { index: count, term: 1, configuration: simpleConfiguration([1]), data: new Uint8Array(0) };
+      const snapshot = {
+        index: count,
+        term: 1,
+        configuration: simpleConfiguration([1]),
+        content: new MemoryContent(new Uint8Array(0)),
+      };
       buffer.restore = snapshot;
       return snapshot;
     }

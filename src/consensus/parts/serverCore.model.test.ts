@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Configuration, type HardState, type PersistBatch, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { MemoryContent, ReceivedContent } from '../snapshotContent.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { OutputBuffer } from './outputBuffer.ts';
@@ -74,7 +75,12 @@ class Bench {
     const init = { id: 1, settings: TEST_SETTINGS, random: () => 0, nowMs: 0, bootstrap: BOOTSTRAP, log };
     const { applied: appliedIndex, hardState } = twin;
     return new ServerCore<never>(
-      { ...init, appliedIndex, hardState, snapshotDataFault: () => undefined },
+      {
+        ...init,
+        appliedIndex,
+        hardState,
+        receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
+      },
       join,
       new OutputBuffer(),
     );
@@ -164,7 +170,7 @@ class Bench {
     const { core, twin } = this;
     const { term } = twin.hardState;
     const configuration = simpleConfiguration([2, 3, ...(index % 2 === 0 ? [1] : [])]);
-    const snapshot = { index, term, configuration, data: new Uint8Array(0) };
+    const snapshot = { index, term, configuration, content: new MemoryContent(new Uint8Array(0)) };
     core.install(snapshot);
     expect(core.writes.durableIndex).toBe(0);
     expect(core.out.take(undefined, []).restore).toBe(snapshot);
@@ -185,7 +191,10 @@ class Bench {
     const index = twin.applied;
     if (index <= (log.snapshot()?.index ?? 0)) return;
     const configuration = twin.configurationAt(index);
-    log.storeSnapshot({ index, term: twin.termAt(index), configuration, data: new Uint8Array(0) }, trailing);
+    log.storeSnapshot(
+      { index, term: twin.termAt(index), configuration, content: new MemoryContent(new Uint8Array(0)) },
+      trailing,
+    );
     core.configurations.compact(index);
     twin.base = { index, term: twin.termAt(index), configuration };
     twin.entries = twin.entries.filter((each) => each.index > index);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { MemoryContent, ReceivedContent } from '../snapshotContent.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { MemoryLog } from '../testing/memoryLog.ts';
 import { OutputBuffer } from './outputBuffer.ts';
@@ -12,7 +13,12 @@ function server(stored: readonly Entry[] = [], { commit = 9, appliedIndex = 0 } 
   log.persist({ mark: 0, entries: stored, mustSync: true });
   const init = { id: 1, settings: TEST_SETTINGS, random: () => 0, nowMs: 0, appliedIndex, bootstrap: [1, 2, 3] };
   const core = new ServerCore<never>(
-    { ...init, log, hardState: { term: 3, vote: 2, commit }, snapshotDataFault: () => undefined },
+    {
+      ...init,
+      log,
+      hardState: { term: 3, vote: 2, commit },
+      receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
+    },
     ({ voters }, { data }) => simpleConfiguration([...voters, data[0]!]),
     new OutputBuffer(),
   );
@@ -76,7 +82,12 @@ describe('what a server is in every role', () => {
     core.append([entry(1), entry(2)]);
     core.takePersist();
     core.writes.durable(1);
-    const snapshot = { index: 9, term: 2, configuration: simpleConfiguration([2, 3]), data: new Uint8Array(0) };
+    const snapshot = {
+      index: 9,
+      term: 2,
+      configuration: simpleConfiguration([2, 3]),
+      content: new MemoryContent(new Uint8Array(0)),
+    };
     core.install(snapshot);
     expect(core).toMatchObject({ commitIndex: 9, isVoter: false });
     expect([core.log.lastIndex, core.writes.durableIndex]).toEqual([9, 0]);

@@ -14,6 +14,7 @@ import { ElectionTimer } from './electionTimer.ts';
 import { LogTail } from './logTail.ts';
 import type { OutputBuffer } from './outputBuffer.ts';
 import { PendingWrites } from './pendingWrites.ts';
+import { SnapshotReceiver } from './snapshotChunks.ts';
 
 const NONE: readonly Entry[] = [];
 
@@ -34,6 +35,8 @@ export class ServerCore<M, Out extends OutputBuffer<M> = OutputBuffer<M>> {
   readonly out: Out;
   readonly handover: Handover;
   readonly electionTimer: ElectionTimer;
+  /** The snapshot that a leader sends. */
+  readonly incoming: SnapshotReceiver;
   nowMs: number;
   term: number;
   /** Whom this server voted for in `term`; 0: nobody. */
@@ -61,6 +64,7 @@ export class ServerCore<M, Out extends OutputBuffer<M> = OutputBuffer<M>> {
     this.out = out;
     this.handover = new Handover(out);
     this.electionTimer = new ElectionTimer(settings.electionTimeoutMs, init.random, init.nowMs);
+    this.incoming = new SnapshotReceiver(init.receiveContent);
     this.appliedIndex = appliedIndex;
     this.deliveredIndex = appliedIndex;
     this.commitIndex = Math.max(appliedIndex, Math.min(hardState.commit, this.log.lastIndex));
@@ -122,17 +126,21 @@ export class ServerCore<M, Out extends OutputBuffer<M> = OutputBuffer<M>> {
   }
 
   takePersist(): PersistBatch | undefined {
-    const { log, stored, term, vote, commitIndex: commit } = this;
+    const { log, stored, term, vote, commitIndex: commit, incoming } = this;
     log.prune(this.deliveredIndex);
+    // What is on its way of a snapshot of what is committed is not needed.
+    incoming.abandonUpTo(commit);
+    const pieces = incoming.takePieces();
     const changes = log.take();
     const promises = term !== stored.term || vote !== stored.vote;
-    if (changes === undefined && !promises) return undefined;
+    if (changes === undefined && pieces === undefined && !promises) return undefined;
     const hardState = promises || commit !== stored.commit ? { term, vote, commit } : undefined;
     if (hardState !== undefined) this.stored = hardState;
     const mark = this.writes.handOver(log.lastIndex, term, this.nowMs);
     const entries = changes?.entries ?? NONE;
     return {
       mark,
+      pieces,
       snapshot: changes?.snapshot,
       truncateFrom: changes?.truncateFrom,
       entries,

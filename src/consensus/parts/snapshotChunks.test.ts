@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { simpleConfiguration } from '../contract.ts';
+import {
+  type IncomingContent,
+  type Snapshot,
+  type SnapshotContent,
+  type SnapshotPlace,
+  simpleConfiguration,
+} from '../contract.ts';
+import { contentBytes, MemoryContent, PieceKeeper, ReceivedContent } from '../snapshotContent.ts';
+import { receiveContent } from '../testing/engineCluster.ts';
 import { type Chunk, chunkFault, SnapshotReceiver, SnapshotSender } from './snapshotChunks.ts';
 
 const LEADER = 2;
@@ -12,34 +20,46 @@ function chunk(offset: number, bytes: readonly number[], part: Partial<Chunk> = 
   return { index: 9, snapshotTerm: 2, total: 5, configuration, offset, data: Uint8Array.from(bytes), ...part };
 }
 
+const keeper = new PieceKeeper();
+
+/** What it makes of the chunk, and what it hands on. */
+function take(receiver: SnapshotReceiver, from: number, term: number, taken: Chunk): Snapshot | undefined {
+  const snapshot = receiver.add(from, term, taken);
+  for (const piece of receiver.takePieces() ?? []) keeper.addPiece(piece);
+  if (typeof snapshot === 'string') throw new Error(snapshot);
+  return snapshot && { ...snapshot, content: new MemoryContent(contentBytes(snapshot.content)) };
+}
+
 const FIRST = chunk(0, [1, 2]);
 const REST = chunk(2, [3, 4, 5]);
 
 describe('the receiver of a snapshot in chunks', () => {
   /** Two of the five bytes are there. */
   function begun(): SnapshotReceiver {
-    const receiver = new SnapshotReceiver();
+    const receiver = new SnapshotReceiver(receiveContent);
     expect(receiver.received(LEADER, TERM, FIRST)).toBe(0);
-    expect(receiver.add(LEADER, TERM, FIRST)).toBeUndefined();
+    expect(take(receiver, LEADER, TERM, FIRST)).toBeUndefined();
     expect(receiver.received(LEADER, TERM, REST)).toBe(2);
     return receiver;
   }
 
   it('puts them together, as often as it is sent', () => {
     const receiver = begun();
-    const whole = { index: 9, term: 2, configuration, data: Uint8Array.of(1, 2, 3, 4, 5) };
-    expect(receiver.add(LEADER, TERM, REST)).toEqual(whole);
+    const whole = { index: 9, term: 2, configuration, content: new MemoryContent(Uint8Array.of(1, 2, 3, 4, 5)) };
+    expect(take(receiver, LEADER, TERM, REST)).toEqual(whole);
     expect(receiver.received(LEADER, TERM, FIRST)).toBe(0);
-    expect(receiver.add(LEADER, TERM, FIRST)).toBeUndefined();
-    expect(receiver.add(LEADER, TERM, REST)).toEqual(whole);
-    expect(receiver.add(LEADER, TERM, chunk(0, [1, 2, 3, 4, 5]))).toEqual(whole);
+    expect(take(receiver, LEADER, TERM, FIRST)).toBeUndefined();
+    expect(take(receiver, LEADER, TERM, REST)).toEqual(whole);
+    expect(take(receiver, LEADER, TERM, chunk(0, [1, 2, 3, 4, 5]))).toEqual(whole);
   });
 
   it('takes a snapshot of nothing, and a question for how much there is', () => {
     const receiver = begun();
-    expect(receiver.add(LEADER, TERM, chunk(5, []))).toBeUndefined();
+    expect(take(receiver, LEADER, TERM, chunk(5, []))).toBeUndefined();
     expect(receiver.received(LEADER, TERM, REST)).toBe(2);
-    expect(receiver.add(LEADER, TERM, chunk(0, [], { index: 10, total: 0 }))?.data).toEqual(new Uint8Array(0));
+    expect(take(receiver, LEADER, TERM, chunk(0, [], { index: 10, total: 0 }))?.content).toEqual(
+      new MemoryContent(new Uint8Array(0)),
+    );
   });
 
   it.each([
@@ -47,9 +67,9 @@ describe('the receiver of a snapshot in chunks', () => {
     ['leaves a gap', chunk(3, [4, 5])],
   ])('leaves one out that %s', (_what, misplaced) => {
     const receiver = begun();
-    expect(receiver.add(LEADER, TERM, misplaced)).toBeUndefined();
+    expect(take(receiver, LEADER, TERM, misplaced)).toBeUndefined();
     expect(receiver.received(LEADER, TERM, REST)).toBe(2);
-    expect(receiver.add(LEADER, TERM, REST)?.data).toEqual(Uint8Array.of(1, 2, 3, 4, 5));
+    expect(take(receiver, LEADER, TERM, REST)?.content).toEqual(new MemoryContent(Uint8Array.of(1, 2, 3, 4, 5)));
   });
 
   it.each([
@@ -62,9 +82,9 @@ describe('the receiver of a snapshot in chunks', () => {
     const receiver = begun();
     const other = { ...REST, ...part };
     expect(receiver.received(from, term, other)).toBe(0);
-    expect(receiver.add(from, term, other)).toBeUndefined();
+    expect(take(receiver, from, term, other)).toBeUndefined();
     expect(receiver.received(LEADER, TERM, REST)).toBe(2);
-    expect(receiver.add(from, term, { ...FIRST, ...part })).toBeUndefined();
+    expect(take(receiver, from, term, { ...FIRST, ...part })).toBeUndefined();
     expect([receiver.received(from, term, other), receiver.received(LEADER, TERM, REST)]).toEqual([2, 0]);
   });
 
@@ -72,17 +92,44 @@ describe('the receiver of a snapshot in chunks', () => {
     for (const older of [FIRST, { ...FIRST, index: 8 }]) {
       const receiver = begun();
       const [term, offer] = older === FIRST ? [TERM - 1, FIRST] : [TERM, older];
-      expect(receiver.add(3, term, offer)).toBeUndefined();
-      expect(receiver.add(LEADER, term, { ...REST, index: offer.index })).toBeUndefined();
+      expect(take(receiver, 3, term, offer)).toBeUndefined();
+      expect(take(receiver, LEADER, term, { ...REST, index: offer.index })).toBeUndefined();
       expect(receiver.received(LEADER, TERM, REST)).toBe(2);
-      expect(receiver.add(LEADER, TERM, REST)?.index).toBe(9);
+      expect(take(receiver, LEADER, TERM, REST)?.index).toBe(9);
     }
   });
 
   it('begins with an older one of a later leader', () => {
     const receiver = begun();
-    expect(receiver.add(3, TERM + 1, { ...FIRST, index: 8 })).toBeUndefined();
-    expect(receiver.add(3, TERM + 1, { ...REST, index: 8 })?.index).toBe(8);
+    expect(take(receiver, 3, TERM + 1, { ...FIRST, index: 8 })).toBeUndefined();
+    expect(take(receiver, 3, TERM + 1, { ...REST, index: 8 })?.index).toBe(8);
+  });
+
+  it('keeps none of the bytes: each chunk is handed on as it comes, once', () => {
+    const receiver = new SnapshotReceiver(receiveContent);
+    const bytes = Array.from({ length: 200 }, (_, i) => i);
+    for (let at = 0; at < 200; at += 20) {
+      const data = bytes.slice(at, at + 20);
+      const snapshot = receiver.add(LEADER, TERM, chunk(at, data, { total: 200 }));
+      const pieces = receiver.takePieces()!;
+      expect(pieces.map((piece) => [...piece.data])).toEqual([data]);
+      expect(receiver.takePieces()).toBeUndefined();
+      expect(bytesHeldBy(receiver)).toBe(0);
+      expect(snapshot === undefined).toBe(at < 180);
+    }
+  });
+
+  it('says what is wrong with a piece as soon as it comes, and begins anew', () => {
+    const checked: number[][] = [];
+    const fails = (place: SnapshotPlace, byteLength: number): IncomingContent =>
+      new ReceivedContent(place, byteLength, (piece) => (checked.push([...piece]) === 2 ? 'no such state' : undefined));
+    const receiver = new SnapshotReceiver(fails);
+    expect(receiver.add(LEADER, TERM, FIRST)).toBeUndefined();
+    expect(receiver.add(LEADER, TERM, chunk(2, [3]))).toBe("the leader's snapshot of index 9: no such state");
+    expect(checked).toEqual([[1, 2], [3]]);
+    expect(receiver.received(LEADER, TERM, REST)).toBe(0);
+    expect(receiver.add(LEADER, TERM, REST)).toBeUndefined();
+    expect(receiver.takePieces()?.map(({ data }) => [...data])).toEqual([[1, 2]]);
   });
 
   it('forgets what nobody goes on with', () => {
@@ -91,9 +138,18 @@ describe('the receiver of a snapshot in chunks', () => {
     expect(receiver.received(LEADER, TERM, REST)).toBe(2);
     receiver.abandonUpTo(9);
     expect(receiver.received(LEADER, TERM, REST)).toBe(0);
-    expect(receiver.add(LEADER, TERM, REST)).toBeUndefined();
+    expect(take(receiver, LEADER, TERM, REST)).toBeUndefined();
   });
 });
+
+/** In all that can be reached from it. */
+function bytesHeldBy(from: object, seen = new Set<object>()): number {
+  if (seen.has(from)) return 0;
+  seen.add(from);
+  if (from instanceof Uint8Array) return from.length;
+  const parts = Object.values(from).filter((part) => typeof part === 'object' && part !== null);
+  return parts.reduce((sum, part) => sum + bytesHeldBy(part, seen), 0);
+}
 
 describe('what is wrong with a chunk', () => {
   it('is that it ends beyond the snapshot, or that the snapshot cannot be', () => {
@@ -110,7 +166,7 @@ describe('the sender of a snapshot in chunks', () => {
   /** One of so many bytes, and the chunks that it lets go. */
   function sending(bytes = 1000) {
     const data = Uint8Array.from({ length: bytes }, (_, i) => i % 251);
-    const snapshot = { index: 9, term: 2, configuration, data };
+    const snapshot = { index: 9, term: 2, configuration, content: new MemoryContent(data) };
     const sender = new SnapshotSender(snapshot, { snapshotChunkBytes: CHUNK, electionTimeoutMs: TIMEOUT_MS });
     let seq = 50;
     const due = (nowMs: number) => {
@@ -216,7 +272,7 @@ describe('the sender of a snapshot in chunks', () => {
 
   it('gives what is much the time that it takes', () => {
     const sender = new SnapshotSender(
-      { index: 9, term: 2, configuration, data: new Uint8Array(2 << 20) },
+      { index: 9, term: 2, configuration, content: new MemoryContent(new Uint8Array(2 << 20)) },
       { snapshotChunkBytes: 1 << 20, electionTimeoutMs: TIMEOUT_MS },
     );
     sender.take(1, 0);
@@ -242,10 +298,10 @@ describe('the sender of a snapshot in chunks', () => {
     fc.assert(
       fc.property(fc.nat(95), fc.array(step, { maxLength: 40 }), (bytes, steps) => {
         const { sender, snapshot } = sending(bytes);
-        let receiver = new SnapshotReceiver();
+        let receiver = new SnapshotReceiver(receiveContent);
         let seq = 0;
         let nowMs = 0;
-        let whole: Uint8Array | undefined;
+        let whole: SnapshotContent | undefined;
         for (let round = 0; whole === undefined; round++) {
           expect(round).toBeLessThan(200);
           const { lost, copies, swaps, forgets } = steps[round] ?? { lost: false, copies: 0, swaps: false, forgets: 1 };
@@ -257,13 +313,13 @@ describe('the sender of a snapshot in chunks', () => {
           const arriving = [...sent, ...sent.slice(0, copies)];
           if (swaps) arriving.reverse();
           if (lost) arriving.shift();
-          if (forgets === 0) receiver = new SnapshotReceiver();
+          if (forgets === 0) receiver = new SnapshotReceiver(receiveContent);
           for (const each of arriving) {
-            whole ??= receiver.add(LEADER, TERM, each.chunk)?.data;
+            whole ??= take(receiver, LEADER, TERM, each.chunk)?.content;
             if (whole === undefined) sender.answered(each.seq, receiver.received(LEADER, TERM, each.chunk), nowMs);
           }
         }
-        expect(whole).toEqual(snapshot.data);
+        expect(whole).toEqual(snapshot.content);
       }),
     );
   });

@@ -1,4 +1,4 @@
-import type { Configuration, NodeId, Snapshot } from '../contract.ts';
+import type { Configuration, EngineInit, IncomingContent, NodeId, Snapshot, SnapshotPiece } from '../contract.ts';
 import { transitMs } from './transit.ts';
 import { snapshotFault } from './untrusted.ts';
 
@@ -67,20 +67,20 @@ export class SnapshotSender {
   isDue(nowMs: number): boolean {
     if (nowMs < this.retryAtMs) return false;
     const isRoom = this.sent - this.received < this.window * this.settings.snapshotChunkBytes;
-    return this.asks || (this.sent < this.snapshot.data.length && isRoom);
+    return this.asks || (this.sent < this.snapshot.content.byteLength && isRoom);
   }
 
   /** The chunk that is due, which is sent under the number `seq`: higher than those before, also those of other transfers. */
   take(seq: number, nowMs: number): Chunk {
-    const { index, term: snapshotTerm, configuration, data } = this.snapshot;
+    const { index, term: snapshotTerm, configuration, content } = this.snapshot;
     const offset = this.sent;
     if (offset === this.received) this.waitsSinceMs = nowMs;
-    const part = data.subarray(offset, offset + this.settings.snapshotChunkBytes);
-    this.sent += part.length;
+    const data = content.read(offset, this.settings.snapshotChunkBytes);
+    this.sent += data.length;
     this.firstSeq ||= seq;
     this.sentSeq = seq;
     this.asks = false;
-    return { index, snapshotTerm, configuration, offset, total: data.length, data: part };
+    return { index, snapshotTerm, configuration, offset, total: content.byteLength, data };
   }
 
   /** Whether a chunk of it went under this number. */
@@ -93,7 +93,7 @@ export class SnapshotSender {
     if (!this.didSend(seq)) return;
     const isLate = seq <= this.answeredSeq;
     this.answeredSeq = Math.max(this.answeredSeq, seq);
-    if (received > this.received) this.advance(Math.min(received, this.snapshot.data.length), nowMs);
+    if (received > this.received) this.advance(Math.min(received, this.snapshot.content.byteLength), nowMs);
     else if (!isLate && seq > this.lostSeq && received < this.sent) this.goBack(received);
   }
 
@@ -136,64 +136,80 @@ export class SnapshotSender {
 interface Incoming {
   readonly from: NodeId;
   readonly term: number;
-  readonly first: Chunk;
-  readonly parts: Uint8Array[];
+  readonly content: IncomingContent;
   received: number;
 }
 
-/** Puts the chunks of a snapshot together on a follower. A chunk out of place changes nothing: the answer says what is wanted. */
+/**
+ * Takes the chunks of a snapshot on a follower, in order, and hands each on to be persisted: what is kept of them is how many bytes came. A
+ * chunk out of place changes nothing: the answer says what is wanted.
+ */
 export class SnapshotReceiver {
+  private readonly receiveContent: EngineInit['receiveContent'];
   private incoming: Incoming | undefined;
+  private pieces: SnapshotPiece[] = [];
 
-  /** Bytes held of the snapshot that `chunk` is of, as the leader `from` of `term` sends it. */
+  constructor(receiveContent: EngineInit['receiveContent']) {
+    this.receiveContent = receiveContent;
+  }
+
+  /** Bytes taken of the snapshot that `chunk` is of, as the leader `from` of `term` sends it. */
   received(from: NodeId, term: number, chunk: Chunk): number {
     return this.matches(from, term, chunk) ? this.incoming!.received : 0;
   }
 
-  /** The whole snapshot where `chunk` completes it. */
-  add(from: NodeId, term: number, chunk: Chunk): Snapshot | undefined {
+  /** The whole snapshot where `chunk` completes it. A text says what is wrong with its content, of which nothing is needed then. */
+  add(from: NodeId, term: number, chunk: Chunk): Snapshot | string | undefined {
+    const { index, snapshotTerm, configuration, offset, total, data } = chunk;
     if (!this.matches(from, term, chunk)) {
-      if (chunk.offset !== 0 || this.isOlder(term, chunk)) return undefined;
-      this.incoming = { from, term, first: chunk, parts: [], received: 0 };
+      if (offset !== 0 || this.isOlder(term, chunk)) return undefined;
+      const content = this.receiveContent({ index, term: snapshotTerm, configuration }, total);
+      this.incoming = { from, term, content, received: 0 };
     }
     const incoming = this.incoming!;
-    if (chunk.offset !== incoming.received) return undefined;
-    if (chunk.data.length > 0) incoming.parts.push(chunk.data);
-    incoming.received += chunk.data.length;
-    if (incoming.received < chunk.total) return undefined;
+    if (offset !== incoming.received) return undefined;
+    const { content } = incoming;
+    const isWhole = offset + data.length === total;
+    const fault = isWhole || data.length > 0 ? content.check(data) : undefined;
+    if (fault !== undefined) {
+      this.incoming = undefined;
+      return `the leader's snapshot of index ${index}: ${fault}`;
+    }
+    if (data.length > 0) this.pieces.push({ content, data });
+    incoming.received += data.length;
+    if (!isWhole) return undefined;
     this.incoming = undefined;
-    const { index, snapshotTerm, configuration, total } = chunk;
-    return { index, term: snapshotTerm, configuration, data: joined(incoming.parts, total) };
+    return { index, term: snapshotTerm, configuration: content.place.configuration, content };
+  }
+
+  /** What came since the last call. */
+  takePieces(): readonly SnapshotPiece[] | undefined {
+    const { pieces } = this;
+    if (pieces.length === 0) return undefined;
+    this.pieces = [];
+    return pieces;
   }
 
   /** Nothing is needed of a snapshot of `index` or before. */
   abandonUpTo(index: number): void {
-    if (this.incoming !== undefined && this.incoming.first.index <= index) this.incoming = undefined;
+    if (this.incoming !== undefined && this.incoming.content.place.index <= index) this.incoming = undefined;
   }
 
   private matches(from: NodeId, term: number, { index, snapshotTerm, total }: Chunk): boolean {
     const { incoming } = this;
     if (incoming?.from !== from || incoming.term !== term) return false;
-    const { first } = incoming;
-    return first.index === index && first.snapshotTerm === snapshotTerm && first.total === total;
+    const { place, byteLength } = incoming.content;
+    return place.index === index && place.term === snapshotTerm && byteLength === total;
   }
 
   /** A leader that has begun with a later snapshot goes on with none before it: what is left on the way of that must not end the later one. */
   private isOlder(term: number, { index }: Chunk): boolean {
     const { incoming } = this;
-    return incoming !== undefined && (term < incoming.term || (term === incoming.term && index < incoming.first.index));
+    return (
+      incoming !== undefined &&
+      (term < incoming.term || (term === incoming.term && index < incoming.content.place.index))
+    );
   }
-}
-
-function joined(parts: readonly Uint8Array[], total: number): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const data = new Uint8Array(total);
-  let pos = 0;
-  for (const part of parts) {
-    data.set(part, pos);
-    pos += part.length;
-  }
-  return data;
 }
 
 /** What is wrong with a chunk that a leader of `term` sends, but for what the data say. */

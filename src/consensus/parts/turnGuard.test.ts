@@ -4,6 +4,7 @@ import { Entry, EntryType } from '../entry.ts';
 import { etcdKind } from '../etcd/index.ts';
 import { gorumsKind } from '../gorums/index.ts';
 import { hashicorpKind } from '../hashicorp/index.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { TEST_SETTINGS } from '../testing/engineCluster.ts';
 import { SteppedEngine } from '../testing/steppedEngine.ts';
 import { type EngineRule, type GuardedOutput, type Standing, TurnGuard } from './turnGuard.ts';
@@ -23,7 +24,12 @@ function written(batch: Partial<PersistBatch>): GuardedOutput {
 }
 
 function snapshot(index: number) {
-  return { index, term: 4, configuration: simpleConfiguration([1, 2, 3]), data: new Uint8Array(0) };
+  return {
+    index,
+    term: 4,
+    configuration: simpleConfiguration([1, 2, 3]),
+    content: new MemoryContent(new Uint8Array(0)),
+  };
 }
 
 describe('the guard of an engine’s turns', () => {

@@ -1,4 +1,4 @@
-import type { Configuration, LogReader, NodeId, Refusal, Snapshot } from '../contract.ts';
+import type { Configuration, LogReader, NodeId, Refusal, SnapshotPlace } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
 
 /** Checks of what peers send, before an engine takes any of it. Each says what is wrong, or undefined. */
@@ -69,8 +69,8 @@ export function contradiction(
   return undefined;
 }
 
-/** A snapshot that a leader of `term` sends, but for its data. */
-export function snapshotFault(snapshot: Omit<Snapshot, 'data'>, term: number): string | undefined {
+/** A snapshot that a leader of `term` sends, but for its content. */
+export function snapshotFault(snapshot: SnapshotPlace, term: number): string | undefined {
   const { index, term: ofEntry, configuration } = snapshot;
   if (index < 1 || index > INDEX_MAX || ofEntry < 1 || ofEntry > term) {
     return `a snapshot of entry ${ofEntry}/${index} in a message of term ${term}`;

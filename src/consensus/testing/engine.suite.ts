@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeType, type EngineKind, RejectReason, Role, simpleConfiguration } from '../contract.ts';
 import { type EngineEntry, messageType } from '../engineEntry.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { describeAdmission } from './admission.suite.ts';
 import { describeDistance } from './distance.suite.ts';
 import { EngineCluster, TEST_SETTINGS } from './engineCluster.ts';
@@ -218,12 +219,17 @@ export function describeEngineContract<M>(
       }
       const { appliedIndex: index } = leader.engine.status();
       const configuration = leader.engine.configurationAt(index);
-      const snapshot = { index, term: leader.log.term(index)!, configuration, data: Uint8Array.of(1, 2, 3) };
+      const snapshot = {
+        index,
+        term: leader.log.term(index)!,
+        configuration,
+        content: new MemoryContent(Uint8Array.of(1, 2, 3)),
+      };
       leader.log.storeSnapshot(snapshot, 0);
       leader.engine.snapshotStored(index);
       cluster.start(away);
       cluster.run(10 * TEST_SETTINGS.electionTimeoutMs);
-      expect(cluster.server(away).restored).toMatchObject({ index, data: Uint8Array.of(1, 2, 3) });
+      expect(cluster.server(away).restored).toEqual(snapshot);
       cluster.propose(cluster.elect().id, 'after');
       cluster.run(10 * TEST_SETTINGS.heartbeatMs);
       expect(cluster.server(away).commands()).toEqual(['after']);

@@ -3,19 +3,32 @@ import {
   type EngineEvent,
   type EngineKind,
   type EngineSettings,
+  type IncomingContent,
   type NodeId,
   type Output,
   Role,
   type Snapshot,
+  type SnapshotPlace,
 } from '../contract.ts';
 import { type Entry, EntryType, isConfigurationType } from '../entry.ts';
 import { LifeEvents } from '../parts/lifeEvents.ts';
 import { IN_ORDER_BYTES_MAX } from '../parts/transit.ts';
+import { contentBytes, MemoryContent, ReceivedContent } from '../snapshotContent.ts';
 import { heldToContract } from './heldToContract.ts';
 import { MemoryLog } from './memoryLog.ts';
 
 /** What a host says of a snapshot that its state machine could not be restored from. */
 export const UNREADABLE = Uint8Array.of(0xff);
+
+/** As a host does whose state machine could be restored from anything else. */
+export function receiveContent(place: SnapshotPlace, byteLength: number): IncomingContent {
+  let seen = 0;
+  return new ReceivedContent(place, byteLength, (piece) => {
+    const isFirst = seen === 0;
+    seen += piece.length;
+    return isFirst && piece[0] === UNREADABLE[0] ? 'not a snapshot' : undefined;
+  });
+}
 
 export const TEST_SETTINGS: EngineSettings = {
   electionTimeoutMs: 100,
@@ -73,7 +86,7 @@ export class EngineServer<M> {
       log: this.log,
       bootstrap,
       appliedIndex: this.appliedIndex,
-      snapshotDataFault: (data) => (data[0] === UNREADABLE[0] ? 'not a snapshot' : undefined),
+      receiveContent,
     });
     return heldToContract(engine, this.log.hardState);
   }
@@ -102,7 +115,7 @@ export class EngineServer<M> {
       (this.outcomes[name] as unknown[]).push(...output[name]);
     }
     if (output.restore !== undefined) {
-      this.restored = output.restore;
+      this.restored = { ...output.restore, content: new MemoryContent(contentBytes(output.restore.content)) };
       this.appliedIndex = output.restore.index;
       this.applied = [];
       this.configurationApplied();

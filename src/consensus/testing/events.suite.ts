@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeType, type EngineEvent, type EngineKind, type NodeId } from '../contract.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { EngineCluster, TEST_SETTINGS } from './engineCluster.ts';
 
 const { electionTimeoutMs, heartbeatMs } = TEST_SETTINGS;
@@ -137,7 +138,12 @@ export function describeEvents<M>(kind: EngineKind<M>, injects: boolean): void {
         if (compacts) {
           const { appliedIndex: index } = leader.engine.status();
           const configuration = leader.engine.configurationAt(index);
-          const snapshot = { index, term: leader.log.term(index)!, configuration, data: Uint8Array.of(1) };
+          const snapshot = {
+            index,
+            term: leader.log.term(index)!,
+            configuration,
+            content: new MemoryContent(Uint8Array.of(1)),
+          };
           leader.log.storeSnapshot(snapshot, 0);
           leader.engine.snapshotStored(index);
         }

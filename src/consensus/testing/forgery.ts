@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { type NodeId, type Snapshot, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 
 /** Messages of an engine as somebody could make them who knows its encoding and sends what he likes. */
 export interface Forgery<M> {
@@ -86,7 +87,7 @@ export function parts(datas: readonly Uint8Array[], snapshotDatas: readonly Uint
     configuration: fc
       .record({ voters: ids, learners: rare(fc.array(fc.nat(5), { maxLength: 2 }), []) })
       .map(({ voters, learners }) => ({ ...simpleConfiguration([]), voters, learners })),
-    data: fc.oneof(fc.constantFrom(...snapshotDatas), data),
+    content: fc.oneof(fc.constantFrom(...snapshotDatas), data).map((bytes) => new MemoryContent(bytes)),
   });
   return { number, flag: fc.boolean(), append, snapshot };
 }

@@ -8,6 +8,7 @@ import {
 } from '../contract.ts';
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { recordSize } from '../entryCodec.ts';
+import { PieceKeeper } from '../snapshotContent.ts';
 
 /** The obvious log: an array. For tests of engines; what is durable is the test's to decide. */
 export class MemoryLog implements LogReader {
@@ -15,6 +16,7 @@ export class MemoryLog implements LogReader {
   private all: Entry[] = [];
   private base = { index: 0, term: 0 };
   private stored: Snapshot | undefined;
+  private readonly pieces = new PieceKeeper();
 
   get firstIndex(): number {
     return this.base.index + 1;
@@ -49,7 +51,8 @@ export class MemoryLog implements LogReader {
     return this.stored;
   }
 
-  persist({ snapshot, truncateFrom, entries, hardState }: PersistBatch): void {
+  persist({ pieces, snapshot, truncateFrom, entries, hardState }: PersistBatch): void {
+    for (const piece of pieces ?? []) this.pieces.addPiece(piece);
     if (snapshot !== undefined) {
       this.stored = snapshot;
       this.base = { index: snapshot.index, term: snapshot.term };

@@ -8,7 +8,7 @@ import {
   type Output,
 } from '../contract.ts';
 import type { Entry } from '../entry.ts';
-import { TEST_SETTINGS, UNREADABLE } from './engineCluster.ts';
+import { receiveContent, TEST_SETTINGS } from './engineCluster.ts';
 import { MemoryLog } from './memoryLog.ts';
 
 export interface SteppedStart {
@@ -45,7 +45,7 @@ export class SteppedEngine<M> {
       log: this.log,
       bootstrap,
       appliedIndex: 0,
-      snapshotDataFault: (data) => (data[0] === UNREADABLE[0] ? 'not a snapshot' : undefined),
+      receiveContent,
     });
   }
 

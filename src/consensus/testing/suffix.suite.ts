@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type EngineKind, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import type { Forgery } from './forgery.ts';
 import { SteppedEngine } from './steppedEngine.ts';
 
@@ -35,7 +36,7 @@ export function describeSuffix<M>(kind: EngineKind<M>, forgery: Forgery<M>): voi
 
     it('gives it up for a snapshot whose last entry it does not hold, and keeps it where it does', () => {
       const configuration = simpleConfiguration([1, 2, 3]);
-      const snapshot = { index: 3, configuration, data: Uint8Array.of(1) };
+      const snapshot = { index: 3, configuration, content: new MemoryContent(Uint8Array.of(1)) };
       const holds = followerWithSuffix();
       const kept = holds.step(3, forgery.snapshot(3, 2, { ...snapshot, term: 1 }));
       expect(kept.restore).toBeUndefined();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeType, type EngineKind, Role, simpleConfiguration } from '../contract.ts';
 import { TERM_MAX } from '../parts/termGuard.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { TEST_SETTINGS, UNREADABLE } from './engineCluster.ts';
 import type { Forgery } from './forgery.ts';
 import { SteppedEngine } from './steppedEngine.ts';
@@ -90,7 +91,12 @@ export function describeTerms<M>(kind: EngineKind<M>, forgery: Forgery<M>): void
       server.step(3, forgery.append(3, { ...nothing, term: 2 }));
       expect(server.engine.status()).toMatchObject({ role: Role.Follower, term: 2, leader: 3 });
       const other = leading();
-      const snapshot = { index: 9, term: 2, configuration: simpleConfiguration([1, 2, 3]), data: Uint8Array.of(1) };
+      const snapshot = {
+        index: 9,
+        term: 2,
+        configuration: simpleConfiguration([1, 2, 3]),
+        content: new MemoryContent(Uint8Array.of(1)),
+      };
       expect(other.step(3, forgery.snapshot(3, 2, snapshot)).restore).toMatchObject({ index: 9 });
       expect(other.engine.status()).toMatchObject({ role: Role.Follower, term: 2, leader: 3 });
     });
@@ -129,11 +135,16 @@ export function describeTerms<M>(kind: EngineKind<M>, forgery: Forgery<M>): void
   describe(`${kind.name}: a snapshot that is not needed`, () => {
     it('is not read: it is of what is committed here', () => {
       const server = new SteppedEngine(kind, { id: 1, bootstrap: [1, 2, 3] });
-      const snapshot = { index: 9, term: 2, configuration: simpleConfiguration([1, 2, 3]), data: Uint8Array.of(1) };
+      const snapshot = {
+        index: 9,
+        term: 2,
+        configuration: simpleConfiguration([1, 2, 3]),
+        content: new MemoryContent(Uint8Array.of(1)),
+      };
       server.step(2, forgery.snapshot(2, 2, snapshot));
       expect(server.engine.status()).toMatchObject({ commitIndex: 9, term: 2 });
       for (const index of [5, 9]) {
-        const message = forgery.snapshot(2, 2, { ...snapshot, index, data: UNREADABLE });
+        const message = forgery.snapshot(2, 2, { ...snapshot, index, content: new MemoryContent(UNREADABLE) });
         expect(server.engine.receive(2, message)).toBeUndefined();
       }
       server.settle();

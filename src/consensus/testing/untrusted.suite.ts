@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type EngineKind, type Snapshot, simpleConfiguration } from '../contract.ts';
 import { Entry, EntryType } from '../entry.ts';
+import { MemoryContent } from '../snapshotContent.ts';
 import { EngineCluster, TEST_SETTINGS, UNREADABLE } from './engineCluster.ts';
 import type { Forgery } from './forgery.ts';
 
@@ -154,9 +155,9 @@ export function describeUntrusted<M>(kind: EngineKind<M>, forgery: Forgery<M>): 
       });
 
       const configuration = simpleConfiguration([1, 2, 3]);
-      const snapshot = { index: 9, term: 1, configuration, data: Uint8Array.of(1) };
+      const snapshot = { index: 9, term: 1, configuration, content: new MemoryContent(Uint8Array.of(1)) };
       const snapshots: readonly (readonly [string, Snapshot])[] = [
-        ['a snapshot whose data cannot be restored', { ...snapshot, data: UNREADABLE }],
+        ['a snapshot whose data cannot be restored', { ...snapshot, content: new MemoryContent(UNREADABLE) }],
         ['a snapshot of a later term than its leader', { ...snapshot, term: 9 }],
         ['a snapshot of no term', { ...snapshot, term: 0 }],
         ['a snapshot of an index that no log reaches', { ...snapshot, index: Number.MAX_SAFE_INTEGER }],

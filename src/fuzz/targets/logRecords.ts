@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { type Snapshot, simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
 import { recordsSize } from '../../consensus/entryCodec.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { RefusedDataError, UnknownFormatError } from '../../server/storage/contract.ts';
 import { chunkKey, snapshotKey, stateKey, VERSION_KEY } from '../../server/storage/keys.ts';
 import { MemoryDisk } from '../../server/storage/memoryDisk.ts';
@@ -13,7 +14,8 @@ import {
   storedChecksum,
 } from '../../server/storage/record.ts';
 import { type Recovered, recover } from '../../server/storage/recovery.ts';
-import { decodeSnapshot, encodeSnapshot } from '../../server/storage/snapshotRecord.ts';
+import { decodeSnapshot } from '../../server/storage/snapshotRecord.ts';
+import { encodeSnapshot } from '../../server/storage/testing.ts';
 import { encodeVersion } from '../../server/storage/version.ts';
 import { type ByteEdit, byteEdit } from '../mutation.ts';
 import { demand, type FuzzTarget, taken } from '../target.ts';
@@ -76,7 +78,12 @@ function written(writes: readonly Write[]): [key: string, value: Uint8Array][] {
     const last = terms.length - 1;
     if (takesSnapshot && last > base) {
       const configuration = simpleConfiguration([1, 2, 3]);
-      const snapshot: Snapshot = { index: last, term: terms[last]!, configuration, data: Uint8Array.of(1, 2, 3) };
+      const snapshot: Snapshot = {
+        index: last,
+        term: terms[last]!,
+        configuration,
+        content: new MemoryContent(Uint8Array.of(1, 2, 3)),
+      };
       const { value, checksum } = encodeSnapshot(snapshot);
       reference = { index: last, sequence, checksum };
       values.push([snapshotKey(last, sequence), value]);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { Entry, EntryType } from '../../consensus/entry.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { MalformedSnapshotError } from '../../server/host/stateMachine.ts';
 import { KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
 import { CommandType, encodeCommand } from '../../wire/command.ts';
@@ -57,7 +58,7 @@ function checkPieces({ bytes, pieceBytes }: Input, whole: Uint8Array | undefined
   const store = started();
   const before = store.snapshot();
   const restored = taken(() => {
-    const restoring = store.beginRestore(bytes);
+    const restoring = store.beginRestore(new MemoryContent(bytes));
     // A little is read each time, if only a key.
     for (let reads = 0; !restoring.read(pieceBytes); reads++) demand(reads <= bytes.length, 'reading comes to an end');
   }, MalformedSnapshotError);
@@ -73,12 +74,15 @@ export const SNAPSHOTS: FuzzTarget<Input> = {
     const { bytes } = input;
     const store = started();
     const isRestored = taken(() => store.restore(bytes), MalformedSnapshotError) !== undefined;
-    const isFine = taken(() => store.checkSnapshot(bytes), MalformedSnapshotError) !== undefined;
+    const isFine = taken(() => store.beginCheck(bytes.length).take(bytes), MalformedSnapshotError) !== undefined;
     demand(isRestored === isFine, 'what is said to be a snapshot can be restored, and nothing else');
     const after = store.snapshot();
     checkPieces(input, isRestored ? after : undefined);
     if (!isRestored) return false;
-    demand(store.fencesOf(bytes).size === store.fences.size, 'the fences in a snapshot are those of who restored it');
+    demand(
+      store.fencesOf(new MemoryContent(bytes)).size === store.fences.size,
+      'the fences in a snapshot are those of who restored it',
+    );
     const other = new KeyValueStore();
     other.restore(after);
     demand(isSame(other.snapshot(), after), 'a snapshot restored is the same snapshot');

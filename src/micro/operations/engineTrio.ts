@@ -1,5 +1,6 @@
 import type { Engine, EngineSettings, Envelope, NodeId } from '../../consensus/contract.ts';
 import type { EngineEntry } from '../../consensus/engineEntry.ts';
+import { ReceivedContent } from '../../consensus/snapshotContent.ts';
 import { RingLog } from './ringLog.ts';
 
 const SETTINGS: EngineSettings = {
@@ -47,7 +48,7 @@ export class EngineTrio {
         log,
         bootstrap: IDS,
         appliedIndex: 0,
-        snapshotDataFault: () => undefined,
+        receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
       });
       return { id, engine, log };
     });

@@ -9,6 +9,7 @@ import {
   simpleConfiguration,
 } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
+import { contentBytes, MemoryContent } from '../../consensus/snapshotContent.ts';
 import { REGISTER_BYTES } from '../../wire/command.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { randomFrom } from '../storage/testing.ts';
@@ -289,7 +290,7 @@ class Trial {
     const index = this.lastIndex + 1 + this.below(3);
     const { term } = this.engine.standing;
     const data = new KeyValueStore().snapshot();
-    const snapshot = { index, term, configuration: simpleConfiguration([1, 2, 3]), data };
+    const snapshot = { index, term, configuration: simpleConfiguration([1, 2, 3]), content: new MemoryContent(data) };
     parts.restore = snapshot;
     parts.persist = { mark: ++this.mark, snapshot, entries: [], mustSync: true };
     this.lastIndex = index;
@@ -390,22 +391,22 @@ class Trial {
     this.appliedIndex = entry.index;
   }
 
-  private restored({ index, data }: Snapshot): void {
+  private restored({ index, content }: Snapshot): void {
     const restore = this.restores.shift()!;
-    expect([index, data]).toEqual([restore.snapshot.index, restore.snapshot.data]);
+    expect([index, content]).toEqual([restore.snapshot.index, restore.snapshot.content]);
     expect(this.driven.store.durableMark).toBeGreaterThanOrEqual(restore.mark);
-    expect(this.driven.stateMachine.snapshot()).toEqual(data);
+    expect(this.driven.stateMachine.snapshot()).toEqual(contentBytes(content));
     this.appliedIndex = index;
     this.snapshotIndex = index;
     this.restoredIndex = index;
   }
 
-  private storedSnapshot({ index, data, term }: Snapshot): void {
+  private storedSnapshot({ index, content, term }: Snapshot): void {
     expect(this.storing).toBe(0);
     expect(this.restores).toEqual([]);
     expect([index, term]).toEqual([this.appliedIndex, this.log.get(index)?.term]);
     expect(isSnapshotDue(1, SNAPSHOT_EVERY, index, this.snapshotIndex)).toBe(true);
-    expect(data).toEqual(this.driven.stateMachine.snapshot());
+    expect(contentBytes(content)).toEqual(this.driven.stateMachine.snapshot());
     this.storing = index;
   }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type EngineKind, type Snapshot, simpleConfiguration } from '../../consensus/contract.ts';
 import { gorumsKind } from '../../consensus/gorums/index.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import { type LogStore, UnknownFormatError } from '../storage/contract.ts';
 import { MemoryDisk } from '../storage/memoryDisk.ts';
@@ -38,7 +39,12 @@ describe('a replica given a snapshot by its leader', () => {
 
   it('one that another version stored is refused at the start, by name', () => {
     const data = Uint8Array.of(1, ...new KeyValueStore().snapshot().subarray(1));
-    const stored = { index: 7, term: 2, configuration: simpleConfiguration([1, 2, 3]), data };
+    const stored = {
+      index: 7,
+      term: 2,
+      configuration: simpleConfiguration([1, 2, 3]),
+      content: new MemoryContent(data),
+    };
     const start = () => replicaOn(new MemoryDisk(), gorumsKind, stored);
     expect(start).toThrow(UnknownFormatError);
     expect(start).toThrow('the stored snapshot of index 7: snapshot version 1, expected 4');

@@ -15,12 +15,14 @@ import type {
   RejectedProposals,
   RequestOutcome,
   Snapshot,
+  SnapshotPlace,
 } from '../../consensus/contract.ts';
 import { namedIn, RejectReason, Role } from '../../consensus/contract.ts';
 import { type Entry, EntryType, isConfigurationType, isForStateMachine } from '../../consensus/entry.ts';
 import { recordSize } from '../../consensus/entryCodec.ts';
 import { LifeEvents } from '../../consensus/parts/lifeEvents.ts';
 import { BrokenInvariantError, broken } from '../../consensus/parts/turnGuard.ts';
+import { MemoryContent, PieceKeeper } from '../../consensus/snapshotContent.ts';
 import { type Fences, NO_FENCES } from '../../wire/fence.ts';
 import { SERVER_PENDING_MAX } from '../../wire/limits.ts';
 import { FencedError, fencesInForce, passes, type Speaker } from '../identity/fences.ts';
@@ -28,7 +30,7 @@ import type { LogStore, LogStoreListener } from '../storage/contract.ts';
 import { AppliedPace } from './appliedPace.ts';
 import type { CommandSink, RequestResult } from './outcomes.ts';
 import { PendingCommands } from './pendingCommands.ts';
-import { restoreStored, snapshotDataFault } from './snapshotReading.ts';
+import { CheckedContent, restoreStored } from './snapshotReading.ts';
 import { isSnapshotDue, SnapshotTaking, StateCopy } from './snapshotTaking.ts';
 import type { StageWatch } from './stageWatch.ts';
 import type { Restoring, StateMachine } from './stateMachine.ts';
@@ -192,7 +194,7 @@ export class Replica<M> implements LogStoreListener {
       log: store,
       bootstrap: options.bootstrap,
       appliedIndex: this.appliedIndex,
-      snapshotDataFault: (data) => snapshotDataFault(this.stateMachine, data),
+      receiveContent: (place, byteLength) => new CheckedContent(place, byteLength, this.stateMachine),
     });
     const start = this.engine.summary();
     this.role = start.role;
@@ -371,6 +373,10 @@ export class Replica<M> implements LogStoreListener {
     this.wake();
   }
 
+  hasRoomAgain(): void {
+    if (this.taking !== undefined) this.wake();
+  }
+
   failed(error: Error): void {
     if (this.stopped) return;
     this.stop();
@@ -498,7 +504,8 @@ export class Replica<M> implements LogStoreListener {
     this.taking?.abandon();
     this.taking = undefined;
     this.giveUpGiving();
-    const fences = this.stateMachine.fencesOf(snapshot.data);
+    const { content } = snapshot;
+    const fences = content instanceof CheckedContent ? content.fences : this.stateMachine.fencesOf(content);
     this.waiting = [];
     this.restoring = { mark: this.lastMark, snapshot, fences, reading: undefined };
     this.environment.restoreBegun?.(snapshot.index);
@@ -507,7 +514,7 @@ export class Replica<M> implements LogStoreListener {
   private beginReading(mark: number): void {
     const restoring = this.restoring;
     if (restoring === undefined || restoring.mark > mark) return;
-    restoring.reading ??= this.stateMachine.beginRestore(restoring.snapshot.data);
+    restoring.reading ??= this.stateMachine.beginRestore(restoring.snapshot.content);
   }
 
   /** Reads on in a snapshot that is durable, and goes on from it once it is read. */
@@ -619,9 +626,11 @@ export class Replica<M> implements LogStoreListener {
         this.copy.close();
       }
       const head = this.snapshotHead();
-      this.taking = new SnapshotTaking(head, this.stateMachine.openSnapshot());
+      this.taking = new SnapshotTaking(head, this.stateMachine.openSnapshot(), this.store);
       this.environment.snapshotBegun?.(head.index);
     }
+    // Where the disk is behind, it says when it is not.
+    if (!this.store.hasRoom) return;
     const snapshot = this.taking.read(this.snapshotBytesPerTurn);
     if (snapshot === undefined) {
       this.wake();
@@ -633,7 +642,7 @@ export class Replica<M> implements LogStoreListener {
 
   private storeSnapshot(snapshot: Snapshot): void {
     this.snapshotInFlight = true;
-    this.store.storeSnapshot(snapshot, this.trailingEntries);
+    this.store.storeSnapshot(snapshot, this.trailingEntries, () => this.engine.sending());
   }
 
   /** Whoever leads may have to bring a member up to date: so all keep the log for one that takes no snapshots. */
@@ -663,7 +672,8 @@ export class Replica<M> implements LogStoreListener {
     this.copy?.close();
     this.taking?.abandon();
     this.taking = undefined;
-    this.giving = { taking: new SnapshotTaking(this.snapshotHead(), this.stateMachine.openSnapshot()), done };
+    const taking = new SnapshotTaking(this.snapshotHead(), this.stateMachine.openSnapshot(), new PieceKeeper());
+    this.giving = { taking, done };
     this.giveOn();
   }
 
@@ -711,10 +721,10 @@ export class Replica<M> implements LogStoreListener {
   /** The state as of what is applied, all at once; undefined while another one is being restored. For a server that serves nobody. */
   currentSnapshot(): Snapshot | undefined {
     if (this.restoring !== undefined) return undefined;
-    return { ...this.snapshotHead(), data: this.stateMachine.snapshot() };
+    return { ...this.snapshotHead(), content: new MemoryContent(this.stateMachine.snapshot()) };
   }
 
-  private snapshotHead(): Omit<Snapshot, 'data'> {
+  private snapshotHead(): SnapshotPlace {
     const index = this.appliedIndex;
     // The log begins at what is applied, or before it.
     return { index, term: this.store.term(index)!, configuration: this.engine.configurationAt(index) };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeType, Role, simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../../wire/command.ts';
 import { encodeFence, NO_FENCES } from '../../wire/fence.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
@@ -202,7 +203,7 @@ describe('a snapshot that a leader sent', () => {
     const configurationAt = (index = 0) => simpleConfiguration(index < 7 ? [1, 2, 3] : [1, 2, 4]);
     engine.configurationAt = configurationAt;
     const data = new KeyValueStore().snapshot();
-    const snapshot = { index: 7, term: 1, configuration: configurationAt(7), data };
+    const snapshot = { index: 7, term: 1, configuration: configurationAt(7), content: new MemoryContent(data) };
     say({ persist: { mark: 1, entries: [], snapshot, mustSync: true }, restore: snapshot });
     expect(told).toEqual([]);
     while (engine.durableMark === 0) await new Promise<void>((resolve) => setImmediate(resolve));
@@ -213,10 +214,15 @@ describe('a snapshot that a leader sent', () => {
 
   it('hides no mistake of a state machine that is not in its bytes', () => {
     const data = new KeyValueStore().snapshot();
-    const stored = { index: 7, term: 1, configuration: simpleConfiguration([1, 2, 3]), data };
+    const stored = {
+      index: 7,
+      term: 1,
+      configuration: simpleConfiguration([1, 2, 3]),
+      content: new MemoryContent(data),
+    };
     const prepare = (store: object) => Object.assign(store, { snapshot: () => stored });
     const stateMachine = new KeyValueStore();
-    stateMachine.restore = () => {
+    stateMachine.beginRestore = () => {
       throw new TypeError('a defect');
     };
     expect(() => scripted({ prepare, stateMachine })).toThrow(TypeError);
@@ -265,7 +271,7 @@ describe('what a replica knows of its cluster', () => {
     const source = new KeyValueStore();
     source.apply(new Entry(4, 1, EntryType.Normal, encodeFence({ id: 3, instance: 'named' })));
     const configuration = engine.configurationAt();
-    const snapshot = { index: 7, term: 1, configuration, data: source.snapshot() };
+    const snapshot = { index: 7, term: 1, configuration, content: new MemoryContent(source.snapshot()) };
     say({ persist: { mark: 1, snapshot, entries: [], mustSync: true }, restore: snapshot });
     const expected = new Map([[3, { index: 4, instance: 'named' }]]);
     expect(replica.fences).toEqual(expected);

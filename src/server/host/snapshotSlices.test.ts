@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Snapshot, simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
+import { contentBytes, MemoryContent } from '../../consensus/snapshotContent.ts';
 import { CommandType, encodeCommand, REGISTER_BYTES } from '../../wire/command.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
 import type { StateCopy } from './snapshotTaking.ts';
@@ -28,7 +29,7 @@ const snapshotAt = (index: number): Snapshot => ({
   index,
   term: 1,
   configuration: simpleConfiguration([1, 2, 3]),
-  data: stateAt(index),
+  content: new MemoryContent(stateAt(index)),
 });
 
 /** A replica that reads ten bytes of a snapshot a turn. */
@@ -76,7 +77,7 @@ describe('a snapshot that is taken over many turns', () => {
     expect(stored).toEqual([]);
     run();
     expect(stored.map(({ index }) => index)).toEqual([EVERY]);
-    expect(stored[0]!.data).toEqual(stateAt(EVERY));
+    expect(contentBytes(stored[0]!.content)).toEqual(stateAt(EVERY));
     expect(stateMachine.snapshot()).toEqual(stateAt(2 * EVERY - 1));
   });
 
@@ -96,7 +97,7 @@ describe('a snapshot that is taken over many turns', () => {
     apply(EVERY + 6, 2 * EVERY);
     run();
     expect(stored.map(({ index }) => index)).toEqual([2 * EVERY]);
-    expect(stored[0]!.data).toEqual(stateAt(2 * EVERY));
+    expect(contentBytes(stored[0]!.content)).toEqual(stateAt(2 * EVERY));
     expect(stateMachine.snapshot()).toEqual(stateAt(2 * EVERY));
   });
 });
@@ -147,7 +148,9 @@ describe('the state that somebody else reads', () => {
     apply(2 * EVERY, 2 * EVERY);
     run();
     expect(copy.isOpen).toBe(false);
-    expect(stored.map(({ index, data }) => [index, data])).toEqual([[2 * EVERY, stateAt(2 * EVERY)]]);
+    expect(stored.map(({ index, content }) => [index, contentBytes(content)])).toEqual([
+      [2 * EVERY, stateAt(2 * EVERY)],
+    ]);
     expect(replica.openCopy()).toBeDefined();
   });
 
@@ -182,7 +185,7 @@ describe('the state that somebody else reads', () => {
     replica.readState((state) => got.push(state));
     expect([copy.isOpen, replica.openCopy(), got]).toEqual([false, undefined, []]);
     run();
-    expect(got[0]!.data).toEqual(stateAt(9));
+    expect(contentBytes(got[0]!.content)).toEqual(stateAt(9));
     expect(readAll(replica.openCopy()!)).toEqual(stateAt(9));
   });
 });
@@ -262,7 +265,7 @@ describe('a state that is read for somebody else over many turns', () => {
     expect(got).toEqual([]);
     run();
     expect(got.map((state) => [state?.index, state?.term])).toEqual([[9, 1]]);
-    expect(got[0]!.data).toEqual(stateAt(9));
+    expect(contentBytes(got[0]!.content)).toEqual(stateAt(9));
     expect(stateMachine.snapshot()).toEqual(stateAt(12));
   });
 
@@ -273,7 +276,7 @@ describe('a state that is read for somebody else over many turns', () => {
     apply(EVERY + 1, EVERY + 3);
     run();
     expect(got.map((state) => state?.index)).toEqual([EVERY]);
-    expect(got[0]!.data).toEqual(stateAt(EVERY));
+    expect(contentBytes(got[0]!.content)).toEqual(stateAt(EVERY));
     expect(stored).toEqual(got);
   });
 
@@ -297,7 +300,7 @@ describe('a state that is read for somebody else over many turns', () => {
     }
     expect(times).toBeGreaterThan(5);
     expect(stored.length).toBeGreaterThan(0);
-    for (const { index, data } of stored) expect(data).toEqual(stateAt(index));
+    for (const { index, content } of stored) expect(contentBytes(content)).toEqual(stateAt(index));
   });
 
   it('is one at a time, and none while another one is restored, or once that is', async () => {
@@ -312,7 +315,7 @@ describe('a state that is read for somebody else over many turns', () => {
     expect(restored).toEqual([9]);
     const last = reading(replica);
     run();
-    expect(last[0]!.data).toEqual(stateAt(9));
+    expect(contentBytes(last[0]!.content)).toEqual(stateAt(9));
   });
 
   it('and is there at once where it is small', () => {

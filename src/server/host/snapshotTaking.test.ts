@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { simpleConfiguration } from '../../consensus/contract.ts';
+import { contentBytes, PieceKeeper } from '../../consensus/snapshotContent.ts';
 import { isSnapshotDue, SnapshotTaking } from './snapshotTaking.ts';
 
 /** Where a server takes its snapshots that applies entry after entry. */
@@ -48,26 +49,45 @@ describe('a snapshot that is being taken', () => {
   /** A state of these bytes, and what was asked of it. */
   function source(...bytes: readonly number[]) {
     const asked: string[] = [];
-    const read = (into: Uint8Array, at: number, end: number) => {
-      asked.push(`${at} to ${end}`);
-      into.set(bytes.slice(at, end), at);
-      return end;
+    let read = 0;
+    return {
+      asked,
+      size: bytes.length,
+      read: (into: Uint8Array, at: number, end: number) => {
+        asked.push(`${at} to ${end}`);
+        into.set(bytes.slice(read, read + end - at), at);
+        read += end - at;
+        return end;
+      },
+      close: () => void asked.push('close'),
     };
-    return { asked, size: bytes.length, read, close: () => void asked.push('close') };
   }
 
-  it('is read so many bytes at a time, no more than there are, and let go of once it is whole', () => {
+  it('is read so many bytes at a time, no more than there are, each handed on, and let go of once it is whole', () => {
     const state = source(1, 2, 3, 4, 5);
-    const taking = new SnapshotTaking(head, state);
+    const keeper = new PieceKeeper();
+    const pieces: number[][] = [];
+    const taking = new SnapshotTaking(head, state, {
+      hasRoom: true,
+      addPiece: (piece) => {
+        pieces.push([...piece.data]);
+        keeper.addPiece(piece);
+      },
+    });
     expect([taking.read(2), taking.read(2)]).toEqual([undefined, undefined]);
-    expect(state.asked).toEqual(['0 to 2', '2 to 4']);
-    expect(taking.read(2)).toEqual({ ...head, data: Uint8Array.of(1, 2, 3, 4, 5) });
-    expect(state.asked).toEqual(['0 to 2', '2 to 4', '4 to 5', 'close']);
+    expect(pieces).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+    const { content, ...place } = taking.read(2)!;
+    expect(place).toEqual(head);
+    expect(contentBytes(content)).toEqual(Uint8Array.of(1, 2, 3, 4, 5));
+    expect(state.asked).toEqual(['0 to 2', '0 to 2', '0 to 1', 'close']);
   });
 
   it('is let go of where it is given up', () => {
     const state = source(1, 2);
-    const taking = new SnapshotTaking(head, state);
+    const taking = new SnapshotTaking(head, state, new PieceKeeper());
     taking.read(1);
     taking.abandon();
     expect(state.asked).toEqual(['0 to 1', 'close']);

@@ -1,26 +1,32 @@
-import type { NodeId, Snapshot } from '../../consensus/contract.ts';
+import type { NodeId, Snapshot, SnapshotPlace } from '../../consensus/contract.ts';
+import { ReceivedContent } from '../../consensus/snapshotContent.ts';
+import type { PieceSink } from '../storage/contract.ts';
 import type { SnapshotSource } from './stateMachine.ts';
 
-/** A snapshot on its way from the state machine to the store: read a slice a turn, of the state as it was at its index. */
+/** A snapshot on its way from the state machine to who keeps its pieces: read a slice a turn, of the state as it was at its index. */
 export class SnapshotTaking {
-  private readonly head: Omit<Snapshot, 'data'>;
   private readonly source: SnapshotSource;
-  private readonly data: Uint8Array;
+  private readonly sink: PieceSink;
+  private readonly content: ReceivedContent;
   private end = 0;
 
   /** `source` was opened when just what `head` says was applied. */
-  constructor(head: Omit<Snapshot, 'data'>, source: SnapshotSource) {
-    this.head = head;
+  constructor(head: SnapshotPlace, source: SnapshotSource, sink: PieceSink) {
     this.source = source;
-    this.data = new Uint8Array(source.size);
+    this.sink = sink;
+    this.content = new ReceivedContent(head, source.size);
   }
 
   /** Reads so many bytes more. Returns the snapshot once it is whole. */
   read(bytes: number): Snapshot | undefined {
-    this.end = this.source.read(this.data, this.end, Math.min(this.end + bytes, this.data.length));
-    if (this.end < this.data.length) return undefined;
-    this.source.close();
-    return { ...this.head, data: this.data };
+    const { source, content } = this;
+    const data = new Uint8Array(Math.min(bytes, source.size - this.end));
+    const count = source.read(data, 0, data.length);
+    this.end += count;
+    this.sink.addPiece({ content, data: data.subarray(0, count) });
+    if (this.end < source.size) return undefined;
+    source.close();
+    return { ...content.place, content };
   }
 
   abandon(): void {
@@ -30,12 +36,12 @@ export class SnapshotTaking {
 
 /** The state as of `head`, read by somebody else in pieces of his own. */
 export class StateCopy {
-  readonly head: Omit<Snapshot, 'data'>;
+  readonly head: SnapshotPlace;
   private readonly source: SnapshotSource;
   private isClosed = false;
 
   /** `source` was opened when just what `head` says was applied. */
-  constructor(head: Omit<Snapshot, 'data'>, source: SnapshotSource) {
+  constructor(head: SnapshotPlace, source: SnapshotSource) {
     this.head = head;
     this.source = source;
   }

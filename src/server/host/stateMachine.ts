@@ -1,3 +1,4 @@
+import type { SnapshotContent } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
 import type { Fences } from '../../wire/fence.ts';
 
@@ -42,11 +43,11 @@ export interface StateMachine {
   /** Takes a snapshot in the place of the whole state, at once. Throws MalformedSnapshotError, leaving the state as it was. */
   restore(data: Uint8Array): void;
   /** The same piece by piece: the state is as it was until the last is read. */
-  beginRestore(data: Uint8Array): Restoring;
-  /** Throws MalformedSnapshotError where restore would. Reads all of it at once. */
-  checkSnapshot(data: Uint8Array): void;
+  beginRestore(content: SnapshotContent): Restoring;
+  /** Of a snapshot of so many bytes that comes piece by piece: whether the state could be restored from it. */
+  beginCheck(byteLength: number): SnapshotCheck;
   /** The fences in a snapshot. Throws MalformedSnapshotError. */
-  fencesOf(data: Uint8Array): Fences;
+  fencesOf(content: SnapshotContent): Fences;
 }
 
 export interface SnapshotSource {
@@ -59,6 +60,13 @@ export interface SnapshotSource {
 }
 
 export interface Restoring {
-  /** Reads so many bytes more, and up to a key's and a value's beyond. Returns whether that was the last: the state is the snapshot's from then on. */
+  /** Reads so many bytes more. Returns whether that was the last: the state is the snapshot's from then on. */
   read(bytes: number): boolean;
+}
+
+export interface SnapshotCheck {
+  /** Undefined until they were read. */
+  readonly fences: Fences | undefined;
+  /** The next piece, from the first on, and one of nothing for a snapshot without bytes. Throws MalformedSnapshotError where restore would. */
+  take(piece: Uint8Array): void;
 }

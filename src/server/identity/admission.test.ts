@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Configuration, type EngineStatus, type NodeId, simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { encodeFence, type Fence, NO_FENCE, NO_FENCES } from '../../wire/fence.ts';
 import type { CommandOutcome } from '../host/outcomes.ts';
 import { KeyValueStore } from '../stateMachine/keyValueStore.ts';
@@ -23,7 +24,7 @@ function replica({ role = 'leader', configuration = simpleConfiguration([1]), ou
   const stateMachine = new KeyValueStore();
   const { named = 'asker' } = rest;
   stateMachine.apply(new Entry(7, 3, EntryType.Normal, encodeFence({ id: 2, instance: named })));
-  const snapshot = { index: 7, term: 3, configuration, data: stateMachine.snapshot() };
+  const snapshot = { index: 7, term: 3, configuration, content: new MemoryContent(stateMachine.snapshot()) };
   const state = 'named' in rest && rest.named === undefined ? undefined : snapshot;
   return {
     fences: rest.last === undefined ? NO_FENCES : new Map([[2, rest.last]]),

@@ -179,7 +179,7 @@ function notFenced(outcome: CommandOutcome): AdmissionAnswer {
 
 function afterFence(snapshot: Snapshot | undefined, id: NodeId, instance: string): AdmissionAnswer {
   // Where a later fence names another folder, this one must not be told from that one by a higher index.
-  const isNamed = snapshot !== undefined && fencesOf(snapshot.data).get(id)?.instance === instance;
+  const isNamed = snapshot !== undefined && fencesOf(snapshot.content).get(id)?.instance === instance;
   return isNamed
     ? { ok: true, snapshot, spentTerm: snapshot.term, admitted: snapshot.index }
     : { ok: false, reason: 'unavailable', leader: 0 };

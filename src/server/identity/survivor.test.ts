@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Configuration, type EngineStatus, type NodeId, simpleConfiguration } from '../../consensus/contract.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { type Fence, NO_FENCES } from '../../wire/fence.ts';
 import type { AdmissionAnswer } from './admission.ts';
 import { blankIdentity, type Identity, introductionOf, type KnownServer } from './identity.ts';
@@ -23,7 +24,12 @@ interface Seen {
 function answer({ role = 'candidate', inForce = PAIR, ofSnapshot = PAIR, fence, known = [[2, met()]] }: Seen = {}) {
   const replica = {
     status: () => ({ role, leader: 0, term: 7, configuration: inForce }) as EngineStatus,
-    currentSnapshot: () => ({ index: 3, term: 6, configuration: ofSnapshot, data: new Uint8Array(0) }),
+    currentSnapshot: () => ({
+      index: 3,
+      term: 6,
+      configuration: ofSnapshot,
+      content: new MemoryContent(new Uint8Array(0)),
+    }),
     fences: fence === undefined ? NO_FENCES : new Map([[2, fence]]),
   };
   const own: Identity = { ...blankIdentity(1, 'etcd', 'own', 'member'), known: new Map(known) };

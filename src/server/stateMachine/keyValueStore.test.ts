@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteWriter } from '../../bytes/byteWriter.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { type Command, CommandType, encodeCommand } from '../../wire/command.ts';
 import { scanCommand } from '../../wire/commandScan.ts';
 import { encodeFence } from '../../wire/fence.ts';
@@ -10,7 +11,11 @@ import { MalformedSnapshotError } from '../host/stateMachine.ts';
 import { KeyValueStore } from './keyValueStore.ts';
 import { SEQUENCE_AHEAD_MAX } from './session.ts';
 import { SESSION_LIMITS } from './sessionTable.ts';
-import { checkSnapshot, fencesOf } from './snapshotReader.ts';
+import { checkSnapshot as checkContent, fencesOf as fencesIn } from './snapshotReader.ts';
+
+const checkSnapshot = (bytes: Uint8Array) => checkContent(new MemoryContent(bytes));
+const fencesOf = (bytes: Uint8Array) => fencesIn(new MemoryContent(bytes));
+
 import { BLOCK_NUMBERS } from './sparseNumbers.ts';
 
 const entryOf = (index: number, data: Uint8Array) => new Entry(index, 1, EntryType.Normal, data);

@@ -1,5 +1,7 @@
 import { ByteWriter } from '../../bytes/byteWriter.ts';
+import type { SnapshotContent } from '../../consensus/contract.ts';
 import { type Entry, EntryType } from '../../consensus/entry.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { CommandType, decodeCommand, MalformedCommandError } from '../../wire/command.ts';
 import { type ScannedCommand, scanCommand } from '../../wire/commandScan.ts';
 import { decodeFence, type Fences, NO_FENCES } from '../../wire/fence.ts';
@@ -8,19 +10,14 @@ import type {
   Refusal,
   Restoring,
   SessionsBound,
+  SnapshotCheck,
   SnapshotSource,
   StateMachine,
 } from '../host/stateMachine.ts';
 import { ByteMap } from './byteMap/byteMap.ts';
 import type { Session } from './session.ts';
 import { SESSION_LIMITS, type SessionLimits, SessionTable } from './sessionTable.ts';
-import {
-  BOUNDED_SNAPSHOT_VERSION,
-  checkSnapshot,
-  fencesOf,
-  SNAPSHOT_VERSION,
-  SnapshotReader,
-} from './snapshotReader.ts';
+import { BOUNDED_SNAPSHOT_VERSION, fencesOf, SNAPSHOT_VERSION, SnapshotReader } from './snapshotReader.ts';
 
 const OK: ApplyResult = { status: 'ok', clientId: 0 };
 const KEY_EMPTY: Refusal = { status: 'invalid', detail: 'the key is empty' };
@@ -220,17 +217,19 @@ export class KeyValueStore implements StateMachine {
   }
 
   restore(data: Uint8Array): void {
-    this.beginRestore(data).read(Number.POSITIVE_INFINITY);
+    this.beginRestore(new MemoryContent(data)).read(Number.POSITIVE_INFINITY);
   }
 
-  beginRestore(data: Uint8Array): Restoring {
-    const reader = new SnapshotReader(data);
+  beginRestore(content: SnapshotContent): Restoring {
     const values = new ByteMap();
+    const reader = new SnapshotReader(content.byteLength, (bytes, keyStart, keyEnd, valueStart, valueEnd) =>
+      values.put(bytes, keyStart, keyEnd, valueStart, valueEnd),
+    );
+    let at = 0;
     return {
       read: (bytes) => {
-        const isWhole = reader.readKeys(bytes, (keyStart, keyEnd, valueStart, valueEnd) =>
-          values.put(data, keyStart, keyEnd, valueStart, valueEnd),
-        );
+        const isWhole = reader.take(content.read(at, bytes));
+        at += bytes;
         if (isWhole) this.replace(reader, values);
         return isWhole;
       },
@@ -238,17 +237,17 @@ export class KeyValueStore implements StateMachine {
   }
 
   private replace({ fences, used, unused, holding }: SnapshotReader, values: ByteMap): void {
-    this.fencesApplied = fences;
+    this.fencesApplied = fences!;
     this.sessions.replace(used, unused, holding);
     this.values = values;
   }
 
-  checkSnapshot(data: Uint8Array): void {
-    checkSnapshot(data);
+  beginCheck(byteLength: number): SnapshotCheck {
+    return new SnapshotReader(byteLength);
   }
 
-  fencesOf(data: Uint8Array): Fences {
-    return fencesOf(data);
+  fencesOf(content: SnapshotContent): Fences {
+    return fencesOf(content);
   }
 }
 

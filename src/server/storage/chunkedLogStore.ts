@@ -4,8 +4,11 @@ import {
   LogCompactedError,
   type PersistBatch,
   type Snapshot,
+  type SnapshotContent,
+  type SnapshotPiece,
 } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
+import { ReceivedContent } from '../../consensus/snapshotContent.ts';
 import { ChunkCache, LoadedChunk, readObjects } from './chunkCache.ts';
 import { ChunkIndex } from './chunkIndex.ts';
 import {
@@ -20,9 +23,10 @@ import {
 import { Garbage } from './garbage.ts';
 import { chunkKey, snapshotKey, stateKey, VERSION_KEY } from './keys.ts';
 import { isMarked, MarkedEntries } from './markedEntries.ts';
+import { PieceWriter } from './pieceWriter.ts';
 import { decodeRecordHeader, describeDamage, encodeRecord, type SnapshotReference } from './record.ts';
 import { type OpenReport, type Recovered, recover } from './recovery.ts';
-import { decodeSnapshot, encodeSnapshot } from './snapshotRecord.ts';
+import { SnapshotSpool } from './snapshotSpool.ts';
 import { TermRuns } from './termRuns.ts';
 import { encodeVersion } from './version.ts';
 import { nextPart, type PendingMark, WRITE_PART_BYTES } from './writePart.ts';
@@ -38,8 +42,6 @@ export const WRITE_BYTES_MAX = 4 * 1024 * 1024;
 export const DELETES_PER_WRITE_MAX = 128;
 /** After so many writes without sync the next one is synced, so that a crash never leaves more remains than that. */
 export const UNSYNCED_WRITES_MAX = 64;
-/** A larger snapshot is not kept in memory once it is durable, but read back when it is asked for. */
-export const SNAPSHOT_IN_MEMORY_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface ChunkedLogStoreOptions {
   /** Encoded entries kept in memory (the flag `-cache`). */
@@ -50,12 +52,21 @@ export interface ChunkedLogStoreOptions {
   readonly hotBytesMax?: number;
   readonly writeBytesMax?: number;
   readonly writePartBytes?: number;
-  readonly snapshotInMemoryBytesMax?: number;
 }
 
 export interface OpenedLogStore {
   readonly store: ChunkedLogStore;
   readonly report: OpenReport;
+}
+
+/** Copied at a time of a snapshot that is all there. */
+const COPIED_BYTES = 1024 * 1024;
+
+interface ToStore {
+  readonly snapshot: Snapshot;
+  readonly spool: SnapshotSpool;
+  readonly trailingEntries: number;
+  readonly needed: () => readonly Snapshot[];
 }
 
 interface InFlight {
@@ -65,7 +76,6 @@ interface InFlight {
   readonly chunk: LoadedChunk | undefined;
   /** The highest mark that this write completes. */
   readonly mark: number;
-  readonly snapshot: Snapshot | undefined;
   /** A stored (not installed) snapshot to tell the listener of; it may have been replaced by a newer one since. */
   readonly storedSnapshotIndex: number | undefined;
 }
@@ -81,7 +91,6 @@ export class ChunkedLogStore implements LogStore {
   private readonly listener: LogStoreListener;
   private readonly writeBytesMax: number;
   private readonly writePartBytes: number;
-  private readonly snapshotInMemoryBytesMax: number;
 
   private latestHardState: HardState;
   private baseIndex: number;
@@ -93,11 +102,18 @@ export class ChunkedLogStore implements LogStore {
   private fresh: Entry[] = [];
   private freshFirst: number;
 
-  /** The latest snapshot, while it is kept in memory. */
-  private snapshotInMemory: Snapshot | undefined;
+  private latestSnapshot: Snapshot | undefined;
   private snapshotReference: SnapshotReference | undefined;
-  /** A snapshot that no write carries yet. */
-  private snapshotToWrite: Snapshot | undefined;
+  /** The latest snapshot, where no write carries it yet: none does before its pieces are written. */
+  private snapshotToWrite: SnapshotSpool | undefined;
+  private readonly pieces: PieceWriter;
+  /** Of a snapshot that a peer sends, and of one that is taken here. */
+  private incoming: SnapshotSpool | undefined;
+  private taking: SnapshotSpool | undefined;
+  /** It was taken, and is stored once its pieces are written. */
+  private toStore: ToStore | undefined;
+  /** Earlier snapshots that are still read. */
+  private needed: { readonly content: SnapshotContent; readonly key: string }[] = [];
   private storedSnapshotIndex: number | undefined;
 
   /** Something was accepted that no write carries yet. */
@@ -112,6 +128,7 @@ export class ChunkedLogStore implements LogStore {
   private unsyncedWrites = 0;
 
   private nextSequence: number;
+  private readonly takeSequence = () => this.nextSequence++;
   private durableSequence: number;
   private anchoredSequence: number;
   private previousSequence: number;
@@ -146,7 +163,7 @@ export class ChunkedLogStore implements LogStore {
     this.listener = listener;
     this.writeBytesMax = options.writeBytesMax ?? WRITE_BYTES_MAX;
     this.writePartBytes = options.writePartBytes ?? WRITE_PART_BYTES;
-    this.snapshotInMemoryBytesMax = options.snapshotInMemoryBytesMax ?? SNAPSHOT_IN_MEMORY_BYTES_MAX;
+    this.pieces = new PieceWriter(disk, (error) => this.pieceDone(error));
     this.cache = new ChunkCache({
       entriesMax: options.cacheEntries,
       bytesMax: options.cacheBytesMax ?? CACHE_BYTES_MAX,
@@ -158,7 +175,7 @@ export class ChunkedLogStore implements LogStore {
     this.baseTerm = last?.baseTerm ?? 0;
     this.freshFirst = (last?.lastIndex ?? 0) + 1;
     this.snapshotReference = last?.snapshot;
-    this.keepSnapshot(recovered.snapshot);
+    this.latestSnapshot = recovered.snapshot;
     this.nextSequence = recovered.nextSequence;
     // All that was accepted is durable before the first write begins (promisedDisk.ts settles it). But
     // while something is left to tidy up, records must not say so: recovery takes what they name for tidy (recovery.ts).
@@ -231,12 +248,7 @@ export class ChunkedLogStore implements LogStore {
   }
 
   snapshot(): Snapshot | undefined {
-    const reference = this.snapshotReference;
-    if (this.snapshotInMemory !== undefined || reference === undefined) return this.snapshotInMemory;
-    const key = snapshotKey(reference.index, reference.sequence);
-    const { snapshot, damage } = decodeSnapshot(key, this.disk.get(key), reference.checksum);
-    if (snapshot === undefined) throw new CorruptLogError(`the snapshot ${key}: ${describeDamage(damage)}`);
-    return snapshot;
+    return this.latestSnapshot;
   }
 
   entries(from: number, to: number, maxBytes: number): Entry[] {
@@ -281,12 +293,27 @@ export class ChunkedLogStore implements LogStore {
   persist(batch: PersistBatch): void {
     this.throwIfClosed();
     this.check(batch);
-    if (batch.snapshot !== undefined) this.install(batch.snapshot);
+    let whole: SnapshotSpool | undefined;
+    for (const piece of batch.pieces ?? []) {
+      const { incoming } = this;
+      if (
+        incoming !== undefined &&
+        incoming.content === batch.snapshot?.content &&
+        incoming.content !== piece.content
+      ) {
+        // The next one begins in the turn in which this one became whole.
+        whole = incoming;
+        this.incoming = undefined;
+      }
+      this.incoming = this.spooled(this.incoming, piece);
+    }
+    if (batch.snapshot !== undefined) this.install(batch.snapshot, whole ?? this.incoming);
     if (batch.truncateFrom !== undefined) this.truncate(batch.truncateFrom);
     if (batch.entries.length > 0) this.append(batch.entries);
     if (batch.hardState !== undefined) this.latestHardState = batch.hardState;
     this.acceptedMark = batch.mark;
-    this.marks.push({ mark: batch.mark, lastIndex: this.lastIndex, hardState: this.latestHardState });
+    const { count: pieces } = this.pieces;
+    this.marks.push({ mark: batch.mark, lastIndex: this.lastIndex, hardState: this.latestHardState, pieces });
     if (batch.snapshot !== undefined || batch.truncateFrom !== undefined) this.areAppends = false;
     this.dirty = true;
     this.mustSync ||= batch.mustSync;
@@ -306,7 +333,7 @@ export class ChunkedLogStore implements LogStore {
     if (hardState !== undefined && !Number.isSafeInteger(hardState.term)) {
       throw new InvalidBatchError(`term ${hardState.term}, expected at most 2^53 - 1`);
     }
-    const stored = this.snapshotToWrite?.index ?? this.snapshotReference?.index ?? 0;
+    const stored = this.latestSnapshot?.index ?? 0;
     if (snapshot !== undefined && snapshot.index < stored) {
       throw new InvalidBatchError(`a snapshot of index ${snapshot.index} in place of one of ${stored}`);
     }
@@ -326,13 +353,23 @@ export class ChunkedLogStore implements LogStore {
   }
 
   /** The snapshot replaces the whole log. */
-  private install(snapshot: Snapshot): void {
+  private install(snapshot: Snapshot, begun: SnapshotSpool | undefined): void {
     this.discardFrom(this.baseIndex + 1, snapshot.index + 1);
     this.terms.clear();
     this.marked.clear();
     this.baseIndex = snapshot.index;
     this.baseTerm = snapshot.term;
-    this.replaceSnapshot(snapshot);
+    const spool = this.spoolOf(snapshot, begun);
+    if (this.incoming === spool) this.incoming = undefined;
+    this.dropSpool(this.taking);
+    this.taking = undefined;
+    if (this.toStore !== undefined) {
+      // It is overtaken, and who waits for it is told nevertheless.
+      this.storedSnapshotIndex = this.toStore.snapshot.index;
+      this.dropSpool(this.toStore.spool);
+      this.toStore = undefined;
+    }
+    this.replaceSnapshot(snapshot, spool, []);
   }
 
   private truncate(index: number): void {
@@ -377,22 +414,94 @@ export class ChunkedLogStore implements LogStore {
     else for (const entry of entries) this.fresh.push(entry);
   }
 
-  storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {
+  get hasRoom(): boolean {
+    return this.pieces.hasRoom;
+  }
+
+  addPiece(piece: SnapshotPiece): void {
     this.throwIfClosed();
-    const stored = this.snapshotToWrite?.index ?? this.snapshotReference?.index ?? 0;
-    if (snapshot.index <= stored) return;
+    this.taking = this.spooled(this.taking, piece);
+  }
+
+  /** Puts the piece behind those of its content that are in `spool`, or begins one in its place. */
+  private spooled(spool: SnapshotSpool | undefined, { content, data }: SnapshotPiece): SnapshotSpool {
+    const isNext = spool?.content === content;
+    if (!isNext) this.dropSpool(spool);
+    const next = isNext ? spool : new SnapshotSpool(content, this.takeSequence, this.disk, this.pieces);
+    next.add(data);
+    return next;
+  }
+
+  /** The snapshot's own, which may be `begun` or is made of it at once, with all that is in it. */
+  private spoolOf(snapshot: Snapshot, begun: SnapshotSpool | undefined): SnapshotSpool {
+    let spool = begun;
+    if (spool?.content !== snapshot.content) {
+      const { content: from } = snapshot;
+      const content = new ReceivedContent(snapshot, from.byteLength);
+      spool = new SnapshotSpool(content, this.takeSequence, this.disk, this.pieces);
+      for (let at = 0; at < from.byteLength; at += COPIED_BYTES) spool.add(from.read(at, COPIED_BYTES));
+    }
+    spool.finish();
+    return spool;
+  }
+
+  private dropSpool(spool: SnapshotSpool | undefined, but?: SnapshotSpool): void {
+    if (spool === undefined || spool === but) return;
+    for (const key of spool.remains) this.dead.add(key, this.nextSequence);
+  }
+
+  storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed: () => readonly Snapshot[] = () => []): void {
+    this.throwIfClosed();
+    if (snapshot.index <= Math.max(this.latestSnapshot?.index ?? 0, this.toStore?.snapshot.index ?? 0)) return;
     const lastIndex = this.lastIndex;
     if (snapshot.index > lastIndex) {
       throw new InvalidBatchError(`snapshot of index ${snapshot.index} of a log that ends at ${lastIndex}`);
     }
+    const spool = this.spoolOf(snapshot, this.taking);
+    this.dropSpool(this.taking, spool);
+    this.taking = undefined;
+    this.dropSpool(this.toStore?.spool);
+    this.toStore = { snapshot, spool, trailingEntries, needed };
+    this.storeWritten();
+  }
+
+  /** Nothing of the log is given up for a snapshot whose pieces are not all on the disk. */
+  private storeWritten(): void {
+    const { toStore } = this;
+    if (toStore === undefined || !toStore.spool.isWritten) return;
+    this.toStore = undefined;
+    const { snapshot, spool, trailingEntries, needed } = toStore;
     const base = Math.max(this.baseIndex, snapshot.index - Math.max(0, trailingEntries));
     this.compact(base);
-    this.replaceSnapshot(snapshot);
+    this.replaceSnapshot(snapshot, spool, needed());
     this.storedSnapshotIndex = snapshot.index;
     this.areAppends = false;
     this.dirty = true;
     this.mustSync = true;
     this.write();
+  }
+
+  /** A piece is on the disk, for which something may have waited. */
+  private pieceDone(error: Error | null): void {
+    if (this.failure !== undefined) return;
+    if (error !== null) {
+      this.fail(error);
+      return;
+    }
+    this.storeWritten();
+    this.write();
+    this.reportPieces();
+    if (this.pieces.hasRoom) this.listener.hasRoomAgain?.();
+    this.finishClosing();
+  }
+
+  /** Batches that waited for nothing but pieces. */
+  private reportPieces(): void {
+    if (this.inFlight !== undefined || this.dirty) return;
+    const mark = this.takeMarks();
+    if (mark <= this.durableUpTo) return;
+    this.durableUpTo = mark;
+    this.listener.durable(mark);
   }
 
   private compact(base: number): void {
@@ -407,26 +516,35 @@ export class ChunkedLogStore implements LogStore {
     this.marked.dropUpTo(base);
   }
 
-  private replaceSnapshot(snapshot: Snapshot): void {
+  private replaceSnapshot(
+    { index, term, configuration }: Snapshot,
+    spool: SnapshotSpool,
+    needed: readonly Snapshot[],
+  ): void {
     const old = this.snapshotReference;
-    if (old !== undefined) this.dead.add(snapshotKey(old.index, old.sequence), this.nextSequence);
+    const content = this.latestSnapshot?.content;
+    if (old !== undefined && content !== undefined)
+      this.needed.push({ content, key: snapshotKey(old.index, old.sequence) });
+    else this.dropSpool(this.snapshotToWrite);
+    this.needed = this.needed.filter((earlier) => {
+      if (needed.some((of) => of.content === earlier.content)) return true;
+      this.dead.add(earlier.key, this.nextSequence);
+      return false;
+    });
     this.snapshotReference = undefined;
-    this.snapshotToWrite = snapshot;
-    this.snapshotInMemory = snapshot;
-  }
-
-  private keepSnapshot(snapshot: Snapshot | undefined): void {
-    const isSmall = snapshot !== undefined && snapshot.data.length <= this.snapshotInMemoryBytesMax;
-    this.snapshotInMemory = isSmall ? snapshot : undefined;
+    this.snapshotToWrite = spool;
+    this.latestSnapshot = { index, term, configuration, content: spool.content };
   }
 
   /** Begins the next write, if none is in flight and there is something to write. */
   private write(): void {
     if (this.inFlight !== undefined || this.failure !== undefined) return;
+    // What it takes the place of is gone from memory: no record says so before it is there.
+    if (this.snapshotToWrite?.isWritten === false) return;
     if (!this.dirty && !this.wantsCleaning()) return;
     const sequence = this.nextSequence++;
     const operations: DiskOperation[] = [];
-    const snapshot = this.writeSnapshot(sequence, operations);
+    this.writeSnapshot(sequence, operations);
     const chunk = this.writeRecord(sequence, operations);
     if (this.versionMissing) operations.push({ key: VERSION_KEY, value: encodeVersion() });
     const remove = (key: string) => operations.push({ key, value: null });
@@ -441,7 +559,6 @@ export class ChunkedLogStore implements LogStore {
       sync,
       chunk,
       mark: this.takeMarks(),
-      snapshot,
       storedSnapshotIndex: this.storedSnapshotIndex,
     };
     this.storedSnapshotIndex = undefined;
@@ -468,14 +585,11 @@ export class ChunkedLogStore implements LogStore {
     return this.closing === undefined && (this.dead.nextReplacedBy ?? Number.POSITIVE_INFINITY) <= this.durableSequence;
   }
 
-  private writeSnapshot(sequence: number, operations: DiskOperation[]): Snapshot | undefined {
-    const snapshot = this.snapshotToWrite;
-    if (snapshot === undefined) return undefined;
-    const { value, checksum } = encodeSnapshot(snapshot);
-    operations.push({ key: snapshotKey(snapshot.index, sequence), value });
-    this.snapshotReference = { index: snapshot.index, sequence, checksum };
+  private writeSnapshot(sequence: number, operations: DiskOperation[]): void {
+    const spool = this.snapshotToWrite;
+    if (spool === undefined) return;
+    this.snapshotReference = spool.put(sequence, operations);
     this.snapshotToWrite = undefined;
-    return snapshot;
   }
 
   private writeRecord(sequence: number, operations: DiskOperation[]): LoadedChunk | undefined {
@@ -530,7 +644,10 @@ export class ChunkedLogStore implements LogStore {
   /** The highest mark whose entries are all written once the write being made is; everything else it stands for is. */
   private takeMarks(): number {
     let complete = 0;
-    while (complete < this.marks.length && this.marks[complete]!.lastIndex < this.freshFirst) complete++;
+    for (; complete < this.marks.length; complete++) {
+      const { lastIndex, pieces = 0 } = this.marks[complete]!;
+      if (lastIndex >= this.freshFirst || pieces > this.pieces.written) break;
+    }
     if (complete === 0) return 0;
     const { mark } = this.marks[complete - 1]!;
     this.marks.splice(0, complete);
@@ -548,8 +665,6 @@ export class ChunkedLogStore implements LogStore {
       this.durableSequence = written.sequence;
       this.anchoredSequence = written.durableSequence;
     }
-    if (written.snapshot !== undefined && written.snapshot === this.snapshotInMemory)
-      this.keepSnapshot(written.snapshot);
     // The disk gets its next work before anyone is told, so that both go on side by side.
     this.write();
     if (written.mark > this.durableUpTo) {
@@ -557,6 +672,7 @@ export class ChunkedLogStore implements LogStore {
       this.listener.durable(written.mark);
     }
     if (written.storedSnapshotIndex !== undefined) this.listener.snapshotStored(written.storedSnapshotIndex);
+    this.reportPieces();
     this.finishClosing();
   }
 
@@ -594,6 +710,7 @@ export class ChunkedLogStore implements LogStore {
   private finishClosing(): void {
     const closing = this.closing;
     if (closing === undefined || this.inFlight !== undefined) return;
+    if (this.failure === undefined && (this.toStore !== undefined || this.snapshotToWrite !== undefined)) return;
     this.disk.close().then(closing.resolve, closing.reject);
   }
 }

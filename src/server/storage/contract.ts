@@ -1,4 +1,4 @@
-import type { HardState, LogReader, PersistBatch, Snapshot } from '../../consensus/contract.ts';
+import type { HardState, LogReader, PersistBatch, Snapshot, SnapshotPiece } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
 
 /**
@@ -6,7 +6,15 @@ import type { Entry } from '../../consensus/entry.ts';
  * (readers see them) and become durable later, in order: one synchronous write is in flight at a time and the next one
  * gathers what arrived meanwhile (group commit). Memory and LevelDB implementations pass the same suite.
  */
-export interface LogStore extends LogReader {
+/** Who keeps the pieces of a snapshot that is taken here, in order, before it is stored with the content that they are of. */
+export interface PieceSink {
+  /** false: a piece that is added now only adds to what waits for the disk. */
+  readonly hasRoom: boolean;
+  /** One snapshot at a time: that of a later content takes the place of the one before. */
+  addPiece(piece: SnapshotPiece): void;
+}
+
+export interface LogStore extends LogReader, PieceSink {
   /** All entries still in the log that may be fences (wire/fence.ts), ascending. The array never changes. */
   fenceEntries(): readonly Entry[];
   /** As of the last accepted batch. */
@@ -21,9 +29,10 @@ export interface LogStore extends LogReader {
   /**
    * Stores a snapshot of an applied index beside the log and drops entries up to `snapshot.index - trailingEntries`, which stay
    * readable only above that. `listener.snapshotStored(index)` follows. A snapshot that is not newer than the stored one
-   * is ignored, and no call follows. Throws like `persist`.
+   * is ignored, and no call follows. `needed`, asked when it
+   * takes the place of the one before: which of those may still be read. Throws like `persist`.
    */
-  storeSnapshot(snapshot: Snapshot, trailingEntries: number): void;
+  storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed?: () => readonly Snapshot[]): void;
   /** Finishes what was accepted, then releases the files. */
   close(): Promise<void>;
 }
@@ -32,6 +41,8 @@ export interface LogStoreListener {
   /** Every batch up to `mark` is on disk. */
   durable(mark: number): void;
   snapshotStored(index: number): void;
+  /** There is room again for a piece (PieceSink). */
+  hasRoomAgain?(): void;
   /** A write failed. Nothing accepted after the last `durable` is certain; the store takes no further batches. */
   failed(error: Error): void;
 }
@@ -40,6 +51,20 @@ export interface LogStoreListener {
 export interface DiskOperation {
   readonly key: string;
   readonly value: Uint8Array | null;
+}
+
+/** How a value is kept that is in pieces: each but the last of `pieceBytes`. */
+export interface ValueShape {
+  readonly valueBytes: number;
+  readonly pieceBytes: number;
+}
+
+export interface PiecedValues {
+  /** A longer value is in pieces. */
+  readonly wholeBytesMax: number;
+  readonly pieceBytes: number;
+  /** undefined: it is whole, or not there. */
+  shapeOf(key: string): ValueShape | undefined;
 }
 
 /**
@@ -51,6 +76,8 @@ export interface DiskOperation {
  * leave any part, damaged in any way, and each of their operations may have been carried out or not.
  */
 export interface Disk {
+  /** Where large values are kept in pieces (piecedDisk.ts), and whoever writes them may put the pieces there by itself. */
+  readonly pieced?: PiecedValues | undefined;
   /** The value, or undefined. Throws where the disk cannot be read. A write is visible here at the latest once it is done. */
   get(key: string): Uint8Array | undefined;
   /** All keys with this prefix, ascending. Used only at start, before the first write. */

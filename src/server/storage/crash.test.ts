@@ -57,7 +57,7 @@ class World {
           hotEntriesMax: this.below(4),
           writeBytesMax: this.below(2) === 0 ? 20 + this.below(100) : undefined,
           writePartBytes: this.below(2) === 0 ? 5 + this.below(40) : undefined,
-          snapshotInMemoryBytesMax: this.below(8),
+          hotBytesMax: 10 * this.below(8),
         }
       : { cacheEntries: 1000 };
     this.pieces = isPieced ? { wholeBytesMax: 30 + this.below(60), pieceBytes: 20 + this.below(30) } : undefined;

@@ -16,7 +16,6 @@ const TINY: ChunkedLogStoreOptions = {
   cacheEntries: 3,
   hotEntriesMax: 2,
   writeBytesMax: 40,
-  snapshotInMemoryBytesMax: 1,
 };
 
 function simpleKind(): StoreKind {

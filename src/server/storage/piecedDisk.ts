@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { Disk, DiskOperation } from './contract.ts';
+import type { Disk, DiskOperation, PiecedValues, ValueShape } from './contract.ts';
 import { PIECE_PREFIX, parsePieceKey, pieceKey } from './keys.ts';
 import { CRC_BYTES, seal, storedChecksum } from './record.ts';
 
@@ -24,6 +24,7 @@ import { CRC_BYTES, seal, storedChecksum } from './record.ts';
  */
 export class PiecedDisk implements Disk {
   private readonly disk: Disk;
+  readonly pieced: PiecedValues;
   private readonly limits: PiecedDiskLimits;
   /** How many pieces each value has that is in pieces. */
   private readonly counts = new Map<string, number>();
@@ -37,6 +38,7 @@ export class PiecedDisk implements Disk {
   constructor(disk: Disk, limits: PiecedDiskLimits = PIECED_DISK_LIMITS) {
     this.disk = disk;
     this.limits = limits;
+    this.pieced = { ...limits, shapeOf: (key) => decodeHead(disk.get(key)) };
     const found = disk.keys(PIECE_PREFIX).map((key) => ({ key, ...parsePieceKey(key) }));
     for (const { of } of found) {
       if (this.counts.has(of)) continue;
@@ -120,6 +122,7 @@ export class PiecedDisk implements Disk {
   private pass(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
     const number = ++this.writes;
     let isSynced = sync;
+    this.noteOwn(operations);
     for (const { key, value } of operations) {
       const count = value === null ? this.counts.get(key) : undefined;
       if (count === undefined) continue;
@@ -134,6 +137,18 @@ export class PiecedDisk implements Disk {
         if (error === null) this.release(number);
         done(error);
       });
+  }
+
+  /** Pieces, and heads, that come as such. */
+  private noteOwn(operations: readonly DiskOperation[]): void {
+    const pieces = new Set<string>();
+    for (const { key, value } of operations) {
+      if (value === null) continue;
+      if (key.startsWith(PIECE_PREFIX)) pieces.add(key);
+      const head = decodeHead(value);
+      if (head !== undefined) this.counts.set(key, countOf(head));
+    }
+    if (pieces.size > 0) this.keep(pieces);
   }
 
   private wasted(keys: readonly string[]): void {
@@ -186,19 +201,14 @@ interface QueuedWrite {
   readonly done: (error: Error | null) => void;
 }
 
-interface Head {
-  readonly valueBytes: number;
-  readonly pieceBytes: number;
-}
-
 /** Never FORMAT_VERSION of record.ts, so that neither can be taken for the other. */
 const HEAD_VERSION = 2;
 const HEAD_KIND = 3;
 const HEAD_BYTES = CRC_BYTES + 14;
 
-const countOf = ({ valueBytes, pieceBytes }: Head): number => Math.ceil(valueBytes / pieceBytes);
+const countOf = ({ valueBytes, pieceBytes }: ValueShape): number => Math.ceil(valueBytes / pieceBytes);
 
-function encodeHead({ valueBytes, pieceBytes }: Head): Uint8Array {
+export function encodeHead({ valueBytes, pieceBytes }: ValueShape): Uint8Array {
   const head = new Uint8Array(HEAD_BYTES);
   const view = new DataView(head.buffer);
   head[CRC_BYTES] = HEAD_VERSION;
@@ -210,7 +220,7 @@ function encodeHead({ valueBytes, pieceBytes }: Head): Uint8Array {
 }
 
 /** undefined: it is a value by itself, or damaged. */
-function decodeHead(value: Uint8Array | undefined): Head | undefined {
+function decodeHead(value: Uint8Array | undefined): ValueShape | undefined {
   if (value?.length !== HEAD_BYTES || value[CRC_BYTES] !== HEAD_VERSION || value[CRC_BYTES + 1] !== HEAD_KIND) {
     return undefined;
   }

@@ -4,13 +4,14 @@ import {
   type Disk,
   type DiskOperation,
   LostWritesError,
+  type PiecedValues,
   type PromisedArea,
   UnknownPromiseError,
 } from './contract.ts';
 import { Journal, type JournalSeal } from './journal.ts';
 import { decodeStoreId, encodeBinding, encodeStoreId, headerBytesOf } from './journalEntry.ts';
 import { readJournal } from './journalReading.ts';
-import { CHUNK_PREFIX, PROMISED_KEY, SNAPSHOT_PREFIX, STATE_PREFIX, sequenceOf } from './keys.ts';
+import { CHUNK_PREFIX, PIECE_PREFIX, PROMISED_KEY, SNAPSHOT_PREFIX, STATE_PREFIX, sequenceOf } from './keys.ts';
 import { atOnce, LaggingDisk, type Later } from './laggingDisk.ts';
 import { storedChecksum } from './record.ts';
 import type { OpenReport, WriteName } from './recovery.ts';
@@ -40,7 +41,7 @@ import type { OpenReport, WriteName } from './recovery.ts';
  * entry in the other half names L (where L = N too: N's entry may be in memory only). A later loss of it is found like any
  * other. Where nothing was found there is nothing to settle: the area is made with the first write.
  *
- * Why that finds every loss, and never takes a crash for one. Only one write is in flight. Let S be the last write that was reported durable, and c
+ * Why that finds every loss, and never takes a crash for one. Of writes with a record only one is in flight; pieces of large values beside it tell of nothing. Let S be the last write that was reported durable, and c
  * what the greatest intact entry says is covered: everything up to entry c was durable on the disk before it was begun.
  * - A half is written over only when all that it holds is covered, and an entry has blocks of its own. So a crash damages the
  *   entry that was being written, and otherwise what the disk holds durably; and the greatest intact entry is that of S, or one begun after it.
@@ -194,6 +195,10 @@ export class PromisedDisk implements Disk {
     );
   }
 
+  get pieced(): PiecedValues | undefined {
+    return this.below.pieced;
+  }
+
   get(key: string): Uint8Array | undefined {
     const overlaid = this.overlay.get(key);
     return overlaid === undefined ? this.disk.get(key) : (overlaid ?? undefined);
@@ -279,6 +284,11 @@ export class PromisedDisk implements Disk {
   }
 
   private writeSettled(operations: readonly DiskOperation[], sync: boolean, done: Done): void {
+    if (operations.length > 0 && operations.every(isPiece)) {
+      // Nothing is promised of them until a write says that they are there.
+      this.disk.write(operations, true, done);
+      return;
+    }
     const written = this.take(operations);
     if (!sync) {
       this.disk.write(operations, false, (error) => this.finish(error, done));
@@ -366,6 +376,10 @@ export function throwIfPromised(area: PromisedArea, location: string, checkBindi
     );
   }
   checkBinding(promised?.binding);
+}
+
+function isPiece({ key, value }: DiskOperation): boolean {
+  return value !== null && key.startsWith(PIECE_PREFIX);
 }
 
 function isEqual(found: Uint8Array | undefined, expected: Uint8Array | null): boolean {

@@ -12,8 +12,7 @@ import {
   seal,
   storedChecksum,
 } from './record.ts';
-import { encodeSnapshot } from './snapshotRecord.ts';
-import { command, randomFrom, snapshotAt } from './testing.ts';
+import { command, encodeSnapshot, randomFrom, snapshotAt } from './testing.ts';
 
 const LARGE = Number.MAX_SAFE_INTEGER;
 

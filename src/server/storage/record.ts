@@ -116,11 +116,15 @@ export function storedChecksum(value: Uint8Array): number {
 /** Writes the checksum of a finished value into its first bytes, and returns it. */
 export function seal(value: Uint8Array): number {
   const checksum = crc32(value.subarray(CRC_BYTES));
+  putChecksum(value, checksum);
+  return checksum;
+}
+
+export function putChecksum(value: Uint8Array, checksum: number): void {
   value[0] = checksum;
   value[1] = checksum >>> 8;
   value[2] = checksum >>> 16;
   value[3] = checksum >>> 24;
-  return checksum;
 }
 
 /**

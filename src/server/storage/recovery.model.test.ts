@@ -5,8 +5,7 @@ import { chunkKey, snapshotKey, stateKey, VERSION_KEY } from './keys.ts';
 import { MemoryDisk } from './memoryDisk.ts';
 import { encodeRecord, type RecordFields, type SnapshotReference } from './record.ts';
 import { type Recovered, recover } from './recovery.ts';
-import { encodeSnapshot } from './snapshotRecord.ts';
-import { commands, hard, randomFrom, snapshotAt } from './testing.ts';
+import { commands, encodeSnapshot, hard, randomFrom, snapshotAt } from './testing.ts';
 import { encodeVersion } from './version.ts';
 
 /** What the log is after a write. */

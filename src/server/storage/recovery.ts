@@ -10,7 +10,7 @@ import {
   VERSION_KEY,
 } from './keys.ts';
 import { type Damage, decodeRecordHeader, describeDamage, type RecordHeader, type TermRun } from './record.ts';
-import { decodeSnapshot } from './snapshotRecord.ts';
+import { readSnapshotOn } from './snapshotRecord.ts';
 import { readVersion } from './version.ts';
 
 /**
@@ -192,7 +192,7 @@ function throwIfDurableDamaged(scan: Scan): void {
 function readSnapshotOf(disk: Disk, header: RecordHeader) {
   const reference = header.snapshot!;
   const key = snapshotKey(reference.index, reference.sequence);
-  return { key, ...decodeSnapshot(key, disk.get(key), reference.checksum) };
+  return { key, ...readSnapshotOn(disk, key, reference.checksum) };
 }
 
 /** The records from D to the last accepted one, in order; empty in a new store. */
@@ -207,7 +207,8 @@ function acceptedChain(disk: Disk, scan: Scan): RecordHeader[] {
     const last = chain[chain.length - 1];
     if (header.previousSequence !== (last?.sequence ?? 0)) continue;
     if (header.previousChecksum !== (last?.checksum ?? 0)) continue;
-    const isNewSnapshot = header.snapshot?.sequence === header.sequence;
+    const { snapshot } = header;
+    const isNewSnapshot = snapshot !== undefined && snapshot.sequence !== last?.snapshot?.sequence;
     if (isNewSnapshot && readSnapshotOf(disk, header).damage !== undefined) continue;
     chain.push(header);
   }
@@ -311,12 +312,14 @@ export function recover(disk: Disk): Recovered {
   const remains = dropped.map((write) => write.key);
   const dead: string[] = [];
   for (const [sequence, key] of scan.keys) if (isAccepted(sequence) && !live.has(sequence)) dead.push(key);
+  // A snapshot has the number of the write that put it there, or one of its own before that.
+  const named = new Set(chain.map(({ snapshot: of }) => of?.sequence));
   let sequenceMax = scan.sequenceMax;
   for (const key of disk.keys(SNAPSHOT_PREFIX)) {
     const { sequence } = parsedOrThrow(key);
     sequenceMax = Math.max(sequenceMax, sequence);
     if (sequence === last?.snapshot?.sequence) continue;
-    if (isAccepted(sequence)) dead.push(key);
+    if (isAccepted(sequence) || named.has(sequence)) dead.push(key);
     else remains.push(key);
   }
   const lastState = last ?? { baseIndex: 0, lastIndex: 0, hardState: EMPTY_HARD_STATE };

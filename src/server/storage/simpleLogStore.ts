@@ -4,9 +4,11 @@ import {
   LogCompactedError,
   type PersistBatch,
   type Snapshot,
+  type SnapshotPiece,
 } from '../../consensus/contract.ts';
 import { type Entry, EntryType, isConfigurationType } from '../../consensus/entry.ts';
 import { recordSize } from '../../consensus/entryCodec.ts';
+import { PieceKeeper } from '../../consensus/snapshotContent.ts';
 import { mayBeFence } from '../../wire/fence.ts';
 import { InvalidBatchError, type LogStore, LogStoreClosedError, type LogStoreListener } from './contract.ts';
 
@@ -16,6 +18,7 @@ import { InvalidBatchError, type LogStore, LogStoreClosedError, type LogStoreLis
  */
 export class SimpleLogStore implements LogStore {
   private readonly listener: LogStoreListener;
+  private readonly pieces = new PieceKeeper();
   private kept: Entry[] = [];
   private baseIndex = 0;
   private baseTerm = 0;
@@ -96,6 +99,7 @@ export class SimpleLogStore implements LogStore {
     entries.forEach((entry, i) => {
       if (entry.index !== base + 1 + i) throw new InvalidBatchError(`entry ${entry.index} at ${base + 1 + i}`);
     });
+    for (const piece of batch.pieces ?? []) this.pieces.addPiece(piece);
     this.kept = entries;
     this.baseIndex = base;
     if (batch.snapshot !== undefined) {
@@ -104,6 +108,14 @@ export class SimpleLogStore implements LogStore {
     }
     this.hardState = batch.hardState ?? this.hardState;
     this.acceptedMark = batch.mark;
+  }
+
+  get hasRoom(): boolean {
+    return this.pieces.hasRoom;
+  }
+
+  addPiece(piece: SnapshotPiece): void {
+    this.pieces.addPiece(piece);
   }
 
   storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type Snapshot, simpleConfiguration } from '../../consensus/contract.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { UnknownFormatError } from './contract.ts';
 import { seal } from './record.ts';
-import { decodeSnapshot, encodeSnapshot } from './snapshotRecord.ts';
-import { randomFrom, snapshotAt } from './testing.ts';
+import { decodeSnapshot } from './snapshotRecord.ts';
+import { encodeSnapshot, randomFrom, snapshotAt } from './testing.ts';
 
 describe('the stored form of a snapshot', () => {
   it('says what was put into it', () => {
@@ -22,7 +23,7 @@ describe('the stored form of a snapshot', () => {
           learnersNext: ids(),
           autoLeave: below(2) === 0,
         },
-        data: Uint8Array.from({ length: below(50) }, () => below(256)),
+        content: new MemoryContent(Uint8Array.from({ length: below(50) }, () => below(256))),
       };
       const { value, checksum } = encodeSnapshot(snapshot);
       expect(decodeSnapshot('s', value, checksum)).toEqual({ snapshot });
@@ -62,11 +63,11 @@ describe('the stored form of a snapshot', () => {
       index: 5,
       term: 2,
       configuration: simpleConfiguration(voters, [400_000]),
-      data: Uint8Array.of(7),
+      content: new MemoryContent(Uint8Array.of(7)),
     };
     const { value, checksum } = encodeSnapshot(snapshot);
     const decoded = decodeSnapshot('s', value, checksum).snapshot;
     expect(decoded?.configuration).toEqual(snapshot.configuration);
-    expect(decoded?.data).toEqual(snapshot.data);
+    expect(decoded?.content).toEqual(snapshot.content);
   });
 });

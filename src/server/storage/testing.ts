@@ -1,6 +1,7 @@
 import { ByteWriter } from '../../bytes/byteWriter.ts';
 import { type HardState, type PersistBatch, type Snapshot, simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
+import { contentBytes, MemoryContent } from '../../consensus/snapshotContent.ts';
 import type { Binding } from './binding.ts';
 import type { ChunkedLogStore } from './chunkedLogStore.ts';
 import type { LogStore, LogStoreListener } from './contract.ts';
@@ -9,6 +10,7 @@ import { atOnce, type Later } from './laggingDisk.ts';
 import { MEMORY_AREA, MemoryDisk, MemoryPromisedArea } from './memoryDisk.ts';
 import { openMemoryLogStore } from './openLogStore.ts';
 import { type RecordFields, seal } from './record.ts';
+import { encodeSnapshotHead } from './snapshotRecord.ts';
 
 /** Things that the tests of this folder share. */
 
@@ -62,8 +64,19 @@ export function copyOf(entry: Entry): Entry {
   return new Entry(entry.index, entry.term, entry.type, entry.data);
 }
 
+/** As a snapshot stands on a disk where it is whole. */
+export function encodeSnapshot(snapshot: Snapshot): { readonly value: Uint8Array; readonly checksum: number } {
+  const value = new Uint8Array(Buffer.concat([encodeSnapshotHead(snapshot), contentBytes(snapshot.content)]));
+  return { value, checksum: seal(value) };
+}
+
 export function snapshotAt(index: number, term: number, data = `s${index}t${term}`): Snapshot {
-  return { index, term, configuration: simpleConfiguration([1, 2, 3], [4]), data: text.encode(data) };
+  return {
+    index,
+    term,
+    configuration: simpleConfiguration([1, 2, 3], [4]),
+    content: new MemoryContent(text.encode(data)),
+  };
 }
 
 export function hard(term: number, vote = 0, commit = 0): HardState {
@@ -108,7 +121,7 @@ export function contentOf(store: LogStore): object {
     configurations: store.configurationEntries().map(plain),
     fences: store.fenceEntries().map(plain),
     hardState: { ...store.hardState },
-    snapshot: snapshot === undefined ? undefined : { ...snapshot, data: Array.from(snapshot.data) },
+    snapshot: snapshot === undefined ? undefined : { ...snapshot, content: Array.from(contentBytes(snapshot.content)) },
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Disk, DiskOperation } from './contract.ts';
+import type { Disk, DiskOperation, PiecedValues } from './contract.ts';
 
 export interface DiskTimes {
   /** µs that a read took. */
@@ -17,6 +17,10 @@ export class TimedDisk implements Disk {
     this.disk = disk;
     this.times = times;
     this.nowUs = nowUs;
+  }
+
+  get pieced(): PiecedValues | undefined {
+    return this.disk.pieced;
   }
 
   get(key: string): Uint8Array | undefined {

@@ -13,6 +13,8 @@ const UNHURRIED_PARTS = 4;
 export interface PendingMark {
   readonly mark: number;
   lastIndex: number;
+  /** So many pieces of snapshots must be written, of all that there were. */
+  readonly pieces?: number;
   readonly hardState: HardState;
 }
 

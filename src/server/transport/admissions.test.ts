@@ -6,6 +6,7 @@ import { type handleServerStreamingCall, Server, ServerCredentials } from '@grpc
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Snapshot, simpleConfiguration } from '../../consensus/contract.ts';
 import { Entry, EntryType } from '../../consensus/entry.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { NO_SECURITY } from '../../net/endpoints/security.ts';
 import { type Fence, NO_FENCE } from '../../wire/fence.ts';
 import { type AdmitChunk, type AdmitRequest, PeerService } from '../../wire/generated/peer.ts';
@@ -54,7 +55,12 @@ async function leader(handle: (request: AdmitRequest) => AdmitRequest = (request
       sink.commandDone(tag, { status: 'ok', clientId: index });
     },
     readState: (done: (state: Snapshot) => void) =>
-      done({ index, term: 3, configuration: simpleConfiguration([1]), data: stateMachine.snapshot() }),
+      done({
+        index,
+        term: 3,
+        configuration: simpleConfiguration([1]),
+        content: new MemoryContent(stateMachine.snapshot()),
+      }),
   } as unknown as Replica<unknown>;
   const own = identity(1, true);
   const addresses = new Addresses();

@@ -6,6 +6,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { NodeId, Snapshot } from '../../consensus/contract.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { type Address, formatAddress } from '../../net/endpoints/addresses.ts';
 import { openChannel, peerChannelOptions } from '../../net/endpoints/channels.ts';
 import type { Security } from '../../net/endpoints/security.ts';
@@ -181,7 +182,7 @@ export class Admissions {
   }
 
   private async send(call: AdmitCall, { snapshot, spentTerm, admitted }: Given, underWay: UnderWay): Promise<void> {
-    const { index, term, configuration, data } = snapshot;
+    const { index, term, configuration, content } = snapshot;
     const { cluster, known } = this.identity.identity;
     const { voters, learners, outgoing, learnersNext, autoLeave } = configuration;
     const admission: Admission = {
@@ -194,14 +195,14 @@ export class Admissions {
       outgoing: [...outgoing],
       learnersNext: [...learnersNext],
       autoLeave,
-      dataBytes: data.length,
+      dataBytes: content.byteLength,
       spentTerm,
       admitted,
     };
     const ended = new Promise<void>((resolve) => call.once('close', resolve).once('cancelled', resolve));
     call.write({ admission, data: NOTHING });
-    for (let at = 0; at < data.length && !call.cancelled; at += this.chunkBytes) {
-      const chunk = Buffer.from(data.subarray(at, at + this.chunkBytes));
+    for (let at = 0; at < content.byteLength && !call.cancelled; at += this.chunkBytes) {
+      const chunk = Buffer.from(content.read(at, this.chunkBytes));
       if (!call.write({ admission: undefined, data: chunk })) {
         underWay.waitsSinceMs = performance.now();
         await Promise.race([ended, new Promise((resolve) => call.once('drain', resolve))]);
@@ -327,7 +328,7 @@ function given(admission: Admission | undefined, data: Buffer): AdmitOutcome {
   if (admission === undefined || known === undefined) return senseless('the answer makes no sense');
   if (data.length !== admission.dataBytes) return senseless('the answer ended early');
   try {
-    checkSnapshot(data);
+    checkSnapshot(new MemoryContent(data));
   } catch (error) {
     if (!(error instanceof MalformedSnapshotError)) throw error;
     return senseless(`the state cannot be read: ${error.message}`);
@@ -336,6 +337,12 @@ function given(admission: Admission | undefined, data: Buffer): AdmitOutcome {
   const configuration = { voters, learners, outgoing, learnersNext, autoLeave };
   return {
     kind: 'admitted',
-    state: { cluster, known, snapshot: { index, term, configuration, data }, spentTerm, admitted },
+    state: {
+      cluster,
+      known,
+      snapshot: { index, term, configuration, content: new MemoryContent(data) },
+      spentTerm,
+      admitted,
+    },
   };
 }

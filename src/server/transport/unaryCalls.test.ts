@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { type Refusal, simpleConfiguration } from '../../consensus/contract.ts';
 import type { GorumsMessage } from '../../consensus/gorums/messages.ts';
 import { encodeRequest, encodeResponse, gorumsUnaryCalls } from '../../consensus/gorums/unaryCodec.ts';
+import { MemoryContent } from '../../consensus/snapshotContent.ts';
 import { NO_SECURITY } from '../../net/endpoints/security.ts';
 import { PeerService } from '../../wire/generated/peer.ts';
 import { blankIdentity, type Introduction, introductionOf } from '../identity/identity.ts';
@@ -277,13 +278,13 @@ describe('a client of the unary service', () => {
       return { type: 'AppendEntries', ...numbers, entries: [] };
     };
     const configuration = simpleConfiguration([1, 2, 3]);
-    const whole = { index: 9, term: 1, configuration, data: Uint8Array.of(1) };
+    const whole = { index: 9, term: 1, configuration, content: new MemoryContent(Uint8Array.of(1)) };
     const chunk = { call: 1, leader: 1, term: 1, index: 9, snapshotTerm: 1, configuration, offset: 0, total: 1 };
     try {
-      client.send({ type: 'SnapshotChunk', ...chunk, data: whole.data, whole });
+      client.send({ type: 'SnapshotChunk', ...chunk, data: whole.content.bytes, whole });
       // As it goes with a snapshot: it says nothing of the log, and would take back what is committed there.
       client.send(append(0));
-      client.send({ type: 'SnapshotChunk', ...chunk, data: whole.data, whole });
+      client.send({ type: 'SnapshotChunk', ...chunk, data: whole.content.bytes, whole });
       client.send({
         type: 'RequestVote',
         call: 0,

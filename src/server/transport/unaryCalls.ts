@@ -216,13 +216,13 @@ export class UnaryClient<M> {
 
   /** Messages without a unary method, such as TimeoutNow, are dropped. */
   private call(message: M): void {
-    const { calls, originals, peer } = this.options;
+    const { calls, originals, peer, maxMessageBytes } = this.options;
     if (this.claim === undefined && !originals.takes(peer, calls.toOriginal(message))) {
       // It may be one of ours by now, started where no call failed meanwhile; and to whom nothing goes, none would fail.
       if (performance.now() - this.askedMs > ASK_AGAIN_MS) this.state = 'unknown';
       return;
     }
-    const request = calls.encodeRequest(message);
+    const request = calls.encodeRequest(message, maxMessageBytes);
     if (request === undefined || this.alone.has(request.method)) return;
     if (request.isAlone) this.alone.add(request.method);
     const { path, requestSerialize, responseDeserialize } = this.service[request.method]!;

@@ -6,9 +6,11 @@ import {
   type PersistBatch,
   Role,
   type Snapshot,
+  type SnapshotPlace,
 } from '../../consensus/contract.ts';
 import type { Promised } from '../../consensus/engineEntry.ts';
 import type { Entry } from '../../consensus/entry.ts';
+import { contentBytes } from '../../consensus/snapshotContent.ts';
 import type { ApplyResult } from '../../server/host/stateMachine.ts';
 import { KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
 import type { LogStore } from '../../server/storage/contract.ts';
@@ -237,7 +239,8 @@ export class Judge {
   }
 
   private installed(record: ServerRecord, snapshot: Snapshot): { index: number; term: number; id: number } {
-    this.checkSnapshot(record, snapshot, 'installed');
+    // What is in it is looked at once it is all there: where it is restored.
+    this.checkPlace(record, snapshot, 'installed');
     return { index: snapshot.index, term: snapshot.term, id: this.committed.id(snapshot.index)! };
   }
 
@@ -389,21 +392,27 @@ export class Judge {
       this.fail('state machine safety', record, `goes back from ${record.applied} to a snapshot at ${snapshot.index}`);
     }
     record.applied = snapshot.index;
+    this.checkSnapshot(record, snapshot, 'installed');
     this.checkContent(record, stateMachine, snapshot.index, 'restored snapshot');
   }
 
   /** The snapshot says what the committed log says of its index. */
   private checkSnapshot(record: ServerRecord, snapshot: Snapshot, how: string): void {
-    const { index, term, configuration, data } = snapshot;
+    this.checkPlace(record, snapshot, how);
+    const { index } = snapshot;
+    const data = contentBytes(snapshot.content);
+    const right = this.snapshots.get(index);
+    if (right !== undefined && Buffer.compare(right, data) === 0) return;
+    const stateMachine = new KeyValueStore();
+    stateMachine.restore(data);
+    this.checkContent(record, stateMachine, index, `${how} snapshot`);
+    this.snapshots.set(index, data.slice());
+  }
+
+  /** So it does of its term and its members. */
+  private checkPlace(record: ServerRecord, { index, term, configuration }: SnapshotPlace, how: string): void {
     if (index > this.committed.length || this.committed.term(index) !== term) {
       this.fail('state machine safety', record, `${how} snapshot at ${index} of term ${term} was never committed`);
-    }
-    const right = this.snapshots.get(index);
-    if (right === undefined || Buffer.compare(right, data) !== 0) {
-      const stateMachine = new KeyValueStore();
-      stateMachine.restore(data);
-      this.checkContent(record, stateMachine, index, `${how} snapshot`);
-      this.snapshots.set(index, data.slice());
     }
     const text = JSON.stringify(configuration);
     const known = this.configurations.get(index);

@@ -1,5 +1,6 @@
-import type { HardState, PersistBatch, Snapshot } from '../../consensus/contract.ts';
+import type { HardState, PersistBatch, Snapshot, SnapshotContent } from '../../consensus/contract.ts';
 import { Entry } from '../../consensus/entry.ts';
+import { contentBytes, MemoryContent } from '../../consensus/snapshotContent.ts';
 import type { ApplyResult, Restoring, SnapshotSource } from '../../server/host/stateMachine.ts';
 import { KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
 import { SessionTable } from '../../server/stateMachine/sessionTable.ts';
@@ -41,11 +42,11 @@ export class ForgetsAtStart extends DelegatingStore {
 
 /** Stores the first snapshot's content under every later snapshot's index. */
 export class StoresStaleSnapshots extends DelegatingStore {
-  private data: Uint8Array | undefined;
+  private content: SnapshotContent | undefined;
 
-  override storeSnapshot(snapshot: Snapshot, trailingEntries: number): void {
-    this.data ??= snapshot.data;
-    super.storeSnapshot({ ...snapshot, data: this.data }, trailingEntries);
+  override storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed?: () => readonly Snapshot[]): void {
+    this.content ??= new MemoryContent(contentBytes(snapshot.content).slice());
+    super.storeSnapshot({ ...snapshot, content: this.content }, trailingEntries, needed);
   }
 }
 
@@ -221,15 +222,23 @@ export class RewritesWhatASnapshotReads extends KeyValueStore {
   }
 }
 
-/** A snapshot has the state as it is when the last piece is read, where that is as long. */
+/** A snapshot has the state as it is a few slices later, where that is as long. */
 export class TakesSnapshotsLate extends KeyValueStore {
   override openSnapshot(): SnapshotSource {
     const then = this.snapshot();
-    const read = (into: Uint8Array, _at: number, end: number) => {
+    let data: Uint8Array | undefined;
+    let late = 0;
+    let position = 0;
+    const read = (into: Uint8Array, at: number, end: number) => {
+      if (late++ < LATE_SLICES) return at;
       const now = this.snapshot();
-      into.set(now.length === then.length ? now.subarray(0, end) : then.subarray(0, end));
+      data ??= now.length === then.length ? now : then;
+      into.set(data.subarray(position, position + end - at), at);
+      position += end - at;
       return end;
     };
     return { size: then.length, read, close: () => {} };
   }
 }
+
+const LATE_SLICES = 3;

@@ -110,11 +110,11 @@ const etcd: MessageTools = {
     return changed(request, { commit: request.index + request.entries.length });
   },
   asChunkOf: (message, of) => {
-    const { snapshot, chunk } = message as Message;
-    const { snapshot: other, chunk: place } = of as Message;
-    const data = snapshot!.data;
+    const { part, chunk } = message as Message;
+    const { part: other, chunk: place } = of as Message;
+    const data = part!.data;
     return changed(message as Message, {
-      snapshot: { ...other!, data },
+      part: { ...other!, data },
       chunk: { ...chunk!, total: place!.total },
     });
   },

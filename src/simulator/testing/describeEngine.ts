@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { SnapshotContent } from '../../consensus/contract.ts';
 import type { Restoring, SessionsBound } from '../../server/host/stateMachine.ts';
 import { KeyValueStore } from '../../server/stateMachine/keyValueStore.ts';
 import { BOUNDED_SNAPSHOT_VERSION } from '../../server/stateMachine/snapshotReader.ts';
@@ -24,9 +25,9 @@ class BoundsSessionsAtOnce extends KeyValueStore {
     return bound === 'unneeded' ? 'due' : bound;
   }
 
-  override beginRestore(data: Uint8Array): Restoring {
-    if (data[0] === BOUNDED_SNAPSHOT_VERSION) this.restores++;
-    return super.beginRestore(data);
+  override beginRestore(content: SnapshotContent): Restoring {
+    if (content.read(0, 1)[0] === BOUNDED_SNAPSHOT_VERSION) this.restores++;
+    return super.beginRestore(content);
   }
 }
 

@@ -13,9 +13,10 @@ function appendOf({ term, prevIndex: index, prevTerm: logTerm, commit, entries }
 }
 
 function chunkOf(seq: number, term: number, snapshot: Snapshot, offset: number, end: number): Message {
-  const data = snapshot.data.subarray(offset, end);
-  const chunk = { seq, offset, total: snapshot.data.length };
-  return message(MessageType.SnapshotChunk, { term, snapshot: { ...snapshot, data }, chunk });
+  const data = snapshot.content.read(offset, Math.max(0, end - offset));
+  const { index, term: snapshotTerm, configuration } = snapshot;
+  const chunk = { seq, offset, total: snapshot.content.byteLength };
+  return message(MessageType.SnapshotChunk, { term, part: { index, term: snapshotTerm, configuration, data }, chunk });
 }
 
 /** Of a type that carries no entries and no snapshot. */
@@ -49,7 +50,7 @@ function any(_from: number, { number, flag, append, snapshot }: Parts): fc.Arbit
       weight: 1,
       arbitrary: fc
         .tuple(number, number, snapshot, fc.nat(3), fc.nat(12))
-        .map(([seq, term, of, offset, end]) => chunkOf(seq, term, of, Math.min(offset, of.data.length), end)),
+        .map(([seq, term, of, offset, end]) => chunkOf(seq, term, of, Math.min(offset, of.content.byteLength), end)),
     },
   );
 }
@@ -68,7 +69,7 @@ export const etcdForgery: Forgery<Message> = {
     type === MessageType.VoteResp || type === MessageType.PreVoteResp ? !reject : undefined,
   takeOver: (_from, term) => message(MessageType.TimeoutNow, { term }),
   append: (_from, of) => appendOf(of),
-  snapshot: (_from, term, snapshot) => chunkOf(1, term, snapshot, 0, snapshot.data.length),
+  snapshot: (_from, term, snapshot) => chunkOf(1, term, snapshot, 0, snapshot.content.byteLength),
   change: (id) => changeEntry({ type: ChangeType.AddVoter, id }).data,
   any,
 };

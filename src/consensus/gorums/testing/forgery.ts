@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { ChangeType, type NodeId, type Snapshot } from '../../contract.ts';
+import { contentBytes } from '../../snapshotContent.ts';
 import type { ForgedAppend, Forgery, Parts } from '../../testing/forgery.ts';
 import { encodeChange } from '../membership.ts';
 import type { GorumsMessage, InstallSnapshot, SnapshotChunk } from '../messages.ts';
@@ -10,15 +11,16 @@ function appendOf(leader: NodeId, call: number, of: ForgedAppend): GorumsMessage
 }
 
 function snapshotOf(leader: NodeId, call: number, term: number, snapshot: Snapshot) {
-  const { index: lastIncludedIndex, term: lastIncludedTerm, configuration, data } = snapshot;
+  const { index: lastIncludedIndex, term: lastIncludedTerm, configuration } = snapshot;
+  const data = contentBytes(snapshot.content);
   const message = { call, leader, term, lastIncludedIndex, lastIncludedTerm, configuration, data };
   return { type: 'InstallSnapshot', ...message } satisfies InstallSnapshot;
 }
 
 function chunkOf(leader: NodeId, call: number, term: number, snapshot: Snapshot, offset: number, end: number) {
-  const { index, term: snapshotTerm, configuration, data } = snapshot;
-  const at = Math.min(offset, data.length);
-  const part = { offset: at, total: data.length, data: data.subarray(at, end) };
+  const { index, term: snapshotTerm, configuration, content } = snapshot;
+  const at = Math.min(offset, content.byteLength);
+  const part = { offset: at, total: content.byteLength, data: content.read(at, Math.max(0, end - at)) };
   const message = { call, leader, term, index, snapshotTerm, configuration, ...part };
   return { type: 'SnapshotChunk', ...message } satisfies SnapshotChunk;
 }
@@ -76,7 +78,7 @@ export const gorumsForgery: Forgery<GorumsMessage> = {
   verdict: (message) => (message.type === 'RequestVoteResponse' ? message.granted : undefined),
   takeOver: (leader, term) => ({ type: 'TimeoutNow', call: 1, leader, term }),
   append: (from, of) => appendOf(from, 1, of),
-  snapshot: (from, term, snapshot) => chunkOf(from, 1, term, snapshot, 0, snapshot.data.length),
+  snapshot: (from, term, snapshot) => chunkOf(from, 1, term, snapshot, 0, snapshot.content.byteLength),
   change: (id) => encodeChange({ type: ChangeType.AddVoter, id }),
   any,
 };

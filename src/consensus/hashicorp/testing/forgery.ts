@@ -9,8 +9,8 @@ function appendOf(seq: number, of: ForgedAppend): HashicorpMessage {
 }
 
 function chunkOf(seq: number, term: number, snapshot: Snapshot, offset: number, end: number): HashicorpMessage {
-  const { index, term: snapshotTerm, configuration, data } = snapshot;
-  const part = { offset, total: data.length, data: data.subarray(offset, end) };
+  const { index, term: snapshotTerm, configuration, content } = snapshot;
+  const part = { offset, total: content.byteLength, data: content.read(offset, Math.max(0, end - offset)) };
   return { type: 'snapshot', seq, term, index, snapshotTerm, configuration, ...part };
 }
 
@@ -33,7 +33,7 @@ function any(_from: number, { number, flag, append, snapshot }: Parts): fc.Arbit
     fc.record({ term: number }).map((of): HashicorpMessage => ({ type: 'timeout-now', ...of })),
     fc
       .tuple(number, number, snapshot, fc.nat(3), fc.nat(12))
-      .map(([seq, term, of, offset, end]) => chunkOf(seq, term, of, Math.min(offset, of.data.length), end)),
+      .map(([seq, term, of, offset, end]) => chunkOf(seq, term, of, Math.min(offset, of.content.byteLength), end)),
     fc
       .record({ term: number, seq: number, index: number, received: number, installed: flag })
       .map((of): HashicorpMessage => ({ type: 'snapshot-reply', ...of })),
@@ -52,7 +52,7 @@ export const hashicorpForgery: Forgery<HashicorpMessage> = {
   verdict: (message) => (message.type === 'vote-reply' ? message.granted : undefined),
   takeOver: (_from, term) => ({ type: 'timeout-now', term }),
   append: (_from, of) => appendOf(1, of),
-  snapshot: (_from, term, snapshot) => chunkOf(1, term, snapshot, 0, snapshot.data.length),
+  snapshot: (_from, term, snapshot) => chunkOf(1, term, snapshot, 0, snapshot.content.byteLength),
   change: (id) => encodeConfiguration(simpleConfiguration([1, 2, 3, id])),
   any,
 };

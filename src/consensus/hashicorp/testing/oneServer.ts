@@ -1,5 +1,6 @@
 import type { EngineInit, EngineSettings, NodeId, Output } from '../../contract.ts';
 import { Entry, EntryType } from '../../entry.ts';
+import { ReceivedContent } from '../../snapshotContent.ts';
 import { MemoryLog } from '../../testing/memoryLog.ts';
 import { HashicorpEngine } from '../engine.ts';
 import type { AppendRequest, HashicorpMessage, VoteRequest } from '../messages.ts';
@@ -34,7 +35,7 @@ export class OneServer {
       hardState: this.log.hardState,
       bootstrap: [1, 2, 3],
       appliedIndex: 0,
-      snapshotDataFault: () => undefined,
+      receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
       ...init,
       log: this.log,
     });

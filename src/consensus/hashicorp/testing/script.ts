@@ -1,5 +1,6 @@
 import { ChangeType, type Configuration, type EngineSettings, type NodeId, type Output } from '../../contract.ts';
 import { type Entry, EntryType } from '../../entry.ts';
+import { contentBytes } from '../../snapshotContent.ts';
 import { decodeConfiguration } from '../membership.ts';
 import type { HashicorpMessage } from '../messages.ts';
 import { type VirtualServer, World } from './world.ts';
@@ -242,7 +243,7 @@ export class Script {
     const name = (token: number) => this.tokens.get(token) ?? `request ${token}`;
     if (output.restore !== undefined) {
       this.say(
-        `s${id} restores its state as of ${output.restore.index}: ${new TextDecoder().decode(output.restore.data)}`,
+        `s${id} restores its state as of ${output.restore.index}: ${new TextDecoder().decode(contentBytes(output.restore.content))}`,
       );
     }
     for (const { token, count, firstIndex, term } of output.accepted) {

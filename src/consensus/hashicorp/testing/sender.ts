@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { type EngineInit, simpleConfiguration } from '../../contract.ts';
 import { Entry, EntryType } from '../../entry.ts';
+import { MemoryContent, ReceivedContent } from '../../snapshotContent.ts';
 import type { MemoryLog } from '../../testing/memoryLog.ts';
 import { HeartbeatRounds } from '../heartbeatRounds.ts';
 import type { AppendRequest, SnapshotChunk } from '../messages.ts';
@@ -9,7 +10,12 @@ import { ServerState } from '../state.ts';
 import { logOf, SETTINGS } from './oneServer.ts';
 
 export function snapshotOf(index: number, bytes = 2500) {
-  return { index, term: 1, configuration: simpleConfiguration([1, 2, 3]), data: new Uint8Array(bytes) };
+  return {
+    index,
+    term: 1,
+    configuration: simpleConfiguration([1, 2, 3]),
+    content: new MemoryContent(new Uint8Array(bytes)),
+  };
 }
 
 /** The leader of term 1, `held` entries in its log, and what it does to bring server 2 to where it is. */
@@ -30,7 +36,7 @@ export class Sender {
       log: this.log,
       bootstrap: [1, 2, 3],
       appliedIndex: 0,
-      snapshotDataFault: () => undefined,
+      receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
     });
     this.replicator = new Replicator(2, this.state, this.rounds);
   }

@@ -8,6 +8,7 @@ import {
   type Snapshot,
 } from '../../contract.ts';
 import { type Entry, EntryType } from '../../entry.ts';
+import { contentBytes, MemoryContent, ReceivedContent } from '../../snapshotContent.ts';
 import { MemoryLog } from '../../testing/memoryLog.ts';
 import { hashicorpCodec } from '../codec.ts';
 import { HashicorpEngine } from '../engine.ts';
@@ -70,7 +71,7 @@ export class VirtualServer {
     this.log = new MemoryLog();
     for (const write of this.onDisk) carryOut(this.log, write);
     const snapshot = this.log.snapshot();
-    this.words = snapshot === undefined ? [] : wordsOf(snapshot.data);
+    this.words = snapshot === undefined ? [] : wordsOf(contentBytes(snapshot.content));
     this.appliedIndex = snapshot?.index ?? 0;
     this.lastMark = 0;
     this.durableMark = 0;
@@ -89,7 +90,12 @@ export class VirtualServer {
     const index = this.appliedIndex;
     const term = this.log.term(index);
     if (term === undefined || index <= (this.log.snapshot()?.index ?? 0)) return false;
-    const snapshot = { index, term, configuration: this.engine.configurationAt(index), data: dataOf(this.words) };
+    const snapshot = {
+      index,
+      term,
+      configuration: this.engine.configurationAt(index),
+      content: new MemoryContent(dataOf(this.words)),
+    };
     const write = { snapshot, trailing };
     carryOut(this.log, write);
     this.onDisk.push(write);
@@ -111,7 +117,6 @@ export class VirtualServer {
 
   turn(): void {
     const output = this.engine.drain();
-    this.world.witness.output?.(this.id, output);
     const { persist, restore } = output;
     if (persist !== undefined) {
       const write = { batch: persist };
@@ -119,6 +124,7 @@ export class VirtualServer {
       this.lastMark = persist.mark;
       this.queued.push({ mark: persist.mark, write });
     }
+    this.world.witness.output?.(this.id, output);
     this.startWrite();
     this.post(output.messages);
     if (output.messagesAfterPersist.length > 0) {
@@ -126,7 +132,7 @@ export class VirtualServer {
     }
     this.release();
     if (restore !== undefined) {
-      this.words = wordsOf(restore.data);
+      this.words = wordsOf(contentBytes(restore.content));
       this.appliedIndex = restore.index;
       this.world.restored(this.id, restore);
       this.engine.applied(restore.index);
@@ -146,7 +152,7 @@ export class VirtualServer {
       log: this.log,
       bootstrap: options.voters,
       appliedIndex: this.appliedIndex,
-      snapshotDataFault: () => undefined,
+      receiveContent: (place, byteLength) => new ReceivedContent(place, byteLength),
     });
   }
 

@@ -2,6 +2,7 @@ import { ByteReader, MalformedBytesError } from '../../../bytes/byteReader.ts';
 import { VARINT_BYTES_MAX, writeVarint } from '../../../bytes/varint.ts';
 import { MalformedMessageError, type MessageCodec, type NodeId, simpleConfiguration } from '../../contract.ts';
 import { decodeEntries, encodeEntries } from '../../entryCodec.ts';
+import { contentBytes, MemoryContent } from '../../snapshotContent.ts';
 import type { PrimerMessage } from './messages.ts';
 
 /** A message is its kind, its numbers, and what follows them: entries, or a snapshot's data. */
@@ -30,7 +31,8 @@ function partsOf(message: PrimerMessage): { readonly numbers: readonly number[];
       return { numbers: [term, prevIndex, prevTerm, commit], rest: encodeEntries(entries) };
     }
     case 'snapshot': {
-      const { index, term: lastTerm, configuration, data } = message.snapshot;
+      const { index, term: lastTerm, configuration, content } = message.snapshot;
+      const data = contentBytes(content);
       const { voters, learners } = configuration;
       return { numbers: [term, index, lastTerm, voters.length, ...voters, learners.length, ...learners], rest: data };
     }
@@ -84,7 +86,11 @@ function read(type: PrimerMessage['type'] | undefined, reader: ByteReader): Prim
       const term = number();
       const last = { index: number(), term: number() };
       const configuration = { ...simpleConfiguration([]), voters: ids(), learners: ids() };
-      return { type, term, snapshot: { ...last, configuration, data: reader.bytes.subarray(reader.pos) } };
+      return {
+        type,
+        term,
+        snapshot: { ...last, configuration, content: new MemoryContent(reader.bytes.subarray(reader.pos)) },
+      };
     }
     case 'append-reply':
       return { type, term: number(), ok: flag(), index: number(), hint: number() };

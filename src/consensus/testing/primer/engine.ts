@@ -28,6 +28,7 @@ import { majorityVote, VoteResult } from '../../parts/quorum.ts';
 import { TERM_MAX, TermGuard } from '../../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../../parts/turnGuard.ts';
 import { contradiction, entriesFault, refused, snapshotFault, tooFarAhead } from '../../parts/untrusted.ts';
+import { contentBytes } from '../../snapshotContent.ts';
 import { applyChange, changeFault } from './changes.ts';
 import { IN_FLIGHT_MAX, Leader, type LeadingServer } from './leader.ts';
 import type { PrimerMessage } from './messages.ts';
@@ -171,6 +172,10 @@ export class PrimerEngine implements Engine<PrimerMessage>, LeadingServer {
   }
 
   // --- the output ---
+
+  sending(): readonly Snapshot[] {
+    return [];
+  }
 
   drain(): Output<PrimerMessage> {
     this.leader?.pump();
@@ -337,7 +342,9 @@ export class PrimerEngine implements Engine<PrimerMessage>, LeadingServer {
   private faultOf({ term, snapshot }: Message<'snapshot'>): string | undefined {
     const fault = snapshotFault(snapshot, term);
     if (fault !== undefined || snapshot.index <= this.commitIndex || term < this.term) return fault;
-    const unreadable = this.init.snapshotDataFault(snapshot.data);
+    const unreadable = this.init
+      .receiveContent(snapshot, snapshot.content.byteLength)
+      .check(contentBytes(snapshot.content));
     return unreadable === undefined ? undefined : `the leader's snapshot of index ${snapshot.index}: ${unreadable}`;
   }
 

@@ -245,7 +245,7 @@ export class Leader implements Preparing {
     const snapshot = log.snapshot();
     if (snapshot === undefined) return false;
     peer.state = 'probing';
-    this.sent(peer, snapshot.index, snapshot.data.length);
+    this.sent(peer, snapshot.index, snapshot.content.byteLength);
     out.send(peer.id, { type: 'snapshot', term, snapshot });
     return true;
   }

@@ -68,6 +68,7 @@ export function drivenReplica<M>(kind: EngineKind<M>, options: DrivenOptions<M>)
   const listener: LogStoreListener = {
     durable: (mark) => replica.durable(mark),
     snapshotStored: (index) => replica.snapshotStored(index),
+    hasRoomAgain: () => replica.hasRoomAgain(),
     failed: (error) => replica.failed(error),
   };
   const { store } = openMemoryLogStore(listener, { cacheEntries: options.cacheEntries ?? 1000 }, disk, area);

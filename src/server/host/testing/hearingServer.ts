@@ -48,6 +48,7 @@ export class HearingServer<M> {
     const listener = {
       durable: (mark: number) => this.replica.durable(mark),
       snapshotStored: (index: number) => this.replica.snapshotStored(index),
+      hasRoomAgain: () => this.replica.hasRoomAgain(),
       failed: (error: Error) => this.replica.failed(error),
     };
     const { store } = openMemoryLogStore(listener, { cacheEntries: 4 }, this.disk, this.area);

@@ -10,6 +10,7 @@ import {
   type Output,
   type ProposalBatch,
   Role,
+  type Snapshot,
   simpleConfiguration,
 } from '../../../consensus/contract.ts';
 
@@ -91,6 +92,10 @@ export class ScriptedEngine implements Engine<string> {
 
   snapshotStored(index: number): void {
     this.hear(`snapshotStored ${index}`);
+  }
+
+  sending(): readonly Snapshot[] {
+    return [];
   }
 
   drain(): Output<string> {
