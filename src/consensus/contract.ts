@@ -75,6 +75,12 @@ export class LogCompactedError extends Error {
   }
 }
 
+/**
+ * How a leader proves that it leads when it is asked for a linearizable read. `round`: by a question to a quorum, as each engine's way is.
+ * `lease`: without one while a quorum has promised to elect nobody, which is sound only as long as clocks are (parts/leaderLease.ts).
+ */
+export type ReadProof = 'round' | 'lease';
+
 /** Settings that mean the same in every engine. */
 export interface EngineSettings {
   /** An election starts after between once and twice this long without a leader. */
@@ -88,6 +94,7 @@ export interface EngineSettings {
   readonly batch: boolean;
   /** A leader that hears from no quorum for an election timeout steps down. Otherwise it only keeps nobody from being elected. */
   readonly checkQuorum: boolean;
+  readonly readProof: ReadProof;
   /** Encoded entries in one message never pass this, except that one entry always fits. */
   readonly maxMessageBytes: number;
   /** Bytes of a snapshot in one message, which is one of many where the snapshot is larger. */

@@ -11,6 +11,7 @@ import { type Entry, isConfigurationType } from '../entry.ts';
 import { type ApplyChange, ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { Handover } from '../membership/handover.ts';
 import { ElectionTimer } from './electionTimer.ts';
+import { LeaderPromise } from './leaderPromise.ts';
 import { LogTail } from './logTail.ts';
 import type { OutputBuffer } from './outputBuffer.ts';
 import { PendingWrites } from './pendingWrites.ts';
@@ -34,6 +35,7 @@ export class ServerCore<M, Out extends OutputBuffer<M> = OutputBuffer<M>> {
   readonly out: Out;
   readonly handover: Handover;
   readonly electionTimer: ElectionTimer;
+  readonly promise: LeaderPromise;
   nowMs: number;
   term: number;
   /** Whom this server voted for in `term`; 0: nobody. */
@@ -61,6 +63,7 @@ export class ServerCore<M, Out extends OutputBuffer<M> = OutputBuffer<M>> {
     this.out = out;
     this.handover = new Handover(out);
     this.electionTimer = new ElectionTimer(settings.electionTimeoutMs, init.random, init.nowMs);
+    this.promise = new LeaderPromise(settings);
     this.appliedIndex = appliedIndex;
     this.deliveredIndex = appliedIndex;
     this.commitIndex = Math.max(appliedIndex, Math.min(hardState.commit, this.log.lastIndex));

@@ -406,6 +406,11 @@ export class Replica<M> implements LogStoreListener {
     if (undecidedToken !== undefined) this.engine.read(undecidedToken);
     const readToken = this.pending.takeLookups(pendingMax, pendingBytesMax, leader);
     if (readToken !== undefined) this.engine.read(readToken);
+    const areAsked = undecidedToken !== undefined || readToken !== undefined;
+    // A lease proves something to them by a clock that was read since they came.
+    if (areAsked && this.leads && this.options.settings.readProof === 'lease') {
+      this.engine.tick(this.environment.nowMs());
+    }
   }
 
   /** Returns whether there was anything to do. */
