@@ -50,7 +50,7 @@ export function withLease(plan: Plan, random: Random): Plan {
     ...plan,
     settings: { ...plan.settings, readProof: 'lease' },
     clockRates: plan.clockRates.map(() => 1 + random.pick([-1, 0, 1]) * CLOCK_DRIFT_MAX),
-    strikes,
+    strikes: strikes.set('quick restart', random.between(4, 14) * 1_000_000),
   };
 }
 

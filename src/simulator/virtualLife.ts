@@ -94,7 +94,7 @@ export class VirtualLife {
 
   private observedKind(kind: EngineKind<unknown>): EngineKind<unknown> {
     const { id, judge, around } = this.host;
-    const { mutation } = around;
+    const { mutation, plan } = around;
     return {
       name: kind.name,
       codec: kind.codec,
@@ -105,6 +105,9 @@ export class VirtualLife {
           id,
           judge,
           () => around.judge.committed.length,
+          () => {
+            if (plan.settings.readProof === 'lease') around.census.count('read by a lease');
+          },
         );
       },
     };
