@@ -115,6 +115,8 @@ export interface EngineInit {
   readonly bootstrap: readonly NodeId[];
   /** Index up to which the host's state machine has been restored (the snapshot's index, or 0). */
   readonly appliedIndex: number;
+  /** For how long an earlier process of this server may have promised a leader to elect nobody (parts/leaderPromise.ts), ms; without it, never. */
+  readonly promisedBeforeMs?: number | undefined;
   /** What is wrong with a snapshot's data, which the host's state machine then could not be restored from; undefined: nothing. */
   readonly snapshotDataFault: (data: Uint8Array) => string | undefined;
 }

@@ -8,6 +8,7 @@ import {
 } from '@grpc/grpc-js';
 import type { EffectiveSettings, EngineEvent, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
 import type { EngineEntry } from '../consensus/engineEntry.ts';
+import { promiseMs } from '../consensus/parts/leaderPromise.ts';
 import { type Address, formatAddress } from '../net/endpoints/addresses.ts';
 import type { KeptCredentials } from '../net/endpoints/keptCredentials.ts';
 import { NO_SECURITY, type Security } from '../net/endpoints/security.ts';
@@ -392,11 +393,13 @@ export class RkvServer {
     const { config, engine, stateMachine } = this;
     const { flags, id, bootstrap, servers } = config;
     const { kind } = engine;
+    const settings = engineSettings(config);
     const replica = new Replica<unknown>(store, {
       kind,
       id,
       self: identity.identity,
-      settings: engineSettings(config),
+      settings,
+      promisedBeforeMs: identity.keptPromiseMs(promiseMs(settings)),
       bootstrap,
       random: Math.random,
       stateMachine,

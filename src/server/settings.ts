@@ -60,7 +60,11 @@ export function toldSettings(
   };
 }
 
-function reads(effective: EffectiveSettings, hasUnaryCalls: boolean, { readproof, ordergorums }: ServerConfig['flags']) {
+function reads(
+  effective: EffectiveSettings,
+  hasUnaryCalls: boolean,
+  { readproof, ordergorums }: ServerConfig['flags'],
+) {
   const isLost = readproof === 'lease' && hasUnaryCalls && !ordergorums;
   return isLost ? `${NO_EFFECT}unary calls carry no promise, so no lease holds` : effective.reads;
 }

@@ -77,7 +77,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.appliedIndex = appliedIndex;
     this.clock = new TickClock(settings, init.nowMs);
     this.hostSleep = new HostSleep(settings.electionTimeoutMs, init.nowMs);
-    this.promise = new LeaderPromise(settings);
+    this.promise = new LeaderPromise(init);
     this.terms = new TermGuard(settings.electionTimeoutMs);
     this.snapshotDataFault = init.snapshotDataFault;
     const configuration = log.snapshot()?.configuration ?? simpleConfiguration(init.bootstrap);

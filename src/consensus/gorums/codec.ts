@@ -12,7 +12,10 @@ export const SNAPSHOT_BODY = snapshotRest(
 
 /** The calls are the stream's: what follows them is numbered from 1 in the unary service's protobuf messages. */
 export const LAYOUTS: Layouts<GorumsMessage> = {
-  RequestVote: { fields: ['call', 'candidate', 'term', 'lastLogIndex', 'lastLogTerm', ['preVote']], optional: [['transfer']] },
+  RequestVote: {
+    fields: ['call', 'candidate', 'term', 'lastLogIndex', 'lastLogTerm', ['preVote']],
+    optional: [['transfer']],
+  },
   RequestVoteResponse: { fields: ['call', 'term', ['granted']] },
   AppendEntries: {
     fields: ['call', 'leader', 'term', 'prevLogIndex', 'prevLogTerm', 'commitIndex'],

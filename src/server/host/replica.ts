@@ -65,6 +65,8 @@ export interface ReplicaOptions<M> {
   readonly id: NodeId;
   readonly settings: EngineSettings;
   readonly bootstrap: readonly NodeId[];
+  /** As EngineInit. */
+  readonly promisedBeforeMs?: number;
   /** Who this process is, beyond its id. Without it no fence ends it. */
   readonly self?: Speaker;
   readonly random: () => number;
@@ -177,6 +179,7 @@ export class Replica<M> implements LogStoreListener {
     this.engine = options.kind.create({
       id: options.id,
       settings: options.settings,
+      promisedBeforeMs: options.promisedBeforeMs,
       random: options.random,
       nowMs: this.environment.nowMs(),
       hardState: store.hardState,

@@ -30,7 +30,7 @@ function readsByLease(plan: Plan): Plan {
     disk: { ...plan.disk, syncMinUs: 100, syncMeanUs: 300 },
     clients: { ...plan.clients, count: 6, windowMax: 8, thinkMeanUs: 40_000, readFraction: 0.9 },
     deafLeader: false,
-    pace: 4,
+    pace: 2,
   };
 }
 
@@ -39,10 +39,10 @@ export function leasesCutOff(plan: Plan): Plan {
   return { ...readsByLease(plan), strikes: new Map([['partition', 500_000]]) };
 }
 
-/** And many messages come late, by more than an election timeout. */
+/** And many messages come late, by as much as an election timeout. */
 export function leasesAnsweredLate(plan: Plan): Plan {
   const leased = leasesCutOff(plan);
-  return { ...leased, network: { ...leased.network, reorders: true, tailChance: 0.2, tailMeanUs: 1_000_000 } };
+  return { ...leased, network: { ...leased.network, reorders: true, tailChance: 0.3, tailMeanUs: 300_000 } };
 }
 
 /** And leadership is handed on, of which the old leader hears late. */
@@ -51,7 +51,7 @@ export function leasesHandedOn(plan: Plan): Plan {
   return { ...leased, strikes: new Map([...leased.strikes, ['leadership transfer', 200_000]]) };
 }
 
-/** And who promised is up again before an election timeout is over. */
+/** And one is cut off from the leader that another one made its promise to, which is up again before that is over. */
 export function leasesOverRestarts(plan: Plan): Plan {
   const leased = readsByLease(plan);
   const settings = { ...leased.settings, heartbeatMs: 40, electionTimeoutMs: 240 };

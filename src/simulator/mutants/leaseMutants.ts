@@ -96,7 +96,7 @@ export function breaksPromises(engine: Engine<unknown>, places: LeasePlaces): En
 
 /** What it promised before it went down binds it no more. */
 export function forgetsPromisesAtStart(engine: Engine<unknown>, places: LeasePlaces): Engine<unknown> {
-  (places.promise(engine) as unknown as { isHeard: boolean }).isHeard = false;
+  (places.promise(engine) as unknown as { fromStartMs: number }).fromStartMs = 0;
   return engine;
 }
 

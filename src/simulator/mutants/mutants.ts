@@ -309,7 +309,7 @@ export const MUTANTS: readonly Mutant[] = [
     engines: ALL,
     seedsMax: 20,
     invariants: STALE,
-    adjust: leasesCutOff,
+    adjust: leasesOverRestarts,
     mutation: (name) => ({ engine: (engine) => breaksPromises(engine, places(name)) }),
   },
   {
