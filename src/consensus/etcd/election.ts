@@ -62,6 +62,8 @@ export function receiveVoteRequest(state: RaftState, request: Message): void {
     }
     return;
   }
+  // Nobody answers in term 0, in which a server only is that was never heard of, or is bound since its start.
+  if (state.term === 0) return;
   answer.reject = true;
   if (state.options.shareCommit) {
     answer.commit = state.log.committed;

@@ -30,7 +30,7 @@ function readsByLease(plan: Plan): Plan {
     disk: { ...plan.disk, syncMinUs: 100, syncMeanUs: 300 },
     clients: { ...plan.clients, count: 6, windowMax: 8, thinkMeanUs: 40_000, readFraction: 0.9 },
     deafLeader: false,
-    pace: 2,
+    pace: 4,
   };
 }
 

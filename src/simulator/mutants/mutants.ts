@@ -275,7 +275,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a lease counts from the answer and not from the question',
     engines: ALL,
-    seedsMax: 20,
+    seedsMax: 60,
     invariants: STALE,
     adjust: leasesAnsweredLate,
     mutation: (name) => ({ engine: (engine) => countsFromTheAnswer(engine, places(name)) }),
@@ -299,7 +299,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a lease goes on when somebody is told to take over',
     engines: ALL,
-    seedsMax: 20,
+    seedsMax: 60,
     invariants: STALE,
     adjust: leasesHandedOn,
     mutation: (name) => ({ engine: (engine) => leasesOn(engine, places(name)) }),
@@ -307,7 +307,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a server votes although it promised its leader not to',
     engines: ALL,
-    seedsMax: 20,
+    seedsMax: 60,
     invariants: STALE,
     adjust: leasesOverRestarts,
     mutation: (name) => ({ engine: (engine) => breaksPromises(engine, places(name)) }),
