@@ -39,16 +39,20 @@ export function leasesCutOff(plan: Plan): Plan {
   return { ...readsByLease(plan), strikes: new Map([['partition', 500_000]]) };
 }
 
-/** And many messages come late, by as much as an election timeout. */
+/** And many messages come late, by as much as an election timeout: so short that rounds are not given up before. */
 export function leasesAnsweredLate(plan: Plan): Plan {
-  const leased = leasesCutOff(plan);
-  return { ...leased, network: { ...leased.network, reorders: true, tailChance: 0.3, tailMeanUs: 300_000 } };
+  const { settings, ...leased } = withTails(leasesCutOff(plan), 0.3, 150_000);
+  return { ...leased, settings: { ...settings, electionTimeoutMs: 200 } };
 }
 
 /** And leadership is handed on, of which the old leader hears late. */
 export function leasesHandedOn(plan: Plan): Plan {
-  const leased = leasesAnsweredLate(plan);
+  const leased = withTails(leasesCutOff(plan), 0.2, 1_000_000);
   return { ...leased, strikes: new Map([...leased.strikes, ['leadership transfer', 200_000]]) };
+}
+
+function withTails(plan: Plan, tailChance: number, tailMeanUs: number): Plan {
+  return { ...plan, network: { ...plan.network, reorders: true, tailChance, tailMeanUs } };
 }
 
 /** And one is cut off from the leader that another one made its promise to, which is up again before that is over. */

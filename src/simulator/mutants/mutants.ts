@@ -274,8 +274,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a lease counts from the answer and not from the question',
-    engines: ALL,
-    seedsMax: 60,
+    // In the others rounds are given up first: the suite of leases makes it there.
+    engines: ['etcd'],
+    seedsMax: 20,
     invariants: STALE,
     adjust: leasesAnsweredLate,
     mutation: (name) => ({ engine: (engine) => countsFromTheAnswer(engine, places(name)) }),
@@ -307,7 +308,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a server votes although it promised its leader not to',
     engines: ALL,
-    seedsMax: 60,
+    seedsMax: 20,
     invariants: STALE,
     adjust: leasesOverRestarts,
     mutation: (name) => ({ engine: (engine) => breaksPromises(engine, places(name)) }),
