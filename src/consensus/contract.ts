@@ -120,6 +120,12 @@ export class LogCompactedError extends Error {
   }
 }
 
+/**
+ * How a leader proves that it leads when it is asked for a linearizable read. `round`: by a question to a quorum, as each engine's way is.
+ * `lease`: without one while a quorum has promised to elect nobody, which is sound only as long as clocks are (parts/leaderLease.ts).
+ */
+export type ReadProof = 'round' | 'lease';
+
 /** Settings that mean the same in every engine. */
 export interface EngineSettings {
   /** An election starts after between once and twice this long without a leader. */
@@ -133,6 +139,7 @@ export interface EngineSettings {
   readonly batch: boolean;
   /** A leader that hears from no quorum for an election timeout steps down. Otherwise it only keeps nobody from being elected. */
   readonly checkQuorum: boolean;
+  readonly readProof: ReadProof;
   /** Encoded entries in one message never pass this, except that one entry always fits. */
   readonly maxMessageBytes: number;
   /** Bytes of a snapshot in one message, which is one of many where the snapshot is larger. */
@@ -155,6 +162,8 @@ export interface EngineInit {
   readonly appliedIndex: number;
   /** For a snapshot that a peer begins to send. One that is begun later takes its place, where it is not whole. */
   readonly receiveContent: (place: SnapshotPlace, byteLength: number) => IncomingContent;
+  /** For how long an earlier process of this server may have promised a leader to elect nobody (parts/leaderPromise.ts), ms; without it, never. */
+  readonly promisedBeforeMs?: number | undefined;
 }
 
 /** A peer's message was left out. It changed nothing, except perhaps the term and who leads; it may have been answered. */
@@ -444,6 +453,8 @@ export interface Engine<M> {
   applied(index: number): void;
   /** The host stored a snapshot at or below the applied index and the log may have been compacted up to it; LogReader already shows it. */
   snapshotStored(index: number): void;
+  /** Whether all members read what leases added to messages (parts/leaderPromise.ts): until it is said, they do. */
+  promisesAreRead(areRead: boolean): void;
   /** Snapshots that it sends to others, and is not done with: their content has to stay, whatever is stored meanwhile. */
   sending(): readonly Snapshot[];
   /** What is to be done now. Calling it twice in a row yields nothing the second time. */

@@ -9,6 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import type { EffectiveSettings, EngineEvent, EngineStatus, NodeId, Refusal } from '../consensus/contract.ts';
 import type { EngineEntry } from '../consensus/engineEntry.ts';
+import { promiseMs } from '../consensus/parts/leaderPromise.ts';
 import { type Address, formatAddress } from '../net/endpoints/addresses.ts';
 import type { KeptCredentials } from '../net/endpoints/keptCredentials.ts';
 import { NO_SECURITY, type Security } from '../net/endpoints/security.ts';
@@ -25,7 +26,7 @@ import {
 } from '../wire/generated/peer.ts';
 import { BATCH_OVERHEAD_BYTES, CLIENTS_NAMED } from '../wire/limits.ts';
 import { notLeaderFailure } from '../wire/outcome.ts';
-import { mayStandInLog, type VersionRange } from '../wire/peerVersions.ts';
+import { mayStandInLog, readsPromises, type VersionRange } from '../wire/peerVersions.ts';
 import { callerFields } from './admission/callers.ts';
 import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
@@ -424,11 +425,13 @@ export class RkvServer {
     const { config, engine, stateMachine } = this;
     const { flags, id, bootstrap, servers } = config;
     const { kind } = engine;
+    const settings = engineSettings(config);
     const replica = new Replica<unknown>(store, {
       kind,
       id,
       self: identity.identity,
-      settings: engineSettings(config),
+      settings,
+      promisedBeforeMs: identity.keptPromiseMs(promiseMs(settings)),
       bootstrap,
       random: Math.random,
       stateMachine,
@@ -516,6 +519,7 @@ export class RkvServer {
       stages: this.stages.watch,
       cannotTakeOver: () => this.transport?.unaryPeers ?? [],
       takeNoSnapshots: () => this.originals,
+      promisesAreRead: (members) => readsPromises(this.transport?.versionOf(members)),
       mayBoundSessions: (members) => mayStandInLog(this.transport?.versionOf(members), 'boundSessions'),
       event: (event) => this.event(event),
       statusChanged: (status) => this.statusChanged(status),

@@ -45,6 +45,7 @@ const FLAGS: Readonly<Record<SettingName, Knob | 'who and where' | 'how it start
   election: { value: '2s', name: 'electionTimeoutMs', told: 2000 },
   heartbeat: { value: '50ms', name: 'heartbeatMs', told: 50 },
   checkquorum: { value: 'true', name: 'checkQuorum', told: true },
+  readproof: { value: 'lease', name: 'reads', told: undefined },
   cache: { value: '1234', name: 'cacheEntries', told: 1234 },
   maxgrpc: { value: '65536', name: 'grpcMessageBytesMax', told: 65_536 },
   ordergorums: { value: 'false', name: 'orderedLinks', told: undefined },

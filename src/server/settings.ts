@@ -43,6 +43,7 @@ export function toldSettings(
   const { flags } = config;
   return {
     ...effective,
+    reads: reads(effective, unaryCalls !== undefined, flags),
     orderedLinks: unaryCalls === undefined ? `${NO_EFFECT}this engine has no unary calls` : flags.ordergorums,
     cacheEntries: flags.cache,
     snapshotEveryEntries: flags.snapshotentries,
@@ -58,6 +59,15 @@ export function toldSettings(
     headerBytesMax: flags.maxheaders,
     diskReserveBytes: flags.diskreserve,
   };
+}
+
+function reads(
+  effective: EffectiveSettings,
+  hasUnaryCalls: boolean,
+  { readproof, ordergorums }: ServerConfig['flags'],
+) {
+  const isLost = readproof === 'lease' && hasUnaryCalls && !ordergorums;
+  return isLost ? `${NO_EFFECT}unary calls carry no promise, so no lease holds` : effective.reads;
 }
 
 function originalEntries(hasOriginals: boolean, { snapshotentries, originalentries }: ServerConfig['flags']) {

@@ -138,6 +138,16 @@ export const SETTINGS = defineSettings({
     bench: { field: 'checkQuorum' },
     engine: 'checkQuorum',
   },
+  readproof: {
+    kind: 'choice',
+    default: 'round',
+    choices: ['round', 'lease'],
+    usage:
+      '`how` a leader proves that it leads before a linearizable read: by asking a quorum, or while a lease lasts by none, which is sound only while clocks are',
+    file: 'flags',
+    bench: 'flags',
+    engine: 'readProof',
+  },
   cache: {
     kind: 'int',
     default: 67_108_864,

@@ -64,6 +64,7 @@ export const FAULT_KINDS = [
   'servers that stay away',
   'leadership transferred',
   'leadership transfer refused',
+  'read by a lease',
   'snapshot taken',
   'snapshot taken over turns',
   'snapshot installed',

@@ -50,6 +50,10 @@ export class DelegatingEngine<M> implements Engine<M> {
   snapshotStored(index: number): void {
     this.inner.snapshotStored(index);
   }
+  promisesAreRead(areRead: boolean): void {
+    this.inner.promisesAreRead(areRead);
+  }
+
   sending(): readonly Snapshot[] {
     return this.inner.sending();
   }

@@ -79,6 +79,9 @@ export class Nemesis {
       case 'graceful stop':
         this.stop();
         break;
+      case 'quick restart':
+        this.restartQuickly();
+        break;
       case 'pause':
         this.pause();
         break;
@@ -226,6 +229,40 @@ export class Nemesis {
     });
   }
 
+  /**
+   * One cannot hear the leader and asks another for its vote, which comes up again at that moment, without a word of the leader: what that
+   * one promised before it went down is all that keeps a second one from being elected.
+   */
+  private restartQuickly(): void {
+    const leader = this.leader();
+    const others = this.random.shuffled(this.servers.filter((server) => server !== leader && server.isRunning));
+    const [promising, asking] = others;
+    if (leader === undefined || promising === undefined || asking === undefined) return;
+    const timeoutUs = this.around.plan.settings.electionTimeoutMs * 1000;
+    const { network, timeline } = this.around;
+    const cut = (from: VirtualServer) => {
+      const pairs: [number, number][] = [
+        [from.id, leader.id],
+        [leader.id, from.id],
+      ];
+      const mend = network.cut({ kind: 'partial partition', pairs });
+      timeline.after(4 * timeoutUs, mend);
+    };
+    cut(asking);
+    timeline.after(this.random.between(timeoutUs, 3 * timeoutUs), () => {
+      if (this.isOver || !promising.isRunning) return;
+      this.note('quick restart', () => `server ${promising.id}`);
+      promising.stop();
+      timeline.after(this.random.between(1, timeoutUs / 8), () => promising.start());
+      // Before it takes part it has to hear the others.
+      const cutOnceRunning = () => {
+        if (promising.isRunning) cut(promising);
+        else if (!this.isOver) timeline.after(LOOK_US, cutOnceRunning);
+      };
+      timeline.after(timeoutUs / 8, cutOnceRunning);
+    });
+  }
+
   private pause(): void {
     const victim = this.victim();
     if (victim === undefined) return;
@@ -333,6 +370,7 @@ export class Nemesis {
   }
 }
 
+const LOOK_US = 200;
 const PARTITION_MEAN_US = 3_000_000;
 const CLOG_MEAN_US = 1_500_000;
 const DOWN_MEANS_US = [100_000, 1_000_000, 4_000_000];

@@ -25,12 +25,23 @@ export class ObservedEngine extends DelegatingEngine<unknown> {
   private readonly committed: () => number;
   /** How many were so when each read was asked for. */
   private readonly reads = new Map<number, number>();
+  /** Reads of this turn. */
+  private fresh: number[] = [];
+  /** Some were answered in the turn in which they were asked, where there are others to ask. */
+  private readonly answeredUnasked: () => void;
   private readonly requests = new Map<number, OperatorRequest>();
   /** How many commands of each batch are neither accepted nor rejected. */
   private readonly proposals = new Map<number, number>();
 
-  constructor(inner: Engine<unknown>, id: NodeId, judge: ServerJudge, committed: () => number) {
+  constructor(
+    inner: Engine<unknown>,
+    id: NodeId,
+    judge: ServerJudge,
+    committed: () => number,
+    answeredUnasked: () => void,
+  ) {
     super(inner);
+    this.answeredUnasked = answeredUnasked;
     this.id = id;
     this.judge = judge;
     this.committed = committed;
@@ -43,6 +54,7 @@ export class ObservedEngine extends DelegatingEngine<unknown> {
 
   override read(token: number): void {
     this.reads.set(token, this.committed());
+    this.fresh.push(token);
     this.inner.read(token);
   }
 
@@ -63,7 +75,10 @@ export class ObservedEngine extends DelegatingEngine<unknown> {
     if (persist !== undefined || restore !== undefined || committed.length > 0) {
       this.judge.turn(this.id, { persist, restore, committed, status: this.inner.status() });
     }
+    const { fresh } = this;
+    if (fresh.length > 0) this.fresh = [];
     for (const read of reads) {
+      if (read.ok && fresh.includes(read.token) && this.hasOthers) this.answeredUnasked();
       if (!this.reads.has(read.token)) this.answeredTwice(`read ${read.token}`);
       if (read.ok) this.judge.readDone(this.id, read.index, this.reads.get(read.token)!);
       this.reads.delete(read.token);
@@ -77,6 +92,10 @@ export class ObservedEngine extends DelegatingEngine<unknown> {
     for (const { token, count } of accepted) this.decided(token, count);
     for (const { token, count } of rejected) this.decided(token, count);
     return output;
+  }
+
+  private get hasOthers(): boolean {
+    return this.inner.summary().configuration.voters.length > 1;
   }
 
   /** What an operator asked for may have been undone by a later leader when this server says that it was done. */

@@ -1,4 +1,5 @@
 import type { EngineSettings } from '../consensus/contract.ts';
+import { CLOCK_DRIFT_MAX } from '../consensus/parts/leaderLease.ts';
 import { LAG_MS } from '../server/storage/laggingDisk.ts';
 import { dense } from './dense.ts';
 import { type ClientPlan, type DiskPlan, type NetworkPlan, type Plan, STRIKES, type Strike } from './planShape.ts';
@@ -30,9 +31,27 @@ export function drawPlan(seed: number): Plan {
       lagUs: new Random(seed).fork('lag').pick(LAGS_US),
     },
   };
+  const random = new Random(seed).fork('lease');
+  const drawn = drawPace(plan, seed);
+  return random.chance(LEASE_CHANCE) ? withLease(drawn, random) : drawn;
+}
+
+function drawPace(plan: Plan, seed: number): Plan {
   if (new Random(seed).fork('storm').chance(STORM_CHANCE)) return withStormOfCrashes(plan);
   const random = new Random(seed).fork('dense');
   return random.chance(DENSE_CHANCE) ? dense(plan, random) : plan;
+}
+
+/** Clocks run as fast and as slowly as a lease allows for, and do not jump. */
+export function withLease(plan: Plan, random: Random): Plan {
+  const strikes = new Map(plan.strikes);
+  strikes.delete('clock jump');
+  return {
+    ...plan,
+    settings: { ...plan.settings, readProof: 'lease' },
+    clockRates: plan.clockRates.map(() => 1 + random.pick([-1, 0, 1]) * CLOCK_DRIFT_MAX),
+    strikes: strikes.set('quick restart', random.between(4, 14) * 1_000_000),
+  };
 }
 
 /** A write takes some hundred bytes of the one, so that a half is full after a few, or after a few hundred. */
@@ -53,6 +72,7 @@ const DENSE_CHANCE = 0.45;
 const PIECES_CHANCE = 0.15;
 const DEAD_SERVERS_CHANCE = 0.4;
 const FOUNDING_CHANCE = 0.3;
+const LEASE_CHANCE = 0.3;
 const DISTANCE_CHANCE = 0.3;
 /** So far that an answer takes longer than the time that servers are given at first. */
 const DISTANCE_US_MIN = VIRTUAL_ASK_TIMES.leastMs * 500;
@@ -144,6 +164,7 @@ function drawSettings(random: Random): Omit<EngineSettings, 'snapshotChunkBytes'
     catchUpMultiplier: random.pick([1, 4, 1024]),
     batch: random.chance(0.75),
     checkQuorum: random.chance(0.5),
+    readProof: 'round',
     maxMessageBytes: random.pick([200, 4096, 1 << 20]),
   };
 }

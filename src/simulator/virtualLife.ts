@@ -95,7 +95,7 @@ export class VirtualLife {
 
   private observedKind(kind: EngineKind<unknown>): EngineKind<unknown> {
     const { id, judge, around } = this.host;
-    const { mutation } = around;
+    const { mutation, plan } = around;
     return {
       name: kind.name,
       codec: kind.codec,
@@ -106,6 +106,9 @@ export class VirtualLife {
           id,
           judge,
           () => around.judge.committed.length,
+          () => {
+            if (plan.settings.readProof === 'lease') around.census.count('read by a lease');
+          },
         );
       },
     };

@@ -12,6 +12,7 @@ import {
   PEER_VERSIONS,
   rangeOf,
   readersOf,
+  readsPromises,
   toldVersions,
   type VersionRange,
 } from './peerVersions.ts';
@@ -30,6 +31,10 @@ function newestOfAll(all: readonly VersionRange[]): number | undefined {
 }
 
 describe('the versions of the peers’ protocol', () => {
+  it('have promises to leaders in their messages from version 8 on', () => {
+    expect([undefined, 6, 7, 8, 9].map(readsPromises)).toEqual([false, false, false, true, true]);
+  });
+
   it('are agreed upon by both ends alike: the newest that both speak', () => {
     fc.assert(
       fc.property(ranges, ranges, (one, other) => {

@@ -7,7 +7,7 @@
  * | 5 | another rule for which numbers a session has given up |
  * | 6 | snapshots go in chunks with every engine |
  * | 7 | ends of a link tell each other a range of versions; pings have names |
- * | 8 | entries of the type BoundSessions may stand in the log, and snapshots say that one did |
+ * | 8 | entries of the type BoundSessions may stand in the log, and snapshots say that one did; gorums' and hashicorp's messages may say what is promised for leases |
  */
 
 /** All versions from `oldest` to `newest`, 1 to VERSION_MAX. */
@@ -43,6 +43,13 @@ const IN_LOG_SINCE = {
   /** Entries of the type BoundSessions, and snapshots of the states behind them. */
   boundSessions: 8,
 } as const;
+
+const PROMISES_SINCE = 8;
+
+/** Whether every server of a cluster of this version reads messages that say what is promised for leases (consensus/parts/leaderPromise.ts); undefined is none. */
+export function readsPromises(version: number | undefined): boolean {
+  return version !== undefined && version >= PROMISES_SINCE;
+}
 
 export type LogFeature = keyof typeof IN_LOG_SINCE;
 

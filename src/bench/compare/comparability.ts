@@ -1,8 +1,18 @@
 import { YCSB } from '../../client/load/ycsb.ts';
+import { SETTINGS } from '../../settings/table.ts';
 import type { LoadSettings, RunRecord } from '../results/schema.ts';
 
 /** What two runs have to have in common for their figures to be compared. `--across` says that one of them is the variable. */
-export const CONDITIONS = ['durability', 'load', 'reads', 'payload', 'scenario', 'distance', 'machine'] as const;
+export const CONDITIONS = [
+  'durability',
+  'load',
+  'reads',
+  'readproof',
+  'payload',
+  'scenario',
+  'distance',
+  'machine',
+] as const;
 export type Condition = (typeof CONDITIONS)[number];
 /** For runs in which whatever differs was varied on purpose. */
 export const ALL_CONDITIONS: ReadonlySet<Condition> = new Set(CONDITIONS);
@@ -57,6 +67,7 @@ function factsOf({ settings, disk, machine }: RunRecord): Map<string, Fact> {
     ['workload', 'load', load.workload ?? 'original'],
     ['keys', 'load', keysOf(load)],
     ['lookups', 'reads', String(load.reads)],
+    ['proof of reads', 'readproof', isEtcd ? undefined : readProofOf(cluster)],
     ['bytes of a value', 'payload', String(load.payloadBytes)],
     ['scenario', 'scenario', schedule === undefined ? 'none' : `${schedule.name}: ${JSON.stringify(schedule.steps)}`],
     ['distance', 'distance', distanceOf(cluster)],
@@ -70,6 +81,11 @@ function factsOf({ settings, disk, machine }: RunRecord): Map<string, Fact> {
 function keysOf({ keyspace, workload, requestDistribution, zipfS, zipfV }: LoadSettings): string {
   if (workload === undefined) return `${keyspace}, Zipf ${zipfS}, ${zipfV}`;
   return `${keyspace}, ${requestDistribution ?? YCSB[workload].distribution}`;
+}
+
+/** A lease makes lookups cheap, and sound only while clocks are; of servers that run already nobody knows what they were given. */
+function readProofOf(cluster: RunRecord['settings']['cluster']): string {
+  return cluster.kind === 'own' ? (cluster.flags?.readproof ?? SETTINGS.readproof.default) : 'not known';
 }
 
 function distanceOf(cluster: RunRecord['settings']['cluster']): string {

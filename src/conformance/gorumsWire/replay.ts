@@ -26,6 +26,7 @@ function engineSettings({ electionTimeoutMs, heartbeatMs }: RecordedSettings): E
     catchUpMultiplier: 1024,
     batch: true,
     checkQuorum: false,
+    readProof: 'round',
     maxMessageBytes: 1 << 27,
     snapshotChunkBytes: 1 << 18,
   };

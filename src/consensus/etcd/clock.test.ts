@@ -8,6 +8,7 @@ const SETTINGS = {
   catchUpMultiplier: 1024,
   batch: true,
   checkQuorum: false,
+  readProof: 'round' as const,
   maxMessageBytes: 1 << 20,
   snapshotChunkBytes: 1 << 18,
 };

@@ -27,6 +27,8 @@ const Field = {
   ChunkSeq: 0x58,
   ChunkOffset: 0x60,
   ChunkTotal: 0x68,
+  StampMs: 0x70,
+  PromisedMs: 0x78,
 } as const;
 
 const NO_CHUNK: ChunkNumbers = { seq: 0, offset: 0, total: 0 };
@@ -98,6 +100,8 @@ function begin(message: EtcdMessage, room: number): { readonly bytes: Uint8Array
   pos = writeField(bytes, pos, Field.ChunkSeq, seq);
   pos = writeField(bytes, pos, Field.ChunkOffset, offset);
   pos = writeField(bytes, pos, Field.ChunkTotal, total);
+  pos = writeField(bytes, pos, Field.StampMs, message.stampMs);
+  pos = writeField(bytes, pos, Field.PromisedMs, message.promisedMs);
   return { bytes, at: pos };
 }
 
@@ -116,7 +120,8 @@ function headSize(message: EtcdMessage, flags: number): number {
   const ofLog = fieldSize(term) + fieldSize(index) + fieldSize(logTerm) + fieldSize(commit) + fieldSize(rejectHint);
   const { seq, offset, total } = message.chunk ?? NO_CHUNK;
   const ofChunk = fieldSize(seq) + fieldSize(offset) + fieldSize(total);
-  return 2 + ofLog + fieldSize(flags) + fieldSize(readSequence) + fieldSize(readContext) + ofChunk;
+  const ofLease = fieldSize(message.stampMs) + fieldSize(message.promisedMs);
+  return 2 + ofLog + fieldSize(flags) + fieldSize(readSequence) + fieldSize(readContext) + ofChunk + ofLease;
 }
 
 function fieldSize(value: number): number {
@@ -195,6 +200,12 @@ function readFields(message: Message, reader: ByteReader): void {
         break;
       case Field.ChunkTotal:
         chunk.total = reader.varint();
+        break;
+      case Field.StampMs:
+        message.stampMs = reader.varint();
+        break;
+      case Field.PromisedMs:
+        message.promisedMs = reader.varint();
         break;
       case Field.Snapshot:
         message.part = decodePart(reader.view());

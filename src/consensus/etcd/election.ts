@@ -44,11 +44,13 @@ function campaign(state: RaftState, type: MessageType, transfer: boolean): void 
 /** Any role answers a request for a vote or a pre-vote. Learners vote too: who asks them knows of a newer configuration. */
 export function receiveVoteRequest(state: RaftState, request: Message): void {
   const { type, from } = request;
-  const mayVote =
+  const isFree =
     state.vote === from ||
     (state.vote === 0 && state.lead === 0) ||
     // Of a pre-vote: every other term that is later was taken.
     request.term > state.term;
+  // A vote that it promised not to give was left out; whoever asks beforehand is told.
+  const mayVote = isFree && (request.transfer || !state.isBound);
   const answer = new Message(voteResponseType(type), from);
   if (mayVote && state.log.isUpToDate(request.index, request.logTerm)) {
     // A pre-vote is answered with the term asked for: the candidate has not taken it and would drop an older one.
@@ -60,6 +62,8 @@ export function receiveVoteRequest(state: RaftState, request: Message): void {
     }
     return;
   }
+  // Nobody answers in term 0, in which a server only is that was never heard of, or is bound since its start.
+  if (state.term === 0) return;
   answer.reject = true;
   if (state.options.shareCommit) {
     answer.commit = state.log.committed;

@@ -21,6 +21,8 @@ import {
 import { type Entry, isConfigurationType } from '../entry.ts';
 import { ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { HostSleep } from '../parts/electionTimer.ts';
+import { readProofText } from '../parts/leaderLease.ts';
+import { LeaderPromise } from '../parts/leaderPromise.ts';
 import { chunkFault, SnapshotReceiver } from '../parts/snapshotChunks.ts';
 import { TermGuard } from '../parts/termGuard.ts';
 import { type Standing, TurnGuard } from '../parts/turnGuard.ts';
@@ -49,6 +51,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   readonly node: RaftNode;
   private readonly clock: TickClock;
   private readonly hostSleep: HostSleep;
+  private readonly promise: LeaderPromise;
   private readonly terms: TermGuard;
   private readonly incoming: SnapshotReceiver;
   private readonly persistence: Persistence;
@@ -74,6 +77,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.appliedIndex = appliedIndex;
     this.clock = new TickClock(settings, init.nowMs);
     this.hostSleep = new HostSleep(settings.electionTimeoutMs, init.nowMs);
+    this.promise = new LeaderPromise(init);
     this.terms = new TermGuard(settings.electionTimeoutMs);
     this.incoming = new SnapshotReceiver(init.receiveContent);
     const configuration = log.snapshot()?.configuration ?? simpleConfiguration(init.bootstrap);
@@ -85,6 +89,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       hardState: { term: hardState.term, vote: hardState.vote, commit: knownCommit(log, hardState) },
       configuration,
       appliedIndex,
+      promise: this.promise,
     });
     this.delivery = new Delivery(this.node.state);
     this.guard = new TurnGuard(this.standing());
@@ -92,10 +97,12 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   tick(nowMs: number): void {
     this.nowMs = nowMs;
+    this.promise.tick(nowMs);
+    this.leadership?.lease.tick();
     const ticks = this.clock.advance(nowMs);
     if (this.hostSleep.tick(nowMs)) {
       this.node.state.slept(ticks);
-      this.leadership?.audience.woke(nowMs);
+      this.leadership?.woke(nowMs);
       return;
     }
     for (let left = ticks; left > 0; left--) this.node.tick();
@@ -197,6 +204,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   }
 
   read(token: number): void {
+    this.leadership?.lease.asked();
     if (this.node.state.leader !== undefined && !this.isAlone) this.reads.add(token);
     else this.out.readFailed(token, RejectReason.NotLeader, this.lead);
   }
@@ -235,6 +243,10 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     this.configurations.compact(Math.min(index, this.appliedIndex));
   }
 
+  promisesAreRead(areRead: boolean): void {
+    this.promise.areRead = areRead;
+  }
+
   sending(): readonly Snapshot[] {
     // Those that the node wants sent, and those that are on their way.
     const wanted = this.node.state.outbox.flatMap(({ type, snapshot }) =>
@@ -245,6 +257,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
 
   drain(): Output<EtcdMessage> {
     this.incoming.abandonUpTo(this.node.state.log.committed);
+    if (this.isLeased) this.reads.answerNew(this.node.state.log.committed);
     const reads = this.reads.takeNew();
     if (reads !== 0) this.node.readIndex(reads);
     this.requests.preparations.advance();
@@ -258,6 +271,14 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
     const output = this.out.take(this.persistence.take(this.incoming.takePieces()), this.delivery.take());
     this.guard.check(this.standing(), output, this.termAt);
     return output;
+  }
+
+  /** Whether new reads need no proof: nobody else is elected, and what is committed is known here (Raft §8). */
+  private get isLeased(): boolean {
+    const { leadership, nowMs, reads } = this;
+    if (leadership === undefined || !reads.areNew) return false;
+    const { log, term, configuration } = this.node.state;
+    return log.term(log.committed) === term && leadership.lease.holds(nowMs, configuration);
   }
 
   private standing(): Standing {
@@ -301,7 +322,7 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       electionTimeoutMs: this.clock.electionTicks * this.clock.tickMs,
       heartbeatMs: this.clock.heartbeatTicks * this.clock.tickMs,
       preVote: true,
-      reads: 'read index',
+      reads: readProofText(this.settings, 'read index'),
     };
   }
 
@@ -419,6 +440,8 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
       this.leadership?.sendSnapshot(message.to, message.snapshot!);
       return;
     }
+    if (message.type === MessageType.TimeoutNow) this.leadership?.lease.end();
+    this.askForPromise(message);
     if (message.type === MessageType.Vote) this.out.sendAfterPersist(message.to, message);
     else if (!this.isUnsaid(message)) this.out.send(message.to, message);
   }
@@ -430,6 +453,13 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   private hedge(message: Message): void {
     const { openChange } = this;
     if (openChange !== 0 && isAnswer(message.type)) message.commit = Math.min(message.commit, openChange - 1);
+  }
+
+  /** The answer will say what it answers by this server's clock: nothing is to be remembered of what was sent when. */
+  private askForPromise(message: Message): void {
+    const { type } = message;
+    if (this.leadership?.lease.isWanted !== true) return;
+    if (type === MessageType.Heartbeat || type === MessageType.Append) message.stampMs = Math.floor(this.nowMs);
   }
 
   private handOut(entries: readonly Entry[]): void {

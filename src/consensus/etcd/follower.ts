@@ -46,8 +46,18 @@ function forward(state: RaftState, message: Message): boolean {
 }
 
 function hearFrom(state: RaftState, message: Message): void {
+  state.promise?.heard();
   state.electionElapsed = 0;
   state.lead = message.from;
+}
+
+/** An answer to the leader that was just heard. Where that asks for a promise it is given, and says what it follows on. */
+function answerTo(state: RaftState, { from, stampMs }: Message, type: MessageType): Message {
+  const answer = new Message(type, from);
+  if (stampMs === 0 || state.promise === undefined) return answer;
+  answer.stampMs = stampMs;
+  answer.promisedMs = state.promise.lastsMs;
+  return answer;
 }
 
 function receiveAppend(state: RaftState, message: Message): void {
@@ -55,7 +65,7 @@ function receiveAppend(state: RaftState, message: Message): void {
   state.contradicted = contradiction(log, log.committed, message.index, message.logTerm, message.entries);
   // Whatever the answer, the leader would only try another place, in vain, and as fast as messages go.
   if (state.contradicted !== undefined) return;
-  const answer = new Message(MessageType.AppendResp, message.from);
+  const answer = answerTo(state, message, MessageType.AppendResp);
   if (message.index < log.committed) {
     answer.index = log.committed;
     if (state.options.shareCommit) answer.commit = log.committed;
@@ -81,7 +91,7 @@ function receiveAppend(state: RaftState, message: Message): void {
 
 function receiveHeartbeat(state: RaftState, message: Message): void {
   state.log.commitTo(message.commit);
-  const answer = new Message(MessageType.HeartbeatResp, message.from);
+  const answer = answerTo(state, message, MessageType.HeartbeatResp);
   answer.readSequence = message.readSequence;
   if (state.options.shareCommit) answer.commit = state.log.committed;
   state.send(answer);

@@ -1,6 +1,7 @@
 import type { EngineSettings, NodeId, PeerStatus, Snapshot } from '../contract.ts';
 import { type LeaderView, successor } from '../membership/leaderView.ts';
 import { Audience } from '../parts/audience.ts';
+import { LeaderLease } from '../parts/leaderLease.ts';
 import type { OutputBuffer } from '../parts/outputBuffer.ts';
 import { jointVote, VoteResult } from '../parts/quorum.ts';
 import type { EtcdMessage } from './codec.ts';
@@ -24,6 +25,7 @@ export class Leadership {
   /** The node's part of it. */
   readonly leader: LeaderState;
   readonly audience: Audience;
+  readonly lease: LeaderLease;
   /** The entry that removed or demoted this leader, which leads on until the others know; 0 where there is none. */
   removedAt = 0;
   readonly snapshots: SnapshotsUnderWay;
@@ -40,6 +42,7 @@ export class Leadership {
     this.sinceMs = engine.nowMs;
     this.snapshots = new SnapshotsUnderWay(engine);
     this.audience = new Audience(engine.id, engine.settings, engine.nowMs);
+    this.lease = new LeaderLease(engine.id, engine.settings);
   }
 
   get view(): LeaderView {
@@ -69,13 +72,20 @@ export class Leadership {
   }
 
   /** `from` answers. */
-  answered(from: NodeId, { type, reject, index }: Message): void {
+  answered(from: NodeId, { type, reject, index, term, stampMs, promisedMs }: Message): void {
     const { nowMs, node } = this.engine;
     this.heardMs.set(from, nowMs);
+    if (stampMs > 0 && term === node.state.term) this.lease.promised(from, stampMs, promisedMs);
     this.audience.answered(from, nowMs, node.state.configuration);
     if (type !== MessageType.AppendResp) return;
     if (reject) this.fallsBehind(from);
     else if (index >= (this.behindUntil.get(from) ?? Number.POSITIVE_INFINITY)) this.behindUntil.delete(from);
+  }
+
+  /** The host slept. */
+  woke(nowMs: number): void {
+    this.audience.woke(nowMs);
+    this.lease.woke(nowMs);
   }
 
   sendSnapshot(to: NodeId, snapshot: Snapshot): void {

@@ -53,6 +53,7 @@ export const NO_ENTRIES: readonly Entry[] = [];
  * | AppendResp | index: acknowledged, or with reject the refused one; rejectHint, logTerm: where the logs may agree |
  * | Vote, PreVote | index, logTerm: of the last entry; transfer: asked for by the leader |
  * | Heartbeat, HeartbeatResp | commit; readSequence |
+ * | Append, Heartbeat, and their answers | stampMs; promisedMs in the answer |
  * | ReadIndex, ReadIndexResp | readContext; index in the answer |
  * | TransferLeader | from: who shall lead, whoever sent it on |
  * | SnapshotChunk | part; chunk |
@@ -77,6 +78,10 @@ export class Message {
   transfer = false;
   /** The newest read that the leader wants confirmed by this heartbeat; 0 for none. */
   readSequence = 0;
+  /** Where reads go by a lease: the leader's clock when it sent this, or when it sent what this answers; 0: none is asked for. */
+  stampMs = 0;
+  /** For so long after hearing that the answering server elects nobody; 0: it says nothing of the kind. */
+  promisedMs = 0;
   /** The asker's own name of a read. */
   readContext = 0;
   responses: readonly Message[] = NO_MESSAGES;

@@ -70,6 +70,16 @@ export class ClientReads {
     this.fresh.push(token);
   }
 
+  get areNew(): boolean {
+    return this.fresh.length > 0;
+  }
+
+  /** This turn's reads need no proof: they see what is committed up to `index`. */
+  answerNew(index: number): void {
+    for (const token of this.fresh) this.out.reads.push({ token, ok: true, index });
+    this.fresh = [];
+  }
+
   /** The name under which this turn's reads are to be asked for; 0 where there are none. */
   takeNew(): number {
     if (this.fresh.length === 0) return 0;

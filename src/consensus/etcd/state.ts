@@ -1,4 +1,5 @@
 import type { Configuration, HardState, NodeId, Refusal } from '../contract.ts';
+import type { LeaderPromise } from '../parts/leaderPromise.ts';
 import { TERM_MAX } from '../parts/termGuard.ts';
 import { Inflights } from './inflights.ts';
 import { LeaderState } from './leaderState.ts';
@@ -24,6 +25,8 @@ export interface InitialState {
   readonly configuration: Configuration;
   /** Everything up to here is already applied; `configuration` is the one in force there. */
   readonly appliedIndex: number;
+  /** What it promises leaders, and promised before it started; undefined: nothing. */
+  readonly promise?: LeaderPromise;
 }
 
 /**
@@ -39,6 +42,7 @@ export class RaftState {
   lead: NodeId = 0;
   role: RaftRole = RaftRole.Follower;
   members: Members;
+  readonly promise: LeaderPromise | undefined;
   /** What only a leader has; undefined in every other role. */
   leader: LeaderState | undefined;
   /** A candidate's answers, its own included. */
@@ -61,6 +65,7 @@ export class RaftState {
   constructor(options: RaftOptions, storage: LogStorage, initial: InitialState) {
     this.options = options;
     this.log = new RaftLog(storage, options.applyingBytesMax);
+    this.promise = initial.promise;
     this.term = initial.hardState.term;
     this.vote = initial.hardState.vote;
     this.log.commitTo(Math.max(initial.hardState.commit, initial.appliedIndex));
@@ -93,9 +98,14 @@ export class RaftState {
     return this.lead !== 0 && this.electionElapsed < this.options.electionTicks;
   }
 
+  /** Whether it promised a leader, not long ago, to elect nobody. */
+  get isBound(): boolean {
+    return this.promise?.binds === true;
+  }
+
   /** Whether nobody was heard from for so long that an election is due. */
   get isElectionDue(): boolean {
-    return this.electionElapsed >= this.randomizedTimeout;
+    return this.electionElapsed >= this.randomizedTimeout && !this.isBound;
   }
 
   /** For the transcripts, whose elections go by given timeouts. */

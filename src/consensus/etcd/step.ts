@@ -20,6 +20,8 @@ export function tick(state: RaftState): void {
 
 /** Takes one message; false where a proposal was dropped. */
 export function step(state: RaftState, message: Message): boolean {
+  // Who was told to take over asks in the name of the leader that the promise was given to.
+  if (message.type === MessageType.Vote && state.isBound && !message.transfer) return true;
   if (message.term > state.term) {
     if (!acceptHigherTerm(state, message)) return true;
   } else if (message.term < state.term && message.term !== 0) {

@@ -12,13 +12,16 @@ export const SNAPSHOT_BODY = snapshotRest(
 
 /** The calls are the stream's: what follows them is numbered from 1 in the unary service's protobuf messages. */
 export const LAYOUTS: Layouts<GorumsMessage> = {
-  RequestVote: { fields: ['call', 'candidate', 'term', 'lastLogIndex', 'lastLogTerm', ['preVote']] },
+  RequestVote: {
+    fields: ['call', 'candidate', 'term', 'lastLogIndex', 'lastLogTerm', ['preVote']],
+    optional: [['transfer']],
+  },
   RequestVoteResponse: { fields: ['call', 'term', ['granted']] },
   AppendEntries: {
     fields: ['call', 'leader', 'term', 'prevLogIndex', 'prevLogTerm', 'commitIndex'],
     rest: ENTRIES,
   },
-  AppendEntriesResponse: { fields: ['call', 'term', 'matchIndex', ['success']] },
+  AppendEntriesResponse: { fields: ['call', 'term', 'matchIndex', ['success']], optional: ['promisedMs'] },
   InstallSnapshot: {
     fields: ['call', 'leader', 'term', 'lastIncludedIndex', 'lastIncludedTerm'],
     rest: SNAPSHOT_BODY,

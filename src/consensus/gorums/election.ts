@@ -48,6 +48,7 @@ export class Election {
   /** A leader of the present term spoke. */
   heardLeader(): void {
     this.heardMs = this.state.nowMs;
+    this.state.promise.heard();
     this.state.restartElectionTimer();
   }
 
@@ -58,7 +59,7 @@ export class Election {
     if (state.mayStand && state.term < TERM_MAX) this.stand(true);
   }
 
-  private stand(preVote: boolean): void {
+  private stand(preVote: boolean, transfer = false): void {
     const { state } = this;
     state.leaderId = 0;
     const call = state.nextCall();
@@ -70,6 +71,8 @@ export class Election {
     const term = preVote ? state.term + 1 : state.term;
     const { id: candidate, out, log, configurations } = state;
     const { lastIndex: lastLogIndex, lastTerm: lastLogTerm } = log;
+    // Who promised the leader to elect nobody votes for whom that leader wants; whatever is promised here.
+    const isForLeader = transfer && state.promise.areRead;
     for (const voter of configurations.latest.voters) {
       if (voter === candidate) continue;
       const request: RequestVote = {
@@ -80,6 +83,7 @@ export class Election {
         lastLogIndex,
         lastLogTerm,
         preVote,
+        transfer: isForLeader || undefined,
       };
       // A candidate that forgot its own vote in a crash could vote for another in the term it stood for.
       if (preVote) out.send(voter, request);
@@ -90,17 +94,19 @@ export class Election {
 
   voteRequested(from: NodeId, request: RequestVote): void {
     const { state } = this;
-    const { call, preVote } = request;
-    if (!preVote && request.term > state.term) this.electorate.follow(request.term, 0);
+    const { call, preVote, transfer = false } = request;
+    const mayVote = transfer || !state.promise.binds;
+    if (!preVote && request.term > state.term && mayVote) this.electorate.follow(request.term, 0);
     const upToDate = state.log.isUpToDate(request.lastLogIndex, request.lastLogTerm);
     if (preVote) {
-      const granted = upToDate && request.term > state.term && !this.hasLeader;
+      const granted = upToDate && request.term > state.term && !this.hasLeader && mayVote;
       const term = granted ? request.term : state.term;
       state.out.send(from, { type: 'RequestVoteResponse', call, term, granted });
       return;
     }
     const free = state.vote === 0 || state.vote === request.candidate;
-    const granted = upToDate && request.term === state.term && free && this.electorate.leader() === undefined;
+    const isAsked = request.term === state.term && this.electorate.leader() === undefined;
+    const granted = upToDate && isAsked && free && mayVote;
     if (granted) {
       state.enterTerm(state.term, request.candidate);
       state.restartElectionTimer();
@@ -150,6 +156,6 @@ export class Election {
   toldToStand({ term, leader }: TimeoutNow): void {
     const { state } = this;
     if (this.electorate.leader() !== undefined || term !== state.term || leader !== state.leaderId) return;
-    if (state.mayStand && state.term < TERM_MAX) this.stand(false);
+    if (state.mayStand && state.term < TERM_MAX) this.stand(false, true);
   }
 }

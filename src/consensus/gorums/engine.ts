@@ -1,5 +1,6 @@
 import type { EffectiveSettings, EngineInit, NodeId, Refusal } from '../contract.ts';
 import { CoreEngine } from '../parts/coreEngine.ts';
+import { readProofText } from '../parts/leaderLease.ts';
 import { chunkFault } from '../parts/snapshotChunks.ts';
 import { refused } from '../parts/untrusted.ts';
 import { Election } from './election.ts';
@@ -135,7 +136,7 @@ export class GorumsEngine extends CoreEngine<GorumsMessage, ServerState, Leader>
       electionTimeoutMs,
       heartbeatMs,
       preVote: true,
-      reads: 'quorum round',
+      reads: readProofText(settings, 'quorum round'),
     };
   }
 }

@@ -30,7 +30,15 @@ export class Follower {
     }
     const contradicts = contradiction(state.log, state.commitIndex, prevLogIndex, prevLogTerm, entries);
     const success = this.takeEntries(request);
-    const response = { type: 'AppendEntriesResponse', call, term: state.term, matchIndex, success } as const;
+    const { toldMs: promisedMs } = state.promise;
+    const response = {
+      type: 'AppendEntriesResponse',
+      call,
+      term: state.term,
+      matchIndex,
+      success,
+      promisedMs,
+    } as const;
     if (success) {
       this.catchUp.agreed(request.term, prevLogIndex + entries.length);
       state.out.sendAfterPersist(from, response);

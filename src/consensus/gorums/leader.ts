@@ -60,7 +60,7 @@ export class Leader extends LeaderCore<GorumsMessage, ServerState> {
     const peer = this.heardPeer(from);
     if (peer === undefined) return;
     if (!reply.success) peer.refused(reply.call);
-    this.recordReply(from, reply.call, reply.success ? this.replication.succeeded(peer, reply.call) : undefined);
+    this.recordReply(from, reply, reply.success ? this.replication.succeeded(peer, reply.call) : undefined);
   }
 
   /** The follower installed a snapshot that it got in one call; what it lacks beyond it follows. */
@@ -82,9 +82,14 @@ export class Leader extends LeaderCore<GorumsMessage, ServerState> {
     return peer;
   }
 
-  private recordReply(from: NodeId, call: number, matchedIndex: number | undefined): void {
+  private recordReply(
+    from: NodeId,
+    { call, promisedMs = 0 }: AppendEntriesResponse,
+    matchedIndex: number | undefined,
+  ): void {
     const replied = this.replication.rounds.reply(from, call, matchedIndex);
     if (replied === undefined) return;
+    this.lease.promised(from, replied.startMs, promisedMs);
     if (isQuorum(this.state.configurations.latest, replied.heard)) {
       this.quorumMs = Math.max(this.quorumMs, replied.startMs);
       this.confirmReads(call);
@@ -147,6 +152,7 @@ export class Leader extends LeaderCore<GorumsMessage, ServerState> {
   override woke(graceMs: number): void {
     const { nowMs } = this.state;
     this.audience.woke(nowMs);
+    this.lease.woke(nowMs);
     this.quorumMs = Math.max(this.quorumMs, nowMs + graceMs - this.state.settings.electionTimeoutMs);
   }
 
@@ -160,6 +166,7 @@ export class Leader extends LeaderCore<GorumsMessage, ServerState> {
     this.preparations.advance();
     this.handOver();
     this.ask();
+    this.answerLeased();
     if (!this.isSilent) this.replication.pump();
     if (this.alone) {
       this.quorumMs = this.state.nowMs;

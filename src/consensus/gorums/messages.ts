@@ -14,6 +14,8 @@ export interface RequestVote {
   readonly lastLogIndex: number;
   readonly lastLogTerm: number;
   readonly preVote: boolean;
+  /** The leader told the candidate to take over: whoever promised that leader to elect nobody may vote. */
+  readonly transfer?: boolean | undefined;
 }
 
 export interface RequestVoteResponse {
@@ -42,6 +44,8 @@ export interface AppendEntriesResponse {
   /** The length of the follower's log when the request arrived, as the original answers. */
   readonly matchIndex: number;
   readonly success: boolean;
+  /** For so long after hearing that it elects nobody (parts/leaderPromise.ts). */
+  readonly promisedMs?: number | undefined;
 }
 
 export interface InstallSnapshot {

@@ -14,6 +14,7 @@ const SETTINGS = {
   catchUpMultiplier: 4,
   batch: true,
   checkQuorum: true,
+  readProof: 'round' as const,
   maxMessageBytes: 64,
   snapshotChunkBytes: 64,
 };

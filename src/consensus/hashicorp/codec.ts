@@ -7,7 +7,7 @@ const LAYOUTS: Layouts<HashicorpMessage> = {
   append: { fields: ['term', 'seq', 'prevIndex', 'prevTerm', 'commit'], rest: ENTRIES },
   'append-reply': { fields: ['term', 'seq', ['ok'], 'index'] },
   heartbeat: { fields: ['term', 'round'] },
-  'heartbeat-reply': { fields: ['term', 'round', 'lastIndex', 'commit'] },
+  'heartbeat-reply': { fields: ['term', 'round', 'lastIndex', 'commit'], optional: ['promisedMs'] },
   vote: { fields: ['term', ['preVote', 'transfer'], 'lastIndex', 'lastTerm'] },
   'vote-reply': { fields: ['term', ['preVote', 'granted']] },
   'timeout-now': { fields: ['term'] },

@@ -67,7 +67,7 @@ export class Election {
     const { state } = this;
     const { term, preVote, transfer } = request;
     // A server that hears from a leader neither votes nor takes the newer term (thesis §4.2.3), unless that leader wants it.
-    const open = transfer || !this.hasLeader;
+    const open = transfer || !(this.hasLeader || state.promise.binds);
     const upToDate = state.log.isUpToDate(request.lastIndex, request.lastTerm);
     if (preVote) {
       const granted = open && upToDate && term > state.term;
@@ -76,7 +76,7 @@ export class Election {
     }
     if (term > state.term && open) this.electorate.follow(term, 0);
     const free = state.vote === 0 || state.vote === from;
-    if (term === state.term && free && state.leaderId === 0 && upToDate) {
+    if (term === state.term && free && state.leaderId === 0 && upToDate && (transfer || !state.promise.binds)) {
       // Whoever votes for another in this term stops asking about the next.
       this.withdraw();
       state.vote = from;

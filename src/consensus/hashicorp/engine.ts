@@ -1,5 +1,6 @@
 import type { EffectiveSettings, EngineInit, NodeId, Refusal } from '../contract.ts';
 import { CoreEngine } from '../parts/coreEngine.ts';
+import { readProofText } from '../parts/leaderLease.ts';
 import { chunkFault } from '../parts/snapshotChunks.ts';
 import { TERM_MAX } from '../parts/termGuard.ts';
 import { refused } from '../parts/untrusted.ts';
@@ -87,7 +88,7 @@ export class HashicorpEngine extends CoreEngine<HashicorpMessage, ServerState, L
       maxMessageBytes: limits.messageBytes,
       checkQuorum,
       preVote: true,
-      reads: 'heartbeats sent after the read',
+      reads: readProofText(settings, 'heartbeats sent after the read'),
       // Without check of the quorum nothing ends with it.
       leaderLeaseMs: checkQuorum ? limits.leaseMs : 0,
       commitTimeoutMs: limits.commitTimeoutMs,
@@ -118,17 +119,18 @@ export class HashicorpEngine extends CoreEngine<HashicorpMessage, ServerState, L
     }
     if (message.term > state.term || state.leaderId !== from) this.follow(message.term, from);
     state.leaderHeardMs = state.nowMs;
+    state.promise.heard();
     state.restartElectionTimer();
     if (message.type === 'snapshot') return refused(this.follower.snapshot(from, message));
     if (message.type === 'append') return this.follower.append(from, message);
-    this.answerHeartbeat(from, message.round);
+    this.answerHeartbeat(from, message.round, state.promise.toldMs);
     return undefined;
   }
 
-  private answerHeartbeat(to: NodeId, round: number): void {
+  private answerHeartbeat(to: NodeId, round: number, promisedMs?: number): void {
     const { state } = this;
     const { term, commitIndex: commit } = state;
-    state.reply(to, { type: 'heartbeat-reply', term, round, lastIndex: state.log.lastIndex, commit });
+    state.reply(to, { type: 'heartbeat-reply', term, round, lastIndex: state.log.lastIndex, commit, promisedMs });
   }
 
   private refuseOldLeader(from: NodeId, message: AppendRequest | Heartbeat | SnapshotChunk): void {

@@ -47,12 +47,17 @@ export class HeartbeatRounds {
     this.contactMs.delete(id);
   }
 
+  /** When `round` began, ms; undefined where it was never begun, or so long ago that it is forgotten. */
+  startMs(round: number): number | undefined {
+    return this.beganMs[round - this.firstKept];
+  }
+
   /** Server `id` answered `round`. Rounds that were never begun are refused. */
   answered(id: NodeId, round: number): boolean {
     if (round > this.lastRound) return false;
     if (round <= (this.answeredRound.get(id) ?? 0)) return true;
     this.answeredRound.set(id, round);
-    const began = this.beganMs[round - this.firstKept];
+    const began = this.startMs(round);
     if (began !== undefined) this.contactMs.set(id, Math.max(began, this.contactMs.get(id) ?? began));
     return true;
   }

@@ -67,6 +67,7 @@ export class Leader extends LeaderCore<HashicorpMessage, ServerState> {
     const { nowMs } = this.state;
     this.leaseGraceUntilMs = nowMs + graceMs;
     this.audience.woke(nowMs);
+    this.lease.woke(nowMs);
     this.heartbeatIfDue();
   }
 
@@ -148,8 +149,15 @@ export class Leader extends LeaderCore<HashicorpMessage, ServerState> {
     this.heard(from);
     const replicator = this.replicator(from);
     if (replicator === undefined || !this.rounds.answered(from, reply.round)) return;
+    this.notePromise(from, reply);
     if (replicator.heartbeatAnswered(reply)) this.matched(replicator);
     this.releaseReads();
+  }
+
+  /** It counts from when the round began that is answered. */
+  private notePromise(from: NodeId, { round, promisedMs = 0 }: HeartbeatReply): void {
+    const startMs = this.rounds.startMs(round);
+    if (startMs !== undefined) this.lease.promised(from, startMs, promisedMs);
   }
 
   /** The leader counts itself when its own write is durable, and not before. */
@@ -161,6 +169,7 @@ export class Leader extends LeaderCore<HashicorpMessage, ServerState> {
   override pump(): void {
     this.appendQueued();
     this.preparations.advance();
+    this.answerLeased();
     if (!this.isSilent && this.reads.wantsRound(this.state.nowMs)) this.beginRound();
     this.releaseReads();
     if (!this.isSilent) for (const replicator of this.replicators) replicator.pump();

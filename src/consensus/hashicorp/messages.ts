@@ -46,6 +46,8 @@ export interface HeartbeatReply {
   readonly round: number;
   readonly lastIndex: number;
   readonly commit: number;
+  /** For so long after hearing that it elects nobody (parts/leaderPromise.ts). */
+  readonly promisedMs?: number | undefined;
 }
 
 /** With `preVote`, `term` is the one the candidate would take (thesis §9.6). `transfer`: the leader asked for this election. */

@@ -66,13 +66,15 @@ export abstract class CoreEngine<M, S extends ServerCore<M>, L extends LeaderCor
   tick(nowMs: number): void {
     const { state } = this;
     state.nowMs = Math.max(state.nowMs, nowMs);
+    state.promise.tick(state.nowMs);
+    this.leader?.lease.tick();
     if (state.electionTimer.tick(state.nowMs)) {
       this.leader?.woke(state.electionTimer.graceMs);
       return;
     }
     state.handover.tick(state.nowMs, this.knownLeader);
     if (this.leader !== undefined) this.leader.tick();
-    else if (state.electionTimer.isDue(state.nowMs)) this.election.timedOut();
+    else if (state.electionTimer.isDue(state.nowMs) && !state.promise.binds) this.election.timedOut();
   }
 
   /** Why a message is not taken that says this term. `tellsTerm`: it is its sender's own, and so is believed as far as any is. */
@@ -122,6 +124,10 @@ export abstract class CoreEngine<M, S extends ServerCore<M>, L extends LeaderCor
 
   snapshotStored(index: number): void {
     this.state.configurations.compact(index);
+  }
+
+  promisesAreRead(areRead: boolean): void {
+    this.state.promise.areRead = areRead;
   }
 
   sending(): readonly Snapshot[] {

@@ -11,17 +11,21 @@ import { type LeaderView, type PeerView, successor } from '../membership/leaderV
 import { Preparations, type Preparing } from '../membership/preparations.ts';
 import { Audience } from './audience.ts';
 import { CommandQueue } from './commandQueue.ts';
+import { LeaderLease } from './leaderLease.ts';
 import type { ServerCore } from './serverCore.ts';
 
 /** What a server over a `ServerCore` is only while it leads, but for how it replicates, commits and proves reads. */
 export abstract class LeaderCore<M, S extends ServerCore<M>> implements Preparing {
   readonly preparations: Preparations;
+  readonly lease: LeaderLease;
   protected readonly state: S;
   protected readonly audience: Audience;
   protected readonly queue: CommandQueue;
   /** The first entry of the term. While it is not committed, neither reads nor changes are served (thesis §6.4, §4.1). */
   protected readonly startIndex: number;
   private readonly sinceMs: number;
+  /** Reads that are answered in this turn where the lease holds, and otherwise proven as the engine's way is. */
+  private fresh: number[] = [];
 
   constructor(state: S) {
     this.state = state;
@@ -29,6 +33,7 @@ export abstract class LeaderCore<M, S extends ServerCore<M>> implements Preparin
     this.startIndex = state.log.lastIndex + 1;
     this.preparations = new Preparations(this, state.out, state.handover);
     this.audience = new Audience(state.id, state.settings, state.nowMs);
+    this.lease = new LeaderLease(state.id, state.settings);
     this.queue = new CommandQueue(state.out);
   }
 
@@ -97,7 +102,10 @@ export abstract class LeaderCore<M, S extends ServerCore<M>> implements Preparin
 
   read(token: number): void {
     if (this.isAlone) this.state.out.readFailed(token, RejectReason.NotLeader, 0);
-    else this.takeRead(token);
+    else if (this.lease.isWanted) {
+      this.lease.asked();
+      this.fresh.push(token);
+    } else this.takeRead(token);
   }
 
   transferLeadership(to: NodeId, token: number, unable: readonly NodeId[]): void {
@@ -115,6 +123,18 @@ export abstract class LeaderCore<M, S extends ServerCore<M>> implements Preparin
   stop(leader: NodeId): void {
     this.refuseClients(leader);
     this.preparations.abandon(leader);
+  }
+
+  /** To be called once a turn, before a round may begin for the sake of reads. */
+  protected answerLeased(): void {
+    const { fresh, state } = this;
+    if (fresh.length === 0) return;
+    this.fresh = [];
+    const isLeased = state.commitIndex >= this.startIndex && this.lease.holds(state.nowMs, state.configuration);
+    for (const token of fresh) {
+      if (isLeased) state.out.reads.push({ token, ok: true, index: state.commitIndex });
+      else this.takeRead(token);
+    }
   }
 
   /** What queued takes its places in the log; without batching one command, and the next when that needs nothing more of this server. */
@@ -155,12 +175,16 @@ export abstract class LeaderCore<M, S extends ServerCore<M>> implements Preparin
   }
 
   private tellToStand(to: NodeId): void {
-    if (to !== 0) this.state.out.send(to, this.order());
+    if (to === 0) return;
+    this.lease.end();
+    this.state.out.send(to, this.order());
   }
 
   /** What is neither in the log nor answered is certainly not done here. */
   private refuseClients(leader: NodeId): void {
     this.queue.abandon(RejectReason.NotLeader, leader);
-    for (const token of this.abandonReads()) this.state.out.readFailed(token, RejectReason.NotLeader, leader);
+    const reads = [...this.abandonReads(), ...this.fresh];
+    this.fresh = [];
+    for (const token of reads) this.state.out.readFailed(token, RejectReason.NotLeader, leader);
   }
 }

@@ -10,6 +10,10 @@ type FieldName = string | readonly string[];
 /** A number in a message; or flags that are the bits of one, the first the lowest. */
 export type Field<M> = FieldOf<M, number> | readonly FieldOf<M, boolean>[];
 
+/** One that a message need not have. */
+type OptionalOf<M, Value> = { [K in keyof M]-?: Exclude<M[K], undefined> extends Value ? K : never }[keyof M] & string;
+export type OptionalField<M> = OptionalOf<M, number> | readonly OptionalOf<M, boolean>[];
+
 /** What is long in a message. It runs to the end, is copied once when it is written and not at all when it is read. */
 export interface Rest<M> {
   sizeOf(message: M): number;
@@ -22,6 +26,8 @@ export interface Rest<M> {
 export interface Layout<M> {
   /** In the order in which they stand on the wire. */
   readonly fields: readonly Field<M>[];
+  /** After these, in messages that have no rest: left out where all of them are 0, as earlier versions write and read it. */
+  readonly optional?: readonly OptionalField<M>[];
   readonly rest?: Rest<M>;
 }
 
@@ -60,10 +66,12 @@ export function snapshotRest(
   };
 }
 
-/** The number of a field. */
+const NONE: readonly [] = [];
+
+/** The number of a field, 0 where it is not there. */
 export function numberOf(message: object, field: FieldName): number {
   const values = message as Readonly<Record<string, number | boolean>>;
-  if (typeof field === 'string') return values[field] as number;
+  if (typeof field === 'string') return (values[field] as number | undefined) ?? 0;
   let bits = 0;
   for (let place = 0; place < field.length; place++) if (values[field[place]!] === true) bits += 1 << place;
   return bits;
@@ -99,7 +107,8 @@ export function numberedCodec<M extends { readonly type: string }>(
 ): MessageCodec<M> {
   const known: readonly (readonly [string, Layout<Record<string, unknown>>])[] = Object.entries(layouts);
   const kinds = new Map(known.map(([type], place) => [type, firstKind + place]));
-  const scratch = new Uint8Array((2 + Math.max(...known.map(([, { fields }]) => fields.length))) * VARINT_BYTES_MAX);
+  const numbersMax = Math.max(...known.map(([, { fields, optional = NONE }]) => fields.length + optional.length));
+  const scratch = new Uint8Array((2 + numbersMax) * VARINT_BYTES_MAX);
 
   const restOf = ({ type }: M) => known[kinds.get(type)! - firstKind]![1].rest;
 
@@ -107,7 +116,10 @@ export function numberedCodec<M extends { readonly type: string }>(
   const writeNumbers = (message: M): number => {
     const kind = kinds.get(message.type)!;
     let at = writeVarint(scratch, writeVarint(scratch, 0, version), kind);
-    for (const field of known[kind - firstKind]![1].fields) at = writeVarint(scratch, at, numberOf(message, field));
+    const { fields, optional = NONE } = known[kind - firstKind]![1];
+    for (const field of fields) at = writeVarint(scratch, at, numberOf(message, field));
+    if (!optional.some((field) => numberOf(message, field) !== 0)) return at;
+    for (const field of optional) at = writeVarint(scratch, at, numberOf(message, field));
     return at;
   };
 
@@ -135,10 +147,11 @@ export function numberedCodec<M extends { readonly type: string }>(
       const last = firstKind + known.length - 1;
       throw new MalformedMessageError(`${engine} message of kind ${kind}, expected ${firstKind} to ${last}`);
     }
-    const [type, { fields, rest }] = layout;
+    const [type, { fields, optional = NONE, rest }] = layout;
     const message = { type };
     for (const field of fields) putNumber(message, field, reader.varint());
     if (rest !== undefined) return Object.assign(message, rest.read(reader)) as unknown as M;
+    if (reader.pos < reader.end) for (const field of optional) putNumber(message, field, reader.varint());
     if (reader.pos !== reader.end) throw new MalformedMessageError(`${reader.end - reader.pos} bytes after a ${type}`);
     return message as unknown as M;
   };

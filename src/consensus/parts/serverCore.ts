@@ -11,6 +11,7 @@ import { type Entry, isConfigurationType } from '../entry.ts';
 import { type ApplyChange, ConfigurationHistory } from '../membership/configurationHistory.ts';
 import { Handover } from '../membership/handover.ts';
 import { ElectionTimer } from './electionTimer.ts';
+import { LeaderPromise } from './leaderPromise.ts';
 import { LogTail } from './logTail.ts';
 import type { OutputBuffer } from './outputBuffer.ts';
 import { PendingWrites } from './pendingWrites.ts';
@@ -37,6 +38,7 @@ export class ServerCore<M, Out extends OutputBuffer<M> = OutputBuffer<M>> {
   readonly electionTimer: ElectionTimer;
   /** The snapshot that a leader sends. */
   readonly incoming: SnapshotReceiver;
+  readonly promise: LeaderPromise;
   nowMs: number;
   term: number;
   /** Whom this server voted for in `term`; 0: nobody. */
@@ -65,6 +67,7 @@ export class ServerCore<M, Out extends OutputBuffer<M> = OutputBuffer<M>> {
     this.handover = new Handover(out);
     this.electionTimer = new ElectionTimer(settings.electionTimeoutMs, init.random, init.nowMs);
     this.incoming = new SnapshotReceiver(init.receiveContent);
+    this.promise = new LeaderPromise(init);
     this.appliedIndex = appliedIndex;
     this.deliveredIndex = appliedIndex;
     this.commitIndex = Math.max(appliedIndex, Math.min(hardState.commit, this.log.lastIndex));

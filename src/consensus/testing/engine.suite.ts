@@ -10,6 +10,7 @@ import type { Forgery } from './forgery.ts';
 import { describeHostSleep } from './hostSleep.suite.ts';
 import { describeKnobs } from './knobs.suite.ts';
 import { describeLargeEntries } from './largeEntries.suite.ts';
+import { describeLeaseReads } from './leaseReads.suite.ts';
 import { describeLostQuorum } from './lostQuorum.suite.ts';
 import { describeMembershipContract } from './membership.suite.ts';
 import { describeSnapshotChunks } from './snapshotChunks.suite.ts';
@@ -17,6 +18,12 @@ import { describeSuffix } from './suffix.suite.ts';
 import { describeTerms } from './terms.suite.ts';
 import { describeUntrusted } from './untrusted.suite.ts';
 import { describeVotes } from './votes.suite.ts';
+
+function hasLease<M>(kind: EngineKind<M>): boolean {
+  const settings = { ...TEST_SETTINGS, readProof: 'lease' } as const;
+  const { engine } = new EngineCluster(kind, [1], undefined, settings).server(1);
+  return engine.effectiveSettings().readProof === undefined;
+}
 
 /**
  * What every engine must do, whatever makes it itself. Each engine's tests run this unchanged.
@@ -38,7 +45,10 @@ export function describeEngineContract<M>(
   describeUntrusted(kind, forgery);
   describeVotes(kind, forgery);
   if (chunkPlace !== undefined) describeSnapshotChunks(kind, chunkPlace);
-  describeMembershipContract(kind, (message) => messageType(message) === takeOverType);
+  const isTakeOver = (message: M) => messageType(message) === takeOverType;
+  describeMembershipContract(kind, isTakeOver);
+  // An engine that has no lease says so of the setting.
+  if (hasLease(kind)) describeLeaseReads(kind, forgery, isTakeOver);
 
   describe(`${kind.name}: the engine contract`, () => {
     it('elects one leader, and everybody follows it', () => {

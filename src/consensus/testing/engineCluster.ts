@@ -37,6 +37,7 @@ export const TEST_SETTINGS: EngineSettings = {
   catchUpMultiplier: 4,
   batch: true,
   checkQuorum: false,
+  readProof: 'round',
   maxMessageBytes: 1 << 20,
   snapshotChunkBytes: 1 << 18,
 };

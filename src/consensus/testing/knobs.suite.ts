@@ -221,6 +221,7 @@ const TWO_OF_EACH: Readonly<{ [N in keyof EngineSettings]: readonly EngineSettin
   heartbeatMs: [5, 10],
   electionTimeoutMs: [100, 400],
   checkQuorum: [true, false],
+  readProof: ['round', 'lease'],
   catchUpMultiplier: [100, 300],
   maxMessageBytes: [300, 3000],
   snapshotChunkBytes: [300, 3000],

@@ -10,6 +10,7 @@ const SETTINGS: EngineSettings = {
   catchUpMultiplier: 4,
   batch: true,
   checkQuorum: true,
+  readProof: 'round',
   maxMessageBytes: 1 << 20,
   snapshotChunkBytes: 1 << 18,
 };

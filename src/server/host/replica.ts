@@ -54,6 +54,8 @@ export interface ReplicaEnvironment<M> {
   takeNoSnapshots?(): readonly NodeId[];
   /** Whether all of these members read entries of the type BoundSessions, as far as is known; without it, they do not. */
   mayBoundSessions?(members: Iterable<NodeId>): boolean;
+  /** Whether all of these members read what leases added to messages, as far as is known; without it, they do. */
+  promisesAreRead?(members: Iterable<NodeId>): boolean;
   /** Each entry as it is applied, for observers such as the simulator's invariants. */
   applied?(entry: Entry): void;
   restored?(snapshot: Snapshot): void;
@@ -69,6 +71,8 @@ export interface ReplicaOptions<M> {
   readonly id: NodeId;
   readonly settings: EngineSettings;
   readonly bootstrap: readonly NodeId[];
+  /** As EngineInit. */
+  readonly promisedBeforeMs?: number;
   /** Who this process is, beyond its id. Without it no fence ends it. */
   readonly self?: Speaker;
   readonly random: () => number;
@@ -188,6 +192,7 @@ export class Replica<M> implements LogStoreListener {
     this.engine = options.kind.create({
       id: options.id,
       settings: options.settings,
+      promisedBeforeMs: options.promisedBeforeMs,
       random: options.random,
       nowMs: this.environment.nowMs(),
       hardState: store.hardState,
@@ -196,6 +201,7 @@ export class Replica<M> implements LogStoreListener {
       appliedIndex: this.appliedIndex,
       receiveContent: (place, byteLength) => new CheckedContent(place, byteLength, this.stateMachine),
     });
+    this.notePromises();
     const start = this.engine.summary();
     this.role = start.role;
     this.term = start.term;
@@ -315,12 +321,20 @@ export class Replica<M> implements LogStoreListener {
     if (this.stopped) return;
     const nowMs = this.environment.nowMs();
     this.pace.tick(nowMs);
+    this.notePromises();
     this.engine.tick(nowMs);
     if (this.stateMachine.sessionsBound === 'due') this.boundSessions(nowMs);
     this.turn();
   }
 
   /** heldNumbers.ts has the argument. */
+  /** Members and their versions change while it runs. */
+  private notePromises(): void {
+    const { environment, engine } = this;
+    if (environment.promisesAreRead === undefined) return;
+    engine.promisesAreRead(environment.promisesAreRead(namedIn(engine.summary().configuration)));
+  }
+
   private boundSessions(nowMs: number): void {
     if (!this.leads || nowMs < this.boundSessionsDueMs) return;
     const members = namedIn(this.engine.status().configuration);
@@ -446,6 +460,11 @@ export class Replica<M> implements LogStoreListener {
     if (undecidedToken !== undefined) this.engine.read(undecidedToken);
     const readToken = this.pending.takeLookups(pendingMax, pendingBytesMax, leader);
     if (readToken !== undefined) this.engine.read(readToken);
+    const areAsked = undecidedToken !== undefined || readToken !== undefined;
+    // A lease proves something to them by a clock that was read since they came.
+    if (areAsked && this.leads && this.options.settings.readProof === 'lease') {
+      this.engine.tick(this.environment.nowMs());
+    }
   }
 
   /** Returns whether there was anything to do. */

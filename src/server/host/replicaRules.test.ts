@@ -319,3 +319,28 @@ describe('commands that are refused for want of room', () => {
     expect(told).toEqual(['1 ok', '2 ok']);
   });
 });
+
+describe('what members read of promises', () => {
+  it('is said to the engine before anything else, and at every tick, of all who are members', () => {
+    const asked: number[][] = [];
+    const reads = { isSo: false };
+    const { engine, say } = scripted({
+      environment: {
+        promisesAreRead: (members) => {
+          asked.push([...members]);
+          return reads.isSo;
+        },
+      },
+    });
+    expect([engine.promises, asked]).toEqual([[false], [[1, 2, 3]]]);
+    reads.isSo = true;
+    say({});
+    expect(engine.promises).toEqual([false, true]);
+  });
+
+  it('is not where nobody knows versions: engines take it that all read them', () => {
+    const { engine, say } = scripted();
+    say({});
+    expect(engine.promises).toEqual([]);
+  });
+});

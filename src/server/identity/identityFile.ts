@@ -10,6 +10,7 @@ import { readTextFile } from '../../files/regularFile.ts';
 import { StorageOpenError } from '../storage/levelDisk.ts';
 import { blankIdentity, EARLIER_LIVES_MAX, type Identity } from './identity.ts';
 import { KeptIdentity, startsCountAtOnce } from './keptIdentity.ts';
+import { keptPromiseMs } from './keptPromise.ts';
 import { checkOwner, IdentityError } from './owner.ts';
 
 /** Beside LevelDB's files, which it leaves alone: LevelDB goes by its own names. */
@@ -127,6 +128,11 @@ export class IdentityFile extends KeptIdentity {
       const reason = (cause as Error).message;
       throw new StorageOpenError(this.location, `expected a directory that can be read and written (${reason})`, cause);
     }
+  }
+
+  /** What any process of this folder promised, this one's own included (keptPromise.ts). Throws StorageOpenError. */
+  keptPromiseMs(ownMs: number): number {
+    return keptPromiseMs(this.location, ownMs);
   }
 
   /** Its folder goes by another name from here on. */

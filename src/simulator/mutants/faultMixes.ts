@@ -1,4 +1,5 @@
 /** The mixes of faults that suit some mutants, whose opportunities are rare in what seeds draw. */
+import { CLOCK_DRIFT_MAX } from '../../consensus/parts/leaderLease.ts';
 import type { Plan } from '../plan.ts';
 
 /** Leaders are cut off from the others again and again, while many clients read and write few keys. */
@@ -11,6 +12,56 @@ export function leadersCutOff(plan: Plan): Plan {
     founding: false,
     foundingDistanceUs: 0,
   };
+}
+
+/**
+ * Reads go by a lease, all the time. The first server's clock is as slow as is allowed for, and the others' are as fast: a lease that is
+ * too long by anything is longest there.
+ */
+function readsByLease(plan: Plan): Plan {
+  return {
+    ...plan,
+    ...FOUNDED,
+    serverCount: 3,
+    bootstrap: [1, 2, 3],
+    clockRates: [1 - CLOCK_DRIFT_MAX, 1 + CLOCK_DRIFT_MAX, 1 + CLOCK_DRIFT_MAX],
+    settings: { ...plan.settings, readProof: 'lease', checkQuorum: false, heartbeatMs: 50, electionTimeoutMs: 500 },
+    network: { ...plan.network, delayMinUs: 100, delayMeanUs: 500, lossChance: 0, tailChance: 0 },
+    disk: { ...plan.disk, syncMinUs: 100, syncMeanUs: 300 },
+    clients: { ...plan.clients, count: 6, windowMax: 8, thinkMeanUs: 40_000, readFraction: 0.9 },
+    deafLeader: false,
+    pace: 4,
+  };
+}
+
+/** And leaders are cut off again and again. */
+export function leasesCutOff(plan: Plan): Plan {
+  return { ...readsByLease(plan), strikes: new Map([['partition', 500_000]]) };
+}
+
+/** And many messages come late, by as much as an election timeout: so short that rounds are not given up before. */
+export function leasesAnsweredLate(plan: Plan): Plan {
+  const { settings, ...leased } = withTails(leasesCutOff(plan), 0.3, 150_000);
+  return { ...leased, settings: { ...settings, electionTimeoutMs: 200 } };
+}
+
+/** And leadership is handed on, of which the old leader hears late. */
+export function leasesHandedOn(plan: Plan): Plan {
+  const leased = withTails(leasesCutOff(plan), 0.2, 1_000_000);
+  return { ...leased, strikes: new Map([...leased.strikes, ['leadership transfer', 200_000]]) };
+}
+
+function withTails(plan: Plan, tailChance: number, tailMeanUs: number): Plan {
+  return { ...plan, network: { ...plan.network, reorders: true, tailChance, tailMeanUs } };
+}
+
+/** And one is cut off from the leader that another one made its promise to, which is up again before that is over. */
+export function leasesOverRestarts(plan: Plan): Plan {
+  const leased = readsByLease(plan);
+  const settings = { ...leased.settings, heartbeatMs: 40, electionTimeoutMs: 240 };
+  // Who is cut off lacks nothing, or it would get no vote: hardly anybody writes.
+  const clients = { ...leased.clients, count: 10, thinkMeanUs: 300_000, readFraction: 0.995 };
+  return { ...leased, settings, clients, strikes: new Map([['quick restart', 1_000_000]]) };
 }
 
 /** All but the smallest records are written in pieces, and the power goes again and again. */

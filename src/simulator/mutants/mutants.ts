@@ -28,6 +28,10 @@ import {
   goesRoundItsJournal,
   leadersCutOff,
   leadersCutOffLong,
+  leasesAnsweredLate,
+  leasesCutOff,
+  leasesHandedOn,
+  leasesOverRestarts,
   losesFolders,
   losesTails,
   losesWhatWasInMemory,
@@ -72,6 +76,16 @@ import {
   truncatesMatchingSuffix,
   VotesTwice,
 } from './insideMutants.ts';
+import {
+  breaksPromises,
+  countsFromTheAnswer,
+  forgetsPromisesAtStart,
+  LEASE_PLACES,
+  type LeasePlaces,
+  leasesOn,
+  leasesTooLong,
+  trustsClocks,
+} from './leaseMutants.ts';
 import { MESSAGE_TOOLS, type MessageTools } from './messageTools.ts';
 import { AcknowledgesItsWholeLog, ReadsOneEntryEarly, SaysDoneAtOnce, WritesTermsOnly } from './promiseMutants.ts';
 
@@ -98,6 +112,13 @@ function tools(engine: string): MessageTools {
 function insides(engine: string): Insides {
   return INSIDES[engine]!;
 }
+
+/** Of engines that read by a lease. */
+function places(engine: string): LeasePlaces {
+  return LEASE_PLACES[engine]!;
+}
+
+const STALE: readonly Invariant[] = ['fresh reads', 'linearizability', 'acknowledged write'];
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -250,6 +271,55 @@ export const MUTANTS: readonly Mutant[] = [
     seedsMax: 20,
     invariants: ['fresh reads', 'linearizability', 'acknowledged write'],
     mutation: () => ({ engine: (engine) => new AnswersReadsAtOnce(engine, true) }),
+  },
+  {
+    name: 'a lease counts from the answer and not from the question',
+    // In the others rounds are given up first: the suite of leases makes it there.
+    engines: ['etcd'],
+    seedsMax: 20,
+    invariants: STALE,
+    adjust: leasesAnsweredLate,
+    mutation: (name) => ({ engine: (engine) => countsFromTheAnswer(engine, places(name)) }),
+  },
+  {
+    name: 'a lease is longer than the election timeout',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: STALE,
+    adjust: leasesCutOff,
+    mutation: (name) => ({ engine: (engine) => leasesTooLong(engine, places(name)) }),
+  },
+  {
+    name: 'a lease does not allow for clocks that drift',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: STALE,
+    adjust: leasesCutOff,
+    mutation: (name) => ({ engine: (engine) => trustsClocks(engine, places(name)) }),
+  },
+  {
+    name: 'a lease goes on when somebody is told to take over',
+    engines: ALL,
+    seedsMax: 60,
+    invariants: STALE,
+    adjust: leasesHandedOn,
+    mutation: (name) => ({ engine: (engine) => leasesOn(engine, places(name)) }),
+  },
+  {
+    name: 'a server votes although it promised its leader not to',
+    engines: ALL,
+    seedsMax: 20,
+    invariants: STALE,
+    adjust: leasesOverRestarts,
+    mutation: (name) => ({ engine: (engine) => breaksPromises(engine, places(name)) }),
+  },
+  {
+    name: 'a restarted server votes at once',
+    engines: ALL,
+    seedsMax: 50,
+    invariants: STALE,
+    adjust: leasesOverRestarts,
+    mutation: (name) => ({ engine: (engine) => forgetsPromisesAtStart(engine, places(name)) }),
   },
   {
     name: 'a retried command is applied again',

@@ -12,6 +12,7 @@ export const SETTINGS: EngineSettings = {
   catchUpMultiplier: 2,
   batch: true,
   checkQuorum: true,
+  readProof: 'round',
   maxMessageBytes: 1000,
   snapshotChunkBytes: 1000,
 };

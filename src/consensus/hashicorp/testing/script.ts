@@ -12,6 +12,7 @@ const DEFAULT_SETTINGS: EngineSettings = {
   catchUpMultiplier: 4,
   batch: true,
   checkQuorum: true,
+  readProof: 'round',
   maxMessageBytes: 1 << 20,
   snapshotChunkBytes: 1 << 18,
 };

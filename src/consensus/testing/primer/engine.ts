@@ -173,6 +173,9 @@ export class PrimerEngine implements Engine<PrimerMessage>, LeadingServer {
 
   // --- the output ---
 
+  /** It gives none. */
+  promisesAreRead(): void {}
+
   sending(): readonly Snapshot[] {
     return [];
   }
@@ -463,7 +466,8 @@ export class PrimerEngine implements Engine<PrimerMessage>, LeadingServer {
       snapshotChunkBytes: `${NO_EFFECT}a snapshot is one message`,
     };
     const reads = 'heartbeats sent after the read';
-    return { ...messages, checkQuorum, electionTimeoutMs, heartbeatMs, preVote: true, reads };
+    const readProof = `${NO_EFFECT}it gives no promises`;
+    return { ...messages, checkQuorum, electionTimeoutMs, heartbeatMs, preVote: true, reads, readProof };
   }
 
   configurationAt(appliedIndex: number): Configuration {

@@ -13,6 +13,7 @@ export const SETTINGS: EngineSettings = {
   catchUpMultiplier: 16,
   batch: true,
   checkQuorum: false,
+  readProof: 'round',
   maxMessageBytes: 1 << 20,
   snapshotChunkBytes: 1 << 18,
 };

@@ -24,6 +24,8 @@ export class ScriptedEngine implements Engine<string> {
   readonly heard: string[] = [];
   readonly batches: ProposalBatch[] = [];
   readonly reads: number[] = [];
+  /** Whether members read promises, as it was told. */
+  readonly promises: boolean[] = [];
   readonly requests: number[] = [];
   /** Told something and not drained since. */
   isUnheeded = false;
@@ -92,6 +94,10 @@ export class ScriptedEngine implements Engine<string> {
 
   snapshotStored(index: number): void {
     this.hear(`snapshotStored ${index}`);
+  }
+
+  promisesAreRead(areRead: boolean): void {
+    this.promises.push(areRead);
   }
 
   sending(): readonly Snapshot[] {
