@@ -13,20 +13,12 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     why: 'Every drain counts the rounds again (Leader.pump), and a drain follows every input.',
   },
   {
-    key: 'consensus/gorums/election.ts Election.heardLeader: swap this.heardMs = this.state.nowMs; this.state.restartElectionTimer(); → this.state.restartElectionTimer(); this.heardMs = this.state.nowMs;',
-    why: 'Both look at the time, and neither at what the other sets.',
-  },
-  {
     key: 'consensus/gorums/leader.ts Leader.countRounds: bound index > state.commitIndex → index >= state.commitIndex',
     why: 'Where nothing new is committed it only resets the patience with unanswered rounds, which are then sent again a little sooner.',
   },
   {
     key: 'consensus/gorums/replication.ts Replication.tick: bound this.state.nowMs - oldestStartMs > this.roundTimeoutMs → this.state.nowMs - oldestStartMs >= this.roundTimeoutMs',
     why: 'A round is sent again a millisecond sooner.',
-  },
-  {
-    key: 'consensus/gorums/election.ts Election.voteRequested: half upToDate && request.term === state.term && free && this.electorate.leader() === undefined → upToDate && request.term === state.term && free',
-    why: 'Who leads has voted for itself.',
   },
   {
     key: 'consensus/gorums/election.ts Election.writeDurable: half candidacy?.preVote === false && state.writes.durableTerm === state.term → state.writes.durableTerm === state.term',
@@ -165,7 +157,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   ...argued(
     'Neither looks at what the other changes.',
     'consensus/gorums/leader.ts Leader.tick: swap this.countAudience(); this.replication.tick(); → this.replication.tick(); this.countAudience();',
-    'consensus/gorums/leader.ts Leader.woke: swap this.audience.woke(nowMs); this.quorumMs = Math.max(this.quorumMs, nowMs + graceMs - this.state.settings.electionTimeoutMs); → this.quorumMs = Math.max(this.quorumMs, nowMs + graceMs - this.state.settings.electionTimeoutMs); this.audience.woke(nowMs);',
     'consensus/gorums/leader.ts Leader.pump: swap this.handOver(); this.ask(); → this.ask(); this.handOver();',
     'consensus/gorums/leader.ts Leader.pump: swap this.quorumMs = this.state.nowMs; this.confirmReads(Number.POSITIVE_INFINITY); → this.confirmReads(Number.POSITIVE_INFINITY); this.quorumMs = this.state.nowMs;',
     'consensus/gorums/leader.ts Leader.appendChange: swap this.change = { token, index }; state.append([new Entry(index, state.term, EntryType.Reconf, encodeChange(change))]); → state.append([new Entry(index, state.term, EntryType.Reconf, encodeChange(change))]); this.change = { token, index };',
@@ -372,7 +363,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'Neither looks at what the other changes.',
-    'consensus/parts/leaderCore.ts LeaderCore.refuseClients: move this.queue.abandon(RejectReason.NotLeader, leader); for (const token of this.abandonReads()) this.state.out.readFailed(token, RejectReason.NotLeader, leader); → for (const token of this.abandonReads()) this.state.out.readFailed(token, RejectReason.NotLeader, leader); this.queue.abandon(RejectReason.NotLeader, leader);',
     'consensus/parts/logTail.ts LogTail.truncateFrom: move if (index > this.tailStart) this.tail.length = index - this.tailStart; else { this.tail = []; this.tailStart = index; } if (index <= this.handed) { // An earlie… → if (index <= this.handed) { // An earlier cut was further up: from there on nothing was handed over since. this.cutFrom = index; this.handed = index - 1; } if (…',
     'consensus/parts/logTail.ts LogTail.truncateFrom: move if (index <= this.handed) { // An earlier cut was further up: from there on nothing was handed over since. this.cutFrom = index; this.handed = index - 1; } this… → this.last = index - 1; if (index <= this.handed) { // An earlier cut was further up: from there on nothing was handed over since. this.cutFrom = index; this.han…',
     'consensus/parts/pendingWrites.ts PendingWrites.truncateFrom: move this.durableUpTo = Math.min(this.durableUpTo, last); for (const write of this.pending) write.lastIndex = Math.min(write.lastIndex, last); → for (const write of this.pending) write.lastIndex = Math.min(write.lastIndex, last); this.durableUpTo = Math.min(this.durableUpTo, last);',

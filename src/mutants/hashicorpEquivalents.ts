@@ -37,7 +37,6 @@ export const HASHICORP_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'Neither looks at what the other changes.',
-    'consensus/hashicorp/engine.ts HashicorpEngine.fromLeader: swap state.leaderHeardMs = state.nowMs; state.restartElectionTimer(); → state.restartElectionTimer(); state.leaderHeardMs = state.nowMs;',
     'consensus/hashicorp/engine.ts HashicorpEngine.follow: swap this.leader = undefined; election.withdraw(); → election.withdraw(); this.leader = undefined;',
     'consensus/hashicorp/engine.ts HashicorpEngine.follow: swap election.withdraw(); former?.stop(leader); → former?.stop(leader); election.withdraw();',
     'consensus/hashicorp/engine.ts HashicorpEngine.follow: swap former?.stop(leader); state.handover.ledBy(leader); → state.handover.ledBy(leader); former?.stop(leader);',
@@ -122,7 +121,6 @@ export const HASHICORP_EQUIVALENTS: readonly Equivalent[] = [
     'Neither looks at what the other changes.',
     'consensus/hashicorp/leader.ts Leader.tick: swap this.queue.expire(state.nowMs - state.limits.enqueueTimeoutMs, RejectReason.Timeout, state.id); this.endFarewells(); → this.endFarewells(); this.queue.expire(state.nowMs - state.limits.enqueueTimeoutMs, RejectReason.Timeout, state.id);',
     'consensus/hashicorp/leader.ts Leader.woke: swap this.leaseGraceUntilMs = nowMs + graceMs; this.audience.woke(nowMs); → this.audience.woke(nowMs); this.leaseGraceUntilMs = nowMs + graceMs;',
-    'consensus/hashicorp/leader.ts Leader.woke: swap this.audience.woke(nowMs); this.heartbeatIfDue(); → this.heartbeatIfDue(); this.audience.woke(nowMs);',
     'consensus/hashicorp/leader.ts Leader.heartbeatIfDue: swap this.heartbeatDueMs = state.nowMs + state.settings.heartbeatMs; this.beginRound(); → this.beginRound(); this.heartbeatDueMs = state.nowMs + state.settings.heartbeatMs;',
     'consensus/hashicorp/leader.ts Leader.unstage: swap this.replicators = this.replicators.filter((one) => one.peer !== id); this.tracker.forget(id); → this.tracker.forget(id); this.replicators = this.replicators.filter((one) => one.peer !== id);',
     'consensus/hashicorp/leader.ts Leader.unstage: swap this.tracker.forget(id); this.rounds.forget(id); → this.rounds.forget(id); this.tracker.forget(id);',

@@ -243,7 +243,6 @@ export const SERVER_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'Neither looks at what the other changes.',
-    'server/host/replica.ts Replica.tick: swap this.pace.tick(nowMs); this.engine.tick(nowMs); → this.engine.tick(nowMs); this.pace.tick(nowMs);',
     'server/host/replica.ts Replica.durable: swap this.stages?.durable(mark); this.engine.durable(mark); → this.engine.durable(mark); this.stages?.durable(mark);',
     'server/host/replica.ts Replica.carryOut: swap this.stages?.writing(persist.mark, persist.entries.length); this.lastMark = persist.mark; → this.lastMark = persist.mark; this.stages?.writing(persist.mark, persist.entries.length);',
     'server/host/replica.ts Replica.accept: swap this.pending.accept(accepted); this.stages?.accepted(accepted); → this.stages?.accepted(accepted); this.pending.accept(accepted);',

@@ -193,7 +193,6 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'Who waits for a lock waits for one that somebody holds, who has a line too.',
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a program
     "server/storage/level/lock.ts isLocked: half !line.includes('->') && line.includes(`:${ino} `) → line.includes(`:${ino} `)",
   ),
   ...argued(
@@ -205,7 +204,6 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
     'Neither looks at what the other changes.',
     "server/storage/level/levelLog.ts readLevelLog: swap drop(at, 'a piece is longer than its block'); pieces = undefined; → pieces = undefined; drop(at, 'a piece is longer than its block');",
     "server/storage/level/levelLog.ts readLevelLog: swap drop(at, 'its checksum is wrong'); pieces = undefined; → pieces = undefined; drop(at, 'its checksum is wrong');",
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a program
     'server/storage/level/levelLog.ts readLevelLog: swap drop(at, `a piece of type ${type}`); pieces = undefined; → pieces = undefined; drop(at, `a piece of type ${type}`);',
   ),
   ...argued(
@@ -219,7 +217,6 @@ export const STORE_EQUIVALENTS: readonly Equivalent[] = [
   ),
   ...argued(
     'What was not read is zeros, which fit no checksum and are no end of a table.',
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a program
     'server/storage/level/table.ts BlockReader.read: drop if (bytesRead < window.length) throw new Error(`it ends at byte ${offset + bytesRead}`);',
   ),
   ...argued(

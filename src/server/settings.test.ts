@@ -86,7 +86,8 @@ describe.each(engines)('what a server of the %s engine tells of its settings', (
   it.each(KNOBS)('is what -$flag=$value makes of them, or that it has no effect', ({ flag, value, name, ...knob }) => {
     const [usual, changed] = [told(engine), told(engine, `-${flag}=${value}`)];
     const says = changed[name];
-    const ownName = flag === 'catchupmultiplier' ? changed.catchUpMultiplier : says;
+    const named = { catchupmultiplier: changed.catchUpMultiplier, readproof: changed.readProof }[flag];
+    const ownName = named ?? says;
     if (typeof ownName === 'string' && ownName.startsWith(NO_EFFECT)) {
       expect(changed).toEqual(usual);
       return;

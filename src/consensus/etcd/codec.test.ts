@@ -204,7 +204,7 @@ describe('the wire encoding', () => {
   it('passes over fields that a later version has', () => {
     const bytes = etcdCodec.encode(Object.assign(new Message(MessageType.Vote, 0), { term: 1, index: 2 }));
     const [varint, text] = [
-      [0x70, 8],
+      [0x80, 0x01, 8],
       [0x62, 2, 8, 9],
     ];
     for (const unknown of [varint, text]) {
