@@ -47,7 +47,7 @@ describe('rkv-bench', () => {
     [['--fail-if', 'p99 > 10%'], /^rkv-bench: --fail-if: expected a time such as 10ms, got "p99 > 10%"/],
     [
       ['compare', 'x', '--across', 'weather'],
-      /Expected some of durability, load, reads, payload, scenario, distance, machine/,
+      /Expected some of durability, load, reads, readproof, payload, scenario, distance, machine/,
     ],
     [['compare', 'x', '--fail-if', 'p98 > 10%'], /^rkv-bench: --fail-if: expected a figure among throughput, p50, /],
     [['compare', '/no/such/run'], /^rkv-bench: there is no \/no\/such\/run/],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ByteReader, MalformedBytesError } from './byteReader.ts';
+import { ByteReader, CutShortError, MalformedBytesError } from './byteReader.ts';
 
 /** How many of these bytes are passed over by the value of a field with this tag; undefined where they are malformed. */
 function skipped(tag: number, ...bytes: number[]): number | undefined {
@@ -38,6 +38,6 @@ describe('malformed bytes', () => {
   it('are found inside of the part that is to be read', () => {
     const reader = new ByteReader(Uint8Array.of(1, 2, 0x80, 4), 1, 3);
     expect(reader.varint()).toBe(2);
-    expect(() => reader.varint()).toThrow(new MalformedBytesError('an integer is cut short', 3));
+    expect(() => reader.varint()).toThrow(new CutShortError('an integer is cut short', 3, 1));
   });
 });

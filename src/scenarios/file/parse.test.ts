@@ -46,6 +46,7 @@ describe('parseScenario', () => {
           heartbeat: 20,
           election: 1000,
           checkquorum: false,
+          readproof: 'round',
         },
       },
       load: { clients: 4, rate: 25, payloadBytes: 16 },
