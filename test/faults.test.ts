@@ -18,6 +18,7 @@ import { type RunningCluster, startCluster } from '../src/supervisor/launcher.ts
 import { takeFreePorts } from '../src/supervisor/process/freePorts.ts';
 import type { ClusterStatus } from '../src/supervisor/up.ts';
 import { AdminClient, type ListFaultsResponse } from '../src/wire/generated/admin.ts';
+import { ExitCode } from '../src/wire/supervision.ts';
 
 const ELECTION_MS = 400;
 /** For what takes as long as a loaded machine lets it. */
@@ -269,7 +270,7 @@ describe('faults on purpose, on three real servers', () => {
       const crashes = () => events.filter(({ type }) => type === 'crashed');
       await expect.poll(() => crashes().length, PATIENCE).toBeGreaterThanOrEqual(2);
       expect(crashes()).toEqual(
-        crashes().map(() => expect.objectContaining({ id: full, exit: { code: 1, signal: null } })),
+        crashes().map(() => expect.objectContaining({ id: full, exit: { code: ExitCode.DiskFull, signal: null } })),
       );
       const log = cluster.logs(full).join('\n');
       expect(log).toMatch(/storage failed.*ENOSPC: no space left on device/);

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { ExitCode } from '../wire/supervision.ts';
 import { Ends } from './ends.ts';
 
 const exit = (code: number | null, signal: NodeJS.Signals | null = null) => ({ code, signal, spawnError: undefined });
@@ -16,7 +17,8 @@ it('takes no end for ours that was not brought about in that way, or by nobody a
   const killed = crash(1, null, 'SIGKILL');
   const expecting = (id: number, end: 'kill' | 'full disk') => (ends: Ends) => ends.expect(id, end);
   expect(told(expecting(1, 'kill'), killed)).toBeUndefined();
-  expect(told(expecting(1, 'full disk'), crash(1, 1))).toBeUndefined();
+  expect(told(expecting(1, 'full disk'), crash(1, ExitCode.DiskFull))).toBeUndefined();
+  expect(told(expecting(1, 'full disk'), crash(1, 1))).toBe('server 1 (pid 71) crashed: exit code 1');
   expect(told(killed)).toBe('server 1 (pid 71) crashed: signal SIGKILL');
   expect(told(expecting(2, 'kill'), killed, crash(3, 1))).toBe('server 1 (pid 71) crashed: signal SIGKILL');
   expect(told(expecting(1, 'kill'), crash(1, 1))).toBe('server 1 (pid 71) crashed: exit code 1');

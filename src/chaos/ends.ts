@@ -1,12 +1,13 @@
 import { type ClusterEvent, describeEvent } from '../supervisor/events.ts';
 import type { ProcessExit } from '../supervisor/process/serverProcess.ts';
+import { ExitCode } from '../wire/supervision.ts';
 
 /** How a server may end because of what was done here: by SIGKILL, or by itself because it cannot write. */
 export type OwnEnd = 'kill' | 'full disk';
 
 const IS_OWN: Readonly<Record<OwnEnd, (exit: ProcessExit) => boolean>> = {
   kill: ({ signal }) => signal === 'SIGKILL',
-  'full disk': ({ code }) => code === 1,
+  'full disk': ({ code }) => code === ExitCode.DiskFull,
 };
 
 /** Tells ends of servers that were brought about here from those that nobody should see. */
