@@ -92,11 +92,7 @@ export async function keepCertificates(folder: string, cluster: CertifiedCluster
   const name = certifiedName(cluster.name);
   const issued: Issued[] = [];
   const authority = await keepAuthority(authorityFolder(folder), name, nowMs, issued);
-  const holders: { readonly holder: Holder; readonly hosts: readonly HostName[] }[] = [
-    ...cluster.servers.map(({ id, hosts }) => ({ holder: { kind: 'server' as const, id }, hosts: hostNames(hosts) })),
-    { holder: { kind: 'operator' }, hosts: [] },
-    { holder: { kind: 'client' }, hosts: [] },
-  ];
+  const holders = holdersOf(cluster);
   const revoked = new Set((await keepList(folder, authority, nowMs)).map(({ serialNumber }) => serialNumber));
   // Before anybody has a certificate that only a new one knows.
   for (const { holder } of holders) keepAuthorityOf(holderFolder(folder, holder), authority.cert);
@@ -107,26 +103,31 @@ export async function keepCertificates(folder: string, cluster: CertifiedCluster
   return issued;
 }
 
+/** Everybody who gets a certificate, and where servers are dialled. */
+function holdersOf({ servers }: CertifiedCluster): { readonly holder: Holder; readonly hosts: readonly HostName[] }[] {
+  return [
+    ...servers.map(({ id, hosts }) => ({ holder: { kind: 'server' as const, id }, hosts: hostNames(hosts) })),
+    { holder: { kind: 'operator' }, hosts: [] },
+    { holder: { kind: 'client' }, hosts: [] },
+  ];
+}
+
 /**
- * Puts the holder's certificate into the list of those that do not count, and makes another one for a new key, so that whoever has the old
- * files is kept out. What a crash interrupts `keepCertificates` goes on with. Resolves and throws as that, or throws UnknownHolderError.
+ * Puts the certificate of the holder that is `named` so (`client`, `server-1`) into the list of those that do not count, and makes another
+ * one for a new key, so that whoever has the old files is kept out. What a crash interrupts `keepCertificates` goes on with. Resolves and throws as that, or throws UnknownHolderError.
  */
 export async function revokeHolder(
   folder: string,
   cluster: CertifiedCluster,
-  holderIs: string,
+  named: string,
   nowMs: number,
 ): Promise<Issued[]> {
-  const holders: Holder[] = [
-    ...cluster.servers.map(({ id }) => ({ kind: 'server' as const, id })),
-    { kind: 'operator' },
-    { kind: 'client' },
-  ];
-  const holder = holders.find((each) => holderName(each) === holderIs);
+  const holders = holdersOf(cluster).map(({ holder: each }) => each);
+  const holder = holders.find((each) => holderName(each) === named);
   const held = holder && readCertificate(holderFiles(folder, holder).cert);
   if (held === undefined) {
     const names = holders.map(holderName).join(', ');
-    throw new UnknownHolderError(`${holderIs} has no certificate here: expected one of ${names}`);
+    throw new UnknownHolderError(`${named} has no certificate here: expected one of ${names}`);
   }
   const authority = await keepAuthority(authorityFolder(folder), certifiedName(cluster.name), nowMs, []);
   const entries = await keepList(folder, authority, nowMs);

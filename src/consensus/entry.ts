@@ -12,8 +12,8 @@ export const EntryType = {
   /** A membership change that may pass through a joint configuration (Raft §6). Data is in the engine's own encoding. */
   JointReconf: 3,
   /**
-   * From here on the state machine bounds what all sessions hold together (src/server/stateMachine/heldNumbers.ts). No data. Builds before version 8 of the peers'
-   * protocol take no entry of this type.
+   * From here on the state machine bounds what all sessions hold together (src/server/stateMachine/heldNumbers.ts). No data. Builds
+   * before version 8 of the peers' protocol take no entry of this type.
    */
   BoundSessions: 4,
 } as const;

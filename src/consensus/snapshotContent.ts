@@ -59,11 +59,6 @@ export class PieceKeeper {
     this.last.bytes.set(data, this.last.end);
     this.last.end += data.length;
   }
-
-  /** A snapshot took the place of everything: whoever needs its content has it. */
-  forget(): void {
-    this.last = undefined;
-  }
 }
 
 /** All of it at once. */

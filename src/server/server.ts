@@ -26,7 +26,7 @@ import {
 } from '../wire/generated/peer.ts';
 import { BATCH_OVERHEAD_BYTES, CLIENTS_NAMED } from '../wire/limits.ts';
 import { notLeaderFailure } from '../wire/outcome.ts';
-import { mayStandInLog, readsPromises, type VersionRange } from '../wire/peerVersions.ts';
+import { allRead, type VersionRange } from '../wire/peerVersions.ts';
 import { callerFields } from './admission/callers.ts';
 import type { Connection } from './admission/connection.ts';
 import { connectionsFor, descriptorLimit, descriptorsInUse } from './admission/descriptors.ts';
@@ -519,8 +519,8 @@ export class RkvServer {
       stages: this.stages.watch,
       cannotTakeOver: () => this.transport?.unaryPeers ?? [],
       takeNoSnapshots: () => this.originals,
-      promisesAreRead: (members) => readsPromises(this.transport?.versionOf(members)),
-      mayBoundSessions: (members) => mayStandInLog(this.transport?.versionOf(members), 'boundSessions'),
+      promisesAreRead: (members) => allRead(this.transport?.versionOf(members), 'promises'),
+      mayBoundSessions: (members) => allRead(this.transport?.versionOf(members), 'boundSessions'),
       event: (event) => this.event(event),
       statusChanged: (status) => this.statusChanged(status),
       failed: (error) => this.onFailed(error),

@@ -4,15 +4,14 @@ import { decodeHello, encodeHello, encodeWelcome } from './peerCodec.ts';
 import { HEADER_BYTES } from './peerFrames.ts';
 import {
   agreedVersion,
+  allRead,
   clusterVersion,
   does,
   explainVersions,
-  mayStandInLog,
   OPENING_VERSION,
   PEER_VERSIONS,
   rangeOf,
   readersOf,
-  readsPromises,
   toldVersions,
   type VersionRange,
 } from './peerVersions.ts';
@@ -31,10 +30,6 @@ function newestOfAll(all: readonly VersionRange[]): number | undefined {
 }
 
 describe('the versions of the peers’ protocol', () => {
-  it('have promises to leaders in their messages from version 8 on', () => {
-    expect([undefined, 6, 7, 8, 9].map(readsPromises)).toEqual([false, false, false, true, true]);
-  });
-
   it('are agreed upon by both ends alike: the newest that both speak', () => {
     fc.assert(
       fc.property(ranges, ranges, (one, other) => {
@@ -81,9 +76,12 @@ describe('the versions of the peers’ protocol', () => {
     );
   });
 
-  it('let into the log what all of them read, and admit nobody who does not, once it is there', () => {
-    const may = [undefined, 6, 7, 8, 9].map((version) => mayStandInLog(version, 'boundSessions'));
+  it.each(['boundSessions', 'promises'] as const)('let be written what all of them read: %s', (feature) => {
+    const may = [undefined, 6, 7, 8, 9].map((version) => allRead(version, feature));
     expect(may).toEqual([false, false, false, true, true]);
+  });
+
+  it('admit nobody who does not read what the log may have', () => {
     expect(readersOf({ oldest: 6, newest: 9 }, 'boundSessions')).toEqual({ oldest: 8, newest: 9 });
     expect(readersOf({ oldest: 9, newest: 9 }, 'boundSessions')).toEqual({ oldest: 9, newest: 9 });
   });

@@ -7,7 +7,7 @@
  * | 5 | another rule for which numbers a session has given up |
  * | 6 | snapshots go in chunks with every engine |
  * | 7 | ends of a link tell each other a range of versions; pings have names |
- * | 8 | entries of the type BoundSessions may stand in the log, and snapshots say that one did; gorums' and hashicorp's messages may say what is promised for leases |
+ * | 8 | entries of the type BoundSessions may stand in the log, and snapshots say that one did; messages of gorums and hashicorp may say what is promised for leases |
  */
 
 /** All versions from `oldest` to `newest`, 1 to VERSION_MAX. */
@@ -38,36 +38,31 @@ const SINCE = {
   namedPings: 7,
 } as const;
 
-/** What may stand in the log once the version of the cluster has it, and the first that does (docs/peers.md). */
-const IN_LOG_SINCE = {
-  /** Entries of the type BoundSessions, and snapshots of the states behind them. */
-  boundSessions: 8,
-} as const;
-
-const PROMISES_SINCE = 8;
-
-/** Whether every server of a cluster of this version reads messages that say what is promised for leases (consensus/parts/leaderPromise.ts); undefined is none. */
-export function readsPromises(version: number | undefined): boolean {
-  return version !== undefined && version >= PROMISES_SINCE;
-}
-
-export type LogFeature = keyof typeof IN_LOG_SINCE;
-
-/** Whether every server of a cluster of this version reads it; undefined is none. */
-export function mayStandInLog(version: number | undefined, feature: LogFeature): boolean {
-  return version !== undefined && version >= IN_LOG_SINCE[feature];
-}
-
-/** What a server has to speak that is to read the log of one that speaks `speaks`, if this stands in it. */
-export function readersOf({ oldest, newest }: VersionRange, feature: LogFeature): VersionRange {
-  return { oldest: Math.max(oldest, IN_LOG_SINCE[feature]), newest };
-}
-
 export type LinkFeature = keyof typeof SINCE;
 
 /** Whether links of this version do so. */
 export function does(version: number, feature: LinkFeature): boolean {
   return version >= SINCE[feature];
+}
+
+/** What is written once the version of the cluster has it, and the first that does (docs/peers.md). */
+const IN_CLUSTER_SINCE = {
+  /** Entries of the type BoundSessions, and snapshots of the states behind them. */
+  boundSessions: 8,
+  /** What messages of gorums and hashicorp say of promises for leases (consensus/parts/leaderPromise.ts). */
+  promises: 8,
+} as const;
+
+export type ClusterFeature = keyof typeof IN_CLUSTER_SINCE;
+
+/** Whether every server of a cluster of this version reads it; undefined is none. */
+export function allRead(version: number | undefined, feature: ClusterFeature): boolean {
+  return version !== undefined && version >= IN_CLUSTER_SINCE[feature];
+}
+
+/** What a server has to speak that is to read this, of a cluster of one that speaks a range. */
+export function readersOf({ oldest, newest }: VersionRange, feature: ClusterFeature): VersionRange {
+  return { oldest: Math.max(oldest, IN_CLUSTER_SINCE[feature]), newest };
 }
 
 /** As a hello, a welcome and a request for admission tell a range: `newest` is 0 in versions that speak one alone. */

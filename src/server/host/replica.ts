@@ -255,8 +255,8 @@ export class Replica<M> implements LogStoreListener {
   }
 
   /**
-   * Whether an entry of the type BoundSessions may stand in the log, as far as this server knows: it is applied here, or was proposed here. One that an earlier leader proposed, and that is not
-   * applied here yet, is not known.
+   * Whether an entry of the type BoundSessions may stand in the log, as far as this server knows: it is applied here, or was proposed
+   * here. One that an earlier leader proposed, and that is not applied here yet, is not known.
    */
   get mayHaveBoundSessions(): boolean {
     return this.stateMachine.sessionsBound === 'in-force' || this.boundSessionsDueMs > 0;
@@ -327,7 +327,6 @@ export class Replica<M> implements LogStoreListener {
     this.turn();
   }
 
-  /** heldNumbers.ts has the argument. */
   /** Members and their versions change while it runs. */
   private notePromises(): void {
     const { environment, engine } = this;
@@ -335,6 +334,7 @@ export class Replica<M> implements LogStoreListener {
     engine.promisesAreRead(environment.promisesAreRead(namedIn(engine.summary().configuration)));
   }
 
+  /** heldNumbers.ts has the argument. */
   private boundSessions(nowMs: number): void {
     if (!this.leads || nowMs < this.boundSessionsDueMs) return;
     const members = namedIn(this.engine.status().configuration);
@@ -644,9 +644,9 @@ export class Replica<M> implements LogStoreListener {
         if (this.appliedIndex - this.snapshotIndex < COPY_INTERVALS_MAX * snapshotEveryEntries) return;
         this.copy.close();
       }
-      const head = this.snapshotHead();
-      this.taking = new SnapshotTaking(head, this.stateMachine.openSnapshot(), this.store);
-      this.environment.snapshotBegun?.(head.index);
+      const place = this.snapshotPlace();
+      this.taking = new SnapshotTaking(place, this.stateMachine.openSnapshot(), this.store);
+      this.environment.snapshotBegun?.(place.index);
     }
     // Where the disk is behind, it says when it is not.
     if (!this.store.hasRoom) return;
@@ -691,7 +691,7 @@ export class Replica<M> implements LogStoreListener {
     this.copy?.close();
     this.taking?.abandon();
     this.taking = undefined;
-    const taking = new SnapshotTaking(this.snapshotHead(), this.stateMachine.openSnapshot(), new PieceKeeper());
+    const taking = new SnapshotTaking(this.snapshotPlace(), this.stateMachine.openSnapshot(), new PieceKeeper());
     this.giving = { taking, done };
     this.giveOn();
   }
@@ -733,17 +733,17 @@ export class Replica<M> implements LogStoreListener {
   openCopy(): StateCopy | undefined {
     if (this.restoring !== undefined || this.taking !== undefined || this.giving !== undefined) return undefined;
     if (this.copy?.isOpen === true) return undefined;
-    this.copy = new StateCopy(this.snapshotHead(), this.stateMachine.openSnapshot());
+    this.copy = new StateCopy(this.snapshotPlace(), this.stateMachine.openSnapshot());
     return this.copy;
   }
 
   /** The state as of what is applied, all at once; undefined while another one is being restored. For a server that serves nobody. */
   currentSnapshot(): Snapshot | undefined {
     if (this.restoring !== undefined) return undefined;
-    return { ...this.snapshotHead(), content: new MemoryContent(this.stateMachine.snapshot()) };
+    return { ...this.snapshotPlace(), content: new MemoryContent(this.stateMachine.snapshot()) };
   }
 
-  private snapshotHead(): SnapshotPlace {
+  private snapshotPlace(): SnapshotPlace {
     const index = this.appliedIndex;
     // The log begins at what is applied, or before it.
     return { index, term: this.store.term(index)!, configuration: this.engine.configurationAt(index) };

@@ -118,7 +118,7 @@ describe('the state that somebody else reads', () => {
     const { replica, apply } = sliced();
     apply(1, 9);
     const copy = replica.openCopy()!;
-    expect(copy.head).toMatchObject({ index: 9, term: 1, configuration: simpleConfiguration([1, 2, 3]) });
+    expect(copy.place).toMatchObject({ index: 9, term: 1, configuration: simpleConfiguration([1, 2, 3]) });
     apply(10, 15);
     expect(readAll(copy)).toEqual(stateAt(9));
   });

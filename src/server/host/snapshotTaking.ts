@@ -10,11 +10,11 @@ export class SnapshotTaking {
   private readonly content: ReceivedContent;
   private end = 0;
 
-  /** `source` was opened when just what `head` says was applied. */
-  constructor(head: SnapshotPlace, source: SnapshotSource, sink: PieceSink) {
+  /** `source` was opened when just what `place` says was applied. */
+  constructor(place: SnapshotPlace, source: SnapshotSource, sink: PieceSink) {
     this.source = source;
     this.sink = sink;
-    this.content = new ReceivedContent(head, source.size);
+    this.content = new ReceivedContent(place, source.size);
   }
 
   /** Reads so many bytes more. Returns the snapshot once it is whole. */
@@ -34,15 +34,15 @@ export class SnapshotTaking {
   }
 }
 
-/** The state as of `head`, read by somebody else in pieces of his own. */
+/** The state as of `place`, read by somebody else in pieces of his own. */
 export class StateCopy {
-  readonly head: SnapshotPlace;
+  readonly place: SnapshotPlace;
   private readonly source: SnapshotSource;
   private isClosed = false;
 
-  /** `source` was opened when just what `head` says was applied. */
-  constructor(head: SnapshotPlace, source: SnapshotSource) {
-    this.head = head;
+  /** `source` was opened when just what `place` says was applied. */
+  constructor(place: SnapshotPlace, source: SnapshotSource) {
+    this.place = place;
     this.source = source;
   }
 

@@ -10,6 +10,7 @@ export type ApplyResult =
       readonly detail: string;
     };
 
+/** Whether what sessions hold together is bounded. `due`: an entry of the type BoundSessions is to come to the log. */
 export type SessionsBound = 'unneeded' | 'due' | 'in-force';
 
 export type Refusal = Exclude<ApplyResult, { readonly status: 'ok' }>;
@@ -28,7 +29,7 @@ export interface StateMachine {
   readonly fences: Fences;
   /** Applies a committed entry that is for it (isForStateMachine). Never throws on what a client put into it. */
   apply(entry: Entry): ApplyResult;
-  /** Of what sessions hold together, by entries of the type BoundSessions: 'due': one is to come to the log, as soon as every member reads such entries. */
+  /** `due` until such an entry is applied, which is written as soon as every member reads it. */
   readonly sessionsBound: SessionsBound;
   /** Of the snapshots that it writes now. */
   readonly snapshotVersion: number;
@@ -40,9 +41,10 @@ export interface StateMachine {
   snapshot(): Uint8Array;
   /** The state as it is now, to be read in pieces while it goes on. One at a time: the one before is closed by this. */
   openSnapshot(): SnapshotSource;
-  /** Takes a snapshot in the place of the whole state, at once. Throws MalformedSnapshotError, leaving the state as it was. */
-  restore(data: Uint8Array): void;
-  /** The same piece by piece: the state is as it was until the last is read. */
+  /**
+   * Takes a snapshot in the place of the whole state, piece by piece: the state is as it was until the last is read, and where
+   * reading one throws MalformedSnapshotError.
+   */
   beginRestore(content: SnapshotContent): Restoring;
   /** Of a snapshot of so many bytes that comes piece by piece: whether the state could be restored from it. */
   beginCheck(byteLength: number): SnapshotCheck;

@@ -92,7 +92,7 @@ class Sending {
   }
 
   private async send(copy: StateCopy, maker: SnapshotMaker): Promise<void> {
-    const { index, term, configuration } = copy.head;
+    const { index, term, configuration } = copy.place;
     const voters = [...configuration.voters];
     const learners = [...configuration.learners];
     const pieces = new PieceMaker();

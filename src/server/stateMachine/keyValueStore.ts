@@ -216,6 +216,7 @@ export class KeyValueStore implements StateMachine {
     return out.finish();
   }
 
+  /** Takes a snapshot in the place of the whole state, at once. Throws MalformedSnapshotError, leaving the state as it was. */
   restore(data: Uint8Array): void {
     this.beginRestore(new MemoryContent(data)).read(Number.POSITIVE_INFINITY);
   }

@@ -1,11 +1,6 @@
 import type { HardState, LogReader, PersistBatch, Snapshot, SnapshotPiece } from '../../consensus/contract.ts';
 import type { Entry } from '../../consensus/entry.ts';
 
-/**
- * The stable storage of one server. Engines read it through LogReader; the host writes to it. Writes are accepted at once
- * (readers see them) and become durable later, in order: one synchronous write is in flight at a time and the next one
- * gathers what arrived meanwhile (group commit). Memory and LevelDB implementations pass the same suite.
- */
 /** Who keeps the pieces of a snapshot that is taken here, in order, before it is stored with the content that they are of. */
 export interface PieceSink {
   /** false: a piece that is added now only adds to what waits for the disk. */
@@ -14,6 +9,11 @@ export interface PieceSink {
   addPiece(piece: SnapshotPiece): void;
 }
 
+/**
+ * The stable storage of one server. Engines read it through LogReader; the host writes to it. Writes are accepted at once
+ * (readers see them) and become durable later, in order: one synchronous write is in flight at a time and the next one
+ * gathers what arrived meanwhile (group commit). Memory and LevelDB implementations pass the same suite.
+ */
 export interface LogStore extends LogReader, PieceSink {
   /** All entries still in the log that may be fences (wire/fence.ts), ascending. The array never changes. */
   fenceEntries(): readonly Entry[];
@@ -29,8 +29,8 @@ export interface LogStore extends LogReader, PieceSink {
   /**
    * Stores a snapshot of an applied index beside the log and drops entries up to `snapshot.index - trailingEntries`, which stay
    * readable only above that. `listener.snapshotStored(index)` follows. A snapshot that is not newer than the stored one
-   * is ignored, and no call follows. `needed`, asked when it
-   * takes the place of the one before: which of those may still be read. Throws like `persist`.
+   * is ignored, and no call follows. `needed`, asked when it takes the place of the one before: which snapshots may still be read.
+   * Throws like `persist`.
    */
   storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed?: () => readonly Snapshot[]): void;
   /** Finishes what was accepted, then releases the files. */
@@ -53,12 +53,13 @@ export interface DiskOperation {
   readonly value: Uint8Array | null;
 }
 
-/** How a value is kept that is in pieces: each but the last of `pieceBytes`. */
+/** How a value that is in pieces is kept: each piece but the last is of `pieceBytes`. */
 export interface ValueShape {
   readonly valueBytes: number;
   readonly pieceBytes: number;
 }
 
+/** Which values a disk keeps in pieces, and how. */
 export interface PiecedValues {
   /** A longer value is in pieces. */
   readonly wholeBytesMax: number;

@@ -10,7 +10,7 @@ export class Originals {
   /** Of those, who lacks what only a snapshot would bring. */
   private readonly behind = new Set<NodeId>();
   /** And who comes to an entry of our log that it does not know. */
-  private readonly before = new Set<NodeId>();
+  private readonly stopped = new Set<NodeId>();
 
   constructor(log: LimitedLog) {
     this.log = log;
@@ -23,7 +23,7 @@ export class Originals {
 
   /** Those that a leader cannot bring up to date, as far as its last message to each shows; ascending. */
   get outOfReach(): readonly NodeId[] {
-    return ascending(new Set([...this.behind, ...this.before]));
+    return ascending(new Set([...this.behind, ...this.stopped]));
   }
 
   /** Asked who it is, the server did not know the question. */
@@ -36,7 +36,7 @@ export class Originals {
   /** The server is one of ours. */
   replaced(id: NodeId): void {
     this.behind.delete(id);
-    this.before.delete(id);
+    this.stopped.delete(id);
     if (!this.known.delete(id)) return;
     const rest =
       this.known.size === 0
@@ -48,7 +48,7 @@ export class Originals {
   /** Whether such a message is to go to it. */
   takes(id: NodeId, what: ToOriginal): boolean {
     if (what === 'entries') this.behind.delete(id);
-    if (what === 'unknown') this.stopBefore(id);
+    if (what === 'unknown') this.stop(id);
     if (what !== 'snapshot') return what === 'entries' || what === 'other';
     if (this.behind.has(id)) return false;
     this.behind.add(id);
@@ -59,9 +59,9 @@ export class Originals {
     return false;
   }
 
-  private stopBefore(id: NodeId): void {
-    if (this.before.has(id)) return;
-    this.before.add(id);
+  private stop(id: NodeId): void {
+    if (this.stopped.has(id)) return;
+    this.stopped.add(id);
     this.log.warn(
       { peer: id },
       `server ${id} is one of the original's, which do not bound what sessions hold, and this cluster does since an entry of its log: it is sent nothing from there on and stays behind until it is replaced (docs/interop.md)`,
