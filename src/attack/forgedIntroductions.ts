@@ -60,8 +60,8 @@ export const forgedIntroductions: Attack = async (target) => {
 };
 
 /**
- * Asked as one that is none of `-servers`, which is answered and noted by nobody. With TLS a client's certificate is told nothing, and its holder has
- * to make it up.
+ * Asked as one that is none of `-servers`, which is answered and noted by nobody. With TLS a client's certificate is told nothing, and its
+ * holder has to make it up.
  */
 async function whoIs(stub: PeerClient, server: number, { addresses, engine, security }: Target): Promise<Introduction> {
   const id = addresses.length + 1;

@@ -114,7 +114,8 @@ function holdersOf({ servers }: CertifiedCluster): { readonly holder: Holder; re
 
 /**
  * Puts the certificate of the holder that is `named` so (`client`, `server-1`) into the list of those that do not count, and makes another
- * one for a new key, so that whoever has the old files is kept out. What a crash interrupts `keepCertificates` goes on with. Resolves and throws as that, or throws UnknownHolderError.
+ * one for a new key, so that whoever has the old files is kept out. What a crash interrupts `keepCertificates` goes on with. Resolves and
+ * throws as that, or throws UnknownHolderError.
  */
 export async function revokeHolder(
   folder: string,

@@ -162,7 +162,10 @@ export interface EngineInit {
   readonly appliedIndex: number;
   /** For a snapshot that a peer begins to send. One that is begun later takes its place, where it is not whole. */
   readonly receiveContent: (place: SnapshotPlace, byteLength: number) => IncomingContent;
-  /** For how long an earlier process of this server may have promised a leader to elect nobody (parts/leaderPromise.ts), ms; without it, never. */
+  /**
+   * For how long an earlier process of this server may have promised a leader to elect nobody (parts/leaderPromise.ts), ms; without it,
+   * never.
+   */
   readonly promisedBeforeMs?: number | undefined;
 }
 

@@ -14,8 +14,8 @@ type SnapshotCall = ServerWritableStream<SaveSnapshotRequest, SnapshotPiece>;
 const BUSY_MS_MAX = 5_000;
 const BUSY_POLL_MS = 20;
 /**
- * Whoever asks has so long to take a piece, as with a body or an answer: the state can be read for one at a time, and waits for nobody who has stopped, or takes a few
- * bytes now and then. Somewhat less than the front door allows, which would end the call without a word.
+ * Whoever asks has so long to take a piece, as with a body or an answer: the state can be read for one at a time, and waits for nobody who
+ * has stopped, or takes a few bytes now and then. Somewhat less than the front door allows, which would end the call without a word.
  */
 export const TAKEN_MS_MAX = 25_000;
 /** A lookup of a key that nobody can have: it is asked for the moment at which it is answered. */

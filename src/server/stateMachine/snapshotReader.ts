@@ -14,8 +14,8 @@ import { SparseNumbers } from './sparseNumbers.ts';
  */
 export const SNAPSHOT_VERSION = 4;
 /**
- * Of a state in which what sessions hold together is bounded (heldNumbers.ts): with the order in which they give up, and their numbers in a form that takes no more than these do.
- * Builds that do not know that rule do not read it.
+ * Of a state in which what sessions hold together is bounded (heldNumbers.ts): with the order in which they give up, and their numbers in a
+ * form that takes no more than these do. Builds that do not know that rule do not read it.
  */
 export const BOUNDED_SNAPSHOT_VERSION = 5;
 
@@ -56,7 +56,10 @@ type TakeKey = (bytes: Uint8Array, keyStart: number, keyEnd: number, valueStart:
 /** Reads one thing, or throws CutShortError with nothing done. Returns what is to be read next. */
 type Step = (reader: ByteReader) => Step;
 
-/** Reads a snapshot that comes in pieces, of any size, and holds no more of it than the part of a session, or of a key and its value, that came so far. */
+/**
+ * Reads a snapshot that comes in pieces, of any size, and holds no more of it than the part of a session, or of a key and its value, that
+ * came so far.
+ */
 export class SnapshotReader {
   /** Once they are read. */
   fences: Fences | undefined;
@@ -78,7 +81,10 @@ export class SnapshotReader {
     this.takeKey = takeKey;
   }
 
-  /** The piece that follows, and is not kept. Returns whether it was the last; a snapshot without bytes has one of none. Throws MalformedSnapshotError. */
+  /**
+   * The piece that follows, and is not kept. Returns whether it was the last; a snapshot without bytes has one of none. Throws
+   * MalformedSnapshotError.
+   */
   take(piece: Uint8Array): boolean {
     this.hold(piece);
     const reader = new ByteReader(this.held, 0, this.heldBytes);

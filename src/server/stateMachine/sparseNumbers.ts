@@ -4,13 +4,17 @@ import type { ByteWriter } from '../../bytes/byteWriter.ts';
 const BLOCK_BYTES = 512;
 /** Numbers that share a block. */
 export const BLOCK_NUMBERS = 8 * BLOCK_BYTES;
-/** From so many numbers on a block is kept as bits: each takes eight bytes and somewhat more where it stands by itself, and bits all of the block's 512. */
+/**
+ * From so many numbers on a block is kept as bits: each takes eight bytes and somewhat more where it stands by itself, and bits all of the
+ * block's 512.
+ */
 export const DENSE_NUMBERS_MIN = 64;
 
 /**
- * A set of whole numbers, of which many lie close together, or few far apart: blocks of 4 096 numbers, each as a bit for every one where it holds
- * many, else as the numbers themselves, all of these in one list. (Roaring bitmaps' containers: Chambi, Lemire, Kaser, Godin, "Better bitmap performance with
- * Roaring bitmaps", 2016.) Which it is follows from the set alone. A Set takes 32 bytes for each number; with bits alone a number by itself took more than 600.
+ * A set of whole numbers, of which many lie close together, or few far apart: blocks of 4 096 numbers, each as a bit for every one where it
+ * holds many, else as the numbers themselves, all of these in one list. (Roaring bitmaps' containers: Chambi, Lemire, Kaser, Godin, "Better
+ * bitmap performance with Roaring bitmaps", 2016.) Which it is follows from the set alone. A Set takes 32 bytes for each number; with bits
+ * alone a number by itself took more than 600.
  */
 export class SparseNumbers {
   size = 0;

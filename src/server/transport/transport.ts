@@ -152,8 +152,9 @@ export class PeerTransport<M> {
   }
 
   /**
-   * The newest version of the peers' protocol that all of `members` speak, as far as is known here (docs/peers.md says what follows). A hello
-   * is no source for it: it was said by whoever dialled. Nor is what was said on a link by one that is called, or is one of the original's, by now.
+   * The newest version of the peers' protocol that all of `members` speak, as far as is known here (docs/peers.md says what follows). A
+   * hello is no source for it: it was said by whoever dialled. Nor is what was said on a link by one that is called, or is one of the
+   * original's, by now.
    */
   versionOf(members: Iterable<NodeId>): number | undefined {
     const { self, speaks } = this.options;
