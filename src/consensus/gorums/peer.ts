@@ -35,7 +35,7 @@ export class Peer implements PeerView {
   /** It is being brought up to date until it holds this; 0: it is not. */
   behindUntil = 0;
   /** The snapshot on its way to it, which the log follows once it is installed. */
-  transfer: SnapshotSender | undefined;
+  sender: SnapshotSender | undefined;
   /** The first index that is not on its way, while it catches up. */
   nextIndex = 0;
   /** Where catching up has to begin. */
@@ -99,8 +99,8 @@ export class Peer implements PeerView {
 
   /** It holds what the snapshot on its way does, so that it goes on from there; at `nowMs` it said so. */
   installed(nowMs: number): void {
-    const { index } = this.transfer!.snapshot;
-    this.transfer = undefined;
+    const { index } = this.sender!.snapshot;
+    this.sender = undefined;
     this.state = 'catching-up';
     this.nextIndex = index + 1;
     this.window = Math.min(this.window + 1, CATCH_UP_MESSAGES_MAX);

@@ -80,7 +80,7 @@ export class Replication {
   }
 
   tick(): void {
-    for (const peer of this.peers.values()) peer.transfer?.tick(this.state.nowMs);
+    for (const peer of this.peers.values()) peer.sender?.tick(this.state.nowMs);
     const { oldestStartMs } = this.rounds;
     if (oldestStartMs !== undefined && this.state.nowMs - oldestStartMs > this.roundTimeoutMs) this.abandonRounds();
   }
@@ -176,7 +176,7 @@ export class Replication {
   /** Follows on what was sent, or where it would arrive before that, on what the peer is known to hold. */
   private sendHeartbeat(peer: Peer, call: number, end: number): void {
     const { log, nowMs } = this.state;
-    if (peer.transfer !== undefined) {
+    if (peer.sender !== undefined) {
       // Nothing is said of a log that the snapshot will replace, or it would ask for what is on its way.
       peer.sent({ call, end: 0, sentMs: nowMs, bytes: 0, isCatchUp: false, overtakes: true });
       this.state.out.send(peer.id, this.appendOf(call, 0, 0, NO_ENTRIES));
@@ -227,12 +227,12 @@ export class Replication {
     peer.search.began(call, from);
     this.sendCatchUp(peer, call);
     // What reaches the point from which the next round goes on makes the follower part of it.
-    if (peer.nextIndex >= this.nextIndex && peer.transfer === undefined) peer.state = 'steady';
+    if (peer.nextIndex >= this.nextIndex && peer.sender === undefined) peer.state = 'steady';
   }
 
   /** What follows what it agreed to, as far as rounds are; from there on they bring it the rest. */
   private bringUpToDate(peer: Peer): void {
-    while (peer.state === 'catching-up' && peer.transfer === undefined) {
+    while (peer.state === 'catching-up' && peer.sender === undefined) {
       if (peer.nextIndex >= this.nextIndex) {
         peer.state = 'steady';
         // Only its answer to a round counts, and what waits for it should not wait for a heartbeat.
@@ -259,63 +259,63 @@ export class Replication {
   /** Begins with the latest one, or goes on with what is on its way: it need not be the latest. */
   private sendSnapshot(peer: Peer, call: number): void {
     const { state } = this;
-    const snapshot = peer.transfer?.snapshot ?? state.log.snapshot();
+    const snapshot = peer.sender?.snapshot ?? state.log.snapshot();
     if (snapshot === undefined) {
       peer.state = 'behind';
       return;
     }
     peer.beginCatchUp(call, snapshot.index + 1);
-    peer.transfer ??= new SnapshotSender(snapshot, state.settings);
+    peer.sender ??= new SnapshotSender(snapshot, state.settings);
     this.sendChunks(peer);
     // No chunk answers a round.
     this.sendHeartbeat(peer, call, 0);
   }
 
-  private sendChunks({ id: to, transfer }: Peer): void {
-    if (transfer === undefined) return;
+  private sendChunks({ id: to, sender }: Peer): void {
+    if (sender === undefined) return;
     const { id: leader, term, nowMs, out } = this.state;
-    const { snapshot: whole } = transfer;
-    while (transfer.isDue(nowMs)) {
+    const { snapshot: whole } = sender;
+    while (sender.isDue(nowMs)) {
       const call = this.state.nextCall();
       const type = 'SnapshotChunk';
-      const { index, snapshotTerm, configuration, offset, total, data } = transfer.take(call, nowMs);
+      const { index, snapshotTerm, configuration, offset, total, data } = sender.take(call, nowMs);
       out.send(to, { type, call, leader, term, index, snapshotTerm, configuration, offset, total, data, whole });
     }
   }
 
   /** A follower asks for what follows `asked` - 1, be it more than there is. What is on its way to it brings that, unless it shows to be there. */
   askedFor(peer: Peer, asked: number): void {
-    const { transfer } = peer;
+    const { sender } = peer;
     const { firstIndex, lastIndex } = this.state.log;
     const nextIndex = Math.max(1, Math.min(asked, lastIndex + 1));
-    if (transfer !== undefined && nextIndex <= transfer.snapshot.index) return;
-    peer.transfer = undefined;
+    if (sender !== undefined && nextIndex <= sender.snapshot.index) return;
+    peer.sender = undefined;
     peer.injectFrom = peer.search.beginning(nextIndex, peer.matchIndex, firstIndex, asked);
   }
 
   chunkAnswered(peer: Peer, { call, index, received, installed }: SnapshotChunkResponse): void {
-    const { transfer } = peer;
-    if (transfer?.snapshot.index !== index) return;
+    const { sender } = peer;
+    if (sender?.snapshot.index !== index) return;
     if (installed) peer.installed(this.state.nowMs);
-    else transfer.answered(call, received, this.state.nowMs);
+    else sender.answered(call, received, this.state.nowMs);
   }
 
   /** The answer to a unary call: the whole of a snapshot is there at once. */
   snapshotInstalled(peer: Peer, call: number): void {
-    if (peer.transfer?.didSend(call)) peer.installed(this.state.nowMs);
+    if (peer.sender?.didSend(call)) peer.installed(this.state.nowMs);
   }
 
   sending(): Snapshot[] {
-    return [...this.peers.values()].flatMap(({ transfer }) => transfer?.snapshot ?? []);
+    return [...this.peers.values()].flatMap(({ sender }) => sender?.snapshot ?? []);
   }
 
   peerStatus(): PeerStatus[] {
     const { nowMs } = this.state;
-    return [...this.peers.values()].map(({ id, matchIndex, state, transfer, heardMs }) => ({
+    return [...this.peers.values()].map(({ id, matchIndex, state, sender, heardMs }) => ({
       id,
       matchIndex,
       nextIndex: state === 'steady' ? this.nextIndex : matchIndex + 1,
-      state: transfer === undefined ? state : 'snapshot',
+      state: sender === undefined ? state : 'snapshot',
       lastHeardMs: heardMs < 0 ? -1 : nowMs - heardMs,
     }));
   }

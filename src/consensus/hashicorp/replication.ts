@@ -38,7 +38,7 @@ export class Replicator {
   private burst = BURST_MESSAGES_MAX;
   private inflight: Inflight[] = [];
   private inflightBytes = 0;
-  private transfer: SnapshotSender | undefined;
+  private sender: SnapshotSender | undefined;
   private failures = 0;
   private retryAtMs = 0;
   /** When an append was last answered, ms. */
@@ -61,7 +61,7 @@ export class Replicator {
 
   /** On its way to the follower. */
   get sending(): Snapshot | undefined {
-    return this.transfer?.snapshot;
+    return this.sender?.snapshot;
   }
 
   /** The follower holds everything up to here durably. */
@@ -87,7 +87,7 @@ export class Replicator {
    * `unreachable`: nothing is answered.
    */
   get state(): string {
-    if (this.failures === 0 && (this.transfer?.failures ?? 0) === 0) return this.mode;
+    if (this.failures === 0 && (this.sender?.failures ?? 0) === 0) return this.mode;
     return this.silent ? 'unreachable' : 'stuck';
   }
 
@@ -121,7 +121,7 @@ export class Replicator {
     const deadline = this.leader.nowMs - this.leader.limits.responseTimeoutMs;
     const oldest = this.inflight[0];
     if (oldest !== undefined && Math.max(oldest.sentMs, this.progressMs) <= deadline && this.mayBeLost) this.failed();
-    this.transfer?.tick(this.leader.nowMs);
+    this.sender?.tick(this.leader.nowMs);
   }
 
   /** Returns whether `matchIndex` moved. */
@@ -142,7 +142,7 @@ export class Replicator {
     const wasSilent = this.silent;
     this.heard();
     if (wasSilent && this.failures > 0) this.retryAtMs = 0;
-    if (wasSilent) this.transfer?.resume(this.leader.nowMs);
+    if (wasSilent) this.sender?.resume(this.leader.nowMs);
     const oldest = this.inflight[0];
     if (round > this.matchedInRound && lastIndex < this.match && this.mode !== 'snapshot') {
       this.match = lastIndex;
@@ -157,15 +157,15 @@ export class Replicator {
   /** Returns whether `matchIndex` moved. */
   snapshotReplied(reply: SnapshotReply): boolean {
     this.heard();
-    const transfer = this.transfer;
-    if (transfer === undefined || reply.index !== transfer.snapshot.index) return false;
+    const sender = this.sender;
+    if (sender === undefined || reply.index !== sender.snapshot.index) return false;
     this.failures = 0;
     // That it is installed stays true however late it is said.
     if (!reply.installed) {
-      transfer.answered(reply.seq, reply.received, this.leader.nowMs);
+      sender.answered(reply.seq, reply.received, this.leader.nowMs);
       return false;
     }
-    this.transfer = undefined;
+    this.sender = undefined;
     this.mode = 'probe';
     return this.matched(reply.index);
   }
@@ -208,7 +208,7 @@ export class Replicator {
     this.match = index;
     this.matchedInRound = this.rounds.round;
     if (this.mode === 'snapshot' && index + 1 >= this.leader.log.firstIndex) {
-      this.transfer = undefined;
+      this.sender = undefined;
       this.mode = 'probe';
     }
     if (this.behindUntil > 0 && index >= this.behindUntil) this.behindUntil = 0;
@@ -308,19 +308,19 @@ export class Replicator {
       return;
     }
     this.mode = 'snapshot';
-    this.transfer = new SnapshotSender(snapshot, this.leader.settings);
+    this.sender = new SnapshotSender(snapshot, this.leader.settings);
     this.fallBehind();
     this.pumpSnapshot();
   }
 
   private pumpSnapshot(): void {
-    const transfer = this.transfer!;
+    const sender = this.sender!;
     const { nowMs, term, out } = this.leader;
-    while (transfer.isDue(nowMs)) {
+    while (sender.isDue(nowMs)) {
       this.seq++;
       const { seq } = this;
       const type = 'snapshot';
-      const { index, snapshotTerm, configuration, offset, total, data } = transfer.take(seq, nowMs);
+      const { index, snapshotTerm, configuration, offset, total, data } = sender.take(seq, nowMs);
       out.send(this.peer, { type, term, seq, index, snapshotTerm, configuration, offset, total, data });
     }
   }

@@ -5,7 +5,7 @@ import { snapshotFault } from './untrusted.ts';
 /**
  * A snapshot on its way to a follower, in chunks (Raft figure 13): what all engines do alike, each in a message of its own. The sender
  * goes ahead of the answers by a few chunks, and goes back to what the follower says it has where some are lost. The receiver takes
- * chunks in order alone, and says to each how much it has: so a transfer goes on, after a broken link, where it was.
+ * chunks in order alone, and says to each how much it has: so sending goes on, after a broken link, where it was.
  */
 
 /** The part at `offset` of a snapshot of `total` bytes as of `index`. */
@@ -70,7 +70,7 @@ export class SnapshotSender {
     return this.asks || (this.sent < this.snapshot.content.byteLength && isRoom);
   }
 
-  /** The chunk that is due, which is sent under the number `seq`: higher than those before, also those of other transfers. */
+  /** The chunk that is due, which is sent under the number `seq`: higher than those before, also of other snapshots. */
   take(seq: number, nowMs: number): Chunk {
     const { index, term: snapshotTerm, configuration, content } = this.snapshot;
     const offset = this.sent;
