@@ -134,8 +134,8 @@ export class EtcdEngine implements Engine<EtcdMessage>, RequestedEngine {
   }
 
   /**
-   * Chunks are put together before the node, which knows whole snapshots alone; to it a part is what a heartbeat is: its sender leads,
-   * and knows of nothing newly committed.
+   * Chunks are taken before the node, which knows whole snapshots alone; to it a part is what a heartbeat is: its sender leads, and knows of
+   * nothing newly committed.
    */
   private receiveChunk(from: NodeId, message: EtcdMessage): Refusal | undefined {
     const { state } = this.node;
