@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { RkvClient } from '../client/rkvClient.ts';
+import { type ReachedServers, RkvClient } from '../client/rkvClient.ts';
 import type { EngineName } from '../consensus/engines.ts';
 import type { ServerProgram } from '../supervisor/cluster.ts';
 import { type ClusterEvent, describeEvent, describeExit } from '../supervisor/events.ts';
@@ -121,10 +121,7 @@ export async function runCase(one: Case, { engine, program, scale, tls }: RunOpt
 }
 
 /** One after the other, and then all at once. Returns what does not come back. */
-async function restartAll(
-  cluster: RunningCluster,
-  servers: ConstructorParameters<typeof WellBehavedClient>[0],
-): Promise<string[]> {
+async function restartAll(cluster: RunningCluster, servers: ReachedServers): Promise<string[]> {
   const ids = cluster.addresses.map((_address, i) => i + 1);
   try {
     for (const id of ids) {

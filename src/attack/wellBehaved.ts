@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RkvClient, type RkvClientOptions } from '../client/rkvClient.ts';
+import { type ReachedServers, RkvClient } from '../client/rkvClient.ts';
 
 /** Between an answer and the next request, ms. */
 const PAUSE_MS = 5;
@@ -17,7 +17,7 @@ export class WellBehavedClient {
   private running: Promise<void> = Promise.resolve();
 
   /** Clients of one cluster have keys of their own. */
-  constructor(servers: Pick<RkvClientOptions, 'addresses' | 'security'>, key = 'well-behaved') {
+  constructor(servers: ReachedServers, key = 'well-behaved') {
     this.key = key;
     this.client = new RkvClient({ ...servers, timeoutMs: 120_000 });
   }

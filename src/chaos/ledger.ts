@@ -1,4 +1,4 @@
-import { RkvClient, type RkvClientOptions } from '../client/rkvClient.ts';
+import { type ReachedServers, RkvClient } from '../client/rkvClient.ts';
 import type { Random } from '../simulator/random.ts';
 import type { Write } from './writers.ts';
 
@@ -36,10 +36,7 @@ export class Ledger {
 }
 
 /** Reads these back, linearizably; resolves with how many that were. Throws LostWriteError. */
-export async function readBack(
-  servers: Pick<RkvClientOptions, 'addresses' | 'security'>,
-  writes: readonly Write[],
-): Promise<number> {
+export async function readBack(servers: ReachedServers, writes: readonly Write[]): Promise<number> {
   const client = new RkvClient({ ...servers, timeoutMs: LOOKUP_MS_MAX });
   try {
     for (let at = 0; at < writes.length; at += LOOKUPS_AT_ONCE) {

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ClientSession } from '../client/clientSession.ts';
 import { ClientClosedError, RequestTimeoutError } from '../client/errors.ts';
-import { RkvClient, type RkvClientOptions } from '../client/rkvClient.ts';
+import { type ReachedServers, RkvClient } from '../client/rkvClient.ts';
 
 /** Clients of their own, so that one that waits says nothing of the others. */
 const WRITERS = 4;
@@ -35,7 +35,7 @@ export class Writers {
   /** What none of them should meet. */
   private failure: unknown;
 
-  constructor(servers: Pick<RkvClientOptions, 'addresses' | 'security'>, options: WriterOptions) {
+  constructor(servers: ReachedServers, options: WriterOptions) {
     this.options = options;
     for (let i = 0; i < WRITERS; i++) {
       const client = new RkvClient(servers);

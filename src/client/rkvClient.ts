@@ -57,6 +57,9 @@ export interface RkvClientOptions {
   readonly transport?: Transport;
 }
 
+/** Of a client's options those that say which servers it speaks to, and as whom. */
+export type ReachedServers = Pick<RkvClientOptions, 'addresses' | 'security'>;
+
 const STALL_TIMEOUT_MS = 2000;
 const RECONFIGURE_ATTEMPT_MS_MAX = 30_000;
 /** How long one server may take to answer about itself, and how long where nobody does: they may be farther away than that. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { RkvClientOptions } from '../../client/rkvClient.ts';
+import type { ReachedServers } from '../../client/rkvClient.ts';
 import type { Random } from '../../simulator/random.ts';
 import { askSupervisor, ControlError } from '../../supervisor/control/client.ts';
 import { controlPath, readRunningState } from '../../supervisor/control/stateFile.ts';
@@ -92,7 +92,7 @@ export async function readAllBack(site: Site): Promise<number> {
 }
 
 /** How a client reaches the servers of a cluster that is up. */
-function serversOf({ directory, tls }: Site): Pick<RkvClientOptions, 'addresses' | 'security'> {
+function serversOf({ directory, tls }: Site): ReachedServers {
   const addresses = readRunningState(directory)!.servers.map(({ address }) => address);
   return { addresses, security: localClientSecurity(directory, tls) };
 }

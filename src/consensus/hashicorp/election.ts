@@ -66,8 +66,10 @@ export class Election {
   voteRequested(from: NodeId, request: VoteRequest): void {
     const { state } = this;
     const { term, preVote, transfer } = request;
-    // A server that hears from a leader neither votes nor takes the newer term (thesis §4.2.3), unless that leader wants it.
-    const open = transfer || !(this.hasLeader || state.promise.binds);
+    // A server that hears from a leader, or promised one to elect nobody, neither votes nor takes the newer term (thesis §4.2.3), unless that
+    // leader wants it.
+    const mayVote = transfer || !state.promise.binds;
+    const open = mayVote && (transfer || !this.hasLeader);
     const upToDate = state.log.isUpToDate(request.lastIndex, request.lastTerm);
     if (preVote) {
       const granted = open && upToDate && term > state.term;
@@ -76,7 +78,7 @@ export class Election {
     }
     if (term > state.term && open) this.electorate.follow(term, 0);
     const free = state.vote === 0 || state.vote === from;
-    if (term === state.term && free && state.leaderId === 0 && upToDate && (transfer || !state.promise.binds)) {
+    if (term === state.term && free && state.leaderId === 0 && upToDate && mayVote) {
       // Whoever votes for another in this term stops asking about the next.
       this.withdraw();
       state.vote = from;

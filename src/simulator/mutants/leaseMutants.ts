@@ -14,7 +14,7 @@ export interface LeasePlaces {
 
 /** With a mistake in each lease that it has as a leader. */
 class MistakenLease extends DelegatingEngine<unknown> {
-  protected nowMs = 0;
+  private nowMs = 0;
   private readonly places: LeasePlaces;
   private readonly spoil: (lease: LeaderLease, nowMs: () => number) => void;
   private spoilt: LeaderLease | undefined;
