@@ -7,6 +7,8 @@ import type { VirtualServer } from './virtualServer.ts';
 const SERVED_WITHIN = 3;
 /** A vote that was split costs another wait, which is random in one to two. */
 const SPLIT_VOTE_COSTS = 2;
+/** Who stands first may be refused where a slower clock says that the leader was heard just now: that costs another wait as well. */
+const SLOW_CLOCK_COSTS = 2;
 /** Under checkQuorum a leader that hears nothing steps down within so many. */
 const STOPS_WITHIN = 3;
 /** So long the leader stays deaf. */
@@ -95,11 +97,15 @@ export class DeafLeader {
   }
 
   private get deadlineUs(): number {
-    const { settings, network, disk } = this.around.plan;
+    const { settings, network, disk, clockRates } = this.around.plan;
+    const others = clockRates.filter((_, at) => at + 1 !== this.id);
+    const slowClocks = Math.min(...others) < Math.max(...others) ? SLOW_CLOCK_COSTS : 0;
     const splitVotes = [...this.candidates.values()].filter(({ size }) => size > 1).length;
     const timeoutUs = settings.electionTimeoutMs * 1000;
     const hopUs = network.delayMinUs + network.delayMeanUs + disk.syncMinUs + disk.syncMeanUs;
-    return this.sinceUs + (SERVED_WITHIN + SPLIT_VOTE_COSTS * splitVotes) * timeoutUs + ELECTION_HOPS * hopUs;
+    return (
+      this.sinceUs + (SERVED_WITHIN + SPLIT_VOTE_COSTS * splitVotes + slowClocks) * timeoutUs + ELECTION_HOPS * hopUs
+    );
   }
 
   /** Throws InvariantViolation where it stepped down by itself. */
