@@ -112,6 +112,8 @@ export class ChunkedLogStore implements LogStore {
   private taking: SnapshotSpool | undefined;
   /** It was taken, and is stored once its pieces are written. */
   private toStore: ToStore | undefined;
+  /** Given up while pieces of them are still on their way to the disk. */
+  private dropped: SnapshotSpool[] = [];
   /** Earlier snapshots that are still read. */
   private needed: { readonly content: SnapshotContent; readonly key: string }[] = [];
   private storedSnapshotIndex: number | undefined;
@@ -447,7 +449,17 @@ export class ChunkedLogStore implements LogStore {
 
   private dropSpool(spool: SnapshotSpool | undefined, but?: SnapshotSpool): void {
     if (spool === undefined || spool === but) return;
-    for (const key of spool.remains) this.dead.add(key, this.nextSequence);
+    this.dropped.push(spool);
+    this.buryDropped();
+  }
+
+  /** A piece that is deleted before it is written stays. */
+  private buryDropped(): void {
+    this.dropped = this.dropped.filter((spool) => {
+      if (!spool.isWritten) return true;
+      for (const key of spool.remains) this.dead.add(key, this.nextSequence);
+      return false;
+    });
   }
 
   storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed: () => readonly Snapshot[] = () => []): void {
@@ -488,6 +500,7 @@ export class ChunkedLogStore implements LogStore {
       this.fail(error);
       return;
     }
+    this.buryDropped();
     this.storeWritten();
     this.write();
     this.reportPieces();
@@ -710,7 +723,8 @@ export class ChunkedLogStore implements LogStore {
   private finishClosing(): void {
     const closing = this.closing;
     if (closing === undefined || this.inFlight !== undefined) return;
-    if (this.failure === undefined && (this.toStore !== undefined || this.snapshotToWrite !== undefined)) return;
+    // What waits for pieces was accepted, and the disk takes none once it is closed.
+    if (this.failure === undefined && this.pieces.written < this.pieces.count) return;
     this.disk.close().then(closing.resolve, closing.reject);
   }
 }

@@ -17,6 +17,7 @@ const bytesOf = (seed: number, length = 333) => Uint8Array.from({ length }, (_, 
 class CountedDisk extends MemoryDisk {
   waitingBytes = 0;
   mostBytes = 0;
+  closes = 0;
 
   override write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
     const bytes = operations.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
@@ -26,6 +27,11 @@ class CountedDisk extends MemoryDisk {
       this.waitingBytes -= bytes;
       done(error);
     });
+  }
+
+  override close(): Promise<void> {
+    this.closes++;
+    return super.close();
   }
 }
 
@@ -207,6 +213,28 @@ describe('a snapshot that comes in pieces', () => {
     for (let i = 0; i < 4; i++) server.persist({ hardState: hard(2 + i) }).run();
     expect(server.snapshot).toEqual({ index: 200, bytes: bytesOf(9) });
     expect(server.pieces).toBe(7);
+  });
+
+  it('was deleted before the last of it was written where nobody went on, and so stayed', () => {
+    const server = Server.six();
+    server.receive(server.content(100, 1000), bytesOf(7, 1000)).receive(server.content(200), bytesOf(9), 0, 1);
+    // Records go on beside the pieces of the first, which are written one at a time.
+    for (let i = 0; i < 8; i++) {
+      server.persist({ hardState: hard(2 + i) });
+      for (let steps = 0; steps < 2; steps++) server.disk.step();
+    }
+    server.run();
+    for (let i = 0; i < 4; i++) server.persist({ hardState: hard(20 + i) }).run();
+    expect(server.pieces).toBe(0);
+  });
+
+  it('is written as far as it came before the disk is closed, which it is once', async () => {
+    const server = Server.six();
+    server.receive(server.content(100), bytesOf(7), 0, 12);
+    const closed = server.store.close();
+    server.run();
+    await closed;
+    expect([server.disk.closes, server.listener.marks.at(-1)]).toEqual([1, server.mark]);
   });
 
   it('stays while somebody is sent it, and no longer', () => {
