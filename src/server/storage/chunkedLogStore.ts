@@ -115,7 +115,7 @@ export class ChunkedLogStore implements LogStore {
   /** Given up while pieces of them are still on their way to the disk. */
   private dropped: SnapshotSpool[] = [];
   /** Earlier snapshots that are still read. */
-  private needed: { readonly content: SnapshotContent; readonly key: string }[] = [];
+  private needed: { readonly content: SnapshotContent; readonly giveUp: () => void }[] = [];
   private storedSnapshotIndex: number | undefined;
 
   /** Something was accepted that no write carries yet. */
@@ -534,14 +534,18 @@ export class ChunkedLogStore implements LogStore {
     spool: SnapshotSpool,
     needed: readonly Snapshot[],
   ): void {
-    const old = this.snapshotReference;
-    const content = this.latestSnapshot?.content;
-    if (old !== undefined && content !== undefined)
-      this.needed.push({ content, key: snapshotKey(old.index, old.sequence) });
-    else this.dropSpool(this.snapshotToWrite);
+    const { latestSnapshot, snapshotReference: old, snapshotToWrite } = this;
+    if (latestSnapshot !== undefined) {
+      // No record may name it yet: of that one there are no more than pieces.
+      const giveUp = () => {
+        if (old === undefined) this.dropSpool(snapshotToWrite);
+        else this.dead.add(snapshotKey(old.index, old.sequence), this.nextSequence);
+      };
+      this.needed.push({ content: latestSnapshot.content, giveUp });
+    }
     this.needed = this.needed.filter((earlier) => {
       if (needed.some((of) => of.content === earlier.content)) return true;
-      this.dead.add(earlier.key, this.nextSequence);
+      earlier.giveUp();
       return false;
     });
     this.snapshotReference = undefined;

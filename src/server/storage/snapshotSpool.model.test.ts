@@ -147,10 +147,9 @@ class World {
 
   constructor(seed: number) {
     this.random = randomFrom(seed);
-    this.limits = {
-      wholeBytesMax: 40 + this.below(60),
-      pieceBytes: PIECE_BYTES_MIN + this.below(30),
-    };
+    const pieceBytes = PIECE_BYTES_MIN + this.below(30);
+    // A piece is not in pieces itself.
+    this.limits = { wholeBytesMax: pieceBytes + this.below(50), pieceBytes };
     this.slowness = [1, 4, 20][this.below(3)]!;
     this.isLagging = this.below(2) === 0;
     this.disk = new CachedDisk(this.random);
@@ -192,8 +191,10 @@ class World {
     return one.step() || two.step();
   }
 
+  /** All that was accepted is durable, and said to be so, though nothing follows. */
   private completeAll(): void {
-    while (this.disk.step() || this.area.step() || this.postponed.run()) {}
+    while (this.complete() || this.disk.step() || this.area.step() || this.postponed.run()) {}
+    expect([this.store.durableMark, this.listener.failures]).toEqual([this.mark, []]);
   }
 
   /** After a failure a store takes nothing more. */
@@ -322,7 +323,7 @@ class World {
 
   /** The server's own, of a part of its log. */
   private take(): void {
-    if (!this.store.hasRoom) return;
+    if (!this.store.hasRoom && this.below(8) > 0) return;
     this.taking ??= this.beginToTake();
     const { taking } = this;
     if (taking === undefined) return;
@@ -342,8 +343,10 @@ class World {
     return this.passing(index, this.store.term(index)!);
   }
 
-  /** The store asks when all pieces are on its disk, and shows the snapshot from then on. */
+  /** The store asks when all pieces are on its disk, and shows the snapshot, and no more of the log, from then on. */
   private takesPlace(taken: Passing, trailing: number): readonly Snapshot[] {
+    const piece = taken.lastFull(this.limits);
+    if (piece !== undefined) this.expectOnDisk(piece, `pieces of the snapshot of ${taken.index}`);
     this.model.storeSnapshot(taken.inMemory, trailing);
     this.accepted.accept(this.mark, this.model);
     return this.sent.map(({ snapshot }) => snapshot);
@@ -375,10 +378,14 @@ class World {
     for (const { mark: of, piece } of this.owed) {
       if (of > mark) continue;
       this.seen.marksOfPieces++;
-      const isThere = (key: string) => Buffer.compare(this.disk.get(key)!, piece) === 0;
-      expect(this.disk.keys(PIECE_PREFIX_OF_SNAPSHOTS).some(isThere), `pieces of mark ${of}`).toBe(true);
+      this.expectOnDisk(piece, `pieces of mark ${of}`);
     }
     this.owed = this.owed.filter(({ mark: of }) => of > mark);
+  }
+
+  private expectOnDisk(piece: Uint8Array, what: string): void {
+    const isThere = (key: string) => Buffer.compare(this.disk.get(key)!, piece) === 0;
+    expect(this.disk.keys(PIECE_PREFIX_OF_SNAPSHOTS).some(isThere), what).toBe(true);
   }
 
   private failSoon(): void {
@@ -425,6 +432,8 @@ class World {
   end(): void {
     if (this.isOver) this.crash();
     [this.disk.failsNext, this.area.failsNext] = [false, false];
+    this.receive();
+    this.completeAll();
     this.giveUpAll();
     this.expectOneSnapshot();
     this.crash();
@@ -447,7 +456,6 @@ class World {
       this.elect();
       this.completeAll();
     }
-    expect([this.store.durableMark, this.listener.failures]).toEqual([this.mark, []]);
     expect(this.disk.keys(SNAPSHOT_PREFIX)).toHaveLength(1);
     expect(this.orphans).toEqual([]);
   }

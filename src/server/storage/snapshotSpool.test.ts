@@ -253,6 +253,28 @@ describe('a snapshot that comes in pieces', () => {
     expect(server.pieces).toBe(7);
   });
 
+  it('stays so as well where a later one takes its place before any record names it', () => {
+    const server = Server.six();
+    server.take(2, bytesOf(2, 100));
+    // Its last piece is written while a record is, for which its own waits.
+    for (let term = 2; server.store.snapshot() === undefined; term++) {
+      server.persist({ hardState: hard(term) });
+      server.disk.step();
+    }
+    const first = server.store.snapshot()!;
+    const content = server.content(4, 20);
+    server.store.addPiece({ content, data: bytesOf(4, 20) });
+    server.store.storeSnapshot({ ...content.place, content }, 0, () => [first]);
+    expect(server.snapshot.index).toBe(4);
+    server.run();
+    for (let i = 0; i < 6; i++) server.persist({ hardState: hard(100 + i) }).run();
+    expect(contentBytes(first.content)).toEqual(bytesOf(2, 100));
+    expect(server.pieces).toBe(3);
+    server.take(6, bytesOf(6, 20)).run();
+    for (let i = 0; i < 6; i++) server.persist({ hardState: hard(200 + i) }).run();
+    expect(server.pieces).toBe(0);
+  });
+
   it('is there whole or not at all after a crash at any place, and what is left of it is deleted', () => {
     for (let seed = 0; seed < 150; seed++) {
       const random = randomFrom(seed);
