@@ -20,11 +20,11 @@ export function restoreStored(stateMachine: StateMachine, { index, content }: Sn
 
 /** What a peer sends of a snapshot: one that cannot be restored must not be the log's beginning, no later start could get past it. */
 export class CheckedContent extends ReceivedContent {
-  private readonly checking: SnapshotCheck;
+  private readonly checking: Checking;
 
   constructor(place: SnapshotPlace, byteLength: number, stateMachine: StateMachine) {
-    const checking = stateMachine.beginCheck(byteLength);
-    super(place, byteLength, (piece) => faultOf(checking, piece));
+    const checking = new Checking(byteLength, stateMachine);
+    super(place, byteLength, (piece) => checking.faultOf(piece));
     this.checking = checking;
   }
 
@@ -34,12 +34,29 @@ export class CheckedContent extends ReceivedContent {
   }
 }
 
-function faultOf(checking: SnapshotCheck, piece: Uint8Array): string | undefined {
-  try {
-    checking.take(piece);
+/** Whoever checks a snapshot holds all sessions of it, and the snapshot is the latest for long: when it is all checked, only its fences stay. */
+class Checking {
+  fences: Fences | undefined;
+  private check: SnapshotCheck | undefined;
+  private bytesLeft: number;
+
+  constructor(byteLength: number, stateMachine: StateMachine) {
+    this.check = stateMachine.beginCheck(byteLength);
+    this.bytesLeft = byteLength;
+  }
+
+  /** What is wrong with the next piece; after that, and after the last, there is none. */
+  faultOf(piece: Uint8Array): string | undefined {
+    const check = this.check!;
+    this.bytesLeft -= piece.length;
+    if (this.bytesLeft === 0) this.check = undefined;
+    try {
+      check.take(piece);
+    } catch (error) {
+      if (error instanceof MalformedSnapshotError) return error.message;
+      throw error;
+    }
+    if (this.check === undefined) this.fences = check.fences;
     return undefined;
-  } catch (error) {
-    if (error instanceof MalformedSnapshotError) return error.message;
-    throw error;
   }
 }

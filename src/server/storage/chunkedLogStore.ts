@@ -112,8 +112,10 @@ export class ChunkedLogStore implements LogStore {
   private taking: SnapshotSpool | undefined;
   /** It was taken, and is stored once its pieces are written. */
   private toStore: ToStore | undefined;
+  /** Given up while pieces of them are still on their way to the disk. */
+  private dropped: SnapshotSpool[] = [];
   /** Earlier snapshots that are still read. */
-  private needed: { readonly content: SnapshotContent; readonly key: string }[] = [];
+  private needed: { readonly content: SnapshotContent; readonly giveUp: () => void }[] = [];
   private storedSnapshotIndex: number | undefined;
 
   /** Something was accepted that no write carries yet. */
@@ -447,7 +449,17 @@ export class ChunkedLogStore implements LogStore {
 
   private dropSpool(spool: SnapshotSpool | undefined, but?: SnapshotSpool): void {
     if (spool === undefined || spool === but) return;
-    for (const key of spool.remains) this.dead.add(key, this.nextSequence);
+    this.dropped.push(spool);
+    this.buryDropped();
+  }
+
+  /** A piece that is deleted before it is written stays. */
+  private buryDropped(): void {
+    this.dropped = this.dropped.filter((spool) => {
+      if (!spool.isWritten) return true;
+      for (const key of spool.remains) this.dead.add(key, this.nextSequence);
+      return false;
+    });
   }
 
   storeSnapshot(snapshot: Snapshot, trailingEntries: number, needed: () => readonly Snapshot[] = () => []): void {
@@ -488,6 +500,7 @@ export class ChunkedLogStore implements LogStore {
       this.fail(error);
       return;
     }
+    this.buryDropped();
     this.storeWritten();
     this.write();
     this.reportPieces();
@@ -521,14 +534,18 @@ export class ChunkedLogStore implements LogStore {
     spool: SnapshotSpool,
     needed: readonly Snapshot[],
   ): void {
-    const old = this.snapshotReference;
-    const content = this.latestSnapshot?.content;
-    if (old !== undefined && content !== undefined)
-      this.needed.push({ content, key: snapshotKey(old.index, old.sequence) });
-    else this.dropSpool(this.snapshotToWrite);
+    const { latestSnapshot, snapshotReference: old, snapshotToWrite } = this;
+    if (latestSnapshot !== undefined) {
+      // No record may name it yet: of that one there are no more than pieces.
+      const giveUp = () => {
+        if (old === undefined) this.dropSpool(snapshotToWrite);
+        else this.dead.add(snapshotKey(old.index, old.sequence), this.nextSequence);
+      };
+      this.needed.push({ content: latestSnapshot.content, giveUp });
+    }
     this.needed = this.needed.filter((earlier) => {
       if (needed.some((of) => of.content === earlier.content)) return true;
-      this.dead.add(earlier.key, this.nextSequence);
+      earlier.giveUp();
       return false;
     });
     this.snapshotReference = undefined;
@@ -710,7 +727,8 @@ export class ChunkedLogStore implements LogStore {
   private finishClosing(): void {
     const closing = this.closing;
     if (closing === undefined || this.inFlight !== undefined) return;
-    if (this.failure === undefined && (this.toStore !== undefined || this.snapshotToWrite !== undefined)) return;
+    // What waits for pieces was accepted, and the disk takes none once it is closed.
+    if (this.failure === undefined && this.pieces.written < this.pieces.count) return;
     this.disk.close().then(closing.resolve, closing.reject);
   }
 }

@@ -17,6 +17,7 @@ const bytesOf = (seed: number, length = 333) => Uint8Array.from({ length }, (_, 
 class CountedDisk extends MemoryDisk {
   waitingBytes = 0;
   mostBytes = 0;
+  closes = 0;
 
   override write(operations: readonly DiskOperation[], sync: boolean, done: (error: Error | null) => void): void {
     const bytes = operations.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
@@ -26,6 +27,11 @@ class CountedDisk extends MemoryDisk {
       this.waitingBytes -= bytes;
       done(error);
     });
+  }
+
+  override close(): Promise<void> {
+    this.closes++;
+    return super.close();
   }
 }
 
@@ -209,6 +215,28 @@ describe('a snapshot that comes in pieces', () => {
     expect(server.pieces).toBe(7);
   });
 
+  it('was deleted before the last of it was written where nobody went on, and so stayed', () => {
+    const server = Server.six();
+    server.receive(server.content(100, 1000), bytesOf(7, 1000)).receive(server.content(200), bytesOf(9), 0, 1);
+    // Records go on beside the pieces of the first, which are written one at a time.
+    for (let i = 0; i < 8; i++) {
+      server.persist({ hardState: hard(2 + i) });
+      for (let steps = 0; steps < 2; steps++) server.disk.step();
+    }
+    server.run();
+    for (let i = 0; i < 4; i++) server.persist({ hardState: hard(20 + i) }).run();
+    expect(server.pieces).toBe(0);
+  });
+
+  it('is written as far as it came before the disk is closed, which it is once', async () => {
+    const server = Server.six();
+    server.receive(server.content(100), bytesOf(7), 0, 12);
+    const closed = server.store.close();
+    server.run();
+    await closed;
+    expect([server.disk.closes, server.listener.marks.at(-1)]).toEqual([1, server.mark]);
+  });
+
   it('stays while somebody is sent it, and no longer', () => {
     const server = Server.six();
     server.take(2, bytesOf(2)).run();
@@ -223,6 +251,28 @@ describe('a snapshot that comes in pieces', () => {
     for (let i = 0; i < 4; i++) server.persist({ hardState: hard(6 + i) }).run();
     expect(server.snapshot).toEqual({ index: 6, bytes: bytesOf(6) });
     expect(server.pieces).toBe(7);
+  });
+
+  it('stays so as well where a later one takes its place before any record names it', () => {
+    const server = Server.six();
+    server.take(2, bytesOf(2, 100));
+    // Its last piece is written while a record is, for which its own waits.
+    for (let term = 2; server.store.snapshot() === undefined; term++) {
+      server.persist({ hardState: hard(term) });
+      server.disk.step();
+    }
+    const first = server.store.snapshot()!;
+    const content = server.content(4, 20);
+    server.store.addPiece({ content, data: bytesOf(4, 20) });
+    server.store.storeSnapshot({ ...content.place, content }, 0, () => [first]);
+    expect(server.snapshot.index).toBe(4);
+    server.run();
+    for (let i = 0; i < 6; i++) server.persist({ hardState: hard(100 + i) }).run();
+    expect(contentBytes(first.content)).toEqual(bytesOf(2, 100));
+    expect(server.pieces).toBe(3);
+    server.take(6, bytesOf(6, 20)).run();
+    for (let i = 0; i < 6; i++) server.persist({ hardState: hard(200 + i) }).run();
+    expect(server.pieces).toBe(0);
   });
 
   it('is there whole or not at all after a crash at any place, and what is left of it is deleted', () => {
