@@ -26,7 +26,7 @@ import { PiecedDisk } from '../server/storage/piecedDisk.ts';
 import { PromisedDisk, throwIfPromised } from '../server/storage/promisedDisk.ts';
 import { describeDamage, type RecordHeader } from '../server/storage/record.ts';
 import { type Recovered, recover } from '../server/storage/recovery.ts';
-import { decodeSnapshot } from '../server/storage/snapshotRecord.ts';
+import { readSnapshotOn } from '../server/storage/snapshotRecord.ts';
 import { THE_GROUP } from '../wire/group.ts';
 import { expectServerFolder, expectUnused } from './folder.ts';
 import {
@@ -334,7 +334,7 @@ function snapshotDamage(
   if (last?.snapshot === undefined || disk === undefined) return [];
   const { index, sequence, checksum } = last.snapshot;
   const key = snapshotKey(index, sequence);
-  const { damage } = decodeSnapshot(key, disk.get(key), checksum);
+  const { damage } = readSnapshotOn(disk, key, checksum);
   return damage === undefined
     ? []
     : [{ file: place(key), key, entries: { last: index }, what: describeDamage(damage) }];

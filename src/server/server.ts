@@ -630,8 +630,7 @@ export class RkvServer {
   private handOverForRoom(): void {
     const { replica } = this;
     if (this.room.room !== 'none' || this.triedToHandOver || replica === undefined) return;
-    const { role, leader } = replica.status();
-    if (role !== 'leader' || leader !== this.config.id) return;
+    if (!replica.leads || replica.knownLeader !== this.config.id) return;
     this.triedToHandOver = true;
     replica.transferLeadership(0, (result) => {
       const said = result.ok ? 'handed leadership over' : `no server takes leadership over: ${result.reason}`;

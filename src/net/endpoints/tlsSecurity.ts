@@ -232,27 +232,27 @@ export class TlsSecurity implements Security {
   }
 }
 
+interface Link<C> {
+  readonly raw?: Buffer;
+  readonly issuerCertificate?: C | undefined;
+}
+
 /** A certificate and those that it rests on, as far as they are known. */
-function chainOf(certificate: X509Certificate): X509Certificate[] {
-  const chain: X509Certificate[] = [];
-  for (let each: X509Certificate | undefined = certificate; each !== undefined; each = each.issuerCertificate) {
-    if (chain.some(({ raw }) => raw.equals(each!.raw))) break;
+function chainOf<C extends Link<C>>(certificate: C): C[] {
+  const chain: C[] = [];
+  let each: C | undefined = certificate;
+  while (each?.raw !== undefined) {
+    const { raw }: Link<C> = each;
+    if (chain.some((known) => known.raw!.equals(raw!))) break;
     chain.push(each);
+    each = each.issuerCertificate;
   }
   return chain;
 }
 
 /** The same of what a server has shown. */
 function shownChain(shown: PeerCertificate): X509Certificate[] {
-  const chain: X509Certificate[] = [];
-  let each: Partial<DetailedPeerCertificate> | undefined = shown;
-  while (each?.raw !== undefined) {
-    const { raw }: Partial<DetailedPeerCertificate> = each;
-    if (chain.some((known) => known.raw.equals(raw!))) break;
-    chain.push(new X509Certificate(raw!));
-    each = each.issuerCertificate;
-  }
-  return chain;
+  return chainOf<Partial<DetailedPeerCertificate>>(shown).map(({ raw }) => new X509Certificate(raw!));
 }
 
 function whose(holder: Holder | string): string {

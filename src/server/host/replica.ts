@@ -327,18 +327,22 @@ export class Replica<M> implements LogStoreListener {
     this.turn();
   }
 
+  /** Everybody who is, was or will be one, while that changes. */
+  private get members(): ReadonlySet<NodeId> {
+    return namedIn(this.engine.summary().configuration);
+  }
+
   /** Members and their versions change while it runs. */
   private notePromises(): void {
     const { environment, engine } = this;
     if (environment.promisesAreRead === undefined) return;
-    engine.promisesAreRead(environment.promisesAreRead(namedIn(engine.summary().configuration)));
+    engine.promisesAreRead(environment.promisesAreRead(this.members));
   }
 
   /** heldNumbers.ts has the argument. */
   private boundSessions(nowMs: number): void {
     if (!this.leads || nowMs < this.boundSessionsDueMs) return;
-    const members = namedIn(this.engine.status().configuration);
-    if (this.environment.mayBoundSessions?.(members) !== true) return;
+    if (this.environment.mayBoundSessions?.(this.members) !== true) return;
     this.boundSessionsDueMs = nowMs + BOUND_SESSIONS_EVERY_MS;
     this.engine.propose({ token: NOBODYS_TOKEN, commands: [NO_DATA], type: EntryType.BoundSessions });
   }
